@@ -1,0 +1,41 @@
+// Resident memory of a relay: idle after `initialize`, and after 20 answers of 5 MB.
+import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { startRelay } from './peers.js'
+import { inRounds } from './rounds.js'
+
+const ANSWERS = 20
+/** For what runs after an answer to come to rest, in ms. */
+const SETTLE_MS = 500
+
+/**
+ * @param {import('./stage.js').Stage} stage
+ * @param {{ rounds: number }} options
+ * @returns {Promise<import('./rounds.js').Row[]>}
+ */
+export async function memory(stage, { rounds }) {
+  const medians = await inRounds(rounds, ['bare', 'bridge'], async (name) => {
+    const relay = await startRelay(stage.spawn[name]())
+    await sleep(SETTLE_MS)
+    const idle = residentMb(relay.pid)
+    for (let answer = 0; answer < ANSWERS; answer++) await relay.call('big', false)
+    await sleep(SETTLE_MS)
+    const used = residentMb(relay.pid)
+    await relay.close()
+    return { idle, used }
+  })
+  return [
+    { name: 'RSS idle', unit: 'MB', values: medians(({ idle }) => idle), target: 1.35 },
+    { name: `RSS after ${ANSWERS} × 5 MB`, unit: 'MB', values: medians(({ used }) => used), target: 1.35 },
+  ]
+}
+
+/** proc_pid_status(5); undefined without /proc. */
+function residentMb(/** @type {number} */ pid) {
+  try {
+    const [, kb] = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+    return kb === undefined ? undefined : Number(kb) / 1024
+  } catch {
+    return undefined
+  }
+}

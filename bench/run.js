@@ -1,0 +1,57 @@
+// Measures the bridge beside a direct client and a bare relay and prints one table; `--quick` takes less time and says less.
+import { availableParallelism } from 'node:os'
+import { parseArgs } from 'node:util'
+import { bigMessages } from './bigMessages.js'
+import { coldStart } from './coldStart.js'
+import { latency } from './latency.js'
+import { memory } from './memory.js'
+import { startPeers } from './peers.js'
+import { startStage } from './stage.js'
+import { throughput } from './throughput.js'
+
+const { quick, only } = parseArgs({
+  options: { quick: { type: 'boolean', default: false }, only: { type: 'string', default: '' } },
+}).values
+const wanted = (/** @type {string} */ name) => only === '' || only.split(',').includes(name)
+const size = (/** @type {number} */ full, /** @type {number} */ short) => (quick ? short : full)
+
+const began = performance.now()
+const stage = await startStage()
+/** @type {import('./rounds.js').Row[]} */
+const rows = []
+if (wanted('coldStart')) rows.push(...(await coldStart(stage, { rounds: size(25, 7) })))
+if (wanted('memory')) rows.push(...(await memory(stage, { rounds: size(9, 5) })))
+const peers = await startPeers(stage)
+if (wanted('latency')) rows.push(...(await latency(peers, { rounds: size(11, 5), calls: size(1000, 300) })))
+if (wanted('throughput')) rows.push(...(await throughput(peers, { rounds: size(11, 5), calls: size(3000, 1000) })))
+if (wanted('bigMessages')) rows.push(...(await bigMessages(peers, { rounds: size(11, 5), calls: size(6, 3) })))
+await Promise.all(Object.values(peers).map((peer) => peer.close()))
+
+const seconds = Math.round((performance.now() - began) / 1000)
+console.log(table(rows))
+console.log(
+  `\nMedians of interleaved rounds; Node ${process.version}, ${process.platform} ${process.arch}, ${availableParallelism()} cores, ${seconds} s.`,
+)
+// Kills what is left, the server included, and removes the temporary home.
+process.exit()
+
+/** @param {import('./rounds.js').Row[]} all */
+function table(all) {
+  const lines = all.map(({ name, unit, values: { direct, bare, bridge }, target }) => {
+    const ratio = bare && bridge ? bridge / bare : undefined
+    const wish = target === undefined ? '' : `≤ ${target}${ratio !== undefined && ratio > target ? ' ✗' : ''}`
+    return [`${name}, ${unit}`, ...[direct, bare, bridge].map(digits), ratio?.toFixed(2) ?? '-', wish]
+  })
+  const grid = [['', 'direct', 'bare relay', 'bridge', 'bridge ÷ bare', 'target'], ...lines]
+  const widths = grid[0]?.map((_, column) => Math.max(...grid.map((line) => line[column]?.length ?? 0))) ?? []
+  const print = (/** @type {string[]} */ line) =>
+    `| ${line.map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join(' | ')} |`
+  const rule = `|${widths.map((width, column) => (column === 0 ? `:${'-'.repeat(width + 1)}` : `${'-'.repeat(width + 1)}:`)).join('|')}|`
+  return [print(grid[0] ?? []), rule, ...grid.slice(1).map(print)].join('\n')
+}
+
+/** Three significant digits. */
+function digits(/** @type {number | undefined} */ value) {
+  if (value === undefined || Number.isNaN(value)) return '-'
+  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(value >= 1 ? 2 : 3)
+}

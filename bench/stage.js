@@ -1,0 +1,83 @@
+// What every measurement stands on: a home of its own, the MCP server as a process, one sign-in, and an end that leaves nothing behind.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { startAuthorizationServer } from '../test/servers/authorizationServer.js'
+import { freePort } from '../test/servers/everything.js'
+import { PROGRAM } from '../test/servers/host.js'
+
+/** @typedef {Awaited<ReturnType<typeof startStage>>} Stage */
+
+const fileOf = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url))
+
+/** As long as a real access token, so that all contenders send requests of one size. */
+const BEARER = 'x'.repeat(700)
+export const INITIALIZE = JSON.stringify({
+  jsonrpc: '2.0',
+  id: 0,
+  method: 'initialize',
+  params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'bench', version: '1.0.0' } },
+})
+
+export async function startStage() {
+  const home = mkdtempSync(join(tmpdir(), 'mcp-oauth-bridge-bench-'))
+  /** @type {Set<import('node:child_process').ChildProcess>} */
+  const children = new Set()
+  const cleanUp = () => {
+    for (const child of children) child.kill('SIGKILL')
+    rmSync(home, { recursive: true, force: true, maxRetries: 5 })
+  }
+  process.once('exit', cleanUp)
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1))
+
+  // No D-Bus address: on Linux the sealing key is in a file. TMPDIR: Node's compile cache goes when we go.
+  const world = { PATH: process.env.PATH, HOME: home, MCP_OAUTH_BRIDGE_HOME: join(home, 'bridge'), TMPDIR: home }
+  const start = (
+    /** @type {string[]} */ args,
+    /** @type {NodeJS.ProcessEnv} */ extra = {},
+    /** @type {'inherit' | 'ignore'} */ stderr = 'inherit',
+  ) => {
+    const env = { ...world, ...extra }
+    const child = spawn(process.execPath, args, { env, cwd: home, stdio: ['pipe', 'pipe', stderr] })
+    children.add(child)
+    child.once('exit', () => children.delete(child))
+    child.stdin.on('error', () => undefined)
+    return child
+  }
+
+  const authorization = await startAuthorizationServer()
+  const server = start([fileOf('./server.js')], { ISSUER: authorization.issuer })
+  const [port] = await once(server.stdout, 'data')
+  const url = `http://127.0.0.1:${Number(port)}/mcp`
+
+  // Only the sign-in reads a config file: the bridge that is measured has none, and finds the key where it was put.
+  const config = join(home, 'sign-in.yaml')
+  writeFileSync(config, 'secret_store: file\n')
+  const callback = `http://localhost:${await freePort()}/auth/callback`
+  const person = { BROWSER: fileOf('../test/servers/person.js') }
+  const signIn = start([PROGRAM, 'login', url, '--config', config, '--callback-url', callback], person, 'ignore')
+  const [code] = await once(signIn, 'exit')
+  if (code !== 0) throw new Error(`the sign-in ended with ${code}; the log is gone, run the journeys for the cause`)
+  await authorization.close()
+
+  const known = { SERVER_URL: url, BEARER, INITIALIZE }
+  return {
+    url,
+    bearer: BEARER,
+    /** Starts a contender's process. */
+    spawn: {
+      direct: () => start([...profile('direct'), fileOf('./direct.js')], known),
+      bare: () => start([...profile('bare'), fileOf('./bareRelay.js')], known),
+      bridge: () => start([...profile('bridge'), PROGRAM, url]),
+    },
+  }
+}
+
+/** BENCH_PROFILE=FOLDER: each contender's process writes a CPU profile there when it ends. */
+function profile(/** @type {string} */ name) {
+  const folder = process.env.BENCH_PROFILE
+  return folder ? ['--cpu-prof', '--cpu-prof-interval=200', `--cpu-prof-dir=${join(folder, name)}`] : []
+}

@@ -1,0 +1,28 @@
+#!/usr/bin/env node
+// Turns on the compile cache, hands words and streams to the program, and sets the exit code.
+import { readFileSync } from 'node:fs'
+import module from 'node:module'
+
+module.enableCompileCache?.()
+const { pendingKeychainCalls, run } = await import('../dist/run.js')
+
+const ending = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => ending.abort())
+
+const code = await run({
+  argv: process.argv.slice(2),
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  environment: process.env,
+  folder: process.cwd(),
+  get version() {
+    return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version
+  },
+  ending: ending.signal,
+})
+// Buffered output leaves first. A keychain prompt that nobody answers would hold up an orderly exit for half a minute.
+process.stdout.write('', () => {
+  if (pendingKeychainCalls() > 0) process.kill(process.pid, 'SIGKILL')
+  process.exit(code)
+})

@@ -1,0 +1,104 @@
+// Who answers the redirect: the first login process owns the port and completes every attempt; the others succeed it when it ends.
+import { BridgeError } from '../errors.ts'
+import type { CallbackListener, CallbackPage, Clock, Leases } from '../ports.ts'
+
+export interface CallbackPortOptions {
+  readonly listener: CallbackListener
+  readonly leases: Leases
+  readonly clock: Clock
+  readonly onCallback: (query: URLSearchParams) => Promise<CallbackPage>
+}
+
+export interface AnsweredPort {
+  readonly redirectUri: string
+  /** Rejects when the port was lost to another program. */
+  readonly lost: Promise<never>
+  close(): Promise<void>
+}
+
+const LEASE_MS = 3_000
+const POLL_MS = 200
+const NEIGHBOURS = 9
+
+/**
+ * The first of `redirectUris` that is answered, by us or by a login process before us.
+ * @throws BridgeError port_in_use when other programs hold every port
+ */
+export async function answerOneOf(
+  options: CallbackPortOptions,
+  redirectUris: readonly string[],
+): Promise<AnsweredPort> {
+  let failure: unknown
+  for (const redirectUri of redirectUris) {
+    try {
+      return await answer(options, redirectUri)
+    } catch (thrown) {
+      if (!(thrown instanceof BridgeError) || thrown.code !== 'port_in_use') throw thrown
+      failure ??= thrown
+    }
+  }
+  throw failure
+}
+
+async function answer(
+  { listener, leases, clock, onCallback }: CallbackPortOptions,
+  redirectUri: string,
+): Promise<AnsweredPort> {
+  const stopping = new AbortController()
+  const name = `callback:${redirectUri}`
+
+  /** undefined: another login process has the port. */
+  const own = async (): Promise<(() => Promise<void>) | undefined> => {
+    const lease = await leases.take(name, LEASE_MS)
+    if (!lease) return undefined
+    try {
+      const listening = await listener.listen(redirectUri, onCallback)
+      return async () => {
+        await listening.close()
+        lease.release()
+      }
+    } catch (thrown) {
+      lease.release()
+      throw thrown
+    }
+  }
+
+  let owned = await own()
+  const succeed = async (): Promise<never> => {
+    while (!owned) {
+      await clock.sleep(POLL_MS, stopping.signal)
+      const taken = await own()
+      if (!stopping.signal.aborted) owned = taken
+      else await taken?.()
+    }
+    return new Promise<never>(() => undefined)
+  }
+  const lost = succeed()
+  lost.catch(() => undefined)
+
+  return {
+    redirectUri,
+    lost,
+    async close() {
+      stopping.abort()
+      await owned?.()
+    },
+  }
+}
+
+/**
+ * The redirect URIs to try. A client that is registered on the way may move to a neighbouring loopback port
+ * (RFC 8252 section 7.3); one that was registered by hand has only what was registered.
+ */
+export function redirectCandidates(configured: readonly string[], registeredByHand: boolean): string[] {
+  const [first] = configured
+  if (registeredByHand || first === undefined) return [...configured]
+  const port = Number(new URL(first).port || 80)
+  const step = port + NEIGHBOURS > 65_535 ? -1 : 1
+  const neighbours = Array.from({ length: NEIGHBOURS }, (_, index) => {
+    const url = new URL(first)
+    url.port = String(port + step * (index + 1))
+    return url.href
+  })
+  return [...configured, ...neighbours]
+}

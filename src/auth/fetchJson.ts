@@ -1,0 +1,66 @@
+// One metadata document: JSON of bounded size, in bounded time, or undefined when the place has none.
+import { BridgeError, quote } from '../errors.ts'
+import type { HttpClient } from '../ports.ts'
+
+export type JsonObject = Readonly<Record<string, unknown>>
+
+const LIMIT_BYTES = 1024 * 1024
+const TIMEOUT_MS = 10_000
+
+/** undefined: the server answered, but not with a JSON object. @throws BridgeError when it cannot be reached */
+export async function fetchJson(
+  http: HttpClient,
+  url: URL,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<JsonObject | undefined> {
+  const signal = AbortSignal.timeout(TIMEOUT_MS)
+  const request = {
+    method: 'GET',
+    url,
+    headers: { ...headers, accept: 'application/json' },
+    signal,
+    idleMs: TIMEOUT_MS,
+  } as const
+  try {
+    const response = await http.request(request)
+    if (response.status !== 200) {
+      response.discard()
+      if (response.status >= 500) throw serverError(url, response.status)
+      return undefined
+    }
+    return asObject(await readText(response.body, url))
+  } catch (thrown) {
+    if (thrown instanceof BridgeError) throw thrown
+    throw new BridgeError('authorization_server_unreachable', {
+      message: `${url.origin} did not answer in time.`,
+      cause: thrown,
+    })
+  }
+}
+
+async function readText(body: AsyncIterable<Uint8Array>, url: URL): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of body) {
+    size += chunk.byteLength
+    if (size > LIMIT_BYTES)
+      throw new BridgeError('discovery_failed', { message: `The metadata at ${quote(url.href)} is larger than 1 MB.` })
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function asObject(text: string): JsonObject | undefined {
+  try {
+    const json: unknown = JSON.parse(text)
+    return typeof json === 'object' && json !== null && !Array.isArray(json) ? (json as JsonObject) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const serverError = (url: URL, status: number) =>
+  new BridgeError('authorization_server_error', {
+    message: `${url.origin} answered ${status} for its metadata.`,
+    details: { status },
+  })

@@ -1,0 +1,46 @@
+// The fetch that openid-client is given: our own HTTP client, so that one door decides on TLS, timeouts and redirects.
+import { BridgeError } from '../errors.ts'
+import type { HttpClient } from '../ports.ts'
+
+interface FetchOptions {
+  readonly method?: string
+  readonly headers?: unknown
+  readonly body?: unknown
+  readonly signal?: AbortSignal | undefined
+}
+
+const LIMIT_BYTES = 1024 * 1024
+
+/** `timeoutMs`: longest silence. Never follows a redirect of a POST away from its method, nor any to another origin; bodies up to 1 MB. */
+export function fetchThrough(
+  http: HttpClient,
+  timeoutMs: number,
+): (url: string, options: FetchOptions) => Promise<Response> {
+  return async (url, { method = 'GET', headers, body, signal }) => {
+    const response = await http.request({
+      method: method as 'GET' | 'POST',
+      url: new URL(url),
+      headers: Object.fromEntries(new Headers(headers as Record<string, string>)),
+      ...(body === undefined || body === null ? {} : { body: String(body) }),
+      ...(signal ? { signal } : {}),
+      idleMs: timeoutMs,
+    })
+    const chunks: Uint8Array[] = []
+    let size = 0
+    for await (const chunk of response.body) {
+      size += chunk.byteLength
+      if (size > LIMIT_BYTES)
+        throw new BridgeError('authorization_server_error', {
+          message: `${new URL(url).origin} answered more than 1 MB.`,
+        })
+      chunks.push(chunk)
+    }
+    const received = new Headers()
+    // Without its challenge the body decides: a dead grant with a challenge beside it is still a dead grant (RFC 6749 section 5.2).
+    const { 'www-authenticate': _challenge, ...headersOfAnswer } = response.headers
+    for (const [name, value] of Object.entries(headersOfAnswer))
+      for (const one of [value ?? []].flat()) received.append(name, one)
+    const empty = [204, 205, 304].includes(response.status)
+    return new Response(empty ? null : Buffer.concat(chunks), { status: response.status, headers: received })
+  }
+}

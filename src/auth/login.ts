@@ -1,0 +1,190 @@
+// Authorization code + PKCE (OAuth 2.1 section 4.1): from an attempt row to an authorization URL, and from its callback to a token set.
+import { asBridgeError, BridgeError, quote } from '../errors.ts'
+import type {
+  Attempt,
+  AttemptPlan,
+  AttemptStore,
+  CallbackPage,
+  Clock,
+  HttpClient,
+  Logger,
+  TokenKey,
+  TokenSet,
+  TokenStore,
+} from '../ports.ts'
+import { isSecure } from '../secureUrl.ts'
+import type { Clients } from './clients.ts'
+import { discover, type ServerMetadata } from './discovery.ts'
+import { randomNonce, randomVerifier, type TokenResponse } from './oauthClient.ts'
+import { selectScopes } from './scopes.ts'
+
+export interface LoginOptions {
+  readonly http: HttpClient
+  readonly clients: Clients
+  readonly attempts: AttemptStore
+  readonly store: TokenStore
+  readonly clock: Clock
+  readonly log: Logger
+  readonly allowHttp: boolean
+  readonly serverHeaders: Readonly<Record<string, string>>
+  readonly issuer: string | undefined
+  /** Configured scopes; undefined: as the servers say. */
+  readonly scopes: readonly string[] | undefined
+  /** RFC 8707 resource instead of the server's own; 'none' sends none. */
+  readonly resource: string | undefined
+  readonly authorizeParameters: Readonly<Record<string, string>>
+  /** E-mail or subject that must sign in: sent as login_hint, and checked. */
+  readonly account: string | undefined
+  /** Claims wanted for X-User-* headers. */
+  readonly claims: readonly string[]
+}
+
+export interface Login {
+  /** Finds the authorization server, gets a client, and writes the plan into the attempt. Resolves to the URL to open. */
+  prepare(attempt: Attempt, redirectUri: string): Promise<URL>
+  /** One callback: completes the attempt its state names, and says what the person shall see. Never throws. */
+  answer(query: URLSearchParams): Promise<CallbackPage>
+}
+
+export function createLogin(options: LoginOptions): Login {
+  const { http, clients, attempts, store, clock, log } = options
+
+  const prepare = async (attempt: Attempt, redirectUri: string): Promise<URL> => {
+    const plan = await makePlan(attempt, redirectUri)
+    await attempts.plan(attempt.id, plan)
+    return new URL(plan.authorizationUrl)
+  }
+
+  const makePlan = async (attempt: Attempt, redirectUri: string): Promise<AttemptPlan> => {
+    const { challenge } = attempt
+    const server = new URL(attempt.server)
+    const { serverHeaders, issuer, allowHttp } = options
+    const found = await discover({ http, server, serverHeaders, issuer, allowHttp }, challenge)
+    await clients.remember(found.metadata)
+    const client = await clients.forLogin(found.metadata, redirectUri)
+    const offered = found.metadata.scopes_supported
+    const scope = selectScopes({
+      challenged: challenge.scope,
+      configured: options.scopes,
+      resource: found.scopesSupported,
+      server: Array.isArray(offered) ? offered : undefined,
+      identity: options.claims.length > 0,
+    })
+    const nonce =
+      scope?.split(' ').includes('openid') && found.metadata.jwks_uri !== undefined ? randomNonce() : undefined
+    const resource = options.resource === 'none' ? undefined : (options.resource ?? found.resource ?? server.href)
+    const request = {
+      redirectUri,
+      state: attempt.state,
+      codeVerifier: randomVerifier(),
+      nonce,
+      scope,
+      resource,
+    }
+    const oauth = await clients.connect(found.metadata.issuer, client)
+    const url = await oauth.authorizationUrl({
+      ...request,
+      extra: { ...options.authorizeParameters, ...hint(options.account, found.metadata) },
+    })
+    if (!isSecure(url, allowHttp)) throw new BridgeError('discovery_failed')
+    log.debug('oauth:pkce', { method: 'S256', verifierLength: request.codeVerifier.length })
+    const { state: _state, nonce: _nonce, scope: _scope, resource: _resource, ...rest } = request
+    return {
+      ...rest,
+      issuer: found.metadata.issuer,
+      client,
+      authorizationUrl: url.href,
+      ...(options.account === undefined ? {} : { account: options.account }),
+      ...(nonce === undefined ? {} : { nonce }),
+      ...(scope === undefined ? {} : { scope }),
+      ...(resource === undefined ? {} : { resource }),
+    }
+  }
+
+  const redeem = async (attempt: Attempt, plan: AttemptPlan, query: URLSearchParams): Promise<TokenSet> => {
+    const oauth = await clients.connect(plan.issuer, plan.client)
+    const callback = new URL(plan.redirectUri)
+    callback.search = query.toString()
+    const { nonce, scope, resource } = plan
+    const request = {
+      redirectUri: plan.redirectUri,
+      state: attempt.state,
+      codeVerifier: plan.codeVerifier,
+      nonce,
+      scope,
+      resource,
+      extra: {},
+    }
+    return toTokenSet(plan, await oauth.redeem(callback, request, options.claims), clock.now())
+  }
+
+  const settleFailed = async ({ id, plan }: Attempt, error: BridgeError) => {
+    // A registration the server has forgotten must not stand in the way of the next sign-in.
+    if (error.code === 'invalid_client' && plan) await clients.forget(plan.issuer, plan.redirectUri)
+    await attempts.settle(id, { status: 'failed', code: error.code, message: error.message })
+  }
+
+  return {
+    prepare,
+    async answer(query) {
+      let attempt: Attempt | undefined
+      try {
+        attempt = await attempts.claim(query.get('state') ?? '', clock.now())
+        if (!attempt?.plan) return { kind: 'invalid_state' }
+        const tokens = await redeem(attempt, attempt.plan, query)
+        checkAccount(attempt.plan.account, tokens)
+        await keep(store, attempt, tokens)
+        await attempts.settle(attempt.id, { status: 'finished' })
+        log.info('oauth:signed-in', { server: attempt.server, profile: attempt.profile, issuer: tokens.issuer })
+        return { kind: 'done', server: attempt.server }
+      } catch (thrown) {
+        const error = asBridgeError(thrown)
+        log.warn('oauth:sign-in-failed', { code: error.code, message: error.message })
+        if (attempt) await settleFailed(attempt, error).catch(() => undefined)
+        return { kind: 'failed', code: error.code, message: error.message, hint: error.hint }
+      }
+    },
+  }
+}
+
+/** OpenID Connect Core section 3.1.2.1; where the server lists it, the person chooses even if a session is open. */
+function hint(
+  account: string | undefined,
+  { prompt_values_supported: prompts }: ServerMetadata,
+): Record<string, string> {
+  if (account === undefined) return {}
+  const chooses = Array.isArray(prompts) && prompts.includes('select_account')
+  return { login_hint: account, ...(chooses ? { prompt: 'select_account' } : {}) }
+}
+
+/** @throws BridgeError account_mismatch */
+function checkAccount(wanted: string | undefined, { user }: TokenSet): void {
+  if (wanted === undefined) return
+  const names = [user?.subject, user?.claims.email].filter((name) => typeof name === 'string')
+  if (names.some((name) => name.toLowerCase() === wanted.toLowerCase())) return
+  const who = names.length === 0 ? 'nobody it names' : names.map((name) => quote(name)).join(' / ')
+  throw new BridgeError('account_mismatch', {
+    message: `The sign-in was for ${quote(wanted)}, but the authorization server signed in ${who}.`,
+  })
+}
+
+/** A fresh sign-in goes before whatever stands there, also when that changed a moment ago. */
+async function keep(store: TokenStore, key: TokenKey, tokens: TokenSet): Promise<void> {
+  for (;;) {
+    const { generation } = await store.load(key)
+    if (await store.replace(key, tokens, generation)) return
+  }
+}
+
+function toTokenSet(plan: AttemptPlan, { expiresIn, ...answer }: TokenResponse, now: number): TokenSet {
+  return {
+    issuer: plan.issuer,
+    clientId: plan.client.clientId,
+    redirectUri: plan.redirectUri,
+    obtainedAt: now,
+    ...(plan.scope === undefined ? {} : { scope: plan.scope }),
+    ...(plan.resource === undefined ? {} : { resource: plan.resource }),
+    ...answer,
+    ...(expiresIn === undefined ? {} : { expiresAt: now + expiresIn * 1000 }),
+  }
+}

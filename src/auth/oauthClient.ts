@@ -1,0 +1,211 @@
+// The only file that imports openid-client and oauth4webapi: requests to the authorization server, in our own types.
+import * as oauth4webapi from 'oauth4webapi'
+import * as client from 'openid-client'
+import { BridgeError } from '../errors.ts'
+import type { HttpClient, RegisteredClient, User } from '../ports.ts'
+import type { ServerMetadata } from './discovery.ts'
+import { fetchThrough } from './fetchThrough.ts'
+import { isInvalidGrant, translateOAuthError } from './oauthErrors.ts'
+
+export interface TokenResponse {
+  readonly accessToken: string
+  readonly refreshToken?: string
+  readonly scope?: string
+  /** seconds */
+  readonly expiresIn?: number
+  /** From the validated ID token, completed from userinfo. */
+  readonly user?: User
+}
+
+export interface AuthorizationRequest {
+  readonly redirectUri: string
+  readonly state: string
+  readonly codeVerifier: string
+  readonly nonce: string | undefined
+  readonly scope: string | undefined
+  readonly resource: string | undefined
+  /** Parameters a provider wants besides; they never override ours. */
+  readonly extra: Readonly<Record<string, string>>
+}
+
+/** One authorization server, one client. Every method throws BridgeError only. */
+export function createOAuthClient(
+  http: HttpClient,
+  metadata: ServerMetadata,
+  registered: RegisteredClient,
+  timeoutMs: number,
+) {
+  const config = new client.Configuration(
+    metadata as client.ServerMetadata,
+    registered.clientId,
+    undefined,
+    authentication(registered),
+  )
+  config[client.customFetch] = fetchThrough(http, timeoutMs)
+  // Discovery has refused every http endpoint that is not on loopback or excepted by the person.
+  client.allowInsecureRequests(config)
+  if (metadata.jwks_uri !== undefined) client.enableNonRepudiationChecks(config)
+
+  const userInfo = async (
+    accessToken: string,
+    claims: User['claims'] | undefined,
+  ): Promise<User['claims'] | undefined> => {
+    if (metadata.userinfo_endpoint === undefined) return claims
+    const subject = typeof claims?.sub === 'string' ? claims.sub : client.skipSubjectCheck
+    try {
+      return { ...(await client.fetchUserInfo(config, accessToken, subject)), ...claims }
+    } catch {
+      // A resource-bound token may not open userinfo (RFC 8707); the ID token's claims are enough then.
+      return claims
+    }
+  }
+
+  return {
+    async authorizationUrl(request: AuthorizationRequest): Promise<URL> {
+      return client.buildAuthorizationUrl(config, {
+        ...request.extra,
+        response_type: 'code',
+        redirect_uri: request.redirectUri,
+        state: request.state,
+        code_challenge: await client.calculatePKCECodeChallenge(request.codeVerifier),
+        code_challenge_method: 'S256',
+        ...present({ nonce: request.nonce, scope: request.scope, resource: request.resource }),
+      })
+    },
+
+    /** Checks state, iss (RFC 9207), PKCE, nonce and the ID token, then redeems the code. `claims`: names wanted for headers. */
+    async redeem(callback: URL, request: AuthorizationRequest, claims: readonly string[]): Promise<TokenResponse> {
+      try {
+        const answer = await client.authorizationCodeGrant(
+          config,
+          callback,
+          {
+            expectedState: request.state,
+            pkceCodeVerifier: request.codeVerifier,
+            ...(request.nonce === undefined ? {} : { expectedNonce: request.nonce, idTokenExpected: true }),
+          },
+          present({ resource: request.resource }),
+        )
+        const known: User['claims'] | undefined = answer.claims()
+        const complete = known && claims.every((claim) => known[claim] !== undefined)
+        const found = complete ? known : await userInfo(answer.access_token, known)
+        return toTokenResponse(answer, found && toUser(metadata.issuer, found))
+      } catch (thrown) {
+        throw translateOAuthError(thrown, metadata.issuer)
+      }
+    },
+
+    /** 'rejected': the grant is dead (`invalid_grant`, RFC 6749 section 5.2). Everything else that fails is thrown. */
+    async refresh(
+      refreshToken: string,
+      extra: { scope: string | undefined; resource: string | undefined },
+    ): Promise<TokenResponse | 'rejected'> {
+      try {
+        const answer = await client.refreshTokenGrant(config, refreshToken, present(extra))
+        return toTokenResponse(answer, undefined)
+      } catch (thrown) {
+        if (isInvalidGrant(thrown)) return 'rejected'
+        throw translateOAuthError(thrown, metadata.issuer)
+      }
+    },
+
+    /** Revokes one token (RFC 7009); false: the server does not revoke tokens of this kind. */
+    async revoke(token: string, kind: 'access_token' | 'refresh_token'): Promise<boolean> {
+      if (metadata.revocation_endpoint === undefined) return false
+      try {
+        await client.tokenRevocation(config, token, { token_type_hint: kind })
+        return true
+      } catch (thrown) {
+        const error = translateOAuthError(thrown, metadata.issuer)
+        // RFC 7009 section 2.2.1: self-contained access tokens often cannot be revoked.
+        if (error.details.error === 'unsupported_token_type') return false
+        throw error
+      }
+    },
+  }
+}
+
+export type OAuthClient = ReturnType<typeof createOAuthClient>
+
+/** Dynamic client registration (RFC 7591) as a native application. @throws BridgeError registration_failed */
+export async function registerClient(
+  http: HttpClient,
+  metadata: ServerMetadata,
+  redirectUri: string,
+  timeoutMs: number,
+): Promise<RegisteredClient> {
+  if (metadata.registration_endpoint === undefined) throw new BridgeError('registration_failed')
+  const offered = metadata.token_endpoint_auth_methods_supported
+  const authMethod = ['none', 'client_secret_basic', 'client_secret_post'].find(
+    (name) => Array.isArray(offered) && offered.includes(name),
+  )
+  try {
+    const response = await oauth4webapi.dynamicClientRegistrationRequest(
+      metadata as oauth4webapi.AuthorizationServer,
+      {
+        client_name: 'mcp-oauth-bridge',
+        application_type: 'native',
+        redirect_uris: [redirectUri],
+        grant_types: ['authorization_code', 'refresh_token'],
+        response_types: ['code'],
+        token_endpoint_auth_method: authMethod ?? 'none',
+      },
+      { [oauth4webapi.customFetch]: fetchThrough(http, timeoutMs), [oauth4webapi.allowInsecureRequests]: true },
+    )
+    const registered = await oauth4webapi.processDynamicClientRegistrationResponse(response)
+    const secret = registered.client_secret
+    return {
+      clientId: registered.client_id,
+      ...(typeof secret === 'string' ? { clientSecret: secret } : {}),
+      authMethod:
+        typeof registered.token_endpoint_auth_method === 'string'
+          ? registered.token_endpoint_auth_method
+          : (authMethod ?? 'none'),
+    }
+  } catch (thrown) {
+    const error = translateOAuthError(thrown, metadata.issuer)
+    if (error.code !== 'login_failed') throw error
+    throw new BridgeError('registration_failed', {
+      message: `The authorization server refused to register this client: ${error.message}`,
+      cause: thrown,
+    })
+  }
+}
+
+export const randomVerifier = () => client.randomPKCECodeVerifier()
+export const randomNonce = () => client.randomNonce()
+
+function authentication({ authMethod, clientSecret }: RegisteredClient): client.ClientAuth {
+  if (clientSecret === undefined || authMethod === 'none') return client.None()
+  return authMethod === 'client_secret_post'
+    ? client.ClientSecretPost(clientSecret)
+    : client.ClientSecretBasic(clientSecret)
+}
+
+function toTokenResponse(answer: oauth4webapi.TokenEndpointResponse, user: User | undefined): TokenResponse {
+  return {
+    accessToken: usable(answer.access_token),
+    ...(answer.refresh_token === undefined ? {} : { refreshToken: usable(answer.refresh_token) }),
+    ...(answer.scope === undefined ? {} : { scope: answer.scope }),
+    ...(answer.expires_in === undefined ? {} : { expiresIn: answer.expires_in }),
+    ...(user ? { user } : {}),
+  }
+}
+
+/** A token goes into a header and a row: printable ASCII (RFC 6750 section 2.1), at most 64 KiB. */
+function usable(token: string): string {
+  if (/^[\x21-\x7e]{1,65536}$/.test(token)) return token
+  throw new BridgeError('malformed_token', {
+    message: `The authorization server sent a token of ${token.length} characters that cannot be used.`,
+  })
+}
+
+function toUser(issuer: string, claims: User['claims']): User | undefined {
+  return typeof claims.sub === 'string' ? { issuer, subject: claims.sub, claims } : undefined
+}
+
+function present(parameters: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(parameters).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  )
+}

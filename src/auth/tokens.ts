@@ -1,0 +1,139 @@
+// The token set of one server and profile: reuse, else refresh, else ask for a sign-in; coordinated with every other process.
+import { BridgeError } from '../errors.ts'
+import type { Cause, Challenge, Clock, Leases, Logger, TokenKey, TokenRecord, TokenSet, TokenStore } from '../ports.ts'
+import type { Refresh } from './refresh.ts'
+
+export type RefreshStrategy = 'auto' | 'none' | 'reauthorize'
+export type LoginMode = 'auto' | 'on-call' | 'never'
+
+export interface TokensOptions {
+  readonly key: TokenKey
+  readonly store: TokenStore
+  readonly leases: Leases
+  readonly refresh: () => Promise<Refresh>
+  /** Resolves when somebody has signed in. */
+  readonly askForLogin: (challenge: Challenge) => Promise<void>
+  readonly clock: Clock
+  readonly log: Logger
+  readonly strategy: RefreshStrategy
+  readonly mode: LoginMode
+}
+
+export interface Tokens {
+  /** The token set to send now. An expired one is refreshed first, one that expires soon in the background. */
+  current(): Promise<TokenSet | undefined>
+  /** After `rejected` was refused: resolves when `current` gives another token. @throws BridgeError why it cannot */
+  renew(rejected: string | undefined, challenge: Challenge, cause: Cause): Promise<void>
+  /** Refreshes now, whatever the expiry. undefined: the refresh token is missing or was refused. */
+  refreshNow(): Promise<TokenSet | undefined>
+}
+
+/** A holder that dies is succeeded after this long. */
+export const TOKEN_LEASE_MS = 4_000
+/** Held by whoever spends or revokes the tokens of this key at the authorization server. */
+export const tokenLease = (key: TokenKey) => `tokens:${key.server} ${key.profile}`
+/** Share of a token's life after which it is refreshed in the background. */
+const DUE = 0.8
+const SAVE_TRIES = 5
+const CUT_OFF =
+  'An earlier refresh was cut off before its answer was stored, so the refresh token it spent was refused. A new sign-in is needed.'
+
+export function createTokens(options: TokensOptions): Tokens {
+  const { key, store, leases, clock, log, strategy, mode } = options
+  /** Spreads the refreshes of many processes over 5 % of the life. */
+  const jitter = Math.random() * 0.05
+  let known: TokenRecord | undefined
+  let refreshing: Promise<TokenRecord> | undefined
+  let asking: Promise<void> | undefined
+
+  const reload = async () => {
+    known = await store.load(key)
+    return known
+  }
+
+  /** One refresh for all who saw the same generation, in this process and in every other. */
+  const refreshOnce = (seen: TokenRecord): Promise<TokenRecord> => {
+    refreshing ??= leases
+      .run(tokenLease(key), TOKEN_LEASE_MS, async () => {
+        const { generation, tokens } = await reload()
+        if (generation !== seen.generation || !isRefreshable(tokens)) return undefined
+        const cutOff = await store.spend(key, generation)
+        const outcome = await (await options.refresh())(tokens)
+        if (outcome !== 'rejected') return await save(outcome, generation)
+        const reason = cutOff ? CUT_OFF : 'The authorization server refused the refresh token.'
+        log.warn('oauth:refresh', { outcome: 'rejected', message: reason })
+        await store.remove(key, generation, reason)
+      })
+      .then(reload)
+      .finally(() => {
+        refreshing = undefined
+      })
+    return refreshing
+  }
+
+  /** The old refresh token is spent: a database that is busy now must not cost the new one. */
+  const save = async (tokens: TokenSet, generation: number) => {
+    for (let tries = 1; ; tries++) {
+      try {
+        if (!(await store.replace(key, tokens, generation))) log.info('oauth:refresh', { outcome: 'superseded' })
+        return
+      } catch (thrown) {
+        if (!(thrown instanceof BridgeError) || thrown.code !== 'database_locked' || tries === SAVE_TRIES) throw thrown
+      }
+    }
+  }
+
+  const isRefreshable = (tokens: TokenSet | undefined): tokens is TokenSet & { refreshToken: string } =>
+    tokens?.refreshToken !== undefined && strategy === 'auto'
+
+  const isExpired = ({ expiresAt }: TokenSet) => expiresAt !== undefined && expiresAt <= clock.now()
+
+  const isDue = ({ obtainedAt, expiresAt }: TokenSet) =>
+    expiresAt !== undefined && clock.now() >= obtainedAt + (expiresAt - obtainedAt) * (DUE + jitter)
+
+  /** A tab opens by itself once, when nobody was ever signed in; later only for a call that a person caused. */
+  const mayAsk = (cause: Cause, { generation }: TokenRecord) => {
+    if (mode === 'never' || cause === 'background') return false
+    return cause === 'call' || (mode === 'auto' && generation === 0)
+  }
+
+  return {
+    async current() {
+      let record = known ?? (await reload())
+      if (!record.tokens || isDue(record.tokens)) record = await reload()
+      const { tokens } = record
+      if (!isRefreshable(tokens) || !isDue(tokens)) return tokens
+      const refreshed = refreshOnce(record)
+      if (isExpired(tokens)) return (await refreshed).tokens
+      refreshed.catch((thrown: BridgeError) => log.warn('oauth:refresh', { outcome: 'postponed', code: thrown.code }))
+      return tokens
+    },
+
+    async renew(rejected, challenge, cause) {
+      let record = await reload()
+      if (record.tokens && record.tokens.accessToken !== rejected) return
+      if (isRefreshable(record.tokens)) {
+        record = await refreshOnce(record)
+        if (record.tokens && record.tokens.accessToken !== rejected) return
+      }
+      if (!mayAsk(cause, record)) throw notSignedIn(record)
+      asking ??= options.askForLogin(challenge).finally(() => {
+        asking = undefined
+      })
+      await asking
+      await reload()
+    },
+
+    async refreshNow() {
+      const record = await reload()
+      if (!isRefreshable(record.tokens)) return undefined
+      return (await refreshOnce(record)).tokens
+    },
+  }
+}
+
+const notSignedIn = ({ lastError }: TokenRecord) =>
+  new BridgeError(
+    'not_signed_in',
+    lastError === undefined ? {} : { message: `Nobody is signed in to this server: ${lastError}` },
+  )

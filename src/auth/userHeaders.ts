@@ -1,0 +1,37 @@
+// X-User-* headers from validated claims; every value safe to stand in a header.
+import type { User } from '../ports.ts'
+
+/** Header name → claim name. */
+export type UserHeaderMap = Readonly<Record<string, string>>
+
+const LONGEST = 1024
+
+/**
+ * Claims that are text, number or boolean become headers; others are left out.
+ * Characters outside printable ASCII, and %, are percent-encoded as UTF-8, so `decodeURIComponent` gives the claim back.
+ */
+export function userHeaders(user: User | undefined, map: UserHeaderMap): Record<string, string> {
+  const headers: Record<string, string> = {}
+  for (const [name, claim] of Object.entries(map)) {
+    const value = claim === 'sub' ? user?.subject : user?.claims[claim]
+    if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') continue
+    const safe = headerSafe(String(value))
+    if (safe !== '' && safe.length <= LONGEST) headers[name] = safe
+  }
+  return headers
+}
+
+function headerSafe(value: string): string {
+  return value
+    .toWellFormed()
+    .replace(/[^\x20-\x24\x26-\x7e]+/g, (part) => encodeURIComponent(part))
+    .trim()
+}
+
+/** `*` stands for any text; case does not matter. */
+export function matchesAny(name: string, patterns: readonly string[]): boolean {
+  return patterns.some((pattern) => {
+    const expression = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
+    return new RegExp(`^${expression.join('.*')}$`, 'i').test(name)
+  })
+}

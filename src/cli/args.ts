@@ -1,0 +1,148 @@
+// Command lines: one table of commands and options, errors that name the nearest word.
+import { parseArgs } from 'node:util'
+import type { Flags } from '../config/config.ts'
+import { nearest } from '../config/nearest.ts'
+import { BridgeError, quote } from '../errors.ts'
+
+export const COMMANDS = ['run', 'login', 'logout', 'status', 'refresh', 'migrate'] as const
+export type Command = (typeof COMMANDS)[number]
+
+interface Option {
+  readonly value?: string
+  readonly multiple?: true
+  readonly for?: readonly Command[]
+  readonly help: string
+}
+
+const CONNECTING = ['run', 'login'] as const
+const REACHING = ['run', 'login', 'logout', 'refresh'] as const
+
+/** Every option; `for` left out: all commands. `value` names what it takes. */
+export const OPTIONS = {
+  help: { help: 'show this help' },
+  version: { help: 'show the version' },
+  config: { value: 'FILE', help: 'config file (or CONFIG_PATH); default ./config.yaml' },
+  profile: { value: 'NAME', help: 'keep separate sign-ins to one server apart' },
+  debug: { help: 'log everything to stderr' },
+  verbose: { help: 'log what happens to stderr' },
+  'log-level': { value: 'LEVEL', help: 'debug, info, warn or error' },
+  header: {
+    value: 'NAME:VALUE',
+    multiple: true,
+    for: REACHING,
+    help: 'send this header to the server; may be repeated',
+  },
+  'header-file': { value: 'FILE', for: REACHING, help: 'headers from a file, one a line' },
+  'client-id': { value: 'ID', for: REACHING, help: 'client registered with the authorization server' },
+  'client-secret-file': { value: 'FILE', for: REACHING, help: 'file with the client secret' },
+  scope: { value: 'SCOPES', for: CONNECTING, help: 'scopes to ask for, separated by spaces' },
+  resource: { value: 'URL|none', for: CONNECTING, help: 'RFC 8707 resource to ask tokens for' },
+  'authorize-param': {
+    value: 'K=V',
+    multiple: true,
+    for: CONNECTING,
+    help: 'extra authorization parameter; may be repeated',
+  },
+  'callback-url': { value: 'URL', for: REACHING, help: 'redirect URI; default http://localhost:8080/auth/callback' },
+  'allow-http': { for: REACHING, help: 'accept a server without TLS on a network you trust' },
+  login: { value: 'WHEN', for: ['run'], help: 'auto, on-call or never' },
+  'no-browser': { for: CONNECTING, help: 'print the sign-in address instead of opening it' },
+  account: { value: 'E-MAIL', for: ['login'], help: 'sign in as this account and refuse any other' },
+  force: { for: ['login'], help: 'sign in again though somebody is signed in' },
+  all: { for: ['logout'], help: 'sign out everywhere' },
+  'keep-remote': { for: ['logout'], help: 'forget here without revoking at the server' },
+  json: { for: ['status'], help: 'machine-readable output' },
+  // The login process is started with this by a bridge; its job comes through stdin.
+  attempt: { for: ['login'], help: '' },
+} as const satisfies Record<string, Option>
+
+export type OptionName = keyof typeof OPTIONS
+
+export interface CommandLine {
+  readonly command: Command
+  /** False: no command was typed, so a word that is no server may be a misspelt one. */
+  readonly explicit: boolean
+  readonly server: string | undefined
+  readonly flags: Flags
+  readonly has: (name: OptionName) => boolean
+}
+
+/** @throws BridgeError usage */
+export function parseCommandLine(argv: readonly string[]): CommandLine {
+  const options = Object.fromEntries(
+    Object.entries(OPTIONS as Record<string, Option>).map(([name, { value, multiple }]) => [
+      name,
+      { type: value === undefined ? 'boolean' : 'string', ...(multiple ? { multiple } : {}) } as const,
+    ]),
+  )
+  const { values, positionals, tokens } = parseArgs({
+    args: [...argv],
+    options: { ...options, help: { type: 'boolean', short: 'h' }, version: { type: 'boolean', short: 'V' } },
+    allowPositionals: true,
+    strict: false,
+    tokens: true,
+  })
+  const [first, ...rest] = positionals
+  const explicit = (COMMANDS as readonly string[]).includes(first ?? '')
+  const command = explicit ? (first as Command) : 'run'
+  const words = explicit ? rest : positionals
+  for (const token of tokens) if (token.kind === 'option') checkOption(token, command)
+  if (words.length > 1) throw new BridgeError('usage', { message: `${quote(words[1] ?? '')} is one word too many.` })
+  const text = (name: OptionName) => values[name] as string | undefined
+  const list = (name: OptionName) => (values[name] as string[] | undefined) ?? []
+  return {
+    command,
+    explicit,
+    server: words[0],
+    has: (name) => values[name] === true,
+    flags: {
+      ...defined({
+        config: text('config'),
+        profile: text('profile'),
+        callbackUrl: text('callback-url'),
+        headerFile: text('header-file'),
+      }),
+      ...defined({ clientId: text('client-id'), clientSecretFile: text('client-secret-file'), scope: text('scope') }),
+      ...defined({
+        resource: text('resource'),
+        login: text('login'),
+        logLevel: values.debug === true ? 'debug' : text('log-level'),
+        account: text('account'),
+      }),
+      headers: list('header'),
+      authorizeParameters: list('authorize-param'),
+      allowHttp: values['allow-http'] === true,
+      openBrowser: values['no-browser'] !== true,
+    },
+  }
+}
+
+function checkOption(
+  token: { name: string; rawName: string; value?: string | undefined; inlineValue?: boolean | undefined },
+  command: Command,
+): void {
+  const names = Object.keys(OPTIONS).filter((name) => name !== 'attempt')
+  const known = Object.hasOwn(OPTIONS, token.name) ? (OPTIONS as Record<string, Option>)[token.name] : undefined
+  if (!known) {
+    const near = nearest(token.name, names)
+    throw new BridgeError('usage', {
+      message: `Unknown option ${quote(token.rawName)}${near === undefined ? '.' : `; did you mean "--${near}"?`}`,
+    })
+  }
+  if (known.for && !known.for.includes(command)) {
+    throw new BridgeError('usage', {
+      message: `${token.rawName} is not an option of ${command === 'run' ? 'bridging' : command}.`,
+    })
+  }
+  if (known.value !== undefined && (!token.value || (!token.inlineValue && token.value.startsWith('-')))) {
+    throw new BridgeError('usage', { message: `${token.rawName} needs a value: ${token.rawName} ${known.value}.` })
+  }
+  if (known.value === undefined && token.value !== undefined)
+    throw new BridgeError('usage', { message: `${token.rawName} takes no value.` })
+}
+
+function defined<T extends Record<string, string | undefined>>(values: T): { [K in keyof T]?: string } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: string
+  }
+}

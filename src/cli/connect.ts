@@ -1,0 +1,32 @@
+// The bridge itself: stdin to the relay until stdin closes, the host is gone, or the process is asked to end.
+import { createLineReader } from '../bridge/stdin.ts'
+import { type Composed, HOST_LIMIT } from '../compose.ts'
+import type { World } from './run.ts'
+
+/** Answers on their way when stdin closes get this long, in ms; the whole end takes at most 2 s. */
+const GRACE_MS = 1_000
+
+export async function connect(composed: Composed, { stdin, stderr, ending }: World): Promise<number> {
+  const { url } = composed.server()
+  composed.log.info('proxy:start', { server: url, profile: composed.config.profile })
+  if (stdin.isTTY)
+    stderr.write(
+      `Bridging to ${url}; waiting for MCP messages on stdin. A person signs in with: mcp-oauth-bridge login ${url}\n`,
+    )
+  let end: (graceMs: number) => void = () => undefined
+  const ended = new Promise<number>((resolve) => {
+    end = resolve
+  })
+  const relay = composed.relay(() => end(0))
+  const reader = createLineReader(HOST_LIMIT, relay.line, relay.tooLong)
+  stdin.on('data', reader.push)
+  stdin.once('end', () => {
+    reader.end()
+    end(GRACE_MS)
+  })
+  stdin.once('error', () => end(0))
+  ending.addEventListener('abort', () => end(0), { once: true })
+  await relay.close(await ended)
+  composed.log.info('proxy:end', {})
+  return 0
+}

@@ -1,0 +1,17 @@
+// Refresh now, through the same coordinated path as every other refresh.
+import type { Composed } from '../compose.ts'
+import { BridgeError } from '../errors.ts'
+
+export async function refresh(composed: Composed): Promise<number> {
+  const { server } = composed.key()
+  const { tokens: store } = await composed.store()
+  const { tokens: before } = await store.load(composed.key())
+  if (!before) throw new BridgeError('not_signed_in')
+  if (before.refreshToken === undefined) throw new BridgeError('refresh_token_missing')
+  const set = await (await composed.tokens()).refreshNow()
+  if (!set) throw new BridgeError('token_expired')
+  const until =
+    set.expiresAt === undefined ? '' : `; the new token is good until ${new Date(set.expiresAt).toISOString()}`
+  composed.stderr.write(`Refreshed the sign-in to ${server}${until}.\n`)
+  return 0
+}

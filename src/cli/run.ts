@@ -1,0 +1,120 @@
+// Words → a use case → an exit code. The one place where errors go out to a terminal.
+import type { Readable, Writable } from 'node:stream'
+import { type Composed, compose, type Doors } from '../compose.ts'
+import type { Config } from '../config/config.ts'
+import { loadConfig } from '../config/load.ts'
+import { asBridgeError, type BridgeError, ERRORS } from '../errors.ts'
+import { clock } from '../system/clock.ts'
+import { createLog } from '../system/log.ts'
+import { loginLauncher } from '../system/loginLauncher.ts'
+import { COMMANDS, type CommandLine, parseCommandLine } from './args.ts'
+import { connect } from './connect.ts'
+
+export { pendingKeychainCalls } from '../system/keychain.ts'
+
+/** What bin hands over: the process's own streams, words and end. */
+export interface World {
+  readonly argv: readonly string[]
+  readonly stdin: Readable & { readonly isTTY?: boolean }
+  readonly stdout: Writable
+  readonly stderr: Writable & { readonly isTTY?: boolean }
+  readonly environment: NodeJS.ProcessEnv
+  readonly folder: string
+  readonly version: string
+  /** Aborts when the process is asked to end. */
+  readonly ending: AbortSignal
+}
+
+/** Resolves to the exit code; never rejects. */
+export async function run(world: World): Promise<number> {
+  try {
+    const line = parseCommandLine(world.argv)
+    if (line.has('version')) return print(world, `${world.version}\n`)
+    if (line.has('help'))
+      return print(world, (await import('./help.ts')).helpText(line.explicit ? line.command : undefined))
+    if (line.has('attempt')) return await runAttempt(world)
+    const { flags, server, explicit } = line
+    const { environment, folder } = world
+    const named = line.command === 'migrate' ? undefined : server
+    const config = await loadConfig({
+      flags,
+      environment,
+      folder,
+      server: named,
+      alternatives: explicit ? [] : COMMANDS,
+    })
+    const composed = compose(config, doorsOf(world, config, line))
+    try {
+      return await dispatch(line, composed, world)
+    } finally {
+      await composed.close()
+    }
+  } catch (thrown) {
+    return fail(world, asBridgeError(thrown))
+  }
+}
+
+async function dispatch(line: CommandLine, composed: Composed, world: World): Promise<number> {
+  switch (line.command) {
+    case 'run':
+      return connect(composed, world)
+    case 'login':
+      return (await import('./login.ts')).login(composed, world.ending, line.has('force') ? 'again' : 'if-needed')
+    case 'logout':
+      return (await import('./logout.ts')).logout(composed, line)
+    case 'status':
+      return (await import('./status.ts')).status(
+        composed,
+        line.server !== undefined,
+        line.has('json') ? 'json' : 'text',
+      )
+    case 'migrate':
+      return (await import('./migrate.ts')).migrate(composed, line.server)
+    case 'refresh':
+      return (await import('./refresh.ts')).refresh(composed)
+  }
+}
+
+/** The login process of a bridge: its settings and attempt come as JSON through stdin. */
+async function runAttempt(world: World): Promise<number> {
+  const chunks: Buffer[] = []
+  for await (const chunk of world.stdin) chunks.push(chunk as Buffer)
+  const { attemptId, config } = JSON.parse(Buffer.concat(chunks).toString('utf8')) as {
+    attemptId: string
+    config: Config
+  }
+  const composed = compose(config, doorsOf(world, config))
+  try {
+    return await (await import('./login.ts')).runAttempt(composed, attemptId, world.ending)
+  } finally {
+    await composed.close()
+  }
+}
+
+function doorsOf({ stdin, stdout, stderr, environment }: World, config: Config, line?: CommandLine): Doors {
+  const wanted = (environment.DEBUG ?? '').split(/[\s,]+/).filter((name) => /^(\*|oauth|proxy)/.test(name))
+  const debug = line?.has('debug') ?? false
+  const chosen = line?.flags.logLevel === undefined ? 'warn' : config.logLevel
+  const log = createLog({
+    stderr,
+    level: debug ? 'debug' : line?.has('verbose') ? 'info' : chosen,
+    namespaces: wanted,
+    file: config.logFile,
+    fileLevel: debug ? 'debug' : config.logLevel,
+  })
+  if (config.sessionTimeoutMs < 300_000)
+    log.warn('config:session_timeout', { message: 'session_timeout is low (< 300s)' })
+  return { stdin, stdout, stderr, environment, clock, log, launcher: loginLauncher }
+}
+
+function print(world: World, text: string): number {
+  world.stdout.write(text)
+  return 0
+}
+
+function fail(world: World, error: BridgeError): number {
+  world.stderr.write(
+    `error: ${error.message}\nhint: ${error.hint}\n      (${error.code}, see docs/errors.md#${error.code})\n`,
+  )
+  return ERRORS[error.code].exit
+}

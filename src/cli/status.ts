@@ -1,0 +1,88 @@
+// Who is signed in where, until when, kept how; never a secret.
+import type { Composed } from '../compose.ts'
+import { withoutControls } from '../errors.ts'
+import type { AccountSummary, TokenKey } from '../ports.ts'
+
+interface Account {
+  readonly server: string
+  readonly profile: string
+  readonly issuer: string | null
+  readonly subject: string | null
+  readonly email: string | null
+  readonly scope: string | null
+  /** ISO 8601, UTC; null: unknown */
+  readonly expires_at: string | null
+  readonly refreshable: boolean
+  readonly state: 'signed_in' | 'expired' | 'signing_in' | 'signed_out'
+  readonly last_error: string | null
+}
+
+export async function status(composed: Composed, oneServer: boolean, format: 'json' | 'text'): Promise<number> {
+  const { tokens, attempts, keyBackends, database } = await composed.store()
+  const { clock, config } = composed
+  const now = clock.now()
+  const wanted = (key: TokenKey) => !oneServer || key.server === composed.key().server
+  const pending = (await attempts.open(now)).filter(wanted)
+  const rows = (await tokens.list()).filter(wanted)
+  const known = rows.map((row) => toAccount(row, pending.some(same(row)), now))
+  const fresh = pending
+    .filter((key) => !rows.some(same(key)))
+    .map((key) => toAccount({ ...key, generation: 0, signedIn: false, refreshable: false }, true, now))
+  const accounts = [...known, ...fresh]
+  const secretStore = keyBackends().join('+') || `${config.secretStore} (nothing stored yet)`
+  if (format === 'json') {
+    const report = { secret_store: secretStore, database: config.database, driver: database.driver, accounts }
+    composed.stdout.write(`${JSON.stringify(report, null, 2)}\n`)
+    return 0
+  }
+  const lines =
+    accounts.length === 0
+      ? ['Nobody is signed in.']
+      : accounts.flatMap((account) => describe(account, now)).map(withoutControls)
+  composed.stdout.write(`${[...lines, '', `Sealing key: ${secretStore}`, `Database: ${config.database}`].join('\n')}\n`)
+  return 0
+}
+
+function toAccount(row: AccountSummary, signingIn: boolean, now: number): Account {
+  const expired = row.expiresAt !== undefined && row.expiresAt <= now && !row.refreshable
+  const state = signingIn ? 'signing_in' : !row.signedIn ? 'signed_out' : expired ? 'expired' : 'signed_in'
+  return {
+    server: row.server,
+    profile: row.profile,
+    issuer: row.issuer ?? null,
+    subject: row.subject ?? null,
+    email: row.email ?? null,
+    scope: row.scope ?? null,
+    expires_at: row.expiresAt === undefined ? null : new Date(row.expiresAt).toISOString(),
+    refreshable: row.refreshable,
+    state,
+    last_error: row.lastError ?? null,
+  }
+}
+
+const WORDS = {
+  signed_in: 'signed in',
+  expired: 'expired',
+  signing_in: 'signing in …',
+  signed_out: 'signed out',
+} as const
+
+function describe(account: Account, now: number): string[] {
+  const who = account.email ?? account.subject
+  const until = account.expires_at === null ? 'no known expiry' : remaining(Date.parse(account.expires_at) - now)
+  const kept = account.refreshable ? `${until}, refreshed by itself` : until
+  return [
+    `${account.server}${account.profile === 'default' ? '' : `  (profile ${account.profile})`}`,
+    `  ${WORDS[account.state]}${who === null ? '' : ` as ${who}`}${account.state === 'signed_in' ? ` · ${kept}` : ''}`,
+    ...(account.scope === null || account.state === 'signed_out' ? [] : [`  scopes: ${account.scope}`]),
+    ...(account.last_error === null ? [] : [`  last error: ${account.last_error}`]),
+  ]
+}
+
+function remaining(ms: number): string {
+  if (ms <= 0) return 'token due for refresh'
+  const minutes = Math.ceil(ms / 60_000)
+  return minutes < 120 ? `token good for ${minutes} min` : `token good for ${Math.round(minutes / 60)} h`
+}
+
+const same = (key: TokenKey) => (other: TokenKey) => other.server === key.server && other.profile === key.profile

@@ -1,0 +1,74 @@
+// The storage half of the composition root: the database in its private folder, the sealing key's places, the stores.
+import type { Config } from './config/config.ts'
+import { BridgeError } from './errors.ts'
+import { onceGood } from './onceGood.ts'
+import type { Clock, Logger } from './ports.ts'
+import { createAttemptStore } from './store/attemptStore.ts'
+import { createCache } from './store/cache.ts'
+import { createClientStore } from './store/clientStore.ts'
+import { type Database, openDatabase, openUnmigrated } from './store/database.ts'
+import { createLeases } from './store/leases.ts'
+import { createSeal, type Seal } from './store/seal.ts'
+import { type KeyBackend, type KeySlots, keyBackends, openSealingKey } from './store/sealingKey.ts'
+import { createTokenStore } from './store/tokenStore.ts'
+import { keychain } from './system/keychain.ts'
+import { createEnvKey, createKeyFile } from './system/keyFile.ts'
+import { ensurePrivateFolder, makePrivate, withPrivateUmask } from './system/privateFiles.ts'
+
+export interface StoreDoors {
+  readonly environment: NodeJS.ProcessEnv
+  readonly clock: Clock
+  readonly log: Logger
+  readonly secrets?: KeySlots['stores']
+}
+
+/** The database as it is, for looking at its schema; the caller closes it. */
+export const openRawDatabase = (config: Config): Database => privately(config, () => openUnmigrated(config.database))
+
+/** Runs `open` with our folder private and the database's files 0600. */
+function privately<T>(config: Config, open: () => T): T {
+  ensurePrivateFolder(config.dataFolder)
+  const files = ['', '-wal', '-shm'].map((end) => config.database + end)
+  for (const file of files) makePrivate(file, 0o600)
+  return withPrivateUmask(config.database, open)
+}
+
+export function openStore(config: Config, doors: StoreDoors) {
+  const { clock, log } = doors
+  const onSetAside = (file: string) =>
+    log.error('store:set-aside', { file, message: 'The database was broken; a new one was begun.' })
+  const database = privately(config, () => openDatabase(config.database, onSetAside))
+  const slots: KeySlots = {
+    wanted: wantedBackends(config),
+    stores: doors.secrets ?? secretStores(config, doors.environment),
+  }
+  const openSeal = onceGood(async (): Promise<Seal> => createSeal(await openSealingKey(database, slots, clock)))
+  return {
+    database,
+    tokens: createTokenStore(database, openSeal, clock),
+    attempts: createAttemptStore(database, openSeal, clock),
+    clients: createClientStore(database, openSeal, clock),
+    cache: createCache(database, clock),
+    leases: createLeases(database, clock),
+    /** Where the sealing key is, or would go. */
+    keyBackends: () => keyBackends(database),
+  }
+}
+
+function wantedBackends({ secretStore }: Config): readonly KeyBackend[] {
+  return secretStore === 'auto' ? ['keychain', 'file'] : [secretStore]
+}
+
+function secretStores(config: Config, environment: NodeJS.ProcessEnv): KeySlots['stores'] {
+  const refuse = (): never => {
+    throw new BridgeError('key_missing', {
+      message: 'MCP_OAUTH_BRIDGE_KEY is not set.',
+      hint: 'Set it to 32 bytes in base64: openssl rand -base64 32.',
+    })
+  }
+  return {
+    keychain,
+    file: createKeyFile(config.dataFolder),
+    env: createEnvKey(environment.MCP_OAUTH_BRIDGE_KEY, refuse),
+  }
+}

@@ -1,0 +1,140 @@
+// Flags > environment > config.yaml > defaults → the Config of one run.
+import { existsSync } from 'node:fs'
+import { isAbsolute, join, resolve } from 'node:path'
+import { BridgeError, quote } from '../errors.ts'
+import type { LogLevel } from '../ports.ts'
+import { isLoopback } from '../secureUrl.ts'
+import type { Config, Flags, ServerConfig } from './config.ts'
+import { fillEnvironment } from './environment.ts'
+import { nearest } from './nearest.ts'
+import { defaultPaths, type Paths } from './paths.ts'
+import type { ConfigFile } from './schema.ts'
+import { serverConfig } from './server.ts'
+
+export interface LoadOptions {
+  readonly flags: Flags
+  readonly environment: NodeJS.ProcessEnv
+  readonly folder: string
+  /** A URL or a name of config.yaml; undefined: the only one there, if there is only one. */
+  readonly server: string | undefined
+  /** Other words the person may have meant, for the error. */
+  readonly alternatives: readonly string[]
+}
+
+const LEVELS = ['debug', 'info', 'warn', 'error'] as const
+
+/** @throws BridgeError config_not_found, config_invalid, usage, insecure_url */
+export async function loadConfig({
+  flags: typed,
+  environment,
+  folder,
+  server,
+  alternatives,
+}: LoadOptions): Promise<Config> {
+  const paths = defaultPaths(environment)
+  const flags = fillFlags(typed, environment)
+  const path = findFile(flags, environment, folder, paths)
+  // The yaml and zod packages load only when there is a file.
+  const file: ConfigFile = path === undefined ? {} : (await import('./file.ts')).readConfigFile(path, environment)
+  const selected = selectServer(file, flags, server, alternatives)
+  const callbackUrls = [flags.callbackUrl ?? file.callback_url ?? 'http://localhost:8080/auth/callback'].flat()
+  for (const url of callbackUrls) checkCallbackUrl(url)
+  const browser = environment.BROWSER || file.browser
+  return {
+    ...(selected ? { server: selected.config } : {}),
+    profile: flags.profile ?? selected?.profile ?? 'default',
+    callbackUrls,
+    sessionTimeoutMs: (file.session_timeout ?? 300) * 1000,
+    database: databasePath(file.database_url, paths),
+    dataFolder: paths.data,
+    secretStore: environment.MCP_OAUTH_BRIDGE_KEY ? 'env' : (file.secret_store ?? 'auto'),
+    connectTimeoutMs: file.connect_timeout ?? 10_000,
+    requestTimeoutMs: file.request_timeout ?? 60_000,
+    logLevel: oneOf<LogLevel>('--log-level', flags.logLevel, LEVELS) ?? file.log_level ?? 'info',
+    logFile: file.log_file === undefined ? join(paths.state, 'logs', 'proxy.log') : resolve(paths.state, file.log_file),
+    forwardHeaders: file.header_forwarding?.forward_headers ?? ['Authorization', 'X-User-*'],
+    blockedHeaders: file.header_forwarding?.blocked_headers ?? [],
+    userHeaders: file.user_headers ?? { 'X-User-Id': 'sub', 'X-User-Email': 'email', 'X-User-Name': 'name' },
+    loginMode: oneOf('--login', flags.login, ['auto', 'on-call', 'never'] as const) ?? file.login?.mode ?? 'auto',
+    ...(browser === undefined ? {} : { browser }),
+    openBrowser: flags.openBrowser,
+    ...(flags.account === undefined ? {} : { account: flags.account }),
+  }
+}
+
+/** `${NAME}` in a flag's value comes from the environment, so that a host's config need not hold a secret. */
+function fillFlags(flags: Flags, environment: NodeJS.ProcessEnv): Flags {
+  const fill = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(fill)
+    return typeof value === 'string' ? fillEnvironment(value, environment) : value
+  }
+  return Object.fromEntries(Object.entries(flags).map(([name, value]) => [name, fill(value)])) as unknown as Flags
+}
+
+/** The listener is on this computer and has no certificate (RFC 8252 section 7.3). @throws BridgeError usage */
+function checkCallbackUrl(url: string): void {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined
+  if (parsed?.href === url && parsed.protocol === 'http:' && isLoopback(parsed.hostname)) return
+  throw new BridgeError('usage', {
+    message: `The callback URL ${quote(url)} is not http on localhost, 127.0.0.1 or [::1], written in full.`,
+    hint: 'Use http://localhost:8080/auth/callback or the same with another port or path.',
+  })
+}
+
+function findFile(flags: Flags, environment: NodeJS.ProcessEnv, folder: string, paths: Paths): string | undefined {
+  const named = flags.config ?? environment.CONFIG_PATH
+  if (named !== undefined) return resolve(folder, named)
+  return [join(folder, 'config.yaml'), join(paths.config, 'config.yaml')].find((path) => existsSync(path))
+}
+
+function selectServer(
+  file: ConfigFile,
+  flags: Flags,
+  wanted: string | undefined,
+  alternatives: readonly string[],
+): { config: ServerConfig; profile: string | undefined } | undefined {
+  const named = Object.entries(file.servers ?? {})
+  const all = [...named.map(([name]) => name), ...(file.mcp_server_url === undefined ? [] : ['mcp_server_url'])]
+  if (wanted !== undefined && URL.canParse(wanted)) {
+    const known = named.find(([, entry]) => new URL(entry.url).href === new URL(wanted).href)
+    return {
+      config: serverConfig(file, flags, known ? { name: known[0], ...known[1] } : { url: wanted }),
+      profile: known?.[1].profile,
+    }
+  }
+  if (wanted !== undefined) {
+    const entry = named.find(([name]) => name === wanted)?.[1]
+    if (!entry) throw unknownServer(wanted, all, alternatives)
+    return { config: serverConfig(file, flags, { name: wanted, ...entry }), profile: entry.profile }
+  }
+  const [only] = named
+  if (file.mcp_server_url !== undefined && !only)
+    return { config: serverConfig(file, flags, { url: file.mcp_server_url }), profile: undefined }
+  if (only && named.length === 1 && file.mcp_server_url === undefined) {
+    return { config: serverConfig(file, flags, { name: only[0], ...only[1] }), profile: only[1].profile }
+  }
+  return undefined
+}
+
+function unknownServer(wanted: string, known: readonly string[], alternatives: readonly string[]): BridgeError {
+  const near = nearest(wanted, [...known, ...alternatives])
+  const message = `${quote(wanted)} is neither a command, a URL nor a server of the config file${near === undefined ? '.' : `; did you mean ${quote(near)}?`}`
+  return new BridgeError('usage', {
+    message,
+    hint: known.length === 0 ? 'Give the server’s URL.' : `Known servers: ${known.join(', ')}.`,
+  })
+}
+
+/** `sqlite:FILE`; a relative file lies in the data folder. */
+function databasePath(url: string | undefined, paths: Paths): string {
+  const file = (url ?? 'sqlite:oauth.db').replace(/^sqlite:(\/\/)?/, '')
+  return isAbsolute(file) ? file : join(paths.data, file)
+}
+
+export function oneOf<T extends string>(flag: string, value: string | undefined, known: readonly T[]): T | undefined {
+  if (value === undefined || known.includes(value as T)) return value as T | undefined
+  const near = nearest(value, known)
+  throw new BridgeError('usage', {
+    message: `${flag} ${quote(value)} is not one of ${known.join(', ')}${near === undefined ? '.' : `; did you mean ${quote(near)}?`}`,
+  })
+}

@@ -1,0 +1,108 @@
+// The settings of one server: its own entry, its provider's, and the flags, in that rising order.
+import { readFileSync } from 'node:fs'
+import { BridgeError, quote } from '../errors.ts'
+import { isSecure } from '../secureUrl.ts'
+import type { Flags, ServerConfig } from './config.ts'
+import { nearest } from './nearest.ts'
+import type { ConfigFile, ProviderEntry } from './schema.ts'
+
+export interface ServerEntry {
+  readonly url: string
+  readonly name?: string | undefined
+  readonly provider?: string | undefined
+  readonly headers?: Readonly<Record<string, string>> | undefined
+}
+
+/** @throws BridgeError usage, config_invalid, config_not_found, insecure_url */
+export function serverConfig(file: ConfigFile, flags: Flags, entry: ServerEntry): ServerConfig {
+  const url = new URL(entry.url)
+  url.hash = ''
+  if (!isSecure(url, flags.allowHttp)) throw insecure(url)
+  const provider = findProvider(file, entry.provider)
+  const secret = flags.clientSecretFile ?? provider.client_secret_file
+  const clientSecret = secret === undefined ? provider.client_secret : readTextFile(secret, 'client secret file')
+  const clientId = flags.clientId ?? provider.client_id
+  const scopes = flags.scope?.split(/[\s,]+/).filter((scope) => scope !== '') ?? provider.scopes
+  const defaults = { ...optional('prompt', provider.prompt), ...optional('audience', provider.audience) }
+  return {
+    url: url.href,
+    ...optional('name', entry.name),
+    headers: { ...lowerCased(entry.headers), ...headersOf(flags) },
+    allowHttp: flags.allowHttp,
+    refreshStrategy: provider.refresh_strategy ?? file.refresh_strategy ?? 'auto',
+    ...optional('issuer', provider.issuer),
+    ...optional('clientId', clientId),
+    ...optional('clientSecret', clientSecret),
+    ...optional('scopes', scopes),
+    ...optional('resource', flags.resource),
+    authorizeParameters: { ...defaults, ...Object.fromEntries(flags.authorizeParameters.map(splitParameter)) },
+  }
+}
+
+/** The provider an entry names; without a name, the only one there is. */
+function findProvider(file: ConfigFile, name: string | undefined): ProviderEntry {
+  const providers = Object.entries(file.providers ?? {})
+  if (name === undefined) return (providers.length === 1 && providers[0]?.[1]) || {}
+  const found = providers.find(([known]) => known === name)?.[1]
+  if (found) return found
+  const near = nearest(name, Object.keys(file.providers ?? {}))
+  throw new BridgeError('config_invalid', {
+    message: `The provider ${quote(name)} is not in providers${near === undefined ? '.' : `; did you mean ${quote(near)}?`}`,
+  })
+}
+
+/** Header names are the same in any case, so that a flag replaces what the file has. */
+const lowerCased = (headers: Readonly<Record<string, string>> = {}) =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
+
+/** `Name: value` and `Name:value` are the same; a header file has one header a line. */
+function headersOf(flags: Flags): Record<string, string> {
+  const lines = flags.headerFile === undefined ? [] : readTextFile(flags.headerFile, 'header file').split(/\r?\n/)
+  const wanted = [...lines.filter((line) => line.trim() !== '' && !line.startsWith('#')), ...flags.headers]
+  return Object.fromEntries(wanted.map(splitHeader))
+}
+
+function splitHeader(line: string): [string, string] {
+  const [, name, value] = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*:\s*([\x20-\x7e\t]*)$/.exec(line) ?? []
+  if (name === undefined || value === undefined) {
+    throw new BridgeError('usage', {
+      message: 'A header is not of the form "Name: value" in printable ASCII.',
+      hint: 'Write --header "X-Team: core".',
+    })
+  }
+  return [name.toLowerCase(), value.trim()]
+}
+
+function splitParameter(text: string): [string, string] {
+  const at = text.indexOf('=')
+  if (at < 1)
+    throw new BridgeError('usage', { message: `--authorize-param ${quote(text)} is not of the form name=value.` })
+  return [text.slice(0, at), text.slice(at + 1)]
+}
+
+function insecure(url: URL): BridgeError {
+  const userinfo = url.username !== '' || url.password !== ''
+  return new BridgeError('insecure_url', {
+    message: userinfo
+      ? 'The server URL carries a user name or password.'
+      : `The server URL ${quote(`${url.protocol}//${url.host}`)} is not HTTPS.`,
+    ...(userinfo ? { hint: 'Leave them out; use --header for a credential.' } : {}),
+  })
+}
+
+/** A secret or header file: its text without the last line break. */
+function readTextFile(path: string, what: string): string {
+  try {
+    return readFileSync(path, 'utf8').replace(/\r?\n$/, '')
+  } catch (cause) {
+    throw new BridgeError('config_not_found', {
+      message: `The ${what} ${quote(path)} cannot be read.`,
+      hint: 'Check the path.',
+      cause,
+    })
+  }
+}
+
+function optional<K extends string, V>(name: K, value: V | undefined): { [name in K]?: V } {
+  return value === undefined ? {} : ({ [name]: value } as { [name in K]?: V })
+}

@@ -1,0 +1,14 @@
+// A value that is made on first use and kept; a failure is not kept.
+
+/** Runs `make` once and keeps what it gives; a failure is not kept. */
+export function onceGood<T>(make: () => Promise<T>): (() => Promise<T>) & { peek(): Promise<T | undefined> } {
+  let made: Promise<T> | undefined
+  const get = () => {
+    made ??= make().catch((thrown: unknown) => {
+      made = undefined
+      throw thrown
+    })
+    return made
+  }
+  return Object.assign(get, { peek: async () => made })
+}

@@ -1,0 +1,111 @@
+// Sign-in attempts (table sessions): one row each, keyed by state, shared by the processes that ask and the one that answers.
+import { randomBytes, randomUUID } from 'node:crypto'
+import type { Attempt, AttemptPlan, AttemptStore, Clock } from '../ports.ts'
+import type { Database, Value } from './database.ts'
+import type { OpenSeal } from './seal.ts'
+import { fromSqlTime, toSqlTime } from './time.ts'
+
+/** Settled attempts are kept this long for `status` and for people who read the table. */
+const KEEP_MS = 24 * 60 * 60 * 1000
+
+export function createAttemptStore(database: Database, openSeal: OpenSeal, clock: Clock): AttemptStore {
+  const toAttempt = async (row: Record<string, Value>): Promise<Attempt> => {
+    const id = String(row.id)
+    const plan =
+      row.plan === null ? undefined : (JSON.parse((await openSeal()).open(String(row.plan), place(id))) as AttemptPlan)
+    return {
+      id,
+      state: String(row.state),
+      server: String(row.server),
+      profile: String(row.profile),
+      status: row.status as Attempt['status'],
+      expiresAt: fromSqlTime(String(row.expires_at)),
+      updatedAt: fromSqlTime(String(row.updated_at)),
+      challenge: JSON.parse(String(row.challenge)),
+      ...(row.error_code === null ? {} : { errorCode: String(row.error_code) }),
+      ...(row.error_message === null ? {} : { errorMessage: String(row.error_message) }),
+      ...(plan ? { plan } : {}),
+    }
+  }
+
+  return {
+    async begin(key, challenge, expiresAt) {
+      const now = toSqlTime(clock.now())
+      const { row, begun } = database.transaction(() => {
+        database.run('DELETE FROM sessions WHERE expires_at < ?', toSqlTime(clock.now() - KEEP_MS))
+        const open = database.get(
+          `SELECT * FROM sessions WHERE server = ? AND profile = ? AND status IN ('requested', 'waiting', 'redeeming') AND expires_at > ?
+           ORDER BY created_at DESC LIMIT 1`,
+          ...[key.server, key.profile, now],
+        )
+        if (open) return { row: open, begun: false }
+        const id = randomUUID()
+        database.run(
+          `INSERT INTO sessions (id, state, server, profile, status, challenge, created_at, expires_at, updated_at)
+           VALUES (?, ?, ?, ?, 'requested', ?, ?, ?, ?)`,
+          ...[
+            id,
+            randomBytes(32).toString('base64url'),
+            key.server,
+            key.profile,
+            JSON.stringify(challenge),
+            now,
+            toSqlTime(expiresAt),
+            now,
+          ],
+        )
+        return { row: database.get('SELECT * FROM sessions WHERE id = ?', id) as Record<string, Value>, begun: true }
+      })
+      return { attempt: await toAttempt(row), begun }
+    },
+
+    async byId(id) {
+      const row = database.get('SELECT * FROM sessions WHERE id = ?', id)
+      return row && (await toAttempt(row))
+    },
+
+    async plan(id, plan) {
+      const sealed = (await openSeal()).seal(JSON.stringify(plan), place(id))
+      database.run(
+        "UPDATE sessions SET plan = ?, status = 'waiting', opened_at = ?, updated_at = ? WHERE id = ? AND status = 'requested'",
+        ...[sealed, toSqlTime(clock.now()), toSqlTime(clock.now()), id],
+      )
+    },
+
+    async claim(state, now) {
+      const row = database.get(
+        "UPDATE sessions SET status = 'redeeming', updated_at = ? WHERE state = ? AND status = 'waiting' AND expires_at > ? RETURNING *",
+        ...[toSqlTime(now), state, toSqlTime(now)],
+      )
+      return row && (await toAttempt(row))
+    },
+
+    async lastFailure(key, since) {
+      const row = database.get(
+        `SELECT * FROM sessions WHERE server = ? AND profile = ? AND status IN ('failed', 'finished') AND opened_at IS NOT NULL AND updated_at >= ?
+         ORDER BY updated_at DESC LIMIT 1`,
+        ...[key.server, key.profile, toSqlTime(since)],
+      )
+      return row?.status === 'failed' ? await toAttempt(row) : undefined
+    },
+
+    async open(now) {
+      const rows = database.all(
+        "SELECT DISTINCT server, profile FROM sessions WHERE status IN ('requested', 'waiting', 'redeeming') AND expires_at > ?",
+        toSqlTime(now),
+      )
+      return rows.map((row) => ({ server: String(row.server), profile: String(row.profile) }))
+    },
+
+    async settle(id, outcome) {
+      const error = outcome.status === 'failed' ? [outcome.code, outcome.message] : [null, null]
+      database.run(
+        `UPDATE sessions SET status = ?, error_code = ?, error_message = ?, plan = NULL, updated_at = ?
+         WHERE id = ? AND status NOT IN ('finished', 'failed')`,
+        ...([outcome.status, ...error, toSqlTime(clock.now()), id] as Value[]),
+      )
+    },
+  }
+}
+
+const place = (id: string) => ['sessions', id, 'plan'] as const

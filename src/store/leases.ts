@@ -1,0 +1,67 @@
+// "Only one process at a time": a row with an owner and an end, renewed while it is held, taken over when its holder dies.
+import { randomUUID } from 'node:crypto'
+import type { Clock, Lease, Leases } from '../ports.ts'
+import type { Database } from './database.ts'
+import { toSqlTime } from './time.ts'
+
+const POLL_MS = 40
+
+export function createLeases(database: Database, clock: Clock): Leases {
+  const isHeld = (name: string) =>
+    database.get('SELECT 1 FROM leases WHERE name = ? AND expires_at > ?', name, toSqlTime(clock.now())) !== undefined
+
+  /** Looks before it writes, so that the many who wait do not queue for the write lock. */
+  const write = (name: string, owner: string, ttlMs: number): boolean =>
+    !isHeld(name) &&
+    database.run(
+      `INSERT INTO leases (name, owner, expires_at) VALUES (?, ?, ?)
+       ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, expires_at = excluded.expires_at WHERE expires_at <= ?`,
+      ...[name, owner, toSqlTime(clock.now() + ttlMs), toSqlTime(clock.now())],
+    ) === 1
+
+  const renew = (name: string, owner: string, ttlMs: number): boolean =>
+    database.run(
+      'UPDATE leases SET expires_at = ? WHERE name = ? AND owner = ?',
+      toSqlTime(clock.now() + ttlMs),
+      name,
+      owner,
+    ) === 1
+
+  const take = (name: string, ttlMs: number): Lease | undefined => {
+    const owner = randomUUID()
+    if (!write(name, owner, ttlMs)) return undefined
+    const lost = new AbortController()
+    const heartbeat = setInterval(() => {
+      try {
+        if (!renew(name, owner, ttlMs)) lost.abort()
+      } catch {
+        // A locked database now: the next beat tries again, and the compare-and-swap still guards the result.
+      }
+    }, ttlMs / 4)
+    return {
+      lost: lost.signal,
+      release() {
+        clearInterval(heartbeat)
+        try {
+          database.run('DELETE FROM leases WHERE name = ? AND owner = ?', name, owner)
+        } catch {
+          // A locked database: the lease ends by itself, and the work that was done under it stands.
+        }
+      },
+    }
+  }
+
+  return {
+    isHeld: async (name) => isHeld(name),
+    take: async (name, ttlMs) => take(name, ttlMs),
+    async run(name, ttlMs, work) {
+      let lease = take(name, ttlMs)
+      for (; !lease; lease = take(name, ttlMs)) await clock.sleep(POLL_MS)
+      try {
+        return await work(lease.lost)
+      } finally {
+        lease.release()
+      }
+    },
+  }
+}

@@ -1,0 +1,162 @@
+// Token sets by server and profile; every change is a compare-and-swap on the row's generation.
+import { BridgeError } from '../errors.ts'
+import type { AccountSummary, Clock, TokenKey, TokenSet, TokenStore, User } from '../ports.ts'
+import type { Database, Value } from './database.ts'
+import type { OpenSeal, Seal } from './seal.ts'
+import { fromSqlTime, toSqlTime } from './time.ts'
+
+export function createTokenStore(database: Database, openSeal: OpenSeal, clock: Clock): TokenStore {
+  const readRow = (key: TokenKey) =>
+    database.get(
+      `SELECT tokens.*, users.subject, users.claims FROM tokens LEFT JOIN users ON users.id = tokens.user_id
+       WHERE server = ? AND profile = ?`,
+      key.server,
+      key.profile,
+    )
+
+  return {
+    async load(key) {
+      const row = readRow(key)
+      if (!row) return { generation: 0 }
+      const generation = Number(row.generation)
+      if (row.access_token === null)
+        return { generation, ...(row.last_error === null ? {} : { lastError: String(row.last_error) }) }
+      const seal = await openSeal()
+      try {
+        return { generation, tokens: toTokenSet(row, key, seal) }
+      } catch (thrown) {
+        // A row that was altered or moved counts as signed out; it is kept until the next sign-in replaces it.
+        if (!(thrown instanceof BridgeError) || thrown.code !== 'seal_broken') throw thrown
+        database.run(
+          'UPDATE tokens SET last_error = ? WHERE server = ? AND profile = ?',
+          thrown.message,
+          key.server,
+          key.profile,
+        )
+        return { generation, lastError: thrown.message }
+      }
+    },
+
+    async replace(key, next, expected) {
+      const seal = await openSeal()
+      const now = toSqlTime(clock.now())
+      const access = seal.seal(next.accessToken, place(key, 'access_token'))
+      const refresh = next.refreshToken === undefined ? null : seal.seal(next.refreshToken, place(key, 'refresh_token'))
+      return database.transaction(() => {
+        const current = Number(readRow(key)?.generation ?? 0)
+        if (current !== expected) return false
+        const userId = next.user ? saveUser(database, next.user, now) : null
+        database.run(
+          `INSERT INTO tokens (server, profile, user_id, issuer, client_id, redirect_uri, access_token, refresh_token, scope,
+             resource, expires_at, obtained_at, generation, last_error, created_at, updated_at)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?)
+           ON CONFLICT (server, profile) DO UPDATE SET user_id = excluded.user_id, issuer = excluded.issuer,
+             client_id = excluded.client_id, redirect_uri = excluded.redirect_uri, access_token = excluded.access_token,
+             refresh_token = excluded.refresh_token, scope = excluded.scope, resource = excluded.resource,
+             expires_at = excluded.expires_at, obtained_at = excluded.obtained_at, generation = excluded.generation,
+             spent_at = NULL, last_error = NULL, updated_at = excluded.updated_at`,
+          ...[key.server, key.profile, userId, next.issuer, next.clientId, next.redirectUri, access, refresh],
+          ...[
+            next.scope ?? null,
+            next.resource ?? null,
+            next.expiresAt === undefined ? null : toSqlTime(next.expiresAt),
+          ],
+          ...[toSqlTime(next.obtainedAt), expected + 1, now, now],
+        )
+        return true
+      })
+    },
+
+    async spend(key, generation) {
+      return database.transaction(() => {
+        const before = database.get(
+          'SELECT spent_at FROM tokens WHERE server = ? AND profile = ? AND generation = ?',
+          key.server,
+          key.profile,
+          generation,
+        )
+        database.run(
+          'UPDATE tokens SET spent_at = ? WHERE server = ? AND profile = ? AND generation = ?',
+          ...[toSqlTime(clock.now()), key.server, key.profile, generation],
+        )
+        return before !== undefined && before.spent_at !== null
+      })
+    },
+
+    async remove(key, expected, reason) {
+      const changed = database.run(
+        `UPDATE tokens SET access_token = NULL, refresh_token = NULL, expires_at = NULL, spent_at = NULL, generation = generation + 1,
+           last_error = ?, updated_at = ? WHERE server = ? AND profile = ? AND generation = ?`,
+        ...[reason ?? null, toSqlTime(clock.now()), key.server, key.profile, expected],
+      )
+      return changed === 1
+    },
+
+    async list() {
+      const rows = database.all(
+        `SELECT server, profile, tokens.issuer, access_token IS NOT NULL AS signed_in, refresh_token IS NOT NULL AS refreshable,
+           generation, scope, expires_at, last_error, users.subject, users.email
+         FROM tokens LEFT JOIN users ON users.id = tokens.user_id ORDER BY server, profile`,
+      )
+      return rows.map(toSummary)
+    },
+  }
+}
+
+const place = (key: TokenKey, column: string) => ['tokens', key.server, key.profile, column] as const
+
+function toTokenSet(row: Record<string, Value>, key: TokenKey, seal: Seal): TokenSet {
+  const issuer = String(row.issuer)
+  const user: User | undefined =
+    row.subject === null ? undefined : { issuer, subject: String(row.subject), claims: JSON.parse(String(row.claims)) }
+  return {
+    issuer,
+    clientId: String(row.client_id),
+    redirectUri: String(row.redirect_uri),
+    accessToken: seal.open(String(row.access_token), place(key, 'access_token')),
+    obtainedAt: fromSqlTime(String(row.obtained_at)),
+    ...(row.refresh_token === null
+      ? {}
+      : { refreshToken: seal.open(String(row.refresh_token), place(key, 'refresh_token')) }),
+    ...(row.scope === null ? {} : { scope: String(row.scope) }),
+    ...(row.resource === null ? {} : { resource: String(row.resource) }),
+    ...(row.expires_at === null ? {} : { expiresAt: fromSqlTime(String(row.expires_at)) }),
+    ...(user ? { user } : {}),
+  }
+}
+
+function saveUser(database: Database, user: User, now: string): string {
+  const id = `${user.issuer}#${user.subject}`
+  const text = (claim: unknown) => (typeof claim === 'string' ? claim : null)
+  database.run(
+    `INSERT INTO users (id, issuer, subject, email, name, claims, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT (id) DO UPDATE SET email = excluded.email, name = excluded.name, claims = excluded.claims, updated_at = excluded.updated_at`,
+    ...[
+      id,
+      user.issuer,
+      user.subject,
+      text(user.claims.email),
+      text(user.claims.name),
+      JSON.stringify(user.claims),
+      now,
+      now,
+    ],
+  )
+  return id
+}
+
+function toSummary(row: Record<string, Value>): AccountSummary {
+  return {
+    server: String(row.server),
+    profile: String(row.profile),
+    generation: Number(row.generation),
+    signedIn: row.signed_in === 1,
+    refreshable: row.refreshable === 1,
+    ...(row.issuer === null ? {} : { issuer: String(row.issuer) }),
+    ...(row.subject === null ? {} : { subject: String(row.subject) }),
+    ...(row.email === null ? {} : { email: String(row.email) }),
+    ...(row.scope === null ? {} : { scope: String(row.scope) }),
+    ...(row.expires_at === null ? {} : { expiresAt: fromSqlTime(String(row.expires_at)) }),
+    ...(row.last_error === null ? {} : { lastError: String(row.last_error) }),
+  }
+}

@@ -1,0 +1,125 @@
+// The callback listener: answers the redirect on loopback and nothing else (RFC 8252 section 7.3).
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { BridgeError } from '../errors.ts'
+import type { CallbackListener, CallbackPage } from '../ports.ts'
+import { renderPage } from './callbackPage.ts'
+import { portHolder } from './portHolder.ts'
+
+/** Open connections get this long to take their last answer, in ms. */
+const CLOSE_MS = 500
+
+export const callbackServer: CallbackListener = {
+  async listen(redirectUri, onCallback) {
+    const url = new URL(redirectUri)
+    const handle = (request: IncomingMessage, response: ServerResponse) => {
+      answer(request, response, url, onCallback).catch(() =>
+        plain(response, 500, 'The sign-in could not be completed here'),
+      )
+    }
+    const servers: Server[] = []
+    const close = async () => void (await Promise.all(servers.map(closeServer)))
+    try {
+      for (const address of addressesOf(url.hostname)) {
+        const server = await listenOn(address, Number(url.port || 80), handle)
+        if (server) servers.push(server)
+      }
+    } catch (thrown) {
+      await close()
+      throw await portError(thrown, url)
+    }
+    if (servers.length === 0) throw new BridgeError('port_in_use', { message: `Nothing can listen on ${url.host}.` })
+    return { close }
+  },
+}
+
+/** Browsers resolve localhost to either family, so both listen. */
+const addressesOf = (hostname: string) =>
+  hostname === 'localhost' ? ['127.0.0.1', '::1'] : [hostname.replace(/^\[|\]$/g, '')]
+
+/** undefined: this machine has no such address family. */
+function listenOn(
+  address: string,
+  port: number,
+  handle: (request: IncomingMessage, response: ServerResponse) => void,
+): Promise<Server | undefined> {
+  return new Promise((resolve, reject) => {
+    const server = createServer({ requestTimeout: 10_000, maxHeaderSize: 32 * 1024 }, handle)
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRNOTAVAIL' || error.code === 'EAFNOSUPPORT') resolve(undefined)
+      else reject(error)
+    })
+    server.listen(port, address, () => resolve(server))
+  })
+}
+
+async function portError(thrown: unknown, url: URL): Promise<BridgeError> {
+  const code = (thrown as NodeJS.ErrnoException).code
+  if (code !== 'EADDRINUSE')
+    return new BridgeError('port_in_use', {
+      message: `The callback address ${url.host} cannot be used: ${code}.`,
+      cause: thrown,
+    })
+  const holder = (await portHolder(Number(url.port || 80))) ?? 'another program'
+  return new BridgeError('port_in_use', {
+    message: `The callback address ${url.host} is taken by ${holder}.`,
+    cause: thrown,
+  })
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    const force = setTimeout(() => server.closeAllConnections(), CLOSE_MS)
+    server.close(() => {
+      clearTimeout(force)
+      resolve()
+    })
+    server.closeIdleConnections()
+  })
+}
+
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  url: URL,
+  onCallback: (query: URLSearchParams) => Promise<CallbackPage>,
+): Promise<void> {
+  const target = URL.canParse(request.url ?? '', url.origin) ? new URL(request.url ?? '', url.origin) : undefined
+  if (!isOurHost(request.headers.host, url)) return plain(response, 403, 'Forbidden')
+  if (target?.pathname !== url.pathname) return plain(response, 404, 'Not found')
+  if (request.method !== 'GET') return plain(response, 405, 'Method not allowed')
+  if (/prefetch|preview/i.test(`${request.headers['sec-purpose'] ?? ''}${request.headers.purpose ?? ''}`))
+    return plain(response, 403, 'Forbidden')
+  const page = await onCallback(target.searchParams)
+  const status = page.kind === 'done' ? 200 : 400
+  if (page.kind === 'invalid_state' && !/text\/html/.test(request.headers.accept ?? ''))
+    return plain(response, status, 'Invalid state')
+  const { html, policy } = renderPage(page)
+  send(response, status, 'text/html; charset=utf-8', html, { 'content-security-policy': policy })
+}
+
+/** A page of another site that points its name at loopback (DNS rebinding) sends its own name as Host. */
+function isOurHost(host: string | undefined, url: URL): boolean {
+  const port = url.port === '' ? '' : `:${url.port}`
+  return [url.host, `localhost${port}`, `127.0.0.1${port}`, `[::1]${port}`].includes(host ?? '')
+}
+
+const plain = (response: ServerResponse, status: number, text: string) =>
+  send(response, status, 'text/plain; charset=utf-8', `${text}\n`)
+
+function send(
+  response: ServerResponse,
+  status: number,
+  type: string,
+  body: string,
+  headers: Record<string, string> = {},
+): void {
+  response.writeHead(status, {
+    'content-type': type,
+    'cache-control': 'no-store',
+    'referrer-policy': 'no-referrer',
+    'x-content-type-options': 'nosniff',
+    connection: 'close',
+    ...headers,
+  })
+  response.end(body)
+}

@@ -1,0 +1,63 @@
+// Who listens on a TCP port of this machine, if the system tells: for the error that says a port is taken.
+import { execFile } from 'node:child_process'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+
+/** `name (pid 123)`, or undefined where the system does not tell. */
+export async function portHolder(port: number): Promise<string | undefined> {
+  try {
+    if (process.platform === 'linux') return holderFromProc(port)
+    if (process.platform === 'darwin') return await holderFromLsof(port)
+  } catch {
+    // Other users' processes are not shown; then the error does without a name.
+  }
+  return undefined
+}
+
+/** /proc/net/tcp names the socket's inode, one of some process's descriptors points to it (proc(5)). */
+function holderFromProc(port: number): string | undefined {
+  const LISTEN = '0A'
+  const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
+  const rows = ['tcp', 'tcp6'].flatMap((name) => readLines(`/proc/net/${name}`)).map((line) => line.trim().split(/\s+/))
+  const inodes = new Set(
+    rows.filter((row) => row[1]?.endsWith(suffix) && row[3] === LISTEN).map((row) => `socket:[${row[9]}]`),
+  )
+  if (inodes.size === 0) return undefined
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    if (descriptorsOf(pid).some((target) => inodes.has(target)))
+      return `${readLines(`/proc/${pid}/comm`)[0] ?? 'a program'} (pid ${pid})`
+  }
+  return undefined
+}
+
+function descriptorsOf(pid: string): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkOrEmpty(`/proc/${pid}/fd/${fd}`))
+  } catch {
+    return []
+  }
+}
+
+function readlinkOrEmpty(path: string): string {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return ''
+  }
+}
+
+function readLines(path: string): string[] {
+  try {
+    return readFileSync(path, 'utf8').split('\n')
+  } catch {
+    return []
+  }
+}
+
+function holderFromLsof(port: number): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    execFile('lsof', ['-nP', `-iTCP:${port}`, '-sTCP:LISTEN', '-Fpc'], { timeout: 2_000 }, (_error, stdout) => {
+      const pid = /^p(\d+)$/m.exec(stdout)?.[1]
+      resolve(pid === undefined ? undefined : `${/^c(.+)$/m.exec(stdout)?.[1] ?? 'a program'} (pid ${pid})`)
+    })
+  })
+}

@@ -1,0 +1,176 @@
+// The house as docs/architecture.md draws it: import arrows, one package – one file, sizes, and what a quiet bridge loads.
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join, relative, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type OutputOptions, rolldown } from 'rolldown'
+import { expect, test } from 'vitest'
+import config from '../rolldown.config.ts'
+import { startHost } from './servers/host.js'
+import { startStage } from './servers/stage.js'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const SOURCES = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))
+  .map((name) => ({ name, text: readFileSync(join(ROOT, 'src', name), 'utf8') }))
+
+/** Module specifiers of imports, dynamic imports and requires; `import type` does not count. */
+function importsOf(text: string): string[] {
+  const code = text.replace(/^import type .*$/gms, (found) => found.replace(/^import type[^;]*?from '[^']*'/s, ''))
+  const patterns = [/\bfrom '([^']+)'/g, /\bimport\('([^']+)'\)/g, /\brequire\('([^']+)'\)/g]
+  return patterns.flatMap((pattern) => [...code.matchAll(pattern)].map(([, found]) => found ?? ''))
+}
+
+const room = (name: string) => (name.includes('/') ? (name.split('/')[0] ?? '') : name)
+
+/** Who may know whom; every room may know ports, errors and secureUrl. */
+const ARROWS: Readonly<Record<string, readonly string[]>> = {
+  cli: ['cli', 'compose.ts', 'config', 'bridge', 'auth', 'store', 'system'],
+  'compose.ts': ['composeStore.ts', 'config', 'bridge', 'auth', 'store', 'system'],
+  'composeStore.ts': ['config', 'store', 'system'],
+  config: ['config'],
+  bridge: ['bridge'],
+  auth: ['auth'],
+  store: ['store'],
+  system: ['system'],
+  'ports.ts': [],
+  'errors.ts': [],
+  'secureUrl.ts': [],
+  'onceGood.ts': [],
+}
+const LEAVES = ['ports.ts', 'errors.ts', 'secureUrl.ts', 'onceGood.ts']
+
+test('imports follow the arrows of the architecture', () => {
+  const wrong = SOURCES.flatMap(({ name, text }) =>
+    importsOf(text)
+      .filter((specifier) => specifier.startsWith('.'))
+      .map((specifier) => relative(join(ROOT, 'src'), resolve(ROOT, 'src', dirname(name), specifier)))
+      .filter((target) => !LEAVES.includes(target) && !ARROWS[room(name)]?.includes(room(target)))
+      .map((target) => `${name} → ${target}`),
+  )
+  expect(wrong).toEqual([])
+})
+
+test('ports.ts imports nothing, so that every room can stand on it', () => {
+  expect(importsOf(SOURCES.find(({ name }) => name === 'ports.ts')?.text ?? 'missing')).toEqual([])
+})
+
+test('each package is imported by one file', () => {
+  const users = new Map<string, Set<string>>()
+  for (const { name, text } of SOURCES) {
+    for (const specifier of importsOf(text).filter((found) => !found.startsWith('.') && !found.startsWith('node:'))) {
+      const pack = specifier
+        .split('/')
+        .slice(0, specifier.startsWith('@') ? 2 : 1)
+        .join('/')
+      users.set(pack, (users.get(pack) ?? new Set()).add(name))
+    }
+  }
+  // zod describes the schema, which another file reads with yaml; the sets name every package there is.
+  expect(Object.fromEntries([...users].map(([pack, names]) => [pack, [...names]]))).toEqual({
+    '@napi-rs/keyring': ['system/keychain.ts'],
+    'better-sqlite3': ['store/database.ts'],
+    oauth4webapi: ['auth/oauthClient.ts'],
+    open: ['system/browser.ts'],
+    'openid-client': ['auth/oauthClient.ts'],
+    undici: ['system/http.ts'],
+    yaml: ['config/file.ts'],
+    zod: ['config/schema.ts'],
+  })
+})
+
+test('only bin touches the process’s own streams and words', () => {
+  const guilty = SOURCES.filter(({ text }) => /process\.(stdin|stdout|stderr|argv|exit)\b/.test(text)).map(
+    ({ name }) => name,
+  )
+  expect(guilty).toEqual([])
+})
+
+test('no source file is over 250 lines, and the median is at most 80', () => {
+  const sizes = SOURCES.map(({ name, text }) => ({ name, lines: text.split('\n').length - 1 })).sort(
+    (a, b) => a.lines - b.lines,
+  )
+  expect(sizes.filter(({ lines }) => lines > 250)).toEqual([])
+  expect(sizes[Math.floor(sizes.length / 2)]?.lines).toBeLessThanOrEqual(80)
+})
+
+test('every source file says its purpose in its first line', () => {
+  expect(SOURCES.filter(({ text }) => !/^\/\/ .{12}/.test(text)).map(({ name }) => name)).toEqual([])
+})
+
+/** What a bridge that signs in nobody has no use for. */
+const LAZY = [
+  'openid-client',
+  'oauth4webapi',
+  'jose',
+  'zod',
+  'yaml',
+  'open',
+  'src/system/callbackServer.ts',
+  'src/auth/login.ts',
+  'src/auth/discovery.ts',
+]
+
+/** Chunk of dist/ → which of LAZY it holds, as the bundler itself tells. */
+async function lazyChunks(): Promise<Map<string, string[]>> {
+  const bundle = await rolldown(config)
+  const { output } = await bundle.generate(config.output as OutputOptions)
+  await bundle.close()
+  const holds = (modules: string[], what: string) =>
+    modules.some((id) => id.includes(what.startsWith('src/') ? `/${what}` : `/node_modules/${what}/`))
+  return new Map(
+    output
+      .flatMap((chunk) =>
+        chunk.type === 'chunk' ? [[chunk.fileName, LAZY.filter((what) => holds(chunk.moduleIds, what))] as const] : [],
+      )
+      .map(([name, held]) => [name, held]),
+  )
+}
+
+test('a bridge whose token is valid loads no openid-client, jose, zod, yaml, open or callback server', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'mcp-oauth-bridge-loads-'))
+  const stage = await startStage()
+  try {
+    const first = stage.host()
+    await first.initialize()
+    await first.close()
+    // A loader hook that writes down every module of dist/ the bridge loads.
+    const list = join(folder, 'loaded')
+    const hook = `import { appendFileSync } from 'node:fs'
+      export async function load(url, context, next) { appendFileSync(${JSON.stringify(list)}, url + '\\n'); return next(url, context) }`
+    writeFileSync(join(folder, 'hook.mjs'), hook)
+    writeFileSync(
+      join(folder, 'register.mjs'),
+      `import { register } from 'node:module'; register('./hook.mjs', import.meta.url)`,
+    )
+    const host = startHost([stage.server.url, '--callback-url', stage.callbackUrl], {
+      ...stage.environment,
+      NODE_OPTIONS: `--import=file://${join(folder, 'register.mjs')}`,
+    })
+    expect((await host.initialize()).result).toBeDefined()
+    expect((await host.request('tools/list')).result).toBeDefined()
+    await host.close()
+    const loaded = readFileSync(list, 'utf8')
+      .split('\n')
+      .map((url) => url.split('/').at(-1))
+    const chunks = await lazyChunks()
+    expect(loaded).toContain('run.js')
+    expect(loaded.filter((name) => name !== undefined && chunks.has(name)).length).toBeGreaterThan(1)
+    // jose verifies tokens in the tests' servers only; every other one is in some chunk, or this test would prove nothing.
+    expect(new Set([...chunks.values()].flat())).toEqual(new Set(LAZY.filter((what) => what !== 'jose')))
+    expect([...chunks].filter(([name, held]) => loaded.includes(name) && held.length > 0)).toEqual([])
+  } finally {
+    await stage.close()
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
+
+test('the command line starts without loading a room it does not need', async () => {
+  const printed = await new Promise<string>((resolve) => {
+    execFile(process.execPath, [join(ROOT, 'bin/mcp-oauth-bridge.js'), '--version'], (_error, stdout) =>
+      resolve(stdout),
+    )
+  })
+  expect(printed.trim()).toBe(JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).version)
+})

@@ -1,0 +1,257 @@
+// The store on every SQLite driver: better-sqlite3, and node:sqlite where Node has it.
+import { randomBytes } from 'node:crypto'
+import { existsSync, writeFileSync } from 'node:fs'
+import Module from 'node:module'
+import { afterAll, describe, expect, test } from 'vitest'
+import type { TokenKey, TokenSet } from '../../src/ports.ts'
+import { createAttemptStore } from '../../src/store/attemptStore.ts'
+import { createCache } from '../../src/store/cache.ts'
+import { createClientStore } from '../../src/store/clientStore.ts'
+import { type Database, openDatabase } from '../../src/store/database.ts'
+import { createLeases } from '../../src/store/leases.ts'
+import { LATEST_VERSION, migrateDown, migrateUp, schemaVersion } from '../../src/store/migrate.ts'
+import { createSeal } from '../../src/store/seal.ts'
+import { keyBackends, openSealingKey } from '../../src/store/sealingKey.ts'
+import { createTokenStore } from '../../src/store/tokenStore.ts'
+import { createFakeClock, createStandingClock, NOON } from '../fakes/fakeClock.ts'
+import { createFakeSecretStore } from '../fakes/fakeSecretStore.ts'
+import { tempFolder } from '../fakes/tempFolder.ts'
+import { codeOf, errorOf } from '../fakes/thrown.ts'
+
+const folder = tempFolder()
+const opened: Database[] = []
+afterAll(() => {
+  for (const database of opened) database.close()
+})
+
+/** A machine on which better-sqlite3 cannot load. */
+function withoutBetterSqlite3<T>(work: () => T): T {
+  const loader = Module as unknown as { _load(request: string, ...rest: unknown[]): unknown }
+  const load = loader._load
+  loader._load = (request, ...rest) => {
+    if (request.startsWith('better-sqlite3')) throw new Error('Could not locate the bindings file.')
+    return load(request, ...rest)
+  }
+  try {
+    return work()
+  } finally {
+    loader._load = load
+  }
+}
+
+const hasNodeSqlite = process.getBuiltinModule('node:sqlite') !== undefined
+
+const DRIVERS = [
+  { name: 'better-sqlite3', runs: true, open: (file: string) => openDatabase(file) },
+  { name: 'node:sqlite', runs: hasNodeSqlite, open: (file: string) => withoutBetterSqlite3(() => openDatabase(file)) },
+] as const
+
+const KEY: TokenKey = { server: 'https://mcp.example/mcp', profile: 'default' }
+const TOKENS: TokenSet = {
+  issuer: 'https://as.example',
+  clientId: 'client',
+  redirectUri: 'http://localhost:8080/auth/callback',
+  accessToken: 'access-secret-1',
+  refreshToken: 'refresh-secret-1',
+  scope: 'a b',
+  expiresAt: NOON + 3_600_000,
+  obtainedAt: NOON,
+  user: { issuer: 'https://as.example', subject: 'ada', claims: { email: 'ada@example.com' } },
+}
+
+describe.each(DRIVERS)('the store on $name', ({ name, runs, open }) => {
+  const start = (file = folder.fresh('oauth.db')) => {
+    const database = open(file)
+    opened.push(database)
+    return database
+  }
+
+  function setUp(file = folder.fresh('oauth.db')) {
+    const clock = createFakeClock()
+    const seal = createSeal(randomBytes(32))
+    const process = () => {
+      const database = start(file)
+      const openSeal = async () => seal
+      return {
+        database,
+        tokens: createTokenStore(database, openSeal, clock),
+        attempts: createAttemptStore(database, openSeal, clock),
+        clients: createClientStore(database, openSeal, clock),
+        cache: createCache(database, clock),
+        leases: createLeases(database, clock),
+      }
+    }
+    return { clock, process, file }
+  }
+
+  test.runIf(runs)('says which driver it is', () => {
+    expect(start().driver).toBe(name)
+  })
+
+  test.runIf(runs)('keeps texts, numbers and null as they are', () => {
+    const database = start()
+    database.exec('CREATE TABLE t (a TEXT, b INTEGER, c REAL, d TEXT)')
+    expect(database.run('INSERT INTO t VALUES (?, ?, ?, ?)', 'ü😀', 7, 1.5, null)).toBe(1)
+    expect(database.get('SELECT * FROM t')).toEqual({ a: 'ü😀', b: 7, c: 1.5, d: null })
+    expect(database.get('SELECT * FROM t WHERE b = ?', 8)).toBeUndefined()
+    expect(database.all('SELECT * FROM t WHERE b = ?', 8)).toEqual([])
+    expect(database.run('UPDATE t SET b = 9 WHERE b = 8')).toBe(0)
+  })
+
+  test.runIf(runs)('takes a failed transaction back', () => {
+    const database = start()
+    expect(() =>
+      database.transaction(() => {
+        database.run("INSERT INTO server_cache VALUES ('a', '1', 'x', 'y')")
+        throw new Error('no')
+      }),
+    ).toThrow('no')
+    expect(database.all('SELECT * FROM server_cache')).toEqual([])
+  })
+
+  test.runIf(runs)('brings the schema up and down', () => {
+    const database = start()
+    expect(schemaVersion(database)).toBe(LATEST_VERSION)
+    for (let version = LATEST_VERSION; version > 0; version--) migrateDown(database)
+    expect(schemaVersion(database)).toBe(0)
+    migrateUp(database)
+    expect(schemaVersion(database)).toBe(LATEST_VERSION)
+  })
+
+  test.runIf(runs)('tells a locked database from a missing table and a broken constraint', async () => {
+    const file = folder.fresh('oauth.db')
+    const [holder, other] = [start(file), start(file)]
+    other.exec('PRAGMA busy_timeout = 0')
+    holder.exec('BEGIN IMMEDIATE')
+    expect(await codeOf(() => other.transaction(() => 1))).toBe('database_locked')
+    holder.exec('ROLLBACK')
+    expect(await codeOf(() => other.get('SELECT * FROM nowhere'))).toBe('schema_missing')
+    expect(await codeOf(() => other.get('SELECT missing_column FROM tokens'))).toBe('schema_missing')
+    expect(await codeOf(() => other.run("INSERT INTO leases VALUES ('a', NULL, 'x')"))).toBe('database_unreachable')
+  })
+
+  test.runIf(runs)('sets aside a file that is no database', () => {
+    const file = folder.fresh('oauth.db')
+    writeFileSync(file, 'no database '.repeat(100))
+    expect(start(file).all('SELECT * FROM tokens')).toEqual([])
+    expect(existsSync(file)).toBe(true)
+  })
+
+  test.runIf(runs)('refuses a folder in the file’s place', async () => {
+    expect(await codeOf(() => open(folder.path))).toBe('database_unreachable')
+  })
+
+  test.runIf(runs)('swaps token sets between processes, one winner a generation', async () => {
+    const { process } = setUp()
+    const [one, two] = [process(), process()]
+    expect(await one.tokens.load(KEY)).toEqual({ generation: 0 })
+    expect([await one.tokens.replace(KEY, TOKENS, 0), await two.tokens.replace(KEY, TOKENS, 0)]).toEqual([true, false])
+    expect(await two.tokens.load(KEY)).toEqual({ generation: 1, tokens: TOKENS })
+    expect([await two.tokens.spend(KEY, 1), await one.tokens.spend(KEY, 1)]).toEqual([false, true])
+    expect([await two.tokens.remove(KEY, 1, 'gone'), await one.tokens.remove(KEY, 1)]).toEqual([true, false])
+    expect(await one.tokens.load(KEY)).toEqual({ generation: 2, lastError: 'gone' })
+    expect(await one.tokens.list()).toMatchObject([{ ...KEY, generation: 2, signedIn: false, lastError: 'gone' }])
+  })
+
+  test.runIf(runs)('lists who is signed in', async () => {
+    const { tokens } = setUp().process()
+    await tokens.replace(KEY, TOKENS, 0)
+    expect(await tokens.list()).toEqual([
+      {
+        ...KEY,
+        generation: 1,
+        signedIn: true,
+        refreshable: true,
+        issuer: 'https://as.example',
+        subject: 'ada',
+        email: 'ada@example.com',
+        scope: 'a b',
+        expiresAt: NOON + 3_600_000,
+      },
+    ])
+  })
+
+  test.runIf(runs)('lets one of 20 processes begin, and one claim, a sign-in', async () => {
+    const { process, clock } = setUp()
+    const all = Array.from({ length: 20 }, process)
+    const begun = await Promise.all(
+      all.map(({ attempts }) => attempts.begin(KEY, { status: 401 }, clock.now() + 1_000)),
+    )
+    expect(begun.filter((one) => one.begun)).toHaveLength(1)
+    const { id, state } = begun[0]?.attempt ?? { id: '', state: '' }
+    const plan = {
+      issuer: 'https://as.example',
+      client: { clientId: 'c', authMethod: 'none' },
+      redirectUri: 'http://localhost:8080/auth/callback',
+      codeVerifier: 'v',
+      authorizationUrl: 'https://as.example/authorize',
+    }
+    await all[1]?.attempts.plan(id, plan)
+    const claims = await Promise.all(all.map(({ attempts }) => attempts.claim(state, clock.now())))
+    expect(claims.filter(Boolean)).toHaveLength(1)
+    await all[2]?.attempts.settle(id, { status: 'failed', code: 'access_denied', message: 'no' })
+    expect(await all[3]?.attempts.byId(id)).toMatchObject({ status: 'failed', errorCode: 'access_denied' })
+    expect((await all[3]?.attempts.byId(id))?.plan).toBeUndefined()
+    expect((await all[4]?.attempts.lastFailure(KEY, 0))?.id).toBe(id)
+    expect(await all[4]?.attempts.open(clock.now())).toEqual([])
+  })
+
+  test.runIf(runs)('gives a lease to one of 20 processes, and to another when its time is over', async () => {
+    const { process, clock } = setUp()
+    const all = Array.from({ length: 20 }, process)
+    const leases = (await Promise.all(all.map((one) => one.leases.take('a', 3_600_000)))).filter(
+      (lease) => lease !== undefined,
+    )
+    expect(leases).toHaveLength(1)
+    expect(await all[0]?.leases.isHeld('a')).toBe(true)
+    clock.advance(3_600_000)
+    const next = await all[1]?.leases.take('a', 3_600_000)
+    expect(next).toBeDefined()
+    for (const lease of [...leases, next]) lease?.release()
+    expect(await all[0]?.leases.isHeld('a')).toBe(false)
+  })
+
+  test.runIf(runs)('keeps clients and cached answers', async () => {
+    const { clients, cache } = setUp().process()
+    const client = { clientId: 'c', clientSecret: 's', authMethod: 'client_secret_post' }
+    await clients.save('https://as.example', 'http://localhost:8080/cb', client)
+    expect(await clients.load('https://as.example', 'http://localhost:8080/cb')).toEqual(client)
+    await clients.removeAll()
+    expect(await clients.load('https://as.example', 'http://localhost:8080/cb')).toBeUndefined()
+    await cache.put('a', { b: [1] }, NOON + 1)
+    expect([await cache.get('a', NOON), await cache.get('a', NOON + 1)]).toEqual([{ b: [1] }, undefined])
+  })
+
+  test.runIf(runs)('makes one sealing key for 20 processes', async () => {
+    const file = folder.fresh('oauth.db')
+    const stores = { keychain: createFakeSecretStore(), file: createFakeSecretStore(), env: createFakeSecretStore() }
+    const slots = { wanted: ['keychain', 'file'], stores } as const
+    const keys = await Promise.all(
+      Array.from({ length: 20 }, () => openSealingKey(start(file), slots, createStandingClock())),
+    )
+    expect(new Set(keys.map((key) => Buffer.from(key).toString('hex'))).size).toBe(1)
+    expect(keyBackends(start(file))).toEqual(['keychain'])
+  })
+})
+
+test.runIf(hasNodeSqlite)('both drivers read what the other wrote', () => {
+  const file = folder.fresh('oauth.db')
+  for (const { open, name } of DRIVERS) {
+    const database = open(file)
+    database.run('INSERT INTO server_cache VALUES (?, ?, ?, ?)', name, '1', 'x', 'y')
+    database.close()
+  }
+  const database = openDatabase(file)
+  expect(database.all('SELECT name FROM server_cache ORDER BY name')).toEqual([
+    { name: 'better-sqlite3' },
+    { name: 'node:sqlite' },
+  ])
+  database.close()
+})
+
+test.skipIf(hasNodeSqlite)('without any driver the error says which and what to do', async () => {
+  const error = await errorOf(() => withoutBetterSqlite3(() => openDatabase(folder.fresh('oauth.db'))))
+  expect(error.code).toBe('database_unreachable')
+  expect(error.message).toContain('Could not locate the bindings file.')
+  expect(error.hint).toContain('Node 22.14')
+})

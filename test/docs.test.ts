@@ -1,0 +1,136 @@
+// What the documents say is true: the example config is valid and complete, the README runs, every error code is explained.
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { OPTIONS } from '../src/cli/args.ts'
+import { readConfigFile } from '../src/config/file.ts'
+import { keysAt } from '../src/config/schema.ts'
+import { ERRORS } from '../src/errors.ts'
+import { startHost } from './servers/host.js'
+import { startStage } from './servers/stage.js'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const read = (name: string) => readFileSync(join(ROOT, name), 'utf8')
+
+test('config.example.yaml is valid as it stands', () => {
+  expect(() => readConfigFile(join(ROOT, 'config.example.yaml'), { GOOGLE_SECRET: 'x' })).not.toThrow()
+})
+
+test('config.example.yaml shows every key of the schema', () => {
+  const text = read('config.example.yaml')
+  const nested = [['login'], ['header_forwarding'], ['servers', 'x'], ['providers', 'x']]
+  const keys = [...keysAt([]), ...nested.flatMap((path) => keysAt(path))]
+  expect(keys.length).toBeGreaterThan(30)
+  expect(keys.filter((key) => !new RegExp(`^\\s*#?\\s*(- )?${key}:`, 'm').test(text))).toEqual([])
+})
+
+test('docs/configuration.md names every key of the schema and every option', () => {
+  const text = read('docs/configuration.md')
+  const keys = [
+    ...keysAt([]),
+    ...keysAt(['login']),
+    ...keysAt(['header_forwarding']),
+    ...keysAt(['servers', 'x']),
+    ...keysAt(['providers', 'x']),
+  ]
+  const options = Object.entries(OPTIONS)
+    .filter(([, { help }]) => help !== '')
+    .map(([name]) => `--${name}`)
+  expect([...keys, ...options].filter((word) => !text.includes(word))).toEqual([])
+})
+
+test('every error code has a section in docs/errors.md, and no section is about another', () => {
+  const sections = [...read('docs/errors.md').matchAll(/^#{2,3} `?([a-z_]+)`?$/gm)].map(([, code]) => code)
+  expect(sections.sort()).toEqual(Object.keys(ERRORS).sort())
+})
+
+test('the exit code and JSON-RPC number of each error stand in its section', () => {
+  const text = read('docs/errors.md')
+  for (const [code, { exit, rpc }] of Object.entries(ERRORS)) {
+    const section =
+      new RegExp(`^#{2,3} \`?${code}\`?$([\\s\\S]*?)(?=^#{2,3} |$(?![\\s\\S]))`, 'm').exec(text)?.[1] ?? ''
+    expect(section, code).toContain(String(exit))
+    expect(section, code).toContain(String(rpc))
+  }
+})
+
+test('JSON-RPC numbers lie outside the reserved range and none is used twice', () => {
+  const numbers = Object.values(ERRORS).map(({ rpc }) => rpc)
+  expect(new Set(numbers).size).toBe(numbers.length)
+  expect(numbers.filter((number) => number >= -32768 && number <= -32000)).toEqual([])
+})
+
+test('README is at most 120 lines and names the two commands that do everything', () => {
+  const text = read('README.md')
+  expect(text.split('\n').length).toBeLessThanOrEqual(121)
+  expect(text).toContain('npm ci && npm run demo')
+  expect(text).toContain('npm ci && npm test')
+})
+
+test('the README’s host snippet starts a bridge that signs in and answers', async () => {
+  const json = /```json\n([\s\S]*?)```/.exec(read('README.md'))?.[1] ?? ''
+  const [entry] = Object.values(
+    (JSON.parse(json) as { mcpServers: Record<string, { command: string; args: string[] }> }).mcpServers,
+  )
+  expect(entry?.command).toBe('npx')
+  expect(entry?.args).toEqual(['-y', 'mcp-oauth-bridge', 'https://mcp.example.com/mcp'])
+  const stage = await startStage()
+  // npx runs the package's bin with the words after its name; the server is the one that differs.
+  const words = entry?.args.slice(2).map((word) => word.replace('https://mcp.example.com/mcp', stage.server.url)) ?? []
+  const host = startHost(words, {
+    ...stage.environment,
+    CONFIG_PATH: stage.config(`callback_url: ${stage.callbackUrl}\n`),
+  })
+  expect((await host.initialize()).result).toBeDefined()
+  await host.close()
+  await stage.close()
+})
+
+test('yaml blocks in the documents are valid config files', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'mcp-oauth-bridge-docs-'))
+  const documents = [
+    'README.md',
+    ...readdirSync(join(ROOT, 'docs'))
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => `docs/${name}`),
+  ]
+  for (const document of documents) {
+    for (const [, block = ''] of read(document).matchAll(/```yaml\n([\s\S]*?)```/g)) {
+      const path = join(folder, 'block.yaml')
+      writeFileSync(path, block)
+      expect(parse(block), document).toBeTypeOf('object')
+      expect(
+        () => readConfigFile(path, process.env.HOME ? { ...process.env, GOOGLE_SECRET: 'x', TEAM_KEY: 'x' } : {}),
+        `${document}: ${block}`,
+      ).not.toThrow()
+    }
+  }
+  rmSync(folder, { recursive: true })
+})
+
+test('links between documents lead somewhere', () => {
+  const documents = [
+    'README.md',
+    'CONTRIBUTING.md',
+    ...readdirSync(join(ROOT, 'docs'))
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => `docs/${name}`),
+  ]
+  const files = new Set(
+    execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
+      cwd: ROOT,
+      encoding: 'utf8',
+    }).split('\n'),
+  )
+  for (const document of documents) {
+    for (const [, target = ''] of read(document).matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)[^)]*\)/g)) {
+      const path = new URL(target, `file:///${document}`).pathname.slice(1)
+      const known = files.has(path) || [...files].some((file) => file.startsWith(`${path.replace(/\/$/, '')}/`))
+      expect(known, `${document} → ${target}`).toBe(true)
+    }
+  }
+})

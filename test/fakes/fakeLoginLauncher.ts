@@ -1,0 +1,19 @@
+// A LoginLauncher that keeps its jobs, and may fail.
+import type { LoginJob, LoginLauncher } from '../../src/ports.ts'
+
+export interface FakeLoginLauncher extends LoginLauncher {
+  readonly jobs: readonly LoginJob[]
+}
+
+export function createFakeLoginLauncher(
+  launch: (job: LoginJob) => void | Promise<void> = () => undefined,
+): FakeLoginLauncher {
+  const jobs: LoginJob[] = []
+  return {
+    jobs,
+    async launch(job) {
+      jobs.push(job)
+      await launch(job)
+    },
+  }
+}

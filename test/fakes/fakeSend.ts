@@ -1,0 +1,36 @@
+// A Send that answers from a function and keeps what was sent.
+import type { Send } from '../../src/bridge/send.ts'
+import type { Cause, HttpResponse } from '../../src/ports.ts'
+
+export interface Sent {
+  readonly method: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+  readonly cause: Cause
+  readonly signal: AbortSignal | undefined
+  readonly idleMs: number | undefined
+}
+
+export interface FakeSend {
+  readonly send: Send
+  readonly sent: readonly Sent[]
+}
+
+export function createFakeSend(answer: (sent: Sent, index: number) => HttpResponse | Promise<HttpResponse>): FakeSend {
+  const sent: Sent[] = []
+  return {
+    sent,
+    async send({ method, headers, body, signal, idleMs }, cause) {
+      const one: Sent = {
+        method,
+        headers,
+        body: String(body === undefined ? '' : Buffer.from(body)),
+        cause,
+        signal,
+        idleMs,
+      }
+      sent.push(one)
+      return answer(one, sent.length - 1)
+    },
+  }
+}

@@ -1,0 +1,58 @@
+// A TokenStore in memory that a sibling process can change behind one's back.
+import type { TokenKey, TokenRecord, TokenSet, TokenStore } from '../../src/ports.ts'
+
+export interface FakeTokenStore extends TokenStore {
+  readonly removals: readonly { generation: number; reason: string | undefined }[]
+  readonly loads: number
+  /** What a sibling process stores. */
+  put(key: TokenKey, tokens: TokenSet | undefined): number
+  /** The next calls of `replace` throw these. */
+  failReplace(...errors: unknown[]): void
+}
+
+export function createFakeTokenStore(): FakeTokenStore {
+  const records = new Map<string, TokenRecord>()
+  const removals: { generation: number; reason: string | undefined }[] = []
+  const failures: unknown[] = []
+  const spent = new Set<string>()
+  let loads = 0
+  const name = ({ server, profile }: TokenKey) => JSON.stringify([server, profile])
+  const read = (key: TokenKey): TokenRecord => records.get(name(key)) ?? { generation: 0 }
+  const put = (key: TokenKey, tokens: TokenSet | undefined) => {
+    const generation = read(key).generation + 1
+    records.set(name(key), tokens ? { generation, tokens } : { generation })
+    return generation
+  }
+  return {
+    removals,
+    get loads() {
+      return loads
+    },
+    put,
+    failReplace: (...errors) => void failures.push(...errors),
+    async load(key) {
+      loads++
+      return read(key)
+    },
+    async spend(key, generation) {
+      const refreshToken = `${name(key)} ${generation}`
+      const before = spent.has(refreshToken)
+      spent.add(refreshToken)
+      return before
+    },
+    async replace(key, next, expected) {
+      if (failures.length > 0) throw failures.shift()
+      if (read(key).generation !== expected) return false
+      put(key, next)
+      return true
+    },
+    async remove(key, expected, reason) {
+      if (read(key).generation !== expected) return false
+      removals.push({ generation: expected, reason })
+      const generation = put(key, undefined)
+      if (reason !== undefined) records.set(name(key), { generation, lastError: reason })
+      return true
+    },
+    list: async () => [],
+  }
+}

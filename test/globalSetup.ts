@@ -1,0 +1,13 @@
+// Before any test: the program is built, and what a machine lacks is said once (in CI it is a failure).
+import { existsSync } from 'node:fs'
+import { missing } from './needs.ts'
+
+export default function setup(): void {
+  if (!existsSync(new URL('../dist/run.js', import.meta.url)))
+    throw new Error('dist/ is missing: run "npm run build" first.')
+  const lacking = missing()
+  if (lacking.length === 0) return
+  const message = `Debian packages for some tests are missing: apt-get install ${lacking.join(' ')}`
+  if (process.env.CI) throw new Error(message)
+  process.stderr.write(`${message}\nThose tests are skipped on this machine.\n`)
+}

@@ -1,0 +1,152 @@
+// The keychain locked, hung or gone: each says what to do, and nothing is lost.
+import { execFile } from 'node:child_process'
+import { copyFileSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import BetterSqlite3 from 'better-sqlite3'
+import { afterEach, expect, test } from 'vitest'
+import { has } from '../needs.ts'
+import { startStage } from '../servers/stage.js'
+
+let stage: Awaited<ReturnType<typeof startStage>>
+afterEach(() => stage?.close())
+
+const START = fileURLToPath(new URL('../servers/startOnce.js', import.meta.url))
+const KEYRING = has('gnome-keyring-daemon') && has('dbus-run-session')
+
+/** How the session's keyring daemon is: unlocked, locked without a prompt, or stopped so that it never answers. */
+const DAEMON = {
+  unlocked: `printf 'pw\\n' | gnome-keyring-daemon --unlock --components=secrets --daemonize >/dev/null 2>&1`,
+  locked: 'gnome-keyring-daemon --start --components=secrets --daemonize >/dev/null 2>&1',
+  hung: `gnome-keyring-daemon --start --components=secrets --foreground >/dev/null 2>&1 & daemon=$!
+    until dbus-send --session --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.NameHasOwner string:org.freedesktop.secrets | grep -q true; do :; done
+    kill -STOP $daemon`,
+} as const
+
+interface Report {
+  readonly code: number | null
+  readonly error?: string
+  readonly hint?: string
+  readonly message?: string
+}
+
+function startIn(daemon: keyof typeof DAEMON): Promise<Report> {
+  const runtime = join(stage.home, 'run')
+  mkdirSync(runtime, { recursive: true, mode: 0o700 })
+  const end = daemon === 'hung' ? 'kill -KILL $daemon' : ':'
+  const script = `${DAEMON[daemon]}\n"$0" "$@"; code=$?; ${end}; exit $code`
+  const env = { ...stage.environment, XDG_RUNTIME_DIR: runtime, XDG_DATA_HOME: join(stage.home, 'share') }
+  return new Promise((resolve, reject) => {
+    execFile(
+      'dbus-run-session',
+      ['--', 'sh', '-c', script, process.execPath, START, stage.server.url, stage.callbackUrl],
+      { env },
+      (error, stdout, stderr) => {
+        if (error) reject(new Error(`${error.message}\n${stdout}\n${stderr}`))
+        else resolve(JSON.parse(stdout))
+      },
+    )
+  })
+}
+
+test.skipIf(!KEYRING)(
+  'a locked keychain is reported as locked, never as empty; once unlocked everything is there',
+  async () => {
+    stage = await startStage()
+    expect((await startIn('unlocked')).error).toBeUndefined()
+    const locked = await startIn('locked')
+    expect(locked.error).toBe('keychain_locked')
+    expect(locked.hint).toContain('Unlock')
+    expect((await startIn('unlocked')).error).toBeUndefined()
+    expect(stage.tabs()).toHaveLength(1)
+  },
+)
+
+test.skipIf(!KEYRING)('a keychain that hangs is an error answer, and the bridge still ends', async () => {
+  stage = await startStage()
+  expect((await startIn('unlocked')).error).toBeUndefined()
+  const hung = await startIn('hung')
+  expect(hung.error).toBe('keychain_locked')
+  expect(hung.code).toBe(0)
+  expect((await startIn('unlocked')).error).toBeUndefined()
+  expect(stage.tabs()).toHaveLength(1)
+})
+
+test.skipIf(!KEYRING)(
+  'a database whose key is in a keychain that is not here is refused in words, and kept',
+  async () => {
+    stage = await startStage()
+    expect((await startIn('unlocked')).error).toBeUndefined()
+    const host = stage.host()
+    const { error } = await host.initialize()
+    expect(error.data.code).toBe('keychain_locked')
+    expect(error.message).toContain('keychain')
+    await host.close()
+    expect((await startIn('unlocked')).error).toBeUndefined()
+    expect(stage.tabs()).toHaveLength(1)
+  },
+)
+
+test('a key that was removed while tokens are sealed with it is never replaced; brought back, it opens them', async () => {
+  stage = await startStage()
+  const home = stage.environment.MCP_OAUTH_BRIDGE_HOME
+  const first = stage.host()
+  await first.initialize()
+  await first.close()
+  const key = join(home, readdirSync(home).find((name) => name.endsWith('.key')) ?? '')
+  const safe = join(stage.home, 'saved.key')
+  copyFileSync(key, safe)
+  rmSync(key)
+  const second = stage.host()
+  expect((await second.initialize()).error.data.code).toBe('key_missing')
+  await second.close()
+  expect(readdirSync(home).filter((name) => name.endsWith('.key'))).toEqual([])
+  copyFileSync(safe, key)
+  const third = stage.host()
+  expect((await third.initialize()).result).toBeDefined()
+  expect(stage.tabs()).toHaveLength(1)
+})
+
+test('a key that is gone for good is given up with logout --all, and login works again', async () => {
+  stage = await startStage()
+  const here = ['--callback-url', stage.callbackUrl]
+  await stage.command(['login', stage.server.url, ...here])
+  const home = stage.environment.MCP_OAUTH_BRIDGE_HOME
+  for (const name of readdirSync(home).filter((file) => file.endsWith('.key'))) rmSync(join(home, name))
+  expect((await stage.command(['login', stage.server.url, ...here])).stderr).toContain('key_missing')
+  expect((await stage.command(['logout', '--all'])).code).toBe(0)
+  expect((await stage.command(['login', stage.server.url, ...here])).code).toBe(0)
+})
+
+test('MCP_OAUTH_BRIDGE_KEY holds the key without a file; another key is refused', async () => {
+  stage = await startStage()
+  const here = ['--callback-url', stage.callbackUrl]
+  const given = { MCP_OAUTH_BRIDGE_KEY: Buffer.alloc(32, 7).toString('base64') }
+  expect((await stage.command(['login', stage.server.url, ...here], given)).code).toBe(0)
+  const home = stage.environment.MCP_OAUTH_BRIDGE_HOME
+  expect(readdirSync(home).filter((name) => name.endsWith('.key'))).toEqual([])
+  expect(JSON.parse((await stage.command(['status', '--json'], given)).stdout).secret_store).toBe('env')
+  const other = { MCP_OAUTH_BRIDGE_KEY: Buffer.alloc(32, 8).toString('base64') }
+  const refused = await stage.command(['refresh', stage.server.url, ...here], other)
+  expect(refused.code).toBe(5)
+  expect(refused.stderr).toContain('key_missing')
+  expect((await stage.command(['refresh', stage.server.url, ...here], given)).code).toBe(0)
+})
+
+test('a sealed token that is moved to another row does not open there: that row counts as signed out', async () => {
+  stage = await startStage()
+  const here = ['--callback-url', stage.callbackUrl]
+  for (const profile of ['home', 'work'])
+    await stage.command(['login', stage.server.url, '--profile', profile, ...here])
+  const db = new BetterSqlite3(join(stage.environment.MCP_OAUTH_BRIDGE_HOME, 'oauth.db'))
+  db.exec(
+    "UPDATE tokens SET access_token = (SELECT access_token FROM tokens WHERE profile = 'home') WHERE profile = 'work'",
+  )
+  db.close()
+  const before = stage.server.state.passed.length
+  const host = stage.host(['--profile', 'work', '--login', 'never'])
+  const { error } = await host.initialize()
+  expect(error.data.code).toBe('not_signed_in')
+  expect(error.message).toContain('altered or moved')
+  expect(stage.server.state.passed.length).toBe(before)
+})

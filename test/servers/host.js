@@ -1,0 +1,92 @@
+// A host: starts the bridge as Claude Desktop would, speaks MCP over its stdio, and keeps every line it hears.
+import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+export const PROGRAM = fileURLToPath(new URL('../../bin/mcp-oauth-bridge.js', import.meta.url))
+
+/**
+ * @param {string[]} args
+ * @param {NodeJS.ProcessEnv} environment the whole environment of the bridge
+ */
+export function startHost(args, environment) {
+  const child = spawn(process.execPath, [PROGRAM, ...args], { env: environment, stdio: ['pipe', 'pipe', 'pipe'] })
+  /** @type {any[]} */
+  const heard = []
+  /** @type {string[]} */
+  const rubbish = []
+  /** @type {Map<unknown, (message: any) => void>} */
+  const waiting = new Map()
+  /** @type {{ test: (message: any) => boolean, resolve: (message: any) => void }[]} */
+  const watchers = []
+  let stderr = ''
+  let nextId = 1
+  child.stderr.on('data', (chunk) => {
+    stderr += chunk
+  })
+  child.stdin.on('error', () => undefined)
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    let message
+    try {
+      message = JSON.parse(line)
+    } catch {
+      rubbish.push(line)
+      return
+    }
+    heard.push(message)
+    for (const watcher of watchers.splice(0)) {
+      if (watcher.test(message)) watcher.resolve(message)
+      else watchers.push(watcher)
+    }
+    if (message.method === undefined && waiting.has(message.id)) {
+      waiting.get(message.id)?.(message)
+      waiting.delete(message.id)
+    }
+  })
+  /** @type {Promise<number | null>} */
+  const exited = new Promise((resolve) => child.once('exit', (code) => resolve(code)))
+
+  const send = (message) => child.stdin.write(`${typeof message === 'string' ? message : JSON.stringify(message)}\n`)
+  /** @returns {Promise<any>} */
+  const request = (method, params = {}) => {
+    const id = nextId++
+    const answer = new Promise((resolve, reject) => {
+      waiting.set(id, resolve)
+      void exited.then((code) =>
+        reject(new Error(`the bridge ended with ${code} before it answered ${method}: ${stderr}`)),
+      )
+    })
+    send({ jsonrpc: '2.0', id, method, params })
+    return answer
+  }
+
+  return {
+    child,
+    heard,
+    /** Lines of stdout that are not JSON. */
+    rubbish,
+    send,
+    request,
+    exited,
+    get stderr() {
+      return stderr
+    },
+    /** The first message heard from now on, or before, that passes. @returns {Promise<any>} */
+    hear(test) {
+      const known = heard.find(test)
+      return known ? Promise.resolve(known) : new Promise((resolve) => watchers.push({ test, resolve }))
+    },
+    /** initialize and initialized, as a host does. @returns {Promise<any>} */
+    async initialize(capabilities = {}) {
+      const clientInfo = { name: 'test-host', version: '1.0.0' }
+      const answer = await request('initialize', { protocolVersion: '2025-11-25', capabilities, clientInfo })
+      if (answer.result) send({ jsonrpc: '2.0', method: 'notifications/initialized' })
+      return answer
+    },
+    /** Closes stdin and waits for the end. */
+    async close() {
+      child.stdin.end()
+      return exited
+    },
+  }
+}

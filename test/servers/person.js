@@ -1,0 +1,31 @@
+#!/usr/bin/env node
+// Stands in for a person with a browser: opened with one URL, it follows redirects with cookies until the end.
+// PERSON_LOG: a file that gets one line a tab. PERSON=absent: the tab is opened and nothing is done in it.
+import { appendFileSync } from 'node:fs'
+
+const [url, ...more] = process.argv.slice(2)
+if (process.env.PERSON_LOG) appendFileSync(process.env.PERSON_LOG, `${JSON.stringify([url, ...more])}\n`)
+if (process.env.PERSON !== 'absent') await follow(url)
+
+async function follow(start) {
+  /** @type {Map<string, Map<string, string>>} */
+  const jars = new Map()
+  let next = new URL(start)
+  for (let hop = 0; hop < 20; hop++) {
+    const jar = jars.get(next.host) ?? new Map()
+    jars.set(next.host, jar)
+    const cookie = [...jar].map(([name, value]) => `${name}=${value}`).join('; ')
+    const response = await fetch(next, {
+      redirect: 'manual',
+      headers: { accept: 'text/html', ...(cookie ? { cookie } : {}) },
+    })
+    for (const line of response.headers.getSetCookie()) {
+      const [, name, value] = /^([^=]+)=([^;]*)/.exec(line) ?? []
+      if (name !== undefined) jar.set(name, value ?? '')
+    }
+    const location = response.headers.get('location')
+    await response.arrayBuffer()
+    if (!location) return
+    next = new URL(location, next)
+  }
+}

@@ -1,0 +1,97 @@
+// A bearer check with RFC 9728 metadata in front of an MCP server; what passes goes on to `target` as it came.
+import { createServer, request as httpRequest } from 'node:http'
+import { createRemoteJWKSet, jwtVerify } from 'jose'
+
+/**
+ * @typedef {object} ProtectedServerOptions
+ * @property {string} issuer the authorization server it trusts
+ * @property {string} target URL of the MCP server behind it
+ * @property {number} [port]
+ */
+
+/** @param {ProtectedServerOptions} options */
+export async function startProtectedServer({ issuer, target, port = 0 }) {
+  const server = createServer()
+  await new Promise((resolve, reject) =>
+    server.once('error', reject).listen(port, '127.0.0.1', () => resolve(undefined)),
+  )
+  const address = /** @type {import('node:net').AddressInfo} */ (server.address())
+  const origin = `http://127.0.0.1:${address.port}`
+  const resource = `${origin}/mcp`
+  const metadataPath = '/.well-known/oauth-protected-resource/mcp'
+  const keys = createRemoteJWKSet(new URL(`${issuer}/jwks`))
+  const state = {
+    /** Tokens that have been accepted once. @type {Set<string>} */
+    accepted: new Set(),
+    /** Tokens that are refused from now on. @type {Set<string>} */
+    rejected: new Set(),
+    /** Each request that passed: method, headers. @type {{ method: string, headers: import('node:http').IncomingHttpHeaders }[]} */
+    passed: [],
+    refused: 0,
+    target,
+  }
+
+  const check = async (authorization) => {
+    const token = /^Bearer (.+)$/.exec(authorization ?? '')?.[1]
+    if (!token) return 'missing'
+    if (state.rejected.has(token)) return 'refused'
+    await jwtVerify(token, keys, { issuer, audience: resource })
+    state.accepted.add(token)
+    return 'good'
+  }
+
+  server.on('request', async (request, response) => {
+    if (request.url === metadataPath) {
+      response.writeHead(200, { 'content-type': 'application/json' })
+      return response.end(
+        JSON.stringify({
+          resource,
+          authorization_servers: [issuer],
+          scopes_supported: ['mcp:tools'],
+          bearer_methods_supported: ['header'],
+        }),
+      )
+    }
+    const verdict = await check(request.headers.authorization).catch(() => 'refused')
+    if (verdict !== 'good') {
+      state.refused++
+      const error = verdict === 'missing' ? '' : 'error="invalid_token", '
+      response.writeHead(401, {
+        'www-authenticate': `Bearer ${error}resource_metadata="${origin}${metadataPath}"`,
+        'content-type': 'application/json',
+      })
+      return response.end('{"error":"invalid_token"}')
+    }
+    state.passed.push({ method: request.method ?? '', headers: request.headers })
+    forward(state.target, request, response)
+  })
+
+  return {
+    url: resource,
+    origin,
+    port: address.port,
+    state,
+    /** Refuses, from this instant, every access token it has accepted until now. */
+    rejectTokens() {
+      for (const token of state.accepted) state.rejected.add(token)
+    },
+    async close() {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+function forward(target, request, response) {
+  const { authorization: _kept, host: _host, ...headers } = request.headers
+  const onward = httpRequest(target, { method: request.method, headers }, (answer) => {
+    response.writeHead(answer.statusCode ?? 502, answer.headers)
+    answer.pipe(response)
+    answer.on('error', () => response.destroy())
+  })
+  onward.on('error', () =>
+    response.headersSent ? response.destroy() : response.writeHead(502).end('the MCP server is down'),
+  )
+  response.on('close', () => onward.destroy())
+  request.pipe(onward)
+}

@@ -1,0 +1,195 @@
+// Everything a journey needs: authorization server, protected MCP server, a home of its own, a person, and a free callback port.
+import { execFile, spawn } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { startAuthorizationServer } from './authorizationServer.js'
+import { freePort, startEverything } from './everything.js'
+import { PROGRAM, startHost } from './host.js'
+import { startProtectedServer } from './protectedServer.js'
+
+const PERSON = fileURLToPath(new URL('./person.js', import.meta.url))
+
+/** @param {import('./authorizationServer.js').AuthorizationServerOptions} [options] */
+export async function startStage(options = {}) {
+  const home = mkdtempSync(join(tmpdir(), 'mcp-oauth-bridge-test-'))
+  const authorization = await startAuthorizationServer(options)
+  const everything = await startEverything()
+  const server = await startProtectedServer({ issuer: authorization.issuer, target: everything.url })
+  const callbackUrl = `http://localhost:${await freePort()}/auth/callback`
+  const log = join(home, 'tabs.log')
+  /** @type {ReturnType<typeof startHost>[]} */
+  const hosts = []
+  /** @type {import('node:child_process').ChildProcess[]} */
+  const started = []
+  const environment = {
+    PATH: process.env.PATH,
+    HOME: home,
+    MCP_OAUTH_BRIDGE_HOME: join(home, 'bridge'),
+    BROWSER: PERSON,
+    PERSON_LOG: log,
+  }
+
+  return {
+    home,
+    authorization,
+    everything,
+    server,
+    callbackUrl,
+    environment,
+    /** Addresses opened in the browser so far. @returns {string[][]} */
+    tabs() {
+      try {
+        return readFileSync(log, 'utf8')
+          .trim()
+          .split('\n')
+          .map((line) => JSON.parse(line))
+      } catch {
+        return []
+      }
+    },
+    /** Starts a bridge to the protected server. */
+    host(/** @type {string[]} */ args = [], /** @type {NodeJS.ProcessEnv} */ extra = {}) {
+      return this.hostOf(server.url, args, extra)
+    },
+    /** Starts a bridge to any server. */
+    hostOf(/** @type {string} */ url, /** @type {string[]} */ args = [], /** @type {NodeJS.ProcessEnv} */ extra = {}) {
+      const host = startHost([url, '--callback-url', callbackUrl, ...args], { ...environment, ...extra })
+      hosts.push(host)
+      return host
+    },
+    /** Runs a command to its end. @returns {Promise<{ code: number, stdout: string, stderr: string }>} */
+    command(/** @type {string[]} */ args, /** @type {NodeJS.ProcessEnv} */ extra = {}) {
+      return new Promise((resolve) => {
+        execFile(
+          process.execPath,
+          [PROGRAM, ...args],
+          { env: { ...environment, ...extra }, cwd: home },
+          (error, stdout, stderr) => {
+            resolve({ code: error ? Number(error.code ?? -1) : 0, stdout, stderr })
+          },
+        )
+      })
+    },
+    /** Starts a command and goes on while it runs. */
+    start(/** @type {string[]} */ args, /** @type {NodeJS.ProcessEnv} */ extra = {}) {
+      const child = spawn(process.execPath, [PROGRAM, ...args], {
+        env: { ...environment, ...extra },
+        cwd: home,
+        stdio: ['ignore', 'pipe', 'pipe'],
+      })
+      started.push(child)
+      let stderr = ''
+      /** @type {Promise<number | null>} */
+      const exited = new Promise((resolve) => child.once('exit', resolve))
+      return {
+        child,
+        exited,
+        /** The first match in what it says on stderr. @returns {Promise<string>} */
+        says(/** @type {RegExp} */ pattern) {
+          return new Promise((resolve, reject) => {
+            child.stderr.on('data', (chunk) => {
+              stderr += chunk
+              const [found] = pattern.exec(stderr) ?? []
+              if (found !== undefined) resolve(found)
+            })
+            void exited.then((code) => reject(new Error(`it ended with ${code}: ${stderr}`)))
+          })
+        },
+      }
+    },
+    /** Writes a config file of this stage and gives its path. */
+    config(/** @type {string} */ text, name = 'config.yaml') {
+      const path = join(home, name)
+      writeFileSync(path, text)
+      return path
+    },
+    /** Resolves when that many tabs have been opened. @returns {Promise<string[][]>} */
+    untilTabs(/** @type {number} */ count) {
+      return new Promise((resolve) => {
+        const look = () => {
+          if (this.tabs().length < count) return
+          watcher.close()
+          resolve(this.tabs())
+        }
+        const watcher = watch(home, look)
+        look()
+      })
+    },
+    /** Resolves when the token endpoint has been asked that often. @returns {Promise<void>} */
+    async untilTokenRequests(/** @type {number} */ count) {
+      while (authorization.state.tokenRequests < count) await new Promise((resolve) => setImmediate(resolve))
+    },
+    /** Process ids of the login processes of this stage. @returns {number[]} */
+    loginProcesses: () =>
+      processesOf(home).filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('\0--attempt')),
+    /** Resolves when another process than the killed one answers the callback. @returns {Promise<void>} */
+    async untilCallbackPortAnswersAgain(/** @type {number} */ killed) {
+      const port = Number(new URL(callbackUrl).port)
+      while (this.loginProcesses().every((pid) => pid === killed) || !(await isListening(port)))
+        await new Promise((resolve) => setImmediate(resolve))
+    },
+    /** A person comes back to a tab that was left open, and finishes there. @returns {Promise<void>} */
+    visit(/** @type {string} */ url) {
+      return new Promise((resolve, reject) => {
+        execFile(process.execPath, [PERSON, url], { env: { PATH: process.env.PATH } }, (error) =>
+          error ? reject(error) : resolve(),
+        )
+      })
+    },
+    /** Resolves when nobody listens on the callback port. @returns {Promise<void>} */
+    async callbackPortIsFree() {
+      while (await isListening(Number(new URL(callbackUrl).port))) await new Promise((resolve) => setImmediate(resolve))
+    },
+    async close() {
+      for (const child of [...started, ...hosts.map((host) => host.child)])
+        if (child.exitCode === null) child.kill('SIGKILL')
+      endLeftovers(home)
+      await Promise.allSettled([server.close(), authorization.close(), everything.close()])
+      // A killed browser's children may still write for a moment.
+      rmSync(home, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
+    },
+  }
+}
+
+/** @returns {Promise<boolean>} */
+function isListening(/** @type {number} */ port) {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', () => resolve(false))
+  })
+}
+
+/** Processes of this stage, known by their environment or words: login processes and browsers live on their own feet. @returns {number[]} */
+function processesOf(/** @type {string} */ home) {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+  const marks = (/** @type {string} */ pid) => [
+    readOrEmpty(`/proc/${pid}/environ`).includes(`MCP_OAUTH_BRIDGE_HOME=${home}`),
+    readOrEmpty(`/proc/${pid}/cmdline`).includes(`${home}/`),
+  ]
+  return pids.filter((pid) => marks(pid).some(Boolean)).map(Number)
+}
+
+function readOrEmpty(/** @type {string} */ path) {
+  try {
+    return readFileSync(path, 'latin1')
+  } catch {
+    return ''
+  }
+}
+
+function endLeftovers(/** @type {string} */ home) {
+  for (const pid of processesOf(home)) {
+    try {
+      process.kill(pid, 'SIGKILL')
+    } catch {
+      // It ended by itself.
+    }
+  }
+}

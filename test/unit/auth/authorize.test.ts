@@ -1,0 +1,130 @@
+// The headers of each request, and what a challenge leads to.
+import { describe, expect, test } from 'vitest'
+import { type AuthorizeOptions, createAuthorizer } from '../../../src/auth/authorize.ts'
+import type { Tokens } from '../../../src/auth/tokens.ts'
+import type { Cause, Challenge, TokenSet } from '../../../src/ports.ts'
+import { createFakeLogger } from '../../fakes/fakeLogger.ts'
+import { errorOf } from '../../fakes/thrown.ts'
+
+const tokenSet = (accessToken: string): TokenSet => ({
+  issuer: 'https://as.example',
+  clientId: 'client',
+  redirectUri: 'http://localhost:8080/auth/callback',
+  accessToken,
+  obtainedAt: 0,
+  user: { issuer: 'https://as.example', subject: 'ada', claims: { email: 'ada@example.com' } },
+})
+
+function setUp(first: TokenSet | undefined, options: Partial<AuthorizeOptions> = {}) {
+  let current = first
+  const renewals: { rejected: string | undefined; challenge: Challenge; cause: Cause }[] = []
+  const tokens: Tokens = {
+    current: async () => current,
+    async renew(rejected, challenge, cause) {
+      renewals.push({ rejected, challenge, cause })
+    },
+    refreshNow: async () => current,
+  }
+  const authorizer = createAuthorizer({
+    tokens,
+    userHeaders: { 'X-User-Id': 'sub', 'X-User-Email': 'email' },
+    headers: {},
+    forward: ['Authorization', 'X-User-*'],
+    blocked: [],
+    log: createFakeLogger(),
+    ...options,
+  })
+  const become = (next: TokenSet | undefined) => {
+    current = next
+  }
+  return { authorizer, renewals, become }
+}
+
+describe('the headers', () => {
+  test('are the bearer and the user', async () => {
+    const { authorizer } = setUp(tokenSet('one'))
+    expect(await authorizer.headers()).toEqual({
+      authorization: 'Bearer one',
+      'X-User-Id': 'ada',
+      'X-User-Email': 'ada@example.com',
+    })
+  })
+
+  test('follow the token', async () => {
+    const { authorizer, become } = setUp(tokenSet('one'))
+    await authorizer.headers()
+    become(tokenSet('two'))
+    expect((await authorizer.headers()).authorization).toBe('Bearer two')
+    become(undefined)
+    expect(await authorizer.headers()).toEqual({})
+  })
+
+  test('are the configured ones alone while nobody is signed in', async () => {
+    const { authorizer } = setUp(undefined, { headers: { 'X-Api-Key': 'k', Authorization: 'Basic x' } })
+    expect(await authorizer.headers()).toEqual({ 'X-Api-Key': 'k', Authorization: 'Basic x' })
+  })
+
+  test('of a person never stand beside ours of the same name, whatever the case', async () => {
+    const { authorizer } = setUp(tokenSet('one'), {
+      headers: { AUTHORIZATION: 'Basic x', 'x-user-id': 'root', 'X-Team': 'core' },
+    })
+    expect(await authorizer.headers()).toEqual({
+      authorization: 'Bearer one',
+      'X-User-Id': 'ada',
+      'X-User-Email': 'ada@example.com',
+      'X-Team': 'core',
+    })
+  })
+
+  test('that are not to be forwarded are not', async () => {
+    const { authorizer } = setUp(tokenSet('one'), { forward: ['authorization'], headers: { 'X-Team': 'core' } })
+    expect(await authorizer.headers()).toEqual({ authorization: 'Bearer one', 'X-Team': 'core' })
+  })
+
+  test('that are blocked are never sent, whoever set them', async () => {
+    const { authorizer } = setUp(tokenSet('one'), { blocked: ['x-*'], headers: { 'X-Team': 'core', Accept: 'a' } })
+    expect(await authorizer.headers()).toEqual({ authorization: 'Bearer one', Accept: 'a' })
+  })
+
+  test('that are blocked are not sent either while nobody is signed in', async () => {
+    const { authorizer } = setUp(undefined, { blocked: ['X-Team'], headers: { 'x-team': 'core' } })
+    expect(await authorizer.headers()).toEqual({})
+  })
+})
+
+describe('a challenge', () => {
+  test('with 401 renews the token that was refused', async () => {
+    const { authorizer, renewals } = setUp(tokenSet('two'))
+    const headers = { 'www-authenticate': 'Bearer scope="a", resource_metadata="https://mcp.example/prm"' }
+    await authorizer.onChallenge({ status: 401, headers }, { authorization: 'Bearer one' }, 'call')
+    expect(renewals).toEqual([
+      {
+        rejected: 'one',
+        challenge: { status: 401, scope: 'a', resourceMetadata: 'https://mcp.example/prm' },
+        cause: 'call',
+      },
+    ])
+  })
+
+  test('with 401 to a request without a token renews nothing in particular', async () => {
+    const { authorizer, renewals } = setUp(undefined)
+    await authorizer.onChallenge({ status: 401, headers: {} }, {}, 'start')
+    expect(renewals).toEqual([{ rejected: undefined, challenge: { status: 401 }, cause: 'start' }])
+  })
+
+  test('with 403 insufficient_scope names the scope, quoted', async () => {
+    const { authorizer, renewals } = setUp(tokenSet('one'))
+    const headers = { 'www-authenticate': 'Bearer error="insufficient_scope", scope="files:write\u001b[31m"' }
+    const error = await errorOf(authorizer.onChallenge({ status: 403, headers }, {}, 'call'))
+    expect(error.code).toBe('insufficient_scope')
+    expect(error.message).toContain('"files:write [31m"')
+    expect(renewals).toEqual([])
+  })
+
+  test('with 403 and another error is forbidden', async () => {
+    const { authorizer, renewals } = setUp(tokenSet('one'))
+    const headers = { 'www-authenticate': 'Bearer error="invalid_token"' }
+    expect((await errorOf(authorizer.onChallenge({ status: 403, headers }, {}, 'call'))).code).toBe('forbidden')
+    expect(renewals).toEqual([])
+  })
+})

@@ -1,0 +1,251 @@
+// The requests in flight: who waits for whom, who is answered what, and how it ends.
+import { describe, expect, test } from 'vitest'
+import { createRelay } from '../../../src/bridge/relay.ts'
+import { BridgeError } from '../../../src/errors.ts'
+import type { HttpResponse } from '../../../src/ports.ts'
+import { createFakeClock } from '../../fakes/fakeClock.ts'
+import { json, respond } from '../../fakes/fakeHttp.ts'
+import { createFakeLineWriter } from '../../fakes/fakeLineWriter.ts'
+import { createFakeLogger } from '../../fakes/fakeLogger.ts'
+import { createFakeSend, type Sent } from '../../fakes/fakeSend.ts'
+import { createGate, settled } from '../../fakes/gate.ts'
+
+type Rpc = { id?: number | string; method?: string; error?: { code: number; data: { code: string } } }
+const parse = (text: string) => JSON.parse(text) as Rpc
+const methodOf = (sent: Sent) => (sent.method === 'POST' ? parse(sent.body).method : sent.method)
+
+function setUp(answer: (sent: Sent) => HttpResponse | Promise<HttpResponse>) {
+  const { send, sent } = createFakeSend(answer)
+  const writer = createFakeLineWriter()
+  const clock = createFakeClock()
+  const log = createFakeLogger()
+  const relay = createRelay({ send, writer, clock, log, answerLimit: 10_000 })
+  const say = (value: unknown) => relay.line(Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)))
+  const request = (id: number, method = 'tools/call') => say({ jsonrpc: '2.0', id, method })
+  return { relay, say, request, sent, writer, clock, log, methods: () => sent.map(methodOf) }
+}
+
+/** Answers every request, gives a session, offers no stream. */
+const ok = ({ method, body }: Sent): HttpResponse => {
+  if (method !== 'POST') return respond(405)
+  const { id, method: name } = parse(body)
+  if (id === undefined) return respond(202)
+  return json({ jsonrpc: '2.0', id, result: {} }, 200, name === 'initialize' ? { 'mcp-session-id': 's' } : {})
+}
+
+const initialized = { jsonrpc: '2.0', method: 'notifications/initialized' }
+
+describe('a request of the host', () => {
+  test('is answered with what the server answers', async () => {
+    const { request, writer } = setUp(ok)
+    request(1)
+    await writer.whenWritten(1)
+    expect(writer.lines).toEqual(['{"jsonrpc":"2.0","id":1,"result":{}}'])
+  })
+
+  test('does not wait for one before it', async () => {
+    const gate = createGate<HttpResponse>()
+    const { request, writer } = setUp((sent) => (parse(sent.body).id === 1 ? gate.passed : ok(sent)))
+    request(1)
+    request(2)
+    await writer.whenWritten(1)
+    expect(parse(writer.lines[0] ?? '').id).toBe(2)
+    gate.open(json({ jsonrpc: '2.0', id: 1, result: {} }))
+    await writer.whenWritten(2)
+  })
+
+  test('that follows initialize waits until that is answered', async () => {
+    const gate = createGate()
+    const { request, say, writer, methods } = setUp(async (sent) => {
+      if (methodOf(sent) === 'initialize') await gate.passed
+      return ok(sent)
+    })
+    request(0, 'initialize')
+    say(initialized)
+    request(1, 'tools/list')
+    await settled()
+    expect(methods()).toEqual(['initialize'])
+    gate.open()
+    await writer.whenWritten(2)
+    expect(methods().slice(0, 3)).toEqual(['initialize', 'notifications/initialized', expect.anything()])
+    expect(methods().indexOf('tools/list')).toBeGreaterThan(methods().indexOf('notifications/initialized'))
+  })
+
+  test('that follows initialized waits until the server has taken that', async () => {
+    const gate = createGate()
+    const { request, say, sent, writer, methods } = setUp(async (one) => {
+      if (methodOf(one) === 'notifications/initialized') await gate.passed
+      return ok(one)
+    })
+    request(0, 'initialize')
+    say(initialized)
+    request(1)
+    await writer.whenWritten(1)
+    await settled()
+    expect(methods()).toEqual(['initialize', 'notifications/initialized'])
+    gate.open()
+    await writer.whenWritten(2)
+    expect(sent.find((one) => one.body.includes('tools/call'))?.headers['mcp-session-id']).toBe('s')
+  })
+
+  test('is still sent when initialize has failed', async () => {
+    const { request, writer } = setUp((sent) => (methodOf(sent) === 'initialize' ? respond(500) : ok(sent)))
+    request(0, 'initialize')
+    request(1)
+    await writer.whenWritten(2)
+    expect(writer.lines.map((line) => parse(line).id)).toEqual([0, 1])
+  })
+})
+
+describe('a failure', () => {
+  test('is an error answer to the request’s own id', async () => {
+    const { say, writer, log } = setUp(() => Promise.reject(new BridgeError('server_timeout')))
+    say('{"jsonrpc":"2.0","id":12345678901234567890,"method":"tools/call"}')
+    await writer.whenWritten(1)
+    expect(writer.lines[0]).toMatch(/^\{"jsonrpc":"2.0","id":12345678901234567890,"error":\{"code":1402,/)
+    expect(log.entries).toMatchObject([{ level: 'warn', fields: { code: 'server_timeout', method: 'tools/call' } }])
+  })
+
+  test('of a kind nobody thought of is an internal error, not the end', async () => {
+    const { request, writer } = setUp(() => Promise.reject(new TypeError('x is not a function')))
+    request(1)
+    request(2)
+    await writer.whenWritten(2)
+    expect(writer.lines.map((line) => parse(line).error?.data.code)).toEqual(['internal', 'internal'])
+  })
+
+  test('of a notification is logged and never answered', async () => {
+    const { say, writer, log } = setUp(() => respond(500))
+    say({ jsonrpc: '2.0', method: 'notifications/cancelled' })
+    await settled()
+    expect(writer.lines).toEqual([])
+    expect(log.entries).toHaveLength(1)
+  })
+
+  test('in a batch is answered for the ids that are still open only', async () => {
+    const { say, writer } = setUp(() =>
+      respond(200, { 'content-type': 'text/event-stream' }, 'data: {"jsonrpc":"2.0","id":1,"result":{}}\n\n'),
+    )
+    say('[{"jsonrpc":"2.0","id":1,"method":"a"},{"jsonrpc":"2.0","id":2,"method":"b"},{"jsonrpc":"2.0","method":"c"}]')
+    await writer.whenWritten(2)
+    await settled()
+    expect(writer.lines.map((line) => [parse(line).id, parse(line).error === undefined])).toEqual([
+      [1, true],
+      [2, false],
+    ])
+  })
+})
+
+describe('a line that is no message', () => {
+  test('is answered to the id at its top, and nothing is sent', async () => {
+    const { say, writer, sent } = setUp(ok)
+    say('{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{')
+    await writer.whenWritten(1)
+    expect(parse(writer.lines[0] ?? '')).toMatchObject({ id: 'x', error: { data: { code: 'invalid_protocol' } } })
+    expect(sent).toEqual([])
+  })
+
+  test('without an id is only logged', async () => {
+    const { say, writer, log } = setUp(ok)
+    say('hello')
+    await settled()
+    expect(writer.lines).toEqual([])
+    expect(log.entries).toMatchObject([{ fields: { code: 'invalid_protocol' } }])
+  })
+
+  test.each(['', ' ', '\r', ' \t\r'])('but blank (%j) is passed over', async (blank) => {
+    const { say, writer, log } = setUp(ok)
+    say(blank)
+    await settled()
+    expect([writer.lines, log.entries]).toEqual([[], []])
+  })
+
+  test('because it was too long is answered too', async () => {
+    const { relay, writer } = setUp(ok)
+    relay.tooLong(Buffer.from('{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"x":"xxxx'))
+    await writer.whenWritten(1)
+    expect(parse(writer.lines[0] ?? '')).toMatchObject({ id: 3, error: { data: { code: 'message_too_large' } } })
+  })
+})
+
+describe('the standing stream', () => {
+  test('is opened once, after initialized', async () => {
+    const { request, say, methods, writer } = setUp(ok)
+    request(0, 'initialize')
+    await writer.whenWritten(1)
+    await settled()
+    expect(methods()).toEqual(['initialize'])
+    say(initialized)
+    say(initialized)
+    await settled()
+    expect(methods().filter((method) => method === 'GET')).toHaveLength(1)
+  })
+})
+
+describe('the end', () => {
+  test('waits for answers on their way, then deletes the session and flushes', async () => {
+    const gate = createGate<HttpResponse>()
+    const { relay, request, writer, methods } = setUp((sent) =>
+      parse(sent.body || '{}').id === 1 ? gate.passed : ok(sent),
+    )
+    request(0, 'initialize')
+    await writer.whenWritten(1)
+    request(1)
+    const closing = relay.close(1_000)
+    await settled()
+    expect(methods()).not.toContain('DELETE')
+    gate.open(json({ jsonrpc: '2.0', id: 1, result: {} }))
+    await closing
+    expect(writer.lines).toHaveLength(2)
+    expect(methods().at(-1)).toBe('DELETE')
+    expect(writer.flushed).toBe(true)
+  })
+
+  test('aborts what is not answered within the grace, without an answer of its own', async () => {
+    const { relay, request, writer, sent, clock } = setUp(
+      ({ signal }) => new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason))),
+    )
+    request(1)
+    await settled()
+    const closing = relay.close(1_000)
+    await clock.whenSleeping(1)
+    clock.advance(999)
+    await settled()
+    expect(sent[0]?.signal?.aborted).toBe(false)
+    clock.advance(1)
+    await closing
+    await settled()
+    expect(sent[0]?.signal?.aborted).toBe(true)
+    expect(writer.lines).toEqual([])
+  })
+
+  test('deletes no session where there is none', async () => {
+    const { relay, methods } = setUp(ok)
+    await relay.close(0)
+    expect(methods()).toEqual([])
+  })
+
+  test('does not fail because the session cannot be deleted', async () => {
+    const { relay, request, writer } = setUp((sent) =>
+      sent.method === 'DELETE' ? Promise.reject(new BridgeError('server_unreachable')) : ok(sent),
+    )
+    request(0, 'initialize')
+    await writer.whenWritten(1)
+    await expect(relay.close(1_000)).resolves.toBeUndefined()
+    expect(writer.flushed).toBe(true)
+  })
+
+  test('ends the standing stream', async () => {
+    let streamSignal: AbortSignal | undefined
+    const { relay, request, say } = setUp((sent) => {
+      if (sent.method !== 'GET') return ok(sent)
+      streamSignal = sent.signal
+      return new Promise((_, reject) => sent.signal?.addEventListener('abort', () => reject(sent.signal?.reason)))
+    })
+    request(0, 'initialize')
+    say(initialized)
+    await settled()
+    await relay.close(1_000)
+    expect(streamSignal?.aborted).toBe(true)
+  })
+})

@@ -1,0 +1,141 @@
+// Command lines: commands, options, and errors with the nearest word.
+import { describe, expect, test } from 'vitest'
+import { COMMANDS, parseCommandLine } from '../../../src/cli/args.ts'
+import { errorOf } from '../../fakes/thrown.ts'
+
+const parse = (line: string) => parseCommandLine(line.split(' ').filter((word) => word !== ''))
+
+describe('a command line', () => {
+  test('with a URL alone bridges', () => {
+    expect(parse('https://mcp.example/mcp')).toMatchObject({
+      command: 'run',
+      explicit: false,
+      server: 'https://mcp.example/mcp',
+      flags: { headers: [], authorizeParameters: [], allowHttp: false, openBrowser: true },
+    })
+  })
+
+  test('with nothing bridges to the only server', () => {
+    expect(parse('')).toMatchObject({ command: 'run', explicit: false, server: undefined })
+  })
+
+  test.each(COMMANDS)('with the command %s is that command', (command) => {
+    expect(parse(`${command} work`)).toMatchObject({ command, explicit: true, server: 'work' })
+  })
+
+  test('may have its options anywhere', () => {
+    for (const line of [
+      'login work --force --profile p',
+      '--force --profile p login work',
+      'login --profile=p --force work',
+    ])
+      expect(parse(line)).toMatchObject({ command: 'login', server: 'work', flags: { profile: 'p' } })
+  })
+
+  test('may name headers and parameters several times, in order', () => {
+    const { flags } = parseCommandLine(['https://x/', '--header', 'A: 1', '--header=B:2', '--authorize-param', 'a=b'])
+    expect([flags.headers, flags.authorizeParameters]).toEqual([['A: 1', 'B:2'], ['a=b']])
+  })
+
+  test('keeps every value as it was typed', () => {
+    const line =
+      'login s --config c --profile p --callback-url u --header-file h --client-id i --client-secret-file f --scope s --resource r --log-level l --allow-http --no-browser'
+    expect(parse(line).flags).toEqual({
+      config: 'c',
+      profile: 'p',
+      callbackUrl: 'u',
+      headerFile: 'h',
+      clientId: 'i',
+      clientSecretFile: 'f',
+      scope: 's',
+      resource: 'r',
+      logLevel: 'l',
+      headers: [],
+      authorizeParameters: [],
+      allowHttp: true,
+      openBrowser: false,
+    })
+  })
+
+  test('says which switches are on', () => {
+    const line = parse('status --json --debug')
+    expect([line.has('json'), line.has('debug'), line.has('verbose'), line.has('help')]).toEqual([
+      true,
+      true,
+      false,
+      false,
+    ])
+  })
+
+  test.each(['--help', '-h', 'login --help', 'status -h'])('%s asks for help', (line) => {
+    expect(parse(line).has('help')).toBe(true)
+  })
+
+  test.each(['--version', '-V'])('%s asks for the version', (line) => {
+    expect(parse(line).has('version')).toBe(true)
+  })
+
+  test('takes words after -- as words', () => {
+    expect(parse('login -- --work').server).toBe('--work')
+  })
+})
+
+describe('a mistake', () => {
+  const message = async (...argv: string[]) => {
+    const error = await errorOf(() => parseCommandLine(argv))
+    expect(error.code).toBe('usage')
+    return error.message
+  }
+
+  test.each([
+    ['--profil', '--profile'],
+    ['--heder', '--header'],
+    ['--no-brower', '--no-browser'],
+    ['--Json', '--json'],
+  ])('of the option %s names %s', async (wrong, right) => {
+    expect(await message(wrong, 'x')).toBe(`Unknown option "${wrong}"; did you mean "${right}"?`)
+  })
+
+  test.each(['--xyzzyxyzzy', '-x', '--constructor', '--toString', '--__proto__', '--no-'])(
+    'of the unknown option %s is told',
+    async (wrong) => {
+      expect(await message(wrong)).toContain(`Unknown option "${wrong}"`)
+    },
+  )
+
+  test.each([
+    [['status', '--force'], '--force is not an option of status.'],
+    [['https://x/', '--json'], '--json is not an option of bridging.'],
+    [['logout', '--no-browser'], '--no-browser is not an option of logout.'],
+    [['login', '--login', 'auto'], '--login is not an option of login.'],
+  ])('of an option in the wrong place (%j) is told', async (argv, text) => {
+    expect(await message(...argv)).toBe(text)
+  })
+
+  test.each([
+    [['--profile'], '--profile needs a value: --profile NAME.'],
+    [['--profile='], '--profile needs a value: --profile NAME.'],
+    [['--header'], '--header needs a value: --header NAME:VALUE.'],
+    [['login', '--profile', '--force'], '--profile needs a value: --profile NAME.'],
+    [['--config', '--debug'], '--config needs a value: --config FILE.'],
+  ])('of a value that is missing (%j) is told, and no option is taken for it', async (argv, text) => {
+    expect(await message(...argv)).toBe(text)
+  })
+
+  test('of a value where none belongs is told', async () => {
+    expect(await message('status', '--json=yes')).toBe('--json takes no value.')
+  })
+
+  test('of one word too many is told', async () => {
+    expect(await message('login', 'a', 'b')).toBe('"b" is one word too many.')
+    expect(await message('https://a/', 'https://b/')).toBe('"https://b/" is one word too many.')
+  })
+
+  test('is quoted without terminal controls', async () => {
+    expect(await message('--\u001b[31mred')).not.toContain('\u001b')
+  })
+
+  test('never names the option between our own processes', async () => {
+    expect(await message('login', '--attemp')).not.toContain('did you mean "--attempt"')
+  })
+})

@@ -1,0 +1,22 @@
+// Help, made from the table of options.
+import { describe, expect, test } from 'vitest'
+import { COMMANDS, OPTIONS } from '../../../src/cli/args.ts'
+import { helpText } from '../../../src/cli/help.ts'
+
+describe('help', () => {
+  test('of the whole names every command and every option for people', () => {
+    const text = helpText(undefined)
+    for (const command of COMMANDS.filter((one) => one !== 'run')) expect(text).toContain(command)
+    for (const name of Object.keys(OPTIONS).filter((one) => one !== 'attempt')) expect(text).toContain(`--${name}`)
+    expect(text).not.toContain('--attempt')
+  })
+
+  test.each(COMMANDS)('of %s names its options and no other’s', (command) => {
+    const text = helpText(command)
+    for (const [name, option] of Object.entries(OPTIONS)) {
+      if (name === 'attempt') continue
+      const its = !('for' in option) || (option.for as readonly string[]).includes(command)
+      expect(new RegExp(`--${name}(?![\\w-])`).test(text), `--${name} in the help of ${command}`).toBe(its)
+    }
+  })
+})

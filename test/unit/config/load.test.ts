@@ -1,0 +1,283 @@
+// Flags > environment > config.yaml > defaults.
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import type { Flags } from '../../../src/config/config.ts'
+import { loadConfig } from '../../../src/config/load.ts'
+import { tempFolder } from '../../fakes/tempFolder.ts'
+import { errorOf } from '../../fakes/thrown.ts'
+
+const folder = tempFolder()
+const NO_FLAGS: Flags = { headers: [], authorizeParameters: [], allowHttp: false, openBrowser: true }
+const URL_1 = 'https://mcp.example/mcp'
+
+interface Given {
+  readonly yaml?: string
+  readonly flags?: Partial<Flags>
+  readonly environment?: NodeJS.ProcessEnv
+  readonly server?: string
+  readonly alternatives?: readonly string[]
+}
+
+function load({ yaml, flags, environment, server, alternatives = [] }: Given = {}) {
+  const here = folder.fresh('project')
+  const home = folder.fresh('home')
+  mkdirSync(here)
+  if (yaml !== undefined) writeFileSync(join(here, 'config.yaml'), yaml)
+  const loading = loadConfig({
+    flags: { ...NO_FLAGS, ...flags },
+    environment: { MCP_OAUTH_BRIDGE_HOME: home, ...environment },
+    folder: here,
+    server,
+    alternatives,
+  })
+  return Object.assign(loading, { here, home })
+}
+
+describe('without anything said', () => {
+  test('a URL is enough', async () => {
+    const loading = load({ server: URL_1 })
+    const { home } = loading
+    expect(await loading).toEqual({
+      server: { url: URL_1, headers: {}, allowHttp: false, refreshStrategy: 'auto', authorizeParameters: {} },
+      profile: 'default',
+      callbackUrls: ['http://localhost:8080/auth/callback'],
+      sessionTimeoutMs: 300_000,
+      database: join(home, 'oauth.db'),
+      dataFolder: home,
+      secretStore: 'auto',
+      connectTimeoutMs: 10_000,
+      requestTimeoutMs: 60_000,
+      logLevel: 'info',
+      logFile: join(home, 'logs', 'proxy.log'),
+      forwardHeaders: ['Authorization', 'X-User-*'],
+      blockedHeaders: [],
+      userHeaders: { 'X-User-Id': 'sub', 'X-User-Email': 'email', 'X-User-Name': 'name' },
+      loginMode: 'auto',
+      openBrowser: true,
+    })
+  })
+
+  test('no server is none', async () => {
+    expect(await load()).not.toHaveProperty('server')
+  })
+})
+
+describe('precedence', () => {
+  test('a flag goes before the file, the file before the default', async () => {
+    const yaml = `
+mcp_server_url: ${URL_1}
+callback_url: http://localhost:9000/cb
+log_level: warn
+login: { mode: on-call }
+`
+    const file = await load({ yaml })
+    expect([file.callbackUrls, file.logLevel, file.loginMode]).toEqual([
+      ['http://localhost:9000/cb'],
+      'warn',
+      'on-call',
+    ])
+    const flags = { callbackUrl: 'http://localhost:9001/cb', logLevel: 'debug', login: 'never', profile: 'work' }
+    const flagged = await load({ yaml, flags })
+    expect([flagged.callbackUrls, flagged.logLevel, flagged.loginMode, flagged.profile]).toEqual([
+      ['http://localhost:9001/cb'],
+      'debug',
+      'never',
+      'work',
+    ])
+  })
+
+  test('the profile of a server goes before the default, and after the flag', async () => {
+    const yaml = `servers: { a: { url: '${URL_1}', profile: file } }`
+    expect((await load({ yaml })).profile).toBe('file')
+    expect((await load({ yaml, flags: { profile: 'flag' } })).profile).toBe('flag')
+  })
+
+  test('BROWSER goes before the file', async () => {
+    const yaml = 'browser: firefox'
+    expect((await load({ yaml })).browser).toBe('firefox')
+    expect((await load({ yaml, environment: { BROWSER: 'chromium' } })).browser).toBe('chromium')
+    expect((await load({ yaml, environment: { BROWSER: '' } })).browser).toBe('firefox')
+  })
+
+  test('a key in the environment is the secret store', async () => {
+    expect((await load({ environment: { MCP_OAUTH_BRIDGE_KEY: 'x' } })).secretStore).toBe('env')
+    expect((await load({ yaml: 'secret_store: file' })).secretStore).toBe('file')
+  })
+
+  test('--config goes before CONFIG_PATH, and that before ./config.yaml', async () => {
+    const write = (level: string) => {
+      const path = folder.fresh('other.yaml')
+      writeFileSync(path, `log_level: ${level}`)
+      return path
+    }
+    const [flag, variable] = [write('error'), write('warn')]
+    const yaml = 'log_level: debug'
+    const environment = { CONFIG_PATH: variable }
+    expect((await load({ yaml, environment, flags: { config: flag } })).logLevel).toBe('error')
+    expect((await load({ yaml, environment })).logLevel).toBe('warn')
+    expect((await load({ yaml })).logLevel).toBe('debug')
+  })
+
+  test('the file of the user’s folder is read where the project has none', async () => {
+    const home = folder.fresh('home')
+    mkdirSync(home)
+    writeFileSync(join(home, 'config.yaml'), 'log_level: error')
+    const environment = { MCP_OAUTH_BRIDGE_HOME: home }
+    expect((await load({ environment })).logLevel).toBe('error')
+    expect((await load({ environment, yaml: 'log_level: warn' })).logLevel).toBe('warn')
+  })
+
+  test.each([{ flags: { config: 'missing.yaml' } }, { environment: { CONFIG_PATH: 'missing.yaml' } }])(
+    'a file that was named and is not there is an error: %j',
+    async (given) => {
+      expect((await errorOf(load(given))).code).toBe('config_not_found')
+    },
+  )
+})
+
+describe('paths', () => {
+  test('of database and log lie in our folders, unless they are absolute', async () => {
+    const loading = load({ yaml: 'database_url: sqlite:sub/my.db\nlog_file: my.log' })
+    const config = await loading
+    expect([config.database, config.logFile]).toEqual([join(loading.home, 'sub/my.db'), join(loading.home, 'my.log')])
+    const absolute = join(folder.path, 'x')
+    for (const url of [`sqlite:${absolute}`, `sqlite://${absolute}`])
+      expect(await load({ yaml: `database_url: ${url}\nlog_file: ${absolute}` })).toMatchObject({
+        database: absolute,
+        logFile: absolute,
+      })
+  })
+
+  test('do not begin with the home folder in a test', async () => {
+    expect((await load()).dataFolder.startsWith(join(homedir(), '.local'))).toBe(false)
+  })
+})
+
+describe('the server', () => {
+  const two = `servers: { alpha: { url: 'https://a.example/mcp' }, beta: { url: 'https://b.example/mcp', profile: b } }`
+
+  test('is the only one of the file', async () => {
+    expect((await load({ yaml: `mcp_server_url: ${URL_1}` })).server?.url).toBe(URL_1)
+    expect((await load({ yaml: `servers: { a: { url: '${URL_1}' } }` })).server).toMatchObject({
+      url: URL_1,
+      name: 'a',
+    })
+  })
+
+  test('is none where the file has several and none is named', async () => {
+    expect((await load({ yaml: two })).server).toBeUndefined()
+  })
+
+  test('is the one that is named', async () => {
+    expect(await load({ yaml: two, server: 'beta' })).toMatchObject({
+      profile: 'b',
+      server: { url: 'https://b.example/mcp', name: 'beta' },
+    })
+  })
+
+  test('is the one of the file with the same URL', async () => {
+    expect(await load({ yaml: two, server: 'HTTPS://B.example:443/mcp' })).toMatchObject({
+      profile: 'b',
+      server: { name: 'beta' },
+    })
+  })
+
+  test('that nobody knows is an error with the nearest name', async () => {
+    const error = await errorOf(load({ yaml: two, server: 'bta' }))
+    expect(error.code).toBe('usage')
+    expect(error.message).toContain('did you mean "beta"?')
+    expect(error.hint).toContain('alpha, beta')
+  })
+
+  test('that may be a misspelt command is an error with that command', async () => {
+    expect((await errorOf(load({ server: 'logn', alternatives: ['login', 'logout'] }))).message).toContain('"login"')
+  })
+
+  test.each(['constructor', '__proto__', 'toString'])(
+    'named %s, which only every object knows, is unknown',
+    async (server) => {
+      expect((await errorOf(load({ yaml: two, server }))).code).toBe('usage')
+    },
+  )
+
+  test('loses the fragment of its URL', async () => {
+    expect((await load({ server: `${URL_1}?a=1#b` })).server?.url).toBe(`${URL_1}?a=1`)
+  })
+
+  test.each(['http://mcp.example/mcp', 'https://user:pass@mcp.example/', 'ftp://mcp.example/', 'file:///etc/passwd'])(
+    'at %s is refused, and no password is repeated',
+    async (server) => {
+      const error = await errorOf(load({ server }))
+      expect(error.code).toBe('insecure_url')
+      expect(`${error.message}${error.hint}`).not.toContain('pass@')
+    },
+  )
+
+  test.each(['http://localhost:3000/mcp', 'http://127.0.0.1/mcp', 'http://127.9.9.9/mcp', 'http://[::1]:3000/mcp'])(
+    'at %s is this machine, and allowed',
+    async (server) => {
+      expect((await load({ server })).server?.url).toBe(server)
+    },
+  )
+
+  test.each([
+    'http://localhost.evil.example/',
+    'http://127.0.0.1.evil.example/',
+    'http://0.0.0.0/',
+    'http://[::]/',
+    'http://localhost@evil.example/',
+  ])('at %s only looks like this machine', async (server) => {
+    expect((await errorOf(load({ server }))).code).toBe('insecure_url')
+  })
+
+  test('without TLS is allowed where the person says so', async () => {
+    expect((await load({ server: 'http://mcp.internal/mcp', flags: { allowHttp: true } })).server?.allowHttp).toBe(true)
+  })
+})
+
+describe('a word that is none of the known ones', () => {
+  test.each([
+    ['--log-level', { logLevel: 'debgu' }, '"debug"'],
+    ['--login', { login: 'oncall' }, '"on-call"'],
+  ])('of %s is an error with the nearest', async (flag, flags, nearest) => {
+    const error = await errorOf(load({ flags }))
+    expect(error.code).toBe('usage')
+    expect(error.message).toContain(flag)
+    expect(error.message).toContain(nearest)
+  })
+
+  test.each(['localhost:8080/cb', 'http://localhost:8080', '/cb', ''])(
+    'of the callback URL (%j) is an error',
+    async (callbackUrl) => {
+      expect((await errorOf(load({ flags: { callbackUrl } }))).code).toBe('usage')
+    },
+  )
+})
+
+describe(`\${NAME}`, () => {
+  const environment = { MY_KEY: 'k-1', LOGIN: 'never' }
+
+  test('in a flag comes from the environment', async () => {
+    const flags = {
+      headers: [`X-Key: \${MY_KEY}`, `X-Other: a\${MY_KEY}b`],
+      login: `\${LOGIN}`,
+      clientId: `\${MY_KEY}`,
+    }
+    const config = await load({ server: URL_1, environment, flags })
+    expect(config.server?.headers).toEqual({ 'x-key': 'k-1', 'x-other': 'ak-1b' })
+    expect([config.loginMode, config.server?.clientId]).toEqual(['never', 'k-1'])
+  })
+
+  test('that is not set is an error, not an empty secret', async () => {
+    const error = await errorOf(load({ server: URL_1, flags: { headers: [`X-Key: \${MISSING}`] } }))
+    expect(error.code).toBe('config_invalid')
+    expect(error.message).toContain('MISSING')
+  })
+
+  test('cannot smuggle a second header in', async () => {
+    const flags = { headers: [`X-Key: \${EVIL}`] }
+    expect((await errorOf(load({ server: URL_1, environment: { EVIL: 'a\r\nX-Evil: 1' }, flags }))).code).toBe('usage')
+  })
+})

@@ -1,0 +1,135 @@
+// The settings of one server: entry, provider, flags.
+import { writeFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import type { Flags } from '../../../src/config/config.ts'
+import type { ConfigFile } from '../../../src/config/schema.ts'
+import { type ServerEntry, serverConfig } from '../../../src/config/server.ts'
+import { tempFolder } from '../../fakes/tempFolder.ts'
+import { codeOf, errorOf } from '../../fakes/thrown.ts'
+
+const folder = tempFolder()
+const GOOGLE = {
+  issuer: 'https://accounts.example',
+  client_id: 'g',
+  scopes: ['openid'],
+  prompt: 'consent',
+  audience: 'a',
+}
+
+const make = (file: ConfigFile, flags: Partial<Flags> = {}, entry: Partial<ServerEntry> = {}) =>
+  serverConfig(
+    file,
+    { headers: [], authorizeParameters: [], allowHttp: false, openBrowser: true, ...flags },
+    { url: 'https://mcp.example/mcp', ...entry },
+  )
+
+const write = (text: string) => {
+  const path = folder.fresh('file')
+  writeFileSync(path, text)
+  return path
+}
+
+describe('the provider', () => {
+  test('gives issuer, client, scopes and parameters', () => {
+    expect(make({ providers: { google: GOOGLE } }, {}, { provider: 'google' })).toMatchObject({
+      issuer: 'https://accounts.example',
+      clientId: 'g',
+      scopes: ['openid'],
+      authorizeParameters: { prompt: 'consent', audience: 'a' },
+    })
+  })
+
+  test('is the only one there is where none is named', () => {
+    expect(make({ providers: { google: GOOGLE } }).clientId).toBe('g')
+    expect(make({ providers: { google: GOOGLE, other: {} } })).not.toHaveProperty('clientId')
+    expect(make({})).not.toHaveProperty('clientId')
+  })
+
+  test('that nobody knows is an error with the nearest', async () => {
+    const error = await errorOf(() => make({ providers: { google: GOOGLE } }, {}, { provider: 'gogle' }))
+    expect(error.code).toBe('config_invalid')
+    expect(error.message).toContain('"google"')
+  })
+
+  test.each(['constructor', 'toString'])('named %s, which only every object knows, is unknown', async (provider) => {
+    expect(await codeOf(() => make({ providers: { google: GOOGLE } }, {}, { provider }))).toBe('config_invalid')
+  })
+
+  test('yields to the flags', () => {
+    const flags = { clientId: 'f', scope: 'a, b  c', authorizeParameters: ['prompt=login', 'x=1=2', 'empty='] }
+    expect(make({ providers: { google: GOOGLE } }, flags)).toMatchObject({
+      clientId: 'f',
+      scopes: ['a', 'b', 'c'],
+      authorizeParameters: { prompt: 'login', audience: 'a', x: '1=2', empty: '' },
+    })
+  })
+
+  test('has a refresh strategy that goes before the file’s', () => {
+    expect(make({ refresh_strategy: 'reauthorize' }).refreshStrategy).toBe('reauthorize')
+    expect(
+      make({ refresh_strategy: 'reauthorize', providers: { g: { refresh_strategy: 'none' } } }).refreshStrategy,
+    ).toBe('none')
+    expect(make({}).refreshStrategy).toBe('auto')
+  })
+})
+
+describe('a client secret', () => {
+  test('comes from the flag’s file, else the provider’s file, else the provider', () => {
+    const [flag, file] = [write('flag-secret\n'), write('file-secret\r\n')]
+    const both = { providers: { g: { client_secret: 'plain', client_secret_file: file } } }
+    expect(make(both, { clientSecretFile: flag }).clientSecret).toBe('flag-secret')
+    expect(make(both).clientSecret).toBe('file-secret')
+    expect(make({ providers: { g: { client_secret: 'plain' } } }).clientSecret).toBe('plain')
+  })
+
+  test('whose file is not there is an error that names it', async () => {
+    const path = folder.fresh('missing')
+    const error = await errorOf(() => make({}, { clientSecretFile: path }))
+    expect([error.code, error.message.includes(path)]).toEqual(['config_not_found', true])
+  })
+})
+
+describe('headers', () => {
+  const named = (config: { headers: Readonly<Record<string, string>> }) =>
+    Object.fromEntries(Object.entries(config.headers).map(([name, value]) => [name.toLowerCase(), value]))
+
+  test.each(['X-Team: core', 'X-Team:core', 'X-Team :  core  ', 'X-Team:\tcore'])('may be written %j', (header) => {
+    expect(named(make({}, { headers: [header] }))).toEqual({ 'x-team': 'core' })
+  })
+
+  test('keep colons, commas and quotes of the value', () => {
+    expect(named(make({}, { headers: ['X-A: a:b, "c"'] }))).toEqual({ 'x-a': 'a:b, "c"' })
+  })
+
+  test('may be empty', () => {
+    expect(named(make({}, { headers: ['X-A:'] }))).toEqual({ 'x-a': '' })
+  })
+
+  test('come from entry, file and flag, and the last word counts whatever its case', () => {
+    const file = write('# comment\n\nX-B: file\r\nX-C: file\n')
+    const config = make(
+      {},
+      { headerFile: file, headers: ['x-c: flag'] },
+      { headers: { 'X-A': 'entry', 'x-B': 'entry', 'X-C': 'entry' } },
+    )
+    expect(Object.keys(config.headers)).toHaveLength(3)
+    expect(named(config)).toEqual({ 'x-a': 'entry', 'x-b': 'file', 'x-c': 'flag' })
+  })
+
+  test.each(['X-Team', '', ': x', 'X Team: x', 'X-Ä: x', 'X-A: ü', 'X-A: a\r\nX-B: c', 'X-A: a\nb', 'X-A: \u0000'])(
+    'written %j are refused, and the value is not repeated',
+    async (header) => {
+      const error = await errorOf(() => make({}, { headers: [header] }))
+      expect(error.code).toBe('usage')
+      expect(error.message).not.toContain('X-B')
+    },
+  )
+
+  test('of a file that is not there are an error', async () => {
+    expect(await codeOf(() => make({}, { headerFile: folder.fresh('missing') }))).toBe('config_not_found')
+  })
+})
+
+test.each(['x', '=x', ''])('the authorization parameter %j is not of the form name=value', async (text) => {
+  expect(await codeOf(() => make({}, { authorizeParameters: [text] }))).toBe('usage')
+})

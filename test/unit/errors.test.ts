@@ -1,0 +1,76 @@
+// The table of errors, and foreign text made safe.
+import { describe, expect, test } from 'vitest'
+import { asBridgeError, asErrorCode, BridgeError, ERRORS, type ErrorCode, quote } from '../../src/errors.ts'
+
+const CODES = Object.keys(ERRORS) as ErrorCode[]
+
+describe('the table', () => {
+  test('gives each code a JSON-RPC number of its own', () => {
+    expect(new Set(CODES.map((code) => ERRORS[code].rpc)).size).toBe(CODES.length)
+  })
+
+  test.each(CODES)('says for %s what happened and what to do, in sentences', (code) => {
+    const { message, hint, exit, rpc } = ERRORS[code]
+    expect(message).toMatch(/^[A-Z].*\.$/)
+    expect(hint).toMatch(/^[A-Z].*\S$/)
+    // 11xx internal is 1000; 12xx usage, 13xx sign-in, 14xx network, 15xx storage.
+    expect(Math.floor(rpc / 100) - 10).toBe(exit === 1 ? 0 : exit)
+  })
+})
+
+describe('an error', () => {
+  test('has the message and hint of its code where it brings none', () => {
+    const error = new BridgeError('server_timeout')
+    expect([error.message, error.hint, error.details]).toEqual([
+      ERRORS.server_timeout.message,
+      ERRORS.server_timeout.hint,
+      {},
+    ])
+    expect(error).not.toHaveProperty('cause')
+  })
+
+  test('keeps what it brings', () => {
+    const cause = new Error('x')
+    const error = new BridgeError('server_timeout', { message: 'm', hint: 'h', cause, details: { status: 1 } })
+    expect([error.message, error.hint, error.cause, error.details]).toEqual(['m', 'h', cause, { status: 1 }])
+  })
+
+  test('of ours stays the same, any other value is internal', () => {
+    const ours = new BridgeError('server_timeout')
+    expect(asBridgeError(ours)).toBe(ours)
+    for (const thrown of [new TypeError('x\u001b[31m'), 'text', undefined, null, 7, {}]) {
+      const error = asBridgeError(thrown)
+      expect(error.code).toBe('internal')
+      expect(error.message).not.toContain('\u001b')
+    }
+  })
+})
+
+describe('foreign text', () => {
+  test.each([
+    ['plain', '"plain"'],
+    ['say "hi" \\', '"say \\"hi\\" \\\\"'],
+    ['a\r\n\tb', '"a b"'],
+    ['\u001b[31mred\u001b[0m', '" [31mred [0m"'],
+    ['a\u202eb\u2066c\u200fd', '"a b c d"'],
+    ['\u0000\u007f\u0085', '" "'],
+    ['ü😀', '"ü😀"'],
+    ['', '""'],
+  ])('%j is quoted as %s', (text, quoted) => {
+    expect(quote(text)).toBe(quoted)
+  })
+
+  test('is cut to a length', () => {
+    expect(quote('x'.repeat(201))).toBe(`"${'x'.repeat(200)}…"`)
+    expect(quote('abcdef', 3)).toBe('"abc…"')
+  })
+})
+
+test.each([
+  ['access_denied', 'access_denied'],
+  ['unknown_code', 'login_failed'],
+  ['constructor', 'login_failed'],
+  [undefined, 'login_failed'],
+])('the stored code %s is read as %s', (stored, code) => {
+  expect(asErrorCode(stored)).toBe(code)
+})

@@ -1,0 +1,89 @@
+// Registered clients by issuer and redirect URI.
+import { randomBytes } from 'node:crypto'
+import { expect, test } from 'vitest'
+import { BridgeError } from '../../../src/errors.ts'
+import type { RegisteredClient } from '../../../src/ports.ts'
+import { createClientStore } from '../../../src/store/clientStore.ts'
+import { createSeal } from '../../../src/store/seal.ts'
+import { createFakeClock } from '../../fakes/fakeClock.ts'
+import { tempFolder } from '../../fakes/tempFolder.ts'
+import { codeOf } from '../../fakes/thrown.ts'
+
+const folder = tempFolder()
+const ISSUER = 'https://as.example'
+const REDIRECT = 'http://localhost:8080/auth/callback'
+const PUBLIC: RegisteredClient = { clientId: 'public', authMethod: 'none' }
+const SECRET: RegisteredClient = {
+  clientId: 'confidential',
+  clientSecret: 'client-secret-1',
+  authMethod: 'client_secret_post',
+}
+
+function setUp() {
+  const database = folder.database()
+  const seal = createSeal(randomBytes(32))
+  return { database, store: createClientStore(database, async () => seal, createFakeClock()) }
+}
+
+test.each([
+  ['public', PUBLIC],
+  ['confidential', SECRET],
+])('a %s client is read as it was written', async (_, client) => {
+  const { store } = setUp()
+  await store.save(ISSUER, REDIRECT, client)
+  expect(await store.load(ISSUER, REDIRECT)).toEqual(client)
+})
+
+test('a client is known for its issuer and redirect URI only', async () => {
+  const { store } = setUp()
+  await store.save(ISSUER, REDIRECT, PUBLIC)
+  expect(await store.load('https://other.example', REDIRECT)).toBeUndefined()
+  expect(await store.load(ISSUER, `${REDIRECT}/`)).toBeUndefined()
+})
+
+test('a client registered again replaces the first, its secret included', async () => {
+  const { store } = setUp()
+  await store.save(ISSUER, REDIRECT, SECRET)
+  await store.save(ISSUER, REDIRECT, PUBLIC)
+  expect(await store.load(ISSUER, REDIRECT)).toEqual(PUBLIC)
+})
+
+test('a removed client is gone, and only that one', async () => {
+  const { store } = setUp()
+  await store.save(ISSUER, REDIRECT, PUBLIC)
+  await store.save(ISSUER, `${REDIRECT}2`, SECRET)
+  await store.remove(ISSUER, REDIRECT)
+  expect(await store.load(ISSUER, REDIRECT)).toBeUndefined()
+  expect(await store.load(ISSUER, `${REDIRECT}2`)).toEqual(SECRET)
+})
+
+test('a client secret never stands in the clear', async () => {
+  const { store, database } = setUp()
+  await store.save(ISSUER, REDIRECT, SECRET)
+  expect(JSON.stringify(database.all('SELECT * FROM clients'))).not.toContain('client-secret-1')
+})
+
+test('a client whose secret was altered or moved is none any more', async () => {
+  const { store, database } = setUp()
+  await store.save(ISSUER, REDIRECT, SECRET)
+  database.run("UPDATE clients SET issuer = 'https://evil.example'")
+  expect(await store.load('https://evil.example', REDIRECT)).toBeUndefined()
+})
+
+test('a key that cannot be had is an error, not "no client"', async () => {
+  const { store, database } = setUp()
+  await store.save(ISSUER, REDIRECT, SECRET)
+  const locked = createClientStore(
+    database,
+    () => Promise.reject(new BridgeError('keychain_locked')),
+    createFakeClock(),
+  )
+  expect(await codeOf(locked.load(ISSUER, REDIRECT))).toBe('keychain_locked')
+})
+
+test('a public client needs no key', async () => {
+  const database = folder.database()
+  const store = createClientStore(database, () => Promise.reject(new BridgeError('keychain_locked')), createFakeClock())
+  await store.save(ISSUER, REDIRECT, PUBLIC)
+  expect(await store.load(ISSUER, REDIRECT)).toEqual(PUBLIC)
+})

@@ -1,0 +1,58 @@
+// The page in the browser: no foreign word becomes markup, and its policy fits its style.
+import { createHash } from 'node:crypto'
+import { describe, expect, test } from 'vitest'
+import { ERRORS, type ErrorCode } from '../../../src/errors.ts'
+import type { CallbackPage } from '../../../src/ports.ts'
+import { renderPage } from '../../../src/system/callbackPage.ts'
+
+const EVIL = `<script>alert(1)</script>"'&<img src=x onerror=y>`
+const PAGES: readonly CallbackPage[] = [
+  { kind: 'done', server: EVIL },
+  { kind: 'failed', code: EVIL, message: EVIL, hint: EVIL },
+  { kind: 'invalid_state' },
+]
+
+describe.each(PAGES)('the page "$kind"', (page) => {
+  const { html, policy } = renderPage(page)
+
+  test('has a policy that allows its own style and nothing else', () => {
+    const style = /<style>([\s\S]*?)<\/style>/.exec(html)?.[1] ?? ''
+    const hash = createHash('sha256').update(style).digest('base64')
+    expect(style.length).toBeGreaterThan(100)
+    expect(policy.split('; ')).toEqual([
+      "default-src 'none'",
+      `style-src 'sha256-${hash}'`,
+      "base-uri 'none'",
+      "form-action 'none'",
+      "frame-ancestors 'none'",
+    ])
+  })
+
+  test('has one style, no script, no attribute the policy would refuse, and nothing from outside', () => {
+    expect(html.match(/<style>/g)).toHaveLength(1)
+    expect(html).not.toMatch(/<script|<img|<link|<iframe|style="|\son\w+="|url\(|@import|https?:\/\//i)
+  })
+
+  test('is a document with language, charset and title', () => {
+    expect(html).toMatch(/^<!doctype html>\n<html lang="en">/)
+    expect(html).toContain('<meta charset="utf-8">')
+    expect(html).toMatch(/<title>[^<]+ · mcp-oauth-bridge<\/title>/)
+  })
+})
+
+describe('a foreign word', () => {
+  test.each(PAGES.slice(0, 2))('in the page "$kind" is shown, not run', (page) => {
+    const { html } = renderPage(page)
+    const shown = html.replace(/&#(\d+);/g, (_, code: string) => String.fromCharCode(Number(code)))
+    expect(html).not.toContain('<script>')
+    expect(html).not.toContain('<img')
+    expect(shown).toContain(EVIL)
+  })
+})
+
+test.each(Object.keys(ERRORS) as ErrorCode[])('the failure %s shows message, hint and code', (code) => {
+  const { message, hint } = ERRORS[code]
+  const { html } = renderPage({ kind: 'failed', code, message, hint })
+  const shown = html.replace(/&#(\d+);/g, (_, digits: string) => String.fromCharCode(Number(digits)))
+  for (const word of [message, hint, code]) expect(shown).toContain(word)
+})
