@@ -11,6 +11,15 @@ export default defineConfig({
     cleanDir: true,
     entryFileNames: '[name].js',
     chunkFileNames: '[name]-[hash].js',
+    // What every start loads anyway lies in one file, though rarer files share it.
+    codeSplitting: {
+      groups: [
+        {
+          name: 'core',
+          test: /\/src\/(errors|secureUrl|bridge\/(answers|eventStream|exchange|flights|lostSession|message|scan|session))\.ts$/,
+        },
+      ],
+    },
     minify: { compress: true, mangle: false, codegen: { removeWhitespace: false } },
   },
 })

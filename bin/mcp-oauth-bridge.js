@@ -8,6 +8,9 @@ const { pendingKeychainCalls, run } = await import('../dist/run.js')
 
 const ending = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => ending.abort())
+// Whoever does not listen any more is no reason to crash.
+process.stdout.on('error', () => ending.abort())
+process.stderr.on('error', () => undefined)
 
 const code = await run({
   argv: process.argv.slice(2),
@@ -21,8 +24,11 @@ const code = await run({
   },
   ending: ending.signal,
 })
-// Buffered output leaves first. A keychain prompt that nobody answers would hold up an orderly exit for half a minute.
-process.stdout.write('', () => {
+// A keychain prompt that nobody answers would hold up an orderly exit for half a minute.
+const leave = () => {
   if (pendingKeychainCalls() > 0) process.kill(process.pid, 'SIGKILL')
   process.exit(code)
-})
+}
+// Buffered output leaves first, unless nobody reads it.
+process.stdout.write('', leave)
+setTimeout(leave, 250)

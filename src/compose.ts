@@ -126,6 +126,9 @@ export function compose(config: Config, doors: Doors) {
     onChallenge: async (answer, refused, cause) => (await authorizer()).onChallenge(answer, refused, cause),
   }
 
+  const hiddenTools = async (patterns: readonly string[]) =>
+    (await import('./bridge/hideTools.ts')).createHiddenTools(patterns)
+
   return {
     config,
     clock,
@@ -146,11 +149,15 @@ export function compose(config: Config, doors: Doors) {
       // Reads tokens and key while the host is still starting; what fails here fails again, and is told, with the first request.
       lazyAuthorizer.headers().catch(() => undefined)
       return createRelay({
+        url: new URL(server().url),
         send,
         writer: createLineWriter(doors.stdout, onHostGone),
         clock,
         log,
         answerLimit: SERVER_LIMIT,
+        timeoutMs: config.requestTimeoutMs,
+        transport: server().transport,
+        ...(config.hideTools.length === 0 ? {} : { hiddenTools: hiddenTools(config.hideTools) }),
       })
     },
 

@@ -63,6 +63,8 @@ export const ERRORS = {
   authorization_server_error: row(4, 1408, 'The authorization server failed.', 'Nothing is lost: try again later.'),
   message_too_large: row(4, 1409, 'The message is larger than the limit.', 'Send less in one message.'),
   tls_failed: row(4, 1410, 'The server’s TLS certificate was not accepted.', 'Set NODE_EXTRA_CA_CERTS to your organisation’s CA file, or repair the server’s certificate.'),
+  outcome_unknown: row(4, 1420, 'The connection was lost after the request was sent: whether it was carried out is not known.', 'Look at the server whether it was done before you ask for it again.'),
+  tool_hidden: row(4, 1421, 'The tool is hidden by the setting hide_tools.', 'Take it off hide_tools in the config file if it may be called.'),
 
   database_unreachable: row(5, 1501, 'The database cannot be opened.', 'Check database_url, the folder and its permissions.'),
   database_locked: row(5, 1502, 'The database is locked by another program.', 'Close programs that hold oauth.db open and try again.'),

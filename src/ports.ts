@@ -9,6 +9,8 @@ export interface HttpRequest {
   readonly signal?: AbortSignal
   /** Longest silence in ms, before the headers and between two chunks; 0 waits for ever. */
   readonly idleMs: number
+  /** `out` is set when the request goes onto a connection: what never did was certainly not processed. */
+  readonly wire?: { out: boolean }
 }
 
 export interface HttpResponse {
@@ -73,8 +75,7 @@ export interface TokenSet {
   readonly resource?: string
   /** ms since the epoch; undefined: the server did not say (RFC 6749 section 5.1). */
   readonly expiresAt?: number
-  /** ms since the epoch */
-  readonly obtainedAt: number
+  readonly obtainedAt: number // ms since the epoch
   readonly user?: User
 }
 
@@ -160,8 +161,7 @@ export interface AttemptStore {
 export interface RegisteredClient {
   readonly clientId: string
   readonly clientSecret?: string
-  /** RFC 7591 token_endpoint_auth_method */
-  readonly authMethod: string
+  readonly authMethod: string // RFC 7591 token_endpoint_auth_method
 }
 
 export interface ClientStore {

@@ -11,6 +11,8 @@ export interface Message {
   /** The ids this message answers. */
   readonly answers: readonly IdText[]
   readonly method?: string
+  /** An answer that is an error. */
+  readonly failed?: boolean
   readonly bytes: Uint8Array
 }
 
@@ -35,8 +37,8 @@ export function look(raw: Uint8Array): Message | undefined {
       seen.flatMap(({ id, method }) => (id && (method !== undefined) === wanted ? id : []))
     return { kind: 'batch', asks: ids(true), answers: ids(false), bytes }
   }
-  const { id, method } = first
-  if (method === undefined) return { kind: 'response', asks: NONE, answers: [id as IdText], bytes }
+  const { id, method, failed } = first
+  if (method === undefined) return { kind: 'response', asks: NONE, answers: [id as IdText], failed, bytes }
   if (id === undefined) return { kind: 'notification', asks: NONE, answers: NONE, method, bytes }
   return { kind: 'request', asks: [id], answers: NONE, method, bytes }
 }
@@ -68,6 +70,7 @@ export function guessId(start: Uint8Array): IdText | undefined {
 interface Seen {
   readonly id: IdText | undefined
   readonly method: string | undefined
+  readonly failed: boolean
 }
 
 const NONE: readonly IdText[] = []
@@ -79,9 +82,10 @@ function see(bytes: Uint8Array, { jsonrpc, id, method, result, error }: Members)
   if (id && text === undefined) return undefined
   if (method) {
     const name = stringAt(bytes, method)
-    return name === undefined || text === 'null' ? undefined : { id: text, method: name }
+    return name === undefined || text === 'null' ? undefined : { id: text, method: name, failed: false }
   }
-  return text !== undefined && (result || error) ? { id: text, method: undefined } : undefined
+  const failed = error !== undefined
+  return text !== undefined && (result || failed) ? { id: text, method: undefined, failed } : undefined
 }
 
 function stringAt(bytes: Uint8Array, { start, end }: Span): string | undefined {

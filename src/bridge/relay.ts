@@ -1,22 +1,29 @@
-// The requests in flight between host and server: who is answered what, and how it all ends.
-import { setMaxListeners } from 'node:events'
+// Between host and server: who waits for whom, who is answered what, and how it all ends.
 import { asBridgeError, BridgeError } from '../errors.ts'
 import type { Clock, Logger } from '../ports.ts'
-import { createExchange } from './exchange.ts'
-import { listen } from './listen.ts'
-import { guessId, type IdText, look, type Message } from './message.ts'
+import { unexpected } from './answers.ts'
+import { createFlights, type Flight } from './flights.ts'
+import type { HiddenTools } from './hideTools.ts'
+import { guessId, type IdText, jsonOf, look, type Message } from './message.ts'
 import { rpcError } from './rpcError.ts'
 import type { Send } from './send.ts'
 import { createSession } from './session.ts'
 import type { LineWriter } from './stdout.ts'
+import { createTransport } from './transport.ts'
 
 export interface RelayOptions {
+  readonly url: URL
   readonly send: Send
   readonly writer: LineWriter
   readonly clock: Clock
   readonly log: Logger
   /** Largest message from the server, in bytes. */
   readonly answerLimit: number
+  /** Longest silence of the server in ms; 0: no bound. */
+  readonly timeoutMs: number
+  readonly transport: 'auto' | 'http' | 'sse'
+  /** Left out: no answer is looked at for it. */
+  readonly hiddenTools?: Promise<HiddenTools>
 }
 
 export interface Relay {
@@ -28,34 +35,53 @@ export interface Relay {
   close(graceMs: number): Promise<void>
 }
 
-/** How long the session's DELETE may hold up the end, in ms. */
-const DELETE_MS = 500
+/** How long the session's DELETE and a host that does not read may hold up the end, in ms. */
+const LAST_WORDS_MS = 500
 
-export function createRelay({ send, writer, clock, log, answerLimit }: RelayOptions): Relay {
+export function createRelay(options: RelayOptions): Relay {
+  const { send, writer, clock, log, hiddenTools } = options
   const session = createSession()
-  const exchange = createExchange({ send, session, limit: answerLimit })
+  const flights = createFlights()
   const ending = new AbortController()
-  // Every request in flight listens to it; there is no bound to warn about.
-  setMaxListeners(0, ending.signal)
-  const inFlight = new Set<Promise<void>>()
+  let listening: AbortController | undefined
+  /** What follows initialize or initialized needs what they establish. */
   let turn: Promise<void> = Promise.resolve()
-  let listening = false
+  /** Notifications keep their order. */
+  let noted: Promise<void> = turn
 
-  const deliver = (message: Message) => writer.write(message.bytes)
+  const write = (message: Message) => writer.write(message.bytes)
 
-  const handle = async (message: Message): Promise<void> => {
-    const open = new Set(message.asks)
+  /** What the server says on its own account; an answer among it must be one that somebody waits for. */
+  const deliver = async (message: Message) => {
+    if (message.answers.some((id) => id !== 'null') && !flights.settle(message))
+      return log.warn('proxy:unexpected', { message: unexpected(message).message })
+    await write(message)
+  }
+
+  const startListening = () => {
+    listening?.abort()
+    listening = new AbortController()
+    void transport.listen(listening.signal)
+  }
+  const transport = createTransport(
+    {
+      ...{ url: options.url, send, session, flights, clock, log, deliver, ending: ending.signal },
+      ...{ kind: options.transport, limit: options.answerLimit, timeoutMs: options.timeoutMs },
+    },
+    () => listening && startListening(),
+  )
+
+  const handle = async (flight: Flight): Promise<void> => {
+    const { message, signal, open } = flight
     try {
-      await exchange(message, ending.signal, (answer) => {
-        for (const id of answer.answers) open.delete(id)
-        return deliver(answer)
-      })
-      if (message.method === 'notifications/initialized' && !listening) {
-        listening = true
-        void listen({ send, session, clock, log, limit: answerLimit, deliver }, ending.signal)
-      }
+      const hidden = hiddenTools && (await hiddenTools)
+      hidden?.refuse(message)
+      await transport.exchange(flight, (answer) => write(hidden ? hidden.strip(answer, message) : answer))
+      if (message.method === 'notifications/initialized' && !listening) startListening()
     } catch (thrown) {
-      if (!ending.signal.aborted) await refuse([...open], asBridgeError(thrown), message.method)
+      if (!signal.aborted) await refuse([...open], asBridgeError(thrown), message.method)
+    } finally {
+      flights.end(flight)
     }
   }
 
@@ -65,48 +91,68 @@ export function createRelay({ send, writer, clock, log, answerLimit }: RelayOpti
     for (const id of ids) await writer.write(rpcError(id, error))
   }
 
-  const track = (work: Promise<void>) => {
-    inFlight.add(work)
-    void work.finally(() => inFlight.delete(work))
-    return work
+  const take = (message: Message) => {
+    const flight = flights.begin(message)
+    const { method } = message
+    if (method === 'initialize') {
+      listening?.abort()
+      listening = undefined
+    }
+    if (message.kind === 'notification') noted = Promise.all([turn, noted]).then(() => handle(flight))
+    else void turn.then(() => handle(flight))
+    if (method === 'initialize' || method === 'notifications/initialized') turn = flight.done
+    return flight
+  }
+
+  /** The server hears of it after the request; what it never heard of, it need not hear taken back. */
+  const cancel = (message: Message) => {
+    const target = flights.cancel((jsonOf(message) as { params?: { requestId?: unknown } }).params?.requestId)
+    if (!target) return void take(message)
+    const reason = new Error('The host has cancelled the request.')
+    target.finish()
+    if (!target.wire.out) return target.abort(reason)
+    void take(message).done.then(() => target.abort(reason))
   }
 
   return {
     line(bytes) {
       const message = look(bytes)
-      if (message) {
-        // What follows initialize or initialized needs what they establish: it waits its turn.
-        const work = track(turn.then(() => handle(message)))
-        if (message.method === 'initialize' || message.method === 'notifications/initialized') turn = work
-      } else if (bytes.some((byte) => byte > 0x20)) {
+      if (message?.method === 'notifications/cancelled') cancel(message)
+      else if (message) take(message)
+      else if (bytes.some((byte) => byte > 0x20)) {
         const error = new BridgeError('invalid_protocol', {
           message: 'The host sent a line that is not one JSON-RPC message.',
         })
         const id = guessId(bytes.subarray(0, 64 * 1024))
-        void track(refuse(id === undefined ? [] : [id], error))
+        void refuse(id === undefined ? [] : [id], error)
       }
     },
     tooLong(start) {
       const id = guessId(start)
-      void track(refuse(id === undefined ? [] : [id], new BridgeError('message_too_large')))
+      void refuse(id === undefined ? [] : [id], new BridgeError('message_too_large'))
     },
     async close(graceMs) {
-      const grace = new AbortController()
-      await Promise.race([Promise.all(inFlight), clock.sleep(graceMs, grace.signal).catch(() => undefined)])
-      grace.abort()
-      ending.abort(new BridgeError('server_unreachable', { message: 'The bridge is ending.' }))
-      await deleteSession()
-      await writer.flush()
+      await within(graceMs, flights.idle())
+      const reason = new BridgeError('server_unreachable', { message: 'The bridge is ending.' })
+      flights.abort(reason)
+      listening?.abort(reason)
+      ending.abort(reason)
+      await within(LAST_WORDS_MS, Promise.all([deleteSession(), writer.flush()]))
     },
+  }
+
+  async function within(ms: number, work: Promise<unknown>): Promise<void> {
+    const over = new AbortController()
+    await Promise.race([work, clock.sleep(ms, over.signal).catch(() => undefined)])
+    over.abort()
   }
 
   async function deleteSession(): Promise<void> {
     if (session.id === undefined) return
     try {
-      const response = await send(
-        { method: 'DELETE', headers: session.headers(), signal: AbortSignal.timeout(DELETE_MS), idleMs: DELETE_MS },
-        'background',
-      )
+      const headers = session.headers()
+      const signal = AbortSignal.timeout(LAST_WORDS_MS)
+      const response = await send({ method: 'DELETE', headers, signal, idleMs: LAST_WORDS_MS }, 'background')
       response.discard()
     } catch (thrown) {
       log.debug('proxy:session-delete', { code: asBridgeError(thrown).code })

@@ -2,8 +2,9 @@
 import { BridgeError } from '../errors.ts'
 import type { Authorizer, Cause, HttpClient, HttpRequest, HttpResponse } from '../ports.ts'
 
+/** `url` left out: the server's own. Another one must be of the same origin, for it gets the same bearer. */
 export type Send = (
-  request: Omit<HttpRequest, 'url' | 'idleMs'> & { idleMs?: number },
+  request: Omit<HttpRequest, 'url' | 'idleMs'> & { url?: URL; idleMs?: number },
   cause: Cause,
 ) => Promise<HttpResponse>
 
@@ -13,15 +14,17 @@ export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, i
     const attempt = async () => {
       const authorization = await authorizer.headers()
       const headers = { ...without(authorization, request.headers), ...request.headers }
-      const response = await http.request({ idleMs, ...request, url, headers })
+      const response = await http.request({ idleMs, url, ...request, headers })
       return { response, authorization }
     }
     const first = await attempt()
-    if (!isChallenge(first.response)) return first.response
+    if (!isChallenge(first.response)) return plain(first.response)
     first.response.discard()
+    // Refused before it was looked at: as if it had never gone out.
+    if (request.wire) request.wire.out = false
     await authorizer.onChallenge(first.response, first.authorization, cause)
     const { response } = await attempt()
-    if (!isChallenge(response)) return response
+    if (!isChallenge(response)) return plain(response)
     response.discard()
     // Another token is not what is missing: the authorizer knows the words for what a 403 asks.
     if (response.status === 403) await authorizer.onChallenge(response, first.authorization, cause)
@@ -29,6 +32,13 @@ export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, i
       details: { status: response.status },
     })
   }
+}
+
+/** We ask for no content coding; a server may use one all the same (RFC 9110 section 12.5.3). */
+async function plain(response: HttpResponse): Promise<HttpResponse> {
+  const coding = response.headers['content-encoding']
+  if (coding === undefined || coding === 'identity') return response
+  return (await import('./contentCoding.ts')).decode(response, String(coding))
 }
 
 /** A 403 without a challenge is the server's last word, not a question for another token. */

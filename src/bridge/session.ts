@@ -8,14 +8,24 @@ export interface Session {
   headers(): Record<string, string>
   /** The host's own initialize request; the same bytes make a lost session again. */
   remember(initialize: Message): void
+  /** Keeps what a session made again needs of a message that was sent and of its answer: log level, subscriptions. */
+  note(message: Message, answer: Message): void
+  /** What {@link remember} was given. */
+  readonly initialize: Message | undefined
+  /** What {@link note} kept, in the order it was sent. */
+  readonly kept: readonly Message[]
+  /** Batches are part of revision 2025-03-26 only; true also before a version is known. */
+  readonly hasBatches: boolean
   /** Takes session id and version from the answer to an initialize request. */
-  establish(answer: HttpResponse, message: Message): void
+  establish(answer: Pick<HttpResponse, 'headers'>, message: Message): void
   /**
    * Makes the session again, once for all who ask with the same `lost` id. `exchange` sends initialize and initialized.
    * @throws BridgeError session_lost
    */
   renew(lost: string | undefined, exchange: (initialize: Message) => Promise<void>): Promise<void>
   readonly id: string | undefined
+  /** The negotiated protocol version. */
+  readonly version: string | undefined
   /** Resolves when no session is being made again just now. */
   settled(): Promise<void>
   forget(): void
@@ -26,6 +36,11 @@ export function createSession(): Session {
   let protocolVersion: string | undefined
   let initialize: Message | undefined
   let renewing: Promise<void> | undefined
+  const kept = new Map<string, Message>()
+
+  const keep = (name: string, message: Message, answer: Message) => {
+    if (!answer.failed) kept.set(name, message)
+  }
 
   return {
     headers: () => ({
@@ -35,15 +50,34 @@ export function createSession(): Session {
     get id() {
       return id
     },
+    get version() {
+      return protocolVersion
+    },
     remember(message) {
       initialize = message
       id = undefined
       protocolVersion = undefined
+      kept.clear()
+    },
+    note(message, answer) {
+      const { method } = message
+      if (method === 'logging/setLevel') keep(method, message, answer)
+      else if (method === 'resources/subscribe') keep(uriOf(message), message, answer)
+      else if (method === 'resources/unsubscribe') kept.delete(uriOf(message))
+    },
+    get initialize() {
+      return initialize
+    },
+    get kept() {
+      return [...kept.values()]
+    },
+    get hasBatches() {
+      return protocolVersion === undefined || protocolVersion === '2025-03-26'
     },
     establish(answer, message) {
       const given = answer.headers['mcp-session-id']
       if (typeof given === 'string' && /^[\x21-\x7e]+$/.test(given)) id = given
-      const version = (jsonOf(message) as { result?: { protocolVersion?: unknown } }).result?.protocolVersion
+      const version = versionOf(message)
       if (typeof version === 'string' && /^[\w.-]{1,40}$/.test(version)) protocolVersion = version
     },
     renew(lost, exchange) {
@@ -67,3 +101,9 @@ export function createSession(): Session {
     },
   }
 }
+
+/** The protocol version a server answers initialize with. */
+export const versionOf = (answer: Message): unknown =>
+  (jsonOf(answer) as { result?: { protocolVersion?: unknown } }).result?.protocolVersion
+
+const uriOf = (message: Message) => `uri:${String((jsonOf(message) as { params?: { uri?: unknown } }).params?.uri)}`

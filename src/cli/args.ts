@@ -45,6 +45,7 @@ export const OPTIONS = {
   },
   'callback-url': { value: 'URL', for: REACHING, help: 'redirect URI; default http://localhost:8080/auth/callback' },
   'allow-http': { for: REACHING, help: 'accept a server without TLS on a network you trust' },
+  transport: { value: 'HOW', for: CONNECTING, help: 'auto, http or sse (the transport of 2024-11-05)' },
   login: { value: 'WHEN', for: ['run'], help: 'auto, on-call or never' },
   'no-browser': { for: CONNECTING, help: 'print the sign-in address instead of opening it' },
   account: { value: 'E-MAIL', for: ['login'], help: 'sign in as this account and refuse any other' },
@@ -105,6 +106,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
       ...defined({ clientId: text('client-id'), clientSecretFile: text('client-secret-file'), scope: text('scope') }),
       ...defined({
         resource: text('resource'),
+        transport: text('transport'),
         login: text('login'),
         logLevel: values.debug === true ? 'debug' : text('log-level'),
         account: text('account'),

@@ -1,6 +1,7 @@
 // The bridge itself: stdin to the relay until stdin closes, the host is gone, or the process is asked to end.
 import { createLineReader } from '../bridge/stdin.ts'
 import { type Composed, HOST_LIMIT } from '../compose.ts'
+import { watchParent } from '../system/parentWatch.ts'
 import type { World } from './run.ts'
 
 /** Answers on their way when stdin closes get this long, in ms; the whole end takes at most 2 s. */
@@ -25,8 +26,11 @@ export async function connect(composed: Composed, { stdin, stderr, ending }: Wor
     end(GRACE_MS)
   })
   stdin.once('error', () => end(0))
+  if (ending.aborted) end(0)
   ending.addEventListener('abort', () => end(0), { once: true })
+  const unwatch = watchParent(() => end(0))
   await relay.close(await ended)
+  unwatch()
   composed.log.info('proxy:end', {})
   return 0
 }

@@ -19,6 +19,8 @@ export interface Config {
   readonly logFile: string
   readonly forwardHeaders: readonly string[]
   readonly blockedHeaders: readonly string[]
+  /** Names of tools the host must not see; `*` stands for any characters. */
+  readonly hideTools: readonly string[]
   readonly userHeaders: Readonly<Record<string, string>>
   readonly loginMode: 'auto' | 'on-call' | 'never'
   readonly browser?: string
@@ -33,6 +35,8 @@ export interface ServerConfig {
   readonly name?: string
   readonly headers: Readonly<Record<string, string>>
   readonly allowHttp: boolean
+  /** How messages travel; auto: Streamable HTTP, or HTTP+SSE where that is all the server speaks. */
+  readonly transport: 'auto' | 'http' | 'sse'
   readonly refreshStrategy: 'auto' | 'none' | 'reauthorize'
   readonly issuer?: string
   readonly clientId?: string
@@ -56,6 +60,7 @@ export interface Flags {
   readonly resource?: string
   readonly authorizeParameters: readonly string[]
   readonly allowHttp: boolean
+  readonly transport?: string
   readonly login?: string
   readonly logLevel?: string
   readonly account?: string

@@ -7,6 +7,7 @@ import { isLoopback } from '../secureUrl.ts'
 import type { Config, Flags, ServerConfig } from './config.ts'
 import { fillEnvironment } from './environment.ts'
 import { nearest } from './nearest.ts'
+import { oneOf } from './oneOf.ts'
 import { defaultPaths, type Paths } from './paths.ts'
 import type { ConfigFile } from './schema.ts'
 import { serverConfig } from './server.ts'
@@ -54,6 +55,7 @@ export async function loadConfig({
     logFile: file.log_file === undefined ? join(paths.state, 'logs', 'proxy.log') : resolve(paths.state, file.log_file),
     forwardHeaders: file.header_forwarding?.forward_headers ?? ['Authorization', 'X-User-*'],
     blockedHeaders: file.header_forwarding?.blocked_headers ?? [],
+    hideTools: file.response_transform?.hide_tools ?? [],
     userHeaders: file.user_headers ?? { 'X-User-Id': 'sub', 'X-User-Email': 'email', 'X-User-Name': 'name' },
     loginMode: oneOf('--login', flags.login, ['auto', 'on-call', 'never'] as const) ?? file.login?.mode ?? 'auto',
     ...(browser === undefined ? {} : { browser }),
@@ -129,12 +131,4 @@ function unknownServer(wanted: string, known: readonly string[], alternatives: r
 function databasePath(url: string | undefined, paths: Paths): string {
   const file = (url ?? 'sqlite:oauth.db').replace(/^sqlite:(\/\/)?/, '')
   return isAbsolute(file) ? file : join(paths.data, file)
-}
-
-export function oneOf<T extends string>(flag: string, value: string | undefined, known: readonly T[]): T | undefined {
-  if (value === undefined || known.includes(value as T)) return value as T | undefined
-  const near = nearest(value, known)
-  throw new BridgeError('usage', {
-    message: `${flag} ${quote(value)} is not one of ${known.join(', ')}${near === undefined ? '.' : `; did you mean ${quote(near)}?`}`,
-  })
 }

@@ -55,6 +55,7 @@ export const schema = z.strictObject({
   header_forwarding: z
     .strictObject({ forward_headers: z.array(z.string()).optional(), blocked_headers: z.array(z.string()).optional() })
     .optional(),
+  response_transform: z.strictObject({ hide_tools: z.array(z.string().min(1)).optional() }).optional(),
   user_headers: z.record(headerName, z.string()).optional(),
   login: z.strictObject({ mode: z.enum(['auto', 'on-call', 'never']).optional() }).optional(),
   browser: z.string().min(1).optional(),

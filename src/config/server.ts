@@ -4,6 +4,7 @@ import { BridgeError, quote } from '../errors.ts'
 import { isSecure } from '../secureUrl.ts'
 import type { Flags, ServerConfig } from './config.ts'
 import { nearest } from './nearest.ts'
+import { oneOf } from './oneOf.ts'
 import type { ConfigFile, ProviderEntry } from './schema.ts'
 
 export interface ServerEntry {
@@ -29,6 +30,7 @@ export function serverConfig(file: ConfigFile, flags: Flags, entry: ServerEntry)
     ...optional('name', entry.name),
     headers: { ...lowerCased(entry.headers), ...headersOf(flags) },
     allowHttp: flags.allowHttp,
+    transport: oneOf('--transport', flags.transport, ['auto', 'http', 'sse'] as const) ?? 'auto',
     refreshStrategy: provider.refresh_strategy ?? file.refresh_strategy ?? 'auto',
     ...optional('issuer', provider.issuer),
     ...optional('clientId', clientId),

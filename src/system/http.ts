@@ -61,6 +61,7 @@ function send(pool: PoolType, url: URL, request: HttpRequest): Promise<HttpRespo
         onRequestStart(started) {
           controller = started
           if (signal?.aborted) abort()
+          else if (request.wire) request.wire.out = true
         },
         onResponseStart(started, status, headers) {
           body = new ResponseBody(started)

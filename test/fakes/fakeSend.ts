@@ -9,6 +9,8 @@ export interface Sent {
   readonly cause: Cause
   readonly signal: AbortSignal | undefined
   readonly idleMs: number | undefined
+  /** Left out where it is the server's own. */
+  readonly url: string | undefined
 }
 
 export interface FakeSend {
@@ -20,7 +22,8 @@ export function createFakeSend(answer: (sent: Sent, index: number) => HttpRespon
   const sent: Sent[] = []
   return {
     sent,
-    async send({ method, headers, body, signal, idleMs }, cause) {
+    async send({ method, url, headers, body, signal, idleMs, wire }, cause) {
+      if (wire) wire.out = true
       const one: Sent = {
         method,
         headers,
@@ -28,6 +31,7 @@ export function createFakeSend(answer: (sent: Sent, index: number) => HttpRespon
         cause,
         signal,
         idleMs,
+        url: url?.href,
       }
       sent.push(one)
       return answer(one, sent.length - 1)

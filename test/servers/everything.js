@@ -1,13 +1,14 @@
-// @modelcontextprotocol/server-everything over Streamable HTTP, as a process of its own.
+// @modelcontextprotocol/server-everything over Streamable HTTP or HTTP+SSE, as a process of its own.
 import { spawn } from 'node:child_process'
 import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 
-/** @param {{ port?: number }} [options] */
+/** @param {{ port?: number, transport?: 'streamableHttp' | 'sse' }} [options] */
 export async function startEverything(options = {}) {
+  const transport = options.transport ?? 'streamableHttp'
   const port = options.port ?? (await freePort())
   const program = fileURLToPath(import.meta.resolve('@modelcontextprotocol/server-everything/dist/index.js'))
-  const child = spawn(process.execPath, [program, 'streamableHttp'], {
+  const child = spawn(process.execPath, [program, transport], {
     env: { ...process.env, PORT: String(port) },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -15,14 +16,14 @@ export async function startEverything(options = {}) {
     let said = ''
     const listen = (chunk) => {
       said += chunk
-      if (/listening on port/i.test(said)) resolve(undefined)
+      if (/(listening|running) on port/i.test(said)) resolve(undefined)
     }
     child.stdout.on('data', listen)
     child.stderr.on('data', listen)
     child.once('exit', (code) => reject(new Error(`server-everything ended with ${code}: ${said}`)))
   })
   return {
-    url: `http://127.0.0.1:${port}/mcp`,
+    url: `http://127.0.0.1:${port}/${transport === 'sse' ? 'sse' : 'mcp'}`,
     port,
     async close() {
       if (child.exitCode !== null || child.signalCode !== null) return

@@ -14,6 +14,8 @@ export function startHost(args, environment) {
   /** @type {any[]} */
   const heard = []
   /** @type {string[]} */
+  const lines = []
+  /** @type {string[]} */
   const rubbish = []
   /** @type {Map<unknown, (message: any) => void>} */
   const waiting = new Map()
@@ -26,6 +28,7 @@ export function startHost(args, environment) {
   })
   child.stdin.on('error', () => undefined)
   createInterface({ input: child.stdout }).on('line', (line) => {
+    lines.push(line)
     let message
     try {
       message = JSON.parse(line)
@@ -63,6 +66,8 @@ export function startHost(args, environment) {
   return {
     child,
     heard,
+    /** Every line of stdout as it came. */
+    lines,
     /** Lines of stdout that are not JSON. */
     rubbish,
     send,
@@ -77,9 +82,9 @@ export function startHost(args, environment) {
       return known ? Promise.resolve(known) : new Promise((resolve) => watchers.push({ test, resolve }))
     },
     /** initialize and initialized, as a host does. @returns {Promise<any>} */
-    async initialize(capabilities = {}) {
+    async initialize(capabilities = {}, protocolVersion = '2025-11-25') {
       const clientInfo = { name: 'test-host', version: '1.0.0' }
-      const answer = await request('initialize', { protocolVersion: '2025-11-25', capabilities, clientInfo })
+      const answer = await request('initialize', { protocolVersion, capabilities, clientInfo })
       if (answer.result) send({ jsonrpc: '2.0', method: 'notifications/initialized' })
       return answer
     },

@@ -1,10 +1,13 @@
 // One message, one POST, and every kind of answer a server may give.
 import { describe, expect, test } from 'vitest'
 import { createExchange } from '../../../src/bridge/exchange.ts'
+import { createFlights, type Flights } from '../../../src/bridge/flights.ts'
 import { look, type Message } from '../../../src/bridge/message.ts'
-import { createSession } from '../../../src/bridge/session.ts'
+import type { Send } from '../../../src/bridge/send.ts'
+import { createSession, type Session } from '../../../src/bridge/session.ts'
 import { BridgeError } from '../../../src/errors.ts'
 import type { HttpResponse } from '../../../src/ports.ts'
+import { createHurryingClock } from '../../fakes/fakeClock.ts'
 import { type Body, json, respond } from '../../fakes/fakeHttp.ts'
 import { createFakeSend, type Sent } from '../../fakes/fakeSend.ts'
 import { errorOf } from '../../fakes/thrown.ts'
@@ -14,13 +17,23 @@ const CALL = message('{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{}}
 const NOTE = message('{"jsonrpc":"2.0","method":"notifications/cancelled"}')
 const RESULT = '{"jsonrpc":"2.0","id":7,"result":{"n":12345678901234567890}}'
 
+function exchangeOf(send: Send, session: Session, flights: Flights, limit = 10_000) {
+  const clock = createHurryingClock()
+  const renew = () => Promise.reject(new Error('no session is made again here'))
+  return createExchange({ send, session, flights, clock, limit, timeoutMs: 60_000, renew }).exchange
+}
+
 function setUp(answer: (sent: Sent, index: number) => HttpResponse | Promise<HttpResponse>, limit = 10_000) {
   const { send, sent } = createFakeSend(answer)
   const session = createSession()
-  const exchange = createExchange({ send, session, limit })
+  const flights = createFlights()
+  const exchange = exchangeOf(send, session, flights, limit)
   const delivered: string[] = []
-  const run = (one: Message, signal = new AbortController().signal) =>
-    exchange(one, signal, async ({ bytes }) => void delivered.push(Buffer.from(bytes).toString('utf8')))
+  const run = (one: Message, reason?: unknown) => {
+    const flight = flights.begin(one)
+    if (reason !== undefined) flight.abort(reason)
+    return exchange(flight, async ({ bytes }) => void delivered.push(Buffer.from(bytes).toString('utf8')))
+  }
   return { run, sent, session, delivered }
 }
 
@@ -69,7 +82,7 @@ describe('the request', () => {
   test('is given up when the signal says so', async () => {
     const reason = new BridgeError('server_unreachable')
     const { run } = setUp(({ signal }) => Promise.reject(signal?.reason))
-    await expect(run(CALL, AbortSignal.abort(reason))).rejects.toBe(reason)
+    await expect(run(CALL, reason)).rejects.toBe(reason)
   })
 })
 
@@ -218,8 +231,9 @@ test('a slow host holds the stream up: the next event is read after delivery', a
     yield Buffer.from(`data: ${RESULT}\n\n`)
   }
   const { send } = createFakeSend(() => stream(events()))
-  const exchange = createExchange({ send, session: createSession(), limit: 1_000 })
-  await exchange(CALL, new AbortController().signal, async ({ method }) => {
+  const flights = createFlights()
+  const exchange = exchangeOf(send, createSession(), flights)
+  await exchange(flights.begin(CALL), async ({ method }) => {
     await new Promise((resolve) => setImmediate(resolve))
     order.push(`delivered ${method ?? 'result'}`)
   })

@@ -25,7 +25,10 @@ async function run(answers: readonly (HttpResponse | Error)[]) {
   })
   const deliver = async ({ bytes }: { bytes: Uint8Array }) => void delivered.push(Buffer.from(bytes).toString('utf8'))
   const log = createFakeLogger()
-  await listen({ send, session: createSession(), clock, log, limit: 1_000, deliver }, ending.signal)
+  await listen(
+    { send, session: createSession(), clock, log, limit: 1_000, deliver, renew: async () => undefined },
+    ending.signal,
+  )
   return { sent, delivered, sleeps: clock.sleeps, log }
 }
 

@@ -19,7 +19,16 @@ function setUp(answer: (sent: Sent) => HttpResponse | Promise<HttpResponse>) {
   const writer = createFakeLineWriter()
   const clock = createFakeClock()
   const log = createFakeLogger()
-  const relay = createRelay({ send, writer, clock, log, answerLimit: 10_000 })
+  const relay = createRelay({
+    send,
+    writer,
+    clock,
+    log,
+    answerLimit: 10_000,
+    url: new URL('https://mcp.example.com/mcp'),
+    timeoutMs: 60_000,
+    transport: 'auto',
+  })
   const say = (value: unknown) => relay.line(Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)))
   const request = (id: number, method = 'tools/call') => say({ jsonrpc: '2.0', id, method })
   return { relay, say, request, sent, writer, clock, log, methods: () => sent.map(methodOf) }

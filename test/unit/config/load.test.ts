@@ -40,7 +40,14 @@ describe('without anything said', () => {
     const loading = load({ server: URL_1 })
     const { home } = loading
     expect(await loading).toEqual({
-      server: { url: URL_1, headers: {}, allowHttp: false, refreshStrategy: 'auto', authorizeParameters: {} },
+      server: {
+        url: URL_1,
+        headers: {},
+        allowHttp: false,
+        transport: 'auto',
+        refreshStrategy: 'auto',
+        authorizeParameters: {},
+      },
       profile: 'default',
       callbackUrls: ['http://localhost:8080/auth/callback'],
       sessionTimeoutMs: 300_000,
@@ -53,6 +60,7 @@ describe('without anything said', () => {
       logFile: join(home, 'logs', 'proxy.log'),
       forwardHeaders: ['Authorization', 'X-User-*'],
       blockedHeaders: [],
+      hideTools: [],
       userHeaders: { 'X-User-Id': 'sub', 'X-User-Email': 'email', 'X-User-Name': 'name' },
       loginMode: 'auto',
       openBrowser: true,

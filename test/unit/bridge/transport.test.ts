@@ -1,16 +1,20 @@
 // A session the server has forgotten is made again behind the host's back.
 import { describe, expect, test } from 'vitest'
-import { createExchange } from '../../../src/bridge/exchange.ts'
+import { createFlights } from '../../../src/bridge/flights.ts'
 import { look, type Message } from '../../../src/bridge/message.ts'
 import { createSession } from '../../../src/bridge/session.ts'
+import { createTransport } from '../../../src/bridge/transport.ts'
 import type { HttpResponse } from '../../../src/ports.ts'
+import { createHurryingClock } from '../../fakes/fakeClock.ts'
 import { json, respond } from '../../fakes/fakeHttp.ts'
+import { createFakeLogger } from '../../fakes/fakeLogger.ts'
 import { createFakeSend, type Sent } from '../../fakes/fakeSend.ts'
 import { createGate, settled } from '../../fakes/gate.ts'
 import { codeOf } from '../../fakes/thrown.ts'
 
 const message = (value: unknown) => look(Buffer.from(JSON.stringify(value))) as Message
 const INITIALIZE = message({ jsonrpc: '2.0', id: 0, method: 'initialize', params: { who: 'host' } })
+const again = { jsonrpc: '2.0', id: 0, result: { protocolVersion: '2025-11-25' } }
 const call = (id: number) => message({ jsonrpc: '2.0', id, method: 'tools/call' })
 
 /** A server with one session at a time; `down` is what it does to an initialize from the second one on. */
@@ -29,10 +33,18 @@ function server(lost: (sent: Sent) => HttpResponse, down?: () => HttpResponse | 
     if (one.headers['mcp-session-id'] !== `session-${current}`) return lost(one)
     return id === undefined ? respond(202) : json({ jsonrpc: '2.0', id, result: {} })
   })
-  const exchange = createExchange({ send, session: createSession(), limit: 10_000 })
+  const flights = createFlights()
+  const transport = createTransport(
+    {
+      ...{ kind: 'http', url: new URL('https://mcp.example.com/mcp'), send, flights, limit: 10_000, timeoutMs: 60_000 },
+      ...{ session: createSession(), clock: createHurryingClock(), log: createFakeLogger() },
+      ...{ ending: new AbortController().signal, deliver: async () => undefined },
+    },
+    () => undefined,
+  )
   const delivered: string[] = []
   const run = (one: Message) =>
-    exchange(one, new AbortController().signal, async ({ answers }) => void delivered.push(...answers))
+    transport.exchange(flights.begin(one), async ({ answers }) => void delivered.push(...answers))
   return { run, sent, delivered, forget: () => void current++ }
 }
 
@@ -70,7 +82,7 @@ describe('a forgotten session', () => {
       (one) => (one.headers['mcp-session-id'] ? notFound() : respond(400, {}, 'no session')),
       async () => {
         await gate.passed
-        return json({ jsonrpc: '2.0', id: 0, result: {} }, 200, { 'mcp-session-id': 'session-2' })
+        return json(again, 200, { 'mcp-session-id': 'session-2' })
       },
     )
     await run(INITIALIZE)
@@ -94,9 +106,7 @@ describe('a forgotten session', () => {
   })
 
   test('that is lost again at once is not made a third time', async () => {
-    const { run, sent, forget } = server(notFound, () =>
-      json({ jsonrpc: '2.0', id: 0, result: {} }, 200, { 'mcp-session-id': 'nobody' }),
-    )
+    const { run, sent, forget } = server(notFound, () => json(again, 200, { 'mcp-session-id': 'nobody' }))
     await run(INITIALIZE)
     forget()
     expect(await codeOf(run(call(1)))).toBe('server_error')

@@ -1,0 +1,118 @@
+// Which way messages go: Streamable HTTP, or HTTP+SSE where that is all a server speaks; and a lost session made again for both.
+import { asBridgeError, BridgeError } from '../errors.ts'
+import type { Clock, Logger } from '../ports.ts'
+import type { Take } from './answers.ts'
+import { createExchange, type Exchange } from './exchange.ts'
+import type { Flights } from './flights.ts'
+import type { HttpSse } from './httpSse.ts'
+import { listen } from './listen.ts'
+import type { Message } from './message.ts'
+import { createRepeat } from './repeat.ts'
+import type { Send } from './send.ts'
+import type { Session } from './session.ts'
+
+export interface TransportOptions {
+  readonly kind: 'auto' | 'http' | 'sse'
+  readonly url: URL
+  readonly send: Send
+  readonly session: Session
+  readonly flights: Flights
+  readonly clock: Clock
+  readonly log: Logger
+  readonly limit: number
+  readonly timeoutMs: number
+  /** Aborts when the bridge ends. */
+  readonly ending: AbortSignal
+  /** Hands on what the server says on its own account. */
+  readonly deliver: Take
+}
+
+export interface Transport {
+  readonly exchange: Exchange
+  /** Listens for what the server says on its own account until `signal` aborts. Never throws. */
+  listen(signal: AbortSignal): Promise<void>
+}
+
+/** Answers to a POST of initialize after which a client looks for the older transport (2025-11-25, "Backwards Compatibility"). */
+const NOT_STREAMABLE = [400, 404, 405]
+
+export function createTransport(options: TransportOptions, onRenewed: () => void): Transport {
+  const { kind, session, flights, clock, log, deliver } = options
+  const repeat = createRepeat(clock)
+
+  /** Its answers are not for the host; what else comes is. */
+  const behindTheHost = (exchange: Exchange) => async (message: Message) => {
+    const flight = flights.begin(message)
+    let answer: Message | undefined
+    try {
+      await exchange(flight, async (one) => {
+        if (one.answers.length > 0) answer = one
+        else await deliver(one)
+      })
+    } finally {
+      flights.end(flight)
+    }
+    return answer
+  }
+
+  const restoreWith = async (exchange: Exchange, initialize: Message) =>
+    (await import('./restore.ts')).restore(initialize, session, behindTheHost(exchange), log)
+
+  const renew = async (lost: string) => {
+    await session.renew(lost, (initialize) => restoreWith(streamable.plain, initialize))
+    onRenewed()
+  }
+  const streamable = createExchange({ ...options, renew })
+
+  const createOlder = async (): Promise<HttpSse> => {
+    const { createHttpSse } = await import('./httpSse.ts')
+    const restore = async (exchange: Exchange) => {
+      if (session.initialize) await restoreWith(exchange, session.initialize)
+    }
+    return createHttpSse({ ...options, restore })
+  }
+  let older: Promise<HttpSse> | undefined = kind === 'sse' ? createOlder() : undefined
+
+  /** Its stream is opened once: what answers the question is what will be used. */
+  const findOlder = async (thrown: unknown): Promise<HttpSse | undefined> => {
+    if (!(thrown instanceof BridgeError) || !NOT_STREAMABLE.includes(Number(thrown.details.status))) return undefined
+    try {
+      const made = await createOlder()
+      await made.open()
+      older = Promise.resolve(made)
+      return made
+    } catch (none) {
+      log.debug('proxy:transport', { code: asBridgeError(none).code })
+      return undefined
+    }
+  }
+
+  const initialize: Exchange = async (flight, take) => {
+    try {
+      await streamable.exchange(flight, take)
+    } catch (thrown) {
+      const made = await findOlder(thrown)
+      if (!made) throw thrown
+      await made.exchange(flight, take)
+    }
+  }
+
+  const attempt: Exchange = async (flight, take) => {
+    if (older) return (await older).exchange(flight, take)
+    const find = kind === 'auto' && flight.message.method === 'initialize'
+    return find ? initialize(flight, take) : streamable.exchange(flight, take)
+  }
+
+  return {
+    exchange(flight, take) {
+      if (flight.message.method !== 'tools/list') return repeat.run(flight, () => attempt(flight, take))
+      return repeat.run(flight, () =>
+        attempt(flight, (message) => {
+          repeat.note(message)
+          return take(message)
+        }),
+      )
+    },
+    listen: async (signal) => (older ? (await older).listen(signal) : listen({ ...options, renew }, signal)),
+  }
+}

@@ -1,0 +1,12 @@
+// A flag's value that must be one of a few words.
+import { BridgeError, quote } from '../errors.ts'
+import { nearest } from './nearest.ts'
+
+/** @throws BridgeError usage, with the word most likely meant */
+export function oneOf<T extends string>(flag: string, value: string | undefined, known: readonly T[]): T | undefined {
+  if (value === undefined || known.includes(value as T)) return value as T | undefined
+  const near = nearest(value, known)
+  throw new BridgeError('usage', {
+    message: `${flag} ${quote(value)} is not one of ${known.join(', ')}${near === undefined ? '.' : `; did you mean ${quote(near)}?`}`,
+  })
+}
