@@ -1,0 +1,58 @@
+// Servers no one here wrote the protocol of: both generations of the official SDK, resumable and polled.
+import { afterEach, describe, expect, test } from 'vitest'
+import { startScriptedStage } from '../servers/scriptedStage.js'
+import { startSdkServer } from '../servers/sdkServers.js'
+
+const open: { close(): Promise<void> }[] = []
+afterEach(async () => {
+  for (const one of open.splice(0).reverse()) await one.close()
+})
+
+describe.each(['v1', 'v2'] as const)('a server of the SDK %s', (generation) => {
+  async function start() {
+    const stage = await startScriptedStage()
+    const server = await startSdkServer(generation)
+    open.push(stage, server)
+    const host = stage.hostOf(server.url)
+    const { result } = await host.initialize()
+    expect(result.serverInfo.name).toBe(`sdk-${generation}`)
+    return { host, server }
+  }
+
+  test('that ends a stream to be polled gets its answer through, with one call', async () => {
+    const { host, server } = await start()
+    expect((await host.request('tools/call', { name: 'polled' })).result.content[0].text).toBe('late')
+    expect(server.state.calls).toBe(1)
+  })
+
+  test('says on the standing stream what it has to say', async () => {
+    const { host } = await start()
+    // The standing stream opens in its own time; until it is there, nothing can be said on it.
+    let announced = false
+    const heard = host.hear(({ method }: { method?: string }) => method === 'notifications/tools/list_changed')
+    void heard.then(() => {
+      announced = true
+    })
+    while (!announced) await host.request('tools/call', { name: 'announce' })
+  })
+
+  test('that has forgotten its sessions is initialised again, and once', async () => {
+    const { host, server } = await start()
+    server.forgetSessions()
+    const lists = await Promise.all([
+      host.request('tools/list'),
+      host.request('tools/list'),
+      host.request('tools/list'),
+    ])
+    for (const { result } of lists) expect(result.tools).toHaveLength(2)
+    expect(server.state.initialized).toBe(2)
+  })
+
+  test('has no session left after the end', async () => {
+    const { host, server } = await start()
+    expect(server.sessions()).toBe(1)
+    expect(await host.close()).toBe(0)
+    expect(server.sessions()).toBe(0)
+    expect(host.rubbish).toEqual([])
+  })
+})
