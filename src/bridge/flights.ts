@@ -12,7 +12,7 @@ export interface Flight {
   readonly wire: NonNullable<HttpRequest['wire']>
   /** The host has taken it back: nobody wants its answer any more. */
   readonly cancelled: boolean
-  /** Ends its HTTP request. */
+  /** Ends its HTTP request; nothing once its exchange is over. */
   abort(reason: unknown): void
   /** Resolves when nobody waits for it any more, though its stream may go on. */
   readonly done: Promise<void>
@@ -36,44 +36,48 @@ export interface Flights {
 const ANSWERED_ELSEWHERE = new Error('The answer came on another stream.')
 
 export function createFlights(): Flights {
-  const all = new Set<Flight>()
+  const all = new Map<Flight, AbortController>()
   const awaited = new Set<Flight>()
+  /** An AbortController is the dearest part of a flight: one that was not used serves the next. */
+  const spare: AbortController[] = []
   let whenIdle: (() => void) | undefined
 
   return {
     begin(message) {
-      const controller = new AbortController()
+      const controller = spare.pop() ?? new AbortController()
       let resolve: () => void
       const done = new Promise<void>((resolveDone) => {
         resolve = resolveDone
       })
-      const flight = {
+      const flight: Flight = {
         message,
         open: new Set(message.asks),
         signal: controller.signal,
         wire: { out: false },
         cancelled: false,
         done,
-        abort: (reason: unknown) => controller.abort(reason),
+        abort: (reason: unknown) => all.get(flight)?.abort(reason),
         finish() {
           if (!awaited.delete(flight)) return
           resolve()
           if (awaited.size === 0) whenIdle?.()
         },
       }
-      all.add(flight)
+      all.set(flight, controller)
       awaited.add(flight)
       return flight
     },
     end(flight) {
+      const controller = all.get(flight)
       all.delete(flight)
       flight.finish()
+      if (controller && !controller.signal.aborted) spare.push(controller)
     },
     settle(answer, own) {
       const [only] = answer.answers
       if (answer.answers.length === 1 && only !== undefined && own?.open.has(only) && !own.cancelled)
         return own.open.delete(only)
-      const owner = (id: IdText) => (own?.open.has(id) ? own : find(all, ({ open }) => open.has(id)))
+      const owner = (id: IdText) => (own?.open.has(id) ? own : find(all.keys(), ({ open }) => open.has(id)))
       const owners = answer.answers.map(owner)
       if (owners.some((flight) => flight === undefined || flight.cancelled)) return false
       for (const [at, id] of answer.answers.entries()) owners[at]?.open.delete(id)
@@ -85,7 +89,7 @@ export function createFlights(): Flights {
     cancel(id) {
       // initialize cannot be taken back (MCP "Cancellation"), and a batch is answered as a whole.
       const flight = find(
-        all,
+        all.keys(),
         ({ message, open }) =>
           message.kind === 'request' &&
           message.method !== 'initialize' &&
@@ -101,7 +105,7 @@ export function createFlights(): Flights {
             whenIdle = resolve
           }),
     abort(reason) {
-      for (const flight of all) flight.abort(reason)
+      for (const controller of all.values()) controller.abort(reason)
     },
   }
 }

@@ -1,7 +1,7 @@
 // Between host and server: who waits for whom, who is answered what, and how it all ends.
 import { asBridgeError, BridgeError } from '../errors.ts'
 import type { Clock, Logger } from '../ports.ts'
-import { unexpected } from './answers.ts'
+import { noBatches, unexpected } from './answers.ts'
 import { createFlights, type Flight } from './flights.ts'
 import type { HiddenTools } from './hideTools.ts'
 import { guessId, type IdText, jsonOf, look, type Message } from './message.ts'
@@ -53,6 +53,8 @@ export function createRelay(options: RelayOptions): Relay {
 
   /** What the server says on its own account; an answer among it must be one that somebody waits for. */
   const deliver = async (message: Message) => {
+    if (message.kind === 'batch' && !session.hasBatches)
+      return log.warn('proxy:unexpected', { message: noBatches(message).message })
     if (message.answers.some((id) => id !== 'null') && !flights.settle(message))
       return log.warn('proxy:unexpected', { message: unexpected(message).message })
     await write(message)
@@ -76,6 +78,7 @@ export function createRelay(options: RelayOptions): Relay {
     try {
       const hidden = hiddenTools && (await hiddenTools)
       hidden?.refuse(message)
+      signal.throwIfAborted()
       await transport.exchange(flight, (answer) => write(hidden ? hidden.strip(answer, message) : answer))
       if (message.method === 'notifications/initialized' && !listening) startListening()
     } catch (thrown) {

@@ -38,7 +38,7 @@ export async function resume(
   let barren = 0
   while (open.size > 0) {
     const backOff = barren === 0 ? 0 : Math.min(FIRST_WAIT_MS * 2 ** (barren - 1), LONGEST_WAIT_MS)
-    const wait = Math.max(position.retryMs ?? FIRST_WAIT_MS, backOff, SHORTEST_WAIT_MS) * (1 + Math.random() / 4)
+    const wait = Math.max(position.retryMs ?? FIRST_WAIT_MS, backOff, SHORTEST_WAIT_MS) * (1 + Math.random() / 10)
     if (timeoutMs > 0 && clock.awake() + wait - heard > timeoutMs) throw silent()
     await clock.sleep(wait, signal)
     const before = position.lastId

@@ -97,8 +97,8 @@ export function createTransport(options: TransportOptions, onRenewed: () => void
     }
   }
 
-  const attempt: Exchange = async (flight, take) => {
-    if (older) return (await older).exchange(flight, take)
+  const attempt: Exchange = (flight, take) => {
+    if (older) return older.then(({ exchange }) => exchange(flight, take))
     const find = kind === 'auto' && flight.message.method === 'initialize'
     return find ? initialize(flight, take) : streamable.exchange(flight, take)
   }

@@ -15,3 +15,11 @@ export async function errorOf(work: Promise<unknown> | (() => unknown)): Promise
 export async function codeOf(work: Promise<unknown> | (() => unknown)): Promise<string> {
   return (await errorOf(work)).code
 }
+
+/** The code of what `work` rejects with; undefined where it does not. */
+export async function outcomeOf(work: Promise<unknown>): Promise<string | undefined> {
+  return work.then(
+    () => undefined,
+    () => codeOf(work),
+  )
+}

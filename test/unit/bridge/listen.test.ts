@@ -1,6 +1,7 @@
 // The standing GET stream: open, resume, back off, and know when there is none.
 import { describe, expect, test } from 'vitest'
 import { listen } from '../../../src/bridge/listen.ts'
+import { look, type Message } from '../../../src/bridge/message.ts'
 import { createSession } from '../../../src/bridge/session.ts'
 import { BridgeError } from '../../../src/errors.ts'
 import type { HttpResponse } from '../../../src/ports.ts'
@@ -13,7 +14,7 @@ const NOTE = '{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'
 const stream = (body: Body) => respond(200, { 'content-type': 'text/event-stream' }, body)
 
 /** Answers in turn, then ends the listening. */
-async function run(answers: readonly (HttpResponse | Error)[]) {
+async function run(answers: readonly (HttpResponse | Error)[], session = createSession()) {
   const ending = new AbortController()
   const clock = createHurryingClock()
   const delivered: string[] = []
@@ -25,11 +26,10 @@ async function run(answers: readonly (HttpResponse | Error)[]) {
   })
   const deliver = async ({ bytes }: { bytes: Uint8Array }) => void delivered.push(Buffer.from(bytes).toString('utf8'))
   const log = createFakeLogger()
-  await listen(
-    { send, session: createSession(), clock, log, limit: 1_000, deliver, renew: async () => undefined },
-    ending.signal,
-  )
-  return { sent, delivered, sleeps: clock.sleeps, log }
+  const renewed: string[] = []
+  const renew = async (lost: string) => void renewed.push(lost)
+  await listen({ send, session, clock, log, limit: 1_000, deliver, renew }, ending.signal)
+  return { sent, delivered, sleeps: clock.sleeps, log, renewed }
 }
 
 describe('the stream', () => {
@@ -71,6 +71,43 @@ describe('the stream', () => {
   ])('is asked for again after %s', async (_, answer) => {
     const { sent } = await run([answer])
     expect(sent).toHaveLength(2)
+  })
+})
+
+describe('a server that ends every stream at once', () => {
+  test.each([
+    ['and asks for no wait', 'retry: 0\n\n'],
+    ['and primes it each time', 'retry: 10\nid: 1\ndata:\n\n'],
+    ['and says nothing', ''],
+  ])('%s is asked less and less often', async (_, body) => {
+    const { sleeps } = await run(Array.from({ length: 8 }, () => stream(body)))
+    expect(sleeps[0]).toBeGreaterThanOrEqual(100)
+    for (const [at, ms] of [2_000, 4_000, 8_000, 16_000, 32_000, 60_000].entries())
+      expect(sleeps[at + 1]).toBeGreaterThanOrEqual(ms)
+  })
+
+  test('but brings a message each time is asked as often as it wants', async () => {
+    const { sleeps } = await run(Array.from({ length: 8 }, () => stream(`retry: 500\ndata: ${NOTE}\n\n`)))
+    for (const ms of sleeps.slice(0, 8)) expect(ms).toBeLessThanOrEqual(625)
+  })
+})
+
+describe('404 in a session', () => {
+  const inSession = () => {
+    const session = createSession()
+    const answer = { jsonrpc: '2.0', id: 1, result: { protocolVersion: '2025-11-25' } }
+    session.establish({ headers: { 'mcp-session-id': 'one' } }, look(Buffer.from(JSON.stringify(answer))) as Message)
+    return session
+  }
+
+  test('where a stream was there before means that the session is lost', async () => {
+    const { renewed, sent } = await run([stream(`data: ${NOTE}\n\n`), respond(404)], inSession())
+    expect([renewed, sent.length]).toEqual([['one'], 2])
+  })
+
+  test('where none ever was means that there are no streams', async () => {
+    const { renewed, sent } = await run([respond(404)], inSession())
+    expect([renewed, sent.length]).toEqual([[], 1])
   })
 })
 

@@ -258,3 +258,65 @@ describe('the end', () => {
     expect(streamSignal?.aborted).toBe(true)
   })
 })
+
+describe('a request that the host takes back', () => {
+  const cancel = (id: number) => ({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id } })
+
+  test('is told to the server first, then its HTTP request is aborted, and nobody is answered', async () => {
+    const gate = createGate()
+    const { request, say, sent, writer, methods } = setUp(async (one) => {
+      if (methodOf(one) === 'notifications/cancelled') await gate.passed
+      if (methodOf(one) !== 'tools/call') return ok(one)
+      return new Promise((_, reject) => one.signal?.addEventListener('abort', () => reject(one.signal?.reason)))
+    })
+    request(1)
+    await settled()
+    say(cancel(1))
+    await settled()
+    expect(methods()).toEqual(['tools/call', 'notifications/cancelled'])
+    expect(sent[0]?.signal?.aborted).toBe(false)
+    gate.open()
+    await settled()
+    expect(sent[0]?.signal?.aborted).toBe(true)
+    expect(writer.lines).toEqual([])
+  })
+
+  test('before it was sent is never sent, and neither is the cancellation', async () => {
+    const { request, say, methods } = setUp(ok)
+    request(1)
+    say(cancel(1))
+    await settled()
+    expect(methods()).toEqual([])
+  })
+
+  test('and is answered all the same is answered to nobody', async () => {
+    const gate = createGate<HttpResponse>()
+    const { request, say, writer, log } = setUp((one) => (methodOf(one) === 'tools/call' ? gate.passed : ok(one)))
+    request(1)
+    await settled()
+    say(cancel(1))
+    gate.open(json({ jsonrpc: '2.0', id: 1, result: {} }))
+    await settled()
+    expect([writer.lines, log.entries.filter(({ level }) => level === 'warn')]).toEqual([[], []])
+  })
+
+  test('does not hold up the end', async () => {
+    const { relay, request, say } = setUp((one) =>
+      methodOf(one) === 'tools/call' ? new Promise<HttpResponse>(() => undefined) : ok(one),
+    )
+    request(1)
+    await settled()
+    say(cancel(1))
+    await settled()
+    await relay.close(1_000)
+  })
+})
+
+test('a host that does not read does not hold up the end', async () => {
+  const { relay, writer, clock } = setUp(ok)
+  writer.flush = () => new Promise(() => undefined)
+  const closing = relay.close(0)
+  await settled()
+  clock.advance(500)
+  await closing
+})

@@ -116,3 +116,28 @@ describe('a lost session', () => {
     expect(await codeOf(createSession().renew(undefined, async () => undefined))).toBe('session_lost')
   })
 })
+
+describe('what a session made again needs', () => {
+  const sent = (method: string, params: object) => message(JSON.stringify({ jsonrpc: '2.0', id: 2, method, params }))
+  const ok = message('{"jsonrpc":"2.0","id":2,"result":{}}')
+  const no = message('{"jsonrpc":"2.0","id":2,"error":{"code":-32602,"message":"no"}}')
+  const subscribe = (uri: string) => sent('resources/subscribe', { uri })
+
+  test('is the last log level and the subscriptions that were not ended', () => {
+    const session = established()
+    const levels = ['info', 'debug'].map((level) => sent('logging/setLevel', { level }))
+    const [a, b] = [subscribe('a'), subscribe('b')]
+    for (const one of [...levels, a, b, sent('tools/call', {}), sent('resources/unsubscribe', { uri: 'b' })])
+      session.note(one, ok)
+    expect(session.kept).toEqual([levels[1], a])
+  })
+
+  test('is nothing that the server refused, and nothing of the session before', () => {
+    const session = established()
+    session.note(subscribe('a'), no)
+    expect(session.kept).toEqual([])
+    session.note(subscribe('a'), ok)
+    session.remember(INITIALIZE)
+    expect(session.kept).toEqual([])
+  })
+})
