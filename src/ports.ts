@@ -9,6 +9,8 @@ export interface HttpRequest {
   readonly signal?: AbortSignal
   /** Longest silence in ms, before the headers and between two chunks; 0 waits for ever. */
   readonly idleMs: number
+  /** Asking twice does no harm: asked once more when the connection breaks before any byte of the answer. A GET always is. */
+  readonly repeatable?: boolean
 }
 
 export interface HttpResponse {

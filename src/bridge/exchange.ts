@@ -19,6 +19,10 @@ export interface ExchangeOptions {
 const ACCEPT = { accept: 'application/json, text/event-stream', 'content-type': 'application/json' }
 const INITIALIZED = Buffer.from('{"jsonrpc":"2.0","method":"notifications/initialized"}')
 
+/** Methods that only read, or set what they set again. A tool call is none: it must not run twice. */
+const REPEATABLE =
+  /^(ping|initialize|(tools|prompts|resources|resources\/templates)\/list|prompts\/get|resources\/(read|subscribe|unsubscribe)|completion\/complete|logging\/setLevel)$/
+
 /**
  * Sends `message` and delivers what comes back; for a request that includes its answer.
  * @throws BridgeError when no answer came, or not all of them
@@ -28,7 +32,13 @@ export type Exchange = (message: Message, signal: AbortSignal, deliver: Deliver)
 export function createExchange({ send, session, limit }: ExchangeOptions): Exchange {
   const post = (message: Message, signal: AbortSignal) =>
     send(
-      { method: 'POST', headers: { ...ACCEPT, ...session.headers() }, body: message.bytes, signal },
+      {
+        method: 'POST',
+        headers: { ...ACCEPT, ...session.headers() },
+        body: message.bytes,
+        signal,
+        repeatable: REPEATABLE.test(message.method ?? ''),
+      },
       causeOf(message),
     )
 

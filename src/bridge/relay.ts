@@ -4,7 +4,7 @@ import { asBridgeError, BridgeError } from '../errors.ts'
 import type { Clock, Logger } from '../ports.ts'
 import { createExchange } from './exchange.ts'
 import { listen } from './listen.ts'
-import { guessId, type IdText, look, type Message } from './message.ts'
+import { guessId, guessIdAtEnd, type IdText, look, type Message } from './message.ts'
 import { rpcError } from './rpcError.ts'
 import type { Send } from './send.ts'
 import { createSession } from './session.ts'
@@ -20,16 +20,17 @@ export interface RelayOptions {
 }
 
 export interface Relay {
-  /** One line of the host, without its line feed. */
-  line(bytes: Uint8Array): void
-  /** A line that was over the limit; only its start is known. */
-  tooLong(start: Uint8Array): void
+  /** One line of the host, without its line feed; resolves when nothing more is to be done for it. */
+  line(bytes: Uint8Array): Promise<void>
+  /** A line that was over the limit; only its start and end are known. */
+  tooLong(excerpt: Uint8Array): void
   /** Lets requests in flight finish for up to `graceMs`, aborts the rest and deletes the session. */
   close(graceMs: number): Promise<void>
 }
 
 /** How long the session's DELETE may hold up the end, in ms. */
 const DELETE_MS = 500
+const NOTHING = Promise.resolve()
 
 export function createRelay({ send, writer, clock, log, answerLimit }: RelayOptions): Relay {
   const session = createSession()
@@ -78,16 +79,19 @@ export function createRelay({ send, writer, clock, log, answerLimit }: RelayOpti
         // What follows initialize or initialized needs what they establish: it waits its turn.
         const work = track(turn.then(() => handle(message)))
         if (message.method === 'initialize' || message.method === 'notifications/initialized') turn = work
-      } else if (bytes.some((byte) => byte > 0x20)) {
+        return work
+      }
+      if (bytes.some((byte) => byte > 0x20)) {
         const error = new BridgeError('invalid_protocol', {
           message: 'The host sent a line that is not one JSON-RPC message.',
         })
         const id = guessId(bytes.subarray(0, 64 * 1024))
-        void track(refuse(id === undefined ? [] : [id], error))
+        return track(refuse(id === undefined ? [] : [id], error))
       }
+      return NOTHING
     },
-    tooLong(start) {
-      const id = guessId(start)
+    tooLong(excerpt) {
+      const id = guessId(excerpt) ?? guessIdAtEnd(excerpt)
       void track(refuse(id === undefined ? [] : [id], new BridgeError('message_too_large')))
     },
     async close(graceMs) {
