@@ -13,13 +13,21 @@ const read = (name: string) => readFileSync(fileOf(name), 'utf8')
 export const AUTHORITY_FILE = fileOf('ca.pem')
 export const AUTHORITY = read('ca.pem')
 
-/** Answers every request with `hello`; `certificate` is `server.pem` (localhost) or `other.pem` (another name). */
-export async function serveSecurely(certificate: 'server.pem' | 'other.pem' = 'server.pem') {
+/** Answers with what `answer` makes of the body, and sets a cookie; `certificate` is for localhost, or for another name. */
+export async function serveSecurely(
+  certificate: 'server.pem' | 'other.pem' = 'server.pem',
+  answer: (body: string) => string = () => 'hello',
+) {
   const requests: IncomingMessage['headers'][] = []
   let connections = 0
   const server = createSecure({ cert: read(certificate), key: read('server.key') }, (incoming, response) => {
     requests.push(incoming.headers)
-    incoming.resume().once('end', () => response.end('hello'))
+    let body = ''
+    incoming.on('data', (chunk) => {
+      body += chunk
+    })
+    const headers = { 'content-type': 'application/json', 'set-cookie': 'lb=cookie-canary; Path=/; Secure; HttpOnly' }
+    incoming.once('end', () => response.writeHead(200, headers).end(answer(body)))
   })
   server.on('connection', () => connections++)
   const port = await open(server)
