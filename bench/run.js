@@ -4,16 +4,28 @@ import { parseArgs } from 'node:util'
 import { bigMessages } from './bigMessages.js'
 import { coldStart } from './coldStart.js'
 import { latency } from './latency.js'
+import { manyProcesses } from './manyProcesses.js'
 import { memory } from './memory.js'
+import { network } from './network.js'
 import { startPeers } from './peers.js'
 import { startStage } from './stage.js'
 import { throughput } from './throughput.js'
 
-const { quick, only } = parseArgs({
-  options: { quick: { type: 'boolean', default: false }, only: { type: 'string', default: '' } },
+const { quick, only, hours, bridges } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string', default: '' },
+    hours: { type: 'string', default: '' },
+    bridges: { type: 'string', default: '50' },
+  },
 }).values
 const wanted = (/** @type {string} */ name) => only === '' || only.split(',').includes(name)
 const size = (/** @type {number} */ full, /** @type {number} */ short) => (quick ? short : full)
+
+if (only === 'network') {
+  console.log(await network())
+  process.exit()
+}
 
 const began = performance.now()
 const stage = await startStage()
@@ -26,9 +38,14 @@ if (wanted('latency')) rows.push(...(await latency(peers, { rounds: size(11, 5),
 if (wanted('throughput')) rows.push(...(await throughput(peers, { rounds: size(11, 5), calls: size(3000, 1000) })))
 if (wanted('bigMessages')) rows.push(...(await bigMessages(peers, { rounds: size(11, 5), calls: size(6, 3) })))
 await Promise.all(Object.values(peers).map((peer) => peer.close()))
+// Not part of a plain run: it fills the machine.
+if (only.split(',').includes('manyProcesses')) {
+  const idleSeconds = hours === '' ? size(60, 10) : Number(hours) * 3600
+  console.log(`${await manyProcesses(stage, { bridges: Number(bridges), idleSeconds })}\n`)
+}
 
 const seconds = Math.round((performance.now() - began) / 1000)
-console.log(table(rows))
+if (rows.length > 0) console.log(table(rows))
 console.log(
   `\nMedians of interleaved rounds; Node ${process.version}, ${process.platform} ${process.arch}, ${availableParallelism()} cores, ${seconds} s.`,
 )

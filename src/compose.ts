@@ -3,6 +3,7 @@ import type { Readable, Writable } from 'node:stream'
 import { askForLogin } from './auth/askForLogin.ts'
 import { createAuthorizer } from './auth/authorize.ts'
 import { createTokens, type Tokens } from './auth/tokens.ts'
+import { createHostFlow, type HostFlow } from './bridge/hostFlow.ts'
 import { createRelay, type Relay } from './bridge/relay.ts'
 import { createSend } from './bridge/send.ts'
 import { createLineWriter } from './bridge/stdout.ts'
@@ -38,17 +39,26 @@ export interface Doors {
   readonly listener?: CallbackListener
 }
 
-/** Largest message either way until limits are settings, in bytes. */
-export const HOST_LIMIT = 64 * 1024 * 1024
+/** Bytes of the host that may wait for the server before the host is read no further. */
+const HOST_WAITING = 64 * 1024 * 1024
 /** Longest silence of an authorization server, in ms; a shorter request_timeout goes before it. */
 const AS_TIMEOUT_MS = 20_000
-const SERVER_LIMIT = 256 * 1024 * 1024
 
 export type Composed = ReturnType<typeof compose>
 
 export function compose(config: Config, doors: Doors) {
   const { clock, log } = doors
-  const http = doors.http ?? createHttp({ connectTimeoutMs: config.connectTimeoutMs })
+  let hostFlow: HostFlow | undefined
+  const network = doors.http
+    ? undefined
+    : createHttp({
+        connectTimeoutMs: config.connectTimeoutMs,
+        environment: doors.environment,
+        ...(config.server ? { cookieOrigin: new URL(config.server.url).origin } : {}),
+        ...(config.server?.certificates === undefined ? {} : { certificates: config.server.certificates }),
+        onTaken: (body) => hostFlow?.taken(body),
+      })
+  const http = doors.http ?? (network as HttpClient)
   const store = onceGood(async () => openStore(config, doors))
   const server = (): ServerConfig => {
     if (config.server) return config.server
@@ -143,22 +153,31 @@ export function compose(config: Config, doors: Doors) {
     stderr: doors.stderr,
     stdout: doors.stdout,
 
-    /** The message path; `onHostGone` is called when the host no longer reads. */
-    relay(onHostGone: () => void): Relay {
+    /** The message path; `onHostGone` is called when the host no longer reads, `host` is paused while too much of it waits. */
+    relay(onHostGone: () => void, host: { pause(): unknown; resume(): unknown }): Relay {
+      const flow = createHostFlow(HOST_WAITING, host)
+      hostFlow = flow
+      network?.warm(new URL(server().url))
       const send = createSend(http, lazyAuthorizer, new URL(server().url), config.requestTimeoutMs)
       // Reads tokens and key while the host is still starting; what fails here fails again, and is told, with the first request.
       lazyAuthorizer.headers().catch(() => undefined)
-      return createRelay({
+      const relay = createRelay({
         url: new URL(server().url),
         send,
         writer: createLineWriter(doors.stdout, onHostGone),
         clock,
         log,
-        answerLimit: SERVER_LIMIT,
+        answerLimit: config.serverLimit,
         timeoutMs: config.requestTimeoutMs,
         transport: server().transport,
         ...(config.hideTools.length === 0 ? {} : { hiddenTools: hiddenTools(config.hideTools) }),
       })
+      const line = (bytes: Uint8Array) => {
+        const work = relay.line(bytes)
+        flow.count(bytes, work)
+        return work
+      }
+      return { ...relay, line }
     },
 
     async login() {

@@ -61,10 +61,11 @@ export const ERRORS = {
   redirect_refused: row(4, 1406, 'The server redirects to another origin.', 'Use the final address as the server URL; secrets are never sent to another origin.'),
   authorization_server_unreachable: row(4, 1407, 'The authorization server cannot be reached.', 'Nothing is lost: try again when it answers.'),
   authorization_server_error: row(4, 1408, 'The authorization server failed.', 'Nothing is lost: try again later.'),
-  message_too_large: row(4, 1409, 'The message is larger than the limit.', 'Send less in one message.'),
-  tls_failed: row(4, 1410, 'The server’s TLS certificate was not accepted.', 'Set NODE_EXTRA_CA_CERTS to your organisation’s CA file, or repair the server’s certificate.'),
   outcome_unknown: row(4, 1420, 'The connection was lost after the request was sent: whether it was carried out is not known.', 'Look at the server whether it was done before you ask for it again.'),
   tool_hidden: row(4, 1421, 'The tool is hidden by the setting hide_tools.', 'Take it off hide_tools in the config file if it may be called.'),
+  message_too_large: row(4, 1409, 'The message is larger than the limit.', 'Send less in one message, or raise limits in config.yaml.'),
+  tls_failed: row(4, 1410, 'The server’s TLS certificate was not accepted.', 'Name your organisation’s CA file as ca_file in config.yaml, or add the CA to the system’s certificate store.'),
+  proxy_failed: row(4, 1430, 'The HTTP proxy did not make the connection.', 'Check HTTPS_PROXY, or list hosts to reach without it in NO_PROXY.'),
 
   database_unreachable: row(5, 1501, 'The database cannot be opened.', 'Check database_url, the folder and its permissions.'),
   database_locked: row(5, 1502, 'The database is locked by another program.', 'Close programs that hold oauth.db open and try again.'),

@@ -22,7 +22,14 @@ test('config.example.yaml is valid as it stands', () => {
 
 test('config.example.yaml shows every key of the schema', () => {
   const text = read('config.example.yaml')
-  const nested = [['login'], ['header_forwarding'], ['response_transform'], ['servers', 'x'], ['providers', 'x']]
+  const nested = [
+    ['login'],
+    ['limits'],
+    ['header_forwarding'],
+    ['response_transform'],
+    ['servers', 'x'],
+    ['providers', 'x'],
+  ]
   const keys = [...keysAt([]), ...nested.flatMap((path) => keysAt(path))]
   expect(keys.length).toBeGreaterThan(30)
   expect(keys.filter((key) => !new RegExp(`^\\s*#?\\s*(- )?${key}:`, 'm').test(text))).toEqual([])
@@ -33,6 +40,7 @@ test('docs/configuration.md names every key of the schema and every option', () 
   const keys = [
     ...keysAt([]),
     ...keysAt(['login']),
+    ...keysAt(['limits']),
     ...keysAt(['header_forwarding']),
     ...keysAt(['response_transform']),
     ...keysAt(['servers', 'x']),

@@ -60,12 +60,32 @@ export function toOneLine(bytes: Uint8Array): Uint8Array {
   return line
 }
 
-/** Any id found at the top of broken or oversized text; for an error answer when nothing better is known. */
-export function guessId(start: Uint8Array): IdText | undefined {
-  const text = new TextDecoder().decode(start)
-  if (!/"method"\s*:/.test(text)) return undefined
-  return /^\s*\{(?:\s*"(?:jsonrpc|method)"\s*:\s*"[^"\\]*"\s*,)*\s*"id"\s*:\s*(-?\d+|"(?:[^"\\]|\\.)*")/.exec(text)?.[1]
+/** An id found at the top of broken or oversized text; for an error answer when nothing better is known. */
+export const guessId = (start: Uint8Array): IdText | undefined => guess(ID_AT_START, start)
+
+/** The same for an id at the end of a text whose end is known to be whole. */
+export const guessIdAtEnd = (end: Uint8Array): IdText | undefined => guess(ID_AT_END, end)
+
+function guess(pattern: RegExp, bytes: Uint8Array): IdText | undefined {
+  const text = new TextDecoder().decode(bytes)
+  const id = /"method"\s*:/.test(text) ? pattern.exec(text)?.[1] : undefined
+  // It goes back as it came, so it must be valid JSON by itself: `007` or `"\q"` is not.
+  return id !== undefined && isJson(id) ? id : undefined
 }
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+const ID_AT_START =
+  /^\s*\{(?:\s*"(?:jsonrpc|method)"\s*:\s*"[^"\\]*"\s*,)*\s*"id"\s*:\s*(-?\d+|"(?:[^"\\]|\\.)*")(?=\s*[,}])/
+/** Only the brace of the outermost object closes the line. */
+const ID_AT_END = /,\s*"id"\s*:\s*(-?\d+|"(?:[^"\\]|\\.)*")\s*(?:,\s*"(?:jsonrpc|method)"\s*:\s*"[^"\\]*"\s*)*\}\s*$/
 
 interface Seen {
   readonly id: IdText | undefined

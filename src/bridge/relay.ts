@@ -4,7 +4,7 @@ import type { Clock, Logger } from '../ports.ts'
 import { noBatches, unexpected } from './answers.ts'
 import { createFlights, type Flight } from './flights.ts'
 import type { HiddenTools } from './hideTools.ts'
-import { guessId, type IdText, jsonOf, look, type Message } from './message.ts'
+import { guessId, guessIdAtEnd, type IdText, jsonOf, look, type Message } from './message.ts'
 import { rpcError } from './rpcError.ts'
 import type { Send } from './send.ts'
 import { createSession } from './session.ts'
@@ -27,16 +27,17 @@ export interface RelayOptions {
 }
 
 export interface Relay {
-  /** One line of the host, without its line feed. */
-  line(bytes: Uint8Array): void
-  /** A line that was over the limit; only its start is known. */
-  tooLong(start: Uint8Array): void
+  /** One line of the host, without its line feed; resolves when nothing more is to be done for it. */
+  line(bytes: Uint8Array): Promise<void>
+  /** A line that was over the limit; only its start and end are known. */
+  tooLong(excerpt: Uint8Array): void
   /** Lets requests in flight finish for up to `graceMs`, aborts the rest and deletes the session. */
   close(graceMs: number): Promise<void>
 }
 
 /** How long the session's DELETE and a host that does not read may hold up the end, in ms. */
 const LAST_WORDS_MS = 500
+const NOTHING = Promise.resolve()
 
 export function createRelay(options: RelayOptions): Relay {
   const { send, writer, clock, log, hiddenTools } = options
@@ -108,30 +109,32 @@ export function createRelay(options: RelayOptions): Relay {
   }
 
   /** The server hears of it after the request; what it never heard of, it need not hear taken back. */
-  const cancel = (message: Message) => {
+  const cancel = (message: Message): Promise<void> => {
     const target = flights.cancel((jsonOf(message) as { params?: { requestId?: unknown } }).params?.requestId)
-    if (!target) return void take(message)
+    if (!target) return take(message).done
     const reason = new Error('The host has cancelled the request.')
     target.finish()
-    if (!target.wire.out) return target.abort(reason)
-    void take(message).done.then(() => target.abort(reason))
+    if (target.wire.out) return take(message).done.then(() => target.abort(reason))
+    target.abort(reason)
+    return NOTHING
   }
 
   return {
     line(bytes) {
       const message = look(bytes)
-      if (message?.method === 'notifications/cancelled') cancel(message)
-      else if (message) take(message)
-      else if (bytes.some((byte) => byte > 0x20)) {
+      if (message?.method === 'notifications/cancelled') return cancel(message)
+      if (message) return take(message).done
+      if (bytes.some((byte) => byte > 0x20)) {
         const error = new BridgeError('invalid_protocol', {
           message: 'The host sent a line that is not one JSON-RPC message.',
         })
         const id = guessId(bytes.subarray(0, 64 * 1024))
-        void refuse(id === undefined ? [] : [id], error)
+        return refuse(id === undefined ? [] : [id], error)
       }
+      return NOTHING
     },
-    tooLong(start) {
-      const id = guessId(start)
+    tooLong(excerpt) {
+      const id = guessId(excerpt) ?? guessIdAtEnd(excerpt)
       void refuse(id === undefined ? [] : [id], new BridgeError('message_too_large'))
     },
     async close(graceMs) {

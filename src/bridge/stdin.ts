@@ -6,32 +6,43 @@ export interface LineReader {
   end(): void
 }
 
-/** `onLine` gets each line without its line feed; `onTooLong` gets the first bytes of one over `limit` bytes. */
+/** Of a line over the limit, this many bytes of its start and of its end are kept: hosts write the id at either. */
+const EXCERPT = 64 * 1024
+
+/** `onLine` gets each line without its line feed; `onTooLong` gets the first and last bytes of one over `limit` bytes. */
 export function createLineReader(
   limit: number,
   onLine: (line: Uint8Array) => void,
-  onTooLong: (start: Uint8Array) => void,
+  onTooLong: (excerpt: Uint8Array) => void,
 ): LineReader {
   let parts: Uint8Array[] = []
   let length = 0
-  let tooLong: Uint8Array | undefined
+  let start: Uint8Array | undefined
+  let end: Uint8Array = Buffer.alloc(0)
 
   const add = (part: Uint8Array) => {
-    if (tooLong || part.byteLength === 0) return
+    if (part.byteLength === 0) return
+    if (start) {
+      end = lastOf([end, part])
+      return
+    }
     parts.push(part)
     length += part.byteLength
     if (length <= limit) return
-    tooLong = Buffer.concat(parts).subarray(0, 64 * 1024)
+    const all = Buffer.concat(parts)
+    // Copies: a view would keep the whole line in memory.
+    start = Buffer.from(all.subarray(0, EXCERPT))
+    end = lastOf([all.subarray(EXCERPT)])
     parts = []
   }
 
   const finish = () => {
     const [first] = parts
-    if (tooLong) onTooLong(tooLong)
+    if (start) onTooLong(Buffer.concat([start, end]))
     else if (first) onLine(parts.length === 1 ? first : Buffer.concat(parts, length))
     parts = []
     length = 0
-    tooLong = undefined
+    start = undefined
   }
 
   return {
@@ -47,3 +58,5 @@ export function createLineReader(
     end: finish,
   }
 }
+
+const lastOf = (parts: Uint8Array[]) => Buffer.from(Buffer.concat(parts).subarray(-EXCERPT))

@@ -1,6 +1,6 @@
 // The bridge itself: stdin to the relay until stdin closes, the host is gone, or the process is asked to end.
 import { createLineReader } from '../bridge/stdin.ts'
-import { type Composed, HOST_LIMIT } from '../compose.ts'
+import type { Composed } from '../compose.ts'
 import { watchParent } from '../system/parentWatch.ts'
 import type { World } from './run.ts'
 
@@ -18,8 +18,8 @@ export async function connect(composed: Composed, { stdin, stderr, ending }: Wor
   const ended = new Promise<number>((resolve) => {
     end = resolve
   })
-  const relay = composed.relay(() => end(0))
-  const reader = createLineReader(HOST_LIMIT, relay.line, relay.tooLong)
+  const relay = composed.relay(() => end(0), stdin)
+  const reader = createLineReader(composed.config.hostLimit, relay.line, relay.tooLong)
   stdin.on('data', reader.push)
   stdin.once('end', () => {
     reader.end()

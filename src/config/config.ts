@@ -15,6 +15,9 @@ export interface Config {
   readonly secretStore: 'auto' | 'keychain' | 'file' | 'env'
   readonly connectTimeoutMs: number
   readonly requestTimeoutMs: number
+  /** Largest message from the host and from the server, in bytes. */
+  readonly hostLimit: number
+  readonly serverLimit: number
   readonly logLevel: LogLevel
   readonly logFile: string
   readonly forwardHeaders: readonly string[]
@@ -29,6 +32,7 @@ export interface Config {
   readonly account?: string
 }
 
+/** Certificates are PEM text: the file was read, so that a wrong path is told at once. */
 export interface ServerConfig {
   readonly url: string
   /** Its name in config.yaml. */
@@ -45,6 +49,7 @@ export interface ServerConfig {
   /** RFC 8707 resource, or 'none'. */
   readonly resource?: string
   readonly authorizeParameters: Readonly<Record<string, string>>
+  readonly certificates?: string
 }
 
 /** What a person typed; undefined: not said. */

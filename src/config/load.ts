@@ -22,6 +22,7 @@ export interface LoadOptions {
   readonly alternatives: readonly string[]
 }
 
+const MB = 1024 * 1024
 const LEVELS = ['debug', 'info', 'warn', 'error'] as const
 
 /** @throws BridgeError config_not_found, config_invalid, usage, insecure_url */
@@ -51,6 +52,8 @@ export async function loadConfig({
     secretStore: environment.MCP_OAUTH_BRIDGE_KEY ? 'env' : (file.secret_store ?? 'auto'),
     connectTimeoutMs: file.connect_timeout ?? 10_000,
     requestTimeoutMs: file.request_timeout ?? 60_000,
+    hostLimit: Math.round((file.limits?.host_message_mb ?? 64) * MB),
+    serverLimit: Math.round((file.limits?.server_message_mb ?? 256) * MB),
     logLevel: oneOf<LogLevel>('--log-level', flags.logLevel, LEVELS) ?? file.log_level ?? 'info',
     logFile: file.log_file === undefined ? join(paths.state, 'logs', 'proxy.log') : resolve(paths.state, file.log_file),
     forwardHeaders: file.header_forwarding?.forward_headers ?? ['Authorization', 'X-User-*'],

@@ -11,6 +11,9 @@ const callbackUrl = httpUrl.refine(
   'must be written in full: scheme, host, port, path',
 )
 const milliseconds = z.number().int().min(0)
+/** A message is one string in memory, and the longest string Node has is 512 MB. */
+const megabytes = z.number().positive().max(500)
+const caFile = z.string().min(1)
 const strategy = z.enum(['auto', 'none', 'reauthorize'])
 const pkceEnabled = z.literal(true, {
   error: 'cannot be switched off: MCP requires PKCE (authorization specification)',
@@ -38,6 +41,7 @@ const server = z.strictObject({
   provider: z.string().optional(),
   profile: z.string().min(1).optional(),
   headers: headers.optional(),
+  ca_file: caFile.optional(),
 })
 
 export const schema = z.strictObject({
@@ -50,6 +54,8 @@ export const schema = z.strictObject({
   refresh_strategy: strategy.optional(),
   connect_timeout: milliseconds.optional(),
   request_timeout: milliseconds.optional(),
+  limits: z.strictObject({ host_message_mb: megabytes.optional(), server_message_mb: megabytes.optional() }).optional(),
+  ca_file: caFile.optional(),
   log_level: z.enum(['debug', 'info', 'warn', 'error']).optional(),
   log_file: z.string().min(1).optional(),
   header_forwarding: z

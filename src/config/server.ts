@@ -12,6 +12,7 @@ export interface ServerEntry {
   readonly name?: string | undefined
   readonly provider?: string | undefined
   readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly ca_file?: string | undefined
 }
 
 /** @throws BridgeError usage, config_invalid, config_not_found, insecure_url */
@@ -37,6 +38,7 @@ export function serverConfig(file: ConfigFile, flags: Flags, entry: ServerEntry)
     ...optional('clientSecret', clientSecret),
     ...optional('scopes', scopes),
     ...optional('resource', flags.resource),
+    ...optional('certificates', certificatesOf([file.ca_file, entry.ca_file])),
     authorizeParameters: { ...defaults, ...Object.fromEntries(flags.authorizeParameters.map(splitParameter)) },
   }
 }
@@ -90,6 +92,21 @@ function insecure(url: URL): BridgeError {
       : `The server URL ${quote(`${url.protocol}//${url.host}`)} is not HTTPS.`,
     ...(userinfo ? { hint: 'Leave them out; use --header for a credential.' } : {}),
   })
+}
+
+/** The general file and the server's own; PEM (RFC 7468). */
+function certificatesOf(paths: readonly (string | undefined)[]): string | undefined {
+  const texts = paths
+    .filter((path) => path !== undefined)
+    .map((path) => {
+      const text = readTextFile(path, 'CA file')
+      if (text.includes('-----BEGIN CERTIFICATE-----')) return text
+      throw new BridgeError('config_invalid', {
+        message: `The CA file ${quote(path)} holds no certificate in PEM form.`,
+        hint: 'Convert it: openssl x509 -inform der -in ca.der -out ca.pem',
+      })
+    })
+  return texts.length === 0 ? undefined : texts.join('\n')
 }
 
 /** A secret or header file: its text without the last line break. */

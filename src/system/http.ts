@@ -1,27 +1,64 @@
-// The one HTTP client: an undici pool for each origin, redirects within the origin only, errors in our words.
-import type { Dispatcher, Pool as PoolType } from 'undici'
-import Pool from 'undici/lib/dispatcher/pool.js'
+// The one HTTP client: redirects within the origin only, sticky cookies of one origin, a broken connection tried once more where that does no harm.
 import { BridgeError, quote } from '../errors.ts'
 import type { HttpClient, HttpRequest, HttpResponse } from '../ports.ts'
-import { ResponseBody } from './responseBody.ts'
+import { type ConnectionOptions, createConnections } from './connections.ts'
+import { createCookieJar } from './cookies.ts'
+import { dispatch } from './dispatch.ts'
+import { brokeOff } from './netErrors.ts'
+import { proxyRefused } from './proxy.ts'
 
 const MAX_REDIRECTS = 5
 
-export function createHttp(options: { connectTimeoutMs: number }): HttpClient {
-  const pools = new Map<string, PoolType>()
-  const poolFor = (origin: string) => {
-    const known = pools.get(origin)
-    if (known) return known
-    const made = new Pool(origin, { connectTimeout: options.connectTimeoutMs, autoSelectFamily: true })
-    pools.set(origin, made)
-    return made
+export interface HttpOptions extends ConnectionOptions {
+  /** The one origin whose cookies are kept, in memory. */
+  readonly cookieOrigin?: string
+  /** A request's body has left this process, or its answer has begun. */
+  readonly onTaken?: (body: HttpRequest['body']) => void
+}
+
+export interface Http extends HttpClient {
+  /** Opens a connection ahead of the first request. Never throws: what fails here fails again with the request. */
+  warm(url: URL): void
+}
+
+export function createHttp(options: HttpOptions): Http {
+  const connections = createConnections(options)
+  const { cookieOrigin, onTaken } = options
+  const jar = createCookieJar(Date.now)
+
+  const hop = async (url: URL, request: HttpRequest): Promise<HttpResponse> => {
+    const sticky = url.origin === cookieOrigin
+    const cookie = sticky ? jar.header(url) : undefined
+    const asked = cookie === undefined ? request : withCookie(request, cookie)
+    const taken = onTaken ? () => onTaken(request.body) : nothing
+    const route = connections.route(url)
+    const response = await dispatch(route, url, asked, taken)
+    if (response.status === 407 && route.forwarder) {
+      response.discard()
+      throw proxyRefused(route.forwarder, url.host, 407)
+    }
+    const given = response.headers['set-cookie']
+    if (sticky && given !== undefined) jar.take(url, given)
+    return response
+  }
+
+  const send = async (url: URL, request: HttpRequest): Promise<HttpResponse> => {
+    // Whether a POST may be sent twice is for those to say who know what it asks.
+    if (request.method !== 'GET') return hop(url, request)
+    try {
+      return await hop(url, request)
+    } catch (thrown) {
+      if (!brokeOff(thrown)) throw thrown
+      // The server closed a connection it had kept for us, just as we used it.
+      return hop(url, request)
+    }
   }
 
   return {
     async request(request) {
       let url = request.url
-      for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
-        const response = await send(poolFor(url.origin), url, request)
+      for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
+        const response = await send(url, request)
         const next = redirectTarget(url, request.method, response)
         if (!next) return response
         response.discard()
@@ -29,66 +66,23 @@ export function createHttp(options: { connectTimeoutMs: number }): HttpClient {
       }
       throw new BridgeError('redirect_refused', { message: `${request.url.origin} redirects in a circle.` })
     },
-    async close() {
-      await Promise.all([...pools.values()].map((pool) => pool.destroy()))
-    },
+    warm: connections.warm,
+    close: connections.close,
   }
 }
 
-function send(pool: PoolType, url: URL, request: HttpRequest): Promise<HttpResponse> {
-  const { signal } = request
-  return new Promise((resolve, reject) => {
-    signal?.throwIfAborted()
-    let body: ResponseBody | undefined
-    let controller: Dispatcher.DispatchController | undefined
-    const abort = () => {
-      // Before the connection is made there is nothing to abort; then nobody waits for it.
-      if (controller) controller.abort(signal?.reason)
-      else reject(signal?.reason)
-    }
-    const finish = () => signal?.removeEventListener('abort', abort)
-    signal?.addEventListener('abort', abort, { once: true })
-    pool.dispatch(
-      {
-        path: url.pathname + url.search,
-        method: request.method,
-        headers: request.headers as Record<string, string>,
-        body: request.body ?? null,
-        headersTimeout: request.idleMs,
-        bodyTimeout: request.idleMs,
-      },
-      {
-        onRequestStart(started) {
-          controller = started
-          if (signal?.aborted) abort()
-          else if (request.wire) request.wire.out = true
-        },
-        onResponseStart(started, status, headers) {
-          body = new ResponseBody(started)
-          const received = body
-          resolve({ status, headers, body: received, discard: () => received.discard() })
-        },
-        onResponseData(_, chunk) {
-          body?.push(chunk)
-        },
-        onResponseEnd() {
-          finish()
-          body?.end()
-        },
-        onResponseError(_, thrown) {
-          finish()
-          const error = signal?.aborted ? signal.reason : translate(thrown, url)
-          if (body) body.fail(error)
-          else reject(error)
-        },
-      },
-    )
-  })
+const nothing = () => undefined
+
+/** A cookie that a person configured stands first. */
+function withCookie(request: HttpRequest, cookie: string): HttpRequest {
+  const { cookie: own, ...headers } = request.headers
+  return { ...request, headers: { ...headers, cookie: own === undefined ? cookie : `${own}; ${cookie}` } }
 }
 
 /** undefined: no redirect. RFC 9110 section 15.4; a POST is repeated only where its method stays (307, 308). */
 function redirectTarget(from: URL, method: string, response: HttpResponse): URL | undefined {
   const { status } = response
+  if (status < 300 || status > 399) return undefined
   const { location } = response.headers
   if (![301, 302, 303, 307, 308].includes(status) || typeof location !== 'string') return undefined
   const to = URL.canParse(location, from.href) ? new URL(location, from.href) : undefined
@@ -99,32 +93,4 @@ function redirectTarget(from: URL, method: string, response: HttpResponse): URL 
       ? `${from.origin} redirects to ${quote(to.origin)}.`
       : `${from.origin} redirects a ${method} with ${status}.`
   throw new BridgeError('redirect_refused', { message, details: { status } })
-}
-
-const TIMEOUTS = new Set(['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'ETIMEDOUT'])
-const TLS = /^(ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH)/
-
-function translate(thrown: unknown, url: URL): BridgeError {
-  const error = thrown as Error & { code?: string; errors?: { code?: string }[] }
-  const reason = error.code ?? error.errors?.[0]?.code ?? error.name
-  const details = { origin: url.origin, reason }
-  if (TIMEOUTS.has(reason)) {
-    return new BridgeError('server_timeout', {
-      message: `${url.origin} did not answer in time.`,
-      details,
-      cause: error,
-    })
-  }
-  if (TLS.test(reason)) {
-    return new BridgeError('tls_failed', {
-      message: `The TLS certificate of ${url.origin} was not accepted: ${reason}.`,
-      details,
-      cause: error,
-    })
-  }
-  return new BridgeError('server_unreachable', {
-    message: `${url.origin} cannot be reached: ${reason}.`,
-    details,
-    cause: error,
-  })
 }

@@ -1,6 +1,6 @@
 // One look at a message: its kind, its id's own text, and the bytes untouched.
 import { describe, expect, test } from 'vitest'
-import { guessId, jsonOf, look, toOneLine, withoutBom } from '../../../src/bridge/message.ts'
+import { guessId, guessIdAtEnd, jsonOf, look, toOneLine, withoutBom } from '../../../src/bridge/message.ts'
 
 const see = (text: string) => look(Buffer.from(text))
 
@@ -199,8 +199,26 @@ describe('a guessed id', () => {
     ['the answer of the host to the server', '{"jsonrpc":"2.0","id":7,"result":{"x":"'],
     ['an id that may be nested', '{"method":"a","params":{"id":7,'],
     ['a notification', '{"jsonrpc":"2.0","method":"a","params":{'],
+    ['an id inside a text', '{"method":"a","params":"x,\\"id\\":7}'],
+    ['a number that is no JSON', '{"id":007,"method":"a"}'],
+    ['a text that is no JSON', '{"id":"\\q","method":"a"}'],
     ['noise', 'hello "method": "id": 5'],
   ])('is none for %s', (_, text) => {
     expect(guess(text)).toBeUndefined()
+  })
+
+  test.each([
+    ['{"method":"tools/call","params":{"x":"…"},"jsonrpc":"2.0","id":3}', '3'],
+    ['{"method":"tools/call","params":{"x": …},"id":"a b" , "jsonrpc":"2.0" }', '"a b"'],
+  ])('is found at the end of %s', (text, id) => {
+    expect(guessIdAtEnd(Buffer.from(text))).toBe(id)
+  })
+
+  test.each([
+    ['something nested', '{"method":"a","params":{"x":[…],"id":7}}'],
+    ['a text', '{"method":"a","params":"x,\\"id\\":7}'],
+    ['an answer', '{"result":{"x":"…"},"jsonrpc":"2.0","id":7}'],
+  ])('is none at the end of %s', (_, text) => {
+    expect(guessIdAtEnd(Buffer.from(text))).toBeUndefined()
   })
 })

@@ -56,6 +56,8 @@ describe('without anything said', () => {
       secretStore: 'auto',
       connectTimeoutMs: 10_000,
       requestTimeoutMs: 60_000,
+      hostLimit: 64 * 1024 * 1024,
+      serverLimit: 256 * 1024 * 1024,
       logLevel: 'info',
       logFile: join(home, 'logs', 'proxy.log'),
       forwardHeaders: ['Authorization', 'X-User-*'],

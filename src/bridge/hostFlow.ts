@@ -1,0 +1,39 @@
+// Stops reading the host while too much of what it said waits here: a server that does not read must not fill our memory.
+
+export interface HostFlow {
+  /** Counts `bytes` until `work` is done or `taken` is called with the same bytes. */
+  count(bytes: Uint8Array, work: Promise<void>): void
+  /** The server has the message off our hands, though its answer may be far off. */
+  taken(bytes: unknown): void
+}
+
+/** `most`: bytes that may wait. The message that goes over it is still taken in, so that any size gets through. */
+export function createHostFlow(most: number, host: { pause(): unknown; resume(): unknown }): HostFlow {
+  const waiting = new Set<unknown>()
+  let size = 0
+  let paused = false
+
+  const release = (bytes: Uint8Array) => {
+    if (!waiting.delete(bytes)) return
+    size -= bytes.byteLength
+    if (!paused || size > most) return
+    paused = false
+    host.resume()
+  }
+
+  return {
+    count(bytes, work) {
+      waiting.add(bytes)
+      size += bytes.byteLength
+      if (size > most && !paused) {
+        paused = true
+        host.pause()
+      }
+      const done = () => release(bytes)
+      work.then(done, done)
+    },
+    taken(bytes) {
+      if (bytes instanceof Uint8Array) release(bytes)
+    },
+  }
+}

@@ -1,0 +1,50 @@
+// A connection opened before there is a request for it, and handed to the first one.
+import type { Socket } from 'node:net'
+import type { Connect } from './connections.ts'
+
+/** `connect` gives the warm connection once, when it is still good; else it makes a new one. */
+export function warmable(origin: URL, connector: Connect): { connect: Connect; warm(): void; close(): void } {
+  let ready: Promise<Socket | undefined> | undefined
+  let ended = false
+
+  const connect: Connect = (options, callback) => {
+    const first = ready
+    ready = undefined
+    if (!first) return connector(options, callback)
+    void first.then((socket) => (socket && take(socket) ? callback(null, socket) : connector(options, callback)))
+  }
+
+  const warm = () => {
+    const { host, hostname, protocol, port } = origin
+    ready ??= new Promise((resolve) => {
+      connector({ host, hostname: hostname.replace(/^\[|\]$/g, ''), protocol, port }, (error, socket) => {
+        if (error || ended) {
+          socket?.destroy()
+          return resolve(undefined)
+        }
+        // Reading is what notices that the server hangs up. What it says unasked would be taken for an answer.
+        socket.on('error', destroy).on('data', destroy).resume()
+        resolve(socket)
+      })
+    })
+  }
+
+  return {
+    connect,
+    warm,
+    close() {
+      ended = true
+      void ready?.then((socket) => socket?.destroy())
+    },
+  }
+}
+
+function destroy(this: Socket): void {
+  this.destroy()
+}
+
+/** False when the connection is no longer good. */
+function take(socket: Socket): boolean {
+  socket.off('data', destroy).pause().off('error', destroy)
+  return !socket.destroyed && socket.readyState === 'open'
+}

@@ -1,0 +1,224 @@
+// Big messages, limits, and who waits for whom: memory follows the message in flight, not what is still to come.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { PROGRAM, startHost } from '../servers/host.js'
+import { answerJson, startScripted } from '../servers/scripted.js'
+import { startHome } from '../servers/startHome.js'
+
+const MB = 1024 * 1024
+
+let home: ReturnType<typeof startHome>
+
+beforeEach(() => {
+  home = startHome()
+})
+
+afterEach(() => home.remove())
+
+/** MB of resident memory: at its highest, and the highest is then forgotten. proc_pid_status(5), proc_pid_clear_refs(5). */
+function peakMb(pid: number | undefined): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  const kb = Number(/^VmHWM:\s+(\d+)/m.exec(status)?.[1] ?? /^VmRSS:\s+(\d+)/m.exec(status)?.[1])
+  return kb / 1024
+}
+
+/** `echo` gives the arguments back, `make` an answer of so many MB, as JSON or as SSE. */
+async function startBig() {
+  const server = await startScripted(({ message }, response) => {
+    const { id, params } = message
+    if (params?.name !== 'make') return answerJson(response, id, params ?? {})
+    const { megabytes, sse } = params.arguments
+    const text = JSON.stringify({ jsonrpc: '2.0', id, result: { text: 'x'.repeat(megabytes * MB) } })
+    response.writeHead(200, { 'content-type': sse ? 'text/event-stream' : 'application/json' })
+    return response.end(sse ? `data: ${text}\n\n` : text)
+  })
+  onTestFinished(() => server.close())
+  return server
+}
+
+const make = (megabytes: number, sse: boolean) => ({ name: 'make', arguments: { megabytes, sse } })
+
+describe('with the limits as they are', () => {
+  test('12 MB of a host and 30 MB of a server pass, as JSON and as SSE, and memory follows their size', async () => {
+    const server = await startBig()
+    const host = startHost([server.url], home.environment)
+    await host.initialize()
+    const before = peakMb(host.child.pid)
+    const text = 'ä'.repeat(6 * MB)
+    expect((await host.request('tools/call', { name: 'echo', arguments: { text } })).result.arguments.text).toBe(text)
+    for (const sse of [false, true]) {
+      const { result } = await host.request('tools/call', make(30, sse))
+      expect(result.text.length).toBe(30 * MB)
+    }
+    // 4 × the biggest message, and as much again as garbage that a collector has had no reason to take yet.
+    expect(peakMb(host.child.pid) - before).toBeLessThan(2 * 4 * 30)
+    expect(await host.close()).toBe(0)
+  }, 120_000)
+})
+
+describe('over the limit', () => {
+  async function startLimited() {
+    const config = join(home.home, 'config.yaml')
+    writeFileSync(config, 'limits: { host_message_mb: 1, server_message_mb: 2 }\n')
+    const server = await startBig()
+    const host = startHost([server.url, '--config', config], home.environment)
+    await host.initialize()
+    return { server, host }
+  }
+
+  test.each([
+    ['first', (text: string) => `{"jsonrpc":"2.0","id":77,"method":"tools/call","params":{"text":"${text}"}}`],
+    ['last', (text: string) => `{"method":"tools/call","params":{"text":"${text}"},"jsonrpc":"2.0","id":77}`],
+  ])('a line of the host fails alone, with its id %s', async (_, line) => {
+    const { server, host } = await startLimited()
+    host.send(line('x'.repeat(3 * MB)))
+    const { error } = await host.hear(({ id }: { id: unknown }) => id === 77)
+    expect(error.data.code).toBe('message_too_large')
+    expect((await host.request('tools/call', { name: 'echo' })).result).toEqual({ name: 'echo' })
+    expect(server.asked.every(({ bytes }) => bytes.byteLength < MB)).toBe(true)
+    expect(await host.close()).toBe(0)
+    expect(host.rubbish).toEqual([])
+  })
+
+  test.each([false, true])('an answer of the server fails alone (SSE: %s)', async (sse) => {
+    const { host } = await startLimited()
+    const { error } = await host.request('tools/call', make(3, sse))
+    expect(error.data.code).toBe('message_too_large')
+    expect((await host.request('tools/call', make(1, sse))).result.text.length).toBe(MB)
+    expect(await host.close()).toBe(0)
+  })
+})
+
+/** A bridge whose stdout nobody reads until it is asked for. */
+function startRaw(url: string) {
+  const child = spawn(process.execPath, [PROGRAM, url], { env: home.environment, stdio: ['pipe', 'pipe', 'ignore'] })
+  child.stdin.on('error', () => undefined)
+  onTestFinished(() => void child.kill('SIGKILL'))
+  const write = (message: object) => child.stdin.write(`${JSON.stringify(message)}\n`)
+  write({ jsonrpc: '2.0', id: 0, method: 'initialize', params: { protocolVersion: '2025-11-25', capabilities: {} } })
+  write({ jsonrpc: '2.0', method: 'notifications/initialized' })
+  return { child, write }
+}
+
+async function serveRaw(handle: (request: IncomingMessage, response: ServerResponse) => void) {
+  const server = createServer(handle)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`
+}
+
+test('a host that does not read stops the server, and gets everything when it reads again', async () => {
+  const EVENTS = 150
+  let sent = 0
+  let notes = 0
+  let noted = () => {}
+  const server = await startScripted(async ({ message }, response) => {
+    if (message.method === 'ping') {
+      notes++
+      noted()
+      return answerJson(response, message.id, {})
+    }
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    const params = { level: 'info', data: 'x'.repeat(MB) }
+    const event = `data: ${JSON.stringify({ jsonrpc: '2.0', method: 'notifications/message', params })}\n\n`
+    for (; sent < EVENTS; sent++) if (!response.write(event)) await once(response, 'drain')
+    return response.end(`data: {"jsonrpc":"2.0","id":${message.id},"result":{}}\n\n`)
+  })
+  onTestFinished(() => server.close())
+  const { child, write } = startRaw(server.url)
+  write({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'flood' } })
+  // Other requests still reach the server meanwhile; when many have and it has not sent more, it waits.
+  for (let quiet = 0, last = -1; quiet < 20; ) {
+    const arrived = new Promise<void>((resolve) => {
+      noted = resolve
+    })
+    write({ jsonrpc: '2.0', id: `ping-${notes}-${quiet}`, method: 'ping' })
+    await arrived
+    quiet = sent === last && sent > 0 ? quiet + 1 : 0
+    last = sent
+  }
+  expect(sent).toBeLessThan(30)
+  expect(peakMb(child.pid)).toBeLessThan(160)
+  let lines = 0
+  let done = false
+  let tail = ''
+  for await (const chunk of child.stdout) {
+    const text = String(chunk)
+    lines += text.split('notifications/message').length - 1
+    tail = (tail + text).slice(-2_000)
+    done = tail.includes('"id":1,"result"')
+    if (done) break
+  }
+  expect([lines, done]).toEqual([EVENTS, true])
+}, 120_000)
+
+test('a server that does not read stops the host, and gets everything when it reads again', async () => {
+  const LINES = 24
+  let read = 0
+  let open = () => {}
+  const released = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  let hang: (stream: ServerResponse) => void = () => {}
+  const standing = new Promise<ServerResponse>((resolve) => {
+    hang = resolve
+  })
+  const url = await serveRaw(async (request, response) => {
+    if (request.method === 'GET') return hang(response.writeHead(200, { 'content-type': 'text/event-stream' }))
+    const big = Number(request.headers['content-length']) > MB
+    if (big) await released
+    const chunks: Buffer[] = []
+    for await (const chunk of request) {
+      if (big) read += chunk.length
+      else chunks.push(chunk)
+    }
+    if (big) return void response.writeHead(500).end()
+    const message = JSON.parse(String(Buffer.concat(chunks)) || '{}')
+    if (message.id === undefined) return void response.writeHead(202).end()
+    answerJson(response, message.id, { protocolVersion: '2025-11-25', capabilities: {} })
+  })
+  const { child } = startRaw(url)
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  const heard = async (text: string) => {
+    for (;;) {
+      const { value, done } = await lines.next()
+      if (done || String(value).includes(text)) return
+    }
+  }
+  const stream = await standing
+  let pushed = 0
+  const whole = (id: number) =>
+    `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"x":"${'x'.repeat(8 * MB)}"}}\n`
+  const pushing = (async () => {
+    for (let id = 1; id <= LINES; id++) {
+      const line = Buffer.from(whole(id))
+      for (let from = 0; from < line.length; from += MB) {
+        await new Promise((resolve) => child.stdin.write(line.subarray(from, from + MB), resolve))
+        pushed = (id - 1) * line.length + from
+      }
+    }
+  })()
+  // What the server says on its own still reaches the host; when much has and no more was taken in, the bridge waits.
+  for (let quiet = 0, last = 0, note = 0; quiet < 100; note++) {
+    stream.write(`data: {"jsonrpc":"2.0","method":"notifications/n${note}."}\n\n`)
+    await heard(`/n${note}.`)
+    quiet = pushed === last && pushed > 0 ? quiet + 1 : 0
+    last = pushed
+  }
+  // 64 MB may wait, the line that goes over it, and what pipes hold.
+  expect(pushed).toBeLessThan((64 + 8 + 8) * MB)
+  expect(peakMb(child.pid)).toBeLessThan(4 * (64 + 8))
+  open()
+  await pushing
+  for (let id = 1; id <= LINES; id++) await heard('"error"')
+  expect(read).toBeGreaterThan(LINES * 8 * MB)
+}, 120_000)
