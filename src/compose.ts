@@ -6,6 +6,7 @@ import { createPendingSignIn } from './auth/pendingSignIn.ts'
 import { createTokens, type Tokens } from './auth/tokens.ts'
 import { createRelay, type Relay } from './bridge/relay.ts'
 import { createSend } from './bridge/send.ts'
+import { createHostSignIn } from './bridge/signIn.ts'
 import { createLineWriter } from './bridge/stdout.ts'
 import { openRawDatabase, openStore } from './composeStore.ts'
 import type { Config, ServerConfig } from './config/config.ts'
@@ -21,6 +22,7 @@ import type {
   LoginLauncher,
   TokenKey,
 } from './ports.ts'
+import { createKnownAnswers } from './store/knownAnswers.ts'
 import type { KeySlots } from './store/sealingKey.ts'
 import { createHttp } from './system/http.ts'
 
@@ -152,10 +154,18 @@ export function compose(config: Config, doors: Doors) {
       const send = createSend(http, lazyAuthorizer, new URL(server().url), config.requestTimeoutMs)
       // Reads tokens and key while the host is still starting; what fails here fails again, and is told, with the first request.
       lazyAuthorizer.headers().catch(() => undefined)
+      const writer = createLineWriter(doors.stdout, onHostGone)
+      const { holdInitializeMs, holdCallMs } = config
+      const hostSignIn = createHostSignIn({
+        ...{ watch: signIn, holdInitializeMs, holdCallMs, clock, log, write: writer.write },
+        ...{ server: server().url, version: doors.version, asks: config.loginMode !== 'never' },
+        known: createKnownAnswers(async () => (await store()).cache, key(), clock),
+      })
       return createRelay({
+        signIn: hostSignIn,
+        writer,
         url: new URL(server().url),
         send,
-        writer: createLineWriter(doors.stdout, onHostGone),
         clock,
         log,
         answerLimit: SERVER_LIMIT,

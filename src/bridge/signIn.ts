@@ -43,8 +43,10 @@ export interface HostSignIn {
   ready(): void
   /** True: an answer of the host to a question of ours. */
   takes(response: Message): boolean
-  /** The host follows addresses that an error carries. */
-  readonly takesAddresses: boolean
+  /** True: the host heard something from us instead of the server, so its requests may need {@link standsIn}. */
+  readonly stands: boolean
+  /** The error answer for a host that follows addresses; undefined: any other error will do. */
+  refusal(id: IdText, error: BridgeError): Uint8Array | undefined
   /** Keeps what a host may be told next time. */
   learn(request: Message, answer: Message): void
 }
@@ -60,6 +62,8 @@ interface Asked {
 type Capabilities = Readonly<Record<string, unknown>>
 type StandIn = typeof import('./standIn.ts')
 
+/** MCP 2025-11-25, "URL Elicitation Required Error". */
+const URL_REQUIRED = -32042
 const LEARNT = new Set(['initialize', 'tools/list', 'prompts/list', 'resources/list', 'resources/templates/list'])
 
 export function createHostSignIn(options: SignInOptions): HostSignIn {
@@ -213,8 +217,13 @@ export function createHostSignIn(options: SignInOptions): HostSignIn {
       allow()
     },
     takes: notice.takes,
-    get takesAddresses() {
-      return takesAddresses
+    get stands() {
+      return toldHere
+    },
+    refusal(id, { code, message, details }) {
+      if (code !== 'sign_in_pending' || !takesAddresses || typeof details.url !== 'string') return undefined
+      const error = { code: URL_REQUIRED, message, data: { elicitations: [notice.elicitation(details.url)] } }
+      return Buffer.from(`{"jsonrpc":"2.0","id":${id},"error":${JSON.stringify(error)}}`)
     },
 
     learn(request, answer) {

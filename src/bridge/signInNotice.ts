@@ -17,13 +17,30 @@ export interface SignInNotice {
   allow(what: { readonly messages: boolean; readonly questions: boolean }): void
   /** True: an answer of the host to a question of ours. */
   takes(response: Message): boolean
+  /** What an error carries for a host that follows addresses; the host hears when it is done. */
+  elicitation(address: string): Elicitation
+}
+
+/** URL mode of elicitation (MCP 2025-11-25). */
+export interface Elicitation {
+  readonly mode: 'url'
+  readonly elicitationId: string
+  readonly url: string
+  readonly message: string
 }
 
 export function createSignInNotice({ watch, server, log, write }: NoticeOptions): SignInNotice {
   const questions = new Set<IdText>()
   let allowed = { messages: false, questions: false }
   let said: string | undefined
-  let asked: { address: string; id: string } | undefined
+  let open: Elicitation | undefined
+  let asked: string | undefined
+
+  const elicitation = (url: string): Elicitation => {
+    if (open?.url !== url)
+      open = { mode: 'url', elicitationId: randomUUID(), url, message: `Please sign in to ${server}.` }
+    return open
+  }
 
   const announce = async (address: string) => {
     if (allowed.messages && said !== address) {
@@ -31,19 +48,19 @@ export function createSignInNotice({ watch, server, log, write }: NoticeOptions)
       const params = { level: 'warning', logger: 'mcp-oauth-bridge', data: `Sign in to ${server}: ${address}` }
       await write(line({ method: 'notifications/message', params }))
     }
-    if (allowed.questions && asked?.address !== address) {
-      const elicitationId = randomUUID()
-      asked = { address, id: elicitationId }
-      const id = `mcp-oauth-bridge-${elicitationId}`
+    if (allowed.questions && asked !== address) {
+      asked = address
+      const params = elicitation(address)
+      const id = `mcp-oauth-bridge-${params.elicitationId}`
       questions.add(JSON.stringify(id))
-      const params = { mode: 'url', elicitationId, url: address, message: `Please sign in to ${server}.` }
       await write(line({ id, method: 'elicitation/create', params }))
     }
   }
 
   const complete = async () => {
-    if (!asked) return
-    const params = { elicitationId: asked.id }
+    if (!open) return
+    const params = { elicitationId: open.elicitationId }
+    open = undefined
     asked = undefined
     await write(line({ method: 'notifications/elicitation/complete', params }))
   }
@@ -62,6 +79,7 @@ export function createSignInNotice({ watch, server, log, write }: NoticeOptions)
       allowed = what
       changed()
     },
+    elicitation,
     takes: ({ answers }) => answers.length === 1 && questions.delete(answers[0] as IdText),
   }
 }

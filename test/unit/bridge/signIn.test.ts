@@ -50,8 +50,9 @@ function setUp({ memory = {}, asks = true }: { memory?: Record<string, unknown>;
     const asking = askPerson()
     await clock.whenSleeping(1)
     clock.advance(3000)
-    await settled()
-    return asking
+    // The answer to initialize and the log message with the address.
+    await writer.whenWritten(2)
+    return { asking }
   }
   return { host, watch, clock, writer, person, kept, heard, askPerson, held }
 }
@@ -82,8 +83,7 @@ describe('initialize', () => {
 
   test('is answered here after the time to hold it, from the least that is certain; the address follows as a log message', async () => {
     const { host, heard, held } = setUp()
-    void held()
-    await settled()
+    await held()
     expect(heard()[0]).toMatchObject({ id: 1, result: { serverInfo: { name: 'mcp-oauth-bridge', version: '1.2.3' } } })
     expect(heard()[1]).toMatchObject({ method: 'notifications/message', params: { level: 'warning' } })
     expect(heard()[1].params.data).toContain(ADDRESS)
@@ -97,8 +97,7 @@ describe('initialize', () => {
       serverInfo: { name: 'everything', version: '2' },
     }
     const { heard, held } = setUp({ memory: { initialize: known } })
-    void held()
-    await settled()
+    await held()
     expect(heard()[0].result.serverInfo.name).toBe('everything')
   })
 
@@ -121,8 +120,7 @@ describe('initialize', () => {
 
   test('that was answered here does not get a second answer from a failed sign-in', async () => {
     const { host, held } = setUp()
-    void held()
-    await settled()
+    await held()
     expect(await host.covers(initialize(), new BridgeError('access_denied'))).toBe(true)
   })
 })
@@ -130,8 +128,7 @@ describe('initialize', () => {
 describe('meanwhile', () => {
   test('ping is answered, lists come from memory, and others are not answered here', async () => {
     const { host, heard, held } = setUp({ memory: { 'tools/list': { tools: [{ name: 'echo' }] } } })
-    void held()
-    await settled()
+    await held()
     expect(await host.standsIn(message({ id: 2, method: 'ping' }))).toBe(true)
     expect(await host.standsIn(message({ id: 3, method: 'tools/list' }))).toBe(true)
     expect(await host.standsIn(message({ id: 4, method: 'prompts/list' }))).toBe(true)
@@ -142,8 +139,7 @@ describe('meanwhile', () => {
 
   test('with no known tools, the tool that signs in says where, and that it is done when it is', async () => {
     const { host, heard, held, clock, person } = setUp()
-    void held()
-    await settled()
+    await held()
     await host.standsIn(message({ id: 2, method: 'tools/list' }))
     const [tool] = heard().at(-1).result.tools
     const call = (id: number) => host.standsIn(message({ id, method: 'tools/call', params: { name: tool.name } }))
@@ -164,8 +160,7 @@ describe('meanwhile', () => {
 
   test('a call waits within its bound and then fails with the address', async () => {
     const { host, clock, held } = setUp()
-    void held()
-    await settled()
+    await held()
     const failed = errorOf(host.patiently(new Promise(() => undefined)))
     await clock.whenSleeping(1)
     clock.advance(45_000)
@@ -174,8 +169,7 @@ describe('meanwhile', () => {
 
   test('the host is asked to show the address, once, when it can and is initialized', async () => {
     const { host, heard, held, person } = setUp()
-    void held(initialize({ elicitation: { url: {} } }))
-    await settled()
+    await held(initialize({ elicitation: { url: {} } }))
     expect(heard().some(({ method }) => method === 'elicitation/create')).toBe(false)
     host.ready()
     host.ready()
@@ -195,8 +189,7 @@ describe('meanwhile', () => {
 
   test('a host that does not follow addresses is asked nothing', async () => {
     const { host, heard, held } = setUp()
-    void held(initialize({ elicitation: { form: {} } }))
-    await settled()
+    await held(initialize({ elicitation: { form: {} } }))
     host.ready()
     await settled()
     expect(heard().some(({ method }) => method === 'elicitation/create')).toBe(false)
@@ -206,8 +199,7 @@ describe('meanwhile', () => {
 describe('afterwards', () => {
   test('lists that were given here are announced as changed, and the log level reaches the server', async () => {
     const { host, heard, held } = setUp()
-    void held()
-    await settled()
+    await held()
     await host.standsIn(message({ id: 2, method: 'tools/list' }))
     const level = message({ id: 3, method: 'logging/setLevel', params: { level: 'debug' } })
     expect(await host.standsIn(level)).toBe(true)
@@ -220,8 +212,7 @@ describe('afterwards', () => {
 
   test('what the server lacks and the host was told is empty, not an error; the rest is the server’s', async () => {
     const { host, heard, held } = setUp()
-    void held()
-    await settled()
+    await held()
     await host.establish(answered(1, { tools: {} }))
     expect(await host.standsIn(message({ id: 4, method: 'prompts/list' }))).toBe(true)
     expect(heard().at(-1)).toMatchObject({ id: 4, result: { prompts: [] } })
@@ -232,8 +223,7 @@ describe('afterwards', () => {
 
   test('an error of the server does not count as met', async () => {
     const { host, held } = setUp()
-    void held()
-    await settled()
+    await held()
     await host.establish(message({ id: 1, error: { code: -32603, message: 'no' } }))
     expect(host.unmet).toBe(true)
   })
