@@ -2,10 +2,12 @@
 import type { Readable, Writable } from 'node:stream'
 import { askForLogin } from './auth/askForLogin.ts'
 import { createAuthorizer } from './auth/authorize.ts'
+import { createPendingSignIn } from './auth/pendingSignIn.ts'
 import { createTokens, type Tokens } from './auth/tokens.ts'
 import { createHostFlow, type HostFlow } from './bridge/hostFlow.ts'
 import { createRelay, type Relay } from './bridge/relay.ts'
 import { createSend } from './bridge/send.ts'
+import { createHostSignIn } from './bridge/signIn.ts'
 import { createLineWriter } from './bridge/stdout.ts'
 import { openRawDatabase, openStore } from './composeStore.ts'
 import type { Config, ServerConfig } from './config/config.ts'
@@ -21,6 +23,7 @@ import type {
   LoginLauncher,
   TokenKey,
 } from './ports.ts'
+import { createKnownAnswers } from './store/knownAnswers.ts'
 import type { KeySlots } from './store/sealingKey.ts'
 import { createHttp } from './system/http.ts'
 
@@ -30,6 +33,8 @@ export interface Doors {
   readonly stdout: Writable
   readonly stderr: Writable & { readonly isTTY?: boolean }
   readonly environment: NodeJS.ProcessEnv
+  /** Of this program; read when it is told. */
+  readonly version: () => string
   readonly clock: Clock
   readonly log: Logger
   readonly launcher: LoginLauncher
@@ -88,6 +93,8 @@ export function compose(config: Config, doors: Doors) {
     (await import('./auth/refresh.ts')).createRefresh({ clients: await clients(), clock, log }),
   )
 
+  const signIn = createPendingSignIn(clock)
+
   const tokens = onceGood(async (): Promise<Tokens> => {
     const { tokens: tokenStore, leases, attempts } = await store()
     return createTokens({
@@ -102,24 +109,20 @@ export function compose(config: Config, doors: Doors) {
       },
       refresh,
       askForLogin: (challenge) =>
-        askForLogin(
-          {
-            key: key(),
-            attempts,
-            leases,
-            launcher: doors.launcher,
-            clock,
-            timeoutMs: config.sessionTimeoutMs,
-            config,
-            tell,
-          },
-          challenge,
-        ),
+        signIn.during((tellHost) => {
+          const tell = (url: string) => {
+            tellHost(url)
+            tellPerson(url)
+          }
+          const { launcher } = doors
+          const timeoutMs = config.sessionTimeoutMs
+          return askForLogin({ key: key(), attempts, leases, launcher, clock, timeoutMs, config, tell }, challenge)
+        }),
     })
   })
 
   /** A bridge has no terminal of its own: the address goes to stderr where the browser is not to be opened. */
-  const tell = (authorizationUrl: string) => {
+  const tellPerson = (authorizationUrl: string) => {
     log.info('oauth:sign-in', { server: server().url, outcome: 'waiting' })
     if (!config.openBrowser) doors.stderr.write(`Open this address to sign in: ${authorizationUrl}\n`)
   }
@@ -133,7 +136,10 @@ export function compose(config: Config, doors: Doors) {
   /** Opened on first use, so that a database that fails fails a request and not the process. */
   const lazyAuthorizer: Authorizer = {
     headers: async () => (await authorizer()).headers(),
-    onChallenge: async (answer, refused, cause) => (await authorizer()).onChallenge(answer, refused, cause),
+    onChallenge: async (answer, refused, cause) => {
+      const renewed = (await authorizer()).onChallenge(answer, refused, cause)
+      return cause === 'call' ? signIn.bounded(renewed, config.holdCallMs) : renewed
+    },
   }
 
   const hiddenTools = async (patterns: readonly string[]) =>
@@ -161,10 +167,18 @@ export function compose(config: Config, doors: Doors) {
       const send = createSend(http, lazyAuthorizer, new URL(server().url), config.requestTimeoutMs)
       // Reads tokens and key while the host is still starting; what fails here fails again, and is told, with the first request.
       lazyAuthorizer.headers().catch(() => undefined)
+      const writer = createLineWriter(doors.stdout, onHostGone)
+      const { holdInitializeMs, holdCallMs } = config
+      const hostSignIn = createHostSignIn({
+        ...{ watch: signIn, holdInitializeMs, holdCallMs, clock, log, write: writer.write },
+        ...{ server: server().url, version: doors.version, asks: config.loginMode !== 'never' },
+        known: createKnownAnswers(async () => (await store()).cache, key(), clock),
+      })
       const relay = createRelay({
+        signIn: hostSignIn,
+        writer,
         url: new URL(server().url),
         send,
-        writer: createLineWriter(doors.stdout, onHostGone),
         clock,
         log,
         answerLimit: config.serverLimit,

@@ -29,6 +29,7 @@ export const ERRORS = {
   insecure_url: row(2, 1204, 'The server URL is not HTTPS.', 'Use https://, a loopback address, or --allow-http for a network you trust.'),
 
   not_signed_in: row(3, 1301, 'Nobody is signed in to this server.', 'Run mcp-oauth-bridge login for this server.'),
+  sign_in_pending: row(3, 1330, 'A person has to sign in first.', 'Finish the sign-in in the browser and try again; if no tab is open, open the address above or run mcp-oauth-bridge login.'),
   access_denied: row(3, 1302, 'The sign-in was refused.', 'Sign in again and approve the access, or ask the server’s owner for access.'),
   login_timed_out: row(3, 1303, 'Nobody completed the sign-in in time.', 'Try again; raise session_timeout if more time is needed.'),
   login_failed: row(3, 1304, 'The authorization server did not complete the sign-in.', 'Try again; if it stays, show the message above to the server’s owner.'),

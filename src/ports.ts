@@ -52,6 +52,23 @@ export interface Authorizer {
   ): Promise<void>
 }
 
+/** The sign-in that this process waits for, as the message path may know it. */
+export interface SignInWatch {
+  readonly waiting: boolean
+  /** Where the person signs in, once it is known. */
+  readonly address: string | undefined
+  /** Calls `listener` when either changes; gives back how to stop that. */
+  onChange(listener: () => void): () => void
+  /** `work`, or after `ms` a BridgeError sign_in_pending that carries the address. */
+  bounded<T>(work: Promise<T>, ms: number): Promise<T>
+}
+
+/** What this server answered last, for a host that asks while a person signs in. JSON `result` members by method. */
+export interface KnownAnswers {
+  load(method: string): Promise<unknown>
+  save(method: string, result: unknown): Promise<void>
+}
+
 /** Tokens never cross servers or profiles. `server` is the URL as WHATWG writes it. */
 export interface TokenKey {
   readonly server: string

@@ -1,6 +1,6 @@
 // One message → one POST → the answers that come back (MCP Streamable HTTP, "Sending Messages to the Server").
 import type { BridgeError } from '../errors.ts'
-import type { Cause, Clock, HttpResponse } from '../ports.ts'
+import type { Clock, HttpResponse } from '../ports.ts'
 import { endedEarly, failure, isCut, noBatches, readAnswers, readStart, type Take, unexpected } from './answers.ts'
 import type { StreamPosition } from './eventStream.ts'
 import type { Flight, Flights } from './flights.ts'
@@ -42,11 +42,8 @@ export interface Exchanger {
 export function createExchange(options: ExchangeOptions): Exchanger {
   const { send, session, flights, clock, limit, timeoutMs, renew } = options
 
-  const post = ({ message, signal, wire }: Flight) =>
-    send(
-      { method: 'POST', headers: { ...HEADERS, ...session.headers() }, body: message.bytes, signal, wire },
-      causeOf(message),
-    )
+  const post = ({ message, cause, signal, wire }: Flight) =>
+    send({ method: 'POST', headers: { ...HEADERS, ...session.headers() }, body: message.bytes, signal, wire }, cause)
 
   /** 'lost': the server has forgotten the session and so did not look at the message. */
   const receive = async (response: HttpResponse, flight: Flight, deliver: Deliver, sessionId?: string) => {
@@ -114,9 +111,4 @@ export function createExchange(options: ExchangeOptions): Exchanger {
     exchange,
     plain: async (flight, deliver) => void (await receive(await post(flight), flight, deliver)),
   }
-}
-
-/** What a person or model asked for is a call; what hosts do on their own at start is not. */
-export function causeOf(message: Message): Cause {
-  return /^(tools\/call|prompts\/get|resources\/read|completion\/)/.test(message.method ?? '') ? 'call' : 'start'
 }

@@ -1,10 +1,11 @@
 // The table of what is in flight: each message of the host, the ids still open, and how to give it up.
-import type { HttpRequest } from '../ports.ts'
+import type { Cause, HttpRequest } from '../ports.ts'
 import type { IdText, Message } from './message.ts'
 
 /** One message of the host on its way. */
 export interface Flight {
   readonly message: Message
+  readonly cause: Cause
   /** The ids that have no answer yet. */
   readonly open: Set<IdText>
   readonly signal: AbortSignal
@@ -21,7 +22,8 @@ export interface Flight {
 }
 
 export interface Flights {
-  begin(message: Message): Flight
+  /** `cause`: why it is sent; left out, the method tells. */
+  begin(message: Message, cause?: Cause): Flight
   /** Its exchange is over. */
   end(flight: Flight): void
   /** Takes the ids of an answer off the flight they belong to, `own` first. False: some id is open nowhere. */
@@ -43,7 +45,7 @@ export function createFlights(): Flights {
   let whenIdle: (() => void) | undefined
 
   return {
-    begin(message) {
+    begin(message, cause = causeOf(message)) {
       const controller = spare.pop() ?? new AbortController()
       let resolve: () => void
       const done = new Promise<void>((resolveDone) => {
@@ -51,6 +53,7 @@ export function createFlights(): Flights {
       })
       const flight: Flight = {
         message,
+        cause,
         open: new Set(message.asks),
         signal: controller.signal,
         wire: { out: false },
@@ -113,4 +116,9 @@ export function createFlights(): Flights {
 function find(flights: Iterable<Flight>, wanted: (flight: Flight) => boolean): Flight | undefined {
   for (const flight of flights) if (wanted(flight)) return flight
   return undefined
+}
+
+/** What a person or model asked for is a call; what hosts do on their own at start is not. */
+function causeOf(message: Message): Cause {
+  return /^(tools\/call|prompts\/get|resources\/read|completion\/)/.test(message.method ?? '') ? 'call' : 'start'
 }

@@ -3,7 +3,7 @@ import { asBridgeError, BridgeError, quote } from '../errors.ts'
 import type { HttpResponse, Logger } from '../ports.ts'
 import { endedEarly, failure, mediaType, readStart, type Take } from './answers.ts'
 import { readEvents, type StreamEvent } from './eventStream.ts'
-import { causeOf, type Exchange, type ExchangeOptions } from './exchange.ts'
+import type { Exchange, ExchangeOptions } from './exchange.ts'
 import type { Flight } from './flights.ts'
 import { isSessionLost } from './lostSession.ts'
 import { look, type Message } from './message.ts'
@@ -119,13 +119,13 @@ export function createHttpSse(options: HttpSseOptions): HttpSse {
   }
 
   const exchangeOn = async (made: Connection, flight: Flight, take: Take) => {
-    const { message, signal, wire } = flight
+    const { message, cause, signal, wire } = flight
     const one = waitFor(take, clock, timeoutMs)
     if (message.asks.length > 0) made.waiting.set(flight, one)
     try {
       const headers = { 'content-type': 'application/json' }
       const body = message.bytes
-      const response = await send({ method: 'POST', url: made.endpoint, headers, body, signal, wire }, causeOf(message))
+      const response = await send({ method: 'POST', url: made.endpoint, headers, body, signal, wire }, cause)
       if (response.status < 200 || response.status > 299) {
         const start = await readStart(response)
         if (!isSessionLost(response.status, start)) throw failure(response, start)

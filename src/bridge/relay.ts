@@ -1,6 +1,6 @@
 // Between host and server: who waits for whom, who is answered what, and how it all ends.
 import { asBridgeError, BridgeError } from '../errors.ts'
-import type { Clock, Logger } from '../ports.ts'
+import type { Cause, Clock, Logger } from '../ports.ts'
 import { noBatches, unexpected } from './answers.ts'
 import { createFlights, type Flight } from './flights.ts'
 import type { HiddenTools } from './hideTools.ts'
@@ -8,6 +8,7 @@ import { guessId, guessIdAtEnd, type IdText, jsonOf, look, type Message } from '
 import { rpcError } from './rpcError.ts'
 import type { Send } from './send.ts'
 import { createSession } from './session.ts'
+import type { HostSignIn } from './signIn.ts'
 import type { LineWriter } from './stdout.ts'
 import { createTransport } from './transport.ts'
 
@@ -24,6 +25,8 @@ export interface RelayOptions {
   readonly transport: 'auto' | 'http' | 'sse'
   /** Left out: no answer is looked at for it. */
   readonly hiddenTools?: Promise<HiddenTools>
+  /** Left out: the host waits for a person as long as that takes. */
+  readonly signIn?: HostSignIn
 }
 
 export interface Relay {
@@ -40,7 +43,7 @@ const LAST_WORDS_MS = 500
 const NOTHING = Promise.resolve()
 
 export function createRelay(options: RelayOptions): Relay {
-  const { send, writer, clock, log, hiddenTools } = options
+  const { send, writer, clock, log, hiddenTools, signIn } = options
   const session = createSession()
   const flights = createFlights()
   const ending = new AbortController()
@@ -75,24 +78,72 @@ export function createRelay(options: RelayOptions): Relay {
   )
 
   const handle = async (flight: Flight): Promise<void> => {
-    const { message, signal, open } = flight
+    const { message, signal } = flight
     try {
       const hidden = hiddenTools && (await hiddenTools)
       hidden?.refuse(message)
       signal.throwIfAborted()
-      await transport.exchange(flight, (answer) => write(hidden ? hidden.strip(answer, message) : answer))
-      if (message.method === 'notifications/initialized' && !listening) startListening()
+      if (signIn?.unmet && message.method !== 'initialize') {
+        // Nobody is there to hear a notification; initialized is said when the server is met.
+        if (message.asks.length === 0) return
+        await meet(flight.cause)
+      }
+      await transport.exchange(flight, (answer) => hand(hidden ? hidden.strip(answer, message) : answer, message))
+      if (message.method === 'notifications/initialized') await initialized()
     } catch (thrown) {
-      if (!signal.aborted) await refuse([...open], asBridgeError(thrown), message.method)
+      if (!signal.aborted) await fail(flight, asBridgeError(thrown))
     } finally {
       flights.end(flight)
     }
   }
 
+  /** One message of the exchange with `message`, for the host unless it has that answer already. */
+  const hand = async (answer: Message, message: Message) => {
+    const isIntroduction = message.method === 'initialize' && answer.answers.length > 0
+    if (!isIntroduction || !(await signIn?.establish(answer))) await write(answer)
+    if (answer.answers.length > 0) signIn?.learn(message, answer)
+  }
+
+  const initialized = async () => {
+    if (!listening) startListening()
+    for (const message of signIn?.owed() ?? []) await transport.tell(message)
+  }
+
+  let meeting: Promise<void> | undefined
+  /** The host was answered in the server's place, and the sign-in failed then: now somebody asks again. */
+  const meet = (cause: Cause) => {
+    meeting ??= (async () => {
+      const answer = await transport.introduce(cause)
+      if (answer) await signIn?.establish(answer)
+      if (signIn?.unmet) throw new BridgeError('server_error', { message: 'The server refuses to be initialized.' })
+      await initialized()
+    })().finally(() => {
+      meeting = undefined
+    })
+    return meeting
+  }
+
+  const fail = async ({ message, open }: Flight, error: BridgeError) => {
+    if (message.method !== 'initialize' || !(await signIn?.covers(message, error)))
+      await refuse([...open], error, message.method)
+  }
+
   /** A notification is never answered; its failure is only logged. */
   const refuse = async (ids: IdText[], error: BridgeError, method?: string) => {
     log.warn('proxy:request-failed', { method, code: error.code, message: error.message })
-    for (const id of ids) await writer.write(rpcError(id, error))
+    for (const id of ids) await writer.write(signIn?.refusal(id, error) ?? rpcError(id, error))
+  }
+
+  /** A request of a host that heard something from us instead of the server: answered here, or given some time. */
+  const standIn = async (flight: Flight, before: Promise<void>) => {
+    try {
+      if (await signIn?.standsIn(flight.message)) return flights.end(flight)
+      await signIn?.patiently(before)
+    } catch (thrown) {
+      await refuse([...flight.open], asBridgeError(thrown), flight.message.method)
+      return flights.end(flight)
+    }
+    await handle(flight)
   }
 
   const take = (message: Message) => {
@@ -101,8 +152,11 @@ export function createRelay(options: RelayOptions): Relay {
     if (method === 'initialize') {
       listening?.abort()
       listening = undefined
+      signIn?.hold(message, flight.done)
     }
+    if (method === 'notifications/initialized') signIn?.ready()
     if (message.kind === 'notification') noted = Promise.all([turn, noted]).then(() => handle(flight))
+    else if (signIn?.stands && message.kind === 'request' && method !== 'initialize') void standIn(flight, turn)
     else void turn.then(() => handle(flight))
     if (method === 'initialize' || method === 'notifications/initialized') turn = flight.done
     return flight
@@ -123,6 +177,7 @@ export function createRelay(options: RelayOptions): Relay {
     line(bytes) {
       const message = look(bytes)
       if (message?.method === 'notifications/cancelled') return cancel(message)
+      if (message?.kind === 'response' && signIn?.takes(message)) return NOTHING
       if (message) return take(message).done
       if (bytes.some((byte) => byte > 0x20)) {
         const error = new BridgeError('invalid_protocol', {

@@ -7,7 +7,7 @@ import { type Session, versionOf } from './session.ts'
 /** Sends one message and resolves to its answer, which the host does not see; undefined for a notification. */
 export type Ask = (message: Message) => Promise<Message | undefined>
 
-const INITIALIZED = Buffer.from('{"jsonrpc":"2.0","method":"notifications/initialized"}')
+export const INITIALIZED = Buffer.from('{"jsonrpc":"2.0","method":"notifications/initialized"}')
 
 /** @throws BridgeError session_lost when the server now wants what the host cannot follow, or why it could not be asked */
 export async function restore(initialize: Message, session: Session, ask: Ask, log: Logger): Promise<void> {

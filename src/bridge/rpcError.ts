@@ -6,7 +6,13 @@ export function rpcError(id: IdText, error: BridgeError): Uint8Array {
   const body = JSON.stringify({
     code: ERRORS[error.code].rpc,
     message: error.message,
-    data: { source: 'mcp-oauth-bridge', code: error.code, hint: error.hint },
+    data: {
+      source: 'mcp-oauth-bridge',
+      code: error.code,
+      hint: error.hint,
+      // Where a person goes on; no other detail is for the host.
+      ...(typeof error.details.url === 'string' ? { url: error.details.url } : {}),
+    },
   })
   return Buffer.from(`{"jsonrpc":"2.0","id":${id},"error":${body}}`)
 }

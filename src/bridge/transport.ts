@@ -1,12 +1,12 @@
 // Which way messages go: Streamable HTTP, or HTTP+SSE where that is all a server speaks; and a lost session made again for both.
 import { asBridgeError, BridgeError } from '../errors.ts'
-import type { Clock, Logger } from '../ports.ts'
+import type { Cause, Clock, Logger } from '../ports.ts'
 import type { Take } from './answers.ts'
 import { createExchange, type Exchange } from './exchange.ts'
 import type { Flights } from './flights.ts'
 import type { HttpSse } from './httpSse.ts'
 import { listen } from './listen.ts'
-import type { Message } from './message.ts'
+import { look, type Message } from './message.ts'
 import { createRepeat } from './repeat.ts'
 import type { Send } from './send.ts'
 import type { Session } from './session.ts'
@@ -29,6 +29,10 @@ export interface TransportOptions {
 
 export interface Transport {
   readonly exchange: Exchange
+  /** The host's own initialize, behind its back, and initialized; resolves to the answer. */
+  introduce(cause: Cause): Promise<Message | undefined>
+  /** One message of the host that it needs no answer to. */
+  tell(message: Message): Promise<void>
   /** Listens for what the server says on its own account until `signal` aborts. Never throws. */
   listen(signal: AbortSignal): Promise<void>
 }
@@ -41,8 +45,8 @@ export function createTransport(options: TransportOptions, onRenewed: () => void
   const repeat = createRepeat(clock)
 
   /** Its answers are not for the host; what else comes is. */
-  const behindTheHost = (exchange: Exchange) => async (message: Message) => {
-    const flight = flights.begin(message)
+  const behindTheHost = (exchange: Exchange, cause?: Cause) => async (message: Message) => {
+    const flight = flights.begin(message, cause)
     let answer: Message | undefined
     try {
       await exchange(flight, async (one) => {
@@ -113,6 +117,14 @@ export function createTransport(options: TransportOptions, onRenewed: () => void
         }),
       )
     },
+    async introduce(cause) {
+      if (!session.initialize) return undefined
+      const { INITIALIZED } = await import('./restore.ts')
+      const answer = await behindTheHost(attempt, cause)(session.initialize)
+      await behindTheHost(attempt, cause)(look(INITIALIZED) as Message)
+      return answer
+    },
+    tell: async (message) => void (await behindTheHost(attempt)(message)),
     listen: async (signal) => (older ? (await older).listen(signal) : listen({ ...options, renew }, signal)),
   }
 }

@@ -91,7 +91,8 @@ async function runAttempt(world: World): Promise<number> {
   }
 }
 
-function doorsOf({ stdin, stdout, stderr, environment }: World, config: Config, line?: CommandLine): Doors {
+function doorsOf(world: World, config: Config, line?: CommandLine): Doors {
+  const { stdin, stdout, stderr, environment } = world
   const wanted = (environment.DEBUG ?? '').split(/[\s,]+/).filter((name) => /^(\*|oauth|proxy)/.test(name))
   const debug = line?.has('debug') ?? false
   const chosen = line?.flags.logLevel === undefined ? 'warn' : config.logLevel
@@ -104,7 +105,7 @@ function doorsOf({ stdin, stdout, stderr, environment }: World, config: Config, 
   })
   if (config.sessionTimeoutMs < 300_000)
     log.warn('config:session_timeout', { message: 'session_timeout is low (< 300s)' })
-  return { stdin, stdout, stderr, environment, clock, log, launcher }
+  return { stdin, stdout, stderr, environment, version: () => world.version, clock, log, launcher }
 }
 
 /** Loaded when a person is needed: most starts need none. */

@@ -26,6 +26,9 @@ export interface Config {
   readonly hideTools: readonly string[]
   readonly userHeaders: Readonly<Record<string, string>>
   readonly loginMode: 'auto' | 'on-call' | 'never'
+  /** How long the host's initialize and its calls may wait for a person, in ms. */
+  readonly holdInitializeMs: number
+  readonly holdCallMs: number
   readonly browser?: string
   readonly openBrowser: boolean
   /** E-mail or subject that must sign in. */

@@ -61,6 +61,8 @@ export async function loadConfig({
     hideTools: file.response_transform?.hide_tools ?? [],
     userHeaders: file.user_headers ?? { 'X-User-Id': 'sub', 'X-User-Email': 'email', 'X-User-Name': 'name' },
     loginMode: oneOf('--login', flags.login, ['auto', 'on-call', 'never'] as const) ?? file.login?.mode ?? 'auto',
+    holdInitializeMs: file.login?.hold_initialize_ms ?? 3_000,
+    holdCallMs: file.login?.hold_call_ms ?? 45_000,
     ...(browser === undefined ? {} : { browser }),
     openBrowser: flags.openBrowser,
     ...(flags.account === undefined ? {} : { account: flags.account }),

@@ -63,7 +63,13 @@ export const schema = z.strictObject({
     .optional(),
   response_transform: z.strictObject({ hide_tools: z.array(z.string().min(1)).optional() }).optional(),
   user_headers: z.record(headerName, z.string()).optional(),
-  login: z.strictObject({ mode: z.enum(['auto', 'on-call', 'never']).optional() }).optional(),
+  login: z
+    .strictObject({
+      mode: z.enum(['auto', 'on-call', 'never']).optional(),
+      hold_initialize_ms: milliseconds.optional(),
+      hold_call_ms: milliseconds.optional(),
+    })
+    .optional(),
   browser: z.string().min(1).optional(),
   providers: z.record(z.string().min(1), provider).optional(),
 })

@@ -1,5 +1,4 @@
 // Many processes, one account: one refresh, one tab, one registration, and nothing lost when processes are killed.
-import { once } from 'node:events'
 import BetterSqlite3 from 'better-sqlite3'
 import { afterEach, expect, test } from 'vitest'
 import { startStage } from '../servers/stage.js'
@@ -132,7 +131,9 @@ test('two sign-ins at once share the callback port: each code is redeemed for it
 
 test('when a tab was dismissed, no other opens by itself, and login opens one', async () => {
   stage = await startStage()
-  const config = stage.config(`callback_url: ${stage.callbackUrl}\nsession_timeout: 1\n`)
+  const config = stage.config(
+    `callback_url: ${stage.callbackUrl}\nsession_timeout: 6\nlogin: { hold_initialize_ms: 60000 }\n`,
+  )
   const host = stage.host(['--config', config], { PERSON: 'absent' })
   expect((await host.initialize()).error.data.code).toBe('login_timed_out')
   const again = await host.initialize()
@@ -161,9 +162,8 @@ test('--login never opens no tab, on-call opens one for a call only', async () =
   const never = stage.host(['--login', 'never'])
   expect((await never.initialize()).error.data.code).toBe('not_signed_in')
   const onCall = stage.host(['--login', 'on-call'])
-  expect((await onCall.initialize()).error.data.code).toBe('not_signed_in')
+  expect((await onCall.initialize()).result.serverInfo.name).toBe('mcp-oauth-bridge')
   expect(stage.tabs()).toHaveLength(0)
-  onCall.send({ jsonrpc: '2.0', id: 99, method: 'tools/call', params: { name: 'echo', arguments: { message: 'x' } } })
-  expect(await stage.untilTabs(1)).toHaveLength(1)
-  await once(onCall.child.stdout, 'data')
+  expect((await echo(onCall, 'x')).result.content[0].text).toBe('Echo: x')
+  expect(stage.tabs()).toHaveLength(1)
 })

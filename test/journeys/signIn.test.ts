@@ -122,7 +122,7 @@ test('a sign-in that the person denies is an error answer that says so, and the 
 
 test('a sign-in that nobody completes ends at session_timeout with an error answer and a free port', async () => {
   stage = await startStage()
-  const config = await stage.config('session_timeout: 1\n')
+  const config = await stage.config('session_timeout: 6\nlogin: { hold_initialize_ms: 60000 }\n')
   const host = stage.host(['--config', config], { PERSON: 'absent' })
   const { error } = await host.initialize()
   expect(error.data.code).toBe('login_timed_out')

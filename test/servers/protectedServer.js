@@ -25,7 +25,7 @@ export async function startProtectedServer({ issuer, target, port = 0 }) {
     accepted: new Set(),
     /** Tokens that are refused from now on. @type {Set<string>} */
     rejected: new Set(),
-    /** Each request that passed: method, headers. @type {{ method: string, headers: import('node:http').IncomingHttpHeaders }[]} */
+    /** Each request that passed: method, headers, and the method of the message. @type {{ method: string, headers: import('node:http').IncomingHttpHeaders, rpc: string }[]} */
     passed: [],
     refused: 0,
     target,
@@ -62,7 +62,15 @@ export async function startProtectedServer({ issuer, target, port = 0 }) {
       })
       return response.end('{"error":"invalid_token"}')
     }
-    state.passed.push({ method: request.method ?? '', headers: request.headers })
+    const passed = { method: request.method ?? '', headers: request.headers, rpc: '' }
+    state.passed.push(passed)
+    let body = ''
+    request.on('data', (chunk) => {
+      body += chunk
+    })
+    request.on('end', () => {
+      passed.rpc = /"method":"([^"]+)"/.exec(body)?.[1] ?? ''
+    })
     forward(state.target, request, response)
   })
 

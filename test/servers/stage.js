@@ -20,6 +20,8 @@ export async function startStage(options = {}) {
   const server = await startProtectedServer({ issuer: authorization.issuer, target: everything.url })
   const callbackUrl = `http://localhost:${await freePort()}/auth/callback`
   const log = join(home, 'tabs.log')
+  const patient = join(home, 'patient.yaml')
+  writeFileSync(patient, 'login: { hold_initialize_ms: 120000, hold_call_ms: 120000 }\n')
   /** @type {ReturnType<typeof startHost>[]} */
   const hosts = []
   /** @type {import('node:child_process').ChildProcess[]} */
@@ -56,7 +58,9 @@ export async function startStage(options = {}) {
     },
     /** Starts a bridge to any server. */
     hostOf(/** @type {string} */ url, /** @type {string[]} */ args = [], /** @type {NodeJS.ProcessEnv} */ extra = {}) {
-      const host = startHost([url, '--callback-url', callbackUrl, ...args], { ...environment, ...extra })
+      // A host of a test waits for its person; what an impatient one is told has tests of its own.
+      const patience = { CONFIG_PATH: patient }
+      const host = startHost([url, '--callback-url', callbackUrl, ...args], { ...environment, ...patience, ...extra })
       hosts.push(host)
       return host
     },

@@ -63,6 +63,8 @@ describe('without anything said', () => {
       forwardHeaders: ['Authorization', 'X-User-*'],
       blockedHeaders: [],
       hideTools: [],
+      holdCallMs: 45_000,
+      holdInitializeMs: 3_000,
       userHeaders: { 'X-User-Id': 'sub', 'X-User-Email': 'email', 'X-User-Name': 'name' },
       loginMode: 'auto',
       openBrowser: true,
