@@ -9,7 +9,7 @@ import { fillEnvironment } from './environment.ts'
 import { nearest } from './nearest.ts'
 import { defaultPaths, type Paths } from './paths.ts'
 import type { ConfigFile } from './schema.ts'
-import { serverConfig } from './server.ts'
+import { exceptionsOf, serverConfig } from './server.ts'
 
 export interface LoadOptions {
   readonly flags: Flags
@@ -59,6 +59,9 @@ export async function loadConfig({
     ...(browser === undefined ? {} : { browser }),
     openBrowser: flags.openBrowser,
     ...(flags.account === undefined ? {} : { account: flags.account }),
+    exceptions: Object.values(file.servers ?? {})
+      .map(exceptionsOf)
+      .filter((found) => Object.keys(found).length > 1),
   }
 }
 

@@ -17,11 +17,30 @@ export function createHttp(options: { connectTimeoutMs: number }): HttpClient {
     return made
   }
 
+  /** Connections of its own for each bound: the address is checked when it is connected to, at every hop. */
+  const boundedPool = async (url: URL, within: NonNullable<HttpRequest['within']>) => {
+    const { checkLiteral, lookupWithin } = await import('./addresses.ts')
+    checkLiteral(url, within)
+    const name = `${within} ${url.origin}`
+    const made =
+      pools.get(name) ??
+      new Pool(url.origin, {
+        connectTimeout: options.connectTimeoutMs,
+        autoSelectFamily: true,
+        connect: { lookup: lookupWithin(within) },
+      })
+    pools.set(name, made)
+    return made
+  }
+
   return {
     async request(request) {
       let url = request.url
       for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
-        const response = await send(poolFor(url.origin), url, request)
+        const { within } = request
+        const pool = within === undefined ? poolFor(url.origin) : await boundedPool(url, within)
+        const response = await send(pool, url, request)
+        if (request.redirect === 'manual') return response
         const next = redirectTarget(url, request.method, response)
         if (!next) return response
         response.discard()
@@ -104,6 +123,7 @@ const TIMEOUTS = new Set(['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 
 const TLS = /^(ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH)/
 
 function translate(thrown: unknown, url: URL): BridgeError {
+  if (thrown instanceof BridgeError) return thrown
   const error = thrown as Error & { code?: string; errors?: { code?: string }[] }
   const reason = error.code ?? error.errors?.[0]?.code ?? error.name
   const details = { origin: url.origin, reason }

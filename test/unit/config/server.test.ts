@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import type { Flags } from '../../../src/config/config.ts'
 import type { ConfigFile } from '../../../src/config/schema.ts'
-import { type ServerEntry, serverConfig } from '../../../src/config/server.ts'
+import { type Entry, serverConfig } from '../../../src/config/server.ts'
 import { tempFolder } from '../../fakes/tempFolder.ts'
 import { codeOf, errorOf } from '../../fakes/thrown.ts'
 
@@ -16,7 +16,7 @@ const GOOGLE = {
   audience: 'a',
 }
 
-const make = (file: ConfigFile, flags: Partial<Flags> = {}, entry: Partial<ServerEntry> = {}) =>
+const make = (file: ConfigFile, flags: Partial<Flags> = {}, entry: Partial<Entry> = {}) =>
   serverConfig(
     file,
     { headers: [], authorizeParameters: [], allowHttp: false, openBrowser: true, ...flags },

@@ -17,6 +17,7 @@ const PLAN: AttemptPlan = {
   redirectUri: 'http://localhost:8080/auth/callback',
   codeVerifier: 'code-verifier-secret-1',
   nonce: 'nonce',
+  metadata: { issuer: 'https://as.example' },
   authorizationUrl: 'https://as.example/authorize?x',
 }
 const DAY = 86_400_000
