@@ -90,13 +90,18 @@ export function createClients(options: ClientsOptions) {
   return {
     remember,
 
-    /** The client for a new sign-in; registers one where nothing is configured, or what was registered is no longer known there. */
-    async forLogin(metadata: ServerMetadata, redirectUri: string, issuer = metadata.issuer): Promise<RegisteredClient> {
+    /** `asked`: scope and resource. The client for a new sign-in; registers one where nothing is configured, or what was registered is no longer known there. */
+    async forLogin(
+      metadata: ServerMetadata,
+      redirectUri: string,
+      issuer = metadata.issuer,
+      asked: Readonly<Record<string, string>> = {},
+    ): Promise<RegisteredClient> {
       if (configured) await bind(issuer, configured)
       const given = fromConfig(metadata) ?? fromDocument(metadata)
       if (given) return given
       const known = await clients.load(issuer, redirectUri)
-      const stale = known && (isExpired(known) || (await isForgotten(http, metadata, known, redirectUri)))
+      const stale = known && (isExpired(known) || (await isForgotten(http, metadata, known, redirectUri, asked)))
       if (known && !stale) return known
       return register(metadata, issuer, redirectUri, known?.clientId)
     },

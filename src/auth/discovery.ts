@@ -39,7 +39,7 @@ export async function discover(options: DiscoveryOptions, challenge: Challenge):
     ? guessServer(options, options.server.origin)
     : findServer(options, named))
   const { resource: name, scopesSupported } = resource ?? {}
-  return { issuer: named ?? metadata.issuer, metadata, resource: name, scopesSupported }
+  return { issuer: named ?? ownIssuer(options.server, metadata.issuer), metadata, resource: name, scopesSupported }
 }
 
 /** RFC 9728 section 3.1: the URL in the challenge, else the well-known URL with the path, else the one at the root. */
@@ -112,8 +112,7 @@ export async function findServer(options: ServerOptions, issuer: string): Promis
 export async function guessServer(options: ServerOptions, origin: string): Promise<ServerMetadata> {
   const found = await fetchMetadata(options, new URL(origin))
   if (found) {
-    const issuer = found.document.issuer === `${origin}/` ? `${origin}/` : origin
-    return checkServer(found.document, issuer, found.url, options)
+    return checkServer(found.document, ownIssuer(new URL(origin), found.document.issuer), found.url, options)
   }
   if (options.allowMissingS256) return defaultEndpoints(origin)
   throw new BridgeError('discovery_failed', {
@@ -121,6 +120,9 @@ export async function guessServer(options: ServerOptions, origin: string): Promi
     hint: 'Check that the URL is the MCP endpoint; set issuer of its provider in config.yaml. A server of MCP 2025-03-26 may have none: allow_missing_s256: true uses its default endpoints.',
   })
 }
+
+/** The server's origin, spelt as the metadata spells it. */
+const ownIssuer = ({ origin }: URL, named: unknown) => (named === `${origin}/` ? `${origin}/` : origin)
 
 const paths = (issuer: URL) =>
   serverMetadataUrls(issuer)

@@ -65,7 +65,6 @@ export function createLogin(options: LoginOptions): Login {
     const found = await discover({ ...options, server }, challenge)
     await clients.remember(found.metadata, found.issuer)
     await options.checkAddress?.(new URL(found.metadata.authorization_endpoint))
-    const client = await clients.forLogin(found.metadata, redirectUri, found.issuer)
     const offered = found.metadata.scopes_supported
     const scope = selectScopes({
       challenged: challenge.scope,
@@ -77,6 +76,8 @@ export function createLogin(options: LoginOptions): Login {
     const nonce =
       scope?.split(' ').includes('openid') && found.metadata.jwks_uri !== undefined ? randomNonce() : undefined
     const resource = options.resource === 'none' ? undefined : (options.resource ?? found.resource ?? server.href)
+    const asked = { ...(scope === undefined ? {} : { scope }), ...(resource === undefined ? {} : { resource }) }
+    const client = await clients.forLogin(found.metadata, redirectUri, found.issuer, asked)
     const request = {
       redirectUri,
       state: attempt.state,
@@ -101,8 +102,7 @@ export function createLogin(options: LoginOptions): Login {
       authorizationUrl: url.href,
       ...(options.account === undefined ? {} : { account: options.account }),
       ...(nonce === undefined ? {} : { nonce }),
-      ...(scope === undefined ? {} : { scope }),
-      ...(resource === undefined ? {} : { resource }),
+      ...asked,
     }
   }
 

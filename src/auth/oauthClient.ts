@@ -136,9 +136,19 @@ function authentication(metadata: ServerMetadata, registered: RegisteredClient):
   const { authMethod, clientSecret, privateKey } = registered
   if (authMethod === 'private_key_jwt' && privateKey !== undefined) return signed(metadata, privateKey)
   if (clientSecret === undefined || authMethod === 'none') return client.None()
-  return authMethod === 'client_secret_post'
-    ? client.ClientSecretPost(clientSecret)
-    : client.ClientSecretBasic(clientSecret)
+  return authMethod === 'client_secret_post' ? client.ClientSecretPost(clientSecret) : basic(clientSecret)
+}
+
+/**
+ * RFC 6749 section 2.3.1. The package's own also encodes "-", "." and "_", which the form encoding leaves as they are, and which servers
+ * that do not decode take for other characters.
+ */
+function basic(clientSecret: string): client.ClientAuth {
+  const encode = (text: string) => new URLSearchParams([['', text]]).toString().slice(1)
+  return (_server, { client_id: clientId }, _body, headers) => {
+    const credentials = Buffer.from(`${encode(clientId)}:${encode(clientSecret)}`).toString('base64')
+    headers.set('authorization', `Basic ${credentials}`)
+  }
 }
 
 /** Reads the key when it is needed; the assertion's algorithm is spelt as the server lists it. */

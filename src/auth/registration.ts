@@ -32,7 +32,7 @@ export async function registerClient(
       },
       { [oauth4webapi.customFetch]: fetchThrough(http, timeoutMs), [oauth4webapi.allowInsecureRequests]: true },
     )
-    const registered = await oauth4webapi.processDynamicClientRegistrationResponse(response)
+    const registered = await oauth4webapi.processDynamicClientRegistrationResponse(await completed(response))
     const {
       client_secret: clientSecret,
       client_secret_expires_at: expires,
@@ -55,6 +55,25 @@ export async function registerClient(
       cause: thrown,
     })
   }
+}
+
+/**
+ * RFC 7591 section 3.2.1 wants status 201, and the end of a secret's life beside the secret. Servers in the wild answer 200 and leave the
+ * end out; such a secret lives for ever, as with 0.
+ */
+async function completed(response: Response): Promise<Response> {
+  const type = response.headers.get('content-type') ?? ''
+  if ((response.status !== 200 && response.status !== 201) || !/^application\/json\b/i.test(type)) return response
+  const body: unknown = await response
+    .clone()
+    .json()
+    .catch(() => undefined)
+  if (typeof body !== 'object' || body === null) return response
+  const { client_secret_expires_at: expires, ...rest } = body as Record<string, unknown>
+  return Response.json(
+    { ...rest, client_secret_expires_at: typeof expires === 'number' ? expires : 0 },
+    { status: 201 },
+  )
 }
 
 /** No way is left to be a client there: a person has to register one. */

@@ -11,7 +11,7 @@ const UNKNOWN =
   /\binvalid_client\b|\bunauthorized_client\b|\b(unknown|unregistered) client\b|\bclient\b.{0,40}\b(not found|not registered|unknown)\b/i
 
 /**
- * Asks the authorization endpoint as a browser without cookies would, with state and challenge of its own, follows nothing, and
+ * `asked`: scope and resource of the sign-in. Asks the authorization endpoint as a browser without cookies would, with state and challenge of its own, follows nothing, and
  * believes only an answer that says the client is unknown. Whatever else happens, the client counts as known. Never throws.
  */
 export async function isForgotten(
@@ -19,9 +19,11 @@ export async function isForgotten(
   metadata: ServerMetadata,
   { clientId }: RegisteredClient,
   redirectUri: string,
+  asked: Readonly<Record<string, string>>,
 ): Promise<boolean> {
   const url = new URL(metadata.authorization_endpoint)
   const parameters = {
+    ...asked,
     ...{ response_type: 'code', client_id: clientId, redirect_uri: redirectUri, code_challenge_method: 'S256' },
     ...{ code_challenge: randomBytes(32).toString('base64url'), state: randomBytes(32).toString('base64url') },
   }
