@@ -184,7 +184,7 @@ function readOrEmpty(/** @type {string} */ path) {
   }
 }
 
-function endLeftovers(/** @type {string} */ home) {
+export function endLeftovers(/** @type {string} */ home) {
   for (const pid of processesOf(home)) {
     try {
       process.kill(pid, 'SIGKILL')
