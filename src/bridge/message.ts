@@ -1,6 +1,7 @@
 // Looks at one JSON-RPC message without changing it: kind, id, method. The bytes travel on as they came.
+import { type Members, type Span, scan, textAt } from './scan.ts'
 
-/** The raw JSON text of a message id: `1`, `"a"`, `12345678901234567890`. */
+/** The JSON text of a message id: `1`, `"a"`, `12345678901234567890`. One id has one text, however it was written. */
 export type IdText = string
 
 export interface Message {
@@ -11,40 +12,37 @@ export interface Message {
   readonly answers: readonly IdText[]
   readonly method?: string
   readonly bytes: Uint8Array
-  /** The parsed JSON; for reading only. */
-  readonly json: unknown
 }
 
-const SPACE = 0x20
+const [LF, CR, SPACE] = [10, 13, 32]
 
 /** undefined: not a JSON-RPC 2.0 message. */
 export function look(raw: Uint8Array): Message | undefined {
   const bytes = withoutBom(raw)
-  let text: string
-  let json: unknown
-  try {
-    text = decoder.decode(bytes)
-    json = JSON.parse(text)
-  } catch {
-    return undefined
+  const scanned = scan(bytes)
+  if (!scanned) return undefined
+  const seen: Seen[] = []
+  for (const members of scanned.messages) {
+    const one = members && see(bytes, members)
+    if (!one) return undefined
+    seen.push(one)
   }
-  if (Array.isArray(json)) return lookAtBatch(json, text, bytes)
-  if (!isMessage(json)) return undefined
-  const { id, method } = json
-  if (typeof method !== 'string') return { kind: 'response', asks: [], answers: idsOf([json], text), bytes, json }
-  if (id === undefined) return { kind: 'notification', asks: [], answers: [], method, bytes, json }
-  return { kind: 'request', asks: idsOf([json], text), answers: [], method, bytes, json }
+  const [first] = seen
+  if (!first) return undefined
+  if (scanned.batch) {
+    // Batches exist in revision 2025-03-26 only.
+    const ids = (wanted: boolean) =>
+      seen.flatMap(({ id, method }) => (id && (method !== undefined) === wanted ? id : []))
+    return { kind: 'batch', asks: ids(true), answers: ids(false), bytes }
+  }
+  const { id, method } = first
+  if (method === undefined) return { kind: 'response', asks: NONE, answers: [id as IdText], bytes }
+  if (id === undefined) return { kind: 'notification', asks: NONE, answers: NONE, method, bytes }
+  return { kind: 'request', asks: [id], answers: NONE, method, bytes }
 }
 
-/** Batches exist in revision 2025-03-26 only. */
-function lookAtBatch(json: unknown[], text: string, bytes: Uint8Array): Message | undefined {
-  if (json.length === 0 || !json.every(isMessage)) return undefined
-  const ids = idsOf(json, text)
-  const pick = (wanted: (member: JsonRpc) => boolean) => ids.filter((_, at) => wanted(json[at] as JsonRpc))
-  const asks = pick(({ id, method }) => id !== undefined && method !== undefined)
-  const answers = pick(({ method }) => method === undefined)
-  return { kind: 'batch', asks, answers, bytes, json }
-}
+/** The message as values; for the few that are read and not only passed on. */
+export const jsonOf = ({ bytes }: Message): unknown => JSON.parse(textAt(bytes, { start: 0, end: bytes.length }))
 
 /** A UTF-8 byte order mark is allowed to be ignored (RFC 8259 section 8.1). */
 export function withoutBom(bytes: Uint8Array): Uint8Array {
@@ -53,8 +51,11 @@ export function withoutBom(bytes: Uint8Array): Uint8Array {
 
 /** Raw line breaks never stand inside a JSON string, so turning them into spaces changes nothing but the layout. */
 export function toOneLine(bytes: Uint8Array): Uint8Array {
-  if (bytes.indexOf(10) === -1 && bytes.indexOf(13) === -1) return bytes
-  return bytes.map((byte) => (byte === 10 || byte === 13 ? SPACE : byte))
+  if (bytes.indexOf(LF) === -1 && bytes.indexOf(CR) === -1) return bytes
+  const line = Uint8Array.prototype.slice.call(bytes)
+  for (const byte of [LF, CR])
+    for (let at = line.indexOf(byte); at !== -1; at = line.indexOf(byte, at + 1)) line[at] = SPACE
+  return line
 }
 
 /** Any id found at the top of broken or oversized text; for an error answer when nothing better is known. */
@@ -64,61 +65,38 @@ export function guessId(start: Uint8Array): IdText | undefined {
   return /^\s*\{(?:\s*"(?:jsonrpc|method)"\s*:\s*"[^"\\]*"\s*,)*\s*"id"\s*:\s*(-?\d+|"(?:[^"\\]|\\.)*")/.exec(text)?.[1]
 }
 
-const decoder = new TextDecoder('utf-8', { fatal: true })
-
-interface JsonRpc {
-  readonly jsonrpc: '2.0'
-  readonly id?: string | number | null
-  readonly method?: unknown
+interface Seen {
+  readonly id: IdText | undefined
+  readonly method: string | undefined
 }
 
-function isMessage(json: unknown): json is JsonRpc {
-  if (typeof json !== 'object' || json === null || !('jsonrpc' in json) || json.jsonrpc !== '2.0') return false
-  const id = 'id' in json ? json.id : undefined
-  if (id !== undefined && id !== null && typeof id !== 'string' && typeof id !== 'number') return false
-  if ('method' in json) return typeof json.method === 'string' && id !== null
-  return id !== undefined && ('result' in json || 'error' in json)
-}
+const NONE: readonly IdText[] = []
 
-/** JSON.parse rounds integers beyond 2^53; then the ids are read from the text itself. */
-function idsOf(members: readonly JsonRpc[], text: string): IdText[] {
-  const rounded = members.some(({ id }) => typeof id === 'number' && !Number.isSafeInteger(id))
-  return rounded ? idTexts(text) : members.map(({ id }) => JSON.stringify(id ?? null))
-}
-
-/** The texts of the numbers that stand as `id` in the members of a message or batch, in order; the last of two in one wins. */
-function idTexts(text: string): string[] {
-  const texts: string[] = []
-  const memberDepth = /^\s*\[/.test(text) ? 2 : 1
-  let depth = 0
-  for (let at = 0; at < text.length; at++) {
-    const char = text.charCodeAt(at)
-    if (char === OPEN_BRACE || char === OPEN_BRACKET) {
-      depth++
-      if (depth === memberDepth) texts.push('null')
-    } else if (char === CLOSE_BRACE || char === CLOSE_BRACKET) {
-      depth--
-    } else if (char === QUOTE) {
-      const end = endOfString(text, at)
-      const value =
-        depth === memberDepth && text.slice(at, end) === '"id"'
-          ? ID_VALUE.exec(text.slice(end, end + 2_000))?.[1]
-          : undefined
-      if (value !== undefined) texts[texts.length - 1] = value
-      at = end - 1
-    }
+/** undefined: not a message by JSON-RPC 2.0 sections 4 and 5. */
+function see(bytes: Uint8Array, { jsonrpc, id, method, result, error }: Members): Seen | undefined {
+  if (!jsonrpc || stringAt(bytes, jsonrpc) !== '2.0') return undefined
+  const text = id && idAt(bytes, id)
+  if (id && text === undefined) return undefined
+  if (method) {
+    const name = stringAt(bytes, method)
+    return name === undefined || text === 'null' ? undefined : { id: text, method: name }
   }
-  return texts
+  return text !== undefined && (result || error) ? { id: text, method: undefined } : undefined
 }
 
-/** The index after the closing quote of the string that begins at `start`. */
-function endOfString(text: string, start: number): number {
-  for (let quote = text.indexOf('"', start + 1); ; quote = text.indexOf('"', quote + 1)) {
-    let backslashes = 0
-    while (text.charCodeAt(quote - 1 - backslashes) === BACKSLASH) backslashes++
-    if (backslashes % 2 === 0) return quote + 1
-  }
+function stringAt(bytes: Uint8Array, { start, end }: Span): string | undefined {
+  if (bytes[start] !== QUOTE) return undefined
+  const text = textAt(bytes, { start: start + 1, end: end - 1 })
+  return text.includes('\\') ? (JSON.parse(`"${text}"`) as string) : text
 }
 
-const ID_VALUE = /^\s*:\s*(-?[\d.eE+-]+|"(?:[^"\\]|\\.)*"|null)/
-const [QUOTE, BACKSLASH, OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] = [34, 92, 123, 125, 91, 93]
+/** undefined: neither string, number nor null. JSON.parse would round integers beyond 2^53; those keep their own text. */
+function idAt(bytes: Uint8Array, span: Span): IdText | undefined {
+  const first = bytes[span.start] as number
+  if (first === OPEN_BRACE || first === OPEN_BRACKET || first === LETTER_T || first === LETTER_F) return undefined
+  const text = textAt(bytes, span)
+  if (first === QUOTE) return text.includes('\\') ? JSON.stringify(JSON.parse(text)) : text
+  return Number.isSafeInteger(Number(text)) ? String(Number(text)) : text
+}
+
+const [QUOTE, OPEN_BRACKET, LETTER_F, LETTER_T, OPEN_BRACE] = [34, 91, 102, 116, 123]

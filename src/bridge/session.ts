@@ -1,7 +1,7 @@
 // The Streamable HTTP session: its id, its protocol version, and making it again when the server has forgotten it.
 import { BridgeError } from '../errors.ts'
 import type { HttpResponse } from '../ports.ts'
-import type { Message } from './message.ts'
+import { jsonOf, type Message } from './message.ts'
 
 export interface Session {
   /** Mcp-Session-Id and MCP-Protocol-Version, as far as they are known. */
@@ -43,7 +43,7 @@ export function createSession(): Session {
     establish(answer, message) {
       const given = answer.headers['mcp-session-id']
       if (typeof given === 'string' && /^[\x21-\x7e]+$/.test(given)) id = given
-      const version = (message.json as { result?: { protocolVersion?: unknown } }).result?.protocolVersion
+      const version = (jsonOf(message) as { result?: { protocolVersion?: unknown } }).result?.protocolVersion
       if (typeof version === 'string' && /^[\w.-]{1,40}$/.test(version)) protocolVersion = version
     },
     renew(lost, exchange) {

@@ -4,9 +4,9 @@ import { type Composed, compose, type Doors } from '../compose.ts'
 import type { Config } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
 import { asBridgeError, type BridgeError, ERRORS } from '../errors.ts'
+import type { LoginLauncher } from '../ports.ts'
 import { clock } from '../system/clock.ts'
 import { createLog } from '../system/log.ts'
-import { loginLauncher } from '../system/loginLauncher.ts'
 import { COMMANDS, type CommandLine, parseCommandLine } from './args.ts'
 import { connect } from './connect.ts'
 
@@ -104,7 +104,12 @@ function doorsOf({ stdin, stdout, stderr, environment }: World, config: Config, 
   })
   if (config.sessionTimeoutMs < 300_000)
     log.warn('config:session_timeout', { message: 'session_timeout is low (< 300s)' })
-  return { stdin, stdout, stderr, environment, clock, log, launcher: loginLauncher }
+  return { stdin, stdout, stderr, environment, clock, log, launcher }
+}
+
+/** Loaded when a person is needed: most starts need none. */
+const launcher: LoginLauncher = {
+  launch: async (job) => (await import('../system/loginLauncher.ts')).loginLauncher.launch(job),
 }
 
 function print(world: World, text: string): number {

@@ -1,6 +1,6 @@
 // One look at a message: its kind, its id's own text, and the bytes untouched.
 import { describe, expect, test } from 'vitest'
-import { guessId, look, toOneLine, withoutBom } from '../../../src/bridge/message.ts'
+import { guessId, jsonOf, look, toOneLine, withoutBom } from '../../../src/bridge/message.ts'
 
 const see = (text: string) => look(Buffer.from(text))
 
@@ -149,7 +149,7 @@ describe('hostile JSON', () => {
     const message = see('{"jsonrpc":"2.0","id":1,"method":"a","__proto__":{"polluted":true},"constructor":{}}')
     expect(message?.kind).toBe('request')
     expect(Object.hasOwn(Object.prototype, 'polluted')).toBe(false)
-    expect(message?.json).not.toHaveProperty('polluted')
+    expect(message && jsonOf(message)).not.toHaveProperty('polluted')
   })
 
   test('cannot lend its id or version through __proto__', () => {
