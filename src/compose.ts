@@ -2,6 +2,8 @@
 import type { Readable, Writable } from 'node:stream'
 import { askForLogin } from './auth/askForLogin.ts'
 import { createAuthorizer } from './auth/authorize.ts'
+import type { ClientsOptions } from './auth/clients.ts'
+import type { Exceptions } from './auth/exceptions.ts'
 import { createPendingSignIn } from './auth/pendingSignIn.ts'
 import { createTokens, type Tokens } from './auth/tokens.ts'
 import { createHostFlow, type HostFlow } from './bridge/hostFlow.ts'
@@ -71,21 +73,32 @@ export function compose(config: Config, doors: Doors) {
   }
   const key = (): TokenKey => ({ server: server().url, profile: config.profile })
 
+  /** How far what the server's metadata names may lead; without a server there is no metadata to follow. */
+  const reach = onceGood(async () => {
+    if (!config.server) return undefined
+    const { issuer, url, exceptions } = config.server
+    const { createReach } = await import('./system/addresses.ts')
+    const configured = issuer === undefined ? [] : [new URL(issuer).origin]
+    return createReach(new URL(url), [...configured, ...(exceptions.allow_private ?? [])])
+  })
+
+  /** The HTTP client of the login path: it goes nowhere else. */
+  const guarded = onceGood(async () => {
+    const bounds = await reach()
+    return bounds ? (await import('./system/addresses.ts')).withinReach(http, bounds) : http
+  })
+
   const clients = onceGood(async () => {
     const { createClients } = await import('./auth/clients.ts')
     const { clients: known, cache, leases } = await store()
-    const { allowHttp, clientId, clientSecret } = config.server ?? { allowHttp: false }
-    const configured =
-      clientId === undefined ? undefined : { clientId, ...(clientSecret === undefined ? {} : { clientSecret }) }
     return createClients({
-      http,
+      ...clientsOf(config),
+      http: await guarded(),
       clients: known,
       cache,
       leases,
       clock,
-      allowHttp,
       timeoutMs: Math.min(config.requestTimeoutMs || AS_TIMEOUT_MS, AS_TIMEOUT_MS),
-      configured,
     })
   })
 
@@ -197,18 +210,15 @@ export function compose(config: Config, doors: Doors) {
     async login() {
       const { createLogin } = await import('./auth/login.ts')
       const { attempts, tokens: tokenStore } = await store()
-      const { allowHttp, issuer, scopes, resource, authorizeParameters, headers } = server()
+      const { issuer, scopes, resource, authorizeParameters, headers } = server()
+      const bounds = await reach()
       return createLogin({
-        ...{ http, clients: await clients(), attempts, store: tokenStore, clock, log, account: config.account },
-        ...{
-          allowHttp,
-          issuer,
-          scopes,
-          resource,
-          authorizeParameters,
-          serverHeaders: headers,
-          claims: Object.values(config.userHeaders),
-        },
+        ...{ clients: await clients(), attempts, store: tokenStore, clock, log, account: config.account },
+        ...{ issuer, scopes, resource, authorizeParameters, serverHeaders: headers },
+        ...exceptionsOf(server()),
+        ...(bounds ? { checkAddress: bounds.check } : {}),
+        http: await guarded(),
+        claims: Object.values(config.userHeaders),
       })
     },
 
@@ -223,5 +233,29 @@ export function compose(config: Config, doors: Doors) {
       opened?.database.close()
       await http.close()
     },
+  }
+}
+
+const exceptionsOf = ({ allowHttp, exceptions }: ServerConfig) => ({
+  allowHttp,
+  allowMissingS256: exceptions.allow_missing_s256 === true,
+  trustedIssuers: exceptions.trusted_issuers ?? [],
+})
+
+/** Who a person says we are, and what they except the server from. */
+function clientsOf({ server }: Config): Pick<ClientsOptions, 'configured'> & Partial<ClientsOptions> & Exceptions {
+  if (!server) return { allowHttp: false, configured: undefined }
+  const { clientId, clientSecret, clientKey, clientMetadataUrl, issuer } = server
+  const credentials = {
+    ...(clientSecret === undefined ? {} : { clientSecret }),
+    ...(clientKey === undefined ? {} : { privateKey: clientKey }),
+  }
+  return {
+    ...exceptionsOf(server),
+    configured: clientId === undefined ? undefined : { clientId, ...credentials },
+    metadataUrl: clientMetadataUrl,
+    metadataKey: clientKey,
+    server: new URL(server.url),
+    issuer,
   }
 }

@@ -1,4 +1,4 @@
-// Doors to the outside world and between rooms, and the data that passes through them. No code.
+// Doors to the outside world and between rooms, and the data that passes through them. No code. Times are ms since the epoch.
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'DELETE'
@@ -11,6 +11,10 @@ export interface HttpRequest {
   readonly idleMs: number
   /** `out` is set when the request goes onto a connection: what never did was certainly not processed. */
   readonly wire?: { out: boolean }
+  /** 'manual' gives a redirect as it came. */
+  readonly redirect?: 'manual'
+  /** Addresses that may be connected to: the internet, or private networks too; left out: any. */
+  readonly within?: 'public' | 'private'
 }
 
 export interface HttpResponse {
@@ -75,7 +79,7 @@ export interface TokenKey {
   readonly profile: string
 }
 
-/** Who signed in: claims of the validated ID token or of userinfo (OpenID Connect Core sections 2 and 5.3). */
+/** Claims of the validated ID token or of userinfo (OpenID Connect Core sections 2 and 5.3). */
 export interface User {
   readonly issuer: string
   readonly subject: string
@@ -89,8 +93,10 @@ export interface TokenSet {
   readonly accessToken: string
   readonly refreshToken?: string
   readonly scope?: string
+  /** What the sign-ins until now have asked for; a refused scope in it is not asked for again. */
+  readonly requestedScope?: string
   readonly resource?: string
-  /** ms since the epoch; undefined: the server did not say (RFC 6749 section 5.1). */
+  /** undefined: the server did not say (RFC 6749 section 5.1). */
   readonly expiresAt?: number
   readonly obtainedAt: number // ms since the epoch
   readonly user?: User
@@ -101,19 +107,17 @@ export interface TokenRecord {
   readonly generation: number
   /** Why there is no token set any more. */
   readonly lastError?: string
+  readonly requestedScope?: string
   readonly tokens?: TokenSet
 }
 
 /** A row without its secrets, for `status`. */
-export interface AccountSummary extends TokenKey {
+export interface AccountSummary extends TokenKey, Partial<Pick<TokenSet, 'issuer' | 'scope' | 'expiresAt'>> {
   readonly generation: number
   readonly signedIn: boolean
   readonly refreshable: boolean
-  readonly issuer?: string
   readonly subject?: string
   readonly email?: string
-  readonly scope?: string
-  readonly expiresAt?: number
   readonly lastError?: string
 }
 
@@ -133,10 +137,9 @@ export interface Attempt extends TokenKey {
   readonly id: string
   readonly state: string
   readonly status: 'requested' | 'waiting' | 'redeeming' | 'finished' | 'failed'
-  /** ms since the epoch */
   readonly expiresAt: number
   readonly challenge: Challenge
-  /** ms since the epoch of the last change */
+  /** Time of the last change. */
   readonly updatedAt: number
   readonly errorCode?: string
   readonly errorMessage?: string
@@ -155,30 +158,41 @@ export interface AttemptPlan {
   readonly authorizationUrl: string
   /** E-mail or subject that must sign in; another one's tokens are refused. */
   readonly account?: string
+  /** The authorization server's metadata as it was checked: what the answer is held against (RFC 9207 section 2.4). */
+  readonly metadata: Readonly<Record<string, unknown>>
+  /** The client the server no longer knew. */
+  readonly replaced?: string
 }
+
+export type AttemptOutcome = { status: 'finished' } | { status: 'failed'; code: string; message: string }
 
 export interface AttemptStore {
   /** Joins the attempt of this key that is still open, else begins one; `begun` tells which. */
   begin(key: TokenKey, challenge: Challenge, expiresAt: number): Promise<{ attempt: Attempt; begun: boolean }>
   byId(id: string): Promise<Attempt | undefined>
   plan(id: string, plan: AttemptPlan): Promise<void>
+  /** The waiting attempt of this state, left as it is. */
+  byState(state: string, now: number): Promise<Attempt | undefined>
+  /** A redeemed attempt waits again, under a new state: its client was unknown to the server. */
+  planAgain(id: string, state: string, plan: AttemptPlan): Promise<void>
   /** Takes the waiting attempt of this state for redeeming; undefined for any other, and for every second try. */
   claim(state: string, now: number): Promise<Attempt | undefined>
   /** The newest attempt of this key that failed after its tab was opened, not before `since`. */
   lastFailure(key: TokenKey, since: number): Promise<Attempt | undefined>
   /** Keys with a sign-in that is still open. */
   open(now: number): Promise<TokenKey[]>
-  settle(
-    id: string,
-    outcome: { status: 'finished' } | { status: 'failed'; code: string; message: string },
-  ): Promise<void>
+  settle(id: string, outcome: AttemptOutcome): Promise<void>
 }
 
 /** A client at one authorization server (RFC 7591 section 3.2.1). */
 export interface RegisteredClient {
   readonly clientId: string
   readonly clientSecret?: string
-  readonly authMethod: string // RFC 7591 token_endpoint_auth_method
+  readonly secretExpiresAt?: number
+  /** PEM or JWK, for private_key_jwt */
+  readonly privateKey?: string
+  /** RFC 7591 token_endpoint_auth_method */
+  readonly authMethod: string
 }
 
 export interface ClientStore {
@@ -216,14 +230,9 @@ export interface SecretStore {
   delete(name: string): Promise<void>
 }
 
-/** Everything the login process needs, sent through its stdin because some of it is secret. */
-export interface LoginJob {
-  readonly attemptId: string
-  readonly config: unknown
-}
-
+export type LoginJob = { readonly attemptId: string; readonly config: unknown }
 export interface LoginLauncher {
-  /** Starts the login process on its own feet; it outlives us. */
+  /** Starts the login process on its own feet; it outlives us. The job goes through its stdin because some of it is secret. */
   launch(job: LoginJob): Promise<void>
 }
 
@@ -237,17 +246,15 @@ export type CallbackPage =
   | { readonly kind: 'done'; readonly server: string }
   | { readonly kind: 'failed'; readonly code: string; readonly message: string; readonly hint: string }
   | { readonly kind: 'invalid_state' }
+  | { readonly kind: 'again'; readonly authorizationUrl: string }
 
+export type OnCallback = (query: URLSearchParams) => Promise<CallbackPage>
 export interface CallbackListener {
   /** Listens where `redirectUri` points; `onCallback` gets the query of each request to it. @throws BridgeError port_in_use */
-  listen(
-    redirectUri: string,
-    onCallback: (query: URLSearchParams) => Promise<CallbackPage>,
-  ): Promise<{ close(): Promise<void> }>
+  listen(redirectUri: string, onCallback: OnCallback): Promise<{ close(): Promise<void> }>
 }
 
 export interface Clock {
-  /** ms since the epoch */
   now(): number
   /** ms that stand still while the machine sleeps; only differences mean something */
   awake(): number
@@ -257,11 +264,6 @@ export interface Clock {
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
 /** `event` is `area:what`; `fields` are facts, never secrets. */
-export interface Logger {
-  debug(event: string, fields?: LogFields): void
-  info(event: string, fields?: LogFields): void
-  warn(event: string, fields?: LogFields): void
-  error(event: string, fields?: LogFields): void
-}
+export type Logger = Readonly<Record<LogLevel, (event: string, fields?: LogFields) => void>>
 
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>

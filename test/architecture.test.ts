@@ -71,7 +71,7 @@ test('each package is imported by one file', () => {
   expect(Object.fromEntries([...users].map(([pack, names]) => [pack, [...names]]))).toEqual({
     '@napi-rs/keyring': ['system/keychain.ts'],
     'better-sqlite3': ['store/database.ts'],
-    oauth4webapi: ['auth/oauthClient.ts'],
+    oauth4webapi: ['auth/registration.ts'],
     open: ['system/browser.ts'],
     'openid-client': ['auth/oauthClient.ts'],
     undici: ['system/connections.ts'],

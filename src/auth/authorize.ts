@@ -1,5 +1,5 @@
 // The Authorizer of one server: bearer and X-User-* for each request, and what to do when the server refuses them.
-import { BridgeError, quote } from '../errors.ts'
+import { BridgeError } from '../errors.ts'
 import type { Authorizer, Logger } from '../ports.ts'
 import { parseChallenge } from './challenge.ts'
 import type { Tokens } from './tokens.ts'
@@ -42,14 +42,12 @@ export function createAuthorizer(options: AuthorizeOptions): Authorizer {
 
     async onChallenge({ status, headers }, refused, cause) {
       const challenge = parseChallenge(status, headers['www-authenticate'])
+      const bearer = /^Bearer (.*)$/.exec(refused.authorization ?? '')?.[1]
       if (status === 403) {
         if (challenge.error !== 'insufficient_scope') throw new BridgeError('forbidden')
-        const scope = challenge.scope === undefined ? '' : ` It names ${quote(challenge.scope)}.`
-        throw new BridgeError('insufficient_scope', {
-          message: `The server asks for a scope the token does not have.${scope}`,
-        })
+        if (challenge.scope === undefined) throw new BridgeError('insufficient_scope')
+        return tokens.stepUp(bearer, challenge.scope, challenge, cause)
       }
-      const bearer = /^Bearer (.*)$/.exec(refused.authorization ?? '')?.[1]
       await tokens.renew(bearer, challenge, cause)
     },
   }

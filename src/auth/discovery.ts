@@ -2,6 +2,7 @@
 import { BridgeError, quote } from '../errors.ts'
 import type { Challenge, HttpClient } from '../ports.ts'
 import { isSecure } from '../secureUrl.ts'
+import { defaultEndpoints, type Exceptions, isTrusted, trustLine } from './exceptions.ts'
 import { fetchJson, type JsonObject } from './fetchJson.ts'
 
 /** Authorization server metadata (RFC 8414 section 2), checked: issuer, endpoints and S256. */
@@ -13,28 +14,32 @@ export interface ServerMetadata {
 }
 
 export interface Discovered {
+  /** Under which the metadata was found: the name of this server here, for credentials and tokens. */
+  readonly issuer: string
   readonly metadata: ServerMetadata
   /** RFC 8707 resource, byte for byte as the protected resource names itself. */
   readonly resource: string | undefined
   readonly scopesSupported: readonly string[] | undefined
 }
 
-export interface DiscoveryOptions {
+export interface DiscoveryOptions extends Exceptions {
   readonly http: HttpClient
   readonly server: URL
   /** Headers a person configured for the server; they go to its own origin only. */
   readonly serverHeaders: Readonly<Record<string, string>>
   /** Configured issuer; goes before what the server names. */
   readonly issuer: string | undefined
-  readonly allowHttp: boolean
 }
 
 /** @throws BridgeError discovery_failed, issuer_mismatch, resource_mismatch, pkce_unsupported, server_unreachable, … */
 export async function discover(options: DiscoveryOptions, challenge: Challenge): Promise<Discovered> {
   const resource = await findResource(options, challenge)
-  const issuer = options.issuer ?? resource?.issuer ?? options.server.origin
-  const metadata = await findServer(options, issuer, options.issuer !== undefined || resource?.issuer !== undefined)
-  return { metadata, resource: resource?.resource, scopesSupported: resource?.scopesSupported }
+  const named = options.issuer ?? resource?.issuer
+  const metadata = await (named === undefined
+    ? guessServer(options, options.server.origin)
+    : findServer(options, named))
+  const { resource: name, scopesSupported } = resource ?? {}
+  return { issuer: named ?? ownIssuer(options.server, metadata.issuer), metadata, resource: name, scopesSupported }
 }
 
 /** RFC 9728 section 3.1: the URL in the challenge, else the well-known URL with the path, else the one at the root. */
@@ -87,26 +92,55 @@ function isFor(resource: string, server: URL): boolean {
   return origin === server.origin && `${server.pathname}/`.startsWith(above)
 }
 
-/** `named`: the issuer was given, not guessed from the server's origin. */
-export async function findServer(
-  { http, allowHttp }: Pick<DiscoveryOptions, 'http' | 'allowHttp'>,
-  issuer: string,
-  named = true,
-): Promise<ServerMetadata> {
+type ServerOptions = Pick<DiscoveryOptions, 'http'> & Exceptions
+
+/** The metadata of a server whose issuer is known. */
+export async function findServer(options: ServerOptions, issuer: string): Promise<ServerMetadata> {
   if (!URL.canParse(issuer))
     throw new BridgeError('discovery_failed', { message: `The issuer ${quote(issuer)} is not a URL.` })
-  const tried = serverMetadataUrls(new URL(issuer))
-  for (const url of tried) {
+  const found = await fetchMetadata(options, new URL(issuer))
+  if (found) return checkServer(found.document, issuer, found.url, options)
+  throw new BridgeError('discovery_failed', {
+    message: `The authorization server ${quote(issuer)} publishes no metadata (tried ${paths(new URL(issuer))}).`,
+  })
+}
+
+/**
+ * MCP 2025-03-26: the server itself is the authorization server, with metadata at its root or without any. The issuer is our own
+ * guess here, so both spellings of an origin will do; both lead to the same document.
+ */
+export async function guessServer(options: ServerOptions, origin: string): Promise<ServerMetadata> {
+  const found = await fetchMetadata(options, new URL(origin))
+  if (found) {
+    return checkServer(found.document, ownIssuer(new URL(origin), found.document.issuer), found.url, options)
+  }
+  if (options.allowMissingS256) return defaultEndpoints(origin)
+  throw new BridgeError('discovery_failed', {
+    message: `The server ${origin} publishes no metadata (tried ${paths(new URL(origin))}).`,
+    hint: 'Check that the URL is the MCP endpoint; set issuer of its provider in config.yaml. A server of MCP 2025-03-26 may have none: allow_missing_s256: true uses its default endpoints.',
+  })
+}
+
+/** The server's origin, spelt as the metadata spells it. */
+const ownIssuer = ({ origin }: URL, named: unknown) => (named === `${origin}/` ? `${origin}/` : origin)
+
+const paths = (issuer: URL) =>
+  serverMetadataUrls(issuer)
+    .map((url) => url.pathname)
+    .join(', ')
+
+async function fetchMetadata(
+  { http, allowHttp }: ServerOptions,
+  issuer: URL,
+): Promise<{ document: JsonObject; url: URL } | undefined> {
+  for (const url of serverMetadataUrls(issuer)) {
     requireSecure(url, allowHttp, 'issuer')
     const document = await fetchJson(http, url).catch((thrown: unknown) => {
-      throw asServerFailure(thrown, issuer)
+      throw asServerFailure(thrown, issuer.href)
     })
-    if (document) return checkServer(document, issuer, url, allowHttp)
+    if (document) return { document, url }
   }
-  const where = named ? `The authorization server ${quote(issuer)}` : `The server ${issuer}`
-  throw new BridgeError('discovery_failed', {
-    message: `${where} publishes no metadata (tried ${tried.map((url) => url.pathname).join(', ')}).`,
-  })
+  return undefined
 }
 
 /** What keeps the metadata away is a fault of the authorization server, not of the MCP server. */
@@ -123,10 +157,11 @@ function asServerFailure(thrown: unknown, issuer: string): unknown {
 const REQUIRED_URLS = ['authorization_endpoint', 'token_endpoint']
 const OPTIONAL_URLS = ['registration_endpoint', 'revocation_endpoint', 'userinfo_endpoint', 'jwks_uri']
 
-function checkServer(document: JsonObject, issuer: string, url: URL, allowHttp: boolean): ServerMetadata {
-  if (document.issuer !== issuer) {
+function checkServer(document: JsonObject, issuer: string, url: URL, exceptions: Exceptions): ServerMetadata {
+  const pair = { expected: issuer, named: String(document.issuer) }
+  if (document.issuer !== issuer && !isTrusted(pair, exceptions)) {
     throw new BridgeError('issuer_mismatch', {
-      message: `The metadata at ${quote(url.href)} names the issuer ${quote(String(document.issuer))}, expected was ${quote(issuer)}.`,
+      message: `The metadata at ${quote(url.href)} names the issuer ${quote(pair.named)}, expected was ${quote(issuer)}. To trust exactly this pair, give the server in config.yaml ${trustLine(pair)}.`,
     })
   }
   for (const name of [...REQUIRED_URLS, ...OPTIONAL_URLS]) {
@@ -135,9 +170,9 @@ function checkServer(document: JsonObject, issuer: string, url: URL, allowHttp: 
     if (typeof endpoint !== 'string' || !URL.canParse(endpoint)) {
       throw new BridgeError('discovery_failed', { message: `The metadata of ${quote(issuer)} has no usable ${name}.` })
     }
-    requireSecure(new URL(endpoint), allowHttp, name)
+    requireSecure(new URL(endpoint), exceptions.allowHttp, name)
   }
-  if (!strings(document.code_challenge_methods_supported)?.includes('S256')) {
+  if (!strings(document.code_challenge_methods_supported)?.includes('S256') && !exceptions.allowMissingS256) {
     throw new BridgeError('pkce_unsupported', {
       message: `The authorization server ${quote(issuer)} does not advertise PKCE with S256.`,
     })

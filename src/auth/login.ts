@@ -13,19 +13,23 @@ import type {
   TokenStore,
 } from '../ports.ts'
 import { isSecure } from '../secureUrl.ts'
+import { doubtOfIssuer } from './authorizationResponse.ts'
 import type { Clients } from './clients.ts'
 import { discover, type ServerMetadata } from './discovery.ts'
+import type { Exceptions } from './exceptions.ts'
 import { randomNonce, randomVerifier, type TokenResponse } from './oauthClient.ts'
 import { selectScopes } from './scopes.ts'
+import { startAgain } from './startAgain.ts'
 
-export interface LoginOptions {
+export interface LoginOptions extends Exceptions {
   readonly http: HttpClient
   readonly clients: Clients
   readonly attempts: AttemptStore
   readonly store: TokenStore
   readonly clock: Clock
   readonly log: Logger
-  readonly allowHttp: boolean
+  /** Refuses an address that a browser must not be sent to. @throws BridgeError address_refused */
+  readonly checkAddress?: (url: URL) => Promise<void>
   readonly serverHeaders: Readonly<Record<string, string>>
   readonly issuer: string | undefined
   /** Configured scopes; undefined: as the servers say. */
@@ -47,7 +51,7 @@ export interface Login {
 }
 
 export function createLogin(options: LoginOptions): Login {
-  const { http, clients, attempts, store, clock, log } = options
+  const { clients, attempts, store, clock, log } = options
 
   const prepare = async (attempt: Attempt, redirectUri: string): Promise<URL> => {
     const plan = await makePlan(attempt, redirectUri)
@@ -58,10 +62,9 @@ export function createLogin(options: LoginOptions): Login {
   const makePlan = async (attempt: Attempt, redirectUri: string): Promise<AttemptPlan> => {
     const { challenge } = attempt
     const server = new URL(attempt.server)
-    const { serverHeaders, issuer, allowHttp } = options
-    const found = await discover({ http, server, serverHeaders, issuer, allowHttp }, challenge)
-    await clients.remember(found.metadata)
-    const client = await clients.forLogin(found.metadata, redirectUri)
+    const found = await discover({ ...options, server }, challenge)
+    await clients.remember(found.metadata, found.issuer)
+    await options.checkAddress?.(new URL(found.metadata.authorization_endpoint))
     const offered = found.metadata.scopes_supported
     const scope = selectScopes({
       challenged: challenge.scope,
@@ -73,6 +76,8 @@ export function createLogin(options: LoginOptions): Login {
     const nonce =
       scope?.split(' ').includes('openid') && found.metadata.jwks_uri !== undefined ? randomNonce() : undefined
     const resource = options.resource === 'none' ? undefined : (options.resource ?? found.resource ?? server.href)
+    const asked = { ...(scope === undefined ? {} : { scope }), ...(resource === undefined ? {} : { resource }) }
+    const client = await clients.forLogin(found.metadata, redirectUri, found.issuer, asked)
     const request = {
       redirectUri,
       state: attempt.state,
@@ -81,28 +86,28 @@ export function createLogin(options: LoginOptions): Login {
       scope,
       resource,
     }
-    const oauth = await clients.connect(found.metadata.issuer, client)
+    const oauth = await clients.connect(found.issuer, client, found.metadata)
     const url = await oauth.authorizationUrl({
       ...request,
       extra: { ...options.authorizeParameters, ...hint(options.account, found.metadata) },
     })
-    if (!isSecure(url, allowHttp)) throw new BridgeError('discovery_failed')
+    if (!isSecure(url, options.allowHttp)) throw new BridgeError('discovery_failed')
     log.debug('oauth:pkce', { method: 'S256', verifierLength: request.codeVerifier.length })
     const { state: _state, nonce: _nonce, scope: _scope, resource: _resource, ...rest } = request
     return {
       ...rest,
-      issuer: found.metadata.issuer,
+      issuer: found.issuer,
+      metadata: found.metadata,
       client,
       authorizationUrl: url.href,
       ...(options.account === undefined ? {} : { account: options.account }),
       ...(nonce === undefined ? {} : { nonce }),
-      ...(scope === undefined ? {} : { scope }),
-      ...(resource === undefined ? {} : { resource }),
+      ...asked,
     }
   }
 
   const redeem = async (attempt: Attempt, plan: AttemptPlan, query: URLSearchParams): Promise<TokenSet> => {
-    const oauth = await clients.connect(plan.issuer, plan.client)
+    const oauth = await clients.connect(plan.issuer, plan.client, plan.metadata as ServerMetadata)
     const callback = new URL(plan.redirectUri)
     callback.search = query.toString()
     const { nonce, scope, resource } = plan
@@ -129,9 +134,19 @@ export function createLogin(options: LoginOptions): Login {
     async answer(query) {
       let attempt: Attempt | undefined
       try {
-        attempt = await attempts.claim(query.get('state') ?? '', clock.now())
+        const state = query.get('state') ?? ''
+        const waiting = await attempts.byState(state, clock.now())
+        const doubt = waiting?.plan && doubtOfIssuer(waiting.plan, query)
+        if (doubt && query.has('error')) {
+          // Neither acted on nor shown: whoever sent it is not the server that was asked (MCP, Authorization Response Validation).
+          log.warn('oauth:callback-ignored', { reason: 'issuer' })
+          return { kind: 'invalid_state' }
+        }
+        attempt = await attempts.claim(state, clock.now())
         if (!attempt?.plan) return { kind: 'invalid_state' }
-        const tokens = await redeem(attempt, attempt.plan, query)
+        if (doubt) throw doubt
+        const tokens = await redeem(attempt, attempt.plan, query).catch(startAgain(options, attempt.id, attempt.plan))
+        if ('again' in tokens) return { kind: 'again', authorizationUrl: tokens.again }
         checkAccount(attempt.plan.account, tokens)
         await keep(store, attempt, tokens)
         await attempts.settle(attempt.id, { status: 'finished' })
@@ -182,7 +197,7 @@ function toTokenSet(plan: AttemptPlan, { expiresIn, ...answer }: TokenResponse, 
     clientId: plan.client.clientId,
     redirectUri: plan.redirectUri,
     obtainedAt: now,
-    ...(plan.scope === undefined ? {} : { scope: plan.scope }),
+    ...(plan.scope === undefined ? {} : { scope: plan.scope, requestedScope: plan.scope }),
     ...(plan.resource === undefined ? {} : { resource: plan.resource }),
     ...answer,
     ...(expiresIn === undefined ? {} : { expiresAt: now + expiresIn * 1000 }),

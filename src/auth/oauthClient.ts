@@ -1,8 +1,8 @@
-// The only file that imports openid-client and oauth4webapi: requests to the authorization server, in our own types.
-import * as oauth4webapi from 'oauth4webapi'
+// The only file that imports openid-client: requests to the authorization server, in our own types.
 import * as client from 'openid-client'
 import { BridgeError } from '../errors.ts'
 import type { HttpClient, RegisteredClient, User } from '../ports.ts'
+import { signingKey } from './clientAuth.ts'
 import type { ServerMetadata } from './discovery.ts'
 import { fetchThrough } from './fetchThrough.ts'
 import { isInvalidGrant, translateOAuthError } from './oauthErrors.ts'
@@ -39,7 +39,7 @@ export function createOAuthClient(
     metadata as client.ServerMetadata,
     registered.clientId,
     undefined,
-    authentication(registered),
+    authentication(metadata, registered),
   )
   config[client.customFetch] = fetchThrough(http, timeoutMs)
   // Discovery has refused every http endpoint that is not on loopback or excepted by the person.
@@ -67,7 +67,7 @@ export function createOAuthClient(
         response_type: 'code',
         redirect_uri: request.redirectUri,
         state: request.state,
-        code_challenge: await client.calculatePKCECodeChallenge(request.codeVerifier),
+        code_challenge: await pkceChallenge(request.codeVerifier),
         code_challenge_method: 'S256',
         ...present({ nonce: request.nonce, scope: request.scope, resource: request.resource }),
       })
@@ -127,62 +127,42 @@ export function createOAuthClient(
 
 export type OAuthClient = ReturnType<typeof createOAuthClient>
 
-/** Dynamic client registration (RFC 7591) as a native application. @throws BridgeError registration_failed */
-export async function registerClient(
-  http: HttpClient,
-  metadata: ServerMetadata,
-  redirectUri: string,
-  timeoutMs: number,
-): Promise<RegisteredClient> {
-  if (metadata.registration_endpoint === undefined) throw new BridgeError('registration_failed')
-  const offered = metadata.token_endpoint_auth_methods_supported
-  const authMethod = ['none', 'client_secret_basic', 'client_secret_post'].find(
-    (name) => Array.isArray(offered) && offered.includes(name),
-  )
-  try {
-    const response = await oauth4webapi.dynamicClientRegistrationRequest(
-      metadata as oauth4webapi.AuthorizationServer,
-      {
-        client_name: 'mcp-oauth-bridge',
-        application_type: 'native',
-        redirect_uris: [redirectUri],
-        grant_types: ['authorization_code', 'refresh_token'],
-        response_types: ['code'],
-        token_endpoint_auth_method: authMethod ?? 'none',
-      },
-      { [oauth4webapi.customFetch]: fetchThrough(http, timeoutMs), [oauth4webapi.allowInsecureRequests]: true },
-    )
-    const registered = await oauth4webapi.processDynamicClientRegistrationResponse(response)
-    const secret = registered.client_secret
-    return {
-      clientId: registered.client_id,
-      ...(typeof secret === 'string' ? { clientSecret: secret } : {}),
-      authMethod:
-        typeof registered.token_endpoint_auth_method === 'string'
-          ? registered.token_endpoint_auth_method
-          : (authMethod ?? 'none'),
-    }
-  } catch (thrown) {
-    const error = translateOAuthError(thrown, metadata.issuer)
-    if (error.code !== 'login_failed') throw error
-    throw new BridgeError('registration_failed', {
-      message: `The authorization server refused to register this client: ${error.message}`,
-      cause: thrown,
-    })
+export const randomVerifier = () => client.randomPKCECodeVerifier()
+export const randomNonce = () => client.randomNonce()
+export const randomState = () => client.randomState()
+export const pkceChallenge = (verifier: string) => client.calculatePKCECodeChallenge(verifier)
+
+function authentication(metadata: ServerMetadata, registered: RegisteredClient): client.ClientAuth {
+  const { authMethod, clientSecret, privateKey } = registered
+  if (authMethod === 'private_key_jwt' && privateKey !== undefined) return signed(metadata, privateKey)
+  if (clientSecret === undefined || authMethod === 'none') return client.None()
+  return authMethod === 'client_secret_post' ? client.ClientSecretPost(clientSecret) : basic(clientSecret)
+}
+
+/**
+ * RFC 6749 section 2.3.1. The package's own also encodes "-", "." and "_", which the form encoding leaves as they are, and which servers
+ * that do not decode take for other characters.
+ */
+function basic(clientSecret: string): client.ClientAuth {
+  const encode = (text: string) => new URLSearchParams([['', text]]).toString().slice(1)
+  return (_server, { client_id: clientId }, _body, headers) => {
+    const credentials = Buffer.from(`${encode(clientId)}:${encode(clientSecret)}`).toString('base64')
+    headers.set('authorization', `Basic ${credentials}`)
   }
 }
 
-export const randomVerifier = () => client.randomPKCECodeVerifier()
-export const randomNonce = () => client.randomNonce()
-
-function authentication({ authMethod, clientSecret }: RegisteredClient): client.ClientAuth {
-  if (clientSecret === undefined || authMethod === 'none') return client.None()
-  return authMethod === 'client_secret_post'
-    ? client.ClientSecretPost(clientSecret)
-    : client.ClientSecretBasic(clientSecret)
+/** Reads the key when it is needed; the assertion's algorithm is spelt as the server lists it. */
+function signed(metadata: ServerMetadata, privateKey: string): client.ClientAuth {
+  return async (...request) => {
+    const { alg, ...key } = await signingKey(privateKey, metadata)
+    const modifyAssertion = (header: Record<string, unknown>) => {
+      header.alg = alg
+    }
+    await client.PrivateKeyJwt(key, { [client.modifyAssertion]: modifyAssertion })(...request)
+  }
 }
 
-function toTokenResponse(answer: oauth4webapi.TokenEndpointResponse, user: User | undefined): TokenResponse {
+function toTokenResponse(answer: client.TokenEndpointResponse, user: User | undefined): TokenResponse {
   return {
     accessToken: usable(answer.access_token),
     ...(answer.refresh_token === undefined ? {} : { refreshToken: usable(answer.refresh_token) }),

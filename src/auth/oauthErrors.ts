@@ -49,6 +49,14 @@ export function translateOAuthError(thrown: unknown, issuer: string): BridgeErro
       cause: thrown,
     })
   }
+  // Servers that have forgotten a client say so in many ways, not all of them OAuth.
+  if (response && UNKNOWN_CLIENT.includes(response.status)) {
+    return new BridgeError('invalid_client', {
+      message: `The authorization server ${quote(issuer)} refused this client with ${response.status}.`,
+      cause: thrown,
+      details: { status: response.status },
+    })
+  }
   const what = response ? `answered ${response.status}` : `sent what is no OAuth answer (${quote(textOf(thrown))})`
   return new BridgeError('login_failed', {
     message: `The authorization server ${quote(issuer)} ${what}.`,
@@ -56,6 +64,9 @@ export function translateOAuthError(thrown: unknown, issuer: string): BridgeErro
     details: status === undefined ? {} : { status },
   })
 }
+
+/** Answers without an OAuth error code that a server gives to a client it does not know. */
+const UNKNOWN_CLIENT = [400, 401, 403, 422]
 
 const CODES = new Map<string, ErrorCode>(
   Object.entries({

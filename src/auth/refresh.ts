@@ -1,16 +1,17 @@
 // The refresh grant (RFC 6749 section 6): a new token set, or 'rejected' when the grant is dead; throws what may pass.
-import type { BridgeError } from '../errors.ts'
-import type { Clock, Logger, TokenSet } from '../ports.ts'
+import { BridgeError } from '../errors.ts'
+import type { Clock, Logger, RegisteredClient, TokenSet } from '../ports.ts'
 import type { Clients } from './clients.ts'
 import type { TokenResponse } from './oauthClient.ts'
 
 export interface RefreshOptions {
-  readonly clients: Pick<Clients, 'connect' | 'ofTokens'>
+  readonly clients: Pick<Clients, 'connect' | 'ofTokens' | 'replacement' | 'restore'>
   readonly clock: Clock
   readonly log: Logger
 }
 
-export type Refresh = (tokens: TokenSet & { refreshToken: string }) => Promise<TokenSet | 'rejected'>
+type Refreshable = TokenSet & { refreshToken: string }
+export type Refresh = (tokens: Refreshable) => Promise<TokenSet | 'rejected'>
 
 /** Waits between tries, in ms; a longer Retry-After ends the trying. */
 const WAITS_MS = [300, 1_200]
@@ -27,18 +28,21 @@ export function createRefresh({ clients, clock, log }: RefreshOptions): Refresh 
   const lag = () => clock.now() - clock.awake()
   let seenLag = lag()
 
-  return async (tokens) => {
+  /** Clients that this process has replaced: each once, whatever the server answers to the next one. */
+  const replaced = new Set<string>()
+
+  /** Tries again what may pass by itself, within bounds. */
+  const patiently = async (tokens: Refreshable, client: RegisteredClient) => {
     const slept = lag() - seenLag > SLEPT_MS
     seenLag = lag()
     const patientUntil = slept ? clock.now() + WAKING_MS : 0
     const givesUpAt = clock.now() + BUDGET_MS
-    const client = await clients.ofTokens(tokens.issuer, tokens.clientId, tokens.redirectUri)
     for (let attempt = 0; ; attempt++) {
       try {
         const oauth = await clients.connect(tokens.issuer, client)
         const answer = await oauth.refresh(tokens.refreshToken, { resource: tokens.resource, scope: undefined })
         log.info('oauth:refresh', { outcome: answer === 'rejected' ? 'rejected' : 'refreshed', issuer: tokens.issuer })
-        return answer === 'rejected' ? 'rejected' : renewed(tokens, answer, clock.now())
+        return answer === 'rejected' ? answer : { ...renewed(tokens, answer, clock.now()), clientId: client.clientId }
       } catch (thrown) {
         const waking = clock.now() < patientUntil
         const late = clock.now() > givesUpAt && !waking
@@ -49,7 +53,34 @@ export function createRefresh({ clients, clock, log }: RefreshOptions): Refresh 
       }
     }
   }
+
+  /** The server does not know the client any more: one new registration, and one new try with it. */
+  const asAnother = async (tokens: Refreshable, refused: RegisteredClient | undefined, why: BridgeError) => {
+    if (replaced.has(tokens.clientId)) throw why
+    replaced.add(tokens.clientId)
+    const client = await clients.replacement(tokens.issuer, tokens.redirectUri, tokens.clientId)
+    if (!client) throw why
+    return patiently(tokens, client).catch(async (thrown: unknown) => {
+      // It was not the client: what was registered before goes back, for whoever still uses it.
+      if (isUnknownClient(thrown) && refused) await clients.restore(tokens.issuer, tokens.redirectUri, refused)
+      throw thrown
+    })
+  }
+
+  return async (tokens) => {
+    let client: RegisteredClient | undefined
+    try {
+      client = await clients.ofTokens(tokens.issuer, tokens.clientId, tokens.redirectUri)
+      return await patiently(tokens, client)
+    } catch (thrown) {
+      if (!isUnknownClient(thrown)) throw thrown
+      return await asAnother(tokens, client, thrown)
+    }
+  }
 }
+
+const isUnknownClient = (thrown: unknown): thrown is BridgeError =>
+  thrown instanceof BridgeError && thrown.code === 'invalid_client'
 
 /** What the answer leaves out stays as it was (RFC 6749 sections 5.1 and 6); without expires_in the expiry is unknown. */
 function renewed(tokens: TokenSet, { expiresIn, user: _user, ...given }: TokenResponse, now: number): TokenSet {

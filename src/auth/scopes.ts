@@ -13,14 +13,29 @@ export interface ScopeSources {
   readonly identity: boolean
 }
 
-/** undefined: send no scope parameter. Configured scopes are a person's own words; nothing is added to them. */
+/**
+ * undefined: send no scope parameter, so that the server's own default counts; so it is where neither challenge nor resource names
+ * one. Configured scopes are a person's own words; only what the challenge demands is added to them.
+ */
 export function selectScopes({ challenged, configured, resource, server, identity }: ScopeSources): string | undefined {
-  if (configured) return joined([...configured, ...(challenged?.split(' ') ?? [])])
+  if (configured) return union(configured.join(' '), challenged)
   const offered = (scope: string) => server?.includes(scope) ?? false
   const base = challenged?.split(' ') ?? resource ?? []
+  if (joined(base) === undefined) return undefined
   const lasting = ['offline_access'].filter(offered)
   const who = identity && offered('openid') ? ['openid', ...['email', 'profile'].filter(offered)] : []
   return joined([...base, ...lasting, ...who])
+}
+
+/** What was asked for before and what is asked for now, so that neither is lost (MCP, "Step-Up Authorization Flow"). */
+export function union(...scopes: readonly (string | undefined)[]): string | undefined {
+  return joined(scopes.flatMap((scope) => scope?.split(' ') ?? []))
+}
+
+/** Whether every scope of `wanted` is in `held`. */
+export function covers(held: string | undefined, wanted: string): boolean {
+  const known = new Set(held?.split(' '))
+  return wanted.split(' ').every((scope) => scope === '' || known.has(scope))
 }
 
 function joined(scopes: readonly string[]): string | undefined {

@@ -1,7 +1,8 @@
 // The token set of one server and profile: reuse, else refresh, else ask for a sign-in; coordinated with every other process.
-import { BridgeError } from '../errors.ts'
+import { BridgeError, quote } from '../errors.ts'
 import type { Cause, Challenge, Clock, Leases, Logger, TokenKey, TokenRecord, TokenSet, TokenStore } from '../ports.ts'
 import type { Refresh } from './refresh.ts'
+import { covers, union } from './scopes.ts'
 
 export type RefreshStrategy = 'auto' | 'none' | 'reauthorize'
 export type LoginMode = 'auto' | 'on-call' | 'never'
@@ -24,6 +25,11 @@ export interface Tokens {
   current(): Promise<TokenSet | undefined>
   /** After `rejected` was refused: resolves when `current` gives another token. @throws BridgeError why it cannot */
   renew(rejected: string | undefined, challenge: Challenge, cause: Cause): Promise<void>
+  /**
+   * After a token was refused for its scope: asks once for what was asked for before and `scope` together. Resolves when another
+   * token may do. @throws BridgeError insufficient_scope when all of it was asked for before, or this cause may not ask
+   */
+  stepUp(refused: string | undefined, scope: string, challenge: Challenge, cause: Cause): Promise<void>
   /** Refreshes now, whatever the expiry. undefined: the refresh token is missing or was refused. */
   refreshNow(): Promise<TokenSet | undefined>
 }
@@ -97,6 +103,15 @@ export function createTokens(options: TokensOptions): Tokens {
     return cause === 'call' || (mode === 'auto' && generation === 0)
   }
 
+  /** One sign-in at a time in this process; the store sees to the others. */
+  const ask = async (challenge: Challenge) => {
+    asking ??= options.askForLogin(challenge).finally(() => {
+      asking = undefined
+    })
+    await asking
+    await reload()
+  }
+
   return {
     async current() {
       let record = known ?? (await reload())
@@ -117,11 +132,17 @@ export function createTokens(options: TokensOptions): Tokens {
         if (record.tokens && record.tokens.accessToken !== rejected) return
       }
       if (!mayAsk(cause, record)) throw notSignedIn(record)
-      asking ??= options.askForLogin(challenge).finally(() => {
-        asking = undefined
-      })
-      await asking
-      await reload()
+      await ask(challenge.scope === undefined ? challenge : withScope(challenge, requestedOf(record), challenge.scope))
+    },
+
+    async stepUp(refused, scope, challenge, cause) {
+      // A sign-in that was under way may have been for another scope; then one is asked for that has both.
+      for (let record = await reload(); ; record = await reload()) {
+        const { tokens } = record
+        if (tokens && tokens.accessToken !== refused && covers(requestedOf(record), scope)) return
+        if (covers(requestedOf(record), scope) || cause !== 'call' || mode === 'never') throw insufficient(scope)
+        await ask(withScope(challenge, requestedOf(record), scope))
+      }
     },
 
     async refreshNow() {
@@ -131,6 +152,20 @@ export function createTokens(options: TokensOptions): Tokens {
     },
   }
 }
+
+/** What the sign-ins of this row have asked for, or at least what they got. */
+const requestedOf = ({ tokens, requestedScope }: TokenRecord) =>
+  tokens ? union(tokens.requestedScope, tokens.scope) : requestedScope
+
+function withScope(challenge: Challenge, ...scopes: readonly (string | undefined)[]): Challenge {
+  const scope = union(...scopes)
+  return scope === undefined ? challenge : { ...challenge, scope }
+}
+
+const insufficient = (scope: string) =>
+  new BridgeError('insufficient_scope', {
+    message: `The server asks for a scope the token does not have. It names ${quote(scope)}.`,
+  })
 
 const notSignedIn = ({ lastError }: TokenRecord) =>
   new BridgeError(

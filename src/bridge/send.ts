@@ -1,4 +1,4 @@
-// One request to the MCP server, authorized: a refused one is sent once more after the authorizer has seen to it.
+// One request to the MCP server, authorized: a refused one is sent again after the authorizer has seen to it.
 import { BridgeError } from '../errors.ts'
 import type { Authorizer, Cause, HttpClient, HttpRequest, HttpResponse } from '../ports.ts'
 
@@ -17,20 +17,30 @@ export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, i
       const response = await http.request({ idleMs, url, ...request, headers })
       return { response, authorization }
     }
+    /** Has the authorizer see to a refusal; throws why the request cannot be sent once more. */
+    const settle = async ({ response, authorization }: Awaited<ReturnType<typeof attempt>>, why: Cause) => {
+      response.discard()
+      // Refused before it was looked at: as if it had never gone out.
+      if (request.wire) request.wire.out = false
+      await authorizer.onChallenge(response, authorization, why)
+    }
     const first = await attempt()
     if (!isChallenge(first.response)) return plain(first.response)
-    first.response.discard()
-    // Refused before it was looked at: as if it had never gone out.
-    if (request.wire) request.wire.out = false
-    await authorizer.onChallenge(first.response, first.authorization, cause)
-    const { response } = await attempt()
-    if (!isChallenge(response)) return plain(response)
-    response.discard()
-    // Another token is not what is missing: the authorizer knows the words for what a 403 asks.
-    if (response.status === 403) await authorizer.onChallenge(response, first.authorization, cause)
-    throw new BridgeError(response.status === 403 ? 'insufficient_scope' : 'unauthorized', {
-      details: { status: response.status },
-    })
+    await settle(first, cause)
+    const second = await attempt()
+    if (!isChallenge(second.response)) return plain(second.response)
+    let last = second
+    if (first.response.status === 401 && second.response.status === 403) {
+      // A token that was just obtained may hold too little for this request: another question, and the last one.
+      await settle(second, cause)
+      last = await attempt()
+      if (!isChallenge(last.response)) return plain(last.response)
+    }
+    // Nobody is asked twice for one request; the authorizer only finds the words for what a 403 wants.
+    if (last.response.status === 403) await settle(last, 'background')
+    last.response.discard()
+    const { status } = last.response
+    throw new BridgeError(status === 403 ? 'insufficient_scope' : 'unauthorized', { details: { status } })
   }
 }
 

@@ -35,6 +35,8 @@ export const OPTIONS = {
   'header-file': { value: 'FILE', for: REACHING, help: 'headers from a file, one a line' },
   'client-id': { value: 'ID', for: REACHING, help: 'client registered with the authorization server' },
   'client-secret-file': { value: 'FILE', for: REACHING, help: 'file with the client secret' },
+  'client-key-file': { value: 'FILE', for: REACHING, help: 'private key of the client, PEM or JWK' },
+  'client-metadata-url': { value: 'URL', for: REACHING, help: 'client ID metadata document of your own' },
   scope: { value: 'SCOPES', for: CONNECTING, help: 'scopes to ask for, separated by spaces' },
   resource: { value: 'URL|none', for: CONNECTING, help: 'RFC 8707 resource to ask tokens for' },
   'authorize-param': {
@@ -104,6 +106,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
         headerFile: text('header-file'),
       }),
       ...defined({ clientId: text('client-id'), clientSecretFile: text('client-secret-file'), scope: text('scope') }),
+      ...defined({ clientKeyFile: text('client-key-file'), clientMetadataUrl: text('client-metadata-url') }),
       ...defined({
         resource: text('resource'),
         transport: text('transport'),

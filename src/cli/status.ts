@@ -1,6 +1,7 @@
 // Who is signed in where, until when, kept how; never a secret.
 import type { Composed } from '../compose.ts'
-import { withoutControls } from '../errors.ts'
+import type { ServerExceptions } from '../config/config.ts'
+import { quote, withoutControls } from '../errors.ts'
 import type { AccountSummary, TokenKey } from '../ports.ts'
 
 interface Account {
@@ -30,8 +31,15 @@ export async function status(composed: Composed, oneServer: boolean, format: 'js
     .map((key) => toAccount({ ...key, generation: 0, signedIn: false, refreshable: false }, true, now))
   const accounts = [...known, ...fresh]
   const secretStore = keyBackends().join('+') || `${config.secretStore} (nothing stored yet)`
+  const exceptions = exceptionsShown(composed, oneServer)
   if (format === 'json') {
-    const report = { secret_store: secretStore, database: config.database, driver: database.driver, accounts }
+    const report = {
+      exceptions,
+      secret_store: secretStore,
+      database: config.database,
+      driver: database.driver,
+      accounts,
+    }
     composed.stdout.write(`${JSON.stringify(report, null, 2)}\n`)
     return 0
   }
@@ -39,8 +47,29 @@ export async function status(composed: Composed, oneServer: boolean, format: 'js
     accounts.length === 0
       ? ['Nobody is signed in.']
       : accounts.flatMap((account) => describe(account, now)).map(withoutControls)
-  composed.stdout.write(`${[...lines, '', `Sealing key: ${secretStore}`, `Database: ${config.database}`].join('\n')}\n`)
+  const excepted = exceptions.map(describeException).map(withoutControls)
+  composed.stdout.write(
+    `${[...lines, '', ...excepted, `Sealing key: ${secretStore}`, `Database: ${config.database}`].join('\n')}\n`,
+  )
   return 0
+}
+
+/** Rules that a person has switched off for a server, by config.yaml or by this command's flags. */
+function exceptionsShown({ config }: Composed, oneServer: boolean): readonly ServerExceptions[] {
+  if (!oneServer) return config.exceptions
+  const { exceptions } = config.server ?? {}
+  return exceptions && Object.keys(exceptions).length > 1 ? [exceptions] : []
+}
+
+function describeException({ server, ...found }: ServerExceptions): string {
+  const pairs = found.trusted_issuers?.map(({ expected, named }) => `issuer ${quote(named)} at ${quote(expected)}`)
+  const said = [
+    ...(found.allow_http ? ['plain http'] : []),
+    ...(found.allow_missing_s256 ? ['no S256 in its metadata'] : []),
+    ...(pairs ?? []),
+    ...(found.allow_private?.map((origin) => `private address ${origin}`) ?? []),
+  ]
+  return `Exceptions for ${server}: ${said.join(' · ')}`
 }
 
 function toAccount(row: AccountSummary, signingIn: boolean, now: number): Account {

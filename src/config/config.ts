@@ -33,6 +33,18 @@ export interface Config {
   readonly openBrowser: boolean
   /** E-mail or subject that must sign in. */
   readonly account?: string
+  /** Servers of the file that are excepted from a rule, for `status`. */
+  readonly exceptions: readonly ServerExceptions[]
+}
+
+/** What a person has switched on for one server, in the words of config.yaml. */
+export interface ServerExceptions {
+  readonly server: string
+  readonly allow_http?: boolean
+  readonly allow_missing_s256?: boolean
+  readonly trusted_issuers?: readonly { readonly expected: string; readonly named: string }[]
+  /** Origins that may be in a private network. */
+  readonly allow_private?: readonly string[]
 }
 
 /** Certificates are PEM text: the file was read, so that a wrong path is told at once. */
@@ -44,10 +56,14 @@ export interface ServerConfig {
   readonly allowHttp: boolean
   /** How messages travel; auto: Streamable HTTP, or HTTP+SSE where that is all the server speaks. */
   readonly transport: 'auto' | 'http' | 'sse'
+  readonly exceptions: ServerExceptions
   readonly refreshStrategy: 'auto' | 'none' | 'reauthorize'
   readonly issuer?: string
   readonly clientId?: string
   readonly clientSecret?: string
+  /** PEM or JWK, the text of --client-key-file. */
+  readonly clientKey?: string
+  readonly clientMetadataUrl?: string
   readonly scopes?: readonly string[]
   /** RFC 8707 resource, or 'none'. */
   readonly resource?: string
@@ -64,6 +80,8 @@ export interface Flags {
   readonly headerFile?: string
   readonly clientId?: string
   readonly clientSecretFile?: string
+  readonly clientKeyFile?: string
+  readonly clientMetadataUrl?: string
   readonly scope?: string
   readonly resource?: string
   readonly authorizeParameters: readonly string[]

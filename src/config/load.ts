@@ -10,7 +10,7 @@ import { nearest } from './nearest.ts'
 import { oneOf } from './oneOf.ts'
 import { defaultPaths, type Paths } from './paths.ts'
 import type { ConfigFile } from './schema.ts'
-import { serverConfig } from './server.ts'
+import { exceptionsOf, serverConfig } from './server.ts'
 
 export interface LoadOptions {
   readonly flags: Flags
@@ -66,6 +66,9 @@ export async function loadConfig({
     ...(browser === undefined ? {} : { browser }),
     openBrowser: flags.openBrowser,
     ...(flags.account === undefined ? {} : { account: flags.account }),
+    exceptions: Object.values(file.servers ?? {})
+      .map(exceptionsOf)
+      .filter((found) => Object.keys(found).length > 1),
   }
 }
 

@@ -27,6 +27,7 @@ const provider = z.strictObject({
   client_id: z.string().min(1).optional(),
   client_secret: z.string().min(1).optional(),
   client_secret_file: z.string().min(1).optional(),
+  client_key_file: z.string().min(1).optional(),
   client_type: z.enum(['public', 'confidential']).optional(),
   scopes: z.array(z.string().min(1)).optional(),
   prompt: z.string().min(1).optional(),
@@ -36,18 +37,35 @@ const provider = z.strictObject({
   refresh_strategy: strategy.optional(),
 })
 
+const issuerPair = z.strictObject({ expected: z.string().min(1), named: z.string().min(1) })
+const origin = httpUrl.refine(
+  (text) => URL.canParse(text) && new URL(text).origin === text,
+  'must be an origin: scheme, host and port, without a slash at its end',
+)
+const metadataUrl = z
+  .string()
+  .refine(
+    (text) => URL.canParse(text) && new URL(text).protocol === 'https:' && new URL(text).pathname !== '/',
+    'must be an https URL with a path',
+  )
+
 const server = z.strictObject({
   url: httpUrl,
   provider: z.string().optional(),
   profile: z.string().min(1).optional(),
   headers: headers.optional(),
   ca_file: caFile.optional(),
+  allow_http: z.boolean().optional(),
+  allow_missing_s256: z.boolean().optional(),
+  trusted_issuers: z.array(issuerPair).optional(),
+  allow_private: z.array(origin).optional(),
 })
 
 export const schema = z.strictObject({
   mcp_server_url: httpUrl.optional(),
   servers: z.record(z.string().min(1), server).optional(),
   callback_url: z.union([callbackUrl, z.array(callbackUrl).min(1)]).optional(),
+  client_metadata_url: metadataUrl.optional(),
   session_timeout: z.number().int().min(1).optional(),
   database_url: z.string().startsWith('sqlite:', 'must be sqlite:FILE').optional(),
   secret_store: z.enum(['auto', 'keychain', 'file', 'env']).optional(),
@@ -76,6 +94,7 @@ export const schema = z.strictObject({
 
 export type ConfigFile = z.infer<typeof schema>
 export type ProviderEntry = z.infer<typeof provider>
+export type ServerEntry = z.infer<typeof server>
 
 /** Keys allowed at a path of the file, to name the nearest one to a misspelt key. */
 export function keysAt(path: readonly PropertyKey[]): string[] {

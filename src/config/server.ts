@@ -2,27 +2,25 @@
 import { readFileSync } from 'node:fs'
 import { BridgeError, quote } from '../errors.ts'
 import { isSecure } from '../secureUrl.ts'
-import type { Flags, ServerConfig } from './config.ts'
+import type { Flags, ServerConfig, ServerExceptions } from './config.ts'
 import { nearest } from './nearest.ts'
 import { oneOf } from './oneOf.ts'
-import type { ConfigFile, ProviderEntry } from './schema.ts'
+import type { ConfigFile, ProviderEntry, ServerEntry } from './schema.ts'
 
-export interface ServerEntry {
-  readonly url: string
-  readonly name?: string | undefined
-  readonly provider?: string | undefined
-  readonly headers?: Readonly<Record<string, string>> | undefined
-  readonly ca_file?: string | undefined
-}
+/** An entry of `servers` with its name, or just a URL. */
+export type Entry = ServerEntry & { readonly name?: string }
 
 /** @throws BridgeError usage, config_invalid, config_not_found, insecure_url */
-export function serverConfig(file: ConfigFile, flags: Flags, entry: ServerEntry): ServerConfig {
+export function serverConfig(file: ConfigFile, flags: Flags, entry: Entry): ServerConfig {
   const url = new URL(entry.url)
   url.hash = ''
-  if (!isSecure(url, flags.allowHttp)) throw insecure(url)
+  const allowHttp = flags.allowHttp || entry.allow_http === true
+  if (!isSecure(url, allowHttp)) throw insecure(url)
   const provider = findProvider(file, entry.provider)
   const secret = flags.clientSecretFile ?? provider.client_secret_file
   const clientSecret = secret === undefined ? provider.client_secret : readTextFile(secret, 'client secret file')
+  const keyFile = flags.clientKeyFile ?? provider.client_key_file
+  const clientKey = keyFile === undefined ? undefined : readTextFile(keyFile, 'client key file')
   const clientId = flags.clientId ?? provider.client_id
   const scopes = flags.scope?.split(/[\s,]+/).filter((scope) => scope !== '') ?? provider.scopes
   const defaults = { ...optional('prompt', provider.prompt), ...optional('audience', provider.audience) }
@@ -30,17 +28,40 @@ export function serverConfig(file: ConfigFile, flags: Flags, entry: ServerEntry)
     url: url.href,
     ...optional('name', entry.name),
     headers: { ...lowerCased(entry.headers), ...headersOf(flags) },
-    allowHttp: flags.allowHttp,
     transport: oneOf('--transport', flags.transport, ['auto', 'http', 'sse'] as const) ?? 'auto',
+    allowHttp,
+    exceptions: { ...exceptionsOf(entry), ...(allowHttp ? { allow_http: true } : {}) },
     refreshStrategy: provider.refresh_strategy ?? file.refresh_strategy ?? 'auto',
     ...optional('issuer', provider.issuer),
     ...optional('clientId', clientId),
     ...optional('clientSecret', clientSecret),
+    ...optional('clientKey', clientKey),
+    ...optional('clientMetadataUrl', metadataUrlOf(flags) ?? file.client_metadata_url),
     ...optional('scopes', scopes),
     ...optional('resource', flags.resource),
     ...optional('certificates', certificatesOf([file.ca_file, entry.ca_file])),
     authorizeParameters: { ...defaults, ...Object.fromEntries(flags.authorizeParameters.map(splitParameter)) },
   }
+}
+
+/** What this server is excepted from; nothing but `server` when there is no exception. */
+export function exceptionsOf(entry: ServerEntry): ServerExceptions {
+  const pairs = entry.trusted_issuers?.length ? entry.trusted_issuers : undefined
+  const origins = entry.allow_private?.length ? entry.allow_private : undefined
+  return {
+    server: new URL(entry.url).href,
+    ...(entry.allow_http ? { allow_http: true } : {}),
+    ...(entry.allow_missing_s256 ? { allow_missing_s256: true } : {}),
+    ...optional('trusted_issuers', pairs),
+    ...optional('allow_private', origins),
+  }
+}
+
+/** The schema checks the file's; the same for the flag (draft-ietf-oauth-client-id-metadata-document section 3). */
+function metadataUrlOf({ clientMetadataUrl: text }: Flags): string | undefined {
+  const url = text !== undefined && URL.canParse(text) ? new URL(text) : undefined
+  if (text === undefined || (url?.protocol === 'https:' && url.pathname !== '/')) return text
+  throw new BridgeError('usage', { message: `--client-metadata-url ${quote(text)} is not an https URL with a path.` })
 }
 
 /** The provider an entry names; without a name, the only one there is. */

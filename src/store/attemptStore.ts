@@ -72,6 +72,22 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
       )
     },
 
+    async byState(state, now) {
+      const row = database.get(
+        "SELECT * FROM sessions WHERE state = ? AND status = 'waiting' AND expires_at > ?",
+        ...[state, toSqlTime(now)],
+      )
+      return row && (await toAttempt(row))
+    },
+
+    async planAgain(id, state, plan) {
+      const sealed = (await openSeal()).seal(JSON.stringify(plan), place(id))
+      database.run(
+        "UPDATE sessions SET state = ?, plan = ?, status = 'waiting', updated_at = ? WHERE id = ? AND status = 'redeeming'",
+        ...[state, sealed, toSqlTime(clock.now()), id],
+      )
+    },
+
     async claim(state, now) {
       const row = database.get(
         "UPDATE sessions SET status = 'redeeming', updated_at = ? WHERE state = ? AND status = 'waiting' AND expires_at > ? RETURNING *",

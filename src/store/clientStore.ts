@@ -3,7 +3,7 @@ import { BridgeError } from '../errors.ts'
 import type { ClientStore, Clock } from '../ports.ts'
 import type { Database } from './database.ts'
 import type { OpenSeal } from './seal.ts'
-import { toSqlTime } from './time.ts'
+import { fromSqlTime, toSqlTime } from './time.ts'
 
 export function createClientStore(database: Database, openSeal: OpenSeal, clock: Clock): ClientStore {
   const place = (issuer: string, redirectUri: string) => ['clients', issuer, redirectUri, 'client_secret'] as const
@@ -11,7 +11,11 @@ export function createClientStore(database: Database, openSeal: OpenSeal, clock:
     async load(issuer, redirectUri) {
       const row = database.get('SELECT * FROM clients WHERE issuer = ? AND redirect_uri = ?', issuer, redirectUri)
       if (!row) return undefined
-      const client = { clientId: String(row.client_id), authMethod: String(row.auth_method) }
+      const client = {
+        clientId: String(row.client_id),
+        authMethod: String(row.auth_method),
+        ...(row.secret_expires_at === null ? {} : { secretExpiresAt: fromSqlTime(String(row.secret_expires_at)) }),
+      }
       if (row.client_secret === null) return client
       const seal = await openSeal()
       try {
@@ -26,9 +30,10 @@ export function createClientStore(database: Database, openSeal: OpenSeal, clock:
     async save(issuer, redirectUri, client) {
       const secret = client.clientSecret
       const sealed = secret === undefined ? null : (await openSeal()).seal(secret, place(issuer, redirectUri))
+      const expires = client.secretExpiresAt === undefined ? null : toSqlTime(client.secretExpiresAt)
       database.run(
-        'INSERT OR REPLACE INTO clients VALUES (?, ?, ?, ?, ?, ?)',
-        ...[issuer, redirectUri, client.clientId, sealed, client.authMethod, toSqlTime(clock.now())],
+        'INSERT OR REPLACE INTO clients VALUES (?, ?, ?, ?, ?, ?, ?)',
+        ...[issuer, redirectUri, client.clientId, sealed, client.authMethod, expires, toSqlTime(clock.now())],
       )
     },
 

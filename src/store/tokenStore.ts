@@ -19,8 +19,9 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
       const row = readRow(key)
       if (!row) return { generation: 0 }
       const generation = Number(row.generation)
+      const requested = row.requested_scope === null ? {} : { requestedScope: String(row.requested_scope) }
       if (row.access_token === null)
-        return { generation, ...(row.last_error === null ? {} : { lastError: String(row.last_error) }) }
+        return { generation, ...requested, ...(row.last_error === null ? {} : { lastError: String(row.last_error) }) }
       const seal = await openSeal()
       try {
         return { generation, tokens: toTokenSet(row, key, seal) }
@@ -48,16 +49,17 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
         const userId = next.user ? saveUser(database, next.user, now) : null
         database.run(
           `INSERT INTO tokens (server, profile, user_id, issuer, client_id, redirect_uri, access_token, refresh_token, scope,
-             resource, expires_at, obtained_at, generation, last_error, created_at, updated_at)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?)
+             requested_scope, resource, expires_at, obtained_at, generation, last_error, created_at, updated_at)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?)
            ON CONFLICT (server, profile) DO UPDATE SET user_id = excluded.user_id, issuer = excluded.issuer,
              client_id = excluded.client_id, redirect_uri = excluded.redirect_uri, access_token = excluded.access_token,
-             refresh_token = excluded.refresh_token, scope = excluded.scope, resource = excluded.resource,
+             refresh_token = excluded.refresh_token, scope = excluded.scope, requested_scope = excluded.requested_scope, resource = excluded.resource,
              expires_at = excluded.expires_at, obtained_at = excluded.obtained_at, generation = excluded.generation,
              spent_at = NULL, last_error = NULL, updated_at = excluded.updated_at`,
           ...[key.server, key.profile, userId, next.issuer, next.clientId, next.redirectUri, access, refresh],
           ...[
             next.scope ?? null,
+            next.requestedScope ?? null,
             next.resource ?? null,
             next.expiresAt === undefined ? null : toSqlTime(next.expiresAt),
           ],
@@ -86,8 +88,9 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
     async remove(key, expected, reason) {
       const changed = database.run(
         `UPDATE tokens SET access_token = NULL, refresh_token = NULL, expires_at = NULL, spent_at = NULL, generation = generation + 1,
-           last_error = ?, updated_at = ? WHERE server = ? AND profile = ? AND generation = ?`,
-        ...[reason ?? null, toSqlTime(clock.now()), key.server, key.profile, expected],
+           requested_scope = CASE WHEN ? THEN requested_scope END, last_error = ?, updated_at = ? WHERE server = ? AND profile = ? AND generation = ?`,
+        // Whoever signs out begins afresh; whose sign-in was refused wants back what there was.
+        ...[reason === undefined ? 0 : 1, reason ?? null, toSqlTime(clock.now()), key.server, key.profile, expected],
       )
       return changed === 1
     },
@@ -119,6 +122,7 @@ function toTokenSet(row: Record<string, Value>, key: TokenKey, seal: Seal): Toke
       ? {}
       : { refreshToken: seal.open(String(row.refresh_token), place(key, 'refresh_token')) }),
     ...(row.scope === null ? {} : { scope: String(row.scope) }),
+    ...(row.requested_scope === null ? {} : { requestedScope: String(row.requested_scope) }),
     ...(row.resource === null ? {} : { resource: String(row.resource) }),
     ...(row.expires_at === null ? {} : { expiresAt: fromSqlTime(String(row.expires_at)) }),
     ...(user ? { user } : {}),

@@ -24,7 +24,10 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ')
 
-export function renderPage(page: CallbackPage): { html: string; policy: string } {
+/** Every page that is shown; the other is a redirect. */
+export type Shown = Exclude<CallbackPage, { kind: 'again' }>
+
+export function renderPage(page: Shown): { html: string; policy: string } {
   const { title, mark, tone, paragraphs } = contents(page)
   const html = `<!doctype html>
 <html lang="en">
@@ -54,7 +57,7 @@ interface Contents {
   readonly paragraphs: readonly string[]
 }
 
-function contents(page: CallbackPage): Contents {
+function contents(page: Shown): Contents {
   if (page.kind === 'done') {
     const paragraphs = [
       `<p>Your sign-in to <code>${escapeHtml(page.server)}</code> is stored on this computer.</p>`,

@@ -90,6 +90,7 @@ async function answer(
   if (/prefetch|preview/i.test(`${request.headers['sec-purpose'] ?? ''}${request.headers.purpose ?? ''}`))
     return plain(response, 403, 'Forbidden')
   const page = await onCallback(target.searchParams)
+  if (page.kind === 'again') return redirect(response, page.authorizationUrl)
   const status = page.kind === 'done' ? 200 : 400
   if (page.kind === 'invalid_state' && !/text\/html/.test(request.headers.accept ?? ''))
     return plain(response, status, 'Invalid state')
@@ -105,6 +106,10 @@ function isOurHost(host: string | undefined, url: URL): boolean {
 
 const plain = (response: ServerResponse, status: number, text: string) =>
   send(response, status, 'text/plain; charset=utf-8', `${text}\n`)
+
+/** Back to the authorization server, with nothing of this answer in the address or the history. */
+const redirect = (response: ServerResponse, location: string) =>
+  send(response, 303, 'text/plain; charset=utf-8', '', { location })
 
 function send(
   response: ServerResponse,

@@ -1,7 +1,10 @@
 // The only file that imports undici: a pool for each origin, kept warm, straight or through a proxy.
+import type { LookupFunction } from 'node:net'
+import type { SecureContext } from 'node:tls'
 import type { buildConnector as Build, Pool as PoolType } from 'undici'
 import buildConnector from 'undici/lib/core/connect.js'
 import Pool from 'undici/lib/dispatcher/pool.js'
+import type { HttpRequest } from '../ports.ts'
 import { createProxyFor, proxyAuthorization } from './proxy.ts'
 import { createSecureConnect } from './secureConnect.ts'
 import { warmable } from './warmConnection.ts'
@@ -16,6 +19,8 @@ export interface ConnectionOptions {
   /** PEM certificates to trust besides those of Node and the system. */
   readonly certificates?: string
 }
+
+type Bound = NonNullable<HttpRequest['within']>
 
 /** Where requests to one origin go. */
 export interface Route {
@@ -33,19 +38,18 @@ const KEEP_MS = 5 * 60_000
 export function createConnections(options: ConnectionOptions) {
   const { connectTimeoutMs: timeout, environment = {}, certificates } = options
   const proxyFor = createProxyFor(environment)
-  const plain = buildConnector({ timeout, autoSelectFamily: true })
-  const secure = createSecureConnect({
-    build: (secureContext) =>
-      buildConnector({ timeout, autoSelectFamily: true, ...(secureContext && { secureContext }) }),
-    environment,
-    certificates,
-    timeoutMs: timeout,
-  })
+  const connectors = (bound: { lookup?: LookupFunction } = {}) => {
+    const basic = { timeout, autoSelectFamily: true, ...bound }
+    const build = (secureContext?: SecureContext) =>
+      buildConnector({ ...basic, ...(secureContext && { secureContext }) })
+    return { plain: build(), secure: createSecureConnect({ build, environment, certificates, timeoutMs: timeout }) }
+  }
+  const free = connectors()
   const pools = new Map<string, { pool: PoolType; warm(): void; close(): void }>()
   const routes = new Map<string, Route>()
 
-  const open = (origin: string, proxy?: URL) => {
-    const name = proxy ? `${origin} by ${proxy.href}` : origin
+  const open = (origin: string, proxy?: URL, { plain, secure } = free, bound = '') => {
+    const name = `${bound}${origin}${proxy ? ` by ${proxy.href}` : ''}`
     const known = pools.get(name)
     if (known) return known
     const connection = warmable(new URL(origin), origin.startsWith('https:') ? secure(proxy) : plain)
@@ -74,6 +78,17 @@ export function createConnections(options: ConnectionOptions) {
       const route = place(url)
       routes.set(url.origin, route)
       return route
+    },
+    /**
+     * A connection of its own for each bound: the address is checked when it is connected to. Where a proxy connects,
+     * only an address that is written in the URL can be.
+     * @throws BridgeError address_refused
+     */
+    async bounded(url: URL, within: Bound): Promise<Route> {
+      const { checkLiteral, lookupWithin } = await import('./addresses.ts')
+      checkLiteral(url, within)
+      if (proxyFor?.(url)) return this.route(url)
+      return { ...open(url.origin, undefined, connectors({ lookup: lookupWithin(within) }), `${within} `), base: '' }
     },
     warm(url: URL): void {
       try {

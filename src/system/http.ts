@@ -31,7 +31,7 @@ export function createHttp(options: HttpOptions): Http {
     const cookie = sticky ? jar.header(url) : undefined
     const asked = cookie === undefined ? request : withCookie(request, cookie)
     const taken = onTaken ? () => onTaken(request.body) : nothing
-    const route = connections.route(url)
+    const route = request.within === undefined ? connections.route(url) : await connections.bounded(url, request.within)
     const response = await dispatch(route, url, asked, taken)
     if (response.status === 407 && route.forwarder) {
       response.discard()
@@ -59,6 +59,7 @@ export function createHttp(options: HttpOptions): Http {
       let url = request.url
       for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
         const response = await send(url, request)
+        if (request.redirect === 'manual') return response
         const next = redirectTarget(url, request.method, response)
         if (!next) return response
         response.discard()

@@ -184,6 +184,7 @@ describe.each(DRIVERS)('the store on $name', ({ name, runs, open }) => {
       client: { clientId: 'c', authMethod: 'none' },
       redirectUri: 'http://localhost:8080/auth/callback',
       codeVerifier: 'v',
+      metadata: { issuer: 'https://as.example' },
       authorizationUrl: 'https://as.example/authorize',
     }
     await all[1]?.attempts.plan(id, plan)

@@ -32,6 +32,9 @@ export function createFakeAttemptStore(now: () => number): FakeAttemptStore {
       return { attempt, begun: true }
     },
     byId: async (id) => rows.get(id),
+    byState: async (state) =>
+      [...rows.values()].find((one) => one.state === state && one.status === 'waiting' && isOpen(one)),
+    planAgain: async (id, state, plan) => change(id, { state, plan, status: 'waiting' }),
     plan: async (id, plan) => change(id, { plan, status: 'waiting' }),
     async claim(state) {
       const row = [...rows.values()].find((one) => one.state === state && one.status === 'waiting' && isOpen(one))

@@ -49,8 +49,10 @@ export function createFakeTokenStore(): FakeTokenStore {
     async remove(key, expected, reason) {
       if (read(key).generation !== expected) return false
       removals.push({ generation: expected, reason })
+      const requestedScope = read(key).tokens?.requestedScope
       const generation = put(key, undefined)
-      if (reason !== undefined) records.set(name(key), { generation, lastError: reason })
+      const kept = requestedScope === undefined ? {} : { requestedScope }
+      if (reason !== undefined) records.set(name(key), { generation, lastError: reason, ...kept })
       return true
     },
     list: async () => [],

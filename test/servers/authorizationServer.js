@@ -6,6 +6,7 @@ import { format } from 'node:util'
  * @typedef {object} AuthorizationServerOptions
  * @property {number} [accessTokenSeconds] life of an access token; default 3600
  * @property {'approve' | 'deny' | 'form'} [person] what the interaction does: approve or deny at once, or show a form
+ * @property {Record<string, unknown>} [features] oidc-provider features, beside or instead of ours
  * @property {Record<string, unknown>} [settings] extra oidc-provider settings
  */
 
@@ -48,7 +49,7 @@ export async function startAuthorizationServer(options = {}) {
         pkce: { required: () => true },
         rotateRefreshToken: true,
         cookies: { keys: ['test'] },
-        scopes: ['openid', 'offline_access', 'email', 'profile', 'mcp:tools'],
+        scopes: ['openid', 'offline_access', 'email', 'profile', 'mcp:tools', 'mcp:write'],
         claims: { openid: ['sub'], email: ['email'], profile: ['name'] },
         conformIdTokenClaims: false,
         findAccount: (_ctx, id) => ({ accountId: id, claims: () => ({ sub: id, ...state.claims }) }),
@@ -78,6 +79,7 @@ export async function startAuthorizationServer(options = {}) {
               accessTokenTTL: state.accessTokenSeconds,
             }),
           },
+          ...options.features,
         },
         ...options.settings,
       }),

@@ -28,6 +28,8 @@ export async function startProtectedServer({ issuer, target, port = 0 }) {
     /** Each request that passed: method, headers, and the method of the message. @type {{ method: string, headers: import('node:http').IncomingHttpHeaders, rpc: string }[]} */
     passed: [],
     refused: 0,
+    /** Tool → the scope its call needs. @type {Record<string, string>} */
+    requires: {},
     target,
   }
 
@@ -35,9 +37,9 @@ export async function startProtectedServer({ issuer, target, port = 0 }) {
     const token = /^Bearer (.+)$/.exec(authorization ?? '')?.[1]
     if (!token) return 'missing'
     if (state.rejected.has(token)) return 'refused'
-    await jwtVerify(token, keys, { issuer, audience: resource })
+    const { payload } = await jwtVerify(token, keys, { issuer, audience: resource })
     state.accepted.add(token)
-    return 'good'
+    return { scopes: String(payload.scope ?? '').split(' ') }
   }
 
   server.on('request', async (request, response) => {
@@ -53,7 +55,7 @@ export async function startProtectedServer({ issuer, target, port = 0 }) {
       )
     }
     const verdict = await check(request.headers.authorization).catch(() => 'refused')
-    if (verdict !== 'good') {
+    if (typeof verdict === 'string') {
       state.refused++
       const error = verdict === 'missing' ? '' : 'error="invalid_token", '
       response.writeHead(401, {
@@ -62,16 +64,16 @@ export async function startProtectedServer({ issuer, target, port = 0 }) {
       })
       return response.end('{"error":"invalid_token"}')
     }
-    const passed = { method: request.method ?? '', headers: request.headers, rpc: '' }
-    state.passed.push(passed)
-    let body = ''
-    request.on('data', (chunk) => {
-      body += chunk
-    })
-    request.on('end', () => {
-      passed.rpc = /"method":"([^"]+)"/.exec(body)?.[1] ?? ''
-    })
-    forward(state.target, request, response)
+    const body = await readAll(request)
+    const missing = state.requires[toolOf(body)]
+    if (missing && !verdict.scopes.includes(missing)) {
+      const challenge = `Bearer error="insufficient_scope", scope="${missing}", resource_metadata="${origin}${metadataPath}"`
+      response.writeHead(403, { 'www-authenticate': challenge, 'content-type': 'application/json' })
+      return response.end('{"error":"insufficient_scope"}')
+    }
+    const rpc = /"method":"([^"]+)"/.exec(body.toString('latin1'))?.[1] ?? ''
+    state.passed.push({ method: request.method ?? '', headers: request.headers, rpc })
+    forward(state.target, request, response, body)
   })
 
   return {
@@ -90,7 +92,24 @@ export async function startProtectedServer({ issuer, target, port = 0 }) {
   }
 }
 
-function forward(target, request, response) {
+async function readAll(request) {
+  const chunks = []
+  for await (const chunk of request) chunks.push(chunk)
+  return Buffer.concat(chunks)
+}
+
+/** The tool that a message calls; '' for any other. */
+function toolOf(body) {
+  try {
+    const { method, params } = JSON.parse(body.toString('utf8'))
+    return method === 'tools/call' ? params.name : ''
+  } catch {
+    return ''
+  }
+}
+
+/** `body`: what was read of the request already. */
+function forward(target, request, response, body) {
   const { authorization: _kept, host: _host, ...headers } = request.headers
   const onward = httpRequest(target, { method: request.method, headers }, (answer) => {
     response.writeHead(answer.statusCode ?? 502, answer.headers)
@@ -101,5 +120,6 @@ function forward(target, request, response) {
     response.headersSent ? response.destroy() : response.writeHead(502).end('the MCP server is down'),
   )
   response.on('close', () => onward.destroy())
-  request.pipe(onward)
+  if (body) onward.end(body)
+  else request.pipe(onward)
 }

@@ -128,7 +128,7 @@ export async function startStage(options = {}) {
     },
     /** Process ids of the login processes of this stage. @returns {number[]} */
     loginProcesses: () =>
-      processesOf(home).filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('\0--attempt')),
+      processesOf(home).filter((pid) => readOrEmpty(`/proc/${pid}/cmdline`).includes('\0--attempt')),
     /** Resolves when another process than the killed one answers the callback. @returns {Promise<void>} */
     async untilCallbackPortAnswersAgain(/** @type {number} */ killed) {
       const port = Number(new URL(callbackUrl).port)
@@ -188,7 +188,7 @@ function readOrEmpty(/** @type {string} */ path) {
   }
 }
 
-function endLeftovers(/** @type {string} */ home) {
+export function endLeftovers(/** @type {string} */ home) {
   for (const pid of processesOf(home)) {
     try {
       process.kill(pid, 'SIGKILL')

@@ -27,6 +27,7 @@ export const initial: Migration = {
       access_token TEXT,
       refresh_token TEXT,
       scope TEXT,
+      requested_scope TEXT,
       resource TEXT,
       expires_at TEXT,
       obtained_at TEXT,
@@ -59,6 +60,7 @@ export const initial: Migration = {
       client_id TEXT NOT NULL,
       client_secret TEXT,
       auth_method TEXT NOT NULL,
+      secret_expires_at TEXT,
       created_at TEXT NOT NULL,
       PRIMARY KEY (issuer, redirect_uri)
     );

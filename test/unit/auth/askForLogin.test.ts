@@ -22,6 +22,7 @@ const PLAN: AttemptPlan = {
   client: { clientId: 'client', authMethod: 'none' },
   redirectUri: 'http://localhost:8080/auth/callback',
   codeVerifier: 'verifier',
+  metadata: { issuer: 'https://as.example' },
   authorizationUrl: 'https://as.example/authorize?x',
 }
 

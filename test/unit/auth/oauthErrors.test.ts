@@ -137,9 +137,14 @@ describe('what is no OAuth answer', () => {
     ['no access token', () => json({ token_type: 'bearer' })],
     ['no token type', () => json({ access_token: 'abc' })],
     ['broken JSON', () => respond(200, { 'content-type': 'application/json' }, '{')],
-    ['400 and a web page', () => respond(400, { 'content-type': 'text/html' }, '<html>')],
   ])('%s is a failed login', async (_, answer) => {
     expect((await errorOf(refresh(answer))).code).toBe('login_failed')
+  })
+
+  test.each([400, 401, 403, 422])('%i and a web page is a client the server does not know', async (status) => {
+    const error = await errorOf(refresh(() => respond(status, { 'content-type': 'text/html' }, '<html>')))
+    expect(error.code).toBe('invalid_client')
+    expect(error.message).toContain(String(status))
   })
 
   test.each(['with space', 'line\nbreak', 'nül', '', 'x'.repeat(65_537)])(

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { OAuthClient, TokenResponse } from '../../../src/auth/oauthClient.ts'
 import { createRefresh } from '../../../src/auth/refresh.ts'
 import { BridgeError, type ErrorCode } from '../../../src/errors.ts'
-import type { TokenSet } from '../../../src/ports.ts'
+import type { RegisteredClient, TokenSet } from '../../../src/ports.ts'
 import { createHurryingClock, NOON } from '../../fakes/fakeClock.ts'
 import { createFakeLogger } from '../../fakes/fakeLogger.ts'
 import { codeOf } from '../../fakes/thrown.ts'
@@ -23,7 +23,7 @@ const OLD: TokenSet & { refreshToken: string } = {
 
 type Answer = TokenResponse | 'rejected' | Error
 
-function setUp(answers: readonly Answer[]) {
+function setUp(answers: readonly Answer[], replacement?: RegisteredClient) {
   const clock = createHurryingClock()
   const log = createFakeLogger()
   const asked: { refreshToken: string; resource: string | undefined; scope: string | undefined }[] = []
@@ -40,8 +40,19 @@ function setUp(answers: readonly Answer[]) {
     },
   }
   const client = { clientId: 'client', authMethod: 'none' }
-  const clients = { ofTokens: async () => client, connect: async () => oauth }
-  return { refresh: createRefresh({ clients, clock, log }), clock, log, asked }
+  const spoke: string[] = []
+  const restored: string[] = []
+  const clients = {
+    ofTokens: async (): Promise<RegisteredClient> => client,
+    async connect(_issuer: string, { clientId }: RegisteredClient) {
+      spoke.push(clientId)
+      return oauth
+    },
+    replacement: async (): Promise<RegisteredClient | undefined> => replacement,
+    restore: async (_issuer: string, _redirectUri: string, { clientId }: RegisteredClient) =>
+      void restored.push(clientId),
+  }
+  return { refresh: createRefresh({ clients, clock, log }), clients, clock, log, asked, spoke, restored }
 }
 
 const busy = (details: Record<string, number> = {}, code: ErrorCode = 'authorization_server_error') =>
@@ -172,6 +183,8 @@ test('no other try begins after ten seconds: the host waits meanwhile', async ()
   const clients = {
     ofTokens: async () => ({ clientId: 'client', authMethod: 'none' }),
     connect: async () => oauth as never,
+    replacement: async () => undefined,
+    restore: async () => undefined,
   }
   const refresh = createRefresh({ clients, clock: slow, log: createFakeLogger() })
   expect(await codeOf(refresh(OLD))).toBe('authorization_server_unreachable')
@@ -198,16 +211,40 @@ describe('Retry-After', () => {
   })
 })
 
-test('a client that is no longer known is an error before anything is sent', async () => {
-  const { asked } = setUp([])
-  const refresh = createRefresh({
-    clients: {
-      ofTokens: () => Promise.reject(new BridgeError('invalid_client')),
-      connect: () => Promise.reject(new Error('not reached')),
-    },
-    clock: createHurryingClock(),
-    log: createFakeLogger(),
+describe('a client that the server no longer knows', () => {
+  const unknown = () => new BridgeError('invalid_client')
+  const NEXT = { clientId: 'next', authMethod: 'none' }
+
+  test('is replaced once, and the refresh is tried once with the next one', async () => {
+    const { refresh, spoke, restored } = setUp([unknown(), { accessToken: 'new' }], NEXT)
+    expect(await refresh(OLD)).toMatchObject({ accessToken: 'new', clientId: 'next' })
+    expect(spoke).toEqual(['client', 'next'])
+    expect(restored).toEqual([])
   })
-  expect(await codeOf(refresh(OLD))).toBe('invalid_client')
-  expect(asked).toEqual([])
+
+  test('whose grant died with it is a dead grant', async () => {
+    const { refresh } = setUp([unknown(), 'rejected'], NEXT)
+    expect(await refresh(OLD)).toBe('rejected')
+  })
+
+  test('comes back when the next one is refused as well, and this process replaces it no more', async () => {
+    const { refresh, spoke, restored } = setUp([unknown(), unknown(), unknown()], NEXT)
+    expect(await codeOf(refresh(OLD))).toBe('invalid_client')
+    expect(restored).toEqual(['client'])
+    expect(await codeOf(refresh(OLD))).toBe('invalid_client')
+    expect(spoke).toEqual(['client', 'next', 'client'])
+  })
+
+  test('that a person configured is never replaced', async () => {
+    const { refresh, asked } = setUp([unknown()])
+    expect(await codeOf(refresh(OLD))).toBe('invalid_client')
+    expect(asked).toHaveLength(1)
+  })
+
+  test('and that is not known here either is replaced by the one that is, before anything is sent', async () => {
+    const { clients, clock, log, spoke } = setUp([{ accessToken: 'new' }], NEXT)
+    clients.ofTokens = () => Promise.reject(unknown())
+    expect(await createRefresh({ clients, clock, log })(OLD)).toMatchObject({ clientId: 'next' })
+    expect(spoke).toEqual(['next'])
+  })
 })

@@ -1,6 +1,6 @@
 // Which scopes are asked for.
 import { describe, expect, test } from 'vitest'
-import { type ScopeSources, selectScopes } from '../../../src/auth/scopes.ts'
+import { covers, type ScopeSources, selectScopes, union } from '../../../src/auth/scopes.ts'
 
 const select = (sources: Partial<ScopeSources>) =>
   selectScopes({
@@ -16,6 +16,7 @@ describe('the scopes', () => {
   test('are left out where nobody names any', () => {
     expect(select({})).toBeUndefined()
     expect(select({ resource: [], server: ['a'] })).toBeUndefined()
+    expect(select({ server: ['openid', 'email', 'offline_access'], identity: true })).toBeUndefined()
   })
 
   test('are those of the challenge before those of the resource', () => {
@@ -56,4 +57,15 @@ describe('the scopes', () => {
   test('are each named once, and never empty', () => {
     expect(select({ challenged: 'a  a b', server: ['offline_access', 'b'] })).toBe('a b offline_access')
   })
+})
+
+test('a union names each scope once, in the order in which they came', () => {
+  expect(union('a b', undefined, 'b c')).toBe('a b c')
+  expect(union(undefined, '')).toBeUndefined()
+})
+
+test('scopes cover others when none of them is missing', () => {
+  expect(covers('a b c', 'c a')).toBe(true)
+  expect(covers('a', 'a b')).toBe(false)
+  expect(covers(undefined, 'a')).toBe(false)
 })

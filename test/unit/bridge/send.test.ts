@@ -96,8 +96,31 @@ describe('a refused request', () => {
   })
 
   test('whose new token lacks a scope says so, not that the token was refused', async () => {
-    const { send } = setUp([respond(401), respond(403, CHALLENGE)])
+    const { send } = setUp([respond(401), respond(403, CHALLENGE), respond(403, CHALLENGE), respond(200)])
     expect(await codeOf(send(post(), 'call'))).toBe('insufficient_scope')
+  })
+
+  test('that needed a token and then a scope gets both', async () => {
+    const { send, http, authorizer } = setUp([respond(401), respond(403, CHALLENGE), respond(200)])
+    expect((await send(post(), 'call')).status).toBe(200)
+    expect(http.requests).toHaveLength(3)
+    expect(authorizer.challenges.map(({ status, cause }) => [status, cause])).toEqual([
+      [401, 'call'],
+      [403, 'call'],
+    ])
+  })
+
+  test('that is refused for its scope a second time asks nobody again (P21)', async () => {
+    const { send, http, authorizer } = setUp([respond(403, CHALLENGE), respond(403, CHALLENGE), respond(200)])
+    expect(await codeOf(send(post(), 'call'))).toBe('insufficient_scope')
+    expect(http.requests).toHaveLength(2)
+    expect(authorizer.challenges.map(({ cause }) => cause)).toEqual(['call', 'background'])
+  })
+
+  test('whose stepped-up token is then refused is unauthorized', async () => {
+    const { send, http } = setUp([respond(403, CHALLENGE), respond(401), respond(200)])
+    expect(await codeOf(send(post(), 'call'))).toBe('unauthorized')
+    expect(http.requests).toHaveLength(2)
   })
 
   test.each([400, 404, 429, 500])('with %i is handed back as it is', async (status) => {

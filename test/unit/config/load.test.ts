@@ -41,13 +41,10 @@ describe('without anything said', () => {
     const { home } = loading
     expect(await loading).toEqual({
       server: {
-        url: URL_1,
-        headers: {},
-        allowHttp: false,
-        transport: 'auto',
-        refreshStrategy: 'auto',
-        authorizeParameters: {},
+        ...{ url: URL_1, headers: {}, allowHttp: false, refreshStrategy: 'auto', authorizeParameters: {} },
+        exceptions: { server: URL_1 },
       },
+      exceptions: [],
       profile: 'default',
       callbackUrls: ['http://localhost:8080/auth/callback'],
       sessionTimeoutMs: 300_000,

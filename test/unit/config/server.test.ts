@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import type { Flags } from '../../../src/config/config.ts'
 import type { ConfigFile } from '../../../src/config/schema.ts'
-import { type ServerEntry, serverConfig } from '../../../src/config/server.ts'
+import { type Entry, serverConfig } from '../../../src/config/server.ts'
 import { tempFolder } from '../../fakes/tempFolder.ts'
 import { codeOf, errorOf } from '../../fakes/thrown.ts'
 
@@ -16,7 +16,7 @@ const GOOGLE = {
   audience: 'a',
 }
 
-const make = (file: ConfigFile, flags: Partial<Flags> = {}, entry: Partial<ServerEntry> = {}) =>
+const make = (file: ConfigFile, flags: Partial<Flags> = {}, entry: Partial<Entry> = {}) =>
   serverConfig(
     file,
     { headers: [], authorizeParameters: [], allowHttp: false, openBrowser: true, ...flags },
@@ -132,4 +132,39 @@ describe('headers', () => {
 
 test.each(['x', '=x', ''])('the authorization parameter %j is not of the form name=value', async (text) => {
   expect(await codeOf(() => make({}, { authorizeParameters: [text] }))).toBe('usage')
+})
+
+describe('what a server is excepted from', () => {
+  test('is nothing, unless its entry says so', () => {
+    expect(make({}).exceptions).toEqual({ server: 'https://mcp.example/mcp' })
+    const empty = { allow_http: false, allow_missing_s256: false, trusted_issuers: [], allow_private: [] }
+    expect(make({}, {}, empty).exceptions).toEqual({ server: 'https://mcp.example/mcp' })
+  })
+
+  test('is what its entry says, and plain http by flag', () => {
+    const entry = {
+      ...{ allow_missing_s256: true, allow_private: ['https://sso.internal.example'] },
+      trusted_issuers: [{ expected: 'https://a.example', named: 'https://b.example' }],
+    }
+    expect(make({}, {}, entry).exceptions).toEqual({ server: 'https://mcp.example/mcp', ...entry })
+    expect(make({}, { allowHttp: true }).exceptions).toMatchObject({ allow_http: true })
+    const http = make({}, {}, { url: 'http://mcp.example/mcp', allow_http: true })
+    expect(http).toMatchObject({ allowHttp: true, exceptions: { allow_http: true } })
+  })
+})
+
+describe('the client', () => {
+  test('may have a key, from a file of flag or provider', () => {
+    const path = write('-----KEY-----\n')
+    expect(make({}, { clientKeyFile: path }).clientKey).toBe('-----KEY-----')
+    expect(make({ providers: { p: { client_key_file: path } } }).clientKey).toBe('-----KEY-----')
+  })
+
+  test('may be a metadata document, by flag or file', async () => {
+    const url = 'https://me.example/client.json'
+    expect(make({ client_metadata_url: url }).clientMetadataUrl).toBe(url)
+    expect(make({}, { clientMetadataUrl: url }).clientMetadataUrl).toBe(url)
+    for (const wrong of ['http://me.example/c.json', 'https://me.example', 'client.json'])
+      expect(await codeOf(() => make({}, { clientMetadataUrl: wrong }))).toBe('usage')
+  })
 })

@@ -17,6 +17,7 @@ const PLAN: AttemptPlan = {
   redirectUri: 'http://localhost:8080/auth/callback',
   codeVerifier: 'code-verifier-secret-1',
   nonce: 'nonce',
+  metadata: { issuer: 'https://as.example' },
   authorizationUrl: 'https://as.example/authorize?x',
 }
 const DAY = 86_400_000
@@ -242,4 +243,35 @@ test('the open ones are listed by key until they end', async () => {
   expect(await store.open(clock.now() + 1_000)).toEqual([])
   await store.settle(attempt.id, { status: 'finished' })
   expect(await store.open(clock.now())).toEqual([])
+})
+
+describe('a second round', () => {
+  test('waits under its new state; the old one is nobody’s any more', async () => {
+    const { store, waiting, clock } = setUp()
+    const attempt = await waiting()
+    await store.claim(attempt.state, clock.now())
+    await store.planAgain(attempt.id, 'another-state', { ...PLAN, replaced: 'client' })
+    expect(await store.claim(attempt.state, clock.now())).toBeUndefined()
+    expect(await store.byState('another-state', clock.now())).toMatchObject({
+      status: 'waiting',
+      plan: { replaced: 'client' },
+    })
+    expect(await store.claim('another-state', clock.now())).toMatchObject({ id: attempt.id, status: 'redeeming' })
+  })
+
+  test('begins only for an attempt that is being redeemed', async () => {
+    const { store, waiting } = setUp()
+    const attempt = await waiting()
+    await store.planAgain(attempt.id, 'another-state', PLAN)
+    expect((await store.byId(attempt.id))?.state).toBe(attempt.state)
+  })
+})
+
+test('looking at an attempt by its state takes nothing', async () => {
+  const { store, waiting, clock } = setUp()
+  const attempt = await waiting()
+  expect(await store.byState(attempt.state, clock.now())).toMatchObject({ id: attempt.id, status: 'waiting' })
+  expect(await store.byState('nonsense', clock.now())).toBeUndefined()
+  clock.advance(300_001)
+  expect(await store.byState(attempt.state, clock.now())).toBeUndefined()
 })

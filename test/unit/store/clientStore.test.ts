@@ -5,7 +5,7 @@ import { BridgeError } from '../../../src/errors.ts'
 import type { RegisteredClient } from '../../../src/ports.ts'
 import { createClientStore } from '../../../src/store/clientStore.ts'
 import { createSeal } from '../../../src/store/seal.ts'
-import { createFakeClock } from '../../fakes/fakeClock.ts'
+import { createFakeClock, NOON } from '../../fakes/fakeClock.ts'
 import { tempFolder } from '../../fakes/tempFolder.ts'
 import { codeOf } from '../../fakes/thrown.ts'
 
@@ -28,6 +28,7 @@ function setUp() {
 test.each([
   ['public', PUBLIC],
   ['confidential', SECRET],
+  ['temporary', { ...SECRET, secretExpiresAt: NOON }],
 ])('a %s client is read as it was written', async (_, client) => {
   const { store } = setUp()
   await store.save(ISSUER, REDIRECT, client)

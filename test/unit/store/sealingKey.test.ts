@@ -191,8 +191,8 @@ describe('a key that seals something', () => {
 
   test('also seals client secrets', () => {
     const database = folder.database()
-    database.run("INSERT INTO clients VALUES ('i', 'r', 'c', 'v1.x.y', 'none', 'x')")
-    database.run("INSERT INTO clients VALUES ('i', 'r2', 'c', NULL, 'none', 'x')")
+    database.run("INSERT INTO clients VALUES ('i', 'r', 'c', 'v1.x.y', 'none', NULL, 'x')")
+    database.run("INSERT INTO clients VALUES ('i', 'r2', 'c', NULL, 'none', NULL, 'x')")
     expect(sealedRows(database)).toBe(1)
   })
 

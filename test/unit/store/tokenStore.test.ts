@@ -24,6 +24,7 @@ const FULL: TokenSet = {
   ...BARE,
   refreshToken: 'refresh-secret-1',
   scope: 'a b',
+  requestedScope: 'a b c',
   resource: 'https://mcp.example/mcp',
   expiresAt: NOON + 3_600_000,
   user: { issuer: 'https://as.example', subject: 'ada', claims: { sub: 'ada', email: 'ada@example.com', admin: true } },
@@ -261,4 +262,14 @@ test('the list shows every account and no secret', async () => {
     { ...WORK, generation: 2, signedIn: false, refreshable: false, issuer: 'https://as.example', lastError: 'gone' },
   ])
   expect(JSON.stringify(list)).not.toContain('secret')
+})
+
+test('what was asked for outlives tokens that were refused, and not a sign-out', async () => {
+  const { store } = setUp()
+  await store.replace(KEY, FULL, 0)
+  await store.remove(KEY, 1, 'The authorization server refused the refresh token.')
+  expect(await store.load(KEY)).toMatchObject({ generation: 2, requestedScope: 'a b c' })
+  await store.replace(KEY, FULL, 2)
+  await store.remove(KEY, 3)
+  expect(await store.load(KEY)).toEqual({ generation: 4 })
 })

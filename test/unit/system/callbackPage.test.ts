@@ -2,11 +2,10 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { ERRORS, type ErrorCode } from '../../../src/errors.ts'
-import type { CallbackPage } from '../../../src/ports.ts'
-import { renderPage } from '../../../src/system/callbackPage.ts'
+import { renderPage, type Shown } from '../../../src/system/callbackPage.ts'
 
 const EVIL = `<script>alert(1)</script>"'&<img src=x onerror=y>`
-const PAGES: readonly CallbackPage[] = [
+const PAGES: readonly Shown[] = [
   { kind: 'done', server: EVIL },
   { kind: 'failed', code: EVIL, message: EVIL, hint: EVIL },
   { kind: 'invalid_state' },

@@ -52,6 +52,14 @@ describe('a callback', () => {
     })
   })
 
+  test('that goes round once more is a redirect that leaves nothing behind', async () => {
+    const authorizationUrl = 'https://as.example/authorize?state=2'
+    const { port, host } = await listen(() => ({ kind: 'again', authorizationUrl }))
+    const answer = await ask(port, PATH, { headers: host })
+    expect(answer).toMatchObject({ status: 303, body: '' })
+    expect(answer.headers).toMatchObject({ location: authorizationUrl, 'cache-control': 'no-store' })
+  })
+
   test('that failed is a page with status 400', async () => {
     const { port, host } = await listen(() => ({ kind: 'failed', code: 'access_denied', message: 'No.', hint: 'Ask.' }))
     const answer = await ask(port, PATH, { headers: host })

@@ -83,6 +83,15 @@ describe('a request', () => {
 })
 
 describe('a redirect', () => {
+  test('is given as it came to whoever wants it so', async () => {
+    const other = await serve((_, __, response) => response.end('there'))
+    const server = await redirecting(302, `${other.origin}/new`)
+    const response = await client().send(server.origin, { redirect: 'manual' })
+    expect([response.status, response.headers.location]).toEqual([302, `${other.origin}/new`])
+    response.discard()
+    expect(other.requests).toEqual([])
+  })
+
   const redirecting = (status: number, location: string) =>
     serve(({ path }, _, response) =>
       path === '/new' ? response.end('arrived') : response.writeHead(status, { location }).end('moved'),

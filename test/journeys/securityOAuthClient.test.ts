@@ -1,0 +1,214 @@
+// Security of the OAuth client, with the real program: what a hostile server answers, and that nothing of ours goes astray.
+import { afterEach, describe, expect, test } from 'vitest'
+import { startScripted, startScriptedIssuer, startScriptedWorld } from '../servers/scriptedWorld.js'
+
+type World = Awaited<ReturnType<typeof startScriptedWorld>>
+type Site = Awaited<ReturnType<typeof startScripted>>
+
+const open: { close(): Promise<unknown> }[] = []
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((one) => one.close()))
+})
+async function kept<T extends { close(): Promise<unknown> }>(starting: Promise<T>): Promise<T> {
+  const started = await starting
+  open.push(started)
+  return started
+}
+const world = (metadata: Record<string, unknown> = {}): Promise<World> => kept(startScriptedWorld(metadata))
+const called = (site: Site, path: string) => site.requests.filter((seen) => seen.path === path)
+
+/** A host starts, and its initialize is answered with this error. */
+async function refused(stage: World, ...args: string[]) {
+  const { error } = await stage.host(...args).initialize()
+  expect(error.data.source).toBe('mcp-oauth-bridge')
+  return error as { message: string; data: { code: string; hint: string } }
+}
+
+describe('the metadata of the authorization server', () => {
+  test.each([
+    ['lists plain alone', { code_challenge_methods_supported: ['plain'] }],
+    ['lists no method', { code_challenge_methods_supported: undefined }],
+  ])('when S256 is not in code_challenge_methods_supported because it %s, the sign-in is refused', async (_, more) => {
+    const stage = await world(more)
+    expect((await refused(stage)).data.code).toBe('pkce_unsupported')
+    expect(stage.tabs()).toBe(0)
+    expect(called(stage.issuer, '/register')).toEqual([])
+  })
+
+  test('when its issuer is not the URL it was fetched for, the sign-in is refused with both strings', async () => {
+    const stage = await world({ issuer: 'https://honest.example' })
+    const { data, message } = await refused(stage)
+    expect(data.code).toBe('issuer_mismatch')
+    expect(message).toContain('https://honest.example')
+    expect(message).toContain(stage.issuer.origin)
+    expect(stage.tabs()).toBe(0)
+  })
+
+  test.each(['authorization_endpoint', 'token_endpoint', 'registration_endpoint', 'jwks_uri'])(
+    'when its %s is http on a host that is not loopback, the sign-in is refused',
+    async (name) => {
+      const stage = await world({ [name]: 'http://as.example/x' })
+      const { data, message } = await refused(stage)
+      expect(data.code).toBe('discovery_failed')
+      expect(message).toContain('http://as.example')
+      expect(stage.tabs()).toBe(0)
+    },
+  )
+
+  test('when it has ANSI escapes and bidi controls, they are stripped from what a person sees', async () => {
+    const stage = await world({ issuer: 'https://evil.example/\u001b[2J\u202egnp\u0007' })
+    const { message } = await refused(stage)
+    expect(message).toContain('https://evil.example/')
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+    expect(message).not.toMatch(/[\u0000-\u001f\u202a-\u202e]/)
+  })
+})
+
+describe('a redirect to another origin gets no bearer, cookie, custom or X-User-* header, and no body', () => {
+  const PLACES: readonly [string, (stage: World) => [Site, string]][] = [
+    ['the protected-resource metadata', ({ server }) => [server, '/.well-known/oauth-protected-resource/mcp']],
+    ['the authorization-server metadata', ({ issuer }) => [issuer, '/.well-known/oauth-authorization-server']],
+    ['the registration endpoint', ({ issuer }) => [issuer, '/register']],
+    ['the token endpoint', ({ issuer }) => [issuer, '/token']],
+  ]
+  test.each(PLACES.flatMap(([what, where]) => [302, 307, 308].map((status) => [what, status, where] as const)))(
+    'when %s answers %i',
+    async (_, status, where) => {
+      const stage = await world()
+      const thief = await kept(startScripted())
+      const [site, path] = where(stage)
+      site.routes[path] = () => ({ status, headers: { location: `${thief.origin}/take` } })
+      await refused(stage, '--header', 'X-Api-Key: canary')
+      expect(called(site, path).length).toBeGreaterThan(0)
+      expect(thief.requests).toEqual([])
+    },
+  )
+
+  test.each([302, 307, 308])('when the MCP endpoint answers %i after the sign-in', async (status) => {
+    const stage = await world()
+    const thief = await kept(startScripted())
+    const host = stage.host('--header', 'X-Api-Key: canary')
+    expect((await host.initialize()).result).toBeDefined()
+    stage.server.routes['/mcp'] = () => ({ status, headers: { location: `${thief.origin}/take` } })
+    const { error } = await host.request('tools/call', { name: 'x', arguments: {} })
+    expect(error.data.code).toBe('redirect_refused')
+    expect(thief.requests).toEqual([])
+  })
+})
+
+describe('the resource', () => {
+  test('when the metadata is for another server, no token is requested', async () => {
+    const stage = await world()
+    stage.server.routes['/.well-known/oauth-protected-resource/mcp'] = () => ({
+      json: { resource: 'https://other.example/mcp', authorization_servers: [stage.issuer.origin] },
+    })
+    expect((await refused(stage)).data.code).toBe('resource_mismatch')
+    expect(stage.tabs()).toBe(0)
+    expect(stage.issuer.requests).toEqual([])
+  })
+
+  test('is sent byte for byte as the metadata spells it, to both endpoints, and not at all with --resource none', async () => {
+    const stage = await world()
+    const spelt = stage.server.origin.toUpperCase().replace('HTTP', 'HtTp')
+    stage.server.routes['/.well-known/oauth-protected-resource/mcp'] = () => ({
+      json: { resource: spelt, authorization_servers: [stage.issuer.origin] },
+    })
+    await stage.host().initialize()
+    expect(called(stage.issuer, '/authorize').map(({ query }) => query.get('resource'))).toEqual([spelt])
+    expect(called(stage.issuer, '/token').map(({ body }) => new URLSearchParams(body).get('resource'))).toEqual([spelt])
+    await stage.host('--profile', 'other', '--resource', 'none').initialize()
+    expect(called(stage.issuer, '/authorize').at(-1)?.query.has('resource')).toBe(false)
+    expect(called(stage.issuer, '/token').at(-1)?.body).not.toContain('resource')
+  })
+})
+
+describe('another authorization server', () => {
+  /** Signed in at the first issuer, which from now on refreshes nothing; the server then names the second. */
+  async function changed() {
+    const stage = await world()
+    const second = await kept(startScriptedIssuer())
+    const host = stage.host()
+    expect((await host.initialize()).result).toBeDefined()
+    stage.issuer.routes['/token'] = () => ({ status: 400, json: { error: 'invalid_grant' } })
+    stage.state.issuer = second.origin
+    const theirs = new Set<string>()
+    second.routes['/token'] = () => {
+      theirs.add('token-of-the-second')
+      return { json: { access_token: 'token-of-the-second', token_type: 'Bearer' } }
+    }
+    stage.state.accepts = (token) => theirs.has(token)
+    return { stage, second, host }
+  }
+
+  test('when a server names another one mid-session, neither token nor client of the first is sent there', async () => {
+    const { stage, second, host } = await changed()
+    expect((await host.request('tools/call', { name: 'x', arguments: {} })).result).toBeDefined()
+    const sent = JSON.stringify(second.requests.map(({ headers, body, query }) => [headers, body, query.toString()]))
+    expect(sent).not.toContain(encodeURIComponent(stage.issuer.origin))
+    expect(sent).not.toMatch(/token-\d|refresh-\d/)
+    expect(called(second, '/register')).toHaveLength(1)
+  })
+
+  test('when its token is refused as well, there was one sign-in for this cause and no second', async () => {
+    const { stage, second, host } = await changed()
+    stage.state.accepts = () => false
+    const { error } = await host.request('tools/call', { name: 'x', arguments: {} })
+    expect(error.data.code).toBe('unauthorized')
+    expect(called(second, '/authorize')).toHaveLength(1)
+    expect(stage.tabs()).toBe(2)
+  })
+
+  test('when a person’s own client was used with the first, its secret is not sent to the second', async () => {
+    const stage = await world()
+    const second = await kept(startScriptedIssuer())
+    const own = ['--client-id', 'mine', '--profile', 'own']
+    expect((await stage.host(...own).initialize()).result).toBeDefined()
+    stage.state.issuer = second.origin
+    stage.state.accepts = () => false
+    stage.issuer.routes['/token'] = () => ({ status: 400, json: { error: 'invalid_grant' } })
+    const host = stage.host(...own)
+    const { error } = await host.request('tools/call', { name: 'x', arguments: {} })
+    expect(error.data.code).toBe('client_issuer_changed')
+    expect(second.requests.map(({ path }) => path)).toEqual(['/.well-known/oauth-authorization-server'])
+  })
+})
+
+describe('metadata', () => {
+  test.each([
+    ['is larger than 1 MB', { text: `{"a":"${'x'.repeat(1024 * 1024)}"}` }],
+    ['is a web page', { text: '<html>', headers: { 'content-type': 'text/html' } }],
+    ['is a JSON array', { json: [] }],
+  ])('when it %s, it is not used', async (_, answer) => {
+    const stage = await world()
+    for (const name of ['oauth-authorization-server', 'openid-configuration'])
+      stage.issuer.routes[`/.well-known/${name}`] = () => answer
+    expect((await refused(stage)).data.code).toBe('discovery_failed')
+    expect(stage.tabs()).toBe(0)
+  })
+})
+
+describe('a token', () => {
+  test.each([
+    ['CR and LF', 'one\r\nX-Evil: 1'],
+    ['NUL', 'one\u0000two'],
+    ['another script', 'tökén'],
+    ['1 MB', 'x'.repeat(1024 * 1024)],
+    ['100 kB', 'x'.repeat(100 * 1024)],
+  ])('when it has %s, it is refused before any header or store', async (_, token) => {
+    const stage = await world()
+    stage.issuer.routes['/token'] = () => ({ json: { access_token: token, token_type: 'Bearer' } })
+    const { data, message } = await refused(stage)
+    expect(['malformed_token', 'authorization_server_error', 'login_failed']).toContain(data.code)
+    expect(message.length).toBeLessThan(1_000)
+    expect(called(stage.server, '/mcp').filter(({ headers }) => headers.authorization !== undefined)).toEqual([])
+  })
+
+  test('when the refresh token has CR and LF, nothing of the answer is stored', async () => {
+    const stage = await world()
+    stage.issuer.routes['/token'] = () => ({
+      json: { access_token: 'good', refresh_token: 'bad\r\n', token_type: 'Bearer' },
+    })
+    expect((await refused(stage)).data.code).toBe('malformed_token')
+    expect(called(stage.server, '/mcp').filter(({ headers }) => headers.authorization !== undefined)).toEqual([])
+  })
+})
