@@ -47,6 +47,7 @@ export const OPTIONS = {
   'allow-http': { for: REACHING, help: 'accept a server without TLS on a network you trust' },
   login: { value: 'WHEN', for: ['run'], help: 'auto, on-call or never' },
   'no-browser': { for: CONNECTING, help: 'print the sign-in address instead of opening it' },
+  paste: { for: ['login'], help: 'open no browser; paste the address it ends at, for a machine without one' },
   account: { value: 'E-MAIL', for: ['login'], help: 'sign in as this account and refuse any other' },
   force: { for: ['login'], help: 'sign in again though somebody is signed in' },
   all: { for: ['logout'], help: 'sign out everywhere' },
