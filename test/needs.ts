@@ -13,8 +13,13 @@ const PROGRAMS = {
 
 export type Program = keyof typeof PROGRAMS
 
-export function has(program: Program): boolean {
-  return (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)))
+export const has = (program: Program) => pathOf(program) !== undefined
+
+export function pathOf(program: Program): string | undefined {
+  return (process.env.PATH ?? '')
+    .split(delimiter)
+    .map((folder) => join(folder, program))
+    .find((path) => existsSync(path))
 }
 
 /** Debian packages to install for all tests. */
