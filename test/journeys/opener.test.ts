@@ -67,6 +67,20 @@ test('when the opener prints to stdout, then nothing of it reaches the host', as
   expect(await login(browser, '--force')).toMatchObject({ code: 0, stdout: '' })
 })
 
+test('what a dependency prints by console goes to stderr, not to the host', async () => {
+  stage = await startStage()
+  // Prints as soon as the program has had its way with the console, and never before.
+  const hook = join(stage.home, 'noisy.mjs')
+  const print = "for (const name of ['log', 'info', 'debug', 'dir', 'table', 'group']) console[name](['rubbish'])"
+  const noise = `const { log } = console; setInterval(() => { if (console.log !== log) { ${print} } }, 1).unref()`
+  writeFileSync(hook, noise)
+  const host = stage.host([], { NODE_OPTIONS: `--import=file://${hook}` })
+  expect((await host.initialize()).result).toBeDefined()
+  await host.close()
+  expect(host.stderr).toContain('rubbish')
+  expect(host.rubbish).toEqual([])
+})
+
 test('no secret is in the words of bridge, login process or opener, nor in the opener’s environment', async () => {
   stage = await startStage()
   const environmentFile = join(stage.home, 'environment')

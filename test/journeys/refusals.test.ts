@@ -120,3 +120,28 @@ test('the login process of a bridge that is terminated frees the port too', asyn
   await stage.callbackPortIsFree()
   await host.close()
 })
+
+test('what servers say is shown without escape sequences and without what turns writing: terminal, page and status', async () => {
+  stage = await startStage()
+  const hostile = '\u001b]0;title\u0007\u001b[2Jgood\u202egnp.exe\u2066\u061c'
+  const controls = (text: string) => /[\p{Cc}\p{Cf}]/u.exec(text.replaceAll('\n', ''))?.[0]
+  const server = await startCrookedServer({ callback: { error: 'access_denied', error_description: hostile } })
+  onTestFinished(() => server.close())
+  const words = (url: string) => ['login', url, '--no-browser', '--callback-url', stage.callbackUrl]
+  const denied = stage.start(words(server.url))
+  const end = await stage.visitElsewhere(await denied.says(/^http\S+/m))
+  const page = await (await fetch(end, { headers: { accept: 'text/html' } })).text()
+  expect(page).toContain('access_denied')
+  expect(controls(page)).toBeUndefined()
+  expect(await denied.exited).toBe(3)
+  expect(controls(await denied.says(/[\s\S]*see docs\/errors.md/))).toBeUndefined()
+
+  stage.authorization.state.claims = { email: `${hostile}@example.com`, name: hostile }
+  const login = stage.start(words(stage.server.url))
+  await stage.visit(await login.says(/^http\S+/m))
+  expect(await login.exited).toBe(0)
+  expect(controls(await login.says(/Signed in[\s\S]*/))).toBeUndefined()
+  const status = await stage.command(['status'])
+  expect(status.stdout).toContain('gnp.exe')
+  expect(controls(status.stdout)).toBeUndefined()
+})
