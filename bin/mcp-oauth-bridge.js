@@ -4,6 +4,10 @@ import { readFileSync } from 'node:fs'
 import module from 'node:module'
 
 module.enableCompileCache?.()
+// stdout belongs to the protocol, also where a dependency prints something.
+// biome-ignore lint/suspicious/noConsole: this is what keeps console away from it
+for (const name of ['log', 'info', 'debug', 'dir']) console[name] = console.error
+
 const { pendingKeychainCalls, run } = await import('../dist/run.js')
 
 const ending = new AbortController()

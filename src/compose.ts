@@ -31,7 +31,7 @@ import { createHttp } from './system/http.ts'
 
 /** The whole list of what a test may replace. */
 export interface Doors {
-  readonly stdin: Readable
+  readonly stdin: Readable & { readonly isTTY?: boolean }
   readonly stdout: Writable
   readonly stderr: Writable & { readonly isTTY?: boolean }
   readonly environment: NodeJS.ProcessEnv
@@ -137,8 +137,16 @@ export function compose(config: Config, doors: Doors) {
   /** A bridge has no terminal of its own: the address goes to stderr where the browser is not to be opened. */
   const tellPerson = (authorizationUrl: string) => {
     log.info('oauth:sign-in', { server: server().url, outcome: 'waiting' })
-    if (!config.openBrowser) doors.stderr.write(`Open this address to sign in: ${authorizationUrl}\n`)
+    void opensBrowser().then(
+      (opens) => opens || doors.stderr.write(`Open this address to sign in: ${authorizationUrl}\n`),
+    )
   }
+
+  /** Looked at only when a person is needed. */
+  const surroundings = onceGood(async () =>
+    (await import('./system/surroundings.ts')).lookAround(doors.environment, config.browser),
+  )
+  const opensBrowser = async () => config.openBrowser && (await surroundings()).browser !== 'none'
 
   const authorizer = onceGood(async (): Promise<Authorizer> => {
     const { headers } = server()
@@ -168,7 +176,10 @@ export function compose(config: Config, doors: Doors) {
     store,
     tokens,
     clients,
+    surroundings,
+    opensBrowser,
     environment: doors.environment,
+    stdin: doors.stdin,
     stderr: doors.stderr,
     stdout: doors.stdout,
 
@@ -225,8 +236,12 @@ export function compose(config: Config, doors: Doors) {
     openRawDatabase: () => openRawDatabase(config),
 
     listener: async () => doors.listener ?? (await import('./system/callbackServer.ts')).callbackServer,
-    browser: async () =>
-      doors.browser ?? (await import('./system/browser.ts')).createBrowser(config.browser, doors.environment),
+    async browser() {
+      if (doors.browser) return doors.browser
+      const { createBrowser } = await import('./system/browser.ts')
+      const { environment } = doors
+      return createBrowser({ program: config.browser, environment, surroundings: await surroundings() })
+    },
 
     async close(): Promise<void> {
       const opened = await store.peek()

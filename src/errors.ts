@@ -125,8 +125,7 @@ export function asErrorCode(code: string | undefined): ErrorCode {
   return code !== undefined && Object.hasOwn(ERRORS, code) ? (code as ErrorCode) : 'login_failed'
 }
 
-/** Untrusted text for a terminal: no escape sequences, no line breaks, nothing that turns the direction of writing. */
+/** Untrusted text for a person: no escape sequences, no line breaks, nothing invisible, nothing that turns the direction of writing. */
 export function withoutControls(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: removing them is the purpose
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]+/g, ' ')
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ')
 }

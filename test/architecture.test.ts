@@ -72,7 +72,6 @@ test('each package is imported by one file', () => {
     '@napi-rs/keyring': ['system/keychain.ts'],
     'better-sqlite3': ['store/database.ts'],
     oauth4webapi: ['auth/registration.ts'],
-    open: ['system/browser.ts'],
     'openid-client': ['auth/oauthClient.ts'],
     undici: ['system/connections.ts'],
     yaml: ['config/file.ts'],
@@ -106,7 +105,8 @@ const LAZY = [
   'jose',
   'zod',
   'yaml',
-  'open',
+  'src/system/browser.ts',
+  'src/system/surroundings.ts',
   'src/system/callbackServer.ts',
   'src/system/tunnel.ts',
   'src/system/authorities.ts',
@@ -130,7 +130,7 @@ async function lazyChunks(): Promise<Map<string, string[]>> {
   )
 }
 
-test('a bridge whose token is valid loads no openid-client, jose, zod, yaml, open or callback server', async () => {
+test('a bridge whose token is valid loads no openid-client, jose, zod, yaml, browser opener or callback server', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'mcp-oauth-bridge-loads-'))
   const stage = await startStage()
   try {

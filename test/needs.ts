@@ -1,4 +1,4 @@
-// Programs from the system that some tests need: real browser, real keychain.
+// Programs from the system that some tests need: real browser, real keychain, real terminal.
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
@@ -8,12 +8,18 @@ const PROGRAMS = {
   'gnome-keyring-daemon': 'gnome-keyring',
   'dbus-run-session': 'dbus-daemon',
   sqlite3: 'sqlite3',
+  tmux: 'tmux',
 } as const
 
 export type Program = keyof typeof PROGRAMS
 
-export function has(program: Program): boolean {
-  return (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)))
+export const has = (program: Program) => pathOf(program) !== undefined
+
+export function pathOf(program: Program): string | undefined {
+  return (process.env.PATH ?? '')
+    .split(delimiter)
+    .map((folder) => join(folder, program))
+    .find((path) => existsSync(path))
 }
 
 /** Debian packages to install for all tests. */

@@ -50,6 +50,7 @@ export const OPTIONS = {
   transport: { value: 'HOW', for: CONNECTING, help: 'auto, http or sse (the transport of 2024-11-05)' },
   login: { value: 'WHEN', for: ['run'], help: 'auto, on-call or never' },
   'no-browser': { for: CONNECTING, help: 'print the sign-in address instead of opening it' },
+  paste: { for: ['login'], help: 'open no browser; paste the address it ends at, for a machine without one' },
   account: { value: 'E-MAIL', for: ['login'], help: 'sign in as this account and refuse any other' },
   force: { for: ['login'], help: 'sign in again though somebody is signed in' },
   all: { for: ['logout'], help: 'sign out everywhere' },

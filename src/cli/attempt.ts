@@ -1,18 +1,29 @@
 // Sees one sign-in attempt through: port first, then the plan, the browser, and the wait until it is settled.
 import { attemptLease, awaitAttempt } from '../auth/askForLogin.ts'
-import { answerOneOf, redirectCandidates } from '../auth/callbackPort.ts'
+import { type AnsweredPort, answerOneOf, redirectCandidates } from '../auth/callbackPort.ts'
+import type { Login } from '../auth/login.ts'
 import type { Composed } from '../compose.ts'
 import { asBridgeError, BridgeError } from '../errors.ts'
 import type { Attempt } from '../ports.ts'
+import { aborted, firstHome, type Way } from './ways.ts'
 
 /** A login process that dies is succeeded after this long, in ms. */
 const LEASE_MS = 3_000
 
+/** Called when the address is known and its redirect is awaited, never before. */
 export interface Telling {
-  /** The address is known and, unless the person wants no browser, about to be opened. */
-  opens(url: URL): void
-  /** The browser did not open. */
-  stuck(url: URL): void
+  /** This process made the plan. */
+  planned(url: URL, redirectUri: string): void
+  /** Another one did, and may have opened a tab. */
+  joined(url: URL, redirectUri: string): void
+}
+
+export interface Offered {
+  readonly telling: Telling
+  /** Besides the callback. */
+  readonly ways: readonly Way[]
+  /** `optional`: a port that cannot be had does not end the attempt. */
+  readonly callback: 'needed' | 'optional'
 }
 
 /**
@@ -23,14 +34,18 @@ export async function seeThrough(
   composed: Composed,
   attempt: Attempt,
   ending: AbortSignal,
-  telling: Telling,
+  offered: Offered,
 ): Promise<void> {
   const { attempts, leases } = await composed.store()
-  const settled = () => awaitAttempt({ attempts, clock: composed.clock, tell: () => undefined }, attempt.id)
+  const settled = (tell: (url: string) => void) =>
+    Promise.race([awaitAttempt({ attempts, clock: composed.clock, tell }, attempt.id), rejectOn(ending)])
   const mine = await leases.take(attemptLease(attempt.id), LEASE_MS)
-  if (!mine) return await Promise.race([settled(), rejectOn(ending)])
+  if (!mine) {
+    const tell = (url: string) => offered.telling.joined(new URL(url), redirectOf(url))
+    return await firstHome(settled(tell), offered.ways, attempt)
+  }
   try {
-    await host(composed, attempt, ending, telling, settled)
+    await host(composed, attempt, offered, () => settled(() => undefined))
   } catch (thrown) {
     const error = asBridgeError(thrown)
     composed.log.warn('oauth:sign-in-failed', { code: error.code, message: error.message })
@@ -44,46 +59,71 @@ export async function seeThrough(
 async function host(
   composed: Composed,
   attempt: Attempt,
-  ending: AbortSignal,
-  telling: Telling,
+  { telling, ways, callback }: Offered,
   settled: () => Promise<void>,
 ): Promise<void> {
-  const { config, clock } = composed
-  const { leases } = await composed.store()
-  const [login, listener] = await Promise.all([composed.login(), composed.listener()])
+  const login = await composed.login()
   // An attempt that another process planned keeps its redirect URI: its tab may still be open.
   const candidates = attempt.plan
     ? [attempt.plan.redirectUri]
-    : redirectCandidates(config.callbackUrls, composed.server().clientId !== undefined)
-  const port = await answerOneOf({ listener, leases, clock, onCallback: login.answer }, candidates)
+    : redirectCandidates(composed.config.callbackUrls, composed.server().clientId !== undefined)
+  const port = await answered(composed, login, candidates, callback)
+  const redirectUri = port?.redirectUri ?? candidates[0] ?? ''
   try {
-    if (!attempt.plan) {
-      const url = await login.prepare(attempt, port.redirectUri)
-      telling.opens(url)
-      if (config.openBrowser) void openBrowser(composed, url, telling)
+    if (attempt.plan) telling.joined(new URL(attempt.plan.authorizationUrl), redirectUri)
+    else telling.planned(await login.prepare(attempt, redirectUri), redirectUri)
+  } catch (thrown) {
+    await port?.close()
+    throw thrown
+  }
+  await firstHome(settled(), [...(port ? [byCallback(port)] : []), ...ways], attempt)
+}
+
+async function answered(
+  composed: Composed,
+  login: Login,
+  candidates: readonly string[],
+  callback: Offered['callback'],
+): Promise<AnsweredPort | undefined> {
+  const { clock, log } = composed
+  const { leases } = await composed.store()
+  const listener = await composed.listener()
+  try {
+    return await answerOneOf({ listener, leases, clock, onCallback: login.answer }, candidates)
+  } catch (thrown) {
+    const error = asBridgeError(thrown)
+    if (callback === 'needed' || error.code !== 'port_in_use') throw error
+    log.warn('oauth:callback', { code: error.code, message: error.message })
+    return undefined
+  }
+}
+
+function byCallback(port: AnsweredPort): Way {
+  return async (_attempt, signal) => {
+    try {
+      await Promise.race([port.lost, aborted(signal)])
+    } finally {
+      await port.close()
     }
-    await Promise.race([settled(), port.lost, rejectOn(ending)])
-  } finally {
-    await port.close()
   }
 }
 
 /** An opener may return only after the redirect was followed, or fail: the wait goes on meanwhile. */
-export async function openBrowser(composed: Composed, url: URL, telling: Telling): Promise<void> {
+export async function openBrowser(composed: Composed, url: URL, stuck: () => void): Promise<void> {
   try {
     await (await composed.browser()).open(url)
     composed.log.info('oauth:browser', { outcome: 'opened', origin: url.origin })
   } catch (thrown) {
     const error = asBridgeError(thrown)
     composed.log.warn('oauth:browser', { code: error.code, message: error.message })
-    telling.stuck(url)
+    stuck()
   }
 }
 
+const redirectOf = (url: string) => new URL(url).searchParams.get('redirect_uri') ?? ''
+
 function rejectOn(ending: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    const stop = () => reject(new BridgeError('login_failed', { message: 'The sign-in was interrupted.' }))
-    if (ending.aborted) stop()
-    else ending.addEventListener('abort', stop, { once: true })
+  return aborted(ending).then(() => {
+    throw new BridgeError('login_failed', { message: 'The sign-in was interrupted.' })
   })
 }

@@ -1,10 +1,18 @@
 // The login command of a person, and the login process that a bridge starts.
 import type { Composed } from '../compose.ts'
 import { withoutControls } from '../errors.ts'
-import type { Challenge } from '../ports.ts'
-import { openBrowser, seeThrough, type Telling } from './attempt.ts'
+import type { Attempt, Challenge } from '../ports.ts'
+import { type Offered, openBrowser, seeThrough } from './attempt.ts'
+import { instructions } from './instructions.ts'
+import { byPasting } from './paste.ts'
 
-export async function login(composed: Composed, ending: AbortSignal, when: 'if-needed' | 'again'): Promise<number> {
+export interface LoginWishes {
+  readonly when: 'if-needed' | 'again'
+  /** `paste`: no browser is opened, and the callback may be impossible. */
+  readonly how: 'browser' | 'paste'
+}
+
+export async function login(composed: Composed, ending: AbortSignal, { when, how }: LoginWishes): Promise<number> {
   const { store, stderr, clock, config, key } = composed
   const { attempts, tokens } = await store()
   const { server, profile } = key()
@@ -17,14 +25,8 @@ export async function login(composed: Composed, ending: AbortSignal, when: 'if-n
     await challengeOf(composed),
     clock.now() + config.sessionTimeoutMs,
   )
-  const telling = tellingOf(composed)
   if (!begun) stderr.write('A sign-in to this server is already waiting.\n')
-  if (attempt.plan) {
-    const url = new URL(attempt.plan.authorizationUrl)
-    telling.opens(url)
-    if (config.openBrowser) void openBrowser(composed, url, telling)
-  }
-  await seeThrough(composed, attempt, ending, telling)
+  await seeThrough(composed, attempt, ending, await offer(composed, attempt, how))
   const account = (await tokens.list()).find((row) => row.server === server && row.profile === profile)
   stderr.write(`Signed in to ${server}${account?.email ? ` as ${withoutControls(account.email)}` : ''}.\n`)
   return 0
@@ -33,21 +35,49 @@ export async function login(composed: Composed, ending: AbortSignal, when: 'if-n
 /** Nobody reads this process's output: the attempt row tells how it ended. */
 export async function runAttempt(composed: Composed, attemptId: string, ending: AbortSignal): Promise<number> {
   const attempt = await (await composed.store()).attempts.byId(attemptId)
-  const silent: Telling = { opens: () => undefined, stuck: () => undefined }
-  if (attempt) await seeThrough(composed, attempt, ending, silent)
+  const opens = await composed.opensBrowser()
+  const telling = {
+    planned: (url: URL) => void (opens && openBrowser(composed, url, () => undefined)),
+    joined: () => undefined,
+  }
+  if (attempt) await seeThrough(composed, attempt, ending, { telling, ways: [], callback: 'needed' })
   return 0
 }
 
-function tellingOf({ config, stderr }: Composed): Telling {
+/** The ways in for a person at a terminal, and what they are told about them. */
+async function offer(composed: Composed, attempt: Attempt, how: LoginWishes['how']): Promise<Offered> {
+  const { stdin, stderr, environment } = composed
+  const surroundings = await composed.surroundings()
+  const opens = how === 'browser' && (await composed.opensBrowser())
+  const pastes = how === 'paste' || (stdin.isTTY === true && stderr.isTTY === true)
+  const answers = pastes ? 'pasted' : 'callback only'
+  let shown = () => {}
+  const show = (url: URL, redirectUri: string) => {
+    const ways = { url, redirectUri, surroundings, environment, answers } as const
+    if (opens) {
+      stderr.write(`Your browser opens ${url.origin} for the sign-in; waiting for you to finish there …\n`)
+      void openBrowser(composed, url, () => stderr.write(`The browser could not be opened. ${instructions(ways)}`))
+    } else stderr.write(instructions(ways))
+    shown()
+  }
+  const joined = (url: URL, redirectUri: string) => {
+    if (attempt.plan) return show(url, redirectUri)
+    stderr.write(`Its address is:\n${url.href}\n`)
+    shown()
+  }
+  const untilShown = new Promise<void>((resolve) => {
+    shown = resolve
+  })
+  const paste = byPasting({
+    stdin,
+    say: (text) => stderr.write(text),
+    shown: untilShown,
+    answer: async (query) => (await composed.login()).answer(query),
+  })
   return {
-    opens(url) {
-      if (config.openBrowser)
-        stderr.write(`Your browser opens ${url.origin} for the sign-in; waiting for you to finish there …\n`)
-      else stderr.write(`Open this address to sign in:\n${url.href}\n`)
-    },
-    stuck(url) {
-      stderr.write(`The browser could not be opened. Open this address yourself:\n${url.href}\n`)
-    },
+    telling: { planned: show, joined },
+    ways: [...(pastes ? [paste] : [])],
+    callback: how === 'paste' ? 'optional' : 'needed',
   }
 }
 

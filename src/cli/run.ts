@@ -3,7 +3,7 @@ import type { Readable, Writable } from 'node:stream'
 import { type Composed, compose, type Doors } from '../compose.ts'
 import type { Config } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
-import { asBridgeError, type BridgeError, ERRORS } from '../errors.ts'
+import { asBridgeError, type BridgeError, ERRORS, withoutControls } from '../errors.ts'
 import type { LoginLauncher } from '../ports.ts'
 import { clock } from '../system/clock.ts'
 import { createLog } from '../system/log.ts'
@@ -59,7 +59,10 @@ async function dispatch(line: CommandLine, composed: Composed, world: World): Pr
     case 'run':
       return connect(composed, world)
     case 'login':
-      return (await import('./login.ts')).login(composed, world.ending, line.has('force') ? 'again' : 'if-needed')
+      return (await import('./login.ts')).login(composed, world.ending, {
+        when: line.has('force') ? 'again' : 'if-needed',
+        how: line.has('paste') ? 'paste' : 'browser',
+      })
     case 'logout':
       return (await import('./logout.ts')).logout(composed, line)
     case 'status':
@@ -120,7 +123,10 @@ function print(world: World, text: string): number {
 
 function fail(world: World, error: BridgeError): number {
   world.stderr.write(
-    `error: ${error.message}\nhint: ${error.hint}\n      (${error.code}, see docs/errors.md#${error.code})\n`,
+    `error: ${forTerminal(error.message)}\nhint: ${forTerminal(error.hint)}\n      (${error.code}, see docs/errors.md#${error.code})\n`,
   )
   return ERRORS[error.code].exit
 }
+
+/** Our own line breaks stay; what a server may have put into the text does not. */
+const forTerminal = (text: string) => text.split('\n').map(withoutControls).join('\n')

@@ -1,33 +1,48 @@
-// Opens one http(s) URL in the person's browser: a named program gets one argument, no shell, and none of our secrets.
+// Opens one http(s) URL in the person's browser: a program gets it as its last argument, no shell, and none of our secrets.
 import { type ChildProcess, spawn } from 'node:child_process'
+import { posix } from 'node:path'
 import { BridgeError } from '../errors.ts'
 import type { Browser } from '../ports.ts'
+import { withoutSecrets } from './childEnvironment.ts'
+import type { Surroundings } from './surroundings.ts'
 
 /** An opener that fails does so soon; one that stays is a browser. */
 const FAILS_WITHIN_MS = 2_000
 
-/** `program` is what BROWSER or `browser:` names: programs without arguments, tried in turn; undefined: the system's. */
-export function createBrowser(program: string | undefined, environment: NodeJS.ProcessEnv): Browser {
+export interface Opener {
+  readonly program: string
+  /** Go before the URL. */
+  readonly words: readonly string[]
+}
+
+export interface BrowserOptions {
+  /** What BROWSER or `browser:` names: programs without arguments, tried in turn; undefined: the system's. */
+  readonly program: string | undefined
+  readonly environment: NodeJS.ProcessEnv
+  readonly surroundings: Pick<Surroundings, 'platform' | 'wsl'>
+  /** A test records here. */
+  readonly start?: typeof spawn
+}
+
+export function createBrowser({ program, environment, surroundings, start = spawn }: BrowserOptions): Browser {
+  const openers =
+    program === undefined ? systemOpeners(surroundings, environment) : namedOpeners(program, surroundings.platform)
   return {
     async open(url) {
-      if (url.protocol !== 'https:' && url.protocol !== 'http:') {
-        throw new BridgeError('browser_failed', {
-          message: `An address with the scheme ${url.protocol} is not opened.`,
-        })
-      }
-      if (program === undefined)
-        return await awaitStart((await import('open')).default(url.href), 'the system’s browser')
-      const programs = process.platform === 'win32' ? [program] : program.split(':').filter((name) => name !== '')
+      requireWeb(url)
       let failure: unknown
-      for (const name of programs) {
+      for (const opener of openers) {
         try {
-          const child = spawn(name, [url.href], {
+          const child = start(opener.program, [...opener.words, url.href], {
             stdio: 'ignore',
             detached: true,
-            env: cleaned(environment),
+            env: withoutSecrets(environment),
             shell: false,
+            windowsHide: true,
+            // Windows programs do not start in every Linux folder.
+            ...(surroundings.wsl && opener.program.startsWith('/mnt/') ? { cwd: posix.dirname(opener.program) } : {}),
           })
-          return await awaitStart(Promise.resolve(child), name)
+          return await awaitStart(child, opener.program)
         } catch (thrown) {
           failure = thrown
         }
@@ -37,15 +52,43 @@ export function createBrowser(program: string | undefined, environment: NodeJS.P
   }
 }
 
+/**
+ * Each starts the browser by the system's own table of programs. On Windows never `cmd /c start`, which reads & and %
+ * in an address; FileProtocolHandler takes the rest of its command line as it is.
+ */
+export function systemOpeners(
+  { platform, wsl }: Pick<Surroundings, 'platform' | 'wsl'>,
+  environment: NodeJS.ProcessEnv,
+): Opener[] {
+  const handler = (program: string) => ({ program, words: ['url.dll,FileProtocolHandler'] })
+  if (platform === 'win32') return [handler(`${environment.SystemRoot ?? 'C:\\Windows'}\\System32\\rundll32.exe`)]
+  if (platform === 'darwin') return [{ program: '/usr/bin/open', words: [] }]
+  const windows = ['/mnt/c/Windows/System32/rundll32.exe', 'rundll32.exe'].map(handler)
+  return [...(wsl ? windows : []), { program: 'xdg-open', words: [] }]
+}
+
+function namedOpeners(names: string, platform: NodeJS.Platform): Opener[] {
+  const programs = platform === 'win32' ? [names] : names.split(':').filter((name) => name !== '')
+  return programs.map((program) => ({ program, words: [] }))
+}
+
+function requireWeb(url: URL): void {
+  const where = `${url.protocol}//${url.host}`
+  if (url.protocol !== 'https:' && url.protocol !== 'http:')
+    throw new BridgeError('browser_failed', { message: `An address with the scheme ${url.protocol} is not opened.` })
+  if (url.username !== '' || url.password !== '')
+    throw new BridgeError('browser_failed', { message: `An address at ${where} with a user name is not opened.` })
+}
+
 /** Resolves once the program runs, rejects when it cannot start or soon ends with a failure. */
-async function awaitStart(starting: Promise<ChildProcess>, name: string): Promise<void> {
+function awaitStart(child: ChildProcess, name: string): Promise<void> {
   const failed = (why: string, cause?: unknown) =>
-    new BridgeError('browser_failed', { message: `${name} could not be started: ${why}.`, cause })
-  const child = await starting.catch((thrown: Error) => {
-    throw failed(thrown.message, thrown)
-  })
+    new BridgeError('browser_failed', {
+      message: `${name} could not be started: ${why}.${/\s/.test(name) ? ' It is taken as the name of one program, without arguments.' : ''}`,
+      cause,
+    })
   child.unref()
-  await new Promise<void>((resolve, reject) => {
+  return new Promise((resolve, reject) => {
     const settled = setTimeout(resolve, FAILS_WITHIN_MS)
     settled.unref()
     child.once('error', (error) => reject(failed(error.message, error)))
@@ -53,10 +96,4 @@ async function awaitStart(starting: Promise<ChildProcess>, name: string): Promis
       code === 0 || code === null ? resolve() : reject(failed(`it ended with code ${code}`)),
     )
   })
-}
-
-function cleaned(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(
-    Object.entries(environment).filter(([name]) => !/^MCP_OAUTH_BRIDGE_|SECRET|TOKEN|PASSWORD/i.test(name)),
-  )
 }

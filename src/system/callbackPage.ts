@@ -1,5 +1,6 @@
-// The page a person sees after the browser came back: self-contained, light and dark, no script, nothing from outside.
+// The page a person sees after the browser came back: self-contained, light and dark, nothing from outside.
 import { createHash } from 'node:crypto'
+import { withoutControls } from '../errors.ts'
 import type { CallbackPage } from '../ports.ts'
 
 const STYLE = `
@@ -16,9 +17,14 @@ p, code { overflow-wrap: anywhere }
 code { padding: .1em .35em; background: var(--paper); border: 1px solid var(--line); border-radius: .35em; font-size: .9em }
 `
 
+/** Takes code and state out of the address bar and the tab's history. A redirect would need a listener that stays. */
+const SCRIPT = "history.replaceState(null, '', location.pathname)"
+
+const hash = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`
 const POLICY = [
   "default-src 'none'",
-  `style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`,
+  `style-src ${hash(STYLE)}`,
+  `script-src ${hash(SCRIPT)}`,
   "base-uri 'none'",
   "form-action 'none'",
   "frame-ancestors 'none'",
@@ -37,6 +43,7 @@ export function renderPage(page: Shown): { html: string; policy: string } {
 <meta name="robots" content="noindex">
 <title>${escapeHtml(title)} · mcp-oauth-bridge</title>
 <style>${STYLE}</style>
+<script>${SCRIPT}</script>
 </head>
 <body>
 <main>
@@ -80,4 +87,5 @@ function contents(page: Shown): Contents {
   return { title: 'The sign-in did not work', mark: '✕', tone: 'failed', paragraphs }
 }
 
-const escapeHtml = (text: string) => text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`)
+/** What a server said may hold markup, and controls that turn the direction of writing. */
+const escapeHtml = (text: string) => withoutControls(text).replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`)

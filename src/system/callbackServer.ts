@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { BridgeError } from '../errors.ts'
 import type { CallbackListener, CallbackPage } from '../ports.ts'
 import { renderPage } from './callbackPage.ts'
+import { isNavigation } from './navigation.ts'
 import { portHolder } from './portHolder.ts'
 
 /** Open connections get this long to take their last answer, in ms. */
@@ -87,8 +88,7 @@ async function answer(
   if (!isOurHost(request.headers.host, url)) return plain(response, 403, 'Forbidden')
   if (target?.pathname !== url.pathname) return plain(response, 404, 'Not found')
   if (request.method !== 'GET') return plain(response, 405, 'Method not allowed')
-  if (/prefetch|preview/i.test(`${request.headers['sec-purpose'] ?? ''}${request.headers.purpose ?? ''}`))
-    return plain(response, 403, 'Forbidden')
+  if (!isNavigation(request.headers)) return plain(response, 403, 'Forbidden')
   const page = await onCallback(target.searchParams)
   if (page.kind === 'again') return redirect(response, page.authorizationUrl)
   const status = page.kind === 'done' ? 200 : 400

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Browser, chromium } from 'playwright-core'
 import { afterEach, expect, test } from 'vitest'
-import { has } from '../needs.ts'
+import { serve } from '../fakes/loopback.ts'
+import { has, pathOf } from '../needs.ts'
 import { freePort } from '../servers/everything.js'
 import { startStage } from '../servers/stage.js'
 
@@ -69,6 +70,12 @@ test.skipIf(!has('chromium'))(
     await page.getByRole('button', { name: 'Continue' }).click()
     await page.getByRole('heading', { name: 'You are signed in' }).waitFor()
     expect(await page.locator('code').textContent()).toBe(stage.server.url)
+    expect(page.url()).toBe(stage.callbackUrl)
+    const visited = await page.context().newCDPSession(page)
+    const { entries } = await visited.send('Page.getNavigationHistory')
+    expect(entries.filter(({ url }) => url.startsWith(stage.callbackUrl)).map(({ url }) => url)).toEqual([
+      stage.callbackUrl,
+    ])
     await page.screenshot({ path: join(PICTURES, 'signed-in-light.png') })
     await page.emulateMedia({ colorScheme: 'dark' })
     await page.screenshot({ path: join(PICTURES, 'signed-in-dark.png') })
@@ -89,7 +96,38 @@ test.skipIf(!has('chromium'))('a person who is refused sees what failed and what
   const text = await page.locator('main').textContent()
   expect(text).toContain('access_denied')
   expect(text).toContain('Sign in again')
+  expect(page.url()).toBe(stage.callbackUrl)
   await page.screenshot({ path: join(PICTURES, 'failed.png') })
   expect((await initialized).error.data.code).toBe('access_denied')
   await host.close()
+})
+
+test.skipIf(!has('chromium'))('what a page of another site asks of the callback spends no code', async () => {
+  stage = await startStage()
+  const login = stage.start(['login', stage.server.url, '--no-browser', '--callback-url', stage.callbackUrl])
+  const address = await login.says(/^http\S+/m)
+  const end = await stage.visitElsewhere(address)
+  const asked = [`<img src="${end}">`, `<iframe src="${end}"></iframe>`, `<link rel="prefetch" href="${end}">`]
+  const evil = await serve((_seen, _request, response) =>
+    response
+      .writeHead(200, { 'content-type': 'text/html' })
+      .end(`<!doctype html>${asked.join('')}<script>fetch("${end}", { mode: 'no-cors' })</script>`),
+  )
+  browser = await chromium.launch({ executablePath: pathOf('chromium') ?? '', args: FLAGS })
+  const page = await browser.newPage()
+  const answers: number[] = []
+  page.on('response', (response) => {
+    if (response.url() === end) answers.push(response.status())
+  })
+  await page.goto(evil.origin, { waitUntil: 'networkidle' })
+  expect(answers.length).toBeGreaterThanOrEqual(3)
+  expect(new Set(answers)).toEqual(new Set([403]))
+  expect(stage.authorization.state.tokenRequests).toBe(0)
+  mkdirSync(PICTURES, { recursive: true })
+  await page.goto(`${stage.callbackUrl}?code=x&state=old`)
+  await page.getByRole('heading', { name: 'Invalid state' }).waitFor()
+  await page.screenshot({ path: join(PICTURES, 'invalid-state.png') })
+  await page.goto(end)
+  await page.getByRole('heading', { name: 'You are signed in' }).waitFor()
+  expect(await login.exited).toBe(0)
 })

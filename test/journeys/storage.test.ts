@@ -69,6 +69,35 @@ test('folders are 0700 and files 0600 under umask 000, also when they were wider
   expect(mode(join(home(), 'oauth.db'))).toBe(0o600)
 })
 
+test('-wal and -shm are 0600 while a bridge has the database open under umask 000', async () => {
+  stage = await startStage()
+  await login()
+  const before = process.umask(0)
+  const host = stage.host()
+  process.umask(before)
+  expect((await host.initialize()).result).toBeDefined()
+  const names = readdirSync(home()).filter((name) => name.startsWith('oauth.db'))
+  expect(names).toEqual(expect.arrayContaining(['oauth.db', 'oauth.db-wal', 'oauth.db-shm']))
+  for (const name of names) expect(mode(join(home(), name)), name).toBe(0o600)
+  await host.close()
+})
+
+test.skipIf(!has('sqlite3'))('secure_delete: the bytes of a removed token are in no file of the store', async () => {
+  stage = await startStage()
+  await login()
+  const file = join(home(), 'oauth.db')
+  const query = 'SELECT access_token, refresh_token FROM tokens'
+  const sealed = execFileSync('sqlite3', ['-separator', '\n', file, query], { encoding: 'utf8' }).trim().split('\n')
+  expect(sealed).toHaveLength(2)
+  const found = () =>
+    readdirSync(home())
+      .filter((name) => name.startsWith('oauth.db'))
+      .flatMap((name) => sealed.filter((text) => readFileSync(join(home(), name), 'latin1').includes(text)))
+  expect(new Set(found())).toEqual(new Set(sealed))
+  await stage.command(['logout', stage.server.url, '--callback-url', stage.callbackUrl, '--keep-remote'])
+  expect(found()).toEqual([])
+})
+
 test('a database that is a symbolic link is refused with exit code 5', async () => {
   stage = await startStage()
   mkdirSync(home(), { mode: 0o700 })
@@ -78,6 +107,16 @@ test('a database that is a symbolic link is refused with exit code 5', async () 
   expect(refused.code).toBe(5)
   expect(refused.stderr).toContain('permissions_unsafe')
   expect(readFileSync(join(stage.home, 'elsewhere.db'), 'utf8')).toBe('')
+})
+
+test('a data folder that is a symbolic link is refused with exit code 5', async () => {
+  stage = await startStage()
+  mkdirSync(join(stage.home, 'elsewhere'))
+  symlinkSync(join(stage.home, 'elsewhere'), home())
+  const refused = await login()
+  expect(refused.code).toBe(5)
+  expect(refused.stderr).toContain('permissions_unsafe')
+  expect(readdirSync(join(stage.home, 'elsewhere')).filter((name) => name.startsWith('oauth.db'))).toEqual([])
 })
 
 test('a file that is no database is set aside with its bytes, and work goes on with a new one', async () => {

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Stands in for a person with a browser: opened with one URL, it follows redirects with cookies until the end.
 // PERSON_LOG: a file that gets one line a tab. PERSON=absent: the tab is opened and nothing is done in it.
+// PERSON_ELSEWHERE=ADDRESS: a browser on another machine, which cannot load that address; where it ends is printed.
 import { appendFileSync } from 'node:fs'
 
 const [url, ...more] = process.argv.slice(2)
@@ -27,5 +28,7 @@ async function follow(start) {
     await response.arrayBuffer()
     if (!location) return
     next = new URL(location, next)
+    if (process.env.PERSON_ELSEWHERE && next.href.startsWith(process.env.PERSON_ELSEWHERE))
+      return process.stdout.write(`${next.href}\n`)
   }
 }

@@ -82,23 +82,37 @@ export async function startStage(options = {}) {
       const child = spawn(process.execPath, [PROGRAM, ...args], {
         env: { ...environment, ...extra },
         cwd: home,
-        stdio: ['ignore', 'pipe', 'pipe'],
+        stdio: ['pipe', 'pipe', 'pipe'],
       })
       started.push(child)
       let stderr = ''
+      let stdout = ''
+      /** @type {(() => void)[]} */
+      const listeners = []
+      child.stdin.on('error', () => undefined)
+      child.stdout.on('data', (chunk) => {
+        stdout += chunk
+      })
+      child.stderr.on('data', (chunk) => {
+        stderr += chunk
+        for (const look of listeners) look()
+      })
       /** @type {Promise<number | null>} */
       const exited = new Promise((resolve) => child.once('exit', resolve))
       return {
         child,
         exited,
+        /** What it has written to stdout. */
+        stdout: () => stdout,
         /** The first match in what it says on stderr. @returns {Promise<string>} */
         says(/** @type {RegExp} */ pattern) {
           return new Promise((resolve, reject) => {
-            child.stderr.on('data', (chunk) => {
-              stderr += chunk
+            const look = () => {
               const [found] = pattern.exec(stderr) ?? []
               if (found !== undefined) resolve(found)
-            })
+            }
+            listeners.push(look)
+            look()
             void exited.then((code) => reject(new Error(`it ended with ${code}: ${stderr}`)))
           })
         },
@@ -143,6 +157,23 @@ export async function startStage(options = {}) {
         )
       })
     },
+    /** The same in a browser on another machine: where it ends, with code and state. @returns {Promise<string>} */
+    visitElsewhere(/** @type {string} */ url) {
+      const env = { PATH: process.env.PATH, PERSON_ELSEWHERE: callbackUrl }
+      return new Promise((resolve, reject) => {
+        execFile(process.execPath, [PERSON, url], { env }, (error, stdout) =>
+          error ? reject(error) : resolve(stdout.trim()),
+        )
+      })
+    },
+    /** A program for BROWSER: `script` is shell with the address in $1; $SOMEBODY is the person of the tests. */
+    opener(/** @type {string} */ script, name = 'opener') {
+      const path = join(home, name)
+      writeFileSync(path, `#!/bin/sh\nSOMEBODY='${PERSON}'\n${script}\n`, { mode: 0o755 })
+      return path
+    },
+    /** Command lines of this stage's processes as `ps` shows them. @returns {string[][]} */
+    commandLines: () => processesOf(home).map((pid) => readOrEmpty(`/proc/${pid}/cmdline`).split('\0').slice(0, -1)),
     /** Resolves when nobody listens on the callback port. @returns {Promise<void>} */
     async callbackPortIsFree() {
       while (await isListening(Number(new URL(callbackUrl).port))) await new Promise((resolve) => setImmediate(resolve))

@@ -1,7 +1,9 @@
 // Opening the browser, seen by the program that is opened.
+import type { SpawnOptions, spawn } from 'node:child_process'
+import { EventEmitter } from 'node:events'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { createBrowser } from '../../../src/system/browser.ts'
+import { createBrowser, systemOpeners } from '../../../src/system/browser.ts'
 import { tempFolder } from '../../fakes/tempFolder.ts'
 import { codeOf, errorOf } from '../../fakes/thrown.ts'
 
@@ -28,36 +30,53 @@ exit ${code}
 }
 
 const PATH = { PATH: process.env.PATH }
+const HERE = { platform: process.platform, wsl: false }
+const browserOf = (program: string, environment: NodeJS.ProcessEnv = PATH) =>
+  createBrowser({ program, environment, surroundings: HERE })
 const AUTHORIZE = 'https://as.example/authorize?client_id=x&state=y'
+
+/** What shells, PowerShell and cmd take apart. */
+const HOSTILE = [
+  '$(touch /tmp/x)',
+  '`id`',
+  '"&calc&"',
+  "';id;'",
+  '%COMSPEC%',
+  '|id',
+  '^',
+  '\\',
+  '-x',
+  '*',
+  '~',
+  '$HOME',
+  '\u202e',
+  'ü',
+  '$(calc)',
+  '%PATH%&calc.exe',
+  '\u2019;calc;\u2018',
+  '\n',
+  '\r',
+  '\0',
+  '\u0430pple',
+  '!x!',
+  '<x>',
+  '{x,y}',
+  '"',
+]
 
 describe.skipIf(process.platform === 'win32')('the opener', () => {
   test('gets the URL as its only word', async () => {
     const program = opener()
-    await createBrowser(program.path, PATH).open(new URL(AUTHORIZE))
+    await browserOf(program.path).open(new URL(AUTHORIZE))
     expect(program.argv).toEqual(['1', AUTHORIZE])
   })
 
-  test.each([
-    '$(touch /tmp/x)',
-    '`id`',
-    '"&calc&"',
-    "';id;'",
-    '%COMSPEC%',
-    '|id',
-    '^',
-    '\\',
-    '-x',
-    '*',
-    '~',
-    '$HOME',
-    '\u202e',
-    'ü',
-  ])('gets %j unchanged by any shell', async (part) => {
+  test.each(HOSTILE)('gets %j unchanged by any shell', async (part) => {
     const program = opener()
     const url = new URL(AUTHORIZE)
     url.searchParams.set('state', part)
     url.pathname = `/${part}`
-    await createBrowser(program.path, PATH).open(url)
+    await browserOf(program.path).open(url)
     expect(program.argv).toEqual(['1', url.href])
     expect(new URL(program.argv?.[1] ?? '').searchParams.get('state')).toBe(part)
   })
@@ -65,7 +84,7 @@ describe.skipIf(process.platform === 'win32')('the opener', () => {
   test('gets 100 kB of query whole', async () => {
     const program = opener()
     const url = new URL(`${AUTHORIZE}&x=${'x'.repeat(100_000)}`)
-    await createBrowser(program.path, PATH).open(url)
+    await browserOf(program.path).open(url)
     expect(program.argv?.[1]).toBe(url.href)
   })
 
@@ -79,52 +98,117 @@ describe.skipIf(process.platform === 'win32')('the opener', () => {
       GITHUB_TOKEN: 'needle-3',
       db_password: 'needle-4',
     }
-    await createBrowser(program.path, environment).open(new URL(AUTHORIZE))
+    await browserOf(program.path, environment).open(new URL(AUTHORIZE))
     expect(program.environment).not.toContain('needle')
     expect(program.environment).toContain('LANG=eo')
   })
 
   test('that fails is followed by the next of the list', async () => {
     const [first, second] = [opener(1), opener()]
-    await createBrowser(`${first.path}:${second.path}`, PATH).open(new URL(AUTHORIZE))
+    await browserOf(`${first.path}:${second.path}`).open(new URL(AUTHORIZE))
     expect(first.argv).toEqual(['1', AUTHORIZE])
     expect(second.argv).toEqual(['1', AUTHORIZE])
   })
 
   test('that works keeps the rest of the list from being tried', async () => {
     const [first, second] = [opener(), opener()]
-    await createBrowser(`${first.path}::${second.path}`, PATH).open(new URL(AUTHORIZE))
+    await browserOf(`${first.path}::${second.path}`).open(new URL(AUTHORIZE))
     expect(second.argv).toBeUndefined()
   })
 
   test('that is not there is followed by the next', async () => {
     const second = opener()
-    await createBrowser(`${folder.fresh('nothing')}:${second.path}`, PATH).open(new URL(AUTHORIZE))
+    await browserOf(`${folder.fresh('nothing')}:${second.path}`).open(new URL(AUTHORIZE))
     expect(second.argv).toEqual(['1', AUTHORIZE])
   })
 
   test('that fails last is browser_failed and says how', async () => {
     const program = opener(3)
-    const error = await errorOf(createBrowser(program.path, PATH).open(new URL(AUTHORIZE)))
+    const error = await errorOf(browserOf(program.path).open(new URL(AUTHORIZE)))
     expect(error.code).toBe('browser_failed')
     expect(error.message).toContain('code 3')
   })
 
   test('that is not there is browser_failed', async () => {
-    expect(await codeOf(createBrowser(folder.fresh('nothing'), PATH).open(new URL(AUTHORIZE)))).toBe('browser_failed')
+    expect(await codeOf(browserOf(folder.fresh('nothing')).open(new URL(AUTHORIZE)))).toBe('browser_failed')
   })
 
   test.each(['', ':', '::'])('that is an empty list (%j) is browser_failed', async (list) => {
-    expect(await codeOf(createBrowser(list, PATH).open(new URL(AUTHORIZE)))).toBe('browser_failed')
+    expect(await codeOf(browserOf(list).open(new URL(AUTHORIZE)))).toBe('browser_failed')
   })
 
   test('with words of its own is one program’s name, never split or run by a shell', async () => {
     const program = opener()
-    expect(await codeOf(createBrowser(`${program.path} --incognito`, PATH).open(new URL(AUTHORIZE)))).toBe(
-      'browser_failed',
-    )
+    expect(await codeOf(browserOf(`${program.path} --incognito`).open(new URL(AUTHORIZE)))).toBe('browser_failed')
     expect(program.argv).toBeUndefined()
   })
+})
+
+describe('the system’s browser', () => {
+  /** What would be started on a system of another kind. */
+  function recorder(environment: NodeJS.ProcessEnv, surroundings: { platform: NodeJS.Platform; wsl: boolean }) {
+    const started: { program: string; words: readonly string[]; options: SpawnOptions }[] = []
+    const start = ((program: string, words: readonly string[], options: SpawnOptions) => {
+      started.push({ program, words, options })
+      const child = Object.assign(new EventEmitter(), { unref: () => undefined })
+      queueMicrotask(() => child.emit('exit', 0))
+      return child
+    }) as unknown as typeof spawn
+    return { started, browser: createBrowser({ program: undefined, environment, surroundings, start }) }
+  }
+
+  const SYSTEMS = [
+    ['win32', false, 'D:\\Windows\\System32\\rundll32.exe', ['url.dll,FileProtocolHandler']],
+    ['linux', true, '/mnt/c/Windows/System32/rundll32.exe', ['url.dll,FileProtocolHandler']],
+    ['darwin', false, '/usr/bin/open', []],
+    ['linux', false, 'xdg-open', []],
+    ['freebsd', false, 'xdg-open', []],
+  ] as const
+
+  test.each(SYSTEMS)('on %s (WSL: %s) is opened by %s with one serialised URL and no shell', async (...system) => {
+    const [platform, wsl, program, words] = system
+    for (const part of HOSTILE) {
+      const url = new URL(AUTHORIZE)
+      url.searchParams.set('state', part)
+      url.hash = part
+      const environment = { SystemRoot: 'D:\\Windows', GITHUB_TOKEN: 'needle' }
+      const { started, browser } = recorder(environment, { platform, wsl })
+      await browser.open(url)
+      expect(started).toHaveLength(1)
+      expect(started[0]).toMatchObject({ program, words: [...words, url.href] })
+      expect(started[0]?.options).toMatchObject({ shell: false, stdio: 'ignore', env: { SystemRoot: 'D:\\Windows' } })
+      expect(started[0]?.options.env).not.toHaveProperty('GITHUB_TOKEN')
+      expect(started[0]?.options).not.toHaveProperty('windowsVerbatimArguments')
+      // Nothing that Windows takes apart or Node would have to quote.
+      expect(started[0]?.words.at(-1)).toMatch(/^https:\/\/[!#-~]+$/)
+      expect(new URL(started[0]?.words.at(-1) ?? '').href).toBe(url.href)
+    }
+  })
+
+  test.each(['win32', 'linux', 'darwin'] as const)('on %s is never started by cmd or PowerShell', (platform) => {
+    const openers = [true, false].flatMap((wsl) => systemOpeners({ platform, wsl }, {}))
+    expect(JSON.stringify(openers)).not.toMatch(/cmd|powershell|\bsh\b|start/i)
+  })
+
+  test('in WSL is the one of Windows, wherever its drive is mounted, else the one of Linux', () => {
+    const programs = systemOpeners({ platform: 'linux', wsl: true }, {}).map(({ program }) => program)
+    expect(programs).toEqual(['/mnt/c/Windows/System32/rundll32.exe', 'rundll32.exe', 'xdg-open'])
+  })
+
+  test('in WSL starts in a folder that Windows can enter', async () => {
+    const { started, browser } = recorder({}, { platform: 'linux', wsl: true })
+    await browser.open(new URL(AUTHORIZE))
+    expect(started[0]?.options.cwd).toBe('/mnt/c/Windows/System32')
+  })
+})
+
+test('an address with a user name is not opened, and only scheme and host are named', async () => {
+  const program = opener()
+  const error = await errorOf(browserOf(program.path).open(new URL('https://alice:needle@as.example/needle?needle')))
+  expect(error.code).toBe('browser_failed')
+  expect(error.message).toContain('https://as.example')
+  expect(error.message).not.toMatch(/needle|alice/)
+  expect(program.argv).toBeUndefined()
 })
 
 test.each([
@@ -138,7 +222,7 @@ test.each([
   'mailto:x',
 ])('%s is not opened, and only its scheme is named', async (address) => {
   const program = opener()
-  const error = await errorOf(createBrowser(program.path, PATH).open(new URL(address)))
+  const error = await errorOf(browserOf(program.path).open(new URL(address)))
   expect(error.code).toBe('browser_failed')
   expect(error.message).toContain(new URL(address).protocol)
   expect(error.message).not.toContain('passwd')

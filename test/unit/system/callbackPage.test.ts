@@ -14,22 +14,28 @@ const PAGES: readonly Shown[] = [
 describe.each(PAGES)('the page "$kind"', (page) => {
   const { html, policy } = renderPage(page)
 
-  test('has a policy that allows its own style and nothing else', () => {
-    const style = /<style>([\s\S]*?)<\/style>/.exec(html)?.[1] ?? ''
-    const hash = createHash('sha256').update(style).digest('base64')
-    expect(style.length).toBeGreaterThan(100)
+  test('has a policy that allows its own style and script and nothing else', () => {
+    const hashOf = (tag: string) => {
+      const text = new RegExp(`<${tag}>([\\s\\S]*?)</${tag}>`).exec(html)?.[1] ?? ''
+      expect(text.length).toBeGreaterThan(20)
+      return createHash('sha256').update(text).digest('base64')
+    }
     expect(policy.split('; ')).toEqual([
       "default-src 'none'",
-      `style-src 'sha256-${hash}'`,
+      `style-src 'sha256-${hashOf('style')}'`,
+      `script-src 'sha256-${hashOf('script')}'`,
       "base-uri 'none'",
       "form-action 'none'",
       "frame-ancestors 'none'",
     ])
   })
 
-  test('has one style, no script, no attribute the policy would refuse, and nothing from outside', () => {
+  test('has one style, one script that takes the query out of the address bar, and nothing from outside', () => {
     expect(html.match(/<style>/g)).toHaveLength(1)
-    expect(html).not.toMatch(/<script|<img|<link|<iframe|style="|\son\w+="|url\(|@import|https?:\/\//i)
+    expect(html.match(/<script[^>]*>.*/g)).toEqual([
+      "<script>history.replaceState(null, '', location.pathname)</script>",
+    ])
+    expect(html).not.toMatch(/<img|<link|<iframe|style="|\son\w+="|url\(|@import|https?:\/\//i)
   })
 
   test('is a document with language, charset and title', () => {
@@ -43,9 +49,16 @@ describe('a foreign word', () => {
   test.each(PAGES.slice(0, 2))('in the page "$kind" is shown, not run', (page) => {
     const { html } = renderPage(page)
     const shown = html.replace(/&#(\d+);/g, (_, code: string) => String.fromCharCode(Number(code)))
-    expect(html).not.toContain('<script>')
+    expect(html.split('</head>')[1]).not.toContain('<script>')
     expect(html).not.toContain('<img')
     expect(shown).toContain(EVIL)
+  })
+
+  test('has no escape sequences and nothing that hides or turns writing', () => {
+    const said = 'all\u001b[31m good\u202egnp.exe\u200b\u2066\u061c\u{e0041}'
+    const { html } = renderPage({ kind: 'failed', code: 'login_failed', message: said, hint: said })
+    expect(html).toContain('all [31m good gnp.exe')
+    expect(html.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}]/u)
   })
 })
 

@@ -1,5 +1,7 @@
 // The callback listener on real ports: who is answered, and that nothing stays behind.
+import { Agent, get } from 'node:http'
 import { connect } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { CallbackPage } from '../../../src/ports.ts'
 import { callbackServer } from '../../../src/system/callbackServer.ts'
@@ -129,10 +131,10 @@ describe('what is no callback', () => {
 
   test.each([
     { 'sec-purpose': 'prefetch' },
-    { 'sec-purpose': 'prefetch;prerender' },
-    { purpose: 'prefetch' },
     { purpose: 'preview' },
-  ])('a look ahead of the browser (%j) spends no code', async (headers) => {
+    { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' },
+    { origin: 'https://evil.example' },
+  ])('a look ahead and what a page asks for (%j) spend no code', async (headers) => {
     const { port, queries, host } = await listen()
     expect((await ask(port, PATH, { headers: { ...host, ...headers } })).status).toBe(403)
     expect(queries).toEqual([])
@@ -150,6 +152,30 @@ describe('what is no callback', () => {
 })
 
 describe('a port', () => {
+  test('is bound on loopback only', async () => {
+    const { port } = await listen()
+    const others = Object.values(networkInterfaces()).flatMap((addresses) =>
+      (addresses ?? []).filter(({ internal, scopeid }) => !internal && !scopeid).map(({ address }) => address),
+    )
+    // 127.0.0.2 is loopback on Linux and stands for every address that was not named.
+    for (const address of [...others, ...(process.platform === 'linux' ? ['127.0.0.2'] : [])])
+      await expect(ask(port, PATH, { address }), address).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+  })
+
+  test('is free although somebody keeps a connection alive after an answer', async () => {
+    const { port, close, host } = await listen()
+    const agent = new Agent({ keepAlive: true })
+    onTestFinished(() => agent.destroy())
+    const answered = await new Promise<string | undefined>((resolve, reject) =>
+      get({ port, host: '127.0.0.1', path: '/favicon.ico', agent, headers: host }, (response) => {
+        response.resume().on('end', () => resolve(response.headers.connection))
+      }).on('error', reject),
+    )
+    expect(answered).toBe('close')
+    await close()
+    await silentListener('127.0.0.1', port)
+  })
+
   test.each(['127.0.0.1', '::1'])(
     'that another program holds on %s is port_in_use, and the other family is let go',
     async (address) => {

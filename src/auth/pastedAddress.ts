@@ -1,0 +1,33 @@
+// What a person pastes → the parameters of a callback: code, state, iss and error, and nothing else of the address.
+const READ = ['code', 'state', 'iss', 'error', 'error_description'] as const
+
+export type PastedAddress =
+  | { readonly kind: 'callback'; readonly query: URLSearchParams }
+  /** `why` is one or two sentences for the person; nothing pasted is repeated in it. */
+  | { readonly kind: 'refused'; readonly why: string }
+
+/** Only the address of the attempt whose `state` is given passes: another one may be somebody else's sign-in (RFC 9700 section 4.7). */
+export function readPastedAddress(pasted: string, state: string): PastedAddress {
+  const text = pasted.trim().replace(/^(["'<])(.*)[>"']$/, '$2')
+  // Browsers may leave the scheme out of what they show.
+  const address = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?\//.test(text) ? `http://${text}` : text
+  if (!/^https?:\/\//i.test(address) || !URL.canParse(address))
+    return refused('That is no address. Paste all of it, from http to the end, not only the code.')
+  const found = new URL(address).searchParams
+  if (READ.some((name) => found.getAll(name).length > 1))
+    return refused('That address has a parameter twice, which no authorization server sends.')
+  if (found.has('client_id') && !found.has('code') && !found.has('error'))
+    return refused('That is the address to open. Sign in there, then paste the address that you end at.')
+  if (!found.get('state') || !(found.get('code') || found.get('error')))
+    return refused('That address has no code and state. Paste the one that the browser ends at after the sign-in.')
+  if (found.get('state') !== state)
+    return refused('That address belongs to another sign-in. Use the tab of the address above, or start again.')
+  const query = new URLSearchParams()
+  for (const name of READ) {
+    const value = found.get(name)
+    if (value !== null) query.set(name, value)
+  }
+  return { kind: 'callback', query }
+}
+
+const refused = (why: string): PastedAddress => ({ kind: 'refused', why })

@@ -1,0 +1,30 @@
+// The ways into one sign-in, side by side: whichever brings the person home first ends the others.
+import type { Attempt } from '../ports.ts'
+
+/**
+ * Offers one way in until `signal` aborts, and leaves nothing behind then. How the attempt ends is told by its row, not by
+ * the way; a way that resolves has no more to offer, and one that rejects ends the attempt.
+ */
+export type Way = (attempt: Attempt, signal: AbortSignal) => Promise<void>
+
+/** Settles as `home` does, or rejects with the first way that does; every way has ended by then. */
+export async function firstHome(home: Promise<void>, ways: readonly Way[], attempt: Attempt): Promise<void> {
+  const over = new AbortController()
+  const offered = ways.map((way) => way(attempt, over.signal))
+  try {
+    await Promise.race([home, ...offered.map(onlyItsFailure)])
+  } finally {
+    over.abort()
+    await Promise.allSettled(offered)
+  }
+}
+
+const onlyItsFailure = (way: Promise<void>) => way.then(() => new Promise<never>(() => undefined))
+
+/** Resolves when `signal` aborts. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}

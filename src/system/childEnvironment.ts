@@ -1,0 +1,12 @@
+// The environment a foreign program gets from us: all but what is ours or looks like a secret.
+
+/** By name, because a browser and the scripts around it need variables that nobody can list. */
+const SECRET_NAMES =
+  /^MCP_OAUTH_BRIDGE_|SECRET|TOKEN|PASSW|PASSPHRASE|CREDENTIAL|API_?KEY|AUTHORIZATION|COOKIE|BEARER|(^|_)(KEY|PASS|PWD|DSN)$/i
+
+/** PWD is the folder, not a password. */
+const KEPT = new Set(['PWD', 'OLDPWD'])
+
+export function withoutSecrets(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => KEPT.has(name) || !SECRET_NAMES.test(name)))
+}
