@@ -75,7 +75,7 @@ test('each package is imported by one file', () => {
     open: ['system/browser.ts'],
     'openid-client': ['auth/oauthClient.ts'],
     undici: ['system/http.ts'],
-    yaml: ['config/file.ts'],
+    yaml: ['config/yamlText.ts'],
     zod: ['config/schema.ts'],
   })
 })
@@ -128,43 +128,59 @@ async function lazyChunks(): Promise<Map<string, string[]>> {
   )
 }
 
-test('a bridge whose token is valid loads no openid-client, jose, zod, yaml, open or callback server', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'mcp-oauth-bridge-loads-'))
-  const stage = await startStage()
-  try {
-    const first = stage.host()
-    await first.initialize()
-    await first.close()
-    // A loader hook that writes down every module of dist/ the bridge loads.
-    const list = join(folder, 'loaded')
-    const hook = `import { appendFileSync } from 'node:fs'
+test.each([
+  ['a URL', (url: string, callback: string) => ({ args: [url, '--callback-url', callback], config: undefined })],
+  [
+    'a config file that it has read before',
+    (url: string, callback: string) => ({
+      args: ['work'],
+      config: `servers: { work: { url: "${url}", headers: { X-Team: "\${TEAM}" } } }\ncallback_url: ${callback}\n`,
+    }),
+  ],
+])(
+  'a bridge whose token is valid, started with %s, loads no openid-client, jose, zod, yaml, open or callback server',
+  async (_, given) => {
+    const folder = mkdtempSync(join(tmpdir(), 'mcp-oauth-bridge-loads-'))
+    const stage = await startStage()
+    try {
+      const { args, config } = given(stage.server.url, stage.callbackUrl)
+      const environment = {
+        ...stage.environment,
+        TEAM: 'core',
+        ...(config === undefined ? {} : { CONFIG_PATH: stage.config(config) }),
+      }
+      const first = startHost(args, environment)
+      await first.initialize()
+      await first.close()
+      // A loader hook that writes down every module of dist/ the bridge loads.
+      const list = join(folder, 'loaded')
+      const hook = `import { appendFileSync } from 'node:fs'
       export async function load(url, context, next) { appendFileSync(${JSON.stringify(list)}, url + '\\n'); return next(url, context) }`
-    writeFileSync(join(folder, 'hook.mjs'), hook)
-    writeFileSync(
-      join(folder, 'register.mjs'),
-      `import { register } from 'node:module'; register('./hook.mjs', import.meta.url)`,
-    )
-    const host = startHost([stage.server.url, '--callback-url', stage.callbackUrl], {
-      ...stage.environment,
-      NODE_OPTIONS: `--import=file://${join(folder, 'register.mjs')}`,
-    })
-    expect((await host.initialize()).result).toBeDefined()
-    expect((await host.request('tools/list')).result).toBeDefined()
-    await host.close()
-    const loaded = readFileSync(list, 'utf8')
-      .split('\n')
-      .map((url) => url.split('/').at(-1))
-    const chunks = await lazyChunks()
-    expect(loaded).toContain('run.js')
-    expect(loaded.filter((name) => name !== undefined && chunks.has(name)).length).toBeGreaterThan(1)
-    // jose verifies tokens in the tests' servers only; every other one is in some chunk, or this test would prove nothing.
-    expect(new Set([...chunks.values()].flat())).toEqual(new Set(LAZY.filter((what) => what !== 'jose')))
-    expect([...chunks].filter(([name, held]) => loaded.includes(name) && held.length > 0)).toEqual([])
-  } finally {
-    await stage.close()
-    rmSync(folder, { recursive: true, force: true })
-  }
-})
+      writeFileSync(join(folder, 'hook.mjs'), hook)
+      writeFileSync(
+        join(folder, 'register.mjs'),
+        `import { register } from 'node:module'; register('./hook.mjs', import.meta.url)`,
+      )
+      const host = startHost(args, { ...environment, NODE_OPTIONS: `--import=file://${join(folder, 'register.mjs')}` })
+      expect((await host.initialize()).result).toBeDefined()
+      expect((await host.request('tools/list')).result).toBeDefined()
+      await host.close()
+      expect(stage.server.state.passed.at(-1)?.headers['x-team']).toBe(config === undefined ? undefined : 'core')
+      const loaded = readFileSync(list, 'utf8')
+        .split('\n')
+        .map((url) => url.split('/').at(-1))
+      const chunks = await lazyChunks()
+      expect(loaded).toContain('run.js')
+      expect(loaded.filter((name) => name !== undefined && chunks.has(name)).length).toBeGreaterThan(1)
+      // jose verifies tokens in the tests' servers only; every other one is in some chunk, or this test would prove nothing.
+      expect(new Set([...chunks.values()].flat())).toEqual(new Set(LAZY.filter((what) => what !== 'jose')))
+      expect([...chunks].filter(([name, held]) => loaded.includes(name) && held.length > 0)).toEqual([])
+    } finally {
+      await stage.close()
+      rmSync(folder, { recursive: true, force: true })
+    }
+  },
+)
 
 test('the command line starts without loading a room it does not need', async () => {
   const printed = await new Promise<string>((resolve) => {

@@ -41,6 +41,7 @@ export async function run(world: World): Promise<number> {
       environment,
       folder,
       server: named,
+      version: () => world.version,
       alternatives: explicit ? [] : COMMANDS,
     })
     const composed = compose(config, doorsOf(world, config, line))

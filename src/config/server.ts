@@ -11,6 +11,7 @@ export interface ServerEntry {
   readonly name?: string | undefined
   readonly provider?: string | undefined
   readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly headers_file?: string | undefined
 }
 
 /** @throws BridgeError usage, config_invalid, config_not_found, insecure_url */
@@ -27,7 +28,7 @@ export function serverConfig(file: ConfigFile, flags: Flags, entry: ServerEntry)
   return {
     url: url.href,
     ...optional('name', entry.name),
-    headers: { ...lowerCased(entry.headers), ...headersOf(flags) },
+    headers: { ...lowerCased(entry.headers), ...fromFile(entry.headers_file), ...headersOf(flags) },
     allowHttp: flags.allowHttp,
     refreshStrategy: provider.refresh_strategy ?? file.refresh_strategy ?? 'auto',
     ...optional('issuer', provider.issuer),
@@ -55,11 +56,16 @@ function findProvider(file: ConfigFile, name: string | undefined): ProviderEntry
 const lowerCased = (headers: Readonly<Record<string, string>> = {}) =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
 
-/** `Name: value` and `Name:value` are the same; a header file has one header a line. */
-function headersOf(flags: Flags): Record<string, string> {
-  const lines = flags.headerFile === undefined ? [] : readTextFile(flags.headerFile, 'header file').split(/\r?\n/)
-  const wanted = [...lines.filter((line) => line.trim() !== '' && !line.startsWith('#')), ...flags.headers]
-  return Object.fromEntries(wanted.map(splitHeader))
+/** `Name: value` and `Name:value` are the same. */
+const headersOf = (flags: Flags): Record<string, string> => ({
+  ...fromFile(flags.headerFile),
+  ...Object.fromEntries(flags.headers.map(splitHeader)),
+})
+
+/** A header file has one header a line. */
+function fromFile(path: string | undefined): Record<string, string> {
+  const lines = path === undefined ? [] : readTextFile(path, 'header file').split(/\r?\n/)
+  return Object.fromEntries(lines.filter((line) => line.trim() !== '' && !line.startsWith('#')).map(splitHeader))
 }
 
 function splitHeader(line: string): [string, string] {
