@@ -5,6 +5,8 @@ import { jsonSchema } from './src/config/schema.ts'
 export default defineConfig({
   input: { run: 'src/cli/run.ts' },
   platform: 'node',
+  // jsonc-parser's "main" loads its parts by names that no bundler sees; its "module" does not.
+  resolve: { mainFields: ['module', 'main'] },
   external: ['better-sqlite3', '@napi-rs/keyring', /^node:/],
   plugins: [
     {

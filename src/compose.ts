@@ -6,7 +6,7 @@ import { createTokens, type Tokens } from './auth/tokens.ts'
 import { createRelay, type Relay } from './bridge/relay.ts'
 import { createSend } from './bridge/send.ts'
 import { createLineWriter } from './bridge/stdout.ts'
-import { openRawDatabase, openStore } from './composeStore.ts'
+import { keyStores, openRawDatabase, openStore } from './composeStore.ts'
 import type { Config, ServerConfig } from './config/config.ts'
 import { BridgeError } from './errors.ts'
 import { onceGood } from './onceGood.ts'
@@ -173,6 +173,7 @@ export function compose(config: Config, doors: Doors) {
     },
 
     openRawDatabase: () => openRawDatabase(config),
+    keyStores: () => keyStores(config, doors),
 
     listener: async () => doors.listener ?? (await import('./system/callbackServer.ts')).callbackServer,
     browser: async () =>

@@ -24,22 +24,24 @@ function importsOf(text: string): string[] {
 
 const room = (name: string) => (name.includes('/') ? (name.split('/')[0] ?? '') : name)
 
-/** Who may know whom; every room may know ports, errors and secureUrl. */
+/** Who may know whom; every room may know ports, errors, secureUrl and secretLike. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
-  cli: ['cli', 'compose.ts', 'config', 'bridge', 'auth', 'store', 'system'],
+  cli: ['cli', 'compose.ts', 'config', 'bridge', 'auth', 'hosts', 'store', 'system'],
   'compose.ts': ['composeStore.ts', 'config', 'bridge', 'auth', 'store', 'system'],
   'composeStore.ts': ['config', 'store', 'system'],
   config: ['config'],
   bridge: ['bridge'],
   auth: ['auth'],
+  hosts: ['hosts'],
   store: ['store'],
   system: ['system'],
   'ports.ts': [],
   'errors.ts': [],
   'secureUrl.ts': [],
+  'secretLike.ts': [],
   'onceGood.ts': [],
 }
-const LEAVES = ['ports.ts', 'errors.ts', 'secureUrl.ts', 'onceGood.ts']
+const LEAVES = ['ports.ts', 'errors.ts', 'secureUrl.ts', 'secretLike.ts', 'onceGood.ts']
 
 test('imports follow the arrows of the architecture', () => {
   const wrong = SOURCES.flatMap(({ name, text }) =>
@@ -71,6 +73,7 @@ test('each package is imported by one file', () => {
   expect(Object.fromEntries([...users].map(([pack, names]) => [pack, [...names]]))).toEqual({
     '@napi-rs/keyring': ['system/keychain.ts'],
     'better-sqlite3': ['store/database.ts'],
+    'jsonc-parser': ['hosts/jsonText.ts'],
     oauth4webapi: ['auth/oauthClient.ts'],
     open: ['system/browser.ts'],
     'openid-client': ['auth/oauthClient.ts'],
@@ -107,6 +110,7 @@ const LAZY = [
   'zod',
   'yaml',
   'open',
+  'jsonc-parser',
   'src/system/callbackServer.ts',
   'src/auth/login.ts',
   'src/auth/discovery.ts',
@@ -138,7 +142,7 @@ test.each([
     }),
   ],
 ])(
-  'a bridge whose token is valid, started with %s, loads no openid-client, jose, zod, yaml, open or callback server',
+  'a bridge whose token is valid, started with %s, loads no openid-client, jose, zod, yaml, open, jsonc-parser or callback server',
   async (_, given) => {
     const folder = mkdtempSync(join(tmpdir(), 'mcp-oauth-bridge-loads-'))
     const stage = await startStage()

@@ -30,7 +30,7 @@ export async function seeThrough(
   const mine = await leases.take(attemptLease(attempt.id), LEASE_MS)
   if (!mine) return await Promise.race([settled(), rejectOn(ending)])
   try {
-    await host(composed, attempt, ending, telling, settled)
+    await Promise.race([host(composed, attempt, ending, telling, settled), rejectOn(ending)])
   } catch (thrown) {
     const error = asBridgeError(thrown)
     composed.log.warn('oauth:sign-in-failed', { code: error.code, message: error.message })
@@ -80,7 +80,8 @@ export async function openBrowser(composed: Composed, url: URL, telling: Telling
   }
 }
 
-function rejectOn(ending: AbortSignal): Promise<never> {
+/** Rejects when the process is asked to end. */
+export function rejectOn(ending: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     const stop = () => reject(new BridgeError('login_failed', { message: 'The sign-in was interrupted.' }))
     if (ending.aborted) stop()

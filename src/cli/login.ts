@@ -2,7 +2,8 @@
 import type { Composed } from '../compose.ts'
 import { withoutControls } from '../errors.ts'
 import type { Challenge } from '../ports.ts'
-import { openBrowser, seeThrough, type Telling } from './attempt.ts'
+import { openBrowser, rejectOn, seeThrough, type Telling } from './attempt.ts'
+import { clockText, startSpinner } from './spinner.ts'
 
 export async function login(composed: Composed, ending: AbortSignal, when: 'if-needed' | 'again'): Promise<number> {
   const { store, stderr, clock, config, key } = composed
@@ -14,17 +15,21 @@ export async function login(composed: Composed, ending: AbortSignal, when: 'if-n
   }
   const { attempt, begun } = await attempts.begin(
     key(),
-    await challengeOf(composed),
+    await Promise.race([challengeOf(composed), rejectOn(ending)]),
     clock.now() + config.sessionTimeoutMs,
   )
-  const telling = tellingOf(composed)
+  const telling = tellingOf(composed, attempt.expiresAt)
   if (!begun) stderr.write('A sign-in to this server is already waiting.\n')
   if (attempt.plan) {
     const url = new URL(attempt.plan.authorizationUrl)
     telling.opens(url)
     if (config.openBrowser) void openBrowser(composed, url, telling)
   }
-  await seeThrough(composed, attempt, ending, telling)
+  try {
+    await seeThrough(composed, attempt, ending, telling)
+  } finally {
+    telling.done()
+  }
   const account = (await tokens.list()).find((row) => row.server === server && row.profile === profile)
   stderr.write(`Signed in to ${server}${account?.email ? ` as ${withoutControls(account.email)}` : ''}.\n`)
   return 0
@@ -38,15 +43,23 @@ export async function runAttempt(composed: Composed, attemptId: string, ending: 
   return 0
 }
 
-function tellingOf({ config, stderr }: Composed): Telling {
+/** At a terminal, the last line tells how long the sign-in is still waited for. */
+function tellingOf({ config, stderr, clock, environment }: Composed, until: number): Telling & { done(): void } {
+  let done: () => void = () => undefined
+  const say = (text: string) => {
+    done()
+    stderr.write(text)
+    done = startSpinner(stderr, environment, () => `Waiting for you to finish (${clockText(until - clock.now())} left)`)
+  }
   return {
+    done: () => done(),
     opens(url) {
       if (config.openBrowser)
-        stderr.write(`Your browser opens ${url.origin} for the sign-in; waiting for you to finish there …\n`)
-      else stderr.write(`Open this address to sign in:\n${url.href}\n`)
+        say(`Your browser opens ${url.origin} for the sign-in; waiting for you to finish there …\n`)
+      else say(`Open this address to sign in:\n${url.href}\n`)
     },
     stuck(url) {
-      stderr.write(`The browser could not be opened. Open this address yourself:\n${url.href}\n`)
+      say(`The browser could not be opened. Open this address yourself:\n${url.href}\n`)
     },
   }
 }

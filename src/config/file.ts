@@ -1,11 +1,11 @@
 // config.yaml → checked values: ${NAME} filled in, faults named with line, column and the nearest key.
 import { readFileSync } from 'node:fs'
 import { BridgeError, quote } from '../errors.ts'
+import { holdsSecret } from '../secretLike.ts'
 import { type CacheKey, rememberConfig, stampOf } from './cache.ts'
 import { fillEnvironment } from './environment.ts'
 import { nearest } from './nearest.ts'
 import { type ConfigFile, keysAt, schema } from './schema.ts'
-import { holdsSecret } from './secretLike.ts'
 import { parseYaml, type YamlText } from './yamlText.ts'
 
 /** @throws BridgeError config_not_found, config_invalid */
@@ -66,6 +66,8 @@ export interface Fault {
   readonly kind: 'missing' | 'unknown' | 'invalid'
   /** With file, line, column and, for an unknown key, the nearest one. */
   readonly text: string
+  /** What stands there. */
+  readonly value?: unknown
 }
 
 /** What the schema has against `data`, which came from `yaml`. */
@@ -75,7 +77,7 @@ export function faultsOf(data: unknown, yaml: YamlText, path: string): Fault[] {
     const shown = issue.path.join('.')
     if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(key, issue.path, yaml, path))
     const place = (at: readonly PropertyKey[]) => `${path}:${yaml.valueAt(at)}`
-    if (isMissing(data, issue.path))
+    if (issue.path.length > 0 && valueAt(data, issue.path) === undefined)
       return [{ kind: 'missing', text: `${place(issue.path.slice(0, -1))}: ${shown} is missing` }]
     return [
       { kind: 'invalid', text: `${place(issue.path)}: ${shown} ${issue.message.replace(/^Invalid/, 'is invalid:')}` },
@@ -90,9 +92,7 @@ function unknownKey(key: string, parent: readonly PropertyKey[], yaml: YamlText,
   return { kind: 'unknown', text: `${path}:${yaml.keyAt(whole)}: unknown key ${quote(whole.join('.'))}${guess}` }
 }
 
-function isMissing(data: unknown, path: readonly PropertyKey[]): boolean {
-  const found = path.reduce<unknown>((at, step) => (at as Record<PropertyKey, unknown> | undefined)?.[step], data)
-  return found === undefined && path.length > 0
-}
+const valueAt = (data: unknown, path: readonly PropertyKey[]): unknown =>
+  path.reduce<unknown>((at, step) => (at as Record<PropertyKey, unknown> | undefined)?.[step], data)
 
 const invalid = (message: string) => new BridgeError('config_invalid', { message })

@@ -1,6 +1,6 @@
 // Which texts are taken for secrets.
 import { describe, expect, test } from 'vitest'
-import { holdsSecret, isSecretHeader, isSecretUrl } from '../../../src/config/secretLike.ts'
+import { holdsSecret, isSecretHeader, isSecretUrl } from '../../src/secretLike.ts'
 
 describe('a header', () => {
   test.each([
