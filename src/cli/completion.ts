@@ -96,7 +96,7 @@ function zsh(): string {
 # Completions of ${NAME} for zsh.
 _${NAME}() {
   local command= word
-  local -a list
+  local -a list commands
   case $words[CURRENT-1] in
     ${takesFile.map(flag).join('|')}) _files; return ;;
 ${Object.entries(CHOICES)
@@ -109,9 +109,10 @@ ${Object.entries(CHOICES)
   done
   case $command in
 ${COMMANDS.map(ofCommand).join('\n')}
-    *) list=(${described(COMMANDS.map((name) => [name, HELP[name].what]))} ${flagsOf('run')}) ;;
+    *) commands=(${described(COMMANDS.map((name) => [name, HELP[name].what]))}); list=(${flagsOf('run')}) ;;
   esac
-  _describe -o ${NAME} list
+  (( $#commands )) && _describe command commands
+  _describe -o option list
 }
 if [[ $funcstack[1] == _${NAME} ]]; then _${NAME} "$@"; else compdef _${NAME} ${NAME}; fi
 `

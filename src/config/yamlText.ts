@@ -26,8 +26,8 @@ export function parseYaml(text: string): YamlText {
     toData(scalar = (text) => text) {
       const copy = document.clone()
       visit(copy, {
-        Scalar(_, node) {
-          if (typeof node.value === 'string') node.value = scalar(node.value, at(node.range?.[0] ?? 0))
+        Scalar(key, node) {
+          if (key !== 'key' && typeof node.value === 'string') node.value = scalar(node.value, at(node.range?.[0] ?? 0))
         },
       })
       return copy.toJS() ?? {}
