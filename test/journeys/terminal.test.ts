@@ -86,7 +86,7 @@ describe.skipIf(!has('tmux'))('a sign-in at a terminal', () => {
     async (columns) => {
       const { stage, terminal } = await onStage(columns, { PERSON: 'absent' })
       terminal.run(...login(stage.server.url, stage.callbackUrl))
-      await terminal.shows(/^\S Waiting for you to finish \(4:5\d left\)$/m)
+      await terminal.shows(/^\S Waiting for you to finish \(\d:\d\d left\)$/m)
       const shown = terminal.lines().filter((line) => line.includes('Waiting for you'))
       expect(shown).toHaveLength(1)
       const [[url = ''] = []] = await stage.untilTabs(1)

@@ -23,7 +23,7 @@ export function openTerminal({ environment, folder, columns = 80, shell = 'sh' }
     lines: () => tmux('capture-pane', '-p').trimEnd().split('\n'),
     /** Resolves to the screen as soon as it shows this. @returns {Promise<string>} */
     async shows(/** @type {RegExp} */ pattern) {
-      const end = Date.now() + 20_000
+      const end = Date.now() + 50_000
       for (;;) {
         const screen = this.screen()
         if (pattern.test(screen)) return screen
