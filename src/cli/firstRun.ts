@@ -1,7 +1,8 @@
 // mcp-oauth-bridge alone at a terminal, with nothing configured: asks for a server, signs in, and adds it to a host.
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { quote } from '../errors.ts'
+import { findConfigFile } from '../config/load.ts'
+import { BridgeError, quote } from '../errors.ts'
 import { allHosts, type Host, thisMachine } from '../hosts/hosts.ts'
 import { isSecure } from '../secureUrl.ts'
 import { type Asking, startAsking } from './ask.ts'
@@ -10,8 +11,15 @@ import type { World } from './run.ts'
 /** Runs another command line of this program, to its exit code. */
 export type RunWords = (words: readonly string[]) => Promise<number>
 
+/** @throws BridgeError usage where servers are configured, so that one must be named; cancelled */
 export async function firstRun(world: World, runWords: RunWords): Promise<number> {
   const { stderr, environment } = world
+  const names = await configuredServers(world)
+  if (names.length > 0)
+    throw new BridgeError('usage', {
+      message: 'No server is named.',
+      hint: `Name one of ${names.join(', ')}: mcp-oauth-bridge ${names[0]}`,
+    })
   stderr.write(
     [
       'Reach an OAuth-protected MCP server from a host that only speaks stdio.',
@@ -33,6 +41,13 @@ export async function firstRun(world: World, runWords: RunWords): Promise<number
   } finally {
     asking.close()
   }
+}
+
+async function configuredServers({ environment, folder }: World): Promise<string[]> {
+  const path = findConfigFile(undefined, environment, folder)
+  if (path === undefined) return []
+  const { servers } = (await import('../config/file.ts')).readConfigFile(path, environment)
+  return Object.keys(servers ?? {})
 }
 
 async function askUrl(asking: Asking, { stderr }: World): Promise<string> {

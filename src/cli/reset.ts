@@ -21,14 +21,28 @@ export async function reset(composed: Composed, line: CommandLine, world: World)
   refuseWhileInUse(config)
   if (!line.has('yes')) await askTwice(files, world)
   refuseWhileInUse(config)
-  const failure = await removeKeychainItems(composed)
+  // Read first, deleted last: while the database is there, its key must be too.
+  const items = keychainItems(composed)
   for (const file of files) {
-    rmSync(file, { force: true })
+    remove(file)
     stderr.write(`Removed ${file}\n`)
   }
-  if (failure) throw failure
+  await removeKeychainItems(composed, items)
   stderr.write('Nobody is signed in any more. The config files are as they were.\n')
   return 0
+}
+
+/** @throws BridgeError database_locked: Windows deletes no file that is open */
+function remove(file: string): void {
+  try {
+    rmSync(file, { force: true })
+  } catch (cause) {
+    throw new BridgeError('database_locked', {
+      message: `${file} cannot be removed; another program may have it open.`,
+      hint: 'Quit the hosts that run mcp-oauth-bridge, then run reset again.',
+      cause,
+    })
+  }
 }
 
 /** What is there of database, key file, logs and remembered configs. */
@@ -77,25 +91,25 @@ async function askTwice(files: readonly string[], world: World): Promise<void> {
   }
 }
 
-/** The database names the items. What the keychain keeps is told at the end: without the database it opens nothing. */
-async function removeKeychainItems(composed: Composed): Promise<BridgeError | undefined> {
+/** @throws BridgeError keychain_unavailable after the last one */
+async function removeKeychainItems({ keyStores, stderr }: Composed, items: readonly string[]): Promise<void> {
   let failure: BridgeError | undefined
-  for (const item of keychainItems(composed)) {
+  for (const item of items) {
     try {
-      await composed.keyStores().keychain.delete(item)
-      composed.stderr.write(`Removed the keychain item ${item}\n`)
+      await keyStores().keychain.delete(item)
+      stderr.write(`Removed the keychain item ${item}\n`)
     } catch (thrown) {
-      const { message } = asBridgeError(thrown)
       failure = new BridgeError('keychain_unavailable', {
-        message: `The keychain item ${item} of mcp-oauth-bridge could not be removed: ${message}`,
+        message: `The keychain item ${item} of mcp-oauth-bridge could not be removed: ${asBridgeError(thrown).message}`,
         hint: 'Remove it in your keychain program. It opens nothing any more.',
         cause: thrown,
       })
     }
   }
-  return failure
+  if (failure) throw failure
 }
 
+/** The database names the items. */
 function keychainItems({ config, openRawDatabase }: Composed): string[] {
   if (!existsSync(config.database)) return []
   try {

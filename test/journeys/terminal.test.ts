@@ -55,6 +55,15 @@ describe.skipIf(!has('tmux'))('mcp-oauth-bridge alone at a terminal', () => {
     expect(Object.values<{ args: string[] }>(mcpServers)[0]?.args).toContain(stage.server.url)
   })
 
+  test('names the servers of the config instead, where there are several', async () => {
+    const { home, terminal } = atHome()
+    home.write('config.yaml', 'servers: { a: { url: "https://a.example/" }, b: { url: "https://b.example/" } }\n')
+    terminal.run()
+    const { code, screen } = await terminal.exits()
+    expect(code).toBe(2)
+    expect(screen).toContain('Name one of a, b')
+  })
+
   test.each([
     ['the URL', 'C-c', []],
     ['the URL', 'C-d', []],
