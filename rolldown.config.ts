@@ -1,10 +1,22 @@
 // Bundles src/ into dist/: one small entry and chunks that load only when a command needs them.
 import { defineConfig } from 'rolldown'
+import { jsonSchema } from './src/config/schema.ts'
 
 export default defineConfig({
   input: { run: 'src/cli/run.ts' },
   platform: 'node',
+  // jsonc-parser's "main" loads its parts by names that no bundler sees; its "module" does not.
+  resolve: { mainFields: ['module', 'main'] },
   external: ['better-sqlite3', '@napi-rs/keyring', /^node:/],
+  plugins: [
+    {
+      name: 'schema for editors',
+      generateBundle() {
+        const source = `${JSON.stringify(jsonSchema(), null, 2)}\n`
+        this.emitFile({ type: 'asset', fileName: 'config.schema.json', source })
+      },
+    },
+  ],
   output: {
     dir: 'dist',
     format: 'esm',

@@ -11,7 +11,7 @@ import { createRelay, type Relay } from './bridge/relay.ts'
 import { createSend } from './bridge/send.ts'
 import { createHostSignIn } from './bridge/signIn.ts'
 import { createLineWriter } from './bridge/stdout.ts'
-import { openRawDatabase, openStore } from './composeStore.ts'
+import { keyStores, openRawDatabase, openStore } from './composeStore.ts'
 import type { Config, ServerConfig } from './config/config.ts'
 import { BridgeError } from './errors.ts'
 import { onceGood } from './onceGood.ts'
@@ -234,6 +234,7 @@ export function compose(config: Config, doors: Doors) {
     },
 
     openRawDatabase: () => openRawDatabase(config),
+    keyStores: () => keyStores(config, doors),
 
     listener: async () => doors.listener ?? (await import('./system/callbackServer.ts')).callbackServer,
     async browser() {

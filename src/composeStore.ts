@@ -72,3 +72,7 @@ function secretStores(config: Config, environment: NodeJS.ProcessEnv): KeySlots[
     env: createEnvKey(environment.MCP_OAUTH_BRIDGE_KEY, refuse),
   }
 }
+
+/** Where keys may lie, whichever is used. */
+export const keyStores = (config: Config, doors: StoreDoors): KeySlots['stores'] =>
+  doors.secrets ?? secretStores(config, doors.environment)

@@ -27,6 +27,8 @@ export const ERRORS = {
   config_not_found: row(2, 1202, 'The config file was not found.', 'Check the path given by --config or CONFIG_PATH.'),
   config_invalid: row(2, 1203, 'The config file is not valid.', 'Correct the line named above; config.example.yaml lists every key.'),
   insecure_url: row(2, 1204, 'The server URL is not HTTPS.', 'Use https://, a loopback address, or --allow-http for a network you trust.'),
+  host_config_invalid: row(2, 1220, 'The host’s config file cannot be changed.', 'Correct that file, or add the server in the host itself.'),
+  cancelled: row(2, 1221, 'You stopped it.', 'What was done before stays; run the command again when you like.'),
 
   not_signed_in: row(3, 1301, 'Nobody is signed in to this server.', 'Run mcp-oauth-bridge login for this server.'),
   sign_in_pending: row(3, 1330, 'A person has to sign in first.', 'Finish the sign-in in the browser and try again; if no tab is open, open the address above or run mcp-oauth-bridge login.'),

@@ -24,22 +24,24 @@ function importsOf(text: string): string[] {
 
 const room = (name: string) => (name.includes('/') ? (name.split('/')[0] ?? '') : name)
 
-/** Who may know whom; every room may know ports, errors and secureUrl. */
+/** Who may know whom; every room may know ports, errors, secureUrl and secretLike. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
-  cli: ['cli', 'compose.ts', 'config', 'bridge', 'auth', 'store', 'system'],
+  cli: ['cli', 'compose.ts', 'config', 'bridge', 'auth', 'hosts', 'store', 'system'],
   'compose.ts': ['composeStore.ts', 'config', 'bridge', 'auth', 'store', 'system'],
   'composeStore.ts': ['config', 'store', 'system'],
   config: ['config'],
   bridge: ['bridge'],
   auth: ['auth'],
+  hosts: ['hosts'],
   store: ['store'],
   system: ['system'],
   'ports.ts': [],
   'errors.ts': [],
   'secureUrl.ts': [],
+  'secretLike.ts': [],
   'onceGood.ts': [],
 }
-const LEAVES = ['ports.ts', 'errors.ts', 'secureUrl.ts', 'onceGood.ts']
+const LEAVES = ['ports.ts', 'errors.ts', 'secureUrl.ts', 'secretLike.ts', 'onceGood.ts']
 
 test('imports follow the arrows of the architecture', () => {
   const wrong = SOURCES.flatMap(({ name, text }) =>
@@ -71,10 +73,11 @@ test('each package is imported by one file', () => {
   expect(Object.fromEntries([...users].map(([pack, names]) => [pack, [...names]]))).toEqual({
     '@napi-rs/keyring': ['system/keychain.ts'],
     'better-sqlite3': ['store/database.ts'],
+    'jsonc-parser': ['hosts/jsonText.ts'],
     oauth4webapi: ['auth/registration.ts'],
     'openid-client': ['auth/oauthClient.ts'],
     undici: ['system/connections.ts'],
-    yaml: ['config/file.ts'],
+    yaml: ['config/yamlText.ts'],
     zod: ['config/schema.ts'],
   })
 })
@@ -105,6 +108,7 @@ const LAZY = [
   'jose',
   'zod',
   'yaml',
+  'jsonc-parser',
   'src/system/browser.ts',
   'src/system/surroundings.ts',
   'src/system/callbackServer.ts',
@@ -130,43 +134,59 @@ async function lazyChunks(): Promise<Map<string, string[]>> {
   )
 }
 
-test('a bridge whose token is valid loads no openid-client, jose, zod, yaml, browser opener or callback server', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'mcp-oauth-bridge-loads-'))
-  const stage = await startStage()
-  try {
-    const first = stage.host()
-    await first.initialize()
-    await first.close()
-    // A loader hook that writes down every module of dist/ the bridge loads.
-    const list = join(folder, 'loaded')
-    const hook = `import { appendFileSync } from 'node:fs'
+test.each([
+  ['a URL', (url: string, callback: string) => ({ args: [url, '--callback-url', callback], config: undefined })],
+  [
+    'a config file that it has read before',
+    (url: string, callback: string) => ({
+      args: ['work'],
+      config: `servers: { work: { url: "${url}", headers: { X-Team: "\${TEAM}" } } }\ncallback_url: ${callback}\n`,
+    }),
+  ],
+])(
+  'a bridge whose token is valid, started with %s, loads no openid-client, jose, zod, yaml, open, jsonc-parser or callback server',
+  async (_, given) => {
+    const folder = mkdtempSync(join(tmpdir(), 'mcp-oauth-bridge-loads-'))
+    const stage = await startStage()
+    try {
+      const { args, config } = given(stage.server.url, stage.callbackUrl)
+      const environment = {
+        ...stage.environment,
+        TEAM: 'core',
+        ...(config === undefined ? {} : { CONFIG_PATH: stage.config(config) }),
+      }
+      const first = startHost(args, environment)
+      await first.initialize()
+      await first.close()
+      // A loader hook that writes down every module of dist/ the bridge loads.
+      const list = join(folder, 'loaded')
+      const hook = `import { appendFileSync } from 'node:fs'
       export async function load(url, context, next) { appendFileSync(${JSON.stringify(list)}, url + '\\n'); return next(url, context) }`
-    writeFileSync(join(folder, 'hook.mjs'), hook)
-    writeFileSync(
-      join(folder, 'register.mjs'),
-      `import { register } from 'node:module'; register('./hook.mjs', import.meta.url)`,
-    )
-    const host = startHost([stage.server.url, '--callback-url', stage.callbackUrl], {
-      ...stage.environment,
-      NODE_OPTIONS: `--import=file://${join(folder, 'register.mjs')}`,
-    })
-    expect((await host.initialize()).result).toBeDefined()
-    expect((await host.request('tools/list')).result).toBeDefined()
-    await host.close()
-    const loaded = readFileSync(list, 'utf8')
-      .split('\n')
-      .map((url) => url.split('/').at(-1))
-    const chunks = await lazyChunks()
-    expect(loaded).toContain('run.js')
-    expect(loaded.filter((name) => name !== undefined && chunks.has(name)).length).toBeGreaterThan(1)
-    // jose verifies tokens in the tests' servers only; every other one is in some chunk, or this test would prove nothing.
-    expect(new Set([...chunks.values()].flat())).toEqual(new Set(LAZY.filter((what) => what !== 'jose')))
-    expect([...chunks].filter(([name, held]) => loaded.includes(name) && held.length > 0)).toEqual([])
-  } finally {
-    await stage.close()
-    rmSync(folder, { recursive: true, force: true })
-  }
-})
+      writeFileSync(join(folder, 'hook.mjs'), hook)
+      writeFileSync(
+        join(folder, 'register.mjs'),
+        `import { register } from 'node:module'; register('./hook.mjs', import.meta.url)`,
+      )
+      const host = startHost(args, { ...environment, NODE_OPTIONS: `--import=file://${join(folder, 'register.mjs')}` })
+      expect((await host.initialize()).result).toBeDefined()
+      expect((await host.request('tools/list')).result).toBeDefined()
+      await host.close()
+      expect(stage.server.state.passed.at(-1)?.headers['x-team']).toBe(config === undefined ? undefined : 'core')
+      const loaded = readFileSync(list, 'utf8')
+        .split('\n')
+        .map((url) => url.split('/').at(-1))
+      const chunks = await lazyChunks()
+      expect(loaded).toContain('run.js')
+      expect(loaded.filter((name) => name !== undefined && chunks.has(name)).length).toBeGreaterThan(1)
+      // jose verifies tokens in the tests' servers only; every other one is in some chunk, or this test would prove nothing.
+      expect(new Set([...chunks.values()].flat())).toEqual(new Set(LAZY.filter((what) => what !== 'jose')))
+      expect([...chunks].filter(([name, held]) => loaded.includes(name) && held.length > 0)).toEqual([])
+    } finally {
+      await stage.close()
+      rmSync(folder, { recursive: true, force: true })
+    }
+  },
+)
 
 test('the command line starts without loading a room it does not need', async () => {
   const printed = await new Promise<string>((resolve) => {

@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { Ajv } from 'ajv'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { OPTIONS } from '../src/cli/args.ts'
@@ -20,6 +21,27 @@ test('config.example.yaml is valid as it stands', () => {
   expect(() => readConfigFile(join(ROOT, 'config.example.yaml'), { GOOGLE_SECRET: 'x' })).not.toThrow()
 })
 
+/** The schema that editors get, as it is shipped. */
+const editorSchema = new Ajv({ strict: false }).compile(JSON.parse(read('dist/config.schema.json')))
+
+test('the schema for editors accepts the example as it stands, and with every setting that is commented out', () => {
+  const text = read('config.example.yaml')
+  expect(text.split('\n')[0]).toBe('# yaml-language-server: $schema=./dist/config.schema.json')
+  for (const shown of [text, text.replace(/^(\s*)#(?=\S)/gm, '$1')]) {
+    editorSchema(parse(shown))
+    expect(editorSchema.errors).toBeNull()
+  }
+})
+
+test.each([
+  'log_levle: debug',
+  'servers: { a: {} }',
+  'session_timeout: soon',
+  'providers: { g: { pkce_enabled: false } }',
+])('the schema for editors refuses %s', (text) => {
+  expect(editorSchema(parse(text))).toBe(false)
+})
+
 test('config.example.yaml shows every key of the schema', () => {
   const text = read('config.example.yaml')
   const nested = [
@@ -27,6 +49,7 @@ test('config.example.yaml shows every key of the schema', () => {
     ['limits'],
     ['header_forwarding'],
     ['response_transform'],
+    ['cors'],
     ['servers', 'x'],
     ['providers', 'x'],
   ]
@@ -43,6 +66,7 @@ test('docs/configuration.md names every key of the schema and every option', () 
     ...keysAt(['limits']),
     ...keysAt(['header_forwarding']),
     ...keysAt(['response_transform']),
+    ...keysAt(['cors']),
     ...keysAt(['servers', 'x']),
     ...keysAt(['providers', 'x']),
   ]

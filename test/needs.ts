@@ -1,4 +1,4 @@
-// Programs from the system that some tests need: real browser, real keychain, real terminal.
+// Programs from the system that some tests need: real browser, real keychain, real terminal, real shells.
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
@@ -9,6 +9,8 @@ const PROGRAMS = {
   'dbus-run-session': 'dbus-daemon',
   sqlite3: 'sqlite3',
   tmux: 'tmux',
+  zsh: 'zsh',
+  fish: 'fish',
 } as const
 
 export type Program = keyof typeof PROGRAMS

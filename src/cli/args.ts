@@ -4,8 +4,16 @@ import type { Flags } from '../config/config.ts'
 import { nearest } from '../config/nearest.ts'
 import { BridgeError, quote } from '../errors.ts'
 
-export const COMMANDS = ['run', 'login', 'logout', 'status', 'refresh', 'migrate'] as const
+export const COMMANDS = [
+  ...(['run', 'login', 'logout', 'status', 'refresh', 'migrate'] as const),
+  ...(['validate-config', 'check-config'] as const),
+  ...(['install', 'uninstall', 'import'] as const),
+  ...(['reset', 'completion'] as const),
+] as const
 export type Command = (typeof COMMANDS)[number]
+
+/** Most words after a command; 1 for all others. */
+const MOST_WORDS: Partial<Record<Command, number>> = { install: 2, uninstall: 2, reset: 0 }
 
 interface Option {
   readonly value?: string
@@ -14,8 +22,11 @@ interface Option {
   readonly help: string
 }
 
-const CONNECTING = ['run', 'login'] as const
-const REACHING = ['run', 'login', 'logout', 'refresh'] as const
+/** `install` writes what it is given into the host's file, for `run`. */
+const CONNECTING = ['run', 'login', 'install'] as const
+const REACHING = ['run', 'login', 'logout', 'refresh', 'install'] as const
+const REPORTING = ['status', 'validate-config', 'check-config'] as const
+const WRITING = ['install', 'uninstall', 'import'] as const
 
 /** Every option; `for` left out: all commands. `value` names what it takes. */
 export const OPTIONS = {
@@ -48,14 +59,17 @@ export const OPTIONS = {
   'callback-url': { value: 'URL', for: REACHING, help: 'redirect URI; default http://localhost:8080/auth/callback' },
   'allow-http': { for: REACHING, help: 'accept a server without TLS on a network you trust' },
   transport: { value: 'HOW', for: CONNECTING, help: 'auto, http or sse (the transport of 2024-11-05)' },
-  login: { value: 'WHEN', for: ['run'], help: 'auto, on-call or never' },
+  login: { value: 'WHEN', for: ['run', 'install'], help: 'auto, on-call or never' },
   'no-browser': { for: CONNECTING, help: 'print the sign-in address instead of opening it' },
   paste: { for: ['login'], help: 'open no browser; paste the address it ends at, for a machine without one' },
   account: { value: 'E-MAIL', for: ['login'], help: 'sign in as this account and refuse any other' },
   force: { for: ['login'], help: 'sign in again though somebody is signed in' },
   all: { for: ['logout'], help: 'sign out everywhere' },
   'keep-remote': { for: ['logout'], help: 'forget here without revoking at the server' },
-  json: { for: ['status'], help: 'machine-readable output' },
+  json: { for: REPORTING, help: 'machine-readable output' },
+  name: { value: 'NAME', for: ['install'], help: 'name of the entry in the host' },
+  'dry-run': { for: WRITING, help: 'show what would be written, and write nothing' },
+  yes: { for: ['reset'], help: 'do not ask' },
   // The login process is started with this by a bridge; its job comes through stdin.
   attempt: { for: ['login'], help: '' },
 } as const satisfies Record<string, Option>
@@ -67,8 +81,17 @@ export interface CommandLine {
   /** False: no command was typed, so a word that is no server may be a misspelt one. */
   readonly explicit: boolean
   readonly server: string | undefined
+  /** Everything after the command that is no option. */
+  readonly words: readonly string[]
+  /** The options as they were typed, values and all. */
+  readonly options: readonly TypedOption[]
   readonly flags: Flags
   readonly has: (name: OptionName) => boolean
+}
+
+export interface TypedOption {
+  readonly name: string
+  readonly value: string | undefined
 }
 
 /** @throws BridgeError usage */
@@ -91,13 +114,16 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   const command = explicit ? (first as Command) : 'run'
   const words = explicit ? rest : positionals
   for (const token of tokens) if (token.kind === 'option') checkOption(token, command)
-  if (words.length > 1) throw new BridgeError('usage', { message: `${quote(words[1] ?? '')} is one word too many.` })
+  const surplus = words[MOST_WORDS[command] ?? 1]
+  if (surplus !== undefined) throw new BridgeError('usage', { message: `${quote(surplus)} is one word too many.` })
   const text = (name: OptionName) => values[name] as string | undefined
   const list = (name: OptionName) => (values[name] as string[] | undefined) ?? []
   return {
     command,
     explicit,
     server: words[0],
+    words,
+    options: tokens.flatMap((token) => (token.kind === 'option' ? [{ name: token.name, value: token.value }] : [])),
     has: (name) => values[name] === true,
     flags: {
       ...defined({

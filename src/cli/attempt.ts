@@ -122,7 +122,8 @@ export async function openBrowser(composed: Composed, url: URL, stuck: () => voi
 
 const redirectOf = (url: string) => new URL(url).searchParams.get('redirect_uri') ?? ''
 
-function rejectOn(ending: AbortSignal): Promise<never> {
+/** Rejects when the process is asked to end. */
+export function rejectOn(ending: AbortSignal): Promise<never> {
   return aborted(ending).then(() => {
     throw new BridgeError('login_failed', { message: 'The sign-in was interrupted.' })
   })

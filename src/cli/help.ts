@@ -1,42 +1,145 @@
-// --help and --version, made from the table of options.
+// --help and --version, made from the table of options and the table of commands here.
 import { COMMANDS, type Command, OPTIONS } from './args.ts'
 
-const SUMMARY: Readonly<Record<Command, { usage: string; what: string }>> = {
-  run: { usage: '<url | server-name>', what: 'bridge stdio to that server until stdin closes' },
-  login: { usage: 'login [server]', what: 'sign in through the browser' },
-  logout: { usage: 'logout [server | --all]', what: 'revoke and forget the stored tokens' },
-  status: { usage: 'status [server]', what: 'who is signed in where, until when, kept how' },
-  migrate: { usage: 'migrate up | down | version', what: 'the database schema' },
-  refresh: { usage: 'refresh [server]', what: 'refresh the access token now' },
+interface CommandHelp {
+  readonly usage: string
+  readonly what: string
+  /** Command lines after the program's name, with what they do. */
+  readonly examples: readonly (readonly [line: string, what: string])[]
 }
+
+const URL = 'https://mcp.example.com/mcp'
+
+export const HELP: Readonly<Record<Command, CommandHelp>> = {
+  run: {
+    usage: '<url | server-name>',
+    what: 'bridge stdio to that server until stdin closes',
+    examples: [
+      [URL, 'what a host runs'],
+      ['work --login on-call', 'a server of config.yaml; sign in only for a call'],
+    ],
+  },
+  login: {
+    usage: 'login [server]',
+    what: 'sign in through the browser',
+    examples: [
+      [`login ${URL}`, 'before a host needs it'],
+      ['login work --no-browser', 'prints the address instead'],
+      ['login work --account ann@example.com', 'this account and no other'],
+    ],
+  },
+  logout: {
+    usage: 'logout [server | --all]',
+    what: 'revoke and forget the stored tokens',
+    examples: [
+      ['logout work', 'one server'],
+      ['logout --all --keep-remote', 'every server, without telling them'],
+    ],
+  },
+  status: {
+    usage: 'status [server]',
+    what: 'who is signed in where, until when, kept how',
+    examples: [
+      ['status', 'everything'],
+      ['status work --json', 'one server, for a script'],
+    ],
+  },
+  migrate: {
+    usage: 'migrate up | down | version',
+    what: 'the database schema',
+    examples: [['migrate version', 'which one the database has']],
+  },
+  refresh: {
+    usage: 'refresh [server]',
+    what: 'refresh the access token now',
+    examples: [['refresh work', 'and see whether it works']],
+  },
+  'validate-config': {
+    usage: 'validate-config [file]',
+    what: 'check the syntax and the keys of config.yaml',
+    examples: [['validate-config config.yaml', 'needs none of its variables']],
+  },
+  'check-config': {
+    usage: 'check-config [file]',
+    what: 'the same, then credentials, database, port and timeouts',
+    examples: [['check-config --json', 'for a script']],
+  },
+  install: {
+    usage: 'install <host> <url | server-name>',
+    what: 'add a server to a host',
+    examples: [
+      [`install claude-desktop ${URL}`, 'named after the server'],
+      ['install vscode work --dry-run', 'shows the change only'],
+      [`install cursor ${URL} --name files`, 'under another name'],
+    ],
+  },
+  uninstall: {
+    usage: 'uninstall <host> <url | server-name>',
+    what: 'take it out again',
+    examples: [['uninstall claude-desktop work', 'other entries stay as they are']],
+  },
+  import: {
+    usage: 'import mcp-remote',
+    what: 'take servers over from mcp-remote into config.yaml',
+    examples: [['import mcp-remote --dry-run', 'shows the change only']],
+  },
+  reset: {
+    usage: 'reset',
+    what: 'delete every sign-in, key and log',
+    examples: [['reset --yes', 'without asking']],
+  },
+  completion: {
+    usage: 'completion bash | zsh | fish',
+    what: 'completions for your shell',
+    examples: [
+      ['completion bash > ~/.local/share/bash-completion/completions/mcp-oauth-bridge', 'bash'],
+      ['completion zsh > ~/.zfunc/_mcp-oauth-bridge', 'zsh, with ~/.zfunc in fpath'],
+      ['completion fish > ~/.config/fish/completions/mcp-oauth-bridge.fish', 'fish'],
+    ],
+  },
+}
+
+const NAME = 'mcp-oauth-bridge'
 
 /** Help of one command, or of all. */
 export function helpText(command: Command | undefined): string {
-  const name = 'mcp-oauth-bridge'
-  const usages = command ? [command] : COMMANDS
-  const width = Math.max(...usages.map((one) => SUMMARY[one].usage.length)) + 2
-  const lines = usages.map((one) => `  ${name} ${SUMMARY[one].usage.padEnd(width)}${SUMMARY[one].what}`)
-  const options = Object.entries(OPTIONS).filter(([, option]) => {
-    const commands: readonly Command[] | undefined = 'for' in option ? option.for : undefined
-    return option.help !== '' && (!command || !commands || commands.includes(command))
-  })
-  const shown = options.map(([option, row]) => ({
-    text: `--${option}${'value' in row ? ` ${row.value}` : ''}`,
-    help: row.help,
-  }))
-  const wide = Math.max(...shown.map(({ text }) => text.length)) + 2
+  const commands = command ? [command] : COMMANDS
+  const options = optionsOf(command).map(([name, row]) => [
+    `--${name}${'value' in row ? ` ${row.value}` : ''}`,
+    row.help,
+  ])
+  const examples = command
+    ? HELP[command].examples
+    : ([
+        [`login ${URL}`, 'sign in'],
+        [URL, 'what a host runs'],
+        [`install claude-desktop ${URL}`, 'have it run'],
+      ] as const)
   return [
     'Reach an OAuth-protected MCP server from a host that only speaks stdio.',
     '',
     'Usage:',
-    ...lines,
+    ...columns(commands.map((one) => [`${NAME} ${HELP[one].usage}`, HELP[one].what])),
     '',
     'Options:',
-    ...shown.map(({ text, help }) => `  ${text.padEnd(wide)}${help}`),
+    ...columns(options),
     '',
     'Examples:',
-    `  ${name} login https://mcp.example.com/mcp`,
-    `  ${name} https://mcp.example.com/mcp        (what a host runs)`,
+    ...columns(examples.map(([line, what]) => [`${NAME} ${line}`, `# ${what}`])),
     '',
+    ...(command ? [] : [`${NAME} <command> --help shows the options and examples of one command.`, '']),
   ].join('\n')
+}
+
+/** The options for people of one command, or of all. */
+export function optionsOf(command: Command | undefined) {
+  return Object.entries(OPTIONS).filter(([, option]) => {
+    const commands: readonly Command[] | undefined = 'for' in option ? option.for : undefined
+    return option.help !== '' && (!command || !commands || commands.includes(command))
+  })
+}
+
+function columns(rows: readonly (readonly (string | undefined)[])[]): string[] {
+  const width = Math.max(...rows.map(([first = '']) => first.length)) + 2
+  return rows.map(([first = '', second = '']) => `  ${first.padEnd(width)}${second}`)
 }

@@ -2,9 +2,10 @@
 import type { Composed } from '../compose.ts'
 import { withoutControls } from '../errors.ts'
 import type { Attempt, Challenge } from '../ports.ts'
-import { type Offered, openBrowser, seeThrough } from './attempt.ts'
+import { type Offered, openBrowser, rejectOn, seeThrough } from './attempt.ts'
 import { instructions } from './instructions.ts'
 import { byPasting } from './paste.ts'
+import { clockText, startSpinner } from './spinner.ts'
 
 export interface LoginWishes {
   readonly when: 'if-needed' | 'again'
@@ -22,11 +23,16 @@ export async function login(composed: Composed, ending: AbortSignal, { when, how
   }
   const { attempt, begun } = await attempts.begin(
     key(),
-    await challengeOf(composed),
+    await Promise.race([challengeOf(composed), rejectOn(ending)]),
     clock.now() + config.sessionTimeoutMs,
   )
   if (!begun) stderr.write('A sign-in to this server is already waiting.\n')
-  await seeThrough(composed, attempt, ending, await offer(composed, attempt, how))
+  const { offered, done } = await offer(composed, attempt, how)
+  try {
+    await seeThrough(composed, attempt, ending, offered)
+  } finally {
+    done()
+  }
   const account = (await tokens.list()).find((row) => row.server === server && row.profile === profile)
   stderr.write(`Signed in to ${server}${account?.email ? ` as ${withoutControls(account.email)}` : ''}.\n`)
   return 0
@@ -44,9 +50,21 @@ export async function runAttempt(composed: Composed, attemptId: string, ending: 
   return 0
 }
 
-/** The ways in for a person at a terminal, and what they are told about them. */
-async function offer(composed: Composed, attempt: Attempt, how: LoginWishes['how']): Promise<Offered> {
-  const { stdin, stderr, environment } = composed
+/** The ways in for a person at a terminal, and what they are told about them; `done` takes the moving line away. */
+async function offer(
+  composed: Composed,
+  attempt: Attempt,
+  how: LoginWishes['how'],
+): Promise<{ offered: Offered; done: () => void }> {
+  const { stdin, stderr, environment, clock } = composed
+  let stop: () => void = () => undefined
+  /** The last line tells how long the sign-in is still waited for. */
+  const say = (text: string) => {
+    stop()
+    stderr.write(text)
+    const left = () => clockText(attempt.expiresAt - clock.now())
+    stop = startSpinner(stderr, environment, () => `Waiting for you to finish (${left()} left)`)
+  }
   const surroundings = await composed.surroundings()
   const opens = how === 'browser' && (await composed.opensBrowser())
   const pastes = how === 'paste' || (stdin.isTTY === true && stderr.isTTY === true)
@@ -55,14 +73,14 @@ async function offer(composed: Composed, attempt: Attempt, how: LoginWishes['how
   const show = (url: URL, redirectUri: string) => {
     const ways = { url, redirectUri, surroundings, environment, answers } as const
     if (opens) {
-      stderr.write(`Your browser opens ${url.origin} for the sign-in; waiting for you to finish there …\n`)
-      void openBrowser(composed, url, () => stderr.write(`The browser could not be opened. ${instructions(ways)}`))
-    } else stderr.write(instructions(ways))
+      say(`Your browser opens ${url.origin} for the sign-in; waiting for you to finish there …\n`)
+      void openBrowser(composed, url, () => say(`The browser could not be opened. ${instructions(ways)}`))
+    } else say(instructions(ways))
     shown()
   }
   const joined = (url: URL, redirectUri: string) => {
     if (attempt.plan) return show(url, redirectUri)
-    stderr.write(`Its address is:\n${url.href}\n`)
+    say(`Its address is:\n${url.href}\n`)
     shown()
   }
   const untilShown = new Promise<void>((resolve) => {
@@ -70,14 +88,17 @@ async function offer(composed: Composed, attempt: Attempt, how: LoginWishes['how
   })
   const paste = byPasting({
     stdin,
-    say: (text) => stderr.write(text),
+    say,
     shown: untilShown,
     answer: async (query) => (await composed.login()).answer(query),
   })
   return {
-    telling: { planned: show, joined },
-    ways: [...(pastes ? [paste] : [])],
-    callback: how === 'paste' ? 'optional' : 'needed',
+    offered: {
+      telling: { planned: show, joined },
+      ways: [...(pastes ? [paste] : [])],
+      callback: how === 'paste' ? 'optional' : 'needed',
+    },
+    done: () => stop(),
   }
 }
 

@@ -3,11 +3,11 @@ import type { Readable, Writable } from 'node:stream'
 import { type Composed, compose, type Doors } from '../compose.ts'
 import type { Config } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
-import { asBridgeError, type BridgeError, ERRORS, withoutControls } from '../errors.ts'
+import { asBridgeError, BridgeError, ERRORS, withoutControls } from '../errors.ts'
 import type { LoginLauncher } from '../ports.ts'
 import { clock } from '../system/clock.ts'
 import { createLog } from '../system/log.ts'
-import { COMMANDS, type CommandLine, parseCommandLine } from './args.ts'
+import { COMMANDS, type Command, type CommandLine, parseCommandLine } from './args.ts'
 import { connect } from './connect.ts'
 
 export { pendingKeychainCalls } from '../system/keychain.ts'
@@ -33,26 +33,54 @@ export async function run(world: World): Promise<number> {
     if (line.has('help'))
       return print(world, (await import('./help.ts')).helpText(line.explicit ? line.command : undefined))
     if (line.has('attempt')) return await runAttempt(world)
-    const { flags, server, explicit } = line
-    const { environment, folder } = world
-    const named = line.command === 'migrate' ? undefined : server
-    const config = await loadConfig({
-      flags,
-      environment,
-      folder,
-      server: named,
-      alternatives: explicit ? [] : COMMANDS,
-    })
-    const composed = compose(config, doorsOf(world, config, line))
-    try {
-      return await dispatch(line, composed, world)
-    } finally {
-      await composed.close()
-    }
+    const work = LOCAL.has(line.command)
+      ? import('./local.ts').then(({ runLocal }) => runLocal(line, world))
+      : runComposed(line, world)
+    return await (line.command === 'run' ? work : Promise.race([work, givenUp(world.ending)]))
   } catch (thrown) {
     return fail(world, asBridgeError(thrown))
   }
 }
+
+/** Commands that work on files alone, also where the config is broken. */
+const LOCAL: ReadonlySet<Command> = new Set([
+  ...(['validate-config', 'check-config', 'install', 'uninstall', 'import', 'completion'] as const),
+])
+
+/** A command that is asked to end has this long to do so in its own way, in ms. */
+const END_MS = 1_500
+
+function givenUp(ending: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const later = () => setTimeout(() => reject(new BridgeError('cancelled')), END_MS).unref()
+    if (ending.aborted) later()
+    else ending.addEventListener('abort', later, { once: true })
+  })
+}
+
+async function runComposed(line: CommandLine, world: World): Promise<number> {
+  const { flags, server, explicit } = line
+  const { environment, folder } = world
+  const named = line.command === 'migrate' ? undefined : server
+  const config = await loadConfig({
+    flags,
+    environment,
+    folder,
+    server: named,
+    version: () => world.version,
+    alternatives: explicit ? [] : COMMANDS,
+  })
+  if (line.command === 'run' && config.server === undefined && world.argv.length === 0 && isPerson(world))
+    return (await import('./firstRun.ts')).firstRun(world, (argv) => run({ ...world, argv }))
+  const composed = compose(config, doorsOf(world, config, line))
+  try {
+    return await dispatch(line, composed, world)
+  } finally {
+    await composed.close()
+  }
+}
+
+const isPerson = ({ stdin, stderr }: World) => stdin.isTTY === true && stderr.isTTY === true
 
 async function dispatch(line: CommandLine, composed: Composed, world: World): Promise<number> {
   switch (line.command) {
@@ -75,6 +103,10 @@ async function dispatch(line: CommandLine, composed: Composed, world: World): Pr
       return (await import('./migrate.ts')).migrate(composed, line.server)
     case 'refresh':
       return (await import('./refresh.ts')).refresh(composed)
+    case 'reset':
+      return (await import('./reset.ts')).reset(composed, line, world)
+    default:
+      throw new BridgeError('internal', { message: `Nothing runs ${line.command}.` })
   }
 }
 
@@ -123,10 +155,16 @@ function print(world: World, text: string): number {
 
 function fail(world: World, error: BridgeError): number {
   world.stderr.write(
-    `error: ${forTerminal(error.message)}\nhint: ${forTerminal(error.hint)}\n      (${error.code}, see docs/errors.md#${error.code})\n`,
+    `error: ${forTerminal(error.message)}\nhint: ${forTerminal(error.hint)}\n      (${error.code}, see ${linkTo(error.code, world)})\n`,
   )
   return ERRORS[error.code].exit
 }
 
 /** Our own line breaks stay; what a server may have put into the text does not. */
 const forTerminal = (text: string) => text.split('\n').map(withoutControls).join('\n')
+/** A terminal gets a link to the page in this package (OSC 8); others show its text. */
+function linkTo(code: string, { stderr, environment }: World): string {
+  const text = `docs/errors.md#${code}`
+  if (stderr.isTTY !== true || environment.NO_COLOR || environment.TERM === 'dumb') return text
+  return `\u001b]8;;${new URL(`../${text}`, import.meta.url).href}\u001b\\${text}\u001b]8;;\u001b\\`
+}

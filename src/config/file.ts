@@ -1,63 +1,98 @@
 // config.yaml → checked values: ${NAME} filled in, faults named with line, column and the nearest key.
 import { readFileSync } from 'node:fs'
-import { type Document, isCollection, isPair, isScalar, LineCounter, parseDocument, visit } from 'yaml'
 import { BridgeError, quote } from '../errors.ts'
+import { holdsSecret } from '../secretLike.ts'
+import { type CacheKey, rememberConfig, stampOf } from './cache.ts'
 import { fillEnvironment } from './environment.ts'
 import { nearest } from './nearest.ts'
 import { type ConfigFile, keysAt, schema } from './schema.ts'
+import { parseYaml, type YamlText } from './yamlText.ts'
 
 /** @throws BridgeError config_not_found, config_invalid */
 export function readConfigFile(path: string, environment: NodeJS.ProcessEnv): ConfigFile {
-  let text: string
+  return parseConfigFile(readText(path), path, environment).file
+}
+
+/** The same, remembered for the next start when the file holds no secret. */
+export function readAndRemember(key: CacheKey, environment: NodeJS.ProcessEnv): ConfigFile {
+  const stamp = stampOf(key)
+  const { file, unfilled } = parseConfigFile(readText(key.path), key.path, environment)
+  if (stamp !== undefined && !holdsSecret(unfilled) && variablesAreFree(unfilled)) rememberConfig(key, stamp, unfilled)
+  return file
+}
+
+/** Every printable character, to find out whether a place takes any text. */
+const PROBE = Array.from({ length: 95 }, (_, at) => String.fromCharCode(32 + at)).join('')
+
+/** True when the schema takes any printable text where the tree has a `${NAME}`, so that a variable cannot break its rules. */
+function variablesAreFree(unfilled: unknown): boolean {
+  const probed = (probe: string) =>
+    JSON.parse(JSON.stringify(unfilled), (_, value) =>
+      typeof value === 'string' && /\$\{\w+\}/.test(value) ? probe : value,
+    )
+  return ['~', PROBE].every((probe) => schema.safeParse(probed(probe)).success)
+}
+
+/** @throws BridgeError config_not_found */
+export function readText(path: string): string {
   try {
-    text = readFileSync(path, 'utf8')
+    return readFileSync(path, 'utf8')
   } catch (cause) {
     throw new BridgeError('config_not_found', { message: `The config file ${path} cannot be read.`, cause })
   }
-  const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines })
-  const at = (offset: number) => {
-    const { line, col } = lines.linePos(offset)
-    return `${path}:${line}:${col}`
-  }
-  const [fault] = document.errors
-  if (fault) throw invalid(`${at(fault.pos[0])}: ${fault.message.split('\n')[0]}`)
-  fillScalars(document, environment, at)
-  const checked = schema.safeParse(document.toJS() ?? {})
-  if (checked.success) return checked.data
-  const issues = checked.error.issues.map((issue) => {
-    const name = issue.code === 'unrecognized_keys' ? issue.keys[0] : undefined
-    const place = at(offsetOf(document, name === undefined ? issue.path : [...issue.path, name], name !== undefined))
-    const shown = [...issue.path, ...(name === undefined ? [] : [name])].join('.')
-    if (name === undefined) return `${place}: ${shown} ${issue.message.replace(/^Invalid/, 'is invalid:')}`
-    const near = nearest(name, keysAt(issue.path))
-    return `${place}: unknown key ${quote(shown)}${near === undefined ? '' : `; did you mean ${quote(near)}?`}`
-  })
-  throw invalid(issues.join('\n'))
 }
+
+/** The checked values, and the same data before `${NAME}` was filled in. @throws BridgeError config_invalid */
+export function parseConfigFile(
+  text: string,
+  path: string,
+  environment: NodeJS.ProcessEnv,
+): { file: ConfigFile; unfilled: unknown } {
+  const yaml = parseYaml(text)
+  const [broken] = yaml.faults
+  if (broken) throw invalid(`${path}:${broken.place}: ${broken.message}`)
+  const filled = yaml.toData((value, place) => fillEnvironment(value, environment, `${path}:${place}: `))
+  const checked = schema.safeParse(filled)
+  if (!checked.success)
+    throw invalid(
+      faultsOf(filled, yaml, path)
+        .map(({ text }) => text)
+        .join('\n'),
+    )
+  return { file: checked.data, unfilled: yaml.toData() }
+}
+
+export interface Fault {
+  readonly kind: 'missing' | 'unknown' | 'invalid'
+  /** With file, line, column and, for an unknown key, the nearest one. */
+  readonly text: string
+  /** What stands there. */
+  readonly value?: unknown
+}
+
+/** What the schema has against `data`, which came from `yaml`. */
+export function faultsOf(data: unknown, yaml: YamlText, path: string): Fault[] {
+  const { error } = schema.safeParse(data)
+  return (error?.issues ?? []).flatMap((issue): Fault[] => {
+    const shown = issue.path.join('.')
+    if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(key, issue.path, yaml, path))
+    const place = (at: readonly PropertyKey[]) => `${path}:${yaml.valueAt(at)}`
+    if (issue.path.length > 0 && valueAt(data, issue.path) === undefined)
+      return [{ kind: 'missing', text: `${place(issue.path.slice(0, -1))}: ${shown} is missing` }]
+    return [
+      { kind: 'invalid', text: `${place(issue.path)}: ${shown} ${issue.message.replace(/^Invalid/, 'is invalid:')}` },
+    ]
+  })
+}
+
+function unknownKey(key: string, parent: readonly PropertyKey[], yaml: YamlText, path: string): Fault {
+  const whole = [...parent, key]
+  const near = nearest(key, keysAt(parent))
+  const guess = near === undefined ? '' : `; did you mean ${quote(near)}?`
+  return { kind: 'unknown', text: `${path}:${yaml.keyAt(whole)}: unknown key ${quote(whole.join('.'))}${guess}` }
+}
+
+const valueAt = (data: unknown, path: readonly PropertyKey[]): unknown =>
+  path.reduce<unknown>((at, step) => (at as Record<PropertyKey, unknown> | undefined)?.[step], data)
 
 const invalid = (message: string) => new BridgeError('config_invalid', { message })
-
-function fillScalars(document: Document, environment: NodeJS.ProcessEnv, at: (offset: number) => string): void {
-  visit(document, {
-    Scalar(_, node) {
-      if (typeof node.value === 'string')
-        node.value = fillEnvironment(node.value, environment, `${at(node.range?.[0] ?? 0)}: `)
-    },
-  })
-}
-
-/** Where the value at `path` begins, or its key. */
-function offsetOf(document: Document, path: readonly PropertyKey[], wantKey: boolean): number {
-  const parent = path.length === 0 ? document.contents : document.getIn(path.slice(0, -1), true)
-  const last = path.at(-1)
-  if (isCollection(parent)) {
-    for (const item of parent.items) {
-      if (!isPair(item) || !isScalar(item.key) || item.key.value !== last) continue
-      const value = item.value as { range?: [number, number, number] } | null
-      return (wantKey ? item.key.range?.[0] : (value?.range?.[0] ?? item.key.range?.[0])) ?? 0
-    }
-  }
-  const node = document.getIn(path as string[], true) as { range?: [number, number, number] } | undefined
-  return node?.range?.[0] ?? 0
-}

@@ -1,9 +1,10 @@
 // Flags > environment > config.yaml > defaults → the Config of one run.
 import { existsSync } from 'node:fs'
-import { isAbsolute, join, resolve } from 'node:path'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { BridgeError, quote } from '../errors.ts'
 import type { LogLevel } from '../ports.ts'
 import { isLoopback } from '../secureUrl.ts'
+import { type CacheKey, cachedConfig } from './cache.ts'
 import type { Config, Flags, ServerConfig } from './config.ts'
 import { fillEnvironment } from './environment.ts'
 import { nearest } from './nearest.ts'
@@ -18,6 +19,8 @@ export interface LoadOptions {
   readonly folder: string
   /** A URL or a name of config.yaml; undefined: the only one there, if there is only one. */
   readonly server: string | undefined
+  /** The program’s, for the cache of the checked config; asked for only when there is a file. */
+  readonly version: () => string
   /** Other words the person may have meant, for the error. */
   readonly alternatives: readonly string[]
 }
@@ -31,13 +34,13 @@ export async function loadConfig({
   environment,
   folder,
   server,
+  version,
   alternatives,
 }: LoadOptions): Promise<Config> {
   const paths = defaultPaths(environment)
   const flags = fillFlags(typed, environment)
-  const path = findFile(flags, environment, folder, paths)
-  // The yaml and zod packages load only when there is a file.
-  const file: ConfigFile = path === undefined ? {} : (await import('./file.ts')).readConfigFile(path, environment)
+  const path = findConfigFile(flags.config, environment, folder)
+  const file = path === undefined ? {} : await readFile({ path, version: version(), folder: paths.data }, environment)
   const selected = selectServer(file, flags, server, alternatives)
   const callbackUrls = [flags.callbackUrl ?? file.callback_url ?? 'http://localhost:8080/auth/callback'].flat()
   for (const url of callbackUrls) checkCallbackUrl(url)
@@ -82,7 +85,7 @@ function fillFlags(flags: Flags, environment: NodeJS.ProcessEnv): Flags {
 }
 
 /** The listener is on this computer and has no certificate (RFC 8252 section 7.3). @throws BridgeError usage */
-function checkCallbackUrl(url: string): void {
+export function checkCallbackUrl(url: string): void {
   const parsed = URL.canParse(url) ? new URL(url) : undefined
   if (parsed?.href === url && parsed.protocol === 'http:' && isLoopback(parsed.hostname)) return
   throw new BridgeError('usage', {
@@ -91,10 +94,34 @@ function checkCallbackUrl(url: string): void {
   })
 }
 
-function findFile(flags: Flags, environment: NodeJS.ProcessEnv, folder: string, paths: Paths): string | undefined {
-  const named = flags.config ?? environment.CONFIG_PATH
-  if (named !== undefined) return resolve(folder, named)
-  return [join(folder, 'config.yaml'), join(paths.config, 'config.yaml')].find((path) => existsSync(path))
+/** The yaml and zod packages load only when the file is new or has changed. */
+async function readFile(key: CacheKey, environment: NodeJS.ProcessEnv): Promise<ConfigFile> {
+  const file = cachedConfig(key, environment) ?? (await import('./file.ts')).readAndRemember(key, environment)
+  return besideConfig(file, dirname(key.path))
+}
+
+/** A relative `…_file` lies beside the config file: the working folder of a host is anybody's guess. */
+export function besideConfig(file: ConfigFile, folder: string): ConfigFile {
+  const place = (tree: unknown, key: string): unknown => {
+    if (typeof tree === 'string') return key.endsWith('_file') ? resolve(folder, tree) : tree
+    if (typeof tree !== 'object' || tree === null || Array.isArray(tree)) return tree
+    return Object.fromEntries(Object.entries(tree).map(([name, value]) => [name, place(value, name)]))
+  }
+  const { log_file, ...rest } = file
+  return { ...(place(rest, '') as ConfigFile), ...(log_file === undefined ? {} : { log_file }) }
+}
+
+/** `named` is --config; then CONFIG_PATH, ./config.yaml and the one in the config folder. The first two need not exist. */
+export function findConfigFile(
+  named: string | undefined,
+  environment: NodeJS.ProcessEnv,
+  folder: string,
+): string | undefined {
+  const asked = named ?? environment.CONFIG_PATH
+  if (asked !== undefined) return resolve(folder, asked)
+  return [folder, defaultPaths(environment).config]
+    .map((place) => join(place, 'config.yaml'))
+    .find((path) => existsSync(path))
 }
 
 function selectServer(

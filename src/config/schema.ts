@@ -22,6 +22,12 @@ const challengeMethod = z.literal('S256', {
   error: 'must be S256: plain gives the verifier away (OAuth 2.1 section 4.1.1)',
 })
 
+/** Words a refused value of `database_url` gets. */
+const databaseUrl = (text: string): string | undefined => {
+  if (/^postgres(ql)?:/.test(text)) return 'PostgreSQL is not there yet: it comes with the gateway; use sqlite:FILE'
+  return text.startsWith('sqlite:') && text !== 'sqlite:' ? undefined : 'must be sqlite:FILE'
+}
+
 const provider = z.strictObject({
   issuer: httpUrl.optional(),
   client_id: z.string().min(1).optional(),
@@ -59,6 +65,15 @@ const server = z.strictObject({
   allow_missing_s256: z.boolean().optional(),
   trusted_issuers: z.array(issuerPair).optional(),
   allow_private: z.array(origin).optional(),
+  headers_file: z.string().min(1).optional(),
+})
+
+/** For browsers that call the gateway; the bridge has nobody to allow. */
+const cors = z.strictObject({
+  enabled: z.boolean().optional(),
+  origins: z.array(z.string().min(1)).optional(),
+  allow_credentials: z.boolean().optional(),
+  allowed_headers: z.array(headerName).optional(),
 })
 
 export const schema = z.strictObject({
@@ -67,7 +82,10 @@ export const schema = z.strictObject({
   callback_url: z.union([callbackUrl, z.array(callbackUrl).min(1)]).optional(),
   client_metadata_url: metadataUrl.optional(),
   session_timeout: z.number().int().min(1).optional(),
-  database_url: z.string().startsWith('sqlite:', 'must be sqlite:FILE').optional(),
+  database_url: z
+    .string()
+    .refine((text) => databaseUrl(text) === undefined, { error: ({ input }) => databaseUrl(String(input)) })
+    .optional(),
   secret_store: z.enum(['auto', 'keychain', 'file', 'env']).optional(),
   refresh_strategy: strategy.optional(),
   connect_timeout: milliseconds.optional(),
@@ -90,11 +108,18 @@ export const schema = z.strictObject({
     .optional(),
   browser: z.string().min(1).optional(),
   providers: z.record(z.string().min(1), provider).optional(),
+  cors: cors.optional(),
 })
 
 export type ConfigFile = z.infer<typeof schema>
 export type ProviderEntry = z.infer<typeof provider>
 export type ServerEntry = z.infer<typeof server>
+
+/** The same for editors (JSON Schema draft-07). Rules in code, such as "an http(s) URL", are not in it. */
+export const jsonSchema = () => ({
+  ...z.toJSONSchema(schema, { target: 'draft-7', io: 'input' }),
+  title: 'config.yaml of mcp-oauth-bridge',
+})
 
 /** Keys allowed at a path of the file, to name the nearest one to a misspelt key. */
 export function keysAt(path: readonly PropertyKey[]): string[] {

@@ -8,7 +8,7 @@ import { oneOf } from './oneOf.ts'
 import type { ConfigFile, ProviderEntry, ServerEntry } from './schema.ts'
 
 /** An entry of `servers` with its name, or just a URL. */
-export type Entry = ServerEntry & { readonly name?: string }
+export type Entry = ServerEntry & { readonly name?: string | undefined }
 
 /** @throws BridgeError usage, config_invalid, config_not_found, insecure_url */
 export function serverConfig(file: ConfigFile, flags: Flags, entry: Entry): ServerConfig {
@@ -27,7 +27,7 @@ export function serverConfig(file: ConfigFile, flags: Flags, entry: Entry): Serv
   return {
     url: url.href,
     ...optional('name', entry.name),
-    headers: { ...lowerCased(entry.headers), ...headersOf(flags) },
+    headers: { ...lowerCased(entry.headers), ...fromFile(entry.headers_file), ...headersOf(flags) },
     transport: oneOf('--transport', flags.transport, ['auto', 'http', 'sse'] as const) ?? 'auto',
     allowHttp,
     exceptions: { ...exceptionsOf(entry), ...(allowHttp ? { allow_http: true } : {}) },
@@ -80,11 +80,16 @@ function findProvider(file: ConfigFile, name: string | undefined): ProviderEntry
 const lowerCased = (headers: Readonly<Record<string, string>> = {}) =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
 
-/** `Name: value` and `Name:value` are the same; a header file has one header a line. */
-function headersOf(flags: Flags): Record<string, string> {
-  const lines = flags.headerFile === undefined ? [] : readTextFile(flags.headerFile, 'header file').split(/\r?\n/)
-  const wanted = [...lines.filter((line) => line.trim() !== '' && !line.startsWith('#')), ...flags.headers]
-  return Object.fromEntries(wanted.map(splitHeader))
+/** `Name: value` and `Name:value` are the same. */
+const headersOf = (flags: Flags): Record<string, string> => ({
+  ...fromFile(flags.headerFile),
+  ...Object.fromEntries(flags.headers.map(splitHeader)),
+})
+
+/** A header file has one header a line. */
+function fromFile(path: string | undefined): Record<string, string> {
+  const lines = path === undefined ? [] : readTextFile(path, 'header file').split(/\r?\n/)
+  return Object.fromEntries(lines.filter((line) => line.trim() !== '' && !line.startsWith('#')).map(splitHeader))
 }
 
 function splitHeader(line: string): [string, string] {

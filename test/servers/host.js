@@ -10,7 +10,17 @@ export const PROGRAM = fileURLToPath(new URL('../../bin/mcp-oauth-bridge.js', im
  * @param {NodeJS.ProcessEnv} environment the whole environment of the bridge
  */
 export function startHost(args, environment) {
-  const child = spawn(process.execPath, [PROGRAM, ...args], { env: environment, stdio: ['pipe', 'pipe', 'pipe'] })
+  return spawnHost(process.execPath, [PROGRAM, ...args], environment)
+}
+
+/**
+ * Starts whatever a host's config file says.
+ * @param {string} command
+ * @param {string[]} args
+ * @param {NodeJS.ProcessEnv} environment
+ */
+export function spawnHost(command, args, environment) {
+  const child = spawn(command, args, { env: environment, stdio: ['pipe', 'pipe', 'pipe'] })
   /** @type {any[]} */
   const heard = []
   /** @type {string[]} */

@@ -19,8 +19,23 @@ describe('a command line', () => {
     expect(parse('')).toMatchObject({ command: 'run', explicit: false, server: undefined })
   })
 
-  test.each(COMMANDS)('with the command %s is that command', (command) => {
-    expect(parse(`${command} work`)).toMatchObject({ command, explicit: true, server: 'work' })
+  test.each(COMMANDS.filter((one) => one !== 'reset'))('with the command %s is that command', (command) => {
+    expect(parse(`${command} work`)).toMatchObject({ command, explicit: true, server: 'work', words: ['work'] })
+  })
+
+  test('gives install and uninstall two words, and reset none', () => {
+    expect(parse('install cursor work').words).toEqual(['cursor', 'work'])
+    expect(parse('uninstall cursor work').words).toEqual(['cursor', 'work'])
+    expect(parse('reset')).toMatchObject({ command: 'reset', words: [] })
+  })
+
+  test('keeps its options in the order they were typed, to hand them on', () => {
+    expect(parse('install cursor work --login=never --header A:1 --no-browser --header B:2').options).toEqual([
+      { name: 'login', value: 'never' },
+      { name: 'header', value: 'A:1' },
+      { name: 'no-browser', value: undefined },
+      { name: 'header', value: 'B:2' },
+    ])
   })
 
   test('may have its options anywhere', () => {
@@ -128,6 +143,8 @@ describe('a mistake', () => {
 
   test('of one word too many is told', async () => {
     expect(await message('login', 'a', 'b')).toBe('"b" is one word too many.')
+    expect(await message('install', 'a', 'b', 'c')).toBe('"c" is one word too many.')
+    expect(await message('reset', 'a')).toBe('"a" is one word too many.')
     expect(await message('https://a/', 'https://b/')).toBe('"https://b/" is one word too many.')
   })
 

@@ -1,7 +1,7 @@
 // Help, made from the table of options.
 import { describe, expect, test } from 'vitest'
-import { COMMANDS, OPTIONS } from '../../../src/cli/args.ts'
-import { helpText } from '../../../src/cli/help.ts'
+import { COMMANDS, OPTIONS, parseCommandLine } from '../../../src/cli/args.ts'
+import { HELP, helpText } from '../../../src/cli/help.ts'
 
 describe('help', () => {
   test('of the whole names every command and every option for people', () => {
@@ -9,6 +9,15 @@ describe('help', () => {
     for (const command of COMMANDS.filter((one) => one !== 'run')) expect(text).toContain(command)
     for (const name of Object.keys(OPTIONS).filter((one) => one !== 'attempt')) expect(text).toContain(`--${name}`)
     expect(text).not.toContain('--attempt')
+  })
+
+  test.each(COMMANDS)('of %s has examples, and each is a command line that is understood', (command) => {
+    for (const [line] of HELP[command].examples) {
+      const words = line.split(' > ')[0]?.split(' ') ?? []
+      expect(parseCommandLine(words).command).toBe(command)
+      expect(helpText(command)).toContain(`mcp-oauth-bridge ${line}`)
+    }
+    expect(HELP[command].examples.length).toBeGreaterThan(0)
   })
 
   test.each(COMMANDS)('of %s names its options and no other’s', (command) => {

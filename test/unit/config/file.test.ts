@@ -50,6 +50,17 @@ providers:
     })
   })
 
+  test.each([
+    'providers:\n  google:\n    pkce_enabled: true\n    code_challenge_method: S256  # SHA-256 hashing\n',
+    'connect_timeout: 10000  # 10 seconds\nrequest_timeout: 60000  # 60 seconds\n',
+    'header_forwarding:\n  forward_headers:\n    - Authorization\n    - X-User-*        # Wildcard\n    - X-Custom-Header\n',
+    'header_forwarding:\n  blocked_headers:\n    - X-Custom-Header\n',
+    'cors:\n  enabled: true\n  origins:\n    - http://localhost:3000\n    - https://app.example.com\n  allow_credentials: true\n  allowed_headers:\n    - Authorization\n    - Content-Type\n',
+    'mcp_server_url: http://localhost:3000\ncallback_url: http://localhost:8080/auth/callback\nlog_level: debug\nrefresh_strategy: none\n',
+  ])('written as people write it for such proxies is valid: %j', (yaml) => {
+    expect(() => read(yaml).config()).not.toThrow()
+  })
+
   test('that cannot be read is config_not_found and named', async () => {
     const path = folder.fresh('missing.yaml')
     const error = await errorOf(() => readConfigFile(path, {}))
@@ -90,7 +101,10 @@ describe('a fault', () => {
     ['mcp_server_url: mcp.example', 'FILE:1:17: mcp_server_url must be an http(s) URL'],
     ['callback_url: http://localhost:8080', 'FILE:1:15: callback_url '],
     ['database_url: oauth.db', 'FILE:1:15: database_url must be sqlite:FILE'],
-    ['servers: { a: { } }', 'FILE:1:'],
+    ['servers: { a: { } }', 'FILE:1:15: servers.a.url is missing'],
+    ['database_url: "sqlite:"', 'FILE:1:15: database_url must be sqlite:FILE'],
+    ['database_url: postgresql://u:p@h:5432/db', 'FILE:1:15: database_url PostgreSQL is not there yet'],
+    ['cors: { enabled: 1 }', 'FILE:1:18: cors.enabled '],
     ['servers: { a: { url: ftp://x/ } }', 'FILE:1:22: servers.a.url '],
     ['user_headers: { "X User": sub }', 'FILE:1:'],
     ['- a\n- b', 'FILE:1:1'],

@@ -30,6 +30,7 @@ function load({ yaml, flags, environment, server, alternatives = [] }: Given = {
     environment: { MCP_OAUTH_BRIDGE_HOME: home, ...environment },
     folder: here,
     server,
+    version: () => '1.0.0',
     alternatives,
   })
   return Object.assign(loading, { here, home })
@@ -159,9 +160,35 @@ describe('paths', () => {
       })
   })
 
+  test('of secret and header files are taken from beside the config file', async () => {
+    const yaml = `
+servers: { a: { url: '${URL_1}', headers_file: sub/headers.txt } }
+providers: { p: { client_id: id, client_secret_file: ./secret.txt } }
+`
+    const project = folder.fresh('elsewhere')
+    mkdirSync(join(project, 'sub'), { recursive: true })
+    writeFileSync(join(project, 'config.yaml'), yaml)
+    writeFileSync(join(project, 'sub/headers.txt'), 'X-Team: core\n# no header\n\nX-Key: k\n')
+    writeFileSync(join(project, 'secret.txt'), 's-1\n')
+    const { server } = await load({ flags: { config: join(project, 'config.yaml'), headers: ['X-Team: mine'] } })
+    expect(server).toMatchObject({ headers: { 'x-team': 'mine', 'x-key': 'k' }, clientSecret: 's-1' })
+  })
+
   test('do not begin with the home folder in a test', async () => {
     expect((await load()).dataFolder.startsWith(join(homedir(), '.local'))).toBe(false)
   })
+})
+
+test('a config that was read before gives the same again', async () => {
+  const first = load({
+    yaml: `servers: { a: { url: '${URL_1}', headers: { X-Key: "\${K}" } } }`,
+    environment: { K: 'v' },
+  })
+  const config = await first
+  const again = await load({
+    environment: { MCP_OAUTH_BRIDGE_HOME: first.home, CONFIG_PATH: join(first.here, 'config.yaml'), K: 'w' },
+  })
+  expect(again).toEqual({ ...config, server: { ...config.server, headers: { 'x-key': 'w' } } })
 })
 
 describe('the server', () => {

@@ -1,0 +1,30 @@
+// The commands that work on files alone: no server, no database of ours, and a config that may be broken.
+import { fileURLToPath } from 'node:url'
+import { BridgeError } from '../errors.ts'
+import type { Program } from '../hosts/entry.ts'
+import type { CommandLine } from './args.ts'
+import type { World } from './run.ts'
+
+export async function runLocal(line: CommandLine, world: World): Promise<number> {
+  switch (line.command) {
+    case 'validate-config':
+    case 'check-config':
+      return (await import('./configCheck.ts')).configCheck(line, world)
+    case 'install':
+      return (await import('./install.ts')).install(line, world, program())
+    case 'uninstall':
+      return (await import('./install.ts')).uninstall(line, world)
+    case 'import':
+      return (await import('./importRemote.ts')).importRemote(line, world)
+    case 'completion':
+      return (await import('./completion.ts')).completion(line.words[0], world)
+    default:
+      throw new BridgeError('internal', { message: `Nothing runs ${line.command}.` })
+  }
+}
+
+/** This very Node and this very copy, so that a host needs neither npx nor a PATH. */
+const program = (): Program => ({
+  node: process.execPath,
+  script: fileURLToPath(new URL('../bin/mcp-oauth-bridge.js', import.meta.url)),
+})

@@ -1,0 +1,70 @@
+// The checked config of an unchanged file, remembered as JSON, so that a start needs neither the YAML parser nor the schema.
+import { createHash, randomUUID } from 'node:crypto'
+import { lstatSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fillEnvironment } from './environment.ts'
+import type { ConfigFile } from './schema.ts'
+
+/** Begins the name of every cache file; `reset` removes them. */
+export const CACHE_PREFIX = 'config-cache-'
+
+/** One config file as one program version saw it. */
+export interface CacheKey {
+  /** Absolute. */
+  readonly path: string
+  readonly version: string
+  /** Our private folder. */
+  readonly folder: string
+}
+
+/** undefined: there is none, the file has changed since, or a variable does not fit; then the file itself must be read. */
+export function cachedConfig(key: CacheKey, environment: NodeJS.ProcessEnv): ConfigFile | undefined {
+  try {
+    const path = cachePath(key)
+    if (!isPrivate(path)) return undefined
+    const { stamp, tree } = JSON.parse(readFileSync(path, 'utf8')) as { stamp: string; tree: unknown }
+    return stamp === stampOf(key) ? (fill(tree, environment) as ConfigFile) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The state of the file now; take it before you read the text. undefined: there is no file. */
+export function stampOf({ path, version }: CacheKey): string | undefined {
+  const stat = statSync(path, { bigint: true, throwIfNoEntry: false })
+  return stat && [version, path, stat.ino, stat.size, stat.mtimeNs, stat.ctimeNs].join(' ')
+}
+
+/** Remembers `tree`, in which `${NAME}` is not filled in and no secret stands. A cache that cannot be written is none. */
+export function rememberConfig(key: CacheKey, stamp: string, tree: unknown): void {
+  try {
+    mkdirSync(key.folder, { recursive: true, mode: 0o700 })
+    const path = cachePath(key)
+    const draft = `${path}.${randomUUID()}`
+    writeFileSync(draft, JSON.stringify({ stamp, tree }), { mode: 0o600, flag: 'wx' })
+    renameSync(draft, path)
+  } catch {
+    // The next start reads the file again.
+  }
+}
+
+const cachePath = ({ path, folder }: CacheKey) =>
+  join(folder, `${CACHE_PREFIX}${createHash('sha256').update(path).digest('hex').slice(0, 16)}.json`)
+
+/** What somebody else could have written is not believed. */
+function isPrivate(path: string): boolean {
+  const stat = lstatSync(path)
+  if (process.platform === 'win32') return stat.isFile()
+  return stat.isFile() && stat.uid === process.getuid?.() && (stat.mode & 0o077) === 0
+}
+
+/** Only places where any printable text is right were remembered with a `${NAME}`; anything else is for the schema to judge. */
+function fill(tree: unknown, environment: NodeJS.ProcessEnv): unknown {
+  if (Array.isArray(tree)) return tree.map((item) => fill(item, environment))
+  if (typeof tree === 'object' && tree !== null)
+    return Object.fromEntries(Object.entries(tree).map(([name, value]) => [name, fill(value, environment)]))
+  if (typeof tree !== 'string' || !tree.includes('${')) return tree
+  const text = fillEnvironment(tree, environment)
+  if (!/^[\x20-\x7e]+$/.test(text)) throw new Error('a value that the schema must see')
+  return text
+}

@@ -1,0 +1,60 @@
+// YAML text ↔ plain data, with the line and column of everything; the only file that imports yaml.
+import { type Document, isCollection, isMap, isPair, isScalar, LineCounter, parseDocument, visit } from 'yaml'
+
+export interface YamlText {
+  /** The data, anew at each call; `scalar` may replace texts. */
+  toData(scalar?: (text: string, place: string) => string): unknown
+  /** `line:column` where the value at `path` begins. */
+  valueAt(path: readonly PropertyKey[]): string
+  /** `line:column` of the last key of `path`. */
+  keyAt(path: readonly PropertyKey[]): string
+  /** What is no YAML, with its `line:column`. */
+  readonly faults: readonly { readonly place: string; readonly message: string }[]
+}
+
+export function parseYaml(text: string): YamlText {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines })
+  const at = (offset: number) => {
+    const { line, col } = lines.linePos(offset)
+    return `${line}:${col}`
+  }
+  return {
+    faults: document.errors.map(({ pos, message }) => ({ place: at(pos[0]), message: message.split('\n')[0] ?? '' })),
+    valueAt: (path) => at(offsetOf(document, path).value),
+    keyAt: (path) => at(offsetOf(document, path).key),
+    toData(scalar = (text) => text) {
+      const copy = document.clone()
+      visit(copy, {
+        Scalar(key, node) {
+          if (key !== 'key' && typeof node.value === 'string') node.value = scalar(node.value, at(node.range?.[0] ?? 0))
+        },
+      })
+      return copy.toJS() ?? {}
+    },
+  }
+}
+
+/** The text with `entries` added to the map `key` at its top; comments and the rest stay as they are. */
+export function addToMap(text: string, key: string, entries: Readonly<Record<string, unknown>>): string {
+  const document = parseDocument(text)
+  if (!isMap(document.get(key))) document.set(key, document.createNode({}))
+  for (const [name, value] of Object.entries(entries)) document.setIn([key, name], document.createNode(value))
+  return document.toString({ lineWidth: 0 })
+}
+
+/** Where the last key of `path` begins, and its value. */
+function offsetOf(document: Document, path: readonly PropertyKey[]): { key: number; value: number } {
+  const parent = path.length === 0 ? document.contents : document.getIn(path.slice(0, -1), true)
+  const last = path.at(-1)
+  if (isCollection(parent)) {
+    for (const item of parent.items) {
+      if (!isPair(item) || !isScalar(item.key) || item.key.value !== last) continue
+      const key = item.key.range?.[0] ?? 0
+      const value = item.value as { range?: [number, number, number] } | null
+      return { key, value: value?.range?.[0] ?? key }
+    }
+  }
+  const node = document.getIn(path as string[], true) as { range?: [number, number, number] } | undefined
+  return { key: node?.range?.[0] ?? 0, value: node?.range?.[0] ?? 0 }
+}

@@ -1,0 +1,72 @@
+// Changes a person's config file: one backup before the first change, links written through, the old file whole until the new one is.
+import { randomUUID } from 'node:crypto'
+import {
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { BridgeError } from '../errors.ts'
+
+const BACKUP = '.before-mcp-oauth-bridge'
+
+/** The text of `path`; empty where there is no file. @throws BridgeError host_config_invalid */
+export function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return ''
+    throw new BridgeError('host_config_invalid', { message: `${path} cannot be read.`, cause })
+  }
+}
+
+/** Resolves to the backup's path when one was made now. @throws BridgeError host_config_invalid */
+export function changeFile(path: string, text: string): string | undefined {
+  try {
+    mkdirSync(dirname(path), { recursive: true })
+    const target = behindLinks(path)
+    const mode = statSync(target, { throwIfNoEntry: false })?.mode
+    const backup = `${target}${BACKUP}`
+    const backedUp = mode !== undefined && !existsSync(backup)
+    if (backedUp) copyFileSync(target, backup)
+    const draft = `${target}.${randomUUID()}`
+    writeFileSync(draft, text, { mode: (mode ?? 0o600) & 0o777, flag: 'wx' })
+    renameSync(draft, target)
+    return backedUp ? backup : undefined
+  } catch (cause) {
+    throw new BridgeError('host_config_invalid', { message: `${path} cannot be written.`, cause })
+  }
+}
+
+/** Where writing to `path` would end; a link may lead to a file that is not there yet. */
+function behindLinks(path: string): string {
+  if (existsSync(path)) return realpathSync(path)
+  const isLink = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false
+  return isLink ? behindLinks(resolve(dirname(path), readlinkSync(path))) : path
+}
+
+/** The lines that differ, with two of the neighbours on each side, as `diff -u` marks them. */
+export function difference(before: string, after: string): string[] {
+  const [old, now] = [linesOf(before), linesOf(after)]
+  const same = (a: readonly string[], b: readonly string[]) => {
+    const at = a.findIndex((line, index) => line !== b[index])
+    return at === -1 ? a.length : at
+  }
+  const head = same(old, now)
+  const tail = Math.min(same([...old].reverse(), [...now].reverse()), old.length - head, now.length - head)
+  return [
+    ...old.slice(Math.max(0, head - 2), head).map((line) => `  ${line}`),
+    ...old.slice(head, old.length - tail).map((line) => `- ${line}`),
+    ...now.slice(head, now.length - tail).map((line) => `+ ${line}`),
+    ...now.slice(now.length - tail, now.length - tail + 2).map((line) => `  ${line}`),
+  ]
+}
+
+const linesOf = (text: string) => (text === '' ? [] : text.replace(/\r?\n$/, '').split(/\r?\n/))

@@ -1,0 +1,50 @@
+// One server entry of a host's file: what we write for a bridge, and how our own are recognised.
+import type { Host } from './hosts.ts'
+import type { JsonObject } from './jsonText.ts'
+
+/** How this program is started without npx: absolute paths. */
+export interface Program {
+  readonly node: string
+  readonly script: string
+}
+
+/** A host starts us with next to nothing in the environment: these decide where our files are, and are no secrets. */
+const KEPT = ['MCP_OAUTH_BRIDGE_HOME', 'XDG_CONFIG_HOME', 'XDG_DATA_HOME', 'XDG_STATE_HOME', 'NODE_EXTRA_CA_CERTS']
+
+export function entryFor(
+  host: Host,
+  program: Program,
+  words: readonly string[],
+  environment: NodeJS.ProcessEnv,
+): JsonObject {
+  const kept = Object.fromEntries(KEPT.flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])))
+  return {
+    ...(host.type === undefined ? {} : { type: host.type }),
+    command: program.node,
+    args: [program.script, ...words],
+    ...(Object.keys(kept).length === 0 ? {} : { env: kept }),
+  }
+}
+
+/** The words of an entry that follow this program's name; undefined: it starts something else. */
+export function ourWords(entry: unknown): string[] | undefined {
+  const { command, args } = (entry ?? {}) as { command?: unknown; args?: unknown }
+  if (!Array.isArray(args) || args.some((word) => typeof word !== 'string')) return undefined
+  const isUs = (word: unknown) =>
+    typeof word === 'string' && /(^|[\\/])mcp-oauth-bridge(\.(js|cmd|exe))?(@[^\\/]*)?$/.test(word)
+  if (isUs(command)) return args
+  const at = args.findIndex(isUs)
+  return at === -1 ? undefined : args.slice(at + 1)
+}
+
+/** A name every host takes: `mcp.example.com` → `example`. */
+export function nameFor(url: string): string {
+  const labels = new URL(url).hostname.split('.').filter((label) => !/^(mcp|www|api)$/.test(label))
+  const best = labels.length > 1 && !/^\d+$/.test(labels.at(-1) ?? '') ? (labels.at(-2) ?? '') : labels.join('-')
+  return (
+    best
+      .replace(/[^\w-]+/g, '-')
+      .replace(/^-+|-+$/g, '')
+      .slice(0, 40) || 'server'
+  )
+}

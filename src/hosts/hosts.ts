@@ -1,0 +1,97 @@
+// The hosts we can be installed into: where each keeps its MCP servers, on each system.
+import { homedir } from 'node:os'
+import { posix, win32 } from 'node:path'
+import { BridgeError, quote } from '../errors.ts'
+
+export const HOSTS = ['claude-desktop', 'claude-code', 'cursor', 'vscode', 'windsurf'] as const
+export type HostName = (typeof HOSTS)[number]
+
+export interface Host {
+  readonly name: HostName
+  readonly title: string
+  /** Absolute path of its config file; it need not exist. */
+  readonly path: string
+  /** Key of the object that holds its servers. */
+  readonly key: 'mcpServers' | 'servers'
+  /** VS Code and Claude Code want to be told the transport. */
+  readonly type?: 'stdio'
+  /** What a person does so that the host sees the change. */
+  readonly afterwards: string
+}
+
+/** The machine a host runs on. */
+export interface Machine {
+  readonly platform: NodeJS.Platform
+  readonly home: string
+  readonly environment: NodeJS.ProcessEnv
+}
+
+export const thisMachine = (environment: NodeJS.ProcessEnv): Machine => ({
+  platform: process.platform,
+  home: homedir(),
+  environment,
+})
+
+/** @throws BridgeError usage */
+export function findHost(word: string | undefined, machine: Machine): Host {
+  const host = allHosts(machine).find(({ name }) => name === word)
+  if (host) return host
+  throw new BridgeError('usage', {
+    message: word === undefined ? 'No host is named.' : `${quote(word)} is not a host we know.`,
+    hint: `Known hosts: ${HOSTS.join(', ')}.`,
+  })
+}
+
+export function allHosts(machine: Machine): Host[] {
+  const { home, environment } = machine
+  const { join } = machine.platform === 'win32' ? win32 : posix
+  const settings = settingsFolder(machine)
+  const claude = environment.CLAUDE_CONFIG_DIR || home
+  const restart = (title: string) => `Quit and start ${title} again.`
+  const servers = 'mcpServers' as const
+  return [
+    {
+      ...{ name: 'claude-desktop', title: 'Claude Desktop', key: servers, afterwards: restart('Claude Desktop') },
+      path: join(settings, 'Claude', 'claude_desktop_config.json'),
+    },
+    {
+      ...{ name: 'claude-code', title: 'Claude Code', key: servers, type: 'stdio', afterwards: restart('Claude Code') },
+      path: join(claude, '.claude.json'),
+    },
+    {
+      ...{
+        name: 'cursor',
+        title: 'Cursor',
+        key: servers,
+        afterwards: 'Switch the server on in Cursor’s MCP settings.',
+      },
+      path: join(home, '.cursor', 'mcp.json'),
+    },
+    {
+      ...{
+        name: 'vscode',
+        title: 'VS Code',
+        key: 'servers',
+        type: 'stdio',
+        afterwards: 'Start it with “MCP: List Servers”.',
+      },
+      path: join(settings, 'Code', 'User', 'mcp.json'),
+    },
+    {
+      ...{
+        name: 'windsurf',
+        title: 'Windsurf',
+        key: servers,
+        afterwards: 'Refresh the servers in Windsurf’s MCP settings.',
+      },
+      path: join(home, '.codeium', 'windsurf', 'mcp_config.json'),
+    },
+  ]
+}
+
+/** Where programs of this system keep a person's settings. */
+function settingsFolder({ platform, home, environment }: Machine): string {
+  if (platform === 'darwin') return posix.join(home, 'Library', 'Application Support')
+  if (platform === 'win32') return environment.APPDATA || win32.join(home, 'AppData', 'Roaming')
+  return environment.XDG_CONFIG_HOME || posix.join(home, '.config')
+}

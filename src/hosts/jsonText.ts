@@ -1,0 +1,86 @@
+// A host's JSON file, changed in place: comments, order and formatting stay; the only file that imports jsonc-parser.
+import {
+  applyEdits,
+  findNodeAtLocation,
+  modify,
+  type ParseError,
+  parse,
+  parseTree,
+  printParseErrorCode,
+} from 'jsonc-parser'
+
+export type JsonObject = Readonly<Record<string, unknown>>
+
+/** The object in `text`, which may have comments and trailing commas; an empty text is an empty object. */
+export function readJson(text: string): { value: JsonObject } | { fault: string } {
+  const plain = withoutBom(text)
+  if (plain.trim() === '') return { value: {} }
+  const errors: ParseError[] = []
+  const value: unknown = parse(plain, errors, { allowTrailingComma: true })
+  const [error] = errors
+  if (error)
+    return { fault: `line ${plain.slice(0, error.offset).split('\n').length}: ${printParseErrorCode(error.error)}` }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return { fault: 'it is no object' }
+  return { value: value as JsonObject }
+}
+
+/** `text` with `value` at `path`; undefined removes it. The text must have been read before. */
+export function writeJson(text: string, path: readonly string[], value: unknown): string {
+  const plain = withoutBom(text)
+  const start = plain.trim() === '' ? `{}${eolOf(plain)}` : plain
+  const options = { ...indentOf(plain), eol: eolOf(plain) }
+  const careful = value === undefined ? removedLines(start, path) : addedLine(start, path, value, options)
+  const formattingOptions = value === undefined ? {} : { formattingOptions: options }
+  const edits = careful ?? modify(start, [...path], value, formattingOptions)
+  return (text.startsWith('\ufeff') ? '\ufeff' : '') + applyEdits(start, edits)
+}
+
+/** A new property after the last one, which keeps its looks; jsonc-parser would format the neighbours too. */
+function addedLine(text: string, path: readonly string[], value: unknown, { tabSize, insertSpaces, eol }: Layout) {
+  const tree = parseTree(text, [], { allowTrailingComma: true })
+  const container = tree && findNodeAtLocation(tree, path.slice(0, -1))
+  const last = container?.type === 'object' ? container.children?.at(-1) : undefined
+  if (!tree || !last || findNodeAtLocation(tree, [...path])) return undefined
+  const indent = text.slice(text.lastIndexOf('\n', last.offset - 1) + 1, last.offset)
+  if (!/^[ \t]*$/.test(indent)) return undefined
+  const json = JSON.stringify(value, null, insertSpaces ? tabSize : '\t').replaceAll('\n', `${eol}${indent}`)
+  const property = `${eol}${indent}${JSON.stringify(path.at(-1))}: ${json}`
+  const end = last.offset + last.length
+  // A comment behind the last one stays on its line.
+  const [rest, comma] = /^[ \t]*(,?)[ \t]*(?:\/\/.*?|\/\*.*?\*\/)?[ \t]*(?=\r?\n)/.exec(text.slice(end)) ?? []
+  if (rest === undefined) return [{ offset: end, length: 0, content: `,${property}` }]
+  const own = comma === ',' ? [] : [{ offset: end, length: 0, content: ',' }]
+  return [...own, { offset: end + rest.length, length: 0, content: `${property}${comma}` }]
+}
+
+/** The property's own lines, and the comma before it where it was the last; comments of its neighbours stay. */
+function removedLines(text: string, path: readonly string[]) {
+  const tree = parseTree(text, [], { allowTrailingComma: true })
+  const property = tree && findNodeAtLocation(tree, [...path])?.parent
+  if (!property) return undefined
+  const start = text.lastIndexOf('\n', property.offset - 1) + 1
+  const [end, own] = /^[ \t]*(,?)[ \t]*(?:\/\/.*)?\r?\n/.exec(text.slice(property.offset + property.length)) ?? []
+  if (end === undefined || !/^[ \t]*$/.test(text.slice(start, property.offset))) return undefined
+  const lines = { offset: start, length: property.offset + property.length + end.length - start, content: '' }
+  const before = property.parent?.children?.at((property.parent.children.indexOf(property) || 1) - 1)
+  if (own === ',' || !before || before === property) return [lines]
+  const [comma] = /^\s*,/.exec(text.slice(before.offset + before.length)) ?? []
+  if (comma === undefined) return undefined
+  return [{ offset: before.offset + before.length + comma.length - 1, length: 1, content: '' }, lines]
+}
+
+interface Layout {
+  readonly insertSpaces: boolean
+  readonly tabSize: number
+  readonly eol: string
+}
+
+const withoutBom = (text: string) => text.replace(/^\ufeff/, '')
+
+const eolOf = (text: string) => (text.includes('\r\n') ? '\r\n' : '\n')
+
+/** As the file itself indents; two spaces where it does not. */
+function indentOf(text: string): { insertSpaces: boolean; tabSize: number } {
+  const indent = /^([ \t]+)\S/m.exec(text)?.[1] ?? '  '
+  return indent.startsWith('\t') ? { insertSpaces: false, tabSize: 1 } : { insertSpaces: true, tabSize: indent.length }
+}

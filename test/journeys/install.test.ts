@@ -1,0 +1,224 @@
+// install, uninstall and import mcp-remote on real files, and the written entry started as a host starts it.
+import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterEach, describe, expect, test } from 'vitest'
+import { HOSTS } from '../../src/hosts/hosts.ts'
+import { makeHome } from '../servers/home.js'
+import { PROGRAM, spawnHost } from '../servers/host.js'
+import { startStage } from '../servers/stage.js'
+
+let home: ReturnType<typeof makeHome>
+afterEach(() => home?.remove())
+
+const URL = 'https://mcp.example.com/mcp'
+const DESKTOP = '.config/Claude/claude_desktop_config.json'
+const read = (name: string) => readFileSync(join(home.path, name), 'utf8')
+const servers = (name = DESKTOP, key = 'mcpServers') => JSON.parse(read(name))[key]
+
+describe('install', () => {
+  test.each(HOSTS)('into %s makes its file, with absolute paths and where our files are', async (host) => {
+    home = makeHome()
+    const { code, stdout, stderr } = await home.command(['install', host, URL])
+    expect([code, stdout]).toEqual([0, ''])
+    const path = /: (\/.*)$/m.exec(stderr)?.[1] ?? ''
+    expect(path.startsWith(home.path)).toBe(true)
+    const { mcpServers, servers } = JSON.parse(readFileSync(path, 'utf8'))
+    expect((mcpServers ?? servers).example).toMatchObject({
+      command: process.execPath,
+      args: [PROGRAM, URL],
+      env: { MCP_OAUTH_BRIDGE_HOME: home.environment.MCP_OAUTH_BRIDGE_HOME },
+    })
+    expect(stderr).toContain(`Sign in once: mcp-oauth-bridge login ${URL}`)
+    expect((await home.command(['install', host, URL])).stderr).toContain('has this server already')
+  })
+
+  test('keeps what is there, makes one backup, and uninstall brings the file back', async () => {
+    home = makeHome()
+    const before = '{\n  // mine\n  "mcpServers": {\n    "other": { "command": "x" }\n  },\n  "theme":   "dark"\n}\n'
+    home.write('.cursor/mcp.json', before)
+    expect((await home.command(['install', 'cursor', URL])).code).toBe(0)
+    expect(read('.cursor/mcp.json')).toContain('"other": { "command": "x" },')
+    expect(read('.cursor/mcp.json')).toContain('"theme":   "dark"')
+    expect((await home.command(['install', 'cursor', `${URL}/2`, '--name', 'second'])).code).toBe(0)
+    expect(read('.cursor/mcp.json.before-mcp-oauth-bridge')).toBe(before)
+    expect((await home.command(['uninstall', 'cursor', 'second'])).code).toBe(0)
+    expect((await home.command(['uninstall', 'cursor', URL])).code).toBe(0)
+    expect(read('.cursor/mcp.json')).toBe(before)
+  })
+
+  test('--dry-run shows the lines that change and writes nothing', async () => {
+    home = makeHome()
+    const before = '{\n  "mcpServers": {\n    "other": { "command": "x" }\n  }\n}\n'
+    home.write('.cursor/mcp.json', before)
+    const { code, stdout } = await home.command(['install', 'cursor', URL, '--dry-run'])
+    expect(code).toBe(0)
+    expect(stdout.split('\n').slice(0, 6)).toEqual([
+      join(home.path, '.cursor/mcp.json'),
+      '  {',
+      '    "mcpServers": {',
+      '-     "other": { "command": "x" }',
+      '+     "other": { "command": "x" },',
+      '+     "example": {',
+    ])
+    expect(read('.cursor/mcp.json')).toBe(before)
+    expect(existsSync(join(home.path, '.cursor/mcp.json.before-mcp-oauth-bridge'))).toBe(false)
+  })
+
+  test('writes through a link', async () => {
+    home = makeHome()
+    const real = home.write('dotfiles/mcp.json', '{}')
+    mkdirSync(join(home.path, '.cursor'))
+    symlinkSync(real, join(home.path, '.cursor/mcp.json'))
+    await home.command(['install', 'cursor', URL])
+    expect(servers('dotfiles/mcp.json').example).toBeDefined()
+  })
+
+  test('hands on options: relative files become absolute, a header loses its space', async () => {
+    home = makeHome()
+    home.write('h.txt', 'X-Key: canary')
+    const config = home.write('config.yaml', `servers: { work: { url: "${URL}" } }\n`)
+    const options = ['--header', 'X-Team: core team', '--header-file', 'h.txt', '--login', 'never', '--no-browser']
+    expect((await home.command(['install', 'claude-desktop', 'work', '--profile', 'p', ...options])).code).toBe(0)
+    expect(servers().work.args.slice(1)).toEqual([
+      ...['work', '--profile', 'p', '--header', 'X-Team:core team', '--header-file', join(home.path, 'h.txt')],
+      ...['--login', 'never', '--no-browser', '--config', config],
+    ])
+  })
+
+  test.each([
+    [['--header', 'Authorization: Bearer canary-1']],
+    [['--header', 'X-Api-Key:canary-1']],
+    [['--authorize-param', 'api_key=canary-1']],
+  ])('refuses a secret in %j, and repeats it nowhere', async (options) => {
+    home = makeHome()
+    const { code, stderr } = await home.command(['install', 'claude-desktop', URL, ...options])
+    expect(code).toBe(2)
+    expect(stderr).toContain('looks like a secret')
+    expect(stderr).not.toContain('canary-1')
+    expect(existsSync(join(home.path, DESKTOP))).toBe(false)
+    const url = await home.command(['install', 'claude-desktop', `${URL}?api_key=canary-1`])
+    expect([url.code, url.stderr.includes('canary-1')]).toEqual([2, false])
+  })
+
+  test.each([
+    ['{ "mcpServers": { "a": 1 "b": 2 } }', 'line 1'],
+    ['[]', 'it is no object'],
+    ['{ "mcpServers": [] }', 'mcpServers is no object'],
+  ])('leaves a file that it does not understand (%j) as it is', async (text, why) => {
+    home = makeHome()
+    home.write(DESKTOP, text)
+    const { code, stderr } = await home.command(['install', 'claude-desktop', URL])
+    expect(code).toBe(2)
+    expect(stderr).toContain(why)
+    expect(stderr).toContain('host_config_invalid')
+    expect(read(DESKTOP)).toBe(text)
+  })
+
+  test('touches no entry of the same name that is not ours', async () => {
+    home = makeHome()
+    home.write(DESKTOP, '{ "mcpServers": { "example": { "command": "other" } } }')
+    const refused = await home.command(['install', 'claude-desktop', URL])
+    expect([refused.code, refused.stderr.includes('--name')]).toEqual([2, true])
+    expect((await home.command(['uninstall', 'claude-desktop', 'example'])).code).toBe(2)
+    expect(servers().example).toEqual({ command: 'other' })
+  })
+
+  test.each([
+    [['install'], 'No host is named'],
+    [['install', 'emacs', URL], '"emacs" is not a host we know'],
+    [['install', 'cursor'], 'No server is named'],
+    [['install', 'cursor', 'unknown'], 'is neither a command, a URL nor a server'],
+    [['install', 'cursor', URL, '--name', 'a b'], 'has other characters'],
+    [['uninstall', 'cursor'], 'No server is named'],
+    [['uninstall', 'cursor', 'x'], 'is not there'],
+    [['import', 'other'], 'import knows mcp-remote, not "other"'],
+  ])('%j is an error with exit code 2', async (args, text) => {
+    home = makeHome()
+    const { code, stderr } = await home.command(args)
+    expect(code).toBe(2)
+    expect(stderr).toContain(text)
+  })
+})
+
+test('a written entry, from a folder with spaces and quotes, bridges when a host starts it', async () => {
+  const stage = await startStage()
+  home = makeHome(` it's "here" & there`)
+  const copy = join(home.path, 'my programs')
+  const source = (name: string) => fileURLToPath(new globalThis.URL(`../../${name}`, import.meta.url))
+  for (const name of ['bin', 'dist', 'package.json']) cpSync(source(name), join(copy, name), { recursive: true })
+  symlinkSync(source('node_modules'), join(copy, 'node_modules'))
+  const program = join(copy, 'bin/mcp-oauth-bridge.js')
+  const options = ['--callback-url', stage.callbackUrl, '--header', `X-Say: "hi" it's $HOME %PATH% \\`]
+  const installed = await home.command(
+    ['install', 'claude-desktop', stage.server.url, '--name', 'x', ...options],
+    {},
+    program,
+  )
+  expect(installed).toMatchObject({ code: 0 })
+  const { command, args, env } = servers().x
+  const { PATH, HOME, BROWSER, PERSON_LOG } = stage.environment
+  const host = spawnHost(command, args, { PATH, HOME, BROWSER, PERSON_LOG, ...env })
+  expect((await host.initialize()).result).toBeDefined()
+  expect((await host.request('tools/list')).result.tools.length).toBeGreaterThan(0)
+  await host.close()
+  expect(stage.server.state.passed.at(-1)?.headers['x-say']).toBe(`"hi" it's $HOME %PATH% \\`)
+  await stage.close()
+})
+
+describe('import mcp-remote', () => {
+  const remote = (...args: string[]) => ({ command: 'npx', args: ['-y', 'mcp-remote', ...args] })
+
+  test('takes servers over from every host, secrets as variables, and tells what to do', async () => {
+    home = makeHome()
+    const token = ['--header', 'Authorization: Bearer canary-1', '--header', 'X-Team: core']
+    home.write(DESKTOP, JSON.stringify({ mcpServers: { one: remote(URL, ...token), other: { command: 'x' } } }))
+    const project = { '/p': { mcpServers: { two: remote(`${URL}/2`, '--transport', 'sse-only') } } }
+    home.write('.claude.json', JSON.stringify({ projects: project, mcpServers: { one: remote(`${URL}/3`) } }))
+    home.write('.cursor/mcp.json', '{ broken')
+    home.write('.mcp-auth/mcp-remote-v1/6e0d0dd4e4ee9ee9f8d2c4d8a5f2ec01_tokens.json', 'canary-2')
+    const shown = await home.command(['import', 'mcp-remote', '--dry-run'])
+    expect(shown.stdout).toContain('+   one:')
+    expect(existsSync(join(home.path, 'bridge/config.yaml'))).toBe(false)
+
+    const { code, stderr } = await home.command(['import', 'mcp-remote'])
+    expect(code).toBe(0)
+    expect(read('bridge/config.yaml')).toBe(
+      `servers:
+  one:
+    url: ${URL}
+    headers:
+      Authorization: \${ONE_AUTHORIZATION}
+      X-Team: core
+  one-2:
+    url: ${URL}/3
+  two:
+    url: ${URL}/2
+`,
+    )
+    expect(stderr).toContain('set before you start the host: ONE_AUTHORIZATION')
+    expect(stderr).toContain('not taken over: --transport')
+    expect(stderr).toContain('note: passed over: ')
+    expect(`${stderr}${shown.stdout}`).not.toContain('canary')
+    expect((await home.command(['check-config'], { ONE_AUTHORIZATION: 'Bearer x' })).stdout).toContain('✓ Provider')
+    expect((await home.command(['import', 'mcp-remote'])).stderr).toContain('has all of these servers already')
+  })
+
+  test('keeps the comments of a config that is there, and install then replaces the entry of mcp-remote', async () => {
+    home = makeHome()
+    home.write(DESKTOP, JSON.stringify({ mcpServers: { one: remote(URL) } }))
+    home.write('config.yaml', `# mine\nservers:\n  old: { url: "${URL}/old" } # keep\nlog_level: warn\n`)
+    expect((await home.command(['import', 'mcp-remote'])).code).toBe(0)
+    expect(read('config.yaml')).toBe(
+      `# mine\nservers:\n  old: { url: "${URL}/old" } # keep\n  one:\n    url: ${URL}\nlog_level: warn\n`,
+    )
+    expect(read('config.yaml.before-mcp-oauth-bridge')).toContain('# mine')
+    expect((await home.command(['install', 'claude-desktop', 'one'])).code).toBe(0)
+    expect(servers().one.args).toEqual([PROGRAM, 'one', '--config', join(home.path, 'config.yaml')])
+  })
+
+  test('says so where there is nothing to take over', async () => {
+    home = makeHome()
+    expect((await home.command(['import', 'mcp-remote'])).stderr).toBe('No host starts mcp-remote here.\n')
+  })
+})

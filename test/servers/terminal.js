@@ -1,0 +1,65 @@
+// A real terminal (tmux) with a shell in it: a person types, and what stands on the screen is read.
+import { execFileSync } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { PROGRAM } from './host.js'
+
+const PROMPT = '$>'
+
+/**
+ * @param {{ environment: NodeJS.ProcessEnv, folder: string, columns?: number, shell?: string }} options
+ */
+export function openTerminal({ environment, folder, columns = 80, shell = 'sh' }) {
+  const socket = `mcp-oauth-bridge-${randomUUID()}`
+  const tmux = (/** @type {string[]} */ ...args) =>
+    execFileSync('tmux', ['-u', '-L', socket, '-f', '/dev/null', ...args], { encoding: 'utf8', cwd: folder })
+  const variables = Object.entries({ ...environment, TERM: 'screen-256color', LANG: 'C.UTF-8', PS1: `${PROMPT} ` })
+  const words = ['env', '-i', ...variables.map(([name, value]) => `${name}=${value}`), ...shell.split(' ')]
+  tmux('new-session', '-d', '-x', String(columns), '-y', '40', '-c', folder, ...words)
+
+  return {
+    /** What stands on the screen, with wrapped lines joined. */
+    screen: () => tmux('capture-pane', '-p', '-J').trimEnd(),
+    /** The lines as they are shown. */
+    lines: () => tmux('capture-pane', '-p').trimEnd().split('\n'),
+    /** Resolves to the screen as soon as it shows this. @returns {Promise<string>} */
+    async shows(/** @type {RegExp} */ pattern) {
+      const end = Date.now() + 50_000
+      for (;;) {
+        const screen = this.screen()
+        if (pattern.test(screen)) return screen
+        if (Date.now() > end) throw new Error(`the screen never showed ${pattern}:\n${screen}`)
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+    },
+    /** Types text as it is. */
+    type: (/** @type {string} */ text) => void tmux('send-keys', '-l', text),
+    /** Presses keys by name: Enter, C-c, C-d, Tab. */
+    press: (/** @type {string[]} */ ...keys) => void tmux('send-keys', ...keys),
+    /** Types a line and presses Enter. */
+    enter(/** @type {string} */ text) {
+      this.type(text)
+      this.press('Enter')
+    },
+    /** Runs the program; its exit code appears as `exit=N`. */
+    run(/** @type {string[]} */ ...args) {
+      const quoted = [process.execPath, PROGRAM, ...args].map((word) => `'${word}'`).join(' ')
+      this.enter(`clear; ${quoted}; code=$?; echo; echo exit=$code`)
+    },
+    /** The exit code, once the shell is back; the terminal must be as it was. @returns {Promise<{ code: number, screen: string }>} */
+    async exits() {
+      const screen = await this.shows(/^exit=\d+\s+\$>\s*$/m)
+      this.enter('clear; stty -a | grep -cE "(^| )(icanon|echo)( |;|$)"')
+      const modes = await this.shows(/^\d+\s+\$>\s*$/m)
+      if (!/^[12]\b/m.test(modes)) throw new Error(`the terminal is not as it was:\n${modes}`)
+      if (tmux('display-message', '-p', '#{cursor_flag}').trim() !== '1') throw new Error('the cursor is hidden')
+      return { code: Number(/^exit=(\d+)/m.exec(screen)?.[1]), screen }
+    },
+    close() {
+      try {
+        tmux('kill-server')
+      } catch {
+        // The shell has ended by itself.
+      }
+    },
+  }
+}

@@ -1,0 +1,20 @@
+// Words to paste into a shell.
+import { execFileSync } from 'node:child_process'
+import { expect, test } from 'vitest'
+import { shellQuote } from '../../../src/cli/shellQuote.ts'
+
+test.each(['work', 'https://mcp.example.com/mcp', 'a@b.c', '--x=y'])('%s needs no quotes', (word) => {
+  expect(shellQuote(word, 'linux')).toBe(word)
+  expect(shellQuote(word, 'win32')).toBe(word)
+})
+
+test.each(['a b', `it's "here"`, 'https://x/?a=1&b=$HOME', '`id`', '$(id)', '', 'a\\b', '!x'])(
+  'a shell gives %j back as it is',
+  (word) => {
+    expect(execFileSync('sh', ['-c', `printf %s ${shellQuote(word, 'linux')}`], { encoding: 'utf8' })).toBe(word)
+  },
+)
+
+test('on Windows special characters stand in double quotes', () => {
+  expect(shellQuote('https://x/?a=1&b=2', 'win32')).toBe('"https://x/?a=1&b=2"')
+})
