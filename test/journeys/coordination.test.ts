@@ -16,6 +16,8 @@ async function startHosts(count: number): Promise<Host[]> {
   const hosts = Array.from({ length: count }, () => stage.host())
   const answers = await Promise.all(hosts.map((host) => host.initialize()))
   for (const answer of answers) expect(answer.error).toBeUndefined()
+  // A stream that is still to be opened would refresh at a moment of its own.
+  await stage.untilListening(count)
   return hosts
 }
 

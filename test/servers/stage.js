@@ -140,6 +140,11 @@ export async function startStage(options = {}) {
     async untilTokenRequests(/** @type {number} */ count) {
       while (authorization.state.tokenRequests < count) await new Promise((resolve) => setImmediate(resolve))
     },
+    /** Resolves when that many hosts listen: their GET streams went in, so none is about to. @returns {Promise<void>} */
+    async untilListening(/** @type {number} */ count) {
+      while (server.state.passed.filter(({ method }) => method === 'GET').length < count)
+        await new Promise((resolve) => setImmediate(resolve))
+    },
     /** Process ids of the login processes of this stage. @returns {number[]} */
     loginProcesses: () =>
       processesOf(home).filter((pid) => readOrEmpty(`/proc/${pid}/cmdline`).includes('\0--attempt')),
