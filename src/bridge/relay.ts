@@ -65,6 +65,7 @@ export function createRelay(options: RelayOptions): Relay {
   }
 
   const startListening = () => {
+    if (ending.signal.aborted) return
     listening?.abort()
     listening = new AbortController()
     void transport.listen(listening.signal)

@@ -312,6 +312,23 @@ describe('a request that the host takes back', () => {
   })
 })
 
+test('an end that comes while initialized is being taken opens no stream after it', async () => {
+  const gate = createGate()
+  const { relay, request, say, writer, methods } = setUp(async (one) => {
+    if (methodOf(one) === 'notifications/initialized') await gate.passed
+    return ok(one)
+  })
+  request(0, 'initialize')
+  say(initialized)
+  await writer.whenWritten(1)
+  await settled()
+  const closing = relay.close(1_000)
+  gate.open()
+  await closing
+  await settled()
+  expect(methods()).toEqual(['initialize', 'notifications/initialized', 'DELETE'])
+})
+
 test('a host that does not read does not hold up the end', async () => {
   const { relay, writer, clock } = setUp(ok)
   writer.flush = () => new Promise(() => undefined)
