@@ -71,7 +71,7 @@ describe('a redirect to another origin gets no bearer, cookie, custom or X-User-
     ['the registration endpoint', ({ issuer }) => [issuer, '/register']],
     ['the token endpoint', ({ issuer }) => [issuer, '/token']],
   ]
-  test.each(PLACES.flatMap(([what, where]) => [302, 307, 308].map((status) => [what, status, where] as const)))(
+  test.each(PLACES.flatMap(([what, where]) => [302, 307].map((status) => [what, status, where] as const)))(
     'when %s answers %i',
     async (_, status, where) => {
       const stage = await world()
