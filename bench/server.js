@@ -21,7 +21,13 @@ const server = createServer((request, response) => {
   const origin = `http://${request.headers.host}`
   if (request.url === METADATA) {
     response.setHeader('content-type', 'application/json')
-    response.end(JSON.stringify({ resource: `${origin}/mcp`, authorization_servers: [process.env.ISSUER] }))
+    response.end(
+      JSON.stringify({
+        resource: `${origin}/mcp`,
+        authorization_servers: [process.env.ISSUER],
+        scopes_supported: ['mcp:tools'],
+      }),
+    )
   } else if (!request.headers.authorization?.startsWith('Bearer ')) {
     response.writeHead(401, { 'www-authenticate': `Bearer resource_metadata="${origin}${METADATA}"` }).end()
   } else if (request.method !== 'POST') {
