@@ -10,11 +10,18 @@ export interface HttpRequest {
   /** Longest silence in ms, before the headers and between two chunks; 0 waits for ever. */
   readonly idleMs: number
   /** `out` is set when the request goes onto a connection: what never did was certainly not processed. */
-  readonly wire?: { out: boolean }
+  readonly wire?: Wire
   /** 'manual' gives a redirect as it came. */
   readonly redirect?: 'manual'
   /** Addresses that may be connected to: the internet, or private networks too; left out: any. */
   readonly within?: 'public' | 'private'
+}
+
+/** One request on its connection, as its sender may know and end it; costs less than listening to a signal. */
+export interface Wire {
+  out: boolean
+  /** Set while there is something to end; call it after `signal` has aborted. */
+  cut?: (() => void) | undefined
 }
 
 export interface HttpResponse {

@@ -51,7 +51,9 @@ export async function readMessages(
 
 /** The media type without its parameters, in lower case (RFC 9110 section 8.3.1). */
 export function mediaType({ headers }: HttpResponse): string {
-  const [type = ''] = String(headers['content-type'] ?? '').split(';', 1)
+  const given = headers['content-type']
+  if (given === 'application/json' || given === 'text/event-stream') return given
+  const [type = ''] = String(given ?? '').split(';', 1)
   return type.trim().toLowerCase()
 }
 

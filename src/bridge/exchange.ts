@@ -42,8 +42,16 @@ export interface Exchanger {
 export function createExchange(options: ExchangeOptions): Exchanger {
   const { send, session, flights, clock, limit, timeoutMs, renew } = options
 
+  let merged: { of: object; headers: Record<string, string> } = { of: {}, headers: HEADERS }
+  /** The same object from one call to the next: what is built from it is not built again. */
+  const headers = () => {
+    const of = session.headers()
+    if (merged.of !== of) merged = { of, headers: { ...HEADERS, ...of } }
+    return merged.headers
+  }
+
   const post = ({ message, cause, signal, wire }: Flight) =>
-    send({ method: 'POST', headers: { ...HEADERS, ...session.headers() }, body: message.bytes, signal, wire }, cause)
+    send({ method: 'POST', headers: headers(), body: message.bytes, signal, wire }, cause)
 
   /** 'lost': the server has forgotten the session and so did not look at the message. */
   const receive = async (response: HttpResponse, flight: Flight, deliver: Deliver, sessionId?: string) => {

@@ -1,5 +1,5 @@
 // The table of what is in flight: each message of the host, the ids still open, and how to give it up.
-import type { Cause, HttpRequest } from '../ports.ts'
+import type { Cause, Wire } from '../ports.ts'
 import type { IdText, Message } from './message.ts'
 
 /** One message of the host on its way. */
@@ -10,7 +10,7 @@ export interface Flight {
   readonly open: Set<IdText>
   readonly signal: AbortSignal
   /** Whether the server may have seen it. */
-  readonly wire: NonNullable<HttpRequest['wire']>
+  readonly wire: Wire
   /** The host has taken it back: nobody wants its answer any more. */
   readonly cancelled: boolean
   /** Ends its HTTP request; nothing once its exchange is over. */
@@ -56,10 +56,13 @@ export function createFlights(): Flights {
         cause,
         open: new Set(message.asks),
         signal: controller.signal,
-        wire: { out: false },
+        wire: { out: false, cut: undefined },
         cancelled: false,
         done,
-        abort: (reason: unknown) => all.get(flight)?.abort(reason),
+        abort(reason: unknown) {
+          all.get(flight)?.abort(reason)
+          flight.wire.cut?.()
+        },
         finish() {
           if (!awaited.delete(flight)) return
           resolve()
@@ -108,7 +111,7 @@ export function createFlights(): Flights {
             whenIdle = resolve
           }),
     abort(reason) {
-      for (const controller of all.values()) controller.abort(reason)
+      for (const flight of all.keys()) flight.abort(reason)
     },
   }
 }

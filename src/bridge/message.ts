@@ -120,6 +120,8 @@ function idAt(bytes: Uint8Array, span: Span): IdText | undefined {
   if (first === OPEN_BRACE || first === OPEN_BRACKET || first === LETTER_T || first === LETTER_F) return undefined
   const text = textAt(bytes, span)
   if (first === QUOTE) return text.includes('\\') ? JSON.stringify(JSON.parse(text)) : text
+  // What most ids are: a count from one on.
+  if (/^[1-9]\d{0,14}$/.test(text)) return text
   return Number.isSafeInteger(Number(text)) ? String(Number(text)) : text
 }
 

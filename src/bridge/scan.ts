@@ -217,5 +217,6 @@ function equals(bytes: Uint8Array, start: number, wanted: Uint8Array): boolean {
 
 /** The text of a value as it was written. */
 export function textAt(bytes: Uint8Array, { start, end }: Span): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('utf8')
+  const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return buffer.toString('utf8', start, end)
 }

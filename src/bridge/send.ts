@@ -10,10 +10,17 @@ export type Send = (
 
 /** Custom headers never override those of the protocol. `idleMs` is the default for requests that name none. */
 export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, idleMs: number): Send {
+  let merged: { of: object; own: object; headers: Record<string, string> } = { of: {}, own: {}, headers: {} }
+  /** Both come as the same objects call after call, so that they are joined only when one has changed. */
+  const join = (of: Readonly<Record<string, string>>, own: Readonly<Record<string, string>>) => {
+    if (merged.of !== of || merged.own !== own) merged = { of, own, headers: { ...without(of, own), ...own } }
+    return merged.headers
+  }
+
   return async (request, cause) => {
     const attempt = async () => {
       const authorization = await authorizer.headers()
-      const headers = { ...without(authorization, request.headers), ...request.headers }
+      const headers = join(authorization, request.headers)
       const response = await http.request({ idleMs, url, ...request, headers })
       return { response, authorization }
     }

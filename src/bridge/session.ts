@@ -4,8 +4,8 @@ import type { HttpResponse } from '../ports.ts'
 import { jsonOf, type Message } from './message.ts'
 
 export interface Session {
-  /** Mcp-Session-Id and MCP-Protocol-Version, as far as they are known. */
-  headers(): Record<string, string>
+  /** Mcp-Session-Id and MCP-Protocol-Version, as far as they are known; the same object until one of them changes. */
+  headers(): Readonly<Record<string, string>>
   /** The host's own initialize request; the same bytes make a lost session again. */
   remember(initialize: Message): void
   /** Keeps what a session made again needs of a message that was sent and of its answer: log level, subscriptions. */
@@ -37,16 +37,20 @@ export function createSession(): Session {
   let initialize: Message | undefined
   let renewing: Promise<void> | undefined
   const kept = new Map<string, Message>()
+  let built: { id?: string | undefined; version?: string | undefined; headers: Record<string, string> } = {
+    headers: {},
+  }
 
   const keep = (name: string, message: Message, answer: Message) => {
     if (!answer.failed) kept.set(name, message)
   }
 
   return {
-    headers: () => ({
-      ...(id === undefined ? {} : { 'mcp-session-id': id }),
-      ...(protocolVersion === undefined ? {} : { 'mcp-protocol-version': protocolVersion }),
-    }),
+    headers() {
+      if (built.id !== id || built.version !== protocolVersion)
+        built = { id, version: protocolVersion, headers: headersOf(id, protocolVersion) }
+      return built.headers
+    },
     get id() {
       return id
     },
@@ -101,6 +105,11 @@ export function createSession(): Session {
     },
   }
 }
+
+const headersOf = (id: string | undefined, version: string | undefined) => ({
+  ...(id === undefined ? {} : { 'mcp-session-id': id }),
+  ...(version === undefined ? {} : { 'mcp-protocol-version': version }),
+})
 
 /** The protocol version a server answers initialize with. */
 export const versionOf = (answer: Message): unknown =>

@@ -21,8 +21,13 @@ export function dispatch(route: Route, url: URL, request: HttpRequest, onTaken: 
       if (controller) controller.abort(signal?.reason)
       else reject(signal?.reason)
     }
-    const finish = () => signal?.removeEventListener('abort', abort)
-    signal?.addEventListener('abort', abort, { once: true })
+    const { wire } = request
+    const finish = () => {
+      if (wire) wire.cut = undefined
+      else signal?.removeEventListener('abort', abort)
+    }
+    if (wire) wire.cut = abort
+    else signal?.addEventListener('abort', abort, { once: true })
     const big = request.body instanceof Uint8Array && request.body.byteLength > BIG ? request.body : undefined
     const extra = big && { 'content-length': String(big.byteLength) }
     route.pool.dispatch(
@@ -41,7 +46,7 @@ export function dispatch(route: Route, url: URL, request: HttpRequest, onTaken: 
         onRequestStart(started) {
           controller = started
           if (signal?.aborted) abort()
-          else if (request.wire) request.wire.out = true
+          else if (wire) wire.out = true
         },
         onResponseStart(started, status, headers) {
           onTaken()
