@@ -33,23 +33,58 @@ export async function* readEvents(
   position: StreamPosition,
   limit: number,
 ): AsyncGenerator<StreamEvent> {
+  const dispatched: Dispatched[] = []
+  const onLine = createFieldReader(position, limit, (one) => dispatched.push(one))
+  const push = createLineSplitter(limit + FIELD_BYTES, onLine)
+  let start: Uint8Array | undefined = new Uint8Array()
+  let failure: unknown
+  for await (const chunk of body) {
+    try {
+      if (start) start = begin(start, chunk, push)
+      else push(chunk)
+    } catch (thrown) {
+      failure = thrown
+    }
+    for (const { event, id } of dispatched.splice(0)) {
+      // Only what was handed on moves the position, so that resuming brings the rest again.
+      if (id !== undefined) position.lastId = id
+      if (event) yield event
+    }
+    if (failure) throw failure
+  }
+}
+
+interface Dispatched {
+  /** undefined: an event with empty data only moves the position; servers prime a stream with it (MCP 2025-11-25). */
+  readonly event: StreamEvent | undefined
+  readonly id: string | undefined
+}
+
+/** A byte order mark at the very start is not part of the first line, in whatever pieces it comes. Gives what has to wait. */
+function begin(start: Uint8Array, chunk: Uint8Array, push: (chunk: Uint8Array) => void): Uint8Array | undefined {
+  const known = start.byteLength === 0 ? chunk : Buffer.concat([start, chunk])
+  if (known.byteLength < BOM.length && known.every((byte, at) => byte === BOM[at])) return known
+  push(withoutBom(known))
+  return undefined
+}
+
+/** Takes lines, gives an event at each empty one. */
+function createFieldReader(position: StreamPosition, limit: number, dispatch: (one: Dispatched) => void) {
   let data: Uint8Array[] = []
   let size = 0
   let type = ''
   let id = position.lastId
-  for await (const line of readLines(withoutLeadingBom(body), limit + FIELD_BYTES)) {
+
+  return (line: Uint8Array) => {
     if (line.byteLength === 0) {
-      // An event with empty data only moves the position: servers prime a stream with it (MCP 2025-11-25).
-      // Only an event that came whole moves it, so that resuming brings one that was cut off again.
-      if (id !== undefined) position.lastId = id
-      if (size > 0) yield { data: joinLines(data), type }
+      dispatch({ event: size > 0 ? { data: joinLines(data), type } : undefined, id })
       data = []
       size = 0
       type = ''
-      continue
+      return
     }
     const colon = line.indexOf(COLON)
-    if (colon === 0) continue
+    if (colon === 0) return
     const field = ascii(colon === -1 ? line : line.subarray(0, colon))
     const value =
       colon === -1 ? line.subarray(line.byteLength) : line.subarray(line[colon + 1] === SPACE ? colon + 2 : colon + 1)
@@ -67,23 +102,21 @@ export async function* readEvents(
   }
 }
 
-/** Lines end with LF, CR or CRLF, also when the two halves come in two chunks. A line is valid until the next one is asked for. */
-async function* readLines(body: AsyncIterable<Uint8Array>, limit: number): AsyncGenerator<Uint8Array> {
+/** Lines end with LF, CR or CRLF, also when the two halves come in two chunks. */
+function createLineSplitter(limit: number, onLine: (line: Uint8Array) => void): (chunk: Uint8Array) => void {
   let parts: Uint8Array[] = []
   let size = 0
   let afterCr = false
-  for await (let chunk of body) {
-    if (afterCr && chunk.byteLength > 0) {
-      if (chunk[0] === LF) chunk = chunk.subarray(1)
-      afterCr = false
-    }
-    let from = 0
-    let nextCr = chunk.indexOf(CR)
-    let nextLf = chunk.indexOf(LF)
+
+  return (chunk) => {
+    let from = afterCr && chunk[0] === LF ? 1 : 0
+    if (chunk.byteLength > 0) afterCr = false
+    let nextCr = chunk.indexOf(CR, from)
+    let nextLf = chunk.indexOf(LF, from)
     while (nextCr !== -1 || nextLf !== -1) {
       const at = nextCr === -1 ? nextLf : nextLf === -1 ? nextCr : Math.min(nextCr, nextLf)
       const piece = chunk.subarray(from, at)
-      yield parts.length === 0 ? piece : Buffer.concat([...parts, piece])
+      const line = parts.length === 0 ? piece : Buffer.concat([...parts, piece])
       parts = []
       size = 0
       from = at + 1
@@ -93,28 +126,13 @@ async function* readLines(body: AsyncIterable<Uint8Array>, limit: number): Async
         nextCr = chunk.indexOf(CR, from)
       }
       if (nextLf !== -1 && nextLf < from) nextLf = chunk.indexOf(LF, from)
+      onLine(line)
     }
     const rest = chunk.subarray(from)
     if (rest.byteLength > 0) parts.push(rest)
     size += rest.byteLength
     if (size > limit) throw new RangeError('event too large')
   }
-}
-
-/** A byte order mark at the very start is not part of the first line, in whatever pieces it comes. */
-async function* withoutLeadingBom(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  let start: Uint8Array | undefined = new Uint8Array()
-  for await (const chunk of body) {
-    if (!start) {
-      yield chunk
-      continue
-    }
-    start = start.byteLength === 0 ? chunk : Buffer.concat([start, chunk])
-    if (start.byteLength < 3 && start.every((byte, at) => byte === BOM[at])) continue
-    yield withoutBom(start)
-    start = undefined
-  }
-  if (start) yield start
 }
 
 function joinLines(lines: Uint8Array[]): Uint8Array {
