@@ -2,6 +2,7 @@
 import type { Readable, Writable } from 'node:stream'
 import { askForLogin } from './auth/askForLogin.ts'
 import { createAuthorizer } from './auth/authorize.ts'
+import type { AskAsProgram } from './auth/clientCredentials.ts'
 import { createTokens, type Tokens } from './auth/tokens.ts'
 import { createRelay, type Relay } from './bridge/relay.ts'
 import { createSend } from './bridge/send.ts'
@@ -56,6 +57,8 @@ export function compose(config: Config, doors: Doors) {
   }
   const key = (): TokenKey => ({ server: server().url, profile: config.profile })
 
+  const rules = onceGood(async () => (await import('./config/presets.ts')).rulesFor(config.server))
+
   const clients = onceGood(async () => {
     const { createClients } = await import('./auth/clients.ts')
     const { clients: known, cache, leases } = await store()
@@ -69,14 +72,25 @@ export function compose(config: Config, doors: Doors) {
       leases,
       clock,
       allowHttp,
+      rules: await rules(),
       timeoutMs: Math.min(config.requestTimeoutMs || AS_TIMEOUT_MS, AS_TIMEOUT_MS),
       configured,
     })
   })
 
-  const refresh = onceGood(async () =>
-    (await import('./auth/refresh.ts')).createRefresh({ clients: await clients(), clock, log }),
-  )
+  const refresh = onceGood(async () => {
+    const { createRefresh } = await import('./auth/refresh.ts')
+    return createRefresh({ clients: await clients(), clock, log, rules: await rules(), bearer: server().bearer })
+  })
+
+  const asProgram: AskAsProgram = async (last, challenge) => (await clientCredentials())(last, challenge)
+  const clientCredentials = onceGood(async () => {
+    const { createClientCredentials } = await import('./auth/clientCredentials.ts')
+    const { bearer, url, authorizeParameters } = server()
+    const known = { clients: await clients(), clock, log, bearer, redirectUri: config.callbackUrls[0] ?? '' }
+    const { audience } = authorizeParameters
+    return createClientCredentials({ ...(await requestOptions()), ...known, server: new URL(url), audience })
+  })
 
   const tokens = onceGood(async (): Promise<Tokens> => {
     const { tokens: tokenStore, leases, attempts } = await store()
@@ -87,6 +101,7 @@ export function compose(config: Config, doors: Doors) {
         leases,
         clock,
         log,
+        asProgram: server().grant === 'client_credentials' ? asProgram : undefined,
         strategy: server().refreshStrategy,
         mode: config.loginMode,
       },
@@ -108,6 +123,20 @@ export function compose(config: Config, doors: Doors) {
     })
   })
 
+  const requestOptions = async () => {
+    const { allowHttp, issuer, scopes, resource, headers: serverHeaders } = server()
+    const claims = Object.values(config.userHeaders)
+    return { http, allowHttp, rules: await rules(), serverHeaders, issuer, scopes, resource, claims }
+  }
+
+  const signInOptions = async () => {
+    const { attempts, tokens: tokenStore } = await store()
+    const { account } = config
+    const { bearer } = server()
+    const stores = { attempts, store: tokenStore, clients: await clients() }
+    return { ...(await requestOptions()), ...stores, clock, log, account, bearer }
+  }
+
   /** A bridge has no terminal of its own: the address goes to stderr where the browser is not to be opened. */
   const tell = (authorizationUrl: string) => {
     log.info('oauth:sign-in', { server: server().url, outcome: 'waiting' })
@@ -115,14 +144,15 @@ export function compose(config: Config, doors: Doors) {
   }
 
   const authorizer = onceGood(async (): Promise<Authorizer> => {
-    const { headers } = server()
+    const { headers, url } = server()
     const { userHeaders, forwardHeaders: forward, blockedHeaders: blocked } = config
-    return createAuthorizer({ tokens: await tokens(), userHeaders, headers, forward, blocked, log })
+    return createAuthorizer({ tokens: await tokens(), userHeaders, headers, forward, blocked, log, clock, url })
   })
 
   /** Opened on first use, so that a database that fails fails a request and not the process. */
   const lazyAuthorizer: Authorizer = {
-    headers: async () => (await authorizer()).headers(),
+    headers: async (method) => (await authorizer()).headers(method),
+    onNonce: async (answer) => (await authorizer()).onNonce(answer),
     onChallenge: async (answer, refused, cause) => (await authorizer()).onChallenge(answer, refused, cause),
   }
 
@@ -136,6 +166,7 @@ export function compose(config: Config, doors: Doors) {
     store,
     tokens,
     clients,
+    rules,
     environment: doors.environment,
     stderr: doors.stderr,
     stdout: doors.stdout,
@@ -144,7 +175,7 @@ export function compose(config: Config, doors: Doors) {
     relay(onHostGone: () => void): Relay {
       const send = createSend(http, lazyAuthorizer, new URL(server().url), config.requestTimeoutMs)
       // Reads tokens and key while the host is still starting; what fails here fails again, and is told, with the first request.
-      lazyAuthorizer.headers().catch(() => undefined)
+      lazyAuthorizer.headers('POST').catch(() => undefined)
       return createRelay({
         send,
         writer: createLineWriter(doors.stdout, onHostGone),
@@ -156,20 +187,13 @@ export function compose(config: Config, doors: Doors) {
 
     async login() {
       const { createLogin } = await import('./auth/login.ts')
-      const { attempts, tokens: tokenStore } = await store()
-      const { allowHttp, issuer, scopes, resource, authorizeParameters, headers } = server()
-      return createLogin({
-        ...{ http, clients: await clients(), attempts, store: tokenStore, clock, log, account: config.account },
-        ...{
-          allowHttp,
-          issuer,
-          scopes,
-          resource,
-          authorizeParameters,
-          serverHeaders: headers,
-          claims: Object.values(config.userHeaders),
-        },
-      })
+      return createLogin({ ...(await signInOptions()), authorizeParameters: server().authorizeParameters })
+    },
+
+    async deviceLogin() {
+      const { createDeviceLogin } = await import('./auth/deviceLogin.ts')
+      const { audience } = server().authorizeParameters
+      return createDeviceLogin({ ...(await signInOptions()), redirectUri: config.callbackUrls[0] ?? '', audience })
     },
 
     openRawDatabase: () => openRawDatabase(config),

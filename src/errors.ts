@@ -51,6 +51,11 @@ export const ERRORS = {
   invalid_client: row(3, 1321, 'The authorization server does not know this client.', 'Check client_id and client_secret, or run login --force to register again.'),
   port_in_use: row(3, 1322, 'The callback port is taken by another program.', 'Stop that program, or set callback_url to another port that is registered with the provider.'),
   account_mismatch: row(3, 1324, 'Another account signed in than the one that was asked for.', 'Sign out in the browser or choose the other account there, then sign in again.'),
+  device_unsupported: row(3, 1350, 'The authorization server offers no sign-in by device code.', 'Sign in with the browser, or with login --no-browser and a forwarded callback port.'),
+  access_not_configured: row(3, 1351, 'The API is not enabled for the project of this client.', 'Enable it in the Google Cloud console (APIs & Services > Library), and check the OAuth consent screen, the scopes and the client id.'),
+  invalid_target: row(3, 1352, 'The authorization server refuses the resource.', 'Leave it out: login --force --resource none, or resource: none for its provider in config.yaml.'),
+  id_token_missing: row(3, 1353, 'The authorization server sent no ID token, and bearer: id_token is set for its provider.', 'Add openid to the scopes, or remove bearer: id_token.'),
+  client_required: row(3, 1354, 'Client credentials need a client that was registered by hand.', 'Give --client-id with --client-secret-file, or set them for its provider in config.yaml.'),
   browser_failed: row(3, 1323, 'The browser could not be opened.', 'Run login --no-browser and open the printed address yourself.'),
 
   server_unreachable: row(4, 1401, 'The MCP server cannot be reached.', 'Check the URL, that the server runs, and the network.'),

@@ -33,6 +33,8 @@ export interface Challenge {
   readonly error?: string
   readonly scope?: string
   readonly resourceMetadata?: string
+  /** 'dpop' where the DPoP scheme is asked for (RFC 9449 section 7.1). */
+  readonly scheme?: 'dpop'
 }
 
 /** Why a request is sent: the host starts up, a person called for something, or we listen on our own account. */
@@ -41,7 +43,9 @@ export type Cause = 'start' | 'call' | 'background'
 /** Turns a request into an authorized one, and tells what a challenge means. */
 export interface Authorizer {
   /** Headers for the server's own origin: bearer, X-User-* and configured ones. Refreshes first when the token has expired. */
-  headers(): Promise<Readonly<Record<string, string>>>
+  headers(method: HttpRequest['method']): Promise<Readonly<Record<string, string>>>
+  /** Keeps the nonce of an answer (RFC 9449 section 9). 'again': the request was refused for want of it. */
+  onNonce(answer: Pick<HttpResponse, 'status' | 'headers'>): Promise<'again' | undefined>
   /** `refused`: the headers that `answer` refused. Resolves when the request may be sent once more, throws why it may not. */
   onChallenge(
     answer: Pick<HttpResponse, 'status' | 'headers'>,
@@ -76,6 +80,10 @@ export interface TokenSet {
   /** ms since the epoch */
   readonly obtainedAt: number
   readonly user?: User
+  /** Private JWK the tokens are bound to (RFC 9449). */
+  readonly dpopKey?: string
+  /** How it was obtained, where no person was needed. */
+  readonly grant?: 'client_credentials'
 }
 
 /** One row of `tokens`: its generation grows with every change, also when the token set is removed. 0: no row yet. */
@@ -122,22 +130,23 @@ export interface Attempt extends TokenKey {
   readonly updatedAt: number
   readonly errorCode?: string
   readonly errorMessage?: string
+  readonly errorHint?: string
   readonly plan?: AttemptPlan
 }
 
 /** What the login process adds before it shows the authorization URL. */
-export interface AttemptPlan {
-  readonly issuer: string
+export interface AttemptPlan extends Pick<TokenSet, 'issuer' | 'redirectUri' | 'scope' | 'resource' | 'dpopKey'> {
   readonly client: RegisteredClient
-  readonly redirectUri: string
   readonly codeVerifier: string
   readonly nonce?: string
-  readonly scope?: string
-  readonly resource?: string
   readonly authorizationUrl: string
+  /** The ID token goes to the MCP server, not the access token. */
+  readonly bearer?: 'id_token'
   /** E-mail or subject that must sign in; another one's tokens are refused. */
   readonly account?: string
 }
+
+type Outcome = { status: 'finished' } | { status: 'failed'; code: string; message: string; hint?: string }
 
 export interface AttemptStore {
   /** Joins the attempt of this key that is still open, else begins one; `begun` tells which. */
@@ -150,10 +159,7 @@ export interface AttemptStore {
   lastFailure(key: TokenKey, since: number): Promise<Attempt | undefined>
   /** Keys with a sign-in that is still open. */
   open(now: number): Promise<TokenKey[]>
-  settle(
-    id: string,
-    outcome: { status: 'finished' } | { status: 'failed'; code: string; message: string },
-  ): Promise<void>
+  settle(id: string, outcome: Outcome): Promise<void>
 }
 
 /** A client at one authorization server (RFC 7591 section 3.2.1). */
@@ -221,12 +227,11 @@ export type CallbackPage =
   | { readonly kind: 'failed'; readonly code: string; readonly message: string; readonly hint: string }
   | { readonly kind: 'invalid_state' }
 
+type OnCallback = (query: URLSearchParams) => Promise<CallbackPage>
+
 export interface CallbackListener {
   /** Listens where `redirectUri` points; `onCallback` gets the query of each request to it. @throws BridgeError port_in_use */
-  listen(
-    redirectUri: string,
-    onCallback: (query: URLSearchParams) => Promise<CallbackPage>,
-  ): Promise<{ close(): Promise<void> }>
+  listen(redirectUri: string, onCallback: OnCallback): Promise<{ close(): Promise<void> }>
 }
 
 export interface Clock {
@@ -240,11 +245,6 @@ export interface Clock {
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
 /** `event` is `area:what`; `fields` are facts, never secrets. */
-export interface Logger {
-  debug(event: string, fields?: LogFields): void
-  info(event: string, fields?: LogFields): void
-  warn(event: string, fields?: LogFields): void
-  error(event: string, fields?: LogFields): void
-}
+export type Logger = Readonly<Record<LogLevel, (event: string, fields?: LogFields) => void>>
 
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>

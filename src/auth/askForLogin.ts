@@ -69,8 +69,11 @@ export async function awaitAttempt({ attempts, clock, tell, watch }: AwaitOption
   }
 }
 
-const asError = ({ errorCode, errorMessage }: Attempt) =>
-  new BridgeError(asErrorCode(errorCode), errorMessage === undefined ? {} : { message: errorMessage })
+const asError = ({ errorCode, errorMessage, errorHint }: Attempt) =>
+  new BridgeError(asErrorCode(errorCode), {
+    ...(errorMessage === undefined ? {} : { message: errorMessage }),
+    ...(errorHint === undefined ? {} : { hint: errorHint }),
+  })
 
 function afterFailure(attempt: Attempt): BridgeError {
   const { code, message } = asError(attempt)

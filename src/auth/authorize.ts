@@ -1,7 +1,8 @@
 // The Authorizer of one server: bearer and X-User-* for each request, and what to do when the server refuses them.
 import { BridgeError, quote } from '../errors.ts'
-import type { Authorizer, Logger } from '../ports.ts'
+import type { Authorizer, Clock, Logger, TokenSet } from '../ports.ts'
 import { parseChallenge } from './challenge.ts'
+import type { DpopProofs } from './dpop.ts'
 import type { Tokens } from './tokens.ts'
 import { matchesAny, type UserHeaderMap, userHeaders } from './userHeaders.ts'
 
@@ -15,19 +16,27 @@ export interface AuthorizeOptions {
   /** Headers that are never sent, whoever set them. */
   readonly blocked: readonly string[]
   readonly log: Logger
+  readonly clock: Clock
+  /** The MCP server, for DPoP proofs. */
+  readonly url: string
 }
 
 export function createAuthorizer(options: AuthorizeOptions): Authorizer {
   const { tokens, forward, blocked, log } = options
   const configured = keep(options.headers, (name) => !matchesAny(name, blocked))
-  let built: { accessToken: string; headers: Record<string, string> } | undefined
+  let built: { accessToken: string; headers: Record<string, string>; proofs: DpopProofs | undefined } | undefined
+  let nonce: string | undefined
+
+  const proofsOf = async ({ dpopKey }: TokenSet) =>
+    dpopKey === undefined ? undefined : (await import('./dpop.ts')).createProofs(dpopKey, options.clock.now)
 
   return {
-    async headers() {
+    async headers(method) {
       const set = await tokens.current()
       if (!set) return configured
       if (built?.accessToken !== set.accessToken) {
-        const ours = { authorization: `Bearer ${set.accessToken}`, ...userHeaders(set.user, options.userHeaders) }
+        const scheme = set.dpopKey === undefined ? 'Bearer' : 'DPoP'
+        const ours = { authorization: `${scheme} ${set.accessToken}`, ...userHeaders(set.user, options.userHeaders) }
         const sent = keep(ours, (name) => matchesAny(name, forward) && !matchesAny(name, blocked))
         const names = new Set(Object.keys(sent).map((name) => name.toLowerCase()))
         const others = keep(configured, (name) => !names.has(name.toLowerCase()))
@@ -35,9 +44,20 @@ export function createAuthorizer(options: AuthorizeOptions): Authorizer {
           names: Object.keys({ ...others, ...sent }).join(', '),
           blocked: blocked.join(', '),
         })
-        built = { accessToken: set.accessToken, headers: { ...others, ...sent } }
+        const proofs = sent.authorization === undefined ? undefined : await proofsOf(set)
+        built = { accessToken: set.accessToken, headers: { ...others, ...sent }, proofs }
       }
-      return built.headers
+      if (!built.proofs) return built.headers
+      const { accessToken } = built
+      return { ...built.headers, dpop: built.proofs.proof({ method, url: options.url, accessToken, nonce }) }
+    },
+
+    async onNonce({ status, headers }) {
+      const given = headers['dpop-nonce']
+      const before = nonce
+      if (typeof given === 'string' && /^[\x21-\x7e]{1,4096}$/.test(given)) nonce = given
+      const { error } = parseChallenge(status, headers['www-authenticate'])
+      return status === 401 && error === 'use_dpop_nonce' && nonce !== before && built?.proofs ? 'again' : undefined
     },
 
     async onChallenge({ status, headers }, refused, cause) {
@@ -49,7 +69,7 @@ export function createAuthorizer(options: AuthorizeOptions): Authorizer {
           message: `The server asks for a scope the token does not have.${scope}`,
         })
       }
-      const bearer = /^Bearer (.*)$/.exec(refused.authorization ?? '')?.[1]
+      const bearer = /^(?:Bearer|DPoP) (.*)$/.exec(refused.authorization ?? '')?.[1]
       await tokens.renew(bearer, challenge, cause)
     },
   }

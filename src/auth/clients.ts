@@ -1,8 +1,10 @@
 // Who we are at an authorization server: the configured client, else one registered for us, remembered by issuer and redirect URI.
 import { BridgeError } from '../errors.ts'
 import type { Cache, ClientStore, Clock, HttpClient, Leases, RegisteredClient } from '../ports.ts'
+import type { RulesOf } from '../providerRules.ts'
 import { findServer, type ServerMetadata } from './discovery.ts'
-import { createOAuthClient, type OAuthClient, registerClient } from './oauthClient.ts'
+import { createOAuthClient, type OAuthClient } from './oauthClient.ts'
+import { registerClient } from './register.ts'
 
 export interface ConfiguredClient {
   readonly clientId: string
@@ -16,6 +18,7 @@ export interface ClientsOptions {
   readonly leases: Leases
   readonly clock: Clock
   readonly allowHttp: boolean
+  readonly rules: RulesOf
   /** Longest silence of an authorization server, in ms. */
   readonly timeoutMs: number
   readonly configured: ConfiguredClient | undefined
@@ -33,6 +36,7 @@ export function createClients({
   leases,
   clock,
   allowHttp,
+  rules,
   timeoutMs,
   configured,
 }: ClientsOptions) {
@@ -42,7 +46,7 @@ export function createClients({
   const metadataOf = async (issuer: string): Promise<ServerMetadata> => {
     const known = await cache.get(`as:${issuer}`, clock.now())
     if (known) return known as ServerMetadata
-    const metadata = await findServer({ http, allowHttp }, issuer)
+    const metadata = await findServer({ http, allowHttp, rules }, issuer)
     await remember(metadata)
     return metadata
   }
@@ -65,9 +69,16 @@ export function createClients({
       })
     },
 
-    /** An OAuth client that speaks as `client` to `issuer`. */
-    async connect(issuer: string, client: RegisteredClient): Promise<OAuthClient> {
-      return createOAuthClient(http, await metadataOf(issuer), client, timeoutMs)
+    /** An OAuth client that speaks as `client` to `issuer`; with `dpopKey` it asks for tokens bound to that key. */
+    async connect(issuer: string, client: RegisteredClient, dpopKey?: string): Promise<OAuthClient> {
+      return createOAuthClient(http, await metadataOf(issuer), client, timeoutMs, { rules: rules(issuer), dpopKey })
+    },
+
+    /** The configured client, for a grant without a person. @throws BridgeError client_required without one that can prove itself */
+    async ofProgram(issuer: string): Promise<RegisteredClient> {
+      const client = fromConfig(await metadataOf(issuer))
+      if (!client || client.authMethod === 'none') throw new BridgeError('client_required')
+      return client
     },
 
     /** The next sign-in registers anew. */

@@ -1,6 +1,7 @@
 // From a challenge to the authorization server: protected-resource metadata (RFC 9728), then its metadata (RFC 8414, OIDC).
 import { BridgeError, quote } from '../errors.ts'
 import type { Challenge, HttpClient } from '../ports.ts'
+import type { ProviderRules, RulesOf } from '../providerRules.ts'
 import { isSecure } from '../secureUrl.ts'
 import { fetchJson, type JsonObject } from './fetchJson.ts'
 
@@ -17,6 +18,8 @@ export interface Discovered {
   /** RFC 8707 resource, byte for byte as the protected resource names itself. */
   readonly resource: string | undefined
   readonly scopesSupported: readonly string[] | undefined
+  /** 'wanted': the protected resource takes or requires DPoP (RFC 9728 section 2). */
+  readonly dpop: 'wanted' | undefined
 }
 
 export interface DiscoveryOptions {
@@ -27,14 +30,20 @@ export interface DiscoveryOptions {
   /** Configured issuer; goes before what the server names. */
   readonly issuer: string | undefined
   readonly allowHttp: boolean
+  readonly rules: RulesOf
 }
 
 /** @throws BridgeError discovery_failed, issuer_mismatch, resource_mismatch, pkce_unsupported, server_unreachable, … */
 export async function discover(options: DiscoveryOptions, challenge: Challenge): Promise<Discovered> {
   const resource = await findResource(options, challenge)
-  const issuer = options.issuer ?? resource?.issuer ?? options.server.origin
-  const metadata = await findServer(options, issuer, options.issuer !== undefined || resource?.issuer !== undefined)
-  return { metadata, resource: resource?.resource, scopesSupported: resource?.scopesSupported }
+  const named = options.issuer ?? resource?.issuer ?? options.rules(undefined).issuer
+  const metadata = await findServer(options, named ?? options.server.origin, named !== undefined)
+  return {
+    metadata,
+    resource: resource?.resource,
+    scopesSupported: resource?.scopesSupported,
+    dpop: resource?.dpop,
+  }
 }
 
 /** RFC 9728 section 3.1: the URL in the challenge, else the well-known URL with the path, else the one at the root. */
@@ -58,6 +67,7 @@ interface ProtectedResource {
   readonly resource: string
   readonly issuer: string | undefined
   readonly scopesSupported: readonly string[] | undefined
+  readonly dpop: 'wanted' | undefined
 }
 
 async function findResource(
@@ -74,10 +84,17 @@ async function findResource(
       })
     }
     const issuers = strings(document.authorization_servers)
-    return { resource: document.resource, issuer: issuers?.[0], scopesSupported: strings(document.scopes_supported) }
+    const scopesSupported = strings(document.scopes_supported)
+    return { resource: document.resource, issuer: issuers?.[0], scopesSupported, dpop: wantsDpop(document) }
   }
   return undefined
 }
+
+const wantsDpop = (document: JsonObject) =>
+  document.dpop_bound_access_tokens_required === true ||
+  strings(document.dpop_signing_alg_values_supported)?.includes('ES256')
+    ? 'wanted'
+    : undefined
 
 /** The resource is the server's URL or a part of the tree above it at the same origin. */
 function isFor(resource: string, server: URL): boolean {
@@ -89,19 +106,23 @@ function isFor(resource: string, server: URL): boolean {
 
 /** `named`: the issuer was given, not guessed from the server's origin. */
 export async function findServer(
-  { http, allowHttp }: Pick<DiscoveryOptions, 'http' | 'allowHttp'>,
+  { http, allowHttp, rules: rulesOf }: Pick<DiscoveryOptions, 'http' | 'allowHttp' | 'rules'>,
   issuer: string,
   named = true,
 ): Promise<ServerMetadata> {
   if (!URL.canParse(issuer))
     throw new BridgeError('discovery_failed', { message: `The issuer ${quote(issuer)} is not a URL.` })
+  const rules = rulesOf(issuer)
+  const given = filled(rules.metadata, new URL(issuer))
+  if (REQUIRED_URLS.every((name) => given[name] !== undefined))
+    return checkServer({ issuer, ...given }, { issuer, url: new URL(issuer), allowHttp, rules })
   const tried = serverMetadataUrls(new URL(issuer))
   for (const url of tried) {
     requireSecure(url, allowHttp, 'issuer')
     const document = await fetchJson(http, url).catch((thrown: unknown) => {
       throw asServerFailure(thrown, issuer)
     })
-    if (document) return checkServer(document, issuer, url, allowHttp)
+    if (document) return checkServer({ ...document, ...given }, { issuer, url, allowHttp, rules })
   }
   const where = named ? `The authorization server ${quote(issuer)}` : `The server ${issuer}`
   throw new BridgeError('discovery_failed', {
@@ -121,9 +142,38 @@ function asServerFailure(thrown: unknown, issuer: string): unknown {
 }
 
 const REQUIRED_URLS = ['authorization_endpoint', 'token_endpoint']
-const OPTIONAL_URLS = ['registration_endpoint', 'revocation_endpoint', 'userinfo_endpoint', 'jwks_uri']
+const OPTIONAL_URLS = [
+  'registration_endpoint',
+  'revocation_endpoint',
+  'userinfo_endpoint',
+  'jwks_uri',
+  'device_authorization_endpoint',
+]
 
-function checkServer(document: JsonObject, issuer: string, url: URL, allowHttp: boolean): ServerMetadata {
+function filled(metadata: ProviderRules['metadata'], { href, origin }: URL): Record<string, string> {
+  const issuer = href.replace(/\/$/, '')
+  const fill = (url: string) => url.replace('{issuer}', issuer).replace('{origin}', origin)
+  return Object.fromEntries(Object.entries(metadata ?? {}).map(([name, url]) => [name, fill(url)]))
+}
+
+/** Entra names `{tenantid}` for its shared endpoints, and the tenant's id for a domain or `consumers`. */
+const isTenantForm = (named: unknown, issuer: string) =>
+  typeof named === 'string' &&
+  new URL(issuer).pathname.split('/').length === 3 &&
+  named.startsWith(`${new URL(issuer).origin}/`) &&
+  /^\/(\{tenantid\}|%7Btenantid%7D|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\/v2\.0$/i.test(new URL(named).pathname)
+
+interface CheckOptions {
+  readonly issuer: string
+  readonly url: URL
+  readonly allowHttp: boolean
+  readonly rules: ProviderRules
+}
+
+function checkServer(found: JsonObject, { issuer, url, allowHttp, rules }: CheckOptions): ServerMetadata {
+  const tenant = found.issuer !== issuer && rules.issuerForm === 'tenant' && isTenantForm(found.issuer, issuer)
+  // We go on under the issuer we know; ID tokens come from the one that the metadata names.
+  const document = tenant ? { ...found, issuer, tenant_issuer: found.issuer } : found
   if (document.issuer !== issuer) {
     throw new BridgeError('issuer_mismatch', {
       message: `The metadata at ${quote(url.href)} names the issuer ${quote(String(document.issuer))}, expected was ${quote(issuer)}.`,
@@ -137,7 +187,8 @@ function checkServer(document: JsonObject, issuer: string, url: URL, allowHttp: 
     }
     requireSecure(new URL(endpoint), allowHttp, name)
   }
-  if (!strings(document.code_challenge_methods_supported)?.includes('S256')) {
+  const methods = strings(document.code_challenge_methods_supported)
+  if (!methods?.includes('S256') && !(methods === undefined && rules.s256 === 'unadvertised')) {
     throw new BridgeError('pkce_unsupported', {
       message: `The authorization server ${quote(issuer)} does not advertise PKCE with S256.`,
     })

@@ -1,42 +1,25 @@
 // Authorization code + PKCE (OAuth 2.1 section 4.1): from an attempt row to an authorization URL, and from its callback to a token set.
-import { asBridgeError, BridgeError, quote } from '../errors.ts'
-import type {
-  Attempt,
-  AttemptPlan,
-  AttemptStore,
-  CallbackPage,
-  Clock,
-  HttpClient,
-  Logger,
-  TokenKey,
-  TokenSet,
-  TokenStore,
-} from '../ports.ts'
+import { asBridgeError, BridgeError } from '../errors.ts'
+import type { Attempt, AttemptPlan, AttemptStore, CallbackPage, Clock, Logger, TokenStore } from '../ports.ts'
 import { isSecure } from '../secureUrl.ts'
 import type { Clients } from './clients.ts'
-import { discover, type ServerMetadata } from './discovery.ts'
-import { randomNonce, randomVerifier, type TokenResponse } from './oauthClient.ts'
-import { selectScopes } from './scopes.ts'
+import { completeSignIn } from './completeSignIn.ts'
+import type { ServerMetadata } from './discovery.ts'
+import { newDpopKey } from './dpop.ts'
+import { randomNonce, randomVerifier } from './oauthClient.ts'
+import { type AuthRequest, type RequestOptions, requestFor } from './request.ts'
+import { type Bearer, newTokenSet } from './tokenSet.ts'
 
-export interface LoginOptions {
-  readonly http: HttpClient
+export interface LoginOptions extends RequestOptions {
   readonly clients: Clients
   readonly attempts: AttemptStore
   readonly store: TokenStore
   readonly clock: Clock
   readonly log: Logger
-  readonly allowHttp: boolean
-  readonly serverHeaders: Readonly<Record<string, string>>
-  readonly issuer: string | undefined
-  /** Configured scopes; undefined: as the servers say. */
-  readonly scopes: readonly string[] | undefined
-  /** RFC 8707 resource instead of the server's own; 'none' sends none. */
-  readonly resource: string | undefined
   readonly authorizeParameters: Readonly<Record<string, string>>
   /** E-mail or subject that must sign in: sent as login_hint, and checked. */
   readonly account: string | undefined
-  /** Claims wanted for X-User-* headers. */
-  readonly claims: readonly string[]
+  readonly bearer: Bearer
 }
 
 export interface Login {
@@ -47,7 +30,7 @@ export interface Login {
 }
 
 export function createLogin(options: LoginOptions): Login {
-  const { http, clients, attempts, store, clock, log } = options
+  const { clients, attempts, store, clock, log } = options
 
   const prepare = async (attempt: Attempt, redirectUri: string): Promise<URL> => {
     const plan = await makePlan(attempt, redirectUri)
@@ -56,23 +39,11 @@ export function createLogin(options: LoginOptions): Login {
   }
 
   const makePlan = async (attempt: Attempt, redirectUri: string): Promise<AttemptPlan> => {
-    const { challenge } = attempt
-    const server = new URL(attempt.server)
-    const { serverHeaders, issuer, allowHttp } = options
-    const found = await discover({ http, server, serverHeaders, issuer, allowHttp }, challenge)
-    await clients.remember(found.metadata)
-    const client = await clients.forLogin(found.metadata, redirectUri)
-    const offered = found.metadata.scopes_supported
-    const scope = selectScopes({
-      challenged: challenge.scope,
-      configured: options.scopes,
-      resource: found.scopesSupported,
-      server: Array.isArray(offered) ? offered : undefined,
-      identity: options.claims.length > 0,
-    })
-    const nonce =
-      scope?.split(' ').includes('openid') && found.metadata.jwks_uri !== undefined ? randomNonce() : undefined
-    const resource = options.resource === 'none' ? undefined : (options.resource ?? found.resource ?? server.href)
+    const asked = await requestFor(options, new URL(attempt.server), attempt.challenge, 'person')
+    const { metadata, scope, resource } = asked
+    await clients.remember(metadata)
+    const client = await clients.forLogin(metadata, redirectUri)
+    const nonce = scope?.split(' ').includes('openid') && metadata.jwks_uri !== undefined ? randomNonce() : undefined
     const request = {
       redirectUri,
       state: attempt.state,
@@ -81,28 +52,44 @@ export function createLogin(options: LoginOptions): Login {
       scope,
       resource,
     }
-    const oauth = await clients.connect(found.metadata.issuer, client)
+    const oauth = await clients.connect(metadata.issuer, client)
     const url = await oauth.authorizationUrl({
       ...request,
-      extra: { ...options.authorizeParameters, ...hint(options.account, found.metadata) },
+      extra: await extraParameters(attempt, asked),
     })
-    if (!isSecure(url, allowHttp)) throw new BridgeError('discovery_failed')
+    if (!isSecure(url, options.allowHttp)) throw new BridgeError('discovery_failed')
     log.debug('oauth:pkce', { method: 'S256', verifierLength: request.codeVerifier.length })
     const { state: _state, nonce: _nonce, scope: _scope, resource: _resource, ...rest } = request
     return {
       ...rest,
-      issuer: found.metadata.issuer,
+      issuer: metadata.issuer,
       client,
       authorizationUrl: url.href,
       ...(options.account === undefined ? {} : { account: options.account }),
       ...(nonce === undefined ? {} : { nonce }),
       ...(scope === undefined ? {} : { scope }),
       ...(resource === undefined ? {} : { resource }),
+      ...(asked.binding === 'dpop' ? { dpopKey: newDpopKey() } : {}),
+      ...(options.bearer === 'id_token' ? { bearer: options.bearer } : {}),
     }
   }
 
-  const redeem = async (attempt: Attempt, plan: AttemptPlan, query: URLSearchParams): Promise<TokenSet> => {
-    const oauth = await clients.connect(plan.issuer, plan.client)
+  const extraParameters = async (attempt: Attempt, { metadata, rules, resource }: AuthRequest) => {
+    const { generation, tokens } = await store.load(attempt)
+    const audience = rules.audience && resource !== undefined ? { audience: resource } : {}
+    const wanted: Record<string, string> = {
+      ...rules.parameters,
+      ...audience,
+      ...options.authorizeParameters,
+      ...hint(options.account, metadata),
+    }
+    // Somebody signed in before and there is no refresh token: only a new consent brings one.
+    const again = rules.reconsent !== undefined && generation > 0 && tokens?.refreshToken === undefined
+    return again ? { ...wanted, prompt: withPrompt(wanted.prompt, rules.reconsent ?? '') } : wanted
+  }
+
+  const redeem = async (attempt: Attempt, plan: AttemptPlan, query: URLSearchParams) => {
+    const oauth = await clients.connect(plan.issuer, plan.client, plan.dpopKey)
     const callback = new URL(plan.redirectUri)
     callback.search = query.toString()
     const { nonce, scope, resource } = plan
@@ -115,13 +102,19 @@ export function createLogin(options: LoginOptions): Login {
       resource,
       extra: {},
     }
-    return toTokenSet(plan, await oauth.redeem(callback, request, options.claims), clock.now())
+    const answer = await oauth.redeem(callback, request, options.claims)
+    return newTokenSet(
+      { ...given(plan), clientId: plan.client.clientId },
+      answer,
+      clock.now(),
+      plan.bearer ?? 'access_token',
+    )
   }
 
   const settleFailed = async ({ id, plan }: Attempt, error: BridgeError) => {
     // A registration the server has forgotten must not stand in the way of the next sign-in.
     if (error.code === 'invalid_client' && plan) await clients.forget(plan.issuer, plan.redirectUri)
-    await attempts.settle(id, { status: 'failed', code: error.code, message: error.message })
+    await attempts.settle(id, { status: 'failed', code: error.code, message: error.message, hint: error.hint })
   }
 
   return {
@@ -132,10 +125,7 @@ export function createLogin(options: LoginOptions): Login {
         attempt = await attempts.claim(query.get('state') ?? '', clock.now())
         if (!attempt?.plan) return { kind: 'invalid_state' }
         const tokens = await redeem(attempt, attempt.plan, query)
-        checkAccount(attempt.plan.account, tokens)
-        await keep(store, attempt, tokens)
-        await attempts.settle(attempt.id, { status: 'finished' })
-        log.info('oauth:signed-in', { server: attempt.server, profile: attempt.profile, issuer: tokens.issuer })
+        await completeSignIn(options, attempt, tokens, attempt.plan.account)
         return { kind: 'done', server: attempt.server }
       } catch (thrown) {
         const error = asBridgeError(thrown)
@@ -157,34 +147,16 @@ function hint(
   return { login_hint: account, ...(chooses ? { prompt: 'select_account' } : {}) }
 }
 
-/** @throws BridgeError account_mismatch */
-function checkAccount(wanted: string | undefined, { user }: TokenSet): void {
-  if (wanted === undefined) return
-  const names = [user?.subject, user?.claims.email].filter((name) => typeof name === 'string')
-  if (names.some((name) => name.toLowerCase() === wanted.toLowerCase())) return
-  const who = names.length === 0 ? 'nobody it names' : names.map((name) => quote(name)).join(' / ')
-  throw new BridgeError('account_mismatch', {
-    message: `The sign-in was for ${quote(wanted)}, but the authorization server signed in ${who}.`,
-  })
+/** OpenID Connect Core section 3.1.2.1: a list; `none` stands alone. */
+function withPrompt(prompt: string | undefined, added: string): string {
+  const words = prompt?.split(' ') ?? []
+  return words.includes('none') || words.includes(added) ? words.join(' ') : [...words, added].join(' ')
 }
 
-/** A fresh sign-in goes before whatever stands there, also when that changed a moment ago. */
-async function keep(store: TokenStore, key: TokenKey, tokens: TokenSet): Promise<void> {
-  for (;;) {
-    const { generation } = await store.load(key)
-    if (await store.replace(key, tokens, generation)) return
-  }
-}
-
-function toTokenSet(plan: AttemptPlan, { expiresIn, ...answer }: TokenResponse, now: number): TokenSet {
-  return {
-    issuer: plan.issuer,
-    clientId: plan.client.clientId,
-    redirectUri: plan.redirectUri,
-    obtainedAt: now,
-    ...(plan.scope === undefined ? {} : { scope: plan.scope }),
-    ...(plan.resource === undefined ? {} : { resource: plan.resource }),
-    ...answer,
-    ...(expiresIn === undefined ? {} : { expiresAt: now + expiresIn * 1000 }),
-  }
-}
+const given = ({ issuer, redirectUri, scope, resource, dpopKey }: AttemptPlan) => ({
+  issuer,
+  redirectUri,
+  ...(scope === undefined ? {} : { scope }),
+  ...(resource === undefined ? {} : { resource }),
+  ...(dpopKey === undefined ? {} : { dpopKey }),
+})

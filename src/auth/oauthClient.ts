@@ -1,21 +1,14 @@
-// The only file that imports openid-client and oauth4webapi: requests to the authorization server, in our own types.
-import * as oauth4webapi from 'oauth4webapi'
+// The only file that imports openid-client: requests to the authorization server, in our own types.
+import { webcrypto } from 'node:crypto'
 import * as client from 'openid-client'
 import { BridgeError } from '../errors.ts'
 import type { HttpClient, RegisteredClient, User } from '../ports.ts'
+import type { ProviderRules } from '../providerRules.ts'
 import type { ServerMetadata } from './discovery.ts'
 import { fetchThrough } from './fetchThrough.ts'
 import { isInvalidGrant, translateOAuthError } from './oauthErrors.ts'
-
-export interface TokenResponse {
-  readonly accessToken: string
-  readonly refreshToken?: string
-  readonly scope?: string
-  /** seconds */
-  readonly expiresIn?: number
-  /** From the validated ID token, completed from userinfo. */
-  readonly user?: User
-}
+import { DEVICE_GRANT } from './register.ts'
+import { type TokenResponse, usable } from './tokenSet.ts'
 
 export interface AuthorizationRequest {
   readonly redirectUri: string
@@ -28,20 +21,23 @@ export interface AuthorizationRequest {
   readonly extra: Readonly<Record<string, string>>
 }
 
+export interface ClientWishes {
+  readonly rules?: ProviderRules
+  /** Private JWK that new tokens are to be bound to (RFC 9449). */
+  readonly dpopKey?: string | undefined
+}
+
 /** One authorization server, one client. Every method throws BridgeError only. */
-export function createOAuthClient(
+export async function createOAuthClient(
   http: HttpClient,
   metadata: ServerMetadata,
   registered: RegisteredClient,
   timeoutMs: number,
+  { rules, dpopKey }: ClientWishes = {},
 ) {
-  const config = new client.Configuration(
-    metadata as client.ServerMetadata,
-    registered.clientId,
-    undefined,
-    authentication(registered),
-  )
+  const config = await configurationOf(metadata, registered)
   config[client.customFetch] = fetchThrough(http, timeoutMs)
+  const bound = dpopKey === undefined ? {} : { DPoP: client.getDPoPHandle(config, await keyPairOf(dpopKey)) }
   // Discovery has refused every http endpoint that is not on loopback or excepted by the person.
   client.allowInsecureRequests(config)
   if (metadata.jwks_uri !== undefined) client.enableNonRepudiationChecks(config)
@@ -53,11 +49,18 @@ export function createOAuthClient(
     if (metadata.userinfo_endpoint === undefined) return claims
     const subject = typeof claims?.sub === 'string' ? claims.sub : client.skipSubjectCheck
     try {
-      return { ...(await client.fetchUserInfo(config, accessToken, subject)), ...claims }
+      return { ...(await client.fetchUserInfo(config, accessToken, subject, bound)), ...claims }
     } catch {
       // A resource-bound token may not open userinfo (RFC 8707); the ID token's claims are enough then.
       return claims
     }
+  }
+
+  const withUser = async (answer: TokenAnswer, claims: readonly string[]): Promise<TokenResponse> => {
+    const known: User['claims'] | undefined = answer.claims()
+    const complete = known && claims.every((claim) => known[claim] !== undefined)
+    const found = complete ? known : await userInfo(answer.access_token, known)
+    return toTokenResponse(answer, rules, found && toUser(metadata.issuer, found))
   }
 
   return {
@@ -85,11 +88,9 @@ export function createOAuthClient(
             ...(request.nonce === undefined ? {} : { expectedNonce: request.nonce, idTokenExpected: true }),
           },
           present({ resource: request.resource }),
+          bound,
         )
-        const known: User['claims'] | undefined = answer.claims()
-        const complete = known && claims.every((claim) => known[claim] !== undefined)
-        const found = complete ? known : await userInfo(answer.access_token, known)
-        return toTokenResponse(answer, found && toUser(metadata.issuer, found))
+        return await withUser(answer, claims)
       } catch (thrown) {
         throw translateOAuthError(thrown, metadata.issuer)
       }
@@ -101,10 +102,44 @@ export function createOAuthClient(
       extra: { scope: string | undefined; resource: string | undefined },
     ): Promise<TokenResponse | 'rejected'> {
       try {
-        const answer = await client.refreshTokenGrant(config, refreshToken, present(extra))
-        return toTokenResponse(answer, undefined)
+        const answer = await client.refreshTokenGrant(config, refreshToken, present(extra), bound)
+        return toTokenResponse(answer, rules)
       } catch (thrown) {
         if (isInvalidGrant(thrown)) return 'rejected'
+        throw translateOAuthError(thrown, metadata.issuer)
+      }
+    },
+
+    /** RFC 6749 section 4.4 */
+    async clientCredentials(parameters: Readonly<Record<string, string | undefined>>): Promise<TokenResponse> {
+      try {
+        return toTokenResponse(await client.clientCredentialsGrant(config, present(parameters), bound), rules)
+      } catch (thrown) {
+        throw translateOAuthError(thrown, metadata.issuer)
+      }
+    },
+
+    /** One poll (RFC 8628 section 3.4); 'authorization_pending' and 'slow_down' ask for another (section 3.5). */
+    async pollDevice(
+      parameters: Readonly<Record<string, string | undefined>>,
+      claims: readonly string[],
+    ): Promise<TokenResponse | 'authorization_pending' | 'slow_down'> {
+      try {
+        const answer = await client.genericGrantRequest(config, DEVICE_GRANT, present(parameters), bound)
+        return await withUser(answer, claims)
+      } catch (thrown) {
+        const { error } = thrown as { error?: unknown }
+        if (error === 'authorization_pending' || error === 'slow_down') return error
+        throw translateOAuthError(thrown, metadata.issuer)
+      }
+    },
+
+    /** RFC 8628 section 3.1. @throws BridgeError device_unsupported where it is not advertised */
+    async deviceAuthorization(parameters: Readonly<Record<string, string | undefined>>) {
+      if (metadata.device_authorization_endpoint === undefined) throw new BridgeError('device_unsupported')
+      try {
+        return await client.initiateDeviceAuthorization(config, present(parameters))
+      } catch (thrown) {
         throw translateOAuthError(thrown, metadata.issuer)
       }
     },
@@ -125,52 +160,7 @@ export function createOAuthClient(
   }
 }
 
-export type OAuthClient = ReturnType<typeof createOAuthClient>
-
-/** Dynamic client registration (RFC 7591) as a native application. @throws BridgeError registration_failed */
-export async function registerClient(
-  http: HttpClient,
-  metadata: ServerMetadata,
-  redirectUri: string,
-  timeoutMs: number,
-): Promise<RegisteredClient> {
-  if (metadata.registration_endpoint === undefined) throw new BridgeError('registration_failed')
-  const offered = metadata.token_endpoint_auth_methods_supported
-  const authMethod = ['none', 'client_secret_basic', 'client_secret_post'].find(
-    (name) => Array.isArray(offered) && offered.includes(name),
-  )
-  try {
-    const response = await oauth4webapi.dynamicClientRegistrationRequest(
-      metadata as oauth4webapi.AuthorizationServer,
-      {
-        client_name: 'mcp-oauth-bridge',
-        application_type: 'native',
-        redirect_uris: [redirectUri],
-        grant_types: ['authorization_code', 'refresh_token'],
-        response_types: ['code'],
-        token_endpoint_auth_method: authMethod ?? 'none',
-      },
-      { [oauth4webapi.customFetch]: fetchThrough(http, timeoutMs), [oauth4webapi.allowInsecureRequests]: true },
-    )
-    const registered = await oauth4webapi.processDynamicClientRegistrationResponse(response)
-    const secret = registered.client_secret
-    return {
-      clientId: registered.client_id,
-      ...(typeof secret === 'string' ? { clientSecret: secret } : {}),
-      authMethod:
-        typeof registered.token_endpoint_auth_method === 'string'
-          ? registered.token_endpoint_auth_method
-          : (authMethod ?? 'none'),
-    }
-  } catch (thrown) {
-    const error = translateOAuthError(thrown, metadata.issuer)
-    if (error.code !== 'login_failed') throw error
-    throw new BridgeError('registration_failed', {
-      message: `The authorization server refused to register this client: ${error.message}`,
-      cause: thrown,
-    })
-  }
-}
+export type OAuthClient = Awaited<ReturnType<typeof createOAuthClient>>
 
 export const randomVerifier = () => client.randomPKCECodeVerifier()
 export const randomNonce = () => client.randomNonce()
@@ -182,22 +172,39 @@ function authentication({ authMethod, clientSecret }: RegisteredClient): client.
     : client.ClientSecretBasic(clientSecret)
 }
 
-function toTokenResponse(answer: oauth4webapi.TokenEndpointResponse, user: User | undefined): TokenResponse {
-  return {
-    accessToken: usable(answer.access_token),
-    ...(answer.refresh_token === undefined ? {} : { refreshToken: usable(answer.refresh_token) }),
-    ...(answer.scope === undefined ? {} : { scope: answer.scope }),
-    ...(answer.expires_in === undefined ? {} : { expiresIn: answer.expires_in }),
-    ...(user ? { user } : {}),
-  }
+/** Entra's ID tokens come from the tenant that signed in: openid-client fills `{tenantid}` for what it discovers there, from us. */
+async function configurationOf(metadata: ServerMetadata, registered: RegisteredClient): Promise<client.Configuration> {
+  const { tenant_issuer: tenantIssuer, ...known } = metadata
+  const clientId = registered.clientId
+  if (tenantIssuer === undefined)
+    return new client.Configuration(known as client.ServerMetadata, clientId, undefined, authentication(registered))
+  const answer = async () => Response.json({ ...known, issuer: tenantIssuer })
+  const entra = new URL('https://login.microsoftonline.com/')
+  return client.discovery(entra, clientId, undefined, authentication(registered), { [client.customFetch]: answer })
 }
 
-/** A token goes into a header and a row: printable ASCII (RFC 6750 section 2.1), at most 64 KiB. */
-function usable(token: string): string {
-  if (/^[\x21-\x7e]{1,65536}$/.test(token)) return token
-  throw new BridgeError('malformed_token', {
-    message: `The authorization server sent a token of ${token.length} characters that cannot be used.`,
-  })
+async function keyPairOf(key: string): Promise<client.CryptoKeyPair> {
+  const { d, ...jwk } = JSON.parse(key)
+  const read = (it: object, use: 'sign' | 'verify') =>
+    webcrypto.subtle.importKey('jwk', it, { name: 'ECDSA', namedCurve: 'P-256' }, use === 'verify', [use])
+  return { privateKey: await read({ ...jwk, d }, 'sign'), publicKey: await read(jwk, 'verify') }
+}
+
+type TokenAnswer = client.TokenEndpointResponse & client.TokenEndpointResponseHelpers
+
+function toTokenResponse(answer: TokenAnswer, rules: ProviderRules | undefined, user?: User): TokenResponse {
+  const idToken = answer.id_token
+  return {
+    accessToken: usable(answer.access_token),
+    ...(answer.token_type === 'dpop' ? { tokenType: 'dpop' as const } : {}),
+    ...(answer.refresh_token === undefined ? {} : { refreshToken: usable(answer.refresh_token) }),
+    ...(answer.scope === undefined ? {} : { scope: answer.scope.replaceAll(rules?.scopeSeparator ?? ' ', ' ') }),
+    ...(answer.expires_in === undefined ? {} : { expiresIn: answer.expires_in }),
+    ...(idToken === undefined
+      ? {}
+      : { idToken: { token: usable(idToken), expiresAt: (answer.claims()?.exp ?? 0) * 1000 } }),
+    ...(user ? { user } : {}),
+  }
 }
 
 function toUser(issuer: string, claims: User['claims']): User | undefined {

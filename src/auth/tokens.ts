@@ -11,6 +11,8 @@ export interface TokensOptions {
   readonly store: TokenStore
   readonly leases: Leases
   readonly refresh: () => Promise<Refresh>
+  /** Asks for tokens of this program itself; undefined: a person signs in. */
+  readonly asProgram?: ((last: TokenSet | undefined, challenge: Challenge | undefined) => Promise<TokenSet>) | undefined
   /** Resolves when somebody has signed in. */
   readonly askForLogin: (challenge: Challenge) => Promise<void>
   readonly clock: Clock
@@ -52,11 +54,13 @@ export function createTokens(options: TokensOptions): Tokens {
   }
 
   /** One refresh for all who saw the same generation, in this process and in every other. */
-  const refreshOnce = (seen: TokenRecord): Promise<TokenRecord> => {
+  const refreshOnce = (seen: TokenRecord, challenge?: Challenge): Promise<TokenRecord> => {
     refreshing ??= leases
       .run(tokenLease(key), TOKEN_LEASE_MS, async () => {
         const { generation, tokens } = await reload()
-        if (generation !== seen.generation || !isRefreshable(tokens)) return undefined
+        if (generation !== seen.generation) return undefined
+        if (options.asProgram) return await save(await options.asProgram(tokens, challenge), generation)
+        if (!isRefreshable(tokens)) return undefined
         const cutOff = await store.spend(key, generation)
         const outcome = await (await options.refresh())(tokens)
         if (outcome !== 'rejected') return await save(outcome, generation)
@@ -86,6 +90,8 @@ export function createTokens(options: TokensOptions): Tokens {
   const isRefreshable = (tokens: TokenSet | undefined): tokens is TokenSet & { refreshToken: string } =>
     tokens?.refreshToken !== undefined && strategy === 'auto'
 
+  const isRenewable = (tokens: TokenSet | undefined) => options.asProgram !== undefined || isRefreshable(tokens)
+
   const isExpired = ({ expiresAt }: TokenSet) => expiresAt !== undefined && expiresAt <= clock.now()
 
   const isDue = ({ obtainedAt, expiresAt }: TokenSet) =>
@@ -102,7 +108,7 @@ export function createTokens(options: TokensOptions): Tokens {
       let record = known ?? (await reload())
       if (!record.tokens || isDue(record.tokens)) record = await reload()
       const { tokens } = record
-      if (!isRefreshable(tokens) || !isDue(tokens)) return tokens
+      if (!tokens || !isRenewable(tokens) || !isDue(tokens)) return tokens
       const refreshed = refreshOnce(record)
       if (isExpired(tokens)) return (await refreshed).tokens
       refreshed.catch((thrown: BridgeError) => log.warn('oauth:refresh', { outcome: 'postponed', code: thrown.code }))
@@ -112,11 +118,11 @@ export function createTokens(options: TokensOptions): Tokens {
     async renew(rejected, challenge, cause) {
       let record = await reload()
       if (record.tokens && record.tokens.accessToken !== rejected) return
-      if (isRefreshable(record.tokens)) {
-        record = await refreshOnce(record)
+      if (isRenewable(record.tokens)) {
+        record = await refreshOnce(record, challenge)
         if (record.tokens && record.tokens.accessToken !== rejected) return
       }
-      if (!mayAsk(cause, record)) throw notSignedIn(record)
+      if (options.asProgram || !mayAsk(cause, record)) throw notSignedIn(record)
       asking ??= options.askForLogin(challenge).finally(() => {
         asking = undefined
       })
@@ -126,7 +132,7 @@ export function createTokens(options: TokensOptions): Tokens {
 
     async refreshNow() {
       const record = await reload()
-      if (!isRefreshable(record.tokens)) return undefined
+      if (!isRenewable(record.tokens)) return undefined
       return (await refreshOnce(record)).tokens
     },
   }

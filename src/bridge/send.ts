@@ -11,16 +11,23 @@ export type Send = (
 export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, idleMs: number): Send {
   return async (request, cause) => {
     const attempt = async () => {
-      const authorization = await authorizer.headers()
+      const authorization = await authorizer.headers(request.method)
       const headers = { ...without(authorization, request.headers), ...request.headers }
       const response = await http.request({ idleMs, ...request, url, headers })
-      return { response, authorization }
+      const again = response.headers['dpop-nonce'] === undefined ? undefined : await authorizer.onNonce(response)
+      return { response, authorization, again }
     }
-    const first = await attempt()
+    const withNonce = async () => {
+      const first = await attempt()
+      if (first.again === undefined) return first
+      first.response.discard()
+      return attempt()
+    }
+    const first = await withNonce()
     if (!isChallenge(first.response)) return first.response
     first.response.discard()
     await authorizer.onChallenge(first.response, first.authorization, cause)
-    const { response } = await attempt()
+    const { response } = await withNonce()
     if (!isChallenge(response)) return response
     response.discard()
     // Another token is not what is missing: the authorizer knows the words for what a 403 asks.

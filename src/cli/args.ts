@@ -35,6 +35,7 @@ export const OPTIONS = {
   'header-file': { value: 'FILE', for: REACHING, help: 'headers from a file, one a line' },
   'client-id': { value: 'ID', for: REACHING, help: 'client registered with the authorization server' },
   'client-secret-file': { value: 'FILE', for: REACHING, help: 'file with the client secret' },
+  'client-credentials': { for: REACHING, help: 'sign in as this program itself, without a person' },
   scope: { value: 'SCOPES', for: CONNECTING, help: 'scopes to ask for, separated by spaces' },
   resource: { value: 'URL|none', for: CONNECTING, help: 'RFC 8707 resource to ask tokens for' },
   'authorize-param': {
@@ -47,6 +48,7 @@ export const OPTIONS = {
   'allow-http': { for: REACHING, help: 'accept a server without TLS on a network you trust' },
   login: { value: 'WHEN', for: ['run'], help: 'auto, on-call or never' },
   'no-browser': { for: CONNECTING, help: 'print the sign-in address instead of opening it' },
+  device: { for: ['login'], help: 'sign in with a code on any device, for a machine without a browser' },
   account: { value: 'E-MAIL', for: ['login'], help: 'sign in as this account and refuse any other' },
   force: { for: ['login'], help: 'sign in again though somebody is signed in' },
   all: { for: ['logout'], help: 'sign out everywhere' },
@@ -109,6 +111,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
         logLevel: values.debug === true ? 'debug' : text('log-level'),
         account: text('account'),
       }),
+      ...(values['client-credentials'] === true ? { clientCredentials: true } : {}),
       headers: list('header'),
       authorizeParameters: list('authorize-param'),
       allowHttp: values['allow-http'] === true,

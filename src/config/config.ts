@@ -34,7 +34,15 @@ export interface ServerConfig {
   readonly headers: Readonly<Record<string, string>>
   readonly allowHttp: boolean
   readonly refreshStrategy: 'auto' | 'none' | 'reauthorize'
+  /** The preset that config.yaml names; without it the issuer's host decides. */
+  readonly provider?: string
   readonly issuer?: string
+  /** Metadata written by hand, by its RFC 8414 names; it goes before what the authorization server publishes. */
+  readonly endpoints?: Readonly<Record<string, string>>
+  /** What is sent as the bearer. */
+  readonly bearer: 'access_token' | 'id_token'
+  /** Who signs in: a person, or this program by itself. */
+  readonly grant: 'authorization_code' | 'client_credentials'
   readonly clientId?: string
   readonly clientSecret?: string
   readonly scopes?: readonly string[]
@@ -56,6 +64,7 @@ export interface Flags {
   readonly resource?: string
   readonly authorizeParameters: readonly string[]
   readonly allowHttp: boolean
+  readonly clientCredentials?: boolean
   readonly login?: string
   readonly logLevel?: string
   readonly account?: string

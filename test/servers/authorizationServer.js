@@ -7,6 +7,7 @@ import { format } from 'node:util'
  * @property {number} [accessTokenSeconds] life of an access token; default 3600
  * @property {'approve' | 'deny' | 'form'} [person] what the interaction does: approve or deny at once, or show a form
  * @property {Record<string, unknown>} [settings] extra oidc-provider settings
+ * @property {Record<string, unknown>} [features] extra oidc-provider features
  */
 
 /** An HTTP answer, a cut connection, or silence. @typedef {{ status: number, headers?: Record<string, string>, body?: string } | 'reset' | 'silence'} TokenFault */
@@ -78,6 +79,7 @@ export async function startAuthorizationServer(options = {}) {
               accessTokenTTL: state.accessTokenSeconds,
             }),
           },
+          ...options.features,
         },
         ...options.settings,
       }),

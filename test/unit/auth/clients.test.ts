@@ -28,7 +28,7 @@ function setUp(configured?: ConfiguredClient, register: Site = () => json({ clie
   })
   const clients = createClients({
     ...{ http, clients: store, cache: createFakeCache(), leases: createFakeLeases(), clock },
-    ...{ allowHttp: false, timeoutMs: 1_000, configured },
+    ...{ allowHttp: false, timeoutMs: 1_000, configured, rules: () => ({}) },
   })
   return { clients, store, clock, http }
 }

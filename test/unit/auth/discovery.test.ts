@@ -30,7 +30,7 @@ function run(sites: Readonly<Record<string, Site>>, options: Partial<DiscoveryOp
   const http = createFakeHttp(sites)
   const server = new URL(MCP)
   const found = discover(
-    { http, server, serverHeaders: {}, issuer: undefined, allowHttp: false, ...options },
+    { http, server, serverHeaders: {}, issuer: undefined, allowHttp: false, rules: () => ({}), ...options },
     challenge,
   )
   return { found, http }

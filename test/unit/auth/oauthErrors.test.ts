@@ -16,13 +16,11 @@ const METADATA: ServerMetadata = {
 }
 const NOTHING = { scope: undefined, resource: undefined }
 
-const refresh = (answer: () => HttpResponse | Promise<HttpResponse>) =>
-  createOAuthClient(
-    createFakeHttp({ [`${ISSUER}/token`]: answer }),
-    METADATA,
-    { clientId: 'client', authMethod: 'none' },
-    1_000,
-  ).refresh('refresh-secret-1', NOTHING)
+const refresh = async (answer: () => HttpResponse | Promise<HttpResponse>) => {
+  const http = createFakeHttp({ [`${ISSUER}/token`]: answer })
+  const client = await createOAuthClient(http, METADATA, { clientId: 'client', authMethod: 'none' }, 1_000)
+  return client.refresh('refresh-secret-1', NOTHING)
+}
 
 const oauthError =
   (error: string, status = 400, headers: HttpResponse['headers'] = {}, description?: string) =>

@@ -1,7 +1,8 @@
 // The refresh grant: what is tried again, how long is waited, what ends it.
 import { describe, expect, test } from 'vitest'
-import type { OAuthClient, TokenResponse } from '../../../src/auth/oauthClient.ts'
-import { createRefresh } from '../../../src/auth/refresh.ts'
+import type { OAuthClient } from '../../../src/auth/oauthClient.ts'
+import { createRefresh, type RefreshOptions } from '../../../src/auth/refresh.ts'
+import type { TokenResponse } from '../../../src/auth/tokenSet.ts'
 import { BridgeError, type ErrorCode } from '../../../src/errors.ts'
 import type { TokenSet } from '../../../src/ports.ts'
 import { createHurryingClock, NOON } from '../../fakes/fakeClock.ts'
@@ -23,7 +24,9 @@ const OLD: TokenSet & { refreshToken: string } = {
 
 type Answer = TokenResponse | 'rejected' | Error
 
-function setUp(answers: readonly Answer[]) {
+const PLAIN = { rules: () => ({}), bearer: 'access_token' } as const
+
+function setUp(answers: readonly Answer[], more: Partial<RefreshOptions> = {}) {
   const clock = createHurryingClock()
   const log = createFakeLogger()
   const asked: { refreshToken: string; resource: string | undefined; scope: string | undefined }[] = []
@@ -31,6 +34,9 @@ function setUp(answers: readonly Answer[]) {
     authorizationUrl: () => Promise.reject(new Error('not here')),
     redeem: () => Promise.reject(new Error('not here')),
     revoke: () => Promise.reject(new Error('not here')),
+    clientCredentials: () => Promise.reject(new Error('not here')),
+    pollDevice: () => Promise.reject(new Error('not here')),
+    deviceAuthorization: () => Promise.reject(new Error('not here')),
     async refresh(refreshToken, extra) {
       const answer = answers[asked.length]
       asked.push({ refreshToken, ...extra })
@@ -41,7 +47,7 @@ function setUp(answers: readonly Answer[]) {
   }
   const client = { clientId: 'client', authMethod: 'none' }
   const clients = { ofTokens: async () => client, connect: async () => oauth }
-  return { refresh: createRefresh({ clients, clock, log }), clock, log, asked }
+  return { refresh: createRefresh({ clients, clock, log, ...PLAIN, ...more }), clock, log, asked }
 }
 
 const busy = (details: Record<string, number> = {}, code: ErrorCode = 'authorization_server_error') =>
@@ -173,7 +179,7 @@ test('no other try begins after ten seconds: the host waits meanwhile', async ()
     ofTokens: async () => ({ clientId: 'client', authMethod: 'none' }),
     connect: async () => oauth as never,
   }
-  const refresh = createRefresh({ clients, clock: slow, log: createFakeLogger() })
+  const refresh = createRefresh({ clients, clock: slow, log: createFakeLogger(), ...PLAIN })
   expect(await codeOf(refresh(OLD))).toBe('authorization_server_unreachable')
   expect(tries).toBe(1)
 })
@@ -207,6 +213,7 @@ test('a client that is no longer known is an error before anything is sent', asy
     },
     clock: createHurryingClock(),
     log: createFakeLogger(),
+    ...PLAIN,
   })
   expect(await codeOf(refresh(OLD))).toBe('invalid_client')
   expect(asked).toEqual([])

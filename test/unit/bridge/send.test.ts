@@ -106,3 +106,35 @@ describe('a refused request', () => {
     expect(authorizer.challenges).toEqual([])
   })
 })
+
+describe('a nonce that the server wants in proofs', () => {
+  const nonce = { 'dpop-nonce': 'n', ...CHALLENGE }
+  const withNonce = (answers: readonly HttpResponse[]) => {
+    const { send, http, authorizer } = setUp(answers)
+    const seen: number[] = []
+    authorizer.onNonce = async ({ status }) => {
+      seen.push(status)
+      return status === 401 && seen.length === 1 ? 'again' : undefined
+    }
+    return { send, http, authorizer, seen }
+  }
+
+  test('is one more try that costs no token', async () => {
+    const refusal = respond(401, nonce)
+    const { send, http, authorizer } = withNonce([refusal, respond(200)])
+    expect((await send(post(), 'call')).status).toBe(200)
+    expect([http.requests.length, authorizer.challenges.length, refusal.discarded]).toEqual([2, 0, true])
+  })
+
+  test('leaves a refused token its own one more try', async () => {
+    const { send, http, authorizer } = withNonce([respond(401, nonce), respond(401, CHALLENGE), respond(200)])
+    expect((await send(post(), 'call')).status).toBe(200)
+    expect([http.requests.length, authorizer.challenges.length]).toEqual([3, 1])
+  })
+
+  test('is told to the authorizer from a good answer too', async () => {
+    const { send, seen } = withNonce([respond(200, { 'dpop-nonce': 'n2' })])
+    await send(post(), 'call')
+    expect(seen).toEqual([200])
+  })
+})

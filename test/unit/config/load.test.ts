@@ -40,7 +40,10 @@ describe('without anything said', () => {
     const loading = load({ server: URL_1 })
     const { home } = loading
     expect(await loading).toEqual({
-      server: { url: URL_1, headers: {}, allowHttp: false, refreshStrategy: 'auto', authorizeParameters: {} },
+      server: {
+        ...{ url: URL_1, headers: {}, allowHttp: false, refreshStrategy: 'auto', authorizeParameters: {} },
+        ...{ bearer: 'access_token', grant: 'authorization_code' },
+      },
       profile: 'default',
       callbackUrls: ['http://localhost:8080/auth/callback'],
       sessionTimeoutMs: 300_000,
