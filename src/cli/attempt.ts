@@ -3,10 +3,10 @@ import { attemptLease, awaitAttempt } from '../auth/askForLogin.ts'
 import { answerOneOf, redirectCandidates } from '../auth/callbackPort.ts'
 import type { Composed } from '../compose.ts'
 import { asBridgeError, BridgeError } from '../errors.ts'
-import type { Attempt } from '../ports.ts'
+import type { Attempt } from '../records.ts'
 
 /** A login process that dies is succeeded after this long, in ms. */
-const LEASE_MS = 3_000
+export const LEASE_MS = 3_000
 
 export interface Telling {
   /** The address is known and, unless the person wants no browser, about to be opened. */
@@ -34,7 +34,7 @@ export async function seeThrough(
   } catch (thrown) {
     const error = asBridgeError(thrown)
     composed.log.warn('oauth:sign-in-failed', { code: error.code, message: error.message })
-    await attempts.settle(attempt.id, { status: 'failed', code: error.code, message: error.message })
+    await attempts.settle(attempt.id, { status: 'failed', code: error.code, message: error.message, hint: error.hint })
     throw error
   } finally {
     mine.release()
@@ -80,7 +80,7 @@ export async function openBrowser(composed: Composed, url: URL, telling: Telling
   }
 }
 
-function rejectOn(ending: AbortSignal): Promise<never> {
+export function rejectOn(ending: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     const stop = () => reject(new BridgeError('login_failed', { message: 'The sign-in was interrupted.' }))
     if (ending.aborted) stop()

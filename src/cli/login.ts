@@ -1,10 +1,15 @@
 // The login command of a person, and the login process that a bridge starts.
 import type { Composed } from '../compose.ts'
 import { withoutControls } from '../errors.ts'
-import type { Challenge } from '../ports.ts'
+import type { Attempt, Challenge } from '../records.ts'
 import { openBrowser, seeThrough, type Telling } from './attempt.ts'
 
-export async function login(composed: Composed, ending: AbortSignal, when: 'if-needed' | 'again'): Promise<number> {
+export interface LoginWishes {
+  readonly when: 'if-needed' | 'again'
+  readonly how: 'browser' | 'device'
+}
+
+export async function login(composed: Composed, ending: AbortSignal, { when, how }: LoginWishes): Promise<number> {
   const { store, stderr, clock, config, key } = composed
   const { attempts, tokens } = await store()
   const { server, profile } = key()
@@ -12,21 +17,36 @@ export async function login(composed: Composed, ending: AbortSignal, when: 'if-n
     stderr.write(`Already signed in to ${server}. Use --force to sign in again.\n`)
     return 0
   }
+  if (composed.server().grant === 'client_credentials') return loginAsProgram(composed)
   const { attempt, begun } = await attempts.begin(
     key(),
     await challengeOf(composed),
     clock.now() + config.sessionTimeoutMs,
   )
-  const telling = tellingOf(composed)
   if (!begun) stderr.write('A sign-in to this server is already waiting.\n')
+  if (how === 'device') await (await import('./device.ts')).signInByDevice(composed, attempt, ending)
+  else await signInByBrowser(composed, attempt, ending)
+  const account = (await tokens.list()).find((row) => row.server === server && row.profile === profile)
+  stderr.write(`Signed in to ${server}${account?.email ? ` as ${withoutControls(account.email)}` : ''}.\n`)
+  return 0
+}
+
+async function signInByBrowser(composed: Composed, attempt: Attempt, ending: AbortSignal): Promise<void> {
+  const telling = tellingOf(composed)
   if (attempt.plan) {
     const url = new URL(attempt.plan.authorizationUrl)
     telling.opens(url)
-    if (config.openBrowser) void openBrowser(composed, url, telling)
+    if (composed.config.openBrowser) void openBrowser(composed, url, telling)
   }
   await seeThrough(composed, attempt, ending, telling)
-  const account = (await tokens.list()).find((row) => row.server === server && row.profile === profile)
-  stderr.write(`Signed in to ${server}${account?.email ? ` as ${withoutControls(account.email)}` : ''}.\n`)
+}
+
+/** No person, no browser, no attempt: the same path as a bridge takes when its token is refused. */
+async function loginAsProgram(composed: Composed): Promise<number> {
+  const { tokens: store } = await composed.store()
+  const held = (await store.load(composed.key())).tokens?.accessToken
+  await (await composed.tokens()).renew(held, await challengeOf(composed), 'call')
+  composed.stderr.write(`Signed in to ${composed.key().server} with client credentials.\n`)
   return 0
 }
 

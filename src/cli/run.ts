@@ -59,7 +59,10 @@ async function dispatch(line: CommandLine, composed: Composed, world: World): Pr
     case 'run':
       return connect(composed, world)
     case 'login':
-      return (await import('./login.ts')).login(composed, world.ending, line.has('force') ? 'again' : 'if-needed')
+      return (await import('./login.ts')).login(composed, world.ending, {
+        when: line.has('force') ? 'again' : 'if-needed',
+        how: line.has('device') ? 'device' : 'browser',
+      })
     case 'logout':
       return (await import('./logout.ts')).logout(composed, line)
     case 'status':

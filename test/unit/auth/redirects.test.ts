@@ -1,7 +1,8 @@
 // Redirects on the way to a sign-in: to another origin nothing goes, neither secret, nor body, nor a bare request.
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { fetchJson } from '../../../src/auth/fetchJson.ts'
-import { createOAuthClient, registerClient } from '../../../src/auth/oauthClient.ts'
+import { createOAuthClient } from '../../../src/auth/oauthClient.ts'
+import { registerClient } from '../../../src/auth/registration.ts'
 import { createHttp } from '../../../src/system/http.ts'
 import { serve } from '../../fakes/loopback.ts'
 import { errorOf } from '../../fakes/thrown.ts'
@@ -25,7 +26,7 @@ async function redirecting(status: number) {
     response_types_supported: ['code'],
   }
   const registered = { clientId: 'c', clientSecret: 'hush', authMethod: 'client_secret_basic' }
-  const client = createOAuthClient(http, metadata, registered, 5_000)
+  const client = await createOAuthClient(http, metadata, registered, 5_000)
   return { thief, server, http, metadata, client }
 }
 

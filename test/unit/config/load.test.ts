@@ -43,6 +43,7 @@ describe('without anything said', () => {
       server: {
         ...{ url: URL_1, headers: {}, allowHttp: false, refreshStrategy: 'auto', authorizeParameters: {} },
         exceptions: { server: URL_1 },
+        ...{ bearer: 'access_token', grant: 'authorization_code', transport: 'auto' },
       },
       exceptions: [],
       profile: 'default',
