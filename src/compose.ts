@@ -2,8 +2,6 @@
 import type { Readable, Writable } from 'node:stream'
 import { askForLogin } from './auth/askForLogin.ts'
 import { createAuthorizer } from './auth/authorize.ts'
-import type { ClientsOptions } from './auth/clients.ts'
-import type { Exceptions } from './auth/exceptions.ts'
 import { createPendingSignIn } from './auth/pendingSignIn.ts'
 import { createTokens, type Tokens } from './auth/tokens.ts'
 import { createHostFlow, type HostFlow } from './bridge/hostFlow.ts'
@@ -11,20 +9,13 @@ import { createRelay, type Relay } from './bridge/relay.ts'
 import { createSend } from './bridge/send.ts'
 import { createHostSignIn } from './bridge/signIn.ts'
 import { createLineWriter } from './bridge/stdout.ts'
+import { composeLogin } from './composeLogin.ts'
 import { keyStores, openRawDatabase, openStore } from './composeStore.ts'
 import type { Config, ServerConfig } from './config/config.ts'
 import { BridgeError } from './errors.ts'
 import { onceGood } from './onceGood.ts'
-import type {
-  Authorizer,
-  Browser,
-  CallbackListener,
-  Clock,
-  HttpClient,
-  Logger,
-  LoginLauncher,
-  TokenKey,
-} from './ports.ts'
+import type { Authorizer, Browser, CallbackListener, Clock, HttpClient, Logger, LoginLauncher } from './ports.ts'
+import type { TokenKey } from './records.ts'
 import { createKnownAnswers } from './store/knownAnswers.ts'
 import type { KeySlots } from './store/sealingKey.ts'
 import { createHttp } from './system/http.ts'
@@ -48,8 +39,6 @@ export interface Doors {
 
 /** Bytes of the host that may wait for the server before the host is read no further. */
 const HOST_WAITING = 64 * 1024 * 1024
-/** Longest silence of an authorization server, in ms; a shorter request_timeout goes before it. */
-const AS_TIMEOUT_MS = 20_000
 
 export type Composed = ReturnType<typeof compose>
 
@@ -73,39 +62,7 @@ export function compose(config: Config, doors: Doors) {
   }
   const key = (): TokenKey => ({ server: server().url, profile: config.profile })
 
-  /** How far what the server's metadata names may lead; without a server there is no metadata to follow. */
-  const reach = onceGood(async () => {
-    if (!config.server) return undefined
-    const { issuer, url, exceptions } = config.server
-    const { createReach } = await import('./system/addresses.ts')
-    const configured = issuer === undefined ? [] : [new URL(issuer).origin]
-    return createReach(new URL(url), [...configured, ...(exceptions.allow_private ?? [])])
-  })
-
-  /** The HTTP client of the login path: it goes nowhere else. */
-  const guarded = onceGood(async () => {
-    const bounds = await reach()
-    return bounds ? (await import('./system/addresses.ts')).withinReach(http, bounds) : http
-  })
-
-  const clients = onceGood(async () => {
-    const { createClients } = await import('./auth/clients.ts')
-    const { clients: known, cache, leases } = await store()
-    return createClients({
-      ...clientsOf(config),
-      http: await guarded(),
-      clients: known,
-      cache,
-      leases,
-      clock,
-      timeoutMs: Math.min(config.requestTimeoutMs || AS_TIMEOUT_MS, AS_TIMEOUT_MS),
-    })
-  })
-
-  const refresh = onceGood(async () =>
-    (await import('./auth/refresh.ts')).createRefresh({ clients: await clients(), clock, log }),
-  )
-
+  const loginParts = composeLogin(config, { http, clock, log, server, store })
   const signIn = createPendingSignIn(clock)
 
   const tokens = onceGood(async (): Promise<Tokens> => {
@@ -117,10 +74,11 @@ export function compose(config: Config, doors: Doors) {
         leases,
         clock,
         log,
+        asProgram: server().grant === 'client_credentials' ? loginParts.asProgram : undefined,
         strategy: server().refreshStrategy,
         mode: config.loginMode,
       },
-      refresh,
+      refresh: loginParts.refresh,
       askForLogin: (challenge) =>
         signIn.during((tellHost) => {
           const tell = (url: string) => {
@@ -151,12 +109,13 @@ export function compose(config: Config, doors: Doors) {
   const authorizer = onceGood(async (): Promise<Authorizer> => {
     const { headers } = server()
     const { userHeaders, forwardHeaders: forward, blockedHeaders: blocked } = config
-    return createAuthorizer({ tokens: await tokens(), userHeaders, headers, forward, blocked, log })
+    return createAuthorizer({ tokens: await tokens(), userHeaders, headers, forward, blocked, log, clock })
   })
 
   /** Opened on first use, so that a database that fails fails a request and not the process. */
   const lazyAuthorizer: Authorizer = {
-    headers: async () => (await authorizer()).headers(),
+    headers: async (method, url) => (await authorizer()).headers(method, url),
+    onNonce: async (answer) => (await authorizer()).onNonce(answer),
     onChallenge: async (answer, refused, cause) => {
       const renewed = (await authorizer()).onChallenge(answer, refused, cause)
       return cause === 'call' ? signIn.bounded(renewed, config.holdCallMs) : renewed
@@ -175,9 +134,12 @@ export function compose(config: Config, doors: Doors) {
     key,
     store,
     tokens,
-    clients,
     surroundings,
     opensBrowser,
+    clients: loginParts.clients,
+    rules: loginParts.rules,
+    login: loginParts.login,
+    deviceLogin: loginParts.deviceLogin,
     environment: doors.environment,
     stdin: doors.stdin,
     stderr: doors.stderr,
@@ -190,7 +152,7 @@ export function compose(config: Config, doors: Doors) {
       network?.warm(new URL(server().url))
       const send = createSend(http, lazyAuthorizer, new URL(server().url), config.requestTimeoutMs)
       // Reads tokens and key while the host is still starting; what fails here fails again, and is told, with the first request.
-      lazyAuthorizer.headers().catch(() => undefined)
+      lazyAuthorizer.headers('POST', new URL(server().url)).catch(() => undefined)
       const writer = createLineWriter(doors.stdout, onHostGone)
       const { holdInitializeMs, holdCallMs } = config
       const hostSignIn = createHostSignIn({
@@ -218,21 +180,6 @@ export function compose(config: Config, doors: Doors) {
       return { ...relay, line }
     },
 
-    async login() {
-      const { createLogin } = await import('./auth/login.ts')
-      const { attempts, tokens: tokenStore } = await store()
-      const { issuer, scopes, resource, authorizeParameters, headers } = server()
-      const bounds = await reach()
-      return createLogin({
-        ...{ clients: await clients(), attempts, store: tokenStore, clock, log, account: config.account },
-        ...{ issuer, scopes, resource, authorizeParameters, serverHeaders: headers },
-        ...exceptionsOf(server()),
-        ...(bounds ? { checkAddress: bounds.check } : {}),
-        http: await guarded(),
-        claims: Object.values(config.userHeaders),
-      })
-    },
-
     openRawDatabase: () => openRawDatabase(config),
     keyStores: () => keyStores(config, doors),
 
@@ -249,29 +196,5 @@ export function compose(config: Config, doors: Doors) {
       opened?.database.close()
       await http.close()
     },
-  }
-}
-
-const exceptionsOf = ({ allowHttp, exceptions }: ServerConfig) => ({
-  allowHttp,
-  allowMissingS256: exceptions.allow_missing_s256 === true,
-  trustedIssuers: exceptions.trusted_issuers ?? [],
-})
-
-/** Who a person says we are, and what they except the server from. */
-function clientsOf({ server }: Config): Pick<ClientsOptions, 'configured'> & Partial<ClientsOptions> & Exceptions {
-  if (!server) return { allowHttp: false, configured: undefined }
-  const { clientId, clientSecret, clientKey, clientMetadataUrl, issuer } = server
-  const credentials = {
-    ...(clientSecret === undefined ? {} : { clientSecret }),
-    ...(clientKey === undefined ? {} : { privateKey: clientKey }),
-  }
-  return {
-    ...exceptionsOf(server),
-    configured: clientId === undefined ? undefined : { clientId, ...credentials },
-    metadataUrl: clientMetadataUrl,
-    metadataKey: clientKey,
-    server: new URL(server.url),
-    issuer,
   }
 }

@@ -1,4 +1,15 @@
-// Doors to the outside world and between rooms, and the data that passes through them. No code. Times are ms since the epoch.
+// Doors to the outside world and between rooms; what passes through them is in records.ts. No code. Times are ms since the epoch.
+import type {
+  AccountSummary,
+  Attempt,
+  AttemptOutcome,
+  AttemptPlan,
+  Challenge,
+  RegisteredClient,
+  TokenKey,
+  TokenRecord,
+  TokenSet,
+} from './records.ts'
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'DELETE'
@@ -40,21 +51,15 @@ export interface HttpClient {
   close(): Promise<void>
 }
 
-/** What a 401 or 403 answer of the protected resource says (RFC 9110 section 11.6.1, RFC 6750 section 3, RFC 9728 section 5.1). */
-export interface Challenge {
-  readonly status: number
-  readonly error?: string
-  readonly scope?: string
-  readonly resourceMetadata?: string
-}
-
 /** Why a request is sent: the host starts up, a person called for something, or we listen on our own account. */
 export type Cause = 'start' | 'call' | 'background'
 
 /** Turns a request into an authorized one, and tells what a challenge means. */
 export interface Authorizer {
-  /** Headers for the server's own origin: bearer, X-User-* and configured ones. Refreshes first when the token has expired. */
-  headers(): Promise<Readonly<Record<string, string>>>
+  /** Headers for a request to the server's own origin: bearer, X-User-* and configured ones. Refreshes first when the token has expired. */
+  headers(method: HttpRequest['method'], url: URL): Promise<Readonly<Record<string, string>>>
+  /** Keeps the nonce of an answer (RFC 9449 section 9). 'again': the request was refused for want of it. */
+  onNonce(answer: Pick<HttpResponse, 'status' | 'headers'>): Promise<'again' | undefined>
   /** `refused`: the headers that `answer` refused. Resolves when the request may be sent once more, throws why it may not. */
   onChallenge(
     answer: Pick<HttpResponse, 'status' | 'headers'>,
@@ -80,54 +85,6 @@ export interface KnownAnswers {
   save(method: string, result: unknown): Promise<void>
 }
 
-/** Tokens never cross servers or profiles. `server` is the URL as WHATWG writes it. */
-export interface TokenKey {
-  readonly server: string
-  readonly profile: string
-}
-
-/** Claims of the validated ID token or of userinfo (OpenID Connect Core sections 2 and 5.3). */
-export interface User {
-  readonly issuer: string
-  readonly subject: string
-  readonly claims: Readonly<Record<string, unknown>>
-}
-
-export interface TokenSet {
-  readonly issuer: string
-  readonly clientId: string
-  readonly redirectUri: string
-  readonly accessToken: string
-  readonly refreshToken?: string
-  readonly scope?: string
-  /** What the sign-ins until now have asked for; a refused scope in it is not asked for again. */
-  readonly requestedScope?: string
-  readonly resource?: string
-  /** undefined: the server did not say (RFC 6749 section 5.1). */
-  readonly expiresAt?: number
-  readonly obtainedAt: number // ms since the epoch
-  readonly user?: User
-}
-
-/** One row of `tokens`: its generation grows with every change, also when the token set is removed. 0: no row yet. */
-export interface TokenRecord {
-  readonly generation: number
-  /** Why there is no token set any more. */
-  readonly lastError?: string
-  readonly requestedScope?: string
-  readonly tokens?: TokenSet
-}
-
-/** A row without its secrets, for `status`. */
-export interface AccountSummary extends TokenKey, Partial<Pick<TokenSet, 'issuer' | 'scope' | 'expiresAt'>> {
-  readonly generation: number
-  readonly signedIn: boolean
-  readonly refreshable: boolean
-  readonly subject?: string
-  readonly email?: string
-  readonly lastError?: string
-}
-
 export interface TokenStore {
   load(key: TokenKey): Promise<TokenRecord>
   /** Notes that this generation's refresh token is about to be spent. True: it was before, by a refresh that was cut off. */
@@ -138,40 +95,6 @@ export interface TokenStore {
   remove(key: TokenKey, expected: number, reason?: string): Promise<boolean>
   list(): Promise<AccountSummary[]>
 }
-
-/** One row of `sessions`: everything about a sign-in, keyed by its `state` and by nothing else. */
-export interface Attempt extends TokenKey {
-  readonly id: string
-  readonly state: string
-  readonly status: 'requested' | 'waiting' | 'redeeming' | 'finished' | 'failed'
-  readonly expiresAt: number
-  readonly challenge: Challenge
-  /** Time of the last change. */
-  readonly updatedAt: number
-  readonly errorCode?: string
-  readonly errorMessage?: string
-  readonly plan?: AttemptPlan
-}
-
-/** What the login process adds before it shows the authorization URL. */
-export interface AttemptPlan {
-  readonly issuer: string
-  readonly client: RegisteredClient
-  readonly redirectUri: string
-  readonly codeVerifier: string
-  readonly nonce?: string
-  readonly scope?: string
-  readonly resource?: string
-  readonly authorizationUrl: string
-  /** E-mail or subject that must sign in; another one's tokens are refused. */
-  readonly account?: string
-  /** The authorization server's metadata as it was checked: what the answer is held against (RFC 9207 section 2.4). */
-  readonly metadata: Readonly<Record<string, unknown>>
-  /** The client the server no longer knew. */
-  readonly replaced?: string
-}
-
-export type AttemptOutcome = { status: 'finished' } | { status: 'failed'; code: string; message: string }
 
 export interface AttemptStore {
   /** Joins the attempt of this key that is still open, else begins one; `begun` tells which. */
@@ -189,17 +112,6 @@ export interface AttemptStore {
   /** Keys with a sign-in that is still open. */
   open(now: number): Promise<TokenKey[]>
   settle(id: string, outcome: AttemptOutcome): Promise<void>
-}
-
-/** A client at one authorization server (RFC 7591 section 3.2.1). */
-export interface RegisteredClient {
-  readonly clientId: string
-  readonly clientSecret?: string
-  readonly secretExpiresAt?: number
-  /** PEM or JWK, for private_key_jwt */
-  readonly privateKey?: string
-  /** RFC 7591 token_endpoint_auth_method */
-  readonly authMethod: string
 }
 
 export interface ClientStore {
@@ -256,6 +168,7 @@ export type CallbackPage =
   | { readonly kind: 'again'; readonly authorizationUrl: string }
 
 export type OnCallback = (query: URLSearchParams) => Promise<CallbackPage>
+
 export interface CallbackListener {
   /** Listens where `redirectUri` points; `onCallback` gets the query of each request to it. @throws BridgeError port_in_use */
   listen(redirectUri: string, onCallback: OnCallback): Promise<{ close(): Promise<void> }>

@@ -137,7 +137,11 @@ test('yaml blocks in the documents are valid config files', () => {
       writeFileSync(path, block)
       expect(parse(block), document).toBeTypeOf('object')
       expect(
-        () => readConfigFile(path, process.env.HOME ? { ...process.env, GOOGLE_SECRET: 'x', TEAM_KEY: 'x' } : {}),
+        () =>
+          readConfigFile(
+            path,
+            process.env.HOME ? { ...process.env, GOOGLE_SECRET: 'x', GITHUB_SECRET: 'x', TEAM_KEY: 'x' } : {},
+          ),
         `${document}: ${block}`,
       ).not.toThrow()
     }

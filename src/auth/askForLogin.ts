@@ -1,6 +1,7 @@
 // Asks for a person: begins or joins the sign-in attempt, has a login process see to it, and waits for the store to change.
 import { asErrorCode, BridgeError } from '../errors.ts'
-import type { Attempt, AttemptStore, Challenge, Clock, Leases, LoginLauncher, TokenKey } from '../ports.ts'
+import type { AttemptStore, Clock, Leases, LoginLauncher } from '../ports.ts'
+import type { Attempt, Challenge, TokenKey } from '../records.ts'
 
 export interface AskOptions {
   readonly key: TokenKey
@@ -69,8 +70,11 @@ export async function awaitAttempt({ attempts, clock, tell, watch }: AwaitOption
   }
 }
 
-const asError = ({ errorCode, errorMessage }: Attempt) =>
-  new BridgeError(asErrorCode(errorCode), errorMessage === undefined ? {} : { message: errorMessage })
+const asError = ({ errorCode, errorMessage, errorHint }: Attempt) =>
+  new BridgeError(asErrorCode(errorCode), {
+    ...(errorMessage === undefined ? {} : { message: errorMessage }),
+    ...(errorHint === undefined ? {} : { hint: errorHint }),
+  })
 
 function afterFailure(attempt: Attempt): BridgeError {
   const { code, message } = asError(attempt)

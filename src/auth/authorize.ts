@@ -1,7 +1,9 @@
 // The Authorizer of one server: bearer and X-User-* for each request, and what to do when the server refuses them.
 import { BridgeError } from '../errors.ts'
-import type { Authorizer, Logger } from '../ports.ts'
+import type { Authorizer, Clock, Logger } from '../ports.ts'
+import type { TokenSet } from '../records.ts'
 import { parseChallenge } from './challenge.ts'
+import type { DpopProofs } from './dpop.ts'
 import type { Tokens } from './tokens.ts'
 import { matchesAny, type UserHeaderMap, userHeaders } from './userHeaders.ts'
 
@@ -15,19 +17,25 @@ export interface AuthorizeOptions {
   /** Headers that are never sent, whoever set them. */
   readonly blocked: readonly string[]
   readonly log: Logger
+  readonly clock: Clock
 }
 
 export function createAuthorizer(options: AuthorizeOptions): Authorizer {
   const { tokens, forward, blocked, log } = options
   const configured = keep(options.headers, (name) => !matchesAny(name, blocked))
-  let built: { accessToken: string; headers: Record<string, string> } | undefined
+  let built: { accessToken: string; headers: Record<string, string>; proofs: DpopProofs | undefined } | undefined
+  let nonce: string | undefined
+
+  const proofsOf = async ({ dpopKey }: TokenSet) =>
+    dpopKey === undefined ? undefined : (await import('./dpop.ts')).createProofs(dpopKey, options.clock.now)
 
   return {
-    async headers() {
+    async headers(method, url) {
       const set = await tokens.current()
       if (!set) return configured
       if (built?.accessToken !== set.accessToken) {
-        const ours = { authorization: `Bearer ${set.accessToken}`, ...userHeaders(set.user, options.userHeaders) }
+        const scheme = set.dpopKey === undefined ? 'Bearer' : 'DPoP'
+        const ours = { authorization: `${scheme} ${set.accessToken}`, ...userHeaders(set.user, options.userHeaders) }
         const sent = keep(ours, (name) => matchesAny(name, forward) && !matchesAny(name, blocked))
         const names = new Set(Object.keys(sent).map((name) => name.toLowerCase()))
         const others = keep(configured, (name) => !names.has(name.toLowerCase()))
@@ -35,14 +43,25 @@ export function createAuthorizer(options: AuthorizeOptions): Authorizer {
           names: Object.keys({ ...others, ...sent }).join(', '),
           blocked: blocked.join(', '),
         })
-        built = { accessToken: set.accessToken, headers: { ...others, ...sent } }
+        const proofs = sent.authorization === undefined ? undefined : await proofsOf(set)
+        built = { accessToken: set.accessToken, headers: { ...others, ...sent }, proofs }
       }
-      return built.headers
+      if (!built.proofs) return built.headers
+      const { accessToken } = built
+      return { ...built.headers, dpop: built.proofs.proof({ method, url: url.href, accessToken, nonce }) }
+    },
+
+    async onNonce({ status, headers }) {
+      const given = headers['dpop-nonce']
+      const before = nonce
+      if (typeof given === 'string' && /^[\x21-\x7e]{1,4096}$/.test(given)) nonce = given
+      const { error } = parseChallenge(status, headers['www-authenticate'])
+      return status === 401 && error === 'use_dpop_nonce' && nonce !== before && built?.proofs ? 'again' : undefined
     },
 
     async onChallenge({ status, headers }, refused, cause) {
       const challenge = parseChallenge(status, headers['www-authenticate'])
-      const bearer = /^Bearer (.*)$/.exec(refused.authorization ?? '')?.[1]
+      const bearer = /^(?:Bearer|DPoP) (.*)$/.exec(refused.authorization ?? '')?.[1]
       if (status === 403) {
         if (challenge.error !== 'insufficient_scope') throw new BridgeError('forbidden')
         if (challenge.scope === undefined) throw new BridgeError('insufficient_scope')

@@ -1,11 +1,14 @@
 // WWW-Authenticate → Challenge (RFC 9110 section 11.6.1, RFC 6750 section 3, RFC 9728 section 5.1).
-import type { Challenge } from '../ports.ts'
+import type { Challenge } from '../records.ts'
 
 const TOKEN = "[A-Za-z0-9!#$%&'*+.^_`|~-]+"
 /** Elements of the list: a comma inside a quoted string does not end one. */
 const ELEMENT = /(?:"(?:[^"\\]|\\.)*"|[^",]|")+/g
 const PARAMETER = new RegExp(`^(${TOKEN})\\s*=\\s*(?:"((?:[^"\\\\]|\\\\.)*)"|([^\\s",]+))$`, 's')
 const SCHEME = new RegExp(`^(${TOKEN})(?:\\s+(.*))?$`, 's')
+
+/** No parameter's name: a blank cannot stand in one. */
+const DPOP = 'scheme dpop'
 
 /** Reads the Bearer (or DPoP) challenge; parameters of other schemes are passed over. */
 export function parseChallenge(status: number, header: string | string[] | undefined): Challenge {
@@ -19,6 +22,7 @@ export function parseChallenge(status: number, header: string | string[] | undef
     ...(error === undefined ? {} : { error }),
     ...(scope ? { scope } : {}),
     ...(resourceMetadata === undefined ? {} : { resourceMetadata }),
+    ...(found.has(DPOP) ? { scheme: 'dpop' as const } : {}),
   }
 }
 
@@ -29,6 +33,7 @@ function readInto(found: Map<string, string>, text: string): void {
     // "name=value" goes on with the scheme before it; anything else begins a scheme, with a token68 or its first parameter.
     const begins = PARAMETER.test(part) ? undefined : SCHEME.exec(part)
     if (begins) scheme = begins[1]?.toLowerCase() ?? ''
+    if (scheme === 'dpop') found.set(DPOP, '')
     const parameter = PARAMETER.exec(begins ? (begins[2] ?? '') : part)
     if (!parameter || (scheme !== 'bearer' && scheme !== 'dpop')) continue
     const [, name = '', quoted, token] = parameter

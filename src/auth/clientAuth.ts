@@ -1,7 +1,7 @@
 // How a client proves itself at the token endpoint: the method (RFC 8414 section 2), and the key of private_key_jwt (RFC 7523).
 import { createPrivateKey, type JsonWebKeyInput, type KeyObject, webcrypto } from 'node:crypto'
 import { BridgeError, quote } from '../errors.ts'
-import type { RegisteredClient } from '../ports.ts'
+import type { RegisteredClient } from '../records.ts'
 import type { JsonObject } from './fetchJson.ts'
 
 export type Credentials = Pick<RegisteredClient, 'clientSecret' | 'privateKey'>
@@ -20,6 +20,15 @@ export function chooseAuthMethod(metadata: JsonObject, { clientSecret, privateKe
       : 'client_secret_post'
   if (privateKey === undefined) return 'none'
   throw unsupported(`takes ${quote((offered ?? []).join(', '))}, not private_key_jwt`)
+}
+
+/**
+ * The Authorization header of client_secret_basic (RFC 6749 section 2.3.1). openid-client's own also encodes "-", "." and "_", which the
+ * form encoding leaves as they are, and which servers that do not decode take for other characters.
+ */
+export function basicCredentials(clientId: string, clientSecret: string): string {
+  const encode = (text: string) => new URLSearchParams([['', text]]).toString().slice(1)
+  return `Basic ${Buffer.from(`${encode(clientId)}:${encode(clientSecret)}`).toString('base64')}`
 }
 
 export interface SigningKey {

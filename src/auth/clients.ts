@@ -1,11 +1,13 @@
 // Who we are at an authorization server: the configured client, a client metadata document, else one registered for us.
 import { BridgeError, quote } from '../errors.ts'
-import type { Cache, ClientStore, Clock, HttpClient, Leases, RegisteredClient } from '../ports.ts'
+import type { Cache, ClientStore, Clock, HttpClient, Leases } from '../ports.ts'
+import type { RulesOf } from '../providerRules.ts'
+import type { RegisteredClient } from '../records.ts'
 import { chooseAuthMethod } from './clientAuth.ts'
-import { findServer, guessServer, type ServerMetadata } from './discovery.ts'
 import type { Exceptions } from './exceptions.ts'
 import { createOAuthClient, type OAuthClient } from './oauthClient.ts'
 import { registerClient } from './registration.ts'
+import { findServer, guessServer, type ServerMetadata } from './serverMetadata.ts'
 import { isForgotten } from './staleClient.ts'
 
 export interface ConfiguredClient {
@@ -21,6 +23,7 @@ export interface ClientsOptions extends Exceptions {
   readonly cache: Cache
   readonly leases: Leases
   readonly clock: Clock
+  readonly rules: RulesOf
   /** Longest silence of an authorization server, in ms. */
   readonly timeoutMs: number
   readonly configured: ConfiguredClient | undefined
@@ -33,6 +36,13 @@ export interface ClientsOptions extends Exceptions {
   readonly issuer?: string | undefined
 }
 
+/** How a server is spoken to; left out: as it is known now, for bearer tokens. */
+export interface Connecting {
+  /** As it was when the sign-in began. */
+  readonly metadata?: ServerMetadata
+  readonly dpopKey?: string | undefined
+}
+
 const METADATA_MS = 24 * 60 * 60 * 1000
 const BINDING_MS = 10 * 365 * METADATA_MS
 const REGISTER_LEASE_MS = 4_000
@@ -40,7 +50,7 @@ const REGISTER_LEASE_MS = 4_000
 export type Clients = ReturnType<typeof createClients>
 
 export function createClients(options: ClientsOptions) {
-  const { http, clients, cache, leases, clock, timeoutMs, configured, metadataUrl, metadataKey } = options
+  const { http, clients, cache, leases, clock, rules, timeoutMs, configured, metadataUrl, metadataKey } = options
   const fromConfig = (metadata: ServerMetadata): RegisteredClient | undefined =>
     configured && { ...configured, authMethod: chooseAuthMethod(metadata, configured) }
 
@@ -119,9 +129,22 @@ export function createClients(options: ClientsOptions) {
     restore: (issuer: string, redirectUri: string, client: RegisteredClient) =>
       clients.save(issuer, redirectUri, client),
 
-    /** An OAuth client that speaks as `client` to `issuer`. */
-    async connect(issuer: string, client: RegisteredClient, metadata?: ServerMetadata): Promise<OAuthClient> {
-      return createOAuthClient(http, metadata ?? (await metadataOf(issuer)), client, timeoutMs)
+    /** An OAuth client that speaks as `client` to `issuer`; with `dpopKey` it asks for tokens bound to that key. */
+    async connect(
+      issuer: string,
+      client: RegisteredClient,
+      { metadata, dpopKey }: Connecting = {},
+    ): Promise<OAuthClient> {
+      const known = metadata ?? (await metadataOf(issuer))
+      return createOAuthClient(http, known, client, timeoutMs, { rules: rules(issuer), dpopKey })
+    },
+
+    /** The configured client, for a grant without a person. @throws BridgeError client_required without one that can prove itself, client_issuer_changed */
+    async ofProgram(issuer: string): Promise<RegisteredClient> {
+      if (configured) await bind(issuer, configured)
+      const client = fromConfig(await metadataOf(issuer))
+      if (!client || client.authMethod === 'none') throw new BridgeError('client_required')
+      return client
     },
 
     /** The next sign-in registers anew. */

@@ -64,3 +64,7 @@ const serverError = (url: URL, status: number) =>
     message: `${url.origin} answered ${status} for its metadata.`,
     details: { status },
   })
+
+/** A member of a document that must be a list of strings; undefined: it is none. */
+export const strings = (value: unknown): string[] | undefined =>
+  Array.isArray(value) && value.every((item) => typeof item === 'string') ? value : undefined

@@ -1,6 +1,7 @@
 // The fetch that openid-client is given: our own HTTP client, so that one door decides on TLS, timeouts and redirects.
 import { BridgeError } from '../errors.ts'
 import type { HttpClient } from '../ports.ts'
+import { repaired } from './tokenAnswers.ts'
 
 interface FetchOptions {
   readonly method?: string
@@ -41,6 +42,11 @@ export function fetchThrough(
     for (const [name, value] of Object.entries(headersOfAnswer))
       for (const one of [value ?? []].flat()) received.append(name, one)
     const empty = [204, 205, 304].includes(response.status)
-    return new Response(empty ? null : Buffer.concat(chunks), { status: response.status, headers: received })
+    if (empty) return new Response(null, { status: response.status, headers: received })
+    if (method !== 'POST') return new Response(Buffer.concat(chunks), { status: response.status, headers: received })
+    const contentType = received.get('content-type') ?? ''
+    const answer = repaired({ status: response.status, contentType, body: Buffer.concat(chunks).toString('utf8') })
+    if (answer.contentType !== contentType) received.set('content-type', answer.contentType)
+    return new Response(answer.body, { status: answer.status, headers: received })
   }
 }

@@ -1,46 +1,28 @@
 // Authorization code + PKCE (OAuth 2.1 section 4.1): from an attempt row to an authorization URL, and from its callback to a token set.
-import { asBridgeError, BridgeError, quote } from '../errors.ts'
-import type {
-  Attempt,
-  AttemptPlan,
-  AttemptStore,
-  CallbackPage,
-  Clock,
-  HttpClient,
-  Logger,
-  TokenKey,
-  TokenSet,
-  TokenStore,
-} from '../ports.ts'
+import { asBridgeError, BridgeError } from '../errors.ts'
+import type { AttemptStore, CallbackPage, Clock, Logger, TokenStore } from '../ports.ts'
+import type { Attempt, AttemptPlan } from '../records.ts'
 import { isSecure } from '../secureUrl.ts'
 import { doubtOfIssuer } from './authorizationResponse.ts'
 import type { Clients } from './clients.ts'
-import { discover, type ServerMetadata } from './discovery.ts'
-import type { Exceptions } from './exceptions.ts'
-import { randomNonce, randomVerifier, type TokenResponse } from './oauthClient.ts'
-import { selectScopes } from './scopes.ts'
+import { completeSignIn } from './completeSignIn.ts'
+import { newDpopKey } from './dpop.ts'
+import { randomNonce, randomVerifier } from './oauthClient.ts'
+import { type AuthRequest, type RequestOptions, requestFor, wanted } from './request.ts'
+import type { ServerMetadata } from './serverMetadata.ts'
 import { startAgain } from './startAgain.ts'
+import { type Bearer, newTokenSet } from './tokenSet.ts'
 
-export interface LoginOptions extends Exceptions {
-  readonly http: HttpClient
+export interface LoginOptions extends RequestOptions {
   readonly clients: Clients
   readonly attempts: AttemptStore
   readonly store: TokenStore
   readonly clock: Clock
   readonly log: Logger
-  /** Refuses an address that a browser must not be sent to. @throws BridgeError address_refused */
-  readonly checkAddress?: (url: URL) => Promise<void>
-  readonly serverHeaders: Readonly<Record<string, string>>
-  readonly issuer: string | undefined
-  /** Configured scopes; undefined: as the servers say. */
-  readonly scopes: readonly string[] | undefined
-  /** RFC 8707 resource instead of the server's own; 'none' sends none. */
-  readonly resource: string | undefined
   readonly authorizeParameters: Readonly<Record<string, string>>
   /** E-mail or subject that must sign in: sent as login_hint, and checked. */
   readonly account: string | undefined
-  /** Claims wanted for X-User-* headers. */
-  readonly claims: readonly string[]
+  readonly bearer: Bearer
 }
 
 export interface Login {
@@ -60,24 +42,12 @@ export function createLogin(options: LoginOptions): Login {
   }
 
   const makePlan = async (attempt: Attempt, redirectUri: string): Promise<AttemptPlan> => {
-    const { challenge } = attempt
-    const server = new URL(attempt.server)
-    const found = await discover({ ...options, server }, challenge)
-    await clients.remember(found.metadata, found.issuer)
-    await options.checkAddress?.(new URL(found.metadata.authorization_endpoint))
-    const offered = found.metadata.scopes_supported
-    const scope = selectScopes({
-      challenged: challenge.scope,
-      configured: options.scopes,
-      resource: found.scopesSupported,
-      server: Array.isArray(offered) ? offered : undefined,
-      identity: options.claims.length > 0,
-    })
-    const nonce =
-      scope?.split(' ').includes('openid') && found.metadata.jwks_uri !== undefined ? randomNonce() : undefined
-    const resource = options.resource === 'none' ? undefined : (options.resource ?? found.resource ?? server.href)
-    const asked = { ...(scope === undefined ? {} : { scope }), ...(resource === undefined ? {} : { resource }) }
-    const client = await clients.forLogin(found.metadata, redirectUri, found.issuer, asked)
+    const asked = await requestFor(options, new URL(attempt.server), attempt.challenge, 'person')
+    const { issuer, metadata, scope, resource } = asked
+    await clients.remember(metadata, issuer)
+    await options.checkAddress?.(new URL(metadata.authorization_endpoint))
+    const nonce = scope?.split(' ').includes('openid') && metadata.jwks_uri !== undefined ? randomNonce() : undefined
+    const client = await clients.forLogin(metadata, redirectUri, issuer, wanted(asked))
     const request = {
       redirectUri,
       state: attempt.state,
@@ -86,28 +56,47 @@ export function createLogin(options: LoginOptions): Login {
       scope,
       resource,
     }
-    const oauth = await clients.connect(found.issuer, client, found.metadata)
+    const oauth = await clients.connect(issuer, client, { metadata })
     const url = await oauth.authorizationUrl({
       ...request,
-      extra: { ...options.authorizeParameters, ...hint(options.account, found.metadata) },
+      extra: await extraParameters(attempt, asked),
     })
     if (!isSecure(url, options.allowHttp)) throw new BridgeError('discovery_failed')
     log.debug('oauth:pkce', { method: 'S256', verifierLength: request.codeVerifier.length })
     const { state: _state, nonce: _nonce, scope: _scope, resource: _resource, ...rest } = request
     return {
       ...rest,
-      issuer: found.issuer,
-      metadata: found.metadata,
+      issuer,
+      metadata,
       client,
       authorizationUrl: url.href,
       ...(options.account === undefined ? {} : { account: options.account }),
       ...(nonce === undefined ? {} : { nonce }),
-      ...asked,
+      ...wanted(asked),
+      ...(asked.binding === 'dpop' ? { dpopKey: newDpopKey() } : {}),
+      ...(options.bearer === 'id_token' ? { bearer: options.bearer } : {}),
     }
   }
 
-  const redeem = async (attempt: Attempt, plan: AttemptPlan, query: URLSearchParams): Promise<TokenSet> => {
-    const oauth = await clients.connect(plan.issuer, plan.client, plan.metadata as ServerMetadata)
+  const extraParameters = async (attempt: Attempt, { metadata, rules, resource }: AuthRequest) => {
+    const { generation, tokens } = await store.load(attempt)
+    const audience = rules.audience && resource !== undefined ? { audience: resource } : {}
+    const parameters: Record<string, string> = {
+      ...rules.parameters,
+      ...audience,
+      ...options.authorizeParameters,
+      ...hint(options.account, metadata),
+    }
+    // Somebody signed in before and there is no refresh token: only a new consent brings one.
+    const again = rules.reconsent !== undefined && generation > 0 && tokens?.refreshToken === undefined
+    return again ? { ...parameters, prompt: withPrompt(parameters.prompt, rules.reconsent ?? '') } : parameters
+  }
+
+  const redeem = async (attempt: Attempt, plan: AttemptPlan, query: URLSearchParams) => {
+    const oauth = await clients.connect(plan.issuer, plan.client, {
+      metadata: plan.metadata as ServerMetadata,
+      dpopKey: plan.dpopKey,
+    })
     const callback = new URL(plan.redirectUri)
     callback.search = query.toString()
     const { nonce, scope, resource } = plan
@@ -120,13 +109,19 @@ export function createLogin(options: LoginOptions): Login {
       resource,
       extra: {},
     }
-    return toTokenSet(plan, await oauth.redeem(callback, request, options.claims), clock.now())
+    const answer = await oauth.redeem(callback, request, options.claims)
+    return newTokenSet(
+      { ...given(plan), clientId: plan.client.clientId },
+      answer,
+      clock.now(),
+      plan.bearer ?? 'access_token',
+    )
   }
 
   const settleFailed = async ({ id, plan }: Attempt, error: BridgeError) => {
     // A registration the server has forgotten must not stand in the way of the next sign-in.
     if (error.code === 'invalid_client' && plan) await clients.forget(plan.issuer, plan.redirectUri)
-    await attempts.settle(id, { status: 'failed', code: error.code, message: error.message })
+    await attempts.settle(id, { status: 'failed', code: error.code, message: error.message, hint: error.hint })
   }
 
   return {
@@ -147,10 +142,7 @@ export function createLogin(options: LoginOptions): Login {
         if (doubt) throw doubt
         const tokens = await redeem(attempt, attempt.plan, query).catch(startAgain(options, attempt.id, attempt.plan))
         if ('again' in tokens) return { kind: 'again', authorizationUrl: tokens.again }
-        checkAccount(attempt.plan.account, tokens)
-        await keep(store, attempt, tokens)
-        await attempts.settle(attempt.id, { status: 'finished' })
-        log.info('oauth:signed-in', { server: attempt.server, profile: attempt.profile, issuer: tokens.issuer })
+        await completeSignIn(options, attempt, tokens, attempt.plan.account)
         return { kind: 'done', server: attempt.server }
       } catch (thrown) {
         const error = asBridgeError(thrown)
@@ -172,34 +164,16 @@ function hint(
   return { login_hint: account, ...(chooses ? { prompt: 'select_account' } : {}) }
 }
 
-/** @throws BridgeError account_mismatch */
-function checkAccount(wanted: string | undefined, { user }: TokenSet): void {
-  if (wanted === undefined) return
-  const names = [user?.subject, user?.claims.email].filter((name) => typeof name === 'string')
-  if (names.some((name) => name.toLowerCase() === wanted.toLowerCase())) return
-  const who = names.length === 0 ? 'nobody it names' : names.map((name) => quote(name)).join(' / ')
-  throw new BridgeError('account_mismatch', {
-    message: `The sign-in was for ${quote(wanted)}, but the authorization server signed in ${who}.`,
-  })
+/** OpenID Connect Core section 3.1.2.1: a list; `none` stands alone. */
+function withPrompt(prompt: string | undefined, added: string): string {
+  const words = prompt?.split(' ') ?? []
+  return words.includes('none') || words.includes(added) ? words.join(' ') : [...words, added].join(' ')
 }
 
-/** A fresh sign-in goes before whatever stands there, also when that changed a moment ago. */
-async function keep(store: TokenStore, key: TokenKey, tokens: TokenSet): Promise<void> {
-  for (;;) {
-    const { generation } = await store.load(key)
-    if (await store.replace(key, tokens, generation)) return
-  }
-}
-
-function toTokenSet(plan: AttemptPlan, { expiresIn, ...answer }: TokenResponse, now: number): TokenSet {
-  return {
-    issuer: plan.issuer,
-    clientId: plan.client.clientId,
-    redirectUri: plan.redirectUri,
-    obtainedAt: now,
-    ...(plan.scope === undefined ? {} : { scope: plan.scope, requestedScope: plan.scope }),
-    ...(plan.resource === undefined ? {} : { resource: plan.resource }),
-    ...answer,
-    ...(expiresIn === undefined ? {} : { expiresAt: now + expiresIn * 1000 }),
-  }
-}
+const given = ({ issuer, redirectUri, scope, resource, dpopKey }: AttemptPlan) => ({
+  issuer,
+  redirectUri,
+  ...(scope === undefined ? {} : { scope }),
+  ...(resource === undefined ? {} : { resource }),
+  ...(dpopKey === undefined ? {} : { dpopKey }),
+})

@@ -1,21 +1,16 @@
 // The only file that imports openid-client: requests to the authorization server, in our own types.
 import * as client from 'openid-client'
 import { BridgeError } from '../errors.ts'
-import type { HttpClient, RegisteredClient, User } from '../ports.ts'
-import { signingKey } from './clientAuth.ts'
-import type { ServerMetadata } from './discovery.ts'
+import type { HttpClient } from '../ports.ts'
+import type { ProviderRules } from '../providerRules.ts'
+import type { RegisteredClient, User } from '../records.ts'
+import { basicCredentials, signingKey } from './clientAuth.ts'
+import { signingPair } from './dpop.ts'
 import { fetchThrough } from './fetchThrough.ts'
 import { isInvalidGrant, translateOAuthError } from './oauthErrors.ts'
-
-export interface TokenResponse {
-  readonly accessToken: string
-  readonly refreshToken?: string
-  readonly scope?: string
-  /** seconds */
-  readonly expiresIn?: number
-  /** From the validated ID token, completed from userinfo. */
-  readonly user?: User
-}
+import { DEVICE_GRANT } from './registration.ts'
+import type { ServerMetadata } from './serverMetadata.ts'
+import { type TokenResponse, toTokenResponse, toUser } from './tokenSet.ts'
 
 export interface AuthorizationRequest {
   readonly redirectUri: string
@@ -28,20 +23,23 @@ export interface AuthorizationRequest {
   readonly extra: Readonly<Record<string, string>>
 }
 
+export interface ClientWishes {
+  readonly rules?: ProviderRules
+  /** Private JWK that new tokens are to be bound to (RFC 9449). */
+  readonly dpopKey?: string | undefined
+}
+
 /** One authorization server, one client. Every method throws BridgeError only. */
-export function createOAuthClient(
+export async function createOAuthClient(
   http: HttpClient,
   metadata: ServerMetadata,
   registered: RegisteredClient,
   timeoutMs: number,
+  { rules, dpopKey }: ClientWishes = {},
 ) {
-  const config = new client.Configuration(
-    metadata as client.ServerMetadata,
-    registered.clientId,
-    undefined,
-    authentication(metadata, registered),
-  )
+  const config = await configurationOf(metadata, registered)
   config[client.customFetch] = fetchThrough(http, timeoutMs)
+  const bound = dpopKey === undefined ? {} : { DPoP: client.getDPoPHandle(config, await signingPair(dpopKey)) }
   // Discovery has refused every http endpoint that is not on loopback or excepted by the person.
   client.allowInsecureRequests(config)
   if (metadata.jwks_uri !== undefined) client.enableNonRepudiationChecks(config)
@@ -53,11 +51,21 @@ export function createOAuthClient(
     if (metadata.userinfo_endpoint === undefined) return claims
     const subject = typeof claims?.sub === 'string' ? claims.sub : client.skipSubjectCheck
     try {
-      return { ...(await client.fetchUserInfo(config, accessToken, subject)), ...claims }
+      return { ...(await client.fetchUserInfo(config, accessToken, subject, bound)), ...claims }
     } catch {
       // A resource-bound token may not open userinfo (RFC 8707); the ID token's claims are enough then.
       return claims
     }
+  }
+
+  const withUser = async (
+    answer: client.TokenEndpointResponse & client.TokenEndpointResponseHelpers,
+    claims: readonly string[],
+  ): Promise<TokenResponse> => {
+    const known: User['claims'] | undefined = answer.claims()
+    const complete = known && claims.every((claim) => known[claim] !== undefined)
+    const found = complete ? known : await userInfo(answer.access_token, known)
+    return toTokenResponse(answer, rules, found && toUser(metadata.issuer, found))
   }
 
   return {
@@ -85,11 +93,9 @@ export function createOAuthClient(
             ...(request.nonce === undefined ? {} : { expectedNonce: request.nonce, idTokenExpected: true }),
           },
           present({ resource: request.resource }),
+          bound,
         )
-        const known: User['claims'] | undefined = answer.claims()
-        const complete = known && claims.every((claim) => known[claim] !== undefined)
-        const found = complete ? known : await userInfo(answer.access_token, known)
-        return toTokenResponse(answer, found && toUser(metadata.issuer, found))
+        return await withUser(answer, claims)
       } catch (thrown) {
         throw translateOAuthError(thrown, metadata.issuer)
       }
@@ -101,10 +107,44 @@ export function createOAuthClient(
       extra: { scope: string | undefined; resource: string | undefined },
     ): Promise<TokenResponse | 'rejected'> {
       try {
-        const answer = await client.refreshTokenGrant(config, refreshToken, present(extra))
-        return toTokenResponse(answer, undefined)
+        const answer = await client.refreshTokenGrant(config, refreshToken, present(extra), bound)
+        return toTokenResponse(answer, rules)
       } catch (thrown) {
         if (isInvalidGrant(thrown)) return 'rejected'
+        throw translateOAuthError(thrown, metadata.issuer)
+      }
+    },
+
+    /** RFC 6749 section 4.4 */
+    async clientCredentials(parameters: Readonly<Record<string, string | undefined>>): Promise<TokenResponse> {
+      try {
+        return toTokenResponse(await client.clientCredentialsGrant(config, present(parameters), bound), rules)
+      } catch (thrown) {
+        throw translateOAuthError(thrown, metadata.issuer)
+      }
+    },
+
+    /** One poll (RFC 8628 section 3.4); 'authorization_pending' and 'slow_down' ask for another (section 3.5). */
+    async pollDevice(
+      parameters: Readonly<Record<string, string | undefined>>,
+      claims: readonly string[],
+    ): Promise<TokenResponse | 'authorization_pending' | 'slow_down'> {
+      try {
+        const answer = await client.genericGrantRequest(config, DEVICE_GRANT, present(parameters), bound)
+        return await withUser(answer, claims)
+      } catch (thrown) {
+        const { error } = thrown as { error?: unknown }
+        if (error === 'authorization_pending' || error === 'slow_down') return error
+        throw translateOAuthError(thrown, metadata.issuer)
+      }
+    },
+
+    /** RFC 8628 section 3.1. @throws BridgeError device_unsupported where it is not advertised */
+    async deviceAuthorization(parameters: Readonly<Record<string, string | undefined>>) {
+      if (metadata.device_authorization_endpoint === undefined) throw new BridgeError('device_unsupported')
+      try {
+        return await client.initiateDeviceAuthorization(config, present(parameters))
+      } catch (thrown) {
         throw translateOAuthError(thrown, metadata.issuer)
       }
     },
@@ -125,30 +165,32 @@ export function createOAuthClient(
   }
 }
 
-export type OAuthClient = ReturnType<typeof createOAuthClient>
+export type OAuthClient = Awaited<ReturnType<typeof createOAuthClient>>
 
 export const randomVerifier = () => client.randomPKCECodeVerifier()
 export const randomNonce = () => client.randomNonce()
 export const randomState = () => client.randomState()
 export const pkceChallenge = (verifier: string) => client.calculatePKCECodeChallenge(verifier)
 
+/** Entra's ID tokens come from the tenant that signed in: openid-client fills `{tenantid}` for what it discovers there, from us. */
+async function configurationOf(metadata: ServerMetadata, registered: RegisteredClient): Promise<client.Configuration> {
+  const { tenant_issuer: tenantIssuer, ...known } = metadata
+  const { clientId } = registered
+  const proof = authentication(metadata, registered)
+  if (tenantIssuer === undefined)
+    return new client.Configuration(known as client.ServerMetadata, clientId, undefined, proof)
+  const answer = async () => Response.json({ ...known, issuer: tenantIssuer })
+  const entra = new URL('https://login.microsoftonline.com/')
+  return client.discovery(entra, clientId, undefined, proof, { [client.customFetch]: answer })
+}
+
 function authentication(metadata: ServerMetadata, registered: RegisteredClient): client.ClientAuth {
   const { authMethod, clientSecret, privateKey } = registered
   if (authMethod === 'private_key_jwt' && privateKey !== undefined) return signed(metadata, privateKey)
   if (clientSecret === undefined || authMethod === 'none') return client.None()
-  return authMethod === 'client_secret_post' ? client.ClientSecretPost(clientSecret) : basic(clientSecret)
-}
-
-/**
- * RFC 6749 section 2.3.1. The package's own also encodes "-", "." and "_", which the form encoding leaves as they are, and which servers
- * that do not decode take for other characters.
- */
-function basic(clientSecret: string): client.ClientAuth {
-  const encode = (text: string) => new URLSearchParams([['', text]]).toString().slice(1)
-  return (_server, { client_id: clientId }, _body, headers) => {
-    const credentials = Buffer.from(`${encode(clientId)}:${encode(clientSecret)}`).toString('base64')
-    headers.set('authorization', `Basic ${credentials}`)
-  }
+  if (authMethod === 'client_secret_post') return client.ClientSecretPost(clientSecret)
+  return (_server, { client_id: clientId }, _body, headers) =>
+    headers.set('authorization', basicCredentials(clientId, clientSecret))
 }
 
 /** Reads the key when it is needed; the assertion's algorithm is spelt as the server lists it. */
@@ -160,28 +202,6 @@ function signed(metadata: ServerMetadata, privateKey: string): client.ClientAuth
     }
     await client.PrivateKeyJwt(key, { [client.modifyAssertion]: modifyAssertion })(...request)
   }
-}
-
-function toTokenResponse(answer: client.TokenEndpointResponse, user: User | undefined): TokenResponse {
-  return {
-    accessToken: usable(answer.access_token),
-    ...(answer.refresh_token === undefined ? {} : { refreshToken: usable(answer.refresh_token) }),
-    ...(answer.scope === undefined ? {} : { scope: answer.scope }),
-    ...(answer.expires_in === undefined ? {} : { expiresIn: answer.expires_in }),
-    ...(user ? { user } : {}),
-  }
-}
-
-/** A token goes into a header and a row: printable ASCII (RFC 6750 section 2.1), at most 64 KiB. */
-function usable(token: string): string {
-  if (/^[\x21-\x7e]{1,65536}$/.test(token)) return token
-  throw new BridgeError('malformed_token', {
-    message: `The authorization server sent a token of ${token.length} characters that cannot be used.`,
-  })
-}
-
-function toUser(issuer: string, claims: User['claims']): User | undefined {
-  return typeof claims.sub === 'string' ? { issuer, subject: claims.sub, claims } : undefined
 }
 
 function present(parameters: Readonly<Record<string, string | undefined>>): Record<string, string> {

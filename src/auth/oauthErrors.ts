@@ -1,5 +1,6 @@
 // What openid-client throws → BridgeError. OAuth error codes decide, never texts (RFC 6749 sections 4.1.2.1 and 5.2).
 import { BridgeError, type ErrorCode, quote } from '../errors.ts'
+import { meaningOf } from './providerErrors.ts'
 
 interface OAuthError {
   readonly code?: string
@@ -77,6 +78,9 @@ const CODES = new Map<string, ErrorCode>(
     interaction_required: 'consent_required',
     invalid_redirect_uri: 'redirect_uri_mismatch',
     redirect_uri_mismatch: 'redirect_uri_mismatch',
+    invalid_target: 'invalid_target',
+    access_not_configured: 'access_not_configured',
+    expired_token: 'login_timed_out',
     server_error: 'authorization_server_error',
     temporarily_unavailable: 'authorization_server_error',
   } as const),
@@ -88,12 +92,19 @@ function oauthError(thrown: OAuthError, issuer: string): BridgeError {
   const message = `The authorization server ${quote(issuer)} says ${said}.`
   if (status !== undefined && (status >= 500 || status === 429))
     return busy(issuer, status, thrown.response?.headers.get('retry-after') ?? null, thrown)
-  const verifierRefused = error === 'invalid_grant' && /code.?verifier|pkce/i.test(description ?? '')
-  return new BridgeError(verifierRefused ? 'pkce_failed' : (CODES.get(error) ?? 'login_failed'), {
+  const meaning = meaningOf({ error, description, numbers: numbersOf(thrown.cause) })
+  return new BridgeError(meaning?.code ?? CODES.get(error) ?? 'login_failed', {
     message,
+    ...(meaning?.hint === undefined ? {} : { hint: meaning.hint }),
     cause: thrown,
     details: { error },
   })
+}
+
+/** Entra's `error_codes`, from the body that openid-client keeps as the cause. */
+function numbersOf(body: unknown): readonly unknown[] {
+  const numbers = (body as { error_codes?: unknown } | undefined)?.error_codes
+  return Array.isArray(numbers) ? numbers : []
 }
 
 function busy(issuer: string, status: number, retryAfter: string | null, cause: unknown): BridgeError {

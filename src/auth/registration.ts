@@ -1,11 +1,15 @@
 // Dynamic client registration (RFC 7591): the only file that imports oauth4webapi.
 import * as oauth4webapi from 'oauth4webapi'
 import { BridgeError, quote } from '../errors.ts'
-import type { HttpClient, RegisteredClient } from '../ports.ts'
+import type { HttpClient } from '../ports.ts'
+import type { RegisteredClient } from '../records.ts'
 import { chooseAuthMethod } from './clientAuth.ts'
-import type { ServerMetadata } from './discovery.ts'
 import { fetchThrough } from './fetchThrough.ts'
 import { translateOAuthError } from './oauthErrors.ts'
+import type { ServerMetadata } from './serverMetadata.ts'
+
+/** RFC 8628 section 3.4 */
+export const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code'
 
 /** Dynamic client registration (RFC 7591) as a native application. @throws BridgeError registration_failed */
 export async function registerClient(
@@ -26,7 +30,7 @@ export async function registerClient(
         client_name: 'mcp-oauth-bridge',
         application_type: 'native',
         redirect_uris: [redirectUri],
-        grant_types: ['authorization_code', 'refresh_token'],
+        grant_types: ['authorization_code', 'refresh_token', ...deviceGrant(metadata)],
         response_types: ['code'],
         token_endpoint_auth_method: authMethod ?? 'none',
       },
@@ -56,6 +60,9 @@ export async function registerClient(
     })
   }
 }
+
+const deviceGrant = (metadata: ServerMetadata) =>
+  metadata.device_authorization_endpoint === undefined ? [] : [DEVICE_GRANT]
 
 /**
  * RFC 7591 section 3.2.1 wants status 201, and the end of a secret's life beside the secret. Servers in the wild answer 200 and leave the

@@ -1,7 +1,8 @@
 // Whether an authorization server has forgotten a client, found out before a person sees its error page.
 import { randomBytes } from 'node:crypto'
-import type { HttpClient, HttpResponse, RegisteredClient } from '../ports.ts'
-import type { ServerMetadata } from './discovery.ts'
+import type { HttpClient, HttpResponse } from '../ports.ts'
+import type { RegisteredClient } from '../records.ts'
+import type { ServerMetadata } from './serverMetadata.ts'
 
 const TIMEOUT_MS = 5_000
 const LIMIT_BYTES = 64 * 1024

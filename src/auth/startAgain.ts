@@ -1,6 +1,7 @@
 // A code that was refused because the server has forgotten our client: one more round, with a new client, in the same tab.
 import { BridgeError } from '../errors.ts'
-import type { AttemptPlan, AttemptStore, Logger } from '../ports.ts'
+import type { AttemptStore, Logger } from '../ports.ts'
+import type { AttemptPlan } from '../records.ts'
 import type { Clients } from './clients.ts'
 import { pkceChallenge, randomState, randomVerifier } from './oauthClient.ts'
 

@@ -1,6 +1,7 @@
 // The token set of one server and profile: reuse, else refresh, else ask for a sign-in; coordinated with every other process.
 import { BridgeError, quote } from '../errors.ts'
-import type { Cause, Challenge, Clock, Leases, Logger, TokenKey, TokenRecord, TokenSet, TokenStore } from '../ports.ts'
+import type { Cause, Clock, Leases, Logger, TokenStore } from '../ports.ts'
+import type { Challenge, TokenKey, TokenRecord, TokenSet } from '../records.ts'
 import type { Refresh } from './refresh.ts'
 import { covers, union } from './scopes.ts'
 
@@ -12,6 +13,8 @@ export interface TokensOptions {
   readonly store: TokenStore
   readonly leases: Leases
   readonly refresh: () => Promise<Refresh>
+  /** Asks for tokens of this program itself; undefined: a person signs in. */
+  readonly asProgram?: ((last: TokenSet | undefined, challenge: Challenge | undefined) => Promise<TokenSet>) | undefined
   /** Resolves when somebody has signed in. */
   readonly askForLogin: (challenge: Challenge) => Promise<void>
   readonly clock: Clock
@@ -58,11 +61,13 @@ export function createTokens(options: TokensOptions): Tokens {
   }
 
   /** One refresh for all who saw the same generation, in this process and in every other. */
-  const refreshOnce = (seen: TokenRecord): Promise<TokenRecord> => {
+  const refreshOnce = (seen: TokenRecord, challenge?: Challenge): Promise<TokenRecord> => {
     refreshing ??= leases
       .run(tokenLease(key), TOKEN_LEASE_MS, async () => {
         const { generation, tokens } = await reload()
-        if (generation !== seen.generation || !isRefreshable(tokens)) return undefined
+        if (generation !== seen.generation) return undefined
+        if (options.asProgram) return await save(await options.asProgram(tokens, challenge), generation)
+        if (!isRefreshable(tokens)) return undefined
         const cutOff = await store.spend(key, generation)
         const outcome = await (await options.refresh())(tokens)
         if (outcome !== 'rejected') return await save(outcome, generation)
@@ -92,6 +97,8 @@ export function createTokens(options: TokensOptions): Tokens {
   const isRefreshable = (tokens: TokenSet | undefined): tokens is TokenSet & { refreshToken: string } =>
     tokens?.refreshToken !== undefined && strategy === 'auto'
 
+  const isRenewable = (tokens: TokenSet | undefined) => options.asProgram !== undefined || isRefreshable(tokens)
+
   const isExpired = ({ expiresAt }: TokenSet) => expiresAt !== undefined && expiresAt <= clock.now()
 
   const isDue = ({ obtainedAt, expiresAt }: TokenSet) =>
@@ -102,6 +109,10 @@ export function createTokens(options: TokensOptions): Tokens {
     if (mode === 'never' || cause === 'background') return false
     return cause === 'call' || (mode === 'auto' && generation === 0)
   }
+
+  /** A program disturbs nobody when it asks for more. */
+  const mayStepUp = (cause: Cause) =>
+    options.asProgram ? cause !== 'background' : cause === 'call' && mode !== 'never'
 
   /** One sign-in at a time in this process; the store sees to the others. */
   const ask = async (challenge: Challenge) => {
@@ -117,7 +128,7 @@ export function createTokens(options: TokensOptions): Tokens {
       let record = known ?? (await reload())
       if (!record.tokens || isDue(record.tokens)) record = await reload()
       const { tokens } = record
-      if (!isRefreshable(tokens) || !isDue(tokens)) return tokens
+      if (!tokens || !isRenewable(tokens) || !isDue(tokens)) return tokens
       const refreshed = refreshOnce(record)
       if (isExpired(tokens)) return (await refreshed).tokens
       refreshed.catch((thrown: BridgeError) => log.warn('oauth:refresh', { outcome: 'postponed', code: thrown.code }))
@@ -127,11 +138,11 @@ export function createTokens(options: TokensOptions): Tokens {
     async renew(rejected, challenge, cause) {
       let record = await reload()
       if (record.tokens && record.tokens.accessToken !== rejected) return
-      if (isRefreshable(record.tokens)) {
-        record = await refreshOnce(record)
+      if (isRenewable(record.tokens)) {
+        record = await refreshOnce(record, challenge)
         if (record.tokens && record.tokens.accessToken !== rejected) return
       }
-      if (!mayAsk(cause, record)) throw notSignedIn(record)
+      if (options.asProgram || !mayAsk(cause, record)) throw notSignedIn(record)
       await ask(challenge.scope === undefined ? challenge : withScope(challenge, requestedOf(record), challenge.scope))
     },
 
@@ -140,14 +151,16 @@ export function createTokens(options: TokensOptions): Tokens {
       for (let record = await reload(); ; record = await reload()) {
         const { tokens } = record
         if (tokens && tokens.accessToken !== refused && covers(requestedOf(record), scope)) return
-        if (covers(requestedOf(record), scope) || cause !== 'call' || mode === 'never') throw insufficient(scope)
-        await ask(withScope(challenge, requestedOf(record), scope))
+        if (covers(requestedOf(record), scope) || !mayStepUp(cause)) throw insufficient(scope)
+        const wanted = withScope(challenge, requestedOf(record), scope)
+        if (options.asProgram) await refreshOnce(record, wanted)
+        else await ask(wanted)
       }
     },
 
     async refreshNow() {
       const record = await reload()
-      if (!isRefreshable(record.tokens)) return undefined
+      if (!isRenewable(record.tokens)) return undefined
       return (await refreshOnce(record)).tokens
     },
   }

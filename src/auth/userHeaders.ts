@@ -1,5 +1,5 @@
 // X-User-* headers from validated claims; every value safe to stand in a header.
-import type { User } from '../ports.ts'
+import type { User } from '../records.ts'
 
 /** Header name → claim name. */
 export type UserHeaderMap = Readonly<Record<string, string>>

@@ -3,10 +3,8 @@ import { BridgeError } from '../errors.ts'
 import type { Authorizer, Cause, HttpClient, HttpRequest, HttpResponse } from '../ports.ts'
 
 /** `url` left out: the server's own. Another one must be of the same origin, for it gets the same bearer. */
-export type Send = (
-  request: Omit<HttpRequest, 'url' | 'idleMs'> & { url?: URL; idleMs?: number },
-  cause: Cause,
-) => Promise<HttpResponse>
+type SendRequest = Omit<HttpRequest, 'url' | 'idleMs'> & { url?: URL; idleMs?: number }
+export type Send = (request: SendRequest, cause: Cause) => Promise<HttpResponse>
 
 /** Custom headers never override those of the protocol. `idleMs` is the default for requests that name none. */
 export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, idleMs: number): Send {
@@ -17,38 +15,57 @@ export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, i
     return merged.headers
   }
 
+  const once = async (request: SendRequest) => {
+    const authorization = await authorizer.headers(request.method, request.url ?? url)
+    const headers = join(authorization, request.headers)
+    const response = await http.request({ idleMs, url, ...request, headers })
+    const again = response.headers['dpop-nonce'] === undefined ? undefined : await authorizer.onNonce(response)
+    return { response, authorization, again }
+  }
+
+  /** Twice where nothing but the server's nonce was missing (RFC 9449 section 9). */
+  const attempt = async (request: SendRequest) => {
+    const first = await once(request)
+    if (first.again === undefined) return first
+    drop(request, first.response)
+    return once(request)
+  }
+
+  /** Has the authorizer see to a refusal; throws why the request cannot be sent once more. */
+  const settle = async (
+    request: SendRequest,
+    { response, authorization }: Awaited<ReturnType<typeof once>>,
+    why: Cause,
+  ) => {
+    drop(request, response)
+    await authorizer.onChallenge(response, authorization, why)
+  }
+
   return async (request, cause) => {
-    const attempt = async () => {
-      const authorization = await authorizer.headers()
-      const headers = join(authorization, request.headers)
-      const response = await http.request({ idleMs, url, ...request, headers })
-      return { response, authorization }
-    }
-    /** Has the authorizer see to a refusal; throws why the request cannot be sent once more. */
-    const settle = async ({ response, authorization }: Awaited<ReturnType<typeof attempt>>, why: Cause) => {
-      response.discard()
-      // Refused before it was looked at: as if it had never gone out.
-      if (request.wire) request.wire.out = false
-      await authorizer.onChallenge(response, authorization, why)
-    }
-    const first = await attempt()
+    const first = await attempt(request)
     if (!isChallenge(first.response)) return plain(first.response)
-    await settle(first, cause)
-    const second = await attempt()
+    await settle(request, first, cause)
+    const second = await attempt(request)
     if (!isChallenge(second.response)) return plain(second.response)
     let last = second
     if (first.response.status === 401 && second.response.status === 403) {
       // A token that was just obtained may hold too little for this request: another question, and the last one.
-      await settle(second, cause)
-      last = await attempt()
+      await settle(request, second, cause)
+      last = await attempt(request)
       if (!isChallenge(last.response)) return plain(last.response)
     }
     // Nobody is asked twice for one request; the authorizer only finds the words for what a 403 wants.
-    if (last.response.status === 403) await settle(last, 'background')
+    if (last.response.status === 403) await settle(request, last, 'background')
     last.response.discard()
     const { status } = last.response
     throw new BridgeError(status === 403 ? 'insufficient_scope' : 'unauthorized', { details: { status } })
   }
+}
+
+/** Refused before it was looked at: as if it had never gone out. */
+function drop({ wire }: SendRequest, response: HttpResponse): void {
+  response.discard()
+  if (wire) wire.out = false
 }
 
 /** We ask for no content coding; a server may use one all the same (RFC 9110 section 12.5.3). */

@@ -48,6 +48,7 @@ export const OPTIONS = {
   'client-secret-file': { value: 'FILE', for: REACHING, help: 'file with the client secret' },
   'client-key-file': { value: 'FILE', for: REACHING, help: 'private key of the client, PEM or JWK' },
   'client-metadata-url': { value: 'URL', for: REACHING, help: 'client ID metadata document of your own' },
+  'client-credentials': { for: REACHING, help: 'sign in as this program itself, without a person' },
   scope: { value: 'SCOPES', for: CONNECTING, help: 'scopes to ask for, separated by spaces' },
   resource: { value: 'URL|none', for: CONNECTING, help: 'RFC 8707 resource to ask tokens for' },
   'authorize-param': {
@@ -62,6 +63,7 @@ export const OPTIONS = {
   login: { value: 'WHEN', for: ['run', 'install'], help: 'auto, on-call or never' },
   'no-browser': { for: CONNECTING, help: 'print the sign-in address instead of opening it' },
   paste: { for: ['login'], help: 'open no browser; paste the address it ends at, for a machine without one' },
+  device: { for: ['login'], help: 'sign in with a code on any device, for a machine without a browser' },
   account: { value: 'E-MAIL', for: ['login'], help: 'sign in as this account and refuse any other' },
   force: { for: ['login'], help: 'sign in again though somebody is signed in' },
   all: { for: ['logout'], help: 'sign out everywhere' },
@@ -141,6 +143,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
         logLevel: values.debug === true ? 'debug' : text('log-level'),
         account: text('account'),
       }),
+      ...(values['client-credentials'] === true ? { clientCredentials: true } : {}),
       headers: list('header'),
       authorizeParameters: list('authorize-param'),
       allowHttp: values['allow-http'] === true,

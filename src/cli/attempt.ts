@@ -4,11 +4,11 @@ import { type AnsweredPort, answerOneOf, redirectCandidates } from '../auth/call
 import type { Login } from '../auth/login.ts'
 import type { Composed } from '../compose.ts'
 import { asBridgeError, BridgeError } from '../errors.ts'
-import type { Attempt } from '../ports.ts'
+import type { Attempt } from '../records.ts'
 import { aborted, firstHome, type Way } from './ways.ts'
 
 /** A login process that dies is succeeded after this long, in ms. */
-const LEASE_MS = 3_000
+export const LEASE_MS = 3_000
 
 /** Called when the address is known and its redirect is awaited, never before. */
 export interface Telling {
@@ -49,7 +49,7 @@ export async function seeThrough(
   } catch (thrown) {
     const error = asBridgeError(thrown)
     composed.log.warn('oauth:sign-in-failed', { code: error.code, message: error.message })
-    await attempts.settle(attempt.id, { status: 'failed', code: error.code, message: error.message })
+    await attempts.settle(attempt.id, { status: 'failed', code: error.code, message: error.message, hint: error.hint })
     throw error
   } finally {
     mine.release()

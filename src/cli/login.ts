@@ -1,7 +1,7 @@
 // The login command of a person, and the login process that a bridge starts.
 import type { Composed } from '../compose.ts'
 import { withoutControls } from '../errors.ts'
-import type { Attempt, Challenge } from '../ports.ts'
+import type { Attempt, Challenge } from '../records.ts'
 import { type Offered, openBrowser, rejectOn, seeThrough } from './attempt.ts'
 import { instructions } from './instructions.ts'
 import { byPasting } from './paste.ts'
@@ -10,7 +10,7 @@ import { clockText, startSpinner } from './spinner.ts'
 export interface LoginWishes {
   readonly when: 'if-needed' | 'again'
   /** `paste`: no browser is opened, and the callback may be impossible. */
-  readonly how: 'browser' | 'paste'
+  readonly how: 'browser' | 'paste' | 'device'
 }
 
 export async function login(composed: Composed, ending: AbortSignal, { when, how }: LoginWishes): Promise<number> {
@@ -21,20 +21,35 @@ export async function login(composed: Composed, ending: AbortSignal, { when, how
     stderr.write(`Already signed in to ${server}. Use --force to sign in again.\n`)
     return 0
   }
+  if (composed.server().grant === 'client_credentials') return loginAsProgram(composed)
   const { attempt, begun } = await attempts.begin(
     key(),
     await Promise.race([challengeOf(composed), rejectOn(ending)]),
     clock.now() + config.sessionTimeoutMs,
   )
   if (!begun) stderr.write('A sign-in to this server is already waiting.\n')
+  if (how === 'device') await (await import('./device.ts')).signInByDevice(composed, attempt, ending)
+  else await signInByBrowser(composed, attempt, ending, how)
+  const account = (await tokens.list()).find((row) => row.server === server && row.profile === profile)
+  stderr.write(`Signed in to ${server}${account?.email ? ` as ${withoutControls(account.email)}` : ''}.\n`)
+  return 0
+}
+
+async function signInByBrowser(composed: Composed, attempt: Attempt, ending: AbortSignal, how: 'browser' | 'paste') {
   const { offered, done } = await offer(composed, attempt, how)
   try {
     await seeThrough(composed, attempt, ending, offered)
   } finally {
     done()
   }
-  const account = (await tokens.list()).find((row) => row.server === server && row.profile === profile)
-  stderr.write(`Signed in to ${server}${account?.email ? ` as ${withoutControls(account.email)}` : ''}.\n`)
+}
+
+/** No person, no browser, no attempt: the same path as a bridge takes when its token is refused. */
+async function loginAsProgram(composed: Composed): Promise<number> {
+  const { tokens: store } = await composed.store()
+  const held = (await store.load(composed.key())).tokens?.accessToken
+  await (await composed.tokens()).renew(held, await challengeOf(composed), 'call')
+  composed.stderr.write(`Signed in to ${composed.key().server} with client credentials.\n`)
   return 0
 }
 
@@ -54,7 +69,7 @@ export async function runAttempt(composed: Composed, attemptId: string, ending: 
 async function offer(
   composed: Composed,
   attempt: Attempt,
-  how: LoginWishes['how'],
+  how: 'browser' | 'paste',
 ): Promise<{ offered: Offered; done: () => void }> {
   const { stdin, stderr, environment, clock } = composed
   let stop: () => void = () => undefined

@@ -2,7 +2,7 @@
 import { TOKEN_LEASE_MS, tokenLease } from '../auth/tokens.ts'
 import type { Composed } from '../compose.ts'
 import { asBridgeError } from '../errors.ts'
-import type { TokenKey } from '../ports.ts'
+import type { TokenKey } from '../records.ts'
 import type { CommandLine } from './args.ts'
 
 export async function logout(composed: Composed, line: CommandLine): Promise<number> {

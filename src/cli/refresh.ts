@@ -7,11 +7,20 @@ export async function refresh(composed: Composed): Promise<number> {
   const { tokens: store } = await composed.store()
   const { tokens: before } = await store.load(composed.key())
   if (!before) throw new BridgeError('not_signed_in')
-  if (before.refreshToken === undefined) throw new BridgeError('refresh_token_missing')
+  if (before.refreshToken === undefined && before.grant === undefined)
+    throw await refreshTokenMissing(composed, before.issuer)
   const set = await (await composed.tokens()).refreshNow()
   if (!set) throw new BridgeError('token_expired')
   const until =
     set.expiresAt === undefined ? '' : `; the new token is good until ${new Date(set.expiresAt).toISOString()}`
   composed.stderr.write(`Refreshed the sign-in to ${server}${until}.\n`)
   return 0
+}
+
+async function refreshTokenMissing(composed: Composed, issuer: string): Promise<BridgeError> {
+  const { name, withoutRefreshToken: hint } = (await composed.rules())(issuer)
+  return new BridgeError('refresh_token_missing', {
+    message: `There is no refresh token: ${name ?? 'the authorization server'} gave none.`,
+    ...(hint === undefined ? {} : { hint }),
+  })
 }

@@ -89,7 +89,7 @@ async function dispatch(line: CommandLine, composed: Composed, world: World): Pr
     case 'login':
       return (await import('./login.ts')).login(composed, world.ending, {
         when: line.has('force') ? 'again' : 'if-needed',
-        how: line.has('paste') ? 'paste' : 'browser',
+        how: line.has('paste') ? 'paste' : line.has('device') ? 'device' : 'browser',
       })
     case 'logout':
       return (await import('./logout.ts')).logout(composed, line)

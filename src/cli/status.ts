@@ -1,8 +1,10 @@
 // Who is signed in where, until when, kept how; never a secret.
 import type { Composed } from '../compose.ts'
 import type { ServerExceptions } from '../config/config.ts'
+import { presetOf } from '../config/presets.ts'
 import { quote, withoutControls } from '../errors.ts'
-import type { AccountSummary, TokenKey } from '../ports.ts'
+import type { ProviderRules } from '../providerRules.ts'
+import type { AccountSummary, TokenKey } from '../records.ts'
 
 interface Account {
   readonly server: string
@@ -14,6 +16,10 @@ interface Account {
   /** ISO 8601, UTC; null: unknown */
   readonly expires_at: string | null
   readonly refreshable: boolean
+  /** The provider's preset; null: it keeps to the standards. */
+  readonly provider: string | null
+  /** ISO 8601, UTC: when a person must sign in again; null: not foreseen. */
+  readonly login_due_at: string | null
   readonly state: 'signed_in' | 'expired' | 'signing_in' | 'signed_out'
   readonly last_error: string | null
 }
@@ -25,10 +31,14 @@ export async function status(composed: Composed, oneServer: boolean, format: 'js
   const wanted = (key: TokenKey) => !oneServer || key.server === composed.key().server
   const pending = (await attempts.open(now)).filter(wanted)
   const rows = (await tokens.list()).filter(wanted)
-  const known = rows.map((row) => toAccount(row, pending.some(same(row)), now))
+  const rules = await composed.rules()
+  const named = (key: TokenKey) => config.server?.url === key.server && config.profile === key.profile
+  const preset = (row: AccountSummary) =>
+    row.issuer === undefined ? {} : named(row) ? rules(row.issuer) : (presetOf({ issuer: row.issuer }) ?? {})
+  const known = rows.map((row) => toAccount(row, preset(row), pending.some(same(row)) ? 'signing_in' : 'idle', now))
   const fresh = pending
     .filter((key) => !rows.some(same(key)))
-    .map((key) => toAccount({ ...key, generation: 0, signedIn: false, refreshable: false }, true, now))
+    .map((key) => toAccount({ ...key, generation: 0, signedIn: false, refreshable: false }, {}, 'signing_in', now))
   const accounts = [...known, ...fresh]
   const secretStore = keyBackends().join('+') || `${config.secretStore} (nothing stored yet)`
   const exceptions = exceptionsShown(composed, oneServer)
@@ -46,7 +56,7 @@ export async function status(composed: Composed, oneServer: boolean, format: 'js
   const lines =
     accounts.length === 0
       ? ['Nobody is signed in.']
-      : accounts.flatMap((account) => describe(account, now)).map(withoutControls)
+      : accounts.flatMap((account) => describe(account, now, hintOf(account.provider))).map(withoutControls)
   const excepted = exceptions.map(describeException).map(withoutControls)
   composed.stdout.write(
     `${[...lines, '', ...excepted, `Sealing key: ${secretStore}`, `Database: ${config.database}`].join('\n')}\n`,
@@ -72,9 +82,10 @@ function describeException({ server, ...found }: ServerExceptions): string {
   return `Exceptions for ${server}: ${said.join(' · ')}`
 }
 
-function toAccount(row: AccountSummary, signingIn: boolean, now: number): Account {
+function toAccount(row: AccountSummary, preset: ProviderRules, busy: 'signing_in' | 'idle', now: number): Account {
   const expired = row.expiresAt !== undefined && row.expiresAt <= now && !row.refreshable
-  const state = signingIn ? 'signing_in' : !row.signedIn ? 'signed_out' : expired ? 'expired' : 'signed_in'
+  const due = row.signedIn && !row.refreshable ? row.expiresAt : undefined
+  const state = busy === 'signing_in' ? 'signing_in' : !row.signedIn ? 'signed_out' : expired ? 'expired' : 'signed_in'
   return {
     server: row.server,
     profile: row.profile,
@@ -84,6 +95,8 @@ function toAccount(row: AccountSummary, signingIn: boolean, now: number): Accoun
     scope: row.scope ?? null,
     expires_at: row.expiresAt === undefined ? null : new Date(row.expiresAt).toISOString(),
     refreshable: row.refreshable,
+    provider: preset.name ?? null,
+    login_due_at: due === undefined ? null : new Date(due).toISOString(),
     state,
     last_error: row.lastError ?? null,
   }
@@ -96,13 +109,20 @@ const WORDS = {
   signed_out: 'signed out',
 } as const
 
-function describe(account: Account, now: number): string[] {
+const hintOf = (provider: string | null) =>
+  presetOf({ name: provider ?? undefined })?.withoutRefreshToken ?? 'The authorization server gave no refresh token.'
+
+function describe(account: Account, now: number, hint: string): string[] {
   const who = account.email ?? account.subject
   const until = account.expires_at === null ? 'no known expiry' : remaining(Date.parse(account.expires_at) - now)
   const kept = account.refreshable ? `${until}, refreshed by itself` : until
   return [
     `${account.server}${account.profile === 'default' ? '' : `  (profile ${account.profile})`}`,
     `  ${WORDS[account.state]}${who === null ? '' : ` as ${who}`}${account.state === 'signed_in' ? ` · ${kept}` : ''}`,
+    ...(account.provider === null || account.state === 'signed_out' ? [] : [`  provider: ${account.provider}`]),
+    ...(account.login_due_at === null
+      ? []
+      : [`  no refresh token: sign in again after ${account.login_due_at}. ${hint}`]),
     ...(account.scope === null || account.state === 'signed_out' ? [] : [`  scopes: ${account.scope}`]),
     ...(account.last_error === null ? [] : [`  last error: ${account.last_error}`]),
   ]

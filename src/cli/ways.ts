@@ -1,5 +1,5 @@
 // The ways into one sign-in, side by side: whichever brings the person home first ends the others.
-import type { Attempt } from '../ports.ts'
+import type { Attempt } from '../records.ts'
 
 /**
  * Offers one way in until `signal` aborts, and leaves nothing behind then. How the attempt ends is told by its row, not by

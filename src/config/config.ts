@@ -58,7 +58,15 @@ export interface ServerConfig {
   readonly transport: 'auto' | 'http' | 'sse'
   readonly exceptions: ServerExceptions
   readonly refreshStrategy: 'auto' | 'none' | 'reauthorize'
+  /** The preset that config.yaml names; without it the issuer's host decides. */
+  readonly provider?: string
   readonly issuer?: string
+  /** Metadata written by hand, by its RFC 8414 names; it goes before what the authorization server publishes. */
+  readonly endpoints?: Readonly<Record<string, string>>
+  /** What is sent as the bearer. */
+  readonly bearer: 'access_token' | 'id_token'
+  /** Who signs in: a person, or this program by itself. */
+  readonly grant: 'authorization_code' | 'client_credentials'
   readonly clientId?: string
   readonly clientSecret?: string
   /** PEM or JWK, the text of --client-key-file. */
@@ -87,6 +95,7 @@ export interface Flags {
   readonly authorizeParameters: readonly string[]
   readonly allowHttp: boolean
   readonly transport?: string
+  readonly clientCredentials?: boolean
   readonly login?: string
   readonly logLevel?: string
   readonly account?: string

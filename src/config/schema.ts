@@ -30,6 +30,16 @@ const databaseUrl = (text: string): string | undefined => {
 
 const provider = z.strictObject({
   issuer: httpUrl.optional(),
+  tenant_id: z
+    .string()
+    .regex(/^[A-Za-z0-9.-]+$/, 'must be a tenant id, a domain, common, organizations or consumers')
+    .optional(),
+  authorization_endpoint: httpUrl.optional(),
+  token_endpoint: httpUrl.optional(),
+  device_authorization_endpoint: httpUrl.optional(),
+  revocation_endpoint: httpUrl.optional(),
+  userinfo_endpoint: httpUrl.optional(),
+  jwks_uri: httpUrl.optional(),
   client_id: z.string().min(1).optional(),
   client_secret: z.string().min(1).optional(),
   client_secret_file: z.string().min(1).optional(),
@@ -38,6 +48,10 @@ const provider = z.strictObject({
   scopes: z.array(z.string().min(1)).optional(),
   prompt: z.string().min(1).optional(),
   audience: z.string().min(1).optional(),
+  authorize_params: z.record(z.string().min(1), z.string()).optional(),
+  resource: z.string().min(1).optional(),
+  bearer: z.enum(['access_token', 'id_token']).optional(),
+  client_credentials: z.boolean().optional(),
   pkce_enabled: pkceEnabled.optional(),
   code_challenge_method: challengeMethod.optional(),
   refresh_strategy: strategy.optional(),

@@ -23,7 +23,9 @@ export function serverConfig(file: ConfigFile, flags: Flags, entry: Entry): Serv
   const clientKey = keyFile === undefined ? undefined : readTextFile(keyFile, 'client key file')
   const clientId = flags.clientId ?? provider.client_id
   const scopes = flags.scope?.split(/[\s,]+/).filter((scope) => scope !== '') ?? provider.scopes
-  const defaults = { ...optional('prompt', provider.prompt), ...optional('audience', provider.audience) }
+  const { prompt, audience, authorize_params: parameters } = provider
+  const defaults = { ...optional('prompt', prompt), ...optional('audience', audience), ...parameters }
+  const endpoints = endpointsOf(provider)
   return {
     url: url.href,
     ...optional('name', entry.name),
@@ -32,13 +34,17 @@ export function serverConfig(file: ConfigFile, flags: Flags, entry: Entry): Serv
     allowHttp,
     exceptions: { ...exceptionsOf(entry), ...(allowHttp ? { allow_http: true } : {}) },
     refreshStrategy: provider.refresh_strategy ?? file.refresh_strategy ?? 'auto',
-    ...optional('issuer', provider.issuer),
+    bearer: provider.bearer ?? 'access_token',
+    grant: (flags.clientCredentials ?? provider.client_credentials) ? 'client_credentials' : 'authorization_code',
+    ...optional('provider', providerName(file, entry.provider)),
+    ...optional('issuer', issuerOf(provider)),
+    ...optional('endpoints', endpoints),
     ...optional('clientId', clientId),
     ...optional('clientSecret', clientSecret),
     ...optional('clientKey', clientKey),
     ...optional('clientMetadataUrl', metadataUrlOf(flags) ?? file.client_metadata_url),
     ...optional('scopes', scopes),
-    ...optional('resource', flags.resource),
+    ...optional('resource', flags.resource ?? provider.resource),
     ...optional('certificates', certificatesOf([file.ca_file, entry.ca_file])),
     authorizeParameters: { ...defaults, ...Object.fromEntries(flags.authorizeParameters.map(splitParameter)) },
   }
@@ -65,10 +71,41 @@ function metadataUrlOf({ clientMetadataUrl: text }: Flags): string | undefined {
 }
 
 /** The provider an entry names; without a name, the only one there is. */
-function findProvider(file: ConfigFile, name: string | undefined): ProviderEntry {
-  const providers = Object.entries(file.providers ?? {})
-  if (name === undefined) return (providers.length === 1 && providers[0]?.[1]) || {}
-  const found = providers.find(([known]) => known === name)?.[1]
+function providerName(file: ConfigFile, name: string | undefined): string | undefined {
+  const names = Object.keys(file.providers ?? {})
+  return name ?? (names.length === 1 ? names[0] : undefined)
+}
+
+const ENDPOINTS = [
+  'authorization_endpoint',
+  'token_endpoint',
+  'device_authorization_endpoint',
+  'revocation_endpoint',
+  'userinfo_endpoint',
+  'jwks_uri',
+] as const
+
+/** undefined: none is written by hand. */
+function endpointsOf(provider: ProviderEntry): Record<string, string> | undefined {
+  const given = ENDPOINTS.flatMap((name) => {
+    const url = provider[name]
+    return url === undefined ? [] : [[name, url] as const]
+  })
+  return given.length === 0 ? undefined : Object.fromEntries(given)
+}
+
+/** The authorization server a person means: named, by its Microsoft tenant, or by where its endpoints are. */
+function issuerOf({ issuer, tenant_id: tenant, ...endpoints }: ProviderEntry): string | undefined {
+  if (issuer !== undefined) return issuer
+  if (tenant !== undefined) return `https://login.microsoftonline.com/${tenant}/v2.0`
+  const { authorization_endpoint: authorization, token_endpoint: token } = endpoints
+  return authorization !== undefined && token !== undefined ? new URL(token).origin : undefined
+}
+
+function findProvider(file: ConfigFile, wanted: string | undefined): ProviderEntry {
+  const name = providerName(file, wanted)
+  if (name === undefined) return {}
+  const found = Object.entries(file.providers ?? {}).find(([known]) => known === name)?.[1]
   if (found) return found
   const near = nearest(name, Object.keys(file.providers ?? {}))
   throw new BridgeError('config_invalid', {

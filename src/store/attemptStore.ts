@@ -1,6 +1,7 @@
 // Sign-in attempts (table sessions): one row each, keyed by state, shared by the processes that ask and the one that answers.
 import { randomBytes, randomUUID } from 'node:crypto'
-import type { Attempt, AttemptPlan, AttemptStore, Clock } from '../ports.ts'
+import type { AttemptStore, Clock } from '../ports.ts'
+import type { Attempt, AttemptPlan } from '../records.ts'
 import type { Database, Value } from './database.ts'
 import type { OpenSeal } from './seal.ts'
 import { fromSqlTime, toSqlTime } from './time.ts'
@@ -24,6 +25,7 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
       challenge: JSON.parse(String(row.challenge)),
       ...(row.error_code === null ? {} : { errorCode: String(row.error_code) }),
       ...(row.error_message === null ? {} : { errorMessage: String(row.error_message) }),
+      ...(row.error_hint === null ? {} : { errorHint: String(row.error_hint) }),
       ...(plan ? { plan } : {}),
     }
   }
@@ -114,9 +116,10 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
     },
 
     async settle(id, outcome) {
-      const error = outcome.status === 'failed' ? [outcome.code, outcome.message] : [null, null]
+      const error =
+        outcome.status === 'failed' ? [outcome.code, outcome.message, outcome.hint ?? null] : [null, null, null]
       database.run(
-        `UPDATE sessions SET status = ?, error_code = ?, error_message = ?, plan = NULL, updated_at = ?
+        `UPDATE sessions SET status = ?, error_code = ?, error_message = ?, error_hint = ?, plan = NULL, updated_at = ?
          WHERE id = ? AND status NOT IN ('finished', 'failed')`,
         ...([outcome.status, ...error, toSqlTime(clock.now()), id] as Value[]),
       )

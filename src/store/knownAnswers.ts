@@ -1,5 +1,6 @@
 // What a server answered last to one profile (table server_cache), for a host that asks while a person signs in.
-import type { Cache, Clock, KnownAnswers, TokenKey } from '../ports.ts'
+import type { Cache, Clock, KnownAnswers } from '../ports.ts'
+import type { TokenKey } from '../records.ts'
 
 const KEEP_MS = 90 * 24 * 60 * 60 * 1000
 

@@ -1,6 +1,7 @@
 // Token sets by server and profile; every change is a compare-and-swap on the row's generation.
 import { BridgeError } from '../errors.ts'
-import type { AccountSummary, Clock, TokenKey, TokenSet, TokenStore, User } from '../ports.ts'
+import type { Clock, TokenStore } from '../ports.ts'
+import type { AccountSummary, TokenKey, TokenSet, User } from '../records.ts'
 import type { Database, Value } from './database.ts'
 import type { OpenSeal, Seal } from './seal.ts'
 import { fromSqlTime, toSqlTime } from './time.ts'
@@ -43,21 +44,25 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
       const now = toSqlTime(clock.now())
       const access = seal.seal(next.accessToken, place(key, 'access_token'))
       const refresh = next.refreshToken === undefined ? null : seal.seal(next.refreshToken, place(key, 'refresh_token'))
+      const dpopKey = next.dpopKey === undefined ? null : seal.seal(next.dpopKey, place(key, 'dpop_key'))
       return database.transaction(() => {
         const current = Number(readRow(key)?.generation ?? 0)
         if (current !== expected) return false
         const userId = next.user ? saveUser(database, next.user, now) : null
         database.run(
-          `INSERT INTO tokens (server, profile, user_id, issuer, client_id, redirect_uri, access_token, refresh_token, scope,
+          `INSERT INTO tokens (server, profile, user_id, issuer, client_id, redirect_uri, access_token, refresh_token, dpop_key, grant_type, scope,
              requested_scope, resource, expires_at, obtained_at, generation, last_error, created_at, updated_at)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?)
            ON CONFLICT (server, profile) DO UPDATE SET user_id = excluded.user_id, issuer = excluded.issuer,
              client_id = excluded.client_id, redirect_uri = excluded.redirect_uri, access_token = excluded.access_token,
-             refresh_token = excluded.refresh_token, scope = excluded.scope, requested_scope = excluded.requested_scope, resource = excluded.resource,
+             refresh_token = excluded.refresh_token, dpop_key = excluded.dpop_key, grant_type = excluded.grant_type,
+             scope = excluded.scope, requested_scope = excluded.requested_scope, resource = excluded.resource,
              expires_at = excluded.expires_at, obtained_at = excluded.obtained_at, generation = excluded.generation,
              spent_at = NULL, last_error = NULL, updated_at = excluded.updated_at`,
           ...[key.server, key.profile, userId, next.issuer, next.clientId, next.redirectUri, access, refresh],
           ...[
+            dpopKey,
+            next.grant ?? null,
             next.scope ?? null,
             next.requestedScope ?? null,
             next.resource ?? null,
@@ -87,7 +92,7 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
 
     async remove(key, expected, reason) {
       const changed = database.run(
-        `UPDATE tokens SET access_token = NULL, refresh_token = NULL, expires_at = NULL, spent_at = NULL, generation = generation + 1,
+        `UPDATE tokens SET access_token = NULL, refresh_token = NULL, dpop_key = NULL, expires_at = NULL, spent_at = NULL, generation = generation + 1,
            requested_scope = CASE WHEN ? THEN requested_scope END, last_error = ?, updated_at = ? WHERE server = ? AND profile = ? AND generation = ?`,
         // Whoever signs out begins afresh; whose sign-in was refused wants back what there was.
         ...[reason === undefined ? 0 : 1, reason ?? null, toSqlTime(clock.now()), key.server, key.profile, expected],
@@ -97,7 +102,7 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
 
     async list() {
       const rows = database.all(
-        `SELECT server, profile, tokens.issuer, access_token IS NOT NULL AS signed_in, refresh_token IS NOT NULL AS refreshable,
+        `SELECT server, profile, tokens.issuer, access_token IS NOT NULL AS signed_in, refresh_token IS NOT NULL OR grant_type = 'client_credentials' AS refreshable,
            generation, scope, expires_at, last_error, users.subject, users.email
          FROM tokens LEFT JOIN users ON users.id = tokens.user_id ORDER BY server, profile`,
       )
@@ -121,6 +126,8 @@ function toTokenSet(row: Record<string, Value>, key: TokenKey, seal: Seal): Toke
     ...(row.refresh_token === null
       ? {}
       : { refreshToken: seal.open(String(row.refresh_token), place(key, 'refresh_token')) }),
+    ...(row.dpop_key === null ? {} : { dpopKey: seal.open(String(row.dpop_key), place(key, 'dpop_key')) }),
+    ...(row.grant_type === 'client_credentials' ? { grant: row.grant_type } : {}),
     ...(row.scope === null ? {} : { scope: String(row.scope) }),
     ...(row.requested_scope === null ? {} : { requestedScope: String(row.requested_scope) }),
     ...(row.resource === null ? {} : { resource: String(row.resource) }),

@@ -1,5 +1,6 @@
 // An AttemptStore in memory.
-import type { Attempt, AttemptStore } from '../../src/ports.ts'
+import type { AttemptStore } from '../../src/ports.ts'
+import type { Attempt } from '../../src/records.ts'
 
 export interface FakeAttemptStore extends AttemptStore {
   readonly rows: Map<string, Attempt>

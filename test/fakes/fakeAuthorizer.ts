@@ -15,6 +15,7 @@ export function createFakeAuthorizer(
   return {
     challenges,
     headers: async () => current,
+    onNonce: async () => undefined,
     async onChallenge({ status }, refused, cause) {
       challenges.push({ status, refused, cause })
       current = next()

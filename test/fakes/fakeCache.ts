@@ -1,5 +1,6 @@
 // A Cache and a ClientStore in memory.
-import type { Cache, ClientStore, RegisteredClient } from '../../src/ports.ts'
+import type { Cache, ClientStore } from '../../src/ports.ts'
+import type { RegisteredClient } from '../../src/records.ts'
 
 export function createFakeCache(): Cache {
   const entries = new Map<string, { value: unknown; expiresAt: number }>()

@@ -1,5 +1,6 @@
 // A TokenStore in memory that a sibling process can change behind one's back.
-import type { TokenKey, TokenRecord, TokenSet, TokenStore } from '../../src/ports.ts'
+import type { TokenStore } from '../../src/ports.ts'
+import type { TokenKey, TokenRecord, TokenSet } from '../../src/records.ts'
 
 export interface FakeTokenStore extends TokenStore {
   readonly removals: readonly { generation: number; reason: string | undefined }[]

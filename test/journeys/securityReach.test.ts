@@ -18,6 +18,7 @@ import { serve } from '../fakes/loopback.ts'
 import { codeOf } from '../fakes/thrown.ts'
 
 const SERVER = new URL('https://mcp.example/mcp')
+const rules = () => ({})
 const PRM = 'https://mcp.example/.well-known/oauth-protected-resource/mcp'
 const AS = 'https://as.example'
 
@@ -62,7 +63,7 @@ const spellings = (port: number) => [
 ]
 
 describe('when a server on the internet names an address inside, nothing arrives there', () => {
-  const options = { server: SERVER, serverHeaders: {}, issuer: undefined, allowHttp: true }
+  const options = { server: SERVER, serverHeaders: {}, issuer: undefined, allowHttp: true, rules }
 
   test('as resource_metadata, in any spelling', async () => {
     const target = await inside()
@@ -119,12 +120,12 @@ describe('when the metadata of a server on the internet has an endpoint inside, 
     const attempts = createFakeAttemptStore(clock.now)
     const clients = createClients({
       ...{ http, clients: createFakeClientStore(), cache: createFakeCache(), leases: createFakeLeases(), clock },
-      ...{ allowHttp: false, timeoutMs: 2_000, configured: undefined },
+      ...{ allowHttp: false, rules, timeoutMs: 2_000, configured: undefined },
     })
     const login = createLogin({
       ...{ http, clients, attempts, store: createFakeTokenStore(), clock, log: createFakeLogger() },
-      ...{ allowHttp: false, serverHeaders: {}, issuer: undefined, scopes: undefined, resource: undefined },
-      ...{ authorizeParameters: {}, account: undefined, claims: [] },
+      ...{ allowHttp: false, rules, serverHeaders: {}, issuer: undefined, scopes: undefined, resource: undefined },
+      ...{ authorizeParameters: {}, account: undefined, claims: [], bearer: 'access_token' as const },
       checkAddress: createReach(SERVER, [], resolve).check,
     })
     const { attempt } = await attempts.begin(
@@ -181,7 +182,8 @@ test('when metadata trickles in, it is given up after ten seconds', async () => 
   })
   const http = createHttp({ connectTimeoutMs: 2_000 })
   const server = new URL(`${slow.origin}/mcp`)
-  const found = discover({ http, server, serverHeaders: {}, issuer: undefined, allowHttp: false }, { status: 401 })
+  const options = { http, server, serverHeaders: {}, issuer: undefined, allowHttp: false, rules }
+  const found = discover(options, { status: 401 })
   expect(await codeOf(found)).toBe('authorization_server_unreachable')
   for (const timer of timers) clearInterval(timer)
   await http.close()

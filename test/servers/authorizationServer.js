@@ -8,6 +8,7 @@ import { format } from 'node:util'
  * @property {'approve' | 'deny' | 'form'} [person] what the interaction does: approve or deny at once, or show a form
  * @property {Record<string, unknown>} [features] oidc-provider features, beside or instead of ours
  * @property {Record<string, unknown>} [settings] extra oidc-provider settings
+ * @property {Record<string, unknown>} [features] extra oidc-provider features
  */
 
 /** An HTTP answer, a cut connection, or silence. @typedef {{ status: number, headers?: Record<string, string>, body?: string } | 'reset' | 'silence'} TokenFault */

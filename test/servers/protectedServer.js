@@ -1,16 +1,18 @@
 // A bearer check with RFC 9728 metadata in front of an MCP server; what passes goes on to `target` as it came.
 import { createServer, request as httpRequest } from 'node:http'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
+import { createDpopCheck } from './dpopCheck.js'
 
 /**
  * @typedef {object} ProtectedServerOptions
  * @property {string} issuer the authorization server it trusts
  * @property {string} target URL of the MCP server behind it
  * @property {number} [port]
+ * @property {'required' | 'none'} [dpop] tokens bound to a key (RFC 9449); default none
  */
 
 /** @param {ProtectedServerOptions} options */
-export async function startProtectedServer({ issuer, target, port = 0 }) {
+export async function startProtectedServer({ issuer, target, port = 0, dpop = 'none' }) {
   const server = createServer()
   await new Promise((resolve, reject) =>
     server.once('error', reject).listen(port, '127.0.0.1', () => resolve(undefined)),
@@ -30,16 +32,22 @@ export async function startProtectedServer({ issuer, target, port = 0 }) {
     refused: 0,
     /** Tool → the scope its call needs. @type {Record<string, string>} */
     requires: {},
+    /** Why tokens were refused. @type {string[]} */
+    reasons: [],
     target,
   }
 
-  const check = async (authorization) => {
-    const token = /^Bearer (.+)$/.exec(authorization ?? '')?.[1]
+  const proofs = createDpopCheck()
+  const scheme = dpop === 'required' ? 'DPoP' : 'Bearer'
+
+  const check = async ({ authorization, dpop: proof }, method) => {
+    const token = new RegExp(`^${scheme} (.+)$`).exec(authorization ?? '')?.[1]
     if (!token) return 'missing'
     if (state.rejected.has(token)) return 'refused'
     const { payload } = await jwtVerify(token, keys, { issuer, audience: resource })
     state.accepted.add(token)
-    return { scopes: String(payload.scope ?? '').split(' ') }
+    const problem = scheme === 'DPoP' ? await proofs.check({ method, url: resource, token, proof }) : undefined
+    return problem ?? { scopes: String(payload.scope ?? '').split(' ') }
   }
 
   server.on('request', async (request, response) => {
@@ -51,15 +59,21 @@ export async function startProtectedServer({ issuer, target, port = 0 }) {
           authorization_servers: [issuer],
           scopes_supported: ['mcp:tools'],
           bearer_methods_supported: ['header'],
+          ...(scheme === 'DPoP' ? { dpop_bound_access_tokens_required: true } : {}),
         }),
       )
     }
-    const verdict = await check(request.headers.authorization).catch(() => 'refused')
+    const verdict = await check(request.headers, request.method).catch((error) => {
+      state.reasons.push(String(error))
+      return 'refused'
+    })
+    if (scheme === 'DPoP') response.setHeader('dpop-nonce', proofs.nonce)
     if (typeof verdict === 'string') {
       state.refused++
-      const error = verdict === 'missing' ? '' : 'error="invalid_token", '
+      const code = verdict === 'refused' ? 'invalid_token' : verdict
+      const error = verdict === 'missing' ? '' : `error="${code}", `
       response.writeHead(401, {
-        'www-authenticate': `Bearer ${error}resource_metadata="${origin}${metadataPath}"`,
+        'www-authenticate': `${scheme} ${error}resource_metadata="${origin}${metadataPath}"`,
         'content-type': 'application/json',
       })
       return response.end('{"error":"invalid_token"}')
@@ -67,7 +81,7 @@ export async function startProtectedServer({ issuer, target, port = 0 }) {
     const body = await readAll(request)
     const missing = state.requires[toolOf(body)]
     if (missing && !verdict.scopes.includes(missing)) {
-      const challenge = `Bearer error="insufficient_scope", scope="${missing}", resource_metadata="${origin}${metadataPath}"`
+      const challenge = `${scheme} error="insufficient_scope", scope="${missing}", resource_metadata="${origin}${metadataPath}"`
       response.writeHead(403, { 'www-authenticate': challenge, 'content-type': 'application/json' })
       return response.end('{"error":"insufficient_scope"}')
     }

@@ -12,12 +12,16 @@ import { startProtectedServer } from './protectedServer.js'
 
 const PERSON = fileURLToPath(new URL('./person.js', import.meta.url))
 
-/** @param {import('./authorizationServer.js').AuthorizationServerOptions} [options] */
+/** @param {import('./authorizationServer.js').AuthorizationServerOptions & { dpop?: 'required' | 'none' }} [options] */
 export async function startStage(options = {}) {
   const home = mkdtempSync(join(tmpdir(), 'mcp-oauth-bridge-test-'))
   const authorization = await startAuthorizationServer(options)
   const everything = await startEverything()
-  const server = await startProtectedServer({ issuer: authorization.issuer, target: everything.url })
+  const server = await startProtectedServer({
+    issuer: authorization.issuer,
+    target: everything.url,
+    ...(options.dpop ? { dpop: options.dpop } : {}),
+  })
   const callbackUrl = `http://localhost:${await freePort()}/auth/callback`
   const log = join(home, 'tabs.log')
   const patient = join(home, 'patient.yaml')

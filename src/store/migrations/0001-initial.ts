@@ -26,6 +26,8 @@ export const initial: Migration = {
       redirect_uri TEXT,
       access_token TEXT,
       refresh_token TEXT,
+      dpop_key TEXT,
+      grant_type TEXT,
       scope TEXT,
       requested_scope TEXT,
       resource TEXT,
@@ -49,6 +51,7 @@ export const initial: Migration = {
       opened_at TEXT,
       error_code TEXT,
       error_message TEXT,
+      error_hint TEXT,
       created_at TEXT NOT NULL,
       expires_at TEXT NOT NULL,
       updated_at TEXT NOT NULL

@@ -8,7 +8,8 @@ import {
   COOL_DOWN_MS,
 } from '../../../src/auth/askForLogin.ts'
 import { BridgeError } from '../../../src/errors.ts'
-import type { Attempt, AttemptPlan, LoginJob } from '../../../src/ports.ts'
+import type { LoginJob } from '../../../src/ports.ts'
+import type { Attempt, AttemptPlan } from '../../../src/records.ts'
 import { createFakeAttemptStore } from '../../fakes/fakeAttemptStore.ts'
 import { createFakeClock } from '../../fakes/fakeClock.ts'
 import { createFakeLeases } from '../../fakes/fakeLeases.ts'

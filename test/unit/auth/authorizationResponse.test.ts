@@ -1,7 +1,7 @@
 // Who answered: the table of MCP 2026-07-28, "Authorization Response Validation".
 import { describe, expect, test } from 'vitest'
 import { doubtOfIssuer } from '../../../src/auth/authorizationResponse.ts'
-import type { AttemptPlan } from '../../../src/ports.ts'
+import type { AttemptPlan } from '../../../src/records.ts'
 
 const ISSUER = 'https://as.example'
 const doubt = (promised: unknown, query: string) => {

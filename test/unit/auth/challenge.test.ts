@@ -19,7 +19,8 @@ const FORMS: readonly (readonly [title: string, header: string | string[] | unde
     `BEARER Resource_Metadata="${RM}", ERROR="invalid_token"`,
     { resourceMetadata: RM, error: 'invalid_token' },
   ],
-  ['DPoP', `DPoP algs="ES256", resource_metadata="${RM}"`, { resourceMetadata: RM }],
+  ['DPoP', `DPoP algs="ES256", resource_metadata="${RM}"`, { resourceMetadata: RM, scheme: 'dpop' }],
+  ['Bearer and DPoP', `Bearer scope="a", DPoP algs="ES256"`, { scope: 'a', scheme: 'dpop' }],
   [
     'all at once',
     `Bearer realm="x", error="insufficient_scope", error_description="need more", scope="a b", resource_metadata="${RM}"`,

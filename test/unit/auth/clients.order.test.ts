@@ -1,7 +1,7 @@
 // Which client is taken, to whom it belongs, and when it is replaced.
 import { describe, expect, test } from 'vitest'
 import { type ClientsOptions, createClients } from '../../../src/auth/clients.ts'
-import type { ServerMetadata } from '../../../src/auth/discovery.ts'
+import type { ServerMetadata } from '../../../src/auth/serverMetadata.ts'
 import { createFakeCache, createFakeClientStore } from '../../fakes/fakeCache.ts'
 import { createFakeClock } from '../../fakes/fakeClock.ts'
 import { createFakeHttp, json, respond, type Site } from '../../fakes/fakeHttp.ts'
@@ -39,7 +39,7 @@ function setUp(options: Partial<ClientsOptions> = {}, authorize: Site = () => re
   )
   const clients = createClients({
     ...{ http, clients: store, cache: createFakeCache(), leases: createFakeLeases(), clock },
-    ...{ allowHttp: false, timeoutMs: 1_000, configured: undefined, server: SERVER },
+    ...{ allowHttp: false, rules: () => ({}), timeoutMs: 1_000, configured: undefined, server: SERVER },
     ...options,
   })
   const registrations = () => http.urls.filter((url) => url.endsWith('/register'))
@@ -84,6 +84,12 @@ describe('credentials belong to an issuer', () => {
     expect((await clients.forLogin(metadata(OTHER), REDIRECT)).clientId).toBe('registered-2')
     const elsewhere = http.requests.filter(({ url }) => url.origin === OTHER)
     expect(JSON.stringify(elsewhere.map(({ url, body }) => [url.href, body]))).not.toContain('registered-1')
+  })
+
+  test('a program’s client does not follow the server to another issuer', async () => {
+    const { clients } = setUp({ configured: { clientId: 'robot', clientSecret: 's' } })
+    expect((await clients.ofProgram(ISSUER)).clientId).toBe('robot')
+    expect((await errorOf(clients.ofProgram(OTHER))).code).toBe('client_issuer_changed')
   })
 
   test('a client of a person is refused where the server names another issuer than the first time', async () => {

@@ -1,7 +1,7 @@
 // Who we are at an authorization server.
 import { describe, expect, test } from 'vitest'
 import { type ConfiguredClient, createClients } from '../../../src/auth/clients.ts'
-import type { ServerMetadata } from '../../../src/auth/discovery.ts'
+import type { ServerMetadata } from '../../../src/auth/serverMetadata.ts'
 import { createFakeCache, createFakeClientStore } from '../../fakes/fakeCache.ts'
 import { createFakeClock } from '../../fakes/fakeClock.ts'
 import { createFakeHttp, json, type Site } from '../../fakes/fakeHttp.ts'
@@ -28,7 +28,7 @@ function setUp(configured?: ConfiguredClient, register: Site = () => json({ clie
   })
   const clients = createClients({
     ...{ http, clients: store, cache: createFakeCache(), leases: createFakeLeases(), clock },
-    ...{ allowHttp: false, timeoutMs: 1_000, configured },
+    ...{ allowHttp: false, timeoutMs: 1_000, configured, rules: () => ({}) },
   })
   return { clients, store, clock, http }
 }

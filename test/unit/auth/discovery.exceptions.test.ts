@@ -19,7 +19,8 @@ const metadata = (issuer: string, more: object = S256) => ({
 function run(sites: Readonly<Record<string, Site>>, options: Partial<DiscoveryOptions> = {}) {
   const http = createFakeHttp(sites)
   const server = new URL(`${ORIGIN}/mcp`)
-  return discover({ http, server, serverHeaders: {}, issuer: undefined, allowHttp: false, ...options }, { status: 401 })
+  const plain = { serverHeaders: {}, issuer: undefined, allowHttp: false, rules: () => ({}) }
+  return discover({ http, server, ...plain, ...options }, { status: 401 })
 }
 
 const protectedBy = (document: object): Readonly<Record<string, Site>> => ({

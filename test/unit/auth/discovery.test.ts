@@ -1,13 +1,9 @@
 // From the challenge to checked metadata of the authorization server.
 import { describe, expect, test } from 'vitest'
-import {
-  type DiscoveryOptions,
-  discover,
-  resourceMetadataUrls,
-  serverMetadataUrls,
-} from '../../../src/auth/discovery.ts'
+import { type DiscoveryOptions, discover, resourceMetadataUrls } from '../../../src/auth/discovery.ts'
+import { serverMetadataUrls } from '../../../src/auth/serverMetadata.ts'
 import { BridgeError } from '../../../src/errors.ts'
-import type { Challenge } from '../../../src/ports.ts'
+import type { Challenge } from '../../../src/records.ts'
 import { createFakeHttp, json, respond, type Site } from '../../fakes/fakeHttp.ts'
 import { errorOf } from '../../fakes/thrown.ts'
 
@@ -30,7 +26,7 @@ function run(sites: Readonly<Record<string, Site>>, options: Partial<DiscoveryOp
   const http = createFakeHttp(sites)
   const server = new URL(MCP)
   const found = discover(
-    { http, server, serverHeaders: {}, issuer: undefined, allowHttp: false, ...options },
+    { http, server, serverHeaders: {}, issuer: undefined, allowHttp: false, rules: () => ({}), ...options },
     challenge,
   )
   return { found, http }

@@ -37,7 +37,7 @@ function setUp(options: Partial<LoginOptions> = {}, token: () => HttpResponse = 
   const store = createFakeTokenStore()
   const clients = createClients({
     ...{ http, clients: createFakeClientStore(), cache: createFakeCache(), leases: createFakeLeases(), clock },
-    ...{ allowHttp: false, timeoutMs: 1_000, configured: { clientId: 'client' } },
+    ...{ allowHttp: false, timeoutMs: 1_000, configured: { clientId: 'client' }, rules: options.rules ?? (() => ({})) },
   })
   const login = createLogin({
     ...{ http, clients, attempts, store, clock, log: createFakeLogger(), allowHttp: false, serverHeaders: {} },
@@ -48,6 +48,8 @@ function setUp(options: Partial<LoginOptions> = {}, token: () => HttpResponse = 
       authorizeParameters: {},
       account: undefined,
       claims: [],
+      bearer: 'access_token' as const,
+      rules: () => ({}),
     },
     ...options,
   })

@@ -1,8 +1,8 @@
 // What an authorization server says wrong → our codes; through openid-client itself.
 import { describe, expect, test } from 'vitest'
-import type { ServerMetadata } from '../../../src/auth/discovery.ts'
 import { createOAuthClient } from '../../../src/auth/oauthClient.ts'
 import { isInvalidGrant, translateOAuthError } from '../../../src/auth/oauthErrors.ts'
+import type { ServerMetadata } from '../../../src/auth/serverMetadata.ts'
 import { BridgeError } from '../../../src/errors.ts'
 import type { HttpResponse } from '../../../src/ports.ts'
 import { createFakeHttp, json, respond } from '../../fakes/fakeHttp.ts'
@@ -16,13 +16,11 @@ const METADATA: ServerMetadata = {
 }
 const NOTHING = { scope: undefined, resource: undefined }
 
-const refresh = (answer: () => HttpResponse | Promise<HttpResponse>) =>
-  createOAuthClient(
-    createFakeHttp({ [`${ISSUER}/token`]: answer }),
-    METADATA,
-    { clientId: 'client', authMethod: 'none' },
-    1_000,
-  ).refresh('refresh-secret-1', NOTHING)
+const refresh = async (answer: () => HttpResponse | Promise<HttpResponse>) => {
+  const http = createFakeHttp({ [`${ISSUER}/token`]: answer })
+  const client = await createOAuthClient(http, METADATA, { clientId: 'client', authMethod: 'none' }, 1_000)
+  return client.refresh('refresh-secret-1', NOTHING)
+}
 
 const oauthError =
   (error: string, status = 400, headers: HttpResponse['headers'] = {}, description?: string) =>

@@ -1,9 +1,10 @@
 // The refresh grant: what is tried again, how long is waited, what ends it.
 import { describe, expect, test } from 'vitest'
-import type { OAuthClient, TokenResponse } from '../../../src/auth/oauthClient.ts'
-import { createRefresh } from '../../../src/auth/refresh.ts'
+import type { OAuthClient } from '../../../src/auth/oauthClient.ts'
+import { createRefresh, type RefreshOptions } from '../../../src/auth/refresh.ts'
+import type { TokenResponse } from '../../../src/auth/tokenSet.ts'
 import { BridgeError, type ErrorCode } from '../../../src/errors.ts'
-import type { RegisteredClient, TokenSet } from '../../../src/ports.ts'
+import type { RegisteredClient, TokenSet } from '../../../src/records.ts'
 import { createHurryingClock, NOON } from '../../fakes/fakeClock.ts'
 import { createFakeLogger } from '../../fakes/fakeLogger.ts'
 import { codeOf } from '../../fakes/thrown.ts'
@@ -23,7 +24,9 @@ const OLD: TokenSet & { refreshToken: string } = {
 
 type Answer = TokenResponse | 'rejected' | Error
 
-function setUp(answers: readonly Answer[], replacement?: RegisteredClient) {
+const PLAIN = { rules: () => ({}), bearer: 'access_token' } as const
+
+function setUp(answers: readonly Answer[], more: Partial<RefreshOptions> = {}, replacement?: RegisteredClient) {
   const clock = createHurryingClock()
   const log = createFakeLogger()
   const asked: { refreshToken: string; resource: string | undefined; scope: string | undefined }[] = []
@@ -31,6 +34,9 @@ function setUp(answers: readonly Answer[], replacement?: RegisteredClient) {
     authorizationUrl: () => Promise.reject(new Error('not here')),
     redeem: () => Promise.reject(new Error('not here')),
     revoke: () => Promise.reject(new Error('not here')),
+    clientCredentials: () => Promise.reject(new Error('not here')),
+    pollDevice: () => Promise.reject(new Error('not here')),
+    deviceAuthorization: () => Promise.reject(new Error('not here')),
     async refresh(refreshToken, extra) {
       const answer = answers[asked.length]
       asked.push({ refreshToken, ...extra })
@@ -52,7 +58,8 @@ function setUp(answers: readonly Answer[], replacement?: RegisteredClient) {
     restore: async (_issuer: string, _redirectUri: string, { clientId }: RegisteredClient) =>
       void restored.push(clientId),
   }
-  return { refresh: createRefresh({ clients, clock, log }), clients, clock, log, asked, spoke, restored }
+  const options = { clients, clock, log, ...PLAIN, ...more }
+  return { refresh: createRefresh(options), options, clock, log, asked, spoke, restored }
 }
 
 const busy = (details: Record<string, number> = {}, code: ErrorCode = 'authorization_server_error') =>
@@ -186,7 +193,7 @@ test('no other try begins after ten seconds: the host waits meanwhile', async ()
     replacement: async () => undefined,
     restore: async () => undefined,
   }
-  const refresh = createRefresh({ clients, clock: slow, log: createFakeLogger() })
+  const refresh = createRefresh({ clients, clock: slow, log: createFakeLogger(), ...PLAIN })
   expect(await codeOf(refresh(OLD))).toBe('authorization_server_unreachable')
   expect(tries).toBe(1)
 })
@@ -216,19 +223,19 @@ describe('a client that the server no longer knows', () => {
   const NEXT = { clientId: 'next', authMethod: 'none' }
 
   test('is replaced once, and the refresh is tried once with the next one', async () => {
-    const { refresh, spoke, restored } = setUp([unknown(), { accessToken: 'new' }], NEXT)
+    const { refresh, spoke, restored } = setUp([unknown(), { accessToken: 'new' }], {}, NEXT)
     expect(await refresh(OLD)).toMatchObject({ accessToken: 'new', clientId: 'next' })
     expect(spoke).toEqual(['client', 'next'])
     expect(restored).toEqual([])
   })
 
   test('whose grant died with it is a dead grant', async () => {
-    const { refresh } = setUp([unknown(), 'rejected'], NEXT)
+    const { refresh } = setUp([unknown(), 'rejected'], {}, NEXT)
     expect(await refresh(OLD)).toBe('rejected')
   })
 
   test('comes back when the next one is refused as well, and this process replaces it no more', async () => {
-    const { refresh, spoke, restored } = setUp([unknown(), unknown(), unknown()], NEXT)
+    const { refresh, spoke, restored } = setUp([unknown(), unknown(), unknown()], {}, NEXT)
     expect(await codeOf(refresh(OLD))).toBe('invalid_client')
     expect(restored).toEqual(['client'])
     expect(await codeOf(refresh(OLD))).toBe('invalid_client')
@@ -242,9 +249,9 @@ describe('a client that the server no longer knows', () => {
   })
 
   test('and that is not known here either is replaced by the one that is, before anything is sent', async () => {
-    const { clients, clock, log, spoke } = setUp([{ accessToken: 'new' }], NEXT)
-    clients.ofTokens = () => Promise.reject(unknown())
-    expect(await createRefresh({ clients, clock, log })(OLD)).toMatchObject({ clientId: 'next' })
+    const { options, spoke } = setUp([{ accessToken: 'new' }], {}, NEXT)
+    options.clients.ofTokens = () => Promise.reject(unknown())
+    expect(await createRefresh(options)(OLD)).toMatchObject({ clientId: 'next' })
     expect(spoke).toEqual(['next'])
   })
 })

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { startAgain } from '../../../src/auth/startAgain.ts'
 import { BridgeError } from '../../../src/errors.ts'
-import type { AttemptPlan, RegisteredClient } from '../../../src/ports.ts'
+import type { AttemptPlan, RegisteredClient } from '../../../src/records.ts'
 import { createFakeLogger } from '../../fakes/fakeLogger.ts'
 import { codeOf } from '../../fakes/thrown.ts'
 

@@ -1,7 +1,8 @@
 // A token that holds too little: what was held and what is needed are asked for together, once (P21).
 import { describe, expect, test } from 'vitest'
 import { createTokens, type LoginMode } from '../../../src/auth/tokens.ts'
-import type { Cause, Challenge, TokenSet } from '../../../src/ports.ts'
+import type { Cause } from '../../../src/ports.ts'
+import type { Challenge, TokenSet } from '../../../src/records.ts'
 import { createFakeClock, NOON } from '../../fakes/fakeClock.ts'
 import { createFakeLeases } from '../../fakes/fakeLeases.ts'
 import { createFakeLogger } from '../../fakes/fakeLogger.ts'

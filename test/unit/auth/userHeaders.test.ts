@@ -1,7 +1,7 @@
 // X-User-* headers: safe whatever the claims hold.
 import { describe, expect, test } from 'vitest'
 import { matchesAny, userHeaders } from '../../../src/auth/userHeaders.ts'
-import type { User } from '../../../src/ports.ts'
+import type { User } from '../../../src/records.ts'
 
 const user = (claims: User['claims']): User => ({ issuer: 'https://as.example', subject: 'subject-1', claims })
 const header = (value: unknown) => userHeaders(user({ x: value }), { 'X-User-X': 'x' })['X-User-X']

@@ -56,6 +56,22 @@ describe('a request', () => {
   })
 })
 
+describe('a request to another address of the origin', () => {
+  test('is authorized for that address', async () => {
+    const elsewhere = new URL('/messages', URL_OF_SERVER)
+    const http = createFakeHttp({ [elsewhere.href]: () => respond(200) })
+    const authorizer = createFakeAuthorizer({}, () => ({}))
+    const asked: string[] = []
+    authorizer.headers = async (method, url) => {
+      asked.push(`${method} ${url.href}`)
+      return {}
+    }
+    await createSend(http, authorizer, new URL(URL_OF_SERVER), 1)({ ...post(), url: elsewhere }, 'call')
+    expect(asked).toEqual([`POST ${elsewhere.href}`])
+    expect(http.urls).toEqual([elsewhere.href])
+  })
+})
+
 describe('a refused request', () => {
   test('is sent once more with the new headers', async () => {
     const refusal = respond(401)
@@ -127,5 +143,53 @@ describe('a refused request', () => {
     const { send, authorizer } = setUp([respond(status)])
     expect((await send(post(), 'call')).status).toBe(status)
     expect(authorizer.challenges).toEqual([])
+  })
+})
+
+describe('a nonce that the server wants in proofs', () => {
+  const nonce = { 'dpop-nonce': 'n', ...CHALLENGE }
+  const withNonce = (answers: readonly HttpResponse[]) => {
+    const { send, http, authorizer } = setUp(answers)
+    const seen: number[] = []
+    authorizer.onNonce = async ({ status }) => {
+      seen.push(status)
+      return status === 401 && seen.length === 1 ? 'again' : undefined
+    }
+    return { send, http, authorizer, seen }
+  }
+
+  test('is one more try that costs no token', async () => {
+    const refusal = respond(401, nonce)
+    const { send, http, authorizer } = withNonce([refusal, respond(200)])
+    expect((await send(post(), 'call')).status).toBe(200)
+    expect([http.requests.length, authorizer.challenges.length, refusal.discarded]).toEqual([2, 0, true])
+  })
+
+  test('refused a request that counts as never gone out', async () => {
+    const http = createFakeHttp({ [URL_OF_SERVER]: () => respond(401, nonce) })
+    const authorizer = createFakeAuthorizer({}, () => ({}))
+    const wire = { out: true }
+    const seen: boolean[] = []
+    authorizer.headers = async () => {
+      seen.push(wire.out)
+      return {}
+    }
+    authorizer.onNonce = async () => (seen.length === 1 ? 'again' : undefined)
+    authorizer.onChallenge = () => Promise.reject(new BridgeError('not_signed_in'))
+    const send = createSend(http, authorizer, new URL(URL_OF_SERVER), 1)
+    expect(await codeOf(send({ ...post(), wire }, 'call'))).toBe('not_signed_in')
+    expect(seen).toEqual([true, false])
+  })
+
+  test('leaves a refused token its own one more try', async () => {
+    const { send, http, authorizer } = withNonce([respond(401, nonce), respond(401, CHALLENGE), respond(200)])
+    expect((await send(post(), 'call')).status).toBe(200)
+    expect([http.requests.length, authorizer.challenges.length]).toEqual([3, 1])
+  })
+
+  test('is told to the authorizer from a good answer too', async () => {
+    const { send, seen } = withNonce([respond(200, { 'dpop-nonce': 'n2' })])
+    await send(post(), 'call')
+    expect(seen).toEqual([200])
   })
 })

@@ -51,6 +51,7 @@ describe('without anything said', () => {
           authorizeParameters: {},
         },
         exceptions: { server: URL_1 },
+        ...{ bearer: 'access_token', grant: 'authorization_code', transport: 'auto' },
       },
       exceptions: [],
       profile: 'default',

@@ -168,3 +168,35 @@ describe('the client', () => {
       expect(await codeOf(() => make({}, { clientMetadataUrl: wrong }))).toBe('usage')
   })
 })
+
+describe('a provider of one’s own', () => {
+  const issuer = (entry: object) => make({ providers: { it: entry } }).issuer
+
+  test('has the issuer of its Microsoft tenant, unless it names one', () => {
+    expect(issuer({ tenant_id: 'common' })).toBe('https://login.microsoftonline.com/common/v2.0')
+    expect(issuer({ tenant_id: 'common', issuer: 'https://login.microsoftonline.us/x/v2.0' })).toBe(
+      'https://login.microsoftonline.us/x/v2.0',
+    )
+  })
+
+  test('has the issuer of its endpoints where both that matter are written by hand', () => {
+    const both = { authorization_endpoint: 'https://a.example/authorize', token_endpoint: 'https://t.example/token' }
+    expect(issuer(both)).toBe('https://t.example')
+    expect(issuer({ token_endpoint: 'https://t.example/token' })).toBeUndefined()
+    expect(make({ providers: { it: { ...both, jwks_uri: 'https://t.example/keys' } } }).endpoints).toEqual({
+      ...both,
+      jwks_uri: 'https://t.example/keys',
+    })
+  })
+
+  test('gives its name, its parameters, its bearer and its grant', () => {
+    const entry = { authorize_params: { hd: 'x', prompt: 'login' }, prompt: 'consent', bearer: 'id_token' as const }
+    expect(make({ providers: { google: { ...entry, client_credentials: true, resource: 'none' } } })).toMatchObject({
+      ...{ provider: 'google', bearer: 'id_token', grant: 'client_credentials', resource: 'none' },
+      authorizeParameters: { hd: 'x', prompt: 'login' },
+    })
+    expect(make({ providers: { it: {} } }, { clientCredentials: true, resource: 'urn:x' })).toMatchObject({
+      ...{ grant: 'client_credentials', resource: 'urn:x', bearer: 'access_token' },
+    })
+  })
+})

@@ -1,7 +1,7 @@
 // Sign-in attempts: joined, claimed once, and wiped when settled.
 import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import type { AttemptPlan, Challenge, TokenKey } from '../../../src/ports.ts'
+import type { AttemptPlan, Challenge, TokenKey } from '../../../src/records.ts'
 import { createAttemptStore } from '../../../src/store/attemptStore.ts'
 import { createSeal } from '../../../src/store/seal.ts'
 import { createFakeClock } from '../../fakes/fakeClock.ts'

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { BridgeError } from '../../../src/errors.ts'
-import type { RegisteredClient } from '../../../src/ports.ts'
+import type { RegisteredClient } from '../../../src/records.ts'
 import { createClientStore } from '../../../src/store/clientStore.ts'
 import { createSeal } from '../../../src/store/seal.ts'
 import { createFakeClock, NOON } from '../../fakes/fakeClock.ts'

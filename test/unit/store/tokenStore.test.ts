@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { BridgeError } from '../../../src/errors.ts'
-import type { TokenKey, TokenSet } from '../../../src/ports.ts'
+import type { TokenKey, TokenSet } from '../../../src/records.ts'
 import { createSeal } from '../../../src/store/seal.ts'
 import { createTokenStore } from '../../../src/store/tokenStore.ts'
 import { createFakeClock, NOON } from '../../fakes/fakeClock.ts'

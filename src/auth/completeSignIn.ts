@@ -1,0 +1,42 @@
+// The last step of every sign-in of a person: the right account, the tokens stored, the attempt finished; or the attempt failed.
+import { BridgeError, quote } from '../errors.ts'
+import type { AttemptStore, Logger, TokenStore } from '../ports.ts'
+import type { Attempt, TokenKey, TokenSet } from '../records.ts'
+
+export interface CompleteOptions {
+  readonly attempts: AttemptStore
+  readonly store: TokenStore
+  readonly log: Logger
+}
+
+/** `account`: the e-mail or subject that must have signed in. @throws BridgeError account_mismatch */
+export async function completeSignIn(
+  { attempts, store, log }: CompleteOptions,
+  attempt: Attempt,
+  tokens: TokenSet,
+  account: string | undefined,
+): Promise<void> {
+  checkAccount(account, tokens)
+  await keep(store, attempt, tokens)
+  await attempts.settle(attempt.id, { status: 'finished' })
+  log.info('oauth:signed-in', { server: attempt.server, profile: attempt.profile, issuer: tokens.issuer })
+}
+
+/** A fresh sign-in goes before whatever stands there, also when that changed a moment ago. */
+export async function keep(store: TokenStore, key: TokenKey, tokens: TokenSet): Promise<void> {
+  for (;;) {
+    const { generation } = await store.load(key)
+    if (await store.replace(key, tokens, generation)) return
+  }
+}
+
+/** @throws BridgeError account_mismatch */
+function checkAccount(wanted: string | undefined, { user }: TokenSet): void {
+  if (wanted === undefined) return
+  const names = [user?.subject, user?.claims.email].filter((name) => typeof name === 'string')
+  if (names.some((name) => name.toLowerCase() === wanted.toLowerCase())) return
+  const who = names.length === 0 ? 'nobody it names' : names.map((name) => quote(name)).join(' / ')
+  throw new BridgeError('account_mismatch', {
+    message: `The sign-in was for ${quote(wanted)}, but the authorization server signed in ${who}.`,
+  })
+}

@@ -1,0 +1,51 @@
+// Sees a sign-in by device code through: shows address and code, polls, and ends when any process has completed the attempt.
+import { attemptLease, awaitAttempt } from '../auth/askForLogin.ts'
+import type { DeviceSignIn } from '../auth/deviceLogin.ts'
+import type { Composed } from '../compose.ts'
+import { asBridgeError, withoutControls } from '../errors.ts'
+import type { Attempt } from '../records.ts'
+import { LEASE_MS, rejectOn } from './attempt.ts'
+
+/**
+ * Resolves when the tokens are stored, by this process or another one.
+ * @throws BridgeError device_unsupported, or as the attempt ended
+ */
+export async function signInByDevice(composed: Composed, attempt: Attempt, ending: AbortSignal): Promise<void> {
+  const { attempts, leases } = await composed.store()
+  // Held by another login process, the attempt has a browser tab; whoever is done first completes it.
+  const mine = await leases.take(attemptLease(attempt.id), LEASE_MS)
+  const stop = new AbortController()
+  try {
+    const signIn = await (await composed.deviceLogin()).start(attempt)
+    await show(composed, signIn)
+    const settled = awaitAttempt({ attempts, clock: composed.clock, tell: () => undefined }, attempt.id)
+    await Promise.race([settled, signIn.complete(stop.signal), rejectOn(ending)])
+  } catch (thrown) {
+    const error = asBridgeError(thrown)
+    composed.log.warn('oauth:sign-in-failed', { code: error.code, message: error.message })
+    if (mine)
+      await attempts.settle(attempt.id, {
+        status: 'failed',
+        code: error.code,
+        message: error.message,
+        hint: error.hint,
+      })
+    throw error
+  } finally {
+    stop.abort()
+    mine?.release()
+  }
+}
+
+async function show({ stderr, clock }: Composed, signIn: DeviceSignIn): Promise<void> {
+  const { verificationUri, verificationUriComplete, userCode, expiresAt } = signIn
+  const minutes = Math.max(1, Math.floor((expiresAt - clock.now()) / 60_000))
+  stderr.write(
+    `Open this address on any device:  ${verificationUri}\nand enter this code:  ${withoutControls(userCode)}\n`,
+  )
+  if (stderr.isTTY) {
+    const { qrCode } = await import('../system/qrCode.ts')
+    stderr.write(`\n${qrCode(verificationUriComplete ?? verificationUri)}\n\n`)
+  }
+  stderr.write(`Waiting for you to finish there, at most ${minutes} min …\n`)
+}

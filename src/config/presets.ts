@@ -1,0 +1,87 @@
+// The providers whose ways differ from the standards, as data: recognised by the issuer's host, or by the name of a providers entry.
+import type { ProviderRules, RulesOf } from '../providerRules.ts'
+
+export interface Preset extends ProviderRules {
+  readonly name: string
+  /** Hosts of its issuers. */
+  readonly hosts: RegExp
+}
+
+export const PRESETS: readonly Preset[] = [
+  {
+    // https://developers.google.com/identity/protocols/oauth2/web-server
+    name: 'google',
+    hosts: /^accounts\.google\.com$/,
+    issuer: 'https://accounts.google.com',
+    parameters: { access_type: 'offline' },
+    reconsent: 'consent',
+    scopes: ['openid', 'email', 'profile'],
+    withoutRefreshToken:
+      'Google gives a refresh token with a new consent only: run mcp-oauth-bridge login --force, which asks for it.',
+  },
+  {
+    // https://learn.microsoft.com/entra/identity-platform/v2-protocols-oidc, with the national clouds
+    name: 'microsoft',
+    hosts: /^(login\.microsoftonline\.(com|us|de)|login\.partner\.microsoftonline\.cn|login\.chinacloudapi\.cn)$/,
+    issuer: 'https://login.microsoftonline.com/common/v2.0',
+    s256: 'unadvertised',
+    issuerForm: 'tenant',
+    resource: 'none',
+    refreshScope: 'repeat',
+    scopes: ['openid', 'profile', 'email', 'offline_access'],
+    withoutRefreshToken: 'Add the scope offline_access to scopes and sign in again.',
+  },
+  {
+    // https://docs.github.com/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps
+    name: 'github',
+    hosts: /^github\.com$/,
+    issuer: 'https://github.com/login/oauth',
+    metadata: {
+      authorization_endpoint: '{issuer}/authorize',
+      token_endpoint: '{issuer}/access_token',
+      device_authorization_endpoint: '{origin}/login/device/code',
+    },
+    s256: 'unadvertised',
+    resource: 'none',
+    scopeSeparator: ',',
+    withoutRefreshToken:
+      'Tokens of GitHub OAuth apps do not expire and need no refresh: set refresh_strategy: none. A GitHub App gives refresh tokens when its user tokens expire.',
+  },
+  {
+    // https://auth0.com/docs/get-started/authentication-and-authorization-flow
+    name: 'auth0',
+    hosts: /\.auth0\.com$/,
+    audience: 'resource',
+    withoutRefreshToken: 'Allow offline access for the API in Auth0 and ask for the scope offline_access.',
+  },
+  {
+    // https://developer.okta.com/docs/reference/api/oidc/
+    name: 'okta',
+    hosts: /\.(okta|oktapreview|okta-emea|okta-gov)\.com$/,
+    scopes: ['openid', 'profile', 'email', 'offline_access'],
+    withoutRefreshToken: 'Allow the refresh token grant for the app in Okta and ask for the scope offline_access.',
+  },
+]
+
+/** The preset of a name or an issuer. */
+export function presetOf({
+  name,
+  issuer,
+}: {
+  name?: string | undefined
+  issuer?: string | undefined
+}): Preset | undefined {
+  const named = PRESETS.find((preset) => preset.name === name)
+  if (named || issuer === undefined || !URL.canParse(issuer)) return named
+  const { hostname } = new URL(issuer)
+  return PRESETS.find(({ hosts }) => hosts.test(hostname))
+}
+
+/** A server's rules: those of its preset, with the endpoints a person wrote by hand before them. */
+export function rulesFor(server: { provider?: string; endpoints?: Readonly<Record<string, string>> } = {}): RulesOf {
+  return (issuer) => {
+    const preset: ProviderRules = presetOf({ name: server.provider, issuer }) ?? {}
+    if (!server.endpoints) return preset
+    return { ...preset, s256: 'unadvertised', metadata: { ...preset.metadata, ...server.endpoints } }
+  }
+}

@@ -1,0 +1,109 @@
+// What is kept and handed from room to room: challenges, tokens, sign-in attempts, clients. No code. Times are ms since the epoch.
+
+/** What a 401 or 403 answer of the protected resource says (RFC 9110 section 11.6.1, RFC 6750 section 3, RFC 9728 section 5.1). */
+export interface Challenge {
+  readonly status: number
+  readonly error?: string
+  readonly scope?: string
+  readonly resourceMetadata?: string
+  /** 'dpop' where the DPoP scheme is asked for (RFC 9449 section 7.1). */
+  readonly scheme?: 'dpop'
+}
+
+/** Tokens never cross servers or profiles. `server` is the URL as WHATWG writes it. */
+export interface TokenKey {
+  readonly server: string
+  readonly profile: string
+}
+
+/** Claims of the validated ID token or of userinfo (OpenID Connect Core sections 2 and 5.3). */
+export interface User {
+  readonly issuer: string
+  readonly subject: string
+  readonly claims: Readonly<Record<string, unknown>>
+}
+
+export interface TokenSet {
+  readonly issuer: string
+  readonly clientId: string
+  readonly redirectUri: string
+  readonly accessToken: string
+  readonly refreshToken?: string
+  readonly scope?: string
+  /** What the sign-ins until now have asked for; a refused scope in it is not asked for again. */
+  readonly requestedScope?: string
+  readonly resource?: string
+  /** undefined: the server did not say (RFC 6749 section 5.1). */
+  readonly expiresAt?: number
+  readonly obtainedAt: number // ms since the epoch
+  readonly user?: User
+  /** Private JWK the tokens are bound to (RFC 9449). */
+  readonly dpopKey?: string
+  /** How it was obtained, where no person was needed. */
+  readonly grant?: 'client_credentials'
+}
+
+/** One row of `tokens`: its generation grows with every change, also when the token set is removed. 0: no row yet. */
+export interface TokenRecord {
+  readonly generation: number
+  /** Why there is no token set any more. */
+  readonly lastError?: string
+  readonly requestedScope?: string
+  readonly tokens?: TokenSet
+}
+
+/** A row without its secrets, for `status`. */
+export interface AccountSummary extends TokenKey, Partial<Pick<TokenSet, 'issuer' | 'scope' | 'expiresAt'>> {
+  readonly generation: number
+  readonly signedIn: boolean
+  readonly refreshable: boolean
+  readonly subject?: string
+  readonly email?: string
+  readonly lastError?: string
+}
+
+/** One row of `sessions`: everything about a sign-in, keyed by its `state` and by nothing else. */
+export interface Attempt extends TokenKey {
+  readonly id: string
+  readonly state: string
+  readonly status: 'requested' | 'waiting' | 'redeeming' | 'finished' | 'failed'
+  readonly expiresAt: number
+  readonly challenge: Challenge
+  /** Time of the last change. */
+  readonly updatedAt: number
+  readonly errorCode?: string
+  readonly errorMessage?: string
+  readonly errorHint?: string
+  readonly plan?: AttemptPlan
+}
+
+/** What the login process adds before it shows the authorization URL. */
+export interface AttemptPlan extends Pick<TokenSet, 'issuer' | 'redirectUri' | 'scope' | 'resource' | 'dpopKey'> {
+  readonly client: RegisteredClient
+  readonly codeVerifier: string
+  readonly nonce?: string
+  readonly authorizationUrl: string
+  /** The ID token goes to the MCP server, not the access token. */
+  readonly bearer?: 'id_token'
+  /** E-mail or subject that must sign in; another one's tokens are refused. */
+  readonly account?: string
+  /** The authorization server's metadata as it was checked: what the answer is held against (RFC 9207 section 2.4). */
+  readonly metadata: Readonly<Record<string, unknown>>
+  /** The client the server no longer knew. */
+  readonly replaced?: string
+}
+
+export type AttemptOutcome =
+  | { readonly status: 'finished' }
+  | { readonly status: 'failed'; readonly code: string; readonly message: string; readonly hint?: string }
+
+/** A client at one authorization server (RFC 7591 section 3.2.1). */
+export interface RegisteredClient {
+  readonly clientId: string
+  readonly clientSecret?: string
+  readonly secretExpiresAt?: number
+  /** PEM or JWK, for private_key_jwt */
+  readonly privateKey?: string
+  /** RFC 7591 token_endpoint_auth_method */
+  readonly authMethod: string
+}

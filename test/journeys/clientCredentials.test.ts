@@ -1,0 +1,105 @@
+// A server without a person (RFC 6749 section 4.4): bridge, login and status work with the client's own credentials, and nothing asks anybody.
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, expect, test } from 'vitest'
+import { startStage } from '../servers/stage.js'
+
+type Stage = Awaited<ReturnType<typeof startStage>>
+
+let stage: Stage
+afterEach(() => stage?.close())
+
+const CLIENT = { client_id: 'robot', client_secret: 'canary-secret-of-the-robot' }
+
+async function setUp(accessTokenSeconds = 3600) {
+  const client = { ...CLIENT, grant_types: ['client_credentials'], redirect_uris: [], response_types: [] }
+  stage = await startStage({
+    accessTokenSeconds,
+    features: { clientCredentials: { enabled: true } },
+    settings: { clients: [client] },
+  })
+  const secret = join(stage.home, 'secret')
+  writeFileSync(secret, `${CLIENT.client_secret}\n`)
+  return ['--client-credentials', '--client-id', CLIENT.client_id, '--client-secret-file', secret]
+}
+
+const status = async () => JSON.parse((await stage.command(['status', '--json'])).stdout).accounts
+
+test('a bridge signs in by itself: no browser, no attempt, no person', async () => {
+  const robot = await setUp()
+  const host = stage.host([...robot, '--login', 'never'])
+  expect((await host.initialize()).result).toBeDefined()
+  expect((await host.request('tools/list')).result.tools.length).toBeGreaterThan(5)
+  expect(stage.tabs()).toEqual([])
+  expect(stage.loginProcesses()).toEqual([])
+  expect(await status()).toMatchObject([
+    { state: 'signed_in', refreshable: true, login_due_at: null, scope: 'mcp:tools' },
+  ])
+  await host.close()
+})
+
+test('three bridges that start together ask for one token', async () => {
+  const robot = await setUp()
+  const hosts = [1, 2, 3].map(() => stage.host(robot))
+  for (const answer of await Promise.all(hosts.map((host) => host.initialize()))) expect(answer.result).toBeDefined()
+  expect(stage.authorization.state.tokenRequests).toBe(1)
+  await Promise.all(hosts.map((host) => host.close()))
+})
+
+test('an expired token is asked for anew, and so is a refused one', async () => {
+  const robot = await setUp(2)
+  const host = stage.host(robot)
+  await host.initialize()
+  while (stage.authorization.state.tokenRequests < 3) expect((await host.request('tools/list')).result).toBeDefined()
+  const before = stage.authorization.state.tokenRequests
+  stage.server.rejectTokens()
+  expect((await host.request('tools/list')).result).toBeDefined()
+  expect(stage.authorization.state.tokenRequests).toBeGreaterThan(before)
+  await host.close()
+})
+
+test('an authorization server in trouble is an error answer, and no browser opens', async () => {
+  const robot = await setUp()
+  stage.authorization.state.tokenFault = { status: 503 }
+  const host = stage.host(robot)
+  expect((await host.initialize()).error.data.code).toBe('authorization_server_error')
+  stage.authorization.state.tokenFault = undefined
+  expect((await host.initialize()).result).toBeDefined()
+  expect(stage.tabs()).toEqual([])
+  await host.close()
+})
+
+test('login, refresh and status work, from the config file too', async () => {
+  await setUp()
+  stage.config(
+    `servers: { it: { url: "${stage.server.url}", provider: robot } }
+providers: { robot: { client_id: robot, client_secret: "\${ROBOT}", client_credentials: true } }
+`,
+  )
+  const environment = { ROBOT: CLIENT.client_secret }
+  const { code, stderr } = await stage.command(['login', 'it'], environment)
+  expect(code).toBe(0)
+  expect(stderr).toContain('with client credentials')
+  expect((await stage.command(['login', 'it'], environment)).stderr).toContain('Already signed in')
+  expect((await stage.command(['refresh', 'it'], environment)).code).toBe(0)
+  expect((await stage.command(['login', 'it', '--force'], environment)).code).toBe(0)
+  expect(stage.authorization.state.tokenRequests).toBe(3)
+  expect((await stage.command(['logout', 'it'], environment)).code).toBe(0)
+})
+
+test('without a client that can prove itself it is client_required, and nobody is asked', async () => {
+  stage = await startStage()
+  const { code, stderr } = await stage.command(['login', stage.server.url, '--client-credentials', '--client-id', 'x'])
+  expect(code).toBe(3)
+  expect(stderr).toContain('client_required')
+  expect(stage.tabs()).toEqual([])
+})
+
+test('a wrong secret is invalid_client', async () => {
+  const robot = await setUp()
+  writeFileSync(join(stage.home, 'secret'), 'wrong')
+  const { code, stderr } = await stage.command(['login', stage.server.url, ...robot])
+  expect(code).toBe(3)
+  expect(stderr).toContain('invalid_client')
+  expect(stderr).not.toContain('wrong"')
+})

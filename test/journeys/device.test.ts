@@ -1,0 +1,92 @@
+// Sign-in by device code (RFC 8628) with a real authorization server: the person types the code in a browser somewhere else.
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { typeDeviceCode } from '../servers/deviceBrowser.js'
+import { startStage } from '../servers/stage.js'
+
+let stage: Awaited<ReturnType<typeof startStage>>
+beforeEach(async () => {
+  stage = await startStage({ features: { deviceFlow: { enabled: true } } })
+})
+afterEach(() => stage.close())
+
+const start = (...more: string[]) =>
+  stage.start(['login', stage.server.url, '--device', '--callback-url', stage.callbackUrl, ...more])
+const shown = async (running: ReturnType<typeof start>) => {
+  const text = await running.says(/Open this address[\s\S]*Waiting for you/)
+  const [, address = '', code = ''] = /any device: {2}(\S+)\nand enter this code: {2}(\S+)\n/.exec(text) ?? []
+  return { address, code, text }
+}
+const status = async () => JSON.parse((await stage.command(['status', '--json'])).stdout).accounts
+
+test('login --device shows address and code, opens no browser, and the tokens serve the bridge', async () => {
+  const running = start()
+  const { address, code, text } = await shown(running)
+  expect(address).toBe(`${stage.authorization.issuer}/device`)
+  expect(code).toMatch(/^[A-Z]{4}-[A-Z]{4}$/)
+  expect(text).not.toContain('█')
+  await typeDeviceCode(address, code)
+  expect(await running.exited).toBe(0)
+  expect(stage.tabs()).toEqual([])
+  expect(await status()).toMatchObject([{ state: 'signed_in', email: 'alice@example.com', refreshable: true }])
+  const host = stage.host()
+  expect((await host.initialize()).result).toBeDefined()
+  expect(stage.server.state.passed[0]?.headers).toMatchObject({ 'x-user-email': 'alice@example.com' })
+  await host.close()
+})
+
+test('a person who denies ends it as access_denied, and nothing is stored', async () => {
+  stage.authorization.state.person = 'deny'
+  const running = start()
+  const { address, code } = await shown(running)
+  await typeDeviceCode(address, code)
+  expect(await running.exited).toBe(3)
+  expect(await status()).toEqual([])
+})
+
+test('login --device --account refuses the tokens of another account', async () => {
+  const running = start('--account', 'bob@example.com')
+  const { address, code } = await shown(running)
+  await typeDeviceCode(address, code)
+  expect(await running.exited).toBe(3)
+  expect(await status()).toEqual([])
+})
+
+test('a bridge that waits for a sign-in goes on when it was done by device code, and opens no second way', async () => {
+  const running = start()
+  const { address, code } = await shown(running)
+  const host = stage.host()
+  const initialized = host.initialize()
+  while (stage.server.state.refused < 2) await new Promise((resolve) => setImmediate(resolve))
+  await typeDeviceCode(address, code)
+  expect((await initialized).result).toBeDefined()
+  expect(await running.exited).toBe(0)
+  expect(stage.tabs()).toEqual([])
+  await host.close()
+})
+
+test('a sign-in that waits in a browser is completed by device code, and its login process ends', async () => {
+  const host = stage.host([], { PERSON: 'absent' })
+  const initialized = host.initialize()
+  await stage.untilTabs(1)
+  const running = start()
+  const { address, code } = await shown(running)
+  await typeDeviceCode(address, code)
+  expect(await running.exited).toBe(0)
+  expect((await initialized).result).toBeDefined()
+  await stage.callbackPortIsFree()
+  await host.close()
+})
+
+test('a server without a device endpoint is device_unsupported', async () => {
+  const plain = await startStage()
+  const { code, stderr } = await plain.command([
+    'login',
+    plain.server.url,
+    '--device',
+    '--callback-url',
+    plain.callbackUrl,
+  ])
+  await plain.close()
+  expect(code).toBe(3)
+  expect(stderr).toContain('device_unsupported')
+})

@@ -1,0 +1,347 @@
+// Plays the documented peculiarities of real providers on loopback, with an MCP server that takes their tokens; tests script what goes wrong.
+import { createHash, randomUUID } from 'node:crypto'
+import { createServer } from 'node:http'
+import { exportJWK, generateKeyPair, SignJWT } from 'jose'
+
+/**
+ * @typedef {'google' | 'microsoft' | 'github' | 'github-app' | 'auth0' | 'okta' | 'plain'} Kind
+ * @typedef {{ status?: number, body: Record<string, unknown> }} Refusal
+ * @typedef {Record<string, string>} Form
+ */
+
+export const TENANT = '8eaef023-2b34-4da1-9baa-8bc8c9d6a490'
+const CLIENT = { id: 'client-1', secret: 'secret-1' }
+
+/** Entra's error body. */
+export const aadsts = (/** @type {number} */ number, /** @type {string} */ text, error = 'invalid_request') => ({
+  error,
+  error_description: `AADSTS${number}: ${text} Trace ID: 0000. Correlation ID: 0000. Timestamp: 2026-01-15 12:00:00Z`,
+  error_codes: [number],
+  trace_id: '0000',
+})
+
+/** @param {Kind} kind */
+export async function startProvider(kind) {
+  const { publicKey, privateKey } = await generateKeyPair('RS256', { extractable: true })
+  const jwk = { ...(await exportJWK(publicKey)), kid: 'k', alg: 'RS256', use: 'sig' }
+  const server = createServer()
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)))
+  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
+  const origin = `http://127.0.0.1:${port}`
+  const way = WAYS[kind](origin)
+  const state = {
+    /** Answers the next authorization requests instead of a code. @type {((query: Form) => Form | 'page' | undefined) | undefined} */
+    authorize: undefined,
+    /** Answers token requests instead of tokens. @type {((form: Form) => Refusal | undefined) | undefined} */
+    token: undefined,
+    /** Seconds; undefined: the answer does not say. @type {number | undefined} */
+    lifetime: way.lifetime,
+    /** Whether the person has consented before. */
+    consented: false,
+    /** The redirect URI that is registered; undefined takes any. @type {string | undefined} */
+    redirectUri: undefined,
+  }
+  /** @type {{ authorize: Form[], token: (Form & { accept?: string })[], device: Form[], mcp: import('node:http').IncomingHttpHeaders[] }} */
+  const seen = { authorize: [], token: [], device: [], mcp: [] }
+  /** @type {Map<string, Form>} */
+  const codes = new Map()
+  /** @type {Map<string, Form>} */
+  const refreshTokens = new Map()
+  /** Device codes that the person has approved. @type {Set<string>} */
+  const approved = new Set()
+  /** @type {Set<string>} */
+  const accepted = new Set()
+
+  const idToken = (/** @type {Form} */ request) =>
+    new SignJWT({
+      email: 'ada@example.com',
+      name: 'Ada',
+      ...(request.nonce ? { nonce: request.nonce } : {}),
+      ...way.claims,
+    })
+      .setProtectedHeader({ alg: 'RS256', kid: 'k' })
+      .setIssuer(way.tokenIssuer)
+      .setAudience(CLIENT.id)
+      .setSubject('ada')
+      .setIssuedAt()
+      .setExpirationTime('30m')
+      .sign(privateKey)
+
+  const grant = async (/** @type {Form} */ request, /** @type {'code' | 'refresh' | 'device' | 'program'} */ by) => {
+    const access = `${way.tokenPrefix ?? 'at'}_${randomUUID().replaceAll('-', '')}`
+    if (way.accepts?.(request) ?? true) accepted.add(access)
+    const refresh = by !== 'program' && (by === 'refresh' || way.refreshes(request, state)) ? randomUUID() : undefined
+    if (refresh) refreshTokens.set(refresh, request)
+    if (by === 'code') state.consented = true
+    const openid = (request.scope ?? '').split(' ').includes('openid')
+    const id = openid && way.metadata?.jwks_uri ? await idToken(request) : undefined
+    if (id) accepted.add(id)
+    return {
+      access_token: access,
+      token_type: way.tokenType ?? 'Bearer',
+      ...(request.scope === undefined ? {} : { scope: request.scope.replaceAll(' ', way.separator ?? ' ') }),
+      ...(state.lifetime === undefined ? {} : { expires_in: state.lifetime }),
+      ...(refresh ? { refresh_token: refresh } : {}),
+      ...(id ? { id_token: id } : {}),
+    }
+  }
+
+  /** @returns {Promise<Refusal>} */
+  const token = async (/** @type {Form} */ form) => {
+    const scripted = state.token?.(form) ?? way.refusesToken?.(form)
+    if (scripted) return scripted
+    if (form.client_id !== CLIENT.id || (way.confidential && form.client_secret !== CLIENT.secret))
+      return { status: 401, body: { error: 'invalid_client' } }
+    if (form.grant_type === 'client_credentials') return { status: 200, body: await grant(form, 'program') }
+    if (form.grant_type === 'refresh_token') {
+      const before = refreshTokens.get(form.refresh_token ?? '')
+      if (!before) return { status: 400, body: { error: 'invalid_grant' } }
+      return { status: 200, body: await grant({ ...before, ...(form.scope ? { scope: form.scope } : {}) }, 'refresh') }
+    }
+    if (form.grant_type?.endsWith('device_code')) {
+      if (!approved.has(form.device_code ?? '')) return { status: 400, body: { error: 'authorization_pending' } }
+      return { status: 200, body: await grant(seen.device[0] ?? {}, 'device') }
+    }
+    const request = codes.get(form.code ?? '')
+    codes.delete(form.code ?? '')
+    if (!request || request.redirect_uri !== form.redirect_uri)
+      return { status: 400, body: { error: way.kind === 'github' ? 'bad_verification_code' : 'invalid_grant' } }
+    const challenge = createHash('sha256')
+      .update(form.code_verifier ?? '')
+      .digest('base64url')
+    if (challenge !== request.code_challenge)
+      return { status: 400, body: { error: 'invalid_grant', error_description: 'Invalid code verifier.' } }
+    return { status: 200, body: await grant(request, 'code') }
+  }
+
+  const authorize = (/** @type {Form} */ query, /** @type {import('node:http').ServerResponse} */ response) => {
+    seen.authorize.push(query)
+    const mismatch =
+      state.redirectUri !== undefined && state.redirectUri !== query.redirect_uri ? way.mismatch : undefined
+    const refused = state.authorize?.(query) ?? mismatch ?? way.refusesAuthorize?.(query)
+    if (refused === 'page')
+      return response.writeHead(400, { 'content-type': 'text/html' }).end('<h1>Something went wrong</h1>')
+    const back = new URL(query.redirect_uri ?? '')
+    const code = randomUUID()
+    if (!refused) codes.set(code, query)
+    for (const [name, value] of Object.entries(refused ?? { code })) back.searchParams.set(name, value)
+    back.searchParams.set('state', query.state ?? '')
+    return response.writeHead(302, { location: back.href }).end()
+  }
+
+  server.on('request', async (request, response) => {
+    const url = new URL(request.url ?? '/', origin)
+    const chunks = []
+    for await (const chunk of request) chunks.push(chunk)
+    const text = Buffer.concat(chunks).toString('utf8')
+    const json = (/** @type {unknown} */ value, status = 200, headers = {}) =>
+      response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(value))
+    if (url.pathname === '/.well-known/oauth-protected-resource/mcp')
+      return json({ resource: `${origin}/mcp`, ...way.resource })
+    if (url.pathname === way.metadataPath) return json(way.metadata)
+    if (url.pathname === '/keys') return json({ keys: [jwk] })
+    if (url.pathname === way.paths.authorize) return authorize(Object.fromEntries(url.searchParams), response)
+    if (url.pathname === way.paths.device) {
+      const form = Object.fromEntries(new URLSearchParams(text))
+      seen.device.push(form)
+      return json({
+        ...{ device_code: 'device-1', user_code: 'ABCD-1234', verification_uri: `${origin}/device` },
+        ...{ expires_in: 900, interval: 1 },
+      })
+    }
+    if (url.pathname === way.paths.token) {
+      const form = withBasic(Object.fromEntries(new URLSearchParams(text)), request.headers.authorization)
+      seen.token.push({ ...form, accept: request.headers.accept ?? '' })
+      const { status = 400, body } = await token(form)
+      // GitHub answers with a form unless JSON is asked for, and its errors with 200.
+      if (way.kind !== 'github') return json(body, status)
+      if (/json/.test(request.headers.accept ?? '')) return json(body, status === 401 ? 401 : 200)
+      const fields = Object.entries(body).map(([name, value]) => [name, String(value)])
+      return response
+        .writeHead(200, { 'content-type': 'application/x-www-form-urlencoded' })
+        .end(new URLSearchParams(fields).toString())
+    }
+    if (url.pathname === '/mcp') {
+      const [scheme, bearer = ''] = (request.headers.authorization ?? '').split(' ')
+      if (scheme !== 'Bearer' || !accepted.has(bearer))
+        return json({}, 401, {
+          'www-authenticate': `Bearer resource_metadata="${origin}/.well-known/oauth-protected-resource/mcp"`,
+        })
+      seen.mcp.push(request.headers)
+      return mcp(request.method === 'POST' ? JSON.parse(text) : undefined, response)
+    }
+    return response.writeHead(404).end()
+  })
+
+  return {
+    origin,
+    issuer: way.issuer,
+    url: `${origin}/mcp`,
+    state,
+    seen,
+    metadata: way.metadata ?? {},
+    approve: () => approved.add('device-1'),
+    /** Access tokens that were given are refused from now on. */
+    forgetTokens: () => accepted.clear(),
+    /** A config file for this provider; `keys` are more keys of its entry, `name` is the preset's. */
+    config(/** @type {string} */ callbackUrl, /** @type {Record<string, unknown>} */ keys = {}, name = way.kind) {
+      const entry = { client_id: CLIENT.id, ...(way.confidential ? { client_secret: CLIENT.secret } : {}), ...keys }
+      return [
+        `callback_url: ${callbackUrl}`,
+        `servers: { it: { url: "${origin}/mcp", provider: ${name} } }`,
+        `providers: ${JSON.stringify({ [name]: entry })}`,
+        '',
+      ].join('\n')
+    },
+    async close() {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+/** @returns {Form} */
+function withBasic(/** @type {Form} */ form, /** @type {string | undefined} */ header) {
+  const basic = /^Basic (.+)$/.exec(header ?? '')?.[1]
+  if (basic === undefined) return form
+  const [id = '', secret = ''] = Buffer.from(basic, 'base64').toString('utf8').split(':').map(decodeURIComponent)
+  return { ...form, client_id: id, client_secret: secret }
+}
+
+/** As much of an MCP server as a host wants at start. */
+function mcp(message, response) {
+  if (message === undefined) return response.writeHead(405).end()
+  if (message.id === undefined) return response.writeHead(202).end()
+  const result =
+    message.method === 'initialize'
+      ? { protocolVersion: '2025-11-25', capabilities: { tools: {} }, serverInfo: { name: 'behind', version: '1' } }
+      : { tools: [] }
+  return response
+    .writeHead(200, { 'content-type': 'application/json' })
+    .end(JSON.stringify({ jsonrpc: '2.0', id: message.id, result }))
+}
+
+/**
+ * @typedef {object} Way
+ * @property {string} kind the preset's name
+ * @property {string} issuer
+ * @property {string} tokenIssuer `iss` of its ID tokens
+ * @property {string} [metadataPath]
+ * @property {Record<string, unknown>} [metadata]
+ * @property {{ authorize: string, token: string, device?: string }} paths
+ * @property {Record<string, unknown>} resource more of the protected-resource metadata
+ * @property {boolean} confidential
+ * @property {(request: Form, state: { consented: boolean }) => boolean} refreshes
+ * @property {(request: Form) => boolean} [accepts] whether the MCP server takes such a token
+ * @property {(query: Form) => Form | 'page' | undefined} [refusesAuthorize]
+ * @property {(form: Form) => Refusal | undefined} [refusesToken]
+ * @property {Form | 'page'} [mismatch] what becomes of another redirect URI
+ * @property {number} [lifetime]
+ * @property {Record<string, unknown>} [claims]
+ * @property {string} [separator]
+ * @property {string} [tokenPrefix]
+ * @property {string} [tokenType]
+ */
+
+const has = (/** @type {Form} */ request, /** @type {string} */ scope) =>
+  (request.scope ?? '').split(' ').includes(scope)
+
+/** @returns {Record<string, unknown>} */
+const metadata = (/** @type {string} */ origin, /** @type {string} */ issuer, more = {}) => ({
+  issuer,
+  authorization_endpoint: `${origin}/authorize`,
+  token_endpoint: `${origin}/token`,
+  jwks_uri: `${origin}/keys`,
+  id_token_signing_alg_values_supported: ['RS256'],
+  token_endpoint_auth_methods_supported: ['client_secret_post', 'client_secret_basic'],
+  code_challenge_methods_supported: ['plain', 'S256'],
+  scopes_supported: ['openid', 'email', 'profile'],
+  ...more,
+})
+
+const PATHS = { authorize: '/authorize', token: '/token', device: '/device/code' }
+
+/** @type {Record<Kind, (origin: string) => Way>} */
+const WAYS = {
+  google: (origin) => ({
+    ...{ kind: 'google', issuer: origin, tokenIssuer: origin, paths: PATHS, confidential: true, lifetime: 3599 },
+    metadataPath: '/.well-known/openid-configuration',
+    metadata: metadata(origin, origin),
+    resource: { authorization_servers: [origin] },
+    refreshes: (request, { consented }) =>
+      request.access_type === 'offline' && (!consented || /consent/.test(request.prompt ?? '')),
+    refusesAuthorize: (query) => (!query.scope || has(query, 'offline_access') ? 'page' : undefined),
+    mismatch: 'page',
+  }),
+  microsoft: (origin) => ({
+    ...{ kind: 'microsoft', issuer: `${origin}/common/v2.0`, tokenIssuer: `${origin}/${TENANT}/v2.0`, paths: PATHS },
+    ...{ confidential: false, lifetime: 3599, claims: { tid: TENANT } },
+    metadataPath: '/common/v2.0/.well-known/openid-configuration',
+    metadata: metadata(origin, `${origin}/{tenantid}/v2.0`, {
+      code_challenge_methods_supported: undefined,
+      scopes_supported: ['openid', 'profile', 'email', 'offline_access'],
+      device_authorization_endpoint: `${origin}/device/code`,
+    }),
+    resource: { authorization_servers: [`${origin}/common/v2.0`], scopes_supported: ['api://mcp/access'] },
+    refreshes: (request) => has(request, 'offline_access'),
+    refusesAuthorize: (query) =>
+      query.resource === undefined
+        ? undefined
+        : redirected(aadsts(9010010, 'The resource does not match the scope.', 'invalid_target')),
+    refusesToken: (form) => {
+      if (form.resource !== undefined)
+        return { body: aadsts(901002, "The 'resource' request parameter is not supported.") }
+      if (form.grant_type === 'refresh_token' && !form.scope) return { body: aadsts(90009, 'The scope is missing.') }
+      return undefined
+    },
+    mismatch: 'page',
+  }),
+  github: (origin) => ({
+    ...{ kind: 'github', issuer: `${origin}/login/oauth`, tokenIssuer: '', confidential: true, tokenPrefix: 'gho' },
+    ...{ tokenType: 'bearer', separator: ',' },
+    paths: { authorize: '/login/oauth/authorize', token: '/login/oauth/access_token', device: '/login/device/code' },
+    resource: { authorization_servers: [`${origin}/login/oauth`], scopes_supported: ['repo', 'read:org'] },
+    refreshes: () => false,
+    mismatch: {
+      error: 'redirect_uri_mismatch',
+      error_description: 'The redirect_uri MUST match the registered callback URL for this application.',
+    },
+  }),
+  'github-app': (origin) => ({ ...WAYS.github(origin), tokenPrefix: 'ghu', lifetime: 28_800, refreshes: () => true }),
+  auth0: (origin) => ({
+    ...{
+      kind: 'auth0',
+      issuer: `${origin}/`,
+      tokenIssuer: `${origin}/`,
+      paths: PATHS,
+      confidential: false,
+      lifetime: 86_400,
+    },
+    metadataPath: '/.well-known/openid-configuration',
+    metadata: metadata(origin, `${origin}/`, { scopes_supported: ['openid', 'profile', 'email', 'offline_access'] }),
+    resource: { authorization_servers: [`${origin}/`] },
+    refreshes: (request) => has(request, 'offline_access'),
+    // Without an audience the token is opaque and for userinfo only.
+    accepts: (request) => request.audience !== undefined,
+  }),
+  okta: (origin) => ({
+    ...{ kind: 'okta', issuer: `${origin}/oauth2/default`, tokenIssuer: `${origin}/oauth2/default`, paths: PATHS },
+    ...{ confidential: false, lifetime: 3600 },
+    metadataPath: '/.well-known/oauth-authorization-server/oauth2/default',
+    metadata: metadata(origin, `${origin}/oauth2/default`, { scopes_supported: undefined }),
+    resource: { authorization_servers: [`${origin}/oauth2/default`] },
+    refreshes: (request) => has(request, 'offline_access'),
+    refusesAuthorize: (query) =>
+      query.scope ? undefined : { error: 'invalid_scope', error_description: 'scope is required' },
+  }),
+  plain: (origin) => ({
+    ...{ kind: 'plain', issuer: origin, tokenIssuer: origin, paths: PATHS, confidential: true, lifetime: 3600 },
+    resource: {},
+    refreshes: () => true,
+  }),
+}
+
+/** A redirect carries no error_codes. @returns {Form} */
+function redirected(/** @type {{ error: string, error_description: string }} */ { error, error_description }) {
+  return { error, error_description }
+}
