@@ -5,6 +5,7 @@ import type { Composed } from '../compose.ts'
 import { asBridgeError, withoutControls } from '../errors.ts'
 import type { Attempt } from '../records.ts'
 import { LEASE_MS, rejectOn } from './attempt.ts'
+import { aborted, type Way } from './ways.ts'
 
 /**
  * Resolves when the tokens are stored, by this process or another one.
@@ -17,7 +18,9 @@ export async function signInByDevice(composed: Composed, attempt: Attempt, endin
   const stop = new AbortController()
   try {
     const signIn = await (await composed.deviceLogin()).start(attempt)
-    await show(composed, signIn)
+    const minutes = Math.max(1, Math.floor((signIn.expiresAt - composed.clock.now()) / 60_000))
+    composed.stderr.write(await deviceText(composed, signIn))
+    composed.stderr.write(`Waiting for you to finish there, at most ${minutes} min …\n`)
     const settled = awaitAttempt({ attempts, clock: composed.clock, tell: () => undefined }, attempt.id)
     await Promise.race([settled, signIn.complete(stop.signal), rejectOn(ending)])
   } catch (thrown) {
@@ -37,15 +40,31 @@ export async function signInByDevice(composed: Composed, attempt: Attempt, endin
   }
 }
 
-async function show({ stderr, clock }: Composed, signIn: DeviceSignIn): Promise<void> {
-  const { verificationUri, verificationUriComplete, userCode, expiresAt } = signIn
-  const minutes = Math.max(1, Math.floor((expiresAt - clock.now()) / 60_000))
-  stderr.write(
-    `Open this address on any device:  ${verificationUri}\nand enter this code:  ${withoutControls(userCode)}\n`,
-  )
-  if (stderr.isTTY) {
-    const { qrCode } = await import('../system/qrCode.ts')
-    stderr.write(`\n${qrCode(verificationUriComplete ?? verificationUri)}\n\n`)
+export interface DeviceTelling {
+  readonly say: (text: string) => void
+  /** The browser's address is shown; a code beside it comes after. */
+  readonly shown: Promise<void>
+}
+
+/** The same as one way among others: whatever fails here leaves the others open. */
+export function byDevice(composed: Composed, { say, shown }: DeviceTelling): Way {
+  return async (attempt, signal) => {
+    await Promise.race([shown, aborted(signal)])
+    try {
+      signal.throwIfAborted()
+      const signIn = await (await composed.deviceLogin()).start(attempt)
+      say(`Or without this machine. ${await deviceText(composed, signIn)}`)
+      await signIn.complete(signal)
+    } catch (thrown) {
+      if (!signal.aborted) composed.log.info('oauth:device', { code: asBridgeError(thrown).code })
+    }
   }
-  stderr.write(`Waiting for you to finish there, at most ${minutes} min …\n`)
+}
+
+async function deviceText({ stderr }: Composed, signIn: DeviceSignIn): Promise<string> {
+  const { verificationUri, verificationUriComplete, userCode } = signIn
+  const text = `Open this address on any device:  ${verificationUri}\nand enter this code:  ${withoutControls(userCode)}\n`
+  if (!stderr.isTTY) return text
+  const { qrCode } = await import('../system/qrCode.ts')
+  return `${text}\n${qrCode(verificationUriComplete ?? verificationUri)}\n\n`
 }

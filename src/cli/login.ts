@@ -107,10 +107,11 @@ async function offer(
     shown: untilShown,
     answer: async (query) => (await composed.login()).answer(query),
   })
+  const device = async () => (await import('./device.ts')).byDevice(composed, { say, shown: untilShown })
   return {
     offered: {
       telling: { planned: show, joined },
-      ways: [...(pastes ? [paste] : [])],
+      ways: [...(pastes ? [paste] : []), ...(opens || how === 'paste' ? [] : [await device()])],
       callback: how === 'paste' ? 'optional' : 'needed',
     },
     done: () => stop(),

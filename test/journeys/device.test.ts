@@ -90,3 +90,21 @@ test('a server without a device endpoint is device_unsupported', async () => {
   expect(code).toBe(3)
   expect(stderr).toContain('device_unsupported')
 })
+
+test('without a browser, address and device code are offered side by side; the code brings home and frees the port', async () => {
+  const running = stage.start(['login', stage.server.url, '--no-browser', '--callback-url', stage.callbackUrl])
+  const text = await running.says(/http\S+[\s\S]*any device[\s\S]*enter this code: {2}\S+\n/)
+  const [, address = '', code = ''] = /any device: {2}(\S+)\nand enter this code: {2}(\S+)\n/.exec(text) ?? []
+  await typeDeviceCode(address, code)
+  expect(await running.exited).toBe(0)
+  await stage.callbackPortIsFree()
+  expect(await status()).toMatchObject([{ state: 'signed_in' }])
+})
+
+test('without a browser, the address brings home though a device code was offered too', async () => {
+  const running = stage.start(['login', stage.server.url, '--no-browser', '--callback-url', stage.callbackUrl])
+  const text = await running.says(/^http\S+[\s\S]*enter this code/m)
+  await stage.visit(/^http\S+/m.exec(text)?.[0] ?? '')
+  expect(await running.exited).toBe(0)
+  expect(await status()).toMatchObject([{ state: 'signed_in' }])
+})
