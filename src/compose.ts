@@ -6,7 +6,7 @@ import { createTokens, type Tokens } from './auth/tokens.ts'
 import { createRelay, type Relay } from './bridge/relay.ts'
 import { createSend } from './bridge/send.ts'
 import { createLineWriter } from './bridge/stdout.ts'
-import { openRawDatabase, openStore } from './composeStore.ts'
+import { openLook, openRawDatabase, openStore } from './composeStore.ts'
 import type { Config, ServerConfig } from './config/config.ts'
 import { BridgeError } from './errors.ts'
 import { onceGood } from './onceGood.ts'
@@ -15,6 +15,7 @@ import type {
   Browser,
   CallbackListener,
   Clock,
+  Health,
   HttpClient,
   Logger,
   LoginLauncher,
@@ -26,7 +27,7 @@ import { createHttp } from './system/http.ts'
 /** The whole list of what a test may replace. */
 export interface Doors {
   readonly stdin: Readable
-  readonly stdout: Writable
+  readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number }
   readonly stderr: Writable & { readonly isTTY?: boolean }
   readonly environment: NodeJS.ProcessEnv
   readonly clock: Clock
@@ -42,9 +43,15 @@ export interface Doors {
 export const HOST_LIMIT = 64 * 1024 * 1024
 /** Longest silence of an authorization server, in ms; a shorter request_timeout goes before it. */
 const AS_TIMEOUT_MS = 20_000
+/** Longest time the MCP server has to show that it is there, in ms. */
+const HEALTH_MS = 5_000
+const PING = '{"jsonrpc":"2.0","id":"health","method":"ping"}'
+const JSON_BODY = { accept: 'application/json, text/event-stream', 'content-type': 'application/json' }
 const SERVER_LIMIT = 256 * 1024 * 1024
 
 export type Composed = ReturnType<typeof compose>
+/** The stores for looking only. */
+export type Look = ReturnType<typeof openLook>
 
 export function compose(config: Config, doors: Doors) {
   const { clock, log } = doors
@@ -126,7 +133,21 @@ export function compose(config: Config, doors: Doors) {
     onChallenge: async (answer, refused, cause) => (await authorizer()).onChallenge(answer, refused, cause),
   }
 
+  const health: Health = {
+    async database() {
+      ;(await store()).database.get('SELECT 1 FROM tokens LIMIT 1')
+    },
+    async mcpServer() {
+      const request = { method: 'POST', url: new URL(server().url), body: PING, idleMs: HEALTH_MS } as const
+      const signal = AbortSignal.timeout(HEALTH_MS)
+      const response = await http.request({ ...request, headers: { ...server().headers, ...JSON_BODY }, signal })
+      response.discard()
+      if (response.status >= 500) throw new BridgeError('server_error', { details: { status: response.status } })
+    },
+  }
+
   return {
+    health,
     config,
     clock,
     log,
@@ -173,6 +194,7 @@ export function compose(config: Config, doors: Doors) {
     },
 
     openRawDatabase: () => openRawDatabase(config),
+    look: async () => openLook(config, doors),
 
     listener: async () => doors.listener ?? (await import('./system/callbackServer.ts')).callbackServer,
     browser: async () =>

@@ -26,6 +26,8 @@ export const ERRORS = {
   usage: row(2, 1201, 'The command line was not understood.', 'Run mcp-oauth-bridge --help.'),
   config_not_found: row(2, 1202, 'The config file was not found.', 'Check the path given by --config or CONFIG_PATH.'),
   config_invalid: row(2, 1203, 'The config file is not valid.', 'Correct the line named above; config.example.yaml lists every key.'),
+  clock_skew: row(2, 1230, 'The clock of this computer is wrong.', 'Set the clock; most systems do it by NTP.'),
+  gateway_missing: row(2, 1231, 'This belongs to the HTTP gateway, which this version does not have.', 'Use the bridge: SQLite, and a host that speaks stdio.'),
   insecure_url: row(2, 1204, 'The server URL is not HTTPS.', 'Use https://, a loopback address, or --allow-http for a network you trust.'),
 
   not_signed_in: row(3, 1301, 'Nobody is signed in to this server.', 'Run mcp-oauth-bridge login for this server.'),
@@ -107,10 +109,15 @@ export function asBridgeError(thrown: unknown): BridgeError {
   return new BridgeError('internal', { message: `Unexpected: ${quote(what)}`, cause: thrown })
 }
 
-/** Untrusted text for a message or a log: JSON-quoted, cut to `most` characters, without terminal or bidi controls. */
+/** Untrusted text for a message or a log: JSON-quoted, cut to `most` characters, without terminal or bidi controls and URL queries. */
 export function quote(text: string, most = 200): string {
-  const plain = withoutControls(text)
+  const plain = withoutQueries(withoutControls(text))
   return JSON.stringify(plain.length > most ? `${plain.slice(0, most)}…` : plain)
+}
+
+/** Every http(s) URL in a text without its query: people and servers put keys, codes and states there. */
+export function withoutQueries(text: string): string {
+  return text.replace(/(\bhttps?:\/\/[^\s"'<>?#]*)\?[^\s"'<>]*/gi, '$1?…')
 }
 
 /** A stored code as a known one. */

@@ -221,11 +221,18 @@ export type CallbackPage =
   | { readonly kind: 'failed'; readonly code: string; readonly message: string; readonly hint: string }
   | { readonly kind: 'invalid_state' }
 
+/** What the health endpoints of the callback listener ask; each rejects when its part does not work. */
+export interface Health {
+  database(): Promise<void>
+  mcpServer(): Promise<void>
+}
+
 export interface CallbackListener {
   /** Listens where `redirectUri` points; `onCallback` gets the query of each request to it. @throws BridgeError port_in_use */
   listen(
     redirectUri: string,
     onCallback: (query: URLSearchParams) => Promise<CallbackPage>,
+    health?: Health,
   ): Promise<{ close(): Promise<void> }>
 }
 
@@ -241,6 +248,8 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
 /** `event` is `area:what`; `fields` are facts, never secrets. */
 export interface Logger {
+  /** Whether a `debug` entry of this event would be written, so that costly ones are not even made. */
+  wants?(event: string): boolean
   debug(event: string, fields?: LogFields): void
   info(event: string, fields?: LogFields): void
   warn(event: string, fields?: LogFields): void

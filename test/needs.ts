@@ -8,6 +8,8 @@ const PROGRAMS = {
   'gnome-keyring-daemon': 'gnome-keyring',
   'dbus-run-session': 'dbus-daemon',
   sqlite3: 'sqlite3',
+  tmux: 'tmux',
+  openssl: 'openssl',
 } as const
 
 export type Program = keyof typeof PROGRAMS

@@ -31,7 +31,7 @@ export function createAuthorizer(options: AuthorizeOptions): Authorizer {
         const sent = keep(ours, (name) => matchesAny(name, forward) && !matchesAny(name, blocked))
         const names = new Set(Object.keys(sent).map((name) => name.toLowerCase()))
         const others = keep(configured, (name) => !names.has(name.toLowerCase()))
-        log.debug('proxy:headers', {
+        log.info('proxy:headers', {
           names: Object.keys({ ...others, ...sent }).join(', '),
           blocked: blocked.join(', '),
         })

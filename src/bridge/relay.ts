@@ -1,6 +1,6 @@
 // The requests in flight between host and server: who is answered what, and how it all ends.
 import { setMaxListeners } from 'node:events'
-import { asBridgeError, BridgeError } from '../errors.ts'
+import { asBridgeError, BridgeError, withoutControls } from '../errors.ts'
 import type { Clock, Logger } from '../ports.ts'
 import { createExchange } from './exchange.ts'
 import { listen } from './listen.ts'
@@ -28,6 +28,9 @@ export interface Relay {
   close(graceMs: number): Promise<void>
 }
 
+/** Request ids for the log; a host may put anything into them. */
+const nameOf = (ids: readonly IdText[]) => withoutControls(ids.join(', ')).slice(0, 80)
+
 /** How long the session's DELETE may hold up the end, in ms. */
 const DELETE_MS = 500
 
@@ -41,12 +44,19 @@ export function createRelay({ send, writer, clock, log, answerLimit }: RelayOpti
   let turn: Promise<void> = Promise.resolve()
   let listening = false
 
+  /** Made only when somebody reads it: messages cost nothing more otherwise. */
+  const trace = log.wants?.('proxy:request')
+    ? (event: string, ids: readonly IdText[], method?: string) => log.debug(event, { request: nameOf(ids), method })
+    : undefined
+
   const deliver = (message: Message) => writer.write(message.bytes)
 
   const handle = async (message: Message): Promise<void> => {
     const open = new Set(message.asks)
+    trace?.('proxy:request', message.asks, message.method)
     try {
       await exchange(message, ending.signal, (answer) => {
+        trace?.('proxy:answer', answer.answers, answer.method)
         for (const id of answer.answers) open.delete(id)
         return deliver(answer)
       })
@@ -61,7 +71,8 @@ export function createRelay({ send, writer, clock, log, answerLimit }: RelayOpti
 
   /** A notification is never answered; its failure is only logged. */
   const refuse = async (ids: IdText[], error: BridgeError, method?: string) => {
-    log.warn('proxy:request-failed', { method, code: error.code, message: error.message })
+    const request = ids.length === 0 ? undefined : nameOf(ids)
+    log.warn('proxy:request-failed', { request, method, code: error.code, message: error.message })
     for (const id of ids) await writer.write(rpcError(id, error))
   }
 

@@ -4,7 +4,7 @@ import type { Flags } from '../config/config.ts'
 import { nearest } from '../config/nearest.ts'
 import { BridgeError, quote } from '../errors.ts'
 
-export const COMMANDS = ['run', 'login', 'logout', 'status', 'refresh', 'migrate'] as const
+export const COMMANDS = ['run', 'login', 'logout', 'status', 'doctor', 'support-bundle', 'refresh', 'migrate'] as const
 export type Command = (typeof COMMANDS)[number]
 
 interface Option {
@@ -15,7 +15,7 @@ interface Option {
 }
 
 const CONNECTING = ['run', 'login'] as const
-const REACHING = ['run', 'login', 'logout', 'refresh'] as const
+const REACHING = ['run', 'login', 'logout', 'refresh', 'doctor', 'support-bundle'] as const
 
 /** Every option; `for` left out: all commands. `value` names what it takes. */
 export const OPTIONS = {
@@ -51,7 +51,10 @@ export const OPTIONS = {
   force: { for: ['login'], help: 'sign in again though somebody is signed in' },
   all: { for: ['logout'], help: 'sign out everywhere' },
   'keep-remote': { for: ['logout'], help: 'forget here without revoking at the server' },
-  json: { for: ['status'], help: 'machine-readable output' },
+  json: { for: ['status', 'doctor'], help: 'machine-readable output' },
+  watch: { for: ['status'], help: 'show it again whenever something changes, until Ctrl-C' },
+  output: { value: 'FILE', for: ['support-bundle'], help: 'where to write it' },
+  yes: { for: ['support-bundle'], help: 'write without asking' },
   // The login process is started with this by a bridge; its job comes through stdin.
   attempt: { for: ['login'], help: '' },
 } as const satisfies Record<string, Option>
@@ -83,6 +86,10 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
     tokens: true,
   })
   const [first, ...rest] = positionals
+  if (first === 'serve')
+    throw new BridgeError('gateway_missing', {
+      message: 'serve is the HTTP gateway, which this version does not have.',
+    })
   const explicit = (COMMANDS as readonly string[]).includes(first ?? '')
   const command = explicit ? (first as Command) : 'run'
   const words = explicit ? rest : positionals
@@ -108,6 +115,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
         login: text('login'),
         logLevel: values.debug === true ? 'debug' : text('log-level'),
         account: text('account'),
+        output: text('output'),
       }),
       headers: list('header'),
       authorizeParameters: list('authorize-param'),

@@ -55,7 +55,11 @@ async function host(
   const candidates = attempt.plan
     ? [attempt.plan.redirectUri]
     : redirectCandidates(config.callbackUrls, composed.server().clientId !== undefined)
-  const port = await answerOneOf({ listener, leases, clock, onCallback: login.answer }, candidates)
+  const port = await answerOneOf(
+    { listener, leases, clock, onCallback: login.answer, health: composed.health },
+    candidates,
+  )
+  composed.log.info('oauth:callback', { outcome: 'listening', port: Number(new URL(port.redirectUri).port || 80) })
   try {
     if (!attempt.plan) {
       const url = await login.prepare(attempt, port.redirectUri)

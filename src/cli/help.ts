@@ -6,6 +6,11 @@ const SUMMARY: Readonly<Record<Command, { usage: string; what: string }>> = {
   login: { usage: 'login [server]', what: 'sign in through the browser' },
   logout: { usage: 'logout [server | --all]', what: 'revoke and forget the stored tokens' },
   status: { usage: 'status [server]', what: 'who is signed in where, until when, kept how' },
+  doctor: { usage: 'doctor [server]', what: 'find what is wrong; the likeliest cause first, with its remedy' },
+  'support-bundle': {
+    usage: 'support-bundle [server]',
+    what: 'what a helper needs to see, without secrets, as one file',
+  },
   migrate: { usage: 'migrate up | down | version', what: 'the database schema' },
   refresh: { usage: 'refresh [server]', what: 'refresh the access token now' },
 }

@@ -3,7 +3,7 @@ import type { Readable, Writable } from 'node:stream'
 import { type Composed, compose, type Doors } from '../compose.ts'
 import type { Config } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
-import { asBridgeError, type BridgeError, ERRORS } from '../errors.ts'
+import { asBridgeError, type BridgeError, ERRORS, withoutQueries } from '../errors.ts'
 import type { LoginLauncher } from '../ports.ts'
 import { clock } from '../system/clock.ts'
 import { createLog } from '../system/log.ts'
@@ -16,7 +16,7 @@ export { pendingKeychainCalls } from '../system/keychain.ts'
 export interface World {
   readonly argv: readonly string[]
   readonly stdin: Readable & { readonly isTTY?: boolean }
-  readonly stdout: Writable
+  readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number }
   readonly stderr: Writable & { readonly isTTY?: boolean }
   readonly environment: NodeJS.ProcessEnv
   readonly folder: string
@@ -36,13 +36,14 @@ export async function run(world: World): Promise<number> {
     const { flags, server, explicit } = line
     const { environment, folder } = world
     const named = line.command === 'migrate' ? undefined : server
-    const config = await loadConfig({
-      flags,
-      environment,
-      folder,
-      server: named,
-      alternatives: explicit ? [] : COMMANDS,
+    const options = { flags, environment, folder, server: named, alternatives: explicit ? [] : COMMANDS }
+    const config = await loadConfig(options).catch(async (thrown: unknown) => {
+      // A doctor whose patient cannot even be described still says what is wrong, in its own form.
+      if (line.command === 'doctor')
+        return (await import('./doctor.ts')).misconfigured(world, line, asBridgeError(thrown))
+      throw thrown
     })
+    if (typeof config === 'number') return config
     const composed = compose(config, doorsOf(world, config, line))
     try {
       return await dispatch(line, composed, world)
@@ -63,11 +64,11 @@ async function dispatch(line: CommandLine, composed: Composed, world: World): Pr
     case 'logout':
       return (await import('./logout.ts')).logout(composed, line)
     case 'status':
-      return (await import('./status.ts')).status(
-        composed,
-        line.server !== undefined,
-        line.has('json') ? 'json' : 'text',
-      )
+      return (await import('./status.ts')).status(composed, line, world)
+    case 'doctor':
+      return (await import('./doctor.ts')).doctor(composed, line, world)
+    case 'support-bundle':
+      return (await import('./supportBundle.ts')).supportBundle(composed, line, world)
     case 'migrate':
       return (await import('./migrate.ts')).migrate(composed, line.server)
     case 'refresh':
@@ -119,7 +120,7 @@ function print(world: World, text: string): number {
 
 function fail(world: World, error: BridgeError): number {
   world.stderr.write(
-    `error: ${error.message}\nhint: ${error.hint}\n      (${error.code}, see docs/errors.md#${error.code})\n`,
+    `error: ${withoutQueries(error.message)}\nhint: ${error.hint}\n      (${error.code}, see docs/errors.md#${error.code})\n`,
   )
   return ERRORS[error.code].exit
 }

@@ -45,7 +45,10 @@ export const schema = z.strictObject({
   servers: z.record(z.string().min(1), server).optional(),
   callback_url: z.union([callbackUrl, z.array(callbackUrl).min(1)]).optional(),
   session_timeout: z.number().int().min(1).optional(),
-  database_url: z.string().startsWith('sqlite:', 'must be sqlite:FILE').optional(),
+  database_url: z
+    .string()
+    .startsWith('sqlite:', 'must be sqlite:FILE; PostgreSQL comes with the HTTP gateway, which is not there yet')
+    .optional(),
   secret_store: z.enum(['auto', 'keychain', 'file', 'env']).optional(),
   refresh_strategy: strategy.optional(),
   connect_timeout: milliseconds.optional(),

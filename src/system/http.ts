@@ -97,7 +97,10 @@ function redirectTarget(from: URL, method: string, response: HttpResponse): URL 
     to && to.origin !== from.origin
       ? `${from.origin} redirects to ${quote(to.origin)}.`
       : `${from.origin} redirects a ${method} with ${status}.`
-  throw new BridgeError('redirect_refused', { message, details: { status } })
+  throw new BridgeError('redirect_refused', {
+    message,
+    details: { status, ...(to ? { target: to.origin } : {}) },
+  })
 }
 
 const TIMEOUTS = new Set(['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'ETIMEDOUT'])

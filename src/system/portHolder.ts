@@ -29,7 +29,8 @@ function holderFromProc(port: number): string | undefined {
   return undefined
 }
 
-function descriptorsOf(pid: string): string[] {
+/** What the descriptors of a process point to; empty where it is not ours to see. */
+export function descriptorsOf(pid: string): string[] {
   try {
     return readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkOrEmpty(`/proc/${pid}/fd/${fd}`))
   } catch {
@@ -45,7 +46,8 @@ function readlinkOrEmpty(path: string): string {
   }
 }
 
-function readLines(path: string): string[] {
+/** Empty when the file is not there. */
+export function readLines(path: string): string[] {
   try {
     return readFileSync(path, 'utf8').split('\n')
   } catch {

@@ -28,6 +28,10 @@ export async function startProtectedServer({ issuer, target, port = 0 }) {
     /** Each request that passed: method, headers. @type {{ method: string, headers: import('node:http').IncomingHttpHeaders }[]} */
     passed: [],
     refused: 0,
+    /** Headers of every answer, such as a date that is wrong. @type {Record<string, string>} */
+    answerHeaders: {},
+    /** What is answered instead of anything else: nothing at all, or a page. @type {'silence' | { status: number, type: string, body: string } | undefined} */
+    instead: undefined,
     target,
   }
 
@@ -41,6 +45,10 @@ export async function startProtectedServer({ issuer, target, port = 0 }) {
   }
 
   server.on('request', async (request, response) => {
+    for (const [name, value] of Object.entries(state.answerHeaders)) response.setHeader(name, value)
+    if (state.instead === 'silence') return
+    if (state.instead)
+      return response.writeHead(state.instead.status, { 'content-type': state.instead.type }).end(state.instead.body)
     if (request.url === metadataPath) {
       response.writeHead(200, { 'content-type': 'application/json' })
       return response.end(
