@@ -71,9 +71,8 @@ export interface TokenSet {
   readonly refreshToken?: string
   readonly scope?: string
   readonly resource?: string
-  /** ms since the epoch; undefined: the server did not say (RFC 6749 section 5.1). */
+  /** ms since the epoch, as is `obtainedAt`; undefined: the server did not say (RFC 6749 section 5.1). */
   readonly expiresAt?: number
-  /** ms since the epoch */
   readonly obtainedAt: number
   readonly user?: User
 }
@@ -110,15 +109,13 @@ export interface TokenStore {
   list(): Promise<AccountSummary[]>
 }
 
-/** One row of `sessions`: everything about a sign-in, keyed by its `state` and by nothing else. */
+/** One row of `sessions`: everything about a sign-in, keyed by its `state` and by nothing else. Times in ms since the epoch. */
 export interface Attempt extends TokenKey {
   readonly id: string
   readonly state: string
   readonly status: 'requested' | 'waiting' | 'redeeming' | 'finished' | 'failed'
-  /** ms since the epoch */
   readonly expiresAt: number
   readonly challenge: Challenge
-  /** ms since the epoch of the last change */
   readonly updatedAt: number
   readonly errorCode?: string
   readonly errorMessage?: string
@@ -156,11 +153,10 @@ export interface AttemptStore {
   ): Promise<void>
 }
 
-/** A client at one authorization server (RFC 7591 section 3.2.1). */
+/** A client at one authorization server (RFC 7591 section 3.2.1); `authMethod` is its token_endpoint_auth_method. */
 export interface RegisteredClient {
   readonly clientId: string
   readonly clientSecret?: string
-  /** RFC 7591 token_endpoint_auth_method */
   readonly authMethod: string
 }
 
@@ -221,11 +217,8 @@ export type CallbackPage =
   | { readonly kind: 'failed'; readonly code: string; readonly message: string; readonly hint: string }
   | { readonly kind: 'invalid_state' }
 
-/** What the health endpoints of the callback listener ask; each rejects when its part does not work. */
-export interface Health {
-  database(): Promise<void>
-  mcpServer(): Promise<void>
-}
+/** What the health endpoints beside the callback ask; each rejects when its part does not work. */
+export type Health = Readonly<Record<'database' | 'mcpServer', () => Promise<void>>>
 
 export interface CallbackListener {
   /** Listens where `redirectUri` points; `onCallback` gets the query of each request to it. @throws BridgeError port_in_use */
@@ -236,19 +229,17 @@ export interface CallbackListener {
   ): Promise<{ close(): Promise<void> }>
 }
 
+/** In ms: `now` since the epoch; `awake` stands still while the machine sleeps, and only its differences mean something. */
 export interface Clock {
-  /** ms since the epoch */
   now(): number
-  /** ms that stand still while the machine sleeps; only differences mean something */
   awake(): number
   sleep(ms: number, signal?: AbortSignal): Promise<void>
 }
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
-/** `event` is `area:what`; `fields` are facts, never secrets. */
+/** `event` is `area:what`; `fields` are facts, never secrets. `wants`: whether a debug entry of this event would be written. */
 export interface Logger {
-  /** Whether a `debug` entry of this event would be written, so that costly ones are not even made. */
   wants?(event: string): boolean
   debug(event: string, fields?: LogFields): void
   info(event: string, fields?: LogFields): void

@@ -17,7 +17,7 @@ const SOURCES = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf
 
 /** Module specifiers of imports, dynamic imports and requires; `import type` does not count. */
 function importsOf(text: string): string[] {
-  const code = text.replace(/^import type .*$/gms, (found) => found.replace(/^import type[^;]*?from '[^']*'/s, ''))
+  const code = text.replace(/^import type [^;]*?from '[^']*'/gms, '')
   const patterns = [/\bfrom '([^']+)'/g, /\bimport\('([^']+)'\)/g, /\brequire\('([^']+)'\)/g]
   return patterns.flatMap((pattern) => [...code.matchAll(pattern)].map(([, found]) => found ?? ''))
 }
