@@ -8,7 +8,7 @@ import { createSend } from './bridge/send.ts'
 import { createLineWriter } from './bridge/stdout.ts'
 import { openLook, openRawDatabase, openStore } from './composeStore.ts'
 import type { Config, ServerConfig } from './config/config.ts'
-import { BridgeError } from './errors.ts'
+import { BridgeError, neverQuote } from './errors.ts'
 import { onceGood } from './onceGood.ts'
 import type {
   Authorizer,
@@ -49,12 +49,21 @@ const PING = '{"jsonrpc":"2.0","id":"health","method":"ping"}'
 const JSON_BODY = { accept: 'application/json, text/event-stream', 'content-type': 'application/json' }
 const SERVER_LIMIT = 256 * 1024 * 1024
 
+/** What a person configured and only its receiver may see. */
+function secretsOf({ server }: Config): (string | undefined)[] {
+  if (!server) return []
+  const { headers, authorizeParameters, clientSecret, url } = server
+  const query = [...new URL(url).searchParams.values()]
+  return [...Object.values(headers), ...Object.values(authorizeParameters), ...query, clientSecret]
+}
+
 export type Composed = ReturnType<typeof compose>
 /** The stores for looking only. */
 export type Look = ReturnType<typeof openLook>
 
 export function compose(config: Config, doors: Doors) {
   const { clock, log } = doors
+  neverQuote(secretsOf(config))
   const http = doors.http ?? createHttp({ connectTimeoutMs: config.connectTimeoutMs })
   const store = onceGood(async () => openStore(config, doors))
   const server = (): ServerConfig => {

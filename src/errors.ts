@@ -109,10 +109,37 @@ export function asBridgeError(thrown: unknown): BridgeError {
   return new BridgeError('internal', { message: `Unexpected: ${quote(what)}`, cause: thrown })
 }
 
-/** Untrusted text for a message or a log: JSON-quoted, cut to `most` characters, without terminal or bidi controls and URL queries. */
+/** Untrusted text for a message or a log: JSON-quoted, cut to `most` characters, without terminal or bidi controls, secrets and URL queries. */
 export function quote(text: string, most = 200): string {
-  const plain = withoutQueries(withoutControls(text))
+  const plain = withoutQueries(withoutSecrets(withoutControls(text)))
   return JSON.stringify(plain.length > most ? `${plain.slice(0, most)}…` : plain)
+}
+
+/** Secrets this process has sent: a server may repeat them in an error of any form. */
+const sent = new Set<string>()
+/** Shorter values are words that stand in every text. */
+const SHORTEST_SECRET = 8
+
+/** From now on these are cut out of every text that is quoted or logged. */
+export function neverQuote(secrets: readonly (string | undefined)[]): void {
+  for (const secret of secrets) if (secret !== undefined && secret.length >= SHORTEST_SECRET) sent.add(secret)
+}
+
+function withoutKnown(text: string): string {
+  let safe = text
+  for (const secret of sent) safe = safe.replaceAll(secret, '[hidden]')
+  return safe
+}
+
+/** Bearer tokens, JWTs and the query parameters of OAuth, wherever an untrusted text repeats them. */
+export function withoutSecrets(text: string): string {
+  return withoutKnown(text)
+    .replace(/\b(bearer|basic|dpop)\s+[\w.~+/=-]+/gi, '$1 [hidden]')
+    .replace(/\beyJ[\w-]+\.[\w-]+(\.[\w-]*)?/g, '[hidden]')
+    .replace(
+      /\b(code|state|access_token|refresh_token|id_token|client_secret|code_verifier|token)([\\"']*\s*[=:]\s*[\\"']*)[\w.~+/%-]{6,}/gi,
+      '$1$2[hidden]',
+    )
 }
 
 /** Every http(s) URL in a text without its query: people and servers put keys, codes and states there. */

@@ -1,5 +1,5 @@
 // The Authorizer of one server: bearer and X-User-* for each request, and what to do when the server refuses them.
-import { BridgeError, quote } from '../errors.ts'
+import { BridgeError, neverQuote, quote } from '../errors.ts'
 import type { Authorizer, Logger } from '../ports.ts'
 import { parseChallenge } from './challenge.ts'
 import type { Tokens } from './tokens.ts'
@@ -35,6 +35,7 @@ export function createAuthorizer(options: AuthorizeOptions): Authorizer {
           names: Object.keys({ ...others, ...sent }).join(', '),
           blocked: blocked.join(', '),
         })
+        neverQuote([set.accessToken])
         built = { accessToken: set.accessToken, headers: { ...others, ...sent } }
       }
       return built.headers

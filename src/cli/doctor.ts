@@ -2,8 +2,7 @@
 import type { Composed } from '../compose.ts'
 import { examine, type Report, reportOf } from '../doctor/examine.ts'
 import { type Finding, failed } from '../doctor/finding.ts'
-import { type BridgeError, ERRORS, withoutControls, withoutQueries } from '../errors.ts'
-import { withoutSecrets } from '../system/log.ts'
+import { type BridgeError, ERRORS, withoutControls, withoutQueries, withoutSecrets } from '../errors.ts'
 import type { CommandLine } from './args.ts'
 import { type Paper, paperOf, wrap } from './paint.ts'
 import type { World } from './run.ts'
@@ -56,7 +55,6 @@ function shown(finding: Finding): Finding {
 const SYMBOL = { pass: '✓', warn: '⚠', fail: '✗', skip: '–' } as const
 
 export function describe({ checks, likely_cause: cause }: Report, paper: Paper): string[] {
-  const wide = Math.max(...checks.map(({ name }) => name.length))
   const top = cause
     ? [
         `${paper.bad('Likeliest cause')}: ${paper.strong(cause.name)}`,
@@ -66,13 +64,21 @@ export function describe({ checks, likely_cause: cause }: Report, paper: Paper):
       ]
     : []
   const lines = checks.flatMap((finding) => {
-    const [first = '', ...more] = wrap(finding.detail, paper.width - wide - 4)
-    const head = `${tint(finding, paper)(SYMBOL[finding.status])} ${finding.name.padEnd(wide)}  ${first}`
-    const rest = more.map((part) => ' '.repeat(wide + 4) + part)
-    return [head, ...rest, ...remedyOf(finding, wide + 4, paper)]
+    const indent = paper.width < ROOMY ? 4 : WIDEST + 4
+    const lead = paper.width < ROOMY ? `${finding.name}: ` : `${finding.name.padEnd(WIDEST)}  `
+    const [first = '', ...more] = wrap(finding.detail, paper.width - indent, paper.width - 2 - lead.length)
+    return [
+      `${tint(finding, paper)(SYMBOL[finding.status])} ${lead}${first}`,
+      ...more.map((part) => ' '.repeat(indent) + part),
+      ...remedyOf(finding, indent, paper),
+    ]
   })
   return ['', ...top, ...lines, '', sum(checks)]
 }
+
+/** From this many columns on, names and findings stand in two columns. */
+const ROOMY = 120
+const WIDEST = 'authorization_server_metadata'.length
 
 function tint({ status }: Finding, { good, warning, bad, soft }: Paper) {
   return { pass: good, warn: warning, fail: bad, skip: soft }[status]
@@ -81,8 +87,8 @@ function tint({ status }: Finding, { good, warning, bad, soft }: Paper) {
 function remedyOf({ remedy, code }: Finding, indent: number, paper: Paper): string[] {
   if (remedy === null) return []
   const [first = '', ...more] = block(`→ ${remedy}`, indent, paper)
-  const link = code === undefined ? [] : [paper.soft(`${' '.repeat(indent + 2)}(${code}, see docs/errors.md#${code})`)]
-  return [first, ...more.map((line) => `  ${line}`), ...link]
+  const link = code === undefined ? [] : block(`(${code}, see docs/errors.md#${code})`, indent + 2, paper)
+  return [first, ...more.map((line) => `  ${line}`), ...link.map(paper.soft)]
 }
 
 const block = (text: string, indent: number, { width }: Paper) =>

@@ -25,18 +25,23 @@ export function paperOf(
   }
 }
 
-/** Lines of at most `width` columns, broken at blanks, or inside a word that is longer than a line. */
-export function wrap(text: string, width: number): string[] {
-  if (text.length <= width) return [text]
+/** Lines of at most `width` columns, the first of at most `first`; broken at blanks, or inside a word longer than a line. */
+export function wrap(text: string, width: number, first = width): string[] {
+  if (text.length <= first) return [text]
   const lines: string[] = []
   let line = ''
+  const room = () => (lines.length === 0 ? first : width)
   for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > width) {
+    if (line !== '' && line.length + 1 + word.length > room()) {
       lines.push(line)
       line = ''
     }
     line = line === '' ? word : `${line} ${word}`
-    for (; line.length > width; line = line.slice(width)) lines.push(line.slice(0, width))
+    while (line.length > room()) {
+      const most = room()
+      lines.push(line.slice(0, most))
+      line = line.slice(most)
+    }
   }
   return [...lines, line].filter((part) => part !== '')
 }

@@ -1,6 +1,6 @@
 // Events to stderr and the log file. Only fields on the list are written, and known shapes of secrets are cut out of texts.
 import type { Writable } from 'node:stream'
-import { withoutQueries } from '../errors.ts'
+import { withoutQueries, withoutSecrets } from '../errors.ts'
 import type { LogFields, Logger, LogLevel } from '../ports.ts'
 import { createLogFile, type LogFileLimits } from './logFile.ts'
 
@@ -69,17 +69,6 @@ function clean(fields: LogFields): Record<string, string | number | boolean> {
       safe[name === 'code' ? 'error' : name] = typeof value === 'string' ? withoutQueries(withoutSecrets(value)) : value
   }
   return safe
-}
-
-/** Bearer tokens, JWTs and the query parameters of OAuth, wherever an untrusted text repeats them. */
-export function withoutSecrets(text: string): string {
-  return text
-    .replace(/\b(bearer|basic|dpop)\s+[\w.~+/=-]+/gi, '$1 [hidden]')
-    .replace(/\beyJ[\w-]+\.[\w-]+(\.[\w-]*)?/g, '[hidden]')
-    .replace(
-      /\b(code|state|access_token|refresh_token|id_token|client_secret|code_verifier|token)([\\"']*\s*[=:]\s*[\\"']*)[\w.~+/%-]{6,}/gi,
-      '$1$2[hidden]',
-    )
 }
 
 function forPeople(

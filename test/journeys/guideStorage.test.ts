@@ -1,9 +1,10 @@
 // The guide's issues with the database, with rights and with the config file, each made for real.
-import { spawn } from 'node:child_process'
-import { chmodSync, chownSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import { chmodSync, chownSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import BetterSqlite3 from 'better-sqlite3'
 import { afterEach, expect, test } from 'vitest'
+import { has } from '../needs.ts'
 import { startStage } from '../servers/stage.js'
 
 let stage: Awaited<ReturnType<typeof startStage>>
@@ -49,6 +50,15 @@ test('Issue: SQLite "database locked" errors: doctor names the process that hold
   } finally {
     holder.kill('SIGKILL')
   }
+})
+
+test.skipIf(!has('sqlite3'))('every SQL statement of docs/troubleshooting.md runs on the real file', async () => {
+  stage = await startStage()
+  await login()
+  const text = readFileSync(new URL('../../docs/troubleshooting.md', import.meta.url), 'utf8')
+  const statements = [...text.matchAll(/^sqlite3 "\$DB" "([^"]+)"/gm)].map(([, statement = '']) => statement)
+  expect(statements.length).toBeGreaterThan(4)
+  for (const statement of statements) execFileSync('sqlite3', [file(), statement], { stdio: 'pipe' })
 })
 
 test('Issue: "Table does not exist" errors: doctor and login name schema_missing and the table', async () => {
@@ -124,7 +134,6 @@ test('a sealing key that is gone is key_missing', async () => {
   const database = new BetterSqlite3(file())
   const { item } = database.prepare("SELECT item FROM key_slots WHERE backend = 'file'").get() as { item: string }
   database.close()
-  const { rmSync } = await import('node:fs')
   rmSync(join(home(), `${item}.key`))
   const { code, report } = await stage.doctor()
   expect(code).toBe(5)

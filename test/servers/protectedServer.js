@@ -30,7 +30,7 @@ export async function startProtectedServer({ issuer, target, port = 0 }) {
     refused: 0,
     /** Headers of every answer, such as a date that is wrong. @type {Record<string, string>} */
     answerHeaders: {},
-    /** What is answered instead of anything else: nothing at all, or a page. @type {'silence' | { status: number, type: string, body: string } | undefined} */
+    /** What is answered instead of anything else: nothing at all, all that the request brought, or a page. @type {'silence' | 'echo' | { status: number, type: string, body: string } | undefined} */
     instead: undefined,
     target,
   }
@@ -47,6 +47,8 @@ export async function startProtectedServer({ issuer, target, port = 0 }) {
   server.on('request', async (request, response) => {
     for (const [name, value] of Object.entries(state.answerHeaders)) response.setHeader(name, value)
     if (state.instead === 'silence') return
+    if (state.instead === 'echo')
+      return response.writeHead(500).end(`${request.url} ${Object.values(request.headers).join(' ')}`)
     if (state.instead)
       return response.writeHead(state.instead.status, { 'content-type': state.instead.type }).end(state.instead.body)
     if (request.url === metadataPath) {

@@ -32,4 +32,8 @@ describe('lines', () => {
   ])('%j at %i columns is %j', (text, width, lines) => {
     expect(wrap(text, width)).toEqual(lines)
   })
+
+  test('may begin with a shorter one', () => {
+    expect(wrap('one two three', 9, 5)).toEqual(['one', 'two three'])
+  })
 })
