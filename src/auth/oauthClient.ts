@@ -1,6 +1,6 @@
 // The only file that imports openid-client: requests to the authorization server, in our own types.
 import * as client from 'openid-client'
-import { BridgeError } from '../errors.ts'
+import { BridgeError, neverQuote } from '../errors.ts'
 import type { HttpClient, RegisteredClient, User } from '../ports.ts'
 import { signingKey } from './clientAuth.ts'
 import type { ServerMetadata } from './discovery.ts'
@@ -75,6 +75,7 @@ export function createOAuthClient(
 
     /** Checks state, iss (RFC 9207), PKCE, nonce and the ID token, then redeems the code. `claims`: names wanted for headers. */
     async redeem(callback: URL, request: AuthorizationRequest, claims: readonly string[]): Promise<TokenResponse> {
+      neverQuote([callback.searchParams.get('code') ?? undefined, request.state, request.codeVerifier, request.nonce])
       try {
         const answer = await client.authorizationCodeGrant(
           config,
@@ -100,6 +101,7 @@ export function createOAuthClient(
       refreshToken: string,
       extra: { scope: string | undefined; resource: string | undefined },
     ): Promise<TokenResponse | 'rejected'> {
+      neverQuote([refreshToken])
       try {
         const answer = await client.refreshTokenGrant(config, refreshToken, present(extra))
         return toTokenResponse(answer, undefined)

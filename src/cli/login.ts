@@ -1,6 +1,6 @@
 // The login command of a person, and the login process that a bridge starts.
 import type { Composed } from '../compose.ts'
-import { withoutControls } from '../errors.ts'
+import { withoutControls, withoutQueries } from '../errors.ts'
 import type { Attempt, Challenge } from '../ports.ts'
 import { type Offered, openBrowser, rejectOn, seeThrough } from './attempt.ts'
 import { instructions } from './instructions.ts'
@@ -18,7 +18,7 @@ export async function login(composed: Composed, ending: AbortSignal, { when, how
   const { attempts, tokens } = await store()
   const { server, profile } = key()
   if (when === 'if-needed' && (await isSignedIn(composed))) {
-    stderr.write(`Already signed in to ${server}. Use --force to sign in again.\n`)
+    stderr.write(`Already signed in to ${withoutQueries(server)}. Use --force to sign in again.\n`)
     return 0
   }
   const { attempt, begun } = await attempts.begin(
@@ -34,7 +34,9 @@ export async function login(composed: Composed, ending: AbortSignal, { when, how
     done()
   }
   const account = (await tokens.list()).find((row) => row.server === server && row.profile === profile)
-  stderr.write(`Signed in to ${server}${account?.email ? ` as ${withoutControls(account.email)}` : ''}.\n`)
+  stderr.write(
+    `Signed in to ${withoutQueries(server)}${account?.email ? ` as ${withoutControls(account.email)}` : ''}.\n`,
+  )
   return 0
 }
 

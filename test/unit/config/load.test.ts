@@ -42,7 +42,14 @@ describe('without anything said', () => {
     const { home } = loading
     expect(await loading).toEqual({
       server: {
-        ...{ url: URL_1, headers: {}, allowHttp: false, refreshStrategy: 'auto', authorizeParameters: {} },
+        ...{
+          url: URL_1,
+          headers: {},
+          allowHttp: false,
+          transport: 'auto',
+          refreshStrategy: 'auto',
+          authorizeParameters: {},
+        },
         exceptions: { server: URL_1 },
       },
       exceptions: [],
