@@ -10,11 +10,21 @@ import { createSend } from './bridge/send.ts'
 import { createHostSignIn } from './bridge/signIn.ts'
 import { createLineWriter } from './bridge/stdout.ts'
 import { composeLogin } from './composeLogin.ts'
-import { keyStores, openRawDatabase, openStore } from './composeStore.ts'
+import { keyStores, openLook, openRawDatabase, openStore } from './composeStore.ts'
 import type { Config, ServerConfig } from './config/config.ts'
-import { BridgeError } from './errors.ts'
+import { secretsOf } from './config/secrets.ts'
+import { BridgeError, neverQuote } from './errors.ts'
 import { onceGood } from './onceGood.ts'
-import type { Authorizer, Browser, CallbackListener, Clock, HttpClient, Logger, LoginLauncher } from './ports.ts'
+import type {
+  Authorizer,
+  Browser,
+  CallbackListener,
+  Clock,
+  Health,
+  HttpClient,
+  Logger,
+  LoginLauncher,
+} from './ports.ts'
 import type { TokenKey } from './records.ts'
 import { createKnownAnswers } from './store/knownAnswers.ts'
 import type { KeySlots } from './store/sealingKey.ts'
@@ -23,7 +33,7 @@ import { createHttp } from './system/http.ts'
 /** The whole list of what a test may replace. */
 export interface Doors {
   readonly stdin: Readable & { readonly isTTY?: boolean }
-  readonly stdout: Writable
+  readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number }
   readonly stderr: Writable & { readonly isTTY?: boolean }
   readonly environment: NodeJS.ProcessEnv
   /** Of this program; read when it is told. */
@@ -41,9 +51,12 @@ export interface Doors {
 const HOST_WAITING = 64 * 1024 * 1024
 
 export type Composed = ReturnType<typeof compose>
+/** The stores for looking only. */
+export type Look = ReturnType<typeof openLook>
 
 export function compose(config: Config, doors: Doors) {
   const { clock, log } = doors
+  neverQuote(secretsOf(config))
   let hostFlow: HostFlow | undefined
   const network = doors.http
     ? undefined
@@ -125,7 +138,13 @@ export function compose(config: Config, doors: Doors) {
   const hiddenTools = async (patterns: readonly string[]) =>
     (await import('./bridge/hideTools.ts')).createHiddenTools(patterns)
 
+  const health: Health = {
+    database: async () => void (await store()).database.get('SELECT 1 FROM tokens LIMIT 1'),
+    mcpServer: async () => (await import('./system/health.ts')).askServer(http, server()),
+  }
+
   return {
+    health,
     config,
     clock,
     log,
@@ -137,6 +156,8 @@ export function compose(config: Config, doors: Doors) {
     surroundings,
     opensBrowser,
     clients: loginParts.clients,
+    reach: loginParts.reach,
+    guarded: loginParts.guarded,
     rules: loginParts.rules,
     login: loginParts.login,
     deviceLogin: loginParts.deviceLogin,
@@ -182,6 +203,7 @@ export function compose(config: Config, doors: Doors) {
 
     openRawDatabase: () => openRawDatabase(config),
     keyStores: () => keyStores(config, doors),
+    look: async () => openLook(config, doors),
 
     listener: async () => doors.listener ?? (await import('./system/callbackServer.ts')).callbackServer,
     async browser() {

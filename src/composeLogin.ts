@@ -84,6 +84,8 @@ export function composeLogin(config: Config, { http, clock, log, server, store }
   }
 
   return {
+    reach,
+    guarded,
     rules,
     clients,
     refresh,

@@ -6,10 +6,10 @@ import type { Clock, Logger } from './ports.ts'
 import { createAttemptStore } from './store/attemptStore.ts'
 import { createCache } from './store/cache.ts'
 import { createClientStore } from './store/clientStore.ts'
-import { type Database, openDatabase, openUnmigrated } from './store/database.ts'
+import { type Database, openDatabase, openToLook, openUnmigrated } from './store/database.ts'
 import { createLeases } from './store/leases.ts'
 import { createSeal, type Seal } from './store/seal.ts'
-import { type KeyBackend, type KeySlots, keyBackends, openSealingKey } from './store/sealingKey.ts'
+import { type KeyBackend, type KeySlots, keyBackends, openSealingKey, peekSealingKey } from './store/sealingKey.ts'
 import { createTokenStore } from './store/tokenStore.ts'
 import { keychain } from './system/keychain.ts'
 import { createEnvKey, createKeyFile } from './system/keyFile.ts'
@@ -33,15 +33,33 @@ function privately<T>(config: Config, open: () => T): T {
   return withPrivateUmask(config.database, open)
 }
 
+/** The stores for looking only: an existing database, in which nothing can change. The caller closes it. */
+export function openLook(config: Config, doors: StoreDoors) {
+  const database = withPrivateUmask(config.database, () => openToLook(config.database))
+  const slots = slotsOf(config, doors)
+  const sealingKey = onceGood(() => peekSealingKey(database, slots))
+  const openSeal = async (): Promise<Seal> => {
+    const key = await sealingKey()
+    if (key) return createSeal(key)
+    throw new BridgeError('key_missing')
+  }
+  return {
+    database,
+    tokens: createTokenStore(database, openSeal, doors.clock),
+    clients: createClientStore(database, openSeal, doors.clock),
+    leases: createLeases(database, doors.clock),
+    keyBackends: () => keyBackends(database),
+    sealingKey,
+    close: () => database.close(),
+  }
+}
+
 export function openStore(config: Config, doors: StoreDoors) {
   const { clock, log } = doors
   const onSetAside = (file: string) =>
     log.error('store:set-aside', { file, message: 'The database was broken; a new one was begun.' })
   const database = privately(config, () => openDatabase(config.database, onSetAside))
-  const slots: KeySlots = {
-    wanted: wantedBackends(config),
-    stores: doors.secrets ?? secretStores(config, doors.environment),
-  }
+  const slots = slotsOf(config, doors)
   const openSeal = onceGood(async (): Promise<Seal> => createSeal(await openSealingKey(database, slots, clock)))
   return {
     database,
@@ -54,6 +72,11 @@ export function openStore(config: Config, doors: StoreDoors) {
     keyBackends: () => keyBackends(database),
   }
 }
+
+const slotsOf = (config: Config, doors: StoreDoors): KeySlots => ({
+  wanted: wantedBackends(config),
+  stores: doors.secrets ?? secretStores(config, doors.environment),
+})
 
 function wantedBackends({ secretStore }: Config): readonly KeyBackend[] {
   return secretStore === 'auto' ? ['keychain', 'file'] : [secretStore]

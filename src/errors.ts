@@ -26,6 +26,8 @@ export const ERRORS = {
   usage: row(2, 1201, 'The command line was not understood.', 'Run mcp-oauth-bridge --help.'),
   config_not_found: row(2, 1202, 'The config file was not found.', 'Check the path given by --config or CONFIG_PATH.'),
   config_invalid: row(2, 1203, 'The config file is not valid.', 'Correct the line named above; config.example.yaml lists every key.'),
+  clock_skew: row(2, 1230, 'The clock of this computer is wrong.', 'Set the clock; most systems do it by NTP.'),
+  gateway_missing: row(2, 1231, 'This belongs to the HTTP gateway, which this version does not have.', 'Use the bridge: SQLite, and a host that speaks stdio.'),
   insecure_url: row(2, 1204, 'The server URL is not HTTPS.', 'Use https://, a loopback address, or --allow-http for a network you trust.'),
   host_config_invalid: row(2, 1220, 'The host’s config file cannot be changed.', 'Correct that file, or add the server in the host itself.'),
   cancelled: row(2, 1221, 'You stopped it.', 'What was done before stays; run the command again when you like.'),
@@ -121,10 +123,55 @@ export function asBridgeError(thrown: unknown): BridgeError {
   return new BridgeError('internal', { message: `Unexpected: ${quote(what)}`, cause: thrown })
 }
 
-/** Untrusted text for a message or a log: JSON-quoted, cut to `most` characters, without terminal or bidi controls. */
+/** Untrusted text for a message or a log: JSON-quoted, cut to `most` characters, without terminal or bidi controls, secrets and URL queries. */
 export function quote(text: string, most = 200): string {
-  const plain = withoutControls(text)
+  const plain = withoutQueries(withoutSecrets(withoutControls(text)))
   return JSON.stringify(plain.length > most ? `${plain.slice(0, most)}…` : plain)
+}
+
+/** Secrets this process has sent: a server may repeat them in an error of any form. */
+const sent = new Set<string>()
+/** Shorter values are words that stand in every text. */
+const SHORTEST_SECRET = 8
+
+/** From now on these are cut out of every text that is quoted or logged. */
+export function neverQuote(secrets: readonly (string | undefined)[]): void {
+  for (const secret of secrets) if (secret !== undefined && secret.length >= SHORTEST_SECRET) sent.add(secret)
+}
+
+/** Secrets that a server may set anew with every answer: only the newest are kept. */
+const passing = new Set<string>()
+const MOST_PASSING = 200
+
+/** Like {@link neverQuote}, for a while: until many others were given. */
+export function neverQuoteWhileNew(secret: string): void {
+  if (secret.length < SHORTEST_SECRET) return
+  passing.delete(secret)
+  passing.add(secret)
+  const [oldest] = passing
+  if (passing.size > MOST_PASSING && oldest !== undefined) passing.delete(oldest)
+}
+
+function withoutKnown(text: string): string {
+  let safe = text
+  for (const secret of [...sent, ...passing]) safe = safe.replaceAll(secret, '[hidden]')
+  return safe
+}
+
+/** Bearer tokens, JWTs and the query parameters of OAuth, wherever an untrusted text repeats them. */
+export function withoutSecrets(text: string): string {
+  return withoutKnown(text)
+    .replace(/\b(bearer|basic|dpop)\s+[\w.~+/=-]+/gi, '$1 [hidden]')
+    .replace(/\beyJ[\w-]+\.[\w-]+(\.[\w-]*)?/g, '[hidden]')
+    .replace(
+      /\b(code|state|access_token|refresh_token|id_token|client_secret|code_verifier|token)([\\"']*\s*[=:]\s*[\\"']*)[\w.~+/%-]{6,}/gi,
+      '$1$2[hidden]',
+    )
+}
+
+/** Every http(s) URL in a text without its query: people and servers put keys, codes and states there. */
+export function withoutQueries(text: string): string {
+  return text.replace(/(\bhttps?:\/\/[^\s"'<>?#]*)\?[^\s"'<>]*/gi, '$1?…')
 }
 
 /** A stored code as a known one. */

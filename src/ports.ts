@@ -167,11 +167,14 @@ export type CallbackPage =
   | { readonly kind: 'invalid_state' }
   | { readonly kind: 'again'; readonly authorizationUrl: string }
 
+/** What the health endpoints beside the callback ask; each rejects when its part does not work. */
+export type Health = Readonly<Record<'database' | 'mcpServer', () => Promise<void>>>
+
 export type OnCallback = (query: URLSearchParams) => Promise<CallbackPage>
 
 export interface CallbackListener {
   /** Listens where `redirectUri` points; `onCallback` gets the query of each request to it. @throws BridgeError port_in_use */
-  listen(redirectUri: string, onCallback: OnCallback): Promise<{ close(): Promise<void> }>
+  listen(redirectUri: string, onCallback: OnCallback, health?: Health): Promise<{ close(): Promise<void> }>
 }
 
 export interface Clock {
@@ -183,7 +186,9 @@ export interface Clock {
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
-/** `event` is `area:what`; `fields` are facts, never secrets. */
-export type Logger = Readonly<Record<LogLevel, (event: string, fields?: LogFields) => void>>
+/** `event` is `area:what`; `fields` are facts, never secrets. `wants`: whether a debug entry of this event would be written. */
+export type Logger = Readonly<Record<LogLevel, (event: string, fields?: LogFields) => void>> & {
+  readonly wants?: (event: string) => boolean
+}
 
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { Ajv } from 'ajv'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { OPTIONS } from '../src/cli/args.ts'
+import { OPTIONS, parseCommandLine } from '../src/cli/args.ts'
 import { readConfigFile } from '../src/config/file.ts'
 import { keysAt } from '../src/config/schema.ts'
 import { ERRORS } from '../src/errors.ts'
@@ -147,6 +147,27 @@ test('yaml blocks in the documents are valid config files', () => {
     }
   }
   rmSync(folder, { recursive: true })
+})
+
+test('every issue of docs/troubleshooting.md that the guide names has a test that makes the fault', () => {
+  const folder = join(ROOT, 'test/journeys')
+  const tests = readdirSync(folder).map((name) => readFileSync(join(folder, name), 'utf8'))
+  const issues = [...read('docs/troubleshooting.md').matchAll(/^### (Issue: .*)$/gm)].map(([, title = '']) => title)
+  const guide = issues.filter((title) => /["A-Z]/.test(title.slice('Issue: '.length)))
+  expect(guide.length).toBeGreaterThan(18)
+  expect(guide.filter((title) => !tests.some((text) => text.includes(title)))).toEqual([])
+})
+
+test('every command line in the documents is one that this program understands', () => {
+  const documents = ['README.md', ...readdirSync(join(ROOT, 'docs')).filter((name) => name.endsWith('.md'))]
+  const lines = documents.flatMap((name) => {
+    const text = name === 'README.md' ? read(name) : read(`docs/${name}`)
+    return [...text.matchAll(/```bash\n([\s\S]*?)```/g)].flatMap(([, block = '']) => block.split('\n'))
+  })
+  const commands = lines.flatMap((line) => /^(?:[A-Z_]+=\S+ )*mcp-oauth-bridge (.*?)(?:\s+#.*)?$/.exec(line)?.[1] ?? [])
+  expect(commands.length).toBeGreaterThan(25)
+  for (const command of commands.filter((words) => !/[<>|[\]]/.test(words)))
+    expect(() => parseCommandLine(command.split(' ')), command).not.toThrow()
 })
 
 test('links between documents lead somewhere', () => {

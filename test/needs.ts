@@ -11,6 +11,7 @@ const PROGRAMS = {
   tmux: 'tmux',
   zsh: 'zsh',
   fish: 'fish',
+  openssl: 'openssl',
 } as const
 
 export type Program = keyof typeof PROGRAMS

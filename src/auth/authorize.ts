@@ -1,5 +1,5 @@
 // The Authorizer of one server: bearer and X-User-* for each request, and what to do when the server refuses them.
-import { BridgeError } from '../errors.ts'
+import { BridgeError, neverQuote } from '../errors.ts'
 import type { Authorizer, Clock, Logger } from '../ports.ts'
 import type { TokenSet } from '../records.ts'
 import { parseChallenge } from './challenge.ts'
@@ -39,10 +39,11 @@ export function createAuthorizer(options: AuthorizeOptions): Authorizer {
         const sent = keep(ours, (name) => matchesAny(name, forward) && !matchesAny(name, blocked))
         const names = new Set(Object.keys(sent).map((name) => name.toLowerCase()))
         const others = keep(configured, (name) => !names.has(name.toLowerCase()))
-        log.debug('proxy:headers', {
+        log.info('proxy:headers', {
           names: Object.keys({ ...others, ...sent }).join(', '),
           blocked: blocked.join(', '),
         })
+        neverQuote([set.accessToken])
         const proofs = sent.authorization === undefined ? undefined : await proofsOf(set)
         built = { accessToken: set.accessToken, headers: { ...others, ...sent }, proofs }
       }

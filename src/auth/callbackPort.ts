@@ -1,12 +1,13 @@
 // Who answers the redirect: the first login process owns the port and completes every attempt; the others succeed it when it ends.
 import { BridgeError } from '../errors.ts'
-import type { CallbackListener, CallbackPage, Clock, Leases } from '../ports.ts'
+import type { CallbackListener, CallbackPage, Clock, Health, Leases } from '../ports.ts'
 
 export interface CallbackPortOptions {
   readonly listener: CallbackListener
   readonly leases: Leases
   readonly clock: Clock
   readonly onCallback: (query: URLSearchParams) => Promise<CallbackPage>
+  readonly health?: Health
 }
 
 export interface AnsweredPort {
@@ -41,7 +42,7 @@ export async function answerOneOf(
 }
 
 async function answer(
-  { listener, leases, clock, onCallback }: CallbackPortOptions,
+  { listener, leases, clock, onCallback, health }: CallbackPortOptions,
   redirectUri: string,
 ): Promise<AnsweredPort> {
   const stopping = new AbortController()
@@ -52,7 +53,7 @@ async function answer(
     const lease = await leases.take(name, LEASE_MS)
     if (!lease) return undefined
     try {
-      const listening = await listener.listen(redirectUri, onCallback)
+      const listening = await listener.listen(redirectUri, onCallback, health)
       return async () => {
         await listening.close()
         lease.release()

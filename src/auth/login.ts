@@ -38,6 +38,7 @@ export function createLogin(options: LoginOptions): Login {
   const prepare = async (attempt: Attempt, redirectUri: string): Promise<URL> => {
     const plan = await makePlan(attempt, redirectUri)
     await attempts.plan(attempt.id, plan)
+    log.debug('oauth:pkce', { message: 'code_verifier stored with the attempt, sealed' })
     return new URL(plan.authorizationUrl)
   }
 
@@ -62,7 +63,8 @@ export function createLogin(options: LoginOptions): Login {
       extra: await extraParameters(attempt, asked),
     })
     if (!isSecure(url, options.allowHttp)) throw new BridgeError('discovery_failed')
-    log.debug('oauth:pkce', { method: 'S256', verifierLength: request.codeVerifier.length })
+    log.debug('oauth:pkce', { message: 'code_verifier generated', verifierLength: request.codeVerifier.length })
+    log.debug('oauth:pkce', { message: 'code_challenge created (SHA-256)', method: 'S256' })
     const { state: _state, nonce: _nonce, scope: _scope, resource: _resource, ...rest } = request
     return {
       ...rest,
@@ -138,8 +140,13 @@ export function createLogin(options: LoginOptions): Login {
           return { kind: 'invalid_state' }
         }
         attempt = await attempts.claim(state, clock.now())
-        if (!attempt?.plan) return { kind: 'invalid_state' }
+        if (!attempt?.plan) {
+          log.warn('oauth:callback', { code: 'invalid_state' })
+          return { kind: 'invalid_state' }
+        }
+        log.info('oauth:callback', { outcome: 'received', server: attempt.server })
         if (doubt) throw doubt
+        log.debug('oauth:pkce', { message: 'code_verifier retrieved for the token exchange' })
         const tokens = await redeem(attempt, attempt.plan, query).catch(startAgain(options, attempt.id, attempt.plan))
         if ('again' in tokens) return { kind: 'again', authorizationUrl: tokens.again }
         await completeSignIn(options, attempt, tokens, attempt.plan.account)

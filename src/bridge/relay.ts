@@ -1,5 +1,5 @@
 // Between host and server: who waits for whom, who is answered what, and how it all ends.
-import { asBridgeError, BridgeError } from '../errors.ts'
+import { asBridgeError, BridgeError, withoutControls } from '../errors.ts'
 import type { Cause, Clock, Logger } from '../ports.ts'
 import { noBatches, unexpected } from './answers.ts'
 import { createFlights, type Flight } from './flights.ts'
@@ -38,6 +38,9 @@ export interface Relay {
   close(graceMs: number): Promise<void>
 }
 
+/** Request ids for the log; a host may put anything into them. */
+const nameOf = (ids: readonly IdText[]) => withoutControls(ids.join(', ')).slice(0, 80)
+
 /** How long the session's DELETE and a host that does not read may hold up the end, in ms. */
 const LAST_WORDS_MS = 500
 const NOTHING = Promise.resolve()
@@ -53,7 +56,15 @@ export function createRelay(options: RelayOptions): Relay {
   /** Notifications keep their order. */
   let noted: Promise<void> = turn
 
-  const write = (message: Message) => writer.write(message.bytes)
+  /** Made only when somebody reads it: messages cost nothing more otherwise. */
+  const trace = log.wants?.('proxy:request')
+    ? (event: string, ids: readonly IdText[], method?: string) => log.debug(event, { request: nameOf(ids), method })
+    : undefined
+
+  const write = (message: Message) => {
+    trace?.('proxy:answer', message.answers, message.method)
+    return writer.write(message.bytes)
+  }
 
   /** What the server says on its own account; an answer among it must be one that somebody waits for. */
   const deliver = async (message: Message) => {
@@ -131,7 +142,8 @@ export function createRelay(options: RelayOptions): Relay {
 
   /** A notification is never answered; its failure is only logged. */
   const refuse = async (ids: IdText[], error: BridgeError, method?: string) => {
-    log.warn('proxy:request-failed', { method, code: error.code, message: error.message })
+    const request = ids.length === 0 ? undefined : nameOf(ids)
+    log.warn('proxy:request-failed', { request, method, code: error.code, message: error.message })
     for (const id of ids) await writer.write(signIn?.refusal(id, error) ?? rpcError(id, error))
   }
 
@@ -148,6 +160,7 @@ export function createRelay(options: RelayOptions): Relay {
   }
 
   const take = (message: Message) => {
+    trace?.('proxy:request', message.asks, message.method)
     const flight = flights.begin(message)
     const { method } = message
     if (method === 'initialize') {

@@ -1,17 +1,19 @@
 // BridgeError → the JSON-RPC error answer to a request id (contract section 6).
-import { type BridgeError, ERRORS } from '../errors.ts'
+import { type BridgeError, ERRORS, withoutQueries } from '../errors.ts'
 import type { IdText } from './message.ts'
 
 export function rpcError(id: IdText, error: BridgeError): Uint8Array {
+  const { url } = error.details
   const body = JSON.stringify({
     code: ERRORS[error.code].rpc,
-    message: error.message,
+    // The address of a sign-in is nothing without its query; any other URL may hold a key there.
+    message: typeof url === 'string' ? error.message : withoutQueries(error.message),
     data: {
       source: 'mcp-oauth-bridge',
       code: error.code,
       hint: error.hint,
       // Where a person goes on; no other detail is for the host.
-      ...(typeof error.details.url === 'string' ? { url: error.details.url } : {}),
+      ...(typeof url === 'string' ? { url } : {}),
     },
   })
   return Buffer.from(`{"jsonrpc":"2.0","id":${id},"error":${body}}`)

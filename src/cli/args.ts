@@ -6,6 +6,7 @@ import { BridgeError, quote } from '../errors.ts'
 
 export const COMMANDS = [
   ...(['run', 'login', 'logout', 'status', 'refresh', 'migrate'] as const),
+  ...(['doctor', 'support-bundle'] as const),
   ...(['validate-config', 'check-config'] as const),
   ...(['install', 'uninstall', 'import'] as const),
   ...(['reset', 'completion'] as const),
@@ -24,8 +25,9 @@ interface Option {
 
 /** `install` writes what it is given into the host's file, for `run`. */
 const CONNECTING = ['run', 'login', 'install'] as const
-const REACHING = ['run', 'login', 'logout', 'refresh', 'install'] as const
-const REPORTING = ['status', 'validate-config', 'check-config'] as const
+const TRANSPORTED = [...CONNECTING, 'doctor', 'support-bundle'] as const
+const REACHING = ['run', 'login', 'logout', 'refresh', 'doctor', 'support-bundle', 'install'] as const
+const REPORTING = ['status', 'doctor', 'validate-config', 'check-config'] as const
 const WRITING = ['install', 'uninstall', 'import'] as const
 
 /** Every option; `for` left out: all commands. `value` names what it takes. */
@@ -59,7 +61,7 @@ export const OPTIONS = {
   },
   'callback-url': { value: 'URL', for: REACHING, help: 'redirect URI; default http://localhost:8080/auth/callback' },
   'allow-http': { for: REACHING, help: 'accept a server without TLS on a network you trust' },
-  transport: { value: 'HOW', for: CONNECTING, help: 'auto, http or sse (the transport of 2024-11-05)' },
+  transport: { value: 'HOW', for: TRANSPORTED, help: 'auto, http or sse (the transport of 2024-11-05)' },
   login: { value: 'WHEN', for: ['run', 'install'], help: 'auto, on-call or never' },
   'no-browser': { for: CONNECTING, help: 'print the sign-in address instead of opening it' },
   paste: { for: ['login'], help: 'open no browser; paste the address it ends at, for a machine without one' },
@@ -71,7 +73,9 @@ export const OPTIONS = {
   json: { for: REPORTING, help: 'machine-readable output' },
   name: { value: 'NAME', for: ['install'], help: 'name of the entry in the host' },
   'dry-run': { for: WRITING, help: 'show what would be written, and write nothing' },
-  yes: { for: ['reset'], help: 'do not ask' },
+  watch: { for: ['status'], help: 'show it again whenever something changes, until Ctrl-C' },
+  output: { value: 'FILE', for: ['support-bundle'], help: 'where to write it' },
+  yes: { for: ['reset', 'support-bundle'], help: 'do not ask' },
   // The login process is started with this by a bridge; its job comes through stdin.
   attempt: { for: ['login'], help: '' },
 } as const satisfies Record<string, Option>
@@ -112,6 +116,10 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
     tokens: true,
   })
   const [first, ...rest] = positionals
+  if (first === 'serve')
+    throw new BridgeError('gateway_missing', {
+      message: 'serve is the HTTP gateway, which this version does not have.',
+    })
   const explicit = (COMMANDS as readonly string[]).includes(first ?? '')
   const command = explicit ? (first as Command) : 'run'
   const words = explicit ? rest : positionals
@@ -142,6 +150,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
         login: text('login'),
         logLevel: values.debug === true ? 'debug' : text('log-level'),
         account: text('account'),
+        output: text('output'),
       }),
       ...(values['client-credentials'] === true ? { clientCredentials: true } : {}),
       headers: list('header'),

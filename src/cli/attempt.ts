@@ -85,11 +85,13 @@ async function answered(
   candidates: readonly string[],
   callback: Offered['callback'],
 ): Promise<AnsweredPort | undefined> {
-  const { clock, log } = composed
+  const { clock, log, health } = composed
   const { leases } = await composed.store()
   const listener = await composed.listener()
   try {
-    return await answerOneOf({ listener, leases, clock, onCallback: login.answer }, candidates)
+    const port = await answerOneOf({ listener, leases, clock, onCallback: login.answer, health }, candidates)
+    log.info('oauth:callback', { outcome: 'listening', port: Number(new URL(port.redirectUri).port || 80) })
+    return port
   } catch (thrown) {
     const error = asBridgeError(thrown)
     if (callback === 'needed' || error.code !== 'port_in_use') throw error
@@ -110,9 +112,10 @@ function byCallback(port: AnsweredPort): Way {
 
 /** An opener may return only after the redirect was followed, or fail: the wait goes on meanwhile. */
 export async function openBrowser(composed: Composed, url: URL, stuck: () => void): Promise<void> {
+  // Told beforehand: the sign-in, and with it this process, may be over before the opener is.
+  composed.log.info('oauth:browser', { outcome: 'opening', origin: url.origin })
   try {
     await (await composed.browser()).open(url)
-    composed.log.info('oauth:browser', { outcome: 'opened', origin: url.origin })
   } catch (thrown) {
     const error = asBridgeError(thrown)
     composed.log.warn('oauth:browser', { code: error.code, message: error.message })

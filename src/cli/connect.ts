@@ -1,6 +1,7 @@
 // The bridge itself: stdin to the relay until stdin closes, the host is gone, or the process is asked to end.
 import { createLineReader } from '../bridge/stdin.ts'
 import type { Composed } from '../compose.ts'
+import { withoutQueries } from '../errors.ts'
 import { watchParent } from '../system/parentWatch.ts'
 import type { World } from './run.ts'
 
@@ -12,7 +13,7 @@ export async function connect(composed: Composed, { stdin, stderr, ending }: Wor
   composed.log.info('proxy:start', { server: url, profile: composed.config.profile })
   if (stdin.isTTY)
     stderr.write(
-      `Bridging to ${url}; waiting for MCP messages on stdin. A person signs in with: mcp-oauth-bridge login ${url}\n`,
+      `Bridging to ${withoutQueries(url)}; waiting for MCP messages on stdin. A person signs in with: mcp-oauth-bridge login ${withoutQueries(url)}\n`,
     )
   let end: (graceMs: number) => void = () => undefined
   const ended = new Promise<number>((resolve) => {

@@ -29,17 +29,26 @@ export async function firstRun(world: World, runWords: RunWords): Promise<number
       '',
     ].join('\n'),
   )
-  const asking = startAsking(world)
+  const [url, signsIn] = await asking(world, async (questions) => [
+    await askUrl(questions, world),
+    await questions.yes('Sign in now, in your browser?', 'yes'),
+  ])
+  if (signsIn === 'yes') {
+    const code = await runWords(['login', url])
+    if (code !== 0) return code
+  }
+  const hosts = allHosts(thisMachine(environment)).filter(isHere)
+  const host = await asking(world, (questions) => askHost(questions, world, hosts))
+  return host === undefined ? 0 : await runWords(['install', host.name, url])
+}
+
+/** Only while questions are asked: a sign-in reads the terminal itself. */
+async function asking<T>(world: World, ask: (questions: Asking) => Promise<T>): Promise<T> {
+  const questions = startAsking(world)
   try {
-    const url = await askUrl(asking, world)
-    if ((await asking.yes('Sign in now, in your browser?', 'yes')) === 'yes') {
-      const code = await runWords(['login', url])
-      if (code !== 0) return code
-    }
-    const host = await askHost(asking, world, allHosts(thisMachine(environment)).filter(isHere))
-    return host === undefined ? 0 : await runWords(['install', host.name, url])
+    return await ask(questions)
   } finally {
-    asking.close()
+    questions.close()
   }
 }
 

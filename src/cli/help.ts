@@ -42,6 +42,23 @@ export const HELP: Readonly<Record<Command, CommandHelp>> = {
     examples: [
       ['status', 'everything'],
       ['status work --json', 'one server, for a script'],
+      ['status --watch', 'shows what changes, until Ctrl-C'],
+    ],
+  },
+  doctor: {
+    usage: 'doctor [server]',
+    what: 'find what is wrong; the likeliest cause first, with its remedy',
+    examples: [
+      [`doctor ${URL}`, 'all the way to the MCP handshake'],
+      ['doctor work --json', 'a server of config.yaml, for a script'],
+    ],
+  },
+  'support-bundle': {
+    usage: 'support-bundle [server]',
+    what: 'what a helper needs to see, without secrets, as one file',
+    examples: [
+      ['support-bundle work', 'shows it, and asks before it writes'],
+      ['support-bundle work --output bundle.json --yes', 'writes without asking'],
     ],
   },
   migrate: {

@@ -1,6 +1,6 @@
 // The login command of a person, and the login process that a bridge starts.
 import type { Composed } from '../compose.ts'
-import { withoutControls } from '../errors.ts'
+import { withoutControls, withoutQueries } from '../errors.ts'
 import type { Attempt, Challenge } from '../records.ts'
 import { type Offered, openBrowser, rejectOn, seeThrough } from './attempt.ts'
 import { instructions } from './instructions.ts'
@@ -18,7 +18,7 @@ export async function login(composed: Composed, ending: AbortSignal, { when, how
   const { attempts, tokens } = await store()
   const { server, profile } = key()
   if (when === 'if-needed' && (await isSignedIn(composed))) {
-    stderr.write(`Already signed in to ${server}. Use --force to sign in again.\n`)
+    stderr.write(`Already signed in to ${withoutQueries(server)}. Use --force to sign in again.\n`)
     return 0
   }
   if (composed.server().grant === 'client_credentials') return loginAsProgram(composed)
@@ -31,7 +31,9 @@ export async function login(composed: Composed, ending: AbortSignal, { when, how
   if (how === 'device') await (await import('./device.ts')).signInByDevice(composed, attempt, ending)
   else await signInByBrowser(composed, attempt, ending, how)
   const account = (await tokens.list()).find((row) => row.server === server && row.profile === profile)
-  stderr.write(`Signed in to ${server}${account?.email ? ` as ${withoutControls(account.email)}` : ''}.\n`)
+  stderr.write(
+    `Signed in to ${withoutQueries(server)}${account?.email ? ` as ${withoutControls(account.email)}` : ''}.\n`,
+  )
   return 0
 }
 
@@ -49,7 +51,7 @@ async function loginAsProgram(composed: Composed): Promise<number> {
   const { tokens: store } = await composed.store()
   const held = (await store.load(composed.key())).tokens?.accessToken
   await (await composed.tokens()).renew(held, await challengeOf(composed), 'call')
-  composed.stderr.write(`Signed in to ${composed.key().server} with client credentials.\n`)
+  composed.stderr.write(`Signed in to ${withoutQueries(composed.key().server)} with client credentials.\n`)
   return 0
 }
 

@@ -1,7 +1,7 @@
 // Sign-out: revoke at the authorization server (RFC 7009), then forget here, also when the server is down.
 import { TOKEN_LEASE_MS, tokenLease } from '../auth/tokens.ts'
 import type { Composed } from '../compose.ts'
-import { asBridgeError } from '../errors.ts'
+import { asBridgeError, withoutQueries } from '../errors.ts'
 import type { TokenKey } from '../records.ts'
 import type { CommandLine } from './args.ts'
 
@@ -11,7 +11,7 @@ export async function logout(composed: Composed, line: CommandLine): Promise<num
   const chosen = line.has('all') ? accounts : accounts.filter(same(composed.key()))
   if (chosen.length === 0)
     composed.stderr.write(
-      line.has('all') ? 'Nobody is signed in.\n' : `Nobody is signed in to ${composed.key().server}.\n`,
+      line.has('all') ? 'Nobody is signed in.\n' : `Nobody is signed in to ${withoutQueries(composed.key().server)}.\n`,
     )
   const { leases, clients } = await composed.store()
   for (const account of chosen) {
@@ -22,7 +22,7 @@ export async function logout(composed: Composed, line: CommandLine): Promise<num
       return outcome
     })
     const profile = account.profile === 'default' ? '' : ` (${account.profile})`
-    composed.stderr.write(`Signed out of ${account.server}${profile}${NOTE[revoked]}.\n`)
+    composed.stderr.write(`Signed out of ${withoutQueries(account.server)}${profile}${NOTE[revoked]}.\n`)
   }
   // Registrations go too: with the sealing key gone their secrets would keep a new one from being made.
   if (line.has('all')) await clients.removeAll()

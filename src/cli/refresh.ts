@@ -1,6 +1,6 @@
 // Refresh now, through the same coordinated path as every other refresh.
 import type { Composed } from '../compose.ts'
-import { BridgeError } from '../errors.ts'
+import { BridgeError, withoutQueries } from '../errors.ts'
 
 export async function refresh(composed: Composed): Promise<number> {
   const { server } = composed.key()
@@ -13,7 +13,7 @@ export async function refresh(composed: Composed): Promise<number> {
   if (!set) throw new BridgeError('token_expired')
   const until =
     set.expiresAt === undefined ? '' : `; the new token is good until ${new Date(set.expiresAt).toISOString()}`
-  composed.stderr.write(`Refreshed the sign-in to ${server}${until}.\n`)
+  composed.stderr.write(`Refreshed the sign-in to ${withoutQueries(server)}${until}.\n`)
   return 0
 }
 

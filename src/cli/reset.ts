@@ -58,7 +58,7 @@ function filesOf(config: Config): string[] {
     ...namesIn(dataFolder)
       .filter((name) => ours.test(name))
       .map((name) => join(dataFolder, name)),
-    ...beside(logFile, /^(\.\d+)?$/).map((name) => join(dirname(logFile), name)),
+    ...beside(logFile, /^(\.\d{4}-\d\d-\d\dT.*)?$/).map((name) => join(dirname(logFile), name)),
   ]
 }
 

@@ -3,7 +3,7 @@ import type { Readable, Writable } from 'node:stream'
 import { type Composed, compose, type Doors } from '../compose.ts'
 import type { Config } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
-import { asBridgeError, BridgeError, ERRORS, withoutControls } from '../errors.ts'
+import { asBridgeError, BridgeError, ERRORS, withoutControls, withoutQueries } from '../errors.ts'
 import type { LoginLauncher } from '../ports.ts'
 import { clock } from '../system/clock.ts'
 import { createLog } from '../system/log.ts'
@@ -16,7 +16,7 @@ export { pendingKeychainCalls } from '../system/keychain.ts'
 export interface World {
   readonly argv: readonly string[]
   readonly stdin: Readable & { readonly isTTY?: boolean }
-  readonly stdout: Writable
+  readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number }
   readonly stderr: Writable & { readonly isTTY?: boolean }
   readonly environment: NodeJS.ProcessEnv
   readonly folder: string
@@ -69,7 +69,13 @@ async function runComposed(line: CommandLine, world: World): Promise<number> {
     server: named,
     version: () => world.version,
     alternatives: explicit ? [] : COMMANDS,
+  }).catch(async (thrown: unknown) => {
+    // A doctor whose patient cannot even be described still says what is wrong, in its own form.
+    if (line.command === 'doctor')
+      return (await import('./doctor.ts')).misconfigured(world, line, asBridgeError(thrown))
+    throw thrown
   })
+  if (typeof config === 'number') return config
   if (line.command === 'run' && config.server === undefined && world.argv.length === 0 && isPerson(world))
     return (await import('./firstRun.ts')).firstRun(world, (argv) => run({ ...world, argv }))
   const composed = compose(config, doorsOf(world, config, line))
@@ -94,11 +100,11 @@ async function dispatch(line: CommandLine, composed: Composed, world: World): Pr
     case 'logout':
       return (await import('./logout.ts')).logout(composed, line)
     case 'status':
-      return (await import('./status.ts')).status(
-        composed,
-        line.server !== undefined,
-        line.has('json') ? 'json' : 'text',
-      )
+      return (await import('./status.ts')).status(composed, line, world)
+    case 'doctor':
+      return (await import('./doctor.ts')).doctor(composed, line, world)
+    case 'support-bundle':
+      return (await import('./supportBundle.ts')).supportBundle(composed, line, world)
     case 'migrate':
       return (await import('./migrate.ts')).migrate(composed, line.server)
     case 'refresh':
@@ -155,7 +161,7 @@ function print(world: World, text: string): number {
 
 function fail(world: World, error: BridgeError): number {
   world.stderr.write(
-    `error: ${forTerminal(error.message)}\nhint: ${forTerminal(error.hint)}\n      (${error.code}, see ${linkTo(error.code, world)})\n`,
+    `error: ${withoutQueries(forTerminal(error.message))}\nhint: ${forTerminal(error.hint)}\n      (${error.code}, see ${linkTo(error.code, world)})\n`,
   )
   return ERRORS[error.code].exit
 }

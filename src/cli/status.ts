@@ -2,11 +2,15 @@
 import type { Composed } from '../compose.ts'
 import type { ServerExceptions } from '../config/config.ts'
 import { presetOf } from '../config/presets.ts'
-import { quote, withoutControls } from '../errors.ts'
+import { withoutControls, withoutQueries } from '../errors.ts'
 import type { ProviderRules } from '../providerRules.ts'
 import type { AccountSummary, TokenKey } from '../records.ts'
+import type { CommandLine } from './args.ts'
+import { paperOf } from './paint.ts'
+import type { World } from './run.ts'
+import { describeException, remaining, table } from './statusTable.ts'
 
-interface Account {
+export interface Account {
   readonly server: string
   readonly profile: string
   readonly issuer: string | null
@@ -24,7 +28,43 @@ interface Account {
   readonly last_error: string | null
 }
 
-export async function status(composed: Composed, oneServer: boolean, format: 'json' | 'text'): Promise<number> {
+export interface StatusReport {
+  readonly exceptions: readonly ServerExceptions[]
+  readonly secret_store: string
+  readonly database: string
+  readonly driver: string
+  readonly accounts: readonly Account[]
+}
+
+/** How often --watch looks, in ms. */
+const LOOK_MS = 500
+
+export async function status(composed: Composed, line: CommandLine, world: World): Promise<number> {
+  const { stdout, clock, environment } = composed
+  const page = async () => {
+    const report = await statusReport(composed, line.server !== undefined)
+    if (line.has('json')) return `${JSON.stringify(report, null, 2)}\n`
+    const lines = stdout.isTTY ? table(report, clock.now(), paperOf(stdout, environment)) : plain(report, clock.now())
+    return `${lines.join('\n')}\n`
+  }
+  let shown = await page()
+  if (!line.has('watch')) {
+    stdout.write(shown)
+    return 0
+  }
+  // A terminal shows one page; elsewhere each change is written below the last.
+  const begin = stdout.isTTY ? '\u001b[H\u001b[2J' : ''
+  stdout.write(begin + shown)
+  for (;;) {
+    await clock.sleep(LOOK_MS, world.ending).catch(() => undefined)
+    if (world.ending.aborted) return 0
+    const next = await page()
+    if (next !== shown) stdout.write(begin + next)
+    shown = next
+  }
+}
+
+export async function statusReport(composed: Composed, oneServer: boolean): Promise<StatusReport> {
   const { tokens, attempts, keyBackends, database } = await composed.store()
   const { clock, config } = composed
   const now = clock.now()
@@ -40,46 +80,16 @@ export async function status(composed: Composed, oneServer: boolean, format: 'js
     .filter((key) => !rows.some(same(key)))
     .map((key) => toAccount({ ...key, generation: 0, signedIn: false, refreshable: false }, {}, 'signing_in', now))
   const accounts = [...known, ...fresh]
-  const secretStore = keyBackends().join('+') || `${config.secretStore} (nothing stored yet)`
+  const secret_store = keyBackends().join('+') || `${config.secretStore} (nothing stored yet)`
   const exceptions = exceptionsShown(composed, oneServer)
-  if (format === 'json') {
-    const report = {
-      exceptions,
-      secret_store: secretStore,
-      database: config.database,
-      driver: database.driver,
-      accounts,
-    }
-    composed.stdout.write(`${JSON.stringify(report, null, 2)}\n`)
-    return 0
-  }
-  const lines =
-    accounts.length === 0
-      ? ['Nobody is signed in.']
-      : accounts.flatMap((account) => describe(account, now, hintOf(account.provider))).map(withoutControls)
-  const excepted = exceptions.map(describeException).map(withoutControls)
-  composed.stdout.write(
-    `${[...lines, '', ...excepted, `Sealing key: ${secretStore}`, `Database: ${config.database}`].join('\n')}\n`,
-  )
-  return 0
+  return { exceptions, secret_store, database: config.database, driver: database.driver, accounts }
 }
 
 /** Rules that a person has switched off for a server, by config.yaml or by this command's flags. */
 function exceptionsShown({ config }: Composed, oneServer: boolean): readonly ServerExceptions[] {
-  if (!oneServer) return config.exceptions
   const { exceptions } = config.server ?? {}
-  return exceptions && Object.keys(exceptions).length > 1 ? [exceptions] : []
-}
-
-function describeException({ server, ...found }: ServerExceptions): string {
-  const pairs = found.trusted_issuers?.map(({ expected, named }) => `issuer ${quote(named)} at ${quote(expected)}`)
-  const said = [
-    ...(found.allow_http ? ['plain http'] : []),
-    ...(found.allow_missing_s256 ? ['no S256 in its metadata'] : []),
-    ...(pairs ?? []),
-    ...(found.allow_private?.map((origin) => `private address ${origin}`) ?? []),
-  ]
-  return `Exceptions for ${server}: ${said.join(' · ')}`
+  const ofServer = exceptions && Object.keys(exceptions).length > 1 ? [exceptions] : []
+  return (oneServer ? ofServer : config.exceptions).map((found) => ({ ...found, server: withoutQueries(found.server) }))
 }
 
 function toAccount(row: AccountSummary, preset: ProviderRules, busy: 'signing_in' | 'idle', now: number): Account {
@@ -87,7 +97,7 @@ function toAccount(row: AccountSummary, preset: ProviderRules, busy: 'signing_in
   const due = row.signedIn && !row.refreshable ? row.expiresAt : undefined
   const state = busy === 'signing_in' ? 'signing_in' : !row.signedIn ? 'signed_out' : expired ? 'expired' : 'signed_in'
   return {
-    server: row.server,
+    server: withoutQueries(row.server),
     profile: row.profile,
     issuer: row.issuer ?? null,
     subject: row.subject ?? null,
@@ -112,9 +122,19 @@ const WORDS = {
 const hintOf = (provider: string | null) =>
   presetOf({ name: provider ?? undefined })?.withoutRefreshToken ?? 'The authorization server gave no refresh token.'
 
-function describe(account: Account, now: number, hint: string): string[] {
+function plain({ accounts, exceptions, secret_store, database }: StatusReport, now: number): string[] {
+  const lines =
+    accounts.length === 0
+      ? ['Nobody is signed in.']
+      : accounts.flatMap((account) => describe(account, now)).map(withoutControls)
+  const excepted = exceptions.map((found) => withoutControls(`Exceptions for ${describeException(found)}`))
+  return [...lines, '', ...excepted, `Sealing key: ${secret_store}`, `Database: ${database}`]
+}
+
+function describe(account: Account, now: number): string[] {
   const who = account.email ?? account.subject
-  const until = account.expires_at === null ? 'no known expiry' : remaining(Date.parse(account.expires_at) - now)
+  const hint = hintOf(account.provider)
+  const until = remaining(account, now)
   const kept = account.refreshable ? `${until}, refreshed by itself` : until
   return [
     `${account.server}${account.profile === 'default' ? '' : `  (profile ${account.profile})`}`,
@@ -126,12 +146,6 @@ function describe(account: Account, now: number, hint: string): string[] {
     ...(account.scope === null || account.state === 'signed_out' ? [] : [`  scopes: ${account.scope}`]),
     ...(account.last_error === null ? [] : [`  last error: ${account.last_error}`]),
   ]
-}
-
-function remaining(ms: number): string {
-  if (ms <= 0) return 'token due for refresh'
-  const minutes = Math.ceil(ms / 60_000)
-  return minutes < 120 ? `token good for ${minutes} min` : `token good for ${Math.round(minutes / 60)} h`
 }
 
 const same = (key: TokenKey) => (other: TokenKey) => other.server === key.server && other.profile === key.profile

@@ -99,5 +99,7 @@ export interface Flags {
   readonly login?: string
   readonly logLevel?: string
   readonly account?: string
+  /** File that a command writes. */
+  readonly output?: string
   readonly openBrowser: boolean
 }

@@ -79,6 +79,37 @@ function setAside(file: string): string {
 
 /** Opens `file` as it is. */
 export function openUnmigrated(file: string): Database {
+  const database = connect(file)
+  try {
+    database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
+    database.exec(
+      'PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON; PRAGMA synchronous = FULL',
+    )
+  } catch (thrown) {
+    database.close()
+    throw thrown
+  }
+  return database
+}
+
+/**
+ * Opens a file that exists, only to look: nothing in it can change, and `run` passes changes over.
+ * @throws BridgeError database_locked when another program keeps everybody from writing
+ */
+export function openToLook(file: string): Database {
+  const database = connect(file)
+  try {
+    database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
+    // Only a write lock tells whether a bridge could write; it is given back at once.
+    database.exec('BEGIN IMMEDIATE; ROLLBACK; PRAGMA query_only = ON')
+  } catch (thrown) {
+    database.close()
+    throw thrown
+  }
+  return { ...database, run: () => 0 }
+}
+
+function connect(file: string): Database {
   const { driver, name } = loadDriver(file)
   const statements = new Map<string, ReturnType<Driver['prepare']>>()
   const prepared = (sql: string) => {
@@ -106,15 +137,6 @@ export function openUnmigrated(file: string): Database {
       }
     },
     close: () => void driver.close(),
-  }
-  try {
-    database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
-    database.exec(
-      'PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON; PRAGMA synchronous = FULL',
-    )
-  } catch (thrown) {
-    database.close()
-    throw thrown
   }
   return database
 }

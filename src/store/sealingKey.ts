@@ -43,6 +43,15 @@ export async function openSealingKey(database: Database, slots: KeySlots, clock:
   }
 }
 
+/**
+ * The key as it is, for looking; undefined: there is none, and nothing is sealed. Makes no key and no slot.
+ * @throws BridgeError keychain_locked, key_missing
+ */
+export async function peekSealingKey(database: Database, slots: KeySlots): Promise<Uint8Array | undefined> {
+  const known = keyBackends(database)
+  return known.length === 0 ? undefined : readKnown(database, slots, known)
+}
+
 /** undefined: the key is gone and sealed nothing, so the slots were cleared for a new one. */
 async function readKnown(database: Database, slots: KeySlots, known: KeyBackend[]): Promise<Uint8Array | undefined> {
   const order = [...known].sort((a, b) => rank(slots, a) - rank(slots, b))

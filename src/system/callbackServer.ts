@@ -1,8 +1,9 @@
-// The callback listener: answers the redirect on loopback and nothing else (RFC 8252 section 7.3).
+// The callback listener: answers the redirect on loopback (RFC 8252 section 7.3), and who asks for its health.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { BridgeError } from '../errors.ts'
-import type { CallbackListener, CallbackPage } from '../ports.ts'
+import type { CallbackListener, CallbackPage, Health } from '../ports.ts'
 import { renderPage } from './callbackPage.ts'
+import { answerHealth } from './health.ts'
 import { isNavigation } from './navigation.ts'
 import { portHolder } from './portHolder.ts'
 
@@ -10,10 +11,12 @@ import { portHolder } from './portHolder.ts'
 const CLOSE_MS = 500
 
 export const callbackServer: CallbackListener = {
-  async listen(redirectUri, onCallback) {
+  async listen(redirectUri, onCallback, health) {
     const url = new URL(redirectUri)
+    const begun = performance.now()
+    const aside = { health, upMs: () => performance.now() - begun }
     const handle = (request: IncomingMessage, response: ServerResponse) => {
-      answer(request, response, url, onCallback).catch(() =>
+      answer(request, response, url, onCallback, aside).catch(() =>
         plain(response, 500, 'The sign-in could not be completed here'),
       )
     }
@@ -83,10 +86,11 @@ async function answer(
   response: ServerResponse,
   url: URL,
   onCallback: (query: URLSearchParams) => Promise<CallbackPage>,
+  aside: Aside,
 ): Promise<void> {
   const target = URL.canParse(request.url ?? '', url.origin) ? new URL(request.url ?? '', url.origin) : undefined
   if (!isOurHost(request.headers.host, url)) return plain(response, 403, 'Forbidden')
-  if (target?.pathname !== url.pathname) return plain(response, 404, 'Not found')
+  if (target?.pathname !== url.pathname) return answerAside(request, target?.pathname ?? '', response, aside)
   if (request.method !== 'GET') return plain(response, 405, 'Method not allowed')
   if (!isNavigation(request.headers)) return plain(response, 403, 'Forbidden')
   const page = await onCallback(target.searchParams)
@@ -96,6 +100,33 @@ async function answer(
     return plain(response, status, 'Invalid state')
   const { html, policy } = renderPage(page)
   send(response, status, 'text/html; charset=utf-8', html, { 'content-security-policy': policy })
+}
+
+interface Aside {
+  readonly health: Health | undefined
+  readonly upMs: () => number
+}
+
+/** Paths of the HTTP gateway, which this program does not have; people try them when they follow a guide to it. */
+const GATEWAY = /^\/(auth\/(login|refresh)|mcp(\/.*)?)$/
+
+async function answerAside(
+  { method, headers }: IncomingMessage,
+  path: string,
+  response: ServerResponse,
+  { health, upMs }: Aside,
+): Promise<void> {
+  if (GATEWAY.test(path))
+    return plain(
+      response,
+      404,
+      `${path} belongs to the HTTP gateway, which this version does not have (gateway_missing)`,
+    )
+  if (method !== 'GET') return plain(response, 404, 'Not found')
+  if (!isNavigation(headers)) return plain(response, 403, 'Forbidden')
+  const answered = health && (await answerHealth(path, health, upMs()))
+  if (!answered) return plain(response, 404, 'Not found')
+  send(response, answered.status, 'application/json', JSON.stringify(answered.body))
 }
 
 /** A page of another site that points its name at loopback (DNS rebinding) sends its own name as Host. */

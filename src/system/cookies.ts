@@ -1,4 +1,5 @@
 // Cookies of one origin, in memory: what load balancers need to lead a session to the same machine (RFC 6265).
+import { neverQuoteWhileNew } from '../errors.ts'
 
 export interface CookieJar {
   /** The Cookie header for this URL; undefined when there is nothing to send. */
@@ -39,7 +40,9 @@ export function createCookieJar(now: () => number): CookieJar {
     const key = `${pair.slice(0, pair.indexOf('='))};${path}`
     const expiresAt = expiryOf(attributes, now())
     cookies.delete(key)
-    if (expiresAt > now() && cookies.size < MOST_COOKIES) cookies.set(key, { pair, path, expiresAt })
+    if (expiresAt <= now() || cookies.size >= MOST_COOKIES) return
+    cookies.set(key, { pair, path, expiresAt })
+    neverQuoteWhileNew(pair.slice(pair.indexOf('=') + 1))
   }
 
   return {

@@ -93,5 +93,8 @@ function redirectTarget(from: URL, method: string, response: HttpResponse): URL 
     to && to.origin !== from.origin
       ? `${from.origin} redirects to ${quote(to.origin)}.`
       : `${from.origin} redirects a ${method} with ${status}.`
-  throw new BridgeError('redirect_refused', { message, details: { status } })
+  throw new BridgeError('redirect_refused', {
+    message,
+    details: { status, ...(to ? { target: to.origin } : {}) },
+  })
 }

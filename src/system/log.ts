@@ -1,8 +1,8 @@
 // Events to stderr and the log file. Only fields on the list are written, and known shapes of secrets are cut out of texts.
-import { appendFileSync } from 'node:fs'
 import type { Writable } from 'node:stream'
+import { withoutQueries, withoutSecrets } from '../errors.ts'
 import type { LogFields, Logger, LogLevel } from '../ports.ts'
-import { makePrivate, withPrivateUmask } from './privateFiles.ts'
+import { createLogFile, type LogFileLimits } from './logFile.ts'
 
 export interface LogOptions {
   readonly stderr: Writable & { readonly isTTY?: boolean }
@@ -13,29 +13,25 @@ export interface LogOptions {
   readonly file: string | undefined
   /** Least level for the file. */
   readonly fileLevel: LogLevel
+  readonly fileLimits?: LogFileLimits
 }
 
 const RANK: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 }
 
 /** Facts that are never secret. A field that is not here is written as `[hidden]`. */
 const FIELDS = new Set(
-  'again attempt blocked code count driver file issuer key method message ms names offered origin outcome pid port profile reason scope server status verifierLength version'.split(
+  'again attempt blocked code count driver file issuer key method message ms names offered origin outcome pid port profile reason request scope server status verifierLength version'.split(
     ' ',
   ),
 )
 
-export function createLog({ stderr, level, namespaces, file, fileLevel }: LogOptions): Logger {
+export function createLog({ stderr, level, namespaces, file, fileLevel, fileLimits }: LogOptions): Logger {
   const patterns = namespaces.map(toPattern)
-  let filePrepared = false
+  const append = file === undefined ? undefined : createLogFile(file, fileLimits)
 
   const toFile = (line: string) => {
-    if (file === undefined) return
     try {
-      withPrivateUmask(file, () => {
-        if (!filePrepared) makePrivate(file, 0o600)
-        filePrepared = true
-        appendFileSync(file, line, { mode: 0o600 })
-      })
+      append?.(line)
     } catch {
       // A log that cannot be written must not stop the work; stderr still has the warnings.
     }
@@ -53,7 +49,9 @@ export function createLog({ stderr, level, namespaces, file, fileLevel }: LogOpt
     if (onScreen) stderr.write(stderr.isTTY ? forPeople(time, at, event, safe) : json)
   }
 
+  const quiet = RANK[level] > RANK.debug && RANK[fileLevel] > RANK.debug
   return {
+    wants: (event) => !quiet || patterns.some((pattern) => pattern.test(event)),
     debug: (event, fields) => write('debug', event, fields),
     info: (event, fields) => write('info', event, fields),
     warn: (event, fields) => write('warn', event, fields),
@@ -66,24 +64,11 @@ function clean(fields: LogFields): Record<string, string | number | boolean> {
   for (const [name, value] of Object.entries(fields)) {
     if (value === undefined) continue
     if (!FIELDS.has(name)) safe[name] = '[hidden]'
+    // In the log a code stands under "error", so that a search for errors finds it.
     else
-      safe[name] = typeof value === 'string' ? withoutSecrets(name === 'server' ? withoutQuery(value) : value) : value
+      safe[name === 'code' ? 'error' : name] = typeof value === 'string' ? withoutQueries(withoutSecrets(value)) : value
   }
   return safe
-}
-
-/** People put API keys into the query of a server's URL. */
-const withoutQuery = (url: string) => url.replace(/\?.*$/s, '?…')
-
-/** Bearer tokens, JWTs and the query parameters of OAuth, wherever an untrusted text repeats them. */
-export function withoutSecrets(text: string): string {
-  return text
-    .replace(/\b(bearer|basic|dpop)\s+[\w.~+/=-]+/gi, '$1 [hidden]')
-    .replace(/\beyJ[\w-]+\.[\w-]+(\.[\w-]*)?/g, '[hidden]')
-    .replace(
-      /\b(code|state|access_token|refresh_token|id_token|client_secret|code_verifier|token)([\\"']*\s*[=:]\s*[\\"']*)[\w.~+/%-]{6,}/gi,
-      '$1$2[hidden]',
-    )
 }
 
 function forPeople(

@@ -1,5 +1,5 @@
 // Folders 0700 and files 0600 whatever the umask; refuses links and other people's files.
-import { chmodSync, lstatSync, mkdirSync } from 'node:fs'
+import { chmodSync, lstatSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { BridgeError } from '../errors.ts'
 
@@ -27,6 +27,18 @@ export function makePrivate(path: string, mode: 0o600 | 0o700): void {
   if (process.platform === 'win32') return
   if (stat.uid !== process.getuid?.()) throw unsafe(path, 'belongs to another user')
   if ((stat.mode & 0o777) !== mode) chmodSync(path, mode)
+}
+
+/** A new file of 0600; what is there already stays as it is. @throws BridgeError usage */
+export function writePrivate(path: string, text: string): void {
+  try {
+    withPrivateUmask(path, () => writeFileSync(path, text, { mode: 0o600, flag: 'wx' }))
+  } catch (cause) {
+    if (cause instanceof BridgeError) throw cause
+    const { code } = cause as NodeJS.ErrnoException
+    const why = code === 'EEXIST' ? 'is there already' : `cannot be written: ${code}`
+    throw new BridgeError('usage', { message: `${path} ${why}.`, hint: 'Name another file with --output.', cause })
+  }
 }
 
 /** Runs `work` so that every file it makes is 0600, SQLite's -wal and -shm included; makes the folder of `path` before. */

@@ -1,6 +1,6 @@
 // reset without a terminal: what it removes, what it refuses, and what it leaves alone.
 import { execFile } from 'node:child_process'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { has } from '../needs.ts'
@@ -20,8 +20,10 @@ test('removes database, key, logs and remembered configs, names them, and keeps 
   stage = await startStage()
   const config = stage.config(`callback_url: ${stage.callbackUrl}\n`)
   expect((await stage.command(['login', stage.server.url])).code).toBe(0)
+  const aside = 'proxy.log.2026-01-01T00-00-00-000Z-1-abcdef'
+  writeFileSync(join(stage.environment.MCP_OAUTH_BRIDGE_HOME, 'logs', aside), '')
   const before = files()
-  expect(before).toEqual(expect.arrayContaining(['oauth.db', 'proxy.log']))
+  expect(before).toEqual(expect.arrayContaining(['oauth.db', 'proxy.log', aside]))
   expect(before.filter((name) => name.startsWith('config-cache-') || name.endsWith('.key'))).toHaveLength(2)
 
   const { code, stdout, stderr } = await stage.command(['reset', '--yes'])

@@ -38,6 +38,8 @@ export async function startAuthorizationServer(options = {}) {
     tokenFault: undefined,
     /** Called when the token endpoint's own answer is ready; the answer leaves when the promise is done. @type {(() => Promise<void>) | undefined} */
     holdAnswer: undefined,
+    /** Documents published instead of the server's own, by path. @type {Record<string, unknown>} */
+    documents: {},
     /** Requests the token endpoint has got, faults included. */
     tokenRequests: 0,
     claims: { email: 'alice@example.com', name: 'Alice Example' },
@@ -102,7 +104,9 @@ export async function startAuthorizationServer(options = {}) {
     const isToken = request.method === 'POST' && url.pathname === '/token'
     if (isToken) state.tokenRequests++
     if (url.pathname === '/token/revocation') counts.revocations++
-    if (isToken && state.tokenFault) {
+    if (state.documents[url.pathname]) {
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(state.documents[url.pathname]))
+    } else if (isToken && state.tokenFault) {
       fail(state.tokenFault, request, response)
     } else if (isToken && state.holdAnswer) {
       holdBack(response, state.holdAnswer)

@@ -34,6 +34,10 @@ export async function startProtectedServer({ issuer, target, port = 0, dpop = 'n
     requires: {},
     /** Why tokens were refused. @type {string[]} */
     reasons: [],
+    /** Headers of every answer, such as a date that is wrong. @type {Record<string, string>} */
+    answerHeaders: {},
+    /** What is answered instead of anything else: nothing at all, all that the request brought, or a page. @type {'silence' | 'echo' | { status: number, type: string, body: string } | undefined} */
+    instead: undefined,
     target,
   }
 
@@ -51,6 +55,12 @@ export async function startProtectedServer({ issuer, target, port = 0, dpop = 'n
   }
 
   server.on('request', async (request, response) => {
+    for (const [name, value] of Object.entries(state.answerHeaders)) response.setHeader(name, value)
+    if (state.instead === 'silence') return
+    if (state.instead === 'echo')
+      return response.writeHead(500).end(`${request.url} ${Object.values(request.headers).join(' ')}`)
+    if (state.instead)
+      return response.writeHead(state.instead.status, { 'content-type': state.instead.type }).end(state.instead.body)
     if (request.url === metadataPath) {
       response.writeHead(200, { 'content-type': 'application/json' })
       return response.end(

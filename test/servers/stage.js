@@ -81,6 +81,23 @@ export async function startStage(options = {}) {
         )
       })
     },
+    /** Runs doctor and gives its report. @returns {Promise<any>} */
+    async doctor(/** @type {string[]} */ args = [server.url], /** @type {NodeJS.ProcessEnv} */ extra = {}) {
+      const callback = args.includes('--callback-url') ? [] : ['--callback-url', callbackUrl]
+      const { code, stdout, stderr } = await this.command(['doctor', '--json', ...args, ...callback], extra)
+      const report = JSON.parse(stdout)
+      const found = (/** @type {string} */ name) =>
+        report.checks.find((/** @type {{ name: string }} */ check) => check.name === name)
+      return { code, stderr, text: stdout, report, found }
+    },
+    /** The lines of the log file, parsed. @returns {any[]} */
+    logged() {
+      const text = readFileSync(join(environment.MCP_OAUTH_BRIDGE_HOME, 'logs', 'proxy.log'), 'utf8')
+      return text
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line))
+    },
     /** Starts a command and goes on while it runs. */
     start(/** @type {string[]} */ args, /** @type {NodeJS.ProcessEnv} */ extra = {}) {
       const child = spawn(process.execPath, [PROGRAM, ...args], {

@@ -6,21 +6,23 @@ import { PROGRAM } from './host.js'
 const PROMPT = '$>'
 
 /**
- * @param {{ environment: NodeJS.ProcessEnv, folder: string, columns?: number, shell?: string }} options
+ * @param {{ environment: NodeJS.ProcessEnv, folder: string, columns?: number, rows?: number, shell?: string }} options
  */
-export function openTerminal({ environment, folder, columns = 80, shell = 'sh' }) {
+export function openTerminal({ environment, folder, columns = 80, rows = 40, shell = 'sh' }) {
   const socket = `mcp-oauth-bridge-${randomUUID()}`
   const tmux = (/** @type {string[]} */ ...args) =>
     execFileSync('tmux', ['-u', '-L', socket, '-f', '/dev/null', ...args], { encoding: 'utf8', cwd: folder })
   const variables = Object.entries({ ...environment, TERM: 'screen-256color', LANG: 'C.UTF-8', PS1: `${PROMPT} ` })
   const words = ['env', '-i', ...variables.map(([name, value]) => `${name}=${value}`), ...shell.split(' ')]
-  tmux('new-session', '-d', '-x', String(columns), '-y', '40', '-c', folder, ...words)
+  tmux('new-session', '-d', '-x', String(columns), '-y', String(rows), '-c', folder, ...words)
 
   return {
     /** What stands on the screen, with wrapped lines joined. */
     screen: () => tmux('capture-pane', '-p', '-J').trimEnd(),
     /** The lines as they are shown. */
     lines: () => tmux('capture-pane', '-p').trimEnd().split('\n'),
+    /** The screen with the escape sequences of its colours. */
+    colours: () => tmux('capture-pane', '-p', '-e'),
     /** Resolves to the screen as soon as it shows this. @returns {Promise<string>} */
     async shows(/** @type {RegExp} */ pattern) {
       const end = Date.now() + 50_000
@@ -45,14 +47,15 @@ export function openTerminal({ environment, folder, columns = 80, shell = 'sh' }
       const quoted = [process.execPath, PROGRAM, ...args].map((word) => `'${word}'`).join(' ')
       this.enter(`clear; ${quoted}; code=$?; echo; echo exit=$code`)
     },
-    /** The exit code, once the shell is back; the terminal must be as it was. @returns {Promise<{ code: number, screen: string }>} */
+    /** The exit code and the last screen, once the shell is back; the terminal must be as it was. @returns {Promise<{ code: number, screen: string, lines: string[], colours: string }>} */
     async exits() {
       const screen = await this.shows(/^exit=\d+\s+\$>\s*$/m)
+      const [lines, colours] = [this.lines(), this.colours()]
       this.enter('clear; stty -a | grep -cE "(^| )(icanon|echo)( |;|$)"')
       const modes = await this.shows(/^\d+\s+\$>\s*$/m)
       if (!/^[12]\b/m.test(modes)) throw new Error(`the terminal is not as it was:\n${modes}`)
       if (tmux('display-message', '-p', '#{cursor_flag}').trim() !== '1') throw new Error('the cursor is hidden')
-      return { code: Number(/^exit=(\d+)/m.exec(screen)?.[1]), screen }
+      return { code: Number(/^exit=(\d+)/m.exec(screen)?.[1]), screen, lines, colours }
     },
     close() {
       try {

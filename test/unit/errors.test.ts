@@ -1,6 +1,16 @@
 // The table of errors, and foreign text made safe.
 import { describe, expect, test } from 'vitest'
-import { asBridgeError, asErrorCode, BridgeError, ERRORS, type ErrorCode, quote } from '../../src/errors.ts'
+import {
+  asBridgeError,
+  asErrorCode,
+  BridgeError,
+  ERRORS,
+  type ErrorCode,
+  neverQuote,
+  neverQuoteWhileNew,
+  quote,
+  withoutQueries,
+} from '../../src/errors.ts'
 
 const CODES = Object.keys(ERRORS) as ErrorCode[]
 
@@ -58,6 +68,24 @@ describe('foreign text', () => {
     ['', '""'],
   ])('%j is quoted as %s', (text, quoted) => {
     expect(quote(text)).toBe(quoted)
+  })
+
+  test('loses every secret that this process has sent, whatever its form', () => {
+    neverQuote(['needle-of-our-own', 'short', undefined])
+    expect(quote('it was needle-of-our-own, short')).toBe('"it was [hidden], short"')
+  })
+
+  test('loses secrets that pass, the newest always', () => {
+    for (let at = 0; at <= 200; at++) neverQuoteWhileNew(`cookie-number-${at}.`)
+    expect(quote('cookie-number-0. cookie-number-1. cookie-number-200.')).toBe('"cookie-number-0. [hidden] [hidden]"')
+  })
+
+  test.each([
+    ['see https://a.example/b?key=needle#c and more', 'see https://a.example/b?… and more'],
+    ['"http://127.0.0.1:1/?needle"', '"http://127.0.0.1:1/?…"'],
+    ['what? https://a.example/b', 'what? https://a.example/b'],
+  ])('%j loses URL queries', (text, expected) => {
+    expect(withoutQueries(text)).toBe(expected)
   })
 
   test('is cut to a length', () => {

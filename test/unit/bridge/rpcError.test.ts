@@ -29,6 +29,14 @@ describe('the error answer', () => {
     expect(text('1', error)).not.toContain('secret')
   })
 
+  test('tells no query of a URL, but the whole address of a sign-in', () => {
+    const url = 'https://auth.example/authorize?state=1'
+    const unreachable = new BridgeError('server_unreachable', { message: 'At https://mcp.example/mcp?key=needle.' })
+    expect(text('1', unreachable)).not.toContain('needle')
+    const pending = new BridgeError('sign_in_pending', { message: `Sign in at ${url}`, details: { url } })
+    expect(JSON.parse(text('1', pending)).error).toMatchObject({ message: `Sign in at ${url}`, data: { url } })
+  })
+
   test.each(Object.keys(ERRORS) as ErrorCode[])(
     'for %s is one line, an answer, and outside the reserved numbers',
     (code) => {

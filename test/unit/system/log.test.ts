@@ -2,8 +2,8 @@
 import { chmodSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { PassThrough } from 'node:stream'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { quote } from '../../../src/errors.ts'
-import { createLog, type LogOptions, withoutSecrets } from '../../../src/system/log.ts'
+import { quote, withoutSecrets } from '../../../src/errors.ts'
+import { createLog, type LogOptions } from '../../../src/system/log.ts'
 import { tempFolder } from '../../fakes/tempFolder.ts'
 
 const folder = tempFolder()

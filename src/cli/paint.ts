@@ -1,0 +1,47 @@
+// Colours and line breaks for a terminal; plain text where there is none, or where NO_COLOR is set (no-color.org).
+
+export interface Paper {
+  /** Columns; Infinity without a terminal. */
+  readonly width: number
+  readonly good: Paint
+  readonly warning: Paint
+  readonly bad: Paint
+  readonly soft: Paint
+  readonly strong: Paint
+}
+
+type Paint = (text: string) => string
+
+export function paperOf(
+  stream: { readonly isTTY?: boolean; readonly columns?: number },
+  environment: NodeJS.ProcessEnv,
+): Paper {
+  const coloured = stream.isTTY === true && !environment.NO_COLOR && environment.TERM !== 'dumb'
+  const paint = (open: number, close: number): Paint =>
+    coloured ? (text) => `\u001b[${open}m${text}\u001b[${close}m` : (text) => text
+  return {
+    width: stream.isTTY === true ? Math.max(40, stream.columns || 80) : Number.POSITIVE_INFINITY,
+    ...{ good: paint(32, 39), warning: paint(33, 39), bad: paint(31, 39), soft: paint(2, 22), strong: paint(1, 22) },
+  }
+}
+
+/** Lines of at most `width` columns, the first of at most `first`; broken at blanks, or inside a word longer than a line. */
+export function wrap(text: string, width: number, first = width): string[] {
+  if (text.length <= first) return [text]
+  const lines: string[] = []
+  let line = ''
+  const room = () => (lines.length === 0 ? first : width)
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > room()) {
+      lines.push(line)
+      line = ''
+    }
+    line = line === '' ? word : `${line} ${word}`
+    while (line.length > room()) {
+      const most = room()
+      lines.push(line.slice(0, most))
+      line = line.slice(most)
+    }
+  }
+  return [...lines, line].filter((part) => part !== '')
+}

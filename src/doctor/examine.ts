@@ -1,0 +1,63 @@
+// Runs the checks one after the other, each within its time, and ranks what failed: the likeliest cause first.
+import { asBridgeError } from '../errors.ts'
+import { CHECKS } from './checks.ts'
+import { type Finding, fail, failed, type Outcome, skip } from './finding.ts'
+import type { Check, Facts, Patient } from './patient.ts'
+
+export interface Report {
+  /** True: nothing failed; warnings alone do no harm. */
+  readonly ok: boolean
+  readonly checks: readonly Finding[]
+  /** The failure that explains the most; null when nothing failed. */
+  readonly likely_cause: Finding | null
+  /** Names of all that failed, the likeliest cause first. */
+  readonly causes: readonly string[]
+}
+
+const LIMIT_MS = 15_000
+
+/** `onFinding` gets each finding as it is made. Never rejects, opens no browser, refreshes nothing, changes no stored row. */
+export async function examine(patient: Patient, onFinding: (finding: Finding) => void): Promise<Report> {
+  const facts: Facts = {}
+  const findings: Finding[] = []
+  try {
+    for (const check of CHECKS) {
+      const finding = { name: check.name, ...(await perform(check, patient, facts)) }
+      findings.push(finding)
+      onFinding(finding)
+    }
+  } finally {
+    facts.look?.close()
+  }
+  return reportOf(findings)
+}
+
+/** The checks stand in the order of cause and effect, so the first that failed explains the others best. */
+export function reportOf(checks: readonly Finding[]): Report {
+  const failures = checks.filter(({ status }) => status === 'fail')
+  return {
+    ok: failures.length === 0,
+    checks,
+    likely_cause: failures[0] ?? null,
+    causes: failures.map(({ name }) => name),
+  }
+}
+
+async function perform(check: Check, patient: Patient, facts: Facts): Promise<Outcome> {
+  if (check.about === 'server' && !patient.server) return skip('No server is named.')
+  const limitMs = check.limitMs ?? LIMIT_MS
+  const ended = new AbortController()
+  const signal = AbortSignal.any([ended.signal, AbortSignal.timeout(limitMs)])
+  const late = new Promise<Outcome>((resolve) => {
+    const tell = () =>
+      resolve(fail('server_timeout', `This check got no answer within ${limitMs / 1000} s.`, 'Run doctor again.'))
+    signal.addEventListener('abort', tell, { once: true })
+  })
+  try {
+    return await Promise.race([check.look(patient, facts, signal), late])
+  } catch (thrown) {
+    return failed(asBridgeError(thrown))
+  } finally {
+    ended.abort()
+  }
+}

@@ -1,0 +1,46 @@
+// The log file under many processes at once: no line is lost or torn while it is set aside.
+import { spawn } from 'node:child_process'
+import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { rolldown } from 'rolldown'
+import { expect, test } from 'vitest'
+import { createLogFile, logFilesAside, recentLines } from '../../src/system/logFile.ts'
+import { tempFolder } from '../fakes/tempFolder.ts'
+
+const folder = tempFolder()
+const SOURCE = fileURLToPath(new URL('../../src/system/logFile.ts', import.meta.url))
+
+test('many processes write and set aside, and every line is there once', async () => {
+  const place = folder.fresh('logs')
+  mkdirSync(place)
+  const file = join(place, 'proxy.log')
+  const bundle = await rolldown({ input: SOURCE, platform: 'node' })
+  const built = join(place, 'logFile.mjs')
+  await bundle.write({ file: built, format: 'esm' })
+  await bundle.close()
+  const writer = `const { createLogFile } = await import(${JSON.stringify(`file://${built}`)})
+    const append = createLogFile(${JSON.stringify(file)}, { largest: 4000, kept: 1000 })
+    for (let at = 0; at < 300; at++) append(process.argv[1] + ':' + at + ' ' + 'x'.repeat(40) + '\\n')`
+  const writers = ['a', 'b', 'c', 'd', 'e'].map((name) => {
+    const child = spawn(process.execPath, ['--input-type=module', '-e', writer, name], { stdio: 'inherit' })
+    return new Promise((resolve) => child.once('exit', resolve))
+  })
+  expect(await Promise.all(writers)).toEqual([0, 0, 0, 0, 0])
+  const files = readdirSync(place).filter((name) => name.startsWith('proxy.log'))
+  expect(files.length).toBeGreaterThan(5)
+  const lines = files.flatMap((name) => readFileSync(join(place, name), 'utf8').trimEnd().split('\n'))
+  const expected = ['a', 'b', 'c', 'd', 'e'].flatMap((name) => Array.from({ length: 300 }, (_, at) => `${name}:${at}`))
+  expect(lines.map((line) => line.split(' ')[0]).sort()).toEqual(expected.sort())
+  if (process.platform !== 'win32')
+    for (const name of files) expect(statSync(join(place, name)).mode & 0o777, name).toBe(0o600)
+})
+
+test('only the newest files set aside are kept, and the newest lines are found across them', () => {
+  const file = join(folder.fresh('logs'), 'proxy.log')
+  const append = createLogFile(file, { largest: 30, kept: 2 })
+  for (let at = 0; at < 20; at++) append(`line number ${at}\n`)
+  expect(logFilesAside(file)).toHaveLength(2)
+  expect(recentLines(file, 3)).toEqual(['line number 17', 'line number 18', 'line number 19'])
+  expect(recentLines(join(folder.path, 'nowhere', 'proxy.log'), 3)).toEqual([])
+})

@@ -1,0 +1,213 @@
+// doctor on the whole: what it says when all is well, that it changes nothing, and what it finds on the way to the server.
+import { execFileSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { createServer as createHttpServer } from 'node:http'
+import { createServer, type Server } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { createServer as createTcpServer } from 'node:net'
+import { join } from 'node:path'
+import BetterSqlite3 from 'better-sqlite3'
+import { afterEach, expect, onTestFinished, test } from 'vitest'
+import { has } from '../needs.ts'
+import { startStage } from '../servers/stage.js'
+
+let stage: Awaited<ReturnType<typeof startStage>>
+afterEach(() => stage?.close())
+
+const login = () => stage.command(['login', stage.server.url, '--callback-url', stage.callbackUrl])
+
+test('when all is well every check passes or is skipped, the exit code is 0, and the token is not shown', async () => {
+  stage = await startStage()
+  await login()
+  const { code, report, found, text, stderr } = await stage.doctor()
+  expect(code).toBe(0)
+  expect(stderr).toBe('')
+  expect(report).toMatchObject({ ok: true, likely_cause: null, causes: [] })
+  const names = report.checks.map(({ name }: { name: string }) => name)
+  expect(names).toEqual([
+    ...['versions', 'config', 'database', 'keychain', 'proxy', 'dns', 'tcp', 'tls', 'mcp_endpoint', 'clock'],
+    ...['protected_resource_metadata', 'authorization_server_metadata', 'pkce', 'registration', 'redirect_uri'],
+    ...['callback_port', 'browser', 'token', 'refresh', 'headers', 'mcp_handshake'],
+  ])
+  for (const { name, status, detail, remedy } of report.checks) {
+    expect(status, name).toBe(name === 'tls' ? 'skip' : 'pass')
+    expect(detail, name).not.toBe('')
+    expect(remedy, name).toBeNull()
+  }
+  expect(found('token').detail).toContain(`aud "${stage.server.url}"`)
+  expect(found('mcp_handshake').detail).toContain('2025-11-25')
+  for (const token of stage.server.state.accepted) expect(text).not.toContain(token)
+})
+
+test('doctor opens no browser, refreshes nothing, and leaves every stored row, file and session as it was', async () => {
+  stage = await startStage()
+  await login()
+  const home = stage.environment.MCP_OAUTH_BRIDGE_HOME
+  const state = () => {
+    const database = new BetterSqlite3(join(home, 'oauth.db'))
+    const tables = database.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all() as { name: string }[]
+    const rows = tables.map(({ name }) => [name, database.prepare(`SELECT * FROM "${name}"`).all()])
+    database.close()
+    return { rows, files: readdirSync(home, { recursive: true }).sort() }
+  }
+  const [before, tabs] = [state(), stage.tabs().length]
+  const { code } = await stage.doctor()
+  expect(code).toBe(0)
+  expect(state()).toEqual(before)
+  expect(stage.tabs()).toHaveLength(tabs)
+  expect(stage.authorization.counts).toMatchObject({ refreshGrants: 0, registrations: 1, codeGrants: 1 })
+  expect(stage.server.state.passed.map(({ method }) => method).slice(-2)).toEqual(['POST', 'DELETE'])
+})
+
+test('where nobody is signed in that is a warning, and nothing is made on the disk', async () => {
+  stage = await startStage()
+  const { code, found } = await stage.doctor()
+  expect(code).toBe(0)
+  expect(found('token')).toMatchObject({
+    status: 'warn',
+    code: 'not_signed_in',
+    remedy: expect.stringContaining('login'),
+  })
+  expect(found('mcp_handshake').status).toBe('skip')
+  expect(readdirSync(stage.home)).not.toContain('bridge')
+})
+
+test('without a server only this computer is looked at', async () => {
+  stage = await startStage()
+  const { code, found } = await stage.doctor([])
+  expect(code).toBe(0)
+  expect(found('dns')).toMatchObject({ status: 'skip', detail: 'No server is named.' })
+  expect(found('callback_port').status).toBe('pass')
+})
+
+test('for people the likeliest cause stands first, with its remedy and where to read more; no colour beside a terminal', async () => {
+  stage = await startStage()
+  await stage.server.close()
+  const { code, stdout } = await stage.command(['doctor', stage.server.url, '--callback-url', stage.callbackUrl])
+  expect(code).toBe(4)
+  const lines = stdout.split('\n')
+  expect(lines[2]).toBe('Likeliest cause: tcp')
+  expect(lines[3]).toContain('MCP server unreachable')
+  expect(lines[4]).toMatch(/^ {2}→ Start the server/)
+  expect(lines[5]).toContain('docs/errors.md#server_unreachable')
+  expect(stdout).toMatch(/^✗ tcp /m)
+  expect(stdout).toMatch(/^– mcp_handshake /m)
+  expect(stdout).not.toContain('\u001b')
+})
+
+const closedPort = () => Number(new URL(stage.callbackUrl).port)
+
+test('a proxy that does not answer is the cause, and its password is not shown', async () => {
+  stage = await startStage()
+  const environment = { HTTPS_PROXY: `http://user:canary-password@127.0.0.1:${closedPort()}` }
+  const { code, report, text } = await stage.doctor(['https://mcp.invalid/mcp'], environment)
+  expect(code).toBe(4)
+  expect(report.causes).toEqual(['proxy'])
+  expect(report.likely_cause.code).toBe('proxy_failed')
+  expect(report.likely_cause.remedy).toContain('NO_PROXY')
+  expect(text).not.toContain('canary-password')
+  const bypassed = await stage.doctor(['https://mcp.invalid/mcp'], { ...environment, NO_PROXY: 'invalid' })
+  expect(bypassed.found('proxy').status).toBe('pass')
+  expect(bypassed.report.causes).toEqual(['dns'])
+})
+
+test('a proxy that answers and refuses the way is found by the request itself', async () => {
+  stage = await startStage()
+  const proxy = createHttpServer().on('connect', (_request, socket) => socket.end('HTTP/1.1 403 Forbidden\r\n\r\n'))
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void proxy.close())
+  const environment = { HTTPS_PROXY: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}` }
+  const { report, found } = await stage.doctor(['https://mcp.invalid/mcp'], environment)
+  expect([found('proxy').status, found('dns').status, found('tcp').status]).toEqual(['pass', 'skip', 'skip'])
+  expect(report.likely_cause).toMatchObject({ name: 'mcp_endpoint', code: 'proxy_failed' })
+})
+
+test('a proxy setting that is no URL is the cause', async () => {
+  stage = await startStage()
+  const { report } = await stage.doctor(['https://mcp.invalid/mcp'], { HTTPS_PROXY: 'http://[' })
+  expect(report.likely_cause).toMatchObject({ name: 'proxy', code: 'proxy_failed' })
+})
+
+test.each([
+  [{ BROWSER: '/nowhere/browser' }, 'fail', 'browser_failed'],
+  [{ BROWSER: '/nowhere/browser:/bin/true' }, 'pass', undefined],
+  [{ BROWSER: '' }, 'warn', 'browser_failed'],
+  [{ BROWSER: '', SSH_CONNECTION: '192.0.2.1 1 192.0.2.2 22', DISPLAY: ':0' }, 'warn', 'browser_failed'],
+])('with the environment %j the browser is %s', async (environment, status, code) => {
+  stage = await startStage()
+  const { found } = await stage.doctor([], environment)
+  expect(found('browser').status).toBe(status)
+  expect(found('browser').code).toBe(code)
+})
+
+async function tlsServer(...more: string[]): Promise<{ server: Server; port: number; certificate: string }> {
+  const [key, certificate] = [join(stage.home, 'key.pem'), join(stage.home, 'cert.pem')]
+  const subject = ['-subj', '/O=Example Corp/CN=localhost', '-addext', 'subjectAltName=DNS:localhost']
+  const words = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', key]
+  execFileSync('openssl', [...words, '-out', certificate, ...subject, ...more], { stdio: 'ignore' })
+  const options = { key: readFileSync(key), cert: readFileSync(certificate) }
+  const server = createServer(options, (_request, response) => response.writeHead(401).end())
+  await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve))
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return { server, port: (server.address() as AddressInfo).port, certificate }
+}
+
+test.skipIf(!has('openssl'))(
+  'a certificate that is not trusted is tls_failed, with its issuer; a CA file mends it',
+  async () => {
+    stage = await startStage()
+    const { port, certificate } = await tlsServer()
+    const { code, report } = await stage.doctor([`https://localhost:${port}/mcp`])
+    expect(code).toBe(4)
+    expect(report.likely_cause).toMatchObject({ name: 'tls', code: 'tls_failed' })
+    expect(report.likely_cause.detail).toContain('Example Corp')
+    expect(report.likely_cause.remedy).toContain('ca_file')
+    const mended = await stage.doctor([`https://localhost:${port}/mcp`], { NODE_EXTRA_CA_CERTS: certificate })
+    expect(mended.found('tls')).toMatchObject({ status: 'pass', detail: expect.stringContaining('Example Corp') })
+    const config = stage.config(`ca_file: ${certificate}\n`)
+    const named = await stage.doctor([`https://localhost:${port}/mcp`, '--config', config])
+    expect(named.found('tls').status).toBe('pass')
+  },
+)
+
+test.skipIf(!has('openssl'))('a certificate that ends within a week is a warning', async () => {
+  stage = await startStage()
+  const { port, certificate } = await tlsServer('-days', '3')
+  const { found } = await stage.doctor([`https://localhost:${port}/mcp`], { NODE_EXTRA_CA_CERTS: certificate })
+  expect(found('tls')).toMatchObject({ status: 'warn', detail: expect.stringMatching(/ends in [23] days/) })
+})
+
+test('a port that speaks no TLS is tls_failed', async () => {
+  stage = await startStage()
+  const server = createTcpServer((socket) => socket.on('error', () => undefined).end('SSH-2.0-OpenSSH\r\n'))
+  await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve))
+  onTestFinished(() => void server.close())
+  const { report } = await stage.doctor([`https://localhost:${(server.address() as AddressInfo).port}/mcp`])
+  expect(report.causes).toEqual(['tls'])
+  expect(report.likely_cause.code).toBe('tls_failed')
+})
+
+test('an authorization server that is down is told apart from the MCP server', async () => {
+  stage = await startStage()
+  await stage.authorization.close()
+  const { code, report } = await stage.doctor()
+  expect(code).toBe(4)
+  expect(report.likely_cause).toMatchObject({
+    ...{ name: 'authorization_server_metadata', code: 'authorization_server_unreachable' },
+  })
+})
+
+test('an authorization server that registers nobody needs a client_id', async () => {
+  stage = await startStage({ settings: {} })
+  const path = '/.well-known/oauth-authorization-server'
+  const own = (await (await fetch(stage.authorization.issuer + path)).json()) as Record<string, unknown>
+  const { registration_endpoint: _gone, ...rest } = own
+  stage.authorization.state.documents[path] = rest
+  const { code, report } = await stage.doctor()
+  expect(code).toBe(3)
+  expect(report.likely_cause).toMatchObject({ name: 'registration', code: 'registration_failed' })
+  expect(report.likely_cause.remedy).toContain('--client-id')
+})

@@ -1,0 +1,141 @@
+// The guide's issues with the database, with rights and with the config file, each made for real.
+import { execFileSync, spawn } from 'node:child_process'
+import { chmodSync, chownSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import BetterSqlite3 from 'better-sqlite3'
+import { afterEach, expect, test } from 'vitest'
+import { has } from '../needs.ts'
+import { startStage } from '../servers/stage.js'
+
+let stage: Awaited<ReturnType<typeof startStage>>
+afterEach(() => stage?.close())
+
+const home = () => stage.environment.MCP_OAUTH_BRIDGE_HOME
+const file = () => join(home(), 'oauth.db')
+const login = () => stage.command(['login', stage.server.url, '--callback-url', stage.callbackUrl])
+
+test('Issue: "Database connection failed": PostgreSQL belongs to the gateway, and doctor says so', async () => {
+  stage = await startStage()
+  const config = stage.config('database_url: postgresql://oauth_user:canary-password@localhost:5432/oauth_db\n')
+  const { code, report, text, stderr } = await stage.doctor([stage.server.url, '--config', config])
+  expect(code).toBe(2)
+  expect(report.likely_cause).toMatchObject({ name: 'config', code: 'config_invalid' })
+  expect(report.likely_cause.detail).toMatch(/PostgreSQL.*gateway/)
+  expect(text + stderr).not.toContain('canary-password')
+})
+
+test('Issue: "Database connection failed": a database that cannot be opened is database_unreachable', async () => {
+  stage = await startStage()
+  mkdirSync(file(), { recursive: true, mode: 0o700 })
+  const { code, report } = await stage.doctor()
+  expect(code).toBe(5)
+  expect(report.likely_cause).toMatchObject({ name: 'database', code: 'database_unreachable' })
+  expect(report.likely_cause.remedy).toContain('database_url')
+})
+
+test('Issue: SQLite "database locked" errors: doctor names the process that holds the lock', async () => {
+  stage = await startStage()
+  await login()
+  const hold = `const D = require(${JSON.stringify(require.resolve('better-sqlite3'))})
+    const db = new D(${JSON.stringify(file())}); db.exec('BEGIN IMMEDIATE'); process.stdout.write('locked'); setInterval(() => {}, 1000)`
+  const holder = spawn(process.execPath, ['-e', hold], { stdio: ['ignore', 'pipe', 'inherit'] })
+  await new Promise((resolve) => holder.stdout.once('data', resolve))
+  try {
+    const { code, report } = await stage.doctor()
+    expect(code).toBe(5)
+    expect(report.likely_cause).toMatchObject({ name: 'database', code: 'database_locked' })
+    expect(report.likely_cause.detail).toContain('database locked')
+    expect(report.likely_cause.detail).toContain(`(pid ${holder.pid})`)
+    expect(report.likely_cause.remedy).toContain('oauth.db-wal')
+  } finally {
+    holder.kill('SIGKILL')
+  }
+})
+
+test.skipIf(!has('sqlite3'))('every SQL statement of docs/troubleshooting.md runs on the real file', async () => {
+  stage = await startStage()
+  await login()
+  const text = readFileSync(new URL('../../docs/troubleshooting.md', import.meta.url), 'utf8')
+  const statements = [...text.matchAll(/^sqlite3 "\$DB" "([^"]+)"/gm)].map(([, statement = '']) => statement)
+  expect(statements.length).toBeGreaterThan(4)
+  for (const statement of statements) execFileSync('sqlite3', [file(), statement], { stdio: 'pipe' })
+})
+
+test('Issue: "Table does not exist" errors: doctor and login name schema_missing and the table', async () => {
+  stage = await startStage()
+  await login()
+  const database = new BetterSqlite3(file())
+  database.exec('DROP TABLE sessions')
+  database.close()
+  const { code, report } = await stage.doctor()
+  expect(code).toBe(5)
+  expect(report.likely_cause).toMatchObject({ name: 'database', code: 'schema_missing' })
+  expect(report.likely_cause.detail).toContain('Table does not exist: sessions')
+  expect(report.likely_cause.remedy).toContain('migrate')
+  const again = await stage.command(['login', stage.server.url, '--force', '--callback-url', stage.callbackUrl])
+  expect(again.code).toBe(5)
+  expect(again.stderr).toContain('schema_missing')
+})
+
+test('a file that is no database is database_unreachable for doctor, which leaves it as it is', async () => {
+  stage = await startStage()
+  mkdirSync(home(), { mode: 0o700 })
+  writeFileSync(file(), 'no database at all, but long enough to be read as one\n'.repeat(100), { mode: 0o600 })
+  const { code, report } = await stage.doctor()
+  expect(code).toBe(5)
+  expect(report.likely_cause).toMatchObject({ name: 'database', code: 'database_unreachable' })
+  expect(statSync(file()).size).toBeGreaterThan(5_000)
+})
+
+test('rights that are too wide are a warning, and doctor does not change them', async () => {
+  stage = await startStage()
+  await login()
+  chmodSync(file(), 0o644)
+  const { code, found } = await stage.doctor()
+  expect(code).toBe(0)
+  expect(found('database')).toMatchObject({ status: 'warn', code: 'permissions_unsafe' })
+  expect(found('database').remedy).toContain('chmod 600')
+  expect(statSync(file()).mode & 0o777).toBe(0o644)
+})
+
+test('Issue: "Permission denied" when starting proxy: a folder of another user is permissions_unsafe', async () => {
+  stage = await startStage()
+  // Root may give a folder away; anybody else finds one that is root's.
+  const isRoot = process.getuid?.() === 0
+  const folder = isRoot ? join(stage.home, 'theirs') : '/usr'
+  if (isRoot) {
+    mkdirSync(folder, { mode: 0o700 })
+    chownSync(folder, 65_534, 65_534)
+  }
+  const environment = { MCP_OAUTH_BRIDGE_HOME: folder }
+  const { code, report } = await stage.doctor([stage.server.url], environment)
+  expect(code).toBe(5)
+  expect(report.likely_cause).toMatchObject({ name: 'database', code: 'permissions_unsafe' })
+  expect(report.likely_cause.detail).toContain('Permission denied')
+  const started = await stage.command(['status'], environment)
+  expect(started.code).toBe(5)
+  expect(started.stderr).toContain('permissions_unsafe')
+})
+
+test('Issue: "Config file not found": every command names config_not_found and the path', async () => {
+  stage = await startStage()
+  const { code, report } = await stage.doctor([stage.server.url, '--config', './nowhere.yaml'])
+  expect(code).toBe(2)
+  expect(report.likely_cause).toMatchObject({ name: 'config', code: 'config_not_found' })
+  expect(report.likely_cause.detail).toContain('nowhere.yaml')
+  const started = await stage.command(['status'], { CONFIG_PATH: './nowhere.yaml' })
+  expect(started.code).toBe(2)
+  expect(started.stderr).toContain('config_not_found')
+})
+
+test('a sealing key that is gone is key_missing', async () => {
+  stage = await startStage()
+  await login()
+  const database = new BetterSqlite3(file())
+  const { item } = database.prepare("SELECT item FROM key_slots WHERE backend = 'file'").get() as { item: string }
+  database.close()
+  rmSync(join(home(), `${item}.key`))
+  const { code, report } = await stage.doctor()
+  expect(code).toBe(5)
+  expect(report.likely_cause).toMatchObject({ name: 'keychain', code: 'key_missing' })
+})

@@ -1,0 +1,39 @@
+// Colours only at a terminal, and lines that fit it.
+import { describe, expect, test } from 'vitest'
+import { paperOf, wrap } from '../../../src/cli/paint.ts'
+
+describe('colours', () => {
+  test('are used at a terminal', () => {
+    expect(paperOf({ isTTY: true }, {}).good('x')).toBe('\u001b[32mx\u001b[39m')
+  })
+
+  test.each([
+    [{ isTTY: false }, {}],
+    [{}, {}],
+    [{ isTTY: true }, { NO_COLOR: '1' }],
+    [{ isTTY: true }, { TERM: 'dumb' }],
+  ])('are not used for %j with %j', (stream, environment) => {
+    expect(paperOf(stream, environment).bad('x')).toBe('x')
+  })
+})
+
+describe('lines', () => {
+  test('have the width of the terminal, and none without one', () => {
+    expect(paperOf({ isTTY: true, columns: 132 }, {}).width).toBe(132)
+    expect(paperOf({ isTTY: true, columns: 0 }, {}).width).toBe(80)
+    expect(paperOf({ columns: 80 }, {}).width).toBe(Number.POSITIVE_INFINITY)
+  })
+
+  test.each([
+    ['one two three', 8, ['one two', 'three']],
+    ['short', 80, ['short']],
+    ['abcdefghij', 4, ['abcd', 'efgh', 'ij']],
+    ['a abcdefghij b', 4, ['a', 'abcd', 'efgh', 'ij b']],
+  ])('%j at %i columns is %j', (text, width, lines) => {
+    expect(wrap(text, width)).toEqual(lines)
+  })
+
+  test('may begin with a shorter one', () => {
+    expect(wrap('one two three', 9, 5)).toEqual(['one', 'two three'])
+  })
+})
