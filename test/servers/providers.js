@@ -29,6 +29,8 @@ export async function startProvider(kind) {
   const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
   const origin = `http://127.0.0.1:${port}`
   const way = WAYS[kind](origin)
+  // A port may come again: no other provider ever had this path.
+  const path = `/${randomUUID()}/mcp`
   const state = {
     /** Answers the next authorization requests instead of a code. @type {((query: Form) => Form | 'page' | undefined) | undefined} */
     authorize: undefined,
@@ -136,8 +138,8 @@ export async function startProvider(kind) {
     const text = Buffer.concat(chunks).toString('utf8')
     const json = (/** @type {unknown} */ value, status = 200, headers = {}) =>
       response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(value))
-    if (url.pathname === '/.well-known/oauth-protected-resource/mcp')
-      return json({ resource: `${origin}/mcp`, ...way.resource })
+    if (url.pathname === `/.well-known/oauth-protected-resource${path}`)
+      return json({ resource: origin + path, ...way.resource })
     if (url.pathname === way.metadataPath) return json(way.metadata)
     if (url.pathname === '/keys') return json({ keys: [jwk] })
     if (url.pathname === way.paths.authorize) return authorize(Object.fromEntries(url.searchParams), response)
@@ -161,11 +163,11 @@ export async function startProvider(kind) {
         .writeHead(200, { 'content-type': 'application/x-www-form-urlencoded' })
         .end(new URLSearchParams(fields).toString())
     }
-    if (url.pathname === '/mcp') {
+    if (url.pathname === path) {
       const [scheme, bearer = ''] = (request.headers.authorization ?? '').split(' ')
       if (scheme !== 'Bearer' || !accepted.has(bearer))
         return json({}, 401, {
-          'www-authenticate': `Bearer resource_metadata="${origin}/.well-known/oauth-protected-resource/mcp"`,
+          'www-authenticate': `Bearer resource_metadata="${origin}/.well-known/oauth-protected-resource${path}"`,
         })
       seen.mcp.push(request.headers)
       return mcp(request.method === 'POST' ? JSON.parse(text) : undefined, response)
@@ -176,7 +178,7 @@ export async function startProvider(kind) {
   return {
     origin,
     issuer: way.issuer,
-    url: `${origin}/mcp`,
+    url: origin + path,
     state,
     seen,
     metadata: way.metadata ?? {},
@@ -188,7 +190,7 @@ export async function startProvider(kind) {
       const entry = { client_id: CLIENT.id, ...(way.confidential ? { client_secret: CLIENT.secret } : {}), ...keys }
       return [
         `callback_url: ${callbackUrl}`,
-        `servers: { it: { url: "${origin}/mcp", provider: ${name} } }`,
+        `servers: { it: { url: "${origin}${path}", provider: ${name} } }`,
         `providers: ${JSON.stringify({ [name]: entry })}`,
         '',
       ].join('\n')
