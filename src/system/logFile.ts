@@ -29,10 +29,16 @@ export function createLogFile(file: string, { largest, kept }: LogFileLimits = {
     })
 }
 
+let count = 0
+
 function setAside(file: string, kept: number): void {
   const stamp = new Date().toISOString().replace(/[:.]/g, '-')
   try {
-    renameSync(file, `${file}.${stamp}-${process.pid}-${Math.random().toString(36).slice(2, 8)}`)
+    // The count keeps those of one millisecond in order.
+    renameSync(
+      file,
+      `${file}.${stamp}-${String(count++).padStart(6, '0')}-${process.pid}-${Math.random().toString(36).slice(2, 8)}`,
+    )
   } catch (thrown) {
     // Another process was faster.
     if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT') throw thrown

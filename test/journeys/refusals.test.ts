@@ -35,22 +35,33 @@ describe('a refused sign-in is an error answer that names the cause, and the pro
     expect(await host.close()).toBe(0)
   })
 
-  test.each([
-    ['a code', {}],
-    ['an error', { error: 'access_denied', error_description: 'needle' }],
-  ])('%s whose iss is another’s is neither redeemed nor shown', async (_what, callback) => {
+  test('an error whose iss is another’s is neither acted on nor shown: the sign-in waits on for the right one', async () => {
     stage = await startStage()
     const server = await startCrookedServer({
       metadata: { authorization_response_iss_parameter_supported: true },
-      callback: { ...callback, iss: EVIL },
+      callback: { error: 'access_denied', error_description: 'needle', iss: EVIL },
+    })
+    onTestFinished(() => server.close())
+    const config = stage.config('session_timeout: 6\n')
+    const { code, stderr } = await stage.command([
+      ...['login', server.url, '--config', config, '--callback-url', stage.callbackUrl],
+    ])
+    expect(code).toBe(3)
+    expect(stderr).toContain('login_timed_out')
+    expect(stderr).not.toContain('needle')
+    expect(stage.tabs()).toHaveLength(1)
+  })
+
+  test('a code whose iss is another’s is not redeemed', async () => {
+    stage = await startStage()
+    const server = await startCrookedServer({
+      metadata: { authorization_response_iss_parameter_supported: true },
+      callback: { iss: EVIL },
     })
     onTestFinished(() => server.close())
     const host = stage.hostOf(server.url)
     const { error } = await host.initialize()
     expect(error.data.source).toBe('mcp-oauth-bridge')
-    expect(error.data.code).not.toBe('access_denied')
-    expect(JSON.stringify(host.heard)).not.toContain('needle')
-    expect(host.stderr).not.toContain('needle')
     expect(server.state.tokenRequests).toBe(0)
     expect(await host.close()).toBe(0)
   })

@@ -8,7 +8,7 @@ let stage: Awaited<ReturnType<typeof startStage>>
 afterEach(() => stage?.close())
 
 test('an unreachable server is an error answer, not an exit, and it works once the server is up', async () => {
-  stage = await startStage()
+  stage = await startStage({ everything: 'own' })
   const { everything } = stage
   await everything.close()
   const host = startHost([everything.url], stage.environment)
@@ -22,7 +22,7 @@ test('an unreachable server is an error answer, not an exit, and it works once t
 })
 
 test('a server that restarts between two calls gets the host’s own initialize again, and the call succeeds', async () => {
-  stage = await startStage()
+  stage = await startStage({ everything: 'own' })
   const host = stage.host()
   await host.initialize()
   await stage.everything.close()

@@ -3,14 +3,17 @@ import { spawn } from 'node:child_process'
 import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 
+/** Ends the server with whoever started it, however that ends: its stdin closes then. */
+const END_WITH_PARENT = `data:text/javascript,process.stdin.resume().once('end', () => process.exit())`
+
 /** @param {{ port?: number, transport?: 'streamableHttp' | 'sse' }} [options] */
 export async function startEverything(options = {}) {
   const transport = options.transport ?? 'streamableHttp'
   const port = options.port ?? (await freePort())
   const program = fileURLToPath(import.meta.resolve('@modelcontextprotocol/server-everything/dist/index.js'))
-  const child = spawn(process.execPath, [program, transport], {
+  const child = spawn(process.execPath, ['--import', END_WITH_PARENT, program, transport], {
     env: { ...process.env, PORT: String(port) },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   })
   await new Promise((resolve, reject) => {
     let said = ''

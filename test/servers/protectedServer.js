@@ -89,6 +89,7 @@ export async function startProtectedServer({ issuer, target, port = 0, dpop = 'n
       return response.end('{"error":"invalid_token"}')
     }
     const body = await readAll(request)
+    if (!body) return
     const missing = state.requires[toolOf(body)]
     if (missing && !verdict.scopes.includes(missing)) {
       const challenge = `${scheme} error="insufficient_scope", scope="${missing}", resource_metadata="${origin}${metadataPath}"`
@@ -116,10 +117,15 @@ export async function startProtectedServer({ issuer, target, port = 0, dpop = 'n
   }
 }
 
+/** undefined: whoever asked is gone. */
 async function readAll(request) {
   const chunks = []
-  for await (const chunk of request) chunks.push(chunk)
-  return Buffer.concat(chunks)
+  try {
+    for await (const chunk of request) chunks.push(chunk)
+    return Buffer.concat(chunks)
+  } catch {
+    return undefined
+  }
 }
 
 /** The tool that a message calls; '' for any other. */

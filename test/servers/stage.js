@@ -12,11 +12,23 @@ import { startProtectedServer } from './protectedServer.js'
 
 const PERSON = fileURLToPath(new URL('./person.js', import.meta.url))
 
-/** @param {import('./authorizationServer.js').AuthorizationServerOptions & { dpop?: 'required' | 'none' }} [options] */
+/** One for all stages of a test file: it takes half a second to start. @type {ReturnType<typeof startEverything> | undefined} */
+let shared
+
+async function shareEverything() {
+  shared ??= startEverything()
+  const { url, port } = await shared
+  return { url, port, close: async () => undefined }
+}
+
+/**
+ * @param {import('./authorizationServer.js').AuthorizationServerOptions & { dpop?: 'required' | 'none', everything?: 'own' }} [options]
+ * `everything: 'own'` for a test that ends the MCP server
+ */
 export async function startStage(options = {}) {
   const home = mkdtempSync(join(tmpdir(), 'mcp-oauth-bridge-test-'))
   const authorization = await startAuthorizationServer(options)
-  const everything = await startEverything()
+  const everything = await (options.everything === 'own' ? startEverything() : shareEverything())
   const server = await startProtectedServer({
     issuer: authorization.issuer,
     target: everything.url,
