@@ -54,10 +54,11 @@ export function createAuthorizer(options: AuthorizeOptions): Authorizer {
 
     async onNonce({ status, headers }) {
       const given = headers['dpop-nonce']
-      const before = nonce
-      if (typeof given === 'string' && /^[\x21-\x7e]{1,4096}$/.test(given)) nonce = given
+      if (typeof given !== 'string' || !/^[\x21-\x7e]{1,4096}$/.test(given)) return undefined
+      nonce = given
       const { error } = parseChallenge(status, headers['www-authenticate'])
-      return status === 401 && error === 'use_dpop_nonce' && nonce !== before && built?.proofs ? 'again' : undefined
+      // Also where another request brought the same nonce a moment ago: whoever sends does so once more and no oftener.
+      return status === 401 && error === 'use_dpop_nonce' && built?.proofs ? 'again' : undefined
     },
 
     async onChallenge({ status, headers }, refused, cause) {
