@@ -33,7 +33,16 @@ export default defineConfig({
       groups: [
         {
           name: 'core',
-          test: /\/src\/(errors|secureUrl|bridge\/(answers|eventStream|exchange|flights|lostSession|message|scan|session))\.ts$/,
+          test: new RegExp(
+            `/src/(${[
+              'errors|secureUrl|onceGood|cli/args',
+              'config/(cache|environment|load|nearest|oneOf|paths|server)',
+              'bridge/(answers|eventStream|exchange|flights|listen|lostSession|message|relay|repeat|rpcError|scan|send|session|transport)',
+              'auth/(askForLogin|authorize|challenge|scopes|tokens|userHeaders)',
+              'store/(database|migrate|time|migrations/.*)',
+              'system/(logFile|netErrors|privateFiles|proxy)',
+            ].join('|')})\\.ts$`,
+          ),
         },
       ],
     },
