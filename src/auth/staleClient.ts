@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import type { HttpClient, HttpResponse } from '../ports.ts'
 import type { RegisteredClient } from '../records.ts'
 import type { ServerMetadata } from './serverMetadata.ts'
+import { textStart } from './textStart.ts'
 
 const TIMEOUT_MS = 5_000
 const LIMIT_BYTES = 64 * 1024
@@ -33,7 +34,7 @@ export async function isForgotten(
   const headers = { accept: 'text/html, application/json' }
   try {
     const response = await http.request({ method: 'GET', url, headers, signal, idleMs: TIMEOUT_MS, redirect: 'manual' })
-    if (REFUSALS.includes(response.status)) return UNKNOWN.test(await start(response))
+    if (REFUSALS.includes(response.status)) return UNKNOWN.test(await textStart(response.body, LIMIT_BYTES))
     response.discard()
     return UNKNOWN.test(errorOfRedirect(response, url) ?? '')
   } catch {
@@ -44,15 +45,4 @@ export async function isForgotten(
 function errorOfRedirect({ headers: { location } }: HttpResponse, from: URL): string | null | undefined {
   if (typeof location !== 'string' || !URL.canParse(location, from.href)) return undefined
   return new URL(location, from.href).searchParams.get('error')
-}
-
-async function start(response: HttpResponse): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of response.body) {
-    chunks.push(chunk)
-    size += chunk.byteLength
-    if (size > LIMIT_BYTES) break
-  }
-  return Buffer.concat(chunks).toString('utf8')
 }

@@ -1,11 +1,15 @@
 // Who we are at the authorization server, and whether it takes our redirect URI: asked without a person (prompt=none).
 import { createHash, randomBytes } from 'node:crypto'
 import { chooseAuthMethod } from '../auth/clientAuth.ts'
+import { textStart } from '../auth/textStart.ts'
 import { BridgeError, quote } from '../errors.ts'
 import type { HttpClient } from '../ports.ts'
 import { isSecure } from '../secureUrl.ts'
 import { fail, type Outcome, pass, skip, warn } from './finding.ts'
 import type { Check, Facts, Patient } from './patient.ts'
+
+/** Of a page that is looked at for an error. */
+const LIMIT_BYTES = 256 * 1024
 
 export const registration: Check = {
   name: 'registration',
@@ -69,7 +73,7 @@ async function preflight(http: HttpClient, url: URL, redirect: string, signal: A
   try {
     const request = { method: 'GET', url, headers: { accept: 'text/html' }, idleMs: 10_000, signal } as const
     const response = await http.request(request)
-    const text = await startOf(response.body)
+    const text = await textStart(response.body, LIMIT_BYTES)
     return judge(response.status, text, redirect)
   } catch (thrown) {
     if (!(thrown instanceof BridgeError) || thrown.code !== 'redirect_refused') throw thrown
@@ -99,17 +103,6 @@ function judge(status: number, text: string, redirect: string): Outcome {
       'login_failed',
     )
   return pass(`${redirect} is configured; the authorization server shows a page for it.`)
-}
-
-async function startOf(body: AsyncIterable<Uint8Array>): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of body) {
-    chunks.push(chunk)
-    size += chunk.byteLength
-    if (size > 256 * 1024) break
-  }
-  return Buffer.concat(chunks).toString('utf8')
 }
 
 /** The client_id of the next sign-in, in the order of auth/clients.ts; undefined: none is known yet. */
