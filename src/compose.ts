@@ -126,8 +126,15 @@ export function compose(config: Config, doors: Doors) {
   })
 
   /** Opened on first use, so that a database that fails fails a request and not the process. */
+  let opened: Authorizer | undefined
   const lazyAuthorizer: Authorizer = {
-    headers: async (method, url) => (await authorizer()).headers(method, url),
+    headers(method, url) {
+      if (opened) return opened.headers(method, url)
+      return authorizer().then((made) => {
+        opened = made
+        return made.headers(method, url)
+      })
+    },
     onNonce: async (answer) => (await authorizer()).onNonce(answer),
     onChallenge: async (answer, refused, cause) => {
       const renewed = (await authorizer()).onChallenge(answer, refused, cause)
@@ -173,7 +180,9 @@ export function compose(config: Config, doors: Doors) {
       network?.warm(new URL(server().url))
       const send = createSend(http, lazyAuthorizer, new URL(server().url), config.requestTimeoutMs)
       // Reads tokens and key while the host is still starting; what fails here fails again, and is told, with the first request.
-      lazyAuthorizer.headers('POST', new URL(server().url)).catch(() => undefined)
+      authorizer()
+        .then((made) => made.headers('POST', new URL(server().url)))
+        .catch(() => undefined)
       const writer = createLineWriter(doors.stdout, onHostGone)
       const { holdInitializeMs, holdCallMs } = config
       const hostSignIn = createHostSignIn({
@@ -214,8 +223,7 @@ export function compose(config: Config, doors: Doors) {
     },
 
     async close(): Promise<void> {
-      const opened = await store.peek()
-      opened?.database.close()
+      ;(await store.peek())?.database.close()
       await http.close()
     },
   }

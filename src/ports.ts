@@ -16,16 +16,16 @@ export interface HttpRequest {
   readonly url: URL
   /** Names in any case; values printable ASCII. */
   readonly headers: Readonly<Record<string, string>>
-  readonly body?: Uint8Array | string
-  readonly signal?: AbortSignal
+  readonly body?: Uint8Array | string | undefined
+  readonly signal?: AbortSignal | undefined
   /** Longest silence in ms, before the headers and between two chunks; 0 waits for ever. */
   readonly idleMs: number
   /** `out` is set when the request goes onto a connection: what never did was certainly not processed. */
-  readonly wire?: Wire
+  readonly wire?: Wire | undefined
   /** 'manual' gives a redirect as it came. */
-  readonly redirect?: 'manual'
+  readonly redirect?: 'manual' | undefined
   /** Addresses that may be connected to: the internet, or private networks too; left out: any. */
-  readonly within?: 'public' | 'private'
+  readonly within?: 'public' | 'private' | undefined
 }
 
 /** One request on its connection, as its sender may know and end it; costs less than listening to a signal. */
@@ -54,10 +54,16 @@ export interface HttpClient {
 /** Why a request is sent: the host starts up, a person called for something, or we listen on our own account. */
 export type Cause = 'start' | 'call' | 'background'
 
+/** At hand now, or later. */
+export type Soon<T> = T | Promise<T>
+
 /** Turns a request into an authorized one, and tells what a challenge means. */
 export interface Authorizer {
-  /** Headers for a request to the server's own origin: bearer, X-User-* and configured ones. Refreshes first when the token has expired. */
-  headers(method: HttpRequest['method'], url: URL): Promise<Readonly<Record<string, string>>>
+  /**
+   * Headers for a request to the server's own origin: bearer, X-User-* and configured ones. Refreshes first when the token
+   * has expired; at once where nothing has to be waited for, because every message asks.
+   */
+  headers(method: HttpRequest['method'], url: URL): Soon<Readonly<Record<string, string>>>
   /** Keeps the nonce of an answer (RFC 9449 section 9). 'again': the request was refused for want of it. */
   onNonce(answer: Pick<HttpResponse, 'status' | 'headers'>): Promise<'again' | undefined>
   /** `refused`: the headers that `answer` refused. Resolves when the request may be sent once more, throws why it may not. */

@@ -1,6 +1,6 @@
 // The Authorizer of one server: bearer and X-User-* for each request, and what to do when the server refuses them.
 import { BridgeError, neverQuote } from '../errors.ts'
-import type { Authorizer, Clock, Logger } from '../ports.ts'
+import type { Authorizer, Clock, HttpRequest, Logger } from '../ports.ts'
 import type { TokenSet } from '../records.ts'
 import { parseChallenge } from './challenge.ts'
 import type { DpopProofs } from './dpop.ts'
@@ -20,36 +20,47 @@ export interface AuthorizeOptions {
   readonly clock: Clock
 }
 
+interface Built {
+  readonly accessToken: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly proofs: DpopProofs | undefined
+}
+
 export function createAuthorizer(options: AuthorizeOptions): Authorizer {
   const { tokens, forward, blocked, log } = options
   const configured = keep(options.headers, (name) => !matchesAny(name, blocked))
-  let built: { accessToken: string; headers: Record<string, string>; proofs: DpopProofs | undefined } | undefined
+  let built: Built | undefined
   let nonce: string | undefined
 
   const proofsOf = async ({ dpopKey }: TokenSet) =>
     dpopKey === undefined ? undefined : (await import('./dpop.ts')).createProofs(dpopKey, options.clock.now)
 
+  const build = async (set: TokenSet): Promise<Built> => {
+    const scheme = set.dpopKey === undefined ? 'Bearer' : 'DPoP'
+    const ours = { authorization: `${scheme} ${set.accessToken}`, ...userHeaders(set.user, options.userHeaders) }
+    const sent = keep(ours, (name) => matchesAny(name, forward) && !matchesAny(name, blocked))
+    const names = new Set(Object.keys(sent).map((name) => name.toLowerCase()))
+    const others = keep(configured, (name) => !names.has(name.toLowerCase()))
+    log.info('proxy:headers', { names: Object.keys({ ...others, ...sent }).join(', '), blocked: blocked.join(', ') })
+    neverQuote([set.accessToken])
+    const proofs = sent.authorization === undefined ? undefined : await proofsOf(set)
+    built = { accessToken: set.accessToken, headers: { ...others, ...sent }, proofs }
+    return built
+  }
+
+  const prove = ({ headers, proofs, accessToken }: Built, method: HttpRequest['method'], { href }: URL) =>
+    proofs ? { ...headers, dpop: proofs.proof({ method, url: href, accessToken, nonce }) } : headers
+
+  const headersOf = (set: TokenSet | undefined, method: HttpRequest['method'], url: URL) => {
+    if (!set) return configured
+    if (built?.accessToken === set.accessToken) return prove(built, method, url)
+    return build(set).then((made) => prove(made, method, url))
+  }
+
   return {
-    async headers(method, url) {
-      const set = await tokens.current()
-      if (!set) return configured
-      if (built?.accessToken !== set.accessToken) {
-        const scheme = set.dpopKey === undefined ? 'Bearer' : 'DPoP'
-        const ours = { authorization: `${scheme} ${set.accessToken}`, ...userHeaders(set.user, options.userHeaders) }
-        const sent = keep(ours, (name) => matchesAny(name, forward) && !matchesAny(name, blocked))
-        const names = new Set(Object.keys(sent).map((name) => name.toLowerCase()))
-        const others = keep(configured, (name) => !names.has(name.toLowerCase()))
-        log.info('proxy:headers', {
-          names: Object.keys({ ...others, ...sent }).join(', '),
-          blocked: blocked.join(', '),
-        })
-        neverQuote([set.accessToken])
-        const proofs = sent.authorization === undefined ? undefined : await proofsOf(set)
-        built = { accessToken: set.accessToken, headers: { ...others, ...sent }, proofs }
-      }
-      if (!built.proofs) return built.headers
-      const { accessToken } = built
-      return { ...built.headers, dpop: built.proofs.proof({ method, url: url.href, accessToken, nonce }) }
+    headers(method, url) {
+      const set = tokens.current()
+      return set instanceof Promise ? set.then((later) => headersOf(later, method, url)) : headersOf(set, method, url)
     },
 
     async onNonce({ status, headers }) {

@@ -1,6 +1,6 @@
 // The token set of one server and profile: reuse, else refresh, else ask for a sign-in; coordinated with every other process.
 import { BridgeError, quote } from '../errors.ts'
-import type { Cause, Clock, Leases, Logger, TokenStore } from '../ports.ts'
+import type { Cause, Clock, Leases, Logger, Soon, TokenStore } from '../ports.ts'
 import type { Challenge, TokenKey, TokenRecord, TokenSet } from '../records.ts'
 import type { Refresh } from './refresh.ts'
 import { covers, union } from './scopes.ts'
@@ -25,7 +25,7 @@ export interface TokensOptions {
 
 export interface Tokens {
   /** The token set to send now. An expired one is refreshed first, one that expires soon in the background. */
-  current(): Promise<TokenSet | undefined>
+  current(): Soon<TokenSet | undefined>
   /** After `rejected` was refused: resolves when `current` gives another token. @throws BridgeError why it cannot */
   renew(rejected: string | undefined, challenge: Challenge, cause: Cause): Promise<void>
   /**
@@ -123,16 +123,21 @@ export function createTokens(options: TokensOptions): Tokens {
     await reload()
   }
 
+  /** What is stored now, perhaps by another process, and refreshed where it is due. */
+  const renewed = async () => {
+    const record = await reload()
+    const { tokens } = record
+    if (!tokens || !isRenewable(tokens) || !isDue(tokens)) return tokens
+    const refreshed = refreshOnce(record)
+    if (isExpired(tokens)) return (await refreshed).tokens
+    refreshed.catch((thrown: BridgeError) => log.warn('oauth:refresh', { outcome: 'postponed', code: thrown.code }))
+    return tokens
+  }
+
   return {
-    async current() {
-      let record = known ?? (await reload())
-      if (!record.tokens || isDue(record.tokens)) record = await reload()
-      const { tokens } = record
-      if (!tokens || !isRenewable(tokens) || !isDue(tokens)) return tokens
-      const refreshed = refreshOnce(record)
-      if (isExpired(tokens)) return (await refreshed).tokens
-      refreshed.catch((thrown: BridgeError) => log.warn('oauth:refresh', { outcome: 'postponed', code: thrown.code }))
-      return tokens
+    current() {
+      const tokens = known?.tokens
+      return tokens && !isDue(tokens) ? tokens : renewed()
     },
 
     async renew(rejected, challenge, cause) {

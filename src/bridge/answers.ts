@@ -1,7 +1,7 @@
 // One HTTP response → the messages in it, or the error that says why there are none.
 import { BridgeError, quote } from '../errors.ts'
 import type { HttpResponse } from '../ports.ts'
-import { readEvents, type StreamPosition } from './eventStream.ts'
+import { EventReader, type StreamPosition } from './eventStream.ts'
 import { type IdText, look, type Message } from './message.ts'
 
 /** Hands one message of the server on; resolves when more may be read. */
@@ -38,11 +38,15 @@ export async function readMessages(
   take: Take,
 ): Promise<void> {
   try {
-    for await (const event of readEvents(response.body, position, limit)) {
-      if (event.type !== '' && event.type !== 'message') continue
-      const message = look(event.data)
-      if (!message) throw noMessage(event.data)
-      await take(message)
+    const reader = new EventReader(position, limit)
+    for await (const chunk of response.body) {
+      reader.push(chunk)
+      for (let event = reader.next(); event; event = reader.next()) {
+        if (event.type !== '' && event.type !== 'message') continue
+        const message = look(event.data)
+        if (!message) throw noMessage(event.data)
+        await take(message)
+      }
     }
   } catch (thrown) {
     throw thrown instanceof RangeError ? tooLarge(limit) : thrown

@@ -21,118 +21,149 @@ const CR = 13
 const COLON = 58
 const SPACE = 32
 const NEWLINE = Uint8Array.of(LF)
+const EMPTY: Uint8Array = Uint8Array.of()
+const [DATA, EVENT, ID, RETRY, MESSAGE] = ['data', 'event', 'id', 'retry', 'message'].map((name) =>
+  Buffer.from(name),
+) as [Buffer, Buffer, Buffer, Buffer, Buffer]
 /** A field name with its colon and space. */
 const FIELD_BYTES = 16
 
-/**
- * Yields each dispatched event and keeps `position` up to date. An event cut off by the end of the stream is dropped.
- * @throws RangeError when one event holds more than `limit` bytes
- */
+/** All events of a body; see {@link EventReader}. */
 export async function* readEvents(
   body: AsyncIterable<Uint8Array>,
   position: StreamPosition,
   limit: number,
 ): AsyncGenerator<StreamEvent> {
-  const dispatched: Dispatched[] = []
-  const onLine = createFieldReader(position, limit, (one) => dispatched.push(one))
-  const push = createLineSplitter(limit + FIELD_BYTES, onLine)
-  let start: Uint8Array | undefined = new Uint8Array()
-  let failure: unknown
+  const reader = new EventReader(position, limit)
   for await (const chunk of body) {
-    try {
-      if (start) start = begin(start, chunk, push)
-      else push(chunk)
-    } catch (thrown) {
-      failure = thrown
-    }
-    for (const { event, id } of dispatched.splice(0)) {
-      // Only what was handed on moves the position, so that resuming brings the rest again.
-      if (id !== undefined) position.lastId = id
-      if (event) yield event
-    }
-    if (failure) throw failure
+    reader.push(chunk)
+    for (let event = reader.next(); event; event = reader.next()) yield event
   }
 }
 
-interface Dispatched {
-  /** undefined: an event with empty data only moves the position; servers prime a stream with it (MCP 2025-11-25). */
-  readonly event: StreamEvent | undefined
-  readonly id: string | undefined
-}
+/**
+ * Takes a body piece by piece; after each one `next` gives the events it completes, and then undefined. Keeps `position` up to
+ * date. An event cut off by the end of the stream is dropped. Lines are looked at where they stand, because what costs is
+ * making texts, views and generators.
+ */
+export class EventReader {
+  readonly #position: StreamPosition
+  readonly #limit: number
+  /** The beginning of the stream while it may still be a byte order mark. */
+  #start: Uint8Array | undefined = EMPTY
+  #chunk: Uint8Array = EMPTY
+  #from = 0
+  #nextCr = -1
+  #nextLf = -1
+  /** Lines end with LF, CR or CRLF, also when the two halves come in two pieces. */
+  #afterCr = false
+  /** Pieces of a line whose end has not come. */
+  #parts: Uint8Array[] = []
+  #partsSize = 0
+  #data: Uint8Array[] = []
+  #dataSize = 0
+  #type = ''
+  #id: string | undefined
 
-/** A byte order mark at the very start is not part of the first line, in whatever pieces it comes. Gives what has to wait. */
-function begin(start: Uint8Array, chunk: Uint8Array, push: (chunk: Uint8Array) => void): Uint8Array | undefined {
-  const known = start.byteLength === 0 ? chunk : Buffer.concat([start, chunk])
-  if (known.byteLength < BOM.length && known.every((byte, at) => byte === BOM[at])) return known
-  push(withoutBom(known))
-  return undefined
-}
-
-/** Takes lines, gives an event at each empty one. */
-function createFieldReader(position: StreamPosition, limit: number, dispatch: (one: Dispatched) => void) {
-  let data: Uint8Array[] = []
-  let size = 0
-  let type = ''
-  let id = position.lastId
-
-  return (line: Uint8Array) => {
-    if (line.byteLength === 0) {
-      dispatch({ event: size > 0 ? { data: joinLines(data), type } : undefined, id })
-      data = []
-      size = 0
-      type = ''
-      return
-    }
-    const colon = line.indexOf(COLON)
-    if (colon === 0) return
-    const field = ascii(colon === -1 ? line : line.subarray(0, colon))
-    const value =
-      colon === -1 ? line.subarray(line.byteLength) : line.subarray(line[colon + 1] === SPACE ? colon + 2 : colon + 1)
-    if (field === 'data') {
-      size += value.byteLength
-      if (size > limit) throw new RangeError('event too large')
-      data.push(value)
-    } else if (field === 'event') {
-      type = utf8(value)
-    } else if (field === 'id') {
-      if (!value.includes(0)) id = utf8(value)
-    } else if (field === 'retry' && /^\d+$/.test(ascii(value))) {
-      position.retryMs = Number(ascii(value))
-    }
+  /** `limit`: most bytes of one event. */
+  constructor(position: StreamPosition, limit: number) {
+    this.#position = position
+    this.#limit = limit
+    this.#id = position.lastId
   }
-}
 
-/** Lines end with LF, CR or CRLF, also when the two halves come in two chunks. */
-function createLineSplitter(limit: number, onLine: (line: Uint8Array) => void): (chunk: Uint8Array) => void {
-  let parts: Uint8Array[] = []
-  let size = 0
-  let afterCr = false
+  push(piece: Uint8Array): void {
+    const chunk = this.#start ? this.#begin(this.#start, piece) : piece
+    this.#chunk = chunk
+    this.#from = this.#afterCr && chunk[0] === LF ? 1 : 0
+    if (chunk.byteLength > 0) this.#afterCr = false
+    this.#nextCr = chunk.indexOf(CR, this.#from)
+    this.#nextLf = chunk.indexOf(LF, this.#from)
+  }
 
-  return (chunk) => {
-    let from = afterCr && chunk[0] === LF ? 1 : 0
-    if (chunk.byteLength > 0) afterCr = false
-    let nextCr = chunk.indexOf(CR, from)
-    let nextLf = chunk.indexOf(LF, from)
-    while (nextCr !== -1 || nextLf !== -1) {
-      const at = nextCr === -1 ? nextLf : nextLf === -1 ? nextCr : Math.min(nextCr, nextLf)
-      const piece = chunk.subarray(from, at)
-      const line = parts.length === 0 ? piece : Buffer.concat([...parts, piece])
-      parts = []
-      size = 0
-      from = at + 1
-      if (at === nextCr) {
-        if (chunk[from] === LF) from++
-        else if (from === chunk.byteLength) afterCr = true
-        nextCr = chunk.indexOf(CR, from)
+  /** @throws RangeError when one event holds more bytes than the limit */
+  next(): StreamEvent | undefined {
+    const chunk = this.#chunk
+    while (this.#nextCr !== -1 || this.#nextLf !== -1) {
+      const from = this.#from
+      const end = this.#lineEnd(chunk)
+      if (this.#parts.length > 0) {
+        const line = Buffer.concat([...this.#parts, chunk.subarray(from, end)])
+        this.#parts = []
+        this.#partsSize = 0
+        this.#takeField(line, 0, line.byteLength)
+      } else if (end > from) this.#takeField(chunk, from, end)
+      else {
+        const event = this.#dispatch()
+        if (event) return event
       }
-      if (nextLf !== -1 && nextLf < from) nextLf = chunk.indexOf(LF, from)
-      onLine(line)
     }
-    const rest = chunk.subarray(from)
-    if (rest.byteLength > 0) parts.push(rest)
-    size += rest.byteLength
-    if (size > limit) throw new RangeError('event too large')
+    const rest = chunk.byteLength - this.#from
+    if (rest > 0) this.#parts.push(chunk.subarray(this.#from))
+    this.#chunk = EMPTY
+    this.#from = 0
+    this.#partsSize += rest
+    if (this.#partsSize > this.#limit + FIELD_BYTES) throw new RangeError('event too large')
+    return undefined
   }
+
+  /** A byte order mark at the very start is not part of the first line, in whatever pieces it comes. */
+  #begin(start: Uint8Array, piece: Uint8Array): Uint8Array {
+    const known = start.byteLength === 0 ? piece : Buffer.concat([start, piece])
+    const mayBeMark = known.byteLength < BOM.length && known.every((byte, at) => byte === BOM[at])
+    this.#start = mayBeMark ? known : undefined
+    return mayBeMark ? EMPTY : withoutBom(known)
+  }
+
+  /** Where the line ends that begins at `#from`; moves that on to the next one. */
+  #lineEnd(chunk: Uint8Array): number {
+    const cr = this.#nextCr
+    const lf = this.#nextLf
+    const end = cr === -1 || (lf !== -1 && lf < cr) ? lf : cr
+    this.#from = end + 1
+    if (end === cr) {
+      if (chunk[end + 1] === LF) this.#from++
+      else if (end + 1 === chunk.byteLength) this.#afterCr = true
+      this.#nextCr = chunk.indexOf(CR, this.#from)
+    }
+    if (lf !== -1 && lf < this.#from) this.#nextLf = chunk.indexOf(LF, this.#from)
+    return end
+  }
+
+  #takeField(bytes: Uint8Array, from: number, end: number): void {
+    let colon = from
+    while (colon < end && bytes[colon] !== COLON) colon++
+    if (colon === from) return
+    const value = bytes.subarray(Math.min(bytes[colon + 1] === SPACE ? colon + 2 : colon + 1, end), end)
+    if (is(DATA, bytes, from, colon)) {
+      this.#dataSize += value.byteLength
+      if (this.#dataSize > this.#limit) throw new RangeError('event too large')
+      this.#data.push(value)
+    } else if (is(EVENT, bytes, from, colon)) {
+      this.#type = is(MESSAGE, value, 0, value.byteLength) ? 'message' : utf8(value)
+    } else if (is(ID, bytes, from, colon)) {
+      if (!value.includes(0)) this.#id = utf8(value)
+    } else if (is(RETRY, bytes, from, colon) && /^\d+$/.test(utf8(value))) {
+      this.#position.retryMs = Number(utf8(value))
+    }
+  }
+
+  #dispatch(): StreamEvent | undefined {
+    // Only what is handed on moves the position, so that resuming brings the rest again.
+    if (this.#id !== undefined) this.#position.lastId = this.#id
+    // An event with empty data only moves the position; servers prime a stream with it (MCP 2025-11-25).
+    const event = this.#dataSize > 0 ? { data: joinLines(this.#data), type: this.#type } : undefined
+    this.#data = []
+    this.#dataSize = 0
+    this.#type = ''
+    return event
+  }
+}
+
+const is = (name: Uint8Array, bytes: Uint8Array, from: number, end: number): boolean => {
+  if (end - from !== name.byteLength) return false
+  for (let at = 0; at < name.byteLength; at++) if (bytes[from + at] !== name[at]) return false
+  return true
 }
 
 function joinLines(lines: Uint8Array[]): Uint8Array {
@@ -141,5 +172,4 @@ function joinLines(lines: Uint8Array[]): Uint8Array {
   return Buffer.concat(lines.flatMap((line, index) => (index === 0 ? [line] : [NEWLINE, line])))
 }
 
-const ascii = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
 const utf8 = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')

@@ -99,7 +99,8 @@ export function createExchange(options: ExchangeOptions): Exchanger {
   const exchange: Exchange = async (flight, deliver) => {
     const { message, wire } = flight
     if (message.method === 'initialize') session.remember(message)
-    await session.settled()
+    const renewing = session.settled()
+    if (renewing) await renewing
     const { id } = session
     let response = await post(flight)
     if (response.status === 429 || response.status === 503) {

@@ -97,7 +97,7 @@ const NONE: readonly IdText[] = []
 
 /** undefined: not a message by JSON-RPC 2.0 sections 4 and 5. */
 function see(bytes: Uint8Array, { jsonrpc, id, method, result, error }: Members): Seen | undefined {
-  if (!jsonrpc || stringAt(bytes, jsonrpc) !== '2.0') return undefined
+  if (!jsonrpc || !(isTwo(bytes, jsonrpc) || stringAt(bytes, jsonrpc) === '2.0')) return undefined
   const text = id && idAt(bytes, id)
   if (id && text === undefined) return undefined
   if (method) {
@@ -107,6 +107,14 @@ function see(bytes: Uint8Array, { jsonrpc, id, method, result, error }: Members)
   const failed = error !== undefined
   return text !== undefined && (result || failed) ? { id: text, method: undefined, failed } : undefined
 }
+
+/** `"2.0"` as everybody writes it; no text is made of it. */
+const isTwo = (bytes: Uint8Array, { start, end }: Span) =>
+  end - start === 5 &&
+  bytes[start] === QUOTE &&
+  bytes[start + 1] === 50 &&
+  bytes[start + 2] === 46 &&
+  bytes[start + 3] === 48
 
 function stringAt(bytes: Uint8Array, { start, end }: Span): string | undefined {
   if (bytes[start] !== QUOTE) return undefined
@@ -118,11 +126,24 @@ function stringAt(bytes: Uint8Array, { start, end }: Span): string | undefined {
 function idAt(bytes: Uint8Array, span: Span): IdText | undefined {
   const first = bytes[span.start] as number
   if (first === OPEN_BRACE || first === OPEN_BRACKET || first === LETTER_T || first === LETTER_F) return undefined
+  const count = countAt(bytes, span)
+  if (count !== undefined) return String(count)
   const text = textAt(bytes, span)
   if (first === QUOTE) return text.includes('\\') ? JSON.stringify(JSON.parse(text)) : text
-  // What most ids are: a count from one on.
-  if (/^[1-9]\d{0,14}$/.test(text)) return text
   return Number.isSafeInteger(Number(text)) ? String(Number(text)) : text
 }
 
+/** What most ids are: a count from one on. */
+function countAt(bytes: Uint8Array, { start, end }: Span): number | undefined {
+  if (end - start > 15 || bytes[start] === ZERO) return undefined
+  let count = 0
+  for (let at = start; at < end; at++) {
+    const digit = (bytes[at] as number) - ZERO
+    if (digit < 0 || digit > 9) return undefined
+    count = count * 10 + digit
+  }
+  return count
+}
+
+const ZERO = 48
 const [QUOTE, OPEN_BRACKET, LETTER_F, LETTER_T, OPEN_BRACE] = [34, 91, 102, 116, 123]

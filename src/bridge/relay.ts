@@ -110,10 +110,14 @@ export function createRelay(options: RelayOptions): Relay {
   }
 
   /** One message of the exchange with `message`, for the host unless it has that answer already. */
-  const hand = async (answer: Message, message: Message) => {
-    const isIntroduction = message.method === 'initialize' && answer.answers.length > 0
-    if (!isIntroduction || !(await signIn?.establish(answer))) await write(answer)
-    if (answer.answers.length > 0) signIn?.learn(message, answer)
+  const hand = (answer: Message, message: Message): Promise<void> => {
+    if (answer.answers.length === 0) return write(answer)
+    signIn?.learn(message, answer)
+    return message.method === 'initialize' && signIn ? introduce(signIn, answer) : write(answer)
+  }
+
+  const introduce = async (host: HostSignIn, answer: Message) => {
+    if (!(await host.establish(answer))) await write(answer)
   }
 
   const initialized = async () => {

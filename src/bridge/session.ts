@@ -26,8 +26,8 @@ export interface Session {
   readonly id: string | undefined
   /** The negotiated protocol version. */
   readonly version: string | undefined
-  /** Resolves when no session is being made again just now. */
-  settled(): Promise<void>
+  /** Resolves when the session is made again; undefined: none is being made just now. */
+  settled(): Promise<void> | undefined
   forget(): void
 }
 
@@ -100,7 +100,7 @@ export function createSession(): Session {
         })
       return renewing
     },
-    settled: () => renewing?.catch(() => undefined) ?? Promise.resolve(),
+    settled: () => renewing?.catch(() => undefined),
     forget() {
       id = undefined
     },

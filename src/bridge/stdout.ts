@@ -11,11 +11,16 @@ export interface LineWriter {
 
 const LINE_FEED = Buffer.of(10)
 const READY = Promise.resolve()
+/** Longer lines are not copied to leave together with others. */
+const LONG = 4096
 
 /** `onGone` is called once when the host no longer reads (EPIPE). */
 export function createLineWriter(stdout: Writable, onGone: () => void): LineWriter {
   let gone = false
   let drained: Promise<void> | undefined
+  /** Lines of this turn of the event loop: they leave together, in one system call. */
+  let together: Uint8Array[] = []
+  let size = 0
   stdout.on('error', () => {
     if (gone) return
     gone = true
@@ -32,17 +37,37 @@ export function createLineWriter(stdout: Writable, onGone: () => void): LineWrit
       stdout.on('drain', done).on('error', done).on('close', done)
     })
 
+  /** True: the host may be sent more. */
+  const leave = (): boolean => {
+    if (size === 0 || gone) return true
+    const lines = Buffer.concat(together, size)
+    together = []
+    size = 0
+    return stdout.write(lines)
+  }
+
   return {
     write(message) {
       if (gone) return READY
       const line = toOneLine(message)
-      const room = stdout.write(line.byteLength < 4096 ? Buffer.concat([line, LINE_FEED]) : line)
-      const done = line.byteLength < 4096 ? room : stdout.write(LINE_FEED)
-      if (done) return READY
+      let room: boolean
+      if (line.byteLength < LONG) {
+        if (size === 0) setImmediate(leave)
+        together.push(line, LINE_FEED)
+        size += line.byteLength + 1
+        room = size + stdout.writableLength < stdout.writableHighWaterMark || leave()
+      } else {
+        leave()
+        stdout.write(line)
+        room = stdout.write(LINE_FEED)
+      }
+      if (room && !drained) return READY
       drained ??= awaitDrain()
       return drained
     },
-    flush: () =>
-      gone || stdout.writableLength === 0 ? READY : new Promise((resolve) => stdout.write('', () => resolve())),
+    flush() {
+      leave()
+      return gone || stdout.writableLength === 0 ? READY : new Promise((resolve) => stdout.write('', () => resolve()))
+    },
   }
 }

@@ -25,8 +25,10 @@ type Bound = NonNullable<HttpRequest['within']>
 /** Where requests to one origin go. */
 export interface Route {
   readonly pool: PoolType
-  /** What stands before the path: the origin, where a proxy forwards plain http (RFC 9112 section 3.2.2). */
-  readonly base: string
+  /** Of the URL asked for. */
+  readonly origin: string
+  /** Path and query; a whole URL where a proxy forwards plain http (RFC 9112 section 3.2.2). */
+  readonly path: string
   readonly headers?: Readonly<Record<string, string>>
   /** The proxy that forwards; undefined for a connection of our own, also through a tunnel. */
   readonly forwarder?: URL
@@ -46,7 +48,8 @@ export function createConnections(options: ConnectionOptions) {
   }
   const free = connectors()
   const pools = new Map<string, { pool: PoolType; warm(): void; close(): void }>()
-  const routes = new Map<string, Route>()
+  /** By the very object: one server is asked again and again, and its URL is taken apart once. */
+  const routes = new WeakMap<URL, Route>()
 
   const open = (origin: string, proxy?: URL, { plain, secure } = free, bound = '') => {
     const name = `${bound}${origin}${proxy ? ` by ${proxy.href}` : ''}`
@@ -65,18 +68,20 @@ export function createConnections(options: ConnectionOptions) {
 
   const place = (url: URL) => {
     const proxy = proxyFor?.(url)
-    if (!proxy || url.protocol === 'https:') return { ...open(url.origin, proxy), base: '' }
-    const authorization = proxyAuthorization(proxy)
-    return { ...open(proxy.origin), base: url.origin, headers: { host: url.host, ...authorization }, forwarder: proxy }
+    const { origin, pathname, search } = url
+    const path = pathname + search
+    if (!proxy || url.protocol === 'https:') return { ...open(origin, proxy), origin, path }
+    const headers = { host: url.host, ...proxyAuthorization(proxy) }
+    return { ...open(proxy.origin), origin, path: origin + path, headers, forwarder: proxy }
   }
 
   return {
     /** @throws BridgeError proxy_failed for a proxy that cannot be used */
     route(url: URL): Route {
-      const known = routes.get(url.origin)
+      const known = routes.get(url)
       if (known) return known
       const route = place(url)
-      routes.set(url.origin, route)
+      routes.set(url, route)
       return route
     },
     /**
@@ -88,7 +93,9 @@ export function createConnections(options: ConnectionOptions) {
       const { checkLiteral, lookupWithin } = await import('./addresses.ts')
       checkLiteral(url, within)
       if (proxyFor?.(url)) return this.route(url)
-      return { ...open(url.origin, undefined, connectors({ lookup: lookupWithin(within) }), `${within} `), base: '' }
+      const { origin, pathname, search } = url
+      const bound = connectors({ lookup: lookupWithin(within) })
+      return { ...open(origin, undefined, bound, `${within} `), origin, path: pathname + search }
     },
     warm(url: URL): void {
       try {

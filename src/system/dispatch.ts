@@ -32,7 +32,7 @@ export function dispatch(route: Route, url: URL, request: HttpRequest, onTaken: 
     const extra = big && { 'content-length': String(big.byteLength) }
     route.pool.dispatch(
       {
-        path: route.base + url.pathname + url.search,
+        path: route.path,
         method: request.method,
         headers:
           extra || route.headers

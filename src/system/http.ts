@@ -27,11 +27,12 @@ export function createHttp(options: HttpOptions): Http {
   const jar = createCookieJar(Date.now)
 
   const hop = async (url: URL, request: HttpRequest): Promise<HttpResponse> => {
-    const sticky = url.origin === cookieOrigin
+    const { within } = request
+    const route = within === undefined ? connections.route(url) : await connections.bounded(url, within)
+    const sticky = route.origin === cookieOrigin
     const cookie = sticky ? jar.header(url) : undefined
     const asked = cookie === undefined ? request : withCookie(request, cookie)
     const taken = onTaken ? () => onTaken(request.body) : nothing
-    const route = request.within === undefined ? connections.route(url) : await connections.bounded(url, request.within)
     const response = await dispatch(route, url, asked, taken)
     if (response.status === 407 && route.forwarder) {
       response.discard()
@@ -42,9 +43,7 @@ export function createHttp(options: HttpOptions): Http {
     return response
   }
 
-  const send = async (url: URL, request: HttpRequest): Promise<HttpResponse> => {
-    // Whether a POST may be sent twice is for those to say who know what it asks.
-    if (request.method !== 'GET') return hop(url, request)
+  const get = async (url: URL, request: HttpRequest): Promise<HttpResponse> => {
     try {
       return await hop(url, request)
     } catch (thrown) {
@@ -58,7 +57,8 @@ export function createHttp(options: HttpOptions): Http {
     async request(request) {
       let url = request.url
       for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
-        const response = await send(url, request)
+        // Whether a POST may be sent twice is for those to say who know what it asks.
+        const response = await (request.method === 'GET' ? get(url, request) : hop(url, request))
         if (request.redirect === 'manual') return response
         const next = redirectTarget(url, request.method, response)
         if (!next) return response

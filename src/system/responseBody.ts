@@ -5,8 +5,13 @@ interface Flow {
   abort(reason: Error): void
 }
 
+type Next = IteratorResult<Uint8Array, undefined>
+const DONE: Next = { done: true, value: undefined }
+
 /** Bytes that may wait for the reader before the socket is paused. */
 const HIGH_WATER = 256 * 1024
+/** Bytes that are copied rather than handed on one by one. */
+const SMALL = 16 * 1024
 /** How long a discarded rest may take before its connection is closed, in ms. */
 const DISCARD_MS = 250
 
@@ -17,7 +22,8 @@ export class ResponseBody implements AsyncIterable<Uint8Array> {
   #paused = false
   #discarded = false
   #end: { error?: unknown } | undefined
-  #wake: (() => void) | undefined
+  /** A reader that waits for the next piece. */
+  #reader: { resolve(next: Next): void; reject(reason: unknown): void } | undefined
 
   constructor(flow: Flow) {
     this.#flow = flow
@@ -34,17 +40,17 @@ export class ResponseBody implements AsyncIterable<Uint8Array> {
       this.#paused = true
       this.#flow.pause()
     }
-    this.#wake?.()
+    this.#serve()
   }
 
   end(): void {
     this.#end ??= {}
-    this.#wake?.()
+    this.#serve()
   }
 
   fail(error: unknown): void {
     this.#end ??= { error }
-    this.#wake?.()
+    this.#serve()
   }
 
   /** Delivers nothing more. A short rest is read off so that the connection can be used again; a long or slow one is cut. */
@@ -61,26 +67,38 @@ export class ResponseBody implements AsyncIterable<Uint8Array> {
     if (!this.#end) this.#flow.abort(new Error('The rest of the answer is not needed.'))
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
-    try {
-      for (;;) {
-        const chunk = this.#chunks.shift()
-        if (chunk) {
-          this.#taken(chunk)
-          yield chunk
-        } else if (this.#end) {
-          if ('error' in this.#end) throw this.#end.error
-          return
-        } else {
-          await new Promise<void>((resolve) => {
-            this.#wake = resolve
-          })
-          this.#wake = undefined
-        }
-      }
-    } finally {
-      this.discard()
+  /** By hand and not as a generator, which costs three turns of the microtask queue for each piece. One reader at a time. */
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
+    return {
+      next: () =>
+        new Promise((resolve, reject) => {
+          this.#reader = { resolve, reject }
+          this.#serve()
+        }),
+      return: async () => {
+        this.discard()
+        return DONE
+      },
     }
+  }
+
+  #serve(): void {
+    const reader = this.#reader
+    if (!reader) return
+    const chunk = this.#next()
+    if (!chunk && !this.#end) return
+    this.#reader = undefined
+    if (chunk) {
+      this.#taken(chunk)
+      reader.resolve({ value: chunk })
+    } else if (this.#end && 'error' in this.#end) reader.reject(this.#end.error)
+    else reader.resolve(DONE)
+  }
+
+  /** Small pieces that came together are handed on together: each one costs its reader a turn. */
+  #next(): Uint8Array | undefined {
+    if (this.#chunks.length < 2 || this.#waiting > SMALL) return this.#chunks.shift()
+    return Buffer.concat(this.#chunks.splice(0), this.#waiting)
   }
 
   #taken(chunk: Uint8Array): void {

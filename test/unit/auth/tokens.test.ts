@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { createTokens, type TokensOptions, tokenLease } from '../../../src/auth/tokens.ts'
 import { BridgeError } from '../../../src/errors.ts'
-import type { Cause } from '../../../src/ports.ts'
+import type { Cause, Soon } from '../../../src/ports.ts'
 import type { Challenge, TokenSet } from '../../../src/records.ts'
 import { createFakeClock, NOON } from '../../fakes/fakeClock.ts'
 import { createFakeLeases } from '../../fakes/fakeLeases.ts'
@@ -63,7 +63,7 @@ function setUp({ stored, refresh, signIn, before, mode = 'auto', strategy = 'aut
   return { tokens, store, clock, log, leases, refreshed, asked }
 }
 
-const name = async (work: Promise<TokenSet | undefined>) => (await work)?.accessToken
+const name = async (work: Soon<TokenSet | undefined>) => (await work)?.accessToken
 
 describe('the current token set', () => {
   test('is none where nobody signed in', async () => {
@@ -117,7 +117,7 @@ describe('the current token set', () => {
     const { tokens, clock } = setUp({ stored: tokenSet('one'), refresh: () => gate.passed })
     clock.advance(HOUR)
     let answered = false
-    const current = tokens.current().finally(() => {
+    const current = Promise.resolve(tokens.current()).finally(() => {
       answered = true
     })
     await settled()
@@ -132,7 +132,7 @@ describe('the current token set', () => {
       refresh: () => Promise.reject(new BridgeError('authorization_server_unreachable')),
     })
     clock.advance(2 * HOUR)
-    expect(await codeOf(tokens.current())).toBe('authorization_server_unreachable')
+    expect(await codeOf(async () => tokens.current())).toBe('authorization_server_unreachable')
     expect((await store.load(KEY)).tokens?.accessToken).toBe('one')
     expect(store.removals).toEqual([])
   })
