@@ -27,87 +27,137 @@ const [TAB, LF, CR, SPACE, QUOTE, COMMA, MINUS, DOT, ZERO, NINE, COLON] = [9, 10
 const [OPEN_BRACKET, BACKSLASH, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE, LETTER_U] = [91, 92, 93, 123, 125, 117]
 const FAILED = -1
 
-/** Bytes that stand for themselves inside a string: all but controls, the quote and the backslash. */
-const PLAIN = Uint8Array.from({ length: 256 }, (_, byte) =>
-  Number(byte >= SPACE && byte !== QUOTE && byte !== BACKSLASH),
-)
-const ESCAPES = new Set(Buffer.from('"\\/bfnrt'))
-const LITERALS = ['true', 'false', 'null'].map((word) => Buffer.from(word))
+/** What may follow a backslash, but for `u`. */
+const ESCAPE = Uint8Array.from({ length: 256 }, (_, byte) => Number('"\\/bfnrt'.includes(String.fromCharCode(byte))))
+const [TRUE, FALSE, NULL] = ['true', 'false', 'null'].map((word) => Buffer.from(word)) as [Buffer, Buffer, Buffer]
 const NAMES = (['jsonrpc', 'id', 'method', 'result', 'error'] as const).map((name) => ({
   name,
   bytes: Buffer.from(`"${name}"`),
 }))
 
-/** undefined: not one JSON object, nor an array. Depth costs one byte a level, so no nesting exhausts the stack. */
+/** undefined: not one JSON object, nor an array. */
 export function scan(bytes: Uint8Array): Scanned | undefined {
   if (!isUtf8(bytes)) return undefined
+  nextQuote = -1
   const start = skipSpace(bytes, 0)
   const batch = bytes[start] === OPEN_BRACKET
   if (!batch && bytes[start] !== OPEN_BRACE) return undefined
   const messages: (Members | undefined)[] = []
-  /** Depth at which the members of a message stand. */
-  const deep = batch ? 2 : 1
-  let kinds = new Uint8Array(64)
+  const end = batch ? readElements(bytes, start, messages) : readMembers(bytes, start, messages)
+  // A message nested ever so deep costs its own time and nobody else’s memory.
+  if (kinds.length > DEEP) kinds = new Uint8Array(256)
+  return end !== FAILED && skipSpace(bytes, end) === bytes.length ? { batch, messages } : undefined
+}
+
+/** The index after the array at `start`; each of its elements is a message. */
+function readElements(bytes: Uint8Array, start: number, messages: (Members | undefined)[]): number {
+  let at = skipSpace(bytes, start + 1)
+  if (bytes[at] === CLOSE_BRACKET) return at + 1
+  for (;;) {
+    if (bytes[at] === OPEN_BRACE) at = readMembers(bytes, at, messages)
+    else {
+      messages.push(undefined)
+      at = valueEnd(bytes, at)
+    }
+    if (at === FAILED) return FAILED
+    at = skipSpace(bytes, at)
+    if (bytes[at] === CLOSE_BRACKET) return at + 1
+    if (bytes[at] !== COMMA) return FAILED
+    at = skipSpace(bytes, at + 1)
+  }
+}
+
+/** The index after the object at `start`, whose members are one message. */
+function readMembers(bytes: Uint8Array, start: number, messages: (Members | undefined)[]): number {
+  const members: Members = {}
+  messages.push(members)
+  let at = skipSpace(bytes, start + 1)
+  if (bytes[at] === CLOSE_BRACE) return at + 1
+  for (;;) {
+    const valueStart = memberValue(bytes, at)
+    if (valueStart === FAILED) return FAILED
+    const end = valueEnd(bytes, valueStart)
+    if (end === FAILED) return FAILED
+    const name = nameAt(bytes, at)
+    if (name !== undefined) members[name] = { start: valueStart, end }
+    at = skipSpace(bytes, end)
+    if (bytes[at] === CLOSE_BRACE) return at + 1
+    if (bytes[at] !== COMMA) return FAILED
+    at = skipSpace(bytes, at + 1)
+  }
+}
+
+/** Where the value begins of the member whose name begins at `from`. */
+function memberValue(bytes: Uint8Array, from: number): number {
+  if (bytes[from] !== QUOTE) return FAILED
+  const end = stringEnd(bytes, from + 1)
+  if (end === FAILED) return FAILED
+  const at = skipSpace(bytes, end)
+  return bytes[at] === COLON ? skipSpace(bytes, at + 1) : FAILED
+}
+
+/** The index after the value at `from`. */
+function valueEnd(bytes: Uint8Array, from: number): number {
+  const byte = bytes[from]
+  if (byte === OPEN_BRACE || byte === OPEN_BRACKET) return treeEnd(bytes, from)
+  return byte === QUOTE ? stringEnd(bytes, from + 1) : literalEnd(bytes, from)
+}
+
+/** Which kinds are open; one byte a level, so no nesting exhausts the stack. Nothing in it outlives a call. */
+let kinds = new Uint8Array(256)
+const DEEP = 64 * 1024
+
+/** The index after the object or array at `from`. */
+function treeEnd(bytes: Uint8Array, from: number): number {
   let depth = 0
-  let members: Members | undefined
-  let name: keyof Members | undefined
-  let valueStart = 0
-  let at = start
+  let inObject = false
+  let at = from
 
   for (;;) {
     // At the first byte of a value.
-    if (depth === deep) valueStart = at
     const byte = bytes[at]
     let opened = false
     if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
-      if (depth === kinds.length) {
-        const more = new Uint8Array(depth * 2)
-        more.set(kinds)
-        kinds = more
-      }
+      if (depth === kinds.length) deepen()
       kinds[depth++] = byte
-      if (depth === deep) members = byte === OPEN_BRACE ? {} : undefined
+      inObject = byte === OPEN_BRACE
       at = skipSpace(bytes, at + 1)
-      opened = bytes[at] !== (byte === OPEN_BRACE ? CLOSE_BRACE : CLOSE_BRACKET)
+      opened = bytes[at] !== (inObject ? CLOSE_BRACE : CLOSE_BRACKET)
     } else {
       at = byte === QUOTE ? stringEnd(bytes, at + 1) : literalEnd(bytes, at)
-      if (at === FAILED) return undefined
-      if (batch && depth === 1) messages.push(undefined)
+      if (at === FAILED) return FAILED
+      at = skipSpace(bytes, at)
     }
 
     // After a value, or at the close of an empty object or array: close what ends here.
-    while (!opened) {
-      if (depth === deep && name !== undefined && members && kinds[depth - 1] === OPEN_BRACE) {
-        members[name] = { start: valueStart, end: at }
-        name = undefined
+    if (!opened) {
+      while (bytes[at] !== COMMA) {
+        if (bytes[at] !== (inObject ? CLOSE_BRACE : CLOSE_BRACKET)) return FAILED
+        at++
+        if (--depth === 0) return at
+        inObject = kinds[depth - 1] === OPEN_BRACE
+        at = skipSpace(bytes, at)
       }
-      if (depth === 0) return skipSpace(bytes, at) === bytes.length ? { batch, messages } : undefined
-      at = skipSpace(bytes, at)
-      if (bytes[at] === COMMA) {
-        at = skipSpace(bytes, at + 1)
-        break
-      }
-      if (bytes[at] !== (kinds[depth - 1] === OPEN_BRACE ? CLOSE_BRACE : CLOSE_BRACKET)) return undefined
-      if (depth === deep) messages.push(members)
-      depth--
-      at++
+      at = skipSpace(bytes, at + 1)
     }
 
-    // In an object a name and a colon come before the next value.
-    if (kinds[depth - 1] === OPEN_BRACE) {
-      if (bytes[at] !== QUOTE) return undefined
-      const end = stringEnd(bytes, at + 1)
-      if (end === FAILED) return undefined
-      if (depth === deep) name = nameAt(bytes, at, end)
-      at = skipSpace(bytes, end)
-      if (bytes[at] !== COLON) return undefined
-      at = skipSpace(bytes, at + 1)
+    if (inObject) {
+      at = memberValue(bytes, at)
+      if (at === FAILED) return FAILED
     }
   }
 }
 
+function deepen(): void {
+  const deeper = new Uint8Array(kinds.length * 4)
+  deeper.set(kinds)
+  kinds = deeper
+}
+
 function skipSpace(bytes: Uint8Array, from: number): number {
   let at = from
+  // Most messages have none.
+  if (at < bytes.length && (bytes[at] as number) > SPACE) return at
   for (; at < bytes.length; at++) {
     const byte = bytes[at]
     if (byte !== SPACE && byte !== LF && byte !== CR && byte !== TAB) break
@@ -117,58 +167,91 @@ function skipSpace(bytes: Uint8Array, from: number): number {
 
 /** The index after the closing quote of the string whose first byte is at `from`. */
 function stringEnd(bytes: Uint8Array, from: number): number {
-  for (let at = from; ; at++) {
-    at = skipPlain(bytes, at)
-    const byte = bytes[at]
-    if (byte === QUOTE) return at + 1
-    if (byte !== BACKSLASH) return FAILED
-    at++
-    if (bytes[at] === LETTER_U) {
-      for (let digit = 1; digit <= 4; digit++) if (!isHex(bytes[at + digit])) return FAILED
-      at += 4
-    } else if (!ESCAPES.has(bytes[at] ?? 0)) return FAILED
+  let at = from
+  for (;;) {
+    const short = Math.min(at + LONG, bytes.length)
+    let byte = 0
+    for (; at < short; at++) {
+      byte = bytes[at] as number
+      if (byte === QUOTE) return at + 1
+      if (byte === BACKSLASH || byte < SPACE) break
+    }
+    if (at === short) {
+      at = skipPlainWords(bytes, at)
+      if (at === bytes.length) return FAILED
+      byte = bytes[at] as number
+      if (byte === QUOTE) return at + 1
+    }
+    if (byte !== BACKSLASH || ++at === bytes.length) return FAILED
+    if (ESCAPE[bytes[at] as number] === 1) at++
+    else if (bytes[at] === LETTER_U && isHex(bytes, at + 1)) at += 5
+    else return FAILED
   }
 }
 
 /** A string that goes on for this many bytes is looked through by words. */
 const LONG = 256
 
-function skipPlain(bytes: Uint8Array, from: number): number {
-  const short = Math.min(from + LONG, bytes.length)
-  let at = from
-  while (at < short && PLAIN[bytes[at] as number] === 1) at++
-  return at === short ? skipPlainWords(bytes, at) : at
+/** The first quote after the place it was last asked for, in the text that is being scanned. */
+let nextQuote = -1
+
+/** The first byte from `from` on that does not stand for itself inside a string. What `indexOf` finds is found far faster than here. */
+function skipPlainWords(bytes: Uint8Array, from: number): number {
+  // A long string with many escapes asks again and again for the same one.
+  if (nextQuote < from) nextQuote = bytes.indexOf(QUOTE, from)
+  const quote = nextQuote
+  if (quote === -1) return bytes.length
+  const backslash = bytes.subarray(from, quote).indexOf(BACKSLASH)
+  const end = backslash === -1 ? quote : from + backslash
+  return skipPrintable(bytes, from, end)
 }
 
-/** Four bytes at a time: a byte below a bound borrows from its highest bit when the bound is taken away. */
-function skipPlainWords(bytes: Uint8Array, from: number): number {
-  let at = from + (-(bytes.byteOffset + from) & 3)
-  for (let before = from; before < at; before++) if (PLAIN[bytes[before] ?? 0] === 0) return before
-  if (at < bytes.length) {
-    const words = new Int32Array(bytes.buffer, bytes.byteOffset + at, (bytes.length - at) >> 2)
-    let word = 0
-    for (; word < words.length; word++) {
-      const four = words[word] as number
-      const quote = four ^ 0x22222222
-      const backslash = four ^ 0x5c5c5c5c
-      const control = (four - 0x20202020) & ~four
-      const marked = control | ((quote - 0x01010101) & ~quote) | ((backslash - 0x01010101) & ~backslash)
-      if ((marked & 0x80808080) !== 0) break
-    }
-    at += word * 4
+/** The first control between `from` and `end`, else `end`; thirty-two bytes at a time. */
+function skipPrintable(bytes: Uint8Array, from: number, end: number): number {
+  let at = from
+  const aligned = Math.min(from + (-(bytes.byteOffset + from) & 3), end)
+  while (at < aligned && (bytes[at] as number) >= SPACE) at++
+  if (at < aligned) return at
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset + at, (end - at) >> 2)
+  const last = words.length - 7
+  let word = 0
+  for (; word < last; word += 8) {
+    const marked =
+      control(words[word] as number) |
+      control(words[word + 1] as number) |
+      control(words[word + 2] as number) |
+      control(words[word + 3] as number) |
+      control(words[word + 4] as number) |
+      control(words[word + 5] as number) |
+      control(words[word + 6] as number) |
+      control(words[word + 7] as number)
+    if ((marked & 0x80808080) !== 0) break
   }
-  while (at < bytes.length && PLAIN[bytes[at] as number] === 1) at++
+  at += word * 4
+  while (at < end && (bytes[at] as number) >= SPACE) at++
   return at
 }
 
-const isHex = (byte = 0) => (byte >= ZERO && byte <= NINE) || ((byte | 32) >= 97 && (byte | 32) <= 102)
+/** The highest bit of a byte is set where that is a control, or stands above one: it borrows from there. */
+const control = (four: number) => (four - 0x20202020) & ~four
+
+/** Whether four hexadecimal digits begin at `from`. */
+function isHex(bytes: Uint8Array, from: number): boolean {
+  if (from + 4 > bytes.length) return false
+  for (let at = from; at < from + 4; at++) {
+    const byte = bytes[at] as number
+    const isLetter = (byte | 32) >= 97 && (byte | 32) <= 102
+    if (!isLetter && (byte < ZERO || byte > NINE)) return false
+  }
+  return true
+}
 
 /** The index after the number, `true`, `false` or `null` at `from`. */
 function literalEnd(bytes: Uint8Array, from: number): number {
   const byte = bytes[from]
   if (byte === MINUS || isDigit(byte)) return numberEnd(bytes, from)
-  const word = LITERALS.find((literal) => literal[0] === byte)
-  if (!word) return FAILED
+  const word = byte === TRUE[0] ? TRUE : byte === FALSE[0] ? FALSE : NULL
+  if (byte !== word[0]) return FAILED
   for (let at = 1; at < word.length; at++) if (bytes[from + at] !== word[at]) return FAILED
   return from + word.length
 }
@@ -198,8 +281,9 @@ function skipDigits(bytes: Uint8Array, from: number): number {
   return at
 }
 
-/** Which of the names stands between `start` and `end`, quotes included; a name may be written with escapes. */
-function nameAt(bytes: Uint8Array, start: number, end: number): keyof Members | undefined {
+/** Which of the names begins at `start`; a name may be written with escapes. */
+function nameAt(bytes: Uint8Array, start: number): keyof Members | undefined {
+  const end = stringEnd(bytes, start + 1)
   for (const known of NAMES) {
     if (known.bytes.length !== end - start || known.bytes[1] !== bytes[start + 1]) continue
     if (equals(bytes, start, known.bytes)) return known.name
