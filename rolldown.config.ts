@@ -37,7 +37,7 @@ export default defineConfig({
             `/src/(${[
               'errors|secureUrl|onceGood|cli/args',
               'config/(cache|environment|load|nearest|oneOf|paths|server)',
-              'bridge/(answers|eventStream|exchange|flights|listen|lostSession|message|relay|repeat|rpcError|scan|send|session|transport)',
+              'bridge/(answers|endSession|eventStream|exchange|flights|listen|lostSession|message|relay|repeat|rpcError|scan|scanString|send|session|transport)',
               'auth/(askForLogin|authorize|challenge|scopes|tokens|userHeaders)',
               'store/(database|migrate|time|migrations/.*)',
               'system/(logFile|netErrors|privateFiles|proxy)',

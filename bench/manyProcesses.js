@@ -13,10 +13,10 @@ const SETTLE_MS = 3_000
  * @returns {Promise<string>} a table
  */
 export async function manyProcesses(stage, { bridges, idleSeconds }) {
-  const columns = []
-  for (const name of /** @type {const} */ (['bare', 'bridge']))
-    columns.push(await measure(stage.spawn[name], bridges, idleSeconds))
-  const [bare, bridge] = columns
+  // Started one kind after the other, idle in the same time.
+  const starts = []
+  for (const name of /** @type {const} */ (['bare', 'bridge'])) starts.push(await startAll(stage.spawn[name], bridges))
+  const [bare, bridge] = await Promise.all(starts.map((started) => measure(started, idleSeconds)))
   const rows = Object.keys(bare ?? {}).map((row) => {
     const values = [bare?.[row], bridge?.[row]].map((value) => value ?? Number.NaN)
     const ratio = values[0] ? (values[1] ?? Number.NaN) / values[0] : Number.NaN
@@ -29,18 +29,20 @@ export async function manyProcesses(stage, { bridges, idleSeconds }) {
   ].join('\n')
 }
 
-/** @returns {Promise<Record<string, number>>} */
-async function measure(
+function startAll(
   /** @type {() => ReturnType<import('./stage.js').Stage['spawn']['bridge']>} */ spawn,
   /** @type {number} */ count,
-  /** @type {number} */ idleSeconds,
 ) {
   const began = performance.now()
   const starts = Array.from({ length: count }, async () => {
     const relay = await startRelay(spawn())
     return { relay, ms: performance.now() - began }
   })
-  const started = await Promise.all(starts)
+  return Promise.all(starts)
+}
+
+/** @returns {Promise<Record<string, number>>} */
+async function measure(/** @type {Awaited<ReturnType<typeof startAll>>} */ started, /** @type {number} */ idleSeconds) {
   const relays = started.map(({ relay }) => relay)
   await sleep(SETTLE_MS)
   const before = relays.map(({ pid }) => standing(pid))

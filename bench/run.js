@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { bigMessages } from './bigMessages.js'
 import { coldStart } from './coldStart.js'
+import { ends } from './ends.js'
 import { latency } from './latency.js'
 import { manyProcesses } from './manyProcesses.js'
 import { memory } from './memory.js'
@@ -38,6 +39,8 @@ if (wanted('latency')) rows.push(...(await latency(peers, { rounds: size(11, 5),
 if (wanted('throughput')) rows.push(...(await throughput(peers, { rounds: size(11, 5), calls: size(3000, 1000) })))
 if (wanted('bigMessages')) rows.push(...(await bigMessages(peers, { rounds: size(11, 5), calls: size(6, 3) })))
 await Promise.all(Object.values(peers).map((peer) => peer.close()))
+// The last: its server answers nothing any more.
+if (wanted('ends')) rows.push(...(await ends(stage, { rounds: size(5, 3) })))
 // Not part of a plain run: it fills the machine.
 if (only.split(',').includes('manyProcesses')) {
   const idleSeconds = hours === '' ? size(60, 10) : Number(hours) * 3600

@@ -17,6 +17,8 @@ const RESULTS = {
   ),
 }
 
+let hangs = false
+
 const server = createServer((request, response) => {
   const origin = `http://${request.headers.host}`
   if (request.url === METADATA) {
@@ -31,6 +33,7 @@ const server = createServer((request, response) => {
   } else if (!request.headers.authorization?.startsWith('Bearer ')) {
     response.writeHead(401, { 'www-authenticate': `Bearer resource_metadata="${origin}${METADATA}"` }).end()
   } else if (request.method !== 'POST') {
+    if (hangs) return
     response.writeHead(request.method === 'DELETE' ? 200 : 405).end()
   } else {
     /** @type {Buffer[]} */
@@ -53,6 +56,11 @@ process.stdin.resume().once('end', () => process.exit())
 function answer({ id, method, params }, response) {
   if (id === undefined) return response.writeHead(202).end()
   const tool = params?.name ?? method
+  // Never answered, and nothing after it either: what an end may have to wait for.
+  if (tool === 'hang') {
+    hangs = true
+    return undefined
+  }
   const result = RESULTS[/** @type {keyof RESULTS} */ (tool)]
   const start = `{"jsonrpc":"2.0","id":${id}`
   if (params?.arguments?.sse) {

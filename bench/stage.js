@@ -49,6 +49,8 @@ export async function startStage() {
   }
 
   const authorization = await startAuthorizationServer()
+  // It is gone when the measuring begins, and an idle run lasts an hour.
+  authorization.state.accessTokenSeconds = 24 * 3600
   const server = start([fileOf('./server.js')], { ISSUER: authorization.issuer })
   const [port] = await once(server.stdout, 'data')
   const url = `http://127.0.0.1:${Number(port)}/mcp`

@@ -2,6 +2,7 @@
 import { asBridgeError, BridgeError, withoutControls } from '../errors.ts'
 import type { Cause, Clock, Logger } from '../ports.ts'
 import { noBatches, unexpected } from './answers.ts'
+import { endSession, LAST_WORDS_MS } from './endSession.ts'
 import { createFlights, type Flight } from './flights.ts'
 import type { HiddenTools } from './hideTools.ts'
 import { guessId, guessIdAtEnd, type IdText, jsonOf, look, type Message } from './message.ts'
@@ -41,8 +42,6 @@ export interface Relay {
 /** Request ids for the log; a host may put anything into them. */
 const nameOf = (ids: readonly IdText[]) => withoutControls(ids.join(', ')).slice(0, 80)
 
-/** How long the session's DELETE and a host that does not read may hold up the end, in ms. */
-const LAST_WORDS_MS = 500
 const NOTHING = Promise.resolve()
 
 export function createRelay(options: RelayOptions): Relay {
@@ -100,6 +99,8 @@ export function createRelay(options: RelayOptions): Relay {
         if (message.asks.length === 0) return
         await meet(flight.cause)
       }
+      // A host that initializes again begins anew; the server need not keep what it had.
+      if (message.method === 'initialize') void endSession(session, send, log)
       await transport.exchange(flight, (answer) => hand(hidden ? hidden.strip(answer, message) : answer, message))
       if (message.method === 'notifications/initialized') await initialized()
     } catch (thrown) {
@@ -216,7 +217,7 @@ export function createRelay(options: RelayOptions): Relay {
       flights.abort(reason)
       listening?.abort(reason)
       ending.abort(reason)
-      await within(LAST_WORDS_MS, Promise.all([deleteSession(), writer.flush()]))
+      await within(LAST_WORDS_MS, Promise.all([endSession(session, send, log), writer.flush()]))
     },
   }
 
@@ -224,18 +225,5 @@ export function createRelay(options: RelayOptions): Relay {
     const over = new AbortController()
     await Promise.race([work, clock.sleep(ms, over.signal).catch(() => undefined)])
     over.abort()
-  }
-
-  async function deleteSession(): Promise<void> {
-    if (session.id === undefined) return
-    try {
-      const headers = session.headers()
-      const signal = AbortSignal.timeout(LAST_WORDS_MS)
-      const response = await send({ method: 'DELETE', headers, signal, idleMs: LAST_WORDS_MS }, 'background')
-      response.discard()
-    } catch (thrown) {
-      log.debug('proxy:session-delete', { code: asBridgeError(thrown).code })
-    }
-    session.forget()
   }
 }

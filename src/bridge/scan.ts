@@ -1,6 +1,7 @@
 // One pass over the bytes of a JSON text: is it valid (RFC 8259), and where do the members of a JSON-RPC message stand.
 // Bytes, because decoding and building objects costs more than the rest of the relay together when an answer is large.
 import { isUtf8 } from 'node:buffer'
+import { beginText, FAILED, stringEnd } from './scanString.ts'
 
 /** Where a value stands: from its first byte to the one after its last. */
 export interface Span {
@@ -24,11 +25,8 @@ export interface Scanned {
 }
 
 const [TAB, LF, CR, SPACE, QUOTE, COMMA, MINUS, DOT, ZERO, NINE, COLON] = [9, 10, 13, 32, 34, 44, 45, 46, 48, 57, 58]
-const [OPEN_BRACKET, BACKSLASH, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE, LETTER_U] = [91, 92, 93, 123, 125, 117]
-const FAILED = -1
+const [OPEN_BRACKET, BACKSLASH, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [91, 92, 93, 123, 125]
 
-/** What may follow a backslash, but for `u`. */
-const ESCAPE = Uint8Array.from({ length: 256 }, (_, byte) => Number('"\\/bfnrt'.includes(String.fromCharCode(byte))))
 const [TRUE, FALSE, NULL] = ['true', 'false', 'null'].map((word) => Buffer.from(word)) as [Buffer, Buffer, Buffer]
 const NAMES = (['jsonrpc', 'id', 'method', 'result', 'error'] as const).map((name) => ({
   name,
@@ -38,7 +36,7 @@ const NAMES = (['jsonrpc', 'id', 'method', 'result', 'error'] as const).map((nam
 /** undefined: not one JSON object, nor an array. */
 export function scan(bytes: Uint8Array): Scanned | undefined {
   if (!isUtf8(bytes)) return undefined
-  nextQuote = -1
+  beginText()
   const start = skipSpace(bytes, 0)
   const batch = bytes[start] === OPEN_BRACKET
   if (!batch && bytes[start] !== OPEN_BRACE) return undefined
@@ -163,87 +161,6 @@ function skipSpace(bytes: Uint8Array, from: number): number {
     if (byte !== SPACE && byte !== LF && byte !== CR && byte !== TAB) break
   }
   return at
-}
-
-/** The index after the closing quote of the string whose first byte is at `from`. */
-function stringEnd(bytes: Uint8Array, from: number): number {
-  let at = from
-  for (;;) {
-    const short = Math.min(at + LONG, bytes.length)
-    let byte = 0
-    for (; at < short; at++) {
-      byte = bytes[at] as number
-      if (byte === QUOTE) return at + 1
-      if (byte === BACKSLASH || byte < SPACE) break
-    }
-    if (at === short) {
-      at = skipPlainWords(bytes, at)
-      if (at === bytes.length) return FAILED
-      byte = bytes[at] as number
-      if (byte === QUOTE) return at + 1
-    }
-    if (byte !== BACKSLASH || ++at === bytes.length) return FAILED
-    if (ESCAPE[bytes[at] as number] === 1) at++
-    else if (bytes[at] === LETTER_U && isHex(bytes, at + 1)) at += 5
-    else return FAILED
-  }
-}
-
-/** A string that goes on for this many bytes is looked through by words. */
-const LONG = 256
-
-/** The first quote after the place it was last asked for, in the text that is being scanned. */
-let nextQuote = -1
-
-/** The first byte from `from` on that does not stand for itself inside a string. What `indexOf` finds is found far faster than here. */
-function skipPlainWords(bytes: Uint8Array, from: number): number {
-  // A long string with many escapes asks again and again for the same one.
-  if (nextQuote < from) nextQuote = bytes.indexOf(QUOTE, from)
-  const quote = nextQuote
-  if (quote === -1) return bytes.length
-  const backslash = bytes.subarray(from, quote).indexOf(BACKSLASH)
-  const end = backslash === -1 ? quote : from + backslash
-  return skipPrintable(bytes, from, end)
-}
-
-/** The first control between `from` and `end`, else `end`; thirty-two bytes at a time. */
-function skipPrintable(bytes: Uint8Array, from: number, end: number): number {
-  let at = from
-  const aligned = Math.min(from + (-(bytes.byteOffset + from) & 3), end)
-  while (at < aligned && (bytes[at] as number) >= SPACE) at++
-  if (at < aligned) return at
-  const words = new Int32Array(bytes.buffer, bytes.byteOffset + at, (end - at) >> 2)
-  const last = words.length - 7
-  let word = 0
-  for (; word < last; word += 8) {
-    const marked =
-      control(words[word] as number) |
-      control(words[word + 1] as number) |
-      control(words[word + 2] as number) |
-      control(words[word + 3] as number) |
-      control(words[word + 4] as number) |
-      control(words[word + 5] as number) |
-      control(words[word + 6] as number) |
-      control(words[word + 7] as number)
-    if ((marked & 0x80808080) !== 0) break
-  }
-  at += word * 4
-  while (at < end && (bytes[at] as number) >= SPACE) at++
-  return at
-}
-
-/** The highest bit of a byte is set where that is a control, or stands above one: it borrows from there. */
-const control = (four: number) => (four - 0x20202020) & ~four
-
-/** Whether four hexadecimal digits begin at `from`. */
-function isHex(bytes: Uint8Array, from: number): boolean {
-  if (from + 4 > bytes.length) return false
-  for (let at = from; at < from + 4; at++) {
-    const byte = bytes[at] as number
-    const isLetter = (byte | 32) >= 97 && (byte | 32) <= 102
-    if (!isLetter && (byte < ZERO || byte > NINE)) return false
-  }
-  return true
 }
 
 /** The index after the number, `true`, `false` or `null` at `from`. */

@@ -75,6 +75,7 @@ const server = z.strictObject({
   profile: z.string().min(1).optional(),
   headers: headers.optional(),
   ca_file: caFile.optional(),
+  transport: z.enum(['auto', 'http', 'sse']).optional(),
   allow_http: z.boolean().optional(),
   allow_missing_s256: z.boolean().optional(),
   trusted_issuers: z.array(issuerPair).optional(),

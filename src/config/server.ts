@@ -30,7 +30,7 @@ export function serverConfig(file: ConfigFile, flags: Flags, entry: Entry): Serv
     url: url.href,
     ...optional('name', entry.name),
     headers: { ...lowerCased(entry.headers), ...fromFile(entry.headers_file), ...headersOf(flags) },
-    transport: oneOf('--transport', flags.transport, ['auto', 'http', 'sse'] as const) ?? 'auto',
+    transport: oneOf('--transport', flags.transport, ['auto', 'http', 'sse'] as const) ?? entry.transport ?? 'auto',
     allowHttp,
     exceptions: { ...exceptionsOf(entry), ...(allowHttp ? { allow_http: true } : {}) },
     refreshStrategy: provider.refresh_strategy ?? file.refresh_strategy ?? 'auto',

@@ -73,6 +73,16 @@ describe('--transport', () => {
     expect(server.count('GET')).toBe(0)
   })
 
+  test('of the config file’s entry goes there as well, and a flag goes before it', async () => {
+    const { server } = await startOlder()
+    const config = stage.config(`servers: { older: { url: '${server.url}', transport: sse } }\n`)
+    await stage.host(config).initialize()
+    expect(server.methods().slice(0, 2)).toEqual(['GET', 'initialize'])
+    const asked = server.count('GET')
+    expect((await stage.host([...config, '--transport', 'http']).initialize()).error.data.code).toBe('server_error')
+    expect(server.count('GET')).toBe(asked)
+  })
+
   test('of a word that is none names the nearest', async () => {
     stage = await startScriptedStage()
     const host = stage.host(['--transport', 'htp'])

@@ -31,6 +31,22 @@ function forget(server: Stage['server'], words: (exchange: Exchange) => void) {
     server.script[name] = guard
 }
 
+test('a host that initializes again gets a new session, and the server is told that the old one is over', async () => {
+  const { host, server } = await start()
+  await host.initialize()
+  await host.request('tools/list', {})
+  const sessionsOf = (wanted: string) =>
+    server.seen
+      .filter(({ method, message }) => (message?.method ?? method) === wanted)
+      .map(({ headers }) => headers['mcp-session-id'])
+  await server.until(({ method }) => method === 'DELETE')
+  expect(sessionsOf('DELETE')).toEqual(['session-1'])
+  expect(sessionsOf('initialize')).toEqual([undefined, undefined])
+  expect(sessionsOf('tools/list')).toEqual(['session-2'])
+  expect(await host.close()).toBe(0)
+  expect(sessionsOf('DELETE')).toEqual(['session-1', 'session-2'])
+})
+
 describe('a session the server has forgotten', () => {
   test.each<[string, (exchange: Exchange) => void]>([
     ['404', ({ reply }) => reply(404)],
