@@ -22,5 +22,5 @@ export async function coldStart(stage, { rounds }) {
     await end(child)
     return ms
   })
-  return [{ name: 'cold start', unit: 'ms', values: medians((ms) => ms), target: 1.5 }]
+  return [{ name: 'cold start', unit: 'ms', values: medians((ms) => ms), target: 1.3 }]
 }

@@ -40,8 +40,8 @@ async function measure(
   for (const name of NAMES) cpu[name] /= rounds * calls
   const answers = sse ? 'SSE' : 'JSON'
   return [
-    { name: `call, ${answers}: p50`, unit: 'ms', values: medians(({ p50 }) => p50), target: 1.3 },
+    { name: `call, ${answers}: p50`, unit: 'ms', values: medians(({ p50 }) => p50), target: 1.15 },
     { name: `call, ${answers}: p99`, unit: 'ms', values: medians(({ p99 }) => p99) },
-    { name: `call, ${answers}: CPU`, unit: 'ms', values: cpu },
+    { name: `call, ${answers}: CPU`, unit: 'ms', values: cpu, target: 1.4 },
   ]
 }

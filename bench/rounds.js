@@ -9,7 +9,8 @@ import { NAMES } from './peers.js'
  * @property {string} name
  * @property {string} unit
  * @property {Partial<Record<Name, number>>} values
- * @property {number} [target] largest wanted ratio of bridge to bare relay
+ * @property {number} [target] largest wanted ratio of bridge to bare relay; smallest where `more` is better
+ * @property {boolean} [more]
  */
 
 /**

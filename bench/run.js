@@ -57,9 +57,10 @@ process.exit()
 
 /** @param {import('./rounds.js').Row[]} all */
 function table(all) {
-  const lines = all.map(({ name, unit, values: { direct, bare, bridge }, target }) => {
+  const lines = all.map(({ name, unit, values: { direct, bare, bridge }, target, more }) => {
     const ratio = bare && bridge ? bridge / bare : undefined
-    const wish = target === undefined ? '' : `≤ ${target}${ratio !== undefined && ratio > target ? ' ✗' : ''}`
+    const missed = ratio !== undefined && target !== undefined && (more ? ratio < target : ratio > target)
+    const wish = target === undefined ? '' : `${more ? '≥' : '≤'} ${target}${missed ? ' ✗' : ''}`
     return [`${name}, ${unit}`, ...[direct, bare, bridge].map(digits), ratio?.toFixed(2) ?? '-', wish]
   })
   const grid = [['', 'direct', 'bare relay', 'bridge', 'bridge ÷ bare', 'target'], ...lines]
