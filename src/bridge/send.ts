@@ -60,7 +60,7 @@ export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, i
   }
 }
 
-/** Member by member: a spread that is added to costs 2 µs a message on Node 20 (bench/README.md). */
+/** Member by member: a spread that is added to is slow on Node 20 (bench/README.md). */
 function complete(request: SendRequest, url: URL, headers: HttpRequest['headers'], idleMs: number): HttpRequest {
   const { method, body, signal, wire, redirect, within } = request
   return { method, url, headers, body, signal, idleMs, wire, redirect, within }
