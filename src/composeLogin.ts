@@ -6,6 +6,7 @@ import type { RequestOptions } from './auth/request.ts'
 import type { Config, ServerConfig } from './config/config.ts'
 import { onceGood } from './onceGood.ts'
 import type { AttemptStore, Cache, ClientStore, Clock, HttpClient, Leases, Logger, TokenStore } from './ports.ts'
+import type { TokenSet } from './records.ts'
 
 export interface LoginParts {
   readonly http: HttpClient
@@ -77,9 +78,20 @@ export function composeLogin(config: Config, { http, clock, log, server, store }
   })
   const asProgram: AskAsProgram = async (last, challenge) => (await clientCredentials())(last, challenge)
 
+  const tryTokens = async (tokens: TokenSet) => {
+    const { userHeaders, forwardHeaders: forward, blockedHeaders: blocked } = config
+    const [{ createAuthorizer, holding }, module] = await Promise.all([
+      import('./auth/authorize.ts'),
+      import('./auth/tryTokens.ts'),
+    ])
+    const headers = { userHeaders, headers: server().headers, forward, blocked }
+    const authorizer = createAuthorizer({ tokens: holding(tokens), ...headers, log, clock })
+    await module.tryTokens({ http, url: new URL(server().url), authorizer, clock, log })
+  }
+
   const signInOptions = async () => {
     const { attempts, tokens } = await store()
-    const stores = { attempts, store: tokens, clients: await clients() }
+    const stores = { attempts, store: tokens, clients: await clients(), tryTokens }
     return { ...(await requestOptions()), ...stores, clock, log, account: config.account, bearer: server().bearer }
   }
 

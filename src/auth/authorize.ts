@@ -26,6 +26,14 @@ interface Built {
   readonly proofs: DpopProofs | undefined
 }
 
+/** These tokens as they are, for whoever asks once and renews nothing. */
+export const holding = (tokens: TokenSet | undefined): Tokens => ({
+  current: () => tokens,
+  renew: async () => undefined,
+  refreshNow: async () => undefined,
+  stepUp: async () => undefined,
+})
+
 export function createAuthorizer(options: AuthorizeOptions): Authorizer {
   const { tokens, forward, blocked, log } = options
   const configured = keep(options.headers, (name) => !matchesAny(name, blocked))

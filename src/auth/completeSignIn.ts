@@ -1,4 +1,4 @@
-// The last step of every sign-in of a person: the right account, the tokens stored, the attempt finished; or the attempt failed.
+// The last step of every sign-in of a person: the right account, the tokens stored and taken by the server, the attempt finished; or the attempt failed.
 import { BridgeError, quote } from '../errors.ts'
 import type { AttemptStore, Logger, TokenStore } from '../ports.ts'
 import type { Attempt, TokenKey, TokenSet } from '../records.ts'
@@ -7,17 +7,20 @@ export interface CompleteOptions {
   readonly attempts: AttemptStore
   readonly store: TokenStore
   readonly log: Logger
+  /** One request with the tokens that were stored. @throws BridgeError unauthorized when the server refuses them */
+  readonly tryTokens: (tokens: TokenSet) => Promise<void>
 }
 
-/** `account`: the e-mail or subject that must have signed in. @throws BridgeError account_mismatch */
+/** `account`: the e-mail or subject that must have signed in. @throws BridgeError account_mismatch, unauthorized */
 export async function completeSignIn(
-  { attempts, store, log }: CompleteOptions,
+  { attempts, store, log, tryTokens }: CompleteOptions,
   attempt: Attempt,
   tokens: TokenSet,
   account: string | undefined,
 ): Promise<void> {
   checkAccount(account, tokens)
   await keep(store, attempt, tokens)
+  await tryTokens(tokens)
   await attempts.settle(attempt.id, { status: 'finished' })
   log.info('oauth:signed-in', { server: attempt.server, profile: attempt.profile, issuer: tokens.issuer })
 }

@@ -1,21 +1,18 @@
 // Sign-in by device code (RFC 8628): a code to type in any browser on any machine, and polling until the person has done so.
 import { asBridgeError, BridgeError } from '../errors.ts'
-import type { AttemptStore, Clock, Logger, TokenStore } from '../ports.ts'
+import type { Clock } from '../ports.ts'
 import type { Attempt } from '../records.ts'
 import { isSecure } from '../secureUrl.ts'
 import type { Clients } from './clients.ts'
-import { completeSignIn } from './completeSignIn.ts'
+import { type CompleteOptions, completeSignIn } from './completeSignIn.ts'
 import { newDpopKey } from './dpop.ts'
 import type { OAuthClient } from './oauthClient.ts'
 import { type AuthRequest, type RequestOptions, requestFor, wanted } from './request.ts'
 import { type AskedFor, type Bearer, newTokenSet, type TokenResponse } from './tokenSet.ts'
 
-export interface DeviceLoginOptions extends RequestOptions {
+export interface DeviceLoginOptions extends RequestOptions, CompleteOptions {
   readonly clients: Clients
-  readonly attempts: AttemptStore
-  readonly store: TokenStore
   readonly clock: Clock
-  readonly log: Logger
   /** E-mail or subject that must sign in. */
   readonly account: string | undefined
   readonly bearer: Bearer

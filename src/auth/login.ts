@@ -1,11 +1,11 @@
 // Authorization code + PKCE (OAuth 2.1 section 4.1): from an attempt row to an authorization URL, and from its callback to a token set.
 import { asBridgeError, BridgeError } from '../errors.ts'
-import type { AttemptStore, CallbackPage, Clock, Logger, TokenStore } from '../ports.ts'
+import type { CallbackPage, Clock } from '../ports.ts'
 import type { Attempt, AttemptPlan } from '../records.ts'
 import { isSecure } from '../secureUrl.ts'
 import { doubtOfIssuer } from './authorizationResponse.ts'
 import type { Clients } from './clients.ts'
-import { completeSignIn } from './completeSignIn.ts'
+import { type CompleteOptions, completeSignIn } from './completeSignIn.ts'
 import { newDpopKey } from './dpop.ts'
 import { randomNonce, randomVerifier } from './oauthClient.ts'
 import { type AuthRequest, type RequestOptions, requestFor, wanted } from './request.ts'
@@ -13,12 +13,9 @@ import type { ServerMetadata } from './serverMetadata.ts'
 import { startAgain } from './startAgain.ts'
 import { type Bearer, newTokenSet } from './tokenSet.ts'
 
-export interface LoginOptions extends RequestOptions {
+export interface LoginOptions extends RequestOptions, CompleteOptions {
   readonly clients: Clients
-  readonly attempts: AttemptStore
-  readonly store: TokenStore
   readonly clock: Clock
-  readonly log: Logger
   readonly authorizeParameters: Readonly<Record<string, string>>
   /** E-mail or subject that must sign in: sent as login_hint, and checked. */
   readonly account: string | undefined

@@ -1,8 +1,7 @@
 // The headers that a bridge sends, made by the code that sends them; and those that the settings keep back.
-import { createAuthorizer } from '../auth/authorize.ts'
+import { createAuthorizer, holding } from '../auth/authorize.ts'
 import { matchesAny } from '../auth/userHeaders.ts'
 import type { Logger } from '../ports.ts'
-import type { TokenSet } from '../records.ts'
 import { fail, pass, skip, warn } from './finding.ts'
 import type { Check } from './patient.ts'
 
@@ -40,9 +39,3 @@ export const headers: Check = {
 }
 
 /** Tokens that stay as they are. */
-const holding = (tokens: TokenSet | undefined) => ({
-  current: async () => tokens,
-  renew: async () => undefined,
-  refreshNow: async () => undefined,
-  stepUp: async () => undefined,
-})

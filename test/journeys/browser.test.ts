@@ -84,8 +84,17 @@ test.skipIf(!has('chromium'))(
   },
 )
 
-test.skipIf(!has('chromium'))('a person who is refused sees what failed and what to do', async () => {
-  stage = await startStage({ person: 'deny' })
+async function startRefusing() {
+  const made = await startStage()
+  made.server.state.refuses = true
+  return made
+}
+
+test.skipIf(!has('chromium')).each([
+  ['a person who is refused', () => startStage({ person: 'deny' }), 'access_denied', 'Sign in again'],
+  ['a person whose token the MCP server then refuses', startRefusing, 'unauthorized', 'another audience'],
+] as const)('%s sees what failed and what to do', async (_, start, code, remedy) => {
+  stage = await start()
   const debugPort = await freePort()
   const host = stage.host([], { BROWSER: writeOpener(debugPort) })
   const initialized = host.initialize()
@@ -94,11 +103,11 @@ test.skipIf(!has('chromium'))('a person who is refused sees what failed and what
   if (!page) throw new Error('no tab was opened')
   await page.getByRole('heading', { name: 'The sign-in did not work' }).waitFor()
   const text = await page.locator('main').textContent()
-  expect(text).toContain('access_denied')
-  expect(text).toContain('Sign in again')
+  expect(text).toContain(code)
+  expect(text).toContain(remedy)
   expect(page.url()).toBe(stage.callbackUrl)
-  await page.screenshot({ path: join(PICTURES, 'failed.png') })
-  expect((await initialized).error.data.code).toBe('access_denied')
+  await page.screenshot({ path: join(PICTURES, `failed-${code}.png`) })
+  expect((await initialized).error.data.code).toBe(code)
   await host.close()
 })
 

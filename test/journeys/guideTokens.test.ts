@@ -128,6 +128,7 @@ test('Issue: "No refresh tokens from GitHub": a token without an expiry needs no
     ...{ status: 200, headers: { 'content-type': 'application/json' } },
     body: JSON.stringify({ access_token: 'gho_0123456789', token_type: 'bearer', scope: 'repo' }),
   }
+  stage.server.state.knows.add('gho_0123456789')
   expect((await login('--scope', 'mcp:tools')).code).toBe(0)
   const { found } = await stage.doctor()
   expect(found('token')).toMatchObject({ status: 'pass', detail: expect.stringContaining('no known expiry') })
@@ -142,10 +143,12 @@ test('Issue: "Malformed token" errors: a token with a blank ends the sign-in as 
   expect(refused.stderr).toContain('malformed_token')
 })
 
-test('Issue: "Malformed token" errors: doctor sees that a stored JWT is truncated', async () => {
+test('Issue: "Malformed token" errors: the login says that the server refuses it, and doctor that it is truncated', async () => {
   stage = await startStage()
   stage.authorization.state.tokenFault = answer('eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJodHRw')
-  expect((await login('--scope', 'mcp:tools')).code).toBe(0)
+  const refused = await login('--scope', 'mcp:tools')
+  expect(refused.code).toBe(3)
+  expect(refused.stderr).toContain('refuses it (401)')
   const { code, report, text } = await stage.doctor()
   expect(code).toBe(3)
   expect(report.likely_cause).toMatchObject({ name: 'token', code: 'malformed_token' })

@@ -126,7 +126,7 @@ describe('when the metadata of a server on the internet has an endpoint inside, 
       ...{ http, clients, attempts, store: createFakeTokenStore(), clock, log: createFakeLogger() },
       ...{ allowHttp: false, rules, serverHeaders: {}, issuer: undefined, scopes: undefined, resource: undefined },
       ...{ authorizeParameters: {}, account: undefined, claims: [], bearer: 'access_token' as const },
-      checkAddress: createReach(SERVER, [], resolve).check,
+      ...{ checkAddress: createReach(SERVER, [], resolve).check, tryTokens: async () => undefined },
     })
     const { attempt } = await attempts.begin(
       { server: SERVER.href, profile: 'default' },

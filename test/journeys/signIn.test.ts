@@ -23,6 +23,16 @@ test('a first start signs in through the browser once, and the same initialize i
   expect(host.rubbish).toEqual([])
 })
 
+test('a login whose token the server refuses says so, by exit code too, and opens no second tab', async () => {
+  stage = await startStage()
+  stage.server.state.refuses = true
+  const login = await stage.command(['login', stage.server.url, '--callback-url', stage.callbackUrl])
+  expect(login.code).toBe(3)
+  expect(login.stderr).toMatch(/^error: .*refuses it \(401\)/m)
+  expect(login.stderr).toMatch(/^hint: .*audience/m)
+  expect(stage.tabs()).toHaveLength(1)
+})
+
 test('the authorization request has PKCE S256, state, nonce, the exact redirect URI and the resource of the metadata', async () => {
   stage = await startStage()
   const host = stage.host()

@@ -32,6 +32,10 @@ export async function startProtectedServer({ issuer, target, port = 0, dpop = 'n
     refused: 0,
     /** Tool → the scope its call needs. @type {Record<string, string>} */
     requires: {},
+    /** Tokens that are no JWT and taken all the same. @type {Set<string>} */
+    knows: new Set(),
+    /** Every token is refused, new ones too. */
+    refuses: false,
     /** Why tokens were refused. @type {string[]} */
     reasons: [],
     /** Headers of every answer, such as a date that is wrong. @type {Record<string, string>} */
@@ -47,7 +51,8 @@ export async function startProtectedServer({ issuer, target, port = 0, dpop = 'n
   const check = async ({ authorization, dpop: proof }, method) => {
     const token = new RegExp(`^${scheme} (.+)$`).exec(authorization ?? '')?.[1]
     if (!token) return 'missing'
-    if (state.rejected.has(token)) return 'refused'
+    if (state.refuses || state.rejected.has(token)) return 'refused'
+    if (state.knows.has(token)) return { scopes: [] }
     const { payload } = await jwtVerify(token, keys, { issuer, audience: resource })
     state.accepted.add(token)
     const problem = scheme === 'DPoP' ? await proofs.check({ method, url: resource, token, proof }) : undefined

@@ -41,6 +41,7 @@ function setUp(options: Partial<LoginOptions> = {}, token: () => HttpResponse = 
   })
   const login = createLogin({
     ...{ http, clients, attempts, store, clock, log: createFakeLogger(), allowHttp: false, serverHeaders: {} },
+    tryTokens: async () => undefined,
     ...{
       issuer: undefined,
       scopes: undefined,
@@ -133,6 +134,17 @@ describe('a callback', () => {
       expect((await attempts.byId(attempt.id))?.status).toBe('waiting')
     },
   )
+
+  test('whose token the server refuses is a failed sign-in, though the token is kept', async () => {
+    const refused = new BridgeError('unauthorized', { message: 'it refuses it', hint: 'look at the audience' })
+    const { login, begin, attempts, store } = setUp({ tryTokens: () => Promise.reject(refused) })
+    const { attempt } = await begin()
+    expect(await login.answer(new URLSearchParams({ code: 'c', state: attempt.state }))).toEqual({
+      ...{ kind: 'failed', code: 'unauthorized', message: 'it refuses it', hint: 'look at the audience' },
+    })
+    expect(await attempts.byId(attempt.id)).toMatchObject({ status: 'failed', errorCode: 'unauthorized' })
+    expect((await store.load(KEY)).tokens?.accessToken).toBe(TOKENS.access_token)
+  })
 
   test('that comes again spends nothing', async () => {
     const { login, begin, tokenRequests } = setUp()
