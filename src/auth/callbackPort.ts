@@ -18,7 +18,8 @@ export interface AnsweredPort {
 }
 
 const LEASE_MS = 3_000
-const POLL_MS = 200
+/** For so long nobody answers when the owner has ended, in ms. */
+const POLL_MS = 50
 const NEIGHBOURS = 9
 
 /**

@@ -37,15 +37,31 @@ export async function seeThrough(
   offered: Offered,
 ): Promise<void> {
   const { attempts, leases } = await composed.store()
-  const settled = (tell: (url: string) => void) =>
-    Promise.race([awaitAttempt({ attempts, clock: composed.clock, tell }, attempt.id), rejectOn(ending)])
-  const mine = await leases.take(attemptLease(attempt.id), LEASE_MS)
+  const settled = (tell: (url: string) => void, watch = async () => {}) =>
+    Promise.race([awaitAttempt({ attempts, clock: composed.clock, tell, watch }, attempt.id), rejectOn(ending)])
+  const take = () => leases.take(attemptLease(attempt.id), LEASE_MS)
+  let mine = await take()
+  let current = attempt
   if (!mine) {
     const tell = (url: string) => offered.telling.joined(new URL(url), redirectOf(url))
-    return await firstHome(settled(tell), offered.ways, attempt)
+    const watch = async () => {
+      mine = await take()
+      if (!mine) return
+      // Whoever let go of it may have just finished.
+      current = (await attempts.byId(attempt.id)) ?? attempt
+      if (current.status === 'waiting') throw new Orphaned()
+      mine.release()
+      mine = undefined
+    }
+    try {
+      return await firstHome(settled(tell, watch), offered.ways, attempt)
+    } catch (thrown) {
+      if (!(thrown instanceof Orphaned) || !mine) throw thrown
+      composed.log.info('oauth:sign-in', { outcome: 'taken over', server: attempt.server })
+    }
   }
   try {
-    await host(composed, attempt, offered, () => settled(() => undefined))
+    await host(composed, current, offered, () => settled(() => undefined))
   } catch (thrown) {
     const error = asBridgeError(thrown)
     composed.log.warn('oauth:sign-in-failed', { code: error.code, message: error.message })
@@ -55,6 +71,9 @@ export async function seeThrough(
     mine.release()
   }
 }
+
+/** The process that saw to the attempt is gone: whoever waited for it goes on in its place. */
+class Orphaned extends Error {}
 
 async function host(
   composed: Composed,

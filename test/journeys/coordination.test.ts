@@ -116,13 +116,32 @@ test('when the login process is killed after the tab opened, another one answers
   expect(stage.tabs()).toHaveLength(1)
 }, 90_000)
 
+test('when a login is killed while another login waits for the same sign-in, that one goes on in its place', async () => {
+  stage = await startStage()
+  const words = ['login', stage.server.url, '--no-browser', '--callback-url', stage.callbackUrl]
+  const first = stage.start(words)
+  const address = await first.says(/^http\S+/m)
+  const second = stage.start(words)
+  expect(await second.says(/^http\S+/m)).toBe(address)
+  first.child.kill('SIGKILL')
+  await first.exited
+  await stage.untilCallbackPortAnswers()
+  await stage.visit(address)
+  expect(await second.exited).toBe(0)
+  expect(stage.authorization.counts.codeGrants).toBe(1)
+})
+
 test('two sign-ins at once share the callback port: each code is redeemed for its own attempt', async () => {
   stage = await startStage()
   const home = stage.host(['--profile', 'home'], { PERSON: 'absent' })
   const work = stage.host(['--profile', 'work'], { PERSON: 'absent' })
   const answers = [home.initialize(), work.initialize()]
   const tabs = await stage.untilTabs(2)
-  for (const [url] of [...tabs].reverse()) await stage.visit(url ?? '')
+  let open = tabs.length
+  for (const [url] of [...tabs].reverse()) {
+    await stage.visit(url ?? '')
+    await stage.untilLoginsLeft(--open)
+  }
   for (const answer of await Promise.all(answers)) expect(answer.result).toBeDefined()
   const { accounts } = JSON.parse((await stage.command(['status', '--json'])).stdout)
   expect(accounts.map(({ profile, state }: { profile: string; state: string }) => [profile, state])).toEqual([

@@ -183,9 +183,18 @@ export async function startStage(options = {}) {
       processesOf(home).filter((pid) => readOrEmpty(`/proc/${pid}/cmdline`).includes('\0--attempt')),
     /** Resolves when another process than the killed one answers the callback. @returns {Promise<void>} */
     async untilCallbackPortAnswersAgain(/** @type {number} */ killed) {
+      while (this.loginProcesses().every((pid) => pid === killed)) await new Promise((resolve) => setImmediate(resolve))
+      await this.untilCallbackPortAnswers()
+    },
+    /** Resolves when so many login processes are left, and one of them answers the callback. @returns {Promise<void>} */
+    async untilLoginsLeft(/** @type {number} */ count) {
+      while (this.loginProcesses().length > count) await new Promise((resolve) => setImmediate(resolve))
+      if (count > 0) await this.untilCallbackPortAnswers()
+    },
+    /** Resolves when somebody answers the callback. @returns {Promise<void>} */
+    async untilCallbackPortAnswers() {
       const port = Number(new URL(callbackUrl).port)
-      while (this.loginProcesses().every((pid) => pid === killed) || !(await isListening(port)))
-        await new Promise((resolve) => setImmediate(resolve))
+      while (!(await isListening(port))) await new Promise((resolve) => setImmediate(resolve))
     },
     /** A person comes back to a tab that was left open, and finishes there. @returns {Promise<void>} */
     visit(/** @type {string} */ url) {
