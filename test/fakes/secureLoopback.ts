@@ -13,10 +13,16 @@ const read = (name: string) => readFileSync(fileOf(name), 'utf8')
 export const AUTHORITY_FILE = fileOf('ca.pem')
 export const AUTHORITY = read('ca.pem')
 
+export interface SecureAnswer {
+  readonly status: number
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body: string
+}
+
 /** Answers with what `answer` makes of the body, and sets a cookie; `certificate` is for localhost, or for another name. */
 export async function serveSecurely(
   certificate: 'server.pem' | 'other.pem' = 'server.pem',
-  answer: (body: string) => string = () => 'hello',
+  answer: (body: string, request: IncomingMessage) => string | SecureAnswer = () => 'hello',
 ) {
   const requests: IncomingMessage['headers'][] = []
   let connections = 0
@@ -27,7 +33,11 @@ export async function serveSecurely(
       body += chunk
     })
     const headers = { 'content-type': 'application/json', 'set-cookie': 'lb=cookie-canary; Path=/; Secure; HttpOnly' }
-    incoming.once('end', () => response.writeHead(200, headers).end(answer(body)))
+    incoming.once('end', () => {
+      const given = answer(body, incoming)
+      const full = typeof given === 'string' ? { status: 200, body: given } : given
+      response.writeHead(full.status, { ...headers, ...full.headers }).end(full.body)
+    })
   })
   server.on('connection', () => connections++)
   const port = await open(server)

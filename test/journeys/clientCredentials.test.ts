@@ -1,4 +1,5 @@
 // A server without a person (RFC 6749 section 4.4): bridge, login and status work with the client's own credentials, and nothing asks anybody.
+import { generateKeyPairSync } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
@@ -94,6 +95,29 @@ test('without a client that can prove itself it is client_required, and nobody i
   expect(code).toBe(3)
   expect(stderr).toContain('client_required')
   expect(stage.tabs()).toEqual([])
+})
+
+test('with a key it proves itself by private_key_jwt', async () => {
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const jwk = { ...publicKey.export({ format: 'jwk' }), kid: 'robot', use: 'sig', alg: 'ES256' }
+  const client = {
+    ...{ client_id: CLIENT.client_id, grant_types: ['client_credentials'], redirect_uris: [], response_types: [] },
+    ...{
+      token_endpoint_auth_method: 'private_key_jwt',
+      token_endpoint_auth_signing_alg: 'ES256',
+      jwks: { keys: [jwk] },
+    },
+  }
+  stage = await startStage({ features: { clientCredentials: { enabled: true } }, settings: { clients: [client] } })
+  const key = join(stage.home, 'robot.pem')
+  writeFileSync(key, privateKey.export({ format: 'pem', type: 'pkcs8' }))
+  const host = stage.host(['--client-credentials', '--client-id', CLIENT.client_id, '--client-key-file', key])
+  expect((await host.initialize()).result).toBeDefined()
+  stage.server.rejectTokens()
+  expect((await host.request('tools/list')).result.tools.length).toBeGreaterThan(5)
+  expect(stage.authorization.state.tokenRequests).toBe(2)
+  expect(stage.tabs()).toEqual([])
+  await host.close()
 })
 
 test('a wrong secret is invalid_client', async () => {

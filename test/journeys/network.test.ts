@@ -1,9 +1,12 @@
 // The real program behind a company's proxy and its private authority, with nothing but the environment and one line of config.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
+import { freePort } from '../fakes/loopback.ts'
 import { AUTHORITY_FILE, serveSecurely, startProxy } from '../fakes/secureLoopback.ts'
-import { startHost } from '../servers/host.js'
+import { PROGRAM, startHost } from '../servers/host.js'
 import { startHome } from '../servers/startHome.js'
 
 const INITIALIZED = { protocolVersion: '2025-11-25', capabilities: {}, serverInfo: { name: 's', version: '1' } }
@@ -40,6 +43,57 @@ test('HTTPS_PROXY and ca_file are enough, and cookies of the load balancer come 
   expect(server.requests.at(-1)?.cookie).toBe('lb=cookie-canary')
   expect(host.stderr).toContain('proxy:start')
   expect(host.stderr).not.toContain('canary')
+})
+
+test('a sign-in goes through the proxy too: discovery, registration, code exchange and the first request', async () => {
+  const token = 'canary-token-through-the-proxy'
+  let origin = ''
+  const paths: string[] = []
+  const server = await serveSecurely('server.pem', (body, { url = '', headers }) => {
+    paths.push(url)
+    const json = (value: unknown, status = 200) => ({ status, body: JSON.stringify(value) })
+    if (url === '/.well-known/oauth-protected-resource/mcp')
+      return json({ resource: `${origin}/mcp`, authorization_servers: [origin] })
+    if (url === '/.well-known/oauth-authorization-server')
+      return json({
+        ...{ issuer: origin, authorization_endpoint: `${origin}/authorize`, token_endpoint: `${origin}/token` },
+        ...{ registration_endpoint: `${origin}/register`, code_challenge_methods_supported: ['S256'] },
+        ...{ response_types_supported: ['code'], token_endpoint_auth_methods_supported: ['none'] },
+      })
+    if (url === '/register') return json({ ...JSON.parse(body), client_id: 'registered' }, 201)
+    if (url === '/token') return json({ access_token: token, token_type: 'Bearer', expires_in: 3600 })
+    if (headers.authorization === `Bearer ${token}`) return mcp(body)
+    const metadata = `Bearer resource_metadata="${origin}/.well-known/oauth-protected-resource/mcp"`
+    return { status: 401, headers: { 'www-authenticate': metadata }, body: '' }
+  })
+  origin = `https://mcp.example.test:${server.port}`
+  const proxy = await startProxy()
+  const environment = {
+    ...home.environment,
+    HTTPS_PROXY: `http://127.0.0.1:${proxy.port}`,
+    SSL_CERT_FILE: AUTHORITY_FILE,
+  }
+  const callback = `http://localhost:${await freePort()}/auth/callback`
+  const words = [`${origin}/mcp`, '--callback-url', callback]
+  const login = spawn(process.execPath, [PROGRAM, 'login', ...words, '--no-browser'], { env: environment })
+  const exited = once(login, 'exit')
+  let said = ''
+  for await (const chunk of login.stderr) {
+    said += chunk
+    const [address] = /^https:\S+\/authorize\S+/m.exec(said) ?? []
+    if (address !== undefined) {
+      const state = new URL(address).searchParams.get('state') ?? ''
+      const page = await fetch(`${callback}?${new URLSearchParams({ code: 'c', state })}`)
+      expect(await page.text()).toContain('You are signed in')
+      break
+    }
+  }
+  expect((await exited)[0]).toBe(0)
+  const host = startHost(words, environment)
+  expect((await host.initialize()).result).toEqual(INITIALIZED)
+  expect(await host.close()).toBe(0)
+  expect(paths).toEqual(expect.arrayContaining(['/register', '/token', '/mcp']))
+  expect(new Set(proxy.asked.map(([line]) => line))).toEqual(new Set([`CONNECT mcp.example.test:${server.port}`]))
 })
 
 test('the system’s store alone is enough', async () => {
