@@ -3,9 +3,9 @@ import { attemptLease, awaitAttempt } from '../auth/askForLogin.ts'
 import { type AnsweredPort, answerOneOf, redirectCandidates } from '../auth/callbackPort.ts'
 import type { Login } from '../auth/login.ts'
 import type { Composed } from '../compose.ts'
-import { asBridgeError, BridgeError } from '../errors.ts'
+import { asBridgeError } from '../errors.ts'
 import type { Attempt } from '../records.ts'
-import { aborted, firstHome, type Way } from './ways.ts'
+import { aborted, firstHome, interrupted, isInterrupted, type Way } from './ways.ts'
 
 /** A login process that dies is succeeded after this long, in ms. */
 export const LEASE_MS = 3_000
@@ -64,7 +64,9 @@ export async function seeThrough(
     await host(composed, current, offered, () => settled(() => undefined))
   } catch (thrown) {
     const error = asBridgeError(thrown)
-    composed.log.warn('oauth:sign-in-failed', { code: error.code, message: error.message })
+    // Whoever pressed Ctrl-C knows.
+    const level = isInterrupted(error) ? 'info' : 'warn'
+    composed.log[level]('oauth:sign-in-failed', { code: error.code, message: error.message })
     await attempts.settle(attempt.id, { status: 'failed', code: error.code, message: error.message, hint: error.hint })
     throw error
   } finally {
@@ -147,6 +149,6 @@ const redirectOf = (url: string) => new URL(url).searchParams.get('redirect_uri'
 /** Rejects when the process is asked to end. */
 export function rejectOn(ending: AbortSignal): Promise<never> {
   return aborted(ending).then(() => {
-    throw new BridgeError('login_failed', { message: 'The sign-in was interrupted.' })
+    throw interrupted()
   })
 }

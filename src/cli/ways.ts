@@ -1,4 +1,5 @@
 // The ways into one sign-in, side by side: whichever brings the person home first ends the others.
+import { BridgeError } from '../errors.ts'
 import type { Attempt } from '../records.ts'
 
 /**
@@ -20,6 +21,17 @@ export async function firstHome(home: Promise<void>, ways: readonly Way[], attem
 }
 
 const onlyItsFailure = (way: Promise<void>) => way.then(() => new Promise<never>(() => undefined))
+
+const INTERRUPTED = 'interrupted'
+export const isInterrupted = ({ details }: BridgeError) => details.reason === INTERRUPTED
+
+/** A person pressed Ctrl-C, or the process was asked to end. */
+export const interrupted = () =>
+  new BridgeError('login_failed', {
+    message: 'The sign-in was interrupted.',
+    hint: 'Run the same command again; a page that is still open leads nowhere now.',
+    details: { reason: INTERRUPTED },
+  })
 
 /** Resolves when `signal` aborts. */
 export function aborted(signal: AbortSignal): Promise<void> {

@@ -115,6 +115,8 @@ describe.skipIf(!has('tmux'))('a sign-in at a terminal', () => {
     const { code, screen } = await terminal.exits()
     expect(code).toBe(3)
     expect(screen).toMatch(/^error: The sign-in was interrupted\.$/m)
+    expect(screen).toMatch(/^hint: Run the same command again/m)
+    expect(screen).not.toContain('oauth:sign-in-failed')
     expect(screen).not.toContain('Waiting for you')
     await stage.callbackPortIsFree()
     const again = await stage.command(login(stage.server.url, stage.callbackUrl))
