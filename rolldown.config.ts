@@ -1,6 +1,32 @@
 // Bundles src/ into dist/: one small entry and chunks that load only when a command needs them.
+import { readFileSync } from 'node:fs'
 import { defineConfig } from 'rolldown'
 import { jsonSchema } from './src/config/schema.ts'
+
+interface Schema {
+  description?: string
+  readonly properties?: Readonly<Record<string, Schema>>
+  readonly additionalProperties?: Schema
+}
+
+/** What an editor shows beside a key is what docs/configuration.md says of it: one text, in one place. */
+function described(schema: Schema): Schema {
+  const doc = readFileSync(new URL('docs/configuration.md', import.meta.url), 'utf8')
+  let at: Schema | undefined = schema
+  for (const line of doc.slice(doc.indexOf('\n## Keys'), doc.indexOf('\n## Several servers')).split('\n')) {
+    const map = /^A key of `(\w+)\.<name>`:/.exec(line)?.[1]
+    if (map !== undefined) at = schema.properties?.[map]?.additionalProperties
+    const [keys = '', , preset = '', meaning = ''] = line.startsWith('| `') ? line.slice(2, -2).split(' | ') : []
+    for (const [, key = ''] of keys.matchAll(/`([\w.]+)`/g)) {
+      const found = key.split('.').reduce<Schema | undefined>((one, name) => one?.properties?.[name], at)
+      if (found) found.description = `${plain(meaning)}. Default: ${plain(preset)}.`
+    }
+  }
+  return schema
+}
+
+/** Markdown without its marks. */
+const plain = (text: string) => text.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').replaceAll('`', '')
 
 export default defineConfig({
   input: { run: 'src/cli/run.ts' },
@@ -17,7 +43,7 @@ export default defineConfig({
     {
       name: 'schema for editors',
       generateBundle() {
-        const source = `${JSON.stringify(jsonSchema(), null, 2)}\n`
+        const source = `${JSON.stringify(described(jsonSchema() as Schema), null, 2)}\n`
         this.emitFile({ type: 'asset', fileName: 'config.schema.json', source })
       },
     },

@@ -33,6 +33,28 @@ test('the schema for editors accepts the example as it stands, and with every se
   }
 })
 
+test('the schema for editors says of every key what docs/configuration.md says', () => {
+  interface Node {
+    readonly description?: string
+    readonly properties?: Readonly<Record<string, Node>>
+    readonly additionalProperties?: Node | boolean
+  }
+  const texts: [string, string | undefined][] = []
+  const walk = (node: Node, path: string) => {
+    for (const [key, child] of Object.entries(node.properties ?? {})) {
+      if (!child.properties) texts.push([path + key, child.description])
+      walk(child, `${path}${key}.`)
+    }
+    if (typeof node.additionalProperties === 'object') walk(node.additionalProperties, `${path}*.`)
+  }
+  walk(JSON.parse(read('dist/config.schema.json')), '')
+  expect(texts.length).toBeGreaterThan(50)
+  expect(texts.filter(([, text]) => text === undefined)).toEqual([])
+  expect(Object.fromEntries(texts)['servers.*.ca_file']).toBe(
+    'certificate authorities for this server, added to the general ca_file. Default: unset.',
+  )
+})
+
 test.each([
   'log_levle: debug',
   'servers: { a: {} }',
