@@ -1,10 +1,10 @@
 // One metadata document: JSON of bounded size, in bounded time, or undefined when the place has none.
 import { BridgeError, quote } from '../errors.ts'
 import type { HttpClient } from '../ports.ts'
+import { wholeBody } from './body.ts'
 
 export type JsonObject = Readonly<Record<string, unknown>>
 
-const LIMIT_BYTES = 1024 * 1024
 const TIMEOUT_MS = 10_000
 
 /** undefined: the server answered, but not with a JSON object. @throws BridgeError when it cannot be reached */
@@ -28,7 +28,7 @@ export async function fetchJson(
       if (response.status >= 500) throw serverError(url, response.status)
       return undefined
     }
-    return asObject(await readText(response.body, url))
+    return asObject((await wholeBody(response.body, () => tooLarge(url))).toString('utf8'))
   } catch (thrown) {
     if (thrown instanceof BridgeError) throw thrown
     throw new BridgeError('authorization_server_unreachable', {
@@ -36,18 +36,6 @@ export async function fetchJson(
       cause: thrown,
     })
   }
-}
-
-async function readText(body: AsyncIterable<Uint8Array>, url: URL): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of body) {
-    size += chunk.byteLength
-    if (size > LIMIT_BYTES)
-      throw new BridgeError('discovery_failed', { message: `The metadata at ${quote(url.href)} is larger than 1 MB.` })
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
 }
 
 function asObject(text: string): JsonObject | undefined {
@@ -58,6 +46,9 @@ function asObject(text: string): JsonObject | undefined {
     return undefined
   }
 }
+
+const tooLarge = (url: URL) =>
+  new BridgeError('discovery_failed', { message: `The metadata at ${quote(url.href)} is larger than 1 MB.` })
 
 const serverError = (url: URL, status: number) =>
   new BridgeError('authorization_server_error', {

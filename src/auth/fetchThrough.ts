@@ -1,6 +1,7 @@
 // The fetch that openid-client is given: our own HTTP client, so that one door decides on TLS, timeouts and redirects.
 import { BridgeError } from '../errors.ts'
 import type { HttpClient } from '../ports.ts'
+import { wholeBody } from './body.ts'
 import { repaired } from './tokenAnswers.ts'
 
 interface FetchOptions {
@@ -9,8 +10,6 @@ interface FetchOptions {
   readonly body?: unknown
   readonly signal?: AbortSignal | undefined
 }
-
-const LIMIT_BYTES = 1024 * 1024
 
 /** `timeoutMs`: longest silence. Never follows a redirect of a POST away from its method, nor any to another origin; bodies up to 1 MB. */
 export function fetchThrough(
@@ -26,16 +25,7 @@ export function fetchThrough(
       ...(signal ? { signal } : {}),
       idleMs: timeoutMs,
     })
-    const chunks: Uint8Array[] = []
-    let size = 0
-    for await (const chunk of response.body) {
-      size += chunk.byteLength
-      if (size > LIMIT_BYTES)
-        throw new BridgeError('authorization_server_error', {
-          message: `${new URL(url).origin} answered more than 1 MB.`,
-        })
-      chunks.push(chunk)
-    }
+    const bytes = await wholeBody(response.body, () => tooLarge(url))
     const received = new Headers()
     // Without its challenge the body decides: a dead grant with a challenge beside it is still a dead grant (RFC 6749 section 5.2).
     const { 'www-authenticate': _challenge, ...headersOfAnswer } = response.headers
@@ -43,10 +33,13 @@ export function fetchThrough(
       for (const one of [value ?? []].flat()) received.append(name, one)
     const empty = [204, 205, 304].includes(response.status)
     if (empty) return new Response(null, { status: response.status, headers: received })
-    if (method !== 'POST') return new Response(Buffer.concat(chunks), { status: response.status, headers: received })
+    if (method !== 'POST') return new Response(bytes, { status: response.status, headers: received })
     const contentType = received.get('content-type') ?? ''
-    const answer = repaired({ status: response.status, contentType, body: Buffer.concat(chunks).toString('utf8') })
+    const answer = repaired({ status: response.status, contentType, body: bytes.toString('utf8') })
     if (answer.contentType !== contentType) received.set('content-type', answer.contentType)
     return new Response(answer.body, { status: answer.status, headers: received })
   }
 }
+
+const tooLarge = (url: string) =>
+  new BridgeError('authorization_server_error', { message: `${new URL(url).origin} answered more than 1 MB.` })

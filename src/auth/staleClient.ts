@@ -2,8 +2,8 @@
 import { randomBytes } from 'node:crypto'
 import type { HttpClient, HttpResponse } from '../ports.ts'
 import type { RegisteredClient } from '../records.ts'
+import { textStart } from './body.ts'
 import type { ServerMetadata } from './serverMetadata.ts'
-import { textStart } from './textStart.ts'
 
 const TIMEOUT_MS = 5_000
 const LIMIT_BYTES = 64 * 1024

@@ -1,7 +1,7 @@
 // Who we are at the authorization server, and whether it takes our redirect URI: asked without a person (prompt=none).
 import { createHash, randomBytes } from 'node:crypto'
+import { textStart } from '../auth/body.ts'
 import { chooseAuthMethod } from '../auth/clientAuth.ts'
-import { textStart } from '../auth/textStart.ts'
 import { BridgeError, quote } from '../errors.ts'
 import type { HttpClient } from '../ports.ts'
 import { isSecure } from '../secureUrl.ts'

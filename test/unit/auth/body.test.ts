@@ -1,6 +1,6 @@
 // The beginning of a body.
 import { expect, test } from 'vitest'
-import { textStart } from '../../../src/auth/textStart.ts'
+import { textStart } from '../../../src/auth/body.ts'
 import { toChunks } from '../../fakes/fakeHttp.ts'
 
 test('a short body is given whole, also a character that comes in two chunks', async () => {
