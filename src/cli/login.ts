@@ -4,6 +4,7 @@ import { withoutControls, withoutQueries } from '../errors.ts'
 import type { Attempt, Challenge } from '../records.ts'
 import { type Offered, openBrowser, rejectOn, seeThrough } from './attempt.ts'
 import { instructions } from './instructions.ts'
+import { paperOf, wrapWords } from './paint.ts'
 import { byPasting } from './paste.ts'
 import { clockText, startSpinner } from './spinner.ts'
 
@@ -74,11 +75,12 @@ async function offer(
   how: 'browser' | 'paste',
 ): Promise<{ offered: Offered; done: () => void }> {
   const { stdin, stderr, environment, clock } = composed
+  const { width } = paperOf(stderr, environment)
   let stop: () => void = () => undefined
   /** The last line tells how long the sign-in is still waited for. */
   const say = (text: string) => {
     stop()
-    stderr.write(text)
+    stderr.write(wrapWords(text, width))
     const left = () => clockText(attempt.expiresAt - clock.now())
     stop = startSpinner(stderr, environment, () => `Waiting for you to finish (${left()} left)`)
   }

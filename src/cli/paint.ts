@@ -25,6 +25,15 @@ export function paperOf(
   }
 }
 
+/** The same for a text of several lines. A line with a word that is longer than a line stays whole: addresses are copied from it. */
+export function wrapWords(text: string, width: number): string {
+  const whole = (line: string) => line.startsWith(' ') || line.split(' ').some((word) => word.length > width)
+  return text
+    .split('\n')
+    .map((line) => (whole(line) ? line : wrap(line, width).join('\n')))
+    .join('\n')
+}
+
 /** Lines of at most `width` columns, the first of at most `first`; broken at blanks, or inside a word longer than a line. */
 export function wrap(text: string, width: number, first = width): string[] {
   if (text.length <= first) return [text]

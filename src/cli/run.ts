@@ -9,6 +9,7 @@ import { clock } from '../system/clock.ts'
 import { createLog } from '../system/log.ts'
 import { COMMANDS, type Command, type CommandLine, parseCommandLine } from './args.ts'
 import { connect } from './connect.ts'
+import { paperOf, wrapWords } from './paint.ts'
 
 export { pendingKeychainCalls } from '../system/keychain.ts'
 
@@ -160,9 +161,9 @@ function print(world: World, text: string): number {
 }
 
 function fail(world: World, error: BridgeError): number {
-  world.stderr.write(
-    `error: ${withoutQueries(forTerminal(error.message))}\nhint: ${forTerminal(error.hint)}\n      (${error.code}, see ${linkTo(error.code, world)})\n`,
-  )
+  const text = `error: ${withoutQueries(forTerminal(error.message))}\nhint: ${forTerminal(error.hint)}\n`
+  const { width } = paperOf(world.stderr, world.environment)
+  world.stderr.write(`${wrapWords(text, width)}      (${error.code}, see ${linkTo(error.code, world)})\n`)
   return ERRORS[error.code].exit
 }
 

@@ -1,6 +1,6 @@
 // Colours only at a terminal, and lines that fit it.
 import { describe, expect, test } from 'vitest'
-import { paperOf, wrap } from '../../../src/cli/paint.ts'
+import { paperOf, wrap, wrapWords } from '../../../src/cli/paint.ts'
 
 describe('colours', () => {
   test('are used at a terminal', () => {
@@ -31,6 +31,15 @@ describe('lines', () => {
     ['a abcdefghij b', 4, ['a', 'abcd', 'efgh', 'ij b']],
   ])('%j at %i columns is %j', (text, width, lines) => {
     expect(wrap(text, width)).toEqual(lines)
+  })
+
+  test.each([
+    ['one two three\nfour', 8, 'one two\nthree\nfour'],
+    ['Open this:\nhttps://long.example/address here', 12, 'Open this:\nhttps://long.example/address here'],
+    ['  a line that is set in', 8, '  a line that is set in'],
+    ['no terminal at all', Number.POSITIVE_INFINITY, 'no terminal at all'],
+  ])('of a text, %j at %i columns, are %j: addresses stay whole', (text, width, wrapped) => {
+    expect(wrapWords(text, width)).toBe(wrapped)
   })
 
   test('may begin with a shorter one', () => {
