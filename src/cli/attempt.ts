@@ -64,10 +64,11 @@ export async function seeThrough(
     await host(composed, current, offered, () => settled(() => undefined))
   } catch (thrown) {
     const error = asBridgeError(thrown)
-    // Whoever pressed Ctrl-C knows.
-    const level = isInterrupted(error) ? 'info' : 'warn'
-    composed.log[level]('oauth:sign-in-failed', { code: error.code, message: error.message })
-    await attempts.settle(attempt.id, { status: 'failed', code: error.code, message: error.message, hint: error.hint })
+    const { code, message, hint } = error
+    // Whoever settled it has told it, and whoever pressed Ctrl-C knows.
+    const isKnown = isInterrupted(error) || (await attempts.byId(attempt.id))?.status === 'failed'
+    composed.log[isKnown ? 'info' : 'warn']('oauth:sign-in-failed', { code, message })
+    await attempts.settle(attempt.id, { status: 'failed', code, message, hint })
     throw error
   } finally {
     mine.release()
