@@ -10,6 +10,7 @@ const RESULTS = {
   initialize: Buffer.from(
     ',"result":{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"bench","version":"1.0.0"}}}',
   ),
+  ping: Buffer.from(',"result":{}}'),
   echo: Buffer.from(`,"result":{"content":[{"type":"text","text":"${'small answer '.repeat(16)}"}],"isError":false}}`),
   big: Buffer.from(`,"result":{"content":[{"type":"text","text":"${'five megabytes '.repeat(FIVE_MB / 15)}"}]}}`),
   records: Buffer.from(
