@@ -113,8 +113,9 @@ export function createRelay(options: RelayOptions): Relay {
   /** One message of the exchange with `message`, for the host unless it has that answer already. */
   const hand = (answer: Message, message: Message): Promise<void> => {
     if (answer.answers.length === 0) return write(answer)
+    const written = message.method === 'initialize' && signIn ? introduce(signIn, answer) : write(answer)
     signIn?.learn(message, answer)
-    return message.method === 'initialize' && signIn ? introduce(signIn, answer) : write(answer)
+    return written
   }
 
   const introduce = async (host: HostSignIn, answer: Message) => {

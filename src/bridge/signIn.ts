@@ -229,12 +229,17 @@ export function createHostSignIn(options: SignInOptions): HostSignIn {
     learn(request, answer) {
       const { method } = request
       if (method === undefined || !LEARNT.has(method)) return
-      if (method !== 'initialize' && (jsonOf(request) as Asked).params?.cursor !== undefined) return
-      const { result } = jsonOf(answer) as { result?: unknown }
-      if (result === undefined) return
-      // From the server itself: what was shown in its place is gone from the host's list.
-      if (method === 'tools/list') shown = false
-      known.save(method, result).catch((thrown: Error) => log.debug('proxy:learn', { message: thrown.message }))
+      // After the host has its answer: reading it and the database takes longer than passing it on.
+      setImmediate(setImmediate, () => keep(method, request, answer))
     },
+  }
+
+  function keep(method: string, request: Message, answer: Message): void {
+    if (method !== 'initialize' && (jsonOf(request) as Asked).params?.cursor !== undefined) return
+    const { result } = jsonOf(answer) as { result?: unknown }
+    if (result === undefined) return
+    // From the server itself: what was shown in its place is gone from the host's list.
+    if (method === 'tools/list') shown = false
+    known.save(method, result).catch((thrown: Error) => log.debug('proxy:learn', { message: thrown.message }))
   }
 }
