@@ -1,5 +1,6 @@
 // --help and --version, made from the table of options and the table of commands here.
 import { COMMANDS, type Command, OPTIONS } from './args.ts'
+import { wrap } from './paint.ts'
 
 interface CommandHelp {
   readonly usage: string
@@ -120,8 +121,7 @@ const NAME = 'mcp-oauth-bridge'
 
 /** Help of one command, or of all. */
 export function helpText(command: Command | undefined): string {
-  const commands = command ? [command] : COMMANDS
-  const options = optionsOf(command).map(([name, row]) => [
+  const options = optionsOf(command).map(([name, row]): [string, string] => [
     `--${name}${'value' in row ? ` ${row.value}` : ''}`,
     row.help,
   ])
@@ -135,14 +135,13 @@ export function helpText(command: Command | undefined): string {
   return [
     'Reach an OAuth-protected MCP server from a host that only speaks stdio.',
     '',
-    'Usage:',
-    ...columns(commands.map((one) => [`${NAME} ${HELP[one].usage}`, HELP[one].what])),
+    ...(command ? [`Usage: ${NAME} ${HELP[command].usage}`, '', ...inWidth(HELP[command].what, 2)] : usages()),
     '',
     'Options:',
     ...columns(options),
     '',
     'Examples:',
-    ...columns(examples.map(([line, what]) => [`${NAME} ${line}`, `# ${what}`])),
+    ...examples.flatMap(([line, what]) => [`  # ${what}`, `  ${NAME} ${line}`]),
     '',
     ...(command ? [] : [`${NAME} <command> --help shows the options and examples of one command.`, '']),
   ].join('\n')
@@ -156,7 +155,17 @@ export function optionsOf(command: Command | undefined) {
   })
 }
 
-function columns(rows: readonly (readonly (string | undefined)[])[]): string[] {
-  const width = Math.max(...rows.map(([first = '']) => first.length)) + 2
-  return rows.map(([first = '', second = '']) => `  ${first.padEnd(width)}${second}`)
+const usages = () => [
+  `Usage: ${NAME} [command] [options]`,
+  ...columns(COMMANDS.map((one) => [HELP[one].usage, HELP[one].what])),
+]
+
+/** Fits a terminal of the usual size, and is read in a pager as well. */
+const WIDTH = 80
+
+function columns(rows: readonly (readonly [string, string])[]): string[] {
+  const width = Math.max(...rows.map(([first]) => first.length)) + 4
+  return rows.map(([first, second]) => `  ${first}`.padEnd(width) + inWidth(second, width).join('\n').trimStart())
 }
+
+const inWidth = (text: string, indent: number) => wrap(text, WIDTH - indent).map((line) => ' '.repeat(indent) + line)

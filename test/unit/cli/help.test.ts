@@ -11,6 +11,11 @@ describe('help', () => {
     expect(text).not.toContain('--attempt')
   })
 
+  test.each([undefined, ...COMMANDS])('of %s fits 80 columns, but for lines to copy', (command) => {
+    const lines = helpText(command).split('\n')
+    expect(lines.filter((line) => line.length > 80 && !line.startsWith('  mcp-oauth-bridge '))).toEqual([])
+  })
+
   test.each(COMMANDS)('of %s has examples, and each is a command line that is understood', (command) => {
     for (const [line] of HELP[command].examples) {
       const words = line.split(' > ')[0]?.split(' ') ?? []
