@@ -187,6 +187,30 @@ describe('metadata', () => {
   })
 })
 
+describe('a text of a server that is made to keep our patterns busy', () => {
+  test.each(['http://', 'eyJ-'])(
+    'when a megabyte of metadata repeats %j, it is refused like any other',
+    async (part) => {
+      const stage = await world({ issuer: part.repeat(900_000 / part.length) })
+      const { data, message } = await refused(stage)
+      expect(data.code).toBe('issuer_mismatch')
+      expect(message.length).toBeLessThan(3_000)
+    },
+  )
+
+  test('when an answer bears such an id, the request is told and the bridge lives on', async () => {
+    const stage = await world()
+    const host = stage.host()
+    await host.initialize()
+    const plain = stage.server.routes['/mcp']
+    stage.server.routes['/mcp'] = () => ({ json: { jsonrpc: '2.0', id: 'http://'.repeat(150_000), result: {} } })
+    const { error } = await host.request('ping')
+    expect(error.data.code).toBe('invalid_protocol')
+    stage.server.routes['/mcp'] = (seen) => plain?.(seen) ?? {}
+    expect((await host.request('ping')).result).toBeDefined()
+  })
+})
+
 describe('a token', () => {
   test.each([
     ['CR and LF', 'one\r\nX-Evil: 1'],
