@@ -260,6 +260,49 @@ describe('metadata', () => {
   })
 })
 
+describe('a text of a server that has ANSI escapes and bidi controls loses them', () => {
+  const HOSTILE = '\u001b]0;title\u0007\u001b[2J\u009b31mgood\u202egnp.exe\u2066\u061c\u200b'
+  const controls = (text: string) => /[\p{Cc}\p{Cf}]/u.exec(text.replaceAll('\n', ''))?.[0]
+
+  test('when it is a device code or an address to type it at', async () => {
+    const stage = await world()
+    const { origin, routes } = stage.issuer
+    const metadata = routes['/.well-known/oauth-authorization-server']
+    routes['/.well-known/oauth-authorization-server'] = (seen) => ({
+      json: { ...(metadata?.(seen).json as object), device_authorization_endpoint: `${origin}/device` },
+    })
+    routes['/device'] = () => ({
+      json: {
+        ...{ device_code: 'd', user_code: `AB${HOSTILE}`, expires_in: 60, interval: 1 },
+        verification_uri: `${origin}/here?${HOSTILE}`,
+      },
+    })
+    const { code, stderr } = await stage.command('login', `${stage.server.origin}/mcp`, '--device')
+    expect(code).toBe(0)
+    expect(stderr).toMatch(/enter this code: {2}AB.*good.*gnp\.exe/)
+    expect(stderr).toContain(`${origin}/here?`)
+    expect(controls(stderr)).toBeUndefined()
+  })
+
+  test('when doctor tells of the server, as text and as JSON', async () => {
+    const stage = await world()
+    await stage.host().initialize()
+    const plain = stage.server.routes['/mcp']
+    stage.server.routes['/mcp'] = (seen) => {
+      const answer = plain?.(seen) ?? {}
+      if (!seen.body.includes('"initialize"') || answer.status !== undefined) return answer
+      const serverInfo = { name: HOSTILE, version: HOSTILE }
+      const { id } = JSON.parse(seen.body)
+      return { json: { jsonrpc: '2.0', id, result: { protocolVersion: '2025-11-25', capabilities: {}, serverInfo } } }
+    }
+    for (const more of [[], ['--json']]) {
+      const { stdout } = await stage.command('doctor', `${stage.server.origin}/mcp`, ...more)
+      expect(stdout).toContain('gnp.exe')
+      expect(controls(stdout)).toBeUndefined()
+    }
+  })
+})
+
 describe('a text of a server that is made to keep our patterns busy', () => {
   test.each(['http://', 'eyJ-'])(
     'when a megabyte of metadata repeats %j, it is refused like any other',
