@@ -103,6 +103,23 @@ test('only bin touches the process’s own streams and words', () => {
   expect(guilty).toEqual([])
 })
 
+test('every foreign program gets an environment without our secrets and no shell', () => {
+  const starts = SOURCES.filter(({ text }) => importsOf(text).includes('node:child_process'))
+  // The login process is ourselves; browser.ts cleans by name, lsof gets nothing.
+  expect(starts.map(({ name }) => name).sort()).toEqual([
+    'system/browser.ts',
+    'system/loginLauncher.ts',
+    'system/portHolder.ts',
+  ])
+  expect(
+    starts
+      .filter(({ text }) => /shell: true|\{[^}]*\b(exec|execSync)\b[^}]*\} from 'node:child_process'/.test(text))
+      .map(({ name }) => name),
+  ).toEqual([])
+  const cleaned = starts.filter(({ text }) => /\benv: (withoutSecrets\(|\{\})/.test(text)).map(({ name }) => name)
+  expect(cleaned.sort()).toEqual(['system/browser.ts', 'system/portHolder.ts'])
+})
+
 test('no source file is over 250 lines, and the median is at most 80', () => {
   const sizes = SOURCES.map(({ name, text }) => ({ name, lines: text.split('\n').length - 1 })).sort(
     (a, b) => a.lines - b.lines,
@@ -113,6 +130,36 @@ test('no source file is over 250 lines, and the median is at most 80', () => {
 
 test('every source file says its purpose in its first line', () => {
   expect(SOURCES.filter(({ text }) => !/^\/\/ .{12}/.test(text)).map(({ name }) => name)).toEqual([])
+})
+
+interface Locked {
+  readonly version?: string
+  readonly integrity?: string
+  readonly resolved?: string
+  readonly hasInstallScript?: boolean
+  readonly dev?: boolean
+  readonly optional?: boolean
+}
+
+test('an install runs no script of ours, and what else it brings is locked, checked and few enough to read', () => {
+  const { scripts, dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+  expect(Object.keys(scripts).filter((name) => /^(pre|post)?(install|uninstall)$/.test(name))).toEqual([])
+  expect(Object.keys(dependencies)).toEqual(['@napi-rs/keyring', 'better-sqlite3'])
+  const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8'))
+  const locked = Object.entries<Locked>(packages).filter(([path]) => path !== '')
+  expect(locked.length).toBeGreaterThan(2)
+  const unchecked = locked.filter(([, { integrity = '' }]) => !/^sha512-/.test(integrity))
+  const foreign = locked.filter(
+    ([, { resolved = 'https://registry.npmjs.org/' }]) => !resolved.startsWith('https://registry.npmjs.org/'),
+  )
+  expect([unchecked, foreign].map((found) => found.map(([path]) => path))).toEqual([[], []])
+  const shipped = locked.filter(([, { dev }]) => dev !== true)
+  // better-sqlite3 fetches or builds its driver; without it the driver of Node is used.
+  expect(shipped.filter(([, { hasInstallScript }]) => hasInstallScript).map(([path]) => path)).toEqual([
+    'node_modules/better-sqlite3',
+  ])
+  // The optional ones are one keyring for each system.
+  expect(shipped.filter(([, { optional }]) => optional !== true).length).toBeLessThanOrEqual(45)
 })
 
 /** What a bridge that signs in nobody has no use for. */

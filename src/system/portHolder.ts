@@ -2,11 +2,17 @@
 import { execFile } from 'node:child_process'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
+/** Where macOS keeps it. */
+const LSOF = '/usr/sbin/lsof'
+
 /** `name (pid 123)`, or undefined where the system does not tell. */
-export async function portHolder(port: number): Promise<string | undefined> {
+export async function portHolder(
+  port: number,
+  { platform, lsof } = { platform: process.platform, lsof: LSOF },
+): Promise<string | undefined> {
   try {
-    if (process.platform === 'linux') return holderFromProc(port)
-    if (process.platform === 'darwin') return await holderFromLsof(port)
+    if (platform === 'linux') return holderFromProc(port)
+    if (platform === 'darwin') return await holderFromLsof(port, lsof)
   } catch {
     // Other users' processes are not shown; then the error does without a name.
   }
@@ -55,9 +61,11 @@ export function readLines(path: string): string[] {
   }
 }
 
-function holderFromLsof(port: number): Promise<string | undefined> {
+/** It needs nothing of our environment, which may hold secrets. */
+function holderFromLsof(port: number, lsof: string): Promise<string | undefined> {
+  const options = { timeout: 2_000, env: {} }
   return new Promise((resolve) => {
-    execFile('lsof', ['-nP', `-iTCP:${port}`, '-sTCP:LISTEN', '-Fpc'], { timeout: 2_000 }, (_error, stdout) => {
+    execFile(lsof, ['-nP', `-iTCP:${port}`, '-sTCP:LISTEN', '-Fpc'], options, (_error, stdout) => {
       const pid = /^p(\d+)$/m.exec(stdout)?.[1]
       resolve(pid === undefined ? undefined : `${/^c(.+)$/m.exec(stdout)?.[1] ?? 'a program'} (pid ${pid})`)
     })

@@ -59,6 +59,33 @@ test.each([
   expect(said).not.toContain(`"${hidden}"`)
 })
 
+test.each([
+  ['without --debug', []],
+  ['with --debug', ['--debug']],
+])('the values of headers, the bearer among them, are printed by no start %s', async (_, debug) => {
+  stage = await startStage()
+  const config = stage.config(`servers: { work: { url: "${stage.server.url}", headers: { X-Team: needle-config } } }\n`)
+  const named = ['X-Named:$', '{NAMED}'].join('')
+  const words = ['--config', config, '--header', 'X-Api-Key: needle-flag', '--header', named, ...debug]
+  const host = stage.hostOf('work', words, { NAMED: 'needle-variable' })
+  expect((await host.initialize()).result).toBeDefined()
+  await host.close()
+  const { headers } = stage.server.state.passed[0] ?? {}
+  expect(headers).toMatchObject({
+    'x-team': 'needle-config',
+    'x-api-key': 'needle-flag',
+    'x-named': 'needle-variable',
+  })
+  const bearer = headers?.authorization?.slice('Bearer '.length) ?? ''
+  expect(bearer).not.toBe('')
+  expect(text()).toContain('"proxy:headers"')
+  expect(host.stderr.includes('"proxy:headers"')).toBe(debug.length > 0)
+  for (const said of [host.stderr, text()]) {
+    expect(said).not.toMatch(/needle/)
+    expect(said).not.toContain(bearer)
+  }
+})
+
 test('a search for "error" in the log finds what failed', async () => {
   stage = await startStage({ person: 'deny' })
   await stage.command(['login', stage.server.url, ...here()])

@@ -122,6 +122,8 @@ const ENDPOINTS = [
   ['https://alice:needle@evil.example/needle', 'https://evil.example'],
   ['https://', 'authorization_endpoint'],
   ['not an address needle', 'authorization_endpoint'],
+  ['-https://evil.example/needle', 'authorization_endpoint'],
+  ['--needle', 'authorization_endpoint'],
 ] as const
 
 test('an authorization_endpoint that is not https, nor http on loopback, opens nothing; login names its scheme and host only', async () => {
@@ -151,4 +153,46 @@ test('hostile characters of a server’s address reach the opener as one word th
   expect(opened.searchParams.get('b')).toBe('`id`')
   expect(opened.searchParams.get('c')).toBe('"&calc&"')
   expect(opened.searchParams.get('f')).toBe('\u202e\u0430')
+})
+
+test('newline, lone CR, NUL and 100 kB of query in a server’s address reach the opener as one word that parses to the same address', async () => {
+  stage = await startStage()
+  const { origin } = await crooked({})
+  const long = 'x'.repeat(100_000)
+  const hostile = `${origin}/authorize?a=1\n2&b=3\r4&c=5\u00006&d=\n-x&long=${long}`
+  const other = await crooked({ metadata: { authorization_endpoint: hostile } })
+  stage.start(['login', other.url, ...here()], { PERSON: 'absent' })
+  const [words] = await stage.untilTabs(1)
+  expect(words).toHaveLength(1)
+  const opened = new URL(words?.[0] ?? '')
+  expect(opened.href).toBe(words?.[0])
+  expect(opened.origin).toBe(origin)
+  expect(opened.href).toMatch(/^[!#-~]+$/)
+  // A line break in an address is left out (URL standard, section 4.4).
+  const found = ['a', 'b', 'c', 'd', 'long'].map((name) => opened.searchParams.get(name))
+  expect(found).toEqual(['12', '34', '5\u00006', '-x', long])
+})
+
+test('a BROWSER with arguments is neither split nor run by a shell: nothing starts, and the address is told', async () => {
+  stage = await startStage()
+  const mark = join(stage.home, 'mark')
+  const program = stage.opener(`touch '${mark}'; exec "$SOMEBODY" "$1"`)
+  const commands = [
+    `${program} --incognito`,
+    `${program} %s`,
+    `touch ${mark};true`,
+    `sh -c "touch ${mark}"`,
+    `$(touch ${mark})`,
+  ]
+  for (const [at, browser] of commands.entries()) {
+    const words = ['login', stage.server.url, '--profile', `p${at}`, ...here()]
+    const told = stage.start(words, { BROWSER: browser })
+    await told.says(/could not be opened/)
+    await stage.visit(await told.says(/^http\S+\/auth\?\S+/m))
+    expect(await told.exited, browser).toBe(0)
+    expect(existsSync(mark), browser).toBe(false)
+  }
+  // Without arguments the same program leaves its mark.
+  expect((await login(program, '--profile', 'seen')).code).toBe(0)
+  expect(existsSync(mark)).toBe(true)
 })

@@ -94,6 +94,50 @@ describe('a redirect to another origin gets no bearer, cookie, custom or X-User-
     expect(error.data.code).toBe('redirect_refused')
     expect(thief.requests).toEqual([])
   })
+
+  test.each([302, 307, 308])(
+    'when the MCP endpoint answers %i to the standing stream and to the end of the session',
+    async (status) => {
+      const stage = await world()
+      const thief = await kept(startScripted())
+      const plain = stage.server.routes['/mcp']
+      stage.server.routes['/mcp'] = (seen) => {
+        if (seen.headers.authorization !== undefined && seen.method !== 'POST')
+          return { status, headers: { location: `${thief.origin}/take` } }
+        return {
+          ...plain?.(seen),
+          headers: { ...plain?.(seen).headers, 'mcp-session-id': 's', 'set-cookie': 'c=canary' },
+        }
+      }
+      const host = stage.host('--header', 'X-Api-Key: canary')
+      expect((await host.initialize()).result).toBeDefined()
+      await stage.server.until(({ method, path }) => method === 'GET' && path === '/mcp')
+      expect(await host.close()).toBe(0)
+      expect(called(stage.server, '/mcp').map(({ method }) => method)).toEqual(
+        expect.arrayContaining(['GET', 'DELETE']),
+      )
+      expect(thief.requests).toEqual([])
+    },
+  )
+
+  test.each([302, 307])('when the userinfo and revocation endpoints answer %i', async (status) => {
+    const stage = await world()
+    const thief = await kept(startScripted())
+    const { origin, routes } = stage.issuer
+    const names = ['userinfo', 'revocation']
+    const named = Object.fromEntries(names.map((name) => [`${name}_endpoint`, `${origin}/${name}`]))
+    const metadata = routes['/.well-known/oauth-authorization-server']
+    routes['/.well-known/oauth-authorization-server'] = (seen) => ({
+      json: { ...(metadata?.(seen).json as object), ...named },
+    })
+    for (const name of names) routes[`/${name}`] = () => ({ status, headers: { location: `${thief.origin}/take` } })
+    const host = stage.host()
+    expect((await host.initialize()).result).toBeDefined()
+    expect(await host.close()).toBe(0)
+    await stage.command('logout', '--all')
+    for (const name of names) expect(called(stage.issuer, `/${name}`).length, name).toBeGreaterThan(0)
+    expect(thief.requests).toEqual([])
+  })
 })
 
 describe('the resource', () => {
@@ -127,7 +171,7 @@ describe('another authorization server', () => {
   async function changed() {
     const stage = await world()
     const second = await kept(startScriptedIssuer())
-    const host = stage.host()
+    const host = stage.host('--header', 'X-Api-Key: canary')
     expect((await host.initialize()).result).toBeDefined()
     stage.issuer.routes['/token'] = () => ({ status: 400, json: { error: 'invalid_grant' } })
     stage.state.issuer = second.origin
@@ -147,6 +191,25 @@ describe('another authorization server', () => {
     expect(sent).not.toContain(encodeURIComponent(stage.issuer.origin))
     expect(sent).not.toMatch(/token-\d|refresh-\d/)
     expect(called(second, '/register')).toHaveLength(1)
+  })
+
+  test('when a challenge mid-session names metadata at another origin, nothing that is held is sent there', async () => {
+    const { stage, second, host } = await changed()
+    const elsewhere = await kept(startScripted())
+    elsewhere.routes['/prm'] = () => ({
+      json: { resource: `${stage.server.origin}/mcp`, authorization_servers: [second.origin] },
+    })
+    const plain = stage.server.routes['/mcp']
+    stage.server.routes['/mcp'] = (seen) => {
+      const answer = plain?.(seen) ?? {}
+      const challenge = { 'www-authenticate': `Bearer resource_metadata="${elsewhere.origin}/prm"` }
+      return answer.status === 401 ? { ...answer, headers: challenge } : answer
+    }
+    expect((await host.request('tools/call', { name: 'x', arguments: {} })).result).toBeDefined()
+    expect(called(elsewhere, '/prm')).toHaveLength(1)
+    const sent = JSON.stringify([...elsewhere.requests, ...second.requests].map(({ headers, body }) => [headers, body]))
+    expect(sent).not.toMatch(/token-\d|refresh-\d|canary/)
+    expect(stage.tabs()).toBe(2)
   })
 
   test('when its token is refused as well, there was one sign-in for this cause and no second', async () => {
@@ -185,11 +248,90 @@ describe('metadata', () => {
     expect((await refused(stage)).data.code).toBe('discovery_failed')
     expect(stage.tabs()).toBe(0)
   })
+
+  test('of the protected resource, when it is larger than 1 MB, is not used', async () => {
+    const stage = await world()
+    const json = { resource: `${stage.server.origin}/mcp`, authorization_servers: [stage.issuer.origin] }
+    stage.server.routes['/.well-known/oauth-protected-resource/mcp'] = () => ({
+      json: { ...json, padding: 'x'.repeat(1024 * 1024) },
+    })
+    expect((await refused(stage)).data.code).toBe('discovery_failed')
+    expect(stage.issuer.requests).toEqual([])
+  })
+})
+
+describe('a text of a server that has ANSI escapes and bidi controls loses them', () => {
+  const HOSTILE = '\u001b]0;title\u0007\u001b[2J\u009b31mgood\u202egnp.exe\u2066\u061c\u200b'
+  const controls = (text: string) => /[\p{Cc}\p{Cf}]/u.exec(text.replaceAll('\n', ''))?.[0]
+
+  test('when it is a device code or an address to type it at', async () => {
+    const stage = await world()
+    const { origin, routes } = stage.issuer
+    const metadata = routes['/.well-known/oauth-authorization-server']
+    routes['/.well-known/oauth-authorization-server'] = (seen) => ({
+      json: { ...(metadata?.(seen).json as object), device_authorization_endpoint: `${origin}/device` },
+    })
+    routes['/device'] = () => ({
+      json: {
+        ...{ device_code: 'd', user_code: `AB${HOSTILE}`, expires_in: 60, interval: 1 },
+        verification_uri: `${origin}/here?${HOSTILE}`,
+      },
+    })
+    const { code, stderr } = await stage.command('login', `${stage.server.origin}/mcp`, '--device')
+    expect(code).toBe(0)
+    expect(stderr).toMatch(/enter this code: {2}AB.*good.*gnp\.exe/)
+    expect(stderr).toContain(`${origin}/here?`)
+    expect(controls(stderr)).toBeUndefined()
+  })
+
+  test('when doctor tells of the server, as text and as JSON', async () => {
+    const stage = await world()
+    await stage.host().initialize()
+    const plain = stage.server.routes['/mcp']
+    stage.server.routes['/mcp'] = (seen) => {
+      const answer = plain?.(seen) ?? {}
+      if (!seen.body.includes('"initialize"') || answer.status !== undefined) return answer
+      const serverInfo = { name: HOSTILE, version: HOSTILE }
+      const { id } = JSON.parse(seen.body)
+      return { json: { jsonrpc: '2.0', id, result: { protocolVersion: '2025-11-25', capabilities: {}, serverInfo } } }
+    }
+    for (const more of [[], ['--json']]) {
+      const { stdout } = await stage.command('doctor', `${stage.server.origin}/mcp`, ...more)
+      expect(stdout).toContain('gnp.exe')
+      expect(controls(stdout)).toBeUndefined()
+    }
+  })
+})
+
+describe('a text of a server that is made to keep our patterns busy', () => {
+  test.each(['http://', 'eyJ-'])(
+    'when a megabyte of metadata repeats %j, it is refused like any other',
+    async (part) => {
+      const stage = await world({ issuer: part.repeat(900_000 / part.length) })
+      const { data, message } = await refused(stage)
+      expect(data.code).toBe('issuer_mismatch')
+      expect(message.length).toBeLessThan(3_000)
+    },
+  )
+
+  test('when an answer bears such an id, the request is told and the bridge lives on', async () => {
+    const stage = await world()
+    const host = stage.host()
+    await host.initialize()
+    const plain = stage.server.routes['/mcp']
+    stage.server.routes['/mcp'] = () => ({ json: { jsonrpc: '2.0', id: 'http://'.repeat(150_000), result: {} } })
+    const { error } = await host.request('ping')
+    expect(error.data.code).toBe('invalid_protocol')
+    stage.server.routes['/mcp'] = (seen) => plain?.(seen) ?? {}
+    expect((await host.request('ping')).result).toBeDefined()
+  })
 })
 
 describe('a token', () => {
   test.each([
     ['CR and LF', 'one\r\nX-Evil: 1'],
+    ['a lone CR', 'one\rtwo'],
+    ['a lone LF', 'one\ntwo'],
     ['NUL', 'one\u0000two'],
     ['another script', 'tökén'],
     ['1 MB', 'x'.repeat(1024 * 1024)],
@@ -211,4 +353,34 @@ describe('a token', () => {
     expect((await refused(stage)).data.code).toBe('malformed_token')
     expect(called(stage.server, '/mcp').filter(({ headers }) => headers.authorization !== undefined)).toEqual([])
   })
+
+  test.each([
+    ['access token', 'CR and LF', { access_token: 'new\r\nX-Evil: 1' }],
+    ['access token', 'NUL', { access_token: 'new\u0000' }],
+    ['access token', '1 MB', { access_token: 'x'.repeat(1024 * 1024) }],
+    ['access token', '100 kB', { access_token: 'x'.repeat(100 * 1024) }],
+    ['refresh token', 'another script', { access_token: 'new', refresh_token: 'tökén' }],
+    ['refresh token', 'a lone CR', { access_token: 'new', refresh_token: 'one\rtwo' }],
+  ])(
+    'when the %s of a refresh has %s, it goes into no header, and nothing of the answer is kept',
+    async (_, __, answer) => {
+      const stage = await world()
+      const host = stage.host()
+      await host.initialize()
+      const bearers = () => new Set(called(stage.server, '/mcp').map(({ headers }) => headers.authorization))
+      const before = bearers()
+      const plain = stage.issuer.routes['/token']
+      stage.state.accepts = (token) => token !== 'token-2'
+      stage.issuer.routes['/token'] = () => ({ json: { token_type: 'Bearer', ...answer } })
+      const { error } = await host.request('tools/list')
+      expect(['malformed_token', 'authorization_server_error']).toContain(error.data.code)
+      expect(error.message.length).toBeLessThan(1_000)
+      expect(bearers()).toEqual(before)
+      // The refresh token that is held is still the one of before.
+      stage.issuer.routes['/token'] = (seen) => plain?.(seen) ?? {}
+      expect((await host.request('tools/list')).result).toBeDefined()
+      expect(new URLSearchParams(called(stage.issuer, '/token').at(-1)?.body).get('refresh_token')).toBe('refresh-2')
+      expect(stage.tabs()).toBe(1)
+    },
+  )
 })

@@ -2,8 +2,9 @@
 import type { LookupAddress } from 'node:dns'
 import { describe, expect, test } from 'vitest'
 import { createClients } from '../../src/auth/clients.ts'
+import { createDeviceLogin } from '../../src/auth/deviceLogin.ts'
 import { discover } from '../../src/auth/discovery.ts'
-import { createLogin } from '../../src/auth/login.ts'
+import { createLogin, type LoginOptions } from '../../src/auth/login.ts'
 import type { HttpClient } from '../../src/ports.ts'
 import { createReach, withinReach } from '../../src/system/addresses.ts'
 import { createHttp } from '../../src/system/http.ts'
@@ -110,11 +111,14 @@ describe('when a server on the internet names an address inside, nothing arrives
 })
 
 describe('when the metadata of a server on the internet has an endpoint inside, the sign-in ends', () => {
-  async function signIn(more: object) {
+  async function signIn(more: object, inner = AS) {
     const http = internet({
       [PRM]: () => json({ resource: SERVER.href, authorization_servers: [AS] }),
       [`${AS}/.well-known/oauth-authorization-server`]: () => json(metadata(AS, more)),
       [`${AS}/register`]: () => json({ client_id: 'c' }, 201),
+      [`${AS}/token`]: () => json({ access_token: 'needle', token_type: 'Bearer' }),
+      [`${AS}/device`]: () =>
+        json({ device_code: 'd', user_code: 'U', expires_in: 60, verification_uri: `${inner}/type-it-here` }),
     })
     const clock = createFakeClock()
     const attempts = createFakeAttemptStore(clock.now)
@@ -122,12 +126,13 @@ describe('when the metadata of a server on the internet has an endpoint inside, 
       ...{ http, clients: createFakeClientStore(), cache: createFakeCache(), leases: createFakeLeases(), clock },
       ...{ allowHttp: false, rules, timeoutMs: 2_000, configured: undefined },
     })
-    const login = createLogin({
+    const options: LoginOptions = {
       ...{ http, clients, attempts, store: createFakeTokenStore(), clock, log: createFakeLogger() },
       ...{ allowHttp: false, rules, serverHeaders: {}, issuer: undefined, scopes: undefined, resource: undefined },
-      ...{ authorizeParameters: {}, account: undefined, claims: [], bearer: 'access_token' as const },
+      ...{ authorizeParameters: {}, account: undefined, claims: ['email'], bearer: 'access_token' as const },
       ...{ checkAddress: createReach(SERVER, [], resolve).check, tryTokens: async () => undefined },
-    })
+    }
+    const login = createLogin(options)
     const { attempt } = await attempts.begin(
       { server: SERVER.href, profile: 'default' },
       { status: 401 },
@@ -138,7 +143,17 @@ describe('when the metadata of a server on the internet has an endpoint inside, 
       await prepare()
       return login.answer(new URLSearchParams({ code: 'c', state: attempt.state }))
     }
-    return { prepare, callback, close: () => http.close() }
+    const device = () =>
+      createDeviceLogin({
+        ...options,
+        ...{ redirectUri: 'http://localhost:8080/auth/callback', audience: undefined },
+      }).start(attempt)
+    const revoke = async () => {
+      await prepare()
+      const client = { clientId: 'c', authMethod: 'none' }
+      return (await clients.connect(AS, client)).revoke('needle', 'access_token')
+    }
+    return { prepare, callback, device, revoke, close: () => http.close() }
   }
 
   test('before a browser opens its authorization endpoint', async () => {
@@ -171,6 +186,39 @@ describe('when the metadata of a server on the internet has an endpoint inside, 
     expect(await callback()).toMatchObject({ kind: 'failed', code: 'address_refused' })
     expect(target.requests).toEqual([])
     await close()
+  })
+
+  test('at its userinfo endpoint, which gets no token', async () => {
+    const target = await inside()
+    const userinfo = `http://127.0.0.1:${target.port}/userinfo`
+    const { callback, close } = await signIn({ registration_endpoint: `${AS}/register`, userinfo_endpoint: userinfo })
+    // The names of a person are no reason to lose the sign-in.
+    expect((await callback()).kind).toBe('done')
+    expect(target.requests).toEqual([])
+    await close()
+  })
+
+  test('at its revocation endpoint, which gets no token', async () => {
+    const target = await inside()
+    const revocation = `http://localhost:${target.port}/revoke`
+    const more = { registration_endpoint: `${AS}/register`, revocation_endpoint: revocation }
+    const { revoke, close } = await signIn(more)
+    expect(await codeOf(revoke())).toBe('address_refused')
+    expect(target.requests).toEqual([])
+    await close()
+  })
+
+  test('at its device endpoint, and before a person is shown an address inside to type a code at', async () => {
+    const target = await inside()
+    const origin = `http://127.0.0.1:${target.port}`
+    const registers = { registration_endpoint: `${AS}/register` }
+    const asked = await signIn({ ...registers, device_authorization_endpoint: `${origin}/device` })
+    expect(await codeOf(asked.device())).toBe('address_refused')
+    const shown = await signIn({ ...registers, device_authorization_endpoint: `${AS}/device` }, origin)
+    expect(await codeOf(shown.device())).toBe('address_refused')
+    expect(target.requests).toEqual([])
+    await asked.close()
+    await shown.close()
   })
 })
 

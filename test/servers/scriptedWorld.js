@@ -1,12 +1,12 @@
 // An MCP server and its authorization server whose every answer a test can replace; each has an origin of its own.
-
+import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { freePort } from './everything.js'
-import { startHost } from './host.js'
+import { PROGRAM, startHost } from './host.js'
 import { endLeftovers } from './stage.js'
 
 /**
@@ -19,6 +19,8 @@ import { endLeftovers } from './stage.js'
 export async function startScripted(/** @type {Record<string, Route>} */ routes = {}) {
   /** @type {Seen[]} */
   const requests = []
+  /** @type {(() => void)[]} */
+  const watchers = []
   const server = createServer(async (request, response) => {
     let body = ''
     for await (const chunk of request) body += chunk
@@ -31,6 +33,7 @@ export async function startScripted(/** @type {Record<string, Route>} */ routes 
       body,
     }
     requests.push(seen)
+    for (const look of watchers) look()
     const { status = 200, headers = {}, json, text = '' } = routes[url.pathname]?.(seen) ?? { status: 404 }
     const type = json === undefined ? 'text/plain' : 'application/json'
     response
@@ -43,6 +46,14 @@ export async function startScripted(/** @type {Record<string, Route>} */ routes 
     origin: `http://127.0.0.1:${port}`,
     routes,
     requests,
+    /** Resolves when a request has come that passes. @returns {Promise<void>} */
+    until(/** @type {(seen: Seen) => boolean} */ test) {
+      return new Promise((resolve) => {
+        const look = () => requests.some(test) && resolve()
+        watchers.push(look)
+        look()
+      })
+    },
     async close() {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
@@ -107,7 +118,14 @@ export async function startScriptedWorld(/** @type {Record<string, unknown>} */ 
         : { content: [] }
     return { json: { jsonrpc: '2.0', id: message.id, result } }
   }
-  const port = await freePort()
+  const callback = ['--callback-url', `http://localhost:${await freePort()}/auth/callback`]
+  const environment = {
+    PATH: process.env.PATH,
+    HOME: home,
+    MCP_OAUTH_BRIDGE_HOME: join(home, 'bridge'),
+    BROWSER: fileURLToPath(new URL('./person.js', import.meta.url)),
+    PERSON_LOG: log,
+  }
   /** @type {ReturnType<typeof startHost>[]} */
   const hosts = []
   return {
@@ -116,18 +134,20 @@ export async function startScriptedWorld(/** @type {Record<string, unknown>} */ 
     state,
     home,
     host(/** @type {string[]} */ ...args) {
-      const host = startHost(
-        [`${server.origin}/mcp`, '--callback-url', `http://localhost:${port}/auth/callback`, ...args],
-        {
-          PATH: process.env.PATH,
-          HOME: home,
-          MCP_OAUTH_BRIDGE_HOME: join(home, 'bridge'),
-          BROWSER: fileURLToPath(new URL('./person.js', import.meta.url)),
-          PERSON_LOG: log,
-        },
-      )
+      const host = startHost([`${server.origin}/mcp`, ...callback, ...args], environment)
       hosts.push(host)
       return host
+    },
+    /** Runs a command to its end. @returns {Promise<{ code: number, stdout: string, stderr: string }>} */
+    command(/** @type {string[]} */ ...args) {
+      return new Promise((resolve) => {
+        execFile(
+          process.execPath,
+          [PROGRAM, ...args, ...callback],
+          { env: environment, cwd: home },
+          (error, stdout, stderr) => resolve({ code: error ? Number(error.code ?? -1) : 0, stdout, stderr }),
+        )
+      })
     },
     tabs() {
       try {

@@ -84,9 +84,18 @@ describe('foreign text', () => {
     ['see https://a.example/b?key=needle#c and more', 'see https://a.example/b?… and more'],
     ['"http://127.0.0.1:1/?needle"', '"http://127.0.0.1:1/?…"'],
     ['what? https://a.example/b', 'what? https://a.example/b'],
+    ['http://http://a.example/b?c http://d#e?f', 'http://http://a.example/b?… http://d#e?f'],
   ])('%j loses URL queries', (text, expected) => {
     expect(withoutQueries(text)).toBe(expected)
   })
+
+  // A pattern that goes back over what it has read needs minutes for this, and the test times out.
+  test.each(['http://', 'eyJ-', 'bearer ', 'code', 'code=', '"', ' ', '?http://x'])(
+    'of a megabyte that repeats %j, made to keep patterns busy, is read to its end',
+    (part) => {
+      expect(quote(part.repeat(1_000_000 / part.length)).length).toBeGreaterThan(1)
+    },
+  )
 
   test('is cut to a length', () => {
     expect(quote('x'.repeat(201))).toBe(`"${'x'.repeat(200)}…"`)

@@ -205,6 +205,7 @@ describe('discovery refuses', () => {
     'revocation_endpoint',
     'userinfo_endpoint',
     'jwks_uri',
+    'device_authorization_endpoint',
   ]
   test.each(ENDPOINTS)('an http %s', async (name) => {
     const error = await errorOf(run(withServer(metadata(AS, { [name]: 'http://as.example/x' }))).found)
