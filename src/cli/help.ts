@@ -1,5 +1,7 @@
 // --help and --version, made from the table of options and the table of commands here.
+import { HOSTS } from '../hosts/hosts.ts'
 import { COMMANDS, type Command, OPTIONS } from './args.ts'
+import { wrap } from './paint.ts'
 
 interface CommandHelp {
   readonly usage: string
@@ -63,7 +65,7 @@ export const HELP: Readonly<Record<Command, CommandHelp>> = {
   },
   migrate: {
     usage: 'migrate up | down | version',
-    what: 'the database schema',
+    what: 'change or show the database schema; down deletes every sign-in',
     examples: [['migrate version', 'which one the database has']],
   },
   refresh: {
@@ -78,7 +80,7 @@ export const HELP: Readonly<Record<Command, CommandHelp>> = {
   },
   'check-config': {
     usage: 'check-config [file]',
-    what: 'the same, then credentials, database, port and timeouts',
+    what: 'the same as validate-config, then credentials, database, port and timeouts',
     examples: [['check-config --json', 'for a script']],
   },
   install: {
@@ -92,7 +94,7 @@ export const HELP: Readonly<Record<Command, CommandHelp>> = {
   },
   uninstall: {
     usage: 'uninstall <host> <url | server-name>',
-    what: 'take it out again',
+    what: 'take a server out of a host again',
     examples: [['uninstall claude-desktop work', 'other entries stay as they are']],
   },
   import: {
@@ -118,8 +120,8 @@ export const HELP: Readonly<Record<Command, CommandHelp>> = {
 
 const NAME = 'mcp-oauth-bridge'
 
-/** Help of one command, or of all. */
-export function helpText(command: Command | undefined): string {
+/** Help of one command, or of all, in `width` columns. */
+export function helpText(command: Command | undefined, width = Number.POSITIVE_INFINITY): string {
   const commands = command ? [command] : COMMANDS
   const options = optionsOf(command).map(([name, row]) => [
     `--${name}${'value' in row ? ` ${row.value}` : ''}`,
@@ -136,13 +138,20 @@ export function helpText(command: Command | undefined): string {
     'Reach an OAuth-protected MCP server from a host that only speaks stdio.',
     '',
     'Usage:',
-    ...columns(commands.map((one) => [`${NAME} ${HELP[one].usage}`, HELP[one].what])),
+    ...columns(
+      commands.map((one) => [`${NAME} ${HELP[one].usage}`, HELP[one].what]),
+      width,
+    ),
+    ...(command === 'install' || command === 'uninstall' ? ['', `Hosts: ${HOSTS.join(', ')}`] : []),
     '',
     'Options:',
-    ...columns(options),
+    ...columns(options, width),
     '',
     'Examples:',
-    ...columns(examples.map(([line, what]) => [`${NAME} ${line}`, `# ${what}`])),
+    ...columns(
+      examples.map(([line, what]) => [`${NAME} ${line}`, `# ${what}`]),
+      width,
+    ),
     '',
     ...(command ? [] : [`${NAME} <command> --help shows the options and examples of one command.`, '']),
   ].join('\n')
@@ -156,7 +165,15 @@ export function optionsOf(command: Command | undefined) {
   })
 }
 
-function columns(rows: readonly (readonly (string | undefined)[])[]): string[] {
-  const width = Math.max(...rows.map(([first = '']) => first.length)) + 2
-  return rows.map(([first = '', second = '']) => `  ${first.padEnd(width)}${second}`)
+/** Where the second column would be narrower than this, it goes below the first. */
+const NARROWEST = 40
+
+function columns(rows: readonly (readonly (string | undefined)[])[], width: number): string[] {
+  const first = Math.max(...rows.map(([text = '']) => text.length)) + 2
+  const room = width - first - 2
+  return rows.flatMap(([text = '', more = '']) => {
+    if (room < NARROWEST) return [`  ${text}`, ...wrap(more, width - 6).map((line) => `      ${line}`)]
+    const [line = '', ...rest] = wrap(more, room)
+    return [`  ${text.padEnd(first)}${line}`, ...rest.map((part) => ' '.repeat(first + 2) + part)]
+  })
 }
