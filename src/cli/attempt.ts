@@ -3,9 +3,9 @@ import { attemptLease, awaitAttempt } from '../auth/askForLogin.ts'
 import { type AnsweredPort, answerOneOf, redirectCandidates } from '../auth/callbackPort.ts'
 import type { Login } from '../auth/login.ts'
 import type { Composed } from '../compose.ts'
-import { asBridgeError, BridgeError } from '../errors.ts'
+import { asBridgeError } from '../errors.ts'
 import type { Attempt } from '../records.ts'
-import { aborted, firstHome, type Way } from './ways.ts'
+import { aborted, firstHome, interrupted, type Way } from './ways.ts'
 
 /** A login process that dies is succeeded after this long, in ms. */
 export const LEASE_MS = 3_000
@@ -128,6 +128,6 @@ const redirectOf = (url: string) => new URL(url).searchParams.get('redirect_uri'
 /** Rejects when the process is asked to end. */
 export function rejectOn(ending: AbortSignal): Promise<never> {
   return aborted(ending).then(() => {
-    throw new BridgeError('login_failed', { message: 'The sign-in was interrupted.' })
+    throw interrupted()
   })
 }

@@ -2,9 +2,8 @@
 import { createInterface } from 'node:readline'
 import { type Readable, Writable } from 'node:stream'
 import { readPastedAddress } from '../auth/pastedAddress.ts'
-import { BridgeError } from '../errors.ts'
 import type { CallbackPage } from '../ports.ts'
-import { aborted, type Way } from './ways.ts'
+import { aborted, interrupted, type Way } from './ways.ts'
 
 export interface PasteOptions {
   readonly stdin: Readable & { readonly isTTY?: boolean }
@@ -14,7 +13,7 @@ export interface PasteOptions {
   readonly answer: (query: URLSearchParams) => Promise<CallbackPage>
 }
 
-export const PROMPT = `If the browser ends at a page that does not load, paste its address here and press Enter (it is not shown):\n`
+export const PROMPT = `If the browser ends at a page that does not load, paste its address here\nand press Enter (it is not shown):\n`
 
 /** What is typed is not echoed: it has the code in it, and may hold escape sequences. */
 export function byPasting({ stdin, say, shown, answer }: PasteOptions): Way {
@@ -29,7 +28,7 @@ export function byPasting({ stdin, say, shown, answer }: PasteOptions): Way {
     try {
       await new Promise<void>((resolve, reject) => {
         lines.once('close', resolve)
-        lines.once('SIGINT', () => reject(new BridgeError('login_failed', { message: 'The sign-in was interrupted.' })))
+        lines.once('SIGINT', () => reject(interrupted()))
         lines.on('line', (line) => {
           if (line.trim() === '') return
           const pasted = readPastedAddress(line, attempt.state)

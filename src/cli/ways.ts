@@ -1,5 +1,10 @@
 // The ways into one sign-in, side by side: whichever brings the person home first ends the others.
+import { BridgeError } from '../errors.ts'
 import type { Attempt } from '../records.ts'
+
+/** The person pressed Ctrl-C, or the process was asked to end. */
+export const interrupted = () =>
+  new BridgeError('login_failed', { message: 'The sign-in was interrupted.', hint: 'Begin it again when you like.' })
 
 /**
  * Offers one way in until `signal` aborts, and leaves nothing behind then. How the attempt ends is told by its row, not by
