@@ -71,7 +71,9 @@ export function compose(config: Config, doors: Doors) {
   const store = onceGood(async () => openStore(config, doors))
   const server = (): ServerConfig => {
     if (config.server) return config.server
-    throw new BridgeError('usage', { message: 'No server is named.', hint: 'Give its URL, or name it in config.yaml.' })
+    const names = config.serverNames.join(', ')
+    const hint = names === '' ? 'Give its URL, or name it in config.yaml.' : `Give its URL, or one of: ${names}.`
+    throw new BridgeError('usage', { message: 'No server is named.', hint })
   }
   const key = (): TokenKey => ({ server: server().url, profile: config.profile })
 

@@ -127,7 +127,9 @@ export function createHostSignIn(options: SignInOptions): HostSignIn {
     } finally {
       over.abort()
     }
-    return state === 'met' ? `You are signed in to ${server}.` : `Nobody is signed in to ${server} yet.`
+    return state === 'met'
+      ? `You are signed in to ${server}.`
+      : `Nobody is signed in to ${server} yet. A person can sign in with: mcp-oauth-bridge login ${server}`
   }
 
   const listHere = async (module: StandIn, method: Parameters<StandIn['listResult']>[0]) => {

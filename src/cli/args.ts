@@ -62,7 +62,7 @@ export const OPTIONS = {
   'callback-url': { value: 'URL', for: REACHING, help: 'redirect URI; default http://localhost:8080/auth/callback' },
   'allow-http': { for: REACHING, help: 'accept a server without TLS on a network you trust' },
   transport: { value: 'HOW', for: TRANSPORTED, help: 'auto, http or sse (the transport of 2024-11-05)' },
-  login: { value: 'WHEN', for: ['run', 'install'], help: 'auto, on-call or never' },
+  login: { value: 'WHEN', for: ['run', 'install'], help: 'when the browser may open: auto, on-call or never' },
   'no-browser': { for: CONNECTING, help: 'print the sign-in address instead of opening it' },
   paste: { for: ['login'], help: 'open no browser; paste the address it ends at, for a machine without one' },
   device: { for: ['login'], help: 'sign in with a code on any device, for a machine without a browser' },
@@ -102,6 +102,8 @@ export interface TypedOption {
 
 /** @throws BridgeError usage */
 export function parseCommandLine(argv: readonly string[]): CommandLine {
+  // People type it first; it is no command of its own.
+  if (argv[0] === 'help') return parseCommandLine([...argv.slice(1), '--help'])
   const options = Object.fromEntries(
     Object.entries(OPTIONS as Record<string, Option>).map(([name, { value, multiple }]) => [
       name,
@@ -125,7 +127,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   const words = explicit ? rest : positionals
   for (const token of tokens) if (token.kind === 'option') checkOption(token, command)
   const surplus = words[MOST_WORDS[command] ?? 1]
-  if (surplus !== undefined) throw new BridgeError('usage', { message: `${quote(surplus)} is one word too many.` })
+  if (surplus !== undefined) throw tooMany(surplus, explicit ? command : words[0])
   const text = (name: OptionName) => values[name] as string | undefined
   const list = (name: OptionName) => (values[name] as string[] | undefined) ?? []
   return {
@@ -161,6 +163,21 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   }
 }
 
+/** `first`: the command, or the word that stands in its place and may be a misspelt one. */
+function tooMany(surplus: string, first = ''): BridgeError {
+  const isCommand = (COMMANDS as readonly string[]).includes(first)
+  if (!isCommand && !URL.canParse(first)) {
+    const near = nearest(first, COMMANDS)
+    const guess = near === undefined ? '.' : `; did you mean "${near}"?`
+    return new BridgeError('usage', { message: `${quote(first)} is not a command${guess}` })
+  }
+  const message = `${quote(surplus)} is one word too many.`
+  return new BridgeError('usage', isCommand ? { message, hint: helpOf(first) } : { message })
+}
+
+const helpOf = (command: string) =>
+  command === 'run' ? 'Run mcp-oauth-bridge --help.' : `Run mcp-oauth-bridge ${command} --help.`
+
 function checkOption(
   token: { name: string; rawName: string; value?: string | undefined; inlineValue?: boolean | undefined },
   command: Command,
@@ -171,11 +188,13 @@ function checkOption(
     const near = nearest(token.name, names)
     throw new BridgeError('usage', {
       message: `Unknown option ${quote(token.rawName)}${near === undefined ? '.' : `; did you mean "--${near}"?`}`,
+      hint: helpOf(command),
     })
   }
   if (known.for && !known.for.includes(command)) {
     throw new BridgeError('usage', {
       message: `${token.rawName} is not an option of ${command === 'run' ? 'bridging' : command}.`,
+      hint: helpOf(command),
     })
   }
   if (known.value !== undefined && (!token.value || (!token.inlineValue && token.value.startsWith('-')))) {

@@ -96,5 +96,5 @@ const block = (text: string, indent: number, { width }: Paper) =>
 
 function sum(checks: readonly Finding[]): string {
   const count = (status: Finding['status']) => checks.filter((finding) => finding.status === status).length
-  return `${count('fail')} failed, ${count('warn')} to be warned of, ${count('pass')} good, ${count('skip')} not looked at.`
+  return `${count('fail')} failed, ${count('warn')} ${count('warn') === 1 ? 'warning' : 'warnings'}, ${count('pass')} good, ${count('skip')} not looked at.`
 }

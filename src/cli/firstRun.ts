@@ -23,7 +23,8 @@ export async function firstRun(world: World, runWords: RunWords): Promise<number
   stderr.write(
     [
       'Reach an OAuth-protected MCP server from a host that only speaks stdio.',
-      'Nothing is configured yet. Three steps: name the server, sign in, add it to your host.',
+      'Nothing is configured yet. Three steps:',
+      'name the server, sign in, add it to your host.',
       '(mcp-oauth-bridge --help shows the commands; Ctrl-C stops.)',
       '',
       '',

@@ -1,4 +1,5 @@
 // --help and --version, made from the table of options and the table of commands here.
+import { HOSTS } from '../hosts/hosts.ts'
 import { COMMANDS, type Command, OPTIONS } from './args.ts'
 import { wrap } from './paint.ts'
 
@@ -64,7 +65,7 @@ export const HELP: Readonly<Record<Command, CommandHelp>> = {
   },
   migrate: {
     usage: 'migrate up | down | version',
-    what: 'the database schema',
+    what: 'change or show the database schema; down deletes every sign-in',
     examples: [['migrate version', 'which one the database has']],
   },
   refresh: {
@@ -79,7 +80,7 @@ export const HELP: Readonly<Record<Command, CommandHelp>> = {
   },
   'check-config': {
     usage: 'check-config [file]',
-    what: 'the same, then credentials, database, port and timeouts',
+    what: 'the same as validate-config, then credentials, database, port and timeouts',
     examples: [['check-config --json', 'for a script']],
   },
   install: {
@@ -93,7 +94,7 @@ export const HELP: Readonly<Record<Command, CommandHelp>> = {
   },
   uninstall: {
     usage: 'uninstall <host> <url | server-name>',
-    what: 'take it out again',
+    what: 'take a server out of a host again',
     examples: [['uninstall claude-desktop work', 'other entries stay as they are']],
   },
   import: {
@@ -119,9 +120,10 @@ export const HELP: Readonly<Record<Command, CommandHelp>> = {
 
 const NAME = 'mcp-oauth-bridge'
 
-/** Help of one command, or of all. */
-export function helpText(command: Command | undefined): string {
-  const options = optionsOf(command).map(([name, row]): [string, string] => [
+/** Help of one command, or of all, in `width` columns. */
+export function helpText(command: Command | undefined, width = Number.POSITIVE_INFINITY): string {
+  const commands = command ? [command] : COMMANDS
+  const options = optionsOf(command).map(([name, row]) => [
     `--${name}${'value' in row ? ` ${row.value}` : ''}`,
     row.help,
   ])
@@ -135,13 +137,21 @@ export function helpText(command: Command | undefined): string {
   return [
     'Reach an OAuth-protected MCP server from a host that only speaks stdio.',
     '',
-    ...(command ? [`Usage: ${NAME} ${HELP[command].usage}`, '', ...inWidth(HELP[command].what, 2)] : usages()),
+    'Usage:',
+    ...columns(
+      commands.map((one) => [`${NAME} ${HELP[one].usage}`, HELP[one].what]),
+      width,
+    ),
+    ...(command === 'install' || command === 'uninstall' ? ['', `Hosts: ${HOSTS.join(', ')}`] : []),
     '',
     'Options:',
-    ...columns(options),
+    ...columns(options, width),
     '',
     'Examples:',
-    ...examples.flatMap(([line, what]) => [`  # ${what}`, `  ${NAME} ${line}`]),
+    ...columns(
+      examples.map(([line, what]) => [`${NAME} ${line}`, `# ${what}`]),
+      width,
+    ),
     '',
     ...(command ? [] : [`${NAME} <command> --help shows the options and examples of one command.`, '']),
   ].join('\n')
@@ -155,17 +165,15 @@ export function optionsOf(command: Command | undefined) {
   })
 }
 
-const usages = () => [
-  `Usage: ${NAME} [command] [options]`,
-  ...columns(COMMANDS.map((one) => [HELP[one].usage, HELP[one].what])),
-]
+/** Where the second column would be narrower than this, it goes below the first. */
+const NARROWEST = 40
 
-/** Fits a terminal of the usual size, and is read in a pager as well. */
-const WIDTH = 80
-
-function columns(rows: readonly (readonly [string, string])[]): string[] {
-  const width = Math.max(...rows.map(([first]) => first.length)) + 4
-  return rows.map(([first, second]) => `  ${first}`.padEnd(width) + inWidth(second, width).join('\n').trimStart())
+function columns(rows: readonly (readonly (string | undefined)[])[], width: number): string[] {
+  const first = Math.max(...rows.map(([text = '']) => text.length)) + 2
+  const room = width - first - 2
+  return rows.flatMap(([text = '', more = '']) => {
+    if (room < NARROWEST) return [`  ${text}`, ...wrap(more, width - 6).map((line) => `      ${line}`)]
+    const [line = '', ...rest] = wrap(more, room)
+    return [`  ${text.padEnd(first)}${line}`, ...rest.map((part) => ' '.repeat(first + 2) + part)]
+  })
 }
-
-const inWidth = (text: string, indent: number) => wrap(text, WIDTH - indent).map((line) => ' '.repeat(indent) + line)

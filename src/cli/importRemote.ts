@@ -116,7 +116,9 @@ function describe({ name, host, variables, leftOut }: Found, wasSignedIn: boolea
   const signIn = `mcp-oauth-bridge login ${shellQuote(name)}`
   return [
     `${name}  (from ${host.title})`,
-    ...(variables.length === 0 ? [] : [`  set before you start the host: ${variables.join(', ')}`]),
+    ...(variables.length === 0
+      ? []
+      : [`  set first, to what stands in the file of ${host.title}: ${variables.join(', ')}`]),
     ...(leftOut.length === 0 ? [] : [`  not taken over: ${leftOut.join(', ')}`]),
     `  sign in${wasSignedIn ? ' again, because the tokens of mcp-remote stay where they are' : ''}: ${signIn}`,
     `  have it used: mcp-oauth-bridge install ${host.name} ${shellQuote(name)}`,

@@ -1,11 +1,12 @@
 // The login command of a person, and the login process that a bridge starts.
 import type { Composed } from '../compose.ts'
-import { withoutControls, withoutQueries } from '../errors.ts'
+import { asBridgeError, BridgeError, withoutControls, withoutQueries } from '../errors.ts'
 import type { Attempt, Challenge } from '../records.ts'
 import { type Offered, openBrowser, rejectOn, seeThrough } from './attempt.ts'
 import { instructions } from './instructions.ts'
 import { paperOf, wrapWords } from './paint.ts'
 import { byPasting } from './paste.ts'
+import { shellQuote } from './shellQuote.ts'
 import { clockText, startSpinner } from './spinner.ts'
 
 export interface LoginWishes {
@@ -23,19 +24,31 @@ export async function login(composed: Composed, ending: AbortSignal, { when, how
     return 0
   }
   if (composed.server().grant === 'client_credentials') return loginAsProgram(composed)
-  const { attempt, begun } = await attempts.begin(
-    key(),
-    await Promise.race([challengeOf(composed), rejectOn(ending)]),
-    clock.now() + config.sessionTimeoutMs,
-  )
+  const challenge = await Promise.race([challengeOf(composed), rejectOn(ending)])
+  const { attempt, begun } = await attempts.begin(key(), challenge, clock.now() + config.sessionTimeoutMs)
   if (!begun) stderr.write('A sign-in to this server is already waiting.\n')
-  if (how === 'device') await (await import('./device.ts')).signInByDevice(composed, attempt, ending)
-  else await signInByBrowser(composed, attempt, ending, how)
+  try {
+    if (how === 'device') await (await import('./device.ts')).signInByDevice(composed, attempt, ending)
+    else await signInByBrowser(composed, attempt, ending, how)
+  } catch (thrown) {
+    throw unasked(asBridgeError(thrown), challenge, server)
+  }
   const account = (await tokens.list()).find((row) => row.server === server && row.profile === profile)
   stderr.write(
     `Signed in to ${withoutQueries(server)}${account?.email ? ` as ${withoutControls(account.email)}` : ''}.\n`,
   )
   return 0
+}
+
+/** A server that did not ask for a sign-in may need none, or the URL is no MCP endpoint: missing metadata is no news then. */
+function unasked(error: BridgeError, { status }: Challenge, server: string): BridgeError {
+  if (error.code !== 'discovery_failed' || status === 401) return error
+  const url = withoutQueries(server)
+  return new BridgeError('discovery_failed', {
+    message: `${url} does not ask for a sign-in (it answered ${status}), and no authorization server was found for it.`,
+    hint: `If it works without one, use it without login. Else check the URL: mcp-oauth-bridge doctor ${shellQuote(url)}`,
+    cause: error,
+  })
 }
 
 async function signInByBrowser(composed: Composed, attempt: Attempt, ending: AbortSignal, how: 'browser' | 'paste') {
@@ -92,7 +105,7 @@ async function offer(
   const show = (url: URL, redirectUri: string) => {
     const ways = { url, redirectUri, surroundings, environment, answers } as const
     if (opens) {
-      say(`Your browser opens ${url.origin} for the sign-in; waiting for you to finish there …\n`)
+      say(`Your browser opens ${url.origin} for the sign-in. Finish there.\n`)
       void openBrowser(composed, url, () => say(`The browser could not be opened. ${instructions(ways)}`))
     } else say(instructions(ways))
     shown()

@@ -1,11 +1,16 @@
 // Sign-out: revoke at the authorization server (RFC 7009), then forget here, also when the server is down.
 import { TOKEN_LEASE_MS, tokenLease } from '../auth/tokens.ts'
 import type { Composed } from '../compose.ts'
-import { asBridgeError, withoutQueries } from '../errors.ts'
+import { asBridgeError, BridgeError, withoutQueries } from '../errors.ts'
 import type { TokenKey } from '../records.ts'
 import type { CommandLine } from './args.ts'
 
 export async function logout(composed: Composed, line: CommandLine): Promise<number> {
+  if (line.has('all') && line.server !== undefined)
+    throw new BridgeError('usage', {
+      message: `logout takes a server or --all, not both; nobody was signed out.`,
+      hint: 'Leave one of them out.',
+    })
   const { tokens } = await composed.store()
   const accounts = (await tokens.list()).filter(({ signedIn }) => signedIn)
   const chosen = line.has('all') ? accounts : accounts.filter(same(composed.key()))

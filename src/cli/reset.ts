@@ -74,6 +74,8 @@ function refuseWhileInUse({ database }: Config): void {
   })
 }
 
+const stopped = () => new BridgeError('cancelled', { hint: 'Nothing was deleted.' })
+
 async function askTwice(files: readonly string[], world: World): Promise<void> {
   if (!isAtTerminal(world))
     throw new BridgeError('usage', {
@@ -83,9 +85,8 @@ async function askTwice(files: readonly string[], world: World): Promise<void> {
   world.stderr.write(`This deletes every sign-in, the key that seals them, and the logs:\n  ${files.join('\n  ')}\n`)
   const asking = startAsking(world)
   try {
-    if ((await asking.yes('Go on?', 'no')) === 'no') throw new BridgeError('cancelled')
-    if ((await asking.line('It cannot be undone. Type reset to do it: ')) !== 'reset')
-      throw new BridgeError('cancelled')
+    if ((await asking.yes('Go on?', 'no')) === 'no') throw stopped()
+    if ((await asking.line('It cannot be undone. Type reset to do it: ')) !== 'reset') throw stopped()
   } finally {
     asking.close()
   }

@@ -138,7 +138,7 @@ function describe(account: Account, now: number): string[] {
   const kept = account.refreshable ? `${until}, refreshed by itself` : until
   return [
     `${account.server}${account.profile === 'default' ? '' : `  (profile ${account.profile})`}`,
-    `  ${WORDS[account.state]}${who === null ? '' : ` as ${who}`}${account.state === 'signed_in' ? ` · ${kept}` : ''}`,
+    `  ${WORDS[account.state]}${who === null ? '' : account.state === 'signed_out' ? ` (last as ${who})` : ` as ${who}`}${account.state === 'signed_in' ? ` · ${kept}` : ''}`,
     ...(account.provider === null || account.state === 'signed_out' ? [] : [`  provider: ${account.provider}`]),
     ...(account.login_due_at === null
       ? []

@@ -37,7 +37,7 @@ function block(account: Account, now: number, paper: Paper): string[] {
   const profile = account.profile === 'default' ? '' : `  (profile ${account.profile})`
   const [first = '', ...more] = wrap(withoutControls(account.server + profile), paper.width - 2)
   const facts = [
-    ['who', account.email ?? account.subject ?? 'nobody named'],
+    [account.state === 'signed_out' ? 'last was' : 'who', account.email ?? account.subject ?? 'nobody named'],
     ['state', words],
     ...(account.state === 'signed_in' ? [['until', until(account, now)]] : []),
     ...(account.state === 'signed_in' ? [['refresh', account.refreshable ? 'by itself' : notPossible(account)]] : []),

@@ -35,6 +35,8 @@ export interface Config {
   readonly account?: string
   /** Servers of the file that are excepted from a rule, for `status`. */
   readonly exceptions: readonly ServerExceptions[]
+  /** Servers that the config file names, to choose one from. */
+  readonly serverNames: readonly string[]
 }
 
 /** What a person has switched on for one server, in the words of config.yaml. */

@@ -5,7 +5,7 @@ import { holdsSecret } from '../secretLike.ts'
 import { type CacheKey, rememberConfig, stampOf } from './cache.ts'
 import { fillEnvironment } from './environment.ts'
 import { nearest } from './nearest.ts'
-import { type ConfigFile, keysAt, schema } from './schema.ts'
+import { type ConfigFile, type Issue, keysAt, schema } from './schema.ts'
 import { parseYaml, type YamlText } from './yamlText.ts'
 
 /** @throws BridgeError config_not_found, config_invalid */
@@ -74,15 +74,36 @@ export interface Fault {
 export function faultsOf(data: unknown, yaml: YamlText, path: string): Fault[] {
   const { error } = schema.safeParse(data)
   return (error?.issues ?? []).flatMap((issue): Fault[] => {
-    const shown = issue.path.join('.')
+    const shown = issue.path.join('.') || 'the file'
     if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(key, issue.path, yaml, path))
     const place = (at: readonly PropertyKey[]) => `${path}:${yaml.valueAt(at)}`
     if (issue.path.length > 0 && valueAt(data, issue.path) === undefined)
       return [{ kind: 'missing', text: `${place(issue.path.slice(0, -1))}: ${shown} is missing` }]
-    return [
-      { kind: 'invalid', text: `${place(issue.path)}: ${shown} ${issue.message.replace(/^Invalid/, 'is invalid:')}` },
-    ]
+    return [{ kind: 'invalid', text: `${place(issue.path)}: ${shown} ${wordsOf(issue)}` }]
   })
+}
+
+const KINDS: Readonly<Record<string, string>> = {
+  object: 'a map (key: value)',
+  record: 'a map (key: value)',
+  array: 'a list',
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+}
+
+/** What the schema's library says of a wrong value, in the words of this file; our own messages stand as they are. */
+function wordsOf(issue: Issue): string {
+  if (!/^(Invalid|Too) /.test(issue.message)) return issue.message
+  if (issue.code === 'invalid_type') return `must be ${KINDS[issue.expected] ?? issue.expected}`
+  if (issue.code === 'invalid_value')
+    return `must be ${issue.values.map((value) => JSON.stringify(value)).join(' or ')}`
+  if (issue.code === 'too_small')
+    return `must be ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}`
+  if (issue.code === 'too_big') return `must be at most ${issue.maximum}`
+  if (issue.code === 'invalid_union') return 'has a value of a kind that it does not take'
+  return issue.message.replace(/^Invalid/, 'is invalid:')
 }
 
 function unknownKey(key: string, parent: readonly PropertyKey[], yaml: YamlText, path: string): Fault {

@@ -69,6 +69,7 @@ export async function loadConfig({
     ...(browser === undefined ? {} : { browser }),
     openBrowser: flags.openBrowser,
     ...(flags.account === undefined ? {} : { account: flags.account }),
+    serverNames: Object.keys(file.servers ?? {}),
     exceptions: Object.values(file.servers ?? {})
       .map(exceptionsOf)
       .filter((found) => Object.keys(found).length > 1),
@@ -158,9 +159,15 @@ function unknownServer(wanted: string, known: readonly string[], alternatives: r
   const message = `${quote(wanted)} is neither a command, a URL nor a server of the config file${near === undefined ? '.' : `; did you mean ${quote(near)}?`}`
   return new BridgeError('usage', {
     message,
-    hint: known.length === 0 ? 'Give the server’s URL.' : `Known servers: ${known.join(', ')}.`,
+    hint: known.length === 0 ? urlHint(wanted) : `Known servers: ${known.join(', ')}.`,
   })
 }
+
+/** A word like mcp.example.com/mcp is a URL that lacks its beginning. */
+const urlHint = (word: string) =>
+  /^[\w-]+(\.[\w-]+)+(:\d+)?(\/\S*)?$/.test(word)
+    ? `A URL begins with its scheme: https://${word}`
+    : 'Give the server’s URL, such as https://mcp.example.com/mcp.'
 
 /** `sqlite:FILE`; a relative file lies in the data folder. */
 function databasePath(url: string | undefined, paths: Paths): string {

@@ -24,7 +24,7 @@ const challengeMethod = z.literal('S256', {
 
 /** Words a refused value of `database_url` gets. */
 const databaseUrl = (text: string): string | undefined => {
-  if (/^postgres(ql)?:/.test(text)) return 'PostgreSQL is not there yet: it comes with the gateway; use sqlite:FILE'
+  if (/^postgres(ql)?:/.test(text)) return 'must be sqlite:FILE: PostgreSQL comes with the gateway'
   return text.startsWith('sqlite:') && text !== 'sqlite:' ? undefined : 'must be sqlite:FILE'
 }
 
@@ -127,6 +127,7 @@ export const schema = z.strictObject({
 })
 
 export type ConfigFile = z.infer<typeof schema>
+export type Issue = z.core.$ZodIssue
 export type ProviderEntry = z.infer<typeof provider>
 export type ServerEntry = z.infer<typeof server>
 

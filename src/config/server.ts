@@ -110,6 +110,7 @@ function findProvider(file: ConfigFile, wanted: string | undefined): ProviderEnt
   const near = nearest(name, Object.keys(file.providers ?? {}))
   throw new BridgeError('config_invalid', {
     message: `The provider ${quote(name)} is not in providers${near === undefined ? '.' : `; did you mean ${quote(near)}?`}`,
+    hint: 'Add it under providers in config.yaml, or correct provider in the server’s entry.',
   })
 }
 

@@ -20,7 +20,7 @@ export function parseYaml(text: string): YamlText {
     return `${line}:${col}`
   }
   return {
-    faults: document.errors.map(({ pos, message }) => ({ place: at(pos[0]), message: message.split('\n')[0] ?? '' })),
+    faults: document.errors.map(({ pos, message }) => ({ place: at(pos[0]), message: withoutPlace(message) })),
     valueAt: (path) => at(offsetOf(document, path).value),
     keyAt: (path) => at(offsetOf(document, path).key),
     toData(scalar = (text) => text) {
@@ -34,6 +34,9 @@ export function parseYaml(text: string): YamlText {
     },
   }
 }
+
+/** The first line, without the place that it ends in: it is told before. */
+const withoutPlace = (message: string) => (message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, '')
 
 /** The text with `entries` added to the map `key` at its top; comments and the rest stay as they are. */
 export function addToMap(text: string, key: string, entries: Readonly<Record<string, unknown>>): string {

@@ -24,7 +24,11 @@ export const tls: Check = {
     const seen = await look(url, signal)
     if (typeof seen === 'string') {
       facts.down = true
-      return fail('tls_failed', `${url.host} speaks no TLS that is understood here: ${quote(seen, 120)}.`)
+      return fail(
+        'tls_failed',
+        `${url.host} speaks no TLS that is understood here: ${quote(seen, 120)}.`,
+        'Check the port, and whether the URL should begin with http:// or https://.',
+      )
     }
     return judge(url, seen, await refusal(patient, url, signal), patient.clock.now())
   },

@@ -33,8 +33,18 @@ export const brokeOff = (thrown: unknown): boolean =>
 export const UNKNOWN_ISSUER =
   /^(UNABLE_TO_GET_ISSUER_CERT(_LOCALLY)?|UNABLE_TO_VERIFY_LEAF_SIGNATURE|SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|CERT_UNTRUSTED)$/
 
+/** No certificate was seen: something else than TLS answered. */
+const NO_TLS = /^ERR_SSL_(WRONG_VERSION_NUMBER|HTTP_REQUEST|PACKET_LENGTH_TOO_LONG)$/
+
 /** `issuer`: who signed the chain the server presented, already quoted. */
 export function tlsFailed(origin: string, reason: string, issuer: string | undefined, cause: unknown): BridgeError {
+  if (NO_TLS.test(reason))
+    return new BridgeError('tls_failed', {
+      message: `${origin} does not speak TLS on this port: ${reason}.`,
+      hint: 'Check the port, and whether the URL should begin with http:// or https://.',
+      details: { origin, reason, sent: false },
+      cause,
+    })
   const signed = issuer === undefined ? '' : `; the chain it presented was issued by ${issuer}`
   return new BridgeError('tls_failed', {
     message: `The TLS certificate of ${origin} was not accepted: ${reason}${signed}.`,

@@ -37,6 +37,23 @@ test('login signs in, status tells who, logout revokes and forgets, and status t
   expect(JSON.parse((await stage.command(['status', '--json'])).stdout).accounts[0].state).toBe('signed_out')
 })
 
+test('login to a server that asks for no sign-in says so, and leads to doctor', async () => {
+  stage = await startStage()
+  const { code, stderr } = await stage.command(['login', stage.everything.url, ...here()])
+  expect(code).toBe(3)
+  expect(stderr).toContain(`${stage.everything.url} does not ask for a sign-in (it answered 400)`)
+  expect(stderr).toContain(`mcp-oauth-bridge doctor ${stage.everything.url}`)
+  expect(stage.tabs()).toEqual([])
+})
+
+test('https to a port without TLS is not called a bad certificate', async () => {
+  stage = await startStage()
+  const { code, stderr } = await stage.command(['login', stage.server.url.replace('http:', 'https:'), ...here()])
+  expect(code).toBe(4)
+  expect(stderr).toContain('does not speak TLS on this port')
+  expect(stderr).toContain('Check the port')
+})
+
 test('login when somebody is signed in opens nothing; --force opens one tab', async () => {
   stage = await startStage()
   await stage.command(['login', stage.server.url, ...here()])
@@ -143,6 +160,9 @@ test.each([
   [['https://mcp.example.com/', '--header', 'no colon'], 'is not of the form'],
   [['https://mcp.example.com/', '--scope'], 'needs a value'],
   [['status', '--config', 'nowhere.yaml'], 'nowhere.yaml'],
+  [['logout', 'https://mcp.example.com/', '--all'], 'nobody was signed out'],
+  [['logn', 'https://mcp.example.com/'], 'did you mean "login"?'],
+  [['mcp.example.com/mcp'], 'https://mcp.example.com/mcp'],
   [[], 'No server is named'],
 ])('%j is an error with exit code 2', async (args, said) => {
   stage = await startStage()

@@ -196,7 +196,7 @@ describe('import mcp-remote', () => {
     url: ${URL}/2
 `,
     )
-    expect(stderr).toContain('set before you start the host: ONE_AUTHORIZATION')
+    expect(stderr).toMatch(/set first, to what stands in the file of .+: ONE_AUTHORIZATION/)
     expect(stderr).toContain('not taken over: --transport')
     expect(stderr).toContain('note: passed over: ')
     expect(`${stderr}${shown.stdout}`).not.toContain('canary')

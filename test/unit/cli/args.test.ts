@@ -86,6 +86,11 @@ describe('a command line', () => {
     expect(parse(line).has('help')).toBe(true)
   })
 
+  test('that begins with help asks for the help of what follows', () => {
+    expect([parse('help').has('help'), parse('help').explicit]).toEqual([true, false])
+    expect([parse('help login').has('help'), parse('help login').command]).toEqual([true, 'login'])
+  })
+
   test.each(['--version', '-V'])('%s asks for the version', (line) => {
     expect(parse(line).has('version')).toBe(true)
   })
@@ -139,6 +144,18 @@ describe('a mistake', () => {
 
   test('of a value where none belongs is told', async () => {
     expect(await message('status', '--json=yes')).toBe('--json takes no value.')
+  })
+
+  test('of a misspelt command before a server names the command', async () => {
+    expect(await message('logn', 'https://a/')).toBe('"logn" is not a command; did you mean "login"?')
+    expect(await message('xyzzy', 'https://a/')).toBe('"xyzzy" is not a command.')
+  })
+
+  test('in the options of a command leads to its help', async () => {
+    const hint = async (...argv: string[]) => (await errorOf(() => parseCommandLine(argv))).hint
+    expect(await hint('status', '--scope', 'x')).toBe('Run mcp-oauth-bridge status --help.')
+    expect(await hint('login', 'a', 'b')).toBe('Run mcp-oauth-bridge login --help.')
+    expect(await hint('https://a/', '--jsn')).toBe('Run mcp-oauth-bridge --help.')
   })
 
   test('of one word too many is told', async () => {

@@ -11,9 +11,17 @@ describe('help', () => {
     expect(text).not.toContain('--attempt')
   })
 
-  test.each([undefined, ...COMMANDS])('of %s fits 80 columns, but for lines to copy', (command) => {
-    const lines = helpText(command).split('\n')
-    expect(lines.filter((line) => line.length > 80 && !line.startsWith('  mcp-oauth-bridge '))).toEqual([])
+  test.each([80, 100, 200])('breaks no word at %i columns', (columns) => {
+    const whole = helpText(undefined).split(/\s+/)
+    const lines = helpText(undefined, columns).split('\n')
+    expect(lines.join(' ').split(/\s+/)).toEqual(whole)
+    // A usage or an example that is wider stands as it is, so that it can be copied.
+    const wide = lines.filter((line) => line.length > columns)
+    expect(wide.filter((line) => !line.startsWith('  mcp-oauth-bridge '))).toEqual([])
+  })
+
+  test.each(['install', 'uninstall'] as const)('of %s names the hosts', (command) => {
+    expect(helpText(command)).toContain('Hosts: claude-desktop, claude-code, cursor, vscode, windsurf')
   })
 
   test.each(COMMANDS)('of %s has examples, and each is a command line that is understood', (command) => {

@@ -93,21 +93,29 @@ describe('a fault', () => {
   })
 
   test.each([
-    ['session_timeout: soon', 'FILE:1:18: session_timeout '],
+    ['session_timeout: soon', 'FILE:1:18: session_timeout must be a number'],
+    ['servers: { a: https://x.example/ }', 'FILE:1:15: servers.a must be a map (key: value)'],
+    ['login: { mode: sometimes }', 'FILE:1:16: login.mode must be "auto" or "on-call" or "never"'],
+    ['callback_url: [5]', 'FILE:1:15: callback_url has a value of a kind that it does not take'],
+    ['connect_timeout: 1.5', 'FILE:1:18: connect_timeout must be '],
+    ['limits: { host_message_mb: 501 }', 'FILE:1:28: limits.host_message_mb must be at most 500'],
     ['a: 1\nb', 'FILE:2:'],
     ['session_timeout: 0', 'FILE:1:18: session_timeout '],
-    ['connect_timeout: -1', 'FILE:1:18: connect_timeout '],
+    ['connect_timeout: -1', 'FILE:1:18: connect_timeout must be at least 0'],
     ['log_level: loud', 'FILE:1:12: log_level '],
     ['mcp_server_url: mcp.example', 'FILE:1:17: mcp_server_url must be an http(s) URL'],
     ['callback_url: http://localhost:8080', 'FILE:1:15: callback_url '],
     ['database_url: oauth.db', 'FILE:1:15: database_url must be sqlite:FILE'],
     ['servers: { a: { } }', 'FILE:1:15: servers.a.url is missing'],
     ['database_url: "sqlite:"', 'FILE:1:15: database_url must be sqlite:FILE'],
-    ['database_url: postgresql://u:p@h:5432/db', 'FILE:1:15: database_url PostgreSQL is not there yet'],
+    [
+      'database_url: postgresql://u:p@h:5432/db',
+      'FILE:1:15: database_url must be sqlite:FILE: PostgreSQL comes with the gateway',
+    ],
     ['cors: { enabled: 1 }', 'FILE:1:18: cors.enabled '],
     ['servers: { a: { url: ftp://x/ } }', 'FILE:1:22: servers.a.url '],
     ['user_headers: { "X User": sub }', 'FILE:1:'],
-    ['- a\n- b', 'FILE:1:1'],
+    ['- a\n- b', 'FILE:1:1: the file must be a map (key: value)'],
   ])('of a value in %j says where', async (yaml, start) => {
     expect((await fault(yaml)).startsWith(start)).toBe(true)
   })
@@ -121,6 +129,7 @@ describe('a fault', () => {
 
   test('of broken YAML says where', async () => {
     expect(await fault('log_level: "open\nx: [1, 2\n')).toMatch(/^FILE:\d+:\d+: /)
+    expect(await fault('servers:\n\twork: {}\n')).toBe('FILE:2:1: Tabs are not allowed as indentation')
   })
 
   test('of a key given twice says where', async () => {

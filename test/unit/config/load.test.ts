@@ -54,6 +54,7 @@ describe('without anything said', () => {
         ...{ bearer: 'access_token', grant: 'authorization_code', transport: 'auto' },
       },
       exceptions: [],
+      serverNames: [],
       profile: 'default',
       callbackUrls: ['http://localhost:8080/auth/callback'],
       sessionTimeoutMs: 300_000,
