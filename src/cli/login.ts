@@ -19,8 +19,9 @@ export async function login(composed: Composed, ending: AbortSignal, { when, how
   const { store, stderr, clock, config, key } = composed
   const { attempts, tokens } = await store()
   const { server, profile } = key()
+  const shown = `${withoutQueries(server)}${profile === 'default' ? '' : ` (profile ${withoutControls(profile)})`}`
   if (when === 'if-needed' && (await isSignedIn(composed))) {
-    stderr.write(`Already signed in to ${withoutQueries(server)}. Use --force to sign in again.\n`)
+    stderr.write(`Already signed in to ${shown}. Use --force to sign in again.\n`)
     return 0
   }
   if (composed.server().grant === 'client_credentials') return loginAsProgram(composed)
@@ -34,9 +35,7 @@ export async function login(composed: Composed, ending: AbortSignal, { when, how
     throw unasked(asBridgeError(thrown), challenge, server)
   }
   const account = (await tokens.list()).find((row) => row.server === server && row.profile === profile)
-  stderr.write(
-    `Signed in to ${withoutQueries(server)}${account?.email ? ` as ${withoutControls(account.email)}` : ''}.\n`,
-  )
+  stderr.write(`Signed in to ${shown}${account?.email ? ` as ${withoutControls(account.email)}` : ''}.\n`)
   return 0
 }
 

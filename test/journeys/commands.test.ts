@@ -37,6 +37,13 @@ test('login signs in, status tells who, logout revokes and forgets, and status t
   expect(JSON.parse((await stage.command(['status', '--json'])).stdout).accounts[0].state).toBe('signed_out')
 })
 
+test('login names the profile, where it is not the default one', async () => {
+  stage = await startStage()
+  const login = () => stage.command(['login', stage.server.url, '--profile', 'work', ...here()])
+  expect((await login()).stderr).toContain(`Signed in to ${stage.server.url} (profile work) as alice@example.com.`)
+  expect((await login()).stderr).toContain(`Already signed in to ${stage.server.url} (profile work).`)
+})
+
 test('login to a server that asks for no sign-in says so, and leads to doctor', async () => {
   stage = await startStage()
   const { code, stderr } = await stage.command(['login', stage.everything.url, ...here()])
