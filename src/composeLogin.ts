@@ -78,15 +78,19 @@ export function composeLogin(config: Config, { http, clock, log, server, store }
   })
   const asProgram: AskAsProgram = async (last, challenge) => (await clientCredentials())(last, challenge)
 
-  const tryTokens = async (tokens: TokenSet) => {
+  /** Whoever owns the callback port completes the sign-ins of others too; what is configured for our server is not for theirs. */
+  const tryTokens = async (target: string, tokens: TokenSet) => {
     const { userHeaders, forwardHeaders: forward, blockedHeaders: blocked } = config
+    const own = server().url === target
     const [{ createAuthorizer, holding }, module] = await Promise.all([
       import('./auth/authorize.ts'),
       import('./auth/tryTokens.ts'),
     ])
-    const headers = { userHeaders, headers: server().headers, forward, blocked }
+    const headers = own
+      ? { userHeaders, headers: server().headers, forward, blocked }
+      : { userHeaders: {}, headers: {}, forward: ['authorization'], blocked: [] }
     const authorizer = createAuthorizer({ tokens: holding(tokens), ...headers, log, clock })
-    await module.tryTokens({ http, url: new URL(server().url), authorizer, clock, log })
+    await module.tryTokens({ http, url: new URL(target), authorizer, clock, log })
   }
 
   const signInOptions = async () => {

@@ -7,8 +7,8 @@ export interface CompleteOptions {
   readonly attempts: AttemptStore
   readonly store: TokenStore
   readonly log: Logger
-  /** One request with the tokens that were stored. @throws BridgeError unauthorized when the server refuses them */
-  readonly tryTokens: (tokens: TokenSet) => Promise<void>
+  /** One request to the attempt's own server with its tokens. @throws BridgeError unauthorized when that refuses them */
+  readonly tryTokens: (server: string, tokens: TokenSet) => Promise<void>
 }
 
 /** `account`: the e-mail or subject that must have signed in. @throws BridgeError account_mismatch, unauthorized */
@@ -20,7 +20,7 @@ export async function completeSignIn(
 ): Promise<void> {
   checkAccount(account, tokens)
   await keep(store, attempt, tokens)
-  await tryTokens(tokens)
+  await tryTokens(attempt.server, tokens)
   await attempts.settle(attempt.id, { status: 'finished' })
   log.info('oauth:signed-in', { server: attempt.server, profile: attempt.profile, issuer: tokens.issuer })
 }

@@ -156,7 +156,8 @@ export function createRelay(options: RelayOptions): Relay {
   /** A request of a host that heard something from us instead of the server: answered here, or given some time. */
   const standIn = async (flight: Flight, before: Promise<void>) => {
     try {
-      if (await signIn?.standsIn(flight.message)) return flights.end(flight)
+      const asked = () => before.then(() => (signIn?.unmet ? meet(flight.cause) : undefined))
+      if (await signIn?.standsIn(flight.message, asked)) return flights.end(flight)
       await signIn?.patiently(before)
     } catch (thrown) {
       await refuse([...flight.open], asBridgeError(thrown), flight.message.method)

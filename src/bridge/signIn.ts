@@ -1,6 +1,6 @@
 // What the host is told while a person signs in: initialize is held for a while and then answered here, lists come from
 // memory, calls wait within bounds; when the server is there, whatever was said in its place is made true.
-import type { BridgeError } from '../errors.ts'
+import { asBridgeError, type BridgeError } from '../errors.ts'
 import type { Clock, KnownAnswers, Logger, SignInWatch } from '../ports.ts'
 import { type IdText, jsonOf, type Message } from './message.ts'
 import { createSignInNotice } from './signInNotice.ts'
@@ -34,7 +34,7 @@ export interface HostSignIn {
   /** The host was answered here and the server does not know it yet. */
   readonly unmet: boolean
   /** Answers a request that the server cannot have, or would deny though the host was told otherwise. False: it is the server's. */
-  standsIn(request: Message): Promise<boolean>
+  standsIn(request: Message, meet: Meet): Promise<boolean>
   /** What a call may wait for: a person is given some time. @throws BridgeError sign_in_pending */
   patiently<T>(work: Promise<T>): Promise<T>
   /** What was answered here and has to reach the server now that it is there; each is given once. */
@@ -60,6 +60,8 @@ interface Asked {
   }
 }
 type Capabilities = Readonly<Record<string, unknown>>
+/** Initializes the server behind the host's back, with a sign-in where it wants one. */
+type Meet = () => Promise<void>
 type StandIn = typeof import('./standIn.ts')
 
 /** MCP 2025-11-25, "URL Elicitation Required Error". */
@@ -114,15 +116,15 @@ export function createHostSignIn(options: SignInOptions): HostSignIn {
       look()
     })
 
-  /** What calling the tool that stands for the sign-in says. */
-  const signInCall = async (): Promise<string> => {
+  /** What calling the tool that stands for the sign-in says. Where nobody is waited for, the call is what a person is asked for. */
+  const signInCall = async (meet: Meet): Promise<string> => {
     const over = new AbortController()
     try {
-      await watch.bounded(
-        until(() => !watch.waiting, over.signal),
-        options.holdCallMs,
-      )
-    } catch {
+      const work = watch.waiting || state === 'met' ? until(() => !watch.waiting, over.signal) : meet()
+      await watch.bounded(work, options.holdCallMs)
+    } catch (thrown) {
+      const { code, message, hint } = asBridgeError(thrown)
+      if (code !== 'sign_in_pending') return `${message} ${hint}`
       return `A person has to sign in to ${server}${watch.address === undefined ? '.' : ` at this address: ${watch.address}`}`
     } finally {
       over.abort()
@@ -140,7 +142,7 @@ export function createHostSignIn(options: SignInOptions): HostSignIn {
   }
 
   /** undefined: the server's own answer is the right one. */
-  const resultHere = async (module: StandIn, request: Message): Promise<object | undefined> => {
+  const resultHere = async (module: StandIn, request: Message, meet: Meet): Promise<object | undefined> => {
     const { method } = request
     const met = state === 'met'
     if (method === 'ping') return met ? undefined : {}
@@ -153,7 +155,7 @@ export function createHostSignIn(options: SignInOptions): HostSignIn {
       return module.LISTS[method].capability in offered ? undefined : module.emptyList(method)
     }
     const isSignIn = shown && method === 'tools/call' && (jsonOf(request) as Asked).params?.name === module.SIGN_IN_TOOL
-    return isSignIn ? module.signInToolResult(await signInCall()) : undefined
+    return isSignIn ? module.signInToolResult(await signInCall(meet)) : undefined
   }
 
   return {
@@ -201,9 +203,9 @@ export function createHostSignIn(options: SignInOptions): HostSignIn {
       return state === 'told'
     },
 
-    async standsIn(request) {
+    async standsIn(request, meet) {
       if (!toldHere || !standIn || request.kind !== 'request') return false
-      const result = await resultHere(standIn, request)
+      const result = await resultHere(standIn, request, meet)
       if (result) await write(standIn.answer(request.asks[0] as IdText, result))
       return result !== undefined
     },

@@ -144,6 +144,34 @@ test('a sign-in that the person refuses after the host was answered leaves a bri
   expect(await host.close()).toBe(0)
 })
 
+test.each([
+  ['--login on-call', () => stage.host([...impatient(), '--login', 'on-call'])],
+  [
+    'a sign-in that the person refused',
+    async () => {
+      stage.authorization.state.person = 'deny'
+      const host = stage.host(impatient(), ABSENT)
+      await host.initialize()
+      const [[tab] = []] = await stage.untilTabs(1)
+      await stage.visit(tab ?? '')
+      await stage.callbackPortIsFree()
+      stage.authorization.state.person = 'approve'
+      await stage.command(['login', stage.server.url, '--callback-url', stage.callbackUrl])
+      return host
+    },
+  ],
+])('the tool that signs in is enough where nobody is waited for: %s', async (_, start) => {
+  stage = await startStage()
+  const host = await start()
+  if (!host.heard.some(({ id }) => id === 1)) await host.initialize()
+  expect((await host.request('tools/list')).result.tools.map(({ name }: { name: string }) => name)).toEqual(['sign_in'])
+  const said = await host.request('tools/call', { name: 'sign_in', arguments: {} })
+  expect(said.result.content[0].text).toContain('You are signed in')
+  expect((await host.request('tools/list')).result.tools.length).toBeGreaterThan(5)
+  expect((await echo(host, 'there')).result.content[0].text).toBe('Echo: there')
+  expect(await host.close()).toBe(0)
+})
+
 test('the tool that signs in tells the address and, when that is done, that it is', async () => {
   stage = await startStage()
   const host = stage.host(impatient(300), ABSENT)

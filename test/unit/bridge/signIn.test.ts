@@ -23,6 +23,9 @@ const answered = (id: number, capabilities: object) =>
     result: { protocolVersion: '2025-11-25', capabilities, serverInfo: { name: 'everything', version: '2' } },
   })
 
+/** For what is answered without the server. */
+const never = () => Promise.reject(new Error('the server is not to be met'))
+
 function setUp({ memory = {}, asks = true }: { memory?: Record<string, unknown>; asks?: boolean } = {}) {
   const clock = createFakeClock()
   const watch = createPendingSignIn(clock)
@@ -129,10 +132,10 @@ describe('meanwhile', () => {
   test('ping is answered, lists come from memory, and others are not answered here', async () => {
     const { host, heard, held } = setUp({ memory: { 'tools/list': { tools: [{ name: 'echo' }] } } })
     await held()
-    expect(await host.standsIn(message({ id: 2, method: 'ping' }))).toBe(true)
-    expect(await host.standsIn(message({ id: 3, method: 'tools/list' }))).toBe(true)
-    expect(await host.standsIn(message({ id: 4, method: 'prompts/list' }))).toBe(true)
-    expect(await host.standsIn(message({ id: 5, method: 'tools/call', params: { name: 'echo' } }))).toBe(false)
+    expect(await host.standsIn(message({ id: 2, method: 'ping' }), never)).toBe(true)
+    expect(await host.standsIn(message({ id: 3, method: 'tools/list' }), never)).toBe(true)
+    expect(await host.standsIn(message({ id: 4, method: 'prompts/list' }), never)).toBe(true)
+    expect(await host.standsIn(message({ id: 5, method: 'tools/call', params: { name: 'echo' } }), never)).toBe(false)
     const results = Object.fromEntries(heard().map(({ id, result }) => [id, result]))
     expect(results).toMatchObject({ 2: {}, 3: { tools: [{ name: 'echo' }] }, 4: { prompts: [] } })
   })
@@ -140,9 +143,10 @@ describe('meanwhile', () => {
   test('with no known tools, the tool that signs in says where, and that it is done when it is', async () => {
     const { host, heard, held, clock, person } = setUp()
     await held()
-    await host.standsIn(message({ id: 2, method: 'tools/list' }))
+    await host.standsIn(message({ id: 2, method: 'tools/list' }), never)
     const [tool] = heard().at(-1).result.tools
-    const call = (id: number) => host.standsIn(message({ id, method: 'tools/call', params: { name: tool.name } }))
+    const call = (id: number) =>
+      host.standsIn(message({ id, method: 'tools/call', params: { name: tool.name } }), never)
     const first = call(3)
     await clock.whenSleeping(1)
     clock.advance(45_000)
@@ -154,6 +158,24 @@ describe('meanwhile', () => {
     expect(await second).toBe(true)
     expect(heard().at(-1)).toMatchObject({
       id: 4,
+      result: { content: [{ text: expect.stringContaining('signed in') }] },
+    })
+  })
+
+  test('the tool meets the server where nobody is waited for, and tells what came of it', async () => {
+    const { host, heard, held, person } = setUp()
+    await held()
+    await host.standsIn(message({ id: 3, method: 'tools/list' }), never)
+    person.open()
+    await settled()
+    const call = (id: number) => message({ id, method: 'tools/call', params: { name: 'sign_in' } })
+    const refused = () => Promise.reject(new BridgeError('access_denied', { message: 'They said no.', hint: 'Ask.' }))
+    expect(await host.standsIn(call(4), refused)).toBe(true)
+    expect(heard().at(-1)).toMatchObject({ id: 4, result: { content: [{ text: 'They said no. Ask.' }] } })
+    const meet = async () => void (await host.establish(answered(1, { tools: {} })))
+    expect(await host.standsIn(call(5), meet)).toBe(true)
+    expect(heard().at(-1)).toMatchObject({
+      id: 5,
       result: { content: [{ text: expect.stringContaining('signed in') }] },
     })
   })
@@ -200,9 +222,9 @@ describe('afterwards', () => {
   test('lists that were given here are announced as changed, and the log level reaches the server', async () => {
     const { host, heard, held } = setUp()
     await held()
-    await host.standsIn(message({ id: 2, method: 'tools/list' }))
+    await host.standsIn(message({ id: 2, method: 'tools/list' }), never)
     const level = message({ id: 3, method: 'logging/setLevel', params: { level: 'debug' } })
-    expect(await host.standsIn(level)).toBe(true)
+    expect(await host.standsIn(level, never)).toBe(true)
     expect(await host.establish(answered(1, { tools: {}, logging: {} }))).toBe(true)
     expect(heard().at(-1)).toMatchObject({ method: 'notifications/tools/list_changed' })
     expect(host.owed()).toEqual([level])
@@ -214,11 +236,11 @@ describe('afterwards', () => {
     const { host, heard, held } = setUp()
     await held()
     await host.establish(answered(1, { tools: {} }))
-    expect(await host.standsIn(message({ id: 4, method: 'prompts/list' }))).toBe(true)
+    expect(await host.standsIn(message({ id: 4, method: 'prompts/list' }), never)).toBe(true)
     expect(heard().at(-1)).toMatchObject({ id: 4, result: { prompts: [] } })
-    expect(await host.standsIn(message({ id: 5, method: 'logging/setLevel', params: {} }))).toBe(true)
-    expect(await host.standsIn(message({ id: 6, method: 'tools/list' }))).toBe(false)
-    expect(await host.standsIn(message({ id: 7, method: 'ping' }))).toBe(false)
+    expect(await host.standsIn(message({ id: 5, method: 'logging/setLevel', params: {} }), never)).toBe(true)
+    expect(await host.standsIn(message({ id: 6, method: 'tools/list' }), never)).toBe(false)
+    expect(await host.standsIn(message({ id: 7, method: 'ping' }), never)).toBe(false)
   })
 
   test('an error of the server does not count as met', async () => {
