@@ -10,7 +10,7 @@ import { fillEnvironment } from './environment.ts'
 import { nearest } from './nearest.ts'
 import { oneOf } from './oneOf.ts'
 import { defaultPaths, type Paths } from './paths.ts'
-import type { ConfigFile } from './schema.ts'
+import type { ConfigFile, ServerEntry } from './schema.ts'
 import { exceptionsOf, serverConfig } from './server.ts'
 
 export interface LoadOptions {
@@ -134,7 +134,10 @@ function selectServer(
   const named = Object.entries(file.servers ?? {})
   const all = [...named.map(([name]) => name), ...(file.mcp_server_url === undefined ? [] : ['mcp_server_url'])]
   if (wanted !== undefined && URL.canParse(wanted)) {
-    const known = named.find(([, entry]) => new URL(entry.url).href === new URL(wanted).href)
+    const known = entryOf(
+      named.filter(([, entry]) => new URL(entry.url).href === new URL(wanted).href),
+      flags.profile,
+    )
     return {
       config: serverConfig(file, flags, known ? { name: known[0], ...known[1] } : { url: wanted }),
       profile: known?.[1].profile,
@@ -152,6 +155,17 @@ function selectServer(
     return { config: serverConfig(file, flags, { name: only[0], ...only[1] }), profile: only[1].profile }
   }
   return undefined
+}
+
+/** Two accounts at one server have one URL: which of them is meant is not for us to guess. @throws BridgeError usage */
+function entryOf(same: readonly [string, ServerEntry][], profile: string | undefined) {
+  if (same.length < 2) return same[0]
+  const [fitting, ...more] = same.filter(([, entry]) => (entry.profile ?? 'default') === profile)
+  if (fitting && more.length === 0) return fitting
+  throw new BridgeError('usage', {
+    message: `The config file has several servers with this URL: ${same.map(([name]) => name).join(', ')}.`,
+    hint: `Use the name of the one you mean, such as ${same[0]?.[0]}.`,
+  })
 }
 
 function unknownServer(wanted: string, known: readonly string[], alternatives: readonly string[]): BridgeError {

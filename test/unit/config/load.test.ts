@@ -229,6 +229,16 @@ describe('the server', () => {
     })
   })
 
+  test('with a URL that two entries have is an error that names both, unless the profile tells them apart', async () => {
+    const yaml =
+      "servers: { work: { url: 'https://a.example/mcp', profile: w }, home: { url: 'https://a.example/mcp' } }"
+    const error = await errorOf(load({ yaml, server: 'https://a.example/mcp' }))
+    expect(error.code).toBe('usage')
+    expect(error.message).toContain('work, home')
+    const flags = { profile: 'w' }
+    expect(await load({ yaml, server: 'https://a.example/mcp', flags })).toMatchObject({ server: { name: 'work' } })
+  })
+
   test('that nobody knows is an error with the nearest name', async () => {
     const error = await errorOf(load({ yaml: two, server: 'bta' }))
     expect(error.code).toBe('usage')
