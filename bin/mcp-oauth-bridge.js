@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 // Turns on the compile cache, hands words and streams to the program, and sets the exit code.
 import { readFileSync } from 'node:fs'
-import module from 'node:module'
+import { keepCompiled } from './compileCache.js'
 
-module.enableCompileCache?.()
+keepCompiled()
 // stdout belongs to the protocol, also where a dependency prints something.
 // biome-ignore lint/suspicious/noConsole: this is what keeps console away from it
 for (const name of ['log', 'info', 'debug', 'dir']) console[name] = console.error

@@ -1,0 +1,44 @@
+// Compiled code is kept in a private folder or not at all.
+import { chmodSync, mkdirSync, statSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { keepCompiled } from '../../bin/compileCache.js'
+import { tempFolder } from '../fakes/tempFolder.ts'
+
+const folder = tempFolder()
+
+function kept(environment: NodeJS.ProcessEnv): string[] {
+  const enabled: string[] = []
+  keepCompiled(environment, (place: string) => void enabled.push(place))
+  return enabled
+}
+
+test.skipIf(process.platform === 'win32')('the folder is made for its user alone', () => {
+  const home = folder.fresh('home')
+  const before = process.umask(0)
+  try {
+    expect(kept({ MCP_OAUTH_BRIDGE_HOME: home })).toEqual([join(home, 'cache')])
+  } finally {
+    process.umask(before)
+  }
+  expect(statSync(join(home, 'cache')).mode & 0o777).toBe(0o700)
+})
+
+test.skipIf(process.platform !== 'linux')('it lies where the user’s caches lie', () => {
+  const cache = folder.fresh('caches')
+  expect(kept({ XDG_CACHE_HOME: cache })).toEqual([join(cache, 'mcp-oauth-bridge')])
+})
+
+test.skipIf(process.platform === 'win32').each([
+  ['others may write to', (path: string) => mkdirSync(path) ?? chmodSync(path, 0o777)],
+  ['is a link', (path: string) => symlinkSync(folder.path, path)],
+])('a folder that %s is not used', (_, make) => {
+  const home = folder.fresh('home')
+  mkdirSync(home)
+  make(join(home, 'cache'))
+  expect(kept({ MCP_OAUTH_BRIDGE_HOME: home })).toEqual([])
+})
+
+test('what NODE_COMPILE_CACHE names is Node’s own affair', () => {
+  expect(kept({ MCP_OAUTH_BRIDGE_HOME: folder.fresh('home'), NODE_COMPILE_CACHE: folder.path })).toEqual([])
+})
