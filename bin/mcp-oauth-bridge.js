@@ -28,7 +28,7 @@ const code = await run({
   },
   ending: ending.signal,
 })
-// A keychain prompt that nobody answers would hold up an orderly exit for half a minute.
+// A bridge whose keychain prompt nobody answers: an orderly exit would wait for it, half a minute.
 const leave = () => {
   if (pendingKeychainCalls() > 0) process.kill(process.pid, 'SIGKILL')
   process.exit(code)

@@ -24,6 +24,7 @@ import type {
   HttpClient,
   Logger,
   LoginLauncher,
+  SecretStore,
 } from './ports.ts'
 import type { TokenKey } from './records.ts'
 import { createKnownAnswers } from './store/knownAnswers.ts'
@@ -43,6 +44,7 @@ export interface Doors {
   readonly launcher: LoginLauncher
   readonly http?: HttpClient
   readonly secrets?: KeySlots['stores']
+  readonly keychain: SecretStore
   readonly browser?: Browser
   readonly listener?: CallbackListener
 }

@@ -2,7 +2,7 @@
 import type { Config } from './config/config.ts'
 import { BridgeError } from './errors.ts'
 import { onceGood } from './onceGood.ts'
-import type { Clock, Logger } from './ports.ts'
+import type { Clock, Logger, SecretStore } from './ports.ts'
 import { createAttemptStore } from './store/attemptStore.ts'
 import { createCache } from './store/cache.ts'
 import { createClientStore } from './store/clientStore.ts'
@@ -11,7 +11,6 @@ import { createLeases } from './store/leases.ts'
 import { createSeal, type Seal } from './store/seal.ts'
 import { type KeyBackend, type KeySlots, keyBackends, openSealingKey, peekSealingKey } from './store/sealingKey.ts'
 import { createTokenStore } from './store/tokenStore.ts'
-import { keychain } from './system/keychain.ts'
 import { createEnvKey, createKeyFile } from './system/keyFile.ts'
 import { ensurePrivateFolder, makePrivate, withPrivateUmask } from './system/privateFiles.ts'
 
@@ -20,6 +19,7 @@ export interface StoreDoors {
   readonly clock: Clock
   readonly log: Logger
   readonly secrets?: KeySlots['stores']
+  readonly keychain: SecretStore
 }
 
 /** The database as it is, for looking at its schema; the caller closes it. */
@@ -75,14 +75,15 @@ export function openStore(config: Config, doors: StoreDoors) {
 
 const slotsOf = (config: Config, doors: StoreDoors): KeySlots => ({
   wanted: wantedBackends(config),
-  stores: doors.secrets ?? secretStores(config, doors.environment),
+  stores: doors.secrets ?? secretStores(config, doors),
 })
 
 function wantedBackends({ secretStore }: Config): readonly KeyBackend[] {
   return secretStore === 'auto' ? ['keychain', 'file'] : [secretStore]
 }
 
-function secretStores(config: Config, environment: NodeJS.ProcessEnv): KeySlots['stores'] {
+function secretStores(config: Config, doors: StoreDoors): KeySlots['stores'] {
+  const { environment } = doors
   const refuse = (): never => {
     throw new BridgeError('key_missing', {
       message: 'MCP_OAUTH_BRIDGE_KEY is not set.',
@@ -90,7 +91,7 @@ function secretStores(config: Config, environment: NodeJS.ProcessEnv): KeySlots[
     })
   }
   return {
-    keychain,
+    keychain: doors.keychain,
     file: createKeyFile(config.dataFolder),
     env: createEnvKey(environment.MCP_OAUTH_BRIDGE_KEY, refuse),
   }
@@ -98,4 +99,4 @@ function secretStores(config: Config, environment: NodeJS.ProcessEnv): KeySlots[
 
 /** Where keys may lie, whichever is used. */
 export const keyStores = (config: Config, doors: StoreDoors): KeySlots['stores'] =>
-  doors.secrets ?? secretStores(config, doors.environment)
+  doors.secrets ?? secretStores(config, doors)

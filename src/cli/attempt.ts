@@ -61,7 +61,7 @@ export async function seeThrough(
     }
   }
   try {
-    await host(composed, current, offered, () => settled(() => undefined))
+    await host(composed, current, ending, offered, () => settled(() => undefined))
   } catch (thrown) {
     const error = asBridgeError(thrown)
     const { code, message, hint } = error
@@ -81,6 +81,7 @@ class Orphaned extends Error {}
 async function host(
   composed: Composed,
   attempt: Attempt,
+  ending: AbortSignal,
   { telling, ways, callback }: Offered,
   settled: () => Promise<void>,
 ): Promise<void> {
@@ -93,7 +94,7 @@ async function host(
   const redirectUri = port?.redirectUri ?? candidates[0] ?? ''
   try {
     if (attempt.plan) telling.joined(new URL(attempt.plan.authorizationUrl), redirectUri)
-    else telling.planned(await login.prepare(attempt, redirectUri), redirectUri)
+    else telling.planned(await Promise.race([login.prepare(attempt, redirectUri), rejectOn(ending)]), redirectUri)
   } catch (thrown) {
     await port?.close()
     throw thrown

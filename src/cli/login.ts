@@ -20,13 +20,16 @@ export async function login(composed: Composed, ending: AbortSignal, { when, how
   const { attempts, tokens } = await store()
   const { server, profile } = key()
   const shown = `${withoutQueries(server)}${profile === 'default' ? '' : ` (profile ${withoutControls(profile)})`}`
-  if (when === 'if-needed' && (await isSignedIn(composed))) {
+  // A server that is silent, or a keychain whose prompt nobody answers: Ctrl-C ends the wait at once.
+  const interruptible = <T>(work: Promise<T>) => Promise.race([work, rejectOn(ending)])
+  if (when === 'if-needed' && (await interruptible(isSignedIn(composed)))) {
     stderr.write(`Already signed in to ${shown}. Use --force to sign in again.\n`)
     return 0
   }
-  if (composed.server().grant === 'client_credentials') return loginAsProgram(composed)
-  const challenge = await Promise.race([challengeOf(composed), rejectOn(ending)])
-  const { attempt, begun } = await attempts.begin(key(), challenge, clock.now() + config.sessionTimeoutMs)
+  if (composed.server().grant === 'client_credentials') return interruptible(loginAsProgram(composed))
+  const challenge = await interruptible(challengeOf(composed))
+  const begin = attempts.begin(key(), challenge, clock.now() + config.sessionTimeoutMs)
+  const { attempt, begun } = await interruptible(begin)
   if (!begun) stderr.write('A sign-in to this server is already waiting.\n')
   try {
     if (how === 'device') await (await import('./device.ts')).signInByDevice(composed, attempt, ending)

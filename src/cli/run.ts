@@ -6,12 +6,14 @@ import { loadConfig } from '../config/load.ts'
 import { asBridgeError, BridgeError, ERRORS, withoutControls, withoutQueries } from '../errors.ts'
 import type { LoginLauncher } from '../ports.ts'
 import { clock } from '../system/clock.ts'
+import { keychain as keychainApart } from '../system/keychain.ts'
+import { keychainHere } from '../system/keychainHere.ts'
 import { createLog } from '../system/log.ts'
 import { COMMANDS, type Command, type CommandLine, parseCommandLine } from './args.ts'
 import { connect } from './connect.ts'
 import { paperOf, wrapWords } from './paint.ts'
 
-export { pendingKeychainCalls } from '../system/keychain.ts'
+export { pendingKeychainCalls } from '../system/keychainHere.ts'
 
 /** What bin hands over: the process's own streams, words and end. */
 export interface World {
@@ -150,7 +152,8 @@ function doorsOf(world: World, config: Config, line?: CommandLine): Doors {
   })
   if (config.sessionTimeoutMs < 300_000)
     log.warn('config:session_timeout', { message: 'session_timeout is low (< 300s)' })
-  return { stdin, stdout, stderr, environment, version: () => world.version, clock, log, launcher }
+  const keychain = line?.command === 'run' ? keychainHere : keychainApart
+  return { stdin, stdout, stderr, environment, version: () => world.version, clock, log, launcher, keychain }
 }
 
 /** Loaded when a person is needed: most starts need none. */

@@ -1,45 +1,58 @@
-// The OS keychain through @napi-rs/keyring, loaded on first use; on Linux the Secret Service and nothing else.
-import { createRequire } from 'node:module'
+// The OS keychain for a person's commands: each call is a process of its own, which ends with this one whatever the keychain does.
+import { fileURLToPath } from 'node:url'
 import { BridgeError, quote } from '../errors.ts'
 import type { SecretStore } from '../ports.ts'
-
-type AsyncEntry = import('@napi-rs/keyring').AsyncEntry
-
-const SERVICE = 'mcp-oauth-bridge'
+import { withoutSecrets } from './childEnvironment.ts'
 
 /** @throws BridgeError keychain_unavailable from every call when there is no keychain, or a locked one */
 export const keychain: SecretStore = {
-  get: (name) => withEntry(name, async (entry) => text(await entry.getSecret())),
-  set: (name, secret) => withEntry(name, (entry) => entry.setSecret(Buffer.from(secret))),
-  delete: (name) => withEntry(name, async (entry) => void (await entry.deleteCredential())),
+  get: (name) => ask({ call: 'get', name }),
+  set: async (name, secret) => void (await ask({ call: 'set', name, secret })),
+  delete: async (name) => void (await ask({ call: 'delete', name })),
 }
 
 /** An unlock prompt may stay open for ever; the caller is told after this long, in ms. */
 const ANSWERS_WITHIN_MS = 20_000
 
-let calls = 0
-
-/** Calls the keychain has not answered. While there is one, an orderly exit would wait for it. */
-export const pendingKeychainCalls = () => calls
-
-async function withEntry<T>(name: string, work: (entry: AsyncEntry) => Promise<T>): Promise<T> {
-  try {
-    const { AsyncEntry } = createRequire(import.meta.url)('@napi-rs/keyring') as typeof import('@napi-rs/keyring')
-    // Unpinned, Linux would fall back to the kernel keyring, which is lost at reboot (decisions/0002).
-    const entry = new AsyncEntry(SERVICE, name, { linux: { store: 'secret-service' } })
-    calls++
-    const answer = work(entry).finally(() => calls--)
-    return await Promise.race([answer, silence()])
-  } catch (cause) {
-    const why = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause)
-    throw new BridgeError('keychain_unavailable', { message: `The OS keychain cannot be used: ${quote(why)}.`, cause })
-  }
-}
-
-function silence(): Promise<never> {
-  return new Promise((_, reject) => {
-    setTimeout(() => reject(new Error('it does not answer; an unlock prompt may be open')), ANSWERS_WITHIN_MS).unref()
+/**
+ * The secret, where there is one. In this process a call could not be given up: a keychain that hangs stops everything when it is
+ * connected to, and an orderly exit waits for its thread.
+ */
+async function ask(asked: {
+  call: 'get' | 'set' | 'delete'
+  name: string
+  secret?: string
+}): Promise<string | undefined> {
+  const { spawn } = await import('node:child_process')
+  const program = fileURLToPath(new URL('../bin/keychain.js', import.meta.url))
+  return new Promise((resolve, reject) => {
+    // Detached: a Ctrl-C at the terminal is for us alone. It ends when its stdin does, and so with us.
+    const child = spawn(process.execPath, [program], {
+      detached: true,
+      env: withoutSecrets(process.env),
+      stdio: ['pipe', 'pipe', 'ignore'],
+      windowsHide: true,
+    })
+    const fail = (why: string) => {
+      const message = `The OS keychain cannot be used: ${quote(why.split('\n')[0] ?? '')}.`
+      reject(new BridgeError('keychain_unavailable', { message }))
+    }
+    const silence = setTimeout(() => {
+      child.kill('SIGKILL')
+      fail('it does not answer; an unlock prompt may be open')
+    }, ANSWERS_WITHIN_MS)
+    let text = ''
+    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk
+    })
+    child.once('error', ({ message }) => fail(message))
+    child.once('close', () => {
+      clearTimeout(silence)
+      const answer = text === '' ? { error: 'the call ended without an answer' } : JSON.parse(text)
+      if (answer.error === undefined) resolve(answer.secret)
+      else fail(String(answer.error))
+    })
+    child.stdin.on('error', () => undefined)
+    child.stdin.write(`${JSON.stringify(asked)}\n`)
   })
 }
-
-const text = (bytes: number[] | null) => (bytes === null ? undefined : Buffer.from(bytes).toString('utf8'))

@@ -1,0 +1,45 @@
+// The OS keychain in this process, for a bridge: a process of its own for each call would add half of its start to every start.
+import { createRequire } from 'node:module'
+import { BridgeError, quote } from '../errors.ts'
+import type { SecretStore } from '../ports.ts'
+
+type AsyncEntry = import('@napi-rs/keyring').AsyncEntry
+
+const SERVICE = 'mcp-oauth-bridge'
+
+/** @throws BridgeError keychain_unavailable from every call when there is no keychain, or a locked one */
+export const keychainHere: SecretStore = {
+  get: (name) => withEntry(name, async (entry) => text(await entry.getSecret())),
+  set: (name, secret) => withEntry(name, (entry) => entry.setSecret(Buffer.from(secret))),
+  delete: (name) => withEntry(name, async (entry) => void (await entry.deleteCredential())),
+}
+
+/** An unlock prompt may stay open for ever; the caller is told after this long, in ms. */
+const ANSWERS_WITHIN_MS = 20_000
+
+let calls = 0
+
+/** Calls the keychain has not answered. While there is one, an orderly exit would wait for it. */
+export const pendingKeychainCalls = () => calls
+
+async function withEntry<T>(name: string, work: (entry: AsyncEntry) => Promise<T>): Promise<T> {
+  try {
+    const { AsyncEntry } = createRequire(import.meta.url)('@napi-rs/keyring') as typeof import('@napi-rs/keyring')
+    // Unpinned, Linux would fall back to the kernel keyring, which is lost at reboot (decisions/0002).
+    const entry = new AsyncEntry(SERVICE, name, { linux: { store: 'secret-service' } })
+    calls++
+    const answer = work(entry).finally(() => calls--)
+    return await Promise.race([answer, silence()])
+  } catch (cause) {
+    const why = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause)
+    throw new BridgeError('keychain_unavailable', { message: `The OS keychain cannot be used: ${quote(why)}.`, cause })
+  }
+}
+
+function silence(): Promise<never> {
+  return new Promise((_, reject) => {
+    setTimeout(() => reject(new Error('it does not answer; an unlock prompt may be open')), ANSWERS_WITHIN_MS).unref()
+  })
+}
+
+const text = (bytes: number[] | null) => (bytes === null ? undefined : Buffer.from(bytes).toString('utf8'))
