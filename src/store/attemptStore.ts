@@ -1,5 +1,6 @@
 // Sign-in attempts (table sessions): one row each, keyed by state, shared by the processes that ask and the one that answers.
 import { randomBytes, randomUUID } from 'node:crypto'
+import { BridgeError } from '../errors.ts'
 import type { AttemptStore, Clock } from '../ports.ts'
 import type { Attempt, AttemptPlan } from '../records.ts'
 import type { Database, Value } from './database.ts'
@@ -30,7 +31,7 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
     }
   }
 
-  return {
+  const store: AttemptStore = {
     async begin(key, challenge, expiresAt) {
       const now = toSqlTime(clock.now())
       const { row, begun } = database.transaction(() => {
@@ -58,7 +59,14 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
         )
         return { row: database.get('SELECT * FROM sessions WHERE id = ?', id) as Record<string, Value>, begun: true }
       })
-      return { attempt: await toAttempt(row), begun }
+      try {
+        return { attempt: await toAttempt(row), begun }
+      } catch (thrown) {
+        // An open one that was altered can be finished by nobody, and would stand in the way until its time is over.
+        if (!(thrown instanceof BridgeError) || thrown.code !== 'seal_broken') throw thrown
+        await store.settle(String(row.id), { status: 'failed', code: thrown.code, message: thrown.message })
+        return await store.begin(key, challenge, expiresAt)
+      }
     },
 
     async byId(id) {
@@ -125,6 +133,7 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
       )
     },
   }
+  return store
 }
 
 const place = (id: string) => ['sessions', id, 'plan'] as const

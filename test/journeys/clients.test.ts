@@ -26,14 +26,20 @@ function keyPair() {
   return { pem: privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(), jwk }
 }
 
+/** A client of a person with a key, as it is registered. */
+function keyClient() {
+  const { pem, jwk } = keyPair()
+  const client = {
+    ...{ client_id: 'mine', redirect_uris: [REDIRECT], application_type: 'native', jwks: { keys: [jwk] } },
+    ...{ token_endpoint_auth_method: 'private_key_jwt', token_endpoint_auth_signing_alg: 'ES256' },
+    grant_types: ['authorization_code', 'refresh_token'],
+  }
+  return { pem, client }
+}
+
 describe('a client of a person', () => {
   test('with a key signs in by private_key_jwt and refreshes with it', async () => {
-    const { pem, jwk } = keyPair()
-    const client = {
-      ...{ client_id: 'mine', redirect_uris: [REDIRECT], application_type: 'native', jwks: { keys: [jwk] } },
-      ...{ token_endpoint_auth_method: 'private_key_jwt', token_endpoint_auth_signing_alg: 'ES256' },
-      grant_types: ['authorization_code', 'refresh_token'],
-    }
+    const { pem, client } = keyClient()
     const stage = await kept(startStage({ accessTokenSeconds: 3_600, settings: { clients: [client] } }))
     const key = join(stage.home, 'key.pem')
     writeFileSync(key, pem)
@@ -42,6 +48,24 @@ describe('a client of a person', () => {
     stage.server.rejectTokens()
     expect((await host.request('tools/list')).result).toBeDefined()
     expect(stage.authorization.counts).toMatchObject({ registrations: 0, codeGrants: 1, refreshGrants: 1 })
+  })
+
+  test.each([
+    ['a server that takes no keys', { token_endpoint_auth_methods_supported: ['client_secret_basic'] }],
+    ['a server that takes other signatures', { token_endpoint_auth_signing_alg_values_supported: ['RS256'] }],
+  ])('with a key at %s is client_auth_unsupported, and the remedy names what to give', async (_, metadata) => {
+    const { pem, client } = keyClient()
+    const stage = await kept(startStage({ settings: { clients: [client] } }))
+    const path = '/.well-known/oauth-authorization-server'
+    const own = (await (await fetch(stage.authorization.issuer + path)).json()) as Record<string, unknown>
+    stage.authorization.state.documents[path] = { ...own, ...metadata }
+    const key = join(stage.home, 'key.pem')
+    writeFileSync(key, pem)
+    const mine = ['--client-id', 'mine', '--client-key-file', key, '--callback-url', REDIRECT]
+    const { code, stderr } = await stage.command(['login', stage.server.url, ...mine])
+    expect(stderr).toContain('(client_auth_unsupported, see docs/errors.md#client_auth_unsupported)')
+    expect(/^hint: (.*)$/m.exec(stderr)?.[1]).toContain('--client-secret-file')
+    expect(code).toBe(3)
   })
 
   test('with a metadata document registers nowhere', async () => {

@@ -1,9 +1,15 @@
 // The commands a person types: what they print, where, and the exit codes of the contract.
+import { execFile } from 'node:child_process'
+import { cpSync, readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterEach, expect, test } from 'vitest'
 import { startStage } from '../servers/stage.js'
 
 let stage: Awaited<ReturnType<typeof startStage>>
 afterEach(() => stage?.close())
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
 const here = () => ['--callback-url', stage.callbackUrl]
 
@@ -158,26 +164,46 @@ test('migrate version, down and up change the schema and say so', async () => {
 })
 
 test.each([
-  [['--headr', 'x: y', 'https://mcp.example.com/'], 'did you mean "--header"?'],
-  [['logn'], 'did you mean "login"?'],
-  [['login', 'https://mcp.example.com/', '--login', 'never'], '--login is not an option of login'],
-  [['https://mcp.example.com/', '--login', 'nevr'], 'did you mean "never"?'],
-  [['https://mcp.example.com/', 'https://mcp.example.org/'], 'one word too many'],
-  [['http://mcp.example.com/mcp'], 'is not HTTPS'],
-  [['https://mcp.example.com/', '--header', 'no colon'], 'is not of the form'],
-  [['https://mcp.example.com/', '--scope'], 'needs a value'],
-  [['status', '--config', 'nowhere.yaml'], 'nowhere.yaml'],
-  [['logout', 'https://mcp.example.com/', '--all'], 'nobody was signed out'],
-  [['logn', 'https://mcp.example.com/'], 'did you mean "login"?'],
-  [['mcp.example.com/mcp'], 'https://mcp.example.com/mcp'],
-  [[], 'No server is named'],
-])('%j is an error with exit code 2', async (args, said) => {
+  [['--headr', 'x: y', 'https://mcp.example.com/'], 'usage', 'did you mean "--header"?'],
+  [['logn'], 'usage', 'did you mean "login"?'],
+  [['login', 'https://mcp.example.com/', '--login', 'never'], 'usage', '--login is not an option of login'],
+  [['https://mcp.example.com/', '--login', 'nevr'], 'usage', 'did you mean "never"?'],
+  [['https://mcp.example.com/', 'https://mcp.example.org/'], 'usage', 'one word too many'],
+  [['http://mcp.example.com/mcp'], 'insecure_url', 'is not HTTPS'],
+  [['https://ada:secret@mcp.example.com/mcp'], 'insecure_url', 'password'],
+  [['https://mcp.example.com/', '--header', 'no colon'], 'usage', 'is not of the form'],
+  [['https://mcp.example.com/', '--scope'], 'usage', 'needs a value'],
+  [['status', '--config', 'nowhere.yaml'], 'config_not_found', 'nowhere.yaml'],
+  [['logout', 'https://mcp.example.com/', '--all'], 'usage', 'nobody was signed out'],
+  [['logn', 'https://mcp.example.com/'], 'usage', 'did you mean "login"?'],
+  [['mcp.example.com/mcp'], 'usage', 'https://mcp.example.com/mcp'],
+  [[], 'usage', 'No server is named'],
+])('%j is %s, an error with exit code 2', async (args, name, said) => {
   stage = await startStage()
   const { code, stdout, stderr } = await stage.command(args)
   expect(code).toBe(2)
   expect(stdout).toBe('')
   expect(stderr).toContain(said)
   expect(stderr).toContain('hint: ')
+  expect(stderr).toContain(`(${name}, see docs/errors.md#${name})`)
+})
+
+test('an install that lost a file is internal, exit code 1, and what it was about stands in the message', async () => {
+  stage = await startStage()
+  const install = join(stage.home, 'install')
+  for (const part of ['bin', 'dist', 'package.json']) cpSync(join(ROOT, part), join(install, part), { recursive: true })
+  for (const name of readdirSync(join(install, 'dist'))) if (/^status-/.test(name)) rmSync(join(install, 'dist', name))
+  const { code, stdout, stderr } = await new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
+    const words = [join(install, 'bin/mcp-oauth-bridge.js'), 'status']
+    execFile(process.execPath, words, { env: stage.environment }, (error, out, err) =>
+      resolve({ code: Number(error?.code ?? 0), stdout: out, stderr: err }),
+    )
+  })
+  expect(code).toBe(1)
+  expect(stdout).toBe('')
+  expect(stderr).toMatch(/^error: Unexpected: "Cannot find module/)
+  expect(/^hint: (.*)$/m.exec(stderr)?.[1]).toContain('--debug')
+  expect(stderr).toContain('(internal, see docs/errors.md#internal)')
 })
 
 test('an unknown config key is an error with its line, column and the nearest key', async () => {
@@ -186,6 +212,7 @@ test('an unknown config key is an error with its line, column and the nearest ke
   const { code, stderr } = await stage.command(['status', '--config', config])
   expect(code).toBe(2)
   expect(stderr).toContain(`${config}:3:3: unknown key "login.mod"; did you mean "mode"?`)
+  expect(stderr).toContain('(config_invalid, see docs/errors.md#config_invalid)')
 })
 
 test('config.yaml is found by --config, by CONFIG_PATH and in the current folder', async () => {

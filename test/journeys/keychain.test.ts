@@ -53,6 +53,17 @@ test('with no D-Bus at all the key is in a 0600 file, and status says so', async
   expect(statSync(join(home, 'oauth.db')).mode & 0o777).toBe(0o600)
 })
 
+test('secret_store: keychain where there is none is keychain_unavailable, exit code 5, and no key goes anywhere else', async () => {
+  stage = await startStage()
+  const words = ['--config', stage.config('secret_store: keychain\n'), '--callback-url', stage.callbackUrl]
+  const { code, stderr } = await stage.command(['login', stage.server.url, ...words])
+  expect(stderr).toContain('(keychain_unavailable, see docs/errors.md#keychain_unavailable)')
+  expect(/^hint: (.*)$/m.exec(stderr)?.[1]).toContain('secret_store: file')
+  expect(code).toBe(5)
+  expect(readdirSync(stage.environment.MCP_OAUTH_BRIDGE_HOME).filter((name) => name.endsWith('.key'))).toEqual([])
+  expect(stage.tabs()).toEqual([])
+})
+
 test('no token stands in any file in plain text', async () => {
   stage = await startStage()
   const host = stage.host(['--debug'], { DEBUG: '*' })

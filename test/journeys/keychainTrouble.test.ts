@@ -149,4 +149,38 @@ test('a sealed token that is moved to another row does not open there: that row 
   expect(error.data.code).toBe('not_signed_in')
   expect(error.message).toContain('altered or moved')
   expect(stage.server.state.passed.length).toBe(before)
+  const { code, report } = await stage.doctor([stage.server.url, '--profile', 'work'])
+  expect(code).toBe(5)
+  expect(report.likely_cause).toMatchObject({ name: 'token', code: 'seal_broken' })
+  expect(report.likely_cause.remedy).toContain('mcp-oauth-bridge login')
+  expect((await stage.command(['login', stage.server.url, '--profile', 'work', ...here])).code).toBe(0)
+})
+
+test('a sign-in whose sealed plan was altered while it waits is seal_broken, and its remedy begins a new one', async () => {
+  stage = await startStage()
+  const words = ['login', stage.server.url, '--callback-url', stage.callbackUrl]
+  const waiting = stage.start([...words, '--no-browser'])
+  const first = await waiting.says(/^http\S+/m)
+  const alter = () => {
+    const db = new BetterSqlite3(join(stage.environment.MCP_OAUTH_BRIDGE_HOME, 'oauth.db'))
+    db.exec("UPDATE sessions SET plan = plan || 'A' WHERE status = 'waiting'")
+    db.close()
+  }
+  alter()
+  expect(await waiting.exited).toBe(5)
+  expect(await waiting.says(/^hint: .*/m)).toContain('mcp-oauth-bridge login --force')
+  await waiting.says(/\(seal_broken, see docs\/errors\.md#seal_broken\)/)
+
+  const killed = stage.start([...words, '--no-browser'])
+  expect(await killed.says(/^http\S+/m)).not.toBe(first)
+  killed.child.kill('SIGKILL')
+  await killed.exited
+  alter()
+  const again = stage.start([...words, '--force', '--no-browser'])
+  const address = await again.says(/^http\S+/m)
+  // The port still belongs to the one that was killed, for as long as its lease lasts.
+  while (!(await fetch(stage.callbackUrl).catch(() => undefined))) await new Promise((resolve) => setImmediate(resolve))
+  await stage.visit(address)
+  expect(await again.exited).toBe(0)
+  expect(await again.says(/[\s\S]*Signed in to/)).not.toContain('already waiting')
 })

@@ -1,5 +1,5 @@
 // The real program behind a company's proxy and its private authority, with nothing but the environment and one line of config.
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -112,4 +112,41 @@ test('an unknown authority is named to the host, with both remedies; nothing is 
   expect(error.data.hint).toMatch(/ca_file.*system/)
   expect(server.requests).toEqual([])
   expect(await host.close()).toBe(0)
+})
+
+test('a proxy that refuses is proxy_failed to the host, with its status and what to do about it', async () => {
+  const proxy = await startProxy(407)
+  const environment = { ...home.environment, HTTPS_PROXY: `http://user:proxy-canary@127.0.0.1:${proxy.port}` }
+  const host = startHost(['https://mcp.example.test/mcp'], environment)
+  const { error } = await host.initialize()
+  expect(error).toMatchObject({ code: 1430, data: { code: 'proxy_failed' } })
+  expect(error.message).toContain('407')
+  expect(error.data.hint).toContain('user and password')
+  expect(JSON.stringify(error) + host.stderr).not.toContain('canary')
+  expect(await host.close()).toBe(0)
+})
+
+test('a server on the internet that names an address inside is address_refused, exit code 3, and nothing is sent there', async () => {
+  const inside = await serveSecurely('server.pem')
+  const origin = `https://127.0.0.1:${inside.port}`
+  const server = await serveSecurely('server.pem', (body) => ({
+    status: body === '' ? 200 : 401,
+    body: JSON.stringify({ resource: url, authorization_servers: [origin] }),
+  }))
+  const url = `https://mcp.example.test:${server.port}/mcp`
+  const proxy = await startProxy()
+  const config = join(home.home, 'config.yaml')
+  writeFileSync(config, `ca_file: ${AUTHORITY_FILE}\n`)
+  const words = ['login', url, '--config', config]
+  const environment = { ...home.environment, HTTPS_PROXY: `http://127.0.0.1:${proxy.port}` }
+  const { code, stderr } = await new Promise<{ code: number; stderr: string }>((resolve) => {
+    execFile(process.execPath, [PROGRAM, ...words], { env: environment }, (error, _, err) =>
+      resolve({ code: Number(error?.code ?? 0), stderr: err }),
+    )
+  })
+  expect(stderr).toContain('(address_refused, see docs/errors.md#address_refused)')
+  expect(stderr).toContain('127.0.0.1')
+  expect(/^hint: (.*)$/m.exec(stderr)?.[1]).toContain('allow_private')
+  expect(code).toBe(3)
+  expect(inside.connections).toBe(0)
 })

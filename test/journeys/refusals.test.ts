@@ -18,6 +18,12 @@ describe('a refused sign-in is an error answer that names the cause, and the pro
       'S256',
       { metadata: { code_challenge_methods_supported: ['plain'] } },
     ],
+    [
+      'metadata without registration',
+      'registration_failed',
+      '/callback',
+      { metadata: { registration_endpoint: undefined } },
+    ],
     ['metadata without a token endpoint', 'discovery_failed', 'token_endpoint', { metadata: { token_endpoint: 7 } }],
     ['the browser’s address', 'discovery_failed', 'file://', { metadata: { authorization_endpoint: 'file:///x' } }],
     ['a token that is no header', 'malformed_token', '', { token: { access_token: 'a\r\nb', token_type: 'bearer' } }],

@@ -35,6 +35,22 @@ test('a server that restarts between two calls gets the host’s own initialize 
   await again.close()
 })
 
+test.each([
+  ['without a challenge', {}],
+  ['with a challenge that asks for no scope', { 'www-authenticate': 'Bearer error="access_denied"' }],
+])('a 403 %s is forbidden: no other token would help, and nobody is asked', async (_, headers) => {
+  stage = await startStage()
+  const host = stage.host()
+  await host.initialize()
+  stage.server.state.answerHeaders = headers
+  stage.server.state.instead = { status: 403, type: 'text/plain', body: 'not on a Sunday' }
+  const { error } = await host.request('tools/list')
+  expect(error).toMatchObject({ code: 1309, data: { source: 'mcp-oauth-bridge', code: 'forbidden' } })
+  expect(error.data.hint).toContain('mcp-oauth-bridge status')
+  expect(stage.tabs()).toHaveLength(1)
+  expect(stage.authorization.counts.refreshGrants).toBe(0)
+})
+
 test('server-initiated requests reach the host and its answer reaches the server', async () => {
   stage = await startStage()
   const host = stage.host()
