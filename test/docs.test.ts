@@ -127,6 +127,25 @@ test('the exit code and JSON-RPC number of each error stand in its section', () 
   }
 })
 
+test('the section of each error says what happened and what to do', () => {
+  const sections = read('docs/errors.md').split(/^## /m).slice(1)
+  expect(sections.length).toBe(Object.keys(ERRORS).length)
+  const said = /^\*\*What happened:\*\* \S.*\n\*\*What to do:\*\* \S.*\nExit code \d · JSON-RPC \d+/m
+  expect(sections.filter((section) => !said.test(section)).map((section) => section.split('\n')[0])).toEqual([])
+})
+
+/** Journeys as they are written: file name and text. */
+const JOURNEYS = readdirSync(join(ROOT, 'test/journeys')).map((name) => ({ name, text: read(`test/journeys/${name}`) }))
+
+test('every error code is met by a journey: some line there wants it, as text of its own or with its page', () => {
+  const lines = JOURNEYS.flatMap(({ text }) => text.split('\n')).filter(
+    (line) => !/\.not\.|^\s*(?:\/\/|test\()/.test(line),
+  )
+  // `'code'` in an expectation or a table, `(code)` as the callback page says it, `docs/errors.md#code` as a terminal does.
+  const wants = (code: string) => new RegExp(`'${code}'|\\\\?\\(${code}\\\\?\\)|docs/errors\\.md#${code}\\b`)
+  expect(Object.keys(ERRORS).filter((code) => !lines.some((line) => wants(code).test(line)))).toEqual([])
+})
+
 test('JSON-RPC numbers lie outside the reserved range and none is used twice', () => {
   const numbers = Object.values(ERRORS).map(({ rpc }) => rpc)
   expect(new Set(numbers).size).toBe(numbers.length)

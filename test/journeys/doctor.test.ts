@@ -135,9 +135,10 @@ test.each([
   [{ BROWSER: '', SSH_CONNECTION: '192.0.2.1 1 192.0.2.2 22', DISPLAY: ':0' }, 'warn', 'browser_failed'],
 ])('with the environment %j the browser is %s', async (environment, status, code) => {
   stage = await startStage()
-  const { found } = await stage.doctor([], environment)
+  const { code: exit, found } = await stage.doctor([], environment)
   expect(found('browser').status).toBe(status)
   expect(found('browser').code).toBe(code)
+  expect(exit).toBe(status === 'fail' ? 3 : 0)
 })
 
 async function tlsServer(...more: string[]): Promise<{ server: Server; port: number; certificate: string }> {

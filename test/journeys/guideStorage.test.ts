@@ -31,6 +31,10 @@ test('Issue: "Database connection failed": a database that cannot be opened is d
   expect(code).toBe(5)
   expect(report.likely_cause).toMatchObject({ name: 'database', code: 'database_unreachable' })
   expect(report.likely_cause.remedy).toContain('database_url')
+  const refused = await login()
+  expect(refused.code).toBe(5)
+  expect(refused.stderr).toContain('(database_unreachable, see docs/errors.md#database_unreachable)')
+  expect(/^hint: (.*)$/m.exec(refused.stderr)?.[1]).toContain('database_url')
 })
 
 test('Issue: SQLite "database locked" errors: doctor names the process that holds the lock', async () => {
