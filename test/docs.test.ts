@@ -24,20 +24,6 @@ test('config.example.yaml is valid as it stands', () => {
 /** The schema that editors get, as it is shipped. */
 const editorSchema = new Ajv({ strict: false }).compile(JSON.parse(read('dist/config.schema.json')))
 
-test('every error code is met in a journey, and has its section with what happened and what to do', () => {
-  const folder = new URL('./journeys/', import.meta.url)
-  const journeys = readdirSync(folder).map((name) => readFileSync(new URL(name, folder), 'utf8'))
-  const sections = read('docs/errors.md').split(/^## /m)
-  for (const code of Object.keys(ERRORS)) {
-    expect(
-      journeys.some((text) => new RegExp(`\\b${code}\\b`).test(text)),
-      `${code} in a journey`,
-    ).toBe(true)
-    const section = sections.find((text) => text.startsWith(`${code}\n`)) ?? ''
-    expect(section, code).toMatch(/\*\*What happened:\*\* \S[\s\S]*\*\*What to do:\*\* \S/)
-  }
-})
-
 test('the schema for editors accepts the example as it stands, and with every setting that is commented out', () => {
   const text = read('config.example.yaml')
   expect(text.split('\n')[0]).toBe('# yaml-language-server: $schema=./dist/config.schema.json')
