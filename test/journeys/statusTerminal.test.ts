@@ -57,7 +57,7 @@ describe.skipIf(!has('tmux'))('at a terminal', () => {
     const address = await waiting.says(/^http\S+/m)
     await screen.shows(/waiting for you in the browser/)
     await stage.visit(address)
-    await screen.shows(/who +alice@example\.com/)
+    await screen.shows(/who +alice@example\.com\s+state +signed in/)
     screen.press('C-c')
     const last = await screen.exits()
     expect(last.code).toBe(0)
