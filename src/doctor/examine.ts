@@ -47,10 +47,12 @@ async function perform(check: Check, patient: Patient, facts: Facts): Promise<Ou
   if (check.about === 'server' && !patient.server) return skip('No server is named.')
   const limitMs = check.limitMs ?? LIMIT_MS
   const ended = new AbortController()
-  const signal = AbortSignal.any([ended.signal, AbortSignal.timeout(limitMs)])
+  const { signal } = ended
+  // Not AbortSignal.any with a timeout: on Node 20 it is collected as garbage before its time is over.
+  const timer = setTimeout(() => ended.abort(), limitMs)
   const late = new Promise<Outcome>((resolve) => {
-    const tell = () =>
-      resolve(fail('server_timeout', `This check got no answer within ${limitMs / 1000} s.`, 'Run doctor again.'))
+    const said = `This check got no answer within ${limitMs / 1000} s.`
+    const tell = () => resolve(check.late ? fail(check.late, said) : fail('server_timeout', said, 'Run doctor again.'))
     signal.addEventListener('abort', tell, { once: true })
   })
   try {
@@ -58,6 +60,7 @@ async function perform(check: Check, patient: Patient, facts: Facts): Promise<Ou
   } catch (thrown) {
     return failed(asBridgeError(thrown))
   } finally {
+    clearTimeout(timer)
     ended.abort()
   }
 }

@@ -16,7 +16,8 @@ export const handshake: Check = {
   async look(patient, facts, signal) {
     const tokens = facts.record?.tokens
     if (!facts.answer) return skip('The server does not answer.')
-    if (facts.answer.status === 401 && !tokens) return skip('Nobody is signed in.')
+    if (facts.answer.status === 401 && !tokens)
+      return skip(facts.keyless ? 'The sealing key was not given.' : 'Nobody is signed in.')
     if (tokens?.expiresAt !== undefined && tokens.expiresAt <= patient.clock.now())
       return skip('The token has expired, and doctor refreshes nothing: mcp-oauth-bridge refresh.')
     return judge(await initialize(patient, facts, signal))

@@ -2,6 +2,7 @@
 import type { ServerMetadata } from '../auth/serverMetadata.ts'
 import type { Composed, Look } from '../compose.ts'
 import type { ServerConfig } from '../config/config.ts'
+import type { ErrorCode } from '../errors.ts'
 import type { Authorizer, HttpResponse } from '../ports.ts'
 import type { Challenge, TokenRecord } from '../records.ts'
 import type { Outcome } from './finding.ts'
@@ -30,6 +31,8 @@ export interface Facts {
   /** Why no authorization server was found. */
   discoveryFailure?: Outcome & { readonly about: 'resource' | 'server' | 'pkce' }
   look?: Look
+  /** Nothing gave the sealing key: what is sealed with it cannot be looked at, and is not waited for again. */
+  keyless?: true
   record?: TokenRecord
   /** Headers that a bridge would send now, and what makes them anew for a request. */
   headers?: Readonly<Record<string, string>>
@@ -42,6 +45,8 @@ export interface Check {
   readonly about: 'machine' | 'server'
   /** Longest time it may take, in ms. */
   readonly limitMs?: number
+  /** What it is when that time is over; left out: server_timeout. */
+  readonly late?: ErrorCode
   /** May throw BridgeError: then the check fails with it. Must stop when `signal` aborts. */
   look(patient: Patient, facts: Facts, signal: AbortSignal): Promise<Outcome>
 }

@@ -7,10 +7,14 @@ export const keychain: Check = {
   name: 'keychain',
   about: 'machine',
   limitMs: 8_000,
-  async look({ config: { secretStore } }, { look }) {
+  late: 'keychain_locked',
+  async look({ config: { secretStore } }, facts) {
+    const { look } = facts
     const places = look?.keyBackends() ?? []
     if (look && places.length > 0) {
+      facts.keyless = true
       const key = await look.sealingKey()
+      delete facts.keyless
       return key
         ? pass(`The sealing key is in the ${places.join(' and the ')}.`)
         : pass('The sealing key is gone, but seals nothing; the next sign-in makes a new one.')

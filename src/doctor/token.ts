@@ -12,6 +12,7 @@ export const token: Check = {
   async look(patient, facts, signal) {
     const { look, answer } = facts
     if (!look) return notSignedIn(answer?.status)
+    if (facts.keyless) return skip('The sealing key was not given.')
     const record = await look.tokens.load(patient.key())
     facts.record = record
     const { tokens } = record

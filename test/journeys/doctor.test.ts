@@ -97,7 +97,7 @@ test('for people the likeliest cause stands first, with its remedy and where to 
 
 const closedPort = () => Number(new URL(stage.callbackUrl).port)
 
-test('a proxy that does not answer is the cause, and its password is not shown', async () => {
+test("Issue: a company's proxy or certificate: a proxy that does not answer is proxy_failed, and its password is not shown", async () => {
   stage = await startStage()
   const environment = { HTTPS_PROXY: `http://user:canary-password@127.0.0.1:${closedPort()}` }
   const { code, report, text } = await stage.doctor(['https://mcp.invalid/mcp'], environment)
@@ -133,12 +133,14 @@ test.each([
   [{ BROWSER: '/nowhere/browser:/bin/true' }, 'pass', undefined],
   [{ BROWSER: '' }, 'warn', 'browser_failed'],
   [{ BROWSER: '', SSH_CONNECTION: '192.0.2.1 1 192.0.2.2 22', DISPLAY: ':0' }, 'warn', 'browser_failed'],
-])('with the environment %j the browser is %s', async (environment, status, code) => {
+])('Issue: no browser tab opens: with the environment %j the browser is %s', async (environment, status, code) => {
   stage = await startStage()
   const { code: exit, found } = await stage.doctor([], environment)
   expect(found('browser').status).toBe(status)
   expect(found('browser').code).toBe(code)
   expect(exit).toBe(status === 'fail' ? 3 : 0)
+  if (status === 'pass') expect(found('browser').remedy).toBeNull()
+  else expect(found('browser').remedy).toMatch(/BROWSER|mcp-oauth-bridge login, open the address it prints elsewhere/)
 })
 
 async function tlsServer(...more: string[]): Promise<{ server: Server; port: number; certificate: string }> {
@@ -157,7 +159,7 @@ async function tlsServer(...more: string[]): Promise<{ server: Server; port: num
 }
 
 test.skipIf(!has('openssl'))(
-  'a certificate that is not trusted is tls_failed, with its issuer; a CA file mends it',
+  "Issue: a company's proxy or certificate: a certificate that is not trusted is tls_failed, with its issuer; a CA file mends it",
   async () => {
     stage = await startStage()
     const { port, certificate } = await tlsServer()

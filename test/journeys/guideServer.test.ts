@@ -133,4 +133,5 @@ test('Issue: "CORS errors in browser" and /mcp/endpoint: the callback listener s
   const served = await stage.command(['serve'])
   expect(served.code).toBe(2)
   expect(served.stderr).toContain('gateway_missing')
+  expect(served.stderr).toMatch(/^hint: Use the bridge/m)
 })

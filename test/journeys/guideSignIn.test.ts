@@ -69,6 +69,7 @@ test('Issue: OAuth flow gets stuck at authorization page: doctor names who holds
   const taken = `http://127.0.0.1:${stage.everything.port}/auth/callback`
   const stuck = await stage.doctor([stage.server.url, '--client-id', 'by-hand', '--callback-url', taken])
   expect(stuck.found('callback_port')).toMatchObject({ status: 'fail', code: 'port_in_use' })
+  expect(stuck.found('callback_port').remedy).toContain('callback_url')
   expect(stuck.found('callback_port').detail).toMatch(/is taken by \S+ \(pid \d+\)/)
   expect(stuck.code).not.toBe(0)
   const moves = await stage.doctor([stage.server.url, '--callback-url', taken])
@@ -101,6 +102,7 @@ test('Issue: "PKCE code_verifier validation failed": the sign-in ends as pkce_fa
   expect(await login.exited).toBe(3)
   const failure = stage.logged().find(({ event }) => event === 'oauth:sign-in-failed')
   expect(failure).toMatchObject({ error: 'pkce_failed' })
+  expect(await login.says(/^hint: .*/m)).toContain('Start the sign-in again')
   const steps = stage.logged().flatMap(({ event, message }) => (event === 'oauth:pkce' ? [message] : []))
   expect(steps).toEqual([
     'code_verifier generated',
@@ -122,6 +124,7 @@ test.each([
   expect(report.likely_cause).toMatchObject({ name: 'config', code: 'config_invalid' })
   expect(report.likely_cause.detail).toContain(`${config}:3:`)
   expect(report.likely_cause.detail).toContain(reason)
+  expect(report.likely_cause.remedy).toContain('Correct the line')
 })
 
 test('Issue: "Code challenge method not supported": doctor names a provider that does not advertise S256', async () => {

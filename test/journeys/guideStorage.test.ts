@@ -116,6 +116,7 @@ test('Issue: "Permission denied" when starting proxy: a folder of another user i
   expect(code).toBe(5)
   expect(report.likely_cause).toMatchObject({ name: 'database', code: 'permissions_unsafe' })
   expect(report.likely_cause.detail).toContain('Permission denied')
+  expect(report.likely_cause.remedy).toContain('owner')
   const started = await stage.command(['status'], environment)
   expect(started.code).toBe(5)
   expect(started.stderr).toContain('permissions_unsafe')
@@ -127,12 +128,13 @@ test('Issue: "Config file not found": every command names config_not_found and t
   expect(code).toBe(2)
   expect(report.likely_cause).toMatchObject({ name: 'config', code: 'config_not_found' })
   expect(report.likely_cause.detail).toContain('nowhere.yaml')
+  expect(report.likely_cause.remedy).toContain('CONFIG_PATH')
   const started = await stage.command(['status'], { CONFIG_PATH: './nowhere.yaml' })
   expect(started.code).toBe(2)
   expect(started.stderr).toContain('config_not_found')
 })
 
-test('a sealing key that is gone is key_missing', async () => {
+test('Issue: keychain locked, or key missing: a sealing key that is gone is key_missing', async () => {
   stage = await startStage()
   await login()
   const database = new BetterSqlite3(file())
@@ -142,4 +144,5 @@ test('a sealing key that is gone is key_missing', async () => {
   const { code, report } = await stage.doctor()
   expect(code).toBe(5)
   expect(report.likely_cause).toMatchObject({ name: 'keychain', code: 'key_missing' })
+  expect(report.likely_cause.remedy).toMatch(/Restore it.*logout --all/)
 })

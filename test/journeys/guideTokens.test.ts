@@ -141,6 +141,7 @@ test('Issue: "Malformed token" errors: a token with a blank ends the sign-in as 
   const refused = await login('--scope', 'mcp:tools')
   expect(refused.code).toBe(3)
   expect(refused.stderr).toContain('malformed_token')
+  expect(refused.stderr).toMatch(/^hint: \S/m)
 })
 
 test('Issue: "Malformed token" errors: the login says that the server refuses it, and doctor that it is truncated', async () => {
@@ -153,5 +154,6 @@ test('Issue: "Malformed token" errors: the login says that the server refuses it
   expect(code).toBe(3)
   expect(report.likely_cause).toMatchObject({ name: 'token', code: 'malformed_token' })
   expect(report.likely_cause.detail).toContain('truncated')
+  expect(report.likely_cause.remedy).toContain('login --force')
   expect(text).not.toContain('eyJ')
 })

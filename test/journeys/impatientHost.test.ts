@@ -75,7 +75,7 @@ test('a call made meanwhile waits for the person and then succeeds', async () =>
   await host.close()
 })
 
-test('a call that waits too long fails with the address, is not sent later, and the next one works', async () => {
+test('Issue: the host gives up while you sign in: a call that waits too long is sign_in_pending with the address, is not sent later, and the next one works', async () => {
   stage = await startStage()
   const host = stage.host(impatient(300), ABSENT)
   await host.initialize()
@@ -83,6 +83,8 @@ test('a call that waits too long fails with the address, is not sent later, and 
   await host.hear(isMethod('notifications/message'))
   const { error } = await echo(host, 'too early')
   expect(error.data).toMatchObject({ source: 'mcp-oauth-bridge', code: 'sign_in_pending', url: tab })
+  expect(error.message).toContain(tab)
+  expect(error.data.hint).toContain('Finish the sign-in in the browser and try again')
   await stage.visit(tab ?? '')
   const calls = () => stage.server.state.passed.filter(({ rpc }) => rpc === 'tools/call').length
   await stage.callbackPortIsFree()

@@ -113,7 +113,7 @@ test('a revoked refresh token leads to one new sign-in, and the call that found 
   await host.close()
 })
 
-test('a sign-in that the person denies is an error answer that says so, and the bridge stays', async () => {
+test('Issue: no browser tab opens: after a sign-in that was denied the error says so and why, until login has opened one', async () => {
   stage = await startStage({ person: 'deny' })
   const host = stage.host()
   const { error } = await host.initialize()
@@ -124,6 +124,8 @@ test('a sign-in that the person denies is an error answer that says so, and the 
   stage.authorization.state.person = 'approve'
   const again = await host.initialize()
   expect(again.error.message).toContain('no new tab was opened')
+  expect(again.error.data).toMatchObject({ code: 'access_denied' })
+  expect(again.error.data.hint).toContain(`mcp-oauth-bridge login ${stage.server.url}`)
   expect(stage.tabs()).toHaveLength(1)
   expect((await stage.command(['login', stage.server.url, '--callback-url', stage.callbackUrl])).code).toBe(0)
   expect((await host.initialize()).result).toBeDefined()

@@ -45,7 +45,7 @@ describe.skipIf(!has('tmux'))('at a terminal', () => {
   const login = () =>
     openTerminal([process.execPath, PROGRAM, 'login', stage.server.url, ...here()], { ...stage.environment, ...SSH })
 
-  test('over SSH a person opens the address elsewhere and pastes where it ends; wrong input is asked again', async () => {
+  test('Issue: the pasted address is refused: over SSH a person opens the address elsewhere and pastes where it ends; wrong input is asked again', async () => {
     stage = await startStage()
     const terminal = login()
     const address = (await terminal.shows(/^http\S+authorize\S+|^http\S+\/auth\?\S+/m)).trim()
