@@ -72,7 +72,11 @@ describe('a fault', () => {
     ['log_levle: debug', '✗ FILE:1:1: unknown key "log_levle"; did you mean "log_level"?', 'keys'],
     ['log_level: loud', '✗ FILE:1:12: log_level ', 'keys'],
     ['servers:\n  a: { profile: p }', '✗ FILE:2:6: servers.a.url is missing', 'required'],
-    ['database_url: postgresql://u:p@h/db', '✗ FILE:1:15: database_url must be sqlite:FILE: PostgreSQL comes with the gateway', 'keys'],
+    [
+      'database_url: postgresql://u:p@h/db',
+      '✗ FILE:1:15: database_url must be sqlite:FILE: PostgreSQL comes with the gateway',
+      'keys',
+    ],
     [
       'providers: { g: { pkce_enabled: false } }',
       '✗ FILE:1:33: providers.g.pkce_enabled cannot be switched off',

@@ -1,7 +1,8 @@
 // The guide's issues with the database, with rights and with the config file, each made for real.
-import { execFileSync, spawn } from 'node:child_process'
-import { chmodSync, chownSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { chmodSync, chownSync, cpSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import BetterSqlite3 from 'better-sqlite3'
 import { afterEach, expect, test } from 'vitest'
 import { has } from '../needs.ts'
@@ -13,6 +14,20 @@ afterEach(() => stage?.close())
 const home = () => stage.environment.MCP_OAUTH_BRIDGE_HOME
 const file = () => join(home(), 'oauth.db')
 const login = () => stage.command(['login', stage.server.url, '--callback-url', stage.callbackUrl])
+
+test('Issue: npm fails at better-sqlite3: without its native part Node 22 uses its own SQLite, and Node 20 says what to do', async () => {
+  stage = await startStage()
+  const copy = join(stage.home, 'installed without scripts')
+  const source = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url))
+  for (const name of ['bin', 'dist', 'package.json']) cpSync(source(name), join(copy, name), { recursive: true })
+  const program = join(copy, 'bin/mcp-oauth-bridge.js')
+  const words = [program, 'refresh', stage.server.url]
+  const used = spawnSync(process.execPath, words, { env: stage.environment, encoding: 'utf8' })
+  const ownSqlite = process.getBuiltinModule?.('node:sqlite') !== undefined
+  expect(used.status).toBe(ownSqlite ? 3 : 5)
+  expect(used.stderr).toContain(ownSqlite ? 'not_signed_in' : 'No SQLite driver works here')
+  if (!ownSqlite) expect(used.stderr).toMatch(/^hint: .*Node 22\.14/m)
+})
 
 test('Issue: "Database connection failed": PostgreSQL belongs to the gateway, and doctor says so', async () => {
   stage = await startStage()
