@@ -4,9 +4,9 @@ import { readFileSync } from 'node:fs'
 import { keepCompiled } from './compileCache.js'
 
 keepCompiled()
-// stdout belongs to the protocol, also where a dependency prints something.
+// stdout belongs to the protocol, also where a dependency prints something. dirxml is Node's own alias of log.
 // biome-ignore lint/suspicious/noConsole: this is what keeps console away from it
-for (const name of ['log', 'info', 'debug', 'dir']) console[name] = console.error
+for (const name of ['log', 'info', 'debug', 'dir', 'dirxml']) console[name] = console.error
 
 const { pendingKeychainCalls, run } = await import('../dist/run.js')
 

@@ -71,7 +71,8 @@ test('what a dependency prints by console goes to stderr, not to the host', asyn
   stage = await startStage()
   // Prints as soon as the program has had its way with the console, and never before.
   const hook = join(stage.home, 'noisy.mjs')
-  const print = "for (const name of ['log', 'info', 'debug', 'dir', 'table', 'group']) console[name](['rubbish'])"
+  const names = "['log', 'info', 'debug', 'dir', 'dirxml', 'table', 'group', 'groupCollapsed', 'count']"
+  const print = `for (const name of ${names}) console[name](['rubbish'])`
   const noise = `const { log } = console; setInterval(() => { if (console.log !== log) { ${print} } }, 1).unref()`
   writeFileSync(hook, noise)
   const host = stage.host([], { NODE_OPTIONS: `--import=file://${hook}` })
