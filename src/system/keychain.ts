@@ -1,8 +1,8 @@
 // The OS keychain for a person's commands: each call is a process of its own, which ends with this one whatever the keychain does.
 import { fileURLToPath } from 'node:url'
-import { BridgeError, quote } from '../errors.ts'
 import type { SecretStore } from '../ports.ts'
 import { withoutSecrets } from './childEnvironment.ts'
+import { ANSWERS_WITHIN_MS, SILENT, unavailable } from './keychainHere.ts'
 
 /** @throws BridgeError keychain_unavailable from every call when there is no keychain, or a locked one */
 export const keychain: SecretStore = {
@@ -10,9 +10,6 @@ export const keychain: SecretStore = {
   set: async (name, secret) => void (await ask({ call: 'set', name, secret })),
   delete: async (name) => void (await ask({ call: 'delete', name })),
 }
-
-/** An unlock prompt may stay open for ever; the caller is told after this long, in ms. */
-const ANSWERS_WITHIN_MS = 20_000
 
 /**
  * The secret, where there is one. In this process a call could not be given up: a keychain that hangs stops everything when it is
@@ -33,13 +30,10 @@ async function ask(asked: {
       stdio: ['pipe', 'pipe', 'ignore'],
       windowsHide: true,
     })
-    const fail = (why: string) => {
-      const message = `The OS keychain cannot be used: ${quote(why.split('\n')[0] ?? '')}.`
-      reject(new BridgeError('keychain_unavailable', { message }))
-    }
+    const fail = (why: string) => reject(unavailable(why))
     const silence = setTimeout(() => {
       child.kill('SIGKILL')
-      fail('it does not answer; an unlock prompt may be open')
+      fail(SILENT)
     }, ANSWERS_WITHIN_MS)
     let text = ''
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => {

@@ -14,8 +14,17 @@ export const keychainHere: SecretStore = {
   delete: (name) => withEntry(name, async (entry) => void (await entry.deleteCredential())),
 }
 
+export const SILENT = 'it does not answer; an unlock prompt may be open'
+
+/** What either way of asking ends in; of `why` the first line is told. */
+export const unavailable = (why: string, cause?: unknown) =>
+  new BridgeError('keychain_unavailable', {
+    message: `The OS keychain cannot be used: ${quote(why.split('\n')[0] ?? '')}.`,
+    cause,
+  })
+
 /** An unlock prompt may stay open for ever; the caller is told after this long, in ms. */
-const ANSWERS_WITHIN_MS = 20_000
+export const ANSWERS_WITHIN_MS = 20_000
 
 let calls = 0
 
@@ -31,14 +40,13 @@ async function withEntry<T>(name: string, work: (entry: AsyncEntry) => Promise<T
     const answer = work(entry).finally(() => calls--)
     return await Promise.race([answer, silence()])
   } catch (cause) {
-    const why = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause)
-    throw new BridgeError('keychain_unavailable', { message: `The OS keychain cannot be used: ${quote(why)}.`, cause })
+    throw unavailable(cause instanceof Error ? cause.message : String(cause), cause)
   }
 }
 
 function silence(): Promise<never> {
   return new Promise((_, reject) => {
-    setTimeout(() => reject(new Error('it does not answer; an unlock prompt may be open')), ANSWERS_WITHIN_MS).unref()
+    setTimeout(() => reject(new Error(SILENT)), ANSWERS_WITHIN_MS).unref()
   })
 }
 
