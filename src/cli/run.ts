@@ -33,11 +33,11 @@ export async function run(world: World): Promise<number> {
   try {
     const line = parseCommandLine(world.argv)
     if (line.has('version')) return print(world, `${world.version}\n`)
-    if (line.has('help'))
-      return print(
-        world,
-        (await import('./help.ts')).helpText(line.explicit ? line.command : undefined, widthOf(world)),
-      )
+    if (line.has('help')) {
+      const { helpText } = await import('./help.ts')
+      const { width } = paperOf(world.stdout, world.environment)
+      return print(world, helpText(line.explicit ? line.command : undefined, width))
+    }
     if (line.has('attempt')) return await runAttempt(world)
     const work = LOCAL.has(line.command)
       ? import('./local.ts').then(({ runLocal }) => runLocal(line, world))
@@ -160,8 +160,6 @@ function doorsOf(world: World, config: Config, line?: CommandLine): Doors {
 const launcher: LoginLauncher = {
   launch: async (job) => (await import('../system/loginLauncher.ts')).loginLauncher.launch(job),
 }
-
-const widthOf = ({ stdout }: World) => (stdout.isTTY === true ? Math.max(40, stdout.columns || 80) : undefined)
 
 function print(world: World, text: string): number {
   world.stdout.write(text)
