@@ -1,5 +1,7 @@
 // Bundles src/ into dist/: one small entry and chunks that load only when a command needs them.
 import { readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'rolldown'
 import { jsonSchema } from './src/config/schema.ts'
 
@@ -25,11 +27,27 @@ function described(schema: Schema): Schema {
   return schema
 }
 
+/** What `entry` imports statically, and what that imports, and so on: every start loads all of it. */
+function staticImports(entry: string, found = new Set<string>()): Set<string> {
+  if (found.has(entry)) return found
+  found.add(entry)
+  const code = readFileSync(entry, 'utf8').replace(/^import type [^;]*?from '[^']*'/gms, '')
+  for (const [, specifier = ''] of code.matchAll(/^(?:import|export|\}) ?[^;]*?\bfrom '(\.[^']+)'/gm))
+    staticImports(resolve(dirname(entry), specifier), found)
+  return found
+}
+
+const core = staticImports(fileURLToPath(new URL('src/cli/run.ts', import.meta.url)))
+
 /** Markdown without its marks. */
 const plain = (text: string) => text.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').replaceAll('`', '')
 
 export default defineConfig({
-  input: { run: 'src/cli/run.ts' },
+  input: {
+    run: 'src/cli/run.ts',
+    compileCache: 'src/cli/compileCache.ts',
+    keychainWorker: 'src/system/keychainWorker.ts',
+  },
   platform: 'node',
   // jsonc-parser's "main" loads its parts by names that no bundler sees; its "module" does not.
   resolve: { mainFields: ['module', 'main'] },
@@ -54,22 +72,13 @@ export default defineConfig({
     cleanDir: true,
     entryFileNames: '[name].js',
     chunkFileNames: '[name]-[hash].js',
-    // What every start loads anyway lies in one file, though rarer files share it.
+    // What every start loads lies in one file, though rarer files share it.
     codeSplitting: {
       groups: [
-        {
-          name: 'core',
-          test: new RegExp(
-            `/src/(${[
-              'errors|secureUrl|onceGood|cli/args',
-              'config/(cache|environment|load|nearest|oneOf|paths|server)',
-              'bridge/(answers|endSession|eventStream|exchange|flights|listen|lostSession|message|relay|repeat|rpcError|scan|scanString|send|session|transport)',
-              'auth/(askForLogin|authorize|challenge|scopes|tokens|userHeaders)',
-              'store/(database|migrate|time|migrations/.*)',
-              'system/(logFile|netErrors|privateFiles|proxy)',
-            ].join('|')})\\.ts$`,
-          ),
-        },
+        // Before the compile cache is on, a start reads these two only.
+        { name: 'paths', test: /\/src\/config\/paths\.ts$/, priority: 1 },
+        { name: 'keychain', test: /\/src\/system\/keychainEntry\.ts$/, priority: 1 },
+        { name: 'core', test: (id) => core.has(id) },
       ],
     },
     minify: { compress: true, mangle: false, codegen: { removeWhitespace: false } },

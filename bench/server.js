@@ -55,20 +55,24 @@ process.stdin.resume().once('end', () => process.exit())
  * @param {import('node:http').ServerResponse} response
  */
 function answer({ id, method, params }, response) {
-  if (id === undefined) return response.writeHead(202).end()
+  if (id === undefined) {
+    response.writeHead(202).end()
+    return
+  }
   const tool = params?.name ?? method
   // Never answered, and nothing after it either: what an end may have to wait for.
   if (tool === 'hang') {
     hangs = true
-    return undefined
+    return
   }
-  const result = RESULTS[/** @type {keyof RESULTS} */ (tool)]
+  const result = RESULTS[/** @type {keyof typeof RESULTS} */ (tool)]
   const start = `{"jsonrpc":"2.0","id":${id}`
   if (params?.arguments?.sse) {
     response.writeHead(200, { 'content-type': 'text/event-stream' })
     response.write(`event: message\ndata: ${start}`)
     response.write(result)
-    return response.end('\n\n')
+    response.end('\n\n')
+    return
   }
   const headers = { 'content-type': 'application/json', 'content-length': start.length + result.length }
   response.writeHead(200, method === 'initialize' ? { ...headers, 'mcp-session-id': 'bench' } : headers)

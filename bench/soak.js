@@ -4,6 +4,7 @@ import { soak } from '../test/servers/soak.js'
 
 const { values } = parseArgs({ options: { seconds: { type: 'string', default: '600' } } })
 let lines = 0
+/** @param {Awaited<ReturnType<typeof soak>>} now */
 const show = ({ calls, failures, tabs, refreshes, refused, tokens }) =>
   console.log(
     `calls ${calls}  failures ${failures.length}  tabs ${tabs}  refreshes ${refreshes}  refused ${refused}  tokens seen ${tokens}`,

@@ -1,17 +1,22 @@
 #!/usr/bin/env node
 // Turns on the compile cache, hands words and streams to the program, and sets the exit code.
 import { readFileSync } from 'node:fs'
-import { keepCompiled } from './compileCache.js'
 
+/** @type {<Path extends string>(path: Path) => Promise<any>} */
+const load = (path) => import(new URL(`../dist/${path}`, import.meta.url).href)
+
+/** @type {typeof import('../src/cli/compileCache.ts')} */
+const { keepCompiled } = await load('compileCache.js')
 keepCompiled()
 // stdout belongs to the protocol, also where a dependency prints something. dirxml is Node's own alias of log.
 // biome-ignore lint/suspicious/noConsole: this is what keeps console away from it
-for (const name of ['log', 'info', 'debug', 'dir', 'dirxml']) console[name] = console.error
+for (const name of /** @type {const} */ (['log', 'info', 'debug', 'dir', 'dirxml'])) console[name] = console.error
 
-const { pendingKeychainCalls, run } = await import('../dist/run.js')
+/** @type {typeof import('../src/cli/run.ts')} */
+const { pendingKeychainCalls, run } = await load('run.js')
 
 const ending = new AbortController()
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => ending.abort())
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => ending.abort(signal))
 // Whoever does not listen any more is no reason to crash.
 process.stdout.on('error', () => ending.abort())
 process.stderr.on('error', () => undefined)

@@ -11,13 +11,14 @@ if (unknown !== undefined) {
   process.exit(2)
 }
 
+/** @type {(style: 'bold' | 'cyan' | 'dim' | 'green', text: string) => string} */
 const colour = (style, text) => (process.stdout.isTTY && !process.env.NO_COLOR ? styleText(style, text) : text)
 let step = 0
-const say = (text) => console.log(`${colour('cyan', String(++step).padStart(2))}  ${text}`)
-const also = (text) => console.log(`    ${colour('dim', text)}`)
+const say = (/** @type {string} */ text) => console.log(`${colour('cyan', String(++step).padStart(2))}  ${text}`)
+const also = (/** @type {string} */ text) => console.log(`    ${colour('dim', text)}`)
 
 const stage = await startStage({ accessTokenSeconds: TOKEN_SECONDS, person: ownBrowser ? 'form' : 'approve' })
-const end = async (code) => {
+const end = async (/** @type {number} */ code) => {
   await stage.close()
   process.exit(code)
 }
@@ -46,11 +47,11 @@ try {
   say(
     `tools/list: ${tools.length} tools, among them ${tools
       .slice(0, 3)
-      .map(({ name }) => name)
+      .map((/** @type {{ name: string }} */ { name }) => name)
       .join(', ')}.`,
   )
   say(`tools/call echo: ${colour('green', await echo(host, 'Hello through the bridge!'))}`)
-  const { headers } = stage.server.state.passed.at(-1) ?? { headers: {} }
+  const headers = /** @type {Record<string, string>} */ (stage.server.state.passed.at(-1)?.headers ?? {})
   also(`the server was told who asks: X-User-Id ${headers['x-user-id']}, X-User-Email ${headers['x-user-email']}`)
 
   const before = counts.refreshGrants
@@ -66,12 +67,16 @@ try {
   )
   const code = await host.close()
   say(`The host closes stdin: the bridge deletes its session and exits ${code}. Nothing is left behind.\n`)
-  await end(code)
+  await end(code ?? 1)
 } catch (thrown) {
   console.error(`error: ${thrown instanceof Error ? thrown.message : thrown}`)
   await end(1)
 }
 
+/**
+ * @param {ReturnType<typeof stage.host>} host
+ * @param {string} message
+ */
 async function echo(host, message) {
   const { result, error } = await host.request('tools/call', { name: 'echo', arguments: { message } })
   if (error) throw new Error(error.message)

@@ -5,8 +5,8 @@ interface ErrorRow {
   readonly message: string
   /** What the person can do about it. */
   readonly hint: string
-  /** Process exit code: 1 internal, 2 usage or config, 3 sign-in, 4 network or server, 5 storage. */
-  readonly exit: 1 | 2 | 3 | 4 | 5
+  /** Process exit code: 1 internal, 2 usage or config, 3 sign-in, 4 network or server, 5 storage, 130 Ctrl-C. */
+  readonly exit: 1 | 2 | 3 | 4 | 5 | 130
   /** JSON-RPC error number; outside -32768..-32000, which JSON-RPC 2.0 section 5.1 reserves. */
   readonly rpc: number
 }
@@ -30,7 +30,7 @@ export const ERRORS = {
   gateway_missing: row(2, 1231, 'This belongs to the HTTP gateway, which this version does not have.', 'Use the bridge: SQLite, and a host that speaks stdio.'),
   insecure_url: row(2, 1204, 'The server URL is not HTTPS.', 'Use https://, a loopback address, or --allow-http for a network you trust.'),
   host_config_invalid: row(2, 1220, 'The host’s config file cannot be changed.', 'Correct that file, or add the server in the host itself.'),
-  cancelled: row(2, 1221, 'You stopped it.', 'What was done before stays; run the command again when you like.'),
+  cancelled: row(130, 1221, 'Cancelled.', 'What was done before stays; run the command again when you like.'),
 
   not_signed_in: row(3, 1301, 'Nobody is signed in to this server.', 'Run mcp-oauth-bridge login for this server.'),
   sign_in_pending: row(3, 1330, 'A person has to sign in first.', 'Finish the sign-in in the browser and try again; if no tab is open, open the address above or run mcp-oauth-bridge login.'),

@@ -91,7 +91,7 @@ test('each package is imported by one file', () => {
   }
   // zod describes the schema, which another file reads with yaml; the sets name every package there is.
   expect(Object.fromEntries([...users].map(([pack, names]) => [pack, [...names]]))).toEqual({
-    '@napi-rs/keyring': ['system/keychainHere.ts', 'bin/keychain.js'],
+    '@napi-rs/keyring': ['system/keychainEntry.ts'],
     'better-sqlite3': ['store/database.ts'],
     jose: ['doctor/jwt.ts'],
     'jsonc-parser': ['hosts/jsonText.ts'],
@@ -108,7 +108,8 @@ test('only bin touches the process’s own streams and words', () => {
   const guilty = SOURCES.filter(({ text }) => /process\.(stdin|stdout|stderr|argv|exit)\b/.test(text)).map(
     ({ name }) => name,
   )
-  expect(guilty).toEqual([])
+  // A program of its own, which the keychain commands start.
+  expect(guilty).toEqual(['system/keychainWorker.ts'])
 })
 
 test('every foreign program gets an environment without our secrets and no shell', () => {

@@ -116,7 +116,7 @@ test('the exit code and JSON-RPC number of each error stand in its section', () 
 test('the section of each error says what happened and what to do', () => {
   const sections = read('docs/errors.md').split(/^## /m).slice(1)
   expect(sections.length).toBe(Object.keys(ERRORS).length)
-  const said = /^\*\*What happened:\*\* \S.*\n\*\*What to do:\*\* \S.*\nExit code \d · JSON-RPC \d+/m
+  const said = /^\*\*What happened:\*\* \S.*\n\*\*What to do:\*\* \S.*\nExit code \d+ · JSON-RPC \d+/m
   expect(sections.filter((section) => !said.test(section)).map((section) => section.split('\n')[0])).toEqual([])
 })
 
@@ -211,7 +211,22 @@ test('every command line in the documents is one that this program understands',
     expect(() => parseCommandLine(command.split(' ')), command).not.toThrow()
 })
 
-test('links between documents lead somewhere', () => {
+/** The anchors that a page of a forge has for the headings of a Markdown file; a heading that stands twice gets a number. */
+function anchorsOf(document: string): string[] {
+  const seen = new Map<string, number>()
+  const text = read(document).replace(/^```[\s\S]*?^```/gm, '')
+  return [...text.matchAll(/^#{1,6} (.+)$/gm)].map(([, heading = '']) => {
+    const anchor = heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replaceAll(' ', '-')
+    const before = seen.get(anchor) ?? 0
+    seen.set(anchor, before + 1)
+    return before === 0 ? anchor : `${anchor}-${before}`
+  })
+}
+
+test('links between documents lead somewhere, to their section too', () => {
   const documents = [
     'README.md',
     'CONTRIBUTING.md',
@@ -226,10 +241,12 @@ test('links between documents lead somewhere', () => {
     }).split('\n'),
   )
   for (const document of documents) {
-    for (const [, target = ''] of read(document).matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)[^)]*\)/g)) {
-      const path = new URL(target, `file:///${document}`).pathname.slice(1)
+    for (const [, target = ''] of read(document).matchAll(/\]\((?!https?:|mailto:)([^)\s]+)[^)]*\)/g)) {
+      const { pathname, hash } = new URL(target, `file:///${document}`)
+      const path = pathname.slice(1)
       const known = files.has(path) || [...files].some((file) => file.startsWith(`${path.replace(/\/$/, '')}/`))
       expect(known, `${document} → ${target}`).toBe(true)
+      if (hash !== '') expect(anchorsOf(path), `${document} → ${target}`).toContain(hash.slice(1))
     }
   }
 })

@@ -100,7 +100,7 @@ export function createExchange(options: ExchangeOptions): Exchanger {
     const { message, wire } = flight
     if (message.method === 'initialize') session.remember(message)
     const renewing = session.settled()
-    if (renewing) await renewing
+    if (renewing !== undefined) await renewing
     const { id } = session
     let response = await post(flight)
     if (response.status === 429 || response.status === 503) {

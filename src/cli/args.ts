@@ -1,6 +1,6 @@
 // Command lines: one table of commands and options, errors that name the nearest word.
 import { parseArgs } from 'node:util'
-import type { Flags } from '../config/config.ts'
+import { type Flags, LOG_LEVELS, LOGIN_MODES, TRANSPORTS } from '../config/config.ts'
 import { nearest } from '../config/nearest.ts'
 import { BridgeError, quote } from '../errors.ts'
 
@@ -18,6 +18,8 @@ const MOST_WORDS: Partial<Record<Command, number>> = { install: 2, uninstall: 2,
 
 interface Option {
   readonly value?: string
+  /** The only values it takes. */
+  readonly choices?: readonly string[]
   readonly multiple?: true
   readonly for?: readonly Command[]
   readonly help: string
@@ -38,7 +40,7 @@ export const OPTIONS = {
   profile: { value: 'NAME', help: 'keep separate sign-ins to one server apart' },
   debug: { help: 'log everything to stderr' },
   verbose: { help: 'log what happens to stderr' },
-  'log-level': { value: 'LEVEL', help: 'debug, info, warn or error' },
+  'log-level': { value: 'LEVEL', choices: LOG_LEVELS, help: 'debug, info, warn or error' },
   header: {
     value: 'NAME:VALUE',
     multiple: true,
@@ -61,8 +63,18 @@ export const OPTIONS = {
   },
   'callback-url': { value: 'URL', for: REACHING, help: 'redirect URI; default http://localhost:8080/auth/callback' },
   'allow-http': { for: REACHING, help: 'accept a server without TLS on a network you trust' },
-  transport: { value: 'HOW', for: TRANSPORTED, help: 'auto, http or sse (the transport of 2024-11-05)' },
-  login: { value: 'WHEN', for: ['run', 'install'], help: 'when the browser may open: auto, on-call or never' },
+  transport: {
+    value: 'HOW',
+    choices: TRANSPORTS,
+    for: TRANSPORTED,
+    help: 'auto, http or sse (the transport of 2024-11-05)',
+  },
+  login: {
+    value: 'WHEN',
+    choices: LOGIN_MODES,
+    for: ['run', 'install'],
+    help: 'when the browser may open: auto, on-call or never',
+  },
   'no-browser': { for: CONNECTING, help: 'print the sign-in address instead of opening it' },
   paste: { for: ['login'], help: 'open no browser; paste the address it ends at, for a machine without one' },
   device: { for: ['login'], help: 'sign in with a code on any device, for a machine without a browser' },

@@ -68,7 +68,9 @@ export async function seeThrough(
     // Whoever settled it has told it, and whoever pressed Ctrl-C knows.
     const isKnown = isInterrupted(error) || (await attempts.byId(attempt.id))?.status === 'failed'
     composed.log[isKnown ? 'info' : 'warn']('oauth:sign-in-failed', { code, message })
-    await attempts.settle(attempt.id, { status: 'failed', code, message, hint })
+    // Who waits for it elsewhere did not cancel anything.
+    const told = code === 'cancelled' ? 'login_failed' : code
+    await attempts.settle(attempt.id, { status: 'failed', code: told, message, hint })
     throw error
   } finally {
     mine.release()

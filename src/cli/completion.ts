@@ -1,7 +1,7 @@
 // completion bash | zsh | fish: scripts made from the tables of commands and options.
 import { BridgeError, quote } from '../errors.ts'
 import { HOSTS } from '../hosts/hosts.ts'
-import { COMMANDS, type Command } from './args.ts'
+import { COMMANDS, type Command, OPTIONS } from './args.ts'
 import { HELP, optionsOf } from './help.ts'
 import type { World } from './run.ts'
 
@@ -17,11 +17,10 @@ const WORDS: Partial<Record<Command, readonly string[]>> = {
   completion: Object.keys(SHELLS),
 }
 
-/** Values that an option may have. */
-const CHOICES: Readonly<Record<string, readonly string[]>> = {
-  'log-level': ['debug', 'info', 'warn', 'error'],
-  login: ['auto', 'on-call', 'never'],
-}
+/** Values that an option may have, where they are known. */
+const CHOICES: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
+  Object.entries(OPTIONS).flatMap(([name, row]) => ('choices' in row ? [[name, row.choices] as const] : [])),
+)
 
 /** @throws BridgeError usage */
 export function completion(shell: string | undefined, { stdout }: World): number {

@@ -1,7 +1,7 @@
 // The bridge itself: stdin to the relay until stdin closes, the host is gone, or the process is asked to end.
 import { createLineReader } from '../bridge/stdin.ts'
 import type { Composed } from '../compose.ts'
-import { withoutQueries } from '../errors.ts'
+import { ERRORS, withoutQueries } from '../errors.ts'
 import { watchParent } from '../system/parentWatch.ts'
 import type { World } from './run.ts'
 
@@ -33,5 +33,5 @@ export async function connect(composed: Composed, { stdin, stderr, ending }: Wor
   await relay.close(await ended)
   unwatch()
   composed.log.info('proxy:end', {})
-  return 0
+  return ending.reason === 'SIGINT' ? ERRORS.cancelled.exit : 0
 }

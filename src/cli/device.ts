@@ -29,7 +29,7 @@ export async function signInByDevice(composed: Composed, attempt: Attempt, endin
     if (mine)
       await attempts.settle(attempt.id, {
         status: 'failed',
-        code: error.code,
+        code: error.code === 'cancelled' ? 'login_failed' : error.code,
         message: error.message,
         hint: error.hint,
       })

@@ -24,7 +24,7 @@ export interface World {
   readonly environment: NodeJS.ProcessEnv
   readonly folder: string
   readonly version: string
-  /** Aborts when the process is asked to end. */
+  /** Aborts when the process is asked to end; the reason is the signal's name. */
   readonly ending: AbortSignal
 }
 

@@ -2,7 +2,7 @@
 import type { Composed } from '../compose.ts'
 import type { ServerExceptions } from '../config/config.ts'
 import { presetOf } from '../config/presets.ts'
-import { withoutControls, withoutQueries } from '../errors.ts'
+import { ERRORS, withoutControls, withoutQueries } from '../errors.ts'
 import type { ProviderRules } from '../providerRules.ts'
 import type { AccountSummary, TokenKey } from '../records.ts'
 import type { CommandLine } from './args.ts'
@@ -57,7 +57,7 @@ export async function status(composed: Composed, line: CommandLine, world: World
   stdout.write(begin + shown)
   for (;;) {
     await clock.sleep(LOOK_MS, world.ending).catch(() => undefined)
-    if (world.ending.aborted) return 0
+    if (world.ending.aborted) return ERRORS.cancelled.exit
     const next = await page()
     if (next !== shown) stdout.write(begin + next)
     shown = next

@@ -27,7 +27,7 @@ export const isInterrupted = ({ details }: BridgeError) => details.reason === IN
 
 /** A person pressed Ctrl-C, or the process was asked to end. */
 export const interrupted = () =>
-  new BridgeError('login_failed', {
+  new BridgeError('cancelled', {
     message: 'The sign-in was interrupted.',
     hint: 'Run the same command again; a page that is still open leads nowhere now.',
     details: { reason: INTERRUPTED },

@@ -1,6 +1,11 @@
 // The settings of one run for one server, with nothing left to look up. Plain data: it travels to the login process as JSON.
 import type { LogLevel } from '../ports.ts'
 
+/** Words that a flag, a key of the file and a completion may have: one list each. */
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const satisfies readonly LogLevel[]
+export const LOGIN_MODES = ['auto', 'on-call', 'never'] as const
+export const TRANSPORTS = ['auto', 'http', 'sse'] as const
+
 export interface Config {
   /** Undefined for commands that need no server, such as status of all. */
   readonly server?: ServerConfig
@@ -25,7 +30,7 @@ export interface Config {
   /** Names of tools the host must not see; `*` stands for any characters. */
   readonly hideTools: readonly string[]
   readonly userHeaders: Readonly<Record<string, string>>
-  readonly loginMode: 'auto' | 'on-call' | 'never'
+  readonly loginMode: (typeof LOGIN_MODES)[number]
   /** How long the host's initialize and its calls may wait for a person, in ms. */
   readonly holdInitializeMs: number
   readonly holdCallMs: number
@@ -57,7 +62,7 @@ export interface ServerConfig {
   readonly headers: Readonly<Record<string, string>>
   readonly allowHttp: boolean
   /** How messages travel; auto: Streamable HTTP, or HTTP+SSE where that is all the server speaks. */
-  readonly transport: 'auto' | 'http' | 'sse'
+  readonly transport: (typeof TRANSPORTS)[number]
   readonly exceptions: ServerExceptions
   readonly refreshStrategy: 'auto' | 'none' | 'reauthorize'
   /** The preset that config.yaml names; without it the issuer's host decides. */

@@ -2,10 +2,9 @@
 import { existsSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { BridgeError, quote } from '../errors.ts'
-import type { LogLevel } from '../ports.ts'
 import { isLoopback } from '../secureUrl.ts'
 import { type CacheKey, cachedConfig } from './cache.ts'
-import type { Config, Flags, ServerConfig } from './config.ts'
+import { type Config, type Flags, LOG_LEVELS, LOGIN_MODES, type ServerConfig } from './config.ts'
 import { fillEnvironment } from './environment.ts'
 import { nearest } from './nearest.ts'
 import { oneOf } from './oneOf.ts'
@@ -26,7 +25,6 @@ export interface LoadOptions {
 }
 
 const MB = 1024 * 1024
-const LEVELS = ['debug', 'info', 'warn', 'error'] as const
 
 /** @throws BridgeError config_not_found, config_invalid, usage, insecure_url */
 export async function loadConfig({
@@ -52,18 +50,18 @@ export async function loadConfig({
     sessionTimeoutMs: (file.session_timeout ?? 300) * 1000,
     database: databasePath(file.database_url, paths),
     dataFolder: paths.data,
-    secretStore: environment.MCP_OAUTH_BRIDGE_KEY ? 'env' : (file.secret_store ?? 'auto'),
+    secretStore: file.secret_store ?? (environment.MCP_OAUTH_BRIDGE_KEY ? 'env' : 'auto'),
     connectTimeoutMs: file.connect_timeout ?? 10_000,
     requestTimeoutMs: file.request_timeout ?? 60_000,
     hostLimit: Math.round((file.limits?.host_message_mb ?? 64) * MB),
     serverLimit: Math.round((file.limits?.server_message_mb ?? 256) * MB),
-    logLevel: oneOf<LogLevel>('--log-level', flags.logLevel, LEVELS) ?? file.log_level ?? 'info',
+    logLevel: oneOf('--log-level', flags.logLevel, LOG_LEVELS) ?? file.log_level ?? 'info',
     logFile: file.log_file === undefined ? join(paths.state, 'logs', 'proxy.log') : resolve(paths.state, file.log_file),
     forwardHeaders: file.header_forwarding?.forward_headers ?? ['Authorization', 'X-User-*'],
     blockedHeaders: file.header_forwarding?.blocked_headers ?? [],
     hideTools: file.response_transform?.hide_tools ?? [],
     userHeaders: file.user_headers ?? { 'X-User-Id': 'sub', 'X-User-Email': 'email', 'X-User-Name': 'name' },
-    loginMode: oneOf('--login', flags.login, ['auto', 'on-call', 'never'] as const) ?? file.login?.mode ?? 'auto',
+    loginMode: oneOf('--login', flags.login, LOGIN_MODES) ?? file.login?.mode ?? 'auto',
     holdInitializeMs: file.login?.hold_initialize_ms ?? 3_000,
     holdCallMs: file.login?.hold_call_ms ?? 45_000,
     ...(browser === undefined ? {} : { browser }),

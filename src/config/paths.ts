@@ -31,3 +31,13 @@ export function defaultPaths(environment: NodeJS.ProcessEnv, platform: NodeJS.Pl
     state: folder('XDG_STATE_HOME', '.local', 'state'),
   }
 }
+
+/** Where a system keeps what can be made again; `cache` under MCP_OAUTH_BRIDGE_HOME. */
+export function cacheFolder(environment: NodeJS.ProcessEnv, platform: NodeJS.Platform = process.platform): string {
+  const all = environment.MCP_OAUTH_BRIDGE_HOME
+  if (all) return join(all, 'cache')
+  const home = homedir()
+  if (platform === 'darwin') return join(home, 'Library', 'Caches', NAME)
+  if (platform === 'win32') return join(environment.LOCALAPPDATA ?? join(home, 'AppData', 'Local'), NAME, 'cache')
+  return join(environment.XDG_CACHE_HOME || join(home, '.cache'), NAME)
+}

@@ -1,5 +1,6 @@
 // The shape of config.yaml. config.example.yaml shows every key with its default.
 import { z } from 'zod'
+import { LOG_LEVELS, LOGIN_MODES, TRANSPORTS } from './config.ts'
 
 const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'is not a header name')
 const headers = z.record(headerName, z.string().regex(/^[\x20-\x7e\t]*$/, 'must be printable ASCII on one line'))
@@ -75,7 +76,7 @@ const server = z.strictObject({
   profile: z.string().min(1).optional(),
   headers: headers.optional(),
   ca_file: caFile.optional(),
-  transport: z.enum(['auto', 'http', 'sse']).optional(),
+  transport: z.enum(TRANSPORTS).optional(),
   allow_http: z.boolean().optional(),
   allow_missing_s256: z.boolean().optional(),
   trusted_issuers: z.array(issuerPair).optional(),
@@ -107,7 +108,7 @@ export const schema = z.strictObject({
   request_timeout: milliseconds.optional(),
   limits: z.strictObject({ host_message_mb: megabytes.optional(), server_message_mb: megabytes.optional() }).optional(),
   ca_file: caFile.optional(),
-  log_level: z.enum(['debug', 'info', 'warn', 'error']).optional(),
+  log_level: z.enum(LOG_LEVELS).optional(),
   log_file: z.string().min(1).optional(),
   header_forwarding: z
     .strictObject({ forward_headers: z.array(z.string()).optional(), blocked_headers: z.array(z.string()).optional() })
@@ -116,7 +117,7 @@ export const schema = z.strictObject({
   user_headers: z.record(headerName, z.string()).optional(),
   login: z
     .strictObject({
-      mode: z.enum(['auto', 'on-call', 'never']).optional(),
+      mode: z.enum(LOGIN_MODES).optional(),
       hold_initialize_ms: milliseconds.optional(),
       hold_call_ms: milliseconds.optional(),
     })

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { BridgeError, quote } from '../errors.ts'
 import { isSecure } from '../secureUrl.ts'
-import type { Flags, ServerConfig, ServerExceptions } from './config.ts'
+import { type Flags, type ServerConfig, type ServerExceptions, TRANSPORTS } from './config.ts'
 import { nearest } from './nearest.ts'
 import { oneOf } from './oneOf.ts'
 import type { ConfigFile, ProviderEntry, ServerEntry } from './schema.ts'
@@ -30,7 +30,7 @@ export function serverConfig(file: ConfigFile, flags: Flags, entry: Entry): Serv
     url: url.href,
     ...optional('name', entry.name),
     headers: { ...lowerCased(entry.headers), ...fromFile(entry.headers_file), ...headersOf(flags) },
-    transport: oneOf('--transport', flags.transport, ['auto', 'http', 'sse'] as const) ?? entry.transport ?? 'auto',
+    transport: oneOf('--transport', flags.transport, TRANSPORTS) ?? entry.transport ?? 'auto',
     allowHttp,
     exceptions: { ...exceptionsOf(entry), ...(allowHttp ? { allow_http: true } : {}) },
     refreshStrategy: provider.refresh_strategy ?? file.refresh_strategy ?? 'auto',

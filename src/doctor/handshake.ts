@@ -64,7 +64,7 @@ async function initialize(
   signal.addEventListener('abort', () => void relay.close(0), { once: true })
   const clientInfo = { name: 'mcp-oauth-bridge doctor', version }
   const params = { protocolVersion: REVISION, capabilities: {}, clientInfo }
-  relay.line(Buffer.from(JSON.stringify({ jsonrpc: '2.0', id: 'doctor', method: 'initialize', params })))
+  void relay.line(Buffer.from(JSON.stringify({ jsonrpc: '2.0', id: 'doctor', method: 'initialize', params })))
   try {
     return await heard
   } finally {

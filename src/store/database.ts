@@ -166,7 +166,7 @@ function loadDriver(file: string): { driver: Driver; name: Database['driver'] } 
     failures.push(thrown instanceof Error ? (thrown.message.split('\n')[0] ?? '') : String(thrown))
   }
   try {
-    const { DatabaseSync } = process.getBuiltinModule('node:sqlite') as unknown as {
+    const { DatabaseSync } = quietly(() => process.getBuiltinModule('node:sqlite')) as unknown as {
       DatabaseSync: new (file: string) => Driver
     }
     return { driver: new DatabaseSync(file), name: 'node:sqlite' }
@@ -177,6 +177,17 @@ function loadDriver(file: string): { driver: Driver; name: Database['driver'] } 
       hint: 'Install again with the Node version that runs the bridge, or use Node 22.14 or newer.',
       cause: thrown,
     })
+  }
+}
+
+/** Node 22 warns on stderr that its SQLite is experimental: what is needed of it has not changed, and hosts keep what stands there. */
+function quietly<T>(load: () => T): T {
+  const { emitWarning } = process
+  process.emitWarning = () => undefined
+  try {
+    return load()
+  } finally {
+    process.emitWarning = emitWarning
   }
 }
 

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import type { SecretStore } from '../ports.ts'
 import { withoutSecrets } from './childEnvironment.ts'
 import { ANSWERS_WITHIN_MS, SILENT, unavailable } from './keychainHere.ts'
+import type { KeychainAnswer, KeychainCall } from './keychainWorker.ts'
 
 /** @throws BridgeError keychain_unavailable from every call when there is no keychain, or a locked one */
 export const keychain: SecretStore = {
@@ -15,13 +16,9 @@ export const keychain: SecretStore = {
  * The secret, where there is one. In this process a call could not be given up: a keychain that hangs stops everything when it is
  * connected to, and an orderly exit waits for its thread.
  */
-async function ask(asked: {
-  call: 'get' | 'set' | 'delete'
-  name: string
-  secret?: string
-}): Promise<string | undefined> {
+async function ask(asked: KeychainCall): Promise<string | undefined> {
   const { spawn } = await import('node:child_process')
-  const program = fileURLToPath(new URL('../bin/keychain.js', import.meta.url))
+  const program = fileURLToPath(new URL('./keychainWorker.js', import.meta.url))
   return new Promise((resolve, reject) => {
     // Detached: a Ctrl-C at the terminal is for us alone. It ends when its stdin does, and so with us.
     const child = spawn(process.execPath, [program], {
@@ -42,9 +39,9 @@ async function ask(asked: {
     child.once('error', ({ message }) => fail(message))
     child.once('close', () => {
       clearTimeout(silence)
-      const answer = text === '' ? { error: 'the call ended without an answer' } : JSON.parse(text)
+      const answer: KeychainAnswer = text === '' ? { error: 'the call ended without an answer' } : JSON.parse(text)
       if (answer.error === undefined) resolve(answer.secret)
-      else fail(String(answer.error))
+      else fail(answer.error)
     })
     child.stdin.on('error', () => undefined)
     child.stdin.write(`${JSON.stringify(asked)}\n`)

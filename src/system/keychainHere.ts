@@ -1,15 +1,13 @@
 // The OS keychain in this process, for a bridge: a process of its own for each call would add half of its start to every start.
-import { createRequire } from 'node:module'
 import { BridgeError, quote } from '../errors.ts'
 import type { SecretStore } from '../ports.ts'
+import { openEntry, readSecret } from './keychainEntry.ts'
 
-type AsyncEntry = import('@napi-rs/keyring').AsyncEntry
-
-const SERVICE = 'mcp-oauth-bridge'
+type AsyncEntry = ReturnType<typeof openEntry>
 
 /** @throws BridgeError keychain_unavailable from every call when there is no keychain, or a locked one */
 export const keychainHere: SecretStore = {
-  get: (name) => withEntry(name, async (entry) => text(await entry.getSecret())),
+  get: (name) => withEntry(name, readSecret),
   set: (name, secret) => withEntry(name, (entry) => entry.setSecret(Buffer.from(secret))),
   delete: (name) => withEntry(name, async (entry) => void (await entry.deleteCredential())),
 }
@@ -33,9 +31,7 @@ export const pendingKeychainCalls = () => calls
 
 async function withEntry<T>(name: string, work: (entry: AsyncEntry) => Promise<T>): Promise<T> {
   try {
-    const { AsyncEntry } = createRequire(import.meta.url)('@napi-rs/keyring') as typeof import('@napi-rs/keyring')
-    // Unpinned, Linux would fall back to the kernel keyring, which is lost at reboot (decisions/0002).
-    const entry = new AsyncEntry(SERVICE, name, { linux: { store: 'secret-service' } })
+    const entry = openEntry(name)
     calls++
     const answer = work(entry).finally(() => calls--)
     return await Promise.race([answer, silence()])
@@ -49,5 +45,3 @@ function silence(): Promise<never> {
     setTimeout(() => reject(new Error(SILENT)), ANSWERS_WITHIN_MS).unref()
   })
 }
-
-const text = (bytes: number[] | null) => (bytes === null ? undefined : Buffer.from(bytes).toString('utf8'))

@@ -184,7 +184,7 @@ test('a server that does not read stops the host, and gets everything when it re
   const standing = new Promise<ServerResponse>((resolve) => {
     hang = resolve
   })
-  const url = await serveRaw(async (request, response) => {
+  const respond = async (request: IncomingMessage, response: ServerResponse) => {
     if (request.method === 'GET') return hang(response.writeHead(200, { 'content-type': 'text/event-stream' }))
     const big = Number(request.headers['content-length']) > MB
     if (big) await released
@@ -197,7 +197,8 @@ test('a server that does not read stops the host, and gets everything when it re
     const message = JSON.parse(String(Buffer.concat(chunks)) || '{}')
     if (message.id === undefined) return void response.writeHead(202).end()
     answerJson(response, message.id, { protocolVersion: '2025-11-25', capabilities: {} })
-  })
+  }
+  const url = await serveRaw((request, response) => void respond(request, response))
   const { child } = startRaw(url)
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   const heard = async (text: string) => {

@@ -1,4 +1,4 @@
-// However it ends and whatever it is doing: requests are aborted, the session is deleted, the process goes with exit code 0.
+// However it ends and whatever it is doing: requests are aborted, the session is deleted, the process goes with exit code 0, or 130 for Ctrl-C.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { createInterface } from 'node:readline'
@@ -14,14 +14,14 @@ type Host = ReturnType<Awaited<ReturnType<typeof startScriptedStage>>['host']>
 let stage: { close(): Promise<void> }
 afterEach(() => stage?.close())
 
-const ENDS: [string, (host: Host) => void][] = [
-  ['stdin closes', (host) => host.child.stdin.end()],
-  ['SIGTERM comes', (host) => host.child.kill('SIGTERM')],
-  ['SIGINT comes', (host) => host.child.kill('SIGINT')],
-  ['SIGHUP comes', (host) => host.child.kill('SIGHUP')],
+const ENDS: [string, number, (host: Host) => void][] = [
+  ['stdin closes', 0, (host) => host.child.stdin.end()],
+  ['SIGTERM comes', 0, (host) => host.child.kill('SIGTERM')],
+  ['SIGINT comes', 130, (host) => host.child.kill('SIGINT')],
+  ['SIGHUP comes', 0, (host) => host.child.kill('SIGHUP')],
 ]
 
-describe.each(ENDS)('when %s', (_how, end) => {
+describe.each(ENDS)('when %s', (_how, code, end) => {
   test('in the middle of a call, the call is aborted and the session deleted', async () => {
     const gone = createGate()
     const scripted = await startScriptedStage({
@@ -33,7 +33,7 @@ describe.each(ENDS)('when %s', (_how, end) => {
     host.send({ jsonrpc: '2.0', id: 'x', method: 'tools/call', params: { name: 'x' } })
     await scripted.server.until(({ message }) => message?.method === 'tools/call')
     end(host)
-    expect(await host.exited).toBe(0)
+    expect(await host.exited).toBe(code)
     await gone.passed
     expect(scripted.server.seen.at(-1)).toMatchObject({ method: 'DELETE', headers: { 'mcp-session-id': 'session-1' } })
     expect(host.heard.filter(({ id }) => id === 'x')).toEqual([])
@@ -46,7 +46,7 @@ describe.each(ENDS)('when %s', (_how, end) => {
     host.send({ jsonrpc: '2.0', id: 1, method: 'initialize', params: {} })
     await scripted.server.until(({ message }) => message?.method === 'initialize')
     end(host)
-    expect(await host.exited).toBe(0)
+    expect(await host.exited).toBe(code)
   })
 
   test('while the DELETE is not answered, it goes all the same', async () => {
@@ -55,12 +55,12 @@ describe.each(ENDS)('when %s', (_how, end) => {
     const host = scripted.host()
     await host.initialize()
     end(host)
-    expect(await host.exited).toBe(0)
+    expect(await host.exited).toBe(code)
     expect(scripted.server.count('DELETE')).toBe(1)
   })
 })
 
-describe.each(ENDS.slice(0, 2))('with a sign-in: when %s', (_how, end) => {
+describe.each(ENDS.slice(0, 2))('with a sign-in: when %s', (_how, _code, end) => {
   test('while a person is asked to sign in, the bridge goes', async () => {
     const full = await startStage()
     stage = full

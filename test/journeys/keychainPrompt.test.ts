@@ -87,9 +87,9 @@ describe.skipIf(!has('tmux') || !has('gnome-keyring-daemon') || !has('dbus-run-s
   'while the keychain’s prompt is open',
   () => {
     test.each([
-      ['login', [], 3, 'The sign-in was interrupted.'],
-      ['login', ['--force'], 3, 'The sign-in was interrupted.'],
-      ['refresh', [], 2, 'You stopped it.'],
+      ['login', [], 130, 'The sign-in was interrupted.'],
+      ['login', ['--force'], 130, 'The sign-in was interrupted.'],
+      ['refresh', [], 130, 'Cancelled.'],
     ] as const)(
       'Ctrl-C ends %s %j with exit code %d, and nothing is left half done',
       async (command, more, exit, said) => {

@@ -121,7 +121,7 @@ test('a sign-in that is terminated frees the port, and says that it was interrup
   const socket = fetch(stage.callbackUrl, { keepalive: true })
   await (await socket).text()
   login.child.kill('SIGTERM')
-  expect(await login.exited).toBe(3)
+  expect(await login.exited).toBe(130)
   expect(await login.says(/interrupted/)).toBe('interrupted')
   await stage.callbackPortIsFree()
 })

@@ -145,8 +145,8 @@ describe('when a sign-in ends, its port is closed, whoever holds connections to 
     ['success', 0, ({ address }) => stage.visit(address)],
     ['failure', 3, ({ address }) => fetch(denial(address))],
     ['timeout', 3, () => undefined],
-    ['SIGTERM', 3, ({ child }) => child.kill('SIGTERM')],
-    ['SIGINT', 3, ({ child }) => child.kill('SIGINT')],
+    ['SIGTERM', 130, ({ child }) => child.kill('SIGTERM')],
+    ['SIGINT', 130, ({ child }) => child.kill('SIGINT')],
   ]
   test.each(ENDS)('%s of the login command', async (how, code, end) => {
     stage = await startStage()

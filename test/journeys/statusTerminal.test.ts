@@ -128,7 +128,7 @@ test('without a terminal support-bundle prints, and writes only with --yes; an o
   expect(again.stderr).toContain('is there already')
 })
 
-test('status --watch without a terminal writes each change below the last, and ends with 0 when it is asked to', async () => {
+test('status --watch without a terminal writes each change below the last, and ends with 130 on Ctrl-C', async () => {
   stage = await startStage()
   const watching = stage.start(['status', '--watch'])
   let text = ''
@@ -143,5 +143,5 @@ test('status --watch without a terminal writes each change below the last, and e
   await until('signed in as alice@example.com')
   expect(text).not.toContain('\u001b')
   watching.child.kill('SIGINT')
-  expect(await watching.exited).toBe(0)
+  expect(await watching.exited).toBe(130)
 })

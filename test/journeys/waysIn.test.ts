@@ -80,12 +80,12 @@ describe.skipIf(!has('tmux'))('at a terminal', () => {
     expect(terminal.screen()).toContain('Signed in to')
   })
 
-  test('Ctrl-C at the prompt ends the sign-in with exit code 3 and a free port', async () => {
+  test('Ctrl-C at the prompt ends the sign-in with exit code 130 and a free port', async () => {
     stage = await startStage()
     const terminal = login()
     await terminal.shows(/paste its address here/)
     terminal.key('C-c')
-    await terminal.shows(/ended with 3/)
+    await terminal.shows(/ended with 130/)
     await stage.callbackPortIsFree()
   })
 })

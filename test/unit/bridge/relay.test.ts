@@ -47,7 +47,7 @@ const initialized = { jsonrpc: '2.0', method: 'notifications/initialized' }
 describe('a request of the host', () => {
   test('is answered with what the server answers', async () => {
     const { request, writer } = setUp(ok)
-    request(1)
+    void request(1)
     await writer.whenWritten(1)
     expect(writer.lines).toEqual(['{"jsonrpc":"2.0","id":1,"result":{}}'])
   })
@@ -55,8 +55,8 @@ describe('a request of the host', () => {
   test('does not wait for one before it', async () => {
     const gate = createGate<HttpResponse>()
     const { request, writer } = setUp((sent) => (parse(sent.body).id === 1 ? gate.passed : ok(sent)))
-    request(1)
-    request(2)
+    void request(1)
+    void request(2)
     await writer.whenWritten(1)
     expect(parse(writer.lines[0] ?? '').id).toBe(2)
     gate.open(json({ jsonrpc: '2.0', id: 1, result: {} }))
@@ -69,9 +69,9 @@ describe('a request of the host', () => {
       if (methodOf(sent) === 'initialize') await gate.passed
       return ok(sent)
     })
-    request(0, 'initialize')
-    say(initialized)
-    request(1, 'tools/list')
+    void request(0, 'initialize')
+    void say(initialized)
+    void request(1, 'tools/list')
     await settled()
     expect(methods()).toEqual(['initialize'])
     gate.open()
@@ -86,9 +86,9 @@ describe('a request of the host', () => {
       if (methodOf(one) === 'notifications/initialized') await gate.passed
       return ok(one)
     })
-    request(0, 'initialize')
-    say(initialized)
-    request(1)
+    void request(0, 'initialize')
+    void say(initialized)
+    void request(1)
     await writer.whenWritten(1)
     await settled()
     expect(methods()).toEqual(['initialize', 'notifications/initialized'])
@@ -99,8 +99,8 @@ describe('a request of the host', () => {
 
   test('is still sent when initialize has failed', async () => {
     const { request, writer } = setUp((sent) => (methodOf(sent) === 'initialize' ? respond(500) : ok(sent)))
-    request(0, 'initialize')
-    request(1)
+    void request(0, 'initialize')
+    void request(1)
     await writer.whenWritten(2)
     expect(writer.lines.map((line) => parse(line).id)).toEqual([0, 1])
   })
@@ -109,7 +109,7 @@ describe('a request of the host', () => {
 describe('a failure', () => {
   test('is an error answer to the request’s own id', async () => {
     const { say, writer, log } = setUp(() => Promise.reject(new BridgeError('server_timeout')))
-    say('{"jsonrpc":"2.0","id":12345678901234567890,"method":"tools/call"}')
+    void say('{"jsonrpc":"2.0","id":12345678901234567890,"method":"tools/call"}')
     await writer.whenWritten(1)
     expect(writer.lines[0]).toMatch(/^\{"jsonrpc":"2.0","id":12345678901234567890,"error":\{"code":1402,/)
     expect(log.entries).toMatchObject([{ level: 'warn', fields: { code: 'server_timeout', method: 'tools/call' } }])
@@ -117,15 +117,15 @@ describe('a failure', () => {
 
   test('of a kind nobody thought of is an internal error, not the end', async () => {
     const { request, writer } = setUp(() => Promise.reject(new TypeError('x is not a function')))
-    request(1)
-    request(2)
+    void request(1)
+    void request(2)
     await writer.whenWritten(2)
     expect(writer.lines.map((line) => parse(line).error?.data.code)).toEqual(['internal', 'internal'])
   })
 
   test('of a notification is logged and never answered', async () => {
     const { say, writer, log } = setUp(() => respond(500))
-    say({ jsonrpc: '2.0', method: 'notifications/cancelled' })
+    void say({ jsonrpc: '2.0', method: 'notifications/cancelled' })
     await settled()
     expect(writer.lines).toEqual([])
     expect(log.entries).toHaveLength(1)
@@ -135,7 +135,9 @@ describe('a failure', () => {
     const { say, writer } = setUp(() =>
       respond(200, { 'content-type': 'text/event-stream' }, 'data: {"jsonrpc":"2.0","id":1,"result":{}}\n\n'),
     )
-    say('[{"jsonrpc":"2.0","id":1,"method":"a"},{"jsonrpc":"2.0","id":2,"method":"b"},{"jsonrpc":"2.0","method":"c"}]')
+    void say(
+      '[{"jsonrpc":"2.0","id":1,"method":"a"},{"jsonrpc":"2.0","id":2,"method":"b"},{"jsonrpc":"2.0","method":"c"}]',
+    )
     await writer.whenWritten(2)
     await settled()
     expect(writer.lines.map((line) => [parse(line).id, parse(line).error === undefined])).toEqual([
@@ -148,7 +150,7 @@ describe('a failure', () => {
 describe('a line that is no message', () => {
   test('is answered to the id at its top, and nothing is sent', async () => {
     const { say, writer, sent } = setUp(ok)
-    say('{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{')
+    void say('{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{')
     await writer.whenWritten(1)
     expect(parse(writer.lines[0] ?? '')).toMatchObject({ id: 'x', error: { data: { code: 'invalid_protocol' } } })
     expect(sent).toEqual([])
@@ -156,7 +158,7 @@ describe('a line that is no message', () => {
 
   test('without an id is only logged', async () => {
     const { say, writer, log } = setUp(ok)
-    say('hello')
+    void say('hello')
     await settled()
     expect(writer.lines).toEqual([])
     expect(log.entries).toMatchObject([{ fields: { code: 'invalid_protocol' } }])
@@ -164,7 +166,7 @@ describe('a line that is no message', () => {
 
   test.each(['', ' ', '\r', ' \t\r'])('but blank (%j) is passed over', async (blank) => {
     const { say, writer, log } = setUp(ok)
-    say(blank)
+    void say(blank)
     await settled()
     expect([writer.lines, log.entries]).toEqual([[], []])
   })
@@ -180,12 +182,12 @@ describe('a line that is no message', () => {
 describe('the standing stream', () => {
   test('is opened once, after initialized', async () => {
     const { request, say, methods, writer } = setUp(ok)
-    request(0, 'initialize')
+    void request(0, 'initialize')
     await writer.whenWritten(1)
     await settled()
     expect(methods()).toEqual(['initialize'])
-    say(initialized)
-    say(initialized)
+    void say(initialized)
+    void say(initialized)
     await settled()
     expect(methods().filter((method) => method === 'GET')).toHaveLength(1)
   })
@@ -197,9 +199,9 @@ describe('the end', () => {
     const { relay, request, writer, methods } = setUp((sent) =>
       parse(sent.body || '{}').id === 1 ? gate.passed : ok(sent),
     )
-    request(0, 'initialize')
+    void request(0, 'initialize')
     await writer.whenWritten(1)
-    request(1)
+    void request(1)
     const closing = relay.close(1_000)
     await settled()
     expect(methods()).not.toContain('DELETE')
@@ -214,7 +216,7 @@ describe('the end', () => {
     const { relay, request, writer, sent, clock } = setUp(
       ({ signal }) => new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason))),
     )
-    request(1)
+    void request(1)
     await settled()
     const closing = relay.close(1_000)
     await clock.whenSleeping(1)
@@ -238,7 +240,7 @@ describe('the end', () => {
     const { relay, request, writer } = setUp((sent) =>
       sent.method === 'DELETE' ? Promise.reject(new BridgeError('server_unreachable')) : ok(sent),
     )
-    request(0, 'initialize')
+    void request(0, 'initialize')
     await writer.whenWritten(1)
     await expect(relay.close(1_000)).resolves.toBeUndefined()
     expect(writer.flushed).toBe(true)
@@ -251,8 +253,8 @@ describe('the end', () => {
       streamSignal = sent.signal
       return new Promise((_, reject) => sent.signal?.addEventListener('abort', () => reject(sent.signal?.reason)))
     })
-    request(0, 'initialize')
-    say(initialized)
+    void request(0, 'initialize')
+    void say(initialized)
     await settled()
     await relay.close(1_000)
     expect(streamSignal?.aborted).toBe(true)
@@ -269,9 +271,9 @@ describe('a request that the host takes back', () => {
       if (methodOf(one) !== 'tools/call') return ok(one)
       return new Promise((_, reject) => one.signal?.addEventListener('abort', () => reject(one.signal?.reason)))
     })
-    request(1)
+    void request(1)
     await settled()
-    say(cancel(1))
+    void say(cancel(1))
     await settled()
     expect(methods()).toEqual(['tools/call', 'notifications/cancelled'])
     expect(sent[0]?.signal?.aborted).toBe(false)
@@ -283,8 +285,8 @@ describe('a request that the host takes back', () => {
 
   test('before it was sent is never sent, and neither is the cancellation', async () => {
     const { request, say, methods } = setUp(ok)
-    request(1)
-    say(cancel(1))
+    void request(1)
+    void say(cancel(1))
     await settled()
     expect(methods()).toEqual([])
   })
@@ -292,9 +294,9 @@ describe('a request that the host takes back', () => {
   test('and is answered all the same is answered to nobody', async () => {
     const gate = createGate<HttpResponse>()
     const { request, say, writer, log } = setUp((one) => (methodOf(one) === 'tools/call' ? gate.passed : ok(one)))
-    request(1)
+    void request(1)
     await settled()
-    say(cancel(1))
+    void say(cancel(1))
     gate.open(json({ jsonrpc: '2.0', id: 1, result: {} }))
     await settled()
     expect([writer.lines, log.entries.filter(({ level }) => level === 'warn')]).toEqual([[], []])
@@ -304,9 +306,9 @@ describe('a request that the host takes back', () => {
     const { relay, request, say } = setUp((one) =>
       methodOf(one) === 'tools/call' ? new Promise<HttpResponse>(() => undefined) : ok(one),
     )
-    request(1)
+    void request(1)
     await settled()
-    say(cancel(1))
+    void say(cancel(1))
     await settled()
     await relay.close(1_000)
   })
@@ -318,8 +320,8 @@ test('an end that comes while initialized is being taken opens no stream after i
     if (methodOf(one) === 'notifications/initialized') await gate.passed
     return ok(one)
   })
-  request(0, 'initialize')
-  say(initialized)
+  void request(0, 'initialize')
+  void say(initialized)
   await writer.whenWritten(1)
   await settled()
   const closing = relay.close(1_000)

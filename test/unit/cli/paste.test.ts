@@ -108,7 +108,7 @@ describe('pasting', () => {
     const code = codeOf(ended)
     while (raw.length === 0) await later()
     stdin.write('\u0003')
-    expect(await code).toBe('login_failed')
+    expect(await code).toBe('cancelled')
     expect(raw).toEqual([true, false])
   })
 

@@ -125,6 +125,12 @@ login: { mode: on-call }
     expect((await load({ yaml: 'secret_store: file' })).secretStore).toBe('file')
   })
 
+  test('the file’s secret_store overrides a key in the environment', async () => {
+    const environment = { MCP_OAUTH_BRIDGE_KEY: 'x' }
+    expect((await load({ yaml: 'secret_store: file', environment })).secretStore).toBe('file')
+    expect((await load({ yaml: 'secret_store: keychain', environment })).secretStore).toBe('keychain')
+  })
+
   test('--config goes before CONFIG_PATH, and that before ./config.yaml', async () => {
     const write = (level: string) => {
       const path = folder.fresh('other.yaml')

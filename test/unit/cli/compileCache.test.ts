@@ -2,8 +2,8 @@
 import { chmodSync, mkdirSync, statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { keepCompiled } from '../../bin/compileCache.js'
-import { tempFolder } from '../fakes/tempFolder.ts'
+import { keepCompiled } from '../../../src/cli/compileCache.ts'
+import { tempFolder } from '../../fakes/tempFolder.ts'
 
 const folder = tempFolder()
 

@@ -1,0 +1,26 @@
+// Keeps what Node has compiled for the next start. Compiled code is code: it lies where nobody else can write, and not in the
+// shared temporary folder that Node would take (nodejs.org/api/module.html, enableCompileCache).
+import { lstatSync, mkdirSync, type Stats } from 'node:fs'
+import module from 'node:module'
+import { cacheFolder } from '../config/paths.ts'
+
+/** Before Node 22.1 there is none; with NODE_COMPILE_CACHE Node turns it on without us. */
+export function keepCompiled(
+  environment: NodeJS.ProcessEnv = process.env,
+  enable: ((folder: string) => unknown) | undefined = (module as { enableCompileCache?: (folder: string) => unknown })
+    .enableCompileCache,
+): void {
+  if (!enable || environment.NODE_COMPILE_CACHE) return
+  try {
+    const folder = cacheFolder(environment)
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    if (isOurs(lstatSync(folder))) enable(folder)
+  } catch {
+    // Without it a start takes longer, and that is all.
+  }
+}
+
+/** On Windows the folder of a user is private by its place. */
+const isOurs = (found: Stats) =>
+  found.isDirectory() &&
+  (process.getuid === undefined || (found.uid === process.getuid() && (found.mode & 0o022) === 0))
