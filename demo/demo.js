@@ -1,5 +1,9 @@
 // The whole main job on this computer: a real authorization server, a real MCP server, the bridge as a host starts it.
 // `--open` signs in through your own browser; without it a stand-in follows the redirects.
+import { spawnSync } from 'node:child_process'
+import { readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { styleText } from 'node:util'
 import { startStage } from '../test/servers/stage.js'
 
@@ -16,6 +20,8 @@ const colour = (style, text) => (process.stdout.isTTY && !process.env.NO_COLOR ?
 let step = 0
 const say = (/** @type {string} */ text) => console.log(`${colour('cyan', String(++step).padStart(2))}  ${text}`)
 const also = (/** @type {string} */ text) => console.log(`    ${colour('dim', text)}`)
+
+build()
 
 const stage = await startStage({ accessTokenSeconds: TOKEN_SECONDS, person: ownBrowser ? 'form' : 'approve' })
 const end = async (/** @type {number} */ code) => {
@@ -81,6 +87,19 @@ async function echo(host, message) {
   const { result, error } = await host.request('tools/call', { name: 'echo', arguments: { message } })
   if (error) throw new Error(error.message)
   return result.content[0].text
+}
+
+/** Builds what is missing or older than its source, without the bundler's own words. */
+function build() {
+  const root = fileURLToPath(new URL('..', import.meta.url))
+  const changed = (/** @type {string} */ file) => statSync(join(root, file), { throwIfNoEntry: false })?.mtimeMs ?? 0
+  const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' }).map((name) => join('src', name))
+  if (sources.every((file) => changed(file) < changed('dist/run.js'))) return
+  const rolldown = fileURLToPath(new URL('bin/cli.mjs', import.meta.resolve('rolldown/package.json')))
+  const { status, stderr } = spawnSync(process.execPath, [rolldown, '-c'], { cwd: root, encoding: 'utf8' })
+  if (status === 0) return
+  console.error(stderr)
+  process.exit(1)
 }
 
 /** The person's own browser needs the person's own session. */
