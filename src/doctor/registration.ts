@@ -95,7 +95,7 @@ function judge(status: number, text: string, redirect: string): Outcome {
     )
   }
   if (status >= 400 && /client/i.test(text))
-    return fail('invalid_client', 'The authorization server does not know this client.')
+    return fail('invalid_client', 'The authorization server does not recognize this client.')
   if (status >= 400)
     return warn(
       `The authorization server answers ${status} to a sign-in with ${redirect}.`,
