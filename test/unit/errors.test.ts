@@ -23,8 +23,8 @@ describe('the table', () => {
     const { message, hint, exit, rpc } = ERRORS[code]
     expect(message).toMatch(/^[A-Z].*\.$/)
     expect(hint).toMatch(/^[A-Z].*\S$/)
-    // 11xx internal is 1000; 12xx usage, 13xx sign-in, 14xx network, 15xx storage.
-    expect(Math.floor(rpc / 100) - 10).toBe(exit === 1 ? 0 : exit)
+    // 11xx internal is 1000; 12xx usage and Ctrl-C, 13xx sign-in, 14xx network, 15xx storage.
+    expect(Math.floor(rpc / 100) - 10).toBe(exit === 1 ? 0 : exit === 130 ? 2 : exit)
   })
 })
 
