@@ -19,7 +19,7 @@ export async function login(composed: Composed, ending: AbortSignal, { when, how
   const { store, stderr, clock, config, key } = composed
   const { attempts, tokens } = await store()
   const { server, profile } = key()
-  const shown = `${withoutQueries(server)}${profile === 'default' ? '' : ` (profile ${withoutControls(profile)})`}`
+  const shown = withoutControls(`${withoutQueries(server)}${profile === 'default' ? '' : ` (profile ${profile})`}`)
   // A server that is silent, or a keychain whose prompt nobody answers: Ctrl-C ends the wait at once.
   const interruptible = <T>(work: Promise<T>) => Promise.race([work, rejectOn(ending)])
   if (when === 'if-needed' && (await interruptible(isSignedIn(composed)))) {

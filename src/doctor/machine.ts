@@ -36,7 +36,7 @@ function weakening({
       : ['NODE_TLS_REJECT_UNAUTHORIZED is ignored: certificates are checked.']),
     ...(keyLog ? [`NODE_OPTIONS has ${keyLog}: whoever reads that file can read what is sent.`] : []),
     ...(old ? [`NODE_OPTIONS has ${old}, which is ignored: TLS 1.2 is the least.`] : []),
-    ...(debug ? ['NODE_DEBUG makes Node print parts of what is sent to stderr, tokens among them.'] : []),
+    ...(debug ? ['NODE_DEBUG makes Node print addresses and more to stderr.'] : []),
   ]
 }
 
