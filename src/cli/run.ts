@@ -115,6 +115,7 @@ async function dispatch(line: CommandLine, composed: Composed, world: World): Pr
       return (await import('./login.ts')).login(composed, world.ending, {
         when: line.has('force') ? 'again' : 'if-needed',
         how: line.has('paste') ? 'paste' : line.has('device') ? 'device' : 'browser',
+        qr: line.has('no-qr') ? 'left out' : 'shown',
       })
     case 'logout':
       return (await import('./logout.ts')).logout(composed, line)

@@ -117,6 +117,7 @@ function toTokenSet(row: Record<string, Value>, key: TokenKey, seal: Seal): Toke
   const issuer = String(row.issuer)
   const user: User | undefined =
     row.subject === null ? undefined : { issuer, subject: String(row.subject), claims: JSON.parse(String(row.claims)) }
+  if (user) neverLog(namesOf(user))
   return {
     issuer,
     clientId: String(row.client_id),
@@ -136,8 +137,12 @@ function toTokenSet(row: Record<string, Value>, key: TokenKey, seal: Seal): Toke
   }
 }
 
+const namesOf = ({ subject, claims }: User) => [
+  ...[subject, claims.email, claims.name, claims.preferred_username, claims.upn],
+]
+
 function saveUser(database: Database, user: User, now: string): string {
-  neverLog([user.subject, user.claims.email, user.claims.name, user.claims.preferred_username])
+  neverLog(namesOf(user))
   const id = `${user.issuer}#${user.subject}`
   const text = (claim: unknown) => (typeof claim === 'string' ? claim : null)
   database.run(
