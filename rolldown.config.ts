@@ -59,6 +59,14 @@ export default defineConfig({
       load: { filter: { id: /undici\/lib\/dispatcher\/client-h2\.js$/ }, handler: () => 'module.exports = undefined' },
     },
     {
+      // Under NODE_DEBUG=* it would print every URL with its query, which may hold a key.
+      name: 'no debug output of undici',
+      transform: {
+        filter: { id: /undici\/lib\/core\/diagnostics\.js$/ },
+        handler: (code) => code.replace(/util\.debuglog\('\w+'\)/g, '{ enabled: false }'),
+      },
+    },
+    {
       name: 'schema for editors',
       generateBundle() {
         const source = `${JSON.stringify(described(jsonSchema() as Schema), null, 2)}\n`

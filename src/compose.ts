@@ -13,7 +13,7 @@ import { composeLogin } from './composeLogin.ts'
 import { keyStores, openLook, openRawDatabase, openStore } from './composeStore.ts'
 import type { Config, ServerConfig } from './config/config.ts'
 import { secretsOf } from './config/secrets.ts'
-import { BridgeError, neverQuote } from './errors.ts'
+import { alwaysQuote, BridgeError, neverQuote } from './errors.ts'
 import { onceGood } from './onceGood.ts'
 import type {
   Authorizer,
@@ -59,6 +59,7 @@ export type Look = ReturnType<typeof openLook>
 export function compose(config: Config, doors: Doors) {
   const { clock, log } = doors
   neverQuote(secretsOf(config))
+  alwaysQuote([config.server?.url, config.server?.name, config.server?.issuer, config.profile])
   let hostFlow: HostFlow | undefined
   const network = doors.http
     ? undefined
@@ -227,6 +228,7 @@ export function compose(config: Config, doors: Doors) {
     },
 
     async close(): Promise<void> {
+      log.end?.()
       ;(await store.peek())?.database.close()
       await http.close()
     },

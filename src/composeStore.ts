@@ -8,6 +8,7 @@ import { createCache } from './store/cache.ts'
 import { createClientStore } from './store/clientStore.ts'
 import { type Database, openDatabase, openToLook, openUnmigrated } from './store/database.ts'
 import { createLeases } from './store/leases.ts'
+import { redactedSeal } from './store/redactedSeal.ts'
 import { createSeal, type Seal } from './store/seal.ts'
 import { type KeyBackend, type KeySlots, keyBackends, openSealingKey, peekSealingKey } from './store/sealingKey.ts'
 import { createTokenStore } from './store/tokenStore.ts'
@@ -40,7 +41,7 @@ export function openLook(config: Config, doors: StoreDoors) {
   const sealingKey = onceGood(() => peekSealingKey(database, slots))
   const openSeal = async (): Promise<Seal> => {
     const key = await sealingKey()
-    if (key) return createSeal(key)
+    if (key) return redactedSeal(createSeal(key))
     throw new BridgeError('key_missing')
   }
   return {
@@ -60,7 +61,9 @@ export function openStore(config: Config, doors: StoreDoors) {
     log.error('store:set-aside', { file, message: 'The database was broken; a new one was begun.' })
   const database = privately(config, () => openDatabase(config.database, onSetAside))
   const slots = slotsOf(config, doors)
-  const openSeal = onceGood(async (): Promise<Seal> => createSeal(await openSealingKey(database, slots, clock)))
+  const openSeal = onceGood(
+    async (): Promise<Seal> => redactedSeal(createSeal(await openSealingKey(database, slots, clock))),
+  )
   return {
     database,
     tokens: createTokenStore(database, openSeal, clock),

@@ -1,4 +1,5 @@
 // The one error class and the one table of codes: message, remedy, exit code and JSON-RPC number.
+import { hideAccounts, hideKnown, rememberAccount, rememberSecret, type SecretKind } from './knownSecrets.ts'
 
 interface ErrorRow {
   /** One sentence, shown when the thrower gives no better one. */
@@ -92,10 +93,15 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS
 
+/** One line, whatever stands in it; several only where they are written as several, so that no name or answer can add one. */
+type Lines = string | readonly string[]
+
+const ownLines = (text: Lines) => [text].flat().map(withoutControls).join('\n')
+
 export interface BridgeErrorOptions {
   /** What happened, in one sentence. Untrusted text in it must have gone through {@link quote}. */
-  message?: string
-  hint?: string
+  message?: Lines
+  hint?: Lines
   cause?: unknown
   /** Facts for decisions and logs, never secrets. */
   details?: Readonly<Record<string, string | number | boolean>>
@@ -109,9 +115,12 @@ export class BridgeError extends Error {
   readonly details: Readonly<Record<string, string | number | boolean>>
 
   constructor(code: ErrorCode, options: BridgeErrorOptions = {}) {
-    super(options.message ?? ERRORS[code].message, options.cause === undefined ? undefined : { cause: options.cause })
+    super(
+      ownLines(options.message ?? ERRORS[code].message),
+      options.cause === undefined ? undefined : { cause: options.cause },
+    )
     this.code = code
-    this.hint = options.hint ?? ERRORS[code].hint
+    this.hint = ownLines(options.hint ?? ERRORS[code].hint)
     this.details = options.details ?? {}
   }
 }
@@ -129,41 +138,51 @@ export function quote(text: string, most = 200): string {
   return JSON.stringify(plain.length > most ? `${plain.slice(0, most)}…` : plain)
 }
 
-/** Secrets this process has sent: a server may repeat them in an error of any form. */
-const sent = new Set<string>()
-/** Shorter values are words that stand in every text. */
-const SHORTEST_SECRET = 8
-
-/** From now on these are cut out of every text that is quoted or logged. */
-export function neverQuote(secrets: readonly (string | undefined)[]): void {
-  for (const secret of secrets) if (secret !== undefined && secret.length >= SHORTEST_SECRET) sent.add(secret)
+/**
+ * From now on these are cut out of every text that is quoted or logged. What a person configured is believed to be secret; a server
+ * may call anything a token, also a word of ours.
+ */
+export function neverQuote(secrets: readonly (string | undefined)[], kind: SecretKind = 'configured'): void {
+  for (const secret of secrets)
+    if (secret !== undefined && (kind === 'configured' || !isOurWord(secret))) rememberSecret(secret, kind)
 }
 
-/** Secrets that a server may set anew with every answer: only the newest are kept. */
-const passing = new Set<string>()
-const MOST_PASSING = 200
-
-/** Like {@link neverQuote}, for a while: until many others were given. */
-export function neverQuoteWhileNew(secret: string): void {
-  if (secret.length < SHORTEST_SECRET) return
-  passing.delete(secret)
-  passing.add(secret)
-  const [oldest] = passing
-  if (passing.size > MOST_PASSING && oldest !== undefined) passing.delete(oldest)
+/** Like {@link neverQuote}, for what a server may set anew with every answer: only the newest are kept. */
+export function neverQuoteWhileNew(secret: string, kind: 'cookie' | 'session' = 'cookie'): void {
+  if (!/\s/.test(secret)) neverQuote([secret], kind)
 }
 
-function withoutKnown(text: string): string {
-  let safe = text
-  for (const secret of [...sent, ...passing]) safe = safe.replaceAll(secret, '[hidden]')
-  return safe
+const plainTexts = new Set<string>()
+let ourTexts: string | undefined
+
+/** Texts that name no secret, such as a server's address: whatever a server sets, they stay readable. */
+export function alwaysQuote(texts: readonly (string | undefined)[]): void {
+  for (const text of texts) if (text !== undefined && plainTexts.size < 1_000) plainTexts.add(text)
 }
+
+/** A word of any dictionary, or part of what we say ourselves: cutting it out would blind every text. */
+function isOurWord(secret: string): boolean {
+  if (/^[A-Z]?[a-z]{1,19}$/.test(secret)) return true
+  ourTexts ??= Object.entries(ERRORS)
+    .map(([code, { message, hint }]) => `${code} ${message} ${hint}`)
+    .join('\n')
+  return ourTexts.includes(secret) || [...plainTexts].some((text) => text.includes(secret))
+}
+
+/** Names of accounts: a person is shown who signed in, a log and its readers are not. */
+export function neverLog(names: readonly unknown[]): void {
+  for (const name of names) if (typeof name === 'string' && !isOurWord(name)) rememberAccount(name)
+}
+
+/** Without these names, and without any e-mail address. */
+export const withoutAccounts = (text: string): string => hideAccounts(text)
 
 /**
  * Bearer tokens, JWTs and the query parameters of OAuth, wherever an untrusted text repeats them. Whoever sends megabytes must not
  * make a pattern read the same letters again and again: no pattern here can fail after a run without an end.
  */
 export function withoutSecrets(text: string): string {
-  return withoutKnown(text)
+  return hideKnown(text)
     .replace(/\b(bearer|basic|dpop)\s+[\w.~+/=-]+/gi, '$1 [hidden]')
     .replace(/\beyJ[\w-]+(\.[\w-]+(\.[\w-]*)?)?/g, (run, rest?: string) => (rest === undefined ? run : '[hidden]'))
     .replace(

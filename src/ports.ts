@@ -195,6 +195,8 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 /** `event` is `area:what`; `fields` are facts, never secrets. `wants`: whether a debug entry of this event would be written. */
 export type Logger = Readonly<Record<LogLevel, (event: string, fields?: LogFields) => void>> & {
   readonly wants?: (event: string) => boolean
+  /** Writes what was only counted so far. */
+  readonly end?: () => void
 }
 
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>

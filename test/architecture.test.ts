@@ -46,6 +46,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'errors.ts': [],
   'secureUrl.ts': [],
   'secretLike.ts': [],
+  'knownSecrets.ts': [],
   'providerRules.ts': [],
   'onceGood.ts': [],
 }
@@ -55,6 +56,7 @@ const LEAVES = [
   'errors.ts',
   'secureUrl.ts',
   'secretLike.ts',
+  'knownSecrets.ts',
   'onceGood.ts',
   'providerRules.ts',
 ]

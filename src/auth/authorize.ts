@@ -50,7 +50,7 @@ export function createAuthorizer(options: AuthorizeOptions): Authorizer {
     const names = new Set(Object.keys(sent).map((name) => name.toLowerCase()))
     const others = keep(configured, (name) => !names.has(name.toLowerCase()))
     log.info('proxy:headers', { names: Object.keys({ ...others, ...sent }).join(', '), blocked: blocked.join(', ') })
-    neverQuote([set.accessToken])
+    neverQuote([set.accessToken], 'token')
     const proofs = sent.authorization === undefined ? undefined : await proofsOf(set)
     built = { accessToken: set.accessToken, headers: { ...others, ...sent }, proofs }
     return built

@@ -1,5 +1,5 @@
 // The last step of every sign-in of a person: the right account, the tokens stored and taken by the server, the attempt finished; or the attempt failed.
-import { BridgeError, quote } from '../errors.ts'
+import { BridgeError, neverLog, quote } from '../errors.ts'
 import type { AttemptStore, Logger, TokenStore } from '../ports.ts'
 import type { Attempt, TokenKey, TokenSet } from '../records.ts'
 
@@ -37,6 +37,7 @@ export async function keep(store: TokenStore, key: TokenKey, tokens: TokenSet): 
 function checkAccount(wanted: string | undefined, { user }: TokenSet): void {
   if (wanted === undefined) return
   const names = [user?.subject, user?.claims.email].filter((name) => typeof name === 'string')
+  neverLog([...names, wanted])
   if (names.some((name) => name.toLowerCase() === wanted.toLowerCase())) return
   const who = names.length === 0 ? 'nobody it names' : names.map((name) => quote(name)).join(' / ')
   throw new BridgeError('account_mismatch', {

@@ -37,6 +37,12 @@ export async function createOAuthClient(
   timeoutMs: number,
   { rules, dpopKey }: ClientWishes = {},
 ) {
+  const { clientId, clientSecret } = registered
+  if (clientSecret !== undefined)
+    neverQuote(
+      [clientSecret, `${clientId}:${clientSecret}`, basicCredentials(clientId, clientSecret).slice(6)],
+      'client',
+    )
   const config = await configurationOf(metadata, registered)
   config[client.customFetch] = fetchThrough(http, timeoutMs)
   const bound = dpopKey === undefined ? {} : { DPoP: client.getDPoPHandle(config, await signingPair(dpopKey)) }
@@ -83,7 +89,10 @@ export async function createOAuthClient(
 
     /** Checks state, iss (RFC 9207), PKCE, nonce and the ID token, then redeems the code. `claims`: names wanted for headers. */
     async redeem(callback: URL, request: AuthorizationRequest, claims: readonly string[]): Promise<TokenResponse> {
-      neverQuote([callback.searchParams.get('code') ?? undefined, request.state, request.codeVerifier, request.nonce])
+      neverQuote(
+        [callback.searchParams.get('code') ?? undefined, request.state, request.codeVerifier, request.nonce],
+        'flow',
+      )
       try {
         const answer = await client.authorizationCodeGrant(
           config,
@@ -107,7 +116,7 @@ export async function createOAuthClient(
       refreshToken: string,
       extra: { scope: string | undefined; resource: string | undefined },
     ): Promise<TokenResponse | 'rejected'> {
-      neverQuote([refreshToken])
+      neverQuote([refreshToken], 'token')
       try {
         const answer = await client.refreshTokenGrant(config, refreshToken, present(extra), bound)
         return toTokenResponse(answer, rules)
@@ -145,7 +154,9 @@ export async function createOAuthClient(
     async deviceAuthorization(parameters: Readonly<Record<string, string | undefined>>) {
       if (metadata.device_authorization_endpoint === undefined) throw new BridgeError('device_unsupported')
       try {
-        return await client.initiateDeviceAuthorization(config, present(parameters))
+        const device = await client.initiateDeviceAuthorization(config, present(parameters))
+        neverQuote([device.device_code, device.user_code], 'flow')
+        return device
       } catch (thrown) {
         throw translateOAuthError(thrown, metadata.issuer)
       }

@@ -1,6 +1,6 @@
 // Dynamic client registration (RFC 7591): the only file that imports oauth4webapi.
 import * as oauth4webapi from 'oauth4webapi'
-import { BridgeError, quote } from '../errors.ts'
+import { BridgeError, neverQuote, quote } from '../errors.ts'
 import type { HttpClient } from '../ports.ts'
 import type { RegisteredClient } from '../records.ts'
 import { chooseAuthMethod } from './clientAuth.ts'
@@ -76,6 +76,11 @@ async function completed(response: Response): Promise<Response> {
     .json()
     .catch(() => undefined)
   if (typeof body !== 'object' || body === null) return response
+  const { client_secret: secret, registration_access_token: token } = body as Record<string, unknown>
+  neverQuote(
+    [secret, token].filter((text) => typeof text === 'string'),
+    'client',
+  )
   const { client_secret_expires_at: expires, ...rest } = body as Record<string, unknown>
   return Response.json(
     { ...rest, client_secret_expires_at: typeof expires === 'number' ? expires : 0 },

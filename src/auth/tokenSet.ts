@@ -1,5 +1,5 @@
 // An answer of the token endpoint → the token set to keep; what the answer leaves out stays as it was asked for or held.
-import { BridgeError } from '../errors.ts'
+import { BridgeError, neverQuote } from '../errors.ts'
 import type { ProviderRules } from '../providerRules.ts'
 import type { TokenSet, User } from '../records.ts'
 
@@ -95,6 +95,7 @@ function sent({ accessToken, expiresIn, idToken }: TokenResponse, now: number, b
 
 /** A token goes into a header and a row: printable ASCII (RFC 6750 section 2.1), at most 64 KiB. */
 function usable(token: string): string {
+  neverQuote([token], 'token')
   if (/^[\x21-\x7e]{1,65536}$/.test(token)) return token
   throw new BridgeError('malformed_token', {
     message: `The authorization server sent a token of ${token.length} characters that cannot be used.`,

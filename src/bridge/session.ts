@@ -1,5 +1,5 @@
 // The Streamable HTTP session: its id, its protocol version, and making it again when the server has forgotten it.
-import { BridgeError, neverQuote } from '../errors.ts'
+import { BridgeError, neverQuoteWhileNew } from '../errors.ts'
 import type { HttpResponse } from '../ports.ts'
 import { jsonOf, type Message } from './message.ts'
 
@@ -81,7 +81,7 @@ export function createSession(): Session {
     establish(answer, message) {
       const given = answer.headers['mcp-session-id']
       if (typeof given === 'string' && /^[\x21-\x7e]+$/.test(given)) id = given
-      neverQuote([id])
+      if (id !== undefined) neverQuoteWhileNew(id, 'session')
       const version = versionOf(message)
       if (typeof version === 'string' && /^[\w.-]{1,40}$/.test(version)) protocolVersion = version
     },

@@ -78,6 +78,7 @@ export const OPTIONS = {
   'no-browser': { for: CONNECTING, help: 'print the sign-in address instead of opening it' },
   paste: { for: ['login'], help: 'open no browser; paste the address it ends at, for a machine without one' },
   device: { for: ['login'], help: 'sign in with a code on any device, for a machine without a browser' },
+  'no-qr': { for: ['login'], help: 'print no QR code beside the address for a device code' },
   account: { value: 'E-MAIL', for: ['login'], help: 'sign in as this account and refuse any other' },
   force: { for: ['login'], help: 'sign in again though somebody is signed in' },
   all: { for: ['logout'], help: 'sign out everywhere' },

@@ -28,7 +28,7 @@ export function completion(shell: string | undefined, { stdout }: World): number
   if (!known)
     throw new BridgeError('usage', {
       message: `completion needs a shell${shell === undefined ? '' : `, and ${quote(shell)} is not one of them`}: bash, zsh or fish.`,
-      hint: HELP.completion.examples.map(([line]) => `${NAME} ${line}`).join('\n      '),
+      hint: HELP.completion.examples.map(([line], at) => `${at === 0 ? '' : '      '}${NAME} ${line}`),
     })
   stdout.write(known[1]())
   return 0

@@ -5,7 +5,8 @@ import { faultsOf, parseConfigFile, readText } from '../config/file.ts'
 import { besideConfig, findConfigFile, loadConfig } from '../config/load.ts'
 import type { ConfigFile } from '../config/schema.ts'
 import { parseYaml } from '../config/yamlText.ts'
-import { BridgeError, ERRORS } from '../errors.ts'
+import { BridgeError, ERRORS, withoutControls } from '../errors.ts'
+import { printableJson } from '../system/printable.ts'
 import type { CommandLine } from './args.ts'
 import { type Check, credentialChecks, databaseCheck, failed, portCheck, warnings } from './configChecks.ts'
 import type { World } from './run.ts'
@@ -21,9 +22,7 @@ export async function configCheck(line: CommandLine, world: World): Promise<numb
       : written
   const failed = checks.find(({ status }) => status === 'fail')
   const report = { ok: failed === undefined, file: path, checks }
-  world.stdout.write(
-    line.has('json') ? `${JSON.stringify(report, null, 2)}\n` : `${checks.map(forPeople).join('\n')}\n`,
-  )
+  world.stdout.write(line.has('json') ? `${printableJson(report, 2)}\n` : `${checks.map(forPeople).join('\n')}\n`)
   return failed === undefined ? 0 : ERRORS[failed.code ?? 'config_invalid'].exit
 }
 
@@ -83,7 +82,7 @@ async function liveChecks(text: string, path: string, typed: Flags, world: World
 }
 
 const failure = (name: string, detail: string): Check => ({
-  ...{ name, status: 'fail', detail, code: 'config_invalid' },
+  ...{ name, status: 'fail', detail: withoutControls(detail), code: 'config_invalid' },
   remedy: ERRORS.config_invalid.hint,
 })
 

@@ -4,6 +4,7 @@ import type { Composed } from '../compose.ts'
 import { ERRORS, withoutQueries } from '../errors.ts'
 import { watchParent } from '../system/parentWatch.ts'
 import type { World } from './run.ts'
+import { shellQuote } from './shellQuote.ts'
 
 /** Answers on their way when stdin closes get this long, in ms; the whole end takes at most 2 s. */
 const GRACE_MS = 1_000
@@ -13,7 +14,7 @@ export async function connect(composed: Composed, { stdin, stderr, ending }: Wor
   composed.log.info('proxy:start', { server: url, profile: composed.config.profile })
   if (stdin.isTTY)
     stderr.write(
-      `Bridging to ${withoutQueries(url)}; waiting for MCP messages on stdin. A person signs in with: mcp-oauth-bridge login ${withoutQueries(url)}\n`,
+      `Bridging to ${withoutQueries(url)}; waiting for MCP messages on stdin. A person signs in with: mcp-oauth-bridge login ${shellQuote(withoutQueries(url))}\n`,
     )
   let end: (graceMs: number) => void = () => undefined
   const ended = new Promise<number>((resolve) => {

@@ -3,6 +3,7 @@ import type { Composed } from '../compose.ts'
 import { examine, type Report, reportOf } from '../doctor/examine.ts'
 import { type Finding, failed } from '../doctor/finding.ts'
 import { type BridgeError, ERRORS, withoutControls, withoutQueries, withoutSecrets } from '../errors.ts'
+import { printableJson } from '../system/printable.ts'
 import type { CommandLine } from './args.ts'
 import { type Paper, paperOf, wrap } from './paint.ts'
 import type { World } from './run.ts'
@@ -35,7 +36,7 @@ export function misconfigured(world: World, line: CommandLine, error: BridgeErro
 
 function tell(world: World, line: CommandLine, report: Report): number {
   const { stdout, environment } = world
-  if (line.has('json')) stdout.write(`${JSON.stringify(report, null, 2)}\n`)
+  if (line.has('json')) stdout.write(`${printableJson(report, 2)}\n`)
   else stdout.write(`${describe(report, paperOf(stdout, environment)).join('\n')}\n`)
   return exitOf(report)
 }

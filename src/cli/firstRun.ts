@@ -7,6 +7,7 @@ import { allHosts, type Host, thisMachine } from '../hosts/hosts.ts'
 import { isSecure } from '../secureUrl.ts'
 import { type Asking, startAsking } from './ask.ts'
 import type { World } from './run.ts'
+import { shellQuote } from './shellQuote.ts'
 
 /** Runs another command line of this program, to its exit code. */
 export type RunWords = (words: readonly string[]) => Promise<number>
@@ -18,7 +19,7 @@ export async function firstRun(world: World, runWords: RunWords): Promise<number
   if (names.length > 0)
     throw new BridgeError('usage', {
       message: 'No server is named.',
-      hint: `Name one of ${names.join(', ')}: mcp-oauth-bridge ${names[0]}`,
+      hint: `Name one of ${names.join(', ')}: mcp-oauth-bridge ${shellQuote(names[0] ?? '')}`,
     })
   stderr.write(
     [

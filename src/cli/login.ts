@@ -3,6 +3,7 @@ import type { Composed } from '../compose.ts'
 import { asBridgeError, BridgeError, withoutControls, withoutQueries } from '../errors.ts'
 import type { Attempt, Challenge } from '../records.ts'
 import { type Offered, openBrowser, rejectOn, seeThrough } from './attempt.ts'
+import type { QrWish } from './device.ts'
 import { instructions } from './instructions.ts'
 import { paperOf, wrapWords } from './paint.ts'
 import { byPasting } from './paste.ts'
@@ -13,13 +14,16 @@ export interface LoginWishes {
   readonly when: 'if-needed' | 'again'
   /** `paste`: no browser is opened, and the callback may be impossible. */
   readonly how: 'browser' | 'paste' | 'device'
+  /** A QR code of the address for a device code. */
+  readonly qr: QrWish
 }
 
-export async function login(composed: Composed, ending: AbortSignal, { when, how }: LoginWishes): Promise<number> {
+export async function login(composed: Composed, ending: AbortSignal, wishes: LoginWishes): Promise<number> {
+  const { when, how, qr } = wishes
   const { store, stderr, clock, config, key } = composed
   const { attempts, tokens } = await store()
   const { server, profile } = key()
-  const shown = `${withoutQueries(server)}${profile === 'default' ? '' : ` (profile ${withoutControls(profile)})`}`
+  const shown = withoutControls(`${withoutQueries(server)}${profile === 'default' ? '' : ` (profile ${profile})`}`)
   // A server that is silent, or a keychain whose prompt nobody answers: Ctrl-C ends the wait at once.
   const interruptible = <T>(work: Promise<T>) => Promise.race([work, rejectOn(ending)])
   if (when === 'if-needed' && (await interruptible(isSignedIn(composed)))) {
@@ -32,8 +36,8 @@ export async function login(composed: Composed, ending: AbortSignal, { when, how
   const { attempt, begun } = await interruptible(begin)
   if (!begun) stderr.write('A sign-in to this server is already waiting.\n')
   try {
-    if (how === 'device') await (await import('./device.ts')).signInByDevice(composed, attempt, ending)
-    else await signInByBrowser(composed, attempt, ending, how)
+    if (how === 'device') await (await import('./device.ts')).signInByDevice(composed, attempt, ending, qr)
+    else await signInByBrowser(composed, attempt, ending, { how, qr })
   } catch (thrown) {
     throw unasked(asBridgeError(thrown), challenge, server)
   }
@@ -53,8 +57,10 @@ function unasked(error: BridgeError, { status }: Challenge, server: string): Bri
   })
 }
 
-async function signInByBrowser(composed: Composed, attempt: Attempt, ending: AbortSignal, how: 'browser' | 'paste') {
-  const { offered, done } = await offer(composed, attempt, how)
+type BrowserWishes = Pick<LoginWishes, 'qr'> & { readonly how: 'browser' | 'paste' }
+
+async function signInByBrowser(composed: Composed, attempt: Attempt, ending: AbortSignal, wishes: BrowserWishes) {
+  const { offered, done } = await offer(composed, attempt, wishes)
   try {
     await seeThrough(composed, attempt, ending, offered)
   } finally {
@@ -87,7 +93,7 @@ export async function runAttempt(composed: Composed, attemptId: string, ending: 
 async function offer(
   composed: Composed,
   attempt: Attempt,
-  how: 'browser' | 'paste',
+  { how, qr }: BrowserWishes,
 ): Promise<{ offered: Offered; done: () => void }> {
   const { stdin, stderr, environment, clock } = composed
   const { width } = paperOf(stderr, environment)
@@ -126,7 +132,7 @@ async function offer(
     shown: untilShown,
     answer: async (query) => (await composed.login()).answer(query),
   })
-  const device = async () => (await import('./device.ts')).byDevice(composed, { say, shown: untilShown })
+  const device = async () => (await import('./device.ts')).byDevice(composed, { say, shown: untilShown, qr })
   return {
     offered: {
       telling: { planned: show, joined },

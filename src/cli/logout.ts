@@ -1,7 +1,7 @@
 // Sign-out: revoke at the authorization server (RFC 7009), then forget here, also when the server is down.
 import { TOKEN_LEASE_MS, tokenLease } from '../auth/tokens.ts'
 import type { Composed } from '../compose.ts'
-import { asBridgeError, BridgeError, withoutQueries } from '../errors.ts'
+import { asBridgeError, BridgeError, withoutControls, withoutQueries } from '../errors.ts'
 import type { TokenKey } from '../records.ts'
 import type { CommandLine } from './args.ts'
 
@@ -27,7 +27,8 @@ export async function logout(composed: Composed, line: CommandLine): Promise<num
       return outcome
     })
     const profile = account.profile === 'default' ? '' : ` (${account.profile})`
-    composed.stderr.write(`Signed out of ${withoutQueries(account.server)}${profile}${NOTE[revoked]}.\n`)
+    const from = withoutControls(withoutQueries(account.server) + profile)
+    composed.stderr.write(`Signed out of ${from}${NOTE[revoked]}.\n`)
   }
   // Registrations go too: with the sealing key gone their secrets would keep a new one from being made.
   if (line.has('all')) await clients.removeAll()

@@ -3,12 +3,13 @@ import type { Readable, Writable } from 'node:stream'
 import { type Composed, compose, type Doors } from '../compose.ts'
 import type { Config } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
-import { asBridgeError, BridgeError, ERRORS, withoutControls, withoutQueries } from '../errors.ts'
+import { asBridgeError, BridgeError, ERRORS, withoutQueries } from '../errors.ts'
 import type { LoginLauncher } from '../ports.ts'
 import { clock } from '../system/clock.ts'
 import { keychain as keychainApart } from '../system/keychain.ts'
 import { keychainHere } from '../system/keychainHere.ts'
 import { createLog } from '../system/log.ts'
+import { onlyPrintable } from '../system/printable.ts'
 import { COMMANDS, type Command, type CommandLine, parseCommandLine } from './args.ts'
 import { connect } from './connect.ts'
 import { paperOf, wrapWords } from './paint.ts'
@@ -29,7 +30,8 @@ export interface World {
 }
 
 /** Resolves to the exit code; never rejects. */
-export async function run(world: World): Promise<number> {
+export async function run(given: World): Promise<number> {
+  const world = forPeople(given, onlyPrintable(given.stdout))
   try {
     const line = parseCommandLine(world.argv)
     if (line.has('version')) return print(world, `${world.version}\n`)
@@ -41,10 +43,21 @@ export async function run(world: World): Promise<number> {
     if (line.has('attempt')) return await runAttempt(world)
     const work = LOCAL.has(line.command)
       ? import('./local.ts').then(({ runLocal }) => runLocal(line, world))
-      : runComposed(line, world)
+      : runComposed(line, line.command === 'run' ? forPeople(given, given.stdout) : world)
     return await (line.command === 'run' ? work : Promise.race([work, givenUp(world.ending)]))
   } catch (thrown) {
     return fail(world, asBridgeError(thrown))
+  }
+}
+
+/** Whatever goes to a person's screen passes here. The protocol's stdout does not: a bridge changes no byte of a message. */
+function forPeople(given: World, stdout: World['stdout']): World {
+  const { argv, stdin, stderr, environment, folder, ending } = given
+  return {
+    ...{ argv, stdin, stdout, stderr: onlyPrintable(stderr), environment, folder, ending },
+    get version() {
+      return given.version
+    },
   }
 }
 
@@ -102,6 +115,7 @@ async function dispatch(line: CommandLine, composed: Composed, world: World): Pr
       return (await import('./login.ts')).login(composed, world.ending, {
         when: line.has('force') ? 'again' : 'if-needed',
         how: line.has('paste') ? 'paste' : line.has('device') ? 'device' : 'browser',
+        qr: line.has('no-qr') ? 'left out' : 'shown',
       })
     case 'logout':
       return (await import('./logout.ts')).logout(composed, line)
@@ -167,14 +181,12 @@ function print(world: World, text: string): number {
 }
 
 function fail(world: World, error: BridgeError): number {
-  const text = `error: ${withoutQueries(forTerminal(error.message))}\nhint: ${forTerminal(error.hint)}\n`
+  const text = `error: ${withoutQueries(error.message)}\nhint: ${error.hint}\n`
   const { width } = paperOf(world.stderr, world.environment)
   world.stderr.write(`${wrapWords(text, width)}      (${error.code}, see ${linkTo(error.code, world)})\n`)
   return ERRORS[error.code].exit
 }
 
-/** Our own line breaks stay; what a server may have put into the text does not. */
-const forTerminal = (text: string) => text.split('\n').map(withoutControls).join('\n')
 /** A terminal gets a link to the page in this package (OSC 8); others show its text. */
 function linkTo(code: string, { stderr, environment }: World): string {
   const text = `docs/errors.md#${code}`

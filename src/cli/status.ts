@@ -5,6 +5,7 @@ import { presetOf } from '../config/presets.ts'
 import { ERRORS, withoutControls, withoutQueries } from '../errors.ts'
 import type { ProviderRules } from '../providerRules.ts'
 import type { AccountSummary, TokenKey } from '../records.ts'
+import { printableJson } from '../system/printable.ts'
 import type { CommandLine } from './args.ts'
 import { paperOf } from './paint.ts'
 import type { World } from './run.ts'
@@ -43,7 +44,7 @@ export async function status(composed: Composed, line: CommandLine, world: World
   const { stdout, clock, environment } = composed
   const page = async () => {
     const report = await statusReport(composed, line.server !== undefined)
-    if (line.has('json')) return `${JSON.stringify(report, null, 2)}\n`
+    if (line.has('json')) return `${printableJson(report, 2)}\n`
     const lines = stdout.isTTY ? table(report, clock.now(), paperOf(stdout, environment)) : plain(report, clock.now())
     return `${lines.join('\n')}\n`
   }
@@ -127,8 +128,8 @@ function plain({ accounts, exceptions, secret_store, database }: StatusReport, n
     accounts.length === 0
       ? ['Nobody is signed in.']
       : accounts.flatMap((account) => describe(account, now)).map(withoutControls)
-  const excepted = exceptions.map((found) => withoutControls(`Exceptions for ${describeException(found)}`))
-  return [...lines, '', ...excepted, `Sealing key: ${secret_store}`, `Database: ${database}`]
+  const excepted = exceptions.map((found) => `Exceptions for ${describeException(found)}`)
+  return [...lines, '', ...[...excepted, `Sealing key: ${secret_store}`, `Database: ${database}`].map(withoutControls)]
 }
 
 function describe(account: Account, now: number): string[] {

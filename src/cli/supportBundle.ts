@@ -3,9 +3,11 @@ import { resolve } from 'node:path'
 import type { Composed } from '../compose.ts'
 import type { Config } from '../config/config.ts'
 import type { Report } from '../doctor/examine.ts'
-import { asBridgeError, withoutQueries, withoutSecrets } from '../errors.ts'
+import { asBridgeError, withoutQueries } from '../errors.ts'
 import { recentLines } from '../system/logFile.ts'
+import { printableJson } from '../system/printable.ts'
 import { writePrivate } from '../system/privateFiles.ts'
+import { anonymous } from './anonymous.ts'
 import type { CommandLine } from './args.ts'
 import { isAtTerminal, startAsking } from './ask.ts'
 import { examination } from './doctor.ts'
@@ -17,7 +19,7 @@ const HIDDEN = '[hidden]'
 
 export async function supportBundle(composed: Composed, line: CommandLine, world: World): Promise<number> {
   const { stdout, stderr, folder } = world
-  const text = `${JSON.stringify(await bundle(composed, world), null, 2)}\n`
+  const text = `${printableJson(anonymous(await bundle(composed, world)), 2)}\n`
   stdout.write(text)
   const day = new Date(composed.clock.now()).toISOString().slice(0, 10)
   const file = resolve(folder, line.flags.output ?? `mcp-oauth-bridge-support-${day}.json`)
@@ -46,16 +48,16 @@ async function bundle(composed: Composed, world: World) {
   return {
     made_at: new Date(clock.now()).toISOString(),
     versions: { program: world.version, node: process.versions.node, system: `${process.platform} ${process.arch}` },
-    doctor: anonymous(await examination(composed, world)),
+    doctor: withoutSubject(await examination(composed, world)),
     status: await accounts(composed),
     config: redacted(config),
     environment: NAMES.filter((name) => environment[name]).map((name) => `${name} is set`),
-    log: recentLines(config.logFile, LOG_LINES).map((one) => withoutQueries(withoutSecrets(one))),
+    log: recentLines(config.logFile, LOG_LINES),
   }
 }
 
 /** Without the subject of the token. */
-function anonymous({ ok, checks, causes }: Report) {
+function withoutSubject({ ok, checks, causes }: Report) {
   const cut = (text: string) => text.replace(/\bsub "[^"]*"/g, `sub ${HIDDEN}`)
   return { ok, causes, checks: checks.map((finding) => ({ ...finding, detail: cut(finding.detail) })) }
 }
@@ -81,10 +83,7 @@ async function accounts(composed: Composed) {
     const { accounts: rows, ...rest } = await statusReport(composed, false)
     return {
       ...rest,
-      accounts: rows.map(({ subject: _subject, email: _email, last_error, ...row }) => ({
-        ...row,
-        last_error: last_error === null ? null : withoutQueries(withoutSecrets(last_error)),
-      })),
+      accounts: rows.map(({ subject: _subject, email: _email, ...row }) => row),
     }
   } catch (thrown) {
     const { code, message } = asBridgeError(thrown)

@@ -1,6 +1,6 @@
 // config.yaml → checked values: ${NAME} filled in, faults named with line, column and the nearest key.
 import { readFileSync } from 'node:fs'
-import { BridgeError, quote } from '../errors.ts'
+import { BridgeError, quote, withoutControls } from '../errors.ts'
 import { holdsSecret } from '../secretLike.ts'
 import { type CacheKey, rememberConfig, stampOf } from './cache.ts'
 import { fillEnvironment } from './environment.ts'
@@ -53,12 +53,7 @@ export function parseConfigFile(
   if (broken) throw invalid(`${path}:${broken.place}: ${broken.message}`)
   const filled = yaml.toData((value, place) => fillEnvironment(value, environment, `${path}:${place}: `))
   const checked = schema.safeParse(filled)
-  if (!checked.success)
-    throw invalid(
-      faultsOf(filled, yaml, path)
-        .map(({ text }) => text)
-        .join('\n'),
-    )
+  if (!checked.success) throw invalid(faultsOf(filled, yaml, path).map(({ text }) => text))
   return { file: checked.data, unfilled: yaml.toData() }
 }
 
@@ -73,7 +68,7 @@ export interface Fault {
 /** What the schema has against `data`, which came from `yaml`. */
 export function faultsOf(data: unknown, yaml: YamlText, path: string): Fault[] {
   const { error } = schema.safeParse(data)
-  return (error?.issues ?? []).flatMap((issue): Fault[] => {
+  const faults = (error?.issues ?? []).flatMap((issue): Fault[] => {
     const shown = issue.path.join('.') || 'the file'
     if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(key, issue.path, yaml, path))
     const place = (at: readonly PropertyKey[]) => `${path}:${yaml.valueAt(at)}`
@@ -81,6 +76,8 @@ export function faultsOf(data: unknown, yaml: YamlText, path: string): Fault[] {
       return [{ kind: 'missing', text: `${place(issue.path.slice(0, -1))}: ${shown} is missing` }]
     return [{ kind: 'invalid', text: `${place(issue.path)}: ${shown} ${wordsOf(issue)}` }]
   })
+  // Names of keys and files may have line breaks, which would look like lines of ours.
+  return faults.map((fault) => ({ ...fault, text: withoutControls(fault.text) }))
 }
 
 const KINDS: Readonly<Record<string, string>> = {
@@ -116,4 +113,4 @@ function unknownKey(key: string, parent: readonly PropertyKey[], yaml: YamlText,
 const valueAt = (data: unknown, path: readonly PropertyKey[]): unknown =>
   path.reduce<unknown>((at, step) => (at as Record<PropertyKey, unknown> | undefined)?.[step], data)
 
-const invalid = (message: string) => new BridgeError('config_invalid', { message })
+const invalid = (message: string | readonly string[]) => new BridgeError('config_invalid', { message })

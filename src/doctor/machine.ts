@@ -10,13 +10,37 @@ import type { Check } from './patient.ts'
 export const versions: Check = {
   name: 'versions',
   about: 'machine',
-  async look({ version }) {
+  async look({ version, environment }) {
     const text = `mcp-oauth-bridge ${version}, Node ${process.versions.node}, ${process.platform} ${process.arch}`
     const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
     const supported = (major === 20 && minor >= 18) || (major === 22 && minor >= 14) || major > 22
-    return supported ? pass(`${text}.`) : warn(`${text}.`, 'Use Node 20.18.1 or newer of 20, or 22.14 or newer.')
+    if (!supported) return warn(`${text}.`, 'Use Node 20.18.1 or newer of 20, or 22.14 or newer.')
+    const set = weakening(environment)
+    return set.length === 0
+      ? pass(`${text}.`)
+      : warn(`${text}. ${set.join(' ')}`, 'Unset them where a host starts this.')
   },
 }
+
+/** Variables that would weaken TLS or print what is sent, each with what it does here. */
+function weakening({
+  NODE_TLS_REJECT_UNAUTHORIZED: checks,
+  NODE_OPTIONS: options = '',
+  NODE_DEBUG: debug,
+}: Environment) {
+  const [keyLog] = /--tls-keylog\b/.exec(options) ?? []
+  const [old] = /--tls-(min|max)-v1\.[01]\b/.exec(options) ?? []
+  return [
+    ...(checks === undefined || checks === '1'
+      ? []
+      : ['NODE_TLS_REJECT_UNAUTHORIZED is ignored: certificates are checked.']),
+    ...(keyLog ? [`NODE_OPTIONS has ${keyLog}: whoever reads that file can read what is sent.`] : []),
+    ...(old ? [`NODE_OPTIONS has ${old}, which is ignored: TLS 1.2 is the least.`] : []),
+    ...(debug ? ['NODE_DEBUG makes Node print addresses and more to stderr.'] : []),
+  ]
+}
+
+type Environment = NodeJS.ProcessEnv
 
 /** Faults of the file end the reading of it; what is left here is what may be set better. */
 export const config: Check = {

@@ -1,5 +1,5 @@
 // Token sets by server and profile; every change is a compare-and-swap on the row's generation.
-import { BridgeError } from '../errors.ts'
+import { BridgeError, neverLog } from '../errors.ts'
 import type { Clock, TokenStore } from '../ports.ts'
 import type { AccountSummary, TokenKey, TokenSet, User } from '../records.ts'
 import type { Database, Value } from './database.ts'
@@ -103,7 +103,7 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
     async list() {
       const rows = database.all(
         `SELECT server, profile, tokens.issuer, access_token IS NOT NULL AS signed_in, refresh_token IS NOT NULL OR grant_type = 'client_credentials' AS refreshable,
-           generation, scope, expires_at, last_error, users.subject, users.email
+           generation, scope, expires_at, last_error, users.subject, users.email, users.name
          FROM tokens LEFT JOIN users ON users.id = tokens.user_id ORDER BY server, profile`,
       )
       return rows.map(toSummary)
@@ -117,6 +117,7 @@ function toTokenSet(row: Record<string, Value>, key: TokenKey, seal: Seal): Toke
   const issuer = String(row.issuer)
   const user: User | undefined =
     row.subject === null ? undefined : { issuer, subject: String(row.subject), claims: JSON.parse(String(row.claims)) }
+  if (user) neverLog(namesOf(user))
   return {
     issuer,
     clientId: String(row.client_id),
@@ -136,7 +137,12 @@ function toTokenSet(row: Record<string, Value>, key: TokenKey, seal: Seal): Toke
   }
 }
 
+const namesOf = ({ subject, claims }: User) => [
+  ...[subject, claims.email, claims.name, claims.preferred_username, claims.upn],
+]
+
 function saveUser(database: Database, user: User, now: string): string {
+  neverLog(namesOf(user))
   const id = `${user.issuer}#${user.subject}`
   const text = (claim: unknown) => (typeof claim === 'string' ? claim : null)
   database.run(
@@ -157,6 +163,7 @@ function saveUser(database: Database, user: User, now: string): string {
 }
 
 function toSummary(row: Record<string, Value>): AccountSummary {
+  neverLog([row.subject, row.email, row.name])
   return {
     server: String(row.server),
     profile: String(row.profile),

@@ -23,7 +23,7 @@ export function allAuthorities(environment: NodeJS.ProcessEnv, own: string | und
     ...system(environment.SSL_CERT_FILE ? [environment.SSL_CERT_FILE, ...BUNDLES] : BUNDLES),
     ...(own === undefined ? [] : [own]),
   ]
-  return tls.createSecureContext({ ca: ca.filter((text) => text !== '') })
+  return tls.createSecureContext({ ca: ca.filter((text) => text !== ''), minVersion: 'TLSv1.2' })
 }
 
 /** Node 20 on macOS and Windows cannot read the system's store. */

@@ -5,6 +5,7 @@ import type { CallbackListener, CallbackPage, Health } from '../ports.ts'
 import { renderPage } from './callbackPage.ts'
 import { answerHealth } from './health.ts'
 import { isNavigation } from './navigation.ts'
+import { isForeignPeer } from './peerUser.ts'
 import { portHolder } from './portHolder.ts'
 
 /** Open connections get this long to take their last answer, in ms. */
@@ -93,6 +94,7 @@ async function answer(
   if (target?.pathname !== url.pathname) return answerAside(request, target?.pathname ?? '', response, aside)
   if (request.method !== 'GET') return plain(response, 405, 'Method not allowed')
   if (!isNavigation(request.headers)) return plain(response, 403, 'Forbidden')
+  if (isForeignPeer(request.socket)) return plain(response, 403, 'Forbidden: another user of this machine asks for it')
   const page = await onCallback(target.searchParams)
   if (page.kind === 'again') return redirect(response, page.authorizationUrl)
   const status = page.kind === 'done' ? 200 : 400

@@ -6,7 +6,7 @@ import buildConnector from 'undici/lib/core/connect.js'
 import Pool from 'undici/lib/dispatcher/pool.js'
 import type { HttpRequest } from '../ports.ts'
 import { createProxyFor, proxyAuthorization } from './proxy.ts'
-import { createSecureConnect } from './secureConnect.ts'
+import { CHECKED, createSecureConnect } from './secureConnect.ts'
 import { warmable } from './warmConnection.ts'
 
 export type Connect = Build.connector
@@ -43,7 +43,7 @@ export function createConnections(options: ConnectionOptions) {
   const connectors = (bound: { lookup?: LookupFunction } = {}) => {
     const basic = { timeout, autoSelectFamily: true, ...bound }
     const build = (secureContext?: SecureContext) =>
-      buildConnector({ ...basic, ...(secureContext && { secureContext }) })
+      buildConnector({ ...basic, ...CHECKED, ...(secureContext && { secureContext }) })
     return { plain: build(), secure: createSecureConnect({ build, environment, certificates, timeoutMs: timeout }) }
   }
   const free = connectors()

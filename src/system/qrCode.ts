@@ -1,8 +1,12 @@
 // An address as a QR code for a terminal, to be read with a telephone. The only file that imports uqr.
 import { renderUnicodeCompact } from 'uqr'
 
-/** Light modules are drawn white on black, whatever the terminal's own colours: some readers take no inverted code. */
-export function qrCode(address: string): string {
+/**
+ * Light modules are drawn white on black, whatever the terminal's own colours: some readers take no inverted code. '' where
+ * it is wider than `columns` and would be broken.
+ */
+export function qrCode(address: string, columns = Number.POSITIVE_INFINITY): string {
   const lines = renderUnicodeCompact(address, { ecc: 'L', border: 2 }).split('\n')
+  if (lines.some((line) => line.length > columns)) return ''
   return lines.map((line) => `\u001b[97;40m${line}\u001b[0m`).join('\n')
 }

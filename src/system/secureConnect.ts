@@ -14,6 +14,9 @@ export interface SecureOptions {
   readonly timeoutMs: number
 }
 
+/** Written out in every connection: what is left out, Node takes from NODE_TLS_REJECT_UNAUTHORIZED and --tls-min-v1.0. */
+export const CHECKED = { rejectUnauthorized: true, minVersion: 'TLSv1.2' } as const
+
 type Connecting = Parameters<Connect>[0]
 
 /** Gives the connector for one way to a server: straight, or through a proxy. What it trusts is the same for all. */

@@ -26,6 +26,8 @@ export function openTunnel(proxy: URL, options: TunnelOptions): Promise<Socket |
       headers: { ...headers, host: authority },
       agent: false,
       ...(timeoutMs > 0 ? { signal: AbortSignal.timeout(timeoutMs) } : {}),
+      // Left out, NODE_TLS_REJECT_UNAUTHORIZED would decide; our own password goes to this proxy.
+      ...(proxy.protocol === 'https:' ? { rejectUnauthorized: true, minVersion: 'TLSv1.2' } : {}),
       ...(secureContext ? { secureContext } : {}),
     })
     outgoing.once('connect', ({ statusCode = 0 }, socket: Socket, head) => {

@@ -1,0 +1,139 @@
+// The secrets that this process has met, and how they are found in a text again, in whatever form a server repeats them.
+
+/** Where a secret came from: each kind has room of its own, so that what one server sets pushes nothing else out. */
+export type SecretKind = 'configured' | 'client' | 'token' | 'flow' | 'session' | 'cookie'
+
+/** That many of a kind are kept, the newest. What a person configured is bounded by the file it stands in. */
+const MOST: Readonly<Record<SecretKind, number>> = {
+  ...{ configured: 10_000, client: 100, token: 200 },
+  ...{ flow: 200, session: 20, cookie: 200 },
+}
+
+/** Shorter values are words that stand in every text. */
+const SHORTEST = 8
+/** From this length on, a secret is also found across line breaks and in other case: so many letters meet by no accident. */
+const LONG = 16
+/** Longer texts are looked through for the plain forms only. */
+const LONGEST_LOOSE = 64 * 1024
+
+const known = new Map<SecretKind, Set<string>>()
+/** The forms to look for, the longest first: one secret may be part of another. Made anew after a change. */
+let forms: { readonly plain: readonly string[]; readonly loose: readonly string[] } | undefined
+
+export function rememberSecret(secret: string, kind: SecretKind): void {
+  if (secret.length < SHORTEST) return
+  const kept = known.get(kind) ?? new Set()
+  known.set(kind, kept)
+  if (kept.has(secret)) {
+    kept.delete(secret)
+    kept.add(secret)
+    return
+  }
+  forms = undefined
+  kept.add(secret)
+  const [oldest] = kept
+  if (kept.size > MOST[kind] && oldest !== undefined) kept.delete(oldest)
+}
+
+export function hideKnown(text: string): string {
+  if (known.size === 0) return text
+  forms ??= allForms()
+  let safe = text
+  for (const form of forms.plain) if (safe.includes(form)) safe = safe.replaceAll(form, HIDDEN)
+  return forms.loose.length === 0 || text.length > LONGEST_LOOSE ? safe : hideLoose(safe, forms.loose)
+}
+
+const HIDDEN = '[hidden]'
+
+function allForms() {
+  const plain = new Set<string>()
+  const loose = new Set<string>()
+  for (const [kind, secrets] of known) {
+    for (const secret of secrets) {
+      for (const form of [secret, ...encoded(secret)]) if (form.length >= SHORTEST) plain.add(form)
+      // A server chooses these itself: it must not be able to name a sentence of ours without its spaces.
+      if (kind === 'session' || kind === 'cookie' || secret.length < LONG) continue
+      loose.add(lower(secret)).add(Buffer.from(secret).toString('hex'))
+    }
+  }
+  const longest = (one: string, other: string) => other.length - one.length
+  return { plain: [...plain].sort(longest), loose: [...loose].sort(longest) }
+}
+
+/** As a URL, a form, JSON and base64 have it; of base64 what does not depend on the end. */
+function encoded(secret: string): string[] {
+  const bytes = Buffer.from(secret)
+  const whole = bytes.subarray(0, bytes.length - (bytes.length % 3))
+  const wellFormed = bytes.toString('utf8')
+  const inUrl = encodeURIComponent(wellFormed)
+  return [
+    ...[inUrl, inUrl.replaceAll('%20', '+'), inUrl.replace(/%[0-9A-F]{2}/g, (byte) => byte.toLowerCase())],
+    ...[JSON.stringify(secret).slice(1, -1), whole.toString('base64'), whole.toString('base64url')],
+  ]
+}
+
+/** What may stand between the letters of a secret that was broken into lines, as such or as JSON writes it. */
+const GAP = /(?:\\[nrt]|[\s\p{Cc}\p{Cf}])+/gu
+
+/** Of ASCII only, so that every letter keeps its place. */
+const lower = (text: string) => text.replace(/[A-Z]+/g, (run) => run.toLowerCase())
+
+function hideLoose(text: string, secrets: readonly string[]): string {
+  const gaps = [...text.matchAll(GAP)]
+  const bare = lower(text.replace(GAP, ''))
+  const found = secrets.flatMap((secret) => spansOf(bare, secret)).sort(([one], [other]) => one - other)
+  if (found.length === 0) return text
+  // A place in the bare text, in the text as it is.
+  let passed = 0
+  let before = 0
+  const placeOf = (bareAt: number) => {
+    for (let gap = gaps[passed]; gap !== undefined && gap.index - before <= bareAt; gap = gaps[passed]) {
+      before += gap[0].length
+      passed++
+    }
+    return bareAt + before
+  }
+  let safe = ''
+  let end = 0
+  let bareEnd = 0
+  for (const [start, stop] of found) {
+    if (stop <= bareEnd) continue
+    const from = placeOf(Math.max(start, bareEnd))
+    safe += text.slice(end, from) + HIDDEN
+    end = placeOf(stop - 1) + 1
+    bareEnd = stop
+  }
+  return safe + text.slice(end)
+}
+
+function spansOf(text: string, secret: string): [number, number][] {
+  const spans: [number, number][] = []
+  for (let at = text.indexOf(secret); at !== -1; at = text.indexOf(secret, at + secret.length))
+    spans.push([at, at + secret.length])
+  return spans
+}
+
+const MOST_ACCOUNTS = 100
+const SHORTEST_ACCOUNT = 3
+const accounts = new Set<string>()
+
+/** Who signed in: names that a person is shown, and no log. */
+export function rememberAccount(name: string): void {
+  if (name.length < SHORTEST_ACCOUNT || accounts.has(name)) return
+  accounts.add(name)
+  const [oldest] = accounts
+  if (accounts.size > MOST_ACCOUNTS && oldest !== undefined) accounts.delete(oldest)
+}
+
+/** Bounded on both sides, so that no letter is read twice (RFC 5321 section 4.5.3.1). */
+const E_MAIL = /[\p{L}\p{N}._%+'-]{1,64}@[\p{L}\p{N}-]{1,63}(?:\.[\p{L}\p{N}-]{1,63}){0,8}/gu
+
+export function hideAccounts(text: string): string {
+  let safe = text
+  for (const name of [...accounts].sort((one, other) => other.length - one.length))
+    if (safe.includes(name))
+      safe = safe.replace(new RegExp(`(?<![\\p{L}\\p{N}])${escaped(name)}(?![\\p{L}\\p{N}])`, 'gu'), '[account]')
+  return safe.replace(E_MAIL, '[account]')
+}
+
+const escaped = (text: string) => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')
