@@ -192,7 +192,7 @@ export function compose(config: Config, doors: Doors) {
       const hostSignIn = createHostSignIn({
         ...{ watch: signIn, holdInitializeMs, holdCallMs, clock, log, write: writer.write },
         ...{ server: server().url, version: doors.version, asks: config.loginMode !== 'never' },
-        known: createKnownAnswers(async () => (await store()).cache, key(), clock),
+        known: createKnownAnswers(async () => (await store()).answers, key(), clock),
       })
       const relay = createRelay({
         signIn: hostSignIn,

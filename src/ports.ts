@@ -100,6 +100,10 @@ export interface TokenStore {
   /** Compare-and-swap; `reason` is kept as the row's last error. The generation lives on. */
   remove(key: TokenKey, expected: number, reason?: string): Promise<boolean>
   list(): Promise<AccountSummary[]>
+  /** Whether the row is still at this generation. Every message asks, so it answers at once. */
+  unchanged(key: TokenKey, generation: number): boolean
+  /** Notes that the MCP server refused the token of this generation, though it was just obtained. */
+  refuse(key: TokenKey, generation: number): Promise<void>
 }
 
 export interface AttemptStore {
@@ -115,6 +119,8 @@ export interface AttemptStore {
   claim(state: string, now: number): Promise<Attempt | undefined>
   /** The newest attempt of this key that failed after its tab was opened, not before `since`. */
   lastFailure(key: TokenKey, since: number): Promise<Attempt | undefined>
+  /** How many sign-ins of this key had a tab opened since then. */
+  opened(key: TokenKey, since: number): Promise<number>
   /** Keys with a sign-in that is still open. */
   open(now: number): Promise<TokenKey[]>
   settle(id: string, outcome: AttemptOutcome): Promise<void>

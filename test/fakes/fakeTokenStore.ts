@@ -11,7 +11,7 @@ export interface FakeTokenStore extends TokenStore {
   failReplace(...errors: unknown[]): void
 }
 
-export function createFakeTokenStore(): FakeTokenStore {
+export function createFakeTokenStore(now = () => 0): FakeTokenStore {
   const records = new Map<string, TokenRecord>()
   const removals: { generation: number; reason: string | undefined }[] = []
   const failures: unknown[] = []
@@ -57,5 +57,9 @@ export function createFakeTokenStore(): FakeTokenStore {
       return true
     },
     list: async () => [],
+    unchanged: (key, generation) => read(key).generation === generation,
+    async refuse(key, generation) {
+      if (read(key).generation === generation) records.set(name(key), { ...read(key), refusedAt: now() })
+    },
   }
 }
