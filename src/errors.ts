@@ -152,9 +152,20 @@ export function neverQuoteWhileNew(secret: string): void {
   if (passing.size > MOST_PASSING && oldest !== undefined) passing.delete(oldest)
 }
 
+/** Secrets that take each other's place, by kind: only the newest are kept, however long a process lives. */
+const newest = new Map<string, readonly string[]>()
+const MOST_OF_A_KIND = 20
+
+/** Like {@link neverQuote}, until newer ones of the kind have taken their place. */
+export function neverQuoteNewest(kind: string, secrets: readonly (string | undefined)[]): void {
+  const added = secrets.filter((secret) => secret !== undefined && secret.length >= SHORTEST_SECRET) as string[]
+  const others = (newest.get(kind) ?? []).filter((one) => !added.includes(one))
+  newest.set(kind, [...others, ...added].slice(-MOST_OF_A_KIND))
+}
+
 function withoutKnown(text: string): string {
   let safe = text
-  for (const secret of [...sent, ...passing]) safe = safe.replaceAll(secret, '[hidden]')
+  for (const secret of [...sent, ...passing, ...[...newest.values()].flat()]) safe = safe.replaceAll(secret, '[hidden]')
   return safe
 }
 

@@ -72,6 +72,8 @@ export interface Authorizer {
     refused: Readonly<Record<string, string>>,
     cause: Cause,
   ): Promise<void>
+  /** After `onChallenge` had seen to it the request was sent again with these headers, and refused with 401 once more. */
+  onRefused?(refused: Readonly<Record<string, string>>): Promise<void>
 }
 
 /** The sign-in that this process waits for, as the message path may know it. */
@@ -119,8 +121,8 @@ export interface AttemptStore {
   claim(state: string, now: number): Promise<Attempt | undefined>
   /** The newest attempt of this key that failed after its tab was opened, not before `since`. */
   lastFailure(key: TokenKey, since: number): Promise<Attempt | undefined>
-  /** How many sign-ins of this key had a tab opened since then. */
-  opened(key: TokenKey, since: number): Promise<number>
+  /** How many sign-ins of this key had a tab opened since then, because of a 401 or of a 403. */
+  opened(key: TokenKey, since: number, status: 401 | 403): Promise<number>
   /** Keys with a sign-in that is still open. */
   open(now: number): Promise<TokenKey[]>
   settle(id: string, outcome: AttemptOutcome): Promise<void>

@@ -1,5 +1,5 @@
 // The Authorizer of one server: bearer and X-User-* for each request, and what to do when the server refuses them.
-import { BridgeError, neverQuote } from '../errors.ts'
+import { BridgeError, neverQuoteNewest } from '../errors.ts'
 import type { Authorizer, Clock, HttpRequest, Logger } from '../ports.ts'
 import type { TokenSet } from '../records.ts'
 import { parseChallenge } from './challenge.ts'
@@ -21,7 +21,7 @@ export interface AuthorizeOptions {
 }
 
 interface Built {
-  readonly accessToken: string
+  readonly set: TokenSet
   readonly headers: Readonly<Record<string, string>>
   readonly proofs: DpopProofs | undefined
 }
@@ -30,6 +30,7 @@ interface Built {
 export const holding = (tokens: TokenSet | undefined): Tokens => ({
   current: () => tokens,
   renew: async () => undefined,
+  refused: async () => undefined,
   refreshNow: async () => undefined,
   stepUp: async () => undefined,
 })
@@ -50,18 +51,21 @@ export function createAuthorizer(options: AuthorizeOptions): Authorizer {
     const names = new Set(Object.keys(sent).map((name) => name.toLowerCase()))
     const others = keep(configured, (name) => !names.has(name.toLowerCase()))
     log.info('proxy:headers', { names: Object.keys({ ...others, ...sent }).join(', '), blocked: blocked.join(', ') })
-    neverQuote([set.accessToken])
+    neverQuoteNewest('access_token', [set.accessToken])
     const proofs = sent.authorization === undefined ? undefined : await proofsOf(set)
-    built = { accessToken: set.accessToken, headers: { ...others, ...sent }, proofs }
+    built = { set, headers: { ...others, ...sent }, proofs }
     return built
   }
 
-  const prove = ({ headers, proofs, accessToken }: Built, method: HttpRequest['method'], { href }: URL) =>
+  const prove = ({ headers, proofs, set: { accessToken } }: Built, method: HttpRequest['method'], { href }: URL) =>
     proofs ? { ...headers, dpop: proofs.proof({ method, url: href, accessToken, nonce }) } : headers
 
   const headersOf = (set: TokenSet | undefined, method: HttpRequest['method'], url: URL) => {
-    if (!set) return configured
-    if (built?.accessToken === set.accessToken) return prove(built, method, url)
+    if (!set) {
+      built = undefined
+      return configured
+    }
+    if (built && (built.set === set || isSame(built.set, set))) return prove(built, method, url)
     return build(set).then((made) => prove(made, method, url))
   }
 
@@ -82,7 +86,7 @@ export function createAuthorizer(options: AuthorizeOptions): Authorizer {
 
     async onChallenge({ status, headers }, refused, cause) {
       const challenge = parseChallenge(status, headers['www-authenticate'])
-      const bearer = /^(?:Bearer|DPoP) (.*)$/.exec(refused.authorization ?? '')?.[1]
+      const bearer = bearerOf(refused)
       if (status === 403) {
         if (challenge.error !== 'insufficient_scope') throw new BridgeError('forbidden')
         if (challenge.scope === undefined) throw new BridgeError('insufficient_scope')
@@ -90,8 +94,19 @@ export function createAuthorizer(options: AuthorizeOptions): Authorizer {
       }
       await tokens.renew(bearer, challenge, cause)
     },
+
+    onRefused: (refused) => tokens.refused(bearerOf(refused)),
   }
 }
+
+const bearerOf = ({ authorization }: Readonly<Record<string, string>>) =>
+  /^(?:Bearer|DPoP) (.*)$/.exec(authorization ?? '')?.[1]
+
+/** Whether the same headers are made of both. */
+const isSame = (one: TokenSet, other: TokenSet) =>
+  one.accessToken === other.accessToken &&
+  one.dpopKey === other.dpopKey &&
+  JSON.stringify(one.user) === JSON.stringify(other.user)
 
 function keep(headers: Readonly<Record<string, string>>, wanted: (name: string) => boolean): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => wanted(name)))

@@ -1,6 +1,6 @@
 // The only file that imports openid-client: requests to the authorization server, in our own types.
 import * as client from 'openid-client'
-import { BridgeError, neverQuote } from '../errors.ts'
+import { BridgeError, neverQuoteNewest } from '../errors.ts'
 import type { HttpClient } from '../ports.ts'
 import type { ProviderRules } from '../providerRules.ts'
 import type { RegisteredClient, User } from '../records.ts'
@@ -83,7 +83,8 @@ export async function createOAuthClient(
 
     /** Checks state, iss (RFC 9207), PKCE, nonce and the ID token, then redeems the code. `claims`: names wanted for headers. */
     async redeem(callback: URL, request: AuthorizationRequest, claims: readonly string[]): Promise<TokenResponse> {
-      neverQuote([callback.searchParams.get('code') ?? undefined, request.state, request.codeVerifier, request.nonce])
+      const { state, codeVerifier, nonce } = request
+      neverQuoteNewest('sign-in', [callback.searchParams.get('code') ?? undefined, state, codeVerifier, nonce])
       try {
         const answer = await client.authorizationCodeGrant(
           config,
@@ -107,7 +108,7 @@ export async function createOAuthClient(
       refreshToken: string,
       extra: { scope: string | undefined; resource: string | undefined },
     ): Promise<TokenResponse | 'rejected'> {
-      neverQuote([refreshToken])
+      neverQuoteNewest('refresh_token', [refreshToken])
       try {
         const answer = await client.refreshTokenGrant(config, refreshToken, present(extra), bound)
         return toTokenResponse(answer, rules)

@@ -52,6 +52,7 @@ export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, i
       last = await attempt(request)
       if (!isChallenge(last.response)) return plain(last.response)
     }
+    if (last.response.status === 401) await authorizer.onRefused?.(last.authorization)
     // Nobody is asked twice for one request; the authorizer only finds the words for what a 403 wants.
     if (last.response.status === 403) await settle(request, last, 'background')
     last.response.discard()

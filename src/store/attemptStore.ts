@@ -144,10 +144,10 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
       return row?.status === 'failed' ? await toAttempt(row) : undefined
     },
 
-    async opened(key, since) {
+    async opened(key, since, status) {
       const row = database.get(
-        'SELECT count(*) AS count FROM sessions WHERE server = ? AND profile = ? AND opened_at >= ?',
-        ...[key.server, key.profile, toSqlTime(since)],
+        `SELECT count(*) AS count FROM sessions WHERE server = ? AND profile = ? AND opened_at >= ? AND (challenge LIKE '{"status":403%') = ?`,
+        ...[key.server, key.profile, toSqlTime(since), status === 403 ? 1 : 0],
       )
       return Number(row?.count)
     },

@@ -34,7 +34,7 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
       const refused = typeof row.refused_at === 'string' ? { refusedAt: fromSqlTime(row.refused_at) } : {}
       if (row.access_token === null) {
         const scope = await sealedScope(row)
-        return { generation, ...(scope === undefined ? {} : { requestedScope: scope }), ...lastError(row) }
+        return { generation, ...refused, ...(scope === undefined ? {} : { requestedScope: scope }), ...lastError(row) }
       }
       const seal = await openSeal()
       try {
@@ -127,8 +127,8 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
         const row = readRow(key)
         if (!row || generationOf(row) !== expected) return false
         database.run(
-          `UPDATE tokens SET access_token = NULL, refresh_token = NULL, dpop_key = NULL, expires_at = NULL, spent_at = NULL, refused_at = NULL,
-             generation = ?, requested_scope = CASE WHEN ? THEN requested_scope END, last_error = ?, updated_at = ? WHERE server = ? AND profile = ?`,
+          `UPDATE tokens SET access_token = NULL, refresh_token = NULL, dpop_key = NULL, expires_at = NULL, spent_at = NULL,
+             refused_at = CASE WHEN ? THEN refused_at END, generation = ?, requested_scope = CASE WHEN ? THEN requested_scope END, last_error = ?, updated_at = ? WHERE server = ? AND profile = ?`,
           ...[
             expected + 1,
             seal && isSealed(database, seal, 'tokens', row) ? 1 : 0,

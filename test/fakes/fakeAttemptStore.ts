@@ -54,9 +54,13 @@ export function createFakeAttemptStore(now: () => number): FakeAttemptStore {
       const newest = settled.sort((a, b) => a.updatedAt - b.updatedAt).at(-1)
       return newest?.status === 'failed' ? newest : undefined
     },
-    opened: async ({ server, profile }, since) =>
+    opened: async ({ server, profile }, since, status) =>
       [...rows.values()].filter(
-        (row) => row.server === server && row.profile === profile && (opened.get(row.id) ?? -1) >= since,
+        (row) =>
+          row.server === server &&
+          row.profile === profile &&
+          (opened.get(row.id) ?? -1) >= since &&
+          (row.challenge.status === 403) === (status === 403),
       ).length,
     open: async () => [...rows.values()].filter(isOpen).map(({ server, profile }) => ({ server, profile })),
     async settle(id, outcome) {
