@@ -140,6 +140,7 @@ export function compose(config: Config, doors: Doors) {
       })
     },
     onNonce: async (answer) => (await authorizer()).onNonce(answer),
+    outlived: async (headers) => (await (await authorizer()).outlived?.(headers)) ?? false,
     onRefused: async (refused) => (await authorizer()).onRefused?.(refused),
     onChallenge: async (answer, refused, cause) => {
       const renewed = (await authorizer()).onChallenge(answer, refused, cause)

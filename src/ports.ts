@@ -74,6 +74,8 @@ export interface Authorizer {
   ): Promise<void>
   /** After `onChallenge` had seen to it the request was sent again with these headers, and refused with 401 once more. */
   onRefused?(refused: Readonly<Record<string, string>>): Promise<void>
+  /** Whether the sign-in that gave these headers is over: signed out of, or another account's turn. */
+  outlived?(headers: Readonly<Record<string, string>>): Promise<boolean>
 }
 
 /** The sign-in that this process waits for, as the message path may know it. */

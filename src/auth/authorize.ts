@@ -31,6 +31,7 @@ export const holding = (tokens: TokenSet | undefined): Tokens => ({
   current: () => tokens,
   renew: async () => undefined,
   refused: async () => undefined,
+  stored: async () => tokens,
   refreshNow: async () => undefined,
   stepUp: async () => undefined,
 })
@@ -39,6 +40,8 @@ export function createAuthorizer(options: AuthorizeOptions): Authorizer {
   const { tokens, forward, blocked, log } = options
   const configured = keep(options.headers, (name) => !matchesAny(name, blocked))
   let built: Built | undefined
+  /** The token set that headers were made of. */
+  const madeOf = new WeakMap<object, TokenSet>()
   let nonce: string | undefined
 
   const proofsOf = async ({ dpopKey }: TokenSet) =>
@@ -54,11 +57,17 @@ export function createAuthorizer(options: AuthorizeOptions): Authorizer {
     neverQuoteNewest('access_token', [set.accessToken])
     const proofs = sent.authorization === undefined ? undefined : await proofsOf(set)
     built = { set, headers: { ...others, ...sent }, proofs }
+    madeOf.set(built.headers, set)
     return built
   }
 
-  const prove = ({ headers, proofs, set: { accessToken } }: Built, method: HttpRequest['method'], { href }: URL) =>
-    proofs ? { ...headers, dpop: proofs.proof({ method, url: href, accessToken, nonce }) } : headers
+  const prove = ({ headers, proofs, set }: Built, method: HttpRequest['method'], { href }: URL) => {
+    if (!proofs) return headers
+    const proof = proofs.proof({ method, url: href, accessToken: set.accessToken, nonce })
+    const proved = { ...headers, dpop: proof }
+    madeOf.set(proved, set)
+    return proved
+  }
 
   const headersOf = (set: TokenSet | undefined, method: HttpRequest['method'], url: URL) => {
     if (!set) {
@@ -95,6 +104,11 @@ export function createAuthorizer(options: AuthorizeOptions): Authorizer {
       await tokens.renew(bearer, challenge, cause)
     },
 
+    async outlived(headers) {
+      const set = madeOf.get(headers)
+      return set !== undefined && !isOfSameAccount(set, await tokens.stored())
+    },
+
     onRefused: (refused) => tokens.refused(bearerOf(refused)),
   }
 }
@@ -107,6 +121,12 @@ const isSame = (one: TokenSet, other: TokenSet) =>
   one.accessToken === other.accessToken &&
   one.dpopKey === other.dpopKey &&
   JSON.stringify(one.user) === JSON.stringify(other.user)
+
+/** A refresh goes on for the same account. Where no one is named, another token may be anybody's. */
+const isOfSameAccount = (one: TokenSet, other: TokenSet | undefined) =>
+  other !== undefined &&
+  (one.accessToken === other.accessToken ||
+    (one.user !== undefined && one.issuer === other.issuer && one.user.subject === other.user?.subject))
 
 function keep(headers: Readonly<Record<string, string>>, wanted: (name: string) => boolean): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => wanted(name)))

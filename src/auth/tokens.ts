@@ -35,6 +35,8 @@ export interface Tokens {
   stepUp(refused: string | undefined, scope: string, challenge: Challenge, cause: Cause): Promise<void>
   /** The MCP server refused this token too, which had just been obtained: for a while no other one is fetched by itself. */
   refused(accessToken: string | undefined): Promise<void>
+  /** The token set that is stored now, as it is. */
+  stored(): Promise<TokenSet | undefined>
   /** Refreshes now, whatever the expiry. undefined: the refresh token is missing or was refused. */
   refreshNow(): Promise<TokenSet | undefined>
 }
@@ -189,6 +191,10 @@ export function createTokens(options: TokensOptions): Tokens {
     async refused(accessToken) {
       const { generation, tokens } = await reload()
       if (tokens && tokens.accessToken === accessToken) await store.refuse(key, generation)
+    },
+
+    async stored() {
+      return known?.tokens && store.unchanged(key, known.generation) ? known.tokens : (await reload()).tokens
     },
 
     async refreshNow() {

@@ -126,17 +126,12 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
       return database.transaction(() => {
         const row = readRow(key)
         if (!row || generationOf(row) !== expected) return false
+        const scope = seal && isSealed(database, seal, 'tokens', row) ? (row.requested_scope ?? null) : null
+        const refusedAt = seal ? (row.refused_at ?? null) : null
         database.run(
           `UPDATE tokens SET access_token = NULL, refresh_token = NULL, dpop_key = NULL, expires_at = NULL, spent_at = NULL,
-             refused_at = CASE WHEN ? THEN refused_at END, generation = ?, requested_scope = CASE WHEN ? THEN requested_scope END, last_error = ?, updated_at = ? WHERE server = ? AND profile = ?`,
-          ...[
-            expected + 1,
-            seal && isSealed(database, seal, 'tokens', row) ? 1 : 0,
-            reason ?? null,
-            toSqlTime(clock.now()),
-            key.server,
-            key.profile,
-          ],
+             generation = ?, requested_scope = ?, refused_at = ?, last_error = ?, updated_at = ? WHERE server = ? AND profile = ?`,
+          ...[expected + 1, scope, refusedAt, reason ?? null, toSqlTime(clock.now()), key.server, key.profile],
         )
         if (seal) sealRow(database, seal, 'tokens', readRow(key) as Row)
         return true

@@ -34,6 +34,7 @@ function setUp(first: TokenSet | undefined, options: Partial<AuthorizeOptions> =
       stepUps.push({ refused, scope, cause })
     },
     refused: async () => undefined,
+    stored: async () => undefined,
     refreshNow: async () => current,
   }
   const authorizer = createAuthorizer({
