@@ -123,7 +123,7 @@ function connect(file: string): Database {
     statements.set(sql, made)
     return made
   }
-  let looking: (() => unknown) | undefined
+  let looking: (() => number) | undefined
   let seen = 0
   const database: Database = {
     driver: name,
@@ -145,10 +145,13 @@ function connect(file: string): Database {
     version: () => {
       looking ??= lookAtVersion(driver)
       try {
-        seen = Number(translate(looking))
+        seen = looking()
       } catch (thrown) {
         // Who locks everybody out has not changed anything yet.
-        if (!(thrown instanceof BridgeError) || thrown.code !== 'database_locked') throw thrown
+        if (!isSqliteError(thrown) || !isBusy(thrown))
+          translate(() => {
+            throw thrown
+          })
       }
       return seen
     },
@@ -158,11 +161,11 @@ function connect(file: string): Database {
 }
 
 /** SQLite's own counter of other connections' commits; every message asks for it. */
-function lookAtVersion(driver: Driver): () => unknown {
+function lookAtVersion(driver: Driver): () => number {
   const statement = driver.prepare('PRAGMA data_version')
   if (statement.pluck === undefined) return () => (statement.get() as { data_version: number }).data_version
   statement.pluck()
-  return () => statement.get()
+  return () => statement.get() as number
 }
 
 function loadDriver(file: string): { driver: Driver; name: Database['driver'] } {

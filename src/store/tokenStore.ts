@@ -99,6 +99,7 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
           ],
           ...[toSqlTime(next.obtainedAt), expected + 1, now, now],
         )
+        database.run('DELETE FROM users WHERE id NOT IN (SELECT user_id FROM tokens WHERE user_id IS NOT NULL)')
         sealRow(database, seal, 'tokens', readRow(key) as Row)
         return true
       })
@@ -188,11 +189,11 @@ function toTokenSet(row: Record<string, Value>, key: TokenKey, seal: Seal): Toke
 
 /** Each token set has its own: what one sign-in was told of a person is not for another. */
 function saveUser(database: Database, key: TokenKey, user: User, now: string): string {
-  const id = JSON.stringify([key.server, key.profile])
+  const id = `${key.server} ${key.profile} ${user.issuer}#${user.subject}`
   const text = (claim: unknown) => (typeof claim === 'string' ? claim : null)
   database.run(
     `INSERT INTO users (id, issuer, subject, email, name, claims, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-     ON CONFLICT (id) DO UPDATE SET issuer = excluded.issuer, subject = excluded.subject, email = excluded.email, name = excluded.name, claims = excluded.claims, updated_at = excluded.updated_at`,
+     ON CONFLICT (id) DO UPDATE SET email = excluded.email, name = excluded.name, claims = excluded.claims, updated_at = excluded.updated_at`,
     ...[
       id,
       user.issuer,

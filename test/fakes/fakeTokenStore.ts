@@ -51,9 +51,11 @@ export function createFakeTokenStore(now = () => 0): FakeTokenStore {
       if (read(key).generation !== expected) return false
       removals.push({ generation: expected, reason })
       const requestedScope = read(key).tokens?.requestedScope
+      const { refusedAt } = read(key)
+      const refused = refusedAt === undefined ? {} : { refusedAt }
       const generation = put(key, undefined)
       const kept = requestedScope === undefined ? {} : { requestedScope }
-      if (reason !== undefined) records.set(name(key), { generation, lastError: reason, ...kept })
+      if (reason !== undefined) records.set(name(key), { generation, lastError: reason, ...kept, ...refused })
       return true
     },
     list: async () => [],

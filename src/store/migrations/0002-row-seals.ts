@@ -39,16 +39,17 @@ export const rowSeals: Migration = {
       updated_at TEXT NOT NULL
     );
     INSERT INTO users_of_tokens
-      SELECT json_array(tokens.server, tokens.profile), users.issuer, users.subject,
+      SELECT tokens.server || ' ' || tokens.profile || ' ' || users.id, users.issuer, users.subject,
         CASE WHEN shared.times = 1 THEN users.email END, CASE WHEN shared.times = 1 THEN users.name END,
         CASE WHEN shared.times = 1 THEN users.claims ELSE '{}' END, users.created_at, users.updated_at
       FROM tokens JOIN users ON users.id = tokens.user_id
         JOIN (SELECT user_id, count(*) AS times FROM tokens GROUP BY user_id) AS shared ON shared.user_id = users.id;
+    CREATE TABLE user_ids AS SELECT id, server || ' ' || profile || ' ' || user_id AS user_id FROM tokens WHERE user_id IS NOT NULL;
     UPDATE tokens SET user_id = NULL;
     DROP TABLE users;
     ALTER TABLE users_of_tokens RENAME TO users;
-    UPDATE tokens SET user_id = json_array(server, profile)
-      WHERE EXISTS (SELECT 1 FROM users WHERE users.id = json_array(tokens.server, tokens.profile));
+    UPDATE tokens SET user_id = (SELECT user_ids.user_id FROM user_ids WHERE user_ids.id = tokens.id);
+    DROP TABLE user_ids;
     ${triggers.join('')}
   `,
   down: `
