@@ -45,13 +45,15 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
     }
   }
 
-  /** Changes an attempt and seals what it is now. */
-  const change = async (id: string, plan: AttemptPlan, write: (sealed: string) => number) => {
+  /** Writes the plan of an attempt that is still as it was, and seals what it is now. @throws BridgeError seal_broken */
+  const change = async (id: string, plan: AttemptPlan, next: Row, write: (sealed: string) => number) => {
     const seal = await openSeal()
     const sealed = seal.seal(JSON.stringify(plan), place(id))
     database.transaction(() => {
-      const row = write(sealed) === 1 ? readRow(id) : undefined
-      if (row) sealRow(database, seal, 'sessions', row)
+      const row = readRow(id)
+      if (!row || write(sealed) !== 1) return
+      if (!isSealed(database, seal, 'sessions', row)) throw broken(place(id))
+      sealRow(database, seal, 'sessions', { ...row, ...next, plan: sealed })
     })
   }
 
@@ -67,23 +69,23 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
           ...[key.server, key.profile, now],
         )
         if (open) return { row: open, begun: false }
-        const id = randomUUID()
+        const written = {
+          ...{
+            id: randomUUID(),
+            state: randomBytes(32).toString('base64url'),
+            server: key.server,
+            profile: key.profile,
+          },
+          ...{ challenge: JSON.stringify(challenge), created_at: now, expires_at: toSqlTime(expiresAt) },
+        }
         database.run(
-          `INSERT INTO sessions (id, state, server, profile, status, challenge, created_at, expires_at, updated_at)
-           VALUES (?, ?, ?, ?, 'requested', ?, ?, ?, ?)`,
-          ...[
-            id,
-            randomBytes(32).toString('base64url'),
-            key.server,
-            key.profile,
-            JSON.stringify(challenge),
-            now,
-            toSqlTime(expiresAt),
-            now,
-          ],
+          `INSERT INTO sessions (id, state, server, profile, challenge, created_at, expires_at, status, updated_at)
+           VALUES (?, ?, ?, ?, ?, ?, ?, 'requested', ?)`,
+          ...[...Object.values(written), now],
         )
-        const row = readRow(id) as Row
-        sealRow(database, seal, 'sessions', row)
+        sealRow(database, seal, 'sessions', written)
+        const empty = { plan: null, error_code: null, error_message: null, error_hint: null }
+        const row: Row = { ...written, ...empty, status: 'requested', updated_at: now }
         return { row, begun: true }
       })
       try {
@@ -102,7 +104,7 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
     },
 
     async plan(id, plan) {
-      await change(id, plan, (sealed) =>
+      await change(id, plan, {}, (sealed) =>
         database.run(
           "UPDATE sessions SET plan = ?, status = 'waiting', opened_at = ?, updated_at = ? WHERE id = ? AND status = 'requested'",
           ...[sealed, toSqlTime(clock.now()), toSqlTime(clock.now()), id],
@@ -119,7 +121,7 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
     },
 
     async planAgain(id, state, plan) {
-      await change(id, plan, (sealed) =>
+      await change(id, plan, { state }, (sealed) =>
         database.run(
           "UPDATE sessions SET state = ?, plan = ?, status = 'waiting', updated_at = ? WHERE id = ? AND status = 'redeeming'",
           ...[state, sealed, toSqlTime(clock.now()), id],

@@ -1,7 +1,7 @@
 // What servers said about themselves, kept until it expires (table server_cache); for the login path authenticated.
 import type { Cache, Clock } from '../ports.ts'
 import type { Database } from './database.ts'
-import { isSealed, sealRow } from './rowSeals.ts'
+import { isSealed, type Row, sealRow } from './rowSeals.ts'
 import type { OpenSeal } from './seal.ts'
 import { toSqlTime } from './time.ts'
 
@@ -30,19 +30,16 @@ export function createSealedCache(database: Database, openSeal: OpenSeal, clock:
     async put(name, value, expiresAt) {
       const seal = await openSeal()
       database.transaction(() => {
-        write(database, clock, name, value, expiresAt)
-        const row = readRow(name)
-        if (row) sealRow(database, seal, 'server_cache', row)
+        sealRow(database, seal, 'server_cache', write(database, clock, name, value, expiresAt))
       })
     },
   }
 }
 
-function write(database: Database, clock: Clock, name: string, value: unknown, expiresAt: number): void {
-  database.run(
-    'INSERT OR REPLACE INTO server_cache VALUES (?, ?, ?, ?)',
-    ...[name, JSON.stringify(value), toSqlTime(expiresAt), toSqlTime(clock.now())],
-  )
+function write(database: Database, clock: Clock, name: string, value: unknown, expiresAt: number): Row {
+  const [text, expires, now] = [JSON.stringify(value), toSqlTime(expiresAt), toSqlTime(clock.now())]
+  database.run('INSERT OR REPLACE INTO server_cache VALUES (?, ?, ?, ?)', name, text, expires, now)
+  return { name, value: text, expires_at: expires, created_at: now }
 }
 
 /** undefined: somebody has written what is not JSON. */

@@ -33,7 +33,10 @@ const contents = (table: SealedTable, row: Row) => [
   ...[...BOUND[table].key, ...BOUND[table].columns].map((name) => [name, row[name] ?? null]),
 ]
 
-/** Call it in the transaction that wrote the row, with the row as it is read. */
+/**
+ * Call it in the transaction that writes the row, with what was meant to be written: what the file makes of it, by a trigger of somebody
+ * else's, is not what we vouch for.
+ */
 export function sealRow(database: Database, seal: Seal, table: SealedTable, row: Row): void {
   database.run(
     'INSERT OR REPLACE INTO seals VALUES (?, ?, ?)',

@@ -78,29 +78,29 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
       return database.transaction(() => {
         if (generationOf(readRow(key)) !== expected) return false
         const userId = next.user ? saveUser(database, key, next.user, now) : null
+        const written = {
+          ...{ server: key.server, profile: key.profile, generation: expected + 1, issuer: next.issuer },
+          ...{ client_id: next.clientId, redirect_uri: next.redirectUri, access_token: access, refresh_token: refresh },
+          ...{ dpop_key: dpopKey, grant_type: next.grant ?? null, scope: next.scope ?? null },
+          ...{ requested_scope: next.requestedScope ?? null, resource: next.resource ?? null },
+          obtained_at: toSqlTime(next.obtainedAt),
+        }
+        const others = {
+          ...{ user_id: userId, expires_at: next.expiresAt === undefined ? null : toSqlTime(next.expiresAt) },
+          ...{ spent_at: null, refused_at: null, last_error: null, updated_at: now },
+        }
+        const columns = Object.entries<Value>({ ...written, ...others })
         database.run(
-          `INSERT INTO tokens (server, profile, user_id, issuer, client_id, redirect_uri, access_token, refresh_token, dpop_key, grant_type, scope,
-             requested_scope, resource, expires_at, obtained_at, generation, last_error, created_at, updated_at)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?)
-           ON CONFLICT (server, profile) DO UPDATE SET user_id = excluded.user_id, issuer = excluded.issuer,
-             client_id = excluded.client_id, redirect_uri = excluded.redirect_uri, access_token = excluded.access_token,
-             refresh_token = excluded.refresh_token, dpop_key = excluded.dpop_key, grant_type = excluded.grant_type,
-             scope = excluded.scope, requested_scope = excluded.requested_scope, resource = excluded.resource,
-             expires_at = excluded.expires_at, obtained_at = excluded.obtained_at, generation = excluded.generation,
-             spent_at = NULL, refused_at = NULL, last_error = NULL, updated_at = excluded.updated_at`,
-          ...[key.server, key.profile, userId, next.issuer, next.clientId, next.redirectUri, access, refresh],
-          ...[
-            dpopKey,
-            next.grant ?? null,
-            next.scope ?? null,
-            next.requestedScope ?? null,
-            next.resource ?? null,
-            next.expiresAt === undefined ? null : toSqlTime(next.expiresAt),
-          ],
-          ...[toSqlTime(next.obtainedAt), expected + 1, now, now],
+          `INSERT INTO tokens (created_at, ${columns.map(([name]) => name).join(', ')}) VALUES (?${', ?'.repeat(columns.length)})
+           ON CONFLICT (server, profile) DO UPDATE SET ${columns.map(([name]) => `${name} = excluded.${name}`).join(', ')}`,
+          ...[now, ...columns.map(([, value]) => value)],
         )
         database.run('DELETE FROM users WHERE id NOT IN (SELECT user_id FROM tokens WHERE user_id IS NOT NULL)')
-        sealRow(database, seal, 'tokens', readRow(key) as Row)
+        const user = {
+          subject: next.user?.subject ?? null,
+          claims: next.user ? JSON.stringify(next.user.claims) : null,
+        }
+        sealRow(database, seal, 'tokens', { ...written, ...user })
         return true
       })
     },
@@ -134,7 +134,9 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
              generation = ?, requested_scope = ?, refused_at = ?, last_error = ?, updated_at = ? WHERE server = ? AND profile = ?`,
           ...[expected + 1, scope, refusedAt, reason ?? null, toSqlTime(clock.now()), key.server, key.profile],
         )
-        if (seal) sealRow(database, seal, 'tokens', readRow(key) as Row)
+        const none = { access_token: null, refresh_token: null, dpop_key: null }
+        if (seal)
+          sealRow(database, seal, 'tokens', { ...row, ...none, generation: expected + 1, requested_scope: scope })
         return true
       })
     },

@@ -10,6 +10,7 @@ import { createSeal } from '../../../src/store/seal.ts'
 import { createTokenStore } from '../../../src/store/tokenStore.ts'
 import { createFakeClock, NOON } from '../../fakes/fakeClock.ts'
 import { tempFolder } from '../../fakes/tempFolder.ts'
+import { codeOf } from '../../fakes/thrown.ts'
 
 const folder = tempFolder()
 const HOUR = 3_600_000
@@ -217,6 +218,38 @@ describe('attack I: a row that is not ours', () => {
       'DELETE FROM tokens; DELETE FROM clients; DELETE FROM sessions; DELETE FROM server_cache; DELETE FROM users',
     )
     expect(database.all('SELECT * FROM seals')).toEqual([])
+  })
+})
+
+describe('attack I: a trigger that somebody planted', () => {
+  const plant = (database: Database, table: string, column: string) =>
+    database.exec(
+      `CREATE TRIGGER evil_${table} AFTER INSERT ON ${table} BEGIN UPDATE ${table} SET ${column} = '${EVIL}' WHERE rowid = NEW.rowid; END;
+       CREATE TRIGGER evil2_${table} AFTER UPDATE ON ${table} BEGIN UPDATE ${table} SET ${column} = '${EVIL}' WHERE rowid = NEW.rowid; END`,
+    )
+
+  test('has nothing sealed that this program did not mean', async () => {
+    const { database, tokens, clients, cache, attempts } = await setUp()
+    plant(database, 'tokens', 'issuer')
+    plant(database, 'clients', 'client_id')
+    plant(database, 'server_cache', 'value')
+    plant(database, 'sessions', 'challenge')
+    await tokens.replace(KEY, tokenSet('ada'), 0)
+    expect((await tokens.load(KEY)).tokens).toBeUndefined()
+    await clients.save(ISSUER, REDIRECT, { clientId: 'c', clientSecret: 's', authMethod: 'none' })
+    expect(await clients.load(ISSUER, REDIRECT)).toBeUndefined()
+    await cache.put(`as:${ISSUER}`, METADATA, NOON + HOUR)
+    expect(await cache.get(`as:${ISSUER}`, NOON)).toBeUndefined()
+    const { attempt } = await attempts.begin(KEY, { status: 401 }, NOON + HOUR)
+    expect(await codeOf(attempts.byId(attempt.id))).toBe('seal_broken')
+  })
+
+  test('and a change between two looks is not sealed along with the plan', async () => {
+    const { database, attempts } = await setUp()
+    const { attempt } = await attempts.begin(KEY, { status: 401 }, NOON + HOUR)
+    database.run('UPDATE sessions SET server = ?', EVIL)
+    expect(await codeOf(attempts.plan(attempt.id, PLAN))).toBe('seal_broken')
+    expect(await codeOf(attempts.byId(attempt.id))).toBe('seal_broken')
   })
 })
 
