@@ -5,6 +5,7 @@ import { bigMessages } from './bigMessages.js'
 import { coldStart } from './coldStart.js'
 import { ends } from './ends.js'
 import { latency } from './latency.js'
+import { look } from './look.js'
 import { manyProcesses } from './manyProcesses.js'
 import { memory } from './memory.js'
 import { network } from './network.js'
@@ -25,6 +26,11 @@ const size = (/** @type {number} */ full, /** @type {number} */ short) => (quick
 
 if (only === 'network') {
   console.log(await network())
+  process.exit()
+}
+
+if (only === 'look') {
+  console.log(await look({ rounds: size(25, 7) }))
   process.exit()
 }
 

@@ -141,6 +141,8 @@ export function compose(config: Config, doors: Doors) {
       })
     },
     onNonce: async (answer) => (await authorizer()).onNonce(answer),
+    outlived: async (headers) => (await (await authorizer()).outlived?.(headers)) ?? false,
+    onRefused: async (refused) => (await authorizer()).onRefused?.(refused),
     onChallenge: async (answer, refused, cause) => {
       const renewed = (await authorizer()).onChallenge(answer, refused, cause)
       return cause === 'call' ? signIn.bounded(renewed, config.holdCallMs) : renewed
@@ -193,7 +195,7 @@ export function compose(config: Config, doors: Doors) {
       const hostSignIn = createHostSignIn({
         ...{ watch: signIn, holdInitializeMs, holdCallMs, clock, log, write: writer.write },
         ...{ server: server().url, version: doors.version, asks: config.loginMode !== 'never' },
-        known: createKnownAnswers(async () => (await store()).cache, key(), clock),
+        known: createKnownAnswers(async () => (await store()).answers, key(), clock),
       })
       const relay = createRelay({
         signIn: hostSignIn,

@@ -1,18 +1,29 @@
 // The storage half of the composition root: the database in its private folder, the sealing key's places, the stores.
 import type { Config } from './config/config.ts'
+import { defaultPaths } from './config/paths.ts'
 import { BridgeError } from './errors.ts'
 import { onceGood } from './onceGood.ts'
 import type { Clock, Logger, SecretStore } from './ports.ts'
+import { adoptRows } from './store/adoptRows.ts'
 import { createAttemptStore } from './store/attemptStore.ts'
-import { createCache } from './store/cache.ts'
+import { createCache, createSealedCache } from './store/cache.ts'
 import { createClientStore } from './store/clientStore.ts'
 import { type Database, openDatabase, openToLook, openUnmigrated } from './store/database.ts'
+import { followFile } from './store/followFile.ts'
 import { createLeases } from './store/leases.ts'
 import { redactedSeal } from './store/redactedSeal.ts'
-import { createSeal, type Seal } from './store/seal.ts'
-import { type KeyBackend, type KeySlots, keyBackends, openSealingKey, peekSealingKey } from './store/sealingKey.ts'
+import { createSeal, fingerprint, type Seal } from './store/seal.ts'
+import {
+  type KeyBackend,
+  type KeyPin,
+  type KeySlots,
+  keyBackends,
+  openSealingKey,
+  peekSealingKey,
+} from './store/sealingKey.ts'
 import { createTokenStore } from './store/tokenStore.ts'
 import { createEnvKey, createKeyFile } from './system/keyFile.ts'
+import { createKeyPin } from './system/keyPin.ts'
 import { ensurePrivateFolder, makePrivate, withPrivateUmask } from './system/privateFiles.ts'
 
 export interface StoreDoors {
@@ -41,7 +52,7 @@ export function openLook(config: Config, doors: StoreDoors) {
   const sealingKey = onceGood(() => peekSealingKey(database, slots))
   const openSeal = async (): Promise<Seal> => {
     const key = await sealingKey()
-    if (key) return redactedSeal(createSeal(key))
+    if (key) return redactedSeal(slots.pin.known() ? createSeal(key) : { ...createSeal(key), unmarked: 'believed' })
     throw new BridgeError('key_missing')
   }
   return {
@@ -59,26 +70,50 @@ export function openStore(config: Config, doors: StoreDoors) {
   const { clock, log } = doors
   const onSetAside = (file: string) =>
     log.error('store:set-aside', { file, message: 'The database was broken; a new one was begun.' })
-  const database = privately(config, () => openDatabase(config.database, onSetAside))
+  const open = () => privately(config, () => openDatabase(config.database, onSetAside))
   const slots = slotsOf(config, doors)
-  const openSeal = onceGood(
-    async (): Promise<Seal> => redactedSeal(createSeal(await openSealingKey(database, slots, clock))),
-  )
+  const sealing = () => onceGood(() => openRows(database, slots, doors))
+  let seal = sealing()
+  // Another database has another key.
+  const database = followFile(config.database, open, () => {
+    seal = sealing()
+  })
+  const openSeal = () => seal()
   return {
     database,
     tokens: createTokenStore(database, openSeal, clock),
     attempts: createAttemptStore(database, openSeal, clock),
     clients: createClientStore(database, openSeal, clock),
-    cache: createCache(database, clock),
+    cache: createSealedCache(database, openSeal, clock),
+    /** What servers answered: shown to a host, and nothing is sent because of it. */
+    answers: createCache(database, clock),
     leases: createLeases(database, clock),
     /** Where the sealing key is, or would go. */
     keyBackends: () => keyBackends(database),
   }
 }
 
-const slotsOf = (config: Config, doors: StoreDoors): KeySlots => ({
+/** The seal; a database that is met for the first time has its rows sealed as they stand, and its key remembered. */
+async function openRows(database: Database, slots: KeySlots & { pin: KeyPin }, doors: StoreDoors): Promise<Seal> {
+  const isNew = slots.pin.known() === undefined
+  const key = await openSealingKey(database, slots, doors.clock)
+  const seal = redactedSeal(createSeal(key))
+  if (!isNew || slots.pin.known() !== undefined) return seal
+  const [backend] = keyBackends(database)
+  if (backend === 'file' && !(slots.wanted.length === 1 && slots.wanted[0] === 'file'))
+    doors.log.warn('store:key', {
+      outcome: 'adopted',
+      message: `The sealing key is taken from a file that the database names; nothing remembers an earlier choice. secret_store: keychain in config.yaml rules that out.`,
+    })
+  adoptRows(database, seal)
+  slots.pin.add(fingerprint(key))
+  return seal
+}
+
+const slotsOf = (config: Config, doors: StoreDoors): KeySlots & { pin: KeyPin } => ({
   wanted: wantedBackends(config),
   stores: doors.secrets ?? secretStores(config, doors),
+  pin: createKeyPin(defaultPaths(doors.environment).state, config.database),
 })
 
 function wantedBackends({ secretStore }: Config): readonly KeyBackend[] {

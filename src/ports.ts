@@ -72,6 +72,10 @@ export interface Authorizer {
     refused: Readonly<Record<string, string>>,
     cause: Cause,
   ): Promise<void>
+  /** After `onChallenge` had seen to it the request was sent again with these headers, and refused with 401 once more. */
+  onRefused?(refused: Readonly<Record<string, string>>): Promise<void>
+  /** Whether the sign-in that gave these headers is over: signed out of, or another account's turn. */
+  outlived?(headers: Readonly<Record<string, string>>): Promise<boolean>
 }
 
 /** The sign-in that this process waits for, as the message path may know it. */
@@ -100,6 +104,10 @@ export interface TokenStore {
   /** Compare-and-swap; `reason` is kept as the row's last error. The generation lives on. */
   remove(key: TokenKey, expected: number, reason?: string): Promise<boolean>
   list(): Promise<AccountSummary[]>
+  /** Whether the row is still at this generation. Every message asks, so it answers at once. */
+  unchanged(key: TokenKey, generation: number): boolean
+  /** Notes that the MCP server refused the token of this generation, though it was just obtained. */
+  refuse(key: TokenKey, generation: number): Promise<void>
 }
 
 export interface AttemptStore {
@@ -115,6 +123,8 @@ export interface AttemptStore {
   claim(state: string, now: number): Promise<Attempt | undefined>
   /** The newest attempt of this key that failed after its tab was opened, not before `since`. */
   lastFailure(key: TokenKey, since: number): Promise<Attempt | undefined>
+  /** How many sign-ins of this key had a tab opened since then, because of a 401 or of a 403. */
+  opened(key: TokenKey, since: number, status: 401 | 403): Promise<number>
   /** Keys with a sign-in that is still open. */
   open(now: number): Promise<TokenKey[]>
   settle(id: string, outcome: AttemptOutcome): Promise<void>

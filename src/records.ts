@@ -49,6 +49,8 @@ export interface TokenRecord {
   /** Why there is no token set any more. */
   readonly lastError?: string
   readonly requestedScope?: string
+  /** When the MCP server refused these tokens though they had just been obtained. */
+  readonly refusedAt?: number
   readonly tokens?: TokenSet
 }
 

@@ -22,6 +22,8 @@ const POLL_MS = 100
 const ORPHAN_MS = 4_000
 /** After a sign-in that failed or was dismissed no other tab opens by itself for this long. */
 export const COOL_DOWN_MS = 5 * 60_000
+/** So many tabs open by themselves in so many ms: for a server that refuses each token after a while, and for one that always wants more. */
+const MOST_TABS = { 401: { times: 5, within: 30 * 60_000 }, 403: { times: 3, within: 60 * 60_000 } } as const
 /** No code exchange takes longer: whoever redeemed it is gone. */
 const REDEEM_MS = 60_000
 
@@ -33,6 +35,7 @@ export async function askForLogin(options: AskOptions, challenge: Challenge): Pr
   const { key, attempts, leases, launcher, clock, timeoutMs, config } = options
   const failed = await attempts.lastFailure(key, clock.now() - COOL_DOWN_MS)
   if (failed) throw afterFailure(failed)
+  await refuseTooMany(options, challenge)
   const { attempt, begun } = await attempts.begin(key, challenge, clock.now() + timeoutMs)
   if (begun) await launcher.launch({ attemptId: attempt.id, config })
   let seenAlive = clock.now()
@@ -43,6 +46,19 @@ export async function askForLogin(options: AskOptions, challenge: Challenge): Pr
     await launcher.launch({ attemptId: attempt.id, config })
   }
   await awaitAttempt({ ...options, watch }, attempt.id)
+}
+
+/** Whoever joins a sign-in opens no tab. @throws BridgeError unauthorized, insufficient_scope */
+async function refuseTooMany({ key, attempts, clock }: AskOptions, { status }: Challenge): Promise<void> {
+  const kind = status === 403 ? 403 : 401
+  const { times, within } = MOST_TABS[kind]
+  if ((await attempts.opened(key, clock.now() - within, kind)) < times) return
+  const waiting = await attempts.open(clock.now())
+  if (waiting.some(({ server, profile }) => server === key.server && profile === key.profile)) return
+  throw new BridgeError(kind === 403 ? 'insufficient_scope' : 'unauthorized', {
+    message: `The server asked for ${times} sign-ins within ${within / 60_000} minutes, so no other tab was opened.`,
+    hint: `Run mcp-oauth-bridge login ${key.server}${kind === 403 ? ' --scope "…"' : ''} --force`,
+  })
 }
 
 export interface AwaitOptions extends Pick<AskOptions, 'attempts' | 'clock' | 'tell'> {

@@ -21,7 +21,7 @@ export interface AuthorizeOptions {
 }
 
 interface Built {
-  readonly accessToken: string
+  readonly set: TokenSet
   readonly headers: Readonly<Record<string, string>>
   readonly proofs: DpopProofs | undefined
 }
@@ -30,6 +30,8 @@ interface Built {
 export const holding = (tokens: TokenSet | undefined): Tokens => ({
   current: () => tokens,
   renew: async () => undefined,
+  refused: async () => undefined,
+  stored: async () => tokens,
   refreshNow: async () => undefined,
   stepUp: async () => undefined,
 })
@@ -38,6 +40,8 @@ export function createAuthorizer(options: AuthorizeOptions): Authorizer {
   const { tokens, forward, blocked, log } = options
   const configured = keep(options.headers, (name) => !matchesAny(name, blocked))
   let built: Built | undefined
+  /** The token set that headers were made of. */
+  const madeOf = new WeakMap<object, TokenSet>()
   let nonce: string | undefined
 
   const proofsOf = async ({ dpopKey }: TokenSet) =>
@@ -52,16 +56,25 @@ export function createAuthorizer(options: AuthorizeOptions): Authorizer {
     log.info('proxy:headers', { names: Object.keys({ ...others, ...sent }).join(', '), blocked: blocked.join(', ') })
     neverQuote([set.accessToken], 'token')
     const proofs = sent.authorization === undefined ? undefined : await proofsOf(set)
-    built = { accessToken: set.accessToken, headers: { ...others, ...sent }, proofs }
+    built = { set, headers: { ...others, ...sent }, proofs }
+    madeOf.set(built.headers, set)
     return built
   }
 
-  const prove = ({ headers, proofs, accessToken }: Built, method: HttpRequest['method'], { href }: URL) =>
-    proofs ? { ...headers, dpop: proofs.proof({ method, url: href, accessToken, nonce }) } : headers
+  const prove = ({ headers, proofs, set }: Built, method: HttpRequest['method'], { href }: URL) => {
+    if (!proofs) return headers
+    const proof = proofs.proof({ method, url: href, accessToken: set.accessToken, nonce })
+    const proved = { ...headers, dpop: proof }
+    madeOf.set(proved, set)
+    return proved
+  }
 
   const headersOf = (set: TokenSet | undefined, method: HttpRequest['method'], url: URL) => {
-    if (!set) return configured
-    if (built?.accessToken === set.accessToken) return prove(built, method, url)
+    if (!set) {
+      built = undefined
+      return configured
+    }
+    if (built && (built.set === set || isSame(built.set, set))) return prove(built, method, url)
     return build(set).then((made) => prove(made, method, url))
   }
 
@@ -82,7 +95,7 @@ export function createAuthorizer(options: AuthorizeOptions): Authorizer {
 
     async onChallenge({ status, headers }, refused, cause) {
       const challenge = parseChallenge(status, headers['www-authenticate'])
-      const bearer = /^(?:Bearer|DPoP) (.*)$/.exec(refused.authorization ?? '')?.[1]
+      const bearer = bearerOf(refused)
       if (status === 403) {
         if (challenge.error !== 'insufficient_scope') throw new BridgeError('forbidden')
         if (challenge.scope === undefined) throw new BridgeError('insufficient_scope')
@@ -90,8 +103,30 @@ export function createAuthorizer(options: AuthorizeOptions): Authorizer {
       }
       await tokens.renew(bearer, challenge, cause)
     },
+
+    async outlived(headers) {
+      const set = madeOf.get(headers)
+      return set !== undefined && !isOfSameAccount(set, await tokens.stored())
+    },
+
+    onRefused: (refused) => tokens.refused(bearerOf(refused)),
   }
 }
+
+const bearerOf = ({ authorization }: Readonly<Record<string, string>>) =>
+  /^(?:Bearer|DPoP) (.*)$/.exec(authorization ?? '')?.[1]
+
+/** Whether the same headers are made of both. */
+const isSame = (one: TokenSet, other: TokenSet) =>
+  one.accessToken === other.accessToken &&
+  one.dpopKey === other.dpopKey &&
+  JSON.stringify(one.user) === JSON.stringify(other.user)
+
+/** A refresh goes on for the same account. Where no one is named, another token may be anybody's. */
+const isOfSameAccount = (one: TokenSet, other: TokenSet | undefined) =>
+  other !== undefined &&
+  (one.accessToken === other.accessToken ||
+    (one.user !== undefined && one.issuer === other.issuer && one.user.subject === other.user?.subject))
 
 function keep(headers: Readonly<Record<string, string>>, wanted: (name: string) => boolean): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => wanted(name)))

@@ -1,4 +1,4 @@
-// The last step of every sign-in of a person: the right account, the tokens stored and taken by the server, the attempt finished; or the attempt failed.
+// The last step of every sign-in of a person: the right account, the tokens taken by the server and stored, the attempt finished; or the attempt failed.
 import { BridgeError, neverLog, quote } from '../errors.ts'
 import type { AttemptStore, Logger, TokenStore } from '../ports.ts'
 import type { Attempt, TokenKey, TokenSet } from '../records.ts'
@@ -19,8 +19,14 @@ export async function completeSignIn(
   account: string | undefined,
 ): Promise<void> {
   checkAccount(account, tokens)
+  try {
+    await tryTokens(attempt.server, tokens)
+  } catch (thrown) {
+    // Tokens that the server refuses take nobody's place; where there are none, they stay for `doctor` to look at.
+    if ((await store.load(attempt)).tokens === undefined) await keep(store, attempt, tokens)
+    throw thrown
+  }
   await keep(store, attempt, tokens)
-  await tryTokens(attempt.server, tokens)
   await attempts.settle(attempt.id, { status: 'finished' })
   log.info('oauth:signed-in', { server: attempt.server, profile: attempt.profile, issuer: tokens.issuer })
 }

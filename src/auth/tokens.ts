@@ -33,6 +33,10 @@ export interface Tokens {
    * token may do. @throws BridgeError insufficient_scope when all of it was asked for before, or this cause may not ask
    */
   stepUp(refused: string | undefined, scope: string, challenge: Challenge, cause: Cause): Promise<void>
+  /** The MCP server refused this token too, which had just been obtained: for a while no other one is fetched by itself. */
+  refused(accessToken: string | undefined): Promise<void>
+  /** The token set that is stored now, as it is. */
+  stored(): Promise<TokenSet | undefined>
   /** Refreshes now, whatever the expiry. undefined: the refresh token is missing or was refused. */
   refreshNow(): Promise<TokenSet | undefined>
 }
@@ -44,6 +48,12 @@ export const tokenLease = (key: TokenKey) => `tokens:${key.server} ${key.profile
 /** Share of a token's life after which it is refreshed in the background. */
 const DUE = 0.8
 const SAVE_TRIES = 5
+/** Where the server refuses tokens that are new, no other one is refreshed for so long, and nobody is asked, in ms. */
+const REFRESH_AGAIN_MS = 30_000
+const ASK_AGAIN_MS = 5 * 60_000
+/** A server that wants more with each call gets more from a program so many times an hour; what a person is asked is in askForLogin. */
+const MOST_STEP_UPS = 3
+const STEP_UPS_MS = 60 * 60_000
 const CUT_OFF =
   'An earlier refresh was cut off before its answer was stored, so the refresh token it spent was refused. A new sign-in is needed.'
 
@@ -54,6 +64,7 @@ export function createTokens(options: TokensOptions): Tokens {
   let known: TokenRecord | undefined
   let refreshing: Promise<TokenRecord> | undefined
   let asking: Promise<void> | undefined
+  let stepUps: readonly number[] = []
 
   const reload = async () => {
     known = await store.load(key)
@@ -114,6 +125,17 @@ export function createTokens(options: TokensOptions): Tokens {
   const mayStepUp = (cause: Cause) =>
     options.asProgram ? cause !== 'background' : cause === 'call' && mode !== 'never'
 
+  const stepUpAsProgram = async (record: TokenRecord, wanted: Challenge, scope: string) => {
+    stepUps = stepUps.filter((time) => time > clock.now() - STEP_UPS_MS)
+    if (stepUps.length >= MOST_STEP_UPS) throw insufficient(scope)
+    stepUps = [...stepUps, clock.now()]
+    await refreshOnce(record, wanted)
+  }
+
+  /** A clock that was set back must not lock anybody out. */
+  const wasRefused = ({ refusedAt }: TokenRecord, within: number) =>
+    refusedAt !== undefined && refusedAt <= clock.now() && clock.now() < refusedAt + within
+
   /** One sign-in at a time in this process; the store sees to the others. */
   const ask = async (challenge: Challenge) => {
     asking ??= options.askForLogin(challenge).finally(() => {
@@ -137,17 +159,20 @@ export function createTokens(options: TokensOptions): Tokens {
   return {
     current() {
       const tokens = known?.tokens
-      return tokens && !isDue(tokens) ? tokens : renewed()
+      // After a sign-out, or another sign-in, the very next message goes without these.
+      return known && tokens && !isDue(tokens) && store.unchanged(key, known.generation) ? tokens : renewed()
     },
 
     async renew(rejected, challenge, cause) {
       let record = await reload()
       if (record.tokens && record.tokens.accessToken !== rejected) return
       if (isRenewable(record.tokens)) {
+        if (wasRefused(record, REFRESH_AGAIN_MS)) throw refusedAnew()
         record = await refreshOnce(record, challenge)
         if (record.tokens && record.tokens.accessToken !== rejected) return
       }
       if (options.asProgram || !mayAsk(cause, record)) throw notSignedIn(record)
+      if (wasRefused(record, ASK_AGAIN_MS)) throw refusedAnew()
       await ask(challenge.scope === undefined ? challenge : withScope(challenge, requestedOf(record), challenge.scope))
     },
 
@@ -158,9 +183,18 @@ export function createTokens(options: TokensOptions): Tokens {
         if (tokens && tokens.accessToken !== refused && covers(requestedOf(record), scope)) return
         if (covers(requestedOf(record), scope) || !mayStepUp(cause)) throw insufficient(scope)
         const wanted = withScope(challenge, requestedOf(record), scope)
-        if (options.asProgram) await refreshOnce(record, wanted)
+        if (options.asProgram) await stepUpAsProgram(record, wanted, scope)
         else await ask(wanted)
       }
+    },
+
+    async refused(accessToken) {
+      const { generation, tokens } = await reload()
+      if (tokens && tokens.accessToken === accessToken) await store.refuse(key, generation)
+    },
+
+    async stored() {
+      return known?.tokens && store.unchanged(key, known.generation) ? known.tokens : (await reload()).tokens
     },
 
     async refreshNow() {
@@ -183,6 +217,12 @@ function withScope(challenge: Challenge, ...scopes: readonly (string | undefined
 const insufficient = (scope: string) =>
   new BridgeError('insufficient_scope', {
     message: `The server asks for a scope the token does not have. It names ${quote(scope)}.`,
+  })
+
+const refusedAnew = () =>
+  new BridgeError('unauthorized', {
+    message: 'The server refuses the token, and refused the last new one as well, so no other was asked for.',
+    hint: 'Run mcp-oauth-bridge doctor for this server to see what the token carries, then login --force; by itself it is tried again after five minutes.',
   })
 
 const notSignedIn = ({ lastError }: TokenRecord) =>

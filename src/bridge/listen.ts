@@ -32,6 +32,8 @@ export async function listen(options: ListenOptions, signal: AbortSignal): Promi
   const position: StreamPosition = {}
   const { id } = session
   let opened = 0
+  let stream = new AbortController()
+  const whenOutlived = () => stream.abort()
   let wait = FIRST_WAIT_MS
   while (!signal.aborted) {
     const began = clock.awake()
@@ -39,7 +41,9 @@ export async function listen(options: ListenOptions, signal: AbortSignal): Promi
     try {
       const lastId = position.lastId === undefined ? {} : { 'last-event-id': position.lastId }
       const headers = { accept: 'text/event-stream', ...session.headers(), ...lastId }
-      const response = await send({ method: 'GET', headers, signal, idleMs: 0 }, 'background')
+      stream = new AbortController()
+      const either = AbortSignal.any([signal, stream.signal])
+      const response = await send({ method: 'GET', headers, signal: either, idleMs: 0, whenOutlived }, 'background')
       const { status } = response
       if (status === 200 && mediaType(response) === 'text/event-stream') {
         opened++
@@ -55,6 +59,11 @@ export async function listen(options: ListenOptions, signal: AbortSignal): Promi
     } catch (thrown) {
       if (signal.aborted) return
       log.debug('proxy:listen', { reason: thrown instanceof Error ? thrown.message : String(thrown) })
+    }
+    if (stream.signal.aborted) {
+      // Opened again for whoever is signed in now, with nothing of what another one has heard.
+      delete position.lastId
+      continue
     }
     // A server that ends every stream at once is not worth asking each second, whatever `retry` it names.
     if (messages > 0 || clock.awake() - began >= WORTHWHILE_MS) wait = FIRST_WAIT_MS

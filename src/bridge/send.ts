@@ -3,8 +3,16 @@ import { BridgeError } from '../errors.ts'
 import type { Authorizer, Cause, HttpClient, HttpRequest, HttpResponse, Soon } from '../ports.ts'
 
 /** `url` left out: the server's own. Another one must be of the same origin, for it gets the same bearer. */
-type SendRequest = Omit<HttpRequest, 'url' | 'idleMs'> & { url?: URL; idleMs?: number }
+type SendRequest = Omit<HttpRequest, 'url' | 'idleMs'> & {
+  url?: URL
+  idleMs?: number
+  /** For a stream that stands open: called when the sign-in that it was opened with is over. The same function for each opening. */
+  whenOutlived?: () => void
+}
 export type Send = (request: SendRequest, cause: Cause) => Promise<HttpResponse>
+
+/** How often streams that stand open are looked after while nothing else is sent, in ms. */
+const LOOK_MS = 5_000
 
 /** Custom headers never override those of the protocol. `idleMs` is the default for requests that name none. */
 export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, idleMs: number): Send {
@@ -15,12 +23,38 @@ export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, i
     return merged.headers
   }
 
+  /** Streams that stand open, and what they were authorized with. */
+  const standing = new Map<() => void, Readonly<Record<string, string>>>()
+  let latest: object | undefined
+  let looking: NodeJS.Timeout | undefined
+
+  const endOutlived = async () => {
+    for (const [tell, authorization] of standing)
+      if (await authorizer.outlived?.(authorization)) {
+        standing.delete(tell)
+        tell()
+      }
+    if (standing.size > 0) return
+    clearInterval(looking)
+    looking = undefined
+  }
+  // A database that cannot be read now is looked at again.
+  const look = () => void endOutlived().catch(() => undefined)
+
+  const stand = (tell: () => void, authorization: Readonly<Record<string, string>>) => {
+    if (!authorizer.outlived) return
+    standing.set(tell, authorization)
+    looking ??= setInterval(look, LOOK_MS).unref()
+  }
+
   /** Twice where nothing but the server's nonce was missing (RFC 9449 section 9). */
   const attempt = async (request: SendRequest) => {
     const target = request.url ?? url
     for (let tries = 1; ; tries++) {
       const soon = authorizer.headers(request.method, target)
       const authorization = soon instanceof Promise ? await soon : soon
+      if (standing.size > 0 && latest !== authorization) look()
+      latest = authorization
       const headers = join(authorization, request.headers)
       const response = await http.request(complete(request, target, headers, request.idleMs ?? idleMs))
       const again = response.headers['dpop-nonce'] === undefined ? undefined : await authorizer.onNonce(response)
@@ -39,19 +73,25 @@ export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, i
     await authorizer.onChallenge(response, authorization, why)
   }
 
+  const taken = (request: SendRequest, { response, authorization }: Awaited<ReturnType<typeof attempt>>) => {
+    if (request.whenOutlived) stand(request.whenOutlived, authorization)
+    return plain(response)
+  }
+
   return async (request, cause) => {
     const first = await attempt(request)
-    if (!isChallenge(first.response)) return plain(first.response)
+    if (!isChallenge(first.response)) return taken(request, first)
     await settle(request, first, cause)
     const second = await attempt(request)
-    if (!isChallenge(second.response)) return plain(second.response)
+    if (!isChallenge(second.response)) return taken(request, second)
     let last = second
     if (first.response.status === 401 && second.response.status === 403) {
       // A token that was just obtained may hold too little for this request: another question, and the last one.
       await settle(request, second, cause)
       last = await attempt(request)
-      if (!isChallenge(last.response)) return plain(last.response)
+      if (!isChallenge(last.response)) return taken(request, last)
     }
+    if (last.response.status === 401) await authorizer.onRefused?.(last.authorization)
     // Nobody is asked twice for one request; the authorizer only finds the words for what a 403 wants.
     if (last.response.status === 403) await settle(request, last, 'background')
     last.response.discard()

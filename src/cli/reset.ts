@@ -4,8 +4,10 @@ import { basename, dirname, join } from 'node:path'
 import type { Composed } from '../compose.ts'
 import { CACHE_PREFIX } from '../config/cache.ts'
 import type { Config } from '../config/config.ts'
+import { defaultPaths } from '../config/paths.ts'
 import { asBridgeError, BridgeError } from '../errors.ts'
 import { fileHolders } from '../system/fileHolders.ts'
+import { keyPinFile } from '../system/keyPin.ts'
 import type { CommandLine } from './args.ts'
 import { isAtTerminal, startAsking } from './ask.ts'
 import type { World } from './run.ts'
@@ -13,7 +15,8 @@ import type { World } from './run.ts'
 export async function reset(composed: Composed, line: CommandLine, world: World): Promise<number> {
   const { config } = composed
   const { stderr } = world
-  const files = filesOf(config)
+  const pin = keyPinFile(defaultPaths(composed.environment).state, config.database)
+  const files = [...filesOf(config), ...(existsSync(pin) ? [pin] : [])]
   if (files.length === 0) {
     stderr.write('There is nothing to remove.\n')
     return 0

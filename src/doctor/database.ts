@@ -54,7 +54,8 @@ function judge(database: Parameters<typeof schemaVersion>[0], file: string, data
   const present = new Set(database.all("SELECT name FROM sqlite_master WHERE type = 'table'").map(({ name }) => name))
   if (version > LATEST_VERSION)
     return fail('schema_missing', `It has schema version ${version}; this program knows up to ${LATEST_VERSION}.`)
-  const lacking = version === 0 ? [] : TABLES.filter((table) => !present.has(table))
+  const wanted = version === LATEST_VERSION ? [...TABLES, 'seals'] : TABLES
+  const lacking = version === 0 ? [] : wanted.filter((table) => !present.has(table))
   if (lacking.length > 0) {
     const remedy = 'Run mcp-oauth-bridge migrate down and migrate up (this deletes every sign-in), or restore a backup.'
     return fail('schema_missing', `Table does not exist: ${lacking.join(', ')}.`, remedy)

@@ -1,39 +1,66 @@
 // Sign-in attempts (table sessions): one row each, keyed by state, shared by the processes that ask and the one that answers.
 import { randomBytes, randomUUID } from 'node:crypto'
-import { BridgeError } from '../errors.ts'
+import { BridgeError, withoutControls } from '../errors.ts'
 import type { AttemptStore, Clock } from '../ports.ts'
-import type { Attempt, AttemptPlan } from '../records.ts'
+import type { Attempt, AttemptPlan, Challenge } from '../records.ts'
 import type { Database, Value } from './database.ts'
-import type { OpenSeal } from './seal.ts'
+import { isSealed, type Row, sealRow } from './rowSeals.ts'
+import { broken, type OpenSeal, type Seal } from './seal.ts'
 import { fromSqlTime, toSqlTime } from './time.ts'
 
 /** Settled attempts are kept this long for `status` and for people who read the table. */
 const KEEP_MS = 24 * 60 * 60 * 1000
 
 export function createAttemptStore(database: Database, openSeal: OpenSeal, clock: Clock): AttemptStore {
-  const toAttempt = async (row: Record<string, Value>): Promise<Attempt> => {
+  const readRow = (id: string) => database.get('SELECT * FROM sessions WHERE id = ?', id)
+
+  /** An open attempt is acted on, so it must be as it was written; a settled one is only told of. */
+  const toAttempt = async (row: Row): Promise<Attempt> => {
     const id = String(row.id)
-    const plan =
-      row.plan === null ? undefined : (JSON.parse((await openSeal()).open(String(row.plan), place(id))) as AttemptPlan)
+    const status = row.status as Attempt['status']
+    const open = status === 'finished' || status === 'failed' ? undefined : await opened(row, await openSeal())
     return {
       id,
       state: String(row.state),
       server: String(row.server),
       profile: String(row.profile),
-      status: row.status as Attempt['status'],
+      status,
       expiresAt: fromSqlTime(String(row.expires_at)),
       updatedAt: fromSqlTime(String(row.updated_at)),
-      challenge: JSON.parse(String(row.challenge)),
+      challenge: open?.challenge ?? { status: 401 },
       ...(row.error_code === null ? {} : { errorCode: String(row.error_code) }),
-      ...(row.error_message === null ? {} : { errorMessage: String(row.error_message) }),
-      ...(row.error_hint === null ? {} : { errorHint: String(row.error_hint) }),
-      ...(plan ? { plan } : {}),
+      ...(row.error_message === null ? {} : { errorMessage: told(row.error_message) }),
+      ...(row.error_hint === null ? {} : { errorHint: told(row.error_hint) }),
+      ...(open?.plan ? { plan: open.plan } : {}),
     }
+  }
+
+  /** @throws BridgeError seal_broken */
+  const opened = async (row: Row, seal: Seal) => {
+    const id = String(row.id)
+    if (!isSealed(database, seal, 'sessions', row)) throw broken(place(id))
+    return {
+      challenge: JSON.parse(String(row.challenge)) as Challenge,
+      plan: row.plan === null ? undefined : (JSON.parse(seal.open(String(row.plan), place(id))) as AttemptPlan),
+    }
+  }
+
+  /** Writes the plan of an attempt that is still as it was, and seals what it is now. @throws BridgeError seal_broken */
+  const change = async (id: string, plan: AttemptPlan, next: Row, write: (sealed: string) => number) => {
+    const seal = await openSeal()
+    const sealed = seal.seal(JSON.stringify(plan), place(id))
+    database.transaction(() => {
+      const row = readRow(id)
+      if (!row || write(sealed) !== 1) return
+      if (!isSealed(database, seal, 'sessions', row)) throw broken(place(id))
+      sealRow(database, seal, 'sessions', { ...row, ...next, plan: sealed })
+    })
   }
 
   const store: AttemptStore = {
     async begin(key, challenge, expiresAt) {
       const now = toSqlTime(clock.now())
+      const seal = await openSeal()
       const { row, begun } = database.transaction(() => {
         database.run('DELETE FROM sessions WHERE expires_at < ?', toSqlTime(clock.now() - KEEP_MS))
         const open = database.get(
@@ -42,22 +69,24 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
           ...[key.server, key.profile, now],
         )
         if (open) return { row: open, begun: false }
-        const id = randomUUID()
+        const written = {
+          ...{
+            id: randomUUID(),
+            state: randomBytes(32).toString('base64url'),
+            server: key.server,
+            profile: key.profile,
+          },
+          ...{ challenge: JSON.stringify(challenge), created_at: now, expires_at: toSqlTime(expiresAt) },
+        }
         database.run(
-          `INSERT INTO sessions (id, state, server, profile, status, challenge, created_at, expires_at, updated_at)
-           VALUES (?, ?, ?, ?, 'requested', ?, ?, ?, ?)`,
-          ...[
-            id,
-            randomBytes(32).toString('base64url'),
-            key.server,
-            key.profile,
-            JSON.stringify(challenge),
-            now,
-            toSqlTime(expiresAt),
-            now,
-          ],
+          `INSERT INTO sessions (id, state, server, profile, challenge, created_at, expires_at, status, updated_at)
+           VALUES (?, ?, ?, ?, ?, ?, ?, 'requested', ?)`,
+          ...[...Object.values(written), now],
         )
-        return { row: database.get('SELECT * FROM sessions WHERE id = ?', id) as Record<string, Value>, begun: true }
+        sealRow(database, seal, 'sessions', written)
+        const empty = { plan: null, error_code: null, error_message: null, error_hint: null }
+        const row: Row = { ...written, ...empty, status: 'requested', updated_at: now }
+        return { row, begun: true }
       })
       try {
         return { attempt: await toAttempt(row), begun }
@@ -70,15 +99,16 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
     },
 
     async byId(id) {
-      const row = database.get('SELECT * FROM sessions WHERE id = ?', id)
+      const row = readRow(id)
       return row && (await toAttempt(row))
     },
 
     async plan(id, plan) {
-      const sealed = (await openSeal()).seal(JSON.stringify(plan), place(id))
-      database.run(
-        "UPDATE sessions SET plan = ?, status = 'waiting', opened_at = ?, updated_at = ? WHERE id = ? AND status = 'requested'",
-        ...[sealed, toSqlTime(clock.now()), toSqlTime(clock.now()), id],
+      await change(id, plan, {}, (sealed) =>
+        database.run(
+          "UPDATE sessions SET plan = ?, status = 'waiting', opened_at = ?, updated_at = ? WHERE id = ? AND status = 'requested'",
+          ...[sealed, toSqlTime(clock.now()), toSqlTime(clock.now()), id],
+        ),
       )
     },
 
@@ -91,10 +121,11 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
     },
 
     async planAgain(id, state, plan) {
-      const sealed = (await openSeal()).seal(JSON.stringify(plan), place(id))
-      database.run(
-        "UPDATE sessions SET state = ?, plan = ?, status = 'waiting', updated_at = ? WHERE id = ? AND status = 'redeeming'",
-        ...[state, sealed, toSqlTime(clock.now()), id],
+      await change(id, plan, { state }, (sealed) =>
+        database.run(
+          "UPDATE sessions SET state = ?, plan = ?, status = 'waiting', updated_at = ? WHERE id = ? AND status = 'redeeming'",
+          ...[state, sealed, toSqlTime(clock.now()), id],
+        ),
       )
     },
 
@@ -113,6 +144,14 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
         ...[key.server, key.profile, toSqlTime(since)],
       )
       return row?.status === 'failed' ? await toAttempt(row) : undefined
+    },
+
+    async opened(key, since, status) {
+      const row = database.get(
+        `SELECT count(*) AS count FROM sessions WHERE server = ? AND profile = ? AND opened_at >= ? AND (challenge LIKE '{"status":403%') = ?`,
+        ...[key.server, key.profile, toSqlTime(since), status === 403 ? 1 : 0],
+      )
+      return Number(row?.count)
     },
 
     async open(now) {
@@ -135,5 +174,8 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
   }
   return store
 }
+
+/** Whoever can write to the file may have written it: words only, and not many. */
+const told = (text: Value | undefined) => withoutControls(String(text)).slice(0, 2_000)
 
 const place = (id: string) => ['sessions', id, 'plan'] as const

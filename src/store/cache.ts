@@ -1,19 +1,52 @@
-// What servers said about themselves, kept until it expires (table server_cache).
+// What servers said about themselves, kept until it expires (table server_cache); for the login path authenticated.
 import type { Cache, Clock } from '../ports.ts'
 import type { Database } from './database.ts'
+import { isSealed, type Row, sealRow } from './rowSeals.ts'
+import type { OpenSeal } from './seal.ts'
 import { toSqlTime } from './time.ts'
 
+/** For what decides nothing: it needs no key. */
 export function createCache(database: Database, clock: Clock): Cache {
   return {
     async get(name, now) {
       const row = database.get('SELECT value FROM server_cache WHERE name = ? AND expires_at > ?', name, toSqlTime(now))
-      return row && JSON.parse(String(row.value))
+      return row && parsed(String(row.value))
     },
     async put(name, value, expiresAt) {
-      database.run(
-        'INSERT OR REPLACE INTO server_cache VALUES (?, ?, ?, ?)',
-        ...[name, JSON.stringify(value), toSqlTime(expiresAt), toSqlTime(clock.now())],
-      )
+      write(database, clock, name, value, expiresAt)
     },
+  }
+}
+
+/** For what decides where a secret goes: an entry that somebody else wrote counts as none, and is asked for anew. */
+export function createSealedCache(database: Database, openSeal: OpenSeal, clock: Clock): Cache {
+  const readRow = (name: string) => database.get('SELECT * FROM server_cache WHERE name = ?', name)
+  return {
+    async get(name, now) {
+      const row = readRow(name)
+      if (!row || String(row.expires_at) <= toSqlTime(now)) return undefined
+      return isSealed(database, await openSeal(), 'server_cache', row) ? parsed(String(row.value)) : undefined
+    },
+    async put(name, value, expiresAt) {
+      const seal = await openSeal()
+      database.transaction(() => {
+        sealRow(database, seal, 'server_cache', write(database, clock, name, value, expiresAt))
+      })
+    },
+  }
+}
+
+function write(database: Database, clock: Clock, name: string, value: unknown, expiresAt: number): Row {
+  const [text, expires, now] = [JSON.stringify(value), toSqlTime(expiresAt), toSqlTime(clock.now())]
+  database.run('INSERT OR REPLACE INTO server_cache VALUES (?, ?, ?, ?)', name, text, expires, now)
+  return { name, value: text, expires_at: expires, created_at: now }
+}
+
+/** undefined: somebody has written what is not JSON. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
   }
 }

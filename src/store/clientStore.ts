@@ -1,27 +1,37 @@
-// Registered clients by issuer and redirect URI; their secrets sealed.
+// Registered clients by issuer and redirect URI; their rows authenticated, their secrets sealed.
 import { BridgeError } from '../errors.ts'
 import type { ClientStore, Clock } from '../ports.ts'
-import type { Database } from './database.ts'
-import type { OpenSeal } from './seal.ts'
+import type { Database, Value } from './database.ts'
+import { isSealed, sealRow } from './rowSeals.ts'
+import type { OpenSeal, Seal } from './seal.ts'
 import { fromSqlTime, toSqlTime } from './time.ts'
 
 export function createClientStore(database: Database, openSeal: OpenSeal, clock: Clock): ClientStore {
   const place = (issuer: string, redirectUri: string) => ['clients', issuer, redirectUri, 'client_secret'] as const
+  const readRow = (issuer: string, redirectUri: string) =>
+    database.get('SELECT * FROM clients WHERE issuer = ? AND redirect_uri = ?', issuer, redirectUri)
+  /** A public client holds no secret: where the key cannot be had, it is looked at all the same, and nothing can be done with it. */
+  const sealFor = async (secret: Value | undefined): Promise<Seal | undefined> =>
+    openSeal().catch((thrown: unknown) => {
+      if (secret !== undefined && secret !== null) throw thrown
+      return undefined
+    })
   return {
     async load(issuer, redirectUri) {
-      const row = database.get('SELECT * FROM clients WHERE issuer = ? AND redirect_uri = ?', issuer, redirectUri)
+      const row = readRow(issuer, redirectUri)
       if (!row) return undefined
+      const seal = await sealFor(row.client_secret)
+      // A client that was altered or moved is not ours any more: one is registered anew.
+      if (seal && !isSealed(database, seal, 'clients', row)) return undefined
       const client = {
         clientId: String(row.client_id),
         authMethod: String(row.auth_method),
         ...(row.secret_expires_at === null ? {} : { secretExpiresAt: fromSqlTime(String(row.secret_expires_at)) }),
       }
-      if (row.client_secret === null) return client
-      const seal = await openSeal()
+      if (!seal || row.client_secret === null) return client
       try {
         return { ...client, clientSecret: seal.open(String(row.client_secret), place(issuer, redirectUri)) }
       } catch (thrown) {
-        // A secret that was altered or moved is no client any more: one is registered anew.
         if (thrown instanceof BridgeError && thrown.code === 'seal_broken') return undefined
         throw thrown
       }
@@ -29,12 +39,17 @@ export function createClientStore(database: Database, openSeal: OpenSeal, clock:
 
     async save(issuer, redirectUri, client) {
       const secret = client.clientSecret
-      const sealed = secret === undefined ? null : (await openSeal()).seal(secret, place(issuer, redirectUri))
+      const seal = await sealFor(secret)
+      const sealed = secret === undefined || !seal ? null : seal.seal(secret, place(issuer, redirectUri))
       const expires = client.secretExpiresAt === undefined ? null : toSqlTime(client.secretExpiresAt)
-      database.run(
-        'INSERT OR REPLACE INTO clients VALUES (?, ?, ?, ?, ?, ?, ?)',
-        ...[issuer, redirectUri, client.clientId, sealed, client.authMethod, expires, toSqlTime(clock.now())],
-      )
+      const row = {
+        ...{ issuer, redirect_uri: redirectUri, client_id: client.clientId, client_secret: sealed },
+        ...{ auth_method: client.authMethod, secret_expires_at: expires, created_at: toSqlTime(clock.now()) },
+      }
+      database.transaction(() => {
+        database.run('INSERT OR REPLACE INTO clients VALUES (?, ?, ?, ?, ?, ?, ?)', ...Object.values(row))
+        if (seal) sealRow(database, seal, 'clients', row)
+      })
     },
 
     async removeAll() {

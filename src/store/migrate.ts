@@ -2,6 +2,7 @@
 import { BridgeError } from '../errors.ts'
 import type { Database } from './database.ts'
 import { initial } from './migrations/0001-initial.ts'
+import { rowSeals } from './migrations/0002-row-seals.ts'
 import { toSqlTime } from './time.ts'
 
 export interface Migration {
@@ -11,7 +12,7 @@ export interface Migration {
   readonly down: string
 }
 
-const MIGRATIONS: readonly Migration[] = [initial]
+const MIGRATIONS: readonly Migration[] = [initial, rowSeals]
 
 /** The schema version this program works with. */
 export const LATEST_VERSION = MIGRATIONS.length

@@ -7,6 +7,7 @@ const SECRET_MEMBERS = /^(d|codeVerifier|nonce|state|deviceCode|clientSecret)$/
 
 export function redactedSeal(seal: Seal): Seal {
   return {
+    ...seal,
     seal(secret, place) {
       note(secret, place)
       return seal.seal(secret, place)

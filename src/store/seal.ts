@@ -1,5 +1,5 @@
-// Seals one secret for one place in the database: AES-256-GCM with table, row and column as associated data.
-import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto'
+// Seals one secret for one place in the database: AES-256-GCM with table, row and column as associated data; and marks what must be as it was.
+import { createCipheriv, createDecipheriv, createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { BridgeError } from '../errors.ts'
 
 /** Where a secret lives: table, row and column. A sealed text opens nowhere else. */
@@ -10,6 +10,11 @@ export interface Seal {
   seal(secret: string, place: Place): string
   /** @throws BridgeError seal_broken */
   open(sealed: string, place: Place): string
+  /** `m1.<base64url>`: only who has the key can make it (HMAC-SHA-256, under a key of its own). */
+  mark(contents: unknown): string
+  isMark(mark: string, contents: unknown): boolean
+  /** For looking at a database that this version has not met: its rows have no marks yet. */
+  readonly unmarked?: 'believed'
 }
 
 /** The seal with the process's key; the key is read on the first call. */
@@ -26,6 +31,9 @@ export function fingerprint(key: Uint8Array): string {
 /** `key`: 32 bytes. */
 export function createSeal(key: Uint8Array): Seal {
   const id = fingerprint(key)
+  const markingKey = createHmac('sha256', key).update('mcp-oauth-bridge row seal').digest()
+  const mark = (contents: unknown) =>
+    `m1.${createHmac('sha256', markingKey).update(JSON.stringify(contents)).digest('base64url')}`
   const associatedData = (place: Place) => Buffer.from(JSON.stringify(['v1', id, ...place]))
   return {
     seal(secret, place) {
@@ -53,8 +61,14 @@ export function createSeal(key: Uint8Array): Seal {
         throw broken(place, cause)
       }
     },
+    mark,
+    isMark(given, contents) {
+      const [own, other] = [Buffer.from(mark(contents)), Buffer.from(given)]
+      return own.length === other.length && timingSafeEqual(own, other)
+    },
   }
 }
 
-const broken = (place: Place, cause?: unknown) =>
+/** A row, or a secret in it, that is not as this program wrote it. */
+export const broken = (place: Place, cause?: unknown) =>
   new BridgeError('seal_broken', { details: { table: place[0] }, ...(cause === undefined ? {} : { cause }) })

@@ -12,6 +12,17 @@ export interface KeySlots {
   /** Where a new key may go, best first. */
   readonly wanted: readonly KeyBackend[]
   readonly stores: Readonly<Record<KeyBackend, SecretStore>>
+  /** Left out: every key is believed. */
+  readonly pin?: KeyPin
+}
+
+/** The fingerprints of the keys this program has used with this database, where who writes to the database cannot write. */
+export interface KeyPin {
+  /** A person may have to delete it. */
+  readonly path: string
+  /** undefined: this database is met for the first time. */
+  known(): readonly string[] | undefined
+  add(fingerprint: string): void
 }
 
 /** A process that died while it made the first key is succeeded after this long. */
@@ -55,10 +66,16 @@ export async function peekSealingKey(database: Database, slots: KeySlots): Promi
 /** undefined: the key is gone and sealed nothing, so the slots were cleared for a new one. */
 async function readKnown(database: Database, slots: KeySlots, known: KeyBackend[]): Promise<Uint8Array | undefined> {
   const order = [...known].sort((a, b) => rank(slots, a) - rank(slots, b))
+  const pinned = slots.pin?.known()
+  let strange: KeyBackend | undefined
   let locked: BridgeError | undefined
   for (const backend of order) {
     const slot = database.get('SELECT item, fingerprint FROM key_slots WHERE backend = ?', backend)
-    if (!slot) continue
+    if (!slot || !ITEM.test(String(slot.item))) continue
+    if (!isOurs(slots, backend, String(slot.fingerprint), pinned)) {
+      strange ??= backend
+      continue
+    }
     try {
       const text = await slots.stores[backend].get(String(slot.item))
       if (text === undefined) continue
@@ -76,12 +93,29 @@ async function readKnown(database: Database, slots: KeySlots, known: KeyBackend[
     })
   }
   if (sealedRows(database) > 0) {
+    if (strange) throw strangeKey(strange, slots)
     throw new BridgeError('key_missing', {
       message: `The key that seals the stored tokens is no longer in the ${known.join(' or the ')}.`,
     })
   }
   database.run("DELETE FROM key_slots WHERE backend <> 'claim'")
   return undefined
+}
+
+/** The database says where its key is, and may have been written by others: it names an item of ours, and nothing else. */
+const ITEM = /^sealing-key-[\da-f]{12}$/
+
+/** A key that this program did not use before is believed only where there was none, and from a file only where a file may hold it. */
+function isOurs(slots: KeySlots, backend: KeyBackend, print: string, pinned: readonly string[] | undefined): boolean {
+  if (!slots.pin) return true
+  return pinned ? pinned.includes(print) : backend !== 'file' || slots.wanted.includes('file')
+}
+
+function strangeKey(backend: KeyBackend, { pin }: KeySlots): BridgeError {
+  return new BridgeError('key_missing', {
+    message: `The database names a sealing key in the ${backend} that was not used with it before; somebody may have changed the database. Nothing of it was used.`,
+    hint: `Restore oauth.db, or give up the stored sign-ins: mcp-oauth-bridge logout --all, then login. If you moved the key yourself, set secret_store to where it is and delete ${pin?.path}.`,
+  })
 }
 
 /** Rows that would be lost with the key. */
@@ -111,7 +145,9 @@ async function makeKey(database: Database, slots: KeySlots, item: string, clock:
       const key = await store(slots.stores[backend], item)
       database.transaction(() => {
         const mine = database.run("DELETE FROM key_slots WHERE backend = 'claim' AND item = ?", item)
-        if (mine === 1) addSlot(database, backend, item, key, clock)
+        if (mine !== 1) return
+        slots.pin?.add(fingerprint(key))
+        addSlot(database, backend, item, key, clock)
       })
       return await openSealingKey(database, slots, clock)
     } catch (thrown) {

@@ -1,9 +1,10 @@
 // Token sets by server and profile; every change is a compare-and-swap on the row's generation.
-import { BridgeError, neverLog } from '../errors.ts'
+import { BridgeError, neverLog, withoutControls } from '../errors.ts'
 import type { Clock, TokenStore } from '../ports.ts'
 import type { AccountSummary, TokenKey, TokenSet, User } from '../records.ts'
 import type { Database, Value } from './database.ts'
-import type { OpenSeal, Seal } from './seal.ts'
+import { isSealed, type Row, sealRow } from './rowSeals.ts'
+import { broken, type OpenSeal, type Seal } from './seal.ts'
 import { fromSqlTime, toSqlTime } from './time.ts'
 
 export function createTokenStore(database: Database, openSeal: OpenSeal, clock: Clock): TokenStore {
@@ -15,17 +16,30 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
       key.profile,
     )
 
+  /** What the last look at one row found; good until another process writes, or the file is another one. */
+  let quiet: { version: number; generation: number; key: TokenKey } | undefined
+
+  /** The scope that a sign-in which has ended had asked for, where it is as this program wrote it. */
+  const sealedScope = async (row: Row): Promise<string | undefined> => {
+    if (row.requested_scope === null) return undefined
+    const seal = await openSeal().catch(() => undefined)
+    return seal && isSealed(database, seal, 'tokens', row) ? String(row.requested_scope) : undefined
+  }
+
   return {
     async load(key) {
       const row = readRow(key)
       if (!row) return { generation: 0 }
-      const generation = Number(row.generation)
-      const requested = row.requested_scope === null ? {} : { requestedScope: String(row.requested_scope) }
-      if (row.access_token === null)
-        return { generation, ...requested, ...(row.last_error === null ? {} : { lastError: String(row.last_error) }) }
+      const generation = generationOf(row)
+      const refused = typeof row.refused_at === 'string' ? { refusedAt: fromSqlTime(row.refused_at) } : {}
+      if (row.access_token === null) {
+        const scope = await sealedScope(row)
+        return { generation, ...refused, ...(scope === undefined ? {} : { requestedScope: scope }), ...lastError(row) }
+      }
       const seal = await openSeal()
       try {
-        return { generation, tokens: toTokenSet(row, key, seal) }
+        if (!isSealed(database, seal, 'tokens', row)) throw broken(place(key, 'access_token'))
+        return { generation, ...refused, tokens: toTokenSet(row, key, seal) }
       } catch (thrown) {
         // A row that was altered or moved counts as signed out; it is kept until the next sign-in replaces it.
         if (!(thrown instanceof BridgeError) || thrown.code !== 'seal_broken') throw thrown
@@ -39,6 +53,22 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
       }
     },
 
+    unchanged(key, generation) {
+      const version = database.version()
+      if (quiet?.version === version && quiet.generation === generation && quiet.key === key) return true
+      const row = database.get(GENERATION, key.server, key.profile)
+      if (!row || generationOf(row) !== generation) return false
+      quiet = { version, generation, key }
+      return true
+    },
+
+    async refuse(key, generation) {
+      database.run(
+        'UPDATE tokens SET refused_at = ? WHERE server = ? AND profile = ? AND generation = ?',
+        ...[toSqlTime(clock.now()), key.server, key.profile, generation],
+      )
+    },
+
     async replace(key, next, expected) {
       const seal = await openSeal()
       const now = toSqlTime(clock.now())
@@ -46,30 +76,31 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
       const refresh = next.refreshToken === undefined ? null : seal.seal(next.refreshToken, place(key, 'refresh_token'))
       const dpopKey = next.dpopKey === undefined ? null : seal.seal(next.dpopKey, place(key, 'dpop_key'))
       return database.transaction(() => {
-        const current = Number(readRow(key)?.generation ?? 0)
-        if (current !== expected) return false
-        const userId = next.user ? saveUser(database, next.user, now) : null
+        if (generationOf(readRow(key)) !== expected) return false
+        const userId = next.user ? saveUser(database, key, next.user, now) : null
+        const written = {
+          ...{ server: key.server, profile: key.profile, generation: expected + 1, issuer: next.issuer },
+          ...{ client_id: next.clientId, redirect_uri: next.redirectUri, access_token: access, refresh_token: refresh },
+          ...{ dpop_key: dpopKey, grant_type: next.grant ?? null, scope: next.scope ?? null },
+          ...{ requested_scope: next.requestedScope ?? null, resource: next.resource ?? null },
+          obtained_at: toSqlTime(next.obtainedAt),
+        }
+        const others = {
+          ...{ user_id: userId, expires_at: next.expiresAt === undefined ? null : toSqlTime(next.expiresAt) },
+          ...{ spent_at: null, refused_at: null, last_error: null, updated_at: now },
+        }
+        const columns = Object.entries<Value>({ ...written, ...others })
         database.run(
-          `INSERT INTO tokens (server, profile, user_id, issuer, client_id, redirect_uri, access_token, refresh_token, dpop_key, grant_type, scope,
-             requested_scope, resource, expires_at, obtained_at, generation, last_error, created_at, updated_at)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?)
-           ON CONFLICT (server, profile) DO UPDATE SET user_id = excluded.user_id, issuer = excluded.issuer,
-             client_id = excluded.client_id, redirect_uri = excluded.redirect_uri, access_token = excluded.access_token,
-             refresh_token = excluded.refresh_token, dpop_key = excluded.dpop_key, grant_type = excluded.grant_type,
-             scope = excluded.scope, requested_scope = excluded.requested_scope, resource = excluded.resource,
-             expires_at = excluded.expires_at, obtained_at = excluded.obtained_at, generation = excluded.generation,
-             spent_at = NULL, last_error = NULL, updated_at = excluded.updated_at`,
-          ...[key.server, key.profile, userId, next.issuer, next.clientId, next.redirectUri, access, refresh],
-          ...[
-            dpopKey,
-            next.grant ?? null,
-            next.scope ?? null,
-            next.requestedScope ?? null,
-            next.resource ?? null,
-            next.expiresAt === undefined ? null : toSqlTime(next.expiresAt),
-          ],
-          ...[toSqlTime(next.obtainedAt), expected + 1, now, now],
+          `INSERT INTO tokens (created_at, ${columns.map(([name]) => name).join(', ')}) VALUES (?${', ?'.repeat(columns.length)})
+           ON CONFLICT (server, profile) DO UPDATE SET ${columns.map(([name]) => `${name} = excluded.${name}`).join(', ')}`,
+          ...[now, ...columns.map(([, value]) => value)],
         )
+        database.run('DELETE FROM users WHERE id NOT IN (SELECT user_id FROM tokens WHERE user_id IS NOT NULL)')
+        const user = {
+          subject: next.user?.subject ?? null,
+          claims: next.user ? JSON.stringify(next.user.claims) : null,
+        }
+        sealRow(database, seal, 'tokens', { ...written, ...user })
         return true
       })
     },
@@ -91,13 +122,23 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
     },
 
     async remove(key, expected, reason) {
-      const changed = database.run(
-        `UPDATE tokens SET access_token = NULL, refresh_token = NULL, dpop_key = NULL, expires_at = NULL, spent_at = NULL, generation = generation + 1,
-           requested_scope = CASE WHEN ? THEN requested_scope END, last_error = ?, updated_at = ? WHERE server = ? AND profile = ? AND generation = ?`,
-        // Whoever signs out begins afresh; whose sign-in was refused wants back what there was.
-        ...[reason === undefined ? 0 : 1, reason ?? null, toSqlTime(clock.now()), key.server, key.profile, expected],
-      )
-      return changed === 1
+      // Whoever signs out begins afresh, with no key too; whose sign-in was refused wants back what there was.
+      const seal = reason === undefined ? undefined : await openSeal()
+      return database.transaction(() => {
+        const row = readRow(key)
+        if (!row || generationOf(row) !== expected) return false
+        const scope = seal && isSealed(database, seal, 'tokens', row) ? (row.requested_scope ?? null) : null
+        const refusedAt = seal ? (row.refused_at ?? null) : null
+        database.run(
+          `UPDATE tokens SET access_token = NULL, refresh_token = NULL, dpop_key = NULL, expires_at = NULL, spent_at = NULL,
+             generation = ?, requested_scope = ?, refused_at = ?, last_error = ?, updated_at = ? WHERE server = ? AND profile = ?`,
+          ...[expected + 1, scope, refusedAt, reason ?? null, toSqlTime(clock.now()), key.server, key.profile],
+        )
+        const none = { access_token: null, refresh_token: null, dpop_key: null }
+        if (seal)
+          sealRow(database, seal, 'tokens', { ...row, ...none, generation: expected + 1, requested_scope: scope })
+        return true
+      })
     },
 
     async list() {
@@ -110,6 +151,18 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
     },
   }
 }
+
+const GENERATION = 'SELECT generation FROM tokens WHERE server = ? AND profile = ?'
+
+/** Somebody may have written anything there; what does not count is 0. */
+function generationOf(row: Row | undefined): number {
+  const generation = Number(row?.generation ?? 0)
+  return Number.isSafeInteger(generation) && generation >= 0 ? generation : 0
+}
+
+/** Whoever can write to the file may have written it: words only, and not many. */
+const lastError = ({ last_error: text }: Row) =>
+  text === null ? {} : { lastError: withoutControls(String(text)).slice(0, 2_000) }
 
 const place = (key: TokenKey, column: string) => ['tokens', key.server, key.profile, column] as const
 
@@ -141,9 +194,10 @@ const namesOf = ({ subject, claims }: User) => [
   ...[subject, claims.email, claims.name, claims.preferred_username, claims.upn],
 ]
 
-function saveUser(database: Database, user: User, now: string): string {
+/** Each token set has its own: what one sign-in was told of a person is not for another. */
+function saveUser(database: Database, key: TokenKey, user: User, now: string): string {
   neverLog(namesOf(user))
-  const id = `${user.issuer}#${user.subject}`
+  const id = `${key.server} ${key.profile} ${user.issuer}#${user.subject}`
   const text = (claim: unknown) => (typeof claim === 'string' ? claim : null)
   database.run(
     `INSERT INTO users (id, issuer, subject, email, name, claims, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -167,7 +221,7 @@ function toSummary(row: Record<string, Value>): AccountSummary {
   return {
     server: String(row.server),
     profile: String(row.profile),
-    generation: Number(row.generation),
+    generation: generationOf(row),
     signedIn: row.signed_in === 1,
     refreshable: row.refreshable === 1,
     ...(row.issuer === null ? {} : { issuer: String(row.issuer) }),
@@ -175,6 +229,6 @@ function toSummary(row: Record<string, Value>): AccountSummary {
     ...(row.email === null ? {} : { email: String(row.email) }),
     ...(row.scope === null ? {} : { scope: String(row.scope) }),
     ...(row.expires_at === null ? {} : { expiresAt: fromSqlTime(String(row.expires_at)) }),
-    ...(row.last_error === null ? {} : { lastError: String(row.last_error) }),
+    ...lastError(row),
   }
 }

@@ -8,6 +8,7 @@ export interface FakeAttemptStore extends AttemptStore {
 
 export function createFakeAttemptStore(now: () => number): FakeAttemptStore {
   const rows = new Map<string, Attempt>()
+  const opened = new Map<string, number>()
   const isOpen = ({ status, expiresAt }: Attempt) => status !== 'finished' && status !== 'failed' && expiresAt > now()
   const change = (id: string, changes: Partial<Attempt>) => {
     const row = rows.get(id)
@@ -36,7 +37,10 @@ export function createFakeAttemptStore(now: () => number): FakeAttemptStore {
     byState: async (state) =>
       [...rows.values()].find((one) => one.state === state && one.status === 'waiting' && isOpen(one)),
     planAgain: async (id, state, plan) => change(id, { state, plan, status: 'waiting' }),
-    plan: async (id, plan) => change(id, { plan, status: 'waiting' }),
+    plan: async (id, plan) => {
+      opened.set(id, now())
+      change(id, { plan, status: 'waiting' })
+    },
     async claim(state) {
       const row = [...rows.values()].find((one) => one.state === state && one.status === 'waiting' && isOpen(one))
       if (!row) return undefined
@@ -50,6 +54,14 @@ export function createFakeAttemptStore(now: () => number): FakeAttemptStore {
       const newest = settled.sort((a, b) => a.updatedAt - b.updatedAt).at(-1)
       return newest?.status === 'failed' ? newest : undefined
     },
+    opened: async ({ server, profile }, since, status) =>
+      [...rows.values()].filter(
+        (row) =>
+          row.server === server &&
+          row.profile === profile &&
+          (opened.get(row.id) ?? -1) >= since &&
+          (row.challenge.status === 403) === (status === 403),
+      ).length,
     open: async () => [...rows.values()].filter(isOpen).map(({ server, profile }) => ({ server, profile })),
     async settle(id, outcome) {
       if (outcome.status === 'finished') change(id, { status: 'finished' })

@@ -11,7 +11,7 @@ export interface FakeTokenStore extends TokenStore {
   failReplace(...errors: unknown[]): void
 }
 
-export function createFakeTokenStore(): FakeTokenStore {
+export function createFakeTokenStore(now = () => 0): FakeTokenStore {
   const records = new Map<string, TokenRecord>()
   const removals: { generation: number; reason: string | undefined }[] = []
   const failures: unknown[] = []
@@ -51,11 +51,17 @@ export function createFakeTokenStore(): FakeTokenStore {
       if (read(key).generation !== expected) return false
       removals.push({ generation: expected, reason })
       const requestedScope = read(key).tokens?.requestedScope
+      const { refusedAt } = read(key)
+      const refused = refusedAt === undefined ? {} : { refusedAt }
       const generation = put(key, undefined)
       const kept = requestedScope === undefined ? {} : { requestedScope }
-      if (reason !== undefined) records.set(name(key), { generation, lastError: reason, ...kept })
+      if (reason !== undefined) records.set(name(key), { generation, lastError: reason, ...kept, ...refused })
       return true
     },
     list: async () => [],
+    unchanged: (key, generation) => read(key).generation === generation,
+    async refuse(key, generation) {
+      if (read(key).generation === generation) records.set(name(key), { ...read(key), refusedAt: now() })
+    },
   }
 }

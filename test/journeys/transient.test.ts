@@ -67,15 +67,21 @@ test('one failure that passes at once is not even noticed', async () => {
 
 test('a name that does not resolve loses nothing', async () => {
   const host = await startSignedIn()
-  const db = new BetterSqlite3(`${stage.environment.MCP_OAUTH_BRIDGE_HOME}/oauth.db`)
-  const name = `as:${stage.authorization.issuer}`
-  const { value } = db.prepare('SELECT value FROM server_cache WHERE name = ?').get(name) as { value: string }
-  const moved = JSON.stringify({ ...JSON.parse(value), token_endpoint: 'https://authorization.invalid/token' })
-  db.prepare('UPDATE server_cache SET value = ? WHERE name = ?').run(moved, name)
+  const forgetMetadata = () => {
+    const db = new BetterSqlite3(`${stage.environment.MCP_OAUTH_BRIDGE_HOME}/oauth.db`)
+    db.exec("DELETE FROM server_cache WHERE name LIKE 'as:%'")
+    db.close()
+  }
+  const path = '/.well-known/oauth-authorization-server'
+  const published = (await (await fetch(stage.authorization.issuer + path)).json()) as Record<string, unknown>
+  stage.authorization.state.documents = {
+    [path]: { ...published, token_endpoint: 'https://authorization.invalid/token' },
+  }
+  forgetMetadata()
   const { error } = await echo(host, 'nowhere')
   expect(error.data.code).toBe('authorization_server_unreachable')
   expect(error.message).toMatch(/ENOTFOUND|EAI_AGAIN/)
-  db.prepare('UPDATE server_cache SET value = ? WHERE name = ?').run(value, name)
-  db.close()
+  stage.authorization.state.documents = {}
+  forgetMetadata()
   await expectNothingLost(host)
 })

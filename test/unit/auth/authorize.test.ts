@@ -33,6 +33,8 @@ function setUp(first: TokenSet | undefined, options: Partial<AuthorizeOptions> =
     async stepUp(refused, scope, _challenge, cause) {
       stepUps.push({ refused, scope, cause })
     },
+    refused: async () => undefined,
+    stored: async () => undefined,
     refreshNow: async () => current,
   }
   const authorizer = createAuthorizer({

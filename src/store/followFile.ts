@@ -1,0 +1,49 @@
+// A database that follows its file: where that was deleted or replaced, the next look opens what stands there now.
+import { statSync } from 'node:fs'
+import type { Database } from './database.ts'
+
+/** Between two looks at the folder, in ms: each message would pay for one. */
+const LOOK_MS = 100
+
+/** `version` is what looks; `onReplaced` is called when another file is open. */
+export function followFile(file: string, open: () => Database, onReplaced: () => void): Database {
+  let database = open()
+  // While it is open, no other file can have its number.
+  let opened = identity(file)
+  let looked = performance.now()
+  let times = 0
+
+  const look = () => {
+    const now = performance.now()
+    if (now - looked < LOOK_MS) return
+    looked = now
+    if (identity(file) === opened) return
+    const next = open()
+    database.close()
+    database = next
+    opened = identity(file)
+    times++
+    onReplaced()
+  }
+
+  return {
+    get driver() {
+      return database.driver
+    },
+    exec: (sql) => database.exec(sql),
+    run: (sql, ...values) => database.run(sql, ...values),
+    get: (sql, ...values) => database.get(sql, ...values),
+    all: (sql, ...values) => database.all(sql, ...values),
+    transaction: (work) => database.transaction(work),
+    version() {
+      look()
+      return times * 2 ** 32 + database.version()
+    },
+    close: () => database.close(),
+  }
+}
+
+function identity(file: string): string | undefined {
+  const found = statSync(file, { throwIfNoEntry: false })
+  return found && `${found.dev} ${found.ino}`
+}

@@ -1,0 +1,86 @@
+// A bridge that runs while others sign out and in: its next message goes with the newest token, or with none.
+import { createHash } from 'node:crypto'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, expect, test } from 'vitest'
+import { startStage } from '../servers/stage.js'
+
+let stage: Awaited<ReturnType<typeof startStage>>
+afterEach(() => stage?.close())
+
+const here = () => ['--callback-url', stage.callbackUrl]
+const login = (...more: string[]) => stage.command(['login', stage.server.url, ...here(), ...more])
+
+async function running() {
+  await login()
+  const host = stage.host(['--login', 'never'])
+  await host.initialize()
+  const call = async () => {
+    const before = stage.server.state.passed.length
+    const answer = await host.request('tools/call', { name: 'echo', arguments: { message: 'hi' } })
+    const sent = stage.server.state.passed.slice(before).find(({ rpc }) => rpc === 'tools/call')
+    return { answer, token: sent?.headers.authorization }
+  }
+  return { host, call, first: (await call()).token }
+}
+
+test('attack O: after logout the next message of a running bridge goes without the token', async () => {
+  stage = await startStage()
+  const { call, first } = await running()
+  expect(first).toMatch(/^Bearer /)
+  expect((await stage.command(['logout', stage.server.url, ...here(), '--keep-remote'])).code).toBe(0)
+  const { answer, token } = await call()
+  expect(token).toBeUndefined()
+  expect(answer.error.data.code).toBe('not_signed_in')
+})
+
+test('attack O: after another account signed in the next message goes with its token', async () => {
+  stage = await startStage()
+  const { call, first } = await running()
+  stage.authorization.state.accountId = 'another'
+  expect((await login('--force')).code).toBe(0)
+  const { answer, token } = await call()
+  expect(answer.result.content[0].text).toBe('Echo: hi')
+  expect(token).toMatch(/^Bearer /)
+  expect(token).not.toBe(first)
+  expect((await call()).token).toBe(token)
+})
+
+test('attack O: the key that a token is bound to follows it', async () => {
+  stage = await startStage({ dpop: 'required' })
+  const { call, first } = await running()
+  expect((await login('--force')).code).toBe(0)
+  const { answer, token } = await call()
+  expect(answer.result.content[0].text).toBe('Echo: hi')
+  expect(token).not.toBe(first)
+})
+
+test('attack O: a database that is deleted takes the token of a running bridge along', async () => {
+  stage = await startStage()
+  const { host, call } = await running()
+  for (const end of ['', '-wal', '-shm']) rmSync(join(stage.environment.MCP_OAUTH_BRIDGE_HOME, `oauth.db${end}`))
+  // The folder is looked at ten times a second at most.
+  const started = performance.now()
+  while (performance.now() - started < 150) await host.request('ping')
+  const { answer, token } = await call()
+  expect(token).toBeUndefined()
+  expect(answer.error.data.code).toBe('not_signed_in')
+  expect((await login()).code).toBe(0)
+  expect((await call()).token).toMatch(/^Bearer /)
+})
+
+test('attack O: a stream that stands open ends with the sign-in it was opened with', async () => {
+  stage = await startStage()
+  const { call } = await running()
+  const streams = () =>
+    new Set(
+      stage.server.state.passed
+        .filter(({ method }) => method === 'GET')
+        .map(({ headers }) => createHash('sha256').update(String(headers.authorization)).digest('hex')),
+    )
+  await expect.poll(() => streams().size).toBe(1)
+  stage.authorization.state.accountId = 'another'
+  expect((await login('--force')).code).toBe(0)
+  await call()
+  await expect.poll(() => streams().size, { timeout: 10_000 }).toBe(2)
+})
