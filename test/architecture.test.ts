@@ -48,6 +48,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'secretLike.ts': [],
   'providerRules.ts': [],
   'onceGood.ts': [],
+  'bounds.ts': [],
 }
 const LEAVES = [
   'ports.ts',
@@ -56,6 +57,7 @@ const LEAVES = [
   'secureUrl.ts',
   'secretLike.ts',
   'onceGood.ts',
+  'bounds.ts',
   'providerRules.ts',
 ]
 

@@ -1,6 +1,7 @@
 // Flags > environment > config.yaml > defaults → the Config of one run.
 import { existsSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { forTimer } from '../bounds.ts'
 import { BridgeError, quote } from '../errors.ts'
 import type { LogLevel } from '../ports.ts'
 import { isLoopback } from '../secureUrl.ts'
@@ -49,12 +50,12 @@ export async function loadConfig({
     ...(selected ? { server: selected.config } : {}),
     profile: flags.profile ?? selected?.profile ?? 'default',
     callbackUrls,
-    sessionTimeoutMs: (file.session_timeout ?? 300) * 1000,
+    sessionTimeoutMs: forTimer((file.session_timeout ?? 300) * 1000),
     database: databasePath(file.database_url, paths),
     dataFolder: paths.data,
     secretStore: environment.MCP_OAUTH_BRIDGE_KEY ? 'env' : (file.secret_store ?? 'auto'),
-    connectTimeoutMs: file.connect_timeout ?? 10_000,
-    requestTimeoutMs: file.request_timeout ?? 60_000,
+    connectTimeoutMs: forTimer(file.connect_timeout ?? 10_000),
+    requestTimeoutMs: forTimer(file.request_timeout ?? 60_000),
     hostLimit: Math.round((file.limits?.host_message_mb ?? 64) * MB),
     serverLimit: Math.round((file.limits?.server_message_mb ?? 256) * MB),
     logLevel: oneOf<LogLevel>('--log-level', flags.logLevel, LEVELS) ?? file.log_level ?? 'info',
@@ -64,8 +65,8 @@ export async function loadConfig({
     hideTools: file.response_transform?.hide_tools ?? [],
     userHeaders: file.user_headers ?? { 'X-User-Id': 'sub', 'X-User-Email': 'email', 'X-User-Name': 'name' },
     loginMode: oneOf('--login', flags.login, ['auto', 'on-call', 'never'] as const) ?? file.login?.mode ?? 'auto',
-    holdInitializeMs: file.login?.hold_initialize_ms ?? 3_000,
-    holdCallMs: file.login?.hold_call_ms ?? 45_000,
+    holdInitializeMs: forTimer(file.login?.hold_initialize_ms ?? 3_000),
+    holdCallMs: forTimer(file.login?.hold_call_ms ?? 45_000),
     ...(browser === undefined ? {} : { browser }),
     openBrowser: flags.openBrowser,
     ...(flags.account === undefined ? {} : { account: flags.account }),
