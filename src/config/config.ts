@@ -1,6 +1,8 @@
 // The settings of one run for one server, with nothing left to look up. Plain data: it travels to the login process as JSON.
 import type { LogLevel } from '../ports.ts'
 
+export const DEFAULT_CALLBACK_URL = 'http://localhost:8080/auth/callback'
+
 export interface Config {
   /** Undefined for commands that need no server, such as status of all. */
   readonly server?: ServerConfig

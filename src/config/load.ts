@@ -6,7 +6,7 @@ import { BridgeError, quote } from '../errors.ts'
 import type { LogLevel } from '../ports.ts'
 import { isLoopback } from '../secureUrl.ts'
 import { type CacheKey, cachedConfig } from './cache.ts'
-import type { Config, Flags, ServerConfig } from './config.ts'
+import { type Config, DEFAULT_CALLBACK_URL, type Flags, type ServerConfig } from './config.ts'
 import { fillEnvironment } from './environment.ts'
 import { nearest } from './nearest.ts'
 import { oneOf } from './oneOf.ts'
@@ -43,7 +43,7 @@ export async function loadConfig({
   const path = findConfigFile(flags.config, environment, folder)
   const file = path === undefined ? {} : await readFile({ path, version: version(), folder: paths.data }, environment)
   const selected = selectServer(file, flags, server, alternatives)
-  const callbackUrls = [flags.callbackUrl ?? file.callback_url ?? 'http://localhost:8080/auth/callback'].flat()
+  const callbackUrls = [flags.callbackUrl ?? file.callback_url ?? DEFAULT_CALLBACK_URL].flat()
   for (const url of callbackUrls) checkCallbackUrl(url)
   const browser = environment.BROWSER || file.browser
   return {

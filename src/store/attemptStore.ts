@@ -2,17 +2,20 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { BridgeError } from '../errors.ts'
 import type { AttemptStore, Clock } from '../ports.ts'
-import type { Attempt, AttemptPlan } from '../records.ts'
+import type { Attempt, AttemptPlan, Challenge, Wishes } from '../records.ts'
 import type { Database, Value } from './database.ts'
 import type { OpenSeal } from './seal.ts'
 import { fromSqlTime, toSqlTime } from './time.ts'
 
 /** Settled attempts are kept this long for `status` and for people who read the table. */
 const KEEP_MS = 24 * 60 * 60 * 1000
+/** In `error_code` of an attempt that was ended for the sake of another, whose id is in `error_hint`. */
+const SUPERSEDED = 'superseded'
 
 export function createAttemptStore(database: Database, openSeal: OpenSeal, clock: Clock): AttemptStore {
   const toAttempt = async (row: Record<string, Value>): Promise<Attempt> => {
     const id = String(row.id)
+    const { wishes, ...challenge } = askedOf(row)
     const plan =
       row.plan === null ? undefined : (JSON.parse((await openSeal()).open(String(row.plan), place(id))) as AttemptPlan)
     return {
@@ -23,26 +26,35 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
       status: row.status as Attempt['status'],
       expiresAt: fromSqlTime(String(row.expires_at)),
       updatedAt: fromSqlTime(String(row.updated_at)),
-      challenge: JSON.parse(String(row.challenge)),
-      ...(row.error_code === null ? {} : { errorCode: String(row.error_code) }),
+      challenge,
+      wishes,
+      ...(row.error_code === null || row.error_code === SUPERSEDED ? {} : { errorCode: String(row.error_code) }),
       ...(row.error_message === null ? {} : { errorMessage: String(row.error_message) }),
-      ...(row.error_hint === null ? {} : { errorHint: String(row.error_hint) }),
+      ...(row.error_hint === null
+        ? {}
+        : { [row.error_code === SUPERSEDED ? 'successor' : 'errorHint']: String(row.error_hint) }),
       ...(plan ? { plan } : {}),
     }
   }
 
   const store: AttemptStore = {
-    async begin(key, challenge, expiresAt) {
+    async begin(key, challenge, expiresAt, asking = { wishes: {} }) {
       const now = toSqlTime(clock.now())
-      const { row, begun } = database.transaction(() => {
+      const { row, ...how } = database.transaction(() => {
         database.run('DELETE FROM sessions WHERE expires_at < ?', toSqlTime(clock.now() - KEEP_MS))
         const open = database.get(
           `SELECT * FROM sessions WHERE server = ? AND profile = ? AND status IN ('requested', 'waiting', 'redeeming') AND expires_at > ?
            ORDER BY created_at DESC LIMIT 1`,
           ...[key.server, key.profile, now],
         )
-        if (open) return { row: open, begun: false }
+        const superseded = open !== undefined && asking.fits?.(askedOf(open).wishes) === false
+        if (open && !superseded) return { row: open, begun: false, superseded }
         const id = randomUUID()
+        if (open)
+          database.run(
+            `UPDATE sessions SET status = 'failed', error_code = '${SUPERSEDED}', error_message = ?, error_hint = ?, plan = NULL, updated_at = ? WHERE id = ?`,
+            ...['Another sign-in with other wishes took its place.', id, now, String(open.id)],
+          )
         database.run(
           `INSERT INTO sessions (id, state, server, profile, status, challenge, created_at, expires_at, updated_at)
            VALUES (?, ?, ?, ?, 'requested', ?, ?, ?, ?)`,
@@ -51,21 +63,22 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
             randomBytes(32).toString('base64url'),
             key.server,
             key.profile,
-            JSON.stringify(challenge),
+            JSON.stringify({ ...challenge, wishes: asking.wishes }),
             now,
             toSqlTime(expiresAt),
             now,
           ],
         )
-        return { row: database.get('SELECT * FROM sessions WHERE id = ?', id) as Record<string, Value>, begun: true }
+        const row = database.get('SELECT * FROM sessions WHERE id = ?', id) as Record<string, Value>
+        return { row, begun: true, superseded }
       })
       try {
-        return { attempt: await toAttempt(row), begun }
+        return { attempt: await toAttempt(row), ...how }
       } catch (thrown) {
         // An open one that was altered can be finished by nobody, and would stand in the way until its time is over.
         if (!(thrown instanceof BridgeError) || thrown.code !== 'seal_broken') throw thrown
         await store.settle(String(row.id), { status: 'failed', code: thrown.code, message: thrown.message })
-        return await store.begin(key, challenge, expiresAt)
+        return await store.begin(key, challenge, expiresAt, asking)
       }
     },
 
@@ -109,6 +122,7 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
     async lastFailure(key, since) {
       const row = database.get(
         `SELECT * FROM sessions WHERE server = ? AND profile = ? AND status IN ('failed', 'finished') AND opened_at IS NOT NULL AND updated_at >= ?
+           AND coalesce(error_code, '') <> '${SUPERSEDED}'
          ORDER BY updated_at DESC LIMIT 1`,
         ...[key.server, key.profile, toSqlTime(since)],
       )
@@ -134,6 +148,11 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
     },
   }
   return store
+}
+
+/** The column holds what was asked for: the challenge, and the wishes of who began the attempt, which earlier versions did not note. */
+function askedOf({ challenge }: Record<string, Value>): Challenge & { readonly wishes: Wishes } {
+  return { wishes: {}, ...JSON.parse(String(challenge)) }
 }
 
 const place = (id: string) => ['sessions', id, 'plan'] as const
