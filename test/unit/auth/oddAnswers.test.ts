@@ -245,6 +245,28 @@ describe('attack low: an odd answer', () => {
     })
   }, 30_000)
 
+  test('in an ID token, in its keys or in both is a told error or somebody with sane claims', async () => {
+    const good = { iss: ISSUER, sub: 'ada', aud: 'client', iat: 1_768_000_000, exp: 4_000_000_000 }
+    const names = [...Object.keys(good), 'nbf', 'azp', 'auth_time', 'nonce', 'email', 'email_verified']
+    await fc.assert(
+      fc.asyncProperty(oddMembers(names), oddJson, fc.boolean(), async (odd, keys, published) => {
+        const payload = Buffer.from(written(good, odd)).toString('base64url')
+        const answer = { ...TOKENS, id_token: `${part({ alg: 'RS256' })}.${payload}.AAAA` }
+        const http = createFakeHttp({
+          [METADATA.token_endpoint]: () => asJson(JSON.stringify(answer)),
+          [METADATA.jwks_uri]: () => asJson(keys),
+        })
+        const { jwks_uri: jwks, ...rest } = METADATA
+        const oauth = await createOAuthClient(http, published ? { ...rest, jwks_uri: jwks } : rest, CLIENT, 1_000)
+        const found = await outcome(oauth.pollDevice({ device_code: 'd' }, ['email']))
+        if (typeof found === 'string' || found instanceof BridgeError) return
+        expect(JSON.stringify(found.user?.claims ?? {}).length).toBeLessThan(100_000)
+        expect(toSqlTime(found.idToken?.expiresAt ?? 0)).toMatch(/^\d{4}-/)
+      }),
+      { numRuns: 150 },
+    )
+  }, 30_000)
+
   test('to a device authorization is a told error, or is polled at a human pace until its end', async () => {
     await check(Object.keys(DEVICE), DEVICE, async (text) => {
       const { clock, http, rules, clients } = clientsWith({
