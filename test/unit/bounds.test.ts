@@ -16,8 +16,10 @@ import {
   secretEnd,
   tokenLife,
 } from '../../src/bounds.ts'
+import { readEvents, type StreamPosition } from '../../src/bridge/eventStream.ts'
 import { fromSqlTime, toSqlTime } from '../../src/store/time.ts'
 import { clock } from '../../src/system/clock.ts'
+import { toChunks } from '../fakes/fakeHttp.ts'
 import { ODD_JSON } from '../fakes/oddJson.ts'
 
 const odd = ODD_JSON.map((text): unknown => JSON.parse(text))
@@ -91,6 +93,15 @@ describe('attack P: a number of a server', () => {
     expect(retryOf('9'.repeat(400))).toBe(600_000)
   })
 })
+
+test.each(['4294968000', '9'.repeat(400), '0', '-1', '1e9', 'soon', ''])(
+  'attack P: the retry %j of an event stream is at most ten minutes',
+  async (retry) => {
+    const position: StreamPosition = {}
+    for await (const _ of readEvents(toChunks(`retry: ${retry}\nid: 1\ndata: a\n\n`), position, 1_000));
+    expect(position.retryMs ?? 0).toBeLessThanOrEqual(600_000)
+  },
+)
 
 describe('attack low: an enormous time', () => {
   test('is a date with a year of four digits, in texts and in rows, and rows sort by it', () => {
