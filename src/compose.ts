@@ -13,6 +13,7 @@ import { composeLogin } from './composeLogin.ts'
 import { keyStores, openLook, openRawDatabase, openStore } from './composeStore.ts'
 import type { Config, ServerConfig } from './config/config.ts'
 import { secretsOf } from './config/secrets.ts'
+import { wishesOf } from './config/wishes.ts'
 import { alwaysQuote, BridgeError, neverQuote } from './errors.ts'
 import { onceGood } from './onceGood.ts'
 import type {
@@ -105,7 +106,11 @@ export function compose(config: Config, doors: Doors) {
           }
           const { launcher } = doors
           const timeoutMs = config.sessionTimeoutMs
-          return askForLogin({ key: key(), attempts, leases, launcher, clock, timeoutMs, config, tell }, challenge)
+          const wishes = wishesOf(config)
+          return askForLogin(
+            { key: key(), attempts, leases, launcher, clock, timeoutMs, wishes, config, tell },
+            challenge,
+          )
         }),
     })
   })

@@ -9,6 +9,7 @@ import type {
   TokenKey,
   TokenRecord,
   TokenSet,
+  Wishes,
 } from './records.ts'
 
 export interface HttpRequest {
@@ -110,9 +111,21 @@ export interface TokenStore {
   refuse(key: TokenKey, generation: number): Promise<void>
 }
 
+export interface Asking {
+  readonly wishes: Wishes
+  /** Whether an attempt that was begun with these wishes will do; left out: any. */
+  readonly fits?: (waiting: Wishes) => boolean
+}
+export interface Begun {
+  readonly attempt: Attempt
+  readonly begun: boolean
+  /** Another one had to end for it. */
+  readonly superseded: boolean
+}
+
 export interface AttemptStore {
-  /** Joins the attempt of this key that is still open, else begins one; `begun` tells which. */
-  begin(key: TokenKey, challenge: Challenge, expiresAt: number): Promise<{ attempt: Attempt; begun: boolean }>
+  /** Joins the attempt of this key that is still open, else begins one; `begun` tells which. One that does not fit ends, and the new one succeeds it. */
+  begin(key: TokenKey, challenge: Challenge, expiresAt: number, asking?: Asking): Promise<Begun>
   byId(id: string): Promise<Attempt | undefined>
   plan(id: string, plan: AttemptPlan): Promise<void>
   /** The waiting attempt of this state, left as it is. */

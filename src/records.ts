@@ -64,6 +64,9 @@ export interface AccountSummary extends TokenKey, Partial<Pick<TokenSet, 'issuer
   readonly lastError?: string
 }
 
+/** What whoever began a sign-in has named, as fingerprints by name: two processes can tell whether they ask for the same. */
+export type Wishes = Readonly<Record<string, string>>
+
 /** One row of `sessions`: everything about a sign-in, keyed by its `state` and by nothing else. */
 export interface Attempt extends TokenKey {
   readonly id: string
@@ -71,6 +74,9 @@ export interface Attempt extends TokenKey {
   readonly status: 'requested' | 'waiting' | 'redeeming' | 'finished' | 'failed'
   readonly expiresAt: number
   readonly challenge: Challenge
+  readonly wishes: Wishes
+  /** The attempt that took its place. */
+  readonly successor?: string
   /** Time of the last change. */
   readonly updatedAt: number
   readonly errorCode?: string

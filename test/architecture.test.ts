@@ -49,6 +49,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'knownSecrets.ts': [],
   'providerRules.ts': [],
   'onceGood.ts': [],
+  'bounds.ts': [],
 }
 const LEAVES = [
   'ports.ts',
@@ -58,6 +59,7 @@ const LEAVES = [
   'secretLike.ts',
   'knownSecrets.ts',
   'onceGood.ts',
+  'bounds.ts',
   'providerRules.ts',
 ]
 

@@ -1,7 +1,7 @@
 // Asks for a person: begins or joins the sign-in attempt, has a login process see to it, and waits for the store to change.
 import { asErrorCode, BridgeError } from '../errors.ts'
 import type { AttemptStore, Clock, Leases, LoginLauncher } from '../ports.ts'
-import type { Attempt, Challenge, TokenKey } from '../records.ts'
+import type { Attempt, Challenge, TokenKey, Wishes } from '../records.ts'
 
 export interface AskOptions {
   readonly key: TokenKey
@@ -11,6 +11,8 @@ export interface AskOptions {
   readonly clock: Clock
   /** How long a sign-in may take, in ms. */
   readonly timeoutMs: number
+  /** What this process has named for its sign-ins; any that is under way will do for it. */
+  readonly wishes?: Wishes
   /** What the login process needs besides the attempt. */
   readonly config: unknown
   /** Called once with the address to open, when it is known. */
@@ -32,20 +34,20 @@ export const attemptLease = (id: string) => `attempt:${id}`
 
 /** Resolves when the tokens are stored. @throws BridgeError access_denied, login_timed_out, … as the attempt ended */
 export async function askForLogin(options: AskOptions, challenge: Challenge): Promise<void> {
-  const { key, attempts, leases, launcher, clock, timeoutMs, config } = options
+  const { key, attempts, leases, launcher, clock, timeoutMs, config, wishes = {} } = options
   const failed = await attempts.lastFailure(key, clock.now() - COOL_DOWN_MS)
   if (failed) throw afterFailure(failed)
   await refuseTooMany(options, challenge)
-  const { attempt, begun } = await attempts.begin(key, challenge, clock.now() + timeoutMs)
+  const { attempt, begun } = await attempts.begin(key, challenge, clock.now() + timeoutMs, { wishes })
   if (begun) await launcher.launch({ attemptId: attempt.id, config })
   let seenAlive = clock.now()
-  const watch = async () => {
-    if (await leases.isHeld(attemptLease(attempt.id))) seenAlive = clock.now()
+  const watch = async (attemptId: string) => {
+    if (await leases.isHeld(attemptLease(attemptId))) seenAlive = clock.now()
     if (clock.now() - seenAlive < ORPHAN_MS) return
     seenAlive = clock.now()
-    await launcher.launch({ attemptId: attempt.id, config })
+    await launcher.launch({ attemptId, config })
   }
-  await awaitAttempt({ ...options, watch }, attempt.id)
+  await awaitSignIn({ ...options, watch }, attempt.id)
 }
 
 /** Whoever joins a sign-in opens no tab. @throws BridgeError unauthorized, insufficient_scope */
@@ -61,11 +63,29 @@ async function refuseTooMany({ key, attempts, clock }: AskOptions, { status }: C
   })
 }
 
-export interface AwaitOptions extends Pick<AskOptions, 'attempts' | 'clock' | 'tell'> {
-  /** Called at every look at the store. */
-  readonly watch?: () => Promise<void>
+/** As `awaitAttempt`, and where another attempt takes the place of this one, until that has ended. */
+export async function awaitSignIn(options: AwaitOptions, id: string): Promise<void> {
+  for (let attemptId: string | undefined = id; attemptId !== undefined; )
+    attemptId = await awaitAttempt(options, attemptId).then(
+      () => undefined,
+      (thrown: unknown) => {
+        const successor = successorOf(thrown)
+        if (successor === undefined) throw thrown
+        return successor
+      },
+    )
 }
 
+/** The attempt that took the place of the one that was waited for. */
+export const successorOf = (thrown: unknown): string | undefined =>
+  thrown instanceof BridgeError && typeof thrown.details.successor === 'string' ? thrown.details.successor : undefined
+
+export interface AwaitOptions extends Pick<AskOptions, 'attempts' | 'clock' | 'tell'> {
+  /** Called at every look at the store. */
+  readonly watch?: (attemptId: string) => Promise<void>
+}
+
+/** @throws BridgeError as the attempt ended; with `successorOf` where another one took its place */
 export async function awaitAttempt({ attempts, clock, tell, watch }: AwaitOptions, id: string): Promise<void> {
   for (let told = false; ; await clock.sleep(POLL_MS)) {
     const attempt = await attempts.byId(id)
@@ -82,14 +102,15 @@ export async function awaitAttempt({ attempts, clock, tell, watch }: AwaitOption
     }
     if (attempt.plan && !told) tell(attempt.plan.authorizationUrl)
     told ||= attempt.plan !== undefined
-    await watch?.()
+    await watch?.(id)
   }
 }
 
-const asError = ({ errorCode, errorMessage, errorHint }: Attempt) =>
+const asError = ({ errorCode, errorMessage, errorHint, successor }: Attempt) =>
   new BridgeError(asErrorCode(errorCode), {
     ...(errorMessage === undefined ? {} : { message: errorMessage }),
     ...(errorHint === undefined ? {} : { hint: errorHint }),
+    ...(successor === undefined ? {} : { details: { successor } }),
   })
 
 function afterFailure(attempt: Attempt): BridgeError {

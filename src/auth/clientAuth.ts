@@ -12,7 +12,7 @@ export type Credentials = Pick<RegisteredClient, 'clientSecret' | 'privateKey'>
  */
 export function chooseAuthMethod(metadata: JsonObject, { clientSecret, privateKey }: Credentials): string {
   const listed = metadata.token_endpoint_auth_methods_supported
-  const offered: readonly unknown[] | undefined = Array.isArray(listed) ? listed : undefined
+  const offered = Array.isArray(listed) ? listed.filter((name) => typeof name === 'string') : undefined
   if (privateKey !== undefined && (offered?.includes('private_key_jwt') ?? true)) return 'private_key_jwt'
   if (clientSecret !== undefined)
     return (offered ?? ['client_secret_basic']).includes('client_secret_basic')
@@ -48,7 +48,7 @@ export async function signingKey(text: string, metadata: JsonObject): Promise<Si
   const possible = algorithmsOf(key).filter((alg) => wanted === undefined || alg === wanted)
   const alg = possible.find((name) => !Array.isArray(listed) || listed.includes(name))
   if (alg === undefined) {
-    const theirs = Array.isArray(listed) ? listed.join(', ') : ''
+    const theirs = Array.isArray(listed) ? listed.filter((name) => typeof name === 'string').join(', ') : ''
     throw unsupported(
       `takes signatures of ${quote(theirs)}, and the key makes ${possible.join(', ') || 'none of them'}`,
     )

@@ -9,6 +9,7 @@ import { createOAuthClient, type OAuthClient } from './oauthClient.ts'
 import { registerClient } from './registration.ts'
 import { findServer, guessServer, type ServerMetadata } from './serverMetadata.ts'
 import { isForgotten } from './staleClient.ts'
+import type { IdToken } from './tokenAnswers.ts'
 
 export interface ConfiguredClient {
   readonly clientId: string
@@ -41,6 +42,7 @@ export interface Connecting {
   /** As it was when the sign-in began. */
   readonly metadata?: ServerMetadata
   readonly dpopKey?: string | undefined
+  readonly idToken?: IdToken
 }
 
 const METADATA_MS = 24 * 60 * 60 * 1000
@@ -133,10 +135,10 @@ export function createClients(options: ClientsOptions) {
     async connect(
       issuer: string,
       client: RegisteredClient,
-      { metadata, dpopKey }: Connecting = {},
+      { metadata, ...wishes }: Connecting = {},
     ): Promise<OAuthClient> {
       const known = metadata ?? (await metadataOf(issuer))
-      return createOAuthClient(http, known, client, timeoutMs, { rules: rules(issuer), dpopKey })
+      return createOAuthClient(http, known, client, timeoutMs, { rules: rules(issuer), ...wishes })
     },
 
     /** The configured client, for a grant without a person. @throws BridgeError client_required without one that can prove itself, client_issuer_changed */

@@ -1,7 +1,8 @@
 // The last step of every sign-in of a person: the right account, the tokens taken by the server and stored, the attempt finished; or the attempt failed.
-import { BridgeError, neverLog, quote } from '../errors.ts'
+import { BridgeError } from '../errors.ts'
 import type { AttemptStore, Logger, TokenStore } from '../ports.ts'
 import type { Attempt, TokenKey, TokenSet } from '../records.ts'
+import { checkAccount } from './account.ts'
 
 export interface CompleteOptions {
   readonly attempts: AttemptStore
@@ -26,6 +27,9 @@ export async function completeSignIn(
     if ((await store.load(attempt)).tokens === undefined) await keep(store, attempt, tokens)
     throw thrown
   }
+  // Whoever replaced this attempt has asked for something else.
+  if ((await attempts.byId(attempt.id))?.successor !== undefined)
+    throw new BridgeError('login_failed', { message: 'Another sign-in with other wishes took the place of this one.' })
   await keep(store, attempt, tokens)
   await attempts.settle(attempt.id, { status: 'finished' })
   log.info('oauth:signed-in', { server: attempt.server, profile: attempt.profile, issuer: tokens.issuer })
@@ -37,16 +41,4 @@ export async function keep(store: TokenStore, key: TokenKey, tokens: TokenSet): 
     const { generation } = await store.load(key)
     if (await store.replace(key, tokens, generation)) return
   }
-}
-
-/** @throws BridgeError account_mismatch */
-function checkAccount(wanted: string | undefined, { user }: TokenSet): void {
-  if (wanted === undefined) return
-  const names = [user?.subject, user?.claims.email].filter((name) => typeof name === 'string')
-  neverLog([...names, wanted])
-  if (names.some((name) => name.toLowerCase() === wanted.toLowerCase())) return
-  const who = names.length === 0 ? 'nobody it names' : names.map((name) => quote(name)).join(' / ')
-  throw new BridgeError('account_mismatch', {
-    message: `The sign-in was for ${quote(wanted)}, but the authorization server signed in ${who}.`,
-  })
 }

@@ -38,11 +38,13 @@ export interface DeviceLogin {
   start(attempt: Attempt): Promise<DeviceSignIn>
 }
 
-/** Between two polls where the server names no interval, and what slow_down adds (RFC 8628 sections 3.2 and 3.5). */
+/** Between two polls where the server names no interval, and what slow_down adds (RFC 8628 sections 3.2 and 3.5), in ms. */
 const INTERVAL_MS = 5_000
 const SLOW_DOWN_MS = 5_000
-const LEAST_INTERVAL_MS = 1_000
 const LONGEST_INTERVAL_MS = 60_000
+/** A person types the code, and an address fits a browser and a QR code. */
+const LONGEST_CODE = 64
+const LONGEST_ADDRESS = 2_000
 
 export function createDeviceLogin(options: DeviceLoginOptions): DeviceLogin {
   const { clients, clock, redirectUri } = options
@@ -68,6 +70,10 @@ export function createDeviceLogin(options: DeviceLoginOptions): DeviceLogin {
         ...wanted(asked),
         ...(dpopKey === undefined ? {} : { dpopKey }),
       }
+      if (device.user_code.length > LONGEST_CODE)
+        throw new BridgeError('login_failed', {
+          message: 'The authorization server gives a device code that nobody can type.',
+        })
       const verificationUri = await shown(device.verification_uri, options)
       const complete = device.verification_uri_complete
       const verificationUriComplete = complete === undefined ? undefined : await shown(complete, options)
@@ -78,8 +84,7 @@ export function createDeviceLogin(options: DeviceLoginOptions): DeviceLogin {
         verificationUriComplete,
         expiresAt,
         async complete(signal) {
-          const named = device.interval === undefined ? INTERVAL_MS : device.interval * 1000
-          const intervalMs = Math.max(LEAST_INTERVAL_MS, named)
+          const intervalMs = device.interval === undefined ? INTERVAL_MS : device.interval * 1000
           const poll = { oauth, deviceCode: device.device_code, intervalMs, expiresAt, resource }
           const answer = await untilApproved(options, poll, signal)
           await completeSignIn(
@@ -110,7 +115,7 @@ async function untilApproved(
 ): Promise<TokenResponse> {
   const parameters = { device_code: poll.deviceCode, resource: poll.resource }
   for (let wait = poll.intervalMs; ; ) {
-    await clock.sleep(wait, signal)
+    await clock.sleep(Math.min(wait, poll.expiresAt - clock.now()), signal)
     if (clock.now() >= poll.expiresAt) throw new BridgeError('login_timed_out')
     const answer = await poll.oauth.pollDevice(parameters, claims).catch((thrown: unknown) => {
       const error = asBridgeError(thrown)
@@ -129,7 +134,7 @@ const PASSING: ReadonlySet<string> = new Set(['authorization_server_error', 'aut
 
 /** The address is printed and made a QR code: only what may carry a person. @throws BridgeError discovery_failed, address_refused */
 async function shown(address: string, { allowHttp, checkAddress }: RequestOptions): Promise<string> {
-  if (!URL.canParse(address) || !isSecure(new URL(address), allowHttp))
+  if (address.length > LONGEST_ADDRESS || !URL.canParse(address) || !isSecure(new URL(address), allowHttp))
     throw new BridgeError('discovery_failed', {
       message: 'The address that the authorization server gives for the device code is neither https nor on loopback.',
     })

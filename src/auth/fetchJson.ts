@@ -41,11 +41,18 @@ export async function fetchJson(
 function asObject(text: string): JsonObject | undefined {
   try {
     const json: unknown = JSON.parse(text)
-    return typeof json === 'object' && json !== null && !Array.isArray(json) ? (json as JsonObject) : undefined
+    const object = typeof json === 'object' && json !== null && !Array.isArray(json)
+    return object && !isDeep(json) ? (json as JsonObject) : undefined
   } catch {
     return undefined
   }
 }
+
+/** Nested deeper than any answer that means something; copying or writing such a value would overflow the stack. */
+export const isDeep = (value: unknown, most = 20): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  (most === 0 || Object.values(value).some((one) => isDeep(one, most - 1)))
 
 const tooLarge = (url: URL) =>
   new BridgeError('discovery_failed', { message: `The metadata at ${quote(url.href)} is larger than 1 MB.` })

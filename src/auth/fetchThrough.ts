@@ -2,7 +2,7 @@
 import { BridgeError } from '../errors.ts'
 import type { HttpClient } from '../ports.ts'
 import { wholeBody } from './body.ts'
-import { repaired } from './tokenAnswers.ts'
+import { type IdToken, repaired } from './tokenAnswers.ts'
 
 interface FetchOptions {
   readonly method?: string
@@ -15,6 +15,7 @@ interface FetchOptions {
 export function fetchThrough(
   http: HttpClient,
   timeoutMs: number,
+  idToken?: IdToken,
 ): (url: string, options: FetchOptions) => Promise<Response> {
   return async (url, { method = 'GET', headers, body, signal }) => {
     const response = await http.request({
@@ -35,7 +36,7 @@ export function fetchThrough(
     if (empty) return new Response(null, { status: response.status, headers: received })
     if (method !== 'POST') return new Response(bytes, { status: response.status, headers: received })
     const contentType = received.get('content-type') ?? ''
-    const answer = repaired({ status: response.status, contentType, body: bytes.toString('utf8') })
+    const answer = repaired({ status: response.status, contentType, body: bytes.toString('utf8') }, idToken)
     if (answer.contentType !== contentType) received.set('content-type', answer.contentType)
     return new Response(answer.body, { status: answer.status, headers: received })
   }

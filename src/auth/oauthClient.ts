@@ -10,6 +10,7 @@ import { fetchThrough } from './fetchThrough.ts'
 import { isInvalidGrant, translateOAuthError } from './oauthErrors.ts'
 import { DEVICE_GRANT } from './registration.ts'
 import type { ServerMetadata } from './serverMetadata.ts'
+import type { IdToken } from './tokenAnswers.ts'
 import { type TokenResponse, toTokenResponse, toUser } from './tokenSet.ts'
 
 export interface AuthorizationRequest {
@@ -27,6 +28,7 @@ export interface ClientWishes {
   readonly rules?: ProviderRules
   /** Private JWK that new tokens are to be bound to (RFC 9449). */
   readonly dpopKey?: string | undefined
+  readonly idToken?: IdToken | undefined
 }
 
 /** One authorization server, one client. Every method throws BridgeError only. */
@@ -35,7 +37,7 @@ export async function createOAuthClient(
   metadata: ServerMetadata,
   registered: RegisteredClient,
   timeoutMs: number,
-  { rules, dpopKey }: ClientWishes = {},
+  { rules, dpopKey, idToken }: ClientWishes = {},
 ) {
   const { clientId, clientSecret } = registered
   if (clientSecret !== undefined)
@@ -44,7 +46,7 @@ export async function createOAuthClient(
       'client',
     )
   const config = await configurationOf(metadata, registered)
-  config[client.customFetch] = fetchThrough(http, timeoutMs)
+  config[client.customFetch] = fetchThrough(http, timeoutMs, idToken)
   const bound = dpopKey === undefined ? {} : { DPoP: client.getDPoPHandle(config, await signingPair(dpopKey)) }
   // Discovery has refused every http endpoint that is not on loopback or excepted by the person.
   client.allowInsecureRequests(config)

@@ -1,11 +1,13 @@
 // What openid-client throws → BridgeError. OAuth error codes decide, never texts (RFC 6749 sections 4.1.2.1 and 5.2).
+import { retryAfter } from '../bounds.ts'
 import { BridgeError, type ErrorCode, quote } from '../errors.ts'
 import { meaningOf } from './providerErrors.ts'
 
 interface OAuthError {
   readonly code?: string
   readonly error?: string
-  readonly error_description?: string
+  /** As the server wrote it: any JSON. */
+  readonly error_description?: unknown
   readonly status?: number
   /** openid-client keeps it out of logs, not out of reach. */
   readonly response?: Response
@@ -87,7 +89,8 @@ const CODES = new Map<string, ErrorCode>(
 )
 
 function oauthError(thrown: OAuthError, issuer: string): BridgeError {
-  const { error = '', error_description: description, status } = thrown
+  const { error = '', error_description: told, status } = thrown
+  const description = typeof told === 'string' ? told : undefined
   const said = quote(description ? `${error}: ${description}` : error)
   const message = `The authorization server ${quote(issuer)} says ${said}.`
   if (status !== undefined && (status >= 500 || status === 429))
@@ -107,11 +110,11 @@ function numbersOf(body: unknown): readonly unknown[] {
   return Array.isArray(numbers) ? numbers : []
 }
 
-function busy(issuer: string, status: number, retryAfter: string | null, cause: unknown): BridgeError {
-  const seconds = retryAfter !== null && /^\d+$/.test(retryAfter) ? Number(retryAfter) : undefined
+function busy(issuer: string, status: number, named: string | null, cause: unknown): BridgeError {
+  const retryAfterMs = retryAfter(named, Date.now())
   return new BridgeError('authorization_server_error', {
     message: `The authorization server ${quote(issuer)} answered ${status}.`,
-    details: { status, ...(seconds === undefined ? {} : { retryAfterMs: seconds * 1000 }) },
+    details: { status, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) },
     cause,
   })
 }

@@ -43,7 +43,7 @@ export function meaningOf({ error, description = '', numbers }: Said): Meaning |
   // error_codes, its number stands at the start of the description.
   const written = /^AADSTS(\d{5,7})\b/.exec(description)?.[1]
   for (const number of [...numbers, Number(written)]) {
-    const meaning = AADSTS.get(Number(number))
+    const meaning = typeof number === 'number' || typeof number === 'string' ? AADSTS.get(Number(number)) : undefined
     if (meaning) return meaning
   }
   // RFC 7636 sections 4.4.1 and 4.6 have no codes of their own: invalid_request and invalid_grant mean a hundred other

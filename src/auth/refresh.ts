@@ -28,7 +28,9 @@ export function createRefresh({ clients, clock, log, rules, bearer }: RefreshOpt
     const { issuer, resource, dpopKey, refreshToken } = tokens
     const scope = rules(issuer).refreshScope === 'repeat' ? tokens.scope : undefined
     const answer = await patiently(async () => {
-      const oauth = await clients.connect(issuer, client, { dpopKey })
+      // Who is signed in stays as it was: an ID token counts only where it is the bearer.
+      const idToken = bearer === 'id_token' ? 'read' : 'unread'
+      const oauth = await clients.connect(issuer, client, { dpopKey, idToken })
       return oauth.refresh(refreshToken, { resource, scope })
     })
     log.info('oauth:refresh', { outcome: answer === 'rejected' ? 'rejected' : 'refreshed', issuer })

@@ -1,5 +1,6 @@
 // Dynamic client registration (RFC 7591): the only file that imports oauth4webapi.
 import * as oauth4webapi from 'oauth4webapi'
+import { secretEnd } from '../bounds.ts'
 import { BridgeError, neverQuote, quote } from '../errors.ts'
 import type { HttpClient } from '../ports.ts'
 import type { RegisteredClient } from '../records.ts'
@@ -47,7 +48,7 @@ export async function registerClient(
       clientId: registered.client_id,
       ...secret,
       // RFC 7591 section 3.2.1: seconds, and 0 for never.
-      ...(typeof expires === 'number' && expires > 0 ? { secretExpiresAt: expires * 1000 } : {}),
+      ...(secretEnd(expires) > 0 ? { secretExpiresAt: secretEnd(expires) * 1000 } : {}),
       // A server that gives a secret and says nothing about it wants it back.
       authMethod: typeof method === 'string' ? method : chooseAuthMethod(metadata, secret),
     }
@@ -65,8 +66,8 @@ const deviceGrant = (metadata: ServerMetadata) =>
   metadata.device_authorization_endpoint === undefined ? [] : [DEVICE_GRANT]
 
 /**
- * RFC 7591 section 3.2.1 wants status 201, and the end of a secret's life beside the secret. Servers in the wild answer 200 and leave the
- * end out; such a secret lives for ever, as with 0.
+ * RFC 7591 section 3.2.1 wants status 201, and the end of a secret's life beside the secret. Servers in the wild answer 200, leave the
+ * end out, or write it in other ways; what is no time is 0, for ever. A secret that is no text is none.
  */
 async function completed(response: Response): Promise<Response> {
   const type = response.headers.get('content-type') ?? ''
@@ -76,16 +77,21 @@ async function completed(response: Response): Promise<Response> {
     .json()
     .catch(() => undefined)
   if (typeof body !== 'object' || body === null) return response
-  const { client_secret: secret, registration_access_token: token } = body as Record<string, unknown>
+  const {
+    client_id,
+    client_secret: secret,
+    client_secret_expires_at: expires,
+    registration_access_token: managing,
+    ...rest
+  } = body as Record<string, unknown>
   neverQuote(
-    [secret, token].filter((text) => typeof text === 'string'),
+    [secret, managing].filter((text) => typeof text === 'string'),
     'client',
   )
-  const { client_secret_expires_at: expires, ...rest } = body as Record<string, unknown>
-  return Response.json(
-    { ...rest, client_secret_expires_at: typeof expires === 'number' ? expires : 0 },
-    { status: 201 },
-  )
+  const { token_endpoint_auth_method } = rest
+  const given = typeof secret === 'string' && secret !== '' ? { client_secret: secret } : {}
+  const known = { client_id, token_endpoint_auth_method, client_secret_expires_at: secretEnd(expires) }
+  return Response.json({ ...known, ...given }, { status: 201 })
 }
 
 /** No way is left to be a client there: a person has to register one. */

@@ -118,7 +118,7 @@ function checkServer({ document: found, url }: Found, issuer: string, options: S
   const tenant = found.issuer !== issuer && rules.issuerForm === 'tenant' && isTenantForm(found.issuer, issuer)
   // We go on under the issuer we know; ID tokens come from the one that the metadata names.
   const document = tenant ? { ...found, issuer, tenant_issuer: found.issuer } : found
-  const pair = { expected: issuer, named: String(document.issuer) }
+  const pair = { expected: issuer, named: typeof document.issuer === 'string' ? document.issuer : 'no text' }
   if (document.issuer !== issuer && !isTrusted(pair, options)) {
     throw new BridgeError('issuer_mismatch', {
       message: `The metadata at ${quote(url.href)} names the issuer ${quote(pair.named)}, expected was ${quote(issuer)}. To trust exactly this pair, give the server in config.yaml ${trustLine(pair)}.`,

@@ -1,7 +1,9 @@
 // An answer of the token endpoint → the token set to keep; what the answer leaves out stays as it was asked for or held.
+import { moment } from '../bounds.ts'
 import { BridgeError, neverQuote } from '../errors.ts'
 import type { ProviderRules } from '../providerRules.ts'
 import type { TokenSet, User } from '../records.ts'
+import { isDeep } from './fetchJson.ts'
 
 export interface TokenResponse {
   readonly accessToken: string
@@ -40,13 +42,15 @@ export function toTokenResponse(answer: TokenAnswer, rules: ProviderRules | unde
     ...(answer.expires_in === undefined ? {} : { expiresIn: answer.expires_in }),
     ...(idToken === undefined
       ? {}
-      : { idToken: { token: usable(idToken), expiresAt: (answer.claims()?.exp ?? 0) * 1000 } }),
+      : { idToken: { token: usable(idToken), expiresAt: moment((answer.claims()?.exp ?? 0) * 1000) } }),
     ...(user ? { user } : {}),
   }
 }
 
 export function toUser(issuer: string, claims: User['claims']): User | undefined {
-  return typeof claims.sub === 'string' ? { issuer, subject: claims.sub, claims } : undefined
+  if (typeof claims.sub !== 'string') return undefined
+  const kept = Object.entries(claims).filter(([, value]) => !isDeep(value))
+  return { issuer, subject: claims.sub, claims: Object.fromEntries(kept) }
 }
 
 /** Which token of the answer goes to the MCP server. */

@@ -1,5 +1,6 @@
 // SSE bytes → events, as bytes (WHATWG HTML section 9.2.6). Never decodes what it only passes on.
 
+import { retryOf } from '../bounds.ts'
 import { withoutBom } from './message.ts'
 
 export interface StreamEvent {
@@ -144,7 +145,7 @@ export class EventReader {
     } else if (is(ID, bytes, from, colon)) {
       if (!value.includes(0)) this.#id = utf8(value)
     } else if (is(RETRY, bytes, from, colon) && /^\d+$/.test(utf8(value))) {
-      this.#position.retryMs = Number(utf8(value))
+      this.#position.retryMs = retryOf(utf8(value))
     }
   }
 

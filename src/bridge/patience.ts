@@ -1,4 +1,5 @@
 // Waits as long as a server that is too busy asks for, within the time of the request (RFC 9110 section 10.2.3).
+import { retryAfter } from '../bounds.ts'
 import type { Clock, HttpResponse } from '../ports.ts'
 import type { Flight } from './flights.ts'
 
@@ -32,8 +33,7 @@ export async function bePatient(
 
 /** ms to wait; undefined: the answer does not ask for it. */
 function waitAsked({ status, headers }: HttpResponse, clock: Clock): number | undefined {
-  const value = headers['retry-after']
-  if ((status !== 429 && status !== 503) || typeof value !== 'string') return undefined
-  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - clock.now()
-  return Number.isNaN(ms) ? undefined : Math.max(ms, SHORTEST_MS)
+  if (status !== 429 && status !== 503) return undefined
+  const ms = retryAfter(headers['retry-after'], clock.now())
+  return ms === undefined ? undefined : Math.max(ms, SHORTEST_MS)
 }

@@ -94,14 +94,21 @@ async function host(
     : redirectCandidates(composed.config.callbackUrls, composed.server().clientId !== undefined)
   const port = await answered(composed, login, candidates, callback)
   const redirectUri = port?.redirectUri ?? candidates[0] ?? ''
+  const home = settled()
+  // It may end, or another one take its place, before anything is shown.
+  home.catch(() => undefined)
   try {
     if (attempt.plan) telling.joined(new URL(attempt.plan.authorizationUrl), redirectUri)
-    else telling.planned(await Promise.race([login.prepare(attempt, redirectUri), rejectOn(ending)]), redirectUri)
+    else {
+      const url = await Promise.race([login.prepare(attempt, redirectUri), home, rejectOn(ending)])
+      const { attempts } = await composed.store()
+      if (url && (await attempts.byId(attempt.id))?.plan) telling.planned(url, redirectUri)
+    }
   } catch (thrown) {
     await port?.close()
     throw thrown
   }
-  await firstHome(settled(), [...(port ? [byCallback(port)] : []), ...ways], attempt)
+  await firstHome(home, [...(port ? [byCallback(port)] : []), ...ways], attempt)
 }
 
 async function answered(

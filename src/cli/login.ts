@@ -1,7 +1,11 @@
 // The login command of a person, and the login process that a bridge starts.
+import { checkAccount, isAccount } from '../auth/account.ts'
+import { awaitSignIn, successorOf } from '../auth/askForLogin.ts'
+import { covers, union } from '../auth/scopes.ts'
 import type { Composed } from '../compose.ts'
+import { fits, wishesOf } from '../config/wishes.ts'
 import { asBridgeError, BridgeError, withoutControls, withoutQueries } from '../errors.ts'
-import type { Attempt, Challenge } from '../records.ts'
+import type { Attempt, Challenge, Wishes } from '../records.ts'
 import { type Offered, openBrowser, rejectOn, seeThrough } from './attempt.ts'
 import type { QrWish } from './device.ts'
 import { instructions } from './instructions.ts'
@@ -18,8 +22,8 @@ export interface LoginWishes {
   readonly qr: QrWish
 }
 
-export async function login(composed: Composed, ending: AbortSignal, wishes: LoginWishes): Promise<number> {
-  const { when, how, qr } = wishes
+export async function login(composed: Composed, ending: AbortSignal, asked: LoginWishes): Promise<number> {
+  const { when, how, qr } = asked
   const { store, stderr, clock, config, key } = composed
   const { attempts, tokens } = await store()
   const { server, profile } = key()
@@ -32,15 +36,25 @@ export async function login(composed: Composed, ending: AbortSignal, wishes: Log
   }
   if (composed.server().grant === 'client_credentials') return interruptible(loginAsProgram(composed))
   const challenge = await interruptible(challengeOf(composed))
-  const begin = attempts.begin(key(), challenge, clock.now() + config.sessionTimeoutMs)
-  const { attempt, begun } = await interruptible(begin)
+  const wishes = wishesOf(config)
+  const asking = { wishes, fits: (waiting: Wishes) => fits(wishes, waiting) }
+  const begin = attempts.begin(key(), challenge, clock.now() + config.sessionTimeoutMs, asking)
+  const { attempt, begun, superseded } = await interruptible(begin)
   if (!begun) stderr.write('A sign-in to this server is already waiting.\n')
+  if (superseded) stderr.write('A sign-in with other wishes was waiting; this one takes its place.\n')
   try {
     if (how === 'device') await (await import('./device.ts')).signInByDevice(composed, attempt, ending, qr)
     else await signInByBrowser(composed, attempt, ending, { how, qr })
   } catch (thrown) {
-    throw unasked(asBridgeError(thrown), challenge, server)
+    const successor = successorOf(thrown)
+    if (successor === undefined) throw unasked(asBridgeError(thrown), challenge, server)
+    stderr.write('Another sign-in with other wishes took the place of this one. Waiting for it.\n')
+    const tell = (url: string) => void stderr.write(`Its address is:\n${url}\n`)
+    await interruptible(awaitSignIn({ attempts, clock, tell }, successor))
   }
+  // However it came about, and whoever saw to it.
+  const { tokens: set } = await tokens.load(key())
+  checkAccount(config.account, set ?? {})
   const account = (await tokens.list()).find((row) => row.server === server && row.profile === profile)
   stderr.write(`Signed in to ${shown}${account?.email ? ` as ${withoutControls(account.email)}` : ''}.\n`)
   return 0
@@ -143,9 +157,17 @@ async function offer(
   }
 }
 
-async function isSignedIn({ tokens, clock }: Composed): Promise<boolean> {
+/** As the person wishes it: the account, scope, resource and client that are named. */
+async function isSignedIn({ tokens, clock, config, server }: Composed): Promise<boolean> {
   const set = await (await tokens()).current()
-  return set !== undefined && (set.expiresAt === undefined || set.expiresAt > clock.now())
+  if (set === undefined || (set.expiresAt !== undefined && set.expiresAt <= clock.now())) return false
+  const { scopes, resource, clientId } = server()
+  return (
+    (config.account === undefined || isAccount(config.account, set.user)) &&
+    (scopes === undefined || covers(union(set.scope, set.requestedScope), scopes.join(' '))) &&
+    (resource === undefined || resource === (set.resource ?? 'none')) &&
+    (clientId === undefined || clientId === set.clientId)
+  )
 }
 
 /** Asks the server without a token, so that its challenge can name its metadata and scope. */

@@ -1,4 +1,5 @@
 // Refresh now, through the same coordinated path as every other refresh.
+import { isoTime } from '../bounds.ts'
 import type { Composed } from '../compose.ts'
 import { BridgeError, withoutQueries } from '../errors.ts'
 
@@ -11,8 +12,7 @@ export async function refresh(composed: Composed): Promise<number> {
     throw await refreshTokenMissing(composed, before.issuer)
   const set = await (await composed.tokens()).refreshNow()
   if (!set) throw new BridgeError('token_expired')
-  const until =
-    set.expiresAt === undefined ? '' : `; the new token is good until ${new Date(set.expiresAt).toISOString()}`
+  const until = set.expiresAt === undefined ? '' : `; the new token is good until ${isoTime(set.expiresAt)}`
   composed.stderr.write(`Refreshed the sign-in to ${withoutQueries(server)}${until}.\n`)
   return 0
 }

@@ -1,4 +1,5 @@
 // Who is signed in where, until when, kept how; never a secret.
+import { isoTime } from '../bounds.ts'
 import type { Composed } from '../compose.ts'
 import type { ServerExceptions } from '../config/config.ts'
 import { presetOf } from '../config/presets.ts'
@@ -104,10 +105,10 @@ function toAccount(row: AccountSummary, preset: ProviderRules, busy: 'signing_in
     subject: row.subject ?? null,
     email: row.email ?? null,
     scope: row.scope ?? null,
-    expires_at: row.expiresAt === undefined ? null : new Date(row.expiresAt).toISOString(),
+    expires_at: row.expiresAt === undefined ? null : isoTime(row.expiresAt),
     refreshable: row.refreshable,
     provider: preset.name ?? null,
-    login_due_at: due === undefined ? null : new Date(due).toISOString(),
+    login_due_at: due === undefined ? null : isoTime(due),
     state,
     last_error: row.lastError ?? null,
   }

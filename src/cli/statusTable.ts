@@ -7,6 +7,7 @@ import type { Account, StatusReport } from './status.ts'
 /** From this width on, short facts stand beside each other. */
 const WIDE = 110
 const LABEL = 12
+const YEAR_H = 365 * 24
 
 export function table(report: StatusReport, now: number, paper: Paper): string[] {
   const { accounts, exceptions, secret_store, database, driver } = report
@@ -82,7 +83,9 @@ export function remaining({ expires_at }: Account, now: number): string {
   const ms = Date.parse(expires_at) - now
   if (ms <= 0) return 'token due for refresh'
   const minutes = Math.ceil(ms / 60_000)
-  return minutes < 120 ? `token good for ${minutes} min` : `token good for ${Math.round(minutes / 60)} h`
+  const hours = Math.round(minutes / 60)
+  if (minutes < 120) return `token good for ${minutes} min`
+  return hours < YEAR_H * 2 ? `token good for ${hours} h` : `token good for ${Math.round(hours / YEAR_H)} years`
 }
 
 /** In words, beginning with the server. */
@@ -101,5 +104,6 @@ function inWords(ms: number): string {
   const minutes = Math.ceil(ms / 60_000)
   if (minutes < 120) return minutes === 1 ? 'minute' : `${minutes} minutes`
   const hours = Math.round(minutes / 60)
+  if (hours >= YEAR_H * 2) return `${Math.round(hours / YEAR_H)} years`
   return hours < 48 ? `${hours} hours` : `${Math.round(hours / 24)} days`
 }

@@ -6,6 +6,8 @@ export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const satisfies 
 export const LOGIN_MODES = ['auto', 'on-call', 'never'] as const
 export const TRANSPORTS = ['auto', 'http', 'sse'] as const
 
+export const DEFAULT_CALLBACK_URL = 'http://localhost:8080/auth/callback'
+
 export interface Config {
   /** Undefined for commands that need no server, such as status of all. */
   readonly server?: ServerConfig

@@ -1,10 +1,11 @@
 // Flags > environment > config.yaml > defaults → the Config of one run.
 import { existsSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { forTimer } from '../bounds.ts'
 import { BridgeError, quote } from '../errors.ts'
 import { isLoopback } from '../secureUrl.ts'
 import { type CacheKey, cachedConfig } from './cache.ts'
-import { type Config, type Flags, LOG_LEVELS, LOGIN_MODES, type ServerConfig } from './config.ts'
+import { type Config, DEFAULT_CALLBACK_URL, type Flags, LOG_LEVELS, LOGIN_MODES, type ServerConfig } from './config.ts'
 import { fillEnvironment } from './environment.ts'
 import { nearest } from './nearest.ts'
 import { oneOf } from './oneOf.ts'
@@ -40,19 +41,19 @@ export async function loadConfig({
   const path = findConfigFile(flags.config, environment, folder)
   const file = path === undefined ? {} : await readFile({ path, version: version(), folder: paths.data }, environment)
   const selected = selectServer(file, flags, server, alternatives)
-  const callbackUrls = [flags.callbackUrl ?? file.callback_url ?? 'http://localhost:8080/auth/callback'].flat()
+  const callbackUrls = [flags.callbackUrl ?? file.callback_url ?? DEFAULT_CALLBACK_URL].flat()
   for (const url of callbackUrls) checkCallbackUrl(url)
   const browser = environment.BROWSER || file.browser
   return {
     ...(selected ? { server: selected.config } : {}),
     profile: flags.profile ?? selected?.profile ?? 'default',
     callbackUrls,
-    sessionTimeoutMs: (file.session_timeout ?? 300) * 1000,
+    sessionTimeoutMs: forTimer((file.session_timeout ?? 300) * 1000),
     database: databasePath(file.database_url, paths),
     dataFolder: paths.data,
     secretStore: file.secret_store ?? (environment.MCP_OAUTH_BRIDGE_KEY ? 'env' : 'auto'),
-    connectTimeoutMs: file.connect_timeout ?? 10_000,
-    requestTimeoutMs: file.request_timeout ?? 60_000,
+    connectTimeoutMs: forTimer(file.connect_timeout ?? 10_000),
+    requestTimeoutMs: forTimer(file.request_timeout ?? 60_000),
     hostLimit: Math.round((file.limits?.host_message_mb ?? 64) * MB),
     serverLimit: Math.round((file.limits?.server_message_mb ?? 256) * MB),
     logLevel: oneOf('--log-level', flags.logLevel, LOG_LEVELS) ?? file.log_level ?? 'info',
@@ -62,8 +63,8 @@ export async function loadConfig({
     hideTools: file.response_transform?.hide_tools ?? [],
     userHeaders: file.user_headers ?? { 'X-User-Id': 'sub', 'X-User-Email': 'email', 'X-User-Name': 'name' },
     loginMode: oneOf('--login', flags.login, LOGIN_MODES) ?? file.login?.mode ?? 'auto',
-    holdInitializeMs: file.login?.hold_initialize_ms ?? 3_000,
-    holdCallMs: file.login?.hold_call_ms ?? 45_000,
+    holdInitializeMs: forTimer(file.login?.hold_initialize_ms ?? 3_000),
+    holdCallMs: forTimer(file.login?.hold_call_ms ?? 45_000),
     ...(browser === undefined ? {} : { browser }),
     openBrowser: flags.openBrowser,
     ...(flags.account === undefined ? {} : { account: flags.account }),

@@ -1,4 +1,5 @@
 // This computer's clock against the server's Date header (RFC 9110 section 6.6.1).
+import { ageOf } from '../bounds.ts'
 import { fail, pass, skip, warn } from './finding.ts'
 import type { Check } from './patient.ts'
 
@@ -12,7 +13,7 @@ export const clockSkew: Check = {
   async look(_patient, { answer }) {
     const date = answer?.headers.date
     if (!answer || typeof date !== 'string' || Number.isNaN(Date.parse(date))) return skip('The server gave no date.')
-    const age = Number(answer.headers.age ?? 0) || 0
+    const age = ageOf(answer.headers.age)
     const seconds = Math.round((answer.at - (Date.parse(date) + age * 1000)) / 1000)
     const text = `This computer’s clock is ${Math.abs(seconds)} s ${seconds < 0 ? 'behind' : 'ahead of'} the server’s.`
     const remedy =

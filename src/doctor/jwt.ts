@@ -1,6 +1,7 @@
 // Access tokens that are JWTs: their claims for people, and whether a key of the authorization server signed them. The only file that imports jose.
 import { compactVerify, createLocalJWKSet, decodeJwt, decodeProtectedHeader, errors, type JSONWebKeySet } from 'jose'
 import { fetchJson } from '../auth/fetchJson.ts'
+import { isoTime } from '../bounds.ts'
 import { quote } from '../errors.ts'
 import type { HttpClient } from '../ports.ts'
 
@@ -23,7 +24,7 @@ export function readClaims(token: string): Claims | 'malformed' | undefined {
     const shown = NAMES.flatMap((name) => (payload[name] === undefined ? [] : [`${name} ${show(name, payload[name])}`]))
     return {
       shown: [`alg ${alg}`, ...(typ ? [`typ ${typ}`] : []), ...shown].join(', '),
-      audience: [payload.aud ?? []].flat(),
+      audience: [payload.aud ?? []].flat().filter((one) => typeof one === 'string'),
     }
   } catch {
     return 'malformed'
@@ -32,7 +33,7 @@ export function readClaims(token: string): Claims | 'malformed' | undefined {
 
 const show = (name: string, value: unknown) =>
   (name === 'iat' || name === 'exp') && typeof value === 'number'
-    ? new Date(value * 1000).toISOString()
+    ? isoTime(value * 1000)
     : quote([value].flat().join(' '), 120)
 
 /** 'unknown': the keys cannot be read, or the algorithm is not one that a public key verifies. */

@@ -1,4 +1,5 @@
 // The stored tokens: there, well formed, not expired, good in signature and audience; and whether they can be refreshed.
+import { isoTime } from '../bounds.ts'
 import type { TokenSet } from '../records.ts'
 import { fail, type Outcome, pass, skip, warn } from './finding.ts'
 import { readClaims, verifySignature } from './jwt.ts'
@@ -97,7 +98,7 @@ export const refresh: Check = {
       if (expiresAt === undefined) return pass('There is no refresh token, and the token has no expiry.')
       const remedy =
         'Sign in again with the scope offline_access if the provider knows it, or set refresh_strategy: none.'
-      const text = `There is no refresh token; the next sign-in is due ${new Date(expiresAt).toISOString()}.`
+      const text = `There is no refresh token; the next sign-in is due ${isoTime(expiresAt)}.`
       return expiresAt <= clock.now()
         ? fail('refresh_token_missing', text, remedy)
         : warn(text, remedy, 'refresh_token_missing')

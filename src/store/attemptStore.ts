@@ -2,7 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { BridgeError, withoutControls } from '../errors.ts'
 import type { AttemptStore, Clock } from '../ports.ts'
-import type { Attempt, AttemptPlan, Challenge } from '../records.ts'
+import type { Attempt, AttemptPlan, Challenge, Wishes } from '../records.ts'
 import type { Database, Value } from './database.ts'
 import { isSealed, type Row, sealRow } from './rowSeals.ts'
 import { broken, type OpenSeal, type Seal } from './seal.ts'
@@ -10,6 +10,8 @@ import { fromSqlTime, toSqlTime } from './time.ts'
 
 /** Settled attempts are kept this long for `status` and for people who read the table. */
 const KEEP_MS = 24 * 60 * 60 * 1000
+/** In `error_code` of an attempt that was ended for the sake of another, whose id is in `error_hint`. */
+const SUPERSEDED = 'superseded'
 
 export function createAttemptStore(database: Database, openSeal: OpenSeal, clock: Clock): AttemptStore {
   const readRow = (id: string) => database.get('SELECT * FROM sessions WHERE id = ?', id)
@@ -19,6 +21,7 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
     const id = String(row.id)
     const status = row.status as Attempt['status']
     const open = status === 'finished' || status === 'failed' ? undefined : await opened(row, await openSeal())
+    const superseded = row.error_code === SUPERSEDED
     return {
       id,
       state: String(row.state),
@@ -28,9 +31,10 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
       expiresAt: fromSqlTime(String(row.expires_at)),
       updatedAt: fromSqlTime(String(row.updated_at)),
       challenge: open?.challenge ?? { status: 401 },
-      ...(row.error_code === null ? {} : { errorCode: String(row.error_code) }),
+      wishes: open?.wishes ?? {},
+      ...(row.error_code === null || superseded ? {} : { errorCode: String(row.error_code) }),
       ...(row.error_message === null ? {} : { errorMessage: told(row.error_message) }),
-      ...(row.error_hint === null ? {} : { errorHint: told(row.error_hint) }),
+      ...(row.error_hint === null ? {} : { [superseded ? 'successor' : 'errorHint']: told(row.error_hint) }),
       ...(open?.plan ? { plan: open.plan } : {}),
     }
   }
@@ -39,8 +43,10 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
   const opened = async (row: Row, seal: Seal) => {
     const id = String(row.id)
     if (!isSealed(database, seal, 'sessions', row)) throw broken(place(id))
+    const { wishes, ...challenge } = askedOf(row)
     return {
-      challenge: JSON.parse(String(row.challenge)) as Challenge,
+      challenge,
+      wishes,
       plan: row.plan === null ? undefined : (JSON.parse(seal.open(String(row.plan), place(id))) as AttemptPlan),
     }
   }
@@ -58,25 +64,28 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
   }
 
   const store: AttemptStore = {
-    async begin(key, challenge, expiresAt) {
+    async begin(key, challenge, expiresAt, asking = { wishes: {} }) {
       const now = toSqlTime(clock.now())
       const seal = await openSeal()
-      const { row, begun } = database.transaction(() => {
+      const { row, ...how } = database.transaction(() => {
         database.run('DELETE FROM sessions WHERE expires_at < ?', toSqlTime(clock.now() - KEEP_MS))
         const open = database.get(
           `SELECT * FROM sessions WHERE server = ? AND profile = ? AND status IN ('requested', 'waiting', 'redeeming') AND expires_at > ?
            ORDER BY created_at DESC LIMIT 1`,
           ...[key.server, key.profile, now],
         )
-        if (open) return { row: open, begun: false }
+        const superseded = open !== undefined && asking.fits?.(askedOf(open).wishes) === false
+        if (open && !superseded) return { row: open, begun: false, superseded }
+        const id = randomUUID()
+        if (open)
+          database.run(
+            `UPDATE sessions SET status = 'failed', error_code = '${SUPERSEDED}', error_message = ?, error_hint = ?, plan = NULL, updated_at = ? WHERE id = ?`,
+            ...['Another sign-in with other wishes took its place.', id, now, String(open.id)],
+          )
         const written = {
-          ...{
-            id: randomUUID(),
-            state: randomBytes(32).toString('base64url'),
-            server: key.server,
-            profile: key.profile,
-          },
-          ...{ challenge: JSON.stringify(challenge), created_at: now, expires_at: toSqlTime(expiresAt) },
+          ...{ id, state: randomBytes(32).toString('base64url'), server: key.server, profile: key.profile },
+          challenge: JSON.stringify({ ...challenge, wishes: asking.wishes }),
+          ...{ created_at: now, expires_at: toSqlTime(expiresAt) },
         }
         database.run(
           `INSERT INTO sessions (id, state, server, profile, challenge, created_at, expires_at, status, updated_at)
@@ -86,15 +95,15 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
         sealRow(database, seal, 'sessions', written)
         const empty = { plan: null, error_code: null, error_message: null, error_hint: null }
         const row: Row = { ...written, ...empty, status: 'requested', updated_at: now }
-        return { row, begun: true }
+        return { row, begun: true, superseded }
       })
       try {
-        return { attempt: await toAttempt(row), begun }
+        return { attempt: await toAttempt(row), ...how }
       } catch (thrown) {
         // An open one that was altered can be finished by nobody, and would stand in the way until its time is over.
         if (!(thrown instanceof BridgeError) || thrown.code !== 'seal_broken') throw thrown
         await store.settle(String(row.id), { status: 'failed', code: thrown.code, message: thrown.message })
-        return await store.begin(key, challenge, expiresAt)
+        return await store.begin(key, challenge, expiresAt, asking)
       }
     },
 
@@ -140,6 +149,7 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
     async lastFailure(key, since) {
       const row = database.get(
         `SELECT * FROM sessions WHERE server = ? AND profile = ? AND status IN ('failed', 'finished') AND opened_at IS NOT NULL AND updated_at >= ?
+           AND coalesce(error_code, '') <> '${SUPERSEDED}'
          ORDER BY updated_at DESC LIMIT 1`,
         ...[key.server, key.profile, toSqlTime(since)],
       )
@@ -177,5 +187,10 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
 
 /** Whoever can write to the file may have written it: words only, and not many. */
 const told = (text: Value | undefined) => withoutControls(String(text)).slice(0, 2_000)
+
+/** The column holds what was asked for: the challenge, and the wishes of who began the attempt, which earlier versions did not note. */
+function askedOf({ challenge }: Row): Challenge & { readonly wishes: Wishes } {
+  return { wishes: {}, ...JSON.parse(String(challenge)) }
+}
 
 const place = (id: string) => ['sessions', id, 'plan'] as const

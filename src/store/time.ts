@@ -1,11 +1,12 @@
 // ms since the epoch ↔ SQLite's own UTC text, so that datetime('now') compares with what we store.
+import { isoTime, moment } from '../bounds.ts'
 
-/** `YYYY-MM-DD HH:MM:SS.mmm` in UTC; sorts and compares with `datetime('now')`. */
+/** `YYYY-MM-DD HH:MM:SS.mmm` in UTC; sorts and compares with `datetime('now')`. Never fails, whatever the number. */
 export function toSqlTime(ms: number): string {
-  return new Date(ms).toISOString().replace('T', ' ').replace('Z', '')
+  return isoTime(ms).replace('T', ' ').replace('Z', '')
 }
 
-/** ms since the epoch of what `toSqlTime` or SQLite's datetime() wrote. */
+/** ms since the epoch of what `toSqlTime` or SQLite's datetime() wrote; any other text is a time long past. */
 export function fromSqlTime(text: string): number {
-  return Date.parse(`${text.replace(' ', 'T')}Z`)
+  return moment(Date.parse(`${text.replace(' ', 'T')}Z`))
 }

@@ -16,10 +16,12 @@ export function createFakeAttemptStore(now: () => number): FakeAttemptStore {
   }
   return {
     rows,
-    async begin({ server, profile }, challenge, expiresAt) {
+    async begin({ server, profile }, challenge, expiresAt, { wishes, fits } = { wishes: {} }) {
       const open = [...rows.values()].find((row) => row.server === server && row.profile === profile && isOpen(row))
-      if (open) return { attempt: open, begun: false }
+      const superseded = open !== undefined && fits?.(open.wishes) === false
+      if (open && !superseded) return { attempt: open, begun: false, superseded }
       const id = `attempt-${rows.size + 1}`
+      if (open) change(open.id, { status: 'failed', successor: id })
       const attempt: Attempt = {
         id,
         state: `state-of-${id}`,
@@ -29,9 +31,10 @@ export function createFakeAttemptStore(now: () => number): FakeAttemptStore {
         expiresAt,
         updatedAt: now(),
         challenge,
+        wishes,
       }
       rows.set(id, attempt)
-      return { attempt, begun: true }
+      return { attempt, begun: true, superseded }
     },
     byId: async (id) => rows.get(id),
     byState: async (state) =>
@@ -49,7 +52,13 @@ export function createFakeAttemptStore(now: () => number): FakeAttemptStore {
     },
     async lastFailure({ server, profile }, since) {
       const settled = [...rows.values()].filter(
-        (row) => row.server === server && row.profile === profile && row.plan && !isOpen(row) && row.updatedAt >= since,
+        (row) =>
+          row.server === server &&
+          row.profile === profile &&
+          row.plan &&
+          !row.successor &&
+          !isOpen(row) &&
+          row.updatedAt >= since,
       )
       const newest = settled.sort((a, b) => a.updatedAt - b.updatedAt).at(-1)
       return newest?.status === 'failed' ? newest : undefined

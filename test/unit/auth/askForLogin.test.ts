@@ -226,3 +226,36 @@ describe('after a sign-in that failed', () => {
     await asking
   })
 })
+
+describe('attack N: an attempt that another one replaces', () => {
+  const replace = (attempts: ReturnType<typeof setUp>['attempts'], now: number) =>
+    attempts.begin(KEY, { status: 401 }, now + 60_000, { wishes: { account: 'aaaa' }, fits: () => false })
+
+  test('is waited for in its successor, to the end of that one, and its address is told', async () => {
+    const { ask, later, attempts, told, clock } = setUp()
+    const asking = ask()
+    await later()
+    await attempts.plan('attempt-1', PLAN)
+    await later()
+    const { attempt } = await replace(attempts, clock.now())
+    await attempts.plan(attempt.id, { ...PLAN, authorizationUrl: 'https://as.example/authorize?y' })
+    await later()
+    await later()
+    expect(told).toEqual([PLAN.authorizationUrl, 'https://as.example/authorize?y'])
+    await attempts.settle(attempt.id, { status: 'finished' })
+    await later()
+    await asking
+  })
+
+  test('hands on how its successor ends', async () => {
+    const { ask, later, attempts, clock } = setUp()
+    const asking = codeOf(ask())
+    await later()
+    const { attempt } = await replace(attempts, clock.now())
+    const { attempt: last } = await replace(attempts, clock.now())
+    expect(last.id).not.toBe(attempt.id)
+    await attempts.settle(last.id, { status: 'failed', code: 'account_mismatch', message: 'no' })
+    await later()
+    expect(await asking).toBe('account_mismatch')
+  })
+})

@@ -1,0 +1,76 @@
+// Sign-in attempts that are replaced because somebody asks for something else.
+import { randomBytes } from 'node:crypto'
+import { describe, expect, test } from 'vitest'
+import type { AttemptPlan, Wishes } from '../../../src/records.ts'
+import { createAttemptStore } from '../../../src/store/attemptStore.ts'
+import { createSeal } from '../../../src/store/seal.ts'
+import { createFakeClock } from '../../fakes/fakeClock.ts'
+import { tempFolder } from '../../fakes/tempFolder.ts'
+
+const folder = tempFolder()
+const KEY = { server: 'https://mcp.example/mcp', profile: 'default' }
+const PLAN: AttemptPlan = {
+  ...{ issuer: 'https://as.example', client: { clientId: 'client', authMethod: 'none' }, codeVerifier: 'v' },
+  ...{ redirectUri: 'http://localhost:8080/auth/callback', metadata: {}, authorizationUrl: 'https://as.example/a' },
+}
+
+function setUp() {
+  const database = folder.database(folder.fresh('oauth.db'))
+  const clock = createFakeClock()
+  const seal = createSeal(randomBytes(32))
+  const store = createAttemptStore(database, async () => seal, clock)
+  const begin = (wishes: Wishes, key = KEY) =>
+    store.begin(key, { status: 401, scope: 'a' }, clock.now() + 300_000, {
+      wishes,
+      fits: (waiting) => JSON.stringify(waiting) === JSON.stringify(wishes),
+    })
+  return { database, clock, store, begin }
+}
+
+describe('attack N: an attempt', () => {
+  test('with equal wishes is joined, by whoever does not mind with any', async () => {
+    const { begin, store, clock } = setUp()
+    const { attempt } = await begin({ scope: 'aaaa' })
+    expect(attempt).toMatchObject({ wishes: { scope: 'aaaa' }, challenge: { status: 401, scope: 'a' } })
+    expect(await begin({ scope: 'aaaa' })).toMatchObject({
+      begun: false,
+      superseded: false,
+      attempt: { id: attempt.id },
+    })
+    const bridge = await store.begin(KEY, { status: 401 }, clock.now() + 1_000, { wishes: { resource: 'bbbb' } })
+    expect(bridge).toMatchObject({ begun: false, attempt: { id: attempt.id } })
+  })
+
+  test.each(['requested', 'waiting', 'redeeming'])('that is %s is replaced by one with other wishes', async (step) => {
+    const { begin, store, clock } = setUp()
+    const { attempt: old } = await begin({})
+    if (step !== 'requested') await store.plan(old.id, PLAN)
+    if (step === 'redeeming') await store.claim(old.state, clock.now())
+    const { attempt, begun, superseded } = await begin({ account: 'aaaa' })
+    expect({ begun, superseded }).toEqual({ begun: true, superseded: true })
+    expect(await store.byId(old.id)).toMatchObject({ status: 'failed', successor: attempt.id })
+    expect((await store.byId(old.id))?.plan).toBeUndefined()
+    expect(await store.claim(old.state, clock.now())).toBeUndefined()
+    expect(await store.open(clock.now())).toEqual([KEY])
+    // It does not come back, and nobody's failure is made of it.
+    await store.settle(old.id, { status: 'finished' })
+    await store.plan(old.id, PLAN)
+    expect((await store.byId(old.id))?.status).toBe('failed')
+    expect(await store.lastFailure(KEY, 0)).toBeUndefined()
+  })
+
+  test('of another server or profile is left alone', async () => {
+    const { begin, store } = setUp()
+    const { attempt } = await begin({})
+    expect(await begin({ account: 'aaaa' }, { ...KEY, profile: 'work' })).toMatchObject({ superseded: false })
+    expect((await store.byId(attempt.id))?.status).toBe('requested')
+  })
+
+  test('that an earlier version began has no wishes, and is replaced by one with some', async () => {
+    const { begin, store, database } = setUp()
+    const { attempt } = await begin({})
+    database.run('UPDATE sessions SET challenge = ? WHERE id = ?', '{"status":401}', attempt.id)
+    expect(await store.byId(attempt.id)).toMatchObject({ wishes: {}, challenge: { status: 401 } })
+    expect(await begin({ scope: 'aaaa' })).toMatchObject({ superseded: true })
+  })
+})
