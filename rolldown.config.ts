@@ -66,7 +66,7 @@ export default defineConfig({
               'bridge/(answers|endSession|eventStream|exchange|flights|listen|lostSession|message|relay|repeat|rpcError|scan|scanString|send|session|transport)',
               'auth/(askForLogin|authorize|challenge|scopes|tokens|userHeaders)',
               'store/(database|migrate|time|migrations/.*)',
-              'system/(logFile|netErrors|privateFiles|proxy)',
+              'system/(keyPin|logFile|netErrors|privateFiles|proxy)',
             ].join('|')})\\.ts$`,
           ),
         },
