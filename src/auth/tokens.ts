@@ -48,7 +48,7 @@ export const tokenLease = (key: TokenKey) => `tokens:${key.server} ${key.profile
 /** Share of a token's life after which it is refreshed in the background. */
 const DUE = 0.8
 const SAVE_TRIES = 5
-/** Where the server refuses tokens that are new, no other one is refreshed for so long, and nobody is asked, in ms. */
+/** Where the server refuses tokens that are new, they are refreshed again after so long, and a person is asked again after so long, in ms. */
 const REFRESH_AGAIN_MS = 30_000
 const ASK_AGAIN_MS = 5 * 60_000
 /** A server that wants more with each call gets more from a program so many times an hour; what a person is asked is in askForLogin. */
@@ -65,6 +65,8 @@ export function createTokens(options: TokensOptions): Tokens {
   let refreshing: Promise<TokenRecord> | undefined
   let asking: Promise<void> | undefined
   let stepUps: readonly number[] = []
+  /** When this process got tokens without a person. */
+  let fetchedAt = Number.NEGATIVE_INFINITY
 
   const reload = async () => {
     known = await store.load(key)
@@ -95,6 +97,7 @@ export function createTokens(options: TokensOptions): Tokens {
 
   /** The old refresh token is spent: a database that is busy now must not cost the new one. */
   const save = async (tokens: TokenSet, generation: number) => {
+    fetchedAt = clock.now()
     for (let tries = 1; ; tries++) {
       try {
         if (!(await store.replace(key, tokens, generation))) log.info('oauth:refresh', { outcome: 'superseded' })
@@ -167,7 +170,7 @@ export function createTokens(options: TokensOptions): Tokens {
       let record = await reload()
       if (record.tokens && record.tokens.accessToken !== rejected) return
       if (isRenewable(record.tokens)) {
-        if (wasRefused(record, REFRESH_AGAIN_MS)) throw refusedAnew()
+        if (wasRefused(record, REFRESH_AGAIN_MS) && clock.now() < fetchedAt + REFRESH_AGAIN_MS) throw refusedAnew()
         record = await refreshOnce(record, challenge)
         if (record.tokens && record.tokens.accessToken !== rejected) return
       }

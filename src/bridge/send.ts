@@ -55,6 +55,8 @@ export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, i
       const authorization = soon instanceof Promise ? await soon : soon
       if (standing.size > 0 && latest !== authorization) look()
       latest = authorization
+      // Beforehand: a server may send the headers of its answer with the first event only.
+      if (request.whenOutlived) stand(request.whenOutlived, authorization)
       const headers = join(authorization, request.headers)
       const response = await http.request(complete(request, target, headers, request.idleMs ?? idleMs))
       const again = response.headers['dpop-nonce'] === undefined ? undefined : await authorizer.onNonce(response)
@@ -73,23 +75,18 @@ export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, i
     await authorizer.onChallenge(response, authorization, why)
   }
 
-  const taken = (request: SendRequest, { response, authorization }: Awaited<ReturnType<typeof attempt>>) => {
-    if (request.whenOutlived) stand(request.whenOutlived, authorization)
-    return plain(response)
-  }
-
   return async (request, cause) => {
     const first = await attempt(request)
-    if (!isChallenge(first.response)) return taken(request, first)
+    if (!isChallenge(first.response)) return plain(first.response)
     await settle(request, first, cause)
     const second = await attempt(request)
-    if (!isChallenge(second.response)) return taken(request, second)
+    if (!isChallenge(second.response)) return plain(second.response)
     let last = second
     if (first.response.status === 401 && second.response.status === 403) {
       // A token that was just obtained may hold too little for this request: another question, and the last one.
       await settle(request, second, cause)
       last = await attempt(request)
-      if (!isChallenge(last.response)) return taken(request, last)
+      if (!isChallenge(last.response)) return plain(last.response)
     }
     if (last.response.status === 401) await authorizer.onRefused?.(last.authorization)
     // Nobody is asked twice for one request; the authorizer only finds the words for what a 403 wants.

@@ -131,24 +131,14 @@ const tamper = (database: Database, sql: string, ...values: Value[]) => {
   }
 }
 
-const VALUES: readonly Value[] = [
-  EVIL,
-  7,
-  -1,
-  1e300,
-  null,
-  '',
-  '{"status":401,"scope":"evil"}',
-  '["x"]',
-  '2099-01-01 00:00:00.000',
-]
+const VALUES: readonly Value[] = [EVIL, 7, null, '{"status":401,"scope":"evil"}', '2099-01-01 00:00:00.000']
 
 describe('attack I: who writes to the database and has no key changes', () => {
   test.each(columns())('%s.%s, and nothing but what was written is acted on', async (table, column) => {
     const world = await filled()
     const before = await actsOn(world)
     const dump = world.database.all(`SELECT rowid AS number, * FROM ${table}`)
-    const others: Value[] = dump.map((row) => row[column] ?? null)
+    const others = new Set<Value>(dump.map((row) => row[column] ?? null))
     for (const value of [...VALUES, ...others])
       for (const { number } of dump) {
         tamper(world.database, `UPDATE ${table} SET ${column} = ? WHERE rowid = ?`, value, number ?? null)
