@@ -20,15 +20,19 @@ const known = new Map<SecretKind, Set<string>>()
 /** The forms to look for, the longest first: one secret may be part of another. Made anew after a change. */
 let forms: { readonly plain: readonly string[]; readonly loose: readonly string[] } | undefined
 
+/** True where it is known, and now the newest of its kind: servers set the same cookie with every answer. */
+export function isKnown(secret: string, kind: SecretKind): boolean {
+  const kept = known.get(kind)
+  if (!kept?.delete(secret)) return false
+  kept.add(secret)
+  return true
+}
+
+/** One that is not known yet. */
 export function rememberSecret(secret: string, kind: SecretKind): void {
   if (secret.length < SHORTEST) return
   const kept = known.get(kind) ?? new Set()
   known.set(kind, kept)
-  if (kept.has(secret)) {
-    kept.delete(secret)
-    kept.add(secret)
-    return
-  }
   forms = undefined
   kept.add(secret)
   const [oldest] = kept
