@@ -164,13 +164,15 @@ describe('attack K: what came from outside', () => {
         encoding: 'utf8',
       })
       const ESC = '\u001b'
-      expect(shown).toContain(`${ESC}[`)
+      expect(shown).toContain(ESC)
       for (const raw of [`${ESC}]52`, `${ESC}[2J`, '\u007f', '\b', '\u0007']) expect(shown).not.toContain(raw)
       expect(shown).not.toMatch(/[\u0080-\u009f\u202e\u2066\u200b\u2028]/)
     }
   })
 
   test('reaches a host byte for byte: the protocol’s stdout is not a terminal', async () => {
+    const again = await stage.command(['login', stage.server.url, '--callback-url', stage.callbackUrl, '--force'])
+    expect(again.code).toBe(0)
     const host = stage.host()
     await host.initialize()
     const { result } = await host.request('tools/call', { name: 'echo', arguments: { message: CANARY } })
