@@ -1,5 +1,5 @@
 // The one error class and the one table of codes: message, remedy, exit code and JSON-RPC number.
-import { hideAccounts, hideKnown, rememberAccount, rememberSecret, type SecretKind } from './knownSecrets.ts'
+import { hideAccounts, hideKnown, isKnown, rememberAccount, rememberSecret, type SecretKind } from './knownSecrets.ts'
 
 interface ErrorRow {
   /** One sentence, shown when the thrower gives no better one. */
@@ -143,8 +143,10 @@ export function quote(text: string, most = 200): string {
  * may call anything a token, also a word of ours.
  */
 export function neverQuote(secrets: readonly (string | undefined)[], kind: SecretKind = 'configured'): void {
-  for (const secret of secrets)
-    if (secret !== undefined && (kind === 'configured' || !isOurWord(secret))) rememberSecret(secret, kind)
+  for (const secret of secrets) {
+    if (secret === undefined || isKnown(secret, kind)) continue
+    if (kind === 'configured' || !isOurWord(secret)) rememberSecret(secret, kind)
+  }
 }
 
 /** Like {@link neverQuote}, for what a server may set anew with every answer: only the newest are kept. */
@@ -161,17 +163,18 @@ export function alwaysQuote(texts: readonly (string | undefined)[]): void {
 }
 
 /** A word of any dictionary, or part of what we say ourselves: cutting it out would blind every text. */
-function isOurWord(secret: string): boolean {
-  if (/^[A-Z]?[a-z]{1,19}$/.test(secret)) return true
+const isOurWord = (secret: string) => /^[A-Z]?[a-z]{1,19}$/.test(secret) || isOurText(secret)
+
+function isOurText(part: string): boolean {
   ourTexts ??= Object.entries(ERRORS)
     .map(([code, { message, hint }]) => `${code} ${message} ${hint}`)
     .join('\n')
-  return ourTexts.includes(secret) || [...plainTexts].some((text) => text.includes(secret))
+  return ourTexts.includes(part) || [...plainTexts].some((text) => text.includes(part))
 }
 
 /** Names of accounts: a person is shown who signed in, a log and its readers are not. */
 export function neverLog(names: readonly unknown[]): void {
-  for (const name of names) if (typeof name === 'string' && !isOurWord(name)) rememberAccount(name)
+  for (const name of names) if (typeof name === 'string' && !isOurText(name)) rememberAccount(name)
 }
 
 /** Without these names, and without any e-mail address. */

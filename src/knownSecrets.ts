@@ -20,15 +20,19 @@ const known = new Map<SecretKind, Set<string>>()
 /** The forms to look for, the longest first: one secret may be part of another. Made anew after a change. */
 let forms: { readonly plain: readonly string[]; readonly loose: readonly string[] } | undefined
 
+/** True where it is known, and now the newest of its kind: servers set the same cookie with every answer. */
+export function isKnown(secret: string, kind: SecretKind): boolean {
+  const kept = known.get(kind)
+  if (!kept?.delete(secret)) return false
+  kept.add(secret)
+  return true
+}
+
+/** One that is not known yet. */
 export function rememberSecret(secret: string, kind: SecretKind): void {
   if (secret.length < SHORTEST) return
   const kept = known.get(kind) ?? new Set()
   known.set(kind, kept)
-  if (kept.has(secret)) {
-    kept.delete(secret)
-    kept.add(secret)
-    return
-  }
   forms = undefined
   kept.add(secret)
   const [oldest] = kept
@@ -40,7 +44,9 @@ export function hideKnown(text: string): string {
   forms ??= allForms()
   let safe = text
   for (const form of forms.plain) if (safe.includes(form)) safe = safe.replaceAll(form, HIDDEN)
-  return forms.loose.length === 0 || text.length > LONGEST_LOOSE ? safe : hideLoose(safe, forms.loose)
+  const { loose } = forms
+  if (loose.length === 0 || text.length > LONGEST_LOOSE) return safe
+  return GAPS.reduce((left, gap) => hideLoose(left, loose, gap), safe)
 }
 
 const HIDDEN = '[hidden]'
@@ -53,34 +59,37 @@ function allForms() {
       for (const form of [secret, ...encoded(secret)]) if (form.length >= SHORTEST) plain.add(form)
       // A server chooses these itself: it must not be able to name a sentence of ours without its spaces.
       if (kind === 'session' || kind === 'cookie' || secret.length < LONG) continue
-      loose.add(lower(secret)).add(Buffer.from(secret).toString('hex'))
+      loose
+        .add(lower(secret))
+        .add(lower(inUrl(secret)))
+        .add(Buffer.from(secret).toString('hex'))
     }
   }
   const longest = (one: string, other: string) => other.length - one.length
   return { plain: [...plain].sort(longest), loose: [...loose].sort(longest) }
 }
 
-/** As a URL, a form, JSON and base64 have it; of base64 what does not depend on the end. */
+const inUrl = (secret: string) => encodeURIComponent(Buffer.from(secret).toString('utf8'))
+
+/** As a URL, a form, JSON and base64 have it; of base64 also what does not depend on what follows. */
 function encoded(secret: string): string[] {
   const bytes = Buffer.from(secret)
-  const whole = bytes.subarray(0, bytes.length - (bytes.length % 3))
-  const wellFormed = bytes.toString('utf8')
-  const inUrl = encodeURIComponent(wellFormed)
+  const parts = [bytes, bytes.subarray(0, bytes.length - (bytes.length % 3))]
   return [
-    ...[inUrl, inUrl.replaceAll('%20', '+'), inUrl.replace(/%[0-9A-F]{2}/g, (byte) => byte.toLowerCase())],
-    ...[JSON.stringify(secret).slice(1, -1), whole.toString('base64'), whole.toString('base64url')],
+    ...[inUrl(secret), inUrl(secret).replaceAll('%20', '+'), JSON.stringify(secret).slice(1, -1)],
+    ...parts.flatMap((part) => [part.toString('base64'), part.toString('base64url')]),
   ]
 }
 
-/** What may stand between the letters of a secret that was broken into lines, as such or as JSON writes it. */
-const GAP = /(?:\\[nrt]|[\s\p{Cc}\p{Cf}])+/gu
+/** What may stand between the letters of a secret that was broken into lines: as such, and as JSON writes it. */
+const GAPS = [/[\s\p{Cc}\p{Cf}]+/gu, /(?:\\[nrt]|[\s\p{Cc}\p{Cf}])+/gu]
 
 /** Of ASCII only, so that every letter keeps its place. */
 const lower = (text: string) => text.replace(/[A-Z]+/g, (run) => run.toLowerCase())
 
-function hideLoose(text: string, secrets: readonly string[]): string {
-  const gaps = [...text.matchAll(GAP)]
-  const bare = lower(text.replace(GAP, ''))
+function hideLoose(text: string, secrets: readonly string[], gap: RegExp): string {
+  const gaps = [...text.matchAll(gap)]
+  const bare = lower(text.replace(gap, ''))
   const found = secrets.flatMap((secret) => spansOf(bare, secret)).sort(([one], [other]) => one - other)
   if (found.length === 0) return text
   // A place in the bare text, in the text as it is.

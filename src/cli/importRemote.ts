@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { findConfigFile } from '../config/load.ts'
 import { defaultPaths } from '../config/paths.ts'
 import { addToMap, parseYaml } from '../config/yamlText.ts'
-import { asBridgeError, BridgeError, quote } from '../errors.ts'
+import { asBridgeError, BridgeError, quote, withoutControls } from '../errors.ts'
 import { changeFile, difference, readIfThere } from '../hosts/changeFile.ts'
 import { allHosts, type Host, type Machine, thisMachine } from '../hosts/hosts.ts'
 import { readJson } from '../hosts/jsonText.ts'
@@ -47,7 +47,8 @@ export async function importRemote(line: CommandLine, world: World): Promise<num
   const backup = changeFile(path, after)
   stderr.write(`Wrote ${path}${backup === undefined ? '' : `; the file as it was: ${backup}`}\n`)
   const signedIn = signedInWith(machine)
-  for (const server of fresh) stderr.write(`${describe(server, signedIn(server.url)).join('\n')}\n`)
+  for (const server of fresh)
+    stderr.write(`${describe(server, signedIn(server.url)).map(withoutControls).join('\n')}\n`)
   return 0
 }
 

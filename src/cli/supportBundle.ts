@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import type { Composed } from '../compose.ts'
 import type { Config } from '../config/config.ts'
 import type { Report } from '../doctor/examine.ts'
-import { asBridgeError, withoutQueries } from '../errors.ts'
+import { asBridgeError, withoutControls, withoutQueries } from '../errors.ts'
 import { recentLines } from '../system/logFile.ts'
 import { printableJson } from '../system/printable.ts'
 import { writePrivate } from '../system/privateFiles.ts'
@@ -28,7 +28,7 @@ export async function supportBundle(composed: Composed, line: CommandLine, world
     return 0
   }
   writePrivate(file, text)
-  stderr.write(`Written to ${file}. Read it before you send it.\n`)
+  stderr.write(`Written to ${withoutControls(file)}. Read it before you send it.\n`)
   return 0
 }
 
@@ -37,7 +37,7 @@ async function agreed(world: World, file: string): Promise<boolean> {
   if (!isAtTerminal(world)) return false
   const asking = startAsking(world)
   try {
-    return (await asking.yes(`Write this to ${file}?`, 'no')) === 'yes'
+    return (await asking.yes(`Write this to ${withoutControls(file)}?`, 'no')) === 'yes'
   } finally {
     asking.close()
   }

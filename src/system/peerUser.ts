@@ -29,13 +29,16 @@ const here = (): Machine => ({
  * of a sign-in to everybody on the machine, and with its state they could finish it with an account of their own.
  */
 export function isForeignPeer(ends: Ends, { read, environment, uid }: Machine = here()): boolean {
-  const { localAddress = '', localPort = 0, remoteAddress = '', remotePort = 0 } = ends
-  if (uid === undefined || !isLoopback(remoteAddress)) return false
+  const { localAddress = '', localPort = 0, remoteAddress, remotePort = 0 } = ends
+  if (uid === undefined) return false
+  // A connection that was reset has no other end any more, and its bytes are read all the same.
+  if (remoteAddress === undefined) return true
+  if (!isLoopback(remoteAddress)) return false
   const rows = ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((path) => (read(path) ?? '').split('\n').slice(1).map(toRow))
   const ours = spelt(localAddress, localPort)
   const theirs = spelt(remoteAddress, remotePort)
-  // A system that does not show our own end shows nothing.
-  if (!rows.some(({ from, to }) => from === ours && to === theirs)) return false
+  // A system that does not show where we listen shows nothing.
+  if (!rows.some(({ from, state }) => state === LISTEN && portOf(from) === portOf(ours))) return false
   const peer = rows.find(({ from, to }) => from === theirs && to === ours)
   // Windows' browser may stand outside of what its Linux lists.
   if (peer === undefined) return !/microsoft/i.test(read('/proc/version') ?? '')
@@ -49,9 +52,12 @@ const isLoopback = (address: string) => /^(::ffff:)?127\.|^::1$/.test(address)
 
 /** proc_pid_net(5): `sl local remote st queues timer retransmits uid timeout inode …` */
 function toRow(line: string) {
-  const [, from = '', to = '', , , , , uid = '', , inode = ''] = line.trim().split(/\s+/)
-  return { from, to, uid, inode }
+  const [, from = '', to = '', state = '', , , , uid = '', , inode = ''] = line.trim().split(/\s+/)
+  return { from, to, state, uid, inode }
 }
+
+const LISTEN = '0A'
+const portOf = (end: string) => end.slice(end.indexOf(':'))
 
 /** As that list spells it: words of 32 bits in the machine's own order, in hexadecimal. */
 function spelt(address: string, port: number): string {

@@ -18,3 +18,21 @@ test.each(['a b', `it's "here"`, 'https://x/?a=1&b=$HOME', '`id`', '$(id)', '', 
 test('on Windows special characters stand in double quotes', () => {
   expect(shellQuote('https://x/?a=1&b=2', 'win32')).toBe('"https://x/?a=1&b=2"')
 })
+
+test.each(['=ls', '~root', '#x', 'a\nb'])('attack K: %j is one word of a shell, and nothing else', (word) => {
+  expect(shellQuote(word, 'linux')).toMatch(/^'/)
+  expect(execFileSync('sh', ['-c', `printf %s ${shellQuote(word, 'linux')}`], { encoding: 'utf8' })).toBe(word)
+})
+
+test.each([
+  'a$(calc)',
+  'a`calc`',
+  '%COMSPEC%',
+  'https://x/?a=$(calc)`calc`',
+  'https://x/%PATH%',
+  'a"&calc&"',
+  'a\u201d; calc; \u201c',
+])('attack K: on Windows neither cmd nor PowerShell reads anything in %j', (word) => {
+  expect(shellQuote(word, 'win32')).toMatch(/^"[^"$`\u201c-\u201e]*"$/)
+  expect(shellQuote(word, 'win32')).not.toMatch(/%(?![\dA-F]{2})\w+%/i)
+})

@@ -8,6 +8,7 @@ const row = (from: string, to: string, uid: number, inode: number) =>
 const OURS = '0100007F:1F90'
 const THEIRS = '0100007F:C350'
 const ends = { localAddress: '127.0.0.1', localPort: 8080, remoteAddress: '127.0.0.1', remotePort: 50000 }
+const listening = row(OURS, '00000000:0000', 1000, 10).replace(' 01 ', ' 0A ')
 const server = row(OURS, THEIRS, 1000, 11)
 
 function machine(
@@ -15,7 +16,8 @@ function machine(
   more: Partial<Machine> & { version?: string } = {},
 ): Machine {
   const files: Record<string, string> = { '/proc/version': more.version ?? 'Linux version 6.8' }
-  for (const [name, rows] of Object.entries(tables)) files[`/proc/net/${name}`] = [HEAD, ...rows, ''].join('\n')
+  for (const [name, rows] of Object.entries(tables))
+    files[`/proc/net/${name}`] = [HEAD, ...(rows.length === 0 ? [] : [listening]), ...rows, ''].join('\n')
   return { uid: 1000, environment: {}, read: (path) => files[path], ...more }
 }
 
@@ -31,6 +33,9 @@ test.each([
 
 test('attack low: whoever sends a callback and is gone before it is read is not taken for us', () => {
   expect(isForeignPeer(ends, machine({ tcp: [server] }))).toBe(true)
+  // After a reset our own end is gone too, from the list and from the socket.
+  expect(isForeignPeer(ends, machine({ tcp: [listening] }))).toBe(true)
+  expect(isForeignPeer({ localPort: 8080 } as typeof ends, machine({ tcp: [listening] }))).toBe(true)
 })
 
 test('other connections with the same ports say nothing', () => {
@@ -42,7 +47,7 @@ test('IPv6 is read from its own list', () => {
   const six = '00000000000000000000000001000000'
   const rows = [row(`${six}:1F90`, `${six}:C350`, 1000, 1), row(`${six}:C350`, `${six}:1F90`, 1001, 2)]
   const over6 = { ...ends, localAddress: '::1', remoteAddress: '::1' }
-  expect(isForeignPeer(over6, machine({ tcp: [], tcp6: rows }))).toBe(true)
+  expect(isForeignPeer(over6, machine({ tcp: [listening], tcp6: rows }))).toBe(true)
 })
 
 test.each([
