@@ -152,7 +152,8 @@ export function neverQuoteWhileNew(secret: string): void {
   if (passing.size > MOST_PASSING && oldest !== undefined) passing.delete(oldest)
 }
 
-function withoutKnown(text: string): string {
+/** What this process knows to be secret, wherever a text repeats it. */
+export function withoutKnown(text: string): string {
   let safe = text
   for (const secret of [...sent, ...passing]) safe = safe.replaceAll(secret, '[hidden]')
   return safe

@@ -28,7 +28,7 @@ function importsOf(text: string): string[] {
 
 const room = (name: string) => (name.includes('/') ? (name.split('/')[0] ?? '') : name)
 
-/** Who may know whom; every room may know ports, errors, secureUrl and secretLike. */
+/** Who may know whom; every room may know ports, errors, secureUrl, secretLike and shownUrl. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'compose.ts': ['composeStore.ts', 'composeLogin.ts', 'config', 'bridge', 'auth', 'store', 'system'],
   cli: ['cli', 'compose.ts', 'config', 'bridge', 'auth', 'hosts', 'store', 'system', 'doctor'],
@@ -46,6 +46,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'errors.ts': [],
   'secureUrl.ts': [],
   'secretLike.ts': [],
+  'shownUrl.ts': ['errors.ts', 'secretLike.ts'],
   'providerRules.ts': [],
   'onceGood.ts': [],
 }
@@ -55,6 +56,7 @@ const LEAVES = [
   'errors.ts',
   'secureUrl.ts',
   'secretLike.ts',
+  'shownUrl.ts',
   'onceGood.ts',
   'providerRules.ts',
 ]

@@ -1,7 +1,9 @@
 // Asks for a person: begins or joins the sign-in attempt, has a login process see to it, and waits for the store to change.
+
 import { asErrorCode, BridgeError } from '../errors.ts'
 import type { AttemptStore, Clock, Leases, LoginLauncher } from '../ports.ts'
 import type { Attempt, Challenge, TokenKey } from '../records.ts'
+import { loginCommand } from '../shownUrl.ts'
 
 export interface AskOptions {
   readonly key: TokenKey
@@ -80,6 +82,6 @@ function afterFailure(attempt: Attempt): BridgeError {
   const { code, message } = asError(attempt)
   return new BridgeError(code, {
     message: `The last sign-in failed, so no new tab was opened: ${message}`,
-    hint: `Run mcp-oauth-bridge login ${attempt.server}${attempt.profile === 'default' ? '' : ` --profile ${attempt.profile}`}`,
+    hint: `Run ${loginCommand(attempt.server, attempt.profile)}`,
   })
 }

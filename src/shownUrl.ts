@@ -1,0 +1,39 @@
+// The address of a server as others may see it: a model, a page, a notice. People put keys into its query and its path.
+import { withoutQueries } from './errors.ts'
+import { isOpaque, isSecretHeader } from './secretLike.ts'
+
+/** As it was given where nothing in it may be a secret; else without its query and with a mark for each such part of its path. */
+export function shownUrl(text: string): string {
+  if (!URL.canParse(text)) return withoutQueries(text)
+  const { origin, pathname, search, hash, username, password } = new URL(text)
+  if (search === '' && hash === '' && username === '' && password === '' && !pathname.split('/').some(isSecret))
+    return text
+  const path = pathname.split('/').map((part) => (isSecret(part) ? '…' : part))
+  return `${origin}${path.join('/')}${search === '' ? '' : '?…'}`
+}
+
+/** The parts of an address's path that may be secrets, as they stand there and as they are meant. */
+export const secretSegments = (url: URL): string[] =>
+  url.pathname.split('/').flatMap((part) => (isSecret(part) ? [part, plain(part)] : []))
+
+/** The address without the query that holds a key: what names a server to others (RFC 8707 section 2 would rather have none). */
+export function withoutSecretQuery(url: URL): string {
+  if (![...url.searchParams].some(([name, value]) => isSecretHeader(name, value))) return url.href
+  return `${url.origin}${url.pathname}`
+}
+
+/** The command that signs a person in; an address that must not be shown is for the person to fill in. */
+export function loginCommand(server: string, profile: string, name?: string): string {
+  const target = name ?? (shownUrl(server) === server ? server : '"<the address of this server, as your host has it>"')
+  return `mcp-oauth-bridge login ${target}${profile === 'default' ? '' : ` --profile ${profile}`}`
+}
+
+const isSecret = (part: string) => isOpaque(part) || isOpaque(plain(part))
+
+function plain(part: string): string {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part
+  }
+}
