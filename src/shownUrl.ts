@@ -16,10 +16,16 @@ export function shownUrl(text: string): string {
 export const secretSegments = (url: URL): string[] =>
   url.pathname.split('/').flatMap((part) => (isSecret(part) ? [part, plain(part)] : []))
 
-/** The address without the query that holds a key: what names a server to others (RFC 8707 section 2 would rather have none). */
-export function withoutSecretQuery(url: URL): string {
-  if (![...url.searchParams].some(([name, value]) => isSecretHeader(name, value))) return url.href
-  return `${url.origin}${url.pathname}`
+/**
+ * The address as the name of a resource (RFC 8707 section 2), where nobody gives it another one: without a query that holds a
+ * key, and only down to a part of the path that may be one. The authorization server, and whoever sees its address, reads it.
+ */
+export function resourceName(url: URL): string {
+  const parts = url.pathname.split('/')
+  const secret = parts.findIndex(isSecret)
+  if (secret !== -1) return `${url.origin}${parts.slice(0, secret).join('/')}`
+  const isKeyed = [...url.searchParams].some(([name, value]) => isSecretHeader(name, value))
+  return isKeyed ? `${url.origin}${url.pathname}` : url.href
 }
 
 /** The command that signs a person in; an address that must not be shown is for the person to fill in. */

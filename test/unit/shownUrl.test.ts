@@ -1,6 +1,6 @@
 // A key in a server's address is shown to nobody.
 import { describe, expect, test } from 'vitest'
-import { loginCommand, secretSegments, shownUrl, withoutSecretQuery } from '../../src/shownUrl.ts'
+import { loginCommand, resourceName, secretSegments, shownUrl } from '../../src/shownUrl.ts'
 
 const KEY = 'sk_live_4f1c2d3e5a6b7c8d'
 
@@ -46,7 +46,9 @@ test('what may be secret in a path is known in both spellings', () => {
   expect(secretSegments(new URL('https://a.example/mcp/sse'))).toEqual([])
 })
 
-test('the resource of a server does not carry a key of its query', () => {
-  expect(withoutSecretQuery(new URL(`https://a.example/mcp?api_key=${KEY}&x=1`))).toBe('https://a.example/mcp')
-  expect(withoutSecretQuery(new URL('https://a.example/mcp?team=core'))).toBe('https://a.example/mcp?team=core')
+test('attack low: the resource of a server does not carry a key of its address', () => {
+  expect(resourceName(new URL(`https://a.example/mcp?api_key=${KEY}&x=1`))).toBe('https://a.example/mcp')
+  expect(resourceName(new URL('https://a.example/mcp?team=core'))).toBe('https://a.example/mcp?team=core')
+  expect(resourceName(new URL(`https://a.example/mcp/${KEY}/sse?x=1`))).toBe('https://a.example/mcp')
+  expect(resourceName(new URL(`https://a.example/${KEY}`))).toBe('https://a.example')
 })
