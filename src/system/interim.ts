@@ -4,6 +4,8 @@ import { BridgeError } from '../errors.ts'
 /** What undici reads an answer with, as far as it matters here. */
 export interface AnswerParser {
   onHeadersComplete(status: number, upgrade: boolean, keepAlive: boolean): number
+  readonly llhttp: { llhttp_set_lenient_keep_alive(parser: number, on: 0 | 1): void }
+  readonly ptr: number
 }
 
 const CONTINUE = 100
@@ -21,10 +23,21 @@ export function acceptContinue(parser: AnswerParser | null | undefined): void {
   taught.add(prototype)
   const { onHeadersComplete } = prototype
   prototype.onHeadersComplete = function (status, upgrade, keepAlive) {
+    const interim = status < 200
+    // Whatever it says of the connection, the answer is still to come on it.
+    if (interim || softened.has(this)) {
+      this.llhttp.llhttp_set_lenient_keep_alive(this.ptr, interim ? 1 : 0)
+      if (interim) softened.add(this)
+      else softened.delete(this)
+    }
     // Nobody here asks for another protocol: that 101 is for `take` to refuse.
-    return onHeadersComplete.call(this, status === CONTINUE ? PROCESSING : status, upgrade && status >= 200, keepAlive)
+    const known = status === CONTINUE ? PROCESSING : status
+    return onHeadersComplete.call(this, known, upgrade && !interim, keepAlive || interim)
   }
 }
+
+/** Parsers that read on after an interim response. */
+const softened = new WeakSet<object>()
 
 export interface InterimWatch {
   /** One interim response has come. */

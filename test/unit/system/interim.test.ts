@@ -63,6 +63,8 @@ describe('attack G: an interim response is not the answer', () => {
     ['102', PROCESSING],
     ['103 with headers', HINTS],
     ['199, which nobody knows', 'HTTP/1.1 199 Later\r\n\r\n'],
+    ['103 that would close', 'HTTP/1.1 103 Early Hints\r\nconnection: close\r\n\r\n'],
+    ['103 of HTTP/1.0', 'HTTP/1.0 103 Early Hints\r\n\r\n'],
     ['all of them, several times', (CONTINUE + HINTS + PROCESSING).repeat(50)],
     ['100 with a content length', 'HTTP/1.1 100 Continue\r\ncontent-length: 0\r\n\r\n'],
   ])('%s is read past, in one packet and in many, and the connection serves on', async (_, interim) => {
