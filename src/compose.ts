@@ -28,6 +28,7 @@ import type {
   SecretStore,
 } from './ports.ts'
 import type { TokenKey } from './records.ts'
+import { loginCommand, shownUrl } from './shownUrl.ts'
 import { createKnownAnswers } from './store/knownAnswers.ts'
 import type { KeySlots } from './store/sealingKey.ts'
 import { createHttp } from './system/http.ts'
@@ -197,9 +198,12 @@ export function compose(config: Config, doors: Doors) {
         .catch(() => undefined)
       const writer = createLineWriter(doors.stdout, onHostGone)
       const { holdInitializeMs, holdCallMs } = config
+      const hidden = config.hideTools.length === 0 ? undefined : hiddenTools(config.hideTools)
       const hostSignIn = createHostSignIn({
         ...{ watch: signIn, holdInitializeMs, holdCallMs, clock, log, write: writer.write },
-        ...{ server: server().url, version: doors.version, asks: config.loginMode !== 'never' },
+        ...{ server: shownUrl(server().url), version: doors.version, asks: config.loginMode !== 'never' },
+        loginCommand: loginCommand(server().url, config.profile, server().name),
+        hiddenTools: hidden,
         known: createKnownAnswers(async () => (await store()).answers, key(), clock),
       })
       const relay = createRelay({
@@ -212,7 +216,7 @@ export function compose(config: Config, doors: Doors) {
         answerLimit: config.serverLimit,
         timeoutMs: config.requestTimeoutMs,
         transport: server().transport,
-        ...(config.hideTools.length === 0 ? {} : { hiddenTools: hiddenTools(config.hideTools) }),
+        ...(hidden === undefined ? {} : { hiddenTools: hidden }),
       })
       const line = (bytes: Uint8Array) => {
         const work = relay.line(bytes)

@@ -93,6 +93,7 @@ export interface SignInWatch {
 /** What this server answered last, for a host that asks while a person signs in. JSON `result` members by method. */
 export interface KnownAnswers {
   load(method: string): Promise<unknown>
+  /** undefined, or more than is remembered: what was known before is forgotten. */
   save(method: string, result: unknown): Promise<void>
 }
 

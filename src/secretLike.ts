@@ -14,6 +14,9 @@ export function isSecretHeader(name: string, value: string): boolean {
   return literal.trim() !== '' && (SECRET_NAME.test(name) || OPAQUE.test(literal))
 }
 
+/** Whether one part of an address may be a key. */
+export const isOpaque = (text: string): boolean => OPAQUE.test(text)
+
 /** People put API keys into the path or the query of a server's URL. */
 export function isSecretUrl(text: string): boolean {
   const literal = withoutReferences(text)

@@ -28,7 +28,7 @@ function importsOf(text: string): string[] {
 
 const room = (name: string) => (name.includes('/') ? (name.split('/')[0] ?? '') : name)
 
-/** Who may know whom; every room may know ports, errors, secureUrl and secretLike. */
+/** Who may know whom; every room may know ports, errors, secureUrl, secretLike and shownUrl. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'compose.ts': ['composeStore.ts', 'composeLogin.ts', 'config', 'bridge', 'auth', 'store', 'system'],
   cli: ['cli', 'compose.ts', 'config', 'bridge', 'auth', 'hosts', 'store', 'system', 'doctor'],
@@ -47,6 +47,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'secureUrl.ts': [],
   'secretLike.ts': [],
   'knownSecrets.ts': [],
+  'shownUrl.ts': [],
+  'shellQuote.ts': [],
   'providerRules.ts': [],
   'onceGood.ts': [],
   'bounds.ts': [],
@@ -58,6 +60,8 @@ const LEAVES = [
   'secureUrl.ts',
   'secretLike.ts',
   'knownSecrets.ts',
+  'shownUrl.ts',
+  'shellQuote.ts',
   'onceGood.ts',
   'bounds.ts',
   'providerRules.ts',

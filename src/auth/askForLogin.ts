@@ -2,6 +2,7 @@
 import { asErrorCode, BridgeError } from '../errors.ts'
 import type { AttemptStore, Clock, Leases, LoginLauncher } from '../ports.ts'
 import type { Attempt, Challenge, TokenKey, Wishes } from '../records.ts'
+import { loginCommand } from '../shownUrl.ts'
 
 export interface AskOptions {
   readonly key: TokenKey
@@ -59,7 +60,7 @@ async function refuseTooMany({ key, attempts, clock }: AskOptions, { status }: C
   if (waiting.some(({ server, profile }) => server === key.server && profile === key.profile)) return
   throw new BridgeError(kind === 403 ? 'insufficient_scope' : 'unauthorized', {
     message: `The server asked for ${times} sign-ins within ${within / 60_000} minutes, so no other tab was opened.`,
-    hint: `Run mcp-oauth-bridge login ${key.server}${kind === 403 ? ' --scope "…"' : ''} --force`,
+    hint: `Run ${loginCommand(key.server, key.profile)}${kind === 403 ? ' --scope "…"' : ''} --force`,
   })
 }
 
@@ -117,6 +118,6 @@ function afterFailure(attempt: Attempt): BridgeError {
   const { code, message } = asError(attempt)
   return new BridgeError(code, {
     message: `The last sign-in failed, so no new tab was opened: ${message}`,
-    hint: `Run mcp-oauth-bridge login ${attempt.server}${attempt.profile === 'default' ? '' : ` --profile ${attempt.profile}`}`,
+    hint: `Run ${loginCommand(attempt.server, attempt.profile)}`,
   })
 }

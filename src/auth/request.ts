@@ -1,7 +1,9 @@
 // What a sign-in asks for, whatever its grant: which authorization server, its own wishes, which scopes, for which resource.
+
 import type { HttpClient } from '../ports.ts'
 import type { ProviderRules, RulesOf } from '../providerRules.ts'
 import type { Challenge } from '../records.ts'
+import { resourceName } from '../shownUrl.ts'
 import { type Discovered, discover } from './discovery.ts'
 import type { Exceptions } from './exceptions.ts'
 import { selectScopes } from './scopes.ts'
@@ -56,7 +58,7 @@ export async function requestFor(
     metadata,
     rules,
     scope: scope ?? (who === 'person' ? rules.scopes?.join(' ') : undefined),
-    resource: resourceOf(options.resource, rules, found.resource ?? server.href),
+    resource: resourceOf(options.resource, rules, found.resource ?? resourceName(server)),
     binding: bindingOf(challenge, found),
   }
 }

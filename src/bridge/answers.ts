@@ -2,7 +2,8 @@
 import { BridgeError, quote } from '../errors.ts'
 import type { HttpResponse } from '../ports.ts'
 import { EventReader, type StreamPosition } from './eventStream.ts'
-import { type IdText, look, type Message } from './message.ts'
+import { type IdText, look, type Message, nameOf } from './message.ts'
+import { Pieces } from './pieces.ts'
 
 /** Hands one message of the server on; resolves when more may be read. */
 export type Take = (message: Message) => Promise<void>
@@ -61,27 +62,26 @@ export function mediaType({ headers }: HttpResponse): string {
   return type.trim().toLowerCase()
 }
 
+const START_BYTES = 64 * 1024
+
 /** The first 64 KiB, enough for any error body. */
 export async function readStart(response: HttpResponse): Promise<Buffer> {
-  const chunks: Uint8Array[] = []
-  let size = 0
+  const start = new Pieces()
   for await (const chunk of response.body) {
-    chunks.push(chunk)
-    size += chunk.byteLength
-    if (size > 64 * 1024) break
+    start.add(chunk.subarray(0, START_BYTES - start.size))
+    if (start.size === START_BYTES) break
   }
-  return Buffer.concat(chunks)
+  const bytes = start.take()
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
 async function readAll(response: HttpResponse, limit: number): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = []
-  let size = 0
+  const all = new Pieces()
   for await (const chunk of response.body) {
-    size += chunk.byteLength
-    if (size > limit) throw tooLarge(limit)
-    chunks.push(chunk)
+    if (all.size + chunk.byteLength > limit) throw tooLarge(limit)
+    all.add(chunk)
   }
-  return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, size)
+  return all.take()
 }
 
 /** The error of a response whose status is not 2xx. */
@@ -96,7 +96,7 @@ export function failure({ status }: HttpResponse, start: Uint8Array): BridgeErro
 
 export const unexpected = (answer: Message) =>
   new BridgeError('invalid_protocol', {
-    message: `The server answered id ${quote(answer.answers.join(', '), 60)}, which was not asked here: ${quoteStart(answer.bytes)}.`,
+    message: `The server answered id ${quote(nameOf(answer.answers), 60)}, which was not asked here: ${quoteStart(answer.bytes)}.`,
   })
 
 /** Batches were taken out of the protocol with revision 2025-06-18. */

@@ -1,7 +1,7 @@
 // SSE bytes → events, as bytes (WHATWG HTML section 9.2.6). Never decodes what it only passes on.
-
 import { retryOf } from '../bounds.ts'
 import { withoutBom } from './message.ts'
+import { Pieces } from './pieces.ts'
 
 export interface StreamEvent {
   readonly data: Uint8Array
@@ -21,6 +21,7 @@ const LF = 10
 const CR = 13
 const COLON = 58
 const SPACE = 32
+const DELETE = 127
 const NEWLINE = Uint8Array.of(LF)
 const EMPTY: Uint8Array = Uint8Array.of()
 const [DATA, EVENT, ID, RETRY, MESSAGE] = ['data', 'event', 'id', 'retry', 'message'].map((name) =>
@@ -28,6 +29,11 @@ const [DATA, EVENT, ID, RETRY, MESSAGE] = ['data', 'event', 'id', 'retry', 'mess
 ) as [Buffer, Buffer, Buffer, Buffer, Buffer]
 /** A field name with its colon and space. */
 const FIELD_BYTES = 16
+/** Longer names of events are none that is known here. */
+const LONGEST_TYPE = 64
+/** A longer id is not remembered: it has to fit into a header. */
+const LONGEST_ID = 4096
+const UNKNOWN_TYPE = '?'
 
 /** All events of a body; see {@link EventReader}. */
 export async function* readEvents(
@@ -59,10 +65,11 @@ export class EventReader {
   /** Lines end with LF, CR or CRLF, also when the two halves come in two pieces. */
   #afterCr = false
   /** Pieces of a line whose end has not come. */
-  #parts: Uint8Array[] = []
-  #partsSize = 0
-  #data: Uint8Array[] = []
-  #dataSize = 0
+  readonly #line = new Pieces()
+  /** The data of an event, its lines joined. */
+  readonly #data = new Pieces()
+  #lines = 0
+  #isEmpty = true
   #type = ''
   #id: string | undefined
 
@@ -88,10 +95,9 @@ export class EventReader {
     while (this.#nextCr !== -1 || this.#nextLf !== -1) {
       const from = this.#from
       const end = this.#lineEnd(chunk)
-      if (this.#parts.length > 0) {
-        const line = Buffer.concat([...this.#parts, chunk.subarray(from, end)])
-        this.#parts = []
-        this.#partsSize = 0
+      if (this.#line.size > 0) {
+        this.#line.add(chunk.subarray(from, end))
+        const line = this.#line.take()
         this.#takeField(line, 0, line.byteLength)
       } else if (end > from) this.#takeField(chunk, from, end)
       else {
@@ -99,12 +105,10 @@ export class EventReader {
         if (event) return event
       }
     }
-    const rest = chunk.byteLength - this.#from
-    if (rest > 0) this.#parts.push(chunk.subarray(this.#from))
+    this.#line.add(chunk.subarray(this.#from))
     this.#chunk = EMPTY
     this.#from = 0
-    this.#partsSize += rest
-    if (this.#partsSize > this.#limit + FIELD_BYTES) throw new RangeError('event too large')
+    if (this.#line.size > this.#limit + FIELD_BYTES) throw tooLarge()
     return undefined
   }
 
@@ -137,25 +141,30 @@ export class EventReader {
     if (colon === from) return
     const value = bytes.subarray(Math.min(bytes[colon + 1] === SPACE ? colon + 2 : colon + 1, end), end)
     if (is(DATA, bytes, from, colon)) {
-      this.#dataSize += value.byteLength
-      if (this.#dataSize > this.#limit) throw new RangeError('event too large')
-      this.#data.push(value)
+      // A line without data counts too, by its line feed.
+      if (this.#lines++ > 0) this.#data.add(NEWLINE)
+      this.#data.add(value)
+      if (this.#data.size > this.#limit) throw tooLarge()
+      if (value.byteLength > 0) this.#isEmpty = false
     } else if (is(EVENT, bytes, from, colon)) {
-      this.#type = is(MESSAGE, value, 0, value.byteLength) ? 'message' : utf8(value)
+      if (is(MESSAGE, value, 0, value.byteLength)) this.#type = 'message'
+      else this.#type = value.byteLength > LONGEST_TYPE ? UNKNOWN_TYPE : utf8(value)
     } else if (is(ID, bytes, from, colon)) {
-      if (!value.includes(0)) this.#id = utf8(value)
-    } else if (is(RETRY, bytes, from, colon) && /^\d+$/.test(utf8(value))) {
+      if (!value.includes(0)) this.#id = fitsHeader(value) ? utf8(value) : undefined
+    } else if (is(RETRY, bytes, from, colon) && value.byteLength < 20 && /^\d+$/.test(utf8(value))) {
       this.#position.retryMs = retryOf(utf8(value))
     }
   }
 
   #dispatch(): StreamEvent | undefined {
     // Only what is handed on moves the position, so that resuming brings the rest again.
-    if (this.#id !== undefined) this.#position.lastId = this.#id
+    if (this.#id === undefined) delete this.#position.lastId
+    else this.#position.lastId = this.#id
     // An event with empty data only moves the position; servers prime a stream with it (MCP 2025-11-25).
-    const event = this.#dataSize > 0 ? { data: joinLines(this.#data), type: this.#type } : undefined
-    this.#data = []
-    this.#dataSize = 0
+    const data = this.#lines === 0 ? EMPTY : this.#data.take()
+    const event = this.#isEmpty ? undefined : { data, type: this.#type }
+    this.#lines = 0
+    this.#isEmpty = true
     this.#type = ''
     return event
   }
@@ -167,10 +176,13 @@ const is = (name: Uint8Array, bytes: Uint8Array, from: number, end: number): boo
   return true
 }
 
-function joinLines(lines: Uint8Array[]): Uint8Array {
-  const [only] = lines
-  if (only && lines.length === 1) return only
-  return Buffer.concat(lines.flatMap((line, index) => (index === 0 ? [line] : [NEWLINE, line])))
-}
+const fitsHeader = (value: Uint8Array) =>
+  value.byteLength <= LONGEST_ID && !value.some((byte) => byte < SPACE || byte === DELETE)
+
+/** The header that resumes a stream, its bytes as they came; none where nothing can be resumed. */
+export const resumption = ({ lastId }: StreamPosition): Record<string, string> =>
+  lastId === undefined ? {} : { 'last-event-id': Buffer.from(lastId).toString('latin1') }
+
+const tooLarge = () => new RangeError('event too large')
 
 const utf8 = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')

@@ -58,11 +58,16 @@ export function createExchange(options: ExchangeOptions): Exchanger {
     const { message, open } = flight
     const position: StreamPosition = {}
     let lost = false
+    /** Only the first thing it says can be that it does not know the session: whoever has said more has begun to work. */
+    let mayBeLost = sessionId !== undefined
     let nameless: BridgeError | undefined
     const take = async (answer: Message) => {
       if (answer.kind === 'batch' && message.kind !== 'batch' && !session.hasBatches) throw noBatches(answer)
+      if (lost) return
+      const first = mayBeLost
+      mayBeLost = false
       if (answer.answers.length > 0) {
-        if (sessionId !== undefined && namesLostSession(answer)) {
+        if (first && namesLostSession(answer)) {
           lost = true
           return
         }
@@ -81,6 +86,7 @@ export function createExchange(options: ExchangeOptions): Exchanger {
       } catch (thrown) {
         if (position.lastId === undefined || open.size === 0 || !isCut(thrown)) throw thrown
       }
+      mayBeLost = false
       if (lost) return 'lost'
       if (open.size > 0 && nameless) throw nameless
       if (open.size > 0 && position.lastId !== undefined)
@@ -93,7 +99,7 @@ export function createExchange(options: ExchangeOptions): Exchanger {
     const answer = look(start)
     if (answer && answer.answers.length > 0 && answer.answers.every((id) => open.has(id))) await take(answer)
     else throw failure(response, start)
-    return 'done'
+    return lost ? 'lost' : 'done'
   }
 
   const exchange: Exchange = async (flight, deliver) => {

@@ -1,123 +1,151 @@
 // Tools that the host must not see: cut out of tools/list answers, and calls to them refused. Loaded only when some are named.
 import { BridgeError, quote } from '../errors.ts'
-import { jsonOf, look, type Message } from './message.ts'
+import { look, type Message } from './message.ts'
+import { type Bytes, eachElement, eachMember, eachMessage, find, stringIn, valueIn } from './pick.ts'
+import { Pieces } from './pieces.ts'
+import type { Span } from './scan.ts'
 
 export interface HiddenTools {
   /** @throws BridgeError tool_hidden for a call, or a batch with one */
   refuse(message: Message): void
-  /** The answer without the hidden tools; the very same message where there are none. `asked`: what it answers. */
-  strip(answer: Message, asked: Message): Message
+  /** The answer without the hidden tools; the very same message where there are none. `asked`: what it answers, if that is known. */
+  strip(answer: Message, asked?: Message): Message
+  /** The list without the hidden tools. */
+  visible(tools: readonly unknown[]): readonly unknown[]
 }
+
+/** Methods whose result is a list of tools, or may be one. */
+const LISTING = new Set(['tools/list', 'tasks/result'])
 
 /** `patterns`: names of tools; `*` stands for any characters, also none. */
 export function createHiddenTools(patterns: readonly string[]): HiddenTools {
-  const tests = patterns.map(toPattern)
-  const isHidden = (name: unknown) => typeof name === 'string' && tests.some((test) => test.test(name))
+  const hides = matcherOf(patterns)
+  const isHidden = (bytes: Bytes, tool: Span) => {
+    let hidden = false
+    eachValue(bytes, tool, 'name', (at) => {
+      // A name so long that it is not read is no name to be shown.
+      const name = stringIn(bytes, at)
+      hidden ||= bytes[at.start] === QUOTE && (name === undefined || hides(name))
+    })
+    return hidden
+  }
 
   return {
-    refuse(message) {
-      if (message.method !== 'tools/call' && message.kind !== 'batch') return
-      for (const one of [jsonOf(message)].flat() as { method?: string; params?: { name?: unknown } }[]) {
-        const name = one.method === 'tools/call' ? one.params?.name : undefined
-        if (isHidden(name))
-          throw new BridgeError('tool_hidden', { message: `The tool ${quote(String(name), 80)} is hidden here.` })
-      }
+    refuse({ bytes }) {
+      eachMessage(bytes, (message) => {
+        let calls = false
+        eachValue(bytes, message, 'method', (at) => {
+          calls ||= stringIn(bytes, at) === 'tools/call'
+        })
+        if (!calls) return
+        eachValue(bytes, message, 'params', (params) =>
+          eachValue(bytes, params, 'name', (at) => {
+            const name = calledName(bytes, at)
+            if (hides(name))
+              throw new BridgeError('tool_hidden', { message: `The tool ${quote(name, 80)} is hidden here.` })
+          }),
+        )
+      })
     },
     strip(answer, asked) {
-      if (answer.answers.length === 0 || !asksForTools(asked)) return answer
-      const hidden = toolsIn(jsonOf(answer)).flatMap((tools) => tools.filter((tool) => isHidden(tool?.name)))
-      return hidden.length === 0 ? answer : without(answer, isHidden)
+      const { kind, bytes } = answer
+      if (asked && (kind === 'response' || kind === 'batch') && !asksForTools(asked)) return answer
+      const cut = withoutElements(
+        bytes,
+        (visit) => eachList(bytes, visit),
+        (tool) => isHidden(bytes, tool),
+      )
+      return cut ? (look(cut) ?? answer) : answer
     },
+    visible: (tools) =>
+      tools.filter((tool) => {
+        const bytes = Buffer.from(JSON.stringify(tool))
+        return !isHidden(bytes, { start: 0, end: bytes.length })
+      }),
   }
 }
 
-function asksForTools(asked: Message): boolean {
-  if (asked.kind !== 'batch') return asked.method === 'tools/list'
-  return [jsonOf(asked)].flat().some((one) => (one as { method?: string }).method === 'tools/list')
-}
-
-interface Tool {
-  readonly name?: unknown
-}
-
-/** The tool lists of a message or batch. */
-function toolsIn(json: unknown): (Tool | null)[][] {
-  const lists = [json].flat().map((one) => (one as { result?: { tools?: unknown } } | null)?.result?.tools)
-  return lists.filter((list): list is (Tool | null)[] => Array.isArray(list))
-}
-
-/** Only the hidden tools go: the rest keeps its bytes, so that no number or unknown field changes. */
-function without(answer: Message, isHidden: (name: unknown) => boolean): Message {
-  const text = Buffer.from(answer.bytes).toString('utf8')
-  const cut = cutElements(text, (element, path) => {
-    return /^(\[\])?\.result\.tools$/.test(path) && isHidden((JSON.parse(element) as Tool | null)?.name)
+function asksForTools({ kind, method, bytes }: Message): boolean {
+  if (kind !== 'batch') return LISTING.has(method ?? '')
+  let asks = false
+  eachMessage(bytes, (one) => {
+    asks ||= LISTING.has(stringIn(bytes, find(bytes, ['method'], one)) ?? '')
   })
-  return look(Buffer.from(cut)) ?? answer
+  return asks
 }
 
-/** JSON text without those elements of arrays that `goes` picks; `path` is that of the array: `.result.tools`, `[].result.tools`. */
-function cutElements(text: string, goes: (element: string, path: string) => boolean): string {
-  let out = ''
+/**
+ * Every value that some reader takes for the member `wanted`: where a name stands twice, readers differ in which counts, and
+ * some do not look at the case of letters.
+ */
+function eachValue(bytes: Bytes, object: Span, wanted: string, visit: (value: Span) => void): void {
+  eachMember(bytes, object, (name, value) => {
+    if (name.toLowerCase() === wanted) visit(value)
+  })
+}
+
+/** As a server may read it that does not look at its type. */
+function calledName(bytes: Bytes, at: Span): string {
+  if (bytes[at.start] === QUOTE) return stringIn(bytes, at, bytes.length) ?? ''
+  const values: unknown[] = [valueIn(bytes, at, LONGEST_VALUE)].flat(LONGEST_VALUE)
+  return values.map((value) => (typeof value === 'object' ? '' : String(value))).join(',')
+}
+
+/** Every list of tools in a message or batch. */
+function eachList(bytes: Bytes, visit: (list: Span) => void): void {
+  eachMessage(bytes, (message) =>
+    eachValue(bytes, message, 'result', (result) => eachValue(bytes, result, 'tools', visit)),
+  )
+}
+
+/** The text without those elements of arrays that `goes` picks, and otherwise byte by byte as it was; undefined: none goes. */
+function withoutElements(
+  bytes: Bytes,
+  eachArray: (visit: (array: Span) => void) => void,
+  goes: (element: Span) => boolean,
+): Bytes | undefined {
+  const out = new Pieces()
   let copied = 0
-  let at = 0
-  const skip = () => {
-    while (at < text.length && text.charCodeAt(at) <= 32) at++
-  }
-  const string = () => {
-    const start = at++
-    while (text[at] !== '"') at += text[at] === '\\' ? 2 : 1
-    at++
-    return text.slice(start, at)
-  }
-  const array = (path: string) => {
+  eachArray((array) => {
     let kept = 0
     /** Where the comma before the next element stands, or the place after the bracket. */
-    let before = ++at
-    for (skip(); text[at] !== ']'; skip()) {
-      const start = at
-      value(`${path}[]`)
-      const element = [start, at] as const
-      skip()
-      const after = at
-      const last = text[at] === ']'
-      if (!last) at++
-      if (!goes(text.slice(...element), path)) kept++
-      else {
+    let before = array.start + 1
+    eachElement(bytes, array, (element, after) => {
+      if (goes(element)) {
         // With an element in front, the comma before it goes too; else the one after it.
-        out += text.slice(copied, kept > 0 ? before : element[0])
-        copied = kept > 0 || last ? element[1] : after + 1
-      }
+        out.add(bytes.subarray(copied, kept > 0 ? before : element.start))
+        copied = kept > 0 || bytes[after] === CLOSE_BRACKET ? element.end : after + 1
+      } else kept++
       before = after
-    }
-    at++
-  }
-  const object = (path: string) => {
-    at++
-    for (skip(); text[at] !== '}'; skip()) {
-      const name = JSON.parse(string()) as string
-      skip()
-      at++
-      value(`${path}.${name}`)
-      skip()
-      if (text[at] === ',') at++
-    }
-    at++
-  }
-  const value = (path: string) => {
-    skip()
-    if (text[at] === '{') object(path)
-    else if (text[at] === '[') array(path)
-    else if (text[at] === '"') string()
-    else while (at < text.length && !/[\s,\]}]/.test(text[at] as string)) at++
-  }
-  value('')
-  return out + text.slice(copied)
+    })
+  })
+  if (copied === 0) return undefined
+  out.add(bytes.subarray(copied))
+  return out.take()
 }
 
-const toPattern = (pattern: string) =>
-  new RegExp(
-    `^${pattern
-      .split('*')
-      .map((part) => part.replace(/[\\^$.+?()[\]{}|]/g, '\\$&'))
-      .join('[^]*')}$`,
-  )
+const [QUOTE, CLOSE_BRACKET] = [34, 93]
+const LONGEST_VALUE = 1024
+
+/** In one pass over the name, whatever a server makes it: a pattern with many stars must not be tried again and again. */
+function matcherOf(patterns: readonly string[]): (name: string) => boolean {
+  const wanted = patterns.map((pattern) => pattern.normalize('NFC').split('*'))
+  return (name) => {
+    const plain = name.normalize('NFC')
+    return wanted.some((parts) => matches(plain, parts))
+  }
+}
+
+function matches(name: string, parts: readonly string[]): boolean {
+  const [first = '', ...rest] = parts
+  const last = rest.pop()
+  if (last === undefined) return name === first
+  if (!name.startsWith(first)) return false
+  let at = first.length
+  for (const part of rest) {
+    const found = name.indexOf(part, at)
+    if (found === -1) return false
+    at = found + part.length
+  }
+  return name.length - last.length >= at && name.endsWith(last)
+}

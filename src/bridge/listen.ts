@@ -1,7 +1,7 @@
 // The standing GET stream for what the server says on its own account (MCP Streamable HTTP, "Listening for Messages").
 import type { Clock, Logger } from '../ports.ts'
 import { mediaType } from './answers.ts'
-import { readEvents, type StreamPosition } from './eventStream.ts'
+import { readEvents, resumption, type StreamPosition } from './eventStream.ts'
 import type { Deliver } from './exchange.ts'
 import { look } from './message.ts'
 import type { Send } from './send.ts'
@@ -39,8 +39,7 @@ export async function listen(options: ListenOptions, signal: AbortSignal): Promi
     const began = clock.awake()
     let messages = 0
     try {
-      const lastId = position.lastId === undefined ? {} : { 'last-event-id': position.lastId }
-      const headers = { accept: 'text/event-stream', ...session.headers(), ...lastId }
+      const headers = { accept: 'text/event-stream', ...session.headers(), ...resumption(position) }
       stream = new AbortController()
       const either = AbortSignal.any([signal, stream.signal])
       const response = await send({ method: 'GET', headers, signal: either, idleMs: 0, whenOutlived }, 'background')

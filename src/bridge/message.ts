@@ -18,33 +18,49 @@ export interface Message {
 
 const [LF, CR, SPACE] = [10, 13, 32]
 
+/** Request ids for a text; hosts and servers may put anything into them, and any number. */
+export const nameOf = (ids: readonly IdText[]) =>
+  ids
+    .slice(0, 10)
+    .map((id) => id.slice(0, 80))
+    .join(', ')
+    .slice(0, 80)
+
 /** undefined: not a JSON-RPC 2.0 message. */
 export function look(raw: Uint8Array): Message | undefined {
   const bytes = withoutBom(raw)
-  const scanned = scan(bytes)
-  if (!scanned) return undefined
-  const seen: Seen[] = []
-  for (const members of scanned.messages) {
+  let first: Seen | undefined
+  let batch: Batch | undefined
+  // What is no message ends the pass: nothing of a list of millions is kept.
+  const scanned = scan(bytes, (members) => {
     const one = members && see(bytes, members)
-    if (!one) return undefined
-    seen.push(one)
-  }
-  const [first] = seen
-  if (!first) return undefined
-  if (scanned.batch) {
-    // Batches exist in revision 2025-03-26 only.
-    const ids = (wanted: boolean) =>
-      seen.flatMap(({ id, method }) => (id && (method !== undefined) === wanted ? id : []))
-    return { kind: 'batch', asks: ids(true), answers: ids(false), bytes }
-  }
+    if (!one) return false
+    if (first) {
+      batch ??= begin(first)
+      note(batch, one)
+    } else first = one
+    return true
+  })
+  if (!scanned || !first) return undefined
+  // Batches exist in revision 2025-03-26 only.
+  if (scanned === 'batch') return { kind: 'batch', ...(batch ?? begin(first)), bytes }
   const { id, method, failed } = first
   if (method === undefined) return { kind: 'response', asks: NONE, answers: [id as IdText], failed, bytes }
   if (id === undefined) return { kind: 'notification', asks: NONE, answers: NONE, method, bytes }
   return { kind: 'request', asks: [id], answers: NONE, method, bytes }
 }
 
-/** The message as values; for the few that are read and not only passed on. */
-export const jsonOf = ({ bytes }: Message): unknown => JSON.parse(textAt(bytes, { start: 0, end: bytes.length }))
+type Batch = { readonly asks: IdText[]; readonly answers: IdText[] }
+
+function begin(first: Seen): Batch {
+  const batch: Batch = { asks: [], answers: [] }
+  note(batch, first)
+  return batch
+}
+
+function note({ asks, answers }: Batch, { id, method }: Seen): void {
+  if (id !== undefined) (method === undefined ? answers : asks).push(id)
+}
 
 /** A UTF-8 byte order mark is allowed to be ignored (RFC 8259 section 8.1). */
 export function withoutBom(bytes: Uint8Array): Uint8Array {

@@ -5,7 +5,8 @@ import { noBatches, unexpected } from './answers.ts'
 import { endSession, LAST_WORDS_MS } from './endSession.ts'
 import { createFlights, type Flight } from './flights.ts'
 import type { HiddenTools } from './hideTools.ts'
-import { guessId, guessIdAtEnd, type IdText, jsonOf, look, type Message } from './message.ts'
+import { guessId, guessIdAtEnd, type IdText, look, type Message, nameOf } from './message.ts'
+import { find, valueIn } from './pick.ts'
 import { rpcError } from './rpcError.ts'
 import type { Send } from './send.ts'
 import { createSession } from './session.ts'
@@ -39,9 +40,6 @@ export interface Relay {
   close(graceMs: number): Promise<void>
 }
 
-/** Request ids for the log; a host may put anything into them. */
-const nameOf = (ids: readonly IdText[]) => withoutControls(ids.join(', ')).slice(0, 80)
-
 const NOTHING = Promise.resolve()
 
 export function createRelay(options: RelayOptions): Relay {
@@ -57,7 +55,8 @@ export function createRelay(options: RelayOptions): Relay {
 
   /** Made only when somebody reads it: messages cost nothing more otherwise. */
   const trace = log.wants?.('proxy:request')
-    ? (event: string, ids: readonly IdText[], method?: string) => log.debug(event, { request: nameOf(ids), method })
+    ? (event: string, ids: readonly IdText[], method?: string) =>
+        log.debug(event, { request: withoutControls(nameOf(ids)), method })
     : undefined
 
   const write = (message: Message) => {
@@ -71,7 +70,8 @@ export function createRelay(options: RelayOptions): Relay {
       return log.warn('proxy:unexpected', { message: noBatches(message).message })
     if (message.answers.some((id) => id !== 'null') && !flights.settle(message))
       return log.warn('proxy:unexpected', { message: unexpected(message).message })
-    await write(message)
+    const hidden = hiddenTools && (await hiddenTools)
+    await write(hidden ? hidden.strip(message) : message)
   }
 
   const startListening = () => {
@@ -148,7 +148,7 @@ export function createRelay(options: RelayOptions): Relay {
 
   /** A notification is never answered; its failure is only logged. */
   const refuse = async (ids: IdText[], error: BridgeError, method?: string) => {
-    const request = ids.length === 0 ? undefined : nameOf(ids)
+    const request = ids.length === 0 ? undefined : withoutControls(nameOf(ids))
     log.warn('proxy:request-failed', { request, method, code: error.code, message: error.message })
     for (const id of ids) await writer.write(signIn?.refusal(id, error) ?? rpcError(id, error))
   }
@@ -185,7 +185,7 @@ export function createRelay(options: RelayOptions): Relay {
 
   /** The server hears of it after the request; what it never heard of, it need not hear taken back. */
   const cancel = (message: Message): Promise<void> => {
-    const target = flights.cancel((jsonOf(message) as { params?: { requestId?: unknown } }).params?.requestId)
+    const target = flights.cancel(valueIn(message.bytes, find(message.bytes, ['params', 'requestId'])))
     if (!target) return take(message).done
     const reason = new Error('The host has cancelled the request.')
     target.finish()

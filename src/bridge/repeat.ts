@@ -3,7 +3,9 @@ import { BridgeError } from '../errors.ts'
 import type { Clock } from '../ports.ts'
 import { isCut } from './answers.ts'
 import type { Flight } from './flights.ts'
-import { jsonOf, type Message } from './message.ts'
+import type { Message } from './message.ts'
+import { type Bytes, eachElement, eachMessage, find, stringIn } from './pick.ts'
+import { type Span, textAt } from './scan.ts'
 
 export interface Repeat {
   /** Remembers which tools a tools/list answer declares read-only or idempotent. */
@@ -23,21 +25,41 @@ const HARMLESS = new Set(
 /** A server that was just restarted is given this long, in ms. */
 const PAUSE_MS = 250
 
-interface Tool {
-  readonly name?: unknown
-  readonly annotations?: { readonly readOnlyHint?: unknown; readonly idempotentHint?: unknown }
-}
+/** Names of tools that are remembered, in characters; of a server that has more, the rest counts as not harmless. */
+const MOST_NAMES = 256 * 1024
+const LONGEST_NAME = 1024
+/** Of a larger list, in bytes, nothing is remembered. */
+const LONGEST_LIST = 4 * 1024 * 1024
 
 export function createRepeat(clock: Clock): Repeat {
-  const tools = new Set<unknown>()
+  const tools = new Set<string>()
+  let length = 0
 
-  const isHarmless = (json: unknown): boolean => {
-    const { method, params } = json as { method?: string; params?: { name?: unknown } }
-    // A second answer, or a notification said twice, changes nothing.
-    if (method === undefined || method.startsWith('notifications/')) return true
-    return HARMLESS.has(method) || (method === 'tools/call' && tools.has(params?.name))
+  const remember = (name: string) => {
+    if (tools.has(name) || length + name.length > MOST_NAMES) return
+    tools.add(name)
+    length += name.length
   }
-  const mayRunTwice = (message: Message) => [jsonOf(message)].flat().every(isHarmless)
+  const forget = (name: string) => {
+    if (tools.delete(name)) length -= name.length
+  }
+
+  const isHarmless = (bytes: Bytes, message: Span): boolean => {
+    const at = find(bytes, ['method'], message)
+    const method = stringIn(bytes, at)
+    // A second answer, or a notification said twice, changes nothing.
+    if (!at || method?.startsWith('notifications/')) return true
+    if (method === undefined) return false
+    const name = method === 'tools/call' ? stringIn(bytes, find(bytes, ['params', 'name'], message)) : undefined
+    return HARMLESS.has(method) || (name !== undefined && tools.has(name))
+  }
+  const mayRunTwice = ({ bytes }: Message) => {
+    let harmless = true
+    eachMessage(bytes, (one) => {
+      harmless &&= isHarmless(bytes, one)
+    })
+    return harmless
+  }
 
   const outcome = (thrown: unknown, { wire, message }: Flight) => {
     // A host that does not know whether it is initialized asks again anyway.
@@ -46,14 +68,17 @@ export function createRepeat(clock: Clock): Repeat {
   }
 
   return {
-    note(answer) {
-      const list = (jsonOf(answer) as { result?: { tools?: unknown } }).result?.tools
-      if (!Array.isArray(list)) return
-      for (const tool of list as (Tool | null)[]) {
-        const hints = tool?.annotations
-        if (hints?.readOnlyHint === true || hints?.idempotentHint === true) tools.add(tool?.name)
-        else tools.delete(tool?.name)
-      }
+    note({ bytes }) {
+      if (bytes.byteLength > LONGEST_LIST) return
+      const list = find(bytes, ['result', 'tools'])
+      if (!list) return
+      eachElement(bytes, list, (tool) => {
+        const name = stringIn(bytes, find(bytes, ['name'], tool), LONGEST_NAME)
+        if (name === undefined) return
+        const hints = find(bytes, ['annotations'], tool)
+        if (HINTS.some((hint) => isTrue(bytes, hints && find(bytes, [hint], hints)))) remember(name)
+        else forget(name)
+      })
     },
     async run(flight, attempt) {
       const { message, open, wire, signal } = flight
@@ -74,3 +99,8 @@ export function createRepeat(clock: Clock): Repeat {
     },
   }
 }
+
+const HINTS = ['readOnlyHint', 'idempotentHint']
+
+const isTrue = (bytes: Bytes, span: Span | undefined) =>
+  span !== undefined && span.end - span.start === 4 && textAt(bytes, span) === 'true'

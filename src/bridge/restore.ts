@@ -18,7 +18,7 @@ export async function restore(initialize: Message, session: Session, ask: Ask, l
     throw new BridgeError('session_lost', { message: 'The server forgot the session and refuses to make it again.' })
   if (before !== undefined && now !== before) {
     throw new BridgeError('session_lost', {
-      message: `The server now speaks protocol version ${quote(String(now), 40)}, and the host ${before}.`,
+      message: `The server now speaks protocol version ${quote(now, 40)}, and the host ${before}.`,
     })
   }
   await ask(look(INITIALIZED) as Message)

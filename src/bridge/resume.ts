@@ -2,7 +2,7 @@
 import { BridgeError } from '../errors.ts'
 import type { Clock } from '../ports.ts'
 import { endedEarly, isCut, mediaType, readMessages, type Take } from './answers.ts'
-import type { StreamPosition } from './eventStream.ts'
+import { resumption, type StreamPosition } from './eventStream.ts'
 import type { Flight } from './flights.ts'
 import type { Send } from './send.ts'
 import type { Session } from './session.ts'
@@ -37,13 +37,15 @@ export async function resume(
   let failures = 0
   let barren = 0
   while (open.size > 0) {
+    // Without a place to go on from, a GET would open a stream of another kind.
+    if (position.lastId === undefined) throw endedEarly()
     const backOff = barren === 0 ? 0 : Math.min(FIRST_WAIT_MS * 2 ** (barren - 1), LONGEST_WAIT_MS)
     const wait = Math.max(position.retryMs ?? FIRST_WAIT_MS, backOff, SHORTEST_WAIT_MS) * (1 + Math.random() / 10)
     if (timeoutMs > 0 && clock.awake() + wait - heard > timeoutMs) throw silent()
     await clock.sleep(wait, signal)
     const before = position.lastId
     try {
-      const headers = { accept: 'text/event-stream', ...session.headers(), 'last-event-id': before ?? '' }
+      const headers = { accept: 'text/event-stream', ...session.headers(), ...resumption(position) }
       const response = await send({ method: 'GET', headers, signal }, 'call')
       if (response.status === 200 && mediaType(response) === 'text/event-stream') {
         await readMessages(response, { position, limit }, take)

@@ -18,11 +18,8 @@ export interface Members {
   error?: Span
 }
 
-/** A member that is not an object is undefined. */
-export interface Scanned {
-  readonly batch: boolean
-  readonly messages: readonly (Members | undefined)[]
-}
+/** Takes one message of a text; undefined is an element of a batch that is not an object. False: nothing more is looked at. */
+export type Accept = (message: Members | undefined) => boolean
 
 const [TAB, LF, CR, SPACE, QUOTE, COMMA, MINUS, DOT, ZERO, NINE, COLON] = [9, 10, 13, 32, 34, 44, 45, 46, 48, 57, 58]
 const [OPEN_BRACKET, BACKSLASH, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [91, 92, 93, 123, 125]
@@ -33,30 +30,39 @@ const NAMES = (['jsonrpc', 'id', 'method', 'result', 'error'] as const).map((nam
   bytes: Buffer.from(`"${name}"`),
 }))
 
-/** undefined: not one JSON object, nor an array. */
-export function scan(bytes: Uint8Array): Scanned | undefined {
+/** Hands over one message after the other. undefined: not one JSON object, nor an array, or not accepted. */
+export function scan(bytes: Uint8Array, accept: Accept): 'single' | 'batch' | undefined {
   if (!isUtf8(bytes)) return undefined
   beginText()
   const start = skipSpace(bytes, 0)
   const batch = bytes[start] === OPEN_BRACKET
   if (!batch && bytes[start] !== OPEN_BRACE) return undefined
-  const messages: (Members | undefined)[] = []
-  const end = batch ? readElements(bytes, start, messages) : readMembers(bytes, start, messages)
-  // A message nested ever so deep costs its own time and nobody else’s memory.
+  const end = batch ? readElements(bytes, start, accept) : readMembers(bytes, start, accept)
+  shrink()
+  if (end === FAILED || skipSpace(bytes, end) !== bytes.length) return undefined
+  return batch ? 'batch' : 'single'
+}
+
+/** The index after the value at `from` of a text that is known to be valid. */
+export function skipValue(bytes: Uint8Array, from: number): number {
+  beginText()
+  const end = valueEnd(bytes, from)
+  shrink()
+  return end
+}
+
+/** A message nested ever so deep costs its own time and nobody else’s memory. */
+function shrink(): void {
   if (kinds.length > DEEP) kinds = new Uint8Array(256)
-  return end !== FAILED && skipSpace(bytes, end) === bytes.length ? { batch, messages } : undefined
 }
 
 /** The index after the array at `start`; each of its elements is a message. */
-function readElements(bytes: Uint8Array, start: number, messages: (Members | undefined)[]): number {
+function readElements(bytes: Uint8Array, start: number, accept: Accept): number {
   let at = skipSpace(bytes, start + 1)
   if (bytes[at] === CLOSE_BRACKET) return at + 1
   for (;;) {
-    if (bytes[at] === OPEN_BRACE) at = readMembers(bytes, at, messages)
-    else {
-      messages.push(undefined)
-      at = valueEnd(bytes, at)
-    }
+    if (bytes[at] === OPEN_BRACE) at = readMembers(bytes, at, accept)
+    else at = accept(undefined) ? valueEnd(bytes, at) : FAILED
     if (at === FAILED) return FAILED
     at = skipSpace(bytes, at)
     if (bytes[at] === CLOSE_BRACKET) return at + 1
@@ -66,11 +72,10 @@ function readElements(bytes: Uint8Array, start: number, messages: (Members | und
 }
 
 /** The index after the object at `start`, whose members are one message. */
-function readMembers(bytes: Uint8Array, start: number, messages: (Members | undefined)[]): number {
+function readMembers(bytes: Uint8Array, start: number, accept: Accept): number {
   const members: Members = {}
-  messages.push(members)
   let at = skipSpace(bytes, start + 1)
-  if (bytes[at] === CLOSE_BRACE) return at + 1
+  if (bytes[at] === CLOSE_BRACE) return accept(members) ? at + 1 : FAILED
   for (;;) {
     const valueStart = memberValue(bytes, at)
     if (valueStart === FAILED) return FAILED
@@ -79,7 +84,7 @@ function readMembers(bytes: Uint8Array, start: number, messages: (Members | unde
     const name = nameAt(bytes, at)
     if (name !== undefined) members[name] = { start: valueStart, end }
     at = skipSpace(bytes, end)
-    if (bytes[at] === CLOSE_BRACE) return at + 1
+    if (bytes[at] === CLOSE_BRACE) return accept(members) ? at + 1 : FAILED
     if (bytes[at] !== COMMA) return FAILED
     at = skipSpace(bytes, at + 1)
   }
@@ -152,7 +157,8 @@ function deepen(): void {
   kinds = deeper
 }
 
-function skipSpace(bytes: Uint8Array, from: number): number {
+/** The index of the first byte from `from` on that is not white space. */
+export function skipSpace(bytes: Uint8Array, from: number): number {
   let at = from
   // Most messages have none.
   if (at < bytes.length && (bytes[at] as number) > SPACE) return at

@@ -1,7 +1,8 @@
 // The Streamable HTTP session: its id, its protocol version, and making it again when the server has forgotten it.
 import { BridgeError, neverQuoteWhileNew } from '../errors.ts'
 import type { HttpResponse } from '../ports.ts'
-import { jsonOf, type Message } from './message.ts'
+import type { Message } from './message.ts'
+import { find, stringIn } from './pick.ts'
 
 export interface Session {
   /** Mcp-Session-Id and MCP-Protocol-Version, as far as they are known; the same object until one of them changes. */
@@ -42,7 +43,8 @@ export function createSession(): Session {
   }
 
   const keep = (name: string, message: Message, answer: Message) => {
-    if (!answer.failed) kept.set(name, message)
+    // A copy: a view would keep all that the host said in the same moment.
+    if (!answer.failed) kept.set(name, { ...message, bytes: Uint8Array.prototype.slice.call(message.bytes) })
   }
 
   return {
@@ -83,7 +85,7 @@ export function createSession(): Session {
       if (typeof given === 'string' && /^[\x21-\x7e]+$/.test(given)) id = given
       if (id !== undefined) neverQuoteWhileNew(id, 'session')
       const version = versionOf(message)
-      if (typeof version === 'string' && /^[\w.-]{1,40}$/.test(version)) protocolVersion = version
+      if (version !== undefined && /^[\w.-]{1,40}$/.test(version)) protocolVersion = version
     },
     renew(lost, exchange) {
       if (lost !== id) return renewing ?? Promise.resolve()
@@ -112,8 +114,8 @@ const headersOf = (id: string | undefined, version: string | undefined) => ({
   ...(version === undefined ? {} : { 'mcp-protocol-version': version }),
 })
 
-/** The protocol version a server answers initialize with. */
-export const versionOf = (answer: Message): unknown =>
-  (jsonOf(answer) as { result?: { protocolVersion?: unknown } }).result?.protocolVersion
+/** The protocol version a server answers initialize with; undefined where it names none. */
+export const versionOf = ({ bytes }: Message): string | undefined =>
+  stringIn(bytes, find(bytes, ['result', 'protocolVersion']))
 
-const uriOf = (message: Message) => `uri:${String((jsonOf(message) as { params?: { uri?: unknown } }).params?.uri)}`
+const uriOf = ({ bytes }: Message) => `uri:${stringIn(bytes, find(bytes, ['params', 'uri']))}`

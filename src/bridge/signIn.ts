@@ -1,16 +1,19 @@
 // What the host is told while a person signs in: initialize is held for a while and then answered here, lists come from
 // memory, calls wait within bounds; when the server is there, whatever was said in its place is made true.
-import { asBridgeError, type BridgeError } from '../errors.ts'
-import type { Clock, KnownAnswers, Logger, SignInWatch } from '../ports.ts'
-import { type IdText, jsonOf, type Message } from './message.ts'
+import { asBridgeError, type BridgeError, withoutQueries } from '../errors.ts'
+import type { Clock, SignInWatch } from '../ports.ts'
+import type { IdText, Message } from './message.ts'
+import { find, stringIn } from './pick.ts'
+import { capabilitiesIn, createRecall, type RecallOptions } from './recall.ts'
 import { createSignInNotice } from './signInNotice.ts'
 import type { Capability } from './standIn.ts'
 
-export interface SignInOptions {
+export interface SignInOptions extends RecallOptions {
   readonly watch: SignInWatch
-  readonly known: KnownAnswers
-  /** The server's URL, for people. */
+  /** The server's URL as a model may see it. */
   readonly server: string
+  /** What signs a person in. */
+  readonly loginCommand: string
   /** Of this program. */
   readonly version: () => string
   /** How long initialize may wait for a person, in ms. */
@@ -20,7 +23,6 @@ export interface SignInOptions {
   /** False: nobody will ever be asked, so an error is the truth. */
   readonly asks: boolean
   readonly clock: Clock
-  readonly log: Logger
   readonly write: (line: Uint8Array) => Promise<void>
 }
 
@@ -51,25 +53,18 @@ export interface HostSignIn {
   learn(request: Message, answer: Message): void
 }
 
-interface Asked {
-  readonly params?: {
-    readonly protocolVersion?: unknown
-    readonly capabilities?: { readonly elicitation?: { readonly url?: unknown } }
-    readonly cursor?: unknown
-    readonly name?: unknown
-  }
-}
-type Capabilities = Readonly<Record<string, unknown>>
+type Capabilities = ReadonlySet<string>
+const NONE: Capabilities = new Set()
 /** Initializes the server behind the host's back, with a sign-in where it wants one. */
 type Meet = () => Promise<void>
 type StandIn = typeof import('./standIn.ts')
 
 /** MCP 2025-11-25, "URL Elicitation Required Error". */
 const URL_REQUIRED = -32042
-const LEARNT = new Set(['initialize', 'tools/list', 'prompts/list', 'resources/list', 'resources/templates/list'])
 
 export function createHostSignIn(options: SignInOptions): HostSignIn {
-  const { watch, known, server, clock, log, write } = options
+  const { watch, server, clock, log, write } = options
+  const recall = createRecall(options)
   const notice = createSignInNotice(options)
   let standIn: StandIn | undefined
   /** 'told': answered here, unknown to the server. 'met': the server has answered. */
@@ -78,25 +73,25 @@ export function createHostSignIn(options: SignInOptions): HostSignIn {
   /** The tool that stands for the sign-in is on the host's list. */
   let shown = false
   /** What the host was told, and what the server has. */
-  let capabilities: Capabilities = {}
-  let offered: Capabilities = {}
+  let capabilities = NONE
+  let offered = NONE
   let takesAddresses = false
   let isReady = false
   /** Lists that were given here, so that the host is told to ask again. */
   const listed = new Set<Capability>()
   let debts: Message[] = []
 
-  const allow = () => notice.allow({ messages: 'logging' in capabilities, questions: isReady && takesAddresses })
+  const allow = () => notice.allow({ messages: capabilities.has('logging'), questions: isReady && takesAddresses })
 
   const tell = async (initialize: Message) => {
     standIn ??= await import('./standIn.ts')
-    const wanted = (jsonOf(initialize) as Asked).params?.protocolVersion
-    const last = await known.load('initialize')
+    const wanted = stringIn(initialize.bytes, find(initialize.bytes, ['params', 'protocolVersion']))
+    const last = await recall.load('initialize')
     const result = standIn.initializeResult({ known: last, wanted, server, version: options.version() })
     if (state !== 'new') return
     state = 'told'
     toldHere = true
-    capabilities = result.capabilities
+    capabilities = new Set(Object.keys(result.capabilities))
     log.info('proxy:sign-in', { outcome: 'answered the host', reason: last ? 'from memory' : 'nothing is known' })
     await write(standIn.answer(initialize.asks[0] as IdText, result))
     allow()
@@ -124,20 +119,20 @@ export function createHostSignIn(options: SignInOptions): HostSignIn {
       await watch.bounded(work, options.holdCallMs)
     } catch (thrown) {
       const { code, message, hint } = asBridgeError(thrown)
-      if (code !== 'sign_in_pending') return `${message} ${hint}`
+      if (code !== 'sign_in_pending') return withoutQueries(`${message} ${hint}`)
       return `A person has to sign in to ${server}${watch.address === undefined ? '.' : ` at this address: ${watch.address}`}`
     } finally {
       over.abort()
     }
     return state === 'met'
       ? `You are signed in to ${server}.`
-      : `Nobody is signed in to ${server} yet. A person can sign in with: mcp-oauth-bridge login ${server}`
+      : `Nobody is signed in to ${server} yet. A person can sign in with: ${options.loginCommand}`
   }
 
   const listHere = async (module: StandIn, method: Parameters<StandIn['listResult']>[0]) => {
     listed.add(module.LISTS[method].capability)
-    const last = await known.load(method)
-    if (method === 'tools/list') shown = last === undefined
+    const last = await recall.load(method)
+    if (method === 'tools/list') shown = !module.isKnown(method, last)
     return module.listResult(method, last, server)
   }
 
@@ -146,21 +141,22 @@ export function createHostSignIn(options: SignInOptions): HostSignIn {
     const { method } = request
     const met = state === 'met'
     if (method === 'ping') return met ? undefined : {}
-    if (method === 'logging/setLevel' && !(met && 'logging' in offered)) {
+    if (method === 'logging/setLevel' && !(met && offered.has('logging'))) {
       if (!met) debts.push(request)
       return {}
     }
     if (module.isList(method)) {
       if (!met) return listHere(module, method)
-      return module.LISTS[method].capability in offered ? undefined : module.emptyList(method)
+      return offered.has(module.LISTS[method].capability) ? undefined : module.emptyList(method)
     }
-    const isSignIn = shown && method === 'tools/call' && (jsonOf(request) as Asked).params?.name === module.SIGN_IN_TOOL
+    if (!shown || method !== 'tools/call') return undefined
+    const isSignIn = stringIn(request.bytes, find(request.bytes, ['params', 'name'])) === module.SIGN_IN_TOOL
     return isSignIn ? module.signInToolResult(await signInCall(meet)) : undefined
   }
 
   return {
     hold(initialize, done) {
-      takesAddresses = (jsonOf(initialize) as Asked).params?.capabilities?.elicitation?.url !== undefined
+      takesAddresses = find(initialize.bytes, ['params', 'capabilities', 'elicitation', 'url']) !== undefined
       state = 'new'
       toldHere = false
       isReady = false
@@ -185,10 +181,10 @@ export function createHostSignIn(options: SignInOptions): HostSignIn {
     },
 
     async establish(answer) {
-      const { result } = jsonOf(answer) as { result?: { capabilities?: Capabilities } }
-      if (!result) return toldHere
+      const named = capabilitiesIn(answer)
+      if (!named) return toldHere
       state = 'met'
-      offered = result.capabilities ?? {}
+      offered = named
       if (!toldHere || !standIn) {
         capabilities = offered
         allow()
@@ -214,7 +210,7 @@ export function createHostSignIn(options: SignInOptions): HostSignIn {
     owed() {
       const owed = debts
       debts = []
-      return 'logging' in offered ? owed : []
+      return offered.has('logging') ? owed : []
     },
     ready() {
       isReady = true
@@ -231,19 +227,12 @@ export function createHostSignIn(options: SignInOptions): HostSignIn {
     },
 
     learn(request, answer) {
-      const { method } = request
-      if (method === undefined || !LEARNT.has(method)) return
+      if (request.method === undefined) return
       // After the host has its answer: reading it and the database takes longer than passing it on.
-      setImmediate(setImmediate, () => keep(method, request, answer))
+      setImmediate(setImmediate, () => {
+        // From the server itself: what was shown in its place is gone from the host's list.
+        if (recall.learn(request, answer) && request.method === 'tools/list') shown = false
+      })
     },
-  }
-
-  function keep(method: string, request: Message, answer: Message): void {
-    if (method !== 'initialize' && (jsonOf(request) as Asked).params?.cursor !== undefined) return
-    const { result } = jsonOf(answer) as { result?: unknown }
-    if (result === undefined) return
-    // From the server itself: what was shown in its place is gone from the host's list.
-    if (method === 'tools/list') shown = false
-    known.save(method, result).catch((thrown: Error) => log.debug('proxy:learn', { message: thrown.message }))
   }
 }

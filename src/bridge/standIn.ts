@@ -54,7 +54,9 @@ export function initializeResult({ known, wanted, server, version }: Introductio
 function changing(capabilities: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const lists = Object.values(LISTS).map(({ capability }) => capability)
   const told = Object.entries(capabilities).map(([name, value]) =>
-    (lists as readonly string[]).includes(name) ? [name, { ...(value as object), listChanged: true }] : [name, value],
+    (lists as readonly string[]).includes(name)
+      ? [name, { ...(isObject(value) ? value : {}), listChanged: true }]
+      : [name, value],
   )
   return { logging: {}, ...Object.fromEntries(told) }
 }
@@ -67,11 +69,14 @@ function isInitializeResult(value: unknown): value is InitializeResult {
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
+/** Whether the server's last answer holds such a list. */
+export const isKnown = (method: ListMethod, known: unknown): boolean =>
+  isObject(known) && Array.isArray(known[LISTS[method].member])
+
 /** A list as it was last, on one page; else an empty one, of tools the one that helps. */
 export function listResult(method: ListMethod, known: unknown, server: string): object {
   const { member } = LISTS[method]
-  const list = isObject(known) ? known[member] : undefined
-  if (Array.isArray(list)) return { [member]: list }
+  if (isObject(known) && isKnown(method, known)) return { [member]: known[member] }
   return { [member]: method === 'tools/list' ? [signInTool(server)] : [] }
 }
 

@@ -1,5 +1,7 @@
 // Bytes from the host → lines. A line over the limit fails alone; the stream goes on.
 
+import { Pieces } from './pieces.ts'
+
 export interface LineReader {
   push(chunk: Uint8Array): void
   /** The stream has ended: a last line without a line feed still counts. */
@@ -15,8 +17,7 @@ export function createLineReader(
   onLine: (line: Uint8Array) => void,
   onTooLong: (excerpt: Uint8Array) => void,
 ): LineReader {
-  let parts: Uint8Array[] = []
-  let length = 0
+  const line = new Pieces()
   let start: Uint8Array | undefined
   let end: Uint8Array = Buffer.alloc(0)
 
@@ -26,22 +27,17 @@ export function createLineReader(
       end = lastOf([end, part])
       return
     }
-    parts.push(part)
-    length += part.byteLength
-    if (length <= limit) return
-    const all = Buffer.concat(parts)
+    line.add(part)
+    if (line.size <= limit) return
+    const all = line.take()
     // Copies: a view would keep the whole line in memory.
     start = Buffer.from(all.subarray(0, EXCERPT))
     end = lastOf([all.subarray(EXCERPT)])
-    parts = []
   }
 
   const finish = () => {
-    const [first] = parts
     if (start) onTooLong(Buffer.concat([start, end]))
-    else if (first) onLine(parts.length === 1 ? first : Buffer.concat(parts, length))
-    parts = []
-    length = 0
+    else if (line.size > 0) onLine(line.take())
     start = undefined
   }
 

@@ -1,20 +1,20 @@
 // The bridge itself: stdin to the relay until stdin closes, the host is gone, or the process is asked to end.
 import { createLineReader } from '../bridge/stdin.ts'
 import type { Composed } from '../compose.ts'
-import { ERRORS, withoutQueries } from '../errors.ts'
+import { ERRORS } from '../errors.ts'
+import { loginCommand, shownUrl } from '../shownUrl.ts'
 import { watchParent } from '../system/parentWatch.ts'
 import type { World } from './run.ts'
-import { shellQuote } from './shellQuote.ts'
 
 /** Answers on their way when stdin closes get this long, in ms; the whole end takes at most 2 s. */
 const GRACE_MS = 1_000
 
 export async function connect(composed: Composed, { stdin, stderr, ending }: World): Promise<number> {
-  const { url } = composed.server()
+  const { url, name } = composed.server()
   composed.log.info('proxy:start', { server: url, profile: composed.config.profile })
   if (stdin.isTTY)
     stderr.write(
-      `Bridging to ${withoutQueries(url)}; waiting for MCP messages on stdin. A person signs in with: mcp-oauth-bridge login ${shellQuote(withoutQueries(url))}\n`,
+      `Bridging to ${shownUrl(url)}; waiting for MCP messages on stdin. A person signs in with: ${loginCommand(url, composed.config.profile, name)}\n`,
     )
   let end: (graceMs: number) => void = () => undefined
   const ended = new Promise<number>((resolve) => {

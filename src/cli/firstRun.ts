@@ -5,9 +5,9 @@ import { findConfigFile } from '../config/load.ts'
 import { BridgeError, quote } from '../errors.ts'
 import { allHosts, type Host, thisMachine } from '../hosts/hosts.ts'
 import { isSecure } from '../secureUrl.ts'
+import { shellQuote } from '../shellQuote.ts'
 import { type Asking, startAsking } from './ask.ts'
 import type { World } from './run.ts'
-import { shellQuote } from './shellQuote.ts'
 
 /** Runs another command line of this program, to its exit code. */
 export type RunWords = (words: readonly string[]) => Promise<number>

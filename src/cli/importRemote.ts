@@ -10,9 +10,9 @@ import { changeFile, difference, readIfThere } from '../hosts/changeFile.ts'
 import { allHosts, type Host, type Machine, thisMachine } from '../hosts/hosts.ts'
 import { readJson } from '../hosts/jsonText.ts'
 import { mcpRemoteServer, type RemoteServer } from '../hosts/mcpRemote.ts'
+import { shellQuote } from '../shellQuote.ts'
 import type { CommandLine } from './args.ts'
 import type { World } from './run.ts'
-import { shellQuote } from './shellQuote.ts'
 
 interface Found extends RemoteServer {
   readonly host: Host

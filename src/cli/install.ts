@@ -10,9 +10,9 @@ import { findHost, type Host, thisMachine } from '../hosts/hosts.ts'
 import { type JsonObject, readJson, writeJson } from '../hosts/jsonText.ts'
 import { mcpRemoteServer } from '../hosts/mcpRemote.ts'
 import { isSecretHeader, isSecretUrl } from '../secretLike.ts'
+import { shellQuote } from '../shellQuote.ts'
 import { type CommandLine, OPTIONS, type TypedOption } from './args.ts'
 import type { World } from './run.ts'
-import { shellQuote } from './shellQuote.ts'
 
 const usage = (message: string, hint?: string) =>
   new BridgeError('usage', { message, ...(hint === undefined ? {} : { hint }) })

@@ -6,12 +6,12 @@ import type { Composed } from '../compose.ts'
 import { fits, wishesOf } from '../config/wishes.ts'
 import { asBridgeError, BridgeError, withoutControls, withoutQueries } from '../errors.ts'
 import type { Attempt, Challenge, Wishes } from '../records.ts'
+import { shellQuote } from '../shellQuote.ts'
 import { type Offered, openBrowser, rejectOn, seeThrough } from './attempt.ts'
 import type { QrWish } from './device.ts'
 import { instructions } from './instructions.ts'
 import { paperOf, wrapWords } from './paint.ts'
 import { byPasting } from './paste.ts'
-import { shellQuote } from './shellQuote.ts'
 import { clockText, startSpinner } from './spinner.ts'
 
 export interface LoginWishes {

@@ -2,6 +2,12 @@
 import type { Cache, Clock, KnownAnswers } from '../ports.ts'
 import type { TokenKey } from '../records.ts'
 
+/** Characters of JSON that are remembered of one server and profile, 1 MB in all. A longer answer is not remembered at all. */
+const MOST: Readonly<Record<string, number>> = { 'tools/list': 600_000 }
+const MOST_OTHER = 100_000
+/** Deeper values are no lists of anything. */
+const DEEPEST = 100
+
 const KEEP_MS = 90 * 24 * 60 * 60 * 1000
 
 export function createKnownAnswers(openCache: () => Promise<Cache>, key: TokenKey, clock: Clock): KnownAnswers {
@@ -12,8 +18,20 @@ export function createKnownAnswers(openCache: () => Promise<Cache>, key: TokenKe
       const cache = await openCache()
       const before = await cache.get(nameOf(method), clock.now())
       // Every start hears the same answers: only another one is worth a write to the disk.
-      if (JSON.stringify(before) !== JSON.stringify(result))
-        await cache.put(nameOf(method), result, clock.now() + KEEP_MS)
+      const kept = fits(method, result) ? result : undefined
+      if (JSON.stringify(before) === JSON.stringify(kept)) return
+      // What was known before is not true any more either.
+      await cache.put(nameOf(method), kept ?? null, clock.now() + (kept === undefined ? 0 : KEEP_MS))
     },
   }
 }
+
+function fits(method: string, result: unknown): boolean {
+  if (result === undefined || isDeeper(result, DEEPEST)) return false
+  return Buffer.byteLength(JSON.stringify(result)) <= (MOST[method] ?? MOST_OTHER)
+}
+
+const isDeeper = (value: unknown, levels: number): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  (levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1)))

@@ -1,7 +1,9 @@
 // The page a person sees after the browser came back: self-contained, light and dark, nothing from outside.
+
 import { createHash } from 'node:crypto'
 import { withoutControls } from '../errors.ts'
 import type { CallbackPage } from '../ports.ts'
+import { shownUrl } from '../shownUrl.ts'
 
 const STYLE = `
 :root { color-scheme: light dark; --ink: #1d2430; --soft: #5b6676; --paper: #f6f7f9; --card: #ffffff; --line: #e3e7ec; --good: #1a7f4b; --bad: #b3382c }
@@ -67,7 +69,7 @@ interface Contents {
 function contents(page: Shown): Contents {
   if (page.kind === 'done') {
     const paragraphs = [
-      `<p>Your sign-in to <code>${escapeHtml(page.server)}</code> is stored on this computer.</p>`,
+      `<p>Your sign-in to <code>${escapeHtml(shownUrl(page.server))}</code> is stored on this computer.</p>`,
       '<p class="soft">You can close this tab and go back to your application.</p>',
     ]
     return { title: 'You are signed in', mark: '✓', tone: 'done', paragraphs }

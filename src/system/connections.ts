@@ -3,8 +3,10 @@ import type { LookupFunction } from 'node:net'
 import type { SecureContext } from 'node:tls'
 import type { buildConnector as Build, Pool as PoolType } from 'undici'
 import buildConnector from 'undici/lib/core/connect.js'
+import symbols from 'undici/lib/core/symbols.js'
 import Pool from 'undici/lib/dispatcher/pool.js'
 import type { HttpRequest } from '../ports.ts'
+import { type AnswerParser, acceptContinue } from './interim.ts'
 import { createProxyFor, proxyAuthorization } from './proxy.ts'
 import { CHECKED, createSecureConnect } from './secureConnect.ts'
 import { warmable } from './warmConnection.ts'
@@ -61,6 +63,7 @@ export function createConnections(options: ConnectionOptions) {
       keepAliveTimeout: KEEP_MS,
       keepAliveMaxTimeout: KEEP_MS,
     })
+    pool.on('connect', (_, targets) => acceptContinue(parserOf(targets.at(-1))))
     const made = { pool, warm: connection.warm, close: connection.close }
     pools.set(name, made)
     return made
@@ -109,4 +112,10 @@ export function createConnections(options: ConnectionOptions) {
       await Promise.all([...pools.values()].map(({ pool }) => pool.destroy()))
     },
   }
+}
+
+/** What reads the answers on the connection of an undici client. */
+function parserOf(client: unknown): AnswerParser | null | undefined {
+  const socket = (client as Record<symbol, Record<symbol, AnswerParser> | undefined>)[symbols.kSocket]
+  return socket?.[symbols.kParser]
 }

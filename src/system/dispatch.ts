@@ -2,6 +2,7 @@
 import type { Dispatcher } from 'undici'
 import type { HttpRequest, HttpResponse } from '../ports.ts'
 import type { Route } from './connections.ts'
+import { type InterimWatch, watchInterim } from './interim.ts'
 import { translate } from './netErrors.ts'
 import { ResponseBody } from './responseBody.ts'
 
@@ -16,6 +17,9 @@ export function dispatch(route: Route, url: URL, request: HttpRequest, onTaken: 
     signal?.throwIfAborted()
     let body: ResponseBody | undefined
     let controller: Dispatcher.DispatchController | undefined
+    let interim: InterimWatch | undefined
+    /** When the request last moved, by the clock of `performance`. */
+    let moved = 0
     const abort = () => {
       // Before the connection is made there is nothing to abort; then nobody waits for it.
       if (controller) controller.abort(signal?.reason)
@@ -23,11 +27,15 @@ export function dispatch(route: Route, url: URL, request: HttpRequest, onTaken: 
     }
     const { wire } = request
     const finish = () => {
+      interim?.end()
       if (wire) wire.cut = undefined
       else signal?.removeEventListener('abort', abort)
     }
     if (wire) wire.cut = abort
     else signal?.addEventListener('abort', abort, { once: true })
+    const progress = () => {
+      moved = performance.now()
+    }
     const big = request.body instanceof Uint8Array && request.body.byteLength > BIG ? request.body : undefined
     const extra = big && { 'content-length': String(big.byteLength) }
     route.pool.dispatch(
@@ -38,17 +46,28 @@ export function dispatch(route: Route, url: URL, request: HttpRequest, onTaken: 
           extra || route.headers
             ? { ...request.headers, ...extra, ...route.headers }
             : (request.headers as Record<string, string>),
-        body: big ? inPieces(big, onTaken) : (request.body ?? null),
+        body: big ? inPieces(big, progress, onTaken) : (request.body ?? null),
         headersTimeout: request.idleMs,
         bodyTimeout: request.idleMs,
       } as Dispatcher.DispatchOptions,
       {
         onRequestStart(started) {
           controller = started
+          progress()
           if (signal?.aborted) abort()
           else if (wire) wire.out = true
         },
         onResponseStart(started, status, headers) {
+          if (status < 200) {
+            interim ??= watchInterim(
+              request.idleMs,
+              url.origin,
+              () => moved,
+              (error) => started.abort(error),
+            )
+            return interim.take(status)
+          }
+          interim?.end()
           onTaken()
           body = new ResponseBody(started)
           const received = body
@@ -72,7 +91,10 @@ export function dispatch(route: Route, url: URL, request: HttpRequest, onTaken: 
   })
 }
 
-async function* inPieces(bytes: Uint8Array, onTaken: () => void): AsyncGenerator<Uint8Array> {
-  for (let from = 0; from < bytes.byteLength; from += PIECE) yield bytes.subarray(from, from + PIECE)
+async function* inPieces(bytes: Uint8Array, onPiece: () => void, onTaken: () => void): AsyncGenerator<Uint8Array> {
+  for (let from = 0; from < bytes.byteLength; from += PIECE) {
+    onPiece()
+    yield bytes.subarray(from, from + PIECE)
+  }
   onTaken()
 }

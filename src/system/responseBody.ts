@@ -10,6 +10,8 @@ const DONE: Next = { done: true, value: undefined }
 
 /** Bytes that may wait for the reader before the socket is paused. */
 const HIGH_WATER = 256 * 1024
+/** Pieces that may wait: a server may send each byte as one. */
+const MOST_PIECES = 1024
 /** Bytes that are copied rather than handed on one by one. */
 const SMALL = 16 * 1024
 /** How long a discarded rest may take before its connection is closed, in ms. */
@@ -36,7 +38,7 @@ export class ResponseBody implements AsyncIterable<Uint8Array> {
       return
     }
     this.#chunks.push(chunk)
-    if (this.#waiting > HIGH_WATER && !this.#paused) {
+    if ((this.#waiting > HIGH_WATER || this.#chunks.length > MOST_PIECES) && !this.#paused) {
       this.#paused = true
       this.#flow.pause()
     }
@@ -103,7 +105,7 @@ export class ResponseBody implements AsyncIterable<Uint8Array> {
 
   #taken(chunk: Uint8Array): void {
     this.#waiting -= chunk.byteLength
-    if (this.#paused && this.#waiting <= HIGH_WATER / 2) {
+    if (this.#paused && this.#waiting <= HIGH_WATER / 2 && this.#chunks.length <= MOST_PIECES / 2) {
       this.#paused = false
       this.#flow.resume()
     }

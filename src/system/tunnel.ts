@@ -19,23 +19,75 @@ export interface TunnelOptions {
 export function openTunnel(proxy: URL, options: TunnelOptions): Promise<Socket | number> {
   const { authority, headers, timeoutMs, secureContext } = options
   const request = proxy.protocol === 'https:' ? secureRequest : plainRequest
+  const signal = timeoutMs > 0 ? AbortSignal.timeout(timeoutMs) : undefined
   return new Promise((resolve, reject) => {
     const outgoing = request(proxy.origin, {
       method: 'CONNECT',
       path: authority,
       headers: { ...headers, host: authority },
       agent: false,
-      ...(timeoutMs > 0 ? { signal: AbortSignal.timeout(timeoutMs) } : {}),
+      ...(signal ? { signal } : {}),
       // Left out, NODE_TLS_REJECT_UNAUTHORIZED would decide; our own password goes to this proxy.
       ...(proxy.protocol === 'https:' ? { rejectUnauthorized: true, minVersion: 'TLSv1.2' } : {}),
       ...(secureContext ? { secureContext } : {}),
     })
-    outgoing.once('connect', ({ statusCode = 0 }, socket: Socket, head) => {
-      if (statusCode >= 200 && statusCode < 300 && head.byteLength === 0) return resolve(socket)
-      socket.destroy()
-      resolve(statusCode)
+    outgoing.once('connect', async ({ statusCode = 0 }, socket: Socket, head) => {
+      const late = () => socket.destroy(new DOMException('The proxy did not answer in time.', 'AbortError'))
+      signal?.addEventListener('abort', late)
+      try {
+        // node:http gives whatever comes first for the answer to CONNECT, also an interim response.
+        const { status, rest } = isInterim(statusCode)
+          ? await finalAnswer(socket, head)
+          : { status: statusCode, rest: head }
+        if (status >= 200 && status < 300 && rest.byteLength === 0) return resolve(socket)
+        socket.destroy()
+        resolve(status)
+      } catch (thrown) {
+        reject(thrown)
+      } finally {
+        signal?.removeEventListener('abort', late)
+      }
     })
     outgoing.once('error', reject)
     outgoing.end()
+  })
+}
+
+const isInterim = (status: number) => status >= 100 && status < 200 && status !== 101
+
+/** Interim responses and the header of the answer are no longer than this together. */
+const MOST_BYTES = 64 * 1024
+
+/** Reads on to the answer that is not an interim one (RFC 9110 section 15.2). Status 0: none came. */
+async function finalAnswer(socket: Socket, head: Uint8Array): Promise<{ status: number; rest: Uint8Array }> {
+  let known = Buffer.from(head)
+  let read = known.byteLength
+  for (;;) {
+    for (let end = known.indexOf('\r\n\r\n'); end !== -1; end = known.indexOf('\r\n\r\n')) {
+      const status = Number(/^HTTP\/1\.[01] (\d{3})/.exec(known.toString('latin1', 0, end))?.[1] ?? 0)
+      known = known.subarray(end + 4)
+      if (!isInterim(status)) return { status, rest: known }
+    }
+    const more = read > MOST_BYTES ? undefined : await nextPiece(socket)
+    if (!more) return { status: 0, rest: known }
+    read += more.byteLength
+    known = Buffer.concat([known, more])
+  }
+}
+
+/** undefined: the connection has ended. Leaves the socket as new as it was: neither flowing nor paused. */
+function nextPiece(socket: Socket): Promise<Uint8Array | undefined> {
+  return new Promise((resolve, reject) => {
+    const look = () => {
+      const piece = socket.read() as Buffer | null
+      if (piece || socket.readableEnded || socket.destroyed) settle(piece ?? undefined)
+    }
+    const gone = () => settle(undefined)
+    const settle = (piece: Buffer | undefined) => {
+      socket.off('readable', look).off('end', gone).off('close', gone).off('error', reject)
+      resolve(piece)
+    }
+    socket.on('end', gone).on('close', gone).on('error', reject).on('readable', look)
+    look()
   })
 }

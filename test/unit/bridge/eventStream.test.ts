@@ -191,3 +191,25 @@ describe('the limit', () => {
     expect(events).toEqual(plain('a'))
   })
 })
+
+describe('attack H: what a stream only holds', () => {
+  test('an id that fits into no header is not kept, and the one before it is not taken for it', async () => {
+    for (const id of ['7'.repeat(5000), 'a\tb', 'a\x7f'])
+      expect((await read([`id: 1\ndata: a\n\nid: ${id}\ndata: b\n\n`], 20_000)).position).toEqual({})
+    expect((await read(['id: 1\ndata: a\n\nid: 2\ndata: b\n\n'])).position).toEqual({ lastId: '2' })
+  })
+
+  test('a time is bounded, however many digits it has', async () => {
+    expect((await read(['retry: 4294968296\n\n'])).position).toEqual({ retryMs: 86_400_000 })
+    expect((await read([`retry: ${'9'.repeat(500)}\n\n`])).position).toEqual({})
+  })
+
+  test('lines without data count towards the size of an event', async () => {
+    await expect(read(['data\n'.repeat(1002)])).rejects.toThrow(RangeError)
+    expect((await read([`${'data\n'.repeat(500)}data: a\n\n`])).events).toEqual(plain(`${'\n'.repeat(500)}a`))
+  })
+
+  test('an event of a long type is of none that is known', async () => {
+    expect((await read([`event: ${'message'.repeat(20)}\ndata: a\n\n`])).events[0]?.type).toBe('?')
+  })
+})

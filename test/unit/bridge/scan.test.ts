@@ -1,6 +1,12 @@
 // The scanner agrees with JSON.parse on what is JSON, and says where the members of a message stand.
 import { describe, expect, test } from 'vitest'
-import { type Members, scan, textAt } from '../../../src/bridge/scan.ts'
+import { type Members, scan as pass, textAt } from '../../../src/bridge/scan.ts'
+
+function scan(bytes: Uint8Array) {
+  const messages: (Members | undefined)[] = []
+  const scanned = pass(bytes, (members) => messages.push(members) > 0)
+  return scanned && { batch: scanned === 'batch', messages }
+}
 
 const SAMPLES = [
   '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":{"x":[1,2.5,-3e10,true,false,null]}}}',

@@ -34,6 +34,7 @@ function setUp({ memory = {}, asks = true }: { memory?: Record<string, unknown>;
   const person = createGate()
   const host = createHostSignIn({
     ...{ watch, clock, log: createFakeLogger(), server: SERVER, version: () => '1.2.3', asks },
+    loginCommand: `mcp-oauth-bridge login ${SERVER}`,
     ...{ holdInitializeMs: 3000, holdCallMs: 45_000, write: writer.write },
     known: {
       load: async (method) => kept.get(method),

@@ -45,3 +45,37 @@ test('after three months without a change it is forgotten', async () => {
   clock.advance(91 * 24 * 60 * 60 * 1000)
   expect(await of(KEY).load('initialize')).toBeUndefined()
 })
+
+const METHODS = ['initialize', 'tools/list', 'prompts/list', 'resources/list', 'resources/templates/list']
+
+test('attack low: what is remembered of one server is no more than 1 MB in all', async () => {
+  const { of } = setUp()
+  let total = 0
+  for (const method of METHODS) {
+    // The longest that is kept, found by halving.
+    let [fits, tooLong] = [0, 4_000_000]
+    while (tooLong - fits > 1) {
+      const middle = (fits + tooLong) >> 1
+      await of(KEY).save(method, 'ü'.repeat(middle))
+      if ((await of(KEY).load(method)) === undefined) tooLong = middle
+      else fits = middle
+    }
+    total += Buffer.byteLength('ü'.repeat(fits))
+  }
+  expect(total).toBeGreaterThan(900_000)
+  expect(total).toBeLessThanOrEqual(1_000_000)
+})
+
+test('attack low: an answer that is too long or too deep is not cut, and what was known before is forgotten', async () => {
+  const { of, writes } = setUp()
+  const deep = JSON.parse(`${'['.repeat(20_000)}${']'.repeat(20_000)}`) as unknown
+  for (const value of ['x'.repeat(2_000_000), deep, undefined]) {
+    await of(KEY).save('tools/list', { tools: [1] })
+    expect(await of(KEY).load('tools/list')).toEqual({ tools: [1] })
+    const before = writes()
+    await of(KEY).save('tools/list', value)
+    await of(KEY).save('tools/list', value)
+    expect(await of(KEY).load('tools/list')).toBeUndefined()
+    expect(writes()).toBe(before + 1)
+  }
+})

@@ -68,3 +68,8 @@ test.each(Object.keys(ERRORS) as ErrorCode[])('the failure %s shows message, hin
   const shown = html.replace(/&#(\d+);/g, (_, digits: string) => String.fromCharCode(Number(digits)))
   for (const word of [message, hint, code]) expect(shown).toContain(word)
 })
+
+test('attack low: the page shows no key of the server’s address', () => {
+  for (const server of ['https://a.example/mcp?api_key=kt7Zq2Vw9Lx4Rb8Nf3', 'https://a.example/kt7Zq2Vw9Lx4Rb8Nf3/sse'])
+    expect(renderPage({ kind: 'done', server }).html).not.toContain('kt7Zq2')
+})

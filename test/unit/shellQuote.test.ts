@@ -1,7 +1,7 @@
 // Words to paste into a shell.
 import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
-import { shellQuote } from '../../../src/cli/shellQuote.ts'
+import { shellQuote } from '../../src/shellQuote.ts'
 
 test.each(['work', 'https://mcp.example.com/mcp', 'a@b.c', '--x=y'])('%s needs no quotes', (word) => {
   expect(shellQuote(word, 'linux')).toBe(word)

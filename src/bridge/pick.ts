@@ -1,0 +1,77 @@
+// Single values out of a message, read where they stand: building all of it as objects costs many times its size, and a server
+// may send a list of millions.
+import type { Message } from './message.ts'
+import { type Span, skipSpace, skipValue, textAt } from './scan.ts'
+
+const [QUOTE, COMMA, OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [34, 44, 91, 93, 123, 125]
+/** Longer names are none that is asked for here. */
+const LONGEST_NAME = 256
+/** Longer strings and larger values are not read. */
+const LONGEST_TEXT = 64 * 1024
+
+export type Bytes = Message['bytes']
+
+/** The value of a whole text. */
+export const whole = (bytes: Bytes): Span => ({ start: skipSpace(bytes, 0), end: bytes.length })
+
+/** Each member of the object at `span`, in their order; none where it is no object. The text must be valid JSON. */
+export function eachMember(bytes: Bytes, span: Span, visit: (name: string, value: Span) => void): void {
+  if (bytes[span.start] !== OPEN_BRACE) return
+  let at = skipSpace(bytes, span.start + 1)
+  while (bytes[at] !== CLOSE_BRACE) {
+    const name = at
+    at = skipValue(bytes, name)
+    const start = skipSpace(bytes, skipSpace(bytes, at) + 1)
+    const end = skipValue(bytes, start)
+    visit(at - name > LONGEST_NAME ? '' : (JSON.parse(textAt(bytes, { start: name, end: at })) as string), {
+      start,
+      end,
+    })
+    at = skipSpace(bytes, end)
+    if (bytes[at] === COMMA) at = skipSpace(bytes, at + 1)
+  }
+}
+
+/** Each element of the array at `span`; `after` is where the comma or bracket behind it stands. */
+export function eachElement(bytes: Bytes, span: Span, visit: (value: Span, after: number) => void): void {
+  if (bytes[span.start] !== OPEN_BRACKET) return
+  let start = skipSpace(bytes, span.start + 1)
+  while (bytes[start] !== CLOSE_BRACKET) {
+    const end = skipValue(bytes, start)
+    const after = skipSpace(bytes, end)
+    visit({ start, end }, after)
+    start = bytes[after] === COMMA ? skipSpace(bytes, after + 1) : after
+  }
+}
+
+/** Each message: the elements of a batch, or the only one. */
+export function eachMessage(bytes: Bytes, visit: (message: Span) => void): void {
+  const all = whole(bytes)
+  if (bytes[all.start] === OPEN_BRACKET) eachElement(bytes, all, visit)
+  else visit(all)
+}
+
+/** The value at the end of a path of members; the last of two with one name counts, as for JSON.parse. */
+export function find(bytes: Bytes, path: readonly string[], from = whole(bytes)): Span | undefined {
+  let span: Span | undefined = from
+  for (const wanted of path) {
+    if (!span) return undefined
+    let found: Span | undefined
+    eachMember(bytes, span, (name, value) => {
+      if (name === wanted) found = value
+    })
+    span = found
+  }
+  return span
+}
+
+/** The text of a string; undefined for any other value, and for a string that is longer than `most` bytes. */
+export function stringIn(bytes: Bytes, span: Span | undefined, most = LONGEST_TEXT): string | undefined {
+  if (!span || bytes[span.start] !== QUOTE || span.end - span.start > most) return undefined
+  return JSON.parse(textAt(bytes, span)) as string
+}
+
+/** A value of at most `most` bytes; undefined for a larger one. */
+export function valueIn(bytes: Bytes, span: Span | undefined, most = LONGEST_TEXT): unknown {
+  return span && span.end - span.start <= most ? (JSON.parse(textAt(bytes, span)) as unknown) : undefined
+}
