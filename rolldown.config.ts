@@ -61,8 +61,8 @@ export default defineConfig({
           name: 'core',
           test: new RegExp(
             `/src/(${[
-              'errors|secureUrl|onceGood|cli/args',
-              'config/(cache|environment|load|nearest|oneOf|paths|server)',
+              'errors|secureUrl|onceGood|cli/(args|passedOver)',
+              'config/(cache|environment|load|nearest|oneOf|ownFile|paths|server)',
               'bridge/(answers|endSession|eventStream|exchange|flights|listen|lostSession|message|relay|repeat|rpcError|scan|scanString|send|session|transport)',
               'auth/(askForLogin|authorize|challenge|scopes|tokens|userHeaders)',
               'store/(database|migrate|time|migrations/.*)',

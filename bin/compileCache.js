@@ -3,7 +3,7 @@
 import { lstatSync, mkdirSync } from 'node:fs'
 import module from 'node:module'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { isAbsolute, join } from 'node:path'
 
 /** Before Node 22.1 there is none; with NODE_COMPILE_CACHE Node has turned it on by itself. */
 export function keepCompiled(
@@ -13,6 +13,8 @@ export function keepCompiled(
   if (!enable || environment.NODE_COMPILE_CACHE) return
   try {
     const folder = cacheFolder(environment)
+    // Below the working folder it would be code of whoever wrote that.
+    if (!isAbsolute(folder)) return
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     if (isOurs(lstatSync(folder))) enable(folder)
   } catch {

@@ -26,6 +26,7 @@ export const ERRORS = {
   usage: row(2, 1201, 'The command line was not understood.', 'Run mcp-oauth-bridge --help.'),
   config_not_found: row(2, 1202, 'The config file was not found.', 'Check the path given by --config or CONFIG_PATH.'),
   config_invalid: row(2, 1203, 'The config file is not valid.', 'Correct the line named above; config.example.yaml lists every key.'),
+  config_untrusted: row(2, 1205, 'Somebody else could have written the config file.', 'Make yourself its owner and take away everybody else’s right to write it (chmod go-w).'),
   clock_skew: row(2, 1230, 'The clock of this computer is wrong.', 'Set the clock; most systems do it by NTP.'),
   gateway_missing: row(2, 1231, 'This belongs to the HTTP gateway, which this version does not have.', 'Use the bridge: SQLite, and a host that speaks stdio.'),
   insecure_url: row(2, 1204, 'The server URL is not HTTPS.', 'Use https://, a loopback address, or --allow-http for a network you trust.'),

@@ -1,8 +1,9 @@
 // import mcp-remote: takes the servers of another bridge over from the hosts' files into config.yaml; never its tokens.
 import { createHash } from 'node:crypto'
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { findConfigFile } from '../config/load.ts'
+import { ownConfigFile } from '../config/load.ts'
+import { readOwnFile } from '../config/ownFile.ts'
 import { defaultPaths } from '../config/paths.ts'
 import { addToMap, parseYaml } from '../config/yamlText.ts'
 import { asBridgeError, BridgeError, quote } from '../errors.ts'
@@ -28,8 +29,8 @@ export async function importRemote(line: CommandLine, world: World): Promise<num
   const { environment, folder, stderr, stdout } = world
   const machine = thisMachine(environment)
   const path =
-    findConfigFile(line.flags.config, environment, folder) ?? join(defaultPaths(environment).config, 'config.yaml')
-  const before = readIfThere(path)
+    ownConfigFile(line.flags.config, environment, folder) ?? join(defaultPaths(environment).config, 'config.yaml')
+  const before = existsSync(path) ? readOwnFile(path).text : ''
   const known = serversOf(before, path)
   const found = allHosts(machine).flatMap((host) => serversIn(host, world))
   const fresh = withFreeNames(found, known)

@@ -79,7 +79,10 @@ describe('install', () => {
     home.write('h.txt', 'X-Key: canary')
     const config = home.write('config.yaml', `servers: { work: { url: "${URL}" } }\n`)
     const options = ['--header', 'X-Team: core team', '--header-file', 'h.txt', '--login', 'never', '--no-browser']
-    expect((await home.command(['install', 'claude-desktop', 'work', '--profile', 'p', ...options])).code).toBe(0)
+    const named = ['--config', './config.yaml', '--yes']
+    expect(
+      (await home.command(['install', 'claude-desktop', 'work', '--profile', 'p', ...options, ...named])).code,
+    ).toBe(0)
     expect(servers().work.args.slice(1)).toEqual([
       ...['work', '--profile', 'p', '--header', 'X-Team:core team', '--header-file', join(home.path, 'h.txt')],
       ...['--login', 'never', '--no-browser', '--config', config],
@@ -207,14 +210,14 @@ describe('import mcp-remote', () => {
   test('keeps the comments of a config that is there, and install then replaces the entry of mcp-remote', async () => {
     home = makeHome()
     home.write(DESKTOP, JSON.stringify({ mcpServers: { one: remote(URL) } }))
-    home.write('config.yaml', `# mine\nservers:\n  old: { url: "${URL}/old" } # keep\nlog_level: warn\n`)
+    home.write('bridge/config.yaml', `# mine\nservers:\n  old: { url: "${URL}/old" } # keep\nlog_level: warn\n`)
     expect((await home.command(['import', 'mcp-remote'])).code).toBe(0)
-    expect(read('config.yaml')).toBe(
+    expect(read('bridge/config.yaml')).toBe(
       `# mine\nservers:\n  old: { url: "${URL}/old" } # keep\n  one:\n    url: ${URL}\nlog_level: warn\n`,
     )
-    expect(read('config.yaml.before-mcp-oauth-bridge')).toContain('# mine')
+    expect(read('bridge/config.yaml.before-mcp-oauth-bridge')).toContain('# mine')
     expect((await home.command(['install', 'claude-desktop', 'one'])).code).toBe(0)
-    expect(servers().one.args).toEqual([PROGRAM, 'one', '--config', join(home.path, 'config.yaml')])
+    expect(servers().one.args).toEqual([PROGRAM, 'one'])
   })
 
   test('says so where there is nothing to take over', async () => {
