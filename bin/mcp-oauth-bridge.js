@@ -3,7 +3,8 @@
 import { readFileSync } from 'node:fs'
 import { keepCompiled } from './compileCache.js'
 
-keepCompiled()
+// The commands that only look at a file leave nothing behind, not even this.
+if (!process.argv.some((word) => /^(check|validate)-config$/.test(word))) keepCompiled()
 // stdout belongs to the protocol, also where a dependency prints something. dirxml is Node's own alias of log.
 // biome-ignore lint/suspicious/noConsole: this is what keeps console away from it
 for (const name of ['log', 'info', 'debug', 'dir', 'dirxml']) console[name] = console.error

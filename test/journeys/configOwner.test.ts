@@ -148,7 +148,7 @@ describe.runIf(isRoot)('attack A: among several users', () => {
     const { as } = annsHome()
     const before = process.umask(0)
     const entry = { command: 'npx', args: ['-y', 'mcp-remote', 'https://mcp.example.com/mcp'] }
-    home.write('.cursor/mcp.json', JSON.stringify({ mcpServers: { work: entry } }))
+    chownSync(home.write('.cursor/mcp.json', JSON.stringify({ mcpServers: { work: entry } })), ANN, ANN)
     const imported = await as(['import', 'mcp-remote'])
     process.umask(before)
     expect(imported.code).toBe(0)
