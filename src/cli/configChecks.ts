@@ -77,6 +77,9 @@ export async function databaseCheck(path: string): Promise<Check> {
   }
 }
 
+/** Sign-ins take kilobytes; what is larger is somebody else's, and not copied. */
+const LARGEST = 256 * 1024 * 1024
+
 /** A copy that was made while another process wrote may be torn; how often it is made anew, and the pause before, in ms. */
 const COPIES = 8
 const PAUSE_MS = 250
@@ -85,6 +88,10 @@ const PAUSE_MS = 250
 async function lookInto(named: string): Promise<void> {
   const path = realpathSync(named)
   accessSync(path, constants.R_OK | constants.W_OK)
+  if (!statSync(path).isFile() || statSync(path).size > LARGEST)
+    throw new BridgeError('database_unreachable', {
+      message: `${named} is no file of a size that a database of ours has.`,
+    })
   for (let left = COPIES; ; left--) {
     try {
       if (isHeld(path)) throw new BridgeError('database_locked')

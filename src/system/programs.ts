@@ -1,5 +1,5 @@
 // Where a program of the system lies, and the PATH that it gets: never a place that whoever wrote the working folder could fill.
-import { accessSync, constants, statSync } from 'node:fs'
+import { accessSync, constants, realpathSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, isAbsolute, posix, win32 } from 'node:path'
 
@@ -10,6 +10,8 @@ export interface Machine {
   readonly home: string
   /** A test knows its own programs. */
   readonly isProgram: (path: string) => boolean
+  /** Where a folder of PATH really is: the working folder has no links in it. */
+  readonly real: (folder: string) => string
 }
 
 export const thisMachine = (environment: NodeJS.ProcessEnv): Machine => ({
@@ -18,6 +20,7 @@ export const thisMachine = (environment: NodeJS.ProcessEnv): Machine => ({
   folder: process.cwd(),
   home: homedir(),
   isProgram,
+  real,
 })
 
 /**
@@ -38,7 +41,7 @@ export function findProgram(name: string, machine: Machine): string | undefined 
 }
 
 /** The elements of PATH that are absolute and neither in the working folder nor put there by npm for a package. */
-export function safePath({ platform, environment, folder, home }: Machine): string[] {
+export function safePath({ platform, environment, folder, home, real }: Machine): string[] {
   const isWindows = platform === 'win32'
   const { delimiter } = isWindows ? win32 : posix
   const value = Object.entries(environment).find(
@@ -49,7 +52,7 @@ export function safePath({ platform, environment, folder, home }: Machine): stri
   return (value ?? '')
     .split(delimiter)
     .filter((place) => isWhole(place, platform))
-    .filter((place) => !(isProject && isWithin(place, folder, platform)))
+    .filter((place) => !(isProject && [place, real(place)].some((one) => isWithin(one, folder, platform))))
     .filter((place) => !/[\\/]node_modules[\\/]\.bin[\\/]*$/.test(place))
 }
 
@@ -78,6 +81,14 @@ function isWithin(path: string, folder: string, platform: NodeJS.Platform): bool
   const paths = platform === 'win32' ? win32 : posix
   const way = paths.relative(folder, path)
   return !/^\.\.([\\/]|$)/.test(way) && !paths.isAbsolute(way)
+}
+
+function real(folder: string): string {
+  try {
+    return realpathSync(folder)
+  } catch {
+    return folder
+  }
 }
 
 function isProgram(path: string): boolean {

@@ -8,6 +8,7 @@ const machine = (PATH: string, programs: readonly string[], more: Partial<Machin
   folder: '/work/cloned',
   home: '/home/ann',
   isProgram: (path) => programs.includes(path),
+  real: (folder) => folder,
   ...more,
 })
 
@@ -38,6 +39,11 @@ describe('attack A: a program of the system', () => {
   test('is not taken from where npx and npm run put the programs of a package, above the working folder too', () => {
     const path = '/work/node_modules/.bin:/node_modules/.bin/:/usr/bin'
     expect(safePath(machine(path, []))).toEqual(['/usr/bin'])
+  })
+
+  test('is not taken from a link to the working folder', () => {
+    const real = (folder: string) => folder.replace('/linked', '/work/cloned')
+    expect(safePath(machine('/linked/bin:/usr/bin', [], { real }))).toEqual(['/usr/bin'])
   })
 
   test.each(['/', '/home', '/home/ann'])('may be in the home folder where a host starts us in %s', (folder) => {
