@@ -130,7 +130,7 @@ export type FindConfigFile = (
 
 /** --config, CONFIG_PATH, else the config folder: whoever wrote the working folder must not choose what a bridge does. */
 export const ownConfigFile: FindConfigFile = (named, environment, folder) => {
-  const asked = named === undefined ? environment.CONFIG_PATH : fillEnvironment(named, environment)
+  const asked = named === undefined ? environment.CONFIG_PATH || undefined : fillEnvironment(named, environment)
   if (asked !== undefined) return resolve(folder, asked)
   const own = join(defaultPaths(environment).config, NAME)
   return existsSync(own) ? own : undefined
@@ -139,7 +139,7 @@ export const ownConfigFile: FindConfigFile = (named, environment, folder) => {
 /** For commands that are about a file of a project: one in the working folder goes before that of the config folder. */
 export const projectConfigFile: FindConfigFile = (named, environment, folder) => {
   const here = join(folder, NAME)
-  if (named !== undefined || environment.CONFIG_PATH !== undefined || !existsSync(here))
+  if (named !== undefined || environment.CONFIG_PATH || !existsSync(here))
     return ownConfigFile(named, environment, folder)
   return here
 }

@@ -154,6 +154,10 @@ login: { mode: on-call }
       expect((await loadConfig({ ...options, environment: { ...environment, ...named } })).logLevel).toBe('debug')
   })
 
+  test('an empty CONFIG_PATH is none', async () => {
+    expect((await load({ yaml: 'log_level: error', environment: { CONFIG_PATH: '' } })).logLevel).toBe('error')
+  })
+
   test('somebody who relies on the file of the working folder is told how to name it', async () => {
     const { here, home } = load()
     writeFileSync(join(here, 'config.yaml'), `servers: { work: { url: '${URL_1}' } }`)
