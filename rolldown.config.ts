@@ -1,6 +1,6 @@
 // Bundles src/ into dist/: one small entry and chunks that load only when a command needs them.
-import { readFileSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'rolldown'
 import { jsonSchema } from './src/config/schema.ts'
@@ -42,6 +42,33 @@ const core = staticImports(fileURLToPath(new URL('src/cli/run.ts', import.meta.u
 /** Markdown without its marks. */
 const plain = (text: string) => text.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').replaceAll('`', '')
 
+/** Every package that modules of the bundle come from: its folder, found by the modules' own paths. */
+export function packagesOf(moduleIds: readonly string[]): string[] {
+  const folders = moduleIds.flatMap(
+    (id) => /^.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+(?=[\\/])/.exec(id.replace(/^\0/, ''))?.[0] ?? [],
+  )
+  return [...new Set(folders)].sort()
+}
+
+/** What a package has taken in itself, and says in no file. */
+const INSIDE: Readonly<Record<string, readonly string[]>> = {
+  undici: ['It holds llhttp, under the same MIT License: Copyright Fedor Indutny, 2018.'],
+}
+
+/** Name, version and the texts that a package wants to go along with its code; a package without one stops the build. */
+export function noticeOf(folder: string): string {
+  const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+  const files = readdirSync(folder).filter(
+    (file) => /^(licen[cs]e|copying|notice)/i.test(file) && !/\.(c|m)?js$/.test(file),
+  )
+  if (files.length === 0) throw new Error(`${name} has no license text, and its code is in the bundle`)
+  const texts = files.sort().map((file) => readFileSync(join(folder, file), 'utf8').trim())
+  return [`${name} ${version} (${license})`, ...texts, ...(INSIDE[name] ?? [])].join('\n\n')
+}
+
+const RULE = `\n\n${'-'.repeat(80)}\n\n`
+const NOTICES = 'The code in this folder holds parts of these packages, under the licenses that follow.'
+
 export default defineConfig({
   input: {
     run: 'src/cli/run.ts',
@@ -67,6 +94,14 @@ export default defineConfig({
       },
     },
     {
+      name: 'notices',
+      generateBundle(_options, bundle) {
+        const modules = Object.values(bundle).flatMap((chunk) => (chunk.type === 'chunk' ? chunk.moduleIds : []))
+        const source = `${[NOTICES, ...packagesOf(modules).map(noticeOf)].join(RULE)}\n`
+        this.emitFile({ type: 'asset', fileName: 'THIRD-PARTY-NOTICES.txt', source })
+      },
+    },
+    {
       name: 'schema for editors',
       generateBundle() {
         const source = `${JSON.stringify(described(jsonSchema() as Schema), null, 2)}\n`
@@ -83,8 +118,6 @@ export default defineConfig({
     // What every start loads lies in one file, though rarer files share it.
     codeSplitting: {
       groups: [
-        // Before the compile cache is on, a start reads these two only.
-        { name: 'paths', test: /\/src\/config\/paths\.ts$/, priority: 1 },
         { name: 'keychain', test: /\/src\/system\/keychainEntry\.ts$/, priority: 1 },
         { name: 'core', test: (id) => core.has(id) },
       ],

@@ -7,7 +7,8 @@ const load = (path) => import(new URL(`../dist/${path}`, import.meta.url).href)
 
 /** @type {typeof import('../src/cli/compileCache.ts')} */
 const { keepCompiled } = await load('compileCache.js')
-keepCompiled()
+// The commands that only look at a file leave nothing behind, not even this.
+if (!process.argv.some((word) => /^(check|validate)-config$/.test(word))) keepCompiled()
 // stdout belongs to the protocol, also where a dependency prints something. dirxml is Node's own alias of log.
 // biome-ignore lint/suspicious/noConsole: this is what keeps console away from it
 for (const name of /** @type {const} */ (['log', 'info', 'debug', 'dir', 'dirxml'])) console[name] = console.error

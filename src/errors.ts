@@ -27,6 +27,7 @@ export const ERRORS = {
   usage: row(2, 1201, 'The command line was not understood.', 'Run mcp-oauth-bridge --help.'),
   config_not_found: row(2, 1202, 'The config file was not found.', 'Check the path given by --config or CONFIG_PATH.'),
   config_invalid: row(2, 1203, 'The config file is not valid.', 'Correct the line named above; config.example.yaml lists every key.'),
+  config_untrusted: row(2, 1205, 'The config file could have been written by somebody else.', 'Make yourself its owner and remove everybody else’s write permission (chmod go-w).'),
   clock_skew: row(2, 1230, 'The clock of this computer is wrong.', 'Correct the clock; most systems do this with NTP.'),
   gateway_missing: row(2, 1231, 'The HTTP gateway is not available in this version.', 'Use the bridge: a SQLite database, and a host that speaks stdio.'),
   insecure_url: row(2, 1204, 'The server URL is not HTTPS.', 'Use https://, a loopback address, or --allow-http for a network you trust.'),

@@ -1,14 +1,13 @@
 // What the documents say is true: the example config is valid and complete, the README runs, every error code is explained.
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Ajv } from 'ajv'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { OPTIONS, parseCommandLine } from '../src/cli/args.ts'
-import { readConfigFile } from '../src/config/file.ts'
+import { parseConfigFile } from '../src/config/file.ts'
 import { keysAt } from '../src/config/schema.ts'
 import { ERRORS } from '../src/errors.ts'
 import { startHost } from './servers/host.js'
@@ -18,7 +17,9 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const read = (name: string) => readFileSync(join(ROOT, name), 'utf8')
 
 test('config.example.yaml is valid as it stands', () => {
-  expect(() => readConfigFile(join(ROOT, 'config.example.yaml'), { GOOGLE_SECRET: 'x' })).not.toThrow()
+  // Its text: who owns a checkout, and with which rights, is another matter.
+  const text = read('config.example.yaml')
+  expect(() => parseConfigFile(text, 'config.example.yaml', { GOOGLE_SECRET: 'x' })).not.toThrow()
 })
 
 /** The schema that editors get, as it is shipped. */
@@ -98,6 +99,24 @@ test('docs/configuration.md names every key of the schema and every option', () 
   expect([...keys, ...options].filter((word) => !text.includes(word))).toEqual([])
 })
 
+test('docs/security.md says of every key of a config file what it can do in a file that somebody gives you', () => {
+  const text = read('docs/security.md')
+  const section = text.slice(
+    text.indexOf('\n## A hostile config file'),
+    text.indexOf('\n## ', text.indexOf('\n## A hostile config file') + 5),
+  )
+  const named = new Set([...section.matchAll(/`([\w.]+)`/g)].map(([, word = '']) => word))
+  const maps = ['login', 'limits', 'header_forwarding', 'response_transform', 'cors']
+  const keys = [
+    ...keysAt([]).filter((key) => ![...maps, 'servers', 'providers'].includes(key)),
+    ...maps.flatMap((map) => keysAt([map]).map((key) => `${map}.${key}`)),
+    ...['servers', 'providers'].flatMap((map) => keysAt([map, 'x']).map((key) => `${map}.${key}`)),
+  ]
+  expect(keys.length).toBeGreaterThanOrEqual(60)
+  expect(keys.filter((key) => !named.has(key))).toEqual([])
+  expect(text).toContain('\n## A hostile working folder\n')
+})
+
 test('every error code has a section in docs/errors.md, and no section is about another', () => {
   const sections = [...read('docs/errors.md').matchAll(/^#{2,3} `?([a-z_]+)`?$/gm)].map(([, code]) => code)
   expect(sections.sort()).toEqual(Object.keys(ERRORS).sort())
@@ -150,11 +169,11 @@ test('the README’s host snippet starts a bridge that signs in and answers', as
   const [entry] = Object.values(
     (JSON.parse(json) as { mcpServers: Record<string, { command: string; args: string[] }> }).mcpServers,
   )
-  expect(entry?.command).toBe('npx')
-  expect(entry?.args).toEqual(['-y', 'mcp-oauth-bridge', 'https://mcp.example.com/mcp'])
+  expect(entry?.command).toBe('mcp-oauth-bridge')
+  expect(entry?.args).toEqual(['https://mcp.example.com/mcp'])
   const stage = await startStage()
-  // npx runs the package's bin with the words after its name; the server is the one that differs.
-  const words = entry?.args.slice(2).map((word) => word.replace('https://mcp.example.com/mcp', stage.server.url)) ?? []
+  // The installed command runs the package's bin; the server is the one that differs.
+  const words = entry?.args.map((word) => word.replace('https://mcp.example.com/mcp', stage.server.url)) ?? []
   const host = startHost(words, {
     ...stage.environment,
     CONFIG_PATH: stage.config(`callback_url: ${stage.callbackUrl}\n`),
@@ -165,7 +184,6 @@ test('the README’s host snippet starts a bridge that signs in and answers', as
 })
 
 test('yaml blocks in the documents are valid config files', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'mcp-oauth-bridge-docs-'))
   const documents = [
     'README.md',
     ...readdirSync(join(ROOT, 'docs'))
@@ -174,20 +192,18 @@ test('yaml blocks in the documents are valid config files', () => {
   ]
   for (const document of documents) {
     for (const [, block = ''] of read(document).matchAll(/```yaml\n([\s\S]*?)```/g)) {
-      const path = join(folder, 'block.yaml')
-      writeFileSync(path, block)
       expect(parse(block), document).toBeTypeOf('object')
       expect(
         () =>
-          readConfigFile(
-            path,
+          parseConfigFile(
+            block,
+            document,
             process.env.HOME ? { ...process.env, GOOGLE_SECRET: 'x', GITHUB_SECRET: 'x', TEAM_KEY: 'x' } : {},
           ),
         `${document}: ${block}`,
       ).not.toThrow()
     }
   }
-  rmSync(folder, { recursive: true })
 })
 
 test('every issue of docs/troubleshooting.md has a test whose title names it, which makes the fault', () => {

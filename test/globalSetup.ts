@@ -3,6 +3,8 @@ import { existsSync } from 'node:fs'
 import { missing } from './needs.ts'
 
 export default function setup(): void {
+  // Config files that the tests write must be ours alone, as those of a person.
+  process.umask(0o022)
   if (!existsSync(new URL('../dist/run.js', import.meta.url)))
     throw new Error('dist/ is missing: run "npm run build" first.')
   const lacking = missing()

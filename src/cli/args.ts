@@ -36,7 +36,7 @@ const WRITING = ['install', 'uninstall', 'import'] as const
 export const OPTIONS = {
   help: { help: 'show this help' },
   version: { help: 'show the version' },
-  config: { value: 'FILE', help: 'config file (or CONFIG_PATH); default ./config.yaml' },
+  config: { value: 'FILE', help: 'config file (or CONFIG_PATH); default: the one in the config folder' },
   profile: { value: 'NAME', help: 'keep separate sign-ins to one server apart' },
   debug: { help: 'log everything to stderr' },
   verbose: { help: 'log what happens to stderr' },
@@ -88,7 +88,7 @@ export const OPTIONS = {
   'dry-run': { for: WRITING, help: 'show what would be written, and write nothing' },
   watch: { for: ['status'], help: 'show it again whenever something changes, until Ctrl-C' },
   output: { value: 'FILE', for: ['support-bundle'], help: 'where to write it' },
-  yes: { for: ['reset', 'support-bundle'], help: 'do not ask' },
+  yes: { for: ['reset', 'support-bundle', 'install'], help: 'do not ask' },
   // The login process is started with this by a bridge; its job comes through stdin.
   attempt: { for: ['login'], help: '' },
 } as const satisfies Record<string, Option>

@@ -2,7 +2,9 @@
 // shared temporary folder that Node would take (nodejs.org/api/module.html, enableCompileCache).
 import { lstatSync, mkdirSync, type Stats } from 'node:fs'
 import module from 'node:module'
-import { cacheFolder } from '../config/paths.ts'
+
+import { homedir } from 'node:os'
+import { isAbsolute, join } from 'node:path'
 
 /** Before Node 22.1 there is none; with NODE_COMPILE_CACHE Node turns it on without us. */
 export function keepCompiled(
@@ -13,6 +15,8 @@ export function keepCompiled(
   if (!enable || environment.NODE_COMPILE_CACHE) return
   try {
     const folder = cacheFolder(environment)
+    // Below the working folder it would be code of whoever wrote that.
+    if (!isAbsolute(folder)) return
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     if (isOurs(lstatSync(folder))) enable(folder)
   } catch {
@@ -24,3 +28,16 @@ export function keepCompiled(
 const isOurs = (found: Stats) =>
   found.isDirectory() &&
   (process.getuid === undefined || (found.uid === process.getuid() && (found.mode & 0o022) === 0))
+
+/** It imports nothing of ours: what is read before the cache is on is compiled at every start. */
+function cacheFolder({
+  MCP_OAUTH_BRIDGE_HOME: all,
+  XDG_CACHE_HOME: cache,
+  LOCALAPPDATA: local,
+}: NodeJS.ProcessEnv): string {
+  if (all) return join(all, 'cache')
+  const home = homedir()
+  if (process.platform === 'darwin') return join(home, 'Library', 'Caches', 'mcp-oauth-bridge')
+  if (process.platform === 'win32') return join(local ?? join(home, 'AppData', 'Local'), 'mcp-oauth-bridge', 'cache')
+  return join(cache && isAbsolute(cache) ? cache : join(home, '.cache'), 'mcp-oauth-bridge')
+}

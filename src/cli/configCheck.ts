@@ -1,11 +1,12 @@
 // validate-config and check-config: what is right and wrong with a config file, line by line, without starting anything.
 import { dirname, resolve } from 'node:path'
 import type { Flags } from '../config/config.ts'
-import { faultsOf, parseConfigFile, readText } from '../config/file.ts'
-import { besideConfig, findConfigFile, loadConfig } from '../config/load.ts'
+import { faultsOf, parseConfigFile } from '../config/file.ts'
+import { besideConfig, configFrom, projectConfigFile } from '../config/load.ts'
+import { readOwnFile } from '../config/ownFile.ts'
 import type { ConfigFile } from '../config/schema.ts'
 import { parseYaml } from '../config/yamlText.ts'
-import { BridgeError, ERRORS, withoutControls } from '../errors.ts'
+import { asBridgeError, BridgeError, ERRORS, withoutControls } from '../errors.ts'
 import { printableJson } from '../system/printable.ts'
 import type { CommandLine } from './args.ts'
 import { type Check, credentialChecks, databaseCheck, failed, portCheck, warnings } from './configChecks.ts'
@@ -14,20 +15,29 @@ import type { World } from './run.ts'
 /** Resolves to the exit code: that of the first check that failed; warnings alone are 0. */
 export async function configCheck(line: CommandLine, world: World): Promise<number> {
   const path = configPath(line, world)
-  const text = readText(path)
-  const written = writtenChecks(text, path, world.environment)
-  const checks =
-    line.command === 'check-config' && written.every(({ status }) => status === 'pass')
-      ? [...written, ...(await liveChecks(text, path, line.flags, world))]
-      : written
-  const failed = checks.find(({ status }) => status === 'fail')
-  const report = { ok: failed === undefined, file: path, checks }
+  const checks = await checksOf(path, line, world)
+  const fault = checks.find(({ status }) => status === 'fail')
+  const report = { ok: fault === undefined, file: path, checks }
   world.stdout.write(line.has('json') ? `${printableJson(report, 2)}\n` : `${checks.map(forPeople).join('\n')}\n`)
-  return failed === undefined ? 0 : ERRORS[failed.code ?? 'config_invalid'].exit
+  return fault === undefined ? 0 : ERRORS[fault.code ?? 'config_invalid'].exit
+}
+
+/** Reads the file, other files and the database, and writes nothing. @throws BridgeError config_not_found */
+async function checksOf(path: string, { command, flags }: CommandLine, world: World): Promise<Check[]> {
+  let text: string
+  try {
+    text = readOwnFile(path).text
+  } catch (thrown) {
+    if (asBridgeError(thrown).code !== 'config_untrusted') throw thrown
+    return [failed('trust', thrown)]
+  }
+  const written = writtenChecks(text, path, world.environment)
+  if (command !== 'check-config' || written.some(({ status }) => status !== 'pass')) return written
+  return [...written, ...(await liveChecks(text, path, flags, world))]
 }
 
 function configPath({ words: [named], flags }: CommandLine, { environment, folder }: World): string {
-  const path = named === undefined ? findConfigFile(flags.config, environment, folder) : resolve(folder, named)
+  const path = named === undefined ? projectConfigFile(flags.config, environment, folder) : resolve(folder, named)
   if (path !== undefined) return path
   throw new BridgeError('config_not_found', {
     message: 'There is no config file here.',
@@ -58,9 +68,8 @@ function writtenChecks(text: string, path: string, environment: NodeJS.ProcessEn
 }
 
 /** What needs the environment, other files, the database and the network ports. */
-async function liveChecks(text: string, path: string, typed: Flags, world: World): Promise<Check[]> {
+async function liveChecks(text: string, path: string, flags: Flags, world: World): Promise<Check[]> {
   const { environment, folder } = world
-  const flags = { ...typed, config: path }
   let file: ConfigFile
   try {
     file = besideConfig(parseConfigFile(text, path, environment).file, dirname(path))
@@ -69,12 +78,13 @@ async function liveChecks(text: string, path: string, typed: Flags, world: World
   }
   const credentials = credentialChecks(file, flags)
   try {
-    const config = await loadConfig({
+    const config = configFrom(file, {
       ...{ flags, environment, folder, server: undefined, alternatives: [] },
       version: () => world.version,
     })
     const ports = await portCheck(config.callbackUrls)
-    return [...credentials, databaseCheck(config.database), ...ports, ...warnings(file, text, path)]
+    const database = await databaseCheck(config.database)
+    return [...credentials, database, ...ports, ...warnings(file, text, path)]
   } catch (thrown) {
     const reported = credentials.some(({ status }) => status === 'fail')
     return [...credentials, ...(reported ? [] : [failed('settings', thrown)])]

@@ -1,6 +1,7 @@
 // The single checks behind check-config: credentials, database, callback port, and settings that are allowed but unwise.
-import { accessSync, constants, existsSync, statSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { accessSync, constants, copyFileSync, existsSync, mkdtempSync, realpathSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import type { Flags } from '../config/config.ts'
 import type { ConfigFile, ProviderEntry } from '../config/schema.ts'
 import { serverConfig } from '../config/server.ts'
@@ -10,6 +11,7 @@ import { holdsSecret } from '../secretLike.ts'
 import { openUnmigrated } from '../store/database.ts'
 import { LATEST_VERSION, schemaVersion } from '../store/migrate.ts'
 import { callbackServer } from '../system/callbackServer.ts'
+import { fileHolders } from '../system/fileHolders.ts'
 
 export interface Check {
   readonly name: string
@@ -60,29 +62,71 @@ function ofProvider(name: string, entry: ProviderEntry): Check[] {
   return [{ name: 'credentials', status: 'warn', detail }]
 }
 
-/** Opens the database as a start would; one that is not there yet only needs a folder to be made in. */
-export function databaseCheck(path: string): Check {
+/** Looks at the database as a start would find it; one that is not there yet only needs a folder to be made in. */
+export async function databaseCheck(path: string): Promise<Check> {
   try {
-    if (existsSync(path)) openAndClose(path)
+    if (existsSync(path)) await lookInto(path)
     else accessSync(nearestFolder(dirname(path)), constants.W_OK)
     return { name: 'database', status: 'pass', detail: 'Database connection valid' }
   } catch (thrown) {
     if (thrown instanceof BridgeError) return failed('database', thrown)
-    const message = `The database ${path} cannot be made: its folder cannot be written.`
+    const message = existsSync(path)
+      ? `The database ${path} cannot be read and written.`
+      : `The database ${path} cannot be made: its folder cannot be written.`
     return failed('database', new BridgeError('database_unreachable', { message, cause: thrown }))
   }
 }
 
-function openAndClose(path: string): void {
-  const database = openUnmigrated(path)
+/** Sign-ins take kilobytes; what is larger is somebody else's, and not copied. */
+const LARGEST = 256 * 1024 * 1024
+
+/** A copy that was made while another process wrote may be torn; how often it is made anew, and the pause before, in ms. */
+const COPIES = 8
+const PAUSE_MS = 250
+
+/** Opening a database writes beside it, even to read: what is opened is a copy of our own. */
+async function lookInto(named: string): Promise<void> {
+  const path = realpathSync(named)
+  accessSync(path, constants.R_OK | constants.W_OK)
+  if (!statSync(path).isFile() || statSync(path).size > LARGEST)
+    throw new BridgeError('database_unreachable', {
+      message: `${named} is no file of a size that a database of ours has.`,
+    })
+  for (let left = COPIES; ; left--) {
+    try {
+      if (isHeld(path)) throw new BridgeError('database_locked')
+      return openCopy(path)
+    } catch (thrown) {
+      if (left === 1) throw thrown
+      // A file that is no database stays none.
+      if (!inUse(path)) throw thrown
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+    }
+  }
+}
+
+const filesOf = (path: string) => ['', '-wal', '-shm'].map((end) => path + end).filter((file) => existsSync(file))
+/** Told on Linux only. */
+const inUse = (path: string) => fileHolders(filesOf(path)).length > 0
+const isHeld = (path: string) => fileHolders(filesOf(path)).some(({ locks }) => locks === 'write')
+
+function openCopy(path: string): void {
+  const folder = mkdtempSync(join(tmpdir(), 'mcp-oauth-bridge-check-'))
   try {
-    const version = database.transaction(() => schemaVersion(database))
-    if (version > LATEST_VERSION)
-      throw new BridgeError('schema_missing', {
-        message: `The database has schema version ${version}; this program knows up to ${LATEST_VERSION}.`,
-      })
+    const copy = join(folder, 'copy.db')
+    for (const end of ['', '-wal']) if (existsSync(path + end)) copyFileSync(path + end, copy + end)
+    const database = openUnmigrated(copy)
+    try {
+      const version = database.transaction(() => schemaVersion(database))
+      if (version > LATEST_VERSION)
+        throw new BridgeError('schema_missing', {
+          message: `The database has schema version ${version}; this program knows up to ${LATEST_VERSION}.`,
+        })
+    } finally {
+      database.close()
+    }
   } finally {
-    database.close()
+    rmSync(folder, { recursive: true, force: true })
   }
 }
 

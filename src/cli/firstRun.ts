@@ -1,7 +1,7 @@
 // mcp-oauth-bridge alone at a terminal, with nothing configured: asks for a server, signs in, and adds it to a host.
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { findConfigFile } from '../config/load.ts'
+import { ownConfigFile } from '../config/load.ts'
 import { BridgeError, quote } from '../errors.ts'
 import { allHosts, type Host, thisMachine } from '../hosts/hosts.ts'
 import { isSecure } from '../secureUrl.ts'
@@ -41,7 +41,7 @@ export async function firstRun(world: World, runWords: RunWords): Promise<number
   }
   const hosts = allHosts(thisMachine(environment)).filter(isHere)
   const host = await asking(world, (questions) => askHost(questions, world, hosts))
-  return host === undefined ? 0 : await runWords(['install', host.name, url])
+  return host === undefined ? 0 : await runWords(['install', host.name, url, '--yes'])
 }
 
 /** Only while questions are asked: a sign-in reads the terminal itself. */
@@ -55,7 +55,7 @@ async function asking<T>(world: World, ask: (questions: Asking) => Promise<T>): 
 }
 
 async function configuredServers({ environment, folder }: World): Promise<string[]> {
-  const path = findConfigFile(undefined, environment, folder)
+  const path = ownConfigFile(undefined, environment, folder)
   if (path === undefined) return []
   const { servers } = (await import('../config/file.ts')).readConfigFile(path, environment)
   return Object.keys(servers ?? {})

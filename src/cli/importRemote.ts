@@ -1,15 +1,16 @@
 // import mcp-remote: takes the servers of another bridge over from the hosts' files into config.yaml; never its tokens.
 import { createHash } from 'node:crypto'
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { findConfigFile } from '../config/load.ts'
+import { ownConfigFile } from '../config/load.ts'
+import { readOwnFile } from '../config/ownFile.ts'
 import { defaultPaths } from '../config/paths.ts'
 import { addToMap, parseYaml } from '../config/yamlText.ts'
 import { asBridgeError, BridgeError, quote, withoutControls } from '../errors.ts'
 import { changeFile, difference, readIfThere } from '../hosts/changeFile.ts'
 import { allHosts, type Host, type Machine, thisMachine } from '../hosts/hosts.ts'
 import { readJson } from '../hosts/jsonText.ts'
-import { mcpRemoteServer, type RemoteServer } from '../hosts/mcpRemote.ts'
+import { mcpRemoteServer, type NameVariable, ownName, type RemoteServer } from '../hosts/mcpRemote.ts'
 import { shellQuote } from '../shellQuote.ts'
 import type { CommandLine } from './args.ts'
 import type { World } from './run.ts'
@@ -28,10 +29,11 @@ export async function importRemote(line: CommandLine, world: World): Promise<num
   const { environment, folder, stderr, stdout } = world
   const machine = thisMachine(environment)
   const path =
-    findConfigFile(line.flags.config, environment, folder) ?? join(defaultPaths(environment).config, 'config.yaml')
-  const before = readIfThere(path)
+    ownConfigFile(line.flags.config, environment, folder) ?? join(defaultPaths(environment).config, 'config.yaml')
+  const before = existsSync(path) ? readOwnFile(path).text : ''
   const known = serversOf(before, path)
-  const found = allHosts(machine).flatMap((host) => serversIn(host, world))
+  const nameVariable = freeNames(environment, before)
+  const found = allHosts(machine).flatMap((host) => serversIn(host, nameVariable, world))
   const fresh = withFreeNames(found, known)
   if (fresh.length === 0) {
     stderr.write(
@@ -52,7 +54,21 @@ export async function importRemote(line: CommandLine, world: World): Promise<num
   return 0
 }
 
-function serversIn(host: Host, { stderr }: World): Found[] {
+/** Names that are neither set nor used, nor given twice: a variable that is something else already would be sent to the server. */
+function freeNames(environment: NodeJS.ProcessEnv, config: string): NameVariable {
+  // Windows does not tell upper case from lower.
+  const taken = new Set(Object.keys(environment).map((name) => name.toUpperCase()))
+  for (const [, name = ''] of config.matchAll(/\$\{(\w+)\}/g)) taken.add(name.toUpperCase())
+  return (server, what) => {
+    const wanted = ownName(server, what)
+    let name = wanted
+    for (let count = 2; taken.has(name); count++) name = `${wanted}_${count}`
+    taken.add(name)
+    return name
+  }
+}
+
+function serversIn(host: Host, nameVariable: NameVariable, { stderr }: World): Found[] {
   try {
     const read = readJson(readIfThere(host.path))
     if ('fault' in read) throw new BridgeError('host_config_invalid', { message: `${host.path}: ${read.fault}.` })
@@ -61,7 +77,7 @@ function serversIn(host: Host, { stderr }: World): Found[] {
     const maps = [read.value[host.key], ...projects.map((project) => project?.[host.key])]
     const entries = maps.flatMap((map) => (typeof map === 'object' && map !== null ? Object.entries(map) : []))
     return entries.flatMap(([name, entry]) => {
-      const server = mcpRemoteServer(name, entry)
+      const server = mcpRemoteServer(name, entry, nameVariable)
       return server ? [{ ...server, host }] : []
     })
   } catch (thrown) {
@@ -85,6 +101,8 @@ function withFreeNames(found: readonly Found[], known: ReadonlyMap<string, strin
   return found.flatMap((server) => {
     const url = String(server.server.url)
     if ([...taken.values()].includes(url)) return []
+    // A URL that is a variable is not to be compared: its entry was taken over before if its name and such a variable are there.
+    if (/^\$\{\w+\}$/.test(url) && /^\$\{\w+\}$/.test(taken.get(server.name) ?? '')) return []
     let name = server.name
     for (let count = 2; taken.has(name); count++) name = `${server.name}-${count}`
     taken.set(name, url)
@@ -113,13 +131,16 @@ function signedInWith({ home, environment }: Machine): (url: string) => boolean 
   }
 }
 
-function describe({ name, host, variables, leftOut }: Found, wasSignedIn: boolean): string[] {
+function describe({ name, host, variables, references, leftOut }: Found, wasSignedIn: boolean): string[] {
   const signIn = `mcp-oauth-bridge login ${shellQuote(name)}`
   return [
     `${name}  (from ${host.title})`,
     ...(variables.length === 0
       ? []
       : [`  set first, to what stands in the file of ${host.title}: ${variables.join(', ')}`]),
+    ...(references.length === 0
+      ? []
+      : [`  sends what your environment has, as the entry says: ${references.join(', ')}`]),
     ...(leftOut.length === 0 ? [] : [`  not taken over: ${leftOut.join(', ')}`]),
     `  sign in${wasSignedIn ? ' again, because the tokens of mcp-remote stay where they are' : ''}: ${signIn}`,
     `  have it used: mcp-oauth-bridge install ${host.name} ${shellQuote(name)}`,

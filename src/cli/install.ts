@@ -1,9 +1,9 @@
 // install and uninstall: puts a server into a host's config file, and takes it out again.
 import { join, resolve } from 'node:path'
 import type { Config, Flags } from '../config/config.ts'
-import { findConfigFile, loadConfig } from '../config/load.ts'
+import { loadConfig, ownConfigFile } from '../config/load.ts'
 import { defaultPaths } from '../config/paths.ts'
-import { BridgeError, quote } from '../errors.ts'
+import { BridgeError, quote, withoutControls } from '../errors.ts'
 import { changeFile, difference, readIfThere } from '../hosts/changeFile.ts'
 import { entryFor, nameFor, ourWords, type Program } from '../hosts/entry.ts'
 import { findHost, type Host, thisMachine } from '../hosts/hosts.ts'
@@ -12,6 +12,7 @@ import { mcpRemoteServer } from '../hosts/mcpRemote.ts'
 import { isSecretHeader, isSecretUrl } from '../secretLike.ts'
 import { shellQuote } from '../shellQuote.ts'
 import { type CommandLine, OPTIONS, type TypedOption } from './args.ts'
+import { isAtTerminal, startAsking } from './ask.ts'
 import type { World } from './run.ts'
 
 const usage = (message: string, hint?: string) =>
@@ -42,6 +43,8 @@ export async function install(line: CommandLine, world: World, program: Program)
   }
   const after = writeJson(before, [host.key, name], entry)
   if (line.has('dry-run')) return show(world, host, before, after)
+  tellPinned(world, host, entry, ownConfigFile(line.flags.config, world.environment, world.folder))
+  if (!line.has('yes') && isAtTerminal(world)) await askToAdd(world, host)
   tellChange(world, host, `Added ${quote(name)} to ${host.title}`, changeFile(host.path, after))
   for (const note of notesOn([program.node, program.script, ...words])) world.stderr.write(`note: ${note}\n`)
   const profile = line.flags.profile === undefined ? '' : ` --profile ${shellQuote(line.flags.profile)}`
@@ -86,9 +89,9 @@ function checkedTarget(target: string, { config, profile, allowHttp }: Flags, wo
 /** What the host hands to us: the server, then options with absolute paths and without secrets. */
 function wordsFor(target: string, { options, flags }: CommandLine, { environment, folder }: World): string[] {
   if (URL.canParse(target) && isSecretUrl(target)) throw exposed('The URL')
-  const file = findConfigFile(flags.config, environment, folder)
+  const file = ownConfigFile(flags.config, environment, folder)
   const isDefault = file === undefined || file === join(defaultPaths(environment).config, 'config.yaml')
-  const passed = options.filter(({ name }) => !['name', 'dry-run', 'config'].includes(name))
+  const passed = options.filter(({ name }) => !['name', 'dry-run', 'yes', 'config'].includes(name))
   return [target, ...passed.flatMap((option) => wordsOf(option, folder)), ...(isDefault ? [] : ['--config', file])]
 }
 
@@ -130,6 +133,29 @@ function show(world: World, host: Host, before: string, after: string): number {
   return 0
 }
 
+/** All that the host will do by itself from now on, without asking: a person reads it once. */
+function tellPinned({ stderr }: World, { title }: Host, entry: JsonObject, config: string | undefined): void {
+  const { command, args, env } = entry as { command: string; args: string[]; env?: Record<string, string> }
+  const lines = [
+    `${title} starts this from now on, in whatever folder it is:`,
+    `  ${[command, ...args].map((word) => shellQuote(word)).join(' ')}`,
+    ...Object.entries(env ?? {}).map(([name, value]) => `  with ${name}=${shellQuote(value)}`),
+    ...(config === undefined ? [] : [`Each start reads ${config}: who can write that file decides what happens then.`]),
+  ]
+  stderr.write(`${lines.map(withoutControls).join('\n')}\n`)
+}
+
+/** @throws BridgeError cancelled */
+async function askToAdd(world: World, { title }: Host): Promise<void> {
+  const asking = startAsking(world)
+  try {
+    if ((await asking.yes(`Add it to ${title}?`, 'yes')) === 'yes') return
+  } finally {
+    asking.close()
+  }
+  throw new BridgeError('cancelled', { hint: 'Nothing was written.' })
+}
+
 function tellChange({ stderr }: World, host: Host, what: string, backup: string | undefined): void {
   stderr.write(`${what}: ${host.path}\n`)
   if (backup !== undefined) stderr.write(`The file as it was: ${backup}\n`)
@@ -141,7 +167,7 @@ function notesOn(words: readonly string[]): string[] {
   const special = process.platform === 'win32' && words.slice(2).some((word) => /[\s"%&|<>^!]/.test(word))
   return [
     ...(cached
-      ? ['this copy lies in the cache of npx and may be swept away; install it with npm install -g and run this again.']
+      ? ['this copy lies in the cache of npx and may be swept away; install it for good and run this again.']
       : []),
     ...(special
       ? ['a host that starts servers through cmd.exe may split these words; name the server in config.yaml.']

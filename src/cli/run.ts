@@ -2,7 +2,7 @@
 import type { Readable, Writable } from 'node:stream'
 import { type Composed, compose, type Doors } from '../compose.ts'
 import type { Config } from '../config/config.ts'
-import { loadConfig } from '../config/load.ts'
+import { loadConfig, ownConfigFile, projectConfigFile } from '../config/load.ts'
 import { asBridgeError, BridgeError, ERRORS, withoutQueries } from '../errors.ts'
 import type { LoginLauncher } from '../ports.ts'
 import { clock } from '../system/clock.ts'
@@ -13,6 +13,7 @@ import { onlyPrintable } from '../system/printable.ts'
 import { COMMANDS, type Command, type CommandLine, parseCommandLine } from './args.ts'
 import { connect } from './connect.ts'
 import { paperOf, wrapWords } from './paint.ts'
+import { tellPassedOver } from './passedOver.ts'
 
 export { pendingKeychainCalls } from '../system/keychainHere.ts'
 
@@ -41,6 +42,7 @@ export async function run(given: World): Promise<number> {
       return print(world, helpText(line.explicit ? line.command : undefined, width))
     }
     if (line.has('attempt')) return await runAttempt(world)
+    tellPassedOver(line, world)
     const work = LOCAL.has(line.command)
       ? import('./local.ts').then(({ runLocal }) => runLocal(line, world))
       : runComposed(line, line.command === 'run' ? forPeople(given, given.stdout) : world)
@@ -85,6 +87,7 @@ async function runComposed(line: CommandLine, world: World): Promise<number> {
     flags,
     environment,
     folder,
+    find: line.command === 'migrate' ? projectConfigFile : ownConfigFile,
     server: named,
     version: () => world.version,
     alternatives: explicit ? [] : COMMANDS,

@@ -1,8 +1,9 @@
 // The checked config of an unchanged file, remembered as JSON, so that a start needs neither the YAML parser nor the schema.
 import { createHash, randomUUID } from 'node:crypto'
-import { lstatSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { lstatSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fillEnvironment } from './environment.ts'
+import type { OwnFile } from './ownFile.ts'
 import type { ConfigFile } from './schema.ts'
 
 /** Begins the name of every cache file; `reset` removes them. */
@@ -17,22 +18,21 @@ export interface CacheKey {
   readonly folder: string
 }
 
-/** undefined: there is none, the file has changed since, or a variable does not fit; then the file itself must be read. */
-export function cachedConfig(key: CacheKey, environment: NodeJS.ProcessEnv): ConfigFile | undefined {
+/** undefined: there is none, `own` has changed since, or a variable does not fit; then its text must be parsed. */
+export function cachedConfig(key: CacheKey, own: OwnFile, environment: NodeJS.ProcessEnv): ConfigFile | undefined {
   try {
     const path = cachePath(key)
     if (!isPrivate(path)) return undefined
     const { stamp, tree } = JSON.parse(readFileSync(path, 'utf8')) as { stamp: string; tree: unknown }
-    return stamp === stampOf(key) ? (fill(tree, environment) as ConfigFile) : undefined
+    return stamp === stampOf(key, own) ? (fill(tree, environment) as ConfigFile) : undefined
   } catch {
     return undefined
   }
 }
 
-/** The state of the file now; take it before you read the text. undefined: there is no file. */
-export function stampOf({ path, version }: CacheKey): string | undefined {
-  const stat = statSync(path, { bigint: true, throwIfNoEntry: false })
-  return stat && [version, path, stat.ino, stat.size, stat.mtimeNs, stat.ctimeNs].join(' ')
+/** The state of the file when its text was read. */
+export function stampOf({ path, version }: CacheKey, { stat }: OwnFile): string {
+  return [version, path, stat.dev, stat.ino, stat.size, stat.mtimeNs, stat.ctimeNs].join(' ')
 }
 
 /** Remembers `tree`, in which `${NAME}` is not filled in and no secret stands. A cache that cannot be written is none. */

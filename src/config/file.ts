@@ -1,23 +1,22 @@
 // config.yaml → checked values: ${NAME} filled in, faults named with line, column and the nearest key.
-import { readFileSync } from 'node:fs'
 import { BridgeError, quote, withoutControls } from '../errors.ts'
 import { holdsSecret } from '../secretLike.ts'
 import { type CacheKey, rememberConfig, stampOf } from './cache.ts'
 import { fillEnvironment } from './environment.ts'
 import { nearest } from './nearest.ts'
+import { type OwnFile, readOwnFile } from './ownFile.ts'
 import { type ConfigFile, type Issue, keysAt, schema } from './schema.ts'
 import { parseYaml, type YamlText } from './yamlText.ts'
 
-/** @throws BridgeError config_not_found, config_invalid */
+/** @throws BridgeError config_not_found, config_untrusted, config_invalid */
 export function readConfigFile(path: string, environment: NodeJS.ProcessEnv): ConfigFile {
-  return parseConfigFile(readText(path), path, environment).file
+  return parseConfigFile(readOwnFile(path).text, path, environment).file
 }
 
-/** The same, remembered for the next start when the file holds no secret. */
-export function readAndRemember(key: CacheKey, environment: NodeJS.ProcessEnv): ConfigFile {
-  const stamp = stampOf(key)
-  const { file, unfilled } = parseConfigFile(readText(key.path), key.path, environment)
-  if (stamp !== undefined && !holdsSecret(unfilled) && variablesAreFree(unfilled)) rememberConfig(key, stamp, unfilled)
+/** The checked values, remembered for the next start when the file holds no secret. @throws BridgeError config_invalid */
+export function parseAndRemember(key: CacheKey, own: OwnFile, environment: NodeJS.ProcessEnv): ConfigFile {
+  const { file, unfilled } = parseConfigFile(own.text, key.path, environment)
+  if (!holdsSecret(unfilled) && variablesAreFree(unfilled)) rememberConfig(key, stampOf(key, own), unfilled)
   return file
 }
 
@@ -31,15 +30,6 @@ function variablesAreFree(unfilled: unknown): boolean {
       typeof value === 'string' && /\$\{\w+\}/.test(value) ? probe : value,
     )
   return ['~', PROBE].every((probe) => schema.safeParse(probed(probe)).success)
-}
-
-/** @throws BridgeError config_not_found */
-export function readText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (cause) {
-    throw new BridgeError('config_not_found', { message: `The config file ${path} cannot be read.`, cause })
-  }
 }
 
 /** The checked values, and the same data before `${NAME}` was filled in. @throws BridgeError config_invalid */

@@ -1,5 +1,5 @@
 // Flags > environment > config.yaml > defaults → the Config of one run.
-import { existsSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { forTimer } from '../bounds.ts'
 import { BridgeError, quote } from '../errors.ts'
@@ -9,6 +9,7 @@ import { type Config, DEFAULT_CALLBACK_URL, type Flags, LOG_LEVELS, LOGIN_MODES,
 import { fillEnvironment } from './environment.ts'
 import { nearest } from './nearest.ts'
 import { oneOf } from './oneOf.ts'
+import { readOwnFile } from './ownFile.ts'
 import { defaultPaths, type Paths } from './paths.ts'
 import type { ConfigFile, ServerEntry } from './schema.ts'
 import { exceptionsOf, serverConfig } from './server.ts'
@@ -17,6 +18,8 @@ export interface LoadOptions {
   readonly flags: Flags
   readonly environment: NodeJS.ProcessEnv
   readonly folder: string
+  /** Where the config file is looked for; left out: never in the working folder. */
+  readonly find?: FindConfigFile
   /** A URL or a name of config.yaml; undefined: the only one there, if there is only one. */
   readonly server: string | undefined
   /** The program’s, for the cache of the checked config; asked for only when there is a file. */
@@ -26,21 +29,25 @@ export interface LoadOptions {
 }
 
 const MB = 1024 * 1024
+const NAME = 'config.yaml'
 
-/** @throws BridgeError config_not_found, config_invalid, usage, insecure_url */
-export async function loadConfig({
-  flags: typed,
-  environment,
-  folder,
-  server,
-  version,
-  alternatives,
-}: LoadOptions): Promise<Config> {
+/** @throws BridgeError config_not_found, config_untrusted, config_invalid, usage, insecure_url */
+export async function loadConfig(options: LoadOptions): Promise<Config> {
+  const { flags, environment, folder, version, find = ownConfigFile } = options
+  const path = find(flags.config, environment, folder)
+  if (path === undefined) return configFrom({}, options)
+  const key = { path, version: version(), folder: defaultPaths(environment).data }
+  return configFrom(await readFile(key, environment), options)
+}
+
+/** The settings that a checked file, flags and environment make. @throws BridgeError config_invalid, usage, insecure_url */
+export function configFrom(
+  file: ConfigFile,
+  { flags: typed, environment, folder, server, alternatives }: LoadOptions,
+): Config {
   const paths = defaultPaths(environment)
   const flags = fillFlags(typed, environment)
-  const path = findConfigFile(flags.config, environment, folder)
-  const file = path === undefined ? {} : await readFile({ path, version: version(), folder: paths.data }, environment)
-  const selected = selectServer(file, flags, server, alternatives)
+  const selected = selectServer(file, flags, server, { alternatives, folder })
   const callbackUrls = [flags.callbackUrl ?? file.callback_url ?? DEFAULT_CALLBACK_URL].flat()
   for (const url of callbackUrls) checkCallbackUrl(url)
   const browser = environment.BROWSER || file.browser
@@ -96,7 +103,9 @@ export function checkCallbackUrl(url: string): void {
 
 /** The yaml and zod packages load only when the file is new or has changed. */
 async function readFile(key: CacheKey, environment: NodeJS.ProcessEnv): Promise<ConfigFile> {
-  const file = cachedConfig(key, environment) ?? (await import('./file.ts')).readAndRemember(key, environment)
+  const own = readOwnFile(key.path)
+  const file =
+    cachedConfig(key, own, environment) ?? (await import('./file.ts')).parseAndRemember(key, own, environment)
   return besideConfig(file, dirname(key.path))
 }
 
@@ -111,24 +120,41 @@ export function besideConfig(file: ConfigFile, folder: string): ConfigFile {
   return { ...(place(rest, '') as ConfigFile), ...(log_file === undefined ? {} : { log_file }) }
 }
 
-/** `named` is --config; then CONFIG_PATH, ./config.yaml and the one in the config folder. The first two need not exist. */
-export function findConfigFile(
+/** Where a command looks for its config file: `named` is --config. One that was named need not exist. */
+export type FindConfigFile = (
   named: string | undefined,
   environment: NodeJS.ProcessEnv,
   folder: string,
-): string | undefined {
-  const asked = named ?? environment.CONFIG_PATH
+) => string | undefined
+
+/** --config, CONFIG_PATH, else the config folder: whoever wrote the working folder must not choose what a bridge does. */
+export const ownConfigFile: FindConfigFile = (named, environment, folder) => {
+  const asked = named === undefined ? environment.CONFIG_PATH || undefined : fillEnvironment(named, environment)
   if (asked !== undefined) return resolve(folder, asked)
-  return [folder, defaultPaths(environment).config]
-    .map((place) => join(place, 'config.yaml'))
-    .find((path) => existsSync(path))
+  const own = join(defaultPaths(environment).config, NAME)
+  return existsSync(own) ? own : undefined
+}
+
+/** For commands that are about a file of a project: one in the working folder goes before that of the config folder. */
+export const projectConfigFile: FindConfigFile = (named, environment, folder) => {
+  const here = join(folder, NAME)
+  if (named !== undefined || environment.CONFIG_PATH || !existsSync(here))
+    return ownConfigFile(named, environment, folder)
+  return here
+}
+
+/** The file in the working folder that is there and is not `used`. */
+export function passedOver(used: string | undefined, folder: string): string | undefined {
+  const here = join(folder, NAME)
+  if (!existsSync(here)) return undefined
+  return used !== undefined && existsSync(used) && realpathSync(used) === realpathSync(here) ? undefined : here
 }
 
 function selectServer(
   file: ConfigFile,
   flags: Flags,
   wanted: string | undefined,
-  alternatives: readonly string[],
+  { alternatives, folder }: Pick<LoadOptions, 'alternatives' | 'folder'>,
 ): { config: ServerConfig; profile: string | undefined } | undefined {
   const named = Object.entries(file.servers ?? {})
   const all = [...named.map(([name]) => name), ...(file.mcp_server_url === undefined ? [] : ['mcp_server_url'])]
@@ -144,7 +170,7 @@ function selectServer(
   }
   if (wanted !== undefined) {
     const entry = named.find(([name]) => name === wanted)?.[1]
-    if (!entry) throw unknownServer(wanted, all, alternatives)
+    if (!entry) throw unknownServer(wanted, all, alternatives, folder)
     return { config: serverConfig(file, flags, { name: wanted, ...entry }), profile: entry.profile }
   }
   const [only] = named
@@ -167,14 +193,25 @@ function entryOf(same: readonly [string, ServerEntry][], profile: string | undef
   })
 }
 
-function unknownServer(wanted: string, known: readonly string[], alternatives: readonly string[]): BridgeError {
+function unknownServer(
+  wanted: string,
+  known: readonly string[],
+  alternatives: readonly string[],
+  folder: string,
+): BridgeError {
   const near = nearest(wanted, [...known, ...alternatives])
   const message = `${quote(wanted)} is neither a command, a URL nor a server of the config file${near === undefined ? '.' : `; did you mean ${quote(near)}?`}`
   return new BridgeError('usage', {
     message,
-    hint: known.length === 0 ? urlHint(wanted) : `Known servers: ${known.join(', ')}.`,
+    hint: known.length > 0 ? `Known servers: ${known.join(', ')}.` : (fileHint(folder) ?? urlHint(wanted)),
   })
 }
+
+/** Somebody who relies on the file in the working folder learns how to name it. */
+const fileHint = (folder: string) =>
+  existsSync(join(folder, NAME))
+    ? 'The config.yaml of the working folder is used only if you name it: --config ./config.yaml'
+    : undefined
 
 /** A word like mcp.example.com/mcp is a URL that lacks its beginning. */
 const urlHint = (word: string) =>

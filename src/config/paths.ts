@@ -1,6 +1,7 @@
 // Where files live: XDG on Linux, the system's own convention on macOS and Windows, one folder with MCP_OAUTH_BRIDGE_HOME.
-import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { homedir, userInfo } from 'node:os'
+import { isAbsolute, join, win32 } from 'node:path'
+import { BridgeError } from '../errors.ts'
 
 export interface Paths {
   readonly config: string
@@ -10,34 +11,35 @@ export interface Paths {
 
 const NAME = 'mcp-oauth-bridge'
 
+/**
+ * Every one is absolute: a folder below the working folder would belong to whoever wrote that. The XDG specification has a relative
+ * variable ignored; our own is an error, because the tokens would seem lost. @throws BridgeError usage
+ */
 export function defaultPaths(environment: NodeJS.ProcessEnv, platform: NodeJS.Platform = process.platform): Paths {
   const all = environment.MCP_OAUTH_BRIDGE_HOME
+  const isWhole = platform === 'win32' ? win32.isAbsolute : isAbsolute
+  if (all && !isWhole(all))
+    throw new BridgeError('usage', {
+      message: 'MCP_OAUTH_BRIDGE_HOME is not an absolute path.',
+      hint: 'A relative one would name another folder wherever the bridge starts. Write the whole path.',
+    })
   if (all) return { config: all, data: all, state: all }
-  const home = homedir()
+  const whole = (folder: string | undefined, otherwise: string) => (folder && isWhole(folder) ? folder : otherwise)
+  const home = whole(homedir(), userInfo().homedir)
   if (platform === 'darwin') {
     const support = join(home, 'Library', 'Application Support', NAME)
     return { config: support, data: support, state: support }
   }
   if (platform === 'win32') {
-    const roaming = join(environment.APPDATA ?? join(home, 'AppData', 'Roaming'), NAME)
-    const local = join(environment.LOCALAPPDATA ?? join(home, 'AppData', 'Local'), NAME)
+    const roaming = join(whole(environment.APPDATA, join(home, 'AppData', 'Roaming')), NAME)
+    const local = join(whole(environment.LOCALAPPDATA, join(home, 'AppData', 'Local')), NAME)
     return { config: roaming, data: local, state: local }
   }
   const folder = (variable: string, ...fallback: string[]) =>
-    join(environment[variable] || join(home, ...fallback), NAME)
+    join(whole(environment[variable], join(home, ...fallback)), NAME)
   return {
     config: folder('XDG_CONFIG_HOME', '.config'),
     data: folder('XDG_DATA_HOME', '.local', 'share'),
     state: folder('XDG_STATE_HOME', '.local', 'state'),
   }
-}
-
-/** Where a system keeps what can be made again; `cache` under MCP_OAUTH_BRIDGE_HOME. */
-export function cacheFolder(environment: NodeJS.ProcessEnv, platform: NodeJS.Platform = process.platform): string {
-  const all = environment.MCP_OAUTH_BRIDGE_HOME
-  if (all) return join(all, 'cache')
-  const home = homedir()
-  if (platform === 'darwin') return join(home, 'Library', 'Caches', NAME)
-  if (platform === 'win32') return join(environment.LOCALAPPDATA ?? join(home, 'AppData', 'Local'), NAME, 'cache')
-  return join(environment.XDG_CACHE_HOME || join(home, '.cache'), NAME)
 }

@@ -1,5 +1,5 @@
 // The settings of one server: its own entry, its provider's, and the flags, in that rising order.
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { BridgeError, quote } from '../errors.ts'
 import { isSecure } from '../secureUrl.ts'
 import { type Flags, type ServerConfig, type ServerExceptions, TRANSPORTS } from './config.ts'
@@ -173,9 +173,14 @@ function certificatesOf(paths: readonly (string | undefined)[]): string | undefi
   return texts.length === 0 ? undefined : texts.join('\n')
 }
 
+/** A bundle of every authority there is has a quarter of a megabyte. */
+const LARGEST_FILE = 4 * 1024 * 1024
+
 /** A secret or header file: its text without the last line break. */
 function readTextFile(path: string, what: string): string {
   try {
+    const found = statSync(path)
+    if (found.isCharacterDevice() || found.size > LARGEST_FILE) throw new Error('a device, or larger than 4 MB')
     return readFileSync(path, 'utf8').replace(/\r?\n$/, '')
   } catch (cause) {
     throw new BridgeError('config_not_found', {

@@ -1,8 +1,8 @@
 // This machine: versions, settings, proxy variables, browser.
 import { accessSync, constants } from 'node:fs'
 import { connect } from 'node:net'
-import { delimiter, join } from 'node:path'
 import { asBridgeError, withoutQueries } from '../errors.ts'
+import { findProgram, thisMachine } from '../system/programs.ts'
 import { createProxyFor } from '../system/proxy.ts'
 import { fail, failed, pass, warn } from './finding.ts'
 import type { Check } from './patient.ts'
@@ -103,7 +103,7 @@ export const browser: Check = {
     if (!openBrowser) return pass('No browser is wanted; the address is printed.')
     if (program !== undefined) {
       const programs = process.platform === 'win32' ? [program] : program.split(':').filter((name) => name !== '')
-      const found = programs.find((name) => isProgram(name, environment.PATH ?? ''))
+      const found = programs.find((name) => isProgram(findProgram(name, thisMachine(environment))))
       if (found !== undefined) return pass(`${found} opens the sign-in page.`)
       return fail('browser_failed', `${program} is not a program that can be started.`, 'Correct BROWSER or browser.')
     }
@@ -118,14 +118,12 @@ export const browser: Check = {
   },
 }
 
-function isProgram(name: string, path: string): boolean {
-  const candidates = /[/\\]/.test(name) ? [name] : path.split(delimiter).map((folder) => join(folder, name))
-  return candidates.some((file) => {
-    try {
-      accessSync(file, constants.X_OK)
-      return true
-    } catch {
-      return false
-    }
-  })
+function isProgram(path: string | undefined): boolean {
+  if (path === undefined) return false
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
 }

@@ -30,7 +30,8 @@ export function readIfThere(path: string): string {
 /** Resolves to the backup's path when one was made now. @throws BridgeError host_config_invalid */
 export function changeFile(path: string, text: string): string | undefined {
   try {
-    mkdirSync(dirname(path), { recursive: true })
+    // Whatever the umask: nobody else may choose what a host starts.
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
     const target = behindLinks(path)
     const mode = statSync(target, { throwIfNoEntry: false })?.mode
     const backup = `${target}${BACKUP}`

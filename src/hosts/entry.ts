@@ -1,4 +1,5 @@
 // One server entry of a host's file: what we write for a bridge, and how our own are recognised.
+import { isAbsolute, resolve } from 'node:path'
 import type { Host } from './hosts.ts'
 import type { JsonObject } from './jsonText.ts'
 
@@ -17,13 +18,24 @@ export function entryFor(
   words: readonly string[],
   environment: NodeJS.ProcessEnv,
 ): JsonObject {
-  const kept = Object.fromEntries(KEPT.flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])))
+  const kept = Object.fromEntries(
+    KEPT.flatMap((name) => {
+      const path = handedOn(name, environment[name])
+      return path ? [[name, path]] : []
+    }),
+  )
   return {
     ...(host.type === undefined ? {} : { type: host.type }),
     command: program.node,
     args: [program.script, ...words],
     ...(Object.keys(kept).length === 0 ? {} : { env: kept }),
   }
+}
+
+/** The host starts us in another folder: what Node reads from this one gets its whole path, what we pass over stays here. */
+function handedOn(name: string, path: string | undefined): string | undefined {
+  if (!path || isAbsolute(path)) return path
+  return name === 'NODE_EXTRA_CA_CERTS' ? resolve(path) : undefined
 }
 
 /** The words of an entry that follow this program's name; undefined: it starts something else. */

@@ -10,15 +10,28 @@ export interface RemoteServer {
   readonly server: JsonObject
   /** The entry for `providers`, where the client was registered by hand. */
   readonly provider?: JsonObject
-  /** Environment variables that the two refer to. */
+  /** Environment variables made for what stands in the entry. */
   readonly variables: readonly string[]
+  /** Environment variables that the entry's headers name themselves. */
+  readonly references: readonly string[]
   /** Options that have no place in config.yaml. */
   readonly leftOut: readonly string[]
 }
 
-/** undefined: the entry starts something else. */
-export function mcpRemoteServer(name: string, entry: unknown): RemoteServer | undefined {
-  const { command, args } = (entry ?? {}) as { command?: unknown; args?: unknown }
+/** A name for a variable, made of that of the server and what it holds. */
+export type NameVariable = (server: string, what: string) => string
+
+/** Ours by its beginning: what a shell has set for other programs is never meant, and foreign programs do not get it. */
+export const ownName: NameVariable = (server, what) =>
+  `MCP_OAUTH_BRIDGE_VALUE_${server}_${what}`.toUpperCase().replace(/\W+/g, '_')
+
+/** undefined: the entry starts something else. `nameVariable` gives a name that nothing else has. */
+export function mcpRemoteServer(
+  name: string,
+  entry: unknown,
+  nameVariable: NameVariable = ownName,
+): RemoteServer | undefined {
+  const { command, args, env } = (entry ?? {}) as { command?: unknown; args?: unknown; env?: unknown }
   const words = [command, ...(Array.isArray(args) ? args : [])].filter((word) => typeof word === 'string')
   const at = words.findIndex((word) => /(^|[\\/])mcp-remote(@[^\\/]*|\.cmd)?$|[\\/]mcp-remote[\\/]dist[\\/]/.test(word))
   if (at === -1) return undefined
@@ -26,38 +39,54 @@ export function mcpRemoteServer(name: string, entry: unknown): RemoteServer | un
   const url = positionals.find((word) => URL.canParse(word))
   if (url === undefined) return undefined
 
-  const variable = (what: string) =>
-    `${name}_${what}`
-      .toUpperCase()
-      .replace(/\W+/g, '_')
-      .replace(/^(?=\d)/, '_')
-  const safely = (isSecret: boolean, value: string, what: string) => (isSecret ? `\${${variable(what)}}` : value)
+  const variables: string[] = []
+  const named: string[] = []
+  const variable = (what: string) => {
+    const made = nameVariable(name, what)
+    variables.push(made)
+    return `\${${made}}`
+  }
+  // mcp-remote fills `${NAME}` in headers only; everywhere else the text is meant as it stands, and config.yaml would fill it.
+  const literally = (isSecret: boolean, value: string, what: string) =>
+    isSecret || REFERENCE.test(value) ? variable(what) : value
+  const given = new Set(typeof env === 'object' && env !== null ? Object.keys(env) : [])
   const headers = values(options, '--header').flatMap((header) => {
     const [, key = '', value = ''] = /^([^:]+):\s*(.*)$/s.exec(header) ?? []
-    return key === '' ? [] : [[key.trim(), safely(isSecretHeader(key, value), value, key.trim())] as const]
+    if (key === '') return []
+    // What the entry sets for itself is not in our environment; a variable of that name there is something else.
+    const own = references(value).some((one) => given.has(one))
+    const safe = own || isSecretHeader(key, value) ? variable(key.trim()) : value
+    if (safe === value) named.push(...references(value))
+    return [[key.trim(), safe] as const]
   })
-  const [file] = values(options, '--header-file')
+  const file = values(options, '--header-file').find((path) => !REFERENCE.test(path))
   const client = clientOf(values(options, '--static-oauth-client-info').at(-1))
   const server = {
-    url: safely(isSecretUrl(url), url, 'URL'),
+    url: isSecretUrl(url) ? variable('URL') : url.replaceAll('${', '$%7B'),
     ...(headers.length === 0 ? {} : { headers: Object.fromEntries(headers) }),
     ...(file === undefined ? {} : { headers_file: file }),
     ...(client === undefined ? {} : { provider: name }),
   }
   const provider = client && {
-    client_id: client.id,
+    client_id: literally(false, client.id, 'CLIENT_ID'),
     ...(client.secret === undefined
       ? {}
-      : { client_secret: safely(isSecretHeader('secret', client.secret), client.secret, 'CLIENT_SECRET') }),
+      : { client_secret: literally(isSecretHeader('secret', client.secret), client.secret, 'CLIENT_SECRET') }),
   }
-  const taken = ['--header', '--header-file', ...(client === undefined ? [] : ['--static-oauth-client-info'])]
+  const taken = [
+    '--header',
+    ...(file === undefined ? [] : ['--header-file']),
+    ...(client === undefined ? [] : ['--static-oauth-client-info']),
+  ]
   const leftOut = options.filter(([option]) => !taken.includes(option)).map(([option]) => option)
-  const variables = [...JSON.stringify([server, provider]).matchAll(/\$\{(\w+)\}/g)].map(([, found]) => found ?? '')
   return {
-    ...{ name, url, server, variables: [...new Set(variables)], leftOut: [...new Set(leftOut)] },
+    ...{ name, url, server, variables, references: [...new Set(named)], leftOut: [...new Set(leftOut)] },
     ...(provider === undefined ? {} : { provider }),
   }
 }
+
+const REFERENCE = /\$\{\w+\}/
+const references = (value: string) => [...value.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => name ?? '')
 
 type Option = readonly [name: string, value: string | undefined]
 

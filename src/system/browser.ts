@@ -4,6 +4,7 @@ import { posix } from 'node:path'
 import { BridgeError } from '../errors.ts'
 import type { Browser } from '../ports.ts'
 import { withoutSecrets } from './childEnvironment.ts'
+import { findProgram, type Machine, quietFolder, thisMachine, withSafePath } from './programs.ts'
 import type { Surroundings } from './surroundings.ts'
 
 /** An opener that fails does so soon; one that stays is a browser. */
@@ -22,25 +23,34 @@ export interface BrowserOptions {
   readonly surroundings: Pick<Surroundings, 'platform' | 'wsl'>
   /** A test records here. */
   readonly start?: typeof spawn
+  readonly find?: typeof findProgram
 }
 
-export function createBrowser({ program, environment, surroundings, start = spawn }: BrowserOptions): Browser {
+export function createBrowser({
+  program,
+  environment,
+  surroundings,
+  start = spawn,
+  find = findProgram,
+}: BrowserOptions): Browser {
   const openers =
     program === undefined ? systemOpeners(surroundings, environment) : namedOpeners(program, surroundings.platform)
   return {
     async open(url) {
       requireWeb(url)
+      const machine = thisMachine(environment)
       let failure: unknown
       for (const opener of openers) {
         try {
-          const child = start(opener.program, [...opener.words, url.href], {
+          const path = find(opener.program, machine)
+          if (path === undefined) throw notFound(opener.program)
+          const child = start(path, [...opener.words, url.href], {
             stdio: 'ignore',
             detached: true,
-            env: withoutSecrets(environment),
+            env: withoutSecrets(withSafePath(machine)),
             shell: false,
             windowsHide: true,
-            // Windows programs do not start in every Linux folder.
-            ...(surroundings.wsl && opener.program.startsWith('/mnt/') ? { cwd: posix.dirname(opener.program) } : {}),
+            cwd: folderFor(path, machine, surroundings),
           })
           return await awaitStart(child, opener.program)
         } catch (thrown) {
@@ -51,6 +61,18 @@ export function createBrowser({ program, environment, surroundings, start = spaw
     },
   }
 }
+
+/** Windows programs do not start in every Linux folder; no program starts in the working folder, which may be anybody's. */
+const folderFor = (program: string, machine: Machine, { wsl }: Pick<Surroundings, 'wsl'>) =>
+  wsl && program.startsWith('/mnt/') ? posix.dirname(program) : quietFolder(machine)
+
+const notFound = (name: string) =>
+  new BridgeError('browser_failed', {
+    message: /[\\/]/.test(name)
+      ? `${name} is not started: its path is relative, and the working folder may be anybody’s.`
+      : `${name} could not be started: it is not on PATH, whose relative folders and those of a project do not count.`,
+    hint: 'Write the whole path in BROWSER or browser, or run login --no-browser and open the printed address yourself.',
+  })
 
 /**
  * Each starts the browser by the system's own table of programs. On Windows never `cmd /c start`, which reads & and %

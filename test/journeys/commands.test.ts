@@ -216,15 +216,14 @@ test('an unknown config key is an error with its line, column and the nearest ke
   expect(stderr).toContain('(config_invalid, see docs/errors.md#config_invalid)')
 })
 
-test('config.yaml is found by --config, by CONFIG_PATH and in the current folder', async () => {
+test('config.yaml is found by --config, by CONFIG_PATH and in the config folder', async () => {
   stage = await startStage()
   stage.config(`servers:\n  work: { url: "${stage.server.url}" }\ncallback_url: ${stage.callbackUrl}\n`)
   const other = stage.config('nonsense: 1\n', 'other.yaml')
   expect((await stage.command(['login', 'work'])).code).toBe(0)
   expect((await stage.command(['login', 'work'], { CONFIG_PATH: other })).code).toBe(2)
-  expect((await stage.command(['login', 'work', '--config', 'config.yaml'], { CONFIG_PATH: other })).stderr).toContain(
-    'Already signed in',
-  )
+  const named = ['login', 'work', '--config', 'bridge/config.yaml']
+  expect((await stage.command(named, { CONFIG_PATH: other })).stderr).toContain('Already signed in')
   expect((await stage.command(['login'])).stderr).toContain('Already signed in')
 })
 

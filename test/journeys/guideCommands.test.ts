@@ -58,7 +58,9 @@ test.each(DOCUMENTS.map((name) => [name, commandsOf(name)] as const).filter(([, 
     chmodSync(join(programs, 'mcp-oauth-bridge'), 0o755)
     mkdirSync(join(stage.home, '.local/share/bash-completion/completions'), { recursive: true })
     writeFileSync(join(stage.home, 'headers.txt'), 'X-Trace: on\n')
-    stage.config(`servers: { work: { url: "${stage.server.url}" } }\ncallback_url: ${stage.callbackUrl}\n`)
+    const yaml = `servers: { work: { url: "${stage.server.url}" } }\ncallback_url: ${stage.callbackUrl}\n`
+    // The person's own, and one in the folder for the lines that name it.
+    for (const name of ['bridge/config.yaml', 'config.yaml']) stage.config(yaml, name)
     expect((await stage.command(['login', 'work'])).code).toBe(0)
     for (const command of commands) {
       const { code, said } = await type(command)

@@ -79,7 +79,10 @@ describe('install', () => {
     home.write('h.txt', 'X-Key: canary')
     const config = home.write('config.yaml', `servers: { work: { url: "${URL}" } }\n`)
     const options = ['--header', 'X-Team: core team', '--header-file', 'h.txt', '--login', 'never', '--no-browser']
-    expect((await home.command(['install', 'claude-desktop', 'work', '--profile', 'p', ...options])).code).toBe(0)
+    const named = ['--config', './config.yaml', '--yes']
+    expect(
+      (await home.command(['install', 'claude-desktop', 'work', '--profile', 'p', ...options, ...named])).code,
+    ).toBe(0)
     expect(servers().work.args.slice(1)).toEqual([
       ...['work', '--profile', 'p', '--header', 'X-Team:core team', '--header-file', join(home.path, 'h.txt')],
       ...['--login', 'never', '--no-browser', '--config', config],
@@ -188,7 +191,7 @@ describe('import mcp-remote', () => {
   one:
     url: ${URL}
     headers:
-      Authorization: \${ONE_AUTHORIZATION}
+      Authorization: \${MCP_OAUTH_BRIDGE_VALUE_ONE_AUTHORIZATION}
       X-Team: core
   one-2:
     url: ${URL}/3
@@ -196,25 +199,48 @@ describe('import mcp-remote', () => {
     url: ${URL}/2
 `,
     )
-    expect(stderr).toMatch(/set first, to what stands in the file of .+: ONE_AUTHORIZATION/)
+    expect(stderr).toMatch(/set first, to what stands in the file of .+: MCP_OAUTH_BRIDGE_VALUE_ONE_AUTHORIZATION/)
     expect(stderr).toContain('not taken over: --transport')
     expect(stderr).toContain('note: passed over: ')
     expect(`${stderr}${shown.stdout}`).not.toContain('canary')
-    expect((await home.command(['check-config'], { ONE_AUTHORIZATION: 'Bearer x' })).stdout).toContain('✓ Provider')
+    const set = { MCP_OAUTH_BRIDGE_VALUE_ONE_AUTHORIZATION: 'Bearer x' }
+    expect((await home.command(['check-config'], set)).stdout).toContain('✓ Provider')
     expect((await home.command(['import', 'mcp-remote'])).stderr).toContain('has all of these servers already')
   })
 
   test('keeps the comments of a config that is there, and install then replaces the entry of mcp-remote', async () => {
     home = makeHome()
     home.write(DESKTOP, JSON.stringify({ mcpServers: { one: remote(URL) } }))
-    home.write('config.yaml', `# mine\nservers:\n  old: { url: "${URL}/old" } # keep\nlog_level: warn\n`)
+    home.write('bridge/config.yaml', `# mine\nservers:\n  old: { url: "${URL}/old" } # keep\nlog_level: warn\n`)
     expect((await home.command(['import', 'mcp-remote'])).code).toBe(0)
-    expect(read('config.yaml')).toBe(
+    expect(read('bridge/config.yaml')).toBe(
       `# mine\nservers:\n  old: { url: "${URL}/old" } # keep\n  one:\n    url: ${URL}\nlog_level: warn\n`,
     )
-    expect(read('config.yaml.before-mcp-oauth-bridge')).toContain('# mine')
+    expect(read('bridge/config.yaml.before-mcp-oauth-bridge')).toContain('# mine')
     expect((await home.command(['install', 'claude-desktop', 'one'])).code).toBe(0)
-    expect(servers().one.args).toEqual([PROGRAM, 'one', '--config', join(home.path, 'config.yaml')])
+    expect(servers().one.args).toEqual([PROGRAM, 'one'])
+  })
+
+  test('attack L: a variable that is set already, for whatever, is never taken for a secret of the entry', async () => {
+    home = makeHome()
+    const secret = ['--header', 'Api-Key: canary-1']
+    const taken = { OPENAI_API_KEY: 'mine', MCP_OAUTH_BRIDGE_VALUE_OPENAI_API_KEY: 'mine-too' }
+    home.write(DESKTOP, JSON.stringify({ mcpServers: { openai: remote(URL, ...secret) } }))
+    home.write('.cursor/mcp.json', JSON.stringify({ mcpServers: { openai: remote(`${URL}/2`, ...secret) } }))
+    home.write('bridge/config.yaml', `log_file: "\${MCP_OAUTH_BRIDGE_VALUE_OPENAI_API_KEY_2}"\n`)
+    expect((await home.command(['import', 'mcp-remote'], taken)).code).toBe(0)
+    const names = [...read('bridge/config.yaml').matchAll(/Api-Key: \$\{(\w+)\}/g)].map(([, name]) => name)
+    expect(names).toEqual(['_3', '_4'].map((end) => `MCP_OAUTH_BRIDGE_VALUE_OPENAI_API_KEY${end}`))
+    expect(read('bridge/config.yaml')).not.toContain('canary')
+  })
+
+  test('attack A: it writes to the person’s own file, not to one of the working folder', async () => {
+    home = makeHome()
+    home.write(DESKTOP, JSON.stringify({ mcpServers: { one: remote(URL) } }))
+    home.write('config.yaml', '# theirs\n')
+    expect((await home.command(['import', 'mcp-remote'])).code).toBe(0)
+    expect(read('config.yaml')).toBe('# theirs\n')
+    expect(read('bridge/config.yaml')).toContain(URL)
   })
 
   test('says so where there is nothing to take over', async () => {

@@ -41,7 +41,7 @@ describe('google', () => {
       refreshable: true,
       login_due_at: null,
     })
-    const host = stage.hostOf(provider.url, ['--config', `${stage.home}/config.yaml`])
+    const host = stage.hostOf(provider.url, ['--config', `${stage.home}/bridge/config.yaml`])
     expect((await host.initialize()).result.serverInfo.name).toBe('behind')
     expect(provider.seen.mcp[0]).toMatchObject({ 'x-user-email': 'ada@example.com' })
     await host.close()
@@ -81,7 +81,7 @@ describe('google', () => {
     await setUp('google', { bearer: 'id_token' })
     expect((await login()).code).toBe(0)
     const bearer = async () => {
-      const host = stage.hostOf(provider.url, ['--config', `${stage.home}/config.yaml`])
+      const host = stage.hostOf(provider.url, ['--config', `${stage.home}/bridge/config.yaml`])
       expect((await host.initialize()).result).toBeDefined()
       await host.close()
       return provider.seen.mcp.at(-1)?.authorization

@@ -13,7 +13,7 @@ afterEach(() => stage?.close())
 const signIn = () => stage.command(['login', stage.server.url, '--callback-url', stage.callbackUrl])
 const files = () =>
   readdirSync(stage.environment.MCP_OAUTH_BRIDGE_HOME, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
+    .filter((entry) => entry.isFile() && entry.name !== 'config.yaml')
     .map(({ name }) => name)
 
 test('removes database, key, logs and remembered configs, names them, and keeps the config file', async () => {

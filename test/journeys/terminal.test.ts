@@ -57,7 +57,10 @@ describe.skipIf(!has('tmux'))('mcp-oauth-bridge alone at a terminal', () => {
 
   test('names the servers of the config instead, where there are several', async () => {
     const { home, terminal } = atHome()
-    home.write('config.yaml', 'servers: { a: { url: "https://a.example/" }, b: { url: "https://b.example/" } }\n')
+    home.write(
+      'bridge/config.yaml',
+      'servers: { a: { url: "https://a.example/" }, b: { url: "https://b.example/" } }\n',
+    )
     terminal.run()
     const { code, screen } = await terminal.exits()
     expect(code).toBe(2)

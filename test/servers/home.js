@@ -17,16 +17,21 @@ export function makeHome(suffix = '') {
     write(/** @type {string} */ name, /** @type {string} */ text) {
       const file = join(path, name)
       mkdirSync(dirname(file), { recursive: true })
-      writeFileSync(file, text)
+      writeFileSync(file, text, { mode: 0o600 })
       return file
     },
-    /** Runs a command to its end, in the home. @returns {Promise<{ code: number, stdout: string, stderr: string }>} */
-    command(/** @type {string[]} */ args, /** @type {NodeJS.ProcessEnv} */ extra = {}, program = PROGRAM) {
+    /** Runs a command to its end, in the home or `folder`. @returns {Promise<{ code: number, stdout: string, stderr: string }>} */
+    command(
+      /** @type {string[]} */ args,
+      /** @type {NodeJS.ProcessEnv} */ extra = {},
+      program = PROGRAM,
+      /** @type {{ cwd?: string, uid?: number, gid?: number }} */ where = {},
+    ) {
       return new Promise((resolve) => {
         execFile(
           process.execPath,
           [program, ...args],
-          { env: { ...environment, ...extra }, cwd: path },
+          { env: { ...environment, ...extra }, cwd: path, ...where },
           (error, stdout, stderr) => resolve({ code: error ? Number(error.code ?? -1) : 0, stdout, stderr }),
         )
       })

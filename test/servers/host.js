@@ -8,9 +8,10 @@ export const PROGRAM = fileURLToPath(new URL('../../bin/mcp-oauth-bridge.js', im
 /**
  * @param {string[]} args
  * @param {NodeJS.ProcessEnv} environment the whole environment of the bridge
+ * @param {string} [folder] the working folder of the host
  */
-export function startHost(args, environment) {
-  return spawnHost(process.execPath, [PROGRAM, ...args], environment)
+export function startHost(args, environment, folder) {
+  return spawnHost(process.execPath, [PROGRAM, ...args], environment, folder)
 }
 
 /**
@@ -18,9 +19,10 @@ export function startHost(args, environment) {
  * @param {string} command
  * @param {string[]} args
  * @param {NodeJS.ProcessEnv} environment
+ * @param {string} [folder]
  */
-export function spawnHost(command, args, environment) {
-  const child = spawn(command, args, { env: environment, stdio: ['pipe', 'pipe', 'pipe'] })
+export function spawnHost(command, args, environment, folder) {
+  const child = spawn(command, args, { env: environment, cwd: folder, stdio: ['pipe', 'pipe', 'pipe'] })
   /** @type {any[]} */
   const heard = []
   /** @type {string[]} */

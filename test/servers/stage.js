@@ -1,9 +1,9 @@
 // Everything a journey needs: authorization server, protected MCP server, a home of its own, a person, and a free callback port.
 import { execFile, spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startAuthorizationServer } from './authorizationServer.js'
 import { freePort, startEverything } from './everything.js'
@@ -80,13 +80,13 @@ export async function startStage(options = {}) {
       hosts.push(host)
       return host
     },
-    /** Runs a command to its end. @returns {Promise<{ code: number, stdout: string, stderr: string }>} */
-    command(/** @type {string[]} */ args, /** @type {NodeJS.ProcessEnv} */ extra = {}) {
+    /** Runs a command to its end, in the home or `cwd`. @returns {Promise<{ code: number, stdout: string, stderr: string }>} */
+    command(/** @type {string[]} */ args, /** @type {NodeJS.ProcessEnv} */ extra = {}, cwd = home) {
       return new Promise((resolve) => {
         execFile(
           process.execPath,
           [PROGRAM, ...args],
-          { env: { ...environment, ...extra }, cwd: home },
+          { env: { ...environment, ...extra }, cwd },
           (error, stdout, stderr) => {
             resolve({ code: error ? Number(error.code ?? -1) : 0, stdout, stderr })
           },
@@ -151,9 +151,10 @@ export async function startStage(options = {}) {
         },
       }
     },
-    /** Writes a config file of this stage and gives its path. */
-    config(/** @type {string} */ text, name = 'config.yaml') {
+    /** Writes a config file of this stage and gives its path; without a name it is the person's own, in the config folder. */
+    config(/** @type {string} */ text, name = 'bridge/config.yaml') {
       const path = join(home, name)
+      mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
       writeFileSync(path, text)
       return path
     },

@@ -12,11 +12,18 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { type CacheKey, cachedConfig } from '../../../src/config/cache.ts'
-import { readAndRemember } from '../../../src/config/file.ts'
+import { type CacheKey, cachedConfig as cachedOf } from '../../../src/config/cache.ts'
+import { parseAndRemember } from '../../../src/config/file.ts'
+import { readOwnFile } from '../../../src/config/ownFile.ts'
 import { tempFolder } from '../../fakes/tempFolder.ts'
 
 const temp = tempFolder()
+
+/** As a start does it: the file itself is looked at each time. */
+const cachedConfig = (key: CacheKey, environment: NodeJS.ProcessEnv) =>
+  cachedOf(key, readOwnFile(key.path), environment)
+const readAndRemember = (key: CacheKey, environment: NodeJS.ProcessEnv) =>
+  parseAndRemember(key, readOwnFile(key.path), environment)
 
 function given(yaml: string, environment: NodeJS.ProcessEnv = {}) {
   const path = temp.fresh('config.yaml')
@@ -49,11 +56,12 @@ describe('a checked config', () => {
     const { key, path } = given(PLAIN)
     expect(cachedConfig({ ...key, version: '1.0.1' }, {})).toBeUndefined()
     renameSync(path, `${path}.gone`)
-    expect(cachedConfig(key, {})).toBeUndefined()
+    expect(() => cachedConfig(key, {})).toThrow('cannot be read')
   })
 
   test('of one file is not another’s', () => {
     const { key } = given(PLAIN)
+    writeFileSync(`${key.path}2`, PLAIN)
     expect(cachedConfig({ ...key, path: `${key.path}2` }, {})).toBeUndefined()
   })
 

@@ -4,7 +4,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Flags } from '../../../src/config/config.ts'
-import { loadConfig } from '../../../src/config/load.ts'
+import { loadConfig, projectConfigFile } from '../../../src/config/load.ts'
 import { tempFolder } from '../../fakes/tempFolder.ts'
 import { errorOf } from '../../fakes/thrown.ts'
 
@@ -24,7 +24,8 @@ function load({ yaml, flags, environment, server, alternatives = [] }: Given = {
   const here = folder.fresh('project')
   const home = folder.fresh('home')
   mkdirSync(here)
-  if (yaml !== undefined) writeFileSync(join(here, 'config.yaml'), yaml)
+  mkdirSync(home)
+  if (yaml !== undefined) writeFileSync(join(home, 'config.yaml'), yaml)
   const loading = loadConfig({
     flags: { ...NO_FLAGS, ...flags },
     environment: { MCP_OAUTH_BRIDGE_HOME: home, ...environment },
@@ -131,7 +132,7 @@ login: { mode: on-call }
     expect((await load({ yaml: 'secret_store: keychain', environment })).secretStore).toBe('keychain')
   })
 
-  test('--config goes before CONFIG_PATH, and that before ./config.yaml', async () => {
+  test('--config goes before CONFIG_PATH, and that before the one in the config folder', async () => {
     const write = (level: string) => {
       const path = folder.fresh('other.yaml')
       writeFileSync(path, `log_level: ${level}`)
@@ -145,13 +146,30 @@ login: { mode: on-call }
     expect((await load({ yaml })).logLevel).toBe('debug')
   })
 
-  test('the file of the user’s folder is read where the project has none', async () => {
-    const home = folder.fresh('home')
-    mkdirSync(home)
-    writeFileSync(join(home, 'config.yaml'), 'log_level: error')
-    const environment = { MCP_OAUTH_BRIDGE_HOME: home }
-    expect((await load({ environment })).logLevel).toBe('error')
-    expect((await load({ environment, yaml: 'log_level: warn' })).logLevel).toBe('warn')
+  test('attack A: the file of the working folder is not read, whether the config folder has one or not', async () => {
+    const loading = load()
+    writeFileSync(join(loading.here, 'config.yaml'), 'log_level: debug')
+    const options = { flags: NO_FLAGS, folder: loading.here, server: URL_1, version: () => '1', alternatives: [] }
+    const environment = { MCP_OAUTH_BRIDGE_HOME: loading.home }
+    expect((await loadConfig({ ...options, environment })).logLevel).toBe('info')
+    writeFileSync(join(loading.home, 'config.yaml'), 'log_level: error')
+    expect((await loadConfig({ ...options, environment })).logLevel).toBe('error')
+    // A command that is about a file of a project says so.
+    expect((await loadConfig({ ...options, environment, find: projectConfigFile })).logLevel).toBe('debug')
+    for (const named of [{ CONFIG_PATH: 'config.yaml' }, { CONFIG_PATH: './config.yaml' }])
+      expect((await loadConfig({ ...options, environment: { ...environment, ...named } })).logLevel).toBe('debug')
+  })
+
+  test('an empty CONFIG_PATH is none', async () => {
+    expect((await load({ yaml: 'log_level: error', environment: { CONFIG_PATH: '' } })).logLevel).toBe('error')
+  })
+
+  test('somebody who relies on the file of the working folder is told how to name it', async () => {
+    const { here, home } = load()
+    writeFileSync(join(here, 'config.yaml'), `servers: { work: { url: '${URL_1}' } }`)
+    const options = { flags: NO_FLAGS, folder: here, server: 'work', version: () => '1', alternatives: [] }
+    const { hint } = await errorOf(loadConfig({ ...options, environment: { MCP_OAUTH_BRIDGE_HOME: home } }))
+    expect(hint).toContain('--config ./config.yaml')
   })
 
   test.each([{ flags: { config: 'missing.yaml' } }, { environment: { CONFIG_PATH: 'missing.yaml' } }])(
@@ -201,7 +219,7 @@ test('a config that was read before gives the same again', async () => {
   })
   const config = await first
   const again = await load({
-    environment: { MCP_OAUTH_BRIDGE_HOME: first.home, CONFIG_PATH: join(first.here, 'config.yaml'), K: 'w' },
+    environment: { MCP_OAUTH_BRIDGE_HOME: first.home, CONFIG_PATH: join(first.home, 'config.yaml'), K: 'w' },
   })
   expect(again).toEqual({ ...config, server: { ...config.server, headers: { 'x-key': 'w' } } })
 })

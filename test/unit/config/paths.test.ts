@@ -32,8 +32,8 @@ describe('files', () => {
   })
 
   test('on Windows roam only with the config', () => {
-    const paths = defaultPaths({ APPDATA: 'R', LOCALAPPDATA: 'L' }, 'win32')
-    expect(paths).toEqual({ config: join('R', NAME), data: join('L', NAME), state: join('L', NAME) })
+    const paths = defaultPaths({ APPDATA: 'C:\\R', LOCALAPPDATA: 'C:\\L' }, 'win32')
+    expect(paths).toEqual({ config: join('C:\\R', NAME), data: join('C:\\L', NAME), state: join('C:\\L', NAME) })
     expect(defaultPaths({}, 'win32').data).toBe(inHome('AppData', 'Local', NAME))
   })
 
@@ -47,4 +47,12 @@ describe('files', () => {
       })
     },
   )
+
+  test('are never below the working folder: a relative variable is passed over, and a relative MCP_OAUTH_BRIDGE_HOME is an error', () => {
+    const XDG = { XDG_CONFIG_HOME: '.', XDG_DATA_HOME: 'd', XDG_STATE_HOME: './s' }
+    expect(defaultPaths(XDG, 'linux')).toEqual(defaultPaths({}, 'linux'))
+    expect(defaultPaths({ APPDATA: 'R', LOCALAPPDATA: 'L' }, 'win32')).toEqual(defaultPaths({}, 'win32'))
+    for (const folder of ['.', 'x', './x', '../x', '~/x'])
+      expect(() => defaultPaths({ MCP_OAUTH_BRIDGE_HOME: folder })).toThrow('is not an absolute path')
+  })
 })

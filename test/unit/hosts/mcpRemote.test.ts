@@ -19,6 +19,7 @@ describe('an entry that starts mcp-remote', () => {
       url: URL,
       server: { url: URL },
       variables: [],
+      references: [],
       leftOut: [],
     })
   })
@@ -48,22 +49,30 @@ describe('an entry that starts mcp-remote', () => {
     )
     expect(found?.server).toEqual({
       url: URL,
-      headers: { Authorization: `\${WORK_AUTHORIZATION}`, 'X-Team': 'core', 'X-Api-Key': `\${KEY}` },
+      headers: {
+        Authorization: `\${MCP_OAUTH_BRIDGE_VALUE_WORK_AUTHORIZATION}`,
+        'X-Team': 'core',
+        'X-Api-Key': `\${KEY}`,
+      },
     })
-    expect(found?.variables).toEqual(['WORK_AUTHORIZATION', 'KEY'])
+    expect(found?.variables).toEqual(['MCP_OAUTH_BRIDGE_VALUE_WORK_AUTHORIZATION'])
+    expect(found?.references).toEqual(['KEY'])
     expect(JSON.stringify(found)).not.toContain('canary')
   })
 
   test('gives a client that was registered by hand, without its secret', () => {
     const found = of(URL, '--static-oauth-client-info', '{"client_id":"id-1","client_secret":"canary"}')
     expect(found?.server).toEqual({ url: URL, provider: 'work' })
-    expect(found?.provider).toEqual({ client_id: 'id-1', client_secret: `\${WORK_CLIENT_SECRET}` })
+    expect(found?.provider).toEqual({
+      client_id: 'id-1',
+      client_secret: `\${MCP_OAUTH_BRIDGE_VALUE_WORK_CLIENT_SECRET}`,
+    })
     expect(JSON.stringify(found)).not.toContain('canary')
   })
 
   test('with a key in its URL gives a variable for the whole URL', () => {
     const found = of(`${URL}?api_key=canary`)
-    expect(found?.server).toEqual({ url: `\${WORK_URL}` })
+    expect(found?.server).toEqual({ url: `\${MCP_OAUTH_BRIDGE_VALUE_WORK_URL}` })
     expect(JSON.stringify(found?.server)).not.toContain('canary')
   })
 
@@ -85,6 +94,28 @@ describe('an entry that starts mcp-remote', () => {
 
   test('makes variables that a shell can set', () => {
     const entry = { command: 'npx', args: ['mcp-remote', URL, '--header', 'X-Api-Key: s'] }
-    expect(mcpRemoteServer('1st server.x', entry)?.variables).toEqual(['_1ST_SERVER_X_X_API_KEY'])
+    expect(mcpRemoteServer('1st server.x', entry)?.variables).toEqual(['MCP_OAUTH_BRIDGE_VALUE_1ST_SERVER_X_X_API_KEY'])
+  })
+
+  test.each([
+    [`Authorization:\${OPENAI_API_KEY}`],
+    [`X-Team:\${OPENAI_API_KEY}`],
+    [`Authorization: Bearer \${OPENAI_API_KEY}`],
+  ])(
+    'attack L: what the entry sets for itself (%s) is not mixed up with a variable of that name elsewhere',
+    (header) => {
+      const entry = { command: 'npx', args: ['mcp-remote', URL, '--header', header], env: { OPENAI_API_KEY: 'x' } }
+      const found = mcpRemoteServer('work', entry)
+      expect(JSON.stringify(found)).not.toContain('OPENAI')
+      expect(found?.variables).toHaveLength(1)
+    },
+  )
+
+  test('attack L: where mcp-remote fills in nothing, nothing is filled in later', () => {
+    const client = `{"client_id":"\${CLOUD_SECRET}","client_secret":"\${CLOUD_SECRET}"}`
+    const url = `https://mcp.example.com/\${CLOUD_SECRET}`
+    const found = of(url, '--static-oauth-client-info', client, '--header-file', `/\${CLOUD_SECRET}`)
+    expect(JSON.stringify([found?.server, found?.provider])).not.toMatch(/\$\{CLOUD_SECRET/)
+    expect(found?.leftOut).toEqual(['--header-file'])
   })
 })

@@ -154,7 +154,10 @@ describe('the system’s browser', () => {
       queueMicrotask(() => child.emit('exit', 0))
       return child
     }) as unknown as typeof spawn
-    return { started, browser: createBrowser({ program: undefined, environment, surroundings, start }) }
+    return {
+      started,
+      browser: createBrowser({ program: undefined, environment, surroundings, start, find: (name) => name }),
+    }
   }
 
   const SYSTEMS = [

@@ -1,0 +1,16 @@
+// Tells a person at a terminal that the config.yaml of the working folder is not used, and how it would be.
+import { ownConfigFile, passedOver } from '../config/load.ts'
+import type { Command, CommandLine } from './args.ts'
+import type { World } from './run.ts'
+
+/** Commands that take that file, or no file at all. */
+const OTHERS: ReadonlySet<Command> = new Set([
+  ...(['validate-config', 'check-config', 'migrate', 'uninstall', 'completion'] as const),
+])
+
+/** A host has no use for it: it starts us wherever it likes. */
+export function tellPassedOver({ command, flags }: CommandLine, { stderr, environment, folder }: World): void {
+  if (stderr.isTTY !== true || OTHERS.has(command)) return
+  if (passedOver(ownConfigFile(flags.config, environment, folder), folder) !== undefined)
+    stderr.write('note: the config.yaml of this folder is not used. If it is yours, name it: --config ./config.yaml\n')
+}

@@ -1,0 +1,101 @@
+// Where a program of the system lies, and the PATH that it gets: never a place that whoever wrote the working folder could fill.
+import { accessSync, constants, realpathSync, statSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { dirname, isAbsolute, posix, win32 } from 'node:path'
+
+export interface Machine {
+  readonly platform: NodeJS.Platform
+  readonly environment: NodeJS.ProcessEnv
+  readonly folder: string
+  readonly home: string
+  /** A test knows its own programs. */
+  readonly isProgram: (path: string) => boolean
+  /** Where a folder of PATH really is: the working folder has no links in it. */
+  readonly real: (folder: string) => string
+}
+
+export const thisMachine = (environment: NodeJS.ProcessEnv): Machine => ({
+  platform: process.platform,
+  environment,
+  folder: process.cwd(),
+  home: homedir(),
+  isProgram,
+  real,
+})
+
+/**
+ * The whole path of `name`, which is one already or is looked for in {@link safePath}; undefined: it is nowhere there, or its
+ * path is relative. Left to the system, Windows would look into the working folder first, and a PATH with an empty or relative
+ * element does so everywhere.
+ */
+export function findProgram(name: string, machine: Machine): string | undefined {
+  const { platform, isProgram } = machine
+  const isWindows = platform === 'win32'
+  if (isWhole(name, platform)) return name
+  if (/[\\/]/.test(name) ? isWindows || name.includes('/') : isWindows && name.includes(':')) return undefined
+  const { join } = isWindows ? win32 : posix
+  const names = isWindows && !/\.(exe|com)$/i.test(name) ? [`${name}.com`, `${name}.exe`] : [name]
+  return safePath(machine)
+    .flatMap((place) => names.map((one) => join(place, one)))
+    .find(isProgram)
+}
+
+/** The elements of PATH that are absolute and neither in the working folder nor put there by npm for a package. */
+export function safePath({ platform, environment, folder, home, real }: Machine): string[] {
+  const isWindows = platform === 'win32'
+  const { delimiter } = isWindows ? win32 : posix
+  const value = Object.entries(environment).find(
+    ([name]) => name === 'PATH' || (isWindows && /^path$/i.test(name)),
+  )?.[1]
+  // A host may start us in the home folder or above it; that is nobody's project.
+  const isProject = !isWithin(home, folder, platform)
+  return (value ?? '')
+    .split(delimiter)
+    .filter((place) => isWhole(place, platform))
+    .filter((place) => !(isProject && [place, real(place)].some((one) => isWithin(one, folder, platform))))
+    .filter((place) => !/[\\/]node_modules[\\/]\.bin[\\/]*$/.test(place))
+}
+
+/** PATH as a foreign program gets it: what it starts in turn comes from nowhere else either. */
+export function withSafePath(machine: Machine): NodeJS.ProcessEnv {
+  const { environment, platform } = machine
+  const { delimiter } = platform === 'win32' ? win32 : posix
+  const isPath = (name: string) => name === 'PATH' || (platform === 'win32' && /^path$/i.test(name))
+  return Object.fromEntries(
+    Object.entries(environment).map(([name, value]) => [
+      name,
+      isPath(name) ? safePath(machine).join(delimiter) : value,
+    ]),
+  )
+}
+
+/** Where a foreign program starts: not in the working folder, whose files it may look for, and which it would keep in use. */
+export const quietFolder = ({ home }: Pick<Machine, 'home'>): string =>
+  isAbsolute(home) && statSync(home, { throwIfNoEntry: false })?.isDirectory() ? home : dirname(process.execPath)
+
+/** On Windows a path without a drive means that of the working folder. */
+const isWhole = (path: string, platform: NodeJS.Platform) =>
+  platform === 'win32' ? /^([a-z]:[\\/]|\\\\)/i.test(path) : posix.isAbsolute(path)
+
+function isWithin(path: string, folder: string, platform: NodeJS.Platform): boolean {
+  const paths = platform === 'win32' ? win32 : posix
+  const way = paths.relative(folder, path)
+  return !/^\.\.([\\/]|$)/.test(way) && !paths.isAbsolute(way)
+}
+
+function real(folder: string): string {
+  try {
+    return realpathSync(folder)
+  } catch {
+    return folder
+  }
+}
+
+function isProgram(path: string): boolean {
+  try {
+    if (process.platform !== 'win32') accessSync(path, constants.X_OK)
+    return statSync(path).isFile()
+  } catch {
+    return false
+  }
+}
