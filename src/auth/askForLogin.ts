@@ -48,9 +48,14 @@ export async function askForLogin(options: AskOptions, challenge: Challenge): Pr
 export interface AwaitOptions extends Pick<AskOptions, 'attempts' | 'clock' | 'tell'> {
   /** Called at every look at the store. */
   readonly watch?: () => Promise<void>
+  /** Called with the query of a redirect that another process answered; for whoever sees to the attempt. */
+  readonly delivered?: (callback: string) => Promise<void>
 }
 
-export async function awaitAttempt({ attempts, clock, tell, watch }: AwaitOptions, id: string): Promise<void> {
+export async function awaitAttempt(
+  { attempts, clock, tell, watch, delivered }: AwaitOptions,
+  id: string,
+): Promise<void> {
   for (let told = false; ; await clock.sleep(POLL_MS)) {
     const attempt = await attempts.byId(id)
     if (attempt?.status === 'finished') return
@@ -67,6 +72,7 @@ export async function awaitAttempt({ attempts, clock, tell, watch }: AwaitOption
     if (attempt.plan && !told) tell(attempt.plan.authorizationUrl)
     told ||= attempt.plan !== undefined
     await watch?.()
+    if (attempt.status === 'waiting' && attempt.plan?.callback !== undefined) await delivered?.(attempt.plan.callback)
   }
 }
 

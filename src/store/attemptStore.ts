@@ -90,6 +90,15 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
       return row && (await toAttempt(row))
     },
 
+    async deliver({ id, state }, plan) {
+      const sealed = (await openSeal()).seal(JSON.stringify(plan), place(id))
+      const changed = database.run(
+        "UPDATE sessions SET plan = ?, updated_at = ? WHERE id = ? AND state = ? AND status = 'waiting'",
+        ...[sealed, toSqlTime(clock.now()), id, state],
+      )
+      return changed === 1
+    },
+
     async planAgain(id, state, plan) {
       const sealed = (await openSeal()).seal(JSON.stringify(plan), place(id))
       database.run(
