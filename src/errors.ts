@@ -64,7 +64,8 @@ export const ERRORS = {
   browser_failed: row(3, 1323, 'The browser could not be opened.', 'Run login --no-browser and open the printed address yourself.'),
   client_auth_unsupported: row(3, 1340, 'The authorization server accepts none of the ways in which this client can authenticate.', 'Give what it asks for: --client-secret-file, or --client-key-file with a key of an algorithm it lists.'),
   address_refused: row(3, 1341, 'A server on the internet names an address in a private network or on this machine.', 'If you trust it, name the origin in allow_private of this server in config.yaml.'),
-  client_issuer_changed: row(3, 1342, 'The server names another authorization server than the one your client belongs to.', 'If that is right, set issuer of its provider in config.yaml to the new one; the client must be registered there.'),
+  client_issuer_changed: row(3, 1342, 'The authorization server is another one than your client belongs to.', 'If that is right, set issuer of its provider in config.yaml, or --issuer, to the new one; the client must be registered there. Then sign in again: mcp-oauth-bridge login --force.'),
+  client_issuer_missing: row(3, 1343, 'Nothing says to which authorization server your client belongs.', 'Set issuer of its provider in config.yaml, or give --issuer.'),
 
   server_unreachable: row(4, 1401, 'The MCP server cannot be reached.', 'Check the URL, that the server runs, and the network.'),
   server_timeout: row(4, 1402, 'The MCP server did not answer in time.', 'Try again; raise request_timeout or connect_timeout if the server is slow.'),
