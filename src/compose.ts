@@ -49,6 +49,8 @@ export interface Doors {
   readonly keychain: SecretStore
   readonly browser?: Browser
   readonly listener?: CallbackListener
+  /** Asks the person at a terminal to which issuer their client belongs. */
+  readonly confirmIssuer?: (issuer: string, clientId: string) => Promise<'yes' | 'no'>
 }
 
 /** Bytes of the host that may wait for the server before the host is read no further. */
@@ -82,7 +84,10 @@ export function compose(config: Config, doors: Doors) {
   }
   const key = (): TokenKey => ({ server: server().url, profile: config.profile })
 
-  const loginParts = composeLogin(config, { http, clock, log, server, store })
+  const loginParts = composeLogin(config, {
+    ...{ http, clock, log, server, store },
+    confirmIssuer: doors.confirmIssuer,
+  })
   const signIn = createPendingSignIn(clock)
 
   const tokens = onceGood(async (): Promise<Tokens> => {

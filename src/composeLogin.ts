@@ -1,7 +1,9 @@
 // The login half of the composition root: clients, refresh and the grants, each made of code that loads on first use.
+import { createHash } from 'node:crypto'
 import type { AskAsProgram } from './auth/clientCredentials.ts'
 import type { ClientsOptions } from './auth/clients.ts'
 import type { Exceptions } from './auth/exceptions.ts'
+import type { OwnClientOptions, PresetIssuers } from './auth/ownClient.ts'
 import type { RequestOptions } from './auth/request.ts'
 import type { Config, ServerConfig } from './config/config.ts'
 import { onceGood } from './onceGood.ts'
@@ -14,6 +16,8 @@ export interface LoginParts {
   readonly log: Logger
   /** @throws BridgeError usage where no server is named */
   readonly server: () => ServerConfig
+  /** Asks the person at a terminal whether their client belongs to this issuer; left out: nobody is there. */
+  readonly confirmIssuer?: OwnClientOptions['confirmIssuer']
   readonly store: () => Promise<{
     readonly attempts: AttemptStore
     readonly tokens: TokenStore
@@ -23,10 +27,10 @@ export interface LoginParts {
   }>
 }
 
-/** Longest silence of an authorization server, in ms; a shorter request_timeout goes before it. */
+/** Longest silence of an authorization server, in ms; a shorter request_timeout overrides it. */
 const AS_TIMEOUT_MS = 20_000
 
-export function composeLogin(config: Config, { http, clock, log, server, store }: LoginParts) {
+export function composeLogin(config: Config, { http, clock, log, server, confirmIssuer, store }: LoginParts) {
   /** How far what the server's metadata names may lead; without a server there is no metadata to follow. */
   const reach = onceGood(async () => {
     if (!config.server) return undefined
@@ -48,6 +52,7 @@ export function composeLogin(config: Config, { http, clock, log, server, store }
     const { clients: known, cache, leases } = await store()
     return createClients({
       ...clientsOf(config),
+      ...{ bounds: boundsOf(config), presetIssuers: await presetIssuers(config.server), confirmIssuer },
       ...{ http: await guarded(), clients: known, cache, leases, clock, rules: await rules() },
       timeoutMs: Math.min(config.requestTimeoutMs || AS_TIMEOUT_MS, AS_TIMEOUT_MS),
     })
@@ -78,26 +83,29 @@ export function composeLogin(config: Config, { http, clock, log, server, store }
   })
   const asProgram: AskAsProgram = async (last, challenge) => (await clientCredentials())(last, challenge)
 
-  /** Whoever owns the callback port completes the sign-ins of others too; what is configured for our server is not for theirs. */
+  /** One request to the server, as the bridge will make them: every attempt that is completed here is of our server. */
   const tryTokens = async (target: string, tokens: TokenSet) => {
     const { userHeaders, forwardHeaders: forward, blockedHeaders: blocked } = config
-    const own = server().url === target
     const [{ createAuthorizer, holding }, module] = await Promise.all([
       import('./auth/authorize.ts'),
       import('./auth/tryTokens.ts'),
     ])
-    const headers = own
-      ? { userHeaders, headers: server().headers, forward, blocked }
-      : { userHeaders: {}, headers: {}, forward: ['authorization'], blocked: [] }
-    const authorizer = createAuthorizer({ tokens: holding(tokens), ...headers, log, clock })
-    await module.tryTokens({ http, url: new URL(target), authorizer, clock, log })
+    const { headers } = server()
+    const parts = { tokens: holding(tokens), userHeaders, headers, forward, blocked, log, clock }
+    await module.tryTokens({ http, url: new URL(target), authorizer: createAuthorizer(parts), clock, log })
   }
 
   const signInOptions = async () => {
     const { attempts, tokens } = await store()
     const stores = { attempts, store: tokens, clients: await clients(), tryTokens }
-    return { ...(await requestOptions()), ...stores, clock, log, account: config.account, bearer: server().bearer }
+    const wishes = { account: config.account, bearer: server().bearer, bounds: boundsOf(config) }
+    return { ...(await requestOptions()), ...stores, clock, log, ...wishes }
   }
+
+  const login = onceGood(async () => {
+    const { createLogin } = await import('./auth/login.ts')
+    return createLogin({ ...(await signInOptions()), authorizeParameters: server().authorizeParameters })
+  })
 
   return {
     reach,
@@ -107,10 +115,8 @@ export function composeLogin(config: Config, { http, clock, log, server, store }
     refresh,
     asProgram,
 
-    async login() {
-      const { createLogin } = await import('./auth/login.ts')
-      return createLogin({ ...(await signInOptions()), authorizeParameters: server().authorizeParameters })
-    },
+    /** The same one for all: it knows which attempts are ours. */
+    login,
 
     async deviceLogin() {
       const { createDeviceLogin } = await import('./auth/deviceLogin.ts')
@@ -118,6 +124,25 @@ export function composeLogin(config: Config, { http, clock, log, server, store }
       return createDeviceLogin({ ...(await signInOptions()), redirectUri: config.callbackUrls[0] ?? '', audience })
     },
   }
+}
+
+/**
+ * Names what documents are believed under: the server, whom TLS trusts, and what a person wrote of it. What was fetched or planned
+ * under another name was so under other rules.
+ */
+function boundsOf({ server }: Config): string {
+  const { url, allowHttp, exceptions, provider, issuer, endpoints, certificates, clientId } = server ?? {}
+  const said = [url, allowHttp, exceptions, provider, issuer, endpoints, certificates, clientId]
+  return createHash('sha256').update(JSON.stringify(said)).digest('base64url').slice(0, 22)
+}
+
+/** A preset that a person named without an issuer stands for its own; Auth0 and Okta are anybody's, so they name none. */
+async function presetIssuers({ provider, issuer }: Partial<ServerConfig> = {}): Promise<PresetIssuers | undefined> {
+  if (provider === undefined || issuer !== undefined) return undefined
+  const { isIssuerOf, presetOf } = await import('./config/presets.ts')
+  const preset = presetOf({ name: provider })
+  if (preset?.issuer === undefined) return undefined
+  return { name: preset.name, has: (named) => isIssuerOf(preset, named) }
 }
 
 /** What a person wrote is no word of the server: it may lead anywhere. */

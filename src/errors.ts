@@ -66,7 +66,8 @@ export const ERRORS = {
   browser_failed: row(3, 1323, 'The browser could not be opened.', 'Run login --no-browser, then open the printed address yourself.'),
   client_auth_unsupported: row(3, 1340, 'The authorization server supports none of this client’s authentication methods.', 'Pass --client-secret-file, or --client-key-file with a key for an algorithm that the server lists.'),
   address_refused: row(3, 1341, 'A server on the internet refers to an address in a private network or on this machine.', 'If you trust it, add the origin to allow_private of this server in config.yaml.'),
-  client_issuer_changed: row(3, 1342, 'The server refers to a different authorization server than the one your client belongs to.', 'If that is correct, set issuer of its provider in config.yaml to the new one. The client must be registered there.'),
+  client_issuer_changed: row(3, 1342, 'The authorization server is not the one your client belongs to.', 'If that is correct, set issuer of its provider in config.yaml, or --issuer, to the new one. The client must be registered there. Then sign in again: mcp-oauth-bridge login --force.'),
+  client_issuer_missing: row(3, 1343, 'The authorization server that your client belongs to is not configured.', 'Set issuer of its provider in config.yaml, or pass --issuer.'),
 
   server_unreachable: row(4, 1401, 'The MCP server cannot be reached.', 'Check the URL, the network, and that the server is running.'),
   server_timeout: row(4, 1402, 'The MCP server did not answer in time.', 'Try again; raise request_timeout or connect_timeout if the server is slow.'),

@@ -131,6 +131,8 @@ export interface AttemptStore {
   plan(id: string, plan: AttemptPlan): Promise<void>
   /** The waiting attempt of this state, left as it is. */
   byState(state: string, now: number): Promise<Attempt | undefined>
+  /** Gives the attempt that still waits under this state another plan; false: it does not wait any more. */
+  deliver(attempt: Attempt, plan: AttemptPlan): Promise<boolean>
   /** A redeemed attempt waits again, under a new state: its client was unknown to the server. */
   planAgain(id: string, state: string, plan: AttemptPlan): Promise<void>
   /** Takes the waiting attempt of this state for redeeming; undefined for any other, and for every second try. */

@@ -99,6 +99,10 @@ export interface AttemptPlan extends Pick<TokenSet, 'issuer' | 'redirectUri' | '
   readonly metadata: Readonly<Record<string, unknown>>
   /** The client the server no longer knew. */
   readonly replaced?: string
+  /** Names the settings it was made under; left out: a version before made it. */
+  readonly bounds?: string
+  /** The query of the redirect, from whoever answered it, for whoever sees to the attempt. Sealed like the whole plan. */
+  readonly callback?: string
 }
 
 export type AttemptOutcome =
@@ -114,4 +118,6 @@ export interface RegisteredClient {
   readonly privateKey?: string
   /** RFC 7591 token_endpoint_auth_method */
   readonly authMethod: string
+  /** A person's own: by id, or by its metadata document. Left out: an authorization server registered it for us. */
+  readonly own?: 'configured' | 'document'
 }

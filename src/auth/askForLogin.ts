@@ -84,10 +84,15 @@ export const successorOf = (thrown: unknown): string | undefined =>
 export interface AwaitOptions extends Pick<AskOptions, 'attempts' | 'clock' | 'tell'> {
   /** Called at every look at the store. */
   readonly watch?: (attemptId: string) => Promise<void>
+  /** Called with the query of a redirect that another process answered; for whoever sees to the attempt. */
+  readonly delivered?: (callback: string) => Promise<void>
 }
 
 /** @throws BridgeError as the attempt ended; with `successorOf` where another one took its place */
-export async function awaitAttempt({ attempts, clock, tell, watch }: AwaitOptions, id: string): Promise<void> {
+export async function awaitAttempt(
+  { attempts, clock, tell, watch, delivered }: AwaitOptions,
+  id: string,
+): Promise<void> {
   for (let told = false; ; await clock.sleep(POLL_MS)) {
     const attempt = await attempts.byId(id)
     if (attempt?.status === 'finished') return
@@ -104,6 +109,7 @@ export async function awaitAttempt({ attempts, clock, tell, watch }: AwaitOption
     if (attempt.plan && !told) tell(attempt.plan.authorizationUrl)
     told ||= attempt.plan !== undefined
     await watch?.(id)
+    if (attempt.status === 'waiting' && attempt.plan?.callback !== undefined) await delivered?.(attempt.plan.callback)
   }
 }
 

@@ -28,8 +28,8 @@ export function createClientCredentials(options: ClientCredentialsOptions): AskA
 
   const discovered = async (challenge: Challenge, dpopKey = newDpopKey()): Promise<AskedFor> => {
     const asked = await requestFor(options, options.server, challenge, 'program')
-    const { issuer, metadata, scope, resource, binding } = asked
-    await clients.remember(metadata, issuer)
+    const { issuer, scope, resource, binding } = asked
+    await clients.remember(issuer, asked.published)
     return {
       issuer,
       clientId: (await clients.ofProgram(issuer)).clientId,

@@ -1,40 +1,38 @@
 // Who we are at an authorization server: the configured client, a client metadata document, else one registered for us.
-import { BridgeError, quote } from '../errors.ts'
-import type { Cache, ClientStore, Clock, HttpClient, Leases } from '../ports.ts'
+import { BridgeError } from '../errors.ts'
+import type { HttpClient, Leases } from '../ports.ts'
 import type { RulesOf } from '../providerRules.ts'
 import type { RegisteredClient } from '../records.ts'
 import { chooseAuthMethod } from './clientAuth.ts'
 import type { Exceptions } from './exceptions.ts'
 import { createOAuthClient, type OAuthClient } from './oauthClient.ts'
+import { createOwnClient, type OwnClientOptions } from './ownClient.ts'
 import { registerClient } from './registration.ts'
-import { findServer, guessServer, type ServerMetadata } from './serverMetadata.ts'
+import {
+  findServer,
+  guessed,
+  guessServer,
+  laidOver,
+  type Published,
+  type ServerMetadata,
+  writtenServer,
+} from './serverMetadata.ts'
 import { isForgotten } from './staleClient.ts'
 import type { IdToken } from './tokenAnswers.ts'
 
-export interface ConfiguredClient {
-  readonly clientId: string
-  readonly clientSecret?: string
-  /** PEM or JWK */
-  readonly privateKey?: string
-}
-
-export interface ClientsOptions extends Exceptions {
+export interface ClientsOptions extends Exceptions, OwnClientOptions {
   readonly http: HttpClient
-  readonly clients: ClientStore
-  readonly cache: Cache
   readonly leases: Leases
-  readonly clock: Clock
   readonly rules: RulesOf
   /** Longest silence of an authorization server, in ms. */
   readonly timeoutMs: number
-  readonly configured: ConfiguredClient | undefined
   /** URL of our client metadata document; with `metadataKey` it authenticates by private_key_jwt. */
   readonly metadataUrl?: string | undefined
   readonly metadataKey?: string | undefined
-  /** The MCP server, to which a configured client's issuer is bound. */
+  /** The MCP server. */
   readonly server?: URL | undefined
-  /** The issuer a person configured; it needs no binding. */
-  readonly issuer?: string | undefined
+  /** Names the trust and the exceptions under which documents are fetched: what was had under others is not believed. */
+  readonly bounds?: string | undefined
 }
 
 /** How a server is spoken to; left out: as it is known now, for bearer tokens. */
@@ -46,45 +44,48 @@ export interface Connecting {
 }
 
 const METADATA_MS = 24 * 60 * 60 * 1000
-const BINDING_MS = 10 * 365 * METADATA_MS
 const REGISTER_LEASE_MS = 4_000
 
 export type Clients = ReturnType<typeof createClients>
 
 export function createClients(options: ClientsOptions) {
   const { http, clients, cache, leases, clock, rules, timeoutMs, configured, metadataUrl, metadataKey } = options
-  const fromConfig = (metadata: ServerMetadata): RegisteredClient | undefined =>
-    configured && { ...configured, authMethod: chooseAuthMethod(metadata, configured) }
+  const mayBeUsedAt = createOwnClient(options)
+
+  const fromConfig = async (metadata: ServerMetadata, issuer: string): Promise<RegisteredClient | undefined> => {
+    if (!configured) return undefined
+    await mayBeUsedAt(issuer)
+    return { ...configured, authMethod: chooseAuthMethod(metadata, configured), own: 'configured' }
+  }
 
   const fromDocument = (metadata: ServerMetadata): RegisteredClient | undefined => {
     if (metadataUrl === undefined || metadata.client_id_metadata_document_supported !== true) return undefined
     const key = metadataKey === undefined ? {} : { privateKey: metadataKey }
-    return { clientId: metadataUrl, ...key, authMethod: chooseAuthMethod(metadata, key) }
+    return { clientId: metadataUrl, ...key, authMethod: chooseAuthMethod(metadata, key), own: 'document' }
   }
 
-  /** A client that was registered by hand belongs to one issuer: its secret never goes to another one that the server names later. */
-  const bind = async (issuer: string, { clientId }: ConfiguredClient) => {
-    if (options.issuer !== undefined || options.server === undefined) return
-    const name = `bound:${options.server.href} ${clientId}`
-    const bound = await cache.get(name, clock.now())
-    if (bound === undefined) await cache.put(name, issuer, clock.now() + BINDING_MS)
-    else if (bound !== issuer)
-      throw new BridgeError('client_issuer_changed', {
-        message: `The server now names the authorization server ${quote(issuer)}; the client ${quote(clientId)} was used with ${quote(String(bound))}.`,
-      })
-  }
+  const placeOf = (issuer: string) => `published:${options.bounds ?? ''} ${issuer}`
 
   const metadataOf = async (issuer: string): Promise<ServerMetadata> => {
-    const known = await cache.get(`as:${issuer}`, clock.now())
-    if (known) return known as ServerMetadata
-    const guessed = issuer === options.server?.origin
-    const metadata = await (guessed ? guessServer(options, issuer) : findServer(options, issuer))
-    await remember(metadata, issuer)
+    const guess = options.issuer === undefined && issuer === options.server?.origin
+    const known = asPublished(await cache.get(placeOf(issuer), clock.now()))
+    if (known) {
+      try {
+        return writtenServer(options, issuer) ?? (guess ? guessed : laidOver)(options, issuer, known)
+      } catch {
+        // Refused under today's rules: what is published now decides.
+      }
+    }
+    const { metadata, published } = await (guess ? guessServer : findServer)(options, issuer)
+    await remember(issuer, published)
     return metadata
   }
 
-  const remember = (metadata: ServerMetadata, issuer = metadata.issuer) =>
-    cache.put(`as:${issuer}`, metadata, clock.now() + METADATA_MS)
+  const remember = async (issuer: string, published: Published | undefined) => {
+    if (published) await cache.put(placeOf(issuer), published, clock.now() + METADATA_MS)
+  }
+
+  const isOurs = (clientId: string) => clientId === configured?.clientId || clientId === metadataUrl
 
   const isExpired = ({ secretExpiresAt }: RegisteredClient) =>
     secretExpiresAt !== undefined && secretExpiresAt <= clock.now()
@@ -100,6 +101,7 @@ export function createClients(options: ClientsOptions) {
     })
 
   return {
+    /** What an issuer published, until tomorrow; nothing of what a person wrote. */
     remember,
 
     /** `asked`: scope and resource. The client for a new sign-in; registers one where nothing is configured, or what was registered is no longer known there. */
@@ -109,8 +111,7 @@ export function createClients(options: ClientsOptions) {
       issuer = metadata.issuer,
       asked: Readonly<Record<string, string>> = {},
     ): Promise<RegisteredClient> {
-      if (configured) await bind(issuer, configured)
-      const given = fromConfig(metadata) ?? fromDocument(metadata)
+      const given = (await fromConfig(metadata, issuer)) ?? fromDocument(metadata)
       if (given) return given
       const known = await clients.load(issuer, redirectUri)
       const stale = known && (isExpired(known) || (await isForgotten(http, metadata, known, redirectUri, asked)))
@@ -123,7 +124,8 @@ export function createClients(options: ClientsOptions) {
      * @throws BridgeError registration_failed
      */
     async replacement(issuer: string, redirectUri: string, refused: string): Promise<RegisteredClient | undefined> {
-      if (refused === configured?.clientId || refused === metadataUrl) return undefined
+      const registered = await clients.load(issuer, redirectUri)
+      if (registered?.clientId !== refused && isOurs(refused)) return undefined
       return register(await metadataOf(issuer), issuer, redirectUri, refused)
     },
 
@@ -137,14 +139,16 @@ export function createClients(options: ClientsOptions) {
       client: RegisteredClient,
       { metadata, ...wishes }: Connecting = {},
     ): Promise<OAuthClient> {
+      // Also for a client that was chosen earlier or elsewhere: whatever it is used for, it goes to its own issuer only.
+      if (client.own === 'configured') await mayBeUsedAt(issuer)
       const known = metadata ?? (await metadataOf(issuer))
       return createOAuthClient(http, known, client, timeoutMs, { rules: rules(issuer), ...wishes })
     },
 
-    /** The configured client, for a grant without a person. @throws BridgeError client_required without one that can prove itself, client_issuer_changed */
+    /** The configured client, for a grant without a person. @throws BridgeError client_required without one that can prove itself, client_issuer_changed, client_issuer_missing */
     async ofProgram(issuer: string): Promise<RegisteredClient> {
-      if (configured) await bind(issuer, configured)
-      const client = fromConfig(await metadataOf(issuer))
+      if (configured) await mayBeUsedAt(issuer)
+      const client = await fromConfig(await metadataOf(issuer), issuer)
       if (!client || client.authMethod === 'none') throw new BridgeError('client_required')
       return client
     },
@@ -152,12 +156,20 @@ export function createClients(options: ClientsOptions) {
     /** The next sign-in registers anew. */
     forget: (issuer: string, redirectUri: string) => clients.remove(issuer, redirectUri),
 
-    /** The client that obtained a token set. @throws BridgeError invalid_client when it is not known any more */
+    /**
+     * The client that obtained a token set. One that was registered there is known by its row: a server may give it any id, also one
+     * that is ours elsewhere.
+     * @throws BridgeError invalid_client when it is not known any more, client_issuer_changed, client_issuer_missing
+     */
     async ofTokens(issuer: string, clientId: string, redirectUri: string): Promise<RegisteredClient> {
       const known = async () => {
-        if (configured?.clientId === clientId) return fromConfig(await metadataOf(issuer))
-        if (metadataUrl === clientId) return fromDocument(await metadataOf(issuer))
-        return clients.load(issuer, redirectUri)
+        const registered = await clients.load(issuer, redirectUri)
+        if (registered?.clientId === clientId) return registered
+        if (configured?.clientId === clientId) {
+          await mayBeUsedAt(issuer)
+          return fromConfig(await metadataOf(issuer), issuer)
+        }
+        return metadataUrl === clientId ? fromDocument(await metadataOf(issuer)) : undefined
       }
       const client = await known()
       if (client?.clientId === clientId) return client
@@ -166,4 +178,11 @@ export function createClients(options: ClientsOptions) {
       })
     },
   }
+}
+
+/** A row of the cache, as far as it is what this version writes. */
+function asPublished(value: unknown): Published | undefined {
+  const { document, url } = (value ?? {}) as Partial<Published>
+  const usable = typeof document === 'object' && document !== null && typeof url === 'string' && URL.canParse(url)
+  return usable ? { document, url } : undefined
 }

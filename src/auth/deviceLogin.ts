@@ -58,7 +58,7 @@ export function createDeviceLogin(options: DeviceLoginOptions): DeviceLogin {
       const asked = await requestFor(options, new URL(attempt.server), attempt.challenge, 'person')
       const { issuer, metadata, scope, resource } = asked
       if (metadata.device_authorization_endpoint === undefined) throw new BridgeError('device_unsupported')
-      await clients.remember(metadata, issuer)
+      await clients.remember(issuer, asked.published)
       const client = await clients.forLogin(metadata, redirectUri, issuer, wanted(asked))
       const dpopKey = asked.binding === 'dpop' ? newDpopKey() : undefined
       const oauth = await clients.connect(issuer, client, { metadata, dpopKey })

@@ -6,6 +6,7 @@ import {
   findServer,
   guessServer,
   ownIssuer,
+  type Published,
   requireSecure,
   type ServerMetadata,
   type ServerOptions,
@@ -15,6 +16,8 @@ export interface Discovered {
   /** Under which the metadata was found: the name of this server here, for credentials and tokens. */
   readonly issuer: string
   readonly metadata: ServerMetadata
+  /** The part of it that may be remembered. */
+  readonly published: Published | undefined
   /** RFC 8707 resource, byte for byte as the protected resource names itself. */
   readonly resource: string | undefined
   readonly scopesSupported: readonly string[] | undefined
@@ -26,7 +29,7 @@ export interface DiscoveryOptions extends ServerOptions {
   readonly server: URL
   /** Headers a person configured for the server; they go to its own origin only. */
   readonly serverHeaders: Readonly<Record<string, string>>
-  /** Configured issuer; goes before what the server names. */
+  /** Configured issuer; overrides what the server names. */
   readonly issuer: string | undefined
 }
 
@@ -34,10 +37,11 @@ export interface DiscoveryOptions extends ServerOptions {
 export async function discover(options: DiscoveryOptions, challenge: Challenge): Promise<Discovered> {
   const { resource, issuer, scopesSupported, dpop } = (await findResource(options, challenge)) ?? {}
   const named = options.issuer ?? issuer ?? options.rules(undefined).issuer
-  const metadata = await (named === undefined
+  const { metadata, published } = await (named === undefined
     ? guessServer(options, options.server.origin)
     : findServer(options, named))
-  return { issuer: named ?? ownIssuer(options.server, metadata.issuer), metadata, resource, scopesSupported, dpop }
+  const found = named ?? ownIssuer(options.server, metadata.issuer)
+  return { issuer: found, metadata, published, resource, scopesSupported, dpop }
 }
 
 /** RFC 9728 section 3.1: the URL in the challenge, else the well-known URL with the path, else the one at the root. */

@@ -2,39 +2,34 @@
 import { BridgeError, quote } from '../errors.ts'
 import type { HttpClient } from '../ports.ts'
 import { wholeBody } from './body.ts'
+import { withinTime } from './deadline.ts'
 
 export type JsonObject = Readonly<Record<string, unknown>>
 
 const TIMEOUT_MS = 10_000
 
-/** undefined: the server answered, but not with a JSON object. @throws BridgeError when it cannot be reached */
+/**
+ * undefined: the server answered, but not with a JSON object. `wholeMs`: longest time of the answer.
+ * @throws BridgeError when it cannot be reached
+ */
 export async function fetchJson(
   http: HttpClient,
   url: URL,
   headers: Readonly<Record<string, string>> = {},
+  wholeMs = TIMEOUT_MS,
 ): Promise<JsonObject | undefined> {
-  const signal = AbortSignal.timeout(TIMEOUT_MS)
-  const request = {
-    method: 'GET',
-    url,
-    headers: { ...headers, accept: 'application/json' },
-    signal,
-    idleMs: TIMEOUT_MS,
-  } as const
+  const asked = { method: 'GET', url, headers: { ...headers, accept: 'application/json' }, idleMs: TIMEOUT_MS } as const
+  const asking = async (signal: AbortSignal) => {
+    const response = await http.request({ ...asked, signal })
+    if (response.status === 200) return asObject((await wholeBody(response.body, () => tooLarge(url))).toString('utf8'))
+    response.discard()
+    if (response.status >= 500) throw serverError(url, response.status)
+    return undefined
+  }
   try {
-    const response = await http.request(request)
-    if (response.status !== 200) {
-      response.discard()
-      if (response.status >= 500) throw serverError(url, response.status)
-      return undefined
-    }
-    return asObject((await wholeBody(response.body, () => tooLarge(url))).toString('utf8'))
+    return await withinTime(wholeMs, () => tooSlow(url), asking)
   } catch (thrown) {
-    if (thrown instanceof BridgeError) throw thrown
-    throw new BridgeError('authorization_server_unreachable', {
-      message: `${url.origin} did not answer in time.`,
-      cause: thrown,
-    })
+    throw thrown instanceof BridgeError ? thrown : tooSlow(url, thrown)
   }
 }
 
@@ -53,6 +48,9 @@ export const isDeep = (value: unknown, most = 20): boolean =>
   typeof value === 'object' &&
   value !== null &&
   (most === 0 || Object.values(value).some((one) => isDeep(one, most - 1)))
+
+const tooSlow = ({ origin }: URL, cause?: unknown) =>
+  new BridgeError('authorization_server_unreachable', { message: `${origin} did not answer in time.`, cause })
 
 const tooLarge = (url: URL) =>
   new BridgeError('discovery_failed', { message: `The metadata at ${quote(url.href)} is larger than 1 MB.` })

@@ -2,6 +2,7 @@
 import { BridgeError } from '../errors.ts'
 import type { HttpClient } from '../ports.ts'
 import { wholeBody } from './body.ts'
+import { withinTime } from './deadline.ts'
 import { type IdToken, repaired } from './tokenAnswers.ts'
 
 interface FetchOptions {
@@ -11,22 +12,34 @@ interface FetchOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** `timeoutMs`: longest silence. Never follows a redirect of a POST away from its method, nor any to another origin; bodies up to 1 MB. */
+interface ThroughOptions {
+  /** How an ID token of the answer is treated; left out: it stays as it is. */
+  readonly idToken?: IdToken | undefined
+  readonly wholeMs?: number
+}
+
+/** No answer takes longer from first to last byte, in ms. */
+const WHOLE_MS = 30_000
+
+/** `timeoutMs`: longest silence; `wholeMs`: longest time of an answer. Never follows a redirect of a POST away from its method, nor any to another origin; bodies up to 1 MB. */
 export function fetchThrough(
   http: HttpClient,
   timeoutMs: number,
-  idToken?: IdToken,
+  { idToken, wholeMs = WHOLE_MS }: ThroughOptions = {},
 ): (url: string, options: FetchOptions) => Promise<Response> {
   return async (url, { method = 'GET', headers, body, signal }) => {
-    const response = await http.request({
-      method: method as 'GET' | 'POST',
-      url: new URL(url),
-      headers: Object.fromEntries(new Headers(headers as Record<string, string>)),
-      ...(body === undefined || body === null ? {} : { body: String(body) }),
-      ...(signal ? { signal } : {}),
-      idleMs: timeoutMs,
-    })
-    const bytes = await wholeBody(response.body, () => tooLarge(url))
+    const asking = async (signal: AbortSignal) => {
+      const response = await http.request({
+        method: method as 'GET' | 'POST',
+        url: new URL(url),
+        headers: Object.fromEntries(new Headers(headers as Record<string, string>)),
+        ...(body === undefined || body === null ? {} : { body: String(body) }),
+        signal,
+        idleMs: timeoutMs,
+      })
+      return { response, bytes: await wholeBody(response.body, () => tooLarge(url)) }
+    }
+    const { response, bytes } = await withinTime(wholeMs, () => tooSlow(url), asking, signal)
     const received = new Headers()
     // Without its challenge the body decides: a dead grant with a challenge beside it is still a dead grant (RFC 6749 section 5.2).
     const { 'www-authenticate': _challenge, ...headersOfAnswer } = response.headers
@@ -44,3 +57,6 @@ export function fetchThrough(
 
 const tooLarge = (url: string) =>
   new BridgeError('authorization_server_error', { message: `${new URL(url).origin} answered more than 1 MB.` })
+
+const tooSlow = (url: string) =>
+  new BridgeError('authorization_server_unreachable', { message: `${new URL(url).origin} did not answer in time.` })

@@ -7,6 +7,7 @@ import { doubtOfIssuer } from './authorizationResponse.ts'
 import type { Clients } from './clients.ts'
 import { type CompleteOptions, completeSignIn } from './completeSignIn.ts'
 import { newDpopKey } from './dpop.ts'
+import { handOver, requireSameBounds } from './handOver.ts'
 import { randomNonce, randomVerifier } from './oauthClient.ts'
 import { type AuthRequest, type RequestOptions, requestFor, wanted } from './request.ts'
 import type { ServerMetadata } from './serverMetadata.ts'
@@ -20,19 +21,30 @@ export interface LoginOptions extends RequestOptions, CompleteOptions {
   /** E-mail or subject that must sign in: sent as login_hint, and checked. */
   readonly account: string | undefined
   readonly bearer: Bearer
+  /** Names our settings for this server. */
+  readonly bounds: string
 }
 
 export interface Login {
   /** Finds the authorization server, gets a client, and writes the plan into the attempt. Resolves to the URL to open. */
   prepare(attempt: Attempt, redirectUri: string): Promise<URL>
-  /** One callback: completes the attempt its state names, and says what the person shall see. Never throws. */
+  /** Goes on with an attempt that another process planned and left. @throws BridgeError login_failed when that had other settings */
+  adopt(attempt: Attempt): void
+  /**
+   * One callback: completes the attempt its state names, or hands it to the process that sees to it, and says what the person shall
+   * see. Never throws.
+   */
   answer(query: URLSearchParams): Promise<CallbackPage>
 }
 
 export function createLogin(options: LoginOptions): Login {
   const { clients, attempts, store, clock, log } = options
 
+  /** Attempts that this process sees to; those of others are theirs to complete, with their own bounds and trust. */
+  const ours = new Set<string>()
+
   const prepare = async (attempt: Attempt, redirectUri: string): Promise<URL> => {
+    ours.add(attempt.id)
     const plan = await makePlan(attempt, redirectUri)
     await attempts.plan(attempt.id, plan)
     log.debug('oauth:pkce', { message: 'code_verifier stored with the attempt, sealed' })
@@ -42,7 +54,7 @@ export function createLogin(options: LoginOptions): Login {
   const makePlan = async (attempt: Attempt, redirectUri: string): Promise<AttemptPlan> => {
     const asked = await requestFor(options, new URL(attempt.server), attempt.challenge, 'person')
     const { issuer, metadata, scope, resource } = asked
-    await clients.remember(metadata, issuer)
+    await clients.remember(issuer, asked.published)
     await options.checkAddress?.(new URL(metadata.authorization_endpoint))
     const nonce = scope?.split(' ').includes('openid') && metadata.jwks_uri !== undefined ? randomNonce() : undefined
     const client = await clients.forLogin(metadata, redirectUri, issuer, wanted(asked))
@@ -68,6 +80,7 @@ export function createLogin(options: LoginOptions): Login {
       issuer,
       metadata,
       client,
+      bounds: options.bounds,
       authorizationUrl: url.href,
       ...(options.account === undefined ? {} : { account: options.account }),
       ...(nonce === undefined ? {} : { nonce }),
@@ -125,6 +138,10 @@ export function createLogin(options: LoginOptions): Login {
 
   return {
     prepare,
+    adopt({ id, plan }) {
+      if (plan) requireSameBounds(plan, options.bounds)
+      ours.add(id)
+    },
     async answer(query) {
       let attempt: Attempt | undefined
       try {
@@ -136,6 +153,7 @@ export function createLogin(options: LoginOptions): Login {
           log.warn('oauth:callback-ignored', { reason: 'issuer' })
           return { kind: 'invalid_state' }
         }
+        if (waiting && !ours.has(waiting.id)) return await handOver(options, waiting, query)
         attempt = await attempts.claim(state, clock.now())
         if (!attempt?.plan) {
           log.warn('oauth:callback', { code: 'invalid_state' })

@@ -46,7 +46,7 @@ export async function createOAuthClient(
       'client',
     )
   const config = await configurationOf(metadata, registered)
-  config[client.customFetch] = fetchThrough(http, timeoutMs, idToken)
+  config[client.customFetch] = fetchThrough(http, timeoutMs, { idToken })
   const bound = dpopKey === undefined ? {} : { DPoP: client.getDPoPHandle(config, await signingPair(dpopKey)) }
   // Discovery has refused every http endpoint that is not on loopback or excepted by the person.
   client.allowInsecureRequests(config)

@@ -7,7 +7,7 @@ import { resourceName } from '../shownUrl.ts'
 import { type Discovered, discover } from './discovery.ts'
 import type { Exceptions } from './exceptions.ts'
 import { selectScopes } from './scopes.ts'
-import type { ServerMetadata } from './serverMetadata.ts'
+import type { Published, ServerMetadata } from './serverMetadata.ts'
 
 export interface RequestOptions extends Exceptions {
   readonly http: HttpClient
@@ -28,6 +28,7 @@ export interface AuthRequest {
   /** The name of the authorization server here (`Discovered`). */
   readonly issuer: string
   readonly metadata: ServerMetadata
+  readonly published: Published | undefined
   readonly rules: ProviderRules
   readonly scope: string | undefined
   readonly resource: string | undefined
@@ -43,7 +44,7 @@ export async function requestFor(
   who: 'person' | 'program',
 ): Promise<AuthRequest> {
   const found = await discover({ ...options, server }, challenge)
-  const { issuer, metadata } = found
+  const { issuer, metadata, published } = found
   const rules = options.rules(issuer)
   const offered = Array.isArray(metadata.scopes_supported) ? metadata.scopes_supported : undefined
   const scope = selectScopes({
@@ -56,6 +57,7 @@ export async function requestFor(
   return {
     issuer,
     metadata,
+    published,
     rules,
     scope: scope ?? (who === 'person' ? rules.scopes?.join(' ') : undefined),
     resource: resourceOf(options.resource, rules, found.resource ?? resourceName(server)),

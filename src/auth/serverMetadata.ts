@@ -19,6 +19,19 @@ export interface ServerOptions extends Exceptions {
   readonly rules: RulesOf
 }
 
+/** What an issuer published, as it came: the only part that may be remembered. What a person wrote is laid over it at each use. */
+export interface Published {
+  readonly document: JsonObject
+  /** Where it was found. */
+  readonly url: string
+}
+
+export interface FoundServer {
+  readonly metadata: ServerMetadata
+  /** undefined: nothing was asked, or nothing is published. */
+  readonly published: Published | undefined
+}
+
 /** RFC 8414 section 3.1 and OpenID Connect Discovery section 4, in the order of the MCP specification. */
 export function serverMetadataUrls(issuer: URL): URL[] {
   const path = issuer.pathname.replace(/\/$/, '')
@@ -28,11 +41,13 @@ export function serverMetadataUrls(issuer: URL): URL[] {
 }
 
 /** The metadata of a server whose issuer is known. */
-export async function findServer(options: ServerOptions, issuer: string): Promise<ServerMetadata> {
+export async function findServer(options: ServerOptions, issuer: string): Promise<FoundServer> {
   if (!URL.canParse(issuer))
     throw new BridgeError('discovery_failed', { message: `The issuer ${quote(issuer)} is not a URL.` })
-  const found = await findMetadata(options, issuer)
-  if (found) return checkServer(found, issuer, options)
+  const written = writtenServer(options, issuer)
+  if (written) return { metadata: written, published: undefined }
+  const published = await fetchPublished(options, issuer)
+  if (published) return { metadata: laidOver(options, issuer, published), published }
   throw new BridgeError('discovery_failed', {
     message: `The authorization server ${quote(issuer)} publishes no metadata (tried ${paths(new URL(issuer))}).`,
   })
@@ -42,15 +57,36 @@ export async function findServer(options: ServerOptions, issuer: string): Promis
  * MCP 2025-03-26: the server itself is the authorization server, with metadata at its root or without any. The issuer is our own
  * guess here, so both spellings of an origin will do; both lead to the same document.
  */
-export async function guessServer(options: ServerOptions, origin: string): Promise<ServerMetadata> {
-  const found = await findMetadata(options, origin)
-  if (found) return checkServer(found, ownIssuer(new URL(origin), found.document.issuer), options)
-  if (options.allowMissingS256) return defaultEndpoints(origin)
+export async function guessServer(options: ServerOptions, origin: string): Promise<FoundServer> {
+  const written = writtenServer(options, origin)
+  if (written) return { metadata: written, published: undefined }
+  const published = await fetchPublished(options, origin)
+  if (published) return { metadata: guessed(options, origin, published), published }
+  if (options.allowMissingS256) return { metadata: defaultEndpoints(origin), published: undefined }
   throw new BridgeError('discovery_failed', {
     message: `The server ${origin} publishes no metadata (tried ${paths(new URL(origin))}).`,
     hint: 'Check that the URL is the MCP endpoint; set issuer of its provider in config.yaml. A server of MCP 2025-03-26 may have none: allow_missing_s256: true uses its default endpoints.',
   })
 }
+
+/** `guessServer` with what was published before. @throws BridgeError where today's rules do not take it */
+export const guessed = (options: ServerOptions, origin: string, published: Published): ServerMetadata =>
+  laidOver(options, ownIssuer(new URL(origin), published.document.issuer), published)
+
+/** The metadata that a person wrote by hand or a preset has, where that is enough and nothing needs to be asked. */
+export function writtenServer(options: ServerOptions, issuer: string): ServerMetadata | undefined {
+  const given = givenFor(options, issuer)
+  if (REQUIRED_URLS.some((name) => given[name] === undefined)) return undefined
+  return checkServer({ issuer, ...given }, issuer, issuer, options)
+}
+
+/** What is given overrides what is published; the whole is checked, each time anew. @throws BridgeError issuer_mismatch, pkce_unsupported, discovery_failed */
+export function laidOver(options: ServerOptions, issuer: string, { document, url }: Published): ServerMetadata {
+  requireSecure(new URL(url), options.allowHttp, 'issuer')
+  return checkServer({ ...document, ...givenFor(options, issuer) }, issuer, url, options)
+}
+
+const givenFor = ({ rules }: ServerOptions, issuer: string) => filled(rules(issuer).metadata, new URL(issuer))
 
 /** The server's origin, spelt as the metadata spells it. */
 export const ownIssuer = ({ origin }: URL, named: unknown) => (named === `${origin}/` ? `${origin}/` : origin)
@@ -60,22 +96,13 @@ const paths = (issuer: URL) =>
     .map((url) => url.pathname)
     .join(', ')
 
-interface Found {
-  readonly document: JsonObject
-  readonly url: URL
-}
-
-/** What the rules give goes before what is published; where they give enough, nothing is asked. */
-async function findMetadata({ http, allowHttp, rules }: ServerOptions, issuer: string): Promise<Found | undefined> {
-  const given = filled(rules(issuer).metadata, new URL(issuer))
-  if (REQUIRED_URLS.every((name) => given[name] !== undefined))
-    return { document: { issuer, ...given }, url: new URL(issuer) }
+async function fetchPublished({ http, allowHttp }: ServerOptions, issuer: string): Promise<Published | undefined> {
   for (const url of serverMetadataUrls(new URL(issuer))) {
     requireSecure(url, allowHttp, 'issuer')
     const document = await fetchJson(http, url).catch((thrown: unknown) => {
       throw asServerFailure(thrown, issuer)
     })
-    if (document) return { document: { ...document, ...given }, url }
+    if (document) return { document, url: url.href }
   }
   return undefined
 }
@@ -113,7 +140,7 @@ const isTenantForm = (named: unknown, issuer: string) =>
   named.startsWith(`${new URL(issuer).origin}/`) &&
   /^\/(\{tenantid\}|%7Btenantid%7D|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\/v2\.0$/i.test(new URL(named).pathname)
 
-function checkServer({ document: found, url }: Found, issuer: string, options: ServerOptions): ServerMetadata {
+function checkServer(found: JsonObject, issuer: string, place: string, options: ServerOptions): ServerMetadata {
   const rules = options.rules(issuer)
   const tenant = found.issuer !== issuer && rules.issuerForm === 'tenant' && isTenantForm(found.issuer, issuer)
   // We go on under the issuer we know; ID tokens come from the one that the metadata names.
@@ -121,7 +148,7 @@ function checkServer({ document: found, url }: Found, issuer: string, options: S
   const pair = { expected: issuer, named: typeof document.issuer === 'string' ? document.issuer : 'no text' }
   if (document.issuer !== issuer && !isTrusted(pair, options)) {
     throw new BridgeError('issuer_mismatch', {
-      message: `The metadata at ${quote(url.href)} names the issuer ${quote(pair.named)}, expected was ${quote(issuer)}. To trust exactly this pair, give the server in config.yaml ${trustLine(pair)}.`,
+      message: `The metadata at ${quote(place)} names the issuer ${quote(pair.named)}, expected was ${quote(issuer)}. To trust exactly this pair, give the server in config.yaml ${trustLine(pair)}.`,
     })
   }
   for (const name of [...REQUIRED_URLS, ...OPTIONAL_URLS]) {

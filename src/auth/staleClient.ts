@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import type { HttpClient, HttpResponse } from '../ports.ts'
 import type { RegisteredClient } from '../records.ts'
 import { textStart } from './body.ts'
+import { withinTime } from './deadline.ts'
 import type { ServerMetadata } from './serverMetadata.ts'
 
 const TIMEOUT_MS = 5_000
@@ -30,13 +31,15 @@ export async function isForgotten(
     ...{ code_challenge: randomBytes(32).toString('base64url'), state: randomBytes(32).toString('base64url') },
   }
   for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value)
-  const signal = AbortSignal.timeout(TIMEOUT_MS)
   const headers = { accept: 'text/html, application/json' }
-  try {
+  const asking = async (signal: AbortSignal) => {
     const response = await http.request({ method: 'GET', url, headers, signal, idleMs: TIMEOUT_MS, redirect: 'manual' })
     if (REFUSALS.includes(response.status)) return UNKNOWN.test(await textStart(response.body, LIMIT_BYTES))
     response.discard()
     return UNKNOWN.test(errorOfRedirect(response, url) ?? '')
+  }
+  try {
+    return await withinTime(TIMEOUT_MS, () => new Error('too late'), asking)
   } catch {
     return false
   }

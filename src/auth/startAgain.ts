@@ -18,7 +18,7 @@ export interface StartAgainOptions {
 export function startAgain({ clients, attempts, log }: StartAgainOptions, attemptId: string, plan: AttemptPlan) {
   return async (thrown: unknown): Promise<{ again: string }> => {
     const unknown = thrown instanceof BridgeError && thrown.code === 'invalid_client'
-    if (!unknown || plan.replaced !== undefined) throw thrown
+    if (!unknown || plan.replaced !== undefined || plan.client.own !== undefined) throw thrown
     const refused = plan.client.clientId
     const client = await clients.replacement(plan.issuer, plan.redirectUri, refused)
     if (!client) throw thrown
@@ -28,7 +28,8 @@ export function startAgain({ clients, attempts, log }: StartAgainOptions, attemp
     url.searchParams.set('client_id', client.clientId)
     url.searchParams.set('state', state)
     url.searchParams.set('code_challenge', await pkceChallenge(codeVerifier))
-    const next = { ...plan, client, codeVerifier, authorizationUrl: url.href, replaced: refused }
+    const { callback: _used, ...kept } = plan
+    const next = { ...kept, client, codeVerifier, authorizationUrl: url.href, replaced: refused }
     await attempts.planAgain(attemptId, state, next)
     log.warn('oauth:client-replaced', { issuer: plan.issuer })
     return { again: url.href }

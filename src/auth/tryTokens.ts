@@ -1,6 +1,7 @@
 // One request with tokens that were just stored: a sign-in has succeeded when the MCP server takes them, and not before.
 import { asBridgeError, BridgeError } from '../errors.ts'
 import type { Authorizer, Clock, HttpClient, Logger } from '../ports.ts'
+import { headOf } from './deadline.ts'
 
 export interface TryOptions {
   readonly http: HttpClient
@@ -46,8 +47,8 @@ async function isTaken(options: TryOptions): Promise<boolean> {
 
 async function ask({ http, url, authorizer }: TryOptions) {
   const headers = { ...(await authorizer.headers('POST', url)), ...JSON_BODY }
-  const signal = AbortSignal.timeout(LONGEST_MS)
-  const response = await http.request({ method: 'POST', url, headers, body: PING, idleMs: LONGEST_MS, signal })
-  response.discard()
+  const request = { method: 'POST', url, headers, body: PING, idleMs: LONGEST_MS } as const
+  const late = () => new BridgeError('server_timeout')
+  const response = await headOf(http, request, LONGEST_MS, late)
   return { status: response.status, again: (await authorizer.onNonce(response)) === 'again' }
 }

@@ -51,6 +51,7 @@ export const OPTIONS = {
   'client-id': { value: 'ID', for: REACHING, help: 'client registered with the authorization server' },
   'client-secret-file': { value: 'FILE', for: REACHING, help: 'file with the client secret' },
   'client-key-file': { value: 'FILE', for: REACHING, help: 'private key of the client, PEM or JWK' },
+  issuer: { value: 'URL', for: REACHING, help: 'the authorization server your own client belongs to' },
   'client-metadata-url': { value: 'URL', for: REACHING, help: 'client ID metadata document of your own' },
   'client-credentials': { for: REACHING, help: 'sign in as this program itself, without a person' },
   scope: { value: 'SCOPES', for: CONNECTING, help: 'scopes to ask for, separated by spaces' },
@@ -158,7 +159,11 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
         headerFile: text('header-file'),
       }),
       ...defined({ clientId: text('client-id'), clientSecretFile: text('client-secret-file'), scope: text('scope') }),
-      ...defined({ clientKeyFile: text('client-key-file'), clientMetadataUrl: text('client-metadata-url') }),
+      ...defined({
+        issuer: text('issuer'),
+        clientKeyFile: text('client-key-file'),
+        clientMetadataUrl: text('client-metadata-url'),
+      }),
       ...defined({
         resource: text('resource'),
         transport: text('transport'),

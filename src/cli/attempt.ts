@@ -1,5 +1,5 @@
 // Sees one sign-in attempt through: port first, then the plan, the browser, and the wait until it is settled.
-import { attemptLease, awaitAttempt } from '../auth/askForLogin.ts'
+import { type AwaitOptions, attemptLease, awaitAttempt } from '../auth/askForLogin.ts'
 import { type AnsweredPort, answerOneOf, redirectCandidates } from '../auth/callbackPort.ts'
 import type { Login } from '../auth/login.ts'
 import type { Composed } from '../compose.ts'
@@ -37,8 +37,9 @@ export async function seeThrough(
   offered: Offered,
 ): Promise<void> {
   const { attempts, leases } = await composed.store()
-  const settled = (tell: (url: string) => void, watch = async () => {}) =>
-    Promise.race([awaitAttempt({ attempts, clock: composed.clock, tell, watch }, attempt.id), rejectOn(ending)])
+  const { clock } = composed
+  const settled = (more: Pick<AwaitOptions, 'tell' | 'watch' | 'delivered'>) =>
+    Promise.race([awaitAttempt({ attempts, clock, ...more }, attempt.id), rejectOn(ending)])
   const take = () => leases.take(attemptLease(attempt.id), LEASE_MS)
   let mine = await take()
   let current = attempt
@@ -54,14 +55,14 @@ export async function seeThrough(
       mine = undefined
     }
     try {
-      return await firstHome(settled(tell, watch), offered.ways, attempt)
+      return await firstHome(settled({ tell, watch }), offered.ways, attempt)
     } catch (thrown) {
       if (!(thrown instanceof Orphaned) || !mine) throw thrown
       composed.log.info('oauth:sign-in', { outcome: 'taken over', server: attempt.server })
     }
   }
   try {
-    await host(composed, current, ending, offered, () => settled(() => undefined))
+    await host(composed, current, ending, offered, settled)
   } catch (thrown) {
     const error = asBridgeError(thrown)
     const { code, message, hint } = error
@@ -85,16 +86,18 @@ async function host(
   attempt: Attempt,
   ending: AbortSignal,
   { telling, ways, callback }: Offered,
-  settled: () => Promise<void>,
+  settled: (more: Pick<AwaitOptions, 'tell' | 'delivered'>) => Promise<void>,
 ): Promise<void> {
   const login = await composed.login()
+  if (attempt.plan) login.adopt(attempt)
   // An attempt that another process planned keeps its redirect URI: its tab may still be open.
   const candidates = attempt.plan
     ? [attempt.plan.redirectUri]
     : redirectCandidates(composed.config.callbackUrls, composed.server().clientId !== undefined)
   const port = await answered(composed, login, candidates, callback)
   const redirectUri = port?.redirectUri ?? candidates[0] ?? ''
-  const home = settled()
+  const delivered = async (callback: string) => void (await login.answer(new URLSearchParams(callback)))
+  const home = settled({ tell: () => undefined, delivered })
   // It may end, or another one take its place, before anything is shown.
   home.catch(() => undefined)
   try {

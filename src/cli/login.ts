@@ -170,16 +170,20 @@ async function isSignedIn({ tokens, clock, config, server }: Composed): Promise<
   )
 }
 
+/** The server has this long to ask for a sign-in, in ms, also where request_timeout lets calls take longer. */
+const CHALLENGE_MS = 60_000
+
 /** Asks the server without a token, so that its challenge can name its metadata and scope. */
 async function challengeOf({ http, server, config }: Composed): Promise<Challenge> {
   const { parseChallenge } = await import('../auth/challenge.ts')
-  const response = await http.request({
+  const { headOf } = await import('../auth/deadline.ts')
+  const request = {
     method: 'POST',
     url: new URL(server().url),
     headers: { ...server().headers, accept: 'application/json, text/event-stream', 'content-type': 'application/json' },
     body: '{"jsonrpc":"2.0","id":"sign-in","method":"ping"}',
     idleMs: config.requestTimeoutMs,
-  })
-  response.discard()
+  } as const
+  const response = await headOf(http, request, CHALLENGE_MS, () => new BridgeError('server_timeout'))
   return parseChallenge(response.status, response.headers['www-authenticate'])
 }

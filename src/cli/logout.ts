@@ -5,7 +5,12 @@ import { asBridgeError, BridgeError, withoutControls, withoutQueries } from '../
 import type { TokenKey } from '../records.ts'
 import type { CommandLine } from './args.ts'
 
-export async function logout(composed: Composed, line: CommandLine): Promise<number> {
+/** `composeFor`: the same for another server, with its own settings; the caller of it closes it. */
+export async function logout(
+  composed: Composed,
+  line: CommandLine,
+  composeFor: (key: TokenKey) => Promise<Composed>,
+): Promise<number> {
   if (line.has('all') && line.server !== undefined)
     throw new BridgeError('usage', {
       message: `logout takes a server or --all, not both; nobody was signed out.`,
@@ -22,7 +27,7 @@ export async function logout(composed: Composed, line: CommandLine): Promise<num
   for (const account of chosen) {
     // Under the tokens' lease, so that no bridge refreshes what is being revoked.
     const revoked = await leases.run(tokenLease(account), TOKEN_LEASE_MS, async () => {
-      const outcome = line.has('keep-remote') ? 'kept' : await revoke(composed, account)
+      const outcome = line.has('keep-remote') ? 'kept' : await revoke(composed, account, composeFor)
       await forget(composed, account)
       return outcome
     })
@@ -44,12 +49,19 @@ const NOTE = {
 } as const
 
 /** A token that cannot be read or revoked must not keep anybody from forgetting it. */
-async function revoke(composed: Composed, key: TokenKey): Promise<keyof typeof NOTE> {
+async function revoke(
+  composed: Composed,
+  key: TokenKey,
+  composeFor: (key: TokenKey) => Promise<Composed>,
+): Promise<keyof typeof NOTE> {
+  let own: Composed | undefined
   try {
     const { tokens: store } = await composed.store()
     const { tokens } = await store.load(key)
     if (!tokens) return 'failed'
-    const clients = await composed.clients()
+    // Client, endpoints, reach and certificates of one server are not for the tokens of another.
+    own = composed.config.server?.url === key.server ? undefined : await composeFor(key)
+    const clients = await (own ?? composed).clients()
     const oauth = await clients.connect(
       tokens.issuer,
       await clients.ofTokens(tokens.issuer, tokens.clientId, tokens.redirectUri),
@@ -65,6 +77,8 @@ async function revoke(composed: Composed, key: TokenKey): Promise<keyof typeof N
     const error = asBridgeError(thrown)
     composed.log.warn('oauth:revoke', { code: error.code, message: error.message })
     return 'failed'
+  } finally {
+    await own?.close()
   }
 }
 

@@ -5,6 +5,7 @@ import type { Config } from '../config/config.ts'
 import { loadConfig, ownConfigFile, projectConfigFile } from '../config/load.ts'
 import { asBridgeError, BridgeError, ERRORS, withoutQueries } from '../errors.ts'
 import type { LoginLauncher } from '../ports.ts'
+import type { TokenKey } from '../records.ts'
 import { clock } from '../system/clock.ts'
 import { keychain as keychainApart } from '../system/keychain.ts'
 import { keychainHere } from '../system/keychainHere.ts'
@@ -108,6 +109,16 @@ async function runComposed(line: CommandLine, world: World): Promise<number> {
   }
 }
 
+/** For a server that the command line does not name: with what the config file has for it, and nothing of another one's. */
+async function composeFor({ server, profile }: TokenKey, line: CommandLine, world: World): Promise<Composed> {
+  const { config: file, allowHttp } = line.flags
+  const { flags: bare } = parseCommandLine([])
+  const flags = { ...bare, allowHttp, profile, ...(file === undefined ? {} : { config: file }) }
+  const { environment, folder, version } = world
+  const config = await loadConfig({ flags, environment, folder, server, version: () => version, alternatives: [] })
+  return compose(config, doorsOf(world, config, line))
+}
+
 const isPerson = ({ stdin, stderr }: World) => stdin.isTTY === true && stderr.isTTY === true
 
 async function dispatch(line: CommandLine, composed: Composed, world: World): Promise<number> {
@@ -121,7 +132,7 @@ async function dispatch(line: CommandLine, composed: Composed, world: World): Pr
         qr: line.has('no-qr') ? 'left out' : 'shown',
       })
     case 'logout':
-      return (await import('./logout.ts')).logout(composed, line)
+      return (await import('./logout.ts')).logout(composed, line, (key) => composeFor(key, line, world))
     case 'status':
       return (await import('./status.ts')).status(composed, line, world)
     case 'doctor':
@@ -170,8 +181,15 @@ function doorsOf(world: World, config: Config, line?: CommandLine): Doors {
   if (config.sessionTimeoutMs < 300_000)
     log.warn('config:session_timeout', { message: 'session_timeout is low (< 300s)' })
   const keychain = line?.command === 'run' ? keychainHere : keychainApart
-  return { stdin, stdout, stderr, environment, version: () => world.version, clock, log, launcher, keychain }
+  const asks = line?.command === 'login' && isPerson(world)
+  return {
+    ...{ stdin, stdout, stderr, environment, version: () => world.version, clock, log, launcher, keychain },
+    ...(asks ? { confirmIssuer: (...of) => askForIssuer(world, ...of) } : {}),
+  }
 }
+
+const askForIssuer = async (world: World, issuer: string, clientId: string) =>
+  (await import('./confirmIssuer.ts')).confirmIssuer(world, issuer, clientId)
 
 /** Loaded when a person is needed: most starts need none. */
 const launcher: LoginLauncher = {

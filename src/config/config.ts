@@ -70,7 +70,7 @@ export interface ServerConfig {
   /** The preset that config.yaml names; without it the issuer's host decides. */
   readonly provider?: string
   readonly issuer?: string
-  /** Metadata written by hand, by its RFC 8414 names; it goes before what the authorization server publishes. */
+  /** Metadata written by hand, by its RFC 8414 names; it overrides what the authorization server publishes. */
   readonly endpoints?: Readonly<Record<string, string>>
   /** What is sent as the bearer. */
   readonly bearer: 'access_token' | 'id_token'
@@ -98,6 +98,7 @@ export interface Flags {
   readonly clientId?: string
   readonly clientSecretFile?: string
   readonly clientKeyFile?: string
+  readonly issuer?: string
   readonly clientMetadataUrl?: string
   readonly scope?: string
   readonly resource?: string

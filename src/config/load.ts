@@ -160,11 +160,13 @@ function selectServer(
   const all = [...named.map(([name]) => name), ...(file.mcp_server_url === undefined ? [] : ['mcp_server_url'])]
   if (wanted !== undefined && URL.canParse(wanted)) {
     const known = entryOf(
-      named.filter(([, entry]) => new URL(entry.url).href === new URL(wanted).href),
+      named.filter(([, entry]) => sameUrl(entry.url, wanted)),
       flags.profile,
     )
+    const listed = file.mcp_server_url !== undefined && sameUrl(file.mcp_server_url, wanted)
+    const plain = listed ? { url: wanted } : ({ url: wanted, from: 'elsewhere' } as const)
     return {
-      config: serverConfig(file, flags, known ? { name: known[0], ...known[1] } : { url: wanted }),
+      config: serverConfig(file, flags, known ? { name: known[0], ...known[1] } : plain),
       profile: known?.[1].profile,
     }
   }
@@ -181,6 +183,8 @@ function selectServer(
   }
   return undefined
 }
+
+const sameUrl = (one: string, other: string) => new URL(one).href === new URL(other).href
 
 /** Two accounts at one server have one URL: which of them is meant is not for us to guess. @throws BridgeError usage */
 function entryOf(same: readonly [string, ServerEntry][], profile: string | undefined) {

@@ -77,11 +77,25 @@ export function presetOf({
   return PRESETS.find(({ hosts }) => hosts.test(hostname))
 }
 
-/** A server's rules: those of its preset, with the endpoints a person wrote by hand before them. */
-export function rulesFor(server: { provider?: string; endpoints?: Readonly<Record<string, string>> } = {}): RulesOf {
+/** Whether `issuer` is one of the preset's own: https at its hosts, at no other port. */
+export function isIssuerOf({ hosts }: Preset, issuer: string): boolean {
+  if (!URL.canParse(issuer)) return false
+  const { protocol, hostname, port, username, password } = new URL(issuer)
+  return protocol === 'https:' && port === '' && username === '' && password === '' && hosts.test(hostname)
+}
+
+interface Ways {
+  readonly provider?: string
+  readonly issuer?: string
+  readonly endpoints?: Readonly<Record<string, string>>
+}
+
+/** A server's rules: those of its preset; endpoints that a person wrote by hand override them, at the issuer they were written for. */
+export function rulesFor(server: Ways = {}): RulesOf {
   return (issuer) => {
     const preset: ProviderRules = presetOf({ name: server.provider, issuer }) ?? {}
-    if (!server.endpoints) return preset
+    const another = issuer !== undefined && server.issuer !== undefined && issuer !== server.issuer
+    if (!server.endpoints || another) return preset
     return { ...preset, s256: 'unadvertised', metadata: { ...preset.metadata, ...server.endpoints } }
   }
 }

@@ -7,8 +7,8 @@ import { nearest } from './nearest.ts'
 import { oneOf } from './oneOf.ts'
 import type { ConfigFile, ProviderEntry, ServerEntry } from './schema.ts'
 
-/** An entry of `servers` with its name, or just a URL. */
-export type Entry = ServerEntry & { readonly name?: string | undefined }
+/** An entry of `servers` with its name, or just a URL. 'elsewhere': the URL is not in the file, and no provider of the file is for it. */
+export type Entry = ServerEntry & { readonly name?: string | undefined; readonly from?: 'elsewhere' | undefined }
 
 /** @throws BridgeError usage, config_invalid, config_not_found, insecure_url */
 export function serverConfig(file: ConfigFile, flags: Flags, entry: Entry): ServerConfig {
@@ -16,10 +16,14 @@ export function serverConfig(file: ConfigFile, flags: Flags, entry: Entry): Serv
   url.hash = ''
   const allowHttp = flags.allowHttp || entry.allow_http === true
   if (!isSecure(url, allowHttp)) throw insecure(url)
-  const provider = findProvider(file, entry.provider)
-  const secret = flags.clientSecretFile ?? provider.client_secret_file
-  const clientSecret = secret === undefined ? provider.client_secret : readTextFile(secret, 'client secret file')
-  const keyFile = flags.clientKeyFile ?? provider.client_key_file
+  const name = providerName(file, entry)
+  const provider = findProvider(file, name)
+  // A client of the command line is another one than the provider's, whose secret is not for it.
+  const other = flags.clientId !== undefined && flags.clientId !== provider.client_id
+  const proof: ProviderEntry = other ? {} : provider
+  const secret = flags.clientSecretFile ?? proof.client_secret_file
+  const clientSecret = secret === undefined ? proof.client_secret : readTextFile(secret, 'client secret file')
+  const keyFile = flags.clientKeyFile ?? proof.client_key_file
   const clientKey = keyFile === undefined ? undefined : readTextFile(keyFile, 'client key file')
   const clientId = flags.clientId ?? provider.client_id
   const scopes = flags.scope?.split(/[\s,]+/).filter((scope) => scope !== '') ?? provider.scopes
@@ -36,8 +40,8 @@ export function serverConfig(file: ConfigFile, flags: Flags, entry: Entry): Serv
     refreshStrategy: provider.refresh_strategy ?? file.refresh_strategy ?? 'auto',
     bearer: provider.bearer ?? 'access_token',
     grant: (flags.clientCredentials ?? provider.client_credentials) ? 'client_credentials' : 'authorization_code',
-    ...optional('provider', providerName(file, entry.provider)),
-    ...optional('issuer', issuerOf(provider)),
+    ...optional('provider', name),
+    ...optional('issuer', issuerFlag(flags) ?? issuerOf(provider)),
     ...optional('endpoints', endpoints),
     ...optional('clientId', clientId),
     ...optional('clientSecret', clientSecret),
@@ -71,9 +75,15 @@ function metadataUrlOf({ clientMetadataUrl: text }: Flags): string | undefined {
 }
 
 /** The provider an entry names; without a name, the only one there is. */
-function providerName(file: ConfigFile, name: string | undefined): string | undefined {
-  const names = Object.keys(file.providers ?? {})
-  return name ?? (names.length === 1 ? names[0] : undefined)
+function providerName(file: ConfigFile, { provider, from }: Entry): string | undefined {
+  const names = from === 'elsewhere' ? [] : Object.keys(file.providers ?? {})
+  return provider ?? (names.length === 1 ? names[0] : undefined)
+}
+
+/** The schema checks the file's; the same for the flag. */
+function issuerFlag({ issuer }: Flags): string | undefined {
+  if (issuer === undefined || (URL.canParse(issuer) && /^https?:$/.test(new URL(issuer).protocol))) return issuer
+  throw new BridgeError('usage', { message: `--issuer ${quote(issuer)} is not an http(s) URL.` })
 }
 
 const ENDPOINTS = [
@@ -102,8 +112,7 @@ function issuerOf({ issuer, tenant_id: tenant, ...endpoints }: ProviderEntry): s
   return authorization !== undefined && token !== undefined ? new URL(token).origin : undefined
 }
 
-function findProvider(file: ConfigFile, wanted: string | undefined): ProviderEntry {
-  const name = providerName(file, wanted)
+function findProvider(file: ConfigFile, name: string | undefined): ProviderEntry {
   if (name === undefined) return {}
   const found = Object.entries(file.providers ?? {}).find(([known]) => known === name)?.[1]
   if (found) return found

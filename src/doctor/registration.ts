@@ -2,6 +2,8 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { textStart } from '../auth/body.ts'
 import { chooseAuthMethod } from '../auth/clientAuth.ts'
+import { isConfirmed } from '../auth/ownClient.ts'
+import { isIssuerOf, presetOf } from '../config/presets.ts'
 import { BridgeError, quote } from '../errors.ts'
 import type { HttpClient } from '../ports.ts'
 import { isSecure } from '../secureUrl.ts'
@@ -20,6 +22,8 @@ export const registration: Check = {
     const { clientId, clientSecret, clientKey, clientMetadataUrl } = patient.server ?? {}
     const client = await clientOf(patient, facts)
     if (client !== undefined && client === clientId) {
+      const alone = await unbound(patient, facts)
+      if (alone) return alone
       const given = { ...(clientSecret && { clientSecret }), ...(clientKey && { privateKey: clientKey }) }
       return pass(`The configured client ${quote(client)} is used, with ${chooseAuthMethod(metadata, given)}.`)
     }
@@ -42,6 +46,23 @@ export const registration: Check = {
       `It registers no clients by itself, and no client_id is configured.${passedOver}`,
     )
   },
+}
+
+/** The same question as before each use of the client; what it would remember is not written. */
+async function unbound({ server }: Patient, { issuer, look }: Facts): Promise<Outcome | undefined> {
+  const { clientId, clientSecret, clientKey, provider } = server ?? {}
+  const proves = clientSecret !== undefined || clientKey !== undefined
+  if (!proves || clientId === undefined || issuer === undefined || server?.issuer !== undefined) return undefined
+  const preset = presetOf({ name: provider })
+  if (preset?.issuer !== undefined)
+    return isIssuerOf(preset, issuer)
+      ? undefined
+      : fail(
+          'client_issuer_changed',
+          `The client ${quote(clientId)} belongs to ${preset.name}, not to ${quote(issuer)}.`,
+        )
+  if (look && (await isConfirmed(look.clients, issuer, clientId))) return undefined
+  return fail('client_issuer_missing', `Nothing says that the client ${quote(clientId)} belongs to ${quote(issuer)}.`)
 }
 
 export const redirectUri: Check = {

@@ -51,15 +51,16 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
     }
   }
 
-  /** Writes the plan of an attempt that is still as it was, and seals what it is now. @throws BridgeError seal_broken */
+  /** Writes the plan of an attempt that is still as it was, and seals what it is now; false: it is not. @throws BridgeError seal_broken */
   const change = async (id: string, plan: AttemptPlan, next: Row, write: (sealed: string) => number) => {
     const seal = await openSeal()
     const sealed = seal.seal(JSON.stringify(plan), place(id))
-    database.transaction(() => {
+    return database.transaction(() => {
       const row = readRow(id)
-      if (!row || write(sealed) !== 1) return
+      if (!row || write(sealed) !== 1) return false
       if (!isSealed(database, seal, 'sessions', row)) throw broken(place(id))
       sealRow(database, seal, 'sessions', { ...row, ...next, plan: sealed })
+      return true
     })
   }
 
@@ -127,6 +128,15 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
         ...[state, toSqlTime(now)],
       )
       return row && (await toAttempt(row))
+    },
+
+    async deliver({ id, state }, plan) {
+      return await change(id, plan, {}, (sealed) =>
+        database.run(
+          "UPDATE sessions SET plan = ?, updated_at = ? WHERE id = ? AND state = ? AND status = 'waiting'",
+          ...[sealed, toSqlTime(clock.now()), id, state],
+        ),
+      )
     },
 
     async planAgain(id, state, plan) {

@@ -45,6 +45,26 @@ export function checkLiteral(url: URL, within: Bound): void {
   if (isIP(host) !== 0 && !isWithin(host, within)) throw refused(host)
 }
 
+/** A resolver that is silent for longer knows nothing, in ms. */
+const RESOLVE_MS = 2_000
+
+/**
+ * Where a proxy resolves the name we cannot bind it to what it finds; what the name is for us is looked at all the same. A name that
+ * is unknown here is the proxy's to decide about.
+ * @throws BridgeError address_refused
+ */
+export async function checkForProxy(url: URL, within: Bound, resolve = resolveAll): Promise<void> {
+  const host = hostOf(url)
+  if (isIP(host) !== 0) return checkLiteral(url, within)
+  let timer: NodeJS.Timeout | undefined
+  const silence = new Promise<[]>((done) => {
+    timer = setTimeout(() => done([]), RESOLVE_MS)
+  })
+  const addresses = await Promise.race([resolve(host).catch(() => []), silence])
+  clearTimeout(timer)
+  if (addresses.some(({ address }) => !isWithin(address, within))) throw refused(host)
+}
+
 /** A resolver for sockets that keeps only addresses within the bound, so that the check is on what is connected to. */
 export function lookupWithin(within: Bound, resolve = lookUp): LookupFunction {
   return (hostname, options, callback) => {

@@ -88,14 +88,17 @@ export function createConnections(options: ConnectionOptions) {
       return route
     },
     /**
-     * A connection of its own for each bound: the address is checked when it is connected to. Where a proxy connects,
-     * only an address that is written in the URL can be.
+     * A connection of its own for each bound: the address is checked when it is connected to. Where a proxy connects, what the
+     * name is for us is checked before.
      * @throws BridgeError address_refused
      */
     async bounded(url: URL, within: Bound): Promise<Route> {
-      const { checkLiteral, lookupWithin } = await import('./addresses.ts')
+      const { checkForProxy, checkLiteral, lookupWithin } = await import('./addresses.ts')
       checkLiteral(url, within)
-      if (proxyFor?.(url)) return this.route(url)
+      if (proxyFor?.(url)) {
+        await checkForProxy(url, within)
+        return this.route(url)
+      }
       const { origin, pathname, search } = url
       const bound = connectors({ lookup: lookupWithin(within) })
       return { ...open(origin, undefined, bound, `${within} `), origin, path: pathname + search }

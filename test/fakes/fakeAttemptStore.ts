@@ -39,6 +39,12 @@ export function createFakeAttemptStore(now: () => number): FakeAttemptStore {
     byId: async (id) => rows.get(id),
     byState: async (state) =>
       [...rows.values()].find((one) => one.state === state && one.status === 'waiting' && isOpen(one)),
+    async deliver({ id, state }, plan) {
+      const row = rows.get(id)
+      if (row?.status !== 'waiting' || row.state !== state) return false
+      change(id, { plan })
+      return true
+    },
     planAgain: async (id, state, plan) => change(id, { state, plan, status: 'waiting' }),
     plan: async (id, plan) => {
       opened.set(id, now())

@@ -79,6 +79,7 @@ test.each([{}, { DEBUG: '*' }])(
     const headerFile = stage.config(`X-Team: ${FIXED['custom header value']}\n`, 'headers.txt')
     const words = [
       ...['--client-id', 'by-hand', '--client-secret-file', secretFile, '--header-file', headerFile],
+      ...['--issuer', stage.authorization.issuer],
       ...['--callback-url', 'http://localhost:4711/auth/callback'],
     ]
     const said: [string, string][] = []

@@ -21,7 +21,8 @@ async function setUp(accessTokenSeconds = 3600) {
   })
   const secret = join(stage.home, 'secret')
   writeFileSync(secret, `${CLIENT.client_secret}\n`)
-  return ['--client-credentials', '--client-id', CLIENT.client_id, '--client-secret-file', secret]
+  const issuer = ['--issuer', stage.authorization.issuer]
+  return ['--client-credentials', '--client-id', CLIENT.client_id, '--client-secret-file', secret, ...issuer]
 }
 
 const status = async () => JSON.parse((await stage.command(['status', '--json'])).stdout).accounts
@@ -75,7 +76,7 @@ test('login, refresh and status work, from the config file too', async () => {
   await setUp()
   stage.config(
     `servers: { it: { url: "${stage.server.url}", provider: robot } }
-providers: { robot: { client_id: robot, client_secret: "\${ROBOT}", client_credentials: true } }
+providers: { robot: { client_id: robot, client_secret: "\${ROBOT}", client_credentials: true, issuer: "${stage.authorization.issuer}" } }
 `,
   )
   const environment = { ROBOT: CLIENT.client_secret }
@@ -111,7 +112,8 @@ test('with a key it proves itself by private_key_jwt', async () => {
   stage = await startStage({ features: { clientCredentials: { enabled: true } }, settings: { clients: [client] } })
   const key = join(stage.home, 'robot.pem')
   writeFileSync(key, privateKey.export({ format: 'pem', type: 'pkcs8' }))
-  const host = stage.host(['--client-credentials', '--client-id', CLIENT.client_id, '--client-key-file', key])
+  const robot = ['--client-id', CLIENT.client_id, '--client-key-file', key, '--issuer', stage.authorization.issuer]
+  const host = stage.host(['--client-credentials', ...robot])
   expect((await host.initialize()).result).toBeDefined()
   stage.server.rejectTokens()
   expect((await host.request('tools/list')).result.tools.length).toBeGreaterThan(5)

@@ -43,7 +43,8 @@ describe('a client of a person', () => {
     const stage = await kept(startStage({ accessTokenSeconds: 3_600, settings: { clients: [client] } }))
     const key = join(stage.home, 'key.pem')
     writeFileSync(key, pem)
-    const host = stage.host(['--client-id', 'mine', '--client-key-file', key, '--callback-url', REDIRECT])
+    const mine = ['--client-id', 'mine', '--client-key-file', key, '--issuer', stage.authorization.issuer]
+    const host = stage.host([...mine, '--callback-url', REDIRECT])
     expect((await host.initialize()).result).toBeDefined()
     stage.server.rejectTokens()
     expect((await host.request('tools/list')).result).toBeDefined()
@@ -61,7 +62,8 @@ describe('a client of a person', () => {
     stage.authorization.state.documents[path] = { ...own, ...metadata }
     const key = join(stage.home, 'key.pem')
     writeFileSync(key, pem)
-    const mine = ['--client-id', 'mine', '--client-key-file', key, '--callback-url', REDIRECT]
+    const issuer = ['--issuer', stage.authorization.issuer]
+    const mine = ['--client-id', 'mine', '--client-key-file', key, ...issuer, '--callback-url', REDIRECT]
     const { code, stderr } = await stage.command(['login', stage.server.url, ...mine])
     expect(stderr).toContain('(client_auth_unsupported, see docs/errors.md#client_auth_unsupported)')
     expect(/^hint: (.*)$/m.exec(stderr)?.[1]).toContain('--client-secret-file')

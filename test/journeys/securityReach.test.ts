@@ -130,6 +130,7 @@ describe('when the metadata of a server on the internet has an endpoint inside, 
       ...{ http, clients, attempts, store: createFakeTokenStore(), clock, log: createFakeLogger() },
       ...{ allowHttp: false, rules, serverHeaders: {}, issuer: undefined, scopes: undefined, resource: undefined },
       ...{ authorizeParameters: {}, account: undefined, claims: ['email'], bearer: 'access_token' as const },
+      bounds: 'ours',
       ...{ checkAddress: createReach(SERVER, [], resolve).check, tryTokens: async () => undefined },
     }
     const login = createLogin(options)

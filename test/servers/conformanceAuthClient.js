@@ -13,13 +13,13 @@ const context = JSON.parse(process.env.MCP_CONFORMANCE_CONTEXT ?? '{}')
 const home = mkdtempSync(join(tmpdir(), 'mcp-oauth-bridge-conformance-'))
 
 /** What a person would configure for this scenario. */
-function words() {
+async function words() {
   if (scenario === 'auth/basic-cimd')
     return ['--client-metadata-url', 'https://conformance-test.local/client-metadata.json']
   if (scenario === 'auth/pre-registration') {
     const secret = join(home, 'secret')
     writeFileSync(secret, context.client_secret)
-    return ['--client-id', context.client_id, '--client-secret-file', secret]
+    return ['--client-id', context.client_id, '--client-secret-file', secret, '--issuer', await issuer()]
   }
   // Nothing there can say that it knows S256.
   if (scenario === 'auth/2025-03-26-oauth-endpoint-fallback') return configured('allow_missing_s256: true')
@@ -32,18 +32,28 @@ function words() {
   return []
 }
 
+/** Where the client was registered; its person knows. */
+async function issuer() {
+  const { origin, pathname } = new URL(url)
+  const metadata = await fetch(`${origin}/.well-known/oauth-protected-resource${pathname}`)
+  return (await metadata.json()).authorization_servers[0]
+}
+
 function configured(/** @type {string} */ exception) {
   const config = join(home, 'config.yaml')
   writeFileSync(config, `servers: { old: { url: "${url}", ${exception} } }\n`)
   return ['--config', config]
 }
 
-const host = startHost([url, '--callback-url', `http://localhost:${await freePort()}/auth/callback`, ...words()], {
-  PATH: process.env.PATH,
-  HOME: home,
-  MCP_OAUTH_BRIDGE_HOME: join(home, 'bridge'),
-  BROWSER: fileURLToPath(new URL('./person.js', import.meta.url)),
-})
+const host = startHost(
+  [url, '--callback-url', `http://localhost:${await freePort()}/auth/callback`, ...(await words())],
+  {
+    PATH: process.env.PATH,
+    HOME: home,
+    MCP_OAUTH_BRIDGE_HOME: join(home, 'bridge'),
+    BROWSER: fileURLToPath(new URL('./person.js', import.meta.url)),
+  },
+)
 const answers = [await host.initialize()]
 if (answers[0].result) {
   const list = await host.request('tools/list')

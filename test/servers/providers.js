@@ -187,7 +187,9 @@ export async function startProvider(kind) {
     forgetTokens: () => accepted.clear(),
     /** A config file for this provider; `keys` are more keys of its entry, `name` is the preset's. */
     config(/** @type {string} */ callbackUrl, /** @type {Record<string, unknown>} */ keys = {}, name = way.kind) {
-      const entry = { client_id: CLIENT.id, ...(way.confidential ? { client_secret: CLIENT.secret } : {}), ...keys }
+      // On loopback the issuer is none of the preset's own, so a person has to name it.
+      const client = { client_id: CLIENT.id, ...(way.confidential ? { client_secret: CLIENT.secret } : {}) }
+      const entry = { issuer: way.issuer, ...client, ...keys }
       return [
         `callback_url: ${callbackUrl}`,
         `servers: { it: { url: "${origin}${path}", provider: ${name} } }`,

@@ -133,6 +133,9 @@ export async function startScriptedWorld(/** @type {Record<string, unknown>} */ 
     server,
     state,
     home,
+    environment,
+    /** Words that name the callback. */
+    callback,
     host(/** @type {string[]} */ ...args) {
       const host = startHost([`${server.origin}/mcp`, ...callback, ...args], environment)
       hosts.push(host)

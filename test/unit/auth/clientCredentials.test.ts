@@ -26,7 +26,7 @@ test('the scopes that were asked for are asked for again, not the fewer ones tha
   const rules = () => ({})
   const clients = createClients({
     ...{ http, clients: createFakeClientStore(), cache: createFakeCache(), leases: createFakeLeases(), clock, rules },
-    ...{ allowHttp: false, timeoutMs: 1_000, configured: { clientId: 'robot', clientSecret: 's' } },
+    ...{ allowHttp: false, timeoutMs: 1_000, configured: { clientId: 'robot', clientSecret: 's' }, issuer: ISSUER },
   })
   const ask = createClientCredentials({
     ...{ http, clients, clock, log: createFakeLogger(), rules, server: SERVER, serverHeaders: {}, allowHttp: false },

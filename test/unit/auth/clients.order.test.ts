@@ -72,7 +72,7 @@ describe('the order', () => {
   test('gives a document’s client its key, and remembers nothing of it', async () => {
     const { clients, store } = setUp({ metadataUrl: DOCUMENT, metadataKey: 'key' })
     const client = await clients.forLogin(metadata(ISSUER, TAKES_DOCUMENTS), REDIRECT)
-    expect(client).toEqual({ clientId: DOCUMENT, privateKey: 'key', authMethod: 'private_key_jwt' })
+    expect(client).toEqual({ clientId: DOCUMENT, privateKey: 'key', authMethod: 'private_key_jwt', own: 'document' })
     expect(store.clients.size).toBe(0)
   })
 })
@@ -87,13 +87,13 @@ describe('credentials belong to an issuer', () => {
   })
 
   test('a program’s client does not follow the server to another issuer', async () => {
-    const { clients } = setUp({ configured: { clientId: 'robot', clientSecret: 's' } })
+    const { clients } = setUp({ configured: { clientId: 'robot', clientSecret: 's' }, issuer: ISSUER })
     expect((await clients.ofProgram(ISSUER)).clientId).toBe('robot')
     expect((await errorOf(clients.ofProgram(OTHER))).code).toBe('client_issuer_changed')
   })
 
   test('a client of a person is refused where the server names another issuer than the first time', async () => {
-    const { clients } = setUp({ configured: { clientId: 'mine', clientSecret: 's' } })
+    const { clients } = setUp({ configured: { clientId: 'mine' } })
     await clients.forLogin(metadata(ISSUER), REDIRECT)
     await clients.forLogin(metadata(ISSUER), REDIRECT)
     const error = await errorOf(clients.forLogin(metadata(OTHER), REDIRECT))
@@ -103,8 +103,10 @@ describe('credentials belong to an issuer', () => {
   })
 
   test('a person who names the issuer has the last word', async () => {
-    const { clients } = setUp({ configured: { clientId: 'mine' }, issuer: OTHER })
-    await clients.forLogin(metadata(ISSUER), REDIRECT)
+    const cache = createFakeCache()
+    const configured = { clientId: 'mine' }
+    await setUp({ configured, cache }).clients.forLogin(metadata(ISSUER), REDIRECT)
+    const { clients } = setUp({ configured, cache, issuer: OTHER })
     expect((await clients.forLogin(metadata(OTHER), REDIRECT)).clientId).toBe('mine')
   })
 
@@ -151,9 +153,10 @@ describe('a registration that is no longer good', () => {
 
 test('the client of stored tokens is found again, whichever way it was had', async () => {
   const sites = { metadataUrl: DOCUMENT, metadataKey: 'key', configured: { clientId: 'mine', privateKey: 'k' } }
-  const { clients } = setUp(sites)
+  const { clients } = setUp({ ...sites, issuer: ISSUER })
   expect(await clients.ofTokens(ISSUER, 'mine', REDIRECT)).toMatchObject({ authMethod: 'private_key_jwt' })
   expect(await codeOf(clients.ofTokens(ISSUER, DOCUMENT, REDIRECT))).toBe('invalid_client')
-  await clients.remember(metadata(ISSUER, TAKES_DOCUMENTS))
+  const document = metadata(ISSUER, TAKES_DOCUMENTS)
+  await clients.remember(ISSUER, { document, url: `${ISSUER}/.well-known/oauth-authorization-server` })
   expect(await clients.ofTokens(ISSUER, DOCUMENT, REDIRECT)).toMatchObject({ privateKey: 'key' })
 })

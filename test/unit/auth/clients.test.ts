@@ -1,6 +1,7 @@
 // Who we are at an authorization server.
 import { describe, expect, test } from 'vitest'
-import { type ConfiguredClient, createClients } from '../../../src/auth/clients.ts'
+import { createClients } from '../../../src/auth/clients.ts'
+import type { ConfiguredClient } from '../../../src/auth/ownClient.ts'
 import type { ServerMetadata } from '../../../src/auth/serverMetadata.ts'
 import { createFakeCache, createFakeClientStore } from '../../fakes/fakeCache.ts'
 import { createFakeClock } from '../../fakes/fakeClock.ts'
@@ -28,7 +29,7 @@ function setUp(configured?: ConfiguredClient, register: Site = () => json({ clie
   })
   const clients = createClients({
     ...{ http, clients: store, cache: createFakeCache(), leases: createFakeLeases(), clock },
-    ...{ allowHttp: false, timeoutMs: 1_000, configured, rules: () => ({}) },
+    ...{ allowHttp: false, timeoutMs: 1_000, configured, issuer: configured && ISSUER, rules: () => ({}) },
   })
   return { clients, store, clock, http }
 }
@@ -40,6 +41,7 @@ describe('the client for a sign-in', () => {
       clientId: 'mine',
       clientSecret: 's',
       authMethod: 'client_secret_basic',
+      own: 'configured',
     })
     expect(http.urls).toEqual([])
   })

@@ -50,6 +50,7 @@ function setUp(options: Partial<LoginOptions> = {}, token: () => HttpResponse = 
       account: undefined,
       claims: [],
       bearer: 'access_token' as const,
+      bounds: 'ours',
       rules: () => ({}),
     },
     ...options,

@@ -1,6 +1,6 @@
 // Which preset an issuer or a name has, and how a person's own endpoints go before it.
 import { describe, expect, test } from 'vitest'
-import { PRESETS, presetOf, rulesFor } from '../../../src/config/presets.ts'
+import { isIssuerOf, PRESETS, presetOf, rulesFor } from '../../../src/config/presets.ts'
 
 describe('a preset', () => {
   test.each([
@@ -40,6 +40,25 @@ describe('a preset', () => {
   })
 })
 
+test.each([
+  ['google', 'https://accounts.google.com', true],
+  ['google', 'https://accounts.google.com/', true],
+  ['microsoft', 'https://login.microsoftonline.com/contoso.example/v2.0', true],
+  ['github', 'https://github.com/login/oauth', true],
+  ['google', 'http://accounts.google.com', false],
+  ['google', 'https://accounts.google.com:8443', false],
+  ['google', 'https://accounts.google.com.evil.example', false],
+  ['google', 'https://accounts.google.com@evil.example', false],
+  ['google', 'https://user@accounts.google.com', false],
+  ['google', 'https://accounts.google.com.', false],
+  ['github', 'https://gist.github.com/login/oauth', false],
+  ['github', 'https://accounts.google.com', false],
+  ['github', 'no url', false],
+])('attack B: a client of %s goes to %s: %s', (name, issuer, goes) => {
+  const preset = presetOf({ name })
+  expect(preset && isIssuerOf(preset, issuer)).toBe(goes)
+})
+
 describe('the rules of a server', () => {
   test('are none where neither name nor issuer is known', () => {
     expect(rulesFor()('https://as.example')).toEqual({})
@@ -53,5 +72,12 @@ describe('the rules of a server', () => {
       s256: 'unadvertised',
       metadata: { authorization_endpoint: '{issuer}/authorize', token_endpoint: 'https://ghe.example/token' },
     })
+  })
+
+  test('attack D: have a person’s endpoints at the issuer they were written for, and at no other', () => {
+    const endpoints = { token_endpoint: 'https://own.example/token' }
+    const rules = rulesFor({ issuer: 'https://own.example', endpoints })
+    expect(rules('https://own.example').metadata).toEqual(endpoints)
+    expect(rules('https://other.example')).toEqual({})
   })
 })

@@ -1,11 +1,18 @@
 // Which addresses a request may reach, however they are written and whoever resolves them.
 import type { LookupAddress } from 'node:dns'
 import { describe, expect, test } from 'vitest'
-import { checkLiteral, createReach, kindOf, lookupWithin, withinReach } from '../../../src/system/addresses.ts'
+import {
+  checkForProxy,
+  checkLiteral,
+  createReach,
+  kindOf,
+  lookupWithin,
+  withinReach,
+} from '../../../src/system/addresses.ts'
 import { createHttp } from '../../../src/system/http.ts'
 import { createFakeHttp, respond } from '../../fakes/fakeHttp.ts'
 import { serve } from '../../fakes/loopback.ts'
-import { codeOf } from '../../fakes/thrown.ts'
+import { codeOf, outcomeOf } from '../../fakes/thrown.ts'
 
 const names: Readonly<Record<string, readonly string[]>> = {
   'mcp.example': ['203.0.113.5', '2606:4700::1111'],
@@ -162,5 +169,29 @@ describe('a connection', () => {
 
   test('to a name that does not exist fails as that', async () => {
     expect(await codeOf(ask('http://nowhere.invalid/', 'public'))).toBe('server_unreachable')
+  })
+})
+
+describe('attack low: a name that a proxy will resolve', () => {
+  const through = (url: string, within: 'public' | 'private') => outcomeOf(checkForProxy(new URL(url), within, resolve))
+
+  test.each([
+    ['https://intranet.example', 'public'],
+    ['https://both.example', 'public'],
+    ['https://dev.example', 'public'],
+    ['https://dev.example', 'private'],
+    ['https://10.1.2.3', 'public'],
+    ['https://[::ffff:127.0.0.1]', 'private'],
+    ['https://2130706433', 'public'],
+  ] as const)('is refused where it leads inside for us: %s within %s', async (url, within) => {
+    expect(await through(url, within)).toBe('address_refused')
+  })
+
+  test.each([
+    ['https://as.example', 'public'],
+    ['https://intranet.example', 'private'],
+    ['https://known-to-the-proxy-only.example', 'public'],
+  ] as const)('is the proxy’s to decide about else: %s within %s', async (url, within) => {
+    expect(await through(url, within)).toBeUndefined()
   })
 })
