@@ -130,7 +130,9 @@ describe('attack low: odd shapes of capabilities and lists never crash or silenc
           await say({ id, method, params: {} })
         await settled()
         for (const id of [1, 2, 3, 4]) expect(answersTo(id)).toHaveLength(1)
-        expect(shown(writer.lines)).not.toContain('hidden')
+        // What answers something else is no list of tools, whatever it is called.
+        const listed = writer.lines.filter((line) => line.includes('"id":2,'))
+        expect(shown(listed)).not.toContain('hidden')
       }),
       RUNS,
     )
