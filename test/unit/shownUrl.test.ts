@@ -1,5 +1,6 @@
 // A key in a server's address is shown to nobody.
 import { describe, expect, test } from 'vitest'
+import { shellQuote } from '../../src/shellQuote.ts'
 import { loginCommand, resourceName, secretSegments, shownUrl } from '../../src/shownUrl.ts'
 
 const KEY = 'sk_live_4f1c2d3e5a6b7c8d'
@@ -12,8 +13,8 @@ describe('attack low: the address of a server is shown', () => {
     'https://a.example/%C3%BC',
   ])('as it is: %s', (url) => {
     expect(shownUrl(url)).toBe(url)
-    expect(loginCommand(url, 'default')).toBe(`mcp-oauth-bridge login ${url}`)
-    expect(loginCommand(url, 'work')).toBe(`mcp-oauth-bridge login ${url} --profile work`)
+    expect(loginCommand(url, 'default')).toBe(`mcp-oauth-bridge login ${shellQuote(url)}`)
+    expect(loginCommand(url, 'work')).toBe(`mcp-oauth-bridge login ${shellQuote(url)} --profile work`)
   })
 
   test.each([

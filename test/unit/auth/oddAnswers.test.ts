@@ -73,13 +73,14 @@ function clientsWith(sites: Readonly<Record<string, Site>>) {
     allowHttp: false,
     timeoutMs: 1_000,
     configured: CLIENT,
+    issuer: ISSUER,
   })
   return { clock, http, rules, clients }
 }
 
 async function refreshed(answer: Site) {
   const { clock, rules, clients } = clientsWith({ [METADATA.token_endpoint]: answer })
-  await clients.remember(METADATA)
+  await clients.remember(METADATA.issuer, { document: METADATA, url: METADATA.issuer })
   const store = createFakeTokenStore()
   store.put(KEY, OLD)
   const log = createFakeLogger()

@@ -7,14 +7,14 @@ import { BridgeError, ERRORS, type ErrorCode } from '../../../src/errors.ts'
 const text = (id: string, error: BridgeError) => Buffer.from(rpcError(id, error)).toString('utf8')
 
 describe('the error answer', () => {
-  test('names source, code and hint', () => {
+  test('names source, code and hint, without control characters', () => {
     const error = new BridgeError('server_timeout', { message: 'Too "slow"\u2028.', hint: 'Wait.' })
     expect(JSON.parse(text('1', error))).toEqual({
       jsonrpc: '2.0',
       id: 1,
       error: {
         code: ERRORS.server_timeout.rpc,
-        message: 'Too "slow"\u2028.',
+        message: 'Too "slow" .',
         data: { source: 'mcp-oauth-bridge', code: 'server_timeout', hint: 'Wait.' },
       },
     })

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import type { AttemptPlan, Wishes } from '../../../src/records.ts'
 import { createAttemptStore } from '../../../src/store/attemptStore.ts'
+import { sealRow } from '../../../src/store/rowSeals.ts'
 import { createSeal } from '../../../src/store/seal.ts'
 import { createFakeClock } from '../../fakes/fakeClock.ts'
 import { tempFolder } from '../../fakes/tempFolder.ts'
@@ -24,7 +25,7 @@ function setUp() {
       wishes,
       fits: (waiting) => JSON.stringify(waiting) === JSON.stringify(wishes),
     })
-  return { database, clock, store, begin }
+  return { database, clock, store, begin, seal }
 }
 
 describe('attack N: an attempt', () => {
@@ -67,9 +68,10 @@ describe('attack N: an attempt', () => {
   })
 
   test('that an earlier version began has no wishes, and is replaced by one with some', async () => {
-    const { begin, store, database } = setUp()
+    const { begin, store, database, seal } = setUp()
     const { attempt } = await begin({})
     database.run('UPDATE sessions SET challenge = ? WHERE id = ?', '{"status":401}', attempt.id)
+    sealRow(database, seal, 'sessions', database.get('SELECT * FROM sessions WHERE id = ?', attempt.id) ?? {})
     expect(await store.byId(attempt.id)).toMatchObject({ wishes: {}, challenge: { status: 401 } })
     expect(await begin({ scope: 'aaaa' })).toMatchObject({ superseded: true })
   })
