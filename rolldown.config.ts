@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'rolldown'
-import { jsonSchema } from './src/config/schema.ts'
+import { jsonSchema } from './src/config/file/schema.ts'
 
 interface Schema {
   description?: string
@@ -73,7 +73,7 @@ export default defineConfig({
   input: {
     run: 'src/cli/run.ts',
     compileCache: 'src/cli/compileCache.ts',
-    keychainWorker: 'src/system/keychainWorker.ts',
+    keychainWorker: 'src/system/keychain/worker.ts',
   },
   platform: 'node',
   // jsonc-parser's "main" loads its parts by names that no bundler sees; its "module" does not.

@@ -1,5 +1,5 @@
 // The one error class and the one table of codes: message, remedy, exit code and JSON-RPC number.
-import { hideAccounts, hideKnown, isKnown, rememberAccount, rememberSecret, type SecretKind } from './knownSecrets.ts'
+import { hideAccounts, hideKnown, isKnown, rememberAccount, rememberSecret, type SecretKind } from './redaction/known.ts'
 
 interface ErrorRow {
   /** One sentence, shown when the thrower gives no better one. */

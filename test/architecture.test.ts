@@ -99,16 +99,16 @@ test('each package is imported by one file', () => {
   }
   // zod describes the schema, which another file reads with yaml; the sets name every package there is.
   expect(Object.fromEntries([...users].map(([pack, names]) => [pack, [...names]]))).toEqual({
-    '@napi-rs/keyring': ['system/keychainEntry.ts'],
-    'better-sqlite3': ['store/database.ts'],
-    jose: ['doctor/jwt.ts'],
+    '@napi-rs/keyring': ['system/keychain/entry.ts'],
+    'better-sqlite3': ['store/sqlite/database.ts'],
+    jose: ['doctor/report/jwt.ts'],
     'jsonc-parser': ['hosts/jsonText.ts'],
-    oauth4webapi: ['auth/registration.ts'],
-    'openid-client': ['auth/oauthClient.ts'],
-    undici: ['system/connections.ts'],
-    uqr: ['system/qrCode.ts'],
-    yaml: ['config/yamlText.ts'],
-    zod: ['config/schema.ts'],
+    oauth4webapi: ['auth/client/registration.ts'],
+    'openid-client': ['auth/oauth/client.ts'],
+    undici: ['system/http/connections.ts'],
+    uqr: ['system/person/qrCode.ts'],
+    yaml: ['config/file/yamlText.ts'],
+    zod: ['config/file/schema.ts'],
   })
 })
 
@@ -117,17 +117,17 @@ test('only bin touches the process’s own streams and words', () => {
     ({ name }) => name,
   )
   // A program of its own, which the keychain commands start.
-  expect(guilty).toEqual(['system/keychainWorker.ts'])
+  expect(guilty).toEqual(['system/keychain/worker.ts'])
 })
 
 test('every foreign program gets an environment without our secrets and no shell', () => {
   const starts = SOURCES.filter(({ text }) => importsOf(text).includes('node:child_process'))
   // The login process is ourselves; browser.ts cleans by name, lsof gets nothing.
   expect(starts.map(({ name }) => name).sort()).toEqual([
-    'system/browser.ts',
-    'system/keychain.ts',
-    'system/loginLauncher.ts',
-    'system/portHolder.ts',
+    'system/person/browser.ts',
+    'system/keychain/childProcess.ts',
+    'system/process/loginLauncher.ts',
+    'system/process/portOwner.ts',
   ])
   expect(
     starts
@@ -135,7 +135,7 @@ test('every foreign program gets an environment without our secrets and no shell
       .map(({ name }) => name),
   ).toEqual([])
   const cleaned = starts.filter(({ text }) => /\benv: (withoutSecrets\(|\{\})/.test(text)).map(({ name }) => name)
-  expect(cleaned.sort()).toEqual(['system/browser.ts', 'system/keychain.ts', 'system/portHolder.ts'])
+  expect(cleaned.sort()).toEqual(['system/person/browser.ts', 'system/keychain/childProcess.ts', 'system/process/portOwner.ts'])
 })
 
 test('no source file is over 250 lines, and the median is at most 80', () => {
@@ -186,13 +186,13 @@ const LAZY = [
   'zod',
   'yaml',
   'jsonc-parser',
-  'src/system/browser.ts',
-  'src/system/surroundings.ts',
-  'src/system/callbackServer.ts',
-  'src/system/tunnel.ts',
-  'src/system/authorities.ts',
-  'src/auth/login.ts',
-  'src/auth/discovery.ts',
+  'src/system/person/browser.ts',
+  'src/system/person/desktop.ts',
+  'src/system/callback/server.ts',
+  'src/system/http/tunnel.ts',
+  'src/system/http/caCertificates.ts',
+  'src/auth/grants/authorizationCode.ts',
+  'src/auth/discovery/protectedResource.ts',
   'src/doctor/examine.ts',
 ]
 

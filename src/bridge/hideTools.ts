@@ -1,9 +1,9 @@
 // Tools that the host must not see: cut out of tools/list answers, and calls to them refused. Loaded only when some are named.
 import { BridgeError, quote } from '../errors.ts'
-import { look, type Message } from './message.ts'
-import { type Bytes, eachElement, eachMember, eachMessage, find, stringIn, valueIn } from './pick.ts'
-import { Pieces } from './pieces.ts'
-import type { Span } from './scan.ts'
+import { look, type Message } from './message/message.ts'
+import { type Bytes, eachElement, eachMember, eachMessage, find, stringIn, valueIn } from './message/pick.ts'
+import { Pieces } from './message/pieces.ts'
+import type { Span } from './message/scan.ts'
 
 export interface HiddenTools {
   /** @throws BridgeError tool_hidden for a call, or a batch with one */

@@ -1,15 +1,15 @@
 // Which way messages go: Streamable HTTP, or HTTP+SSE where that is all a server speaks; and a lost session made again for both.
 import { asBridgeError, BridgeError } from '../errors.ts'
 import type { Cause, Clock, Logger } from '../ports.ts'
-import type { Take } from './answers.ts'
-import { createExchange, type Exchange } from './exchange.ts'
-import type { Flights } from './flights.ts'
-import type { HttpSse } from './httpSse.ts'
-import { listen } from './listen.ts'
-import { look, type Message } from './message.ts'
-import { createRepeat } from './repeat.ts'
-import type { Send } from './send.ts'
-import type { Session } from './session.ts'
+import type { Take } from './http/response.ts'
+import { createExchange, type Exchange } from './http/exchange.ts'
+import type { Flights } from './message/inFlight.ts'
+import type { HttpSse } from './http/legacySse.ts'
+import { listen } from './http/listen.ts'
+import { look, type Message } from './message/message.ts'
+import { createRepeat } from './retry.ts'
+import type { Send } from './http/send.ts'
+import type { Session } from './session/session.ts'
 
 export interface TransportOptions {
   readonly kind: 'auto' | 'http' | 'sse'
@@ -60,7 +60,7 @@ export function createTransport(options: TransportOptions, onRenewed: () => void
   }
 
   const restoreWith = async (exchange: Exchange, initialize: Message) =>
-    (await import('./restore.ts')).restore(initialize, session, behindTheHost(exchange), log)
+    (await import('./session/restore.ts')).restore(initialize, session, behindTheHost(exchange), log)
 
   const renew = async (lost: string) => {
     await session.renew(lost, (initialize) => restoreWith(streamable.plain, initialize))
@@ -69,7 +69,7 @@ export function createTransport(options: TransportOptions, onRenewed: () => void
   const streamable = createExchange({ ...options, renew })
 
   const createOlder = async (): Promise<HttpSse> => {
-    const { createHttpSse } = await import('./httpSse.ts')
+    const { createHttpSse } = await import('./http/legacySse.ts')
     const restore = async (exchange: Exchange) => {
       if (session.initialize) await restoreWith(exchange, session.initialize)
     }
@@ -119,7 +119,7 @@ export function createTransport(options: TransportOptions, onRenewed: () => void
     },
     async introduce(cause) {
       if (!session.initialize) return undefined
-      const { INITIALIZED } = await import('./restore.ts')
+      const { INITIALIZED } = await import('./session/restore.ts')
       const answer = await behindTheHost(attempt, cause)(session.initialize)
       await behindTheHost(attempt, cause)(look(INITIALIZED) as Message)
       return answer

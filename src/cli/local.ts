@@ -2,22 +2,22 @@
 import { fileURLToPath } from 'node:url'
 import { BridgeError } from '../errors.ts'
 import type { Program } from '../hosts/entry.ts'
-import type { CommandLine } from './args.ts'
+import type { CommandLine } from './words/args.ts'
 import type { World } from './run.ts'
 
 export async function runLocal(line: CommandLine, world: World): Promise<number> {
   switch (line.command) {
     case 'validate-config':
     case 'check-config':
-      return (await import('./configCheck.ts')).configCheck(line, world)
+      return (await import('./commands/checkConfig.ts')).configCheck(line, world)
     case 'install':
-      return (await import('./install.ts')).install(line, world, program())
+      return (await import('./commands/install.ts')).install(line, world, program())
     case 'uninstall':
-      return (await import('./install.ts')).uninstall(line, world)
+      return (await import('./commands/install.ts')).uninstall(line, world)
     case 'import':
-      return (await import('./importRemote.ts')).importRemote(line, world)
+      return (await import('./commands/importRemote.ts')).importRemote(line, world)
     case 'completion':
-      return (await import('./completion.ts')).completion(line.words[0], world)
+      return (await import('./words/completion.ts')).completion(line.words[0], world)
     default:
       throw new BridgeError('internal', { message: `Nothing runs ${line.command}.` })
   }

@@ -1,6 +1,6 @@
 // Tells a person at a terminal that the config.yaml of the working folder is not used, and how it would be.
 import { ownConfigFile, passedOver } from '../config/load.ts'
-import type { Command, CommandLine } from './args.ts'
+import type { Command, CommandLine } from './words/args.ts'
 import type { World } from './run.ts'
 
 /** Commands that take that file, or no file at all. */

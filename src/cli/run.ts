@@ -1,22 +1,22 @@
 // Words → a use case → an exit code. The one place where errors go out to a terminal.
 import type { Readable, Writable } from 'node:stream'
-import { type Composed, compose, type Doors } from '../compose.ts'
+import { type Composed, compose, type Doors } from '../compose/app.ts'
 import type { Config } from '../config/config.ts'
 import { loadConfig, ownConfigFile, projectConfigFile } from '../config/load.ts'
 import { asBridgeError, BridgeError, ERRORS, withoutQueries } from '../errors.ts'
 import type { LoginLauncher } from '../ports.ts'
 import type { TokenKey } from '../records.ts'
 import { clock } from '../system/clock.ts'
-import { keychain as keychainApart } from '../system/keychain.ts'
-import { keychainHere } from '../system/keychainHere.ts'
-import { createLog } from '../system/log.ts'
-import { onlyPrintable } from '../system/printable.ts'
-import { COMMANDS, type Command, type CommandLine, parseCommandLine } from './args.ts'
-import { connect } from './connect.ts'
-import { paperOf, wrapWords } from './paint.ts'
+import { keychain as keychainApart } from '../system/keychain/childProcess.ts'
+import { keychainHere } from '../system/keychain/inProcess.ts'
+import { createLog } from '../system/log/log.ts'
+import { onlyPrintable } from '../system/log/printable.ts'
+import { COMMANDS, type Command, type CommandLine, parseCommandLine } from './words/args.ts'
+import { connect } from './commands/run.ts'
+import { paperOf, wrapWords } from './terminal/style.ts'
 import { tellPassedOver } from './passedOver.ts'
 
-export { pendingKeychainCalls } from '../system/keychainHere.ts'
+export { pendingKeychainCalls } from '../system/keychain/inProcess.ts'
 
 /** What bin hands over: the process's own streams, words and end. */
 export interface World {
@@ -38,7 +38,7 @@ export async function run(given: World): Promise<number> {
     const line = parseCommandLine(world.argv)
     if (line.has('version')) return print(world, `${world.version}\n`)
     if (line.has('help')) {
-      const { helpText } = await import('./help.ts')
+      const { helpText } = await import('./words/help.ts')
       const { width } = paperOf(world.stdout, world.environment)
       return print(world, helpText(line.explicit ? line.command : undefined, width))
     }
@@ -95,12 +95,12 @@ async function runComposed(line: CommandLine, world: World): Promise<number> {
   }).catch(async (thrown: unknown) => {
     // A doctor whose patient cannot even be described still says what is wrong, in its own form.
     if (line.command === 'doctor')
-      return (await import('./doctor.ts')).misconfigured(world, line, asBridgeError(thrown))
+      return (await import('./commands/doctor.ts')).misconfigured(world, line, asBridgeError(thrown))
     throw thrown
   })
   if (typeof config === 'number') return config
   if (line.command === 'run' && config.server === undefined && world.argv.length === 0 && isPerson(world))
-    return (await import('./firstRun.ts')).firstRun(world, (argv) => run({ ...world, argv }))
+    return (await import('./commands/firstRun.ts')).firstRun(world, (argv) => run({ ...world, argv }))
   const composed = compose(config, doorsOf(world, config, line))
   try {
     return await dispatch(line, composed, world)
@@ -126,25 +126,25 @@ async function dispatch(line: CommandLine, composed: Composed, world: World): Pr
     case 'run':
       return connect(composed, world)
     case 'login':
-      return (await import('./login.ts')).login(composed, world.ending, {
+      return (await import('./commands/login.ts')).login(composed, world.ending, {
         when: line.has('force') ? 'again' : 'if-needed',
         how: line.has('paste') ? 'paste' : line.has('device') ? 'device' : 'browser',
         qr: line.has('no-qr') ? 'left out' : 'shown',
       })
     case 'logout':
-      return (await import('./logout.ts')).logout(composed, line, (key) => composeFor(key, line, world))
+      return (await import('./commands/logout.ts')).logout(composed, line, (key) => composeFor(key, line, world))
     case 'status':
-      return (await import('./status.ts')).status(composed, line, world)
+      return (await import('./commands/status.ts')).status(composed, line, world)
     case 'doctor':
-      return (await import('./doctor.ts')).doctor(composed, line, world)
+      return (await import('./commands/doctor.ts')).doctor(composed, line, world)
     case 'support-bundle':
-      return (await import('./supportBundle.ts')).supportBundle(composed, line, world)
+      return (await import('./commands/supportBundle.ts')).supportBundle(composed, line, world)
     case 'migrate':
-      return (await import('./migrate.ts')).migrate(composed, line.server)
+      return (await import('./commands/migrate.ts')).migrate(composed, line.server)
     case 'refresh':
-      return (await import('./refresh.ts')).refresh(composed)
+      return (await import('./commands/refresh.ts')).refresh(composed)
     case 'reset':
-      return (await import('./reset.ts')).reset(composed, line, world)
+      return (await import('./commands/reset.ts')).reset(composed, line, world)
     default:
       throw new BridgeError('internal', { message: `Nothing runs ${line.command}.` })
   }
@@ -160,7 +160,7 @@ async function runAttempt(world: World): Promise<number> {
   }
   const composed = compose(config, doorsOf(world, config))
   try {
-    return await (await import('./login.ts')).runAttempt(composed, attemptId, world.ending)
+    return await (await import('./commands/login.ts')).runAttempt(composed, attemptId, world.ending)
   } finally {
     await composed.close()
   }
@@ -189,11 +189,11 @@ function doorsOf(world: World, config: Config, line?: CommandLine): Doors {
 }
 
 const askForIssuer = async (world: World, issuer: string, clientId: string) =>
-  (await import('./confirmIssuer.ts')).confirmIssuer(world, issuer, clientId)
+  (await import('./terminal/confirmIssuer.ts')).confirmIssuer(world, issuer, clientId)
 
 /** Loaded when a person is needed: most starts need none. */
 const launcher: LoginLauncher = {
-  launch: async (job) => (await import('../system/loginLauncher.ts')).loginLauncher.launch(job),
+  launch: async (job) => (await import('../system/process/loginLauncher.ts')).loginLauncher.launch(job),
 }
 
 function print(world: World, text: string): number {

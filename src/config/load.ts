@@ -4,14 +4,14 @@ import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { forTimer } from '../bounds.ts'
 import { BridgeError, quote } from '../errors.ts'
 import { isLoopback } from '../secureUrl.ts'
-import { type CacheKey, cachedConfig } from './cache.ts'
+import { type CacheKey, cachedConfig } from './file/cache.ts'
 import { type Config, DEFAULT_CALLBACK_URL, type Flags, LOG_LEVELS, LOGIN_MODES, type ServerConfig } from './config.ts'
-import { fillEnvironment } from './environment.ts'
+import { fillEnvironment } from './file/environment.ts'
 import { nearest } from './nearest.ts'
 import { oneOf } from './oneOf.ts'
-import { readOwnFile } from './ownFile.ts'
+import { readOwnFile } from './file/ownFile.ts'
 import { defaultPaths, type Paths } from './paths.ts'
-import type { ConfigFile, ServerEntry } from './schema.ts'
+import type { ConfigFile, ServerEntry } from './file/schema.ts'
 import { exceptionsOf, serverConfig } from './server.ts'
 
 export interface LoadOptions {
@@ -105,7 +105,7 @@ export function checkCallbackUrl(url: string): void {
 async function readFile(key: CacheKey, environment: NodeJS.ProcessEnv): Promise<ConfigFile> {
   const own = readOwnFile(key.path)
   const file =
-    cachedConfig(key, own, environment) ?? (await import('./file.ts')).parseAndRemember(key, own, environment)
+    cachedConfig(key, own, environment) ?? (await import('./file/read.ts')).parseAndRemember(key, own, environment)
   return besideConfig(file, dirname(key.path))
 }
 

@@ -1,5 +1,5 @@
 // What a person configured and only its receiver may see, so that no text repeats it.
-import { secretSegments } from '../shownUrl.ts'
+import { secretSegments } from '../redaction/shownUrl.ts'
 import type { Config } from './config.ts'
 
 export function secretsOf({ server }: Pick<Config, 'server'>): (string | undefined)[] {

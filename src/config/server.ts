@@ -5,7 +5,7 @@ import { isSecure } from '../secureUrl.ts'
 import { type Flags, type ServerConfig, type ServerExceptions, TRANSPORTS } from './config.ts'
 import { nearest } from './nearest.ts'
 import { oneOf } from './oneOf.ts'
-import type { ConfigFile, ProviderEntry, ServerEntry } from './schema.ts'
+import type { ConfigFile, ProviderEntry, ServerEntry } from './file/schema.ts'
 
 /** An entry of `servers` with its name, or just a URL. 'elsewhere': the URL is not in the file, and no provider of the file is for it. */
 export type Entry = ServerEntry & { readonly name?: string | undefined; readonly from?: 'elsewhere' | undefined }

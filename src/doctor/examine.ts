@@ -1,8 +1,8 @@
 // Runs the checks one after the other, each within its time, and ranks what failed: the likeliest cause first.
 import { asBridgeError } from '../errors.ts'
-import { CHECKS } from './checks.ts'
-import { type Finding, fail, failed, type Outcome, skip } from './finding.ts'
-import type { Check, Facts, Patient } from './patient.ts'
+import { CHECKS } from './list.ts'
+import { type Finding, fail, failed, type Outcome, skip } from './report/finding.ts'
+import type { Check, Facts, Patient } from './report/context.ts'
 
 export interface Report {
   /** True: nothing failed; warnings alone do no harm. */

@@ -1,5 +1,5 @@
 // Reads a host's entry that starts mcp-remote: the server and its headers, with secrets turned into variables.
-import { isSecretHeader, isSecretUrl } from '../secretLike.ts'
+import { isSecretHeader, isSecretUrl } from '../redaction/names.ts'
 import type { JsonObject } from './jsonText.ts'
 
 export interface RemoteServer {

@@ -3,9 +3,9 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { BridgeError, withoutControls } from '../errors.ts'
 import type { AttemptStore, Clock } from '../ports.ts'
 import type { Attempt, AttemptPlan, Challenge, Wishes } from '../records.ts'
-import type { Database, Value } from './database.ts'
-import { isSealed, type Row, sealRow } from './rowSeals.ts'
-import { broken, type OpenSeal, type Seal } from './seal.ts'
+import type { Database, Value } from './sqlite/database.ts'
+import { isSealed, type Row, sealRow } from './sealing/rowSeals.ts'
+import { broken, type OpenSeal, type Seal } from './sealing/seal.ts'
 import { fromSqlTime, toSqlTime } from './time.ts'
 
 /** Settled attempts are kept this long for `status` and for people who read the table. */

@@ -1,8 +1,8 @@
 // What servers said about themselves, kept until it expires (table server_cache); for the login path authenticated.
 import type { Cache, Clock } from '../ports.ts'
-import type { Database } from './database.ts'
-import { isSealed, type Row, sealRow } from './rowSeals.ts'
-import type { OpenSeal } from './seal.ts'
+import type { Database } from './sqlite/database.ts'
+import { isSealed, type Row, sealRow } from './sealing/rowSeals.ts'
+import type { OpenSeal } from './sealing/seal.ts'
 import { toSqlTime } from './time.ts'
 
 /** For what decides nothing: it needs no key. */

@@ -1,9 +1,9 @@
 // Registered clients by issuer and redirect URI; their rows authenticated, their secrets sealed.
 import { BridgeError } from '../errors.ts'
 import type { ClientStore, Clock } from '../ports.ts'
-import type { Database, Value } from './database.ts'
-import { isSealed, sealRow } from './rowSeals.ts'
-import type { OpenSeal, Seal } from './seal.ts'
+import type { Database, Value } from './sqlite/database.ts'
+import { isSealed, sealRow } from './sealing/rowSeals.ts'
+import type { OpenSeal, Seal } from './sealing/seal.ts'
 import { fromSqlTime, toSqlTime } from './time.ts'
 
 export function createClientStore(database: Database, openSeal: OpenSeal, clock: Clock): ClientStore {

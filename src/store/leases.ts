@@ -1,7 +1,7 @@
 // "Only one process at a time": a row with an owner and an end, renewed while it is held, taken over when its holder dies.
 import { randomUUID } from 'node:crypto'
 import type { Clock, Lease, Leases } from '../ports.ts'
-import type { Database } from './database.ts'
+import type { Database } from './sqlite/database.ts'
 import { toSqlTime } from './time.ts'
 
 const POLL_MS = 40

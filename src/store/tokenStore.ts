@@ -2,9 +2,9 @@
 import { BridgeError, neverLog, withoutControls } from '../errors.ts'
 import type { Clock, TokenStore } from '../ports.ts'
 import type { AccountSummary, TokenKey, TokenSet, User } from '../records.ts'
-import type { Database, Value } from './database.ts'
-import { isSealed, type Row, sealRow } from './rowSeals.ts'
-import { broken, type OpenSeal, type Seal } from './seal.ts'
+import type { Database, Value } from './sqlite/database.ts'
+import { isSealed, type Row, sealRow } from './sealing/rowSeals.ts'
+import { broken, type OpenSeal, type Seal } from './sealing/seal.ts'
 import { fromSqlTime, toSqlTime } from './time.ts'
 
 export function createTokenStore(database: Database, openSeal: OpenSeal, clock: Clock): TokenStore {

@@ -5,11 +5,11 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
 import { expect, test } from 'vitest'
-import { createLogFile, logFilesAside, recentLines } from '../../src/system/logFile.ts'
+import { createLogFile, logFilesAside, recentLines } from '../../src/system/log/file.ts'
 import { tempFolder } from '../fakes/tempFolder.ts'
 
 const folder = tempFolder()
-const SOURCE = fileURLToPath(new URL('../../src/system/logFile.ts', import.meta.url))
+const SOURCE = fileURLToPath(new URL('../../src/system/log/file.ts', import.meta.url))
 
 test('many processes write and set aside, and every line is there once', async () => {
   const place = folder.fresh('logs')

@@ -1,7 +1,7 @@
 // Every SecretStore keeps one secret a name, and tells "not there" from everything else.
 import { describe, expect, test } from 'vitest'
 import type { SecretStore } from '../../src/ports.ts'
-import { createKeyFile } from '../../src/system/keyFile.ts'
+import { createKeyFile } from '../../src/system/keychain/keyFile.ts'
 import { createFakeSecretStore } from '../fakes/fakeSecretStore.ts'
 import { tempFolder } from '../fakes/tempFolder.ts'
 

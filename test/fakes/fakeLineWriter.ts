@@ -1,5 +1,5 @@
 // A LineWriter that keeps its lines and tells when there are enough.
-import type { LineWriter } from '../../src/bridge/stdout.ts'
+import type { LineWriter } from '../../src/bridge/host/stdout.ts'
 
 export interface FakeLineWriter extends LineWriter {
   readonly lines: readonly string[]

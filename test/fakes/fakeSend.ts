@@ -1,5 +1,5 @@
 // A Send that answers from a function and keeps what was sent.
-import type { Send } from '../../src/bridge/send.ts'
+import type { Send } from '../../src/bridge/http/send.ts'
 import type { Cause, HttpResponse } from '../../src/ports.ts'
 
 export interface Sent {

@@ -1,7 +1,7 @@
 // Completions in the real shells.
 import { execFileSync } from 'node:child_process'
 import { afterAll, describe, expect, test } from 'vitest'
-import { COMMANDS } from '../../src/cli/args.ts'
+import { COMMANDS } from '../../src/cli/words/args.ts'
 import { has } from '../needs.ts'
 import { makeHome } from '../servers/home.js'
 import { openTerminal } from '../servers/terminal.js'

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import BetterSqlite3 from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { printableJson } from '../../src/system/printable.ts'
+import { printableJson } from '../../src/system/log/printable.ts'
 import { PROGRAM } from '../servers/host.js'
 import { startStage } from '../servers/stage.js'
 

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
-import { openDatabase, openUnmigrated } from '../../src/store/database.ts'
+import { openDatabase, openUnmigrated } from '../../src/store/sqlite/database.ts'
 import { freePort } from '../servers/everything.js'
 import { makeHome } from '../servers/home.js'
 

@@ -16,7 +16,7 @@ import {
   secretEnd,
   tokenLife,
 } from '../../src/bounds.ts'
-import { readEvents, type StreamPosition } from '../../src/bridge/eventStream.ts'
+import { readEvents, type StreamPosition } from '../../src/bridge/http/eventStream.ts'
 import { fromSqlTime, toSqlTime } from '../../src/store/time.ts'
 import { clock } from '../../src/system/clock.ts'
 import { toChunks } from '../fakes/fakeHttp.ts'

@@ -1,8 +1,8 @@
 // A session the server has forgotten is made again behind the host's back.
 import { describe, expect, test } from 'vitest'
-import { createFlights } from '../../../src/bridge/flights.ts'
-import { look, type Message } from '../../../src/bridge/message.ts'
-import { createSession } from '../../../src/bridge/session.ts'
+import { createFlights } from '../../../src/bridge/message/inFlight.ts'
+import { look, type Message } from '../../../src/bridge/message/message.ts'
+import { createSession } from '../../../src/bridge/session/session.ts'
 import { createTransport } from '../../../src/bridge/transport.ts'
 import type { HttpResponse } from '../../../src/ports.ts'
 import { createHurryingClock } from '../../fakes/fakeClock.ts'

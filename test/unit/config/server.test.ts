@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import type { Flags } from '../../../src/config/config.ts'
-import type { ConfigFile } from '../../../src/config/schema.ts'
+import type { ConfigFile } from '../../../src/config/file/schema.ts'
 import { type Entry, serverConfig } from '../../../src/config/server.ts'
 import { tempFolder } from '../../fakes/tempFolder.ts'
 import { codeOf, errorOf } from '../../fakes/thrown.ts'

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
 import type { AttemptPlan } from '../../../src/records.ts'
 import { createAttemptStore } from '../../../src/store/attemptStore.ts'
-import { createSeal } from '../../../src/store/seal.ts'
+import { createSeal } from '../../../src/store/sealing/seal.ts'
 import { createFakeClock } from '../../fakes/fakeClock.ts'
 import { tempFolder } from '../../fakes/tempFolder.ts'
 

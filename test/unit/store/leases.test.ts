@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { BridgeError } from '../../../src/errors.ts'
 import type { Lease, Leases } from '../../../src/ports.ts'
-import type { Database } from '../../../src/store/database.ts'
+import type { Database } from '../../../src/store/sqlite/database.ts'
 import { createLeases } from '../../../src/store/leases.ts'
 import { createFakeClock, createHurryingClock } from '../../fakes/fakeClock.ts'
 import { createGate, settled } from '../../fakes/gate.ts'

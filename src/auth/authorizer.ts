@@ -1,0 +1,133 @@
+// The Authorizer of one server: bearer and X-User-* for each request, and what to do when the server refuses them.
+import { BridgeError, neverQuote } from '../errors.ts'
+import type { Authorizer, Clock, HttpRequest, Logger } from '../ports.ts'
+import type { TokenSet } from '../records.ts'
+import { parseChallenge } from './challenge.ts'
+import type { DpopProofs } from './oauth/dpop.ts'
+import type { Tokens } from './tokens/tokens.ts'
+import { matchesAny, type UserHeaderMap, userHeaders } from './userHeaders.ts'
+
+export interface AuthorizeOptions {
+  readonly tokens: Tokens
+  readonly userHeaders: UserHeaderMap
+  /** Headers a person configured for this server. */
+  readonly headers: Readonly<Record<string, string>>
+  /** Which of Authorization and X-User-* are sent; `*` is a wildcard. */
+  readonly forward: readonly string[]
+  /** Headers that are never sent, whoever set them. */
+  readonly blocked: readonly string[]
+  readonly log: Logger
+  readonly clock: Clock
+}
+
+interface Built {
+  readonly set: TokenSet
+  readonly headers: Readonly<Record<string, string>>
+  readonly proofs: DpopProofs | undefined
+}
+
+/** These tokens as they are, for whoever asks once and renews nothing. */
+export const holding = (tokens: TokenSet | undefined): Tokens => ({
+  current: () => tokens,
+  renew: async () => undefined,
+  refused: async () => undefined,
+  stored: async () => tokens,
+  refreshNow: async () => undefined,
+  stepUp: async () => undefined,
+})
+
+export function createAuthorizer(options: AuthorizeOptions): Authorizer {
+  const { tokens, forward, blocked, log } = options
+  const configured = keep(options.headers, (name) => !matchesAny(name, blocked))
+  let built: Built | undefined
+  /** The token set that headers were made of. */
+  const madeOf = new WeakMap<object, TokenSet>()
+  let nonce: string | undefined
+
+  const proofsOf = async ({ dpopKey }: TokenSet) =>
+    dpopKey === undefined ? undefined : (await import('./oauth/dpop.ts')).createProofs(dpopKey, options.clock.now)
+
+  const build = async (set: TokenSet): Promise<Built> => {
+    const scheme = set.dpopKey === undefined ? 'Bearer' : 'DPoP'
+    const ours = { authorization: `${scheme} ${set.accessToken}`, ...userHeaders(set.user, options.userHeaders) }
+    const sent = keep(ours, (name) => matchesAny(name, forward) && !matchesAny(name, blocked))
+    const names = new Set(Object.keys(sent).map((name) => name.toLowerCase()))
+    const others = keep(configured, (name) => !names.has(name.toLowerCase()))
+    log.info('proxy:headers', { names: Object.keys({ ...others, ...sent }).join(', '), blocked: blocked.join(', ') })
+    neverQuote([set.accessToken], 'token')
+    const proofs = sent.authorization === undefined ? undefined : await proofsOf(set)
+    built = { set, headers: { ...others, ...sent }, proofs }
+    madeOf.set(built.headers, set)
+    return built
+  }
+
+  const prove = ({ headers, proofs, set }: Built, method: HttpRequest['method'], { href }: URL) => {
+    if (!proofs) return headers
+    const proof = proofs.proof({ method, url: href, accessToken: set.accessToken, nonce })
+    const proved = { ...headers, dpop: proof }
+    madeOf.set(proved, set)
+    return proved
+  }
+
+  const headersOf = (set: TokenSet | undefined, method: HttpRequest['method'], url: URL) => {
+    if (!set) {
+      built = undefined
+      return configured
+    }
+    if (built && (built.set === set || isSame(built.set, set))) return prove(built, method, url)
+    return build(set).then((made) => prove(made, method, url))
+  }
+
+  return {
+    headers(method, url) {
+      const set = tokens.current()
+      return set instanceof Promise ? set.then((later) => headersOf(later, method, url)) : headersOf(set, method, url)
+    },
+
+    async onNonce({ status, headers }) {
+      const given = headers['dpop-nonce']
+      if (typeof given !== 'string' || !/^[\x21-\x7e]{1,4096}$/.test(given)) return undefined
+      nonce = given
+      const { error } = parseChallenge(status, headers['www-authenticate'])
+      // Also where another request brought the same nonce a moment ago: whoever sends does so once more and no oftener.
+      return status === 401 && error === 'use_dpop_nonce' && built?.proofs ? 'again' : undefined
+    },
+
+    async onChallenge({ status, headers }, refused, cause) {
+      const challenge = parseChallenge(status, headers['www-authenticate'])
+      const bearer = bearerOf(refused)
+      if (status === 403) {
+        if (challenge.error !== 'insufficient_scope') throw new BridgeError('forbidden')
+        if (challenge.scope === undefined) throw new BridgeError('insufficient_scope')
+        return tokens.stepUp(bearer, challenge.scope, challenge, cause)
+      }
+      await tokens.renew(bearer, challenge, cause)
+    },
+
+    async outlived(headers) {
+      const set = madeOf.get(headers)
+      return set !== undefined && !isOfSameAccount(set, await tokens.stored())
+    },
+
+    onRefused: (refused) => tokens.refused(bearerOf(refused)),
+  }
+}
+
+const bearerOf = ({ authorization }: Readonly<Record<string, string>>) =>
+  /^(?:Bearer|DPoP) (.*)$/.exec(authorization ?? '')?.[1]
+
+/** Whether the same headers are made of both. */
+const isSame = (one: TokenSet, other: TokenSet) =>
+  one.accessToken === other.accessToken &&
+  one.dpopKey === other.dpopKey &&
+  JSON.stringify(one.user) === JSON.stringify(other.user)
+
+/** A refresh goes on for the same account. Where no one is named, another token may be anybody's. */
+const isOfSameAccount = (one: TokenSet, other: TokenSet | undefined) =>
+  other !== undefined &&
+  (one.accessToken === other.accessToken ||
+    (one.user !== undefined && one.issuer === other.issuer && one.user.subject === other.user?.subject))
+
+function keep(headers: Readonly<Record<string, string>>, wanted: (name: string) => boolean): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => wanted(name)))
+}

@@ -1,0 +1,188 @@
+// Who we are at an authorization server: the configured client, a client metadata document, else one registered for us.
+import { BridgeError } from '../../errors.ts'
+import type { HttpClient, Leases } from '../../ports.ts'
+import type { RulesOf } from '../../providerRules.ts'
+import type { RegisteredClient } from '../../records.ts'
+import { chooseAuthMethod } from '../oauth/authentication.ts'
+import type { Exceptions } from '../discovery/overrides.ts'
+import { createOAuthClient, type OAuthClient } from '../oauth/client.ts'
+import { createOwnClient, type OwnClientOptions } from './ownClient.ts'
+import { registerClient } from './registration.ts'
+import {
+  findServer,
+  guessed,
+  guessServer,
+  laidOver,
+  type Published,
+  type ServerMetadata,
+  writtenServer,
+} from '../discovery/authorizationServer.ts'
+import { isForgotten } from './probe.ts'
+import type { IdToken } from '../oauth/normalize.ts'
+
+export interface ClientsOptions extends Exceptions, OwnClientOptions {
+  readonly http: HttpClient
+  readonly leases: Leases
+  readonly rules: RulesOf
+  /** Longest silence of an authorization server, in ms. */
+  readonly timeoutMs: number
+  /** URL of our client metadata document; with `metadataKey` it authenticates by private_key_jwt. */
+  readonly metadataUrl?: string | undefined
+  readonly metadataKey?: string | undefined
+  /** The MCP server. */
+  readonly server?: URL | undefined
+  /** Names the trust and the exceptions under which documents are fetched: what was had under others is not believed. */
+  readonly bounds?: string | undefined
+}
+
+/** How a server is spoken to; left out: as it is known now, for bearer tokens. */
+export interface Connecting {
+  /** As it was when the sign-in began. */
+  readonly metadata?: ServerMetadata
+  readonly dpopKey?: string | undefined
+  readonly idToken?: IdToken
+}
+
+const METADATA_MS = 24 * 60 * 60 * 1000
+const REGISTER_LEASE_MS = 4_000
+
+export type Clients = ReturnType<typeof createClients>
+
+export function createClients(options: ClientsOptions) {
+  const { http, clients, cache, leases, clock, rules, timeoutMs, configured, metadataUrl, metadataKey } = options
+  const mayBeUsedAt = createOwnClient(options)
+
+  const fromConfig = async (metadata: ServerMetadata, issuer: string): Promise<RegisteredClient | undefined> => {
+    if (!configured) return undefined
+    await mayBeUsedAt(issuer)
+    return { ...configured, authMethod: chooseAuthMethod(metadata, configured), own: 'configured' }
+  }
+
+  const fromDocument = (metadata: ServerMetadata): RegisteredClient | undefined => {
+    if (metadataUrl === undefined || metadata.client_id_metadata_document_supported !== true) return undefined
+    const key = metadataKey === undefined ? {} : { privateKey: metadataKey }
+    return { clientId: metadataUrl, ...key, authMethod: chooseAuthMethod(metadata, key), own: 'document' }
+  }
+
+  const placeOf = (issuer: string) => `published:${options.bounds ?? ''} ${issuer}`
+
+  const metadataOf = async (issuer: string): Promise<ServerMetadata> => {
+    const guess = options.issuer === undefined && issuer === options.server?.origin
+    const known = asPublished(await cache.get(placeOf(issuer), clock.now()))
+    if (known) {
+      try {
+        return writtenServer(options, issuer) ?? (guess ? guessed : laidOver)(options, issuer, known)
+      } catch {
+        // Refused under today's rules: what is published now decides.
+      }
+    }
+    const { metadata, published } = await (guess ? guessServer : findServer)(options, issuer)
+    await remember(issuer, published)
+    return metadata
+  }
+
+  const remember = async (issuer: string, published: Published | undefined) => {
+    if (published) await cache.put(placeOf(issuer), published, clock.now() + METADATA_MS)
+  }
+
+  const isOurs = (clientId: string) => clientId === configured?.clientId || clientId === metadataUrl
+
+  const isExpired = ({ secretExpiresAt }: RegisteredClient) =>
+    secretExpiresAt !== undefined && secretExpiresAt <= clock.now()
+
+  /** Registers anew, once for all processes: only while the stored client is still `refused`. */
+  const register = (metadata: ServerMetadata, issuer: string, redirectUri: string, refused: string | undefined) =>
+    leases.run(`register:${issuer} ${redirectUri}`, REGISTER_LEASE_MS, async () => {
+      const meanwhile = await clients.load(issuer, redirectUri)
+      if (meanwhile && meanwhile.clientId !== refused) return meanwhile
+      const registered = await registerClient(http, metadata, redirectUri, timeoutMs)
+      await clients.save(issuer, redirectUri, registered)
+      return registered
+    })
+
+  return {
+    /** What an issuer published, until tomorrow; nothing of what a person wrote. */
+    remember,
+
+    /** `asked`: scope and resource. The client for a new sign-in; registers one where nothing is configured, or what was registered is no longer known there. */
+    async forLogin(
+      metadata: ServerMetadata,
+      redirectUri: string,
+      issuer = metadata.issuer,
+      asked: Readonly<Record<string, string>> = {},
+    ): Promise<RegisteredClient> {
+      const given = (await fromConfig(metadata, issuer)) ?? fromDocument(metadata)
+      if (given) return given
+      const known = await clients.load(issuer, redirectUri)
+      const stale = known && (isExpired(known) || (await isForgotten(http, metadata, known, redirectUri, asked)))
+      if (known && !stale) return known
+      return register(metadata, issuer, redirectUri, known?.clientId)
+    },
+
+    /**
+     * After the server refused `refused` as a client: the one registered in its place. undefined: it is not ours to replace.
+     * @throws BridgeError registration_failed
+     */
+    async replacement(issuer: string, redirectUri: string, refused: string): Promise<RegisteredClient | undefined> {
+      const registered = await clients.load(issuer, redirectUri)
+      if (registered?.clientId !== refused && isOurs(refused)) return undefined
+      return register(await metadataOf(issuer), issuer, redirectUri, refused)
+    },
+
+    /** Takes a replacement back that the server refused as well. */
+    restore: (issuer: string, redirectUri: string, client: RegisteredClient) =>
+      clients.save(issuer, redirectUri, client),
+
+    /** An OAuth client that speaks as `client` to `issuer`; with `dpopKey` it asks for tokens bound to that key. */
+    async connect(
+      issuer: string,
+      client: RegisteredClient,
+      { metadata, ...wishes }: Connecting = {},
+    ): Promise<OAuthClient> {
+      // Also for a client that was chosen earlier or elsewhere: whatever it is used for, it goes to its own issuer only.
+      if (client.own === 'configured') await mayBeUsedAt(issuer)
+      const known = metadata ?? (await metadataOf(issuer))
+      return createOAuthClient(http, known, client, timeoutMs, { rules: rules(issuer), ...wishes })
+    },
+
+    /** The configured client, for a grant without a person. @throws BridgeError client_required without one that can prove itself, client_issuer_changed, client_issuer_missing */
+    async ofProgram(issuer: string): Promise<RegisteredClient> {
+      if (configured) await mayBeUsedAt(issuer)
+      const client = await fromConfig(await metadataOf(issuer), issuer)
+      if (!client || client.authMethod === 'none') throw new BridgeError('client_required')
+      return client
+    },
+
+    /** The next sign-in registers anew. */
+    forget: (issuer: string, redirectUri: string) => clients.remove(issuer, redirectUri),
+
+    /**
+     * The client that obtained a token set. One that was registered there is known by its row: a server may give it any id, also one
+     * that is ours elsewhere.
+     * @throws BridgeError invalid_client when it is not known any more, client_issuer_changed, client_issuer_missing
+     */
+    async ofTokens(issuer: string, clientId: string, redirectUri: string): Promise<RegisteredClient> {
+      const known = async () => {
+        const registered = await clients.load(issuer, redirectUri)
+        if (registered?.clientId === clientId) return registered
+        if (configured?.clientId === clientId) {
+          await mayBeUsedAt(issuer)
+          return fromConfig(await metadataOf(issuer), issuer)
+        }
+        return metadataUrl === clientId ? fromDocument(await metadataOf(issuer)) : undefined
+      }
+      const client = await known()
+      if (client?.clientId === clientId) return client
+      throw new BridgeError('invalid_client', {
+        message: 'The client that obtained the stored tokens is no longer known here.',
+      })
+    },
+  }
+}
+
+/** A row of the cache, as far as it is what this version writes. */
+function asPublished(value: unknown): Published | undefined {
+  const { document, url } = (value ?? {}) as Partial<Published>
+  const usable = typeof document === 'object' && document !== null && typeof url === 'string' && URL.canParse(url)
+  return usable ? { document, url } : undefined
+}

@@ -1,0 +1,86 @@
+// To which authorization server a client that a person configured belongs: asked before every request that names or proves it.
+import { BridgeError, quote } from '../../errors.ts'
+import type { Cache, ClientStore, Clock } from '../../ports.ts'
+
+export interface ConfiguredClient {
+  readonly clientId: string
+  readonly clientSecret?: string
+  /** PEM or JWK */
+  readonly privateKey?: string
+}
+
+/** Where the client comes from says to whom it belongs. */
+export interface PresetIssuers {
+  /** The preset's name. */
+  readonly name: string
+  readonly has: (issuer: string) => boolean
+}
+
+export interface OwnClientOptions {
+  readonly clients: ClientStore
+  readonly cache: Cache
+  readonly clock: Clock
+  readonly configured: ConfiguredClient | undefined
+  /** The issuer that a person configured. */
+  readonly issuer?: string | undefined
+  /** Of the preset that a person named, where no issuer is configured. */
+  readonly presetIssuers?: PresetIssuers | undefined
+  /** Asks the person who sits at a terminal; left out: nobody can be asked. */
+  readonly confirmIssuer?: ((issuer: string, clientId: string) => Promise<'yes' | 'no'>) | undefined
+}
+
+const FIRST_USE_MS = 10 * 365 * 24 * 60 * 60 * 1000
+/** Sealed with issuer and client id, so that nobody but this program says that a person said so. */
+const CONFIRMED = 'confirmed by a person'
+/** Stands in the place of a redirect URI, which is an http URL and so never this. */
+const confirmedPlace = (clientId: string) => `configured:${clientId}`
+
+/** A person has said at a terminal that this client belongs to `issuer`. */
+export const isConfirmed = async (clients: ClientStore, issuer: string, clientId: string): Promise<boolean> =>
+  (await clients.load(issuer, confirmedPlace(clientId)))?.clientSecret === CONFIRMED
+
+/**
+ * The check for one configuration: resolves where the client may be used at `issuer`. A configured issuer or a named preset decides.
+ * Without either, a secret or key needs a person's word, and a public client stays with the first issuer, whichever server names another.
+ * @throws BridgeError client_issuer_changed, client_issuer_missing
+ */
+export function createOwnClient(options: OwnClientOptions) {
+  const { clients, cache, clock, configured, issuer: own, presetIssuers, confirmIssuer } = options
+
+  const stayWithFirst = async (issuer: string, clientId: string) => {
+    const name = `client-issuer:${clientId}`
+    const first = await cache.get(name, clock.now())
+    if (first === undefined) await cache.put(name, issuer, clock.now() + FIRST_USE_MS)
+    else if (first !== issuer) throw changed(issuer, clientId, quote(String(first)))
+  }
+
+  const askPerson = async (issuer: string, clientId: string) => {
+    if (await isConfirmed(clients, issuer, clientId)) return
+    if ((await confirmIssuer?.(issuer, clientId)) !== 'yes') throw missing(issuer, clientId)
+    await clients.save(issuer, confirmedPlace(clientId), { clientId, clientSecret: CONFIRMED, authMethod: 'none' })
+  }
+
+  return async (issuer: string): Promise<void> => {
+    if (!configured)
+      throw new BridgeError('invalid_client', { message: 'The client of this sign-in is not configured here.' })
+    const { clientId, clientSecret, privateKey } = configured
+    // Simple string comparison (RFC 3986 section 6.2.1), as for every issuer.
+    if (own !== undefined && own !== issuer) throw changed(issuer, clientId, quote(own))
+    if (own !== undefined) return
+    if (presetIssuers && !presetIssuers.has(issuer)) throw changed(issuer, clientId, presetIssuers.name)
+    if (presetIssuers) return
+    if (clientSecret === undefined && privateKey === undefined) await stayWithFirst(issuer, clientId)
+    else await askPerson(issuer, clientId)
+  }
+}
+
+const changed = (issuer: string, clientId: string, owner: string) =>
+  new BridgeError('client_issuer_changed', {
+    message: `The authorization server here is ${quote(issuer)}; the client ${quote(clientId)} belongs to ${owner}.`,
+  })
+
+const missing = (issuer: string, clientId: string) =>
+  new BridgeError('client_issuer_missing', {
+    message: `The client ${quote(clientId)} has a secret or key, and nothing says that it belongs to ${quote(issuer)}, which this server names.`,
+    hint: `If it does, give --issuer ${quote(issuer, 2_000)}, or set issuer: ${quote(issuer, 2_000)} for its provider in config.yaml.`,
+  })

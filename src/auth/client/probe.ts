@@ -1,0 +1,51 @@
+// Whether an authorization server has forgotten a client, found out before a person sees its error page.
+import { randomBytes } from 'node:crypto'
+import type { HttpClient, HttpResponse } from '../../ports.ts'
+import type { RegisteredClient } from '../../records.ts'
+import { textStart } from '../discovery/body.ts'
+import { withinTime } from '../discovery/deadline.ts'
+import type { ServerMetadata } from '../discovery/authorizationServer.ts'
+
+const TIMEOUT_MS = 5_000
+const LIMIT_BYTES = 64 * 1024
+/** A request is refused with these where a client is unknown; a login page never is. */
+const REFUSALS = [400, 401, 403, 404, 422]
+const UNKNOWN =
+  /\binvalid_client\b|\bunauthorized_client\b|\b(unknown|unregistered) client\b|\bclient\b.{0,40}\b(not found|not registered|unknown)\b/i
+
+/**
+ * `asked`: scope and resource of the sign-in. Asks the authorization endpoint as a browser without cookies would, with state and challenge of its own, follows nothing, and
+ * believes only an answer that says the client is unknown. Whatever else happens, the client counts as known. Never throws.
+ */
+export async function isForgotten(
+  http: HttpClient,
+  metadata: ServerMetadata,
+  { clientId }: RegisteredClient,
+  redirectUri: string,
+  asked: Readonly<Record<string, string>>,
+): Promise<boolean> {
+  const url = new URL(metadata.authorization_endpoint)
+  const parameters = {
+    ...asked,
+    ...{ response_type: 'code', client_id: clientId, redirect_uri: redirectUri, code_challenge_method: 'S256' },
+    ...{ code_challenge: randomBytes(32).toString('base64url'), state: randomBytes(32).toString('base64url') },
+  }
+  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value)
+  const headers = { accept: 'text/html, application/json' }
+  const asking = async (signal: AbortSignal) => {
+    const response = await http.request({ method: 'GET', url, headers, signal, idleMs: TIMEOUT_MS, redirect: 'manual' })
+    if (REFUSALS.includes(response.status)) return UNKNOWN.test(await textStart(response.body, LIMIT_BYTES))
+    response.discard()
+    return UNKNOWN.test(errorOfRedirect(response, url) ?? '')
+  }
+  try {
+    return await withinTime(TIMEOUT_MS, () => new Error('too late'), asking)
+  } catch {
+    return false
+  }
+}
+
+function errorOfRedirect({ headers: { location } }: HttpResponse, from: URL): string | null | undefined {
+  if (typeof location !== 'string' || !URL.canParse(location, from.href)) return undefined
+  return new URL(location, from.href).searchParams.get('error')
+}

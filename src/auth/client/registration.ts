@@ -1,0 +1,102 @@
+// Dynamic client registration (RFC 7591): the only file that imports oauth4webapi.
+import * as oauth4webapi from 'oauth4webapi'
+import { secretEnd } from '../../bounds.ts'
+import { BridgeError, neverQuote, quote } from '../../errors.ts'
+import type { HttpClient } from '../../ports.ts'
+import type { RegisteredClient } from '../../records.ts'
+import { chooseAuthMethod } from '../oauth/authentication.ts'
+import { fetchThrough } from '../oauth/fetch.ts'
+import { translateOAuthError } from '../oauth/errors.ts'
+import type { ServerMetadata } from '../discovery/authorizationServer.ts'
+
+/** RFC 8628 section 3.4 */
+export const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code'
+
+/** Dynamic client registration (RFC 7591) as a native application. @throws BridgeError registration_failed */
+export async function registerClient(
+  http: HttpClient,
+  metadata: ServerMetadata,
+  redirectUri: string,
+  timeoutMs: number,
+): Promise<RegisteredClient> {
+  if (metadata.registration_endpoint === undefined) throw nothingToBe(metadata, redirectUri)
+  const offered = metadata.token_endpoint_auth_methods_supported
+  const authMethod = ['none', 'client_secret_basic', 'client_secret_post'].find(
+    (name) => Array.isArray(offered) && offered.includes(name),
+  )
+  try {
+    const response = await oauth4webapi.dynamicClientRegistrationRequest(
+      metadata as oauth4webapi.AuthorizationServer,
+      {
+        client_name: 'mcp-oauth-bridge',
+        application_type: 'native',
+        redirect_uris: [redirectUri],
+        grant_types: ['authorization_code', 'refresh_token', ...deviceGrant(metadata)],
+        response_types: ['code'],
+        token_endpoint_auth_method: authMethod ?? 'none',
+      },
+      { [oauth4webapi.customFetch]: fetchThrough(http, timeoutMs), [oauth4webapi.allowInsecureRequests]: true },
+    )
+    const registered = await oauth4webapi.processDynamicClientRegistrationResponse(await completed(response))
+    const {
+      client_secret: clientSecret,
+      client_secret_expires_at: expires,
+      token_endpoint_auth_method: method,
+    } = registered
+    const secret = typeof clientSecret === 'string' ? { clientSecret } : {}
+    return {
+      clientId: registered.client_id,
+      ...secret,
+      // RFC 7591 section 3.2.1: seconds, and 0 for never.
+      ...(secretEnd(expires) > 0 ? { secretExpiresAt: secretEnd(expires) * 1000 } : {}),
+      // A server that gives a secret and says nothing about it wants it back.
+      authMethod: typeof method === 'string' ? method : chooseAuthMethod(metadata, secret),
+    }
+  } catch (thrown) {
+    const error = translateOAuthError(thrown, metadata.issuer)
+    if (error.code !== 'login_failed' && error.code !== 'invalid_client') throw error
+    throw new BridgeError('registration_failed', {
+      message: `The authorization server refused to register this client: ${error.message}`,
+      cause: thrown,
+    })
+  }
+}
+
+const deviceGrant = (metadata: ServerMetadata) =>
+  metadata.device_authorization_endpoint === undefined ? [] : [DEVICE_GRANT]
+
+/**
+ * RFC 7591 section 3.2.1 wants status 201, and the end of a secret's life beside the secret. Servers in the wild answer 200, leave the
+ * end out, or write it in other ways; what is no time is 0, for ever. A secret that is no text is none.
+ */
+async function completed(response: Response): Promise<Response> {
+  const type = response.headers.get('content-type') ?? ''
+  if ((response.status !== 200 && response.status !== 201) || !/^application\/json\b/i.test(type)) return response
+  const body: unknown = await response
+    .clone()
+    .json()
+    .catch(() => undefined)
+  if (typeof body !== 'object' || body === null) return response
+  const {
+    client_id,
+    client_secret: secret,
+    client_secret_expires_at: expires,
+    registration_access_token: managing,
+    ...rest
+  } = body as Record<string, unknown>
+  neverQuote(
+    [secret, managing].filter((text) => typeof text === 'string'),
+    'client',
+  )
+  const { token_endpoint_auth_method } = rest
+  const given = typeof secret === 'string' && secret !== '' ? { client_secret: secret } : {}
+  const known = { client_id, token_endpoint_auth_method, client_secret_expires_at: secretEnd(expires) }
+  return Response.json({ ...known, ...given }, { status: 201 })
+}
+
+/** No way is left to be a client there: a person has to register one. */
+function nothingToBe({ issuer }: ServerMetadata, redirectUri: string): BridgeError {
+  return new BridgeError('registration_failed', {
+    message: `The authorization server ${quote(issuer)} registers no clients by itself. Register one there with exactly the redirect URI ${redirectUri} and give --client-id (and --client-secret-file).`,
+  })
+}

@@ -1,0 +1,178 @@
+// The metadata of an authorization server (RFC 8414, OpenID Connect Discovery): where it is, what it must say, what a person wrote instead.
+import { BridgeError, quote } from '../../errors.ts'
+import type { HttpClient } from '../../ports.ts'
+import type { ProviderRules, RulesOf } from '../../providerRules.ts'
+import { isSecure } from '../../secureUrl.ts'
+import { defaultEndpoints, type Exceptions, isTrusted, trustLine } from './overrides.ts'
+import { fetchJson, type JsonObject, strings } from './fetchJson.ts'
+
+/** Authorization server metadata (RFC 8414 section 2), checked: issuer, endpoints and S256. */
+export interface ServerMetadata {
+  readonly issuer: string
+  readonly authorization_endpoint: string
+  readonly token_endpoint: string
+  readonly [name: string]: unknown
+}
+
+export interface ServerOptions extends Exceptions {
+  readonly http: HttpClient
+  readonly rules: RulesOf
+}
+
+/** What an issuer published, as it came: the only part that may be remembered. What a person wrote is laid over it at each use. */
+export interface Published {
+  readonly document: JsonObject
+  /** Where it was found. */
+  readonly url: string
+}
+
+export interface FoundServer {
+  readonly metadata: ServerMetadata
+  /** undefined: nothing was asked, or nothing is published. */
+  readonly published: Published | undefined
+}
+
+/** RFC 8414 section 3.1 and OpenID Connect Discovery section 4, in the order of the MCP specification. */
+export function serverMetadataUrls(issuer: URL): URL[] {
+  const path = issuer.pathname.replace(/\/$/, '')
+  const at = (pathname: string) => new URL(pathname, issuer)
+  const insert = [at(`/.well-known/oauth-authorization-server${path}`), at(`/.well-known/openid-configuration${path}`)]
+  return path === '' ? insert : [...insert, at(`${path}/.well-known/openid-configuration`)]
+}
+
+/** The metadata of a server whose issuer is known. */
+export async function findServer(options: ServerOptions, issuer: string): Promise<FoundServer> {
+  if (!URL.canParse(issuer))
+    throw new BridgeError('discovery_failed', { message: `The issuer ${quote(issuer)} is not a URL.` })
+  const written = writtenServer(options, issuer)
+  if (written) return { metadata: written, published: undefined }
+  const published = await fetchPublished(options, issuer)
+  if (published) return { metadata: laidOver(options, issuer, published), published }
+  throw new BridgeError('discovery_failed', {
+    message: `The authorization server ${quote(issuer)} publishes no metadata (tried ${paths(new URL(issuer))}).`,
+  })
+}
+
+/**
+ * MCP 2025-03-26: the server itself is the authorization server, with metadata at its root or without any. The issuer is our own
+ * guess here, so both spellings of an origin will do; both lead to the same document.
+ */
+export async function guessServer(options: ServerOptions, origin: string): Promise<FoundServer> {
+  const written = writtenServer(options, origin)
+  if (written) return { metadata: written, published: undefined }
+  const published = await fetchPublished(options, origin)
+  if (published) return { metadata: guessed(options, origin, published), published }
+  if (options.allowMissingS256) return { metadata: defaultEndpoints(origin), published: undefined }
+  throw new BridgeError('discovery_failed', {
+    message: `The server ${origin} publishes no metadata (tried ${paths(new URL(origin))}).`,
+    hint: 'Check that the URL is the MCP endpoint; set issuer of its provider in config.yaml. A server of MCP 2025-03-26 may have none: allow_missing_s256: true uses its default endpoints.',
+  })
+}
+
+/** `guessServer` with what was published before. @throws BridgeError where today's rules do not take it */
+export const guessed = (options: ServerOptions, origin: string, published: Published): ServerMetadata =>
+  laidOver(options, ownIssuer(new URL(origin), published.document.issuer), published)
+
+/** The metadata that a person wrote by hand or a preset has, where that is enough and nothing needs to be asked. */
+export function writtenServer(options: ServerOptions, issuer: string): ServerMetadata | undefined {
+  const given = givenFor(options, issuer)
+  if (REQUIRED_URLS.some((name) => given[name] === undefined)) return undefined
+  return checkServer({ issuer, ...given }, issuer, issuer, options)
+}
+
+/** What is given overrides what is published; the whole is checked, each time anew. @throws BridgeError issuer_mismatch, pkce_unsupported, discovery_failed */
+export function laidOver(options: ServerOptions, issuer: string, { document, url }: Published): ServerMetadata {
+  requireSecure(new URL(url), options.allowHttp, 'issuer')
+  return checkServer({ ...document, ...givenFor(options, issuer) }, issuer, url, options)
+}
+
+const givenFor = ({ rules }: ServerOptions, issuer: string) => filled(rules(issuer).metadata, new URL(issuer))
+
+/** The server's origin, spelt as the metadata spells it. */
+export const ownIssuer = ({ origin }: URL, named: unknown) => (named === `${origin}/` ? `${origin}/` : origin)
+
+const paths = (issuer: URL) =>
+  serverMetadataUrls(issuer)
+    .map((url) => url.pathname)
+    .join(', ')
+
+async function fetchPublished({ http, allowHttp }: ServerOptions, issuer: string): Promise<Published | undefined> {
+  for (const url of serverMetadataUrls(new URL(issuer))) {
+    requireSecure(url, allowHttp, 'issuer')
+    const document = await fetchJson(http, url).catch((thrown: unknown) => {
+      throw asServerFailure(thrown, issuer)
+    })
+    if (document) return { document, url: url.href }
+  }
+  return undefined
+}
+
+/** What keeps the metadata away is a fault of the authorization server, not of the MCP server. */
+function asServerFailure(thrown: unknown, issuer: string): unknown {
+  if (!(thrown instanceof BridgeError) || (thrown.code !== 'server_unreachable' && thrown.code !== 'server_timeout'))
+    return thrown
+  return new BridgeError('authorization_server_unreachable', {
+    message: `The authorization server ${quote(issuer)} cannot be reached: ${thrown.message}`,
+    details: thrown.details,
+    cause: thrown,
+  })
+}
+
+const REQUIRED_URLS = ['authorization_endpoint', 'token_endpoint']
+const OPTIONAL_URLS = [
+  'registration_endpoint',
+  'revocation_endpoint',
+  'userinfo_endpoint',
+  'jwks_uri',
+  'device_authorization_endpoint',
+]
+
+function filled(metadata: ProviderRules['metadata'], { href, origin }: URL): Record<string, string> {
+  const issuer = href.replace(/\/$/, '')
+  const fill = (url: string) => url.replace('{issuer}', issuer).replace('{origin}', origin)
+  return Object.fromEntries(Object.entries(metadata ?? {}).map(([name, url]) => [name, fill(url)]))
+}
+
+/** Entra names `{tenantid}` for its shared endpoints, and the tenant's id for a domain or `consumers`. */
+const isTenantForm = (named: unknown, issuer: string) =>
+  typeof named === 'string' &&
+  new URL(issuer).pathname.split('/').length === 3 &&
+  named.startsWith(`${new URL(issuer).origin}/`) &&
+  /^\/(\{tenantid\}|%7Btenantid%7D|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\/v2\.0$/i.test(new URL(named).pathname)
+
+function checkServer(found: JsonObject, issuer: string, place: string, options: ServerOptions): ServerMetadata {
+  const rules = options.rules(issuer)
+  const tenant = found.issuer !== issuer && rules.issuerForm === 'tenant' && isTenantForm(found.issuer, issuer)
+  // We go on under the issuer we know; ID tokens come from the one that the metadata names.
+  const document = tenant ? { ...found, issuer, tenant_issuer: found.issuer } : found
+  const pair = { expected: issuer, named: typeof document.issuer === 'string' ? document.issuer : 'no text' }
+  if (document.issuer !== issuer && !isTrusted(pair, options)) {
+    throw new BridgeError('issuer_mismatch', {
+      message: `The metadata at ${quote(place)} names the issuer ${quote(pair.named)}, expected was ${quote(issuer)}. To trust exactly this pair, give the server in config.yaml ${trustLine(pair)}.`,
+    })
+  }
+  for (const name of [...REQUIRED_URLS, ...OPTIONAL_URLS]) {
+    const endpoint = document[name]
+    if (endpoint === undefined && !REQUIRED_URLS.includes(name)) continue
+    if (typeof endpoint !== 'string' || !URL.canParse(endpoint)) {
+      throw new BridgeError('discovery_failed', { message: `The metadata of ${quote(issuer)} has no usable ${name}.` })
+    }
+    requireSecure(new URL(endpoint), options.allowHttp, name)
+  }
+  const methods = strings(document.code_challenge_methods_supported)
+  const unadvertised = methods === undefined && rules.s256 === 'unadvertised'
+  if (!methods?.includes('S256') && !unadvertised && !options.allowMissingS256) {
+    throw new BridgeError('pkce_unsupported', {
+      message: `The authorization server ${quote(issuer)} does not advertise PKCE with S256.`,
+    })
+  }
+  return document as ServerMetadata
+}
+
+/** @throws BridgeError discovery_failed */
+export function requireSecure(url: URL, allowHttp: boolean, what: string): void {
+  if (isSecure(url, allowHttp)) return
+  throw new BridgeError('discovery_failed', {
+    message: `The ${what} has the scheme and host ${quote(`${url.protocol}//${url.host}`)}; only https, or http on loopback, is used.`,
+  })
+}

@@ -1,0 +1,29 @@
+// The body of an answer on the login path: the whole of it within a bound, or its beginning.
+import type { BridgeError } from '../../errors.ts'
+
+/** No metadata and no token answer is larger. */
+const LIMIT_BYTES = 1024 * 1024
+
+/** @throws what `tooLarge` makes of a body over 1 MB */
+export async function wholeBody(body: AsyncIterable<Uint8Array>, tooLarge: () => BridgeError): Promise<Buffer> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of body) {
+    size += chunk.byteLength
+    if (size > LIMIT_BYTES) throw tooLarge()
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks, size)
+}
+
+/** Reads until more than `limit` bytes are there, and drops the rest. */
+export async function textStart(body: AsyncIterable<Uint8Array>, limit: number): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of body) {
+    chunks.push(chunk)
+    size += chunk.byteLength
+    if (size > limit) break
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}

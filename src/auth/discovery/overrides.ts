@@ -1,0 +1,35 @@
+// What a person may except one server from, and what the bridge then does instead. Each is narrow and shown by `status`.
+import { quote } from '../../errors.ts'
+
+/** Metadata found under `expected` that names itself `named`; both letter by letter. */
+export interface IssuerPair {
+  readonly expected: string
+  readonly named: string
+}
+
+export interface Exceptions {
+  /** Plain http beyond loopback. */
+  readonly allowHttp: boolean
+  /** Metadata that does not list PKCE with S256; S256 is used all the same. */
+  readonly allowMissingS256?: boolean
+  readonly trustedIssuers?: readonly IssuerPair[]
+}
+
+/** Simple string comparison (RFC 3986 section 6.2.1): no case folding, no slash is added or taken away. */
+export function isTrusted(pair: IssuerPair, { trustedIssuers = [] }: Exceptions): boolean {
+  return trustedIssuers.some(({ expected, named }) => expected === pair.expected && named === pair.named)
+}
+
+/** The one line of config.yaml that trusts exactly this pair. */
+export const trustLine = ({ expected, named }: IssuerPair) =>
+  `trusted_issuers: [{ expected: ${quote(expected, 2_000)}, named: ${quote(named, 2_000)} }]`
+
+/** The endpoints of a server that publishes no metadata at all (MCP 2025-03-26, "Fallbacks for Servers without Metadata Discovery"). */
+export function defaultEndpoints(origin: string) {
+  return {
+    issuer: origin,
+    authorization_endpoint: `${origin}/authorize`,
+    token_endpoint: `${origin}/token`,
+    registration_endpoint: `${origin}/register`,
+  }
+}

@@ -1,0 +1,39 @@
+// Whether the account that signed in is the one a person named.
+import { BridgeError, neverLog, quote } from '../../errors.ts'
+import type { TokenSet, User } from '../../records.ts'
+
+/**
+ * `wanted`: a subject, letter by letter (OpenID Connect Core section 2), or an e-mail. Names and preferred_username anybody can
+ * choose, and an e-mail that the server itself calls unverified is no better (section 5.7).
+ */
+export function isAccount(wanted: string, user: User | undefined): boolean {
+  if (user === undefined) return false
+  return user.subject === wanted || sameEmail(wanted, emailOf(user))
+}
+
+/** @throws BridgeError account_mismatch */
+export function checkAccount(wanted: string | undefined, { user }: Pick<TokenSet, 'user'>): void {
+  if (wanted === undefined || isAccount(wanted, user)) return
+  const { email } = user?.claims ?? {}
+  const names = [user?.subject, email].filter((name) => typeof name === 'string')
+  neverLog([...names, wanted])
+  const who = names.length === 0 ? 'nobody it names' : names.map((name) => quote(name)).join(' / ')
+  const unverified = user !== undefined && typeof email === 'string' && emailOf(user) === undefined
+  throw new BridgeError('account_mismatch', {
+    message: `The sign-in was for ${quote(wanted)}, but the authorization server signed in ${who}${unverified ? ', with an e-mail that is not verified' : ''}.`,
+    ...(unverified ? { hint: `Verify the e-mail there, or name the subject: --account ${quote(user.subject)}` } : {}),
+  })
+}
+
+function emailOf({ claims }: User): string | undefined {
+  const { email, email_verified: verified } = claims
+  return typeof email === 'string' && email.includes('@') && verified !== false && verified !== 'false'
+    ? email
+    : undefined
+}
+
+/** People write A for a. Only ASCII letters are equal: beyond them other letters than the person's would be, such as U+212A for k. */
+const sameEmail = (wanted: string, email: string | undefined): boolean =>
+  email !== undefined && lowered(wanted) === lowered(email)
+
+const lowered = (text: string) => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase())

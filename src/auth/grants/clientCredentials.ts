@@ -1,0 +1,83 @@
+// The client credentials grant (RFC 6749 section 4.4): tokens for this program itself, without a person, a browser or an attempt.
+import type { Clock, Logger } from '../../ports.ts'
+import type { Challenge, TokenSet } from '../../records.ts'
+import type { Clients } from '../client/clients.ts'
+import { newDpopKey } from '../oauth/dpop.ts'
+import { createPatience } from '../tokens/retry.ts'
+import { type RequestOptions, requestFor } from './request.ts'
+import { type AskedFor, type Bearer, newTokenSet } from '../tokens/tokenSet.ts'
+
+export interface ClientCredentialsOptions extends RequestOptions {
+  readonly server: URL
+  readonly clients: Clients
+  readonly clock: Clock
+  readonly log: Logger
+  readonly bearer: Bearer
+  /** Names the configured client; nothing is redirected. */
+  readonly redirectUri: string
+  readonly audience: string | undefined
+}
+
+/** `last`: the token set before this one. `challenge`: what the server said; without it the last request is repeated. */
+export type AskAsProgram = (last: TokenSet | undefined, challenge: Challenge | undefined) => Promise<TokenSet>
+
+/** @throws BridgeError client_required, and what discovery and the authorization server say */
+export function createClientCredentials(options: ClientCredentialsOptions): AskAsProgram {
+  const { clients, clock, log, redirectUri } = options
+  const patiently = createPatience(clock, log, 'oauth:client-credentials')
+
+  const discovered = async (challenge: Challenge, dpopKey = newDpopKey()): Promise<AskedFor> => {
+    const asked = await requestFor(options, options.server, challenge, 'program')
+    const { issuer, scope, resource, binding } = asked
+    await clients.remember(issuer, asked.published)
+    return {
+      issuer,
+      clientId: (await clients.ofProgram(issuer)).clientId,
+      redirectUri,
+      grant: 'client_credentials',
+      ...(scope === undefined ? {} : { scope }),
+      ...(resource === undefined ? {} : { resource }),
+      ...(binding === 'dpop' ? { dpopKey } : {}),
+    }
+  }
+
+  return async (last, challenge) => {
+    const repeatable = last?.grant === 'client_credentials' ? last : undefined
+    const { asked, answer } = await patiently(async () => {
+      const asked: AskedFor =
+        repeatable && !challenge
+          ? askedFor(repeatable)
+          : await discovered(challenge ?? { status: 401 }, repeatable?.dpopKey)
+      const { issuer, scope, resource, dpopKey } = asked
+      const oauth = await clients.connect(issuer, await clients.ofProgram(issuer), { dpopKey })
+      const audience = options.audience ?? (options.rules(issuer).audience === 'resource' ? resource : undefined)
+      const answer = await oauth.clientCredentials({ scope, resource, audience })
+      return { asked, answer }
+    })
+    log.info('oauth:client-credentials', { outcome: 'signed in', issuer: asked.issuer })
+    return newTokenSet(asked, answer, clock.now(), options.bearer)
+  }
+}
+
+/** The last request once more; where less was given than asked for, for all of it again. */
+function askedFor({
+  issuer,
+  clientId,
+  redirectUri,
+  requestedScope,
+  resource,
+  dpopKey,
+  grant,
+  ...last
+}: TokenSet): AskedFor {
+  const scope = requestedScope ?? last.scope
+  return {
+    issuer,
+    clientId,
+    redirectUri,
+    ...(scope === undefined ? {} : { scope }),
+    ...(resource === undefined ? {} : { resource }),
+    ...(dpopKey === undefined ? {} : { dpopKey }),
+    ...(grant === undefined ? {} : { grant }),
+  }
+}

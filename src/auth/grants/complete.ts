@@ -1,0 +1,44 @@
+// The last step of every sign-in of a person: the right account, the tokens taken by the server and stored, the attempt finished; or the attempt failed.
+import { BridgeError } from '../../errors.ts'
+import type { AttemptStore, Logger, TokenStore } from '../../ports.ts'
+import type { Attempt, TokenKey, TokenSet } from '../../records.ts'
+import { checkAccount } from './account.ts'
+
+export interface CompleteOptions {
+  readonly attempts: AttemptStore
+  readonly store: TokenStore
+  readonly log: Logger
+  /** One request to the attempt's own server with its tokens. @throws BridgeError unauthorized when that refuses them */
+  readonly tryTokens: (server: string, tokens: TokenSet) => Promise<void>
+}
+
+/** `account`: the e-mail or subject that must have signed in. @throws BridgeError account_mismatch, unauthorized */
+export async function completeSignIn(
+  { attempts, store, log, tryTokens }: CompleteOptions,
+  attempt: Attempt,
+  tokens: TokenSet,
+  account: string | undefined,
+): Promise<void> {
+  checkAccount(account, tokens)
+  try {
+    await tryTokens(attempt.server, tokens)
+  } catch (thrown) {
+    // Tokens that the server refuses take nobody's place; where there are none, they stay for `doctor` to look at.
+    if ((await store.load(attempt)).tokens === undefined) await keep(store, attempt, tokens)
+    throw thrown
+  }
+  // Whoever replaced this attempt has asked for something else.
+  if ((await attempts.byId(attempt.id))?.successor !== undefined)
+    throw new BridgeError('login_failed', { message: 'Another sign-in with other wishes took the place of this one.' })
+  await keep(store, attempt, tokens)
+  await attempts.settle(attempt.id, { status: 'finished' })
+  log.info('oauth:signed-in', { server: attempt.server, profile: attempt.profile, issuer: tokens.issuer })
+}
+
+/** A fresh sign-in goes before whatever stands there, also when that changed a moment ago. */
+export async function keep(store: TokenStore, key: TokenKey, tokens: TokenSet): Promise<void> {
+  for (;;) {
+    const { generation } = await store.load(key)
+    if (await store.replace(key, tokens, generation)) return
+  }
+}

@@ -1,0 +1,144 @@
+// Sign-in by device code (RFC 8628): a code to type in any browser on any machine, and polling until the person has done so.
+import { asBridgeError, BridgeError } from '../../errors.ts'
+import type { Clock } from '../../ports.ts'
+import type { Attempt } from '../../records.ts'
+import { isSecure } from '../../secureUrl.ts'
+import type { Clients } from '../client/clients.ts'
+import { type CompleteOptions, completeSignIn } from './complete.ts'
+import { newDpopKey } from '../oauth/dpop.ts'
+import type { OAuthClient } from '../oauth/client.ts'
+import { type AuthRequest, type RequestOptions, requestFor, wanted } from './request.ts'
+import { type AskedFor, type Bearer, newTokenSet, type TokenResponse } from '../tokens/tokenSet.ts'
+
+export interface DeviceLoginOptions extends RequestOptions, CompleteOptions {
+  readonly clients: Clients
+  readonly clock: Clock
+  /** E-mail or subject that must sign in. */
+  readonly account: string | undefined
+  readonly bearer: Bearer
+  /** Names the registered client that asks; nothing is redirected. */
+  readonly redirectUri: string
+  readonly audience: string | undefined
+}
+
+export interface DeviceSignIn {
+  readonly userCode: string
+  /** Where the person types the code. */
+  readonly verificationUri: string
+  /** The same with the code in it, where the server gives one. */
+  readonly verificationUriComplete: string | undefined
+  /** ms since the epoch */
+  readonly expiresAt: number
+  /** Resolves when the tokens are stored and the attempt is finished. @throws BridgeError, or `signal.reason` */
+  complete(signal: AbortSignal): Promise<void>
+}
+
+export interface DeviceLogin {
+  /** @throws BridgeError device_unsupported, and what discovery and the authorization server say */
+  start(attempt: Attempt): Promise<DeviceSignIn>
+}
+
+/** Between two polls where the server names no interval, and what slow_down adds (RFC 8628 sections 3.2 and 3.5), in ms. */
+const INTERVAL_MS = 5_000
+const SLOW_DOWN_MS = 5_000
+const LONGEST_INTERVAL_MS = 60_000
+/** A person types the code, and an address fits a browser and a QR code. */
+const LONGEST_CODE = 64
+const LONGEST_ADDRESS = 2_000
+
+export function createDeviceLogin(options: DeviceLoginOptions): DeviceLogin {
+  const { clients, clock, redirectUri } = options
+
+  const wishes = ({ rules, resource }: AuthRequest) => ({
+    audience: options.audience ?? (rules.audience === 'resource' ? resource : undefined),
+  })
+
+  return {
+    async start(attempt) {
+      const asked = await requestFor(options, new URL(attempt.server), attempt.challenge, 'person')
+      const { issuer, metadata, scope, resource } = asked
+      if (metadata.device_authorization_endpoint === undefined) throw new BridgeError('device_unsupported')
+      await clients.remember(issuer, asked.published)
+      const client = await clients.forLogin(metadata, redirectUri, issuer, wanted(asked))
+      const dpopKey = asked.binding === 'dpop' ? newDpopKey() : undefined
+      const oauth = await clients.connect(issuer, client, { metadata, dpopKey })
+      const device = await oauth.deviceAuthorization({ ...wishes(asked), scope, resource })
+      const given: AskedFor = {
+        issuer,
+        clientId: client.clientId,
+        redirectUri,
+        ...wanted(asked),
+        ...(dpopKey === undefined ? {} : { dpopKey }),
+      }
+      if (device.user_code.length > LONGEST_CODE)
+        throw new BridgeError('login_failed', {
+          message: 'The authorization server gives a device code that nobody can type.',
+        })
+      const verificationUri = await shown(device.verification_uri, options)
+      const complete = device.verification_uri_complete
+      const verificationUriComplete = complete === undefined ? undefined : await shown(complete, options)
+      const expiresAt = Math.min(clock.now() + device.expires_in * 1000, attempt.expiresAt)
+      return {
+        userCode: device.user_code,
+        verificationUri,
+        verificationUriComplete,
+        expiresAt,
+        async complete(signal) {
+          const intervalMs = device.interval === undefined ? INTERVAL_MS : device.interval * 1000
+          const poll = { oauth, deviceCode: device.device_code, intervalMs, expiresAt, resource }
+          const answer = await untilApproved(options, poll, signal)
+          await completeSignIn(
+            options,
+            attempt,
+            newTokenSet(given, answer, clock.now(), options.bearer),
+            options.account,
+          )
+        },
+      }
+    },
+  }
+}
+
+interface Poll {
+  readonly oauth: OAuthClient
+  readonly deviceCode: string
+  readonly intervalMs: number
+  readonly expiresAt: number
+  readonly resource: string | undefined
+}
+
+/** What may pass by itself is asked again at twice the interval (RFC 8628 section 3.5). @throws BridgeError login_timed_out, access_denied, … */
+async function untilApproved(
+  { clock, log, claims }: DeviceLoginOptions,
+  poll: Poll,
+  signal: AbortSignal,
+): Promise<TokenResponse> {
+  const parameters = { device_code: poll.deviceCode, resource: poll.resource }
+  for (let wait = poll.intervalMs; ; ) {
+    await clock.sleep(Math.min(wait, poll.expiresAt - clock.now()), signal)
+    if (clock.now() >= poll.expiresAt) throw new BridgeError('login_timed_out')
+    const answer = await poll.oauth.pollDevice(parameters, claims).catch((thrown: unknown) => {
+      const error = asBridgeError(thrown)
+      if (!PASSING.has(error.code)) throw error
+      log.warn('oauth:device', { outcome: 'failed', code: error.code, again: true })
+      return 'unreachable' as const
+    })
+    signal.throwIfAborted()
+    if (typeof answer === 'object') return answer
+    if (answer === 'slow_down') wait += SLOW_DOWN_MS
+    if (answer === 'unreachable') wait = Math.min(wait * 2, LONGEST_INTERVAL_MS)
+  }
+}
+
+const PASSING: ReadonlySet<string> = new Set(['authorization_server_error', 'authorization_server_unreachable'])
+
+/** The address is printed and made a QR code: only what may carry a person. @throws BridgeError discovery_failed, address_refused */
+async function shown(address: string, { allowHttp, checkAddress }: RequestOptions): Promise<string> {
+  if (address.length > LONGEST_ADDRESS || !URL.canParse(address) || !isSecure(new URL(address), allowHttp))
+    throw new BridgeError('discovery_failed', {
+      message: 'The address that the authorization server gives for the device code is neither https nor on loopback.',
+    })
+  const url = new URL(address)
+  await checkAddress?.(url)
+  return url.href
+}

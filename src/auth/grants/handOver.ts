@@ -1,0 +1,69 @@
+// A callback for a sign-in that another process sees to: handed over through the store, because only that one knows how far its server reaches and whom it trusts.
+import { BridgeError, ERRORS } from '../../errors.ts'
+import type { AttemptStore, CallbackPage, Clock, Logger } from '../../ports.ts'
+import type { Attempt, AttemptPlan } from '../../records.ts'
+
+export interface HandOverOptions {
+  readonly attempts: Pick<AttemptStore, 'byId' | 'deliver' | 'settle'>
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+const POLL_MS = 50
+/** A process that died is replaced and has redeemed the code well before, in ms. */
+const LONGEST_MS = 60_000
+
+/** Resolves to the page of the outcome, whoever brought it about. */
+export async function handOver(
+  options: HandOverOptions,
+  attempt: Attempt,
+  query: URLSearchParams,
+): Promise<CallbackPage> {
+  const { attempts, clock, log } = options
+  const { plan } = attempt
+  if (!plan || plan.callback !== undefined) return { kind: 'invalid_state' }
+  if (plan.bounds === undefined) return await refuse(options, attempt)
+  if (!(await attempts.deliver(attempt, { ...plan, callback: query.toString() }))) return { kind: 'invalid_state' }
+  log.info('oauth:callback', { outcome: 'handed over', server: attempt.server })
+  const end = Math.min(attempt.expiresAt, clock.now() + LONGEST_MS)
+  for (; clock.now() <= end; await clock.sleep(POLL_MS)) {
+    const page = pageOf(await attempts.byId(attempt.id), attempt)
+    if (page) return page
+  }
+  return failed(
+    new BridgeError('login_timed_out', { message: 'The process that began this sign-in did not complete it.' }),
+  )
+}
+
+/** undefined: it is not decided yet. */
+function pageOf(now: Attempt | undefined, before: Attempt): CallbackPage | undefined {
+  if (!now) return { kind: 'invalid_state' }
+  if (now.status === 'finished') return { kind: 'done', server: now.server }
+  if (now.status === 'failed') {
+    const { errorCode = 'login_failed', errorMessage, errorHint } = now
+    const { message, hint } = ERRORS.login_failed
+    return { kind: 'failed', code: errorCode, message: errorMessage ?? message, hint: errorHint ?? hint }
+  }
+  if (now.state === before.state || !now.plan) return undefined
+  return { kind: 'again', authorizationUrl: now.plan.authorizationUrl }
+}
+
+/** Nobody of a version before looks for what is handed over, and nobody else knows its server's bounds. */
+async function refuse({ attempts }: HandOverOptions, { id }: Attempt): Promise<CallbackPage> {
+  const error = begunElsewhere()
+  await attempts.settle(id, { status: 'failed', code: error.code, message: error.message, hint: error.hint })
+  return failed(error)
+}
+
+const failed = ({ code, message, hint }: BridgeError): CallbackPage => ({ kind: 'failed', code, message, hint })
+
+/** A plan is completed under the settings it was made under. @throws BridgeError login_failed */
+export function requireSameBounds(plan: AttemptPlan, bounds: string): void {
+  if (plan.bounds !== bounds) throw begunElsewhere()
+}
+
+const begunElsewhere = () =>
+  new BridgeError('login_failed', {
+    message: 'The sign-in was begun under other settings, or by another version of this program.',
+    hint: 'Start it again.',
+  })

@@ -1,0 +1,83 @@
+// What a sign-in asks for, whatever its grant: which authorization server, its own wishes, which scopes, for which resource.
+
+import type { HttpClient } from '../../ports.ts'
+import type { ProviderRules, RulesOf } from '../../providerRules.ts'
+import type { Challenge } from '../../records.ts'
+import { resourceName } from '../../redaction/shownUrl.ts'
+import { type Discovered, discover } from '../discovery/protectedResource.ts'
+import type { Exceptions } from '../discovery/overrides.ts'
+import { selectScopes } from '../tokens/scopes.ts'
+import type { Published, ServerMetadata } from '../discovery/authorizationServer.ts'
+
+export interface RequestOptions extends Exceptions {
+  readonly http: HttpClient
+  /** Refuses an address that a browser must not be sent to. @throws BridgeError address_refused */
+  readonly checkAddress?: (url: URL) => Promise<void>
+  readonly rules: RulesOf
+  readonly serverHeaders: Readonly<Record<string, string>>
+  readonly issuer: string | undefined
+  /** Configured scopes; undefined: as the servers say. */
+  readonly scopes: readonly string[] | undefined
+  /** RFC 8707 resource instead of the server's own; 'none' sends none. */
+  readonly resource: string | undefined
+  /** Claims wanted for X-User-* headers. */
+  readonly claims: readonly string[]
+}
+
+export interface AuthRequest {
+  /** The name of the authorization server here (`Discovered`). */
+  readonly issuer: string
+  readonly metadata: ServerMetadata
+  readonly published: Published | undefined
+  readonly rules: ProviderRules
+  readonly scope: string | undefined
+  readonly resource: string | undefined
+  /** RFC 9449: 'dpop' where both servers want tokens bound to a key. */
+  readonly binding: 'bearer' | 'dpop'
+}
+
+/** `who`: a program has no identity to show and nothing to keep while it is away. @throws BridgeError as `discover` does */
+export async function requestFor(
+  options: RequestOptions,
+  server: URL,
+  challenge: Challenge,
+  who: 'person' | 'program',
+): Promise<AuthRequest> {
+  const found = await discover({ ...options, server }, challenge)
+  const { issuer, metadata, published } = found
+  const rules = options.rules(issuer)
+  const offered = Array.isArray(metadata.scopes_supported) ? metadata.scopes_supported : undefined
+  const scope = selectScopes({
+    challenged: challenge.scope,
+    configured: options.scopes,
+    resource: found.scopesSupported,
+    server: who === 'person' ? offered : undefined,
+    identity: who === 'person' && options.claims.length > 0,
+  })
+  return {
+    issuer,
+    metadata,
+    published,
+    rules,
+    scope: scope ?? (who === 'person' ? rules.scopes?.join(' ') : undefined),
+    resource: resourceOf(options.resource, rules, found.resource ?? resourceName(server)),
+    binding: bindingOf(challenge, found),
+  }
+}
+
+/** As parameters of a request; what is not wanted is left out. */
+export function wanted({ scope, resource }: AuthRequest): { scope?: string; resource?: string } {
+  return { ...(scope === undefined ? {} : { scope }), ...(resource === undefined ? {} : { resource }) }
+}
+
+function resourceOf(wanted: string | undefined, rules: ProviderRules, own: string): string | undefined {
+  const resource = wanted ?? rules.resource ?? own
+  return resource === 'none' ? undefined : resource
+}
+
+/** The protected resource asks for DPoP by its challenge or its metadata, and the authorization server signs with ES256. */
+function bindingOf({ scheme }: Challenge, { metadata, dpop }: Discovered): 'bearer' | 'dpop' {
+  const algorithms = metadata.dpop_signing_alg_values_supported
+  const able = Array.isArray(algorithms) && algorithms.includes('ES256')
+  return able && (scheme === 'dpop' || dpop === 'wanted') ? 'dpop' : 'bearer'
+}

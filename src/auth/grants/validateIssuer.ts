@@ -1,0 +1,18 @@
+// Who answered: `iss` of an authorization response against the issuer recorded with the attempt (RFC 9207 section 2.4).
+import { BridgeError, quote } from '../../errors.ts'
+import type { AttemptPlan } from '../../records.ts'
+
+/**
+ * By the table of MCP 2026-07-28, "Authorization Response Validation": present, it must be equal letter by letter; absent, it is
+ * missed only where the metadata promised it. undefined: the answer may be acted on.
+ */
+export function doubtOfIssuer({ metadata }: AttemptPlan, query: URLSearchParams): BridgeError | undefined {
+  const given = query.getAll('iss')
+  const expected = String(metadata.issuer)
+  if (given.length === 0 && metadata.authorization_response_iss_parameter_supported !== true) return undefined
+  if (given.length === 1 && given[0] === expected) return undefined
+  const names = given.length === 0 ? 'no issuer' : `the issuer ${quote(given.join(' '))}`
+  return new BridgeError('issuer_mismatch', {
+    message: `The answer of the sign-in names ${names}, expected was ${quote(expected)}.`,
+  })
+}

@@ -1,0 +1,94 @@
+// How a client proves itself at the token endpoint: the method (RFC 8414 section 2), and the key of private_key_jwt (RFC 7523).
+import { createPrivateKey, type JsonWebKeyInput, type KeyObject, webcrypto } from 'node:crypto'
+import { BridgeError, quote } from '../../errors.ts'
+import type { RegisteredClient } from '../../records.ts'
+import type { JsonObject } from '../discovery/fetchJson.ts'
+
+export type Credentials = Pick<RegisteredClient, 'clientSecret' | 'privateKey'>
+
+/**
+ * The strongest method that the client has and the server lists; without a list the one the credentials were made for.
+ * @throws BridgeError client_auth_unsupported
+ */
+export function chooseAuthMethod(metadata: JsonObject, { clientSecret, privateKey }: Credentials): string {
+  const listed = metadata.token_endpoint_auth_methods_supported
+  const offered = Array.isArray(listed) ? listed.filter((name) => typeof name === 'string') : undefined
+  if (privateKey !== undefined && (offered?.includes('private_key_jwt') ?? true)) return 'private_key_jwt'
+  if (clientSecret !== undefined)
+    return (offered ?? ['client_secret_basic']).includes('client_secret_basic')
+      ? 'client_secret_basic'
+      : 'client_secret_post'
+  if (privateKey === undefined) return 'none'
+  throw unsupported(`takes ${quote((offered ?? []).join(', '))}, not private_key_jwt`)
+}
+
+/**
+ * The Authorization header of client_secret_basic (RFC 6749 section 2.3.1). openid-client's own also encodes "-", "." and "_", which the
+ * form encoding leaves as they are, and which servers that do not decode take for other characters.
+ */
+export function basicCredentials(clientId: string, clientSecret: string): string {
+  const encode = (text: string) => new URLSearchParams([['', text]]).toString().slice(1)
+  return `Basic ${Buffer.from(`${encode(clientId)}:${encode(clientSecret)}`).toString('base64')}`
+}
+
+export interface SigningKey {
+  readonly key: webcrypto.CryptoKey
+  readonly kid?: string
+  /** As the server spells it: EdDSA and Ed25519 are one (RFC 9864). */
+  readonly alg: string
+}
+
+/**
+ * The key of `--client-key-file` for the first of its algorithms that the server lists.
+ * @throws BridgeError config_invalid, client_auth_unsupported
+ */
+export async function signingKey(text: string, metadata: JsonObject): Promise<SigningKey> {
+  const { key, kid, alg: wanted } = readKey(text)
+  const listed = metadata.token_endpoint_auth_signing_alg_values_supported
+  const possible = algorithmsOf(key).filter((alg) => wanted === undefined || alg === wanted)
+  const alg = possible.find((name) => !Array.isArray(listed) || listed.includes(name))
+  if (alg === undefined) {
+    const theirs = Array.isArray(listed) ? listed.filter((name) => typeof name === 'string').join(', ') : ''
+    throw unsupported(
+      `takes signatures of ${quote(theirs)}, and the key makes ${possible.join(', ') || 'none of them'}`,
+    )
+  }
+  const der = key.export({ format: 'der', type: 'pkcs8' })
+  const imported = await webcrypto.subtle.importKey('pkcs8', der, parametersOf(alg), false, ['sign'])
+  return { key: imported, alg, ...(kid === undefined ? {} : { kid }) }
+}
+
+function readKey(text: string): { key: KeyObject; kid?: string; alg?: string } {
+  try {
+    if (!text.trimStart().startsWith('{')) return { key: createPrivateKey(text) }
+    const jwk = JSON.parse(text) as JsonWebKeyInput['key'] & { kid?: unknown; alg?: unknown }
+    return {
+      key: createPrivateKey({ key: jwk, format: 'jwk' }),
+      ...(typeof jwk.kid === 'string' ? { kid: jwk.kid } : {}),
+      ...(typeof jwk.alg === 'string' ? { alg: jwk.alg } : {}),
+    }
+  } catch {
+    // The reason may quote the key, so it goes nowhere.
+    throw new BridgeError('config_invalid', {
+      message: 'The client key is no private key in PEM or JWK.',
+      hint: 'Give --client-key-file a PKCS#8 PEM file without a passphrase, or a JWK with its private part.',
+    })
+  }
+}
+
+function algorithmsOf(key: KeyObject): string[] {
+  if (key.asymmetricKeyType === 'rsa') return ['PS256', 'RS256']
+  if (key.asymmetricKeyType === 'ed25519') return ['EdDSA', 'Ed25519']
+  const curve = key.asymmetricKeyDetails?.namedCurve ?? ''
+  return { prime256v1: ['ES256'], secp384r1: ['ES384'], secp521r1: ['ES512'] }[curve] ?? []
+}
+
+function parametersOf(alg: string): webcrypto.RsaHashedImportParams | webcrypto.EcKeyImportParams | { name: string } {
+  if (alg === 'PS256') return { name: 'RSA-PSS', hash: 'SHA-256' }
+  if (alg === 'RS256') return { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }
+  const namedCurve = { ES256: 'P-256', ES384: 'P-384', ES512: 'P-521' }[alg]
+  return namedCurve === undefined ? { name: 'Ed25519' } : { name: 'ECDSA', namedCurve }
+}
+
+const unsupported = (what: string) =>
+  new BridgeError('client_auth_unsupported', { message: `The authorization server ${what}.` })

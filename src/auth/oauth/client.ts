@@ -1,0 +1,226 @@
+// The only file that imports openid-client: requests to the authorization server, in our own types.
+import * as client from 'openid-client'
+import { BridgeError, neverQuote } from '../../errors.ts'
+import type { HttpClient } from '../../ports.ts'
+import type { ProviderRules } from '../../providerRules.ts'
+import type { RegisteredClient, User } from '../../records.ts'
+import { basicCredentials, signingKey } from './authentication.ts'
+import { signingPair } from './dpop.ts'
+import { fetchThrough } from './fetch.ts'
+import { isInvalidGrant, translateOAuthError } from './errors.ts'
+import { DEVICE_GRANT } from '../client/registration.ts'
+import type { ServerMetadata } from '../discovery/authorizationServer.ts'
+import type { IdToken } from './normalize.ts'
+import { type TokenResponse, toTokenResponse, toUser } from '../tokens/tokenSet.ts'
+
+export interface AuthorizationRequest {
+  readonly redirectUri: string
+  readonly state: string
+  readonly codeVerifier: string
+  readonly nonce: string | undefined
+  readonly scope: string | undefined
+  readonly resource: string | undefined
+  /** Parameters a provider wants besides; they never override ours. */
+  readonly extra: Readonly<Record<string, string>>
+}
+
+export interface ClientWishes {
+  readonly rules?: ProviderRules
+  /** Private JWK that new tokens are to be bound to (RFC 9449). */
+  readonly dpopKey?: string | undefined
+  readonly idToken?: IdToken | undefined
+}
+
+/** One authorization server, one client. Every method throws BridgeError only. */
+export async function createOAuthClient(
+  http: HttpClient,
+  metadata: ServerMetadata,
+  registered: RegisteredClient,
+  timeoutMs: number,
+  { rules, dpopKey, idToken }: ClientWishes = {},
+) {
+  const { clientId, clientSecret } = registered
+  if (clientSecret !== undefined)
+    neverQuote(
+      [clientSecret, `${clientId}:${clientSecret}`, basicCredentials(clientId, clientSecret).slice(6)],
+      'client',
+    )
+  const config = await configurationOf(metadata, registered)
+  config[client.customFetch] = fetchThrough(http, timeoutMs, { idToken })
+  const bound = dpopKey === undefined ? {} : { DPoP: client.getDPoPHandle(config, await signingPair(dpopKey)) }
+  // Discovery has refused every http endpoint that is not on loopback or excepted by the person.
+  client.allowInsecureRequests(config)
+  if (metadata.jwks_uri !== undefined) client.enableNonRepudiationChecks(config)
+
+  const userInfo = async (
+    accessToken: string,
+    claims: User['claims'] | undefined,
+  ): Promise<User['claims'] | undefined> => {
+    if (metadata.userinfo_endpoint === undefined) return claims
+    const subject = typeof claims?.sub === 'string' ? claims.sub : client.skipSubjectCheck
+    try {
+      return { ...(await client.fetchUserInfo(config, accessToken, subject, bound)), ...claims }
+    } catch {
+      // A resource-bound token may not open userinfo (RFC 8707); the ID token's claims are enough then.
+      return claims
+    }
+  }
+
+  const withUser = async (
+    answer: client.TokenEndpointResponse & client.TokenEndpointResponseHelpers,
+    claims: readonly string[],
+  ): Promise<TokenResponse> => {
+    const known: User['claims'] | undefined = answer.claims()
+    const complete = known && claims.every((claim) => known[claim] !== undefined)
+    const found = complete ? known : await userInfo(answer.access_token, known)
+    return toTokenResponse(answer, rules, found && toUser(metadata.issuer, found))
+  }
+
+  return {
+    async authorizationUrl(request: AuthorizationRequest): Promise<URL> {
+      return client.buildAuthorizationUrl(config, {
+        ...request.extra,
+        response_type: 'code',
+        redirect_uri: request.redirectUri,
+        state: request.state,
+        code_challenge: await pkceChallenge(request.codeVerifier),
+        code_challenge_method: 'S256',
+        ...present({ nonce: request.nonce, scope: request.scope, resource: request.resource }),
+      })
+    },
+
+    /** Checks state, iss (RFC 9207), PKCE, nonce and the ID token, then redeems the code. `claims`: names wanted for headers. */
+    async redeem(callback: URL, request: AuthorizationRequest, claims: readonly string[]): Promise<TokenResponse> {
+      neverQuote(
+        [callback.searchParams.get('code') ?? undefined, request.state, request.codeVerifier, request.nonce],
+        'flow',
+      )
+      try {
+        const answer = await client.authorizationCodeGrant(
+          config,
+          callback,
+          {
+            expectedState: request.state,
+            pkceCodeVerifier: request.codeVerifier,
+            ...(request.nonce === undefined ? {} : { expectedNonce: request.nonce, idTokenExpected: true }),
+          },
+          present({ resource: request.resource }),
+          bound,
+        )
+        return await withUser(answer, claims)
+      } catch (thrown) {
+        throw translateOAuthError(thrown, metadata.issuer)
+      }
+    },
+
+    /** 'rejected': the grant is dead (`invalid_grant`, RFC 6749 section 5.2). Everything else that fails is thrown. */
+    async refresh(
+      refreshToken: string,
+      extra: { scope: string | undefined; resource: string | undefined },
+    ): Promise<TokenResponse | 'rejected'> {
+      neverQuote([refreshToken], 'token')
+      try {
+        const answer = await client.refreshTokenGrant(config, refreshToken, present(extra), bound)
+        return toTokenResponse(answer, rules)
+      } catch (thrown) {
+        if (isInvalidGrant(thrown)) return 'rejected'
+        throw translateOAuthError(thrown, metadata.issuer)
+      }
+    },
+
+    /** RFC 6749 section 4.4 */
+    async clientCredentials(parameters: Readonly<Record<string, string | undefined>>): Promise<TokenResponse> {
+      try {
+        return toTokenResponse(await client.clientCredentialsGrant(config, present(parameters), bound), rules)
+      } catch (thrown) {
+        throw translateOAuthError(thrown, metadata.issuer)
+      }
+    },
+
+    /** One poll (RFC 8628 section 3.4); 'authorization_pending' and 'slow_down' ask for another (section 3.5). */
+    async pollDevice(
+      parameters: Readonly<Record<string, string | undefined>>,
+      claims: readonly string[],
+    ): Promise<TokenResponse | 'authorization_pending' | 'slow_down'> {
+      try {
+        const answer = await client.genericGrantRequest(config, DEVICE_GRANT, present(parameters), bound)
+        return await withUser(answer, claims)
+      } catch (thrown) {
+        const { error } = thrown as { error?: unknown }
+        if (error === 'authorization_pending' || error === 'slow_down') return error
+        throw translateOAuthError(thrown, metadata.issuer)
+      }
+    },
+
+    /** RFC 8628 section 3.1. @throws BridgeError device_unsupported where it is not advertised */
+    async deviceAuthorization(parameters: Readonly<Record<string, string | undefined>>) {
+      if (metadata.device_authorization_endpoint === undefined) throw new BridgeError('device_unsupported')
+      try {
+        const device = await client.initiateDeviceAuthorization(config, present(parameters))
+        neverQuote([device.device_code, device.user_code], 'flow')
+        return device
+      } catch (thrown) {
+        throw translateOAuthError(thrown, metadata.issuer)
+      }
+    },
+
+    /** Revokes one token (RFC 7009); false: the server does not revoke tokens of this kind. */
+    async revoke(token: string, kind: 'access_token' | 'refresh_token'): Promise<boolean> {
+      if (metadata.revocation_endpoint === undefined) return false
+      try {
+        await client.tokenRevocation(config, token, { token_type_hint: kind })
+        return true
+      } catch (thrown) {
+        const error = translateOAuthError(thrown, metadata.issuer)
+        // RFC 7009 section 2.2.1: self-contained access tokens often cannot be revoked.
+        if (error.details.error === 'unsupported_token_type') return false
+        throw error
+      }
+    },
+  }
+}
+
+export type OAuthClient = Awaited<ReturnType<typeof createOAuthClient>>
+
+export const randomVerifier = () => client.randomPKCECodeVerifier()
+export const randomNonce = () => client.randomNonce()
+export const randomState = () => client.randomState()
+export const pkceChallenge = (verifier: string) => client.calculatePKCECodeChallenge(verifier)
+
+/** Entra's ID tokens come from the tenant that signed in: openid-client fills `{tenantid}` for what it discovers there, from us. */
+async function configurationOf(metadata: ServerMetadata, registered: RegisteredClient): Promise<client.Configuration> {
+  const { tenant_issuer: tenantIssuer, ...known } = metadata
+  const { clientId } = registered
+  const proof = authentication(metadata, registered)
+  if (tenantIssuer === undefined)
+    return new client.Configuration(known as client.ServerMetadata, clientId, undefined, proof)
+  const answer = async () => Response.json({ ...known, issuer: tenantIssuer })
+  const entra = new URL('https://login.microsoftonline.com/')
+  return client.discovery(entra, clientId, undefined, proof, { [client.customFetch]: answer })
+}
+
+function authentication(metadata: ServerMetadata, registered: RegisteredClient): client.ClientAuth {
+  const { authMethod, clientSecret, privateKey } = registered
+  if (authMethod === 'private_key_jwt' && privateKey !== undefined) return signed(metadata, privateKey)
+  if (clientSecret === undefined || authMethod === 'none') return client.None()
+  if (authMethod === 'client_secret_post') return client.ClientSecretPost(clientSecret)
+  return (_server, { client_id: clientId }, _body, headers) =>
+    headers.set('authorization', basicCredentials(clientId, clientSecret))
+}
+
+/** Reads the key when it is needed; the assertion's algorithm is spelt as the server lists it. */
+function signed(metadata: ServerMetadata, privateKey: string): client.ClientAuth {
+  return async (...request) => {
+    const { alg, ...key } = await signingKey(privateKey, metadata)
+    const modifyAssertion = (header: Record<string, unknown>) => {
+      header.alg = alg
+    }
+    await client.PrivateKeyJwt(key, { [client.modifyAssertion]: modifyAssertion })(...request)
+  }
+}
+
+function present(parameters: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(parameters).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  )
+}

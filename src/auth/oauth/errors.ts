@@ -1,0 +1,141 @@
+// What openid-client throws → BridgeError. OAuth error codes decide, never texts (RFC 6749 sections 4.1.2.1 and 5.2).
+import { retryAfter } from '../../bounds.ts'
+import { BridgeError, type ErrorCode, quote } from '../../errors.ts'
+import { meaningOf } from './providerErrors.ts'
+
+interface OAuthError {
+  readonly code?: string
+  readonly error?: string
+  /** As the server wrote it: any JSON. */
+  readonly error_description?: unknown
+  readonly status?: number
+  /** openid-client keeps it out of logs, not out of reach. */
+  readonly response?: Response
+  readonly cause?: unknown
+}
+
+/** The refresh token or code is refused for good. */
+export function isInvalidGrant(thrown: unknown): boolean {
+  const { code, error, status } = thrown as OAuthError
+  return code === 'OAUTH_RESPONSE_BODY_ERROR' && error === 'invalid_grant' && (status ?? 400) < 500
+}
+
+export function translateOAuthError(thrown: unknown, issuer: string): BridgeError {
+  const inner = findBridgeError(thrown)
+  if (inner) return asServerError(inner, issuer)
+  const { code, error, status } = thrown as OAuthError
+  if (error !== undefined) return oauthError(thrown as OAuthError, issuer)
+  const response = findResponse(thrown)
+  if (response && (response.status >= 500 || response.status === 429))
+    return busy(issuer, response.status, response.headers.get('retry-after'), thrown)
+  // RFC 6749 section 5.2: a client that authenticated by the Authorization header is refused with 401 and a challenge.
+  if (code === 'OAUTH_WWW_AUTHENTICATE_CHALLENGE') {
+    return new BridgeError('invalid_client', {
+      message: `The authorization server ${quote(issuer)} refused this client with ${status ?? 401}.`,
+      cause: thrown,
+    })
+  }
+  if (code === 'OAUTH_TIMEOUT') {
+    return new BridgeError('authorization_server_unreachable', {
+      message: `The authorization server ${quote(issuer)} did not answer in time.`,
+      cause: thrown,
+    })
+  }
+  if (
+    code === 'OAUTH_JWT_CLAIM_COMPARISON_FAILED' ||
+    code === 'OAUTH_JWT_TIMESTAMP_CHECK_FAILED' ||
+    code === 'OAUTH_KEY_SELECTION_FAILED' ||
+    code === 'OAUTH_INVALID_SIGNATURE'
+  ) {
+    return new BridgeError('invalid_signature', {
+      message: `The ID token of ${quote(issuer)} did not pass verification: ${quote(textOf(thrown))}.`,
+      cause: thrown,
+    })
+  }
+  // Servers that have forgotten a client say so in many ways, not all of them OAuth.
+  if (response && UNKNOWN_CLIENT.includes(response.status)) {
+    return new BridgeError('invalid_client', {
+      message: `The authorization server ${quote(issuer)} refused this client with ${response.status}.`,
+      cause: thrown,
+      details: { status: response.status },
+    })
+  }
+  const what = response ? `answered ${response.status}` : `sent what is no OAuth answer (${quote(textOf(thrown))})`
+  return new BridgeError('login_failed', {
+    message: `The authorization server ${quote(issuer)} ${what}.`,
+    cause: thrown,
+    details: status === undefined ? {} : { status },
+  })
+}
+
+/** Answers without an OAuth error code that a server gives to a client it does not know. */
+const UNKNOWN_CLIENT = [400, 401, 403, 422]
+
+const CODES = new Map<string, ErrorCode>(
+  Object.entries({
+    access_denied: 'access_denied',
+    invalid_client: 'invalid_client',
+    unauthorized_client: 'invalid_client',
+    consent_required: 'consent_required',
+    interaction_required: 'consent_required',
+    invalid_redirect_uri: 'redirect_uri_mismatch',
+    redirect_uri_mismatch: 'redirect_uri_mismatch',
+    invalid_target: 'invalid_target',
+    access_not_configured: 'access_not_configured',
+    expired_token: 'login_timed_out',
+    server_error: 'authorization_server_error',
+    temporarily_unavailable: 'authorization_server_error',
+  } as const),
+)
+
+function oauthError(thrown: OAuthError, issuer: string): BridgeError {
+  const { error = '', error_description: told, status } = thrown
+  const description = typeof told === 'string' ? told : undefined
+  const said = quote(description ? `${error}: ${description}` : error)
+  const message = `The authorization server ${quote(issuer)} says ${said}.`
+  if (status !== undefined && (status >= 500 || status === 429))
+    return busy(issuer, status, thrown.response?.headers.get('retry-after') ?? null, thrown)
+  const meaning = meaningOf({ error, description, numbers: numbersOf(thrown.cause) })
+  return new BridgeError(meaning?.code ?? CODES.get(error) ?? 'login_failed', {
+    message,
+    ...(meaning?.hint === undefined ? {} : { hint: meaning.hint }),
+    cause: thrown,
+    details: { error },
+  })
+}
+
+/** Entra's `error_codes`, from the body that openid-client keeps as the cause. */
+function numbersOf(body: unknown): readonly unknown[] {
+  const numbers = (body as { error_codes?: unknown } | undefined)?.error_codes
+  return Array.isArray(numbers) ? numbers : []
+}
+
+function busy(issuer: string, status: number, named: string | null, cause: unknown): BridgeError {
+  const retryAfterMs = retryAfter(named, Date.now())
+  return new BridgeError('authorization_server_error', {
+    message: `The authorization server ${quote(issuer)} answered ${status}.`,
+    details: { status, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) },
+    cause,
+  })
+}
+
+/** An HTTP failure on the way to the authorization server is not one of the MCP server. */
+function asServerError(inner: BridgeError, issuer: string): BridgeError {
+  if (inner.code !== 'server_unreachable' && inner.code !== 'server_timeout') return inner
+  return new BridgeError('authorization_server_unreachable', {
+    message: `The authorization server ${quote(issuer)} cannot be reached: ${inner.message}`,
+    details: inner.details,
+    cause: inner,
+  })
+}
+
+const causes = function* (thrown: unknown): Generator<unknown> {
+  for (let at = thrown; at instanceof Error || at instanceof Response; at = (at as { cause?: unknown }).cause) yield at
+}
+
+const findBridgeError = (thrown: unknown) =>
+  [...causes(thrown)].find((at): at is BridgeError => at instanceof BridgeError)
+const findResponse = (thrown: unknown) => [...causes(thrown)].find((at): at is Response => at instanceof Response)
+const textOf = (thrown: unknown) =>
+  [...causes(thrown)].map((at) => (at instanceof Error ? at.message : '')).findLast((text) => text !== '') ??
+  'no reason'

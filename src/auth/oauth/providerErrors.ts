@@ -1,0 +1,57 @@
+// What a provider says beside the OAuth error code → our code and its remedy. The one place where a text decides.
+import type { ErrorCode } from '../../errors.ts'
+
+export interface Said {
+  readonly error: string
+  readonly description: string | undefined
+  /** Entra's numbers (`error_codes`), where the answer is JSON. */
+  readonly numbers: readonly unknown[]
+}
+
+export interface Meaning {
+  readonly code: ErrorCode
+  readonly hint?: string
+}
+
+const REDIRECT =
+  'Azure portal > App registrations > your app > Authentication: register exactly the callback_url, and check tenant_id in config.yaml.'
+const CONSENT =
+  'Sign in again with prompt: consent in config.yaml, or have an administrator grant consent (Azure portal > App registrations > your app > API permissions).'
+const RESOURCE =
+  'Leave the resource out: login --force --resource none, or resource: none for its provider in config.yaml.'
+
+/** https://learn.microsoft.com/entra/identity-platform/reference-error-codes */
+const AADSTS = new Map<number, Meaning>([
+  [50011, { code: 'redirect_uri_mismatch', hint: REDIRECT }],
+  [500112, { code: 'redirect_uri_mismatch', hint: REDIRECT }],
+  [65001, { code: 'consent_required', hint: CONSENT }],
+  [90094, { code: 'consent_required', hint: CONSENT }],
+  [901002, { code: 'invalid_target', hint: RESOURCE }],
+  [9010010, { code: 'invalid_target', hint: RESOURCE }],
+  [501481, { code: 'pkce_failed' }],
+  [700016, { code: 'invalid_client' }],
+  [
+    7000215,
+    { code: 'invalid_client', hint: 'The client secret is wrong: use its value, not its id, from the Azure portal.' },
+  ],
+  [7000222, { code: 'invalid_client', hint: 'The client secret has expired: make a new one in the Azure portal.' }],
+])
+
+/** undefined: the OAuth error code alone says what there is to know. */
+export function meaningOf({ error, description = '', numbers }: Said): Meaning | undefined {
+  // Entra answers all these with invalid_request, invalid_grant or invalid_client. In a redirect, where there is no
+  // error_codes, its number stands at the start of the description.
+  const written = /^AADSTS(\d{5,7})\b/.exec(description)?.[1]
+  for (const number of [...numbers, Number(written)]) {
+    const meaning = typeof number === 'number' || typeof number === 'string' ? AADSTS.get(Number(number)) : undefined
+    if (meaning) return meaning
+  }
+  // RFC 7636 sections 4.4.1 and 4.6 have no codes of their own: invalid_request and invalid_grant mean a hundred other
+  // things, and only the description tells which.
+  if (error === 'invalid_grant' && /code.?verifier|pkce/i.test(description)) return { code: 'pkce_failed' }
+  if (error === 'invalid_request' && /code.?challenge.?method|transform algorithm/i.test(description))
+    return { code: 'pkce_unsupported', hint: 'S256 is the only method used: allow it for this client at the provider.' }
+  if (error === 'invalid_request' && /code.?challenge|code.?verifier|pkce/i.test(description))
+    return { code: 'pkce_failed' }
+  return undefined
+}

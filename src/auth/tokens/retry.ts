@@ -1,0 +1,51 @@
+// Trying again what may pass by itself: an authorization server that is busy, or out of reach while the machine wakes.
+import type { BridgeError } from '../../errors.ts'
+import type { Clock, Logger } from '../../ports.ts'
+
+/** Waits between tries, in ms; a longer Retry-After ends the trying. */
+const WAITS_MS = [300, 1_200]
+const LONGEST_WAIT_MS = 5_000
+/** No other try begins later than this: the host waits meanwhile. */
+const BUDGET_MS = 10_000
+/** After the machine woke the network may need this long; until then it is waited for. */
+const WAKING_MS = 30_000
+/** The clocks of a machine that slept this much differ by it. */
+const SLEPT_MS = 5_000
+
+export type Patience = <T>(work: () => Promise<T>) => Promise<T>
+
+/** `event` is what is logged for each try that failed. @throws what `work` threw last */
+export function createPatience(clock: Clock, log: Logger, event: string): Patience {
+  /** How far the wall clock is ahead of the time awake; it grows by each sleep. */
+  const lag = () => clock.now() - clock.awake()
+  let seenLag = lag()
+
+  return async (work) => {
+    const slept = lag() - seenLag > SLEPT_MS
+    seenLag = lag()
+    const patientUntil = slept ? clock.now() + WAKING_MS : 0
+    const givesUpAt = clock.now() + BUDGET_MS
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await work()
+      } catch (thrown) {
+        const waking = clock.now() < patientUntil
+        const late = clock.now() > givesUpAt && !waking
+        const wait = late ? undefined : pause(thrown as BridgeError, attempt, waking)
+        log.warn(event, { outcome: 'failed', code: (thrown as BridgeError).code, again: wait !== undefined })
+        if (wait === undefined) throw thrown
+        await clock.sleep(wait)
+      }
+    }
+  }
+}
+
+/** ms to wait before the next try; undefined: give up. Only what may pass by itself is tried again. */
+function pause({ code, details }: BridgeError, attempt: number, waking: boolean): number | undefined {
+  if (code !== 'authorization_server_error' && code !== 'authorization_server_unreachable') return undefined
+  const patience = waking && code === 'authorization_server_unreachable'
+  const planned = WAITS_MS[attempt] ?? (patience ? WAITS_MS.at(-1) : undefined)
+  if (planned === undefined) return undefined
+  const asked = Number(details.retryAfterMs ?? 0)
+  return asked > LONGEST_WAIT_MS ? undefined : Math.max(asked, planned * (0.75 + Math.random() / 2))
+}

@@ -1,0 +1,107 @@
+// An answer of the token endpoint → the token set to keep; what the answer leaves out stays as it was asked for or held.
+import { moment } from '../../bounds.ts'
+import { BridgeError, neverQuote } from '../../errors.ts'
+import type { ProviderRules } from '../../providerRules.ts'
+import type { TokenSet, User } from '../../records.ts'
+import { isDeep } from '../discovery/fetchJson.ts'
+
+export interface TokenResponse {
+  readonly accessToken: string
+  /** Left out: bearer. */
+  readonly tokenType?: 'dpop'
+  readonly refreshToken?: string
+  readonly scope?: string
+  /** seconds */
+  readonly expiresIn?: number
+  /** The validated ID token and the end of its life, in ms since the epoch. */
+  readonly idToken?: { readonly token: string; readonly expiresAt: number }
+  /** From the validated ID token, completed from userinfo. */
+  readonly user?: User
+}
+
+/** The answer as openid-client gives it, checked. */
+export interface TokenAnswer {
+  readonly access_token: string
+  readonly token_type: string
+  readonly refresh_token?: string
+  readonly scope?: string
+  readonly expires_in?: number
+  readonly id_token?: string
+  /** Of the validated ID token. */
+  claims(): { readonly exp: number } | undefined
+}
+
+/** @throws BridgeError malformed_token */
+export function toTokenResponse(answer: TokenAnswer, rules: ProviderRules | undefined, user?: User): TokenResponse {
+  const idToken = answer.id_token
+  return {
+    accessToken: usable(answer.access_token),
+    ...(answer.token_type === 'dpop' ? { tokenType: 'dpop' as const } : {}),
+    ...(answer.refresh_token === undefined ? {} : { refreshToken: usable(answer.refresh_token) }),
+    ...(answer.scope === undefined ? {} : { scope: answer.scope.replaceAll(rules?.scopeSeparator ?? ' ', ' ') }),
+    ...(answer.expires_in === undefined ? {} : { expiresIn: answer.expires_in }),
+    ...(idToken === undefined
+      ? {}
+      : { idToken: { token: usable(idToken), expiresAt: moment((answer.claims()?.exp ?? 0) * 1000) } }),
+    ...(user ? { user } : {}),
+  }
+}
+
+export function toUser(issuer: string, claims: User['claims']): User | undefined {
+  if (typeof claims.sub !== 'string') return undefined
+  const kept = Object.entries(claims).filter(([, value]) => !isDeep(value))
+  return { issuer, subject: claims.sub, claims: Object.fromEntries(kept) }
+}
+
+/** Which token of the answer goes to the MCP server. */
+export type Bearer = 'access_token' | 'id_token'
+
+export type AskedFor = Pick<
+  TokenSet,
+  'issuer' | 'clientId' | 'redirectUri' | 'scope' | 'resource' | 'dpopKey' | 'grant'
+>
+
+/** The token set of a new grant. @throws BridgeError id_token_missing */
+export function newTokenSet(asked: AskedFor, answer: TokenResponse, now: number, bearer: Bearer): TokenSet {
+  const { dpopKey, ...known } = asked
+  const { user, ...rest } = kept(answer, now, bearer)
+  // A token that the server calls Bearer is not bound to the key (RFC 9449 section 5).
+  const key = answer.tokenType === 'dpop' && dpopKey !== undefined ? { dpopKey } : {}
+  const requested = known.scope === undefined ? {} : { requestedScope: known.scope }
+  return { ...known, ...requested, ...key, ...rest, ...(user ? { user } : {}) }
+}
+
+/** After a refresh (RFC 6749 section 6); without expires_in the expiry is unknown. @throws BridgeError id_token_missing */
+export function renewedTokenSet(tokens: TokenSet, answer: TokenResponse, now: number, bearer: Bearer): TokenSet {
+  const { expiresAt: _expired, ...before } = tokens
+  const { user: _user, ...rest } = kept(answer, now, bearer)
+  return { ...before, ...rest }
+}
+
+function kept({ refreshToken, scope, user, ...answer }: TokenResponse, now: number, bearer: Bearer) {
+  const { token, expiresAt } = sent(answer, now, bearer)
+  return {
+    accessToken: token,
+    obtainedAt: now,
+    ...(refreshToken === undefined ? {} : { refreshToken }),
+    ...(scope === undefined ? {} : { scope }),
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+    ...(user ? { user } : {}),
+  }
+}
+
+function sent({ accessToken, expiresIn, idToken }: TokenResponse, now: number, bearer: Bearer) {
+  if (bearer === 'access_token')
+    return { token: accessToken, expiresAt: expiresIn === undefined ? undefined : now + expiresIn * 1000 }
+  if (idToken) return idToken
+  throw new BridgeError('id_token_missing')
+}
+
+/** A token goes into a header and a row: printable ASCII (RFC 6750 section 2.1), at most 64 KiB. */
+function usable(token: string): string {
+  neverQuote([token], 'token')
+  if (/^[\x21-\x7e]{1,65536}$/.test(token)) return token
+  throw new BridgeError('malformed_token', {
+    message: `The authorization server sent a token of ${token.length} characters that cannot be used.`,
+  })
+}

@@ -1,0 +1,188 @@
+// SSE bytes → events, as bytes (WHATWG HTML section 9.2.6). Never decodes what it only passes on.
+import { retryOf } from '../../bounds.ts'
+import { withoutBom } from '../message/message.ts'
+import { Pieces } from '../message/pieces.ts'
+
+export interface StreamEvent {
+  readonly data: Uint8Array
+  /** The `event` field; '' is a plain message. */
+  readonly type: string
+}
+
+export interface StreamPosition {
+  /** Last event id seen, for Last-Event-ID. */
+  lastId?: string
+  /** Reconnection time in ms the server asked for. */
+  retryMs?: number
+}
+
+const BOM = [0xef, 0xbb, 0xbf]
+const LF = 10
+const CR = 13
+const COLON = 58
+const SPACE = 32
+const DELETE = 127
+const NEWLINE = Uint8Array.of(LF)
+const EMPTY: Uint8Array = Uint8Array.of()
+const [DATA, EVENT, ID, RETRY, MESSAGE] = ['data', 'event', 'id', 'retry', 'message'].map((name) =>
+  Buffer.from(name),
+) as [Buffer, Buffer, Buffer, Buffer, Buffer]
+/** A field name with its colon and space. */
+const FIELD_BYTES = 16
+/** Longer names of events are none that is known here. */
+const LONGEST_TYPE = 64
+/** A longer id is not remembered: it has to fit into a header. */
+const LONGEST_ID = 4096
+const UNKNOWN_TYPE = '?'
+
+/** All events of a body; see {@link EventReader}. */
+export async function* readEvents(
+  body: AsyncIterable<Uint8Array>,
+  position: StreamPosition,
+  limit: number,
+): AsyncGenerator<StreamEvent> {
+  const reader = new EventReader(position, limit)
+  for await (const chunk of body) {
+    reader.push(chunk)
+    for (let event = reader.next(); event; event = reader.next()) yield event
+  }
+}
+
+/**
+ * Takes a body piece by piece; after each one `next` gives the events it completes, and then undefined. Keeps `position` up to
+ * date. An event cut off by the end of the stream is dropped. Lines are looked at where they stand, because what costs is
+ * making texts, views and generators.
+ */
+export class EventReader {
+  readonly #position: StreamPosition
+  readonly #limit: number
+  /** The beginning of the stream while it may still be a byte order mark. */
+  #start: Uint8Array | undefined = EMPTY
+  #chunk: Uint8Array = EMPTY
+  #from = 0
+  #nextCr = -1
+  #nextLf = -1
+  /** Lines end with LF, CR or CRLF, also when the two halves come in two pieces. */
+  #afterCr = false
+  /** Pieces of a line whose end has not come. */
+  readonly #line = new Pieces()
+  /** The data of an event, its lines joined. */
+  readonly #data = new Pieces()
+  #lines = 0
+  #isEmpty = true
+  #type = ''
+  #id: string | undefined
+
+  /** `limit`: most bytes of one event. */
+  constructor(position: StreamPosition, limit: number) {
+    this.#position = position
+    this.#limit = limit
+    this.#id = position.lastId
+  }
+
+  push(piece: Uint8Array): void {
+    const chunk = this.#start ? this.#begin(this.#start, piece) : piece
+    this.#chunk = chunk
+    this.#from = this.#afterCr && chunk[0] === LF ? 1 : 0
+    if (chunk.byteLength > 0) this.#afterCr = false
+    this.#nextCr = chunk.indexOf(CR, this.#from)
+    this.#nextLf = chunk.indexOf(LF, this.#from)
+  }
+
+  /** @throws RangeError when one event holds more bytes than the limit */
+  next(): StreamEvent | undefined {
+    const chunk = this.#chunk
+    while (this.#nextCr !== -1 || this.#nextLf !== -1) {
+      const from = this.#from
+      const end = this.#lineEnd(chunk)
+      if (this.#line.size > 0) {
+        this.#line.add(chunk.subarray(from, end))
+        const line = this.#line.take()
+        this.#takeField(line, 0, line.byteLength)
+      } else if (end > from) this.#takeField(chunk, from, end)
+      else {
+        const event = this.#dispatch()
+        if (event) return event
+      }
+    }
+    this.#line.add(chunk.subarray(this.#from))
+    this.#chunk = EMPTY
+    this.#from = 0
+    if (this.#line.size > this.#limit + FIELD_BYTES) throw tooLarge()
+    return undefined
+  }
+
+  /** A byte order mark at the very start is not part of the first line, in whatever pieces it comes. */
+  #begin(start: Uint8Array, piece: Uint8Array): Uint8Array {
+    const known = start.byteLength === 0 ? piece : Buffer.concat([start, piece])
+    const mayBeMark = known.byteLength < BOM.length && known.every((byte, at) => byte === BOM[at])
+    this.#start = mayBeMark ? known : undefined
+    return mayBeMark ? EMPTY : withoutBom(known)
+  }
+
+  /** Where the line ends that begins at `#from`; moves that on to the next one. */
+  #lineEnd(chunk: Uint8Array): number {
+    const cr = this.#nextCr
+    const lf = this.#nextLf
+    const end = cr === -1 || (lf !== -1 && lf < cr) ? lf : cr
+    this.#from = end + 1
+    if (end === cr) {
+      if (chunk[end + 1] === LF) this.#from++
+      else if (end + 1 === chunk.byteLength) this.#afterCr = true
+      this.#nextCr = chunk.indexOf(CR, this.#from)
+    }
+    if (lf !== -1 && lf < this.#from) this.#nextLf = chunk.indexOf(LF, this.#from)
+    return end
+  }
+
+  #takeField(bytes: Uint8Array, from: number, end: number): void {
+    let colon = from
+    while (colon < end && bytes[colon] !== COLON) colon++
+    if (colon === from) return
+    const value = bytes.subarray(Math.min(bytes[colon + 1] === SPACE ? colon + 2 : colon + 1, end), end)
+    if (is(DATA, bytes, from, colon)) {
+      // A line without data counts too, by its line feed.
+      if (this.#lines++ > 0) this.#data.add(NEWLINE)
+      this.#data.add(value)
+      if (this.#data.size > this.#limit) throw tooLarge()
+      if (value.byteLength > 0) this.#isEmpty = false
+    } else if (is(EVENT, bytes, from, colon)) {
+      if (is(MESSAGE, value, 0, value.byteLength)) this.#type = 'message'
+      else this.#type = value.byteLength > LONGEST_TYPE ? UNKNOWN_TYPE : utf8(value)
+    } else if (is(ID, bytes, from, colon)) {
+      if (!value.includes(0)) this.#id = fitsHeader(value) ? utf8(value) : undefined
+    } else if (is(RETRY, bytes, from, colon) && value.byteLength < 20 && /^\d+$/.test(utf8(value))) {
+      this.#position.retryMs = retryOf(utf8(value))
+    }
+  }
+
+  #dispatch(): StreamEvent | undefined {
+    // Only what is handed on moves the position, so that resuming brings the rest again.
+    if (this.#id === undefined) delete this.#position.lastId
+    else this.#position.lastId = this.#id
+    // An event with empty data only moves the position; servers prime a stream with it (MCP 2025-11-25).
+    const data = this.#lines === 0 ? EMPTY : this.#data.take()
+    const event = this.#isEmpty ? undefined : { data, type: this.#type }
+    this.#lines = 0
+    this.#isEmpty = true
+    this.#type = ''
+    return event
+  }
+}
+
+const is = (name: Uint8Array, bytes: Uint8Array, from: number, end: number): boolean => {
+  if (end - from !== name.byteLength) return false
+  for (let at = 0; at < name.byteLength; at++) if (bytes[from + at] !== name[at]) return false
+  return true
+}
+
+const fitsHeader = (value: Uint8Array) =>
+  value.byteLength <= LONGEST_ID && !value.some((byte) => byte < SPACE || byte === DELETE)
+
+/** The header that resumes a stream, its bytes as they came; none where nothing can be resumed. */
+export const resumption = ({ lastId }: StreamPosition): Record<string, string> =>
+  lastId === undefined ? {} : { 'last-event-id': Buffer.from(lastId).toString('latin1') }
+
+const tooLarge = () => new RangeError('event too large')
+
+const utf8 = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')

@@ -1,0 +1,129 @@
+// One message → one POST → the answers that come back (MCP Streamable HTTP, "Sending Messages to the Server").
+import type { BridgeError } from '../../errors.ts'
+import type { Clock, HttpResponse } from '../../ports.ts'
+import { endedEarly, failure, isCut, noBatches, readAnswers, readStart, type Take, unexpected } from './response.ts'
+import type { StreamPosition } from './eventStream.ts'
+import type { Flight, Flights } from '../message/inFlight.ts'
+import { isSessionLost, namesLostSession } from '../session/lost.ts'
+import { look, type Message } from '../message/message.ts'
+import type { Send } from './send.ts'
+import type { Session } from '../session/session.ts'
+
+/** Hands one message of the server on; resolves when the host may be sent more. */
+export type Deliver = Take
+
+export interface ExchangeOptions {
+  readonly send: Send
+  readonly session: Session
+  readonly flights: Flights
+  readonly clock: Clock
+  /** Largest message from the server, in bytes. */
+  readonly limit: number
+  /** Longest silence in ms; 0: no bound. */
+  readonly timeoutMs: number
+  /** Makes the session with this id again, once for all who lost it. */
+  readonly renew: (lost: string) => Promise<void>
+}
+
+/**
+ * Sends a message and delivers what comes back; for a request that includes its answer.
+ * @throws BridgeError when no answer came, or not all of them
+ */
+export type Exchange = (flight: Flight, deliver: Deliver) => Promise<void>
+
+const HEADERS = { accept: 'application/json, text/event-stream', 'content-type': 'application/json' }
+
+export interface Exchanger {
+  readonly exchange: Exchange
+  /** The same without a look at the session: for making one again. */
+  readonly plain: Exchange
+}
+
+export function createExchange(options: ExchangeOptions): Exchanger {
+  const { send, session, flights, clock, limit, timeoutMs, renew } = options
+
+  let merged: { of: object; headers: Record<string, string> } = { of: {}, headers: HEADERS }
+  /** The same object from one call to the next: what is built from it is not built again. */
+  const headers = () => {
+    const of = session.headers()
+    if (merged.of !== of) merged = { of, headers: { ...HEADERS, ...of } }
+    return merged.headers
+  }
+
+  const post = ({ message, cause, signal, wire }: Flight) =>
+    send({ method: 'POST', headers: headers(), body: message.bytes, signal, wire }, cause)
+
+  /** 'lost': the server has forgotten the session and so did not look at the message. */
+  const receive = async (response: HttpResponse, flight: Flight, deliver: Deliver, sessionId?: string) => {
+    const { message, open } = flight
+    const position: StreamPosition = {}
+    let lost = false
+    /** Only the first thing it says can be that it does not know the session: whoever has said more has begun to work. */
+    let mayBeLost = sessionId !== undefined
+    let nameless: BridgeError | undefined
+    const take = async (answer: Message) => {
+      if (answer.kind === 'batch' && message.kind !== 'batch' && !session.hasBatches) throw noBatches(answer)
+      if (lost) return
+      const first = mayBeLost
+      mayBeLost = false
+      if (answer.answers.length > 0) {
+        if (first && namesLostSession(answer)) {
+          lost = true
+          return
+        }
+        if (answer.answers[0] === 'null') nameless = failure(response, answer.bytes)
+        else if (!flights.settle(answer, flight)) throw unexpected(answer)
+        if (message.method === 'initialize') session.establish(response, answer)
+        else session.note(message, answer)
+      }
+      await deliver(answer)
+      if (open.size === 0) flight.finish()
+    }
+    if (response.status >= 200 && response.status < 300) {
+      if (message.asks.length === 0) flight.finish()
+      try {
+        await readAnswers(response, { limit, asks: message.asks, position }, take)
+      } catch (thrown) {
+        if (position.lastId === undefined || open.size === 0 || !isCut(thrown)) throw thrown
+      }
+      mayBeLost = false
+      if (lost) return 'lost'
+      if (open.size > 0 && nameless) throw nameless
+      if (open.size > 0 && position.lastId !== undefined)
+        await (await import('./resume.ts')).resume({ send, session, clock, limit, timeoutMs }, flight, position, take)
+      if (open.size > 0) throw endedEarly()
+      return 'done'
+    }
+    const start = await readStart(response)
+    if (sessionId !== undefined && isSessionLost(response.status, start)) return 'lost'
+    const answer = look(start)
+    if (answer && answer.answers.length > 0 && answer.answers.every((id) => open.has(id))) await take(answer)
+    else throw failure(response, start)
+    return lost ? 'lost' : 'done'
+  }
+
+  const exchange: Exchange = async (flight, deliver) => {
+    const { message, wire } = flight
+    if (message.method === 'initialize') session.remember(message)
+    const renewing = session.settled()
+    if (renewing !== undefined) await renewing
+    const { id } = session
+    let response = await post(flight)
+    if (response.status === 429 || response.status === 503) {
+      const again = () => post(flight)
+      response = await (await import('./retryAfter.ts')).bePatient(response, again, { clock, timeoutMs, flight })
+    }
+    if ((await receive(response, flight, deliver, id)) === 'done' || id === undefined) return
+    // The server did not look at it: as if it had never gone out.
+    wire.out = false
+    await renew(id)
+    // What belonged to the old session means nothing to the new one.
+    if (message.kind === 'response' || message.method === 'notifications/cancelled') return
+    await receive(await post(flight), flight, deliver)
+  }
+
+  return {
+    exchange,
+    plain: async (flight, deliver) => void (await receive(await post(flight), flight, deliver)),
+  }
+}

@@ -1,0 +1,83 @@
+// The standing GET stream for what the server says on its own account (MCP Streamable HTTP, "Listening for Messages").
+import type { Clock, Logger } from '../../ports.ts'
+import { mediaType } from './response.ts'
+import { readEvents, resumption, type StreamPosition } from './eventStream.ts'
+import type { Deliver } from './exchange.ts'
+import { look } from '../message/message.ts'
+import type { Send } from './send.ts'
+import type { Session } from '../session/session.ts'
+
+export interface ListenOptions {
+  readonly send: Send
+  readonly session: Session
+  readonly clock: Clock
+  readonly log: Logger
+  readonly limit: number
+  readonly deliver: Deliver
+  /** Makes the session with this id again. */
+  readonly renew: (lost: string) => Promise<void>
+}
+
+const FIRST_WAIT_MS = 1_000
+const LONGEST_WAIT_MS = 60_000
+const SHORTEST_WAIT_MS = 100
+/** A server may ask for more patience than our own back-off has, but not for ever. */
+const LONGEST_RETRY_MS = 10 * 60_000
+/** A stream that lived this long, in ms, was worth opening though it brought nothing. */
+const WORTHWHILE_MS = 5_000
+
+/** Keeps one stream open until `signal` aborts or the server says it offers none. Never throws. */
+export async function listen(options: ListenOptions, signal: AbortSignal): Promise<void> {
+  const { send, session, clock, log, renew } = options
+  const position: StreamPosition = {}
+  const { id } = session
+  let opened = 0
+  let stream = new AbortController()
+  const whenOutlived = () => stream.abort()
+  let wait = FIRST_WAIT_MS
+  while (!signal.aborted) {
+    const began = clock.awake()
+    let messages = 0
+    try {
+      const headers = { accept: 'text/event-stream', ...session.headers(), ...resumption(position) }
+      stream = new AbortController()
+      const either = AbortSignal.any([signal, stream.signal])
+      const response = await send({ method: 'GET', headers, signal: either, idleMs: 0, whenOutlived }, 'background')
+      const { status } = response
+      if (status === 200 && mediaType(response) === 'text/event-stream') {
+        opened++
+        for await (const event of readEvents(response.body, position, options.limit))
+          if (await pass(event.data, options)) messages++
+      } else {
+        response.discard()
+        log.debug('proxy:listen', { status })
+        // 404 says "no such session" only where a stream was there before; else "no such thing here".
+        if (status === 405 || (status === 404 && (id === undefined || opened === 0))) return
+        if (status === 404 && id !== undefined) return await renew(id)
+      }
+    } catch (thrown) {
+      if (signal.aborted) return
+      log.debug('proxy:listen', { reason: thrown instanceof Error ? thrown.message : String(thrown) })
+    }
+    if (stream.signal.aborted) {
+      // Opened again for whoever is signed in now, with nothing of what another one has heard.
+      delete position.lastId
+      continue
+    }
+    // A server that ends every stream at once is not worth asking each second, whatever `retry` it names.
+    if (messages > 0 || clock.awake() - began >= WORTHWHILE_MS) wait = FIRST_WAIT_MS
+    const asked = Math.min(position.retryMs ?? 0, LONGEST_RETRY_MS)
+    const pause = wait === FIRST_WAIT_MS && position.retryMs !== undefined ? asked : Math.max(asked, wait)
+    const jittered = Math.max(pause, SHORTEST_WAIT_MS) * (1 + Math.random() / 4)
+    await clock.sleep(jittered, signal).catch(() => undefined)
+    wait = Math.min(wait * 2, LONGEST_WAIT_MS)
+  }
+}
+
+/** False: it was no message. */
+async function pass(data: Uint8Array, { deliver, log }: ListenOptions): Promise<boolean> {
+  const message = look(data)
+  if (message) await deliver(message)
+  else log.warn('proxy:listen', { reason: 'not an MCP message' })
+  return message !== undefined
+}

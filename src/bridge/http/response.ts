@@ -1,0 +1,135 @@
+// One HTTP response → the messages in it, or the error that says why there are none.
+import { BridgeError, quote } from '../../errors.ts'
+import type { HttpResponse } from '../../ports.ts'
+import { EventReader, type StreamPosition } from './eventStream.ts'
+import { type IdText, look, type Message, nameOf } from '../message/message.ts'
+import { Pieces } from '../message/pieces.ts'
+
+/** Hands one message of the server on; resolves when more may be read. */
+export type Take = (message: Message) => Promise<void>
+
+export interface ReadOptions {
+  /** Largest message, in bytes. */
+  readonly limit: number
+  /** The ids the answers may be for. */
+  readonly asks: readonly IdText[]
+  /** Where a stream got to, for resuming it. */
+  readonly position: StreamPosition
+}
+
+/**
+ * Takes every message of a response with a 2xx status. A response to nothing that asks is thrown away.
+ * @throws BridgeError invalid_protocol, message_too_large, or why the body broke off
+ */
+export async function readAnswers(response: HttpResponse, options: ReadOptions, take: Take): Promise<void> {
+  const type = mediaType(response)
+  if (type === 'text/event-stream') return readMessages(response, options, take)
+  if (options.asks.length === 0) return response.discard()
+  if (type !== 'application/json') throw invalid(response.status, type, await readStart(response))
+  const bytes = await readAll(response, options.limit)
+  const message = look(bytes)
+  if (!message) throw bytes.byteLength === 0 ? invalid(response.status, type, bytes) : noMessage(bytes)
+  await take(message)
+}
+
+/** Takes every message of an event stream. */
+export async function readMessages(
+  response: HttpResponse,
+  { position, limit }: Omit<ReadOptions, 'asks'>,
+  take: Take,
+): Promise<void> {
+  try {
+    const reader = new EventReader(position, limit)
+    for await (const chunk of response.body) {
+      reader.push(chunk)
+      for (let event = reader.next(); event; event = reader.next()) {
+        if (event.type !== '' && event.type !== 'message') continue
+        const message = look(event.data)
+        if (!message) throw noMessage(event.data)
+        await take(message)
+      }
+    }
+  } catch (thrown) {
+    throw thrown instanceof RangeError ? tooLarge(limit) : thrown
+  }
+}
+
+/** The media type without its parameters, in lower case (RFC 9110 section 8.3.1). */
+export function mediaType({ headers }: HttpResponse): string {
+  const given = headers['content-type']
+  if (given === 'application/json' || given === 'text/event-stream') return given
+  const [type = ''] = String(given ?? '').split(';', 1)
+  return type.trim().toLowerCase()
+}
+
+const START_BYTES = 64 * 1024
+
+/** The first 64 KiB, enough for any error body. */
+export async function readStart(response: HttpResponse): Promise<Buffer> {
+  const start = new Pieces()
+  for await (const chunk of response.body) {
+    start.add(chunk.subarray(0, START_BYTES - start.size))
+    if (start.size === START_BYTES) break
+  }
+  const bytes = start.take()
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+async function readAll(response: HttpResponse, limit: number): Promise<Uint8Array> {
+  const all = new Pieces()
+  for await (const chunk of response.body) {
+    if (all.size + chunk.byteLength > limit) throw tooLarge(limit)
+    all.add(chunk)
+  }
+  return all.take()
+}
+
+/** The error of a response whose status is not 2xx. */
+export function failure({ status }: HttpResponse, start: Uint8Array): BridgeError {
+  const text = utf8(start)
+  const said = text.trim() === '' ? '' : `: ${quote(text, 160)}`
+  return new BridgeError(status === 403 ? 'forbidden' : 'server_error', {
+    message: `The server answered ${status}${said}.`,
+    details: { status },
+  })
+}
+
+export const unexpected = (answer: Message) =>
+  new BridgeError('invalid_protocol', {
+    message: `The server answered id ${quote(nameOf(answer.answers), 60)}, which was not asked here: ${quoteStart(answer.bytes)}.`,
+  })
+
+/** Batches were taken out of the protocol with revision 2025-06-18. */
+export const noBatches = ({ bytes }: Message) =>
+  new BridgeError('invalid_protocol', {
+    message: `The server sent several messages at once, which this protocol version does not know: ${quoteStart(bytes)}.`,
+  })
+
+/** The stream ended, or the server said so, before every id had its answer. */
+export const endedEarly = () =>
+  new BridgeError('server_unreachable', {
+    message: 'The server ended its answer before the result came.',
+    details: { reason: 'stream_ended' },
+  })
+
+/** The connection broke; the server said nothing wrong. */
+export const isCut = (thrown: unknown) => thrown instanceof BridgeError && thrown.code === 'server_unreachable'
+
+const noMessage = (bytes: Uint8Array) =>
+  new BridgeError('invalid_protocol', { message: `The server sent what is no MCP message: ${quoteStart(bytes)}.` })
+
+const tooLarge = (limit: number) =>
+  new BridgeError('message_too_large', {
+    message: `The server’s message is larger than ${Math.round(limit / 1024 / 1024)} MB.`,
+  })
+
+function invalid(status: number, type: string, start: Uint8Array): BridgeError {
+  const what = start.byteLength === 0 ? 'nothing' : `${type || 'no content type'}: ${quoteStart(start)}`
+  return new BridgeError('invalid_protocol', {
+    message: `The server answered ${status} with ${what}.`,
+    details: { status },
+  })
+}
+
+const quoteStart = (bytes: Uint8Array) => quote(utf8(bytes.subarray(0, 200)), 80)
+const utf8 = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')

@@ -1,0 +1,69 @@
+// Goes on with the stream of a POST that ended too soon: GET with Last-Event-ID until the answer is there (MCP "Resumability").
+import { BridgeError } from '../../errors.ts'
+import type { Clock } from '../../ports.ts'
+import { endedEarly, isCut, mediaType, readMessages, type Take } from './response.ts'
+import { resumption, type StreamPosition } from './eventStream.ts'
+import type { Flight } from '../message/inFlight.ts'
+import type { Send } from './send.ts'
+import type { Session } from '../session/session.ts'
+
+export interface ResumeOptions {
+  readonly send: Send
+  readonly session: Session
+  readonly clock: Clock
+  readonly limit: number
+  /** Longest time without any event, in ms; 0: no bound. */
+  readonly timeoutMs: number
+}
+
+const FIRST_WAIT_MS = 1_000
+const SHORTEST_WAIT_MS = 100
+const LONGEST_WAIT_MS = 30_000
+/** Tries in a row that reach no server. */
+const MOST_FAILURES = 5
+
+/**
+ * Resolves when every id of `flight` is answered. A server polls this way on purpose (revision 2025-11-25): it ends
+ * the stream early and says in `retry` when to ask again.
+ * @throws BridgeError server_unreachable, server_timeout
+ */
+export async function resume(
+  { send, session, clock, limit, timeoutMs }: ResumeOptions,
+  { open, signal }: Flight,
+  position: StreamPosition,
+  take: Take,
+): Promise<void> {
+  let heard = clock.awake()
+  let failures = 0
+  let barren = 0
+  while (open.size > 0) {
+    // Without a place to go on from, a GET would open a stream of another kind.
+    if (position.lastId === undefined) throw endedEarly()
+    const backOff = barren === 0 ? 0 : Math.min(FIRST_WAIT_MS * 2 ** (barren - 1), LONGEST_WAIT_MS)
+    const wait = Math.max(position.retryMs ?? FIRST_WAIT_MS, backOff, SHORTEST_WAIT_MS) * (1 + Math.random() / 10)
+    if (timeoutMs > 0 && clock.awake() + wait - heard > timeoutMs) throw silent()
+    await clock.sleep(wait, signal)
+    const before = position.lastId
+    try {
+      const headers = { accept: 'text/event-stream', ...session.headers(), ...resumption(position) }
+      const response = await send({ method: 'GET', headers, signal }, 'call')
+      if (response.status === 200 && mediaType(response) === 'text/event-stream') {
+        await readMessages(response, { position, limit }, take)
+        failures = 0
+      } else {
+        response.discard()
+        // Below 500 it says that it does not resume: what became of the request cannot be learned any more.
+        failures = response.status < 500 ? Number.POSITIVE_INFINITY : failures + 1
+      }
+    } catch (thrown) {
+      if (!isCut(thrown) || signal.aborted) throw thrown
+      failures++
+    }
+    if (failures > MOST_FAILURES) throw endedEarly()
+    barren = position.lastId === before ? barren + 1 : 0
+    if (barren === 0) heard = clock.awake()
+  }
+}
+
+const silent = () =>
+  new BridgeError('server_timeout', { message: 'The server ended its stream and did not bring the result in time.' })

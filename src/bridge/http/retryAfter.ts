@@ -1,0 +1,39 @@
+// Waits as long as a server that is too busy asks for, within the time of the request (RFC 9110 section 10.2.3).
+import { retryAfter } from '../../bounds.ts'
+import type { Clock, HttpResponse } from '../../ports.ts'
+import type { Flight } from '../message/inFlight.ts'
+
+export interface PatienceOptions {
+  readonly clock: Clock
+  /** The whole time there is, in ms; 0: no bound of the user's. */
+  readonly timeoutMs: number
+  readonly flight: Flight
+}
+
+const LONGEST_MS = 60_000
+const SHORTEST_MS = 250
+
+/** The answer after the waits asked for, or the last refusal when there is no time for another one. */
+export async function bePatient(
+  refusal: HttpResponse,
+  again: () => Promise<HttpResponse>,
+  { clock, timeoutMs, flight }: PatienceOptions,
+): Promise<HttpResponse> {
+  const until = clock.awake() + (timeoutMs || LONGEST_MS)
+  let response = refusal
+  for (;;) {
+    const wait = waitAsked(response, clock)
+    if (wait === undefined || clock.awake() + wait > until) return response
+    response.discard()
+    flight.wire.out = false
+    await clock.sleep(wait, flight.signal)
+    response = await again()
+  }
+}
+
+/** ms to wait; undefined: the answer does not ask for it. */
+function waitAsked({ status, headers }: HttpResponse, clock: Clock): number | undefined {
+  if (status !== 429 && status !== 503) return undefined
+  const ms = retryAfter(headers['retry-after'], clock.now())
+  return ms === undefined ? undefined : Math.max(ms, SHORTEST_MS)
+}

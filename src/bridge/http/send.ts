@@ -1,0 +1,130 @@
+// One request to the MCP server, authorized: a refused one is sent again after the authorizer has seen to it.
+import { BridgeError } from '../../errors.ts'
+import type { Authorizer, Cause, HttpClient, HttpRequest, HttpResponse, Soon } from '../../ports.ts'
+
+/** `url` left out: the server's own. Another one must be of the same origin, for it gets the same bearer. */
+type SendRequest = Omit<HttpRequest, 'url' | 'idleMs'> & {
+  url?: URL
+  idleMs?: number
+  /** For a stream that stands open: called when the sign-in that it was opened with is over. The same function for each opening. */
+  whenOutlived?: () => void
+}
+export type Send = (request: SendRequest, cause: Cause) => Promise<HttpResponse>
+
+/** How often streams that stand open are looked after while nothing else is sent, in ms. */
+const LOOK_MS = 5_000
+
+/** Custom headers never override those of the protocol. `idleMs` is the default for requests that name none. */
+export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, idleMs: number): Send {
+  let merged: { of: object; own: object; headers: Record<string, string> } = { of: {}, own: {}, headers: {} }
+  /** Both come as the same objects call after call, so that they are joined only when one has changed. */
+  const join = (of: Readonly<Record<string, string>>, own: Readonly<Record<string, string>>) => {
+    if (merged.of !== of || merged.own !== own) merged = { of, own, headers: { ...without(of, own), ...own } }
+    return merged.headers
+  }
+
+  /** Streams that stand open, and what they were authorized with. */
+  const standing = new Map<() => void, Readonly<Record<string, string>>>()
+  let latest: object | undefined
+  let looking: NodeJS.Timeout | undefined
+
+  const endOutlived = async () => {
+    for (const [tell, authorization] of standing)
+      if (await authorizer.outlived?.(authorization)) {
+        standing.delete(tell)
+        tell()
+      }
+    if (standing.size > 0) return
+    clearInterval(looking)
+    looking = undefined
+  }
+  // A database that cannot be read now is looked at again.
+  const look = () => void endOutlived().catch(() => undefined)
+
+  const stand = (tell: () => void, authorization: Readonly<Record<string, string>>) => {
+    if (!authorizer.outlived) return
+    standing.set(tell, authorization)
+    looking ??= setInterval(look, LOOK_MS).unref()
+  }
+
+  /** Twice where nothing but the server's nonce was missing (RFC 9449 section 9). */
+  const attempt = async (request: SendRequest) => {
+    const target = request.url ?? url
+    for (let tries = 1; ; tries++) {
+      const soon = authorizer.headers(request.method, target)
+      const authorization = soon instanceof Promise ? await soon : soon
+      if (standing.size > 0 && latest !== authorization) look()
+      latest = authorization
+      // Beforehand: a server may send the headers of its answer with the first event only.
+      if (request.whenOutlived) stand(request.whenOutlived, authorization)
+      const headers = join(authorization, request.headers)
+      const response = await http.request(complete(request, target, headers, request.idleMs ?? idleMs))
+      const again = response.headers['dpop-nonce'] === undefined ? undefined : await authorizer.onNonce(response)
+      if (again === undefined || tries === 2) return { response, authorization }
+      drop(request, response)
+    }
+  }
+
+  /** Has the authorizer see to a refusal; throws why the request cannot be sent once more. */
+  const settle = async (
+    request: SendRequest,
+    { response, authorization }: Awaited<ReturnType<typeof attempt>>,
+    why: Cause,
+  ) => {
+    drop(request, response)
+    await authorizer.onChallenge(response, authorization, why)
+  }
+
+  return async (request, cause) => {
+    const first = await attempt(request)
+    if (!isChallenge(first.response)) return plain(first.response)
+    await settle(request, first, cause)
+    const second = await attempt(request)
+    if (!isChallenge(second.response)) return plain(second.response)
+    let last = second
+    if (first.response.status === 401 && second.response.status === 403) {
+      // A token that was just obtained may hold too little for this request: another question, and the last one.
+      await settle(request, second, cause)
+      last = await attempt(request)
+      if (!isChallenge(last.response)) return plain(last.response)
+    }
+    if (last.response.status === 401) await authorizer.onRefused?.(last.authorization)
+    // Nobody is asked twice for one request; the authorizer only finds the words for what a 403 wants.
+    if (last.response.status === 403) await settle(request, last, 'background')
+    last.response.discard()
+    const { status } = last.response
+    throw new BridgeError(status === 403 ? 'insufficient_scope' : 'unauthorized', { details: { status } })
+  }
+}
+
+/** Member by member: a spread that is added to is slow on Node 20 (bench/README.md). */
+function complete(request: SendRequest, url: URL, headers: HttpRequest['headers'], idleMs: number): HttpRequest {
+  const { method, body, signal, wire, redirect, within } = request
+  return { method, url, headers, body, signal, idleMs, wire, redirect, within }
+}
+
+/** Refused before it was looked at: as if it had never gone out. */
+function drop({ wire }: SendRequest, response: HttpResponse): void {
+  response.discard()
+  if (wire) wire.out = false
+}
+
+/** We ask for no content coding; a server may use one all the same (RFC 9110 section 12.5.3). */
+function plain(response: HttpResponse): Soon<HttpResponse> {
+  const coding = response.headers['content-encoding']
+  if (coding === undefined || coding === 'identity') return response
+  return import('./contentCoding.ts').then(({ decode }) => decode(response, String(coding)))
+}
+
+/** A 403 without a challenge is the server's last word, not a question for another token. */
+const isChallenge = ({ status, headers }: HttpResponse) =>
+  status === 401 || (status === 403 && headers['www-authenticate'] !== undefined)
+
+/** Header names are the same in any case. */
+function without(
+  headers: Readonly<Record<string, string>>,
+  ours: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const names = new Set(Object.keys(ours).map((name) => name.toLowerCase()))
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !names.has(name.toLowerCase())))
+}

@@ -1,0 +1,55 @@
+// A request whose answer comes on a stream it shares with others: how long it waits, and what ends the wait.
+import { BridgeError } from '../../errors.ts'
+import type { Clock } from '../../ports.ts'
+import type { Take } from './response.ts'
+
+export interface Waiting {
+  readonly deliver: Take
+  readonly answered: Promise<void>
+  done(): void
+  fail(reason: BridgeError): void
+  /** The server is at work: the time begins anew. */
+  heard(): void
+  /** ms left; never more than a timer can count. */
+  left(): number
+}
+
+const LONGEST_MS = 2 ** 31 - 1
+
+/** `timeoutMs`: longest silence; 0: no bound. */
+export function waitFor(deliver: Take, clock: Clock, timeoutMs: number): Waiting {
+  let done: () => void = () => undefined
+  let fail: (reason: BridgeError) => void = () => undefined
+  const answered = new Promise<void>((resolve, reject) => {
+    done = resolve
+    fail = reject
+  })
+  // It may fail while its request is still being sent, when nobody looks.
+  answered.catch(() => undefined)
+  let until = 0
+  const heard = () => {
+    until = timeoutMs === 0 ? Number.POSITIVE_INFINITY : clock.awake() + timeoutMs
+  }
+  heard()
+  return { deliver, answered, done, fail, heard, left: () => Math.min(until - clock.awake(), LONGEST_MS) }
+}
+
+/** @throws BridgeError server_timeout, why the wait failed, or the reason of `signal` */
+export async function untilAnswered(one: Waiting, clock: Clock, signal: AbortSignal): Promise<void> {
+  const over = new AbortController()
+  const either = AbortSignal.any([signal, over.signal])
+  const silence = async () => {
+    for (let left = one.left(); left > 0; left = one.left()) await clock.sleep(left, either)
+    throw new BridgeError('server_timeout')
+  }
+  const bound = silence().catch((thrown: unknown) => {
+    throw signal.aborted ? signal.reason : thrown
+  })
+  // Once the answer is there, nobody looks at how its wait was cut short.
+  bound.catch(() => undefined)
+  try {
+    await Promise.race([one.answered, bound])
+  } finally {
+    over.abort()
+  }
+}

@@ -1,0 +1,33 @@
+// Makes a session again behind the host's back: its own initialize, then its log level and its subscriptions.
+import { asBridgeError, BridgeError, quote } from '../../errors.ts'
+import type { Logger } from '../../ports.ts'
+import { look, type Message } from '../message/message.ts'
+import { type Session, versionOf } from './session.ts'
+
+/** Sends one message and resolves to its answer, which the host does not see; undefined for a notification. */
+export type Ask = (message: Message) => Promise<Message | undefined>
+
+export const INITIALIZED = Buffer.from('{"jsonrpc":"2.0","method":"notifications/initialized"}')
+
+/** @throws BridgeError session_lost when the server now wants what the host cannot follow, or why it could not be asked */
+export async function restore(initialize: Message, session: Session, ask: Ask, log: Logger): Promise<void> {
+  const before = session.version
+  const answer = await ask(initialize)
+  const now = answer && versionOf(answer)
+  if (now === undefined)
+    throw new BridgeError('session_lost', { message: 'The server forgot the session and refuses to make it again.' })
+  if (before !== undefined && now !== before) {
+    throw new BridgeError('session_lost', {
+      message: `The server now speaks protocol version ${quote(now, 40)}, and the host ${before}.`,
+    })
+  }
+  await ask(look(INITIALIZED) as Message)
+  for (const message of session.kept) {
+    try {
+      await ask(message)
+    } catch (thrown) {
+      log.warn('proxy:restore', { method: message.method, code: asBridgeError(thrown).code })
+    }
+  }
+  log.info('proxy:restore', { outcome: 'done' })
+}

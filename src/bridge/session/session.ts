@@ -1,0 +1,121 @@
+// The Streamable HTTP session: its id, its protocol version, and making it again when the server has forgotten it.
+import { BridgeError, neverQuoteWhileNew } from '../../errors.ts'
+import type { HttpResponse } from '../../ports.ts'
+import type { Message } from '../message/message.ts'
+import { find, stringIn } from '../message/pick.ts'
+
+export interface Session {
+  /** Mcp-Session-Id and MCP-Protocol-Version, as far as they are known; the same object until one of them changes. */
+  headers(): Readonly<Record<string, string>>
+  /** The host's own initialize request; the same bytes make a lost session again. */
+  remember(initialize: Message): void
+  /** Keeps what a session made again needs of a message that was sent and of its answer: log level, subscriptions. */
+  note(message: Message, answer: Message): void
+  /** What {@link remember} was given. */
+  readonly initialize: Message | undefined
+  /** What {@link note} kept, in the order it was sent. */
+  readonly kept: readonly Message[]
+  /** Batches are part of revision 2025-03-26 only; true also before a version is known. */
+  readonly hasBatches: boolean
+  /** Takes session id and version from the answer to an initialize request. */
+  establish(answer: Pick<HttpResponse, 'headers'>, message: Message): void
+  /**
+   * Makes the session again, once for all who ask with the same `lost` id. `exchange` sends initialize and initialized.
+   * @throws BridgeError session_lost
+   */
+  renew(lost: string | undefined, exchange: (initialize: Message) => Promise<void>): Promise<void>
+  readonly id: string | undefined
+  /** The negotiated protocol version. */
+  readonly version: string | undefined
+  /** Resolves when the session is made again; undefined: none is being made just now. */
+  settled(): Promise<void> | undefined
+  forget(): void
+}
+
+export function createSession(): Session {
+  let id: string | undefined
+  let protocolVersion: string | undefined
+  let initialize: Message | undefined
+  let renewing: Promise<void> | undefined
+  const kept = new Map<string, Message>()
+  let built: { id?: string | undefined; version?: string | undefined; headers: Record<string, string> } = {
+    headers: {},
+  }
+
+  const keep = (name: string, message: Message, answer: Message) => {
+    // A copy: a view would keep all that the host said in the same moment.
+    if (!answer.failed) kept.set(name, { ...message, bytes: Uint8Array.prototype.slice.call(message.bytes) })
+  }
+
+  return {
+    headers() {
+      if (built.id !== id || built.version !== protocolVersion)
+        built = { id, version: protocolVersion, headers: headersOf(id, protocolVersion) }
+      return built.headers
+    },
+    get id() {
+      return id
+    },
+    get version() {
+      return protocolVersion
+    },
+    remember(message) {
+      initialize = message
+      id = undefined
+      protocolVersion = undefined
+      kept.clear()
+    },
+    note(message, answer) {
+      const { method } = message
+      if (method === 'logging/setLevel') keep(method, message, answer)
+      else if (method === 'resources/subscribe') keep(uriOf(message), message, answer)
+      else if (method === 'resources/unsubscribe') kept.delete(uriOf(message))
+    },
+    get initialize() {
+      return initialize
+    },
+    get kept() {
+      return [...kept.values()]
+    },
+    get hasBatches() {
+      return protocolVersion === undefined || protocolVersion === '2025-03-26'
+    },
+    establish(answer, message) {
+      const given = answer.headers['mcp-session-id']
+      if (typeof given === 'string' && /^[\x21-\x7e]+$/.test(given)) id = given
+      if (id !== undefined) neverQuoteWhileNew(id, 'session')
+      const version = versionOf(message)
+      if (version !== undefined && /^[\w.-]{1,40}$/.test(version)) protocolVersion = version
+    },
+    renew(lost, exchange) {
+      if (lost !== id) return renewing ?? Promise.resolve()
+      if (!initialize) return Promise.reject(new BridgeError('session_lost'))
+      const again = initialize
+      id = undefined
+      renewing = exchange(again)
+        .catch((thrown: unknown) => {
+          id = lost
+          throw thrown
+        })
+        .finally(() => {
+          renewing = undefined
+        })
+      return renewing
+    },
+    settled: () => renewing?.catch(() => undefined),
+    forget() {
+      id = undefined
+    },
+  }
+}
+
+const headersOf = (id: string | undefined, version: string | undefined) => ({
+  ...(id === undefined ? {} : { 'mcp-session-id': id }),
+  ...(version === undefined ? {} : { 'mcp-protocol-version': version }),
+})
+
+/** The protocol version a server answers initialize with; undefined where it names none. */
+export const versionOf = ({ bytes }: Message): string | undefined =>
+  stringIn(bytes, find(bytes, ['result', 'protocolVersion']))
+
+const uriOf = ({ bytes }: Message) => `uri:${stringIn(bytes, find(bytes, ['params', 'uri']))}`

@@ -1,0 +1,87 @@
+// The address of a sign-in goes out to the host: as a log message, and as a question that it shows to the person
+// where it can (MCP 2025-11-25, "URL Mode Elicitation").
+import { randomUUID } from 'node:crypto'
+import type { Logger, SignInWatch } from '../../ports.ts'
+import type { IdText, Message } from '../message/message.ts'
+
+export interface NoticeOptions {
+  readonly watch: SignInWatch
+  /** The server's URL, for people. */
+  readonly server: string
+  readonly log: Logger
+  readonly write: (line: Uint8Array) => Promise<void>
+}
+
+export interface SignInNotice {
+  /** What the host takes: log messages, and questions with an address. */
+  allow(what: { readonly messages: boolean; readonly questions: boolean }): void
+  /** True: an answer of the host to a question of ours. */
+  takes(response: Message): boolean
+  /** What an error carries for a host that follows addresses; the host hears when it is done. */
+  elicitation(address: string): Elicitation
+}
+
+/** URL mode of elicitation (MCP 2025-11-25). */
+export interface Elicitation {
+  readonly mode: 'url'
+  readonly elicitationId: string
+  readonly url: string
+  readonly message: string
+}
+
+export function createSignInNotice({ watch, server, log, write }: NoticeOptions): SignInNotice {
+  const questions = new Set<IdText>()
+  let allowed = { messages: false, questions: false }
+  let said: string | undefined
+  let open: Elicitation | undefined
+  let asked: string | undefined
+
+  const elicitation = (url: string): Elicitation => {
+    if (open?.url !== url)
+      open = { mode: 'url', elicitationId: randomUUID(), url, message: `Please sign in to ${server}.` }
+    return open
+  }
+
+  const announce = async (address: string) => {
+    if (allowed.messages && said !== address) {
+      said = address
+      const params = { level: 'warning', logger: 'mcp-oauth-bridge', data: `Sign in to ${server}: ${address}` }
+      await write(line({ method: 'notifications/message', params }))
+    }
+    if (allowed.questions && asked !== address) {
+      asked = address
+      const params = elicitation(address)
+      const id = `mcp-oauth-bridge-${params.elicitationId}`
+      questions.add(JSON.stringify(id))
+      await write(line({ id, method: 'elicitation/create', params }))
+    }
+  }
+
+  const complete = async () => {
+    if (!open) return
+    const params = { elicitationId: open.elicitationId }
+    open = undefined
+    asked = undefined
+    await write(line({ method: 'notifications/elicitation/complete', params }))
+  }
+
+  const look = async () => {
+    if (watch.address !== undefined) await announce(watch.address)
+    else if (!watch.waiting) await complete()
+  }
+  const changed = () => {
+    look().catch((thrown: Error) => log.warn('proxy:sign-in', { message: thrown.message }))
+  }
+  watch.onChange(changed)
+
+  return {
+    allow(what) {
+      allowed = what
+      changed()
+    },
+    elicitation,
+    takes: ({ answers }) => answers.length === 1 && questions.delete(answers[0] as IdText),
+  }
+}
+
+const line = (message: object) => Buffer.from(JSON.stringify({ jsonrpc: '2.0', ...message }))

@@ -1,0 +1,104 @@
+// validate-config and check-config: what is right and wrong with a config file, line by line, without starting anything.
+import { dirname, resolve } from 'node:path'
+import type { Flags } from '../../config/config.ts'
+import { faultsOf, parseConfigFile } from '../../config/file/read.ts'
+import { besideConfig, configFrom, projectConfigFile } from '../../config/load.ts'
+import { readOwnFile } from '../../config/file/ownFile.ts'
+import type { ConfigFile } from '../../config/file/schema.ts'
+import { parseYaml } from '../../config/file/yamlText.ts'
+import { asBridgeError, BridgeError, ERRORS, withoutControls } from '../../errors.ts'
+import { printableJson } from '../../system/log/printable.ts'
+import type { CommandLine } from '../words/args.ts'
+import { type Check, credentialChecks, databaseCheck, failed, portCheck, warnings } from '../../doctor/configChecks.ts'
+import type { World } from '../run.ts'
+
+/** Resolves to the exit code: that of the first check that failed; warnings alone are 0. */
+export async function configCheck(line: CommandLine, world: World): Promise<number> {
+  const path = configPath(line, world)
+  const checks = await checksOf(path, line, world)
+  const fault = checks.find(({ status }) => status === 'fail')
+  const report = { ok: fault === undefined, file: path, checks }
+  world.stdout.write(line.has('json') ? `${printableJson(report, 2)}\n` : `${checks.map(forPeople).join('\n')}\n`)
+  return fault === undefined ? 0 : ERRORS[fault.code ?? 'config_invalid'].exit
+}
+
+/** Reads the file, other files and the database, and writes nothing. @throws BridgeError config_not_found */
+async function checksOf(path: string, { command, flags }: CommandLine, world: World): Promise<Check[]> {
+  let text: string
+  try {
+    text = readOwnFile(path).text
+  } catch (thrown) {
+    if (asBridgeError(thrown).code !== 'config_untrusted') throw thrown
+    return [failed('trust', thrown)]
+  }
+  const written = writtenChecks(text, path, world.environment)
+  if (command !== 'check-config' || written.some(({ status }) => status !== 'pass')) return written
+  return [...written, ...(await liveChecks(text, path, flags, world))]
+}
+
+function configPath({ words: [named], flags }: CommandLine, { environment, folder }: World): string {
+  const path = named === undefined ? projectConfigFile(flags.config, environment, folder) : resolve(folder, named)
+  if (path !== undefined) return path
+  throw new BridgeError('config_not_found', {
+    message: 'There is no config file here.',
+    hint: 'Name one, or write config.yaml; without a file, give the server’s URL on the command line.',
+  })
+}
+
+/** What can be said from the text alone. A variable that is not set is not judged yet. */
+function writtenChecks(text: string, path: string, environment: NodeJS.ProcessEnv): Check[] {
+  const yaml = parseYaml(text)
+  if (yaml.faults.length > 0)
+    return yaml.faults.map(({ place, message }) => failure('syntax', `${path}:${place}: ${message}`))
+  const known = (value: string) =>
+    value.replace(
+      /\$\{(\w+)\}/g,
+      (whole, name: string) => (Object.hasOwn(environment, name) && environment[name]) || whole,
+    )
+  const data = yaml.toData(known)
+  const faults = faultsOf(data, yaml, path).filter(({ value }) => !/\$\{\w+\}/.test(String(value)))
+  const missing = faults.filter(({ kind }) => kind === 'missing')
+  return [
+    { name: 'syntax', status: 'pass', detail: 'Syntax valid' },
+    ...(missing.length === 0
+      ? [{ name: 'required', status: 'pass', detail: 'Required fields present' } as const]
+      : missing.map((fault) => failure('required', fault.text))),
+    ...faults.filter(({ kind }) => kind !== 'missing').map((fault) => failure('keys', fault.text)),
+  ]
+}
+
+/** What needs the environment, other files, the database and the network ports. */
+async function liveChecks(text: string, path: string, flags: Flags, world: World): Promise<Check[]> {
+  const { environment, folder } = world
+  let file: ConfigFile
+  try {
+    file = besideConfig(parseConfigFile(text, path, environment).file, dirname(path))
+  } catch (thrown) {
+    return [failed('environment', thrown)]
+  }
+  const credentials = credentialChecks(file, flags)
+  try {
+    const config = configFrom(file, {
+      ...{ flags, environment, folder, server: undefined, alternatives: [] },
+      version: () => world.version,
+    })
+    const ports = await portCheck(config.callbackUrls)
+    const database = await databaseCheck(config.database)
+    return [...credentials, database, ...ports, ...warnings(file, text, path)]
+  } catch (thrown) {
+    const reported = credentials.some(({ status }) => status === 'fail')
+    return [...credentials, ...(reported ? [] : [failed('settings', thrown)])]
+  }
+}
+
+const failure = (name: string, detail: string): Check => ({
+  ...{ name, status: 'fail', detail: withoutControls(detail), code: 'config_invalid' },
+  remedy: ERRORS.config_invalid.hint,
+})
+
+function forPeople({ status, detail, remedy, code }: Check): string {
+  if (status === 'pass') return `✓ ${detail}`
+  if (status === 'warn')
+    return [`⚠ Warning: ${detail}`, ...(remedy === undefined ? [] : [`  hint: ${remedy}`])].join('\n')
+  return `✗ ${detail}\n  hint: ${remedy}${code === undefined ? '' : `\n        (${code}, see docs/errors.md#${code})`}`
+}

@@ -1,0 +1,101 @@
+// The doctor command: runs the checks and tells what they found, to a person or as JSON.
+import type { Composed } from '../../compose/app.ts'
+import { examine, type Report, reportOf } from '../../doctor/examine.ts'
+import { type Finding, failed } from '../../doctor/report/finding.ts'
+import { type BridgeError, ERRORS, withoutControls, withoutQueries, withoutSecrets } from '../../errors.ts'
+import { printableJson } from '../../system/log/printable.ts'
+import type { CommandLine } from '../words/args.ts'
+import { type Paper, paperOf, wrap } from '../terminal/style.ts'
+import type { World } from '../run.ts'
+
+export async function doctor(composed: Composed, line: CommandLine, world: World): Promise<number> {
+  if (line.has('json')) return tell(world, line, await examination(composed, world))
+  const paper = paperOf(world.stdout, world.environment)
+  const about = composed.config.server ? ` · ${withoutQueries(composed.config.server.url)}` : ' · this computer'
+  const progress = world.stderr.isTTY ? world.stderr : undefined
+  const report = await examination(composed, world, ({ name }) => progress?.write(`\r\u001b[K${name} …`))
+  progress?.write('\r\u001b[K')
+  world.stdout.write(`${paper.strong('mcp-oauth-bridge doctor')}${about}\n`)
+  return tell(world, line, report)
+}
+
+/** What the checks find, safe to show: no secret that a server repeated, no terminal controls. */
+export async function examination(
+  composed: Composed,
+  { version }: Pick<World, 'version'>,
+  onFinding: (finding: Finding) => void = () => undefined,
+): Promise<Report> {
+  const report = await examine({ ...composed, server: composed.config.server, version }, onFinding)
+  return reportOf(report.checks.map(shown))
+}
+
+/** The settings cannot be read, so nothing else can be looked at. */
+export function misconfigured(world: World, line: CommandLine, error: BridgeError): number {
+  return tell(world, line, reportOf([shown({ name: 'config', ...failed(error) })]))
+}
+
+function tell(world: World, line: CommandLine, report: Report): number {
+  const { stdout, environment } = world
+  if (line.has('json')) stdout.write(`${printableJson(report, 2)}\n`)
+  else stdout.write(`${describe(report, paperOf(stdout, environment)).join('\n')}\n`)
+  return exitOf(report)
+}
+
+/** That of the likeliest cause. */
+const exitOf = ({ likely_cause: cause }: Report) => (cause ? (cause.code ? ERRORS[cause.code].exit : 1) : 0)
+
+function shown(finding: Finding): Finding {
+  const clean = (text: string) => withoutQueries(withoutControls(withoutSecrets(text)))
+  return {
+    ...finding,
+    detail: clean(finding.detail),
+    remedy: finding.remedy === null ? null : clean(finding.remedy),
+  }
+}
+
+const SYMBOL = { pass: '✓', warn: '⚠', fail: '✗', skip: '–' } as const
+
+export function describe({ checks, likely_cause: cause }: Report, paper: Paper): string[] {
+  const top = cause
+    ? [
+        `${paper.bad('Likeliest cause')}: ${paper.strong(cause.name)}`,
+        ...block(cause.detail, 2, paper),
+        ...remedyOf(cause, 2, paper),
+        '',
+      ]
+    : []
+  const lines = checks.flatMap((finding) => {
+    const indent = paper.width < ROOMY ? 4 : WIDEST + 4
+    const lead = paper.width < ROOMY ? `${finding.name}: ` : `${finding.name.padEnd(WIDEST)}  `
+    const [first = '', ...more] = wrap(finding.detail, paper.width - indent, paper.width - 2 - lead.length)
+    return [
+      `${tint(finding, paper)(SYMBOL[finding.status])} ${lead}${first}`,
+      ...more.map((part) => ' '.repeat(indent) + part),
+      ...remedyOf(finding, indent, paper),
+    ]
+  })
+  return ['', ...top, ...lines, '', sum(checks)]
+}
+
+/** From this many columns on, names and findings stand in two columns. */
+const ROOMY = 120
+const WIDEST = 'authorization_server_metadata'.length
+
+function tint({ status }: Finding, { good, warning, bad, soft }: Paper) {
+  return { pass: good, warn: warning, fail: bad, skip: soft }[status]
+}
+
+function remedyOf({ remedy, code }: Finding, indent: number, paper: Paper): string[] {
+  if (remedy === null) return []
+  const [first = '', ...more] = block(`→ ${remedy}`, indent, paper)
+  const link = code === undefined ? [] : block(`(${code}, see docs/errors.md#${code})`, indent + 2, paper)
+  return [first, ...more.map((line) => `  ${line}`), ...link.map(paper.soft)]
+}
+
+const block = (text: string, indent: number, { width }: Paper) =>
+  wrap(text, width - indent - 2).map((line) => ' '.repeat(indent) + line)
+
+function sum(checks: readonly Finding[]): string {
+  const count = (status: Finding['status']) => checks.filter((finding) => finding.status === status).length
+  return `${count('fail')} failed, ${count('warn')} ${count('warn') === 1 ? 'warning' : 'warnings'}, ${count('pass')} good, ${count('skip')} not looked at.`
+}

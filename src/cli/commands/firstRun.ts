@@ -1,0 +1,89 @@
+// mcp-oauth-bridge alone at a terminal, with nothing configured: asks for a server, signs in, and adds it to a host.
+import { existsSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { ownConfigFile } from '../../config/load.ts'
+import { BridgeError, quote } from '../../errors.ts'
+import { allHosts, type Host, thisMachine } from '../../hosts/hosts.ts'
+import { isSecure } from '../../secureUrl.ts'
+import { shellQuote } from '../../shellQuote.ts'
+import { type Asking, startAsking } from '../terminal/ask.ts'
+import type { World } from '../run.ts'
+
+/** Runs another command line of this program, to its exit code. */
+export type RunWords = (words: readonly string[]) => Promise<number>
+
+/** @throws BridgeError usage where servers are configured, so that one must be named; cancelled */
+export async function firstRun(world: World, runWords: RunWords): Promise<number> {
+  const { stderr, environment } = world
+  const names = await configuredServers(world)
+  if (names.length > 0)
+    throw new BridgeError('usage', {
+      message: 'No server is named.',
+      hint: `Name one of ${names.join(', ')}: mcp-oauth-bridge ${shellQuote(names[0] ?? '')}`,
+    })
+  stderr.write(
+    [
+      'Reach an OAuth-protected MCP server from a host that only speaks stdio.',
+      'Nothing is configured yet. Three steps:',
+      'name the server, sign in, add it to your host.',
+      '(mcp-oauth-bridge --help shows the commands; Ctrl-C stops.)',
+      '',
+      '',
+    ].join('\n'),
+  )
+  const [url, signsIn] = await asking(world, async (questions) => [
+    await askUrl(questions, world),
+    await questions.yes('Sign in now, in your browser?', 'yes'),
+  ])
+  if (signsIn === 'yes') {
+    const code = await runWords(['login', url])
+    if (code !== 0) return code
+  }
+  const hosts = allHosts(thisMachine(environment)).filter(isHere)
+  const host = await asking(world, (questions) => askHost(questions, world, hosts))
+  return host === undefined ? 0 : await runWords(['install', host.name, url, '--yes'])
+}
+
+/** Only while questions are asked: a sign-in reads the terminal itself. */
+async function asking<T>(world: World, ask: (questions: Asking) => Promise<T>): Promise<T> {
+  const questions = startAsking(world)
+  try {
+    return await ask(questions)
+  } finally {
+    questions.close()
+  }
+}
+
+async function configuredServers({ environment, folder }: World): Promise<string[]> {
+  const path = ownConfigFile(undefined, environment, folder)
+  if (path === undefined) return []
+  const { servers } = (await import('../../config/file/read.ts')).readConfigFile(path, environment)
+  return Object.keys(servers ?? {})
+}
+
+async function askUrl(asking: Asking, { stderr }: World): Promise<string> {
+  for (;;) {
+    const text = await asking.line('URL of the MCP server: ')
+    if (URL.canParse(text) && isSecure(new URL(text), false)) return new URL(text).href
+    stderr.write(`${quote(text)} is no https URL, such as https://mcp.example.com/mcp.\n`)
+  }
+}
+
+/** undefined: none of them. */
+async function askHost(asking: Asking, { stderr }: World, hosts: readonly Host[]): Promise<Host | undefined> {
+  if (hosts.length === 0) {
+    stderr.write('No host was found here. Add the server to yours with: mcp-oauth-bridge install --help\n')
+    return undefined
+  }
+  const rows = hosts.map(({ title, path }, at) => `  ${at + 1}  ${title}  (${path})\n`)
+  stderr.write(`Which host may use it?\n${rows.join('')}  0  none\n`)
+  for (;;) {
+    const text = await asking.line('Number: ')
+    if (text === '0') return undefined
+    const chosen = hosts[Number(text) - 1]
+    if (chosen) return chosen
+    stderr.write(`${quote(text)} is not one of 0 to ${hosts.length}.\n`)
+  }
+}
+
+const isHere = ({ path, name }: Host): boolean => existsSync(name === 'claude-code' ? path : dirname(path))

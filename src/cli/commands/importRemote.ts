@@ -1,0 +1,148 @@
+// import mcp-remote: takes the servers of another bridge over from the hosts' files into config.yaml; never its tokens.
+import { createHash } from 'node:crypto'
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { ownConfigFile } from '../../config/load.ts'
+import { readOwnFile } from '../../config/file/ownFile.ts'
+import { defaultPaths } from '../../config/paths.ts'
+import { addToMap, parseYaml } from '../../config/file/yamlText.ts'
+import { asBridgeError, BridgeError, quote, withoutControls } from '../../errors.ts'
+import { changeFile, difference, readIfThere } from '../../hosts/changeFile.ts'
+import { allHosts, type Host, type Machine, thisMachine } from '../../hosts/hosts.ts'
+import { readJson } from '../../hosts/jsonText.ts'
+import { mcpRemoteServer, type NameVariable, ownName, type RemoteServer } from '../../hosts/mcpRemote.ts'
+import { shellQuote } from '../../shellQuote.ts'
+import type { CommandLine } from '../words/args.ts'
+import type { World } from '../run.ts'
+
+interface Found extends RemoteServer {
+  readonly host: Host
+}
+
+export async function importRemote(line: CommandLine, world: World): Promise<number> {
+  const [what] = line.words
+  if (what !== 'mcp-remote')
+    throw new BridgeError('usage', {
+      message: `import knows mcp-remote${what === undefined ? ' only' : `, not ${quote(what)}`}.`,
+      hint: 'mcp-oauth-bridge import mcp-remote',
+    })
+  const { environment, folder, stderr, stdout } = world
+  const machine = thisMachine(environment)
+  const path =
+    ownConfigFile(line.flags.config, environment, folder) ?? join(defaultPaths(environment).config, 'config.yaml')
+  const before = existsSync(path) ? readOwnFile(path).text : ''
+  const known = serversOf(before, path)
+  const nameVariable = freeNames(environment, before)
+  const found = allHosts(machine).flatMap((host) => serversIn(host, nameVariable, world))
+  const fresh = withFreeNames(found, known)
+  if (fresh.length === 0) {
+    stderr.write(
+      found.length === 0 ? 'No host starts mcp-remote here.\n' : `${path} has all of these servers already.\n`,
+    )
+    return 0
+  }
+  const after = withEntries(before, fresh)
+  if (line.has('dry-run')) {
+    stdout.write(`${[path, ...difference(before, after)].join('\n')}\n`)
+    return 0
+  }
+  const backup = changeFile(path, after)
+  stderr.write(`Wrote ${path}${backup === undefined ? '' : `; the file as it was: ${backup}`}\n`)
+  const signedIn = signedInWith(machine)
+  for (const server of fresh)
+    stderr.write(`${describe(server, signedIn(server.url)).map(withoutControls).join('\n')}\n`)
+  return 0
+}
+
+/** Names that are neither set nor used, nor given twice: a variable that is something else already would be sent to the server. */
+function freeNames(environment: NodeJS.ProcessEnv, config: string): NameVariable {
+  // Windows does not tell upper case from lower.
+  const taken = new Set(Object.keys(environment).map((name) => name.toUpperCase()))
+  for (const [, name = ''] of config.matchAll(/\$\{(\w+)\}/g)) taken.add(name.toUpperCase())
+  return (server, what) => {
+    const wanted = ownName(server, what)
+    let name = wanted
+    for (let count = 2; taken.has(name); count++) name = `${wanted}_${count}`
+    taken.add(name)
+    return name
+  }
+}
+
+function serversIn(host: Host, nameVariable: NameVariable, { stderr }: World): Found[] {
+  try {
+    const read = readJson(readIfThere(host.path))
+    if ('fault' in read) throw new BridgeError('host_config_invalid', { message: `${host.path}: ${read.fault}.` })
+    // Claude Code also keeps servers by project.
+    const projects = Object.values((read.value.projects ?? {}) as Record<string, Record<string, unknown>>)
+    const maps = [read.value[host.key], ...projects.map((project) => project?.[host.key])]
+    const entries = maps.flatMap((map) => (typeof map === 'object' && map !== null ? Object.entries(map) : []))
+    return entries.flatMap(([name, entry]) => {
+      const server = mcpRemoteServer(name, entry, nameVariable)
+      return server ? [{ ...server, host }] : []
+    })
+  } catch (thrown) {
+    stderr.write(`note: passed over: ${asBridgeError(thrown).message}\n`)
+    return []
+  }
+}
+
+/** URLs by name of the servers in the config file. */
+function serversOf(text: string, path: string): ReadonlyMap<string, string> {
+  const yaml = parseYaml(text)
+  const [fault] = yaml.faults
+  if (fault) throw new BridgeError('config_invalid', { message: `${path}:${fault.place}: ${fault.message}` })
+  const { servers } = yaml.toData() as { servers?: Record<string, { url?: string }> | null }
+  return new Map(Object.entries(servers ?? {}).map(([name, entry]) => [name, entry?.url ?? '']))
+}
+
+/** One of each URL; a name that another server has gets a number. */
+function withFreeNames(found: readonly Found[], known: ReadonlyMap<string, string>): Found[] {
+  const taken = new Map(known)
+  return found.flatMap((server) => {
+    const url = String(server.server.url)
+    if ([...taken.values()].includes(url)) return []
+    // A URL that is a variable is not to be compared: its entry was taken over before if its name and such a variable are there.
+    if (/^\$\{\w+\}$/.test(url) && /^\$\{\w+\}$/.test(taken.get(server.name) ?? '')) return []
+    let name = server.name
+    for (let count = 2; taken.has(name); count++) name = `${server.name}-${count}`
+    taken.set(name, url)
+    return [{ ...server, name, server: { ...server.server, ...(server.provider ? { provider: name } : {}) } }]
+  })
+}
+
+function withEntries(text: string, servers: readonly Found[]): string {
+  const providers = servers.flatMap(({ name, provider }) => (provider ? [[name, provider]] : []))
+  const start = addToMap(text, 'servers', Object.fromEntries(servers.map(({ name, server }) => [name, server])))
+  return providers.length === 0 ? start : addToMap(start, 'providers', Object.fromEntries(providers))
+}
+
+/** mcp-remote names its token files after a hash of the URL; only the names are looked at. */
+function signedInWith({ home, environment }: Machine): (url: string) => boolean {
+  let names: string[] = []
+  try {
+    const folder = environment.MCP_REMOTE_CONFIG_DIR || join(home, '.mcp-auth')
+    names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  } catch {
+    // It was never signed in with.
+  }
+  return (url) => {
+    const hash = createHash('md5').update(url).digest('hex')
+    return names.some((name) => name.includes(`${hash}_tokens`))
+  }
+}
+
+function describe({ name, host, variables, references, leftOut }: Found, wasSignedIn: boolean): string[] {
+  const signIn = `mcp-oauth-bridge login ${shellQuote(name)}`
+  return [
+    `${name}  (from ${host.title})`,
+    ...(variables.length === 0
+      ? []
+      : [`  set first, to what stands in the file of ${host.title}: ${variables.join(', ')}`]),
+    ...(references.length === 0
+      ? []
+      : [`  sends what your environment has, as the entry says: ${references.join(', ')}`]),
+    ...(leftOut.length === 0 ? [] : [`  not taken over: ${leftOut.join(', ')}`]),
+    `  sign in${wasSignedIn ? ' again, because the tokens of mcp-remote stay where they are' : ''}: ${signIn}`,
+    `  have it used: mcp-oauth-bridge install ${host.name} ${shellQuote(name)}`,
+  ]
+}

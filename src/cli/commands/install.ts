@@ -1,0 +1,176 @@
+// install and uninstall: puts a server into a host's config file, and takes it out again.
+import { join, resolve } from 'node:path'
+import type { Config, Flags } from '../../config/config.ts'
+import { loadConfig, ownConfigFile } from '../../config/load.ts'
+import { defaultPaths } from '../../config/paths.ts'
+import { BridgeError, quote, withoutControls } from '../../errors.ts'
+import { changeFile, difference, readIfThere } from '../../hosts/changeFile.ts'
+import { entryFor, nameFor, ourWords, type Program } from '../../hosts/entry.ts'
+import { findHost, type Host, thisMachine } from '../../hosts/hosts.ts'
+import { type JsonObject, readJson, writeJson } from '../../hosts/jsonText.ts'
+import { mcpRemoteServer } from '../../hosts/mcpRemote.ts'
+import { isSecretHeader, isSecretUrl } from '../../redaction/names.ts'
+import { shellQuote } from '../../shellQuote.ts'
+import { type CommandLine, OPTIONS, type TypedOption } from '../words/args.ts'
+import { isAtTerminal, startAsking } from '../terminal/ask.ts'
+import type { World } from '../run.ts'
+
+const usage = (message: string, hint?: string) =>
+  new BridgeError('usage', { message, ...(hint === undefined ? {} : { hint }) })
+
+export async function install(line: CommandLine, world: World, program: Program): Promise<number> {
+  const [hostWord, target] = line.words
+  const host = findHost(hostWord, thisMachine(world.environment))
+  if (target === undefined)
+    throw usage('No server is named.', `mcp-oauth-bridge install ${host.name} <url | server-name>`)
+  const config = await checkedTarget(target, line.flags, world)
+  const words = wordsFor(target, line, world)
+  const name = line.options.findLast((option) => option.name === 'name')?.value ?? entryName(target, config)
+  if (!/^[\w-]{1,64}$/.test(name))
+    throw usage(`The name ${quote(name)} has other characters than A-Z, a-z, 0-9, _ and -.`)
+
+  const before = readIfThere(host.path)
+  const servers = serversOf(host, before)
+  const known = Object.hasOwn(servers, name) ? servers[name] : undefined
+  const replaceable =
+    known === undefined || ourWords(known) !== undefined || mcpRemoteServer(name, known)?.url === config.server?.url
+  if (!replaceable)
+    throw usage(`${host.title} has another server named ${quote(name)}.`, 'Give yours another name with --name.')
+  const entry = entryFor(host, program, words, world.environment)
+  if (JSON.stringify(known) === JSON.stringify(entry)) {
+    world.stderr.write(`${host.title} has this server already, as ${quote(name)}.\n`)
+    return 0
+  }
+  const after = writeJson(before, [host.key, name], entry)
+  if (line.has('dry-run')) return show(world, host, before, after)
+  tellPinned(world, host, entry, ownConfigFile(line.flags.config, world.environment, world.folder))
+  if (!line.has('yes') && isAtTerminal(world)) await askToAdd(world, host)
+  tellChange(world, host, `Added ${quote(name)} to ${host.title}`, changeFile(host.path, after))
+  for (const note of notesOn([program.node, program.script, ...words])) world.stderr.write(`note: ${note}\n`)
+  const profile = line.flags.profile === undefined ? '' : ` --profile ${shellQuote(line.flags.profile)}`
+  world.stderr.write(`Sign in once: mcp-oauth-bridge login ${shellQuote(target)}${profile}\n`)
+  return 0
+}
+
+export async function uninstall(line: CommandLine, world: World): Promise<number> {
+  const [hostWord, target] = line.words
+  const host = findHost(hostWord, thisMachine(world.environment))
+  if (target === undefined)
+    throw usage('No server is named.', `mcp-oauth-bridge uninstall ${host.name} <url | server-name>`)
+  const before = readIfThere(host.path)
+  const servers = serversOf(host, before)
+  const ours = Object.entries(servers).filter(([, entry]) => ourWords(entry) !== undefined)
+  const chosen = ours.filter(([name, entry]) => name === target || (ourWords(entry) ?? []).some(sameAs(target)))
+  if (chosen.length === 0) {
+    const why = Object.hasOwn(servers, target) ? `is not ours: ${quote(target)}` : `is not there: ${quote(target)}`
+    throw usage(
+      `The entry of ${host.title} ${why}.`,
+      `Entries of ours: ${ours.map(([name]) => name).join(', ') || 'none'}.`,
+    )
+  }
+  const after = chosen.reduce((text, [name]) => writeJson(text, [host.key, name], undefined), before)
+  if (line.has('dry-run')) return show(world, host, before, after)
+  const names = chosen.map(([name]) => quote(name)).join(', ')
+  tellChange(world, host, `Removed ${names} from ${host.title}`, changeFile(host.path, after))
+  return 0
+}
+
+/** Finds the server as a start would; headers and secrets need not be there yet. */
+function checkedTarget(target: string, { config, profile, allowHttp }: Flags, world: World): Promise<Config> {
+  const { environment, folder } = world
+  const flags: Flags = {
+    ...{ headers: [], authorizeParameters: [], allowHttp, openBrowser: true },
+    ...(config === undefined ? {} : { config }),
+    ...(profile === undefined ? {} : { profile }),
+  }
+  return loadConfig({ flags, environment, folder, server: target, version: () => world.version, alternatives: [] })
+}
+
+/** What the host hands to us: the server, then options with absolute paths and without secrets. */
+function wordsFor(target: string, { options, flags }: CommandLine, { environment, folder }: World): string[] {
+  if (URL.canParse(target) && isSecretUrl(target)) throw exposed('The URL')
+  const file = ownConfigFile(flags.config, environment, folder)
+  const isDefault = file === undefined || file === join(defaultPaths(environment).config, 'config.yaml')
+  const passed = options.filter(({ name }) => !['name', 'dry-run', 'yes', 'config'].includes(name))
+  return [target, ...passed.flatMap((option) => wordsOf(option, folder)), ...(isDefault ? [] : ['--config', file])]
+}
+
+function wordsOf({ name, value }: TypedOption, folder: string): string[] {
+  if (value === undefined) return [`--${name}`]
+  const [, header = '', content = ''] = /^([^:=]+)[:=]\s*(.*)$/s.exec(value) ?? []
+  if ((name === 'header' || name === 'authorize-param') && isSecretHeader(header, content))
+    throw exposed(`--${name} ${quote(header)}`)
+  // Without the space, hosts that join words with spaces keep it whole.
+  if (name === 'header') return ['--header', `${header.trim()}:${content}`]
+  const { value: kind } = OPTIONS[name as keyof typeof OPTIONS] as { value?: string }
+  return [`--${name}`, kind === 'FILE' ? resolve(folder, value) : value]
+}
+
+const exposed = (what: string) =>
+  usage(
+    `${what} looks like a secret, which the host’s file should not hold.`,
+    'Put the server into config.yaml, with the secret as a variable, headers_file or client_secret_file, and install it by its name there.',
+  )
+
+const entryName = (target: string, config: Config) =>
+  config.server?.name ?? (URL.canParse(target) ? nameFor(target) : target)
+
+/** @throws BridgeError host_config_invalid */
+function serversOf(host: Host, text: string): JsonObject {
+  const read = readJson(text)
+  const wrong = (why: string) => new BridgeError('host_config_invalid', { message: `${host.path}: ${why}.` })
+  if ('fault' in read) throw wrong(read.fault)
+  const servers = read.value[host.key] ?? {}
+  if (typeof servers !== 'object' || Array.isArray(servers)) throw wrong(`${host.key} is no object`)
+  return servers as JsonObject
+}
+
+const sameAs = (target: string) => (word: string) =>
+  word === target || (URL.canParse(word) && URL.canParse(target) && new URL(word).href === new URL(target).href)
+
+function show(world: World, host: Host, before: string, after: string): number {
+  world.stdout.write(`${[host.path, ...difference(before, after)].join('\n')}\n`)
+  return 0
+}
+
+/** All that the host will do by itself from now on, without asking: a person reads it once. */
+function tellPinned({ stderr }: World, { title }: Host, entry: JsonObject, config: string | undefined): void {
+  const { command, args, env } = entry as { command: string; args: string[]; env?: Record<string, string> }
+  const lines = [
+    `${title} starts this from now on, in whatever folder it is:`,
+    `  ${[command, ...args].map((word) => shellQuote(word)).join(' ')}`,
+    ...Object.entries(env ?? {}).map(([name, value]) => `  with ${name}=${shellQuote(value)}`),
+    ...(config === undefined ? [] : [`Each start reads ${config}: who can write that file decides what happens then.`]),
+  ]
+  stderr.write(`${lines.map(withoutControls).join('\n')}\n`)
+}
+
+/** @throws BridgeError cancelled */
+async function askToAdd(world: World, { title }: Host): Promise<void> {
+  const asking = startAsking(world)
+  try {
+    if ((await asking.yes(`Add it to ${title}?`, 'yes')) === 'yes') return
+  } finally {
+    asking.close()
+  }
+  throw new BridgeError('cancelled', { hint: 'Nothing was written.' })
+}
+
+function tellChange({ stderr }: World, host: Host, what: string, backup: string | undefined): void {
+  stderr.write(`${what}: ${host.path}\n`)
+  if (backup !== undefined) stderr.write(`The file as it was: ${backup}\n`)
+  stderr.write(`${host.afterwards}\n`)
+}
+
+function notesOn(words: readonly string[]): string[] {
+  const cached = words.some((word) => /[\\/]_npx[\\/]/.test(word))
+  const special = process.platform === 'win32' && words.slice(2).some((word) => /[\s"%&|<>^!]/.test(word))
+  return [
+    ...(cached
+      ? ['this copy lies in the cache of npx and may be swept away; install it for good and run this again.']
+      : []),
+    ...(special
+      ? ['a host that starts servers through cmd.exe may split these words; name the server in config.yaml.']
+      : []),
+  ]
+}

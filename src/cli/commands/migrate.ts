@@ -1,0 +1,24 @@
+// migrate up | down | version: the database schema, looked at and changed by hand.
+import type { Composed } from '../../compose/app.ts'
+import { BridgeError, quote } from '../../errors.ts'
+import { LATEST_VERSION, migrateDown, migrateUp, schemaVersion } from '../../store/sqlite/migrate.ts'
+
+export async function migrate(composed: Composed, action: string | undefined): Promise<number> {
+  if (action !== 'up' && action !== 'down' && action !== 'version') {
+    const what = action === undefined ? 'migrate needs a word' : `${quote(action)} is not a word of migrate`
+    throw new BridgeError('usage', { message: `${what}: up, down or version.` })
+  }
+  const database = composed.openRawDatabase()
+  try {
+    if (action === 'version') {
+      composed.stdout.write(`${schemaVersion(database)} (this program: ${LATEST_VERSION})\n`)
+      return 0
+    }
+    if (action === 'up') migrateUp(database)
+    else migrateDown(database)
+    composed.stderr.write(`${composed.config.database} is now at schema version ${schemaVersion(database)}.\n`)
+    return 0
+  } finally {
+    database.close()
+  }
+}

@@ -1,0 +1,26 @@
+// Refresh now, through the same coordinated path as every other refresh.
+import { isoTime } from '../../bounds.ts'
+import type { Composed } from '../../compose/app.ts'
+import { BridgeError, withoutQueries } from '../../errors.ts'
+
+export async function refresh(composed: Composed): Promise<number> {
+  const { server } = composed.key()
+  const { tokens: store } = await composed.store()
+  const { tokens: before } = await store.load(composed.key())
+  if (!before) throw new BridgeError('not_signed_in')
+  if (before.refreshToken === undefined && before.grant === undefined)
+    throw await refreshTokenMissing(composed, before.issuer)
+  const set = await (await composed.tokens()).refreshNow()
+  if (!set) throw new BridgeError('token_expired')
+  const until = set.expiresAt === undefined ? '' : `; the new token is good until ${isoTime(set.expiresAt)}`
+  composed.stderr.write(`Refreshed the sign-in to ${withoutQueries(server)}${until}.\n`)
+  return 0
+}
+
+async function refreshTokenMissing(composed: Composed, issuer: string): Promise<BridgeError> {
+  const { name, withoutRefreshToken: hint } = (await composed.rules())(issuer)
+  return new BridgeError('refresh_token_missing', {
+    message: `There is no refresh token: ${name ?? 'the authorization server'} gave none.`,
+    ...(hint === undefined ? {} : { hint }),
+  })
+}

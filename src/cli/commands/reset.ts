@@ -1,0 +1,131 @@
+// reset: deletes every sign-in, the key that seals them, and the logs; asked twice, and never under a running bridge.
+import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import type { Composed } from '../../compose/app.ts'
+import { CACHE_PREFIX } from '../../config/file/cache.ts'
+import type { Config } from '../../config/config.ts'
+import { defaultPaths } from '../../config/paths.ts'
+import { asBridgeError, BridgeError } from '../../errors.ts'
+import { fileHolders } from '../../system/process/fileUsers.ts'
+import { keyPinFile } from '../../system/keychain/keyPin.ts'
+import type { CommandLine } from '../words/args.ts'
+import { isAtTerminal, startAsking } from '../terminal/ask.ts'
+import type { World } from '../run.ts'
+
+export async function reset(composed: Composed, line: CommandLine, world: World): Promise<number> {
+  const { config } = composed
+  const { stderr } = world
+  const pin = keyPinFile(defaultPaths(composed.environment).state, config.database)
+  const files = [...filesOf(config), ...(existsSync(pin) ? [pin] : [])]
+  if (files.length === 0) {
+    stderr.write('There is nothing to remove.\n')
+    return 0
+  }
+  refuseWhileInUse(config)
+  if (!line.has('yes')) await askTwice(files, world)
+  refuseWhileInUse(config)
+  // Read first, deleted last: while the database is there, its key must be too.
+  const items = keychainItems(composed)
+  for (const file of files) {
+    remove(file)
+    stderr.write(`Removed ${file}\n`)
+  }
+  await removeKeychainItems(composed, items)
+  stderr.write('Nobody is signed in any more. The config files are as they were.\n')
+  return 0
+}
+
+/** @throws BridgeError database_locked: Windows deletes no file that is open */
+function remove(file: string): void {
+  try {
+    rmSync(file, { force: true })
+  } catch (cause) {
+    throw new BridgeError('database_locked', {
+      message: `${file} cannot be removed; another program may have it open.`,
+      hint: 'Quit the hosts that run mcp-oauth-bridge, then run reset again.',
+      cause,
+    })
+  }
+}
+
+/** What is there of database, key file, logs and remembered configs. */
+function filesOf(config: Config): string[] {
+  const { database, dataFolder, logFile } = config
+  const beside = (file: string, pattern: RegExp) =>
+    namesIn(dirname(file)).filter(
+      (name) => name.startsWith(basename(file)) && pattern.test(name.slice(basename(file).length)),
+    )
+  const ours = new RegExp(`^(sealing-key-[\\da-f]+\\.key|${CACHE_PREFIX}[\\da-f]+\\.json)`)
+  return [
+    ...beside(database, /^(-wal|-shm|\.corrupt-.*)?$/).map((name) => join(dirname(database), name)),
+    ...namesIn(dataFolder)
+      .filter((name) => ours.test(name))
+      .map((name) => join(dataFolder, name)),
+    ...beside(logFile, /^(\.\d{4}-\d\d-\d\dT.*)?$/).map((name) => join(dirname(logFile), name)),
+  ]
+}
+
+const namesIn = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder).sort() : [])
+
+/** A bridge that goes on with a deleted database would renew and lose tokens that nobody sees. @throws BridgeError database_locked */
+function refuseWhileInUse({ database }: Config): void {
+  const holders = fileHolders(['', '-wal', '-shm'].map((end) => database + end))
+  if (holders.length === 0) return
+  throw new BridgeError('database_locked', {
+    message: `The database is in use by ${holders.map(({ name, pid }) => `${name} (pid ${pid})`).join(', ')}.`,
+    hint: 'Quit the hosts that run mcp-oauth-bridge, then run reset again.',
+  })
+}
+
+const stopped = () => new BridgeError('cancelled', { hint: 'Nothing was deleted.' })
+
+async function askTwice(files: readonly string[], world: World): Promise<void> {
+  if (!isAtTerminal(world))
+    throw new BridgeError('usage', {
+      message: 'reset asks before it deletes, and there is no terminal to ask at.',
+      hint: 'Add --yes.',
+    })
+  world.stderr.write(`This deletes every sign-in, the key that seals them, and the logs:\n  ${files.join('\n  ')}\n`)
+  const asking = startAsking(world)
+  try {
+    if ((await asking.yes('Go on?', 'no')) === 'no') throw stopped()
+    if ((await asking.line('It cannot be undone. Type reset to do it: ')) !== 'reset') throw stopped()
+  } finally {
+    asking.close()
+  }
+}
+
+/** @throws BridgeError keychain_unavailable after the last one */
+async function removeKeychainItems({ keyStores, stderr }: Composed, items: readonly string[]): Promise<void> {
+  let failure: BridgeError | undefined
+  for (const item of items) {
+    try {
+      await keyStores().keychain.delete(item)
+      stderr.write(`Removed the keychain item ${item}\n`)
+    } catch (thrown) {
+      failure = new BridgeError('keychain_unavailable', {
+        message: `The keychain item ${item} of mcp-oauth-bridge could not be removed: ${asBridgeError(thrown).message}`,
+        hint: 'Remove it in your keychain program. It opens nothing any more.',
+        cause: thrown,
+      })
+    }
+  }
+  if (failure) throw failure
+}
+
+/** The database names the items. */
+function keychainItems({ config, openRawDatabase }: Composed): string[] {
+  if (!existsSync(config.database)) return []
+  try {
+    const database = openRawDatabase()
+    try {
+      const rows = database.all("SELECT item FROM key_slots WHERE backend = 'keychain'")
+      return rows.map(({ item }) => String(item))
+    } finally {
+      database.close()
+    }
+  } catch {
+    // A database that is broken, or has no tables, names no item.
+    return []
+  }
+}

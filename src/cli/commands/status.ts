@@ -1,0 +1,153 @@
+// Who is signed in where, until when, kept how; never a secret.
+import { isoTime } from '../../bounds.ts'
+import type { Composed } from '../../compose/app.ts'
+import type { ServerExceptions } from '../../config/config.ts'
+import { presetOf } from '../../config/presets.ts'
+import { ERRORS, withoutControls, withoutQueries } from '../../errors.ts'
+import type { ProviderRules } from '../../providerRules.ts'
+import type { AccountSummary, TokenKey } from '../../records.ts'
+import { printableJson } from '../../system/log/printable.ts'
+import type { CommandLine } from '../words/args.ts'
+import { paperOf } from '../terminal/style.ts'
+import type { World } from '../run.ts'
+import { describeException, remaining, table } from '../terminal/statusTable.ts'
+
+export interface Account {
+  readonly server: string
+  readonly profile: string
+  readonly issuer: string | null
+  readonly subject: string | null
+  readonly email: string | null
+  readonly scope: string | null
+  /** ISO 8601, UTC; null: unknown */
+  readonly expires_at: string | null
+  readonly refreshable: boolean
+  /** The provider's preset; null: it keeps to the standards. */
+  readonly provider: string | null
+  /** ISO 8601, UTC: when a person must sign in again; null: not foreseen. */
+  readonly login_due_at: string | null
+  readonly state: 'signed_in' | 'expired' | 'signing_in' | 'signed_out'
+  readonly last_error: string | null
+}
+
+export interface StatusReport {
+  readonly exceptions: readonly ServerExceptions[]
+  readonly secret_store: string
+  readonly database: string
+  readonly driver: string
+  readonly accounts: readonly Account[]
+}
+
+/** How often --watch looks, in ms. */
+const LOOK_MS = 500
+
+export async function status(composed: Composed, line: CommandLine, world: World): Promise<number> {
+  const { stdout, clock, environment } = composed
+  const page = async () => {
+    const report = await statusReport(composed, line.server !== undefined)
+    if (line.has('json')) return `${printableJson(report, 2)}\n`
+    const lines = stdout.isTTY ? table(report, clock.now(), paperOf(stdout, environment)) : plain(report, clock.now())
+    return `${lines.join('\n')}\n`
+  }
+  let shown = await page()
+  if (!line.has('watch')) {
+    stdout.write(shown)
+    return 0
+  }
+  // A terminal shows one page; elsewhere each change is written below the last.
+  const begin = stdout.isTTY ? '\u001b[H\u001b[2J' : ''
+  stdout.write(begin + shown)
+  for (;;) {
+    await clock.sleep(LOOK_MS, world.ending).catch(() => undefined)
+    if (world.ending.aborted) return ERRORS.cancelled.exit
+    const next = await page()
+    if (next !== shown) stdout.write(begin + next)
+    shown = next
+  }
+}
+
+export async function statusReport(composed: Composed, oneServer: boolean): Promise<StatusReport> {
+  const { tokens, attempts, keyBackends, database } = await composed.store()
+  const { clock, config } = composed
+  const now = clock.now()
+  const wanted = (key: TokenKey) => !oneServer || key.server === composed.key().server
+  const pending = (await attempts.open(now)).filter(wanted)
+  const rows = (await tokens.list()).filter(wanted)
+  const rules = await composed.rules()
+  const named = (key: TokenKey) => config.server?.url === key.server && config.profile === key.profile
+  const preset = (row: AccountSummary) =>
+    row.issuer === undefined ? {} : named(row) ? rules(row.issuer) : (presetOf({ issuer: row.issuer }) ?? {})
+  const known = rows.map((row) => toAccount(row, preset(row), pending.some(same(row)) ? 'signing_in' : 'idle', now))
+  const fresh = pending
+    .filter((key) => !rows.some(same(key)))
+    .map((key) => toAccount({ ...key, generation: 0, signedIn: false, refreshable: false }, {}, 'signing_in', now))
+  const accounts = [...known, ...fresh]
+  const secret_store = keyBackends().join('+') || `${config.secretStore} (nothing stored yet)`
+  const exceptions = exceptionsShown(composed, oneServer)
+  return { exceptions, secret_store, database: config.database, driver: database.driver, accounts }
+}
+
+/** Rules that a person has switched off for a server, by config.yaml or by this command's flags. */
+function exceptionsShown({ config }: Composed, oneServer: boolean): readonly ServerExceptions[] {
+  const { exceptions } = config.server ?? {}
+  const ofServer = exceptions && Object.keys(exceptions).length > 1 ? [exceptions] : []
+  return (oneServer ? ofServer : config.exceptions).map((found) => ({ ...found, server: withoutQueries(found.server) }))
+}
+
+function toAccount(row: AccountSummary, preset: ProviderRules, busy: 'signing_in' | 'idle', now: number): Account {
+  const expired = row.expiresAt !== undefined && row.expiresAt <= now && !row.refreshable
+  const due = row.signedIn && !row.refreshable ? row.expiresAt : undefined
+  const state = busy === 'signing_in' ? 'signing_in' : !row.signedIn ? 'signed_out' : expired ? 'expired' : 'signed_in'
+  return {
+    server: withoutQueries(row.server),
+    profile: row.profile,
+    issuer: row.issuer ?? null,
+    subject: row.subject ?? null,
+    email: row.email ?? null,
+    scope: row.scope ?? null,
+    expires_at: row.expiresAt === undefined ? null : isoTime(row.expiresAt),
+    refreshable: row.refreshable,
+    provider: preset.name ?? null,
+    login_due_at: due === undefined ? null : isoTime(due),
+    state,
+    last_error: row.lastError ?? null,
+  }
+}
+
+const WORDS = {
+  signed_in: 'signed in',
+  expired: 'expired',
+  signing_in: 'signing in …',
+  signed_out: 'signed out',
+} as const
+
+const hintOf = (provider: string | null) =>
+  presetOf({ name: provider ?? undefined })?.withoutRefreshToken ?? 'The authorization server gave no refresh token.'
+
+function plain({ accounts, exceptions, secret_store, database }: StatusReport, now: number): string[] {
+  const lines =
+    accounts.length === 0
+      ? ['Nobody is signed in.']
+      : accounts.flatMap((account) => describe(account, now)).map(withoutControls)
+  const excepted = exceptions.map((found) => `Exceptions for ${describeException(found)}`)
+  return [...lines, '', ...[...excepted, `Sealing key: ${secret_store}`, `Database: ${database}`].map(withoutControls)]
+}
+
+function describe(account: Account, now: number): string[] {
+  const who = account.email ?? account.subject
+  const hint = hintOf(account.provider)
+  const until = remaining(account, now)
+  const kept = account.refreshable ? `${until}, refreshed by itself` : until
+  return [
+    `${account.server}${account.profile === 'default' ? '' : `  (profile ${account.profile})`}`,
+    `  ${WORDS[account.state]}${who === null ? '' : account.state === 'signed_out' ? ` (last as ${who})` : ` as ${who}`}${account.state === 'signed_in' ? ` · ${kept}` : ''}`,
+    ...(account.provider === null || account.state === 'signed_out' ? [] : [`  provider: ${account.provider}`]),
+    ...(account.login_due_at === null
+      ? []
+      : [`  no refresh token: sign in again after ${account.login_due_at}. ${hint}`]),
+    ...(account.scope === null || account.state === 'signed_out' ? [] : [`  scopes: ${account.scope}`]),
+    ...(account.last_error === null ? [] : [`  last error: ${account.last_error}`]),
+  ]
+}
+
+const same = (key: TokenKey) => (other: TokenKey) => other.server === key.server && other.profile === key.profile

@@ -1,0 +1,16 @@
+// Asks the person at a terminal whether their client belongs to the authorization server that an MCP server names, before its secret goes there.
+import { quote } from '../../errors.ts'
+import { startAsking } from './ask.ts'
+import type { World } from '../run.ts'
+
+export async function confirmIssuer(world: World, issuer: string, clientId: string): Promise<'yes' | 'no'> {
+  const asking = startAsking(world)
+  try {
+    world.stderr.write(
+      `This server names the authorization server ${quote(issuer, 2_000)}.\nThe secret or key of your client ${quote(clientId)} would be used there.\n`,
+    )
+    return await asking.yes('Is that where you registered the client?', 'no')
+  } finally {
+    asking.close()
+  }
+}

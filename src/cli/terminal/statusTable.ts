@@ -1,0 +1,109 @@
+// The status as a person likes to see it at a terminal: one block an account, in as many columns as there is room for.
+import type { ServerExceptions } from '../../config/config.ts'
+import { quote, withoutControls } from '../../errors.ts'
+import { type Paper, wrap } from './style.ts'
+import type { Account, StatusReport } from '../commands/status.ts'
+
+/** From this width on, short facts stand beside each other. */
+const WIDE = 110
+const LABEL = 12
+const YEAR_H = 365 * 24
+
+export function table(report: StatusReport, now: number, paper: Paper): string[] {
+  const { accounts, exceptions, secret_store, database, driver } = report
+  const body =
+    accounts.length === 0
+      ? [paper.strong('Nobody is signed in.'), '', ...fact('next', 'mcp-oauth-bridge login <server>', paper)]
+      : accounts.flatMap((account, at) => [...(at === 0 ? [] : ['']), ...block(account, now, paper)])
+  const rule = paper.soft('─'.repeat(Math.min(paper.width, 120)))
+  return [
+    ...body,
+    rule,
+    ...exceptions.flatMap((found) => fact('exceptions', describeException(found), paper, paper.warning)),
+    ...fact('kept in', `${database} (${driver})`, paper),
+    ...fact('sealed by', secret_store, paper),
+  ]
+}
+
+const STATE = {
+  signed_in: { mark: '●', words: 'signed in' },
+  expired: { mark: '○', words: 'expired' },
+  signing_in: { mark: '◐', words: 'signing in: waiting for you in the browser' },
+  signed_out: { mark: '○', words: 'signed out' },
+} as const
+
+function block(account: Account, now: number, paper: Paper): string[] {
+  const { mark, words } = STATE[account.state]
+  const tint = { signed_in: paper.good, expired: paper.bad, signing_in: paper.warning, signed_out: paper.soft }
+  const profile = account.profile === 'default' ? '' : `  (profile ${account.profile})`
+  const [first = '', ...more] = wrap(withoutControls(account.server + profile), paper.width - 2)
+  const facts = [
+    [account.state === 'signed_out' ? 'last was' : 'who', account.email ?? account.subject ?? 'nobody named'],
+    ['state', words],
+    ...(account.state === 'signed_in' ? [['until', until(account, now)]] : []),
+    ...(account.state === 'signed_in' ? [['refresh', account.refreshable ? 'by itself' : notPossible(account)]] : []),
+  ] as [string, string][]
+  const long = [
+    ['signed by', account.provider === null ? account.issuer : `${account.issuer} (${account.provider})`],
+    ['scopes', account.state === 'signed_out' ? null : account.scope],
+  ].filter((pair): pair is [string, string] => pair[1] !== null)
+  const short =
+    paper.width >= WIDE && facts.every(([, value]) => value.length < 40)
+      ? [facts.map(([name, value]) => `${paper.soft(name)} ${withoutControls(value)}`).join(paper.soft('   │   '))]
+      : undefined
+  return [
+    `${tint[account.state](mark)} ${paper.strong(first)}`,
+    ...more.map((line) => `  ${line}`),
+    ...(short?.map((line) => `  ${line}`) ?? facts.flatMap(([name, value]) => fact(name, value, paper))),
+    ...long.flatMap(([name, value]) => fact(name, value, paper)),
+    ...(account.last_error === null ? [] : fact('last error', account.last_error, paper, paper.bad)),
+  ]
+}
+
+const notPossible = ({ login_due_at }: Account) =>
+  login_due_at === null ? 'not possible' : `not possible: sign in again after ${login_due_at}`
+
+function fact(name: string, value: string, paper: Paper, tint = (text: string) => text): string[] {
+  const [first = '', ...more] = wrap(withoutControls(value), paper.width - LABEL - 2)
+  return [
+    `  ${paper.soft(name.padEnd(LABEL))}${tint(first)}`,
+    ...more.map((line) => ' '.repeat(LABEL + 2) + tint(line)),
+  ]
+}
+
+function until({ expires_at }: Account, now: number): string {
+  if (expires_at === null) return 'no known expiry'
+  const ms = Date.parse(expires_at) - now
+  return ms <= 0 ? 'due for refresh now' : `for another ${inWords(ms)}`
+}
+
+/** The same for plain text. */
+export function remaining({ expires_at }: Account, now: number): string {
+  if (expires_at === null) return 'no known expiry'
+  const ms = Date.parse(expires_at) - now
+  if (ms <= 0) return 'token due for refresh'
+  const minutes = Math.ceil(ms / 60_000)
+  const hours = Math.round(minutes / 60)
+  if (minutes < 120) return `token good for ${minutes} min`
+  return hours < YEAR_H * 2 ? `token good for ${hours} h` : `token good for ${Math.round(hours / YEAR_H)} years`
+}
+
+/** In words, beginning with the server. */
+export function describeException({ server, ...found }: ServerExceptions): string {
+  const pairs = found.trusted_issuers?.map(({ expected, named }) => `issuer ${quote(named)} at ${quote(expected)}`)
+  const said = [
+    ...(found.allow_http ? ['plain http'] : []),
+    ...(found.allow_missing_s256 ? ['no S256 in its metadata'] : []),
+    ...(pairs ?? []),
+    ...(found.allow_private?.map((origin) => `private address ${origin}`) ?? []),
+  ]
+  return `${server}: ${said.join(' · ')}`
+}
+
+function inWords(ms: number): string {
+  const minutes = Math.ceil(ms / 60_000)
+  if (minutes < 120) return minutes === 1 ? 'minute' : `${minutes} minutes`
+  const hours = Math.round(minutes / 60)
+  if (hours >= YEAR_H * 2) return `${Math.round(hours / YEAR_H)} years`
+  return hours < 48 ? `${hours} hours` : `${Math.round(hours / 24)} days`
+}

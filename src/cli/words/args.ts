@@ -1,0 +1,229 @@
+// Command lines: one table of commands and options, errors that name the nearest word.
+import { parseArgs } from 'node:util'
+import { type Flags, LOG_LEVELS, LOGIN_MODES, TRANSPORTS } from '../../config/config.ts'
+import { nearest } from '../../config/nearest.ts'
+import { BridgeError, quote } from '../../errors.ts'
+
+export const COMMANDS = [
+  ...(['run', 'login', 'logout', 'status', 'refresh', 'migrate'] as const),
+  ...(['doctor', 'support-bundle'] as const),
+  ...(['validate-config', 'check-config'] as const),
+  ...(['install', 'uninstall', 'import'] as const),
+  ...(['reset', 'completion'] as const),
+] as const
+export type Command = (typeof COMMANDS)[number]
+
+/** Most words after a command; 1 for all others. */
+const MOST_WORDS: Partial<Record<Command, number>> = { install: 2, uninstall: 2, reset: 0 }
+
+interface Option {
+  readonly value?: string
+  /** The only values it takes. */
+  readonly choices?: readonly string[]
+  readonly multiple?: true
+  readonly for?: readonly Command[]
+  readonly help: string
+}
+
+/** `install` writes what it is given into the host's file, for `run`. */
+const CONNECTING = ['run', 'login', 'install'] as const
+const TRANSPORTED = [...CONNECTING, 'doctor', 'support-bundle'] as const
+const REACHING = ['run', 'login', 'logout', 'refresh', 'doctor', 'support-bundle', 'install'] as const
+const REPORTING = ['status', 'doctor', 'validate-config', 'check-config'] as const
+const WRITING = ['install', 'uninstall', 'import'] as const
+
+/** Every option; `for` left out: all commands. `value` names what it takes. */
+export const OPTIONS = {
+  help: { help: 'show this help' },
+  version: { help: 'show the version' },
+  config: { value: 'FILE', help: 'config file (or CONFIG_PATH); default: the one in the config folder' },
+  profile: { value: 'NAME', help: 'keep separate sign-ins to one server apart' },
+  debug: { help: 'log everything to stderr' },
+  verbose: { help: 'log what happens to stderr' },
+  'log-level': { value: 'LEVEL', choices: LOG_LEVELS, help: 'debug, info, warn or error' },
+  header: {
+    value: 'NAME:VALUE',
+    multiple: true,
+    for: REACHING,
+    help: 'send this header to the server; may be repeated',
+  },
+  'header-file': { value: 'FILE', for: REACHING, help: 'headers from a file, one a line' },
+  'client-id': { value: 'ID', for: REACHING, help: 'client registered with the authorization server' },
+  'client-secret-file': { value: 'FILE', for: REACHING, help: 'file with the client secret' },
+  'client-key-file': { value: 'FILE', for: REACHING, help: 'private key of the client, PEM or JWK' },
+  issuer: { value: 'URL', for: REACHING, help: 'the authorization server your own client belongs to' },
+  'client-metadata-url': { value: 'URL', for: REACHING, help: 'client ID metadata document of your own' },
+  'client-credentials': { for: REACHING, help: 'sign in as this program itself, without a person' },
+  scope: { value: 'SCOPES', for: CONNECTING, help: 'scopes to ask for, separated by spaces' },
+  resource: { value: 'URL|none', for: CONNECTING, help: 'RFC 8707 resource to ask tokens for' },
+  'authorize-param': {
+    value: 'K=V',
+    multiple: true,
+    for: CONNECTING,
+    help: 'extra authorization parameter; may be repeated',
+  },
+  'callback-url': { value: 'URL', for: REACHING, help: 'redirect URI; default http://localhost:8080/auth/callback' },
+  'allow-http': { for: REACHING, help: 'accept a server without TLS on a network you trust' },
+  transport: {
+    value: 'HOW',
+    choices: TRANSPORTS,
+    for: TRANSPORTED,
+    help: 'auto, http or sse (the transport of 2024-11-05)',
+  },
+  login: {
+    value: 'WHEN',
+    choices: LOGIN_MODES,
+    for: ['run', 'install'],
+    help: 'when the browser may open: auto, on-call or never',
+  },
+  'no-browser': { for: CONNECTING, help: 'print the sign-in address instead of opening it' },
+  paste: { for: ['login'], help: 'open no browser; paste the address it ends at, for a machine without one' },
+  device: { for: ['login'], help: 'sign in with a code on any device, for a machine without a browser' },
+  'no-qr': { for: ['login'], help: 'print no QR code beside the address for a device code' },
+  account: { value: 'E-MAIL', for: ['login'], help: 'sign in as this account and refuse any other' },
+  force: { for: ['login'], help: 'sign in again though somebody is signed in' },
+  all: { for: ['logout'], help: 'sign out everywhere' },
+  'keep-remote': { for: ['logout'], help: 'forget here without revoking at the server' },
+  json: { for: REPORTING, help: 'machine-readable output' },
+  name: { value: 'NAME', for: ['install'], help: 'name of the entry in the host' },
+  'dry-run': { for: WRITING, help: 'show what would be written, and write nothing' },
+  watch: { for: ['status'], help: 'show it again whenever something changes, until Ctrl-C' },
+  output: { value: 'FILE', for: ['support-bundle'], help: 'where to write it' },
+  yes: { for: ['reset', 'support-bundle', 'install'], help: 'do not ask' },
+  // The login process is started with this by a bridge; its job comes through stdin.
+  attempt: { for: ['login'], help: '' },
+} as const satisfies Record<string, Option>
+
+export type OptionName = keyof typeof OPTIONS
+
+export interface CommandLine {
+  readonly command: Command
+  /** False: no command was typed, so a word that is no server may be a misspelt one. */
+  readonly explicit: boolean
+  readonly server: string | undefined
+  /** Everything after the command that is no option. */
+  readonly words: readonly string[]
+  /** The options as they were typed, values and all. */
+  readonly options: readonly TypedOption[]
+  readonly flags: Flags
+  readonly has: (name: OptionName) => boolean
+}
+
+export interface TypedOption {
+  readonly name: string
+  readonly value: string | undefined
+}
+
+/** @throws BridgeError usage */
+export function parseCommandLine(argv: readonly string[]): CommandLine {
+  // People type it first; it is no command of its own.
+  if (argv[0] === 'help') return parseCommandLine([...argv.slice(1), '--help'])
+  const options = Object.fromEntries(
+    Object.entries(OPTIONS as Record<string, Option>).map(([name, { value, multiple }]) => [
+      name,
+      { type: value === undefined ? 'boolean' : 'string', ...(multiple ? { multiple } : {}) } as const,
+    ]),
+  )
+  const { values, positionals, tokens } = parseArgs({
+    args: [...argv],
+    options: { ...options, help: { type: 'boolean', short: 'h' }, version: { type: 'boolean', short: 'V' } },
+    allowPositionals: true,
+    strict: false,
+    tokens: true,
+  })
+  const [first, ...rest] = positionals
+  if (first === 'serve')
+    throw new BridgeError('gateway_missing', {
+      message: 'serve is the HTTP gateway, which this version does not have.',
+    })
+  const explicit = (COMMANDS as readonly string[]).includes(first ?? '')
+  const command = explicit ? (first as Command) : 'run'
+  const words = explicit ? rest : positionals
+  for (const token of tokens) if (token.kind === 'option') checkOption(token, command)
+  const surplus = words[MOST_WORDS[command] ?? 1]
+  if (surplus !== undefined) throw tooMany(surplus, explicit ? command : words[0])
+  const text = (name: OptionName) => values[name] as string | undefined
+  const list = (name: OptionName) => (values[name] as string[] | undefined) ?? []
+  return {
+    command,
+    explicit,
+    server: words[0],
+    words,
+    options: tokens.flatMap((token) => (token.kind === 'option' ? [{ name: token.name, value: token.value }] : [])),
+    has: (name) => values[name] === true,
+    flags: {
+      ...defined({
+        config: text('config'),
+        profile: text('profile'),
+        callbackUrl: text('callback-url'),
+        headerFile: text('header-file'),
+      }),
+      ...defined({ clientId: text('client-id'), clientSecretFile: text('client-secret-file'), scope: text('scope') }),
+      ...defined({
+        issuer: text('issuer'),
+        clientKeyFile: text('client-key-file'),
+        clientMetadataUrl: text('client-metadata-url'),
+      }),
+      ...defined({
+        resource: text('resource'),
+        transport: text('transport'),
+        login: text('login'),
+        logLevel: values.debug === true ? 'debug' : text('log-level'),
+        account: text('account'),
+        output: text('output'),
+      }),
+      ...(values['client-credentials'] === true ? { clientCredentials: true } : {}),
+      headers: list('header'),
+      authorizeParameters: list('authorize-param'),
+      allowHttp: values['allow-http'] === true,
+      openBrowser: values['no-browser'] !== true,
+    },
+  }
+}
+
+/** `first`: the command, or the word that stands in its place and may be a misspelt one. */
+function tooMany(surplus: string, first = ''): BridgeError {
+  const isCommand = (COMMANDS as readonly string[]).includes(first)
+  if (!isCommand && !URL.canParse(first)) {
+    const near = nearest(first, COMMANDS)
+    const guess = near === undefined ? '.' : `; did you mean "${near}"?`
+    return new BridgeError('usage', { message: `${quote(first)} is not a command${guess}` })
+  }
+  const message = `${quote(surplus)} is one word too many.`
+  return new BridgeError('usage', isCommand ? { message, hint: helpOf(first) } : { message })
+}
+
+const helpOf = (command: string) =>
+  command === 'run' ? 'Run mcp-oauth-bridge --help.' : `Run mcp-oauth-bridge ${command} --help.`
+
+function checkOption(
+  token: { name: string; rawName: string; value?: string | undefined; inlineValue?: boolean | undefined },
+  command: Command,
+): void {
+  const names = Object.keys(OPTIONS).filter((name) => name !== 'attempt')
+  const known = Object.hasOwn(OPTIONS, token.name) ? (OPTIONS as Record<string, Option>)[token.name] : undefined
+  if (!known) {
+    const near = nearest(token.name, names)
+    throw new BridgeError('usage', {
+      message: `Unknown option ${quote(token.rawName)}${near === undefined ? '.' : `; did you mean "--${near}"?`}`,
+      hint: helpOf(command),
+    })
+  }
+  if (known.for && !known.for.includes(command)) {
+    throw new BridgeError('usage', {
+      message: `${token.rawName} is not an option of ${command === 'run' ? 'bridging' : command}.`,
+      hint: helpOf(command),
+    })
+  }
+  if (known.value !== undefined && (!token.value || (!token.inlineValue && token.value.startsWith('-')))) {
+    throw new BridgeError('usage', { message: `${token.rawName} needs a value: ${token.rawName} ${known.value}.` })
+  }
+  if (known.value === undefined && token.value !== undefined)
+    throw new BridgeError('usage', { message: `${token.rawName} takes no value.` })
+}
+
+function defined<T extends Record<string, string | undefined>>(values: T): { [K in keyof T]?: string } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: string
+  }
+}

@@ -1,0 +1,179 @@
+// --help and --version, made from the table of options and the table of commands here.
+import { HOSTS } from '../../hosts/hosts.ts'
+import { COMMANDS, type Command, OPTIONS } from './args.ts'
+import { wrap } from '../terminal/style.ts'
+
+interface CommandHelp {
+  readonly usage: string
+  readonly what: string
+  /** Command lines after the program's name, with what they do. */
+  readonly examples: readonly (readonly [line: string, what: string])[]
+}
+
+const URL = 'https://mcp.example.com/mcp'
+
+export const HELP: Readonly<Record<Command, CommandHelp>> = {
+  run: {
+    usage: '<url | server-name>',
+    what: 'bridge stdio to that server until stdin closes',
+    examples: [
+      [URL, 'what a host runs'],
+      ['work --login on-call', 'a server of config.yaml; sign in only for a call'],
+    ],
+  },
+  login: {
+    usage: 'login [server]',
+    what: 'sign in through the browser',
+    examples: [
+      [`login ${URL}`, 'before a host needs it'],
+      ['login work --no-browser', 'prints the address instead'],
+      ['login work --account ann@example.com', 'this account and no other'],
+    ],
+  },
+  logout: {
+    usage: 'logout [server | --all]',
+    what: 'revoke and forget the stored tokens',
+    examples: [
+      ['logout work', 'one server'],
+      ['logout --all --keep-remote', 'every server, without telling them'],
+    ],
+  },
+  status: {
+    usage: 'status [server]',
+    what: 'who is signed in where, until when, kept how',
+    examples: [
+      ['status', 'everything'],
+      ['status work --json', 'one server, for a script'],
+      ['status --watch', 'shows what changes, until Ctrl-C'],
+    ],
+  },
+  doctor: {
+    usage: 'doctor [server]',
+    what: 'find what is wrong; the likeliest cause first, with its remedy',
+    examples: [
+      [`doctor ${URL}`, 'all the way to the MCP handshake'],
+      ['doctor work --json', 'a server of config.yaml, for a script'],
+    ],
+  },
+  'support-bundle': {
+    usage: 'support-bundle [server]',
+    what: 'what a helper needs to see, without secrets, as one file',
+    examples: [
+      ['support-bundle work', 'shows it, and asks before it writes'],
+      ['support-bundle work --output bundle.json --yes', 'writes without asking'],
+    ],
+  },
+  migrate: {
+    usage: 'migrate up | down | version',
+    what: 'change or show the database schema; down deletes every sign-in',
+    examples: [['migrate version', 'which one the database has']],
+  },
+  refresh: {
+    usage: 'refresh [server]',
+    what: 'refresh the access token now',
+    examples: [['refresh work', 'and see whether it works']],
+  },
+  'validate-config': {
+    usage: 'validate-config [file]',
+    what: 'check the syntax and the keys of config.yaml',
+    examples: [['validate-config config.yaml', 'needs none of its variables']],
+  },
+  'check-config': {
+    usage: 'check-config [file]',
+    what: 'the same as validate-config, then credentials, database, port and timeouts',
+    examples: [['check-config --json', 'for a script']],
+  },
+  install: {
+    usage: 'install <host> <url | server-name>',
+    what: 'add a server to a host',
+    examples: [
+      [`install claude-desktop ${URL}`, 'named after the server'],
+      ['install vscode work --dry-run', 'shows the change only'],
+      [`install cursor ${URL} --name files`, 'under another name'],
+    ],
+  },
+  uninstall: {
+    usage: 'uninstall <host> <url | server-name>',
+    what: 'take a server out of a host again',
+    examples: [['uninstall claude-desktop work', 'other entries stay as they are']],
+  },
+  import: {
+    usage: 'import mcp-remote',
+    what: 'take servers over from mcp-remote into config.yaml',
+    examples: [['import mcp-remote --dry-run', 'shows the change only']],
+  },
+  reset: {
+    usage: 'reset',
+    what: 'delete every sign-in, key and log',
+    examples: [['reset --yes', 'without asking']],
+  },
+  completion: {
+    usage: 'completion bash | zsh | fish',
+    what: 'completions for your shell',
+    examples: [
+      ['completion bash > ~/.local/share/bash-completion/completions/mcp-oauth-bridge', 'bash'],
+      ['completion zsh > ~/.zfunc/_mcp-oauth-bridge', 'zsh, with ~/.zfunc in fpath'],
+      ['completion fish > ~/.config/fish/completions/mcp-oauth-bridge.fish', 'fish'],
+    ],
+  },
+}
+
+const NAME = 'mcp-oauth-bridge'
+
+/** Help of one command, or of all, in `width` columns. */
+export function helpText(command: Command | undefined, width = Number.POSITIVE_INFINITY): string {
+  const commands = command ? [command] : COMMANDS
+  const options = optionsOf(command).map(([name, row]) => [
+    `--${name}${'value' in row ? ` ${row.value}` : ''}`,
+    row.help,
+  ])
+  const examples = command
+    ? HELP[command].examples
+    : ([
+        [`login ${URL}`, 'sign in'],
+        [URL, 'what a host runs'],
+        [`install claude-desktop ${URL}`, 'have it run'],
+      ] as const)
+  return [
+    'Reach an OAuth-protected MCP server from a host that only speaks stdio.',
+    '',
+    'Usage:',
+    ...columns(
+      commands.map((one) => [`${NAME} ${HELP[one].usage}`, HELP[one].what]),
+      width,
+    ),
+    ...(command === 'install' || command === 'uninstall' ? ['', `Hosts: ${HOSTS.join(', ')}`] : []),
+    '',
+    'Options:',
+    ...columns(options, width),
+    '',
+    'Examples:',
+    ...columns(
+      examples.map(([line, what]) => [`${NAME} ${line}`, `# ${what}`]),
+      width,
+    ),
+    '',
+    ...(command ? [] : [`${NAME} <command> --help shows the options and examples of one command.`, '']),
+  ].join('\n')
+}
+
+/** The options for people of one command, or of all. */
+export function optionsOf(command: Command | undefined) {
+  return Object.entries(OPTIONS).filter(([, option]) => {
+    const commands: readonly Command[] | undefined = 'for' in option ? option.for : undefined
+    return option.help !== '' && (!command || !commands || commands.includes(command))
+  })
+}
+
+/** Where the second column would be narrower than this, it goes below the first. */
+const NARROWEST = 40
+
+function columns(rows: readonly (readonly (string | undefined)[])[], width: number): string[] {
+  const first = Math.max(...rows.map(([text = '']) => text.length)) + 2
+  const room = width - first - 2
+  return rows.flatMap(([text = '', more = '']) => {
+    if (room < NARROWEST) return [`  ${text}`, ...wrap(more, width - 6).map((line) => `      ${line}`)]
+    const [line = '', ...rest] = wrap(more, room)
+    return [`  ${text.padEnd(first)}${line}`, ...rest.map((part) => ' '.repeat(first + 2) + part)]
+  })
+}

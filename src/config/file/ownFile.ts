@@ -1,0 +1,122 @@
+// The text of a config file that nobody but the person or root could have written; checked and read through one descriptor.
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  statSync,
+} from 'node:fs'
+import { dirname, parse, resolve, sep } from 'node:path'
+import { BridgeError } from '../../errors.ts'
+
+export interface OwnFile {
+  readonly text: string
+  readonly stat: BigIntStats
+}
+
+/** A config that a person writes is some kilobytes. */
+const LARGEST = 1024 * 1024
+const MOST_LINKS = 40
+
+const GROUP_OR_OTHERS_WRITE = 0o022n
+const OTHERS_WRITE = 0o002n
+const STICKY = 0o1000n
+
+/** Whom we believe: the person who runs this, and root, who could do anything anyway. */
+const isOurs = ({ uid }: BigIntStats) => uid === 0n || uid === BigInt(process.geteuid?.() ?? 0)
+
+/**
+ * Every start asks, also where a remembered config is used: the file may have changed hands.
+ * @throws BridgeError config_not_found, config_untrusted, config_invalid
+ */
+export function readOwnFile(path: string): OwnFile {
+  const file = open(path)
+  try {
+    const stat = fstatSync(file, { bigint: true })
+    if (!stat.isFile()) throw untrusted(path, 'is not a regular file', 'Name a file that you wrote.')
+    // Windows has neither owners nor mode bits here; the profile folder's ACL protects what lies in it.
+    if (process.platform !== 'win32') requireOurs(path, stat)
+    if (stat.size > LARGEST)
+      throw new BridgeError('config_invalid', { message: `The config file ${path} is larger than 1 MB.` })
+    return { text: readFileSync(file, 'utf8'), stat }
+  } finally {
+    closeSync(file)
+  }
+}
+
+/** Neither waits for the writer of a named pipe nor becomes the owner of a terminal. */
+function open(path: string): number {
+  try {
+    return openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0))
+  } catch (cause) {
+    throw new BridgeError('config_not_found', { message: `The config file ${path} cannot be read.`, cause })
+  }
+}
+
+function requireOurs(path: string, stat: BigIntStats): void {
+  if (!isOurs(stat))
+    throw untrusted(
+      path,
+      `belongs to ${ownerOf(stat)}`,
+      'Read it, and make a copy of your own if it is right: cp, then chmod go-w.',
+    )
+  if (stat.mode & GROUP_OR_OTHERS_WRITE)
+    throw untrusted(path, `can be written by others (${ownerOf(stat)})`, `Read it, then run: chmod go-w ${path}`)
+  for (const link of linksOn(path)) {
+    const found = lstatSync(link, { bigint: true })
+    if (!isOurs(found))
+      throw untrusted(path, `is reached by the link ${link} of ${ownerOf(found)}`, 'Name the file itself.')
+  }
+  // What we look at by its name must be what was opened.
+  const real = realpathSync(path)
+  const now = statSync(real, { bigint: true })
+  if (now.ino !== stat.ino || now.dev !== stat.dev)
+    throw untrusted(path, 'was replaced while it was read', 'Run the command again.')
+  requireQuietFolders(path, real)
+}
+
+/** Who may rename what lies in a folder chooses which file of yours has the name. In a sticky one that is each file's owner. */
+function requireQuietFolders(path: string, real: string): void {
+  for (let folder = dirname(real); ; folder = dirname(folder)) {
+    const found = statSync(folder, { bigint: true })
+    const nearest = folder === dirname(real)
+    if (nearest && !isOurs(found))
+      throw untrusted(path, `lies in ${folder}, which belongs to ${ownerOf(found)}`, 'Move it to a folder of your own.')
+    if (found.mode & OTHERS_WRITE && !(found.mode & STICKY))
+      throw untrusted(
+        path,
+        `lies in ${folder}, which everybody can write (${ownerOf(found)})`,
+        `Move it to a folder of your own, or run: chmod o-w ${folder}`,
+      )
+    if (folder === dirname(folder)) return
+  }
+}
+
+/** Every symbolic link that leads from `path` to its file, those of folders included. */
+function linksOn(path: string): string[] {
+  const links: string[] = []
+  const { root } = parse(path)
+  let at = root
+  let rest = path.slice(root.length).split(sep)
+  for (let next = rest.shift(); next !== undefined; next = rest.shift()) {
+    const step = resolve(at, next)
+    if (lstatSync(step).isSymbolicLink() && links.length < MOST_LINKS) {
+      links.push(step)
+      const target = resolve(at, readlinkSync(step))
+      at = root
+      rest = [...target.slice(root.length).split(sep), ...rest]
+    } else at = step
+  }
+  return links
+}
+
+/** Owner and mode as `ls -n` and `chmod` have them. */
+const ownerOf = ({ uid, mode }: BigIntStats) => `uid ${uid}, mode ${(mode & 0o7777n).toString(8).padStart(4, '0')}`
+
+const untrusted = (path: string, why: string, hint: string) =>
+  new BridgeError('config_untrusted', { message: `The config file ${path} is not used: it ${why}.`, hint })

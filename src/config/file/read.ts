@@ -1,0 +1,106 @@
+// config.yaml → checked values: ${NAME} filled in, faults named with line, column and the nearest key.
+import { BridgeError, quote, withoutControls } from '../../errors.ts'
+import { holdsSecret } from '../../redaction/names.ts'
+import { type CacheKey, rememberConfig, stampOf } from './cache.ts'
+import { fillEnvironment } from './environment.ts'
+import { nearest } from '../nearest.ts'
+import { type OwnFile, readOwnFile } from './ownFile.ts'
+import { type ConfigFile, type Issue, keysAt, schema } from './schema.ts'
+import { parseYaml, type YamlText } from './yamlText.ts'
+
+/** @throws BridgeError config_not_found, config_untrusted, config_invalid */
+export function readConfigFile(path: string, environment: NodeJS.ProcessEnv): ConfigFile {
+  return parseConfigFile(readOwnFile(path).text, path, environment).file
+}
+
+/** The checked values, remembered for the next start when the file holds no secret. @throws BridgeError config_invalid */
+export function parseAndRemember(key: CacheKey, own: OwnFile, environment: NodeJS.ProcessEnv): ConfigFile {
+  const { file, unfilled } = parseConfigFile(own.text, key.path, environment)
+  if (!holdsSecret(unfilled) && variablesAreFree(unfilled)) rememberConfig(key, stampOf(key, own), unfilled)
+  return file
+}
+
+/** Every printable character, to find out whether a place takes any text. */
+const PROBE = Array.from({ length: 95 }, (_, at) => String.fromCharCode(32 + at)).join('')
+
+/** True when the schema takes any printable text where the tree has a `${NAME}`, so that a variable cannot break its rules. */
+function variablesAreFree(unfilled: unknown): boolean {
+  const probed = (probe: string) =>
+    JSON.parse(JSON.stringify(unfilled), (_, value) =>
+      typeof value === 'string' && /\$\{\w+\}/.test(value) ? probe : value,
+    )
+  return ['~', PROBE].every((probe) => schema.safeParse(probed(probe)).success)
+}
+
+/** The checked values, and the same data before `${NAME}` was filled in. @throws BridgeError config_invalid */
+export function parseConfigFile(
+  text: string,
+  path: string,
+  environment: NodeJS.ProcessEnv,
+): { file: ConfigFile; unfilled: unknown } {
+  const yaml = parseYaml(text)
+  const [broken] = yaml.faults
+  if (broken) throw invalid(`${path}:${broken.place}: ${broken.message}`)
+  const filled = yaml.toData((value, place) => fillEnvironment(value, environment, `${path}:${place}: `))
+  const checked = schema.safeParse(filled)
+  if (!checked.success) throw invalid(faultsOf(filled, yaml, path).map(({ text }) => text))
+  return { file: checked.data, unfilled: yaml.toData() }
+}
+
+export interface Fault {
+  readonly kind: 'missing' | 'unknown' | 'invalid'
+  /** With file, line, column and, for an unknown key, the nearest one. */
+  readonly text: string
+  /** What stands there. */
+  readonly value?: unknown
+}
+
+/** What the schema has against `data`, which came from `yaml`. */
+export function faultsOf(data: unknown, yaml: YamlText, path: string): Fault[] {
+  const { error } = schema.safeParse(data)
+  const faults = (error?.issues ?? []).flatMap((issue): Fault[] => {
+    const shown = issue.path.join('.') || 'the file'
+    if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(key, issue.path, yaml, path))
+    const place = (at: readonly PropertyKey[]) => `${path}:${yaml.valueAt(at)}`
+    if (issue.path.length > 0 && valueAt(data, issue.path) === undefined)
+      return [{ kind: 'missing', text: `${place(issue.path.slice(0, -1))}: ${shown} is missing` }]
+    return [{ kind: 'invalid', text: `${place(issue.path)}: ${shown} ${wordsOf(issue)}` }]
+  })
+  // Names of keys and files may have line breaks, which would look like lines of ours.
+  return faults.map((fault) => ({ ...fault, text: withoutControls(fault.text) }))
+}
+
+const KINDS: Readonly<Record<string, string>> = {
+  object: 'a map (key: value)',
+  record: 'a map (key: value)',
+  array: 'a list',
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+}
+
+/** What the schema's library says of a wrong value, in the words of this file; our own messages stand as they are. */
+function wordsOf(issue: Issue): string {
+  if (!/^(Invalid|Too) /.test(issue.message)) return issue.message
+  if (issue.code === 'invalid_type') return `must be ${KINDS[issue.expected] ?? issue.expected}`
+  if (issue.code === 'invalid_value')
+    return `must be ${issue.values.map((value) => JSON.stringify(value)).join(' or ')}`
+  if (issue.code === 'too_small')
+    return `must be ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}`
+  if (issue.code === 'too_big') return `must be at most ${issue.maximum}`
+  if (issue.code === 'invalid_union') return 'has a value of a kind that it does not take'
+  return issue.message.replace(/^Invalid/, 'is invalid:')
+}
+
+function unknownKey(key: string, parent: readonly PropertyKey[], yaml: YamlText, path: string): Fault {
+  const whole = [...parent, key]
+  const near = nearest(key, keysAt(parent))
+  const guess = near === undefined ? '' : `; did you mean ${quote(near)}?`
+  return { kind: 'unknown', text: `${path}:${yaml.keyAt(whole)}: unknown key ${quote(whole.join('.'))}${guess}` }
+}
+
+const valueAt = (data: unknown, path: readonly PropertyKey[]): unknown =>
+  path.reduce<unknown>((at, step) => (at as Record<PropertyKey, unknown> | undefined)?.[step], data)
+
+const invalid = (message: string | readonly string[]) => new BridgeError('config_invalid', { message })

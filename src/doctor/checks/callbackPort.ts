@@ -1,0 +1,60 @@
+// Is the callback port free, ours, or somebody else's? Asked by connecting, so that no sign-in is disturbed.
+import { readFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { portHolder } from '../../system/process/portOwner.ts'
+import { fail, pass, warn } from '../report/finding.ts'
+import type { Check } from '../report/context.ts'
+
+export const callbackPort: Check = {
+  name: 'callback_port',
+  about: 'machine',
+  async look({ config: { callbackUrls }, server }, { look }) {
+    const [redirect = ''] = callbackUrls
+    const url = new URL(redirect)
+    const port = Number(url.port || 80)
+    const hosts = url.hostname === 'localhost' ? ['127.0.0.1', '::1'] : [url.hostname.replace(/^\[|\]$/g, '')]
+    const taken = (await Promise.all(hosts.map((host) => answers(host, port)))).some(Boolean)
+    if (!taken) {
+      if (process.getuid?.() !== 0 && port < lowestFreePort())
+        return fail(
+          'port_in_use',
+          `Permission denied: port ${port} may be used by root only.`,
+          'Set callback_url to a port of 1024 or higher, such as 8080, and register it with the provider.',
+        )
+      return pass(`${url.host} is free.`)
+    }
+    if (await look?.leases.isHeld(`callback:${redirect}`))
+      return pass(`${url.host} is held by a sign-in of ours that waits.`)
+    const holder = (await portHolder(port)) ?? 'another program'
+    const text = `${url.host} is taken by ${holder}.`
+    if (server?.clientId !== undefined && callbackUrls.length === 1)
+      return fail(
+        'port_in_use',
+        text,
+        'Stop that program, or set callback_url to another port that is registered with the provider.',
+      )
+    return warn(text, 'A neighbouring port will be used. To use this one, stop that program.', 'port_in_use')
+  },
+}
+
+function answers(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port })
+    const settle = (answer: boolean) => {
+      socket.destroy()
+      resolve(answer)
+    }
+    socket.setTimeout(1_000, () => settle(false))
+    socket.once('connect', () => settle(true))
+    socket.once('error', () => settle(false))
+  })
+}
+
+/** Linux lets an administrator change it (ip(7)); elsewhere 1024. */
+function lowestFreePort(): number {
+  try {
+    return Number(readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8'))
+  } catch {
+    return 1024
+  }
+}

@@ -1,0 +1,91 @@
+// The server's certificate: accepted or not as the bridge itself finds, with the chain as evidence.
+import { isIP } from 'node:net'
+import { connect, type PeerCertificate } from 'node:tls'
+import { BridgeError, quote } from '../../errors.ts'
+import { isLoopback } from '../../secureUrl.ts'
+import { fail, failed, type Outcome, pass, skip, warn } from '../report/finding.ts'
+import type { Check, Patient } from '../report/context.ts'
+import { hostOf, portOf } from './reach.ts'
+
+const DAY_MS = 24 * 60 * 60 * 1000
+
+export const tls: Check = {
+  name: 'tls',
+  about: 'server',
+  async look(patient, facts, signal) {
+    const url = new URL(patient.server?.url ?? '')
+    if (url.protocol === 'http:' && !isLoopback(url.hostname)) {
+      const remedy = 'Ask its owner for https; then take allow_http out. Until then use it on a network you trust only.'
+      return warn('Everything, the token too, travels unencrypted, as allow_http allows.', remedy, 'insecure_url')
+    }
+    if (url.protocol !== 'https:') return skip('The URL is http, on this machine.')
+    if (facts.down) return skip('The server cannot be reached.')
+    if (facts.proxied) return throughProxy(await refusal(patient, url, signal))
+    const seen = await look(url, signal)
+    if (typeof seen === 'string') {
+      facts.down = true
+      return fail(
+        'tls_failed',
+        `${url.host} speaks no TLS that is understood here: ${quote(seen, 120)}.`,
+        'Check the port, and whether the URL should begin with http:// or https://.',
+      )
+    }
+    return judge(url, seen, await refusal(patient, url, signal), patient.clock.now())
+  },
+}
+
+interface Seen {
+  readonly certificate: PeerCertificate
+  readonly protocol: string
+}
+
+/** The certificate, or why there is none to see. */
+function look(url: URL, signal: AbortSignal): Promise<Seen | string> {
+  const host = hostOf(url)
+  return new Promise((resolve) => {
+    const name = isIP(host) ? {} : { servername: host }
+    // A bad chain is to be looked at too; no request is sent over this connection.
+    const socket = connect({ ...name, host, port: portOf(url), ALPNProtocols: ['http/1.1'], rejectUnauthorized: false })
+    const settle = (seen: Seen | string) => {
+      socket.destroy()
+      resolve(seen)
+    }
+    signal.addEventListener('abort', () => socket.destroy(), { once: true })
+    socket.once('error', (error) => settle(error.message))
+    socket.once('secureConnect', () =>
+      settle({ certificate: socket.getPeerCertificate(true), protocol: socket.getProtocol() ?? 'TLS' }),
+    )
+  })
+}
+
+/** Why a request of the bridge itself does not accept the certificate; undefined: it does, or fails for another reason. */
+async function refusal({ http }: Patient, url: URL, signal: AbortSignal): Promise<BridgeError | undefined> {
+  try {
+    const response = await http.request({
+      ...{ method: 'GET', url: new URL('/', url), headers: {}, idleMs: 10_000, signal },
+    })
+    response.discard()
+  } catch (thrown) {
+    if (thrown instanceof BridgeError && thrown.code === 'tls_failed') return thrown
+  }
+  return undefined
+}
+
+const throughProxy = (refused: BridgeError | undefined): Outcome =>
+  refused ? failed(refused) : skip('The connection goes through a proxy, and nothing is wrong with a certificate.')
+
+function judge(url: URL, { certificate, protocol }: Seen, refused: BridgeError | undefined, now: number): Outcome {
+  const { issuer, valid_to: until } = certificate
+  const by = [issuer?.O, issuer?.CN].filter(Boolean).flat().join(' ') || 'nobody named'
+  const chain = `issued by ${quote(by)}, valid until ${until}`
+  if (refused !== undefined) {
+    const reason = String(refused.details.reason)
+    const remedy = /EXPIRED|NOT_YET_VALID/.test(reason)
+      ? 'Check the clock of this computer (date); if it is right, the server’s owner must renew the certificate.'
+      : refused.hint
+    return fail('tls_failed', `The certificate of ${url.host} is not accepted: ${reason}; it is ${chain}.`, remedy)
+  }
+  const days = Math.floor((Date.parse(until) - now) / DAY_MS)
+  const text = `${protocol}, certificate ${chain}.`
+  return days < 7 ? warn(`${text} It ends in ${days} days.`, 'Tell the server’s owner to renew it.') : pass(text)
+}

@@ -1,0 +1,103 @@
+// From the server to its authorization server, exactly as a sign-in finds it, told in three checks.
+import { discover } from '../../auth/discovery/protectedResource.ts'
+import { asBridgeError, type BridgeError, ERRORS, type ErrorCode, quote } from '../../errors.ts'
+import type { Challenge } from '../../records.ts'
+import { exceptionsUsed, listsS256 } from './exceptions.ts'
+import { failed, type Outcome, pass, skip, warn } from '../report/finding.ts'
+import type { Check, Facts, Patient } from '../report/context.ts'
+
+const OF_SERVER: readonly ErrorCode[] = [
+  'issuer_mismatch',
+  'discovery_failed',
+  'authorization_server_unreachable',
+  'authorization_server_error',
+]
+
+export const protectedResource: Check = {
+  name: 'protected_resource_metadata',
+  about: 'server',
+  limitMs: 25_000,
+  async look(patient, facts) {
+    if (!facts.answer) return skip('The server does not answer.')
+    const found = await find(patient, facts)
+    if (facts.discoveryFailure?.about === 'resource') return facts.discoveryFailure
+    if (found?.resource !== undefined) return pass(`It names the resource ${quote(found.resource)}.`)
+    if (facts.answer.status !== 401) return skip('The server asks for no sign-in.')
+    if (found === undefined) return skip('See the next check.')
+    if (patient.server?.issuer !== undefined) return pass('The server publishes none; the configured issuer is used.')
+    return warn(
+      'The server publishes none; its own origin is taken for the authorization server.',
+      'Tell its owner about RFC 9728, or set issuer for its provider.',
+    )
+  },
+}
+
+/** Fills in the facts: the metadata, or why there is none. */
+async function find({ server, guarded, reach, rules }: Patient, facts: Facts) {
+  if (!server || !facts.answer) return undefined
+  const { challenge } = facts.answer
+  const { allow_missing_s256, trusted_issuers } = server.exceptions
+  const options = {
+    ...{ http: await guarded(), server: new URL(server.url), serverHeaders: server.headers, issuer: server.issuer },
+    ...{ allowHttp: server.allowHttp, allowMissingS256: allow_missing_s256 === true },
+    ...{ trustedIssuers: trusted_issuers ?? [], rules: await rules() },
+  }
+  try {
+    const found = await discover(options, challenge)
+    await (await reach())?.check(new URL(found.metadata.authorization_endpoint))
+    facts.metadata = found.metadata
+    facts.issuer = found.issuer
+    return found
+  } catch (thrown) {
+    const error = asBridgeError(thrown)
+    facts.discoveryFailure = { ...failed(error), about: aboutOf(error, challenge) }
+    return undefined
+  }
+}
+
+function aboutOf({ code, details }: BridgeError, { resourceMetadata = '' }: Challenge) {
+  if (code === 'pkce_unsupported') return 'pkce'
+  if (OF_SERVER.includes(code)) return 'server'
+  if (code !== 'address_refused') return 'resource'
+  const named = URL.canParse(resourceMetadata) ? new URL(resourceMetadata).hostname : ''
+  return details.host === quote(named.replace(/^\[|\]$/g, '')) ? 'resource' : 'server'
+}
+
+export const authorizationServer: Check = {
+  name: 'authorization_server_metadata',
+  about: 'server',
+  async look({ server, rules }, facts) {
+    const { metadata, issuer, discoveryFailure: failure, answer } = facts
+    if (server && metadata && issuer !== undefined) {
+      const used = await exceptionsUsed({ server, metadata, issuer, challenge: answer?.challenge })
+      const [first] = used
+      if (first) return warn(used.map(({ text }) => text).join(' '), first.remedy, first.code)
+      const { name } = (await rules())(metadata.issuer)
+      const provider = name === undefined ? '' : ` The ways of ${name} apply.`
+      return pass(`The issuer ${quote(metadata.issuer)} publishes its metadata under that name.${provider}`)
+    }
+    if (failure?.about === 'pkce') return pass('It publishes metadata with the right issuer.')
+    if (failure?.about === 'server')
+      // A server that asks for no sign-in needs none.
+      return answer?.status === 401 ? failure : skip('The server asks for no sign-in.')
+    return skip(answer ? 'The protected-resource metadata failed.' : 'The server does not answer.')
+  },
+}
+
+export const pkce: Check = {
+  name: 'pkce',
+  about: 'server',
+  async look({ server, rules }, { metadata, discoveryFailure }): Promise<Outcome> {
+    if (metadata && listsS256(metadata)) return pass('S256 is advertised; this program uses nothing else.')
+    const { name } = metadata ? (await rules())(metadata.issuer) : {}
+    if (metadata && server?.exceptions.allow_missing_s256 !== true)
+      return pass(`S256 is not advertised; ${name ?? 'the provider'} is known to take it, and it is used.`)
+    if (metadata)
+      return warn(
+        'S256 is not advertised; it is used all the same, as allow_missing_s256 allows.',
+        ERRORS.pkce_unsupported.hint,
+        'pkce_unsupported',
+      )
+    return discoveryFailure?.about === 'pkce' ? discoveryFailure : skip('There is no metadata.')
+  },
+}

@@ -1,0 +1,104 @@
+// The MCP endpoint asked without a token: does it speak, and does it ask for a sign-in as MCP wants?
+import { parseChallenge } from '../../auth/challenge.ts'
+import { BridgeError, quote } from '../../errors.ts'
+import type { HttpRequest, HttpResponse } from '../../ports.ts'
+import { fail, failed, type Outcome, pass, skip, warn } from '../report/finding.ts'
+import type { Check, Facts, Patient } from '../report/context.ts'
+
+/** A bridge waits as long as the config says; here nobody waits longer than this, in ms. */
+const LONGEST_MS = 10_000
+/** After these to a POST a bridge looks for the older transport. */
+const NOT_STREAMABLE = [400, 404, 405]
+
+export const endpoint: Check = {
+  name: 'mcp_endpoint',
+  about: 'server',
+  async look(patient, facts, signal) {
+    const { server, config } = patient
+    if (!server) return skip('No server is named.')
+    if (facts.down) return skip('The server cannot be reached.')
+    const idleMs = Math.min(config.requestTimeoutMs || LONGEST_MS, LONGEST_MS)
+    try {
+      if (server.transport === 'sse') return await askForStream(patient, facts, { idleMs, signal })
+      const outcome = await ping(patient, facts, { idleMs, signal })
+      const older = server.transport === 'auto' && NOT_STREAMABLE.includes(facts.answer?.status ?? 0)
+      return (older && (await older2024(patient, facts, { idleMs, signal }).catch(() => undefined))) || outcome
+    } catch (thrown) {
+      if (!(thrown instanceof BridgeError)) throw thrown
+      if (thrown.code === 'server_timeout') {
+        const remedy = 'See the server’s own log; raise request_timeout or connect_timeout if it is only slow.'
+        return fail('server_timeout', `MCP server timeout: no answer within ${idleMs} ms.`, remedy)
+      }
+      return failed(thrown)
+    }
+  },
+}
+
+type Within = Pick<HttpRequest, 'idleMs' | 'signal'>
+
+async function ping({ server, http, clock }: Patient, facts: Facts, within: Within): Promise<Outcome> {
+  const response = await http.request({
+    method: 'POST',
+    url: new URL(server?.url ?? ''),
+    headers: {
+      ...server?.headers,
+      accept: 'application/json, text/event-stream',
+      'content-type': 'application/json',
+    },
+    body: '{"jsonrpc":"2.0","id":"doctor","method":"ping"}',
+    ...within,
+  })
+  response.discard()
+  return judge(note(facts, response, clock.now()))
+}
+
+/** HTTP+SSE of revision 2024-11-05: a stream whose first event names the endpoint. undefined: it is not spoken here. */
+async function older2024(patient: Patient, facts: Facts, within: Within): Promise<Outcome | undefined> {
+  const { server, http, clock } = patient
+  const headers = { ...server?.headers, accept: 'text/event-stream' }
+  const response = await http.request({ method: 'GET', url: new URL(server?.url ?? ''), headers, ...within })
+  const opens = response.status === 200 && /^event: *endpoint\r?$/m.test(await startOf(response))
+  response.discard()
+  if (response.status === 401) return judge(note(facts, response, clock.now()))
+  if (!opens) return undefined
+  note(facts, response, clock.now())
+  return pass('It speaks the HTTP+SSE transport of 2024-11-05 and asks for no token.')
+}
+
+async function askForStream(patient: Patient, facts: Facts, within: Within): Promise<Outcome> {
+  const outcome = await older2024(patient, facts, within)
+  if (outcome) return outcome
+  const remedy = 'Leave out --transport sse, and check that the URL is the MCP endpoint, often ending in /sse.'
+  return fail('invalid_protocol', 'Invalid MCP protocol response: it opens no event stream of HTTP+SSE.', remedy)
+}
+
+async function startOf({ headers, body }: HttpResponse): Promise<string> {
+  if (!/^text\/event-stream/i.test(String(headers['content-type'] ?? ''))) return ''
+  let text = ''
+  for await (const chunk of body) {
+    text += Buffer.from(chunk).toString('utf8')
+    if (text.length > 4096 || /\n\r?\n/.test(text)) break
+  }
+  return text
+}
+
+function note(facts: Facts, { status, headers }: HttpResponse, at: number): NonNullable<Facts['answer']> {
+  facts.answer = { status, headers, challenge: parseChallenge(status, headers['www-authenticate']), at }
+  return facts.answer
+}
+
+function judge({ status, headers, challenge }: NonNullable<Facts['answer']>): Outcome {
+  const type = String(headers['content-type'] ?? 'no content type')
+  if (status === 401) {
+    const named = challenge.resourceMetadata === undefined ? '' : ` and names ${quote(challenge.resourceMetadata)}`
+    return pass(`It asks for a sign-in (401)${named}.`)
+  }
+  if (status >= 500) return fail('server_error', `It answers ${status}.`)
+  if (status === 404 || /text\/html/.test(type)) {
+    const remedy = 'Check that the URL is the MCP endpoint, often ending in /mcp, and not a web page.'
+    return fail('invalid_protocol', `Invalid MCP protocol response: it answers ${status} with ${quote(type)}.`, remedy)
+  }
+  if (status === 403)
+    return warn('It forbids a request without a token (403).', 'Ask the server’s owner whether it should answer 401.')
+  return pass(`It answers ${status} without a token.`)
+}

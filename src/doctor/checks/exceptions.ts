@@ -1,0 +1,71 @@
+// Which exceptions of config.yaml the way to the authorization server needed: what would fail without them is a warning that names them.
+import { isDeepStrictEqual } from 'node:util'
+import { defaultEndpoints } from '../../auth/discovery/overrides.ts'
+import type { ServerMetadata } from '../../auth/discovery/authorizationServer.ts'
+import type { ServerConfig } from '../../config/config.ts'
+import { type ErrorCode, quote } from '../../errors.ts'
+import type { Challenge } from '../../records.ts'
+import { createReach } from '../../system/http/addresses.ts'
+
+export interface Used {
+  readonly text: string
+  readonly remedy: string
+  /** The error without the exception. */
+  readonly code: ErrorCode
+}
+
+interface Found {
+  readonly server: ServerConfig
+  readonly metadata: ServerMetadata
+  /** Under which the metadata was found. */
+  readonly issuer: string
+  readonly challenge: Challenge | undefined
+}
+
+export const listsS256 = ({ code_challenge_methods_supported: methods }: ServerMetadata): boolean =>
+  Array.isArray(methods) && methods.includes('S256')
+
+export async function exceptionsUsed(found: Found): Promise<Used[]> {
+  const { server, metadata, issuer } = found
+  const used: Used[] = []
+  if (isDeepStrictEqual(metadata, defaultEndpoints(new URL(server.url).origin)))
+    used.push({
+      text: 'It publishes no metadata; the default endpoints of MCP 2025-03-26 are used, as allow_missing_s256 allows.',
+      remedy: 'Ask its owner to publish metadata (RFC 8414); then take allow_missing_s256 out of config.yaml.',
+      code: 'discovery_failed',
+    })
+  else if (metadata.issuer !== issuer)
+    used.push({
+      text: `The metadata of ${quote(issuer)} names the issuer ${quote(metadata.issuer)}, as trusted_issuers allows.`,
+      remedy: 'Ask its owner to make both strings equal; then take the pair out of trusted_issuers in config.yaml.',
+      code: 'issuer_mismatch',
+    })
+  const origins = await refusedOtherwise(found)
+  if (origins.length > 0)
+    used.push({
+      text: `It leads to a private network, as allow_private allows: ${origins.join(', ')}.`,
+      remedy: 'Nothing, if you trust these servers; else take them out of allow_private in config.yaml.',
+      code: 'address_refused',
+    })
+  return used
+}
+
+/** Origins of allow_private that would be refused if they were not on it. */
+async function refusedOtherwise({ server, metadata, issuer, challenge }: Found): Promise<string[]> {
+  const allowed = server.exceptions.allow_private ?? []
+  const named = [issuer, challenge?.resourceMetadata, ...Object.values(metadata)]
+  const origins = new Set(
+    named.flatMap((value) => (URL.canParse(String(value)) ? [new URL(String(value)).origin] : [])),
+  )
+  const reach = createReach(new URL(server.url), server.issuer === undefined ? [] : [new URL(server.issuer).origin])
+  const asked = allowed.filter((origin) => origins.has(origin))
+  const refused = await Promise.all(
+    asked.map((origin) =>
+      reach.check(new URL(origin)).then(
+        () => [],
+        () => [origin],
+      ),
+    ),
+  )
+  return refused.flat()
+}

@@ -1,0 +1,41 @@
+// The headers that a bridge sends, made by the code that sends them; and those that the settings keep back.
+import { createAuthorizer, holding } from '../../auth/authorizer.ts'
+import { matchesAny } from '../../auth/userHeaders.ts'
+import type { Logger } from '../../ports.ts'
+import { fail, pass, skip, warn } from '../report/finding.ts'
+import type { Check } from '../report/context.ts'
+
+const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} }
+
+export const headers: Check = {
+  name: 'headers',
+  about: 'server',
+  async look({ server, config, clock }, facts) {
+    const tokens = facts.record?.tokens
+    if (!server) return skip('No server is named.')
+    const { forwardHeaders: forward, blockedHeaders: blocked, userHeaders } = config
+    facts.authorizer = createAuthorizer({
+      ...{ tokens: holding(tokens), userHeaders, headers: server.headers, forward, blocked, log: SILENT, clock },
+    })
+    facts.headers = await facts.authorizer.headers('POST', new URL(server.url))
+    const sent = Object.keys(facts.headers)
+    const text = `Sent: ${sent.join(', ') || 'none'}. Blocked: ${blocked.join(', ') || 'none'}.`
+    if (tokens && !sent.some((name) => name.toLowerCase() === 'authorization')) {
+      const remedy = 'Name Authorization in header_forwarding.forward_headers, and not in blocked_headers.'
+      return fail(
+        'unauthorized',
+        `Authorization header not forwarded to MCP server: the settings keep it back. ${text}`,
+        remedy,
+      )
+    }
+    const stripped = Object.keys(server.headers).filter((name) => matchesAny(name, blocked))
+    if (stripped.length > 0)
+      return warn(
+        `Custom headers stripped: ${stripped.join(', ')} is configured and blocked. ${text}`,
+        'Take it out of header_forwarding.blocked_headers.',
+      )
+    return pass(text)
+  },
+}
+
+/** Tokens that stay as they are. */

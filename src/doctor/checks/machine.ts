@@ -1,0 +1,129 @@
+// This machine: versions, settings, proxy variables, browser.
+import { accessSync, constants } from 'node:fs'
+import { connect } from 'node:net'
+import { asBridgeError, withoutQueries } from '../../errors.ts'
+import { findProgram, thisMachine } from '../../system/process/programs.ts'
+import { createProxyFor } from '../../system/http/proxy.ts'
+import { fail, failed, pass, warn } from '../report/finding.ts'
+import type { Check } from '../report/context.ts'
+
+export const versions: Check = {
+  name: 'versions',
+  about: 'machine',
+  async look({ version, environment }) {
+    const text = `mcp-oauth-bridge ${version}, Node ${process.versions.node}, ${process.platform} ${process.arch}`
+    const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+    const supported = (major === 20 && minor >= 18) || (major === 22 && minor >= 14) || major > 22
+    if (!supported) return warn(`${text}.`, 'Use Node 20.18.1 or newer of 20, or 22.14 or newer.')
+    const set = weakening(environment)
+    return set.length === 0
+      ? pass(`${text}.`)
+      : warn(`${text}. ${set.join(' ')}`, 'Unset them where a host starts this.')
+  },
+}
+
+/** Variables that would weaken TLS or print what is sent, each with what it does here. */
+function weakening({
+  NODE_TLS_REJECT_UNAUTHORIZED: checks,
+  NODE_OPTIONS: options = '',
+  NODE_DEBUG: debug,
+}: Environment) {
+  const [keyLog] = /--tls-keylog\b/.exec(options) ?? []
+  const [old] = /--tls-(min|max)-v1\.[01]\b/.exec(options) ?? []
+  return [
+    ...(checks === undefined || checks === '1'
+      ? []
+      : ['NODE_TLS_REJECT_UNAUTHORIZED is ignored: certificates are checked.']),
+    ...(keyLog ? [`NODE_OPTIONS has ${keyLog}: whoever reads that file can read what is sent.`] : []),
+    ...(old ? [`NODE_OPTIONS has ${old}, which is ignored: TLS 1.2 is the least.`] : []),
+    ...(debug ? ['NODE_DEBUG makes Node print addresses and more to stderr.'] : []),
+  ]
+}
+
+type Environment = NodeJS.ProcessEnv
+
+/** Faults of the file end the reading of it; what is left here is what may be set better. */
+export const config: Check = {
+  name: 'config',
+  about: 'machine',
+  async look({ config: { sessionTimeoutMs, callbackUrls, profile, logFile }, server }) {
+    const text = `Server ${server ? withoutQueries(server.url) : '(none named)'}, profile ${profile}, callback ${callbackUrls.join(', ')}, session_timeout ${sessionTimeoutMs / 1000} s, log ${logFile}.`
+    if (sessionTimeoutMs < 300_000)
+      return warn(`session_timeout is low (< 300s). ${text}`, 'Raise session_timeout to 300 or more.', 'invalid_state')
+    return pass(text)
+  },
+}
+
+export const proxy: Check = {
+  name: 'proxy',
+  about: 'machine',
+  async look({ environment, server }, facts, signal) {
+    const url = new URL(server?.url ?? 'https://mcp.example.com/')
+    const scheme = url.protocol === 'https:' ? 'https_proxy' : 'http_proxy'
+    const variable = [scheme, scheme.toUpperCase()].find((name) => environment[name])
+    const proxyFor = createProxyFor(environment)
+    if (!proxyFor || variable === undefined) return pass('No proxy variable is set for this server.')
+    let found: URL | undefined
+    try {
+      found = proxyFor(url)
+    } catch (thrown) {
+      facts.down = true
+      return failed(asBridgeError(thrown))
+    }
+    if (!found)
+      return pass(`${variable} is set; this server is reached without it (NO_PROXY, or it is on this machine).`)
+    facts.proxied = true
+    const { hostname, port, host, protocol } = found
+    const answers = await answersOn(hostname, Number(port || (protocol === 'https:' ? 443 : 80)), signal)
+    if (answers) return pass(`${variable} names ${host}; it answers, and is used.`)
+    facts.down = true
+    return fail(
+      'proxy_failed',
+      `${variable} names the proxy ${host}, which does not answer.`,
+      `Correct or unset ${variable}, or name the server in NO_PROXY.`,
+    )
+  },
+}
+
+function answersOn(host: string, port: number, signal: AbortSignal): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: host.replace(/^\[|\]$/g, ''), port, signal })
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', () => resolve(false))
+  })
+}
+
+export const browser: Check = {
+  name: 'browser',
+  about: 'machine',
+  async look({ config: { browser: program, openBrowser, callbackUrls }, environment, surroundings }) {
+    if (!openBrowser) return pass('No browser is wanted; the address is printed.')
+    if (program !== undefined) {
+      const programs = process.platform === 'win32' ? [program] : program.split(':').filter((name) => name !== '')
+      const found = programs.find((name) => isProgram(findProgram(name, thisMachine(environment))))
+      if (found !== undefined) return pass(`${found} opens the sign-in page.`)
+      return fail('browser_failed', `${program} is not a program that can be started.`, 'Correct BROWSER or browser.')
+    }
+    const { browser: opened, ssh, container } = await surroundings()
+    if (opened === 'windows') return pass('The browser of Windows opens the sign-in page.')
+    if (opened !== 'none') return pass('The system’s browser opens the sign-in page.')
+    const why = ssh ? 'This is an SSH session' : container ? 'This is a container' : 'There is no display here'
+    const port = new URL(callbackUrls[0] ?? '').port || 80
+    const forward = ssh ? `, or forward the callback port before: ssh -L ${port}:localhost:${port}` : ''
+    const remedy = `Run mcp-oauth-bridge login, open the address it prints elsewhere, and paste where the browser ends${forward}.`
+    return warn(`${why}, so no browser is opened.`, remedy, 'browser_failed')
+  },
+}
+
+function isProgram(path: string | undefined): boolean {
+  if (path === undefined) return false
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,74 @@
+// The way to the server: its name, its port.
+import { lookup } from 'node:dns/promises'
+import { connect } from 'node:net'
+import { quote } from '../../errors.ts'
+import { fail, pass, skip } from '../report/finding.ts'
+import type { Check, Patient } from '../report/context.ts'
+
+const urlOf = ({ server }: Patient) => new URL(server?.url ?? '')
+export const hostOf = (url: URL) => url.hostname.replace(/^\[|\]$/g, '')
+export const portOf = (url: URL) => Number(url.port || (url.protocol === 'https:' ? 443 : 80))
+
+export const dns: Check = {
+  name: 'dns',
+  about: 'server',
+  limitMs: 10_000,
+  async look(patient, facts) {
+    const host = hostOf(urlOf(patient))
+    if (facts.proxied) return skip('The proxy looks the name up.')
+    try {
+      const addresses = await lookup(host, { all: true })
+      return pass(`${host} is ${addresses.map(({ address }) => address).join(', ')}.`)
+    } catch (thrown) {
+      const { code } = thrown as NodeJS.ErrnoException
+      facts.down = true
+      const remedy = 'Check the spelling of the server URL, the network, a VPN that may be needed, and the DNS server.'
+      return fail(
+        'server_unreachable',
+        `MCP server unreachable: the name ${quote(host)} has no address (${code}).`,
+        remedy,
+      )
+    }
+  },
+}
+
+export const tcp: Check = {
+  name: 'tcp',
+  about: 'server',
+  async look(patient, facts, signal) {
+    if (facts.proxied) return skip('The proxy makes the connection.')
+    if (facts.down) return skip('The name has no address.')
+    const url = urlOf(patient)
+    const outcome = await dial(url, patient.config.connectTimeoutMs, signal)
+    if (outcome === 'open') return pass(`${url.host} takes connections.`)
+    facts.down = true
+    if (outcome === 'timeout') {
+      const remedy = 'Check a firewall or VPN on the way; raise connect_timeout if the server is far away.'
+      return fail(
+        'server_timeout',
+        `MCP server timeout: ${url.host} took no connection within ${patient.config.connectTimeoutMs} ms.`,
+        remedy,
+      )
+    }
+    const remedy =
+      'Start the server, or correct the host and port of its URL (mcp_server_url). In a container, localhost is the container itself.'
+    return fail('server_unreachable', `MCP server unreachable: ${url.host} takes no connection (${outcome}).`, remedy)
+  },
+}
+
+/** 'open', 'timeout', or the error code of the system. */
+function dial(url: URL, timeoutMs: number, signal: AbortSignal): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: hostOf(url), port: portOf(url), signal })
+    const settle = (outcome: string) => {
+      clearTimeout(timer)
+      socket.destroy()
+      resolve(outcome)
+    }
+    const timer = setTimeout(() => settle('timeout'), timeoutMs || 10_000)
+    socket.once('connect', () => settle('open'))
+    socket.once('error', (error: NodeJS.ErrnoException & { errors?: NodeJS.ErrnoException[] }) =>
+      settle(error.code ?? error.errors?.[0]?.code ?? error.name),
+    )
+  })
+}

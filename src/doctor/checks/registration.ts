@@ -1,0 +1,136 @@
+// Who we are at the authorization server, and whether it takes our redirect URI: asked without a person (prompt=none).
+import { createHash, randomBytes } from 'node:crypto'
+import { textStart } from '../../auth/discovery/body.ts'
+import { chooseAuthMethod } from '../../auth/oauth/authentication.ts'
+import { isConfirmed } from '../../auth/client/ownClient.ts'
+import { isIssuerOf, presetOf } from '../../config/presets.ts'
+import { BridgeError, quote } from '../../errors.ts'
+import type { HttpClient } from '../../ports.ts'
+import { isSecure } from '../../secureUrl.ts'
+import { fail, type Outcome, pass, skip, warn } from '../report/finding.ts'
+import type { Check, Facts, Patient } from '../report/context.ts'
+
+/** Of a page that is looked at for an error. */
+const LIMIT_BYTES = 256 * 1024
+
+export const registration: Check = {
+  name: 'registration',
+  about: 'server',
+  async look(patient, facts) {
+    const { metadata } = facts
+    if (!metadata) return skip('There is no metadata.')
+    const { clientId, clientSecret, clientKey, clientMetadataUrl } = patient.server ?? {}
+    const client = await clientOf(patient, facts)
+    if (client !== undefined && client === clientId) {
+      const alone = await unbound(patient, facts)
+      if (alone) return alone
+      const given = { ...(clientSecret && { clientSecret }), ...(clientKey && { privateKey: clientKey }) }
+      return pass(`The configured client ${quote(client)} is used, with ${chooseAuthMethod(metadata, given)}.`)
+    }
+    if (client !== undefined && client === clientMetadataUrl) {
+      const method = chooseAuthMethod(metadata, clientKey === undefined ? {} : { privateKey: clientKey })
+      return pass(`The client metadata document ${quote(client)} is used, with ${method}.`)
+    }
+    const passedOver = clientMetadataUrl === undefined ? '' : ' It takes no client metadata document.'
+    if (client !== undefined) return pass(`This program is registered as ${quote(client)}.${passedOver}`)
+    if (metadata.registration_endpoint !== undefined)
+      return pass(`It registers clients by itself (RFC 7591).${passedOver}`)
+    if (metadata.client_id_metadata_document_supported === true)
+      return fail(
+        'registration_failed',
+        'It registers no clients by itself, and neither a client metadata document nor a client_id is configured.',
+        'It takes a client metadata document: give the URL of yours as --client-metadata-url, or register a client and give --client-id.',
+      )
+    return fail(
+      'registration_failed',
+      `It registers no clients by itself, and no client_id is configured.${passedOver}`,
+    )
+  },
+}
+
+/** The same question as before each use of the client; what it would remember is not written. */
+async function unbound({ server }: Patient, { issuer, look }: Facts): Promise<Outcome | undefined> {
+  const { clientId, clientSecret, clientKey, provider } = server ?? {}
+  const proves = clientSecret !== undefined || clientKey !== undefined
+  if (!proves || clientId === undefined || issuer === undefined || server?.issuer !== undefined) return undefined
+  const preset = presetOf({ name: provider })
+  if (preset?.issuer !== undefined)
+    return isIssuerOf(preset, issuer)
+      ? undefined
+      : fail(
+          'client_issuer_changed',
+          `The client ${quote(clientId)} belongs to ${preset.name}, not to ${quote(issuer)}.`,
+        )
+  if (look && (await isConfirmed(look.clients, issuer, clientId))) return undefined
+  return fail('client_issuer_missing', `Nothing says that the client ${quote(clientId)} belongs to ${quote(issuer)}.`)
+}
+
+export const redirectUri: Check = {
+  name: 'redirect_uri',
+  about: 'server',
+  async look(patient, facts, signal) {
+    const [redirect = ''] = patient.config.callbackUrls
+    const { metadata } = facts
+    if (!metadata) return skip('There is no metadata.')
+    const client = await clientOf(patient, facts)
+    if (client === undefined)
+      return metadata.registration_endpoint === undefined
+        ? skip('No client is known.')
+        : pass(`${redirect} will be registered at the first sign-in.`)
+    const url = new URL(metadata.authorization_endpoint)
+    if (!isSecure(url, patient.server?.allowHttp ?? false)) return skip('The authorization endpoint is not https.')
+    const challenge = createHash('sha256').update(randomBytes(32)).digest('base64url')
+    const query = {
+      ...{ response_type: 'code', client_id: client, redirect_uri: redirect, scope: 'openid', prompt: 'none' },
+      ...{ state: randomBytes(16).toString('base64url'), code_challenge: challenge, code_challenge_method: 'S256' },
+    }
+    for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
+    return await preflight(await patient.guarded(), url, redirect, signal)
+  },
+}
+
+/** A server that takes the redirect URI sends its answer there, whatever the answer is (RFC 6749 section 4.1.2.1). */
+async function preflight(http: HttpClient, url: URL, redirect: string, signal: AbortSignal): Promise<Outcome> {
+  try {
+    const request = { method: 'GET', url, headers: { accept: 'text/html' }, idleMs: 10_000, signal } as const
+    const response = await http.request(request)
+    const text = await textStart(response.body, LIMIT_BYTES)
+    return judge(response.status, text, redirect)
+  } catch (thrown) {
+    if (!(thrown instanceof BridgeError) || thrown.code !== 'redirect_refused') throw thrown
+    if (thrown.details.target === new URL(redirect).origin) return pass(`The authorization server takes ${redirect}.`)
+    return pass(`${redirect} is configured; the authorization server leads a person to its own pages.`)
+  }
+}
+
+function judge(status: number, text: string, redirect: string): Outcome {
+  if (
+    /redirect[ _]?ur[il]|reply url|callback url/i.test(text) &&
+    (status >= 400 || /mismatch|not (match|registered|allowed)/i.test(text))
+  ) {
+    const mistakes = 'Same scheme, host, port and path, and no trailing slash.'
+    return fail(
+      'redirect_uri_mismatch',
+      `OAuth redirect URI mismatch: the authorization server does not take ${redirect}.`,
+      `Register exactly ${redirect} with the provider, or set callback_url to what is registered. ${mistakes}`,
+    )
+  }
+  if (status >= 400 && /client/i.test(text))
+    return fail('invalid_client', 'The authorization server does not recognize this client.')
+  if (status >= 400)
+    return warn(
+      `The authorization server answers ${status} to a sign-in with ${redirect}.`,
+      'Start a sign-in and read the page in the browser.',
+      'login_failed',
+    )
+  return pass(`${redirect} is configured; the authorization server shows a page for it.`)
+}
+
+/** The client_id of the next sign-in, in the order of auth/client/clients.ts; undefined: none is known yet. */
+async function clientOf({ server, config }: Patient, { metadata, issuer, look }: Facts): Promise<string | undefined> {
+  if (server?.clientId !== undefined) return server.clientId
+  const document = server?.clientMetadataUrl
+  if (document !== undefined && metadata?.client_id_metadata_document_supported === true) return document
+  const [redirect = ''] = config.callbackUrls
+  return issuer === undefined ? undefined : (await look?.clients.load(issuer, redirect))?.clientId
+}

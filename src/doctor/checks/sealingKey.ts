@@ -1,0 +1,38 @@
+// The key that seals the stored tokens: where it is, and whether it is given.
+import { BridgeError } from '../../errors.ts'
+import { failed, pass, warn } from '../report/finding.ts'
+import type { Check } from '../report/context.ts'
+
+export const keychain: Check = {
+  name: 'keychain',
+  about: 'machine',
+  limitMs: 8_000,
+  late: 'keychain_locked',
+  async look({ config: { secretStore } }, facts) {
+    const { look } = facts
+    const places = look?.keyBackends() ?? []
+    if (look && places.length > 0) {
+      facts.keyless = true
+      const key = await look.sealingKey()
+      delete facts.keyless
+      return key
+        ? pass(`The sealing key is in the ${places.join(' and the ')}.`)
+        : pass('The sealing key is gone, but seals nothing; the next sign-in makes a new one.')
+    }
+    const wanted = `No key has been made yet (secret_store: ${secretStore}).`
+    if (secretStore === 'file' || secretStore === 'env') return pass(wanted)
+    try {
+      const { keychain: system } = await import('../../system/keychain/childProcess.ts')
+      await system.get('doctor')
+      return pass(`${wanted} The keychain answers.`)
+    } catch (thrown) {
+      if (!(thrown instanceof BridgeError)) throw thrown
+      if (secretStore === 'keychain') return failed(thrown)
+      return warn(
+        `${thrown.message} A private file will hold the key.`,
+        'Nothing, or start a keychain before the first sign-in.',
+        thrown.code,
+      )
+    }
+  },
+}

@@ -1,0 +1,115 @@
+// The stored tokens: there, well formed, not expired, good in signature and audience; and whether they can be refreshed.
+import { isoTime } from '../../bounds.ts'
+import type { TokenSet } from '../../records.ts'
+import { fail, type Outcome, pass, skip, warn } from '../report/finding.ts'
+import { readClaims, verifySignature } from '../report/jwt.ts'
+import type { Check, Facts, Patient } from '../report/context.ts'
+
+const LOGIN = 'Sign in: mcp-oauth-bridge login.'
+
+export const token: Check = {
+  name: 'token',
+  about: 'server',
+  async look(patient, facts, signal) {
+    const { look, answer } = facts
+    if (!look) return notSignedIn(answer?.status)
+    if (facts.keyless) return skip('The sealing key was not given.')
+    const record = await look.tokens.load(patient.key())
+    facts.record = record
+    const { tokens } = record
+    if (tokens) return await examineToken(tokens, patient, facts, signal)
+    if (record.lastError === undefined) return notSignedIn(answer?.status)
+    const code = /altered|moved/.test(record.lastError) ? 'seal_broken' : 'token_expired'
+    return fail(code, `Nobody is signed in any more: ${record.lastError}`, 'Sign in again: mcp-oauth-bridge login.')
+  },
+}
+
+const notSignedIn = (status: number | undefined): Outcome =>
+  status !== undefined && status < 300
+    ? pass('Nobody is signed in, and the server asks for no sign-in.')
+    : warn('Nobody is signed in to this server.', LOGIN, 'not_signed_in')
+
+async function examineToken(tokens: TokenSet, patient: Patient, facts: Facts, signal: AbortSignal): Promise<Outcome> {
+  const { accessToken, expiresAt, scope } = tokens
+  if (!/^[\x21-\x7e]+$/.test(accessToken))
+    return fail(
+      'malformed_token',
+      'Malformed token: it has blanks, line breaks or other characters that cannot stand in a header.',
+      'Sign in again: mcp-oauth-bridge login --force. If it stays, only the provider can repair it.',
+    )
+  const left = expiresAt === undefined ? undefined : Math.round((expiresAt - patient.clock.now()) / 1000)
+  const until = left === undefined ? 'no known expiry' : left > 0 ? `good for ${left} s` : `expired ${-left} s ago`
+  const claims = readClaims(accessToken)
+  if (claims === 'malformed')
+    return fail(
+      'malformed_token',
+      'Malformed token: it looks like a JWT, but its parts cannot be read; it may be truncated.',
+      'Sign in again: mcp-oauth-bridge login --force.',
+    )
+  const shape = claims ? `a JWT with ${claims.shown}` : `opaque, ${accessToken.length} characters`
+  const text = `It is ${shape}; ${until}; scopes ${scope ?? 'not said'}.`
+  if (claims) {
+    const wrong = await wrongInJwt(tokens, claims, patient, facts, signal)
+    if (wrong) return { ...wrong, detail: `${wrong.detail} ${text}` }
+  }
+  if (left !== undefined && left <= 0 && !isRefreshable(tokens, patient))
+    return fail('token_expired', `Token expired, and there is nothing to refresh it with. ${text}`, LOGIN)
+  return pass(text)
+}
+
+async function wrongInJwt(
+  { accessToken, resource }: TokenSet,
+  { audience }: { audience: readonly string[] },
+  { guarded }: Patient,
+  { metadata }: Facts,
+  signal: AbortSignal,
+): Promise<Outcome | undefined> {
+  if (typeof metadata?.jwks_uri === 'string') {
+    const verdict = await verifySignature(await guarded(), accessToken, new URL(metadata.jwks_uri), signal)
+    if (verdict === 'wrong')
+      return fail(
+        'invalid_signature',
+        'Invalid token signature: no key of the authorization server fits it.',
+        'Check that issuer is the server that gave the token and that the clock is right; then sign in again: mcp-oauth-bridge login --force.',
+      )
+  }
+  if (resource !== undefined && audience.length > 0 && !audience.includes(resource))
+    return warn(
+      `It is for ${audience.join(', ')}, not for ${resource}.`,
+      'If the server refuses it, set audience or resource for its provider.',
+      'unauthorized',
+    )
+  return undefined
+}
+
+const isRefreshable = ({ refreshToken }: TokenSet, { server }: Patient) =>
+  refreshToken !== undefined && server?.refreshStrategy === 'auto'
+
+export const refresh: Check = {
+  name: 'refresh',
+  about: 'server',
+  async look({ server, clock }, { record, look }) {
+    const tokens = record?.tokens
+    if (!tokens || !look) return skip('Nobody is signed in.')
+    if (server?.refreshStrategy !== 'auto')
+      return pass(`refresh_strategy is ${server?.refreshStrategy}: it is never refreshed.`)
+    const { refreshToken, expiresAt, issuer, clientId, redirectUri } = tokens
+    if (refreshToken === undefined) {
+      if (expiresAt === undefined) return pass('There is no refresh token, and the token has no expiry.')
+      const remedy =
+        'Sign in again with the scope offline_access if the provider knows it, or set refresh_strategy: none.'
+      const text = `There is no refresh token; the next sign-in is due ${isoTime(expiresAt)}.`
+      return expiresAt <= clock.now()
+        ? fail('refresh_token_missing', text, remedy)
+        : warn(text, remedy, 'refresh_token_missing')
+    }
+    const ours = [server.clientId, server.clientMetadataUrl].includes(clientId)
+    const known = ours || (await look.clients.load(issuer, redirectUri))?.clientId === clientId
+    if (known) return pass('There is a refresh token, and the client that got it is known. (It was not used.)')
+    return fail(
+      'invalid_client',
+      'The client that obtained the tokens is no longer known here, so they cannot be refreshed.',
+      'Use the --client-id of that sign-in, or sign in again: mcp-oauth-bridge login --force.',
+    )
+  },
+}

@@ -1,0 +1,172 @@
+// The single checks behind check-config: credentials, database, callback port, and settings that are allowed but unwise.
+import { accessSync, constants, copyFileSync, existsSync, mkdtempSync, realpathSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import type { Flags } from '../config/config.ts'
+import type { ConfigFile, ProviderEntry } from '../config/file/schema.ts'
+import { serverConfig } from '../config/server.ts'
+import { parseYaml } from '../config/file/yamlText.ts'
+import { asBridgeError, BridgeError, type ErrorCode } from '../errors.ts'
+import { holdsSecret } from '../redaction/names.ts'
+import { openUnmigrated } from '../store/sqlite/database.ts'
+import { LATEST_VERSION, schemaVersion } from '../store/sqlite/migrate.ts'
+import { callbackServer } from '../system/callback/server.ts'
+import { fileHolders } from '../system/process/fileUsers.ts'
+
+export interface Check {
+  readonly name: string
+  readonly status: 'pass' | 'warn' | 'fail'
+  /** One sentence, shown to a person. */
+  readonly detail: string
+  readonly remedy?: string
+  readonly code?: ErrorCode
+}
+
+/** Authorization servers that register no clients by themselves, by the host of their issuer. */
+const BY_HAND: Readonly<Record<string, string>> = {
+  'accounts.google.com': 'Google',
+  'login.microsoftonline.com': 'Microsoft',
+  'github.com': 'GitHub',
+}
+
+/** Each server with its provider, each provider with its client. One line when all is well. */
+export function credentialChecks(file: ConfigFile, flags: Flags): Check[] {
+  const entries = [
+    ...Object.entries(file.servers ?? {}).map(([name, entry]) => ({ name, ...entry })),
+    ...(file.mcp_server_url === undefined ? [] : [{ name: undefined, url: file.mcp_server_url }]),
+  ]
+  const servers = entries.flatMap((entry): Check[] => {
+    try {
+      serverConfig(file, flags, entry)
+      return []
+    } catch (thrown) {
+      return [failed('credentials', thrown)]
+    }
+  })
+  const providers = Object.entries(file.providers ?? {}).flatMap(([name, entry]) => ofProvider(name, entry))
+  const wrong = [...servers, ...providers]
+  if (wrong.some(({ status }) => status === 'fail')) return wrong
+  return [{ name: 'credentials', status: 'pass', detail: 'Provider credentials configured' }, ...wrong]
+}
+
+function ofProvider(name: string, entry: ProviderEntry): Check[] {
+  const proof = Object.entries(entry).some(([key, value]) => /^client_(secret|key)/.test(key) && value !== undefined)
+  const wrong = (message: string) => [failed('credentials', new BridgeError('config_invalid', { message }))]
+  if (proof && entry.client_id === undefined) return wrong(`providers.${name} has a secret but no client_id.`)
+  if (entry.client_type === 'confidential' && !proof)
+    return wrong(`providers.${name} is confidential but has no client_secret.`)
+  const host = URL.canParse(entry.issuer ?? '') ? new URL(entry.issuer ?? '').host : `${name.toLowerCase()}.com`
+  const vendor = BY_HAND[host] ?? Object.values(BY_HAND).find((known) => known.toLowerCase() === name.toLowerCase())
+  if (vendor === undefined || entry.client_id !== undefined) return []
+  const detail = `providers.${name} has no client_id, and ${vendor} registers no clients by itself`
+  return [{ name: 'credentials', status: 'warn', detail }]
+}
+
+/** Looks at the database as a start would find it; one that is not there yet only needs a folder to be made in. */
+export async function databaseCheck(path: string): Promise<Check> {
+  try {
+    if (existsSync(path)) await lookInto(path)
+    else accessSync(nearestFolder(dirname(path)), constants.W_OK)
+    return { name: 'database', status: 'pass', detail: 'Database connection valid' }
+  } catch (thrown) {
+    if (thrown instanceof BridgeError) return failed('database', thrown)
+    const message = existsSync(path)
+      ? `The database ${path} cannot be read and written.`
+      : `The database ${path} cannot be made: its folder cannot be written.`
+    return failed('database', new BridgeError('database_unreachable', { message, cause: thrown }))
+  }
+}
+
+/** Sign-ins take kilobytes; what is larger is somebody else's, and not copied. */
+const LARGEST = 256 * 1024 * 1024
+
+/** A copy that was made while another process wrote may be torn; how often it is made anew, and the pause before, in ms. */
+const COPIES = 8
+const PAUSE_MS = 250
+
+/** Opening a database writes beside it, even to read: what is opened is a copy of our own. */
+async function lookInto(named: string): Promise<void> {
+  const path = realpathSync(named)
+  accessSync(path, constants.R_OK | constants.W_OK)
+  if (!statSync(path).isFile() || statSync(path).size > LARGEST)
+    throw new BridgeError('database_unreachable', {
+      message: `${named} is no file of a size that a database of ours has.`,
+    })
+  for (let left = COPIES; ; left--) {
+    try {
+      if (isHeld(path)) throw new BridgeError('database_locked')
+      return openCopy(path)
+    } catch (thrown) {
+      if (left === 1) throw thrown
+      // A file that is no database stays none.
+      if (!inUse(path)) throw thrown
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+    }
+  }
+}
+
+const filesOf = (path: string) => ['', '-wal', '-shm'].map((end) => path + end).filter((file) => existsSync(file))
+/** Told on Linux only. */
+const inUse = (path: string) => fileHolders(filesOf(path)).length > 0
+const isHeld = (path: string) => fileHolders(filesOf(path)).some(({ locks }) => locks === 'write')
+
+function openCopy(path: string): void {
+  const folder = mkdtempSync(join(tmpdir(), 'mcp-oauth-bridge-check-'))
+  try {
+    const copy = join(folder, 'copy.db')
+    for (const end of ['', '-wal']) if (existsSync(path + end)) copyFileSync(path + end, copy + end)
+    const database = openUnmigrated(copy)
+    try {
+      const version = database.transaction(() => schemaVersion(database))
+      if (version > LATEST_VERSION)
+        throw new BridgeError('schema_missing', {
+          message: `The database has schema version ${version}; this program knows up to ${LATEST_VERSION}.`,
+        })
+    } finally {
+      database.close()
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+const nearestFolder = (folder: string): string => (existsSync(folder) ? folder : nearestFolder(dirname(folder)))
+
+/** A taken port is a warning: it may be a sign-in of ours, and it may be free again when it is needed. */
+export async function portCheck(callbackUrls: readonly string[]): Promise<Check[]> {
+  const taken: Check[] = []
+  for (const url of callbackUrls) {
+    try {
+      await (await callbackServer.listen(url, async () => ({ kind: 'invalid_state' }))).close()
+      return []
+    } catch (thrown) {
+      const { message, hint, code } = asBridgeError(thrown)
+      taken.push({ name: 'callback_port', status: 'warn', detail: message, remedy: hint, code })
+    }
+  }
+  return taken
+}
+
+/** Settings that work and are rarely meant. */
+export function warnings(file: ConfigFile, text: string, path: string): Check[] {
+  const low = (key: 'session_timeout' | 'connect_timeout' | 'request_timeout', least: number, unit: string) =>
+    (file[key] ?? least) < least && !(key === 'request_timeout' && file[key] === 0)
+      ? [`${key} is low (< ${least}${unit})`]
+      : []
+  const open = process.platform !== 'win32' && (statSync(path).mode & 0o077) !== 0
+  const details = [
+    ...low('session_timeout', 300, 's'),
+    ...low('connect_timeout', 1000, 'ms'),
+    ...low('request_timeout', 10_000, 'ms'),
+    ...(open && holdsSecret(parseYaml(text).toData())
+      ? [`${path} holds a secret and others may read it: chmod 600`]
+      : []),
+    ...(file.cors?.enabled ? ['cors has no effect: there is no gateway yet'] : []),
+  ]
+  return details.map((detail) => ({ name: 'settings', status: 'warn', detail }))
+}
+
+export function failed(name: string, thrown: unknown): Check {
+  const { code, message, hint } = asBridgeError(thrown)
+  return { name, status: 'fail', detail: message, remedy: hint, code }
+}

@@ -1,0 +1,34 @@
+// What a check finds: its verdict, the evidence, and what to do about it.
+import { type BridgeError, ERRORS, type ErrorCode } from '../../errors.ts'
+
+export interface Outcome {
+  readonly status: 'pass' | 'warn' | 'fail' | 'skip'
+  /** The evidence, in one or two sentences; never a secret. */
+  readonly detail: string
+  /** What the person can do; null where there is nothing to do. */
+  readonly remedy: string | null
+  /** The error that a bridge or sign-in would end in. */
+  readonly code?: ErrorCode
+}
+
+export interface Finding extends Outcome {
+  readonly name: string
+}
+
+export const pass = (detail: string): Outcome => ({ status: 'pass', detail, remedy: null })
+export const skip = (detail: string): Outcome => ({ status: 'skip', detail, remedy: null })
+export const warn = (detail: string, remedy: string, code?: ErrorCode): Outcome => ({
+  status: 'warn',
+  detail,
+  remedy,
+  ...(code === undefined ? {} : { code }),
+})
+export const fail = (code: ErrorCode, detail: string, remedy: string = ERRORS[code].hint): Outcome => ({
+  status: 'fail',
+  detail,
+  remedy,
+  code,
+})
+
+/** The verdict that a bridge or sign-in would give. */
+export const failed = ({ code, message, hint }: BridgeError): Outcome => fail(code, message, hint)

@@ -1,0 +1,47 @@
+// The address of a server as others may see it: a model, a page, a notice. People put keys into its query and its path.
+import { withoutQueries } from '../errors.ts'
+import { isOpaque, isSecretHeader } from './names.ts'
+import { shellQuote } from '../shellQuote.ts'
+
+/** As it was given where nothing in it may be a secret; else without its query and with a mark for each such part of its path. */
+export function shownUrl(text: string): string {
+  if (!URL.canParse(text)) return withoutQueries(text)
+  const { origin, pathname, search, hash, username, password } = new URL(text)
+  if (search === '' && hash === '' && username === '' && password === '' && !pathname.split('/').some(isSecret))
+    return text
+  const path = pathname.split('/').map((part) => (isSecret(part) ? '…' : part))
+  return `${origin}${path.join('/')}${search === '' ? '' : '?…'}`
+}
+
+/** The parts of an address's path that may be secrets, as they stand there and as they are meant. */
+export const secretSegments = (url: URL): string[] =>
+  url.pathname.split('/').flatMap((part) => (isSecret(part) ? [part, plain(part)] : []))
+
+/**
+ * The address as the name of a resource (RFC 8707 section 2), where nobody gives it another one: without a query that holds a
+ * key, and only down to a part of the path that may be one. The authorization server, and whoever sees its address, reads it.
+ */
+export function resourceName(url: URL): string {
+  const parts = url.pathname.split('/')
+  const secret = parts.findIndex(isSecret)
+  if (secret !== -1) return `${url.origin}${parts.slice(0, secret).join('/')}`
+  const isKeyed = [...url.searchParams].some(([name, value]) => isSecretHeader(name, value))
+  return isKeyed ? `${url.origin}${url.pathname}` : url.href
+}
+
+/** The command that signs a person in; an address that must not be shown is for the person to fill in. */
+export function loginCommand(server: string, profile: string, name?: string): string {
+  const named = name ?? (shownUrl(server) === server ? server : undefined)
+  const target = named === undefined ? '"<the address of this server, as your host has it>"' : shellQuote(named)
+  return `mcp-oauth-bridge login ${target}${profile === 'default' ? '' : ` --profile ${shellQuote(profile)}`}`
+}
+
+const isSecret = (part: string) => isOpaque(part) || isOpaque(plain(part))
+
+function plain(part: string): string {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part
+  }
+}

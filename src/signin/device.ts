@@ -1,0 +1,85 @@
+// Sees a sign-in by device code through: shows address and code, polls, and ends when any process has completed the attempt.
+import { attemptLease, awaitAttempt } from './request.ts'
+import type { DeviceSignIn } from '../auth/grants/deviceCode.ts'
+import type { Composed } from '../compose/app.ts'
+import { asBridgeError, withoutControls } from '../errors.ts'
+import type { Attempt } from '../records.ts'
+import { LEASE_MS, rejectOn } from './run.ts'
+import { paperOf } from '../cli/terminal/style.ts'
+import { aborted, type Way } from './race.ts'
+
+/**
+ * Resolves when the tokens are stored, by this process or another one.
+ * @throws BridgeError device_unsupported, or as the attempt ended
+ */
+export async function signInByDevice(
+  composed: Composed,
+  attempt: Attempt,
+  ending: AbortSignal,
+  qr: QrWish,
+): Promise<void> {
+  const { attempts, leases } = await composed.store()
+  // Held by another login process, the attempt has a browser tab; whoever is done first completes it.
+  const mine = await leases.take(attemptLease(attempt.id), LEASE_MS)
+  const stop = new AbortController()
+  try {
+    const signIn = await (await composed.deviceLogin()).start(attempt)
+    const minutes = Math.max(1, Math.floor((signIn.expiresAt - composed.clock.now()) / 60_000))
+    composed.stderr.write(await deviceText(composed, signIn, qr))
+    composed.stderr.write(`Waiting for you to finish there, at most ${minutes} min …\n`)
+    const settled = awaitAttempt({ attempts, clock: composed.clock, tell: () => undefined }, attempt.id)
+    await Promise.race([settled, signIn.complete(stop.signal), rejectOn(ending)])
+  } catch (thrown) {
+    const error = asBridgeError(thrown)
+    composed.log.warn('oauth:sign-in-failed', { code: error.code, message: error.message })
+    if (mine)
+      await attempts.settle(attempt.id, {
+        status: 'failed',
+        code: error.code === 'cancelled' ? 'login_failed' : error.code,
+        message: error.message,
+        hint: error.hint,
+      })
+    throw error
+  } finally {
+    stop.abort()
+    mine?.release()
+  }
+}
+
+export interface DeviceTelling {
+  readonly say: (text: string) => void
+  /** The browser's address is shown; a code beside it comes after. */
+  readonly shown: Promise<void>
+  readonly qr: QrWish
+}
+
+export type QrWish = 'shown' | 'left out'
+
+/** The same as one way among others: whatever fails here leaves the others open. */
+export function byDevice(composed: Composed, { say, shown, qr }: DeviceTelling): Way {
+  return async (attempt, signal) => {
+    await Promise.race([shown, aborted(signal)])
+    try {
+      signal.throwIfAborted()
+      const signIn = await (await composed.deviceLogin()).start(attempt)
+      say(`Or without this machine. ${await deviceText(composed, signIn, qr)}`)
+      await signIn.complete(signal)
+    } catch (thrown) {
+      if (!signal.aborted) composed.log.info('oauth:device', { code: asBridgeError(thrown).code })
+    }
+  }
+}
+
+async function deviceText({ stderr, environment }: Composed, signIn: DeviceSignIn, qr: QrWish): Promise<string> {
+  const { verificationUri, verificationUriComplete, userCode } = signIn
+  const text = `Open this address on any device:  ${verificationUri}\nand enter this code:  ${withoutControls(userCode)}\n`
+  if (!stderr.isTTY || qr === 'left out') return text
+  const { qrCode } = await import('../system/person/qrCode.ts')
+  const code = qrCode(addressOfCode(verificationUri, verificationUriComplete), paperOf(stderr, environment).width)
+  return code === '' ? text : `${text}\n${code}\n\n`
+}
+
+/** Nobody reads a QR code before following it: it leads to the origin that is printed beside it, or it is of that very address. */
+export function addressOfCode(printed: string, complete: string | undefined): string {
+  return complete !== undefined && new URL(complete).origin === new URL(printed).origin ? complete : printed
+}

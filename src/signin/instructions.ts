@@ -1,0 +1,35 @@
+// What a person is told who must open the address on their own: where, and how the answer comes back to this machine.
+import { withoutControls } from '../errors.ts'
+import type { Surroundings } from '../system/person/desktop.ts'
+
+export interface Instructions {
+  readonly url: URL
+  readonly redirectUri: string
+  readonly surroundings: Surroundings
+  readonly environment: NodeJS.ProcessEnv
+  /** How this terminal can take an answer. */
+  readonly answers: 'pasted' | 'callback only'
+}
+
+export function instructions({ url, redirectUri, surroundings, environment, answers }: Instructions): string {
+  const here = surroundings.ssh || surroundings.container ? 'a browser on your own machine' : 'a browser'
+  const lines = [`Open this address in ${here} to sign in:`, url.href]
+  if (surroundings.ssh) {
+    const { hostname, port } = new URL(redirectUri)
+    const forwarded = `${port || 80}:${hostname}:${port || 80}`
+    lines.push(
+      'To have the browser come back here by itself, forward the port before, on your own machine:',
+      `  ssh -L ${forwarded} ${target(environment)}`,
+    )
+  }
+  if (answers === 'callback only' && surroundings.browser === 'none')
+    lines.push('If the browser cannot come back here, run mcp-oauth-bridge login in a terminal and paste the address.')
+  return `${lines.join('\n')}\n`
+}
+
+/** SSH_CONNECTION is "client port server port": the server's address is how the person reached this machine. */
+function target({ USER, LOGNAME, SSH_CONNECTION }: NodeJS.ProcessEnv): string {
+  const host = /^\S+ \d+ ([\w.:%-]+) \d+$/.exec(SSH_CONNECTION ?? '')?.[1] ?? 'this-host'
+  const user = USER ?? LOGNAME
+  return withoutControls(user === undefined ? host : `${user}@${host}`)
+}

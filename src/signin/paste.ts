@@ -1,0 +1,46 @@
+// The way in by pasting: reads the address that the browser ends at from the terminal, until one is of this attempt.
+import { createInterface } from 'node:readline'
+import { type Readable, Writable } from 'node:stream'
+import { readPastedAddress } from './callbackUrl.ts'
+import type { CallbackPage } from '../ports.ts'
+import { aborted, interrupted, type Way } from './race.ts'
+
+export interface PasteOptions {
+  readonly stdin: Readable & { readonly isTTY?: boolean }
+  readonly say: (text: string) => void
+  /** The address is shown; nobody can paste before. */
+  readonly shown: Promise<void>
+  readonly answer: (query: URLSearchParams) => Promise<CallbackPage>
+}
+
+export const PROMPT = `If the browser ends at a page that does not load, paste its address here\nand press Enter (it is not shown):\n`
+
+/** What is typed is not echoed: it has the code in it, and may hold escape sequences. */
+export function byPasting({ stdin, say, shown, answer }: PasteOptions): Way {
+  return async (attempt, signal) => {
+    await Promise.race([shown, aborted(signal)])
+    if (signal.aborted) return
+    say(PROMPT)
+    // A terminal's own line editing would cut an address at 1024 or 4096 characters, so the line is put together here.
+    const terminal = stdin.isTTY === true
+    const output = new Writable({ write: (_chunk, _encoding, done) => done() })
+    const lines = createInterface({ input: stdin, output, terminal, historySize: 0, signal })
+    try {
+      await new Promise<void>((resolve, reject) => {
+        lines.once('close', resolve)
+        lines.once('SIGINT', () => reject(interrupted()))
+        lines.on('line', (line) => {
+          if (line.trim() === '') return
+          const pasted = readPastedAddress(line, attempt.state)
+          if (pasted.kind === 'refused') say(`${pasted.why}\n`)
+          else answer(pasted.query).then((page) => page.kind === 'invalid_state' && say(USED), reject)
+        })
+      })
+    } finally {
+      lines.close()
+      stdin.pause()
+    }
+  }
+}
+
+const USED = 'That address was used already. Wait a moment, or start again.\n'

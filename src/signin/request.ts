@@ -1,0 +1,129 @@
+// Asks for a person: begins or joins the sign-in attempt, has a login process see to it, and waits for the store to change.
+import { asErrorCode, BridgeError } from '../errors.ts'
+import type { AttemptStore, Clock, Leases, LoginLauncher } from '../ports.ts'
+import type { Attempt, Challenge, TokenKey, Wishes } from '../records.ts'
+import { loginCommand } from '../redaction/shownUrl.ts'
+
+export interface AskOptions {
+  readonly key: TokenKey
+  readonly attempts: AttemptStore
+  readonly leases: Leases
+  readonly launcher: LoginLauncher
+  readonly clock: Clock
+  /** How long a sign-in may take, in ms. */
+  readonly timeoutMs: number
+  /** What this process has named for its sign-ins; any that is under way will do for it. */
+  readonly wishes?: Wishes
+  /** What the login process needs besides the attempt. */
+  readonly config: unknown
+  /** Called once with the address to open, when it is known. */
+  readonly tell: (authorizationUrl: string) => void
+}
+
+const POLL_MS = 100
+/** A login process that has not taken its attempt after this long, or has died, is replaced. */
+const ORPHAN_MS = 4_000
+/** After a sign-in that failed or was dismissed no other tab opens by itself for this long. */
+export const COOL_DOWN_MS = 5 * 60_000
+/** So many tabs open by themselves in so many ms: for a server that refuses each token after a while, and for one that always wants more. */
+const MOST_TABS = { 401: { times: 5, within: 30 * 60_000 }, 403: { times: 3, within: 60 * 60_000 } } as const
+/** No code exchange takes longer: whoever redeemed it is gone. */
+const REDEEM_MS = 60_000
+
+/** Held by the login process that sees to this attempt. */
+export const attemptLease = (id: string) => `attempt:${id}`
+
+/** Resolves when the tokens are stored. @throws BridgeError access_denied, login_timed_out, … as the attempt ended */
+export async function askForLogin(options: AskOptions, challenge: Challenge): Promise<void> {
+  const { key, attempts, leases, launcher, clock, timeoutMs, config, wishes = {} } = options
+  const failed = await attempts.lastFailure(key, clock.now() - COOL_DOWN_MS)
+  if (failed) throw afterFailure(failed)
+  await refuseTooMany(options, challenge)
+  const { attempt, begun } = await attempts.begin(key, challenge, clock.now() + timeoutMs, { wishes })
+  if (begun) await launcher.launch({ attemptId: attempt.id, config })
+  let seenAlive = clock.now()
+  const watch = async (attemptId: string) => {
+    if (await leases.isHeld(attemptLease(attemptId))) seenAlive = clock.now()
+    if (clock.now() - seenAlive < ORPHAN_MS) return
+    seenAlive = clock.now()
+    await launcher.launch({ attemptId, config })
+  }
+  await awaitSignIn({ ...options, watch }, attempt.id)
+}
+
+/** Whoever joins a sign-in opens no tab. @throws BridgeError unauthorized, insufficient_scope */
+async function refuseTooMany({ key, attempts, clock }: AskOptions, { status }: Challenge): Promise<void> {
+  const kind = status === 403 ? 403 : 401
+  const { times, within } = MOST_TABS[kind]
+  if ((await attempts.opened(key, clock.now() - within, kind)) < times) return
+  const waiting = await attempts.open(clock.now())
+  if (waiting.some(({ server, profile }) => server === key.server && profile === key.profile)) return
+  throw new BridgeError(kind === 403 ? 'insufficient_scope' : 'unauthorized', {
+    message: `The server asked for ${times} sign-ins within ${within / 60_000} minutes, so no other tab was opened.`,
+    hint: `Run ${loginCommand(key.server, key.profile)}${kind === 403 ? ' --scope "…"' : ''} --force`,
+  })
+}
+
+/** As `awaitAttempt`, and where another attempt takes the place of this one, until that has ended. */
+export async function awaitSignIn(options: AwaitOptions, id: string): Promise<void> {
+  for (let attemptId: string | undefined = id; attemptId !== undefined; )
+    attemptId = await awaitAttempt(options, attemptId).then(
+      () => undefined,
+      (thrown: unknown) => {
+        const successor = successorOf(thrown)
+        if (successor === undefined) throw thrown
+        return successor
+      },
+    )
+}
+
+/** The attempt that took the place of the one that was waited for. */
+export const successorOf = (thrown: unknown): string | undefined =>
+  thrown instanceof BridgeError && typeof thrown.details.successor === 'string' ? thrown.details.successor : undefined
+
+export interface AwaitOptions extends Pick<AskOptions, 'attempts' | 'clock' | 'tell'> {
+  /** Called at every look at the store. */
+  readonly watch?: (attemptId: string) => Promise<void>
+  /** Called with the query of a redirect that another process answered; for whoever sees to the attempt. */
+  readonly delivered?: (callback: string) => Promise<void>
+}
+
+/** @throws BridgeError as the attempt ended; with `successorOf` where another one took its place */
+export async function awaitAttempt(
+  { attempts, clock, tell, watch, delivered }: AwaitOptions,
+  id: string,
+): Promise<void> {
+  for (let told = false; ; await clock.sleep(POLL_MS)) {
+    const attempt = await attempts.byId(id)
+    if (attempt?.status === 'finished') return
+    if (attempt?.status === 'failed') throw asError(attempt)
+    if (!attempt || clock.now() > attempt.expiresAt) {
+      const error = new BridgeError('login_timed_out')
+      await attempts.settle(id, { status: 'failed', code: error.code, message: error.message })
+      throw error
+    }
+    if (attempt.status === 'redeeming' && clock.now() - attempt.updatedAt > REDEEM_MS) {
+      const message = 'The sign-in was cut off while its code was redeemed.'
+      await attempts.settle(id, { status: 'failed', code: 'login_failed', message })
+    }
+    if (attempt.plan && !told) tell(attempt.plan.authorizationUrl)
+    told ||= attempt.plan !== undefined
+    await watch?.(id)
+    if (attempt.status === 'waiting' && attempt.plan?.callback !== undefined) await delivered?.(attempt.plan.callback)
+  }
+}
+
+const asError = ({ errorCode, errorMessage, errorHint, successor }: Attempt) =>
+  new BridgeError(asErrorCode(errorCode), {
+    ...(errorMessage === undefined ? {} : { message: errorMessage }),
+    ...(errorHint === undefined ? {} : { hint: errorHint }),
+    ...(successor === undefined ? {} : { details: { successor } }),
+  })
+
+function afterFailure(attempt: Attempt): BridgeError {
+  const { code, message } = asError(attempt)
+  return new BridgeError(code, {
+    message: `The last sign-in failed, so no new tab was opened: ${message}`,
+    hint: `Run ${loginCommand(attempt.server, attempt.profile)}`,
+  })
+}

@@ -1,0 +1,54 @@
+// One request with tokens that were just stored: a sign-in has succeeded when the MCP server takes them, and not before.
+import { asBridgeError, BridgeError } from '../errors.ts'
+import type { Authorizer, Clock, HttpClient, Logger } from '../ports.ts'
+import { headOf } from '../auth/discovery/deadline.ts'
+
+export interface TryOptions {
+  readonly http: HttpClient
+  readonly url: URL
+  readonly authorizer: Authorizer
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** Longest time the MCP server has to answer, in ms. */
+const LONGEST_MS = 5_000
+/** A server whose clock is behind, or that learns of new tokens a moment later, is asked once more after this long, in ms. */
+const PAUSE_MS = 1_000
+/** Asks nothing of a server and belongs to no session; whether it is known there does not matter. */
+const PING = '{"jsonrpc":"2.0","id":"signed-in","method":"ping"}'
+const JSON_BODY = { accept: 'application/json, text/event-stream', 'content-type': 'application/json' }
+
+/**
+ * Any answer but 401 will do; a server that cannot be reached just now says nothing about the tokens.
+ * @throws BridgeError unauthorized
+ */
+export async function tryTokens(options: TryOptions): Promise<void> {
+  const { clock, log } = options
+  try {
+    if (await isTaken(options)) return
+    await clock.sleep(PAUSE_MS)
+    if (await isTaken(options)) return
+  } catch (thrown) {
+    return log.info('oauth:first-request', { outcome: 'failed', code: asBridgeError(thrown).code })
+  }
+  throw new BridgeError('unauthorized', {
+    message: `The sign-in brought a token, but ${options.url.origin} refuses it (401).`,
+    hint: 'The token may be for another audience or tenant. See what it carries: mcp-oauth-bridge doctor; then check resource, audience and scopes in config.yaml.',
+  })
+}
+
+async function isTaken(options: TryOptions): Promise<boolean> {
+  const first = await ask(options)
+  // RFC 9449 section 9: refused for want of the server's nonce, which is known now.
+  const { status } = first.again ? await ask(options) : first
+  return status !== 401
+}
+
+async function ask({ http, url, authorizer }: TryOptions) {
+  const headers = { ...(await authorizer.headers('POST', url)), ...JSON_BODY }
+  const request = { method: 'POST', url, headers, body: PING, idleMs: LONGEST_MS } as const
+  const late = () => new BridgeError('server_timeout')
+  const response = await headOf(http, request, LONGEST_MS, late)
+  return { status: response.status, again: (await authorizer.onNonce(response)) === 'again' }
+}

@@ -1,0 +1,24 @@
+// Rows that a version without row seals wrote are sealed as they stand: once, when a database is met for the first time.
+import type { Database } from '../sqlite/database.ts'
+import { BOUND, type Row, type SealedTable, sealRow } from './rowSeals.ts'
+import type { Seal } from './seal.ts'
+
+const ROWS: Readonly<Record<SealedTable, string>> = {
+  tokens: `SELECT tokens.*, users.subject, users.claims FROM tokens LEFT JOIN users ON users.id = tokens.user_id`,
+  sessions: "SELECT * FROM sessions WHERE status IN ('requested', 'waiting', 'redeeming')",
+  clients: 'SELECT * FROM clients',
+  server_cache: "SELECT * FROM server_cache WHERE name LIKE 'bound:%'",
+}
+
+/** Metadata is not taken over: it is fetched anew. A row that has a seal keeps it, whether it fits or not. */
+export function adoptRows(database: Database, seal: Seal): void {
+  database.transaction(() => {
+    const sealed = new Set(
+      database.all('SELECT table_name, row_key FROM seals').map((row) => `${row.table_name} ${row.row_key}`),
+    )
+    const isNew = (table: SealedTable, row: Row) =>
+      !sealed.has(`${table} ${JSON.stringify(BOUND[table].key.map((name) => row[name] ?? null))}`)
+    for (const table of Object.keys(ROWS) as SealedTable[])
+      for (const row of database.all(ROWS[table])) if (isNew(table, row)) sealRow(database, seal, table, row)
+  })
+}

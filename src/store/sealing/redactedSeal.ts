@@ -1,0 +1,39 @@
+// A seal whose secrets, once opened or about to be closed in, are cut out of every text from then on.
+import { neverQuote } from '../../errors.ts'
+import type { Place, Seal } from './seal.ts'
+
+/** Of a sealed JSON text these are secret; the rest are addresses and names. */
+const SECRET_MEMBERS = /^(d|codeVerifier|nonce|state|deviceCode|clientSecret)$/
+
+export function redactedSeal(seal: Seal): Seal {
+  return {
+    ...seal,
+    seal(secret, place) {
+      note(secret, place)
+      return seal.seal(secret, place)
+    },
+    open(sealed, place) {
+      const secret = seal.open(sealed, place)
+      note(secret, place)
+      return secret
+    },
+  }
+}
+
+function note(secret: string, [table]: Place): void {
+  const kind = table === 'clients' ? 'client' : table === 'tokens' ? 'token' : 'flow'
+  neverQuote(secret.startsWith('{') ? membersOf(secret) : [secret], kind)
+}
+
+function membersOf(text: string): string[] {
+  const found: string[] = []
+  try {
+    JSON.parse(text, (name, value) => {
+      if (typeof value === 'string' && SECRET_MEMBERS.test(name)) found.push(value)
+      return value
+    })
+  } catch {
+    return [text]
+  }
+  return found
+}

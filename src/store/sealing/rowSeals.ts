@@ -1,0 +1,55 @@
+// Authenticates whole rows (table seals): a row that somebody else wrote, changed or moved is not believed.
+import type { Database, Value } from '../sqlite/database.ts'
+import type { Seal } from './seal.ts'
+
+export type Row = Record<string, Value>
+export type SealedTable = keyof typeof BOUND
+
+/**
+ * The columns that decide where a secret goes or what is asked of whom; `key` names the row. A column that is not here may be changed by
+ * whoever can write to the file: it decides when something is done and what is shown, never where a secret goes.
+ */
+export const BOUND = {
+  tokens: {
+    key: ['server', 'profile'],
+    // `subject` and `claims` are those of the row's user.
+    columns: [
+      ...['generation', 'issuer', 'client_id', 'redirect_uri', 'access_token', 'refresh_token', 'dpop_key'],
+      ...['grant_type', 'scope', 'requested_scope', 'resource', 'obtained_at', 'subject', 'claims'],
+    ],
+  },
+  sessions: { key: ['id'], columns: ['state', 'server', 'profile', 'challenge', 'plan', 'created_at', 'expires_at'] },
+  clients: {
+    key: ['issuer', 'redirect_uri'],
+    columns: ['client_id', 'client_secret', 'auth_method', 'secret_expires_at', 'created_at'],
+  },
+  server_cache: { key: ['name'], columns: ['value', 'expires_at', 'created_at'] },
+} as const
+
+const keyOf = (table: SealedTable, row: Row) => JSON.stringify(BOUND[table].key.map((name) => row[name] ?? null))
+
+const contents = (table: SealedTable, row: Row) => [
+  table,
+  ...[...BOUND[table].key, ...BOUND[table].columns].map((name) => [name, row[name] ?? null]),
+]
+
+/**
+ * Call it in the transaction that writes the row, with what was meant to be written: what the file makes of it, by a trigger of somebody
+ * else's, is not what we vouch for.
+ */
+export function sealRow(database: Database, seal: Seal, table: SealedTable, row: Row): void {
+  database.run(
+    'INSERT OR REPLACE INTO seals VALUES (?, ?, ?)',
+    ...[table, keyOf(table, row), seal.mark(contents(table, row))],
+  )
+}
+
+/** Whether the row is as this program wrote it. */
+export function isSealed(database: Database, seal: Seal, table: SealedTable, row: Row): boolean {
+  if (seal.unmarked === 'believed') return true
+  const found = database.get(
+    'SELECT seal FROM seals WHERE table_name = ? AND row_key = ?',
+    ...[table, keyOf(table, row)],
+  )
+  return typeof found?.seal === 'string' && seal.isMark(found.seal, contents(table, row))
+}

@@ -1,0 +1,74 @@
+// Seals one secret for one place in the database: AES-256-GCM with table, row and column as associated data; and marks what must be as it was.
+import { createCipheriv, createDecipheriv, createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { BridgeError } from '../../errors.ts'
+
+/** Where a secret lives: table, row and column. A sealed text opens nowhere else. */
+export type Place = readonly [table: string, ...rowAndColumn: string[]]
+
+export interface Seal {
+  /** `v1.<key fingerprint>.<base64url of nonce, ciphertext, tag>` */
+  seal(secret: string, place: Place): string
+  /** @throws BridgeError seal_broken */
+  open(sealed: string, place: Place): string
+  /** `m1.<base64url>`: only who has the key can make it (HMAC-SHA-256, under a key of its own). */
+  mark(contents: unknown): string
+  isMark(mark: string, contents: unknown): boolean
+  /** For looking at a database that this version has not met: its rows have no marks yet. */
+  readonly unmarked?: 'believed'
+}
+
+/** The seal with the process's key; the key is read on the first call. */
+export type OpenSeal = () => Promise<Seal>
+
+const NONCE_BYTES = 12
+const TAG_BYTES = 16
+
+/** Names a key without telling anything of it: the first 16 hex digits of a hash. */
+export function fingerprint(key: Uint8Array): string {
+  return createHash('sha256').update('mcp-oauth-bridge sealing key\n').update(key).digest('hex').slice(0, 16)
+}
+
+/** `key`: 32 bytes. */
+export function createSeal(key: Uint8Array): Seal {
+  const id = fingerprint(key)
+  const markingKey = createHmac('sha256', key).update('mcp-oauth-bridge row seal').digest()
+  const mark = (contents: unknown) =>
+    `m1.${createHmac('sha256', markingKey).update(JSON.stringify(contents)).digest('base64url')}`
+  const associatedData = (place: Place) => Buffer.from(JSON.stringify(['v1', id, ...place]))
+  return {
+    seal(secret, place) {
+      const nonce = randomBytes(NONCE_BYTES)
+      const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES }).setAAD(
+        associatedData(place),
+      )
+      const box = Buffer.concat([nonce, cipher.update(secret, 'utf8'), cipher.final(), cipher.getAuthTag()])
+      return `v1.${id}.${box.toString('base64url')}`
+    },
+    open(sealed, place) {
+      const [version, keyId, text, ...more] = sealed.split('.')
+      const box = Buffer.from(text ?? '', 'base64url')
+      // Only the one spelling that we write: a decoder passes over unused bits and foreign characters.
+      if (more.length > 0 || box.toString('base64url') !== text) throw broken(place)
+      if (version !== 'v1' || keyId !== id || box.length < NONCE_BYTES + TAG_BYTES) throw broken(place)
+      const decipher = createDecipheriv('aes-256-gcm', key, box.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES })
+        .setAAD(associatedData(place))
+        .setAuthTag(box.subarray(-TAG_BYTES))
+      try {
+        return Buffer.concat([decipher.update(box.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]).toString(
+          'utf8',
+        )
+      } catch (cause) {
+        throw broken(place, cause)
+      }
+    },
+    mark,
+    isMark(given, contents) {
+      const [own, other] = [Buffer.from(mark(contents)), Buffer.from(given)]
+      return own.length === other.length && timingSafeEqual(own, other)
+    },
+  }
+}
+
+/** A row, or a secret in it, that is not as this program wrote it. */
+export const broken = (place: Place, cause?: unknown) =>
+  new BridgeError('seal_broken', { details: { table: place[0] }, ...(cause === undefined ? {} : { cause }) })

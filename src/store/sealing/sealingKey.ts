@@ -1,0 +1,213 @@
+// The life of the 32-byte sealing key: made once, kept in slots (keychain, file, env), never replaced while it seals rows.
+import { randomBytes } from 'node:crypto'
+import { BridgeError } from '../../errors.ts'
+import type { Clock, SecretStore } from '../../ports.ts'
+import type { Database } from '../sqlite/database.ts'
+import { fingerprint } from './seal.ts'
+import { fromSqlTime, toSqlTime } from '../time.ts'
+
+export type KeyBackend = 'keychain' | 'file' | 'env'
+
+export interface KeySlots {
+  /** Where a new key may go, best first. */
+  readonly wanted: readonly KeyBackend[]
+  readonly stores: Readonly<Record<KeyBackend, SecretStore>>
+  /** Left out: every key is believed. */
+  readonly pin?: KeyPin
+}
+
+/** The fingerprints of the keys this program has used with this database, where who writes to the database cannot write. */
+export interface KeyPin {
+  /** A person may have to delete it. */
+  readonly path: string
+  /** undefined: this database is met for the first time. */
+  known(): readonly string[] | undefined
+  add(fingerprint: string): void
+}
+
+/** A process that died while it made the first key is succeeded after this long. */
+const CLAIM_MS = 10_000
+const POLL_MS = 50
+
+/** The backends that hold the key now; empty before the first secret is stored. Reads no key. */
+export function keyBackends(database: Database): KeyBackend[] {
+  const rows = database.all("SELECT backend FROM key_slots WHERE backend <> 'claim' ORDER BY backend")
+  return rows.map((row) => row.backend as KeyBackend)
+}
+
+/**
+ * Reads the key, or makes it when nothing is sealed yet.
+ * @throws BridgeError keychain_locked, key_missing, keychain_unavailable
+ */
+export async function openSealingKey(database: Database, slots: KeySlots, clock: Clock): Promise<Uint8Array> {
+  for (;;) {
+    const known = keyBackends(database)
+    if (known.length > 0) {
+      const key = await readKnown(database, slots, known)
+      if (!key) continue
+      await addWantedSlot(database, slots, known, key, clock)
+      return key
+    }
+    const item = claim(database, clock)
+    if (item) return await makeKey(database, slots, item, clock)
+    await clock.sleep(POLL_MS)
+  }
+}
+
+/**
+ * The key as it is, for looking; undefined: there is none, and nothing is sealed. Makes no key and no slot.
+ * @throws BridgeError keychain_locked, key_missing
+ */
+export async function peekSealingKey(database: Database, slots: KeySlots): Promise<Uint8Array | undefined> {
+  const known = keyBackends(database)
+  return known.length === 0 ? undefined : readKnown(database, slots, known)
+}
+
+/** undefined: the key is gone and sealed nothing, so the slots were cleared for a new one. */
+async function readKnown(database: Database, slots: KeySlots, known: KeyBackend[]): Promise<Uint8Array | undefined> {
+  const order = [...known].sort((a, b) => rank(slots, a) - rank(slots, b))
+  const pinned = slots.pin?.known()
+  let strange: KeyBackend | undefined
+  let locked: BridgeError | undefined
+  for (const backend of order) {
+    const slot = database.get('SELECT item, fingerprint FROM key_slots WHERE backend = ?', backend)
+    if (!slot || !ITEM.test(String(slot.item))) continue
+    if (!isOurs(slots, backend, String(slot.fingerprint), pinned)) {
+      strange ??= backend
+      continue
+    }
+    try {
+      const text = await slots.stores[backend].get(String(slot.item))
+      if (text === undefined) continue
+      const key = Buffer.from(text, 'base64')
+      if (fingerprint(key) === slot.fingerprint) return key
+    } catch (thrown) {
+      if (!(thrown instanceof BridgeError)) throw thrown
+      locked ??= thrown
+    }
+  }
+  if (locked) {
+    throw new BridgeError('keychain_locked', {
+      message: `The key that seals the stored tokens is in the ${known.join(' and the ')}, which does not give it: ${locked.message}`,
+      cause: locked,
+    })
+  }
+  if (sealedRows(database) > 0) {
+    if (strange) throw strangeKey(strange, slots)
+    throw new BridgeError('key_missing', {
+      message: `The key that seals the stored tokens is no longer in the ${known.join(' or the ')}.`,
+    })
+  }
+  database.run("DELETE FROM key_slots WHERE backend <> 'claim'")
+  return undefined
+}
+
+/** The database says where its key is, and may have been written by others: it names an item of ours, and nothing else. */
+const ITEM = /^sealing-key-[\da-f]{12}$/
+
+/** A key that this program did not use before is believed only where there was none, and from a file only where a file may hold it. */
+function isOurs(slots: KeySlots, backend: KeyBackend, print: string, pinned: readonly string[] | undefined): boolean {
+  if (!slots.pin) return true
+  return pinned ? pinned.includes(print) : backend !== 'file' || slots.wanted.includes('file')
+}
+
+function strangeKey(backend: KeyBackend, { pin }: KeySlots): BridgeError {
+  return new BridgeError('key_missing', {
+    message: `The database names a sealing key in the ${backend} that was not used with it before; somebody may have changed the database. Nothing of it was used.`,
+    hint: `Restore oauth.db, or give up the stored sign-ins: mcp-oauth-bridge logout --all, then login. If you moved the key yourself, set secret_store to where it is and delete ${pin?.path}.`,
+  })
+}
+
+/** Rows that would be lost with the key. */
+export function sealedRows(database: Database): number {
+  const row = database.get(`SELECT
+    (SELECT count(*) FROM tokens WHERE access_token IS NOT NULL) +
+    (SELECT count(*) FROM clients WHERE client_secret IS NOT NULL) AS count`)
+  return Number(row?.count)
+}
+
+/** The item name when this process is the one to make the key, decided in one transaction. */
+function claim(database: Database, clock: Clock): string | undefined {
+  return database.transaction(() => {
+    if (keyBackends(database).length > 0) return undefined
+    const other = database.get("SELECT created_at FROM key_slots WHERE backend = 'claim'")
+    if (other && clock.now() - fromSqlTime(String(other.created_at)) < CLAIM_MS) return undefined
+    const item = `sealing-key-${randomBytes(6).toString('hex')}`
+    database.run("INSERT OR REPLACE INTO key_slots VALUES ('claim', ?, '', ?)", item, toSqlTime(clock.now()))
+    return item
+  })
+}
+
+async function makeKey(database: Database, slots: KeySlots, item: string, clock: Clock): Promise<Uint8Array> {
+  let failure: unknown
+  for (const backend of slots.wanted) {
+    try {
+      const key = await store(slots.stores[backend], item)
+      database.transaction(() => {
+        const mine = database.run("DELETE FROM key_slots WHERE backend = 'claim' AND item = ?", item)
+        if (mine !== 1) return
+        slots.pin?.add(fingerprint(key))
+        addSlot(database, backend, item, key, clock)
+      })
+      return await openSealingKey(database, slots, clock)
+    } catch (thrown) {
+      if (!(thrown instanceof BridgeError)) throw thrown
+      failure = thrown
+    }
+  }
+  database.run("DELETE FROM key_slots WHERE backend = 'claim' AND item = ?", item)
+  throw failure
+}
+
+/** A keychain or key file asked for by name becomes a second slot for the same key, so that SSH and desktop share one database. */
+async function addWantedSlot(
+  database: Database,
+  slots: KeySlots,
+  known: KeyBackend[],
+  key: Uint8Array,
+  clock: Clock,
+): Promise<void> {
+  const [only] = slots.wanted
+  if (slots.wanted.length !== 1 || only === undefined || only === 'env' || known.includes(only)) return
+  const item = `sealing-key-${randomBytes(6).toString('hex')}`
+  await slots.stores[only].set(item, encodeKey(key))
+  addSlot(database, only, item, key, clock)
+}
+
+function addSlot(database: Database, backend: KeyBackend, item: string, key: Uint8Array, clock: Clock): void {
+  database.run(
+    'INSERT OR REPLACE INTO key_slots VALUES (?, ?, ?, ?)',
+    backend,
+    item,
+    fingerprint(key),
+    toSqlTime(clock.now()),
+  )
+}
+
+/** Stores a new key and reads it back: a keychain that forgets is found before anything is sealed with it. */
+async function store(secrets: SecretStore, item: string): Promise<Uint8Array> {
+  const given = await secrets.get(item)
+  if (given !== undefined) return decodeKey(given)
+  const key = randomBytes(32)
+  await secrets.set(item, encodeKey(key))
+  const kept = await secrets.get(item)
+  if (kept !== encodeKey(key))
+    throw new BridgeError('keychain_unavailable', { message: 'The keychain did not keep the sealing key.' })
+  return key
+}
+
+const rank = (slots: KeySlots, backend: KeyBackend) => {
+  const place = slots.wanted.indexOf(backend)
+  return place === -1 ? slots.wanted.length : place
+}
+
+const encodeKey = (key: Uint8Array) => Buffer.from(key).toString('base64url')
+
+function decodeKey(text: string): Uint8Array {
+  const key = Buffer.from(text.trim(), 'base64')
+  if (key.length === 32) return key
+  throw new BridgeError('key_missing', {
+    message: 'The sealing key is not 32 bytes of base64.',
+    hint: 'Make one with: openssl rand -base64 32',
+  })
+}

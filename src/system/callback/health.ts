@@ -1,0 +1,61 @@
+// The health endpoints beside the callback: does this process work, with its database and the MCP server? Never a secret.
+import { BridgeError } from '../../errors.ts'
+import type { Health, HttpClient } from '../../ports.ts'
+
+export interface HealthAnswer {
+  readonly status: 200 | 503
+  readonly body: Readonly<Record<string, string | number>>
+}
+
+/** undefined: no health endpoint has this path. `upMs`: how long the listener has run. */
+export async function answerHealth(path: string, health: Health, upMs: number): Promise<HealthAnswer | undefined> {
+  switch (path) {
+    case '/health': {
+      const database = await worded(health.database(), 'connected', 'disconnected')
+      return verdict('healthy', { database }, { uptime: Math.floor(upMs / 1000) })
+    }
+    case '/health/database':
+      return verdict('healthy', { database: await worded(health.database(), 'connected', 'disconnected') })
+    case '/health/mcp-server':
+      return verdict('healthy', { mcp_server: await worded(health.mcpServer(), 'reachable', 'unreachable') })
+    case '/ready': {
+      const [database, mcp_server] = await Promise.all([
+        worded(health.database(), 'connected', 'disconnected'),
+        worded(health.mcpServer(), 'reachable', 'unreachable'),
+      ])
+      return verdict('ready', { database, mcp_server })
+    }
+  }
+  return undefined
+}
+
+const BAD = { healthy: 'unhealthy', ready: 'not ready' } as const
+
+function verdict(good: keyof typeof BAD, parts: Record<string, string>, facts: Record<string, number> = {}) {
+  const well = Object.values(parts).every((word) => word === 'connected' || word === 'reachable')
+  return { status: well ? 200 : 503, body: { status: well ? good : BAD[good], ...parts, ...facts } } as const
+}
+
+async function worded(work: Promise<void>, good: string, bad: string): Promise<string> {
+  return work.then(
+    () => good,
+    () => bad,
+  )
+}
+
+/** Longest time the MCP server has to show that it is there, in ms. */
+const LONGEST_MS = 5_000
+const PING = '{"jsonrpc":"2.0","id":"health","method":"ping"}'
+const JSON_BODY = { accept: 'application/json, text/event-stream', 'content-type': 'application/json' }
+
+/** Any answer will do that is no failure of the server's own. @throws BridgeError when it cannot be reached, or fails */
+export async function askServer(
+  http: HttpClient,
+  { url, headers }: { readonly url: string; readonly headers: Readonly<Record<string, string>> },
+): Promise<void> {
+  const request = { method: 'POST', url: new URL(url), body: PING, idleMs: LONGEST_MS } as const
+  const signal = AbortSignal.timeout(LONGEST_MS)
+  const response = await http.request({ ...request, headers: { ...headers, ...JSON_BODY }, signal })
+  response.discard()
+  if (response.status >= 500) throw new BridgeError('server_error', { details: { status: response.status } })
+}

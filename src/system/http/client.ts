@@ -1,0 +1,100 @@
+// The one HTTP client: redirects within the origin only, sticky cookies of one origin, a broken connection tried once more where that does no harm.
+import { BridgeError, quote } from '../../errors.ts'
+import type { HttpClient, HttpRequest, HttpResponse } from '../../ports.ts'
+import { type ConnectionOptions, createConnections } from './connections.ts'
+import { createCookieJar } from './cookies.ts'
+import { dispatch } from './dispatch.ts'
+import { brokeOff } from './errors.ts'
+import { proxyRefused } from './proxy.ts'
+
+const MAX_REDIRECTS = 5
+
+export interface HttpOptions extends ConnectionOptions {
+  /** The one origin whose cookies are kept, in memory. */
+  readonly cookieOrigin?: string
+  /** A request's body has left this process, or its answer has begun. */
+  readonly onTaken?: (body: HttpRequest['body']) => void
+}
+
+export interface Http extends HttpClient {
+  /** Opens a connection ahead of the first request. Never throws: what fails here fails again with the request. */
+  warm(url: URL): void
+}
+
+export function createHttp(options: HttpOptions): Http {
+  const connections = createConnections(options)
+  const { cookieOrigin, onTaken } = options
+  const jar = createCookieJar(Date.now)
+
+  const hop = async (url: URL, request: HttpRequest): Promise<HttpResponse> => {
+    const { within } = request
+    const route = within === undefined ? connections.route(url) : await connections.bounded(url, within)
+    const sticky = route.origin === cookieOrigin
+    const cookie = sticky ? jar.header(url) : undefined
+    const asked = cookie === undefined ? request : withCookie(request, cookie)
+    const taken = onTaken ? () => onTaken(request.body) : nothing
+    const response = await dispatch(route, url, asked, taken)
+    if (response.status === 407 && route.forwarder) {
+      response.discard()
+      throw proxyRefused(route.forwarder, url.host, 407)
+    }
+    const given = response.headers['set-cookie']
+    if (sticky && given !== undefined) jar.take(url, given)
+    return response
+  }
+
+  const get = async (url: URL, request: HttpRequest): Promise<HttpResponse> => {
+    try {
+      return await hop(url, request)
+    } catch (thrown) {
+      if (!brokeOff(thrown)) throw thrown
+      // The server closed a connection it had kept for us, just as we used it.
+      return hop(url, request)
+    }
+  }
+
+  return {
+    async request(request) {
+      let url = request.url
+      for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
+        // Whether a POST may be sent twice is for those to say who know what it asks.
+        const response = await (request.method === 'GET' ? get(url, request) : hop(url, request))
+        if (request.redirect === 'manual') return response
+        const next = redirectTarget(url, request.method, response)
+        if (!next) return response
+        response.discard()
+        url = next
+      }
+      throw new BridgeError('redirect_refused', { message: `${request.url.origin} redirects in a circle.` })
+    },
+    warm: connections.warm,
+    close: connections.close,
+  }
+}
+
+const nothing = () => undefined
+
+/** A cookie that a person configured stands first. */
+function withCookie(request: HttpRequest, cookie: string): HttpRequest {
+  const { cookie: own, ...headers } = request.headers
+  return { ...request, headers: { ...headers, cookie: own === undefined ? cookie : `${own}; ${cookie}` } }
+}
+
+/** undefined: no redirect. RFC 9110 section 15.4; a POST is repeated only where its method stays (307, 308). */
+function redirectTarget(from: URL, method: string, response: HttpResponse): URL | undefined {
+  const { status } = response
+  if (status < 300 || status > 399) return undefined
+  const { location } = response.headers
+  if (![301, 302, 303, 307, 308].includes(status) || typeof location !== 'string') return undefined
+  const to = URL.canParse(location, from.href) ? new URL(location, from.href) : undefined
+  if (to?.origin === from.origin && (method === 'GET' || status === 307 || status === 308)) return to
+  response.discard()
+  const message =
+    to && to.origin !== from.origin
+      ? `${from.origin} redirects to ${quote(to.origin)}.`
+      : `${from.origin} redirects a ${method} with ${status}.`
+  throw new BridgeError('redirect_refused', {
+    message,
+    details: { status, ...(to ? { target: to.origin } : {}) },
+  })
+}

@@ -1,0 +1,124 @@
+// The only file that imports undici: a pool for each origin, kept warm, straight or through a proxy.
+import type { LookupFunction } from 'node:net'
+import type { SecureContext } from 'node:tls'
+import type { buildConnector as Build, Pool as PoolType } from 'undici'
+import buildConnector from 'undici/lib/core/connect.js'
+import symbols from 'undici/lib/core/symbols.js'
+import Pool from 'undici/lib/dispatcher/pool.js'
+import type { HttpRequest } from '../../ports.ts'
+import { type AnswerParser, acceptContinue } from './interim.ts'
+import { createProxyFor, proxyAuthorization } from './proxy.ts'
+import { CHECKED, createSecureConnect } from './tls.ts'
+import { warmable } from './preconnect.ts'
+
+export type Connect = Build.connector
+
+export interface ConnectionOptions {
+  /** 0 waits for ever. */
+  readonly connectTimeoutMs: number
+  /** Proxies and extra certificates are named here. */
+  readonly environment?: NodeJS.ProcessEnv
+  /** PEM certificates to trust besides those of Node and the system. */
+  readonly certificates?: string
+}
+
+type Bound = NonNullable<HttpRequest['within']>
+
+/** Where requests to one origin go. */
+export interface Route {
+  readonly pool: PoolType
+  /** Of the URL asked for. */
+  readonly origin: string
+  /** Path and query; a whole URL where a proxy forwards plain http (RFC 9112 section 3.2.2). */
+  readonly path: string
+  readonly headers?: Readonly<Record<string, string>>
+  /** The proxy that forwards; undefined for a connection of our own, also through a tunnel. */
+  readonly forwarder?: URL
+}
+
+/** Calls come minutes apart. A server that closes earlier says so in Keep-Alive, which goes before this. */
+const KEEP_MS = 5 * 60_000
+
+export function createConnections(options: ConnectionOptions) {
+  const { connectTimeoutMs: timeout, environment = {}, certificates } = options
+  const proxyFor = createProxyFor(environment)
+  const connectors = (bound: { lookup?: LookupFunction } = {}) => {
+    const basic = { timeout, autoSelectFamily: true, ...bound }
+    const build = (secureContext?: SecureContext) =>
+      buildConnector({ ...basic, ...CHECKED, ...(secureContext && { secureContext }) })
+    return { plain: build(), secure: createSecureConnect({ build, environment, certificates, timeoutMs: timeout }) }
+  }
+  const free = connectors()
+  const pools = new Map<string, { pool: PoolType; warm(): void; close(): void }>()
+  /** By the very object: one server is asked again and again, and its URL is taken apart once. */
+  const routes = new WeakMap<URL, Route>()
+
+  const open = (origin: string, proxy?: URL, { plain, secure } = free, bound = '') => {
+    const name = `${bound}${origin}${proxy ? ` by ${proxy.href}` : ''}`
+    const known = pools.get(name)
+    if (known) return known
+    const connection = warmable(new URL(origin), origin.startsWith('https:') ? secure(proxy) : plain)
+    const pool = new Pool(origin, {
+      connect: connection.connect,
+      keepAliveTimeout: KEEP_MS,
+      keepAliveMaxTimeout: KEEP_MS,
+    })
+    pool.on('connect', (_, targets) => acceptContinue(parserOf(targets.at(-1))))
+    const made = { pool, warm: connection.warm, close: connection.close }
+    pools.set(name, made)
+    return made
+  }
+
+  const place = (url: URL) => {
+    const proxy = proxyFor?.(url)
+    const { origin, pathname, search } = url
+    const path = pathname + search
+    if (!proxy || url.protocol === 'https:') return { ...open(origin, proxy), origin, path }
+    const headers = { host: url.host, ...proxyAuthorization(proxy) }
+    return { ...open(proxy.origin), origin, path: origin + path, headers, forwarder: proxy }
+  }
+
+  return {
+    /** @throws BridgeError proxy_failed for a proxy that cannot be used */
+    route(url: URL): Route {
+      const known = routes.get(url)
+      if (known) return known
+      const route = place(url)
+      routes.set(url, route)
+      return route
+    },
+    /**
+     * A connection of its own for each bound: the address is checked when it is connected to. Where a proxy connects, what the
+     * name is for us is checked before.
+     * @throws BridgeError address_refused
+     */
+    async bounded(url: URL, within: Bound): Promise<Route> {
+      const { checkForProxy, checkLiteral, lookupWithin } = await import('./addresses.ts')
+      checkLiteral(url, within)
+      if (proxyFor?.(url)) {
+        await checkForProxy(url, within)
+        return this.route(url)
+      }
+      const { origin, pathname, search } = url
+      const bound = connectors({ lookup: lookupWithin(within) })
+      return { ...open(origin, undefined, bound, `${within} `), origin, path: pathname + search }
+    },
+    warm(url: URL): void {
+      try {
+        place(url).warm()
+      } catch {
+        // The request that follows tells it.
+      }
+    },
+    async close(): Promise<void> {
+      for (const { close } of pools.values()) close()
+      await Promise.all([...pools.values()].map(({ pool }) => pool.destroy()))
+    },
+  }
+}
+
+/** What reads the answers on the connection of an undici client. */
+function parserOf(client: unknown): AnswerParser | null | undefined {
+  const socket = (client as Record<symbol, Record<symbol, AnswerParser> | undefined>)[symbols.kSocket]
+  return socket?.[symbols.kParser]
+}

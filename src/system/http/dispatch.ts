@@ -1,0 +1,100 @@
+// One request on one pool → one response whose body pauses the socket while its reader is behind.
+import type { Dispatcher } from 'undici'
+import type { HttpRequest, HttpResponse } from '../../ports.ts'
+import type { Route } from './connections.ts'
+import { type InterimWatch, watchInterim } from './interim.ts'
+import { translate } from './errors.ts'
+import { ResponseBody } from './responseBody.ts'
+
+/** Larger bodies are written piece by piece, so that the kernel's buffer and not ours decides how much waits. */
+const BIG = 64 * 1024
+const PIECE = 256 * 1024
+
+/** `onTaken` is called when the server has taken the body off our hands, or has answered. */
+export function dispatch(route: Route, url: URL, request: HttpRequest, onTaken: () => void): Promise<HttpResponse> {
+  const { signal } = request
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted()
+    let body: ResponseBody | undefined
+    let controller: Dispatcher.DispatchController | undefined
+    let interim: InterimWatch | undefined
+    /** When the request last moved, by the clock of `performance`. */
+    let moved = 0
+    const abort = () => {
+      // Before the connection is made there is nothing to abort; then nobody waits for it.
+      if (controller) controller.abort(signal?.reason)
+      else reject(signal?.reason)
+    }
+    const { wire } = request
+    const finish = () => {
+      interim?.end()
+      if (wire) wire.cut = undefined
+      else signal?.removeEventListener('abort', abort)
+    }
+    if (wire) wire.cut = abort
+    else signal?.addEventListener('abort', abort, { once: true })
+    const progress = () => {
+      moved = performance.now()
+    }
+    const big = request.body instanceof Uint8Array && request.body.byteLength > BIG ? request.body : undefined
+    const extra = big && { 'content-length': String(big.byteLength) }
+    route.pool.dispatch(
+      {
+        path: route.path,
+        method: request.method,
+        headers:
+          extra || route.headers
+            ? { ...request.headers, ...extra, ...route.headers }
+            : (request.headers as Record<string, string>),
+        body: big ? inPieces(big, progress, onTaken) : (request.body ?? null),
+        headersTimeout: request.idleMs,
+        bodyTimeout: request.idleMs,
+      } as Dispatcher.DispatchOptions,
+      {
+        onRequestStart(started) {
+          controller = started
+          progress()
+          if (signal?.aborted) abort()
+          else if (wire) wire.out = true
+        },
+        onResponseStart(started, status, headers) {
+          if (status < 200) {
+            interim ??= watchInterim(
+              request.idleMs,
+              url.origin,
+              () => moved,
+              (error) => started.abort(error),
+            )
+            return interim.take(status)
+          }
+          interim?.end()
+          onTaken()
+          body = new ResponseBody(started)
+          const received = body
+          resolve({ status, headers, body: received, discard: () => received.discard() })
+        },
+        onResponseData(_, chunk) {
+          body?.push(chunk)
+        },
+        onResponseEnd() {
+          finish()
+          body?.end()
+        },
+        onResponseError(_, thrown) {
+          finish()
+          const error = signal?.aborted ? signal.reason : translate(thrown, url, controller !== undefined)
+          if (body) body.fail(error)
+          else reject(error)
+        },
+      },
+    )
+  })
+}
+
+async function* inPieces(bytes: Uint8Array, onPiece: () => void, onTaken: () => void): AsyncGenerator<Uint8Array> {
+  for (let from = 0; from < bytes.byteLength; from += PIECE) {
+    onPiece()
+    yield bytes.subarray(from, from + PIECE)
+  }
+  onTaken()
+}

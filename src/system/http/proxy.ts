@@ -1,0 +1,102 @@
+// Which proxy a URL goes through: HTTPS_PROXY, HTTP_PROXY and NO_PROXY, as curl and Go read them.
+import { BlockList, isIP } from 'node:net'
+import { BridgeError, quote } from '../../errors.ts'
+import { isLoopback } from '../../secureUrl.ts'
+import { reasonOf } from './errors.ts'
+
+/** undefined: straight. @throws BridgeError proxy_failed for a proxy that cannot be used */
+export type ProxyFor = (url: URL) => URL | undefined
+
+/** undefined when no proxy is set. Lower case goes before upper case; loopback is always reached straight. */
+export function createProxyFor(environment: NodeJS.ProcessEnv): ProxyFor | undefined {
+  const read = (name: string) => environment[name] || environment[name.toUpperCase()] || undefined
+  const secure = read('https_proxy')
+  const plain = read('http_proxy')
+  if (secure === undefined && plain === undefined) return undefined
+  const isExcepted = exceptions(read('no_proxy') ?? '')
+  return (url) => {
+    const proxy = url.protocol === 'https:' ? secure : plain
+    return proxy === undefined || isLoopback(url.hostname) || isExcepted(url) ? undefined : parse(proxy)
+  }
+}
+
+/** Without a scheme it is http. The message never repeats the value, which may hold a password. */
+function parse(value: string): URL {
+  const text = value.includes('://') ? value : `http://${value}`
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url && /^https?:$/.test(url.protocol)) return url
+  throw new BridgeError('proxy_failed', {
+    message: url ? `A proxy of the kind ${quote(url.protocol)} is not supported.` : 'The proxy setting is not a URL.',
+    hint: 'Set HTTPS_PROXY to http://host:port or https://host:port.',
+  })
+}
+
+interface Exception {
+  readonly host: string
+  readonly port: string
+}
+
+/** `*`, names with their subdomains, addresses, networks such as 10.0.0.0/8, each but the last with an optional port. */
+function exceptions(list: string): (url: URL) => boolean {
+  const words = list
+    .toLowerCase()
+    .split(/[,\s]+/)
+    .filter((word) => word !== '')
+  if (words.includes('*')) return () => true
+  const networks = new BlockList()
+  const names: Exception[] = []
+  for (const word of words) {
+    const [, network = '', bits] = /^([\da-f.:]+)\/(\d+)$/.exec(word) ?? []
+    const family = isIP(network)
+    if (family !== 0 && Number(bits) <= (family === 4 ? 32 : 128))
+      networks.addSubnet(network, Number(bits), family === 4 ? 'ipv4' : 'ipv6')
+    else names.push(exception(word))
+  }
+  return ({ hostname, port, protocol }) => {
+    const host = bare(hostname)
+    const family = isIP(host)
+    if (family !== 0 && networks.check(host, family === 4 ? 'ipv4' : 'ipv6')) return true
+    const actual = port || (protocol === 'https:' ? '443' : '80')
+    return names.some(
+      (name) => (name.port === '' || name.port === actual) && (host === name.host || host.endsWith(`.${name.host}`)),
+    )
+  }
+}
+
+function exception(word: string): Exception {
+  const [, named = word, port = ''] = isIP(word) ? [] : (/^(.*?)(?::(\d+))?$/.exec(word) ?? [])
+  return { host: bare(named).replace(/^\*?\./, ''), port }
+}
+
+const bare = (hostname: string) => hostname.replace(/^\[(.*)\]$/, '$1')
+
+/** Basic credentials from the proxy's URL (RFC 9110 section 11.7.2). */
+export function proxyAuthorization({ username, password }: URL): Record<string, string> {
+  if (username === '') return {}
+  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
+  return { 'proxy-authorization': `Basic ${Buffer.from(pair).toString('base64')}` }
+}
+
+/** host:port, as CONNECT wants it (RFC 9110 section 9.3.6). */
+export function authorityOf({ hostname, port }: { readonly hostname: string; readonly port: string }): string {
+  return `${hostname.includes(':') ? `[${hostname}]` : hostname}:${port || '443'}`
+}
+
+/** 407 is the proxy's own question for a password; anything else is its verdict on the server. */
+export function proxyRefused(proxy: URL, authority: string, status: number): BridgeError {
+  return new BridgeError('proxy_failed', {
+    message: `The proxy ${proxy.origin} answered ${status} for ${authority}.`,
+    ...(status === 407 ? { hint: 'Put user and password into the proxy’s URL: http://user:password@host:port.' } : {}),
+    details: { status, sent: false },
+  })
+}
+
+export function proxyUnreachable(proxy: URL, cause: Error): BridgeError {
+  const reason = reasonOf(cause)
+  if (cause.name === 'AbortError') {
+    const message = `The proxy ${proxy.origin} did not answer in time.`
+    return new BridgeError('server_timeout', { message, details: { sent: false }, cause })
+  }
+  const message = `The proxy ${proxy.origin} cannot be reached: ${reason}.`
+  return new BridgeError('proxy_failed', { message, details: { reason, sent: false }, cause })
+}

@@ -1,0 +1,100 @@
+// TLS connections: trusted by Node's own list first, and only where that is not enough by the system's, which takes longer to load.
+import type { SecureContext, TLSSocket } from 'node:tls'
+import { quote } from '../../errors.ts'
+import { onceGood } from '../../memoizeAsync.ts'
+import type { Connect } from './connections.ts'
+import { reasonOf, tlsFailed, UNKNOWN_ISSUER } from './errors.ts'
+import { authorityOf, proxyAuthorization, proxyRefused, proxyUnreachable } from './proxy.ts'
+
+export interface SecureOptions {
+  /** A connector with these trusted certificates; undefined: Node's own and NODE_EXTRA_CA_CERTS. */
+  readonly build: (context: SecureContext | undefined) => Connect
+  readonly environment: NodeJS.ProcessEnv
+  readonly certificates: string | undefined
+  readonly timeoutMs: number
+}
+
+/** Written out in every connection: what is left out, Node takes from NODE_TLS_REJECT_UNAUTHORIZED and --tls-min-v1.0. */
+export const CHECKED = { rejectUnauthorized: true, minVersion: 'TLSv1.2' } as const
+
+type Connecting = Parameters<Connect>[0]
+
+/** Gives the connector for one way to a server: straight, or through a proxy. What it trusts is the same for all. */
+export function createSecureConnect({ build, environment, certificates, timeoutMs }: SecureOptions) {
+  const context = onceGood(async () => (await import('./caCertificates.ts')).allAuthorities(environment, certificates))
+  const wide = onceGood(async () => build(await context()))
+  let narrow: Connect | undefined = certificates === undefined ? build(undefined) : undefined
+
+  const tunnel = async (proxy: URL | undefined, options: Connecting) => {
+    if (!proxy) return options
+    const { openTunnel } = await import('./tunnel.ts')
+    const trusted = certificates === undefined || proxy.protocol === 'http:' ? undefined : await context()
+    const authority = authorityOf(options)
+    const headers = proxyAuthorization(proxy)
+    const opened = await openTunnel(proxy, { authority, headers, timeoutMs, secureContext: trusted }).catch(
+      (thrown) => {
+        throw proxyUnreachable(proxy, thrown)
+      },
+    )
+    if (typeof opened === 'number') throw proxyRefused(proxy, authority, opened)
+    return { ...options, httpSocket: opened }
+  }
+
+  const connect = async (proxy: URL | undefined, options: Connecting): Promise<TLSSocket> => {
+    if (narrow) {
+      try {
+        return await open(narrow, await tunnel(proxy, options))
+      } catch (thrown) {
+        if (!UNKNOWN_ISSUER.test(reasonOf(thrown))) throw thrown
+        const socket = await openNamed(await wide(), await tunnel(proxy, options))
+        narrow = undefined
+        return socket
+      }
+    }
+    return openNamed(await wide(), await tunnel(proxy, options))
+  }
+
+  return (proxy: URL | undefined): Connect =>
+    (options, callback) =>
+      void connect(proxy, options).then(
+        (socket) => callback(null, socket),
+        (thrown: Error) => callback(thrown, null),
+      )
+}
+
+function open(connector: Connect, options: Connecting, onSocket?: (socket: TLSSocket) => void): Promise<TLSSocket> {
+  return new Promise((resolve, reject) => {
+    const socket: unknown = connector(options, (error, connected) =>
+      error ? reject(error) : resolve(connected as TLSSocket),
+    )
+    onSocket?.(socket as TLSSocket)
+  })
+}
+
+/** @throws BridgeError tls_failed that names who issued what the server presented */
+async function openNamed(connector: Connect, options: Connecting): Promise<TLSSocket> {
+  let issuer: string | undefined
+  try {
+    return await open(connector, options, (socket) => {
+      // Before Node looks at its own verdict: a refused connection is closed at once and forgets its certificates.
+      socket.prependListener('secure', () => {
+        issuer = issuerOf(socket)
+      })
+    })
+  } catch (thrown) {
+    if (!UNKNOWN_ISSUER.test(reasonOf(thrown))) throw thrown
+    throw tlsFailed(`https://${options.host ?? options.hostname}`, reasonOf(thrown), issuer, thrown)
+  }
+}
+
+/** The issuer of the last certificate of the chain: the one that would have to be trusted. */
+function issuerOf(socket: TLSSocket): string | undefined {
+  let certificate = socket.getPeerCertificate(true)
+  while (certificate.issuerCertificate && certificate.issuerCertificate !== certificate) {
+    if (certificate.issuerCertificate.fingerprint256 === certificate.fingerprint256) break
+    certificate = certificate.issuerCertificate
+  }
+  const { CN, O } = certificate.issuer ?? {}
+  const names = [CN, O].flat().filter((name) => name !== undefined && name !== '')
+  return names.length === 0 ? undefined : quote(names.join(', '))
+}

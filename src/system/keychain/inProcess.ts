@@ -1,0 +1,47 @@
+// The OS keychain in this process, for a bridge: a process of its own for each call would add half of its start to every start.
+import { BridgeError, quote } from '../../errors.ts'
+import type { SecretStore } from '../../ports.ts'
+import { openEntry, readSecret } from './entry.ts'
+
+type AsyncEntry = ReturnType<typeof openEntry>
+
+/** @throws BridgeError keychain_unavailable from every call when there is no keychain, or a locked one */
+export const keychainHere: SecretStore = {
+  get: (name) => withEntry(name, readSecret),
+  set: (name, secret) => withEntry(name, (entry) => entry.setSecret(Buffer.from(secret))),
+  delete: (name) => withEntry(name, async (entry) => void (await entry.deleteCredential())),
+}
+
+export const SILENT = 'it does not answer; an unlock prompt may be open'
+
+/** What either way of asking ends in; of `why` the first line is told. */
+export const unavailable = (why: string, cause?: unknown) =>
+  new BridgeError('keychain_unavailable', {
+    message: `The OS keychain cannot be used: ${quote(why.split('\n')[0] ?? '')}.`,
+    cause,
+  })
+
+/** An unlock prompt may stay open for ever; the caller is told after this long, in ms. */
+export const ANSWERS_WITHIN_MS = 20_000
+
+let calls = 0
+
+/** Calls the keychain has not answered. While there is one, an orderly exit would wait for it. */
+export const pendingKeychainCalls = () => calls
+
+async function withEntry<T>(name: string, work: (entry: AsyncEntry) => Promise<T>): Promise<T> {
+  try {
+    const entry = openEntry(name)
+    calls++
+    const answer = work(entry).finally(() => calls--)
+    return await Promise.race([answer, silence()])
+  } catch (cause) {
+    throw unavailable(cause instanceof Error ? cause.message : String(cause), cause)
+  }
+}
+
+function silence(): Promise<never> {
+  return new Promise((_, reject) => {
+    setTimeout(() => reject(new Error(SILENT)), ANSWERS_WITHIN_MS).unref()
+  })
+}

@@ -1,0 +1,35 @@
+// Remembers, outside the database, which sealing keys this program has used with it: who writes to the database cannot choose another.
+import { createHash, randomUUID } from 'node:crypto'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { makePrivate, withPrivateUmask } from '../files/private.ts'
+
+/** Keys are made rarely: after a reset, or when one was lost. */
+const MOST = 20
+
+/** One file for each database; names the keys by their fingerprints. */
+export const keyPinFile = (folder: string, database: string): string =>
+  join(folder, `sealing-key-of-${createHash('sha256').update(database).digest('hex').slice(0, 12)}.pin`)
+
+export function createKeyPin(folder: string, database: string) {
+  const path = keyPinFile(folder, database)
+  const known = (): string[] | undefined => {
+    makePrivate(path, 0o600)
+    try {
+      return readFileSync(path, 'utf8').split('\n').filter(Boolean)
+    } catch {
+      return undefined
+    }
+  }
+  return {
+    path,
+    known,
+    add(fingerprint: string): void {
+      const others = (known() ?? []).filter((one) => one !== fingerprint)
+      const draft = `${path}.${randomUUID()}`
+      const text = [...others, fingerprint].slice(-MOST).join('\n')
+      withPrivateUmask(path, () => writeFileSync(draft, `${text}\n`, { mode: 0o600, flag: 'wx' }))
+      renameSync(draft, path)
+    },
+  }
+}

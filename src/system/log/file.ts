@@ -1,0 +1,71 @@
+// The log file: private, appended line by line, and set aside when it is large; safe for many processes at once.
+import { appendFileSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { makePrivate, withPrivateUmask } from '../files/private.ts'
+
+/** A file over this size is set aside, in bytes. */
+const LARGEST = 5 * 1024 * 1024
+/** That many files set aside are kept. */
+const KEPT = 3
+
+export interface LogFileLimits {
+  readonly largest: number
+  readonly kept: number
+}
+
+/**
+ * Appends one line, or throws. Every line opens the file by its name, so a process that did not set it aside goes on in
+ * the new one; names of files set aside are unique, so two processes that do it at once lose nothing.
+ */
+export function createLogFile(file: string, { largest, kept }: LogFileLimits = { largest: LARGEST, kept: KEPT }) {
+  let prepared = false
+  return (line: string): void =>
+    withPrivateUmask(file, () => {
+      if (!prepared) makePrivate(file, 0o600)
+      prepared = true
+      const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0
+      if (size > 0 && size + line.length > largest) setAside(file, kept)
+      appendFileSync(file, line, { mode: 0o600 })
+    })
+}
+
+let count = 0
+
+function setAside(file: string, kept: number): void {
+  const stamp = new Date().toISOString().replace(/[:.]/g, '-')
+  try {
+    // The count keeps those of one millisecond in order.
+    renameSync(
+      file,
+      `${file}.${stamp}-${String(count++).padStart(6, '0')}-${process.pid}-${Math.random().toString(36).slice(2, 8)}`,
+    )
+  } catch (thrown) {
+    // Another process was faster.
+    if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT') throw thrown
+  }
+  for (const old of logFilesAside(file).slice(kept)) rmSync(old, { force: true })
+}
+
+/** The last lines, those of the newest file set aside included; none when there is no log. */
+export function recentLines(file: string, count: number): string[] {
+  try {
+    const files = [...logFilesAside(file).slice(0, 1), file]
+    const lines = files.flatMap((one) =>
+      statSync(one, { throwIfNoEntry: false }) ? readFileSync(one, 'utf8').split('\n') : [],
+    )
+    return lines.filter((line) => line !== '').slice(-count)
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw thrown
+  }
+}
+
+/** Files set aside, the newest first. */
+export function logFilesAside(file: string): string[] {
+  const begin = `${basename(file)}.`
+  const names = readdirSync(dirname(file)).filter((name) => name.startsWith(begin) && /\.\d{4}-\d\d-\d\dT/.test(name))
+  return names
+    .sort()
+    .reverse()
+    .map((name) => join(dirname(file), name))
+}

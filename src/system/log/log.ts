@@ -1,0 +1,122 @@
+// Events to stderr and the log file. Only fields on the list are written, and known shapes of secrets are cut out of texts.
+import type { Writable } from 'node:stream'
+import { withoutAccounts, withoutControls, withoutQueries, withoutSecrets } from '../../errors.ts'
+import type { LogFields, Logger, LogLevel } from '../../ports.ts'
+import { createFloodGuard } from './floodGuard.ts'
+import { createLogFile, type LogFileLimits } from './file.ts'
+import { printableJson } from './printable.ts'
+
+export interface LogOptions {
+  readonly stderr: Writable & { readonly isTTY?: boolean }
+  /** Least level for stderr. */
+  readonly level: LogLevel
+  /** DEBUG patterns such as `oauth:*`; what matches is written whatever its level. */
+  readonly namespaces: readonly string[]
+  readonly file: string | undefined
+  /** Least level for the file. */
+  readonly fileLevel: LogLevel
+  readonly fileLimits?: LogFileLimits
+  /** ms, never backwards */
+  readonly awake?: () => number
+}
+
+const RANK: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 }
+
+/** Of one event and error code in a minute; what comes after is counted. Who debugs wants to see more. */
+const MOST: Readonly<Record<LogLevel, number>> = { debug: 300, info: 60, warn: 30, error: 30 }
+/** Letters of one field: the longest sentences of ours are shorter. */
+const LONGEST = 1_000
+
+/** Facts that are never secret. A field that is not here is written as `[hidden]`. */
+const FIELDS = new Set(
+  'again attempt blocked code count driver file issuer key method message ms names offered origin outcome pid port profile reason request scope server status verifierLength version'.split(
+    ' ',
+  ),
+)
+
+export function createLog(options: LogOptions): Logger {
+  const { stderr, level, namespaces, file, fileLevel, fileLimits, awake = () => performance.now() } = options
+  const patterns = namespaces.map(toPattern)
+  const append = file === undefined ? undefined : createLogFile(file, fileLimits)
+
+  const toFile = (line: string) => {
+    try {
+      append?.(line)
+    } catch {
+      // A log that cannot be written must not stop the work; stderr still has the warnings.
+    }
+  }
+
+  const guard = createFloodGuard(awake)
+  const write = (at: LogLevel, event: string, fields: LogFields = {}) => {
+    const named = patterns.some((pattern) => pattern.test(event))
+    const onScreen = named || RANK[at] >= RANK[level]
+    const inFile = named || RANK[at] >= RANK[fileLevel]
+    if (!onScreen && !inFile) return
+    summarise('ended')
+    if (!guard.admits(`${at} ${event} ${fields.code ?? ''}`.trim(), MOST[at])) return
+    put(at, event, clean(fields), { onScreen, inFile })
+  }
+
+  const put = (
+    at: LogLevel,
+    event: string,
+    safe: Facts,
+    { onScreen, inFile }: { onScreen: boolean; inFile: boolean },
+  ) => {
+    const time = new Date().toISOString()
+    const json = `${printableJson({ time, level: at, event, ...safe })}\n`
+    if (inFile) toFile(json)
+    if (onScreen) stderr.write(stderr.isTTY ? forPeople(time, at, event, safe) : json)
+  }
+
+  const summarise = (when: 'ended' | 'any') => {
+    for (const { kind, more } of guard.passedOver(when)) {
+      const [at = 'info', event = 'log', code] = kind.split(' ') as [LogLevel, string, string?]
+      const facts = { message: `${more} more of these were not written.`, count: more }
+      const where = { onScreen: RANK[at] >= RANK[level], inFile: RANK[at] >= RANK[fileLevel] }
+      put(at, event, { ...facts, ...(code === undefined ? {} : { error: code }) }, where)
+    }
+  }
+
+  const quiet = RANK[level] > RANK.debug && RANK[fileLevel] > RANK.debug
+  return {
+    wants: (event) => !quiet || patterns.some((pattern) => pattern.test(event)),
+    debug: (event, fields) => write('debug', event, fields),
+    info: (event, fields) => write('info', event, fields),
+    warn: (event, fields) => write('warn', event, fields),
+    error: (event, fields) => write('error', event, fields),
+    end: () => summarise('any'),
+  }
+}
+
+type Facts = Record<string, string | number | boolean>
+
+function clean(fields: LogFields): Facts {
+  const safe: Facts = {}
+  for (const [name, value] of Object.entries(fields)) {
+    if (value === undefined) continue
+    if (!FIELDS.has(name)) safe[name] = '[hidden]'
+    // In the log a code stands under "error", so that a search for errors finds it.
+    else safe[name === 'code' ? 'error' : name] = typeof value === 'string' ? readable(value) : value
+  }
+  return safe
+}
+
+/** Without secrets, queries and names of accounts; cut after that, so that half a secret is not taken for none. */
+function readable(text: string): string {
+  const safe = withoutAccounts(withoutQueries(withoutSecrets(text)))
+  return safe.length > LONGEST ? `${safe.slice(0, LONGEST)}…` : safe
+}
+
+function forPeople(time: string, level: LogLevel, event: string, fields: Facts): string {
+  const { message, ...rest } = fields
+  const facts = Object.entries(rest).map(([name, value]) => `${name}=${value}`)
+  const words = [time.slice(11, 19), level, event, ...(message === undefined ? [] : [message]), ...facts]
+  return `${withoutControls(words.join(' '))}\n`
+}
+
+function toPattern(namespace: string): RegExp {
+  const parts = namespace.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
+  return new RegExp(`^${parts.join('.*')}$`)
+}

@@ -1,0 +1,121 @@
+// Opens one http(s) URL in the person's browser: a program gets it as its last argument, no shell, and none of our secrets.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { posix } from 'node:path'
+import { BridgeError } from '../../errors.ts'
+import type { Browser } from '../../ports.ts'
+import { withoutSecrets } from '../process/childEnvironment.ts'
+import { findProgram, type Machine, quietFolder, thisMachine, withSafePath } from '../process/programs.ts'
+import type { Surroundings } from './desktop.ts'
+
+/** An opener that fails does so soon; one that stays is a browser. */
+const FAILS_WITHIN_MS = 2_000
+
+export interface Opener {
+  readonly program: string
+  /** Go before the URL. */
+  readonly words: readonly string[]
+}
+
+export interface BrowserOptions {
+  /** What BROWSER or `browser:` names: programs without arguments, tried in turn; undefined: the system's. */
+  readonly program: string | undefined
+  readonly environment: NodeJS.ProcessEnv
+  readonly surroundings: Pick<Surroundings, 'platform' | 'wsl'>
+  /** A test records here. */
+  readonly start?: typeof spawn
+  readonly find?: typeof findProgram
+}
+
+export function createBrowser({
+  program,
+  environment,
+  surroundings,
+  start = spawn,
+  find = findProgram,
+}: BrowserOptions): Browser {
+  const openers =
+    program === undefined ? systemOpeners(surroundings, environment) : namedOpeners(program, surroundings.platform)
+  return {
+    async open(url) {
+      requireWeb(url)
+      const machine = thisMachine(environment)
+      let failure: unknown
+      for (const opener of openers) {
+        try {
+          const path = find(opener.program, machine)
+          if (path === undefined) throw notFound(opener.program)
+          const child = start(path, [...opener.words, url.href], {
+            stdio: 'ignore',
+            detached: true,
+            env: withoutSecrets(withSafePath(machine)),
+            shell: false,
+            windowsHide: true,
+            cwd: folderFor(path, machine, surroundings),
+          })
+          return await awaitStart(child, opener.program)
+        } catch (thrown) {
+          failure = thrown
+        }
+      }
+      throw failure ?? new BridgeError('browser_failed')
+    },
+  }
+}
+
+/** Windows programs do not start in every Linux folder; no program starts in the working folder, which may be anybody's. */
+const folderFor = (program: string, machine: Machine, { wsl }: Pick<Surroundings, 'wsl'>) =>
+  wsl && program.startsWith('/mnt/') ? posix.dirname(program) : quietFolder(machine)
+
+const notFound = (name: string) =>
+  new BridgeError('browser_failed', {
+    message: /[\\/]/.test(name)
+      ? `${name} is not started: its path is relative, and the working folder may be anybody’s.`
+      : `${name} could not be started: it is not on PATH, whose relative folders and those of a project do not count.`,
+    hint: 'Write the whole path in BROWSER or browser, or run login --no-browser and open the printed address yourself.',
+  })
+
+/**
+ * Each starts the browser by the system's own table of programs. On Windows never `cmd /c start`, which reads & and %
+ * in an address; FileProtocolHandler takes the rest of its command line as it is.
+ */
+export function systemOpeners(
+  { platform, wsl }: Pick<Surroundings, 'platform' | 'wsl'>,
+  environment: NodeJS.ProcessEnv,
+): Opener[] {
+  const handler = (program: string) => ({ program, words: ['url.dll,FileProtocolHandler'] })
+  if (platform === 'win32') return [handler(`${environment.SystemRoot ?? 'C:\\Windows'}\\System32\\rundll32.exe`)]
+  if (platform === 'darwin') return [{ program: '/usr/bin/open', words: [] }]
+  const windows = ['/mnt/c/Windows/System32/rundll32.exe', 'rundll32.exe'].map(handler)
+  return [...(wsl ? windows : []), { program: 'xdg-open', words: [] }]
+}
+
+function namedOpeners(names: string, platform: NodeJS.Platform): Opener[] {
+  const programs = platform === 'win32' ? [names] : names.split(':').filter((name) => name !== '')
+  return programs.map((program) => ({ program, words: [] }))
+}
+
+function requireWeb(url: URL): void {
+  const where = `${url.protocol}//${url.host}`
+  if (url.protocol !== 'https:' && url.protocol !== 'http:')
+    throw new BridgeError('browser_failed', { message: `An address with the scheme ${url.protocol} is not opened.` })
+  if (url.username !== '' || url.password !== '')
+    throw new BridgeError('browser_failed', { message: `An address at ${where} with a user name is not opened.` })
+}
+
+/** Resolves once the program runs, rejects when it cannot start or soon ends with a failure. */
+function awaitStart(child: ChildProcess, name: string): Promise<void> {
+  const failed = (why: string, cause?: unknown) =>
+    new BridgeError('browser_failed', {
+      message: `${name} could not be started: ${why}.${/\s/.test(name) ? ' It is taken as the name of one program, without arguments.' : ''}`,
+      cause,
+    })
+  child.unref()
+  return new Promise((resolve, reject) => {
+    const settled = setTimeout(resolve, FAILS_WITHIN_MS)
+    settled.unref()
+    child.once('error', (error) => reject(failed(error.message, error)))
+    child.once('exit', (code) =>
+      code === 0 || code === null ? resolve() : reject(failed(`it ended with code ${code}`)),
+    )
+  })
+}

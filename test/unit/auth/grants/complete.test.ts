@@ -1,0 +1,49 @@
+// The last step of a sign-in: what the server refuses takes nobody's place.
+import { expect, test } from 'vitest'
+import { completeSignIn } from '../../../../src/auth/grants/complete.ts'
+import { BridgeError } from '../../../../src/errors.ts'
+import type { TokenSet } from '../../../../src/records.ts'
+import { createFakeAttemptStore } from '../../../fakes/fakeAttemptStore.ts'
+import { createFakeClock, NOON } from '../../../fakes/fakeClock.ts'
+import { createFakeLogger } from '../../../fakes/fakeLogger.ts'
+import { createFakeTokenStore } from '../../../fakes/fakeTokenStore.ts'
+import { codeOf } from '../../../fakes/thrown.ts'
+
+const KEY = { server: 'https://mcp.example/mcp', profile: 'default' }
+const tokenSet = (accessToken: string): TokenSet => ({
+  ...{ issuer: 'https://as.example', clientId: 'client', redirectUri: 'http://localhost:8080/auth/callback' },
+  ...{ accessToken, obtainedAt: NOON },
+})
+
+async function setUp(verdict: 'taken' | 'refused') {
+  const clock = createFakeClock()
+  const [attempts, store] = [createFakeAttemptStore(clock.now), createFakeTokenStore()]
+  const { attempt } = await attempts.begin(KEY, { status: 401 }, clock.now() + 1_000)
+  const tryTokens = async () => {
+    if (verdict === 'refused') throw new BridgeError('unauthorized')
+  }
+  const options = { attempts, store, log: createFakeLogger(), tryTokens }
+  const complete = () => completeSignIn(options, attempt, tokenSet('new'), undefined)
+  const stored = async () => (await store.load(KEY)).tokens?.accessToken
+  return { store, complete, stored }
+}
+
+test('attack low: a token that the server refuses leaves the old tokens', async () => {
+  const { store, complete, stored } = await setUp('refused')
+  store.put(KEY, tokenSet('old'))
+  expect(await codeOf(complete())).toBe('unauthorized')
+  expect(await stored()).toBe('old')
+})
+
+test('a token that the server refuses stays where there was none, for doctor to look at', async () => {
+  const { complete, stored } = await setUp('refused')
+  expect(await codeOf(complete())).toBe('unauthorized')
+  expect(await stored()).toBe('new')
+})
+
+test('a token that the server takes takes the place of the old ones', async () => {
+  const { store, complete, stored } = await setUp('taken')
+  store.put(KEY, tokenSet('old'))
+  await complete()
+  expect(await stored()).toBe('new')
+})

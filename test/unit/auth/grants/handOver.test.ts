@@ -1,0 +1,72 @@
+// A callback for a sign-in that another process sees to.
+import { expect, test } from 'vitest'
+import { handOver, requireSameBounds } from '../../../../src/auth/grants/handOver.ts'
+import type { AttemptPlan } from '../../../../src/records.ts'
+import { createFakeAttemptStore } from '../../../fakes/fakeAttemptStore.ts'
+import { createHurryingClock } from '../../../fakes/fakeClock.ts'
+import { createFakeLogger } from '../../../fakes/fakeLogger.ts'
+import { codeOf } from '../../../fakes/thrown.ts'
+
+const PLAN: AttemptPlan = {
+  ...{ issuer: 'https://as.example', redirectUri: 'http://localhost:8080/auth/callback', codeVerifier: 'v' },
+  ...{ client: { clientId: 'c', authMethod: 'none' }, authorizationUrl: 'https://as.example/authorize', metadata: {} },
+  bounds: 'theirs',
+}
+const QUERY = new URLSearchParams({ code: 'c', state: 's' })
+
+async function setUp(plan: AttemptPlan = PLAN) {
+  const clock = createHurryingClock()
+  const attempts = createFakeAttemptStore(clock.now)
+  const key = { server: 'https://mcp.example/mcp', profile: 'default' }
+  const { attempt } = await attempts.begin(key, { status: 401 }, clock.now() + 300_000)
+  await attempts.plan(attempt.id, plan)
+  const waiting = { ...attempt, status: 'waiting' as const, plan }
+  const options = { attempts, clock, log: createFakeLogger() }
+  return { attempts, attempt: waiting, hand: (of = waiting) => handOver(options, of, QUERY) }
+}
+
+test('attack E: its query lies in the attempt, and the page tells how the other process ended it', async () => {
+  const { attempts, attempt, hand } = await setUp()
+  const page = hand()
+  await Promise.resolve()
+  expect((await attempts.byId(attempt.id))?.plan?.callback).toBe('code=c&state=s')
+  await attempts.settle(attempt.id, { status: 'finished' })
+  expect(await page).toEqual({ kind: 'done', server: attempt.server })
+})
+
+test('a failure there is told here, and another round goes on in the same tab', async () => {
+  const { attempts, attempt, hand } = await setUp()
+  const page = hand()
+  await attempts.settle(attempt.id, { status: 'failed', code: 'tls_failed', message: 'No.' })
+  expect(await page).toMatchObject({ kind: 'failed', code: 'tls_failed', message: 'No.' })
+  const again = await setUp()
+  const second = again.hand()
+  await again.attempts.planAgain(again.attempt.id, 'another state', {
+    ...PLAN,
+    authorizationUrl: 'https://as.example/2',
+  })
+  expect(await second).toEqual({ kind: 'again', authorizationUrl: 'https://as.example/2' })
+})
+
+test('a second one for the same state is refused, and so is one that came when the first was redeemed', async () => {
+  const { attempts, attempt, hand } = await setUp()
+  expect(await hand({ ...attempt, plan: { ...PLAN, callback: 'code=c' } })).toEqual({ kind: 'invalid_state' })
+  await attempts.claim(attempt.state, 0)
+  expect(await hand()).toEqual({ kind: 'invalid_state' })
+})
+
+test('the plan of a version before, which looks for nothing, ends in words instead of with our trust', async () => {
+  const { bounds: _, ...before } = PLAN
+  const { attempts, attempt, hand } = await setUp(before)
+  expect(await hand()).toMatchObject({ kind: 'failed', code: 'login_failed', hint: 'Start it again.' })
+  expect((await attempts.byId(attempt.id))?.status).toBe('failed')
+})
+
+test('nobody completes it: the page ends all the same', async () => {
+  expect(await (await setUp()).hand()).toMatchObject({ kind: 'failed', code: 'login_timed_out' })
+})
+
+test('a plan is gone on with under the settings it was made under', async () => {
+  expect(() => requireSameBounds(PLAN, 'theirs')).not.toThrow()
+  expect(await codeOf(() => requireSameBounds(PLAN, 'ours'))).toBe('login_failed')
+})

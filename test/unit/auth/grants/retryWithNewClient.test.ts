@@ -1,0 +1,68 @@
+// A code that was refused because the server has forgotten our client.
+import { createHash } from 'node:crypto'
+import { describe, expect, test } from 'vitest'
+import { startAgain } from '../../../../src/auth/grants/retryWithNewClient.ts'
+import { BridgeError } from '../../../../src/errors.ts'
+import type { AttemptPlan, RegisteredClient } from '../../../../src/records.ts'
+import { createFakeLogger } from '../../../fakes/fakeLogger.ts'
+import { codeOf } from '../../../fakes/thrown.ts'
+
+const PLAN: AttemptPlan = {
+  issuer: 'https://as.example',
+  metadata: { issuer: 'https://as.example' },
+  client: { clientId: 'old', authMethod: 'none' },
+  redirectUri: 'http://localhost:8080/auth/callback',
+  codeVerifier: 'verifier-of-the-first-round',
+  authorizationUrl: 'https://as.example/authorize?client_id=old&state=one&code_challenge=c&scope=a&resource=r&x=1',
+}
+const NEXT: RegisteredClient = { clientId: 'next', authMethod: 'none' }
+const unknown = new BridgeError('invalid_client')
+
+function setUp(plan: AttemptPlan, replacement: RegisteredClient | 'none' = NEXT) {
+  const asked: string[] = []
+  const planned: { id: string; state: string; plan: AttemptPlan }[] = []
+  const clients = {
+    async replacement(_issuer: string, _redirectUri: string, refused: string) {
+      asked.push(refused)
+      return replacement === 'none' ? undefined : replacement
+    },
+  }
+  const attempts = {
+    planAgain: async (id: string, state: string, next: AttemptPlan) => void planned.push({ id, state, plan: next }),
+  }
+  return { again: startAgain({ clients, attempts, log: createFakeLogger() }, 'attempt', plan), asked, planned }
+}
+
+describe('the same tab', () => {
+  test('goes on with the new client, a new state and a new verifier, and all else as it was', async () => {
+    const { again, planned } = setUp(PLAN)
+    const url = new URL((await again(unknown)).again)
+    const [{ id, state, plan } = { id: '', state: '', plan: PLAN }] = planned
+    expect(id).toBe('attempt')
+    expect(plan).toMatchObject({ client: NEXT, replaced: 'old', authorizationUrl: url.href })
+    expect(plan.codeVerifier).not.toBe(PLAN.codeVerifier)
+    expect(state).not.toBe('one')
+    expect(Object.fromEntries(url.searchParams)).toEqual({
+      ...{ client_id: 'next', state, scope: 'a', resource: 'r', x: '1' },
+      code_challenge: createHash('sha256').update(plan.codeVerifier).digest('base64url'),
+    })
+  })
+
+  test('goes round once only', async () => {
+    const { again, asked } = setUp({ ...PLAN, replaced: 'older' })
+    expect(await codeOf(again(unknown))).toBe('invalid_client')
+    expect(asked).toEqual([])
+  })
+
+  test('ends where the client is not ours to replace', async () => {
+    const { again, planned } = setUp(PLAN, 'none')
+    expect(await codeOf(again(unknown))).toBe('invalid_client')
+    expect(planned).toEqual([])
+  })
+
+  test('ends with any other failure', async () => {
+    const { again, asked } = setUp(PLAN)
+    expect(await codeOf(again(new BridgeError('login_failed')))).toBe('login_failed')
+    expect(asked).toEqual([])
+  })
+})

@@ -1,0 +1,71 @@
+// Which scopes are asked for.
+import { describe, expect, test } from 'vitest'
+import { covers, type ScopeSources, selectScopes, union } from '../../../../src/auth/tokens/scopes.ts'
+
+const select = (sources: Partial<ScopeSources>) =>
+  selectScopes({
+    challenged: undefined,
+    configured: undefined,
+    resource: undefined,
+    server: undefined,
+    identity: false,
+    ...sources,
+  })
+
+describe('the scopes', () => {
+  test('are left out where nobody names any', () => {
+    expect(select({})).toBeUndefined()
+    expect(select({ resource: [], server: ['a'] })).toBeUndefined()
+    expect(select({ server: ['openid', 'email', 'offline_access'], identity: true })).toBeUndefined()
+  })
+
+  test('are those of the challenge before those of the resource', () => {
+    expect(select({ challenged: 'a b', resource: ['c'] })).toBe('a b')
+  })
+
+  test('are those of the resource where the challenge names none', () => {
+    expect(select({ resource: ['a', 'b'], server: ['x', 'y'] })).toBe('a b')
+  })
+
+  test('keep the sign-in with offline_access where the server offers it', () => {
+    expect(select({ resource: ['a'], server: ['offline_access'] })).toBe('a offline_access')
+    expect(select({ resource: ['a'], server: ['a'] })).toBe('a')
+  })
+
+  test('name the person where headers want it and the server offers it', () => {
+    expect(select({ challenged: 'a', server: ['openid', 'email', 'profile'], identity: true })).toBe(
+      'a openid email profile',
+    )
+    expect(select({ challenged: 'a', server: ['openid'], identity: true })).toBe('a openid')
+    expect(select({ challenged: 'a', server: ['openid', 'email'], identity: false })).toBe('a')
+  })
+
+  test('name no email where there is no openid', () => {
+    expect(select({ challenged: 'a', server: ['email', 'profile'], identity: true })).toBe('a')
+  })
+
+  test('configured by a person are the person’s own words, plus what the challenge needs', () => {
+    const server = ['openid', 'offline_access']
+    expect(select({ configured: ['x'], resource: ['a'], server, identity: true })).toBe('x')
+    expect(select({ configured: ['x', 'y'], challenged: 'y z' })).toBe('x y z')
+  })
+
+  test('configured as none are none', () => {
+    expect(select({ configured: [], server: ['offline_access'] })).toBeUndefined()
+  })
+
+  test('are each named once, and never empty', () => {
+    expect(select({ challenged: 'a  a b', server: ['offline_access', 'b'] })).toBe('a b offline_access')
+  })
+})
+
+test('a union names each scope once, in the order in which they came', () => {
+  expect(union('a b', undefined, 'b c')).toBe('a b c')
+  expect(union(undefined, '')).toBeUndefined()
+})
+
+test('scopes cover others when none of them is missing', () => {
+  expect(covers('a b c', 'c a')).toBe(true)
+  expect(covers('a', 'a b')).toBe(false)
+  expect(covers(undefined, 'a')).toBe(false)
+})

@@ -1,0 +1,114 @@
+// A server that refuses tokens that are new: nothing is refreshed and nobody is asked for each call; and the newest generation counts.
+import { expect, test } from 'vitest'
+import { createTokens } from '../../../../src/auth/tokens/tokens.ts'
+import type { TokenSet } from '../../../../src/records.ts'
+import { createFakeClock, NOON } from '../../../fakes/fakeClock.ts'
+import { createFakeLeases } from '../../../fakes/fakeLeases.ts'
+import { createFakeLogger } from '../../../fakes/fakeLogger.ts'
+import { createFakeTokenStore } from '../../../fakes/fakeTokenStore.ts'
+
+const KEY = { server: 'https://mcp.example/mcp', profile: 'default' }
+const MINUTE = 60_000
+const CHALLENGE = { status: 401 }
+/** The code it failed with, if it failed. */
+const codeOf = (work: Promise<unknown>): Promise<string | undefined> =>
+  work.then(
+    () => undefined,
+    ({ code }) => code,
+  )
+const tokenSet = (accessToken: string, refreshToken?: string): TokenSet => ({
+  ...{ issuer: 'https://as.example', clientId: 'client', redirectUri: 'http://localhost:8080/auth/callback' },
+  ...{ accessToken, obtainedAt: NOON },
+  ...(refreshToken === undefined ? {} : { refreshToken }),
+})
+
+function setUp(refreshed: () => TokenSet | 'rejected' = () => 'rejected', asProgram = false) {
+  const clock = createFakeClock()
+  const store = createFakeTokenStore(clock.now)
+  const counts = { asked: 0, refreshed: 0, program: 0 }
+  const tokens = createTokens({
+    ...{ key: KEY, store, leases: createFakeLeases(), clock, log: createFakeLogger() },
+    ...{ strategy: 'auto', mode: 'auto' },
+    ...(asProgram ? { asProgram: async () => tokenSet(`program-${++counts.program}`) } : {}),
+    refresh: async () => async () => {
+      counts.refreshed++
+      return refreshed()
+    },
+    askForLogin: async () => void store.put(KEY, tokenSet(`asked-${++counts.asked}`)),
+  })
+  /** One call whose tokens are all refused, as send.ts goes about it. */
+  const refusedCall = async () => {
+    const renewing = tokens.renew((await tokens.current())?.accessToken, CHALLENGE, 'call')
+    const code = await codeOf(renewing)
+    if (code === undefined) await tokens.refused((await tokens.current())?.accessToken)
+    return code
+  }
+  return { clock, store, tokens, counts, refusedCall }
+}
+
+test('attack low: after a new token was refused too, calls ask nobody for five minutes', async () => {
+  const { clock, counts, refusedCall } = setUp()
+  expect(await refusedCall()).toBeUndefined()
+  for (let time = 0; time < 4; time++) {
+    expect(await refusedCall()).toBe('unauthorized')
+    clock.advance(MINUTE)
+  }
+  expect(counts.asked).toBe(1)
+  clock.advance(2 * MINUTE)
+  expect(await refusedCall()).toBeUndefined()
+  expect(counts.asked).toBe(2)
+})
+
+test('attack low: a refresh that is rejected then does not open the tab that was held back', async () => {
+  const { clock, store, counts, refusedCall, tokens } = setUp()
+  store.put(KEY, tokenSet('one', 'refresh'))
+  await tokens.current()
+  await tokens.refused('one')
+  clock.advance(MINUTE)
+  expect(await refusedCall()).toBe('unauthorized')
+  expect(await refusedCall()).toBe('unauthorized')
+  expect(counts).toMatchObject({ asked: 0, refreshed: 1 })
+})
+
+test('attack low: tokens that can be refreshed are refreshed twice a minute at most', async () => {
+  let number = 0
+  const { counts, store, refusedCall } = setUp(() => tokenSet(`refreshed-${++number}`, 'refresh'))
+  store.put(KEY, tokenSet('one', 'refresh'))
+  for (let time = 0; time < 5; time++) await refusedCall()
+  expect(counts).toMatchObject({ asked: 0, refreshed: 1 })
+})
+
+test('a sign-in of a person ends the waiting', async () => {
+  const { store, counts, refusedCall } = setUp()
+  await refusedCall()
+  store.put(KEY, tokenSet('by hand'))
+  expect(await refusedCall()).toBeUndefined()
+  expect(counts.asked).toBe(2)
+})
+
+test('a clock that was set back locks nobody out', async () => {
+  const { clock, counts, refusedCall } = setUp()
+  await refusedCall()
+  clock.advance(-60 * MINUTE)
+  await refusedCall()
+  expect(counts.asked).toBe(2)
+})
+
+test('attack low: a program asks for more scopes three times an hour at most', async () => {
+  const { tokens, store, counts } = setUp(undefined, true)
+  store.put(KEY, tokenSet('one'))
+  for (let time = 0; time < 6; time++)
+    await codeOf(tokens.stepUp((await tokens.current())?.accessToken, `wish-${time}`, { status: 403 }, 'call'))
+  expect(counts.program).toBe(3)
+})
+
+test('attack O: after a sign-out by another process the very next token set is none, then that of the next sign-in', async () => {
+  const { tokens, store } = setUp()
+  store.put(KEY, tokenSet('one'))
+  expect((await tokens.current())?.accessToken).toBe('one')
+  store.put(KEY, undefined)
+  expect(await tokens.current()).toBeUndefined()
+  store.put(KEY, tokenSet('two'))
+  expect((await tokens.current())?.accessToken).toBe('two')
+  expect((await tokens.stored())?.accessToken).toBe('two')
+})

@@ -1,0 +1,139 @@
+// The standing GET stream: open, resume, back off, and know when there is none.
+import { describe, expect, test } from 'vitest'
+import { listen } from '../../../../src/bridge/http/listen.ts'
+import { look, type Message } from '../../../../src/bridge/message/message.ts'
+import { createSession } from '../../../../src/bridge/session/session.ts'
+import { BridgeError } from '../../../../src/errors.ts'
+import type { HttpResponse } from '../../../../src/ports.ts'
+import { createHurryingClock } from '../../../fakes/fakeClock.ts'
+import { type Body, respond } from '../../../fakes/fakeHttp.ts'
+import { createFakeLogger } from '../../../fakes/fakeLogger.ts'
+import { createFakeSend, type Sent } from '../../../fakes/fakeSend.ts'
+
+const NOTE = '{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'
+const stream = (body: Body) => respond(200, { 'content-type': 'text/event-stream' }, body)
+
+/** Answers in turn, then ends the listening. */
+async function run(answers: readonly (HttpResponse | Error)[], session = createSession()) {
+  const ending = new AbortController()
+  const clock = createHurryingClock()
+  const delivered: string[] = []
+  const { send, sent } = createFakeSend((_: Sent, index) => {
+    const answer = answers[index]
+    if (answer === undefined) ending.abort()
+    if (answer instanceof Error) throw answer
+    return answer ?? respond(200)
+  })
+  const deliver = async ({ bytes }: { bytes: Uint8Array }) => void delivered.push(Buffer.from(bytes).toString('utf8'))
+  const log = createFakeLogger()
+  const renewed: string[] = []
+  const renew = async (lost: string) => void renewed.push(lost)
+  await listen({ send, session, clock, log, limit: 1_000, deliver, renew }, ending.signal)
+  return { sent, delivered, sleeps: clock.sleeps, log, renewed }
+}
+
+describe('the stream', () => {
+  test('delivers what the server says and leaves the rest out', async () => {
+    const { delivered, log } = await run([stream(`data: ${NOTE}\n\ndata: hello\n\ndata: ${NOTE}\n\n`)])
+    expect(delivered).toEqual([NOTE, NOTE])
+    expect(log.entries.map(({ event }) => event)).toContain('proxy:listen')
+  })
+
+  test('is asked for in the background, without a limit on silence', async () => {
+    const { sent } = await run([stream('')])
+    expect(sent[0]).toMatchObject({
+      method: 'GET',
+      cause: 'background',
+      idleMs: 0,
+      headers: { accept: 'text/event-stream' },
+    })
+    expect(sent[0]?.headers).not.toHaveProperty('last-event-id')
+  })
+
+  test('is resumed after the last event that came whole', async () => {
+    const { sent } = await run([stream(`id: 4\ndata: ${NOTE}\n\nid: 5\ndata: {"jso`)])
+    expect(sent[1]?.headers['last-event-id']).toBe('4')
+  })
+
+  test.each([
+    ['405', respond(405)],
+    ['404 without a session', respond(404)],
+  ])('is not asked for again after %s', async (_, answer) => {
+    const { sent } = await run([answer])
+    expect(sent).toHaveLength(1)
+  })
+
+  test.each([
+    ['500', respond(500)],
+    ['another content type', respond(200, { 'content-type': 'application/json' }, '{}')],
+    ['a network failure', new BridgeError('server_unreachable')],
+    ['nobody being signed in', new BridgeError('not_signed_in')],
+  ])('is asked for again after %s', async (_, answer) => {
+    const { sent } = await run([answer])
+    expect(sent).toHaveLength(2)
+  })
+})
+
+describe('a server that ends every stream at once', () => {
+  test.each([
+    ['and asks for no wait', 'retry: 0\n\n'],
+    ['and primes it each time', 'retry: 10\nid: 1\ndata:\n\n'],
+    ['and says nothing', ''],
+  ])('%s is asked less and less often', async (_, body) => {
+    const { sleeps } = await run(Array.from({ length: 8 }, () => stream(body)))
+    expect(sleeps[0]).toBeGreaterThanOrEqual(100)
+    for (const [at, ms] of [2_000, 4_000, 8_000, 16_000, 32_000, 60_000].entries())
+      expect(sleeps[at + 1]).toBeGreaterThanOrEqual(ms)
+  })
+
+  test('but brings a message each time is asked as often as it wants', async () => {
+    const { sleeps } = await run(Array.from({ length: 8 }, () => stream(`retry: 500\ndata: ${NOTE}\n\n`)))
+    for (const ms of sleeps.slice(0, 8)) expect(ms).toBeLessThanOrEqual(625)
+  })
+})
+
+describe('404 in a session', () => {
+  const inSession = () => {
+    const session = createSession()
+    const answer = { jsonrpc: '2.0', id: 1, result: { protocolVersion: '2025-11-25' } }
+    session.establish({ headers: { 'mcp-session-id': 'one' } }, look(Buffer.from(JSON.stringify(answer))) as Message)
+    return session
+  }
+
+  test('where a stream was there before means that the session is lost', async () => {
+    const { renewed, sent } = await run([stream(`data: ${NOTE}\n\n`), respond(404)], inSession())
+    expect([renewed, sent.length]).toEqual([['one'], 2])
+  })
+
+  test('where none ever was means that there are no streams', async () => {
+    const { renewed, sent } = await run([respond(404)], inSession())
+    expect([renewed, sent.length]).toEqual([[], 1])
+  })
+})
+
+describe('the wait before the next try', () => {
+  test('doubles up to a minute, give or take a quarter', async () => {
+    const { sleeps } = await run(Array.from({ length: 9 }, () => respond(500)))
+    const planned = [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000, 60_000]
+    for (const [index, ms] of planned.entries()) {
+      expect(sleeps[index]).toBeGreaterThanOrEqual(ms * 0.75)
+      expect(sleeps[index]).toBeLessThanOrEqual(ms * 1.25)
+    }
+  })
+
+  test('starts small again after an event', async () => {
+    const { sleeps } = await run([respond(500), respond(500), respond(500), stream(`data: ${NOTE}\n\n`)])
+    expect(sleeps[3]).toBeLessThanOrEqual(1_250)
+  })
+
+  test('is the one the server asks for', async () => {
+    const { sleeps } = await run([stream('retry: 20000\n\n')])
+    expect(sleeps[0]).toBeGreaterThanOrEqual(15_000)
+    expect(sleeps[0]).toBeLessThanOrEqual(25_000)
+  })
+
+  test('is never longer than a timer can count, whatever the server asks for', async () => {
+    const { sleeps } = await run([stream('retry: 99999999999\n\n')])
+    expect(sleeps[0]).toBeLessThan(2 ** 31)
+  })
+})

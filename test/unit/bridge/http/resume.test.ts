@@ -1,0 +1,73 @@
+// Going on with a stream that ended too soon: when, how often, and when it is given up.
+import { expect, test } from 'vitest'
+import { createFlights } from '../../../../src/bridge/message/inFlight.ts'
+import { look, type Message } from '../../../../src/bridge/message/message.ts'
+import { resume } from '../../../../src/bridge/http/resume.ts'
+import { createSession } from '../../../../src/bridge/session/session.ts'
+import { BridgeError } from '../../../../src/errors.ts'
+import type { HttpResponse } from '../../../../src/ports.ts'
+import { createHurryingClock } from '../../../fakes/fakeClock.ts'
+import { respond } from '../../../fakes/fakeHttp.ts'
+import { createFakeSend } from '../../../fakes/fakeSend.ts'
+import { outcomeOf } from '../../../fakes/thrown.ts'
+
+const stream = (body: string) => respond(200, { 'content-type': 'text/event-stream' }, body)
+const RESULT = 'data: {"jsonrpc":"2.0","id":1,"result":{}}\n\n'
+
+async function run(answer: (index: number) => HttpResponse | Error, { retryMs = 40, timeoutMs = 60_000 } = {}) {
+  const clock = createHurryingClock()
+  const { send, sent } = createFakeSend((_, index) => {
+    const given = answer(index)
+    if (given instanceof Error) throw given
+    return given
+  })
+  const flights = createFlights()
+  const flight = flights.begin(look(Buffer.from('{"jsonrpc":"2.0","id":1,"method":"tools/call"}')) as Message)
+  const take = async (message: Message) => void flights.settle(message, flight)
+  const position = { lastId: 'first', retryMs }
+  const options = { send, session: createSession(), clock, limit: 1_000, timeoutMs }
+  const code = await outcomeOf(resume(options, flight, position, take))
+  return { code, sleeps: clock.sleeps, ids: sent.map(({ headers }) => headers['last-event-id']) }
+}
+
+test('waits as long as the server asks, and a little longer', async () => {
+  const { code, sleeps, ids } = await run(() => stream(RESULT), { retryMs: 2_000 })
+  expect([code, ids]).toEqual([undefined, ['first']])
+  expect(sleeps).toHaveLength(1)
+  expect(sleeps[0]).toBeGreaterThanOrEqual(2_000)
+  expect(sleeps[0]).toBeLessThanOrEqual(2_200)
+})
+
+test('moves on with every event, and never hammers a server that asks for no wait', async () => {
+  const { ids, sleeps } = await run((index) => stream(index < 3 ? `id: e${index}\ndata:\n\n` : RESULT), { retryMs: 0 })
+  expect(ids).toEqual(['first', 'e0', 'e1', 'e2'])
+  for (const ms of sleeps) expect(ms).toBeGreaterThanOrEqual(100)
+})
+
+test('backs off where the stream brings nothing, and gives up after request_timeout without an event', async () => {
+  const { code, sleeps } = await run(() => stream(''))
+  expect(code).toBe('server_timeout')
+  expect(sleeps.length).toBeLessThan(10)
+  expect(sleeps.at(-1)).toBeGreaterThan(8_000)
+})
+
+test.each([404, 405, 400])('is given up where the server answers %i', async (status) => {
+  const { code, ids } = await run(() => respond(status))
+  expect([code, ids.length]).toEqual(['server_unreachable', 1])
+})
+
+test.each([
+  ['answers 503', () => respond(503)],
+  ['cannot be reached', () => new BridgeError('server_unreachable')],
+])('a server that %s is asked six times', async (_, answer) => {
+  const { code, ids } = await run(answer, { timeoutMs: 0 })
+  expect([code, ids.length]).toEqual(['server_unreachable', 6])
+})
+
+test('a server that answers 200 with something else than a stream does not resume', async () => {
+  expect((await run(() => respond(200, { 'content-type': 'text/html' }, '<p>'))).code).toBe('server_unreachable')
+})
+
+test('what is wrong with a message is told', async () => {
+  expect((await run(() => stream('data: hello\n\n'))).code).toBe('invalid_protocol')
+})

@@ -1,0 +1,106 @@
+// What is sent twice when the connection breaks, and what is not for the world.
+import { describe, expect, test } from 'vitest'
+import { createFlights } from '../../../src/bridge/message/inFlight.ts'
+import { look, type Message } from '../../../src/bridge/message/message.ts'
+import { createRepeat } from '../../../src/bridge/retry.ts'
+import { BridgeError } from '../../../src/errors.ts'
+import { createHurryingClock } from '../../fakes/fakeClock.ts'
+import { codeOf, outcomeOf } from '../../fakes/thrown.ts'
+
+const message = (value: unknown) => look(Buffer.from(JSON.stringify(value))) as Message
+const call = (name: string) => ({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name } })
+const cut = () => new BridgeError('server_unreachable')
+
+/** Attempts fail with `errors` in turn; the bytes are out each time unless `sent` says otherwise. */
+async function run(asked: unknown, errors: unknown[], { sent = true, tools = [] as unknown[], answered = false } = {}) {
+  const repeat = createRepeat(createHurryingClock())
+  repeat.note(message({ jsonrpc: '2.0', id: 9, result: { tools } }))
+  const flight = createFlights().begin(message(asked))
+  let attempts = 0
+  const code = await outcomeOf(
+    repeat.run(flight, async () => {
+      flight.wire.out = sent
+      if (answered) flight.open.clear()
+      const error = errors[attempts++]
+      if (error) throw error
+    }),
+  )
+  return { attempts, code }
+}
+
+describe('after a broken connection', () => {
+  test.each(['ping', 'tools/list', 'resources/read', 'prompts/get', 'logging/setLevel', 'completion/complete'])(
+    '%s is sent once more',
+    async (method) => {
+      expect(await run({ jsonrpc: '2.0', id: 1, method }, [cut()])).toEqual({ attempts: 2, code: undefined })
+    },
+  )
+
+  test.each([
+    ['an answer', { jsonrpc: '2.0', id: 's', result: {} }],
+    ['a notification', { jsonrpc: '2.0', method: 'notifications/roots/list_changed' }],
+    [
+      'a batch of harmless ones',
+      [
+        { jsonrpc: '2.0', id: 1, method: 'ping' },
+        { jsonrpc: '2.0', method: 'notifications/x' },
+      ],
+    ],
+  ])('%s is sent once more', async (_, asked) => {
+    expect((await run(asked, [cut()])).attempts).toBe(2)
+  })
+
+  test.each([
+    ['a call', call('pay')],
+    ['a method nobody knows', { jsonrpc: '2.0', id: 1, method: 'custom/do' }],
+    ['a batch with a call', [call('pay'), { jsonrpc: '2.0', id: 2, method: 'ping' }]],
+  ])('%s is not, and its outcome is unknown', async (_, asked) => {
+    expect(await run(asked, [cut()])).toEqual({ attempts: 1, code: 'outcome_unknown' })
+  })
+
+  test('initialize is not, but the host may ask again', async () => {
+    const asked = { jsonrpc: '2.0', id: 1, method: 'initialize' }
+    expect(await run(asked, [cut()])).toEqual({ attempts: 1, code: 'server_unreachable' })
+  })
+
+  test.each([
+    [{ readOnlyHint: true }, 2],
+    [{ idempotentHint: true }, 2],
+    [{ readOnlyHint: 'true' }, 1],
+    [{ readOnlyHint: false, openWorldHint: true }, 1],
+    [undefined, 1],
+  ])('a call of a tool with %j is tried %d times', async (annotations, attempts) => {
+    expect((await run(call('t'), [cut()], { tools: [null, { name: 't', annotations }] })).attempts).toBe(attempts)
+  })
+
+  test('what was never sent is sent once more, whatever it is', async () => {
+    expect(await run(call('pay'), [cut()], { sent: false })).toEqual({ attempts: 2, code: undefined })
+    expect(await run(call('pay'), [cut(), cut(), cut()], { sent: false })).toEqual({
+      attempts: 2,
+      code: 'server_unreachable',
+    })
+  })
+
+  test('what is answered already is not', async () => {
+    expect((await run({ jsonrpc: '2.0', id: 1, method: 'ping' }, [cut()], { answered: true })).attempts).toBe(1)
+  })
+})
+
+test.each(['server_timeout', 'server_error', 'invalid_protocol', 'unauthorized', 'tls_failed'] as const)(
+  'after %s nothing is sent again',
+  async (code) => {
+    expect(await run({ jsonrpc: '2.0', id: 1, method: 'ping' }, [new BridgeError(code)])).toEqual({ attempts: 1, code })
+  },
+)
+
+test('a tool whose hints are taken back is no longer harmless', async () => {
+  const repeat = createRepeat(createHurryingClock())
+  for (const readOnlyHint of [true, false])
+    repeat.note(message({ jsonrpc: '2.0', id: 9, result: { tools: [{ name: 't', annotations: { readOnlyHint } }] } }))
+  const flight = createFlights().begin(message(call('t')))
+  const attempt = async () => {
+    flight.wire.out = true
+    throw cut()
+  }
+  expect(await codeOf(repeat.run(flight, attempt))).toBe('outcome_unknown')
+})

@@ -1,0 +1,48 @@
+// Colours only at a terminal, and lines that fit it.
+import { describe, expect, test } from 'vitest'
+import { paperOf, wrap, wrapWords } from '../../../../src/cli/terminal/style.ts'
+
+describe('colours', () => {
+  test('are used at a terminal', () => {
+    expect(paperOf({ isTTY: true }, {}).good('x')).toBe('\u001b[32mx\u001b[39m')
+  })
+
+  test.each([
+    [{ isTTY: false }, {}],
+    [{}, {}],
+    [{ isTTY: true }, { NO_COLOR: '1' }],
+    [{ isTTY: true }, { TERM: 'dumb' }],
+  ])('are not used for %j with %j', (stream, environment) => {
+    expect(paperOf(stream, environment).bad('x')).toBe('x')
+  })
+})
+
+describe('lines', () => {
+  test('have the width of the terminal, and none without one', () => {
+    expect(paperOf({ isTTY: true, columns: 132 }, {}).width).toBe(132)
+    expect(paperOf({ isTTY: true, columns: 0 }, {}).width).toBe(80)
+    expect(paperOf({ columns: 80 }, {}).width).toBe(Number.POSITIVE_INFINITY)
+  })
+
+  test.each([
+    ['one two three', 8, ['one two', 'three']],
+    ['short', 80, ['short']],
+    ['abcdefghij', 4, ['abcd', 'efgh', 'ij']],
+    ['a abcdefghij b', 4, ['a', 'abcd', 'efgh', 'ij b']],
+  ])('%j at %i columns is %j', (text, width, lines) => {
+    expect(wrap(text, width)).toEqual(lines)
+  })
+
+  test.each([
+    ['one two three\nfour', 8, 'one two\nthree\nfour'],
+    ['Open this:\nhttps://long.example/address here', 12, 'Open this:\nhttps://long.example/address here'],
+    ['  a line that is set in', 8, '  a line that is set in'],
+    ['no terminal at all', Number.POSITIVE_INFINITY, 'no terminal at all'],
+  ])('of a text, %j at %i columns, are %j: addresses stay whole', (text, width, wrapped) => {
+    expect(wrapWords(text, width)).toBe(wrapped)
+  })
+
+  test('may begin with a shorter one', () => {
+    expect(wrap('one two three', 9, 5)).toEqual(['one', 'two three'])
+  })
+})

@@ -1,0 +1,49 @@
+// YAML text: places, and maps that grow while the rest stays.
+import { describe, expect, test } from 'vitest'
+import { addToMap, parseYaml } from '../../../../src/config/file/yamlText.ts'
+
+describe('a text', () => {
+  test('tells where a value and its key stand', () => {
+    const yaml = parseYaml('a: 1\nb:\n  c: [x, y]\n')
+    expect([yaml.keyAt(['b', 'c']), yaml.valueAt(['b', 'c']), yaml.valueAt(['b', 'c', 1])]).toEqual([
+      '3:3',
+      '3:6',
+      '3:10',
+    ])
+  })
+
+  test('gives its data anew each time, texts replaced where asked', () => {
+    const yaml = parseYaml('a: x\nb: 1\n')
+    expect(yaml.toData((text, place) => `${text}@${place}`)).toEqual({ a: 'x@1:4', b: 1 })
+    expect(yaml.toData()).toEqual({ a: 'x', b: 1 })
+  })
+
+  test('names what is no YAML', () => {
+    expect(parseYaml('a: [1\nb: 2').faults[0]?.place).toMatch(/^\d+:\d+$/)
+    expect(parseYaml('a: 1').faults).toEqual([])
+  })
+})
+
+describe('a map that grows', () => {
+  const entry = { url: 'https://x.example/' }
+
+  test.each([
+    ['', 'servers:\n  a:\n    url: https://x.example/\n'],
+    [
+      '# mine\nlog_level: warn # loud\n',
+      '# mine\nlog_level: warn # loud\nservers:\n  a:\n    url: https://x.example/\n',
+    ],
+    [
+      'servers:\n  # old one\n  b: { url: y } # keep\n\nlog_level: warn\n',
+      'servers:\n  # old one\n  b: { url: y } # keep\n  a:\n    url: https://x.example/\n\nlog_level: warn\n',
+    ],
+    ['servers:\n', 'servers:\n  a:\n    url: https://x.example/\n'],
+  ])('keeps everything else: %j', (before, after) => {
+    expect(addToMap(before, 'servers', { a: entry })).toBe(after)
+  })
+
+  test('takes names and values that YAML would read as something else', () => {
+    const text = addToMap('', 'servers', { no: { url: '# x: y' }, '1': { url: '- z' } })
+    expect(parseYaml(text).toData()).toEqual({ servers: { no: { url: '# x: y' }, 1: { url: '- z' } } })
+  })
+})

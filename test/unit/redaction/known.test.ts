@@ -1,0 +1,120 @@
+// Secrets in whatever form a server repeats them, and servers that try to blind or empty what is remembered.
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import {
+  alwaysQuote,
+  ERRORS,
+  neverLog,
+  neverQuote,
+  neverQuoteWhileNew,
+  quote,
+  withoutAccounts,
+  withoutSecrets,
+} from '../../../src/errors.ts'
+import { redactedSeal } from '../../../src/store/sealing/redactedSeal.ts'
+
+const SECRET = 'needle+Key/Of-A_Registered.client=='
+
+describe('attack low: a secret of a registered client', () => {
+  neverQuote([SECRET], 'client')
+  const bytes = Buffer.from(SECRET)
+  test.each([
+    ['as it is', SECRET],
+    ['in a URL', encodeURIComponent(SECRET)],
+    ['in a URL in small letters', encodeURIComponent(SECRET).toLowerCase()],
+    ['in base64', bytes.toString('base64')],
+    ['in base64url', bytes.toString('base64url')],
+    ['in hex', bytes.toString('hex')],
+    ['in HEX', bytes.toString('hex').toUpperCase()],
+    ['in other case', SECRET.toUpperCase()],
+    ['over two lines', `${SECRET.slice(0, 9)}\n  ${SECRET.slice(9)}`],
+    ['with every letter on a line of its own', [...SECRET].join('\r\n')],
+    ['over two lines of JSON', `${SECRET.slice(0, 9)}\\n${SECRET.slice(9)}`],
+    ['with invisible letters in it', [...SECRET].join('\u200b')],
+    ['twice', `${SECRET} ${SECRET}`],
+    ['beside itself', `${SECRET}${SECRET}`],
+  ])('%s is cut out', (_how, text) => {
+    const left = withoutSecrets(`before ${text} after`).replace(/\s|\\n/g, '')
+    expect(left.replaceAll('[hidden]', '')).toMatch(/^before.{0,2}after$/)
+    expect(quote(`before ${text} after`)).not.toMatch(/needle|Registered/i)
+  })
+
+  test('is cut out wherever it stands, broken at any place', () => {
+    fc.assert(
+      fc.property(fc.string(), fc.nat(SECRET.length), fc.string(), (before, at, after) => {
+        const text = `${before}${SECRET.slice(0, at)}\n${SECRET.slice(at)}${after}`
+        expect(withoutSecrets(text).replace(/\s/g, '')).not.toContain(SECRET)
+      }),
+    )
+  })
+
+  test('that is opened from the database, or about to be sealed, is known', () => {
+    const seal = redactedSeal({ seal: (text) => text, open: (text) => text, mark: () => '', isMark: () => true })
+    seal.open('opened-client-secret-1', ['clients', 'i', 'r'])
+    seal.seal(JSON.stringify({ codeVerifier: 'sealed-verifier-1', issuer: 'https://as.example' }), ['sessions', '1'])
+    seal.open(JSON.stringify({ kty: 'EC', d: 'private-part-1234' }), ['tokens', 's', 'p'])
+    const text = 'opened-client-secret-1 sealed-verifier-1 private-part-1234 https://as.example'
+    expect(withoutSecrets(text)).toBe('[hidden] [hidden] [hidden] https://as.example')
+  })
+})
+
+describe('attack low: a server', () => {
+  const OUR_TEXTS = Object.values(ERRORS).flatMap(({ message, hint }) => [message, hint])
+
+  test('that calls words of ours a cookie, session id or token blinds no text', () => {
+    const words = OUR_TEXTS.flatMap((text) => [text, ...text.split(' '), text.slice(3, 19)])
+    for (const word of [...words, 'error', ' ', '', 'e', 'authorization', 'Certificate', 'https://']) {
+      neverQuoteWhileNew(word)
+      neverQuoteWhileNew(word, 'session')
+      neverQuote([word], 'token')
+      neverLog([word])
+    }
+    for (const text of OUR_TEXTS) {
+      expect(withoutSecrets(text)).toBe(text)
+      expect(withoutAccounts(text)).toBe(text)
+    }
+  })
+
+  test('that calls its own address a cookie stays named', () => {
+    alwaysQuote(['https://mcp7.example.test:8443/mcp'])
+    for (const part of ['https://mcp7.example.test:8443/mcp', 'mcp7.example.test', '.example.test:8443'])
+      neverQuoteWhileNew(part)
+    expect(withoutSecrets('https://mcp7.example.test:8443/mcp')).toBe('https://mcp7.example.test:8443/mcp')
+  })
+
+  test('that calls a sentence without its spaces a cookie blinds no sentence', () => {
+    neverQuoteWhileNew('thelistenercannotbestarted1')
+    expect(withoutSecrets('the listener cannot be started 1')).toBe('the listener cannot be started 1')
+  })
+
+  test('that sets ten thousand cookies and sessions pushes no token out', () => {
+    neverQuote(['access-token-0123456789'], 'token')
+    for (let at = 0; at < 10_000; at++) {
+      neverQuoteWhileNew(`cookie-${at}-value`)
+      neverQuoteWhileNew(`session-${at}-value`, 'session')
+    }
+    expect(withoutSecrets('access-token-0123456789 cookie-9999-value session-9999-value')).toBe(
+      '[hidden] [hidden] [hidden]',
+    )
+    expect(withoutSecrets('cookie-0-value session-0-value')).toBe('cookie-0-value session-0-value')
+  })
+
+  test('whose one secret begins another hides both whole', () => {
+    neverQuote(['prefix-of-a-secret', 'prefix-of-a-secret-and-more-of-it'], 'token')
+    expect(withoutSecrets('x prefix-of-a-secret-and-more-of-it')).toBe('x [hidden]')
+  })
+})
+
+describe('attack low: who signed in', () => {
+  test('stands in no log: e-mail addresses of anybody, and the names of accounts we know', () => {
+    neverLog(['00u1abcd-subject', 'Ann Example', 7, undefined])
+    expect(withoutAccounts('for "ann@example.test", not bob.b+x@mail.example or 00u1abcd-subject (Ann Example)')).toBe(
+      'for "[account]", not [account] or [account] ([account])',
+    )
+  })
+
+  test('a name inside a longer word is another word', () => {
+    neverLog(['abc1'])
+    expect(withoutAccounts('abc1 abc1d xabc1')).toBe('[account] abc1d xabc1')
+  })
+})

@@ -1,0 +1,128 @@
+// Who answers the redirect: one login process, and the next one when it ends.
+import { describe, expect, test } from 'vitest'
+import { answerOneOf, redirectCandidates } from '../../../src/signin/callbackPort.ts'
+import { BridgeError } from '../../../src/errors.ts'
+import { createFakeCallbackListener } from '../../fakes/fakeCallbackListener.ts'
+import { createFakeClock } from '../../fakes/fakeClock.ts'
+import { createFakeLeases } from '../../fakes/fakeLeases.ts'
+import { createGate, settled } from '../../fakes/gate.ts'
+import { codeOf } from '../../fakes/thrown.ts'
+
+const ONE = 'http://localhost:8080/auth/callback'
+const TWO = 'http://localhost:8081/auth/callback'
+
+function setUp(taken: readonly string[] = []) {
+  const listener = createFakeCallbackListener(taken)
+  const leases = createFakeLeases()
+  const clock = createFakeClock()
+  const onCallback = async () => ({ kind: 'invalid_state' }) as const
+  const answer = (...uris: string[]) => answerOneOf({ listener, leases, clock, onCallback }, uris)
+  const later = async () => {
+    await clock.whenSleeping(1)
+    clock.advance(200)
+    await settled()
+  }
+  return { answer, later, listener, leases, clock }
+}
+
+describe('the callback port', () => {
+  test('is the first that is free, and is free again after the end', async () => {
+    const { answer, listener } = setUp()
+    const port = await answer(ONE, TWO)
+    expect(port.redirectUri).toBe(ONE)
+    expect([...listener.open]).toEqual([ONE])
+    await port.close()
+    expect([...listener.open]).toEqual([])
+  })
+
+  test('is the next where another program holds the first', async () => {
+    const { answer, leases } = setUp([ONE])
+    expect((await answer(ONE, TWO)).redirectUri).toBe(TWO)
+    expect(await leases.isHeld(`callback:${ONE}`)).toBe(false)
+  })
+
+  test('is none where other programs hold all', async () => {
+    const { answer } = setUp([ONE, TWO])
+    expect(await codeOf(answer(ONE, TWO))).toBe('port_in_use')
+  })
+
+  test('is the one a login process before us answers, without listening twice', async () => {
+    const { answer, listener } = setUp()
+    const first = await answer(ONE)
+    const second = await answer(ONE, TWO)
+    expect(second.redirectUri).toBe(ONE)
+    expect(listener.listened).toEqual([ONE])
+    await second.close()
+    await first.close()
+  })
+
+  test('is taken over when the process before us ends', async () => {
+    const { answer, later, listener } = setUp()
+    const first = await answer(ONE)
+    const second = await answer(ONE)
+    await later()
+    expect(listener.listened).toEqual([ONE])
+    await first.close()
+    await later()
+    expect([...listener.open]).toEqual([ONE])
+    await second.close()
+    expect([...listener.open]).toEqual([])
+  })
+
+  test('that another program took in between is lost', async () => {
+    const { answer, later, listener } = setUp()
+    const first = await answer(ONE)
+    const second = await answer(ONE)
+    const lost = codeOf(second.lost)
+    await first.close()
+    listener.taken.add(ONE)
+    await later()
+    expect(await lost).toBe('port_in_use')
+  })
+
+  test('is not kept by a process that ends while it takes it over', async () => {
+    const gate = createGate()
+    const { answer, later, listener, leases } = setUp()
+    const first = await answer(ONE)
+    const second = await answer(ONE)
+    await first.close()
+    listener.hold(gate.passed)
+    await later()
+    const closing = second.close()
+    gate.open()
+    await closing
+    await settled()
+    expect([...listener.open]).toEqual([])
+    expect(await leases.isHeld(`callback:${ONE}`)).toBe(false)
+  })
+
+  test('fails at once for what is no question of ports', async () => {
+    const { answer, listener } = setUp()
+    listener.hold(Promise.reject(new BridgeError('internal')))
+    expect(await codeOf(answer(ONE, TWO))).toBe('internal')
+  })
+})
+
+describe('the redirect URIs to try', () => {
+  test('are only those that were registered by hand', () => {
+    expect(redirectCandidates([ONE, TWO], true)).toEqual([ONE, TWO])
+  })
+
+  test('are also the nine neighbours for a client that is registered on the way', () => {
+    const candidates = redirectCandidates([ONE], false)
+    expect(candidates).toHaveLength(10)
+    expect(candidates.slice(0, 2)).toEqual([ONE, TWO])
+    expect(new Set(candidates).size).toBe(10)
+  })
+
+  test('keep path and query', () => {
+    expect(redirectCandidates(['http://127.0.0.1:3000/cb?x=1'], false)[1]).toBe('http://127.0.0.1:3001/cb?x=1')
+  })
+
+  test('are ports that exist, also near the last one', () => {
+    for (const uri of redirectCandidates(['http://localhost:65533/cb'], false)) expect(URL.canParse(uri)).toBe(true)
+    expect(new Set(redirectCandidates(['http://localhost:65533/cb'], false)).size).toBe(
+      redirectCandidates(['http://localhost:65533/cb'], false).length,
+    )
+  })
+})

@@ -1,0 +1,98 @@
+// What other processes do to the database is seen at the next look: another generation, and another file.
+import { renameSync, rmSync } from 'node:fs'
+import { afterAll, describe, expect, test } from 'vitest'
+import type { TokenKey, TokenSet } from '../../../../src/records.ts'
+import { openDatabase } from '../../../../src/store/sqlite/database.ts'
+import { followFile } from '../../../../src/store/sqlite/followFile.ts'
+import { createSeal } from '../../../../src/store/sealing/seal.ts'
+import { createTokenStore } from '../../../../src/store/tokenStore.ts'
+import { createFakeClock, NOON } from '../../../fakes/fakeClock.ts'
+import { tempFolder } from '../../../fakes/tempFolder.ts'
+
+const folder = tempFolder()
+const opened: { close(): void }[] = []
+afterAll(() => {
+  for (const database of opened) database.close()
+})
+
+const KEY: TokenKey = { server: 'https://mcp.example/mcp', profile: 'default' }
+const tokenSet = (accessToken: string): TokenSet => ({
+  ...{ issuer: 'https://as.example', clientId: 'client', redirectUri: 'http://localhost:8080/auth/callback' },
+  ...{ accessToken, obtainedAt: NOON },
+})
+const seal = createSeal(Buffer.alloc(32, 1))
+
+function setUp(file = folder.fresh('oauth.db')) {
+  let replaced = 0
+  const database = followFile(
+    file,
+    () => openDatabase(file),
+    () => replaced++,
+  )
+  opened.push(database)
+  const store = createTokenStore(database, async () => seal, createFakeClock())
+  const other = () => createTokenStore(folder.database(file), async () => seal, createFakeClock())
+  return { file, database, store, other, replaced: () => replaced }
+}
+
+/** Looks until the folder was looked at again; the pause is a tenth of a second. */
+function untilLooked(store: ReturnType<typeof setUp>['store'], generation: number): boolean {
+  const began = performance.now()
+  while (performance.now() - began < 2_000) if (!store.unchanged(KEY, generation)) return true
+  return false
+}
+
+describe('attack O: one look', () => {
+  test('says that nothing has changed while nobody writes, and while others write other rows', async () => {
+    const { store, other } = setUp()
+    await store.replace(KEY, tokenSet('one'), 0)
+    for (let time = 0; time < 3; time++) expect(store.unchanged(KEY, 1)).toBe(true)
+    await other().replace({ ...KEY, profile: 'work' }, tokenSet('two'), 0)
+    expect(store.unchanged(KEY, 1)).toBe(true)
+  })
+
+  test('sees a sign-out, a sign-in and a deletion by another process at once', async () => {
+    const { store, other, database } = setUp()
+    await store.replace(KEY, tokenSet('one'), 0)
+    expect(store.unchanged(KEY, 1)).toBe(true)
+    await other().remove(KEY, 1)
+    expect(store.unchanged(KEY, 1)).toBe(false)
+    expect(store.unchanged(KEY, 2)).toBe(true)
+    await other().replace(KEY, tokenSet('two'), 2)
+    expect(store.unchanged(KEY, 2)).toBe(false)
+    database.run('DELETE FROM tokens')
+    expect(store.unchanged(KEY, 3)).toBe(false)
+  })
+
+  test('sees what this process itself wrote', async () => {
+    const { store } = setUp()
+    await store.replace(KEY, tokenSet('one'), 0)
+    expect(store.unchanged(KEY, 1)).toBe(true)
+    await store.replace(KEY, tokenSet('two'), 1)
+    expect(store.unchanged(KEY, 2)).toBe(true)
+    expect(store.unchanged(KEY, 1)).toBe(false)
+  })
+})
+
+test('attack O: a file that was deleted is not gone on with', async () => {
+  const { store, file, replaced } = setUp()
+  await store.replace(KEY, tokenSet('one'), 0)
+  expect(store.unchanged(KEY, 1)).toBe(true)
+  for (const end of ['', '-wal', '-shm']) rmSync(file + end)
+  expect(untilLooked(store, 1)).toBe(true)
+  expect(await store.load(KEY)).toEqual({ generation: 0 })
+  expect(replaced()).toBe(1)
+})
+
+test('attack O: a file that was replaced is read in its place', async () => {
+  const { store, file } = setUp()
+  await store.replace(KEY, tokenSet('one'), 0)
+  const next = setUp()
+  await next.store.replace(KEY, tokenSet('zero'), 0)
+  await next.store.replace(KEY, tokenSet('two'), 1)
+  next.database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+  for (const end of ['-wal', '-shm']) rmSync(file + end)
+  renameSync(next.file, file)
+  expect(untilLooked(store, 1)).toBe(true)
+  expect((await store.load(KEY)).tokens?.accessToken).toBe('two')
+})

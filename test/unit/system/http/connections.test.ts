@@ -1,0 +1,224 @@
+// Connections: opened ahead, kept, replaced unnoticed where that does no harm, in either address family; and their cookies.
+import { createServer, type Server, type Socket } from 'node:net'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import type { HttpRequest, HttpResponse } from '../../../../src/ports.ts'
+import { createHttp, type HttpOptions } from '../../../../src/system/http/client.ts'
+import { settled } from '../../../fakes/gate.ts'
+import { freePort, serve } from '../../../fakes/loopback.ts'
+import { errorOf } from '../../../fakes/thrown.ts'
+
+function client(options: Partial<HttpOptions> = {}) {
+  const http = createHttp({ connectTimeoutMs: 10_000, ...options })
+  onTestFinished(() => http.close())
+  const send = (url: string, request: Partial<HttpRequest> = {}) =>
+    http.request({ method: 'GET', headers: {}, idleMs: 10_000, ...request, url: new URL(url) })
+  return { http, send }
+}
+
+/** Until the pool has its connection back: the next request of a host never comes in the same turn. */
+async function text(response: HttpResponse): Promise<string> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of response.body) chunks.push(chunk)
+  await settled()
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+/** A TCP server whose `talk` gets each connection with its number. */
+async function listen(talk: (socket: Socket, number: number) => void, address = '127.0.0.1') {
+  let count = 0
+  const sockets: Socket[] = []
+  let tell = () => {}
+  const connected = new Promise<void>((resolve) => {
+    tell = resolve
+  })
+  const server: Server = createServer((socket) => {
+    sockets.push(socket.on('error', () => undefined))
+    talk(socket, ++count)
+    tell()
+  })
+  const port = await new Promise<number>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(0, address, () => resolve((server.address() as { port: number }).port))
+  })
+  onTestFinished(
+    () =>
+      new Promise<void>((resolve) => {
+        for (const socket of sockets) socket.destroy()
+        server.close(() => resolve())
+      }),
+  )
+  return { port, origin: `http://127.0.0.1:${port}`, sockets, connected, count: () => count }
+}
+
+const closed = (socket: Socket | undefined) =>
+  new Promise<void>((resolve) => (socket?.closed ? resolve() : socket?.once('close', () => resolve())))
+
+const answer = (body: string) => `HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n${body}`
+
+describe('a connection opened ahead', () => {
+  test('is used by the first request, and the next ones', async () => {
+    const server = await listen((socket) => socket.on('data', () => socket.write(answer('yes'))))
+    const { http, send } = client()
+    http.warm(new URL(server.origin))
+    await server.connected
+    expect(await text(await send(server.origin))).toBe('yes')
+    expect(await text(await send(server.origin))).toBe('yes')
+    expect(server.count()).toBe(1)
+  })
+
+  test('that the server hangs up is replaced', async () => {
+    const server = await listen((socket, number) => {
+      if (number === 1) socket.end()
+      else socket.on('data', () => socket.write(answer('second')))
+    })
+    const { http, send } = client()
+    http.warm(new URL(server.origin))
+    await server.connected
+    await closed(server.sockets[0])
+    expect(await text(await send(server.origin))).toBe('second')
+  })
+
+  test('on which the server speaks unasked is thrown away: that is no answer', async () => {
+    const server = await listen((socket, number) => {
+      if (number === 1) socket.write(answer('forged'))
+      else socket.on('data', () => socket.write(answer('real')))
+    })
+    const { http, send } = client()
+    http.warm(new URL(server.origin))
+    await server.connected
+    await closed(server.sockets[0])
+    expect(await text(await send(server.origin))).toBe('real')
+  })
+
+  test('to a server that is not there says nothing; the request does', async () => {
+    const { http, send } = client()
+    const url = `http://127.0.0.1:${await freePort()}/`
+    http.warm(new URL(url))
+    expect((await errorOf(send(url))).code).toBe('server_unreachable')
+  })
+
+  test('that nobody used is closed with the client', async () => {
+    const server = await listen(() => undefined)
+    const { http } = client()
+    http.warm(new URL(server.origin))
+    await server.connected
+    await http.close()
+    await closed(server.sockets[0])
+  })
+})
+
+describe('a connection that was kept', () => {
+  /** Answers once on the first connection, and drops it when a second request comes. */
+  const forgetful = () =>
+    listen((socket, number) => {
+      let asked = 0
+      socket.on('data', () => {
+        asked++
+        if (number > 1 || asked === 1) socket.write(answer(`connection ${number}`))
+        else socket.destroy()
+      })
+    })
+
+  test('and breaks under a GET is replaced unnoticed', async () => {
+    const server = await forgetful()
+    const { send } = client()
+    expect(await text(await send(server.origin))).toBe('connection 1')
+    expect(await text(await send(server.origin))).toBe('connection 2')
+  })
+
+  test('and breaks under a POST that must not run twice is told, and that it may have arrived', async () => {
+    const server = await forgetful()
+    const { send } = client()
+    await text(await send(server.origin, { method: 'POST', body: '{}' }))
+    const error = await errorOf(send(server.origin, { method: 'POST', body: '{}' }))
+    expect([error.code, error.details.sent]).toEqual(['server_unreachable', true])
+    expect(server.count()).toBe(1)
+  })
+
+  test('and breaks twice is told', async () => {
+    const server = await listen((socket) => socket.on('data', () => socket.destroy()))
+    expect((await errorOf(client().send(server.origin))).code).toBe('server_unreachable')
+    expect(server.count()).toBe(2)
+  })
+
+  test('but was closed before the next request is replaced, also for one that must not run twice', async () => {
+    const server = await listen((socket) => socket.on('data', () => socket.end(answer('yes'))))
+    const { send } = client()
+    await text(await send(server.origin, { method: 'POST', body: '{}' }))
+    await closed(server.sockets[0])
+    expect(await text(await send(server.origin, { method: 'POST', body: '{}' }))).toBe('yes')
+  })
+
+  test('that was never made sent nothing', async () => {
+    const error = await errorOf(client().send(`http://127.0.0.1:${await freePort()}/`, { method: 'POST', body: '{}' }))
+    expect(error.details.sent).toBe(false)
+  })
+})
+
+test('a name with addresses in both families is reached on the one that answers', async () => {
+  const server = await listen((socket) => socket.on('data', () => socket.write(answer('four'))))
+  expect(await text(await client().send(`http://localhost:${server.port}/`))).toBe('four')
+})
+
+test('an IPv6 address is reached, also ahead of the request', async (context) => {
+  const server = await listen((socket) => socket.on('data', () => socket.write(answer('six'))), '::1').catch(
+    () => undefined,
+  )
+  // A machine without IPv6 has no ::1.
+  if (!server) return context.skip()
+  const { http, send } = client()
+  http.warm(new URL(`http://[::1]:${server.port}/`))
+  await server.connected
+  expect(await text(await send(`http://[::1]:${server.port}/`))).toBe('six')
+  expect(server.count()).toBe(1)
+})
+
+describe('cookies', () => {
+  test('of the one origin come back to it, after those a person configured, also over a redirect', async () => {
+    const server = await serve(({ path }, _, response) => {
+      if (path === '/start') response.writeHead(307, { location: '/mcp', 'set-cookie': 'lb=node-1; Path=/' }).end()
+      else response.end('yes')
+    })
+    const { send } = client({ cookieOrigin: server.origin })
+    await text(await send(`${server.origin}/start`, { headers: { cookie: 'mine=1' } }))
+    await text(await send(`${server.origin}/mcp`))
+    expect(server.requests.map(({ headers }) => headers.cookie)).toEqual(['mine=1', 'mine=1; lb=node-1', 'lb=node-1'])
+  })
+
+  test('of any other origin are not kept, and none goes there', async () => {
+    const other = await serve((_, __, response) => response.setHeader('set-cookie', 'their=1; Path=/').end())
+    const server = await serve((_, __, response) => response.setHeader('set-cookie', 'our=1; Path=/').end())
+    const { send } = client({ cookieOrigin: server.origin })
+    for (const origin of [server.origin, other.origin, server.origin, other.origin]) await text(await send(origin))
+    expect(other.requests.map(({ headers }) => headers.cookie)).toEqual([undefined, undefined])
+    expect(server.requests.map(({ headers }) => headers.cookie)).toEqual([undefined, 'our=1'])
+  })
+})
+
+test('onTaken tells when a big body has gone, though the answer is far off', async () => {
+  const taken: unknown[] = []
+  const body = Buffer.alloc(3_000_000, 'x')
+  const arrived = { bytes: 0 }
+  let finish = () => {}
+  const server = await listen((socket) => {
+    socket.on('data', (chunk) => {
+      arrived.bytes += chunk.byteLength
+    })
+    finish = () => socket.write(answer('late'))
+  })
+  let tell = () => {}
+  const gone = new Promise<void>((resolve) => {
+    tell = resolve
+  })
+  const { send } = client({
+    onTaken(one) {
+      taken.push(one)
+      tell()
+    },
+  })
+  const sending = send(server.origin, { method: 'POST', body })
+  await gone
+  expect(taken[0]).toBe(body)
+  finish()
+  expect(await text(await sending)).toBe('late')
+})

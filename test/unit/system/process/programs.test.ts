@@ -1,0 +1,78 @@
+// Which program a name stands for: never one that whoever wrote the working folder put there.
+import { describe, expect, test } from 'vitest'
+import { findProgram, type Machine, safePath, withSafePath } from '../../../../src/system/process/programs.ts'
+
+const machine = (PATH: string, programs: readonly string[], more: Partial<Machine> = {}): Machine => ({
+  platform: 'linux',
+  environment: { PATH },
+  folder: '/work/cloned',
+  home: '/home/ann',
+  isProgram: (path) => programs.includes(path),
+  real: (folder) => folder,
+  ...more,
+})
+
+describe('attack A: a program of the system', () => {
+  test('is the first one on PATH that is in an absolute folder', () => {
+    expect(findProgram('xdg-open', machine('/a:/b:/c', ['/b/xdg-open', '/c/xdg-open']))).toBe('/b/xdg-open')
+    expect(findProgram('xdg-open', machine('/a', []))).toBeUndefined()
+  })
+
+  test.each([
+    '',
+    '.',
+    './',
+    'bin',
+    '../x',
+    '/work/cloned',
+    '/work/cloned/',
+    '/work/cloned/bin',
+    '/work/cloned/../cloned/bin',
+  ])('is not taken from the PATH element %j of a hostile working folder', (element) => {
+    const everywhere = { isProgram: () => true }
+    expect(findProgram('xdg-open', machine(element, [], everywhere))).toBeUndefined()
+    expect(findProgram('xdg-open', machine(`${element}:/usr/bin`, [], everywhere))).toBe('/usr/bin/xdg-open')
+    expect(safePath(machine(`/usr/bin:${element}:/bin`, []))).toEqual(['/usr/bin', '/bin'])
+    expect(withSafePath(machine(`/usr/bin:${element}`, []))).toEqual({ PATH: '/usr/bin' })
+  })
+
+  test('is not taken from where npx and npm run put the programs of a package, above the working folder too', () => {
+    const path = '/work/node_modules/.bin:/node_modules/.bin/:/usr/bin'
+    expect(safePath(machine(path, []))).toEqual(['/usr/bin'])
+  })
+
+  test('is not taken from a link to the working folder', () => {
+    const real = (folder: string) => folder.replace('/linked', '/work/cloned')
+    expect(safePath(machine('/linked/bin:/usr/bin', [], { real }))).toEqual(['/usr/bin'])
+  })
+
+  test.each(['/', '/home', '/home/ann'])('may be in the home folder where a host starts us in %s', (folder) => {
+    expect(safePath(machine('/home/ann/bin:/usr/bin', [], { folder }))).toEqual(['/home/ann/bin', '/usr/bin'])
+  })
+
+  test.each(['./tool', 'tools/tool', '../tool'])('%s is not one: its path is relative', (name) => {
+    expect(findProgram(name, machine('/usr/bin', [], { isProgram: () => true }))).toBeUndefined()
+  })
+
+  test('that is named by its whole path is that one', () => {
+    expect(findProgram('/opt/b/firefox', machine('', []))).toBe('/opt/b/firefox')
+  })
+
+  test('on Windows is looked for by its ending, and never in the working folder or on its drive', () => {
+    const windows = (PATH: string, programs: readonly string[]) =>
+      machine(PATH, programs, {
+        platform: 'win32',
+        environment: { Path: PATH },
+        folder: 'D:\\cloned',
+        home: 'C:\\Users\\ann',
+      })
+    const firefox = 'C:\\ff\\firefox.exe'
+    expect(findProgram('firefox', windows('.;;D:\\cloned\\bin;\\x;C:\\ff', [firefox]))).toBe(firefox)
+    expect(findProgram('firefox.exe', windows('C:\\ff', [firefox]))).toBe(firefox)
+    const all = { ...windows('C:\\ff', []), isProgram: () => true }
+    for (const name of ['.\\tool.exe', 'tools/tool.exe', '\\tool.exe', 'D:tool.exe', '/tool.exe'])
+      expect(findProgram(name, all), name).toBeUndefined()
+    expect(findProgram('D:\\x\\tool.exe', all)).toBe('D:\\x\\tool.exe')
+    expect(withSafePath(windows('.;C:\\ff', []))).toEqual({ Path: 'C:\\ff' })
+  })
+})
