@@ -144,16 +144,16 @@ export function quote(text: string, most = 200): string {
  * From now on these are cut out of every text that is quoted or logged. What a person configured is believed to be secret; a server
  * may call anything a token, also a word of ours.
  */
-export function neverQuote(secrets: readonly (string | undefined)[], kind: SecretKind = 'configured'): void {
+export function registerSecret(secrets: readonly (string | undefined)[], kind: SecretKind = 'configured'): void {
   for (const secret of secrets) {
     if (secret === undefined || isKnown(secret, kind)) continue
     if (kind === 'configured' || !isOurWord(secret)) rememberSecret(secret, kind)
   }
 }
 
-/** Like {@link neverQuote}, for what a server may set anew with every answer: only the newest are kept. */
-export function neverQuoteWhileNew(secret: string, kind: 'cookie' | 'session' = 'cookie'): void {
-  if (!/\s/.test(secret)) neverQuote([secret], kind)
+/** Like {@link registerSecret}, for what a server may set anew with every answer: only the newest are kept. */
+export function registerRotatingSecret(secret: string, kind: 'cookie' | 'session' = 'cookie'): void {
+  if (!/\s/.test(secret)) registerSecret([secret], kind)
 }
 
 const plainTexts = new Set<string>()

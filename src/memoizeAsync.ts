@@ -1,7 +1,7 @@
 // A value that is made on first use and kept; a failure is not kept.
 
 /** Runs `make` once and keeps what it gives; a failure is not kept. */
-export function onceGood<T>(make: () => Promise<T>): (() => Promise<T>) & { peek(): Promise<T | undefined> } {
+export function memoizeAsync<T>(make: () => Promise<T>): (() => Promise<T>) & { peek(): Promise<T | undefined> } {
   let made: Promise<T> | undefined
   const get = () => {
     made ??= make().catch((thrown: unknown) => {

@@ -56,7 +56,7 @@ export interface HttpClient {
 export type Cause = 'start' | 'call' | 'background'
 
 /** At hand now, or later. */
-export type Soon<T> = T | Promise<T>
+export type MaybePromise<T> = T | Promise<T>
 
 /** Turns a request into an authorized one, and tells what a challenge means. */
 export interface Authorizer {
@@ -64,7 +64,7 @@ export interface Authorizer {
    * Headers for a request to the server's own origin: bearer, X-User-* and configured ones. Refreshes first when the token
    * has expired; at once where nothing has to be waited for, because every message asks.
    */
-  headers(method: HttpRequest['method'], url: URL): Soon<Readonly<Record<string, string>>>
+  headers(method: HttpRequest['method'], url: URL): MaybePromise<Readonly<Record<string, string>>>
   /** Keeps the nonce of an answer (RFC 9449 section 9). 'again': the request was refused for want of it. */
   onNonce(answer: Pick<HttpResponse, 'status' | 'headers'>): Promise<'again' | undefined>
   /** `refused`: the headers that `answer` refused. Resolves when the request may be sent once more, throws why it may not. */

@@ -1,5 +1,5 @@
 // The Authorizer of one server: bearer and X-User-* for each request, and what to do when the server refuses them.
-import { BridgeError, neverQuote } from '../errors.ts'
+import { BridgeError, registerSecret } from '../errors.ts'
 import type { Authorizer, Clock, HttpRequest, Logger } from '../ports.ts'
 import type { TokenSet } from '../records.ts'
 import { parseChallenge } from './challenge.ts'
@@ -27,7 +27,7 @@ interface Built {
 }
 
 /** These tokens as they are, for whoever asks once and renews nothing. */
-export const holding = (tokens: TokenSet | undefined): Tokens => ({
+export const fixedTokens = (tokens: TokenSet | undefined): Tokens => ({
   current: () => tokens,
   renew: async () => undefined,
   refused: async () => undefined,
@@ -54,7 +54,7 @@ export function createAuthorizer(options: AuthorizeOptions): Authorizer {
     const names = new Set(Object.keys(sent).map((name) => name.toLowerCase()))
     const others = keep(configured, (name) => !names.has(name.toLowerCase()))
     log.info('proxy:headers', { names: Object.keys({ ...others, ...sent }).join(', '), blocked: blocked.join(', ') })
-    neverQuote([set.accessToken], 'token')
+    registerSecret([set.accessToken], 'token')
     const proofs = sent.authorization === undefined ? undefined : await proofsOf(set)
     built = { set, headers: { ...others, ...sent }, proofs }
     madeOf.set(built.headers, set)

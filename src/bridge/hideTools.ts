@@ -1,6 +1,6 @@
 // Tools that the host must not see: cut out of tools/list answers, and calls to them refused. Loaded only when some are named.
 import { BridgeError, quote } from '../errors.ts'
-import { look, type Message } from './message/message.ts'
+import { parseMessage, type Message } from './message/message.ts'
 import { type Bytes, eachElement, eachMember, eachMessage, find, stringIn, valueIn } from './message/pick.ts'
 import { Pieces } from './message/pieces.ts'
 import type { Span } from './message/scan.ts'
@@ -55,7 +55,7 @@ export function createHiddenTools(patterns: readonly string[]): HiddenTools {
         (visit) => eachList(bytes, visit),
         (tool) => isHidden(bytes, tool),
       )
-      return cut ? (look(cut) ?? answer) : answer
+      return cut ? (parseMessage(cut) ?? answer) : answer
     },
     visible: (tools) =>
       tools.filter((tool) => {

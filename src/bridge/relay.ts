@@ -3,9 +3,9 @@ import { asBridgeError, BridgeError, withoutControls } from '../errors.ts'
 import type { Cause, Clock, Logger } from '../ports.ts'
 import { noBatches, unexpected } from './http/response.ts'
 import { endSession, LAST_WORDS_MS } from './session/end.ts'
-import { createFlights, type Flight } from './message/inFlight.ts'
+import { createInFlight, type PendingRequest } from './message/inFlight.ts'
 import type { HiddenTools } from './hideTools.ts'
-import { guessId, guessIdAtEnd, type IdText, look, type Message, nameOf } from './message/message.ts'
+import { guessId, guessIdAtEnd, type RawId, parseMessage, type Message, nameOf } from './message/message.ts'
 import { find, valueIn } from './message/pick.ts'
 import { rpcError } from './message/rpcError.ts'
 import type { Send } from './http/send.ts'
@@ -45,7 +45,7 @@ const NOTHING = Promise.resolve()
 export function createRelay(options: RelayOptions): Relay {
   const { send, writer, clock, log, hiddenTools, signIn } = options
   const session = createSession()
-  const flights = createFlights()
+  const flights = createInFlight()
   const ending = new AbortController()
   let listening: AbortController | undefined
   /** What follows initialize or initialized needs what they establish. */
@@ -55,7 +55,7 @@ export function createRelay(options: RelayOptions): Relay {
 
   /** Made only when somebody reads it: messages cost nothing more otherwise. */
   const trace = log.wants?.('proxy:request')
-    ? (event: string, ids: readonly IdText[], method?: string) =>
+    ? (event: string, ids: readonly RawId[], method?: string) =>
         log.debug(event, { request: withoutControls(nameOf(ids)), method })
     : undefined
 
@@ -88,13 +88,13 @@ export function createRelay(options: RelayOptions): Relay {
     () => listening && startListening(),
   )
 
-  const handle = async (flight: Flight): Promise<void> => {
+  const handle = async (flight: PendingRequest): Promise<void> => {
     const { message, signal } = flight
     try {
       const hidden = hiddenTools && (await hiddenTools)
       hidden?.refuse(message)
       signal.throwIfAborted()
-      if (signIn?.unmet && message.method !== 'initialize') {
+      if (signIn?.serverNotInitialized && message.method !== 'initialize') {
         // Nobody is there to hear a notification; initialized is said when the server is met.
         if (message.asks.length === 0) return
         await meet(flight.cause)
@@ -124,7 +124,7 @@ export function createRelay(options: RelayOptions): Relay {
 
   const initialized = async () => {
     if (!listening) startListening()
-    for (const message of signIn?.owed() ?? []) await transport.tell(message)
+    for (const message of signIn?.pendingReplays() ?? []) await transport.tell(message)
   }
 
   let meeting: Promise<void> | undefined
@@ -133,7 +133,7 @@ export function createRelay(options: RelayOptions): Relay {
     meeting ??= (async () => {
       const answer = await transport.introduce(cause)
       if (answer) await signIn?.establish(answer)
-      if (signIn?.unmet) throw new BridgeError('server_error', { message: 'The server refuses to be initialized.' })
+      if (signIn?.serverNotInitialized) throw new BridgeError('server_error', { message: 'The server refuses to be initialized.' })
       await initialized()
     })().finally(() => {
       meeting = undefined
@@ -141,23 +141,23 @@ export function createRelay(options: RelayOptions): Relay {
     return meeting
   }
 
-  const fail = async ({ message, open }: Flight, error: BridgeError) => {
-    if (message.method !== 'initialize' || !(await signIn?.covers(message, error)))
+  const fail = async ({ message, open }: PendingRequest, error: BridgeError) => {
+    if (message.method !== 'initialize' || !(await signIn?.deferInitializeError(message, error)))
       await refuse([...open], error, message.method)
   }
 
   /** A notification is never answered; its failure is only logged. */
-  const refuse = async (ids: IdText[], error: BridgeError, method?: string) => {
+  const refuse = async (ids: RawId[], error: BridgeError, method?: string) => {
     const request = ids.length === 0 ? undefined : withoutControls(nameOf(ids))
     log.warn('proxy:request-failed', { request, method, code: error.code, message: error.message })
     for (const id of ids) await writer.write(signIn?.refusal(id, error) ?? rpcError(id, error))
   }
 
   /** A request of a host that heard something from us instead of the server: answered here, or given some time. */
-  const standIn = async (flight: Flight, before: Promise<void>) => {
+  const standIn = async (flight: PendingRequest, before: Promise<void>) => {
     try {
-      const asked = () => before.then(() => (signIn?.unmet ? meet(flight.cause) : undefined))
-      if (await signIn?.standsIn(flight.message, asked)) return flights.end(flight)
+      const asked = () => before.then(() => (signIn?.serverNotInitialized ? meet(flight.cause) : undefined))
+      if (await signIn?.answerLocally(flight.message, asked)) return flights.end(flight)
       await signIn?.patiently(before)
     } catch (thrown) {
       await refuse([...flight.open], asBridgeError(thrown), flight.message.method)
@@ -196,9 +196,9 @@ export function createRelay(options: RelayOptions): Relay {
 
   return {
     line(bytes) {
-      const message = look(bytes)
+      const message = parseMessage(bytes)
       if (message?.method === 'notifications/cancelled') return cancel(message)
-      if (message?.kind === 'response' && signIn?.takes(message)) return NOTHING
+      if (message?.kind === 'response' && signIn?.isReplyToUs(message)) return NOTHING
       if (message) return take(message).done
       if (bytes.some((byte) => byte > 0x20)) {
         const error = new BridgeError('invalid_protocol', {

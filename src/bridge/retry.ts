@@ -2,7 +2,7 @@
 import { BridgeError } from '../errors.ts'
 import type { Clock } from '../ports.ts'
 import { isCut } from './http/response.ts'
-import type { Flight } from './message/inFlight.ts'
+import type { PendingRequest } from './message/inFlight.ts'
 import type { Message } from './message/message.ts'
 import { type Bytes, eachElement, eachMessage, find, stringIn } from './message/pick.ts'
 import { type Span, textAt } from './message/scan.ts'
@@ -14,7 +14,7 @@ export interface Repeat {
    * Runs `attempt`, and once more where the connection broke and doing it twice is harmless or it was never sent.
    * @throws BridgeError outcome_unknown when it may have been carried out and nobody can tell
    */
-  run(flight: Flight, attempt: () => Promise<void>): Promise<void>
+  run(flight: PendingRequest, attempt: () => Promise<void>): Promise<void>
 }
 
 /** Methods that only read, or that end in the same state when done twice. */
@@ -61,7 +61,7 @@ export function createRepeat(clock: Clock): Repeat {
     return harmless
   }
 
-  const outcome = (thrown: unknown, { wire, message }: Flight) => {
+  const outcome = (thrown: unknown, { wire, message }: PendingRequest) => {
     // A host that does not know whether it is initialized asks again anyway.
     if (!isCut(thrown) || !wire.out || message.asks.length === 0 || message.method === 'initialize') return thrown
     return mayRunTwice(message) ? thrown : new BridgeError('outcome_unknown', { cause: thrown })

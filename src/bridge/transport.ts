@@ -3,10 +3,10 @@ import { asBridgeError, BridgeError } from '../errors.ts'
 import type { Cause, Clock, Logger } from '../ports.ts'
 import type { Take } from './http/response.ts'
 import { createExchange, type Exchange } from './http/exchange.ts'
-import type { Flights } from './message/inFlight.ts'
+import type { InFlight } from './message/inFlight.ts'
 import type { HttpSse } from './http/legacySse.ts'
 import { listen } from './http/listen.ts'
-import { look, type Message } from './message/message.ts'
+import { parseMessage, type Message } from './message/message.ts'
 import { createRepeat } from './retry.ts'
 import type { Send } from './http/send.ts'
 import type { Session } from './session/session.ts'
@@ -16,7 +16,7 @@ export interface TransportOptions {
   readonly url: URL
   readonly send: Send
   readonly session: Session
-  readonly flights: Flights
+  readonly flights: InFlight
   readonly clock: Clock
   readonly log: Logger
   readonly limit: number
@@ -121,7 +121,7 @@ export function createTransport(options: TransportOptions, onRenewed: () => void
       if (!session.initialize) return undefined
       const { INITIALIZED } = await import('./session/restore.ts')
       const answer = await behindTheHost(attempt, cause)(session.initialize)
-      await behindTheHost(attempt, cause)(look(INITIALIZED) as Message)
+      await behindTheHost(attempt, cause)(parseMessage(INITIALIZED) as Message)
       return answer
     },
     tell: async (message) => void (await behindTheHost(attempt)(message)),

@@ -3,9 +3,9 @@ import { fileURLToPath } from 'node:url'
 import { BridgeError } from '../errors.ts'
 import type { Program } from '../hosts/entry.ts'
 import type { CommandLine } from './words/args.ts'
-import type { World } from './run.ts'
+import type { ProcessIO } from './run.ts'
 
-export async function runLocal(line: CommandLine, world: World): Promise<number> {
+export async function runLocal(line: CommandLine, world: ProcessIO): Promise<number> {
   switch (line.command) {
     case 'validate-config':
     case 'check-config':

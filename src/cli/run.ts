@@ -1,6 +1,6 @@
 // Words → a use case → an exit code. The one place where errors go out to a terminal.
 import type { Readable, Writable } from 'node:stream'
-import { type Composed, compose, type Doors } from '../compose/app.ts'
+import { type App, compose, type Overrides } from '../compose/app.ts'
 import type { Config } from '../config/config.ts'
 import { loadConfig, ownConfigFile, projectConfigFile } from '../config/load.ts'
 import { asBridgeError, BridgeError, ERRORS, withoutQueries } from '../errors.ts'
@@ -13,13 +13,13 @@ import { createLog } from '../system/log/log.ts'
 import { onlyPrintable } from '../system/log/printable.ts'
 import { COMMANDS, type Command, type CommandLine, parseCommandLine } from './words/args.ts'
 import { connect } from './commands/run.ts'
-import { paperOf, wrapWords } from './terminal/style.ts'
+import { createStyle, wrapWords } from './terminal/style.ts'
 import { tellPassedOver } from './passedOver.ts'
 
 export { pendingKeychainCalls } from '../system/keychain/inProcess.ts'
 
 /** What bin hands over: the process's own streams, words and end. */
-export interface World {
+export interface ProcessIO {
   readonly argv: readonly string[]
   readonly stdin: Readable & { readonly isTTY?: boolean }
   readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number }
@@ -32,14 +32,14 @@ export interface World {
 }
 
 /** Resolves to the exit code; never rejects. */
-export async function run(given: World): Promise<number> {
+export async function run(given: ProcessIO): Promise<number> {
   const world = forPeople(given, onlyPrintable(given.stdout))
   try {
     const line = parseCommandLine(world.argv)
     if (line.has('version')) return print(world, `${world.version}\n`)
     if (line.has('help')) {
       const { helpText } = await import('./words/help.ts')
-      const { width } = paperOf(world.stdout, world.environment)
+      const { width } = createStyle(world.stdout, world.environment)
       return print(world, helpText(line.explicit ? line.command : undefined, width))
     }
     if (line.has('attempt')) return await runAttempt(world)
@@ -54,7 +54,7 @@ export async function run(given: World): Promise<number> {
 }
 
 /** Whatever goes to a person's screen passes here. The protocol's stdout does not: a bridge changes no byte of a message. */
-function forPeople(given: World, stdout: World['stdout']): World {
+function forPeople(given: ProcessIO, stdout: ProcessIO['stdout']): ProcessIO {
   const { argv, stdin, stderr, environment, folder, ending } = given
   return {
     ...{ argv, stdin, stdout, stderr: onlyPrintable(stderr), environment, folder, ending },
@@ -80,7 +80,7 @@ function givenUp(ending: AbortSignal): Promise<never> {
   })
 }
 
-async function runComposed(line: CommandLine, world: World): Promise<number> {
+async function runComposed(line: CommandLine, world: ProcessIO): Promise<number> {
   const { flags, server, explicit } = line
   const { environment, folder } = world
   const named = line.command === 'migrate' ? undefined : server
@@ -110,7 +110,7 @@ async function runComposed(line: CommandLine, world: World): Promise<number> {
 }
 
 /** For a server that the command line does not name: with what the config file has for it, and nothing of another one's. */
-async function composeFor({ server, profile }: TokenKey, line: CommandLine, world: World): Promise<Composed> {
+async function composeFor({ server, profile }: TokenKey, line: CommandLine, world: ProcessIO): Promise<App> {
   const { config: file, allowHttp } = line.flags
   const { flags: bare } = parseCommandLine([])
   const flags = { ...bare, allowHttp, profile, ...(file === undefined ? {} : { config: file }) }
@@ -119,9 +119,9 @@ async function composeFor({ server, profile }: TokenKey, line: CommandLine, worl
   return compose(config, doorsOf(world, config, line))
 }
 
-const isPerson = ({ stdin, stderr }: World) => stdin.isTTY === true && stderr.isTTY === true
+const isPerson = ({ stdin, stderr }: ProcessIO) => stdin.isTTY === true && stderr.isTTY === true
 
-async function dispatch(line: CommandLine, composed: Composed, world: World): Promise<number> {
+async function dispatch(line: CommandLine, composed: App, world: ProcessIO): Promise<number> {
   switch (line.command) {
     case 'run':
       return connect(composed, world)
@@ -151,7 +151,7 @@ async function dispatch(line: CommandLine, composed: Composed, world: World): Pr
 }
 
 /** The login process of a bridge: its settings and attempt come as JSON through stdin. */
-async function runAttempt(world: World): Promise<number> {
+async function runAttempt(world: ProcessIO): Promise<number> {
   const chunks: Buffer[] = []
   for await (const chunk of world.stdin) chunks.push(chunk as Buffer)
   const { attemptId, config } = JSON.parse(Buffer.concat(chunks).toString('utf8')) as {
@@ -166,7 +166,7 @@ async function runAttempt(world: World): Promise<number> {
   }
 }
 
-function doorsOf(world: World, config: Config, line?: CommandLine): Doors {
+function doorsOf(world: ProcessIO, config: Config, line?: CommandLine): Overrides {
   const { stdin, stdout, stderr, environment } = world
   const wanted = (environment.DEBUG ?? '').split(/[\s,]+/).filter((name) => /^(\*|oauth|proxy)/.test(name))
   const debug = line?.has('debug') ?? false
@@ -188,7 +188,7 @@ function doorsOf(world: World, config: Config, line?: CommandLine): Doors {
   }
 }
 
-const askForIssuer = async (world: World, issuer: string, clientId: string) =>
+const askForIssuer = async (world: ProcessIO, issuer: string, clientId: string) =>
   (await import('./terminal/confirmIssuer.ts')).confirmIssuer(world, issuer, clientId)
 
 /** Loaded when a person is needed: most starts need none. */
@@ -196,20 +196,20 @@ const launcher: LoginLauncher = {
   launch: async (job) => (await import('../system/process/loginLauncher.ts')).loginLauncher.launch(job),
 }
 
-function print(world: World, text: string): number {
+function print(world: ProcessIO, text: string): number {
   world.stdout.write(text)
   return 0
 }
 
-function fail(world: World, error: BridgeError): number {
+function fail(world: ProcessIO, error: BridgeError): number {
   const text = `error: ${withoutQueries(error.message)}\nhint: ${error.hint}\n`
-  const { width } = paperOf(world.stderr, world.environment)
+  const { width } = createStyle(world.stderr, world.environment)
   world.stderr.write(`${wrapWords(text, width)}      (${error.code}, see ${linkTo(error.code, world)})\n`)
   return ERRORS[error.code].exit
 }
 
 /** A terminal gets a link to the page in this package (OSC 8); others show its text. */
-function linkTo(code: string, { stderr, environment }: World): string {
+function linkTo(code: string, { stderr, environment }: ProcessIO): string {
   const text = `docs/errors.md#${code}`
   if (stderr.isTTY !== true || environment.NO_COLOR || environment.TERM === 'dumb') return text
   return `\u001b]8;;${new URL(`../${text}`, import.meta.url).href}\u001b\\${text}\u001b]8;;\u001b\\`

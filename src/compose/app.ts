@@ -14,8 +14,8 @@ import { keyStores, openLook, openRawDatabase, openStore } from './storage.ts'
 import type { Config, ServerConfig } from '../config/config.ts'
 import { secretsOf } from '../config/secrets.ts'
 import { wishesOf } from '../config/wishes.ts'
-import { alwaysQuote, BridgeError, neverQuote } from '../errors.ts'
-import { onceGood } from '../memoizeAsync.ts'
+import { alwaysQuote, BridgeError, registerSecret } from '../errors.ts'
+import { memoizeAsync } from '../memoizeAsync.ts'
 import type {
   Authorizer,
   Browser,
@@ -34,7 +34,7 @@ import type { KeySlots } from '../store/sealing/sealingKey.ts'
 import { createHttp } from '../system/http/client.ts'
 
 /** The whole list of what a test may replace. */
-export interface Doors {
+export interface Overrides {
   readonly stdin: Readable & { readonly isTTY?: boolean }
   readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number }
   readonly stderr: Writable & { readonly isTTY?: boolean }
@@ -56,13 +56,13 @@ export interface Doors {
 /** Bytes of the host that may wait for the server before the host is read no further. */
 const HOST_WAITING = 64 * 1024 * 1024
 
-export type Composed = ReturnType<typeof compose>
+export type App = ReturnType<typeof compose>
 /** The stores for looking only. */
-export type Look = ReturnType<typeof openLook>
+export type ReadOnlyStores = ReturnType<typeof openLook>
 
-export function compose(config: Config, doors: Doors) {
+export function compose(config: Config, doors: Overrides) {
   const { clock, log } = doors
-  neverQuote(secretsOf(config))
+  registerSecret(secretsOf(config))
   alwaysQuote([config.server?.url, config.server?.name, config.server?.issuer, config.profile])
   let hostFlow: HostFlow | undefined
   const network = doors.http
@@ -75,7 +75,7 @@ export function compose(config: Config, doors: Doors) {
         onTaken: (body) => hostFlow?.taken(body),
       })
   const http = doors.http ?? (network as HttpClient)
-  const store = onceGood(async () => openStore(config, doors))
+  const store = memoizeAsync(async () => openStore(config, doors))
   const server = (): ServerConfig => {
     if (config.server) return config.server
     const names = config.serverNames.join(', ')
@@ -90,7 +90,7 @@ export function compose(config: Config, doors: Doors) {
   })
   const signIn = createPendingSignIn(clock)
 
-  const tokens = onceGood(async (): Promise<Tokens> => {
+  const tokens = memoizeAsync(async (): Promise<Tokens> => {
     const { tokens: tokenStore, leases, attempts } = await store()
     return createTokens({
       ...{
@@ -99,7 +99,7 @@ export function compose(config: Config, doors: Doors) {
         leases,
         clock,
         log,
-        asProgram: server().grant === 'client_credentials' ? loginParts.asProgram : undefined,
+        clientCredentials: server().grant === 'client_credentials' ? loginParts.asProgram : undefined,
         strategy: server().refreshStrategy,
         mode: config.loginMode,
       },
@@ -130,12 +130,12 @@ export function compose(config: Config, doors: Doors) {
   }
 
   /** Looked at only when a person is needed. */
-  const surroundings = onceGood(async () =>
-    (await import('../system/person/desktop.ts')).lookAround(doors.environment, config.browser),
+  const surroundings = memoizeAsync(async () =>
+    (await import('../system/person/desktop.ts')).detectDesktop(doors.environment, config.browser),
   )
   const opensBrowser = async () => config.openBrowser && (await surroundings()).browser !== 'none'
 
-  const authorizer = onceGood(async (): Promise<Authorizer> => {
+  const authorizer = memoizeAsync(async (): Promise<Authorizer> => {
     const { headers } = server()
     const { userHeaders, forwardHeaders: forward, blockedHeaders: blocked } = config
     return createAuthorizer({ tokens: await tokens(), userHeaders, headers, forward, blocked, log, clock })

@@ -1,12 +1,12 @@
 // The login half of the composition root: clients, refresh and the grants, each made of code that loads on first use.
 import { createHash } from 'node:crypto'
-import type { AskAsProgram } from '../auth/grants/clientCredentials.ts'
+import type { RequestClientCredentials } from '../auth/grants/clientCredentials.ts'
 import type { ClientsOptions } from '../auth/client/clients.ts'
 import type { Exceptions } from '../auth/discovery/overrides.ts'
 import type { OwnClientOptions, PresetIssuers } from '../auth/client/ownClient.ts'
 import type { RequestOptions } from '../auth/grants/request.ts'
 import type { Config, ServerConfig } from '../config/config.ts'
-import { onceGood } from '../memoizeAsync.ts'
+import { memoizeAsync } from '../memoizeAsync.ts'
 import type { AttemptStore, Cache, ClientStore, Clock, HttpClient, Leases, Logger, TokenStore } from '../ports.ts'
 import type { TokenSet } from '../records.ts'
 
@@ -32,7 +32,7 @@ const AS_TIMEOUT_MS = 20_000
 
 export function composeLogin(config: Config, { http, clock, log, server, confirmIssuer, store }: LoginParts) {
   /** How far what the server's metadata names may lead; without a server there is no metadata to follow. */
-  const reach = onceGood(async () => {
+  const reach = memoizeAsync(async () => {
     if (!config.server) return undefined
     const { url, exceptions } = config.server
     const { createReach } = await import('../system/http/addresses.ts')
@@ -40,14 +40,14 @@ export function composeLogin(config: Config, { http, clock, log, server, confirm
   })
 
   /** The HTTP client of the login path: it goes nowhere else. */
-  const guarded = onceGood(async () => {
+  const guarded = memoizeAsync(async () => {
     const bounds = await reach()
     return bounds ? (await import('../system/http/addresses.ts')).withinReach(http, bounds) : http
   })
 
-  const rules = onceGood(async () => (await import('../config/presets.ts')).rulesFor(config.server))
+  const rules = memoizeAsync(async () => (await import('../config/presets.ts')).rulesFor(config.server))
 
-  const clients = onceGood(async () => {
+  const clients = memoizeAsync(async () => {
     const { createClients } = await import('../auth/client/clients.ts')
     const { clients: known, cache, leases } = await store()
     return createClients({
@@ -58,7 +58,7 @@ export function composeLogin(config: Config, { http, clock, log, server, confirm
     })
   })
 
-  const refresh = onceGood(async () => {
+  const refresh = memoizeAsync(async () => {
     const { createRefresh } = await import('../auth/tokens/refresh.ts')
     return createRefresh({ clients: await clients(), clock, log, rules: await rules(), bearer: server().bearer })
   })
@@ -74,24 +74,24 @@ export function composeLogin(config: Config, { http, clock, log, server, confirm
     }
   }
 
-  const clientCredentials = onceGood(async () => {
+  const clientCredentials = memoizeAsync(async () => {
     const { createClientCredentials } = await import('../auth/grants/clientCredentials.ts')
     const { bearer, url, authorizeParameters } = server()
     const known = { clients: await clients(), clock, log, bearer, redirectUri: config.callbackUrls[0] ?? '' }
     const { audience } = authorizeParameters
     return createClientCredentials({ ...(await requestOptions()), ...known, server: new URL(url), audience })
   })
-  const asProgram: AskAsProgram = async (last, challenge) => (await clientCredentials())(last, challenge)
+  const asProgram: RequestClientCredentials = async (last, challenge) => (await clientCredentials())(last, challenge)
 
   /** One request to the server, as the bridge will make them: every attempt that is completed here is of our server. */
   const tryTokens = async (target: string, tokens: TokenSet) => {
     const { userHeaders, forwardHeaders: forward, blockedHeaders: blocked } = config
-    const [{ createAuthorizer, holding }, module] = await Promise.all([
+    const [{ createAuthorizer, fixedTokens }, module] = await Promise.all([
       import('../auth/authorizer.ts'),
       import('../signin/verifyTokens.ts'),
     ])
     const { headers } = server()
-    const parts = { tokens: holding(tokens), userHeaders, headers, forward, blocked, log, clock }
+    const parts = { tokens: fixedTokens(tokens), userHeaders, headers, forward, blocked, log, clock }
     await module.tryTokens({ http, url: new URL(target), authorizer: createAuthorizer(parts), clock, log })
   }
 
@@ -102,7 +102,7 @@ export function composeLogin(config: Config, { http, clock, log, server, confirm
     return { ...(await requestOptions()), ...stores, clock, log, ...wishes }
   }
 
-  const login = onceGood(async () => {
+  const login = memoizeAsync(async () => {
     const { createLogin } = await import('../auth/grants/authorizationCode.ts')
     return createLogin({ ...(await signInOptions()), authorizeParameters: server().authorizeParameters })
   })

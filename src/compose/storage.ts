@@ -2,7 +2,7 @@
 import type { Config } from '../config/config.ts'
 import { defaultPaths } from '../config/paths.ts'
 import { BridgeError } from '../errors.ts'
-import { onceGood } from '../memoizeAsync.ts'
+import { memoizeAsync } from '../memoizeAsync.ts'
 import type { Clock, Logger, SecretStore } from '../ports.ts'
 import { adoptRows } from '../store/sealing/adoptRows.ts'
 import { createAttemptStore } from '../store/attemptStore.ts'
@@ -49,7 +49,7 @@ function privately<T>(config: Config, open: () => T): T {
 export function openLook(config: Config, doors: StoreDoors) {
   const database = withPrivateUmask(config.database, () => openToLook(config.database))
   const slots = slotsOf(config, doors)
-  const sealingKey = onceGood(() => peekSealingKey(database, slots))
+  const sealingKey = memoizeAsync(() => peekSealingKey(database, slots))
   const openSeal = async (): Promise<Seal> => {
     const key = await sealingKey()
     if (key) return redactedSeal(slots.pin.known() ? createSeal(key) : { ...createSeal(key), unmarked: 'believed' })
@@ -72,7 +72,7 @@ export function openStore(config: Config, doors: StoreDoors) {
     log.error('store:set-aside', { file, message: 'The database was broken; a new one was begun.' })
   const open = () => privately(config, () => openDatabase(config.database, onSetAside))
   const slots = slotsOf(config, doors)
-  const sealing = () => onceGood(() => openRows(database, slots, doors))
+  const sealing = () => memoizeAsync(() => openRows(database, slots, doors))
   let seal = sealing()
   // Another database has another key.
   const database = followFile(config.database, open, () => {

@@ -2,7 +2,7 @@
 import { asBridgeError } from '../errors.ts'
 import { CHECKS } from './list.ts'
 import { type Finding, fail, failed, type Outcome, skip } from './report/finding.ts'
-import type { Check, Facts, Patient } from './report/context.ts'
+import type { Check, Findings, CheckContext } from './report/context.ts'
 
 export interface Report {
   /** True: nothing failed; warnings alone do no harm. */
@@ -17,8 +17,8 @@ export interface Report {
 const LIMIT_MS = 15_000
 
 /** `onFinding` gets each finding as it is made. Never rejects, opens no browser, refreshes nothing, changes no stored row. */
-export async function examine(patient: Patient, onFinding: (finding: Finding) => void): Promise<Report> {
-  const facts: Facts = {}
+export async function examine(patient: CheckContext, onFinding: (finding: Finding) => void): Promise<Report> {
+  const facts: Findings = {}
   const findings: Finding[] = []
   try {
     for (const check of CHECKS) {
@@ -43,7 +43,7 @@ export function reportOf(checks: readonly Finding[]): Report {
   }
 }
 
-async function perform(check: Check, patient: Patient, facts: Facts): Promise<Outcome> {
+async function perform(check: Check, patient: CheckContext, facts: Findings): Promise<Outcome> {
   if (check.about === 'server' && !patient.server) return skip('No server is named.')
   const limitMs = check.limitMs ?? LIMIT_MS
   const ended = new AbortController()
@@ -56,7 +56,7 @@ async function perform(check: Check, patient: Patient, facts: Facts): Promise<Ou
     signal.addEventListener('abort', tell, { once: true })
   })
   try {
-    return await Promise.race([check.look(patient, facts, signal), late])
+    return await Promise.race([check.run(patient, facts, signal), late])
   } catch (thrown) {
     return failed(asBridgeError(thrown))
   } finally {

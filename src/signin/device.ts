@@ -1,19 +1,19 @@
 // Sees a sign-in by device code through: shows address and code, polls, and ends when any process has completed the attempt.
 import { attemptLease, awaitAttempt } from './request.ts'
 import type { DeviceSignIn } from '../auth/grants/deviceCode.ts'
-import type { Composed } from '../compose/app.ts'
+import type { App } from '../compose/app.ts'
 import { asBridgeError, withoutControls } from '../errors.ts'
 import type { Attempt } from '../records.ts'
 import { LEASE_MS, rejectOn } from './run.ts'
-import { paperOf } from '../cli/terminal/style.ts'
-import { aborted, type Way } from './race.ts'
+import { createStyle } from '../cli/terminal/style.ts'
+import { aborted, type SignInMethod } from './race.ts'
 
 /**
  * Resolves when the tokens are stored, by this process or another one.
  * @throws BridgeError device_unsupported, or as the attempt ended
  */
 export async function signInByDevice(
-  composed: Composed,
+  composed: App,
   attempt: Attempt,
   ending: AbortSignal,
   qr: QrWish,
@@ -56,7 +56,7 @@ export interface DeviceTelling {
 export type QrWish = 'shown' | 'left out'
 
 /** The same as one way among others: whatever fails here leaves the others open. */
-export function byDevice(composed: Composed, { say, shown, qr }: DeviceTelling): Way {
+export function byDevice(composed: App, { say, shown, qr }: DeviceTelling): SignInMethod {
   return async (attempt, signal) => {
     await Promise.race([shown, aborted(signal)])
     try {
@@ -70,12 +70,12 @@ export function byDevice(composed: Composed, { say, shown, qr }: DeviceTelling):
   }
 }
 
-async function deviceText({ stderr, environment }: Composed, signIn: DeviceSignIn, qr: QrWish): Promise<string> {
+async function deviceText({ stderr, environment }: App, signIn: DeviceSignIn, qr: QrWish): Promise<string> {
   const { verificationUri, verificationUriComplete, userCode } = signIn
   const text = `Open this address on any device:  ${verificationUri}\nand enter this code:  ${withoutControls(userCode)}\n`
   if (!stderr.isTTY || qr === 'left out') return text
   const { qrCode } = await import('../system/person/qrCode.ts')
-  const code = qrCode(addressOfCode(verificationUri, verificationUriComplete), paperOf(stderr, environment).width)
+  const code = qrCode(addressOfCode(verificationUri, verificationUriComplete), createStyle(stderr, environment).width)
   return code === '' ? text : `${text}\n${code}\n\n`
 }
 

@@ -1,11 +1,11 @@
 // What a person is told who must open the address on their own: where, and how the answer comes back to this machine.
 import { withoutControls } from '../errors.ts'
-import type { Surroundings } from '../system/person/desktop.ts'
+import type { Desktop } from '../system/person/desktop.ts'
 
 export interface Instructions {
   readonly url: URL
   readonly redirectUri: string
-  readonly surroundings: Surroundings
+  readonly surroundings: Desktop
   readonly environment: NodeJS.ProcessEnv
   /** How this terminal can take an answer. */
   readonly answers: 'pasted' | 'callback only'

@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline'
 import { type Readable, Writable } from 'node:stream'
 import { readPastedAddress } from './callbackUrl.ts'
 import type { CallbackPage } from '../ports.ts'
-import { aborted, interrupted, type Way } from './race.ts'
+import { aborted, interrupted, type SignInMethod } from './race.ts'
 
 export interface PasteOptions {
   readonly stdin: Readable & { readonly isTTY?: boolean }
@@ -16,7 +16,7 @@ export interface PasteOptions {
 export const PROMPT = `If the browser ends at a page that does not load, paste its address here\nand press Enter (it is not shown):\n`
 
 /** What is typed is not echoed: it has the code in it, and may hold escape sequences. */
-export function byPasting({ stdin, say, shown, answer }: PasteOptions): Way {
+export function byPasting({ stdin, say, shown, answer }: PasteOptions): SignInMethod {
   return async (attempt, signal) => {
     await Promise.race([shown, aborted(signal)])
     if (signal.aborted) return

@@ -6,10 +6,10 @@ import type { Attempt } from '../records.ts'
  * Offers one way in until `signal` aborts, and leaves nothing behind then. How the attempt ends is told by its row, not by
  * the way; a way that resolves has no more to offer, and one that rejects ends the attempt.
  */
-export type Way = (attempt: Attempt, signal: AbortSignal) => Promise<void>
+export type SignInMethod = (attempt: Attempt, signal: AbortSignal) => Promise<void>
 
 /** Settles as `home` does, or rejects with the first way that does; every way has ended by then. */
-export async function firstHome(home: Promise<void>, ways: readonly Way[], attempt: Attempt): Promise<void> {
+export async function raceSignInMethods(home: Promise<void>, ways: readonly SignInMethod[], attempt: Attempt): Promise<void> {
   const over = new AbortController()
   const offered = ways.map((way) => way(attempt, over.signal))
   try {

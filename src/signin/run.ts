@@ -2,26 +2,26 @@
 import { type AwaitOptions, attemptLease, awaitAttempt } from './request.ts'
 import { type AnsweredPort, answerOneOf, redirectCandidates } from './callbackPort.ts'
 import type { Login } from '../auth/grants/authorizationCode.ts'
-import type { Composed } from '../compose/app.ts'
+import type { App } from '../compose/app.ts'
 import { asBridgeError } from '../errors.ts'
 import type { Attempt } from '../records.ts'
-import { aborted, firstHome, interrupted, isInterrupted, type Way } from './race.ts'
+import { aborted, raceSignInMethods, interrupted, isInterrupted, type SignInMethod } from './race.ts'
 
 /** A login process that dies is succeeded after this long, in ms. */
 export const LEASE_MS = 3_000
 
 /** Called when the address is known and its redirect is awaited, never before. */
-export interface Telling {
+export interface SignInEvents {
   /** This process made the plan. */
   planned(url: URL, redirectUri: string): void
   /** Another one did, and may have opened a tab. */
   joined(url: URL, redirectUri: string): void
 }
 
-export interface Offered {
-  readonly telling: Telling
+export interface SignInOptions {
+  readonly telling: SignInEvents
   /** Besides the callback. */
-  readonly ways: readonly Way[]
+  readonly ways: readonly SignInMethod[]
   /** `optional`: a port that cannot be had does not end the attempt. */
   readonly callback: 'needed' | 'optional'
 }
@@ -30,11 +30,11 @@ export interface Offered {
  * Resolves when the tokens are stored, by this process or another one.
  * @throws BridgeError as the attempt ended
  */
-export async function seeThrough(
-  composed: Composed,
+export async function runSignIn(
+  composed: App,
   attempt: Attempt,
   ending: AbortSignal,
-  offered: Offered,
+  offered: SignInOptions,
 ): Promise<void> {
   const { attempts, leases } = await composed.store()
   const { clock } = composed
@@ -55,7 +55,7 @@ export async function seeThrough(
       mine = undefined
     }
     try {
-      return await firstHome(settled({ tell, watch }), offered.ways, attempt)
+      return await raceSignInMethods(settled({ tell, watch }), offered.ways, attempt)
     } catch (thrown) {
       if (!(thrown instanceof Orphaned) || !mine) throw thrown
       composed.log.info('oauth:sign-in', { outcome: 'taken over', server: attempt.server })
@@ -82,10 +82,10 @@ export async function seeThrough(
 class Orphaned extends Error {}
 
 async function host(
-  composed: Composed,
+  composed: App,
   attempt: Attempt,
   ending: AbortSignal,
-  { telling, ways, callback }: Offered,
+  { telling, ways, callback }: SignInOptions,
   settled: (more: Pick<AwaitOptions, 'tell' | 'delivered'>) => Promise<void>,
 ): Promise<void> {
   const login = await composed.login()
@@ -111,14 +111,14 @@ async function host(
     await port?.close()
     throw thrown
   }
-  await firstHome(home, [...(port ? [byCallback(port)] : []), ...ways], attempt)
+  await raceSignInMethods(home, [...(port ? [byCallback(port)] : []), ...ways], attempt)
 }
 
 async function answered(
-  composed: Composed,
+  composed: App,
   login: Login,
   candidates: readonly string[],
-  callback: Offered['callback'],
+  callback: SignInOptions['callback'],
 ): Promise<AnsweredPort | undefined> {
   const { clock, log, health } = composed
   const { leases } = await composed.store()
@@ -135,7 +135,7 @@ async function answered(
   }
 }
 
-function byCallback(port: AnsweredPort): Way {
+function byCallback(port: AnsweredPort): SignInMethod {
   return async (_attempt, signal) => {
     try {
       await Promise.race([port.lost, aborted(signal)])
@@ -146,7 +146,7 @@ function byCallback(port: AnsweredPort): Way {
 }
 
 /** An opener may return only after the redirect was followed, or fail: the wait goes on meanwhile. */
-export async function openBrowser(composed: Composed, url: URL, stuck: () => void): Promise<void> {
+export async function openBrowser(composed: App, url: URL, stuck: () => void): Promise<void> {
   // Told beforehand: the sign-in, and with it this process, may be over before the opener is.
   composed.log.info('oauth:browser', { outcome: 'opening', origin: url.origin })
   try {

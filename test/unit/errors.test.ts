@@ -6,8 +6,8 @@ import {
   BridgeError,
   ERRORS,
   type ErrorCode,
-  neverQuote,
-  neverQuoteWhileNew,
+  registerSecret,
+  registerRotatingSecret,
   quote,
   withoutQueries,
 } from '../../src/errors.ts'
@@ -71,12 +71,12 @@ describe('foreign text', () => {
   })
 
   test('loses every secret that this process has sent, whatever its form', () => {
-    neverQuote(['needle-of-our-own', 'short', undefined])
+    registerSecret(['needle-of-our-own', 'short', undefined])
     expect(quote('it was needle-of-our-own, short')).toBe('"it was [hidden], short"')
   })
 
   test('loses secrets that pass, the newest always', () => {
-    for (let at = 0; at <= 200; at++) neverQuoteWhileNew(`cookie-number-${at}.`)
+    for (let at = 0; at <= 200; at++) registerRotatingSecret(`cookie-number-${at}.`)
     expect(quote('cookie-number-0. cookie-number-1. cookie-number-200.')).toBe('"cookie-number-0. [hidden] [hidden]"')
   })
 

@@ -1,12 +1,12 @@
 // A value made on first use and kept.
 import { expect, test } from 'vitest'
-import { onceGood } from '../../src/memoizeAsync.ts'
+import { memoizeAsync } from '../../src/memoizeAsync.ts'
 import { createGate } from '../fakes/gate.ts'
 
 test('the value is made once, for all who ask at the same time and later', async () => {
   const gate = createGate<object>()
   let made = 0
-  const get = onceGood(() => {
+  const get = memoizeAsync(() => {
     made++
     return gate.passed
   })
@@ -20,7 +20,7 @@ test('the value is made once, for all who ask at the same time and later', async
 test('a failure is told to all who asked, and not kept', async () => {
   const failure = new Error('no')
   let made = 0
-  const get = onceGood(async () => {
+  const get = memoizeAsync(async () => {
     if (++made === 1) throw failure
     return 'yes'
   })
@@ -31,7 +31,7 @@ test('a failure is told to all who asked, and not kept', async () => {
 })
 
 test('peeking makes nothing', async () => {
-  const get = onceGood(async () => 'yes')
+  const get = memoizeAsync(async () => 'yes')
   expect(await get.peek()).toBeUndefined()
   await get()
   expect(await get.peek()).toBe('yes')

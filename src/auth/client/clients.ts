@@ -9,15 +9,15 @@ import { createOAuthClient, type OAuthClient } from '../oauth/client.ts'
 import { createOwnClient, type OwnClientOptions } from './ownClient.ts'
 import { registerClient } from './registration.ts'
 import {
-  findServer,
+  fetchMetadata,
   guessed,
-  guessServer,
+  fetchDefaultMetadata,
   laidOver,
   type Published,
-  type ServerMetadata,
+  type AuthorizationServerMetadata,
   writtenServer,
 } from '../discovery/authorizationServer.ts'
-import { isForgotten } from './probe.ts'
+import { isUnknownClient } from './probe.ts'
 import type { IdToken } from '../oauth/normalize.ts'
 
 export interface ClientsOptions extends Exceptions, OwnClientOptions {
@@ -38,7 +38,7 @@ export interface ClientsOptions extends Exceptions, OwnClientOptions {
 /** How a server is spoken to; left out: as it is known now, for bearer tokens. */
 export interface Connecting {
   /** As it was when the sign-in began. */
-  readonly metadata?: ServerMetadata
+  readonly metadata?: AuthorizationServerMetadata
   readonly dpopKey?: string | undefined
   readonly idToken?: IdToken
 }
@@ -52,13 +52,13 @@ export function createClients(options: ClientsOptions) {
   const { http, clients, cache, leases, clock, rules, timeoutMs, configured, metadataUrl, metadataKey } = options
   const mayBeUsedAt = createOwnClient(options)
 
-  const fromConfig = async (metadata: ServerMetadata, issuer: string): Promise<RegisteredClient | undefined> => {
+  const fromConfig = async (metadata: AuthorizationServerMetadata, issuer: string): Promise<RegisteredClient | undefined> => {
     if (!configured) return undefined
     await mayBeUsedAt(issuer)
     return { ...configured, authMethod: chooseAuthMethod(metadata, configured), own: 'configured' }
   }
 
-  const fromDocument = (metadata: ServerMetadata): RegisteredClient | undefined => {
+  const fromDocument = (metadata: AuthorizationServerMetadata): RegisteredClient | undefined => {
     if (metadataUrl === undefined || metadata.client_id_metadata_document_supported !== true) return undefined
     const key = metadataKey === undefined ? {} : { privateKey: metadataKey }
     return { clientId: metadataUrl, ...key, authMethod: chooseAuthMethod(metadata, key), own: 'document' }
@@ -66,7 +66,7 @@ export function createClients(options: ClientsOptions) {
 
   const placeOf = (issuer: string) => `published:${options.bounds ?? ''} ${issuer}`
 
-  const metadataOf = async (issuer: string): Promise<ServerMetadata> => {
+  const metadataOf = async (issuer: string): Promise<AuthorizationServerMetadata> => {
     const guess = options.issuer === undefined && issuer === options.server?.origin
     const known = asPublished(await cache.get(placeOf(issuer), clock.now()))
     if (known) {
@@ -76,7 +76,7 @@ export function createClients(options: ClientsOptions) {
         // Refused under today's rules: what is published now decides.
       }
     }
-    const { metadata, published } = await (guess ? guessServer : findServer)(options, issuer)
+    const { metadata, published } = await (guess ? fetchDefaultMetadata : fetchMetadata)(options, issuer)
     await remember(issuer, published)
     return metadata
   }
@@ -91,7 +91,7 @@ export function createClients(options: ClientsOptions) {
     secretExpiresAt !== undefined && secretExpiresAt <= clock.now()
 
   /** Registers anew, once for all processes: only while the stored client is still `refused`. */
-  const register = (metadata: ServerMetadata, issuer: string, redirectUri: string, refused: string | undefined) =>
+  const register = (metadata: AuthorizationServerMetadata, issuer: string, redirectUri: string, refused: string | undefined) =>
     leases.run(`register:${issuer} ${redirectUri}`, REGISTER_LEASE_MS, async () => {
       const meanwhile = await clients.load(issuer, redirectUri)
       if (meanwhile && meanwhile.clientId !== refused) return meanwhile
@@ -106,7 +106,7 @@ export function createClients(options: ClientsOptions) {
 
     /** `asked`: scope and resource. The client for a new sign-in; registers one where nothing is configured, or what was registered is no longer known there. */
     async forLogin(
-      metadata: ServerMetadata,
+      metadata: AuthorizationServerMetadata,
       redirectUri: string,
       issuer = metadata.issuer,
       asked: Readonly<Record<string, string>> = {},
@@ -114,7 +114,7 @@ export function createClients(options: ClientsOptions) {
       const given = (await fromConfig(metadata, issuer)) ?? fromDocument(metadata)
       if (given) return given
       const known = await clients.load(issuer, redirectUri)
-      const stale = known && (isExpired(known) || (await isForgotten(http, metadata, known, redirectUri, asked)))
+      const stale = known && (isExpired(known) || (await isUnknownClient(http, metadata, known, redirectUri, asked)))
       if (known && !stale) return known
       return register(metadata, issuer, redirectUri, known?.clientId)
     },

@@ -4,7 +4,7 @@ import type { HttpClient, HttpResponse } from '../../ports.ts'
 import type { RegisteredClient } from '../../records.ts'
 import { textStart } from '../discovery/body.ts'
 import { withinTime } from '../discovery/deadline.ts'
-import type { ServerMetadata } from '../discovery/authorizationServer.ts'
+import type { AuthorizationServerMetadata } from '../discovery/authorizationServer.ts'
 
 const TIMEOUT_MS = 5_000
 const LIMIT_BYTES = 64 * 1024
@@ -17,9 +17,9 @@ const UNKNOWN =
  * `asked`: scope and resource of the sign-in. Asks the authorization endpoint as a browser without cookies would, with state and challenge of its own, follows nothing, and
  * believes only an answer that says the client is unknown. Whatever else happens, the client counts as known. Never throws.
  */
-export async function isForgotten(
+export async function isUnknownClient(
   http: HttpClient,
-  metadata: ServerMetadata,
+  metadata: AuthorizationServerMetadata,
   { clientId }: RegisteredClient,
   redirectUri: string,
   asked: Readonly<Record<string, string>>,

@@ -1,13 +1,13 @@
 // Dynamic client registration (RFC 7591): the only file that imports oauth4webapi.
 import * as oauth4webapi from 'oauth4webapi'
 import { secretEnd } from '../../bounds.ts'
-import { BridgeError, neverQuote, quote } from '../../errors.ts'
+import { BridgeError, registerSecret, quote } from '../../errors.ts'
 import type { HttpClient } from '../../ports.ts'
 import type { RegisteredClient } from '../../records.ts'
 import { chooseAuthMethod } from '../oauth/authentication.ts'
 import { fetchThrough } from '../oauth/fetch.ts'
 import { translateOAuthError } from '../oauth/errors.ts'
-import type { ServerMetadata } from '../discovery/authorizationServer.ts'
+import type { AuthorizationServerMetadata } from '../discovery/authorizationServer.ts'
 
 /** RFC 8628 section 3.4 */
 export const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code'
@@ -15,7 +15,7 @@ export const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code'
 /** Dynamic client registration (RFC 7591) as a native application. @throws BridgeError registration_failed */
 export async function registerClient(
   http: HttpClient,
-  metadata: ServerMetadata,
+  metadata: AuthorizationServerMetadata,
   redirectUri: string,
   timeoutMs: number,
 ): Promise<RegisteredClient> {
@@ -62,7 +62,7 @@ export async function registerClient(
   }
 }
 
-const deviceGrant = (metadata: ServerMetadata) =>
+const deviceGrant = (metadata: AuthorizationServerMetadata) =>
   metadata.device_authorization_endpoint === undefined ? [] : [DEVICE_GRANT]
 
 /**
@@ -84,7 +84,7 @@ async function completed(response: Response): Promise<Response> {
     registration_access_token: managing,
     ...rest
   } = body as Record<string, unknown>
-  neverQuote(
+  registerSecret(
     [secret, managing].filter((text) => typeof text === 'string'),
     'client',
   )
@@ -95,7 +95,7 @@ async function completed(response: Response): Promise<Response> {
 }
 
 /** No way is left to be a client there: a person has to register one. */
-function nothingToBe({ issuer }: ServerMetadata, redirectUri: string): BridgeError {
+function nothingToBe({ issuer }: AuthorizationServerMetadata, redirectUri: string): BridgeError {
   return new BridgeError('registration_failed', {
     message: `The authorization server ${quote(issuer)} registers no clients by itself. Register one there with exactly the redirect URI ${redirectUri} and give --client-id (and --client-secret-file).`,
   })

@@ -7,14 +7,14 @@ import { defaultEndpoints, type Exceptions, isTrusted, trustLine } from './overr
 import { fetchJson, type JsonObject, strings } from './fetchJson.ts'
 
 /** Authorization server metadata (RFC 8414 section 2), checked: issuer, endpoints and S256. */
-export interface ServerMetadata {
+export interface AuthorizationServerMetadata {
   readonly issuer: string
   readonly authorization_endpoint: string
   readonly token_endpoint: string
   readonly [name: string]: unknown
 }
 
-export interface ServerOptions extends Exceptions {
+export interface MetadataOptions extends Exceptions {
   readonly http: HttpClient
   readonly rules: RulesOf
 }
@@ -27,13 +27,13 @@ export interface Published {
 }
 
 export interface FoundServer {
-  readonly metadata: ServerMetadata
+  readonly metadata: AuthorizationServerMetadata
   /** undefined: nothing was asked, or nothing is published. */
   readonly published: Published | undefined
 }
 
 /** RFC 8414 section 3.1 and OpenID Connect Discovery section 4, in the order of the MCP specification. */
-export function serverMetadataUrls(issuer: URL): URL[] {
+export function metadataUrls(issuer: URL): URL[] {
   const path = issuer.pathname.replace(/\/$/, '')
   const at = (pathname: string) => new URL(pathname, issuer)
   const insert = [at(`/.well-known/oauth-authorization-server${path}`), at(`/.well-known/openid-configuration${path}`)]
@@ -41,7 +41,7 @@ export function serverMetadataUrls(issuer: URL): URL[] {
 }
 
 /** The metadata of a server whose issuer is known. */
-export async function findServer(options: ServerOptions, issuer: string): Promise<FoundServer> {
+export async function fetchMetadata(options: MetadataOptions, issuer: string): Promise<FoundServer> {
   if (!URL.canParse(issuer))
     throw new BridgeError('discovery_failed', { message: `The issuer ${quote(issuer)} is not a URL.` })
   const written = writtenServer(options, issuer)
@@ -57,7 +57,7 @@ export async function findServer(options: ServerOptions, issuer: string): Promis
  * MCP 2025-03-26: the server itself is the authorization server, with metadata at its root or without any. The issuer is our own
  * guess here, so both spellings of an origin will do; both lead to the same document.
  */
-export async function guessServer(options: ServerOptions, origin: string): Promise<FoundServer> {
+export async function fetchDefaultMetadata(options: MetadataOptions, origin: string): Promise<FoundServer> {
   const written = writtenServer(options, origin)
   if (written) return { metadata: written, published: undefined }
   const published = await fetchPublished(options, origin)
@@ -70,34 +70,34 @@ export async function guessServer(options: ServerOptions, origin: string): Promi
 }
 
 /** `guessServer` with what was published before. @throws BridgeError where today's rules do not take it */
-export const guessed = (options: ServerOptions, origin: string, published: Published): ServerMetadata =>
+export const guessed = (options: MetadataOptions, origin: string, published: Published): AuthorizationServerMetadata =>
   laidOver(options, ownIssuer(new URL(origin), published.document.issuer), published)
 
 /** The metadata that a person wrote by hand or a preset has, where that is enough and nothing needs to be asked. */
-export function writtenServer(options: ServerOptions, issuer: string): ServerMetadata | undefined {
+export function writtenServer(options: MetadataOptions, issuer: string): AuthorizationServerMetadata | undefined {
   const given = givenFor(options, issuer)
   if (REQUIRED_URLS.some((name) => given[name] === undefined)) return undefined
   return checkServer({ issuer, ...given }, issuer, issuer, options)
 }
 
 /** What is given overrides what is published; the whole is checked, each time anew. @throws BridgeError issuer_mismatch, pkce_unsupported, discovery_failed */
-export function laidOver(options: ServerOptions, issuer: string, { document, url }: Published): ServerMetadata {
+export function laidOver(options: MetadataOptions, issuer: string, { document, url }: Published): AuthorizationServerMetadata {
   requireSecure(new URL(url), options.allowHttp, 'issuer')
   return checkServer({ ...document, ...givenFor(options, issuer) }, issuer, url, options)
 }
 
-const givenFor = ({ rules }: ServerOptions, issuer: string) => filled(rules(issuer).metadata, new URL(issuer))
+const givenFor = ({ rules }: MetadataOptions, issuer: string) => filled(rules(issuer).metadata, new URL(issuer))
 
 /** The server's origin, spelt as the metadata spells it. */
 export const ownIssuer = ({ origin }: URL, named: unknown) => (named === `${origin}/` ? `${origin}/` : origin)
 
 const paths = (issuer: URL) =>
-  serverMetadataUrls(issuer)
+  metadataUrls(issuer)
     .map((url) => url.pathname)
     .join(', ')
 
-async function fetchPublished({ http, allowHttp }: ServerOptions, issuer: string): Promise<Published | undefined> {
-  for (const url of serverMetadataUrls(new URL(issuer))) {
+async function fetchPublished({ http, allowHttp }: MetadataOptions, issuer: string): Promise<Published | undefined> {
+  for (const url of metadataUrls(new URL(issuer))) {
     requireSecure(url, allowHttp, 'issuer')
     const document = await fetchJson(http, url).catch((thrown: unknown) => {
       throw asServerFailure(thrown, issuer)
@@ -140,7 +140,7 @@ const isTenantForm = (named: unknown, issuer: string) =>
   named.startsWith(`${new URL(issuer).origin}/`) &&
   /^\/(\{tenantid\}|%7Btenantid%7D|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\/v2\.0$/i.test(new URL(named).pathname)
 
-function checkServer(found: JsonObject, issuer: string, place: string, options: ServerOptions): ServerMetadata {
+function checkServer(found: JsonObject, issuer: string, place: string, options: MetadataOptions): AuthorizationServerMetadata {
   const rules = options.rules(issuer)
   const tenant = found.issuer !== issuer && rules.issuerForm === 'tenant' && isTenantForm(found.issuer, issuer)
   // We go on under the issuer we know; ID tokens come from the one that the metadata names.
@@ -166,7 +166,7 @@ function checkServer(found: JsonObject, issuer: string, place: string, options: 
       message: `The authorization server ${quote(issuer)} does not advertise PKCE with S256.`,
     })
   }
-  return document as ServerMetadata
+  return document as AuthorizationServerMetadata
 }
 
 /** @throws BridgeError discovery_failed */

@@ -3,19 +3,19 @@ import { BridgeError, quote } from '../../errors.ts'
 import type { Challenge } from '../../records.ts'
 import { fetchJson, type JsonObject, strings } from './fetchJson.ts'
 import {
-  findServer,
-  guessServer,
+  fetchMetadata,
+  fetchDefaultMetadata,
   ownIssuer,
   type Published,
   requireSecure,
-  type ServerMetadata,
-  type ServerOptions,
+  type AuthorizationServerMetadata,
+  type MetadataOptions,
 } from './authorizationServer.ts'
 
 export interface Discovered {
   /** Under which the metadata was found: the name of this server here, for credentials and tokens. */
   readonly issuer: string
-  readonly metadata: ServerMetadata
+  readonly metadata: AuthorizationServerMetadata
   /** The part of it that may be remembered. */
   readonly published: Published | undefined
   /** RFC 8707 resource, byte for byte as the protected resource names itself. */
@@ -25,7 +25,7 @@ export interface Discovered {
   readonly dpop: 'wanted' | undefined
 }
 
-export interface DiscoveryOptions extends ServerOptions {
+export interface DiscoveryOptions extends MetadataOptions {
   readonly server: URL
   /** Headers a person configured for the server; they go to its own origin only. */
   readonly serverHeaders: Readonly<Record<string, string>>
@@ -38,8 +38,8 @@ export async function discover(options: DiscoveryOptions, challenge: Challenge):
   const { resource, issuer, scopesSupported, dpop } = (await findResource(options, challenge)) ?? {}
   const named = options.issuer ?? issuer ?? options.rules(undefined).issuer
   const { metadata, published } = await (named === undefined
-    ? guessServer(options, options.server.origin)
-    : findServer(options, named))
+    ? fetchDefaultMetadata(options, options.server.origin)
+    : fetchMetadata(options, named))
   const found = named ?? ownIssuer(options.server, metadata.issuer)
   return { issuer: found, metadata, published, resource, scopesSupported, dpop }
 }

@@ -3,16 +3,16 @@ import { asBridgeError, BridgeError } from '../../errors.ts'
 import type { CallbackPage, Clock } from '../../ports.ts'
 import type { Attempt, AttemptPlan } from '../../records.ts'
 import { isSecure } from '../../secureUrl.ts'
-import { doubtOfIssuer } from './validateIssuer.ts'
+import { validateIssuer } from './validateIssuer.ts'
 import type { Clients } from '../client/clients.ts'
 import { type CompleteOptions, completeSignIn } from './complete.ts'
 import { newDpopKey } from '../oauth/dpop.ts'
 import { handOver, requireSameBounds } from './handOver.ts'
 import { randomNonce, randomVerifier } from '../oauth/client.ts'
 import { type AuthRequest, type RequestOptions, requestFor, wanted } from './request.ts'
-import type { ServerMetadata } from '../discovery/authorizationServer.ts'
-import { startAgain } from './retryWithNewClient.ts'
-import { type Bearer, newTokenSet } from '../tokens/tokenSet.ts'
+import type { AuthorizationServerMetadata } from '../discovery/authorizationServer.ts'
+import { retryWithNewClient } from './retryWithNewClient.ts'
+import { type BearerSource, newTokenSet } from '../tokens/tokenSet.ts'
 
 export interface LoginOptions extends RequestOptions, CompleteOptions {
   readonly clients: Clients
@@ -20,7 +20,7 @@ export interface LoginOptions extends RequestOptions, CompleteOptions {
   readonly authorizeParameters: Readonly<Record<string, string>>
   /** E-mail or subject that must sign in: sent as login_hint, and checked. */
   readonly account: string | undefined
-  readonly bearer: Bearer
+  readonly bearer: BearerSource
   /** Names our settings for this server. */
   readonly bounds: string
 }
@@ -106,7 +106,7 @@ export function createLogin(options: LoginOptions): Login {
 
   const redeem = async (attempt: Attempt, plan: AttemptPlan, query: URLSearchParams) => {
     const oauth = await clients.connect(plan.issuer, plan.client, {
-      metadata: plan.metadata as ServerMetadata,
+      metadata: plan.metadata as AuthorizationServerMetadata,
       dpopKey: plan.dpopKey,
     })
     const callback = new URL(plan.redirectUri)
@@ -147,7 +147,7 @@ export function createLogin(options: LoginOptions): Login {
       try {
         const state = query.get('state') ?? ''
         const waiting = await attempts.byState(state, clock.now())
-        const doubt = waiting?.plan && doubtOfIssuer(waiting.plan, query)
+        const doubt = waiting?.plan && validateIssuer(waiting.plan, query)
         if (doubt && query.has('error')) {
           // Neither acted on nor shown: whoever sent it is not the server that was asked (MCP, Authorization Response Validation).
           log.warn('oauth:callback-ignored', { reason: 'issuer' })
@@ -162,7 +162,7 @@ export function createLogin(options: LoginOptions): Login {
         log.info('oauth:callback', { outcome: 'received', server: attempt.server })
         if (doubt) throw doubt
         log.debug('oauth:pkce', { message: 'code_verifier retrieved for the token exchange' })
-        const tokens = await redeem(attempt, attempt.plan, query).catch(startAgain(options, attempt.id, attempt.plan))
+        const tokens = await redeem(attempt, attempt.plan, query).catch(retryWithNewClient(options, attempt.id, attempt.plan))
         if ('again' in tokens) return { kind: 'again', authorizationUrl: tokens.again }
         await completeSignIn(options, attempt, tokens, attempt.plan.account)
         return { kind: 'done', server: attempt.server }
@@ -179,7 +179,7 @@ export function createLogin(options: LoginOptions): Login {
 /** OpenID Connect Core section 3.1.2.1; where the server lists it, the person chooses even if a session is open. */
 function hint(
   account: string | undefined,
-  { prompt_values_supported: prompts }: ServerMetadata,
+  { prompt_values_supported: prompts }: AuthorizationServerMetadata,
 ): Record<string, string> {
   if (account === undefined) return {}
   const chooses = Array.isArray(prompts) && prompts.includes('select_account')

@@ -5,24 +5,24 @@ import type { Clients } from '../client/clients.ts'
 import { newDpopKey } from '../oauth/dpop.ts'
 import { createPatience } from '../tokens/retry.ts'
 import { type RequestOptions, requestFor } from './request.ts'
-import { type AskedFor, type Bearer, newTokenSet } from '../tokens/tokenSet.ts'
+import { type AskedFor, type BearerSource, newTokenSet } from '../tokens/tokenSet.ts'
 
 export interface ClientCredentialsOptions extends RequestOptions {
   readonly server: URL
   readonly clients: Clients
   readonly clock: Clock
   readonly log: Logger
-  readonly bearer: Bearer
+  readonly bearer: BearerSource
   /** Names the configured client; nothing is redirected. */
   readonly redirectUri: string
   readonly audience: string | undefined
 }
 
 /** `last`: the token set before this one. `challenge`: what the server said; without it the last request is repeated. */
-export type AskAsProgram = (last: TokenSet | undefined, challenge: Challenge | undefined) => Promise<TokenSet>
+export type RequestClientCredentials = (last: TokenSet | undefined, challenge: Challenge | undefined) => Promise<TokenSet>
 
 /** @throws BridgeError client_required, and what discovery and the authorization server say */
-export function createClientCredentials(options: ClientCredentialsOptions): AskAsProgram {
+export function createClientCredentials(options: ClientCredentialsOptions): RequestClientCredentials {
   const { clients, clock, log, redirectUri } = options
   const patiently = createPatience(clock, log, 'oauth:client-credentials')
 

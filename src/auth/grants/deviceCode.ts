@@ -8,14 +8,14 @@ import { type CompleteOptions, completeSignIn } from './complete.ts'
 import { newDpopKey } from '../oauth/dpop.ts'
 import type { OAuthClient } from '../oauth/client.ts'
 import { type AuthRequest, type RequestOptions, requestFor, wanted } from './request.ts'
-import { type AskedFor, type Bearer, newTokenSet, type TokenResponse } from '../tokens/tokenSet.ts'
+import { type AskedFor, type BearerSource, newTokenSet, type TokenResponse } from '../tokens/tokenSet.ts'
 
 export interface DeviceLoginOptions extends RequestOptions, CompleteOptions {
   readonly clients: Clients
   readonly clock: Clock
   /** E-mail or subject that must sign in. */
   readonly account: string | undefined
-  readonly bearer: Bearer
+  readonly bearer: BearerSource
   /** Names the registered client that asks; nothing is redirected. */
   readonly redirectUri: string
   readonly audience: string | undefined

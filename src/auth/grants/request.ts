@@ -7,7 +7,7 @@ import { resourceName } from '../../redaction/shownUrl.ts'
 import { type Discovered, discover } from '../discovery/protectedResource.ts'
 import type { Exceptions } from '../discovery/overrides.ts'
 import { selectScopes } from '../tokens/scopes.ts'
-import type { Published, ServerMetadata } from '../discovery/authorizationServer.ts'
+import type { Published, AuthorizationServerMetadata } from '../discovery/authorizationServer.ts'
 
 export interface RequestOptions extends Exceptions {
   readonly http: HttpClient
@@ -27,7 +27,7 @@ export interface RequestOptions extends Exceptions {
 export interface AuthRequest {
   /** The name of the authorization server here (`Discovered`). */
   readonly issuer: string
-  readonly metadata: ServerMetadata
+  readonly metadata: AuthorizationServerMetadata
   readonly published: Published | undefined
   readonly rules: ProviderRules
   readonly scope: string | undefined

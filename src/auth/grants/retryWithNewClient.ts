@@ -5,7 +5,7 @@ import type { AttemptPlan } from '../../records.ts'
 import type { Clients } from '../client/clients.ts'
 import { pkceChallenge, randomState, randomVerifier } from '../oauth/client.ts'
 
-export interface StartAgainOptions {
+export interface RetryOptions {
   readonly clients: Pick<Clients, 'replacement'>
   readonly attempts: Pick<AttemptStore, 'planAgain'>
   readonly log: Logger
@@ -15,7 +15,7 @@ export interface StartAgainOptions {
  * For the `catch` of a code exchange: resolves to the address to go on at. What is no unknown client, was tried once before, or
  * has a client that is not ours to replace is thrown on.
  */
-export function startAgain({ clients, attempts, log }: StartAgainOptions, attemptId: string, plan: AttemptPlan) {
+export function retryWithNewClient({ clients, attempts, log }: RetryOptions, attemptId: string, plan: AttemptPlan) {
   return async (thrown: unknown): Promise<{ again: string }> => {
     const unknown = thrown instanceof BridgeError && thrown.code === 'invalid_client'
     if (!unknown || plan.replaced !== undefined || plan.client.own !== undefined) throw thrown

@@ -6,7 +6,7 @@ import type { AttemptPlan } from '../../records.ts'
  * By the table of MCP 2026-07-28, "Authorization Response Validation": present, it must be equal letter by letter; absent, it is
  * missed only where the metadata promised it. undefined: the answer may be acted on.
  */
-export function doubtOfIssuer({ metadata }: AttemptPlan, query: URLSearchParams): BridgeError | undefined {
+export function validateIssuer({ metadata }: AttemptPlan, query: URLSearchParams): BridgeError | undefined {
   const given = query.getAll('iss')
   const expected = String(metadata.issuer)
   if (given.length === 0 && metadata.authorization_response_iss_parameter_supported !== true) return undefined

@@ -1,6 +1,6 @@
 // The only file that imports openid-client: requests to the authorization server, in our own types.
 import * as client from 'openid-client'
-import { BridgeError, neverQuote } from '../../errors.ts'
+import { BridgeError, registerSecret } from '../../errors.ts'
 import type { HttpClient } from '../../ports.ts'
 import type { ProviderRules } from '../../providerRules.ts'
 import type { RegisteredClient, User } from '../../records.ts'
@@ -9,7 +9,7 @@ import { signingPair } from './dpop.ts'
 import { fetchThrough } from './fetch.ts'
 import { isInvalidGrant, translateOAuthError } from './errors.ts'
 import { DEVICE_GRANT } from '../client/registration.ts'
-import type { ServerMetadata } from '../discovery/authorizationServer.ts'
+import type { AuthorizationServerMetadata } from '../discovery/authorizationServer.ts'
 import type { IdToken } from './normalize.ts'
 import { type TokenResponse, toTokenResponse, toUser } from '../tokens/tokenSet.ts'
 
@@ -34,14 +34,14 @@ export interface ClientWishes {
 /** One authorization server, one client. Every method throws BridgeError only. */
 export async function createOAuthClient(
   http: HttpClient,
-  metadata: ServerMetadata,
+  metadata: AuthorizationServerMetadata,
   registered: RegisteredClient,
   timeoutMs: number,
   { rules, dpopKey, idToken }: ClientWishes = {},
 ) {
   const { clientId, clientSecret } = registered
   if (clientSecret !== undefined)
-    neverQuote(
+    registerSecret(
       [clientSecret, `${clientId}:${clientSecret}`, basicCredentials(clientId, clientSecret).slice(6)],
       'client',
     )
@@ -91,7 +91,7 @@ export async function createOAuthClient(
 
     /** Checks state, iss (RFC 9207), PKCE, nonce and the ID token, then redeems the code. `claims`: names wanted for headers. */
     async redeem(callback: URL, request: AuthorizationRequest, claims: readonly string[]): Promise<TokenResponse> {
-      neverQuote(
+      registerSecret(
         [callback.searchParams.get('code') ?? undefined, request.state, request.codeVerifier, request.nonce],
         'flow',
       )
@@ -118,7 +118,7 @@ export async function createOAuthClient(
       refreshToken: string,
       extra: { scope: string | undefined; resource: string | undefined },
     ): Promise<TokenResponse | 'rejected'> {
-      neverQuote([refreshToken], 'token')
+      registerSecret([refreshToken], 'token')
       try {
         const answer = await client.refreshTokenGrant(config, refreshToken, present(extra), bound)
         return toTokenResponse(answer, rules)
@@ -157,7 +157,7 @@ export async function createOAuthClient(
       if (metadata.device_authorization_endpoint === undefined) throw new BridgeError('device_unsupported')
       try {
         const device = await client.initiateDeviceAuthorization(config, present(parameters))
-        neverQuote([device.device_code, device.user_code], 'flow')
+        registerSecret([device.device_code, device.user_code], 'flow')
         return device
       } catch (thrown) {
         throw translateOAuthError(thrown, metadata.issuer)
@@ -188,7 +188,7 @@ export const randomState = () => client.randomState()
 export const pkceChallenge = (verifier: string) => client.calculatePKCECodeChallenge(verifier)
 
 /** Entra's ID tokens come from the tenant that signed in: openid-client fills `{tenantid}` for what it discovers there, from us. */
-async function configurationOf(metadata: ServerMetadata, registered: RegisteredClient): Promise<client.Configuration> {
+async function configurationOf(metadata: AuthorizationServerMetadata, registered: RegisteredClient): Promise<client.Configuration> {
   const { tenant_issuer: tenantIssuer, ...known } = metadata
   const { clientId } = registered
   const proof = authentication(metadata, registered)
@@ -199,7 +199,7 @@ async function configurationOf(metadata: ServerMetadata, registered: RegisteredC
   return client.discovery(entra, clientId, undefined, proof, { [client.customFetch]: answer })
 }
 
-function authentication(metadata: ServerMetadata, registered: RegisteredClient): client.ClientAuth {
+function authentication(metadata: AuthorizationServerMetadata, registered: RegisteredClient): client.ClientAuth {
   const { authMethod, clientSecret, privateKey } = registered
   if (authMethod === 'private_key_jwt' && privateKey !== undefined) return signed(metadata, privateKey)
   if (clientSecret === undefined || authMethod === 'none') return client.None()
@@ -209,7 +209,7 @@ function authentication(metadata: ServerMetadata, registered: RegisteredClient):
 }
 
 /** Reads the key when it is needed; the assertion's algorithm is spelt as the server lists it. */
-function signed(metadata: ServerMetadata, privateKey: string): client.ClientAuth {
+function signed(metadata: AuthorizationServerMetadata, privateKey: string): client.ClientAuth {
   return async (...request) => {
     const { alg, ...key } = await signingKey(privateKey, metadata)
     const modifyAssertion = (header: Record<string, unknown>) => {

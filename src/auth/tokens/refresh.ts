@@ -5,14 +5,14 @@ import type { RulesOf } from '../../providerRules.ts'
 import type { RegisteredClient, TokenSet } from '../../records.ts'
 import type { Clients } from '../client/clients.ts'
 import { createPatience } from './retry.ts'
-import { type Bearer, renewedTokenSet } from './tokenSet.ts'
+import { type BearerSource, renewedTokenSet } from './tokenSet.ts'
 
 export interface RefreshOptions {
   readonly clients: Pick<Clients, 'connect' | 'ofTokens' | 'replacement' | 'restore'>
   readonly clock: Clock
   readonly log: Logger
   readonly rules: RulesOf
-  readonly bearer: Bearer
+  readonly bearer: BearerSource
 }
 
 type Refreshable = TokenSet & { refreshToken: string }

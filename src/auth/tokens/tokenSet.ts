@@ -1,6 +1,6 @@
 // An answer of the token endpoint → the token set to keep; what the answer leaves out stays as it was asked for or held.
 import { moment } from '../../bounds.ts'
-import { BridgeError, neverQuote } from '../../errors.ts'
+import { BridgeError, registerSecret } from '../../errors.ts'
 import type { ProviderRules } from '../../providerRules.ts'
 import type { TokenSet, User } from '../../records.ts'
 import { isDeep } from '../discovery/fetchJson.ts'
@@ -54,7 +54,7 @@ export function toUser(issuer: string, claims: User['claims']): User | undefined
 }
 
 /** Which token of the answer goes to the MCP server. */
-export type Bearer = 'access_token' | 'id_token'
+export type BearerSource = 'access_token' | 'id_token'
 
 export type AskedFor = Pick<
   TokenSet,
@@ -62,7 +62,7 @@ export type AskedFor = Pick<
 >
 
 /** The token set of a new grant. @throws BridgeError id_token_missing */
-export function newTokenSet(asked: AskedFor, answer: TokenResponse, now: number, bearer: Bearer): TokenSet {
+export function newTokenSet(asked: AskedFor, answer: TokenResponse, now: number, bearer: BearerSource): TokenSet {
   const { dpopKey, ...known } = asked
   const { user, ...rest } = kept(answer, now, bearer)
   // A token that the server calls Bearer is not bound to the key (RFC 9449 section 5).
@@ -72,13 +72,13 @@ export function newTokenSet(asked: AskedFor, answer: TokenResponse, now: number,
 }
 
 /** After a refresh (RFC 6749 section 6); without expires_in the expiry is unknown. @throws BridgeError id_token_missing */
-export function renewedTokenSet(tokens: TokenSet, answer: TokenResponse, now: number, bearer: Bearer): TokenSet {
+export function renewedTokenSet(tokens: TokenSet, answer: TokenResponse, now: number, bearer: BearerSource): TokenSet {
   const { expiresAt: _expired, ...before } = tokens
   const { user: _user, ...rest } = kept(answer, now, bearer)
   return { ...before, ...rest }
 }
 
-function kept({ refreshToken, scope, user, ...answer }: TokenResponse, now: number, bearer: Bearer) {
+function kept({ refreshToken, scope, user, ...answer }: TokenResponse, now: number, bearer: BearerSource) {
   const { token, expiresAt } = sent(answer, now, bearer)
   return {
     accessToken: token,
@@ -90,7 +90,7 @@ function kept({ refreshToken, scope, user, ...answer }: TokenResponse, now: numb
   }
 }
 
-function sent({ accessToken, expiresIn, idToken }: TokenResponse, now: number, bearer: Bearer) {
+function sent({ accessToken, expiresIn, idToken }: TokenResponse, now: number, bearer: BearerSource) {
   if (bearer === 'access_token')
     return { token: accessToken, expiresAt: expiresIn === undefined ? undefined : now + expiresIn * 1000 }
   if (idToken) return idToken
@@ -99,7 +99,7 @@ function sent({ accessToken, expiresIn, idToken }: TokenResponse, now: number, b
 
 /** A token goes into a header and a row: printable ASCII (RFC 6750 section 2.1), at most 64 KiB. */
 function usable(token: string): string {
-  neverQuote([token], 'token')
+  registerSecret([token], 'token')
   if (/^[\x21-\x7e]{1,65536}$/.test(token)) return token
   throw new BridgeError('malformed_token', {
     message: `The authorization server sent a token of ${token.length} characters that cannot be used.`,

@@ -1,6 +1,6 @@
 // The token set of one server and profile: reuse, else refresh, else ask for a sign-in; coordinated with every other process.
 import { BridgeError, quote } from '../../errors.ts'
-import type { Cause, Clock, Leases, Logger, Soon, TokenStore } from '../../ports.ts'
+import type { Cause, Clock, Leases, Logger, MaybePromise, TokenStore } from '../../ports.ts'
 import type { Challenge, TokenKey, TokenRecord, TokenSet } from '../../records.ts'
 import type { Refresh } from './refresh.ts'
 import { covers, union } from './scopes.ts'
@@ -14,7 +14,7 @@ export interface TokensOptions {
   readonly leases: Leases
   readonly refresh: () => Promise<Refresh>
   /** Asks for tokens of this program itself; undefined: a person signs in. */
-  readonly asProgram?: ((last: TokenSet | undefined, challenge: Challenge | undefined) => Promise<TokenSet>) | undefined
+  readonly clientCredentials?: ((last: TokenSet | undefined, challenge: Challenge | undefined) => Promise<TokenSet>) | undefined
   /** Resolves when somebody has signed in. */
   readonly askForLogin: (challenge: Challenge) => Promise<void>
   readonly clock: Clock
@@ -25,7 +25,7 @@ export interface TokensOptions {
 
 export interface Tokens {
   /** The token set to send now. An expired one is refreshed first, one that expires soon in the background. */
-  current(): Soon<TokenSet | undefined>
+  current(): MaybePromise<TokenSet | undefined>
   /** After `rejected` was refused: resolves when `current` gives another token. @throws BridgeError why it cannot */
   renew(rejected: string | undefined, challenge: Challenge, cause: Cause): Promise<void>
   /**
@@ -79,7 +79,7 @@ export function createTokens(options: TokensOptions): Tokens {
       .run(tokenLease(key), TOKEN_LEASE_MS, async () => {
         const { generation, tokens } = await reload()
         if (generation !== seen.generation) return undefined
-        if (options.asProgram) return await save(await options.asProgram(tokens, challenge), generation)
+        if (options.clientCredentials) return await save(await options.clientCredentials(tokens, challenge), generation)
         if (!isRefreshable(tokens)) return undefined
         const cutOff = await store.spend(key, generation)
         const outcome = await (await options.refresh())(tokens)
@@ -111,7 +111,7 @@ export function createTokens(options: TokensOptions): Tokens {
   const isRefreshable = (tokens: TokenSet | undefined): tokens is TokenSet & { refreshToken: string } =>
     tokens?.refreshToken !== undefined && strategy === 'auto'
 
-  const isRenewable = (tokens: TokenSet | undefined) => options.asProgram !== undefined || isRefreshable(tokens)
+  const isRenewable = (tokens: TokenSet | undefined) => options.clientCredentials !== undefined || isRefreshable(tokens)
 
   const isExpired = ({ expiresAt }: TokenSet) => expiresAt !== undefined && expiresAt <= clock.now()
 
@@ -126,7 +126,7 @@ export function createTokens(options: TokensOptions): Tokens {
 
   /** A program disturbs nobody when it asks for more. */
   const mayStepUp = (cause: Cause) =>
-    options.asProgram ? cause !== 'background' : cause === 'call' && mode !== 'never'
+    options.clientCredentials ? cause !== 'background' : cause === 'call' && mode !== 'never'
 
   const stepUpAsProgram = async (record: TokenRecord, wanted: Challenge, scope: string) => {
     stepUps = stepUps.filter((time) => time > clock.now() - STEP_UPS_MS)
@@ -174,7 +174,7 @@ export function createTokens(options: TokensOptions): Tokens {
         record = await refreshOnce(record, challenge)
         if (record.tokens && record.tokens.accessToken !== rejected) return
       }
-      if (options.asProgram || !mayAsk(cause, record)) throw notSignedIn(record)
+      if (options.clientCredentials || !mayAsk(cause, record)) throw notSignedIn(record)
       if (wasRefused(record, ASK_AGAIN_MS)) throw refusedAnew()
       await ask(challenge.scope === undefined ? challenge : withScope(challenge, requestedOf(record), challenge.scope))
     },
@@ -186,7 +186,7 @@ export function createTokens(options: TokensOptions): Tokens {
         if (tokens && tokens.accessToken !== refused && covers(requestedOf(record), scope)) return
         if (covers(requestedOf(record), scope) || !mayStepUp(cause)) throw insufficient(scope)
         const wanted = withScope(challenge, requestedOf(record), scope)
-        if (options.asProgram) await stepUpAsProgram(record, wanted, scope)
+        if (options.clientCredentials) await stepUpAsProgram(record, wanted, scope)
         else await ask(wanted)
       }
     },

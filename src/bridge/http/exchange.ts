@@ -3,9 +3,9 @@ import type { BridgeError } from '../../errors.ts'
 import type { Clock, HttpResponse } from '../../ports.ts'
 import { endedEarly, failure, isCut, noBatches, readAnswers, readStart, type Take, unexpected } from './response.ts'
 import type { StreamPosition } from './eventStream.ts'
-import type { Flight, Flights } from '../message/inFlight.ts'
+import type { PendingRequest, InFlight } from '../message/inFlight.ts'
 import { isSessionLost, namesLostSession } from '../session/lost.ts'
-import { look, type Message } from '../message/message.ts'
+import { parseMessage, type Message } from '../message/message.ts'
 import type { Send } from './send.ts'
 import type { Session } from '../session/session.ts'
 
@@ -15,7 +15,7 @@ export type Deliver = Take
 export interface ExchangeOptions {
   readonly send: Send
   readonly session: Session
-  readonly flights: Flights
+  readonly flights: InFlight
   readonly clock: Clock
   /** Largest message from the server, in bytes. */
   readonly limit: number
@@ -29,7 +29,7 @@ export interface ExchangeOptions {
  * Sends a message and delivers what comes back; for a request that includes its answer.
  * @throws BridgeError when no answer came, or not all of them
  */
-export type Exchange = (flight: Flight, deliver: Deliver) => Promise<void>
+export type Exchange = (flight: PendingRequest, deliver: Deliver) => Promise<void>
 
 const HEADERS = { accept: 'application/json, text/event-stream', 'content-type': 'application/json' }
 
@@ -50,11 +50,11 @@ export function createExchange(options: ExchangeOptions): Exchanger {
     return merged.headers
   }
 
-  const post = ({ message, cause, signal, wire }: Flight) =>
+  const post = ({ message, cause, signal, wire }: PendingRequest) =>
     send({ method: 'POST', headers: headers(), body: message.bytes, signal, wire }, cause)
 
   /** 'lost': the server has forgotten the session and so did not look at the message. */
-  const receive = async (response: HttpResponse, flight: Flight, deliver: Deliver, sessionId?: string) => {
+  const receive = async (response: HttpResponse, flight: PendingRequest, deliver: Deliver, sessionId?: string) => {
     const { message, open } = flight
     const position: StreamPosition = {}
     let lost = false
@@ -96,7 +96,7 @@ export function createExchange(options: ExchangeOptions): Exchanger {
     }
     const start = await readStart(response)
     if (sessionId !== undefined && isSessionLost(response.status, start)) return 'lost'
-    const answer = look(start)
+    const answer = parseMessage(start)
     if (answer && answer.answers.length > 0 && answer.answers.every((id) => open.has(id))) await take(answer)
     else throw failure(response, start)
     return lost ? 'lost' : 'done'

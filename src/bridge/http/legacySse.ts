@@ -4,9 +4,9 @@ import type { HttpResponse, Logger } from '../../ports.ts'
 import { endedEarly, failure, mediaType, readStart, type Take } from './response.ts'
 import { readEvents, type StreamEvent } from './eventStream.ts'
 import type { Exchange, ExchangeOptions } from './exchange.ts'
-import type { Flight } from '../message/inFlight.ts'
+import type { PendingRequest } from '../message/inFlight.ts'
 import { isSessionLost } from '../session/lost.ts'
-import { look, type Message } from '../message/message.ts'
+import { parseMessage, type Message } from '../message/message.ts'
 import { untilAnswered, type Waiting, waitFor } from './sharedStream.ts'
 
 export interface HttpSseOptions extends Omit<ExchangeOptions, 'renew'> {
@@ -31,7 +31,7 @@ export interface HttpSse {
 
 interface Connection {
   readonly endpoint: URL
-  readonly waiting: Map<Flight, Waiting>
+  readonly waiting: Map<PendingRequest, Waiting>
   /** Gives it up; the next message opens another one. */
   end(reason: BridgeError): void
   readonly over: Promise<void>
@@ -53,7 +53,7 @@ export function createHttpSse(options: HttpSseOptions): HttpSse {
       throw failure(response, await readStart(response))
     const events = readEvents(response.body, {}, limit)
     const endpoint = await endpointOf(events, response)
-    const waiting = new Map<Flight, Waiting>()
+    const waiting = new Map<PendingRequest, Waiting>()
     let finish: () => void
     const over = new Promise<void>((resolve) => {
       finish = resolve
@@ -77,7 +77,7 @@ export function createHttpSse(options: HttpSseOptions): HttpSse {
     let reason = endedEarly()
     try {
       for await (const event of events)
-        if (event.type === '' || event.type === 'message') await pass(look(event.data), made)
+        if (event.type === '' || event.type === 'message') await pass(parseMessage(event.data), made)
     } catch (thrown) {
       reason = asBridgeError(thrown)
     }
@@ -118,7 +118,7 @@ export function createHttpSse(options: HttpSseOptions): HttpSse {
     throw new BridgeError('invalid_protocol', { message: `The server’s event stream ${what}.` })
   }
 
-  const exchangeOn = async (made: Connection, flight: Flight, take: Take) => {
+  const exchangeOn = async (made: Connection, flight: PendingRequest, take: Take) => {
     const { message, cause, signal, wire } = flight
     const one = waitFor(take, clock, timeoutMs)
     if (message.asks.length > 0) made.waiting.set(flight, one)

@@ -3,7 +3,7 @@ import type { Clock, Logger } from '../../ports.ts'
 import { mediaType } from './response.ts'
 import { readEvents, resumption, type StreamPosition } from './eventStream.ts'
 import type { Deliver } from './exchange.ts'
-import { look } from '../message/message.ts'
+import { parseMessage } from '../message/message.ts'
 import type { Send } from './send.ts'
 import type { Session } from '../session/session.ts'
 
@@ -76,7 +76,7 @@ export async function listen(options: ListenOptions, signal: AbortSignal): Promi
 
 /** False: it was no message. */
 async function pass(data: Uint8Array, { deliver, log }: ListenOptions): Promise<boolean> {
-  const message = look(data)
+  const message = parseMessage(data)
   if (message) await deliver(message)
   else log.warn('proxy:listen', { reason: 'not an MCP message' })
   return message !== undefined

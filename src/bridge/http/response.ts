@@ -2,7 +2,7 @@
 import { BridgeError, quote } from '../../errors.ts'
 import type { HttpResponse } from '../../ports.ts'
 import { EventReader, type StreamPosition } from './eventStream.ts'
-import { type IdText, look, type Message, nameOf } from '../message/message.ts'
+import { type RawId, parseMessage, type Message, nameOf } from '../message/message.ts'
 import { Pieces } from '../message/pieces.ts'
 
 /** Hands one message of the server on; resolves when more may be read. */
@@ -12,7 +12,7 @@ export interface ReadOptions {
   /** Largest message, in bytes. */
   readonly limit: number
   /** The ids the answers may be for. */
-  readonly asks: readonly IdText[]
+  readonly asks: readonly RawId[]
   /** Where a stream got to, for resuming it. */
   readonly position: StreamPosition
 }
@@ -27,7 +27,7 @@ export async function readAnswers(response: HttpResponse, options: ReadOptions, 
   if (options.asks.length === 0) return response.discard()
   if (type !== 'application/json') throw invalid(response.status, type, await readStart(response))
   const bytes = await readAll(response, options.limit)
-  const message = look(bytes)
+  const message = parseMessage(bytes)
   if (!message) throw bytes.byteLength === 0 ? invalid(response.status, type, bytes) : noMessage(bytes)
   await take(message)
 }
@@ -44,7 +44,7 @@ export async function readMessages(
       reader.push(chunk)
       for (let event = reader.next(); event; event = reader.next()) {
         if (event.type !== '' && event.type !== 'message') continue
-        const message = look(event.data)
+        const message = parseMessage(event.data)
         if (!message) throw noMessage(event.data)
         await take(message)
       }

@@ -3,7 +3,7 @@ import { BridgeError } from '../../errors.ts'
 import type { Clock } from '../../ports.ts'
 import { endedEarly, isCut, mediaType, readMessages, type Take } from './response.ts'
 import { resumption, type StreamPosition } from './eventStream.ts'
-import type { Flight } from '../message/inFlight.ts'
+import type { PendingRequest } from '../message/inFlight.ts'
 import type { Send } from './send.ts'
 import type { Session } from '../session/session.ts'
 
@@ -29,7 +29,7 @@ const MOST_FAILURES = 5
  */
 export async function resume(
   { send, session, clock, limit, timeoutMs }: ResumeOptions,
-  { open, signal }: Flight,
+  { open, signal }: PendingRequest,
   position: StreamPosition,
   take: Take,
 ): Promise<void> {

@@ -1,13 +1,13 @@
 // Waits as long as a server that is too busy asks for, within the time of the request (RFC 9110 section 10.2.3).
 import { retryAfter } from '../../bounds.ts'
 import type { Clock, HttpResponse } from '../../ports.ts'
-import type { Flight } from '../message/inFlight.ts'
+import type { PendingRequest } from '../message/inFlight.ts'
 
 export interface PatienceOptions {
   readonly clock: Clock
   /** The whole time there is, in ms; 0: no bound of the user's. */
   readonly timeoutMs: number
-  readonly flight: Flight
+  readonly flight: PendingRequest
 }
 
 const LONGEST_MS = 60_000

@@ -1,6 +1,6 @@
 // One request to the MCP server, authorized: a refused one is sent again after the authorizer has seen to it.
 import { BridgeError } from '../../errors.ts'
-import type { Authorizer, Cause, HttpClient, HttpRequest, HttpResponse, Soon } from '../../ports.ts'
+import type { Authorizer, Cause, HttpClient, HttpRequest, HttpResponse, MaybePromise } from '../../ports.ts'
 
 /** `url` left out: the server's own. Another one must be of the same origin, for it gets the same bearer. */
 type SendRequest = Omit<HttpRequest, 'url' | 'idleMs'> & {
@@ -110,7 +110,7 @@ function drop({ wire }: SendRequest, response: HttpResponse): void {
 }
 
 /** We ask for no content coding; a server may use one all the same (RFC 9110 section 12.5.3). */
-function plain(response: HttpResponse): Soon<HttpResponse> {
+function plain(response: HttpResponse): MaybePromise<HttpResponse> {
   const coding = response.headers['content-encoding']
   if (coding === undefined || coding === 'identity') return response
   return import('./contentCoding.ts').then(({ decode }) => decode(response, String(coding)))

@@ -1,13 +1,13 @@
 // The table of what is in flight: each message of the host, the ids still open, and how to give it up.
 import type { Cause, Wire } from '../../ports.ts'
-import type { IdText, Message } from './message.ts'
+import type { RawId, Message } from './message.ts'
 
 /** One message of the host on its way. */
-export interface Flight {
+export interface PendingRequest {
   readonly message: Message
   readonly cause: Cause
   /** The ids that have no answer yet. */
-  readonly open: Set<IdText>
+  readonly open: Set<RawId>
   readonly signal: AbortSignal
   /** Whether the server may have seen it. */
   readonly wire: Wire
@@ -21,15 +21,15 @@ export interface Flight {
   finish(): void
 }
 
-export interface Flights {
+export interface InFlight {
   /** `cause`: why it is sent; left out, the method tells. */
-  begin(message: Message, cause?: Cause): Flight
+  begin(message: Message, cause?: Cause): PendingRequest
   /** Its exchange is over. */
-  end(flight: Flight): void
+  end(flight: PendingRequest): void
   /** Takes the ids of an answer off the flight they belong to, `own` first. False: some id is open nowhere. */
-  settle(answer: Message, own?: Flight): boolean
+  settle(answer: Message, own?: PendingRequest): boolean
   /** The flight of one request, marked as taken back; undefined: no such request is open. */
-  cancel(id: unknown): Flight | undefined
+  cancel(id: unknown): PendingRequest | undefined
   /** Resolves when nobody waits for an answer. */
   idle(): Promise<void>
   abort(reason: unknown): void
@@ -37,9 +37,9 @@ export interface Flights {
 
 const ANSWERED_ELSEWHERE = new Error('The answer came on another stream.')
 
-export function createFlights(): Flights {
-  const all = new Map<Flight, AbortController>()
-  const awaited = new Set<Flight>()
+export function createInFlight(): InFlight {
+  const all = new Map<PendingRequest, AbortController>()
+  const awaited = new Set<PendingRequest>()
   /** An AbortController is the dearest part of a flight: one that was not used serves the next. */
   const spare: AbortController[] = []
   let whenIdle: (() => void) | undefined
@@ -51,7 +51,7 @@ export function createFlights(): Flights {
       const done = new Promise<void>((resolveDone) => {
         resolve = resolveDone
       })
-      const flight: Flight = {
+      const flight: PendingRequest = {
         message,
         cause,
         open: new Set(message.asks),
@@ -83,7 +83,7 @@ export function createFlights(): Flights {
       const [only] = answer.answers
       if (answer.answers.length === 1 && only !== undefined && own?.open.has(only) && !own.cancelled)
         return own.open.delete(only)
-      const owner = (id: IdText) => (own?.open.has(id) ? own : find(all.keys(), ({ open }) => open.has(id)))
+      const owner = (id: RawId) => (own?.open.has(id) ? own : find(all.keys(), ({ open }) => open.has(id)))
       const owners = answer.answers.map(owner)
       if (owners.some((flight) => flight === undefined || flight.cancelled)) return false
       for (const [at, id] of answer.answers.entries()) owners[at]?.open.delete(id)
@@ -116,7 +116,7 @@ export function createFlights(): Flights {
   }
 }
 
-function find(flights: Iterable<Flight>, wanted: (flight: Flight) => boolean): Flight | undefined {
+function find(flights: Iterable<PendingRequest>, wanted: (flight: PendingRequest) => boolean): PendingRequest | undefined {
   for (const flight of flights) if (wanted(flight)) return flight
   return undefined
 }

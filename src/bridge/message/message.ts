@@ -2,14 +2,14 @@
 import { type Members, type Span, scan, textAt } from './scan.ts'
 
 /** The JSON text of a message id: `1`, `"a"`, `12345678901234567890`. One id has one text, however it was written. */
-export type IdText = string
+export type RawId = string
 
 export interface Message {
   readonly kind: 'request' | 'notification' | 'response' | 'batch'
   /** The ids this message asks an answer for: one for a request, any number for a batch, none for the rest. */
-  readonly asks: readonly IdText[]
+  readonly asks: readonly RawId[]
   /** The ids this message answers. */
-  readonly answers: readonly IdText[]
+  readonly answers: readonly RawId[]
   readonly method?: string
   /** An answer that is an error. */
   readonly failed?: boolean
@@ -19,7 +19,7 @@ export interface Message {
 const [LF, CR, SPACE] = [10, 13, 32]
 
 /** Request ids for a text; hosts and servers may put anything into them, and any number. */
-export const nameOf = (ids: readonly IdText[]) =>
+export const nameOf = (ids: readonly RawId[]) =>
   ids
     .slice(0, 10)
     .map((id) => id.slice(0, 80))
@@ -27,7 +27,7 @@ export const nameOf = (ids: readonly IdText[]) =>
     .slice(0, 80)
 
 /** undefined: not a JSON-RPC 2.0 message. */
-export function look(raw: Uint8Array): Message | undefined {
+export function parseMessage(raw: Uint8Array): Message | undefined {
   const bytes = withoutBom(raw)
   let first: Seen | undefined
   let batch: Batch | undefined
@@ -45,12 +45,12 @@ export function look(raw: Uint8Array): Message | undefined {
   // Batches exist in revision 2025-03-26 only.
   if (scanned === 'batch') return { kind: 'batch', ...(batch ?? begin(first)), bytes }
   const { id, method, failed } = first
-  if (method === undefined) return { kind: 'response', asks: NONE, answers: [id as IdText], failed, bytes }
+  if (method === undefined) return { kind: 'response', asks: NONE, answers: [id as RawId], failed, bytes }
   if (id === undefined) return { kind: 'notification', asks: NONE, answers: NONE, method, bytes }
   return { kind: 'request', asks: [id], answers: NONE, method, bytes }
 }
 
-type Batch = { readonly asks: IdText[]; readonly answers: IdText[] }
+type Batch = { readonly asks: RawId[]; readonly answers: RawId[] }
 
 function begin(first: Seen): Batch {
   const batch: Batch = { asks: [], answers: [] }
@@ -77,12 +77,12 @@ export function toOneLine(bytes: Uint8Array): Uint8Array {
 }
 
 /** An id found at the top of broken or oversized text; for an error answer when nothing better is known. */
-export const guessId = (start: Uint8Array): IdText | undefined => guess(ID_AT_START, start)
+export const guessId = (start: Uint8Array): RawId | undefined => guess(ID_AT_START, start)
 
 /** The same for an id at the end of a text whose end is known to be whole. */
-export const guessIdAtEnd = (end: Uint8Array): IdText | undefined => guess(ID_AT_END, end)
+export const guessIdAtEnd = (end: Uint8Array): RawId | undefined => guess(ID_AT_END, end)
 
-function guess(pattern: RegExp, bytes: Uint8Array): IdText | undefined {
+function guess(pattern: RegExp, bytes: Uint8Array): RawId | undefined {
   const text = new TextDecoder().decode(bytes)
   const id = /"method"\s*:/.test(text) ? pattern.exec(text)?.[1] : undefined
   // It goes back as it came, so it must be valid JSON by itself: `007` or `"\q"` is not.
@@ -104,12 +104,12 @@ const ID_AT_START =
 const ID_AT_END = /,\s*"id"\s*:\s*(-?\d+|"(?:[^"\\]|\\.)*")\s*(?:,\s*"(?:jsonrpc|method)"\s*:\s*"[^"\\]*"\s*)*\}\s*$/
 
 interface Seen {
-  readonly id: IdText | undefined
+  readonly id: RawId | undefined
   readonly method: string | undefined
   readonly failed: boolean
 }
 
-const NONE: readonly IdText[] = []
+const NONE: readonly RawId[] = []
 
 /** undefined: not a message by JSON-RPC 2.0 sections 4 and 5. */
 function see(bytes: Uint8Array, { jsonrpc, id, method, result, error }: Members): Seen | undefined {
@@ -139,7 +139,7 @@ function stringAt(bytes: Uint8Array, { start, end }: Span): string | undefined {
 }
 
 /** undefined: neither string, number nor null. JSON.parse would round integers beyond 2^53; those keep their own text. */
-function idAt(bytes: Uint8Array, span: Span): IdText | undefined {
+function idAt(bytes: Uint8Array, span: Span): RawId | undefined {
   const first = bytes[span.start] as number
   if (first === OPEN_BRACE || first === OPEN_BRACKET || first === LETTER_T || first === LETTER_F) return undefined
   const count = countAt(bytes, span)

@@ -1,9 +1,9 @@
 // BridgeError → the JSON-RPC error answer to a request id (contract section 6).
 import { type BridgeError, ERRORS, withoutQueries } from '../../errors.ts'
 import { hideKnown } from '../../redaction/known.ts'
-import type { IdText } from './message.ts'
+import type { RawId } from './message.ts'
 
-export function rpcError(id: IdText, error: BridgeError): Uint8Array {
+export function rpcError(id: RawId, error: BridgeError): Uint8Array {
   const { url } = error.details
   const body = JSON.stringify({
     code: ERRORS[error.code].rpc,

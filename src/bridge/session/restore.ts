@@ -1,7 +1,7 @@
 // Makes a session again behind the host's back: its own initialize, then its log level and its subscriptions.
 import { asBridgeError, BridgeError, quote } from '../../errors.ts'
 import type { Logger } from '../../ports.ts'
-import { look, type Message } from '../message/message.ts'
+import { parseMessage, type Message } from '../message/message.ts'
 import { type Session, versionOf } from './session.ts'
 
 /** Sends one message and resolves to its answer, which the host does not see; undefined for a notification. */
@@ -21,7 +21,7 @@ export async function restore(initialize: Message, session: Session, ask: Ask, l
       message: `The server now speaks protocol version ${quote(now, 40)}, and the host ${before}.`,
     })
   }
-  await ask(look(INITIALIZED) as Message)
+  await ask(parseMessage(INITIALIZED) as Message)
   for (const message of session.kept) {
     try {
       await ask(message)

@@ -1,5 +1,5 @@
 // The Streamable HTTP session: its id, its protocol version, and making it again when the server has forgotten it.
-import { BridgeError, neverQuoteWhileNew } from '../../errors.ts'
+import { BridgeError, registerRotatingSecret } from '../../errors.ts'
 import type { HttpResponse } from '../../ports.ts'
 import type { Message } from '../message/message.ts'
 import { find, stringIn } from '../message/pick.ts'
@@ -83,7 +83,7 @@ export function createSession(): Session {
     establish(answer, message) {
       const given = answer.headers['mcp-session-id']
       if (typeof given === 'string' && /^[\x21-\x7e]+$/.test(given)) id = given
-      if (id !== undefined) neverQuoteWhileNew(id, 'session')
+      if (id !== undefined) registerRotatingSecret(id, 'session')
       const version = versionOf(message)
       if (version !== undefined && /^[\w.-]{1,40}$/.test(version)) protocolVersion = version
     },

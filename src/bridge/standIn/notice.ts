@@ -2,7 +2,7 @@
 // where it can (MCP 2025-11-25, "URL Mode Elicitation").
 import { randomUUID } from 'node:crypto'
 import type { Logger, SignInWatch } from '../../ports.ts'
-import type { IdText, Message } from '../message/message.ts'
+import type { RawId, Message } from '../message/message.ts'
 
 export interface NoticeOptions {
   readonly watch: SignInWatch
@@ -30,7 +30,7 @@ export interface Elicitation {
 }
 
 export function createSignInNotice({ watch, server, log, write }: NoticeOptions): SignInNotice {
-  const questions = new Set<IdText>()
+  const questions = new Set<RawId>()
   let allowed = { messages: false, questions: false }
   let said: string | undefined
   let open: Elicitation | undefined
@@ -80,7 +80,7 @@ export function createSignInNotice({ watch, server, log, write }: NoticeOptions)
       changed()
     },
     elicitation,
-    takes: ({ answers }) => answers.length === 1 && questions.delete(answers[0] as IdText),
+    takes: ({ answers }) => answers.length === 1 && questions.delete(answers[0] as RawId),
   }
 }
 

@@ -2,13 +2,13 @@
 // memory, calls wait within bounds; when the server is there, whatever was said in its place is made true.
 import { asBridgeError, type BridgeError, withoutQueries } from '../../errors.ts'
 import type { Clock, SignInWatch } from '../../ports.ts'
-import type { IdText, Message } from '../message/message.ts'
+import type { RawId, Message } from '../message/message.ts'
 import { find, stringIn } from '../message/pick.ts'
 import { capabilitiesIn, createRecall, type RecallOptions } from './recall.ts'
 import { createSignInNotice } from './notice.ts'
 import type { Capability } from './answers.ts'
 
-export interface SignInOptions extends RecallOptions {
+export interface StandInOptions extends RecallOptions {
   readonly watch: SignInWatch
   /** The server's URL as a model may see it. */
   readonly server: string
@@ -30,25 +30,25 @@ export interface HostSignIn {
   /** Answers the host's initialize here when the time is up and a person is still waited for. `done`: it needs none any more. */
   hold(initialize: Message, done: Promise<void>): void
   /** True: the failure is told later, with the first call; the host is answered here. */
-  covers(initialize: Message, error: BridgeError): Promise<boolean>
+  deferInitializeError(initialize: Message, error: BridgeError): Promise<boolean>
   /** The server's answer to initialize. True: the host has one already, so this one is not for it. */
   establish(answer: Message): Promise<boolean>
   /** The host was answered here and the server does not know it yet. */
-  readonly unmet: boolean
+  readonly serverNotInitialized: boolean
   /** Answers a request that the server cannot have, or would deny though the host was told otherwise. False: it is the server's. */
-  standsIn(request: Message, meet: Meet): Promise<boolean>
+  answerLocally(request: Message, meet: Meet): Promise<boolean>
   /** What a call may wait for: a person is given some time. @throws BridgeError sign_in_pending */
   patiently<T>(work: Promise<T>): Promise<T>
   /** What was answered here and has to reach the server now that it is there; each is given once. */
-  owed(): Message[]
+  pendingReplays(): Message[]
   /** The host has said that it is initialized: it may be asked things. */
   ready(): void
   /** True: an answer of the host to a question of ours. */
-  takes(response: Message): boolean
-  /** True: the host heard something from us instead of the server, so its requests may need {@link standsIn}. */
+  isReplyToUs(response: Message): boolean
+  /** True: the host heard something from us instead of the server, so its requests may need {@link answerLocally}. */
   readonly stands: boolean
   /** The error answer for a host that follows addresses; undefined: any other error will do. */
-  refusal(id: IdText, error: BridgeError): Uint8Array | undefined
+  refusal(id: RawId, error: BridgeError): Uint8Array | undefined
   /** Keeps what a host may be told next time. */
   learn(request: Message, answer: Message): void
 }
@@ -62,7 +62,7 @@ type StandIn = typeof import('./answers.ts')
 /** MCP 2025-11-25, "URL Elicitation Required Error". */
 const URL_REQUIRED = -32042
 
-export function createHostSignIn(options: SignInOptions): HostSignIn {
+export function createHostSignIn(options: StandInOptions): HostSignIn {
   const { watch, server, clock, log, write } = options
   const recall = createRecall(options)
   const notice = createSignInNotice(options)
@@ -93,7 +93,7 @@ export function createHostSignIn(options: SignInOptions): HostSignIn {
     toldHere = true
     capabilities = new Set(Object.keys(result.capabilities))
     log.info('proxy:sign-in', { outcome: 'answered the host', reason: last ? 'from memory' : 'nothing is known' })
-    await write(standIn.answer(initialize.asks[0] as IdText, result))
+    await write(standIn.answer(initialize.asks[0] as RawId, result))
     allow()
   }
 
@@ -173,7 +173,7 @@ export function createHostSignIn(options: SignInOptions): HostSignIn {
       wait().catch(() => undefined)
     },
 
-    async covers(initialize, error) {
+    async deferInitializeError(initialize, error) {
       if (state === 'told') return true
       if (!options.asks || error.code !== 'not_signed_in') return false
       await tell(initialize)
@@ -195,19 +195,19 @@ export function createHostSignIn(options: SignInOptions): HostSignIn {
       return true
     },
 
-    get unmet() {
+    get serverNotInitialized() {
       return state === 'told'
     },
 
-    async standsIn(request, meet) {
+    async answerLocally(request, meet) {
       if (!toldHere || !standIn || request.kind !== 'request') return false
       const result = await resultHere(standIn, request, meet)
-      if (result) await write(standIn.answer(request.asks[0] as IdText, result))
+      if (result) await write(standIn.answer(request.asks[0] as RawId, result))
       return result !== undefined
     },
 
     patiently: (work) => watch.bounded(work, options.holdCallMs),
-    owed() {
+    pendingReplays() {
       const owed = debts
       debts = []
       return offered.has('logging') ? owed : []
@@ -216,7 +216,7 @@ export function createHostSignIn(options: SignInOptions): HostSignIn {
       isReady = true
       allow()
     },
-    takes: notice.takes,
+    isReplyToUs: notice.takes,
     get stands() {
       return toldHere
     },

@@ -10,10 +10,10 @@ import { asBridgeError, BridgeError, ERRORS, withoutControls } from '../../error
 import { printableJson } from '../../system/log/printable.ts'
 import type { CommandLine } from '../words/args.ts'
 import { type Check, credentialChecks, databaseCheck, failed, portCheck, warnings } from '../../doctor/configChecks.ts'
-import type { World } from '../run.ts'
+import type { ProcessIO } from '../run.ts'
 
 /** Resolves to the exit code: that of the first check that failed; warnings alone are 0. */
-export async function configCheck(line: CommandLine, world: World): Promise<number> {
+export async function configCheck(line: CommandLine, world: ProcessIO): Promise<number> {
   const path = configPath(line, world)
   const checks = await checksOf(path, line, world)
   const fault = checks.find(({ status }) => status === 'fail')
@@ -23,7 +23,7 @@ export async function configCheck(line: CommandLine, world: World): Promise<numb
 }
 
 /** Reads the file, other files and the database, and writes nothing. @throws BridgeError config_not_found */
-async function checksOf(path: string, { command, flags }: CommandLine, world: World): Promise<Check[]> {
+async function checksOf(path: string, { command, flags }: CommandLine, world: ProcessIO): Promise<Check[]> {
   let text: string
   try {
     text = readOwnFile(path).text
@@ -36,7 +36,7 @@ async function checksOf(path: string, { command, flags }: CommandLine, world: Wo
   return [...written, ...(await liveChecks(text, path, flags, world))]
 }
 
-function configPath({ words: [named], flags }: CommandLine, { environment, folder }: World): string {
+function configPath({ words: [named], flags }: CommandLine, { environment, folder }: ProcessIO): string {
   const path = named === undefined ? projectConfigFile(flags.config, environment, folder) : resolve(folder, named)
   if (path !== undefined) return path
   throw new BridgeError('config_not_found', {
@@ -68,7 +68,7 @@ function writtenChecks(text: string, path: string, environment: NodeJS.ProcessEn
 }
 
 /** What needs the environment, other files, the database and the network ports. */
-async function liveChecks(text: string, path: string, flags: Flags, world: World): Promise<Check[]> {
+async function liveChecks(text: string, path: string, flags: Flags, world: ProcessIO): Promise<Check[]> {
   const { environment, folder } = world
   let file: ConfigFile
   try {

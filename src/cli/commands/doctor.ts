@@ -1,16 +1,16 @@
 // The doctor command: runs the checks and tells what they found, to a person or as JSON.
-import type { Composed } from '../../compose/app.ts'
+import type { App } from '../../compose/app.ts'
 import { examine, type Report, reportOf } from '../../doctor/examine.ts'
 import { type Finding, failed } from '../../doctor/report/finding.ts'
 import { type BridgeError, ERRORS, withoutControls, withoutQueries, withoutSecrets } from '../../errors.ts'
 import { printableJson } from '../../system/log/printable.ts'
 import type { CommandLine } from '../words/args.ts'
-import { type Paper, paperOf, wrap } from '../terminal/style.ts'
-import type { World } from '../run.ts'
+import { type Style, createStyle, wrap } from '../terminal/style.ts'
+import type { ProcessIO } from '../run.ts'
 
-export async function doctor(composed: Composed, line: CommandLine, world: World): Promise<number> {
+export async function doctor(composed: App, line: CommandLine, world: ProcessIO): Promise<number> {
   if (line.has('json')) return tell(world, line, await examination(composed, world))
-  const paper = paperOf(world.stdout, world.environment)
+  const paper = createStyle(world.stdout, world.environment)
   const about = composed.config.server ? ` · ${withoutQueries(composed.config.server.url)}` : ' · this computer'
   const progress = world.stderr.isTTY ? world.stderr : undefined
   const report = await examination(composed, world, ({ name }) => progress?.write(`\r\u001b[K${name} …`))
@@ -21,8 +21,8 @@ export async function doctor(composed: Composed, line: CommandLine, world: World
 
 /** What the checks find, safe to show: no secret that a server repeated, no terminal controls. */
 export async function examination(
-  composed: Composed,
-  { version }: Pick<World, 'version'>,
+  composed: App,
+  { version }: Pick<ProcessIO, 'version'>,
   onFinding: (finding: Finding) => void = () => undefined,
 ): Promise<Report> {
   const report = await examine({ ...composed, server: composed.config.server, version }, onFinding)
@@ -30,14 +30,14 @@ export async function examination(
 }
 
 /** The settings cannot be read, so nothing else can be looked at. */
-export function misconfigured(world: World, line: CommandLine, error: BridgeError): number {
+export function misconfigured(world: ProcessIO, line: CommandLine, error: BridgeError): number {
   return tell(world, line, reportOf([shown({ name: 'config', ...failed(error) })]))
 }
 
-function tell(world: World, line: CommandLine, report: Report): number {
+function tell(world: ProcessIO, line: CommandLine, report: Report): number {
   const { stdout, environment } = world
   if (line.has('json')) stdout.write(`${printableJson(report, 2)}\n`)
-  else stdout.write(`${describe(report, paperOf(stdout, environment)).join('\n')}\n`)
+  else stdout.write(`${describe(report, createStyle(stdout, environment)).join('\n')}\n`)
   return exitOf(report)
 }
 
@@ -55,7 +55,7 @@ function shown(finding: Finding): Finding {
 
 const SYMBOL = { pass: '✓', warn: '⚠', fail: '✗', skip: '–' } as const
 
-export function describe({ checks, likely_cause: cause }: Report, paper: Paper): string[] {
+export function describe({ checks, likely_cause: cause }: Report, paper: Style): string[] {
   const top = cause
     ? [
         `${paper.bad('Likeliest cause')}: ${paper.strong(cause.name)}`,
@@ -81,18 +81,18 @@ export function describe({ checks, likely_cause: cause }: Report, paper: Paper):
 const ROOMY = 120
 const WIDEST = 'authorization_server_metadata'.length
 
-function tint({ status }: Finding, { good, warning, bad, soft }: Paper) {
-  return { pass: good, warn: warning, fail: bad, skip: soft }[status]
+function tint({ status }: Finding, { good, warning, bad, dim }: Style) {
+  return { pass: good, warn: warning, fail: bad, skip: dim }[status]
 }
 
-function remedyOf({ remedy, code }: Finding, indent: number, paper: Paper): string[] {
+function remedyOf({ remedy, code }: Finding, indent: number, paper: Style): string[] {
   if (remedy === null) return []
   const [first = '', ...more] = block(`→ ${remedy}`, indent, paper)
   const link = code === undefined ? [] : block(`(${code}, see docs/errors.md#${code})`, indent + 2, paper)
-  return [first, ...more.map((line) => `  ${line}`), ...link.map(paper.soft)]
+  return [first, ...more.map((line) => `  ${line}`), ...link.map(paper.dim)]
 }
 
-const block = (text: string, indent: number, { width }: Paper) =>
+const block = (text: string, indent: number, { width }: Style) =>
   wrap(text, width - indent - 2).map((line) => ' '.repeat(indent) + line)
 
 function sum(checks: readonly Finding[]): string {

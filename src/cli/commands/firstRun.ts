@@ -7,13 +7,13 @@ import { allHosts, type Host, thisMachine } from '../../hosts/hosts.ts'
 import { isSecure } from '../../secureUrl.ts'
 import { shellQuote } from '../../shellQuote.ts'
 import { type Asking, startAsking } from '../terminal/ask.ts'
-import type { World } from '../run.ts'
+import type { ProcessIO } from '../run.ts'
 
 /** Runs another command line of this program, to its exit code. */
 export type RunWords = (words: readonly string[]) => Promise<number>
 
 /** @throws BridgeError usage where servers are configured, so that one must be named; cancelled */
-export async function firstRun(world: World, runWords: RunWords): Promise<number> {
+export async function firstRun(world: ProcessIO, runWords: RunWords): Promise<number> {
   const { stderr, environment } = world
   const names = await configuredServers(world)
   if (names.length > 0)
@@ -45,7 +45,7 @@ export async function firstRun(world: World, runWords: RunWords): Promise<number
 }
 
 /** Only while questions are asked: a sign-in reads the terminal itself. */
-async function asking<T>(world: World, ask: (questions: Asking) => Promise<T>): Promise<T> {
+async function asking<T>(world: ProcessIO, ask: (questions: Asking) => Promise<T>): Promise<T> {
   const questions = startAsking(world)
   try {
     return await ask(questions)
@@ -54,14 +54,14 @@ async function asking<T>(world: World, ask: (questions: Asking) => Promise<T>): 
   }
 }
 
-async function configuredServers({ environment, folder }: World): Promise<string[]> {
+async function configuredServers({ environment, folder }: ProcessIO): Promise<string[]> {
   const path = ownConfigFile(undefined, environment, folder)
   if (path === undefined) return []
   const { servers } = (await import('../../config/file/read.ts')).readConfigFile(path, environment)
   return Object.keys(servers ?? {})
 }
 
-async function askUrl(asking: Asking, { stderr }: World): Promise<string> {
+async function askUrl(asking: Asking, { stderr }: ProcessIO): Promise<string> {
   for (;;) {
     const text = await asking.line('URL of the MCP server: ')
     if (URL.canParse(text) && isSecure(new URL(text), false)) return new URL(text).href
@@ -70,7 +70,7 @@ async function askUrl(asking: Asking, { stderr }: World): Promise<string> {
 }
 
 /** undefined: none of them. */
-async function askHost(asking: Asking, { stderr }: World, hosts: readonly Host[]): Promise<Host | undefined> {
+async function askHost(asking: Asking, { stderr }: ProcessIO, hosts: readonly Host[]): Promise<Host | undefined> {
   if (hosts.length === 0) {
     stderr.write('No host was found here. Add the server to yours with: mcp-oauth-bridge install --help\n')
     return undefined

@@ -13,13 +13,13 @@ import { readJson } from '../../hosts/jsonText.ts'
 import { mcpRemoteServer, type NameVariable, ownName, type RemoteServer } from '../../hosts/mcpRemote.ts'
 import { shellQuote } from '../../shellQuote.ts'
 import type { CommandLine } from '../words/args.ts'
-import type { World } from '../run.ts'
+import type { ProcessIO } from '../run.ts'
 
 interface Found extends RemoteServer {
   readonly host: Host
 }
 
-export async function importRemote(line: CommandLine, world: World): Promise<number> {
+export async function importRemote(line: CommandLine, world: ProcessIO): Promise<number> {
   const [what] = line.words
   if (what !== 'mcp-remote')
     throw new BridgeError('usage', {
@@ -68,7 +68,7 @@ function freeNames(environment: NodeJS.ProcessEnv, config: string): NameVariable
   }
 }
 
-function serversIn(host: Host, nameVariable: NameVariable, { stderr }: World): Found[] {
+function serversIn(host: Host, nameVariable: NameVariable, { stderr }: ProcessIO): Found[] {
   try {
     const read = readJson(readIfThere(host.path))
     if ('fault' in read) throw new BridgeError('host_config_invalid', { message: `${host.path}: ${read.fault}.` })

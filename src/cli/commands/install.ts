@@ -13,12 +13,12 @@ import { isSecretHeader, isSecretUrl } from '../../redaction/names.ts'
 import { shellQuote } from '../../shellQuote.ts'
 import { type CommandLine, OPTIONS, type TypedOption } from '../words/args.ts'
 import { isAtTerminal, startAsking } from '../terminal/ask.ts'
-import type { World } from '../run.ts'
+import type { ProcessIO } from '../run.ts'
 
 const usage = (message: string, hint?: string) =>
   new BridgeError('usage', { message, ...(hint === undefined ? {} : { hint }) })
 
-export async function install(line: CommandLine, world: World, program: Program): Promise<number> {
+export async function install(line: CommandLine, world: ProcessIO, program: Program): Promise<number> {
   const [hostWord, target] = line.words
   const host = findHost(hostWord, thisMachine(world.environment))
   if (target === undefined)
@@ -52,7 +52,7 @@ export async function install(line: CommandLine, world: World, program: Program)
   return 0
 }
 
-export async function uninstall(line: CommandLine, world: World): Promise<number> {
+export async function uninstall(line: CommandLine, world: ProcessIO): Promise<number> {
   const [hostWord, target] = line.words
   const host = findHost(hostWord, thisMachine(world.environment))
   if (target === undefined)
@@ -76,7 +76,7 @@ export async function uninstall(line: CommandLine, world: World): Promise<number
 }
 
 /** Finds the server as a start would; headers and secrets need not be there yet. */
-function checkedTarget(target: string, { config, profile, allowHttp }: Flags, world: World): Promise<Config> {
+function checkedTarget(target: string, { config, profile, allowHttp }: Flags, world: ProcessIO): Promise<Config> {
   const { environment, folder } = world
   const flags: Flags = {
     ...{ headers: [], authorizeParameters: [], allowHttp, openBrowser: true },
@@ -87,7 +87,7 @@ function checkedTarget(target: string, { config, profile, allowHttp }: Flags, wo
 }
 
 /** What the host hands to us: the server, then options with absolute paths and without secrets. */
-function wordsFor(target: string, { options, flags }: CommandLine, { environment, folder }: World): string[] {
+function wordsFor(target: string, { options, flags }: CommandLine, { environment, folder }: ProcessIO): string[] {
   if (URL.canParse(target) && isSecretUrl(target)) throw exposed('The URL')
   const file = ownConfigFile(flags.config, environment, folder)
   const isDefault = file === undefined || file === join(defaultPaths(environment).config, 'config.yaml')
@@ -128,13 +128,13 @@ function serversOf(host: Host, text: string): JsonObject {
 const sameAs = (target: string) => (word: string) =>
   word === target || (URL.canParse(word) && URL.canParse(target) && new URL(word).href === new URL(target).href)
 
-function show(world: World, host: Host, before: string, after: string): number {
+function show(world: ProcessIO, host: Host, before: string, after: string): number {
   world.stdout.write(`${[host.path, ...difference(before, after)].join('\n')}\n`)
   return 0
 }
 
 /** All that the host will do by itself from now on, without asking: a person reads it once. */
-function tellPinned({ stderr }: World, { title }: Host, entry: JsonObject, config: string | undefined): void {
+function tellPinned({ stderr }: ProcessIO, { title }: Host, entry: JsonObject, config: string | undefined): void {
   const { command, args, env } = entry as { command: string; args: string[]; env?: Record<string, string> }
   const lines = [
     `${title} starts this from now on, in whatever folder it is:`,
@@ -146,7 +146,7 @@ function tellPinned({ stderr }: World, { title }: Host, entry: JsonObject, confi
 }
 
 /** @throws BridgeError cancelled */
-async function askToAdd(world: World, { title }: Host): Promise<void> {
+async function askToAdd(world: ProcessIO, { title }: Host): Promise<void> {
   const asking = startAsking(world)
   try {
     if ((await asking.yes(`Add it to ${title}?`, 'yes')) === 'yes') return
@@ -156,7 +156,7 @@ async function askToAdd(world: World, { title }: Host): Promise<void> {
   throw new BridgeError('cancelled', { hint: 'Nothing was written.' })
 }
 
-function tellChange({ stderr }: World, host: Host, what: string, backup: string | undefined): void {
+function tellChange({ stderr }: ProcessIO, host: Host, what: string, backup: string | undefined): void {
   stderr.write(`${what}: ${host.path}\n`)
   if (backup !== undefined) stderr.write(`The file as it was: ${backup}\n`)
   stderr.write(`${host.afterwards}\n`)

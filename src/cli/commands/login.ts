@@ -2,15 +2,15 @@
 import { checkAccount, isAccount } from '../../auth/grants/account.ts'
 import { awaitSignIn, successorOf } from '../../signin/request.ts'
 import { covers, union } from '../../auth/tokens/scopes.ts'
-import type { Composed } from '../../compose/app.ts'
+import type { App } from '../../compose/app.ts'
 import { fits, wishesOf } from '../../config/wishes.ts'
 import { asBridgeError, BridgeError, withoutControls, withoutQueries } from '../../errors.ts'
 import type { Attempt, Challenge, Wishes } from '../../records.ts'
 import { shellQuote } from '../../shellQuote.ts'
-import { type Offered, openBrowser, rejectOn, seeThrough } from '../../signin/run.ts'
+import { type SignInOptions, openBrowser, rejectOn, runSignIn } from '../../signin/run.ts'
 import type { QrWish } from '../../signin/device.ts'
 import { instructions } from '../../signin/instructions.ts'
-import { paperOf, wrapWords } from '../terminal/style.ts'
+import { createStyle, wrapWords } from '../terminal/style.ts'
 import { byPasting } from '../../signin/paste.ts'
 import { clockText, startSpinner } from '../terminal/spinner.ts'
 
@@ -22,7 +22,7 @@ export interface LoginWishes {
   readonly qr: QrWish
 }
 
-export async function login(composed: Composed, ending: AbortSignal, asked: LoginWishes): Promise<number> {
+export async function login(composed: App, ending: AbortSignal, asked: LoginWishes): Promise<number> {
   const { when, how, qr } = asked
   const { store, stderr, clock, config, key } = composed
   const { attempts, tokens } = await store()
@@ -73,17 +73,17 @@ function unasked(error: BridgeError, { status }: Challenge, server: string): Bri
 
 type BrowserWishes = Pick<LoginWishes, 'qr'> & { readonly how: 'browser' | 'paste' }
 
-async function signInByBrowser(composed: Composed, attempt: Attempt, ending: AbortSignal, wishes: BrowserWishes) {
+async function signInByBrowser(composed: App, attempt: Attempt, ending: AbortSignal, wishes: BrowserWishes) {
   const { offered, done } = await offer(composed, attempt, wishes)
   try {
-    await seeThrough(composed, attempt, ending, offered)
+    await runSignIn(composed, attempt, ending, offered)
   } finally {
     done()
   }
 }
 
 /** No person, no browser, no attempt: the same path as a bridge takes when its token is refused. */
-async function loginAsProgram(composed: Composed): Promise<number> {
+async function loginAsProgram(composed: App): Promise<number> {
   const { tokens: store } = await composed.store()
   const held = (await store.load(composed.key())).tokens?.accessToken
   await (await composed.tokens()).renew(held, await challengeOf(composed), 'call')
@@ -92,25 +92,25 @@ async function loginAsProgram(composed: Composed): Promise<number> {
 }
 
 /** Nobody reads this process's output: the attempt row tells how it ended. */
-export async function runAttempt(composed: Composed, attemptId: string, ending: AbortSignal): Promise<number> {
+export async function runAttempt(composed: App, attemptId: string, ending: AbortSignal): Promise<number> {
   const attempt = await (await composed.store()).attempts.byId(attemptId)
   const opens = await composed.opensBrowser()
   const telling = {
     planned: (url: URL) => void (opens && openBrowser(composed, url, () => undefined)),
     joined: () => undefined,
   }
-  if (attempt) await seeThrough(composed, attempt, ending, { telling, ways: [], callback: 'needed' })
+  if (attempt) await runSignIn(composed, attempt, ending, { telling, ways: [], callback: 'needed' })
   return 0
 }
 
 /** The ways in for a person at a terminal, and what they are told about them; `done` takes the moving line away. */
 async function offer(
-  composed: Composed,
+  composed: App,
   attempt: Attempt,
   { how, qr }: BrowserWishes,
-): Promise<{ offered: Offered; done: () => void }> {
+): Promise<{ offered: SignInOptions; done: () => void }> {
   const { stdin, stderr, environment, clock } = composed
-  const { width } = paperOf(stderr, environment)
+  const { width } = createStyle(stderr, environment)
   let stop: () => void = () => undefined
   /** The last line tells how long the sign-in is still waited for. */
   const say = (text: string) => {
@@ -158,7 +158,7 @@ async function offer(
 }
 
 /** As the person wishes it: the account, scope, resource and client that are named. */
-async function isSignedIn({ tokens, clock, config, server }: Composed): Promise<boolean> {
+async function isSignedIn({ tokens, clock, config, server }: App): Promise<boolean> {
   const set = await (await tokens()).current()
   if (set === undefined || (set.expiresAt !== undefined && set.expiresAt <= clock.now())) return false
   const { scopes, resource, clientId } = server()
@@ -174,7 +174,7 @@ async function isSignedIn({ tokens, clock, config, server }: Composed): Promise<
 const CHALLENGE_MS = 60_000
 
 /** Asks the server without a token, so that its challenge can name its metadata and scope. */
-async function challengeOf({ http, server, config }: Composed): Promise<Challenge> {
+async function challengeOf({ http, server, config }: App): Promise<Challenge> {
   const { parseChallenge } = await import('../../auth/challenge.ts')
   const { headOf } = await import('../../auth/discovery/deadline.ts')
   const request = {

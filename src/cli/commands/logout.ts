@@ -1,15 +1,15 @@
 // Sign-out: revoke at the authorization server (RFC 7009), then forget here, also when the server is down.
 import { TOKEN_LEASE_MS, tokenLease } from '../../auth/tokens/tokens.ts'
-import type { Composed } from '../../compose/app.ts'
+import type { App } from '../../compose/app.ts'
 import { asBridgeError, BridgeError, withoutControls, withoutQueries } from '../../errors.ts'
 import type { TokenKey } from '../../records.ts'
 import type { CommandLine } from '../words/args.ts'
 
 /** `composeFor`: the same for another server, with its own settings; the caller of it closes it. */
 export async function logout(
-  composed: Composed,
+  composed: App,
   line: CommandLine,
-  composeFor: (key: TokenKey) => Promise<Composed>,
+  composeFor: (key: TokenKey) => Promise<App>,
 ): Promise<number> {
   if (line.has('all') && line.server !== undefined)
     throw new BridgeError('usage', {
@@ -50,11 +50,11 @@ const NOTE = {
 
 /** A token that cannot be read or revoked must not keep anybody from forgetting it. */
 async function revoke(
-  composed: Composed,
+  composed: App,
   key: TokenKey,
-  composeFor: (key: TokenKey) => Promise<Composed>,
+  composeFor: (key: TokenKey) => Promise<App>,
 ): Promise<keyof typeof NOTE> {
-  let own: Composed | undefined
+  let own: App | undefined
   try {
     const { tokens: store } = await composed.store()
     const { tokens } = await store.load(key)
@@ -82,7 +82,7 @@ async function revoke(
   }
 }
 
-async function forget(composed: Composed, key: TokenKey): Promise<void> {
+async function forget(composed: App, key: TokenKey): Promise<void> {
   const { tokens } = await composed.store()
   for (;;) {
     const account = (await tokens.list()).find(same(key))

@@ -1,9 +1,9 @@
 // migrate up | down | version: the database schema, looked at and changed by hand.
-import type { Composed } from '../../compose/app.ts'
+import type { App } from '../../compose/app.ts'
 import { BridgeError, quote } from '../../errors.ts'
 import { LATEST_VERSION, migrateDown, migrateUp, schemaVersion } from '../../store/sqlite/migrate.ts'
 
-export async function migrate(composed: Composed, action: string | undefined): Promise<number> {
+export async function migrate(composed: App, action: string | undefined): Promise<number> {
   if (action !== 'up' && action !== 'down' && action !== 'version') {
     const what = action === undefined ? 'migrate needs a word' : `${quote(action)} is not a word of migrate`
     throw new BridgeError('usage', { message: `${what}: up, down or version.` })

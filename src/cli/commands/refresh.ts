@@ -1,9 +1,9 @@
 // Refresh now, through the same coordinated path as every other refresh.
 import { isoTime } from '../../bounds.ts'
-import type { Composed } from '../../compose/app.ts'
+import type { App } from '../../compose/app.ts'
 import { BridgeError, withoutQueries } from '../../errors.ts'
 
-export async function refresh(composed: Composed): Promise<number> {
+export async function refresh(composed: App): Promise<number> {
   const { server } = composed.key()
   const { tokens: store } = await composed.store()
   const { tokens: before } = await store.load(composed.key())
@@ -17,7 +17,7 @@ export async function refresh(composed: Composed): Promise<number> {
   return 0
 }
 
-async function refreshTokenMissing(composed: Composed, issuer: string): Promise<BridgeError> {
+async function refreshTokenMissing(composed: App, issuer: string): Promise<BridgeError> {
   const { name, withoutRefreshToken: hint } = (await composed.rules())(issuer)
   return new BridgeError('refresh_token_missing', {
     message: `There is no refresh token: ${name ?? 'the authorization server'} gave none.`,

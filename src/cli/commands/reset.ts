@@ -1,7 +1,7 @@
 // reset: deletes every sign-in, the key that seals them, and the logs; asked twice, and never under a running bridge.
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import type { Composed } from '../../compose/app.ts'
+import type { App } from '../../compose/app.ts'
 import { CACHE_PREFIX } from '../../config/file/cache.ts'
 import type { Config } from '../../config/config.ts'
 import { defaultPaths } from '../../config/paths.ts'
@@ -10,9 +10,9 @@ import { fileHolders } from '../../system/process/fileUsers.ts'
 import { keyPinFile } from '../../system/keychain/keyPin.ts'
 import type { CommandLine } from '../words/args.ts'
 import { isAtTerminal, startAsking } from '../terminal/ask.ts'
-import type { World } from '../run.ts'
+import type { ProcessIO } from '../run.ts'
 
-export async function reset(composed: Composed, line: CommandLine, world: World): Promise<number> {
+export async function reset(composed: App, line: CommandLine, world: ProcessIO): Promise<number> {
   const { config } = composed
   const { stderr } = world
   const pin = keyPinFile(defaultPaths(composed.environment).state, config.database)
@@ -79,7 +79,7 @@ function refuseWhileInUse({ database }: Config): void {
 
 const stopped = () => new BridgeError('cancelled', { hint: 'Nothing was deleted.' })
 
-async function askTwice(files: readonly string[], world: World): Promise<void> {
+async function askTwice(files: readonly string[], world: ProcessIO): Promise<void> {
   if (!isAtTerminal(world))
     throw new BridgeError('usage', {
       message: 'reset asks before it deletes, and there is no terminal to ask at.',
@@ -96,7 +96,7 @@ async function askTwice(files: readonly string[], world: World): Promise<void> {
 }
 
 /** @throws BridgeError keychain_unavailable after the last one */
-async function removeKeychainItems({ keyStores, stderr }: Composed, items: readonly string[]): Promise<void> {
+async function removeKeychainItems({ keyStores, stderr }: App, items: readonly string[]): Promise<void> {
   let failure: BridgeError | undefined
   for (const item of items) {
     try {
@@ -114,7 +114,7 @@ async function removeKeychainItems({ keyStores, stderr }: Composed, items: reado
 }
 
 /** The database names the items. */
-function keychainItems({ config, openRawDatabase }: Composed): string[] {
+function keychainItems({ config, openRawDatabase }: App): string[] {
   if (!existsSync(config.database)) return []
   try {
     const database = openRawDatabase()

@@ -1,15 +1,15 @@
 // The bridge itself: stdin to the relay until stdin closes, the host is gone, or the process is asked to end.
 import { createLineReader } from '../../bridge/host/stdin.ts'
-import type { Composed } from '../../compose/app.ts'
+import type { App } from '../../compose/app.ts'
 import { ERRORS } from '../../errors.ts'
 import { loginCommand, shownUrl } from '../../redaction/shownUrl.ts'
 import { watchParent } from '../../system/process/watchParent.ts'
-import type { World } from '../run.ts'
+import type { ProcessIO } from '../run.ts'
 
 /** Answers on their way when stdin closes get this long, in ms; the whole end takes at most 2 s. */
 const GRACE_MS = 1_000
 
-export async function connect(composed: Composed, { stdin, stderr, ending }: World): Promise<number> {
+export async function connect(composed: App, { stdin, stderr, ending }: ProcessIO): Promise<number> {
   const { url, name } = composed.server()
   composed.log.info('proxy:start', { server: url, profile: composed.config.profile })
   if (stdin.isTTY)

@@ -1,6 +1,6 @@
 // Who is signed in where, until when, kept how; never a secret.
 import { isoTime } from '../../bounds.ts'
-import type { Composed } from '../../compose/app.ts'
+import type { App } from '../../compose/app.ts'
 import type { ServerExceptions } from '../../config/config.ts'
 import { presetOf } from '../../config/presets.ts'
 import { ERRORS, withoutControls, withoutQueries } from '../../errors.ts'
@@ -8,8 +8,8 @@ import type { ProviderRules } from '../../providerRules.ts'
 import type { AccountSummary, TokenKey } from '../../records.ts'
 import { printableJson } from '../../system/log/printable.ts'
 import type { CommandLine } from '../words/args.ts'
-import { paperOf } from '../terminal/style.ts'
-import type { World } from '../run.ts'
+import { createStyle } from '../terminal/style.ts'
+import type { ProcessIO } from '../run.ts'
 import { describeException, remaining, table } from '../terminal/statusTable.ts'
 
 export interface Account {
@@ -41,12 +41,12 @@ export interface StatusReport {
 /** How often --watch looks, in ms. */
 const LOOK_MS = 500
 
-export async function status(composed: Composed, line: CommandLine, world: World): Promise<number> {
+export async function status(composed: App, line: CommandLine, world: ProcessIO): Promise<number> {
   const { stdout, clock, environment } = composed
   const page = async () => {
     const report = await statusReport(composed, line.server !== undefined)
     if (line.has('json')) return `${printableJson(report, 2)}\n`
-    const lines = stdout.isTTY ? table(report, clock.now(), paperOf(stdout, environment)) : plain(report, clock.now())
+    const lines = stdout.isTTY ? table(report, clock.now(), createStyle(stdout, environment)) : plain(report, clock.now())
     return `${lines.join('\n')}\n`
   }
   let shown = await page()
@@ -66,7 +66,7 @@ export async function status(composed: Composed, line: CommandLine, world: World
   }
 }
 
-export async function statusReport(composed: Composed, oneServer: boolean): Promise<StatusReport> {
+export async function statusReport(composed: App, oneServer: boolean): Promise<StatusReport> {
   const { tokens, attempts, keyBackends, database } = await composed.store()
   const { clock, config } = composed
   const now = clock.now()
@@ -88,7 +88,7 @@ export async function statusReport(composed: Composed, oneServer: boolean): Prom
 }
 
 /** Rules that a person has switched off for a server, by config.yaml or by this command's flags. */
-function exceptionsShown({ config }: Composed, oneServer: boolean): readonly ServerExceptions[] {
+function exceptionsShown({ config }: App, oneServer: boolean): readonly ServerExceptions[] {
   const { exceptions } = config.server ?? {}
   const ofServer = exceptions && Object.keys(exceptions).length > 1 ? [exceptions] : []
   return (oneServer ? ofServer : config.exceptions).map((found) => ({ ...found, server: withoutQueries(found.server) }))

@@ -1,6 +1,6 @@
 // support-bundle: what a helper needs to see, as one JSON text without secrets; shown before it is written.
 import { resolve } from 'node:path'
-import type { Composed } from '../../compose/app.ts'
+import type { App } from '../../compose/app.ts'
 import type { Config } from '../../config/config.ts'
 import type { Report } from '../../doctor/examine.ts'
 import { asBridgeError, withoutControls, withoutQueries } from '../../errors.ts'
@@ -11,13 +11,13 @@ import { anonymous } from '../terminal/anonymous.ts'
 import type { CommandLine } from '../words/args.ts'
 import { isAtTerminal, startAsking } from '../terminal/ask.ts'
 import { examination } from './doctor.ts'
-import type { World } from '../run.ts'
+import type { ProcessIO } from '../run.ts'
 import { statusReport } from './status.ts'
 
 const LOG_LINES = 300
 const HIDDEN = '[hidden]'
 
-export async function supportBundle(composed: Composed, line: CommandLine, world: World): Promise<number> {
+export async function supportBundle(composed: App, line: CommandLine, world: ProcessIO): Promise<number> {
   const { stdout, stderr, folder } = world
   const text = `${printableJson(anonymous(await bundle(composed, world)), 2)}\n`
   stdout.write(text)
@@ -33,7 +33,7 @@ export async function supportBundle(composed: Composed, line: CommandLine, world
 }
 
 /** @throws BridgeError cancelled */
-async function agreed(world: World, file: string): Promise<boolean> {
+async function agreed(world: ProcessIO, file: string): Promise<boolean> {
   if (!isAtTerminal(world)) return false
   const asking = startAsking(world)
   try {
@@ -43,7 +43,7 @@ async function agreed(world: World, file: string): Promise<boolean> {
   }
 }
 
-async function bundle(composed: Composed, world: World) {
+async function bundle(composed: App, world: ProcessIO) {
   const { config, clock, environment } = composed
   return {
     made_at: new Date(clock.now()).toISOString(),
@@ -78,7 +78,7 @@ const NAMES = [
 ]
 
 /** Who it is stays out; that somebody is signed in is enough to help. */
-async function accounts(composed: Composed) {
+async function accounts(composed: App) {
   try {
     const { accounts: rows, ...rest } = await statusReport(composed, false)
     return {

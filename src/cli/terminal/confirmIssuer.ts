@@ -1,9 +1,9 @@
 // Asks the person at a terminal whether their client belongs to the authorization server that an MCP server names, before its secret goes there.
 import { quote } from '../../errors.ts'
 import { startAsking } from './ask.ts'
-import type { World } from '../run.ts'
+import type { ProcessIO } from '../run.ts'
 
-export async function confirmIssuer(world: World, issuer: string, clientId: string): Promise<'yes' | 'no'> {
+export async function confirmIssuer(world: ProcessIO, issuer: string, clientId: string): Promise<'yes' | 'no'> {
   const asking = startAsking(world)
   try {
     world.stderr.write(

@@ -1,7 +1,7 @@
 // The status as a person likes to see it at a terminal: one block an account, in as many columns as there is room for.
 import type { ServerExceptions } from '../../config/config.ts'
 import { quote, withoutControls } from '../../errors.ts'
-import { type Paper, wrap } from './style.ts'
+import { type Style, wrap } from './style.ts'
 import type { Account, StatusReport } from '../commands/status.ts'
 
 /** From this width on, short facts stand beside each other. */
@@ -9,13 +9,13 @@ const WIDE = 110
 const LABEL = 12
 const YEAR_H = 365 * 24
 
-export function table(report: StatusReport, now: number, paper: Paper): string[] {
+export function table(report: StatusReport, now: number, paper: Style): string[] {
   const { accounts, exceptions, secret_store, database, driver } = report
   const body =
     accounts.length === 0
       ? [paper.strong('Nobody is signed in.'), '', ...fact('next', 'mcp-oauth-bridge login <server>', paper)]
       : accounts.flatMap((account, at) => [...(at === 0 ? [] : ['']), ...block(account, now, paper)])
-  const rule = paper.soft('─'.repeat(Math.min(paper.width, 120)))
+  const rule = paper.dim('─'.repeat(Math.min(paper.width, 120)))
   return [
     ...body,
     rule,
@@ -32,9 +32,9 @@ const STATE = {
   signed_out: { mark: '○', words: 'signed out' },
 } as const
 
-function block(account: Account, now: number, paper: Paper): string[] {
+function block(account: Account, now: number, paper: Style): string[] {
   const { mark, words } = STATE[account.state]
-  const tint = { signed_in: paper.good, expired: paper.bad, signing_in: paper.warning, signed_out: paper.soft }
+  const tint = { signed_in: paper.good, expired: paper.bad, signing_in: paper.warning, signed_out: paper.dim }
   const profile = account.profile === 'default' ? '' : `  (profile ${account.profile})`
   const [first = '', ...more] = wrap(withoutControls(account.server + profile), paper.width - 2)
   const facts = [
@@ -49,7 +49,7 @@ function block(account: Account, now: number, paper: Paper): string[] {
   ].filter((pair): pair is [string, string] => pair[1] !== null)
   const short =
     paper.width >= WIDE && facts.every(([, value]) => value.length < 40)
-      ? [facts.map(([name, value]) => `${paper.soft(name)} ${withoutControls(value)}`).join(paper.soft('   │   '))]
+      ? [facts.map(([name, value]) => `${paper.dim(name)} ${withoutControls(value)}`).join(paper.dim('   │   '))]
       : undefined
   return [
     `${tint[account.state](mark)} ${paper.strong(first)}`,
@@ -63,10 +63,10 @@ function block(account: Account, now: number, paper: Paper): string[] {
 const notPossible = ({ login_due_at }: Account) =>
   login_due_at === null ? 'not possible' : `not possible: sign in again after ${login_due_at}`
 
-function fact(name: string, value: string, paper: Paper, tint = (text: string) => text): string[] {
+function fact(name: string, value: string, paper: Style, tint = (text: string) => text): string[] {
   const [first = '', ...more] = wrap(withoutControls(value), paper.width - LABEL - 2)
   return [
-    `  ${paper.soft(name.padEnd(LABEL))}${tint(first)}`,
+    `  ${paper.dim(name.padEnd(LABEL))}${tint(first)}`,
     ...more.map((line) => ' '.repeat(LABEL + 2) + tint(line)),
   ]
 }

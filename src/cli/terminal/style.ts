@@ -1,27 +1,27 @@
 // Colours and line breaks for a terminal; plain text where there is none, or where NO_COLOR is set (no-color.org).
 
-export interface Paper {
+export interface Style {
   /** Columns; Infinity without a terminal. */
   readonly width: number
   readonly good: Paint
   readonly warning: Paint
   readonly bad: Paint
-  readonly soft: Paint
+  readonly dim: Paint
   readonly strong: Paint
 }
 
 type Paint = (text: string) => string
 
-export function paperOf(
+export function createStyle(
   stream: { readonly isTTY?: boolean; readonly columns?: number },
   environment: NodeJS.ProcessEnv,
-): Paper {
+): Style {
   const coloured = stream.isTTY === true && !environment.NO_COLOR && environment.TERM !== 'dumb'
   const paint = (open: number, close: number): Paint =>
     coloured ? (text) => `\u001b[${open}m${text}\u001b[${close}m` : (text) => text
   return {
     width: stream.isTTY === true ? Math.max(40, stream.columns || 80) : Number.POSITIVE_INFINITY,
-    ...{ good: paint(32, 39), warning: paint(33, 39), bad: paint(31, 39), soft: paint(2, 22), strong: paint(1, 22) },
+    ...{ good: paint(32, 39), warning: paint(33, 39), bad: paint(31, 39), dim: paint(2, 22), strong: paint(1, 22) },
   }
 }
 

@@ -3,7 +3,7 @@ import { BridgeError, quote } from '../../errors.ts'
 import { HOSTS } from '../../hosts/hosts.ts'
 import { COMMANDS, type Command, OPTIONS } from './args.ts'
 import { HELP, optionsOf } from './help.ts'
-import type { World } from '../run.ts'
+import type { ProcessIO } from '../run.ts'
 
 const SHELLS = { bash, zsh, fish }
 const NAME = 'mcp-oauth-bridge'
@@ -23,7 +23,7 @@ const CHOICES: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
 )
 
 /** @throws BridgeError usage */
-export function completion(shell: string | undefined, { stdout }: World): number {
+export function completion(shell: string | undefined, { stdout }: ProcessIO): number {
   const known = Object.entries(SHELLS).find(([name]) => name === shell)
   if (!known)
     throw new BridgeError('usage', {

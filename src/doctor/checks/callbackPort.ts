@@ -8,7 +8,7 @@ import type { Check } from '../report/context.ts'
 export const callbackPort: Check = {
   name: 'callback_port',
   about: 'machine',
-  async look({ config: { callbackUrls }, server }, { look }) {
+  async run({ config: { callbackUrls }, server }, { look }) {
     const [redirect = ''] = callbackUrls
     const url = new URL(redirect)
     const port = Number(url.port || 80)

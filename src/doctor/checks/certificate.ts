@@ -4,7 +4,7 @@ import { connect, type PeerCertificate } from 'node:tls'
 import { BridgeError, quote } from '../../errors.ts'
 import { isLoopback } from '../../secureUrl.ts'
 import { fail, failed, type Outcome, pass, skip, warn } from '../report/finding.ts'
-import type { Check, Patient } from '../report/context.ts'
+import type { Check, CheckContext } from '../report/context.ts'
 import { hostOf, portOf } from './reach.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
@@ -12,7 +12,7 @@ const DAY_MS = 24 * 60 * 60 * 1000
 export const tls: Check = {
   name: 'tls',
   about: 'server',
-  async look(patient, facts, signal) {
+  async run(patient, facts, signal) {
     const url = new URL(patient.server?.url ?? '')
     if (url.protocol === 'http:' && !isLoopback(url.hostname)) {
       const remedy = 'Ask its owner for https; then take allow_http out. Until then use it on a network you trust only.'
@@ -59,7 +59,7 @@ function look(url: URL, signal: AbortSignal): Promise<Seen | string> {
 }
 
 /** Why a request of the bridge itself does not accept the certificate; undefined: it does, or fails for another reason. */
-async function refusal({ http }: Patient, url: URL, signal: AbortSignal): Promise<BridgeError | undefined> {
+async function refusal({ http }: CheckContext, url: URL, signal: AbortSignal): Promise<BridgeError | undefined> {
   try {
     const response = await http.request({
       ...{ method: 'GET', url: new URL('/', url), headers: {}, idleMs: 10_000, signal },

@@ -10,7 +10,7 @@ const FAIL_S = 120
 export const clockSkew: Check = {
   name: 'clock',
   about: 'server',
-  async look(_patient, { answer }) {
+  async run(_patient, { answer }) {
     const date = answer?.headers.date
     if (!answer || typeof date !== 'string' || Number.isNaN(Date.parse(date))) return skip('The server gave no date.')
     const age = ageOf(answer.headers.age)

@@ -12,7 +12,7 @@ const TABLES = ['users', 'tokens', 'sessions', 'clients', 'leases', 'server_cach
 export const database: Check = {
   name: 'database',
   about: 'machine',
-  async look({ config, look }, facts) {
+  async run({ config, look }, facts) {
     const { database: file, dataFolder } = config
     const unsafe = [dataFolder, file].map((path) => ownership(path)).find((found) => found !== undefined)
     if (unsafe) return unsafe

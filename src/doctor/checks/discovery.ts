@@ -4,7 +4,7 @@ import { asBridgeError, type BridgeError, ERRORS, type ErrorCode, quote } from '
 import type { Challenge } from '../../records.ts'
 import { exceptionsUsed, listsS256 } from './exceptions.ts'
 import { failed, type Outcome, pass, skip, warn } from '../report/finding.ts'
-import type { Check, Facts, Patient } from '../report/context.ts'
+import type { Check, Findings, CheckContext } from '../report/context.ts'
 
 const OF_SERVER: readonly ErrorCode[] = [
   'issuer_mismatch',
@@ -17,7 +17,7 @@ export const protectedResource: Check = {
   name: 'protected_resource_metadata',
   about: 'server',
   limitMs: 25_000,
-  async look(patient, facts) {
+  async run(patient, facts) {
     if (!facts.answer) return skip('The server does not answer.')
     const found = await find(patient, facts)
     if (facts.discoveryFailure?.about === 'resource') return facts.discoveryFailure
@@ -33,7 +33,7 @@ export const protectedResource: Check = {
 }
 
 /** Fills in the facts: the metadata, or why there is none. */
-async function find({ server, guarded, reach, rules }: Patient, facts: Facts) {
+async function find({ server, guarded, reach, rules }: CheckContext, facts: Findings) {
   if (!server || !facts.answer) return undefined
   const { challenge } = facts.answer
   const { allow_missing_s256, trusted_issuers } = server.exceptions
@@ -66,7 +66,7 @@ function aboutOf({ code, details }: BridgeError, { resourceMetadata = '' }: Chal
 export const authorizationServer: Check = {
   name: 'authorization_server_metadata',
   about: 'server',
-  async look({ server, rules }, facts) {
+  async run({ server, rules }, facts) {
     const { metadata, issuer, discoveryFailure: failure, answer } = facts
     if (server && metadata && issuer !== undefined) {
       const used = await exceptionsUsed({ server, metadata, issuer, challenge: answer?.challenge })
@@ -87,7 +87,7 @@ export const authorizationServer: Check = {
 export const pkce: Check = {
   name: 'pkce',
   about: 'server',
-  async look({ server, rules }, { metadata, discoveryFailure }): Promise<Outcome> {
+  async run({ server, rules }, { metadata, discoveryFailure }): Promise<Outcome> {
     if (metadata && listsS256(metadata)) return pass('S256 is advertised; this program uses nothing else.')
     const { name } = metadata ? (await rules())(metadata.issuer) : {}
     if (metadata && server?.exceptions.allow_missing_s256 !== true)

@@ -3,7 +3,7 @@ import { parseChallenge } from '../../auth/challenge.ts'
 import { BridgeError, quote } from '../../errors.ts'
 import type { HttpRequest, HttpResponse } from '../../ports.ts'
 import { fail, failed, type Outcome, pass, skip, warn } from '../report/finding.ts'
-import type { Check, Facts, Patient } from '../report/context.ts'
+import type { Check, Findings, CheckContext } from '../report/context.ts'
 
 /** A bridge waits as long as the config says; here nobody waits longer than this, in ms. */
 const LONGEST_MS = 10_000
@@ -13,7 +13,7 @@ const NOT_STREAMABLE = [400, 404, 405]
 export const endpoint: Check = {
   name: 'mcp_endpoint',
   about: 'server',
-  async look(patient, facts, signal) {
+  async run(patient, facts, signal) {
     const { server, config } = patient
     if (!server) return skip('No server is named.')
     if (facts.down) return skip('The server cannot be reached.')
@@ -36,7 +36,7 @@ export const endpoint: Check = {
 
 type Within = Pick<HttpRequest, 'idleMs' | 'signal'>
 
-async function ping({ server, http, clock }: Patient, facts: Facts, within: Within): Promise<Outcome> {
+async function ping({ server, http, clock }: CheckContext, facts: Findings, within: Within): Promise<Outcome> {
   const response = await http.request({
     method: 'POST',
     url: new URL(server?.url ?? ''),
@@ -53,7 +53,7 @@ async function ping({ server, http, clock }: Patient, facts: Facts, within: With
 }
 
 /** HTTP+SSE of revision 2024-11-05: a stream whose first event names the endpoint. undefined: it is not spoken here. */
-async function older2024(patient: Patient, facts: Facts, within: Within): Promise<Outcome | undefined> {
+async function older2024(patient: CheckContext, facts: Findings, within: Within): Promise<Outcome | undefined> {
   const { server, http, clock } = patient
   const headers = { ...server?.headers, accept: 'text/event-stream' }
   const response = await http.request({ method: 'GET', url: new URL(server?.url ?? ''), headers, ...within })
@@ -65,7 +65,7 @@ async function older2024(patient: Patient, facts: Facts, within: Within): Promis
   return pass('It speaks the HTTP+SSE transport of 2024-11-05 and asks for no token.')
 }
 
-async function askForStream(patient: Patient, facts: Facts, within: Within): Promise<Outcome> {
+async function askForStream(patient: CheckContext, facts: Findings, within: Within): Promise<Outcome> {
   const outcome = await older2024(patient, facts, within)
   if (outcome) return outcome
   const remedy = 'Leave out --transport sse, and check that the URL is the MCP endpoint, often ending in /sse.'
@@ -82,12 +82,12 @@ async function startOf({ headers, body }: HttpResponse): Promise<string> {
   return text
 }
 
-function note(facts: Facts, { status, headers }: HttpResponse, at: number): NonNullable<Facts['answer']> {
+function note(facts: Findings, { status, headers }: HttpResponse, at: number): NonNullable<Findings['answer']> {
   facts.answer = { status, headers, challenge: parseChallenge(status, headers['www-authenticate']), at }
   return facts.answer
 }
 
-function judge({ status, headers, challenge }: NonNullable<Facts['answer']>): Outcome {
+function judge({ status, headers, challenge }: NonNullable<Findings['answer']>): Outcome {
   const type = String(headers['content-type'] ?? 'no content type')
   if (status === 401) {
     const named = challenge.resourceMetadata === undefined ? '' : ` and names ${quote(challenge.resourceMetadata)}`

@@ -1,7 +1,7 @@
 // Which exceptions of config.yaml the way to the authorization server needed: what would fail without them is a warning that names them.
 import { isDeepStrictEqual } from 'node:util'
 import { defaultEndpoints } from '../../auth/discovery/overrides.ts'
-import type { ServerMetadata } from '../../auth/discovery/authorizationServer.ts'
+import type { AuthorizationServerMetadata } from '../../auth/discovery/authorizationServer.ts'
 import type { ServerConfig } from '../../config/config.ts'
 import { type ErrorCode, quote } from '../../errors.ts'
 import type { Challenge } from '../../records.ts'
@@ -16,13 +16,13 @@ export interface Used {
 
 interface Found {
   readonly server: ServerConfig
-  readonly metadata: ServerMetadata
+  readonly metadata: AuthorizationServerMetadata
   /** Under which the metadata was found. */
   readonly issuer: string
   readonly challenge: Challenge | undefined
 }
 
-export const listsS256 = ({ code_challenge_methods_supported: methods }: ServerMetadata): boolean =>
+export const listsS256 = ({ code_challenge_methods_supported: methods }: AuthorizationServerMetadata): boolean =>
   Array.isArray(methods) && methods.includes('S256')
 
 export async function exceptionsUsed(found: Found): Promise<Used[]> {

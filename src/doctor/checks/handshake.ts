@@ -4,7 +4,7 @@ import { createSend } from '../../bridge/http/send.ts'
 import { asErrorCode, BridgeError, ERRORS, quote } from '../../errors.ts'
 import type { Authorizer, Logger } from '../../ports.ts'
 import { fail, type Outcome, pass, skip } from '../report/finding.ts'
-import type { Check, Facts, Patient } from '../report/context.ts'
+import type { Check, Findings, CheckContext } from '../report/context.ts'
 
 const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 const LONGEST_MS = 10_000
@@ -13,7 +13,7 @@ const REVISION = '2025-11-25'
 export const handshake: Check = {
   name: 'mcp_handshake',
   about: 'server',
-  async look(patient, facts, signal) {
+  async run(patient, facts, signal) {
     const tokens = facts.record?.tokens
     if (!facts.answer) return skip('The server does not answer.')
     if (facts.answer.status === 401 && !tokens)
@@ -32,8 +32,8 @@ interface Answer {
 }
 
 async function initialize(
-  { server, config, clock, http, version }: Patient,
-  facts: Facts,
+  { server, config, clock, http, version }: CheckContext,
+  facts: Findings,
   signal: AbortSignal,
 ): Promise<Answer> {
   const idleMs = Math.min(config.requestTimeoutMs || LONGEST_MS, LONGEST_MS)

@@ -1,5 +1,5 @@
 // The headers that a bridge sends, made by the code that sends them; and those that the settings keep back.
-import { createAuthorizer, holding } from '../../auth/authorizer.ts'
+import { createAuthorizer, fixedTokens } from '../../auth/authorizer.ts'
 import { matchesAny } from '../../auth/userHeaders.ts'
 import type { Logger } from '../../ports.ts'
 import { fail, pass, skip, warn } from '../report/finding.ts'
@@ -10,12 +10,12 @@ const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 export const headers: Check = {
   name: 'headers',
   about: 'server',
-  async look({ server, config, clock }, facts) {
+  async run({ server, config, clock }, facts) {
     const tokens = facts.record?.tokens
     if (!server) return skip('No server is named.')
     const { forwardHeaders: forward, blockedHeaders: blocked, userHeaders } = config
     facts.authorizer = createAuthorizer({
-      ...{ tokens: holding(tokens), userHeaders, headers: server.headers, forward, blocked, log: SILENT, clock },
+      ...{ tokens: fixedTokens(tokens), userHeaders, headers: server.headers, forward, blocked, log: SILENT, clock },
     })
     facts.headers = await facts.authorizer.headers('POST', new URL(server.url))
     const sent = Object.keys(facts.headers)

@@ -10,7 +10,7 @@ import type { Check } from '../report/context.ts'
 export const versions: Check = {
   name: 'versions',
   about: 'machine',
-  async look({ version, environment }) {
+  async run({ version, environment }) {
     const text = `mcp-oauth-bridge ${version}, Node ${process.versions.node}, ${process.platform} ${process.arch}`
     const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
     const supported = (major === 20 && minor >= 18) || (major === 22 && minor >= 14) || major > 22
@@ -46,7 +46,7 @@ type Environment = NodeJS.ProcessEnv
 export const config: Check = {
   name: 'config',
   about: 'machine',
-  async look({ config: { sessionTimeoutMs, callbackUrls, profile, logFile }, server }) {
+  async run({ config: { sessionTimeoutMs, callbackUrls, profile, logFile }, server }) {
     const text = `Server ${server ? withoutQueries(server.url) : '(none named)'}, profile ${profile}, callback ${callbackUrls.join(', ')}, session_timeout ${sessionTimeoutMs / 1000} s, log ${logFile}.`
     if (sessionTimeoutMs < 300_000)
       return warn(`session_timeout is low (< 300s). ${text}`, 'Raise session_timeout to 300 or more.', 'invalid_state')
@@ -57,7 +57,7 @@ export const config: Check = {
 export const proxy: Check = {
   name: 'proxy',
   about: 'machine',
-  async look({ environment, server }, facts, signal) {
+  async run({ environment, server }, facts, signal) {
     const url = new URL(server?.url ?? 'https://mcp.example.com/')
     const scheme = url.protocol === 'https:' ? 'https_proxy' : 'http_proxy'
     const variable = [scheme, scheme.toUpperCase()].find((name) => environment[name])
@@ -99,7 +99,7 @@ function answersOn(host: string, port: number, signal: AbortSignal): Promise<boo
 export const browser: Check = {
   name: 'browser',
   about: 'machine',
-  async look({ config: { browser: program, openBrowser, callbackUrls }, environment, surroundings }) {
+  async run({ config: { browser: program, openBrowser, callbackUrls }, environment, surroundings }) {
     if (!openBrowser) return pass('No browser is wanted; the address is printed.')
     if (program !== undefined) {
       const programs = process.platform === 'win32' ? [program] : program.split(':').filter((name) => name !== '')

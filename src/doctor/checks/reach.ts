@@ -3,9 +3,9 @@ import { lookup } from 'node:dns/promises'
 import { connect } from 'node:net'
 import { quote } from '../../errors.ts'
 import { fail, pass, skip } from '../report/finding.ts'
-import type { Check, Patient } from '../report/context.ts'
+import type { Check, CheckContext } from '../report/context.ts'
 
-const urlOf = ({ server }: Patient) => new URL(server?.url ?? '')
+const urlOf = ({ server }: CheckContext) => new URL(server?.url ?? '')
 export const hostOf = (url: URL) => url.hostname.replace(/^\[|\]$/g, '')
 export const portOf = (url: URL) => Number(url.port || (url.protocol === 'https:' ? 443 : 80))
 
@@ -13,7 +13,7 @@ export const dns: Check = {
   name: 'dns',
   about: 'server',
   limitMs: 10_000,
-  async look(patient, facts) {
+  async run(patient, facts) {
     const host = hostOf(urlOf(patient))
     if (facts.proxied) return skip('The proxy looks the name up.')
     try {
@@ -35,7 +35,7 @@ export const dns: Check = {
 export const tcp: Check = {
   name: 'tcp',
   about: 'server',
-  async look(patient, facts, signal) {
+  async run(patient, facts, signal) {
     if (facts.proxied) return skip('The proxy makes the connection.')
     if (facts.down) return skip('The name has no address.')
     const url = urlOf(patient)

@@ -8,7 +8,7 @@ import { BridgeError, quote } from '../../errors.ts'
 import type { HttpClient } from '../../ports.ts'
 import { isSecure } from '../../secureUrl.ts'
 import { fail, type Outcome, pass, skip, warn } from '../report/finding.ts'
-import type { Check, Facts, Patient } from '../report/context.ts'
+import type { Check, Findings, CheckContext } from '../report/context.ts'
 
 /** Of a page that is looked at for an error. */
 const LIMIT_BYTES = 256 * 1024
@@ -16,7 +16,7 @@ const LIMIT_BYTES = 256 * 1024
 export const registration: Check = {
   name: 'registration',
   about: 'server',
-  async look(patient, facts) {
+  async run(patient, facts) {
     const { metadata } = facts
     if (!metadata) return skip('There is no metadata.')
     const { clientId, clientSecret, clientKey, clientMetadataUrl } = patient.server ?? {}
@@ -49,7 +49,7 @@ export const registration: Check = {
 }
 
 /** The same question as before each use of the client; what it would remember is not written. */
-async function unbound({ server }: Patient, { issuer, look }: Facts): Promise<Outcome | undefined> {
+async function unbound({ server }: CheckContext, { issuer, look }: Findings): Promise<Outcome | undefined> {
   const { clientId, clientSecret, clientKey, provider } = server ?? {}
   const proves = clientSecret !== undefined || clientKey !== undefined
   if (!proves || clientId === undefined || issuer === undefined || server?.issuer !== undefined) return undefined
@@ -68,7 +68,7 @@ async function unbound({ server }: Patient, { issuer, look }: Facts): Promise<Ou
 export const redirectUri: Check = {
   name: 'redirect_uri',
   about: 'server',
-  async look(patient, facts, signal) {
+  async run(patient, facts, signal) {
     const [redirect = ''] = patient.config.callbackUrls
     const { metadata } = facts
     if (!metadata) return skip('There is no metadata.')
@@ -127,7 +127,7 @@ function judge(status: number, text: string, redirect: string): Outcome {
 }
 
 /** The client_id of the next sign-in, in the order of auth/client/clients.ts; undefined: none is known yet. */
-async function clientOf({ server, config }: Patient, { metadata, issuer, look }: Facts): Promise<string | undefined> {
+async function clientOf({ server, config }: CheckContext, { metadata, issuer, look }: Findings): Promise<string | undefined> {
   if (server?.clientId !== undefined) return server.clientId
   const document = server?.clientMetadataUrl
   if (document !== undefined && metadata?.client_id_metadata_document_supported === true) return document

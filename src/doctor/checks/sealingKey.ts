@@ -8,7 +8,7 @@ export const keychain: Check = {
   about: 'machine',
   limitMs: 8_000,
   late: 'keychain_locked',
-  async look({ config: { secretStore } }, facts) {
+  async run({ config: { secretStore } }, facts) {
     const { look } = facts
     const places = look?.keyBackends() ?? []
     if (look && places.length > 0) {

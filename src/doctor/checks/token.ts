@@ -3,14 +3,14 @@ import { isoTime } from '../../bounds.ts'
 import type { TokenSet } from '../../records.ts'
 import { fail, type Outcome, pass, skip, warn } from '../report/finding.ts'
 import { readClaims, verifySignature } from '../report/jwt.ts'
-import type { Check, Facts, Patient } from '../report/context.ts'
+import type { Check, Findings, CheckContext } from '../report/context.ts'
 
 const LOGIN = 'Sign in: mcp-oauth-bridge login.'
 
 export const token: Check = {
   name: 'token',
   about: 'server',
-  async look(patient, facts, signal) {
+  async run(patient, facts, signal) {
     const { look, answer } = facts
     if (!look) return notSignedIn(answer?.status)
     if (facts.keyless) return skip('The sealing key was not given.')
@@ -29,7 +29,7 @@ const notSignedIn = (status: number | undefined): Outcome =>
     ? pass('Nobody is signed in, and the server asks for no sign-in.')
     : warn('Nobody is signed in to this server.', LOGIN, 'not_signed_in')
 
-async function examineToken(tokens: TokenSet, patient: Patient, facts: Facts, signal: AbortSignal): Promise<Outcome> {
+async function examineToken(tokens: TokenSet, patient: CheckContext, facts: Findings, signal: AbortSignal): Promise<Outcome> {
   const { accessToken, expiresAt, scope } = tokens
   if (!/^[\x21-\x7e]+$/.test(accessToken))
     return fail(
@@ -60,8 +60,8 @@ async function examineToken(tokens: TokenSet, patient: Patient, facts: Facts, si
 async function wrongInJwt(
   { accessToken, resource }: TokenSet,
   { audience }: { audience: readonly string[] },
-  { guarded }: Patient,
-  { metadata }: Facts,
+  { guarded }: CheckContext,
+  { metadata }: Findings,
   signal: AbortSignal,
 ): Promise<Outcome | undefined> {
   if (typeof metadata?.jwks_uri === 'string') {
@@ -82,13 +82,13 @@ async function wrongInJwt(
   return undefined
 }
 
-const isRefreshable = ({ refreshToken }: TokenSet, { server }: Patient) =>
+const isRefreshable = ({ refreshToken }: TokenSet, { server }: CheckContext) =>
   refreshToken !== undefined && server?.refreshStrategy === 'auto'
 
 export const refresh: Check = {
   name: 'refresh',
   about: 'server',
-  async look({ server, clock }, { record, look }) {
+  async run({ server, clock }, { record, look }) {
     const tokens = record?.tokens
     if (!tokens || !look) return skip('Nobody is signed in.')
     if (server?.refreshStrategy !== 'auto')

@@ -1,5 +1,5 @@
 // A seal whose secrets, once opened or about to be closed in, are cut out of every text from then on.
-import { neverQuote } from '../../errors.ts'
+import { registerSecret } from '../../errors.ts'
 import type { Place, Seal } from './seal.ts'
 
 /** Of a sealed JSON text these are secret; the rest are addresses and names. */
@@ -22,7 +22,7 @@ export function redactedSeal(seal: Seal): Seal {
 
 function note(secret: string, [table]: Place): void {
   const kind = table === 'clients' ? 'client' : table === 'tokens' ? 'token' : 'flow'
-  neverQuote(secret.startsWith('{') ? membersOf(secret) : [secret], kind)
+  registerSecret(secret.startsWith('{') ? membersOf(secret) : [secret], kind)
 }
 
 function membersOf(text: string): string[] {

@@ -2,7 +2,7 @@
 import { type LookupAddress, lookup as lookUp } from 'node:dns'
 import { BlockList, isIP, type LookupFunction } from 'node:net'
 import { BridgeError, quote } from '../../errors.ts'
-import { onceGood } from '../../memoizeAsync.ts'
+import { memoizeAsync } from '../../memoizeAsync.ts'
 import type { HttpClient, HttpRequest } from '../../ports.ts'
 
 type Bound = NonNullable<HttpRequest['within']>
@@ -83,7 +83,7 @@ export function lookupWithin(within: Bound, resolve = lookUp): LookupFunction {
  * network also private addresses. `trusted`: origins that a person configured.
  */
 export function createReach(server: URL, trusted: readonly string[], resolve = resolveAll): Reach {
-  const ofServer = onceGood(async (): Promise<Bound | undefined> => {
+  const ofServer = memoizeAsync(async (): Promise<Bound | undefined> => {
     const host = hostOf(server)
     if (isIP(host) !== 0) return BOUNDS[kindOf(host)]
     if (host === 'localhost' || host.endsWith('.localhost')) return undefined

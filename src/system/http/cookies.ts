@@ -1,5 +1,5 @@
 // Cookies of one origin, in memory: what load balancers need to lead a session to the same machine (RFC 6265).
-import { neverQuoteWhileNew } from '../../errors.ts'
+import { registerRotatingSecret } from '../../errors.ts'
 
 export interface CookieJar {
   /** The Cookie header for this URL; undefined when there is nothing to send. */
@@ -42,7 +42,7 @@ export function createCookieJar(now: () => number): CookieJar {
     cookies.delete(key)
     if (expiresAt <= now() || cookies.size >= MOST_COOKIES) return
     cookies.set(key, { pair, path, expiresAt })
-    neverQuoteWhileNew(pair.slice(pair.indexOf('=') + 1))
+    registerRotatingSecret(pair.slice(pair.indexOf('=') + 1))
   }
 
   return {

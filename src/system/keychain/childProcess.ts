@@ -1,7 +1,7 @@
 // The OS keychain for a person's commands: each call is a process of its own, which ends with this one whatever the keychain does.
 import { fileURLToPath } from 'node:url'
 import type { SecretStore } from '../../ports.ts'
-import { withoutSecrets } from '../process/childEnvironment.ts'
+import { childEnvironment } from '../process/childEnvironment.ts'
 import { ANSWERS_WITHIN_MS, SILENT, unavailable } from './inProcess.ts'
 import type { KeychainAnswer, KeychainCall } from './worker.ts'
 
@@ -23,7 +23,7 @@ async function ask(asked: KeychainCall): Promise<string | undefined> {
     // Detached: a Ctrl-C at the terminal is for us alone. It ends when its stdin does, and so with us.
     const child = spawn(process.execPath, [program], {
       detached: true,
-      env: withoutSecrets(process.env),
+      env: childEnvironment(process.env),
       stdio: ['pipe', 'pipe', 'ignore'],
       windowsHide: true,
     })

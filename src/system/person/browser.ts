@@ -3,9 +3,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { posix } from 'node:path'
 import { BridgeError } from '../../errors.ts'
 import type { Browser } from '../../ports.ts'
-import { withoutSecrets } from '../process/childEnvironment.ts'
+import { childEnvironment } from '../process/childEnvironment.ts'
 import { findProgram, type Machine, quietFolder, thisMachine, withSafePath } from '../process/programs.ts'
-import type { Surroundings } from './desktop.ts'
+import type { Desktop } from './desktop.ts'
 
 /** An opener that fails does so soon; one that stays is a browser. */
 const FAILS_WITHIN_MS = 2_000
@@ -20,7 +20,7 @@ export interface BrowserOptions {
   /** What BROWSER or `browser:` names: programs without arguments, tried in turn; undefined: the system's. */
   readonly program: string | undefined
   readonly environment: NodeJS.ProcessEnv
-  readonly surroundings: Pick<Surroundings, 'platform' | 'wsl'>
+  readonly surroundings: Pick<Desktop, 'platform' | 'wsl'>
   /** A test records here. */
   readonly start?: typeof spawn
   readonly find?: typeof findProgram
@@ -47,7 +47,7 @@ export function createBrowser({
           const child = start(path, [...opener.words, url.href], {
             stdio: 'ignore',
             detached: true,
-            env: withoutSecrets(withSafePath(machine)),
+            env: childEnvironment(withSafePath(machine)),
             shell: false,
             windowsHide: true,
             cwd: folderFor(path, machine, surroundings),
@@ -63,7 +63,7 @@ export function createBrowser({
 }
 
 /** Windows programs do not start in every Linux folder; no program starts in the working folder, which may be anybody's. */
-const folderFor = (program: string, machine: Machine, { wsl }: Pick<Surroundings, 'wsl'>) =>
+const folderFor = (program: string, machine: Machine, { wsl }: Pick<Desktop, 'wsl'>) =>
   wsl && program.startsWith('/mnt/') ? posix.dirname(program) : quietFolder(machine)
 
 const notFound = (name: string) =>
@@ -79,7 +79,7 @@ const notFound = (name: string) =>
  * in an address; FileProtocolHandler takes the rest of its command line as it is.
  */
 export function systemOpeners(
-  { platform, wsl }: Pick<Surroundings, 'platform' | 'wsl'>,
+  { platform, wsl }: Pick<Desktop, 'platform' | 'wsl'>,
   environment: NodeJS.ProcessEnv,
 ): Opener[] {
   const handler = (program: string) => ({ program, words: ['url.dll,FileProtocolHandler'] })

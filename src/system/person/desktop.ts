@@ -1,7 +1,7 @@
 // Where the person sits, as far as the environment and a few files tell: which decides what way to sign in is offered first.
 import { readFileSync } from 'node:fs'
 
-export interface Surroundings {
+export interface Desktop {
   readonly platform: NodeJS.Platform
   /** Logged in from another machine. */
   readonly ssh: boolean
@@ -14,7 +14,7 @@ export interface Surroundings {
   readonly browser: 'named' | 'system' | 'windows' | 'none'
 }
 
-export interface Clues {
+export interface Probe {
   readonly platform: NodeJS.Platform
   readonly environment: NodeJS.ProcessEnv
   /** BROWSER or `browser:` */
@@ -23,7 +23,7 @@ export interface Clues {
   readonly read: (path: string) => string | undefined
 }
 
-export function surroundings({ platform, environment, named, read }: Clues): Surroundings {
+export function desktopFrom({ platform, environment, named, read }: Probe): Desktop {
   const ssh = ['SSH_CONNECTION', 'SSH_TTY', 'SSH_CLIENT'].some((name) => environment[name])
   const container = platform === 'linux' && isContainer(environment, read)
   const windows = Boolean(environment.WSL_DISTRO_NAME) || /microsoft/i.test(read('/proc/version') ?? '')
@@ -40,15 +40,15 @@ function hasDisplay(platform: NodeJS.Platform, ssh: boolean, environment: NodeJS
   return ssh ? display !== '' && !display.startsWith(':') : display !== '' || Boolean(environment.WAYLAND_DISPLAY)
 }
 
-function isContainer(environment: NodeJS.ProcessEnv, read: Clues['read']): boolean {
+function isContainer(environment: NodeJS.ProcessEnv, read: Probe['read']): boolean {
   if (environment.container || environment.KUBERNETES_SERVICE_HOST) return true
   if (read('/.dockerenv') !== undefined || read('/run/.containerenv') !== undefined) return true
   return /docker|kubepods|containerd|libpod|\/lxc\//.test(read('/proc/1/cgroup') ?? '')
 }
 
 /** This process's own surroundings. */
-export function lookAround(environment: NodeJS.ProcessEnv, named: string | undefined): Surroundings {
-  return surroundings({ platform: process.platform, environment, named, read: readOrUndefined })
+export function detectDesktop(environment: NodeJS.ProcessEnv, named: string | undefined): Desktop {
+  return desktopFrom({ platform: process.platform, environment, named, read: readOrUndefined })
 }
 
 function readOrUndefined(path: string): string | undefined {

@@ -7,6 +7,6 @@ const SECRET_NAMES =
 /** PWD is the folder, not a password. */
 const KEPT = new Set(['PWD', 'OLDPWD'])
 
-export function withoutSecrets(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+export function childEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(environment).filter(([name]) => KEPT.has(name) || !SECRET_NAMES.test(name)))
 }

@@ -1,7 +1,7 @@
 // hide_tools against every spelling of a list that leaves and of a call that goes in.
 import { describe, expect, test } from 'vitest'
 import { createHiddenTools } from '../../../src/bridge/hideTools.ts'
-import { look, type Message } from '../../../src/bridge/message/message.ts'
+import { parseMessage, type Message } from '../../../src/bridge/message/message.ts'
 import { createRecall } from '../../../src/bridge/standIn/recall.ts'
 import { createRelay } from '../../../src/bridge/relay.ts'
 import { createFakeClock } from '../../fakes/fakeClock.ts'
@@ -12,7 +12,7 @@ import { createFakeSend } from '../../fakes/fakeSend.ts'
 import { createGate } from '../../fakes/gate.ts'
 import { codeOf } from '../../fakes/thrown.ts'
 
-const message = (text: string) => look(Buffer.from(text)) as Message
+const message = (text: string) => parseMessage(Buffer.from(text)) as Message
 const { strip, refuse, visible } = createHiddenTools(['admin', 'h_*', 'Grüße', '*a*a*b'])
 const LIST = message('{"jsonrpc":"2.0","id":1,"method":"tools/list"}')
 const textOf = ({ bytes }: Message) => Buffer.from(bytes).toString()

@@ -1,10 +1,10 @@
 // Cutting tools out of a list without touching what is left.
 import { describe, expect, test } from 'vitest'
 import { createHiddenTools } from '../../../src/bridge/hideTools.ts'
-import { look, type Message } from '../../../src/bridge/message/message.ts'
+import { parseMessage, type Message } from '../../../src/bridge/message/message.ts'
 import { codeOf } from '../../fakes/thrown.ts'
 
-const message = (text: string) => look(Buffer.from(text)) as Message
+const message = (text: string) => parseMessage(Buffer.from(text)) as Message
 const LIST = message('{"jsonrpc":"2.0","id":1,"method":"tools/list"}')
 const answer = (tools: string) => message(`{"jsonrpc":"2.0","id":1,"result":{"tools":${tools}}}`)
 const toolsOf = ({ bytes }: Message) => /"tools":(.*)\}\}$/s.exec(Buffer.from(bytes).toString('utf8'))?.[1]

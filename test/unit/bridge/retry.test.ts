@@ -1,13 +1,13 @@
 // What is sent twice when the connection breaks, and what is not for the world.
 import { describe, expect, test } from 'vitest'
-import { createFlights } from '../../../src/bridge/message/inFlight.ts'
-import { look, type Message } from '../../../src/bridge/message/message.ts'
+import { createInFlight } from '../../../src/bridge/message/inFlight.ts'
+import { parseMessage, type Message } from '../../../src/bridge/message/message.ts'
 import { createRepeat } from '../../../src/bridge/retry.ts'
 import { BridgeError } from '../../../src/errors.ts'
 import { createHurryingClock } from '../../fakes/fakeClock.ts'
 import { codeOf, outcomeOf } from '../../fakes/thrown.ts'
 
-const message = (value: unknown) => look(Buffer.from(JSON.stringify(value))) as Message
+const message = (value: unknown) => parseMessage(Buffer.from(JSON.stringify(value))) as Message
 const call = (name: string) => ({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name } })
 const cut = () => new BridgeError('server_unreachable')
 
@@ -15,7 +15,7 @@ const cut = () => new BridgeError('server_unreachable')
 async function run(asked: unknown, errors: unknown[], { sent = true, tools = [] as unknown[], answered = false } = {}) {
   const repeat = createRepeat(createHurryingClock())
   repeat.note(message({ jsonrpc: '2.0', id: 9, result: { tools } }))
-  const flight = createFlights().begin(message(asked))
+  const flight = createInFlight().begin(message(asked))
   let attempts = 0
   const code = await outcomeOf(
     repeat.run(flight, async () => {
@@ -97,7 +97,7 @@ test('a tool whose hints are taken back is no longer harmless', async () => {
   const repeat = createRepeat(createHurryingClock())
   for (const readOnlyHint of [true, false])
     repeat.note(message({ jsonrpc: '2.0', id: 9, result: { tools: [{ name: 't', annotations: { readOnlyHint } }] } }))
-  const flight = createFlights().begin(message(call('t')))
+  const flight = createInFlight().begin(message(call('t')))
   const attempt = async () => {
     flight.wire.out = true
     throw cut()

@@ -1,7 +1,7 @@
 // A session the server has forgotten is made again behind the host's back.
 import { describe, expect, test } from 'vitest'
-import { createFlights } from '../../../src/bridge/message/inFlight.ts'
-import { look, type Message } from '../../../src/bridge/message/message.ts'
+import { createInFlight } from '../../../src/bridge/message/inFlight.ts'
+import { parseMessage, type Message } from '../../../src/bridge/message/message.ts'
 import { createSession } from '../../../src/bridge/session/session.ts'
 import { createTransport } from '../../../src/bridge/transport.ts'
 import type { HttpResponse } from '../../../src/ports.ts'
@@ -12,7 +12,7 @@ import { createFakeSend, type Sent } from '../../fakes/fakeSend.ts'
 import { createGate, settled } from '../../fakes/gate.ts'
 import { codeOf } from '../../fakes/thrown.ts'
 
-const message = (value: unknown) => look(Buffer.from(JSON.stringify(value))) as Message
+const message = (value: unknown) => parseMessage(Buffer.from(JSON.stringify(value))) as Message
 const INITIALIZE = message({ jsonrpc: '2.0', id: 0, method: 'initialize', params: { who: 'host' } })
 const again = { jsonrpc: '2.0', id: 0, result: { protocolVersion: '2025-11-25' } }
 const call = (id: number) => message({ jsonrpc: '2.0', id, method: 'tools/call' })
@@ -33,7 +33,7 @@ function server(lost: (sent: Sent) => HttpResponse, down?: () => HttpResponse | 
     if (one.headers['mcp-session-id'] !== `session-${current}`) return lost(one)
     return id === undefined ? respond(202) : json({ jsonrpc: '2.0', id, result: {} })
   })
-  const flights = createFlights()
+  const flights = createInFlight()
   const transport = createTransport(
     {
       ...{ kind: 'http', url: new URL('https://mcp.example.com/mcp'), send, flights, limit: 10_000, timeoutMs: 60_000 },

@@ -5,8 +5,8 @@ import {
   alwaysQuote,
   ERRORS,
   neverLog,
-  neverQuote,
-  neverQuoteWhileNew,
+  registerSecret,
+  registerRotatingSecret,
   quote,
   withoutAccounts,
   withoutSecrets,
@@ -16,7 +16,7 @@ import { redactedSeal } from '../../../src/store/sealing/redactedSeal.ts'
 const SECRET = 'needle+Key/Of-A_Registered.client=='
 
 describe('attack low: a secret of a registered client', () => {
-  neverQuote([SECRET], 'client')
+  registerSecret([SECRET], 'client')
   const bytes = Buffer.from(SECRET)
   test.each([
     ['as it is', SECRET],
@@ -64,9 +64,9 @@ describe('attack low: a server', () => {
   test('that calls words of ours a cookie, session id or token blinds no text', () => {
     const words = OUR_TEXTS.flatMap((text) => [text, ...text.split(' '), text.slice(3, 19)])
     for (const word of [...words, 'error', ' ', '', 'e', 'authorization', 'Certificate', 'https://']) {
-      neverQuoteWhileNew(word)
-      neverQuoteWhileNew(word, 'session')
-      neverQuote([word], 'token')
+      registerRotatingSecret(word)
+      registerRotatingSecret(word, 'session')
+      registerSecret([word], 'token')
       neverLog([word])
     }
     for (const text of OUR_TEXTS) {
@@ -78,20 +78,20 @@ describe('attack low: a server', () => {
   test('that calls its own address a cookie stays named', () => {
     alwaysQuote(['https://mcp7.example.test:8443/mcp'])
     for (const part of ['https://mcp7.example.test:8443/mcp', 'mcp7.example.test', '.example.test:8443'])
-      neverQuoteWhileNew(part)
+      registerRotatingSecret(part)
     expect(withoutSecrets('https://mcp7.example.test:8443/mcp')).toBe('https://mcp7.example.test:8443/mcp')
   })
 
   test('that calls a sentence without its spaces a cookie blinds no sentence', () => {
-    neverQuoteWhileNew('thelistenercannotbestarted1')
+    registerRotatingSecret('thelistenercannotbestarted1')
     expect(withoutSecrets('the listener cannot be started 1')).toBe('the listener cannot be started 1')
   })
 
   test('that sets ten thousand cookies and sessions pushes no token out', () => {
-    neverQuote(['access-token-0123456789'], 'token')
+    registerSecret(['access-token-0123456789'], 'token')
     for (let at = 0; at < 10_000; at++) {
-      neverQuoteWhileNew(`cookie-${at}-value`)
-      neverQuoteWhileNew(`session-${at}-value`, 'session')
+      registerRotatingSecret(`cookie-${at}-value`)
+      registerRotatingSecret(`session-${at}-value`, 'session')
     }
     expect(withoutSecrets('access-token-0123456789 cookie-9999-value session-9999-value')).toBe(
       '[hidden] [hidden] [hidden]',
@@ -100,7 +100,7 @@ describe('attack low: a server', () => {
   })
 
   test('whose one secret begins another hides both whole', () => {
-    neverQuote(['prefix-of-a-secret', 'prefix-of-a-secret-and-more-of-it'], 'token')
+    registerSecret(['prefix-of-a-secret', 'prefix-of-a-secret-and-more-of-it'], 'token')
     expect(withoutSecrets('x prefix-of-a-secret-and-more-of-it')).toBe('x [hidden]')
   })
 })

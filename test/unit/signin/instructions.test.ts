@@ -1,9 +1,9 @@
 // What a person is told who opens the address on their own.
 import { expect, test } from 'vitest'
 import { type Instructions, instructions } from '../../../src/signin/instructions.ts'
-import type { Surroundings } from '../../../src/system/person/desktop.ts'
+import type { Desktop } from '../../../src/system/person/desktop.ts'
 
-const HERE: Surroundings = {
+const HERE: Desktop = {
   ...{ ssh: false, wsl: false, container: false, display: false },
   platform: 'linux',
   browser: 'none',

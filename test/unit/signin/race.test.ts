@@ -1,6 +1,6 @@
 // Ways in side by side: the first home wins, and none outlives it.
 import { describe, expect, test } from 'vitest'
-import { aborted, firstHome, type Way } from '../../../src/signin/race.ts'
+import { aborted, raceSignInMethods, type SignInMethod } from '../../../src/signin/race.ts'
 import { BridgeError } from '../../../src/errors.ts'
 import { createFakeAttemptStore } from '../../fakes/fakeAttemptStore.ts'
 import { codeOf } from '../../fakes/thrown.ts'
@@ -12,7 +12,7 @@ const never = new Promise<never>(() => undefined)
 /** A way that notes when it has cleaned up behind itself. */
 function patient() {
   const seen = { ended: false }
-  const way: Way = async (_attempt, signal) => {
+  const way: SignInMethod = async (_attempt, signal) => {
     await aborted(signal)
     await new Promise((resolve) => setImmediate(resolve))
     seen.ended = true
@@ -23,14 +23,14 @@ function patient() {
 describe('the ways in', () => {
   test('all end before the sign-in is done', async () => {
     const [one, two] = [patient(), patient()]
-    await firstHome(Promise.resolve(), [one.way, two.way], attempt)
+    await raceSignInMethods(Promise.resolve(), [one.way, two.way], attempt)
     expect([one.seen.ended, two.seen.ended]).toEqual([true, true])
   })
 
   test('that have no more to offer leave the others at it', async () => {
     const other = patient()
     let home = () => {}
-    const done = firstHome(
+    const done = raceSignInMethods(
       new Promise<void>((resolve) => {
         home = resolve
       }),
@@ -46,15 +46,15 @@ describe('the ways in', () => {
 
   test('end with the one that fails', async () => {
     const other = patient()
-    const failing: Way = () => Promise.reject(new BridgeError('port_in_use'))
-    expect(await codeOf(firstHome(never, [other.way, failing], attempt))).toBe('port_in_use')
+    const failing: SignInMethod = () => Promise.reject(new BridgeError('port_in_use'))
+    expect(await codeOf(raceSignInMethods(never, [other.way, failing], attempt))).toBe('port_in_use')
     expect(other.seen.ended).toBe(true)
   })
 
   test('end as the attempt does', async () => {
     const other = patient()
     const denied = Promise.reject(new BridgeError('access_denied'))
-    expect(await codeOf(firstHome(denied, [other.way], attempt))).toBe('access_denied')
+    expect(await codeOf(raceSignInMethods(denied, [other.way], attempt))).toBe('access_denied')
     expect(other.seen.ended).toBe(true)
   })
 })

@@ -1,7 +1,7 @@
 // Which client is taken, to whom it belongs, and when it is replaced.
 import { describe, expect, test } from 'vitest'
 import { type ClientsOptions, createClients } from '../../../../src/auth/client/clients.ts'
-import type { ServerMetadata } from '../../../../src/auth/discovery/authorizationServer.ts'
+import type { AuthorizationServerMetadata } from '../../../../src/auth/discovery/authorizationServer.ts'
 import { createFakeCache, createFakeClientStore } from '../../../fakes/fakeCache.ts'
 import { createFakeClock } from '../../../fakes/fakeClock.ts'
 import { createFakeHttp, json, respond, type Site } from '../../../fakes/fakeHttp.ts'
@@ -14,7 +14,7 @@ const REDIRECT = 'http://localhost:8080/auth/callback'
 const DOCUMENT = 'https://me.example/client.json'
 const SERVER = new URL('https://mcp.example/mcp')
 
-const metadata = (issuer: string, more: object = {}): ServerMetadata => ({
+const metadata = (issuer: string, more: object = {}): AuthorizationServerMetadata => ({
   issuer,
   authorization_endpoint: `${issuer}/authorize`,
   token_endpoint: `${issuer}/token`,
@@ -63,7 +63,7 @@ describe('the order', () => {
 
   test('ends with the redirect URI to register by hand', async () => {
     const { registration_endpoint: _, ...closed } = metadata(ISSUER)
-    const error = await errorOf(setUp().clients.forLogin(closed as ServerMetadata, REDIRECT))
+    const error = await errorOf(setUp().clients.forLogin(closed as AuthorizationServerMetadata, REDIRECT))
     expect(error.code).toBe('registration_failed')
     expect(error.message).toContain(REDIRECT)
     expect(error.message).toContain('--client-id')

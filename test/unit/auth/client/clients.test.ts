@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { createClients } from '../../../../src/auth/client/clients.ts'
 import type { ConfiguredClient } from '../../../../src/auth/client/ownClient.ts'
-import type { ServerMetadata } from '../../../../src/auth/discovery/authorizationServer.ts'
+import type { AuthorizationServerMetadata } from '../../../../src/auth/discovery/authorizationServer.ts'
 import { createFakeCache, createFakeClientStore } from '../../../fakes/fakeCache.ts'
 import { createFakeClock } from '../../../fakes/fakeClock.ts'
 import { createFakeHttp, json, type Site } from '../../../fakes/fakeHttp.ts'
@@ -11,7 +11,7 @@ import { codeOf } from '../../../fakes/thrown.ts'
 
 const ISSUER = 'https://as.example'
 const REDIRECT = 'http://localhost:8080/auth/callback'
-const METADATA: ServerMetadata = {
+const METADATA: AuthorizationServerMetadata = {
   issuer: ISSUER,
   authorization_endpoint: `${ISSUER}/authorize`,
   token_endpoint: `${ISSUER}/token`,
@@ -87,7 +87,7 @@ describe('the client for a sign-in', () => {
 
   test('cannot be had where the server registers none', async () => {
     const { registration_endpoint: _, ...metadata } = METADATA
-    expect(await codeOf(setUp().clients.forLogin(metadata as ServerMetadata, REDIRECT))).toBe('registration_failed')
+    expect(await codeOf(setUp().clients.forLogin(metadata as AuthorizationServerMetadata, REDIRECT))).toBe('registration_failed')
   })
 
   test.each([

@@ -1,6 +1,6 @@
 // Whether a server has forgotten a client: only its own words count, and asking changes nothing.
 import { describe, expect, test } from 'vitest'
-import { isForgotten } from '../../../../src/auth/client/probe.ts'
+import { isUnknownClient } from '../../../../src/auth/client/probe.ts'
 import { BridgeError } from '../../../../src/errors.ts'
 import { createFakeHttp, json, respond, type Site } from '../../../fakes/fakeHttp.ts'
 
@@ -14,7 +14,7 @@ const CLIENT = { clientId: 'mine', authMethod: 'none' }
 
 async function ask(site: Site) {
   const http = createFakeHttp({ 'https://as.example/authorize': site })
-  return { forgotten: await isForgotten(http, METADATA, CLIENT, REDIRECT, { scope: 'a' }), http }
+  return { forgotten: await isUnknownClient(http, METADATA, CLIENT, REDIRECT, { scope: 'a' }), http }
 }
 
 describe('a client is forgotten', () => {

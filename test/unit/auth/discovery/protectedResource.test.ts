@@ -1,7 +1,7 @@
 // From the challenge to checked metadata of the authorization server.
 import { describe, expect, test } from 'vitest'
 import { type DiscoveryOptions, discover, resourceMetadataUrls } from '../../../../src/auth/discovery/protectedResource.ts'
-import { serverMetadataUrls } from '../../../../src/auth/discovery/authorizationServer.ts'
+import { metadataUrls } from '../../../../src/auth/discovery/authorizationServer.ts'
 import { BridgeError } from '../../../../src/errors.ts'
 import type { Challenge } from '../../../../src/records.ts'
 import { createFakeHttp, json, respond, type Site } from '../../../fakes/fakeHttp.ts'
@@ -72,7 +72,7 @@ describe('where authorization-server metadata may be (RFC 8414 section 3.1, Open
       [`${oauth}/a/b`, `${oidc}/a/b`, 'https://h.example/a/b/.well-known/openid-configuration'],
     ],
   ])('for %s', (issuer, expected) => {
-    expect(serverMetadataUrls(new URL(issuer)).map(({ href }) => href)).toEqual(expected)
+    expect(metadataUrls(new URL(issuer)).map(({ href }) => href)).toEqual(expected)
   })
 })
 

@@ -1,7 +1,7 @@
 // A code that was refused because the server has forgotten our client.
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { startAgain } from '../../../../src/auth/grants/retryWithNewClient.ts'
+import { retryWithNewClient } from '../../../../src/auth/grants/retryWithNewClient.ts'
 import { BridgeError } from '../../../../src/errors.ts'
 import type { AttemptPlan, RegisteredClient } from '../../../../src/records.ts'
 import { createFakeLogger } from '../../../fakes/fakeLogger.ts'
@@ -30,7 +30,7 @@ function setUp(plan: AttemptPlan, replacement: RegisteredClient | 'none' = NEXT)
   const attempts = {
     planAgain: async (id: string, state: string, next: AttemptPlan) => void planned.push({ id, state, plan: next }),
   }
-  return { again: startAgain({ clients, attempts, log: createFakeLogger() }, 'attempt', plan), asked, planned }
+  return { again: retryWithNewClient({ clients, attempts, log: createFakeLogger() }, 'attempt', plan), asked, planned }
 }
 
 describe('the same tab', () => {

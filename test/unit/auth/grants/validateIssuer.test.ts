@@ -1,12 +1,12 @@
 // Who answered: the table of MCP 2026-07-28, "Authorization Response Validation".
 import { describe, expect, test } from 'vitest'
-import { doubtOfIssuer } from '../../../../src/auth/grants/validateIssuer.ts'
+import { validateIssuer } from '../../../../src/auth/grants/validateIssuer.ts'
 import type { AttemptPlan } from '../../../../src/records.ts'
 
 const ISSUER = 'https://as.example'
 const doubt = (promised: unknown, query: string) => {
   const metadata = { issuer: ISSUER, authorization_response_iss_parameter_supported: promised }
-  return doubtOfIssuer({ metadata } as unknown as AttemptPlan, new URLSearchParams(query))
+  return validateIssuer({ metadata } as unknown as AttemptPlan, new URLSearchParams(query))
 }
 const SAME = `iss=${encodeURIComponent(ISSUER)}`
 

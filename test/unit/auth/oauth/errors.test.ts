@@ -2,14 +2,14 @@
 import { describe, expect, test } from 'vitest'
 import { createOAuthClient } from '../../../../src/auth/oauth/client.ts'
 import { isInvalidGrant, translateOAuthError } from '../../../../src/auth/oauth/errors.ts'
-import type { ServerMetadata } from '../../../../src/auth/discovery/authorizationServer.ts'
+import type { AuthorizationServerMetadata } from '../../../../src/auth/discovery/authorizationServer.ts'
 import { BridgeError } from '../../../../src/errors.ts'
 import type { HttpResponse } from '../../../../src/ports.ts'
 import { createFakeHttp, json, respond } from '../../../fakes/fakeHttp.ts'
 import { errorOf } from '../../../fakes/thrown.ts'
 
 const ISSUER = 'https://as.example'
-const METADATA: ServerMetadata = {
+const METADATA: AuthorizationServerMetadata = {
   issuer: ISSUER,
   authorization_endpoint: `${ISSUER}/authorize`,
   token_endpoint: `${ISSUER}/token`,

@@ -29,7 +29,7 @@ function setUp(before?: (store: ReturnType<typeof createFakeTokenStore>) => void
     ...{ strategy: 'none' as const, mode: 'never' as const },
     refresh: () => Promise.reject(new Error('there is nothing to refresh')),
     askForLogin: () => Promise.reject(new Error('a person was asked')),
-    async asProgram(last, challenge) {
+    async clientCredentials(last, challenge) {
       asked.push({ last: last?.accessToken, challenge })
       if (failure) throw failure
       const requested = challenge?.scope === undefined ? {} : { requestedScope: challenge.scope }

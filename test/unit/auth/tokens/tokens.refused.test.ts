@@ -29,7 +29,7 @@ function setUp(refreshed: () => TokenSet | 'rejected' = () => 'rejected', asProg
   const tokens = createTokens({
     ...{ key: KEY, store, leases: createFakeLeases(), clock, log: createFakeLogger() },
     ...{ strategy: 'auto', mode: 'auto' },
-    ...(asProgram ? { asProgram: async () => tokenSet(`program-${++counts.program}`) } : {}),
+    ...(asProgram ? { clientCredentials: async () => tokenSet(`program-${++counts.program}`) } : {}),
     refresh: async () => async () => {
       counts.refreshed++
       return refreshed()

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { createTokens, type TokensOptions, tokenLease } from '../../../../src/auth/tokens/tokens.ts'
 import { BridgeError } from '../../../../src/errors.ts'
-import type { Cause, Soon } from '../../../../src/ports.ts'
+import type { Cause, MaybePromise } from '../../../../src/ports.ts'
 import type { Challenge, TokenSet } from '../../../../src/records.ts'
 import { createFakeClock, NOON } from '../../../fakes/fakeClock.ts'
 import { createFakeLeases } from '../../../fakes/fakeLeases.ts'
@@ -63,7 +63,7 @@ function setUp({ stored, refresh, signIn, before, mode = 'auto', strategy = 'aut
   return { tokens, store, clock, log, leases, refreshed, asked }
 }
 
-const name = async (work: Soon<TokenSet | undefined>) => (await work)?.accessToken
+const name = async (work: MaybePromise<TokenSet | undefined>) => (await work)?.accessToken
 
 describe('the current token set', () => {
   test('is none where nobody signed in', async () => {

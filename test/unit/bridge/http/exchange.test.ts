@@ -1,8 +1,8 @@
 // One message, one POST, and every kind of answer a server may give.
 import { describe, expect, test } from 'vitest'
 import { createExchange } from '../../../../src/bridge/http/exchange.ts'
-import { createFlights, type Flights } from '../../../../src/bridge/message/inFlight.ts'
-import { look, type Message } from '../../../../src/bridge/message/message.ts'
+import { createInFlight, type InFlight } from '../../../../src/bridge/message/inFlight.ts'
+import { parseMessage, type Message } from '../../../../src/bridge/message/message.ts'
 import type { Send } from '../../../../src/bridge/http/send.ts'
 import { createSession, type Session } from '../../../../src/bridge/session/session.ts'
 import { BridgeError } from '../../../../src/errors.ts'
@@ -12,12 +12,12 @@ import { type Body, json, respond } from '../../../fakes/fakeHttp.ts'
 import { createFakeSend, type Sent } from '../../../fakes/fakeSend.ts'
 import { errorOf } from '../../../fakes/thrown.ts'
 
-const message = (text: string) => look(Buffer.from(text)) as Message
+const message = (text: string) => parseMessage(Buffer.from(text)) as Message
 const CALL = message('{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{}}')
 const NOTE = message('{"jsonrpc":"2.0","method":"notifications/cancelled"}')
 const RESULT = '{"jsonrpc":"2.0","id":7,"result":{"n":12345678901234567890}}'
 
-function exchangeOf(send: Send, session: Session, flights: Flights, limit = 10_000) {
+function exchangeOf(send: Send, session: Session, flights: InFlight, limit = 10_000) {
   const clock = createHurryingClock()
   const renew = () => Promise.reject(new Error('no session is made again here'))
   return createExchange({ send, session, flights, clock, limit, timeoutMs: 60_000, renew }).exchange
@@ -26,7 +26,7 @@ function exchangeOf(send: Send, session: Session, flights: Flights, limit = 10_0
 function setUp(answer: (sent: Sent, index: number) => HttpResponse | Promise<HttpResponse>, limit = 10_000) {
   const { send, sent } = createFakeSend(answer)
   const session = createSession()
-  const flights = createFlights()
+  const flights = createInFlight()
   const exchange = exchangeOf(send, session, flights, limit)
   const delivered: string[] = []
   const run = (one: Message, reason?: unknown) => {
@@ -231,7 +231,7 @@ test('a slow host holds the stream up: the next event is read after delivery', a
     yield Buffer.from(`data: ${RESULT}\n\n`)
   }
   const { send } = createFakeSend(() => stream(events()))
-  const flights = createFlights()
+  const flights = createInFlight()
   const exchange = exchangeOf(send, createSession(), flights)
   await exchange(flights.begin(CALL), async ({ method }) => {
     await new Promise((resolve) => setImmediate(resolve))

@@ -1,7 +1,7 @@
 // Going on with a stream that ended too soon: when, how often, and when it is given up.
 import { expect, test } from 'vitest'
-import { createFlights } from '../../../../src/bridge/message/inFlight.ts'
-import { look, type Message } from '../../../../src/bridge/message/message.ts'
+import { createInFlight } from '../../../../src/bridge/message/inFlight.ts'
+import { parseMessage, type Message } from '../../../../src/bridge/message/message.ts'
 import { resume } from '../../../../src/bridge/http/resume.ts'
 import { createSession } from '../../../../src/bridge/session/session.ts'
 import { BridgeError } from '../../../../src/errors.ts'
@@ -21,8 +21,8 @@ async function run(answer: (index: number) => HttpResponse | Error, { retryMs = 
     if (given instanceof Error) throw given
     return given
   })
-  const flights = createFlights()
-  const flight = flights.begin(look(Buffer.from('{"jsonrpc":"2.0","id":1,"method":"tools/call"}')) as Message)
+  const flights = createInFlight()
+  const flight = flights.begin(parseMessage(Buffer.from('{"jsonrpc":"2.0","id":1,"method":"tools/call"}')) as Message)
   const take = async (message: Message) => void flights.settle(message, flight)
   const position = { lastId: 'first', retryMs }
   const options = { send, session: createSession(), clock, limit: 1_000, timeoutMs }

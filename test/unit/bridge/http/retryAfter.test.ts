@@ -1,14 +1,14 @@
 // Retry-After: how long, how often, and when not.
 import { expect, test } from 'vitest'
-import { createFlights } from '../../../../src/bridge/message/inFlight.ts'
-import { look, type Message } from '../../../../src/bridge/message/message.ts'
+import { createInFlight } from '../../../../src/bridge/message/inFlight.ts'
+import { parseMessage, type Message } from '../../../../src/bridge/message/message.ts'
 import { bePatient } from '../../../../src/bridge/http/retryAfter.ts'
 import { createHurryingClock, NOON } from '../../../fakes/fakeClock.ts'
 import { respond } from '../../../fakes/fakeHttp.ts'
 
 async function run(retryAfter: string | undefined, { times = 1, status = 429, timeoutMs = 60_000 } = {}) {
   const clock = createHurryingClock()
-  const flight = createFlights().begin(look(Buffer.from('{"jsonrpc":"2.0","id":1,"method":"a"}')) as Message)
+  const flight = createInFlight().begin(parseMessage(Buffer.from('{"jsonrpc":"2.0","id":1,"method":"a"}')) as Message)
   flight.wire.out = true
   const busy = () => respond(status, retryAfter === undefined ? {} : { 'retry-after': retryAfter })
   let asked = 0

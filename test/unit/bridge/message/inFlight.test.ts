@@ -1,10 +1,10 @@
 // The table of what is in flight: whose answer is it, who is taken back, and when is nobody waited for.
 import { describe, expect, test } from 'vitest'
-import { createFlights } from '../../../../src/bridge/message/inFlight.ts'
-import { look, type Message } from '../../../../src/bridge/message/message.ts'
+import { createInFlight } from '../../../../src/bridge/message/inFlight.ts'
+import { parseMessage, type Message } from '../../../../src/bridge/message/message.ts'
 import { settled } from '../../../fakes/gate.ts'
 
-const message = (value: unknown) => look(Buffer.from(JSON.stringify(value))) as Message
+const message = (value: unknown) => parseMessage(Buffer.from(JSON.stringify(value))) as Message
 const request = (id: unknown, method = 'tools/call') => message({ jsonrpc: '2.0', id, method })
 const answer = (...ids: unknown[]) => {
   const [first, ...more] = ids.map((id) => ({ jsonrpc: '2.0', id, result: {} }))
@@ -13,7 +13,7 @@ const answer = (...ids: unknown[]) => {
 
 describe('an answer', () => {
   test('is taken once, by the flight that asked', () => {
-    const flights = createFlights()
+    const flights = createInFlight()
     const one = flights.begin(request(1))
     expect(flights.settle(answer(2), one)).toBe(false)
     expect(flights.settle(answer(1), one)).toBe(true)
@@ -22,7 +22,7 @@ describe('an answer', () => {
   })
 
   test('that comes on the stream of another one settles its own, whose wait then ends', async () => {
-    const flights = createFlights()
+    const flights = createInFlight()
     const [one, two] = [flights.begin(request(1)), flights.begin(request(2))]
     expect(flights.settle(answer(2), one)).toBe(true)
     await settled()
@@ -31,7 +31,7 @@ describe('an answer', () => {
   })
 
   test('of a batch is taken whole or not at all', () => {
-    const flights = createFlights()
+    const flights = createInFlight()
     const one = flights.begin(request(1))
     expect(flights.settle(answer(1, 2), one)).toBe(false)
     expect(one.open.size).toBe(1)
@@ -40,7 +40,7 @@ describe('an answer', () => {
   })
 
   test('to a request that was taken back is nobody’s', () => {
-    const flights = createFlights()
+    const flights = createInFlight()
     const one = flights.begin(request('a'))
     expect(flights.cancel('a')).toBe(one)
     expect(flights.settle(answer('a'), one)).toBe(false)
@@ -53,13 +53,13 @@ describe('taking back', () => {
     ['text', '7', '7'],
     ['a number beyond 2^53, as JavaScript reads it', 2 ** 60, 2 ** 60],
   ])('finds %s', (_, id, wanted) => {
-    const flights = createFlights()
+    const flights = createInFlight()
     const one = flights.begin(request(id))
     expect(flights.cancel(wanted)).toBe(one)
   })
 
   test('finds neither another type, nor initialize, nor what has ended', () => {
-    const flights = createFlights()
+    const flights = createInFlight()
     flights.begin(request(7))
     flights.begin(request(8, 'initialize'))
     flights.end(flights.begin(request(9)))
@@ -68,7 +68,7 @@ describe('taking back', () => {
 })
 
 test('a flight that has ended cannot be aborted, whoever uses its controller now', () => {
-  const flights = createFlights()
+  const flights = createInFlight()
   const first = flights.begin(request(1))
   flights.end(first)
   const second = flights.begin(request(2))
@@ -80,7 +80,7 @@ test('a flight that has ended cannot be aborted, whoever uses its controller now
 })
 
 test('it is idle when every flight is finished, though a stream may go on', async () => {
-  const flights = createFlights()
+  const flights = createInFlight()
   const [one, two] = [flights.begin(request(1)), flights.begin(request(2))]
   let idle = false
   void flights.idle().then(() => {

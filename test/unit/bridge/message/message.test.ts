@@ -1,9 +1,9 @@
 // One look at a message: its kind, its id's own text, and the bytes untouched.
 import { describe, expect, test } from 'vitest'
-import { guessId, guessIdAtEnd, look, toOneLine, withoutBom } from '../../../../src/bridge/message/message.ts'
+import { guessId, guessIdAtEnd, parseMessage, toOneLine, withoutBom } from '../../../../src/bridge/message/message.ts'
 import { eachMember, whole } from '../../../../src/bridge/message/pick.ts'
 
-const see = (text: string) => look(Buffer.from(text))
+const see = (text: string) => parseMessage(Buffer.from(text))
 
 describe('the kind of a message', () => {
   test.each([
@@ -46,11 +46,11 @@ describe('the kind of a message', () => {
   test('is none for invalid UTF-8', () => {
     const text = Buffer.from('{"jsonrpc":"2.0","id":1,"method":"?"}')
     text[text.indexOf(0x3f)] = 0xff
-    expect(look(text)).toBeUndefined()
+    expect(parseMessage(text)).toBeUndefined()
   })
 
   test('is none for UTF-8 cut in the middle of a character', () => {
-    expect(look(Buffer.from('{"jsonrpc":"2.0","id":1,"method":"€"}').subarray(0, -3))).toBeUndefined()
+    expect(parseMessage(Buffer.from('{"jsonrpc":"2.0","id":1,"method":"€"}').subarray(0, -3))).toBeUndefined()
   })
 })
 
@@ -131,11 +131,11 @@ describe('a batch', () => {
 describe('the bytes of a message', () => {
   test('are those that came, key order, spaces and unknown fields included', () => {
     const raw = Buffer.from(' {"zz":1e2, "jsonrpc":"2.0","method":"a",  "params":{"n":12345678901234567890}} ')
-    expect(look(raw)?.bytes).toBe(raw)
+    expect(parseMessage(raw)?.bytes).toBe(raw)
   })
 
   test('lose a byte order mark', () => {
-    const message = look(Buffer.from('\ufeff{"jsonrpc":"2.0","id":1,"method":"a"}'))
+    const message = parseMessage(Buffer.from('\ufeff{"jsonrpc":"2.0","id":1,"method":"a"}'))
     expect(Buffer.from(message?.bytes ?? []).toString('utf8')).toBe('{"jsonrpc":"2.0","id":1,"method":"a"}')
   })
 

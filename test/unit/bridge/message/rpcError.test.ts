@@ -1,6 +1,6 @@
 // BridgeError → JSON-RPC error.
 import { describe, expect, test } from 'vitest'
-import { look } from '../../../../src/bridge/message/message.ts'
+import { parseMessage } from '../../../../src/bridge/message/message.ts'
 import { rpcError } from '../../../../src/bridge/message/rpcError.ts'
 import { BridgeError, ERRORS, type ErrorCode } from '../../../../src/errors.ts'
 
@@ -42,7 +42,7 @@ describe('the error answer', () => {
     (code) => {
       const answer = rpcError('7', new BridgeError(code))
       expect(answer.includes(10)).toBe(false)
-      expect(look(answer)?.answers).toEqual(['7'])
+      expect(parseMessage(answer)?.answers).toEqual(['7'])
       expect(ERRORS[code].rpc < -32768 || ERRORS[code].rpc > -32000).toBe(true)
     },
   )

@@ -1,10 +1,10 @@
 // Which answers say that this session is unknown, and which only have the word in them.
 import { describe, expect, test } from 'vitest'
 import { isSessionLost, namesLostSession } from '../../../../src/bridge/session/lost.ts'
-import { look, type Message } from '../../../../src/bridge/message/message.ts'
+import { parseMessage, type Message } from '../../../../src/bridge/message/message.ts'
 
 const invalidRequest = (message: unknown, code = -32600) =>
-  look(Buffer.from(JSON.stringify({ jsonrpc: '2.0', id: 1, error: { code, message } }))) as Message
+  parseMessage(Buffer.from(JSON.stringify({ jsonrpc: '2.0', id: 1, error: { code, message } }))) as Message
 const bodies = (text: string) => [
   text,
   JSON.stringify({ error: text }),
@@ -117,7 +117,7 @@ describe('attack F: a session is not lost', () => {
       '"error":[]',
       '"result":{"code":-32600,"message":"Session not found"}',
     ])
-      expect(namesLostSession(look(Buffer.from(`{"jsonrpc":"2.0","id":1,${text}}`)) as Message)).toBe(false)
+      expect(namesLostSession(parseMessage(Buffer.from(`{"jsonrpc":"2.0","id":1,${text}}`)) as Message)).toBe(false)
     for (const body of ['null', '7', '[]', '{}', '{"error":null}', '{"message":{"session":"not found"}}', ''])
       expect(isSessionLost(400, Buffer.from(body))).toBe(false)
   })

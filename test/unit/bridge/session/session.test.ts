@@ -1,12 +1,12 @@
 // The session: what it sends along, and how it is made again once for all.
 import { describe, expect, test } from 'vitest'
-import { look, type Message } from '../../../../src/bridge/message/message.ts'
+import { parseMessage, type Message } from '../../../../src/bridge/message/message.ts'
 import { createSession } from '../../../../src/bridge/session/session.ts'
 import { respond } from '../../../fakes/fakeHttp.ts'
 import { createGate } from '../../../fakes/gate.ts'
 import { codeOf } from '../../../fakes/thrown.ts'
 
-const message = (text: string) => look(Buffer.from(text)) as Message
+const message = (text: string) => parseMessage(Buffer.from(text)) as Message
 const INITIALIZE = message('{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}')
 const answer = (version: unknown = '2025-11-25') =>
   message(JSON.stringify({ jsonrpc: '2.0', id: 1, result: { protocolVersion: version } }))

@@ -1,7 +1,7 @@
 // What the host hears while a person signs in, and how the bridge keeps its word afterwards.
 import { describe, expect, test } from 'vitest'
 import { createPendingSignIn } from '../../../../src/signin/pending.ts'
-import { look, type Message } from '../../../../src/bridge/message/message.ts'
+import { parseMessage, type Message } from '../../../../src/bridge/message/message.ts'
 import { createHostSignIn } from '../../../../src/bridge/standIn/standIn.ts'
 import { BridgeError } from '../../../../src/errors.ts'
 import { createFakeClock } from '../../../fakes/fakeClock.ts'
@@ -14,7 +14,7 @@ const SERVER = 'https://mcp.example.com/mcp'
 const ADDRESS = 'https://auth.example.com/authorize?state=s'
 const NOT_SIGNED_IN = new BridgeError('not_signed_in')
 
-const message = (value: object): Message => look(Buffer.from(JSON.stringify({ jsonrpc: '2.0', ...value }))) as Message
+const message = (value: object): Message => parseMessage(Buffer.from(JSON.stringify({ jsonrpc: '2.0', ...value }))) as Message
 const initialize = (capabilities: object = {}) =>
   message({ id: 1, method: 'initialize', params: { protocolVersion: '2025-11-25', capabilities } })
 const answered = (id: number, capabilities: object) =>
@@ -73,7 +73,7 @@ describe('initialize', () => {
     clock.advance(3000)
     await settled()
     expect(heard()).toEqual([])
-    expect(host.unmet).toBe(false)
+    expect(host.serverNotInitialized).toBe(false)
   })
 
   test('waits on when no person is waited for: a slow server is no sign-in', async () => {
@@ -91,7 +91,7 @@ describe('initialize', () => {
     expect(heard()[0]).toMatchObject({ id: 1, result: { serverInfo: { name: 'mcp-oauth-bridge', version: '1.2.3' } } })
     expect(heard()[1]).toMatchObject({ method: 'notifications/message', params: { level: 'warning' } })
     expect(heard()[1].params.data).toContain(ADDRESS)
-    expect(host.unmet).toBe(true)
+    expect(host.serverNotInitialized).toBe(true)
   })
 
   test('is answered from the last known answer where there is one', async () => {
@@ -108,24 +108,24 @@ describe('initialize', () => {
   test('that fails because nobody is signed in is answered here at once, unless nobody is ever asked', async () => {
     const { host, heard } = setUp()
     host.hold(initialize(), new Promise(() => undefined))
-    expect(await host.covers(initialize(), NOT_SIGNED_IN)).toBe(true)
+    expect(await host.deferInitializeError(initialize(), NOT_SIGNED_IN)).toBe(true)
     expect(heard()[0].id).toBe(1)
     const never = setUp({ asks: false })
     never.host.hold(initialize(), new Promise(() => undefined))
-    expect(await never.host.covers(initialize(), NOT_SIGNED_IN)).toBe(false)
+    expect(await never.host.deferInitializeError(initialize(), NOT_SIGNED_IN)).toBe(false)
     expect(never.heard()).toEqual([])
   })
 
   test('that fails otherwise is the host’s to know', async () => {
     const { host } = setUp()
     host.hold(initialize(), new Promise(() => undefined))
-    expect(await host.covers(initialize(), new BridgeError('server_unreachable'))).toBe(false)
+    expect(await host.deferInitializeError(initialize(), new BridgeError('server_unreachable'))).toBe(false)
   })
 
   test('that was answered here does not get a second answer from a failed sign-in', async () => {
     const { host, held } = setUp()
     await held()
-    expect(await host.covers(initialize(), new BridgeError('access_denied'))).toBe(true)
+    expect(await host.deferInitializeError(initialize(), new BridgeError('access_denied'))).toBe(true)
   })
 })
 
@@ -133,10 +133,10 @@ describe('meanwhile', () => {
   test('ping is answered, lists come from memory, and others are not answered here', async () => {
     const { host, heard, held } = setUp({ memory: { 'tools/list': { tools: [{ name: 'echo' }] } } })
     await held()
-    expect(await host.standsIn(message({ id: 2, method: 'ping' }), never)).toBe(true)
-    expect(await host.standsIn(message({ id: 3, method: 'tools/list' }), never)).toBe(true)
-    expect(await host.standsIn(message({ id: 4, method: 'prompts/list' }), never)).toBe(true)
-    expect(await host.standsIn(message({ id: 5, method: 'tools/call', params: { name: 'echo' } }), never)).toBe(false)
+    expect(await host.answerLocally(message({ id: 2, method: 'ping' }), never)).toBe(true)
+    expect(await host.answerLocally(message({ id: 3, method: 'tools/list' }), never)).toBe(true)
+    expect(await host.answerLocally(message({ id: 4, method: 'prompts/list' }), never)).toBe(true)
+    expect(await host.answerLocally(message({ id: 5, method: 'tools/call', params: { name: 'echo' } }), never)).toBe(false)
     const results = Object.fromEntries(heard().map(({ id, result }) => [id, result]))
     expect(results).toMatchObject({ 2: {}, 3: { tools: [{ name: 'echo' }] }, 4: { prompts: [] } })
   })
@@ -144,10 +144,10 @@ describe('meanwhile', () => {
   test('with no known tools, the tool that signs in says where, and that it is done when it is', async () => {
     const { host, heard, held, clock, person } = setUp()
     await held()
-    await host.standsIn(message({ id: 2, method: 'tools/list' }), never)
+    await host.answerLocally(message({ id: 2, method: 'tools/list' }), never)
     const [tool] = heard().at(-1).result.tools
     const call = (id: number) =>
-      host.standsIn(message({ id, method: 'tools/call', params: { name: tool.name } }), never)
+      host.answerLocally(message({ id, method: 'tools/call', params: { name: tool.name } }), never)
     const first = call(3)
     await clock.whenSleeping(1)
     clock.advance(45_000)
@@ -166,15 +166,15 @@ describe('meanwhile', () => {
   test('the tool meets the server where nobody is waited for, and tells what came of it', async () => {
     const { host, heard, held, person } = setUp()
     await held()
-    await host.standsIn(message({ id: 3, method: 'tools/list' }), never)
+    await host.answerLocally(message({ id: 3, method: 'tools/list' }), never)
     person.open()
     await settled()
     const call = (id: number) => message({ id, method: 'tools/call', params: { name: 'sign_in' } })
     const refused = () => Promise.reject(new BridgeError('access_denied', { message: 'They said no.', hint: 'Ask.' }))
-    expect(await host.standsIn(call(4), refused)).toBe(true)
+    expect(await host.answerLocally(call(4), refused)).toBe(true)
     expect(heard().at(-1)).toMatchObject({ id: 4, result: { content: [{ text: 'They said no. Ask.' }] } })
     const meet = async () => void (await host.establish(answered(1, { tools: {} })))
-    expect(await host.standsIn(call(5), meet)).toBe(true)
+    expect(await host.answerLocally(call(5), meet)).toBe(true)
     expect(heard().at(-1)).toMatchObject({
       id: 5,
       result: { content: [{ text: expect.stringContaining('signed in') }] },
@@ -200,8 +200,8 @@ describe('meanwhile', () => {
     const questions = heard().filter(({ method }) => method === 'elicitation/create')
     expect(questions).toHaveLength(1)
     expect(questions[0].params).toMatchObject({ mode: 'url', url: ADDRESS, elicitationId: expect.any(String) })
-    expect(host.takes(message({ id: questions[0].id, result: { action: 'accept' } }))).toBe(true)
-    expect(host.takes(message({ id: 7, result: {} }))).toBe(false)
+    expect(host.isReplyToUs(message({ id: questions[0].id, result: { action: 'accept' } }))).toBe(true)
+    expect(host.isReplyToUs(message({ id: 7, result: {} }))).toBe(false)
     person.open()
     await settled()
     expect(heard().at(-1)).toMatchObject({
@@ -223,32 +223,32 @@ describe('afterwards', () => {
   test('lists that were given here are announced as changed, and the log level reaches the server', async () => {
     const { host, heard, held } = setUp()
     await held()
-    await host.standsIn(message({ id: 2, method: 'tools/list' }), never)
+    await host.answerLocally(message({ id: 2, method: 'tools/list' }), never)
     const level = message({ id: 3, method: 'logging/setLevel', params: { level: 'debug' } })
-    expect(await host.standsIn(level, never)).toBe(true)
+    expect(await host.answerLocally(level, never)).toBe(true)
     expect(await host.establish(answered(1, { tools: {}, logging: {} }))).toBe(true)
     expect(heard().at(-1)).toMatchObject({ method: 'notifications/tools/list_changed' })
-    expect(host.owed()).toEqual([level])
-    expect(host.owed()).toEqual([])
-    expect(host.unmet).toBe(false)
+    expect(host.pendingReplays()).toEqual([level])
+    expect(host.pendingReplays()).toEqual([])
+    expect(host.serverNotInitialized).toBe(false)
   })
 
   test('what the server lacks and the host was told is empty, not an error; the rest is the server’s', async () => {
     const { host, heard, held } = setUp()
     await held()
     await host.establish(answered(1, { tools: {} }))
-    expect(await host.standsIn(message({ id: 4, method: 'prompts/list' }), never)).toBe(true)
+    expect(await host.answerLocally(message({ id: 4, method: 'prompts/list' }), never)).toBe(true)
     expect(heard().at(-1)).toMatchObject({ id: 4, result: { prompts: [] } })
-    expect(await host.standsIn(message({ id: 5, method: 'logging/setLevel', params: {} }), never)).toBe(true)
-    expect(await host.standsIn(message({ id: 6, method: 'tools/list' }), never)).toBe(false)
-    expect(await host.standsIn(message({ id: 7, method: 'ping' }), never)).toBe(false)
+    expect(await host.answerLocally(message({ id: 5, method: 'logging/setLevel', params: {} }), never)).toBe(true)
+    expect(await host.answerLocally(message({ id: 6, method: 'tools/list' }), never)).toBe(false)
+    expect(await host.answerLocally(message({ id: 7, method: 'ping' }), never)).toBe(false)
   })
 
   test('an error of the server does not count as met', async () => {
     const { host, held } = setUp()
     await held()
     await host.establish(message({ id: 1, error: { code: -32603, message: 'no' } }))
-    expect(host.unmet).toBe(true)
+    expect(host.serverNotInitialized).toBe(true)
   })
 
   test('first pages and introductions are learnt, other pages, errors and calls are not', async () => {

@@ -1,6 +1,6 @@
 // The table for a terminal: what it says, and that it fits.
 import { describe, expect, test } from 'vitest'
-import { paperOf } from '../../../../src/cli/terminal/style.ts'
+import { createStyle } from '../../../../src/cli/terminal/style.ts'
 import type { Account, StatusReport } from '../../../../src/cli/commands/status.ts'
 import { table } from '../../../../src/cli/terminal/statusTable.ts'
 
@@ -23,7 +23,7 @@ const ACCOUNT: Account = {
 function shown(accounts: Account[], columns: number, exceptions: StatusReport['exceptions'] = []): string[] {
   const kept = { secret_store: 'keychain', database: '/home/ada/oauth.db', driver: 'better-sqlite3' }
   const report = { ...kept, exceptions, accounts }
-  return table(report, NOW, paperOf({ isTTY: true, columns }, { NO_COLOR: '1' }))
+  return table(report, NOW, createStyle({ isTTY: true, columns }, { NO_COLOR: '1' }))
 }
 
 describe('the table', () => {

@@ -1,10 +1,10 @@
 // Colours only at a terminal, and lines that fit it.
 import { describe, expect, test } from 'vitest'
-import { paperOf, wrap, wrapWords } from '../../../../src/cli/terminal/style.ts'
+import { createStyle, wrap, wrapWords } from '../../../../src/cli/terminal/style.ts'
 
 describe('colours', () => {
   test('are used at a terminal', () => {
-    expect(paperOf({ isTTY: true }, {}).good('x')).toBe('\u001b[32mx\u001b[39m')
+    expect(createStyle({ isTTY: true }, {}).good('x')).toBe('\u001b[32mx\u001b[39m')
   })
 
   test.each([
@@ -13,15 +13,15 @@ describe('colours', () => {
     [{ isTTY: true }, { NO_COLOR: '1' }],
     [{ isTTY: true }, { TERM: 'dumb' }],
   ])('are not used for %j with %j', (stream, environment) => {
-    expect(paperOf(stream, environment).bad('x')).toBe('x')
+    expect(createStyle(stream, environment).bad('x')).toBe('x')
   })
 })
 
 describe('lines', () => {
   test('have the width of the terminal, and none without one', () => {
-    expect(paperOf({ isTTY: true, columns: 132 }, {}).width).toBe(132)
-    expect(paperOf({ isTTY: true, columns: 0 }, {}).width).toBe(80)
-    expect(paperOf({ columns: 80 }, {}).width).toBe(Number.POSITIVE_INFINITY)
+    expect(createStyle({ isTTY: true, columns: 132 }, {}).width).toBe(132)
+    expect(createStyle({ isTTY: true, columns: 0 }, {}).width).toBe(80)
+    expect(createStyle({ columns: 80 }, {}).width).toBe(Number.POSITIVE_INFINITY)
   })
 
   test.each([

@@ -2,11 +2,11 @@
 import { describe, expect, test } from 'vitest'
 import { OPTIONS } from '../../../../src/cli/words/args.ts'
 import { completion } from '../../../../src/cli/words/completion.ts'
-import type { World } from '../../../../src/cli/run.ts'
+import type { ProcessIO } from '../../../../src/cli/run.ts'
 
 const scriptFor = (shell: string) => {
   const parts: string[] = []
-  completion(shell, { stdout: { write: (part: string) => parts.push(part) } } as unknown as World)
+  completion(shell, { stdout: { write: (part: string) => parts.push(part) } } as unknown as ProcessIO)
   return parts.join('')
 }
 

@@ -1,12 +1,12 @@
 // Where a person sits, told by the environment and a few files, and which browser reaches them there.
 import { describe, expect, test } from 'vitest'
-import { type Clues, lookAround, surroundings } from '../../../../src/system/person/desktop.ts'
+import { type Probe, detectDesktop, desktopFrom } from '../../../../src/system/person/desktop.ts'
 
 const MICROSOFT = 'Linux version 5.15.167.4-microsoft-standard-WSL2'
 
-function look(clues: Partial<Omit<Clues, 'read'>> & { files?: Record<string, string> }) {
+function look(clues: Partial<Omit<Probe, 'read'>> & { files?: Record<string, string> }) {
   const { files = {}, ...rest } = clues
-  return surroundings({ platform: 'linux', environment: {}, named: undefined, read: (path) => files[path], ...rest })
+  return desktopFrom({ platform: 'linux', environment: {}, named: undefined, read: (path) => files[path], ...rest })
 }
 
 describe('the browser that reaches the person', () => {
@@ -54,5 +54,5 @@ describe('a container', () => {
 })
 
 test('looking around here finds this platform and takes what is named', () => {
-  expect(lookAround({}, 'x')).toMatchObject({ platform: process.platform, browser: 'named', ssh: false })
+  expect(detectDesktop({}, 'x')).toMatchObject({ platform: process.platform, browser: 'named', ssh: false })
 })

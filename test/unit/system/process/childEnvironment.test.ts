@@ -1,6 +1,6 @@
 // What a foreign program learns from our environment.
 import { expect, test } from 'vitest'
-import { withoutSecrets } from '../../../../src/system/process/childEnvironment.ts'
+import { childEnvironment } from '../../../../src/system/process/childEnvironment.ts'
 
 test.each([
   'MCP_OAUTH_BRIDGE_KEY',
@@ -23,7 +23,7 @@ test.each([
   'PROXY_AUTHORIZATION',
   'COOKIE',
 ])('%s is kept from it', (name) => {
-  expect(withoutSecrets({ [name]: 'x' })).toEqual({})
+  expect(childEnvironment({ [name]: 'x' })).toEqual({})
 })
 
 test.each([
@@ -43,5 +43,5 @@ test.each([
   'KEYBOARD_LAYOUT',
   'XKB_DEFAULT_OPTIONS',
 ])('%s, which a browser needs, is there', (name) => {
-  expect(withoutSecrets({ [name]: 'x' })).toEqual({ [name]: 'x' })
+  expect(childEnvironment({ [name]: 'x' })).toEqual({ [name]: 'x' })
 })
