@@ -1,5 +1,6 @@
 // The one error class and the one table of codes: message, remedy, exit code and JSON-RPC number.
-import { hideAccounts, hideKnown, isKnown, rememberAccount, rememberSecret, type SecretKind } from './redaction/known.ts'
+import { nameOwnTexts } from './redaction/register.ts'
+import { quote, withoutControls } from './redaction/text.ts'
 
 interface ErrorRow {
   /** One sentence, shown when the thrower gives no better one. */
@@ -95,6 +96,12 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS
 
+nameOwnTexts(() =>
+  Object.entries(ERRORS)
+    .map(([code, { message, hint }]) => `${code} ${message} ${hint}`)
+    .join('\n'),
+)
+
 /** One line, whatever stands in it; several only where they are written as several, so that no name or answer can add one. */
 type Lines = string | readonly string[]
 
@@ -134,81 +141,7 @@ export function asBridgeError(thrown: unknown): BridgeError {
   return new BridgeError('internal', { message: `Unexpected: ${quote(what)}`, cause: thrown })
 }
 
-/** Untrusted text for a message or a log: JSON-quoted, cut to `most` characters, without terminal or bidi controls, secrets and URL queries. */
-export function quote(text: string, most = 200): string {
-  const plain = withoutQueries(withoutSecrets(withoutControls(text)))
-  return JSON.stringify(plain.length > most ? `${plain.slice(0, most)}…` : plain)
-}
-
-/**
- * From now on these are cut out of every text that is quoted or logged. What a person configured is believed to be secret; a server
- * may call anything a token, also a word of ours.
- */
-export function registerSecret(secrets: readonly (string | undefined)[], kind: SecretKind = 'configured'): void {
-  for (const secret of secrets) {
-    if (secret === undefined || isKnown(secret, kind)) continue
-    if (kind === 'configured' || !isOurWord(secret)) rememberSecret(secret, kind)
-  }
-}
-
-/** Like {@link registerSecret}, for what a server may set anew with every answer: only the newest are kept. */
-export function registerRotatingSecret(secret: string, kind: 'cookie' | 'session' = 'cookie'): void {
-  if (!/\s/.test(secret)) registerSecret([secret], kind)
-}
-
-const plainTexts = new Set<string>()
-let ourTexts: string | undefined
-
-/** Texts that name no secret, such as a server's address: whatever a server sets, they stay readable. */
-export function alwaysQuote(texts: readonly (string | undefined)[]): void {
-  for (const text of texts) if (text !== undefined && plainTexts.size < 1_000) plainTexts.add(text)
-}
-
-/** A word of any dictionary, or part of what we say ourselves: cutting it out would blind every text. */
-const isOurWord = (secret: string) => /^[A-Z]?[a-z]{1,19}$/.test(secret) || isOurText(secret)
-
-function isOurText(part: string): boolean {
-  ourTexts ??= Object.entries(ERRORS)
-    .map(([code, { message, hint }]) => `${code} ${message} ${hint}`)
-    .join('\n')
-  return ourTexts.includes(part) || [...plainTexts].some((text) => text.includes(part))
-}
-
-/** Names of accounts: a person is shown who signed in, a log and its readers are not. */
-export function neverLog(names: readonly unknown[]): void {
-  for (const name of names) if (typeof name === 'string' && !isOurText(name)) rememberAccount(name)
-}
-
-/** Without these names, and without any e-mail address. */
-export const withoutAccounts = (text: string): string => hideAccounts(text)
-
-/**
- * Bearer tokens, JWTs and the query parameters of OAuth, wherever an untrusted text repeats them. Whoever sends megabytes must not
- * make a pattern read the same letters again and again: no pattern here can fail after a run without an end.
- */
-export function withoutSecrets(text: string): string {
-  return hideKnown(text)
-    .replace(/\b(bearer|basic|dpop)\s+[\w.~+/=-]+/gi, '$1 [hidden]')
-    .replace(/\beyJ[\w-]+(\.[\w-]+(\.[\w-]*)?)?/g, (run, rest?: string) => (rest === undefined ? run : '[hidden]'))
-    .replace(
-      /\b(code|state|access_token|refresh_token|id_token|client_secret|code_verifier|token)([\\"']*\s*[=:]\s*[\\"']*)[\w.~+/%-]{6,}/gi,
-      '$1$2[hidden]',
-    )
-}
-
-/** Every http(s) URL in a text without its query: people and servers put keys, codes and states there. */
-export function withoutQueries(text: string): string {
-  return text.replace(/(\bhttps?:\/\/[^\s"'<>?#]*)(\?[^\s"'<>]*)?/gi, (url, start: string, query?: string) =>
-    query === undefined ? url : `${start}?…`,
-  )
-}
-
 /** A stored code as a known one. */
 export function asErrorCode(code: string | undefined): ErrorCode {
   return code !== undefined && Object.hasOwn(ERRORS, code) ? (code as ErrorCode) : 'login_failed'
-}
-
-/** Untrusted text for a person: no escape sequences, no line breaks, nothing invisible, nothing that turns the direction of writing. */
-export function withoutControls(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ')
 }

@@ -135,7 +135,11 @@ test('every foreign program gets an environment without our secrets and no shell
       .map(({ name }) => name),
   ).toEqual([])
   const cleaned = starts.filter(({ text }) => /\benv: (withoutSecrets\(|\{\})/.test(text)).map(({ name }) => name)
-  expect(cleaned.sort()).toEqual(['system/person/browser.ts', 'system/keychain/childProcess.ts', 'system/process/portOwner.ts'])
+  expect(cleaned.sort()).toEqual([
+    'system/person/browser.ts',
+    'system/keychain/childProcess.ts',
+    'system/process/portOwner.ts',
+  ])
 })
 
 test('no source file is over 250 lines, and the median is at most 80', () => {

@@ -1,7 +1,8 @@
 // The Authorizer of one server: bearer and X-User-* for each request, and what to do when the server refuses them.
-import { BridgeError, registerSecret } from '../errors.ts'
+import { BridgeError } from '../errors.ts'
 import type { Authorizer, Clock, HttpRequest, Logger } from '../ports.ts'
 import type { TokenSet } from '../records.ts'
+import { registerSecret } from '../redaction/register.ts'
 import { parseChallenge } from './challenge.ts'
 import type { DpopProofs } from './oauth/dpop.ts'
 import type { Tokens } from './tokens/tokens.ts'

@@ -1,6 +1,7 @@
 // Tools that the host must not see: cut out of tools/list answers, and calls to them refused. Loaded only when some are named.
-import { BridgeError, quote } from '../errors.ts'
-import { parseMessage, type Message } from './message/message.ts'
+import { BridgeError } from '../errors.ts'
+import { quote } from '../redaction/text.ts'
+import { type Message, parseMessage } from './message/message.ts'
 import { type Bytes, eachElement, eachMember, eachMessage, find, stringIn, valueIn } from './message/pick.ts'
 import { Pieces } from './message/pieces.ts'
 import type { Span } from './message/scan.ts'

@@ -1,17 +1,18 @@
 // Between host and server: who waits for whom, who is answered what, and how it all ends.
-import { asBridgeError, BridgeError, withoutControls } from '../errors.ts'
+import { asBridgeError, BridgeError } from '../errors.ts'
 import type { Cause, Clock, Logger } from '../ports.ts'
-import { noBatches, unexpected } from './http/response.ts'
-import { endSession, LAST_WORDS_MS } from './session/end.ts'
-import { createInFlight, type PendingRequest } from './message/inFlight.ts'
+import { withoutControls } from '../redaction/text.ts'
 import type { HiddenTools } from './hideTools.ts'
-import { guessId, guessIdAtEnd, type RawId, parseMessage, type Message, nameOf } from './message/message.ts'
+import type { LineWriter } from './host/stdout.ts'
+import { noBatches, unexpected } from './http/response.ts'
+import type { Send } from './http/send.ts'
+import { createInFlight, type PendingRequest } from './message/inFlight.ts'
+import { guessId, guessIdAtEnd, type Message, nameOf, parseMessage, type RawId } from './message/message.ts'
 import { find, valueIn } from './message/pick.ts'
 import { rpcError } from './message/rpcError.ts'
-import type { Send } from './http/send.ts'
+import { endSession, LAST_WORDS_MS } from './session/end.ts'
 import { createSession } from './session/session.ts'
 import type { HostSignIn } from './standIn/standIn.ts'
-import type { LineWriter } from './host/stdout.ts'
 import { createTransport } from './transport.ts'
 
 export interface RelayOptions {
@@ -133,7 +134,8 @@ export function createRelay(options: RelayOptions): Relay {
     meeting ??= (async () => {
       const answer = await transport.introduce(cause)
       if (answer) await signIn?.establish(answer)
-      if (signIn?.serverNotInitialized) throw new BridgeError('server_error', { message: 'The server refuses to be initialized.' })
+      if (signIn?.serverNotInitialized)
+        throw new BridgeError('server_error', { message: 'The server refuses to be initialized.' })
       await initialized()
     })().finally(() => {
       meeting = undefined

@@ -1,14 +1,14 @@
 // Which way messages go: Streamable HTTP, or HTTP+SSE where that is all a server speaks; and a lost session made again for both.
 import { asBridgeError, BridgeError } from '../errors.ts'
 import type { Cause, Clock, Logger } from '../ports.ts'
-import type { Take } from './http/response.ts'
 import { createExchange, type Exchange } from './http/exchange.ts'
-import type { InFlight } from './message/inFlight.ts'
 import type { HttpSse } from './http/legacySse.ts'
 import { listen } from './http/listen.ts'
-import { parseMessage, type Message } from './message/message.ts'
-import { createRepeat } from './retry.ts'
+import type { Take } from './http/response.ts'
 import type { Send } from './http/send.ts'
+import type { InFlight } from './message/inFlight.ts'
+import { type Message, parseMessage } from './message/message.ts'
+import { createRepeat } from './retry.ts'
 import type { Session } from './session/session.ts'
 
 export interface TransportOptions {

@@ -2,8 +2,8 @@
 import { fileURLToPath } from 'node:url'
 import { BridgeError } from '../errors.ts'
 import type { Program } from '../hosts/entry.ts'
-import type { CommandLine } from './words/args.ts'
 import type { ProcessIO } from './run.ts'
+import type { CommandLine } from './words/args.ts'
 
 export async function runLocal(line: CommandLine, world: ProcessIO): Promise<number> {
   switch (line.command) {

@@ -1,7 +1,7 @@
 // Tells a person at a terminal that the config.yaml of the working folder is not used, and how it would be.
 import { ownConfigFile, passedOver } from '../config/load.ts'
-import type { Command, CommandLine } from './words/args.ts'
 import type { ProcessIO } from './run.ts'
+import type { Command, CommandLine } from './words/args.ts'
 
 /** Commands that take that file, or no file at all. */
 const OTHERS: ReadonlySet<Command> = new Set([

@@ -1,20 +1,16 @@
 // The composition root: with composeStore.ts the only place that picks concrete adapters and reads Config for the rooms.
 import type { Readable, Writable } from 'node:stream'
-import { askForLogin } from '../signin/request.ts'
 import { createAuthorizer } from '../auth/authorizer.ts'
-import { createPendingSignIn } from '../signin/pending.ts'
 import { createTokens, type Tokens } from '../auth/tokens/tokens.ts'
 import { createHostFlow, type HostFlow } from '../bridge/host/backpressure.ts'
-import { createRelay, type Relay } from '../bridge/relay.ts'
-import { createSend } from '../bridge/http/send.ts'
-import { createHostSignIn } from '../bridge/standIn/standIn.ts'
 import { createLineWriter } from '../bridge/host/stdout.ts'
-import { composeLogin } from './signIn.ts'
-import { keyStores, openLook, openRawDatabase, openStore } from './storage.ts'
+import { createSend } from '../bridge/http/send.ts'
+import { createRelay, type Relay } from '../bridge/relay.ts'
+import { createHostSignIn } from '../bridge/standIn/standIn.ts'
 import type { Config, ServerConfig } from '../config/config.ts'
 import { secretsOf } from '../config/secrets.ts'
 import { wishesOf } from '../config/wishes.ts'
-import { alwaysQuote, BridgeError, registerSecret } from '../errors.ts'
+import { BridgeError } from '../errors.ts'
 import { memoizeAsync } from '../memoizeAsync.ts'
 import type {
   Authorizer,
@@ -28,10 +24,15 @@ import type {
   SecretStore,
 } from '../ports.ts'
 import type { TokenKey } from '../records.ts'
+import { keepReadable, registerSecret } from '../redaction/register.ts'
 import { loginCommand, shownUrl } from '../redaction/shownUrl.ts'
+import { createPendingSignIn } from '../signin/pending.ts'
+import { askForLogin } from '../signin/request.ts'
 import { createKnownAnswers } from '../store/knownAnswers.ts'
 import type { KeySlots } from '../store/sealing/sealingKey.ts'
 import { createHttp } from '../system/http/client.ts'
+import { composeLogin } from './signIn.ts'
+import { keyStores, openLook, openRawDatabase, openStore } from './storage.ts'
 
 /** The whole list of what a test may replace. */
 export interface Overrides {
@@ -63,7 +64,7 @@ export type ReadOnlyStores = ReturnType<typeof openLook>
 export function compose(config: Config, doors: Overrides) {
   const { clock, log } = doors
   registerSecret(secretsOf(config))
-  alwaysQuote([config.server?.url, config.server?.name, config.server?.issuer, config.profile])
+  keepReadable([config.server?.url, config.server?.name, config.server?.issuer, config.profile])
   let hostFlow: HostFlow | undefined
   const network = doors.http
     ? undefined

@@ -1,9 +1,9 @@
 // The login half of the composition root: clients, refresh and the grants, each made of code that loads on first use.
 import { createHash } from 'node:crypto'
-import type { RequestClientCredentials } from '../auth/grants/clientCredentials.ts'
 import type { ClientsOptions } from '../auth/client/clients.ts'
-import type { Exceptions } from '../auth/discovery/overrides.ts'
 import type { OwnClientOptions, PresetIssuers } from '../auth/client/ownClient.ts'
+import type { Exceptions } from '../auth/discovery/overrides.ts'
+import type { RequestClientCredentials } from '../auth/grants/clientCredentials.ts'
 import type { RequestOptions } from '../auth/grants/request.ts'
 import type { Config, ServerConfig } from '../config/config.ts'
 import { memoizeAsync } from '../memoizeAsync.ts'

@@ -4,13 +4,11 @@ import { defaultPaths } from '../config/paths.ts'
 import { BridgeError } from '../errors.ts'
 import { memoizeAsync } from '../memoizeAsync.ts'
 import type { Clock, Logger, SecretStore } from '../ports.ts'
-import { adoptRows } from '../store/sealing/adoptRows.ts'
 import { createAttemptStore } from '../store/attemptStore.ts'
 import { createCache, createSealedCache } from '../store/cache.ts'
 import { createClientStore } from '../store/clientStore.ts'
-import { type Database, openDatabase, openToLook, openUnmigrated } from '../store/sqlite/database.ts'
-import { followFile } from '../store/sqlite/followFile.ts'
 import { createLeases } from '../store/leases.ts'
+import { adoptRows } from '../store/sealing/adoptRows.ts'
 import { redactedSeal } from '../store/sealing/redactedSeal.ts'
 import { createSeal, fingerprint, type Seal } from '../store/sealing/seal.ts'
 import {
@@ -21,10 +19,12 @@ import {
   openSealingKey,
   peekSealingKey,
 } from '../store/sealing/sealingKey.ts'
+import { type Database, openDatabase, openToLook, openUnmigrated } from '../store/sqlite/database.ts'
+import { followFile } from '../store/sqlite/followFile.ts'
 import { createTokenStore } from '../store/tokenStore.ts'
+import { ensurePrivateFolder, makePrivate, withPrivateUmask } from '../system/files/private.ts'
 import { createEnvKey, createKeyFile } from '../system/keychain/keyFile.ts'
 import { createKeyPin } from '../system/keychain/keyPin.ts'
-import { ensurePrivateFolder, makePrivate, withPrivateUmask } from '../system/files/private.ts'
 
 export interface StoreDoors {
   readonly environment: NodeJS.ProcessEnv

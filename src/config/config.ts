@@ -1,10 +1,6 @@
 // The settings of one run for one server, with nothing left to look up. Plain data: it travels to the login process as JSON.
 import type { LogLevel } from '../ports.ts'
-
-/** Words that a flag, a key of the file and a completion may have: one list each. */
-export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const satisfies readonly LogLevel[]
-export const LOGIN_MODES = ['auto', 'on-call', 'never'] as const
-export const TRANSPORTS = ['auto', 'http', 'sse'] as const
+import type { LOGIN_MODES, TRANSPORTS } from './file/choices.ts'
 
 export const DEFAULT_CALLBACK_URL = 'http://localhost:8080/auth/callback'
 

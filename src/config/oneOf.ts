@@ -1,6 +1,7 @@
 // A flag's value that must be one of a few words.
-import { BridgeError, quote } from '../errors.ts'
-import { nearest } from './nearest.ts'
+import { BridgeError } from '../errors.ts'
+import { quote } from '../redaction/text.ts'
+import { nearest } from './file/nearest.ts'
 
 /** @throws BridgeError usage, with the word most likely meant */
 export function oneOf<T extends string>(flag: string, value: string | undefined, known: readonly T[]): T | undefined {

@@ -1,11 +1,13 @@
 // The settings of one server: its own entry, its provider's, and the flags, in that rising order.
 import { readFileSync, statSync } from 'node:fs'
-import { BridgeError, quote } from '../errors.ts'
+import { BridgeError } from '../errors.ts'
+import { quote } from '../redaction/text.ts'
 import { isSecure } from '../secureUrl.ts'
-import { type Flags, type ServerConfig, type ServerExceptions, TRANSPORTS } from './config.ts'
-import { nearest } from './nearest.ts'
-import { oneOf } from './oneOf.ts'
+import type { Flags, ServerConfig, ServerExceptions } from './config.ts'
+import { TRANSPORTS } from './file/choices.ts'
+import { nearest } from './file/nearest.ts'
 import type { ConfigFile, ProviderEntry, ServerEntry } from './file/schema.ts'
+import { oneOf } from './oneOf.ts'
 
 /** An entry of `servers` with its name, or just a URL. 'elsewhere': the URL is not in the file, and no provider of the file is for it. */
 export type Entry = ServerEntry & { readonly name?: string | undefined; readonly from?: 'elsewhere' | undefined }

@@ -1,8 +1,8 @@
 // Runs the checks one after the other, each within its time, and ranks what failed: the likeliest cause first.
 import { asBridgeError } from '../errors.ts'
 import { CHECKS } from './list.ts'
+import type { Check, CheckContext, Findings } from './report/context.ts'
 import { type Finding, fail, failed, type Outcome, skip } from './report/finding.ts'
-import type { Check, Findings, CheckContext } from './report/context.ts'
 
 export interface Report {
   /** True: nothing failed; warnings alone do no harm. */

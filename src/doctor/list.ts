@@ -8,11 +8,11 @@ import { endpoint } from './checks/endpoint.ts'
 import { handshake } from './checks/handshake.ts'
 import { headers } from './checks/headers.ts'
 import { browser, config, proxy, versions } from './checks/machine.ts'
-import type { Check } from './report/context.ts'
 import { dns, tcp } from './checks/reach.ts'
 import { redirectUri, registration } from './checks/registration.ts'
 import { keychain } from './checks/sealingKey.ts'
 import { refresh, token } from './checks/token.ts'
+import type { Check } from './report/context.ts'
 
 export const CHECKS: readonly Check[] = [
   ...[versions, config, database, keychain],

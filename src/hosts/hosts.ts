@@ -1,7 +1,8 @@
 // The hosts we can be installed into: where each keeps its MCP servers, on each system.
 import { homedir } from 'node:os'
 import { posix, win32 } from 'node:path'
-import { BridgeError, quote } from '../errors.ts'
+import { BridgeError } from '../errors.ts'
+import { quote } from '../redaction/text.ts'
 
 export const HOSTS = ['claude-desktop', 'claude-code', 'cursor', 'vscode', 'windsurf'] as const
 export type HostName = (typeof HOSTS)[number]

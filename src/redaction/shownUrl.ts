@@ -1,7 +1,8 @@
 // The address of a server as others may see it: a model, a page, a notice. People put keys into its query and its path.
-import { withoutQueries } from '../errors.ts'
-import { isOpaque, isSecretHeader } from './names.ts'
+
 import { shellQuote } from '../shellQuote.ts'
+import { isOpaque, isSecretHeader } from './names.ts'
+import { withoutQueries } from './text.ts'
 
 /** As it was given where nothing in it may be a secret; else without its query and with a mark for each such part of its path. */
 export function shownUrl(text: string): string {

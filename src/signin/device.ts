@@ -1,23 +1,20 @@
 // Sees a sign-in by device code through: shows address and code, polls, and ends when any process has completed the attempt.
-import { attemptLease, awaitAttempt } from './request.ts'
+
 import type { DeviceSignIn } from '../auth/grants/deviceCode.ts'
-import type { App } from '../compose/app.ts'
-import { asBridgeError, withoutControls } from '../errors.ts'
-import type { Attempt } from '../records.ts'
-import { LEASE_MS, rejectOn } from './run.ts'
 import { createStyle } from '../cli/terminal/style.ts'
+import type { App } from '../compose/app.ts'
+import { asBridgeError } from '../errors.ts'
+import type { Attempt } from '../records.ts'
+import { withoutControls } from '../redaction/text.ts'
 import { aborted, type SignInMethod } from './race.ts'
+import { attemptLease, awaitAttempt } from './request.ts'
+import { LEASE_MS, rejectOn } from './run.ts'
 
 /**
  * Resolves when the tokens are stored, by this process or another one.
  * @throws BridgeError device_unsupported, or as the attempt ended
  */
-export async function signInByDevice(
-  composed: App,
-  attempt: Attempt,
-  ending: AbortSignal,
-  qr: QrWish,
-): Promise<void> {
+export async function signInByDevice(composed: App, attempt: Attempt, ending: AbortSignal, qr: QrWish): Promise<void> {
   const { attempts, leases } = await composed.store()
   // Held by another login process, the attempt has a browser tab; whoever is done first completes it.
   const mine = await leases.take(attemptLease(attempt.id), LEASE_MS)

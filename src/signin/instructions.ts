@@ -1,5 +1,5 @@
 // What a person is told who must open the address on their own: where, and how the answer comes back to this machine.
-import { withoutControls } from '../errors.ts'
+import { withoutControls } from '../redaction/text.ts'
 import type { Desktop } from '../system/person/desktop.ts'
 
 export interface Instructions {

@@ -1,8 +1,8 @@
 // The way in by pasting: reads the address that the browser ends at from the terminal, until one is of this attempt.
 import { createInterface } from 'node:readline'
 import { type Readable, Writable } from 'node:stream'
-import { readPastedAddress } from './callbackUrl.ts'
 import type { CallbackPage } from '../ports.ts'
+import { readPastedAddress } from './callbackUrl.ts'
 import { aborted, interrupted, type SignInMethod } from './race.ts'
 
 export interface PasteOptions {

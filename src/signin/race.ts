@@ -9,7 +9,11 @@ import type { Attempt } from '../records.ts'
 export type SignInMethod = (attempt: Attempt, signal: AbortSignal) => Promise<void>
 
 /** Settles as `home` does, or rejects with the first way that does; every way has ended by then. */
-export async function raceSignInMethods(home: Promise<void>, ways: readonly SignInMethod[], attempt: Attempt): Promise<void> {
+export async function raceSignInMethods(
+  home: Promise<void>,
+  ways: readonly SignInMethod[],
+  attempt: Attempt,
+): Promise<void> {
   const over = new AbortController()
   const offered = ways.map((way) => way(attempt, over.signal))
   try {

@@ -1,11 +1,12 @@
 // Sees one sign-in attempt through: port first, then the plan, the browser, and the wait until it is settled.
-import { type AwaitOptions, attemptLease, awaitAttempt } from './request.ts'
-import { type AnsweredPort, answerOneOf, redirectCandidates } from './callbackPort.ts'
+
 import type { Login } from '../auth/grants/authorizationCode.ts'
 import type { App } from '../compose/app.ts'
 import { asBridgeError } from '../errors.ts'
 import type { Attempt } from '../records.ts'
-import { aborted, raceSignInMethods, interrupted, isInterrupted, type SignInMethod } from './race.ts'
+import { type AnsweredPort, answerOneOf, redirectCandidates } from './callbackPort.ts'
+import { aborted, interrupted, isInterrupted, raceSignInMethods, type SignInMethod } from './race.ts'
+import { type AwaitOptions, attemptLease, awaitAttempt } from './request.ts'
 
 /** A login process that dies is succeeded after this long, in ms. */
 export const LEASE_MS = 3_000

@@ -1,7 +1,8 @@
 // One request with tokens that were just stored: a sign-in has succeeded when the MCP server takes them, and not before.
+
+import { headOf } from '../auth/discovery/deadline.ts'
 import { asBridgeError, BridgeError } from '../errors.ts'
 import type { Authorizer, Clock, HttpClient, Logger } from '../ports.ts'
-import { headOf } from '../auth/discovery/deadline.ts'
 
 export interface TryOptions {
   readonly http: HttpClient

@@ -1,12 +1,13 @@
 // Sign-in attempts (table sessions): one row each, keyed by state, shared by the processes that ask and the one that answers.
 import { randomBytes, randomUUID } from 'node:crypto'
-import { BridgeError, withoutControls } from '../errors.ts'
+import { BridgeError } from '../errors.ts'
 import type { AttemptStore, Clock } from '../ports.ts'
 import type { Attempt, AttemptPlan, Challenge, Wishes } from '../records.ts'
-import type { Database, Value } from './sqlite/database.ts'
+import { withoutControls } from '../redaction/text.ts'
 import { isSealed, type Row, sealRow } from './sealing/rowSeals.ts'
 import { broken, type OpenSeal, type Seal } from './sealing/seal.ts'
-import { fromSqlTime, toSqlTime } from './time.ts'
+import type { Database, Value } from './sqlite/database.ts'
+import { fromSqlTime, toSqlTime } from './sqlite/time.ts'
 
 /** Settled attempts are kept this long for `status` and for people who read the table. */
 const KEEP_MS = 24 * 60 * 60 * 1000

@@ -1,9 +1,9 @@
 // What servers said about themselves, kept until it expires (table server_cache); for the login path authenticated.
 import type { Cache, Clock } from '../ports.ts'
-import type { Database } from './sqlite/database.ts'
 import { isSealed, type Row, sealRow } from './sealing/rowSeals.ts'
 import type { OpenSeal } from './sealing/seal.ts'
-import { toSqlTime } from './time.ts'
+import type { Database } from './sqlite/database.ts'
+import { toSqlTime } from './sqlite/time.ts'
 
 /** For what decides nothing: it needs no key. */
 export function createCache(database: Database, clock: Clock): Cache {

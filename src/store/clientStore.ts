@@ -1,10 +1,10 @@
 // Registered clients by issuer and redirect URI; their rows authenticated, their secrets sealed.
 import { BridgeError } from '../errors.ts'
 import type { ClientStore, Clock } from '../ports.ts'
-import type { Database, Value } from './sqlite/database.ts'
 import { isSealed, sealRow } from './sealing/rowSeals.ts'
 import type { OpenSeal, Seal } from './sealing/seal.ts'
-import { fromSqlTime, toSqlTime } from './time.ts'
+import type { Database, Value } from './sqlite/database.ts'
+import { fromSqlTime, toSqlTime } from './sqlite/time.ts'
 
 export function createClientStore(database: Database, openSeal: OpenSeal, clock: Clock): ClientStore {
   const place = (issuer: string, redirectUri: string) => ['clients', issuer, redirectUri, 'client_secret'] as const

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Clock, Lease, Leases } from '../ports.ts'
 import type { Database } from './sqlite/database.ts'
-import { toSqlTime } from './time.ts'
+import { toSqlTime } from './sqlite/time.ts'
 
 const POLL_MS = 40
 

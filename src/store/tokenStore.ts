@@ -1,11 +1,13 @@
 // Token sets by server and profile; every change is a compare-and-swap on the row's generation.
-import { BridgeError, neverLog, withoutControls } from '../errors.ts'
+import { BridgeError } from '../errors.ts'
 import type { Clock, TokenStore } from '../ports.ts'
 import type { AccountSummary, TokenKey, TokenSet, User } from '../records.ts'
-import type { Database, Value } from './sqlite/database.ts'
+import { registerAccounts } from '../redaction/register.ts'
+import { withoutControls } from '../redaction/text.ts'
 import { isSealed, type Row, sealRow } from './sealing/rowSeals.ts'
 import { broken, type OpenSeal, type Seal } from './sealing/seal.ts'
-import { fromSqlTime, toSqlTime } from './time.ts'
+import type { Database, Value } from './sqlite/database.ts'
+import { fromSqlTime, toSqlTime } from './sqlite/time.ts'
 
 export function createTokenStore(database: Database, openSeal: OpenSeal, clock: Clock): TokenStore {
   const readRow = (key: TokenKey) =>
@@ -170,7 +172,7 @@ function toTokenSet(row: Record<string, Value>, key: TokenKey, seal: Seal): Toke
   const issuer = String(row.issuer)
   const user: User | undefined =
     row.subject === null ? undefined : { issuer, subject: String(row.subject), claims: JSON.parse(String(row.claims)) }
-  if (user) neverLog(namesOf(user))
+  if (user) registerAccounts(namesOf(user))
   return {
     issuer,
     clientId: String(row.client_id),
@@ -196,7 +198,7 @@ const namesOf = ({ subject, claims }: User) => [
 
 /** Each token set has its own: what one sign-in was told of a person is not for another. */
 function saveUser(database: Database, key: TokenKey, user: User, now: string): string {
-  neverLog(namesOf(user))
+  registerAccounts(namesOf(user))
   const id = `${key.server} ${key.profile} ${user.issuer}#${user.subject}`
   const text = (claim: unknown) => (typeof claim === 'string' ? claim : null)
   database.run(
@@ -217,7 +219,7 @@ function saveUser(database: Database, key: TokenKey, user: User, now: string): s
 }
 
 function toSummary(row: Record<string, Value>): AccountSummary {
-  neverLog([row.subject, row.email, row.name])
+  registerAccounts([row.subject, row.email, row.name])
   return {
     server: String(row.server),
     profile: String(row.profile),

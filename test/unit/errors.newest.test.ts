@@ -1,6 +1,7 @@
 // Secrets that take each other's place: the newest are cut out of every text, the old ones are forgotten.
 import { expect, test } from 'vitest'
-import { registerSecret, quote } from '../../src/errors.ts'
+import { registerSecret } from '../../src/redaction/register.ts'
+import { quote } from '../../src/redaction/text.ts'
 
 const token = (number: number) => `rotating-secret-${String(number).padStart(6, '0')}`
 

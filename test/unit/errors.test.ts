@@ -1,16 +1,8 @@
 // The table of errors, and foreign text made safe.
 import { describe, expect, test } from 'vitest'
-import {
-  asBridgeError,
-  asErrorCode,
-  BridgeError,
-  ERRORS,
-  type ErrorCode,
-  registerSecret,
-  registerRotatingSecret,
-  quote,
-  withoutQueries,
-} from '../../src/errors.ts'
+import { asBridgeError, asErrorCode, BridgeError, ERRORS, type ErrorCode } from '../../src/errors.ts'
+import { registerRotatingSecret, registerSecret } from '../../src/redaction/register.ts'
+import { quote, withoutQueries } from '../../src/redaction/text.ts'
 
 const CODES = Object.keys(ERRORS) as ErrorCode[]
 

@@ -3,22 +3,22 @@ import { BridgeError } from '../../errors.ts'
 import type { HttpClient, Leases } from '../../ports.ts'
 import type { RulesOf } from '../../providerRules.ts'
 import type { RegisteredClient } from '../../records.ts'
-import { chooseAuthMethod } from '../oauth/authentication.ts'
-import type { Exceptions } from '../discovery/overrides.ts'
-import { createOAuthClient, type OAuthClient } from '../oauth/client.ts'
-import { createOwnClient, type OwnClientOptions } from './ownClient.ts'
-import { registerClient } from './registration.ts'
 import {
+  type AuthorizationServerMetadata,
+  fetchDefaultMetadata,
   fetchMetadata,
   guessed,
-  fetchDefaultMetadata,
   laidOver,
   type Published,
-  type AuthorizationServerMetadata,
   writtenServer,
 } from '../discovery/authorizationServer.ts'
-import { isUnknownClient } from './probe.ts'
+import type { Exceptions } from '../discovery/overrides.ts'
+import { chooseAuthMethod } from '../oauth/authentication.ts'
+import { createOAuthClient, type OAuthClient } from '../oauth/client.ts'
 import type { IdToken } from '../oauth/normalize.ts'
+import { createOwnClient, type OwnClientOptions } from './ownClient.ts'
+import { isUnknownClient } from './probe.ts'
+import { registerClient } from './registration.ts'
 
 export interface ClientsOptions extends Exceptions, OwnClientOptions {
   readonly http: HttpClient
@@ -52,7 +52,10 @@ export function createClients(options: ClientsOptions) {
   const { http, clients, cache, leases, clock, rules, timeoutMs, configured, metadataUrl, metadataKey } = options
   const mayBeUsedAt = createOwnClient(options)
 
-  const fromConfig = async (metadata: AuthorizationServerMetadata, issuer: string): Promise<RegisteredClient | undefined> => {
+  const fromConfig = async (
+    metadata: AuthorizationServerMetadata,
+    issuer: string,
+  ): Promise<RegisteredClient | undefined> => {
     if (!configured) return undefined
     await mayBeUsedAt(issuer)
     return { ...configured, authMethod: chooseAuthMethod(metadata, configured), own: 'configured' }
@@ -91,7 +94,12 @@ export function createClients(options: ClientsOptions) {
     secretExpiresAt !== undefined && secretExpiresAt <= clock.now()
 
   /** Registers anew, once for all processes: only while the stored client is still `refused`. */
-  const register = (metadata: AuthorizationServerMetadata, issuer: string, redirectUri: string, refused: string | undefined) =>
+  const register = (
+    metadata: AuthorizationServerMetadata,
+    issuer: string,
+    redirectUri: string,
+    refused: string | undefined,
+  ) =>
     leases.run(`register:${issuer} ${redirectUri}`, REGISTER_LEASE_MS, async () => {
       const meanwhile = await clients.load(issuer, redirectUri)
       if (meanwhile && meanwhile.clientId !== refused) return meanwhile

@@ -1,6 +1,7 @@
 // To which authorization server a client that a person configured belongs: asked before every request that names or proves it.
-import { BridgeError, quote } from '../../errors.ts'
+import { BridgeError } from '../../errors.ts'
 import type { Cache, ClientStore, Clock } from '../../ports.ts'
+import { quote } from '../../redaction/text.ts'
 
 export interface ConfiguredClient {
   readonly clientId: string

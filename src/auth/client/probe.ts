@@ -2,9 +2,9 @@
 import { randomBytes } from 'node:crypto'
 import type { HttpClient, HttpResponse } from '../../ports.ts'
 import type { RegisteredClient } from '../../records.ts'
+import type { AuthorizationServerMetadata } from '../discovery/authorizationServer.ts'
 import { textStart } from '../discovery/body.ts'
 import { withinTime } from '../discovery/deadline.ts'
-import type { AuthorizationServerMetadata } from '../discovery/authorizationServer.ts'
 
 const TIMEOUT_MS = 5_000
 const LIMIT_BYTES = 64 * 1024

@@ -1,13 +1,15 @@
 // Dynamic client registration (RFC 7591): the only file that imports oauth4webapi.
 import * as oauth4webapi from 'oauth4webapi'
 import { secretEnd } from '../../bounds.ts'
-import { BridgeError, registerSecret, quote } from '../../errors.ts'
+import { BridgeError } from '../../errors.ts'
 import type { HttpClient } from '../../ports.ts'
 import type { RegisteredClient } from '../../records.ts'
-import { chooseAuthMethod } from '../oauth/authentication.ts'
-import { fetchThrough } from '../oauth/fetch.ts'
-import { translateOAuthError } from '../oauth/errors.ts'
+import { registerSecret } from '../../redaction/register.ts'
+import { quote } from '../../redaction/text.ts'
 import type { AuthorizationServerMetadata } from '../discovery/authorizationServer.ts'
+import { chooseAuthMethod } from '../oauth/authentication.ts'
+import { translateOAuthError } from '../oauth/errors.ts'
+import { fetchThrough } from '../oauth/fetch.ts'
 
 /** RFC 8628 section 3.4 */
 export const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code'

@@ -1,10 +1,11 @@
 // The metadata of an authorization server (RFC 8414, OpenID Connect Discovery): where it is, what it must say, what a person wrote instead.
-import { BridgeError, quote } from '../../errors.ts'
+import { BridgeError } from '../../errors.ts'
 import type { HttpClient } from '../../ports.ts'
 import type { ProviderRules, RulesOf } from '../../providerRules.ts'
+import { quote } from '../../redaction/text.ts'
 import { isSecure } from '../../secureUrl.ts'
-import { defaultEndpoints, type Exceptions, isTrusted, trustLine } from './overrides.ts'
 import { fetchJson, type JsonObject, strings } from './fetchJson.ts'
+import { defaultEndpoints, type Exceptions, isTrusted, trustLine } from './overrides.ts'
 
 /** Authorization server metadata (RFC 8414 section 2), checked: issuer, endpoints and S256. */
 export interface AuthorizationServerMetadata {
@@ -81,7 +82,11 @@ export function writtenServer(options: MetadataOptions, issuer: string): Authori
 }
 
 /** What is given overrides what is published; the whole is checked, each time anew. @throws BridgeError issuer_mismatch, pkce_unsupported, discovery_failed */
-export function laidOver(options: MetadataOptions, issuer: string, { document, url }: Published): AuthorizationServerMetadata {
+export function laidOver(
+  options: MetadataOptions,
+  issuer: string,
+  { document, url }: Published,
+): AuthorizationServerMetadata {
   requireSecure(new URL(url), options.allowHttp, 'issuer')
   return checkServer({ ...document, ...givenFor(options, issuer) }, issuer, url, options)
 }
@@ -140,7 +145,12 @@ const isTenantForm = (named: unknown, issuer: string) =>
   named.startsWith(`${new URL(issuer).origin}/`) &&
   /^\/(\{tenantid\}|%7Btenantid%7D|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\/v2\.0$/i.test(new URL(named).pathname)
 
-function checkServer(found: JsonObject, issuer: string, place: string, options: MetadataOptions): AuthorizationServerMetadata {
+function checkServer(
+  found: JsonObject,
+  issuer: string,
+  place: string,
+  options: MetadataOptions,
+): AuthorizationServerMetadata {
   const rules = options.rules(issuer)
   const tenant = found.issuer !== issuer && rules.issuerForm === 'tenant' && isTenantForm(found.issuer, issuer)
   // We go on under the issuer we know; ID tokens come from the one that the metadata names.

@@ -1,6 +1,7 @@
 // One metadata document: JSON of bounded size, in bounded time, or undefined when the place has none.
-import { BridgeError, quote } from '../../errors.ts'
+import { BridgeError } from '../../errors.ts'
 import type { HttpClient } from '../../ports.ts'
+import { quote } from '../../redaction/text.ts'
 import { wholeBody } from './body.ts'
 import { withinTime } from './deadline.ts'
 

@@ -1,5 +1,5 @@
 // What a person may except one server from, and what the bridge then does instead. Each is narrow and shown by `status`.
-import { quote } from '../../errors.ts'
+import { quote } from '../../redaction/text.ts'
 
 /** Metadata found under `expected` that names itself `named`; both letter by letter. */
 export interface IssuerPair {

@@ -1,16 +1,17 @@
 // From a challenge to the authorization server: the protected resource's metadata (RFC 9728), then that of the server it names.
-import { BridgeError, quote } from '../../errors.ts'
+import { BridgeError } from '../../errors.ts'
 import type { Challenge } from '../../records.ts'
-import { fetchJson, type JsonObject, strings } from './fetchJson.ts'
+import { quote } from '../../redaction/text.ts'
 import {
-  fetchMetadata,
+  type AuthorizationServerMetadata,
   fetchDefaultMetadata,
+  fetchMetadata,
+  type MetadataOptions,
   ownIssuer,
   type Published,
   requireSecure,
-  type AuthorizationServerMetadata,
-  type MetadataOptions,
 } from './authorizationServer.ts'
+import { fetchJson, type JsonObject, strings } from './fetchJson.ts'
 
 export interface Discovered {
   /** Under which the metadata was found: the name of this server here, for credentials and tokens. */

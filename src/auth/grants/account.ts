@@ -1,6 +1,8 @@
 // Whether the account that signed in is the one a person named.
-import { BridgeError, neverLog, quote } from '../../errors.ts'
+import { BridgeError } from '../../errors.ts'
 import type { TokenSet, User } from '../../records.ts'
+import { registerAccounts } from '../../redaction/register.ts'
+import { quote } from '../../redaction/text.ts'
 
 /**
  * `wanted`: a subject, letter by letter (OpenID Connect Core section 2), or an e-mail. Names and preferred_username anybody can
@@ -16,7 +18,7 @@ export function checkAccount(wanted: string | undefined, { user }: Pick<TokenSet
   if (wanted === undefined || isAccount(wanted, user)) return
   const { email } = user?.claims ?? {}
   const names = [user?.subject, email].filter((name) => typeof name === 'string')
-  neverLog([...names, wanted])
+  registerAccounts([...names, wanted])
   const who = names.length === 0 ? 'nobody it names' : names.map((name) => quote(name)).join(' / ')
   const unverified = user !== undefined && typeof email === 'string' && emailOf(user) === undefined
   throw new BridgeError('account_mismatch', {

@@ -3,16 +3,16 @@ import { asBridgeError, BridgeError } from '../../errors.ts'
 import type { CallbackPage, Clock } from '../../ports.ts'
 import type { Attempt, AttemptPlan } from '../../records.ts'
 import { isSecure } from '../../secureUrl.ts'
-import { validateIssuer } from './validateIssuer.ts'
 import type { Clients } from '../client/clients.ts'
-import { type CompleteOptions, completeSignIn } from './complete.ts'
-import { newDpopKey } from '../oauth/dpop.ts'
-import { handOver, requireSameBounds } from './handOver.ts'
-import { randomNonce, randomVerifier } from '../oauth/client.ts'
-import { type AuthRequest, type RequestOptions, requestFor, wanted } from './request.ts'
 import type { AuthorizationServerMetadata } from '../discovery/authorizationServer.ts'
-import { retryWithNewClient } from './retryWithNewClient.ts'
+import { randomNonce, randomVerifier } from '../oauth/client.ts'
+import { newDpopKey } from '../oauth/dpop.ts'
 import { type BearerSource, newTokenSet } from '../tokens/tokenSet.ts'
+import { type CompleteOptions, completeSignIn } from './complete.ts'
+import { handOver, requireSameBounds } from './handOver.ts'
+import { type AuthRequest, type RequestOptions, requestFor, wanted } from './request.ts'
+import { retryWithNewClient } from './retryWithNewClient.ts'
+import { validateIssuer } from './validateIssuer.ts'
 
 export interface LoginOptions extends RequestOptions, CompleteOptions {
   readonly clients: Clients
@@ -162,7 +162,9 @@ export function createLogin(options: LoginOptions): Login {
         log.info('oauth:callback', { outcome: 'received', server: attempt.server })
         if (doubt) throw doubt
         log.debug('oauth:pkce', { message: 'code_verifier retrieved for the token exchange' })
-        const tokens = await redeem(attempt, attempt.plan, query).catch(retryWithNewClient(options, attempt.id, attempt.plan))
+        const tokens = await redeem(attempt, attempt.plan, query).catch(
+          retryWithNewClient(options, attempt.id, attempt.plan),
+        )
         if ('again' in tokens) return { kind: 'again', authorizationUrl: tokens.again }
         await completeSignIn(options, attempt, tokens, attempt.plan.account)
         return { kind: 'done', server: attempt.server }

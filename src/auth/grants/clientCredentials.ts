@@ -4,8 +4,8 @@ import type { Challenge, TokenSet } from '../../records.ts'
 import type { Clients } from '../client/clients.ts'
 import { newDpopKey } from '../oauth/dpop.ts'
 import { createPatience } from '../tokens/retry.ts'
-import { type RequestOptions, requestFor } from './request.ts'
 import { type AskedFor, type BearerSource, newTokenSet } from '../tokens/tokenSet.ts'
+import { type RequestOptions, requestFor } from './request.ts'
 
 export interface ClientCredentialsOptions extends RequestOptions {
   readonly server: URL
@@ -19,7 +19,10 @@ export interface ClientCredentialsOptions extends RequestOptions {
 }
 
 /** `last`: the token set before this one. `challenge`: what the server said; without it the last request is repeated. */
-export type RequestClientCredentials = (last: TokenSet | undefined, challenge: Challenge | undefined) => Promise<TokenSet>
+export type RequestClientCredentials = (
+  last: TokenSet | undefined,
+  challenge: Challenge | undefined,
+) => Promise<TokenSet>
 
 /** @throws BridgeError client_required, and what discovery and the authorization server say */
 export function createClientCredentials(options: ClientCredentialsOptions): RequestClientCredentials {

@@ -4,11 +4,11 @@ import type { Clock } from '../../ports.ts'
 import type { Attempt } from '../../records.ts'
 import { isSecure } from '../../secureUrl.ts'
 import type { Clients } from '../client/clients.ts'
-import { type CompleteOptions, completeSignIn } from './complete.ts'
-import { newDpopKey } from '../oauth/dpop.ts'
 import type { OAuthClient } from '../oauth/client.ts'
-import { type AuthRequest, type RequestOptions, requestFor, wanted } from './request.ts'
+import { newDpopKey } from '../oauth/dpop.ts'
 import { type AskedFor, type BearerSource, newTokenSet, type TokenResponse } from '../tokens/tokenSet.ts'
+import { type CompleteOptions, completeSignIn } from './complete.ts'
+import { type AuthRequest, type RequestOptions, requestFor, wanted } from './request.ts'
 
 export interface DeviceLoginOptions extends RequestOptions, CompleteOptions {
   readonly clients: Clients

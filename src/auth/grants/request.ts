@@ -4,10 +4,10 @@ import type { HttpClient } from '../../ports.ts'
 import type { ProviderRules, RulesOf } from '../../providerRules.ts'
 import type { Challenge } from '../../records.ts'
 import { resourceName } from '../../redaction/shownUrl.ts'
-import { type Discovered, discover } from '../discovery/protectedResource.ts'
+import type { AuthorizationServerMetadata, Published } from '../discovery/authorizationServer.ts'
 import type { Exceptions } from '../discovery/overrides.ts'
+import { type Discovered, discover } from '../discovery/protectedResource.ts'
 import { selectScopes } from '../tokens/scopes.ts'
-import type { Published, AuthorizationServerMetadata } from '../discovery/authorizationServer.ts'
 
 export interface RequestOptions extends Exceptions {
   readonly http: HttpClient

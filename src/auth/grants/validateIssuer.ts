@@ -1,6 +1,7 @@
 // Who answered: `iss` of an authorization response against the issuer recorded with the attempt (RFC 9207 section 2.4).
-import { BridgeError, quote } from '../../errors.ts'
+import { BridgeError } from '../../errors.ts'
 import type { AttemptPlan } from '../../records.ts'
+import { quote } from '../../redaction/text.ts'
 
 /**
  * By the table of MCP 2026-07-28, "Authorization Response Validation": present, it must be equal letter by letter; absent, it is

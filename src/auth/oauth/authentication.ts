@@ -1,7 +1,8 @@
 // How a client proves itself at the token endpoint: the method (RFC 8414 section 2), and the key of private_key_jwt (RFC 7523).
 import { createPrivateKey, type JsonWebKeyInput, type KeyObject, webcrypto } from 'node:crypto'
-import { BridgeError, quote } from '../../errors.ts'
+import { BridgeError } from '../../errors.ts'
 import type { RegisteredClient } from '../../records.ts'
+import { quote } from '../../redaction/text.ts'
 import type { JsonObject } from '../discovery/fetchJson.ts'
 
 export type Credentials = Pick<RegisteredClient, 'clientSecret' | 'privateKey'>

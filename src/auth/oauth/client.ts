@@ -1,17 +1,18 @@
 // The only file that imports openid-client: requests to the authorization server, in our own types.
 import * as client from 'openid-client'
-import { BridgeError, registerSecret } from '../../errors.ts'
+import { BridgeError } from '../../errors.ts'
 import type { HttpClient } from '../../ports.ts'
 import type { ProviderRules } from '../../providerRules.ts'
 import type { RegisteredClient, User } from '../../records.ts'
-import { basicCredentials, signingKey } from './authentication.ts'
-import { signingPair } from './dpop.ts'
-import { fetchThrough } from './fetch.ts'
-import { isInvalidGrant, translateOAuthError } from './errors.ts'
+import { registerSecret } from '../../redaction/register.ts'
 import { DEVICE_GRANT } from '../client/registration.ts'
 import type { AuthorizationServerMetadata } from '../discovery/authorizationServer.ts'
-import type { IdToken } from './normalize.ts'
 import { type TokenResponse, toTokenResponse, toUser } from '../tokens/tokenSet.ts'
+import { basicCredentials, signingKey } from './authentication.ts'
+import { signingPair } from './dpop.ts'
+import { isInvalidGrant, translateOAuthError } from './errors.ts'
+import { fetchThrough } from './fetch.ts'
+import type { IdToken } from './normalize.ts'
 
 export interface AuthorizationRequest {
   readonly redirectUri: string
@@ -188,7 +189,10 @@ export const randomState = () => client.randomState()
 export const pkceChallenge = (verifier: string) => client.calculatePKCECodeChallenge(verifier)
 
 /** Entra's ID tokens come from the tenant that signed in: openid-client fills `{tenantid}` for what it discovers there, from us. */
-async function configurationOf(metadata: AuthorizationServerMetadata, registered: RegisteredClient): Promise<client.Configuration> {
+async function configurationOf(
+  metadata: AuthorizationServerMetadata,
+  registered: RegisteredClient,
+): Promise<client.Configuration> {
   const { tenant_issuer: tenantIssuer, ...known } = metadata
   const { clientId } = registered
   const proof = authentication(metadata, registered)

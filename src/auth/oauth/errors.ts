@@ -1,6 +1,7 @@
 // What openid-client throws → BridgeError. OAuth error codes decide, never texts (RFC 6749 sections 4.1.2.1 and 5.2).
 import { retryAfter } from '../../bounds.ts'
-import { BridgeError, type ErrorCode, quote } from '../../errors.ts'
+import { BridgeError, type ErrorCode } from '../../errors.ts'
+import { quote } from '../../redaction/text.ts'
 import { meaningOf } from './providerErrors.ts'
 
 interface OAuthError {

@@ -1,8 +1,9 @@
 // An answer of the token endpoint → the token set to keep; what the answer leaves out stays as it was asked for or held.
 import { moment } from '../../bounds.ts'
-import { BridgeError, registerSecret } from '../../errors.ts'
+import { BridgeError } from '../../errors.ts'
 import type { ProviderRules } from '../../providerRules.ts'
 import type { TokenSet, User } from '../../records.ts'
+import { registerSecret } from '../../redaction/register.ts'
 import { isDeep } from '../discovery/fetchJson.ts'
 
 export interface TokenResponse {

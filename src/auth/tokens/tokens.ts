@@ -1,7 +1,8 @@
 // The token set of one server and profile: reuse, else refresh, else ask for a sign-in; coordinated with every other process.
-import { BridgeError, quote } from '../../errors.ts'
+import { BridgeError } from '../../errors.ts'
 import type { Cause, Clock, Leases, Logger, MaybePromise, TokenStore } from '../../ports.ts'
 import type { Challenge, TokenKey, TokenRecord, TokenSet } from '../../records.ts'
+import { quote } from '../../redaction/text.ts'
 import type { Refresh } from './refresh.ts'
 import { covers, union } from './scopes.ts'
 
@@ -14,7 +15,9 @@ export interface TokensOptions {
   readonly leases: Leases
   readonly refresh: () => Promise<Refresh>
   /** Asks for tokens of this program itself; undefined: a person signs in. */
-  readonly clientCredentials?: ((last: TokenSet | undefined, challenge: Challenge | undefined) => Promise<TokenSet>) | undefined
+  readonly clientCredentials?:
+    | ((last: TokenSet | undefined, challenge: Challenge | undefined) => Promise<TokenSet>)
+    | undefined
   /** Resolves when somebody has signed in. */
   readonly askForLogin: (challenge: Challenge) => Promise<void>
   readonly clock: Clock

@@ -1,8 +1,9 @@
 // Undoes the content coding of an answer that came compressed though nobody asked for it (RFC 9110 section 8.4.1).
 import type { Transform } from 'node:stream'
 import zlib from 'node:zlib'
-import { BridgeError, quote } from '../../errors.ts'
+import { BridgeError } from '../../errors.ts'
 import type { HttpResponse } from '../../ports.ts'
+import { quote } from '../../redaction/text.ts'
 
 // What a server flushes is a message that must not wait for the next one.
 const DECODERS: Readonly<Record<string, (() => Transform) | undefined>> = {

@@ -1,13 +1,13 @@
 // One message → one POST → the answers that come back (MCP Streamable HTTP, "Sending Messages to the Server").
 import type { BridgeError } from '../../errors.ts'
 import type { Clock, HttpResponse } from '../../ports.ts'
-import { endedEarly, failure, isCut, noBatches, readAnswers, readStart, type Take, unexpected } from './response.ts'
-import type { StreamPosition } from './eventStream.ts'
-import type { PendingRequest, InFlight } from '../message/inFlight.ts'
+import type { InFlight, PendingRequest } from '../message/inFlight.ts'
+import { type Message, parseMessage } from '../message/message.ts'
 import { isSessionLost, namesLostSession } from '../session/lost.ts'
-import { parseMessage, type Message } from '../message/message.ts'
-import type { Send } from './send.ts'
 import type { Session } from '../session/session.ts'
+import type { StreamPosition } from './eventStream.ts'
+import { endedEarly, failure, isCut, noBatches, readAnswers, readStart, type Take, unexpected } from './response.ts'
+import type { Send } from './send.ts'
 
 /** Hands one message of the server on; resolves when the host may be sent more. */
 export type Deliver = Take

@@ -1,12 +1,13 @@
 // The HTTP+SSE transport of revision 2024-11-05: one event stream for all answers, and an endpoint that takes the messages.
-import { asBridgeError, BridgeError, quote } from '../../errors.ts'
+import { asBridgeError, BridgeError } from '../../errors.ts'
 import type { HttpResponse, Logger } from '../../ports.ts'
-import { endedEarly, failure, mediaType, readStart, type Take } from './response.ts'
+import { quote } from '../../redaction/text.ts'
+import type { PendingRequest } from '../message/inFlight.ts'
+import { type Message, parseMessage } from '../message/message.ts'
+import { isSessionLost } from '../session/lost.ts'
 import { readEvents, type StreamEvent } from './eventStream.ts'
 import type { Exchange, ExchangeOptions } from './exchange.ts'
-import type { PendingRequest } from '../message/inFlight.ts'
-import { isSessionLost } from '../session/lost.ts'
-import { parseMessage, type Message } from '../message/message.ts'
+import { endedEarly, failure, mediaType, readStart, type Take } from './response.ts'
 import { untilAnswered, type Waiting, waitFor } from './sharedStream.ts'
 
 export interface HttpSseOptions extends Omit<ExchangeOptions, 'renew'> {

@@ -1,11 +1,11 @@
 // The standing GET stream for what the server says on its own account (MCP Streamable HTTP, "Listening for Messages").
 import type { Clock, Logger } from '../../ports.ts'
-import { mediaType } from './response.ts'
+import { parseMessage } from '../message/message.ts'
+import type { Session } from '../session/session.ts'
 import { readEvents, resumption, type StreamPosition } from './eventStream.ts'
 import type { Deliver } from './exchange.ts'
-import { parseMessage } from '../message/message.ts'
+import { mediaType } from './response.ts'
 import type { Send } from './send.ts'
-import type { Session } from '../session/session.ts'
 
 export interface ListenOptions {
   readonly send: Send

@@ -1,9 +1,10 @@
 // One HTTP response → the messages in it, or the error that says why there are none.
-import { BridgeError, quote } from '../../errors.ts'
+import { BridgeError } from '../../errors.ts'
 import type { HttpResponse } from '../../ports.ts'
-import { EventReader, type StreamPosition } from './eventStream.ts'
-import { type RawId, parseMessage, type Message, nameOf } from '../message/message.ts'
+import { quote } from '../../redaction/text.ts'
+import { type Message, nameOf, parseMessage, type RawId } from '../message/message.ts'
 import { Pieces } from '../message/pieces.ts'
+import { EventReader, type StreamPosition } from './eventStream.ts'
 
 /** Hands one message of the server on; resolves when more may be read. */
 export type Take = (message: Message) => Promise<void>

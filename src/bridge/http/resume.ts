@@ -1,11 +1,11 @@
 // Goes on with the stream of a POST that ended too soon: GET with Last-Event-ID until the answer is there (MCP "Resumability").
 import { BridgeError } from '../../errors.ts'
 import type { Clock } from '../../ports.ts'
-import { endedEarly, isCut, mediaType, readMessages, type Take } from './response.ts'
-import { resumption, type StreamPosition } from './eventStream.ts'
 import type { PendingRequest } from '../message/inFlight.ts'
-import type { Send } from './send.ts'
 import type { Session } from '../session/session.ts'
+import { resumption, type StreamPosition } from './eventStream.ts'
+import { endedEarly, isCut, mediaType, readMessages, type Take } from './response.ts'
+import type { Send } from './send.ts'
 
 export interface ResumeOptions {
   readonly send: Send

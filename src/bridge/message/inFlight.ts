@@ -1,6 +1,6 @@
 // The table of what is in flight: each message of the host, the ids still open, and how to give it up.
 import type { Cause, Wire } from '../../ports.ts'
-import type { RawId, Message } from './message.ts'
+import type { Message, RawId } from './message.ts'
 
 /** One message of the host on its way. */
 export interface PendingRequest {
@@ -116,7 +116,10 @@ export function createInFlight(): InFlight {
   }
 }
 
-function find(flights: Iterable<PendingRequest>, wanted: (flight: PendingRequest) => boolean): PendingRequest | undefined {
+function find(
+  flights: Iterable<PendingRequest>,
+  wanted: (flight: PendingRequest) => boolean,
+): PendingRequest | undefined {
   for (const flight of flights) if (wanted(flight)) return flight
   return undefined
 }

@@ -1,6 +1,7 @@
 // BridgeError → the JSON-RPC error answer to a request id (contract section 6).
-import { type BridgeError, ERRORS, withoutQueries } from '../../errors.ts'
+import { type BridgeError, ERRORS } from '../../errors.ts'
 import { hideKnown } from '../../redaction/known.ts'
+import { withoutQueries } from '../../redaction/text.ts'
 import type { RawId } from './message.ts'
 
 export function rpcError(id: RawId, error: BridgeError): Uint8Array {

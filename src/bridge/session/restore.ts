@@ -1,7 +1,8 @@
 // Makes a session again behind the host's back: its own initialize, then its log level and its subscriptions.
-import { asBridgeError, BridgeError, quote } from '../../errors.ts'
+import { asBridgeError, BridgeError } from '../../errors.ts'
 import type { Logger } from '../../ports.ts'
-import { parseMessage, type Message } from '../message/message.ts'
+import { quote } from '../../redaction/text.ts'
+import { type Message, parseMessage } from '../message/message.ts'
 import { type Session, versionOf } from './session.ts'
 
 /** Sends one message and resolves to its answer, which the host does not see; undefined for a notification. */

@@ -1,6 +1,7 @@
 // The Streamable HTTP session: its id, its protocol version, and making it again when the server has forgotten it.
-import { BridgeError, registerRotatingSecret } from '../../errors.ts'
+import { BridgeError } from '../../errors.ts'
 import type { HttpResponse } from '../../ports.ts'
+import { registerRotatingSecret } from '../../redaction/register.ts'
 import type { Message } from '../message/message.ts'
 import { find, stringIn } from '../message/pick.ts'
 

@@ -2,7 +2,7 @@
 // where it can (MCP 2025-11-25, "URL Mode Elicitation").
 import { randomUUID } from 'node:crypto'
 import type { Logger, SignInWatch } from '../../ports.ts'
-import type { RawId, Message } from '../message/message.ts'
+import type { Message, RawId } from '../message/message.ts'
 
 export interface NoticeOptions {
   readonly watch: SignInWatch

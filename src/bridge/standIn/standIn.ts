@@ -1,12 +1,13 @@
 // What the host is told while a person signs in: initialize is held for a while and then answered here, lists come from
 // memory, calls wait within bounds; when the server is there, whatever was said in its place is made true.
-import { asBridgeError, type BridgeError, withoutQueries } from '../../errors.ts'
+import { asBridgeError, type BridgeError } from '../../errors.ts'
 import type { Clock, SignInWatch } from '../../ports.ts'
-import type { RawId, Message } from '../message/message.ts'
+import { withoutQueries } from '../../redaction/text.ts'
+import type { Message, RawId } from '../message/message.ts'
 import { find, stringIn } from '../message/pick.ts'
-import { capabilitiesIn, createRecall, type RecallOptions } from './recall.ts'
-import { createSignInNotice } from './notice.ts'
 import type { Capability } from './answers.ts'
+import { createSignInNotice } from './notice.ts'
+import { capabilitiesIn, createRecall, type RecallOptions } from './recall.ts'
 
 export interface StandInOptions extends RecallOptions {
   readonly watch: SignInWatch

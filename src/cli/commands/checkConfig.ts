@@ -1,16 +1,17 @@
 // validate-config and check-config: what is right and wrong with a config file, line by line, without starting anything.
 import { dirname, resolve } from 'node:path'
 import type { Flags } from '../../config/config.ts'
-import { faultsOf, parseConfigFile } from '../../config/file/read.ts'
-import { besideConfig, configFrom, projectConfigFile } from '../../config/load.ts'
 import { readOwnFile } from '../../config/file/ownFile.ts'
+import { faultsOf, parseConfigFile } from '../../config/file/read.ts'
 import type { ConfigFile } from '../../config/file/schema.ts'
 import { parseYaml } from '../../config/file/yamlText.ts'
-import { asBridgeError, BridgeError, ERRORS, withoutControls } from '../../errors.ts'
-import { printableJson } from '../../system/log/printable.ts'
-import type { CommandLine } from '../words/args.ts'
+import { besideConfig, configFrom, projectConfigFile } from '../../config/load.ts'
 import { type Check, credentialChecks, databaseCheck, failed, portCheck, warnings } from '../../doctor/configChecks.ts'
+import { asBridgeError, BridgeError, ERRORS } from '../../errors.ts'
+import { withoutControls } from '../../redaction/text.ts'
+import { printableJson } from '../../system/log/printable.ts'
 import type { ProcessIO } from '../run.ts'
+import type { CommandLine } from '../words/args.ts'
 
 /** Resolves to the exit code: that of the first check that failed; warnings alone are 0. */
 export async function configCheck(line: CommandLine, world: ProcessIO): Promise<number> {

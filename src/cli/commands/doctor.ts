@@ -2,11 +2,12 @@
 import type { App } from '../../compose/app.ts'
 import { examine, type Report, reportOf } from '../../doctor/examine.ts'
 import { type Finding, failed } from '../../doctor/report/finding.ts'
-import { type BridgeError, ERRORS, withoutControls, withoutQueries, withoutSecrets } from '../../errors.ts'
+import { type BridgeError, ERRORS } from '../../errors.ts'
+import { withoutControls, withoutQueries, withoutSecrets } from '../../redaction/text.ts'
 import { printableJson } from '../../system/log/printable.ts'
-import type { CommandLine } from '../words/args.ts'
-import { type Style, createStyle, wrap } from '../terminal/style.ts'
 import type { ProcessIO } from '../run.ts'
+import { createStyle, type Style, wrap } from '../terminal/style.ts'
+import type { CommandLine } from '../words/args.ts'
 
 export async function doctor(composed: App, line: CommandLine, world: ProcessIO): Promise<number> {
   if (line.has('json')) return tell(world, line, await examination(composed, world))

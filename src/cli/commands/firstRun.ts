@@ -2,12 +2,13 @@
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { ownConfigFile } from '../../config/load.ts'
-import { BridgeError, quote } from '../../errors.ts'
+import { BridgeError } from '../../errors.ts'
 import { allHosts, type Host, thisMachine } from '../../hosts/hosts.ts'
+import { quote } from '../../redaction/text.ts'
 import { isSecure } from '../../secureUrl.ts'
 import { shellQuote } from '../../shellQuote.ts'
-import { type Asking, startAsking } from '../terminal/ask.ts'
 import type { ProcessIO } from '../run.ts'
+import { type Asking, startAsking } from '../terminal/ask.ts'
 
 /** Runs another command line of this program, to its exit code. */
 export type RunWords = (words: readonly string[]) => Promise<number>

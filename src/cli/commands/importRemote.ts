@@ -2,18 +2,19 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { ownConfigFile } from '../../config/load.ts'
 import { readOwnFile } from '../../config/file/ownFile.ts'
-import { defaultPaths } from '../../config/paths.ts'
 import { addToMap, parseYaml } from '../../config/file/yamlText.ts'
-import { asBridgeError, BridgeError, quote, withoutControls } from '../../errors.ts'
+import { ownConfigFile } from '../../config/load.ts'
+import { defaultPaths } from '../../config/paths.ts'
+import { asBridgeError, BridgeError } from '../../errors.ts'
 import { changeFile, difference, readIfThere } from '../../hosts/changeFile.ts'
 import { allHosts, type Host, type Machine, thisMachine } from '../../hosts/hosts.ts'
 import { readJson } from '../../hosts/jsonText.ts'
 import { mcpRemoteServer, type NameVariable, ownName, type RemoteServer } from '../../hosts/mcpRemote.ts'
+import { quote, withoutControls } from '../../redaction/text.ts'
 import { shellQuote } from '../../shellQuote.ts'
-import type { CommandLine } from '../words/args.ts'
 import type { ProcessIO } from '../run.ts'
+import type { CommandLine } from '../words/args.ts'
 
 interface Found extends RemoteServer {
   readonly host: Host

@@ -1,18 +1,19 @@
 // The login command of a person, and the login process that a bridge starts.
 import { checkAccount, isAccount } from '../../auth/grants/account.ts'
-import { awaitSignIn, successorOf } from '../../signin/request.ts'
 import { covers, union } from '../../auth/tokens/scopes.ts'
 import type { App } from '../../compose/app.ts'
 import { fits, wishesOf } from '../../config/wishes.ts'
-import { asBridgeError, BridgeError, withoutControls, withoutQueries } from '../../errors.ts'
+import { asBridgeError, BridgeError } from '../../errors.ts'
 import type { Attempt, Challenge, Wishes } from '../../records.ts'
+import { withoutControls, withoutQueries } from '../../redaction/text.ts'
 import { shellQuote } from '../../shellQuote.ts'
-import { type SignInOptions, openBrowser, rejectOn, runSignIn } from '../../signin/run.ts'
 import type { QrWish } from '../../signin/device.ts'
 import { instructions } from '../../signin/instructions.ts'
-import { createStyle, wrapWords } from '../terminal/style.ts'
 import { byPasting } from '../../signin/paste.ts'
+import { awaitSignIn, successorOf } from '../../signin/request.ts'
+import { openBrowser, rejectOn, runSignIn, type SignInOptions } from '../../signin/run.ts'
 import { clockText, startSpinner } from '../terminal/spinner.ts'
+import { createStyle, wrapWords } from '../terminal/style.ts'
 
 export interface LoginWishes {
   readonly when: 'if-needed' | 'again'

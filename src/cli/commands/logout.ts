@@ -1,8 +1,9 @@
 // Sign-out: revoke at the authorization server (RFC 7009), then forget here, also when the server is down.
 import { TOKEN_LEASE_MS, tokenLease } from '../../auth/tokens/tokens.ts'
 import type { App } from '../../compose/app.ts'
-import { asBridgeError, BridgeError, withoutControls, withoutQueries } from '../../errors.ts'
+import { asBridgeError, BridgeError } from '../../errors.ts'
 import type { TokenKey } from '../../records.ts'
+import { withoutControls, withoutQueries } from '../../redaction/text.ts'
 import type { CommandLine } from '../words/args.ts'
 
 /** `composeFor`: the same for another server, with its own settings; the caller of it closes it. */

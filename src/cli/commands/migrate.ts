@@ -1,6 +1,7 @@
 // migrate up | down | version: the database schema, looked at and changed by hand.
 import type { App } from '../../compose/app.ts'
-import { BridgeError, quote } from '../../errors.ts'
+import { BridgeError } from '../../errors.ts'
+import { quote } from '../../redaction/text.ts'
 import { LATEST_VERSION, migrateDown, migrateUp, schemaVersion } from '../../store/sqlite/migrate.ts'
 
 export async function migrate(composed: App, action: string | undefined): Promise<number> {

@@ -1,7 +1,8 @@
 // Refresh now, through the same coordinated path as every other refresh.
 import { isoTime } from '../../bounds.ts'
 import type { App } from '../../compose/app.ts'
-import { BridgeError, withoutQueries } from '../../errors.ts'
+import { BridgeError } from '../../errors.ts'
+import { withoutQueries } from '../../redaction/text.ts'
 
 export async function refresh(composed: App): Promise<number> {
   const { server } = composed.key()

@@ -2,15 +2,15 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { App } from '../../compose/app.ts'
-import { CACHE_PREFIX } from '../../config/file/cache.ts'
 import type { Config } from '../../config/config.ts'
+import { CACHE_PREFIX } from '../../config/file/cache.ts'
 import { defaultPaths } from '../../config/paths.ts'
 import { asBridgeError, BridgeError } from '../../errors.ts'
-import { fileHolders } from '../../system/process/fileUsers.ts'
 import { keyPinFile } from '../../system/keychain/keyPin.ts'
-import type { CommandLine } from '../words/args.ts'
-import { isAtTerminal, startAsking } from '../terminal/ask.ts'
+import { fileHolders } from '../../system/process/fileUsers.ts'
 import type { ProcessIO } from '../run.ts'
+import { isAtTerminal, startAsking } from '../terminal/ask.ts'
+import type { CommandLine } from '../words/args.ts'
 
 export async function reset(composed: App, line: CommandLine, world: ProcessIO): Promise<number> {
   const { config } = composed

@@ -3,14 +3,15 @@ import { isoTime } from '../../bounds.ts'
 import type { App } from '../../compose/app.ts'
 import type { ServerExceptions } from '../../config/config.ts'
 import { presetOf } from '../../config/presets.ts'
-import { ERRORS, withoutControls, withoutQueries } from '../../errors.ts'
+import { ERRORS } from '../../errors.ts'
 import type { ProviderRules } from '../../providerRules.ts'
 import type { AccountSummary, TokenKey } from '../../records.ts'
+import { withoutControls, withoutQueries } from '../../redaction/text.ts'
 import { printableJson } from '../../system/log/printable.ts'
-import type { CommandLine } from '../words/args.ts'
-import { createStyle } from '../terminal/style.ts'
 import type { ProcessIO } from '../run.ts'
 import { describeException, remaining, table } from '../terminal/statusTable.ts'
+import { createStyle } from '../terminal/style.ts'
+import type { CommandLine } from '../words/args.ts'
 
 export interface Account {
   readonly server: string
@@ -46,7 +47,9 @@ export async function status(composed: App, line: CommandLine, world: ProcessIO)
   const page = async () => {
     const report = await statusReport(composed, line.server !== undefined)
     if (line.has('json')) return `${printableJson(report, 2)}\n`
-    const lines = stdout.isTTY ? table(report, clock.now(), createStyle(stdout, environment)) : plain(report, clock.now())
+    const lines = stdout.isTTY
+      ? table(report, clock.now(), createStyle(stdout, environment))
+      : plain(report, clock.now())
     return `${lines.join('\n')}\n`
   }
   let shown = await page()

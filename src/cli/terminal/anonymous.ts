@@ -1,6 +1,6 @@
 // A report as it may be sent to somebody: without secrets, accounts and the name of the home folder, wherever they stand in it.
 import { homedir } from 'node:os'
-import { withoutAccounts, withoutQueries, withoutSecrets } from '../../errors.ts'
+import { withoutAccounts, withoutQueries, withoutSecrets } from '../../redaction/text.ts'
 
 /** Every text and every name in `value`. */
 export function anonymous<T>(value: T, home = homedir()): T {

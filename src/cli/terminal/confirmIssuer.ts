@@ -1,7 +1,7 @@
 // Asks the person at a terminal whether their client belongs to the authorization server that an MCP server names, before its secret goes there.
-import { quote } from '../../errors.ts'
-import { startAsking } from './ask.ts'
+import { quote } from '../../redaction/text.ts'
 import type { ProcessIO } from '../run.ts'
+import { startAsking } from './ask.ts'
 
 export async function confirmIssuer(world: ProcessIO, issuer: string, clientId: string): Promise<'yes' | 'no'> {
   const asking = startAsking(world)

@@ -1,8 +1,8 @@
 // The status as a person likes to see it at a terminal: one block an account, in as many columns as there is room for.
 import type { ServerExceptions } from '../../config/config.ts'
-import { quote, withoutControls } from '../../errors.ts'
-import { type Style, wrap } from './style.ts'
+import { quote, withoutControls } from '../../redaction/text.ts'
 import type { Account, StatusReport } from '../commands/status.ts'
+import { type Style, wrap } from './style.ts'
 
 /** From this width on, short facts stand beside each other. */
 const WIDE = 110
@@ -65,10 +65,7 @@ const notPossible = ({ login_due_at }: Account) =>
 
 function fact(name: string, value: string, paper: Style, tint = (text: string) => text): string[] {
   const [first = '', ...more] = wrap(withoutControls(value), paper.width - LABEL - 2)
-  return [
-    `  ${paper.dim(name.padEnd(LABEL))}${tint(first)}`,
-    ...more.map((line) => ' '.repeat(LABEL + 2) + tint(line)),
-  ]
+  return [`  ${paper.dim(name.padEnd(LABEL))}${tint(first)}`, ...more.map((line) => ' '.repeat(LABEL + 2) + tint(line))]
 }
 
 function until({ expires_at }: Account, now: number): string {

@@ -1,8 +1,10 @@
 // Command lines: one table of commands and options, errors that name the nearest word.
 import { parseArgs } from 'node:util'
-import { type Flags, LOG_LEVELS, LOGIN_MODES, TRANSPORTS } from '../../config/config.ts'
-import { nearest } from '../../config/nearest.ts'
-import { BridgeError, quote } from '../../errors.ts'
+import type { Flags } from '../../config/config.ts'
+import { LOG_LEVELS, LOGIN_MODES, TRANSPORTS } from '../../config/file/choices.ts'
+import { nearest } from '../../config/file/nearest.ts'
+import { BridgeError } from '../../errors.ts'
+import { quote } from '../../redaction/text.ts'
 
 export const COMMANDS = [
   ...(['run', 'login', 'logout', 'status', 'refresh', 'migrate'] as const),

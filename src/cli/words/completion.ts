@@ -1,9 +1,10 @@
 // completion bash | zsh | fish: scripts made from the tables of commands and options.
-import { BridgeError, quote } from '../../errors.ts'
+import { BridgeError } from '../../errors.ts'
 import { HOSTS } from '../../hosts/hosts.ts'
+import { quote } from '../../redaction/text.ts'
+import type { ProcessIO } from '../run.ts'
 import { COMMANDS, type Command, OPTIONS } from './args.ts'
 import { HELP, optionsOf } from './help.ts'
-import type { ProcessIO } from '../run.ts'
 
 const SHELLS = { bash, zsh, fish }
 const NAME = 'mcp-oauth-bridge'

@@ -1,7 +1,7 @@
 // --help and --version, made from the table of options and the table of commands here.
 import { HOSTS } from '../../hosts/hosts.ts'
-import { COMMANDS, type Command, OPTIONS } from './args.ts'
 import { wrap } from '../terminal/style.ts'
+import { COMMANDS, type Command, OPTIONS } from './args.ts'
 
 interface CommandHelp {
   readonly usage: string

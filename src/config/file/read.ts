@@ -1,9 +1,10 @@
 // config.yaml → checked values: ${NAME} filled in, faults named with line, column and the nearest key.
-import { BridgeError, quote, withoutControls } from '../../errors.ts'
+import { BridgeError } from '../../errors.ts'
 import { holdsSecret } from '../../redaction/names.ts'
+import { quote, withoutControls } from '../../redaction/text.ts'
 import { type CacheKey, rememberConfig, stampOf } from './cache.ts'
 import { fillEnvironment } from './environment.ts'
-import { nearest } from '../nearest.ts'
+import { nearest } from './nearest.ts'
 import { type OwnFile, readOwnFile } from './ownFile.ts'
 import { type ConfigFile, type Issue, keysAt, schema } from './schema.ts'
 import { parseYaml, type YamlText } from './yamlText.ts'

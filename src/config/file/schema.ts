@@ -1,6 +1,6 @@
 // The shape of config.yaml. config.example.yaml shows every key with its default.
 import { z } from 'zod'
-import { LOG_LEVELS, LOGIN_MODES, TRANSPORTS } from '../config.ts'
+import { LOG_LEVELS, LOGIN_MODES, TRANSPORTS } from './choices.ts'
 
 const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'is not a header name')
 const headers = z.record(headerName, z.string().regex(/^[\x20-\x7e\t]*$/, 'must be printable ASCII on one line'))

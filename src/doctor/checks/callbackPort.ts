@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { portHolder } from '../../system/process/portOwner.ts'
-import { fail, pass, warn } from '../report/finding.ts'
 import type { Check } from '../report/context.ts'
+import { fail, pass, warn } from '../report/finding.ts'
 
 export const callbackPort: Check = {
   name: 'callback_port',

@@ -1,10 +1,11 @@
 // The server's certificate: accepted or not as the bridge itself finds, with the chain as evidence.
 import { isIP } from 'node:net'
 import { connect, type PeerCertificate } from 'node:tls'
-import { BridgeError, quote } from '../../errors.ts'
+import { BridgeError } from '../../errors.ts'
+import { quote } from '../../redaction/text.ts'
 import { isLoopback } from '../../secureUrl.ts'
-import { fail, failed, type Outcome, pass, skip, warn } from '../report/finding.ts'
 import type { Check, CheckContext } from '../report/context.ts'
+import { fail, failed, type Outcome, pass, skip, warn } from '../report/finding.ts'
 import { hostOf, portOf } from './reach.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000

@@ -1,7 +1,7 @@
 // This computer's clock against the server's Date header (RFC 9110 section 6.6.1).
 import { ageOf } from '../../bounds.ts'
-import { fail, pass, skip, warn } from '../report/finding.ts'
 import type { Check } from '../report/context.ts'
+import { fail, pass, skip, warn } from '../report/finding.ts'
 
 /** ID tokens are accepted with 30 s of difference; beyond a minute or two sign-ins and expiries go wrong. */
 const WARN_S = 30

@@ -4,8 +4,8 @@ import { dirname } from 'node:path'
 import { BridgeError } from '../../errors.ts'
 import { LATEST_VERSION, schemaVersion } from '../../store/sqlite/migrate.ts'
 import { type FileHolder, fileHolders } from '../../system/process/fileUsers.ts'
-import { fail, failed, type Outcome, pass, warn } from '../report/finding.ts'
 import type { Check } from '../report/context.ts'
+import { fail, failed, type Outcome, pass, warn } from '../report/finding.ts'
 
 const TABLES = ['users', 'tokens', 'sessions', 'clients', 'leases', 'server_cache', 'key_slots', 'schema_migrations']
 

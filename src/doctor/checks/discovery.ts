@@ -1,10 +1,11 @@
 // From the server to its authorization server, exactly as a sign-in finds it, told in three checks.
 import { discover } from '../../auth/discovery/protectedResource.ts'
-import { asBridgeError, type BridgeError, ERRORS, type ErrorCode, quote } from '../../errors.ts'
+import { asBridgeError, type BridgeError, ERRORS, type ErrorCode } from '../../errors.ts'
 import type { Challenge } from '../../records.ts'
-import { exceptionsUsed, listsS256 } from './exceptions.ts'
+import { quote } from '../../redaction/text.ts'
+import type { Check, CheckContext, Findings } from '../report/context.ts'
 import { failed, type Outcome, pass, skip, warn } from '../report/finding.ts'
-import type { Check, Findings, CheckContext } from '../report/context.ts'
+import { exceptionsUsed, listsS256 } from './exceptions.ts'
 
 const OF_SERVER: readonly ErrorCode[] = [
   'issuer_mismatch',

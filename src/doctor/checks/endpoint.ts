@@ -1,9 +1,10 @@
 // The MCP endpoint asked without a token: does it speak, and does it ask for a sign-in as MCP wants?
 import { parseChallenge } from '../../auth/challenge.ts'
-import { BridgeError, quote } from '../../errors.ts'
+import { BridgeError } from '../../errors.ts'
 import type { HttpRequest, HttpResponse } from '../../ports.ts'
+import { quote } from '../../redaction/text.ts'
+import type { Check, CheckContext, Findings } from '../report/context.ts'
 import { fail, failed, type Outcome, pass, skip, warn } from '../report/finding.ts'
-import type { Check, Findings, CheckContext } from '../report/context.ts'
 
 /** A bridge waits as long as the config says; here nobody waits longer than this, in ms. */
 const LONGEST_MS = 10_000

@@ -1,10 +1,11 @@
 // Which exceptions of config.yaml the way to the authorization server needed: what would fail without them is a warning that names them.
 import { isDeepStrictEqual } from 'node:util'
-import { defaultEndpoints } from '../../auth/discovery/overrides.ts'
 import type { AuthorizationServerMetadata } from '../../auth/discovery/authorizationServer.ts'
+import { defaultEndpoints } from '../../auth/discovery/overrides.ts'
 import type { ServerConfig } from '../../config/config.ts'
-import { type ErrorCode, quote } from '../../errors.ts'
+import type { ErrorCode } from '../../errors.ts'
 import type { Challenge } from '../../records.ts'
+import { quote } from '../../redaction/text.ts'
 import { createReach } from '../../system/http/addresses.ts'
 
 export interface Used {

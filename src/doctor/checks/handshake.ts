@@ -1,10 +1,12 @@
 // The MCP handshake with the stored token, through the relay itself: initialize, then the session is deleted.
-import { createRelay } from '../../bridge/relay.ts'
+
 import { createSend } from '../../bridge/http/send.ts'
-import { asErrorCode, BridgeError, ERRORS, quote } from '../../errors.ts'
+import { createRelay } from '../../bridge/relay.ts'
+import { asErrorCode, BridgeError, ERRORS } from '../../errors.ts'
 import type { Authorizer, Logger } from '../../ports.ts'
+import { quote } from '../../redaction/text.ts'
+import type { Check, CheckContext, Findings } from '../report/context.ts'
 import { fail, type Outcome, pass, skip } from '../report/finding.ts'
-import type { Check, Findings, CheckContext } from '../report/context.ts'
 
 const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 const LONGEST_MS = 10_000

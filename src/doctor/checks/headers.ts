@@ -2,8 +2,8 @@
 import { createAuthorizer, fixedTokens } from '../../auth/authorizer.ts'
 import { matchesAny } from '../../auth/userHeaders.ts'
 import type { Logger } from '../../ports.ts'
-import { fail, pass, skip, warn } from '../report/finding.ts'
 import type { Check } from '../report/context.ts'
+import { fail, pass, skip, warn } from '../report/finding.ts'
 
 const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 

@@ -1,11 +1,12 @@
 // This machine: versions, settings, proxy variables, browser.
 import { accessSync, constants } from 'node:fs'
 import { connect } from 'node:net'
-import { asBridgeError, withoutQueries } from '../../errors.ts'
-import { findProgram, thisMachine } from '../../system/process/programs.ts'
+import { asBridgeError } from '../../errors.ts'
+import { withoutQueries } from '../../redaction/text.ts'
 import { createProxyFor } from '../../system/http/proxy.ts'
-import { fail, failed, pass, warn } from '../report/finding.ts'
+import { findProgram, thisMachine } from '../../system/process/programs.ts'
 import type { Check } from '../report/context.ts'
+import { fail, failed, pass, warn } from '../report/finding.ts'
 
 export const versions: Check = {
   name: 'versions',

@@ -1,9 +1,9 @@
 // The way to the server: its name, its port.
 import { lookup } from 'node:dns/promises'
 import { connect } from 'node:net'
-import { quote } from '../../errors.ts'
-import { fail, pass, skip } from '../report/finding.ts'
+import { quote } from '../../redaction/text.ts'
 import type { Check, CheckContext } from '../report/context.ts'
+import { fail, pass, skip } from '../report/finding.ts'
 
 const urlOf = ({ server }: CheckContext) => new URL(server?.url ?? '')
 export const hostOf = (url: URL) => url.hostname.replace(/^\[|\]$/g, '')

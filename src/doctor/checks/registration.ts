@@ -1,14 +1,15 @@
 // Who we are at the authorization server, and whether it takes our redirect URI: asked without a person (prompt=none).
 import { createHash, randomBytes } from 'node:crypto'
+import { isConfirmed } from '../../auth/client/ownClient.ts'
 import { textStart } from '../../auth/discovery/body.ts'
 import { chooseAuthMethod } from '../../auth/oauth/authentication.ts'
-import { isConfirmed } from '../../auth/client/ownClient.ts'
 import { isIssuerOf, presetOf } from '../../config/presets.ts'
-import { BridgeError, quote } from '../../errors.ts'
+import { BridgeError } from '../../errors.ts'
 import type { HttpClient } from '../../ports.ts'
+import { quote } from '../../redaction/text.ts'
 import { isSecure } from '../../secureUrl.ts'
+import type { Check, CheckContext, Findings } from '../report/context.ts'
 import { fail, type Outcome, pass, skip, warn } from '../report/finding.ts'
-import type { Check, Findings, CheckContext } from '../report/context.ts'
 
 /** Of a page that is looked at for an error. */
 const LIMIT_BYTES = 256 * 1024
@@ -127,7 +128,10 @@ function judge(status: number, text: string, redirect: string): Outcome {
 }
 
 /** The client_id of the next sign-in, in the order of auth/client/clients.ts; undefined: none is known yet. */
-async function clientOf({ server, config }: CheckContext, { metadata, issuer, look }: Findings): Promise<string | undefined> {
+async function clientOf(
+  { server, config }: CheckContext,
+  { metadata, issuer, look }: Findings,
+): Promise<string | undefined> {
   if (server?.clientId !== undefined) return server.clientId
   const document = server?.clientMetadataUrl
   if (document !== undefined && metadata?.client_id_metadata_document_supported === true) return document

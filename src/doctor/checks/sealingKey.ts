@@ -1,7 +1,7 @@
 // The key that seals the stored tokens: where it is, and whether it is given.
 import { BridgeError } from '../../errors.ts'
-import { failed, pass, warn } from '../report/finding.ts'
 import type { Check } from '../report/context.ts'
+import { failed, pass, warn } from '../report/finding.ts'
 
 export const keychain: Check = {
   name: 'keychain',

@@ -1,9 +1,9 @@
 // The stored tokens: there, well formed, not expired, good in signature and audience; and whether they can be refreshed.
 import { isoTime } from '../../bounds.ts'
 import type { TokenSet } from '../../records.ts'
+import type { Check, CheckContext, Findings } from '../report/context.ts'
 import { fail, type Outcome, pass, skip, warn } from '../report/finding.ts'
 import { readClaims, verifySignature } from '../report/jwt.ts'
-import type { Check, Findings, CheckContext } from '../report/context.ts'
 
 const LOGIN = 'Sign in: mcp-oauth-bridge login.'
 
@@ -29,7 +29,12 @@ const notSignedIn = (status: number | undefined): Outcome =>
     ? pass('Nobody is signed in, and the server asks for no sign-in.')
     : warn('Nobody is signed in to this server.', LOGIN, 'not_signed_in')
 
-async function examineToken(tokens: TokenSet, patient: CheckContext, facts: Findings, signal: AbortSignal): Promise<Outcome> {
+async function examineToken(
+  tokens: TokenSet,
+  patient: CheckContext,
+  facts: Findings,
+  signal: AbortSignal,
+): Promise<Outcome> {
   const { accessToken, expiresAt, scope } = tokens
   if (!/^[\x21-\x7e]+$/.test(accessToken))
     return fail(

@@ -2,8 +2,8 @@
 import { compactVerify, createLocalJWKSet, decodeJwt, decodeProtectedHeader, errors, type JSONWebKeySet } from 'jose'
 import { fetchJson } from '../../auth/discovery/fetchJson.ts'
 import { isoTime } from '../../bounds.ts'
-import { quote } from '../../errors.ts'
 import type { HttpClient } from '../../ports.ts'
+import { quote } from '../../redaction/text.ts'
 
 export interface Claims {
   /** For people: issuer, audience, subject, scopes. Never the token. */

@@ -1,5 +1,5 @@
 // A seal whose secrets, once opened or about to be closed in, are cut out of every text from then on.
-import { registerSecret } from '../../errors.ts'
+import { registerSecret } from '../../redaction/register.ts'
 import type { Place, Seal } from './seal.ts'
 
 /** Of a sealed JSON text these are secret; the rest are addresses and names. */

@@ -3,8 +3,8 @@ import { randomBytes } from 'node:crypto'
 import { BridgeError } from '../../errors.ts'
 import type { Clock, SecretStore } from '../../ports.ts'
 import type { Database } from '../sqlite/database.ts'
+import { fromSqlTime, toSqlTime } from '../sqlite/time.ts'
 import { fingerprint } from './seal.ts'
-import { fromSqlTime, toSqlTime } from '../time.ts'
 
 export type KeyBackend = 'keychain' | 'file' | 'env'
 

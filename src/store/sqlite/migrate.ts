@@ -3,7 +3,7 @@ import { BridgeError } from '../../errors.ts'
 import type { Database } from './database.ts'
 import { initial } from './migrations/0001-initial.ts'
 import { rowSeals } from './migrations/0002-row-seals.ts'
-import { toSqlTime } from '../time.ts'
+import { toSqlTime } from './time.ts'
 
 export interface Migration {
   readonly version: number

@@ -1,9 +1,9 @@
 // The page a person sees after the browser came back: self-contained, light and dark, nothing from outside.
 
 import { createHash } from 'node:crypto'
-import { withoutControls } from '../../errors.ts'
 import type { CallbackPage } from '../../ports.ts'
 import { shownUrl } from '../../redaction/shownUrl.ts'
+import { withoutControls } from '../../redaction/text.ts'
 
 const STYLE = `
 :root { color-scheme: light dark; --ink: #1d2430; --soft: #5b6676; --paper: #f6f7f9; --card: #ffffff; --line: #e3e7ec; --good: #1a7f4b; --bad: #b3382c }

@@ -2,11 +2,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { BridgeError } from '../../errors.ts'
 import type { CallbackListener, CallbackPage, Health } from '../../ports.ts'
-import { renderPage } from './page.ts'
+import { portHolder } from '../process/portOwner.ts'
 import { answerHealth } from './health.ts'
 import { isNavigation } from './navigation.ts'
+import { renderPage } from './page.ts'
 import { isForeignPeer } from './peerUser.ts'
-import { portHolder } from '../process/portOwner.ts'
 
 /** Open connections get this long to take their last answer, in ms. */
 const CLOSE_MS = 500

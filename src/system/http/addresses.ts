@@ -1,9 +1,10 @@
 // Which addresses a request may reach: what a public server names must not lead into private networks (SSRF).
 import { type LookupAddress, lookup as lookUp } from 'node:dns'
 import { BlockList, isIP, type LookupFunction } from 'node:net'
-import { BridgeError, quote } from '../../errors.ts'
+import { BridgeError } from '../../errors.ts'
 import { memoizeAsync } from '../../memoizeAsync.ts'
 import type { HttpClient, HttpRequest } from '../../ports.ts'
+import { quote } from '../../redaction/text.ts'
 
 type Bound = NonNullable<HttpRequest['within']>
 

@@ -1,6 +1,7 @@
 // The one HTTP client: redirects within the origin only, sticky cookies of one origin, a broken connection tried once more where that does no harm.
-import { BridgeError, quote } from '../../errors.ts'
+import { BridgeError } from '../../errors.ts'
 import type { HttpClient, HttpRequest, HttpResponse } from '../../ports.ts'
+import { quote } from '../../redaction/text.ts'
 import { type ConnectionOptions, createConnections } from './connections.ts'
 import { createCookieJar } from './cookies.ts'
 import { dispatch } from './dispatch.ts'

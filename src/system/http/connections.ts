@@ -7,9 +7,9 @@ import symbols from 'undici/lib/core/symbols.js'
 import Pool from 'undici/lib/dispatcher/pool.js'
 import type { HttpRequest } from '../../ports.ts'
 import { type AnswerParser, acceptContinue } from './interim.ts'
+import { warmable } from './preconnect.ts'
 import { createProxyFor, proxyAuthorization } from './proxy.ts'
 import { CHECKED, createSecureConnect } from './tls.ts'
-import { warmable } from './preconnect.ts'
 
 export type Connect = Build.connector
 

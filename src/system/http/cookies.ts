@@ -1,5 +1,5 @@
 // Cookies of one origin, in memory: what load balancers need to lead a session to the same machine (RFC 6265).
-import { registerRotatingSecret } from '../../errors.ts'
+import { registerRotatingSecret } from '../../redaction/register.ts'
 
 export interface CookieJar {
   /** The Cookie header for this URL; undefined when there is nothing to send. */

@@ -2,8 +2,8 @@
 import type { Dispatcher } from 'undici'
 import type { HttpRequest, HttpResponse } from '../../ports.ts'
 import type { Route } from './connections.ts'
-import { type InterimWatch, watchInterim } from './interim.ts'
 import { translate } from './errors.ts'
+import { type InterimWatch, watchInterim } from './interim.ts'
 import { ResponseBody } from './responseBody.ts'
 
 /** Larger bodies are written piece by piece, so that the kernel's buffer and not ours decides how much waits. */

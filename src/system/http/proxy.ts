@@ -1,6 +1,7 @@
 // Which proxy a URL goes through: HTTPS_PROXY, HTTP_PROXY and NO_PROXY, as curl and Go read them.
 import { BlockList, isIP } from 'node:net'
-import { BridgeError, quote } from '../../errors.ts'
+import { BridgeError } from '../../errors.ts'
+import { quote } from '../../redaction/text.ts'
 import { isLoopback } from '../../secureUrl.ts'
 import { reasonOf } from './errors.ts'
 

@@ -1,7 +1,7 @@
 // TLS connections: trusted by Node's own list first, and only where that is not enough by the system's, which takes longer to load.
 import type { SecureContext, TLSSocket } from 'node:tls'
-import { quote } from '../../errors.ts'
 import { memoizeAsync } from '../../memoizeAsync.ts'
+import { quote } from '../../redaction/text.ts'
 import type { Connect } from './connections.ts'
 import { reasonOf, tlsFailed, UNKNOWN_ISSUER } from './errors.ts'
 import { authorityOf, proxyAuthorization, proxyRefused, proxyUnreachable } from './proxy.ts'
@@ -21,7 +21,9 @@ type Connecting = Parameters<Connect>[0]
 
 /** Gives the connector for one way to a server: straight, or through a proxy. What it trusts is the same for all. */
 export function createSecureConnect({ build, environment, certificates, timeoutMs }: SecureOptions) {
-  const context = memoizeAsync(async () => (await import('./caCertificates.ts')).allAuthorities(environment, certificates))
+  const context = memoizeAsync(async () =>
+    (await import('./caCertificates.ts')).allAuthorities(environment, certificates),
+  )
   const wide = memoizeAsync(async () => build(await context()))
   let narrow: Connect | undefined = certificates === undefined ? build(undefined) : undefined
 

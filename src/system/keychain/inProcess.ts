@@ -1,6 +1,7 @@
 // The OS keychain in this process, for a bridge: a process of its own for each call would add half of its start to every start.
-import { BridgeError, quote } from '../../errors.ts'
+import { BridgeError } from '../../errors.ts'
 import type { SecretStore } from '../../ports.ts'
+import { quote } from '../../redaction/text.ts'
 import { openEntry, readSecret } from './entry.ts'
 
 type AsyncEntry = ReturnType<typeof openEntry>

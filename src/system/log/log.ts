@@ -1,9 +1,9 @@
 // Events to stderr and the log file. Only fields on the list are written, and known shapes of secrets are cut out of texts.
 import type { Writable } from 'node:stream'
-import { withoutAccounts, withoutControls, withoutQueries, withoutSecrets } from '../../errors.ts'
 import type { LogFields, Logger, LogLevel } from '../../ports.ts'
-import { createFloodGuard } from './floodGuard.ts'
+import { withoutAccounts, withoutControls, withoutQueries, withoutSecrets } from '../../redaction/text.ts'
 import { createLogFile, type LogFileLimits } from './file.ts'
+import { createFloodGuard } from './floodGuard.ts'
 import { printableJson } from './printable.ts'
 
 export interface LogOptions {

@@ -1,6 +1,6 @@
 // What may reach a terminal: our own colours and line breaks, and nothing of what a server, a file or the database put into a text.
 import type { Writable } from 'node:stream'
-import { withoutControls } from '../../errors.ts'
+import { withoutControls } from '../../redaction/text.ts'
 
 const CONTROL = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
 

@@ -1,8 +1,8 @@
 // Redirects on the way to a sign-in: to another origin nothing goes, neither secret, nor body, nor a bare request.
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { registerClient } from '../../../src/auth/client/registration.ts'
 import { fetchJson } from '../../../src/auth/discovery/fetchJson.ts'
 import { createOAuthClient } from '../../../src/auth/oauth/client.ts'
-import { registerClient } from '../../../src/auth/client/registration.ts'
 import { createHttp } from '../../../src/system/http/client.ts'
 import { serve } from '../../fakes/loopback.ts'
 import { errorOf } from '../../fakes/thrown.ts'

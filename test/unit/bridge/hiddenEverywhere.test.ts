@@ -1,9 +1,9 @@
 // hide_tools against every spelling of a list that leaves and of a call that goes in.
 import { describe, expect, test } from 'vitest'
 import { createHiddenTools } from '../../../src/bridge/hideTools.ts'
-import { parseMessage, type Message } from '../../../src/bridge/message/message.ts'
-import { createRecall } from '../../../src/bridge/standIn/recall.ts'
+import { type Message, parseMessage } from '../../../src/bridge/message/message.ts'
 import { createRelay } from '../../../src/bridge/relay.ts'
+import { createRecall } from '../../../src/bridge/standIn/recall.ts'
 import { createFakeClock } from '../../fakes/fakeClock.ts'
 import { json, respond } from '../../fakes/fakeHttp.ts'
 import { createFakeLineWriter } from '../../fakes/fakeLineWriter.ts'

@@ -1,7 +1,7 @@
 // Cutting tools out of a list without touching what is left.
 import { describe, expect, test } from 'vitest'
 import { createHiddenTools } from '../../../src/bridge/hideTools.ts'
-import { parseMessage, type Message } from '../../../src/bridge/message/message.ts'
+import { type Message, parseMessage } from '../../../src/bridge/message/message.ts'
 import { codeOf } from '../../fakes/thrown.ts'
 
 const message = (text: string) => parseMessage(Buffer.from(text)) as Message

@@ -1,11 +1,11 @@
 // Any JSON value in any member of any answer: the host hears exactly one answer to each request, and nothing breaks.
 import fc from 'fast-check'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { createPendingSignIn } from '../../../src/signin/pending.ts'
 import { createHiddenTools } from '../../../src/bridge/hideTools.ts'
 import { createRelay } from '../../../src/bridge/relay.ts'
 import { createHostSignIn } from '../../../src/bridge/standIn/standIn.ts'
 import type { HttpResponse } from '../../../src/ports.ts'
+import { createPendingSignIn } from '../../../src/signin/pending.ts'
 import { createFakeClock } from '../../fakes/fakeClock.ts'
 import { json, respond } from '../../fakes/fakeHttp.ts'
 import { createFakeLineWriter } from '../../fakes/fakeLineWriter.ts'

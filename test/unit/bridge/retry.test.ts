@@ -1,7 +1,7 @@
 // What is sent twice when the connection breaks, and what is not for the world.
 import { describe, expect, test } from 'vitest'
 import { createInFlight } from '../../../src/bridge/message/inFlight.ts'
-import { parseMessage, type Message } from '../../../src/bridge/message/message.ts'
+import { type Message, parseMessage } from '../../../src/bridge/message/message.ts'
 import { createRepeat } from '../../../src/bridge/retry.ts'
 import { BridgeError } from '../../../src/errors.ts'
 import { createHurryingClock } from '../../fakes/fakeClock.ts'

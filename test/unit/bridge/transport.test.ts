@@ -1,7 +1,7 @@
 // A session the server has forgotten is made again behind the host's back.
 import { describe, expect, test } from 'vitest'
 import { createInFlight } from '../../../src/bridge/message/inFlight.ts'
-import { parseMessage, type Message } from '../../../src/bridge/message/message.ts'
+import { type Message, parseMessage } from '../../../src/bridge/message/message.ts'
 import { createSession } from '../../../src/bridge/session/session.ts'
 import { createTransport } from '../../../src/bridge/transport.ts'
 import type { HttpResponse } from '../../../src/ports.ts'

@@ -1,7 +1,7 @@
 // How findings become a report.
 import { describe, expect, test } from 'vitest'
-import { CHECKS } from '../../../src/doctor/list.ts'
 import { reportOf } from '../../../src/doctor/examine.ts'
+import { CHECKS } from '../../../src/doctor/list.ts'
 import { type Finding, fail, pass, skip, warn } from '../../../src/doctor/report/finding.ts'
 
 const named = (name: string, outcome: Omit<Finding, 'name'>): Finding => ({ name, ...outcome })

@@ -1,16 +1,14 @@
 // Secrets in whatever form a server repeats them, and servers that try to blind or empty what is remembered.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { ERRORS } from '../../../src/errors.ts'
 import {
-  alwaysQuote,
-  ERRORS,
-  neverLog,
-  registerSecret,
+  keepReadable,
+  registerAccounts,
   registerRotatingSecret,
-  quote,
-  withoutAccounts,
-  withoutSecrets,
-} from '../../../src/errors.ts'
+  registerSecret,
+} from '../../../src/redaction/register.ts'
+import { quote, withoutAccounts, withoutSecrets } from '../../../src/redaction/text.ts'
 import { redactedSeal } from '../../../src/store/sealing/redactedSeal.ts'
 
 const SECRET = 'needle+Key/Of-A_Registered.client=='
@@ -67,7 +65,7 @@ describe('attack low: a server', () => {
       registerRotatingSecret(word)
       registerRotatingSecret(word, 'session')
       registerSecret([word], 'token')
-      neverLog([word])
+      registerAccounts([word])
     }
     for (const text of OUR_TEXTS) {
       expect(withoutSecrets(text)).toBe(text)
@@ -76,7 +74,7 @@ describe('attack low: a server', () => {
   })
 
   test('that calls its own address a cookie stays named', () => {
-    alwaysQuote(['https://mcp7.example.test:8443/mcp'])
+    keepReadable(['https://mcp7.example.test:8443/mcp'])
     for (const part of ['https://mcp7.example.test:8443/mcp', 'mcp7.example.test', '.example.test:8443'])
       registerRotatingSecret(part)
     expect(withoutSecrets('https://mcp7.example.test:8443/mcp')).toBe('https://mcp7.example.test:8443/mcp')
@@ -107,14 +105,14 @@ describe('attack low: a server', () => {
 
 describe('attack low: who signed in', () => {
   test('stands in no log: e-mail addresses of anybody, and the names of accounts we know', () => {
-    neverLog(['00u1abcd-subject', 'Ann Example', 7, undefined])
+    registerAccounts(['00u1abcd-subject', 'Ann Example', 7, undefined])
     expect(withoutAccounts('for "ann@example.test", not bob.b+x@mail.example or 00u1abcd-subject (Ann Example)')).toBe(
       'for "[account]", not [account] or [account] ([account])',
     )
   })
 
   test('a name inside a longer word is another word', () => {
-    neverLog(['abc1'])
+    registerAccounts(['abc1'])
     expect(withoutAccounts('abc1 abc1d xabc1')).toBe('[account] abc1d xabc1')
   })
 })

@@ -1,7 +1,7 @@
 // A key in a server's address is shown to nobody.
 import { describe, expect, test } from 'vitest'
-import { shellQuote } from '../../../src/shellQuote.ts'
 import { loginCommand, resourceName, secretSegments, shownUrl } from '../../../src/redaction/shownUrl.ts'
+import { shellQuote } from '../../../src/shellQuote.ts'
 
 const KEY = 'sk_live_4f1c2d3e5a6b7c8d'
 

@@ -1,7 +1,7 @@
 // Who answers the redirect: one login process, and the next one when it ends.
 import { describe, expect, test } from 'vitest'
-import { answerOneOf, redirectCandidates } from '../../../src/signin/callbackPort.ts'
 import { BridgeError } from '../../../src/errors.ts'
+import { answerOneOf, redirectCandidates } from '../../../src/signin/callbackPort.ts'
 import { createFakeCallbackListener } from '../../fakes/fakeCallbackListener.ts'
 import { createFakeClock } from '../../fakes/fakeClock.ts'
 import { createFakeLeases } from '../../fakes/fakeLeases.ts'

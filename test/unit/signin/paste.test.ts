@@ -1,8 +1,8 @@
 // Pasting at a terminal: what is read, what is said, and that nothing is left behind.
 import { PassThrough } from 'node:stream'
 import { describe, expect, test } from 'vitest'
-import { byPasting } from '../../../src/signin/paste.ts'
 import type { CallbackPage } from '../../../src/ports.ts'
+import { byPasting } from '../../../src/signin/paste.ts'
 import { createFakeAttemptStore } from '../../fakes/fakeAttemptStore.ts'
 import { codeOf } from '../../fakes/thrown.ts'
 

@@ -1,7 +1,7 @@
 // Ways in side by side: the first home wins, and none outlives it.
 import { describe, expect, test } from 'vitest'
-import { aborted, raceSignInMethods, type SignInMethod } from '../../../src/signin/race.ts'
 import { BridgeError } from '../../../src/errors.ts'
+import { aborted, raceSignInMethods, type SignInMethod } from '../../../src/signin/race.ts'
 import { createFakeAttemptStore } from '../../fakes/fakeAttemptStore.ts'
 import { codeOf } from '../../fakes/thrown.ts'
 

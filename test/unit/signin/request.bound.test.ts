@@ -1,7 +1,7 @@
 // How many tabs open by themselves: a few within a time, counted over all processes; whoever joins a sign-in opens none.
 import { expect, test } from 'vitest'
-import { askForLogin } from '../../../src/signin/request.ts'
 import type { Challenge } from '../../../src/records.ts'
+import { askForLogin } from '../../../src/signin/request.ts'
 import { createFakeAttemptStore } from '../../fakes/fakeAttemptStore.ts'
 import { createFakeClock } from '../../fakes/fakeClock.ts'
 import { createFakeLeases } from '../../fakes/fakeLeases.ts'

@@ -1,8 +1,8 @@
 // The first request with new tokens: any answer but 401 says that the server takes them.
 import { expect, test } from 'vitest'
-import { tryTokens } from '../../../src/signin/verifyTokens.ts'
 import { BridgeError } from '../../../src/errors.ts'
 import type { HttpResponse } from '../../../src/ports.ts'
+import { tryTokens } from '../../../src/signin/verifyTokens.ts'
 import { createFakeAuthorizer } from '../../fakes/fakeAuthorizer.ts'
 import { createFakeClock } from '../../fakes/fakeClock.ts'
 import { createFakeHttp, respond } from '../../fakes/fakeHttp.ts'

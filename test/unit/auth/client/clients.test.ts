@@ -87,7 +87,9 @@ describe('the client for a sign-in', () => {
 
   test('cannot be had where the server registers none', async () => {
     const { registration_endpoint: _, ...metadata } = METADATA
-    expect(await codeOf(setUp().clients.forLogin(metadata as AuthorizationServerMetadata, REDIRECT))).toBe('registration_failed')
+    expect(await codeOf(setUp().clients.forLogin(metadata as AuthorizationServerMetadata, REDIRECT))).toBe(
+      'registration_failed',
+    )
   })
 
   test.each([

@@ -1,7 +1,11 @@
 // From the challenge to checked metadata of the authorization server.
 import { describe, expect, test } from 'vitest'
-import { type DiscoveryOptions, discover, resourceMetadataUrls } from '../../../../src/auth/discovery/protectedResource.ts'
 import { metadataUrls } from '../../../../src/auth/discovery/authorizationServer.ts'
+import {
+  type DiscoveryOptions,
+  discover,
+  resourceMetadataUrls,
+} from '../../../../src/auth/discovery/protectedResource.ts'
 import { BridgeError } from '../../../../src/errors.ts'
 import type { Challenge } from '../../../../src/records.ts'
 import { createFakeHttp, json, respond, type Site } from '../../../fakes/fakeHttp.ts'

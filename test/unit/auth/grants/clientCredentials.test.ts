@@ -1,7 +1,7 @@
 // Tokens of this program itself: what is asked for again when the last ones end.
 import { expect, test } from 'vitest'
-import { createClientCredentials } from '../../../../src/auth/grants/clientCredentials.ts'
 import { createClients } from '../../../../src/auth/client/clients.ts'
+import { createClientCredentials } from '../../../../src/auth/grants/clientCredentials.ts'
 import { createFakeCache, createFakeClientStore } from '../../../fakes/fakeCache.ts'
 import { createHurryingClock } from '../../../fakes/fakeClock.ts'
 import { createFakeHttp, json } from '../../../fakes/fakeHttp.ts'

@@ -1,8 +1,8 @@
 // What an authorization server says wrong → our codes; through openid-client itself.
 import { describe, expect, test } from 'vitest'
+import type { AuthorizationServerMetadata } from '../../../../src/auth/discovery/authorizationServer.ts'
 import { createOAuthClient } from '../../../../src/auth/oauth/client.ts'
 import { isInvalidGrant, translateOAuthError } from '../../../../src/auth/oauth/errors.ts'
-import type { AuthorizationServerMetadata } from '../../../../src/auth/discovery/authorizationServer.ts'
 import { BridgeError } from '../../../../src/errors.ts'
 import type { HttpResponse } from '../../../../src/ports.ts'
 import { createFakeHttp, json, respond } from '../../../fakes/fakeHttp.ts'

@@ -1,9 +1,9 @@
 // One message, one POST, and every kind of answer a server may give.
 import { describe, expect, test } from 'vitest'
 import { createExchange } from '../../../../src/bridge/http/exchange.ts'
-import { createInFlight, type InFlight } from '../../../../src/bridge/message/inFlight.ts'
-import { parseMessage, type Message } from '../../../../src/bridge/message/message.ts'
 import type { Send } from '../../../../src/bridge/http/send.ts'
+import { createInFlight, type InFlight } from '../../../../src/bridge/message/inFlight.ts'
+import { type Message, parseMessage } from '../../../../src/bridge/message/message.ts'
 import { createSession, type Session } from '../../../../src/bridge/session/session.ts'
 import { BridgeError } from '../../../../src/errors.ts'
 import type { HttpResponse } from '../../../../src/ports.ts'

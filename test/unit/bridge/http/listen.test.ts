@@ -1,7 +1,7 @@
 // The standing GET stream: open, resume, back off, and know when there is none.
 import { describe, expect, test } from 'vitest'
 import { listen } from '../../../../src/bridge/http/listen.ts'
-import { parseMessage, type Message } from '../../../../src/bridge/message/message.ts'
+import { type Message, parseMessage } from '../../../../src/bridge/message/message.ts'
 import { createSession } from '../../../../src/bridge/session/session.ts'
 import { BridgeError } from '../../../../src/errors.ts'
 import type { HttpResponse } from '../../../../src/ports.ts'
@@ -96,7 +96,10 @@ describe('404 in a session', () => {
   const inSession = () => {
     const session = createSession()
     const answer = { jsonrpc: '2.0', id: 1, result: { protocolVersion: '2025-11-25' } }
-    session.establish({ headers: { 'mcp-session-id': 'one' } }, parseMessage(Buffer.from(JSON.stringify(answer))) as Message)
+    session.establish(
+      { headers: { 'mcp-session-id': 'one' } },
+      parseMessage(Buffer.from(JSON.stringify(answer))) as Message,
+    )
     return session
   }
 

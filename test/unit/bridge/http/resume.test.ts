@@ -1,8 +1,8 @@
 // Going on with a stream that ended too soon: when, how often, and when it is given up.
 import { expect, test } from 'vitest'
-import { createInFlight } from '../../../../src/bridge/message/inFlight.ts'
-import { parseMessage, type Message } from '../../../../src/bridge/message/message.ts'
 import { resume } from '../../../../src/bridge/http/resume.ts'
+import { createInFlight } from '../../../../src/bridge/message/inFlight.ts'
+import { type Message, parseMessage } from '../../../../src/bridge/message/message.ts'
 import { createSession } from '../../../../src/bridge/session/session.ts'
 import { BridgeError } from '../../../../src/errors.ts'
 import type { HttpResponse } from '../../../../src/ports.ts'

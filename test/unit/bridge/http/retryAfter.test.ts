@@ -1,8 +1,8 @@
 // Retry-After: how long, how often, and when not.
 import { expect, test } from 'vitest'
-import { createInFlight } from '../../../../src/bridge/message/inFlight.ts'
-import { parseMessage, type Message } from '../../../../src/bridge/message/message.ts'
 import { bePatient } from '../../../../src/bridge/http/retryAfter.ts'
+import { createInFlight } from '../../../../src/bridge/message/inFlight.ts'
+import { type Message, parseMessage } from '../../../../src/bridge/message/message.ts'
 import { createHurryingClock, NOON } from '../../../fakes/fakeClock.ts'
 import { respond } from '../../../fakes/fakeHttp.ts'
 

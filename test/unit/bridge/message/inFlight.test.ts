@@ -1,7 +1,7 @@
 // The table of what is in flight: whose answer is it, who is taken back, and when is nobody waited for.
 import { describe, expect, test } from 'vitest'
 import { createInFlight } from '../../../../src/bridge/message/inFlight.ts'
-import { parseMessage, type Message } from '../../../../src/bridge/message/message.ts'
+import { type Message, parseMessage } from '../../../../src/bridge/message/message.ts'
 import { settled } from '../../../fakes/gate.ts'
 
 const message = (value: unknown) => parseMessage(Buffer.from(JSON.stringify(value))) as Message

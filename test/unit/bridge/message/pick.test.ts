@@ -1,7 +1,15 @@
 // Single values out of the bytes are those that JSON.parse would give, and gathered pieces are the bytes that came.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { eachElement, eachMember, eachMessage, find, stringIn, valueIn, whole } from '../../../../src/bridge/message/pick.ts'
+import {
+  eachElement,
+  eachMember,
+  eachMessage,
+  find,
+  stringIn,
+  valueIn,
+  whole,
+} from '../../../../src/bridge/message/pick.ts'
 import { Pieces } from '../../../../src/bridge/message/pieces.ts'
 
 const bytesOf = (text: string) => Buffer.from(text)

@@ -1,7 +1,7 @@
 // Which answers say that this session is unknown, and which only have the word in them.
 import { describe, expect, test } from 'vitest'
+import { type Message, parseMessage } from '../../../../src/bridge/message/message.ts'
 import { isSessionLost, namesLostSession } from '../../../../src/bridge/session/lost.ts'
-import { parseMessage, type Message } from '../../../../src/bridge/message/message.ts'
 
 const invalidRequest = (message: unknown, code = -32600) =>
   parseMessage(Buffer.from(JSON.stringify({ jsonrpc: '2.0', id: 1, error: { code, message } }))) as Message

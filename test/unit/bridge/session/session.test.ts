@@ -1,6 +1,6 @@
 // The session: what it sends along, and how it is made again once for all.
 import { describe, expect, test } from 'vitest'
-import { parseMessage, type Message } from '../../../../src/bridge/message/message.ts'
+import { type Message, parseMessage } from '../../../../src/bridge/message/message.ts'
 import { createSession } from '../../../../src/bridge/session/session.ts'
 import { respond } from '../../../fakes/fakeHttp.ts'
 import { createGate } from '../../../fakes/gate.ts'

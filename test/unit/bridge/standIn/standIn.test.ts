@@ -1,9 +1,9 @@
 // What the host hears while a person signs in, and how the bridge keeps its word afterwards.
 import { describe, expect, test } from 'vitest'
-import { createPendingSignIn } from '../../../../src/signin/pending.ts'
-import { parseMessage, type Message } from '../../../../src/bridge/message/message.ts'
+import { type Message, parseMessage } from '../../../../src/bridge/message/message.ts'
 import { createHostSignIn } from '../../../../src/bridge/standIn/standIn.ts'
 import { BridgeError } from '../../../../src/errors.ts'
+import { createPendingSignIn } from '../../../../src/signin/pending.ts'
 import { createFakeClock } from '../../../fakes/fakeClock.ts'
 import { createFakeLineWriter } from '../../../fakes/fakeLineWriter.ts'
 import { createFakeLogger } from '../../../fakes/fakeLogger.ts'
@@ -14,7 +14,8 @@ const SERVER = 'https://mcp.example.com/mcp'
 const ADDRESS = 'https://auth.example.com/authorize?state=s'
 const NOT_SIGNED_IN = new BridgeError('not_signed_in')
 
-const message = (value: object): Message => parseMessage(Buffer.from(JSON.stringify({ jsonrpc: '2.0', ...value }))) as Message
+const message = (value: object): Message =>
+  parseMessage(Buffer.from(JSON.stringify({ jsonrpc: '2.0', ...value }))) as Message
 const initialize = (capabilities: object = {}) =>
   message({ id: 1, method: 'initialize', params: { protocolVersion: '2025-11-25', capabilities } })
 const answered = (id: number, capabilities: object) =>
@@ -136,7 +137,9 @@ describe('meanwhile', () => {
     expect(await host.answerLocally(message({ id: 2, method: 'ping' }), never)).toBe(true)
     expect(await host.answerLocally(message({ id: 3, method: 'tools/list' }), never)).toBe(true)
     expect(await host.answerLocally(message({ id: 4, method: 'prompts/list' }), never)).toBe(true)
-    expect(await host.answerLocally(message({ id: 5, method: 'tools/call', params: { name: 'echo' } }), never)).toBe(false)
+    expect(await host.answerLocally(message({ id: 5, method: 'tools/call', params: { name: 'echo' } }), never)).toBe(
+      false,
+    )
     const results = Object.fromEntries(heard().map(({ id, result }) => [id, result]))
     expect(results).toMatchObject({ 2: {}, 3: { tools: [{ name: 'echo' }] }, 4: { prompts: [] } })
   })

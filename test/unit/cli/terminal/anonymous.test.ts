@@ -1,10 +1,10 @@
 // A report for a helper: whose it is cannot be read from it.
 import { expect, test } from 'vitest'
 import { anonymous } from '../../../../src/cli/terminal/anonymous.ts'
-import { neverLog } from '../../../../src/errors.ts'
+import { registerAccounts } from '../../../../src/redaction/register.ts'
 
 test('attack low: no account, home folder or query stands in any text of a report', () => {
-  neverLog(['subject-0815', 'Ann Example'])
+  registerAccounts(['subject-0815', 'Ann Example'])
   const report = {
     text: 'The sign-in was for "ann@example.test", not subject-0815.',
     list: [{ 'ann@example.test': 'by Ann Example', file: '/home/ann/.local/share/x', number: 7, nothing: null }],

@@ -1,8 +1,8 @@
 // The table for a terminal: what it says, and that it fits.
 import { describe, expect, test } from 'vitest'
-import { createStyle } from '../../../../src/cli/terminal/style.ts'
 import type { Account, StatusReport } from '../../../../src/cli/commands/status.ts'
 import { table } from '../../../../src/cli/terminal/statusTable.ts'
+import { createStyle } from '../../../../src/cli/terminal/style.ts'
 
 const NOW = Date.parse('2026-01-01T00:00:00Z')
 const ACCOUNT: Account = {

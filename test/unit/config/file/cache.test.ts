@@ -13,8 +13,8 @@ import {
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type CacheKey, cachedConfig as cachedOf } from '../../../../src/config/file/cache.ts'
-import { parseAndRemember } from '../../../../src/config/file/read.ts'
 import { readOwnFile } from '../../../../src/config/file/ownFile.ts'
+import { parseAndRemember } from '../../../../src/config/file/read.ts'
 import { tempFolder } from '../../../fakes/tempFolder.ts'
 
 const temp = tempFolder()

@@ -1,9 +1,14 @@
 // Which key is believed: one that was used with this database before; the database alone cannot choose another.
 import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import type { Database } from '../../../../src/store/sqlite/database.ts'
 import { fingerprint } from '../../../../src/store/sealing/seal.ts'
-import { type KeyBackend, keyBackends, openSealingKey, peekSealingKey } from '../../../../src/store/sealing/sealingKey.ts'
+import {
+  type KeyBackend,
+  keyBackends,
+  openSealingKey,
+  peekSealingKey,
+} from '../../../../src/store/sealing/sealingKey.ts'
+import type { Database } from '../../../../src/store/sqlite/database.ts'
 import { createStandingClock } from '../../../fakes/fakeClock.ts'
 import { createFakeSecretStore } from '../../../fakes/fakeSecretStore.ts'
 import { tempFolder } from '../../../fakes/tempFolder.ts'

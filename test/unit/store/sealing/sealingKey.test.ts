@@ -2,7 +2,6 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import type { SecretStore } from '../../../../src/ports.ts'
-import type { Database } from '../../../../src/store/sqlite/database.ts'
 import {
   type KeyBackend,
   type KeySlots,
@@ -10,6 +9,7 @@ import {
   openSealingKey,
   sealedRows,
 } from '../../../../src/store/sealing/sealingKey.ts'
+import type { Database } from '../../../../src/store/sqlite/database.ts'
 import { createHurryingClock, createStandingClock } from '../../../fakes/fakeClock.ts'
 import { createFakeSecretStore } from '../../../fakes/fakeSecretStore.ts'
 import { createGate } from '../../../fakes/gate.ts'

@@ -2,7 +2,7 @@
 import { chmodSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { PassThrough } from 'node:stream'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { quote, withoutSecrets } from '../../../../src/errors.ts'
+import { quote, withoutSecrets } from '../../../../src/redaction/text.ts'
 import { createLog, type LogOptions } from '../../../../src/system/log/log.ts'
 import { tempFolder } from '../../../fakes/tempFolder.ts'
 

@@ -1,6 +1,6 @@
 // Where a person sits, told by the environment and a few files, and which browser reaches them there.
 import { describe, expect, test } from 'vitest'
-import { type Probe, detectDesktop, desktopFrom } from '../../../../src/system/person/desktop.ts'
+import { desktopFrom, detectDesktop, type Probe } from '../../../../src/system/person/desktop.ts'
 
 const MICROSOFT = 'Linux version 5.15.167.4-microsoft-standard-WSL2'
 

@@ -1,5 +1,5 @@
 // ms since the epoch ↔ SQLite's own UTC text, so that datetime('now') compares with what we store.
-import { isoTime, moment } from '../bounds.ts'
+import { isoTime, moment } from '../../bounds.ts'
 
 /** `YYYY-MM-DD HH:MM:SS.mmm` in UTC; sorts and compares with `datetime('now')`. Never fails, whatever the number. */
 export function toSqlTime(ms: number): string {

@@ -1,6 +1,6 @@
 // The word that was meant.
 import { expect, test } from 'vitest'
-import { nearest } from '../../../src/config/nearest.ts'
+import { nearest } from '../../../../src/config/file/nearest.ts'
 
 const WORDS = ['login', 'logout', 'status', 'refresh', 'session_timeout']
 

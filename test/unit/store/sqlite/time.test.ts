@@ -1,7 +1,7 @@
 // Times as SQLite writes them.
 import { expect, test } from 'vitest'
-import { fromSqlTime, toSqlTime } from '../../../src/store/time.ts'
-import { tempFolder } from '../../fakes/tempFolder.ts'
+import { fromSqlTime, toSqlTime } from '../../../../src/store/sqlite/time.ts'
+import { tempFolder } from '../../../fakes/tempFolder.ts'
 
 const folder = tempFolder()
 

@@ -1,0 +1,37 @@
+// Untrusted texts made fit for an error, a log or a terminal.
+import { hideAccounts, hideKnown } from './known.ts'
+
+/** Untrusted text for a message or a log: JSON-quoted, cut to `most` characters, without terminal or bidi controls, secrets and URL queries. */
+export function quote(text: string, most = 200): string {
+  const plain = withoutQueries(withoutSecrets(withoutControls(text)))
+  return JSON.stringify(plain.length > most ? `${plain.slice(0, most)}…` : plain)
+}
+
+/** Without these names, and without any e-mail address. */
+export const withoutAccounts = (text: string): string => hideAccounts(text)
+
+/**
+ * Bearer tokens, JWTs and the query parameters of OAuth, wherever an untrusted text repeats them. Whoever sends megabytes must not
+ * make a pattern read the same letters again and again: no pattern here can fail after a run without an end.
+ */
+export function withoutSecrets(text: string): string {
+  return hideKnown(text)
+    .replace(/\b(bearer|basic|dpop)\s+[\w.~+/=-]+/gi, '$1 [hidden]')
+    .replace(/\beyJ[\w-]+(\.[\w-]+(\.[\w-]*)?)?/g, (run, rest?: string) => (rest === undefined ? run : '[hidden]'))
+    .replace(
+      /\b(code|state|access_token|refresh_token|id_token|client_secret|code_verifier|token)([\\"']*\s*[=:]\s*[\\"']*)[\w.~+/%-]{6,}/gi,
+      '$1$2[hidden]',
+    )
+}
+
+/** Every http(s) URL in a text without its query: people and servers put keys, codes and states there. */
+export function withoutQueries(text: string): string {
+  return text.replace(/(\bhttps?:\/\/[^\s"'<>?#]*)(\?[^\s"'<>]*)?/gi, (url, start: string, query?: string) =>
+    query === undefined ? url : `${start}?…`,
+  )
+}
+
+/** Untrusted text for a person: no escape sequences, no line breaks, nothing invisible, nothing that turns the direction of writing. */
+export function withoutControls(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ')
+}
