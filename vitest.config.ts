@@ -7,5 +7,6 @@ export default defineConfig({
     hookTimeout: 60_000,
     maxWorkers: 3,
     globalSetup: ['test/globalSetup.ts'],
+    reporters: ['./test/skips.ts', 'default'],
   },
 })

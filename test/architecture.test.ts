@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { type OutputOptions, rolldown } from 'rolldown'
 import { expect, test } from 'vitest'
 import config from '../rolldown.config.ts'
+import { withTree } from '../scripts/tree.js'
 import { startHost } from './servers/host.js'
 import { startStage } from './servers/stage.js'
 
@@ -28,54 +29,115 @@ function importsOf(text: string): string[] {
 
 const room = (name: string) => (name.includes('/') ? (name.split('/')[0] ?? '') : name)
 
-/** Who may know whom; every room may know ports, errors, secureUrl, secretLike and shownUrl. */
+/** The folder of a file below its room; '.' is the room's own floor. */
+const floor = (name: string) => dirname(name).split('/')[1] ?? '.'
+
+/** Who may know whom; every room may know the leaves. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
-  'compose.ts': ['composeStore.ts', 'composeLogin.ts', 'config', 'bridge', 'auth', 'store', 'system'],
-  cli: ['cli', 'compose.ts', 'config', 'bridge', 'auth', 'hosts', 'store', 'system', 'doctor'],
-  doctor: ['doctor', 'config', 'bridge', 'auth', 'store', 'system'],
-  'composeStore.ts': ['config', 'store', 'system'],
-  'composeLogin.ts': ['config', 'auth', 'system'],
-  config: ['config'],
-  bridge: ['bridge'],
-  auth: ['auth'],
-  hosts: ['hosts'],
-  store: ['store'],
-  system: ['system'],
-  'ports.ts': [],
-  'records.ts': [],
-  'errors.ts': [],
-  'secureUrl.ts': [],
-  'secretLike.ts': [],
-  'knownSecrets.ts': [],
-  'shownUrl.ts': [],
-  'shellQuote.ts': [],
-  'providerRules.ts': [],
-  'onceGood.ts': [],
-  'bounds.ts': [],
+  cli: ['compose', 'config', 'bridge', 'auth', 'signin', 'hosts', 'store', 'system', 'doctor'],
+  compose: ['config', 'bridge', 'auth', 'signin', 'store', 'system'],
+  doctor: ['config', 'bridge', 'auth', 'store', 'system'],
+  config: [],
+  bridge: [],
+  signin: ['auth'],
+  auth: [],
+  hosts: [],
+  store: [],
+  system: [],
+  redaction: [],
 }
 const LEAVES = [
-  'ports.ts',
-  'records.ts',
-  'errors.ts',
-  'secureUrl.ts',
-  'secretLike.ts',
-  'knownSecrets.ts',
-  'shownUrl.ts',
-  'shellQuote.ts',
-  'onceGood.ts',
-  'bounds.ts',
-  'providerRules.ts',
+  ...['ports.ts', 'records.ts', 'errors.ts', 'redaction', 'secureUrl.ts', 'shellQuote.ts'],
+  ...['memoizeAsync.ts', 'bounds.ts', 'providerRules.ts'],
 ]
 
+/** Who may know whom inside a room; a floor always knows itself. A room that is not here has one floor. */
+const FLOORS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  auth: {
+    '.': ['oauth'],
+    grants: ['.', 'client', 'discovery', 'oauth', 'tokens'],
+    client: ['discovery', 'oauth'],
+    oauth: ['discovery', 'tokens'],
+    tokens: ['discovery'],
+    discovery: [],
+  },
+  bridge: {
+    '.': ['http', 'session', 'message'],
+    standIn: ['message'],
+    http: ['session', 'message'],
+    session: ['message'],
+    host: ['message'],
+    message: [],
+  },
+  cli: { '.': ['commands', 'words', 'terminal'], commands: ['words', 'terminal'], words: ['terminal'], terminal: [] },
+  config: { '.': ['file'], file: [] },
+  doctor: { '.': ['checks', 'report'], checks: ['report'], report: [] },
+  store: { '.': ['sealing', 'sqlite'], sealing: ['sqlite'], sqlite: ['migrations'] },
+  system: {
+    '.': [],
+    callback: ['process'],
+    keychain: ['files', 'process'],
+    log: ['files'],
+    person: ['process'],
+    http: [],
+    process: [],
+    files: [],
+  },
+}
+
+/** Every import of a file of src/ by another one, both named from src/. */
+const IMPORTS = SOURCES.flatMap(({ name, text }) =>
+  importsOf(text)
+    .filter((specifier) => specifier.startsWith('.'))
+    .map((specifier) => ({
+      name,
+      target: relative(join(ROOT, 'src'), resolve(ROOT, 'src', dirname(name), specifier)),
+    })),
+)
+
 test('imports follow the arrows of the architecture', () => {
-  const wrong = SOURCES.flatMap(({ name, text }) =>
-    importsOf(text)
-      .filter((specifier) => specifier.startsWith('.'))
-      .map((specifier) => relative(join(ROOT, 'src'), resolve(ROOT, 'src', dirname(name), specifier)))
-      .filter((target) => !LEAVES.includes(target) && !ARROWS[room(name)]?.includes(room(target)))
-      .map((target) => `${name} → ${target}`),
+  const wrong = IMPORTS.filter(
+    ({ name, target }) =>
+      !LEAVES.includes(room(target)) && room(name) !== room(target) && !ARROWS[room(name)]?.includes(room(target)),
   )
   expect(wrong).toEqual([])
+})
+
+test('imports inside a room go down its floors', () => {
+  const wrong = IMPORTS.filter(
+    ({ name, target }) =>
+      room(name) === room(target) &&
+      floor(name) !== floor(target) &&
+      !FLOORS[room(name)]?.[floor(name)]?.includes(floor(target)),
+  )
+  expect(wrong).toEqual([])
+})
+
+test('no file reaches itself by its imports', () => {
+  const targets = new Map(
+    SOURCES.map(({ name }) => [name, IMPORTS.filter((one) => one.name === name).map((one) => one.target)]),
+  )
+  const done = new Set<string>()
+  const circles: string[] = []
+  const walk = (name: string, path: readonly string[]) => {
+    if (path.includes(name)) circles.push([...path.slice(path.indexOf(name)), name].join(' → '))
+    if (path.includes(name) || done.has(name)) return
+    for (const target of targets.get(name) ?? []) walk(target, [...path, name])
+    done.add(name)
+  }
+  for (const { name } of SOURCES) walk(name, [])
+  expect(circles).toEqual([])
+})
+
+test('no folder is a list: at most fourteen files', () => {
+  const files = new Map<string, number>()
+  for (const { name } of SOURCES) files.set(dirname(name), (files.get(dirname(name)) ?? 0) + 1)
+  expect([...files].filter(([, count]) => count > 14)).toEqual([])
+})
+
+test('the tree in docs/architecture.md is that of src/', () => {
+  const page = readFileSync(join(ROOT, 'docs/architecture.md'), 'utf8')
+  expect(page, 'run node scripts/tree.js').toBe(withTree(page))
 })
 
 test.each(['ports.ts', 'records.ts'])('%s imports nothing, so that every room can stand on it', (leaf) => {
@@ -148,6 +210,21 @@ test('no source file is over 250 lines, and the median is at most 80', () => {
   )
   expect(sizes.filter(({ lines }) => lines > 250)).toEqual([])
   expect(sizes[Math.floor(sizes.length / 2)]?.lines).toBeLessThanOrEqual(80)
+})
+
+/** A function that begins at the left margin and is longer than `most` lines. */
+const longFunctions = (text: string, most: number) =>
+  [
+    ...text.matchAll(
+      /^(?:export )?(?:default )?(?:async )?(?:function\*? (\w+)|const (\w+) = .*=> [{(]$)[\s\S]*?^[})]/gm,
+    ),
+  ]
+    .filter(([code]) => code.split('\n').length > most)
+    .map(([, name, other]) => name ?? other)
+
+test('no function is over 100 lines', () => {
+  const long = SOURCES.flatMap(({ name, text }) => longFunctions(text, 100).map((found) => `${name} ${found}`))
+  expect(long).toEqual([])
 })
 
 test('every source file says its purpose in its first line', () => {

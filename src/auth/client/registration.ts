@@ -10,9 +10,7 @@ import type { AuthorizationServerMetadata } from '../discovery/authorizationServ
 import { chooseAuthMethod } from '../oauth/authentication.ts'
 import { translateOAuthError } from '../oauth/errors.ts'
 import { fetchThrough } from '../oauth/fetch.ts'
-
-/** RFC 8628 section 3.4 */
-export const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code'
+import { DEVICE_GRANT } from '../oauth/grantTypes.ts'
 
 /** Dynamic client registration (RFC 7591) as a native application. @throws BridgeError registration_failed */
 export async function registerClient(
