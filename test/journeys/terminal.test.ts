@@ -137,7 +137,7 @@ describe.skipIf(!has('tmux'))('a sign-in at a terminal', () => {
     terminal.run('login', `http://127.0.0.1:${(silent.address() as { port: number }).port}/mcp`)
     await asked
     terminal.press('C-c')
-    expect((await terminal.exits()).code).toBe(3)
+    expect((await terminal.exits()).code).toBe(130)
     expect(home.path).not.toBe('')
   })
 
@@ -149,7 +149,7 @@ describe.skipIf(!has('tmux'))('a sign-in at a terminal', () => {
     await stage.untilTabs(1)
     expect(dumb.screen()).not.toContain('left)')
     dumb.press('C-c')
-    expect((await dumb.exits()).code).toBe(3)
+    expect((await dumb.exits()).code).toBe(130)
   })
 })
 
@@ -159,7 +159,7 @@ describe.skipIf(!has('tmux'))('a bridge at a terminal', () => {
     terminal.run('https://mcp.example.com/mcp')
     await terminal.shows(/Bridging to https:\/\/mcp\.example\.com\/mcp; waiting for MCP messages/)
     terminal.press('C-c')
-    expect((await terminal.exits()).code).toBe(0)
+    expect((await terminal.exits()).code).toBe(130)
   })
 })
 
@@ -199,7 +199,8 @@ describe.skipIf(!has('tmux'))('reset at a terminal', () => {
     if (answers.length === 1 && key) await terminal.shows(/Type reset to do it:$/m)
     if (key) terminal.press(key)
     const { code, screen } = await terminal.exits()
-    expect([code, screen.includes('Removed')]).toEqual([2, false])
+    expect([code, screen.includes('Removed')]).toEqual([key ? 130 : 2, false])
+    expect(screen).toContain(key ? 'docs/errors.md#cancelled' : 'docs/errors.md#declined')
     expect(existsSync(database)).toBe(true)
   })
 })

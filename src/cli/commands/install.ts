@@ -154,7 +154,7 @@ async function askToAdd(world: ProcessIO, { title }: Host): Promise<void> {
   } finally {
     asking.close()
   }
-  throw new BridgeError('cancelled', { hint: 'Nothing was written.' })
+  throw new BridgeError('declined', { hint: 'Nothing was written.' })
 }
 
 function tellChange({ stderr }: ProcessIO, host: Host, what: string, backup: string | undefined): void {

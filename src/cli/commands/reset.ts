@@ -77,7 +77,7 @@ function refuseWhileInUse({ database }: Config): void {
   })
 }
 
-const stopped = () => new BridgeError('cancelled', { hint: 'Nothing was deleted.' })
+const stopped = () => new BridgeError('declined', { hint: 'Nothing was deleted.' })
 
 async function askTwice(files: readonly string[], world: ProcessIO): Promise<void> {
   if (!isAtTerminal(world))
