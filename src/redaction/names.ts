@@ -14,8 +14,19 @@ export function isSecretHeader(name: string, value: string): boolean {
   return literal.trim() !== '' && (SECRET_NAME.test(name) || OPAQUE.test(literal))
 }
 
+const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i
+
 /** Whether one part of an address may be a key. */
 export const isOpaque = (text: string): boolean => OPAQUE.test(text)
+
+/**
+ * Whether one part of an address's path is most likely a key and not a name: sixteen characters of words that mix letters and
+ * digits. A name that a person gave, such as customer-support-v2, has few of them.
+ */
+export function isKey(part: string): boolean {
+  const mixed = part.split(/[^\p{L}\p{N}]+/u).filter((word) => /\d/.test(word) && /\p{L}/u.test(word))
+  return UUID.test(part) || mixed.join('').length >= 16
+}
 
 /** People put API keys into the path or the query of a server's URL. */
 export function isSecretUrl(text: string): boolean {

@@ -1,7 +1,7 @@
 // The address of a server as others may see it: a model, a page, a notice. People put keys into its query and its path.
 
 import { shellQuote } from '../shellQuote.ts'
-import { isOpaque, isSecretHeader } from './names.ts'
+import { isKey, isOpaque, isSecretHeader } from './names.ts'
 import { withoutQueries } from './text.ts'
 
 /** As it was given where nothing in it may be a secret; else without its query and with a mark for each such part of its path. */
@@ -24,7 +24,7 @@ export const secretSegments = (url: URL): string[] =>
  */
 export function resourceName(url: URL): string {
   const parts = url.pathname.split('/')
-  const secret = parts.findIndex(isSecret)
+  const secret = parts.findIndex((part) => isKey(plain(part)))
   if (secret !== -1) return `${url.origin}${parts.slice(0, secret).join('/')}`
   const isKeyed = [...url.searchParams].some(([name, value]) => isSecretHeader(name, value))
   return isKeyed ? `${url.origin}${url.pathname}` : url.href

@@ -52,4 +52,6 @@ test('attack low: the resource of a server does not carry a key of its address',
   expect(resourceName(new URL('https://a.example/mcp?team=core'))).toBe('https://a.example/mcp?team=core')
   expect(resourceName(new URL(`https://a.example/mcp/${KEY}/sse?x=1`))).toBe('https://a.example/mcp')
   expect(resourceName(new URL(`https://a.example/${KEY}`))).toBe('https://a.example')
+  const named = 'https://a.example/customer-support-v2/mcp'
+  expect(resourceName(new URL(named))).toBe(named)
 })
