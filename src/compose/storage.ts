@@ -1,7 +1,7 @@
 // The storage half of the composition root: the database in its private folder, the sealing key's places, the stores.
 import type { Config } from '../config/config.ts'
 import { defaultPaths } from '../config/paths.ts'
-import { BridgeError } from '../errors.ts'
+import { asBridgeError, BridgeError } from '../errors.ts'
 import { memoizeAsync } from '../memoizeAsync.ts'
 import type { Clock, Logger, SecretStore } from '../ports.ts'
 import { createAttemptStore } from '../store/attemptStore.ts'
@@ -106,7 +106,16 @@ async function openRows(database: Database, slots: KeySlots & { pin: KeyPin }, d
       message: `The sealing key is taken from a file that the database names; nothing remembers an earlier choice. secret_store: keychain in config.yaml rules that out.`,
     })
   adoptRows(database, seal)
-  slots.pin.add(fingerprint(key))
+  try {
+    slots.pin.add(fingerprint(key))
+  } catch (thrown) {
+    // Without it the next process adopts the rows again: a sign-in is worth more than that one protection.
+    const reason = asBridgeError(thrown).message
+    doors.log.warn('store:key', {
+      outcome: 'not remembered',
+      message: `${slots.pin.path} cannot be written: ${reason}`,
+    })
+  }
   return seal
 }
 
