@@ -46,7 +46,7 @@ const NOTHING = Promise.resolve()
 export function createRelay(options: RelayOptions): Relay {
   const { send, writer, clock, log, hiddenTools, signIn } = options
   const session = createSession()
-  const flights = createInFlight()
+  const inFlight = createInFlight()
   const ending = new AbortController()
   let listening: AbortController | undefined
   /** What follows initialize or initialized needs what they establish. */
@@ -69,7 +69,7 @@ export function createRelay(options: RelayOptions): Relay {
   const deliver = async (message: Message) => {
     if (message.kind === 'batch' && !session.hasBatches)
       return log.warn('proxy:unexpected', { message: noBatches(message).message })
-    if (message.answers.some((id) => id !== 'null') && !flights.settle(message))
+    if (message.answers.some((id) => id !== 'null') && !inFlight.settle(message))
       return log.warn('proxy:unexpected', { message: unexpected(message).message })
     const hidden = hiddenTools && (await hiddenTools)
     await write(hidden ? hidden.strip(message) : message)
@@ -83,14 +83,14 @@ export function createRelay(options: RelayOptions): Relay {
   }
   const transport = createTransport(
     {
-      ...{ url: options.url, send, session, flights, clock, log, deliver, ending: ending.signal },
+      ...{ url: options.url, send, session, inFlight, clock, log, deliver, ending: ending.signal },
       ...{ kind: options.transport, limit: options.answerLimit, timeoutMs: options.timeoutMs },
     },
     () => listening && startListening(),
   )
 
-  const handle = async (flight: PendingRequest): Promise<void> => {
-    const { message, signal } = flight
+  const handle = async (pending: PendingRequest): Promise<void> => {
+    const { message, signal } = pending
     try {
       const hidden = hiddenTools && (await hiddenTools)
       hidden?.refuse(message)
@@ -98,16 +98,16 @@ export function createRelay(options: RelayOptions): Relay {
       if (signIn?.serverNotInitialized && message.method !== 'initialize') {
         // Nobody is there to hear a notification; initialized is said when the server is met.
         if (message.asks.length === 0) return
-        await meet(flight.cause)
+        await meet(pending.cause)
       }
       // A host that initializes again begins anew; the server need not keep what it had.
       if (message.method === 'initialize') void endSession(session, send, log)
-      await transport.exchange(flight, (answer) => hand(hidden ? hidden.strip(answer, message) : answer, message))
+      await transport.exchange(pending, (answer) => hand(hidden ? hidden.strip(answer, message) : answer, message))
       if (message.method === 'notifications/initialized') await initialized()
     } catch (thrown) {
-      if (!signal.aborted) await fail(flight, asBridgeError(thrown))
+      if (!signal.aborted) await fail(pending, asBridgeError(thrown))
     } finally {
-      flights.end(flight)
+      inFlight.end(pending)
     }
   }
 
@@ -156,42 +156,42 @@ export function createRelay(options: RelayOptions): Relay {
   }
 
   /** A request of a host that heard something from us instead of the server: answered here, or given some time. */
-  const standIn = async (flight: PendingRequest, before: Promise<void>) => {
+  const standIn = async (pending: PendingRequest, before: Promise<void>) => {
     try {
-      const asked = () => before.then(() => (signIn?.serverNotInitialized ? meet(flight.cause) : undefined))
-      if (await signIn?.answerLocally(flight.message, asked)) return flights.end(flight)
+      const asked = () => before.then(() => (signIn?.serverNotInitialized ? meet(pending.cause) : undefined))
+      if (await signIn?.answerLocally(pending.message, asked)) return inFlight.end(pending)
       await signIn?.patiently(before)
     } catch (thrown) {
-      await refuse([...flight.open], asBridgeError(thrown), flight.message.method)
-      return flights.end(flight)
+      await refuse([...pending.open], asBridgeError(thrown), pending.message.method)
+      return inFlight.end(pending)
     }
-    await handle(flight)
+    await handle(pending)
   }
 
   const take = (message: Message) => {
     trace?.('proxy:request', message.asks, message.method)
-    const flight = flights.begin(message)
+    const pending = inFlight.begin(message)
     const { method } = message
     if (method === 'initialize') {
       listening?.abort()
       listening = undefined
-      signIn?.hold(message, flight.done)
+      signIn?.hold(message, pending.done)
     }
     if (method === 'notifications/initialized') signIn?.ready()
-    if (message.kind === 'notification') noted = Promise.all([turn, noted]).then(() => handle(flight))
-    else if (signIn?.stands && message.kind === 'request' && method !== 'initialize') void standIn(flight, turn)
-    else void turn.then(() => handle(flight))
-    if (method === 'initialize' || method === 'notifications/initialized') turn = flight.done
-    return flight
+    if (message.kind === 'notification') noted = Promise.all([turn, noted]).then(() => handle(pending))
+    else if (signIn?.stands && message.kind === 'request' && method !== 'initialize') void standIn(pending, turn)
+    else void turn.then(() => handle(pending))
+    if (method === 'initialize' || method === 'notifications/initialized') turn = pending.done
+    return pending
   }
 
   /** The server hears of it after the request; what it never heard of, it need not hear taken back. */
   const cancel = (message: Message): Promise<void> => {
-    const target = flights.cancel(valueIn(message.bytes, find(message.bytes, ['params', 'requestId'])))
+    const target = inFlight.cancel(valueIn(message.bytes, find(message.bytes, ['params', 'requestId'])))
     if (!target) return take(message).done
     const reason = new Error('The host has cancelled the request.')
     target.finish()
-    if (target.wire.out) return take(message).done.then(() => target.abort(reason))
+    if (target.transmission.sent) return take(message).done.then(() => target.abort(reason))
     target.abort(reason)
     return NOTHING
   }
@@ -216,9 +216,9 @@ export function createRelay(options: RelayOptions): Relay {
       void refuse(id === undefined ? [] : [id], new BridgeError('message_too_large'))
     },
     async close(graceMs) {
-      await within(graceMs, flights.idle())
+      await within(graceMs, inFlight.idle())
       const reason = new BridgeError('server_unreachable', { message: 'The bridge is ending.' })
-      flights.abort(reason)
+      inFlight.abort(reason)
       listening?.abort(reason)
       ending.abort(reason)
       await within(LAST_WORDS_MS, Promise.all([endSession(session, send, log), writer.flush()]))

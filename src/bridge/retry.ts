@@ -14,7 +14,7 @@ export interface Repeat {
    * Runs `attempt`, and once more where the connection broke and doing it twice is harmless or it was never sent.
    * @throws BridgeError outcome_unknown when it may have been carried out and nobody can tell
    */
-  run(flight: PendingRequest, attempt: () => Promise<void>): Promise<void>
+  run(pending: PendingRequest, attempt: () => Promise<void>): Promise<void>
 }
 
 /** Methods that only read, or that end in the same state when done twice. */
@@ -61,9 +61,10 @@ export function createRepeat(clock: Clock): Repeat {
     return harmless
   }
 
-  const outcome = (thrown: unknown, { wire, message }: PendingRequest) => {
+  const outcome = (thrown: unknown, { transmission, message }: PendingRequest) => {
     // A host that does not know whether it is initialized asks again anyway.
-    if (!isCut(thrown) || !wire.out || message.asks.length === 0 || message.method === 'initialize') return thrown
+    if (!isCut(thrown) || !transmission.sent || message.asks.length === 0 || message.method === 'initialize')
+      return thrown
     return mayRunTwice(message) ? thrown : new BridgeError('outcome_unknown', { cause: thrown })
   }
 
@@ -80,21 +81,21 @@ export function createRepeat(clock: Clock): Repeat {
         else forget(name)
       })
     },
-    async run(flight, attempt) {
-      const { message, open, wire, signal } = flight
+    async run(pending, attempt) {
+      const { message, open, transmission, signal } = pending
       try {
         return await attempt()
       } catch (thrown) {
         const untouched = open.size === message.asks.length
-        const again = !wire.out || (mayRunTwice(message) && message.method !== 'initialize')
-        if (!isCut(thrown) || signal.aborted || !untouched || !again) throw outcome(thrown, flight)
+        const again = !transmission.sent || (mayRunTwice(message) && message.method !== 'initialize')
+        if (!isCut(thrown) || signal.aborted || !untouched || !again) throw outcome(thrown, pending)
       }
-      wire.out = false
+      transmission.sent = false
       await clock.sleep(PAUSE_MS * (1 + Math.random()), signal)
       try {
         await attempt()
       } catch (thrown) {
-        throw outcome(thrown, flight)
+        throw outcome(thrown, pending)
       }
     },
   }

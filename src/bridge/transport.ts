@@ -16,7 +16,7 @@ export interface TransportOptions {
   readonly url: URL
   readonly send: Send
   readonly session: Session
-  readonly flights: InFlight
+  readonly inFlight: InFlight
   readonly clock: Clock
   readonly log: Logger
   readonly limit: number
@@ -41,20 +41,20 @@ export interface Transport {
 const NOT_STREAMABLE = [400, 404, 405]
 
 export function createTransport(options: TransportOptions, onRenewed: () => void): Transport {
-  const { kind, session, flights, clock, log, deliver } = options
+  const { kind, session, inFlight, clock, log, deliver } = options
   const repeat = createRepeat(clock)
 
   /** Its answers are not for the host; what else comes is. */
   const behindTheHost = (exchange: Exchange, cause?: Cause) => async (message: Message) => {
-    const flight = flights.begin(message, cause)
+    const pending = inFlight.begin(message, cause)
     let answer: Message | undefined
     try {
-      await exchange(flight, async (one) => {
+      await exchange(pending, async (one) => {
         if (one.answers.length > 0) answer = one
         else await deliver(one)
       })
     } finally {
-      flights.end(flight)
+      inFlight.end(pending)
     }
     return answer
   }
@@ -91,27 +91,27 @@ export function createTransport(options: TransportOptions, onRenewed: () => void
     }
   }
 
-  const initialize: Exchange = async (flight, take) => {
+  const initialize: Exchange = async (pending, take) => {
     try {
-      await streamable.exchange(flight, take)
+      await streamable.exchange(pending, take)
     } catch (thrown) {
       const made = await findOlder(thrown)
       if (!made) throw thrown
-      await made.exchange(flight, take)
+      await made.exchange(pending, take)
     }
   }
 
-  const attempt: Exchange = (flight, take) => {
-    if (older) return older.then(({ exchange }) => exchange(flight, take))
-    const find = kind === 'auto' && flight.message.method === 'initialize'
-    return find ? initialize(flight, take) : streamable.exchange(flight, take)
+  const attempt: Exchange = (pending, take) => {
+    if (older) return older.then(({ exchange }) => exchange(pending, take))
+    const find = kind === 'auto' && pending.message.method === 'initialize'
+    return find ? initialize(pending, take) : streamable.exchange(pending, take)
   }
 
   return {
-    exchange(flight, take) {
-      if (flight.message.method !== 'tools/list') return repeat.run(flight, () => attempt(flight, take))
-      return repeat.run(flight, () =>
-        attempt(flight, (message) => {
+    exchange(pending, take) {
+      if (pending.message.method !== 'tools/list') return repeat.run(pending, () => attempt(pending, take))
+      return repeat.run(pending, () =>
+        attempt(pending, (message) => {
           repeat.note(message)
           return take(message)
         }),

@@ -44,7 +44,7 @@ const FIRST_WAIT_MS = 1_000
 const LONGEST_WAIT_MS = 60_000
 
 export function createHttpSse(options: HttpSseOptions): HttpSse {
-  const { send, session, flights, clock, log, limit, timeoutMs, url, ending, deliver } = options
+  const { send, session, inFlight, clock, log, limit, timeoutMs, url, ending, deliver } = options
   let current: Promise<Connection> | undefined
 
   const connect = async (): Promise<Connection> => {
@@ -91,14 +91,14 @@ export function createHttpSse(options: HttpSseOptions): HttpSse {
       if (message.method === 'notifications/progress') for (const one of waiting.values()) one.heard()
       return deliver(message)
     }
-    const [flight, one] = [...waiting].find(([{ open }]) => message.answers.some((id) => open.has(id))) ?? []
-    if (!flight || !one || !flights.settle(message, flight))
+    const [pending, one] = [...waiting].find(([{ open }]) => message.answers.some((id) => open.has(id))) ?? []
+    if (!pending || !one || !inFlight.settle(message, pending))
       return log.warn('proxy:listen', { reason: 'an answer that was not asked for' })
-    if (flight.message.method === 'initialize') session.establish({ headers: {} }, message)
-    else session.note(flight.message, message)
+    if (pending.message.method === 'initialize') session.establish({ headers: {} }, message)
+    else session.note(pending.message, message)
     await one.deliver(message)
-    if (flight.open.size > 0) return
-    flight.finish()
+    if (pending.open.size > 0) return
+    pending.finish()
     one.done()
   }
 
@@ -119,26 +119,26 @@ export function createHttpSse(options: HttpSseOptions): HttpSse {
     throw new BridgeError('invalid_protocol', { message: `The server’s event stream ${what}.` })
   }
 
-  const exchangeOn = async (made: Connection, flight: PendingRequest, take: Take) => {
-    const { message, cause, signal, wire } = flight
+  const exchangeOn = async (made: Connection, pending: PendingRequest, take: Take) => {
+    const { message, cause, signal, transmission } = pending
     const one = waitFor(take, clock, timeoutMs)
-    if (message.asks.length > 0) made.waiting.set(flight, one)
+    if (message.asks.length > 0) made.waiting.set(pending, one)
     try {
       const headers = { 'content-type': 'application/json' }
       const body = message.bytes
-      const response = await send({ method: 'POST', url: made.endpoint, headers, body, signal, wire }, cause)
+      const response = await send({ method: 'POST', url: made.endpoint, headers, body, signal, transmission }, cause)
       if (response.status < 200 || response.status > 299) {
         const start = await readStart(response)
         if (!isSessionLost(response.status, start)) throw failure(response, start)
         // It was not looked at, and nothing on this stream will be.
-        wire.out = false
+        transmission.sent = false
         made.end(endedEarly())
         throw endedEarly()
       }
       response.discard()
       if (message.asks.length > 0) await untilAnswered(one, clock, signal)
     } finally {
-      made.waiting.delete(flight)
+      made.waiting.delete(pending)
     }
   }
 
@@ -154,16 +154,16 @@ export function createHttpSse(options: HttpSseOptions): HttpSse {
   const restored = async (): Promise<Connection> => {
     if (current || session.version === undefined) return connected()
     current = connect().then(async (made) => {
-      await options.restore((flight, take) => exchangeOn(made, flight, take))
+      await options.restore((pending, take) => exchangeOn(made, pending, take))
       return made
     })
     return connected()
   }
 
   return {
-    async exchange(flight, take) {
-      if (flight.message.method === 'initialize') session.remember(flight.message)
-      await exchangeOn(await restored(), flight, take)
+    async exchange(pending, take) {
+      if (pending.message.method === 'initialize') session.remember(pending.message)
+      await exchangeOn(await restored(), pending, take)
     },
     open: async () => void (await connected()),
     async listen(signal) {

@@ -23,7 +23,7 @@ const LONGEST_WAIT_MS = 30_000
 const MOST_FAILURES = 5
 
 /**
- * Resolves when every id of `flight` is answered. A server polls this way on purpose (revision 2025-11-25): it ends
+ * Resolves when every id of `pending` is answered. A server polls this way on purpose (revision 2025-11-25): it ends
  * the stream early and says in `retry` when to ask again.
  * @throws BridgeError server_unreachable, server_timeout
  */

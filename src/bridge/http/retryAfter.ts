@@ -7,7 +7,7 @@ export interface PatienceOptions {
   readonly clock: Clock
   /** The whole time there is, in ms; 0: no bound of the user's. */
   readonly timeoutMs: number
-  readonly flight: PendingRequest
+  readonly pending: PendingRequest
 }
 
 const LONGEST_MS = 60_000
@@ -17,7 +17,7 @@ const SHORTEST_MS = 250
 export async function bePatient(
   refusal: HttpResponse,
   again: () => Promise<HttpResponse>,
-  { clock, timeoutMs, flight }: PatienceOptions,
+  { clock, timeoutMs, pending }: PatienceOptions,
 ): Promise<HttpResponse> {
   const until = clock.awake() + (timeoutMs || LONGEST_MS)
   let response = refusal
@@ -25,8 +25,8 @@ export async function bePatient(
     const wait = waitAsked(response, clock)
     if (wait === undefined || clock.awake() + wait > until) return response
     response.discard()
-    flight.wire.out = false
-    await clock.sleep(wait, flight.signal)
+    pending.transmission.sent = false
+    await clock.sleep(wait, pending.signal)
     response = await again()
   }
 }

@@ -15,12 +15,12 @@ const cut = () => new BridgeError('server_unreachable')
 async function run(asked: unknown, errors: unknown[], { sent = true, tools = [] as unknown[], answered = false } = {}) {
   const repeat = createRepeat(createHurryingClock())
   repeat.note(message({ jsonrpc: '2.0', id: 9, result: { tools } }))
-  const flight = createInFlight().begin(message(asked))
+  const pending = createInFlight().begin(message(asked))
   let attempts = 0
   const code = await outcomeOf(
-    repeat.run(flight, async () => {
-      flight.wire.out = sent
-      if (answered) flight.open.clear()
+    repeat.run(pending, async () => {
+      pending.transmission.sent = sent
+      if (answered) pending.open.clear()
       const error = errors[attempts++]
       if (error) throw error
     }),
@@ -97,10 +97,10 @@ test('a tool whose hints are taken back is no longer harmless', async () => {
   const repeat = createRepeat(createHurryingClock())
   for (const readOnlyHint of [true, false])
     repeat.note(message({ jsonrpc: '2.0', id: 9, result: { tools: [{ name: 't', annotations: { readOnlyHint } }] } }))
-  const flight = createInFlight().begin(message(call('t')))
+  const pending = createInFlight().begin(message(call('t')))
   const attempt = async () => {
-    flight.wire.out = true
+    pending.transmission.sent = true
     throw cut()
   }
-  expect(await codeOf(repeat.run(flight, attempt))).toBe('outcome_unknown')
+  expect(await codeOf(repeat.run(pending, attempt))).toBe('outcome_unknown')
 })

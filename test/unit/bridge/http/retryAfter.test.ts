@@ -8,12 +8,12 @@ import { respond } from '../../../fakes/fakeHttp.ts'
 
 async function run(retryAfter: string | undefined, { times = 1, status = 429, timeoutMs = 60_000 } = {}) {
   const clock = createHurryingClock()
-  const flight = createInFlight().begin(parseMessage(Buffer.from('{"jsonrpc":"2.0","id":1,"method":"a"}')) as Message)
-  flight.wire.out = true
+  const pending = createInFlight().begin(parseMessage(Buffer.from('{"jsonrpc":"2.0","id":1,"method":"a"}')) as Message)
+  pending.transmission.sent = true
   const busy = () => respond(status, retryAfter === undefined ? {} : { 'retry-after': retryAfter })
   let asked = 0
   const again = async () => (++asked < times ? busy() : respond(200))
-  const response = await bePatient(busy(), again, { clock, timeoutMs, flight })
+  const response = await bePatient(busy(), again, { clock, timeoutMs, pending })
   return { status: response.status, asked, sleeps: clock.sleeps }
 }
 
