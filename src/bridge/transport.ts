@@ -8,7 +8,6 @@ import type { Take } from './http/response.ts'
 import type { Send } from './http/send.ts'
 import type { InFlight } from './message/inFlight.ts'
 import { type Message, parseMessage } from './message/message.ts'
-import { createRepeat } from './retry.ts'
 import type { Session } from './session/session.ts'
 
 export interface TransportOptions {
@@ -41,8 +40,7 @@ export interface Transport {
 const NOT_STREAMABLE = [400, 404, 405]
 
 export function createTransport(options: TransportOptions, onRenewed: () => void): Transport {
-  const { kind, session, inFlight, clock, log, deliver } = options
-  const repeat = createRepeat(clock)
+  const { kind, session, inFlight, log, deliver } = options
 
   /** Its answers are not for the host; what else comes is. */
   const behindTheHost = (exchange: Exchange, cause?: Cause) => async (message: Message) => {
@@ -101,30 +99,22 @@ export function createTransport(options: TransportOptions, onRenewed: () => void
     }
   }
 
-  const attempt: Exchange = (pending, take) => {
+  const exchange: Exchange = (pending, take) => {
     if (older) return older.then(({ exchange }) => exchange(pending, take))
     const find = kind === 'auto' && pending.message.method === 'initialize'
     return find ? initialize(pending, take) : streamable.exchange(pending, take)
   }
 
   return {
-    exchange(pending, take) {
-      if (pending.message.method !== 'tools/list') return repeat.run(pending, () => attempt(pending, take))
-      return repeat.run(pending, () =>
-        attempt(pending, (message) => {
-          repeat.note(message)
-          return take(message)
-        }),
-      )
-    },
+    exchange,
     async introduce(cause) {
       if (!session.initialize) return undefined
       const { INITIALIZED } = await import('./session/restore.ts')
-      const answer = await behindTheHost(attempt, cause)(session.initialize)
-      await behindTheHost(attempt, cause)(parseMessage(INITIALIZED) as Message)
+      const answer = await behindTheHost(exchange, cause)(session.initialize)
+      await behindTheHost(exchange, cause)(parseMessage(INITIALIZED) as Message)
       return answer
     },
-    tell: async (message) => void (await behindTheHost(attempt)(message)),
+    tell: async (message) => void (await behindTheHost(exchange)(message)),
     listen: async (signal) => (older ? (await older).listen(signal) : listen({ ...options, renew }, signal)),
   }
 }
