@@ -1,5 +1,5 @@
-// The conversation of revisions 2024-11-05 to 2025-11-25, which MCP calls legacy: initialize, a session, and a stream for what
-// the server says on its own account.
+// The conversation of revisions 2024-11-05 to 2025-11-25, which MCP calls legacy: initialize, a session, and a stream for
+// messages that the server initiates.
 import type { BridgeError } from '../errors.ts'
 import type { Clock, Logger } from '../ports.ts'
 import type { LegacyConversation } from './conversation.ts'
@@ -25,7 +25,7 @@ export interface LegacyOptions {
   readonly answerLimit: number
   /** Longest silence of the server in ms; 0: no bound. */
   readonly timeoutMs: number
-  /** Hands on what the server says on its own account. */
+  /** Takes a message that the server initiates. */
   readonly deliver: Take
 }
 
@@ -35,7 +35,7 @@ export function createLegacyConversation(options: LegacyOptions): LegacyConversa
   const ending = new AbortController()
   let listening: AbortController | undefined
 
-  /** What the server says on its own account; an answer among it must be one that somebody waits for. */
+  /** Messages that the server initiates; an answer among them must be one that somebody waits for. */
   const deliver = async (message: Message) => {
     if (message.kind === 'batch' && !session.hasBatches)
       return log.warn('proxy:unexpected', { message: noBatches(message).message })

@@ -22,7 +22,7 @@ export interface TransportOptions {
   readonly timeoutMs: number
   /** Aborts when the bridge ends. */
   readonly ending: AbortSignal
-  /** Hands on what the server says on its own account. */
+  /** Takes a message that the server initiates. */
   readonly deliver: Take
 }
 
@@ -32,7 +32,7 @@ export interface Transport {
   introduce(cause: Cause): Promise<Message | undefined>
   /** One message of the host that it needs no answer to. */
   tell(message: Message): Promise<void>
-  /** Listens for what the server says on its own account until `signal` aborts. Never throws. */
+  /** Listens for messages that the server initiates until `signal` aborts. Never throws. */
   listen(signal: AbortSignal): Promise<void>
 }
 

@@ -35,7 +35,7 @@ const HEADERS = { accept: 'application/json, text/event-stream', 'content-type':
 
 export interface Exchanger {
   readonly exchange: Exchange
-  /** The same without a look at the session: for making one again. */
+  /** The same without looking after the session: for making one again. */
   readonly plain: Exchange
 }
 
@@ -58,7 +58,7 @@ export function createExchange(options: ExchangeOptions): Exchanger {
     const { message, open } = pending
     const position: StreamPosition = {}
     let lost = false
-    /** Only the first thing it says can be that it does not know the session: whoever has said more has begun to work. */
+    /** Only its first message can say that it does not know the session: a server that has said more has begun to work. */
     let mayBeLost = sessionId !== undefined
     let nameless: BridgeError | undefined
     const take = async (answer: Message) => {
@@ -111,7 +111,7 @@ export function createExchange(options: ExchangeOptions): Exchanger {
     let response = await post(pending)
     if (response.status === 429 || response.status === 503) {
       const again = () => post(pending)
-      response = await (await import('./retryAfter.ts')).bePatient(response, again, { clock, timeoutMs, pending })
+      response = await (await import('./retryAfter.ts')).awaitRetryAfter(response, again, { clock, timeoutMs, pending })
     }
     if ((await receive(response, pending, deliver, id)) === 'done' || id === undefined) return
     // The server did not look at it: as if it had never gone out.

@@ -117,7 +117,9 @@ export const endedEarly = () =>
 export const isCut = (thrown: unknown) => thrown instanceof BridgeError && thrown.code === 'server_unreachable'
 
 const noMessage = (bytes: Uint8Array) =>
-  new BridgeError('invalid_protocol', { message: `The server sent what is no MCP message: ${quoteStart(bytes)}.` })
+  new BridgeError('invalid_protocol', {
+    message: `The server sent something that is not an MCP message: ${quoteStart(bytes)}.`,
+  })
 
 const tooLarge = (limit: number) =>
   new BridgeError('message_too_large', {

@@ -1,4 +1,4 @@
-// One request to the MCP server, authorized: a refused one is sent again after the authorizer has seen to it.
+// One authorized request to the MCP server; a refused one is sent again after the authorizer has handled the refusal.
 import { BridgeError } from '../../errors.ts'
 import type { Authorizer, Cause, HttpClient, HttpRequest, HttpResponse, MaybePromise } from '../../ports.ts'
 

@@ -89,7 +89,7 @@ function standIn(
     const { message, cause, signal } = pending
     await before
     if (phases.now.kind === 'answeredHere') {
-      // A call that is not allowed anyway is no reason to ask a person.
+      // Nobody is asked to sign in for a call that is not allowed anyway.
       if (hiddenTools) (await hiddenTools).refuse(message)
       signal.throwIfAborted()
       // Nobody is there to hear a notification; initialized is said when the server is met.

@@ -1,6 +1,6 @@
 // Retry-After: how long, how often, and when not.
 import { expect, test } from 'vitest'
-import { bePatient } from '../../../../src/bridge/http/retryAfter.ts'
+import { awaitRetryAfter } from '../../../../src/bridge/http/retryAfter.ts'
 import { createInFlight } from '../../../../src/bridge/message/inFlight.ts'
 import { type Message, parseMessage } from '../../../../src/bridge/message/message.ts'
 import { createHurryingClock, NOON } from '../../../fakes/fakeClock.ts'
@@ -13,7 +13,7 @@ async function run(retryAfter: string | undefined, { times = 1, status = 429, ti
   const busy = () => respond(status, retryAfter === undefined ? {} : { 'retry-after': retryAfter })
   let asked = 0
   const again = async () => (++asked < times ? busy() : respond(200))
-  const response = await bePatient(busy(), again, { clock, timeoutMs, pending })
+  const response = await awaitRetryAfter(busy(), again, { clock, timeoutMs, pending })
   return { status: response.status, asked, sleeps: clock.sleeps }
 }
 
