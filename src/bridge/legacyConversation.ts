@@ -4,7 +4,7 @@ import type { BridgeError } from '../errors.ts'
 import type { Clock, Logger } from '../ports.ts'
 import type { LegacyConversation } from './conversation.ts'
 import type { Exchange } from './http/exchange.ts'
-import { noBatches, type Take, unexpected } from './http/response.ts'
+import { type Deliver, noBatches, unexpected } from './http/response.ts'
 import type { Send } from './http/send.ts'
 import type { InFlight } from './message/inFlight.ts'
 import type { Message } from './message/message.ts'
@@ -26,7 +26,7 @@ export interface LegacyOptions {
   /** Longest silence of the server in ms; 0: no bound. */
   readonly timeoutMs: number
   /** Takes a message that the server initiates. */
-  readonly deliver: Take
+  readonly deliver: Deliver
 }
 
 export function createLegacyConversation(options: LegacyOptions): LegacyConversation {
@@ -69,21 +69,21 @@ export function createLegacyConversation(options: LegacyOptions): LegacyConversa
   const exchange = createRetry(transport.exchange, clock)
 
   /** A host that initializes again begins anew; the server need not keep what it had. */
-  const initialize: Exchange = (pending, take) => {
+  const beginAnew: Exchange = (pending, take) => {
     listening?.abort()
     listening = undefined
     void endSession(session, send, log)
     return exchange(pending, take)
   }
 
-  const initialized: Exchange = async (pending, take) => {
+  const listenAfter: Exchange = async (pending, take) => {
     await exchange(pending, take)
     if (!listening) listen()
   }
 
   const carry: Exchange = (pending, take) => {
-    if (pending.message.method === 'initialize') return initialize(pending, take)
-    if (pending.message.method === 'notifications/initialized') return initialized(pending, take)
+    if (pending.message.method === 'initialize') return beginAnew(pending, take)
+    if (pending.message.method === 'notifications/initialized') return listenAfter(pending, take)
     return exchange(pending, take)
   }
 
@@ -94,8 +94,8 @@ export function createLegacyConversation(options: LegacyOptions): LegacyConversa
       await carry(pending, take)
     },
     refusal: rpcError,
-    async introduce(cause) {
-      const answer = await transport.introduce(cause)
+    async initialize(cause) {
+      const answer = await transport.initialize(cause)
       if (answer && !answer.failed && !listening) listen()
       return answer
     },

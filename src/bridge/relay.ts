@@ -5,7 +5,7 @@ import type { Conversation, LegacyConversation } from './conversation.ts'
 import { withoutHiddenTools } from './hiddenConversation.ts'
 import type { HiddenTools } from './hideTools.ts'
 import type { LineWriter } from './host/stdout.ts'
-import type { Take } from './http/response.ts'
+import type { Deliver } from './http/response.ts'
 import { createLegacyConversation, type LegacyOptions } from './legacyConversation.ts'
 import { createInFlight, type InFlight, type PendingRequest } from './message/inFlight.ts'
 import { guessId, guessIdAtEnd, type Message, nameOf, parseMessage, type RawId } from './message/message.ts'
@@ -118,9 +118,9 @@ export function createRelay(options: RelayOptions): Relay {
 }
 
 /** The conversation that this host has: with the server itself, without hidden tools, with a sign-in where one is needed. */
-function converse(options: RelayOptions, inFlight: InFlight, write: Take): Conversation {
+function converse(options: RelayOptions, inFlight: InFlight, write: Deliver): Conversation {
   const { hiddenTools, signIn } = options
-  const deliver: Take = hiddenTools ? async (message) => write((await hiddenTools).strip(message)) : write
+  const deliver: Deliver = hiddenTools ? async (message) => write((await hiddenTools).strip(message)) : write
   const whole = createLegacyConversation({ ...options, inFlight, deliver })
   const allowed = hiddenTools ? withoutHiddenTools(whole, hiddenTools) : whole
   return signIn ? signIn(allowed) : allowed

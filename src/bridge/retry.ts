@@ -1,8 +1,8 @@
 // What may be sent a second time when the connection breaks, and what must not be done twice.
 import { BridgeError } from '../errors.ts'
 import type { Clock } from '../ports.ts'
-import type { Deliver, Exchange } from './http/exchange.ts'
-import { isCut } from './http/response.ts'
+import type { Exchange } from './http/exchange.ts'
+import { type Deliver, isCut } from './http/response.ts'
 import type { PendingRequest } from './message/inFlight.ts'
 import type { Message } from './message/message.ts'
 import { type Bytes, eachElement, eachMessage, find, stringIn } from './message/pick.ts'

@@ -4,7 +4,7 @@ import type { Cause, Clock, Logger } from '../ports.ts'
 import { createExchange, type Exchange } from './http/exchange.ts'
 import type { HttpSse } from './http/legacySse.ts'
 import { listen } from './http/listen.ts'
-import type { Take } from './http/response.ts'
+import type { Deliver } from './http/response.ts'
 import type { Send } from './http/send.ts'
 import type { InFlight } from './message/inFlight.ts'
 import { type Message, parseMessage } from './message/message.ts'
@@ -23,13 +23,13 @@ export interface TransportOptions {
   /** Aborts when the bridge ends. */
   readonly ending: AbortSignal
   /** Takes a message that the server initiates. */
-  readonly deliver: Take
+  readonly deliver: Deliver
 }
 
 export interface Transport {
   readonly exchange: Exchange
   /** The host's own initialize, behind its back, and initialized; resolves to the answer. */
-  introduce(cause: Cause): Promise<Message | undefined>
+  initialize(cause: Cause): Promise<Message | undefined>
   /** One message of the host that it needs no answer to. */
   tell(message: Message): Promise<void>
   /** Listens for messages that the server initiates until `signal` aborts. Never throws. */
@@ -89,7 +89,7 @@ export function createTransport(options: TransportOptions, onRenewed: () => void
     }
   }
 
-  const initialize: Exchange = async (pending, take) => {
+  const eitherTransport: Exchange = async (pending, take) => {
     try {
       await streamable.exchange(pending, take)
     } catch (thrown) {
@@ -102,12 +102,12 @@ export function createTransport(options: TransportOptions, onRenewed: () => void
   const exchange: Exchange = (pending, take) => {
     if (older) return older.then(({ exchange }) => exchange(pending, take))
     const find = kind === 'auto' && pending.message.method === 'initialize'
-    return find ? initialize(pending, take) : streamable.exchange(pending, take)
+    return find ? eitherTransport(pending, take) : streamable.exchange(pending, take)
   }
 
   return {
     exchange,
-    async introduce(cause) {
+    async initialize(cause) {
       if (!session.initialize) return undefined
       const { INITIALIZED } = await import('./session/restore.ts')
       const answer = await behindTheHost(exchange, cause)(session.initialize)

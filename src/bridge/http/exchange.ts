@@ -6,11 +6,8 @@ import { type Message, parseMessage } from '../message/message.ts'
 import { isSessionLost, namesLostSession } from '../session/lost.ts'
 import type { Session } from '../session/session.ts'
 import type { StreamPosition } from './eventStream.ts'
-import { endedEarly, failure, isCut, noBatches, readAnswers, readStart, type Take, unexpected } from './response.ts'
+import { type Deliver, endedEarly, failure, isCut, noBatches, readAnswers, readStart, unexpected } from './response.ts'
 import type { Send } from './send.ts'
-
-/** Hands one message of the server on; resolves when the host may be sent more. */
-export type Deliver = Take
 
 export interface ExchangeOptions {
   readonly send: Send

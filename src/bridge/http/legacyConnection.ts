@@ -7,7 +7,7 @@ import { type Message, parseMessage } from '../message/message.ts'
 import { isSessionLost } from '../session/lost.ts'
 import { readEvents, type StreamEvent } from './eventStream.ts'
 import type { ExchangeOptions } from './exchange.ts'
-import { endedEarly, failure, mediaType, readStart, type Take } from './response.ts'
+import { type Deliver, endedEarly, failure, mediaType, readStart } from './response.ts'
 import { untilAnswered, type Waiting, waitFor } from './sharedStream.ts'
 
 export interface ConnectionOptions extends Omit<ExchangeOptions, 'renew'> {
@@ -17,7 +17,7 @@ export interface ConnectionOptions extends Omit<ExchangeOptions, 'renew'> {
   /** Aborts when the bridge ends. */
   readonly ending: AbortSignal
   /** Takes a message that the server initiates. */
-  readonly deliver: Take
+  readonly deliver: Deliver
 }
 
 export interface Connection {
@@ -28,7 +28,7 @@ export interface Connection {
   readonly over: Promise<void>
 }
 
-/** How long the first event may take, in ms. */
+/** How long the first event may deliver, in ms. */
 const ENDPOINT_MS = 10_000
 
 /** `onOver` is called when the stream has ended or was given up. @throws BridgeError when this server offers no such stream */
@@ -121,11 +121,11 @@ async function pass(
 export async function exchangeOn(
   connection: Connection,
   pending: PendingRequest,
-  take: Take,
+  deliver: Deliver,
   { send, clock, timeoutMs }: ConnectionOptions,
 ): Promise<void> {
   const { message, cause, signal, transmission } = pending
-  const one = waitFor(take, clock, timeoutMs)
+  const one = waitFor(deliver, clock, timeoutMs)
   if (message.asks.length > 0) connection.waiting.set(pending, one)
   try {
     const headers = { 'content-type': 'application/json' }

@@ -3,8 +3,7 @@ import type { Clock, Logger } from '../../ports.ts'
 import { parseMessage } from '../message/message.ts'
 import type { Session } from '../session/session.ts'
 import { readEvents, resumption, type StreamPosition } from './eventStream.ts'
-import type { Deliver } from './exchange.ts'
-import { mediaType } from './response.ts'
+import { type Deliver, mediaType } from './response.ts'
 import type { Send } from './send.ts'
 
 export interface ListenOptions {

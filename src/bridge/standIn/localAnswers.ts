@@ -24,7 +24,7 @@ export interface LocalAnswersOptions {
 
 export interface LocalAnswers {
   /** Answers a request that the server cannot have, or would deny though the host was told otherwise. False: it is the server's. */
-  answerLocally(request: Message, meet: Meet): Promise<boolean>
+  answerLocally(request: Message, initializeServer: InitializeServer): Promise<boolean>
   /** Whether the answer to such a request is to be given to {@link learn}. */
   learns(request: Message): boolean
   /** Keeps what a host may be told next time. */
@@ -32,7 +32,7 @@ export interface LocalAnswers {
 }
 
 /** Initializes the server behind the host's back, with a sign-in where it wants one. */
-export type Meet = () => Promise<void>
+export type InitializeServer = () => Promise<void>
 
 type ConnectedLater = Extract<Phase, { kind: 'connectedLater' }>
 
@@ -42,11 +42,11 @@ export function createLocalAnswers(options: LocalAnswersOptions): LocalAnswers {
   let signInToolShown = false
 
   /** What calling that tool says. Where nobody is waited for, the call is what a person is asked for. */
-  const signInCall = async (meet: Meet): Promise<string> => {
+  const signInCall = async (initializeServer: InitializeServer): Promise<string> => {
     const over = new AbortController()
     try {
       const isAsked = watch.waiting || phases.now.kind === 'connectedLater'
-      const work = isAsked ? until(watch, () => !watch.waiting, over.signal) : meet()
+      const work = isAsked ? until(watch, () => !watch.waiting, over.signal) : initializeServer()
       await watch.bounded(work, options.holdCallMs)
     } catch (thrown) {
       const { code, message, hint } = asBridgeError(thrown)
@@ -76,19 +76,24 @@ export function createLocalAnswers(options: LocalAnswersOptions): LocalAnswers {
   }
 
   /** `undefined`: the server's own answer is the right one. */
-  const result = async (request: Message, phase: Phase, told: Told, meet: Meet): Promise<object | undefined> => {
+  const result = async (
+    request: Message,
+    phase: Phase,
+    told: Told,
+    initializeServer: InitializeServer,
+  ): Promise<object | undefined> => {
     const found = phase.kind === 'connectedLater' ? whatItLacks(request, phase) : await inItsPlace(request, told)
     if (found || !signInToolShown || request.method !== 'tools/call') return found
     const { answers } = told
     const isSignIn = stringIn(request.bytes, find(request.bytes, ['params', 'name'])) === answers.SIGN_IN_TOOL
-    return isSignIn ? answers.signInToolResult(await signInCall(meet)) : undefined
+    return isSignIn ? answers.signInToolResult(await signInCall(initializeServer)) : undefined
   }
 
   return {
-    async answerLocally(request, meet) {
+    async answerLocally(request, initializeServer) {
       const phase = phases.now
       if (!('told' in phase) || request.kind !== 'request') return false
-      const found = await result(request, phase, phase.told, meet)
+      const found = await result(request, phase, phase.told, initializeServer)
       if (found) await write(phase.told.answers.answer(request.asks[0] as RawId, found))
       return found !== undefined
     },

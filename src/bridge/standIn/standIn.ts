@@ -3,7 +3,7 @@
 import { asBridgeError, BridgeError } from '../../errors.ts'
 import type { Cause } from '../../ports.ts'
 import type { Conversation, LegacyConversation } from '../conversation.ts'
-import type { Take } from '../http/response.ts'
+import type { Deliver } from '../http/response.ts'
 import type { PendingRequest } from '../message/inFlight.ts'
 import type { Message } from '../message/message.ts'
 import { createLocalAnswers, type LocalAnswers, type LocalAnswersOptions } from './localAnswers.ts'
@@ -44,16 +44,16 @@ function standIn(
     for (const message of phases.pendingReplays()) await conversation.tell(message)
   }
 
-  let meeting: Promise<void> | undefined
+  let initializing: Promise<void> | undefined
   /** The host was answered in the server's place, and the sign-in failed then: now somebody asks again. */
-  const meet = (cause: Cause) => {
-    meeting ??= introduce(cause).finally(() => {
-      meeting = undefined
+  const initializeServer = (cause: Cause) => {
+    initializing ??= initializeAndReplay(cause).finally(() => {
+      initializing = undefined
     })
-    return meeting
+    return initializing
   }
-  const introduce = async (cause: Cause) => {
-    const answer = await conversation.introduce(cause)
+  const initializeAndReplay = async (cause: Cause) => {
+    const answer = await conversation.initialize(cause)
     if (answer) await phases.establish(answer)
     if (phases.now.kind === 'answeredHere')
       throw new BridgeError('server_error', { message: 'The server refuses to be initialized.' })
@@ -61,14 +61,14 @@ function standIn(
   }
 
   /** Held for a while; the server's answer is for the host unless it has one already. */
-  const initialize = async (pending: PendingRequest, before: Promise<unknown>, deliver: Take) => {
+  const carryInitialize = async (pending: PendingRequest, before: Promise<unknown>, deliver: Deliver) => {
     const { message, signal, done } = pending
     phases.hold(message, done)
     const pass = async (answer: Message) => {
       if (!(await phases.establish(answer))) await deliver(answer)
     }
     try {
-      const take: Take = (answer) => (answer.answers.length > 0 ? pass(answer) : deliver(answer))
+      const take: Deliver = (answer) => (answer.answers.length > 0 ? pass(answer) : deliver(answer))
       await conversation.exchange(pending, before, learning(message, take))
     } catch (thrown) {
       if (signal.aborted || !(await phases.deferInitializeError(message, asBridgeError(thrown)))) throw thrown
@@ -77,7 +77,7 @@ function standIn(
 
   /** Keeps the answer for the next time that the server is not there. */
   const learning =
-    (message: Message, deliver: Take): Take =>
+    (message: Message, deliver: Deliver): Deliver =>
     (answer) => {
       const written = deliver(answer)
       if (answer.answers.length > 0) local.learn(message, answer)
@@ -85,25 +85,26 @@ function standIn(
     }
 
   /** To the server, which may have to be initialized first. */
-  const carry = async (pending: PendingRequest, before: Promise<unknown>, deliver: Take) => {
+  const carry = async (pending: PendingRequest, before: Promise<unknown>, deliver: Deliver) => {
     const { message, cause, signal } = pending
     await before
     if (phases.now.kind === 'answeredHere') {
       // Nobody is asked to sign in for a call that is not allowed anyway.
       if (hiddenTools) (await hiddenTools).refuse(message)
       signal.throwIfAborted()
-      // Nobody is there to hear a notification; initialized is said when the server is met.
+      // Nobody is there to hear a notification; initialized is said after the server’s initialize.
       if (message.asks.length === 0) return
-      await meet(cause)
+      await initializeServer(cause)
     }
     await conversation.exchange(pending, before, deliver)
     if (message.method === 'notifications/initialized') await replay()
   }
 
   /** A request of a host that was told something in the server's place: answered here, or given some time. */
-  const answerOrWait = async (pending: PendingRequest, before: Promise<unknown>, deliver: Take) => {
-    const meetNow = () => before.then(() => (phases.now.kind === 'answeredHere' ? meet(pending.cause) : undefined))
-    if (await local.answerLocally(pending.message, meetNow)) return
+  const answerOrWait = async (pending: PendingRequest, before: Promise<unknown>, deliver: Deliver) => {
+    const initializeNow = () =>
+      before.then(() => (phases.now.kind === 'answeredHere' ? initializeServer(pending.cause) : undefined))
+    if (await local.answerLocally(pending.message, initializeNow)) return
     await watch.bounded(before, holdCallMs)
     await carry(pending, before, deliver)
   }
@@ -111,7 +112,7 @@ function standIn(
   return {
     exchange(pending, before, deliver) {
       const { message } = pending
-      if (message.method === 'initialize') return initialize(pending, before, deliver)
+      if (message.method === 'initialize') return carryInitialize(pending, before, deliver)
       if (message.method === 'notifications/initialized') phases.ready()
       if (message.kind === 'response' && notice.isReplyToUs(message)) return NOTHING
       const take = local.learns(message) ? learning(message, deliver) : deliver

@@ -29,7 +29,7 @@ const initialize = (capabilities: object = {}) =>
 interface Server {
   /** What it does to a message of the host; left out: it answers. */
   exchange?: (message: Message) => Promise<Message | undefined>
-  introduce?: () => Promise<Message | undefined>
+  initialize?: () => Promise<Message | undefined>
   hiddenTools?: Promise<HiddenTools>
 }
 
@@ -50,9 +50,9 @@ function setUp({
       const answer = await exchange(pending.message)
       if (answer) await deliver(answer)
     },
-    async introduce() {
-      reached.push('introduce')
-      return server.introduce ? server.introduce() : answerTo(initialize())
+    async initialize() {
+      reached.push('initialize again')
+      return server.initialize ? server.initialize() : answerTo(initialize())
     },
     async tell({ method }) {
       reached.push(`tell ${method}`)
@@ -117,29 +117,29 @@ describe('with a server that answers', () => {
 })
 
 describe('with a host that was answered in the server’s place', () => {
-  test('notifications reach nobody, the first call meets the server, and the log level follows', async () => {
+  test('notifications reach nobody, the first call initializes the server, and the log level follows', async () => {
     const { say, reached, heard } = await answeredHere()
     await say(INITIALIZED)
     await say(message({ id: 2, method: 'logging/setLevel', params: { level: 'debug' } }))
     expect(reached).toEqual([])
     await say(message({ id: 3, method: 'tools/call', params: { name: 'echo' } }))
-    expect(reached).toEqual(['introduce', 'tell logging/setLevel', 'tools/call'])
+    expect(reached).toEqual(['initialize again', 'tell logging/setLevel', 'tools/call'])
     expect(heard().map(({ id }) => id)).toEqual([1, 2, 3])
   })
 
   test('a server that refuses to be initialized is the error of the call', async () => {
     const refusal = message({ id: 1, error: { code: -32603, message: 'no' } })
-    const { say, reached } = await answeredHere({ introduce: async () => refusal })
+    const { say, reached } = await answeredHere({ initialize: async () => refusal })
     const call = message({ id: 2, method: 'tools/call', params: { name: 'echo' } })
     expect(await errorOf(say(call))).toMatchObject({ code: 'server_error' })
-    expect(reached).toEqual(['introduce'])
+    expect(reached).toEqual(['initialize again'])
   })
 
-  test('calls that come together meet the server once', async () => {
+  test('calls that come together initialize the server once', async () => {
     const { say, reached } = await answeredHere()
     const call = (id: number) => say(message({ id, method: 'tools/call', params: { name: 'echo' } }))
     await Promise.all([call(2), call(3)])
-    expect(reached.filter((method) => method === 'introduce')).toHaveLength(1)
+    expect(reached.filter((method) => method === 'initialize again')).toHaveLength(1)
   })
 
   test('a call of a hidden tool asks nobody to sign in', async () => {
