@@ -1,4 +1,4 @@
-// Which way messages go: Streamable HTTP, or HTTP+SSE where that is all a server speaks; and a lost session made again for both.
+// Which transport carries a message: Streamable HTTP, or HTTP+SSE where a server speaks nothing else. A lost session is made again on both.
 import { asBridgeError, BridgeError } from '../errors.ts'
 import type { Cause, Clock, Logger } from '../ports.ts'
 import { createExchange, type Exchange } from './http/exchange.ts'
@@ -66,22 +66,22 @@ export function createTransport(options: TransportOptions, onRenewed: () => void
   }
   const streamable = createExchange({ ...options, renew })
 
-  const createOlder = async (): Promise<HttpSse> => {
+  const createLegacySse = async (): Promise<HttpSse> => {
     const { createHttpSse } = await import('./http/legacySse.ts')
     const restore = async (exchange: Exchange) => {
       if (session.initialize) await restoreWith(exchange, session.initialize)
     }
     return createHttpSse({ ...options, restore })
   }
-  let older: Promise<HttpSse> | undefined = kind === 'sse' ? createOlder() : undefined
+  let legacySse: Promise<HttpSse> | undefined = kind === 'sse' ? createLegacySse() : undefined
 
   /** Its stream is opened once: what answers the question is what will be used. */
-  const findOlder = async (thrown: unknown): Promise<HttpSse | undefined> => {
+  const tryLegacySse = async (thrown: unknown): Promise<HttpSse | undefined> => {
     if (!(thrown instanceof BridgeError) || !NOT_STREAMABLE.includes(Number(thrown.details.status))) return undefined
     try {
-      const made = await createOlder()
+      const made = await createLegacySse()
       await made.open()
-      older = Promise.resolve(made)
+      legacySse = Promise.resolve(made)
       return made
     } catch (none) {
       log.debug('proxy:transport', { code: asBridgeError(none).code })
@@ -89,20 +89,20 @@ export function createTransport(options: TransportOptions, onRenewed: () => void
     }
   }
 
-  const eitherTransport: Exchange = async (pending, take) => {
+  const streamableOrLegacySse: Exchange = async (pending, take) => {
     try {
       await streamable.exchange(pending, take)
     } catch (thrown) {
-      const made = await findOlder(thrown)
+      const made = await tryLegacySse(thrown)
       if (!made) throw thrown
       await made.exchange(pending, take)
     }
   }
 
   const exchange: Exchange = (pending, take) => {
-    if (older) return older.then(({ exchange }) => exchange(pending, take))
-    const find = kind === 'auto' && pending.message.method === 'initialize'
-    return find ? eitherTransport(pending, take) : streamable.exchange(pending, take)
+    if (legacySse) return legacySse.then(({ exchange }) => exchange(pending, take))
+    const mayBeLegacy = kind === 'auto' && pending.message.method === 'initialize'
+    return mayBeLegacy ? streamableOrLegacySse(pending, take) : streamable.exchange(pending, take)
   }
 
   return {
@@ -115,6 +115,6 @@ export function createTransport(options: TransportOptions, onRenewed: () => void
       return answer
     },
     tell: async (message) => void (await behindTheHost(exchange)(message)),
-    listen: async (signal) => (older ? (await older).listen(signal) : listen({ ...options, renew }, signal)),
+    listen: async (signal) => (legacySse ? (await legacySse).listen(signal) : listen({ ...options, renew }, signal)),
   }
 }
