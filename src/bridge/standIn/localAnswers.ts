@@ -3,7 +3,7 @@
 import { asBridgeError } from '../../errors.ts'
 import type { SignInWatch } from '../../ports.ts'
 import { withoutQueries } from '../../redaction/text.ts'
-import type { Message, RawId } from '../message/message.ts'
+import type { Message } from '../message/message.ts'
 import { find, stringIn } from '../message/pick.ts'
 import type { ListMethod } from './answers.ts'
 import { type Phase, type Phases, type Told, until } from './phases.ts'
@@ -94,7 +94,7 @@ export function createLocalAnswers(options: LocalAnswersOptions): LocalAnswers {
       const phase = phases.now
       if (!('told' in phase) || request.kind !== 'request') return false
       const found = await result(request, phase, phase.told, initializeServer)
-      if (found) await write(phase.told.answers.answer(request.asks[0] as RawId, found))
+      if (found) await write(phase.told.answers.answerTo(request, found))
       return found !== undefined
     },
     learns: recall.learns,

@@ -2,7 +2,7 @@
 // the same.
 import type { BridgeError } from '../../errors.ts'
 import type { Clock, Logger, SignInWatch } from '../../ports.ts'
-import type { Message, RawId } from '../message/message.ts'
+import type { Message } from '../message/message.ts'
 import { find, stringIn } from '../message/pick.ts'
 import type { Capability } from './answers.ts'
 import type { SignInNotice } from './notice.ts'
@@ -82,7 +82,7 @@ export function createPhases(options: PhasesOptions): Phases {
     const capabilities = new Set(Object.keys(result.capabilities))
     phase = { kind: 'answeredHere', told: { answers, capabilities, lists: new Set(), replays: [] } }
     log.info('proxy:sign-in', { outcome: 'answered the host', reason: known ? 'from memory' : 'nothing is known' })
-    await write(answers.answer(initialize.asks[0] as RawId, result))
+    await write(answers.answerTo(initialize, result))
     allow()
   }
 
