@@ -21,8 +21,8 @@ export interface HttpRequest {
   readonly signal?: AbortSignal | undefined
   /** Longest silence in ms, before the headers and between two chunks; 0 waits for ever. */
   readonly idleMs: number
-  /** `out` is set when the request goes onto a connection: what never did was certainly not processed. */
-  readonly wire?: Wire | undefined
+  /** Tells whether the request has gone onto a connection: what never did was certainly not processed. */
+  readonly transmission?: Transmission | undefined
   /** 'manual' gives a redirect as it came. */
   readonly redirect?: 'manual' | undefined
   /** Addresses that may be connected to: the internet, or private networks too; left out: any. */
@@ -30,10 +30,11 @@ export interface HttpRequest {
 }
 
 /** One request on its connection, as its sender may know and end it; costs less than listening to a signal. */
-export interface Wire {
-  out: boolean
+export interface Transmission {
+  /** The request has gone onto a connection, so the server may have seen it. */
+  sent: boolean
   /** Set while there is something to end; call it after `signal` has aborted. */
-  cut?: (() => void) | undefined
+  abort?: (() => void) | undefined
 }
 
 export interface HttpResponse {

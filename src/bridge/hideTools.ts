@@ -24,7 +24,7 @@ export function createHiddenTools(patterns: readonly string[]): HiddenTools {
   const isHidden = (bytes: Bytes, tool: Span) => {
     let hidden = false
     eachValue(bytes, tool, 'name', (at) => {
-      // A name so long that it is not read is no name to be shown.
+      // A name that is too long to be read must not be shown.
       const name = stringIn(bytes, at)
       hidden ||= bytes[at.start] === QUOTE && (name === undefined || hides(name))
     })

@@ -1,35 +1,23 @@
-// Between host and server: who waits for whom, who is answered what, and how it all ends.
+// The host's side: each of its lines becomes a message of the conversation with the server, each of its requests is answered once.
 import { asBridgeError, BridgeError } from '../errors.ts'
-import type { Cause, Clock, Logger } from '../ports.ts'
 import { withoutControls } from '../redaction/text.ts'
+import type { Conversation, LegacyConversation } from './conversation.ts'
+import { withoutHiddenTools } from './hiddenConversation.ts'
 import type { HiddenTools } from './hideTools.ts'
 import type { LineWriter } from './host/stdout.ts'
-import { noBatches, unexpected } from './http/response.ts'
-import type { Send } from './http/send.ts'
-import { createInFlight, type PendingRequest } from './message/inFlight.ts'
+import type { Deliver } from './http/response.ts'
+import { createLegacyConversation, type LegacyOptions } from './legacyConversation.ts'
+import { createInFlight, type InFlight, type PendingRequest } from './message/inFlight.ts'
 import { guessId, guessIdAtEnd, type Message, nameOf, parseMessage, type RawId } from './message/message.ts'
 import { find, valueIn } from './message/pick.ts'
-import { rpcError } from './message/rpcError.ts'
-import { endSession, LAST_WORDS_MS } from './session/end.ts'
-import { createSession } from './session/session.ts'
-import type { HostSignIn } from './standIn/standIn.ts'
-import { createTransport } from './transport.ts'
+import { LAST_WORDS_MS } from './session/end.ts'
 
-export interface RelayOptions {
-  readonly url: URL
-  readonly send: Send
+export interface RelayOptions extends Omit<LegacyOptions, 'inFlight' | 'deliver'> {
   readonly writer: LineWriter
-  readonly clock: Clock
-  readonly log: Logger
-  /** Largest message from the server, in bytes. */
-  readonly answerLimit: number
-  /** Longest silence of the server in ms; 0: no bound. */
-  readonly timeoutMs: number
-  readonly transport: 'auto' | 'http' | 'sse'
   /** Left out: no answer is looked at for it. */
   readonly hiddenTools?: Promise<HiddenTools>
-  /** Left out: the host waits for a person as long as that takes. */
-  readonly signIn?: HostSignIn
+  /** What the host is told while a person signs in. Left out: the host waits for a person as long as that takes. */
+  readonly signIn?: (conversation: LegacyConversation) => Conversation
 }
 
 export interface Relay {
@@ -37,22 +25,19 @@ export interface Relay {
   line(bytes: Uint8Array): Promise<void>
   /** A line that was over the limit; only its start and end are known. */
   tooLong(excerpt: Uint8Array): void
-  /** Lets requests in flight finish for up to `graceMs`, aborts the rest and deletes the session. */
+  /** Lets requests in flight finish for up to `graceMs`, aborts the rest and ends the conversation. */
   close(graceMs: number): Promise<void>
 }
 
 const NOTHING = Promise.resolve()
 
 export function createRelay(options: RelayOptions): Relay {
-  const { send, writer, clock, log, hiddenTools, signIn } = options
-  const session = createSession()
-  const flights = createInFlight()
-  const ending = new AbortController()
-  let listening: AbortController | undefined
+  const { writer, clock, log } = options
+  const inFlight = createInFlight()
   /** What follows initialize or initialized needs what they establish. */
-  let turn: Promise<void> = Promise.resolve()
+  let turn: Promise<void> = NOTHING
   /** Notifications keep their order. */
-  let noted: Promise<void> = turn
+  let notified: Promise<void> = NOTHING
 
   /** Made only when somebody reads it: messages cost nothing more otherwise. */
   const trace = log.wants?.('proxy:request')
@@ -64,134 +49,42 @@ export function createRelay(options: RelayOptions): Relay {
     trace?.('proxy:answer', message.answers, message.method)
     return writer.write(message.bytes)
   }
-
-  /** What the server says on its own account; an answer among it must be one that somebody waits for. */
-  const deliver = async (message: Message) => {
-    if (message.kind === 'batch' && !session.hasBatches)
-      return log.warn('proxy:unexpected', { message: noBatches(message).message })
-    if (message.answers.some((id) => id !== 'null') && !flights.settle(message))
-      return log.warn('proxy:unexpected', { message: unexpected(message).message })
-    const hidden = hiddenTools && (await hiddenTools)
-    await write(hidden ? hidden.strip(message) : message)
-  }
-
-  const startListening = () => {
-    if (ending.signal.aborted) return
-    listening?.abort()
-    listening = new AbortController()
-    void transport.listen(listening.signal)
-  }
-  const transport = createTransport(
-    {
-      ...{ url: options.url, send, session, flights, clock, log, deliver, ending: ending.signal },
-      ...{ kind: options.transport, limit: options.answerLimit, timeoutMs: options.timeoutMs },
-    },
-    () => listening && startListening(),
-  )
-
-  const handle = async (flight: PendingRequest): Promise<void> => {
-    const { message, signal } = flight
-    try {
-      const hidden = hiddenTools && (await hiddenTools)
-      hidden?.refuse(message)
-      signal.throwIfAborted()
-      if (signIn?.serverNotInitialized && message.method !== 'initialize') {
-        // Nobody is there to hear a notification; initialized is said when the server is met.
-        if (message.asks.length === 0) return
-        await meet(flight.cause)
-      }
-      // A host that initializes again begins anew; the server need not keep what it had.
-      if (message.method === 'initialize') void endSession(session, send, log)
-      await transport.exchange(flight, (answer) => hand(hidden ? hidden.strip(answer, message) : answer, message))
-      if (message.method === 'notifications/initialized') await initialized()
-    } catch (thrown) {
-      if (!signal.aborted) await fail(flight, asBridgeError(thrown))
-    } finally {
-      flights.end(flight)
-    }
-  }
-
-  /** One message of the exchange with `message`, for the host unless it has that answer already. */
-  const hand = (answer: Message, message: Message): Promise<void> => {
-    if (answer.answers.length === 0) return write(answer)
-    const written = message.method === 'initialize' && signIn ? introduce(signIn, answer) : write(answer)
-    signIn?.learn(message, answer)
-    return written
-  }
-
-  const introduce = async (host: HostSignIn, answer: Message) => {
-    if (!(await host.establish(answer))) await write(answer)
-  }
-
-  const initialized = async () => {
-    if (!listening) startListening()
-    for (const message of signIn?.pendingReplays() ?? []) await transport.tell(message)
-  }
-
-  let meeting: Promise<void> | undefined
-  /** The host was answered in the server's place, and the sign-in failed then: now somebody asks again. */
-  const meet = (cause: Cause) => {
-    meeting ??= (async () => {
-      const answer = await transport.introduce(cause)
-      if (answer) await signIn?.establish(answer)
-      if (signIn?.serverNotInitialized)
-        throw new BridgeError('server_error', { message: 'The server refuses to be initialized.' })
-      await initialized()
-    })().finally(() => {
-      meeting = undefined
-    })
-    return meeting
-  }
-
-  const fail = async ({ message, open }: PendingRequest, error: BridgeError) => {
-    if (message.method !== 'initialize' || !(await signIn?.deferInitializeError(message, error)))
-      await refuse([...open], error, message.method)
-  }
+  const conversation = converse(options, inFlight, write)
 
   /** A notification is never answered; its failure is only logged. */
   const refuse = async (ids: RawId[], error: BridgeError, method?: string) => {
     const request = ids.length === 0 ? undefined : withoutControls(nameOf(ids))
     log.warn('proxy:request-failed', { request, method, code: error.code, message: error.message })
-    for (const id of ids) await writer.write(signIn?.refusal(id, error) ?? rpcError(id, error))
+    for (const id of ids) await writer.write(conversation.refusal(id, error))
   }
 
-  /** A request of a host that heard something from us instead of the server: answered here, or given some time. */
-  const standIn = async (flight: PendingRequest, before: Promise<void>) => {
+  const exchange = async (pending: PendingRequest, before: Promise<unknown>): Promise<void> => {
     try {
-      const asked = () => before.then(() => (signIn?.serverNotInitialized ? meet(flight.cause) : undefined))
-      if (await signIn?.answerLocally(flight.message, asked)) return flights.end(flight)
-      await signIn?.patiently(before)
+      await conversation.exchange(pending, before, write)
     } catch (thrown) {
-      await refuse([...flight.open], asBridgeError(thrown), flight.message.method)
-      return flights.end(flight)
+      const { open, message, signal } = pending
+      if (!signal.aborted) await refuse([...open], asBridgeError(thrown), message.method)
+    } finally {
+      inFlight.end(pending)
     }
-    await handle(flight)
   }
 
-  const take = (message: Message) => {
+  const take = (message: Message): Promise<void> => {
     trace?.('proxy:request', message.asks, message.method)
-    const flight = flights.begin(message)
-    const { method } = message
-    if (method === 'initialize') {
-      listening?.abort()
-      listening = undefined
-      signIn?.hold(message, flight.done)
-    }
-    if (method === 'notifications/initialized') signIn?.ready()
-    if (message.kind === 'notification') noted = Promise.all([turn, noted]).then(() => handle(flight))
-    else if (signIn?.stands && message.kind === 'request' && method !== 'initialize') void standIn(flight, turn)
-    else void turn.then(() => handle(flight))
-    if (method === 'initialize' || method === 'notifications/initialized') turn = flight.done
-    return flight
+    const pending = inFlight.begin(message)
+    if (message.kind === 'notification') notified = exchange(pending, Promise.all([turn, notified]))
+    else void exchange(pending, turn)
+    if (message.method === 'initialize' || message.method === 'notifications/initialized') turn = pending.done
+    return pending.done
   }
 
   /** The server hears of it after the request; what it never heard of, it need not hear taken back. */
   const cancel = (message: Message): Promise<void> => {
-    const target = flights.cancel(valueIn(message.bytes, find(message.bytes, ['params', 'requestId'])))
-    if (!target) return take(message).done
+    const target = inFlight.cancel(valueIn(message.bytes, find(message.bytes, ['params', 'requestId'])))
+    if (!target) return take(message)
     const reason = new Error('The host has cancelled the request.')
     target.finish()
-    if (target.wire.out) return take(message).done.then(() => target.abort(reason))
+    if (target.transmission.sent) return take(message).then(() => target.abort(reason))
     target.abort(reason)
     return NOTHING
   }
@@ -200,28 +93,20 @@ export function createRelay(options: RelayOptions): Relay {
     line(bytes) {
       const message = parseMessage(bytes)
       if (message?.method === 'notifications/cancelled') return cancel(message)
-      if (message?.kind === 'response' && signIn?.isReplyToUs(message)) return NOTHING
-      if (message) return take(message).done
-      if (bytes.some((byte) => byte > 0x20)) {
-        const error = new BridgeError('invalid_protocol', {
-          message: 'The host sent a line that is not one JSON-RPC message.',
-        })
-        const id = guessId(bytes.subarray(0, 64 * 1024))
-        return refuse(id === undefined ? [] : [id], error)
-      }
-      return NOTHING
+      if (message) return take(message)
+      if (!bytes.some((byte) => byte > 0x20)) return NOTHING
+      const id = guessId(bytes.subarray(0, 64 * 1024))
+      return refuse(id === undefined ? [] : [id], notOneMessage())
     },
     tooLong(excerpt) {
       const id = guessId(excerpt) ?? guessIdAtEnd(excerpt)
       void refuse(id === undefined ? [] : [id], new BridgeError('message_too_large'))
     },
     async close(graceMs) {
-      await within(graceMs, flights.idle())
+      await within(graceMs, inFlight.idle())
       const reason = new BridgeError('server_unreachable', { message: 'The bridge is ending.' })
-      flights.abort(reason)
-      listening?.abort(reason)
-      ending.abort(reason)
-      await within(LAST_WORDS_MS, Promise.all([endSession(session, send, log), writer.flush()]))
+      inFlight.abort(reason)
+      await within(LAST_WORDS_MS, Promise.all([conversation.end(reason), writer.flush()]))
     },
   }
 
@@ -231,3 +116,15 @@ export function createRelay(options: RelayOptions): Relay {
     over.abort()
   }
 }
+
+/** The conversation that this host has: with the server itself, without hidden tools, with a sign-in where one is needed. */
+function converse(options: RelayOptions, inFlight: InFlight, write: Deliver): Conversation {
+  const { hiddenTools, signIn } = options
+  const deliver: Deliver = hiddenTools ? async (message) => write((await hiddenTools).strip(message)) : write
+  const whole = createLegacyConversation({ ...options, inFlight, deliver })
+  const allowed = hiddenTools ? withoutHiddenTools(whole, hiddenTools) : whole
+  return signIn ? signIn(allowed) : allowed
+}
+
+const notOneMessage = () =>
+  new BridgeError('invalid_protocol', { message: 'The host sent a line that is not one JSON-RPC message.' })

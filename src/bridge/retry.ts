@@ -1,21 +1,12 @@
 // What may be sent a second time when the connection breaks, and what must not be done twice.
 import { BridgeError } from '../errors.ts'
 import type { Clock } from '../ports.ts'
-import { isCut } from './http/response.ts'
+import type { Exchange } from './http/exchange.ts'
+import { type Deliver, isCut } from './http/response.ts'
 import type { PendingRequest } from './message/inFlight.ts'
 import type { Message } from './message/message.ts'
 import { type Bytes, eachElement, eachMessage, find, stringIn } from './message/pick.ts'
 import { type Span, textAt } from './message/scan.ts'
-
-export interface Repeat {
-  /** Remembers which tools a tools/list answer declares read-only or idempotent. */
-  note(answer: Message): void
-  /**
-   * Runs `attempt`, and once more where the connection broke and doing it twice is harmless or it was never sent.
-   * @throws BridgeError outcome_unknown when it may have been carried out and nobody can tell
-   */
-  run(flight: PendingRequest, attempt: () => Promise<void>): Promise<void>
-}
 
 /** Methods that only read, or that end in the same state when done twice. */
 const HARMLESS = new Set(
@@ -31,44 +22,81 @@ const LONGEST_NAME = 1024
 /** Of a larger list, in bytes, nothing is remembered. */
 const LONGEST_LIST = 4 * 1024 * 1024
 
-export function createRepeat(clock: Clock): Repeat {
-  const tools = new Set<string>()
-  let length = 0
+/**
+ * `exchange`, and once more where the connection broke and doing it twice is harmless or the message was never sent. What it
+ * throws is outcome_unknown where the message may have been carried out and nobody can tell.
+ */
+export function createRetry(exchange: Exchange, clock: Clock): Exchange {
+  const tools = createHarmlessTools()
 
-  const remember = (name: string) => {
-    if (tools.has(name) || length + name.length > MOST_NAMES) return
-    tools.add(name)
-    length += name.length
-  }
-  const forget = (name: string) => {
-    if (tools.delete(name)) length -= name.length
-  }
-
-  const isHarmless = (bytes: Bytes, message: Span): boolean => {
-    const at = find(bytes, ['method'], message)
-    const method = stringIn(bytes, at)
-    // A second answer, or a notification said twice, changes nothing.
-    if (!at || method?.startsWith('notifications/')) return true
-    if (method === undefined) return false
-    const name = method === 'tools/call' ? stringIn(bytes, find(bytes, ['params', 'name'], message)) : undefined
-    return HARMLESS.has(method) || (name !== undefined && tools.has(name))
-  }
   const mayRunTwice = ({ bytes }: Message) => {
     let harmless = true
     eachMessage(bytes, (one) => {
-      harmless &&= isHarmless(bytes, one)
+      harmless &&= isHarmless(bytes, one, tools)
     })
     return harmless
   }
 
-  const outcome = (thrown: unknown, { wire, message }: PendingRequest) => {
+  const mayRetry = ({ message, open, transmission, signal }: PendingRequest, thrown: unknown): boolean =>
+    isCut(thrown) &&
+    !signal.aborted &&
+    open.size === message.asks.length &&
+    (!transmission.sent || (message.method !== 'initialize' && mayRunTwice(message)))
+
+  const outcome = (thrown: unknown, { transmission, message }: PendingRequest) => {
     // A host that does not know whether it is initialized asks again anyway.
-    if (!isCut(thrown) || !wire.out || message.asks.length === 0 || message.method === 'initialize') return thrown
+    if (!isCut(thrown) || !transmission.sent || message.asks.length === 0 || message.method === 'initialize')
+      return thrown
     return mayRunTwice(message) ? thrown : new BridgeError('outcome_unknown', { cause: thrown })
   }
 
+  /** What it is told about tools decides how calls to them are treated from then on. */
+  const learning =
+    (deliver: Deliver): Deliver =>
+    (answer) => {
+      tools.learn(answer)
+      return deliver(answer)
+    }
+
+  return async (pending, deliver) => {
+    const take = pending.message.method === 'tools/list' ? learning(deliver) : deliver
+    try {
+      return await exchange(pending, take)
+    } catch (thrown) {
+      if (!mayRetry(pending, thrown)) throw outcome(thrown, pending)
+    }
+    pending.transmission.sent = false
+    await clock.sleep(PAUSE_MS * (1 + Math.random()), pending.signal)
+    try {
+      await exchange(pending, take)
+    } catch (thrown) {
+      throw outcome(thrown, pending)
+    }
+  }
+}
+
+interface HarmlessTools {
+  has(name: string): boolean
+  /** Remembers which tools a tools/list answer declares read-only or idempotent. */
+  learn(answer: Message): void
+}
+
+function createHarmlessTools(): HarmlessTools {
+  const names = new Set<string>()
+  let length = 0
+
+  const remember = (name: string) => {
+    if (names.has(name) || length + name.length > MOST_NAMES) return
+    names.add(name)
+    length += name.length
+  }
+  const forget = (name: string) => {
+    if (names.delete(name)) length -= name.length
+  }
+
   return {
-    note({ bytes }) {
+    has: (name) => names.has(name),
+    learn({ bytes }) {
       if (bytes.byteLength > LONGEST_LIST) return
       const list = find(bytes, ['result', 'tools'])
       if (!list) return
@@ -80,24 +108,17 @@ export function createRepeat(clock: Clock): Repeat {
         else forget(name)
       })
     },
-    async run(flight, attempt) {
-      const { message, open, wire, signal } = flight
-      try {
-        return await attempt()
-      } catch (thrown) {
-        const untouched = open.size === message.asks.length
-        const again = !wire.out || (mayRunTwice(message) && message.method !== 'initialize')
-        if (!isCut(thrown) || signal.aborted || !untouched || !again) throw outcome(thrown, flight)
-      }
-      wire.out = false
-      await clock.sleep(PAUSE_MS * (1 + Math.random()), signal)
-      try {
-        await attempt()
-      } catch (thrown) {
-        throw outcome(thrown, flight)
-      }
-    },
   }
+}
+
+function isHarmless(bytes: Bytes, message: Span, tools: HarmlessTools): boolean {
+  const at = find(bytes, ['method'], message)
+  const method = stringIn(bytes, at)
+  // A second answer, or a notification said twice, changes nothing.
+  if (!at || method?.startsWith('notifications/')) return true
+  if (method === undefined) return false
+  const name = method === 'tools/call' ? stringIn(bytes, find(bytes, ['params', 'name'], message)) : undefined
+  return HARMLESS.has(method) || (name !== undefined && tools.has(name))
 }
 
 const HINTS = ['readOnlyHint', 'idempotentHint']

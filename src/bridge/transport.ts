@@ -1,14 +1,13 @@
-// Which way messages go: Streamable HTTP, or HTTP+SSE where that is all a server speaks; and a lost session made again for both.
+// Which transport carries a message: Streamable HTTP, or HTTP+SSE where a server speaks nothing else. A lost session is made again on both.
 import { asBridgeError, BridgeError } from '../errors.ts'
 import type { Cause, Clock, Logger } from '../ports.ts'
 import { createExchange, type Exchange } from './http/exchange.ts'
 import type { HttpSse } from './http/legacySse.ts'
 import { listen } from './http/listen.ts'
-import type { Take } from './http/response.ts'
+import type { Deliver } from './http/response.ts'
 import type { Send } from './http/send.ts'
 import type { InFlight } from './message/inFlight.ts'
 import { type Message, parseMessage } from './message/message.ts'
-import { createRepeat } from './retry.ts'
 import type { Session } from './session/session.ts'
 
 export interface TransportOptions {
@@ -16,24 +15,24 @@ export interface TransportOptions {
   readonly url: URL
   readonly send: Send
   readonly session: Session
-  readonly flights: InFlight
+  readonly inFlight: InFlight
   readonly clock: Clock
   readonly log: Logger
   readonly limit: number
   readonly timeoutMs: number
   /** Aborts when the bridge ends. */
   readonly ending: AbortSignal
-  /** Hands on what the server says on its own account. */
-  readonly deliver: Take
+  /** Takes a message that the server initiates. */
+  readonly deliver: Deliver
 }
 
 export interface Transport {
   readonly exchange: Exchange
   /** The host's own initialize, behind its back, and initialized; resolves to the answer. */
-  introduce(cause: Cause): Promise<Message | undefined>
+  initialize(cause: Cause): Promise<Message | undefined>
   /** One message of the host that it needs no answer to. */
   tell(message: Message): Promise<void>
-  /** Listens for what the server says on its own account until `signal` aborts. Never throws. */
+  /** Listens for messages that the server initiates until `signal` aborts. Never throws. */
   listen(signal: AbortSignal): Promise<void>
 }
 
@@ -41,20 +40,19 @@ export interface Transport {
 const NOT_STREAMABLE = [400, 404, 405]
 
 export function createTransport(options: TransportOptions, onRenewed: () => void): Transport {
-  const { kind, session, flights, clock, log, deliver } = options
-  const repeat = createRepeat(clock)
+  const { kind, session, inFlight, log, deliver } = options
 
   /** Its answers are not for the host; what else comes is. */
   const behindTheHost = (exchange: Exchange, cause?: Cause) => async (message: Message) => {
-    const flight = flights.begin(message, cause)
+    const pending = inFlight.begin(message, cause)
     let answer: Message | undefined
     try {
-      await exchange(flight, async (one) => {
+      await exchange(pending, async (one) => {
         if (one.answers.length > 0) answer = one
         else await deliver(one)
       })
     } finally {
-      flights.end(flight)
+      inFlight.end(pending)
     }
     return answer
   }
@@ -68,22 +66,22 @@ export function createTransport(options: TransportOptions, onRenewed: () => void
   }
   const streamable = createExchange({ ...options, renew })
 
-  const createOlder = async (): Promise<HttpSse> => {
+  const createLegacySse = async (): Promise<HttpSse> => {
     const { createHttpSse } = await import('./http/legacySse.ts')
     const restore = async (exchange: Exchange) => {
       if (session.initialize) await restoreWith(exchange, session.initialize)
     }
     return createHttpSse({ ...options, restore })
   }
-  let older: Promise<HttpSse> | undefined = kind === 'sse' ? createOlder() : undefined
+  let legacySse: Promise<HttpSse> | undefined = kind === 'sse' ? createLegacySse() : undefined
 
   /** Its stream is opened once: what answers the question is what will be used. */
-  const findOlder = async (thrown: unknown): Promise<HttpSse | undefined> => {
+  const tryLegacySse = async (thrown: unknown): Promise<HttpSse | undefined> => {
     if (!(thrown instanceof BridgeError) || !NOT_STREAMABLE.includes(Number(thrown.details.status))) return undefined
     try {
-      const made = await createOlder()
+      const made = await createLegacySse()
       await made.open()
-      older = Promise.resolve(made)
+      legacySse = Promise.resolve(made)
       return made
     } catch (none) {
       log.debug('proxy:transport', { code: asBridgeError(none).code })
@@ -91,40 +89,32 @@ export function createTransport(options: TransportOptions, onRenewed: () => void
     }
   }
 
-  const initialize: Exchange = async (flight, take) => {
+  const streamableOrLegacySse: Exchange = async (pending, take) => {
     try {
-      await streamable.exchange(flight, take)
+      await streamable.exchange(pending, take)
     } catch (thrown) {
-      const made = await findOlder(thrown)
+      const made = await tryLegacySse(thrown)
       if (!made) throw thrown
-      await made.exchange(flight, take)
+      await made.exchange(pending, take)
     }
   }
 
-  const attempt: Exchange = (flight, take) => {
-    if (older) return older.then(({ exchange }) => exchange(flight, take))
-    const find = kind === 'auto' && flight.message.method === 'initialize'
-    return find ? initialize(flight, take) : streamable.exchange(flight, take)
+  const exchange: Exchange = (pending, take) => {
+    if (legacySse) return legacySse.then(({ exchange }) => exchange(pending, take))
+    const mayBeLegacy = kind === 'auto' && pending.message.method === 'initialize'
+    return mayBeLegacy ? streamableOrLegacySse(pending, take) : streamable.exchange(pending, take)
   }
 
   return {
-    exchange(flight, take) {
-      if (flight.message.method !== 'tools/list') return repeat.run(flight, () => attempt(flight, take))
-      return repeat.run(flight, () =>
-        attempt(flight, (message) => {
-          repeat.note(message)
-          return take(message)
-        }),
-      )
-    },
-    async introduce(cause) {
+    exchange,
+    async initialize(cause) {
       if (!session.initialize) return undefined
       const { INITIALIZED } = await import('./session/restore.ts')
-      const answer = await behindTheHost(attempt, cause)(session.initialize)
-      await behindTheHost(attempt, cause)(parseMessage(INITIALIZED) as Message)
+      const answer = await behindTheHost(exchange, cause)(session.initialize)
+      await behindTheHost(exchange, cause)(parseMessage(INITIALIZED) as Message)
       return answer
     },
-    tell: async (message) => void (await behindTheHost(attempt)(message)),
-    listen: async (signal) => (older ? (await older).listen(signal) : listen({ ...options, renew }, signal)),
+    tell: async (message) => void (await behindTheHost(exchange)(message)),
+    listen: async (signal) => (legacySse ? (await legacySse).listen(signal) : listen({ ...options, renew }, signal)),
   }
 }

@@ -22,8 +22,8 @@ export function createFakeSend(answer: (sent: Sent, index: number) => HttpRespon
   const sent: Sent[] = []
   return {
     sent,
-    async send({ method, url, headers, body, signal, idleMs, wire }, cause) {
-      if (wire) wire.out = true
+    async send({ method, url, headers, body, signal, idleMs, transmission }, cause) {
+      if (transmission) transmission.sent = true
       const one: Sent = {
         method,
         headers,

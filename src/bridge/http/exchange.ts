@@ -6,16 +6,13 @@ import { type Message, parseMessage } from '../message/message.ts'
 import { isSessionLost, namesLostSession } from '../session/lost.ts'
 import type { Session } from '../session/session.ts'
 import type { StreamPosition } from './eventStream.ts'
-import { endedEarly, failure, isCut, noBatches, readAnswers, readStart, type Take, unexpected } from './response.ts'
+import { type Deliver, endedEarly, failure, isCut, noBatches, readAnswers, readStart, unexpected } from './response.ts'
 import type { Send } from './send.ts'
-
-/** Hands one message of the server on; resolves when the host may be sent more. */
-export type Deliver = Take
 
 export interface ExchangeOptions {
   readonly send: Send
   readonly session: Session
-  readonly flights: InFlight
+  readonly inFlight: InFlight
   readonly clock: Clock
   /** Largest message from the server, in bytes. */
   readonly limit: number
@@ -29,18 +26,18 @@ export interface ExchangeOptions {
  * Sends a message and delivers what comes back; for a request that includes its answer.
  * @throws BridgeError when no answer came, or not all of them
  */
-export type Exchange = (flight: PendingRequest, deliver: Deliver) => Promise<void>
+export type Exchange = (pending: PendingRequest, deliver: Deliver) => Promise<void>
 
 const HEADERS = { accept: 'application/json, text/event-stream', 'content-type': 'application/json' }
 
 export interface Exchanger {
   readonly exchange: Exchange
-  /** The same without a look at the session: for making one again. */
+  /** The same without looking after the session: for making one again. */
   readonly plain: Exchange
 }
 
 export function createExchange(options: ExchangeOptions): Exchanger {
-  const { send, session, flights, clock, limit, timeoutMs, renew } = options
+  const { send, session, inFlight, clock, limit, timeoutMs, renew } = options
 
   let merged: { of: object; headers: Record<string, string> } = { of: {}, headers: HEADERS }
   /** The same object from one call to the next: what is built from it is not built again. */
@@ -50,15 +47,15 @@ export function createExchange(options: ExchangeOptions): Exchanger {
     return merged.headers
   }
 
-  const post = ({ message, cause, signal, wire }: PendingRequest) =>
-    send({ method: 'POST', headers: headers(), body: message.bytes, signal, wire }, cause)
+  const post = ({ message, cause, signal, transmission }: PendingRequest) =>
+    send({ method: 'POST', headers: headers(), body: message.bytes, signal, transmission }, cause)
 
   /** 'lost': the server has forgotten the session and so did not look at the message. */
-  const receive = async (response: HttpResponse, flight: PendingRequest, deliver: Deliver, sessionId?: string) => {
-    const { message, open } = flight
+  const receive = async (response: HttpResponse, pending: PendingRequest, deliver: Deliver, sessionId?: string) => {
+    const { message, open } = pending
     const position: StreamPosition = {}
     let lost = false
-    /** Only the first thing it says can be that it does not know the session: whoever has said more has begun to work. */
+    /** Only its first message can say that it does not know the session: a server that has said more has begun to work. */
     let mayBeLost = sessionId !== undefined
     let nameless: BridgeError | undefined
     const take = async (answer: Message) => {
@@ -72,15 +69,15 @@ export function createExchange(options: ExchangeOptions): Exchanger {
           return
         }
         if (answer.answers[0] === 'null') nameless = failure(response, answer.bytes)
-        else if (!flights.settle(answer, flight)) throw unexpected(answer)
+        else if (!inFlight.settle(answer, pending)) throw unexpected(answer)
         if (message.method === 'initialize') session.establish(response, answer)
         else session.note(message, answer)
       }
       await deliver(answer)
-      if (open.size === 0) flight.finish()
+      if (open.size === 0) pending.finish()
     }
     if (response.status >= 200 && response.status < 300) {
-      if (message.asks.length === 0) flight.finish()
+      if (message.asks.length === 0) pending.finish()
       try {
         await readAnswers(response, { limit, asks: message.asks, position }, take)
       } catch (thrown) {
@@ -90,7 +87,7 @@ export function createExchange(options: ExchangeOptions): Exchanger {
       if (lost) return 'lost'
       if (open.size > 0 && nameless) throw nameless
       if (open.size > 0 && position.lastId !== undefined)
-        await (await import('./resume.ts')).resume({ send, session, clock, limit, timeoutMs }, flight, position, take)
+        await (await import('./resume.ts')).resume({ send, session, clock, limit, timeoutMs }, pending, position, take)
       if (open.size > 0) throw endedEarly()
       return 'done'
     }
@@ -102,28 +99,28 @@ export function createExchange(options: ExchangeOptions): Exchanger {
     return lost ? 'lost' : 'done'
   }
 
-  const exchange: Exchange = async (flight, deliver) => {
-    const { message, wire } = flight
+  const exchange: Exchange = async (pending, deliver) => {
+    const { message, transmission } = pending
     if (message.method === 'initialize') session.remember(message)
     const renewing = session.settled()
     if (renewing !== undefined) await renewing
     const { id } = session
-    let response = await post(flight)
+    let response = await post(pending)
     if (response.status === 429 || response.status === 503) {
-      const again = () => post(flight)
-      response = await (await import('./retryAfter.ts')).bePatient(response, again, { clock, timeoutMs, flight })
+      const again = () => post(pending)
+      response = await (await import('./retryAfter.ts')).awaitRetryAfter(response, again, { clock, timeoutMs, pending })
     }
-    if ((await receive(response, flight, deliver, id)) === 'done' || id === undefined) return
+    if ((await receive(response, pending, deliver, id)) === 'done' || id === undefined) return
     // The server did not look at it: as if it had never gone out.
-    wire.out = false
+    transmission.sent = false
     await renew(id)
     // What belonged to the old session means nothing to the new one.
     if (message.kind === 'response' || message.method === 'notifications/cancelled') return
-    await receive(await post(flight), flight, deliver)
+    await receive(await post(pending), pending, deliver)
   }
 
   return {
     exchange,
-    plain: async (flight, deliver) => void (await receive(await post(flight), flight, deliver)),
+    plain: async (pending, deliver) => void (await receive(await post(pending), pending, deliver)),
   }
 }

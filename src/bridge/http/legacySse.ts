@@ -1,23 +1,9 @@
 // The HTTP+SSE transport of revision 2024-11-05: one event stream for all answers, and an endpoint that takes the messages.
-import { asBridgeError, BridgeError } from '../../errors.ts'
-import type { HttpResponse, Logger } from '../../ports.ts'
-import { quote } from '../../redaction/text.ts'
-import type { PendingRequest } from '../message/inFlight.ts'
-import { type Message, parseMessage } from '../message/message.ts'
-import { isSessionLost } from '../session/lost.ts'
-import { readEvents, type StreamEvent } from './eventStream.ts'
-import type { Exchange, ExchangeOptions } from './exchange.ts'
-import { endedEarly, failure, mediaType, readStart, type Take } from './response.ts'
-import { untilAnswered, type Waiting, waitFor } from './sharedStream.ts'
+import { asBridgeError } from '../../errors.ts'
+import type { Exchange } from './exchange.ts'
+import { type Connection, type ConnectionOptions, exchangeOn, openConnection } from './legacyConnection.ts'
 
-export interface HttpSseOptions extends Omit<ExchangeOptions, 'renew'> {
-  /** The server's own URL; messages go to its origin only. */
-  readonly url: URL
-  readonly log: Logger
-  /** Aborts when the bridge ends. */
-  readonly ending: AbortSignal
-  /** Hands on what the server says on its own account. */
-  readonly deliver: Take
+export interface HttpSseOptions extends ConnectionOptions {
   /** Makes the session again on a stream that was opened anew. */
   readonly restore: (exchange: Exchange) => Promise<void>
 }
@@ -30,117 +16,17 @@ export interface HttpSse {
   listen(signal: AbortSignal): Promise<void>
 }
 
-interface Connection {
-  readonly endpoint: URL
-  readonly waiting: Map<PendingRequest, Waiting>
-  /** Gives it up; the next message opens another one. */
-  end(reason: BridgeError): void
-  readonly over: Promise<void>
-}
-
-/** How long the first event may take, in ms. */
-const ENDPOINT_MS = 10_000
 const FIRST_WAIT_MS = 1_000
 const LONGEST_WAIT_MS = 60_000
 
 export function createHttpSse(options: HttpSseOptions): HttpSse {
-  const { send, session, flights, clock, log, limit, timeoutMs, url, ending, deliver } = options
+  const { session, clock, log } = options
   let current: Promise<Connection> | undefined
 
-  const connect = async (): Promise<Connection> => {
-    const headers = { accept: 'text/event-stream' }
-    const response = await send({ method: 'GET', headers, signal: ending, idleMs: 0 }, 'start')
-    if (response.status !== 200 || mediaType(response) !== 'text/event-stream')
-      throw failure(response, await readStart(response))
-    const events = readEvents(response.body, {}, limit)
-    const endpoint = await endpointOf(events, response)
-    const waiting = new Map<PendingRequest, Waiting>()
-    let finish: () => void
-    const over = new Promise<void>((resolve) => {
-      finish = resolve
+  const connect = () =>
+    openConnection(options, () => {
+      current = undefined
     })
-    const made: Connection = {
-      endpoint,
-      waiting,
-      over,
-      end(reason) {
-        current = undefined
-        response.discard()
-        for (const one of waiting.values()) one.fail(reason)
-        finish()
-      },
-    }
-    void read(events, made)
-    return made
-  }
-
-  const read = async (events: AsyncIterable<StreamEvent>, made: Connection) => {
-    let reason = endedEarly()
-    try {
-      for await (const event of events)
-        if (event.type === '' || event.type === 'message') await pass(parseMessage(event.data), made)
-    } catch (thrown) {
-      reason = asBridgeError(thrown)
-    }
-    made.end(reason)
-  }
-
-  const pass = async (message: Message | undefined, { waiting }: Connection) => {
-    if (!message) return log.warn('proxy:listen', { reason: 'not an MCP message' })
-    if (message.answers.length === 0) {
-      if (message.method === 'notifications/progress') for (const one of waiting.values()) one.heard()
-      return deliver(message)
-    }
-    const [flight, one] = [...waiting].find(([{ open }]) => message.answers.some((id) => open.has(id))) ?? []
-    if (!flight || !one || !flights.settle(message, flight))
-      return log.warn('proxy:listen', { reason: 'an answer that was not asked for' })
-    if (flight.message.method === 'initialize') session.establish({ headers: {} }, message)
-    else session.note(flight.message, message)
-    await one.deliver(message)
-    if (flight.open.size > 0) return
-    flight.finish()
-    one.done()
-  }
-
-  /** The first event names where messages go (2024-11-05, "HTTP with SSE"). */
-  const endpointOf = async (events: AsyncGenerator<StreamEvent>, response: HttpResponse): Promise<URL> => {
-    const late = new AbortController()
-    const tooLate = clock.sleep(ENDPOINT_MS, late.signal).then(
-      () => undefined,
-      () => undefined,
-    )
-    const first = await Promise.race([events.next(), tooLate])
-    late.abort()
-    const text = first?.done === false && first.value.type === 'endpoint' ? utf8(first.value.data) : undefined
-    const endpoint = text !== undefined && URL.canParse(text, url.href) ? new URL(text, url.href) : undefined
-    if (endpoint?.origin === url.origin) return endpoint
-    response.discard()
-    const what = endpoint ? `names an endpoint at another origin: ${quote(endpoint.origin)}` : 'names no endpoint'
-    throw new BridgeError('invalid_protocol', { message: `The server’s event stream ${what}.` })
-  }
-
-  const exchangeOn = async (made: Connection, flight: PendingRequest, take: Take) => {
-    const { message, cause, signal, wire } = flight
-    const one = waitFor(take, clock, timeoutMs)
-    if (message.asks.length > 0) made.waiting.set(flight, one)
-    try {
-      const headers = { 'content-type': 'application/json' }
-      const body = message.bytes
-      const response = await send({ method: 'POST', url: made.endpoint, headers, body, signal, wire }, cause)
-      if (response.status < 200 || response.status > 299) {
-        const start = await readStart(response)
-        if (!isSessionLost(response.status, start)) throw failure(response, start)
-        // It was not looked at, and nothing on this stream will be.
-        wire.out = false
-        made.end(endedEarly())
-        throw endedEarly()
-      }
-      response.discard()
-      if (message.asks.length > 0) await untilAnswered(one, clock, signal)
-    } finally {
-      made.waiting.delete(flight)
-    }
-  }
 
   const connected = (): Promise<Connection> => {
     current ??= connect()
@@ -154,16 +40,16 @@ export function createHttpSse(options: HttpSseOptions): HttpSse {
   const restored = async (): Promise<Connection> => {
     if (current || session.version === undefined) return connected()
     current = connect().then(async (made) => {
-      await options.restore((flight, take) => exchangeOn(made, flight, take))
+      await options.restore((pending, take) => exchangeOn(made, pending, take, options))
       return made
     })
     return connected()
   }
 
   return {
-    async exchange(flight, take) {
-      if (flight.message.method === 'initialize') session.remember(flight.message)
-      await exchangeOn(await restored(), flight, take)
+    async exchange(pending, take) {
+      if (pending.message.method === 'initialize') session.remember(pending.message)
+      await exchangeOn(await restored(), pending, take, options)
     },
     open: async () => void (await connected()),
     async listen(signal) {
@@ -181,5 +67,3 @@ export function createHttpSse(options: HttpSseOptions): HttpSse {
     },
   }
 }
-
-const utf8 = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')

@@ -1,10 +1,9 @@
-// The standing GET stream for what the server says on its own account (MCP Streamable HTTP, "Listening for Messages").
+// The standing GET stream for messages that the server initiates (MCP Streamable HTTP, "Listening for Messages").
 import type { Clock, Logger } from '../../ports.ts'
 import { parseMessage } from '../message/message.ts'
 import type { Session } from '../session/session.ts'
 import { readEvents, resumption, type StreamPosition } from './eventStream.ts'
-import type { Deliver } from './exchange.ts'
-import { mediaType } from './response.ts'
+import { type Deliver, mediaType } from './response.ts'
 import type { Send } from './send.ts'
 
 export interface ListenOptions {
@@ -21,7 +20,7 @@ export interface ListenOptions {
 const FIRST_WAIT_MS = 1_000
 const LONGEST_WAIT_MS = 60_000
 const SHORTEST_WAIT_MS = 100
-/** A server may ask for more patience than our own back-off has, but not for ever. */
+/** A server may ask for longer waits than our own back-off has, up to this. */
 const LONGEST_RETRY_MS = 10 * 60_000
 /** A stream that lived this long, in ms, was worth opening though it brought nothing. */
 const WORTHWHILE_MS = 5_000
@@ -60,7 +59,7 @@ export async function listen(options: ListenOptions, signal: AbortSignal): Promi
       log.debug('proxy:listen', { reason: thrown instanceof Error ? thrown.message : String(thrown) })
     }
     if (stream.signal.aborted) {
-      // Opened again for whoever is signed in now, with nothing of what another one has heard.
+      // Opened again for the account that is signed in now, which must not hear what was meant for another one.
       delete position.lastId
       continue
     }
@@ -74,7 +73,7 @@ export async function listen(options: ListenOptions, signal: AbortSignal): Promi
   }
 }
 
-/** False: it was no message. */
+/** False: it was not a message. */
 async function pass(data: Uint8Array, { deliver, log }: ListenOptions): Promise<boolean> {
   const message = parseMessage(data)
   if (message) await deliver(message)

@@ -7,7 +7,7 @@ import { Pieces } from '../message/pieces.ts'
 import { EventReader, type StreamPosition } from './eventStream.ts'
 
 /** Hands one message of the server on; resolves when more may be read. */
-export type Take = (message: Message) => Promise<void>
+export type Deliver = (message: Message) => Promise<void>
 
 export interface ReadOptions {
   /** Largest message, in bytes. */
@@ -22,22 +22,22 @@ export interface ReadOptions {
  * Takes every message of a response with a 2xx status. A response to nothing that asks is thrown away.
  * @throws BridgeError invalid_protocol, message_too_large, or why the body broke off
  */
-export async function readAnswers(response: HttpResponse, options: ReadOptions, take: Take): Promise<void> {
+export async function readAnswers(response: HttpResponse, options: ReadOptions, deliver: Deliver): Promise<void> {
   const type = mediaType(response)
-  if (type === 'text/event-stream') return readMessages(response, options, take)
+  if (type === 'text/event-stream') return readMessages(response, options, deliver)
   if (options.asks.length === 0) return response.discard()
   if (type !== 'application/json') throw invalid(response.status, type, await readStart(response))
   const bytes = await readAll(response, options.limit)
   const message = parseMessage(bytes)
   if (!message) throw bytes.byteLength === 0 ? invalid(response.status, type, bytes) : noMessage(bytes)
-  await take(message)
+  await deliver(message)
 }
 
 /** Takes every message of an event stream. */
 export async function readMessages(
   response: HttpResponse,
   { position, limit }: Omit<ReadOptions, 'asks'>,
-  take: Take,
+  deliver: Deliver,
 ): Promise<void> {
   try {
     const reader = new EventReader(position, limit)
@@ -47,7 +47,7 @@ export async function readMessages(
         if (event.type !== '' && event.type !== 'message') continue
         const message = parseMessage(event.data)
         if (!message) throw noMessage(event.data)
-        await take(message)
+        await deliver(message)
       }
     }
   } catch (thrown) {
@@ -117,7 +117,9 @@ export const endedEarly = () =>
 export const isCut = (thrown: unknown) => thrown instanceof BridgeError && thrown.code === 'server_unreachable'
 
 const noMessage = (bytes: Uint8Array) =>
-  new BridgeError('invalid_protocol', { message: `The server sent what is no MCP message: ${quoteStart(bytes)}.` })
+  new BridgeError('invalid_protocol', {
+    message: `The server sent something that is not an MCP message: ${quoteStart(bytes)}.`,
+  })
 
 const tooLarge = (limit: number) =>
   new BridgeError('message_too_large', {

@@ -4,7 +4,7 @@ import type { Clock } from '../../ports.ts'
 import type { PendingRequest } from '../message/inFlight.ts'
 import type { Session } from '../session/session.ts'
 import { resumption, type StreamPosition } from './eventStream.ts'
-import { endedEarly, isCut, mediaType, readMessages, type Take } from './response.ts'
+import { type Deliver, endedEarly, isCut, mediaType, readMessages } from './response.ts'
 import type { Send } from './send.ts'
 
 export interface ResumeOptions {
@@ -23,7 +23,7 @@ const LONGEST_WAIT_MS = 30_000
 const MOST_FAILURES = 5
 
 /**
- * Resolves when every id of `flight` is answered. A server polls this way on purpose (revision 2025-11-25): it ends
+ * Resolves when every id of `pending` is answered. A server polls this way on purpose (revision 2025-11-25): it ends
  * the stream early and says in `retry` when to ask again.
  * @throws BridgeError server_unreachable, server_timeout
  */
@@ -31,7 +31,7 @@ export async function resume(
   { send, session, clock, limit, timeoutMs }: ResumeOptions,
   { open, signal }: PendingRequest,
   position: StreamPosition,
-  take: Take,
+  deliver: Deliver,
 ): Promise<void> {
   let heard = clock.awake()
   let failures = 0
@@ -48,7 +48,7 @@ export async function resume(
       const headers = { accept: 'text/event-stream', ...session.headers(), ...resumption(position) }
       const response = await send({ method: 'GET', headers, signal }, 'call')
       if (response.status === 200 && mediaType(response) === 'text/event-stream') {
-        await readMessages(response, { position, limit }, take)
+        await readMessages(response, { position, limit }, deliver)
         failures = 0
       } else {
         response.discard()

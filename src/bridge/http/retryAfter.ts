@@ -1,23 +1,23 @@
-// Waits as long as a server that is too busy asks for, within the time of the request (RFC 9110 section 10.2.3).
+// Retry-After (RFC 9110 section 10.2.3): waits as long as a busy server asks for, within the timeout of the request.
 import { retryAfter } from '../../bounds.ts'
 import type { Clock, HttpResponse } from '../../ports.ts'
 import type { PendingRequest } from '../message/inFlight.ts'
 
-export interface PatienceOptions {
+export interface RetryAfterOptions {
   readonly clock: Clock
   /** The whole time there is, in ms; 0: no bound of the user's. */
   readonly timeoutMs: number
-  readonly flight: PendingRequest
+  readonly pending: PendingRequest
 }
 
 const LONGEST_MS = 60_000
 const SHORTEST_MS = 250
 
-/** The answer after the waits asked for, or the last refusal when there is no time for another one. */
-export async function bePatient(
+/** The answer after those waits, or the last refusal when there is no time for another wait. */
+export async function awaitRetryAfter(
   refusal: HttpResponse,
   again: () => Promise<HttpResponse>,
-  { clock, timeoutMs, flight }: PatienceOptions,
+  { clock, timeoutMs, pending }: RetryAfterOptions,
 ): Promise<HttpResponse> {
   const until = clock.awake() + (timeoutMs || LONGEST_MS)
   let response = refusal
@@ -25,8 +25,8 @@ export async function bePatient(
     const wait = waitAsked(response, clock)
     if (wait === undefined || clock.awake() + wait > until) return response
     response.discard()
-    flight.wire.out = false
-    await clock.sleep(wait, flight.signal)
+    pending.transmission.sent = false
+    await clock.sleep(wait, pending.signal)
     response = await again()
   }
 }

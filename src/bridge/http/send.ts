@@ -1,4 +1,4 @@
-// One request to the MCP server, authorized: a refused one is sent again after the authorizer has seen to it.
+// One authorized request to the MCP server; a refused one is sent again after the authorizer has handled the refusal.
 import { BridgeError } from '../../errors.ts'
 import type { Authorizer, Cause, HttpClient, HttpRequest, HttpResponse, MaybePromise } from '../../ports.ts'
 
@@ -99,14 +99,14 @@ export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, i
 
 /** Member by member: a spread that is added to is slow on Node 20 (bench/README.md). */
 function complete(request: SendRequest, url: URL, headers: HttpRequest['headers'], idleMs: number): HttpRequest {
-  const { method, body, signal, wire, redirect, within } = request
-  return { method, url, headers, body, signal, idleMs, wire, redirect, within }
+  const { method, body, signal, transmission, redirect, within } = request
+  return { method, url, headers, body, signal, idleMs, transmission, redirect, within }
 }
 
 /** Refused before it was looked at: as if it had never gone out. */
-function drop({ wire }: SendRequest, response: HttpResponse): void {
+function drop({ transmission }: SendRequest, response: HttpResponse): void {
   response.discard()
-  if (wire) wire.out = false
+  if (transmission) transmission.sent = false
 }
 
 /** We ask for no content coding; a server may use one all the same (RFC 9110 section 12.5.3). */

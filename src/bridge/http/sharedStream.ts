@@ -1,10 +1,10 @@
 // A request whose answer comes on a stream it shares with others: how long it waits, and what ends the wait.
 import { BridgeError } from '../../errors.ts'
 import type { Clock } from '../../ports.ts'
-import type { Take } from './response.ts'
+import type { Deliver } from './response.ts'
 
 export interface Waiting {
-  readonly deliver: Take
+  readonly deliver: Deliver
   readonly answered: Promise<void>
   done(): void
   fail(reason: BridgeError): void
@@ -17,7 +17,7 @@ export interface Waiting {
 const LONGEST_MS = 2 ** 31 - 1
 
 /** `timeoutMs`: longest silence; 0: no bound. */
-export function waitFor(deliver: Take, clock: Clock, timeoutMs: number): Waiting {
+export function waitFor(deliver: Deliver, clock: Clock, timeoutMs: number): Waiting {
   let done: () => void = () => undefined
   let fail: (reason: BridgeError) => void = () => undefined
   const answered = new Promise<void>((resolve, reject) => {

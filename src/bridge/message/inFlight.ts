@@ -1,8 +1,8 @@
-// The table of what is in flight: each message of the host, the ids still open, and how to give it up.
-import type { Cause, Wire } from '../../ports.ts'
+// The requests in flight: each message of the host, the ids still open, and how to give it up.
+import type { Cause, Transmission } from '../../ports.ts'
 import type { Message, RawId } from './message.ts'
 
-/** One message of the host on its way. */
+/** One message of the host on its way to the server. */
 export interface PendingRequest {
   readonly message: Message
   readonly cause: Cause
@@ -10,9 +10,7 @@ export interface PendingRequest {
   readonly open: Set<RawId>
   readonly signal: AbortSignal
   /** Whether the server may have seen it. */
-  readonly wire: Wire
-  /** The host has taken it back: nobody wants its answer any more. */
-  readonly cancelled: boolean
+  readonly transmission: Transmission
   /** Ends its HTTP request; nothing once its exchange is over. */
   abort(reason: unknown): void
   /** Resolves when nobody waits for it any more, though its stream may go on. */
@@ -25,10 +23,13 @@ export interface InFlight {
   /** `cause`: why it is sent; left out, the method tells. */
   begin(message: Message, cause?: Cause): PendingRequest
   /** Its exchange is over. */
-  end(flight: PendingRequest): void
-  /** Takes the ids of an answer off the flight they belong to, `own` first. False: some id is open nowhere. */
+  end(pending: PendingRequest): void
+  /**
+   * Takes the ids of an answer off the requests they belong to, `own` first. False: some id is open nowhere, or nobody wants
+   * its answer any more.
+   */
   settle(answer: Message, own?: PendingRequest): boolean
-  /** The flight of one request, marked as taken back; undefined: no such request is open. */
+  /** The host has taken the request with this id back; undefined: no such request is open. */
   cancel(id: unknown): PendingRequest | undefined
   /** Resolves when nobody waits for an answer. */
   idle(): Promise<void>
@@ -40,7 +41,8 @@ const ANSWERED_ELSEWHERE = new Error('The answer came on another stream.')
 export function createInFlight(): InFlight {
   const all = new Map<PendingRequest, AbortController>()
   const awaited = new Set<PendingRequest>()
-  /** An AbortController is the dearest part of a flight: one that was not used serves the next. */
+  const cancelled = new Set<PendingRequest>()
+  /** An AbortController is the most expensive part of a request: one that was not used serves the next. */
   const spare: AbortController[] = []
   let whenIdle: (() => void) | undefined
 
@@ -51,58 +53,58 @@ export function createInFlight(): InFlight {
       const done = new Promise<void>((resolveDone) => {
         resolve = resolveDone
       })
-      const flight: PendingRequest = {
+      const pending: PendingRequest = {
         message,
         cause,
         open: new Set(message.asks),
         signal: controller.signal,
-        wire: { out: false, cut: undefined },
-        cancelled: false,
+        transmission: { sent: false, abort: undefined },
         done,
         abort(reason: unknown) {
-          all.get(flight)?.abort(reason)
-          flight.wire.cut?.()
+          all.get(pending)?.abort(reason)
+          pending.transmission.abort?.()
         },
         finish() {
-          if (!awaited.delete(flight)) return
+          if (!awaited.delete(pending)) return
           resolve()
           if (awaited.size === 0) whenIdle?.()
         },
       }
-      all.set(flight, controller)
-      awaited.add(flight)
-      return flight
+      all.set(pending, controller)
+      awaited.add(pending)
+      return pending
     },
-    end(flight) {
-      const controller = all.get(flight)
-      all.delete(flight)
-      flight.finish()
+    end(pending) {
+      const controller = all.get(pending)
+      all.delete(pending)
+      cancelled.delete(pending)
+      pending.finish()
       if (controller && !controller.signal.aborted) spare.push(controller)
     },
     settle(answer, own) {
       const [only] = answer.answers
-      if (answer.answers.length === 1 && only !== undefined && own?.open.has(only) && !own.cancelled)
+      if (answer.answers.length === 1 && only !== undefined && own?.open.has(only) && !cancelled.has(own))
         return own.open.delete(only)
-      const owner = (id: RawId) => (own?.open.has(id) ? own : find(all.keys(), ({ open }) => open.has(id)))
-      const owners = answer.answers.map(owner)
-      if (owners.some((flight) => flight === undefined || flight.cancelled)) return false
+      const ownerOf = (id: RawId) => (own?.open.has(id) ? own : find(all.keys(), ({ open }) => open.has(id)))
+      const owners = answer.answers.map(ownerOf)
+      if (owners.some((owner) => owner === undefined || cancelled.has(owner))) return false
       for (const [at, id] of answer.answers.entries()) owners[at]?.open.delete(id)
       // A server may answer on another stream than it should; then nobody waits on the right one.
-      for (const flight of owners)
-        if (flight !== own && flight?.open.size === 0) queueMicrotask(() => flight.abort(ANSWERED_ELSEWHERE))
+      for (const owner of owners)
+        if (owner !== own && owner?.open.size === 0) queueMicrotask(() => owner.abort(ANSWERED_ELSEWHERE))
       return true
     },
     cancel(id) {
       // initialize cannot be taken back (MCP "Cancellation"), and a batch is answered as a whole.
-      const flight = find(
+      const pending = find(
         all.keys(),
         ({ message, open }) =>
           message.kind === 'request' &&
           message.method !== 'initialize' &&
           [...open].some((text) => JSON.parse(text) === id),
       )
-      if (flight) (flight as { cancelled: boolean }).cancelled = true
-      return flight
+      if (pending) cancelled.add(pending)
+      return pending
     },
     idle: () =>
       awaited.size === 0
@@ -111,16 +113,16 @@ export function createInFlight(): InFlight {
             whenIdle = resolve
           }),
     abort(reason) {
-      for (const flight of all.keys()) flight.abort(reason)
+      for (const pending of all.keys()) pending.abort(reason)
     },
   }
 }
 
 function find(
-  flights: Iterable<PendingRequest>,
-  wanted: (flight: PendingRequest) => boolean,
+  requests: Iterable<PendingRequest>,
+  wanted: (pending: PendingRequest) => boolean,
 ): PendingRequest | undefined {
-  for (const flight of flights) if (wanted(flight)) return flight
+  for (const pending of requests) if (wanted(pending)) return pending
   return undefined
 }
 

@@ -1,4 +1,4 @@
-// Looks at one JSON-RPC message without changing it: kind, id, method. The bytes travel on as they came.
+// The kind, id and method of one JSON-RPC message, read without changing it. The bytes travel on as they came.
 import { type Members, type Span, scan, textAt } from './scan.ts'
 
 /** The JSON text of a message id: `1`, `"a"`, `12345678901234567890`. One id has one text, however it was written. */
@@ -31,7 +31,7 @@ export function parseMessage(raw: Uint8Array): Message | undefined {
   const bytes = withoutBom(raw)
   let first: Seen | undefined
   let batch: Batch | undefined
-  // What is no message ends the pass: nothing of a list of millions is kept.
+  // The pass ends at the first element that is not a message: nothing of a list of millions is kept.
   const scanned = scan(bytes, (members) => {
     const one = members && see(bytes, members)
     if (!one) return false
@@ -85,7 +85,7 @@ export const guessIdAtEnd = (end: Uint8Array): RawId | undefined => guess(ID_AT_
 function guess(pattern: RegExp, bytes: Uint8Array): RawId | undefined {
   const text = new TextDecoder().decode(bytes)
   const id = /"method"\s*:/.test(text) ? pattern.exec(text)?.[1] : undefined
-  // It goes back as it came, so it must be valid JSON by itself: `007` or `"\q"` is not.
+  // It goes back as it came, so it must be valid JSON on its own: `007` or `"\q"` is not.
   return id !== undefined && isJson(id) ? id : undefined
 }
 

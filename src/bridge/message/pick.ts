@@ -14,7 +14,7 @@ export type Bytes = Message['bytes']
 /** The value of a whole text. */
 export const whole = (bytes: Bytes): Span => ({ start: skipSpace(bytes, 0), end: bytes.length })
 
-/** Each member of the object at `span`, in their order; none where it is no object. The text must be valid JSON. */
+/** Each member of the object at `span`, in their order; none where it is not an object. The text must be valid JSON. */
 export function eachMember(bytes: Bytes, span: Span, visit: (name: string, value: Span) => void): void {
   if (bytes[span.start] !== OPEN_BRACE) return
   let at = skipSpace(bytes, span.start + 1)

@@ -64,7 +64,7 @@ function saysLost(text: string): boolean {
   const [sentence = ''] = text.replace(PREFIX, '').split(/[.!\n;](?:\s|$)/, 1)
   const words = sentence
     .replace(/n[’']t\b/gi, ' not')
-    // An id is no word: `Session 4f1c… not found`.
+    // An id is not a word: `Session 4f1c… not found`.
     .replace(/["'`<([]?\b(?=[\w-]*\d)[\w-]{2,}["'`>)\]]?/g, ' ')
     .replace(/([a-z])([A-Z])/g, '$1 $2')
     .toLowerCase()

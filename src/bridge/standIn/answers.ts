@@ -1,5 +1,5 @@
 // What the host is answered in the server's place while a person signs in: what the server said last, else the least that stays true.
-import type { RawId } from '../message/message.ts'
+import type { Message } from '../message/message.ts'
 
 /** The lists of a server that may change, by the method that asks for them. */
 export const LISTS = {
@@ -94,7 +94,8 @@ const signInTool = (server: string) => ({
 /** The result of calling the sign-in tool. */
 export const signInToolResult = (text: string) => ({ content: [{ type: 'text', text }] })
 
-export const answer = (id: RawId, result: object): Uint8Array =>
+/** A request asks for one answer. */
+export const answerTo = ({ asks: [id] }: Message, result: object): Uint8Array =>
   Buffer.from(`{"jsonrpc":"2.0","id":${id},"result":${JSON.stringify(result)}}`)
 
 export const listChanged = (capability: Capability): Uint8Array =>

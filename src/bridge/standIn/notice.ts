@@ -1,6 +1,7 @@
 // The address of a sign-in goes out to the host: as a log message, and as a question that it shows to the person
 // where it can (MCP 2025-11-25, "URL Mode Elicitation").
 import { randomUUID } from 'node:crypto'
+import type { BridgeError } from '../../errors.ts'
 import type { Logger, SignInWatch } from '../../ports.ts'
 import type { Message, RawId } from '../message/message.ts'
 
@@ -16,18 +17,21 @@ export interface SignInNotice {
   /** What the host takes: log messages, and questions with an address. */
   allow(what: { readonly messages: boolean; readonly questions: boolean }): void
   /** True: an answer of the host to a question of ours. */
-  takes(response: Message): boolean
-  /** What an error carries for a host that follows addresses; the host hears when it is done. */
-  elicitation(address: string): Elicitation
+  isReplyToUs(response: Message): boolean
+  /** The error for a host that follows addresses, which hears when the sign-in is done; undefined: any other error will do. */
+  refusal(id: RawId, error: BridgeError): Uint8Array | undefined
 }
 
 /** URL mode of elicitation (MCP 2025-11-25). */
-export interface Elicitation {
+interface Elicitation {
   readonly mode: 'url'
   readonly elicitationId: string
   readonly url: string
   readonly message: string
 }
+
+/** MCP 2025-11-25, "URL Elicitation Required Error". */
+const URL_REQUIRED = -32042
 
 export function createSignInNotice({ watch, server, log, write }: NoticeOptions): SignInNotice {
   const questions = new Set<RawId>()
@@ -79,8 +83,12 @@ export function createSignInNotice({ watch, server, log, write }: NoticeOptions)
       allowed = what
       changed()
     },
-    elicitation,
-    takes: ({ answers }) => answers.length === 1 && questions.delete(answers[0] as RawId),
+    refusal(id, { code, message, details }) {
+      if (code !== 'sign_in_pending' || typeof details.url !== 'string') return undefined
+      const error = { code: URL_REQUIRED, message, data: { elicitations: [elicitation(details.url)] } }
+      return Buffer.from(`{"jsonrpc":"2.0","id":${id},"error":${JSON.stringify(error)}}`)
+    },
+    isReplyToUs: ({ answers }) => answers.length === 1 && questions.delete(answers[0] as RawId),
   }
 }
 

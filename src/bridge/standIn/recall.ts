@@ -14,6 +14,8 @@ export interface RecallOptions {
 export interface Recall {
   /** The `result` of the server's last answer; undefined: nothing is known. Never throws. */
   load(method: string): Promise<unknown>
+  /** Whether the answer to such a request may be kept. */
+  learns(request: Message): boolean
   /** Keeps what a host may be told next time. False: that answer is not of a kind that is kept. */
   learn(request: Message, answer: Message): boolean
 }
@@ -33,6 +35,7 @@ export function createRecall({ known, hiddenTools, log }: RecallOptions): Recall
       const { tools } = last as { tools?: unknown }
       return Array.isArray(tools) ? { ...last, tools: (await hiddenTools).visible(tools) } : last
     },
+    learns: ({ method }) => method !== undefined && LEARNT.has(method),
     learn({ method = '', bytes: asked }, { failed: isError, bytes }) {
       if (isError || !LEARNT.has(method)) return false
       if (method !== 'initialize' && find(asked, ['params', 'cursor'])) return false

@@ -1,239 +1,128 @@
-// What the host is told while a person signs in: initialize is held for a while and then answered here, lists come from
-// memory, calls wait within bounds; when the server is there, whatever was said in its place is made true.
-import { asBridgeError, type BridgeError } from '../../errors.ts'
-import type { Clock, SignInWatch } from '../../ports.ts'
-import { withoutQueries } from '../../redaction/text.ts'
-import type { Message, RawId } from '../message/message.ts'
-import { find, stringIn } from '../message/pick.ts'
-import type { Capability } from './answers.ts'
-import { createSignInNotice } from './notice.ts'
-import { capabilitiesIn, createRecall, type RecallOptions } from './recall.ts'
+// Around the conversation with the server while a person signs in: initialize is held for a while and then answered here, lists
+// come from memory, calls wait within bounds; when the server is there, what was said in its place is made true.
+import { asBridgeError, BridgeError } from '../../errors.ts'
+import type { Cause } from '../../ports.ts'
+import type { Conversation, LegacyConversation } from '../conversation.ts'
+import type { Deliver } from '../http/response.ts'
+import type { PendingRequest } from '../message/inFlight.ts'
+import type { Message } from '../message/message.ts'
+import { createLocalAnswers, type LocalAnswers, type LocalAnswersOptions } from './localAnswers.ts'
+import { createSignInNotice, type SignInNotice } from './notice.ts'
+import { createPhases, type Phases, type PhasesOptions } from './phases.ts'
+import { createRecall, type RecallOptions } from './recall.ts'
 
-export interface StandInOptions extends RecallOptions {
-  readonly watch: SignInWatch
-  /** The server's URL as a model may see it. */
-  readonly server: string
-  /** What signs a person in. */
-  readonly loginCommand: string
-  /** Of this program. */
-  readonly version: () => string
-  /** How long initialize may wait for a person, in ms. */
-  readonly holdInitializeMs: number
-  /** How long a call may, in ms. */
-  readonly holdCallMs: number
-  /** False: nobody will ever be asked, so an error is the truth. */
-  readonly asks: boolean
-  readonly clock: Clock
-  readonly write: (line: Uint8Array) => Promise<void>
+type Given = 'recall' | 'notice' | 'phases'
+export type StandInOptions = RecallOptions & Omit<PhasesOptions, Given> & Omit<LocalAnswersOptions, Given>
+
+export interface Parts {
+  readonly phases: Phases
+  readonly local: LocalAnswers
+  readonly notice: SignInNotice
 }
 
-export interface HostSignIn {
-  /** Answers the host's initialize here when the time is up and a person is still waited for. `done`: it needs none any more. */
-  hold(initialize: Message, done: Promise<void>): void
-  /** True: the failure is told later, with the first call; the host is answered here. */
-  deferInitializeError(initialize: Message, error: BridgeError): Promise<boolean>
-  /** The server's answer to initialize. True: the host has one already, so this one is not for it. */
-  establish(answer: Message): Promise<boolean>
-  /** The host was answered here and the server does not know it yet. */
-  readonly serverNotInitialized: boolean
-  /** Answers a request that the server cannot have, or would deny though the host was told otherwise. False: it is the server's. */
-  answerLocally(request: Message, meet: Meet): Promise<boolean>
-  /** What a call may wait for: a person is given some time. @throws BridgeError sign_in_pending */
-  patiently<T>(work: Promise<T>): Promise<T>
-  /** What was answered here and has to reach the server now that it is there; each is given once. */
-  pendingReplays(): Message[]
-  /** The host has said that it is initialized: it may be asked things. */
-  ready(): void
-  /** True: an answer of the host to a question of ours. */
-  isReplyToUs(response: Message): boolean
-  /** True: the host heard something from us instead of the server, so its requests may need {@link answerLocally}. */
-  readonly stands: boolean
-  /** The error answer for a host that follows addresses; undefined: any other error will do. */
-  refusal(id: RawId, error: BridgeError): Uint8Array | undefined
-  /** Keeps what a host may be told next time. */
-  learn(request: Message, answer: Message): void
+/** What the host is told while a person signs in, to be laid around its conversation. */
+export function createHostSignIn(options: StandInOptions): (conversation: LegacyConversation) => Conversation {
+  const parts = createParts(options)
+  return (conversation) => standIn(conversation, parts, options)
 }
 
-type Capabilities = ReadonlySet<string>
-const NONE: Capabilities = new Set()
-/** Initializes the server behind the host's back, with a sign-in where it wants one. */
-type Meet = () => Promise<void>
-type StandIn = typeof import('./answers.ts')
-
-/** MCP 2025-11-25, "URL Elicitation Required Error". */
-const URL_REQUIRED = -32042
-
-export function createHostSignIn(options: StandInOptions): HostSignIn {
-  const { watch, server, clock, log, write } = options
+export function createParts(options: StandInOptions): Parts {
   const recall = createRecall(options)
   const notice = createSignInNotice(options)
-  let standIn: StandIn | undefined
-  /** 'told': answered here, unknown to the server. 'met': the server has answered. */
-  let state: 'new' | 'told' | 'met' = 'new'
-  let toldHere = false
-  /** The tool that stands for the sign-in is on the host's list. */
-  let shown = false
-  /** What the host was told, and what the server has. */
-  let capabilities = NONE
-  let offered = NONE
-  let takesAddresses = false
-  let isReady = false
-  /** Lists that were given here, so that the host is told to ask again. */
-  const listed = new Set<Capability>()
-  let debts: Message[] = []
+  const phases = createPhases({ ...options, recall, notice })
+  return { phases, notice, local: createLocalAnswers({ ...options, recall, phases }) }
+}
 
-  const allow = () => notice.allow({ messages: capabilities.has('logging'), questions: isReady && takesAddresses })
+const NOTHING = Promise.resolve()
 
-  const tell = async (initialize: Message) => {
-    standIn ??= await import('./answers.ts')
-    const wanted = stringIn(initialize.bytes, find(initialize.bytes, ['params', 'protocolVersion']))
-    const last = await recall.load('initialize')
-    const result = standIn.initializeResult({ known: last, wanted, server, version: options.version() })
-    if (state !== 'new') return
-    state = 'told'
-    toldHere = true
-    capabilities = new Set(Object.keys(result.capabilities))
-    log.info('proxy:sign-in', { outcome: 'answered the host', reason: last ? 'from memory' : 'nothing is known' })
-    await write(standIn.answer(initialize.asks[0] as RawId, result))
-    allow()
+function standIn(
+  conversation: LegacyConversation,
+  { phases, local, notice }: Parts,
+  { watch, holdCallMs, hiddenTools }: StandInOptions,
+): Conversation {
+  const replay = async () => {
+    for (const message of phases.pendingReplays()) await conversation.tell(message)
   }
 
-  /** Resolves when `over` aborts or the watch says so. */
-  const until = (wanted: () => boolean, over: AbortSignal) =>
-    new Promise<void>((resolve) => {
-      const look = () => {
-        if (!wanted() && !over.aborted) return
-        stop()
-        over.removeEventListener('abort', look)
-        resolve()
-      }
-      const stop = watch.onChange(look)
-      over.addEventListener('abort', look)
-      look()
+  let initializing: Promise<void> | undefined
+  /** The host was answered in the server's place, and the sign-in failed then: now somebody asks again. */
+  const initializeServer = (cause: Cause) => {
+    initializing ??= initializeAndReplay(cause).finally(() => {
+      initializing = undefined
     })
+    return initializing
+  }
+  const initializeAndReplay = async (cause: Cause) => {
+    const answer = await conversation.initialize(cause)
+    if (answer) await phases.establish(answer)
+    if (phases.now.kind === 'answeredHere')
+      throw new BridgeError('server_error', { message: 'The server refuses to be initialized.' })
+    await replay()
+  }
 
-  /** What calling the tool that stands for the sign-in says. Where nobody is waited for, the call is what a person is asked for. */
-  const signInCall = async (meet: Meet): Promise<string> => {
-    const over = new AbortController()
+  /** Held for a while; the server's answer is for the host unless it has one already. */
+  const carryInitialize = async (pending: PendingRequest, before: Promise<unknown>, deliver: Deliver) => {
+    const { message, signal, done } = pending
+    phases.hold(message, done)
+    const pass = async (answer: Message) => {
+      if (!(await phases.establish(answer))) await deliver(answer)
+    }
     try {
-      const work = watch.waiting || state === 'met' ? until(() => !watch.waiting, over.signal) : meet()
-      await watch.bounded(work, options.holdCallMs)
+      const take: Deliver = (answer) => (answer.answers.length > 0 ? pass(answer) : deliver(answer))
+      await conversation.exchange(pending, before, learning(message, take))
     } catch (thrown) {
-      const { code, message, hint } = asBridgeError(thrown)
-      if (code !== 'sign_in_pending') return withoutQueries(`${message} ${hint}`)
-      return `A person has to sign in to ${server}${watch.address === undefined ? '.' : ` at this address: ${watch.address}`}`
-    } finally {
-      over.abort()
+      if (signal.aborted || !(await phases.deferInitializeError(message, asBridgeError(thrown)))) throw thrown
     }
-    return state === 'met'
-      ? `You are signed in to ${server}.`
-      : `Nobody is signed in to ${server} yet. A person can sign in with: ${options.loginCommand}`
   }
 
-  const listHere = async (module: StandIn, method: Parameters<StandIn['listResult']>[0]) => {
-    listed.add(module.LISTS[method].capability)
-    const last = await recall.load(method)
-    if (method === 'tools/list') shown = !module.isKnown(method, last)
-    return module.listResult(method, last, server)
+  /** Keeps the answer for the next time that the server is not there. */
+  const learning =
+    (message: Message, deliver: Deliver): Deliver =>
+    (answer) => {
+      const written = deliver(answer)
+      if (answer.answers.length > 0) local.learn(message, answer)
+      return written
+    }
+
+  /** To the server, which may have to be initialized first. */
+  const carry = async (pending: PendingRequest, before: Promise<unknown>, deliver: Deliver) => {
+    const { message, cause, signal } = pending
+    await before
+    if (phases.now.kind === 'answeredHere') {
+      // Nobody is asked to sign in for a call that is not allowed anyway.
+      if (hiddenTools) (await hiddenTools).refuse(message)
+      signal.throwIfAborted()
+      // Nobody is there to hear a notification; initialized is said after the server’s initialize.
+      if (message.asks.length === 0) return
+      await initializeServer(cause)
+    }
+    await conversation.exchange(pending, before, deliver)
+    if (message.method === 'notifications/initialized') await replay()
   }
 
-  /** undefined: the server's own answer is the right one. */
-  const resultHere = async (module: StandIn, request: Message, meet: Meet): Promise<object | undefined> => {
-    const { method } = request
-    const met = state === 'met'
-    if (method === 'ping') return met ? undefined : {}
-    if (method === 'logging/setLevel' && !(met && offered.has('logging'))) {
-      if (!met) debts.push(request)
-      return {}
-    }
-    if (module.isList(method)) {
-      if (!met) return listHere(module, method)
-      return offered.has(module.LISTS[method].capability) ? undefined : module.emptyList(method)
-    }
-    if (!shown || method !== 'tools/call') return undefined
-    const isSignIn = stringIn(request.bytes, find(request.bytes, ['params', 'name'])) === module.SIGN_IN_TOOL
-    return isSignIn ? module.signInToolResult(await signInCall(meet)) : undefined
+  /** A request of a host that was told something in the server's place: answered here, or given some time. */
+  const answerOrWait = async (pending: PendingRequest, before: Promise<unknown>, deliver: Deliver) => {
+    const initializeNow = () =>
+      before.then(() => (phases.now.kind === 'answeredHere' ? initializeServer(pending.cause) : undefined))
+    if (await local.answerLocally(pending.message, initializeNow)) return
+    await watch.bounded(before, holdCallMs)
+    await carry(pending, before, deliver)
   }
 
   return {
-    hold(initialize, done) {
-      takesAddresses = find(initialize.bytes, ['params', 'capabilities', 'elicitation', 'url']) !== undefined
-      state = 'new'
-      toldHere = false
-      isReady = false
-      listed.clear()
-      debts = []
-      const over = new AbortController()
-      void done.then(() => over.abort())
-      const wait = async () => {
-        await clock.sleep(options.holdInitializeMs, over.signal)
-        await until(() => watch.waiting, over.signal)
-        if (!over.signal.aborted) await tell(initialize)
-      }
-      // The sleep ends early when the server has answered.
-      wait().catch(() => undefined)
+    exchange(pending, before, deliver) {
+      const { message } = pending
+      if (message.method === 'initialize') return carryInitialize(pending, before, deliver)
+      if (message.method === 'notifications/initialized') phases.ready()
+      if (message.kind === 'response' && notice.isReplyToUs(message)) return NOTHING
+      const take = local.learns(message) ? learning(message, deliver) : deliver
+      const { kind } = phases.now
+      if (kind === 'connected') return conversation.exchange(pending, before, take)
+      if (kind !== 'waiting' && message.kind === 'request') return answerOrWait(pending, before, take)
+      return carry(pending, before, take)
     },
-
-    async deferInitializeError(initialize, error) {
-      if (state === 'told') return true
-      if (!options.asks || error.code !== 'not_signed_in') return false
-      await tell(initialize)
-      return true
-    },
-
-    async establish(answer) {
-      const named = capabilitiesIn(answer)
-      if (!named) return toldHere
-      state = 'met'
-      offered = named
-      if (!toldHere || !standIn) {
-        capabilities = offered
-        allow()
-        return false
-      }
-      for (const capability of listed) await write(standIn.listChanged(capability))
-      listed.clear()
-      return true
-    },
-
-    get serverNotInitialized() {
-      return state === 'told'
-    },
-
-    async answerLocally(request, meet) {
-      if (!toldHere || !standIn || request.kind !== 'request') return false
-      const result = await resultHere(standIn, request, meet)
-      if (result) await write(standIn.answer(request.asks[0] as RawId, result))
-      return result !== undefined
-    },
-
-    patiently: (work) => watch.bounded(work, options.holdCallMs),
-    pendingReplays() {
-      const owed = debts
-      debts = []
-      return offered.has('logging') ? owed : []
-    },
-    ready() {
-      isReady = true
-      allow()
-    },
-    isReplyToUs: notice.takes,
-    get stands() {
-      return toldHere
-    },
-    refusal(id, { code, message, details }) {
-      if (code !== 'sign_in_pending' || !takesAddresses || typeof details.url !== 'string') return undefined
-      const error = { code: URL_REQUIRED, message, data: { elicitations: [notice.elicitation(details.url)] } }
-      return Buffer.from(`{"jsonrpc":"2.0","id":${id},"error":${JSON.stringify(error)}}`)
-    },
-
-    learn(request, answer) {
-      if (request.method === undefined) return
-      // After the host has its answer: reading it and the database takes longer than passing it on.
-      setImmediate(setImmediate, () => {
-        // From the server itself: what was shown in its place is gone from the host's list.
-        if (recall.learn(request, answer) && request.method === 'tools/list') shown = false
-      })
-    },
+    refusal: (id, error) =>
+      (phases.followsAddresses ? notice.refusal(id, error) : undefined) ?? conversation.refusal(id, error),
+    end: (reason) => conversation.end(reason),
   }
 }

@@ -25,13 +25,13 @@ export function dispatch(route: Route, url: URL, request: HttpRequest, onTaken: 
       if (controller) controller.abort(signal?.reason)
       else reject(signal?.reason)
     }
-    const { wire } = request
+    const { transmission } = request
     const finish = () => {
       interim?.end()
-      if (wire) wire.cut = undefined
+      if (transmission) transmission.abort = undefined
       else signal?.removeEventListener('abort', abort)
     }
-    if (wire) wire.cut = abort
+    if (transmission) transmission.abort = abort
     else signal?.addEventListener('abort', abort, { once: true })
     const progress = () => {
       moved = performance.now()
@@ -55,7 +55,7 @@ export function dispatch(route: Route, url: URL, request: HttpRequest, onTaken: 
           controller = started
           progress()
           if (signal?.aborted) abort()
-          else if (wire) wire.out = true
+          else if (transmission) transmission.sent = true
         },
         onResponseStart(started, status, headers) {
           if (status < 200) {

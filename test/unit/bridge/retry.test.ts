@@ -1,8 +1,9 @@
 // What is sent twice when the connection breaks, and what is not for the world.
 import { describe, expect, test } from 'vitest'
+import type { Exchange } from '../../../src/bridge/http/exchange.ts'
 import { createInFlight } from '../../../src/bridge/message/inFlight.ts'
 import { type Message, parseMessage } from '../../../src/bridge/message/message.ts'
-import { createRepeat } from '../../../src/bridge/retry.ts'
+import { createRetry } from '../../../src/bridge/retry.ts'
 import { BridgeError } from '../../../src/errors.ts'
 import { createHurryingClock } from '../../fakes/fakeClock.ts'
 import { codeOf, outcomeOf } from '../../fakes/thrown.ts'
@@ -11,20 +12,28 @@ const message = (value: unknown) => parseMessage(Buffer.from(JSON.stringify(valu
 const call = (name: string) => ({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name } })
 const cut = () => new BridgeError('server_unreachable')
 
+const nothing = async () => undefined
+
+/** A retry whose first exchange is the tools/list that tells of `tools`; `exchange` does what comes after it. */
+async function afterList(tools: readonly unknown[], exchange: Exchange): Promise<Exchange> {
+  let next: Exchange = (_pending, deliver) => deliver(message({ jsonrpc: '2.0', id: 9, result: { tools } }))
+  const retry = createRetry((pending, deliver) => next(pending, deliver), createHurryingClock())
+  await retry(pendingOf({ jsonrpc: '2.0', id: 9, method: 'tools/list' }), nothing)
+  next = exchange
+  return retry
+}
+const pendingOf = (asked: unknown) => createInFlight().begin(message(asked))
+
 /** Attempts fail with `errors` in turn; the bytes are out each time unless `sent` says otherwise. */
 async function run(asked: unknown, errors: unknown[], { sent = true, tools = [] as unknown[], answered = false } = {}) {
-  const repeat = createRepeat(createHurryingClock())
-  repeat.note(message({ jsonrpc: '2.0', id: 9, result: { tools } }))
-  const flight = createInFlight().begin(message(asked))
   let attempts = 0
-  const code = await outcomeOf(
-    repeat.run(flight, async () => {
-      flight.wire.out = sent
-      if (answered) flight.open.clear()
-      const error = errors[attempts++]
-      if (error) throw error
-    }),
-  )
+  const retry = await afterList(tools, async ({ transmission, open }) => {
+    transmission.sent = sent
+    if (answered) open.clear()
+    const error = errors[attempts++]
+    if (error) throw error
+  })
+  const code = await outcomeOf(retry(pendingOf(asked), nothing))
   return { attempts, code }
 }
 
@@ -94,13 +103,18 @@ test.each(['server_timeout', 'server_error', 'invalid_protocol', 'unauthorized',
 )
 
 test('a tool whose hints are taken back is no longer harmless', async () => {
-  const repeat = createRepeat(createHurryingClock())
-  for (const readOnlyHint of [true, false])
-    repeat.note(message({ jsonrpc: '2.0', id: 9, result: { tools: [{ name: 't', annotations: { readOnlyHint } }] } }))
-  const flight = createInFlight().begin(message(call('t')))
-  const attempt = async () => {
-    flight.wire.out = true
+  let readOnlyHint = true
+  const retry = createRetry(async ({ message: asked, transmission }, deliver) => {
+    if (asked.method === 'tools/list')
+      return deliver(
+        message({ jsonrpc: '2.0', id: 9, result: { tools: [{ name: 't', annotations: { readOnlyHint } }] } }),
+      )
+    transmission.sent = true
     throw cut()
-  }
-  expect(await codeOf(repeat.run(flight, attempt))).toBe('outcome_unknown')
+  }, createHurryingClock())
+  const list = () => retry(pendingOf({ jsonrpc: '2.0', id: 9, method: 'tools/list' }), nothing)
+  await list()
+  readOnlyHint = false
+  await list()
+  expect(await codeOf(retry(pendingOf(call('t')), nothing))).toBe('outcome_unknown')
 })

@@ -33,10 +33,17 @@ function server(lost: (sent: Sent) => HttpResponse, down?: () => HttpResponse | 
     if (one.headers['mcp-session-id'] !== `session-${current}`) return lost(one)
     return id === undefined ? respond(202) : json({ jsonrpc: '2.0', id, result: {} })
   })
-  const flights = createInFlight()
+  const inFlight = createInFlight()
   const transport = createTransport(
     {
-      ...{ kind: 'http', url: new URL('https://mcp.example.com/mcp'), send, flights, limit: 10_000, timeoutMs: 60_000 },
+      ...{
+        kind: 'http',
+        url: new URL('https://mcp.example.com/mcp'),
+        send,
+        inFlight,
+        limit: 10_000,
+        timeoutMs: 60_000,
+      },
       ...{ session: createSession(), clock: createHurryingClock(), log: createFakeLogger() },
       ...{ ending: new AbortController().signal, deliver: async () => undefined },
     },
@@ -44,7 +51,7 @@ function server(lost: (sent: Sent) => HttpResponse, down?: () => HttpResponse | 
   )
   const delivered: string[] = []
   const run = (one: Message) =>
-    transport.exchange(flights.begin(one), async ({ answers }) => void delivered.push(...answers))
+    transport.exchange(inFlight.begin(one), async ({ answers }) => void delivered.push(...answers))
   return { run, sent, delivered, forget: () => void current++ }
 }
 

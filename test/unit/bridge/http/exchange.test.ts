@@ -17,22 +17,22 @@ const CALL = message('{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{}}
 const NOTE = message('{"jsonrpc":"2.0","method":"notifications/cancelled"}')
 const RESULT = '{"jsonrpc":"2.0","id":7,"result":{"n":12345678901234567890}}'
 
-function exchangeOf(send: Send, session: Session, flights: InFlight, limit = 10_000) {
+function exchangeOf(send: Send, session: Session, inFlight: InFlight, limit = 10_000) {
   const clock = createHurryingClock()
   const renew = () => Promise.reject(new Error('no session is made again here'))
-  return createExchange({ send, session, flights, clock, limit, timeoutMs: 60_000, renew }).exchange
+  return createExchange({ send, session, inFlight, clock, limit, timeoutMs: 60_000, renew }).exchange
 }
 
 function setUp(answer: (sent: Sent, index: number) => HttpResponse | Promise<HttpResponse>, limit = 10_000) {
   const { send, sent } = createFakeSend(answer)
   const session = createSession()
-  const flights = createInFlight()
-  const exchange = exchangeOf(send, session, flights, limit)
+  const inFlight = createInFlight()
+  const exchange = exchangeOf(send, session, inFlight, limit)
   const delivered: string[] = []
   const run = (one: Message, reason?: unknown) => {
-    const flight = flights.begin(one)
-    if (reason !== undefined) flight.abort(reason)
-    return exchange(flight, async ({ bytes }) => void delivered.push(Buffer.from(bytes).toString('utf8')))
+    const pending = inFlight.begin(one)
+    if (reason !== undefined) pending.abort(reason)
+    return exchange(pending, async ({ bytes }) => void delivered.push(Buffer.from(bytes).toString('utf8')))
   }
   return { run, sent, session, delivered }
 }
@@ -231,9 +231,9 @@ test('a slow host holds the stream up: the next event is read after delivery', a
     yield Buffer.from(`data: ${RESULT}\n\n`)
   }
   const { send } = createFakeSend(() => stream(events()))
-  const flights = createInFlight()
-  const exchange = exchangeOf(send, createSession(), flights)
-  await exchange(flights.begin(CALL), async ({ method }) => {
+  const inFlight = createInFlight()
+  const exchange = exchangeOf(send, createSession(), inFlight)
+  await exchange(inFlight.begin(CALL), async ({ method }) => {
     await new Promise((resolve) => setImmediate(resolve))
     order.push(`delivered ${method ?? 'result'}`)
   })

@@ -21,12 +21,12 @@ async function run(answer: (index: number) => HttpResponse | Error, { retryMs = 
     if (given instanceof Error) throw given
     return given
   })
-  const flights = createInFlight()
-  const flight = flights.begin(parseMessage(Buffer.from('{"jsonrpc":"2.0","id":1,"method":"tools/call"}')) as Message)
-  const take = async (message: Message) => void flights.settle(message, flight)
+  const inFlight = createInFlight()
+  const pending = inFlight.begin(parseMessage(Buffer.from('{"jsonrpc":"2.0","id":1,"method":"tools/call"}')) as Message)
+  const take = async (message: Message) => void inFlight.settle(message, pending)
   const position = { lastId: 'first', retryMs }
   const options = { send, session: createSession(), clock, limit: 1_000, timeoutMs }
-  const code = await outcomeOf(resume(options, flight, position, take))
+  const code = await outcomeOf(resume(options, pending, position, take))
   return { code, sleeps: clock.sleeps, ids: sent.map(({ headers }) => headers['last-event-id']) }
 }
 

@@ -1,6 +1,6 @@
 // Retry-After: how long, how often, and when not.
 import { expect, test } from 'vitest'
-import { bePatient } from '../../../../src/bridge/http/retryAfter.ts'
+import { awaitRetryAfter } from '../../../../src/bridge/http/retryAfter.ts'
 import { createInFlight } from '../../../../src/bridge/message/inFlight.ts'
 import { type Message, parseMessage } from '../../../../src/bridge/message/message.ts'
 import { createHurryingClock, NOON } from '../../../fakes/fakeClock.ts'
@@ -8,12 +8,12 @@ import { respond } from '../../../fakes/fakeHttp.ts'
 
 async function run(retryAfter: string | undefined, { times = 1, status = 429, timeoutMs = 60_000 } = {}) {
   const clock = createHurryingClock()
-  const flight = createInFlight().begin(parseMessage(Buffer.from('{"jsonrpc":"2.0","id":1,"method":"a"}')) as Message)
-  flight.wire.out = true
+  const pending = createInFlight().begin(parseMessage(Buffer.from('{"jsonrpc":"2.0","id":1,"method":"a"}')) as Message)
+  pending.transmission.sent = true
   const busy = () => respond(status, retryAfter === undefined ? {} : { 'retry-after': retryAfter })
   let asked = 0
   const again = async () => (++asked < times ? busy() : respond(200))
-  const response = await bePatient(busy(), again, { clock, timeoutMs, flight })
+  const response = await awaitRetryAfter(busy(), again, { clock, timeoutMs, pending })
   return { status: response.status, asked, sleeps: clock.sleeps }
 }
 

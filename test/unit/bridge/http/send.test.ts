@@ -168,16 +168,16 @@ describe('a nonce that the server wants in proofs', () => {
   test('refused a request that counts as never gone out', async () => {
     const http = createFakeHttp({ [URL_OF_SERVER]: () => respond(401, nonce) })
     const authorizer = createFakeAuthorizer({}, () => ({}))
-    const wire = { out: true }
+    const transmission = { sent: true }
     const seen: boolean[] = []
     authorizer.headers = async () => {
-      seen.push(wire.out)
+      seen.push(transmission.sent)
       return {}
     }
     authorizer.onNonce = async () => (seen.length === 1 ? 'again' : undefined)
     authorizer.onChallenge = () => Promise.reject(new BridgeError('not_signed_in'))
     const send = createSend(http, authorizer, new URL(URL_OF_SERVER), 1)
-    expect(await codeOf(send({ ...post(), wire }, 'call'))).toBe('not_signed_in')
+    expect(await codeOf(send({ ...post(), transmission }, 'call'))).toBe('not_signed_in')
     expect(seen).toEqual([true, false])
   })
 

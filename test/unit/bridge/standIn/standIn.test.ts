@@ -1,270 +1,197 @@
-// What the host hears while a person signs in, and how the bridge keeps its word afterwards.
+// The conversation with a sign-in around it: what reaches the server, what waits for a person, and what the host hears.
 import { describe, expect, test } from 'vitest'
+import type { LegacyConversation } from '../../../../src/bridge/conversation.ts'
+import type { HiddenTools } from '../../../../src/bridge/hideTools.ts'
+import { createInFlight } from '../../../../src/bridge/message/inFlight.ts'
 import { type Message, parseMessage } from '../../../../src/bridge/message/message.ts'
+import { rpcError } from '../../../../src/bridge/message/rpcError.ts'
 import { createHostSignIn } from '../../../../src/bridge/standIn/standIn.ts'
 import { BridgeError } from '../../../../src/errors.ts'
 import { createPendingSignIn } from '../../../../src/signin/pending.ts'
 import { createFakeClock } from '../../../fakes/fakeClock.ts'
 import { createFakeLineWriter } from '../../../fakes/fakeLineWriter.ts'
 import { createFakeLogger } from '../../../fakes/fakeLogger.ts'
-import { createGate, settled } from '../../../fakes/gate.ts'
+import { settled } from '../../../fakes/gate.ts'
 import { errorOf } from '../../../fakes/thrown.ts'
 
 const SERVER = 'https://mcp.example.com/mcp'
 const ADDRESS = 'https://auth.example.com/authorize?state=s'
-const NOT_SIGNED_IN = new BridgeError('not_signed_in')
+const NOW = Promise.resolve()
 
 const message = (value: object): Message =>
   parseMessage(Buffer.from(JSON.stringify({ jsonrpc: '2.0', ...value }))) as Message
+const answerTo = ({ asks }: Message, result: object = { capabilities: { tools: {}, logging: {} } }) =>
+  message({ id: JSON.parse(asks[0] ?? 'null'), result })
+const INITIALIZED = message({ method: 'notifications/initialized' })
 const initialize = (capabilities: object = {}) =>
   message({ id: 1, method: 'initialize', params: { protocolVersion: '2025-11-25', capabilities } })
-const answered = (id: number, capabilities: object) =>
-  message({
-    id,
-    result: { protocolVersion: '2025-11-25', capabilities, serverInfo: { name: 'everything', version: '2' } },
-  })
 
-/** For what is answered without the server. */
-const never = () => Promise.reject(new Error('the server is not to be met'))
-
-function setUp({ memory = {}, asks = true }: { memory?: Record<string, unknown>; asks?: boolean } = {}) {
-  const clock = createFakeClock()
-  const watch = createPendingSignIn(clock)
-  const writer = createFakeLineWriter()
-  const kept = new Map(Object.entries(memory))
-  const person = createGate()
-  const host = createHostSignIn({
-    ...{ watch, clock, log: createFakeLogger(), server: SERVER, version: () => '1.2.3', asks },
-    loginCommand: `mcp-oauth-bridge login ${SERVER}`,
-    ...{ holdInitializeMs: 3000, holdCallMs: 45_000, write: writer.write },
-    known: {
-      load: async (method) => kept.get(method),
-      save: async (method, result) => void kept.set(method, result),
-    },
-  })
-  const heard = () => writer.lines.map((line) => JSON.parse(line))
-  /** A person is waited for, at an address. */
-  const askPerson = () =>
-    watch.during((tell) => {
-      tell(ADDRESS)
-      return person.passed
-    })
-  /** The host has waited for as long as it should, and a person is not there yet. */
-  const held = async (first = initialize()) => {
-    host.hold(first, new Promise(() => undefined))
-    const asking = askPerson()
-    await clock.whenSleeping(1)
-    clock.advance(3000)
-    // The answer to initialize and the log message with the address.
-    await writer.whenWritten(2)
-    return { asking }
-  }
-  return { host, watch, clock, writer, person, kept, heard, askPerson, held }
+interface Server {
+  /** What it does to a message of the host; left out: it answers. */
+  exchange?: (message: Message) => Promise<Message | undefined>
+  initialize?: () => Promise<Message | undefined>
+  hiddenTools?: Promise<HiddenTools>
 }
 
-describe('initialize', () => {
-  test('that is answered in time is left to the server', async () => {
-    const { host, clock, heard, askPerson } = setUp()
-    const done = createGate()
-    host.hold(initialize(), done.passed)
-    void askPerson()
-    await host.establish(answered(1, { tools: {} }))
-    done.open()
-    await settled()
-    clock.advance(3000)
-    await settled()
-    expect(heard()).toEqual([])
-    expect(host.serverNotInitialized).toBe(false)
-  })
-
-  test('waits on when no person is waited for: a slow server is no sign-in', async () => {
-    const { host, clock, heard } = setUp()
-    host.hold(initialize(), new Promise(() => undefined))
-    await clock.whenSleeping(1)
-    clock.advance(60_000)
-    await settled()
-    expect(heard()).toEqual([])
-  })
-
-  test('is answered here after the time to hold it, from the least that is certain; the address follows as a log message', async () => {
-    const { host, heard, held } = setUp()
-    await held()
-    expect(heard()[0]).toMatchObject({ id: 1, result: { serverInfo: { name: 'mcp-oauth-bridge', version: '1.2.3' } } })
-    expect(heard()[1]).toMatchObject({ method: 'notifications/message', params: { level: 'warning' } })
-    expect(heard()[1].params.data).toContain(ADDRESS)
-    expect(host.serverNotInitialized).toBe(true)
-  })
-
-  test('is answered from the last known answer where there is one', async () => {
-    const known = {
-      protocolVersion: '2025-11-25',
-      capabilities: { tools: {} },
-      serverInfo: { name: 'everything', version: '2' },
+function setUp({
+  exchange = async (one) => (one.asks.length > 0 ? answerTo(one) : undefined),
+  ...server
+}: Server = {}) {
+  const clock = createFakeClock()
+  const writer = createFakeLineWriter()
+  const watch = createPendingSignIn(clock)
+  const inFlight = createInFlight()
+  /** What the server gets to see, by method. */
+  const reached: (string | undefined)[] = []
+  const inner: LegacyConversation = {
+    async exchange(pending, before, deliver) {
+      await before
+      reached.push(pending.message.method)
+      const answer = await exchange(pending.message)
+      if (answer) await deliver(answer)
+    },
+    async initialize() {
+      reached.push('initialize again')
+      return server.initialize ? server.initialize() : answerTo(initialize())
+    },
+    async tell({ method }) {
+      reached.push(`tell ${method}`)
+    },
+    refusal: rpcError,
+    end: async () => undefined,
+  }
+  const conversation = createHostSignIn({
+    watch,
+    clock,
+    log: createFakeLogger(),
+    server: SERVER,
+    version: () => '1.2.3',
+    asks: true,
+    loginCommand: `mcp-oauth-bridge login ${SERVER}`,
+    holdInitializeMs: 3000,
+    holdCallMs: 45_000,
+    write: writer.write,
+    known: { load: async () => undefined, save: async () => undefined },
+    hiddenTools: server.hiddenTools,
+  })(inner)
+  const say = async (one: Message, before: Promise<unknown> = NOW) => {
+    const pending = inFlight.begin(one)
+    try {
+      await conversation.exchange(pending, before, ({ bytes }) => writer.write(bytes))
+    } finally {
+      inFlight.end(pending)
     }
-    const { heard, held } = setUp({ memory: { initialize: known } })
-    await held()
-    expect(heard()[0].result.serverInfo.name).toBe('everything')
+  }
+  const heard = () => writer.lines.map((line) => JSON.parse(line))
+  return { say, heard, reached, clock, watch, writer, conversation }
+}
+
+/** A host that was answered here because nobody is signed in. */
+async function answeredHere(server: Server = {}, first = initialize()) {
+  const nobody = () => Promise.reject(new BridgeError('not_signed_in'))
+  const { exchange } = server
+  const world = setUp({
+    ...server,
+    exchange: (one) => (one.method === 'initialize' ? nobody() : (exchange?.(one) ?? Promise.resolve(answerTo(one)))),
+  })
+  await world.say(first)
+  world.reached.length = 0
+  return world
+}
+
+describe('with a server that answers', () => {
+  test('every message passes, and each answer is the server’s', async () => {
+    const { say, heard, reached } = setUp()
+    await say(initialize())
+    await say(INITIALIZED)
+    await say(message({ id: 2, method: 'tools/list' }))
+    expect(reached).toEqual(['initialize', 'notifications/initialized', 'tools/list'])
+    expect(heard().map(({ id }) => id)).toEqual([1, 2])
   })
 
-  test('that fails because nobody is signed in is answered here at once, unless nobody is ever asked', async () => {
-    const { host, heard } = setUp()
-    host.hold(initialize(), new Promise(() => undefined))
-    expect(await host.deferInitializeError(initialize(), NOT_SIGNED_IN)).toBe(true)
-    expect(heard()[0].id).toBe(1)
-    const never = setUp({ asks: false })
-    never.host.hold(initialize(), new Promise(() => undefined))
-    expect(await never.host.deferInitializeError(initialize(), NOT_SIGNED_IN)).toBe(false)
-    expect(never.heard()).toEqual([])
-  })
-
-  test('that fails otherwise is the host’s to know', async () => {
-    const { host } = setUp()
-    host.hold(initialize(), new Promise(() => undefined))
-    expect(await host.deferInitializeError(initialize(), new BridgeError('server_unreachable'))).toBe(false)
-  })
-
-  test('that was answered here does not get a second answer from a failed sign-in', async () => {
-    const { host, held } = setUp()
-    await held()
-    expect(await host.deferInitializeError(initialize(), new BridgeError('access_denied'))).toBe(true)
+  test('a failed initialize is the host’s to know, and so is every other error', async () => {
+    const { say } = setUp({ exchange: () => Promise.reject(new BridgeError('server_unreachable')) })
+    expect(await errorOf(say(initialize()))).toMatchObject({ code: 'server_unreachable' })
+    expect(await errorOf(say(message({ id: 2, method: 'ping' })))).toMatchObject({ code: 'server_unreachable' })
   })
 })
 
-describe('meanwhile', () => {
-  test('ping is answered, lists come from memory, and others are not answered here', async () => {
-    const { host, heard, held } = setUp({ memory: { 'tools/list': { tools: [{ name: 'echo' }] } } })
-    await held()
-    expect(await host.answerLocally(message({ id: 2, method: 'ping' }), never)).toBe(true)
-    expect(await host.answerLocally(message({ id: 3, method: 'tools/list' }), never)).toBe(true)
-    expect(await host.answerLocally(message({ id: 4, method: 'prompts/list' }), never)).toBe(true)
-    expect(await host.answerLocally(message({ id: 5, method: 'tools/call', params: { name: 'echo' } }), never)).toBe(
-      false,
-    )
-    const results = Object.fromEntries(heard().map(({ id, result }) => [id, result]))
-    expect(results).toMatchObject({ 2: {}, 3: { tools: [{ name: 'echo' }] }, 4: { prompts: [] } })
+describe('with a host that was answered in the server’s place', () => {
+  test('notifications reach nobody, the first call initializes the server, and the log level follows', async () => {
+    const { say, reached, heard } = await answeredHere()
+    await say(INITIALIZED)
+    await say(message({ id: 2, method: 'logging/setLevel', params: { level: 'debug' } }))
+    expect(reached).toEqual([])
+    await say(message({ id: 3, method: 'tools/call', params: { name: 'echo' } }))
+    expect(reached).toEqual(['initialize again', 'tell logging/setLevel', 'tools/call'])
+    expect(heard().map(({ id }) => id)).toEqual([1, 2, 3])
   })
 
-  test('with no known tools, the tool that signs in says where, and that it is done when it is', async () => {
-    const { host, heard, held, clock, person } = setUp()
-    await held()
-    await host.answerLocally(message({ id: 2, method: 'tools/list' }), never)
-    const [tool] = heard().at(-1).result.tools
-    const call = (id: number) =>
-      host.answerLocally(message({ id, method: 'tools/call', params: { name: tool.name } }), never)
-    const first = call(3)
-    await clock.whenSleeping(1)
-    clock.advance(45_000)
-    expect(await first).toBe(true)
-    expect(heard().at(-1).result.content[0].text).toContain(ADDRESS)
-    const second = call(4)
-    await host.establish(answered(1, { tools: {} }))
-    person.open()
-    expect(await second).toBe(true)
-    expect(heard().at(-1)).toMatchObject({
-      id: 4,
-      result: { content: [{ text: expect.stringContaining('signed in') }] },
-    })
+  test('a server that refuses to be initialized is the error of the call', async () => {
+    const refusal = message({ id: 1, error: { code: -32603, message: 'no' } })
+    const { say, reached } = await answeredHere({ initialize: async () => refusal })
+    const call = message({ id: 2, method: 'tools/call', params: { name: 'echo' } })
+    expect(await errorOf(say(call))).toMatchObject({ code: 'server_error' })
+    expect(reached).toEqual(['initialize again'])
   })
 
-  test('the tool meets the server where nobody is waited for, and tells what came of it', async () => {
-    const { host, heard, held, person } = setUp()
-    await held()
-    await host.answerLocally(message({ id: 3, method: 'tools/list' }), never)
-    person.open()
-    await settled()
-    const call = (id: number) => message({ id, method: 'tools/call', params: { name: 'sign_in' } })
-    const refused = () => Promise.reject(new BridgeError('access_denied', { message: 'They said no.', hint: 'Ask.' }))
-    expect(await host.answerLocally(call(4), refused)).toBe(true)
-    expect(heard().at(-1)).toMatchObject({ id: 4, result: { content: [{ text: 'They said no. Ask.' }] } })
-    const meet = async () => void (await host.establish(answered(1, { tools: {} })))
-    expect(await host.answerLocally(call(5), meet)).toBe(true)
-    expect(heard().at(-1)).toMatchObject({
-      id: 5,
-      result: { content: [{ text: expect.stringContaining('signed in') }] },
+  test('calls that come together initialize the server once', async () => {
+    const { say, reached } = await answeredHere()
+    const call = (id: number) => say(message({ id, method: 'tools/call', params: { name: 'echo' } }))
+    await Promise.all([call(2), call(3)])
+    expect(reached.filter((method) => method === 'initialize again')).toHaveLength(1)
+  })
+
+  test('a call of a hidden tool asks nobody to sign in', async () => {
+    const refuse = () => {
+      throw new BridgeError('tool_hidden')
+    }
+    const hiddenTools = Promise.resolve({
+      refuse,
+      strip: (one: Message) => one,
+      visible: (tools: readonly unknown[]) => tools,
     })
+    const { say, reached } = await answeredHere({ hiddenTools })
+    expect(await errorOf(say(message({ id: 2, method: 'tools/call', params: {} })))).toMatchObject({
+      code: 'tool_hidden',
+    })
+    expect(reached).toEqual([])
   })
 
   test('a call waits within its bound and then fails with the address', async () => {
-    const { host, clock, held } = setUp()
-    await held()
-    const failed = errorOf(host.patiently(new Promise(() => undefined)))
+    const { say, clock, watch } = await answeredHere()
+    void watch.during((tell) => {
+      tell(ADDRESS)
+      return new Promise(() => undefined)
+    })
+    const failed = errorOf(say(message({ id: 2, method: 'tools/call' }), new Promise(() => undefined)))
     await clock.whenSleeping(1)
     clock.advance(45_000)
     expect(await failed).toMatchObject({ code: 'sign_in_pending', details: { url: ADDRESS } })
   })
 
-  test('the host is asked to show the address, once, when it can and is initialized', async () => {
-    const { host, heard, held, person } = setUp()
-    await held(initialize({ elicitation: { url: {} } }))
-    expect(heard().some(({ method }) => method === 'elicitation/create')).toBe(false)
-    host.ready()
-    host.ready()
-    await settled()
-    const questions = heard().filter(({ method }) => method === 'elicitation/create')
-    expect(questions).toHaveLength(1)
-    expect(questions[0].params).toMatchObject({ mode: 'url', url: ADDRESS, elicitationId: expect.any(String) })
-    expect(host.isReplyToUs(message({ id: questions[0].id, result: { action: 'accept' } }))).toBe(true)
-    expect(host.isReplyToUs(message({ id: 7, result: {} }))).toBe(false)
-    person.open()
-    await settled()
-    expect(heard().at(-1)).toMatchObject({
-      method: 'notifications/elicitation/complete',
-      params: { elicitationId: questions[0].params.elicitationId },
+  test('its answer to a question of ours stays here', async () => {
+    const { say, reached, heard, watch } = await answeredHere({}, initialize({ elicitation: { url: {} } }))
+    await say(INITIALIZED)
+    void watch.during((tell) => {
+      tell(ADDRESS)
+      return new Promise(() => undefined)
     })
-  })
-
-  test('a host that does not follow addresses is asked nothing', async () => {
-    const { host, heard, held } = setUp()
-    await held(initialize({ elicitation: { form: {} } }))
-    host.ready()
     await settled()
-    expect(heard().some(({ method }) => method === 'elicitation/create')).toBe(false)
+    const { id } = heard().find(({ method }) => method === 'elicitation/create')
+    await say(message({ id, result: { action: 'accept' } }))
+    expect(reached).toEqual([])
   })
 })
 
-describe('afterwards', () => {
-  test('lists that were given here are announced as changed, and the log level reaches the server', async () => {
-    const { host, heard, held } = setUp()
-    await held()
-    await host.answerLocally(message({ id: 2, method: 'tools/list' }), never)
-    const level = message({ id: 3, method: 'logging/setLevel', params: { level: 'debug' } })
-    expect(await host.answerLocally(level, never)).toBe(true)
-    expect(await host.establish(answered(1, { tools: {}, logging: {} }))).toBe(true)
-    expect(heard().at(-1)).toMatchObject({ method: 'notifications/tools/list_changed' })
-    expect(host.pendingReplays()).toEqual([level])
-    expect(host.pendingReplays()).toEqual([])
-    expect(host.serverNotInitialized).toBe(false)
+test('a host that follows addresses gets the one of the sign-in as the protocol names it', async () => {
+  const { say, conversation } = setUp()
+  await say(initialize({ elicitation: { url: {} } }))
+  const pending = new BridgeError('sign_in_pending', { details: { url: ADDRESS } })
+  expect(JSON.parse(Buffer.from(conversation.refusal('7', pending)).toString())).toMatchObject({
+    id: 7,
+    error: { code: -32042, data: { elicitations: [{ mode: 'url', url: ADDRESS }] } },
   })
-
-  test('what the server lacks and the host was told is empty, not an error; the rest is the server’s', async () => {
-    const { host, heard, held } = setUp()
-    await held()
-    await host.establish(answered(1, { tools: {} }))
-    expect(await host.answerLocally(message({ id: 4, method: 'prompts/list' }), never)).toBe(true)
-    expect(heard().at(-1)).toMatchObject({ id: 4, result: { prompts: [] } })
-    expect(await host.answerLocally(message({ id: 5, method: 'logging/setLevel', params: {} }), never)).toBe(true)
-    expect(await host.answerLocally(message({ id: 6, method: 'tools/list' }), never)).toBe(false)
-    expect(await host.answerLocally(message({ id: 7, method: 'ping' }), never)).toBe(false)
-  })
-
-  test('an error of the server does not count as met', async () => {
-    const { host, held } = setUp()
-    await held()
-    await host.establish(message({ id: 1, error: { code: -32603, message: 'no' } }))
-    expect(host.serverNotInitialized).toBe(true)
-  })
-
-  test('first pages and introductions are learnt, other pages, errors and calls are not', async () => {
-    const { host, kept } = setUp()
-    host.learn(initialize(), answered(1, {}))
-    host.learn(message({ id: 2, method: 'tools/list' }), message({ id: 2, result: { tools: [] } }))
-    host.learn(
-      message({ id: 3, method: 'prompts/list', params: { cursor: 'x' } }),
-      message({ id: 3, result: { prompts: [1] } }),
-    )
-    host.learn(message({ id: 4, method: 'resources/list' }), message({ id: 4, error: { code: 1, message: '' } }))
-    host.learn(message({ id: 5, method: 'tools/call' }), message({ id: 5, result: {} }))
-    await settled()
-    expect([...kept.keys()]).toEqual(['initialize', 'tools/list'])
-  })
+  const other = JSON.parse(Buffer.from(conversation.refusal('8', new BridgeError('server_error'))).toString())
+  expect(other.error.data.code).toBe('server_error')
 })

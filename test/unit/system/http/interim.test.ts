@@ -28,14 +28,14 @@ function client(connections = {}) {
   onTestFinished(() => http.close())
   return async (origin: string, request: Partial<HttpRequest> = {}) => {
     const url = new URL(`${origin}/mcp`)
-    const wire = { out: false }
+    const transmission = { sent: false }
     const response = await http.request({
       method: 'POST',
       url,
       headers: {},
       body: 'x',
       idleMs: 10_000,
-      wire,
+      transmission,
       ...request,
     })
     const chunks: Uint8Array[] = []
@@ -128,7 +128,7 @@ describe('attack G: an interim response is not the answer', () => {
       socket.write(HINTS)
       setImmediate(() => over.abort(new Error('given up')))
     })
-    await expect(client()(origin, { signal: over.signal, wire: undefined })).rejects.toThrow('given up')
+    await expect(client()(origin, { signal: over.signal, transmission: undefined })).rejects.toThrow('given up')
   })
 })
 

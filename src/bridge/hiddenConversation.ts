@@ -1,0 +1,19 @@
+// A conversation without the tools that the host must not see: calls to them never reach the server, lists come without them.
+import type { LegacyConversation } from './conversation.ts'
+import type { HiddenTools } from './hideTools.ts'
+
+export function withoutHiddenTools(
+  conversation: LegacyConversation,
+  hiddenTools: Promise<HiddenTools>,
+): LegacyConversation {
+  return {
+    ...conversation,
+    async exchange(pending, before, deliver) {
+      await before
+      const hidden = await hiddenTools
+      const { message } = pending
+      hidden.refuse(message)
+      await conversation.exchange(pending, before, (answer) => deliver(hidden.strip(answer, message)))
+    },
+  }
+}

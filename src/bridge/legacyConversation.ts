@@ -1,0 +1,109 @@
+// The conversation of revisions 2024-11-05 to 2025-11-25, which MCP calls legacy: initialize, a session, and a stream for
+// messages that the server initiates.
+import type { BridgeError } from '../errors.ts'
+import type { Clock, Logger } from '../ports.ts'
+import type { LegacyConversation } from './conversation.ts'
+import type { Exchange } from './http/exchange.ts'
+import { type Deliver, noBatches, unexpected } from './http/response.ts'
+import type { Send } from './http/send.ts'
+import type { InFlight } from './message/inFlight.ts'
+import type { Message } from './message/message.ts'
+import { rpcError } from './message/rpcError.ts'
+import { createRetry } from './retry.ts'
+import { endSession } from './session/end.ts'
+import { createSession } from './session/session.ts'
+import { createTransport } from './transport.ts'
+
+export interface LegacyOptions {
+  readonly url: URL
+  readonly transport: 'auto' | 'http' | 'sse'
+  readonly send: Send
+  readonly inFlight: InFlight
+  readonly clock: Clock
+  readonly log: Logger
+  /** Largest message from the server, in bytes. */
+  readonly answerLimit: number
+  /** Longest silence of the server in ms; 0: no bound. */
+  readonly timeoutMs: number
+  /** Takes a message that the server initiates. */
+  readonly deliver: Deliver
+}
+
+export function createLegacyConversation(options: LegacyOptions): LegacyConversation {
+  const { url, send, inFlight, clock, log, timeoutMs } = options
+  const session = createSession()
+  const ending = new AbortController()
+  let listening: AbortController | undefined
+
+  /** Messages that the server initiates; an answer among them must be one that somebody waits for. */
+  const deliver = async (message: Message) => {
+    if (message.kind === 'batch' && !session.hasBatches)
+      return log.warn('proxy:unexpected', { message: noBatches(message).message })
+    if (message.answers.some((id) => id !== 'null') && !inFlight.settle(message))
+      return log.warn('proxy:unexpected', { message: unexpected(message).message })
+    await options.deliver(message)
+  }
+
+  const listen = () => {
+    if (ending.signal.aborted) return
+    listening?.abort()
+    listening = new AbortController()
+    void transport.listen(listening.signal)
+  }
+  const transport = createTransport(
+    {
+      kind: options.transport,
+      url,
+      send,
+      session,
+      inFlight,
+      clock,
+      log,
+      limit: options.answerLimit,
+      timeoutMs,
+      ending: ending.signal,
+      deliver,
+    },
+    () => listening && listen(),
+  )
+  const exchange = createRetry(transport.exchange, clock)
+
+  /** A host that initializes again begins anew; the server need not keep what it had. */
+  const beginAnew: Exchange = (pending, take) => {
+    listening?.abort()
+    listening = undefined
+    void endSession(session, send, log)
+    return exchange(pending, take)
+  }
+
+  const listenAfter: Exchange = async (pending, take) => {
+    await exchange(pending, take)
+    if (!listening) listen()
+  }
+
+  const carry: Exchange = (pending, take) => {
+    if (pending.message.method === 'initialize') return beginAnew(pending, take)
+    if (pending.message.method === 'notifications/initialized') return listenAfter(pending, take)
+    return exchange(pending, take)
+  }
+
+  return {
+    async exchange(pending, before, take) {
+      await before
+      pending.signal.throwIfAborted()
+      await carry(pending, take)
+    },
+    refusal: rpcError,
+    async initialize(cause) {
+      const answer = await transport.initialize(cause)
+      if (answer && !answer.failed && !listening) listen()
+      return answer
+    },
+    tell: transport.tell,
+    end(reason: BridgeError) {
+      listening?.abort(reason)
+      ending.abort(reason)
+      return endSession(session, send, log)
+    },
+  }
+}
