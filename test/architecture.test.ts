@@ -72,6 +72,7 @@ const FLOORS: Readonly<Record<string, Readonly<Record<string, readonly string[]>
   cli: { '.': ['commands', 'words', 'terminal'], commands: ['words', 'terminal'], words: ['terminal'], terminal: [] },
   config: { '.': ['file'], file: [] },
   doctor: { '.': ['checks', 'report'], checks: ['report'], report: [] },
+  signin: { '.': ['methods', 'attempt'], methods: ['attempt'], attempt: [] },
   store: { '.': ['sealing', 'sqlite'], sealing: ['sqlite'], sqlite: ['migrations'] },
   system: {
     '.': [],
@@ -101,6 +102,23 @@ test('imports follow the arrows of the architecture', () => {
       !LEAVES.includes(room(target)) && room(name) !== room(target) && !ARROWS[room(name)]?.includes(room(target)),
   )
   expect(wrong).toEqual([])
+})
+
+test('a sign-in knows only auth and the leaves, also by its types', () => {
+  const known = SOURCES.filter(({ name }) => room(name) === 'signin').flatMap(({ name, text }) =>
+    [...text.matchAll(/\bfrom '(\.[^']+)'/g)].map(([, path = '']) => room(join(dirname(name), path))),
+  )
+  const allowed = new Set([...LEAVES, 'signin', 'auth'])
+  expect(known).toContain('auth')
+  expect(known.filter((found) => !allowed.has(found))).toEqual([])
+})
+
+test('SQL stands in store alone', () => {
+  const guilty = SOURCES.filter(
+    ({ name, text }) =>
+      room(name) !== 'store' && /['"`](SELECT .* FROM|INSERT |UPDATE .* SET|DELETE FROM|PRAGMA )/.test(text),
+  )
+  expect(guilty.map(({ name }) => name)).toEqual([])
 })
 
 test('imports inside a room go down its floors', () => {

@@ -1,6 +1,7 @@
 // Words → a use case → an exit code. The one place where errors go out to a terminal.
 import type { Readable, Writable } from 'node:stream'
-import { type App, compose, type Overrides } from '../compose/app.ts'
+import { type App, compose } from '../compose/app.ts'
+import type { Runtime } from '../compose/runtime.ts'
 import type { Config } from '../config/config.ts'
 import { loadConfig, ownConfigFile, projectConfigFile } from '../config/load.ts'
 import { asBridgeError, BridgeError, ERRORS } from '../errors.ts'
@@ -58,7 +59,13 @@ export async function run(given: ProcessIO): Promise<number> {
 function forPeople(given: ProcessIO, stdout: ProcessIO['stdout']): ProcessIO {
   const { argv, stdin, stderr, environment, folder, ending } = given
   return {
-    ...{ argv, stdin, stdout, stderr: onlyPrintable(stderr), environment, folder, ending },
+    argv,
+    stdin,
+    stdout,
+    stderr: onlyPrintable(stderr),
+    environment,
+    folder,
+    ending,
     get version() {
       return given.version
     },
@@ -66,8 +73,13 @@ function forPeople(given: ProcessIO, stdout: ProcessIO['stdout']): ProcessIO {
 }
 
 /** Commands that work on files alone, also where the config is broken. */
-const LOCAL: ReadonlySet<Command> = new Set([
-  ...(['validate-config', 'check-config', 'install', 'uninstall', 'import', 'completion'] as const),
+const LOCAL: ReadonlySet<Command> = new Set<Command>([
+  'validate-config',
+  'check-config',
+  'install',
+  'uninstall',
+  'import',
+  'completion',
 ])
 
 /** A command that is asked to end has this long to do so in its own way, in ms. */
@@ -102,11 +114,11 @@ async function runComposed(line: CommandLine, world: ProcessIO): Promise<number>
   if (typeof config === 'number') return config
   if (line.command === 'run' && config.server === undefined && world.argv.length === 0 && isPerson(world))
     return (await import('./commands/firstRun.ts')).firstRun(world, (argv) => run({ ...world, argv }))
-  const composed = compose(config, doorsOf(world, config, line))
+  const app = compose(config, runtimeOf(world, config, line))
   try {
-    return await dispatch(line, composed, world)
+    return await dispatch(line, app, world)
   } finally {
-    await composed.close()
+    await app.close()
   }
 }
 
@@ -117,35 +129,31 @@ async function composeFor({ server, profile }: TokenKey, line: CommandLine, worl
   const flags = { ...bare, allowHttp, profile, ...(file === undefined ? {} : { config: file }) }
   const { environment, folder, version } = world
   const config = await loadConfig({ flags, environment, folder, server, version: () => version, alternatives: [] })
-  return compose(config, doorsOf(world, config, line))
+  return compose(config, runtimeOf(world, config, line))
 }
 
 const isPerson = ({ stdin, stderr }: ProcessIO) => stdin.isTTY === true && stderr.isTTY === true
 
-async function dispatch(line: CommandLine, composed: App, world: ProcessIO): Promise<number> {
+async function dispatch(line: CommandLine, app: App, world: ProcessIO): Promise<number> {
   switch (line.command) {
     case 'run':
-      return connect(composed, world)
+      return connect(app, world)
     case 'login':
-      return (await import('./commands/login.ts')).login(composed, world.ending, {
-        when: line.has('force') ? 'again' : 'if-needed',
-        how: line.has('paste') ? 'paste' : line.has('device') ? 'device' : 'browser',
-        qr: line.has('no-qr') ? 'left out' : 'shown',
-      })
+      return (await import('./commands/login.ts')).login(app, line, world)
     case 'logout':
-      return (await import('./commands/logout.ts')).logout(composed, line, (key) => composeFor(key, line, world))
+      return (await import('./commands/logout.ts')).logout(app, line, world, (key) => composeFor(key, line, world))
     case 'status':
-      return (await import('./commands/status.ts')).status(composed, line, world)
+      return (await import('./commands/status.ts')).status(app, line, world)
     case 'doctor':
-      return (await import('./commands/doctor.ts')).doctor(composed, line, world)
+      return (await import('./commands/doctor.ts')).doctor(app, line, world)
     case 'support-bundle':
-      return (await import('./commands/supportBundle.ts')).supportBundle(composed, line, world)
+      return (await import('./commands/supportBundle.ts')).supportBundle(app, line, world)
     case 'migrate':
-      return (await import('./commands/migrate.ts')).migrate(composed, line.server)
+      return (await import('./commands/migrate.ts')).migrate(app, line.server, world)
     case 'refresh':
-      return (await import('./commands/refresh.ts')).refresh(composed)
+      return (await import('./commands/refresh.ts')).refresh(app, world)
     case 'reset':
-      return (await import('./commands/reset.ts')).reset(composed, line, world)
+      return (await import('./commands/reset.ts')).reset(app, line, world)
     default:
       throw new BridgeError('internal', { message: `Nothing runs ${line.command}.` })
   }
@@ -159,15 +167,17 @@ async function runAttempt(world: ProcessIO): Promise<number> {
     attemptId: string
     config: Config
   }
-  const composed = compose(config, doorsOf(world, config))
+  const app = compose(config, runtimeOf(world, config))
   try {
-    return await (await import('./commands/login.ts')).runAttempt(composed, attemptId, world.ending)
+    const { signInDetached } = await import('../signin/detached.ts')
+    await signInDetached(await app.signIn(), attemptId, world.ending)
+    return 0
   } finally {
-    await composed.close()
+    await app.close()
   }
 }
 
-function doorsOf(world: ProcessIO, config: Config, line?: CommandLine): Overrides {
+function runtimeOf(world: ProcessIO, config: Config, line?: CommandLine): Runtime {
   const { stdin, stdout, stderr, environment } = world
   const wanted = (environment.DEBUG ?? '').split(/[\s,]+/).filter((name) => /^(\*|oauth|proxy)/.test(name))
   const debug = line?.has('debug') ?? false
@@ -184,7 +194,15 @@ function doorsOf(world: ProcessIO, config: Config, line?: CommandLine): Override
   const keychain = line?.command === 'run' ? keychainHere : keychainApart
   const asks = line?.command === 'login' && isPerson(world)
   return {
-    ...{ stdin, stdout, stderr, environment, version: () => world.version, clock, log, launcher, keychain },
+    stdin,
+    stdout,
+    stderr,
+    environment,
+    version: () => world.version,
+    clock,
+    log,
+    launcher,
+    keychain,
     ...(asks ? { confirmIssuer: (...of) => askForIssuer(world, ...of) } : {}),
   }
 }

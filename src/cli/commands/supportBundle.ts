@@ -18,11 +18,13 @@ import { statusReport } from './status.ts'
 const LOG_LINES = 300
 const HIDDEN = '[hidden]'
 
-export async function supportBundle(composed: App, line: CommandLine, world: ProcessIO): Promise<number> {
+type Parts = Pick<App, 'config' | 'clock' | 'network' | 'storage' | 'oauth' | 'person'>
+
+export async function supportBundle(app: Parts, line: CommandLine, world: ProcessIO): Promise<number> {
   const { stdout, stderr, folder } = world
-  const text = `${printableJson(anonymous(await bundle(composed, world)), 2)}\n`
+  const text = `${printableJson(anonymous(await bundle(app, world)), 2)}\n`
   stdout.write(text)
-  const day = new Date(composed.clock.now()).toISOString().slice(0, 10)
+  const day = new Date(app.clock.now()).toISOString().slice(0, 10)
   const file = resolve(folder, line.flags.output ?? `mcp-oauth-bridge-support-${day}.json`)
   if (!line.has('yes') && !(await agreed(world, file))) {
     stderr.write('Nothing was written. Read it above; --yes writes it without asking.\n')
@@ -44,13 +46,14 @@ async function agreed(world: ProcessIO, file: string): Promise<boolean> {
   }
 }
 
-async function bundle(composed: App, world: ProcessIO) {
-  const { config, clock, environment } = composed
+async function bundle(app: Parts, world: ProcessIO) {
+  const { config, clock } = app
+  const { environment } = world
   return {
     made_at: new Date(clock.now()).toISOString(),
     versions: { program: world.version, node: process.versions.node, system: `${process.platform} ${process.arch}` },
-    doctor: withoutSubject(await examination(composed, world)),
-    status: await accounts(composed),
+    doctor: withoutSubject(await examination(app, world)),
+    status: await accounts(app),
     config: redacted(config),
     environment: NAMES.filter((name) => environment[name]).map((name) => `${name} is set`),
     log: recentLines(config.logFile, LOG_LINES),
@@ -79,9 +82,9 @@ const NAMES = [
 ]
 
 /** Who it is stays out; that somebody is signed in is enough to help. */
-async function accounts(composed: App) {
+async function accounts(app: Parts) {
   try {
-    const { accounts: rows, ...rest } = await statusReport(composed, false)
+    const { accounts: rows, ...rest } = await statusReport(app, false)
     return {
       ...rest,
       accounts: rows.map(({ subject: _subject, email: _email, ...row }) => row),
