@@ -1,37 +1,20 @@
 // Words → a use case → an exit code. The one place where errors go out to a terminal.
-import type { Readable, Writable } from 'node:stream'
 import { type App, compose } from '../compose/app.ts'
-import type { Runtime } from '../compose/runtime.ts'
 import type { Config } from '../config/config.ts'
 import { loadConfig, ownConfigFile, projectConfigFile } from '../config/load.ts'
 import { asBridgeError, BridgeError, ERRORS } from '../errors.ts'
-import type { LoginLauncher } from '../ports.ts'
 import type { TokenKey } from '../records.ts'
 import { withoutQueries } from '../redaction/text.ts'
-import { clock } from '../system/clock.ts'
-import { keychain as keychainApart } from '../system/keychain/childProcess.ts'
-import { keychainHere } from '../system/keychain/inProcess.ts'
-import { createLog } from '../system/log/log.ts'
 import { onlyPrintable } from '../system/log/printable.ts'
 import { connect } from './commands/run.ts'
 import { tellPassedOver } from './passedOver.ts'
+import type { ProcessIO } from './process.ts'
+import { runtimeOf } from './runtime.ts'
 import { createStyle, wrapWords } from './terminal/style.ts'
+import { isAtTerminal } from './terminal/tty.ts'
 import { COMMANDS, type Command, type CommandLine, parseCommandLine } from './words/args.ts'
 
 export { pendingKeychainCalls } from '../system/keychain/inProcess.ts'
-
-/** What bin hands over: the process's own streams, words and end. */
-export interface ProcessIO {
-  readonly argv: readonly string[]
-  readonly stdin: Readable & { readonly isTTY?: boolean }
-  readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number }
-  readonly stderr: Writable & { readonly isTTY?: boolean }
-  readonly environment: NodeJS.ProcessEnv
-  readonly folder: string
-  readonly version: string
-  /** Aborts when the process is asked to end; the reason is the signal's name. */
-  readonly ending: AbortSignal
-}
 
 /** Resolves to the exit code; never rejects. */
 export async function run(given: ProcessIO): Promise<number> {
@@ -112,7 +95,7 @@ async function runComposed(line: CommandLine, world: ProcessIO): Promise<number>
     throw thrown
   })
   if (typeof config === 'number') return config
-  if (line.command === 'run' && config.server === undefined && world.argv.length === 0 && isPerson(world))
+  if (line.command === 'run' && config.server === undefined && world.argv.length === 0 && isAtTerminal(world))
     return (await import('./commands/firstRun.ts')).firstRun(world, (argv) => run({ ...world, argv }))
   const app = compose(config, runtimeOf(world, config, line))
   try {
@@ -131,8 +114,6 @@ async function composeFor({ server, profile }: TokenKey, line: CommandLine, worl
   const config = await loadConfig({ flags, environment, folder, server, version: () => version, alternatives: [] })
   return compose(config, runtimeOf(world, config, line))
 }
-
-const isPerson = ({ stdin, stderr }: ProcessIO) => stdin.isTTY === true && stderr.isTTY === true
 
 async function dispatch(line: CommandLine, app: App, world: ProcessIO): Promise<number> {
   switch (line.command) {
@@ -175,44 +156,6 @@ async function runAttempt(world: ProcessIO): Promise<number> {
   } finally {
     await app.close()
   }
-}
-
-function runtimeOf(world: ProcessIO, config: Config, line?: CommandLine): Runtime {
-  const { stdin, stdout, stderr, environment } = world
-  const wanted = (environment.DEBUG ?? '').split(/[\s,]+/).filter((name) => /^(\*|oauth|proxy)/.test(name))
-  const debug = line?.has('debug') ?? false
-  const chosen = line?.flags.logLevel === undefined ? 'warn' : config.logLevel
-  const log = createLog({
-    stderr,
-    level: debug ? 'debug' : line?.has('verbose') ? 'info' : chosen,
-    namespaces: wanted,
-    file: config.logFile,
-    fileLevel: debug ? 'debug' : config.logLevel,
-  })
-  if (config.sessionTimeoutMs < 300_000)
-    log.warn('config:session_timeout', { message: 'session_timeout is low (< 300s)' })
-  const keychain = line?.command === 'run' ? keychainHere : keychainApart
-  const asks = line?.command === 'login' && isPerson(world)
-  return {
-    stdin,
-    stdout,
-    stderr,
-    environment,
-    version: () => world.version,
-    clock,
-    log,
-    launcher,
-    keychain,
-    ...(asks ? { confirmIssuer: (...of) => askForIssuer(world, ...of) } : {}),
-  }
-}
-
-const askForIssuer = async (world: ProcessIO, issuer: string, clientId: string) =>
-  (await import('./terminal/confirmIssuer.ts')).confirmIssuer(world, issuer, clientId)
-
-/** Loaded when a person is needed: most starts need none. */
-const launcher: LoginLauncher = {
-  launch: async (job) => (await import('../system/process/loginLauncher.ts')).loginLauncher.launch(job),
 }
 
 function print(world: ProcessIO, text: string): number {

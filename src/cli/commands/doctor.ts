@@ -7,7 +7,7 @@ import { type Finding, failed } from '../../doctor/report/finding.ts'
 import { type BridgeError, ERRORS } from '../../errors.ts'
 import { withoutControls, withoutQueries, withoutSecrets } from '../../redaction/text.ts'
 import { printableJson } from '../../system/log/printable.ts'
-import type { ProcessIO } from '../run.ts'
+import type { ProcessIO } from '../process.ts'
 import { createStyle, type Style, wrap } from '../terminal/style.ts'
 import type { CommandLine } from '../words/args.ts'
 

@@ -2,7 +2,7 @@
 import type { App } from '../../compose/app.ts'
 import { withoutControls, withoutQueries } from '../../redaction/text.ts'
 import { type SignInWishes, signIn } from '../../signin/signIn.ts'
-import type { ProcessIO } from '../run.ts'
+import type { ProcessIO } from '../process.ts'
 import { createSignInTerminal } from '../terminal/signInTerminal.ts'
 import type { CommandLine } from '../words/args.ts'
 

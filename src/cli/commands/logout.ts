@@ -6,7 +6,7 @@ import { asBridgeError, BridgeError } from '../../errors.ts'
 import type { TokenStore } from '../../ports.ts'
 import type { TokenKey } from '../../records.ts'
 import { withoutControls, withoutQueries } from '../../redaction/text.ts'
-import type { ProcessIO } from '../run.ts'
+import type { ProcessIO } from '../process.ts'
 import type { CommandLine } from '../words/args.ts'
 
 type Parts = Pick<App, 'config' | 'log' | 'storage' | 'oauth'>

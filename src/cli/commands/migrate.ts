@@ -3,7 +3,7 @@ import type { App } from '../../compose/app.ts'
 import { BridgeError } from '../../errors.ts'
 import { quote } from '../../redaction/text.ts'
 import { LATEST_VERSION, migrateDown, migrateUp, schemaVersion } from '../../store/sqlite/migrate.ts'
-import type { ProcessIO } from '../run.ts'
+import type { ProcessIO } from '../process.ts'
 
 export async function migrate(
   { config, storage }: Pick<App, 'config' | 'storage'>,

@@ -4,7 +4,7 @@ import type { App } from '../../compose/app.ts'
 import { keyOf } from '../../config/target.ts'
 import { BridgeError } from '../../errors.ts'
 import { withoutQueries } from '../../redaction/text.ts'
-import type { ProcessIO } from '../run.ts'
+import type { ProcessIO } from '../process.ts'
 
 type Parts = Pick<App, 'config' | 'storage' | 'oauth' | 'tokens'>
 

@@ -10,8 +10,9 @@ import { asBridgeError, BridgeError } from '../../errors.ts'
 import { keychainItems } from '../../store/sealing/sealingKey.ts'
 import { keyPinFile } from '../../system/keychain/keyPin.ts'
 import { fileHolders } from '../../system/process/fileUsers.ts'
-import type { ProcessIO } from '../run.ts'
-import { isAtTerminal, startAsking } from '../terminal/ask.ts'
+import type { ProcessIO } from '../process.ts'
+import { startAsking } from '../terminal/ask.ts'
+import { isAtTerminal } from '../terminal/tty.ts'
 import type { CommandLine } from '../words/args.ts'
 
 export async function reset(

@@ -5,7 +5,7 @@ import { serverOf } from '../../config/target.ts'
 import { ERRORS } from '../../errors.ts'
 import { loginCommand, shownUrl } from '../../redaction/shownUrl.ts'
 import { watchParent } from '../../system/process/watchParent.ts'
-import type { ProcessIO } from '../run.ts'
+import type { ProcessIO } from '../process.ts'
 
 /** Answers on their way when stdin closes get this long, in ms; the whole end takes at most 2 s. */
 const GRACE_MS = 1_000

@@ -8,9 +8,10 @@ import { withoutControls, withoutQueries } from '../../redaction/text.ts'
 import { writePrivate } from '../../system/files/private.ts'
 import { recentLines } from '../../system/log/file.ts'
 import { printableJson } from '../../system/log/printable.ts'
-import type { ProcessIO } from '../run.ts'
+import type { ProcessIO } from '../process.ts'
 import { anonymous } from '../terminal/anonymous.ts'
-import { isAtTerminal, startAsking } from '../terminal/ask.ts'
+import { startAsking } from '../terminal/ask.ts'
+import { isAtTerminal } from '../terminal/tty.ts'
 import type { CommandLine } from '../words/args.ts'
 import { examination } from './doctor.ts'
 import { statusReport } from './status.ts'
@@ -68,17 +69,24 @@ function withoutSubject({ ok, checks, causes }: Report) {
 
 /** Names only: their values may hold passwords. */
 const NAMES = [
-  ...[
-    'CONFIG_PATH',
-    'MCP_OAUTH_BRIDGE_HOME',
-    'MCP_OAUTH_BRIDGE_KEY',
-    'BROWSER',
-    'DEBUG',
-    'NODE_EXTRA_CA_CERTS',
-    'SSL_CERT_FILE',
-  ],
-  ...['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy', 'NO_PROXY', 'no_proxy', 'DISPLAY', 'WAYLAND_DISPLAY'],
-  ...['SSH_CONNECTION', 'WSL_DISTRO_NAME', 'DBUS_SESSION_BUS_ADDRESS'],
+  'CONFIG_PATH',
+  'MCP_OAUTH_BRIDGE_HOME',
+  'MCP_OAUTH_BRIDGE_KEY',
+  'BROWSER',
+  'DEBUG',
+  'NODE_EXTRA_CA_CERTS',
+  'SSL_CERT_FILE',
+  'HTTPS_PROXY',
+  'https_proxy',
+  'HTTP_PROXY',
+  'http_proxy',
+  'NO_PROXY',
+  'no_proxy',
+  'DISPLAY',
+  'WAYLAND_DISPLAY',
+  'SSH_CONNECTION',
+  'WSL_DISTRO_NAME',
+  'DBUS_SESSION_BUS_ADDRESS',
 ]
 
 /** Who it is stays out; that somebody is signed in is enough to help. */
@@ -100,15 +108,32 @@ const namesOf = (values: Readonly<Record<string, unknown>>) =>
 
 /** An allowlist: a setting that is not named here is not in the bundle. */
 function redacted(config: Config) {
-  const { server, profile, callbackUrls, sessionTimeoutMs, database, dataFolder, secretStore, loginMode } = config
-  const { connectTimeoutMs, requestTimeoutMs, logLevel, logFile, forwardHeaders, blockedHeaders, userHeaders } = config
-  const { hostLimit, serverLimit, hideTools, holdInitializeMs, holdCallMs, browser } = config
+  const { server } = config
   return {
-    ...{ profile, callbackUrls, sessionTimeoutMs, database, dataFolder, secretStore, loginMode, connectTimeoutMs },
-    ...{ requestTimeoutMs, logLevel, logFile, forwardHeaders, blockedHeaders, userHeaders, browser },
-    ...{ hostLimit, serverLimit, hideTools, holdInitializeMs, holdCallMs },
+    profile: config.profile,
+    callbackUrls: config.callbackUrls,
+    sessionTimeoutMs: config.sessionTimeoutMs,
+    database: config.database,
+    dataFolder: config.dataFolder,
+    secretStore: config.secretStore,
+    loginMode: config.loginMode,
+    connectTimeoutMs: config.connectTimeoutMs,
+    requestTimeoutMs: config.requestTimeoutMs,
+    logLevel: config.logLevel,
+    logFile: config.logFile,
+    forwardHeaders: config.forwardHeaders,
+    blockedHeaders: config.blockedHeaders,
+    userHeaders: config.userHeaders,
+    browser: config.browser,
+    hostLimit: config.hostLimit,
+    serverLimit: config.serverLimit,
+    hideTools: config.hideTools,
+    holdInitializeMs: config.holdInitializeMs,
+    holdCallMs: config.holdCallMs,
     server: server && {
-      ...{ name: server.name, url: withoutQueries(server.url), transport: server.transport },
+      name: server.name,
+      url: withoutQueries(server.url),
+      transport: server.transport,
       headers: namesOf(server.headers),
       allowHttp: server.allowHttp,
       exceptions: { ...server.exceptions, server: withoutQueries(server.exceptions.server) },

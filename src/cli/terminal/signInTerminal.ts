@@ -1,9 +1,10 @@
 // The terminal that a person signs in at: lines that fit, a moving line with the time that is left, and a QR code.
 import type { Clock } from '../../ports.ts'
 import type { SignInTerminal } from '../../signin/deps.ts'
-import type { ProcessIO } from '../run.ts'
+import type { ProcessIO } from '../process.ts'
 import { clockText, startSpinner } from './spinner.ts'
 import { createStyle, wrapWords } from './style.ts'
+import { isAtTerminal } from './tty.ts'
 
 /** `qr`: whether a QR code is wanted. */
 export function createSignInTerminal(
@@ -16,7 +17,7 @@ export function createSignInTerminal(
   return {
     stdin,
     environment,
-    interactive: stdin.isTTY === true && stderr.isTTY === true,
+    interactive: isAtTerminal({ stdin, stderr }),
     write: (text) => void stderr.write(text),
     show(text, waitsUntil) {
       stop()
