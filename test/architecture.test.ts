@@ -158,6 +158,22 @@ test('the tree in docs/architecture.md is that of src/', () => {
   expect(page, 'run node scripts/tree.js').toBe(withTree(page))
 })
 
+test('a journey is told in at most twelve files that exist, and comes back to no room it has left', () => {
+  const page = readFileSync(join(ROOT, 'docs/architecture.md'), 'utf8')
+  const journeys = page.split(/^#+ /m).filter((part) => /^\([a-z]\)/.test(part))
+  const walks = journeys
+    .map((part) => [...part.matchAll(/^\| \d+ \| `([\w/]+\.ts)` \|/gm)].map(([, file = '']) => file))
+    .filter((walk) => walk.length > 0)
+  expect(walks.length).toBeGreaterThan(1)
+  const names = SOURCES.map(({ name }) => name)
+  for (const walk of walks) {
+    expect(walk.filter((file) => !names.includes(file))).toEqual([])
+    expect(walk.length).toBeLessThanOrEqual(12)
+    const entered = walk.map(room).filter((name, index, rooms) => name !== rooms[index - 1])
+    expect(entered).toEqual([...new Set(entered)])
+  }
+})
+
 test.each(['ports.ts', 'records.ts'])('%s imports nothing, so that every room can stand on it', (leaf) => {
   expect(importsOf(SOURCES.find(({ name }) => name === leaf)?.text ?? "from 'missing'")).toEqual([])
 })
