@@ -72,6 +72,7 @@ const FLOORS: Readonly<Record<string, Readonly<Record<string, readonly string[]>
   cli: { '.': ['commands', 'words', 'terminal'], commands: ['words', 'terminal'], words: ['terminal'], terminal: [] },
   config: { '.': ['file'], file: [] },
   doctor: { '.': ['checks', 'report'], checks: ['report'], report: [] },
+  signin: { '.': ['methods', 'attempt'], methods: ['attempt'], attempt: [] },
   store: { '.': ['sealing', 'sqlite'], sealing: ['sqlite'], sqlite: ['migrations'] },
   system: {
     '.': [],
@@ -101,6 +102,23 @@ test('imports follow the arrows of the architecture', () => {
       !LEAVES.includes(room(target)) && room(name) !== room(target) && !ARROWS[room(name)]?.includes(room(target)),
   )
   expect(wrong).toEqual([])
+})
+
+test('a sign-in knows only auth and the leaves, also by its types', () => {
+  const known = SOURCES.filter(({ name }) => room(name) === 'signin').flatMap(({ name, text }) =>
+    [...text.matchAll(/\bfrom '(\.[^']+)'/g)].map(([, path = '']) => room(join(dirname(name), path))),
+  )
+  const allowed = new Set([...LEAVES, 'signin', 'auth'])
+  expect(known).toContain('auth')
+  expect(known.filter((found) => !allowed.has(found))).toEqual([])
+})
+
+test('SQL stands in store alone', () => {
+  const guilty = SOURCES.filter(
+    ({ name, text }) =>
+      room(name) !== 'store' && /['"`](SELECT .* FROM|INSERT |UPDATE .* SET|DELETE FROM|PRAGMA )/.test(text),
+  )
+  expect(guilty.map(({ name }) => name)).toEqual([])
 })
 
 test('imports inside a room go down its floors', () => {
@@ -138,6 +156,22 @@ test('no folder is a list: at most fourteen files', () => {
 test('the tree in docs/architecture.md is that of src/', () => {
   const page = readFileSync(join(ROOT, 'docs/architecture.md'), 'utf8')
   expect(page, 'run node scripts/tree.js').toBe(withTree(page))
+})
+
+test('a journey is told in at most twelve files that exist, and comes back to no room it has left', () => {
+  const page = readFileSync(join(ROOT, 'docs/architecture.md'), 'utf8')
+  const journeys = page.split(/^#+ /m).filter((part) => /^\([a-z]\)/.test(part))
+  const walks = journeys
+    .map((part) => [...part.matchAll(/^\| \d+ \| `([\w/]+\.ts)` \|/gm)].map(([, file = '']) => file))
+    .filter((walk) => walk.length > 0)
+  expect(walks.length).toBeGreaterThan(1)
+  const names = SOURCES.map(({ name }) => name)
+  for (const walk of walks) {
+    expect(walk.filter((file) => !names.includes(file))).toEqual([])
+    expect(walk.length).toBeLessThanOrEqual(12)
+    const entered = walk.map(room).filter((name, index, rooms) => name !== rooms[index - 1])
+    expect(entered).toEqual([...new Set(entered)])
+  }
 })
 
 test.each(['ports.ts', 'records.ts'])('%s imports nothing, so that every room can stand on it', (leaf) => {

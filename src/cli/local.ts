@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url'
 import { BridgeError } from '../errors.ts'
 import type { Program } from '../hosts/entry.ts'
-import type { ProcessIO } from './run.ts'
+import type { ProcessIO } from './process.ts'
 import type { CommandLine } from './words/args.ts'
 
 export async function runLocal(line: CommandLine, world: ProcessIO): Promise<number> {

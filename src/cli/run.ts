@@ -1,36 +1,20 @@
 // Words → a use case → an exit code. The one place where errors go out to a terminal.
-import type { Readable, Writable } from 'node:stream'
-import { type App, compose, type Overrides } from '../compose/app.ts'
+import { type App, compose } from '../compose/app.ts'
 import type { Config } from '../config/config.ts'
 import { loadConfig, ownConfigFile, projectConfigFile } from '../config/load.ts'
 import { asBridgeError, BridgeError, ERRORS } from '../errors.ts'
-import type { LoginLauncher } from '../ports.ts'
 import type { TokenKey } from '../records.ts'
 import { withoutQueries } from '../redaction/text.ts'
-import { clock } from '../system/clock.ts'
-import { keychain as keychainApart } from '../system/keychain/childProcess.ts'
-import { keychainHere } from '../system/keychain/inProcess.ts'
-import { createLog } from '../system/log/log.ts'
 import { onlyPrintable } from '../system/log/printable.ts'
 import { connect } from './commands/run.ts'
 import { tellPassedOver } from './passedOver.ts'
+import type { ProcessIO } from './process.ts'
+import { runtimeOf } from './runtime.ts'
 import { createStyle, wrapWords } from './terminal/style.ts'
+import { isAtTerminal } from './terminal/tty.ts'
 import { COMMANDS, type Command, type CommandLine, parseCommandLine } from './words/args.ts'
 
 export { pendingKeychainCalls } from '../system/keychain/inProcess.ts'
-
-/** What bin hands over: the process's own streams, words and end. */
-export interface ProcessIO {
-  readonly argv: readonly string[]
-  readonly stdin: Readable & { readonly isTTY?: boolean }
-  readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number }
-  readonly stderr: Writable & { readonly isTTY?: boolean }
-  readonly environment: NodeJS.ProcessEnv
-  readonly folder: string
-  readonly version: string
-  /** Aborts when the process is asked to end; the reason is the signal's name. */
-  readonly ending: AbortSignal
-}
 
 /** Resolves to the exit code; never rejects. */
 export async function run(given: ProcessIO): Promise<number> {
@@ -58,7 +42,13 @@ export async function run(given: ProcessIO): Promise<number> {
 function forPeople(given: ProcessIO, stdout: ProcessIO['stdout']): ProcessIO {
   const { argv, stdin, stderr, environment, folder, ending } = given
   return {
-    ...{ argv, stdin, stdout, stderr: onlyPrintable(stderr), environment, folder, ending },
+    argv,
+    stdin,
+    stdout,
+    stderr: onlyPrintable(stderr),
+    environment,
+    folder,
+    ending,
     get version() {
       return given.version
     },
@@ -66,8 +56,13 @@ function forPeople(given: ProcessIO, stdout: ProcessIO['stdout']): ProcessIO {
 }
 
 /** Commands that work on files alone, also where the config is broken. */
-const LOCAL: ReadonlySet<Command> = new Set([
-  ...(['validate-config', 'check-config', 'install', 'uninstall', 'import', 'completion'] as const),
+const LOCAL: ReadonlySet<Command> = new Set<Command>([
+  'validate-config',
+  'check-config',
+  'install',
+  'uninstall',
+  'import',
+  'completion',
 ])
 
 /** A command that is asked to end has this long to do so in its own way, in ms. */
@@ -100,13 +95,13 @@ async function runComposed(line: CommandLine, world: ProcessIO): Promise<number>
     throw thrown
   })
   if (typeof config === 'number') return config
-  if (line.command === 'run' && config.server === undefined && world.argv.length === 0 && isPerson(world))
+  if (line.command === 'run' && config.server === undefined && world.argv.length === 0 && isAtTerminal(world))
     return (await import('./commands/firstRun.ts')).firstRun(world, (argv) => run({ ...world, argv }))
-  const composed = compose(config, doorsOf(world, config, line))
+  const app = compose(config, runtimeOf(world, config, line))
   try {
-    return await dispatch(line, composed, world)
+    return await dispatch(line, app, world)
   } finally {
-    await composed.close()
+    await app.close()
   }
 }
 
@@ -117,35 +112,29 @@ async function composeFor({ server, profile }: TokenKey, line: CommandLine, worl
   const flags = { ...bare, allowHttp, profile, ...(file === undefined ? {} : { config: file }) }
   const { environment, folder, version } = world
   const config = await loadConfig({ flags, environment, folder, server, version: () => version, alternatives: [] })
-  return compose(config, doorsOf(world, config, line))
+  return compose(config, runtimeOf(world, config, line))
 }
 
-const isPerson = ({ stdin, stderr }: ProcessIO) => stdin.isTTY === true && stderr.isTTY === true
-
-async function dispatch(line: CommandLine, composed: App, world: ProcessIO): Promise<number> {
+async function dispatch(line: CommandLine, app: App, world: ProcessIO): Promise<number> {
   switch (line.command) {
     case 'run':
-      return connect(composed, world)
+      return connect(app, world)
     case 'login':
-      return (await import('./commands/login.ts')).login(composed, world.ending, {
-        when: line.has('force') ? 'again' : 'if-needed',
-        how: line.has('paste') ? 'paste' : line.has('device') ? 'device' : 'browser',
-        qr: line.has('no-qr') ? 'left out' : 'shown',
-      })
+      return (await import('./commands/login.ts')).login(app, line, world)
     case 'logout':
-      return (await import('./commands/logout.ts')).logout(composed, line, (key) => composeFor(key, line, world))
+      return (await import('./commands/logout.ts')).logout(app, line, world, (key) => composeFor(key, line, world))
     case 'status':
-      return (await import('./commands/status.ts')).status(composed, line, world)
+      return (await import('./commands/status.ts')).status(app, line, world)
     case 'doctor':
-      return (await import('./commands/doctor.ts')).doctor(composed, line, world)
+      return (await import('./commands/doctor.ts')).doctor(app, line, world)
     case 'support-bundle':
-      return (await import('./commands/supportBundle.ts')).supportBundle(composed, line, world)
+      return (await import('./commands/supportBundle.ts')).supportBundle(app, line, world)
     case 'migrate':
-      return (await import('./commands/migrate.ts')).migrate(composed, line.server)
+      return (await import('./commands/migrate.ts')).migrate(app, line.server, world)
     case 'refresh':
-      return (await import('./commands/refresh.ts')).refresh(composed)
+      return (await import('./commands/refresh.ts')).refresh(app, world)
     case 'reset':
-      return (await import('./commands/reset.ts')).reset(composed, line, world)
+      return (await import('./commands/reset.ts')).reset(app, line, world)
     default:
       throw new BridgeError('internal', { message: `Nothing runs ${line.command}.` })
   }
@@ -159,42 +148,14 @@ async function runAttempt(world: ProcessIO): Promise<number> {
     attemptId: string
     config: Config
   }
-  const composed = compose(config, doorsOf(world, config))
+  const app = compose(config, runtimeOf(world, config))
   try {
-    return await (await import('./commands/login.ts')).runAttempt(composed, attemptId, world.ending)
+    const { signInDetached } = await import('../signin/detached.ts')
+    await signInDetached(await app.signIn(), attemptId, world.ending)
+    return 0
   } finally {
-    await composed.close()
+    await app.close()
   }
-}
-
-function doorsOf(world: ProcessIO, config: Config, line?: CommandLine): Overrides {
-  const { stdin, stdout, stderr, environment } = world
-  const wanted = (environment.DEBUG ?? '').split(/[\s,]+/).filter((name) => /^(\*|oauth|proxy)/.test(name))
-  const debug = line?.has('debug') ?? false
-  const chosen = line?.flags.logLevel === undefined ? 'warn' : config.logLevel
-  const log = createLog({
-    stderr,
-    level: debug ? 'debug' : line?.has('verbose') ? 'info' : chosen,
-    namespaces: wanted,
-    file: config.logFile,
-    fileLevel: debug ? 'debug' : config.logLevel,
-  })
-  if (config.sessionTimeoutMs < 300_000)
-    log.warn('config:session_timeout', { message: 'session_timeout is low (< 300s)' })
-  const keychain = line?.command === 'run' ? keychainHere : keychainApart
-  const asks = line?.command === 'login' && isPerson(world)
-  return {
-    ...{ stdin, stdout, stderr, environment, version: () => world.version, clock, log, launcher, keychain },
-    ...(asks ? { confirmIssuer: (...of) => askForIssuer(world, ...of) } : {}),
-  }
-}
-
-const askForIssuer = async (world: ProcessIO, issuer: string, clientId: string) =>
-  (await import('./terminal/confirmIssuer.ts')).confirmIssuer(world, issuer, clientId)
-
-/** Loaded when a person is needed: most starts need none. */
-const launcher: LoginLauncher = {
-  launch: async (job) => (await import('../system/process/loginLauncher.ts')).loginLauncher.launch(job),
 }
 
 function print(world: ProcessIO, text: string): number {

@@ -1,41 +1,78 @@
-// The storage half of the composition root: the database in its private folder, the sealing key's places, the stores.
+// Picks the storage: the database in its private folder, the places of its sealing key, and the stores on it.
 import type { Config } from '../config/config.ts'
 import { defaultPaths } from '../config/paths.ts'
-import { asBridgeError, BridgeError } from '../errors.ts'
 import { memoizeAsync } from '../memoizeAsync.ts'
-import type { Clock, Logger, SecretStore } from '../ports.ts'
 import { createAttemptStore } from '../store/attemptStore.ts'
 import { createCache, createSealedCache } from '../store/cache.ts'
 import { createClientStore } from '../store/clientStore.ts'
 import { createLeases } from '../store/leases.ts'
-import { adoptRows } from '../store/sealing/adoptRows.ts'
-import { redactedSeal } from '../store/sealing/redactedSeal.ts'
-import { createSeal, fingerprint, type Seal } from '../store/sealing/seal.ts'
-import {
-  type KeyBackend,
-  type KeyPin,
-  type KeySlots,
-  keyBackends,
-  openSealingKey,
-  peekSealingKey,
-} from '../store/sealing/sealingKey.ts'
-import { type Database, openDatabase, openToLook, openUnmigrated } from '../store/sqlite/database.ts'
+import { openReadOnlyStores, type ReadOnlyStores } from '../store/readOnlyStores.ts'
+import { openSeal, type PinnedSlots } from '../store/sealing/openSeal.ts'
+import { type KeyBackend, type KeySlots, keyBackends } from '../store/sealing/sealingKey.ts'
+import { type Database, openDatabase, openUnmigrated } from '../store/sqlite/database.ts'
 import { followFile } from '../store/sqlite/followFile.ts'
 import { createTokenStore } from '../store/tokenStore.ts'
 import { ensurePrivateFolder, makePrivate, withPrivateUmask } from '../system/files/private.ts'
 import { createEnvKey, createKeyFile } from '../system/keychain/keyFile.ts'
 import { createKeyPin } from '../system/keychain/keyPin.ts'
+import type { Runtime } from './runtime.ts'
 
-export interface StoreDoors {
-  readonly environment: NodeJS.ProcessEnv
-  readonly clock: Clock
-  readonly log: Logger
-  readonly secrets?: KeySlots['stores']
-  readonly keychain: SecretStore
+type StorageRuntime = Pick<Runtime, 'environment' | 'clock' | 'log' | 'keychain'>
+
+export type Stores = ReturnType<typeof openStores>
+
+export interface Storage {
+  /** Makes and migrates the database on first use; a failure is not kept. */
+  readonly open: () => Promise<Stores>
+  /** An existing database, in which nothing can change. The caller closes it. */
+  readonly look: () => Promise<ReadOnlyStores>
+  /** The database as it is, for looking at its schema. The caller closes it. */
+  readonly openRaw: () => Database
+  /** Where keys may lie, whichever is used. */
+  readonly keyStores: () => KeySlots['stores']
+  readonly close: () => Promise<void>
 }
 
-/** The database as it is, for looking at its schema; the caller closes it. */
-export const openRawDatabase = (config: Config): Database => privately(config, () => openUnmigrated(config.database))
+export function composeStorage(config: Config, runtime: StorageRuntime): Storage {
+  const open = memoizeAsync(async () => openStores(config, runtime))
+  return {
+    open,
+    look: async () =>
+      withPrivateUmask(config.database, () =>
+        openReadOnlyStores(config.database, slotsOf(config, runtime), runtime.clock),
+      ),
+    openRaw: () => privately(config, () => openUnmigrated(config.database)),
+    keyStores: () => keyStores(config, runtime),
+    close: async () => (await open.peek())?.database.close(),
+  }
+}
+
+function openStores(config: Config, runtime: StorageRuntime) {
+  const { clock, log } = runtime
+  const onSetAside = (file: string) =>
+    log.error('store:set-aside', { file, message: 'The database was broken; a new one was begun.' })
+  const open = () => privately(config, () => openDatabase(config.database, onSetAside))
+  const slots = slotsOf(config, runtime)
+  const sealing = () => memoizeAsync(() => openSeal(database, slots, { clock, log }))
+  let seal = sealing()
+  // Another database has another key.
+  const database = followFile(config.database, open, () => {
+    seal = sealing()
+  })
+  const current = () => seal()
+  return {
+    database,
+    tokens: createTokenStore(database, current, clock),
+    attempts: createAttemptStore(database, current, clock),
+    clients: createClientStore(database, current, clock),
+    cache: createSealedCache(database, current, clock),
+    /** What servers answered: shown to a host, and nothing is sent because of it. */
+    answers: createCache(database, clock),
+    leases: createLeases(database, clock),
+    /** Where the sealing key is, or would go. */
+    keyBackends: () => keyBackends(database),
+  }
+}
 
 /** Runs `open` with our folder private and the database's files 0600. */
 function privately<T>(config: Config, open: () => T): T {
@@ -45,105 +82,17 @@ function privately<T>(config: Config, open: () => T): T {
   return withPrivateUmask(config.database, open)
 }
 
-/** The stores for looking only: an existing database, in which nothing can change. The caller closes it. */
-export function openLook(config: Config, doors: StoreDoors) {
-  const database = withPrivateUmask(config.database, () => openToLook(config.database))
-  const slots = slotsOf(config, doors)
-  const sealingKey = memoizeAsync(() => peekSealingKey(database, slots))
-  const openSeal = async (): Promise<Seal> => {
-    const key = await sealingKey()
-    if (key) return redactedSeal(slots.pin.known() ? createSeal(key) : { ...createSeal(key), unmarked: 'believed' })
-    throw new BridgeError('key_missing')
-  }
-  return {
-    database,
-    tokens: createTokenStore(database, openSeal, doors.clock),
-    clients: createClientStore(database, openSeal, doors.clock),
-    leases: createLeases(database, doors.clock),
-    keyBackends: () => keyBackends(database),
-    sealingKey,
-    close: () => database.close(),
-  }
-}
-
-export function openStore(config: Config, doors: StoreDoors) {
-  const { clock, log } = doors
-  const onSetAside = (file: string) =>
-    log.error('store:set-aside', { file, message: 'The database was broken; a new one was begun.' })
-  const open = () => privately(config, () => openDatabase(config.database, onSetAside))
-  const slots = slotsOf(config, doors)
-  const sealing = () => memoizeAsync(() => openRows(database, slots, doors))
-  let seal = sealing()
-  // Another database has another key.
-  const database = followFile(config.database, open, () => {
-    seal = sealing()
-  })
-  const openSeal = () => seal()
-  return {
-    database,
-    tokens: createTokenStore(database, openSeal, clock),
-    attempts: createAttemptStore(database, openSeal, clock),
-    clients: createClientStore(database, openSeal, clock),
-    cache: createSealedCache(database, openSeal, clock),
-    /** What servers answered: shown to a host, and nothing is sent because of it. */
-    answers: createCache(database, clock),
-    leases: createLeases(database, clock),
-    /** Where the sealing key is, or would go. */
-    keyBackends: () => keyBackends(database),
-  }
-}
-
-/** The seal; a database that is met for the first time has its rows sealed as they stand, and its key remembered. */
-async function openRows(database: Database, slots: KeySlots & { pin: KeyPin }, doors: StoreDoors): Promise<Seal> {
-  const isNew = slots.pin.known() === undefined
-  const key = await openSealingKey(database, slots, doors.clock)
-  const seal = redactedSeal(createSeal(key))
-  if (!isNew || slots.pin.known() !== undefined) return seal
-  const [backend] = keyBackends(database)
-  if (backend === 'file' && !(slots.wanted.length === 1 && slots.wanted[0] === 'file'))
-    doors.log.warn('store:key', {
-      outcome: 'adopted',
-      message: `The sealing key is taken from a file that the database names; nothing remembers an earlier choice. secret_store: keychain in config.yaml rules that out.`,
-    })
-  adoptRows(database, seal)
-  try {
-    slots.pin.add(fingerprint(key))
-  } catch (thrown) {
-    // Without it the next process adopts the rows again: a sign-in is worth more than that one protection.
-    const reason = asBridgeError(thrown).message
-    doors.log.warn('store:key', {
-      outcome: 'not remembered',
-      message: `${slots.pin.path} cannot be written: ${reason}`,
-    })
-  }
-  return seal
-}
-
-const slotsOf = (config: Config, doors: StoreDoors): KeySlots & { pin: KeyPin } => ({
+const slotsOf = (config: Config, runtime: StorageRuntime): PinnedSlots => ({
   wanted: wantedBackends(config),
-  stores: doors.secrets ?? secretStores(config, doors),
-  pin: createKeyPin(defaultPaths(doors.environment).state, config.database),
+  stores: keyStores(config, runtime),
+  pin: createKeyPin(defaultPaths(runtime.environment).state, config.database),
 })
 
-function wantedBackends({ secretStore }: Config): readonly KeyBackend[] {
-  return secretStore === 'auto' ? ['keychain', 'file'] : [secretStore]
-}
+const wantedBackends = ({ secretStore }: Config): readonly KeyBackend[] =>
+  secretStore === 'auto' ? ['keychain', 'file'] : [secretStore]
 
-function secretStores(config: Config, doors: StoreDoors): KeySlots['stores'] {
-  const { environment } = doors
-  const refuse = (): never => {
-    throw new BridgeError('key_missing', {
-      message: 'MCP_OAUTH_BRIDGE_KEY is not set.',
-      hint: 'Set it to 32 bytes in base64: openssl rand -base64 32.',
-    })
-  }
-  return {
-    keychain: doors.keychain,
-    file: createKeyFile(config.dataFolder),
-    env: createEnvKey(environment.MCP_OAUTH_BRIDGE_KEY, refuse),
-  }
-}
-
-/** Where keys may lie, whichever is used. */
-export const keyStores = (config: Config, doors: StoreDoors): KeySlots['stores'] =>
-  doors.secrets ?? secretStores(config, doors)
+const keyStores = (config: Config, { keychain, environment }: StorageRuntime): KeySlots['stores'] => ({
+  keychain,
+  file: createKeyFile(config.dataFolder),
+  env: createEnvKey(environment.MCP_OAUTH_BRIDGE_KEY),
+})

@@ -1,6 +1,6 @@
 // The sign-in this process waits for: the bridge tells its host of it, and lets no call wait for a person without end.
 import { BridgeError } from '../errors.ts'
-import type { Clock, SignInWatch } from '../ports.ts'
+import type { Authorizer, Clock, SignInWatch } from '../ports.ts'
 
 export interface PendingSignIn extends SignInWatch {
   /** Runs `ask`, which waits for a person; `tell` is for the address, when it is known. */
@@ -66,3 +66,14 @@ const pending = (address: string | undefined) =>
       ? {}
       : { message: `A person has to sign in first, at ${address}`, details: { url: address } }),
   })
+
+/** The same authorizer; a call waits at most `ms` for a person. */
+export function boundCalls(authorizer: Authorizer, watch: Pick<SignInWatch, 'bounded'>, ms: number): Authorizer {
+  return {
+    ...authorizer,
+    onChallenge: (answer, refused, cause) => {
+      const renewed = authorizer.onChallenge(answer, refused, cause)
+      return cause === 'call' ? watch.bounded(renewed, ms) : renewed
+    },
+  }
+}

@@ -37,3 +37,15 @@ export function createHostFlow(most: number, host: { pause(): unknown; resume():
     },
   }
 }
+
+/** The same `line`, with every line counted until it is done with or the server has taken it. */
+export function countLines(
+  flow: HostFlow,
+  line: (bytes: Uint8Array) => Promise<void>,
+): (bytes: Uint8Array) => Promise<void> {
+  return (bytes) => {
+    const work = line(bytes)
+    flow.count(bytes, work)
+    return work
+  }
+}

@@ -10,7 +10,7 @@ import { type Check, credentialChecks, databaseCheck, failed, portCheck, warning
 import { asBridgeError, BridgeError, ERRORS } from '../../errors.ts'
 import { withoutControls } from '../../redaction/text.ts'
 import { printableJson } from '../../system/log/printable.ts'
-import type { ProcessIO } from '../run.ts'
+import type { ProcessIO } from '../process.ts'
 import type { CommandLine } from '../words/args.ts'
 
 /** Resolves to the exit code: that of the first check that failed; warnings alone are 0. */
@@ -80,7 +80,11 @@ async function liveChecks(text: string, path: string, flags: Flags, world: Proce
   const credentials = credentialChecks(file, flags)
   try {
     const config = configFrom(file, {
-      ...{ flags, environment, folder, server: undefined, alternatives: [] },
+      flags,
+      environment,
+      folder,
+      server: undefined,
+      alternatives: [],
       version: () => world.version,
     })
     const ports = await portCheck(config.callbackUrls)
@@ -93,7 +97,10 @@ async function liveChecks(text: string, path: string, flags: Flags, world: Proce
 }
 
 const failure = (name: string, detail: string): Check => ({
-  ...{ name, status: 'fail', detail: withoutControls(detail), code: 'config_invalid' },
+  name,
+  status: 'fail',
+  detail: withoutControls(detail),
+  code: 'config_invalid',
   remedy: ERRORS.config_invalid.hint,
 })
 

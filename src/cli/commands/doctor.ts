@@ -1,20 +1,24 @@
 // The doctor command: runs the checks and tells what they found, to a person or as JSON.
 import type { App } from '../../compose/app.ts'
+import { keyOf } from '../../config/target.ts'
 import { examine, type Report, reportOf } from '../../doctor/examine.ts'
+import type { CheckContext } from '../../doctor/report/context.ts'
 import { type Finding, failed } from '../../doctor/report/finding.ts'
 import { type BridgeError, ERRORS } from '../../errors.ts'
 import { withoutControls, withoutQueries, withoutSecrets } from '../../redaction/text.ts'
 import { printableJson } from '../../system/log/printable.ts'
-import type { ProcessIO } from '../run.ts'
+import type { ProcessIO } from '../process.ts'
 import { createStyle, type Style, wrap } from '../terminal/style.ts'
 import type { CommandLine } from '../words/args.ts'
 
-export async function doctor(composed: App, line: CommandLine, world: ProcessIO): Promise<number> {
-  if (line.has('json')) return tell(world, line, await examination(composed, world))
+type Parts = Pick<App, 'config' | 'clock' | 'network' | 'storage' | 'oauth' | 'person'>
+
+export async function doctor(app: Parts, line: CommandLine, world: ProcessIO): Promise<number> {
+  if (line.has('json')) return tell(world, line, await examination(app, world))
   const paper = createStyle(world.stdout, world.environment)
-  const about = composed.config.server ? ` · ${withoutQueries(composed.config.server.url)}` : ' · this computer'
+  const about = app.config.server ? ` · ${withoutQueries(app.config.server.url)}` : ' · this computer'
   const progress = world.stderr.isTTY ? world.stderr : undefined
-  const report = await examination(composed, world, ({ name }) => progress?.write(`\r\u001b[K${name} …`))
+  const report = await examination(app, world, ({ name }) => progress?.write(`\r\u001b[K${name} …`))
   progress?.write('\r\u001b[K')
   world.stdout.write(`${paper.strong('mcp-oauth-bridge doctor')}${about}\n`)
   return tell(world, line, report)
@@ -22,11 +26,25 @@ export async function doctor(composed: App, line: CommandLine, world: ProcessIO)
 
 /** What the checks find, safe to show: no secret that a server repeated, no terminal controls. */
 export async function examination(
-  composed: App,
-  { version }: Pick<ProcessIO, 'version'>,
+  { config, clock, network, storage, oauth, person }: Parts,
+  { version, environment }: Pick<ProcessIO, 'version' | 'environment'>,
   onFinding: (finding: Finding) => void = () => undefined,
 ): Promise<Report> {
-  const report = await examine({ ...composed, server: composed.config.server, version }, onFinding)
+  const context: CheckContext = {
+    config,
+    server: config.server,
+    key: () => keyOf(config),
+    version,
+    environment,
+    clock,
+    http: network.http,
+    guarded: network.guarded,
+    reach: network.reach,
+    rules: oauth.rules,
+    look: storage.look,
+    surroundings: person.desktop,
+  }
+  const report = await examine(context, onFinding)
   return reportOf(report.checks.map(shown))
 }
 

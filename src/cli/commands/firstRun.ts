@@ -7,7 +7,7 @@ import { allHosts, type Host, thisMachine } from '../../hosts/hosts.ts'
 import { quote } from '../../redaction/text.ts'
 import { isSecure } from '../../secureUrl.ts'
 import { shellQuote } from '../../shellQuote.ts'
-import type { ProcessIO } from '../run.ts'
+import type { ProcessIO } from '../process.ts'
 import { type Asking, startAsking } from '../terminal/ask.ts'
 
 /** Runs another command line of this program, to its exit code. */

@@ -13,7 +13,7 @@ import { readJson } from '../../hosts/jsonText.ts'
 import { mcpRemoteServer, type NameVariable, ownName, type RemoteServer } from '../../hosts/mcpRemote.ts'
 import { quote, withoutControls } from '../../redaction/text.ts'
 import { shellQuote } from '../../shellQuote.ts'
-import type { ProcessIO } from '../run.ts'
+import type { ProcessIO } from '../process.ts'
 import type { CommandLine } from '../words/args.ts'
 
 interface Found extends RemoteServer {

@@ -12,8 +12,9 @@ import { mcpRemoteServer } from '../../hosts/mcpRemote.ts'
 import { isSecretHeader, isSecretUrl } from '../../redaction/names.ts'
 import { quote, withoutControls } from '../../redaction/text.ts'
 import { shellQuote } from '../../shellQuote.ts'
-import type { ProcessIO } from '../run.ts'
-import { isAtTerminal, startAsking } from '../terminal/ask.ts'
+import type { ProcessIO } from '../process.ts'
+import { startAsking } from '../terminal/ask.ts'
+import { isAtTerminal } from '../terminal/tty.ts'
 import { type CommandLine, OPTIONS, type TypedOption } from '../words/args.ts'
 
 const usage = (message: string, hint?: string) =>
@@ -80,7 +81,10 @@ export async function uninstall(line: CommandLine, world: ProcessIO): Promise<nu
 function checkedTarget(target: string, { config, profile, allowHttp }: Flags, world: ProcessIO): Promise<Config> {
   const { environment, folder } = world
   const flags: Flags = {
-    ...{ headers: [], authorizeParameters: [], allowHttp, openBrowser: true },
+    headers: [],
+    authorizeParameters: [],
+    allowHttp,
+    openBrowser: true,
     ...(config === undefined ? {} : { config }),
     ...(profile === undefined ? {} : { profile }),
   }

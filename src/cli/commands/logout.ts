@@ -1,40 +1,49 @@
 // Sign-out: revoke at the authorization server (RFC 7009), then forget here, also when the server is down.
 import { TOKEN_LEASE_MS, tokenLease } from '../../auth/tokens/tokens.ts'
 import type { App } from '../../compose/app.ts'
+import { keyOf } from '../../config/target.ts'
 import { asBridgeError, BridgeError } from '../../errors.ts'
+import type { TokenStore } from '../../ports.ts'
 import type { TokenKey } from '../../records.ts'
 import { withoutControls, withoutQueries } from '../../redaction/text.ts'
+import type { ProcessIO } from '../process.ts'
 import type { CommandLine } from '../words/args.ts'
 
-/** `composeFor`: the same for another server, with its own settings; the caller of it closes it. */
+type Parts = Pick<App, 'config' | 'log' | 'storage' | 'oauth'>
+
+/** Composes the app for another server, with that one's settings; the caller closes it. */
+type ComposeFor = (key: TokenKey) => Promise<Pick<App, 'oauth' | 'close'>>
+
 export async function logout(
-  composed: App,
+  app: Parts,
   line: CommandLine,
-  composeFor: (key: TokenKey) => Promise<App>,
+  { stderr }: ProcessIO,
+  composeFor: ComposeFor,
 ): Promise<number> {
   if (line.has('all') && line.server !== undefined)
     throw new BridgeError('usage', {
       message: `logout takes a server or --all, not both; nobody was signed out.`,
       hint: 'Leave one of them out.',
     })
-  const { tokens } = await composed.store()
+  const { tokens, leases, clients } = await app.storage.open()
   const accounts = (await tokens.list()).filter(({ signedIn }) => signedIn)
-  const chosen = line.has('all') ? accounts : accounts.filter(same(composed.key()))
+  const chosen = line.has('all') ? accounts : accounts.filter(same(keyOf(app.config)))
   if (chosen.length === 0)
-    composed.stderr.write(
-      line.has('all') ? 'Nobody is signed in.\n' : `Nobody is signed in to ${withoutQueries(composed.key().server)}.\n`,
+    stderr.write(
+      line.has('all')
+        ? 'Nobody is signed in.\n'
+        : `Nobody is signed in to ${withoutQueries(keyOf(app.config).server)}.\n`,
     )
-  const { leases, clients } = await composed.store()
   for (const account of chosen) {
     // Under the tokens' lease, so that no bridge refreshes what is being revoked.
     const revoked = await leases.run(tokenLease(account), TOKEN_LEASE_MS, async () => {
-      const outcome = line.has('keep-remote') ? 'kept' : await revoke(composed, account, composeFor)
-      await forget(composed, account)
+      const outcome = line.has('keep-remote') ? 'kept' : await revoke(app, account, composeFor)
+      await forget(tokens, account)
       return outcome
     })
     const profile = account.profile === 'default' ? '' : ` (${account.profile})`
     const from = withoutControls(withoutQueries(account.server) + profile)
-    composed.stderr.write(`Signed out of ${from}${NOTE[revoked]}.\n`)
+    stderr.write(`Signed out of ${from}${NOTE[revoked]}.\n`)
   }
   // Registrations go too: with the sealing key gone their secrets would keep a new one from being made.
   if (line.has('all')) await clients.removeAll()
@@ -51,18 +60,17 @@ const NOTE = {
 
 /** A token that cannot be read or revoked must not keep anybody from forgetting it. */
 async function revoke(
-  composed: App,
+  { config, log, storage, oauth: ours }: Parts,
   key: TokenKey,
-  composeFor: (key: TokenKey) => Promise<App>,
+  composeFor: ComposeFor,
 ): Promise<keyof typeof NOTE> {
-  let own: App | undefined
+  let other: Awaited<ReturnType<ComposeFor>> | undefined
   try {
-    const { tokens: store } = await composed.store()
-    const { tokens } = await store.load(key)
+    const { tokens } = await (await storage.open()).tokens.load(key)
     if (!tokens) return 'failed'
     // Client, endpoints, reach and certificates of one server are not for the tokens of another.
-    own = composed.config.server?.url === key.server ? undefined : await composeFor(key)
-    const clients = await (own ?? composed).clients()
+    other = config.server?.url === key.server ? undefined : await composeFor(key)
+    const clients = await (other?.oauth ?? ours).clients()
     const oauth = await clients.connect(
       tokens.issuer,
       await clients.ofTokens(tokens.issuer, tokens.clientId, tokens.redirectUri),
@@ -76,15 +84,14 @@ async function revoke(
         : 'unsupported'
   } catch (thrown) {
     const error = asBridgeError(thrown)
-    composed.log.warn('oauth:revoke', { code: error.code, message: error.message })
+    log.warn('oauth:revoke', { code: error.code, message: error.message })
     return 'failed'
   } finally {
-    await own?.close()
+    await other?.close()
   }
 }
 
-async function forget(composed: App, key: TokenKey): Promise<void> {
-  const { tokens } = await composed.store()
+async function forget(tokens: TokenStore, key: TokenKey): Promise<void> {
   for (;;) {
     const account = (await tokens.list()).find(same(key))
     if (!account?.signedIn || (await tokens.remove(key, account.generation))) return

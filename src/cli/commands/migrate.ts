@@ -3,21 +3,26 @@ import type { App } from '../../compose/app.ts'
 import { BridgeError } from '../../errors.ts'
 import { quote } from '../../redaction/text.ts'
 import { LATEST_VERSION, migrateDown, migrateUp, schemaVersion } from '../../store/sqlite/migrate.ts'
+import type { ProcessIO } from '../process.ts'
 
-export async function migrate(composed: App, action: string | undefined): Promise<number> {
+export async function migrate(
+  { config, storage }: Pick<App, 'config' | 'storage'>,
+  action: string | undefined,
+  { stdout, stderr }: ProcessIO,
+): Promise<number> {
   if (action !== 'up' && action !== 'down' && action !== 'version') {
     const what = action === undefined ? 'migrate needs a word' : `${quote(action)} is not a word of migrate`
     throw new BridgeError('usage', { message: `${what}: up, down or version.` })
   }
-  const database = composed.openRawDatabase()
+  const database = storage.openRaw()
   try {
     if (action === 'version') {
-      composed.stdout.write(`${schemaVersion(database)} (this program: ${LATEST_VERSION})\n`)
+      stdout.write(`${schemaVersion(database)} (this program: ${LATEST_VERSION})\n`)
       return 0
     }
     if (action === 'up') migrateUp(database)
     else migrateDown(database)
-    composed.stderr.write(`${composed.config.database} is now at schema version ${schemaVersion(database)}.\n`)
+    stderr.write(`${config.database} is now at schema version ${schemaVersion(database)}.\n`)
     return 0
   } finally {
     database.close()

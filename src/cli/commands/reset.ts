@@ -2,20 +2,26 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { App } from '../../compose/app.ts'
+import type { Storage } from '../../compose/storage.ts'
 import type { Config } from '../../config/config.ts'
 import { CACHE_PREFIX } from '../../config/file/cache.ts'
 import { defaultPaths } from '../../config/paths.ts'
 import { asBridgeError, BridgeError } from '../../errors.ts'
+import { keychainItems } from '../../store/sealing/sealingKey.ts'
 import { keyPinFile } from '../../system/keychain/keyPin.ts'
 import { fileHolders } from '../../system/process/fileUsers.ts'
-import type { ProcessIO } from '../run.ts'
-import { isAtTerminal, startAsking } from '../terminal/ask.ts'
+import type { ProcessIO } from '../process.ts'
+import { startAsking } from '../terminal/ask.ts'
+import { isAtTerminal } from '../terminal/tty.ts'
 import type { CommandLine } from '../words/args.ts'
 
-export async function reset(composed: App, line: CommandLine, world: ProcessIO): Promise<number> {
-  const { config } = composed
+export async function reset(
+  { config, storage }: Pick<App, 'config' | 'storage'>,
+  line: CommandLine,
+  world: ProcessIO,
+): Promise<number> {
   const { stderr } = world
-  const pin = keyPinFile(defaultPaths(composed.environment).state, config.database)
+  const pin = keyPinFile(defaultPaths(world.environment).state, config.database)
   const files = [...filesOf(config), ...(existsSync(pin) ? [pin] : [])]
   if (files.length === 0) {
     stderr.write('There is nothing to remove.\n')
@@ -25,12 +31,12 @@ export async function reset(composed: App, line: CommandLine, world: ProcessIO):
   if (!line.has('yes')) await askTwice(files, world)
   refuseWhileInUse(config)
   // Read first, deleted last: while the database is there, its key must be too.
-  const items = keychainItems(composed)
+  const items = itemsOf(config, storage)
   for (const file of files) {
     remove(file)
     stderr.write(`Removed ${file}\n`)
   }
-  await removeKeychainItems(composed, items)
+  await removeKeychainItems(storage, items, world)
   stderr.write('Nobody is signed in any more. The config files are as they were.\n')
   return 0
 }
@@ -96,11 +102,15 @@ async function askTwice(files: readonly string[], world: ProcessIO): Promise<voi
 }
 
 /** @throws BridgeError keychain_unavailable after the last one */
-async function removeKeychainItems({ keyStores, stderr }: App, items: readonly string[]): Promise<void> {
+async function removeKeychainItems(
+  storage: Storage,
+  items: readonly string[],
+  { stderr }: Pick<ProcessIO, 'stderr'>,
+): Promise<void> {
   let failure: BridgeError | undefined
   for (const item of items) {
     try {
-      await keyStores().keychain.delete(item)
+      await storage.keyStores().keychain.delete(item)
       stderr.write(`Removed the keychain item ${item}\n`)
     } catch (thrown) {
       failure = new BridgeError('keychain_unavailable', {
@@ -114,13 +124,12 @@ async function removeKeychainItems({ keyStores, stderr }: App, items: readonly s
 }
 
 /** The database names the items. */
-function keychainItems({ config, openRawDatabase }: App): string[] {
+function itemsOf(config: Config, storage: Storage): string[] {
   if (!existsSync(config.database)) return []
   try {
-    const database = openRawDatabase()
+    const database = storage.openRaw()
     try {
-      const rows = database.all("SELECT item FROM key_slots WHERE backend = 'keychain'")
-      return rows.map(({ item }) => String(item))
+      return keychainItems(database)
     } finally {
       database.close()
     }

@@ -1,27 +1,32 @@
 // The bridge itself: stdin to the relay until stdin closes, the host is gone, or the process is asked to end.
 import { createLineReader } from '../../bridge/host/stdin.ts'
 import type { App } from '../../compose/app.ts'
+import { serverOf } from '../../config/target.ts'
 import { ERRORS } from '../../errors.ts'
 import { loginCommand, shownUrl } from '../../redaction/shownUrl.ts'
 import { watchParent } from '../../system/process/watchParent.ts'
-import type { ProcessIO } from '../run.ts'
+import type { ProcessIO } from '../process.ts'
 
 /** Answers on their way when stdin closes get this long, in ms; the whole end takes at most 2 s. */
 const GRACE_MS = 1_000
 
-export async function connect(composed: App, { stdin, stderr, ending }: ProcessIO): Promise<number> {
-  const { url, name } = composed.server()
-  composed.log.info('proxy:start', { server: url, profile: composed.config.profile })
+export async function connect(
+  app: Pick<App, 'config' | 'log' | 'relay'>,
+  { stdin, stderr, ending }: ProcessIO,
+): Promise<number> {
+  const { config, log } = app
+  const { url, name } = serverOf(config)
+  log.info('proxy:start', { server: url, profile: config.profile })
   if (stdin.isTTY)
     stderr.write(
-      `Bridging to ${shownUrl(url)}; waiting for MCP messages on stdin. A person signs in with: ${loginCommand(url, composed.config.profile, name)}\n`,
+      `Bridging to ${shownUrl(url)}; waiting for MCP messages on stdin. A person signs in with: ${loginCommand(url, config.profile, name)}\n`,
     )
   let end: (graceMs: number) => void = () => undefined
   const ended = new Promise<number>((resolve) => {
     end = resolve
   })
-  const relay = composed.relay(() => end(0), stdin)
-  const reader = createLineReader(composed.config.hostLimit, relay.line, relay.tooLong)
+  const relay = app.relay(() => end(0))
+  const reader = createLineReader(config.hostLimit, relay.line, relay.tooLong)
   stdin.on('data', reader.push)
   stdin.once('end', () => {
     reader.end()
@@ -33,6 +38,6 @@ export async function connect(composed: App, { stdin, stderr, ending }: ProcessI
   const unwatch = watchParent(() => end(0))
   await relay.close(await ended)
   unwatch()
-  composed.log.info('proxy:end', {})
+  log.info('proxy:end', {})
   return ending.reason === 'SIGINT' ? ERRORS.cancelled.exit : 0
 }

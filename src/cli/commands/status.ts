@@ -1,14 +1,15 @@
 // Who is signed in where, until when, kept how; never a secret.
 import { isoTime } from '../../bounds.ts'
 import type { App } from '../../compose/app.ts'
-import type { ServerExceptions } from '../../config/config.ts'
+import type { Config, ServerExceptions } from '../../config/config.ts'
 import { presetOf } from '../../config/presets.ts'
+import { serverOf } from '../../config/target.ts'
 import { ERRORS } from '../../errors.ts'
 import type { ProviderRules } from '../../providerRules.ts'
 import type { AccountSummary, TokenKey } from '../../records.ts'
 import { withoutControls, withoutQueries } from '../../redaction/text.ts'
 import { printableJson } from '../../system/log/printable.ts'
-import type { ProcessIO } from '../run.ts'
+import type { ProcessIO } from '../process.ts'
 import { describeException, remaining, table } from '../terminal/statusTable.ts'
 import { createStyle } from '../terminal/style.ts'
 import type { CommandLine } from '../words/args.ts'
@@ -42,10 +43,13 @@ export interface StatusReport {
 /** How often --watch looks, in ms. */
 const LOOK_MS = 500
 
-export async function status(composed: App, line: CommandLine, world: ProcessIO): Promise<number> {
-  const { stdout, clock, environment } = composed
+type Parts = Pick<App, 'config' | 'clock' | 'storage' | 'oauth'>
+
+export async function status(app: Parts, line: CommandLine, world: ProcessIO): Promise<number> {
+  const { clock } = app
+  const { stdout, environment } = world
   const page = async () => {
-    const report = await statusReport(composed, line.server !== undefined)
+    const report = await statusReport(app, line.server !== undefined)
     if (line.has('json')) return `${printableJson(report, 2)}\n`
     const lines = stdout.isTTY
       ? table(report, clock.now(), createStyle(stdout, environment))
@@ -69,14 +73,16 @@ export async function status(composed: App, line: CommandLine, world: ProcessIO)
   }
 }
 
-export async function statusReport(composed: App, oneServer: boolean): Promise<StatusReport> {
-  const { tokens, attempts, keyBackends, database } = await composed.store()
-  const { clock, config } = composed
+export async function statusReport(
+  { config, clock, storage, oauth }: Parts,
+  oneServer: boolean,
+): Promise<StatusReport> {
+  const { tokens, attempts, keyBackends, database } = await storage.open()
   const now = clock.now()
-  const wanted = (key: TokenKey) => !oneServer || key.server === composed.key().server
+  const wanted = (key: TokenKey) => !oneServer || key.server === serverOf(config).url
   const pending = (await attempts.open(now)).filter(wanted)
   const rows = (await tokens.list()).filter(wanted)
-  const rules = await composed.rules()
+  const rules = await oauth.rules()
   const named = (key: TokenKey) => config.server?.url === key.server && config.profile === key.profile
   const preset = (row: AccountSummary) =>
     row.issuer === undefined ? {} : named(row) ? rules(row.issuer) : (presetOf({ issuer: row.issuer }) ?? {})
@@ -86,12 +92,12 @@ export async function statusReport(composed: App, oneServer: boolean): Promise<S
     .map((key) => toAccount({ ...key, generation: 0, signedIn: false, refreshable: false }, {}, 'signing_in', now))
   const accounts = [...known, ...fresh]
   const secret_store = keyBackends().join('+') || `${config.secretStore} (nothing stored yet)`
-  const exceptions = exceptionsShown(composed, oneServer)
+  const exceptions = exceptionsShown(config, oneServer)
   return { exceptions, secret_store, database: config.database, driver: database.driver, accounts }
 }
 
 /** Rules that a person has switched off for a server, by config.yaml or by this command's flags. */
-function exceptionsShown({ config }: App, oneServer: boolean): readonly ServerExceptions[] {
+function exceptionsShown(config: Config, oneServer: boolean): readonly ServerExceptions[] {
   const { exceptions } = config.server ?? {}
   const ofServer = exceptions && Object.keys(exceptions).length > 1 ? [exceptions] : []
   return (oneServer ? ofServer : config.exceptions).map((found) => ({ ...found, server: withoutQueries(found.server) }))

@@ -8,9 +8,10 @@ import { withoutControls, withoutQueries } from '../../redaction/text.ts'
 import { writePrivate } from '../../system/files/private.ts'
 import { recentLines } from '../../system/log/file.ts'
 import { printableJson } from '../../system/log/printable.ts'
-import type { ProcessIO } from '../run.ts'
+import type { ProcessIO } from '../process.ts'
 import { anonymous } from '../terminal/anonymous.ts'
-import { isAtTerminal, startAsking } from '../terminal/ask.ts'
+import { startAsking } from '../terminal/ask.ts'
+import { isAtTerminal } from '../terminal/tty.ts'
 import type { CommandLine } from '../words/args.ts'
 import { examination } from './doctor.ts'
 import { statusReport } from './status.ts'
@@ -18,11 +19,13 @@ import { statusReport } from './status.ts'
 const LOG_LINES = 300
 const HIDDEN = '[hidden]'
 
-export async function supportBundle(composed: App, line: CommandLine, world: ProcessIO): Promise<number> {
+type Parts = Pick<App, 'config' | 'clock' | 'network' | 'storage' | 'oauth' | 'person'>
+
+export async function supportBundle(app: Parts, line: CommandLine, world: ProcessIO): Promise<number> {
   const { stdout, stderr, folder } = world
-  const text = `${printableJson(anonymous(await bundle(composed, world)), 2)}\n`
+  const text = `${printableJson(anonymous(await bundle(app, world)), 2)}\n`
   stdout.write(text)
-  const day = new Date(composed.clock.now()).toISOString().slice(0, 10)
+  const day = new Date(app.clock.now()).toISOString().slice(0, 10)
   const file = resolve(folder, line.flags.output ?? `mcp-oauth-bridge-support-${day}.json`)
   if (!line.has('yes') && !(await agreed(world, file))) {
     stderr.write('Nothing was written. Read it above; --yes writes it without asking.\n')
@@ -44,13 +47,14 @@ async function agreed(world: ProcessIO, file: string): Promise<boolean> {
   }
 }
 
-async function bundle(composed: App, world: ProcessIO) {
-  const { config, clock, environment } = composed
+async function bundle(app: Parts, world: ProcessIO) {
+  const { config, clock } = app
+  const { environment } = world
   return {
     made_at: new Date(clock.now()).toISOString(),
     versions: { program: world.version, node: process.versions.node, system: `${process.platform} ${process.arch}` },
-    doctor: withoutSubject(await examination(composed, world)),
-    status: await accounts(composed),
+    doctor: withoutSubject(await examination(app, world)),
+    status: await accounts(app),
     config: redacted(config),
     environment: NAMES.filter((name) => environment[name]).map((name) => `${name} is set`),
     log: recentLines(config.logFile, LOG_LINES),
@@ -65,23 +69,30 @@ function withoutSubject({ ok, checks, causes }: Report) {
 
 /** Names only: their values may hold passwords. */
 const NAMES = [
-  ...[
-    'CONFIG_PATH',
-    'MCP_OAUTH_BRIDGE_HOME',
-    'MCP_OAUTH_BRIDGE_KEY',
-    'BROWSER',
-    'DEBUG',
-    'NODE_EXTRA_CA_CERTS',
-    'SSL_CERT_FILE',
-  ],
-  ...['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy', 'NO_PROXY', 'no_proxy', 'DISPLAY', 'WAYLAND_DISPLAY'],
-  ...['SSH_CONNECTION', 'WSL_DISTRO_NAME', 'DBUS_SESSION_BUS_ADDRESS'],
+  'CONFIG_PATH',
+  'MCP_OAUTH_BRIDGE_HOME',
+  'MCP_OAUTH_BRIDGE_KEY',
+  'BROWSER',
+  'DEBUG',
+  'NODE_EXTRA_CA_CERTS',
+  'SSL_CERT_FILE',
+  'HTTPS_PROXY',
+  'https_proxy',
+  'HTTP_PROXY',
+  'http_proxy',
+  'NO_PROXY',
+  'no_proxy',
+  'DISPLAY',
+  'WAYLAND_DISPLAY',
+  'SSH_CONNECTION',
+  'WSL_DISTRO_NAME',
+  'DBUS_SESSION_BUS_ADDRESS',
 ]
 
 /** Who it is stays out; that somebody is signed in is enough to help. */
-async function accounts(composed: App) {
+async function accounts(app: Parts) {
   try {
-    const { accounts: rows, ...rest } = await statusReport(composed, false)
+    const { accounts: rows, ...rest } = await statusReport(app, false)
     return {
       ...rest,
       accounts: rows.map(({ subject: _subject, email: _email, ...row }) => row),
@@ -97,15 +108,32 @@ const namesOf = (values: Readonly<Record<string, unknown>>) =>
 
 /** An allowlist: a setting that is not named here is not in the bundle. */
 function redacted(config: Config) {
-  const { server, profile, callbackUrls, sessionTimeoutMs, database, dataFolder, secretStore, loginMode } = config
-  const { connectTimeoutMs, requestTimeoutMs, logLevel, logFile, forwardHeaders, blockedHeaders, userHeaders } = config
-  const { hostLimit, serverLimit, hideTools, holdInitializeMs, holdCallMs, browser } = config
+  const { server } = config
   return {
-    ...{ profile, callbackUrls, sessionTimeoutMs, database, dataFolder, secretStore, loginMode, connectTimeoutMs },
-    ...{ requestTimeoutMs, logLevel, logFile, forwardHeaders, blockedHeaders, userHeaders, browser },
-    ...{ hostLimit, serverLimit, hideTools, holdInitializeMs, holdCallMs },
+    profile: config.profile,
+    callbackUrls: config.callbackUrls,
+    sessionTimeoutMs: config.sessionTimeoutMs,
+    database: config.database,
+    dataFolder: config.dataFolder,
+    secretStore: config.secretStore,
+    loginMode: config.loginMode,
+    connectTimeoutMs: config.connectTimeoutMs,
+    requestTimeoutMs: config.requestTimeoutMs,
+    logLevel: config.logLevel,
+    logFile: config.logFile,
+    forwardHeaders: config.forwardHeaders,
+    blockedHeaders: config.blockedHeaders,
+    userHeaders: config.userHeaders,
+    browser: config.browser,
+    hostLimit: config.hostLimit,
+    serverLimit: config.serverLimit,
+    hideTools: config.hideTools,
+    holdInitializeMs: config.holdInitializeMs,
+    holdCallMs: config.holdCallMs,
     server: server && {
-      ...{ name: server.name, url: withoutQueries(server.url), transport: server.transport },
+      name: server.name,
+      url: withoutQueries(server.url),
+      transport: server.transport,
       headers: namesOf(server.headers),
       allowHttp: server.allowHttp,
       exceptions: { ...server.exceptions, server: withoutQueries(server.exceptions.server) },

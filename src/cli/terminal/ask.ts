@@ -1,7 +1,7 @@
 // Questions to a person at a terminal: on stderr, answered by a line; Ctrl-C and Ctrl-D end them.
 import { createInterface } from 'node:readline'
 import { BridgeError } from '../../errors.ts'
-import type { ProcessIO } from '../run.ts'
+import type { ProcessIO } from '../process.ts'
 
 export interface Asking {
   /** The line that was typed, without spaces around it. @throws BridgeError cancelled */
@@ -10,10 +10,6 @@ export interface Asking {
   yes(question: string, otherwise: 'yes' | 'no'): Promise<'yes' | 'no'>
   close(): void
 }
-
-/** Somebody can be asked: words come from a terminal and are shown on one. */
-export const isAtTerminal = ({ stdin, stderr }: Pick<ProcessIO, 'stdin' | 'stderr'>): boolean =>
-  stdin.isTTY === true && stderr.isTTY === true
 
 /** The terminal stays as it is: its own line editing is good enough, and Ctrl-C stays a signal. */
 export function startAsking({ stdin, stderr, ending }: ProcessIO): Asking {

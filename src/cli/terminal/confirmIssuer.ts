@@ -1,6 +1,6 @@
 // Asks the person at a terminal whether their client belongs to the authorization server that an MCP server names, before its secret goes there.
 import { quote } from '../../redaction/text.ts'
-import type { ProcessIO } from '../run.ts'
+import type { ProcessIO } from '../process.ts'
 import { startAsking } from './ask.ts'
 
 export async function confirmIssuer(world: ProcessIO, issuer: string, clientId: string): Promise<'yes' | 'no'> {

@@ -2,7 +2,7 @@
 import { BridgeError } from '../../errors.ts'
 import { HOSTS } from '../../hosts/hosts.ts'
 import { quote } from '../../redaction/text.ts'
-import type { ProcessIO } from '../run.ts'
+import type { ProcessIO } from '../process.ts'
 import { COMMANDS, type Command, OPTIONS } from './args.ts'
 import { HELP, optionsOf } from './help.ts'
 

@@ -2,6 +2,7 @@
 import { existsSync, lstatSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { BridgeError } from '../../errors.ts'
+import { journalMode, tableNames } from '../../store/sqlite/inspect.ts'
 import { LATEST_VERSION, schemaVersion } from '../../store/sqlite/migrate.ts'
 import { type FileHolder, fileHolders } from '../../system/process/fileUsers.ts'
 import type { Check } from '../report/context.ts'
@@ -51,7 +52,7 @@ const nameOf = ({ name, pid }: FileHolder) => `${name} (pid ${pid})`
 
 function judge(database: Parameters<typeof schemaVersion>[0], file: string, dataFolder: string): Outcome {
   const version = schemaVersion(database)
-  const present = new Set(database.all("SELECT name FROM sqlite_master WHERE type = 'table'").map(({ name }) => name))
+  const present = tableNames(database)
   if (version > LATEST_VERSION)
     return fail('schema_missing', `It has schema version ${version}; this program knows up to ${LATEST_VERSION}.`)
   const wanted = version === LATEST_VERSION ? [...TABLES, 'seals'] : TABLES
@@ -67,7 +68,7 @@ function judge(database: Parameters<typeof schemaVersion>[0], file: string, data
       'Nothing: the next start takes them away. Do not widen them again (chmod 600, folders 700).',
       'permissions_unsafe',
     )
-  const journal = String(database.get('PRAGMA journal_mode')?.journal_mode)
+  const journal = journalMode(database)
   const users = fileHolders([file]).map(nameOf)
   const open = users.length === 0 ? 'nobody else has it open' : `also open in ${users.join(', ')}`
   const text = `${file}: schema version ${version}, ${journal.toUpperCase()}, ${database.driver}, private; ${open}.`

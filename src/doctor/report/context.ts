@@ -1,20 +1,30 @@
 // What the doctor looks at, and what earlier checks found out for later ones.
 import type { AuthorizationServerMetadata } from '../../auth/discovery/authorizationServer.ts'
-import type { App, ReadOnlyStores } from '../../compose/app.ts'
-import type { ServerConfig } from '../../config/config.ts'
+import type { Config, ServerConfig } from '../../config/config.ts'
 import type { ErrorCode } from '../../errors.ts'
-import type { Authorizer, HttpResponse } from '../../ports.ts'
-import type { Challenge, TokenRecord } from '../../records.ts'
+import type { Authorizer, Clock, HttpClient, HttpResponse } from '../../ports.ts'
+import type { RulesOf } from '../../providerRules.ts'
+import type { Challenge, TokenKey, TokenRecord } from '../../records.ts'
+import type { ReadOnlyStores } from '../../store/readOnlyStores.ts'
+import type { Reach } from '../../system/http/addresses.ts'
+import type { Desktop } from '../../system/person/desktop.ts'
 import type { Outcome } from './finding.ts'
 
-export interface CheckContext
-  extends Pick<
-    App,
-    'config' | 'clock' | 'http' | 'guarded' | 'reach' | 'rules' | 'environment' | 'key' | 'look' | 'surroundings'
-  > {
+export interface CheckContext {
+  readonly config: Config
   /** Undefined: no server is named, so only this machine is looked at. */
   readonly server: ServerConfig | undefined
+  readonly key: () => TokenKey
   readonly version: string
+  readonly environment: NodeJS.ProcessEnv
+  readonly clock: Clock
+  readonly http: HttpClient
+  /** The same within reach: what the server's metadata names may lead no further. */
+  readonly guarded: () => Promise<HttpClient>
+  readonly reach: () => Promise<Reach | undefined>
+  readonly rules: () => Promise<RulesOf>
+  readonly look: () => Promise<ReadOnlyStores>
+  readonly surroundings: () => Promise<Desktop>
 }
 
 /** Filled in by one check, read by those after it; what is missing was not found. */

@@ -35,6 +35,11 @@ export function keyBackends(database: Database): KeyBackend[] {
   return rows.map((row) => row.backend as KeyBackend)
 }
 
+/** The names of the keychain items that hold the key. Reads no key. */
+export function keychainItems(database: Database): string[] {
+  return database.all("SELECT item FROM key_slots WHERE backend = 'keychain'").map(({ item }) => String(item))
+}
+
 /**
  * Reads the key, or makes it when nothing is sealed yet.
  * @throws BridgeError keychain_locked, key_missing, keychain_unavailable

@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { closeSync, constants, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { BridgeError } from '../../errors.ts'
 import type { SecretStore } from '../../ports.ts'
 import { ensurePrivateFolder, makePrivate } from '../files/private.ts'
 
@@ -39,7 +40,13 @@ export function createKeyFile(folder: string): SecretStore {
   }
 }
 
-/** The key given as an environment variable; it cannot be written. */
-export function createEnvKey(value: string | undefined, refuse: () => never): SecretStore {
-  return { get: async () => value, set: async () => refuse(), delete: async () => undefined }
+/** The key given as MCP_OAUTH_BRIDGE_KEY; it cannot be written. */
+export function createEnvKey(value: string | undefined): SecretStore {
+  const refuse = async () => {
+    throw new BridgeError('key_missing', {
+      message: 'MCP_OAUTH_BRIDGE_KEY is not set.',
+      hint: 'Set it to 32 bytes in base64: openssl rand -base64 32.',
+    })
+  }
+  return { get: async () => value, set: refuse, delete: async () => undefined }
 }

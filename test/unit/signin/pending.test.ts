@@ -1,6 +1,7 @@
 // The sign-in this process waits for: who hears of it, and how long a call waits.
 import { expect, test } from 'vitest'
-import { createPendingSignIn } from '../../../src/signin/pending.ts'
+import { boundCalls, createPendingSignIn } from '../../../src/signin/pending.ts'
+import { createFakeAuthorizer } from '../../fakes/fakeAuthorizer.ts'
 import { createFakeClock } from '../../fakes/fakeClock.ts'
 import { createGate } from '../../fakes/gate.ts'
 import { errorOf } from '../../fakes/thrown.ts'
@@ -63,4 +64,24 @@ test('bounded work that takes longer is sign_in_pending with the address', async
 test('bounded work that fails first fails as it does by itself', async () => {
   const clock = createFakeClock()
   await expect(createPendingSignIn(clock).bounded(Promise.reject(new Error('mine')), 1000)).rejects.toThrow('mine')
+})
+
+test.each([
+  ['call', [1_000]],
+  ['start', []],
+  ['background', []],
+] as const)('of what a challenge causes, a %s waits at most so long: %j', async (cause, bounds) => {
+  const asked: number[] = []
+  const watch = {
+    bounded: <T>(work: Promise<T>, ms: number) => {
+      asked.push(ms)
+      return work
+    },
+  }
+  const authorizer = createFakeAuthorizer({ authorization: 'old' }, () => ({ authorization: 'new' }))
+  const bounded = boundCalls(authorizer, watch, 1_000)
+  await bounded.onChallenge({ status: 401, headers: {} }, { authorization: 'old' }, cause)
+  expect(asked).toEqual(bounds)
+  expect(authorizer.challenges).toMatchObject([{ cause, status: 401 }])
+  expect(await bounded.headers('POST', new URL('https://mcp.example/mcp'))).toEqual({ authorization: 'new' })
 })

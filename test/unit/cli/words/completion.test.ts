@@ -1,6 +1,6 @@
 // Completions know every value that an option takes, from the table of options alone.
 import { describe, expect, test } from 'vitest'
-import type { ProcessIO } from '../../../../src/cli/run.ts'
+import type { ProcessIO } from '../../../../src/cli/process.ts'
 import { OPTIONS } from '../../../../src/cli/words/args.ts'
 import { completion } from '../../../../src/cli/words/completion.ts'
 

@@ -2,7 +2,6 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { BridgeError } from '../../../../src/errors.ts'
 import { createEnvKey, createKeyFile } from '../../../../src/system/keychain/keyFile.ts'
 import { tempFolder } from '../../../fakes/tempFolder.ts'
 import { codeOf } from '../../../fakes/thrown.ts'
@@ -81,16 +80,12 @@ describe('a key file', () => {
 })
 
 describe('the key of the environment', () => {
-  const refuse = (): never => {
-    throw new BridgeError('key_missing')
-  }
-
   test('is the value, whatever the name', async () => {
-    expect(await createEnvKey('secret', refuse).get('any')).toBe('secret')
-    expect(await createEnvKey(undefined, refuse).get('any')).toBeUndefined()
+    expect(await createEnvKey('secret').get('any')).toBe('secret')
+    expect(await createEnvKey(undefined).get('any')).toBeUndefined()
   })
 
   test('cannot be written', async () => {
-    expect(await codeOf(createEnvKey('secret', refuse).set('any', 'x'))).toBe('key_missing')
+    expect(await codeOf(createEnvKey('secret').set('any', 'x'))).toBe('key_missing')
   })
 })

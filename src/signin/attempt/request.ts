@@ -1,8 +1,8 @@
 // Asks for a person: begins or joins the sign-in attempt, has a login process see to it, and waits for the store to change.
-import { asErrorCode, BridgeError } from '../errors.ts'
-import type { AttemptStore, Clock, Leases, LoginLauncher } from '../ports.ts'
-import type { Attempt, Challenge, TokenKey, Wishes } from '../records.ts'
-import { loginCommand } from '../redaction/shownUrl.ts'
+import { asErrorCode, BridgeError } from '../../errors.ts'
+import type { AttemptStore, Clock, Leases, LoginLauncher } from '../../ports.ts'
+import type { Attempt, Challenge, TokenKey, Wishes } from '../../records.ts'
+import { loginCommand } from '../../redaction/shownUrl.ts'
 
 export interface AskOptions {
   readonly key: TokenKey
@@ -32,6 +32,8 @@ const REDEEM_MS = 60_000
 
 /** Held by the login process that sees to this attempt. */
 export const attemptLease = (id: string) => `attempt:${id}`
+/** A login process that dies is succeeded after this long, in ms. */
+export const ATTEMPT_LEASE_MS = 3_000
 
 /** Resolves when the tokens are stored. @throws BridgeError access_denied, login_timed_out, … as the attempt ended */
 export async function askForLogin(options: AskOptions, challenge: Challenge): Promise<void> {

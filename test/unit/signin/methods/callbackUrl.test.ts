@@ -1,6 +1,6 @@
 // What of a pasted address is read, and what is refused in words.
 import { describe, expect, test } from 'vitest'
-import { readPastedAddress } from '../../../src/signin/callbackUrl.ts'
+import { readPastedAddress } from '../../../../src/signin/methods/callbackUrl.ts'
 
 const STATE = 'state-of-attempt-1'
 const REDIRECT = 'http://localhost:8080/auth/callback'

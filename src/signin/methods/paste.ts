@@ -1,9 +1,9 @@
-// The way in by pasting: reads the address that the browser ends at from the terminal, until one is of this attempt.
+// Sign-in by pasting: reads the address that the browser ends at from the terminal, until one is of this attempt.
 import { createInterface } from 'node:readline'
 import { type Readable, Writable } from 'node:stream'
-import type { CallbackPage } from '../ports.ts'
+import type { CallbackPage } from '../../ports.ts'
+import { aborted, interrupted, type SignInMethod } from '../attempt/race.ts'
 import { readPastedAddress } from './callbackUrl.ts'
-import { aborted, interrupted, type SignInMethod } from './race.ts'
 
 export interface PasteOptions {
   readonly stdin: Readable & { readonly isTTY?: boolean }

@@ -1,14 +1,14 @@
 // The first request with new tokens: any answer but 401 says that the server takes them.
 import { expect, test } from 'vitest'
-import { BridgeError } from '../../../src/errors.ts'
-import type { HttpResponse } from '../../../src/ports.ts'
-import { tryTokens } from '../../../src/signin/verifyTokens.ts'
-import { createFakeAuthorizer } from '../../fakes/fakeAuthorizer.ts'
-import { createFakeClock } from '../../fakes/fakeClock.ts'
-import { createFakeHttp, respond } from '../../fakes/fakeHttp.ts'
-import { createFakeLogger } from '../../fakes/fakeLogger.ts'
-import { settled } from '../../fakes/gate.ts'
-import { errorOf } from '../../fakes/thrown.ts'
+import { tryTokens } from '../../../../src/auth/grants/verifyTokens.ts'
+import { BridgeError } from '../../../../src/errors.ts'
+import type { HttpResponse } from '../../../../src/ports.ts'
+import { createFakeAuthorizer } from '../../../fakes/fakeAuthorizer.ts'
+import { createFakeClock } from '../../../fakes/fakeClock.ts'
+import { createFakeHttp, respond } from '../../../fakes/fakeHttp.ts'
+import { createFakeLogger } from '../../../fakes/fakeLogger.ts'
+import { settled } from '../../../fakes/gate.ts'
+import { errorOf } from '../../../fakes/thrown.ts'
 
 const URL_1 = new URL('https://mcp.example/mcp')
 

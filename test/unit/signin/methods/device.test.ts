@@ -1,6 +1,6 @@
 // The address that a QR code leads to.
 import { expect, test } from 'vitest'
-import { addressOfCode } from '../../../src/signin/device.ts'
+import { addressOfCode } from '../../../../src/signin/methods/device.ts'
 
 const PRINTED = 'https://as.example/device'
 

@@ -1,12 +1,12 @@
 // How many tabs open by themselves: a few within a time, counted over all processes; whoever joins a sign-in opens none.
 import { expect, test } from 'vitest'
-import type { Challenge } from '../../../src/records.ts'
-import { askForLogin } from '../../../src/signin/request.ts'
-import { createFakeAttemptStore } from '../../fakes/fakeAttemptStore.ts'
-import { createFakeClock } from '../../fakes/fakeClock.ts'
-import { createFakeLeases } from '../../fakes/fakeLeases.ts'
-import { createFakeLoginLauncher } from '../../fakes/fakeLoginLauncher.ts'
-import { settled } from '../../fakes/gate.ts'
+import type { Challenge } from '../../../../src/records.ts'
+import { askForLogin } from '../../../../src/signin/attempt/request.ts'
+import { createFakeAttemptStore } from '../../../fakes/fakeAttemptStore.ts'
+import { createFakeClock } from '../../../fakes/fakeClock.ts'
+import { createFakeLeases } from '../../../fakes/fakeLeases.ts'
+import { createFakeLoginLauncher } from '../../../fakes/fakeLoginLauncher.ts'
+import { settled } from '../../../fakes/gate.ts'
 
 const KEY = { server: 'https://mcp.example/mcp', profile: 'default' }
 const MINUTE = 60_000

@@ -1,15 +1,21 @@
 // Asking for a person: one attempt, one login process, and an end in every case.
 import { describe, expect, test } from 'vitest'
-import { BridgeError } from '../../../src/errors.ts'
-import type { LoginJob } from '../../../src/ports.ts'
-import type { Attempt, AttemptPlan } from '../../../src/records.ts'
-import { type AskOptions, askForLogin, attemptLease, awaitAttempt, COOL_DOWN_MS } from '../../../src/signin/request.ts'
-import { createFakeAttemptStore } from '../../fakes/fakeAttemptStore.ts'
-import { createFakeClock } from '../../fakes/fakeClock.ts'
-import { createFakeLeases } from '../../fakes/fakeLeases.ts'
-import { createFakeLoginLauncher } from '../../fakes/fakeLoginLauncher.ts'
-import { settled } from '../../fakes/gate.ts'
-import { codeOf, errorOf } from '../../fakes/thrown.ts'
+import { BridgeError } from '../../../../src/errors.ts'
+import type { LoginJob } from '../../../../src/ports.ts'
+import type { Attempt, AttemptPlan } from '../../../../src/records.ts'
+import {
+  type AskOptions,
+  askForLogin,
+  attemptLease,
+  awaitAttempt,
+  COOL_DOWN_MS,
+} from '../../../../src/signin/attempt/request.ts'
+import { createFakeAttemptStore } from '../../../fakes/fakeAttemptStore.ts'
+import { createFakeClock } from '../../../fakes/fakeClock.ts'
+import { createFakeLeases } from '../../../fakes/fakeLeases.ts'
+import { createFakeLoginLauncher } from '../../../fakes/fakeLoginLauncher.ts'
+import { settled } from '../../../fakes/gate.ts'
+import { codeOf, errorOf } from '../../../fakes/thrown.ts'
 
 const KEY = { server: 'https://mcp.example/mcp', profile: 'default' }
 const PLAN: AttemptPlan = {

@@ -1,20 +1,20 @@
 // What a person is told who must open the address on their own: where, and how the answer comes back to this machine.
-import { withoutControls } from '../redaction/text.ts'
-import type { Desktop } from '../system/person/desktop.ts'
+import { withoutControls } from '../../redaction/text.ts'
+import type { DesktopFacts } from '../deps.ts'
 
 export interface Instructions {
   readonly url: URL
   readonly redirectUri: string
-  readonly surroundings: Desktop
+  readonly desktop: DesktopFacts
   readonly environment: NodeJS.ProcessEnv
   /** How this terminal can take an answer. */
   readonly answers: 'pasted' | 'callback only'
 }
 
-export function instructions({ url, redirectUri, surroundings, environment, answers }: Instructions): string {
-  const here = surroundings.ssh || surroundings.container ? 'a browser on your own machine' : 'a browser'
+export function instructions({ url, redirectUri, desktop, environment, answers }: Instructions): string {
+  const here = desktop.ssh || desktop.container ? 'a browser on your own machine' : 'a browser'
   const lines = [`Open this address in ${here} to sign in:`, url.href]
-  if (surroundings.ssh) {
+  if (desktop.ssh) {
     const { hostname, port } = new URL(redirectUri)
     const forwarded = `${port || 80}:${hostname}:${port || 80}`
     lines.push(
@@ -22,7 +22,7 @@ export function instructions({ url, redirectUri, surroundings, environment, answ
       `  ssh -L ${forwarded} ${target(environment)}`,
     )
   }
-  if (answers === 'callback only' && surroundings.browser === 'none')
+  if (answers === 'callback only' && desktop.browser === 'none')
     lines.push('If the browser cannot come back here, run mcp-oauth-bridge login in a terminal and paste the address.')
   return `${lines.join('\n')}\n`
 }

@@ -1,8 +1,10 @@
 // One request with tokens that were just stored: a sign-in has succeeded when the MCP server takes them, and not before.
 
-import { headOf } from '../auth/discovery/deadline.ts'
-import { asBridgeError, BridgeError } from '../errors.ts'
-import type { Authorizer, Clock, HttpClient, Logger } from '../ports.ts'
+import { asBridgeError, BridgeError } from '../../errors.ts'
+import type { Authorizer, Clock, HttpClient, Logger } from '../../ports.ts'
+import type { TokenSet } from '../../records.ts'
+import { type AuthorizeOptions, createAuthorizer, fixedTokens } from '../authorizer.ts'
+import { headOf } from '../discovery/deadline.ts'
 
 export interface TryOptions {
   readonly http: HttpClient
@@ -19,6 +21,18 @@ const PAUSE_MS = 1_000
 /** Asks nothing of a server and belongs to no session; whether it is known there does not matter. */
 const PING = '{"jsonrpc":"2.0","id":"signed-in","method":"ping"}'
 const JSON_BODY = { accept: 'application/json, text/event-stream', 'content-type': 'application/json' }
+
+/** Tries tokens of one server as the bridge will send them. */
+export function createVerifier(
+  http: HttpClient,
+  options: Omit<AuthorizeOptions, 'tokens'>,
+): (server: string, tokens: TokenSet) => Promise<void> {
+  const { clock, log } = options
+  return (server, tokens) => {
+    const authorizer = createAuthorizer({ ...options, tokens: fixedTokens(tokens) })
+    return tryTokens({ http, url: new URL(server), authorizer, clock, log })
+  }
+}
 
 /**
  * Any answer but 401 will do; a server that cannot be reached just now says nothing about the tokens.

@@ -1,10 +1,10 @@
 // Pasting at a terminal: what is read, what is said, and that nothing is left behind.
 import { PassThrough } from 'node:stream'
 import { describe, expect, test } from 'vitest'
-import type { CallbackPage } from '../../../src/ports.ts'
-import { byPasting } from '../../../src/signin/paste.ts'
-import { createFakeAttemptStore } from '../../fakes/fakeAttemptStore.ts'
-import { codeOf } from '../../fakes/thrown.ts'
+import type { CallbackPage } from '../../../../src/ports.ts'
+import { byPasting } from '../../../../src/signin/methods/paste.ts'
+import { createFakeAttemptStore } from '../../../fakes/fakeAttemptStore.ts'
+import { codeOf } from '../../../fakes/thrown.ts'
 
 const KEY = { server: 'https://mcp.example/mcp', profile: 'default' }
 const { attempt } = await createFakeAttemptStore(() => 0).begin(KEY, { status: 401 }, 1_000)

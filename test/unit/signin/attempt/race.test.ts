@@ -1,9 +1,9 @@
 // Ways in side by side: the first home wins, and none outlives it.
 import { describe, expect, test } from 'vitest'
-import { BridgeError } from '../../../src/errors.ts'
-import { aborted, raceSignInMethods, type SignInMethod } from '../../../src/signin/race.ts'
-import { createFakeAttemptStore } from '../../fakes/fakeAttemptStore.ts'
-import { codeOf } from '../../fakes/thrown.ts'
+import { BridgeError } from '../../../../src/errors.ts'
+import { aborted, raceSignInMethods, type SignInMethod } from '../../../../src/signin/attempt/race.ts'
+import { createFakeAttemptStore } from '../../../fakes/fakeAttemptStore.ts'
+import { codeOf } from '../../../fakes/thrown.ts'
 
 const KEY = { server: 'https://mcp.example/mcp', profile: 'default' }
 const { attempt } = await createFakeAttemptStore(() => 0).begin(KEY, { status: 401 }, 1_000)

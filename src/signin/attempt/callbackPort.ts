@@ -1,6 +1,6 @@
 // Who answers the redirect: the first login process owns the port and completes every attempt; the others succeed it when it ends.
-import { BridgeError } from '../errors.ts'
-import type { CallbackListener, CallbackPage, Clock, Health, Leases } from '../ports.ts'
+import { BridgeError } from '../../errors.ts'
+import type { CallbackListener, CallbackPage, Clock, Health, Leases } from '../../ports.ts'
 
 export interface CallbackPortOptions {
   readonly listener: CallbackListener

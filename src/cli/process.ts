@@ -1,0 +1,14 @@
+// What bin hands over: the process's own streams, words and end.
+import type { Readable, Writable } from 'node:stream'
+
+export interface ProcessIO {
+  readonly argv: readonly string[]
+  readonly stdin: Readable & { readonly isTTY?: boolean }
+  readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number }
+  readonly stderr: Writable & { readonly isTTY?: boolean }
+  readonly environment: NodeJS.ProcessEnv
+  readonly folder: string
+  readonly version: string
+  /** Aborts when the process is asked to end; the reason is the signal's name. */
+  readonly ending: AbortSignal
+}

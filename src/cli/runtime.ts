@@ -1,0 +1,49 @@
+// What a composition gets of the command line: the process's streams, a log as loud as is asked for, and the keychain that suits the command.
+import type { Runtime } from '../compose/runtime.ts'
+import type { Config } from '../config/config.ts'
+import type { LoginLauncher } from '../ports.ts'
+import { clock } from '../system/clock.ts'
+import { keychain as keychainApart } from '../system/keychain/childProcess.ts'
+import { keychainHere } from '../system/keychain/inProcess.ts'
+import { createLog } from '../system/log/log.ts'
+import type { ProcessIO } from './process.ts'
+import { isAtTerminal } from './terminal/tty.ts'
+import type { CommandLine } from './words/args.ts'
+
+export function runtimeOf(world: ProcessIO, config: Config, line?: CommandLine): Runtime {
+  const { stdin, stdout, stderr, environment } = world
+  const wanted = (environment.DEBUG ?? '').split(/[\s,]+/).filter((name) => /^(\*|oauth|proxy)/.test(name))
+  const debug = line?.has('debug') ?? false
+  const chosen = line?.flags.logLevel === undefined ? 'warn' : config.logLevel
+  const log = createLog({
+    stderr,
+    level: debug ? 'debug' : line?.has('verbose') ? 'info' : chosen,
+    namespaces: wanted,
+    file: config.logFile,
+    fileLevel: debug ? 'debug' : config.logLevel,
+  })
+  if (config.sessionTimeoutMs < 300_000)
+    log.warn('config:session_timeout', { message: 'session_timeout is low (< 300s)' })
+  const keychain = line?.command === 'run' ? keychainHere : keychainApart
+  const asks = line?.command === 'login' && isAtTerminal(world)
+  return {
+    stdin,
+    stdout,
+    stderr,
+    environment,
+    version: () => world.version,
+    clock,
+    log,
+    launcher,
+    keychain,
+    ...(asks ? { confirmIssuer: (...of) => askForIssuer(world, ...of) } : {}),
+  }
+}
+
+const askForIssuer = async (world: ProcessIO, issuer: string, clientId: string) =>
+  (await import('./terminal/confirmIssuer.ts')).confirmIssuer(world, issuer, clientId)
+
+/** Loaded when a person is needed: most starts need none. */
+const launcher: LoginLauncher = {
+  launch: async (job) => (await import('../system/process/loginLauncher.ts')).loginLauncher.launch(job),
+}

@@ -1,0 +1,81 @@
+// Picks the parts of the message path: the relay between the host's streams and the server, with the authorizer in between.
+import { createAuthorizer } from '../auth/authorizer.ts'
+import { createLazyAuthorizer, readAhead } from '../auth/lazyAuthorizer.ts'
+import type { Tokens } from '../auth/tokens/tokens.ts'
+import { countLines, type HostFlow } from '../bridge/host/backpressure.ts'
+import { createLineWriter } from '../bridge/host/stdout.ts'
+import { createSend } from '../bridge/http/send.ts'
+import { createRelay, type Relay } from '../bridge/relay.ts'
+import { createHostSignIn } from '../bridge/standIn/standIn.ts'
+import type { Config } from '../config/config.ts'
+import { keyOf, serverOf } from '../config/target.ts'
+import { loginCommand, shownUrl } from '../redaction/shownUrl.ts'
+import { boundCalls, type PendingSignIn } from '../signin/pending.ts'
+import { createKnownAnswers } from '../store/knownAnswers.ts'
+import type { Network } from './network.ts'
+import type { Runtime } from './runtime.ts'
+import type { Storage } from './storage.ts'
+
+export interface BridgeParts {
+  readonly http: Network['http']
+  readonly storage: Storage
+  readonly tokens: () => Promise<Tokens>
+  readonly pending: PendingSignIn
+  readonly hostFlow: HostFlow
+}
+
+/** `onHostGone` is called when the host no longer reads. @throws BridgeError usage where no server is named */
+export function composeRelay(
+  config: Config,
+  { clock, log, stdout, version }: Runtime,
+  { http, storage, tokens, pending, hostFlow }: BridgeParts,
+  onHostGone: () => void,
+): Relay {
+  const server = serverOf(config)
+  const url = new URL(server.url)
+  const { holdInitializeMs, holdCallMs, requestTimeoutMs, hideTools, profile } = config
+  http.warm(url)
+  const lazy = createLazyAuthorizer(async () =>
+    createAuthorizer({ ...authorizerOf(config), tokens: await tokens(), clock, log }),
+  )
+  const send = createSend(http, boundCalls(lazy, pending, holdCallMs), url, requestTimeoutMs)
+  readAhead(lazy, url)
+  const writer = createLineWriter(stdout, onHostGone)
+  const hiddenTools = hideTools.length === 0 ? undefined : openHiddenTools(hideTools)
+  const signIn = createHostSignIn({
+    watch: pending,
+    holdInitializeMs,
+    holdCallMs,
+    clock,
+    log,
+    write: writer.write,
+    server: shownUrl(server.url),
+    version,
+    asks: config.loginMode !== 'never',
+    loginCommand: loginCommand(server.url, profile, server.name),
+    hiddenTools,
+    known: createKnownAnswers(async () => (await storage.open()).answers, keyOf(config), clock),
+  })
+  const relay = createRelay({
+    signIn,
+    writer,
+    url,
+    send,
+    clock,
+    log,
+    answerLimit: config.serverLimit,
+    timeoutMs: requestTimeoutMs,
+    transport: server.transport,
+    ...(hiddenTools === undefined ? {} : { hiddenTools }),
+  })
+  return { ...relay, line: countLines(hostFlow, relay.line) }
+}
+
+/** What the authorizer sends besides the token. */
+export function authorizerOf(config: Config) {
+  const { userHeaders, forwardHeaders, blockedHeaders } = config
+  return { userHeaders, headers: serverOf(config).headers, forward: forwardHeaders, blocked: blockedHeaders }
+}
+
+const openHiddenTools = async (patterns: readonly string[]) =>
+  (await import('../bridge/hideTools.ts')).createHiddenTools(patterns)

@@ -1,0 +1,170 @@
+// Picks the parts of OAuth: clients, refresh and the grants, each made of code that loads on first use.
+import { createHash } from 'node:crypto'
+import type { Clients, ClientsOptions } from '../auth/client/clients.ts'
+import type { PresetIssuers } from '../auth/client/ownClient.ts'
+import type { Exceptions } from '../auth/discovery/overrides.ts'
+import type { Login } from '../auth/grants/authorizationCode.ts'
+import type { RequestClientCredentials } from '../auth/grants/clientCredentials.ts'
+import type { DeviceLogin } from '../auth/grants/deviceCode.ts'
+import type { RequestOptions } from '../auth/grants/request.ts'
+import type { Refresh } from '../auth/tokens/refresh.ts'
+import type { Config, ServerConfig } from '../config/config.ts'
+import { serverOf } from '../config/target.ts'
+import { memoizeAsync } from '../memoizeAsync.ts'
+import type { RulesOf } from '../providerRules.ts'
+import { authorizerOf } from './bridge.ts'
+import type { Network } from './network.ts'
+import type { Runtime } from './runtime.ts'
+import type { Storage } from './storage.ts'
+
+export interface OAuth {
+  /** What providers do in their own way. */
+  readonly rules: () => Promise<RulesOf>
+  readonly clients: () => Promise<Clients>
+  readonly refresh: () => Promise<Refresh>
+  readonly clientCredentials: RequestClientCredentials
+  /** The same one for all: it knows which attempts are ours. */
+  readonly authorizationCode: () => Promise<Login>
+  readonly deviceCode: () => Promise<DeviceLogin>
+}
+
+/** Longest silence of an authorization server, in ms; a shorter request_timeout overrides it. */
+const AS_TIMEOUT_MS = 20_000
+
+export function composeOAuth(
+  config: Config,
+  { clock, log, confirmIssuer }: Pick<Runtime, 'clock' | 'log' | 'confirmIssuer'>,
+  { http, guarded, reach }: Network,
+  storage: Storage,
+): OAuth {
+  const server = () => serverOf(config)
+  const redirectUri = config.callbackUrls[0] ?? ''
+
+  const rules = memoizeAsync(async () => (await import('../config/presets.ts')).rulesFor(config.server))
+
+  const clients = memoizeAsync(async () => {
+    const { createClients } = await import('../auth/client/clients.ts')
+    const { clients: known, cache, leases } = await storage.open()
+    return createClients({
+      ...clientsOf(config),
+      bounds: boundsOf(config),
+      presetIssuers: await presetIssuers(config.server),
+      confirmIssuer,
+      http: await guarded(),
+      clients: known,
+      cache,
+      leases,
+      clock,
+      rules: await rules(),
+      timeoutMs: Math.min(config.requestTimeoutMs || AS_TIMEOUT_MS, AS_TIMEOUT_MS),
+    })
+  })
+
+  const refresh = memoizeAsync(async () => {
+    const { createRefresh } = await import('../auth/tokens/refresh.ts')
+    return createRefresh({ clients: await clients(), clock, log, rules: await rules(), bearer: server().bearer })
+  })
+
+  const requestOptions = async (): Promise<RequestOptions> => {
+    const { issuer, scopes, resource, headers: serverHeaders } = server()
+    const bounds = await reach()
+    return {
+      ...exceptionsOf(server()),
+      ...(bounds ? { checkAddress: bounds.check } : {}),
+      http: await guarded(),
+      rules: await rules(),
+      serverHeaders,
+      issuer,
+      scopes,
+      resource,
+      claims: Object.values(config.userHeaders),
+    }
+  }
+
+  const clientCredentials = memoizeAsync(async () => {
+    const { createClientCredentials } = await import('../auth/grants/clientCredentials.ts')
+    const { bearer, url, authorizeParameters } = server()
+    const { audience } = authorizeParameters
+    const known = { clients: await clients(), clock, log, bearer, redirectUri, server: new URL(url), audience }
+    return createClientCredentials({ ...(await requestOptions()), ...known })
+  })
+
+  const signInOptions = async () => {
+    const { createVerifier } = await import('../auth/grants/verifyTokens.ts')
+    const { attempts, tokens: store } = await storage.open()
+    return {
+      ...(await requestOptions()),
+      attempts,
+      store,
+      clients: await clients(),
+      // As the bridge will send them: every attempt that is completed here is of our server.
+      tryTokens: createVerifier(http, { ...authorizerOf(config), clock, log }),
+      clock,
+      log,
+      account: config.account,
+      bearer: server().bearer,
+      bounds: boundsOf(config),
+    }
+  }
+
+  return {
+    rules,
+    clients,
+    refresh,
+    clientCredentials: async (last, challenge) => (await clientCredentials())(last, challenge),
+
+    authorizationCode: memoizeAsync(async () => {
+      const { createLogin } = await import('../auth/grants/authorizationCode.ts')
+      return createLogin({ ...(await signInOptions()), authorizeParameters: server().authorizeParameters })
+    }),
+
+    async deviceCode() {
+      const { createDeviceLogin } = await import('../auth/grants/deviceCode.ts')
+      const { audience } = server().authorizeParameters
+      return createDeviceLogin({ ...(await signInOptions()), redirectUri, audience })
+    },
+  }
+}
+
+/**
+ * Names what documents are believed under: the server, whom TLS trusts, and what a person wrote of it. What was fetched or planned
+ * under another name was so under other rules.
+ */
+function boundsOf({ server }: Config): string {
+  const { url, allowHttp, exceptions, provider, issuer, endpoints, certificates, clientId } = server ?? {}
+  const said = [url, allowHttp, exceptions, provider, issuer, endpoints, certificates, clientId]
+  return createHash('sha256').update(JSON.stringify(said)).digest('base64url').slice(0, 22)
+}
+
+/** A preset that a person named without an issuer stands for its own; Auth0 and Okta are anybody's, so they name none. */
+async function presetIssuers({ provider, issuer }: Partial<ServerConfig> = {}): Promise<PresetIssuers | undefined> {
+  if (provider === undefined || issuer !== undefined) return undefined
+  const { isIssuerOf, presetOf } = await import('../config/presets.ts')
+  const preset = presetOf({ name: provider })
+  if (preset?.issuer === undefined) return undefined
+  return { name: preset.name, has: (named) => isIssuerOf(preset, named) }
+}
+
+const exceptionsOf = ({ allowHttp, exceptions }: ServerConfig) => ({
+  allowHttp,
+  allowMissingS256: exceptions.allow_missing_s256 === true,
+  trustedIssuers: exceptions.trusted_issuers ?? [],
+})
+
+/** Who a person says we are, and what they except the server from. */
+function clientsOf({ server }: Config): Pick<ClientsOptions, 'configured'> & Partial<ClientsOptions> & Exceptions {
+  if (!server) return { allowHttp: false, configured: undefined }
+  const { clientId, clientSecret, clientKey, clientMetadataUrl, issuer } = server
+  const credentials = {
+    ...(clientSecret === undefined ? {} : { clientSecret }),
+    ...(clientKey === undefined ? {} : { privateKey: clientKey }),
+  }
+  return {
+    ...exceptionsOf(server),
+    configured: clientId === undefined ? undefined : { clientId, ...credentials },
+    metadataUrl: clientMetadataUrl,
+    metadataKey: clientKey,
+    server: new URL(server.url),
+    issuer,
+  }
+}

@@ -1,0 +1,19 @@
+// What the command line hands over to a composition: the process's streams and environment, and what differs between commands.
+import type { Readable, Writable } from 'node:stream'
+import type { OwnClientOptions } from '../auth/client/ownClient.ts'
+import type { Clock, Logger, LoginLauncher, SecretStore } from '../ports.ts'
+
+export interface Runtime {
+  readonly stdin: Readable
+  readonly stdout: Writable
+  readonly stderr: Writable
+  readonly environment: NodeJS.ProcessEnv
+  /** Of this program; read when it is told. */
+  readonly version: () => string
+  readonly clock: Clock
+  readonly log: Logger
+  readonly launcher: LoginLauncher
+  readonly keychain: SecretStore
+  /** Asks the person at a terminal whether their client belongs to this issuer; left out: nobody is there. */
+  readonly confirmIssuer?: OwnClientOptions['confirmIssuer']
+}

@@ -1,0 +1,168 @@
+// Sees one sign-in attempt through: port first, then the plan, the browser, and the wait until it is settled.
+import type { Login } from '../../auth/grants/authorizationCode.ts'
+import { asBridgeError } from '../../errors.ts'
+import type { Lease } from '../../ports.ts'
+import type { Attempt } from '../../records.ts'
+import type { SignInDeps } from '../deps.ts'
+import { type AnsweredPort, answerOneOf, redirectCandidates } from './callbackPort.ts'
+import { aborted, isInterrupted, raceSignInMethods, rejectOn, type SignInMethod } from './race.ts'
+import { ATTEMPT_LEASE_MS, type AwaitOptions, attemptLease, awaitAttempt } from './request.ts'
+
+type RunDeps = Pick<
+  SignInDeps,
+  'attempts' | 'leases' | 'clock' | 'log' | 'settings' | 'authorizationCode' | 'listener' | 'health'
+>
+
+/** Called when the address is known and its redirect is awaited, never before. */
+export interface SignInEvents {
+  /** This process made the plan. */
+  planned(url: URL, redirectUri: string): void
+  /** Another one did, and may have opened a tab. */
+  joined(url: URL, redirectUri: string): void
+}
+
+export interface SignInOptions {
+  readonly events: SignInEvents
+  /** Besides the callback. */
+  readonly methods: readonly SignInMethod[]
+  /** `optional`: a port that cannot be had does not end the attempt. */
+  readonly callback: 'needed' | 'optional'
+}
+
+/** Settles as the attempt does. */
+type Settled = (more: Pick<AwaitOptions, 'tell' | 'watch' | 'delivered'>) => Promise<void>
+
+/**
+ * Resolves when the tokens are stored, by this process or another one.
+ * @throws BridgeError as the attempt ended
+ */
+export async function runSignIn(
+  deps: RunDeps,
+  attempt: Attempt,
+  ending: AbortSignal,
+  options: SignInOptions,
+): Promise<void> {
+  const { attempts, leases, clock, log } = deps
+  const settled: Settled = (more) =>
+    Promise.race([awaitAttempt({ attempts, clock, ...more }, attempt.id), rejectOn(ending)])
+  const lease = await leases.take(attemptLease(attempt.id), ATTEMPT_LEASE_MS)
+  const ours = lease ? { lease, attempt } : await waitForOther(deps, attempt, settled, options)
+  if (!ours) return
+  try {
+    await runHere(deps, ours.attempt, ending, options, settled)
+  } catch (thrown) {
+    const error = asBridgeError(thrown)
+    const { code, message, hint } = error
+    // Whoever settled it has told it, and whoever pressed Ctrl-C knows.
+    const isKnown = isInterrupted(error) || (await attempts.byId(attempt.id))?.status === 'failed'
+    log[isKnown ? 'info' : 'warn']('oauth:sign-in-failed', { code, message })
+    // Who waits for it elsewhere did not cancel anything.
+    const told = code === 'cancelled' ? 'login_failed' : code
+    await attempts.settle(attempt.id, { status: 'failed', code: told, message, hint })
+    throw error
+  } finally {
+    ours.lease.release()
+  }
+}
+
+/** The process that saw to the attempt is gone: whoever waited for it goes on in its place. */
+class Orphaned extends Error {
+  readonly lease: Lease
+  readonly attempt: Attempt
+  constructor(lease: Lease, attempt: Attempt) {
+    super()
+    this.lease = lease
+    this.attempt = attempt
+  }
+}
+
+/** Another process sees to the attempt. Resolves to nothing when that completed it, or to what it left when it is gone. */
+async function waitForOther(
+  { attempts, leases, log }: RunDeps,
+  attempt: Attempt,
+  settled: Settled,
+  { events, methods }: SignInOptions,
+): Promise<Orphaned | undefined> {
+  const tell = (url: string) => events.joined(new URL(url), redirectOf(url))
+  const watch = async () => {
+    const lease = await leases.take(attemptLease(attempt.id), ATTEMPT_LEASE_MS)
+    if (!lease) return
+    // Whoever let go of it may have just finished.
+    const current = (await attempts.byId(attempt.id)) ?? attempt
+    if (current.status === 'waiting') throw new Orphaned(lease, current)
+    lease.release()
+  }
+  try {
+    await raceSignInMethods(settled({ tell, watch }), methods, attempt)
+    return undefined
+  } catch (thrown) {
+    if (!(thrown instanceof Orphaned)) throw thrown
+    log.info('oauth:sign-in', { outcome: 'taken over', server: attempt.server })
+    return thrown
+  }
+}
+
+/** This process sees to the attempt. */
+async function runHere(
+  deps: RunDeps,
+  attempt: Attempt,
+  ending: AbortSignal,
+  { events, methods, callback }: SignInOptions,
+  settled: Settled,
+): Promise<void> {
+  const { attempts, settings } = deps
+  const login = await deps.authorizationCode()
+  if (attempt.plan) login.adopt(attempt)
+  // An attempt that another process planned keeps its redirect URI: its tab may still be open.
+  const candidates = attempt.plan
+    ? [attempt.plan.redirectUri]
+    : redirectCandidates(settings.callbackUrls, settings.clientId !== undefined)
+  const port = await answerPort(deps, login, candidates, callback)
+  const redirectUri = port?.redirectUri ?? candidates[0] ?? ''
+  const delivered = async (query: string) => void (await login.answer(new URLSearchParams(query)))
+  const end = settled({ tell: () => undefined, delivered })
+  // It may end, or another one take its place, before anything is shown.
+  end.catch(() => undefined)
+  try {
+    if (attempt.plan) events.joined(new URL(attempt.plan.authorizationUrl), redirectUri)
+    else {
+      const url = await Promise.race([login.prepare(attempt, redirectUri), end, rejectOn(ending)])
+      if (url && (await attempts.byId(attempt.id))?.plan) events.planned(url, redirectUri)
+    }
+  } catch (thrown) {
+    await port?.close()
+    throw thrown
+  }
+  await raceSignInMethods(end, [...(port ? [byCallback(port)] : []), ...methods], attempt)
+}
+
+async function answerPort(
+  { clock, log, health, leases, listener }: RunDeps,
+  login: Login,
+  candidates: readonly string[],
+  callback: SignInOptions['callback'],
+): Promise<AnsweredPort | undefined> {
+  const options = { listener: await listener(), leases, clock, onCallback: login.answer, health }
+  try {
+    const port = await answerOneOf(options, candidates)
+    log.info('oauth:callback', { outcome: 'listening', port: Number(new URL(port.redirectUri).port || 80) })
+    return port
+  } catch (thrown) {
+    const error = asBridgeError(thrown)
+    if (callback === 'needed' || error.code !== 'port_in_use') throw error
+    log.warn('oauth:callback', { code: error.code, message: error.message })
+    return undefined
+  }
+}
+
+function byCallback(port: AnsweredPort): SignInMethod {
+  return async (_attempt, signal) => {
+    try {
+      await Promise.race([port.lost, aborted(signal)])
+    } finally {
+      await port.close()
+    }
+  }
+}
+
+const redirectOf = (url: string) => new URL(url).searchParams.get('redirect_uri') ?? ''

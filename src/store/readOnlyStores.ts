@@ -1,0 +1,27 @@
+// The stores of a database for looking only: nothing in it changes, and no key is made.
+import { memoizeAsync } from '../memoizeAsync.ts'
+import type { Clock } from '../ports.ts'
+import { createClientStore } from './clientStore.ts'
+import { createLeases } from './leases.ts'
+import { type PinnedSlots, readOnlySeal } from './sealing/openSeal.ts'
+import { keyBackends, peekSealingKey } from './sealing/sealingKey.ts'
+import { openToLook } from './sqlite/database.ts'
+import { createTokenStore } from './tokenStore.ts'
+
+export type ReadOnlyStores = ReturnType<typeof openReadOnlyStores>
+
+/** The caller closes it. @throws BridgeError database_locked when another program keeps everybody from writing */
+export function openReadOnlyStores(file: string, slots: PinnedSlots, clock: Clock) {
+  const database = openToLook(file)
+  const sealingKey = memoizeAsync(() => peekSealingKey(database, slots))
+  const seal = async () => readOnlySeal(await sealingKey(), slots)
+  return {
+    database,
+    tokens: createTokenStore(database, seal, clock),
+    clients: createClientStore(database, seal, clock),
+    leases: createLeases(database, clock),
+    keyBackends: () => keyBackends(database),
+    sealingKey,
+    close: () => database.close(),
+  }
+}
