@@ -1,207 +1,199 @@
 // Sign-in attempts (table sessions): one row each, keyed by state, shared by the processes that ask and the one that answers.
-import { randomBytes, randomUUID } from 'node:crypto'
 import { BridgeError } from '../errors.ts'
 import type { AttemptStore, Clock } from '../ports.ts'
-import type { Attempt, AttemptPlan, Challenge, Wishes } from '../records.ts'
-import { withoutControls } from '../redaction/text.ts'
+import type { AttemptPlan, TokenKey } from '../records.ts'
+import {
+  type NewAttemptColumns,
+  newAttemptColumns,
+  placeOfPlan,
+  readAttemptRow,
+  requestOf,
+  SUPERSEDED,
+  toAttempt,
+} from './attemptRow.ts'
 import { isSealed, type Row, sealRow } from './sealing/rowSeals.ts'
 import { broken, type OpenSeal, type Seal } from './sealing/seal.ts'
-import type { Database, Value } from './sqlite/database.ts'
-import { fromSqlTime, toSqlTime } from './sqlite/time.ts'
+import { insertInto, textOf } from './sqlite/columns.ts'
+import type { Database } from './sqlite/database.ts'
+import { toSqlTime } from './sqlite/time.ts'
 
 /** Settled attempts are kept this long for `status` and for people who read the table. */
 const KEEP_MS = 24 * 60 * 60 * 1000
-/** In `error_code` of an attempt that was ended for the sake of another, whose id is in `error_hint`. */
-const SUPERSEDED = 'superseded'
 
 export function createAttemptStore(database: Database, openSeal: OpenSeal, clock: Clock): AttemptStore {
-  const readRow = (id: string) => database.get('SELECT * FROM sessions WHERE id = ?', id)
-
-  /** An open attempt is acted on, so it must be as it was written; a settled one is only told of. */
-  const toAttempt = async (row: Row): Promise<Attempt> => {
-    const id = String(row.id)
-    const status = row.status as Attempt['status']
-    const open = status === 'finished' || status === 'failed' ? undefined : await opened(row, await openSeal())
-    const superseded = row.error_code === SUPERSEDED
-    return {
-      id,
-      state: String(row.state),
-      server: String(row.server),
-      profile: String(row.profile),
-      status,
-      expiresAt: fromSqlTime(String(row.expires_at)),
-      updatedAt: fromSqlTime(String(row.updated_at)),
-      challenge: open?.challenge ?? { status: 401 },
-      wishes: open?.wishes ?? {},
-      ...(row.error_code === null || superseded ? {} : { errorCode: String(row.error_code) }),
-      ...(row.error_message === null ? {} : { errorMessage: told(row.error_message) }),
-      ...(row.error_hint === null ? {} : { [superseded ? 'successor' : 'errorHint']: told(row.error_hint) }),
-      ...(open?.plan ? { plan: open.plan } : {}),
-    }
-  }
-
-  /** @throws BridgeError seal_broken */
-  const opened = async (row: Row, seal: Seal) => {
-    const id = String(row.id)
-    if (!isSealed(database, seal, 'sessions', row)) throw broken(place(id))
-    const { wishes, ...challenge } = askedOf(row)
-    return {
-      challenge,
-      wishes,
-      plan: row.plan === null ? undefined : (JSON.parse(seal.open(String(row.plan), place(id))) as AttemptPlan),
-    }
-  }
-
-  /** Writes the plan of an attempt that is still as it was, and seals what it is now; false: it is not. @throws BridgeError seal_broken */
-  const change = async (id: string, plan: AttemptPlan, next: Row, write: (sealed: string) => number) => {
-    const seal = await openSeal()
-    const sealed = seal.seal(JSON.stringify(plan), place(id))
-    return database.transaction(() => {
-      const row = readRow(id)
-      if (!row || write(sealed) !== 1) return false
-      if (!isSealed(database, seal, 'sessions', row)) throw broken(place(id))
-      sealRow(database, seal, 'sessions', { ...row, ...next, plan: sealed })
-      return true
-    })
-  }
+  const sqlNow = () => toSqlTime(clock.now())
+  const attemptOf = async (row: Row | undefined) => row && (await toAttempt(database, openSeal, row))
 
   const store: AttemptStore = {
-    async begin(key, challenge, expiresAt, asking = { wishes: {} }) {
-      const now = toSqlTime(clock.now())
+    async begin(key, challenge, expiresAt, { wishes, fits = () => true } = { wishes: {} }) {
       const seal = await openSeal()
-      const { row, ...how } = database.transaction(() => {
-        database.run('DELETE FROM sessions WHERE expires_at < ?', toSqlTime(clock.now() - KEEP_MS))
-        const open = database.get(
-          `SELECT * FROM sessions WHERE server = ? AND profile = ? AND status IN ('requested', 'waiting', 'redeeming') AND expires_at > ?
-           ORDER BY created_at DESC LIMIT 1`,
-          ...[key.server, key.profile, now],
-        )
-        const superseded = open !== undefined && asking.fits?.(askedOf(open).wishes) === false
-        if (open && !superseded) return { row: open, begun: false, superseded }
-        const id = randomUUID()
-        if (open)
-          database.run(
-            `UPDATE sessions SET status = 'failed', error_code = '${SUPERSEDED}', error_message = ?, error_hint = ?, plan = NULL, updated_at = ? WHERE id = ?`,
-            ...['Another sign-in with other wishes took its place.', id, now, String(open.id)],
-          )
-        const written = {
-          ...{ id, state: randomBytes(32).toString('base64url'), server: key.server, profile: key.profile },
-          challenge: JSON.stringify({ ...challenge, wishes: asking.wishes }),
-          ...{ created_at: now, expires_at: toSqlTime(expiresAt) },
-        }
-        database.run(
-          `INSERT INTO sessions (id, state, server, profile, challenge, created_at, expires_at, status, updated_at)
-           VALUES (?, ?, ?, ?, ?, ?, ?, 'requested', ?)`,
-          ...[...Object.values(written), now],
-        )
-        sealRow(database, seal, 'sessions', written)
-        const empty = { plan: null, error_code: null, error_message: null, error_hint: null }
-        const row: Row = { ...written, ...empty, status: 'requested', updated_at: now }
-        return { row, begun: true, superseded }
+      const { row, ...outcome } = database.transaction(() => {
+        database.run('DELETE FROM sessions WHERE expires_at < :limit', { limit: toSqlTime(clock.now() - KEEP_MS) })
+        const open = readOpenRow(database, key, sqlNow())
+        if (open && fits(requestOf(open).wishes)) return { row: open, begun: false, superseded: false }
+        const columns = newAttemptColumns({ key, challenge, wishes, now: sqlNow(), expires: toSqlTime(expiresAt) })
+        if (open) supersede(database, open, columns)
+        return { row: insertRequested(database, seal, columns), begun: true, superseded: open !== undefined }
       })
       try {
-        return { attempt: await toAttempt(row), ...how }
+        return { attempt: await toAttempt(database, openSeal, row), ...outcome }
       } catch (thrown) {
         // An open one that was altered can be finished by nobody, and would stand in the way until its time is over.
         if (!(thrown instanceof BridgeError) || thrown.code !== 'seal_broken') throw thrown
-        await store.settle(String(row.id), { status: 'failed', code: thrown.code, message: thrown.message })
-        return await store.begin(key, challenge, expiresAt, asking)
+        await store.settle(textOf(row.id), { status: 'failed', code: thrown.code, message: thrown.message })
+        return await store.begin(key, challenge, expiresAt, { wishes, fits })
       }
     },
 
-    async byId(id) {
-      const row = readRow(id)
-      return row && (await toAttempt(row))
+    byId: async (id) => attemptOf(readAttemptRow(database, id)),
+
+    async byState(state, now) {
+      const row = database.get(`SELECT * FROM sessions ${WAITING_UNDER}`, { state, now: toSqlTime(now) })
+      return await attemptOf(row)
     },
 
     async plan(id, plan) {
-      await change(id, plan, {}, (sealed) =>
+      await changePlan(database, await openSeal(), { id, plan }, (sealed) =>
         database.run(
-          "UPDATE sessions SET plan = ?, status = 'waiting', opened_at = ?, updated_at = ? WHERE id = ? AND status = 'requested'",
-          ...[sealed, toSqlTime(clock.now()), toSqlTime(clock.now()), id],
+          `UPDATE sessions SET plan = :sealed, status = 'waiting', opened_at = :now, updated_at = :now
+           WHERE id = :id AND status = 'requested'`,
+          { id, sealed, now: sqlNow() },
         ),
       )
     },
 
-    async byState(state, now) {
-      const row = database.get(
-        "SELECT * FROM sessions WHERE state = ? AND status = 'waiting' AND expires_at > ?",
-        ...[state, toSqlTime(now)],
-      )
-      return row && (await toAttempt(row))
-    },
-
     async deliver({ id, state }, plan) {
-      return await change(id, plan, {}, (sealed) =>
+      return await changePlan(database, await openSeal(), { id, plan }, (sealed) =>
         database.run(
-          "UPDATE sessions SET plan = ?, updated_at = ? WHERE id = ? AND state = ? AND status = 'waiting'",
-          ...[sealed, toSqlTime(clock.now()), id, state],
+          "UPDATE sessions SET plan = :sealed, updated_at = :now WHERE id = :id AND state = :state AND status = 'waiting'",
+          { id, state, sealed, now: sqlNow() },
         ),
       )
     },
 
     async planAgain(id, state, plan) {
-      await change(id, plan, { state }, (sealed) =>
+      await changePlan(database, await openSeal(), { id, plan, state }, (sealed) =>
         database.run(
-          "UPDATE sessions SET state = ?, plan = ?, status = 'waiting', updated_at = ? WHERE id = ? AND status = 'redeeming'",
-          ...[state, sealed, toSqlTime(clock.now()), id],
+          `UPDATE sessions SET state = :state, plan = :sealed, status = 'waiting', updated_at = :now
+           WHERE id = :id AND status = 'redeeming'`,
+          { id, state, sealed, now: sqlNow() },
         ),
       )
     },
 
     async claim(state, now) {
       const row = database.get(
-        "UPDATE sessions SET status = 'redeeming', updated_at = ? WHERE state = ? AND status = 'waiting' AND expires_at > ? RETURNING *",
-        ...[toSqlTime(now), state, toSqlTime(now)],
+        `UPDATE sessions SET status = 'redeeming', updated_at = :now ${WAITING_UNDER} RETURNING *`,
+        { state, now: toSqlTime(now) },
       )
-      return row && (await toAttempt(row))
-    },
-
-    async lastFailure(key, since) {
-      const row = database.get(
-        `SELECT * FROM sessions WHERE server = ? AND profile = ? AND status IN ('failed', 'finished') AND opened_at IS NOT NULL AND updated_at >= ?
-           AND coalesce(error_code, '') <> '${SUPERSEDED}'
-         ORDER BY updated_at DESC LIMIT 1`,
-        ...[key.server, key.profile, toSqlTime(since)],
-      )
-      return row?.status === 'failed' ? await toAttempt(row) : undefined
-    },
-
-    async opened(key, since, status) {
-      const row = database.get(
-        `SELECT count(*) AS count FROM sessions WHERE server = ? AND profile = ? AND opened_at >= ? AND (challenge LIKE '{"status":403%') = ?`,
-        ...[key.server, key.profile, toSqlTime(since), status === 403 ? 1 : 0],
-      )
-      return Number(row?.count)
-    },
-
-    async open(now) {
-      const rows = database.all(
-        "SELECT DISTINCT server, profile FROM sessions WHERE status IN ('requested', 'waiting', 'redeeming') AND expires_at > ?",
-        toSqlTime(now),
-      )
-      return rows.map((row) => ({ server: String(row.server), profile: String(row.profile) }))
+      return await attemptOf(row)
     },
 
     async settle(id, outcome) {
-      const error =
-        outcome.status === 'failed' ? [outcome.code, outcome.message, outcome.hint ?? null] : [null, null, null]
+      const error = outcome.status === 'failed' ? outcome : undefined
       database.run(
-        `UPDATE sessions SET status = ?, error_code = ?, error_message = ?, error_hint = ?, plan = NULL, updated_at = ?
-         WHERE id = ? AND status NOT IN ('finished', 'failed')`,
-        ...([outcome.status, ...error, toSqlTime(clock.now()), id] as Value[]),
+        `UPDATE sessions SET status = :status, error_code = :code, error_message = :message, error_hint = :hint, plan = NULL, updated_at = :now
+         WHERE id = :id AND status NOT IN ('finished', 'failed')`,
+        {
+          id,
+          status: outcome.status,
+          code: error?.code ?? null,
+          message: error?.message ?? null,
+          hint: error?.hint ?? null,
+          now: sqlNow(),
+        },
       )
     },
+
+    lastFailure: async (key, since) => attemptOf(readLastFailure(database, key, toSqlTime(since))),
+    opened: async (key, since, status) => countOpened(database, key, toSqlTime(since), status),
+    open: async (now) => readOpenKeys(database, toSqlTime(now)),
   }
   return store
 }
 
-/** Whoever can write to the file may have written it: words only, and not many. */
-const told = (text: Value | undefined) => withoutControls(String(text)).slice(0, 2_000)
+const IS_OPEN = "status IN ('requested', 'waiting', 'redeeming') AND expires_at > :now"
+const WAITING_UNDER = "WHERE state = :state AND status = 'waiting' AND expires_at > :now"
 
-/** The column holds what was asked for: the challenge, and the wishes of who began the attempt, which earlier versions did not note. */
-function askedOf({ challenge }: Row): Challenge & { readonly wishes: Wishes } {
-  return { wishes: {}, ...JSON.parse(String(challenge)) }
+/** The newest attempt of this key that is still open. */
+const readOpenRow = (database: Database, { server, profile }: TokenKey, now: string) =>
+  database.get(
+    `SELECT * FROM sessions WHERE server = :server AND profile = :profile AND ${IS_OPEN} ORDER BY created_at DESC LIMIT 1`,
+    { server, profile, now },
+  )
+
+/** Ends an attempt for the sake of the one that begins now. */
+function supersede(database: Database, open: Row, successor: NewAttemptColumns): void {
+  database.run(
+    `UPDATE sessions SET status = 'failed', error_code = '${SUPERSEDED}', error_message = :message, error_hint = :successor,
+       plan = NULL, updated_at = :now WHERE id = :id`,
+    {
+      id: textOf(open.id),
+      successor: successor.id,
+      message: 'Another sign-in with other wishes took its place.',
+      now: successor.created_at,
+    },
+  )
 }
 
-const place = (id: string) => ['sessions', id, 'plan'] as const
+/** Writes and seals a new attempt; gives its whole row. */
+function insertRequested(database: Database, seal: Seal, columns: NewAttemptColumns): Row {
+  const row = { ...columns, status: 'requested', updated_at: columns.created_at }
+  database.run(insertInto('sessions', row), row)
+  sealRow(database, seal, 'sessions', columns)
+  return { ...row, plan: null, error_code: null, error_message: null, error_hint: null }
+}
+
+/** What changes in an attempt; a new plan may come with a new state. */
+interface PlanChange {
+  readonly id: string
+  readonly plan: AttemptPlan
+  readonly state?: string
+}
+
+/**
+ * `write` puts the sealed plan into the attempt where that is still as it was, and gives the number of changed rows; then the row is
+ * sealed as it is now. False: it is not as it was any more. @throws BridgeError seal_broken
+ */
+function changePlan(
+  database: Database,
+  seal: Seal,
+  { id, plan, ...changed }: PlanChange,
+  write: (sealed: string) => number,
+): boolean {
+  const sealed = seal.seal(JSON.stringify(plan), placeOfPlan(id))
+  return database.transaction(() => {
+    const before = readAttemptRow(database, id)
+    if (!before || write(sealed) !== 1) return false
+    if (!isSealed(database, seal, 'sessions', before)) throw broken(placeOfPlan(id))
+    sealRow(database, seal, 'sessions', { ...before, ...changed, plan: sealed })
+    return true
+  })
+}
+
+/** The newest attempt that ended after its tab was opened, where that failed. */
+function readLastFailure(database: Database, { server, profile }: TokenKey, since: string): Row | undefined {
+  const newest = database.get(
+    `SELECT * FROM sessions
+     WHERE server = :server AND profile = :profile AND status IN ('failed', 'finished') AND opened_at IS NOT NULL
+       AND updated_at >= :since AND coalesce(error_code, '') <> '${SUPERSEDED}'
+     ORDER BY updated_at DESC LIMIT 1`,
+    { server, profile, since },
+  )
+  return newest?.status === 'failed' ? newest : undefined
+}
+
+/** How many attempts had a tab opened; a challenge is written with its status first. */
+function countOpened(database: Database, { server, profile }: TokenKey, since: string, status: 401 | 403): number {
+  const row = database.get(
+    `SELECT count(*) AS count FROM sessions
+     WHERE server = :server AND profile = :profile AND opened_at >= :since AND (challenge LIKE '{"status":403%') = :is403`,
+    { server, profile, since, is403: status === 403 ? 1 : 0 },
+  )
+  return Number(row?.count)
+}
+
+const readOpenKeys = (database: Database, now: string): TokenKey[] =>
+  database
+    .all(`SELECT DISTINCT server, profile FROM sessions WHERE ${IS_OPEN}`, { now })
+    .map(({ server, profile }) => ({ server: textOf(server), profile: textOf(profile) }))

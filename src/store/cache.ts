@@ -2,6 +2,7 @@
 import type { Cache, Clock } from '../ports.ts'
 import { isSealed, type Row, sealRow } from './sealing/rowSeals.ts'
 import type { OpenSeal } from './sealing/seal.ts'
+import { replaceInto, textOf } from './sqlite/columns.ts'
 import type { Database } from './sqlite/database.ts'
 import { toSqlTime } from './sqlite/time.ts'
 
@@ -9,43 +10,60 @@ import { toSqlTime } from './sqlite/time.ts'
 export function createCache(database: Database, clock: Clock): Cache {
   return {
     async get(name, now) {
-      const row = database.get('SELECT value FROM server_cache WHERE name = ? AND expires_at > ?', name, toSqlTime(now))
-      return row && parsed(String(row.value))
+      const row = database.get('SELECT value FROM server_cache WHERE name = :name AND expires_at > :now', {
+        name,
+        now: toSqlTime(now),
+      })
+      return row && parsed(row)
     },
     async put(name, value, expiresAt) {
-      write(database, clock, name, value, expiresAt)
+      write(database, { name, value, expiresAt, now: clock.now() })
     },
   }
 }
 
 /** For what decides where a secret goes: an entry that somebody else wrote counts as none, and is asked for anew. */
 export function createSealedCache(database: Database, openSeal: OpenSeal, clock: Clock): Cache {
-  const readRow = (name: string) => database.get('SELECT * FROM server_cache WHERE name = ?', name)
+  const readRow = (name: string) => database.get('SELECT * FROM server_cache WHERE name = :name', { name })
   return {
     async get(name, now) {
       const row = readRow(name)
-      if (!row || String(row.expires_at) <= toSqlTime(now)) return undefined
-      return isSealed(database, await openSeal(), 'server_cache', row) ? parsed(String(row.value)) : undefined
+      if (!row || textOf(row.expires_at) <= toSqlTime(now)) return undefined
+      return isSealed(database, await openSeal(), 'server_cache', row) ? parsed(row) : undefined
     },
     async put(name, value, expiresAt) {
       const seal = await openSeal()
       database.transaction(() => {
-        sealRow(database, seal, 'server_cache', write(database, clock, name, value, expiresAt))
+        const row = write(database, { name, value, expiresAt, now: clock.now() })
+        sealRow(database, seal, 'server_cache', row)
       })
     },
   }
 }
 
-function write(database: Database, clock: Clock, name: string, value: unknown, expiresAt: number): Row {
-  const [text, expires, now] = [JSON.stringify(value), toSqlTime(expiresAt), toSqlTime(clock.now())]
-  database.run('INSERT OR REPLACE INTO server_cache VALUES (?, ?, ?, ?)', name, text, expires, now)
-  return { name, value: text, expires_at: expires, created_at: now }
+interface Entry {
+  readonly name: string
+  readonly value: unknown
+  readonly expiresAt: number
+  readonly now: number
 }
 
-/** undefined: somebody has written what is not JSON. */
-function parsed(text: string): unknown {
+/** Gives the row as it was written. */
+function write(database: Database, { name, value, expiresAt, now }: Entry): Row {
+  const row = {
+    name,
+    value: JSON.stringify(value),
+    expires_at: toSqlTime(expiresAt),
+    created_at: toSqlTime(now),
+  }
+  database.run(replaceInto('server_cache', row), row)
+  return row
+}
+
+/** undefined: somebody has written something that is not JSON. */
+function parsed(row: Row): unknown {
   try {
-    return JSON.parse(text)
+    return JSON.parse(textOf(row.value))
   } catch {
     return undefined
   }

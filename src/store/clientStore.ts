@@ -1,16 +1,21 @@
 // Registered clients by issuer and redirect URI; their rows authenticated, their secrets sealed.
 import { BridgeError } from '../errors.ts'
 import type { ClientStore, Clock } from '../ports.ts'
+import { present } from '../present.ts'
 import { isSealed, sealRow } from './sealing/rowSeals.ts'
 import type { OpenSeal, Seal } from './sealing/seal.ts'
+import { optionalTime, replaceInto, textOf } from './sqlite/columns.ts'
 import type { Database, Value } from './sqlite/database.ts'
-import { fromSqlTime, toSqlTime } from './sqlite/time.ts'
+import { toSqlTime } from './sqlite/time.ts'
 
 export function createClientStore(database: Database, openSeal: OpenSeal, clock: Clock): ClientStore {
   const place = (issuer: string, redirectUri: string) => ['clients', issuer, redirectUri, 'client_secret'] as const
   const readRow = (issuer: string, redirectUri: string) =>
-    database.get('SELECT * FROM clients WHERE issuer = ? AND redirect_uri = ?', issuer, redirectUri)
-  /** A public client holds no secret: where the key cannot be had, it is looked at all the same, and nothing can be done with it. */
+    database.get('SELECT * FROM clients WHERE issuer = :issuer AND redirect_uri = :redirectUri', {
+      issuer,
+      redirectUri,
+    })
+  /** A public client has no secret: without the key its row is read unchecked, and no secret can be lost by it. */
   const sealFor = async (secret: Value | undefined): Promise<Seal | undefined> =>
     openSeal().catch((thrown: unknown) => {
       if (secret !== undefined && secret !== null) throw thrown
@@ -24,13 +29,13 @@ export function createClientStore(database: Database, openSeal: OpenSeal, clock:
       // A client that was altered or moved is not ours any more: one is registered anew.
       if (seal && !isSealed(database, seal, 'clients', row)) return undefined
       const client = {
-        clientId: String(row.client_id),
-        authMethod: String(row.auth_method),
-        ...(row.secret_expires_at === null ? {} : { secretExpiresAt: fromSqlTime(String(row.secret_expires_at)) }),
+        clientId: textOf(row.client_id),
+        authMethod: textOf(row.auth_method),
+        ...present({ secretExpiresAt: optionalTime(row.secret_expires_at) }),
       }
       if (!seal || row.client_secret === null) return client
       try {
-        return { ...client, clientSecret: seal.open(String(row.client_secret), place(issuer, redirectUri)) }
+        return { ...client, clientSecret: seal.open(textOf(row.client_secret), place(issuer, redirectUri)) }
       } catch (thrown) {
         if (thrown instanceof BridgeError && thrown.code === 'seal_broken') return undefined
         throw thrown
@@ -41,13 +46,17 @@ export function createClientStore(database: Database, openSeal: OpenSeal, clock:
       const secret = client.clientSecret
       const seal = await sealFor(secret)
       const sealed = secret === undefined || !seal ? null : seal.seal(secret, place(issuer, redirectUri))
-      const expires = client.secretExpiresAt === undefined ? null : toSqlTime(client.secretExpiresAt)
       const row = {
-        ...{ issuer, redirect_uri: redirectUri, client_id: client.clientId, client_secret: sealed },
-        ...{ auth_method: client.authMethod, secret_expires_at: expires, created_at: toSqlTime(clock.now()) },
+        issuer,
+        redirect_uri: redirectUri,
+        client_id: client.clientId,
+        client_secret: sealed,
+        auth_method: client.authMethod,
+        secret_expires_at: client.secretExpiresAt === undefined ? null : toSqlTime(client.secretExpiresAt),
+        created_at: toSqlTime(clock.now()),
       }
       database.transaction(() => {
-        database.run('INSERT OR REPLACE INTO clients VALUES (?, ?, ?, ?, ?, ?, ?)', ...Object.values(row))
+        database.run(replaceInto('clients', row), row)
         if (seal) sealRow(database, seal, 'clients', row)
       })
     },
@@ -57,7 +66,10 @@ export function createClientStore(database: Database, openSeal: OpenSeal, clock:
     },
 
     async remove(issuer, redirectUri) {
-      database.run('DELETE FROM clients WHERE issuer = ? AND redirect_uri = ?', issuer, redirectUri)
+      database.run('DELETE FROM clients WHERE issuer = :issuer AND redirect_uri = :redirectUri', {
+        issuer,
+        redirectUri,
+      })
     },
   }
 }

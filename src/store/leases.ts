@@ -7,25 +7,27 @@ import { toSqlTime } from './sqlite/time.ts'
 const POLL_MS = 40
 
 export function createLeases(database: Database, clock: Clock): Leases {
-  const isHeld = (name: string) =>
-    database.get('SELECT 1 FROM leases WHERE name = ? AND expires_at > ?', name, toSqlTime(clock.now())) !== undefined
+  const sqlNow = () => toSqlTime(clock.now())
+  const sqlEnd = (ttlMs: number) => toSqlTime(clock.now() + ttlMs)
 
-  /** Looks before it writes, so that the many who wait do not queue for the write lock. */
+  const isHeld = (name: string) =>
+    database.get('SELECT 1 FROM leases WHERE name = :name AND expires_at > :now', { name, now: sqlNow() }) !== undefined
+
+  /** Reads before it writes, so that the many who wait do not queue for the write lock. */
   const write = (name: string, owner: string, ttlMs: number): boolean =>
     !isHeld(name) &&
     database.run(
-      `INSERT INTO leases (name, owner, expires_at) VALUES (?, ?, ?)
-       ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, expires_at = excluded.expires_at WHERE expires_at <= ?`,
-      ...[name, owner, toSqlTime(clock.now() + ttlMs), toSqlTime(clock.now())],
+      `INSERT INTO leases (name, owner, expires_at) VALUES (:name, :owner, :end)
+       ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, expires_at = excluded.expires_at WHERE expires_at <= :now`,
+      { name, owner, end: sqlEnd(ttlMs), now: sqlNow() },
     ) === 1
 
   const renew = (name: string, owner: string, ttlMs: number): boolean =>
-    database.run(
-      'UPDATE leases SET expires_at = ? WHERE name = ? AND owner = ?',
-      toSqlTime(clock.now() + ttlMs),
+    database.run('UPDATE leases SET expires_at = :end WHERE name = :name AND owner = :owner', {
       name,
       owner,
-    ) === 1
+      end: sqlEnd(ttlMs),
+    }) === 1
 
   const take = (name: string, ttlMs: number): Lease | undefined => {
     const owner = randomUUID()
@@ -43,7 +45,7 @@ export function createLeases(database: Database, clock: Clock): Leases {
       release() {
         clearInterval(heartbeat)
         try {
-          database.run('DELETE FROM leases WHERE name = ? AND owner = ?', name, owner)
+          database.run('DELETE FROM leases WHERE name = :name AND owner = :owner', { name, owner })
         } catch {
           // A locked database: the lease ends by itself, and the work that was done under it stands.
         }

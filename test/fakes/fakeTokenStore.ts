@@ -1,6 +1,7 @@
-// A TokenStore in memory that a sibling process can change behind one's back.
+// A TokenStore in memory that a sibling process can change behind one's back; test/contract/tokenStore.test.ts holds it to what the real one does.
 import type { TokenStore } from '../../src/ports.ts'
-import type { TokenKey, TokenRecord, TokenSet } from '../../src/records.ts'
+import { present } from '../../src/present.ts'
+import type { AccountSummary, TokenKey, TokenRecord, TokenSet } from '../../src/records.ts'
 
 export interface FakeTokenStore extends TokenStore {
   readonly removals: readonly { generation: number; reason: string | undefined }[]
@@ -11,19 +12,34 @@ export interface FakeTokenStore extends TokenStore {
   failReplace(...errors: unknown[]): void
 }
 
+interface Row extends TokenRecord {
+  readonly key: TokenKey
+  /** The last token set, which the list still tells of when it is gone. */
+  readonly last: TokenSet | undefined
+  /** The refresh token of this generation was about to be spent. */
+  readonly isSpent?: true
+}
+
 export function createFakeTokenStore(now = () => 0): FakeTokenStore {
-  const records = new Map<string, TokenRecord>()
+  const rows = new Map<string, Row>()
   const removals: { generation: number; reason: string | undefined }[] = []
   const failures: unknown[] = []
-  const spent = new Set<string>()
   let loads = 0
-  const name = ({ server, profile }: TokenKey) => JSON.stringify([server, profile])
-  const read = (key: TokenKey): TokenRecord => records.get(name(key)) ?? { generation: 0 }
-  const put = (key: TokenKey, tokens: TokenSet | undefined) => {
-    const generation = read(key).generation + 1
-    records.set(name(key), tokens ? { generation, tokens } : { generation })
+  const nameOf = ({ server, profile }: TokenKey) => JSON.stringify([server, profile])
+  const generationOf = (key: TokenKey) => rows.get(nameOf(key))?.generation ?? 0
+  /** The row, while it is at this generation. */
+  const rowAt = (key: TokenKey, generation: number) => {
+    const row = rows.get(nameOf(key))
+    return row?.generation === generation ? row : undefined
+  }
+  const write = ({ server, profile }: TokenKey, row: Omit<Row, 'key' | 'generation'>) => {
+    const key = { server, profile }
+    const generation = generationOf(key) + 1
+    rows.set(nameOf(key), { key, generation, ...row })
     return generation
   }
+  const put = (key: TokenKey, tokens: TokenSet | undefined) =>
+    write(key, tokens ? { tokens, last: tokens } : { last: rows.get(nameOf(key))?.last })
   return {
     removals,
     get loads() {
@@ -33,35 +49,56 @@ export function createFakeTokenStore(now = () => 0): FakeTokenStore {
     failReplace: (...errors) => void failures.push(...errors),
     async load(key) {
       loads++
-      return read(key)
+      const { generation = 0, refusedAt, tokens, requestedScope, lastError } = rows.get(nameOf(key)) ?? {}
+      return { generation, ...present({ refusedAt, tokens, requestedScope, lastError }) }
     },
     async spend(key, generation) {
-      const refreshToken = `${name(key)} ${generation}`
-      const before = spent.has(refreshToken)
-      spent.add(refreshToken)
-      return before
+      const row = rowAt(key, generation)
+      if (row) rows.set(nameOf(key), { ...row, isSpent: true })
+      return row?.isSpent === true
     },
     async replace(key, next, expected) {
       if (failures.length > 0) throw failures.shift()
-      if (read(key).generation !== expected) return false
+      if (generationOf(key) !== expected) return false
       put(key, next)
       return true
     },
     async remove(key, expected, reason) {
-      if (read(key).generation !== expected) return false
+      const row = rowAt(key, expected)
+      if (!row) return false
       removals.push({ generation: expected, reason })
-      const requestedScope = read(key).tokens?.requestedScope
-      const { refusedAt } = read(key)
-      const refused = refusedAt === undefined ? {} : { refusedAt }
-      const generation = put(key, undefined)
-      const kept = requestedScope === undefined ? {} : { requestedScope }
-      if (reason !== undefined) records.set(name(key), { generation, lastError: reason, ...kept, ...refused })
+      const { last, refusedAt } = row
+      const requestedScope = row.tokens ? row.tokens.requestedScope : row.requestedScope
+      write(key, { last, ...(reason === undefined ? {} : present({ refusedAt, requestedScope, lastError: reason })) })
       return true
     },
-    list: async () => [],
-    unchanged: (key, generation) => read(key).generation === generation,
+    list: async () =>
+      [...rows.values()]
+        .map(summaryOf)
+        .sort((a, b) => (`${a.server} ${a.profile}` < `${b.server} ${b.profile}` ? -1 : 1)),
+    unchanged: (key, generation) => rowAt(key, generation) !== undefined,
     async refuse(key, generation) {
-      if (read(key).generation === generation) records.set(name(key), { ...read(key), refusedAt: now() })
+      const row = rowAt(key, generation)
+      if (row) rows.set(nameOf(key), { ...row, refusedAt: now() })
     },
+  }
+}
+
+function summaryOf({ key, generation, last, lastError, tokens }: Row): AccountSummary {
+  const { user } = last ?? {}
+  const email = user?.claims.email
+  return {
+    ...key,
+    generation,
+    signedIn: tokens !== undefined,
+    refreshable: tokens?.refreshToken !== undefined || last?.grant === 'client_credentials',
+    ...present({
+      issuer: last?.issuer,
+      subject: user?.subject,
+      email: typeof email === 'string' ? email : undefined,
+      scope: last?.scope,
+      expiresAt: tokens?.expiresAt,
+      lastError,
+    }),
   }
 }

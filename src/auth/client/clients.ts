@@ -1,38 +1,24 @@
 // Who we are at an authorization server: the configured client, a client metadata document, else one registered for us.
 import { BridgeError } from '../../errors.ts'
-import type { HttpClient, Leases } from '../../ports.ts'
-import type { RulesOf } from '../../providerRules.ts'
+import type { Leases } from '../../ports.ts'
+import { present } from '../../present.ts'
 import type { RegisteredClient } from '../../records.ts'
-import {
-  type AuthorizationServerMetadata,
-  fetchDefaultMetadata,
-  fetchMetadata,
-  guessed,
-  laidOver,
-  type Published,
-  writtenServer,
-} from '../discovery/authorizationServer.ts'
-import type { Exceptions } from '../discovery/overrides.ts'
+import type { AuthorizationServerMetadata } from '../discovery/authorizationServer.ts'
 import { chooseAuthMethod } from '../oauth/authentication.ts'
 import { createOAuthClient, type OAuthClient } from '../oauth/client.ts'
 import type { IdToken } from '../oauth/normalize.ts'
+import { createMetadataCache, type MetadataCache, type MetadataCacheOptions } from './metadataCache.ts'
 import { createOwnClient, type OwnClientOptions } from './ownClient.ts'
 import { isUnknownClient } from './probe.ts'
 import { registerClient } from './registration.ts'
 
-export interface ClientsOptions extends Exceptions, OwnClientOptions {
-  readonly http: HttpClient
+export interface ClientsOptions extends MetadataCacheOptions, OwnClientOptions {
   readonly leases: Leases
-  readonly rules: RulesOf
   /** Longest silence of an authorization server, in ms. */
   readonly timeoutMs: number
   /** URL of our client metadata document; with `metadataKey` it authenticates by private_key_jwt. */
   readonly metadataUrl?: string | undefined
   readonly metadataKey?: string | undefined
-  /** The MCP server. */
-  readonly server?: URL | undefined
-  /** Names the trust and the exceptions under which documents are fetched: what was had under others is not believed. */
-  readonly bounds?: string | undefined
 }
 
 /** How a server is spoken to; left out: as it is known now, for bearer tokens. */
@@ -43,13 +29,46 @@ export interface Connecting {
   readonly idToken?: IdToken
 }
 
-const METADATA_MS = 24 * 60 * 60 * 1000
+export interface Clients extends Pick<MetadataCache, 'remember'> {
+  /**
+   * The client for a new sign-in; registers one where nothing is configured, or what was registered is no longer known there.
+   * `parameters`: scope and resource of the sign-in.
+   */
+  forSignIn(
+    metadata: AuthorizationServerMetadata,
+    redirectUri: string,
+    issuer?: string,
+    parameters?: Readonly<Record<string, string>>,
+  ): Promise<RegisteredClient>
+  /**
+   * The configured client, for a grant without a person.
+   * @throws BridgeError client_required without one that can prove itself, client_issuer_changed, client_issuer_missing
+   */
+  configuredClient(issuer: string): Promise<RegisteredClient>
+  /**
+   * The client that obtained a token set. One that was registered there is known by its row: a server may give it any id, also one
+   * that is ours elsewhere.
+   * @throws BridgeError invalid_client when it is not known any more, client_issuer_changed, client_issuer_missing
+   */
+  ofTokens(issuer: string, clientId: string, redirectUri: string): Promise<RegisteredClient>
+  /** An OAuth client that speaks as `client` to `issuer`; with `dpopKey` it asks for tokens bound to that key. */
+  connect(issuer: string, client: RegisteredClient, connecting?: Connecting): Promise<OAuthClient>
+  /**
+   * After the server refused `refused` as a client: the one registered in its place. undefined: it is not ours to replace.
+   * @throws BridgeError registration_failed
+   */
+  replacement(issuer: string, redirectUri: string, refused: string): Promise<RegisteredClient | undefined>
+  /** Takes a replacement back that the server refused as well. */
+  restore(issuer: string, redirectUri: string, client: RegisteredClient): Promise<void>
+  /** The next sign-in registers anew. */
+  forget(issuer: string, redirectUri: string): Promise<void>
+}
+
 const REGISTER_LEASE_MS = 4_000
 
-export type Clients = ReturnType<typeof createClients>
-
-export function createClients(options: ClientsOptions) {
-  const { http, clients, cache, leases, clock, rules, timeoutMs, configured, metadataUrl, metadataKey } = options
+export function createClients(options: ClientsOptions): Clients {
+  const { http, clients, leases, clock, rules, timeoutMs, configured, metadataUrl, metadataKey } = options
+  const metadataCache = createMetadataCache(options)
   const mayBeUsedAt = createOwnClient(options)
 
   const fromConfig = async (
@@ -63,29 +82,8 @@ export function createClients(options: ClientsOptions) {
 
   const fromDocument = (metadata: AuthorizationServerMetadata): RegisteredClient | undefined => {
     if (metadataUrl === undefined || metadata.client_id_metadata_document_supported !== true) return undefined
-    const key = metadataKey === undefined ? {} : { privateKey: metadataKey }
+    const key = present({ privateKey: metadataKey })
     return { clientId: metadataUrl, ...key, authMethod: chooseAuthMethod(metadata, key), own: 'document' }
-  }
-
-  const placeOf = (issuer: string) => `published:${options.bounds ?? ''} ${issuer}`
-
-  const metadataOf = async (issuer: string): Promise<AuthorizationServerMetadata> => {
-    const guess = options.issuer === undefined && issuer === options.server?.origin
-    const known = asPublished(await cache.get(placeOf(issuer), clock.now()))
-    if (known) {
-      try {
-        return writtenServer(options, issuer) ?? (guess ? guessed : laidOver)(options, issuer, known)
-      } catch {
-        // Refused under today's rules: what is published now decides.
-      }
-    }
-    const { metadata, published } = await (guess ? fetchDefaultMetadata : fetchMetadata)(options, issuer)
-    await remember(issuer, published)
-    return metadata
-  }
-
-  const remember = async (issuer: string, published: Published | undefined) => {
-    if (published) await cache.put(placeOf(issuer), published, clock.now() + METADATA_MS)
   }
 
   const isOurs = (clientId: string) => clientId === configured?.clientId || clientId === metadataUrl
@@ -109,75 +107,35 @@ export function createClients(options: ClientsOptions) {
     })
 
   return {
-    /** What an issuer published, until tomorrow; nothing of what a person wrote. */
-    remember,
+    remember: metadataCache.remember,
 
-    /** `asked`: scope and resource. The client for a new sign-in; registers one where nothing is configured, or what was registered is no longer known there. */
-    async forLogin(
-      metadata: AuthorizationServerMetadata,
-      redirectUri: string,
-      issuer = metadata.issuer,
-      asked: Readonly<Record<string, string>> = {},
-    ): Promise<RegisteredClient> {
+    async forSignIn(metadata, redirectUri, issuer = metadata.issuer, parameters = {}) {
       const given = (await fromConfig(metadata, issuer)) ?? fromDocument(metadata)
       if (given) return given
       const known = await clients.load(issuer, redirectUri)
-      const stale = known && (isExpired(known) || (await isUnknownClient(http, metadata, known, redirectUri, asked)))
-      if (known && !stale) return known
+      if (known && !isExpired(known)) {
+        const probe = { metadata, clientId: known.clientId, redirectUri, parameters }
+        if (!(await isUnknownClient(http, probe))) return known
+      }
       return register(metadata, issuer, redirectUri, known?.clientId)
     },
 
-    /**
-     * After the server refused `refused` as a client: the one registered in its place. undefined: it is not ours to replace.
-     * @throws BridgeError registration_failed
-     */
-    async replacement(issuer: string, redirectUri: string, refused: string): Promise<RegisteredClient | undefined> {
-      const registered = await clients.load(issuer, redirectUri)
-      if (registered?.clientId !== refused && isOurs(refused)) return undefined
-      return register(await metadataOf(issuer), issuer, redirectUri, refused)
-    },
-
-    /** Takes a replacement back that the server refused as well. */
-    restore: (issuer: string, redirectUri: string, client: RegisteredClient) =>
-      clients.save(issuer, redirectUri, client),
-
-    /** An OAuth client that speaks as `client` to `issuer`; with `dpopKey` it asks for tokens bound to that key. */
-    async connect(
-      issuer: string,
-      client: RegisteredClient,
-      { metadata, ...wishes }: Connecting = {},
-    ): Promise<OAuthClient> {
-      // Also for a client that was chosen earlier or elsewhere: whatever it is used for, it goes to its own issuer only.
-      if (client.own === 'configured') await mayBeUsedAt(issuer)
-      const known = metadata ?? (await metadataOf(issuer))
-      return createOAuthClient(http, known, client, timeoutMs, { rules: rules(issuer), ...wishes })
-    },
-
-    /** The configured client, for a grant without a person. @throws BridgeError client_required without one that can prove itself, client_issuer_changed, client_issuer_missing */
-    async ofProgram(issuer: string): Promise<RegisteredClient> {
+    async configuredClient(issuer) {
       if (configured) await mayBeUsedAt(issuer)
-      const client = await fromConfig(await metadataOf(issuer), issuer)
+      const client = await fromConfig(await metadataCache.load(issuer), issuer)
       if (!client || client.authMethod === 'none') throw new BridgeError('client_required')
       return client
     },
 
-    /** The next sign-in registers anew. */
-    forget: (issuer: string, redirectUri: string) => clients.remove(issuer, redirectUri),
-
-    /**
-     * The client that obtained a token set. One that was registered there is known by its row: a server may give it any id, also one
-     * that is ours elsewhere.
-     * @throws BridgeError invalid_client when it is not known any more, client_issuer_changed, client_issuer_missing
-     */
-    async ofTokens(issuer: string, clientId: string, redirectUri: string): Promise<RegisteredClient> {
+    async ofTokens(issuer, clientId, redirectUri) {
       const known = async () => {
         const registered = await clients.load(issuer, redirectUri)
         if (registered?.clientId === clientId) return registered
         if (configured?.clientId === clientId) {
           await mayBeUsedAt(issuer)
-          return fromConfig(await metadataOf(issuer), issuer)
+          return fromConfig(await metadataCache.load(issuer), issuer)
         }
-        return metadataUrl === clientId ? fromDocument(await metadataOf(issuer)) : undefined
+        return metadataUrl === clientId ? fromDocument(await metadataCache.load(issuer)) : undefined
       }
       const client = await known()
       if (client?.clientId === clientId) return client
@@ -185,12 +143,22 @@ export function createClients(options: ClientsOptions) {
         message: 'The client that obtained the stored tokens is no longer known here.',
       })
     },
-  }
-}
 
-/** A row of the cache, as far as it is what this version writes. */
-function asPublished(value: unknown): Published | undefined {
-  const { document, url } = (value ?? {}) as Partial<Published>
-  const usable = typeof document === 'object' && document !== null && typeof url === 'string' && URL.canParse(url)
-  return usable ? { document, url } : undefined
+    async connect(issuer, client, { metadata, ...connecting } = {}) {
+      // Also for a client that was chosen earlier or elsewhere: whatever it is used for, it goes to its own issuer only.
+      if (client.own === 'configured') await mayBeUsedAt(issuer)
+      const known = metadata ?? (await metadataCache.load(issuer))
+      return createOAuthClient(known, client, { http, timeoutMs, rules: rules(issuer), ...connecting })
+    },
+
+    async replacement(issuer, redirectUri, refused) {
+      const registered = await clients.load(issuer, redirectUri)
+      if (registered?.clientId !== refused && isOurs(refused)) return undefined
+      return register(await metadataCache.load(issuer), issuer, redirectUri, refused)
+    },
+
+    restore: (issuer, redirectUri, client) => clients.save(issuer, redirectUri, client),
+
+    forget: (issuer, redirectUri) => clients.remove(issuer, redirectUri),
+  }
 }

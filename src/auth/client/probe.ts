@@ -1,7 +1,6 @@
 // Whether an authorization server has forgotten a client, found out before a person sees its error page.
 import { randomBytes } from 'node:crypto'
 import type { HttpClient, HttpResponse } from '../../ports.ts'
-import type { RegisteredClient } from '../../records.ts'
 import type { AuthorizationServerMetadata } from '../discovery/authorizationServer.ts'
 import { textStart } from '../discovery/body.ts'
 import { withinTime } from '../discovery/deadline.ts'
@@ -13,36 +12,46 @@ const REFUSALS = [400, 401, 403, 404, 422]
 const UNKNOWN =
   /\binvalid_client\b|\bunauthorized_client\b|\b(unknown|unregistered) client\b|\bclient\b.{0,40}\b(not found|not registered|unknown)\b/i
 
+export interface Probe {
+  readonly metadata: AuthorizationServerMetadata
+  readonly clientId: string
+  readonly redirectUri: string
+  /** Scope and resource of the sign-in. */
+  readonly parameters: Readonly<Record<string, string>>
+}
+
 /**
- * `asked`: scope and resource of the sign-in. Asks the authorization endpoint as a browser without cookies would, with state and challenge of its own, follows nothing, and
+ * Asks the authorization endpoint as a browser without cookies would, with state and challenge of its own, follows nothing, and
  * believes only an answer that says the client is unknown. Whatever else happens, the client counts as known. Never throws.
  */
-export async function isUnknownClient(
-  http: HttpClient,
-  metadata: AuthorizationServerMetadata,
-  { clientId }: RegisteredClient,
-  redirectUri: string,
-  asked: Readonly<Record<string, string>>,
-): Promise<boolean> {
-  const url = new URL(metadata.authorization_endpoint)
-  const parameters = {
-    ...asked,
-    ...{ response_type: 'code', client_id: clientId, redirect_uri: redirectUri, code_challenge_method: 'S256' },
-    ...{ code_challenge: randomBytes(32).toString('base64url'), state: randomBytes(32).toString('base64url') },
-  }
-  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value)
+export async function isUnknownClient(http: HttpClient, probe: Probe): Promise<boolean> {
+  const url = authorizationUrl(probe)
   const headers = { accept: 'text/html, application/json' }
-  const asking = async (signal: AbortSignal) => {
+  const request = async (signal: AbortSignal) => {
     const response = await http.request({ method: 'GET', url, headers, signal, idleMs: TIMEOUT_MS, redirect: 'manual' })
     if (REFUSALS.includes(response.status)) return UNKNOWN.test(await textStart(response.body, LIMIT_BYTES))
     response.discard()
     return UNKNOWN.test(errorOfRedirect(response, url) ?? '')
   }
   try {
-    return await withinTime(TIMEOUT_MS, () => new Error('too late'), asking)
+    return await withinTime(TIMEOUT_MS, () => new Error('too late'), request)
   } catch {
     return false
   }
+}
+
+function authorizationUrl({ metadata, clientId, redirectUri, parameters }: Probe): URL {
+  const url = new URL(metadata.authorization_endpoint)
+  const ours = {
+    response_type: 'code',
+    client_id: clientId,
+    redirect_uri: redirectUri,
+    code_challenge_method: 'S256',
+    code_challenge: randomBytes(32).toString('base64url'),
+    state: randomBytes(32).toString('base64url'),
+  }
+  for (const [name, value] of Object.entries({ ...parameters, ...ours })) url.searchParams.set(name, value)
+  return url
 }
 
 function errorOfRedirect({ headers: { location } }: HttpResponse, from: URL): string | null | undefined {

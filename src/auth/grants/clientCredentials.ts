@@ -35,7 +35,7 @@ export function createClientCredentials(options: ClientCredentialsOptions): Requ
     await clients.remember(issuer, asked.published)
     return {
       issuer,
-      clientId: (await clients.ofProgram(issuer)).clientId,
+      clientId: (await clients.configuredClient(issuer)).clientId,
       redirectUri,
       grant: 'client_credentials',
       ...(scope === undefined ? {} : { scope }),
@@ -52,7 +52,7 @@ export function createClientCredentials(options: ClientCredentialsOptions): Requ
           ? askedFor(repeatable)
           : await discovered(challenge ?? { status: 401 }, repeatable?.dpopKey)
       const { issuer, scope, resource, dpopKey } = asked
-      const oauth = await clients.connect(issuer, await clients.ofProgram(issuer), { dpopKey })
+      const oauth = await clients.connect(issuer, await clients.configuredClient(issuer), { dpopKey })
       const audience = options.audience ?? (options.rules(issuer).audience === 'resource' ? resource : undefined)
       const answer = await oauth.clientCredentials({ scope, resource, audience })
       return { asked, answer }

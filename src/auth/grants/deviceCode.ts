@@ -59,7 +59,7 @@ export function createDeviceLogin(options: DeviceLoginOptions): DeviceLogin {
       const { issuer, metadata, scope, resource } = asked
       if (metadata.device_authorization_endpoint === undefined) throw new BridgeError('device_unsupported')
       await clients.remember(issuer, asked.published)
-      const client = await clients.forLogin(metadata, redirectUri, issuer, wanted(asked))
+      const client = await clients.forSignIn(metadata, redirectUri, issuer, wanted(asked))
       const dpopKey = asked.binding === 'dpop' ? newDpopKey() : undefined
       const oauth = await clients.connect(issuer, client, { metadata, dpopKey })
       const device = await oauth.deviceAuthorization({ ...wishes(asked), scope, resource })

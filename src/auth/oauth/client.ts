@@ -2,11 +2,12 @@
 import * as client from 'openid-client'
 import { BridgeError } from '../../errors.ts'
 import type { HttpClient } from '../../ports.ts'
+import { present } from '../../present.ts'
 import type { ProviderRules } from '../../providerRules.ts'
 import type { RegisteredClient, User } from '../../records.ts'
 import { registerSecret } from '../../redaction/register.ts'
 import type { AuthorizationServerMetadata } from '../discovery/authorizationServer.ts'
-import { type TokenResponse, toTokenResponse, toUser } from '../tokens/tokenSet.ts'
+import { type TokenAnswer, type TokenResponse, toTokenResponse, toUser } from '../tokens/tokenSet.ts'
 import { basicCredentials, signingKey } from './authentication.ts'
 import { signingPair } from './dpop.ts'
 import { isInvalidGrant, translateOAuthError } from './errors.ts'
@@ -25,57 +26,32 @@ export interface AuthorizationRequest {
   readonly extra: Readonly<Record<string, string>>
 }
 
-export interface ClientWishes {
+export interface OAuthClientOptions {
+  readonly http: HttpClient
+  /** Longest silence of the authorization server, in ms. */
+  readonly timeoutMs: number
   readonly rules?: ProviderRules
   /** Private JWK that new tokens are to be bound to (RFC 9449). */
   readonly dpopKey?: string | undefined
   readonly idToken?: IdToken | undefined
 }
 
+type Parameters = Readonly<Record<string, string | undefined>>
+
+interface RefreshParameters {
+  readonly scope: string | undefined
+  readonly resource: string | undefined
+}
+
 /** One authorization server, one client. Every method throws BridgeError only. */
 export async function createOAuthClient(
-  http: HttpClient,
   metadata: AuthorizationServerMetadata,
   registered: RegisteredClient,
-  timeoutMs: number,
-  { rules, dpopKey, idToken }: ClientWishes = {},
+  options: OAuthClientOptions,
 ) {
-  const { clientId, clientSecret } = registered
-  if (clientSecret !== undefined)
-    registerSecret(
-      [clientSecret, `${clientId}:${clientSecret}`, basicCredentials(clientId, clientSecret).slice(6)],
-      'client',
-    )
-  const config = await configurationOf(metadata, registered)
-  config[client.customFetch] = fetchThrough(http, timeoutMs, { idToken })
-  const bound = dpopKey === undefined ? {} : { DPoP: client.getDPoPHandle(config, await signingPair(dpopKey)) }
-  // Discovery has refused every http endpoint that is not on loopback or excepted by the person.
-  client.allowInsecureRequests(config)
-  if (metadata.jwks_uri !== undefined) client.enableNonRepudiationChecks(config)
-
-  const userInfo = async (
-    accessToken: string,
-    claims: User['claims'] | undefined,
-  ): Promise<User['claims'] | undefined> => {
-    if (metadata.userinfo_endpoint === undefined) return claims
-    const subject = typeof claims?.sub === 'string' ? claims.sub : client.skipSubjectCheck
-    try {
-      return { ...(await client.fetchUserInfo(config, accessToken, subject, bound)), ...claims }
-    } catch {
-      // A resource-bound token may not open userinfo (RFC 8707); the ID token's claims are enough then.
-      return claims
-    }
-  }
-
-  const withUser = async (
-    answer: client.TokenEndpointResponse & client.TokenEndpointResponseHelpers,
-    claims: readonly string[],
-  ): Promise<TokenResponse> => {
-    const known: User['claims'] | undefined = answer.claims()
-    const complete = known && claims.every((claim) => known[claim] !== undefined)
-    const found = complete ? known : await userInfo(answer.access_token, known)
-    return toTokenResponse(answer, rules, found && toUser(metadata.issuer, found))
-  }
+  const connection = await connect(metadata, registered, options)
+  const { config, bound, rules } = connection
+  const translated = <T>(work: () => Promise<T>) => translateErrors(metadata.issuer, work)
 
   return {
     async authorizationUrl(request: AuthorizationRequest): Promise<URL> {
@@ -91,38 +67,24 @@ export async function createOAuthClient(
     },
 
     /** Checks state, iss (RFC 9207), PKCE, nonce and the ID token, then redeems the code. `claims`: names wanted for headers. */
-    async redeem(callback: URL, request: AuthorizationRequest, claims: readonly string[]): Promise<TokenResponse> {
-      registerSecret(
-        [callback.searchParams.get('code') ?? undefined, request.state, request.codeVerifier, request.nonce],
-        'flow',
-      )
-      try {
-        const answer = await client.authorizationCodeGrant(
-          config,
-          callback,
-          {
-            expectedState: request.state,
-            pkceCodeVerifier: request.codeVerifier,
-            ...(request.nonce === undefined ? {} : { expectedNonce: request.nonce, idTokenExpected: true }),
-          },
-          present({ resource: request.resource }),
-          bound,
-        )
-        return await withUser(answer, claims)
-      } catch (thrown) {
-        throw translateOAuthError(thrown, metadata.issuer)
-      }
-    },
+    redeem: (callback: URL, request: AuthorizationRequest, claims: readonly string[]): Promise<TokenResponse> =>
+      translated(async () => {
+        const { state, codeVerifier, nonce, resource } = request
+        registerSecret([callback.searchParams.get('code') ?? undefined, state, codeVerifier, nonce], 'flow')
+        const checks = {
+          expectedState: state,
+          pkceCodeVerifier: codeVerifier,
+          ...(nonce === undefined ? {} : { expectedNonce: nonce, idTokenExpected: true }),
+        }
+        const answer = await client.authorizationCodeGrant(config, callback, checks, present({ resource }), bound)
+        return withUser(connection, answer, claims)
+      }),
 
     /** 'rejected': the grant is dead (`invalid_grant`, RFC 6749 section 5.2). Everything else that fails is thrown. */
-    async refresh(
-      refreshToken: string,
-      extra: { scope: string | undefined; resource: string | undefined },
-    ): Promise<TokenResponse | 'rejected'> {
+    async refresh(refreshToken: string, parameters: RefreshParameters): Promise<TokenResponse | 'rejected'> {
       registerSecret([refreshToken], 'token')
       try {
-        const answer = await client.refreshTokenGrant(config, refreshToken, present(extra), bound)
-        return toTokenResponse(answer, rules)
+        return toTokenResponse(await client.refreshTokenGrant(config, refreshToken, present(parameters), bound), rules)
       } catch (thrown) {
         if (isInvalidGrant(thrown)) return 'rejected'
         throw translateOAuthError(thrown, metadata.issuer)
@@ -130,22 +92,19 @@ export async function createOAuthClient(
     },
 
     /** RFC 6749 section 4.4 */
-    async clientCredentials(parameters: Readonly<Record<string, string | undefined>>): Promise<TokenResponse> {
-      try {
-        return toTokenResponse(await client.clientCredentialsGrant(config, present(parameters), bound), rules)
-      } catch (thrown) {
-        throw translateOAuthError(thrown, metadata.issuer)
-      }
-    },
+    clientCredentials: (parameters: Parameters): Promise<TokenResponse> =>
+      translated(async () =>
+        toTokenResponse(await client.clientCredentialsGrant(config, sent(parameters), bound), rules),
+      ),
 
     /** One poll (RFC 8628 section 3.4); 'authorization_pending' and 'slow_down' ask for another (section 3.5). */
     async pollDevice(
-      parameters: Readonly<Record<string, string | undefined>>,
+      parameters: Parameters,
       claims: readonly string[],
     ): Promise<TokenResponse | 'authorization_pending' | 'slow_down'> {
       try {
-        const answer = await client.genericGrantRequest(config, DEVICE_GRANT, present(parameters), bound)
-        return await withUser(answer, claims)
+        const answer = await client.genericGrantRequest(config, DEVICE_GRANT, sent(parameters), bound)
+        return await withUser(connection, answer, claims)
       } catch (thrown) {
         const { error } = thrown as { error?: unknown }
         if (error === 'authorization_pending' || error === 'slow_down') return error
@@ -154,15 +113,11 @@ export async function createOAuthClient(
     },
 
     /** RFC 8628 section 3.1. @throws BridgeError device_unsupported where it is not advertised */
-    async deviceAuthorization(parameters: Readonly<Record<string, string | undefined>>) {
+    async deviceAuthorization(parameters: Parameters) {
       if (metadata.device_authorization_endpoint === undefined) throw new BridgeError('device_unsupported')
-      try {
-        const device = await client.initiateDeviceAuthorization(config, present(parameters))
-        registerSecret([device.device_code, device.user_code], 'flow')
-        return device
-      } catch (thrown) {
-        throw translateOAuthError(thrown, metadata.issuer)
-      }
+      const device = await translated(() => client.initiateDeviceAuthorization(config, sent(parameters)))
+      registerSecret([device.device_code, device.user_code], 'flow')
+      return device
     },
 
     /** Revokes one token (RFC 7009); false: the server does not revoke tokens of this kind. */
@@ -187,6 +142,61 @@ export const randomVerifier = () => client.randomPKCECodeVerifier()
 export const randomNonce = () => client.randomNonce()
 export const randomState = () => client.randomState()
 export const pkceChallenge = (verifier: string) => client.calculatePKCECodeChallenge(verifier)
+
+interface Connection {
+  readonly config: client.Configuration
+  /** To the key of DPoP; empty for bearer tokens. */
+  readonly bound: client.DPoPOptions
+  readonly metadata: AuthorizationServerMetadata
+  readonly rules: ProviderRules | undefined
+}
+
+async function connect(
+  metadata: AuthorizationServerMetadata,
+  registered: RegisteredClient,
+  { http, timeoutMs, rules, dpopKey, idToken }: OAuthClientOptions,
+): Promise<Connection> {
+  const { clientId, clientSecret } = registered
+  if (clientSecret !== undefined) {
+    const inHeader = basicCredentials(clientId, clientSecret).slice('Basic '.length)
+    registerSecret([clientSecret, `${clientId}:${clientSecret}`, inHeader], 'client')
+  }
+  const config = await configurationOf(metadata, registered)
+  config[client.customFetch] = fetchThrough(http, timeoutMs, { idToken })
+  // Discovery has refused every http endpoint that is not on loopback or overridden by the person.
+  client.allowInsecureRequests(config)
+  if (metadata.jwks_uri !== undefined) client.enableNonRepudiationChecks(config)
+  const bound = dpopKey === undefined ? {} : { DPoP: client.getDPoPHandle(config, await signingPair(dpopKey)) }
+  return { config, bound, metadata, rules }
+}
+
+/** `claims`: names wanted for headers; what the ID token lacks of them may be in userinfo. */
+async function withUser(
+  connection: Connection,
+  answer: TokenAnswer,
+  claims: readonly string[],
+): Promise<TokenResponse> {
+  const known: User['claims'] | undefined = answer.claims()
+  const isComplete = known && claims.every((claim) => known[claim] !== undefined)
+  const found = isComplete ? known : await userInfo(connection, answer.access_token, known)
+  return toTokenResponse(answer, connection.rules, found && toUser(connection.metadata.issuer, found))
+}
+
+/** The claims of the ID token, completed from userinfo where the server has that. */
+async function userInfo(
+  { config, bound, metadata }: Connection,
+  accessToken: string,
+  claims: User['claims'] | undefined,
+): Promise<User['claims'] | undefined> {
+  if (metadata.userinfo_endpoint === undefined) return claims
+  const subject = typeof claims?.sub === 'string' ? claims.sub : client.skipSubjectCheck
+  try {
+    return { ...(await client.fetchUserInfo(config, accessToken, subject, bound)), ...claims }
+  } catch {
+    // A resource-bound token may not open userinfo (RFC 8707); the ID token's claims are enough then.
+    return claims
+  }
+}
 
 /** Entra's ID tokens come from the tenant that signed in: openid-client fills `{tenantid}` for what it discovers there, from us. */
 async function configurationOf(
@@ -223,8 +233,13 @@ function signed(metadata: AuthorizationServerMetadata, privateKey: string): clie
   }
 }
 
-function present(parameters: Readonly<Record<string, string | undefined>>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(parameters).filter((entry): entry is [string, string] => entry[1] !== undefined),
-  )
+/** Parameters of a request, without what is undefined. */
+const sent = (parameters: Parameters) => present(parameters) as Record<string, string>
+
+async function translateErrors<T>(issuer: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (thrown) {
+    throw translateOAuthError(thrown, issuer)
+  }
 }

@@ -1,28 +1,17 @@
 // The token set of one server and profile: reuse, else refresh, else ask for a sign-in; coordinated with every other process.
 import { BridgeError } from '../../errors.ts'
-import type { Cause, Clock, Leases, Logger, MaybePromise, TokenStore } from '../../ports.ts'
-import type { Challenge, TokenKey, TokenRecord, TokenSet } from '../../records.ts'
+import type { Cause, Clock, MaybePromise, TokenStore } from '../../ports.ts'
+import type { Challenge, TokenRecord, TokenSet } from '../../records.ts'
 import { quote } from '../../redaction/text.ts'
-import type { Refresh } from './refresh.ts'
+import { type CoordinatedRefreshOptions, createCoordinatedRefresh } from './coordinatedRefresh.ts'
 import { covers, union } from './scopes.ts'
 
-export type RefreshStrategy = 'auto' | 'none' | 'reauthorize'
 export type LoginMode = 'auto' | 'on-call' | 'never'
 
-export interface TokensOptions {
-  readonly key: TokenKey
+export interface TokensOptions extends Omit<CoordinatedRefreshOptions, 'store' | 'reload'> {
   readonly store: TokenStore
-  readonly leases: Leases
-  readonly refresh: () => Promise<Refresh>
-  /** Asks for tokens of this program itself; undefined: a person signs in. */
-  readonly clientCredentials?:
-    | ((last: TokenSet | undefined, challenge: Challenge | undefined) => Promise<TokenSet>)
-    | undefined
   /** Resolves when somebody has signed in. */
   readonly askForLogin: (challenge: Challenge) => Promise<void>
-  readonly clock: Clock
-  readonly log: Logger
-  readonly strategy: RefreshStrategy
   readonly mode: LoginMode
 }
 
@@ -44,153 +33,92 @@ export interface Tokens {
   refreshNow(): Promise<TokenSet | undefined>
 }
 
-/** A holder that dies is succeeded after this long. */
-export const TOKEN_LEASE_MS = 4_000
-/** Held by whoever spends or revokes the tokens of this key at the authorization server. */
-export const tokenLease = (key: TokenKey) => `tokens:${key.server} ${key.profile}`
 /** Share of a token's life after which it is refreshed in the background. */
 const DUE = 0.8
-const SAVE_TRIES = 5
 /** Where the server refuses tokens that are new, they are refreshed again after so long, and a person is asked again after so long, in ms. */
 const REFRESH_AGAIN_MS = 30_000
 const ASK_AGAIN_MS = 5 * 60_000
-/** A server that wants more with each call gets more from a program so many times an hour; what a person is asked is in askForLogin. */
-const MOST_STEP_UPS = 3
-const STEP_UPS_MS = 60 * 60_000
-const CUT_OFF =
-  'An earlier refresh was cut off before its answer was stored, so the refresh token it spent was refused. A new sign-in is needed.'
 
 export function createTokens(options: TokensOptions): Tokens {
-  const { key, store, leases, clock, log, strategy, mode } = options
+  const { key, store, clientCredentials, clock, log, mode } = options
   /** Spreads the refreshes of many processes over 5 % of the life. */
   const jitter = Math.random() * 0.05
   let known: TokenRecord | undefined
-  let refreshing: Promise<TokenRecord> | undefined
-  let asking: Promise<void> | undefined
-  let stepUps: readonly number[] = []
-  /** When this process got tokens without a person. */
-  let fetchedAt = Number.NEGATIVE_INFINITY
+  let signingIn: Promise<void> | undefined
 
   const reload = async () => {
     known = await store.load(key)
     return known
   }
 
-  /** One refresh for all who saw the same generation, in this process and in every other. */
-  const refreshOnce = (seen: TokenRecord, challenge?: Challenge): Promise<TokenRecord> => {
-    refreshing ??= leases
-      .run(tokenLease(key), TOKEN_LEASE_MS, async () => {
-        const { generation, tokens } = await reload()
-        if (generation !== seen.generation) return undefined
-        if (options.clientCredentials) return await save(await options.clientCredentials(tokens, challenge), generation)
-        if (!isRefreshable(tokens)) return undefined
-        const cutOff = await store.spend(key, generation)
-        const outcome = await (await options.refresh())(tokens)
-        if (outcome !== 'rejected') return await save(outcome, generation)
-        const reason = cutOff ? CUT_OFF : 'The authorization server refused the refresh token.'
-        log.warn('oauth:refresh', { outcome: 'rejected', message: reason })
-        await store.remove(key, generation, reason)
-      })
-      .then(reload)
-      .finally(() => {
-        refreshing = undefined
-      })
-    return refreshing
-  }
-
-  /** The old refresh token is spent: a database that is busy now must not cost the new one. */
-  const save = async (tokens: TokenSet, generation: number) => {
-    fetchedAt = clock.now()
-    for (let tries = 1; ; tries++) {
-      try {
-        if (!(await store.replace(key, tokens, generation))) log.info('oauth:refresh', { outcome: 'superseded' })
-        return
-      } catch (thrown) {
-        if (!(thrown instanceof BridgeError) || thrown.code !== 'database_locked' || tries === SAVE_TRIES) throw thrown
-      }
-    }
-  }
-
-  const isRefreshable = (tokens: TokenSet | undefined): tokens is TokenSet & { refreshToken: string } =>
-    tokens?.refreshToken !== undefined && strategy === 'auto'
-
-  const isRenewable = (tokens: TokenSet | undefined) => options.clientCredentials !== undefined || isRefreshable(tokens)
-
-  const isExpired = ({ expiresAt }: TokenSet) => expiresAt !== undefined && expiresAt <= clock.now()
+  const refresh = createCoordinatedRefresh({ ...options, reload })
+  const stepUpLimit = createStepUpLimit(clock)
 
   const isDue = ({ obtainedAt, expiresAt }: TokenSet) =>
     expiresAt !== undefined && clock.now() >= obtainedAt + (expiresAt - obtainedAt) * (DUE + jitter)
 
-  /** A tab opens by itself once, when nobody was ever signed in; later only for a call that a person caused. */
-  const mayAsk = (cause: Cause, { generation }: TokenRecord) => {
-    if (mode === 'never' || cause === 'background') return false
-    return cause === 'call' || (mode === 'auto' && generation === 0)
+  /** The MCP server refused this generation a short while ago. */
+  const wasRefused = (record: TokenRecord, within: number) => isRecent(record.refusedAt, within, clock.now())
+
+  /** What is stored now, perhaps by another process, and refreshed where it is due. */
+  const reloadAndRefresh = async () => {
+    const record = await reload()
+    const { tokens } = record
+    if (!tokens || !refresh.isPossible(tokens) || !isDue(tokens)) return tokens
+    const refreshed = refresh.run(record)
+    if (isExpired(tokens, clock.now())) return (await refreshed).tokens
+    refreshed.catch((thrown: BridgeError) => log.warn('oauth:refresh', { outcome: 'postponed', code: thrown.code }))
+    return tokens
+  }
+
+  /** One sign-in at a time in this process; the store sees to the others. */
+  const signIn = async (challenge: Challenge) => {
+    signingIn ??= options.askForLogin(challenge).finally(() => {
+      signingIn = undefined
+    })
+    await signingIn
+    await reload()
   }
 
   /** A program disturbs nobody when it asks for more. */
   const mayStepUp = (cause: Cause) =>
-    options.clientCredentials ? cause !== 'background' : cause === 'call' && mode !== 'never'
-
-  const stepUpAsProgram = async (record: TokenRecord, wanted: Challenge, scope: string) => {
-    stepUps = stepUps.filter((time) => time > clock.now() - STEP_UPS_MS)
-    if (stepUps.length >= MOST_STEP_UPS) throw insufficient(scope)
-    stepUps = [...stepUps, clock.now()]
-    await refreshOnce(record, wanted)
-  }
-
-  /** A clock that was set back must not lock anybody out. */
-  const wasRefused = ({ refusedAt }: TokenRecord, within: number) =>
-    refusedAt !== undefined && refusedAt <= clock.now() && clock.now() < refusedAt + within
-
-  /** One sign-in at a time in this process; the store sees to the others. */
-  const ask = async (challenge: Challenge) => {
-    asking ??= options.askForLogin(challenge).finally(() => {
-      asking = undefined
-    })
-    await asking
-    await reload()
-  }
-
-  /** What is stored now, perhaps by another process, and refreshed where it is due. */
-  const renewed = async () => {
-    const record = await reload()
-    const { tokens } = record
-    if (!tokens || !isRenewable(tokens) || !isDue(tokens)) return tokens
-    const refreshed = refreshOnce(record)
-    if (isExpired(tokens)) return (await refreshed).tokens
-    refreshed.catch((thrown: BridgeError) => log.warn('oauth:refresh', { outcome: 'postponed', code: thrown.code }))
-    return tokens
-  }
+    clientCredentials ? cause !== 'background' : cause === 'call' && mode !== 'never'
 
   return {
     current() {
       const tokens = known?.tokens
       // After a sign-out, or another sign-in, the very next message goes without these.
-      return known && tokens && !isDue(tokens) && store.unchanged(key, known.generation) ? tokens : renewed()
+      const isGood = known && tokens && !isDue(tokens) && store.unchanged(key, known.generation)
+      return isGood ? tokens : reloadAndRefresh()
     },
 
     async renew(rejected, challenge, cause) {
+      const isAnother = ({ tokens }: TokenRecord) => tokens !== undefined && tokens.accessToken !== rejected
       let record = await reload()
-      if (record.tokens && record.tokens.accessToken !== rejected) return
-      if (isRenewable(record.tokens)) {
-        if (wasRefused(record, REFRESH_AGAIN_MS) && clock.now() < fetchedAt + REFRESH_AGAIN_MS) throw refusedAnew()
-        record = await refreshOnce(record, challenge)
-        if (record.tokens && record.tokens.accessToken !== rejected) return
+      if (isAnother(record)) return
+      if (refresh.isPossible(record.tokens)) {
+        const isTooSoon = clock.now() < refresh.obtainedAt + REFRESH_AGAIN_MS
+        if (isTooSoon && wasRefused(record, REFRESH_AGAIN_MS)) throw refusedAnew()
+        record = await refresh.run(record, challenge)
+        if (isAnother(record)) return
       }
-      if (options.clientCredentials || !mayAsk(cause, record)) throw notSignedIn(record)
+      if (clientCredentials || !maySignIn(mode, cause, record)) throw notSignedIn(record)
       if (wasRefused(record, ASK_AGAIN_MS)) throw refusedAnew()
-      await ask(challenge.scope === undefined ? challenge : withScope(challenge, requestedOf(record), challenge.scope))
+      await signIn(
+        challenge.scope === undefined ? challenge : withScope(challenge, requestedOf(record), challenge.scope),
+      )
     },
 
     async stepUp(refused, scope, challenge, cause) {
       // A sign-in that was under way may have been for another scope; then one is asked for that has both.
       for (let record = await reload(); ; record = await reload()) {
-        const { tokens } = record
-        if (tokens && tokens.accessToken !== refused && covers(requestedOf(record), scope)) return
-        if (covers(requestedOf(record), scope) || !mayStepUp(cause)) throw insufficient(scope)
+        const isCovered = covers(requestedOf(record), scope)
+        if (isCovered && record.tokens && record.tokens.accessToken !== refused) return
+        if (isCovered || !mayStepUp(cause)) throw insufficient(scope)
         const wanted = withScope(challenge, requestedOf(record), scope)
-        if (options.clientCredentials) await stepUpAsProgram(record, wanted, scope)
-        else await ask(wanted)
+        if (!clientCredentials) await signIn(wanted)
+        else if (stepUpLimit.take()) await refresh.run(record, wanted)
+        else throw insufficient(scope)
       }
     },
 
@@ -205,8 +133,36 @@ export function createTokens(options: TokensOptions): Tokens {
 
     async refreshNow() {
       const record = await reload()
-      if (!isRenewable(record.tokens)) return undefined
-      return (await refreshOnce(record)).tokens
+      return refresh.isPossible(record.tokens) ? (await refresh.run(record)).tokens : undefined
+    },
+  }
+}
+
+const isExpired = ({ expiresAt }: TokenSet, now: number) => expiresAt !== undefined && expiresAt <= now
+
+/** A clock that was set back must not lock anybody out. */
+const isRecent = (time: number | undefined, within: number, now: number) =>
+  time !== undefined && time <= now && now < time + within
+
+/** A tab opens by itself once, when nobody was ever signed in; later only for a call that a person caused. */
+function maySignIn(mode: LoginMode, cause: Cause, { generation }: TokenRecord): boolean {
+  if (mode === 'never' || cause === 'background') return false
+  return cause === 'call' || (mode === 'auto' && generation === 0)
+}
+
+/** A server that wants more with each call gets more from a program so many times an hour; what a person is asked is in askForLogin. */
+const MOST_STEP_UPS = 3
+const STEP_UPS_MS = 60 * 60_000
+
+function createStepUpLimit(clock: Clock) {
+  let times: readonly number[] = []
+  return {
+    /** False: there were too many already. */
+    take(): boolean {
+      times = times.filter((time) => time > clock.now() - STEP_UPS_MS)
+      if (times.length >= MOST_STEP_UPS) return false
+      times = [...times, clock.now()]
+      return true
     },
   }
 }

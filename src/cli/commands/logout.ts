@@ -1,5 +1,5 @@
 // Sign-out: revoke at the authorization server (RFC 7009), then forget here, also when the server is down.
-import { TOKEN_LEASE_MS, tokenLease } from '../../auth/tokens/tokens.ts'
+import { TOKEN_LEASE_MS, tokenLease } from '../../auth/tokens/coordinatedRefresh.ts'
 import type { App } from '../../compose/app.ts'
 import { keyOf } from '../../config/target.ts'
 import { asBridgeError, BridgeError } from '../../errors.ts'

@@ -1,6 +1,6 @@
 // Rows that a version without row seals wrote are sealed as they stand: once, when a database is met for the first time.
 import type { Database } from '../sqlite/database.ts'
-import { BOUND, type Row, type SealedTable, sealRow } from './rowSeals.ts'
+import { keyOf, type Row, type SealedTable, sealRow } from './rowSeals.ts'
 import type { Seal } from './seal.ts'
 
 const ROWS: Readonly<Record<SealedTable, string>> = {
@@ -16,8 +16,7 @@ export function adoptRows(database: Database, seal: Seal): void {
     const sealed = new Set(
       database.all('SELECT table_name, row_key FROM seals').map((row) => `${row.table_name} ${row.row_key}`),
     )
-    const isNew = (table: SealedTable, row: Row) =>
-      !sealed.has(`${table} ${JSON.stringify(BOUND[table].key.map((name) => row[name] ?? null))}`)
+    const isNew = (table: SealedTable, row: Row) => !sealed.has(`${table} ${keyOf(table, row)}`)
     for (const table of Object.keys(ROWS) as SealedTable[])
       for (const row of database.all(ROWS[table])) if (isNew(table, row)) sealRow(database, seal, table, row)
   })

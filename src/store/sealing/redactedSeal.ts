@@ -9,18 +9,18 @@ export function redactedSeal(seal: Seal): Seal {
   return {
     ...seal,
     seal(secret, place) {
-      note(secret, place)
+      redact(secret, place)
       return seal.seal(secret, place)
     },
     open(sealed, place) {
       const secret = seal.open(sealed, place)
-      note(secret, place)
+      redact(secret, place)
       return secret
     },
   }
 }
 
-function note(secret: string, [table]: Place): void {
+function redact(secret: string, [table]: Place): void {
   const kind = table === 'clients' ? 'client' : table === 'tokens' ? 'token' : 'flow'
   registerSecret(secret.startsWith('{') ? membersOf(secret) : [secret], kind)
 }

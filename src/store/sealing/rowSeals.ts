@@ -1,4 +1,5 @@
 // Authenticates whole rows (table seals): a row that somebody else wrote, changed or moved is not believed.
+import { replaceInto } from '../sqlite/columns.ts'
 import type { Database, Value } from '../sqlite/database.ts'
 import type { Seal } from './seal.ts'
 
@@ -14,8 +15,20 @@ export const BOUND = {
     key: ['server', 'profile'],
     // `subject` and `claims` are those of the row's user.
     columns: [
-      ...['generation', 'issuer', 'client_id', 'redirect_uri', 'access_token', 'refresh_token', 'dpop_key'],
-      ...['grant_type', 'scope', 'requested_scope', 'resource', 'obtained_at', 'subject', 'claims'],
+      'generation',
+      'issuer',
+      'client_id',
+      'redirect_uri',
+      'access_token',
+      'refresh_token',
+      'dpop_key',
+      'grant_type',
+      'scope',
+      'requested_scope',
+      'resource',
+      'obtained_at',
+      'subject',
+      'claims',
     ],
   },
   sessions: { key: ['id'], columns: ['state', 'server', 'profile', 'challenge', 'plan', 'created_at', 'expires_at'] },
@@ -26,7 +39,8 @@ export const BOUND = {
   server_cache: { key: ['name'], columns: ['value', 'expires_at', 'created_at'] },
 } as const
 
-const keyOf = (table: SealedTable, row: Row) => JSON.stringify(BOUND[table].key.map((name) => row[name] ?? null))
+/** The row's name in the table `seals`. */
+export const keyOf = (table: SealedTable, row: Row) => JSON.stringify(BOUND[table].key.map((name) => row[name] ?? null))
 
 const contents = (table: SealedTable, row: Row) => [
   table,
@@ -38,18 +52,16 @@ const contents = (table: SealedTable, row: Row) => [
  * else's, is not what we vouch for.
  */
 export function sealRow(database: Database, seal: Seal, table: SealedTable, row: Row): void {
-  database.run(
-    'INSERT OR REPLACE INTO seals VALUES (?, ?, ?)',
-    ...[table, keyOf(table, row), seal.mark(contents(table, row))],
-  )
+  const written = { table_name: table, row_key: keyOf(table, row), seal: seal.mark(contents(table, row)) }
+  database.run(replaceInto('seals', written), written)
 }
 
 /** Whether the row is as this program wrote it. */
 export function isSealed(database: Database, seal: Seal, table: SealedTable, row: Row): boolean {
   if (seal.unmarked === 'believed') return true
-  const found = database.get(
-    'SELECT seal FROM seals WHERE table_name = ? AND row_key = ?',
-    ...[table, keyOf(table, row)],
-  )
+  const found = database.get('SELECT seal FROM seals WHERE table_name = :table AND row_key = :key', {
+    table,
+    key: keyOf(table, row),
+  })
   return typeof found?.seal === 'string' && seal.isMark(found.seal, contents(table, row))
 }

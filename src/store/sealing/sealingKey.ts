@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { BridgeError } from '../../errors.ts'
 import type { Clock, SecretStore } from '../../ports.ts'
+import { replaceInto } from '../sqlite/columns.ts'
 import type { Database } from '../sqlite/database.ts'
 import { fromSqlTime, toSqlTime } from '../sqlite/time.ts'
 import { fingerprint } from './seal.ts'
@@ -32,7 +33,7 @@ const POLL_MS = 50
 /** The backends that hold the key now; empty before the first secret is stored. Reads no key. */
 export function keyBackends(database: Database): KeyBackend[] {
   const rows = database.all("SELECT backend FROM key_slots WHERE backend <> 'claim' ORDER BY backend")
-  return rows.map((row) => row.backend as KeyBackend)
+  return rows.map(({ backend }) => backend as KeyBackend)
 }
 
 /** The names of the keychain items that hold the key. Reads no key. */
@@ -50,7 +51,7 @@ export async function openSealingKey(database: Database, slots: KeySlots, clock:
     if (known.length > 0) {
       const key = await readKnown(database, slots, known)
       if (!key) continue
-      await addWantedSlot(database, slots, known, key, clock)
+      await addWantedSlot(database, slots, key, clock)
       return key
     }
     const item = claim(database, clock)
@@ -72,13 +73,13 @@ export async function peekSealingKey(database: Database, slots: KeySlots): Promi
 async function readKnown(database: Database, slots: KeySlots, known: KeyBackend[]): Promise<Uint8Array | undefined> {
   const order = [...known].sort((a, b) => rank(slots, a) - rank(slots, b))
   const pinned = slots.pin?.known()
-  let strange: KeyBackend | undefined
+  let unpinned: KeyBackend | undefined
   let locked: BridgeError | undefined
   for (const backend of order) {
-    const slot = database.get('SELECT item, fingerprint FROM key_slots WHERE backend = ?', backend)
+    const slot = database.get('SELECT item, fingerprint FROM key_slots WHERE backend = :backend', { backend })
     if (!slot || !ITEM.test(String(slot.item))) continue
     if (!isOurs(slots, backend, String(slot.fingerprint), pinned)) {
-      strange ??= backend
+      unpinned ??= backend
       continue
     }
     try {
@@ -98,7 +99,7 @@ async function readKnown(database: Database, slots: KeySlots, known: KeyBackend[
     })
   }
   if (sealedRows(database) > 0) {
-    if (strange) throw strangeKey(strange, slots)
+    if (unpinned) throw unpinnedKey(unpinned, slots)
     throw new BridgeError('key_missing', {
       message: `The key that seals the stored tokens is no longer in the ${known.join(' or the ')}.`,
     })
@@ -116,7 +117,7 @@ function isOurs(slots: KeySlots, backend: KeyBackend, print: string, pinned: rea
   return pinned ? pinned.includes(print) : backend !== 'file' || slots.wanted.includes('file')
 }
 
-function strangeKey(backend: KeyBackend, { pin }: KeySlots): BridgeError {
+function unpinnedKey(backend: KeyBackend, { pin }: KeySlots): BridgeError {
   return new BridgeError('key_missing', {
     message: `The database names a sealing key in the ${backend} that was not used with it before; somebody may have changed the database. Nothing of it was used.`,
     hint: `Restore oauth.db, or give up the stored sign-ins: mcp-oauth-bridge logout --all, then login. If you moved the key yourself, set secret_store to where it is and delete ${pin?.path}.`,
@@ -138,7 +139,8 @@ function claim(database: Database, clock: Clock): string | undefined {
     const other = database.get("SELECT created_at FROM key_slots WHERE backend = 'claim'")
     if (other && clock.now() - fromSqlTime(String(other.created_at)) < CLAIM_MS) return undefined
     const item = `sealing-key-${randomBytes(6).toString('hex')}`
-    database.run("INSERT OR REPLACE INTO key_slots VALUES ('claim', ?, '', ?)", item, toSqlTime(clock.now()))
+    const row = { backend: 'claim', item, fingerprint: '', created_at: toSqlTime(clock.now()) }
+    database.run(replaceInto('key_slots', row), row)
     return item
   })
 }
@@ -147,12 +149,12 @@ async function makeKey(database: Database, slots: KeySlots, item: string, clock:
   let failure: unknown
   for (const backend of slots.wanted) {
     try {
-      const key = await store(slots.stores[backend], item)
+      const key = await createKey(slots.stores[backend], item)
       database.transaction(() => {
-        const mine = database.run("DELETE FROM key_slots WHERE backend = 'claim' AND item = ?", item)
+        const mine = database.run("DELETE FROM key_slots WHERE backend = 'claim' AND item = :item", { item })
         if (mine !== 1) return
         slots.pin?.add(fingerprint(key))
-        addSlot(database, backend, item, key, clock)
+        addSlot(database, { backend, item, key }, clock)
       })
       return await openSealingKey(database, slots, clock)
     } catch (thrown) {
@@ -160,37 +162,33 @@ async function makeKey(database: Database, slots: KeySlots, item: string, clock:
       failure = thrown
     }
   }
-  database.run("DELETE FROM key_slots WHERE backend = 'claim' AND item = ?", item)
+  database.run("DELETE FROM key_slots WHERE backend = 'claim' AND item = :item", { item })
   throw failure
 }
 
 /** A keychain or key file asked for by name becomes a second slot for the same key, so that SSH and desktop share one database. */
-async function addWantedSlot(
-  database: Database,
-  slots: KeySlots,
-  known: KeyBackend[],
-  key: Uint8Array,
-  clock: Clock,
-): Promise<void> {
+async function addWantedSlot(database: Database, slots: KeySlots, key: Uint8Array, clock: Clock): Promise<void> {
   const [only] = slots.wanted
-  if (slots.wanted.length !== 1 || only === undefined || only === 'env' || known.includes(only)) return
+  if (slots.wanted.length !== 1 || only === undefined || only === 'env') return
+  if (keyBackends(database).includes(only)) return
   const item = `sealing-key-${randomBytes(6).toString('hex')}`
   await slots.stores[only].set(item, encodeKey(key))
-  addSlot(database, only, item, key, clock)
+  addSlot(database, { backend: only, item, key }, clock)
 }
 
-function addSlot(database: Database, backend: KeyBackend, item: string, key: Uint8Array, clock: Clock): void {
-  database.run(
-    'INSERT OR REPLACE INTO key_slots VALUES (?, ?, ?, ?)',
-    backend,
-    item,
-    fingerprint(key),
-    toSqlTime(clock.now()),
-  )
+interface KeySlot {
+  readonly backend: KeyBackend
+  readonly item: string
+  readonly key: Uint8Array
+}
+
+function addSlot(database: Database, { backend, item, key }: KeySlot, clock: Clock): void {
+  const row = { backend, item, fingerprint: fingerprint(key), created_at: toSqlTime(clock.now()) }
+  database.run(replaceInto('key_slots', row), row)
 }
 
 /** Stores a new key and reads it back: a keychain that forgets is found before anything is sealed with it. */
-async function store(secrets: SecretStore, item: string): Promise<Uint8Array> {
+async function createKey(secrets: SecretStore, item: string): Promise<Uint8Array> {
   const given = await secrets.get(item)
   if (given !== undefined) return decodeKey(given)
   const key = randomBytes(32)

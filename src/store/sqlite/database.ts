@@ -7,14 +7,17 @@ import { migrateUp } from './migrate.ts'
 
 export type Value = string | number | null
 
+/** Values by position, or one object with the values of `:name` parameters: each of them, and no other. */
+export type Values = Value[] | [Readonly<Record<string, Value>>]
+
 /** What the store needs of a SQLite driver; both drivers have it. All calls are synchronous. */
 export interface Database {
   readonly driver: 'better-sqlite3' | 'node:sqlite'
   exec(sql: string): void
   /** Number of changed rows. */
-  run(sql: string, ...values: Value[]): number
-  get(sql: string, ...values: Value[]): Record<string, Value> | undefined
-  all(sql: string, ...values: Value[]): Record<string, Value>[]
+  run(sql: string, ...values: Values): number
+  get(sql: string, ...values: Values): Record<string, Value> | undefined
+  all(sql: string, ...values: Values): Record<string, Value>[]
   /** Runs `work` in one `BEGIN IMMEDIATE` transaction; never hold it across an await. */
   transaction<T>(work: () => T): T
   /** Another number after another process has changed something. */
@@ -25,9 +28,9 @@ export interface Database {
 interface Driver {
   exec(sql: string): unknown
   prepare(sql: string): {
-    run(...values: Value[]): { changes: number | bigint }
-    get(...values: Value[]): unknown
-    all(...values: Value[]): unknown[]
+    run(...values: Values): { changes: number | bigint }
+    get(...values: Values): unknown
+    all(...values: Values): unknown[]
     /** Of better-sqlite3: from then on `get` gives the first column alone, which costs less. */
     pluck?(): unknown
   }
@@ -223,14 +226,9 @@ function translate<T>(work: () => T): T {
     return work()
   } catch (thrown) {
     if (!isSqliteError(thrown)) throw thrown
-    const text = thrown.message
     if (isBusy(thrown)) throw new BridgeError('database_locked', { cause: thrown })
-    if (/no such (table|column)/.test(text)) {
-      throw new BridgeError('schema_missing', {
-        message: `The database lacks a table or column: ${text}.`,
-        cause: thrown,
-      })
-    }
+    const lacking = { message: `The database lacks a table or column: ${thrown.message}.`, cause: thrown }
+    if (/no such (table|column)/.test(thrown.message)) throw new BridgeError('schema_missing', lacking)
     throw unreachable(thrown)
   }
 }

@@ -172,7 +172,7 @@ describe('attack low: an odd answer', () => {
   test('to a code or client credentials is a told error or a good token set', async () => {
     await check([...Object.keys(TOKENS), ...OPTIONAL], TOKENS, async (text) => {
       const http = createFakeHttp({ [METADATA.token_endpoint]: () => asJson(text) })
-      const oauth = await createOAuthClient(http, METADATA, CLIENT, 1_000)
+      const oauth = await createOAuthClient(METADATA, CLIENT, { http, timeoutMs: 1_000 })
       const request = { ...{ redirectUri: REDIRECT, state: 's', codeVerifier: 'v'.repeat(43), nonce: undefined } }
       const whole = { ...request, scope: undefined, resource: undefined, extra: {} }
       for (const work of [
@@ -195,7 +195,7 @@ describe('attack low: an odd answer', () => {
       const client = await outcome(registerClient(http, METADATA, REDIRECT, 1_000))
       if (client instanceof BridgeError) return
       expect(toSqlTime(client.secretExpiresAt ?? 0)).toMatch(/^\d{4}-/)
-      await createOAuthClient(http, METADATA, client, 1_000)
+      await createOAuthClient(METADATA, client, { http, timeoutMs: 1_000 })
     })
   }, 30_000)
 
@@ -221,7 +221,7 @@ describe('attack low: an odd answer', () => {
         const options = { http, allowHttp: false, rules: () => ({}), server: new URL(KEY.server), serverHeaders: {} }
         const found = await outcome(discover({ ...options, issuer: undefined }, { status: 401 }))
         if (found instanceof BridgeError) return
-        const oauth = await outcome(createOAuthClient(http, found.metadata, CLIENT, 1_000))
+        const oauth = await outcome(createOAuthClient(found.metadata, CLIENT, { http, timeoutMs: 1_000 }))
         if (!(oauth instanceof BridgeError))
           await outcome(oauth.refresh('r', { scope: undefined, resource: undefined }))
       })
@@ -238,7 +238,7 @@ describe('attack low: an odd answer', () => {
         },
         ...{ [METADATA.revocation_endpoint]: () => asJson(text, 400), [METADATA.jwks_uri]: () => asJson(text) },
       })
-      const oauth = await createOAuthClient(http, METADATA, CLIENT, 1_000)
+      const oauth = await createOAuthClient(METADATA, CLIENT, { http, timeoutMs: 1_000 })
       const answer = await outcome(oauth.pollDevice({ device_code: 'd' }, ['email']))
       expect(answer).toMatchObject({ accessToken: 'access-new' })
       JSON.stringify(answer)
@@ -258,7 +258,10 @@ describe('attack low: an odd answer', () => {
           [METADATA.jwks_uri]: () => asJson(keys),
         })
         const { jwks_uri: jwks, ...rest } = METADATA
-        const oauth = await createOAuthClient(http, published ? { ...rest, jwks_uri: jwks } : rest, CLIENT, 1_000)
+        const oauth = await createOAuthClient(published ? { ...rest, jwks_uri: jwks } : rest, CLIENT, {
+          http,
+          timeoutMs: 1_000,
+        })
         const found = await outcome(oauth.pollDevice({ device_code: 'd' }, ['email']))
         if (typeof found === 'string' || found instanceof BridgeError) return
         expect(JSON.stringify(found.user?.claims ?? {}).length).toBeLessThan(100_000)

@@ -26,7 +26,7 @@ async function redirecting(status: number) {
     response_types_supported: ['code'],
   }
   const registered = { clientId: 'c', clientSecret: 'hush', authMethod: 'client_secret_basic' }
-  const client = await createOAuthClient(http, metadata, registered, 5_000)
+  const client = await createOAuthClient(metadata, registered, { http, timeoutMs: 5_000 })
   return { thief, server, http, metadata, client }
 }
 

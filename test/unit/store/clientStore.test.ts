@@ -1,11 +1,11 @@
-// Registered clients by issuer and redirect URI.
+// Registered clients in SQLite: their secrets, and the key that seals them. What every ClientStore does is in test/contract.
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { BridgeError } from '../../../src/errors.ts'
 import type { RegisteredClient } from '../../../src/records.ts'
 import { createClientStore } from '../../../src/store/clientStore.ts'
 import { createSeal } from '../../../src/store/sealing/seal.ts'
-import { createFakeClock, NOON } from '../../fakes/fakeClock.ts'
+import { createFakeClock } from '../../fakes/fakeClock.ts'
 import { tempFolder } from '../../fakes/tempFolder.ts'
 import { codeOf } from '../../fakes/thrown.ts'
 
@@ -24,39 +24,6 @@ function setUp() {
   const seal = createSeal(randomBytes(32))
   return { database, store: createClientStore(database, async () => seal, createFakeClock()) }
 }
-
-test.each([
-  ['public', PUBLIC],
-  ['confidential', SECRET],
-  ['temporary', { ...SECRET, secretExpiresAt: NOON }],
-])('a %s client is read as it was written', async (_, client) => {
-  const { store } = setUp()
-  await store.save(ISSUER, REDIRECT, client)
-  expect(await store.load(ISSUER, REDIRECT)).toEqual(client)
-})
-
-test('a client is known for its issuer and redirect URI only', async () => {
-  const { store } = setUp()
-  await store.save(ISSUER, REDIRECT, PUBLIC)
-  expect(await store.load('https://other.example', REDIRECT)).toBeUndefined()
-  expect(await store.load(ISSUER, `${REDIRECT}/`)).toBeUndefined()
-})
-
-test('a client registered again replaces the first, its secret included', async () => {
-  const { store } = setUp()
-  await store.save(ISSUER, REDIRECT, SECRET)
-  await store.save(ISSUER, REDIRECT, PUBLIC)
-  expect(await store.load(ISSUER, REDIRECT)).toEqual(PUBLIC)
-})
-
-test('a removed client is gone, and only that one', async () => {
-  const { store } = setUp()
-  await store.save(ISSUER, REDIRECT, PUBLIC)
-  await store.save(ISSUER, `${REDIRECT}2`, SECRET)
-  await store.remove(ISSUER, REDIRECT)
-  expect(await store.load(ISSUER, REDIRECT)).toBeUndefined()
-  expect(await store.load(ISSUER, `${REDIRECT}2`)).toEqual(SECRET)
-})
 
 test('a client secret never stands in the clear', async () => {
   const { store, database } = setUp()

@@ -1,11 +1,11 @@
-// One holder at a time, also across processes; a dead one is succeeded.
+// Leases in SQLite: renewed while they are held, and told when they are lost. What all Leases do is in test/contract.
 import { describe, expect, test } from 'vitest'
 import { BridgeError } from '../../../src/errors.ts'
 import type { Lease, Leases } from '../../../src/ports.ts'
 import { createLeases } from '../../../src/store/leases.ts'
 import type { Database } from '../../../src/store/sqlite/database.ts'
-import { createFakeClock, createHurryingClock } from '../../fakes/fakeClock.ts'
-import { createGate, settled } from '../../fakes/gate.ts'
+import { createFakeClock } from '../../fakes/fakeClock.ts'
+import { createGate } from '../../fakes/gate.ts'
 import { tempFolder } from '../../fakes/tempFolder.ts'
 
 const folder = tempFolder()
@@ -25,46 +25,6 @@ const held = async (leases: Leases, name: string, ttlMs = LONG): Promise<Lease> 
 }
 
 describe('a lease', () => {
-  test('is given once, and again after its release', async () => {
-    const { process } = setUp()
-    const [one, two] = [process(), process()]
-    const lease = await held(one, 'a')
-    expect([await two.take('a', LONG), await two.isHeld('a')]).toEqual([undefined, true])
-    lease.release()
-    expect(await two.isHeld('a')).toBe(false)
-    ;(await held(two, 'a')).release()
-  })
-
-  test('is given once to 20 processes', async () => {
-    const { process } = setUp()
-    const leases = await Promise.all(Array.from({ length: 20 }, () => process().take('a', LONG)))
-    const given = leases.filter((lease) => lease !== undefined)
-    expect(given).toHaveLength(1)
-    given[0]?.release()
-  })
-
-  test('does not stand in the way of another name', async () => {
-    const { process } = setUp()
-    const leases = process()
-    const [a, b] = [await held(leases, 'a'), await held(leases, 'b')]
-    expect([await leases.isHeld('a'), await leases.isHeld('b'), await leases.isHeld('c')]).toEqual([true, true, false])
-    a.release()
-    b.release()
-  })
-
-  test('of a holder that died is taken over after the ttl, not before', async () => {
-    const { process, clock } = setUp()
-    const [dead, heir] = [process(), process()]
-    const lease = await held(dead, 'a')
-    clock.advance(LONG - 1)
-    expect(await heir.take('a', LONG)).toBeUndefined()
-    clock.advance(1)
-    const next = await held(heir, 'a')
-    lease.release()
-    expect(await heir.isHeld('a')).toBe(true)
-    next.release()
-  })
-
   test('is renewed while it is held', async () => {
     const { path, process, clock } = setUp()
     const lease = await held(process(), 'a', 40)
@@ -91,34 +51,6 @@ describe('a lease', () => {
 })
 
 describe('work under a lease', () => {
-  test('gives its result and frees the lease', async () => {
-    const leases = setUp().process()
-    expect(await leases.run('a', LONG, async () => 7)).toBe(7)
-    expect(await leases.isHeld('a')).toBe(false)
-  })
-
-  test('that fails frees the lease', async () => {
-    const leases = setUp().process()
-    const failure = new Error('no')
-    await expect(leases.run('a', LONG, () => Promise.reject(failure))).rejects.toBe(failure)
-    expect(await leases.isHeld('a')).toBe(false)
-  })
-
-  test('never runs twice at the same time, in 20 processes', async () => {
-    const path = folder.fresh('oauth.db')
-    let running = 0
-    let most = 0
-    const work = async () => {
-      most = Math.max(most, ++running)
-      await settled()
-      running--
-    }
-    await Promise.all(
-      Array.from({ length: 20 }, () => createLeases(folder.database(path), createHurryingClock()).run('a', LONG, work)),
-    )
-    expect(most).toBe(1)
-  })
-
   test('waits for its turn', async () => {
     const { process, clock } = setUp()
     const gate = createGate()

@@ -1,4 +1,4 @@
-// Token sets: compare-and-swap, tombstones, and rows that somebody changed.
+// Token sets in SQLite: nothing in the clear, and rows that somebody changed. What every TokenStore does is in test/contract.
 import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { BridgeError } from '../../../src/errors.ts'
@@ -11,7 +11,6 @@ import { codeOf } from '../../fakes/thrown.ts'
 
 const folder = tempFolder()
 const KEY: TokenKey = { server: 'https://mcp.example/mcp', profile: 'default' }
-const WORK: TokenKey = { ...KEY, profile: 'work' }
 
 const BARE: TokenSet = {
   issuer: 'https://as.example',
@@ -31,40 +30,13 @@ const FULL: TokenSet = {
 }
 
 function setUp() {
-  const path = folder.fresh('oauth.db')
-  const database = folder.database(path)
+  const database = folder.database()
   const clock = createFakeClock()
   const seal = createSeal(randomBytes(32))
-  const open = () => createTokenStore(folder.database(path), async () => seal, clock)
-  return { database, clock, store: createTokenStore(database, async () => seal, clock), open }
+  return { database, clock, store: createTokenStore(database, async () => seal, clock) }
 }
 
 describe('a stored token set', () => {
-  test.each([
-    ['a bare one', BARE],
-    ['a full one', FULL],
-  ])('is read as it was written: %s', async (_, tokens) => {
-    const { store } = setUp()
-    expect(await store.replace(KEY, tokens, 0)).toBe(true)
-    expect(await store.load(KEY)).toEqual({ generation: 1, tokens })
-  })
-
-  test('is one per server and profile', async () => {
-    const { store } = setUp()
-    await store.replace(KEY, FULL, 0)
-    expect(await store.load(WORK)).toEqual({ generation: 0 })
-    expect(await store.load({ ...KEY, server: 'https://mcp.example/other' })).toEqual({ generation: 0 })
-    await store.replace(WORK, BARE, 0)
-    expect((await store.load(KEY)).tokens).toEqual(FULL)
-  })
-
-  test('leaves nothing behind in the next one', async () => {
-    const { store } = setUp()
-    await store.replace(KEY, FULL, 0)
-    await store.replace(KEY, BARE, 1)
-    expect(await store.load(KEY)).toEqual({ generation: 2, tokens: BARE })
-  })
-
   test('is never written in the clear', async () => {
     const { store, database } = setUp()
     await store.replace(KEY, FULL, 0)
@@ -84,50 +56,6 @@ describe('a stored token set', () => {
   })
 })
 
-describe('compare-and-swap', () => {
-  test('lets one of two writers win', async () => {
-    const { store, open } = setUp()
-    await store.replace(KEY, FULL, 0)
-    const other = open()
-    expect(await other.replace(KEY, { ...FULL, accessToken: 'other' }, 1)).toBe(true)
-    expect(await store.replace(KEY, { ...FULL, accessToken: 'mine' }, 1)).toBe(false)
-    expect((await store.load(KEY)).tokens?.accessToken).toBe('other')
-  })
-
-  test('lets one of 20 concurrent writers win', async () => {
-    const { store, open } = setUp()
-    const outcomes = await Promise.all(
-      Array.from({ length: 20 }, (_, index) => open().replace(KEY, { ...BARE, accessToken: `t${index}` }, 0)),
-    )
-    expect(outcomes.filter(Boolean)).toHaveLength(1)
-    expect((await store.load(KEY)).generation).toBe(1)
-  })
-
-  test.each([[1], [-1], [7]])('refuses a first write that expects generation %i', async (expected) => {
-    const { store } = setUp()
-    expect(await store.replace(KEY, FULL, expected)).toBe(false)
-    expect(await store.load(KEY)).toEqual({ generation: 0 })
-  })
-
-  test('does not remove what another has replaced', async () => {
-    const { store, open } = setUp()
-    await store.replace(KEY, FULL, 0)
-    await open().replace(KEY, BARE, 1)
-    expect(await store.remove(KEY, 1, 'late')).toBe(false)
-    expect(await store.load(KEY)).toEqual({ generation: 2, tokens: BARE })
-  })
-
-  test('removes once', async () => {
-    const { store } = setUp()
-    await store.replace(KEY, FULL, 0)
-    expect([await store.remove(KEY, 1), await store.remove(KEY, 1)]).toEqual([true, false])
-  })
-
-  test('has nothing to remove where there is no row', async () => {
-    expect(await setUp().store.remove(KEY, 0)).toBe(false)
-  })
-})
-
 describe('a removed token set', () => {
   test('leaves its generation, its reason, and no secret', async () => {
     const { store, database } = setUp()
@@ -141,43 +69,6 @@ describe('a removed token set', () => {
       access_token: null,
       refresh_token: null,
     })
-  })
-
-  test('never lets the generation go back', async () => {
-    const { store } = setUp()
-    let generation = 0
-    for (let round = 0; round < 5; round++) {
-      expect(await store.replace(KEY, FULL, generation)).toBe(true)
-      expect((await store.load(KEY)).generation).toBe(++generation)
-      expect(await store.remove(KEY, generation)).toBe(true)
-      expect((await store.load(KEY)).generation).toBe(++generation)
-      expect(await store.replace(KEY, FULL, 0)).toBe(false)
-    }
-  })
-
-  test('is forgotten as an error by the next sign-in', async () => {
-    const { store } = setUp()
-    await store.replace(KEY, FULL, 0)
-    await store.remove(KEY, 1, 'reason')
-    await store.replace(KEY, FULL, 2)
-    expect((await store.list())[0]).not.toHaveProperty('lastError')
-  })
-})
-
-describe('a refresh token about to be spent', () => {
-  test('is noted once per generation', async () => {
-    const { store } = setUp()
-    await store.replace(KEY, FULL, 0)
-    expect([await store.spend(KEY, 1), await store.spend(KEY, 1)]).toEqual([false, true])
-    await store.replace(KEY, FULL, 1)
-    expect(await store.spend(KEY, 2)).toBe(false)
-  })
-
-  test('is not noted for another generation or nobody', async () => {
-    const { store } = setUp()
-    expect(await store.spend(KEY, 0)).toBe(false)
-    await store.replace(KEY, FULL, 0)
-    expect([await store.spend(KEY, 7), await store.spend(KEY, 1)]).toEqual([false, false])
   })
 })
 
@@ -239,37 +130,4 @@ test('no key is needed to see that nobody is signed in', async () => {
   const store = createTokenStore(database, () => Promise.reject(new BridgeError('keychain_locked')), clock)
   expect(await store.load(KEY)).toEqual({ generation: 0 })
   expect(await store.list()).toEqual([])
-})
-
-test('the list shows every account and no secret', async () => {
-  const { store } = setUp()
-  await store.replace(WORK, BARE, 0)
-  await store.replace(KEY, FULL, 0)
-  await store.remove(WORK, 1, 'gone')
-  const list = await store.list()
-  expect(list).toEqual([
-    {
-      ...KEY,
-      generation: 1,
-      signedIn: true,
-      refreshable: true,
-      issuer: 'https://as.example',
-      subject: 'ada',
-      email: 'ada@example.com',
-      scope: 'a b',
-      expiresAt: FULL.expiresAt,
-    },
-    { ...WORK, generation: 2, signedIn: false, refreshable: false, issuer: 'https://as.example', lastError: 'gone' },
-  ])
-  expect(JSON.stringify(list)).not.toContain('secret')
-})
-
-test('what was asked for outlives tokens that were refused, and not a sign-out', async () => {
-  const { store } = setUp()
-  await store.replace(KEY, FULL, 0)
-  await store.remove(KEY, 1, 'The authorization server refused the refresh token.')
-  expect(await store.load(KEY)).toMatchObject({ generation: 2, requestedScope: 'a b c' })
-  await store.replace(KEY, FULL, 2)
-  await store.remove(KEY, 3)
-  expect(await store.load(KEY)).toEqual({ generation: 4 })
 })

@@ -51,19 +51,19 @@ describe('the order', () => {
 
   test('is the configured client, the metadata document, a registration', async () => {
     const taker = metadata(ISSUER, TAKES_DOCUMENTS)
-    expect((await setUp(all).clients.forLogin(taker, REDIRECT)).clientId).toBe('mine')
-    expect((await setUp({ metadataUrl: DOCUMENT }).clients.forLogin(taker, REDIRECT)).clientId).toBe(DOCUMENT)
-    expect((await setUp().clients.forLogin(taker, REDIRECT)).clientId).toBe('registered-1')
+    expect((await setUp(all).clients.forSignIn(taker, REDIRECT)).clientId).toBe('mine')
+    expect((await setUp({ metadataUrl: DOCUMENT }).clients.forSignIn(taker, REDIRECT)).clientId).toBe(DOCUMENT)
+    expect((await setUp().clients.forSignIn(taker, REDIRECT)).clientId).toBe('registered-1')
   })
 
   test('passes over the document where the server does not say that it takes one', async () => {
     const { clients } = setUp({ metadataUrl: DOCUMENT })
-    expect((await clients.forLogin(metadata(ISSUER), REDIRECT)).clientId).toBe('registered-1')
+    expect((await clients.forSignIn(metadata(ISSUER), REDIRECT)).clientId).toBe('registered-1')
   })
 
   test('ends with the redirect URI to register by hand', async () => {
     const { registration_endpoint: _, ...closed } = metadata(ISSUER)
-    const error = await errorOf(setUp().clients.forLogin(closed as AuthorizationServerMetadata, REDIRECT))
+    const error = await errorOf(setUp().clients.forSignIn(closed as AuthorizationServerMetadata, REDIRECT))
     expect(error.code).toBe('registration_failed')
     expect(error.message).toContain(REDIRECT)
     expect(error.message).toContain('--client-id')
@@ -71,7 +71,7 @@ describe('the order', () => {
 
   test('gives a document’s client its key, and remembers nothing of it', async () => {
     const { clients, store } = setUp({ metadataUrl: DOCUMENT, metadataKey: 'key' })
-    const client = await clients.forLogin(metadata(ISSUER, TAKES_DOCUMENTS), REDIRECT)
+    const client = await clients.forSignIn(metadata(ISSUER, TAKES_DOCUMENTS), REDIRECT)
     expect(client).toEqual({ clientId: DOCUMENT, privateKey: 'key', authMethod: 'private_key_jwt', own: 'document' })
     expect(store.clients.size).toBe(0)
   })
@@ -80,23 +80,23 @@ describe('the order', () => {
 describe('credentials belong to an issuer', () => {
   test('where the issuer changes a new client is registered, and the old one is sent nowhere', async () => {
     const { clients, http } = setUp()
-    await clients.forLogin(metadata(ISSUER), REDIRECT)
-    expect((await clients.forLogin(metadata(OTHER), REDIRECT)).clientId).toBe('registered-2')
+    await clients.forSignIn(metadata(ISSUER), REDIRECT)
+    expect((await clients.forSignIn(metadata(OTHER), REDIRECT)).clientId).toBe('registered-2')
     const elsewhere = http.requests.filter(({ url }) => url.origin === OTHER)
     expect(JSON.stringify(elsewhere.map(({ url, body }) => [url.href, body]))).not.toContain('registered-1')
   })
 
   test('a program’s client does not follow the server to another issuer', async () => {
     const { clients } = setUp({ configured: { clientId: 'robot', clientSecret: 's' }, issuer: ISSUER })
-    expect((await clients.ofProgram(ISSUER)).clientId).toBe('robot')
-    expect((await errorOf(clients.ofProgram(OTHER))).code).toBe('client_issuer_changed')
+    expect((await clients.configuredClient(ISSUER)).clientId).toBe('robot')
+    expect((await errorOf(clients.configuredClient(OTHER))).code).toBe('client_issuer_changed')
   })
 
   test('a client of a person is refused where the server names another issuer than the first time', async () => {
     const { clients } = setUp({ configured: { clientId: 'mine' } })
-    await clients.forLogin(metadata(ISSUER), REDIRECT)
-    await clients.forLogin(metadata(ISSUER), REDIRECT)
-    const error = await errorOf(clients.forLogin(metadata(OTHER), REDIRECT))
+    await clients.forSignIn(metadata(ISSUER), REDIRECT)
+    await clients.forSignIn(metadata(ISSUER), REDIRECT)
+    const error = await errorOf(clients.forSignIn(metadata(OTHER), REDIRECT))
     expect(error.code).toBe('client_issuer_changed')
     expect(error.message).toContain(OTHER)
     expect(error.message).toContain(ISSUER)
@@ -105,23 +105,23 @@ describe('credentials belong to an issuer', () => {
   test('a person who names the issuer has the last word', async () => {
     const cache = createFakeCache()
     const configured = { clientId: 'mine' }
-    await setUp({ configured, cache }).clients.forLogin(metadata(ISSUER), REDIRECT)
+    await setUp({ configured, cache }).clients.forSignIn(metadata(ISSUER), REDIRECT)
     const { clients } = setUp({ configured, cache, issuer: OTHER })
-    expect((await clients.forLogin(metadata(OTHER), REDIRECT)).clientId).toBe('mine')
+    expect((await clients.forSignIn(metadata(OTHER), REDIRECT)).clientId).toBe('mine')
   })
 
   test('a document is the same everywhere', async () => {
     const { clients } = setUp({ metadataUrl: DOCUMENT })
     for (const issuer of [ISSUER, OTHER])
-      expect((await clients.forLogin(metadata(issuer, TAKES_DOCUMENTS), REDIRECT)).clientId).toBe(DOCUMENT)
+      expect((await clients.forSignIn(metadata(issuer, TAKES_DOCUMENTS), REDIRECT)).clientId).toBe(DOCUMENT)
   })
 })
 
 describe('a registration that is no longer good', () => {
   test('is replaced before the tab opens when the server has forgotten it', async () => {
     const { clients, registrations } = setUp({}, () => json({ error: 'invalid_client' }, 400))
-    await clients.forLogin(metadata(ISSUER), REDIRECT)
-    expect((await clients.forLogin(metadata(ISSUER), REDIRECT)).clientId).toBe('registered-2')
+    await clients.forSignIn(metadata(ISSUER), REDIRECT)
+    expect((await clients.forSignIn(metadata(ISSUER), REDIRECT)).clientId).toBe('registered-2')
     expect(registrations()).toHaveLength(2)
   })
 
@@ -129,9 +129,9 @@ describe('a registration that is no longer good', () => {
     const { clients, store, clock, http } = setUp()
     const secret = { clientSecret: 's', secretExpiresAt: clock.now() + 1_000, authMethod: 'client_secret_basic' }
     await store.save(ISSUER, REDIRECT, { clientId: 'old', ...secret })
-    expect((await clients.forLogin(metadata(ISSUER), REDIRECT)).clientId).toBe('old')
+    expect((await clients.forSignIn(metadata(ISSUER), REDIRECT)).clientId).toBe('old')
     clock.advance(1_000)
-    expect((await clients.forLogin(metadata(ISSUER), REDIRECT)).clientId).toBe('registered-1')
+    expect((await clients.forSignIn(metadata(ISSUER), REDIRECT)).clientId).toBe('registered-1')
     expect(http.urls.filter((url) => url.includes('/authorize'))).toHaveLength(1)
   })
 

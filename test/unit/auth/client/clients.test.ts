@@ -37,7 +37,7 @@ function setUp(configured?: ConfiguredClient, register: Site = () => json({ clie
 describe('the client for a sign-in', () => {
   test('is the configured one, and nothing is registered', async () => {
     const { clients, http } = setUp({ clientId: 'mine', clientSecret: 's' })
-    expect(await clients.forLogin(METADATA, REDIRECT)).toEqual({
+    expect(await clients.forSignIn(METADATA, REDIRECT)).toEqual({
       clientId: 'mine',
       clientSecret: 's',
       authMethod: 'client_secret_basic',
@@ -53,16 +53,16 @@ describe('the client for a sign-in', () => {
   ])('gives its secret as the server likes it: %j', async (offered, method) => {
     const metadata = { ...METADATA, ...(offered ? { token_endpoint_auth_methods_supported: offered } : {}) }
     const { clients } = setUp({ clientId: 'mine', clientSecret: 's' })
-    expect((await clients.forLogin(metadata, REDIRECT)).authMethod).toBe(method)
+    expect((await clients.forSignIn(metadata, REDIRECT)).authMethod).toBe(method)
   })
 
   test('without a secret is public', async () => {
-    expect((await setUp({ clientId: 'mine' }).clients.forLogin(METADATA, REDIRECT)).authMethod).toBe('none')
+    expect((await setUp({ clientId: 'mine' }).clients.forSignIn(METADATA, REDIRECT)).authMethod).toBe('none')
   })
 
   test('is registered as a native application, once for 20 who need it', async () => {
     const { clients, store, http } = setUp()
-    const all = await Promise.all(Array.from({ length: 20 }, () => clients.forLogin(METADATA, REDIRECT)))
+    const all = await Promise.all(Array.from({ length: 20 }, () => clients.forSignIn(METADATA, REDIRECT)))
     expect(new Set(all.map(({ clientId }) => clientId))).toEqual(new Set(['registered']))
     expect(http.urls).toEqual([`${ISSUER}/register`])
     expect(JSON.parse(String(http.requests[0]?.body))).toMatchObject({
@@ -77,17 +77,17 @@ describe('the client for a sign-in', () => {
 
   test('is remembered by issuer and redirect URI', async () => {
     const { clients, http } = setUp()
-    await clients.forLogin(METADATA, REDIRECT)
+    await clients.forSignIn(METADATA, REDIRECT)
     const registrations = () => http.urls.filter((url) => url.endsWith('/register'))
-    await clients.forLogin(METADATA, REDIRECT)
+    await clients.forSignIn(METADATA, REDIRECT)
     expect(registrations()).toHaveLength(1)
-    await clients.forLogin(METADATA, `${REDIRECT}2`)
+    await clients.forSignIn(METADATA, `${REDIRECT}2`)
     expect(registrations()).toHaveLength(2)
   })
 
   test('cannot be had where the server registers none', async () => {
     const { registration_endpoint: _, ...metadata } = METADATA
-    expect(await codeOf(setUp().clients.forLogin(metadata as AuthorizationServerMetadata, REDIRECT))).toBe(
+    expect(await codeOf(setUp().clients.forSignIn(metadata as AuthorizationServerMetadata, REDIRECT))).toBe(
       'registration_failed',
     )
   })
@@ -98,7 +98,7 @@ describe('the client for a sign-in', () => {
     ['in trouble', () => json({}, 503), 'authorization_server_error'],
   ])('is not remembered when the registration is %s', async (_, register, code) => {
     const { clients, store } = setUp(undefined, register)
-    expect(await codeOf(clients.forLogin(METADATA, REDIRECT))).toBe(code)
+    expect(await codeOf(clients.forSignIn(METADATA, REDIRECT))).toBe(code)
     expect(store.clients.size).toBe(0)
   })
 })
@@ -111,7 +111,7 @@ describe('the client of stored tokens', () => {
 
   test('is the registered one', async () => {
     const { clients } = setUp()
-    await clients.forLogin(METADATA, REDIRECT)
+    await clients.forSignIn(METADATA, REDIRECT)
     expect(await clients.ofTokens(ISSUER, 'registered', REDIRECT)).toMatchObject({ clientId: 'registered' })
   })
 
@@ -120,7 +120,7 @@ describe('the client of stored tokens', () => {
     ['at another issuer', 'https://other.example', 'registered'],
   ])('is unknown when it is %s', async (_, issuer, clientId) => {
     const { clients } = setUp()
-    await clients.forLogin(METADATA, REDIRECT)
+    await clients.forSignIn(METADATA, REDIRECT)
     expect(await codeOf(clients.ofTokens(issuer, clientId, REDIRECT))).toBe('invalid_client')
   })
 })

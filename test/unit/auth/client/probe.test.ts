@@ -10,11 +10,11 @@ const METADATA = {
   token_endpoint: 'https://as.example/token',
 }
 const REDIRECT = 'http://localhost:8080/auth/callback'
-const CLIENT = { clientId: 'mine', authMethod: 'none' }
+const PROBE = { metadata: METADATA, clientId: 'mine', redirectUri: REDIRECT, parameters: { scope: 'a' } }
 
 async function ask(site: Site) {
   const http = createFakeHttp({ 'https://as.example/authorize': site })
-  return { forgotten: await isUnknownClient(http, METADATA, CLIENT, REDIRECT, { scope: 'a' }), http }
+  return { forgotten: await isUnknownClient(http, PROBE), http }
 }
 
 describe('a client is forgotten', () => {

@@ -18,7 +18,11 @@ const NOTHING = { scope: undefined, resource: undefined }
 
 const refresh = async (answer: () => HttpResponse | Promise<HttpResponse>) => {
   const http = createFakeHttp({ [`${ISSUER}/token`]: answer })
-  const client = await createOAuthClient(http, METADATA, { clientId: 'client', authMethod: 'none' }, 1_000)
+  const client = await createOAuthClient(
+    METADATA,
+    { clientId: 'client', authMethod: 'none' },
+    { http, timeoutMs: 1_000 },
+  )
   return client.refresh('refresh-secret-1', NOTHING)
 }
 

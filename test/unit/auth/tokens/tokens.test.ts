@@ -1,6 +1,7 @@
 // Reuse, refresh, ask for a sign-in: once for all, and never at the cost of what a sibling stored.
 import { describe, expect, test } from 'vitest'
-import { createTokens, type TokensOptions, tokenLease } from '../../../../src/auth/tokens/tokens.ts'
+import { tokenLease } from '../../../../src/auth/tokens/coordinatedRefresh.ts'
+import { createTokens, type TokensOptions } from '../../../../src/auth/tokens/tokens.ts'
 import { BridgeError } from '../../../../src/errors.ts'
 import type { Cause, MaybePromise } from '../../../../src/ports.ts'
 import type { Challenge, TokenSet } from '../../../../src/records.ts'

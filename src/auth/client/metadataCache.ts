@@ -1,0 +1,71 @@
+// The metadata of an authorization server between runs: what it published is remembered for a day, and checked anew at each use.
+import type { Cache, Clock } from '../../ports.ts'
+import {
+  type AuthorizationServerMetadata,
+  fetchDefaultMetadata,
+  fetchMetadata,
+  guessed,
+  laidOver,
+  type MetadataOptions,
+  type Published,
+  writtenServer,
+} from '../discovery/authorizationServer.ts'
+
+export interface MetadataCacheOptions extends MetadataOptions {
+  readonly cache: Cache
+  readonly clock: Clock
+  /** The issuer that a person configured. */
+  readonly issuer?: string | undefined
+  /** The MCP server. */
+  readonly server?: URL | undefined
+  /** Names the trust and the overrides under which documents are fetched: what was had under others is not believed. */
+  readonly bounds?: string | undefined
+}
+
+export interface MetadataCache {
+  /** @throws BridgeError discovery_failed, issuer_mismatch, pkce_unsupported, … */
+  load(issuer: string): Promise<AuthorizationServerMetadata>
+  /** What an issuer published, until tomorrow; nothing of what a person wrote. */
+  remember(issuer: string, published: Published | undefined): Promise<void>
+}
+
+const METADATA_MS = 24 * 60 * 60 * 1000
+
+export function createMetadataCache(options: MetadataCacheOptions): MetadataCache {
+  const { cache, clock, server, bounds = '' } = options
+  const nameOf = (issuer: string) => `published:${bounds} ${issuer}`
+
+  /** Under today's rules. undefined: nothing is remembered, or the rules refuse it, so that what is published now decides. */
+  const recall = async (issuer: string, isGuess: boolean) => {
+    const published = asPublished(await cache.get(nameOf(issuer), clock.now()))
+    if (!published) return undefined
+    try {
+      return writtenServer(options, issuer) ?? (isGuess ? guessed : laidOver)(options, issuer, published)
+    } catch {
+      return undefined
+    }
+  }
+
+  const remember: MetadataCache['remember'] = async (issuer, published) => {
+    if (published) await cache.put(nameOf(issuer), published, clock.now() + METADATA_MS)
+  }
+
+  return {
+    remember,
+    async load(issuer) {
+      const isGuess = options.issuer === undefined && issuer === server?.origin
+      const known = await recall(issuer, isGuess)
+      if (known) return known
+      const { metadata, published } = await (isGuess ? fetchDefaultMetadata : fetchMetadata)(options, issuer)
+      await remember(issuer, published)
+      return metadata
+    },
+  }
+}
+
+/** A row of the cache, as far as it is what this version writes. */
+function asPublished(value: unknown): Published | undefined {
+  const { document, url } = (value ?? {}) as Partial<Published>
+  const usable = typeof document === 'object' && document !== null && typeof url === 'string' && URL.canParse(url)
+  return usable ? { document, url } : undefined
+}

@@ -1,0 +1,104 @@
+// The plan of a sign-in by authorization code (OAuth 2.1 section 4.1.1): which request is sent, and all that its answer needs.
+import { BridgeError } from '../../errors.ts'
+import type { Logger, TokenStore } from '../../ports.ts'
+import { present } from '../../present.ts'
+import type { Attempt, AttemptPlan } from '../../records.ts'
+import { isSecure } from '../../secureUrl.ts'
+import type { Clients } from '../client/clients.ts'
+import type { AuthorizationServerMetadata } from '../discovery/authorizationServer.ts'
+import { randomNonce, randomVerifier } from '../oauth/client.ts'
+import { newDpopKey } from '../oauth/dpop.ts'
+import type { BearerSource } from '../tokens/tokenSet.ts'
+import { type AuthRequest, type RequestOptions, requestFor, wanted } from './request.ts'
+
+export interface AuthorizationRequestOptions extends RequestOptions {
+  readonly clients: Clients
+  readonly store: TokenStore
+  readonly log: Logger
+  readonly authorizeParameters: Readonly<Record<string, string>>
+  /** E-mail or subject that must sign in: sent as login_hint, and checked. */
+  readonly account: string | undefined
+  readonly bearer: BearerSource
+  /** Names our settings for this server. */
+  readonly bounds: string
+}
+
+/** Finds the authorization server, gets a client there, and makes the request that its page is opened with. */
+export async function planAuthorization(
+  options: AuthorizationRequestOptions,
+  attempt: Attempt,
+  redirectUri: string,
+): Promise<AttemptPlan> {
+  const { clients, log, account, bearer, bounds } = options
+  const request = await requestFor(options, new URL(attempt.server), attempt.challenge, 'person')
+  const { issuer, metadata, scope, resource } = request
+  await clients.remember(issuer, request.published)
+  await options.checkAddress?.(new URL(metadata.authorization_endpoint))
+  const client = await clients.forSignIn(metadata, redirectUri, issuer, wanted(request))
+  const oauth = await clients.connect(issuer, client, { metadata })
+  const codeVerifier = randomVerifier()
+  const nonce = scope?.split(' ').includes('openid') && metadata.jwks_uri !== undefined ? randomNonce() : undefined
+  const extra = await extraParameters(options, attempt, request)
+  const url = await oauth.authorizationUrl({
+    redirectUri,
+    state: attempt.state,
+    codeVerifier,
+    nonce,
+    scope,
+    resource,
+    extra,
+  })
+  if (!isSecure(url, options.allowHttp)) throw new BridgeError('discovery_failed')
+  log.debug('oauth:pkce', { message: 'code_verifier generated', verifierLength: codeVerifier.length })
+  log.debug('oauth:pkce', { message: 'code_challenge created (SHA-256)', method: 'S256' })
+  return {
+    redirectUri,
+    codeVerifier,
+    issuer,
+    metadata,
+    client,
+    bounds,
+    authorizationUrl: url.href,
+    ...present({
+      account,
+      nonce,
+      scope,
+      resource,
+      dpopKey: request.binding === 'dpop' ? newDpopKey() : undefined,
+      bearer: bearer === 'id_token' ? bearer : undefined,
+    }),
+  }
+}
+
+async function extraParameters(
+  { store, account, authorizeParameters }: AuthorizationRequestOptions,
+  attempt: Attempt,
+  { metadata, rules, resource }: AuthRequest,
+): Promise<Record<string, string>> {
+  const parameters: Record<string, string> = {
+    ...rules.parameters,
+    ...(rules.audience && resource !== undefined ? { audience: resource } : {}),
+    ...authorizeParameters,
+    ...loginHint(account, metadata),
+  }
+  const { generation, tokens } = await store.load(attempt)
+  // Somebody signed in before and there is no refresh token: only a new consent brings one.
+  if (rules.reconsent === undefined || generation === 0 || tokens?.refreshToken !== undefined) return parameters
+  return { ...parameters, prompt: withPrompt(parameters.prompt, rules.reconsent) }
+}
+
+/** OpenID Connect Core section 3.1.2.1; where the server lists it, the person chooses even when they are signed in there. */
+function loginHint(
+  account: string | undefined,
+  { prompt_values_supported: prompts }: AuthorizationServerMetadata,
+): Record<string, string> {
+  if (account === undefined) return {}
+  const chooses = Array.isArray(prompts) && prompts.includes('select_account')
+  return { login_hint: account, ...(chooses ? { prompt: 'select_account' } : {}) }
+}
+
+/** OpenID Connect Core section 3.1.2.1: a list; `none` stands alone. */
+function withPrompt(prompt: string | undefined, added: string): string {
+  const words = prompt?.split(' ') ?? []
+  return words.includes('none') || words.includes(added) ? words.join(' ') : [...words, added].join(' ')
+}

@@ -1,0 +1,56 @@
+// Every Cache: what servers said, until it expires.
+import { randomBytes } from 'node:crypto'
+import { describe, expect, test } from 'vitest'
+import type { Cache } from '../../src/ports.ts'
+import { createCache, createSealedCache } from '../../src/store/cache.ts'
+import { createSeal } from '../../src/store/sealing/seal.ts'
+import { createFakeCache } from '../fakes/fakeCache.ts'
+import { createFakeClock, NOON } from '../fakes/fakeClock.ts'
+import { tempFolder } from '../fakes/tempFolder.ts'
+
+const folder = tempFolder()
+const CACHES: readonly { readonly name: string; make(): Cache }[] = [
+  { name: 'the cache in SQLite', make: () => createCache(folder.database(), createFakeClock()) },
+  {
+    name: 'the sealed cache in SQLite',
+    make() {
+      const seal = createSeal(randomBytes(32))
+      return createSealedCache(folder.database(), async () => seal, createFakeClock())
+    },
+  },
+  { name: 'the fake in memory', make: createFakeCache },
+]
+
+describe.each(CACHES)('$name', ({ make }) => {
+  test.each([[{ a: [1, 'ü'] }], ['text'], [0], [false], [null], [[]]])('gives %j as it was put', async (value) => {
+    const cache = make()
+    await cache.put('a', value, NOON + 1)
+    expect(await cache.get('a', NOON)).toEqual(value)
+  })
+
+  test('keeps JSON, and what is changed afterwards is not in it', async () => {
+    const cache = make()
+    const value = { a: undefined, list: [1] }
+    await cache.put('a', value, NOON + 1)
+    value.list.push(2)
+    expect(await cache.get('a', NOON)).toStrictEqual({ list: [1] })
+  })
+
+  test('has nothing that nobody put', async () => {
+    expect(await make().get('a', NOON)).toBeUndefined()
+  })
+
+  test('forgets an entry at its end', async () => {
+    const cache = make()
+    await cache.put('a', 1, NOON + 10)
+    expect(await cache.get('a', NOON + 9)).toBe(1)
+    expect(await cache.get('a', NOON + 10)).toBeUndefined()
+  })
+
+  test('has the new value and end of an entry that is put again', async () => {
+    const cache = make()
+    await cache.put('a', 1, NOON + 10)
+    await cache.put('a', 2, NOON + 20)
+    expect(await cache.get('a', NOON + 15)).toBe(2)
+  })
+})

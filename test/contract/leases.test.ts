@@ -1,0 +1,105 @@
+// Leases of every kind: one holder a name, and another when that has let go or died.
+import { describe, expect, test } from 'vitest'
+import type { Clock, Lease, Leases } from '../../src/ports.ts'
+import { createLeases } from '../../src/store/leases.ts'
+import { createFakeClock, createHurryingClock } from '../fakes/fakeClock.ts'
+import { createFakeLeases } from '../fakes/fakeLeases.ts'
+import { settled } from '../fakes/gate.ts'
+import { tempFolder } from '../fakes/tempFolder.ts'
+
+const folder = tempFolder()
+/** Long enough for no heartbeat to come while a test runs. */
+const LONG = 3_600_000
+
+/** Gives a way for every process to open the same leases. */
+const LEASES: readonly { readonly name: string; make(clock: Clock): () => Leases }[] = [
+  {
+    name: 'the leases in SQLite',
+    make(clock) {
+      const file = folder.fresh('oauth.db')
+      return () => createLeases(folder.database(file), clock)
+    },
+  },
+  {
+    name: 'the fake in memory',
+    make(clock) {
+      const leases = createFakeLeases(undefined, clock.now)
+      return () => leases
+    },
+  },
+]
+
+const held = async (leases: Leases, name: string): Promise<Lease> => {
+  const lease = await leases.take(name, LONG)
+  if (!lease) throw new Error('somebody else holds it')
+  return lease
+}
+
+describe.each(LEASES)('$name', ({ make }) => {
+  test('are given once, and again after their release', async () => {
+    const open = make(createFakeClock())
+    const [one, two] = [open(), open()]
+    const lease = await held(one, 'a')
+    expect([await two.take('a', LONG), await two.isHeld('a')]).toEqual([undefined, true])
+    lease.release()
+    expect(await two.isHeld('a')).toBe(false)
+    ;(await held(two, 'a')).release()
+  })
+
+  test('are given once to 20 processes', async () => {
+    const open = make(createFakeClock())
+    const leases = await Promise.all(Array.from({ length: 20 }, () => open().take('a', LONG)))
+    const given = leases.filter((lease) => lease !== undefined)
+    expect(given).toHaveLength(1)
+    given[0]?.release()
+  })
+
+  test('do not stand in the way of another name', async () => {
+    const leases = make(createFakeClock())()
+    const [a, b] = [await held(leases, 'a'), await held(leases, 'b')]
+    expect([await leases.isHeld('a'), await leases.isHeld('b'), await leases.isHeld('c')]).toEqual([true, true, false])
+    a.release()
+    b.release()
+  })
+
+  test('of a holder that died are taken over after the ttl, not before, and not given back by it', async () => {
+    const clock = createFakeClock()
+    const open = make(clock)
+    const [dead, heir] = [open(), open()]
+    const lease = await held(dead, 'a')
+    clock.advance(LONG - 1)
+    expect(await heir.take('a', LONG)).toBeUndefined()
+    clock.advance(1)
+    expect(await heir.isHeld('a')).toBe(false)
+    const next = await held(heir, 'a')
+    lease.release()
+    expect(await heir.isHeld('a')).toBe(true)
+    next.release()
+  })
+
+  test('give the result of work, and are free after it', async () => {
+    const leases = make(createFakeClock())()
+    expect(await leases.run('a', LONG, async () => 7)).toBe(7)
+    expect(await leases.isHeld('a')).toBe(false)
+  })
+
+  test('are free after work that fails', async () => {
+    const leases = make(createFakeClock())()
+    const failure = new Error('no')
+    await expect(leases.run('a', LONG, () => Promise.reject(failure))).rejects.toBe(failure)
+    expect(await leases.isHeld('a')).toBe(false)
+  })
+
+  test('never let work run twice at the same time, in 20 processes', async () => {
+    const open = make(createHurryingClock())
+    let running = 0
+    let most = 0
+    const work = async () => {
+      most = Math.max(most, ++running)
+      await settled()
+      running--
+    }
+    await Promise.all(Array.from({ length: 20 }, () => open().run('a', LONG, work)))
+    expect(most).toBe(1)
+  })
+})

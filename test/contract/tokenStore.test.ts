@@ -1,0 +1,248 @@
+// Every TokenStore: one token set a server and profile, changed only by compare-and-swap on its generation.
+import { randomBytes } from 'node:crypto'
+import { describe, expect, test } from 'vitest'
+import type { TokenStore } from '../../src/ports.ts'
+import type { TokenKey, TokenSet } from '../../src/records.ts'
+import { createSeal } from '../../src/store/sealing/seal.ts'
+import { createTokenStore } from '../../src/store/tokenStore.ts'
+import { createFakeClock, type FakeClock, NOON } from '../fakes/fakeClock.ts'
+import { createFakeTokenStore } from '../fakes/fakeTokenStore.ts'
+import { tempFolder } from '../fakes/tempFolder.ts'
+
+const folder = tempFolder()
+const KEY: TokenKey = { server: 'https://mcp.example/mcp', profile: 'default' }
+const WORK: TokenKey = { ...KEY, profile: 'work' }
+
+const BARE: TokenSet = {
+  issuer: 'https://as.example',
+  clientId: 'client',
+  redirectUri: 'http://localhost:8080/auth/callback',
+  accessToken: 'access-secret-1',
+  obtainedAt: NOON,
+}
+const FULL: TokenSet = {
+  ...BARE,
+  refreshToken: 'refresh-secret-1',
+  scope: 'a b',
+  requestedScope: 'a b c',
+  resource: 'https://mcp.example/mcp',
+  expiresAt: NOON + 3_600_000,
+  dpopKey: '{"kty":"EC","d":"dpop-secret-1"}',
+  user: { issuer: 'https://as.example', subject: 'ada', claims: { sub: 'ada', email: 'ada@example.com', admin: true } },
+}
+const OF_A_PROGRAM: TokenSet = { ...BARE, grant: 'client_credentials' }
+
+/** Gives a way for every process to open the same store. */
+const STORES: readonly { readonly name: string; make(clock: FakeClock): () => TokenStore }[] = [
+  {
+    name: 'the store in SQLite',
+    make(clock) {
+      const file = folder.fresh('oauth.db')
+      const seal = createSeal(randomBytes(32))
+      return () => createTokenStore(folder.database(file), async () => seal, clock)
+    },
+  },
+  {
+    name: 'the fake in memory',
+    make(clock) {
+      const store = createFakeTokenStore(clock.now)
+      return () => store
+    },
+  },
+]
+
+describe.each(STORES)('$name', ({ make }) => {
+  const setUp = () => {
+    const clock = createFakeClock()
+    const open = make(clock)
+    return { clock, open, store: open() }
+  }
+
+  describe('a stored token set', () => {
+    test.each([
+      ['a bare one', BARE],
+      ['a full one', FULL],
+      ['one of a program', OF_A_PROGRAM],
+    ])('is read as it was written: %s', async (_, tokens) => {
+      const { store } = setUp()
+      expect(await store.replace(KEY, tokens, 0)).toBe(true)
+      expect(await store.load(KEY)).toEqual({ generation: 1, tokens })
+    })
+
+    test('is one per server and profile', async () => {
+      const { store } = setUp()
+      await store.replace(KEY, FULL, 0)
+      expect(await store.load(WORK)).toEqual({ generation: 0 })
+      expect(await store.load({ ...KEY, server: 'https://mcp.example/other' })).toEqual({ generation: 0 })
+      await store.replace(WORK, BARE, 0)
+      expect((await store.load(KEY)).tokens).toEqual(FULL)
+    })
+
+    test('leaves nothing behind in the next one', async () => {
+      const { store } = setUp()
+      await store.replace(KEY, FULL, 0)
+      await store.replace(KEY, BARE, 1)
+      expect(await store.load(KEY)).toEqual({ generation: 2, tokens: BARE })
+    })
+  })
+
+  describe('compare-and-swap', () => {
+    test('lets one of two writers win', async () => {
+      const { store, open } = setUp()
+      await store.replace(KEY, FULL, 0)
+      const other = open()
+      expect(await other.replace(KEY, { ...FULL, accessToken: 'other' }, 1)).toBe(true)
+      expect(await store.replace(KEY, { ...FULL, accessToken: 'mine' }, 1)).toBe(false)
+      expect((await store.load(KEY)).tokens?.accessToken).toBe('other')
+    })
+
+    test('lets one of 20 concurrent writers win', async () => {
+      const { store, open } = setUp()
+      const outcomes = await Promise.all(
+        Array.from({ length: 20 }, (_, index) => open().replace(KEY, { ...BARE, accessToken: `t${index}` }, 0)),
+      )
+      expect(outcomes.filter(Boolean)).toHaveLength(1)
+      expect((await store.load(KEY)).generation).toBe(1)
+    })
+
+    test.each([[1], [-1], [7]])('refuses a first write that expects generation %i', async (expected) => {
+      const { store } = setUp()
+      expect(await store.replace(KEY, FULL, expected)).toBe(false)
+      expect(await store.load(KEY)).toEqual({ generation: 0 })
+    })
+
+    test('does not remove what another has replaced', async () => {
+      const { store, open } = setUp()
+      await store.replace(KEY, FULL, 0)
+      await open().replace(KEY, BARE, 1)
+      expect(await store.remove(KEY, 1, 'late')).toBe(false)
+      expect(await store.load(KEY)).toEqual({ generation: 2, tokens: BARE })
+    })
+
+    test('removes once', async () => {
+      const { store } = setUp()
+      await store.replace(KEY, FULL, 0)
+      expect([await store.remove(KEY, 1), await store.remove(KEY, 1)]).toEqual([true, false])
+    })
+
+    test('has nothing to remove where there is no row', async () => {
+      expect(await setUp().store.remove(KEY, 0)).toBe(false)
+    })
+  })
+
+  describe('a removed token set', () => {
+    test('never lets the generation go back', async () => {
+      const { store } = setUp()
+      let generation = 0
+      for (let round = 0; round < 5; round++) {
+        expect(await store.replace(KEY, FULL, generation)).toBe(true)
+        expect((await store.load(KEY)).generation).toBe(++generation)
+        expect(await store.remove(KEY, generation)).toBe(true)
+        expect((await store.load(KEY)).generation).toBe(++generation)
+        expect(await store.replace(KEY, FULL, 0)).toBe(false)
+      }
+    })
+
+    test('leaves the reason it was refused for and what was asked for, also when it is removed again', async () => {
+      const { store } = setUp()
+      await store.replace(KEY, FULL, 0)
+      await store.remove(KEY, 1, 'one')
+      expect(await store.load(KEY)).toEqual({ generation: 2, requestedScope: 'a b c', lastError: 'one' })
+      await store.remove(KEY, 2, 'two')
+      expect(await store.load(KEY)).toEqual({ generation: 3, requestedScope: 'a b c', lastError: 'two' })
+    })
+
+    test('leaves nothing after a sign-out', async () => {
+      const { store } = setUp()
+      await store.replace(KEY, FULL, 0)
+      await store.refuse(KEY, 1)
+      await store.remove(KEY, 1)
+      expect(await store.load(KEY)).toEqual({ generation: 2 })
+    })
+
+    test('is forgotten as an error by the next sign-in', async () => {
+      const { store } = setUp()
+      await store.replace(KEY, FULL, 0)
+      await store.remove(KEY, 1, 'reason')
+      await store.replace(KEY, FULL, 2)
+      expect(await store.load(KEY)).toEqual({ generation: 3, tokens: FULL })
+      expect((await store.list())[0]).not.toHaveProperty('lastError')
+    })
+  })
+
+  describe('a refresh token about to be spent', () => {
+    test('is remembered once per generation', async () => {
+      const { store, open } = setUp()
+      await store.replace(KEY, FULL, 0)
+      expect([await store.spend(KEY, 1), await open().spend(KEY, 1)]).toEqual([false, true])
+      await store.replace(KEY, FULL, 1)
+      expect(await store.spend(KEY, 2)).toBe(false)
+    })
+
+    test('is not remembered for another generation or nobody', async () => {
+      const { store } = setUp()
+      expect([await store.spend(KEY, 0), await store.spend(KEY, 0)]).toEqual([false, false])
+      await store.replace(KEY, FULL, 0)
+      expect([await store.spend(KEY, 7), await store.spend(KEY, 7), await store.spend(KEY, 1)]).toEqual([
+        false,
+        false,
+        false,
+      ])
+    })
+  })
+
+  describe('a token that the server refuses though it is new', () => {
+    test('is told with its time, until the next one', async () => {
+      const { store, clock } = setUp()
+      await store.replace(KEY, FULL, 0)
+      clock.advance(1_000)
+      await store.refuse(KEY, 1)
+      expect(await store.load(KEY)).toEqual({ generation: 1, refusedAt: NOON + 1_000, tokens: FULL })
+      await store.replace(KEY, BARE, 1)
+      expect(await store.load(KEY)).toEqual({ generation: 2, tokens: BARE })
+    })
+
+    test('stays refused when its sign-in has ended', async () => {
+      const { store } = setUp()
+      await store.replace(KEY, BARE, 0)
+      await store.refuse(KEY, 1)
+      await store.remove(KEY, 1, 'gone')
+      expect(await store.load(KEY)).toEqual({ generation: 2, refusedAt: NOON, lastError: 'gone' })
+    })
+
+    test('of another generation changes nothing', async () => {
+      const { store } = setUp()
+      await store.refuse(KEY, 0)
+      expect(await store.load(KEY)).toEqual({ generation: 0 })
+      await store.replace(KEY, BARE, 0)
+      await store.refuse(KEY, 0)
+      expect(await store.load(KEY)).toEqual({ generation: 1, tokens: BARE })
+    })
+  })
+
+  test('a row is unchanged while it is at its generation, whoever changes it', async () => {
+    const { store, open } = setUp()
+    expect(store.unchanged(KEY, 0)).toBe(false)
+    await store.replace(KEY, BARE, 0)
+    expect([store.unchanged(KEY, 1), store.unchanged(KEY, 0), store.unchanged(WORK, 1)]).toEqual([true, false, false])
+    await open().remove(KEY, 1)
+    expect([store.unchanged(KEY, 1), store.unchanged(KEY, 2)]).toEqual([false, true])
+  })
+
+  test('the list shows every account and no secret', async () => {
+    const { store } = setUp()
+    const SERVICE = { ...KEY, profile: 'service' }
+    await store.replace(WORK, FULL, 0)
+    await store.replace(SERVICE, OF_A_PROGRAM, 0)
+    await store.replace(KEY, FULL, 0)
+    await store.remove(WORK, 1, 'gone')
+    const known = { issuer: 'https://as.example', subject: 'ada', email: 'ada@example.com', scope: 'a b' }
+    const list = await store.list()
+    expect(list).toEqual([
+      { ...KEY, ...known, generation: 1, signedIn: true, refreshable: true, expiresAt: FULL.expiresAt },
+      { ...SERVICE, generation: 1, signedIn: true, refreshable: true, issuer: 'https://as.example' },
+      { ...WORK, ...known, generation: 2, signedIn: false, refreshable: false, lastError: 'gone' },
+    ])
+    expect(JSON.stringify(list)).not.toContain('secret')
+  })
+})
