@@ -1,7 +1,7 @@
 // Token sets by server and profile; every change is a compare-and-swap on the row's generation.
 import { BridgeError } from '../errors.ts'
 import type { Clock, TokenStore } from '../ports.ts'
-import type { AccountSummary, TokenKey, TokenSet, User } from '../records.ts'
+import type { AccountSummary, SignInEnd, TokenKey, TokenSet, User } from '../records.ts'
 import { registerAccounts } from '../redaction/register.ts'
 import { withoutControls } from '../redaction/text.ts'
 import { isSealed, type Row, sealRow } from './sealing/rowSeals.ts'
@@ -36,7 +36,7 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
       const refused = typeof row.refused_at === 'string' ? { refusedAt: fromSqlTime(row.refused_at) } : {}
       if (row.access_token === null) {
         const scope = await sealedScope(row)
-        return { generation, ...refused, ...(scope === undefined ? {} : { requestedScope: scope }), ...lastError(row) }
+        return { generation, ...refused, ...(scope === undefined ? {} : { requestedScope: scope }), ...ended(row) }
       }
       const seal = await openSeal()
       try {
@@ -46,12 +46,13 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
         // A row that was altered or moved counts as signed out; it is kept until the next sign-in replaces it.
         if (!(thrown instanceof BridgeError) || thrown.code !== 'seal_broken') throw thrown
         database.run(
-          'UPDATE tokens SET last_error = ? WHERE server = ? AND profile = ?',
+          'UPDATE tokens SET last_error = ?, last_error_code = ? WHERE server = ? AND profile = ?',
           thrown.message,
+          thrown.code,
           key.server,
           key.profile,
         )
-        return { generation, lastError: thrown.message }
+        return { generation, lastError: thrown.message, lastErrorCode: thrown.code }
       }
     },
 
@@ -89,7 +90,7 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
         }
         const others = {
           ...{ user_id: userId, expires_at: next.expiresAt === undefined ? null : toSqlTime(next.expiresAt) },
-          ...{ spent_at: null, refused_at: null, last_error: null, updated_at: now },
+          ...{ spent_at: null, refused_at: null, last_error: null, last_error_code: null, updated_at: now },
         }
         const columns = Object.entries<Value>({ ...written, ...others })
         database.run(
@@ -123,7 +124,7 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
       })
     },
 
-    async remove(key, expected, reason) {
+    async remove(key, expected, reason, code) {
       // Whoever signs out begins afresh, with no key too; whose sign-in was refused wants back what there was.
       const seal = reason === undefined ? undefined : await openSeal()
       return database.transaction(() => {
@@ -133,8 +134,16 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
         const refusedAt = seal ? (row.refused_at ?? null) : null
         database.run(
           `UPDATE tokens SET access_token = NULL, refresh_token = NULL, dpop_key = NULL, expires_at = NULL, spent_at = NULL,
-             generation = ?, requested_scope = ?, refused_at = ?, last_error = ?, updated_at = ? WHERE server = ? AND profile = ?`,
-          ...[expected + 1, scope, refusedAt, reason ?? null, toSqlTime(clock.now()), key.server, key.profile],
+             generation = ?, requested_scope = ?, refused_at = ?, last_error = ?, last_error_code = ?, updated_at = ?
+           WHERE server = ? AND profile = ?`,
+          expected + 1,
+          scope,
+          refusedAt,
+          reason ?? null,
+          code ?? null,
+          toSqlTime(clock.now()),
+          key.server,
+          key.profile,
         )
         const none = { access_token: null, refresh_token: null, dpop_key: null }
         if (seal)
@@ -165,6 +174,14 @@ function generationOf(row: Row | undefined): number {
 /** Whoever can write to the file may have written it: words only, and not many. */
 const lastError = ({ last_error: text }: Row) =>
   text === null ? {} : { lastError: withoutControls(String(text)).slice(0, 2_000) }
+
+const ENDS: readonly SignInEnd[] = ['seal_broken', 'token_expired']
+
+/** A code that this program does not write counts as none; so does the column of a database that does not have it yet. */
+const ended = (row: Row) => {
+  const code = ENDS.find((known) => known === row.last_error_code)
+  return { ...lastError(row), ...(code === undefined ? {} : { lastErrorCode: code }) }
+}
 
 const place = (key: TokenKey, column: string) => ['tokens', key.server, key.profile, column] as const
 

@@ -89,7 +89,7 @@ export function createTokens(options: TokensOptions): Tokens {
         if (outcome !== 'rejected') return await save(outcome, generation)
         const reason = cutOff ? CUT_OFF : 'The authorization server refused the refresh token.'
         log.warn('oauth:refresh', { outcome: 'rejected', message: reason })
-        await store.remove(key, generation, reason)
+        await store.remove(key, generation, reason, 'token_expired')
       })
       .then(reload)
       .finally(() => {

@@ -8,6 +8,8 @@ import type { Check } from '../report/context.ts'
 import { fail, failed, type Outcome, pass, warn } from '../report/finding.ts'
 
 const TABLES = ['users', 'tokens', 'sessions', 'clients', 'leases', 'server_cache', 'key_slots', 'schema_migrations']
+/** From this schema version on there is a table of row seals. */
+const SEALS_VERSION = 2
 
 export const database: Check = {
   name: 'database',
@@ -54,7 +56,7 @@ function judge(database: Parameters<typeof schemaVersion>[0], file: string, data
   const present = new Set(database.all("SELECT name FROM sqlite_master WHERE type = 'table'").map(({ name }) => name))
   if (version > LATEST_VERSION)
     return fail('schema_missing', `It has schema version ${version}; this program knows up to ${LATEST_VERSION}.`)
-  const wanted = version === LATEST_VERSION ? [...TABLES, 'seals'] : TABLES
+  const wanted = version >= SEALS_VERSION ? [...TABLES, 'seals'] : TABLES
   const lacking = version === 0 ? [] : wanted.filter((table) => !present.has(table))
   if (lacking.length > 0) {
     const remedy = 'Run mcp-oauth-bridge migrate down and migrate up (this deletes every sign-in), or restore a backup.'

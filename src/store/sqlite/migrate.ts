@@ -3,6 +3,7 @@ import { BridgeError } from '../../errors.ts'
 import type { Database } from './database.ts'
 import { initial } from './migrations/0001-initial.ts'
 import { rowSeals } from './migrations/0002-row-seals.ts'
+import { errorCodes } from './migrations/0003-error-codes.ts'
 import { toSqlTime } from './time.ts'
 
 export interface Migration {
@@ -12,7 +13,7 @@ export interface Migration {
   readonly down: string
 }
 
-const MIGRATIONS: readonly Migration[] = [initial, rowSeals]
+const MIGRATIONS: readonly Migration[] = [initial, rowSeals, errorCodes]
 
 /** The schema version this program works with. */
 export const LATEST_VERSION = MIGRATIONS.length
