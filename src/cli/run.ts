@@ -5,6 +5,7 @@ import type { Config } from '../config/config.ts'
 import { loadConfig, ownConfigFile, projectConfigFile } from '../config/load.ts'
 import { asBridgeError, BridgeError, ERRORS } from '../errors.ts'
 import type { LoginLauncher } from '../ports.ts'
+import { present } from '../present.ts'
 import type { TokenKey } from '../records.ts'
 import { withoutQueries } from '../redaction/text.ts'
 import { clock } from '../system/clock.ts'
@@ -114,7 +115,7 @@ async function runComposed(line: CommandLine, world: ProcessIO): Promise<number>
 async function composeFor({ server, profile }: TokenKey, line: CommandLine, world: ProcessIO): Promise<App> {
   const { config: file, allowHttp } = line.flags
   const { flags: bare } = parseCommandLine([])
-  const flags = { ...bare, allowHttp, profile, ...(file === undefined ? {} : { config: file }) }
+  const flags = { ...bare, allowHttp, profile, ...present({ config: file }) }
   const { environment, folder, version } = world
   const config = await loadConfig({ flags, environment, folder, server, version: () => version, alternatives: [] })
   return compose(config, doorsOf(world, config, line))
@@ -184,8 +185,18 @@ function doorsOf(world: ProcessIO, config: Config, line?: CommandLine): Override
   const keychain = line?.command === 'run' ? keychainHere : keychainApart
   const asks = line?.command === 'login' && isPerson(world)
   return {
-    ...{ stdin, stdout, stderr, environment, version: () => world.version, clock, log, launcher, keychain },
-    ...(asks ? { confirmIssuer: (...of) => askForIssuer(world, ...of) } : {}),
+    stdin,
+    stdout,
+    stderr,
+    environment,
+    version: () => world.version,
+    clock,
+    log,
+    launcher,
+    keychain,
+    ...present({
+      confirmIssuer: asks ? (issuer: string, clientId: string) => askForIssuer(world, issuer, clientId) : undefined,
+    }),
   }
 }
 

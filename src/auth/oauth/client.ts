@@ -2,6 +2,7 @@
 import * as client from 'openid-client'
 import { BridgeError } from '../../errors.ts'
 import type { HttpClient } from '../../ports.ts'
+import { present } from '../../present.ts'
 import type { ProviderRules } from '../../providerRules.ts'
 import type { RegisteredClient, User } from '../../records.ts'
 import { registerSecret } from '../../redaction/register.ts'
@@ -221,10 +222,4 @@ function signed(metadata: AuthorizationServerMetadata, privateKey: string): clie
     }
     await client.PrivateKeyJwt(key, { [client.modifyAssertion]: modifyAssertion })(...request)
   }
-}
-
-function present(parameters: Readonly<Record<string, string | undefined>>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(parameters).filter((entry): entry is [string, string] => entry[1] !== undefined),
-  )
 }

@@ -6,6 +6,7 @@ import { chooseAuthMethod } from '../../auth/oauth/authentication.ts'
 import { isIssuerOf, presetOf } from '../../config/presets.ts'
 import { BridgeError } from '../../errors.ts'
 import type { HttpClient } from '../../ports.ts'
+import { present } from '../../present.ts'
 import { quote } from '../../redaction/text.ts'
 import { isSecure } from '../../secureUrl.ts'
 import type { Check, CheckContext, Findings } from '../report/context.ts'
@@ -25,11 +26,11 @@ export const registration: Check = {
     if (client !== undefined && client === clientId) {
       const alone = await unbound(patient, facts)
       if (alone) return alone
-      const given = { ...(clientSecret && { clientSecret }), ...(clientKey && { privateKey: clientKey }) }
+      const given = present({ clientSecret: clientSecret || undefined, privateKey: clientKey || undefined })
       return pass(`The configured client ${quote(client)} is used, with ${chooseAuthMethod(metadata, given)}.`)
     }
     if (client !== undefined && client === clientMetadataUrl) {
-      const method = chooseAuthMethod(metadata, clientKey === undefined ? {} : { privateKey: clientKey })
+      const method = chooseAuthMethod(metadata, present({ privateKey: clientKey }))
       return pass(`The client metadata document ${quote(client)} is used, with ${method}.`)
     }
     const passedOver = clientMetadataUrl === undefined ? '' : ' It takes no client metadata document.'

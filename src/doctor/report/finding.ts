@@ -1,5 +1,6 @@
 // What a check finds: its verdict, the evidence, and what to do about it.
 import { type BridgeError, ERRORS, type ErrorCode } from '../../errors.ts'
+import { present } from '../../present.ts'
 
 export interface Outcome {
   readonly status: 'pass' | 'warn' | 'fail' | 'skip'
@@ -21,7 +22,7 @@ export const warn = (detail: string, remedy: string, code?: ErrorCode): Outcome 
   status: 'warn',
   detail,
   remedy,
-  ...(code === undefined ? {} : { code }),
+  ...present({ code }),
 })
 export const fail = (code: ErrorCode, detail: string, remedy: string = ERRORS[code].hint): Outcome => ({
   status: 'fail',

@@ -1,6 +1,7 @@
 // Events to stderr and the log file. Only fields on the list are written, and known shapes of secrets are cut out of texts.
 import type { Writable } from 'node:stream'
 import type { LogFields, Logger, LogLevel } from '../../ports.ts'
+import { present } from '../../present.ts'
 import { withoutAccounts, withoutControls, withoutQueries, withoutSecrets } from '../../redaction/text.ts'
 import { createLogFile, type LogFileLimits } from './file.ts'
 import { createFloodGuard } from './floodGuard.ts'
@@ -75,7 +76,7 @@ export function createLog(options: LogOptions): Logger {
       const [at = 'info', event = 'log', code] = kind.split(' ') as [LogLevel, string, string?]
       const facts = { message: `${more} more of these were not written.`, count: more }
       const where = { onScreen: RANK[at] >= RANK[level], inFile: RANK[at] >= RANK[fileLevel] }
-      put(at, event, { ...facts, ...(code === undefined ? {} : { error: code }) }, where)
+      put(at, event, { ...facts, ...present({ error: code }) }, where)
     }
   }
 
