@@ -1,8 +1,9 @@
 // Is the callback port free, ours, or somebody else's? Asked by connecting, so that no sign-in is disturbed.
 import { readFileSync } from 'node:fs'
-import { connect } from 'node:net'
+import { bareHost } from '../../bareHost.ts'
 import { portHolder } from '../../system/process/portOwner.ts'
 import type { Check } from '../report/context.ts'
+import { dial } from '../report/dial.ts'
 import { fail, pass, warn } from '../report/finding.ts'
 
 export const callbackPort: Check = {
@@ -12,8 +13,8 @@ export const callbackPort: Check = {
     const [redirect = ''] = callbackUrls
     const url = new URL(redirect)
     const port = Number(url.port || 80)
-    const hosts = url.hostname === 'localhost' ? ['127.0.0.1', '::1'] : [url.hostname.replace(/^\[|\]$/g, '')]
-    const taken = (await Promise.all(hosts.map((host) => answers(host, port)))).some(Boolean)
+    const hosts = url.hostname === 'localhost' ? ['127.0.0.1', '::1'] : [bareHost(url)]
+    const taken = (await Promise.all(hosts.map((host) => dial({ host, port }, 1_000)))).includes('open')
     if (!taken) {
       if (process.getuid?.() !== 0 && port < lowestFreePort())
         return fail(
@@ -35,19 +36,6 @@ export const callbackPort: Check = {
       )
     return warn(text, 'A neighbouring port will be used. To use this one, stop that program.', 'port_in_use')
   },
-}
-
-function answers(host: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port })
-    const settle = (answer: boolean) => {
-      socket.destroy()
-      resolve(answer)
-    }
-    socket.setTimeout(1_000, () => settle(false))
-    socket.once('connect', () => settle(true))
-    socket.once('error', () => settle(false))
-  })
 }
 
 /** Linux lets an administrator change it (ip(7)); elsewhere 1024. */

@@ -1,5 +1,6 @@
 // From the server to its authorization server, exactly as a sign-in finds it, told in three checks.
 import { discover } from '../../auth/discovery/protectedResource.ts'
+import { bareHost } from '../../bareHost.ts'
 import { asBridgeError, type BridgeError, ERRORS, type ErrorCode } from '../../errors.ts'
 import type { Challenge } from '../../records.ts'
 import { quote } from '../../redaction/text.ts'
@@ -60,8 +61,8 @@ function aboutOf({ code, details }: BridgeError, { resourceMetadata = '' }: Chal
   if (code === 'pkce_unsupported') return 'pkce'
   if (OF_SERVER.includes(code)) return 'server'
   if (code !== 'address_refused') return 'resource'
-  const named = URL.canParse(resourceMetadata) ? new URL(resourceMetadata).hostname : ''
-  return details.host === quote(named.replace(/^\[|\]$/g, '')) ? 'resource' : 'server'
+  const named = URL.canParse(resourceMetadata) ? bareHost(new URL(resourceMetadata)) : ''
+  return details.host === quote(named) ? 'resource' : 'server'
 }
 
 export const authorizationServer: Check = {

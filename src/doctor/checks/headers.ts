@@ -1,11 +1,8 @@
 // The headers that a bridge sends, made by the code that sends them; and those that the settings keep back.
 import { createAuthorizer, fixedTokens } from '../../auth/authorizer.ts'
 import { matchesAny } from '../../auth/userHeaders.ts'
-import type { Logger } from '../../ports.ts'
-import type { Check } from '../report/context.ts'
+import { type Check, SILENT } from '../report/context.ts'
 import { fail, pass, skip, warn } from '../report/finding.ts'
-
-const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 
 export const headers: Check = {
   name: 'headers',

@@ -3,7 +3,7 @@ import type { AuthorizationServerMetadata } from '../../auth/discovery/authoriza
 import type { App, ReadOnlyStores } from '../../compose/app.ts'
 import type { ServerConfig } from '../../config/config.ts'
 import type { ErrorCode } from '../../errors.ts'
-import type { Authorizer, HttpResponse } from '../../ports.ts'
+import type { Authorizer, HttpResponse, Logger } from '../../ports.ts'
 import type { Challenge, TokenRecord } from '../../records.ts'
 import type { Outcome } from './finding.ts'
 
@@ -50,3 +50,6 @@ export interface Check {
   /** May throw BridgeError: then the check fails with it. Must stop when `signal` aborts. */
   run(patient: CheckContext, facts: Findings, signal: AbortSignal): Promise<Outcome>
 }
+
+/** What the parts of a bridge would log while they are examined stands in the finding. */
+export const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} }
