@@ -47,9 +47,20 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   redaction: [],
 }
 const LEAVES = [
-  ...['ports.ts', 'records.ts', 'errors.ts', 'redaction', 'secureUrl.ts', 'shellQuote.ts'],
-  ...['memoizeAsync.ts', 'bounds.ts', 'providerRules.ts', 'present.ts', 'replaceFile.ts'],
-  ...['mcpPing.ts', 'bareHost.ts', 'glob.ts'],
+  'ports.ts',
+  'records.ts',
+  'errors.ts',
+  'redaction',
+  'secureUrl.ts',
+  'shellQuote.ts',
+  'memoizeAsync.ts',
+  'bounds.ts',
+  'providerRules.ts',
+  'present.ts',
+  'replaceFile.ts',
+  'mcpPing.ts',
+  'bareHost.ts',
+  'glob.ts',
 ]
 
 /** Who may know whom inside a room; a floor always knows itself. A room that is not here has one floor. */

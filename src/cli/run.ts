@@ -59,7 +59,13 @@ export async function run(given: ProcessIO): Promise<number> {
 function forPeople(given: ProcessIO, stdout: ProcessIO['stdout']): ProcessIO {
   const { argv, stdin, stderr, environment, folder, ending } = given
   return {
-    ...{ argv, stdin, stdout, stderr: onlyPrintable(stderr), environment, folder, ending },
+    argv,
+    stdin,
+    stdout,
+    stderr: onlyPrintable(stderr),
+    environment,
+    folder,
+    ending,
     get version() {
       return given.version
     },

@@ -43,8 +43,13 @@ export function createClientStore(database: Database, openSeal: OpenSeal, clock:
       const sealed = secret === undefined || !seal ? null : seal.seal(secret, place(issuer, redirectUri))
       const expires = client.secretExpiresAt === undefined ? null : toSqlTime(client.secretExpiresAt)
       const row = {
-        ...{ issuer, redirect_uri: redirectUri, client_id: client.clientId, client_secret: sealed },
-        ...{ auth_method: client.authMethod, secret_expires_at: expires, created_at: toSqlTime(clock.now()) },
+        issuer,
+        redirect_uri: redirectUri,
+        client_id: client.clientId,
+        client_secret: sealed,
+        auth_method: client.authMethod,
+        secret_expires_at: expires,
+        created_at: toSqlTime(clock.now()),
       }
       database.transaction(() => {
         database.run('INSERT OR REPLACE INTO clients VALUES (?, ?, ?, ?, ?, ?, ?)', ...Object.values(row))

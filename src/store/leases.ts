@@ -16,7 +16,10 @@ export function createLeases(database: Database, clock: Clock): Leases {
     database.run(
       `INSERT INTO leases (name, owner, expires_at) VALUES (?, ?, ?)
        ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, expires_at = excluded.expires_at WHERE expires_at <= ?`,
-      ...[name, owner, toSqlTime(clock.now() + ttlMs), toSqlTime(clock.now())],
+      name,
+      owner,
+      toSqlTime(clock.now() + ttlMs),
+      toSqlTime(clock.now()),
     ) === 1
 
   const renew = (name: string, owner: string, ttlMs: number): boolean =>

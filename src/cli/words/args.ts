@@ -8,11 +8,21 @@ import { present } from '../../present.ts'
 import { quote } from '../../redaction/text.ts'
 
 export const COMMANDS = [
-  ...(['run', 'login', 'logout', 'status', 'refresh', 'migrate'] as const),
-  ...(['doctor', 'support-bundle'] as const),
-  ...(['validate-config', 'check-config'] as const),
-  ...(['install', 'uninstall', 'import'] as const),
-  ...(['reset', 'completion'] as const),
+  'run',
+  'login',
+  'logout',
+  'status',
+  'refresh',
+  'migrate',
+  'doctor',
+  'support-bundle',
+  'validate-config',
+  'check-config',
+  'install',
+  'uninstall',
+  'import',
+  'reset',
+  'completion',
 ] as const
 export type Command = (typeof COMMANDS)[number]
 

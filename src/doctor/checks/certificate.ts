@@ -64,7 +64,11 @@ function look(url: URL, signal: AbortSignal): Promise<Seen | string> {
 async function refusal({ http }: CheckContext, url: URL, signal: AbortSignal): Promise<BridgeError | undefined> {
   try {
     const response = await http.request({
-      ...{ method: 'GET', url: new URL('/', url), headers: {}, idleMs: 10_000, signal },
+      method: 'GET',
+      url: new URL('/', url),
+      headers: {},
+      idleMs: 10_000,
+      signal,
     })
     response.discard()
   } catch (thrown) {

@@ -40,9 +40,14 @@ async function find({ server, guarded, reach, rules }: CheckContext, facts: Find
   const { challenge } = facts.answer
   const { allow_missing_s256, trusted_issuers } = server.exceptions
   const options = {
-    ...{ http: await guarded(), server: new URL(server.url), serverHeaders: server.headers, issuer: server.issuer },
-    ...{ allowHttp: server.allowHttp, allowMissingS256: allow_missing_s256 === true },
-    ...{ trustedIssuers: trusted_issuers ?? [], rules: await rules() },
+    http: await guarded(),
+    server: new URL(server.url),
+    serverHeaders: server.headers,
+    issuer: server.issuer,
+    allowHttp: server.allowHttp,
+    allowMissingS256: allow_missing_s256 === true,
+    trustedIssuers: trusted_issuers ?? [],
+    rules: await rules(),
   }
   try {
     const found = await discover(options, challenge)

@@ -60,7 +60,14 @@ async function initialize(
   const send = createSend(http, authorizer, url, idleMs)
   const transport = server?.transport ?? 'auto'
   const relay = createRelay({
-    ...{ url, send, writer, clock, log: SILENT, answerLimit: 1024 * 1024, timeoutMs: idleMs, transport },
+    url,
+    send,
+    writer,
+    clock,
+    log: SILENT,
+    answerLimit: 1024 * 1024,
+    timeoutMs: idleMs,
+    transport,
   })
   signal.addEventListener('abort', () => void relay.close(0), { once: true })
   const clientInfo = { name: 'mcp-oauth-bridge doctor', version }

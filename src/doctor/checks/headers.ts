@@ -12,7 +12,13 @@ export const headers: Check = {
     if (!server) return skip('No server is named.')
     const { forwardHeaders: forward, blockedHeaders: blocked, userHeaders } = config
     facts.authorizer = createAuthorizer({
-      ...{ tokens: fixedTokens(tokens), userHeaders, headers: server.headers, forward, blocked, log: SILENT, clock },
+      tokens: fixedTokens(tokens),
+      userHeaders,
+      headers: server.headers,
+      forward,
+      blocked,
+      log: SILENT,
+      clock,
     })
     facts.headers = await facts.authorizer.headers('POST', new URL(server.url))
     const sent = Object.keys(facts.headers)

@@ -83,8 +83,14 @@ export const redirectUri: Check = {
     if (!isSecure(url, patient.server?.allowHttp ?? false)) return skip('The authorization endpoint is not https.')
     const challenge = createHash('sha256').update(randomBytes(32)).digest('base64url')
     const query = {
-      ...{ response_type: 'code', client_id: client, redirect_uri: redirect, scope: 'openid', prompt: 'none' },
-      ...{ state: randomBytes(16).toString('base64url'), code_challenge: challenge, code_challenge_method: 'S256' },
+      response_type: 'code',
+      client_id: client,
+      redirect_uri: redirect,
+      scope: 'openid',
+      prompt: 'none',
+      state: randomBytes(16).toString('base64url'),
+      code_challenge: challenge,
+      code_challenge_method: 'S256',
     }
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
     return await preflight(await patient.guarded(), url, redirect, signal)

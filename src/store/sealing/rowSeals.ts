@@ -14,8 +14,20 @@ export const BOUND = {
     key: ['server', 'profile'],
     // `subject` and `claims` are those of the row's user.
     columns: [
-      ...['generation', 'issuer', 'client_id', 'redirect_uri', 'access_token', 'refresh_token', 'dpop_key'],
-      ...['grant_type', 'scope', 'requested_scope', 'resource', 'obtained_at', 'subject', 'claims'],
+      'generation',
+      'issuer',
+      'client_id',
+      'redirect_uri',
+      'access_token',
+      'refresh_token',
+      'dpop_key',
+      'grant_type',
+      'scope',
+      'requested_scope',
+      'resource',
+      'obtained_at',
+      'subject',
+      'claims',
     ],
   },
   sessions: { key: ['id'], columns: ['state', 'server', 'profile', 'challenge', 'plan', 'created_at', 'expires_at'] },
@@ -40,16 +52,15 @@ const contents = (table: SealedTable, row: Row) => [
 export function sealRow(database: Database, seal: Seal, table: SealedTable, row: Row): void {
   database.run(
     'INSERT OR REPLACE INTO seals VALUES (?, ?, ?)',
-    ...[table, keyOf(table, row), seal.mark(contents(table, row))],
+    table,
+    keyOf(table, row),
+    seal.mark(contents(table, row)),
   )
 }
 
 /** Whether the row is as this program wrote it. */
 export function isSealed(database: Database, seal: Seal, table: SealedTable, row: Row): boolean {
   if (seal.unmarked === 'believed') return true
-  const found = database.get(
-    'SELECT seal FROM seals WHERE table_name = ? AND row_key = ?',
-    ...[table, keyOf(table, row)],
-  )
+  const found = database.get('SELECT seal FROM seals WHERE table_name = ? AND row_key = ?', table, keyOf(table, row))
   return typeof found?.seal === 'string' && seal.isMark(found.seal, contents(table, row))
 }
