@@ -18,7 +18,7 @@ export interface Finding extends Outcome {
 
 export const pass = (detail: string): Outcome => ({ status: 'pass', detail, remedy: null })
 export const skip = (detail: string): Outcome => ({ status: 'skip', detail, remedy: null })
-export const warn = (detail: string, remedy: string, code?: ErrorCode): Outcome => ({
+export const warn = (detail: string, remedy: string | null, code?: ErrorCode): Outcome => ({
   status: 'warn',
   detail,
   remedy,

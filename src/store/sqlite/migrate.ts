@@ -30,12 +30,7 @@ export function migrateUp(database: Database): void {
   if (schemaVersion(database) === LATEST_VERSION) return
   database.transaction(() => {
     const from = schemaVersion(database)
-    if (from > LATEST_VERSION) {
-      throw new BridgeError('schema_missing', {
-        message: `The database has schema version ${from}; this program knows up to ${LATEST_VERSION}.`,
-        hint: 'Use the newest mcp-oauth-bridge with this database.',
-      })
-    }
+    if (from > LATEST_VERSION) throw tooNew(from)
     database.exec(
       'CREATE TABLE IF NOT EXISTS schema_migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at TEXT NOT NULL)',
     )
@@ -62,3 +57,10 @@ export function migrateDown(database: Database): number {
     return from - 1
   })
 }
+
+/** A file that a newer program has brought up to its own version. */
+export const tooNew = (version: number) =>
+  new BridgeError('schema_missing', {
+    message: `The database has schema version ${version}; this program knows up to ${LATEST_VERSION}.`,
+    hint: 'Use the newest mcp-oauth-bridge with this database.',
+  })
