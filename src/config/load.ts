@@ -92,7 +92,7 @@ function fillFlags(flags: Flags, environment: NodeJS.ProcessEnv): Flags {
 }
 
 /** The listener is on this computer and has no certificate (RFC 8252 section 7.3). @throws BridgeError usage */
-export function checkCallbackUrl(url: string): void {
+function checkCallbackUrl(url: string): void {
   const parsed = URL.canParse(url) ? new URL(url) : undefined
   if (parsed?.href === url && parsed.protocol === 'http:' && isLoopback(parsed.hostname)) return
   throw new BridgeError('usage', {

@@ -40,5 +40,3 @@ export const headers: Check = {
     return pass(text)
   },
 }
-
-/** Tokens that stay as they are. */

@@ -111,6 +111,7 @@ async function preflight(http: HttpClient, url: URL, redirect: string, signal: A
   }
 }
 
+/** A server that does not take the redirect URI shows a page of its own (RFC 6749 section 4.1.2.1): its words are all there is to read. */
 function judge(status: number, text: string, redirect: string): Outcome {
   if (
     /redirect[ _]?ur[il]|reply url|callback url/i.test(text) &&

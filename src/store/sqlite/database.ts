@@ -225,12 +225,9 @@ function translate<T>(work: () => T): T {
     if (!isSqliteError(thrown)) throw thrown
     const text = thrown.message
     if (isBusy(thrown)) throw new BridgeError('database_locked', { cause: thrown })
-    if (/no such (table|column)/.test(text)) {
-      throw new BridgeError('schema_missing', {
-        message: `The database lacks a table or column: ${text}.`,
-        cause: thrown,
-      })
-    }
+    // SQLite has one code, SQLITE_ERROR, for all that is wrong with a statement; its words have been these since version 3.
+    const message = `The database lacks a table or column: ${text}.`
+    if (/no such (table|column)/.test(text)) throw new BridgeError('schema_missing', { message, cause: thrown })
     throw unreachable(thrown)
   }
 }
