@@ -198,8 +198,8 @@ test('every foreign program gets an environment without our secrets and no shell
   const starts = SOURCES.filter(({ text }) => importsOf(text).includes('node:child_process'))
   // The login process is ourselves; browser.ts cleans by name, lsof gets nothing.
   expect(starts.map(({ name }) => name).sort()).toEqual([
-    'system/person/browser.ts',
     'system/keychain/childProcess.ts',
+    'system/person/browser.ts',
     'system/process/loginLauncher.ts',
     'system/process/portOwner.ts',
   ])
@@ -208,10 +208,10 @@ test('every foreign program gets an environment without our secrets and no shell
       .filter(({ text }) => /shell: true|\{[^}]*\b(exec|execSync)\b[^}]*\} from 'node:child_process'/.test(text))
       .map(({ name }) => name),
   ).toEqual([])
-  const cleaned = starts.filter(({ text }) => /\benv: (withoutSecrets\(|\{\})/.test(text)).map(({ name }) => name)
+  const cleaned = starts.filter(({ text }) => /\benv: (childEnvironment\(|\{\})/.test(text)).map(({ name }) => name)
   expect(cleaned.sort()).toEqual([
-    'system/person/browser.ts',
     'system/keychain/childProcess.ts',
+    'system/person/browser.ts',
     'system/process/portOwner.ts',
   ])
 })

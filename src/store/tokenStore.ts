@@ -1,6 +1,7 @@
 // Token sets by server and profile; every change is a compare-and-swap on the row's generation.
 import { BridgeError } from '../errors.ts'
 import type { Clock, TokenStore } from '../ports.ts'
+import { present } from '../present.ts'
 import type { AccountSummary, SignInEnd, TokenKey, TokenSet, User } from '../records.ts'
 import { registerAccounts } from '../redaction/register.ts'
 import { withoutControls } from '../redaction/text.ts'
@@ -35,8 +36,7 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
       const generation = generationOf(row)
       const refused = typeof row.refused_at === 'string' ? { refusedAt: fromSqlTime(row.refused_at) } : {}
       if (row.access_token === null) {
-        const scope = await sealedScope(row)
-        return { generation, ...refused, ...(scope === undefined ? {} : { requestedScope: scope }), ...ended(row) }
+        return { generation, ...refused, ...present({ requestedScope: await sealedScope(row) }), ...ended(row) }
       }
       const seal = await openSeal()
       try {
@@ -171,17 +171,14 @@ function generationOf(row: Row | undefined): number {
   return Number.isSafeInteger(generation) && generation >= 0 ? generation : 0
 }
 
-/** Whoever can write to the file may have written it: words only, and not many. */
-const lastError = ({ last_error: text }: Row) =>
-  text === null ? {} : { lastError: withoutControls(String(text)).slice(0, 2_000) }
-
 const ENDS: readonly SignInEnd[] = ['seal_broken', 'token_expired']
 
-/** A code that this program does not write counts as none; so does the column of a database that does not have it yet. */
-const ended = (row: Row) => {
-  const code = ENDS.find((known) => known === row.last_error_code)
-  return { ...lastError(row), ...(code === undefined ? {} : { lastErrorCode: code }) }
-}
+/** Whoever can write to the file may have written it: words only, and not many; a code that is not ours, or not there yet, counts as none. */
+const ended = ({ last_error: text, last_error_code: code }: Row) =>
+  present({
+    lastError: text === null ? undefined : withoutControls(String(text)).slice(0, 2_000),
+    lastErrorCode: ENDS.find((known) => known === code),
+  })
 
 const place = (key: TokenKey, column: string) => ['tokens', key.server, key.profile, column] as const
 
@@ -248,6 +245,6 @@ function toSummary(row: Record<string, Value>): AccountSummary {
     ...(row.email === null ? {} : { email: String(row.email) }),
     ...(row.scope === null ? {} : { scope: String(row.scope) }),
     ...(row.expires_at === null ? {} : { expiresAt: fromSqlTime(String(row.expires_at)) }),
-    ...lastError(row),
+    ...ended(row),
   }
 }

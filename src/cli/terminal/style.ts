@@ -18,7 +18,7 @@ export function createStyle(
   environment: NodeJS.ProcessEnv,
 ): Style {
   const coloured = stream.isTTY === true && !environment.NO_COLOR && environment.TERM !== 'dumb'
-  // Newer versions of Node would ask process.stdout, which is not where this goes; the versions before do not ask at all.
+  // By itself, styleText would ask whether the standard output is a terminal, which is not where this goes.
   const paint = (format: 'green' | 'yellow' | 'red' | 'dim' | 'bold'): Paint =>
     coloured ? (text) => styleText(format, text, { validateStream: false }) : (text) => text
   return {
