@@ -118,7 +118,7 @@ export default defineConfig({
     // What every start loads lies in one file, though rarer files share it.
     codeSplitting: {
       groups: [
-        { name: 'keychain', test: /\/src\/system\/keychainEntry\.ts$/, priority: 1 },
+        { name: 'keychain', test: /\/src\/system\/keychain\/entry\.ts$/, priority: 1 },
         { name: 'core', test: (id) => core.has(id) },
       ],
     },

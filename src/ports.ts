@@ -6,6 +6,7 @@ import type {
   AttemptPlan,
   Challenge,
   RegisteredClient,
+  SignInEnd,
   TokenKey,
   TokenRecord,
   TokenSet,
@@ -104,8 +105,8 @@ export interface TokenStore {
   spend(key: TokenKey, generation: number): Promise<boolean>
   /** Compare-and-swap: false when the row's generation is no longer `expected`. */
   replace(key: TokenKey, next: TokenSet, expected: number): Promise<boolean>
-  /** Compare-and-swap; `reason` is kept as the row's last error. The generation lives on. */
-  remove(key: TokenKey, expected: number, reason?: string): Promise<boolean>
+  /** Compare-and-swap; `reason` and `code` are kept as the row's last error. The generation lives on. */
+  remove(key: TokenKey, expected: number, reason?: string, code?: SignInEnd): Promise<boolean>
   list(): Promise<AccountSummary[]>
   /** Whether the row is still at this generation. Every message asks, so it answers at once. */
   unchanged(key: TokenKey, generation: number): boolean

@@ -43,11 +43,15 @@ export interface TokenSet {
   readonly grant?: 'client_credentials'
 }
 
+/** How a sign-in ended that nobody ended: its row is not as it was written, or nothing renews its tokens any more. */
+export type SignInEnd = 'seal_broken' | 'token_expired'
+
 /** One row of `tokens`: its generation grows with every change, also when the token set is removed. 0: no row yet. */
 export interface TokenRecord {
   readonly generation: number
-  /** Why there is no token set any more. */
+  /** Why there is no token set any more: in words, and as the error that a check reports. */
   readonly lastError?: string
+  readonly lastErrorCode?: SignInEnd
   readonly requestedScope?: string
   /** When the MCP server refused these tokens though they had just been obtained. */
   readonly refusedAt?: number

@@ -47,8 +47,20 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   redaction: [],
 }
 const LEAVES = [
-  ...['ports.ts', 'records.ts', 'errors.ts', 'redaction', 'secureUrl.ts', 'shellQuote.ts'],
-  ...['memoizeAsync.ts', 'bounds.ts', 'providerRules.ts'],
+  'ports.ts',
+  'records.ts',
+  'errors.ts',
+  'redaction',
+  'secureUrl.ts',
+  'shellQuote.ts',
+  'memoizeAsync.ts',
+  'bounds.ts',
+  'providerRules.ts',
+  'present.ts',
+  'replaceFile.ts',
+  'mcpPing.ts',
+  'bareHost.ts',
+  'glob.ts',
 ]
 
 /** Who may know whom inside a room; a floor always knows itself. A room that is not here has one floor. */
@@ -220,8 +232,8 @@ test('every foreign program gets an environment without our secrets and no shell
   const starts = SOURCES.filter(({ text }) => importsOf(text).includes('node:child_process'))
   // The login process is ourselves; browser.ts cleans by name, lsof gets nothing.
   expect(starts.map(({ name }) => name).sort()).toEqual([
-    'system/person/browser.ts',
     'system/keychain/childProcess.ts',
+    'system/person/browser.ts',
     'system/process/loginLauncher.ts',
     'system/process/portOwner.ts',
   ])
@@ -230,10 +242,10 @@ test('every foreign program gets an environment without our secrets and no shell
       .filter(({ text }) => /shell: true|\{[^}]*\b(exec|execSync)\b[^}]*\} from 'node:child_process'/.test(text))
       .map(({ name }) => name),
   ).toEqual([])
-  const cleaned = starts.filter(({ text }) => /\benv: (withoutSecrets\(|\{\})/.test(text)).map(({ name }) => name)
+  const cleaned = starts.filter(({ text }) => /\benv: (childEnvironment\(|\{\})/.test(text)).map(({ name }) => name)
   expect(cleaned.sort()).toEqual([
-    'system/person/browser.ts',
     'system/keychain/childProcess.ts',
+    'system/person/browser.ts',
     'system/process/portOwner.ts',
   ])
 })

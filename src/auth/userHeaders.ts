@@ -1,4 +1,6 @@
 // X-User-* headers from validated claims; every value safe to stand in a header.
+
+import { glob } from '../glob.ts'
 import type { User } from '../records.ts'
 
 /** Header name → claim name. */
@@ -30,8 +32,5 @@ function headerSafe(value: string): string {
 
 /** `*` stands for any text; case does not matter. */
 export function matchesAny(name: string, patterns: readonly string[]): boolean {
-  return patterns.some((pattern) => {
-    const expression = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
-    return new RegExp(`^${expression.join('.*')}$`, 'i').test(name)
-  })
+  return patterns.some((pattern) => glob(pattern.toLowerCase())(name.toLowerCase()))
 }

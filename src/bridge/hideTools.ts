@@ -1,5 +1,6 @@
 // Tools that the host must not see: cut out of tools/list answers, and calls to them refused. Loaded only when some are named.
 import { BridgeError } from '../errors.ts'
+import { glob } from '../glob.ts'
 import { quote } from '../redaction/text.ts'
 import { type Message, parseMessage } from './message/message.ts'
 import { type Bytes, eachElement, eachMember, eachMessage, find, stringIn, valueIn } from './message/pick.ts'
@@ -128,25 +129,10 @@ function withoutElements(
 const [QUOTE, CLOSE_BRACKET] = [34, 93]
 const LONGEST_VALUE = 1024
 
-/** In one pass over the name, whatever a server makes it: a pattern with many stars must not be tried again and again. */
 function matcherOf(patterns: readonly string[]): (name: string) => boolean {
-  const wanted = patterns.map((pattern) => pattern.normalize('NFC').split('*'))
+  const wanted = patterns.map((pattern) => glob(pattern.normalize('NFC')))
   return (name) => {
     const plain = name.normalize('NFC')
-    return wanted.some((parts) => matches(plain, parts))
+    return wanted.some((matches) => matches(plain))
   }
-}
-
-function matches(name: string, parts: readonly string[]): boolean {
-  const [first = '', ...rest] = parts
-  const last = rest.pop()
-  if (last === undefined) return name === first
-  if (!name.startsWith(first)) return false
-  let at = first.length
-  for (const part of rest) {
-    const found = name.indexOf(part, at)
-    if (found === -1) return false
-    at = found + part.length
-  }
-  return name.length - last.length >= at && name.endsWith(last)
 }

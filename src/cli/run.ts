@@ -3,6 +3,7 @@ import { type App, compose } from '../compose/app.ts'
 import type { Config } from '../config/config.ts'
 import { loadConfig, ownConfigFile, projectConfigFile } from '../config/load.ts'
 import { asBridgeError, BridgeError, ERRORS } from '../errors.ts'
+import { present } from '../present.ts'
 import type { TokenKey } from '../records.ts'
 import { withoutQueries } from '../redaction/text.ts'
 import { onlyPrintable } from '../system/log/printable.ts'
@@ -109,7 +110,7 @@ async function runComposed(line: CommandLine, world: ProcessIO): Promise<number>
 async function composeFor({ server, profile }: TokenKey, line: CommandLine, world: ProcessIO): Promise<App> {
   const { config: file, allowHttp } = line.flags
   const { flags: bare } = parseCommandLine([])
-  const flags = { ...bare, allowHttp, profile, ...(file === undefined ? {} : { config: file }) }
+  const flags = { ...bare, allowHttp, profile, ...present({ config: file }) }
   const { environment, folder, version } = world
   const config = await loadConfig({ flags, environment, folder, server, version: () => version, alternatives: [] })
   return compose(config, runtimeOf(world, config, line))

@@ -3,6 +3,7 @@ import { existsSync, realpathSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { forTimer } from '../bounds.ts'
 import { BridgeError } from '../errors.ts'
+import { present } from '../present.ts'
 import { quote } from '../redaction/text.ts'
 import { isLoopback } from '../secureUrl.ts'
 import { type Config, DEFAULT_CALLBACK_URL, type Flags, type ServerConfig } from './config.ts'
@@ -52,9 +53,8 @@ export function configFrom(
   const selected = selectServer(file, flags, server, { alternatives, folder })
   const callbackUrls = [flags.callbackUrl ?? file.callback_url ?? DEFAULT_CALLBACK_URL].flat()
   for (const url of callbackUrls) checkCallbackUrl(url)
-  const browser = environment.BROWSER || file.browser
   return {
-    ...(selected ? { server: selected.config } : {}),
+    ...present({ server: selected?.config, browser: environment.BROWSER || file.browser, account: flags.account }),
     profile: flags.profile ?? selected?.profile ?? 'default',
     callbackUrls,
     sessionTimeoutMs: forTimer((file.session_timeout ?? 300) * 1000),
@@ -74,9 +74,7 @@ export function configFrom(
     loginMode: oneOf('--login', flags.login, LOGIN_MODES) ?? file.login?.mode ?? 'auto',
     holdInitializeMs: forTimer(file.login?.hold_initialize_ms ?? 3_000),
     holdCallMs: forTimer(file.login?.hold_call_ms ?? 45_000),
-    ...(browser === undefined ? {} : { browser }),
     openBrowser: flags.openBrowser,
-    ...(flags.account === undefined ? {} : { account: flags.account }),
     serverNames: Object.keys(file.servers ?? {}),
     exceptions: Object.values(file.servers ?? {})
       .map(exceptionsOf)
@@ -94,7 +92,7 @@ function fillFlags(flags: Flags, environment: NodeJS.ProcessEnv): Flags {
 }
 
 /** The listener is on this computer and has no certificate (RFC 8252 section 7.3). @throws BridgeError usage */
-export function checkCallbackUrl(url: string): void {
+function checkCallbackUrl(url: string): void {
   const parsed = URL.canParse(url) ? new URL(url) : undefined
   if (parsed?.href === url && parsed.protocol === 'http:' && isLoopback(parsed.hostname)) return
   throw new BridgeError('usage', {
@@ -119,7 +117,7 @@ export function besideConfig(file: ConfigFile, folder: string): ConfigFile {
     return Object.fromEntries(Object.entries(tree).map(([name, value]) => [name, place(value, name)]))
   }
   const { log_file, ...rest } = file
-  return { ...(place(rest, '') as ConfigFile), ...(log_file === undefined ? {} : { log_file }) }
+  return { ...(place(rest, '') as ConfigFile), ...present({ log_file }) }
 }
 
 /** Where a command looks for its config file: `named` is --config. One that was named need not exist. */

@@ -1,6 +1,7 @@
 // The settings of one server: its own entry, its provider's, and the flags, in that rising order.
 import { readFileSync, statSync } from 'node:fs'
 import { BridgeError } from '../errors.ts'
+import { present } from '../present.ts'
 import { quote } from '../redaction/text.ts'
 import { isSecure } from '../secureUrl.ts'
 import type { Flags, ServerConfig, ServerExceptions } from './config.ts'
@@ -30,11 +31,9 @@ export function serverConfig(file: ConfigFile, flags: Flags, entry: Entry): Serv
   const clientId = flags.clientId ?? provider.client_id
   const scopes = flags.scope?.split(/[\s,]+/).filter((scope) => scope !== '') ?? provider.scopes
   const { prompt, audience, authorize_params: parameters } = provider
-  const defaults = { ...optional('prompt', prompt), ...optional('audience', audience), ...parameters }
-  const endpoints = endpointsOf(provider)
+  const defaults = { ...present({ prompt, audience }), ...parameters }
   return {
     url: url.href,
-    ...optional('name', entry.name),
     headers: { ...lowerCased(entry.headers), ...fromFile(entry.headers_file), ...headersOf(flags) },
     transport: oneOf('--transport', flags.transport, TRANSPORTS) ?? entry.transport ?? 'auto',
     allowHttp,
@@ -42,30 +41,33 @@ export function serverConfig(file: ConfigFile, flags: Flags, entry: Entry): Serv
     refreshStrategy: provider.refresh_strategy ?? file.refresh_strategy ?? 'auto',
     bearer: provider.bearer ?? 'access_token',
     grant: (flags.clientCredentials ?? provider.client_credentials) ? 'client_credentials' : 'authorization_code',
-    ...optional('provider', name),
-    ...optional('issuer', issuerFlag(flags) ?? issuerOf(provider)),
-    ...optional('endpoints', endpoints),
-    ...optional('clientId', clientId),
-    ...optional('clientSecret', clientSecret),
-    ...optional('clientKey', clientKey),
-    ...optional('clientMetadataUrl', metadataUrlOf(flags) ?? file.client_metadata_url),
-    ...optional('scopes', scopes),
-    ...optional('resource', flags.resource ?? provider.resource),
-    ...optional('certificates', certificatesOf([file.ca_file, entry.ca_file])),
+    ...present({
+      name: entry.name,
+      provider: name,
+      issuer: issuerFlag(flags) ?? issuerOf(provider),
+      endpoints: endpointsOf(provider),
+      clientId,
+      clientSecret,
+      clientKey,
+      clientMetadataUrl: metadataUrlOf(flags) ?? file.client_metadata_url,
+      scopes,
+      resource: flags.resource ?? provider.resource,
+      certificates: certificatesOf([file.ca_file, entry.ca_file]),
+    }),
     authorizeParameters: { ...defaults, ...Object.fromEntries(flags.authorizeParameters.map(splitParameter)) },
   }
 }
 
 /** What this server is excepted from; nothing but `server` when there is no exception. */
 export function exceptionsOf(entry: ServerEntry): ServerExceptions {
-  const pairs = entry.trusted_issuers?.length ? entry.trusted_issuers : undefined
-  const origins = entry.allow_private?.length ? entry.allow_private : undefined
   return {
     server: new URL(entry.url).href,
-    ...(entry.allow_http ? { allow_http: true } : {}),
-    ...(entry.allow_missing_s256 ? { allow_missing_s256: true } : {}),
-    ...optional('trusted_issuers', pairs),
-    ...optional('allow_private', origins),
+    ...present({
+      allow_http: entry.allow_http || undefined,
+      allow_missing_s256: entry.allow_missing_s256 || undefined,
+      trusted_issuers: entry.trusted_issuers?.length ? entry.trusted_issuers : undefined,
+      allow_private: entry.allow_private?.length ? entry.allow_private : undefined,
+    }),
   }
 }
 
@@ -165,7 +167,7 @@ function insecure(url: URL): BridgeError {
     message: userinfo
       ? 'The server URL carries a user name or password.'
       : `The server URL ${quote(`${url.protocol}//${url.host}`)} is not HTTPS.`,
-    ...(userinfo ? { hint: 'Leave them out; use --header for a credential.' } : {}),
+    ...present({ hint: userinfo ? 'Leave them out; use --header for a credential.' : undefined }),
   })
 }
 
@@ -200,8 +202,4 @@ function readTextFile(path: string, what: string): string {
       cause,
     })
   }
-}
-
-function optional<K extends string, V>(name: K, value: V | undefined): { [name in K]?: V } {
-  return value === undefined ? {} : ({ [name]: value } as { [name in K]?: V })
 }

@@ -6,21 +6,13 @@ import type { Flags } from '../config/config.ts'
 import type { ConfigFile, ProviderEntry } from '../config/file/schema.ts'
 import { parseYaml } from '../config/file/yamlText.ts'
 import { serverConfig } from '../config/server.ts'
-import { asBridgeError, BridgeError, type ErrorCode } from '../errors.ts'
+import { asBridgeError, BridgeError } from '../errors.ts'
 import { holdsSecret } from '../redaction/names.ts'
 import { openUnmigrated } from '../store/sqlite/database.ts'
-import { LATEST_VERSION, schemaVersion } from '../store/sqlite/migrate.ts'
-import { callbackServer } from '../system/callback/server.ts'
 import { fileHolders } from '../system/process/fileUsers.ts'
-
-export interface Check {
-  readonly name: string
-  readonly status: 'pass' | 'warn' | 'fail'
-  /** One sentence, shown to a person. */
-  readonly detail: string
-  readonly remedy?: string
-  readonly code?: ErrorCode
-}
+import { judgePort } from './checks/callbackPort.ts'
+import { locked, unsafeOwner, wrongSchema } from './checks/database.ts'
+import { type Finding, fail, failed, type Outcome, pass, warn } from './report/finding.ts'
 
 /** Authorization servers that register no clients by themselves, by the host of their issuer. */
 const BY_HAND: Readonly<Record<string, string>> = {
@@ -30,28 +22,28 @@ const BY_HAND: Readonly<Record<string, string>> = {
 }
 
 /** Each server with its provider, each provider with its client. One line when all is well. */
-export function credentialChecks(file: ConfigFile, flags: Flags): Check[] {
+export function credentialChecks(file: ConfigFile, flags: Flags): Finding[] {
   const entries = [
     ...Object.entries(file.servers ?? {}).map(([name, entry]) => ({ name, ...entry })),
     ...(file.mcp_server_url === undefined ? [] : [{ name: undefined, url: file.mcp_server_url }]),
   ]
-  const servers = entries.flatMap((entry): Check[] => {
+  const servers = entries.flatMap((entry): Finding[] => {
     try {
       serverConfig(file, flags, entry)
       return []
     } catch (thrown) {
-      return [failed('credentials', thrown)]
+      return [failure('credentials', thrown)]
     }
   })
   const providers = Object.entries(file.providers ?? {}).flatMap(([name, entry]) => ofProvider(name, entry))
   const wrong = [...servers, ...providers]
   if (wrong.some(({ status }) => status === 'fail')) return wrong
-  return [{ name: 'credentials', status: 'pass', detail: 'Provider credentials configured' }, ...wrong]
+  return [{ name: 'credentials', ...pass('Provider credentials configured') }, ...wrong]
 }
 
-function ofProvider(name: string, entry: ProviderEntry): Check[] {
+function ofProvider(name: string, entry: ProviderEntry): Finding[] {
   const proof = Object.entries(entry).some(([key, value]) => /^client_(secret|key)/.test(key) && value !== undefined)
-  const wrong = (message: string) => [failed('credentials', new BridgeError('config_invalid', { message }))]
+  const wrong = (message: string) => [{ name: 'credentials', ...fail('config_invalid', message) }]
   if (proof && entry.client_id === undefined) return wrong(`providers.${name} has a secret but no client_id.`)
   if (entry.client_type === 'confidential' && !proof)
     return wrong(`providers.${name} is confidential but has no client_secret.`)
@@ -59,21 +51,22 @@ function ofProvider(name: string, entry: ProviderEntry): Check[] {
   const vendor = BY_HAND[host] ?? Object.values(BY_HAND).find((known) => known.toLowerCase() === name.toLowerCase())
   if (vendor === undefined || entry.client_id !== undefined) return []
   const detail = `providers.${name} has no client_id, and ${vendor} registers no clients by itself`
-  return [{ name: 'credentials', status: 'warn', detail }]
+  return [{ name: 'credentials', ...warn(detail, null) }]
 }
 
 /** Looks at the database as a start would find it; one that is not there yet only needs a folder to be made in. */
-export async function databaseCheck(path: string): Promise<Check> {
+export async function databaseCheck(path: string): Promise<Finding> {
   try {
-    if (existsSync(path)) await lookInto(path)
-    else accessSync(nearestFolder(dirname(path)), constants.W_OK)
-    return { name: 'database', status: 'pass', detail: 'Database connection valid' }
+    if (!existsSync(path)) accessSync(nearestFolder(dirname(path)), constants.W_OK)
+    const wrong = existsSync(path) ? (unsafeOwner([path]) ?? (await lookInto(path))) : undefined
+    return { name: 'database', ...(wrong ?? pass('Database connection valid')) }
   } catch (thrown) {
-    if (thrown instanceof BridgeError) return failed('database', thrown)
+    if (thrown instanceof BridgeError)
+      return { name: 'database', ...(thrown.code === 'database_locked' ? locked(path) : failed(thrown)) }
     const message = existsSync(path)
       ? `The database ${path} cannot be read and written.`
       : `The database ${path} cannot be made: its folder cannot be written.`
-    return failed('database', new BridgeError('database_unreachable', { message, cause: thrown }))
+    return { name: 'database', ...fail('database_unreachable', message) }
   }
 }
 
@@ -84,8 +77,8 @@ const LARGEST = 256 * 1024 * 1024
 const COPIES = 8
 const PAUSE_MS = 250
 
-/** Opening a database writes beside it, even to read: what is opened is a copy of our own. */
-async function lookInto(named: string): Promise<void> {
+/** undefined: it is as it should be. Opening a database writes beside it, even to read: what is opened is a copy of our own. */
+async function lookInto(named: string): Promise<Outcome | undefined> {
   const path = realpathSync(named)
   accessSync(path, constants.R_OK | constants.W_OK)
   if (!statSync(path).isFile() || statSync(path).size > LARGEST)
@@ -110,18 +103,14 @@ const filesOf = (path: string) => ['', '-wal', '-shm'].map((end) => path + end).
 const inUse = (path: string) => fileHolders(filesOf(path)).length > 0
 const isHeld = (path: string) => fileHolders(filesOf(path)).some(({ locks }) => locks === 'write')
 
-function openCopy(path: string): void {
+function openCopy(path: string): Outcome | undefined {
   const folder = mkdtempSync(join(tmpdir(), 'mcp-oauth-bridge-check-'))
   try {
     const copy = join(folder, 'copy.db')
     for (const end of ['', '-wal']) if (existsSync(path + end)) copyFileSync(path + end, copy + end)
     const database = openUnmigrated(copy)
     try {
-      const version = database.transaction(() => schemaVersion(database))
-      if (version > LATEST_VERSION)
-        throw new BridgeError('schema_missing', {
-          message: `The database has schema version ${version}; this program knows up to ${LATEST_VERSION}.`,
-        })
+      return database.transaction(() => wrongSchema(database))
     } finally {
       database.close()
     }
@@ -132,23 +121,19 @@ function openCopy(path: string): void {
 
 const nearestFolder = (folder: string): string => (existsSync(folder) ? folder : nearestFolder(dirname(folder)))
 
-/** A taken port is a warning: it may be a sign-in of ours, and it may be free again when it is needed. */
-export async function portCheck(callbackUrls: readonly string[]): Promise<Check[]> {
-  const taken: Check[] = []
+/** One address that is free is enough; where none is, each is a warning. */
+export async function portCheck(callbackUrls: readonly string[]): Promise<Finding[]> {
+  const taken: Finding[] = []
   for (const url of callbackUrls) {
-    try {
-      await (await callbackServer.listen(url, async () => ({ kind: 'invalid_state' }))).close()
-      return []
-    } catch (thrown) {
-      const { message, hint, code } = asBridgeError(thrown)
-      taken.push({ name: 'callback_port', status: 'warn', detail: message, remedy: hint, code })
-    }
+    const outcome = await judgePort(url)
+    if (outcome.status === 'pass') return []
+    taken.push({ name: 'callback_port', ...outcome, status: 'warn' })
   }
   return taken
 }
 
 /** Settings that work and are rarely meant. */
-export function warnings(file: ConfigFile, text: string, path: string): Check[] {
+export function warnings(file: ConfigFile, text: string, path: string): Finding[] {
   const low = (key: 'session_timeout' | 'connect_timeout' | 'request_timeout', least: number, unit: string) =>
     (file[key] ?? least) < least && !(key === 'request_timeout' && file[key] === 0)
       ? [`${key} is low (< ${least}${unit})`]
@@ -163,10 +148,8 @@ export function warnings(file: ConfigFile, text: string, path: string): Check[] 
       : []),
     ...(file.cors?.enabled ? ['cors has no effect: there is no gateway yet'] : []),
   ]
-  return details.map((detail) => ({ name: 'settings', status: 'warn', detail }))
+  return details.map((detail) => ({ name: 'settings', ...warn(detail, null) }))
 }
 
-export function failed(name: string, thrown: unknown): Check {
-  const { code, message, hint } = asBridgeError(thrown)
-  return { name, status: 'fail', detail: message, remedy: hint, code }
-}
+/** What was thrown, as a finding of the check `name`. */
+export const failure = (name: string, thrown: unknown): Finding => ({ name, ...failed(asBridgeError(thrown)) })

@@ -1,5 +1,4 @@
 // Changes a person's config file: one backup before the first change, links written through, the old file whole until the new one is.
-import { randomUUID } from 'node:crypto'
 import {
   copyFileSync,
   existsSync,
@@ -8,12 +7,11 @@ import {
   readFileSync,
   readlinkSync,
   realpathSync,
-  renameSync,
   statSync,
-  writeFileSync,
 } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { BridgeError } from '../errors.ts'
+import { replaceFile } from '../replaceFile.ts'
 
 const BACKUP = '.before-mcp-oauth-bridge'
 
@@ -37,9 +35,7 @@ export function changeFile(path: string, text: string): string | undefined {
     const backup = `${target}${BACKUP}`
     const backedUp = mode !== undefined && !existsSync(backup)
     if (backedUp) copyFileSync(target, backup)
-    const draft = `${target}.${randomUUID()}`
-    writeFileSync(draft, text, { mode: (mode ?? 0o600) & 0o777, flag: 'wx' })
-    renameSync(draft, target)
+    replaceFile(target, text, (mode ?? 0o600) & 0o777)
     return backedUp ? backup : undefined
   } catch (cause) {
     throw new BridgeError('host_config_invalid', { message: `${path} cannot be written.`, cause })

@@ -1,5 +1,6 @@
 // One server entry of a host's file: what we write for a bridge, and how our own are recognised.
 import { isAbsolute, resolve } from 'node:path'
+import { present } from '../present.ts'
 import type { Host } from './hosts.ts'
 import type { JsonObject } from './jsonText.ts'
 
@@ -24,12 +25,12 @@ export function entryFor(
       return path ? [[name, path]] : []
     }),
   )
-  return {
-    ...(host.type === undefined ? {} : { type: host.type }),
+  return present({
+    type: host.type,
     command: program.node,
     args: [program.script, ...words],
-    ...(Object.keys(kept).length === 0 ? {} : { env: kept }),
-  }
+    env: Object.keys(kept).length === 0 ? undefined : kept,
+  })
 }
 
 /** The host starts us in another folder: what Node reads from this one gets its whole path, what we pass over stays here. */

@@ -52,39 +52,40 @@ export function allHosts(machine: Machine): Host[] {
   const servers = 'mcpServers' as const
   return [
     {
-      ...{ name: 'claude-desktop', title: 'Claude Desktop', key: servers, afterwards: restart('Claude Desktop') },
+      name: 'claude-desktop',
+      title: 'Claude Desktop',
+      key: servers,
+      afterwards: restart('Claude Desktop'),
       path: join(settings, 'Claude', 'claude_desktop_config.json'),
     },
     {
-      ...{ name: 'claude-code', title: 'Claude Code', key: servers, type: 'stdio', afterwards: restart('Claude Code') },
+      name: 'claude-code',
+      title: 'Claude Code',
+      key: servers,
+      type: 'stdio',
+      afterwards: restart('Claude Code'),
       path: join(claude, '.claude.json'),
     },
     {
-      ...{
-        name: 'cursor',
-        title: 'Cursor',
-        key: servers,
-        afterwards: 'Switch the server on in Cursor’s MCP settings.',
-      },
+      name: 'cursor',
+      title: 'Cursor',
+      key: servers,
+      afterwards: 'Switch the server on in Cursor’s MCP settings.',
       path: join(home, '.cursor', 'mcp.json'),
     },
     {
-      ...{
-        name: 'vscode',
-        title: 'VS Code',
-        key: 'servers',
-        type: 'stdio',
-        afterwards: 'Start it with “MCP: List Servers”.',
-      },
+      name: 'vscode',
+      title: 'VS Code',
+      key: 'servers',
+      type: 'stdio',
+      afterwards: 'Start it with “MCP: List Servers”.',
       path: join(settings, 'Code', 'User', 'mcp.json'),
     },
     {
-      ...{
-        name: 'windsurf',
-        title: 'Windsurf',
-        key: servers,
-        afterwards: 'Refresh the servers in Windsurf’s MCP settings.',
-      },
+      name: 'windsurf',
+      title: 'Windsurf',
+      key: servers,
+      afterwards: 'Refresh the servers in Windsurf’s MCP settings.',
       path: join(home, '.codeium', 'windsurf', 'mcp_config.json'),
     },
   ]

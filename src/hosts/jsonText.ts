@@ -8,6 +8,7 @@ import {
   parseTree,
   printParseErrorCode,
 } from 'jsonc-parser'
+import { present } from '../present.ts'
 
 export type JsonObject = Readonly<Record<string, unknown>>
 
@@ -30,7 +31,7 @@ export function writeJson(text: string, path: readonly string[], value: unknown)
   const start = plain.trim() === '' ? `{}${eolOf(plain)}` : plain
   const options = { ...indentOf(plain), eol: eolOf(plain) }
   const careful = value === undefined ? removedLines(start, path) : addedLine(start, path, value, options)
-  const formattingOptions = value === undefined ? {} : { formattingOptions: options }
+  const formattingOptions = present({ formattingOptions: value === undefined ? undefined : options })
   const edits = careful ?? modify(start, [...path], value, formattingOptions)
   return (text.startsWith('\ufeff') ? '\ufeff' : '') + applyEdits(start, edits)
 }

@@ -1,4 +1,6 @@
 // Reads a host's entry that starts mcp-remote: the server and its headers, with secrets turned into variables.
+
+import { present } from '../present.ts'
 import { isSecretHeader, isSecretUrl } from '../redaction/names.ts'
 import type { JsonObject } from './jsonText.ts'
 
@@ -63,15 +65,20 @@ export function mcpRemoteServer(
   const client = clientOf(values(options, '--static-oauth-client-info').at(-1))
   const server = {
     url: isSecretUrl(url) ? variable('URL') : url.replaceAll('${', '$%7B'),
-    ...(headers.length === 0 ? {} : { headers: Object.fromEntries(headers) }),
-    ...(file === undefined ? {} : { headers_file: file }),
-    ...(client === undefined ? {} : { provider: name }),
+    ...present({
+      headers: headers.length === 0 ? undefined : Object.fromEntries(headers),
+      headers_file: file,
+      provider: client && name,
+    }),
   }
   const provider = client && {
     client_id: literally(false, client.id, 'CLIENT_ID'),
-    ...(client.secret === undefined
-      ? {}
-      : { client_secret: literally(isSecretHeader('secret', client.secret), client.secret, 'CLIENT_SECRET') }),
+    ...present({
+      client_secret:
+        client.secret === undefined
+          ? undefined
+          : literally(isSecretHeader('secret', client.secret), client.secret, 'CLIENT_SECRET'),
+    }),
   }
   const taken = [
     '--header',
@@ -80,8 +87,13 @@ export function mcpRemoteServer(
   ]
   const leftOut = options.filter(([option]) => !taken.includes(option)).map(([option]) => option)
   return {
-    ...{ name, url, server, variables, references: [...new Set(named)], leftOut: [...new Set(leftOut)] },
-    ...(provider === undefined ? {} : { provider }),
+    name,
+    url,
+    server,
+    variables,
+    references: [...new Set(named)],
+    leftOut: [...new Set(leftOut)],
+    ...present({ provider }),
   }
 }
 
@@ -116,7 +128,7 @@ function clientOf(json: string | undefined): { id: string; secret?: string } | u
   try {
     const { client_id: id, client_secret: secret } = JSON.parse(json ?? '') as Record<string, unknown>
     if (typeof id !== 'string') return undefined
-    return { id, ...(typeof secret === 'string' ? { secret } : {}) }
+    return present({ id, secret: typeof secret === 'string' ? secret : undefined })
   } catch {
     return undefined
   }

@@ -5,8 +5,12 @@ export type SecretKind = 'configured' | 'client' | 'token' | 'flow' | 'session' 
 
 /** That many of a kind are kept, the newest. What a person configured is bounded by the file it stands in. */
 const MOST: Readonly<Record<SecretKind, number>> = {
-  ...{ configured: 10_000, client: 100, token: 200 },
-  ...{ flow: 200, session: 20, cookie: 200 },
+  configured: 10_000,
+  client: 100,
+  token: 200,
+  flow: 200,
+  session: 20,
+  cookie: 200,
 }
 
 /** Shorter values are words that stand in every text. */
@@ -76,7 +80,9 @@ function encoded(secret: string): string[] {
   const bytes = Buffer.from(secret)
   const parts = [bytes, bytes.subarray(0, bytes.length - (bytes.length % 3))]
   return [
-    ...[inUrl(secret), inUrl(secret).replaceAll('%20', '+'), JSON.stringify(secret).slice(1, -1)],
+    inUrl(secret),
+    inUrl(secret).replaceAll('%20', '+'),
+    JSON.stringify(secret).slice(1, -1),
     ...parts.flatMap((part) => [part.toString('base64'), part.toString('base64url')]),
   ]
 }

@@ -1,6 +1,6 @@
 // One row of `tokens`, joined with its user: read, opened into a token set, written and sealed; and all of them without their secrets.
 import { present } from '../present.ts'
-import type { AccountSummary, TokenKey, TokenSet } from '../records.ts'
+import type { AccountSummary, SignInEnd, TokenKey, TokenSet } from '../records.ts'
 import { registerAccounts } from '../redaction/register.ts'
 import { isSealed, type Row, sealRow } from './sealing/rowSeals.ts'
 import { broken, type Seal } from './sealing/seal.ts'
@@ -15,6 +15,7 @@ export interface TokenRow {
   readonly signedIn: boolean
   readonly refusedAt: number | undefined
   readonly lastError: string | undefined
+  readonly lastErrorCode: SignInEnd | undefined
   /** For the seal, and for what only a sealed row may say. */
   readonly columns: Row
 }
@@ -31,10 +32,16 @@ export function readTokenRow(database: Database, { server, profile }: TokenKey):
       signedIn: columns.access_token !== null,
       refusedAt: typeof columns.refused_at === 'string' ? timeOf(columns.refused_at) : undefined,
       lastError: shownText(columns.last_error),
+      lastErrorCode: endOf(columns),
       columns,
     }
   )
 }
+
+const ENDS: readonly SignInEnd[] = ['seal_broken', 'token_expired']
+
+/** A code that is not ours, or that an earlier version did not store, counts as none. */
+const endOf = ({ last_error_code: code }: Row): SignInEnd | undefined => ENDS.find((known) => known === code)
 
 /** The generation alone. undefined: there is no row. Every message may ask for it. */
 export function readGeneration(database: Database, { server, profile }: TokenKey): number | undefined {
@@ -109,6 +116,7 @@ export function writeTokenSet(database: Database, seal: Seal, { key, tokens, gen
     spent_at: null,
     refused_at: null,
     last_error: null,
+    last_error_code: null,
     updated_at: now,
   }
   const updates = Object.keys(row).map((name) => `${name} = excluded.${name}`)

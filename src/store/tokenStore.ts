@@ -25,20 +25,23 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
     async load(key) {
       const row = readTokenRow(database, key)
       if (!row) return { generation: 0 }
-      const { generation, refusedAt, lastError } = row
+      const { generation, refusedAt, lastError, lastErrorCode } = row
       if (!row.signedIn)
-        return { generation, ...present({ refusedAt, requestedScope: await sealedScope(row), lastError }) }
+        return {
+          generation,
+          ...present({ refusedAt, requestedScope: await sealedScope(row), lastError, lastErrorCode }),
+        }
       const seal = await openSeal()
       try {
         return { generation, ...present({ refusedAt }), tokens: openTokenSet(database, seal, key, row) }
       } catch (thrown) {
         // A row that was altered or moved counts as signed out; it is kept until the next sign-in replaces it.
         if (!(thrown instanceof BridgeError) || thrown.code !== 'seal_broken') throw thrown
-        database.run('UPDATE tokens SET last_error = :error WHERE server = :server AND profile = :profile', {
-          ...namesOf(key),
-          error: thrown.message,
-        })
-        return { generation, lastError: thrown.message }
+        database.run(
+          'UPDATE tokens SET last_error = :error, last_error_code = :code WHERE server = :server AND profile = :profile',
+          { ...namesOf(key), error: thrown.message, code: thrown.code },
+        )
+        return { generation, lastError: thrown.message, lastErrorCode: thrown.code }
       }
     },
 
@@ -74,7 +77,7 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
       database.run(`UPDATE tokens SET refused_at = :now ${AT_GENERATION}`, { ...namesOf(key), generation, now })
     },
 
-    async remove(key, expected, reason) {
+    async remove(key, expected, reason, code) {
       // A person who signs out begins afresh, with no key too; where a sign-in was refused, what there was is wanted back.
       const seal = reason === undefined ? undefined : await openSeal()
       return database.transaction(() => {
@@ -88,13 +91,14 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
         }
         database.run(
           `UPDATE tokens SET access_token = NULL, refresh_token = NULL, dpop_key = NULL, expires_at = NULL, spent_at = NULL,
-             generation = :generation, requested_scope = :requested_scope, refused_at = :refused_at, last_error = :last_error, updated_at = :now
+             generation = :generation, requested_scope = :requested_scope, refused_at = :refused_at, last_error = :last_error, last_error_code = :last_error_code, updated_at = :now
            WHERE server = :server AND profile = :profile`,
           {
             ...namesOf(key),
             ...kept,
             refused_at: seal ? (columns.refused_at ?? null) : null,
             last_error: reason ?? null,
+            last_error_code: code ?? null,
             now: toSqlTime(clock.now()),
           },
         )

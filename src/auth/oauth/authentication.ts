@@ -1,6 +1,7 @@
 // How a client proves itself at the token endpoint: the method (RFC 8414 section 2), and the key of private_key_jwt (RFC 7523).
 import { createPrivateKey, type JsonWebKeyInput, type KeyObject, webcrypto } from 'node:crypto'
 import { BridgeError } from '../../errors.ts'
+import { present } from '../../present.ts'
 import type { RegisteredClient } from '../../records.ts'
 import { quote } from '../../redaction/text.ts'
 import type { JsonObject } from '../discovery/fetchJson.ts'
@@ -56,7 +57,7 @@ export async function signingKey(text: string, metadata: JsonObject): Promise<Si
   }
   const der = key.export({ format: 'der', type: 'pkcs8' })
   const imported = await webcrypto.subtle.importKey('pkcs8', der, parametersOf(alg), false, ['sign'])
-  return { key: imported, alg, ...(kid === undefined ? {} : { kid }) }
+  return { key: imported, alg, ...present({ kid }) }
 }
 
 function readKey(text: string): { key: KeyObject; kid?: string; alg?: string } {
@@ -65,8 +66,10 @@ function readKey(text: string): { key: KeyObject; kid?: string; alg?: string } {
     const jwk = JSON.parse(text) as JsonWebKeyInput['key'] & { kid?: unknown; alg?: unknown }
     return {
       key: createPrivateKey({ key: jwk, format: 'jwk' }),
-      ...(typeof jwk.kid === 'string' ? { kid: jwk.kid } : {}),
-      ...(typeof jwk.alg === 'string' ? { alg: jwk.alg } : {}),
+      ...present({
+        kid: typeof jwk.kid === 'string' ? jwk.kid : undefined,
+        alg: typeof jwk.alg === 'string' ? jwk.alg : undefined,
+      }),
     }
   } catch {
     // The reason may quote the key, so it goes nowhere.

@@ -1,6 +1,7 @@
 // What openid-client throws → BridgeError. OAuth error codes decide, never texts (RFC 6749 sections 4.1.2.1 and 5.2).
 import { retryAfter } from '../../bounds.ts'
 import { BridgeError, type ErrorCode } from '../../errors.ts'
+import { present } from '../../present.ts'
 import { quote } from '../../redaction/text.ts'
 import { meaningOf } from './providerErrors.ts'
 
@@ -65,7 +66,7 @@ export function translateOAuthError(thrown: unknown, issuer: string): BridgeErro
   return new BridgeError('login_failed', {
     message: `The authorization server ${quote(issuer)} ${what}.`,
     cause: thrown,
-    details: status === undefined ? {} : { status },
+    details: present({ status }),
   })
 }
 
@@ -99,7 +100,7 @@ function oauthError(thrown: OAuthError, issuer: string): BridgeError {
   const meaning = meaningOf({ error, description, numbers: numbersOf(thrown.cause) })
   return new BridgeError(meaning?.code ?? CODES.get(error) ?? 'login_failed', {
     message,
-    ...(meaning?.hint === undefined ? {} : { hint: meaning.hint }),
+    ...present({ hint: meaning?.hint }),
     cause: thrown,
     details: { error },
   })
@@ -115,7 +116,7 @@ function busy(issuer: string, status: number, named: string | null, cause: unkno
   const retryAfterMs = retryAfter(named, Date.now())
   return new BridgeError('authorization_server_error', {
     message: `The authorization server ${quote(issuer)} answered ${status}.`,
-    details: { status, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) },
+    details: present({ status, retryAfterMs }),
     cause,
   })
 }

@@ -1,4 +1,4 @@
-// What a provider says beside the OAuth error code → our code and its remedy. The one place where a text decides.
+// What a provider says beside the OAuth error code → our code and its remedy: a text decides where no code tells the cases apart.
 import type { ErrorCode } from '../../errors.ts'
 
 export interface Said {

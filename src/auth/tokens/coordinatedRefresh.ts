@@ -60,7 +60,7 @@ export function createCoordinatedRefresh(options: CoordinatedRefreshOptions): Co
     if (outcome !== 'rejected') return await save(outcome, generation)
     const reason = cutOff ? CUT_OFF : 'The authorization server refused the refresh token.'
     log.warn('oauth:refresh', { outcome: 'rejected', message: reason })
-    await store.remove(key, generation, reason)
+    await store.remove(key, generation, reason, 'token_expired')
   }
 
   /** The old refresh token is spent: a database that is busy now must not cost the new one. */

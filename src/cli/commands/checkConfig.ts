@@ -6,8 +6,10 @@ import { faultsOf, parseConfigFile } from '../../config/file/read.ts'
 import type { ConfigFile } from '../../config/file/schema.ts'
 import { parseYaml } from '../../config/file/yamlText.ts'
 import { besideConfig, configFrom, projectConfigFile } from '../../config/load.ts'
-import { type Check, credentialChecks, databaseCheck, failed, portCheck, warnings } from '../../doctor/configChecks.ts'
+import { credentialChecks, databaseCheck, failure, portCheck, warnings } from '../../doctor/configChecks.ts'
+import { type Finding, fail, pass } from '../../doctor/report/finding.ts'
 import { asBridgeError, BridgeError, ERRORS } from '../../errors.ts'
+import { present } from '../../present.ts'
 import { withoutControls } from '../../redaction/text.ts'
 import { printableJson } from '../../system/log/printable.ts'
 import type { ProcessIO } from '../process.ts'
@@ -17,20 +19,22 @@ import type { CommandLine } from '../words/args.ts'
 export async function configCheck(line: CommandLine, world: ProcessIO): Promise<number> {
   const path = configPath(line, world)
   const checks = await checksOf(path, line, world)
-  const fault = checks.find(({ status }) => status === 'fail')
-  const report = { ok: fault === undefined, file: path, checks }
+  const wrong = checks.find(({ status }) => status === 'fail')
+  // What there is nothing to do about has no remedy here.
+  const told = checks.map((check) => present({ ...check, remedy: check.remedy ?? undefined }))
+  const report = { ok: wrong === undefined, file: path, checks: told }
   world.stdout.write(line.has('json') ? `${printableJson(report, 2)}\n` : `${checks.map(forPeople).join('\n')}\n`)
-  return fault === undefined ? 0 : ERRORS[fault.code ?? 'config_invalid'].exit
+  return wrong === undefined ? 0 : ERRORS[wrong.code ?? 'config_invalid'].exit
 }
 
 /** Reads the file, other files and the database, and writes nothing. @throws BridgeError config_not_found */
-async function checksOf(path: string, { command, flags }: CommandLine, world: ProcessIO): Promise<Check[]> {
+async function checksOf(path: string, { command, flags }: CommandLine, world: ProcessIO): Promise<Finding[]> {
   let text: string
   try {
     text = readOwnFile(path).text
   } catch (thrown) {
     if (asBridgeError(thrown).code !== 'config_untrusted') throw thrown
-    return [failed('trust', thrown)]
+    return [failure('trust', thrown)]
   }
   const written = writtenChecks(text, path, world.environment)
   if (command !== 'check-config' || written.some(({ status }) => status !== 'pass')) return written
@@ -47,10 +51,10 @@ function configPath({ words: [named], flags }: CommandLine, { environment, folde
 }
 
 /** What can be said from the text alone. A variable that is not set is not judged yet. */
-function writtenChecks(text: string, path: string, environment: NodeJS.ProcessEnv): Check[] {
+function writtenChecks(text: string, path: string, environment: NodeJS.ProcessEnv): Finding[] {
   const yaml = parseYaml(text)
   if (yaml.faults.length > 0)
-    return yaml.faults.map(({ place, message }) => failure('syntax', `${path}:${place}: ${message}`))
+    return yaml.faults.map(({ place, message }) => fault('syntax', `${path}:${place}: ${message}`))
   const known = (value: string) =>
     value.replace(
       /\$\{(\w+)\}/g,
@@ -60,22 +64,22 @@ function writtenChecks(text: string, path: string, environment: NodeJS.ProcessEn
   const faults = faultsOf(data, yaml, path).filter(({ value }) => !/\$\{\w+\}/.test(String(value)))
   const missing = faults.filter(({ kind }) => kind === 'missing')
   return [
-    { name: 'syntax', status: 'pass', detail: 'Syntax valid' },
+    { name: 'syntax', ...pass('Syntax valid') },
     ...(missing.length === 0
-      ? [{ name: 'required', status: 'pass', detail: 'Required fields present' } as const]
-      : missing.map((fault) => failure('required', fault.text))),
-    ...faults.filter(({ kind }) => kind !== 'missing').map((fault) => failure('keys', fault.text)),
+      ? [{ name: 'required', ...pass('Required fields present') }]
+      : missing.map(({ text: told }) => fault('required', told))),
+    ...faults.filter(({ kind }) => kind !== 'missing').map(({ text: told }) => fault('keys', told)),
   ]
 }
 
 /** What needs the environment, other files, the database and the network ports. */
-async function liveChecks(text: string, path: string, flags: Flags, world: ProcessIO): Promise<Check[]> {
+async function liveChecks(text: string, path: string, flags: Flags, world: ProcessIO): Promise<Finding[]> {
   const { environment, folder } = world
   let file: ConfigFile
   try {
     file = besideConfig(parseConfigFile(text, path, environment).file, dirname(path))
   } catch (thrown) {
-    return [failed('environment', thrown)]
+    return [failure('environment', thrown)]
   }
   const credentials = credentialChecks(file, flags)
   try {
@@ -92,21 +96,14 @@ async function liveChecks(text: string, path: string, flags: Flags, world: Proce
     return [...credentials, database, ...ports, ...warnings(file, text, path)]
   } catch (thrown) {
     const reported = credentials.some(({ status }) => status === 'fail')
-    return [...credentials, ...(reported ? [] : [failed('settings', thrown)])]
+    return [...credentials, ...(reported ? [] : [failure('settings', thrown)])]
   }
 }
 
-const failure = (name: string, detail: string): Check => ({
-  name,
-  status: 'fail',
-  detail: withoutControls(detail),
-  code: 'config_invalid',
-  remedy: ERRORS.config_invalid.hint,
-})
+const fault = (name: string, detail: string): Finding => ({ name, ...fail('config_invalid', withoutControls(detail)) })
 
-function forPeople({ status, detail, remedy, code }: Check): string {
+function forPeople({ status, detail, remedy, code }: Finding): string {
   if (status === 'pass') return `✓ ${detail}`
-  if (status === 'warn')
-    return [`⚠ Warning: ${detail}`, ...(remedy === undefined ? [] : [`  hint: ${remedy}`])].join('\n')
+  if (status === 'warn') return [`⚠ Warning: ${detail}`, ...(remedy === null ? [] : [`  hint: ${remedy}`])].join('\n')
   return `✗ ${detail}\n  hint: ${remedy}${code === undefined ? '' : `\n        (${code}, see docs/errors.md#${code})`}`
 }

@@ -1,4 +1,5 @@
 // Colours and line breaks for a terminal; plain text where there is none, or where NO_COLOR is set (no-color.org).
+import { styleText } from 'node:util'
 
 export interface Style {
   /** Columns; Infinity without a terminal. */
@@ -17,11 +18,16 @@ export function createStyle(
   environment: NodeJS.ProcessEnv,
 ): Style {
   const coloured = stream.isTTY === true && !environment.NO_COLOR && environment.TERM !== 'dumb'
-  const paint = (open: number, close: number): Paint =>
-    coloured ? (text) => `\u001b[${open}m${text}\u001b[${close}m` : (text) => text
+  // By itself, styleText would ask whether the standard output is a terminal, which is not where this goes.
+  const paint = (format: 'green' | 'yellow' | 'red' | 'dim' | 'bold'): Paint =>
+    coloured ? (text) => styleText(format, text, { validateStream: false }) : (text) => text
   return {
     width: stream.isTTY === true ? Math.max(40, stream.columns || 80) : Number.POSITIVE_INFINITY,
-    ...{ good: paint(32, 39), warning: paint(33, 39), bad: paint(31, 39), dim: paint(2, 22), strong: paint(1, 22) },
+    good: paint('green'),
+    warning: paint('yellow'),
+    bad: paint('red'),
+    dim: paint('dim'),
+    strong: paint('bold'),
   }
 }
 

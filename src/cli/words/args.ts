@@ -4,14 +4,25 @@ import type { Flags } from '../../config/config.ts'
 import { LOG_LEVELS, LOGIN_MODES, TRANSPORTS } from '../../config/file/choices.ts'
 import { nearest } from '../../config/file/nearest.ts'
 import { BridgeError } from '../../errors.ts'
+import { present } from '../../present.ts'
 import { quote } from '../../redaction/text.ts'
 
 export const COMMANDS = [
-  ...(['run', 'login', 'logout', 'status', 'refresh', 'migrate'] as const),
-  ...(['doctor', 'support-bundle'] as const),
-  ...(['validate-config', 'check-config'] as const),
-  ...(['install', 'uninstall', 'import'] as const),
-  ...(['reset', 'completion'] as const),
+  'run',
+  'login',
+  'logout',
+  'status',
+  'refresh',
+  'migrate',
+  'doctor',
+  'support-bundle',
+  'validate-config',
+  'check-config',
+  'install',
+  'uninstall',
+  'import',
+  'reset',
+  'completion',
 ] as const
 export type Command = (typeof COMMANDS)[number]
 
@@ -123,7 +134,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   const options = Object.fromEntries(
     Object.entries(OPTIONS as Record<string, Option>).map(([name, { value, multiple }]) => [
       name,
-      { type: value === undefined ? 'boolean' : 'string', ...(multiple ? { multiple } : {}) } as const,
+      present({ type: value === undefined ? 'boolean' : 'string', multiple }),
     ]),
   )
   const { values, positionals, tokens } = parseArgs({
@@ -154,19 +165,18 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
     options: tokens.flatMap((token) => (token.kind === 'option' ? [{ name: token.name, value: token.value }] : [])),
     has: (name) => values[name] === true,
     flags: {
-      ...defined({
+      ...present({
         config: text('config'),
         profile: text('profile'),
         callbackUrl: text('callback-url'),
         headerFile: text('header-file'),
-      }),
-      ...defined({ clientId: text('client-id'), clientSecretFile: text('client-secret-file'), scope: text('scope') }),
-      ...defined({
-        issuer: text('issuer'),
+        clientId: text('client-id'),
+        clientSecretFile: text('client-secret-file'),
         clientKeyFile: text('client-key-file'),
         clientMetadataUrl: text('client-metadata-url'),
-      }),
-      ...defined({
+        clientCredentials: values['client-credentials'] === true || undefined,
+        issuer: text('issuer'),
+        scope: text('scope'),
         resource: text('resource'),
         transport: text('transport'),
         login: text('login'),
@@ -174,7 +184,6 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
         account: text('account'),
         output: text('output'),
       }),
-      ...(values['client-credentials'] === true ? { clientCredentials: true } : {}),
       headers: list('header'),
       authorizeParameters: list('authorize-param'),
       allowHttp: values['allow-http'] === true,
@@ -222,10 +231,4 @@ function checkOption(
   }
   if (known.value === undefined && token.value !== undefined)
     throw new BridgeError('usage', { message: `${token.rawName} takes no value.` })
-}
-
-function defined<T extends Record<string, string | undefined>>(values: T): { [K in keyof T]?: string } {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: string
-  }
 }

@@ -1,7 +1,8 @@
 // The checked config of an unchanged file, remembered as JSON, so that a start needs neither the YAML parser nor the schema.
-import { createHash, randomUUID } from 'node:crypto'
-import { lstatSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { lstatSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { replaceFile } from '../../replaceFile.ts'
 import { fillEnvironment } from './environment.ts'
 import type { OwnFile } from './ownFile.ts'
 import type { ConfigFile } from './schema.ts'
@@ -39,10 +40,7 @@ export function stampOf({ path, version }: CacheKey, { stat }: OwnFile): string 
 export function rememberConfig(key: CacheKey, stamp: string, tree: unknown): void {
   try {
     mkdirSync(key.folder, { recursive: true, mode: 0o700 })
-    const path = cachePath(key)
-    const draft = `${path}.${randomUUID()}`
-    writeFileSync(draft, JSON.stringify({ stamp, tree }), { mode: 0o600, flag: 'wx' })
-    renameSync(draft, path)
+    replaceFile(cachePath(key), JSON.stringify({ stamp, tree }), 0o600)
   } catch {
     // The next start reads the file again.
   }

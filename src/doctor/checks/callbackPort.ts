@@ -1,53 +1,47 @@
 // Is the callback port free, ours, or somebody else's? Asked by connecting, so that no sign-in is disturbed.
 import { readFileSync } from 'node:fs'
-import { connect } from 'node:net'
+import { bareHost } from '../../bareHost.ts'
 import { portHolder } from '../../system/process/portOwner.ts'
 import type { Check } from '../report/context.ts'
-import { fail, pass, warn } from '../report/finding.ts'
+import { dial } from '../report/dial.ts'
+import { fail, type Outcome, pass, warn } from '../report/finding.ts'
 
 export const callbackPort: Check = {
   name: 'callback_port',
   about: 'machine',
   async run({ config: { callbackUrls }, server }, { look }) {
     const [redirect = ''] = callbackUrls
-    const url = new URL(redirect)
-    const port = Number(url.port || 80)
-    const hosts = url.hostname === 'localhost' ? ['127.0.0.1', '::1'] : [url.hostname.replace(/^\[|\]$/g, '')]
-    const taken = (await Promise.all(hosts.map((host) => answers(host, port)))).some(Boolean)
-    if (!taken) {
-      if (process.getuid?.() !== 0 && port < lowestFreePort())
-        return fail(
-          'port_in_use',
-          `Permission denied: port ${port} may be used by root only.`,
-          'Set callback_url to a port of 1024 or higher, such as 8080, and register it with the provider.',
-        )
-      return pass(`${url.host} is free.`)
-    }
+    const { host } = new URL(redirect)
+    const outcome = await judgePort(redirect)
+    if (outcome.status !== 'warn') return outcome
     if (await look?.leases.isHeld(`callback:${redirect}`))
-      return pass(`${url.host} is held by a sign-in of ours that waits.`)
-    const holder = (await portHolder(port)) ?? 'another program'
-    const text = `${url.host} is taken by ${holder}.`
-    if (server?.clientId !== undefined && callbackUrls.length === 1)
-      return fail(
-        'port_in_use',
-        text,
-        'Stop that program, or set callback_url to another port that is registered with the provider.',
-      )
-    return warn(text, 'A neighbouring port will be used. To use this one, stop that program.', 'port_in_use')
+      return pass(`${host} is held by a sign-in of ours that waits.`)
+    if (server?.clientId === undefined || callbackUrls.length > 1) return outcome
+    return fail(
+      'port_in_use',
+      outcome.detail,
+      'Stop that program, or set callback_url to another port that is registered with the provider.',
+    )
   },
 }
 
-function answers(host: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port })
-    const settle = (answer: boolean) => {
-      socket.destroy()
-      resolve(answer)
-    }
-    socket.setTimeout(1_000, () => settle(false))
-    socket.once('connect', () => settle(true))
-    socket.once('error', () => settle(false))
-  })
+/** A port that is taken is a warning: it may be a sign-in of ours, and it may be free again when it is needed. */
+export async function judgePort(redirect: string): Promise<Outcome> {
+  const url = new URL(redirect)
+  const port = Number(url.port || 80)
+  const hosts = url.hostname === 'localhost' ? ['127.0.0.1', '::1'] : [bareHost(url)]
+  const taken = (await Promise.all(hosts.map((host) => dial({ host, port }, 1_000)))).includes('open')
+  if (taken) {
+    const holder = (await portHolder(port)) ?? 'another program'
+    const remedy = 'A neighbouring port will be used. To use this one, stop that program.'
+    return warn(`The callback address ${url.host} is taken by ${holder}.`, remedy, 'port_in_use')
+  }
+  if (process.getuid?.() === 0 || port >= lowestFreePort()) return pass(`${url.host} is free.`)
+  return fail(
+    'port_in_use',
+    `Permission denied: port ${port} may be used by root only.`,
+    'Set callback_url to a port of 1024 or higher, such as 8080, and register it with the provider.',
+  )
 }
 
 /** Linux lets an administrator change it (ip(7)); elsewhere 1024. */

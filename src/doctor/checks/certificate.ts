@@ -1,12 +1,13 @@
 // The server's certificate: accepted or not as the bridge itself finds, with the chain as evidence.
 import { isIP } from 'node:net'
 import { connect, type PeerCertificate } from 'node:tls'
+import { bareHost } from '../../bareHost.ts'
 import { BridgeError } from '../../errors.ts'
 import { quote } from '../../redaction/text.ts'
 import { isLoopback } from '../../secureUrl.ts'
 import type { Check, CheckContext } from '../report/context.ts'
+import { portOf } from '../report/dial.ts'
 import { fail, failed, type Outcome, pass, skip, warn } from '../report/finding.ts'
-import { hostOf, portOf } from './reach.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 
@@ -42,7 +43,7 @@ interface Seen {
 
 /** The certificate, or why there is none to see. */
 function look(url: URL, signal: AbortSignal): Promise<Seen | string> {
-  const host = hostOf(url)
+  const host = bareHost(url)
   return new Promise((resolve) => {
     const name = isIP(host) ? {} : { servername: host }
     // A bad chain is to be looked at too; no request is sent over this connection.
@@ -63,7 +64,11 @@ function look(url: URL, signal: AbortSignal): Promise<Seen | string> {
 async function refusal({ http }: CheckContext, url: URL, signal: AbortSignal): Promise<BridgeError | undefined> {
   try {
     const response = await http.request({
-      ...{ method: 'GET', url: new URL('/', url), headers: {}, idleMs: 10_000, signal },
+      method: 'GET',
+      url: new URL('/', url),
+      headers: {},
+      idleMs: 10_000,
+      signal,
     })
     response.discard()
   } catch (thrown) {

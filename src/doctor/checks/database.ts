@@ -2,20 +2,23 @@
 import { existsSync, lstatSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { BridgeError } from '../../errors.ts'
+import type { Database } from '../../store/sqlite/database.ts'
 import { journalMode, tableNames } from '../../store/sqlite/inspect.ts'
-import { LATEST_VERSION, schemaVersion } from '../../store/sqlite/migrate.ts'
+import { LATEST_VERSION, schemaVersion, tooNew } from '../../store/sqlite/migrate.ts'
 import { type FileHolder, fileHolders } from '../../system/process/fileUsers.ts'
 import type { Check } from '../report/context.ts'
 import { fail, failed, type Outcome, pass, warn } from '../report/finding.ts'
 
 const TABLES = ['users', 'tokens', 'sessions', 'clients', 'leases', 'server_cache', 'key_slots', 'schema_migrations']
+/** From this schema version on there is a table of row seals. */
+const SEALS_VERSION = 2
 
 export const database: Check = {
   name: 'database',
   about: 'machine',
   async run({ config, look }, facts) {
     const { database: file, dataFolder } = config
-    const unsafe = [dataFolder, file].map((path) => ownership(path)).find((found) => found !== undefined)
+    const unsafe = unsafeOwner([dataFolder, file])
     if (unsafe) return unsafe
     if (!existsSync(file)) {
       if (!existsSync(dirname(file))) return pass(`${file} will be made at the first sign-in.`)
@@ -32,6 +35,9 @@ export const database: Check = {
 }
 
 /** A link or another owner: a bridge refuses to start. */
+export const unsafeOwner = (paths: readonly string[]): Outcome | undefined =>
+  paths.map((path) => ownership(path)).find((found) => found !== undefined)
+
 function ownership(path: string): Outcome | undefined {
   const stat = lstatSync(path, { throwIfNoEntry: false })
   if (stat?.isSymbolicLink()) return fail('permissions_unsafe', `${path} is a symbolic link.`)
@@ -39,7 +45,7 @@ function ownership(path: string): Outcome | undefined {
   return fail('permissions_unsafe', `Permission denied: ${path} belongs to another user.`)
 }
 
-function locked(file: string): Outcome {
+export function locked(file: string): Outcome {
   const holders = fileHolders([file, `${file}-wal`, `${file}-shm`])
   const who = holders.filter(({ locks }) => locks === 'write')
   const named = (who.length > 0 ? who : holders).map(nameOf).join(', ')
@@ -50,17 +56,22 @@ function locked(file: string): Outcome {
 
 const nameOf = ({ name, pid }: FileHolder) => `${name} (pid ${pid})`
 
-function judge(database: Parameters<typeof schemaVersion>[0], file: string, dataFolder: string): Outcome {
+/** undefined: all tables are there, and no newer program made them. */
+export function wrongSchema(database: Database): Outcome | undefined {
   const version = schemaVersion(database)
   const present = tableNames(database)
-  if (version > LATEST_VERSION)
-    return fail('schema_missing', `It has schema version ${version}; this program knows up to ${LATEST_VERSION}.`)
-  const wanted = version === LATEST_VERSION ? [...TABLES, 'seals'] : TABLES
+  if (version > LATEST_VERSION) return failed(tooNew(version))
+  const wanted = version >= SEALS_VERSION ? [...TABLES, 'seals'] : TABLES
   const lacking = version === 0 ? [] : wanted.filter((table) => !present.has(table))
-  if (lacking.length > 0) {
-    const remedy = 'Run mcp-oauth-bridge migrate down and migrate up (this deletes every sign-in), or restore a backup.'
-    return fail('schema_missing', `Table does not exist: ${lacking.join(', ')}.`, remedy)
-  }
+  if (lacking.length === 0) return undefined
+  const remedy = 'Run mcp-oauth-bridge migrate down and migrate up (this deletes every sign-in), or restore a backup.'
+  return fail('schema_missing', `Table does not exist: ${lacking.join(', ')}.`, remedy)
+}
+
+function judge(database: Database, file: string, dataFolder: string): Outcome {
+  const wrong = wrongSchema(database)
+  if (wrong) return wrong
+  const version = schemaVersion(database)
   const wide = [dataFolder, file, `${file}-wal`, `${file}-shm`].filter(isWide)
   if (wide.length > 0)
     return warn(

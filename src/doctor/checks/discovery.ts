@@ -1,5 +1,6 @@
 // From the server to its authorization server, exactly as a sign-in finds it, told in three checks.
 import { discover } from '../../auth/discovery/protectedResource.ts'
+import { bareHost } from '../../bareHost.ts'
 import { asBridgeError, type BridgeError, ERRORS, type ErrorCode } from '../../errors.ts'
 import type { Challenge } from '../../records.ts'
 import { quote } from '../../redaction/text.ts'
@@ -39,9 +40,14 @@ async function find({ server, guarded, reach, rules }: CheckContext, facts: Find
   const { challenge } = facts.answer
   const { allow_missing_s256, trusted_issuers } = server.exceptions
   const options = {
-    ...{ http: await guarded(), server: new URL(server.url), serverHeaders: server.headers, issuer: server.issuer },
-    ...{ allowHttp: server.allowHttp, allowMissingS256: allow_missing_s256 === true },
-    ...{ trustedIssuers: trusted_issuers ?? [], rules: await rules() },
+    http: await guarded(),
+    server: new URL(server.url),
+    serverHeaders: server.headers,
+    issuer: server.issuer,
+    allowHttp: server.allowHttp,
+    allowMissingS256: allow_missing_s256 === true,
+    trustedIssuers: trusted_issuers ?? [],
+    rules: await rules(),
   }
   try {
     const found = await discover(options, challenge)
@@ -60,8 +66,8 @@ function aboutOf({ code, details }: BridgeError, { resourceMetadata = '' }: Chal
   if (code === 'pkce_unsupported') return 'pkce'
   if (OF_SERVER.includes(code)) return 'server'
   if (code !== 'address_refused') return 'resource'
-  const named = URL.canParse(resourceMetadata) ? new URL(resourceMetadata).hostname : ''
-  return details.host === quote(named.replace(/^\[|\]$/g, '')) ? 'resource' : 'server'
+  const named = URL.canParse(resourceMetadata) ? bareHost(new URL(resourceMetadata)) : ''
+  return details.host === quote(named) ? 'resource' : 'server'
 }
 
 export const authorizationServer: Check = {

@@ -1,6 +1,7 @@
 // The MCP endpoint asked without a token: does it speak, and does it ask for a sign-in as MCP wants?
 import { parseChallenge } from '../../auth/challenge.ts'
 import { BridgeError } from '../../errors.ts'
+import { mcpPing } from '../../mcpPing.ts'
 import type { HttpRequest, HttpResponse } from '../../ports.ts'
 import { quote } from '../../redaction/text.ts'
 import type { Check, CheckContext, Findings } from '../report/context.ts'
@@ -38,17 +39,7 @@ export const endpoint: Check = {
 type Within = Pick<HttpRequest, 'idleMs' | 'signal'>
 
 async function ping({ server, http, clock }: CheckContext, facts: Findings, within: Within): Promise<Outcome> {
-  const response = await http.request({
-    method: 'POST',
-    url: new URL(server?.url ?? ''),
-    headers: {
-      ...server?.headers,
-      accept: 'application/json, text/event-stream',
-      'content-type': 'application/json',
-    },
-    body: '{"jsonrpc":"2.0","id":"doctor","method":"ping"}',
-    ...within,
-  })
+  const response = await http.request({ ...mcpPing(server?.url ?? '', server?.headers ?? {}, 'doctor'), ...within })
   response.discard()
   return judge(note(facts, response, clock.now()))
 }

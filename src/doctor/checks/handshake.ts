@@ -3,12 +3,11 @@
 import { createSend } from '../../bridge/http/send.ts'
 import { createRelay } from '../../bridge/relay.ts'
 import { asErrorCode, BridgeError, ERRORS } from '../../errors.ts'
-import type { Authorizer, Logger } from '../../ports.ts'
+import type { Authorizer } from '../../ports.ts'
 import { quote } from '../../redaction/text.ts'
-import type { Check, CheckContext, Findings } from '../report/context.ts'
+import { type Check, type CheckContext, type Findings, SILENT } from '../report/context.ts'
 import { fail, type Outcome, pass, skip } from '../report/finding.ts'
 
-const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 const LONGEST_MS = 10_000
 const REVISION = '2025-11-25'
 
@@ -61,7 +60,14 @@ async function initialize(
   const send = createSend(http, authorizer, url, idleMs)
   const transport = server?.transport ?? 'auto'
   const relay = createRelay({
-    ...{ url, send, writer, clock, log: SILENT, answerLimit: 1024 * 1024, timeoutMs: idleMs, transport },
+    url,
+    send,
+    writer,
+    clock,
+    log: SILENT,
+    answerLimit: 1024 * 1024,
+    timeoutMs: idleMs,
+    transport,
   })
   signal.addEventListener('abort', () => void relay.close(0), { once: true })
   const clientInfo = { name: 'mcp-oauth-bridge doctor', version }

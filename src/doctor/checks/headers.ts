@@ -1,11 +1,8 @@
 // The headers that a bridge sends, made by the code that sends them; and those that the settings keep back.
 import { createAuthorizer, fixedTokens } from '../../auth/authorizer.ts'
 import { matchesAny } from '../../auth/userHeaders.ts'
-import type { Logger } from '../../ports.ts'
-import type { Check } from '../report/context.ts'
+import { type Check, SILENT } from '../report/context.ts'
 import { fail, pass, skip, warn } from '../report/finding.ts'
-
-const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 
 export const headers: Check = {
   name: 'headers',
@@ -15,7 +12,13 @@ export const headers: Check = {
     if (!server) return skip('No server is named.')
     const { forwardHeaders: forward, blockedHeaders: blocked, userHeaders } = config
     facts.authorizer = createAuthorizer({
-      ...{ tokens: fixedTokens(tokens), userHeaders, headers: server.headers, forward, blocked, log: SILENT, clock },
+      tokens: fixedTokens(tokens),
+      userHeaders,
+      headers: server.headers,
+      forward,
+      blocked,
+      log: SILENT,
+      clock,
     })
     facts.headers = await facts.authorizer.headers('POST', new URL(server.url))
     const sent = Object.keys(facts.headers)
@@ -37,5 +40,3 @@ export const headers: Check = {
     return pass(text)
   },
 }
-
-/** Tokens that stay as they are. */

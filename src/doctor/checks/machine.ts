@@ -1,11 +1,12 @@
 // This machine: versions, settings, proxy variables, browser.
 import { accessSync, constants } from 'node:fs'
-import { connect } from 'node:net'
+import { bareHost } from '../../bareHost.ts'
 import { asBridgeError } from '../../errors.ts'
 import { withoutQueries } from '../../redaction/text.ts'
 import { createProxyFor } from '../../system/http/proxy.ts'
 import { findProgram, thisMachine } from '../../system/process/programs.ts'
 import type { Check } from '../report/context.ts'
+import { dial, portOf } from '../report/dial.ts'
 import { fail, failed, pass, warn } from '../report/finding.ts'
 
 export const versions: Check = {
@@ -74,9 +75,9 @@ export const proxy: Check = {
     if (!found)
       return pass(`${variable} is set; this server is reached without it (NO_PROXY, or it is on this machine).`)
     facts.proxied = true
-    const { hostname, port, host, protocol } = found
-    const answers = await answersOn(hostname, Number(port || (protocol === 'https:' ? 443 : 80)), signal)
-    if (answers) return pass(`${variable} names ${host}; it answers, and is used.`)
+    const { host } = found
+    const outcome = await dial({ host: bareHost(found), port: portOf(found) }, 0, signal)
+    if (outcome === 'open') return pass(`${variable} names ${host}; it answers, and is used.`)
     facts.down = true
     return fail(
       'proxy_failed',
@@ -84,17 +85,6 @@ export const proxy: Check = {
       `Correct or unset ${variable}, or name the server in NO_PROXY.`,
     )
   },
-}
-
-function answersOn(host: string, port: number, signal: AbortSignal): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: host.replace(/^\[|\]$/g, ''), port, signal })
-    socket.once('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.once('error', () => resolve(false))
-  })
 }
 
 export const browser: Check = {

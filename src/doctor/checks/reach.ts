@@ -1,20 +1,19 @@
 // The way to the server: its name, its port.
 import { lookup } from 'node:dns/promises'
-import { connect } from 'node:net'
+import { bareHost } from '../../bareHost.ts'
 import { quote } from '../../redaction/text.ts'
 import type { Check, CheckContext } from '../report/context.ts'
+import { dial, portOf } from '../report/dial.ts'
 import { fail, pass, skip } from '../report/finding.ts'
 
 const urlOf = ({ server }: CheckContext) => new URL(server?.url ?? '')
-export const hostOf = (url: URL) => url.hostname.replace(/^\[|\]$/g, '')
-export const portOf = (url: URL) => Number(url.port || (url.protocol === 'https:' ? 443 : 80))
 
 export const dns: Check = {
   name: 'dns',
   about: 'server',
   limitMs: 10_000,
   async run(patient, facts) {
-    const host = hostOf(urlOf(patient))
+    const host = bareHost(urlOf(patient))
     if (facts.proxied) return skip('The proxy looks the name up.')
     try {
       const addresses = await lookup(host, { all: true })
@@ -39,7 +38,8 @@ export const tcp: Check = {
     if (facts.proxied) return skip('The proxy makes the connection.')
     if (facts.down) return skip('The name has no address.')
     const url = urlOf(patient)
-    const outcome = await dial(url, patient.config.connectTimeoutMs, signal)
+    const to = { host: bareHost(url), port: portOf(url) }
+    const outcome = await dial(to, patient.config.connectTimeoutMs || 10_000, signal)
     if (outcome === 'open') return pass(`${url.host} takes connections.`)
     facts.down = true
     if (outcome === 'timeout') {
@@ -54,21 +54,4 @@ export const tcp: Check = {
       'Start the server, or correct the host and port of its URL (mcp_server_url). In a container, localhost is the container itself.'
     return fail('server_unreachable', `MCP server unreachable: ${url.host} takes no connection (${outcome}).`, remedy)
   },
-}
-
-/** 'open', 'timeout', or the error code of the system. */
-function dial(url: URL, timeoutMs: number, signal: AbortSignal): Promise<string> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: hostOf(url), port: portOf(url), signal })
-    const settle = (outcome: string) => {
-      clearTimeout(timer)
-      socket.destroy()
-      resolve(outcome)
-    }
-    const timer = setTimeout(() => settle('timeout'), timeoutMs || 10_000)
-    socket.once('connect', () => settle('open'))
-    socket.once('error', (error: NodeJS.ErrnoException & { errors?: NodeJS.ErrnoException[] }) =>
-      settle(error.code ?? error.errors?.[0]?.code ?? error.name),
-    )
-  })
 }

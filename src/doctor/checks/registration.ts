@@ -6,6 +6,7 @@ import { chooseAuthMethod } from '../../auth/oauth/authentication.ts'
 import { isIssuerOf, presetOf } from '../../config/presets.ts'
 import { BridgeError } from '../../errors.ts'
 import type { HttpClient } from '../../ports.ts'
+import { present } from '../../present.ts'
 import { quote } from '../../redaction/text.ts'
 import { isSecure } from '../../secureUrl.ts'
 import type { Check, CheckContext, Findings } from '../report/context.ts'
@@ -25,11 +26,11 @@ export const registration: Check = {
     if (client !== undefined && client === clientId) {
       const alone = await unbound(patient, facts)
       if (alone) return alone
-      const given = { ...(clientSecret && { clientSecret }), ...(clientKey && { privateKey: clientKey }) }
+      const given = present({ clientSecret: clientSecret || undefined, privateKey: clientKey || undefined })
       return pass(`The configured client ${quote(client)} is used, with ${chooseAuthMethod(metadata, given)}.`)
     }
     if (client !== undefined && client === clientMetadataUrl) {
-      const method = chooseAuthMethod(metadata, clientKey === undefined ? {} : { privateKey: clientKey })
+      const method = chooseAuthMethod(metadata, present({ privateKey: clientKey }))
       return pass(`The client metadata document ${quote(client)} is used, with ${method}.`)
     }
     const passedOver = clientMetadataUrl === undefined ? '' : ' It takes no client metadata document.'
@@ -82,8 +83,14 @@ export const redirectUri: Check = {
     if (!isSecure(url, patient.server?.allowHttp ?? false)) return skip('The authorization endpoint is not https.')
     const challenge = createHash('sha256').update(randomBytes(32)).digest('base64url')
     const query = {
-      ...{ response_type: 'code', client_id: client, redirect_uri: redirect, scope: 'openid', prompt: 'none' },
-      ...{ state: randomBytes(16).toString('base64url'), code_challenge: challenge, code_challenge_method: 'S256' },
+      response_type: 'code',
+      client_id: client,
+      redirect_uri: redirect,
+      scope: 'openid',
+      prompt: 'none',
+      state: randomBytes(16).toString('base64url'),
+      code_challenge: challenge,
+      code_challenge_method: 'S256',
     }
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
     return await preflight(await patient.guarded(), url, redirect, signal)
@@ -104,6 +111,7 @@ async function preflight(http: HttpClient, url: URL, redirect: string, signal: A
   }
 }
 
+/** A server that does not take the redirect URI shows a page of its own (RFC 6749 section 4.1.2.1): its words are all there is to read. */
 function judge(status: number, text: string, redirect: string): Outcome {
   if (
     /redirect[ _]?ur[il]|reply url|callback url/i.test(text) &&

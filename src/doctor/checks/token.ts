@@ -19,8 +19,12 @@ export const token: Check = {
     const { tokens } = record
     if (tokens) return await examineToken(tokens, patient, facts, signal)
     if (record.lastError === undefined) return notSignedIn(answer?.status)
-    const code = /altered|moved/.test(record.lastError) ? 'seal_broken' : 'token_expired'
-    return fail(code, `Nobody is signed in any more: ${record.lastError}`, 'Sign in again: mcp-oauth-bridge login.')
+    const { lastErrorCode = 'token_expired' } = record
+    return fail(
+      lastErrorCode,
+      `Nobody is signed in any more: ${record.lastError}`,
+      'Sign in again: mcp-oauth-bridge login.',
+    )
   },
 }
 

@@ -2,7 +2,7 @@
 import type { AuthorizationServerMetadata } from '../../auth/discovery/authorizationServer.ts'
 import type { Config, ServerConfig } from '../../config/config.ts'
 import type { ErrorCode } from '../../errors.ts'
-import type { Authorizer, Clock, HttpClient, HttpResponse } from '../../ports.ts'
+import type { Authorizer, Clock, HttpClient, HttpResponse, Logger } from '../../ports.ts'
 import type { RulesOf } from '../../providerRules.ts'
 import type { Challenge, TokenKey, TokenRecord } from '../../records.ts'
 import type { ReadOnlyStores } from '../../store/readOnlyStores.ts'
@@ -60,3 +60,6 @@ export interface Check {
   /** May throw BridgeError: then the check fails with it. Must stop when `signal` aborts. */
   run(patient: CheckContext, facts: Findings, signal: AbortSignal): Promise<Outcome>
 }
+
+/** What the parts of a bridge would log while they are examined stands in the finding. */
+export const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} }

@@ -1,5 +1,6 @@
 // What a check finds: its verdict, the evidence, and what to do about it.
 import { type BridgeError, ERRORS, type ErrorCode } from '../../errors.ts'
+import { present } from '../../present.ts'
 
 export interface Outcome {
   readonly status: 'pass' | 'warn' | 'fail' | 'skip'
@@ -17,11 +18,11 @@ export interface Finding extends Outcome {
 
 export const pass = (detail: string): Outcome => ({ status: 'pass', detail, remedy: null })
 export const skip = (detail: string): Outcome => ({ status: 'skip', detail, remedy: null })
-export const warn = (detail: string, remedy: string, code?: ErrorCode): Outcome => ({
+export const warn = (detail: string, remedy: string | null, code?: ErrorCode): Outcome => ({
   status: 'warn',
   detail,
   remedy,
-  ...(code === undefined ? {} : { code }),
+  ...present({ code }),
 })
 export const fail = (code: ErrorCode, detail: string, remedy: string = ERRORS[code].hint): Outcome => ({
   status: 'fail',

@@ -1,6 +1,7 @@
 // Seals one secret for one place in the database: AES-256-GCM with table, row and column as associated data; and marks what must be as it was.
 import { createCipheriv, createDecipheriv, createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { BridgeError } from '../../errors.ts'
+import { present } from '../../present.ts'
 
 /** Where a secret lives: table, row and column. A sealed text opens nowhere else. */
 export type Place = readonly [table: string, ...rowAndColumn: string[]]
@@ -71,4 +72,4 @@ export function createSeal(key: Uint8Array): Seal {
 
 /** A row, or a secret in it, that is not as this program wrote it. */
 export const broken = (place: Place, cause?: unknown) =>
-  new BridgeError('seal_broken', { details: { table: place[0] }, ...(cause === undefined ? {} : { cause }) })
+  new BridgeError('seal_broken', { details: { table: place[0] }, ...present({ cause }) })

@@ -228,6 +228,7 @@ function translate<T>(work: () => T): T {
     if (!isSqliteError(thrown)) throw thrown
     if (isBusy(thrown)) throw new BridgeError('database_locked', { cause: thrown })
     const lacking = { message: `The database lacks a table or column: ${thrown.message}.`, cause: thrown }
+    // SQLite has one code, SQLITE_ERROR, for all that is wrong with a statement; its words have been these since version 3.
     if (/no such (table|column)/.test(thrown.message)) throw new BridgeError('schema_missing', lacking)
     throw unreachable(thrown)
   }

@@ -3,6 +3,7 @@ import { BridgeError } from '../../errors.ts'
 import type { Database } from './database.ts'
 import { initial } from './migrations/0001-initial.ts'
 import { rowSeals } from './migrations/0002-row-seals.ts'
+import { errorCodes } from './migrations/0003-error-codes.ts'
 import { toSqlTime } from './time.ts'
 
 export interface Migration {
@@ -12,7 +13,7 @@ export interface Migration {
   readonly down: string
 }
 
-const MIGRATIONS: readonly Migration[] = [initial, rowSeals]
+const MIGRATIONS: readonly Migration[] = [initial, rowSeals, errorCodes]
 
 /** The schema version this program works with. */
 export const LATEST_VERSION = MIGRATIONS.length
@@ -29,12 +30,7 @@ export function migrateUp(database: Database): void {
   if (schemaVersion(database) === LATEST_VERSION) return
   database.transaction(() => {
     const from = schemaVersion(database)
-    if (from > LATEST_VERSION) {
-      throw new BridgeError('schema_missing', {
-        message: `The database has schema version ${from}; this program knows up to ${LATEST_VERSION}.`,
-        hint: 'Use the newest mcp-oauth-bridge with this database.',
-      })
-    }
+    if (from > LATEST_VERSION) throw tooNew(from)
     database.exec(
       'CREATE TABLE IF NOT EXISTS schema_migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at TEXT NOT NULL)',
     )
@@ -61,3 +57,10 @@ export function migrateDown(database: Database): number {
     return from - 1
   })
 }
+
+/** A file that a newer program has brought up to its own version. */
+export const tooNew = (version: number) =>
+  new BridgeError('schema_missing', {
+    message: `The database has schema version ${version}; this program knows up to ${LATEST_VERSION}.`,
+    hint: 'Use the newest mcp-oauth-bridge with this database.',
+  })

@@ -1,5 +1,6 @@
 // The health endpoints beside the callback: does this process work, with its database and the MCP server? Never a secret.
 import { BridgeError } from '../../errors.ts'
+import { mcpPing } from '../../mcpPing.ts'
 import type { Health, HttpClient } from '../../ports.ts'
 
 export interface HealthAnswer {
@@ -45,17 +46,14 @@ async function worded(work: Promise<void>, good: string, bad: string): Promise<s
 
 /** Longest time the MCP server has to show that it is there, in ms. */
 const LONGEST_MS = 5_000
-const PING = '{"jsonrpc":"2.0","id":"health","method":"ping"}'
-const JSON_BODY = { accept: 'application/json, text/event-stream', 'content-type': 'application/json' }
 
 /** Any answer will do that is no failure of the server's own. @throws BridgeError when it cannot be reached, or fails */
 export async function askServer(
   http: HttpClient,
   { url, headers }: { readonly url: string; readonly headers: Readonly<Record<string, string>> },
 ): Promise<void> {
-  const request = { method: 'POST', url: new URL(url), body: PING, idleMs: LONGEST_MS } as const
   const signal = AbortSignal.timeout(LONGEST_MS)
-  const response = await http.request({ ...request, headers: { ...headers, ...JSON_BODY }, signal })
+  const response = await http.request({ ...mcpPing(url, headers, 'health'), idleMs: LONGEST_MS, signal })
   response.discard()
   if (response.status >= 500) throw new BridgeError('server_error', { details: { status: response.status } })
 }

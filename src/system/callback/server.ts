@@ -1,5 +1,6 @@
 // The callback listener: answers the redirect on loopback (RFC 8252 section 7.3), and who asks for its health.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { bareHost } from '../../bareHost.ts'
 import { BridgeError } from '../../errors.ts'
 import type { CallbackListener, CallbackPage, Health } from '../../ports.ts'
 import { portHolder } from '../process/portOwner.ts'
@@ -24,7 +25,7 @@ export const callbackServer: CallbackListener = {
     const servers: Server[] = []
     const close = async () => void (await Promise.all(servers.map(closeServer)))
     try {
-      for (const address of addressesOf(url.hostname)) {
+      for (const address of addressesOf(url)) {
         const server = await listenOn(address, Number(url.port || 80), handle)
         if (server) servers.push(server)
       }
@@ -38,8 +39,7 @@ export const callbackServer: CallbackListener = {
 }
 
 /** Browsers resolve localhost to either family, so both listen. */
-const addressesOf = (hostname: string) =>
-  hostname === 'localhost' ? ['127.0.0.1', '::1'] : [hostname.replace(/^\[|\]$/g, '')]
+const addressesOf = (url: URL) => (url.hostname === 'localhost' ? ['127.0.0.1', '::1'] : [bareHost(url)])
 
 /** undefined: this machine has no such address family. */
 function listenOn(

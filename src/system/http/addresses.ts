@@ -1,6 +1,7 @@
 // Which addresses a request may reach: what a public server names must not lead into private networks (SSRF).
 import { type LookupAddress, lookup as lookUp } from 'node:dns'
 import { BlockList, isIP, type LookupFunction } from 'node:net'
+import { bareHost } from '../../bareHost.ts'
 import { BridgeError } from '../../errors.ts'
 import { memoizeAsync } from '../../memoizeAsync.ts'
 import type { HttpClient, HttpRequest } from '../../ports.ts'
@@ -42,7 +43,7 @@ export function kindOf(address: string): 'public' | 'private' | 'local' {
 
 /** @throws BridgeError address_refused when the URL's host is an address beyond the bound; names are looked at when they resolve. */
 export function checkLiteral(url: URL, within: Bound): void {
-  const host = hostOf(url)
+  const host = bareHost(url)
   if (isIP(host) !== 0 && !isWithin(host, within)) throw refused(host)
 }
 
@@ -55,7 +56,7 @@ const RESOLVE_MS = 2_000
  * @throws BridgeError address_refused
  */
 export async function checkForProxy(url: URL, within: Bound, resolve = resolveAll): Promise<void> {
-  const host = hostOf(url)
+  const host = bareHost(url)
   if (isIP(host) !== 0) return checkLiteral(url, within)
   let timer: NodeJS.Timeout | undefined
   const silence = new Promise<[]>((done) => {
@@ -85,7 +86,7 @@ export function lookupWithin(within: Bound, resolve = lookUp): LookupFunction {
  */
 export function createReach(server: URL, trusted: readonly string[], resolve = resolveAll): Reach {
   const ofServer = memoizeAsync(async (): Promise<Bound | undefined> => {
-    const host = hostOf(server)
+    const host = bareHost(server)
     if (isIP(host) !== 0) return BOUNDS[kindOf(host)]
     if (host === 'localhost' || host.endsWith('.localhost')) return undefined
     const addresses = await resolve(host).catch(() => [])
@@ -100,9 +101,9 @@ export function createReach(server: URL, trusted: readonly string[], resolve = r
       const within = await bound(url)
       if (within === undefined) return
       checkLiteral(url, within)
-      if (isIP(hostOf(url)) !== 0) return
+      if (isIP(bareHost(url)) !== 0) return
       // A name that does not resolve here may resolve for the browser's proxy; it leads nowhere on this machine.
-      const addresses = await resolve(hostOf(url)).catch(() => [])
+      const addresses = await resolve(bareHost(url)).catch(() => [])
       if (addresses.some(({ address }) => !isWithin(address, within))) throw refused(url.hostname)
     },
   }
@@ -126,8 +127,6 @@ function isWithin(address: string, within: Bound): boolean {
   return kind === 'public' || (kind === 'private' && within === 'private')
 }
 
-const hostOf = (url: URL) => url.hostname.replace(/^\[|\]$/g, '')
-
 const resolveAll = (host: string) =>
   new Promise<LookupAddress[]>((resolve, reject) => {
     lookUp(host, { all: true }, (error, addresses) => (error ? reject(error) : resolve(addresses)))
@@ -143,7 +142,7 @@ const refused = (host: string) =>
 function groupsOf(address: string): number[] | undefined {
   const url = `http://[${address.split('%')[0]}]/`
   if (!URL.canParse(url)) return undefined
-  const [head = '', tail] = hostOf(new URL(url)).split('::')
+  const [head = '', tail] = bareHost(new URL(url)).split('::')
   const parse = (part: string) => (part === '' ? [] : part.split(':').map((group) => Number.parseInt(group, 16)))
   const before = parse(head)
   const after = parse(tail ?? '')

@@ -1,6 +1,7 @@
 // The one HTTP client: redirects within the origin only, sticky cookies of one origin, a broken connection tried once more where that does no harm.
 import { BridgeError } from '../../errors.ts'
 import type { HttpClient, HttpRequest, HttpResponse } from '../../ports.ts'
+import { present } from '../../present.ts'
 import { quote } from '../../redaction/text.ts'
 import { type ConnectionOptions, createConnections } from './connections.ts'
 import { createCookieJar } from './cookies.ts'
@@ -96,6 +97,6 @@ function redirectTarget(from: URL, method: string, response: HttpResponse): URL 
       : `${from.origin} redirects a ${method} with ${status}.`
   throw new BridgeError('redirect_refused', {
     message,
-    details: { status, ...(to ? { target: to.origin } : {}) },
+    details: present({ status, target: to?.origin }),
   })
 }

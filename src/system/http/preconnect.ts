@@ -1,5 +1,6 @@
 // A connection opened before there is a request for it, and handed to the first one.
 import type { Socket } from 'node:net'
+import { bareHost } from '../../bareHost.ts'
 import type { Connect } from './connections.ts'
 
 /** `connect` gives the warm connection once, when it is still good; else it makes a new one. */
@@ -15,9 +16,9 @@ export function warmable(origin: URL, connector: Connect): { connect: Connect; w
   }
 
   const warm = () => {
-    const { host, hostname, protocol, port } = origin
+    const { host, protocol, port } = origin
     ready ??= new Promise((resolve) => {
-      connector({ host, hostname: hostname.replace(/^\[|\]$/g, ''), protocol, port }, (error, socket) => {
+      connector({ host, hostname: bareHost(origin), protocol, port }, (error, socket) => {
         if (error || ended) {
           socket?.destroy()
           return resolve(undefined)

@@ -1,6 +1,7 @@
 // Which proxy a URL goes through: HTTPS_PROXY, HTTP_PROXY and NO_PROXY, as curl and Go read them.
 import { BlockList, isIP } from 'node:net'
 import { BridgeError } from '../../errors.ts'
+import { present } from '../../present.ts'
 import { quote } from '../../redaction/text.ts'
 import { isLoopback } from '../../secureUrl.ts'
 import { reasonOf } from './errors.ts'
@@ -87,7 +88,9 @@ export function authorityOf({ hostname, port }: { readonly hostname: string; rea
 export function proxyRefused(proxy: URL, authority: string, status: number): BridgeError {
   return new BridgeError('proxy_failed', {
     message: `The proxy ${proxy.origin} answered ${status} for ${authority}.`,
-    ...(status === 407 ? { hint: 'Put user and password into the proxy’s URL: http://user:password@host:port.' } : {}),
+    ...present({
+      hint: status === 407 ? 'Put user and password into the proxy’s URL: http://user:password@host:port.' : undefined,
+    }),
     details: { status, sent: false },
   })
 }

@@ -3,6 +3,7 @@ import { request as plainRequest } from 'node:http'
 import { request as secureRequest } from 'node:https'
 import type { Socket } from 'node:net'
 import type { SecureContext } from 'node:tls'
+import { present } from '../../present.ts'
 
 export interface TunnelOptions {
   /** host:port of the server. */
@@ -26,10 +27,9 @@ export function openTunnel(proxy: URL, options: TunnelOptions): Promise<Socket |
       path: authority,
       headers: { ...headers, host: authority },
       agent: false,
-      ...(signal ? { signal } : {}),
       // Left out, NODE_TLS_REJECT_UNAUTHORIZED would decide; our own password goes to this proxy.
       ...(proxy.protocol === 'https:' ? { rejectUnauthorized: true, minVersion: 'TLSv1.2' } : {}),
-      ...(secureContext ? { secureContext } : {}),
+      ...present({ signal, secureContext }),
     })
     outgoing.once('connect', async ({ statusCode = 0 }, socket: Socket, head) => {
       const late = () => socket.destroy(new DOMException('The proxy did not answer in time.', 'AbortError'))

@@ -1,10 +1,9 @@
 // Stands in for the OS keychain: one 0600 file a secret, in a private folder.
-
-import { randomUUID } from 'node:crypto'
-import { closeSync, constants, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { BridgeError } from '../../errors.ts'
 import type { SecretStore } from '../../ports.ts'
+import { replaceFile } from '../../replaceFile.ts'
 import { ensurePrivateFolder, makePrivate } from '../files/private.ts'
 
 export function createKeyFile(folder: string): SecretStore {
@@ -22,17 +21,7 @@ export function createKeyFile(folder: string): SecretStore {
     },
     async set(name, secret) {
       ensurePrivateFolder(folder)
-      const path = pathOf(name)
-      const draft = `${path}.${randomUUID()}`
-      const flags = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | (constants.O_NOFOLLOW ?? 0)
-      const file = openSync(draft, flags, 0o600)
-      try {
-        writeSync(file, `${secret}\n`)
-        fsyncSync(file)
-      } finally {
-        closeSync(file)
-      }
-      renameSync(draft, path)
+      replaceFile(pathOf(name), `${secret}\n`, 0o600)
     },
     async delete(name) {
       rmSync(pathOf(name), { force: true })

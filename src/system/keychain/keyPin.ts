@@ -1,7 +1,8 @@
 // Remembers, outside the database, which sealing keys this program has used with it: who writes to the database cannot choose another.
-import { createHash, randomUUID } from 'node:crypto'
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { replaceFile } from '../../replaceFile.ts'
 import { makePrivate, withPrivateUmask } from '../files/private.ts'
 
 /** Keys are made rarely: after a reset, or when one was lost. */
@@ -26,10 +27,8 @@ export function createKeyPin(folder: string, database: string) {
     known,
     add(fingerprint: string): void {
       const others = (known() ?? []).filter((one) => one !== fingerprint)
-      const draft = `${path}.${randomUUID()}`
       const text = [...others, fingerprint].slice(-MOST).join('\n')
-      withPrivateUmask(path, () => writeFileSync(draft, `${text}\n`, { mode: 0o600, flag: 'wx' }))
-      renameSync(draft, path)
+      withPrivateUmask(path, () => replaceFile(path, `${text}\n`, 0o600))
     },
   }
 }

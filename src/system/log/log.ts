@@ -1,6 +1,8 @@
 // Events to stderr and the log file. Only fields on the list are written, and known shapes of secrets are cut out of texts.
 import type { Writable } from 'node:stream'
+import { glob } from '../../glob.ts'
 import type { LogFields, Logger, LogLevel } from '../../ports.ts'
+import { present } from '../../present.ts'
 import { withoutAccounts, withoutControls, withoutQueries, withoutSecrets } from '../../redaction/text.ts'
 import { createLogFile, type LogFileLimits } from './file.ts'
 import { createFloodGuard } from './floodGuard.ts'
@@ -36,7 +38,7 @@ const FIELDS = new Set(
 
 export function createLog(options: LogOptions): Logger {
   const { stderr, level, namespaces, file, fileLevel, fileLimits, awake = () => performance.now() } = options
-  const patterns = namespaces.map(toPattern)
+  const patterns = namespaces.map(glob)
   const append = file === undefined ? undefined : createLogFile(file, fileLimits)
 
   const toFile = (line: string) => {
@@ -49,7 +51,7 @@ export function createLog(options: LogOptions): Logger {
 
   const guard = createFloodGuard(awake)
   const write = (at: LogLevel, event: string, fields: LogFields = {}) => {
-    const named = patterns.some((pattern) => pattern.test(event))
+    const named = patterns.some((matches) => matches(event))
     const onScreen = named || RANK[at] >= RANK[level]
     const inFile = named || RANK[at] >= RANK[fileLevel]
     if (!onScreen && !inFile) return
@@ -75,13 +77,13 @@ export function createLog(options: LogOptions): Logger {
       const [at = 'info', event = 'log', code] = kind.split(' ') as [LogLevel, string, string?]
       const facts = { message: `${more} more of these were not written.`, count: more }
       const where = { onScreen: RANK[at] >= RANK[level], inFile: RANK[at] >= RANK[fileLevel] }
-      put(at, event, { ...facts, ...(code === undefined ? {} : { error: code }) }, where)
+      put(at, event, { ...facts, ...present({ error: code }) }, where)
     }
   }
 
   const quiet = RANK[level] > RANK.debug && RANK[fileLevel] > RANK.debug
   return {
-    wants: (event) => !quiet || patterns.some((pattern) => pattern.test(event)),
+    wants: (event) => !quiet || patterns.some((matches) => matches(event)),
     debug: (event, fields) => write('debug', event, fields),
     info: (event, fields) => write('info', event, fields),
     warn: (event, fields) => write('warn', event, fields),
@@ -114,9 +116,4 @@ function forPeople(time: string, level: LogLevel, event: string, fields: Facts):
   const facts = Object.entries(rest).map(([name, value]) => `${name}=${value}`)
   const words = [time.slice(11, 19), level, event, ...(message === undefined ? [] : [message]), ...facts]
   return `${withoutControls(words.join(' '))}\n`
-}
-
-function toPattern(namespace: string): RegExp {
-  const parts = namespace.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
-  return new RegExp(`^${parts.join('.*')}$`)
 }

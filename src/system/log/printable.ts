@@ -22,7 +22,10 @@ const escaped = (unit: number) => `\\u${unit.toString(16).padStart(4, '0')}`
 const ESC = '\\u001b'
 const PAGE = 'docs/errors\\.md#[a-z_]+'
 const OURS = [
-  ...[`^(?:\\r${ESC}\\[2?K)+`, `^${ESC}\\[H${ESC}\\[2J`, '\\r$', '\\n'],
+  `^(?:\\r${ESC}\\[2?K)+`,
+  `^${ESC}\\[H${ESC}\\[2J`,
+  '\\r$',
+  '\\n',
   `${ESC}\\[(?:[0-2]|22|3[1-3]|39|97;40)m`,
   `${ESC}\\]8;;file://[!-~]*/${PAGE}${ESC}\\\\${PAGE}${ESC}\\]8;;${ESC}\\\\`,
 ]

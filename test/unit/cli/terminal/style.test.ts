@@ -7,6 +7,26 @@ describe('colours', () => {
     expect(createStyle({ isTTY: true }, {}).good('x')).toBe('\u001b[32mx\u001b[39m')
   })
 
+  test('are those of the stream and environment they are for, whatever this process has', () => {
+    const { isTTY } = process.stdout
+    const { NO_COLOR } = process.env
+    process.stdout.isTTY = false
+    process.env.NO_COLOR = '1'
+    try {
+      const { warning, bad, dim, strong } = createStyle({ isTTY: true }, {})
+      expect([warning('x'), bad('x'), dim('x'), strong('x')]).toEqual([
+        '\u001b[33mx\u001b[39m',
+        '\u001b[31mx\u001b[39m',
+        '\u001b[2mx\u001b[22m',
+        '\u001b[1mx\u001b[22m',
+      ])
+    } finally {
+      process.stdout.isTTY = isTTY
+      if (NO_COLOR === undefined) delete process.env.NO_COLOR
+      else process.env.NO_COLOR = NO_COLOR
+    }
+  })
+
   test.each([
     [{ isTTY: false }, {}],
     [{}, {}],

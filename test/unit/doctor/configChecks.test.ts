@@ -1,0 +1,76 @@
+// What check-config says of the database and the callback port is what doctor says of them.
+import { symlinkSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { judgePort } from '../../../src/doctor/checks/callbackPort.ts'
+import { wrongSchema } from '../../../src/doctor/checks/database.ts'
+import { databaseCheck, portCheck } from '../../../src/doctor/configChecks.ts'
+import { freePort } from '../../fakes/loopback.ts'
+import { tempFolder } from '../../fakes/tempFolder.ts'
+
+const folder = tempFolder()
+
+describe('the database', () => {
+  test('is well where it is as a start leaves it, and where there is none yet', async () => {
+    const file = folder.fresh('oauth.db')
+    expect(await databaseCheck(file)).toMatchObject({ name: 'database', status: 'pass' })
+    folder.database(file)
+    expect(await databaseCheck(file)).toMatchObject({ name: 'database', status: 'pass' })
+  })
+
+  test('that lacks a table is schema_missing, in the words of doctor', async () => {
+    const file = folder.fresh('oauth.db')
+    const database = folder.database(file)
+    database.exec('DROP TABLE clients')
+    const found = await databaseCheck(file)
+    expect(found).toMatchObject({ status: 'fail', code: 'schema_missing' })
+    expect(found).toEqual({ name: 'database', ...wrongSchema(database) })
+  })
+
+  test('of a newer program is schema_missing', async () => {
+    const file = folder.fresh('oauth.db')
+    folder.database(file).run("INSERT INTO schema_migrations VALUES (999, 'x', 'x')")
+    expect(await databaseCheck(file)).toMatchObject({
+      code: 'schema_missing',
+      detail: expect.stringContaining('version 999'),
+    })
+  })
+
+  test.skipIf(process.platform === 'win32')(
+    'behind a link is permissions_unsafe: a bridge would not open it',
+    async () => {
+      const [file, link] = [folder.fresh('oauth.db'), folder.fresh('link.db')]
+      folder.database(file)
+      symlinkSync(file, link)
+      expect(await databaseCheck(link)).toMatchObject({ status: 'fail', code: 'permissions_unsafe' })
+    },
+  )
+
+  test('that is none is database_unreachable', async () => {
+    const file = folder.fresh('oauth.db')
+    writeFileSync(file, 'no database at all '.repeat(100))
+    expect(await databaseCheck(file)).toMatchObject({ status: 'fail', code: 'database_unreachable' })
+  })
+})
+
+describe('the callback port', () => {
+  const urlOf = (port: number) => `http://127.0.0.1:${port}/auth/callback`
+
+  async function taken() {
+    const server = createServer().listen(0, '127.0.0.1')
+    onTestFinished(() => void server.close())
+    await new Promise((resolve) => server.once('listening', resolve))
+    return urlOf((server.address() as { port: number }).port)
+  }
+
+  test('that is taken is the warning of doctor, for each address', async () => {
+    const urls = [await taken(), await taken()]
+    const outcomes = await Promise.all(urls.map(judgePort))
+    expect(outcomes.map(({ status, code }) => `${status} ${code}`)).toEqual(['warn port_in_use', 'warn port_in_use'])
+    expect(await portCheck(urls)).toEqual(outcomes.map((outcome) => ({ name: 'callback_port', ...outcome })))
+  })
+
+  test('is not worth a word where one address is free', async () => {
+    expect(await portCheck([await taken(), urlOf(await freePort())])).toEqual([])
+  })
+})
