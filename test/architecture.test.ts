@@ -47,7 +47,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   redaction: [],
 }
 const LEAVES = [
-  ...['ports.ts', 'records.ts', 'errors.ts', 'redaction', 'secureUrl.ts', 'shellQuote.ts'],
+  ...['ports.ts', 'records.ts', 'errors.ts', 'redaction', 'secureUrl.ts', 'shellQuote.ts', 'present.ts'],
   ...['memoizeAsync.ts', 'bounds.ts', 'providerRules.ts'],
 ]
 

@@ -1,4 +1,5 @@
 // WWW-Authenticate → Challenge (RFC 9110 section 11.6.1, RFC 6750 section 3, RFC 9728 section 5.1).
+import { present } from '../present.ts'
 import type { Challenge } from '../records.ts'
 
 const TOKEN = "[A-Za-z0-9!#$%&'*+.^_`|~-]+"
@@ -14,15 +15,14 @@ const DPOP = 'scheme dpop'
 export function parseChallenge(status: number, header: string | string[] | undefined): Challenge {
   const found = new Map<string, string>()
   for (const text of header === undefined ? [] : [header].flat()) readInto(found, text)
-  const error = found.get('error')
-  const scope = found.get('scope')
-  const resourceMetadata = found.get('resource_metadata')
   return {
     status,
-    ...(error === undefined ? {} : { error }),
-    ...(scope ? { scope } : {}),
-    ...(resourceMetadata === undefined ? {} : { resourceMetadata }),
-    ...(found.has(DPOP) ? { scheme: 'dpop' as const } : {}),
+    ...present({
+      error: found.get('error'),
+      scope: found.get('scope') || undefined,
+      resourceMetadata: found.get('resource_metadata'),
+      scheme: found.has(DPOP) ? ('dpop' as const) : undefined,
+    }),
   }
 }
 

@@ -41,6 +41,7 @@ test('a failure there is told here, and another round goes on in the same tab', 
   expect(await page).toMatchObject({ kind: 'failed', code: 'tls_failed', message: 'No.' })
   const again = await setUp()
   const second = again.hand()
+  await again.attempts.claim(again.attempt.state, 0)
   await again.attempts.planAgain(again.attempt.id, 'another state', {
     ...PLAN,
     authorizationUrl: 'https://as.example/2',
