@@ -114,12 +114,12 @@ export interface TokenStore {
   refuse(key: TokenKey, generation: number): Promise<void>
 }
 
-export interface Asking {
+export interface AttemptRequest {
   readonly wishes: Wishes
   /** Whether an attempt that was begun with these wishes will do; left out: any. */
   readonly fits?: (waiting: Wishes) => boolean
 }
-export interface Begun {
+export interface BegunAttempt {
   readonly attempt: Attempt
   readonly begun: boolean
   /** Another one had to end for it. */
@@ -128,7 +128,7 @@ export interface Begun {
 
 export interface AttemptStore {
   /** Joins the attempt of this key that is still open, else begins one; `begun` tells which. One that does not fit ends, and the new one succeeds it. */
-  begin(key: TokenKey, challenge: Challenge, expiresAt: number, asking?: Asking): Promise<Begun>
+  begin(key: TokenKey, challenge: Challenge, expiresAt: number, asking?: AttemptRequest): Promise<BegunAttempt>
   byId(id: string): Promise<Attempt | undefined>
   plan(id: string, plan: AttemptPlan): Promise<void>
   /** The waiting attempt of this state, left as it is. */

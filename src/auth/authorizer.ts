@@ -8,7 +8,7 @@ import type { DpopProofs } from './oauth/dpop.ts'
 import type { Tokens } from './tokens/tokens.ts'
 import { matchesAny, type UserHeaderMap, userHeaders } from './userHeaders.ts'
 
-export interface AuthorizeOptions {
+export interface AuthorizerOptions {
   readonly tokens: Tokens
   readonly userHeaders: UserHeaderMap
   /** Headers a person configured for this server. */
@@ -37,9 +37,9 @@ export const fixedTokens = (tokens: TokenSet | undefined): Tokens => ({
   stepUp: async () => undefined,
 })
 
-export function createAuthorizer(options: AuthorizeOptions): Authorizer {
+export function createAuthorizer(options: AuthorizerOptions): Authorizer {
   const { tokens, forward, blocked, log } = options
-  const configured = keep(options.headers, (name) => !matchesAny(name, blocked))
+  const configured = filterHeaders(options.headers, (name) => !matchesAny(name, blocked))
   let built: Built | undefined
   /** The token set that headers were made of. */
   const madeOf = new WeakMap<object, TokenSet>()
@@ -51,9 +51,9 @@ export function createAuthorizer(options: AuthorizeOptions): Authorizer {
   const build = async (set: TokenSet): Promise<Built> => {
     const scheme = set.dpopKey === undefined ? 'Bearer' : 'DPoP'
     const ours = { authorization: `${scheme} ${set.accessToken}`, ...userHeaders(set.user, options.userHeaders) }
-    const sent = keep(ours, (name) => matchesAny(name, forward) && !matchesAny(name, blocked))
+    const sent = filterHeaders(ours, (name) => matchesAny(name, forward) && !matchesAny(name, blocked))
     const names = new Set(Object.keys(sent).map((name) => name.toLowerCase()))
-    const others = keep(configured, (name) => !names.has(name.toLowerCase()))
+    const others = filterHeaders(configured, (name) => !names.has(name.toLowerCase()))
     log.info('proxy:headers', { names: Object.keys({ ...others, ...sent }).join(', '), blocked: blocked.join(', ') })
     registerSecret([set.accessToken], 'token')
     const proofs = sent.authorization === undefined ? undefined : await proofsOf(set)
@@ -129,6 +129,9 @@ const isOfSameAccount = (one: TokenSet, other: TokenSet | undefined) =>
   (one.accessToken === other.accessToken ||
     (one.user !== undefined && one.issuer === other.issuer && one.user.subject === other.user?.subject))
 
-function keep(headers: Readonly<Record<string, string>>, wanted: (name: string) => boolean): Record<string, string> {
+function filterHeaders(
+  headers: Readonly<Record<string, string>>,
+  wanted: (name: string) => boolean,
+): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => wanted(name)))
 }

@@ -1,5 +1,4 @@
 // WWW-Authenticate → Challenge (RFC 9110 section 11.6.1, RFC 6750 section 3, RFC 9728 section 5.1).
-
 import { present } from '../present.ts'
 import type { Challenge } from '../records.ts'
 

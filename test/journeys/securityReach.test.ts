@@ -3,7 +3,7 @@ import type { LookupAddress } from 'node:dns'
 import { describe, expect, test } from 'vitest'
 import { createClients } from '../../src/auth/client/clients.ts'
 import { discover } from '../../src/auth/discovery/protectedResource.ts'
-import { createLogin, type LoginOptions } from '../../src/auth/grants/authorizationCode.ts'
+import { createLogin, type AuthorizationCodeOptions } from '../../src/auth/grants/authorizationCode.ts'
 import { createDeviceLogin } from '../../src/auth/grants/deviceCode.ts'
 import type { HttpClient } from '../../src/ports.ts'
 import { createReach, withinReach } from '../../src/system/http/addresses.ts'
@@ -126,7 +126,7 @@ describe('when the metadata of a server on the internet has an endpoint inside, 
       ...{ http, clients: createFakeClientStore(), cache: createFakeCache(), leases: createFakeLeases(), clock },
       ...{ allowHttp: false, rules, timeoutMs: 2_000, configured: undefined },
     })
-    const options: LoginOptions = {
+    const options: AuthorizationCodeOptions = {
       ...{ http, clients, attempts, store: createFakeTokenStore(), clock, log: createFakeLogger() },
       ...{ allowHttp: false, rules, serverHeaders: {}, issuer: undefined, scopes: undefined, resource: undefined },
       ...{ authorizeParameters: {}, account: undefined, claims: ['email'], bearer: 'access_token' as const },

@@ -8,7 +8,7 @@ import { chooseAuthMethod } from '../oauth/authentication.ts'
 import { createOAuthClient, type OAuthClient } from '../oauth/client.ts'
 import type { IdToken } from '../oauth/normalize.ts'
 import { createMetadataCache, type MetadataCache, type MetadataCacheOptions } from './metadataCache.ts'
-import { createOwnClient, type OwnClientOptions } from './ownClient.ts'
+import { createIssuerCheck, type OwnClientOptions } from './ownClient.ts'
 import { isUnknownClient } from './probe.ts'
 import { registerClient } from './registration.ts'
 
@@ -22,7 +22,7 @@ export interface ClientsOptions extends MetadataCacheOptions, OwnClientOptions {
 }
 
 /** How a server is spoken to; left out: as it is known now, for bearer tokens. */
-export interface Connecting {
+export interface ConnectOptions {
   /** As it was when the sign-in began. */
   readonly metadata?: AuthorizationServerMetadata
   readonly dpopKey?: string | undefined
@@ -52,7 +52,7 @@ export interface Clients extends Pick<MetadataCache, 'remember'> {
    */
   ofTokens(issuer: string, clientId: string, redirectUri: string): Promise<RegisteredClient>
   /** An OAuth client that speaks as `client` to `issuer`; with `dpopKey` it asks for tokens bound to that key. */
-  connect(issuer: string, client: RegisteredClient, connecting?: Connecting): Promise<OAuthClient>
+  connect(issuer: string, client: RegisteredClient, connecting?: ConnectOptions): Promise<OAuthClient>
   /**
    * After the server refused `refused` as a client: the one registered in its place. undefined: it is not ours to replace.
    * @throws BridgeError registration_failed
@@ -69,7 +69,7 @@ const REGISTER_LEASE_MS = 4_000
 export function createClients(options: ClientsOptions): Clients {
   const { http, clients, leases, clock, rules, timeoutMs, configured, metadataUrl, metadataKey } = options
   const metadataCache = createMetadataCache(options)
-  const mayBeUsedAt = createOwnClient(options)
+  const mayBeUsedAt = createIssuerCheck(options)
 
   const fromConfig = async (
     metadata: AuthorizationServerMetadata,

@@ -2,13 +2,13 @@
 import type { Cache, Clock } from '../../ports.ts'
 import {
   type AuthorizationServerMetadata,
+  configuredMetadata,
+  defaultMetadata,
   fetchDefaultMetadata,
   fetchMetadata,
-  guessed,
-  laidOver,
   type MetadataOptions,
+  mergeMetadata,
   type Published,
-  writtenServer,
 } from '../discovery/authorizationServer.ts'
 
 export interface MetadataCacheOptions extends MetadataOptions {
@@ -40,7 +40,9 @@ export function createMetadataCache(options: MetadataCacheOptions): MetadataCach
     const published = asPublished(await cache.get(nameOf(issuer), clock.now()))
     if (!published) return undefined
     try {
-      return writtenServer(options, issuer) ?? (isGuess ? guessed : laidOver)(options, issuer, published)
+      return (
+        configuredMetadata(options, issuer) ?? (isGuess ? defaultMetadata : mergeMetadata)(options, issuer, published)
+      )
     } catch {
       return undefined
     }

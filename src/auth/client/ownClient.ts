@@ -37,7 +37,7 @@ const CONFIRMED = 'confirmed by a person'
 const confirmedPlace = (clientId: string) => `configured:${clientId}`
 
 /** A person has said at a terminal that this client belongs to `issuer`. */
-export const isConfirmed = async (clients: ClientStore, issuer: string, clientId: string): Promise<boolean> =>
+export const isConfirmedIssuer = async (clients: ClientStore, issuer: string, clientId: string): Promise<boolean> =>
   (await clients.load(issuer, confirmedPlace(clientId)))?.clientSecret === CONFIRMED
 
 /**
@@ -45,7 +45,7 @@ export const isConfirmed = async (clients: ClientStore, issuer: string, clientId
  * Without either, a secret or key needs a person's word, and a public client stays with the first issuer, whichever server names another.
  * @throws BridgeError client_issuer_changed, client_issuer_missing
  */
-export function createOwnClient(options: OwnClientOptions) {
+export function createIssuerCheck(options: OwnClientOptions) {
   const { clients, cache, clock, configured, issuer: own, presetIssuers, confirmIssuer } = options
 
   const stayWithFirst = async (issuer: string, clientId: string) => {
@@ -56,7 +56,7 @@ export function createOwnClient(options: OwnClientOptions) {
   }
 
   const askPerson = async (issuer: string, clientId: string) => {
-    if (await isConfirmed(clients, issuer, clientId)) return
+    if (await isConfirmedIssuer(clients, issuer, clientId)) return
     if ((await confirmIssuer?.(issuer, clientId)) !== 'yes') throw missing(issuer, clientId)
     await clients.save(issuer, confirmedPlace(clientId), { clientId, clientSecret: CONFIRMED, authMethod: 'none' })
   }

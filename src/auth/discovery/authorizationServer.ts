@@ -5,7 +5,7 @@ import type { ProviderRules, RulesOf } from '../../providerRules.ts'
 import { quote } from '../../redaction/text.ts'
 import { isSecure } from '../../secureUrl.ts'
 import { fetchJson, type JsonObject, strings } from './fetchJson.ts'
-import { defaultEndpoints, type Exceptions, isTrusted, trustLine } from './overrides.ts'
+import { defaultEndpoints, type Exceptions, isTrustedPair, trustedIssuersLine } from './overrides.ts'
 
 /** Authorization server metadata (RFC 8414 section 2), checked: issuer, endpoints and S256. */
 export interface AuthorizationServerMetadata {
@@ -27,7 +27,7 @@ export interface Published {
   readonly url: string
 }
 
-export interface FoundServer {
+export interface FoundMetadata {
   readonly metadata: AuthorizationServerMetadata
   /** undefined: nothing was asked, or nothing is published. */
   readonly published: Published | undefined
@@ -42,13 +42,13 @@ export function metadataUrls(issuer: URL): URL[] {
 }
 
 /** The metadata of a server whose issuer is known. */
-export async function fetchMetadata(options: MetadataOptions, issuer: string): Promise<FoundServer> {
+export async function fetchMetadata(options: MetadataOptions, issuer: string): Promise<FoundMetadata> {
   if (!URL.canParse(issuer))
     throw new BridgeError('discovery_failed', { message: `The issuer ${quote(issuer)} is not a URL.` })
-  const written = writtenServer(options, issuer)
+  const written = configuredMetadata(options, issuer)
   if (written) return { metadata: written, published: undefined }
   const published = await fetchPublished(options, issuer)
-  if (published) return { metadata: laidOver(options, issuer, published), published }
+  if (published) return { metadata: mergeMetadata(options, issuer, published), published }
   throw new BridgeError('discovery_failed', {
     message: `The authorization server ${quote(issuer)} publishes no metadata (tried ${paths(new URL(issuer))}).`,
   })
@@ -58,11 +58,11 @@ export async function fetchMetadata(options: MetadataOptions, issuer: string): P
  * MCP 2025-03-26: the server itself is the authorization server, with metadata at its root or without any. The issuer is our own
  * guess here, so both spellings of an origin will do; both lead to the same document.
  */
-export async function fetchDefaultMetadata(options: MetadataOptions, origin: string): Promise<FoundServer> {
-  const written = writtenServer(options, origin)
+export async function fetchDefaultMetadata(options: MetadataOptions, origin: string): Promise<FoundMetadata> {
+  const written = configuredMetadata(options, origin)
   if (written) return { metadata: written, published: undefined }
   const published = await fetchPublished(options, origin)
-  if (published) return { metadata: guessed(options, origin, published), published }
+  if (published) return { metadata: defaultMetadata(options, origin, published), published }
   if (options.allowMissingS256) return { metadata: defaultEndpoints(origin), published: undefined }
   throw new BridgeError('discovery_failed', {
     message: `The server ${origin} publishes no metadata (tried ${paths(new URL(origin))}).`,
@@ -71,30 +71,35 @@ export async function fetchDefaultMetadata(options: MetadataOptions, origin: str
 }
 
 /** `guessServer` with what was published before. @throws BridgeError where today's rules do not take it */
-export const guessed = (options: MetadataOptions, origin: string, published: Published): AuthorizationServerMetadata =>
-  laidOver(options, ownIssuer(new URL(origin), published.document.issuer), published)
+export const defaultMetadata = (
+  options: MetadataOptions,
+  origin: string,
+  published: Published,
+): AuthorizationServerMetadata =>
+  mergeMetadata(options, defaultIssuer(new URL(origin), published.document.issuer), published)
 
 /** The metadata that a person wrote by hand or a preset has, where that is enough and nothing needs to be asked. */
-export function writtenServer(options: MetadataOptions, issuer: string): AuthorizationServerMetadata | undefined {
-  const given = givenFor(options, issuer)
+export function configuredMetadata(options: MetadataOptions, issuer: string): AuthorizationServerMetadata | undefined {
+  const given = configuredMembers(options, issuer)
   if (REQUIRED_URLS.some((name) => given[name] === undefined)) return undefined
-  return checkServer({ issuer, ...given }, issuer, issuer, options)
+  return validateMetadata({ issuer, ...given }, issuer, issuer, options)
 }
 
 /** What is given overrides what is published; the whole is checked, each time anew. @throws BridgeError issuer_mismatch, pkce_unsupported, discovery_failed */
-export function laidOver(
+export function mergeMetadata(
   options: MetadataOptions,
   issuer: string,
   { document, url }: Published,
 ): AuthorizationServerMetadata {
   requireSecure(new URL(url), options.allowHttp, 'issuer')
-  return checkServer({ ...document, ...givenFor(options, issuer) }, issuer, url, options)
+  return validateMetadata({ ...document, ...configuredMembers(options, issuer) }, issuer, url, options)
 }
 
-const givenFor = ({ rules }: MetadataOptions, issuer: string) => filled(rules(issuer).metadata, new URL(issuer))
+const configuredMembers = ({ rules }: MetadataOptions, issuer: string) =>
+  filled(rules(issuer).metadata, new URL(issuer))
 
 /** The server's origin, spelt as the metadata spells it. */
-export const ownIssuer = ({ origin }: URL, named: unknown) => (named === `${origin}/` ? `${origin}/` : origin)
+export const defaultIssuer = ({ origin }: URL, named: unknown) => (named === `${origin}/` ? `${origin}/` : origin)
 
 const paths = (issuer: URL) =>
   metadataUrls(issuer)
@@ -105,7 +110,7 @@ async function fetchPublished({ http, allowHttp }: MetadataOptions, issuer: stri
   for (const url of metadataUrls(new URL(issuer))) {
     requireSecure(url, allowHttp, 'issuer')
     const document = await fetchJson(http, url).catch((thrown: unknown) => {
-      throw asServerFailure(thrown, issuer)
+      throw asAuthorizationServerFailure(thrown, issuer)
     })
     if (document) return { document, url: url.href }
   }
@@ -113,7 +118,7 @@ async function fetchPublished({ http, allowHttp }: MetadataOptions, issuer: stri
 }
 
 /** What keeps the metadata away is a fault of the authorization server, not of the MCP server. */
-function asServerFailure(thrown: unknown, issuer: string): unknown {
+function asAuthorizationServerFailure(thrown: unknown, issuer: string): unknown {
   if (!(thrown instanceof BridgeError) || (thrown.code !== 'server_unreachable' && thrown.code !== 'server_timeout'))
     return thrown
   return new BridgeError('authorization_server_unreachable', {
@@ -145,7 +150,7 @@ const isTenantForm = (named: unknown, issuer: string) =>
   named.startsWith(`${new URL(issuer).origin}/`) &&
   /^\/(\{tenantid\}|%7Btenantid%7D|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\/v2\.0$/i.test(new URL(named).pathname)
 
-function checkServer(
+function validateMetadata(
   found: JsonObject,
   issuer: string,
   place: string,
@@ -156,9 +161,9 @@ function checkServer(
   // We go on under the issuer we know; ID tokens come from the one that the metadata names.
   const document = tenant ? { ...found, issuer, tenant_issuer: found.issuer } : found
   const pair = { expected: issuer, named: typeof document.issuer === 'string' ? document.issuer : 'no text' }
-  if (document.issuer !== issuer && !isTrusted(pair, options)) {
+  if (document.issuer !== issuer && !isTrustedPair(pair, options)) {
     throw new BridgeError('issuer_mismatch', {
-      message: `The metadata at ${quote(place)} names the issuer ${quote(pair.named)}, expected was ${quote(issuer)}. To trust exactly this pair, give the server in config.yaml ${trustLine(pair)}.`,
+      message: `The metadata at ${quote(place)} names the issuer ${quote(pair.named)}, expected was ${quote(issuer)}. To trust exactly this pair, give the server in config.yaml ${trustedIssuersLine(pair)}.`,
     })
   }
   for (const name of [...REQUIRED_URLS, ...OPTIONAL_URLS]) {

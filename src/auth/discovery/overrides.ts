@@ -16,12 +16,12 @@ export interface Exceptions {
 }
 
 /** Simple string comparison (RFC 3986 section 6.2.1): no case folding, no slash is added or taken away. */
-export function isTrusted(pair: IssuerPair, { trustedIssuers = [] }: Exceptions): boolean {
+export function isTrustedPair(pair: IssuerPair, { trustedIssuers = [] }: Exceptions): boolean {
   return trustedIssuers.some(({ expected, named }) => expected === pair.expected && named === pair.named)
 }
 
 /** The one line of config.yaml that trusts exactly this pair. */
-export const trustLine = ({ expected, named }: IssuerPair) =>
+export const trustedIssuersLine = ({ expected, named }: IssuerPair) =>
   `trusted_issuers: [{ expected: ${quote(expected, 2_000)}, named: ${quote(named, 2_000)} }]`
 
 /** The endpoints of a server that publishes no metadata at all (MCP 2025-03-26, "Fallbacks for Servers without Metadata Discovery"). */

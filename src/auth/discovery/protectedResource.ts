@@ -4,10 +4,10 @@ import type { Challenge } from '../../records.ts'
 import { quote } from '../../redaction/text.ts'
 import {
   type AuthorizationServerMetadata,
+  defaultIssuer,
   fetchDefaultMetadata,
   fetchMetadata,
   type MetadataOptions,
-  ownIssuer,
   type Published,
   requireSecure,
 } from './authorizationServer.ts'
@@ -41,7 +41,7 @@ export async function discover(options: DiscoveryOptions, challenge: Challenge):
   const { metadata, published } = await (named === undefined
     ? fetchDefaultMetadata(options, options.server.origin)
     : fetchMetadata(options, named))
-  const found = named ?? ownIssuer(options.server, metadata.issuer)
+  const found = named ?? defaultIssuer(options.server, metadata.issuer)
   return { issuer: found, metadata, published, resource, scopesSupported, dpop }
 }
 

@@ -11,7 +11,7 @@ import { handOver, requireSameBounds } from './handOver.ts'
 import { retryWithNewClient } from './retryWithNewClient.ts'
 import { validateIssuer } from './validateIssuer.ts'
 
-export interface LoginOptions extends AuthorizationRequestOptions, CompleteOptions {
+export interface AuthorizationCodeOptions extends AuthorizationRequestOptions, CompleteOptions {
   readonly clock: Clock
 }
 
@@ -27,7 +27,7 @@ export interface Login {
   answer(query: URLSearchParams): Promise<CallbackPage>
 }
 
-export function createLogin(options: LoginOptions): Login {
+export function createLogin(options: AuthorizationCodeOptions): Login {
   const { clients, attempts, clock, log } = options
 
   /** Attempts that this process sees to; those of others are theirs to complete, with their own bounds and trust. */
@@ -115,7 +115,7 @@ interface Redirected {
 
 /** The token request (OAuth 2.1 section 4.1.3), under the plan that the code was asked for with. */
 async function exchangeCode(
-  { clients, claims, clock }: LoginOptions,
+  { clients, claims, clock }: AuthorizationCodeOptions,
   { attempt, plan, query }: Redirected,
 ): Promise<TokenSet> {
   const { issuer, client, redirectUri, codeVerifier, nonce, scope, resource, dpopKey, bearer } = plan

@@ -9,7 +9,7 @@ import type { AuthorizationServerMetadata } from '../discovery/authorizationServ
 import { randomNonce, randomVerifier } from '../oauth/client.ts'
 import { newDpopKey } from '../oauth/dpop.ts'
 import type { BearerSource } from '../tokens/tokenSet.ts'
-import { type AuthRequest, type RequestOptions, requestFor, wanted } from './request.ts'
+import { type AuthRequest, type RequestOptions, requestFor, requestParameters } from './request.ts'
 
 export interface AuthorizationRequestOptions extends RequestOptions {
   readonly clients: Clients
@@ -34,7 +34,7 @@ export async function planAuthorization(
   const { issuer, metadata, scope, resource } = request
   await clients.remember(issuer, request.published)
   await options.checkAddress?.(new URL(metadata.authorization_endpoint))
-  const client = await clients.forSignIn(metadata, redirectUri, issuer, wanted(request))
+  const client = await clients.forSignIn(metadata, redirectUri, issuer, requestParameters(request))
   const oauth = await clients.connect(issuer, client, { metadata })
   const codeVerifier = randomVerifier()
   const nonce = scope?.split(' ').includes('openid') && metadata.jwks_uri !== undefined ? randomNonce() : undefined

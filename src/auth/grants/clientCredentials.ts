@@ -1,9 +1,10 @@
 // The client credentials grant (RFC 6749 section 4.4): tokens for this program itself, without a person, a browser or an attempt.
 import type { Clock, Logger } from '../../ports.ts'
+import { present } from '../../present.ts'
 import type { Challenge, TokenSet } from '../../records.ts'
 import type { Clients } from '../client/clients.ts'
 import { newDpopKey } from '../oauth/dpop.ts'
-import { createPatience } from '../tokens/retry.ts'
+import { createRetry } from '../tokens/retry.ts'
 import { type AskedFor, type BearerSource, newTokenSet } from '../tokens/tokenSet.ts'
 import { type RequestOptions, requestFor } from './request.ts'
 
@@ -27,7 +28,7 @@ export type RequestClientCredentials = (
 /** @throws BridgeError client_required, and what discovery and the authorization server say */
 export function createClientCredentials(options: ClientCredentialsOptions): RequestClientCredentials {
   const { clients, clock, log, redirectUri } = options
-  const patiently = createPatience(clock, log, 'oauth:client-credentials')
+  const withRetry = createRetry(clock, log, 'oauth:client-credentials')
 
   const discovered = async (challenge: Challenge, dpopKey = newDpopKey()): Promise<AskedFor> => {
     const asked = await requestFor(options, options.server, challenge, 'program')
@@ -38,15 +39,13 @@ export function createClientCredentials(options: ClientCredentialsOptions): Requ
       clientId: (await clients.configuredClient(issuer)).clientId,
       redirectUri,
       grant: 'client_credentials',
-      ...(scope === undefined ? {} : { scope }),
-      ...(resource === undefined ? {} : { resource }),
-      ...(binding === 'dpop' ? { dpopKey } : {}),
+      ...present({ scope, resource, dpopKey: binding === 'dpop' ? dpopKey : undefined }),
     }
   }
 
   return async (last, challenge) => {
     const repeatable = last?.grant === 'client_credentials' ? last : undefined
-    const { asked, answer } = await patiently(async () => {
+    const { asked, answer } = await withRetry(async () => {
       const asked: AskedFor =
         repeatable && !challenge
           ? askedFor(repeatable)
@@ -68,19 +67,10 @@ function askedFor({
   clientId,
   redirectUri,
   requestedScope,
+  scope,
   resource,
   dpopKey,
   grant,
-  ...last
 }: TokenSet): AskedFor {
-  const scope = requestedScope ?? last.scope
-  return {
-    issuer,
-    clientId,
-    redirectUri,
-    ...(scope === undefined ? {} : { scope }),
-    ...(resource === undefined ? {} : { resource }),
-    ...(dpopKey === undefined ? {} : { dpopKey }),
-    ...(grant === undefined ? {} : { grant }),
-  }
+  return { issuer, clientId, redirectUri, ...present({ scope: requestedScope ?? scope, resource, dpopKey, grant }) }
 }

@@ -24,19 +24,19 @@ export async function completeSignIn(
     await tryTokens(attempt.server, tokens)
   } catch (thrown) {
     // Tokens that the server refuses take nobody's place; where there are none, they stay for `doctor` to look at.
-    if ((await store.load(attempt)).tokens === undefined) await keep(store, attempt, tokens)
+    if ((await store.load(attempt)).tokens === undefined) await storeTokens(store, attempt, tokens)
     throw thrown
   }
   // Whoever replaced this attempt has asked for something else.
   if ((await attempts.byId(attempt.id))?.successor !== undefined)
     throw new BridgeError('login_failed', { message: 'Another sign-in with other wishes took the place of this one.' })
-  await keep(store, attempt, tokens)
+  await storeTokens(store, attempt, tokens)
   await attempts.settle(attempt.id, { status: 'finished' })
   log.info('oauth:signed-in', { server: attempt.server, profile: attempt.profile, issuer: tokens.issuer })
 }
 
 /** A fresh sign-in goes before whatever stands there, also when that changed a moment ago. */
-export async function keep(store: TokenStore, key: TokenKey, tokens: TokenSet): Promise<void> {
+export async function storeTokens(store: TokenStore, key: TokenKey, tokens: TokenSet): Promise<void> {
   for (;;) {
     const { generation } = await store.load(key)
     if (await store.replace(key, tokens, generation)) return

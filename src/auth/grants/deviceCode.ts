@@ -1,6 +1,7 @@
 // Sign-in by device code (RFC 8628): a code to type in any browser on any machine, and polling until the person has done so.
 import { asBridgeError, BridgeError } from '../../errors.ts'
 import type { Clock } from '../../ports.ts'
+import { present } from '../../present.ts'
 import type { Attempt } from '../../records.ts'
 import { isSecure } from '../../secureUrl.ts'
 import type { Clients } from '../client/clients.ts'
@@ -8,9 +9,9 @@ import type { OAuthClient } from '../oauth/client.ts'
 import { newDpopKey } from '../oauth/dpop.ts'
 import { type AskedFor, type BearerSource, newTokenSet, type TokenResponse } from '../tokens/tokenSet.ts'
 import { type CompleteOptions, completeSignIn } from './complete.ts'
-import { type AuthRequest, type RequestOptions, requestFor, wanted } from './request.ts'
+import { type AuthRequest, type RequestOptions, requestFor, requestParameters } from './request.ts'
 
-export interface DeviceLoginOptions extends RequestOptions, CompleteOptions {
+export interface DeviceCodeOptions extends RequestOptions, CompleteOptions {
   readonly clients: Clients
   readonly clock: Clock
   /** E-mail or subject that must sign in. */
@@ -33,7 +34,7 @@ export interface DeviceSignIn {
   complete(signal: AbortSignal): Promise<void>
 }
 
-export interface DeviceLogin {
+export interface DeviceCodeFlow {
   /** @throws BridgeError device_unsupported, and what discovery and the authorization server say */
   start(attempt: Attempt): Promise<DeviceSignIn>
 }
@@ -46,7 +47,7 @@ const LONGEST_INTERVAL_MS = 60_000
 const LONGEST_CODE = 64
 const LONGEST_ADDRESS = 2_000
 
-export function createDeviceLogin(options: DeviceLoginOptions): DeviceLogin {
+export function createDeviceLogin(options: DeviceCodeOptions): DeviceCodeFlow {
   const { clients, clock, redirectUri } = options
 
   const wishes = ({ rules, resource }: AuthRequest) => ({
@@ -59,7 +60,7 @@ export function createDeviceLogin(options: DeviceLoginOptions): DeviceLogin {
       const { issuer, metadata, scope, resource } = asked
       if (metadata.device_authorization_endpoint === undefined) throw new BridgeError('device_unsupported')
       await clients.remember(issuer, asked.published)
-      const client = await clients.forSignIn(metadata, redirectUri, issuer, wanted(asked))
+      const client = await clients.forSignIn(metadata, redirectUri, issuer, requestParameters(asked))
       const dpopKey = asked.binding === 'dpop' ? newDpopKey() : undefined
       const oauth = await clients.connect(issuer, client, { metadata, dpopKey })
       const device = await oauth.deviceAuthorization({ ...wishes(asked), scope, resource })
@@ -67,16 +68,16 @@ export function createDeviceLogin(options: DeviceLoginOptions): DeviceLogin {
         issuer,
         clientId: client.clientId,
         redirectUri,
-        ...wanted(asked),
-        ...(dpopKey === undefined ? {} : { dpopKey }),
+        ...requestParameters(asked),
+        ...present({ dpopKey }),
       }
       if (device.user_code.length > LONGEST_CODE)
         throw new BridgeError('login_failed', {
           message: 'The authorization server gives a device code that nobody can type.',
         })
-      const verificationUri = await shown(device.verification_uri, options)
+      const verificationUri = await checkedAddress(device.verification_uri, options)
       const complete = device.verification_uri_complete
-      const verificationUriComplete = complete === undefined ? undefined : await shown(complete, options)
+      const verificationUriComplete = complete === undefined ? undefined : await checkedAddress(complete, options)
       const expiresAt = Math.min(clock.now() + device.expires_in * 1000, attempt.expiresAt)
       return {
         userCode: device.user_code,
@@ -109,7 +110,7 @@ interface Poll {
 
 /** What may pass by itself is asked again at twice the interval (RFC 8628 section 3.5). @throws BridgeError login_timed_out, access_denied, … */
 async function untilApproved(
-  { clock, log, claims }: DeviceLoginOptions,
+  { clock, log, claims }: DeviceCodeOptions,
   poll: Poll,
   signal: AbortSignal,
 ): Promise<TokenResponse> {
@@ -133,7 +134,7 @@ async function untilApproved(
 const PASSING: ReadonlySet<string> = new Set(['authorization_server_error', 'authorization_server_unreachable'])
 
 /** The address is printed and made a QR code: only what may carry a person. @throws BridgeError discovery_failed, address_refused */
-async function shown(address: string, { allowHttp, checkAddress }: RequestOptions): Promise<string> {
+async function checkedAddress(address: string, { allowHttp, checkAddress }: RequestOptions): Promise<string> {
   if (address.length > LONGEST_ADDRESS || !URL.canParse(address) || !isSecure(new URL(address), allowHttp))
     throw new BridgeError('discovery_failed', {
       message: 'The address that the authorization server gives for the device code is neither https nor on loopback.',

@@ -1,6 +1,7 @@
 // What a sign-in asks for, whatever its grant: which authorization server, its own wishes, which scopes, for which resource.
 
 import type { HttpClient } from '../../ports.ts'
+import { present } from '../../present.ts'
 import type { ProviderRules, RulesOf } from '../../providerRules.ts'
 import type { Challenge } from '../../records.ts'
 import { resourceName } from '../../redaction/shownUrl.ts'
@@ -51,7 +52,7 @@ export async function requestFor(
     challenged: challenge.scope,
     configured: options.scopes,
     resource: found.scopesSupported,
-    server: who === 'person' ? offered : undefined,
+    authorizationServer: who === 'person' ? offered : undefined,
     identity: who === 'person' && options.claims.length > 0,
   })
   return {
@@ -66,8 +67,8 @@ export async function requestFor(
 }
 
 /** As parameters of a request; what is not wanted is left out. */
-export function wanted({ scope, resource }: AuthRequest): { scope?: string; resource?: string } {
-  return { ...(scope === undefined ? {} : { scope }), ...(resource === undefined ? {} : { resource }) }
+export function requestParameters({ scope, resource }: AuthRequest): { scope?: string; resource?: string } {
+  return present({ scope, resource })
 }
 
 function resourceOf(wanted: string | undefined, rules: ProviderRules, own: string): string | undefined {

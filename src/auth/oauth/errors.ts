@@ -24,7 +24,7 @@ export function isInvalidGrant(thrown: unknown): boolean {
 
 export function translateOAuthError(thrown: unknown, issuer: string): BridgeError {
   const inner = findBridgeError(thrown)
-  if (inner) return asServerError(inner, issuer)
+  if (inner) return asAuthorizationServerError(inner, issuer)
   const { code, error, status } = thrown as OAuthError
   if (error !== undefined) return oauthError(thrown as OAuthError, issuer)
   const response = findResponse(thrown)
@@ -122,7 +122,7 @@ function busy(issuer: string, status: number, named: string | null, cause: unkno
 }
 
 /** An HTTP failure on the way to the authorization server is not one of the MCP server. */
-function asServerError(inner: BridgeError, issuer: string): BridgeError {
+function asAuthorizationServerError(inner: BridgeError, issuer: string): BridgeError {
   if (inner.code !== 'server_unreachable' && inner.code !== 'server_timeout') return inner
   return new BridgeError('authorization_server_unreachable', {
     message: `The authorization server ${quote(issuer)} cannot be reached: ${inner.message}`,

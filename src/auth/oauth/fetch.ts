@@ -3,7 +3,7 @@ import { BridgeError } from '../../errors.ts'
 import type { HttpClient } from '../../ports.ts'
 import { wholeBody } from '../discovery/body.ts'
 import { withinTime } from '../discovery/deadline.ts'
-import { type IdToken, repaired } from './normalize.ts'
+import { type IdToken, normalized } from './normalize.ts'
 
 interface FetchOptions {
   readonly method?: string
@@ -49,7 +49,7 @@ export function fetchThrough(
     if (empty) return new Response(null, { status: response.status, headers: received })
     if (method !== 'POST') return new Response(bytes, { status: response.status, headers: received })
     const contentType = received.get('content-type') ?? ''
-    const answer = repaired({ status: response.status, contentType, body: bytes.toString('utf8') }, idToken)
+    const answer = normalized({ status: response.status, contentType, body: bytes.toString('utf8') }, idToken)
     if (answer.contentType !== contentType) received.set('content-type', answer.contentType)
     return new Response(answer.body, { status: answer.status, headers: received })
   }

@@ -18,7 +18,7 @@ type Members = Readonly<Record<string, unknown>>
  * Of an answer with tokens or a device code only the members that count are kept, and what stands in an optional one that cannot be
  * used counts as not sent: a refresh token was spent for it, and must not be lost for the way a number is written.
  */
-export function repaired(answer: Answer, idToken: IdToken = 'read'): Answer {
+export function normalized(answer: Answer, idToken: IdToken = 'read'): Answer {
   const { status, contentType, body } = answer
   const good = status >= 200 && status < 300
   const form = /^application\/x-www-form-urlencoded\b/i.test(contentType)

@@ -4,7 +4,7 @@ import type { Clock, Logger } from '../../ports.ts'
 import type { RulesOf } from '../../providerRules.ts'
 import type { RegisteredClient, TokenSet } from '../../records.ts'
 import type { Clients } from '../client/clients.ts'
-import { createPatience } from './retry.ts'
+import { createRetry } from './retry.ts'
 import { type BearerSource, renewedTokenSet } from './tokenSet.ts'
 
 export interface RefreshOptions {
@@ -19,15 +19,15 @@ type Refreshable = TokenSet & { refreshToken: string }
 export type Refresh = (tokens: Refreshable) => Promise<TokenSet | 'rejected'>
 
 export function createRefresh({ clients, clock, log, rules, bearer }: RefreshOptions): Refresh {
-  const patiently = createPatience(clock, log, 'oauth:refresh')
+  const withRetry = createRetry(clock, log, 'oauth:refresh')
 
   /** Clients that this process has replaced: each once, whatever the server answers to the next one. */
   const replaced = new Set<string>()
 
-  const as = async (client: RegisteredClient, tokens: Refreshable) => {
+  const refreshAs = async (client: RegisteredClient, tokens: Refreshable) => {
     const { issuer, resource, dpopKey, refreshToken } = tokens
     const scope = rules(issuer).refreshScope === 'repeat' ? tokens.scope : undefined
-    const answer = await patiently(async () => {
+    const answer = await withRetry(async () => {
       // Who is signed in stays as it was: an ID token counts only where it is the bearer.
       const idToken = bearer === 'id_token' ? 'read' : 'unread'
       const oauth = await clients.connect(issuer, client, { dpopKey, idToken })
@@ -39,12 +39,12 @@ export function createRefresh({ clients, clock, log, rules, bearer }: RefreshOpt
   }
 
   /** The server does not know the client any more: one new registration, and one new try with it. */
-  const asAnother = async (tokens: Refreshable, refused: RegisteredClient | undefined, why: BridgeError) => {
+  const refreshWithNewClient = async (tokens: Refreshable, refused: RegisteredClient | undefined, why: BridgeError) => {
     if (replaced.has(tokens.clientId)) throw why
     replaced.add(tokens.clientId)
     const client = await clients.replacement(tokens.issuer, tokens.redirectUri, tokens.clientId)
     if (!client) throw why
-    return as(client, tokens).catch(async (thrown: unknown) => {
+    return refreshAs(client, tokens).catch(async (thrown: unknown) => {
       // It was not the client: what was registered before goes back, for whoever still uses it.
       if (isUnknownClient(thrown) && refused) await clients.restore(tokens.issuer, tokens.redirectUri, refused)
       throw thrown
@@ -55,10 +55,10 @@ export function createRefresh({ clients, clock, log, rules, bearer }: RefreshOpt
     let client: RegisteredClient | undefined
     try {
       client = await clients.ofTokens(tokens.issuer, tokens.clientId, tokens.redirectUri)
-      return await as(client, tokens)
+      return await refreshAs(client, tokens)
     } catch (thrown) {
       if (!isUnknownClient(thrown)) throw thrown
-      return await asAnother(tokens, client, thrown)
+      return await refreshWithNewClient(tokens, client, thrown)
     }
   }
 }

@@ -12,10 +12,10 @@ const WAKING_MS = 30_000
 /** The clocks of a machine that slept this much differ by it. */
 const SLEPT_MS = 5_000
 
-export type Patience = <T>(work: () => Promise<T>) => Promise<T>
+export type Retry = <T>(work: () => Promise<T>) => Promise<T>
 
 /** `event` is what is logged for each try that failed. @throws what `work` threw last */
-export function createPatience(clock: Clock, log: Logger, event: string): Patience {
+export function createRetry(clock: Clock, log: Logger, event: string): Retry {
   /** How far the wall clock is ahead of the time awake; it grows by each sleep. */
   const lag = () => clock.now() - clock.awake()
   let seenLag = lag()

@@ -8,7 +8,7 @@ export interface ScopeSources {
   /** `scopes_supported` of the protected resource. */
   readonly resource: readonly string[] | undefined
   /** `scopes_supported` of the authorization server. */
-  readonly server: readonly string[] | undefined
+  readonly authorizationServer: readonly string[] | undefined
   /** Whether X-User-* headers are wanted, which the ID token fills. */
   readonly identity: boolean
 }
@@ -17,9 +17,15 @@ export interface ScopeSources {
  * undefined: send no scope parameter, so that the server's own default counts; so it is where neither challenge nor resource names
  * one. Configured scopes are a person's own words; only what the challenge demands is added to them.
  */
-export function selectScopes({ challenged, configured, resource, server, identity }: ScopeSources): string | undefined {
+export function selectScopes({
+  challenged,
+  configured,
+  resource,
+  authorizationServer,
+  identity,
+}: ScopeSources): string | undefined {
   if (configured) return union(configured.join(' '), challenged)
-  const offered = (scope: string) => server?.includes(scope) ?? false
+  const offered = (scope: string) => authorizationServer?.includes(scope) ?? false
   const base = challenged?.split(' ') ?? resource ?? []
   if (joined(base) === undefined) return undefined
   const lasting = ['offline_access'].filter(offered)

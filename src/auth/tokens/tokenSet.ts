@@ -1,6 +1,7 @@
 // An answer of the token endpoint → the token set to keep; what the answer leaves out stays as it was asked for or held.
 import { moment } from '../../bounds.ts'
 import { BridgeError } from '../../errors.ts'
+import { present } from '../../present.ts'
 import type { ProviderRules } from '../../providerRules.ts'
 import type { TokenSet, User } from '../../records.ts'
 import { registerSecret } from '../../redaction/register.ts'
@@ -37,14 +38,17 @@ export function toTokenResponse(answer: TokenAnswer, rules: ProviderRules | unde
   const idToken = answer.id_token
   return {
     accessToken: usable(answer.access_token),
-    ...(answer.token_type === 'dpop' ? { tokenType: 'dpop' as const } : {}),
-    ...(answer.refresh_token === undefined ? {} : { refreshToken: usable(answer.refresh_token) }),
-    ...(answer.scope === undefined ? {} : { scope: answer.scope.replaceAll(rules?.scopeSeparator ?? ' ', ' ') }),
-    ...(answer.expires_in === undefined ? {} : { expiresIn: answer.expires_in }),
-    ...(idToken === undefined
-      ? {}
-      : { idToken: { token: usable(idToken), expiresAt: moment((answer.claims()?.exp ?? 0) * 1000) } }),
-    ...(user ? { user } : {}),
+    ...present({
+      tokenType: answer.token_type === 'dpop' ? ('dpop' as const) : undefined,
+      refreshToken: answer.refresh_token === undefined ? undefined : usable(answer.refresh_token),
+      scope: answer.scope?.replaceAll(rules?.scopeSeparator ?? ' ', ' '),
+      expiresIn: answer.expires_in,
+      idToken:
+        idToken === undefined
+          ? undefined
+          : { token: usable(idToken), expiresAt: moment((answer.claims()?.exp ?? 0) * 1000) },
+      user,
+    }),
   }
 }
 
@@ -65,33 +69,29 @@ export type AskedFor = Pick<
 /** The token set of a new grant. @throws BridgeError id_token_missing */
 export function newTokenSet(asked: AskedFor, answer: TokenResponse, now: number, bearer: BearerSource): TokenSet {
   const { dpopKey, ...known } = asked
-  const { user, ...rest } = kept(answer, now, bearer)
+  const { user, ...rest } = membersOf(answer, now, bearer)
   // A token that the server calls Bearer is not bound to the key (RFC 9449 section 5).
-  const key = answer.tokenType === 'dpop' && dpopKey !== undefined ? { dpopKey } : {}
-  const requested = known.scope === undefined ? {} : { requestedScope: known.scope }
-  return { ...known, ...requested, ...key, ...rest, ...(user ? { user } : {}) }
+  const key = answer.tokenType === 'dpop' ? dpopKey : undefined
+  return { ...known, ...present({ requestedScope: known.scope, dpopKey: key }), ...rest, ...present({ user }) }
 }
 
 /** After a refresh (RFC 6749 section 6); without expires_in the expiry is unknown. @throws BridgeError id_token_missing */
 export function renewedTokenSet(tokens: TokenSet, answer: TokenResponse, now: number, bearer: BearerSource): TokenSet {
   const { expiresAt: _expired, ...before } = tokens
-  const { user: _user, ...rest } = kept(answer, now, bearer)
+  const { user: _user, ...rest } = membersOf(answer, now, bearer)
   return { ...before, ...rest }
 }
 
-function kept({ refreshToken, scope, user, ...answer }: TokenResponse, now: number, bearer: BearerSource) {
-  const { token, expiresAt } = sent(answer, now, bearer)
+function membersOf({ refreshToken, scope, user, ...answer }: TokenResponse, now: number, bearer: BearerSource) {
+  const { token, expiresAt } = bearerOf(answer, now, bearer)
   return {
     accessToken: token,
     obtainedAt: now,
-    ...(refreshToken === undefined ? {} : { refreshToken }),
-    ...(scope === undefined ? {} : { scope }),
-    ...(expiresAt === undefined ? {} : { expiresAt }),
-    ...(user ? { user } : {}),
+    ...present({ refreshToken, scope, expiresAt, user }),
   }
 }
 
-function sent({ accessToken, expiresIn, idToken }: TokenResponse, now: number, bearer: BearerSource) {
+function bearerOf({ accessToken, expiresIn, idToken }: TokenResponse, now: number, bearer: BearerSource) {
   if (bearer === 'access_token')
     return { token: accessToken, expiresAt: expiresIn === undefined ? undefined : now + expiresIn * 1000 }
   if (idToken) return idToken

@@ -1,6 +1,6 @@
 // Who we are at the authorization server, and whether it takes our redirect URI: asked without a person (prompt=none).
 import { createHash, randomBytes } from 'node:crypto'
-import { isConfirmed } from '../../auth/client/ownClient.ts'
+import { isConfirmedIssuer } from '../../auth/client/ownClient.ts'
 import { textStart } from '../../auth/discovery/body.ts'
 import { chooseAuthMethod } from '../../auth/oauth/authentication.ts'
 import { isIssuerOf, presetOf } from '../../config/presets.ts'
@@ -63,7 +63,7 @@ async function unbound({ server }: CheckContext, { issuer, look }: Findings): Pr
           'client_issuer_changed',
           `The client ${quote(clientId)} belongs to ${preset.name}, not to ${quote(issuer)}.`,
         )
-  if (look && (await isConfirmed(look.clients, issuer, clientId))) return undefined
+  if (look && (await isConfirmedIssuer(look.clients, issuer, clientId))) return undefined
   return fail('client_issuer_missing', `Nothing says that the client ${quote(clientId)} belongs to ${quote(issuer)}.`)
 }
 

@@ -146,7 +146,7 @@ function connect(file: string): Database {
       }
     },
     version: () => {
-      looking ??= lookAtVersion(driver)
+      looking ??= createVersionReader(driver)
       try {
         seen = looking()
       } catch (thrown) {
@@ -164,7 +164,7 @@ function connect(file: string): Database {
 }
 
 /** SQLite's own counter of other connections' commits; every message asks for it. */
-function lookAtVersion(driver: Driver): () => number {
+function createVersionReader(driver: Driver): () => number {
   const statement = driver.prepare('PRAGMA data_version')
   if (statement.pluck === undefined) return () => (statement.get() as { data_version: number }).data_version
   statement.pluck()

@@ -1,7 +1,7 @@
 // The headers of each request, and what a challenge leads to.
 import { decodeJwt } from 'jose'
 import { describe, expect, test } from 'vitest'
-import { type AuthorizeOptions, createAuthorizer } from '../../../src/auth/authorizer.ts'
+import { type AuthorizerOptions, createAuthorizer } from '../../../src/auth/authorizer.ts'
 import { newDpopKey } from '../../../src/auth/oauth/dpop.ts'
 import type { Tokens } from '../../../src/auth/tokens/tokens.ts'
 import type { Cause } from '../../../src/ports.ts'
@@ -21,7 +21,7 @@ const tokenSet = (accessToken: string): TokenSet => ({
 
 const URL_1 = new URL('https://mcp.example/mcp')
 
-function setUp(first: TokenSet | undefined, options: Partial<AuthorizeOptions> = {}) {
+function setUp(first: TokenSet | undefined, options: Partial<AuthorizerOptions> = {}) {
   let current = first
   const renewals: { rejected: string | undefined; challenge: Challenge; cause: Cause }[] = []
   const stepUps: { refused: string | undefined; scope: string; cause: Cause }[] = []

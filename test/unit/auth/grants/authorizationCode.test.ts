@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { createClients } from '../../../../src/auth/client/clients.ts'
-import { createLogin, type LoginOptions } from '../../../../src/auth/grants/authorizationCode.ts'
+import { type AuthorizationCodeOptions, createLogin } from '../../../../src/auth/grants/authorizationCode.ts'
 import { BridgeError } from '../../../../src/errors.ts'
 import type { HttpResponse } from '../../../../src/ports.ts'
 import { createFakeAttemptStore } from '../../../fakes/fakeAttemptStore.ts'
@@ -18,7 +18,7 @@ const ISSUER = 'https://as.example'
 const REDIRECT = 'http://localhost:8080/auth/callback'
 const TOKENS = { access_token: 'access-1', token_type: 'bearer', refresh_token: 'refresh-1', expires_in: 3_600 }
 
-function setUp(options: Partial<LoginOptions> = {}, token: () => HttpResponse = () => json(TOKENS)) {
+function setUp(options: Partial<AuthorizationCodeOptions> = {}, token: () => HttpResponse = () => json(TOKENS)) {
   const clock = createFakeClock()
   const http = createFakeHttp({
     'https://mcp.example/.well-known/oauth-protected-resource/mcp': () =>

@@ -1,7 +1,7 @@
 // The polling of a device sign-in: its pace, its patience and its ends (RFC 8628 sections 3.2 to 3.5).
 import { describe, expect, test } from 'vitest'
 import { createClients } from '../../../../src/auth/client/clients.ts'
-import { createDeviceLogin, type DeviceLoginOptions } from '../../../../src/auth/grants/deviceCode.ts'
+import { createDeviceLogin, type DeviceCodeOptions } from '../../../../src/auth/grants/deviceCode.ts'
 import { BridgeError } from '../../../../src/errors.ts'
 import { createFakeAttemptStore } from '../../../fakes/fakeAttemptStore.ts'
 import { createFakeCache, createFakeClientStore } from '../../../fakes/fakeCache.ts'
@@ -19,7 +19,7 @@ const TOKENS = () => json({ access_token: 'access-1', token_type: 'bearer', refr
 const says = (error: string) => () => json({ error }, 400)
 const never = new AbortController().signal
 
-async function setUp(answers: readonly Site[], device: object = {}, options: Partial<DeviceLoginOptions> = {}) {
+async function setUp(answers: readonly Site[], device: object = {}, options: Partial<DeviceCodeOptions> = {}) {
   const clock = createHurryingClock()
   let polls = 0
   const http = createFakeHttp({

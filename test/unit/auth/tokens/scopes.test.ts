@@ -7,7 +7,7 @@ const select = (sources: Partial<ScopeSources>) =>
     challenged: undefined,
     configured: undefined,
     resource: undefined,
-    server: undefined,
+    authorizationServer: undefined,
     identity: false,
     ...sources,
   })
@@ -15,8 +15,8 @@ const select = (sources: Partial<ScopeSources>) =>
 describe('the scopes', () => {
   test('are left out where nobody names any', () => {
     expect(select({})).toBeUndefined()
-    expect(select({ resource: [], server: ['a'] })).toBeUndefined()
-    expect(select({ server: ['openid', 'email', 'offline_access'], identity: true })).toBeUndefined()
+    expect(select({ resource: [], authorizationServer: ['a'] })).toBeUndefined()
+    expect(select({ authorizationServer: ['openid', 'email', 'offline_access'], identity: true })).toBeUndefined()
   })
 
   test('are those of the challenge before those of the resource', () => {
@@ -24,38 +24,38 @@ describe('the scopes', () => {
   })
 
   test('are those of the resource where the challenge names none', () => {
-    expect(select({ resource: ['a', 'b'], server: ['x', 'y'] })).toBe('a b')
+    expect(select({ resource: ['a', 'b'], authorizationServer: ['x', 'y'] })).toBe('a b')
   })
 
   test('keep the sign-in with offline_access where the server offers it', () => {
-    expect(select({ resource: ['a'], server: ['offline_access'] })).toBe('a offline_access')
-    expect(select({ resource: ['a'], server: ['a'] })).toBe('a')
+    expect(select({ resource: ['a'], authorizationServer: ['offline_access'] })).toBe('a offline_access')
+    expect(select({ resource: ['a'], authorizationServer: ['a'] })).toBe('a')
   })
 
   test('name the person where headers want it and the server offers it', () => {
-    expect(select({ challenged: 'a', server: ['openid', 'email', 'profile'], identity: true })).toBe(
+    expect(select({ challenged: 'a', authorizationServer: ['openid', 'email', 'profile'], identity: true })).toBe(
       'a openid email profile',
     )
-    expect(select({ challenged: 'a', server: ['openid'], identity: true })).toBe('a openid')
-    expect(select({ challenged: 'a', server: ['openid', 'email'], identity: false })).toBe('a')
+    expect(select({ challenged: 'a', authorizationServer: ['openid'], identity: true })).toBe('a openid')
+    expect(select({ challenged: 'a', authorizationServer: ['openid', 'email'], identity: false })).toBe('a')
   })
 
   test('name no email where there is no openid', () => {
-    expect(select({ challenged: 'a', server: ['email', 'profile'], identity: true })).toBe('a')
+    expect(select({ challenged: 'a', authorizationServer: ['email', 'profile'], identity: true })).toBe('a')
   })
 
   test('configured by a person are the person’s own words, plus what the challenge needs', () => {
-    const server = ['openid', 'offline_access']
-    expect(select({ configured: ['x'], resource: ['a'], server, identity: true })).toBe('x')
+    const authorizationServer = ['openid', 'offline_access']
+    expect(select({ configured: ['x'], resource: ['a'], authorizationServer, identity: true })).toBe('x')
     expect(select({ configured: ['x', 'y'], challenged: 'y z' })).toBe('x y z')
   })
 
   test('configured as none are none', () => {
-    expect(select({ configured: [], server: ['offline_access'] })).toBeUndefined()
+    expect(select({ configured: [], authorizationServer: ['offline_access'] })).toBeUndefined()
   })
 
   test('are each named once, and never empty', () => {
-    expect(select({ challenged: 'a  a b', server: ['offline_access', 'b'] })).toBe('a b offline_access')
+    expect(select({ challenged: 'a  a b', authorizationServer: ['offline_access', 'b'] })).toBe('a b offline_access')
   })
 })
 
