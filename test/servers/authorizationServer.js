@@ -8,7 +8,6 @@ import { format } from 'node:util'
  * @property {'approve' | 'deny' | 'form'} [person] what the interaction does: approve or deny at once, or show a form
  * @property {Record<string, unknown>} [features] oidc-provider features, beside or instead of ours
  * @property {Record<string, unknown>} [settings] extra oidc-provider settings
- * @property {Record<string, unknown>} [features] extra oidc-provider features
  */
 
 /** An HTTP answer, a cut connection, or silence. @typedef {{ status: number, headers?: Record<string, string>, body?: string } | 'reset' | 'silence'} TokenFault */
@@ -75,7 +74,7 @@ export async function startAuthorizationServer(options = {}) {
           resourceIndicators: {
             enabled: true,
             useGrantedResource: () => true,
-            getResourceServerInfo: (_ctx, resource) => ({
+            getResourceServerInfo: (/** @type {unknown} */ _ctx, /** @type {string} */ resource) => ({
               scope: 'mcp:tools offline_access',
               audience: resource,
               accessTokenFormat: 'jwt',
@@ -94,7 +93,7 @@ export async function startAuthorizationServer(options = {}) {
     else counts.codeGrants++
   })
   provider.on('grant.error', (ctx) => {
-    if (ctx.oidc?.params?.grant_type === 'refresh_token') counts.refusedRefreshes++
+    if (ctx.oidc.params.grant_type === 'refresh_token') counts.refusedRefreshes++
   })
   provider.on('server_error', (_ctx, error) => process.stderr.write(format('authorization server:', error)))
 
@@ -138,7 +137,11 @@ export async function startAuthorizationServer(options = {}) {
   }
 }
 
-/** @param {TokenFault} fault */
+/**
+ * @param {TokenFault} fault
+ * @param {import('node:http').IncomingMessage} request
+ * @param {import('node:http').ServerResponse} response
+ */
 function fail(fault, request, response) {
   if (fault === 'reset') request.socket.destroy()
   else if (fault !== 'silence')
@@ -146,10 +149,10 @@ function fail(fault, request, response) {
 }
 
 /** Lets the provider do its work, and keeps its answer until `hold` is done. */
-function holdBack(response, hold) {
-  const { end } = response
-  response.end = (...args) => {
-    void hold().then(() => end.apply(response, args))
+function holdBack(/** @type {import('node:http').ServerResponse} */ response, /** @type {() => Promise<void>} */ hold) {
+  const end = response.end.bind(response)
+  response.end = (/** @type {any[]} */ ...args) => {
+    void hold().then(() => end(...args))
     return response
   }
 }
@@ -157,6 +160,12 @@ function holdBack(response, hold) {
 /** Grants given by any server of this process. @type {Set<string>} */
 const grantIds = new Set()
 
+/**
+ * @param {import('oidc-provider').default} provider
+ * @param {{ person: string, accountId: string }} state
+ * @param {import('node:http').IncomingMessage} request
+ * @param {import('node:http').ServerResponse} response
+ */
 async function interact(provider, state, request, response) {
   const { prompt, params, session, grantId, uid } = await provider.interactionDetails(request, response)
   if (state.person === 'deny') {
@@ -183,7 +192,11 @@ async function interact(provider, state, request, response) {
   )
 }
 
-function showForm(response, step, uid) {
+function showForm(
+  /** @type {import('node:http').ServerResponse} */ response,
+  /** @type {string} */ step,
+  /** @type {string} */ uid,
+) {
   const fields =
     step === 'login'
       ? '<label>Name <input name="login" autofocus></label><label>Password <input name="password" type="password"></label>'
@@ -195,7 +208,11 @@ function showForm(response, step, uid) {
     <form method="post" action="/interaction/${uid}"><h1>${step === 'login' ? 'Sign in' : 'Allow access?'}</h1>${fields}<button>Continue</button></form></html>`)
 }
 
-/** oidc-provider warns on stdout about Node 20; tests and the demo are about other things. */
+/**
+ * oidc-provider warns on stdout about Node 20; tests and the demo are about other things.
+ * @template T
+ * @param {() => Promise<T>} work
+ */
 async function quietly(work) {
   const { warn, info } = console
   console.warn = () => undefined

@@ -36,7 +36,8 @@ async function words() {
 async function issuer() {
   const { origin, pathname } = new URL(url)
   const metadata = await fetch(`${origin}/.well-known/oauth-protected-resource${pathname}`)
-  return (await metadata.json()).authorization_servers[0]
+  const { authorization_servers } = /** @type {{ authorization_servers: string[] }} */ (await metadata.json())
+  return authorization_servers[0] ?? ''
 }
 
 function configured(/** @type {string} */ exception) {

@@ -39,6 +39,6 @@ try {
   rmSync(home, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
 }
 
-function offering(message, protocolVersion) {
+function offering(/** @type {any} */ message, /** @type {string} */ protocolVersion) {
   return { ...message, params: { ...message.params, protocolVersion } }
 }

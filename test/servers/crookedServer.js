@@ -42,19 +42,21 @@ export async function startCrookedServer(options = {}) {
     const document = documents[url.pathname]
     if (document) {
       const status = url.pathname === '/register' ? 201 : 200
-      return response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(document(url)))
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(document(url)))
+      return
     }
     if (url.pathname === '/authorize') {
       state.authorizations++
       const back = new URL(url.searchParams.get('redirect_uri') ?? '')
       const answer = { code: 'code', state: url.searchParams.get('state') ?? '', ...options.callback }
       for (const [name, value] of Object.entries(answer)) back.searchParams.set(name, value)
-      return response.writeHead(302, { location: back.href }).end()
+      response.writeHead(302, { location: back.href }).end()
+      return
     }
     // Its own token is taken, whatever it is asked.
     const token = String(options.token?.access_token ?? 'access')
-    if (request.headers.authorization === `Bearer ${token}`) return response.writeHead(202).end()
-    response.writeHead(401, { 'www-authenticate': 'Bearer' }).end()
+    if (request.headers.authorization === `Bearer ${token}`) response.writeHead(202).end()
+    else response.writeHead(401, { 'www-authenticate': 'Bearer' }).end()
   })
 
   return {

@@ -43,7 +43,7 @@ function createBrowser() {
   return {
     visit,
     /** Sends the page's form with its hidden fields and `typed`. */
-    submit({ url, html }, typed) {
+    submit(/** @type {{ url: URL, html: string }} */ { url, html }, /** @type {Record<string, string>} */ typed) {
       const action = /<form[^>]*action="([^"]+)"/.exec(html)?.[1]
       if (action === undefined) throw new Error(`no form on ${url}: ${html}`)
       const hidden = [...html.matchAll(/<input[^>]*type="hidden"[^>]*>/g)].map(([input]) => [

@@ -17,7 +17,7 @@ export async function startEverything(options = {}) {
   })
   await new Promise((resolve, reject) => {
     let said = ''
-    const listen = (chunk) => {
+    const listen = (/** @type {Buffer} */ chunk) => {
       said += chunk
       if (/(listening|running) on port/i.test(said)) resolve(undefined)
     }

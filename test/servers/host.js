@@ -61,9 +61,10 @@ export function spawnHost(command, args, environment, folder) {
   /** @type {Promise<number | null>} */
   const exited = new Promise((resolve) => child.once('exit', (code) => resolve(code)))
 
-  const send = (message) => child.stdin.write(`${typeof message === 'string' ? message : JSON.stringify(message)}\n`)
+  const send = (/** @type {unknown} */ message) =>
+    child.stdin.write(`${typeof message === 'string' ? message : JSON.stringify(message)}\n`)
   /** @returns {Promise<any>} */
-  const request = (method, params = {}) => {
+  const request = (/** @type {string} */ method, /** @type {unknown} */ params = {}) => {
     const id = nextId++
     const answer = new Promise((resolve, reject) => {
       waiting.set(id, resolve)
@@ -89,7 +90,7 @@ export function spawnHost(command, args, environment, folder) {
       return stderr
     },
     /** The first message heard from now on, or before, that passes. @returns {Promise<any>} */
-    hear(test) {
+    hear(/** @type {(message: any) => boolean} */ test) {
       const known = heard.find(test)
       return known ? Promise.resolve(known) : new Promise((resolve) => watchers.push({ test, resolve }))
     },

@@ -48,20 +48,27 @@ export async function startProtectedServer({ issuer, target, port = 0, dpop = 'n
   const proofs = createDpopCheck()
   const scheme = dpop === 'required' ? 'DPoP' : 'Bearer'
 
-  const check = async ({ authorization, dpop: proof }, method) => {
+  const check = async (
+    /** @type {import('node:http').IncomingHttpHeaders} */ { authorization, dpop: proof },
+    /** @type {string} */ method,
+  ) => {
     const token = new RegExp(`^${scheme} (.+)$`).exec(authorization ?? '')?.[1]
     if (!token) return 'missing'
     if (state.refuses || state.rejected.has(token)) return 'refused'
     if (state.knows.has(token)) return { scopes: [] }
     const { payload } = await jwtVerify(token, keys, { issuer, audience: resource })
     state.accepted.add(token)
-    const problem = scheme === 'DPoP' ? await proofs.check({ method, url: resource, token, proof }) : undefined
+    const problem =
+      scheme === 'DPoP' ? await proofs.check({ method, url: resource, token, proof: String(proof) }) : undefined
     return problem ?? { scopes: String(payload.scope ?? '').split(' ') }
   }
 
-  server.on('request', async (request, response) => {
+  const answer = async (
+    /** @type {import('node:http').IncomingMessage} */ request,
+    /** @type {import('node:http').ServerResponse} */ response,
+  ) => {
     for (const [name, value] of Object.entries(state.answerHeaders)) response.setHeader(name, value)
-    if (state.instead === 'silence') return
+    if (state.instead === 'silence') return undefined
     if (state.instead === 'echo')
       return response.writeHead(500).end(`${request.url} ${Object.values(request.headers).join(' ')}`)
     if (state.instead)
@@ -78,7 +85,7 @@ export async function startProtectedServer({ issuer, target, port = 0, dpop = 'n
         }),
       )
     }
-    const verdict = await check(request.headers, request.method).catch((error) => {
+    const verdict = await check(request.headers, request.method ?? '').catch((error) => {
       state.reasons.push(String(error))
       return 'refused'
     })
@@ -94,7 +101,7 @@ export async function startProtectedServer({ issuer, target, port = 0, dpop = 'n
       return response.end('{"error":"invalid_token"}')
     }
     const body = await readAll(request)
-    if (!body) return
+    if (!body) return undefined
     const missing = state.requires[toolOf(body)]
     if (missing && !verdict.scopes.includes(missing)) {
       const challenge = `${scheme} error="insufficient_scope", scope="${missing}", resource_metadata="${origin}${metadataPath}"`
@@ -103,8 +110,9 @@ export async function startProtectedServer({ issuer, target, port = 0, dpop = 'n
     }
     const rpc = /"method":"([^"]+)"/.exec(body.toString('latin1'))?.[1] ?? ''
     state.passed.push({ method: request.method ?? '', headers: request.headers, rpc })
-    forward(state.target, request, response, body)
-  })
+    return forward(state.target, request, response, body)
+  }
+  server.on('request', answer)
 
   return {
     url: resource,
@@ -123,7 +131,7 @@ export async function startProtectedServer({ issuer, target, port = 0, dpop = 'n
 }
 
 /** undefined: whoever asked is gone. */
-async function readAll(request) {
+async function readAll(/** @type {import('node:http').IncomingMessage} */ request) {
   const chunks = []
   try {
     for await (const chunk of request) chunks.push(chunk)
@@ -134,7 +142,7 @@ async function readAll(request) {
 }
 
 /** The tool that a message calls; '' for any other. */
-function toolOf(body) {
+function toolOf(/** @type {Buffer} */ body) {
   try {
     const { method, params } = JSON.parse(body.toString('utf8'))
     return method === 'tools/call' ? params.name : ''
@@ -143,7 +151,12 @@ function toolOf(body) {
   }
 }
 
-/** `body`: what was read of the request already. */
+/**
+ * @param {string} target
+ * @param {import('node:http').IncomingMessage} request
+ * @param {import('node:http').ServerResponse} response
+ * @param {Buffer} body what was read of the request already
+ */
 function forward(target, request, response, body) {
   const { authorization: _kept, host: _host, ...headers } = request.headers
   const onward = httpRequest(target, { method: request.method, headers }, (answer) => {
@@ -155,6 +168,5 @@ function forward(target, request, response, body) {
     response.headersSent ? response.destroy() : response.writeHead(502).end('the MCP server is down'),
   )
   response.on('close', () => onward.destroy())
-  if (body) onward.end(body)
-  else request.pipe(onward)
+  onward.end(body)
 }

@@ -158,7 +158,7 @@ export async function startProvider(kind) {
       // GitHub answers with a form unless JSON is asked for, and its errors with 200.
       if (way.kind !== 'github') return json(body, status)
       if (/json/.test(request.headers.accept ?? '')) return json(body, status === 401 ? 401 : 200)
-      const fields = Object.entries(body).map(([name, value]) => [name, String(value)])
+      const fields = Object.fromEntries(Object.entries(body).map(([name, value]) => [name, String(value)]))
       return response
         .writeHead(200, { 'content-type': 'application/x-www-form-urlencoded' })
         .end(new URLSearchParams(fields).toString())
@@ -213,7 +213,7 @@ function withBasic(/** @type {Form} */ form, /** @type {string | undefined} */ h
 }
 
 /** As much of an MCP server as a host wants at start. */
-function mcp(message, response) {
+function mcp(/** @type {any} */ message, /** @type {import('node:http').ServerResponse} */ response) {
   if (message === undefined) return response.writeHead(405).end()
   if (message.id === undefined) return response.writeHead(202).end()
   const result =

@@ -24,6 +24,7 @@ export async function startScriptedServer(scripts = {}, port = 0) {
   let sessions = 0
   const script = { ...scripts }
 
+  /** @type {Record<'initialize' | 'GET' | 'DELETE', (exchange: Exchange) => void>} */
   const plain = {
     initialize: ({ message, result }) =>
       result(
@@ -47,6 +48,7 @@ export async function startScriptedServer(scripts = {}, port = 0) {
     }
     const text = Buffer.concat(chunks).toString('utf8')
     const message = text === '' ? undefined : JSON.parse(text)
+    /** @type {Exchange['reply']} */
     const reply = (status, body = '', headers = {}) => void response.writeHead(status, headers).end(body)
     /** @type {Exchange} */
     const exchange = {
@@ -74,7 +76,7 @@ export async function startScriptedServer(scripts = {}, port = 0) {
       else watchers.push(watcher)
     }
     const name = message?.method ?? request.method
-    const answer = script[name] ?? plain[name]
+    const answer = script[name] ?? (name in plain ? plain[/** @type {keyof typeof plain} */ (name)] : undefined)
     if (answer) answer(exchange)
     else if (message?.id === undefined || message?.method === undefined) reply(202)
     else exchange.result({})

@@ -14,15 +14,18 @@ function createEventStore() {
   /** @type {{ id: string, stream: string, message: any }[]} */
   const events = []
   return {
-    async storeEvent(stream, message) {
+    async storeEvent(/** @type {string} */ stream, /** @type {any} */ message) {
       const id = `${stream}_${events.length}`
       events.push({ id, stream, message })
       return id
     },
-    async getStreamIdForEventId(id) {
+    async getStreamIdForEventId(/** @type {string} */ id) {
       return events.find((event) => event.id === id)?.stream
     },
-    async replayEventsAfter(lastId, { send }) {
+    async replayEventsAfter(
+      /** @type {string} */ lastId,
+      /** @type {{ send: (id: string, message: any) => Promise<void> }} */ { send },
+    ) {
       const at = events.findIndex(({ id }) => id === lastId)
       const stream = events[at]?.stream ?? ''
       for (const event of events.slice(at + 1))
@@ -39,18 +42,24 @@ export async function startSdkServer(generation) {
   const state = { calls: 0, gets: 0, resumed: 0, initialized: 0 }
 
   const makeServer = () => {
-    const server = new (generation === 'v1' ? McpServerV1 : McpServerV2)(
+    // What is used of both is the same.
+    const Server = /** @type {typeof McpServerV1} */ (generation === 'v1' ? McpServerV1 : McpServerV2)
+    const server = new Server(
       { name: `sdk-${generation}`, version: '1.0.0' },
       { capabilities: { logging: {}, tools: { listChanged: true } } },
     )
-    server.registerTool('polled', { description: 'ends its stream and answers on the next one' }, async (context) => {
-      state.calls++
-      const close = context.closeSSEStream ?? context.http?.closeSSE
-      close?.()
-      // The answer comes when the host has asked again.
-      while (state.resumed === 0) await new Promise((resolve) => setImmediate(resolve))
-      return { content: [{ type: 'text', text: 'late' }] }
-    })
+    server.registerTool(
+      'polled',
+      { description: 'ends its stream and answers on the next one' },
+      async (/** @type {any} */ context) => {
+        state.calls++
+        const close = context.closeSSEStream ?? context.http?.closeSSE
+        close?.()
+        // The answer comes when the host has asked again.
+        while (state.resumed === 0) await new Promise((resolve) => setImmediate(resolve))
+        return { content: [{ type: 'text', text: 'late' }] }
+      },
+    )
     server.registerTool('announce', { description: 'says on the standing stream that tools changed' }, async () => {
       await server.server.notification({ method: 'notifications/tools/list_changed' })
       return { content: [] }
@@ -90,6 +99,7 @@ export async function startSdkServer(generation) {
         .on('error', () => undefined)
         .pipe(outgoing)
     else outgoing.end()
+    return undefined
   })
   await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)))
   const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
