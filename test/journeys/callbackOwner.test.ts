@@ -12,6 +12,7 @@ import { freePort } from '../servers/everything.js'
 import { PROGRAM } from '../servers/host.js'
 import { type Seen, startScripted, startScriptedIssuer } from '../servers/scriptedWorld.js'
 import { endLeftovers } from '../servers/stage.js'
+import { until } from '../servers/until.js'
 
 const PERSON = fileURLToPath(new URL('../servers/person.js', import.meta.url))
 
@@ -114,7 +115,7 @@ test('attack E: what is handed over is sealed, redeemed once, and gone afterward
     return size
   }
   const before = plan()
-  while (plan() === before) await new Promise((resolve) => setImmediate(resolve))
+  await until('the code in the plan', () => plan() !== before, plan)
   expect(home.database()).not.toContain('canary-code')
   waiting.child.kill('SIGCONT')
   await visited

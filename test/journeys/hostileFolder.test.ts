@@ -8,6 +8,7 @@ import { has } from '../needs.ts'
 import { startHost } from '../servers/host.js'
 import { startStage } from '../servers/stage.js'
 import { openTerminal } from '../servers/terminal.js'
+import { until } from '../servers/until.js'
 
 const closing: (() => unknown)[] = []
 afterEach(async () => {
@@ -88,8 +89,8 @@ describe('attack A: in a cloned repository', () => {
     expect((await host.initialize()).result).toBeDefined()
     // The call wants a person: what would be opened is the system’s browser, which is not installed here.
     const call = host.request('tools/call', { name: 'echo', arguments: {} })
-    while (!stage.logged().some(({ event }) => event === 'oauth:browser'))
-      await new Promise((done) => setImmediate(done))
+    const events = () => stage.logged().map(({ event }) => event)
+    await until('oauth:browser in the log', () => events().includes('oauth:browser'), events)
     await host.close()
     await call.catch(() => undefined)
     untouched()
@@ -149,8 +150,7 @@ describe('attack A: in a cloned repository', () => {
       { ...environment, ...filled },
       folder,
     )
-    while (!/^http\S+\/auth\?\S+/m.test(host.stderr)) await new Promise((done) => setImmediate(done))
-    await stage.visit(/^http\S+\/auth\?\S+/m.exec(host.stderr)?.[0] ?? '')
+    await stage.visit(await host.says(/^http\S+\/auth\?\S+/m))
     expect(await host.exited).toBe(0)
     expect(host.stderr).toMatch(/could not be opened/)
     expect(

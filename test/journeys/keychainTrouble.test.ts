@@ -179,7 +179,7 @@ test('a sign-in whose sealed plan was altered while it waits is seal_broken, and
   const again = stage.start([...words, '--force', '--no-browser'])
   const address = await again.says(/^http\S+/m)
   // The port still belongs to the one that was killed, for as long as its lease lasts.
-  while (!(await fetch(stage.callbackUrl).catch(() => undefined))) await new Promise((resolve) => setImmediate(resolve))
+  await stage.untilCallbackPortAnswers()
   await stage.visit(address)
   expect(await again.exited).toBe(0)
   expect(await again.says(/[\s\S]*Signed in to/)).not.toContain('already waiting')

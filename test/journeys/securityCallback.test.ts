@@ -177,7 +177,7 @@ describe('when a sign-in ends, its port is closed, whoever holds connections to 
       await end(tab?.[0] ?? '')
       await closed
       await stage.callbackPortIsFree()
-      while (stage.loginProcesses().length > 0) await new Promise((resolve) => setImmediate(resolve))
+      await stage.untilLoginsLeft(0)
     },
   )
 })

@@ -6,6 +6,7 @@ import { silentListener } from '../fakes/loopback.ts'
 import { has } from '../needs.ts'
 import { PROGRAM } from '../servers/host.js'
 import { startStage } from '../servers/stage.js'
+import { until } from '../servers/until.js'
 
 let stage: Awaited<ReturnType<typeof startStage>>
 afterEach(() => stage?.close())
@@ -25,13 +26,7 @@ function openTerminal(words: string[], environment: NodeJS.ProcessEnv) {
   const screen = () => tmux('capture-pane', '-p', '-J', '-S', '-200')
   return {
     screen,
-    async shows(pattern: RegExp): Promise<string> {
-      for (;;) {
-        const found = pattern.exec(screen())?.[0]
-        if (found !== undefined) return found
-        await new Promise((resolve) => setImmediate(resolve))
-      }
-    },
+    shows: (pattern: RegExp) => until(`${pattern} on the screen`, () => pattern.exec(screen())?.[0], screen),
     paste(text: string) {
       tmux('set-buffer', text)
       tmux('paste-buffer')
@@ -143,8 +138,7 @@ test('a bridge where no browser reaches the person opens none and says the addre
   stage = await startStage()
   const host = stage.host([], SSH)
   const initialized = host.initialize()
-  while (!/http\S+\/auth\?\S+/.test(host.stderr)) await new Promise((resolve) => setImmediate(resolve))
-  await stage.visit(/http\S+\/auth\?\S+/.exec(host.stderr)?.[0] ?? '')
+  await stage.visit(await host.says(/http\S+\/auth\?\S+/))
   expect((await initialized).result).toBeDefined()
   expect(stage.tabs()).toEqual([])
   await host.close()

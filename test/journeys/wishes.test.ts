@@ -129,8 +129,7 @@ describe('attack N: a sign-in that waits already', () => {
     await other.says(TAKES_ITS_PLACE)
     const address = await addressOf(other)
     // The port is taken over when the lease of the dead one has run out.
-    while (!(await fetch(stage.callbackUrl).catch(() => undefined)))
-      await new Promise((resolve) => setImmediate(resolve))
+    await stage.untilCallbackPortAnswers()
     await stage.visit(address.href)
     expect(await other.exited).toBe(0)
   })

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { within } from './until.js'
 
 export const PROGRAM = fileURLToPath(new URL('../../bin/mcp-oauth-bridge.js', import.meta.url))
 
@@ -35,8 +36,11 @@ export function spawnHost(command, args, environment, folder) {
   const watchers = []
   let stderr = ''
   let nextId = 1
+  /** @type {Set<() => void>} */
+  const readers = new Set()
   child.stderr.on('data', (chunk) => {
     stderr += chunk
+    for (const read of readers) read()
   })
   child.stdin.on('error', () => undefined)
   createInterface({ input: child.stdout }).on('line', (line) => {
@@ -73,7 +77,7 @@ export function spawnHost(command, args, environment, folder) {
       )
     })
     send({ jsonrpc: '2.0', id, method, params })
-    return answer
+    return within(`an answer to ${method}`, answer, () => stderr)
   }
 
   return {
@@ -90,9 +94,23 @@ export function spawnHost(command, args, environment, folder) {
       return stderr
     },
     /** The first message heard from now on, or before, that passes. @returns {Promise<any>} */
-    hear(/** @type {(message: any) => boolean} */ test) {
-      const known = heard.find(test)
-      return known ? Promise.resolve(known) : new Promise((resolve) => watchers.push({ test, resolve }))
+    async hear(/** @type {(message: any) => boolean} */ test) {
+      const later = () => new Promise((resolve) => watchers.push({ test, resolve }))
+      return heard.find(test) ?? within(`a message that passes ${test}`, later(), () => lines)
+    },
+    /** The first match in what it says on stderr. @returns {Promise<string>} */
+    says(/** @type {RegExp} */ pattern) {
+      /** @type {Promise<string>} */
+      const said = new Promise((resolve, reject) => {
+        const read = () => {
+          const found = pattern.exec(stderr)?.[0]
+          if (found !== undefined) resolve(found)
+        }
+        readers.add(read)
+        read()
+        void exited.then((code) => reject(new Error(`it ended with ${code}: ${stderr}`)))
+      })
+      return within(`${pattern} on stderr`, said, () => stderr)
     },
     /** initialize and initialized, as a host does. @returns {Promise<any>} */
     async initialize(capabilities = {}, protocolVersion = '2025-11-25') {

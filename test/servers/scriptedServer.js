@@ -1,5 +1,6 @@
 // An MCP server whose every answer is written by the test, over real HTTP; what no script says, it does as a plain good server.
 import { createServer } from 'node:http'
+import { within } from './until.js'
 
 /**
  * @typedef {object} Exchange
@@ -101,9 +102,10 @@ export async function startScriptedServer(scripts = {}, port = 0) {
     count: (/** @type {string} */ name) =>
       seen.filter(({ message, method }) => (message?.method ?? method) === name).length,
     /** The first request that passes, also one that came before. @returns {Promise<Exchange>} */
-    until(/** @type {(exchange: Exchange) => boolean} */ test) {
-      const known = seen.find(test)
-      return known ? Promise.resolve(known) : new Promise((resolve) => watchers.push({ test, resolve }))
+    async until(/** @type {(exchange: Exchange) => boolean} */ test) {
+      /** @returns {Promise<Exchange>} */
+      const later = () => new Promise((resolve) => watchers.push({ test, resolve }))
+      return seen.find(test) ?? within(`a request that passes ${test}`, later(), this.methods)
     },
     async close() {
       server.closeAllConnections()

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { freePort } from './everything.js'
 import { PROGRAM, startHost } from './host.js'
 import { endLeftovers } from './stage.js'
+import { within } from './until.js'
 
 /**
  * @typedef {{ method: string, path: string, query: URLSearchParams, headers: import('node:http').IncomingHttpHeaders, body: string }} Seen
@@ -48,11 +49,13 @@ export async function startScripted(/** @type {Record<string, Route>} */ routes 
     requests,
     /** Resolves when a request has come that passes. @returns {Promise<void>} */
     until(/** @type {(seen: Seen) => boolean} */ test) {
-      return new Promise((resolve) => {
+      /** @type {Promise<void>} */
+      const come = new Promise((resolve) => {
         const look = () => requests.some(test) && resolve()
         watchers.push(look)
         look()
       })
+      return within(`a request that passes ${test}`, come, () => requests.map(({ path }) => path))
     },
     async close() {
       server.closeAllConnections()

@@ -8,6 +8,7 @@ import {
   McpServer as McpServerV2,
   WebStandardStreamableHTTPServerTransport as TransportV2,
 } from '@modelcontextprotocol/server'
+import { until } from './until.js'
 
 /** Keeps what was sent, so that a stream can be gone on with. */
 function createEventStore() {
@@ -56,7 +57,7 @@ export async function startSdkServer(generation) {
         const close = context.closeSSEStream ?? context.http?.closeSSE
         close?.()
         // The answer comes when the host has asked again.
-        while (state.resumed === 0) await new Promise((resolve) => setImmediate(resolve))
+        await until('a GET that resumes the stream', () => state.resumed > 0)
         return { content: [{ type: 'text', text: 'late' }] }
       },
     )

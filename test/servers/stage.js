@@ -1,6 +1,6 @@
 // Everything a journey needs: authorization server, protected MCP server, a home of its own, a person, and a free callback port.
 import { execFile, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -9,6 +9,7 @@ import { startAuthorizationServer } from './authorizationServer.js'
 import { freePort, startEverything } from './everything.js'
 import { PROGRAM, startHost } from './host.js'
 import { startProtectedServer } from './protectedServer.js'
+import { until, within } from './until.js'
 
 const PERSON = fileURLToPath(new URL('./person.js', import.meta.url))
 
@@ -139,7 +140,8 @@ export async function startStage(options = {}) {
         stdout: () => stdout,
         /** The first match in what it says on stderr. @returns {Promise<string>} */
         says(/** @type {RegExp} */ pattern) {
-          return new Promise((resolve, reject) => {
+          /** @type {Promise<string>} */
+          const said = new Promise((resolve, reject) => {
             const look = () => {
               const [found] = pattern.exec(stderr) ?? []
               if (found !== undefined) resolve(found)
@@ -148,6 +150,7 @@ export async function startStage(options = {}) {
             look()
             void exited.then((code) => reject(new Error(`it ended with ${code}: ${stderr}`)))
           })
+          return within(`${pattern} on stderr`, said, () => stderr)
         },
       }
     },
@@ -160,42 +163,44 @@ export async function startStage(options = {}) {
     },
     /** Resolves when that many tabs have been opened. @returns {Promise<string[][]>} */
     untilTabs(/** @type {number} */ count) {
-      return new Promise((resolve) => {
-        const look = () => {
-          if (this.tabs().length < count) return
-          watcher.close()
-          resolve(this.tabs())
-        }
-        const watcher = watch(home, look)
-        look()
-      })
+      return until(
+        `${count} tabs`,
+        () => this.tabs().length >= count && this.tabs(),
+        () => this.tabs(),
+      )
     },
     /** Resolves when the token endpoint has been asked that often. @returns {Promise<void>} */
     async untilTokenRequests(/** @type {number} */ count) {
-      while (authorization.state.tokenRequests < count) await new Promise((resolve) => setImmediate(resolve))
+      const { state } = authorization
+      await until(
+        `${count} token requests`,
+        () => state.tokenRequests >= count,
+        () => state.tokenRequests,
+      )
     },
     /** Resolves when that many hosts listen: their GET streams went in, so none is about to. @returns {Promise<void>} */
     async untilListening(/** @type {number} */ count) {
-      while (server.state.passed.filter(({ method }) => method === 'GET').length < count)
-        await new Promise((resolve) => setImmediate(resolve))
+      const listening = () => server.state.passed.filter(({ method }) => method === 'GET').length
+      await until(`${count} GET streams`, () => listening() >= count, listening)
     },
     /** Process ids of the login processes of this stage. @returns {number[]} */
     loginProcesses: () =>
       processesOf(home).filter((pid) => readOrEmpty(`/proc/${pid}/cmdline`).includes('\0--attempt')),
     /** Resolves when another process than the killed one answers the callback. @returns {Promise<void>} */
     async untilCallbackPortAnswersAgain(/** @type {number} */ killed) {
-      while (this.loginProcesses().every((pid) => pid === killed)) await new Promise((resolve) => setImmediate(resolve))
+      await until('another login process', () => this.loginProcesses().some((pid) => pid !== killed))
       await this.untilCallbackPortAnswers()
     },
     /** Resolves when so many login processes are left, and one of them answers the callback. @returns {Promise<void>} */
     async untilLoginsLeft(/** @type {number} */ count) {
-      while (this.loginProcesses().length > count) await new Promise((resolve) => setImmediate(resolve))
+      const left = () => this.loginProcesses()
+      await until(`only ${count} login processes`, () => left().length <= count, left)
       if (count > 0) await this.untilCallbackPortAnswers()
     },
     /** Resolves when somebody answers the callback. @returns {Promise<void>} */
     async untilCallbackPortAnswers() {
       const port = Number(new URL(callbackUrl).port)
-      while (!(await isListening(port))) await new Promise((resolve) => setImmediate(resolve))
+      await until('somebody on the callback port', () => isListening(port))
     },
     /** A person comes back to a tab that was left open, and finishes there. @returns {Promise<void>} */
     visit(/** @type {string} */ url) {
@@ -224,7 +229,8 @@ export async function startStage(options = {}) {
     commandLines: () => processesOf(home).map((pid) => readOrEmpty(`/proc/${pid}/cmdline`).split('\0').slice(0, -1)),
     /** Resolves when nobody listens on the callback port. @returns {Promise<void>} */
     async callbackPortIsFree() {
-      while (await isListening(Number(new URL(callbackUrl).port))) await new Promise((resolve) => setImmediate(resolve))
+      const port = Number(new URL(callbackUrl).port)
+      await until('a free callback port', async () => !(await isListening(port)))
     },
     async close() {
       for (const child of [...started, ...hosts.map((host) => host.child)])

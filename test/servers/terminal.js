@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { PROGRAM } from './host.js'
+import { until } from './until.js'
 
 const PROMPT = '$>'
 
@@ -24,14 +25,13 @@ export function openTerminal({ environment, folder, columns = 80, rows = 40, she
     /** The screen with the escape sequences of its colours. */
     colours: () => tmux('capture-pane', '-p', '-e'),
     /** Resolves to the screen as soon as it shows this. @returns {Promise<string>} */
-    async shows(/** @type {RegExp} */ pattern) {
-      const end = Date.now() + 50_000
-      for (;;) {
-        const screen = this.screen()
-        if (pattern.test(screen)) return screen
-        if (Date.now() > end) throw new Error(`the screen never showed ${pattern}:\n${screen}`)
-        await new Promise((resolve) => setImmediate(resolve))
+    shows(/** @type {RegExp} */ pattern) {
+      let screen = ''
+      const look = () => {
+        screen = this.screen()
+        return pattern.test(screen) && screen
       }
+      return until(`${pattern} on the screen`, look, () => screen)
     },
     /** Types text as it is. */
     type: (/** @type {string} */ text) => void tmux('send-keys', '-l', text),
