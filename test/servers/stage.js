@@ -1,6 +1,6 @@
 // Everything a journey needs: authorization server, protected MCP server, a home of its own, a person, and a free callback port.
 import { execFile, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -257,6 +257,8 @@ function isListening(/** @type {number} */ port) {
 
 /** Processes of this stage, known by their environment or words: login processes and browsers live on their own feet. @returns {number[]} */
 function processesOf(/** @type {string} */ home) {
+  // macOS has no /proc; what is left over there ends with its lease.
+  if (!existsSync('/proc')) return []
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
   const marks = (/** @type {string} */ pid) => [
     readOrEmpty(`/proc/${pid}/environ`).includes(`MCP_OAUTH_BRIDGE_HOME=${home}`),

@@ -1,4 +1,4 @@
-// The ways in where no browser comes back: pasting at a real terminal and through a pipe, a forwarded port, a taken one.
+// Sign-ins where no browser comes back: pasting at a real terminal and through a pipe, a forwarded port, a taken one.
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'

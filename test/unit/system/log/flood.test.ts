@@ -1,7 +1,7 @@
 // A log that whoever causes events cannot wash out: the first of a kind are written, the rest are counted.
 import { PassThrough } from 'node:stream'
 import { expect, test } from 'vitest'
-import { createLog } from '../../../src/system/log/log.ts'
+import { createLog } from '../../../../src/system/log/log.ts'
 
 function setUp(level: 'debug' | 'info' = 'info') {
   let now = 0

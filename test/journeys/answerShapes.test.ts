@@ -1,4 +1,4 @@
-// Answers whose shape and not whose size asks for memory: the bound of big.test.ts holds for every one of them.
+// Answers whose shape and not whose size asks for memory: the bound of largeMessages.test.ts holds for every one of them.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { brotliCompressSync, constants, deflateSync, gzipSync } from 'node:zlib'
