@@ -3,9 +3,9 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { brotliCompressSync, constants, deflateSync, gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { makeHome } from '../servers/home.ts'
 import { startHost } from '../servers/host.js'
-import { answerJson, startScripted } from '../servers/scripted.js'
-import { startHome } from '../servers/startHome.js'
+import { startMcpServer } from '../servers/mcpServer.ts'
 
 const MB = 1024 * 1024
 /** `limits.server_message_mb` and `limits.host_message_mb` here. */
@@ -14,9 +14,9 @@ const LIMIT_MB = 24
 /** What V8 lets lie about before it collects it. */
 const GARBAGE_MB = 24
 
-let home: ReturnType<typeof startHome>
+let home: ReturnType<typeof makeHome>
 beforeEach(() => {
-  home = startHome()
+  home = makeHome()
 })
 afterEach(() => home.remove())
 
@@ -87,19 +87,23 @@ const CODERS: Record<string, (bytes: Buffer) => Buffer> = {
 
 /** Answers `tools/list`, `initialize` and calls in the shape whose name the host gives. */
 async function startShaped(method: string, coding = 'gzip') {
-  const server = await startScripted(({ message }, response) => {
-    const shape = message?.params?.cursor ?? message?.params?.name
-    if (message?.method !== method || !shape) return answerJson(response, message?.id, {})
-    const { type = 'application/json', body, coding: own } = (SHAPES[shape] as Shape)(message.id)
-    response.writeHead(200, { 'content-type': type, 'content-encoding': own ?? coding })
-    return response.end(own ? body : CODERS[coding]?.(body))
+  const server = await startMcpServer({
+    '*': ({ message, result, reply }) => {
+      const shape = message?.params?.cursor ?? message?.params?.name
+      if (message?.method !== method || !shape) return result({})
+      const { type = 'application/json', body, coding: own } = (SHAPES[shape] as Shape)(message.id)
+      return reply(200, own ? body : CODERS[coding]?.(body), {
+        'content-type': type,
+        'content-encoding': own ?? coding,
+      })
+    },
   })
   onTestFinished(() => server.close())
   return server
 }
 
 async function startBridge(url: string, more = '') {
-  const config = join(home.home, 'config.yaml')
+  const config = join(home.path, 'config.yaml')
   writeFileSync(config, `limits: { host_message_mb: ${LIMIT_MB}, server_message_mb: ${LIMIT_MB} }\n${more}`)
   const host = startHost([url, '--config', config], home.environment)
   await host.initialize()

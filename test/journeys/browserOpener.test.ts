@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, onTestFinished, test } from 'vitest'
-import { startCrookedServer } from '../servers/crookedServer.js'
+import { startCrookedServer } from '../servers/scriptedOrigin.ts'
 import { startStage } from '../servers/stage.js'
 
 let stage: Awaited<ReturnType<typeof startStage>>

@@ -1,9 +1,9 @@
 // Messages pass byte by byte, and whatever a server sends, stdout carries whole JSON-RPC messages only.
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { Exchange } from '../servers/scriptedServer.js'
-import { event } from '../servers/scriptedServer.js'
-import { startScriptedStage } from '../servers/scriptedStage.js'
+import type { Exchange } from '../servers/mcpServer.ts'
+import { event } from '../servers/mcpServer.ts'
+import { startScriptedStage } from '../servers/scriptedStage.ts'
 
 let stage: Awaited<ReturnType<typeof startScriptedStage>>
 let host: ReturnType<typeof stage.host>

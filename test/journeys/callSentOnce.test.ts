@@ -1,7 +1,7 @@
 // A call that the server carried out is not sent again, whatever its answer speaks of, and whatever came before the answer.
 import { afterEach, describe, expect, test } from 'vitest'
-import { type Exchange, event } from '../servers/scriptedServer.js'
-import { startScriptedStage } from '../servers/scriptedStage.js'
+import { type Exchange, event } from '../servers/mcpServer.ts'
+import { startScriptedStage } from '../servers/scriptedStage.ts'
 
 let stage: Awaited<ReturnType<typeof startScriptedStage>>
 afterEach(() => stage?.close())

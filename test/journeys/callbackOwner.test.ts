@@ -10,7 +10,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { AUTHORITY_FILE, serveSecurely } from '../fakes/secureLoopback.ts'
 import { freePort } from '../servers/everything.js'
 import { PROGRAM } from '../servers/host.js'
-import { type Seen, startScripted, startScriptedIssuer } from '../servers/scriptedWorld.js'
+import { type Seen, startScriptedIssuer, startScriptedOrigin } from '../servers/scriptedOrigin.ts'
 import { endLeftovers } from '../servers/stage.js'
 import { until } from '../servers/until.js'
 
@@ -18,8 +18,8 @@ const PERSON = fileURLToPath(new URL('../servers/person.js', import.meta.url))
 
 /** An MCP server that any token opens, and its issuer, with `metadata` beside or instead of its own. */
 async function startServer(metadata: Record<string, unknown> = {}) {
-  const issuer = await startScriptedIssuer(metadata)
-  const server = await startScripted()
+  const issuer = await startScriptedIssuer({ metadata })
+  const server = await startScriptedOrigin()
   onTestFinished(async () => void (await Promise.all([issuer.close(), server.close()])))
   const url = `${server.origin}/mcp`
   const place = '/.well-known/oauth-protected-resource/mcp'

@@ -3,7 +3,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import { startScriptedWorld } from '../servers/scriptedWorld.js'
+import { startProtectedStage } from '../servers/scriptedStage.ts'
 import { startStage } from '../servers/stage.js'
 
 const open: { close(): Promise<unknown> }[] = []
@@ -108,7 +108,7 @@ describe('a registration that the server has forgotten', () => {
     [403, { text: 'who?' }],
     [422, { json: { detail: 'no such client' } }],
   ])('is replaced once, in the same tab, when the code is refused with %i', async (status, body) => {
-    const stage = await kept(startScriptedWorld())
+    const stage = await kept(startProtectedStage())
     const redeem = stage.issuer.routes['/token']
     stage.issuer.routes['/token'] = (seen) =>
       seen.body.includes('client_id=client-1-') ? { status, ...body } : (redeem?.(seen) ?? {})
@@ -122,14 +122,14 @@ describe('a registration that the server has forgotten', () => {
   })
 
   test('is replaced no second time: then the sign-in has failed', async () => {
-    const stage = await kept(startScriptedWorld())
+    const stage = await kept(startProtectedStage())
     stage.issuer.routes['/token'] = () => ({ status: 401, json: { error: 'invalid_client' } })
     expect((await stage.host().initialize()).error.data.code).toBe('invalid_client')
     expect(stage.issuer.requests.filter(({ path }) => path === '/register')).toHaveLength(2)
   })
 
   test('is replaced when a refresh is refused, and the call goes through after one sign-in', async () => {
-    const stage = await kept(startScriptedWorld())
+    const stage = await kept(startProtectedStage())
     const host = stage.host()
     expect((await host.initialize()).result).toBeDefined()
     const redeem = stage.issuer.routes['/token']

@@ -2,7 +2,7 @@
 import { chmodSync, chownSync, lchownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import { makeHome } from '../servers/home.js'
+import { makeHome } from '../servers/home.ts'
 import { PROGRAM } from '../servers/host.js'
 
 let home: ReturnType<typeof makeHome>

@@ -1,20 +1,20 @@
 // Lines of a host that are broken, odd or hostile: only that line fails, and what is valid arrives as it was written.
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { makeHome } from '../servers/home.ts'
 import { startHost } from '../servers/host.js'
-import { answerJson, startScripted } from '../servers/scripted.js'
-import { startHome } from '../servers/startHome.js'
+import { startMcpServer } from '../servers/mcpServer.ts'
 
 type Message = { id?: unknown; result?: unknown; error?: { data: { code: string } } }
 
-let home: ReturnType<typeof startHome>
-let server: Awaited<ReturnType<typeof startScripted>>
+let home: ReturnType<typeof makeHome>
+let server: Awaited<ReturnType<typeof startMcpServer>>
 let host: ReturnType<typeof startHost>
 let heardBefore = 0
 
 // One bridge for them all: that the stream goes on after each is part of the promise.
 beforeAll(async () => {
-  home = startHome()
-  server = await startScripted(({ message }, response) => answerJson(response, message.id, {}))
+  home = makeHome()
+  server = await startMcpServer({ '*': ({ result }) => result({}) })
   host = startHost([server.url], home.environment)
   await host.initialize()
 })
@@ -33,11 +33,14 @@ afterAll(async () => {
 
 /** What the server gets of `lines`; all that the host is told of them is heard when this resolves. */
 async function relayed(...lines: (string | Uint8Array)[]): Promise<string[]> {
-  const before = server.asked.length
+  const before = server.seen.length
   for (const line of lines) host.child.stdin.write(line)
   // Requests travel side by side: only after the answer to one that was read later, and settled, is nothing on its way.
   for (let round = 0; round < 3; round++) await host.request('ping', { probe: true })
-  const seen = server.asked.slice(before).map(({ bytes }) => bytes.toString('utf8'))
+  const seen = server.seen
+    .slice(before)
+    .filter(({ method }) => method === 'POST')
+    .map(({ bytes }) => bytes.toString('utf8'))
   return seen.filter((text) => !text.includes('"probe"') && !text.includes('notifications/initialized'))
 }
 
@@ -103,7 +106,7 @@ test('a million brackets deep is only a message', async () => {
   const deep = `{"jsonrpc":"2.0","id":9080,"method":"ping","params":{"x":${'['.repeat(1_000_000)}${']'.repeat(1_000_000)}}}`
   host.send(deep)
   expect((await host.hear(({ id }: Message) => id === 9080)).result).toEqual({})
-  expect(server.asked.some(({ bytes }) => bytes.byteLength === deep.length)).toBe(true)
+  expect(server.seen.some(({ bytes }) => bytes.byteLength === deep.length)).toBe(true)
   host.send(`{"jsonrpc":"2.0","id":9081,"method":"ping","params":${'['.repeat(1_000_000)}`)
   expect((await host.hear(({ id }: Message) => id === 9081)).error.data.code).toBe('invalid_protocol')
 })

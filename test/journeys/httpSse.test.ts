@@ -1,8 +1,8 @@
 // The HTTP+SSE transport of 2024-11-05: found by itself, or asked for by --transport.
 import { afterEach, describe, expect, test } from 'vitest'
 import { startEverything } from '../servers/everything.js'
-import { event } from '../servers/scriptedServer.js'
-import { startScriptedStage } from '../servers/scriptedStage.js'
+import { event } from '../servers/mcpServer.ts'
+import { startScriptedStage } from '../servers/scriptedStage.ts'
 
 type Stage = Awaited<ReturnType<typeof startScriptedStage>>
 type Script = NonNullable<Parameters<typeof startScriptedStage>[0]>[string]

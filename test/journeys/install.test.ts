@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, test } from 'vitest'
 import { HOSTS } from '../../src/hosts/hosts.ts'
-import { makeHome } from '../servers/home.js'
+import { makeHome } from '../servers/home.ts'
 import { PROGRAM, spawnHost } from '../servers/host.js'
 import { startStage } from '../servers/stage.js'
 

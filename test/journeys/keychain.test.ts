@@ -10,13 +10,24 @@ import { startStage } from '../servers/stage.js'
 let stage: Awaited<ReturnType<typeof startStage>>
 afterEach(() => stage?.close())
 
-const CHILD = fileURLToPath(new URL('../servers/signInOnce.js', import.meta.url))
+const CHILD = fileURLToPath(new URL('../servers/startAndCall.js', import.meta.url))
 
-/** Runs the journey of signInOnce.js in a D-Bus session with an unlocked gnome-keyring. */
+/** Runs the journey of startAndCall.js in a D-Bus session with an unlocked gnome-keyring. */
 function inKeyringSession(): Promise<{ output: string; error: string }> {
   const script = `printf '\\n' | gnome-keyring-daemon --unlock --components=secrets --daemonize >/dev/null 2>&1; exec "$0" "$@"`
   return new Promise((resolve, reject) => {
-    const args = ['--', 'sh', '-c', script, process.execPath, CHILD, stage.server.url, stage.callbackUrl]
+    const args = [
+      '--',
+      'sh',
+      '-c',
+      script,
+      process.execPath,
+      CHILD,
+      stage.server.url,
+      stage.callbackUrl,
+      'first',
+      'second',
+    ]
     const env = { ...stage.environment, XDG_RUNTIME_DIR: stage.home, XDG_DATA_HOME: join(stage.home, 'share') }
     execFile('dbus-run-session', args, { env }, (error, stdout, stderr) => {
       if (error) reject(new Error(`${error.message}\n${stdout}\n${stderr}`))

@@ -11,7 +11,7 @@ import { startStage } from '../servers/stage.js'
 let stage: Awaited<ReturnType<typeof startStage>>
 afterEach(() => stage?.close())
 
-const START = fileURLToPath(new URL('../servers/startOnce.js', import.meta.url))
+const START = fileURLToPath(new URL('../servers/startAndCall.js', import.meta.url))
 const KEYRING = has('gnome-keyring-daemon') && has('dbus-run-session')
 
 /** How the session's keyring daemon is: unlocked, locked without a prompt, or stopped so that it never answers. */
@@ -19,7 +19,7 @@ const DAEMON = {
   unlocked: `printf 'pw\\n' | gnome-keyring-daemon --unlock --components=secrets --daemonize >/dev/null 2>&1`,
   locked: 'gnome-keyring-daemon --start --components=secrets --daemonize >/dev/null 2>&1',
   hung: `gnome-keyring-daemon --start --components=secrets --foreground >/dev/null 2>&1 & daemon=$!
-    until dbus-send --session --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.NameHasOwner string:org.freedesktop.secrets | grep -q true; do :; done
+    until dbus-send --session --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.NameHasOwner string:org.freedesktop.secrets | grep -q true; do sleep 0.05; done
     kill -STOP $daemon`,
 } as const
 
@@ -43,7 +43,7 @@ function startIn(daemon: keyof typeof DAEMON): Promise<Report> {
       { env },
       (error, stdout, stderr) => {
         if (error) reject(new Error(`${error.message}\n${stdout}\n${stderr}`))
-        else resolve(JSON.parse(stdout))
+        else resolve(JSON.parse(stdout).starts[0])
       },
     )
   })

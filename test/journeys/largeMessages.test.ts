@@ -7,16 +7,16 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { makeHome } from '../servers/home.ts'
 import { PROGRAM, startHost } from '../servers/host.js'
-import { answerJson, startScripted } from '../servers/scripted.js'
-import { startHome } from '../servers/startHome.js'
+import { event, startMcpServer } from '../servers/mcpServer.ts'
 
 const MB = 1024 * 1024
 
-let home: ReturnType<typeof startHome>
+let home: ReturnType<typeof makeHome>
 
 beforeEach(() => {
-  home = startHome()
+  home = makeHome()
 })
 
 afterEach(() => home.remove())
@@ -30,13 +30,15 @@ function peakMb(pid: number | undefined): number {
 
 /** `echo` gives the arguments back, `make` an answer of so many MB, as JSON or as SSE. */
 async function startBig() {
-  const server = await startScripted(({ message }, response) => {
-    const { id, params } = message
-    if (params?.name !== 'make') return answerJson(response, id, params ?? {})
-    const { megabytes, sse } = params.arguments
-    const text = JSON.stringify({ jsonrpc: '2.0', id, result: { text: 'x'.repeat(megabytes * MB) } })
-    response.writeHead(200, { 'content-type': sse ? 'text/event-stream' : 'application/json' })
-    return response.end(sse ? `data: ${text}\n\n` : text)
+  const server = await startMcpServer({
+    '*': ({ message, result, reply }) => {
+      const { id, params } = message
+      if (params?.name !== 'make') return result(params ?? {})
+      const { megabytes, sse } = params.arguments
+      const text = JSON.stringify({ jsonrpc: '2.0', id, result: { text: 'x'.repeat(megabytes * MB) } })
+      const type = sse ? 'text/event-stream' : 'application/json'
+      return reply(200, sse ? event(text) : text, { 'content-type': type })
+    },
   })
   onTestFinished(() => server.close())
   return server
@@ -76,7 +78,7 @@ describe('with the limits as they are', () => {
 
 describe('over the limit', () => {
   async function startLimited() {
-    const config = join(home.home, 'config.yaml')
+    const config = join(home.path, 'config.yaml')
     writeFileSync(config, 'limits: { host_message_mb: 1, server_message_mb: 2 }\n')
     const server = await startBig()
     const host = startHost([server.url, '--config', config], home.environment)
@@ -93,7 +95,7 @@ describe('over the limit', () => {
     const { error } = await host.hear(({ id }: { id: unknown }) => id === 77)
     expect(error.data.code).toBe('message_too_large')
     expect((await host.request('tools/call', { name: 'echo' })).result).toEqual({ name: 'echo' })
-    expect(server.asked.every(({ bytes }) => bytes.byteLength < MB)).toBe(true)
+    expect(server.seen.every(({ bytes }) => bytes.byteLength < MB)).toBe(true)
     expect(await host.close()).toBe(0)
     expect(host.rubbish).toEqual([])
   })
@@ -133,17 +135,19 @@ test('a host that does not read stops the server, and gets everything when it re
   let sent = 0
   let notes = 0
   let noted = () => {}
-  const server = await startScripted(async ({ message }, response) => {
-    if (message.method === 'ping') {
+  const server = await startMcpServer({
+    ping: ({ result }) => {
       notes++
       noted()
-      return answerJson(response, message.id, {})
-    }
-    response.writeHead(200, { 'content-type': 'text/event-stream' })
-    const params = { level: 'info', data: 'x'.repeat(MB) }
-    const event = `data: ${JSON.stringify({ jsonrpc: '2.0', method: 'notifications/message', params })}\n\n`
-    for (; sent < EVENTS; sent++) if (!response.write(event)) await once(response, 'drain')
-    return response.end(`data: {"jsonrpc":"2.0","id":${message.id},"result":{}}\n\n`)
+      result({})
+    },
+    '*': async ({ message, stream }) => {
+      const response = stream()
+      const params = { level: 'info', data: 'x'.repeat(MB) }
+      const big = event({ jsonrpc: '2.0', method: 'notifications/message', params })
+      for (; sent < EVENTS; sent++) if (!response.write(big)) await once(response, 'drain')
+      response.end(event({ jsonrpc: '2.0', id: message.id, result: {} }))
+    },
   })
   onTestFinished(() => server.close())
   const { child, write } = startRaw(server.url)
@@ -196,7 +200,9 @@ test('a server that does not read stops the host, and gets everything when it re
     if (big) return void response.writeHead(500).end()
     const message = JSON.parse(String(Buffer.concat(chunks)) || '{}')
     if (message.id === undefined) return void response.writeHead(202).end()
-    answerJson(response, message.id, { protocolVersion: '2025-11-25', capabilities: {} })
+    const result = { protocolVersion: '2025-11-25', capabilities: {} }
+    response.writeHead(200, { 'content-type': 'application/json' })
+    response.end(JSON.stringify({ jsonrpc: '2.0', id: message.id, result }))
   }
   const url = await serveRaw((request, response) => void respond(request, response))
   const { child } = startRaw(url)

@@ -1,8 +1,8 @@
 // A bridge outlives what servers do: sessions forgotten, connections cut, too many requests, silence.
 import { createServer } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
-import { type Exchange, event } from '../servers/scriptedServer.js'
-import { startScriptedStage } from '../servers/scriptedStage.js'
+import { type Exchange, event } from '../servers/mcpServer.ts'
+import { startScriptedStage } from '../servers/scriptedStage.ts'
 
 type Stage = Awaited<ReturnType<typeof startScriptedStage>>
 type Scripts = NonNullable<Parameters<typeof startScriptedStage>[0]>

@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, describe, expect, test } from 'vitest'
 import { PROGRAM } from '../servers/host.js'
-import { startScriptedWorld } from '../servers/scriptedWorld.js'
+import { startProtectedStage } from '../servers/scriptedStage.ts'
 
-type World = Awaited<ReturnType<typeof startScriptedWorld>>
+type World = Awaited<ReturnType<typeof startProtectedStage>>
 let world: World
 afterEach(() => world?.close())
 
@@ -27,7 +27,7 @@ const HUGE = ['4294968', '2147483648', '1e308', '"4294968"', '1e999']
 
 describe('attack P: a device code', () => {
   const start = async (members: string) => {
-    world = await startScriptedWorld()
+    world = await startProtectedStage()
     const { origin, routes } = world.issuer
     const plain = routes['/.well-known/oauth-authorization-server']
     const more = { device_authorization_endpoint: `${origin}/device_authorization` }
@@ -56,7 +56,7 @@ describe('attack P: a device code', () => {
 
 describe('attack low: an enormous expires_in', () => {
   test.each(['4294968', '1e308', '1e999', '8640000000001', '"1e15"'])('of %s loses no token', async (life) => {
-    world = await startScriptedWorld()
+    world = await startProtectedStage()
     let count = 0
     world.issuer.routes['/token'] = () =>
       raw(`{"access_token":"a-${++count}","token_type":"Bearer","refresh_token":"r-${count}","expires_in":${life}}`)
@@ -86,7 +86,7 @@ describe('attack low: a refresh whose answer has an odd member', () => {
     ['"refresh_token":null', 'refresh-old'],
     ['"refresh_token":"","expires_in":"3600"', 'refresh-old'],
   ])('such as %s costs neither the new tokens nor the old', async (members, held) => {
-    world = await startScriptedWorld()
+    world = await startProtectedStage()
     const { routes } = world.issuer
     routes['/token'] = () => ({ json: { access_token: 'old', token_type: 'Bearer', refresh_token: 'refresh-old' } })
     expect((await world.command('login', url())).code).toBe(0)
@@ -100,7 +100,7 @@ describe('attack low: a refresh whose answer has an odd member', () => {
 
 describe('attack P: a timeout of config.yaml', () => {
   test.each([2_147_483_648, 9_999_999_999, 9_007_199_254_740_991])('of %d is not made 1 ms of', async (ms) => {
-    world = await startScriptedWorld()
+    world = await startProtectedStage()
     const path = join(world.home, 'long.yaml')
     const names = ['connect_timeout', 'request_timeout', 'session_timeout']
     const login = `login: { hold_initialize_ms: ${ms}, hold_call_ms: ${ms} }\n`

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { openDatabase, openUnmigrated } from '../../src/store/sqlite/database.ts'
 import { freePort } from '../servers/everything.js'
-import { makeHome } from '../servers/home.js'
+import { makeHome } from '../servers/home.ts'
 
 let home: ReturnType<typeof makeHome>
 afterEach(() => home?.remove())

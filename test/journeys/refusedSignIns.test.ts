@@ -1,6 +1,6 @@
 // Sign-ins that must be refused: each is an error answer that names the cause, and the bridge stays.
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest'
-import { startCrookedServer } from '../servers/crookedServer.js'
+import { startCrookedServer } from '../servers/scriptedOrigin.ts'
 import { startStage } from '../servers/stage.js'
 
 let stage: Awaited<ReturnType<typeof startStage>>
@@ -68,7 +68,7 @@ describe('a refused sign-in is an error answer that names the cause, and the pro
     const host = stage.hostOf(server.url)
     const { error } = await host.initialize()
     expect(error.data.source).toBe('mcp-oauth-bridge')
-    expect(server.state.tokenRequests).toBe(0)
+    expect(server.tokenRequests()).toBe(0)
     expect(await host.close()).toBe(0)
   })
 })

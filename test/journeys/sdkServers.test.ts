@@ -1,6 +1,6 @@
 // Servers no one here wrote the protocol of: both generations of the official SDK, resumable and polled.
 import { afterEach, describe, expect, test } from 'vitest'
-import { startScriptedStage } from '../servers/scriptedStage.js'
+import { startScriptedStage } from '../servers/scriptedStage.ts'
 import { startSdkServer } from '../servers/sdkServers.js'
 import { until } from '../servers/until.js'
 

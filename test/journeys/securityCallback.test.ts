@@ -4,9 +4,9 @@ import { networkInterfaces } from 'node:os'
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest'
 import { ask } from '../fakes/loopback.ts'
 import { startAuthorizationServer } from '../servers/authorizationServer.js'
-import { startCrookedServer } from '../servers/crookedServer.js'
 import { freePort } from '../servers/everything.js'
 import { startProtectedServer } from '../servers/protectedServer.js'
+import { startCrookedServer } from '../servers/scriptedOrigin.ts'
 import { startStage } from '../servers/stage.js'
 
 let stage: Awaited<ReturnType<typeof startStage>>

@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { has } from '../needs.ts'
-import { makeHome } from '../servers/home.js'
+import { makeHome } from '../servers/home.ts'
 import { startStage } from '../servers/stage.js'
 import { openTerminal } from '../servers/terminal.js'
 

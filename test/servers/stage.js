@@ -9,6 +9,7 @@ import { startAuthorizationServer } from './authorizationServer.js'
 import { freePort, startEverything } from './everything.js'
 import { PROGRAM, startHost } from './host.js'
 import { startProtectedServer } from './protectedServer.js'
+import { runProgram } from './runProgram.js'
 import { until, within } from './until.js'
 
 const PERSON = fileURLToPath(new URL('./person.js', import.meta.url))
@@ -83,16 +84,7 @@ export async function startStage(options = {}) {
     },
     /** Runs a command to its end, in the home or `cwd`. @returns {Promise<{ code: number, stdout: string, stderr: string }>} */
     command(/** @type {string[]} */ args, /** @type {NodeJS.ProcessEnv} */ extra = {}, cwd = home) {
-      return new Promise((resolve) => {
-        execFile(
-          process.execPath,
-          [PROGRAM, ...args],
-          { env: { ...environment, ...extra }, cwd },
-          (error, stdout, stderr) => {
-            resolve({ code: error ? Number(error.code ?? -1) : 0, stdout, stderr })
-          },
-        )
-      })
+      return runProgram(args, { ...environment, ...extra }, { cwd })
     },
     /** Runs doctor and gives its report. @returns {Promise<any>} */
     async doctor(/** @type {string[]} */ args = [server.url], /** @type {NodeJS.ProcessEnv} */ extra = {}) {
