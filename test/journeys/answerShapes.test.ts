@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { brotliCompressSync, constants, deflateSync, gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { makeHome } from '../servers/home.ts'
-import { startHost } from '../servers/host.js'
+import { startHost } from '../servers/host.ts'
 import { startMcpServer } from '../servers/mcpServer.ts'
 
 const MB = 1024 * 1024

@@ -8,11 +8,11 @@ import { fileURLToPath } from 'node:url'
 import BetterSqlite3 from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
 import { AUTHORITY_FILE, serveSecurely } from '../fakes/secureLoopback.ts'
-import { freePort } from '../servers/everything.js'
-import { PROGRAM } from '../servers/host.js'
+import { freePort } from '../servers/everything.ts'
+import { PROGRAM } from '../servers/host.ts'
 import { type Seen, startScriptedIssuer, startScriptedOrigin } from '../servers/scriptedOrigin.ts'
-import { endLeftovers } from '../servers/stage.js'
-import { until } from '../servers/until.js'
+import { endLeftovers } from '../servers/stage.ts'
+import { until } from '../servers/until.ts'
 
 const PERSON = fileURLToPath(new URL('../servers/person.js', import.meta.url))
 

@@ -3,8 +3,8 @@ import { generateKeyPairSync } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
-import { startStage } from '../servers/stage.js'
-import { until } from '../servers/until.js'
+import { startStage } from '../servers/stage.ts'
+import { until } from '../servers/until.ts'
 
 type Stage = Awaited<ReturnType<typeof startStage>>
 

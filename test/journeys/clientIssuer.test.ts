@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { startScriptedIssuer } from '../servers/scriptedOrigin.ts'
 import { startProtectedStage } from '../servers/scriptedStage.ts'
-import { openTerminal } from '../servers/terminal.js'
+import { openTerminal } from '../servers/terminal.ts'
 
 const open: { close(): unknown }[] = []
 afterEach(async () => {

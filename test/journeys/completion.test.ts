@@ -4,7 +4,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { COMMANDS } from '../../src/cli/words/args.ts'
 import { has } from '../needs.ts'
 import { makeHome } from '../servers/home.ts'
-import { openTerminal } from '../servers/terminal.js'
+import { openTerminal } from '../servers/terminal.ts'
 
 const home = makeHome()
 afterAll(() => home.remove())

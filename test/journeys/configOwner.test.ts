@@ -3,7 +3,7 @@ import { chmodSync, chownSync, lchownSync, mkdirSync, symlinkSync, writeFileSync
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { makeHome } from '../servers/home.ts'
-import { PROGRAM } from '../servers/host.js'
+import { PROGRAM } from '../servers/host.ts'
 
 let home: ReturnType<typeof makeHome>
 afterEach(() => home?.remove())

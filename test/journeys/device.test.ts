@@ -1,8 +1,8 @@
 // Sign-in by device code (RFC 8628) with a real authorization server: the person types the code in a browser somewhere else.
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { typeDeviceCode } from '../servers/deviceBrowser.js'
-import { startStage } from '../servers/stage.js'
-import { until } from '../servers/until.js'
+import { typeDeviceCode } from '../servers/deviceBrowser.ts'
+import { startStage } from '../servers/stage.ts'
+import { until } from '../servers/until.ts'
 
 let stage: Awaited<ReturnType<typeof startStage>>
 beforeEach(async () => {

@@ -5,7 +5,7 @@ import type { ServerResponse } from 'node:http'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { makeHome } from '../servers/home.ts'
-import { startHost } from '../servers/host.js'
+import { startHost } from '../servers/host.ts'
 import { startMcpServer } from '../servers/mcpServer.ts'
 
 const RUNS = Number(process.env.FUZZ_RUNS ?? 120)

@@ -5,10 +5,10 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { has } from '../needs.ts'
-import { startHost } from '../servers/host.js'
-import { startStage } from '../servers/stage.js'
-import { openTerminal } from '../servers/terminal.js'
-import { until } from '../servers/until.js'
+import { startHost } from '../servers/host.ts'
+import { startStage } from '../servers/stage.ts'
+import { openTerminal } from '../servers/terminal.ts'
+import { until } from '../servers/until.ts'
 
 const closing: (() => unknown)[] = []
 afterEach(async () => {

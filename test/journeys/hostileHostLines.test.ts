@@ -1,7 +1,7 @@
 // Lines of a host that are broken, odd or hostile: only that line fails, and what is valid arrives as it was written.
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { makeHome } from '../servers/home.ts'
-import { startHost } from '../servers/host.js'
+import { startHost } from '../servers/host.ts'
 import { startMcpServer } from '../servers/mcpServer.ts'
 
 type Message = { id?: unknown; result?: unknown; error?: { data: { code: string } } }

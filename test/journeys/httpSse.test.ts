@@ -1,6 +1,6 @@
 // The HTTP+SSE transport of 2024-11-05: found by itself, or asked for by --transport.
 import { afterEach, describe, expect, test } from 'vitest'
-import { startEverything } from '../servers/everything.js'
+import { startEverything } from '../servers/everything.ts'
 import { event } from '../servers/mcpServer.ts'
 import { startScriptedStage } from '../servers/scriptedStage.ts'
 

@@ -1,7 +1,7 @@
 // A host that does not wait for a person: it is answered, told where to sign in, and nothing it saw turns out false.
 import { afterEach, expect, test } from 'vitest'
-import { startStage } from '../servers/stage.js'
-import { until } from '../servers/until.js'
+import { startStage } from '../servers/stage.ts'
+import { until } from '../servers/until.ts'
 
 type Stage = Awaited<ReturnType<typeof startStage>>
 type Host = ReturnType<Stage['host']>

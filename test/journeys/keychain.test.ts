@@ -5,12 +5,12 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, expect, test } from 'vitest'
 import { has } from '../needs.ts'
-import { startStage } from '../servers/stage.js'
+import { startStage } from '../servers/stage.ts'
 
 let stage: Awaited<ReturnType<typeof startStage>>
 afterEach(() => stage?.close())
 
-const CHILD = fileURLToPath(new URL('../servers/startAndCall.js', import.meta.url))
+const CHILD = fileURLToPath(new URL('../.kit/startAndCall.js', import.meta.url))
 
 /** Runs the journey of startAndCall.js in a D-Bus session with an unlocked gnome-keyring. */
 function inKeyringSession(): Promise<{ output: string; error: string }> {

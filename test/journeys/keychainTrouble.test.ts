@@ -6,12 +6,12 @@ import { fileURLToPath } from 'node:url'
 import BetterSqlite3 from 'better-sqlite3'
 import { afterEach, expect, test } from 'vitest'
 import { has } from '../needs.ts'
-import { startStage } from '../servers/stage.js'
+import { startStage } from '../servers/stage.ts'
 
 let stage: Awaited<ReturnType<typeof startStage>>
 afterEach(() => stage?.close())
 
-const START = fileURLToPath(new URL('../servers/startAndCall.js', import.meta.url))
+const START = fileURLToPath(new URL('../.kit/startAndCall.js', import.meta.url))
 const KEYRING = has('gnome-keyring-daemon') && has('dbus-run-session')
 
 /** How the session's keyring daemon is: unlocked, locked without a prompt, or stopped so that it never answers. */

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { makeHome } from '../servers/home.ts'
-import { PROGRAM, startHost } from '../servers/host.js'
+import { PROGRAM, startHost } from '../servers/host.ts'
 import { event, startMcpServer } from '../servers/mcpServer.ts'
 
 const MB = 1024 * 1024

@@ -7,7 +7,7 @@ import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { freePort } from '../fakes/loopback.ts'
 import { AUTHORITY_FILE, serveSecurely, startProxy } from '../fakes/secureLoopback.ts'
 import { makeHome } from '../servers/home.ts'
-import { PROGRAM, startHost } from '../servers/host.js'
+import { PROGRAM, startHost } from '../servers/host.ts'
 
 const INITIALIZED = { protocolVersion: '2025-11-25', capabilities: {}, serverInfo: { name: 's', version: '1' } }
 

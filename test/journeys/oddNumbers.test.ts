@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, describe, expect, test } from 'vitest'
-import { PROGRAM } from '../servers/host.js'
+import { PROGRAM } from '../servers/host.ts'
 import { startProtectedStage } from '../servers/scriptedStage.ts'
 
 type World = Awaited<ReturnType<typeof startProtectedStage>>

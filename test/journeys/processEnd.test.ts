@@ -7,8 +7,8 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { createGate } from '../fakes/gate.ts'
 import type { Exchange } from '../servers/mcpServer.ts'
 import { startScriptedStage } from '../servers/scriptedStage.ts'
-import { startStage } from '../servers/stage.js'
-import { until } from '../servers/until.js'
+import { startStage } from '../servers/stage.ts'
+import { until } from '../servers/until.ts'
 
 type Host = ReturnType<Awaited<ReturnType<typeof startScriptedStage>>['host']>
 

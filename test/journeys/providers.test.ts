@@ -1,8 +1,8 @@
 // Each provider's peculiarities, played on loopback: the built program signs in, refreshes and says what is wrong.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { aadsts, startProvider, TENANT } from '../servers/providers.js'
-import { startStage } from '../servers/stage.js'
-import { until } from '../servers/until.js'
+import { aadsts, startProvider, TENANT } from '../servers/providers.ts'
+import { startStage } from '../servers/stage.ts'
+import { until } from '../servers/until.ts'
 
 type Provider = Awaited<ReturnType<typeof startProvider>>
 type Kind = Parameters<typeof startProvider>[0]

@@ -1,7 +1,7 @@
 // Sign-ins that must be refused: each is an error answer that names the cause, and the bridge stays.
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest'
 import { startCrookedServer } from '../servers/scriptedOrigin.ts'
-import { startStage } from '../servers/stage.js'
+import { startStage } from '../servers/stage.ts'
 
 let stage: Awaited<ReturnType<typeof startStage>>
 afterEach(() => stage?.close())

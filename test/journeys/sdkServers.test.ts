@@ -1,8 +1,8 @@
 // Servers no one here wrote the protocol of: both generations of the official SDK, resumable and polled.
 import { afterEach, describe, expect, test } from 'vitest'
 import { startScriptedStage } from '../servers/scriptedStage.ts'
-import { startSdkServer } from '../servers/sdkServers.js'
-import { until } from '../servers/until.js'
+import { startSdkServer } from '../servers/sdkServers.ts'
+import { until } from '../servers/until.ts'
 
 const open: { close(): Promise<void> }[] = []
 afterEach(async () => {

@@ -3,11 +3,11 @@ import { connect } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest'
 import { ask } from '../fakes/loopback.ts'
-import { startAuthorizationServer } from '../servers/authorizationServer.js'
-import { freePort } from '../servers/everything.js'
-import { startProtectedServer } from '../servers/protectedServer.js'
+import { startAuthorizationServer } from '../servers/authorizationServer.ts'
+import { freePort } from '../servers/everything.ts'
+import { startProtectedServer } from '../servers/protectedServer.ts'
 import { startCrookedServer } from '../servers/scriptedOrigin.ts'
-import { startStage } from '../servers/stage.js'
+import { startStage } from '../servers/stage.ts'
 
 let stage: Awaited<ReturnType<typeof startStage>>
 afterEach(() => stage?.close())

@@ -1,8 +1,8 @@
 // What the host hears when the MCP server is away, comes back, or sends what it should not.
 import { afterEach, expect, test } from 'vitest'
-import { startEverything } from '../servers/everything.js'
-import { startHost } from '../servers/host.js'
-import { startStage } from '../servers/stage.js'
+import { startEverything } from '../servers/everything.ts'
+import { startHost } from '../servers/host.ts'
+import { startStage } from '../servers/stage.ts'
 
 let stage: Awaited<ReturnType<typeof startStage>>
 afterEach(() => stage?.close())

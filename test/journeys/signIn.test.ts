@@ -1,7 +1,7 @@
 // The first journey, with real parts throughout: oidc-provider, server-everything, a person, the program itself.
 import { afterEach, expect, test } from 'vitest'
-import { startStage } from '../servers/stage.js'
-import { until } from '../servers/until.js'
+import { startStage } from '../servers/stage.ts'
+import { until } from '../servers/until.ts'
 
 type Stage = Awaited<ReturnType<typeof startStage>>
 

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { silentListener } from '../fakes/loopback.ts'
 import { has } from '../needs.ts'
-import { PROGRAM } from '../servers/host.js'
-import { startStage } from '../servers/stage.js'
-import { until } from '../servers/until.js'
+import { PROGRAM } from '../servers/host.ts'
+import { startStage } from '../servers/stage.ts'
+import { until } from '../servers/until.ts'
 
 let stage: Awaited<ReturnType<typeof startStage>>
 afterEach(() => stage?.close())

@@ -8,8 +8,8 @@ import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { freePort } from '../fakes/loopback.ts'
 import { serveSecurely } from '../fakes/secureLoopback.ts'
 import { makeHome } from '../servers/home.ts'
-import { startHost } from '../servers/host.js'
-import { runProgram } from '../servers/runProgram.js'
+import { startHost } from '../servers/host.ts'
+import { runProgram } from '../servers/runProgram.ts'
 
 const OFF = { NODE_TLS_REJECT_UNAUTHORIZED: '0' }
 let home: ReturnType<typeof makeHome>

@@ -1,7 +1,7 @@
 // The authorization server fails in every passing way: no tokens are lost, no tab opens, and the next call works.
 import BetterSqlite3 from 'better-sqlite3'
 import { afterEach, expect, test } from 'vitest'
-import { startStage } from '../servers/stage.js'
+import { startStage } from '../servers/stage.ts'
 
 type Stage = Awaited<ReturnType<typeof startStage>>
 

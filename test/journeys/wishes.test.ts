@@ -1,7 +1,7 @@
 // What a person names for a sign-in is never dropped because another sign-in waits already, or somebody is signed in.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { freePort } from '../servers/everything.js'
-import { startStage } from '../servers/stage.js'
+import { freePort } from '../servers/everything.ts'
+import { startStage } from '../servers/stage.ts'
 
 let stage: Awaited<ReturnType<typeof startStage>>
 beforeEach(async () => {

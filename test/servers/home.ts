@@ -2,8 +2,8 @@
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { PROGRAM } from './host.js'
-import { runProgram } from './runProgram.js'
+import { PROGRAM } from './host.ts'
+import { runProgram } from './runProgram.ts'
 
 interface Where {
   readonly cwd?: string

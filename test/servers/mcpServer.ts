@@ -1,9 +1,9 @@
 // An MCP server whose every answer a test can write, over real HTTP; what no script says, it does as a plain good server.
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import { startLoopbackServer } from './loopbackServer.ts'
-import { within } from './until.js'
+import { within } from './until.ts'
 
-// biome-ignore lint/suspicious/noExplicitAny: what a host says is whatever the test looks for in it.
+/** What a host says is whatever the test looks for in it. */
 export type Message = any
 
 export interface Exchange {

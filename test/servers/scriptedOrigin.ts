@@ -1,7 +1,7 @@
 // A server of one origin whose answers are routes by path; an authorization server and a protected resource are made of such routes.
 import type { IncomingHttpHeaders } from 'node:http'
 import { startLoopbackServer } from './loopbackServer.ts'
-import { within } from './until.js'
+import { within } from './until.ts'
 
 export interface Seen {
   readonly method: string

@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { freePort } from './everything.js'
+import { freePort } from './everything.ts'
 import { makeHome } from './home.ts'
-import { startHost } from './host.js'
+import { startHost } from './host.ts'
 import { type Script, startMcpServer } from './mcpServer.ts'
 import {
   type AuthorizationScript,
@@ -12,7 +12,7 @@ import {
   startScriptedIssuer,
   startScriptedOrigin,
 } from './scriptedOrigin.ts'
-import { endLeftovers } from './stage.js'
+import { endLeftovers } from './stage.ts'
 
 type Host = ReturnType<typeof startHost>
 

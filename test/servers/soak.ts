@@ -1,25 +1,36 @@
 // Several bridges call without a pause while short tokens rotate; what the servers saw is the result.
-import { startStage } from './stage.js'
+import { startStage } from './stage.ts'
 
-/**
- * @param {{ bridges: number, tokenSeconds: number, seconds: number, onSecond?: (report: SoakReport) => void }} options
- *
- * @typedef {object} SoakReport
- * @property {number} calls answered with a result
- * @property {string[]} failures messages of calls that were not
- * @property {number} tabs opened, the first sign-in included
- * @property {number} refreshes the authorization server granted
- * @property {number} refused refreshes
- * @property {number} tokens different access tokens the MCP server accepted
- * @property {number} mostRefreshes that can be if each token is refreshed once, at 80 % of its life at the earliest
- */
-export async function soak({ bridges, tokenSeconds, seconds, onSecond }) {
+export interface SoakReport {
+  /** Answered with a result. */
+  readonly calls: number
+  /** Messages of calls that were not. */
+  readonly failures: string[]
+  /** Opened, the first sign-in included. */
+  readonly tabs: number
+  /** The authorization server granted. */
+  readonly refreshes: number
+  /** Refreshes. */
+  readonly refused: number
+  /** Different access tokens the MCP server accepted. */
+  readonly tokens: number
+  /** That can be if each token is refreshed once, at 80 % of its life at the earliest. */
+  readonly mostRefreshes: number
+}
+
+interface Soak {
+  readonly bridges: number
+  readonly tokenSeconds: number
+  readonly seconds: number
+  readonly onSecond?: (report: SoakReport) => void
+}
+
+export async function soak({ bridges, tokenSeconds, seconds, onSecond }: Soak): Promise<SoakReport> {
   const stage = await startStage({ accessTokenSeconds: tokenSeconds })
   const started = performance.now()
   const elapsed = () => (performance.now() - started) / 1000
   let calls = 0
-  /** @type {string[]} */
-  const failures = []
+  const failures: string[] = []
   const report = () => ({
     calls,
     failures,
@@ -35,7 +46,7 @@ export async function soak({ bridges, tokenSeconds, seconds, onSecond }) {
     for (const answer of await Promise.all(hosts.map((host) => host.initialize())))
       if (answer.error) failures.push(answer.error.message)
     let said = 0
-    const work = async (/** @type {ReturnType<typeof stage.host>} */ host) => {
+    const work = async (host: ReturnType<typeof stage.host>) => {
       while (elapsed() < seconds) {
         const answer = await host.request('tools/call', { name: 'echo', arguments: { message: String(calls) } })
         if (answer.result) calls++

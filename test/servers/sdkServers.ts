@@ -1,6 +1,7 @@
 // Servers made with both generations of the official SDK: sessions, resumable streams that are polled, notifications of their own.
 import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { McpServer as McpServerV1 } from '@modelcontextprotocol/sdk/server/mcp.js'
 import { WebStandardStreamableHTTPServerTransport as TransportV1 } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js'
@@ -8,25 +9,21 @@ import {
   McpServer as McpServerV2,
   WebStandardStreamableHTTPServerTransport as TransportV2,
 } from '@modelcontextprotocol/server'
-import { until } from './until.js'
+import { until } from './until.ts'
 
 /** Keeps what was sent, so that a stream can be gone on with. */
 function createEventStore() {
-  /** @type {{ id: string, stream: string, message: any }[]} */
-  const events = []
+  const events: { id: string; stream: string; message: any }[] = []
   return {
-    async storeEvent(/** @type {string} */ stream, /** @type {any} */ message) {
+    async storeEvent(stream: string, message: any) {
       const id = `${stream}_${events.length}`
       events.push({ id, stream, message })
       return id
     },
-    async getStreamIdForEventId(/** @type {string} */ id) {
+    async getStreamIdForEventId(id: string) {
       return events.find((event) => event.id === id)?.stream
     },
-    async replayEventsAfter(
-      /** @type {string} */ lastId,
-      /** @type {{ send: (id: string, message: any) => Promise<void> }} */ { send },
-    ) {
+    async replayEventsAfter(lastId: string, { send }: { send: (id: string, message: any) => Promise<void> }) {
       const at = events.findIndex(({ id }) => id === lastId)
       const stream = events[at]?.stream ?? ''
       for (const event of events.slice(at + 1))
@@ -36,15 +33,13 @@ function createEventStore() {
   }
 }
 
-/** @param {'v1' | 'v2'} generation */
-export async function startSdkServer(generation) {
-  /** @type {Map<string, any>} */
-  const transports = new Map()
+export async function startSdkServer(generation: 'v1' | 'v2') {
+  const transports: Map<string, any> = new Map()
   const state = { calls: 0, gets: 0, resumed: 0, initialized: 0 }
 
   const makeServer = () => {
     // What is used of both is the same.
-    const Server = /** @type {typeof McpServerV1} */ (generation === 'v1' ? McpServerV1 : McpServerV2)
+    const Server = (generation === 'v1' ? McpServerV1 : McpServerV2) as typeof McpServerV1
     const server = new Server(
       { name: `sdk-${generation}`, version: '1.0.0' },
       { capabilities: { logging: {}, tools: { listChanged: true } } },
@@ -52,7 +47,7 @@ export async function startSdkServer(generation) {
     server.registerTool(
       'polled',
       { description: 'ends its stream and answers on the next one' },
-      async (/** @type {any} */ context) => {
+      async (context: any) => {
         state.calls++
         const close = context.closeSSEStream ?? context.http?.closeSSE
         close?.()
@@ -82,12 +77,12 @@ export async function startSdkServer(generation) {
   }
 
   const server = createServer(async (incoming, outgoing) => {
-    const headers = /** @type {Record<string, string>} */ (incoming.headers)
+    const headers = incoming.headers as Record<string, string>
     const body = incoming.method === 'POST' ? { body: Readable.toWeb(incoming), duplex: 'half' } : {}
     const request = new Request(`http://127.0.0.1${incoming.url}`, {
       method: incoming.method,
       headers,
-      .../** @type {any} */ (body),
+      ...(body as any),
     })
     if (incoming.method === 'GET') state.gets++
     const transport = headers['mcp-session-id'] === undefined ? await open() : transports.get(headers['mcp-session-id'])
@@ -103,7 +98,7 @@ export async function startSdkServer(generation) {
     return undefined
   })
   await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)))
-  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
+  const { port } = server.address() as AddressInfo
   return {
     url: `http://127.0.0.1:${port}/mcp`,
     state,

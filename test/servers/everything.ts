@@ -1,13 +1,17 @@
 // @modelcontextprotocol/server-everything over Streamable HTTP or HTTP+SSE, as a process of its own.
 import { spawn } from 'node:child_process'
-import { createServer } from 'node:net'
+import { type AddressInfo, createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 
 /** Ends the server with whoever started it, however that ends: its stdin closes then. */
 const END_WITH_PARENT = `data:text/javascript,process.stdin.resume().once('end', () => process.exit())`
 
-/** @param {{ port?: number, transport?: 'streamableHttp' | 'sse' }} [options] */
-export async function startEverything(options = {}) {
+interface Options {
+  readonly port?: number
+  readonly transport?: 'streamableHttp' | 'sse'
+}
+
+export async function startEverything(options: Options = {}) {
   const transport = options.transport ?? 'streamableHttp'
   const port = options.port ?? (await freePort())
   const program = fileURLToPath(import.meta.resolve('@modelcontextprotocol/server-everything/dist/index.js'))
@@ -17,7 +21,7 @@ export async function startEverything(options = {}) {
   })
   await new Promise((resolve, reject) => {
     let said = ''
-    const listen = (/** @type {Buffer} */ chunk) => {
+    const listen = (chunk: Buffer) => {
       said += chunk
       if (/(listening|running) on port/i.test(said)) resolve(undefined)
     }
@@ -37,13 +41,13 @@ export async function startEverything(options = {}) {
   }
 }
 
-/** A loopback port that was free a moment ago. @returns {Promise<number>} */
-export function freePort() {
+/** A loopback port that was free a moment ago. */
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer()
     server.once('error', reject)
     server.listen(0, '127.0.0.1', () => {
-      const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
+      const { port } = server.address() as AddressInfo
       server.close(() => resolve(port))
     })
   })

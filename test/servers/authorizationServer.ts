@@ -1,16 +1,25 @@
 // A real authorization server (oidc-provider) on loopback: dynamic registration, PKCE, rotating refresh tokens with reuse detection.
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { format } from 'node:util'
+import type Provider from 'oidc-provider'
 
-/**
- * @typedef {object} AuthorizationServerOptions
- * @property {number} [accessTokenSeconds] life of an access token; default 3600
- * @property {'approve' | 'deny' | 'form'} [person] what the interaction does: approve or deny at once, or show a form
- * @property {Record<string, unknown>} [features] oidc-provider features, beside or instead of ours
- * @property {Record<string, unknown>} [settings] extra oidc-provider settings
- */
+export interface AuthorizationServerOptions {
+  /** Life of an access token; default 3600. */
+  readonly accessTokenSeconds?: number
+  /** What the interaction does: approve or deny at once, or show a form. */
+  readonly person?: 'approve' | 'deny' | 'form'
+  /** Oidc-provider features, beside or instead of ours. */
+  readonly features?: Record<string, unknown>
+  /** Extra oidc-provider settings. */
+  readonly settings?: Record<string, unknown>
+}
 
-/** An HTTP answer, a cut connection, or silence. @typedef {{ status: number, headers?: Record<string, string>, body?: string } | 'reset' | 'silence'} TokenFault */
+/** An HTTP answer, a cut connection, or silence. */
+export type TokenFault =
+  | { readonly status: number; readonly headers?: Record<string, string>; readonly body?: string }
+  | 'reset'
+  | 'silence'
 
 /** What the server has seen, for tests that count. */
 const newCounts = () => ({
@@ -22,23 +31,22 @@ const newCounts = () => ({
   revocations: 0,
 })
 
-/** @param {AuthorizationServerOptions} [options] */
-export async function startAuthorizationServer(options = {}) {
-  const { default: Provider } = await quietly(() => import('oidc-provider'))
+export async function startAuthorizationServer(options: AuthorizationServerOptions = {}) {
+  const { default: OidcProvider } = await quietly(() => import('oidc-provider'))
   const server = createServer()
   await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)))
-  const address = /** @type {import('node:net').AddressInfo} */ (server.address())
+  const address = server.address() as AddressInfo
   const issuer = `http://127.0.0.1:${address.port}`
   const counts = newCounts()
   const state = {
     accessTokenSeconds: options.accessTokenSeconds ?? 3600,
-    person: options.person ?? 'approve',
-    /** What the token endpoint does instead of its work while this is set. @type {TokenFault | undefined} */
-    tokenFault: undefined,
-    /** Called when the token endpoint's own answer is ready; the answer leaves when the promise is done. @type {(() => Promise<void>) | undefined} */
-    holdAnswer: undefined,
-    /** Documents published instead of the server's own, by path. @type {Record<string, unknown>} */
-    documents: {},
+    person: options.person ?? ('approve' as 'approve' | 'deny' | 'form'),
+    /** What the token endpoint does instead of its work while this is set. */
+    tokenFault: undefined as TokenFault | undefined,
+    /** Called when the token endpoint's own answer is ready; the answer leaves when the promise is done. */
+    holdAnswer: undefined as (() => Promise<void>) | undefined,
+    /** Documents published instead of the server's own, by path. */
+    documents: {} as Record<string, unknown>,
     /** Requests the token endpoint has got, faults included. */
     tokenRequests: 0,
     claims: { email: 'alice@example.com', name: 'Alice Example' },
@@ -47,7 +55,7 @@ export async function startAuthorizationServer(options = {}) {
 
   const provider = await quietly(
     async () =>
-      new Provider(issuer, {
+      new OidcProvider(issuer, {
         pkce: { required: () => true },
         rotateRefreshToken: true,
         cookies: { keys: ['test'] },
@@ -74,7 +82,7 @@ export async function startAuthorizationServer(options = {}) {
           resourceIndicators: {
             enabled: true,
             useGrantedResource: () => true,
-            getResourceServerInfo: (/** @type {unknown} */ _ctx, /** @type {string} */ resource) => ({
+            getResourceServerInfo: (_ctx: unknown, resource: string) => ({
               scope: 'mcp:tools offline_access',
               audience: resource,
               accessTokenFormat: 'jwt',
@@ -137,36 +145,30 @@ export async function startAuthorizationServer(options = {}) {
   }
 }
 
-/**
- * @param {TokenFault} fault
- * @param {import('node:http').IncomingMessage} request
- * @param {import('node:http').ServerResponse} response
- */
-function fail(fault, request, response) {
+function fail(fault: TokenFault, request: IncomingMessage, response: ServerResponse) {
   if (fault === 'reset') request.socket.destroy()
   else if (fault !== 'silence')
     response.writeHead(fault.status, { 'content-type': 'text/plain', ...fault.headers }).end(fault.body ?? 'fault')
 }
 
 /** Lets the provider do its work, and keeps its answer until `hold` is done. */
-function holdBack(/** @type {import('node:http').ServerResponse} */ response, /** @type {() => Promise<void>} */ hold) {
+function holdBack(response: ServerResponse, hold: () => Promise<void>) {
   const end = response.end.bind(response)
-  response.end = (/** @type {any[]} */ ...args) => {
+  response.end = (...args: any[]) => {
     void hold().then(() => end(...args))
     return response
   }
 }
 
-/** Grants given by any server of this process. @type {Set<string>} */
-const grantIds = new Set()
+/** Grants given by any server of this process. */
+const grantIds: Set<string> = new Set()
 
-/**
- * @param {import('oidc-provider').default} provider
- * @param {{ person: string, accountId: string }} state
- * @param {import('node:http').IncomingMessage} request
- * @param {import('node:http').ServerResponse} response
- */
-async function interact(provider, state, request, response) {
+async function interact(
+  provider: Provider,
+  state: { readonly person: string; readonly accountId: string },
+  request: IncomingMessage,
+  response: ServerResponse,
+) {
   const { prompt, params, session, grantId, uid } = await provider.interactionDetails(request, response)
   if (state.person === 'deny') {
     return provider.interactionFinished(request, response, {
@@ -192,11 +194,7 @@ async function interact(provider, state, request, response) {
   )
 }
 
-function showForm(
-  /** @type {import('node:http').ServerResponse} */ response,
-  /** @type {string} */ step,
-  /** @type {string} */ uid,
-) {
+function showForm(response: ServerResponse, step: string, uid: string) {
   const fields =
     step === 'login'
       ? '<label>Name <input name="login" autofocus></label><label>Password <input name="password" type="password"></label>'
@@ -208,12 +206,8 @@ function showForm(
     <form method="post" action="/interaction/${uid}"><h1>${step === 'login' ? 'Sign in' : 'Allow access?'}</h1>${fields}<button>Continue</button></form></html>`)
 }
 
-/**
- * oidc-provider warns on stdout about Node 20; tests and the demo are about other things.
- * @template T
- * @param {() => Promise<T>} work
- */
-async function quietly(work) {
+/** oidc-provider warns on stdout about Node 20; tests and the demo are about other things. */
+async function quietly<T>(work: () => Promise<T>): Promise<T> {
   const { warn, info } = console
   console.warn = () => undefined
   console.info = () => undefined

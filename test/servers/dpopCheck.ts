@@ -1,10 +1,9 @@
 // What a resource server checks of a DPoP proof (RFC 9449 section 4.3), with a nonce that changes with every answer.
 import { createHash, randomUUID } from 'node:crypto'
-import { calculateJwkThumbprint, decodeJwt, EmbeddedJWK, jwtVerify } from 'jose'
+import { calculateJwkThumbprint, decodeJwt, EmbeddedJWK, type JWK, jwtVerify } from 'jose'
 
 export function createDpopCheck() {
-  /** @type {Set<string>} */
-  const seen = new Set()
+  const seen: Set<string> = new Set()
   let nonce = randomUUID()
   return {
     /** Goes into DPoP-Nonce of every answer. */
@@ -12,9 +11,7 @@ export function createDpopCheck() {
       return nonce
     },
     /** 'use_dpop_nonce', or undefined when the proof is good. Throws what is wrong with it. */
-    async check(
-      /** @type {{ method: string, url: string, token: string, proof: string }} */ { method, url, token, proof },
-    ) {
+    async check({ method, url, token, proof }: { method: string; url: string; token: string; proof: string }) {
       const { payload, protectedHeader } = await jwtVerify(proof, EmbeddedJWK, {
         typ: 'dpop+jwt',
         algorithms: ['ES256'],
@@ -25,8 +22,8 @@ export function createDpopCheck() {
       if (ath !== createHash('sha256').update(token).digest('base64url')) throw new Error('a proof for another token')
       if (seen.has(String(jti))) throw new Error('a proof that was used before')
       seen.add(String(jti))
-      const bound = /** @type {{ jkt?: string } | undefined} */ (decodeJwt(token).cnf)
-      const thumbprint = await calculateJwkThumbprint(/** @type {import('jose').JWK} */ (protectedHeader.jwk))
+      const bound = decodeJwt(token).cnf as { jkt?: string } | undefined
+      const thumbprint = await calculateJwkThumbprint(protectedHeader.jwk as JWK)
       if (bound?.jkt !== thumbprint) throw new Error('a token that is bound to another key')
       if (payload.nonce !== nonce) return 'use_dpop_nonce'
       nonce = randomUUID()

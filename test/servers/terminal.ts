@@ -1,17 +1,22 @@
 // A real terminal (tmux) with a shell in it: a person types, and what stands on the screen is read.
 import { execFileSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { PROGRAM } from './host.js'
-import { until } from './until.js'
+import { PROGRAM } from './host.ts'
+import { until } from './until.ts'
 
 const PROMPT = '$>'
 
-/**
- * @param {{ environment: NodeJS.ProcessEnv, folder: string, columns?: number, rows?: number, shell?: string }} options
- */
-export function openTerminal({ environment, folder, columns = 80, rows = 40, shell = 'sh' }) {
+interface Options {
+  readonly environment: NodeJS.ProcessEnv
+  readonly folder: string
+  readonly columns?: number
+  readonly rows?: number
+  readonly shell?: string
+}
+
+export function openTerminal({ environment, folder, columns = 80, rows = 40, shell = 'sh' }: Options) {
   const socket = `mcp-oauth-bridge-${randomUUID()}`
-  const tmux = (/** @type {string[]} */ ...args) =>
+  const tmux = (...args: string[]) =>
     execFileSync('tmux', ['-u', '-L', socket, '-f', '/dev/null', ...args], { encoding: 'utf8', cwd: folder })
   const variables = Object.entries({ ...environment, TERM: 'screen-256color', LANG: 'C.UTF-8', PS1: `${PROMPT} ` })
   const words = ['env', '-i', ...variables.map(([name, value]) => `${name}=${value}`), ...shell.split(' ')]
@@ -24,8 +29,8 @@ export function openTerminal({ environment, folder, columns = 80, rows = 40, she
     lines: () => tmux('capture-pane', '-p').trimEnd().split('\n'),
     /** The screen with the escape sequences of its colours. */
     colours: () => tmux('capture-pane', '-p', '-e'),
-    /** Resolves to the screen as soon as it shows this. @returns {Promise<string>} */
-    shows(/** @type {RegExp} */ pattern) {
+    /** Resolves to the screen as soon as it shows this. */
+    shows(pattern: RegExp): Promise<string> {
       let screen = ''
       const look = () => {
         screen = this.screen()
@@ -34,21 +39,21 @@ export function openTerminal({ environment, folder, columns = 80, rows = 40, she
       return until(`${pattern} on the screen`, look, () => screen)
     },
     /** Types text as it is. */
-    type: (/** @type {string} */ text) => void tmux('send-keys', '-l', text),
+    type: (text: string) => void tmux('send-keys', '-l', text),
     /** Presses keys by name: Enter, C-c, C-d, Tab. */
-    press: (/** @type {string[]} */ ...keys) => void tmux('send-keys', ...keys),
+    press: (...keys: string[]) => void tmux('send-keys', ...keys),
     /** Types a line and presses Enter. */
-    enter(/** @type {string} */ text) {
+    enter(text: string) {
       this.type(text)
       this.press('Enter')
     },
     /** Runs the program; its exit code appears as `exit=N`. */
-    run(/** @type {string[]} */ ...args) {
+    run(...args: string[]) {
       const quoted = [process.execPath, PROGRAM, ...args].map((word) => `'${word}'`).join(' ')
       this.enter(`clear; ${quoted}; code=$?; echo; echo exit=$code`)
     },
-    /** The exit code and the last screen, once the shell is back; the terminal must be as it was. @returns {Promise<{ code: number, screen: string, lines: string[], colours: string }>} */
-    async exits() {
+    /** The exit code and the last screen, once the shell is back; the terminal must be as it was. */
+    async exits(): Promise<{ code: number; screen: string; lines: string[]; colours: string }> {
       const screen = await this.shows(/^exit=\d+\s+\$>\s*$/m)
       const [lines, colours] = [this.lines(), this.colours()]
       this.enter('clear; stty -a | grep -cE "(^| )(icanon|echo)( |;|$)"')

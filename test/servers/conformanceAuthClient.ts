@@ -4,8 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { freePort } from './everything.js'
-import { startHost } from './host.js'
+import { freePort } from './everything.ts'
+import { startHost } from './host.ts'
 
 const url = process.argv.at(-1) ?? ''
 const scenario = process.env.MCP_CONFORMANCE_SCENARIO ?? ''
@@ -36,11 +36,11 @@ async function words() {
 async function issuer() {
   const { origin, pathname } = new URL(url)
   const metadata = await fetch(`${origin}/.well-known/oauth-protected-resource${pathname}`)
-  const { authorization_servers } = /** @type {{ authorization_servers: string[] }} */ (await metadata.json())
+  const { authorization_servers } = (await metadata.json()) as { authorization_servers: string[] }
   return authorization_servers[0] ?? ''
 }
 
-function configured(/** @type {string} */ exception) {
+function configured(exception: string) {
   const config = join(home, 'config.yaml')
   writeFileSync(config, `servers: { old: { url: "${url}", ${exception} } }\n`)
   return ['--config', config]
@@ -52,7 +52,7 @@ const host = startHost(
     PATH: process.env.PATH,
     HOME: home,
     MCP_OAUTH_BRIDGE_HOME: join(home, 'bridge'),
-    BROWSER: fileURLToPath(new URL('./person.js', import.meta.url)),
+    BROWSER: fileURLToPath(new URL('../servers/person.js', import.meta.url)),
   },
 )
 const answers = [await host.initialize()]

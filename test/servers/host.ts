@@ -2,42 +2,26 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { within } from './until.js'
+import { within } from './until.ts'
 
 export const PROGRAM = fileURLToPath(new URL('../../bin/mcp-oauth-bridge.js', import.meta.url))
 
-/**
- * @param {string[]} args
- * @param {NodeJS.ProcessEnv} environment the whole environment of the bridge
- * @param {string} [folder] the working folder of the host
- */
-export function startHost(args, environment, folder) {
+/** `environment` is the whole environment of the bridge, `folder` the working folder of the host. */
+export function startHost(args: readonly string[], environment: NodeJS.ProcessEnv, folder?: string) {
   return spawnHost(process.execPath, [PROGRAM, ...args], environment, folder)
 }
 
-/**
- * Starts whatever a host's config file says.
- * @param {string} command
- * @param {string[]} args
- * @param {NodeJS.ProcessEnv} environment
- * @param {string} [folder]
- */
-export function spawnHost(command, args, environment, folder) {
+/** Starts whatever a host's config file says. */
+export function spawnHost(command: string, args: readonly string[], environment: NodeJS.ProcessEnv, folder?: string) {
   const child = spawn(command, args, { env: environment, cwd: folder, stdio: ['pipe', 'pipe', 'pipe'] })
-  /** @type {any[]} */
-  const heard = []
-  /** @type {string[]} */
-  const lines = []
-  /** @type {string[]} */
-  const rubbish = []
-  /** @type {Map<unknown, (message: any) => void>} */
-  const waiting = new Map()
-  /** @type {{ test: (message: any) => boolean, resolve: (message: any) => void }[]} */
-  const watchers = []
+  const heard: any[] = []
+  const lines: string[] = []
+  const rubbish: string[] = []
+  const waiting: Map<unknown, (message: any) => void> = new Map()
+  const watchers: { test: (message: any) => boolean; resolve: (message: any) => void }[] = []
   let stderr = ''
   let nextId = 1
-  /** @type {Set<() => void>} */
-  const readers = new Set()
+  const readers: Set<() => void> = new Set()
   child.stderr.on('data', (chunk) => {
     stderr += chunk
     for (const read of readers) read()
@@ -45,7 +29,7 @@ export function spawnHost(command, args, environment, folder) {
   child.stdin.on('error', () => undefined)
   createInterface({ input: child.stdout }).on('line', (line) => {
     lines.push(line)
-    let message
+    let message: any
     try {
       message = JSON.parse(line)
     } catch {
@@ -62,15 +46,13 @@ export function spawnHost(command, args, environment, folder) {
       waiting.delete(message.id)
     }
   })
-  /** @type {Promise<number | null>} */
-  const exited = new Promise((resolve) => child.once('exit', (code) => resolve(code)))
+  const exited: Promise<number | null> = new Promise((resolve) => child.once('exit', (code) => resolve(code)))
 
-  const send = (/** @type {unknown} */ message) =>
+  const send = (message: unknown) =>
     child.stdin.write(`${typeof message === 'string' ? message : JSON.stringify(message)}\n`)
-  /** @returns {Promise<any>} */
-  const request = (/** @type {string} */ method, /** @type {unknown} */ params = {}) => {
+  const request = (method: string, params: unknown = {}): Promise<any> => {
     const id = nextId++
-    const answer = new Promise((resolve, reject) => {
+    const answer = new Promise<any>((resolve, reject) => {
       waiting.set(id, resolve)
       void exited.then((code) =>
         reject(new Error(`the bridge ended with ${code} before it answered ${method}: ${stderr}`)),
@@ -93,15 +75,14 @@ export function spawnHost(command, args, environment, folder) {
     get stderr() {
       return stderr
     },
-    /** The first message heard from now on, or before, that passes. @returns {Promise<any>} */
-    async hear(/** @type {(message: any) => boolean} */ test) {
+    /** The first message heard from now on, or before, that passes. */
+    async hear(test: (message: any) => boolean): Promise<any> {
       const later = () => new Promise((resolve) => watchers.push({ test, resolve }))
       return heard.find(test) ?? within(`a message that passes ${test}`, later(), () => lines)
     },
-    /** The first match in what it says on stderr. @returns {Promise<string>} */
-    says(/** @type {RegExp} */ pattern) {
-      /** @type {Promise<string>} */
-      const said = new Promise((resolve, reject) => {
+    /** The first match in what it says on stderr. */
+    says(pattern: RegExp): Promise<string> {
+      const said: Promise<string> = new Promise((resolve, reject) => {
         const read = () => {
           const found = pattern.exec(stderr)?.[0]
           if (found !== undefined) resolve(found)
@@ -112,8 +93,8 @@ export function spawnHost(command, args, environment, folder) {
       })
       return within(`${pattern} on stderr`, said, () => stderr)
     },
-    /** initialize and initialized, as a host does. @returns {Promise<any>} */
-    async initialize(capabilities = {}, protocolVersion = '2025-11-25') {
+    /** initialize and initialized, as a host does. */
+    async initialize(capabilities = {}, protocolVersion = '2025-11-25'): Promise<any> {
       const clientInfo = { name: 'test-host', version: '1.0.0' }
       const answer = await request('initialize', { protocolVersion, capabilities, clientInfo })
       if (answer.result) send({ jsonrpc: '2.0', method: 'notifications/initialized' })

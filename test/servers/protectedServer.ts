@@ -1,57 +1,62 @@
 // A bearer check with RFC 9728 metadata in front of an MCP server; what passes goes on to `target` as it came.
-import { createServer, request as httpRequest } from 'node:http'
+import {
+  createServer,
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
-import { createDpopCheck } from './dpopCheck.js'
+import { createDpopCheck } from './dpopCheck.ts'
 
-/**
- * @typedef {object} ProtectedServerOptions
- * @property {string} issuer the authorization server it trusts
- * @property {string} target URL of the MCP server behind it
- * @property {number} [port]
- * @property {'required' | 'none'} [dpop] tokens bound to a key (RFC 9449); default none
- */
+export interface ProtectedServerOptions {
+  /** The authorization server it trusts. */
+  readonly issuer: string
+  /** URL of the MCP server behind it. */
+  readonly target: string
+  readonly port?: number
+  /** Tokens bound to a key (RFC 9449); default none. */
+  readonly dpop?: 'required' | 'none'
+}
 
-/** @param {ProtectedServerOptions} options */
-export async function startProtectedServer({ issuer, target, port = 0, dpop = 'none' }) {
+export async function startProtectedServer({ issuer, target, port = 0, dpop = 'none' }: ProtectedServerOptions) {
   const server = createServer()
   await new Promise((resolve, reject) =>
     server.once('error', reject).listen(port, '127.0.0.1', () => resolve(undefined)),
   )
-  const address = /** @type {import('node:net').AddressInfo} */ (server.address())
+  const address = server.address() as AddressInfo
   const origin = `http://127.0.0.1:${address.port}`
   const resource = `${origin}/mcp`
   const metadataPath = '/.well-known/oauth-protected-resource/mcp'
   const keys = createRemoteJWKSet(new URL(`${issuer}/jwks`))
   const state = {
-    /** Tokens that have been accepted once. @type {Set<string>} */
-    accepted: new Set(),
-    /** Tokens that are refused from now on. @type {Set<string>} */
-    rejected: new Set(),
-    /** Each request that passed: method, headers, and the method of the message. @type {{ method: string, headers: import('node:http').IncomingHttpHeaders, rpc: string }[]} */
-    passed: [],
+    /** Tokens that have been accepted once. */
+    accepted: new Set<string>(),
+    /** Tokens that are refused from now on. */
+    rejected: new Set<string>(),
+    /** Each request that passed: method, headers, and the method of the message. */
+    passed: [] as { method: string; headers: IncomingHttpHeaders; rpc: string }[],
     refused: 0,
-    /** Tool → the scope its call needs. @type {Record<string, string>} */
-    requires: {},
-    /** Tokens that are no JWT and taken all the same. @type {Set<string>} */
-    knows: new Set(),
+    /** Tool → the scope its call needs. */
+    requires: {} as Record<string, string>,
+    /** Tokens that are no JWT and taken all the same. */
+    knows: new Set<string>(),
     /** Every token is refused, new ones too. */
     refuses: false,
-    /** Why tokens were refused. @type {string[]} */
-    reasons: [],
-    /** Headers of every answer, such as a date that is wrong. @type {Record<string, string>} */
-    answerHeaders: {},
-    /** What is answered instead of anything else: nothing at all, all that the request brought, or a page. @type {'silence' | 'echo' | { status: number, type: string, body: string } | undefined} */
-    instead: undefined,
+    /** Why tokens were refused. */
+    reasons: [] as string[],
+    /** Headers of every answer, such as a date that is wrong. */
+    answerHeaders: {} as Record<string, string>,
+    /** What is answered instead of anything else: nothing at all, all that the request brought, or a page. */
+    instead: undefined as 'silence' | 'echo' | { status: number; type: string; body: string } | undefined,
     target,
   }
 
   const proofs = createDpopCheck()
   const scheme = dpop === 'required' ? 'DPoP' : 'Bearer'
 
-  const check = async (
-    /** @type {import('node:http').IncomingHttpHeaders} */ { authorization, dpop: proof },
-    /** @type {string} */ method,
-  ) => {
+  const check = async ({ authorization, dpop: proof }: IncomingHttpHeaders, method: string) => {
     const token = new RegExp(`^${scheme} (.+)$`).exec(authorization ?? '')?.[1]
     if (!token) return 'missing'
     if (state.refuses || state.rejected.has(token)) return 'refused'
@@ -63,10 +68,7 @@ export async function startProtectedServer({ issuer, target, port = 0, dpop = 'n
     return problem ?? { scopes: String(payload.scope ?? '').split(' ') }
   }
 
-  const answer = async (
-    /** @type {import('node:http').IncomingMessage} */ request,
-    /** @type {import('node:http').ServerResponse} */ response,
-  ) => {
+  const answer = async (request: IncomingMessage, response: ServerResponse) => {
     for (const [name, value] of Object.entries(state.answerHeaders)) response.setHeader(name, value)
     if (state.instead === 'silence') return undefined
     if (state.instead === 'echo')
@@ -131,7 +133,7 @@ export async function startProtectedServer({ issuer, target, port = 0, dpop = 'n
 }
 
 /** undefined: whoever asked is gone. */
-async function readAll(/** @type {import('node:http').IncomingMessage} */ request) {
+async function readAll(request: IncomingMessage) {
   const chunks = []
   try {
     for await (const chunk of request) chunks.push(chunk)
@@ -142,7 +144,7 @@ async function readAll(/** @type {import('node:http').IncomingMessage} */ reques
 }
 
 /** The tool that a message calls; '' for any other. */
-function toolOf(/** @type {Buffer} */ body) {
+function toolOf(body: Buffer) {
   try {
     const { method, params } = JSON.parse(body.toString('utf8'))
     return method === 'tools/call' ? params.name : ''
@@ -151,13 +153,8 @@ function toolOf(/** @type {Buffer} */ body) {
   }
 }
 
-/**
- * @param {string} target
- * @param {import('node:http').IncomingMessage} request
- * @param {import('node:http').ServerResponse} response
- * @param {Buffer} body what was read of the request already
- */
-function forward(target, request, response, body) {
+/** `body` is what was read of the request already. */
+function forward(target: string, request: IncomingMessage, response: ServerResponse, body: Buffer) {
   const { authorization: _kept, host: _host, ...headers } = request.headers
   const onward = httpRequest(target, { method: request.method, headers }, (answer) => {
     response.writeHead(answer.statusCode ?? 502, answer.headers)

@@ -3,20 +3,30 @@ import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/**
- * @param {Record<string, { owners: string[], version?: string, prints?: string }>} packages by name; `prints` is what its program says
- * @param {{ whoami?: string, fails?: boolean }} [options] who the token belongs to; a registry that only fails
- */
-export async function startRegistry(packages = {}, options = {}) {
+export interface Package {
+  readonly owners: readonly string[]
+  readonly version?: string
+  /** What its program says. */
+  readonly prints?: string
+}
+
+interface Options {
+  /** Who the token belongs to. */
+  readonly whoami?: string
+  /** Every answer is an error. */
+  readonly fails?: boolean
+}
+
+export async function startRegistry(packages: Record<string, Package> = {}, options: Options = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'mcp-oauth-bridge-registry-'))
-  /** @type {string[]} */
-  const asked = []
+  const asked: string[] = []
 
   /** The tarball as npm packs one. */
-  function tarball(/** @type {string} */ name) {
+  function tarball(name: string) {
     const source = join(folder, name, 'package')
     const file = join(folder, name, 'package.tgz')
     if (existsSync(file)) return readFileSync(file)
@@ -30,12 +40,12 @@ export async function startRegistry(packages = {}, options = {}) {
     return readFileSync(file)
   }
 
-  function manifestOf(/** @type {string} */ name) {
+  function manifestOf(name: string) {
     const { version = '1.0.2', prints } = packages[name] ?? {}
     return { name, version, ...(prints === undefined ? {} : { bin: { [name.replace(/^@[^/]+\//, '')]: 'cli.js' } }) }
   }
 
-  function packument(/** @type {string} */ name) {
+  function packument(name: string) {
     const found = packages[name]
     if (!found) return undefined
     const manifest = manifestOf(name)
@@ -50,7 +60,7 @@ export async function startRegistry(packages = {}, options = {}) {
     const path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname)
     asked.push(`${request.method} ${path}`)
     request.resume()
-    const json = (/** @type {number} */ status, /** @type {unknown} */ body) =>
+    const json = (status: number, body: unknown) =>
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
     if (options.fails) return json(500, { error: 'broken' })
     if (path === '/-/whoami') return options.whoami ? json(200, { username: options.whoami }) : json(401, {})
@@ -60,7 +70,7 @@ export async function startRegistry(packages = {}, options = {}) {
     return found ? json(200, found) : json(404, { error: 'Not found' })
   })
   await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)))
-  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
+  const { port } = server.address() as AddressInfo
   const origin = `http://127.0.0.1:${port}`
 
   return {

@@ -1,7 +1,7 @@
 // Starts of the bridge, one after the other, for tests that need another session around the program: URL, callback, and a text for each call.
 // Prints one JSON report: what the host heard at each start, the answers, and the status afterwards.
 import { execFileSync } from 'node:child_process'
-import { PROGRAM, startHost } from './host.js'
+import { PROGRAM, startHost } from './host.ts'
 
 const [url = '', callbackUrl = '', ...messages] = process.argv.slice(2)
 const starts = []

@@ -1,60 +1,64 @@
 // Plays the documented peculiarities of real providers on loopback, with an MCP server that takes their tokens; tests script what goes wrong.
 import { createHash, randomUUID } from 'node:crypto'
-import { createServer } from 'node:http'
+import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 
-/**
- * @typedef {'google' | 'microsoft' | 'github' | 'github-app' | 'auth0' | 'okta' | 'plain'} Kind
- * @typedef {{ status?: number, body: Record<string, unknown> }} Refusal
- * @typedef {Record<string, string>} Form
- */
+export type Kind = 'google' | 'microsoft' | 'github' | 'github-app' | 'auth0' | 'okta' | 'plain'
+
+interface Refusal {
+  readonly status?: number
+  readonly body: Record<string, unknown>
+}
+
+type Form = Record<string, string>
 
 export const TENANT = '8eaef023-2b34-4da1-9baa-8bc8c9d6a490'
 const CLIENT = { id: 'client-1', secret: 'secret-1' }
 
 /** Entra's error body. */
-export const aadsts = (/** @type {number} */ number, /** @type {string} */ text, error = 'invalid_request') => ({
+export const aadsts = (number: number, text: string, error = 'invalid_request') => ({
   error,
   error_description: `AADSTS${number}: ${text} Trace ID: 0000. Correlation ID: 0000. Timestamp: 2026-01-15 12:00:00Z`,
   error_codes: [number],
   trace_id: '0000',
 })
 
-/** @param {Kind} kind */
-export async function startProvider(kind) {
+export async function startProvider(kind: Kind) {
   const { publicKey, privateKey } = await generateKeyPair('RS256', { extractable: true })
   const jwk = { ...(await exportJWK(publicKey)), kid: 'k', alg: 'RS256', use: 'sig' }
   const server = createServer()
   await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)))
-  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
+  const { port } = server.address() as AddressInfo
   const origin = `http://127.0.0.1:${port}`
   const way = WAYS[kind](origin)
   // A port may come again: no other provider ever had this path.
   const path = `/${randomUUID()}/mcp`
   const state = {
-    /** Answers the next authorization requests instead of a code. @type {((query: Form) => Form | 'page' | undefined) | undefined} */
-    authorize: undefined,
-    /** Answers token requests instead of tokens. @type {((form: Form) => Refusal | undefined) | undefined} */
-    token: undefined,
-    /** Seconds; undefined: the answer does not say. @type {number | undefined} */
-    lifetime: way.lifetime,
+    /** Answers the next authorization requests instead of a code. */
+    authorize: undefined as ((query: Form) => Form | 'page' | undefined) | undefined,
+    /** Answers token requests instead of tokens. */
+    token: undefined as ((form: Form) => Refusal | undefined) | undefined,
+    /** Seconds; undefined: the answer does not say. */
+    lifetime: way.lifetime as number | undefined,
     /** Whether the person has consented before. */
     consented: false,
-    /** The redirect URI that is registered; undefined takes any. @type {string | undefined} */
-    redirectUri: undefined,
+    /** The redirect URI that is registered; undefined takes any. */
+    redirectUri: undefined as string | undefined,
   }
-  /** @type {{ authorize: Form[], token: (Form & { accept?: string })[], device: Form[], mcp: import('node:http').IncomingHttpHeaders[] }} */
-  const seen = { authorize: [], token: [], device: [], mcp: [] }
-  /** @type {Map<string, Form>} */
-  const codes = new Map()
-  /** @type {Map<string, Form>} */
-  const refreshTokens = new Map()
-  /** Device codes that the person has approved. @type {Set<string>} */
-  const approved = new Set()
-  /** @type {Set<string>} */
-  const accepted = new Set()
+  const seen: {
+    authorize: Form[]
+    token: (Form & { accept?: string })[]
+    device: Form[]
+    mcp: IncomingHttpHeaders[]
+  } = { authorize: [], token: [], device: [], mcp: [] }
+  const codes: Map<string, Form> = new Map()
+  const refreshTokens: Map<string, Form> = new Map()
+  /** Device codes that the person has approved. */
+  const approved: Set<string> = new Set()
+  const accepted: Set<string> = new Set()
 
-  const idToken = (/** @type {Form} */ request) =>
+  const idToken = (request: Form) =>
     new SignJWT({
       email: 'ada@example.com',
       name: 'Ada',
@@ -69,7 +73,7 @@ export async function startProvider(kind) {
       .setExpirationTime('30m')
       .sign(privateKey)
 
-  const grant = async (/** @type {Form} */ request, /** @type {'code' | 'refresh' | 'device' | 'program'} */ by) => {
+  const grant = async (request: Form, by: 'code' | 'refresh' | 'device' | 'program') => {
     const access = `${way.tokenPrefix ?? 'at'}_${randomUUID().replaceAll('-', '')}`
     if (way.accepts?.(request) ?? true) accepted.add(access)
     const refresh = by !== 'program' && (by === 'refresh' || way.refreshes(request, state)) ? randomUUID() : undefined
@@ -88,8 +92,7 @@ export async function startProvider(kind) {
     }
   }
 
-  /** @returns {Promise<Refusal>} */
-  const token = async (/** @type {Form} */ form) => {
+  const token = async (form: Form): Promise<Refusal> => {
     const scripted = state.token?.(form) ?? way.refusesToken?.(form)
     if (scripted) return scripted
     if (form.client_id !== CLIENT.id || (way.confidential && form.client_secret !== CLIENT.secret))
@@ -116,7 +119,7 @@ export async function startProvider(kind) {
     return { status: 200, body: await grant(request, 'code') }
   }
 
-  const authorize = (/** @type {Form} */ query, /** @type {import('node:http').ServerResponse} */ response) => {
+  const authorize = (query: Form, response: ServerResponse) => {
     seen.authorize.push(query)
     const mismatch =
       state.redirectUri !== undefined && state.redirectUri !== query.redirect_uri ? way.mismatch : undefined
@@ -136,7 +139,7 @@ export async function startProvider(kind) {
     const chunks = []
     for await (const chunk of request) chunks.push(chunk)
     const text = Buffer.concat(chunks).toString('utf8')
-    const json = (/** @type {unknown} */ value, status = 200, headers = {}) =>
+    const json = (value: unknown, status = 200, headers = {}) =>
       response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(value))
     if (url.pathname === `/.well-known/oauth-protected-resource${path}`)
       return json({ resource: origin + path, ...way.resource })
@@ -186,7 +189,7 @@ export async function startProvider(kind) {
     /** Access tokens that were given are refused from now on. */
     forgetTokens: () => accepted.clear(),
     /** A config file for this provider; `keys` are more keys of its entry, `name` is the preset's. */
-    config(/** @type {string} */ callbackUrl, /** @type {Record<string, unknown>} */ keys = {}, name = way.kind) {
+    config(callbackUrl: string, keys: Record<string, unknown> = {}, name = way.kind) {
       // On loopback the issuer is none of the preset's own, so a person has to name it.
       const client = { client_id: CLIENT.id, ...(way.confidential ? { client_secret: CLIENT.secret } : {}) }
       const entry = { issuer: way.issuer, ...client, ...keys }
@@ -204,8 +207,7 @@ export async function startProvider(kind) {
   }
 }
 
-/** @returns {Form} */
-function withBasic(/** @type {Form} */ form, /** @type {string | undefined} */ header) {
+function withBasic(form: Form, header: string | undefined): Form {
   const basic = /^Basic (.+)$/.exec(header ?? '')?.[1]
   if (basic === undefined) return form
   const [id = '', secret = ''] = Buffer.from(basic, 'base64').toString('utf8').split(':').map(decodeURIComponent)
@@ -213,7 +215,7 @@ function withBasic(/** @type {Form} */ form, /** @type {string | undefined} */ h
 }
 
 /** As much of an MCP server as a host wants at start. */
-function mcp(/** @type {any} */ message, /** @type {import('node:http').ServerResponse} */ response) {
+function mcp(message: any, response: ServerResponse) {
   if (message === undefined) return response.writeHead(405).end()
   if (message.id === undefined) return response.writeHead(202).end()
   const result =
@@ -225,33 +227,35 @@ function mcp(/** @type {any} */ message, /** @type {import('node:http').ServerRe
     .end(JSON.stringify({ jsonrpc: '2.0', id: message.id, result }))
 }
 
-/**
- * @typedef {object} Way
- * @property {string} kind the preset's name
- * @property {string} issuer
- * @property {string} tokenIssuer `iss` of its ID tokens
- * @property {string} [metadataPath]
- * @property {Record<string, unknown>} [metadata]
- * @property {{ authorize: string, token: string, device?: string }} paths
- * @property {Record<string, unknown>} resource more of the protected-resource metadata
- * @property {boolean} confidential
- * @property {(request: Form, state: { consented: boolean }) => boolean} refreshes
- * @property {(request: Form) => boolean} [accepts] whether the MCP server takes such a token
- * @property {(query: Form) => Form | 'page' | undefined} [refusesAuthorize]
- * @property {(form: Form) => Refusal | undefined} [refusesToken]
- * @property {Form | 'page'} [mismatch] what becomes of another redirect URI
- * @property {number} [lifetime]
- * @property {Record<string, unknown>} [claims]
- * @property {string} [separator]
- * @property {string} [tokenPrefix]
- * @property {string} [tokenType]
- */
+interface Way {
+  /** The preset's name. */
+  readonly kind: string
+  readonly issuer: string
+  /** `iss` of its ID tokens. */
+  readonly tokenIssuer: string
+  readonly metadataPath?: string
+  readonly metadata?: Record<string, unknown>
+  readonly paths: { authorize: string; token: string; device?: string }
+  /** More of the protected-resource metadata. */
+  readonly resource: Record<string, unknown>
+  readonly confidential: boolean
+  readonly refreshes: (request: Form, state: { consented: boolean }) => boolean
+  /** Whether the MCP server takes such a token. */
+  readonly accepts?: (request: Form) => boolean
+  readonly refusesAuthorize?: (query: Form) => Form | 'page' | undefined
+  readonly refusesToken?: (form: Form) => Refusal | undefined
+  /** What becomes of another redirect URI. */
+  readonly mismatch?: Form | 'page'
+  readonly lifetime?: number
+  readonly claims?: Record<string, unknown>
+  readonly separator?: string
+  readonly tokenPrefix?: string
+  readonly tokenType?: string
+}
 
-const has = (/** @type {Form} */ request, /** @type {string} */ scope) =>
-  (request.scope ?? '').split(' ').includes(scope)
+const has = (request: Form, scope: string) => (request.scope ?? '').split(' ').includes(scope)
 
-/** @returns {Record<string, unknown>} */
-const metadata = (/** @type {string} */ origin, /** @type {string} */ issuer, more = {}) => ({
+const metadata = (origin: string, issuer: string, more = {}): Record<string, unknown> => ({
   issuer,
   authorization_endpoint: `${origin}/authorize`,
   token_endpoint: `${origin}/token`,
@@ -265,8 +269,7 @@ const metadata = (/** @type {string} */ origin, /** @type {string} */ issuer, mo
 
 const PATHS = { authorize: '/authorize', token: '/token', device: '/device/code' }
 
-/** @type {Record<Kind, (origin: string) => Way>} */
-const WAYS = {
+const WAYS: Record<Kind, (origin: string) => Way> = {
   google: (origin) => ({
     ...{ kind: 'google', issuer: origin, tokenIssuer: origin, paths: PATHS, confidential: true, lifetime: 3599 },
     metadataPath: '/.well-known/openid-configuration',
@@ -345,7 +348,7 @@ const WAYS = {
   }),
 }
 
-/** A redirect carries no error_codes. @returns {Form} */
-function redirected(/** @type {{ error: string, error_description: string }} */ { error, error_description }) {
+/** A redirect carries no error_codes. */
+function redirected({ error, error_description }: { error: string; error_description: string }): Form {
   return { error, error_description }
 }

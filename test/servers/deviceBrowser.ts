@@ -1,7 +1,7 @@
 // A person with a browser on another machine: opens the address of a device sign-in and types the code into oidc-provider's forms.
 
 /** Resolves when the last page was shown. */
-export async function typeDeviceCode(/** @type {string} */ address, /** @type {string} */ code) {
+export async function typeDeviceCode(address: string, code: string) {
   const browser = createBrowser()
   const form = await browser.visit(address)
   const confirm = await browser.submit(form, { user_code: code })
@@ -10,14 +10,12 @@ export async function typeDeviceCode(/** @type {string} */ address, /** @type {s
 
 /** One origin, cookies, and redirects followed as a browser does. */
 function createBrowser() {
-  /** @type {Map<string, string>} */
-  const jar = new Map()
+  const jar: Map<string, string> = new Map()
 
-  /** @returns {Promise<{ url: URL, html: string }>} */
   const visit = async (
-    /** @type {string | URL} */ start,
-    /** @type {URLSearchParams | undefined} */ body = undefined,
-  ) => {
+    start: string | URL,
+    body: URLSearchParams | undefined = undefined,
+  ): Promise<{ url: URL; html: string }> => {
     let url = new URL(start)
     let sent = body
     for (let hop = 0; hop < 20; hop++) {
@@ -43,7 +41,7 @@ function createBrowser() {
   return {
     visit,
     /** Sends the page's form with its hidden fields and `typed`. */
-    submit(/** @type {{ url: URL, html: string }} */ { url, html }, /** @type {Record<string, string>} */ typed) {
+    submit({ url, html }: { url: URL; html: string }, typed: Record<string, string>) {
       const action = /<form[^>]*action="([^"]+)"/.exec(html)?.[1]
       if (action === undefined) throw new Error(`no form on ${url}: ${html}`)
       const hidden = [...html.matchAll(/<input[^>]*type="hidden"[^>]*>/g)].map(([input]) => [

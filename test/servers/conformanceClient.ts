@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js'
-import { freePort } from './everything.js'
-import { PROGRAM } from './host.js'
+import { freePort } from './everything.ts'
+import { PROGRAM } from './host.ts'
 
 const [revision = '', url = ''] = process.argv.slice(2)
 const home = mkdtempSync(join(tmpdir(), 'mcp-oauth-bridge-conformance-'))
@@ -23,7 +23,7 @@ try {
       PATH: process.env.PATH ?? '',
       HOME: home,
       MCP_OAUTH_BRIDGE_HOME: home,
-      BROWSER: fileURLToPath(new URL('./person.js', import.meta.url)),
+      BROWSER: fileURLToPath(new URL('../servers/person.js', import.meta.url)),
     },
     stderr: 'inherit',
   })
@@ -39,6 +39,6 @@ try {
   rmSync(home, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
 }
 
-function offering(/** @type {any} */ message, /** @type {string} */ protocolVersion) {
+function offering(message: any, protocolVersion: string) {
   return { ...message, params: { ...message.params, protocolVersion } }
 }
