@@ -138,9 +138,11 @@ async function play({ status, type, chunks, cut }: Script, response: ServerRespo
 beforeAll(async () => {
   home = makeHome()
   server = await startMcpServer({
-    '*': ({ message, response, result }) => {
+    '*': ({ message, response, reply }) => {
       const script = scripts.get(message?.params?.script)
-      return script ? void play(script, response) : result({})
+      if (script) return void play(script, response)
+      const answer = { jsonrpc: '2.0', id: message?.id ?? null, result: {} }
+      return reply(200, JSON.stringify(answer), { 'content-type': 'application/json' })
     },
   })
   host = startHost([server.url, '--login', 'never'], home.environment)

@@ -49,10 +49,10 @@ export async function startMcpServer(scripts: Script = {}, port = 0) {
     DELETE: ({ reply }: Exchange) => reply(200),
   }
 
-  function answererOf({ message, method }: Exchange): Script[string] {
+  function answererOf({ message, method }: Exchange): Script[string] | undefined {
     const name = message?.method ?? method
-    const own = script[name] ?? (Object.hasOwn(plain, name) ? plain[name as keyof typeof plain] : undefined)
-    if (own) return own
+    // A method may be called `constructor`.
+    for (const known of [script, plain as Script]) if (Object.hasOwn(known, name)) return known[name]
     const isNotification = message && !Array.isArray(message) && message.id === undefined
     if (!isNotification && script['*']) return script['*']
     const isRequest = message?.id !== undefined && message.method !== undefined
@@ -73,7 +73,7 @@ export async function startMcpServer(scripts: Script = {}, port = 0) {
       response,
       reply,
       result(result, headers = {}) {
-        const text = JSON.stringify({ jsonrpc: '2.0', id: message?.id ?? null, result })
+        const text = JSON.stringify({ jsonrpc: '2.0', id: message?.id, result })
         reply(200, text, { 'content-type': 'application/json', ...headers })
       },
       stream() {
@@ -86,7 +86,7 @@ export async function startMcpServer(scripts: Script = {}, port = 0) {
     const [now, later] = [watchers.filter(({ test }) => test(exchange)), watchers.filter(({ test }) => !test(exchange))]
     watchers = later
     for (const { resolve } of now) resolve(exchange)
-    return answererOf(exchange)(exchange)
+    return answererOf(exchange)?.(exchange)
   }, port)
 
   const methods = () => seen.map(({ message, method }) => message?.method ?? (message ? 'answer' : method))
