@@ -90,7 +90,7 @@ describe('attack G: interim responses before the answer', () => {
         response.once('close', () => clearInterval(timer))
       },
     })
-    const host = stage.host(stage.config('request_timeout: 1000\n'))
+    const host = stage.host(stage.config('request_timeout: 4000\n'))
     await host.initialize()
     expect((await host.request('tools/call', { name: 'pay' })).error.data.code).toBe('server_timeout')
     expect((await host.request('ping')).result).toEqual({})

@@ -204,22 +204,22 @@ describe('silence', () => {
           let beats = 0
           const timer = setInterval(() => {
             body.write(beat[beats % 2])
-            if (++beats < 6) return
+            if (++beats < 7) return
             clearInterval(timer)
             body.end(event({ jsonrpc: '2.0', id: message.id, result: { beats } }))
-          }, 700)
+          }, 1000)
         },
         'tools/list': () => undefined,
         'prompts/list': ({ stream }) => void stream().write(': nothing more\n\n'),
       },
-      'request_timeout: 2000\n',
+      'request_timeout: 5000\n',
     )
     const [slow, silent, half] = await Promise.all([
       host.request('tools/call', { name: 'x' }),
       host.request('tools/list'),
       host.request('prompts/list'),
     ])
-    expect(slow.result).toEqual({ beats: 6 })
+    expect(slow.result).toEqual({ beats: 7 })
     expect(silent.error.data.code).toBe('server_timeout')
     expect(half.error.data.code).toBe('server_timeout')
   })

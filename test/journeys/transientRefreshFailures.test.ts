@@ -13,7 +13,8 @@ const echo = (host: ReturnType<Stage['host']>, message: string) =>
 
 async function startSignedIn() {
   stage = await startStage()
-  const host = stage.host(['--config', stage.config(`callback_url: ${stage.callbackUrl}\nrequest_timeout: 1500\n`)])
+  // What fails is told within it, and what works has it too, on a busy machine as well.
+  const host = stage.host(['--config', stage.config(`callback_url: ${stage.callbackUrl}\nrequest_timeout: 5000\n`)])
   await host.initialize()
   stage.server.rejectTokens()
   return host
