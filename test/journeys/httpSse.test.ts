@@ -155,7 +155,7 @@ test('an endpoint at another origin gets nothing', async () => {
 test('a call that gets no answer is server_timeout', async () => {
   const { server } = await startOlder()
   server.script['tools/call'] = ({ reply }) => reply(202)
-  const host = stage.host(stage.config('request_timeout: 300\n'))
+  const host = stage.host(stage.config('request_timeout: 3000\n'))
   await host.initialize()
   expect((await host.request('tools/call', { name: 'x' })).error.data.code).toBe('server_timeout')
 })
