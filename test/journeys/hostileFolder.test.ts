@@ -1,11 +1,10 @@
 // A working folder that somebody else wrote, such as a cloned repository: nothing in it is read, run or written to by itself.
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { has } from '../needs.ts'
 import { startHost } from '../servers/host.ts'
+import { startLoopbackServer } from '../servers/loopbackServer.ts'
 import { startStage } from '../servers/stage.ts'
 import { openTerminal } from '../servers/terminal.ts'
 import { until } from '../servers/until.ts'
@@ -18,13 +17,11 @@ afterEach(async () => {
 /** The author's server, which writes down whatever comes. */
 async function startEvil() {
   const asked: string[] = []
-  const server = createServer((request, response) => {
+  const { origin, close } = await startLoopbackServer((request, response) => {
     asked.push(`${request.method} ${request.url}`)
     response.writeHead(401).end()
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  closing.push(() => server.close())
-  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  closing.push(close)
   return { asked, origin, url: `${origin}/mcp` }
 }
 
