@@ -8,7 +8,7 @@ const BOUND_MS = process.env.VITEST ? 45_000 : 3_600_000
 export async function within<T>(what: string, event: Promise<T>, seen?: () => unknown): Promise<T> {
   const late = new Error()
   const stop = new AbortController()
-  const end = pause(BOUND_MS, undefined, { signal: stop.signal }).then(
+  const end = pause(BOUND_MS, undefined, { signal: stop.signal, ref: false }).then(
     () => Promise.reject(Object.assign(late, { message: tooLate(what, seen) })),
     () => new Promise<never>(() => undefined),
   )
