@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    // The person and the programs of the journeys are scripts of a POSIX system.
+    exclude: process.platform === 'win32' ? ['test/journeys/**', 'test/docs.test.ts'] : [],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 3,

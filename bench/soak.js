@@ -1,6 +1,6 @@
 // Ten minutes (or `--seconds N`) of three bridges with tokens of five seconds: failures, tabs and refreshes, one line every ten seconds.
 import { parseArgs } from 'node:util'
-import { soak } from '../test/servers/soak.js'
+import { soak } from './kit.js'
 
 const { values } = parseArgs({ options: { seconds: { type: 'string', default: '600' } } })
 let lines = 0

@@ -5,9 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { startAuthorizationServer } from '../test/servers/authorizationServer.js'
-import { freePort } from '../test/servers/everything.js'
-import { PROGRAM } from '../test/servers/host.js'
+import { freePort, PROGRAM, startAuthorizationServer } from './kit.js'
 
 /** @typedef {Awaited<ReturnType<typeof startStage>>} Stage */
 

@@ -5,7 +5,6 @@ import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { styleText } from 'node:util'
-import { startStage } from '../test/servers/stage.js'
 
 const ownBrowser = process.argv.includes('--open')
 const TOKEN_SECONDS = 3
@@ -23,6 +22,9 @@ const also = (/** @type {string} */ text) => console.log(`    ${colour('dim', te
 
 build()
 
+const { startStage } = /** @type {typeof import('../test/servers/stage.ts')} */ (
+  await import(new URL('../test/.kit/stage.js', import.meta.url).href)
+)
 const stage = await startStage({ accessTokenSeconds: TOKEN_SECONDS, person: ownBrowser ? 'form' : 'approve' })
 const end = async (/** @type {number} */ code) => {
   await stage.close()
@@ -91,12 +93,18 @@ async function echo(host, message) {
 
 /** Builds what is missing or older than its source, without the bundler's own words. */
 function build() {
+  bundle('src', 'dist/run.js', [])
+  bundle('test/servers', 'test/.kit/stage.js', ['test/servers/rolldown.config.ts'])
+}
+
+/** @type {(folder: string, built: string, config: string[]) => void} */
+function bundle(folder, built, config) {
   const root = fileURLToPath(new URL('..', import.meta.url))
   const changed = (/** @type {string} */ file) => statSync(join(root, file), { throwIfNoEntry: false })?.mtimeMs ?? 0
-  const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' }).map((name) => join('src', name))
-  if (sources.every((file) => changed(file) < changed('dist/run.js'))) return
+  const names = readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+  if (names.every((name) => changed(join(folder, name)) < changed(built))) return
   const rolldown = fileURLToPath(new URL('bin/cli.mjs', import.meta.resolve('rolldown/package.json')))
-  const { status, stderr } = spawnSync(process.execPath, [rolldown, '-c'], { cwd: root, encoding: 'utf8' })
+  const { status, stderr } = spawnSync(process.execPath, [rolldown, '-c', ...config], { cwd: root, encoding: 'utf8' })
   if (status === 0) return
   console.error(stderr)
   process.exit(1)

@@ -8,8 +8,8 @@ import { type OutputOptions, rolldown } from 'rolldown'
 import { expect, test } from 'vitest'
 import config from '../rolldown.config.ts'
 import { withTree } from '../scripts/tree.js'
-import { startHost } from './servers/host.js'
-import { startStage } from './servers/stage.js'
+import { startHost } from './servers/host.ts'
+import { startStage } from './servers/stage.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const SOURCES = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })

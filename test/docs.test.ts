@@ -10,8 +10,8 @@ import { OPTIONS, parseCommandLine } from '../src/cli/words/args.ts'
 import { parseConfigFile } from '../src/config/file/read.ts'
 import { keysAt } from '../src/config/file/schema.ts'
 import { ERRORS } from '../src/errors.ts'
-import { startHost } from './servers/host.js'
-import { startStage } from './servers/stage.js'
+import { startHost } from './servers/host.ts'
+import { startStage } from './servers/stage.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const read = (name: string) => readFileSync(join(ROOT, name), 'utf8')

@@ -5,8 +5,8 @@ import { missing } from './needs.ts'
 export default function setup(): void {
   // Config files that the tests write must be ours alone, as those of a person.
   process.umask(0o022)
-  if (!existsSync(new URL('../dist/run.js', import.meta.url)))
-    throw new Error('dist/ is missing: run "npm run build" first.')
+  for (const built of ['../dist/run.js', './.kit/stage.js'])
+    if (!existsSync(new URL(built, import.meta.url))) throw new Error(`${built} is missing: run "npm run build" first.`)
   const lacking = missing()
   if (lacking.length === 0) return
   const message = `Debian packages for some tests are missing: apt-get install ${lacking.join(' ')}`

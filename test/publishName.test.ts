@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, test } from 'vitest'
-import { startRegistry } from './servers/registry.js'
+import { startRegistry } from './servers/registry.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const closing: (() => unknown)[] = []

@@ -17,8 +17,11 @@ const isWindows = process.platform === 'win32'
 const ALLOWED: readonly Allowed[] = [
   { where: 'contract/database.test.ts', when: () => isNode20, why: 'Node 20 has no node:sqlite' },
   { where: 'contract/database.test.ts', when: () => !isNode20, why: 'there is a driver on this Node' },
-  { where: 'unit/store/database.test.ts', when: () => isRoot, why: 'root may read every file' },
+  { where: 'unit/store/sqlite/database.test.ts', when: () => isRoot, why: 'root may read every file' },
   { where: 'unit/system/files/private.test.ts', when: () => !isRoot, why: 'only root can give a file away' },
+  { where: 'unit/config/file/ownFile.test.ts', when: () => !isRoot, why: 'only root can give a file away' },
+  { where: 'journeys/configOwner.test.ts', when: () => !isRoot, why: 'only root can give a file away' },
+  { where: 'journeys/callbackUser.test.ts', when: () => !isRoot, why: 'only root can be another user' },
   { where: 'unit/system/http/connections.test.ts', when: () => true, why: 'not every machine has IPv6' },
   { where: '', when: () => process.platform !== 'linux' && !process.env.CI, why: 'Debian’s programs are not here' },
   { where: 'unit/', when: () => isWindows, why: 'Windows has no modes and no owners' },

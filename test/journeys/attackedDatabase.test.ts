@@ -1,13 +1,11 @@
 // Who can write to the database, and has no key, gets no tokens from the built program; sign-ins of the version before survive.
 import { createHash, randomBytes } from 'node:crypto'
-import { once } from 'node:events'
 import { readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import BetterSqlite3 from 'better-sqlite3'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { startStage } from '../servers/stage.js'
+import { startLoopbackServer } from '../servers/loopbackServer.ts'
+import { startStage } from '../servers/stage.ts'
 
 let stage: Awaited<ReturnType<typeof startStage>>
 let thief: Awaited<ReturnType<typeof startThief>>
@@ -23,23 +21,15 @@ afterEach(async () => {
 /** Takes everything, and publishes metadata of an authorization server. */
 async function startThief() {
   const taken: string[] = []
-  const server = createServer((request, response) => {
-    let body = ''
-    request.setEncoding('utf8').on('data', (chunk) => {
-      body += chunk
-    })
-    request.on('end', () => {
-      taken.push(`${request.method} ${request.url} ${JSON.stringify(request.headers)} ${body}`)
-      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(metadata))
-    })
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const { origin, close } = await startLoopbackServer((request, response, body) => {
+    taken.push(`${request.method} ${request.url} ${JSON.stringify(request.headers)} ${body}`)
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(metadata))
+  })
   const metadata = {
     ...{ issuer: origin, authorization_endpoint: `${origin}/authorize`, token_endpoint: `${origin}/token` },
     ...{ code_challenge_methods_supported: ['S256'], access_token: 'theirs', token_type: 'bearer' },
   }
-  return { origin, taken, metadata, close: async () => void server.close() }
+  return { origin, taken, metadata, close }
 }
 
 const home = () => stage.environment.MCP_OAUTH_BRIDGE_HOME

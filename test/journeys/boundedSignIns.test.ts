@@ -1,17 +1,15 @@
 // A server that is never content opens a few tabs and no more, also when bridges are started again and again.
-import { once } from 'node:events'
-import { createServer, type IncomingMessage } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import BetterSqlite3 from 'better-sqlite3'
 import { afterEach, expect, test } from 'vitest'
-import { startStage } from '../servers/stage.js'
+import { startLoopbackServer } from '../servers/loopbackServer.ts'
+import { startStage } from '../servers/stage.ts'
 
 let stage: Awaited<ReturnType<typeof startStage>>
 let server: Awaited<ReturnType<typeof startInsatiable>> | undefined
 afterEach(async () => {
   await stage?.close()
-  server?.close()
+  await server?.close()
   server = undefined
 })
 
@@ -20,14 +18,13 @@ type Refuse = (token: string | undefined) => { status: 401 | 403; challenge: str
 /** Takes whatever token for anything but a call of a tool, which `refuse` decides on. */
 async function startInsatiable(issuer: string, refuse: Refuse) {
   const tokens: (string | undefined)[] = []
-  const http = createServer(async (request, response): Promise<unknown> => {
+  const { origin, close } = await startLoopbackServer((request, response, body): unknown => {
     const json = (status: number, body: unknown, headers = {}) =>
       response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body))
-    const origin = `http://${request.headers.host}`
     if (request.method === 'GET' && request.url?.startsWith('/.well-known/oauth-protected-resource'))
       return json(200, { resource: `${origin}/mcp`, authorization_servers: [issuer], scopes_supported: ['mcp:tools'] })
     if (request.method !== 'POST') return response.writeHead(405).end()
-    const message = JSON.parse(await textOf(request))
+    const message = JSON.parse(body.toString('utf8'))
     const token = request.headers.authorization
     const metadata = `resource_metadata="${origin}/.well-known/oauth-protected-resource/mcp"`
     if (token === undefined) return json(401, {}, { 'www-authenticate': `Bearer ${metadata}` })
@@ -43,22 +40,8 @@ async function startInsatiable(issuer: string, refuse: Refuse) {
         ? { protocolVersion: '2025-11-25', capabilities: { tools: {} }, serverInfo }
         : { content: [] }
     return json(200, { jsonrpc: '2.0', id: message.id, result })
-  }).listen(0, '127.0.0.1')
-  await once(http, 'listening')
-  return {
-    url: `http://127.0.0.1:${(http.address() as AddressInfo).port}/mcp`,
-    tokens,
-    close() {
-      http.closeAllConnections()
-      http.close()
-    },
-  }
-}
-
-async function textOf(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = []
-  for await (const chunk of request) chunks.push(chunk)
-  return Buffer.concat(chunks).toString('utf8')
+  })
+  return { url: `${origin}/mcp`, tokens, close }
 }
 
 const startBridge = async (url: string) => {

@@ -6,8 +6,8 @@ import { type Browser, chromium } from 'playwright-core'
 import { afterEach, expect, test } from 'vitest'
 import { serve } from '../fakes/loopback.ts'
 import { has, pathOf } from '../needs.ts'
-import { freePort } from '../servers/everything.js'
-import { startStage } from '../servers/stage.js'
+import { freePort } from '../servers/everything.ts'
+import { startStage } from '../servers/stage.ts'
 
 let stage: Awaited<ReturnType<typeof startStage>>
 let browser: Browser | undefined

@@ -8,17 +8,18 @@ import { fileURLToPath } from 'node:url'
 import BetterSqlite3 from 'better-sqlite3'
 import { expect, onTestFinished, test } from 'vitest'
 import { AUTHORITY_FILE, serveSecurely } from '../fakes/secureLoopback.ts'
-import { freePort } from '../servers/everything.js'
-import { PROGRAM } from '../servers/host.js'
-import { type Seen, startScripted, startScriptedIssuer } from '../servers/scriptedWorld.js'
-import { endLeftovers } from '../servers/stage.js'
+import { freePort } from '../servers/everything.ts'
+import { PROGRAM } from '../servers/host.ts'
+import { type Seen, startScriptedIssuer, startScriptedOrigin } from '../servers/scriptedOrigin.ts'
+import { endLeftovers } from '../servers/stage.ts'
+import { until } from '../servers/until.ts'
 
 const PERSON = fileURLToPath(new URL('../servers/person.js', import.meta.url))
 
 /** An MCP server that any token opens, and its issuer, with `metadata` beside or instead of its own. */
 async function startServer(metadata: Record<string, unknown> = {}) {
-  const issuer = await startScriptedIssuer(metadata)
-  const server = await startScripted()
+  const issuer = await startScriptedIssuer({ metadata })
+  const server = await startScriptedOrigin()
   onTestFinished(async () => void (await Promise.all([issuer.close(), server.close()])))
   const url = `${server.origin}/mcp`
   const place = '/.well-known/oauth-protected-resource/mcp'
@@ -114,7 +115,7 @@ test('attack E: what is handed over is sealed, redeemed once, and gone afterward
     return size
   }
   const before = plan()
-  while (plan() === before) await new Promise((resolve) => setImmediate(resolve))
+  await until('the code in the plan', () => plan() !== before, plan)
   expect(home.database()).not.toContain('canary-code')
   waiting.child.kill('SIGCONT')
   await visited

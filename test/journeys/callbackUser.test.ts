@@ -1,7 +1,7 @@
 // Promise: another user of the machine who reads the address of a sign-in cannot finish it with an account of their own.
 import { spawn } from 'node:child_process'
 import { afterEach, expect, test } from 'vitest'
-import { startStage } from '../servers/stage.js'
+import { startStage } from '../servers/stage.ts'
 
 let stage: Awaited<ReturnType<typeof startStage>>
 afterEach(() => stage?.close())

@@ -3,7 +3,8 @@ import { generateKeyPairSync } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
-import { startStage } from '../servers/stage.js'
+import { startStage } from '../servers/stage.ts'
+import { until } from '../servers/until.ts'
 
 type Stage = Awaited<ReturnType<typeof startStage>>
 
@@ -53,7 +54,10 @@ test('an expired token is asked for anew, and so is a refused one', async () => 
   const host = stage.host(robot)
   await host.initialize()
   // A token that was asked for in the background can be refused only once the server has seen it.
-  while (stage.server.state.accepted.size < 3) expect((await host.request('tools/list')).result).toBeDefined()
+  await until('a third token', async () => {
+    expect((await host.request('tools/list')).result).toBeDefined()
+    return stage.server.state.accepted.size >= 3
+  })
   const before = stage.server.state.accepted.size
   stage.server.rejectTokens()
   expect((await host.request('tools/list')).result).toBeDefined()

@@ -3,8 +3,9 @@ import { generateKeyPairSync } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import { startScriptedIssuer, startScriptedWorld } from '../servers/scriptedWorld.js'
-import { openTerminal } from '../servers/terminal.js'
+import { startScriptedIssuer } from '../servers/scriptedOrigin.ts'
+import { startProtectedStage } from '../servers/scriptedStage.ts'
+import { openTerminal } from '../servers/terminal.ts'
 
 const open: { close(): unknown }[] = []
 afterEach(async () => {
@@ -16,13 +17,13 @@ async function kept<T extends { close(): unknown }>(starting: Promise<T> | T): P
   return started
 }
 
-type World = Awaited<ReturnType<typeof startScriptedWorld>>
+type World = Awaited<ReturnType<typeof startProtectedStage>>
 type Issuer = Awaited<ReturnType<typeof startScriptedIssuer>>
 
 const SECRET = 'canary-secret-of-the-client'
 
 const world = async () => {
-  const stage = await kept(startScriptedWorld())
+  const stage = await kept(startProtectedStage())
   revokes(stage.issuer)
   return stage
 }

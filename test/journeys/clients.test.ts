@@ -3,8 +3,8 @@ import { generateKeyPairSync } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import { startScriptedWorld } from '../servers/scriptedWorld.js'
-import { startStage } from '../servers/stage.js'
+import { startProtectedStage } from '../servers/scriptedStage.ts'
+import { startStage } from '../servers/stage.ts'
 
 const open: { close(): Promise<unknown> }[] = []
 afterEach(async () => {
@@ -94,9 +94,7 @@ describe('a registration that the server has forgotten', () => {
     await first.close()
     const [opened = ''] = stage.tabs()[0] ?? []
     const clientId = new URL(opened).searchParams.get('client_id') ?? ''
-    await (
-      stage.authorization.provider.Client as unknown as { adapter: { destroy(id: string): Promise<void> } }
-    ).adapter.destroy(clientId)
+    await stage.authorization.provider.Client.adapter.destroy(clientId)
     expect(
       (await stage.command(['login', stage.server.url, '--force', '--callback-url', stage.callbackUrl])).code,
     ).toBe(0)
@@ -110,7 +108,7 @@ describe('a registration that the server has forgotten', () => {
     [403, { text: 'who?' }],
     [422, { json: { detail: 'no such client' } }],
   ])('is replaced once, in the same tab, when the code is refused with %i', async (status, body) => {
-    const stage = await kept(startScriptedWorld())
+    const stage = await kept(startProtectedStage())
     const redeem = stage.issuer.routes['/token']
     stage.issuer.routes['/token'] = (seen) =>
       seen.body.includes('client_id=client-1-') ? { status, ...body } : (redeem?.(seen) ?? {})
@@ -124,14 +122,14 @@ describe('a registration that the server has forgotten', () => {
   })
 
   test('is replaced no second time: then the sign-in has failed', async () => {
-    const stage = await kept(startScriptedWorld())
+    const stage = await kept(startProtectedStage())
     stage.issuer.routes['/token'] = () => ({ status: 401, json: { error: 'invalid_client' } })
     expect((await stage.host().initialize()).error.data.code).toBe('invalid_client')
     expect(stage.issuer.requests.filter(({ path }) => path === '/register')).toHaveLength(2)
   })
 
   test('is replaced when a refresh is refused, and the call goes through after one sign-in', async () => {
-    const stage = await kept(startScriptedWorld())
+    const stage = await kept(startProtectedStage())
     const host = stage.host()
     expect((await host.initialize()).result).toBeDefined()
     const redeem = stage.issuer.routes['/token']

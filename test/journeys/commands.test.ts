@@ -4,7 +4,7 @@ import { cpSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, expect, test } from 'vitest'
-import { startStage } from '../servers/stage.js'
+import { startStage } from '../servers/stage.ts'
 
 let stage: Awaited<ReturnType<typeof startStage>>
 afterEach(() => stage?.close())

@@ -3,8 +3,8 @@ import { execFileSync } from 'node:child_process'
 import { afterAll, describe, expect, test } from 'vitest'
 import { COMMANDS } from '../../src/cli/words/args.ts'
 import { has } from '../needs.ts'
-import { makeHome } from '../servers/home.js'
-import { openTerminal } from '../servers/terminal.js'
+import { makeHome } from '../servers/home.ts'
+import { openTerminal } from '../servers/terminal.ts'
 
 const home = makeHome()
 afterAll(() => home.remove())

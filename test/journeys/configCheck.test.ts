@@ -4,8 +4,8 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { openDatabase } from '../../src/store/sqlite/database.ts'
-import { freePort } from '../servers/everything.js'
-import { makeHome } from '../servers/home.js'
+import { freePort } from '../servers/everything.ts'
+import { makeHome } from '../servers/home.ts'
 
 const home = makeHome()
 afterAll(() => home.remove())

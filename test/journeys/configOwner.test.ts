@@ -2,8 +2,8 @@
 import { chmodSync, chownSync, lchownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import { makeHome } from '../servers/home.js'
-import { PROGRAM } from '../servers/host.js'
+import { makeHome } from '../servers/home.ts'
+import { PROGRAM } from '../servers/host.ts'
 
 let home: ReturnType<typeof makeHome>
 afterEach(() => home?.remove())

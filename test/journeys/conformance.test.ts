@@ -1,20 +1,14 @@
 // The public MCP conformance suite's client scenarios that concern messages, through the bridge, at the 2025 revisions.
 import { execFile } from 'node:child_process'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 
-const servers = (name: string) => fileURLToPath(new URL(`../servers/${name}`, import.meta.url))
-const SUITE = join(
-  dirname(createRequire(import.meta.url).resolve('@modelcontextprotocol/conformance/package.json')),
-  'dist/index.js',
-)
+const file = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 
 /** Runs one scenario with the client of this repository; what the suite says about it. */
 function run(scenario: string, revision: string): Promise<{ code: number; said: string }> {
-  const words = ['--import', `file://${servers('conformanceOnNode20.js')}`, SUITE, 'client', '--scenario', scenario]
-  const client = ['--command', `${process.execPath} ${servers('conformanceClient.js')} ${revision}`]
+  const words = [file('../servers/conformanceSuite.js'), 'client', '--scenario', scenario]
+  const client = ['--command', `${process.execPath} ${file('../.kit/conformanceClient.js')} ${revision}`]
   return new Promise((resolve) => {
     execFile(process.execPath, [...words, ...client, '--spec-version', revision], (error, stdout, stderr) =>
       resolve({ code: error ? Number(error.code ?? -1) : 0, said: stdout + stderr }),

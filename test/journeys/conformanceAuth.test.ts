@@ -8,7 +8,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 
 const file = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 const SUITE = file('../servers/conformanceSuite.js')
-const CLIENT = `${process.execPath} ${file('../servers/conformanceAuthClient.js')}`
+const CLIENT = `${process.execPath} ${file('../.kit/conformanceAuthClient.js')}`
 const PASSES = [
   ...['metadata-default', 'metadata-var1', 'metadata-var2', 'metadata-var3'],
   ...['2025-03-26-oauth-metadata-backcompat', '2025-03-26-oauth-endpoint-fallback'],

@@ -1,7 +1,7 @@
 // Many processes, one account: one refresh, one tab, one registration, and nothing lost when processes are killed.
 import BetterSqlite3 from 'better-sqlite3'
 import { afterEach, expect, test } from 'vitest'
-import { startStage } from '../servers/stage.js'
+import { startStage } from '../servers/stage.ts'
 
 type Stage = Awaited<ReturnType<typeof startStage>>
 type Host = ReturnType<Stage['host']>

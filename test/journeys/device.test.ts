@@ -1,7 +1,8 @@
 // Sign-in by device code (RFC 8628) with a real authorization server: the person types the code in a browser somewhere else.
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { typeDeviceCode } from '../servers/deviceBrowser.js'
-import { startStage } from '../servers/stage.js'
+import { typeDeviceCode } from '../servers/deviceBrowser.ts'
+import { startStage } from '../servers/stage.ts'
+import { until } from '../servers/until.ts'
 
 let stage: Awaited<ReturnType<typeof startStage>>
 beforeEach(async () => {
@@ -56,7 +57,11 @@ test('a bridge that waits for a sign-in goes on when it was done by device code,
   const { address, code } = await shown(running)
   const host = stage.host()
   const initialized = host.initialize()
-  while (stage.server.state.refused < 2) await new Promise((resolve) => setImmediate(resolve))
+  await until(
+    'a refused start',
+    () => stage.server.state.refused >= 2,
+    () => host.stderr,
+  )
   await typeDeviceCode(address, code)
   expect((await initialized).result).toBeDefined()
   expect(await running.exited).toBe(0)

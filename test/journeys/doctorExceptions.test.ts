@@ -1,7 +1,7 @@
 // doctor on servers off the beaten track: excepted from a rule, with a client metadata document, on the older transport.
 import { afterEach, expect, test } from 'vitest'
-import { startEverything } from '../servers/everything.js'
-import { startStage } from '../servers/stage.js'
+import { startEverything } from '../servers/everything.ts'
+import { startStage } from '../servers/stage.ts'
 
 let stage: Awaited<ReturnType<typeof startStage>>
 afterEach(() => stage?.close())

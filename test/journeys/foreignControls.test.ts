@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import BetterSqlite3 from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { printableJson } from '../../src/system/log/printable.ts'
-import { PROGRAM } from '../servers/host.js'
-import { startStage } from '../servers/stage.js'
+import { PROGRAM } from '../servers/host.ts'
+import { startStage } from '../servers/stage.ts'
 
 /** OSC 52, CSI and C1 in both spellings, bidi and invisible marks, tags, every kind of line break. */
 const CANARY =

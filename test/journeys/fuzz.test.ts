@@ -4,9 +4,9 @@ import { readFileSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { startHost } from '../servers/host.js'
-import { answerJson, startScripted } from '../servers/scripted.js'
-import { startHome } from '../servers/startHome.js'
+import { makeHome } from '../servers/home.ts'
+import { startHost } from '../servers/host.ts'
+import { startMcpServer } from '../servers/mcpServer.ts'
 
 const RUNS = Number(process.env.FUZZ_RUNS ?? 120)
 const SEED = Number(process.env.FUZZ_SEED ?? 20_261_125)
@@ -120,8 +120,8 @@ const noise: fc.Arbitrary<Uint8Array> = fc
   )
   .map((bytes) => bytes.filter((byte) => byte !== 10))
 
-let home: ReturnType<typeof startHome>
-let server: Awaited<ReturnType<typeof startScripted>>
+let home: ReturnType<typeof makeHome>
+let server: Awaited<ReturnType<typeof startMcpServer>>
 let host: ReturnType<typeof startHost>
 const scripts = new Map<number, Script>()
 
@@ -136,11 +136,14 @@ async function play({ status, type, chunks, cut }: Script, response: ServerRespo
 }
 
 beforeAll(async () => {
-  home = startHome()
-  server = await startScripted(({ message: asked }, response) => {
-    const script = scripts.get(asked?.params?.script)
-    if (script) return void play(script, response)
-    return answerJson(response, asked?.id ?? null, {})
+  home = makeHome()
+  server = await startMcpServer({
+    '*': ({ message, response, reply }) => {
+      const script = scripts.get(message?.params?.script)
+      if (script) return void play(script, response)
+      const answer = { jsonrpc: '2.0', id: message?.id ?? null, result: {} }
+      return reply(200, JSON.stringify(answer), { 'content-type': 'application/json' })
+    },
   })
   host = startHost([server.url, '--login', 'never'], home.environment)
   await host.initialize()

@@ -1,8 +1,7 @@
 // The guide's issues with the MCP server and with headers; what belongs to the gateway is said in words.
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
-import { startStage } from '../servers/stage.js'
+import { startLoopbackServer } from '../servers/loopbackServer.ts'
+import { startStage } from '../servers/stage.ts'
 
 let stage: Awaited<ReturnType<typeof startStage>>
 afterEach(() => stage?.close())
@@ -57,17 +56,15 @@ test('Issue: "Invalid MCP protocol response": a web page where the endpoint shou
 test('Issue: "Invalid MCP protocol response": a web page behind the sign-in is found by the handshake', async () => {
   stage = await startStage()
   await login()
-  const page = createServer((_request, response) => {
-    response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>Hello</title>')
-  })
-  await new Promise<void>((resolve) => page.listen(0, '127.0.0.1', resolve))
-  stage.server.state.target = `http://127.0.0.1:${(page.address() as AddressInfo).port}/`
+  const page = await startLoopbackServer((_request, response) =>
+    response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>Hello</title>'),
+  )
+  stage.server.state.target = `${page.origin}/`
   const { code, report } = await stage.doctor()
   expect(code).toBe(4)
   expect(report.likely_cause).toMatchObject({ name: 'mcp_handshake', code: 'invalid_protocol' })
   expect(report.likely_cause.detail).toContain('Invalid MCP protocol response')
-  page.closeAllConnections()
-  await new Promise((resolve) => page.close(resolve))
+  await page.close()
 })
 
 test('a server that fails is server_error', async () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import BetterSqlite3 from 'better-sqlite3'
 import { exportJWK, generateKeyPair } from 'jose'
 import { afterEach, expect, test } from 'vitest'
-import { startStage } from '../servers/stage.js'
+import { startStage } from '../servers/stage.ts'
 
 let stage: Awaited<ReturnType<typeof startStage>>
 afterEach(() => stage?.close())

@@ -1,6 +1,6 @@
 // response_transform.hide_tools: hidden tools are neither seen nor called, and everything else stays as it came.
 import { afterEach, expect, test } from 'vitest'
-import { startScriptedStage } from '../servers/scriptedStage.js'
+import { startScriptedStage } from '../servers/scriptedStage.ts'
 
 let stage: Awaited<ReturnType<typeof startScriptedStage>>
 afterEach(() => stage?.close())

@@ -1,13 +1,13 @@
 // A working folder that somebody else wrote, such as a cloned repository: nothing in it is read, run or written to by itself.
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { has } from '../needs.ts'
-import { startHost } from '../servers/host.js'
-import { startStage } from '../servers/stage.js'
-import { openTerminal } from '../servers/terminal.js'
+import { startHost } from '../servers/host.ts'
+import { startLoopbackServer } from '../servers/loopbackServer.ts'
+import { startStage } from '../servers/stage.ts'
+import { openTerminal } from '../servers/terminal.ts'
+import { until } from '../servers/until.ts'
 
 const closing: (() => unknown)[] = []
 afterEach(async () => {
@@ -17,13 +17,11 @@ afterEach(async () => {
 /** The author's server, which writes down whatever comes. */
 async function startEvil() {
   const asked: string[] = []
-  const server = createServer((request, response) => {
+  const { origin, close } = await startLoopbackServer((request, response) => {
     asked.push(`${request.method} ${request.url}`)
     response.writeHead(401).end()
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  closing.push(() => server.close())
-  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  closing.push(close)
   return { asked, origin, url: `${origin}/mcp` }
 }
 
@@ -88,8 +86,8 @@ describe('attack A: in a cloned repository', () => {
     expect((await host.initialize()).result).toBeDefined()
     // The call wants a person: what would be opened is the system’s browser, which is not installed here.
     const call = host.request('tools/call', { name: 'echo', arguments: {} })
-    while (!stage.logged().some(({ event }) => event === 'oauth:browser'))
-      await new Promise((done) => setImmediate(done))
+    const events = () => stage.logged().map(({ event }) => event)
+    await until('oauth:browser in the log', () => events().includes('oauth:browser'), events)
     await host.close()
     await call.catch(() => undefined)
     untouched()
@@ -149,8 +147,7 @@ describe('attack A: in a cloned repository', () => {
       { ...environment, ...filled },
       folder,
     )
-    while (!/^http\S+\/auth\?\S+/m.test(host.stderr)) await new Promise((done) => setImmediate(done))
-    await stage.visit(/^http\S+\/auth\?\S+/m.exec(host.stderr)?.[0] ?? '')
+    await stage.visit(await host.says(/^http\S+\/auth\?\S+/m))
     expect(await host.exited).toBe(0)
     expect(host.stderr).toMatch(/could not be opened/)
     expect(

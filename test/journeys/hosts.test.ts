@@ -7,8 +7,8 @@ import { StdioClientTransport as StdioV2 } from '@modelcontextprotocol/client/st
 import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport as StdioV1 } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { afterEach, expect, test } from 'vitest'
-import { PROGRAM } from '../servers/host.js'
-import { startStage } from '../servers/stage.js'
+import { PROGRAM } from '../servers/host.ts'
+import { startStage } from '../servers/stage.ts'
 
 let stage: Awaited<ReturnType<typeof startStage>>
 afterEach(() => stage?.close())

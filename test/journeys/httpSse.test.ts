@@ -1,8 +1,8 @@
 // The HTTP+SSE transport of 2024-11-05: found by itself, or asked for by --transport.
 import { afterEach, describe, expect, test } from 'vitest'
-import { startEverything } from '../servers/everything.js'
-import { event } from '../servers/scriptedServer.js'
-import { startScriptedStage } from '../servers/scriptedStage.js'
+import { startEverything } from '../servers/everything.ts'
+import { event } from '../servers/mcpServer.ts'
+import { startScriptedStage } from '../servers/scriptedStage.ts'
 
 type Stage = Awaited<ReturnType<typeof startScriptedStage>>
 type Script = NonNullable<Parameters<typeof startScriptedStage>[0]>[string]
@@ -155,7 +155,7 @@ test('an endpoint at another origin gets nothing', async () => {
 test('a call that gets no answer is server_timeout', async () => {
   const { server } = await startOlder()
   server.script['tools/call'] = ({ reply }) => reply(202)
-  const host = stage.host(stage.config('request_timeout: 300\n'))
+  const host = stage.host(stage.config('request_timeout: 3000\n'))
   await host.initialize()
   expect((await host.request('tools/call', { name: 'x' })).error.data.code).toBe('server_timeout')
 })

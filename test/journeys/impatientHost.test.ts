@@ -1,6 +1,7 @@
 // A host that does not wait for a person: it is answered, told where to sign in, and nothing it saw turns out false.
 import { afterEach, expect, test } from 'vitest'
-import { startStage } from '../servers/stage.js'
+import { startStage } from '../servers/stage.ts'
+import { until } from '../servers/until.ts'
 
 type Stage = Awaited<ReturnType<typeof startStage>>
 type Host = ReturnType<Stage['host']>
@@ -49,7 +50,7 @@ test('the remote server is initialized with the host’s own parameters', async 
   // The server registers this tool for hosts that can sample, some moments after they are initialized.
   const name = 'trigger-sampling-request'
   const names = async () => (await host.request('tools/list')).result.tools.map((tool: { name: string }) => tool.name)
-  while (!(await names()).includes(name));
+  await until(`the tool ${name}`, async () => (await names()).includes(name), names)
   const call = host.request('tools/call', {
     name,
     arguments: { prompt: 'a haiku', maxTokens: 20 },
@@ -88,8 +89,10 @@ test('Issue: the host gives up while you sign in: a call that waits too long is 
   await stage.visit(tab ?? '')
   const calls = () => stage.server.state.passed.filter(({ rpc }) => rpc === 'tools/call').length
   await stage.callbackPortIsFree()
-  let answer = await echo(host, 'now')
-  while (answer.error?.data.code === 'sign_in_pending') answer = await echo(host, 'now')
+  const answer = await until('a call that is not told to wait', async () => {
+    const one = await echo(host, 'now')
+    return one.error?.data.code !== 'sign_in_pending' && one
+  })
   expect(answer.result.content[0].text).toBe('Echo: now')
   expect(calls()).toBe(1)
   expect(stage.tabs()).toHaveLength(1)

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, test } from 'vitest'
 import { HOSTS } from '../../src/hosts/hosts.ts'
-import { makeHome } from '../servers/home.js'
-import { PROGRAM, spawnHost } from '../servers/host.js'
-import { startStage } from '../servers/stage.js'
+import { makeHome } from '../servers/home.ts'
+import { PROGRAM, spawnHost } from '../servers/host.ts'
+import { startStage } from '../servers/stage.ts'
 
 let home: ReturnType<typeof makeHome>
 afterEach(() => home?.remove())

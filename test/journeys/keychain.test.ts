@@ -5,18 +5,29 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, expect, test } from 'vitest'
 import { has } from '../needs.ts'
-import { startStage } from '../servers/stage.js'
+import { startStage } from '../servers/stage.ts'
 
 let stage: Awaited<ReturnType<typeof startStage>>
 afterEach(() => stage?.close())
 
-const CHILD = fileURLToPath(new URL('../servers/signInOnce.js', import.meta.url))
+const CHILD = fileURLToPath(new URL('../.kit/startAndCall.js', import.meta.url))
 
-/** Runs the journey of signInOnce.js in a D-Bus session with an unlocked gnome-keyring. */
+/** Runs the journey of startAndCall.js in a D-Bus session with an unlocked gnome-keyring. */
 function inKeyringSession(): Promise<{ output: string; error: string }> {
   const script = `printf '\\n' | gnome-keyring-daemon --unlock --components=secrets --daemonize >/dev/null 2>&1; exec "$0" "$@"`
   return new Promise((resolve, reject) => {
-    const args = ['--', 'sh', '-c', script, process.execPath, CHILD, stage.server.url, stage.callbackUrl]
+    const args = [
+      '--',
+      'sh',
+      '-c',
+      script,
+      process.execPath,
+      CHILD,
+      stage.server.url,
+      stage.callbackUrl,
+      'first',
+      'second',
+    ]
     const env = { ...stage.environment, XDG_RUNTIME_DIR: stage.home, XDG_DATA_HOME: join(stage.home, 'share') }
     execFile('dbus-run-session', args, { env }, (error, stdout, stderr) => {
       if (error) reject(new Error(`${error.message}\n${stdout}\n${stderr}`))

@@ -5,9 +5,10 @@ import { join } from 'node:path'
 import BetterSqlite3 from 'better-sqlite3'
 import { afterEach, describe, expect, test } from 'vitest'
 import { has } from '../needs.ts'
-import { PROGRAM, spawnHost } from '../servers/host.js'
-import { startStage } from '../servers/stage.js'
-import { openTerminal } from '../servers/terminal.js'
+import { PROGRAM, spawnHost } from '../servers/host.ts'
+import { startStage } from '../servers/stage.ts'
+import { openTerminal } from '../servers/terminal.ts'
+import { until } from '../servers/until.ts'
 
 const closing: (() => unknown)[] = []
 afterEach(async () => {
@@ -50,10 +51,7 @@ async function behindAPrompt() {
     unlocked,
     locked: (words: string[]) => command(LOCKED, words),
     isPrompted: () => existsSync(prompted),
-    async untilPrompted() {
-      while (!existsSync(prompted) || readFileSync(prompted, 'utf8') === '')
-        await new Promise((resolve) => setImmediate(resolve))
-    },
+    untilPrompted: () => until('a prompt', () => existsSync(prompted) && readFileSync(prompted, 'utf8')),
     /** The prompt is still up: nobody has answered it, and nothing has given it up. */
     promptIsOpen: () => process.kill(Number(readFileSync(prompted, 'utf8')), 0),
     terminal() {
@@ -151,7 +149,7 @@ describe.skipIf(!has('tmux') || !has('gnome-keyring-daemon') || !has('dbus-run-s
       expect(promptIsOpen()).toBe(true)
       expect(await host.close()).toBe(128 + 9)
       const ours = () => stage.commandLines().filter((line) => line.some((word) => /\/bin\/[\w-]+\.js$/.test(word)))
-      while (ours().length > 0) await new Promise((resolve) => setImmediate(resolve))
+      await until('the end of all our processes', () => ours().length === 0, ours)
     })
   },
 )

@@ -6,12 +6,12 @@ import { fileURLToPath } from 'node:url'
 import BetterSqlite3 from 'better-sqlite3'
 import { afterEach, expect, test } from 'vitest'
 import { has } from '../needs.ts'
-import { startStage } from '../servers/stage.js'
+import { startStage } from '../servers/stage.ts'
 
 let stage: Awaited<ReturnType<typeof startStage>>
 afterEach(() => stage?.close())
 
-const START = fileURLToPath(new URL('../servers/startOnce.js', import.meta.url))
+const START = fileURLToPath(new URL('../.kit/startAndCall.js', import.meta.url))
 const KEYRING = has('gnome-keyring-daemon') && has('dbus-run-session')
 
 /** How the session's keyring daemon is: unlocked, locked without a prompt, or stopped so that it never answers. */
@@ -19,7 +19,7 @@ const DAEMON = {
   unlocked: `printf 'pw\\n' | gnome-keyring-daemon --unlock --components=secrets --daemonize >/dev/null 2>&1`,
   locked: 'gnome-keyring-daemon --start --components=secrets --daemonize >/dev/null 2>&1',
   hung: `gnome-keyring-daemon --start --components=secrets --foreground >/dev/null 2>&1 & daemon=$!
-    until dbus-send --session --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.NameHasOwner string:org.freedesktop.secrets | grep -q true; do :; done
+    until dbus-send --session --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.NameHasOwner string:org.freedesktop.secrets | grep -q true; do sleep 0.05; done
     kill -STOP $daemon`,
 } as const
 
@@ -43,7 +43,7 @@ function startIn(daemon: keyof typeof DAEMON): Promise<Report> {
       { env },
       (error, stdout, stderr) => {
         if (error) reject(new Error(`${error.message}\n${stdout}\n${stderr}`))
-        else resolve(JSON.parse(stdout))
+        else resolve(JSON.parse(stdout).starts[0])
       },
     )
   })
@@ -179,7 +179,7 @@ test('a sign-in whose sealed plan was altered while it waits is seal_broken, and
   const again = stage.start([...words, '--force', '--no-browser'])
   const address = await again.says(/^http\S+/m)
   // The port still belongs to the one that was killed, for as long as its lease lasts.
-  while (!(await fetch(stage.callbackUrl).catch(() => undefined))) await new Promise((resolve) => setImmediate(resolve))
+  await stage.untilCallbackPortAnswers()
   await stage.visit(address)
   expect(await again.exited).toBe(0)
   expect(await again.says(/[\s\S]*Signed in to/)).not.toContain('already waiting')

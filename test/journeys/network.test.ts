@@ -6,15 +6,15 @@ import { join } from 'node:path'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { freePort } from '../fakes/loopback.ts'
 import { AUTHORITY_FILE, serveSecurely, startProxy } from '../fakes/secureLoopback.ts'
-import { PROGRAM, startHost } from '../servers/host.js'
-import { startHome } from '../servers/startHome.js'
+import { makeHome } from '../servers/home.ts'
+import { PROGRAM, startHost } from '../servers/host.ts'
 
 const INITIALIZED = { protocolVersion: '2025-11-25', capabilities: {}, serverInfo: { name: 's', version: '1' } }
 
-let home: ReturnType<typeof startHome>
+let home: ReturnType<typeof makeHome>
 
 beforeEach(() => {
-  home = startHome()
+  home = makeHome()
   onTestFinished(() => home.remove())
 })
 
@@ -29,7 +29,7 @@ const mcp = (body: string) => {
 test('HTTPS_PROXY and ca_file are enough, and cookies of the load balancer come back', async () => {
   const server = await serveSecurely('server.pem', mcp)
   const proxy = await startProxy()
-  const config = join(home.home, 'config.yaml')
+  const config = join(home.path, 'config.yaml')
   writeFileSync(config, `ca_file: ${AUTHORITY_FILE}\n`)
   const host = startHost([`https://mcp.example.test:${server.port}/mcp`, '--config', config, '--debug'], {
     ...home.environment,
@@ -135,7 +135,7 @@ test('a server on the internet that names an address inside is address_refused, 
   }))
   const url = `https://mcp.example.test:${server.port}/mcp`
   const proxy = await startProxy()
-  const config = join(home.home, 'config.yaml')
+  const config = join(home.path, 'config.yaml')
   writeFileSync(config, `ca_file: ${AUTHORITY_FILE}\n`)
   const words = ['login', url, '--config', config]
   const environment = { ...home.environment, HTTPS_PROXY: `http://127.0.0.1:${proxy.port}` }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { startRegistry } from '../servers/registry.js'
+import { startRegistry } from '../servers/registry.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const NAME = 'mcp-oauth-bridge'

@@ -1,7 +1,8 @@
 // Each provider's peculiarities, played on loopback: the built program signs in, refreshes and says what is wrong.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { aadsts, startProvider, TENANT } from '../servers/providers.js'
-import { startStage } from '../servers/stage.js'
+import { aadsts, startProvider, TENANT } from '../servers/providers.ts'
+import { startStage } from '../servers/stage.ts'
+import { until } from '../servers/until.ts'
 
 type Provider = Awaited<ReturnType<typeof startProvider>>
 type Kind = Parameters<typeof startProvider>[0]
@@ -188,7 +189,7 @@ describe('github', () => {
     await setUp('github')
     const running = stage.start(['login', 'it', '--device'])
     expect(await running.says(/Open this address[\s\S]*Waiting/)).toContain('ABCD-1234')
-    while (provider.seen.token.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    await until('a token request', () => provider.seen.token.length > 0)
     provider.approve()
     expect(await running.exited).toBe(0)
     expect((await account()).state).toBe('signed_in')

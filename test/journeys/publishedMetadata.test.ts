@@ -3,7 +3,8 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import BetterSqlite3 from 'better-sqlite3'
 import { afterEach, describe, expect, test } from 'vitest'
-import { startScripted, startScriptedWorld } from '../servers/scriptedWorld.js'
+import { startScriptedOrigin } from '../servers/scriptedOrigin.ts'
+import { startProtectedStage } from '../servers/scriptedStage.ts'
 
 const open: { close(): Promise<unknown> }[] = []
 afterEach(async () => {
@@ -15,7 +16,7 @@ async function kept<T extends { close(): Promise<unknown> }>(starting: Promise<T
   return started
 }
 
-type World = Awaited<ReturnType<typeof startScriptedWorld>>
+type World = Awaited<ReturnType<typeof startProtectedStage>>
 const METADATA = '/.well-known/oauth-authorization-server'
 
 const url = ({ server }: World) => `${server.origin}/mcp`
@@ -29,7 +30,7 @@ const published = (stage: World) => stage.issuer.requests.filter(({ path }) => p
 
 /** Signed in by a clean bridge, whose token is refused from now on. */
 async function signedIn() {
-  const stage = await kept(startScriptedWorld())
+  const stage = await kept(startProtectedStage())
   const host = stage.host()
   expect((await host.initialize()).result).toBeDefined()
   await host.close()
@@ -46,7 +47,7 @@ describe('attack D: after one start with another config, a clean bridge', () => 
     ['a token endpoint alone', (_stage: World, thief: string) => `token_endpoint: "${thief}/token"`],
   ])('asks the issuer, not %s, for a refresh', async (_, endpoints) => {
     const stage = await signedIn()
-    const thief = await kept(startScripted())
+    const thief = await kept(startScriptedOrigin())
     thief.routes['/token'] = () => ({ status: 400, json: { error: 'invalid_request' } })
     const yaml = `servers: { it: { url: "${url(stage)}", provider: p, profile: other } }\nproviders: { p: { client_id: c, ${endpoints(stage, thief.origin)} } }\n`
     await stage.command('login', url(stage), '--no-browser', '--paste', ...write(stage, `session_timeout: 1\n${yaml}`))
@@ -83,7 +84,7 @@ describe('attack D: after one start with another config, a clean bridge', () => 
 
   test('does not believe what a version before remembered', async () => {
     const stage = await signedIn()
-    const thief = await kept(startScripted())
+    const thief = await kept(startScriptedOrigin())
     const document = {
       ...{ issuer: stage.issuer.origin, authorization_endpoint: `${thief.origin}/authorize` },
       ...{ token_endpoint: `${thief.origin}/token`, code_challenge_methods_supported: ['S256'] },

@@ -4,8 +4,8 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { has } from '../needs.ts'
-import { PROGRAM } from '../servers/host.js'
-import { startStage } from '../servers/stage.js'
+import { PROGRAM } from '../servers/host.ts'
+import { startStage } from '../servers/stage.ts'
 
 let stage: Awaited<ReturnType<typeof startStage>>
 afterEach(() => stage?.close())

@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
-import { startStage } from '../servers/stage.js'
+import { startStage } from '../servers/stage.ts'
+import { until } from '../servers/until.ts'
 
 let stage: Awaited<ReturnType<typeof startStage>>
 afterEach(() => stage?.close())
@@ -78,9 +79,9 @@ test('attack O: a stream that stands open ends with the sign-in it was opened wi
         .filter(({ method }) => method === 'GET')
         .map(({ headers }) => createHash('sha256').update(String(headers.authorization)).digest('hex')),
     )
-  await expect.poll(() => streams().size).toBe(1)
+  await until('one stream', () => streams().size === 1)
   stage.authorization.state.accountId = 'another'
   expect((await login('--force')).code).toBe(0)
   await call()
-  await expect.poll(() => streams().size, { timeout: 10_000 }).toBe(2)
+  await until('a stream with the new token', () => streams().size === 2)
 })

@@ -1,7 +1,8 @@
 // Servers no one here wrote the protocol of: both generations of the official SDK, resumable and polled.
 import { afterEach, describe, expect, test } from 'vitest'
-import { startScriptedStage } from '../servers/scriptedStage.js'
-import { startSdkServer } from '../servers/sdkServers.js'
+import { startScriptedStage } from '../servers/scriptedStage.ts'
+import { startSdkServer } from '../servers/sdkServers.ts'
+import { until } from '../servers/until.ts'
 
 const open: { close(): Promise<void> }[] = []
 afterEach(async () => {
@@ -28,12 +29,15 @@ describe.each(['v1', 'v2'] as const)('a server of the SDK %s', (generation) => {
   test('says on the standing stream what it has to say', async () => {
     const { host } = await start()
     // The standing stream opens in its own time; until it is there, nothing can be said on it.
-    let announced = false
-    const heard = host.hear(({ method }: { method?: string }) => method === 'notifications/tools/list_changed')
-    void heard.then(() => {
-      announced = true
-    })
-    while (!announced) await host.request('tools/call', { name: 'announce' })
+    const announced = () => host.heard.some(({ method }) => method === 'notifications/tools/list_changed')
+    await until(
+      'what the server announced',
+      async () => {
+        await host.request('tools/call', { name: 'announce' })
+        return announced()
+      },
+      () => host.lines,
+    )
   })
 
   test('that has forgotten its sessions is initialised again, and once', async () => {

@@ -3,11 +3,11 @@ import { connect } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest'
 import { ask } from '../fakes/loopback.ts'
-import { startAuthorizationServer } from '../servers/authorizationServer.js'
-import { startCrookedServer } from '../servers/crookedServer.js'
-import { freePort } from '../servers/everything.js'
-import { startProtectedServer } from '../servers/protectedServer.js'
-import { startStage } from '../servers/stage.js'
+import { startAuthorizationServer } from '../servers/authorizationServer.ts'
+import { freePort } from '../servers/everything.ts'
+import { startProtectedServer } from '../servers/protectedServer.ts'
+import { startCrookedServer } from '../servers/scriptedOrigin.ts'
+import { startStage } from '../servers/stage.ts'
 
 let stage: Awaited<ReturnType<typeof startStage>>
 afterEach(() => stage?.close())
@@ -177,7 +177,7 @@ describe('when a sign-in ends, its port is closed, whoever holds connections to 
       await end(tab?.[0] ?? '')
       await closed
       await stage.callbackPortIsFree()
-      while (stage.loginProcesses().length > 0) await new Promise((resolve) => setImmediate(resolve))
+      await stage.untilLoginsLeft(0)
     },
   )
 })

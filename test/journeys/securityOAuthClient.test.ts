@@ -1,9 +1,10 @@
 // Security of the OAuth client, with the real program: what a hostile server answers, and that nothing of ours goes astray.
 import { afterEach, describe, expect, test } from 'vitest'
-import { startScripted, startScriptedIssuer, startScriptedWorld } from '../servers/scriptedWorld.js'
+import { startScriptedIssuer, startScriptedOrigin } from '../servers/scriptedOrigin.ts'
+import { startProtectedStage } from '../servers/scriptedStage.ts'
 
-type World = Awaited<ReturnType<typeof startScriptedWorld>>
-type Site = Awaited<ReturnType<typeof startScripted>>
+type World = Awaited<ReturnType<typeof startProtectedStage>>
+type Site = Awaited<ReturnType<typeof startScriptedOrigin>>
 
 const open: { close(): Promise<unknown> }[] = []
 afterEach(async () => {
@@ -14,7 +15,7 @@ async function kept<T extends { close(): Promise<unknown> }>(starting: Promise<T
   open.push(started)
   return started
 }
-const world = (metadata: Record<string, unknown> = {}): Promise<World> => kept(startScriptedWorld(metadata))
+const world = (metadata: Record<string, unknown> = {}): Promise<World> => kept(startProtectedStage(metadata))
 const called = (site: Site, path: string) => site.requests.filter((seen) => seen.path === path)
 
 /** A host starts, and its initialize is answered with this error. */
@@ -75,7 +76,7 @@ describe('a redirect to another origin gets no bearer, cookie, custom or X-User-
     'when %s answers %i',
     async (_, status, where) => {
       const stage = await world()
-      const thief = await kept(startScripted())
+      const thief = await kept(startScriptedOrigin())
       const [site, path] = where(stage)
       site.routes[path] = () => ({ status, headers: { location: `${thief.origin}/take` } })
       await refused(stage, '--header', 'X-Api-Key: canary')
@@ -86,7 +87,7 @@ describe('a redirect to another origin gets no bearer, cookie, custom or X-User-
 
   test.each([302, 307, 308])('when the MCP endpoint answers %i after the sign-in', async (status) => {
     const stage = await world()
-    const thief = await kept(startScripted())
+    const thief = await kept(startScriptedOrigin())
     const host = stage.host('--header', 'X-Api-Key: canary')
     expect((await host.initialize()).result).toBeDefined()
     stage.server.routes['/mcp'] = () => ({ status, headers: { location: `${thief.origin}/take` } })
@@ -99,7 +100,7 @@ describe('a redirect to another origin gets no bearer, cookie, custom or X-User-
     'when the MCP endpoint answers %i to the standing stream and to the end of the session',
     async (status) => {
       const stage = await world()
-      const thief = await kept(startScripted())
+      const thief = await kept(startScriptedOrigin())
       const plain = stage.server.routes['/mcp']
       stage.server.routes['/mcp'] = (seen) => {
         if (seen.headers.authorization !== undefined && seen.method !== 'POST')
@@ -122,7 +123,7 @@ describe('a redirect to another origin gets no bearer, cookie, custom or X-User-
 
   test.each([302, 307])('when the userinfo and revocation endpoints answer %i', async (status) => {
     const stage = await world()
-    const thief = await kept(startScripted())
+    const thief = await kept(startScriptedOrigin())
     const { origin, routes } = stage.issuer
     const names = ['userinfo', 'revocation']
     const named = Object.fromEntries(names.map((name) => [`${name}_endpoint`, `${origin}/${name}`]))
@@ -195,7 +196,7 @@ describe('another authorization server', () => {
 
   test('when a challenge mid-session names metadata at another origin, nothing that is held is sent there', async () => {
     const { stage, second, host } = await changed()
-    const elsewhere = await kept(startScripted())
+    const elsewhere = await kept(startScriptedOrigin())
     elsewhere.routes['/prm'] = () => ({
       json: { resource: `${stage.server.origin}/mcp`, authorization_servers: [second.origin] },
     })

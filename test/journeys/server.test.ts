@@ -1,8 +1,8 @@
 // What the host hears when the MCP server is away, comes back, or sends what it should not.
 import { afterEach, expect, test } from 'vitest'
-import { startEverything } from '../servers/everything.js'
-import { startHost } from '../servers/host.js'
-import { startStage } from '../servers/stage.js'
+import { startEverything } from '../servers/everything.ts'
+import { startHost } from '../servers/host.ts'
+import { startStage } from '../servers/stage.ts'
 
 let stage: Awaited<ReturnType<typeof startStage>>
 afterEach(() => stage?.close())
@@ -103,7 +103,8 @@ test('the session is deleted when stdin closes, and the exit code is 0', async (
   const host = stage.host()
   await host.initialize()
   expect(await host.close()).toBe(0)
-  expect(stage.server.state.passed.at(-1)?.method).toBe('DELETE')
+  // On a connection of its own: the server may see it before the GET that was sent before it.
+  expect(stage.server.state.passed.filter(({ method }) => method === 'DELETE')).toHaveLength(1)
 })
 
 test('stdin that closes while a sign-in is waiting ends the bridge with 0; the sign-in goes on', async () => {

@@ -1,6 +1,7 @@
 // The first journey, with real parts throughout: oidc-provider, server-everything, a person, the program itself.
 import { afterEach, expect, test } from 'vitest'
-import { startStage } from '../servers/stage.js'
+import { startStage } from '../servers/stage.ts'
+import { until } from '../servers/until.ts'
 
 type Stage = Awaited<ReturnType<typeof startStage>>
 
@@ -93,9 +94,15 @@ test('a token that has expired is refreshed before the call', async () => {
   const host = stage.host()
   await host.initialize()
   const before = stage.authorization.counts.refreshGrants
-  while (stage.authorization.counts.refreshGrants < before + 3) {
-    expect((await echo(host, 'tick')).result.content[0].text).toBe('Echo: tick')
-  }
+  const refreshes = () => stage.authorization.counts.refreshGrants - before
+  await until(
+    'three refreshes',
+    async () => {
+      expect((await echo(host, 'tick')).result.content[0].text).toBe('Echo: tick')
+      return refreshes() >= 3
+    },
+    refreshes,
+  )
   expect(stage.tabs()).toHaveLength(1)
   expect(stage.authorization.counts.refusedRefreshes).toBe(0)
   await host.close()
@@ -106,8 +113,10 @@ test('a revoked refresh token leads to one new sign-in, and the call that found 
   const host = stage.host()
   await host.initialize()
   await stage.authorization.revokeGrants()
-  while (stage.tabs().length < 2)
+  await until('a second tab', async () => {
     expect((await echo(host, 'still here')).result.content[0].text).toBe('Echo: still here')
+    return stage.tabs().length === 2
+  })
   expect(stage.authorization.counts.refusedRefreshes).toBe(1)
   expect(stage.tabs()).toHaveLength(2)
   await host.close()

@@ -1,6 +1,6 @@
 // A short soak; bench/soak.js is the long one.
 import { expect, test } from 'vitest'
-import { soak } from '../servers/soak.js'
+import { soak } from '../servers/soak.ts'
 
 test('three bridges that call without a pause while tokens rotate: no failure, one tab, one refresh for each rotation', async () => {
   const report = await soak({ bridges: 3, tokenSeconds: 3, seconds: 15 })

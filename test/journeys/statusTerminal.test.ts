@@ -3,8 +3,9 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest'
 import { has } from '../needs.ts'
-import { startStage } from '../servers/stage.js'
-import { openTerminal } from '../servers/terminal.js'
+import { startStage } from '../servers/stage.ts'
+import { openTerminal } from '../servers/terminal.ts'
+import { until } from '../servers/until.ts'
 
 let stage: Awaited<ReturnType<typeof startStage>>
 afterEach(() => stage?.close())
@@ -131,17 +132,16 @@ test('without a terminal support-bundle prints, and writes only with --yes; an o
 test('status --watch without a terminal writes each change below the last, and ends with 130 on Ctrl-C', async () => {
   stage = await startStage()
   const watching = stage.start(['status', '--watch'])
-  let text = ''
-  watching.child.stdout?.on('data', (chunk) => {
-    text += chunk
-  })
-  const until = async (part: string) => {
-    while (!text.includes(part)) await new Promise((resolve) => setImmediate(resolve))
-  }
-  await until('Nobody is signed in.')
+  const shows = (part: string) =>
+    until(
+      part,
+      () => watching.stdout().includes(part),
+      () => watching.stdout(),
+    )
+  await shows('Nobody is signed in.')
   await login()
-  await until('signed in as alice@example.com')
-  expect(text).not.toContain('\u001b')
+  await shows('signed in as alice@example.com')
+  expect(watching.stdout()).not.toContain('\u001b')
   watching.child.kill('SIGINT')
   expect(await watching.exited).toBe(130)
 })

@@ -4,10 +4,10 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync,
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { has } from '../needs.ts'
-import { startEverything } from '../servers/everything.js'
-import { PROGRAM } from '../servers/host.js'
-import { startProtectedServer } from '../servers/protectedServer.js'
-import { startStage } from '../servers/stage.js'
+import { startEverything } from '../servers/everything.ts'
+import { PROGRAM } from '../servers/host.ts'
+import { startProtectedServer } from '../servers/protectedServer.ts'
+import { startStage } from '../servers/stage.ts'
 
 let stage: Awaited<ReturnType<typeof startStage>>
 afterEach(() => stage?.close())

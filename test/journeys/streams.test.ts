@@ -1,8 +1,8 @@
 // What a server says over time: its standing stream, streams that end early, cancellation, order and batches.
 import { afterEach, describe, expect, test } from 'vitest'
 import { createGate } from '../fakes/gate.ts'
-import { event } from '../servers/scriptedServer.js'
-import { startScriptedStage } from '../servers/scriptedStage.js'
+import { event } from '../servers/mcpServer.ts'
+import { startScriptedStage } from '../servers/scriptedStage.ts'
 
 type Stage = Awaited<ReturnType<typeof startScriptedStage>>
 type Scripts = NonNullable<Parameters<typeof startScriptedStage>[0]>

@@ -4,9 +4,9 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { has } from '../needs.ts'
-import { makeHome } from '../servers/home.js'
-import { startStage } from '../servers/stage.js'
-import { openTerminal } from '../servers/terminal.js'
+import { makeHome } from '../servers/home.ts'
+import { startStage } from '../servers/stage.ts'
+import { openTerminal } from '../servers/terminal.ts'
 
 const closing: (() => unknown)[] = []
 afterEach(async () => {

@@ -7,16 +7,16 @@ import type { AddressInfo } from 'node:net'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { freePort } from '../fakes/loopback.ts'
 import { serveSecurely } from '../fakes/secureLoopback.ts'
-import { startHost } from '../servers/host.js'
-import { runProgram } from '../servers/runProgram.js'
-import { startHome } from '../servers/startHome.js'
+import { makeHome } from '../servers/home.ts'
+import { startHost } from '../servers/host.ts'
+import { runProgram } from '../servers/runProgram.ts'
 
 const OFF = { NODE_TLS_REJECT_UNAUTHORIZED: '0' }
-let home: ReturnType<typeof startHome>
+let home: ReturnType<typeof makeHome>
 let environment: NodeJS.ProcessEnv
 
 beforeEach(() => {
-  home = startHome()
+  home = makeHome()
   environment = { ...home.environment, ...OFF }
   onTestFinished(() => home.remove())
 })
@@ -71,15 +71,15 @@ test('attack J: an authorization server with an untrusted certificate is asked f
   const port = await opened(server)
   const callback = `http://localhost:${await freePort()}/auth/callback`
   const words = ['login', `http://127.0.0.1:${port}/mcp`, '--no-browser', '--callback-url', callback]
-  const { code, stderr } = await runProgram(words, environment, home.home)
+  const { code, stderr } = await runProgram(words, environment, { cwd: home.path })
   expect(code).not.toBe(0)
   expect(stderr).toMatch(/SELF_SIGNED|tls_failed|certificate/i)
   expect(authorization.requests).toEqual([])
 })
 
 test('attack J: doctor says that the variable is ignored, and what others give away', async () => {
-  const extra = { NODE_OPTIONS: `--tls-keylog=${home.home}/keys --tls-min-v1.0`, NODE_DEBUG: 'undici' }
-  const { code, stdout } = await runProgram(['doctor', '--json'], { ...environment, ...extra }, home.home)
+  const extra = { NODE_OPTIONS: `--tls-keylog=${home.path}/keys --tls-min-v1.0`, NODE_DEBUG: 'undici' }
+  const { code, stdout } = await runProgram(['doctor', '--json'], { ...environment, ...extra }, { cwd: home.path })
   const { checks } = JSON.parse(stdout) as { checks: { name: string; status: string; detail: string }[] }
   const found = checks.find(({ name }) => name === 'versions')
   expect(found?.status).toBe('warn')

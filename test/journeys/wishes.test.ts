@@ -1,7 +1,7 @@
 // What a person names for a sign-in is never dropped because another sign-in waits already, or somebody is signed in.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { freePort } from '../servers/everything.js'
-import { startStage } from '../servers/stage.js'
+import { freePort } from '../servers/everything.ts'
+import { startStage } from '../servers/stage.ts'
 
 let stage: Awaited<ReturnType<typeof startStage>>
 beforeEach(async () => {
@@ -129,8 +129,7 @@ describe('attack N: a sign-in that waits already', () => {
     await other.says(TAKES_ITS_PLACE)
     const address = await addressOf(other)
     // The port is taken over when the lease of the dead one has run out.
-    while (!(await fetch(stage.callbackUrl).catch(() => undefined)))
-      await new Promise((resolve) => setImmediate(resolve))
+    await stage.untilCallbackPortAnswers()
     await stage.visit(address.href)
     expect(await other.exited).toBe(0)
   })

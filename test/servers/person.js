@@ -4,11 +4,11 @@
 // PERSON_ELSEWHERE=ADDRESS: a browser on another machine, which cannot load that address; where it ends is printed.
 import { appendFileSync } from 'node:fs'
 
-const [url, ...more] = process.argv.slice(2)
+const [url = '', ...more] = process.argv.slice(2)
 if (process.env.PERSON_LOG) appendFileSync(process.env.PERSON_LOG, `${JSON.stringify([url, ...more])}\n`)
 if (process.env.PERSON !== 'absent') await follow(url)
 
-async function follow(start) {
+async function follow(/** @type {string} */ start) {
   /** @type {Map<string, Map<string, string>>} */
   const jars = new Map()
   let next = new URL(start)
@@ -28,7 +28,9 @@ async function follow(start) {
     await response.arrayBuffer()
     if (!location) return
     next = new URL(location, next)
-    if (process.env.PERSON_ELSEWHERE && next.href.startsWith(process.env.PERSON_ELSEWHERE))
-      return process.stdout.write(`${next.href}\n`)
+    if (process.env.PERSON_ELSEWHERE && next.href.startsWith(process.env.PERSON_ELSEWHERE)) {
+      process.stdout.write(`${next.href}\n`)
+      return
+    }
   }
 }

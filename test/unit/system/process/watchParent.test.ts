@@ -1,4 +1,4 @@
-// The parent watch; that it notices an orphan is a journey (ends.test.ts).
+// The parent watch; that it notices an orphan is a journey (processEnd.test.ts).
 import { expect, test } from 'vitest'
 import { watchParent } from '../../../../src/system/process/watchParent.ts'
 

@@ -1,0 +1,11 @@
+// The servers of the tests as `npm run build` bundles them: Node 20 reads no TypeScript.
+const built = (/** @type {string} */ name) => import(new URL(`../test/.kit/${name}.js`, import.meta.url).href)
+
+/** @type {typeof import('../test/servers/authorizationServer.ts')} */
+export const { startAuthorizationServer } = await built('authorizationServer')
+/** @type {typeof import('../test/servers/everything.ts')} */
+export const { freePort } = await built('everything')
+/** @type {typeof import('../test/servers/host.ts')} */
+export const { PROGRAM } = await built('host')
+/** @type {typeof import('../test/servers/soak.ts')} */
+export const { soak } = await built('soak')

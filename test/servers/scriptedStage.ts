@@ -1,0 +1,99 @@
+// A scripted server, a home of its own and hosts: one stage where nobody signs in, one with an issuer and a person.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { freePort } from './everything.ts'
+import { makeHome } from './home.ts'
+import { startHost } from './host.ts'
+import { type Script, startMcpServer } from './mcpServer.ts'
+import {
+  type AuthorizationScript,
+  protectedRoutes,
+  startScriptedIssuer,
+  startScriptedOrigin,
+} from './scriptedOrigin.ts'
+import { endLeftovers } from './stage.ts'
+
+type Host = ReturnType<typeof startHost>
+
+const PERSON = fileURLToPath(new URL('./person.js', import.meta.url))
+
+/** Hosts of one home, which end with it. */
+function hostsIn(environment: NodeJS.ProcessEnv) {
+  const hosts: Host[] = []
+  return {
+    start(args: string[]): Host {
+      const host = startHost(args, environment)
+      hosts.push(host)
+      return host
+    },
+    end() {
+      for (const { child } of hosts) if (child.exitCode === null) child.kill('SIGKILL')
+    },
+  }
+}
+
+export async function startScriptedStage(scripts?: Script) {
+  const home = makeHome()
+  const server = await startMcpServer(scripts)
+  const hosts = hostsIn(home.environment)
+  return {
+    home: home.path,
+    server,
+    environment: home.environment,
+    /** Starts a bridge to the scripted server. */
+    host: (args: string[] = []) => hosts.start([server.url, ...args]),
+    /** Starts a bridge to any server. */
+    hostOf: (url: string, args: string[] = []) => hosts.start([url, ...args]),
+    /** Writes a config file and gives the words that name it. */
+    config: (text: string) => ['--config', home.write('config.yaml', text)],
+    async close() {
+      hosts.end()
+      await server.close()
+      home.remove()
+    },
+  }
+}
+
+/** A protected MCP server with one tool, its issuer, each on an origin of its own, and a bridge with a person to try them. */
+export async function startProtectedStage(metadata: NonNullable<AuthorizationScript['metadata']> = {}) {
+  const issuer = await startScriptedIssuer({ metadata })
+  const server = await startScriptedOrigin()
+  const home = makeHome()
+  const log = join(home.path, 'tabs.log')
+  const state = {
+    /** The authorization server that the metadata names. */
+    issuer: issuer.origin,
+    accepts: (_token: string): boolean => true,
+  }
+  const protection = { issuer: () => state.issuer, accepts: (token: string) => state.accepts(token) }
+  Object.assign(server.routes, protectedRoutes(server.origin, protection))
+  const callback = ['--callback-url', `http://localhost:${await freePort()}/auth/callback`]
+  const environment = { ...home.environment, BROWSER: PERSON, PERSON_LOG: log }
+  const hosts = hostsIn(environment)
+  return {
+    issuer,
+    server,
+    state,
+    home: home.path,
+    environment,
+    /** Words that name the callback. */
+    callback,
+    host: (...args: string[]) => hosts.start([`${server.origin}/mcp`, ...callback, ...args]),
+    /** Runs a command to its end. */
+    command: (...args: string[]) => home.command([...args, ...callback], environment),
+    tabs() {
+      try {
+        return readFileSync(log, 'utf8').trim().split('\n').length
+      } catch {
+        return 0
+      }
+    },
+    async close() {
+      hosts.end()
+      endLeftovers(home.path)
+      await Promise.all([issuer.close(), server.close()])
+      home.remove()
+    },
+  }
+}
