@@ -2,10 +2,10 @@
 import { createHash } from 'node:crypto'
 import type { Clients, ClientsOptions } from '../auth/client/clients.ts'
 import type { PresetIssuers } from '../auth/client/ownClient.ts'
-import type { Exceptions } from '../auth/discovery/overrides.ts'
-import type { Login } from '../auth/grants/authorizationCode.ts'
+import type { SecurityOverrides } from '../auth/discovery/overrides.ts'
+import type { AuthorizationCodeFlow } from '../auth/grants/authorizationCode.ts'
 import type { RequestClientCredentials } from '../auth/grants/clientCredentials.ts'
-import type { DeviceLogin } from '../auth/grants/deviceCode.ts'
+import type { DeviceCodeFlow } from '../auth/grants/deviceCode.ts'
 import type { RequestOptions } from '../auth/grants/request.ts'
 import type { Refresh } from '../auth/tokens/refresh.ts'
 import type { Config, ServerConfig } from '../config/config.ts'
@@ -24,8 +24,8 @@ export interface OAuth {
   readonly refresh: () => Promise<Refresh>
   readonly clientCredentials: RequestClientCredentials
   /** The same one for all: it knows which attempts are ours. */
-  readonly authorizationCode: () => Promise<Login>
-  readonly deviceCode: () => Promise<DeviceLogin>
+  readonly authorizationCode: () => Promise<AuthorizationCodeFlow>
+  readonly deviceCode: () => Promise<DeviceCodeFlow>
 }
 
 /** Longest silence of an authorization server, in ms; a shorter request_timeout overrides it. */
@@ -114,14 +114,17 @@ export function composeOAuth(
     clientCredentials: async (last, challenge) => (await clientCredentials())(last, challenge),
 
     authorizationCode: memoizeAsync(async () => {
-      const { createLogin } = await import('../auth/grants/authorizationCode.ts')
-      return createLogin({ ...(await signInOptions()), authorizeParameters: server().authorizeParameters })
+      const { createAuthorizationCodeFlow } = await import('../auth/grants/authorizationCode.ts')
+      return createAuthorizationCodeFlow({
+        ...(await signInOptions()),
+        authorizeParameters: server().authorizeParameters,
+      })
     }),
 
     async deviceCode() {
-      const { createDeviceLogin } = await import('../auth/grants/deviceCode.ts')
+      const { createDeviceCodeFlow } = await import('../auth/grants/deviceCode.ts')
       const { audience } = server().authorizeParameters
-      return createDeviceLogin({ ...(await signInOptions()), redirectUri, audience })
+      return createDeviceCodeFlow({ ...(await signInOptions()), redirectUri, audience })
     },
   }
 }
@@ -152,7 +155,9 @@ const exceptionsOf = ({ allowHttp, exceptions }: ServerConfig) => ({
 })
 
 /** Who a person says we are, and what they except the server from. */
-function clientsOf({ server }: Config): Pick<ClientsOptions, 'configured'> & Partial<ClientsOptions> & Exceptions {
+function clientsOf({
+  server,
+}: Config): Pick<ClientsOptions, 'configured'> & Partial<ClientsOptions> & SecurityOverrides {
   if (!server) return { allowHttp: false, configured: undefined }
   const { clientId, clientSecret, clientKey, clientMetadataUrl, issuer } = server
   const credentials = {

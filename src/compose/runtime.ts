@@ -1,6 +1,6 @@
 // What the command line hands over to a composition: the process's streams and environment, and what differs between commands.
 import type { Readable, Writable } from 'node:stream'
-import type { OwnClientOptions } from '../auth/client/ownClient.ts'
+import type { IssuerCheckOptions } from '../auth/client/ownClient.ts'
 import type { Clock, Logger, LoginLauncher, SecretStore } from '../ports.ts'
 
 export interface Runtime {
@@ -15,5 +15,5 @@ export interface Runtime {
   readonly launcher: LoginLauncher
   readonly keychain: SecretStore
   /** Asks the person at a terminal whether their client belongs to this issuer; left out: nobody is there. */
-  readonly confirmIssuer?: OwnClientOptions['confirmIssuer']
+  readonly confirmIssuer?: IssuerCheckOptions['confirmIssuer']
 }

@@ -1,7 +1,7 @@
 // What a sign-in needs from the program around it: its server's settings, the stores, two grants, and the way to a person.
 import type { Readable } from 'node:stream'
-import type { Login } from '../auth/grants/authorizationCode.ts'
-import type { DeviceLogin } from '../auth/grants/deviceCode.ts'
+import type { AuthorizationCodeFlow } from '../auth/grants/authorizationCode.ts'
+import type { DeviceCodeFlow } from '../auth/grants/deviceCode.ts'
 import type { Tokens } from '../auth/tokens/tokens.ts'
 import type {
   AttemptStore,
@@ -29,8 +29,8 @@ export interface SignInDeps {
   readonly fits: (waiting: Wishes) => boolean
   readonly tokens: () => Promise<Tokens>
   /** The same one for all attempts of this process. */
-  readonly authorizationCode: () => Promise<Login>
-  readonly deviceCode: () => Promise<DeviceLogin>
+  readonly authorizationCode: () => Promise<AuthorizationCodeFlow>
+  readonly deviceCode: () => Promise<DeviceCodeFlow>
   readonly listener: () => Promise<CallbackListener>
   /** What the endpoints beside the callback ask. */
   readonly health: Health

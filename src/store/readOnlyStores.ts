@@ -5,14 +5,14 @@ import { createClientStore } from './clientStore.ts'
 import { createLeases } from './leases.ts'
 import { type PinnedSlots, readOnlySeal } from './sealing/openSeal.ts'
 import { keyBackends, peekSealingKey } from './sealing/sealingKey.ts'
-import { openToLook } from './sqlite/database.ts'
+import { openReadOnly } from './sqlite/database.ts'
 import { createTokenStore } from './tokenStore.ts'
 
 export type ReadOnlyStores = ReturnType<typeof openReadOnlyStores>
 
 /** The caller closes it. @throws BridgeError database_locked when another program keeps everybody from writing */
 export function openReadOnlyStores(file: string, slots: PinnedSlots, clock: Clock) {
-  const database = openToLook(file)
+  const database = openReadOnly(file)
   const sealingKey = memoizeAsync(() => peekSealingKey(database, slots))
   const seal = async () => readOnlySeal(await sealingKey(), slots)
   return {

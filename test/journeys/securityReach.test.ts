@@ -3,8 +3,8 @@ import type { LookupAddress } from 'node:dns'
 import { describe, expect, test } from 'vitest'
 import { createClients } from '../../src/auth/client/clients.ts'
 import { discover } from '../../src/auth/discovery/protectedResource.ts'
-import { createLogin, type AuthorizationCodeOptions } from '../../src/auth/grants/authorizationCode.ts'
-import { createDeviceLogin } from '../../src/auth/grants/deviceCode.ts'
+import { type AuthorizationCodeOptions, createAuthorizationCodeFlow } from '../../src/auth/grants/authorizationCode.ts'
+import { createDeviceCodeFlow } from '../../src/auth/grants/deviceCode.ts'
 import type { HttpClient } from '../../src/ports.ts'
 import { createReach, withinReach } from '../../src/system/http/addresses.ts'
 import { createHttp } from '../../src/system/http/client.ts'
@@ -133,19 +133,19 @@ describe('when the metadata of a server on the internet has an endpoint inside, 
       bounds: 'ours',
       ...{ checkAddress: createReach(SERVER, [], resolve).check, tryTokens: async () => undefined },
     }
-    const login = createLogin(options)
+    const login = createAuthorizationCodeFlow(options)
     const { attempt } = await attempts.begin(
       { server: SERVER.href, profile: 'default' },
       { status: 401 },
       clock.now() + 1_000,
     )
-    const prepare = () => login.prepare(attempt, 'http://localhost:8080/auth/callback')
+    const prepare = () => login.start(attempt, 'http://localhost:8080/auth/callback')
     const callback = async () => {
       await prepare()
-      return login.answer(new URLSearchParams({ code: 'c', state: attempt.state }))
+      return login.handleCallback(new URLSearchParams({ code: 'c', state: attempt.state }))
     }
     const device = () =>
-      createDeviceLogin({
+      createDeviceCodeFlow({
         ...options,
         ...{ redirectUri: 'http://localhost:8080/auth/callback', audience: undefined },
       }).start(attempt)

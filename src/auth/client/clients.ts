@@ -8,11 +8,11 @@ import { chooseAuthMethod } from '../oauth/authentication.ts'
 import { createOAuthClient, type OAuthClient } from '../oauth/client.ts'
 import type { IdToken } from '../oauth/normalize.ts'
 import { createMetadataCache, type MetadataCache, type MetadataCacheOptions } from './metadataCache.ts'
-import { createIssuerCheck, type OwnClientOptions } from './ownClient.ts'
+import { createIssuerCheck, type IssuerCheckOptions } from './ownClient.ts'
 import { isUnknownClient } from './probe.ts'
 import { registerClient } from './registration.ts'
 
-export interface ClientsOptions extends MetadataCacheOptions, OwnClientOptions {
+export interface ClientsOptions extends MetadataCacheOptions, IssuerCheckOptions {
   readonly leases: Leases
   /** Longest silence of an authorization server, in ms. */
   readonly timeoutMs: number

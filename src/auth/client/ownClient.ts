@@ -17,7 +17,7 @@ export interface PresetIssuers {
   readonly has: (issuer: string) => boolean
 }
 
-export interface OwnClientOptions {
+export interface IssuerCheckOptions {
   readonly clients: ClientStore
   readonly cache: Cache
   readonly clock: Clock
@@ -45,7 +45,7 @@ export const isConfirmedIssuer = async (clients: ClientStore, issuer: string, cl
  * Without either, a secret or key needs a person's word, and a public client stays with the first issuer, whichever server names another.
  * @throws BridgeError client_issuer_changed, client_issuer_missing
  */
-export function createIssuerCheck(options: OwnClientOptions) {
+export function createIssuerCheck(options: IssuerCheckOptions) {
   const { clients, cache, clock, configured, issuer: own, presetIssuers, confirmIssuer } = options
 
   const stayWithFirst = async (issuer: string, clientId: string) => {

@@ -5,7 +5,7 @@ import type { ProviderRules, RulesOf } from '../../providerRules.ts'
 import { quote } from '../../redaction/text.ts'
 import { isSecure } from '../../secureUrl.ts'
 import { fetchJson, type JsonObject, strings } from './fetchJson.ts'
-import { defaultEndpoints, type Exceptions, isTrustedPair, trustedIssuersLine } from './overrides.ts'
+import { defaultEndpoints, isTrustedPair, type SecurityOverrides, trustedIssuersLine } from './overrides.ts'
 
 /** Authorization server metadata (RFC 8414 section 2), checked: issuer, endpoints and S256. */
 export interface AuthorizationServerMetadata {
@@ -15,7 +15,7 @@ export interface AuthorizationServerMetadata {
   readonly [name: string]: unknown
 }
 
-export interface MetadataOptions extends Exceptions {
+export interface MetadataOptions extends SecurityOverrides {
   readonly http: HttpClient
   readonly rules: RulesOf
 }

@@ -7,7 +7,7 @@ export interface IssuerPair {
   readonly named: string
 }
 
-export interface Exceptions {
+export interface SecurityOverrides {
   /** Plain http beyond loopback. */
   readonly allowHttp: boolean
   /** Metadata that does not list PKCE with S256; S256 is used all the same. */
@@ -16,7 +16,7 @@ export interface Exceptions {
 }
 
 /** Simple string comparison (RFC 3986 section 6.2.1): no case folding, no slash is added or taken away. */
-export function isTrustedPair(pair: IssuerPair, { trustedIssuers = [] }: Exceptions): boolean {
+export function isTrustedPair(pair: IssuerPair, { trustedIssuers = [] }: SecurityOverrides): boolean {
   return trustedIssuers.some(({ expected, named }) => expected === pair.expected && named === pair.named)
 }
 

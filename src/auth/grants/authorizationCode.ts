@@ -15,19 +15,19 @@ export interface AuthorizationCodeOptions extends AuthorizationRequestOptions, C
   readonly clock: Clock
 }
 
-export interface Login {
+export interface AuthorizationCodeFlow {
   /** Finds the authorization server, gets a client, and writes the plan into the attempt. Resolves to the URL to open. */
-  prepare(attempt: Attempt, redirectUri: string): Promise<URL>
+  start(attempt: Attempt, redirectUri: string): Promise<URL>
   /** Goes on with an attempt that another process planned and left. @throws BridgeError login_failed when that had other settings */
-  adopt(attempt: Attempt): void
+  resume(attempt: Attempt): void
   /**
    * One callback: completes the attempt its state names, or hands it to the process that sees to it, and says what the person shall
    * see. Never throws.
    */
-  answer(query: URLSearchParams): Promise<CallbackPage>
+  handleCallback(query: URLSearchParams): Promise<CallbackPage>
 }
 
-export function createLogin(options: AuthorizationCodeOptions): Login {
+export function createAuthorizationCodeFlow(options: AuthorizationCodeOptions): AuthorizationCodeFlow {
   const { clients, attempts, clock, log } = options
 
   /** Attempts that this process sees to; those of others are theirs to complete, with their own bounds and trust. */
@@ -83,7 +83,7 @@ export function createLogin(options: AuthorizationCodeOptions): Login {
   }
 
   return {
-    async prepare(attempt, redirectUri) {
+    async start(attempt, redirectUri) {
       ours.add(attempt.id)
       const plan = await planAuthorization(options, attempt, redirectUri)
       await attempts.plan(attempt.id, plan)
@@ -91,12 +91,12 @@ export function createLogin(options: AuthorizationCodeOptions): Login {
       return new URL(plan.authorizationUrl)
     },
 
-    adopt({ id, plan }) {
+    resume({ id, plan }) {
       if (plan) requireSameBounds(plan, options.bounds)
       ours.add(id)
     },
 
-    async answer(query) {
+    async handleCallback(query) {
       try {
         return await handleCallback(query)
       } catch (thrown) {

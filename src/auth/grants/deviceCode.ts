@@ -47,7 +47,7 @@ const LONGEST_INTERVAL_MS = 60_000
 const LONGEST_CODE = 64
 const LONGEST_ADDRESS = 2_000
 
-export function createDeviceLogin(options: DeviceCodeOptions): DeviceCodeFlow {
+export function createDeviceCodeFlow(options: DeviceCodeOptions): DeviceCodeFlow {
   const { clients, clock, redirectUri } = options
 
   const wishes = ({ rules, resource }: AuthRequest) => ({

@@ -6,11 +6,11 @@ import type { ProviderRules, RulesOf } from '../../providerRules.ts'
 import type { Challenge } from '../../records.ts'
 import { resourceName } from '../../redaction/shownUrl.ts'
 import type { AuthorizationServerMetadata, Published } from '../discovery/authorizationServer.ts'
-import type { Exceptions } from '../discovery/overrides.ts'
+import type { SecurityOverrides } from '../discovery/overrides.ts'
 import { type Discovered, discover } from '../discovery/protectedResource.ts'
 import { selectScopes } from '../tokens/scopes.ts'
 
-export interface RequestOptions extends Exceptions {
+export interface RequestOptions extends SecurityOverrides {
   readonly http: HttpClient
   /** Refuses an address that a browser must not be sent to. @throws BridgeError address_refused */
   readonly checkAddress?: (url: URL) => Promise<void>

@@ -1,9 +1,10 @@
 // One request with tokens that were just stored: a sign-in has succeeded when the MCP server takes them, and not before.
 
 import { asBridgeError, BridgeError } from '../../errors.ts'
+import { mcpPing } from '../../mcpPing.ts'
 import type { Authorizer, Clock, HttpClient, Logger } from '../../ports.ts'
 import type { TokenSet } from '../../records.ts'
-import { type AuthorizeOptions, createAuthorizer, fixedTokens } from '../authorizer.ts'
+import { type AuthorizerOptions, createAuthorizer, fixedTokens } from '../authorizer.ts'
 import { headOf } from '../discovery/deadline.ts'
 
 export interface TryOptions {
@@ -18,14 +19,11 @@ export interface TryOptions {
 const LONGEST_MS = 5_000
 /** A server whose clock is behind, or that learns of new tokens a moment later, is asked once more after this long, in ms. */
 const PAUSE_MS = 1_000
-/** Asks nothing of a server and belongs to no session; whether it is known there does not matter. */
-const PING = '{"jsonrpc":"2.0","id":"signed-in","method":"ping"}'
-const JSON_BODY = { accept: 'application/json, text/event-stream', 'content-type': 'application/json' }
 
 /** Tries tokens of one server as the bridge will send them. */
 export function createVerifier(
   http: HttpClient,
-  options: Omit<AuthorizeOptions, 'tokens'>,
+  options: Omit<AuthorizerOptions, 'tokens'>,
 ): (server: string, tokens: TokenSet) => Promise<void> {
   const { clock, log } = options
   return (server, tokens) => {
@@ -61,8 +59,7 @@ async function isTaken(options: TryOptions): Promise<boolean> {
 }
 
 async function ask({ http, url, authorizer }: TryOptions) {
-  const headers = { ...(await authorizer.headers('POST', url)), ...JSON_BODY }
-  const request = { method: 'POST', url, headers, body: PING, idleMs: LONGEST_MS } as const
+  const request = { ...mcpPing(url, await authorizer.headers('POST', url), 'signed-in'), idleMs: LONGEST_MS }
   const late = () => new BridgeError('server_timeout')
   const response = await headOf(http, request, LONGEST_MS, late)
   return { status: response.status, again: (await authorizer.onNonce(response)) === 'again' }

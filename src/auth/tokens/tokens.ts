@@ -11,7 +11,7 @@ export type LoginMode = 'auto' | 'on-call' | 'never'
 export interface TokensOptions extends Omit<CoordinatedRefreshOptions, 'store' | 'reload'> {
   readonly store: TokenStore
   /** Resolves when somebody has signed in. */
-  readonly askForLogin: (challenge: Challenge) => Promise<void>
+  readonly requestSignIn: (challenge: Challenge) => Promise<void>
   readonly mode: LoginMode
 }
 
@@ -73,7 +73,7 @@ export function createTokens(options: TokensOptions): Tokens {
 
   /** One sign-in at a time in this process; the store sees to the others. */
   const signIn = async (challenge: Challenge) => {
-    signingIn ??= options.askForLogin(challenge).finally(() => {
+    signingIn ??= options.requestSignIn(challenge).finally(() => {
       signingIn = undefined
     })
     await signingIn

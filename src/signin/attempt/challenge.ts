@@ -2,24 +2,17 @@
 import { parseChallenge } from '../../auth/challenge.ts'
 import { headOf } from '../../auth/discovery/deadline.ts'
 import { BridgeError } from '../../errors.ts'
+import { mcpPing } from '../../mcpPing.ts'
 import type { Challenge } from '../../records.ts'
 import type { SignInDeps } from '../deps.ts'
 
 /** The server has this long to ask for a sign-in, in ms, also where request_timeout lets calls take longer. */
 const CHALLENGE_MS = 60_000
-const PING = '{"jsonrpc":"2.0","id":"sign-in","method":"ping"}'
-const JSON_BODY = { accept: 'application/json, text/event-stream', 'content-type': 'application/json' }
 
 /** @throws BridgeError server_timeout, server_unreachable, … */
 export async function challengeOf({ http, settings }: Pick<SignInDeps, 'http' | 'settings'>): Promise<Challenge> {
   const { key, headers, requestTimeoutMs } = settings
-  const request = {
-    method: 'POST',
-    url: new URL(key.server),
-    headers: { ...headers, ...JSON_BODY },
-    body: PING,
-    idleMs: requestTimeoutMs,
-  } as const
+  const request = { ...mcpPing(key.server, headers, 'sign-in'), idleMs: requestTimeoutMs }
   const response = await headOf(http, request, CHALLENGE_MS, () => new BridgeError('server_timeout'))
   return parseChallenge(response.status, response.headers['www-authenticate'])
 }

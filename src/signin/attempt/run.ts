@@ -1,5 +1,5 @@
 // Sees one sign-in attempt through: port first, then the plan, the browser, and the wait until it is settled.
-import type { Login } from '../../auth/grants/authorizationCode.ts'
+import type { AuthorizationCodeFlow } from '../../auth/grants/authorizationCode.ts'
 import { asBridgeError } from '../../errors.ts'
 import type { Lease } from '../../ports.ts'
 import type { Attempt } from '../../records.ts'
@@ -112,21 +112,21 @@ async function runHere(
 ): Promise<void> {
   const { attempts, settings } = deps
   const login = await deps.authorizationCode()
-  if (attempt.plan) login.adopt(attempt)
+  if (attempt.plan) login.resume(attempt)
   // An attempt that another process planned keeps its redirect URI: its tab may still be open.
   const candidates = attempt.plan
     ? [attempt.plan.redirectUri]
     : redirectCandidates(settings.callbackUrls, settings.clientId !== undefined)
   const port = await answerPort(deps, login, candidates, callback)
   const redirectUri = port?.redirectUri ?? candidates[0] ?? ''
-  const delivered = async (query: string) => void (await login.answer(new URLSearchParams(query)))
+  const delivered = async (query: string) => void (await login.handleCallback(new URLSearchParams(query)))
   const end = settled({ tell: () => undefined, delivered })
   // It may end, or another one take its place, before anything is shown.
   end.catch(() => undefined)
   try {
     if (attempt.plan) events.joined(new URL(attempt.plan.authorizationUrl), redirectUri)
     else {
-      const url = await Promise.race([login.prepare(attempt, redirectUri), end, rejectOn(ending)])
+      const url = await Promise.race([login.start(attempt, redirectUri), end, rejectOn(ending)])
       if (url && (await attempts.byId(attempt.id))?.plan) events.planned(url, redirectUri)
     }
   } catch (thrown) {
@@ -138,11 +138,11 @@ async function runHere(
 
 async function answerPort(
   { clock, log, health, leases, listener }: RunDeps,
-  login: Login,
+  login: AuthorizationCodeFlow,
   candidates: readonly string[],
   callback: SignInOptions['callback'],
 ): Promise<AnsweredPort | undefined> {
-  const options = { listener: await listener(), leases, clock, onCallback: login.answer, health }
+  const options = { listener: await listener(), leases, clock, onCallback: login.handleCallback, health }
   try {
     const port = await answerOneOf(options, candidates)
     log.info('oauth:callback', { outcome: 'listening', port: Number(new URL(port.redirectUri).port || 80) })

@@ -37,7 +37,7 @@ export async function methodsAtTerminal(
     say(`Its address is:\n${url.href}\n`)
     tellShown()
   }
-  const answer = async (query: URLSearchParams) => (await deps.authorizationCode()).answer(query)
+  const answer = async (query: URLSearchParams) => (await deps.authorizationCode()).handleCallback(query)
   return {
     events: { planned, joined },
     methods: [

@@ -103,7 +103,7 @@ export function openUnmigrated(file: string): Database {
  * Opens a file that exists, only to look: nothing in it can change, and `run` passes changes over.
  * @throws BridgeError database_locked when another program keeps everybody from writing
  */
-export function openToLook(file: string): Database {
+export function openReadOnly(file: string): Database {
   const database = connect(file)
   try {
     database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)

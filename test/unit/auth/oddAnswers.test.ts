@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { createClients } from '../../../src/auth/client/clients.ts'
 import { registerClient } from '../../../src/auth/client/registration.ts'
 import { discover } from '../../../src/auth/discovery/protectedResource.ts'
-import { createDeviceLogin } from '../../../src/auth/grants/deviceCode.ts'
+import { createDeviceCodeFlow } from '../../../src/auth/grants/deviceCode.ts'
 import { createOAuthClient } from '../../../src/auth/oauth/client.ts'
 import { createRefresh } from '../../../src/auth/tokens/refresh.ts'
 import { createTokens } from '../../../src/auth/tokens/tokens.ts'
@@ -87,7 +87,7 @@ async function refreshed(answer: Site) {
   const refresh = createRefresh({ clients, clock, log, rules, bearer: 'access_token' })
   const tokens = createTokens({
     ...{ key: KEY, store, leases: createFakeLeases(), refresh: async () => refresh, clock, log },
-    ...{ askForLogin: () => Promise.reject(new BridgeError('not_signed_in')), strategy: 'auto', mode: 'never' },
+    ...{ requestSignIn: () => Promise.reject(new BridgeError('not_signed_in')), strategy: 'auto', mode: 'never' },
   })
   const ended = await outcome(Promise.resolve(tokens.current()))
   return { ended, row: await store.load(KEY) }
@@ -280,7 +280,7 @@ describe('attack low: an odd answer', () => {
         [METADATA.token_endpoint]: () => asJson('{"error":"authorization_pending"}', 400),
       })
       const attempts = createFakeAttemptStore(clock.now)
-      const login = createDeviceLogin({
+      const login = createDeviceCodeFlow({
         ...{
           http,
           clients,

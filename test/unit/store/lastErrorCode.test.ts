@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import type { TokenKey, TokenSet } from '../../../src/records.ts'
 import { createSeal } from '../../../src/store/sealing/seal.ts'
-import { openToLook } from '../../../src/store/sqlite/database.ts'
+import { openReadOnly } from '../../../src/store/sqlite/database.ts'
 import { migrateDown, migrateUp, schemaVersion } from '../../../src/store/sqlite/migrate.ts'
 import { createTokenStore } from '../../../src/store/tokenStore.ts'
 import { createFakeClock, NOON } from '../../fakes/fakeClock.ts'
@@ -84,7 +84,7 @@ describe('a database of schema version 2', () => {
   test('can be looked at as it is, altered rows included', async () => {
     const { file, database, seal } = await older()
     database.run("UPDATE tokens SET issuer = 'https://evil.example'")
-    const look = openToLook(file)
+    const look = openReadOnly(file)
     try {
       const store = createTokenStore(look, async () => seal, createFakeClock())
       expect(await store.load(KEY)).toMatchObject({ lastErrorCode: 'seal_broken' })

@@ -2,7 +2,10 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { createClients } from '../../../../src/auth/client/clients.ts'
-import { type AuthorizationCodeOptions, createLogin } from '../../../../src/auth/grants/authorizationCode.ts'
+import {
+  type AuthorizationCodeOptions,
+  createAuthorizationCodeFlow,
+} from '../../../../src/auth/grants/authorizationCode.ts'
 import { BridgeError } from '../../../../src/errors.ts'
 import type { HttpResponse } from '../../../../src/ports.ts'
 import { createFakeAttemptStore } from '../../../fakes/fakeAttemptStore.ts'
@@ -39,7 +42,7 @@ function setUp(options: Partial<AuthorizationCodeOptions> = {}, token: () => Htt
     ...{ http, clients: createFakeClientStore(), cache: createFakeCache(), leases: createFakeLeases(), clock },
     ...{ allowHttp: false, timeoutMs: 1_000, configured: { clientId: 'client' }, rules: options.rules ?? (() => ({})) },
   })
-  const login = createLogin({
+  const login = createAuthorizationCodeFlow({
     ...{ http, clients, attempts, store, clock, log: createFakeLogger(), allowHttp: false, serverHeaders: {} },
     tryTokens: async () => undefined,
     ...{
@@ -57,7 +60,7 @@ function setUp(options: Partial<AuthorizationCodeOptions> = {}, token: () => Htt
   })
   const begin = async () => {
     const { attempt } = await attempts.begin(KEY, { status: 401 }, clock.now() + 300_000)
-    return { attempt, url: await login.prepare(attempt, REDIRECT) }
+    return { attempt, url: await login.start(attempt, REDIRECT) }
   }
   const tokenRequests = () => http.requests.filter(({ url }) => url.pathname === '/token')
   return { login, begin, attempts, store, clock, tokenRequests }
@@ -107,7 +110,10 @@ describe('a callback', () => {
     const { login, begin, attempts, store, clock, tokenRequests } = setUp()
     const { attempt } = await begin()
     const plan = (await attempts.byId(attempt.id))?.plan
-    expect(await login.answer(query({ code: 'c', state: attempt.state }))).toEqual({ kind: 'done', server: KEY.server })
+    expect(await login.handleCallback(query({ code: 'c', state: attempt.state }))).toEqual({
+      kind: 'done',
+      server: KEY.server,
+    })
     expect((await store.load(KEY)).tokens).toMatchObject({
       ...{
         issuer: ISSUER,
@@ -130,7 +136,7 @@ describe('a callback', () => {
     async (values) => {
       const { login, begin, attempts, tokenRequests } = setUp()
       const { attempt } = await begin()
-      expect(await login.answer(query(values as Record<string, string>))).toEqual({ kind: 'invalid_state' })
+      expect(await login.handleCallback(query(values as Record<string, string>))).toEqual({ kind: 'invalid_state' })
       expect(tokenRequests()).toEqual([])
       expect((await attempts.byId(attempt.id))?.status).toBe('waiting')
     },
@@ -140,7 +146,7 @@ describe('a callback', () => {
     const refused = new BridgeError('unauthorized', { message: 'it refuses it', hint: 'look at the audience' })
     const { login, begin, attempts, store } = setUp({ tryTokens: () => Promise.reject(refused) })
     const { attempt } = await begin()
-    expect(await login.answer(new URLSearchParams({ code: 'c', state: attempt.state }))).toEqual({
+    expect(await login.handleCallback(new URLSearchParams({ code: 'c', state: attempt.state }))).toEqual({
       ...{ kind: 'failed', code: 'unauthorized', message: 'it refuses it', hint: 'look at the audience' },
     })
     expect(await attempts.byId(attempt.id)).toMatchObject({ status: 'failed', errorCode: 'unauthorized' })
@@ -151,7 +157,7 @@ describe('a callback', () => {
     const { login, begin, tokenRequests } = setUp()
     const { attempt } = await begin()
     const both = [query({ code: 'c', state: attempt.state }), query({ code: 'c', state: attempt.state })]
-    const pages = await Promise.all(both.map(login.answer))
+    const pages = await Promise.all(both.map(login.handleCallback))
     expect(pages.map(({ kind }) => kind).sort()).toEqual(['done', 'invalid_state'])
     expect(tokenRequests()).toHaveLength(1)
   })
@@ -159,7 +165,9 @@ describe('a callback', () => {
   test('with an error of the authorization server fails the attempt as that', async () => {
     const { login, begin, attempts, tokenRequests } = setUp()
     const { attempt } = await begin()
-    const page = await login.answer(query({ error: 'access_denied', error_description: 'No.', state: attempt.state }))
+    const page = await login.handleCallback(
+      query({ error: 'access_denied', error_description: 'No.', state: attempt.state }),
+    )
     expect(page).toMatchObject({ kind: 'failed', code: 'access_denied' })
     expect(await attempts.byId(attempt.id)).toMatchObject({ status: 'failed', errorCode: 'access_denied' })
     expect(tokenRequests()).toEqual([])
@@ -168,7 +176,7 @@ describe('a callback', () => {
   test('of another issuer (RFC 9207) is refused and nothing is sent', async () => {
     const { login, begin, tokenRequests } = setUp()
     const { attempt } = await begin()
-    const page = await login.answer(query({ code: 'c', state: attempt.state, iss: 'https://evil.example' }))
+    const page = await login.handleCallback(query({ code: 'c', state: attempt.state, iss: 'https://evil.example' }))
     expect(page.kind).toBe('failed')
     expect(tokenRequests()).toEqual([])
   })
@@ -176,7 +184,7 @@ describe('a callback', () => {
   test('of another account than the one asked for stores nothing', async () => {
     const { login, begin, store } = setUp({ account: 'ada@example.com' })
     const { attempt } = await begin()
-    const page = await login.answer(query({ code: 'c', state: attempt.state }))
+    const page = await login.handleCallback(query({ code: 'c', state: attempt.state }))
     expect(page).toMatchObject({ kind: 'failed', code: 'account_mismatch' })
     expect(await store.load(KEY)).toEqual({ generation: 0 })
   })
@@ -186,7 +194,7 @@ describe('a callback', () => {
     const { attempt } = await begin()
     store.put(KEY, undefined)
     store.put(KEY, undefined)
-    await login.answer(query({ code: 'c', state: attempt.state }))
+    await login.handleCallback(query({ code: 'c', state: attempt.state }))
     expect(await store.load(KEY)).toMatchObject({ generation: 3, tokens: { accessToken: 'access-1' } })
   })
 
@@ -194,7 +202,7 @@ describe('a callback', () => {
     const { login, begin, attempts } = setUp()
     const { attempt } = await begin()
     attempts.claim = () => Promise.reject(new BridgeError('database_locked'))
-    expect(await login.answer(query({ code: 'c', state: attempt.state }))).toMatchObject({
+    expect(await login.handleCallback(query({ code: 'c', state: attempt.state }))).toMatchObject({
       kind: 'failed',
       code: 'database_locked',
     })
@@ -204,6 +212,6 @@ describe('a callback', () => {
     const { login, begin, attempts } = setUp({}, () => json({ error: 'invalid_scope' }, 400))
     const { attempt } = await begin()
     attempts.settle = () => Promise.reject(new BridgeError('database_locked'))
-    expect((await login.answer(query({ code: 'c', state: attempt.state }))).kind).toBe('failed')
+    expect((await login.handleCallback(query({ code: 'c', state: attempt.state }))).kind).toBe('failed')
   })
 })

@@ -1,7 +1,7 @@
 // The polling of a device sign-in: its pace, its patience and its ends (RFC 8628 sections 3.2 to 3.5).
 import { describe, expect, test } from 'vitest'
 import { createClients } from '../../../../src/auth/client/clients.ts'
-import { createDeviceLogin, type DeviceCodeOptions } from '../../../../src/auth/grants/deviceCode.ts'
+import { createDeviceCodeFlow, type DeviceCodeOptions } from '../../../../src/auth/grants/deviceCode.ts'
 import { BridgeError } from '../../../../src/errors.ts'
 import { createFakeAttemptStore } from '../../../fakes/fakeAttemptStore.ts'
 import { createFakeCache, createFakeClientStore } from '../../../fakes/fakeCache.ts'
@@ -43,7 +43,7 @@ async function setUp(answers: readonly Site[], device: object = {}, options: Par
     ...{ http, clients: createFakeClientStore(), cache: createFakeCache(), leases: createFakeLeases(), clock, rules },
     ...{ allowHttp: false, timeoutMs: 1_000, configured: { clientId: 'client' } },
   })
-  const login = createDeviceLogin({
+  const login = createDeviceCodeFlow({
     ...{ http, clients, attempts, store, clock, log: createFakeLogger(), allowHttp: false, serverHeaders: {}, rules },
     ...{
       issuer: undefined,

@@ -28,7 +28,7 @@ function setUp(before?: (store: ReturnType<typeof createFakeTokenStore>) => void
     ...{ key: KEY, store, clock, log: createFakeLogger(), leases: createFakeLeases(() => before?.(store)) },
     ...{ strategy: 'none' as const, mode: 'never' as const },
     refresh: () => Promise.reject(new Error('there is nothing to refresh')),
-    askForLogin: () => Promise.reject(new Error('a person was asked')),
+    requestSignIn: () => Promise.reject(new Error('a person was asked')),
     async clientCredentials(last, challenge) {
       asked.push({ last: last?.accessToken, challenge })
       if (failure) throw failure

@@ -34,7 +34,7 @@ function setUp(refreshed: () => TokenSet | 'rejected' = () => 'rejected', asProg
       counts.refreshed++
       return refreshed()
     },
-    askForLogin: async () => void store.put(KEY, tokenSet(`asked-${++counts.asked}`)),
+    requestSignIn: async () => void store.put(KEY, tokenSet(`asked-${++counts.asked}`)),
   })
   /** One call whose tokens are all refused, as send.ts goes about it. */
   const refusedCall = async () => {

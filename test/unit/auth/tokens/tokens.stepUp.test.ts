@@ -29,7 +29,7 @@ function setUp(stored: TokenSet | undefined, mode: LoginMode = 'auto', grant = (
   const tokens = createTokens({
     ...{ key: KEY, store, leases: createFakeLeases(), clock: createFakeClock(), log: createFakeLogger() },
     ...{ strategy: 'auto', mode, refresh: () => Promise.reject(new Error('not here')) },
-    askForLogin: async (challenge) => {
+    requestSignIn: async (challenge) => {
       asked.push(challenge)
       const requestedScope = challenge.scope ?? ''
       store.put(KEY, tokenSet(`token-${asked.length}`, { requestedScope, scope: grant(requestedScope) }))

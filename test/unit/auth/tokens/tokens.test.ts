@@ -56,7 +56,7 @@ function setUp({ stored, refresh, signIn, before, mode = 'auto', strategy = 'aut
         ? refresh(old)
         : tokenSet(`${old.accessToken}+`, { obtainedAt: clock.now(), expiresAt: clock.now() + HOUR })
     },
-    askForLogin: async (challenge) => {
+    requestSignIn: async (challenge) => {
       asked.push(challenge)
       await signIn?.()
     },

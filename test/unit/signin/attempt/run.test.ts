@@ -1,6 +1,6 @@
 // One attempt seen through with nothing but what is handed in: port, plan, browser, end.
 import { expect, test } from 'vitest'
-import type { Login } from '../../../../src/auth/grants/authorizationCode.ts'
+import type { AuthorizationCodeFlow } from '../../../../src/auth/grants/authorizationCode.ts'
 import type { Attempt, AttemptPlan } from '../../../../src/records.ts'
 import { attemptLease } from '../../../../src/signin/attempt/request.ts'
 import { runSignIn, type SignInOptions } from '../../../../src/signin/attempt/run.ts'
@@ -43,14 +43,14 @@ async function setUp(taken: readonly string[] = []) {
   const leases = createFakeLeases()
   const listener = createFakeCallbackListener(taken)
   const seen: string[] = []
-  const login: Login = {
-    async prepare(attempt) {
+  const login: AuthorizationCodeFlow = {
+    async start(attempt) {
       seen.push(`planned while listening at ${[...listener.open].join()}`)
       await attempts.plan(attempt.id, PLAN)
       return new URL(OPENED)
     },
-    adopt: ({ id }) => void seen.push(`adopted ${id}`),
-    answer: async () => ({ kind: 'invalid_state' }),
+    resume: ({ id }) => void seen.push(`adopted ${id}`),
+    handleCallback: async () => ({ kind: 'invalid_state' }),
   }
   const deps = {
     attempts,
