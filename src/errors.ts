@@ -36,7 +36,7 @@ export const ERRORS = {
   cancelled: row(130, 1221, 'Cancelled.', 'Completed steps are kept. Run the command again at any time.'),
 
   not_signed_in: row(3, 1301, 'Nobody is signed in to this server.', 'Run mcp-oauth-bridge login for this server.'),
-  sign_in_pending: row(3, 1330, 'A person has to sign in first.', 'Finish the sign-in in the browser, then try again. If no tab is open, open the address above or run mcp-oauth-bridge login.'),
+  sign_in_pending: row(3, 1330, 'You have to sign in first.', 'Finish the sign-in in the browser, then try again. If no tab is open, open the address above or run mcp-oauth-bridge login.'),
   access_denied: row(3, 1302, 'The sign-in was refused.', 'Sign in again and approve the access, or ask the server’s owner for access.'),
   login_timed_out: row(3, 1303, 'The sign-in was not completed in time.', 'Try again; raise session_timeout if more time is needed.'),
   login_failed: row(3, 1304, 'The authorization server did not complete the sign-in.', 'Try again. If it keeps failing, show the message above to the server’s owner.'),

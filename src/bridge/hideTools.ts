@@ -43,7 +43,9 @@ export function createHiddenTools(patterns: readonly string[]): HiddenTools {
           eachValue(bytes, params, 'name', (at) => {
             const name = calledName(bytes, at)
             if (hides(name))
-              throw new BridgeError('tool_hidden', { message: `The tool ${quote(name, 80)} is hidden here.` })
+              throw new BridgeError('tool_hidden', {
+                message: `The tool ${quote(name, 80)} is hidden by the setting hide_tools.`,
+              })
           }),
         )
       })

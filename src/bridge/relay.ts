@@ -135,7 +135,7 @@ export function createRelay(options: RelayOptions): Relay {
       const answer = await transport.introduce(cause)
       if (answer) await signIn?.establish(answer)
       if (signIn?.serverNotInitialized)
-        throw new BridgeError('server_error', { message: 'The server refuses to be initialized.' })
+        throw new BridgeError('server_error', { message: 'The server refuses to initialize.' })
       await initialized()
     })().finally(() => {
       meeting = undefined

@@ -12,5 +12,5 @@ const OTHERS: ReadonlySet<Command> = new Set([
 export function tellPassedOver({ command, flags }: CommandLine, { stderr, environment, folder }: ProcessIO): void {
   if (stderr.isTTY !== true || OTHERS.has(command)) return
   if (passedOver(ownConfigFile(flags.config, environment, folder), folder) !== undefined)
-    stderr.write('note: the config.yaml of this folder is not used. If it is yours, name it: --config ./config.yaml\n')
+    stderr.write('note: the config.yaml in this folder is not used. If you trust it, pass --config ./config.yaml\n')
 }

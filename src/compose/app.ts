@@ -80,8 +80,8 @@ export function compose(config: Config, doors: Overrides) {
   const server = (): ServerConfig => {
     if (config.server) return config.server
     const names = config.serverNames.join(', ')
-    const hint = names === '' ? 'Give its URL, or name it in config.yaml.' : `Give its URL, or one of: ${names}.`
-    throw new BridgeError('usage', { message: 'No server is named.', hint })
+    const hint = names === '' ? 'Pass its URL, or add it to config.yaml.' : `Pass its URL, or one of: ${names}.`
+    throw new BridgeError('usage', { message: 'No server was given.', hint })
   }
   const key = (): TokenKey => ({ server: server().url, profile: config.profile })
 

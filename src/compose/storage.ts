@@ -69,7 +69,7 @@ export function openLook(config: Config, doors: StoreDoors) {
 export function openStore(config: Config, doors: StoreDoors) {
   const { clock, log } = doors
   const onSetAside = (file: string) =>
-    log.error('store:set-aside', { file, message: 'The database was broken; a new one was begun.' })
+    log.error('store:set-aside', { file, message: 'The database was damaged; a new one was created.' })
   const open = () => privately(config, () => openDatabase(config.database, onSetAside))
   const slots = slotsOf(config, doors)
   const sealing = () => memoizeAsync(() => openRows(database, slots, doors))
@@ -103,7 +103,7 @@ async function openRows(database: Database, slots: KeySlots & { pin: KeyPin }, d
   if (backend === 'file' && !(slots.wanted.length === 1 && slots.wanted[0] === 'file'))
     doors.log.warn('store:key', {
       outcome: 'adopted',
-      message: `The sealing key is taken from a file that the database names; nothing remembers an earlier choice. secret_store: keychain in config.yaml rules that out.`,
+      message: `The database says that the sealing key is in a file, and no earlier choice is recorded. To rule this out, set secret_store: keychain in config.yaml.`,
     })
   adoptRows(database, seal)
   slots.pin.add(fingerprint(key))

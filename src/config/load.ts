@@ -99,7 +99,7 @@ export function checkCallbackUrl(url: string): void {
   if (parsed?.href === url && parsed.protocol === 'http:' && isLoopback(parsed.hostname)) return
   throw new BridgeError('usage', {
     message: `The callback URL ${quote(url)} is not http on localhost, 127.0.0.1 or [::1], written in full.`,
-    hint: 'Use http://localhost:8080/auth/callback or the same with another port or path.',
+    hint: 'Use http://localhost:8080/auth/callback, or change only the port or the path.',
   })
 }
 
@@ -216,14 +216,14 @@ function unknownServer(
 /** Somebody who relies on the file in the working folder learns how to name it. */
 const fileHint = (folder: string) =>
   existsSync(join(folder, NAME))
-    ? 'The config.yaml of the working folder is used only if you name it: --config ./config.yaml'
+    ? 'The config.yaml in this folder is used only if you pass --config ./config.yaml'
     : undefined
 
 /** A word like mcp.example.com/mcp is a URL that lacks its beginning. */
 const urlHint = (word: string) =>
   /^[\w-]+(\.[\w-]+)+(:\d+)?(\/\S*)?$/.test(word)
-    ? `A URL begins with its scheme: https://${word}`
-    : 'Give the server’s URL, such as https://mcp.example.com/mcp.'
+    ? `A URL begins with a scheme: https://${word}`
+    : 'Pass the server’s URL, such as https://mcp.example.com/mcp.'
 
 /** `sqlite:FILE`; a relative file lies in the data folder. */
 function databasePath(url: string | undefined, paths: Paths): string {

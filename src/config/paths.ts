@@ -21,7 +21,7 @@ export function defaultPaths(environment: NodeJS.ProcessEnv, platform: NodeJS.Pl
   if (all && !isWhole(all))
     throw new BridgeError('usage', {
       message: 'MCP_OAUTH_BRIDGE_HOME is not an absolute path.',
-      hint: 'A relative one would name another folder wherever the bridge starts. Write the whole path.',
+      hint: 'Use an absolute path. A relative path would depend on the folder in which the bridge starts.',
     })
   if (all) return { config: all, data: all, state: all }
   const whole = (folder: string | undefined, otherwise: string) => (folder && isWhole(folder) ? folder : otherwise)

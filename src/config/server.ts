@@ -165,7 +165,7 @@ function insecure(url: URL): BridgeError {
     message: userinfo
       ? 'The server URL carries a user name or password.'
       : `The server URL ${quote(`${url.protocol}//${url.host}`)} is not HTTPS.`,
-    ...(userinfo ? { hint: 'Leave them out; use --header for a credential.' } : {}),
+    ...(userinfo ? { hint: 'Remove them; pass a credential with --header.' } : {}),
   })
 }
 
@@ -177,7 +177,7 @@ function certificatesOf(paths: readonly (string | undefined)[]): string | undefi
       const text = readTextFile(path, 'CA file')
       if (text.includes('-----BEGIN CERTIFICATE-----')) return text
       throw new BridgeError('config_invalid', {
-        message: `The CA file ${quote(path)} holds no certificate in PEM form.`,
+        message: `The CA file ${quote(path)} does not contain a certificate in PEM format.`,
         hint: 'Convert it: openssl x509 -inform der -in ca.der -out ca.pem',
       })
     })

@@ -58,7 +58,7 @@ function ofProvider(name: string, entry: ProviderEntry): Check[] {
   const host = URL.canParse(entry.issuer ?? '') ? new URL(entry.issuer ?? '').host : `${name.toLowerCase()}.com`
   const vendor = BY_HAND[host] ?? Object.values(BY_HAND).find((known) => known.toLowerCase() === name.toLowerCase())
   if (vendor === undefined || entry.client_id !== undefined) return []
-  const detail = `providers.${name} has no client_id, and ${vendor} registers no clients by itself`
+  const detail = `providers.${name} has no client_id, and ${vendor} does not support dynamic client registration`
   return [{ name: 'credentials', status: 'warn', detail }]
 }
 
@@ -71,8 +71,8 @@ export async function databaseCheck(path: string): Promise<Check> {
   } catch (thrown) {
     if (thrown instanceof BridgeError) return failed('database', thrown)
     const message = existsSync(path)
-      ? `The database ${path} cannot be read and written.`
-      : `The database ${path} cannot be made: its folder cannot be written.`
+      ? `The database ${path} cannot be opened for reading and writing.`
+      : `The database ${path} cannot be created: its folder is not writable.`
     return failed('database', new BridgeError('database_unreachable', { message, cause: thrown }))
   }
 }
@@ -90,7 +90,7 @@ async function lookInto(named: string): Promise<void> {
   accessSync(path, constants.R_OK | constants.W_OK)
   if (!statSync(path).isFile() || statSync(path).size > LARGEST)
     throw new BridgeError('database_unreachable', {
-      message: `${named} is no file of a size that a database of ours has.`,
+      message: `${named} is not a regular file, or its size is not that of a database of mcp-oauth-bridge.`,
     })
   for (let left = COPIES; ; left--) {
     try {
@@ -120,7 +120,7 @@ function openCopy(path: string): void {
       const version = database.transaction(() => schemaVersion(database))
       if (version > LATEST_VERSION)
         throw new BridgeError('schema_missing', {
-          message: `The database has schema version ${version}; this program knows up to ${LATEST_VERSION}.`,
+          message: `The database has schema version ${version}; this program supports up to ${LATEST_VERSION}.`,
         })
     } finally {
       database.close()
@@ -159,9 +159,9 @@ export function warnings(file: ConfigFile, text: string, path: string): Check[] 
     ...low('connect_timeout', 1000, 'ms'),
     ...low('request_timeout', 10_000, 'ms'),
     ...(open && holdsSecret(parseYaml(text).toData())
-      ? [`${path} holds a secret and others may read it: chmod 600`]
+      ? [`${path} contains a secret and other users can read it: chmod 600`]
       : []),
-    ...(file.cors?.enabled ? ['cors has no effect: there is no gateway yet'] : []),
+    ...(file.cors?.enabled ? ['cors has no effect: this version has no gateway'] : []),
   ]
   return details.map((detail) => ({ name: 'settings', status: 'warn', detail }))
 }

@@ -44,14 +44,14 @@ export function reportOf(checks: readonly Finding[]): Report {
 }
 
 async function perform(check: Check, patient: CheckContext, facts: Findings): Promise<Outcome> {
-  if (check.about === 'server' && !patient.server) return skip('No server is named.')
+  if (check.about === 'server' && !patient.server) return skip('No server was given.')
   const limitMs = check.limitMs ?? LIMIT_MS
   const ended = new AbortController()
   const { signal } = ended
   // Not AbortSignal.any with a timeout: on Node 20 it is collected as garbage before its time is over.
   const timer = setTimeout(() => ended.abort(), limitMs)
   const late = new Promise<Outcome>((resolve) => {
-    const said = `This check got no answer within ${limitMs / 1000} s.`
+    const said = `This check did not finish within ${limitMs / 1000} s.`
     const tell = () => resolve(check.late ? fail(check.late, said) : fail('server_timeout', said, 'Run doctor again.'))
     signal.addEventListener('abort', tell, { once: true })
   })

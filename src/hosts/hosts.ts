@@ -38,7 +38,7 @@ export function findHost(word: string | undefined, machine: Machine): Host {
   const host = allHosts(machine).find(({ name }) => name === word)
   if (host) return host
   throw new BridgeError('usage', {
-    message: word === undefined ? 'No host is named.' : `${quote(word)} is not a host we know.`,
+    message: word === undefined ? 'No host was given.' : `${quote(word)} is not a known host.`,
     hint: `Known hosts: ${HOSTS.join(', ')}.`,
   })
 }
@@ -48,7 +48,7 @@ export function allHosts(machine: Machine): Host[] {
   const { join } = machine.platform === 'win32' ? win32 : posix
   const settings = settingsFolder(machine)
   const claude = environment.CLAUDE_CONFIG_DIR || home
-  const restart = (title: string) => `Quit and start ${title} again.`
+  const restart = (title: string) => `Quit ${title} and start it again.`
   const servers = 'mcpServers' as const
   return [
     {
@@ -64,7 +64,7 @@ export function allHosts(machine: Machine): Host[] {
         name: 'cursor',
         title: 'Cursor',
         key: servers,
-        afterwards: 'Switch the server on in Cursor’s MCP settings.',
+        afterwards: 'Enable the server in Cursor’s MCP settings.',
       },
       path: join(home, '.cursor', 'mcp.json'),
     },

@@ -20,7 +20,7 @@ export function readJson(text: string): { value: JsonObject } | { fault: string 
   const [error] = errors
   if (error)
     return { fault: `line ${plain.slice(0, error.offset).split('\n').length}: ${printParseErrorCode(error.error)}` }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return { fault: 'it is no object' }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return { fault: 'it is not an object' }
   return { value: value as JsonObject }
 }
 

@@ -23,7 +23,7 @@ export async function signInByDevice(composed: App, attempt: Attempt, ending: Ab
     const signIn = await (await composed.deviceLogin()).start(attempt)
     const minutes = Math.max(1, Math.floor((signIn.expiresAt - composed.clock.now()) / 60_000))
     composed.stderr.write(await deviceText(composed, signIn, qr))
-    composed.stderr.write(`Waiting for you to finish there, at most ${minutes} min …\n`)
+    composed.stderr.write(`Waiting for you to finish there (up to ${minutes} min) …\n`)
     const settled = awaitAttempt({ attempts, clock: composed.clock, tell: () => undefined }, attempt.id)
     await Promise.race([settled, signIn.complete(stop.signal), rejectOn(ending)])
   } catch (thrown) {
@@ -59,7 +59,7 @@ export function byDevice(composed: App, { say, shown, qr }: DeviceTelling): Sign
     try {
       signal.throwIfAborted()
       const signIn = await (await composed.deviceLogin()).start(attempt)
-      say(`Or without this machine. ${await deviceText(composed, signIn, qr)}`)
+      say(`Or use another device. ${await deviceText(composed, signIn, qr)}`)
       await signIn.complete(signal)
     } catch (thrown) {
       if (!signal.aborted) composed.log.info('oauth:device', { code: asBridgeError(thrown).code })

@@ -18,12 +18,14 @@ export function instructions({ url, redirectUri, surroundings, environment, answ
     const { hostname, port } = new URL(redirectUri)
     const forwarded = `${port || 80}:${hostname}:${port || 80}`
     lines.push(
-      'To have the browser come back here by itself, forward the port before, on your own machine:',
+      'To let the browser return to this machine, first forward the port on your own machine:',
       `  ssh -L ${forwarded} ${target(environment)}`,
     )
   }
   if (answers === 'callback only' && surroundings.browser === 'none')
-    lines.push('If the browser cannot come back here, run mcp-oauth-bridge login in a terminal and paste the address.')
+    lines.push(
+      'If the browser cannot return to this machine, run mcp-oauth-bridge login in a terminal and paste the address.',
+    )
   return `${lines.join('\n')}\n`
 }
 

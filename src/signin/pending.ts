@@ -62,7 +62,5 @@ export function createPendingSignIn(clock: Clock): PendingSignIn {
 
 const pending = (address: string | undefined) =>
   new BridgeError('sign_in_pending', {
-    ...(address === undefined
-      ? {}
-      : { message: `A person has to sign in first, at ${address}`, details: { url: address } }),
+    ...(address === undefined ? {} : { message: `You have to sign in first: ${address}`, details: { url: address } }),
   })

@@ -59,7 +59,7 @@ async function refuseTooMany({ key, attempts, clock }: AskOptions, { status }: C
   const waiting = await attempts.open(clock.now())
   if (waiting.some(({ server, profile }) => server === key.server && profile === key.profile)) return
   throw new BridgeError(kind === 403 ? 'insufficient_scope' : 'unauthorized', {
-    message: `The server asked for ${times} sign-ins within ${within / 60_000} minutes, so no other tab was opened.`,
+    message: `The server required ${times} sign-ins within ${within / 60_000} minutes, so no further tab was opened.`,
     hint: `Run ${loginCommand(key.server, key.profile)}${kind === 403 ? ' --scope "…"' : ''} --force`,
   })
 }
@@ -103,7 +103,7 @@ export async function awaitAttempt(
       throw error
     }
     if (attempt.status === 'redeeming' && clock.now() - attempt.updatedAt > REDEEM_MS) {
-      const message = 'The sign-in was cut off while its code was redeemed.'
+      const message = 'The sign-in was interrupted while its code was exchanged.'
       await attempts.settle(id, { status: 'failed', code: 'login_failed', message })
     }
     if (attempt.plan && !told) tell(attempt.plan.authorizationUrl)

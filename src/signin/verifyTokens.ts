@@ -34,8 +34,8 @@ export async function tryTokens(options: TryOptions): Promise<void> {
     return log.info('oauth:first-request', { outcome: 'failed', code: asBridgeError(thrown).code })
   }
   throw new BridgeError('unauthorized', {
-    message: `The sign-in brought a token, but ${options.url.origin} refuses it (401).`,
-    hint: 'The token may be for another audience or tenant. See what it carries: mcp-oauth-bridge doctor; then check resource, audience and scopes in config.yaml.',
+    message: `The sign-in succeeded, but ${options.url.origin} refuses the new token (401).`,
+    hint: 'The token may be for another audience or tenant. Run mcp-oauth-bridge doctor to see its claims, then check resource, audience and scopes in config.yaml.',
   })
 }
 

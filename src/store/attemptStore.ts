@@ -82,7 +82,7 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
         if (open)
           database.run(
             `UPDATE sessions SET status = 'failed', error_code = '${SUPERSEDED}', error_message = ?, error_hint = ?, plan = NULL, updated_at = ? WHERE id = ?`,
-            ...['Another sign-in with other wishes took its place.', id, now, String(open.id)],
+            ...['Another sign-in with different options replaced it.', id, now, String(open.id)],
           )
         const written = {
           ...{ id, state: randomBytes(32).toString('base64url'), server: key.server, profile: key.profile },

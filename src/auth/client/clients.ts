@@ -182,7 +182,7 @@ export function createClients(options: ClientsOptions) {
       const client = await known()
       if (client?.clientId === clientId) return client
       throw new BridgeError('invalid_client', {
-        message: 'The client that obtained the stored tokens is no longer known here.',
+        message: 'The client that obtained the stored tokens is no longer stored here.',
       })
     },
   }

@@ -63,7 +63,7 @@ export function createOwnClient(options: OwnClientOptions) {
 
   return async (issuer: string): Promise<void> => {
     if (!configured)
-      throw new BridgeError('invalid_client', { message: 'The client of this sign-in is not configured here.' })
+      throw new BridgeError('invalid_client', { message: 'The client of this sign-in is not configured.' })
     const { clientId, clientSecret, privateKey } = configured
     // Simple string comparison (RFC 3986 section 6.2.1), as for every issuer.
     if (own !== undefined && own !== issuer) throw changed(issuer, clientId, quote(own))
@@ -77,11 +77,11 @@ export function createOwnClient(options: OwnClientOptions) {
 
 const changed = (issuer: string, clientId: string, owner: string) =>
   new BridgeError('client_issuer_changed', {
-    message: `The authorization server here is ${quote(issuer)}; the client ${quote(clientId)} belongs to ${owner}.`,
+    message: `The authorization server is ${quote(issuer)}, but the client ${quote(clientId)} belongs to ${owner}.`,
   })
 
 const missing = (issuer: string, clientId: string) =>
   new BridgeError('client_issuer_missing', {
-    message: `The client ${quote(clientId)} has a secret or key, and nothing says that it belongs to ${quote(issuer)}, which this server names.`,
-    hint: `If it does, give --issuer ${quote(issuer, 2_000)}, or set issuer: ${quote(issuer, 2_000)} for its provider in config.yaml.`,
+    message: `The client ${quote(clientId)} has a secret or key, and the configuration does not say that it belongs to ${quote(issuer)}, which this server names.`,
+    hint: `If it does, pass --issuer ${quote(issuer, 2_000)}, or set issuer: ${quote(issuer, 2_000)} for its provider in config.yaml.`,
   })

@@ -97,6 +97,6 @@ async function completed(response: Response): Promise<Response> {
 /** No way is left to be a client there: a person has to register one. */
 function nothingToBe({ issuer }: AuthorizationServerMetadata, redirectUri: string): BridgeError {
   return new BridgeError('registration_failed', {
-    message: `The authorization server ${quote(issuer)} registers no clients by itself. Register one there with exactly the redirect URI ${redirectUri} and give --client-id (and --client-secret-file).`,
+    message: `The authorization server ${quote(issuer)} does not support dynamic client registration. Register a client there with exactly the redirect URI ${redirectUri} and pass --client-id (and --client-secret-file).`,
   })
 }

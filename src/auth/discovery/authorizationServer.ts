@@ -66,7 +66,7 @@ export async function fetchDefaultMetadata(options: MetadataOptions, origin: str
   if (options.allowMissingS256) return { metadata: defaultEndpoints(origin), published: undefined }
   throw new BridgeError('discovery_failed', {
     message: `The server ${origin} publishes no metadata (tried ${paths(new URL(origin))}).`,
-    hint: 'Check that the URL is the MCP endpoint; set issuer of its provider in config.yaml. A server of MCP 2025-03-26 may have none: allow_missing_s256: true uses its default endpoints.',
+    hint: 'Check that the URL is the MCP endpoint; set issuer of its provider in config.yaml. If the server implements MCP 2025-03-26, allow_missing_s256: true uses the default endpoints.',
   })
 }
 
@@ -155,10 +155,10 @@ function checkServer(
   const tenant = found.issuer !== issuer && rules.issuerForm === 'tenant' && isTenantForm(found.issuer, issuer)
   // We go on under the issuer we know; ID tokens come from the one that the metadata names.
   const document = tenant ? { ...found, issuer, tenant_issuer: found.issuer } : found
-  const pair = { expected: issuer, named: typeof document.issuer === 'string' ? document.issuer : 'no text' }
+  const pair = { expected: issuer, named: typeof document.issuer === 'string' ? document.issuer : 'not text' }
   if (document.issuer !== issuer && !isTrusted(pair, options)) {
     throw new BridgeError('issuer_mismatch', {
-      message: `The metadata at ${quote(place)} names the issuer ${quote(pair.named)}, expected was ${quote(issuer)}. To trust exactly this pair, give the server in config.yaml ${trustLine(pair)}.`,
+      message: `The metadata at ${quote(place)} names the issuer ${quote(pair.named)}; ${quote(issuer)} was expected. To trust exactly this pair, add this to the server in config.yaml: ${trustLine(pair)}.`,
     })
   }
   for (const name of [...REQUIRED_URLS, ...OPTIONAL_URLS]) {
@@ -183,6 +183,6 @@ function checkServer(
 export function requireSecure(url: URL, allowHttp: boolean, what: string): void {
   if (isSecure(url, allowHttp)) return
   throw new BridgeError('discovery_failed', {
-    message: `The ${what} has the scheme and host ${quote(`${url.protocol}//${url.host}`)}; only https, or http on loopback, is used.`,
+    message: `The ${what} has the scheme and host ${quote(`${url.protocol}//${url.host}`)}. It must be https, or http on loopback.`,
   })
 }

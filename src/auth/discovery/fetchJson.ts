@@ -58,7 +58,7 @@ const tooLarge = (url: URL) =>
 
 const serverError = (url: URL, status: number) =>
   new BridgeError('authorization_server_error', {
-    message: `${url.origin} answered ${status} for its metadata.`,
+    message: `${url.origin} answered the metadata request with ${status}.`,
     details: { status },
   })
 

@@ -19,11 +19,13 @@ export function checkAccount(wanted: string | undefined, { user }: Pick<TokenSet
   const { email } = user?.claims ?? {}
   const names = [user?.subject, email].filter((name) => typeof name === 'string')
   registerAccounts([...names, wanted])
-  const who = names.length === 0 ? 'nobody it names' : names.map((name) => quote(name)).join(' / ')
+  const who = names.length === 0 ? 'an account without a name' : names.map((name) => quote(name)).join(' / ')
   const unverified = user !== undefined && typeof email === 'string' && emailOf(user) === undefined
   throw new BridgeError('account_mismatch', {
-    message: `The sign-in was for ${quote(wanted)}, but the authorization server signed in ${who}${unverified ? ', with an e-mail that is not verified' : ''}.`,
-    ...(unverified ? { hint: `Verify the e-mail there, or name the subject: --account ${quote(user.subject)}` } : {}),
+    message: `The sign-in was for ${quote(wanted)}, but the authorization server signed in ${who}${unverified ? ', whose e-mail address is not verified' : ''}.`,
+    ...(unverified
+      ? { hint: `Verify the e-mail address there, or pass the subject: --account ${quote(user.subject)}` }
+      : {}),
   })
 }
 

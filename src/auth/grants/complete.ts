@@ -29,7 +29,7 @@ export async function completeSignIn(
   }
   // Whoever replaced this attempt has asked for something else.
   if ((await attempts.byId(attempt.id))?.successor !== undefined)
-    throw new BridgeError('login_failed', { message: 'Another sign-in with other wishes took the place of this one.' })
+    throw new BridgeError('login_failed', { message: 'Another sign-in with different options replaced this one.' })
   await keep(store, attempt, tokens)
   await attempts.settle(attempt.id, { status: 'finished' })
   log.info('oauth:signed-in', { server: attempt.server, profile: attempt.profile, issuer: tokens.issuer })

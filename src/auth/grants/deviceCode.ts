@@ -72,7 +72,7 @@ export function createDeviceLogin(options: DeviceLoginOptions): DeviceLogin {
       }
       if (device.user_code.length > LONGEST_CODE)
         throw new BridgeError('login_failed', {
-          message: 'The authorization server gives a device code that nobody can type.',
+          message: 'The authorization server sent a user code that cannot be typed.',
         })
       const verificationUri = await shown(device.verification_uri, options)
       const complete = device.verification_uri_complete
@@ -136,7 +136,7 @@ const PASSING: ReadonlySet<string> = new Set(['authorization_server_error', 'aut
 async function shown(address: string, { allowHttp, checkAddress }: RequestOptions): Promise<string> {
   if (address.length > LONGEST_ADDRESS || !URL.canParse(address) || !isSecure(new URL(address), allowHttp))
     throw new BridgeError('discovery_failed', {
-      message: 'The address that the authorization server gives for the device code is neither https nor on loopback.',
+      message: 'The verification address of the authorization server is neither https nor on loopback.',
     })
   const url = new URL(address)
   await checkAddress?.(url)

@@ -31,7 +31,7 @@ export async function handOver(
     if (page) return page
   }
   return failed(
-    new BridgeError('login_timed_out', { message: 'The process that began this sign-in did not complete it.' }),
+    new BridgeError('login_timed_out', { message: 'The process that started this sign-in did not complete it.' }),
   )
 }
 
@@ -64,6 +64,6 @@ export function requireSameBounds(plan: AttemptPlan, bounds: string): void {
 
 const begunElsewhere = () =>
   new BridgeError('login_failed', {
-    message: 'The sign-in was begun under other settings, or by another version of this program.',
-    hint: 'Start it again.',
+    message: 'The sign-in was started with different settings, or by another version of this program.',
+    hint: 'Start the sign-in again.',
   })

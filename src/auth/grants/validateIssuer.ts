@@ -14,6 +14,6 @@ export function validateIssuer({ metadata }: AttemptPlan, query: URLSearchParams
   if (given.length === 1 && given[0] === expected) return undefined
   const names = given.length === 0 ? 'no issuer' : `the issuer ${quote(given.join(' '))}`
   return new BridgeError('issuer_mismatch', {
-    message: `The answer of the sign-in names ${names}, expected was ${quote(expected)}.`,
+    message: `The authorization response names ${names}; ${quote(expected)} was expected.`,
   })
 }

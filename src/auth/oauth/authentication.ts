@@ -20,7 +20,7 @@ export function chooseAuthMethod(metadata: JsonObject, { clientSecret, privateKe
       ? 'client_secret_basic'
       : 'client_secret_post'
   if (privateKey === undefined) return 'none'
-  throw unsupported(`takes ${quote((offered ?? []).join(', '))}, not private_key_jwt`)
+  throw unsupported(`supports ${quote((offered ?? []).join(', '))}, not private_key_jwt`)
 }
 
 /**
@@ -51,7 +51,7 @@ export async function signingKey(text: string, metadata: JsonObject): Promise<Si
   if (alg === undefined) {
     const theirs = Array.isArray(listed) ? listed.filter((name) => typeof name === 'string').join(', ') : ''
     throw unsupported(
-      `takes signatures of ${quote(theirs)}, and the key makes ${possible.join(', ') || 'none of them'}`,
+      `supports the signatures ${quote(theirs)}, but the key supports ${possible.join(', ') || 'none of them'}`,
     )
   }
   const der = key.export({ format: 'der', type: 'pkcs8' })
@@ -71,8 +71,8 @@ function readKey(text: string): { key: KeyObject; kid?: string; alg?: string } {
   } catch {
     // The reason may quote the key, so it goes nowhere.
     throw new BridgeError('config_invalid', {
-      message: 'The client key is no private key in PEM or JWK.',
-      hint: 'Give --client-key-file a PKCS#8 PEM file without a passphrase, or a JWK with its private part.',
+      message: 'The client key is not a private key in PEM or JWK format.',
+      hint: 'Pass --client-key-file a PKCS#8 PEM file without a passphrase, or a JWK with its private part.',
     })
   }
 }

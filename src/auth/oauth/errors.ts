@@ -61,7 +61,9 @@ export function translateOAuthError(thrown: unknown, issuer: string): BridgeErro
       details: { status: response.status },
     })
   }
-  const what = response ? `answered ${response.status}` : `sent what is no OAuth answer (${quote(textOf(thrown))})`
+  const what = response
+    ? `answered ${response.status}`
+    : `sent something that is not an OAuth response (${quote(textOf(thrown))})`
   return new BridgeError('login_failed', {
     message: `The authorization server ${quote(issuer)} ${what}.`,
     cause: thrown,

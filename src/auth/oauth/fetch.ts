@@ -56,7 +56,7 @@ export function fetchThrough(
 }
 
 const tooLarge = (url: string) =>
-  new BridgeError('authorization_server_error', { message: `${new URL(url).origin} answered more than 1 MB.` })
+  new BridgeError('authorization_server_error', { message: `${new URL(url).origin} sent an answer of more than 1 MB.` })
 
 const tooSlow = (url: string) =>
   new BridgeError('authorization_server_unreachable', { message: `${new URL(url).origin} did not answer in time.` })

@@ -17,8 +17,7 @@ const REDIRECT =
   'Azure portal > App registrations > your app > Authentication: register exactly the callback_url, and check tenant_id in config.yaml.'
 const CONSENT =
   'Sign in again with prompt: consent in config.yaml, or have an administrator grant consent (Azure portal > App registrations > your app > API permissions).'
-const RESOURCE =
-  'Leave the resource out: login --force --resource none, or resource: none for its provider in config.yaml.'
+const RESOURCE = 'Omit the resource: login --force --resource none, or resource: none for its provider in config.yaml.'
 
 /** https://learn.microsoft.com/entra/identity-platform/reference-error-codes */
 const AADSTS = new Map<number, Meaning>([
@@ -34,7 +33,7 @@ const AADSTS = new Map<number, Meaning>([
     7000215,
     { code: 'invalid_client', hint: 'The client secret is wrong: use its value, not its id, from the Azure portal.' },
   ],
-  [7000222, { code: 'invalid_client', hint: 'The client secret has expired: make a new one in the Azure portal.' }],
+  [7000222, { code: 'invalid_client', hint: 'The client secret has expired: create a new one in the Azure portal.' }],
 ])
 
 /** undefined: the OAuth error code alone says what there is to know. */
@@ -50,7 +49,10 @@ export function meaningOf({ error, description = '', numbers }: Said): Meaning |
   // things, and only the description tells which.
   if (error === 'invalid_grant' && /code.?verifier|pkce/i.test(description)) return { code: 'pkce_failed' }
   if (error === 'invalid_request' && /code.?challenge.?method|transform algorithm/i.test(description))
-    return { code: 'pkce_unsupported', hint: 'S256 is the only method used: allow it for this client at the provider.' }
+    return {
+      code: 'pkce_unsupported',
+      hint: 'Allow S256 for this client at the provider; it is the only method that mcp-oauth-bridge uses.',
+    }
   if (error === 'invalid_request' && /code.?challenge|code.?verifier|pkce/i.test(description))
     return { code: 'pkce_failed' }
   return undefined

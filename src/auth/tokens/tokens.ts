@@ -58,7 +58,7 @@ const ASK_AGAIN_MS = 5 * 60_000
 const MOST_STEP_UPS = 3
 const STEP_UPS_MS = 60 * 60_000
 const CUT_OFF =
-  'An earlier refresh was cut off before its answer was stored, so the refresh token it spent was refused. A new sign-in is needed.'
+  'An earlier refresh was interrupted before its new tokens were stored, so the server refused the old refresh token. Sign in again.'
 
 export function createTokens(options: TokensOptions): Tokens {
   const { key, store, leases, clock, log, strategy, mode } = options
@@ -222,13 +222,13 @@ function withScope(challenge: Challenge, ...scopes: readonly (string | undefined
 
 const insufficient = (scope: string) =>
   new BridgeError('insufficient_scope', {
-    message: `The server asks for a scope the token does not have. It names ${quote(scope)}.`,
+    message: `The server asks for a scope the token does not have: ${quote(scope)}.`,
   })
 
 const refusedAnew = () =>
   new BridgeError('unauthorized', {
-    message: 'The server refuses the token, and refused the last new one as well, so no other was asked for.',
-    hint: 'Run mcp-oauth-bridge doctor for this server to see what the token carries, then login --force; by itself it is tried again after five minutes.',
+    message: 'The server refused the token and also the last new one, so no further token was requested.',
+    hint: 'Run mcp-oauth-bridge doctor for this server to see the claims of the token, then login --force. The bridge tries again after five minutes.',
   })
 
 const notSignedIn = ({ lastError }: TokenRecord) =>

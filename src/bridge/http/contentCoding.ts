@@ -21,7 +21,7 @@ export function decode(response: HttpResponse, coding: string): HttpResponse {
   if (!make) {
     response.discard()
     throw new BridgeError('invalid_protocol', {
-      message: `The server answered ${response.status} in the content coding ${quote(coding, 40)}, which was not asked for.`,
+      message: `The server answered ${response.status} in the content coding ${quote(coding, 40)}, which was not requested.`,
       details: { status: response.status },
     })
   }
@@ -55,4 +55,4 @@ async function* decoded({ body, discard }: HttpResponse, make: () => Transform):
 }
 
 const broken = (thrown: unknown) =>
-  new BridgeError('invalid_protocol', { message: 'The server’s compressed answer is broken.', cause: thrown })
+  new BridgeError('invalid_protocol', { message: 'The server’s compressed answer is not valid.', cause: thrown })

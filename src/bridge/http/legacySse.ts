@@ -93,7 +93,7 @@ export function createHttpSse(options: HttpSseOptions): HttpSse {
     }
     const [flight, one] = [...waiting].find(([{ open }]) => message.answers.some((id) => open.has(id))) ?? []
     if (!flight || !one || !flights.settle(message, flight))
-      return log.warn('proxy:listen', { reason: 'an answer that was not asked for' })
+      return log.warn('proxy:listen', { reason: 'an answer to an unknown request' })
     if (flight.message.method === 'initialize') session.establish({ headers: {} }, message)
     else session.note(flight.message, message)
     await one.deliver(message)
@@ -115,7 +115,7 @@ export function createHttpSse(options: HttpSseOptions): HttpSse {
     const endpoint = text !== undefined && URL.canParse(text, url.href) ? new URL(text, url.href) : undefined
     if (endpoint?.origin === url.origin) return endpoint
     response.discard()
-    const what = endpoint ? `names an endpoint at another origin: ${quote(endpoint.origin)}` : 'names no endpoint'
+    const what = endpoint ? `names an endpoint on another origin: ${quote(endpoint.origin)}` : 'names no endpoint'
     throw new BridgeError('invalid_protocol', { message: `The server’s event stream ${what}.` })
   }
 

@@ -97,19 +97,19 @@ export function failure({ status }: HttpResponse, start: Uint8Array): BridgeErro
 
 export const unexpected = (answer: Message) =>
   new BridgeError('invalid_protocol', {
-    message: `The server answered id ${quote(nameOf(answer.answers), 60)}, which was not asked here: ${quoteStart(answer.bytes)}.`,
+    message: `The server answered id ${quote(nameOf(answer.answers), 60)}, which does not match a request: ${quoteStart(answer.bytes)}.`,
   })
 
 /** Batches were taken out of the protocol with revision 2025-06-18. */
 export const noBatches = ({ bytes }: Message) =>
   new BridgeError('invalid_protocol', {
-    message: `The server sent several messages at once, which this protocol version does not know: ${quoteStart(bytes)}.`,
+    message: `The server sent a batch, which this protocol version does not support: ${quoteStart(bytes)}.`,
   })
 
 /** The stream ended, or the server said so, before every id had its answer. */
 export const endedEarly = () =>
   new BridgeError('server_unreachable', {
-    message: 'The server ended its answer before the result came.',
+    message: 'The server ended its answer before it sent the result.',
     details: { reason: 'stream_ended' },
   })
 
@@ -117,7 +117,9 @@ export const endedEarly = () =>
 export const isCut = (thrown: unknown) => thrown instanceof BridgeError && thrown.code === 'server_unreachable'
 
 const noMessage = (bytes: Uint8Array) =>
-  new BridgeError('invalid_protocol', { message: `The server sent what is no MCP message: ${quoteStart(bytes)}.` })
+  new BridgeError('invalid_protocol', {
+    message: `The server sent something that is not an MCP message: ${quoteStart(bytes)}.`,
+  })
 
 const tooLarge = (limit: number) =>
   new BridgeError('message_too_large', {

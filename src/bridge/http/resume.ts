@@ -66,4 +66,4 @@ export async function resume(
 }
 
 const silent = () =>
-  new BridgeError('server_timeout', { message: 'The server ended its stream and did not bring the result in time.' })
+  new BridgeError('server_timeout', { message: 'The server ended its stream and did not send the result in time.' })

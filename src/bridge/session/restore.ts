@@ -16,10 +16,10 @@ export async function restore(initialize: Message, session: Session, ask: Ask, l
   const answer = await ask(initialize)
   const now = answer && versionOf(answer)
   if (now === undefined)
-    throw new BridgeError('session_lost', { message: 'The server forgot the session and refuses to make it again.' })
+    throw new BridgeError('session_lost', { message: 'The server lost the session and refuses to start a new one.' })
   if (before !== undefined && now !== before) {
     throw new BridgeError('session_lost', {
-      message: `The server now speaks protocol version ${quote(now, 40)}, and the host ${before}.`,
+      message: `The server now uses protocol version ${quote(now, 40)}, but the host uses ${before}.`,
     })
   }
   await ask(parseMessage(INITIALIZED) as Message)

@@ -46,7 +46,7 @@ export function initializeResult({ known, wanted, server, version }: Introductio
     protocolVersion,
     capabilities: changing({ tools: {}, prompts: {}, resources: {} }),
     serverInfo: { name: 'mcp-oauth-bridge', version },
-    instructions: `A person has to sign in to ${server} first. Its tools appear when that is done.`,
+    instructions: `The user has to sign in to ${server} first. The tools of the server appear after the sign-in.`,
   }
 }
 
@@ -86,7 +86,7 @@ export const emptyList = (method: ListMethod): object => ({ [LISTS[method].membe
 const signInTool = (server: string) => ({
   name: SIGN_IN_TOOL,
   title: 'Sign in',
-  description: `Signs the person in to ${server}. Its own tools appear when that is done.`,
+  description: `Signs the user in to ${server}. The tools of the server appear after the sign-in.`,
   inputSchema: { type: 'object', properties: {} },
   annotations: { idempotentHint: true, openWorldHint: true },
 })

@@ -41,8 +41,8 @@ function configPath({ words: [named], flags }: CommandLine, { environment, folde
   const path = named === undefined ? projectConfigFile(flags.config, environment, folder) : resolve(folder, named)
   if (path !== undefined) return path
   throw new BridgeError('config_not_found', {
-    message: 'There is no config file here.',
-    hint: 'Name one, or write config.yaml; without a file, give the server’s URL on the command line.',
+    message: 'No config file was found.',
+    hint: 'Name a file, or create config.yaml. Without a file, pass the server’s URL on the command line.',
   })
 }
 

@@ -59,7 +59,7 @@ const SYMBOL = { pass: '✓', warn: '⚠', fail: '✗', skip: '–' } as const
 export function describe({ checks, likely_cause: cause }: Report, paper: Style): string[] {
   const top = cause
     ? [
-        `${paper.bad('Likeliest cause')}: ${paper.strong(cause.name)}`,
+        `${paper.bad('Most likely cause')}: ${paper.strong(cause.name)}`,
         ...block(cause.detail, 2, paper),
         ...remedyOf(cause, 2, paper),
         '',
@@ -98,5 +98,5 @@ const block = (text: string, indent: number, { width }: Style) =>
 
 function sum(checks: readonly Finding[]): string {
   const count = (status: Finding['status']) => checks.filter((finding) => finding.status === status).length
-  return `${count('fail')} failed, ${count('warn')} ${count('warn') === 1 ? 'warning' : 'warnings'}, ${count('pass')} good, ${count('skip')} not looked at.`
+  return `${count('fail')} failed, ${count('warn')} ${count('warn') === 1 ? 'warning' : 'warnings'}, ${count('pass')} passed, ${count('skip')} skipped.`
 }

@@ -24,7 +24,7 @@ export async function importRemote(line: CommandLine, world: ProcessIO): Promise
   const [what] = line.words
   if (what !== 'mcp-remote')
     throw new BridgeError('usage', {
-      message: `import knows mcp-remote${what === undefined ? ' only' : `, not ${quote(what)}`}.`,
+      message: `import supports only mcp-remote${what === undefined ? '' : `, not ${quote(what)}`}.`,
       hint: 'mcp-oauth-bridge import mcp-remote',
     })
   const { environment, folder, stderr, stdout } = world
@@ -37,9 +37,7 @@ export async function importRemote(line: CommandLine, world: ProcessIO): Promise
   const found = allHosts(machine).flatMap((host) => serversIn(host, nameVariable, world))
   const fresh = withFreeNames(found, known)
   if (fresh.length === 0) {
-    stderr.write(
-      found.length === 0 ? 'No host starts mcp-remote here.\n' : `${path} has all of these servers already.\n`,
-    )
+    stderr.write(found.length === 0 ? 'No host uses mcp-remote.\n' : `${path} already has all of these servers.\n`)
     return 0
   }
   const after = withEntries(before, fresh)
@@ -48,7 +46,7 @@ export async function importRemote(line: CommandLine, world: ProcessIO): Promise
     return 0
   }
   const backup = changeFile(path, after)
-  stderr.write(`Wrote ${path}${backup === undefined ? '' : `; the file as it was: ${backup}`}\n`)
+  stderr.write(`Wrote ${path}${backup === undefined ? '' : `; backup: ${backup}`}\n`)
   const signedIn = signedInWith(machine)
   for (const server of fresh)
     stderr.write(`${describe(server, signedIn(server.url)).map(withoutControls).join('\n')}\n`)
@@ -82,7 +80,7 @@ function serversIn(host: Host, nameVariable: NameVariable, { stderr }: ProcessIO
       return server ? [{ ...server, host }] : []
     })
   } catch (thrown) {
-    stderr.write(`note: passed over: ${asBridgeError(thrown).message}\n`)
+    stderr.write(`note: skipped: ${asBridgeError(thrown).message}\n`)
     return []
   }
 }
@@ -138,12 +136,10 @@ function describe({ name, host, variables, references, leftOut }: Found, wasSign
     `${name}  (from ${host.title})`,
     ...(variables.length === 0
       ? []
-      : [`  set first, to what stands in the file of ${host.title}: ${variables.join(', ')}`]),
-    ...(references.length === 0
-      ? []
-      : [`  sends what your environment has, as the entry says: ${references.join(', ')}`]),
-    ...(leftOut.length === 0 ? [] : [`  not taken over: ${leftOut.join(', ')}`]),
-    `  sign in${wasSignedIn ? ' again, because the tokens of mcp-remote stay where they are' : ''}: ${signIn}`,
-    `  have it used: mcp-oauth-bridge install ${host.name} ${shellQuote(name)}`,
+      : [`  first set these, to the values in the file of ${host.title}: ${variables.join(', ')}`]),
+    ...(references.length === 0 ? [] : [`  uses these variables of your environment: ${references.join(', ')}`]),
+    ...(leftOut.length === 0 ? [] : [`  not imported: ${leftOut.join(', ')}`]),
+    `  sign in${wasSignedIn ? ' again, because the tokens of mcp-remote are not imported' : ''}: ${signIn}`,
+    `  add it to the host: mcp-oauth-bridge install ${host.name} ${shellQuote(name)}`,
   ]
 }

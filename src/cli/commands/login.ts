@@ -41,15 +41,15 @@ export async function login(composed: App, ending: AbortSignal, asked: LoginWish
   const asking = { wishes, fits: (waiting: Wishes) => fits(wishes, waiting) }
   const begin = attempts.begin(key(), challenge, clock.now() + config.sessionTimeoutMs, asking)
   const { attempt, begun, superseded } = await interruptible(begin)
-  if (!begun) stderr.write('A sign-in to this server is already waiting.\n')
-  if (superseded) stderr.write('A sign-in with other wishes was waiting; this one takes its place.\n')
+  if (!begun) stderr.write('A sign-in to this server is already pending.\n')
+  if (superseded) stderr.write('A sign-in with different options was pending; this one replaces it.\n')
   try {
     if (how === 'device') await (await import('../../signin/device.ts')).signInByDevice(composed, attempt, ending, qr)
     else await signInByBrowser(composed, attempt, ending, { how, qr })
   } catch (thrown) {
     const successor = successorOf(thrown)
     if (successor === undefined) throw unasked(asBridgeError(thrown), challenge, server)
-    stderr.write('Another sign-in with other wishes took the place of this one. Waiting for it.\n')
+    stderr.write('Another sign-in with different options replaced this one. Waiting for it.\n')
     const tell = (url: string) => void stderr.write(`Its address is:\n${url}\n`)
     await interruptible(awaitSignIn({ attempts, clock, tell }, successor))
   }
@@ -67,7 +67,7 @@ function unasked(error: BridgeError, { status }: Challenge, server: string): Bri
   const url = withoutQueries(server)
   return new BridgeError('discovery_failed', {
     message: `${url} does not ask for a sign-in (it answered ${status}), and no authorization server was found for it.`,
-    hint: `If it works without one, use it without login. Else check the URL: mcp-oauth-bridge doctor ${shellQuote(url)}`,
+    hint: `If the server needs no sign-in, use it without login. Otherwise check the URL: mcp-oauth-bridge doctor ${shellQuote(url)}`,
     cause: error,
   })
 }
@@ -128,7 +128,7 @@ async function offer(
   const show = (url: URL, redirectUri: string) => {
     const ways = { url, redirectUri, surroundings, environment, answers } as const
     if (opens) {
-      say(`Your browser opens ${url.origin} for the sign-in. Finish there.\n`)
+      say(`Opening ${url.origin} in your browser. Finish the sign-in there.\n`)
       void openBrowser(composed, url, () => say(`The browser could not be opened. ${instructions(ways)}`))
     } else say(instructions(ways))
     shown()

@@ -14,8 +14,8 @@ export async function logout(
 ): Promise<number> {
   if (line.has('all') && line.server !== undefined)
     throw new BridgeError('usage', {
-      message: `logout takes a server or --all, not both; nobody was signed out.`,
-      hint: 'Leave one of them out.',
+      message: `Pass either a server or --all to logout, not both.`,
+      hint: 'Nobody was signed out. Omit one of them.',
     })
   const { tokens } = await composed.store()
   const accounts = (await tokens.list()).filter(({ signedIn }) => signedIn)
@@ -42,11 +42,11 @@ export async function logout(
 }
 
 const NOTE = {
-  kept: '; the tokens stay valid at the server',
+  kept: '; the tokens remain valid at the server',
   revoked: '; the tokens are revoked',
-  refreshRevoked: '; the refresh token is revoked, the access token stays valid until it expires',
-  unsupported: '; the server offers no revocation, so the tokens stay valid until they expire',
-  failed: '; the server could not be told, so the tokens stay valid until they expire',
+  refreshRevoked: '; the refresh token is revoked, the access token remains valid until it expires',
+  unsupported: '; the server does not support revocation, so the tokens remain valid until they expire',
+  failed: '; revocation failed, so the tokens remain valid until they expire',
 } as const
 
 /** A token that cannot be read or revoked must not keep anybody from forgetting it. */

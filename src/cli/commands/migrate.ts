@@ -6,7 +6,7 @@ import { LATEST_VERSION, migrateDown, migrateUp, schemaVersion } from '../../sto
 
 export async function migrate(composed: App, action: string | undefined): Promise<number> {
   if (action !== 'up' && action !== 'down' && action !== 'version') {
-    const what = action === undefined ? 'migrate needs a word' : `${quote(action)} is not a word of migrate`
+    const what = action === undefined ? 'migrate needs an action' : `${quote(action)} is not an action of migrate`
     throw new BridgeError('usage', { message: `${what}: up, down or version.` })
   }
   const database = composed.openRawDatabase()

@@ -13,7 +13,7 @@ export async function refresh(composed: App): Promise<number> {
     throw await refreshTokenMissing(composed, before.issuer)
   const set = await (await composed.tokens()).refreshNow()
   if (!set) throw new BridgeError('token_expired')
-  const until = set.expiresAt === undefined ? '' : `; the new token is good until ${isoTime(set.expiresAt)}`
+  const until = set.expiresAt === undefined ? '' : `; the new token is valid until ${isoTime(set.expiresAt)}`
   composed.stderr.write(`Refreshed the sign-in to ${withoutQueries(server)}${until}.\n`)
   return 0
 }
@@ -21,7 +21,7 @@ export async function refresh(composed: App): Promise<number> {
 async function refreshTokenMissing(composed: App, issuer: string): Promise<BridgeError> {
   const { name, withoutRefreshToken: hint } = (await composed.rules())(issuer)
   return new BridgeError('refresh_token_missing', {
-    message: `There is no refresh token: ${name ?? 'the authorization server'} gave none.`,
+    message: `There is no refresh token: ${name ?? 'the authorization server'} did not issue one.`,
     ...(hint === undefined ? {} : { hint }),
   })
 }

@@ -31,7 +31,7 @@ export async function reset(composed: App, line: CommandLine, world: ProcessIO):
     stderr.write(`Removed ${file}\n`)
   }
   await removeKeychainItems(composed, items)
-  stderr.write('Nobody is signed in any more. The config files are as they were.\n')
+  stderr.write('All sign-ins are deleted. The config files are unchanged.\n')
   return 0
 }
 
@@ -82,14 +82,14 @@ const stopped = () => new BridgeError('cancelled', { hint: 'Nothing was deleted.
 async function askTwice(files: readonly string[], world: ProcessIO): Promise<void> {
   if (!isAtTerminal(world))
     throw new BridgeError('usage', {
-      message: 'reset asks before it deletes, and there is no terminal to ask at.',
+      message: 'reset asks for confirmation, and there is no terminal to ask at.',
       hint: 'Add --yes.',
     })
-  world.stderr.write(`This deletes every sign-in, the key that seals them, and the logs:\n  ${files.join('\n  ')}\n`)
+  world.stderr.write(`This deletes every sign-in, the sealing key and the logs:\n  ${files.join('\n  ')}\n`)
   const asking = startAsking(world)
   try {
-    if ((await asking.yes('Go on?', 'no')) === 'no') throw stopped()
-    if ((await asking.line('It cannot be undone. Type reset to do it: ')) !== 'reset') throw stopped()
+    if ((await asking.yes('Continue?', 'no')) === 'no') throw stopped()
+    if ((await asking.line('This cannot be undone. Type reset to confirm: ')) !== 'reset') throw stopped()
   } finally {
     asking.close()
   }
@@ -105,7 +105,7 @@ async function removeKeychainItems({ keyStores, stderr }: App, items: readonly s
     } catch (thrown) {
       failure = new BridgeError('keychain_unavailable', {
         message: `The keychain item ${item} of mcp-oauth-bridge could not be removed: ${asBridgeError(thrown).message}`,
-        hint: 'Remove it in your keychain program. It opens nothing any more.',
+        hint: 'Remove it in your keychain program. It no longer decrypts anything.',
         cause: thrown,
       })
     }

@@ -14,7 +14,7 @@ export async function connect(composed: App, { stdin, stderr, ending }: ProcessI
   composed.log.info('proxy:start', { server: url, profile: composed.config.profile })
   if (stdin.isTTY)
     stderr.write(
-      `Bridging to ${shownUrl(url)}; waiting for MCP messages on stdin. A person signs in with: ${loginCommand(url, composed.config.profile, name)}\n`,
+      `Bridging to ${shownUrl(url)}; waiting for MCP messages on stdin. To sign in: ${loginCommand(url, composed.config.profile, name)}\n`,
     )
   let end: (graceMs: number) => void = () => undefined
   const ended = new Promise<number>((resolve) => {

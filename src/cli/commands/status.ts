@@ -85,7 +85,7 @@ export async function statusReport(composed: App, oneServer: boolean): Promise<S
     .filter((key) => !rows.some(same(key)))
     .map((key) => toAccount({ ...key, generation: 0, signedIn: false, refreshable: false }, {}, 'signing_in', now))
   const accounts = [...known, ...fresh]
-  const secret_store = keyBackends().join('+') || `${config.secretStore} (nothing stored yet)`
+  const secret_store = keyBackends().join('+') || `${config.secretStore} (no key yet)`
   const exceptions = exceptionsShown(composed, oneServer)
   return { exceptions, secret_store, database: config.database, driver: database.driver, accounts }
 }
@@ -120,7 +120,7 @@ function toAccount(row: AccountSummary, preset: ProviderRules, busy: 'signing_in
 const WORDS = {
   signed_in: 'signed in',
   expired: 'expired',
-  signing_in: 'signing in …',
+  signing_in: 'signing in',
   signed_out: 'signed out',
 } as const
 
@@ -140,7 +140,7 @@ function describe(account: Account, now: number): string[] {
   const who = account.email ?? account.subject
   const hint = hintOf(account.provider)
   const until = remaining(account, now)
-  const kept = account.refreshable ? `${until}, refreshed by itself` : until
+  const kept = account.refreshable ? `${until}, refreshed automatically` : until
   return [
     `${account.server}${account.profile === 'default' ? '' : `  (profile ${account.profile})`}`,
     `  ${WORDS[account.state]}${who === null ? '' : account.state === 'signed_out' ? ` (last as ${who})` : ` as ${who}`}${account.state === 'signed_in' ? ` · ${kept}` : ''}`,

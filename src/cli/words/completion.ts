@@ -28,7 +28,7 @@ export function completion(shell: string | undefined, { stdout }: ProcessIO): nu
   const known = Object.entries(SHELLS).find(([name]) => name === shell)
   if (!known)
     throw new BridgeError('usage', {
-      message: `completion needs a shell${shell === undefined ? '' : `, and ${quote(shell)} is not one of them`}: bash, zsh or fish.`,
+      message: `completion needs a shell${shell === undefined ? '' : `, and ${quote(shell)} is not one`}: bash, zsh or fish.`,
       hint: HELP.completion.examples.map(([line], at) => `${at === 0 ? '' : '      '}${NAME} ${line}`),
     })
   stdout.write(known[1]())

@@ -38,7 +38,7 @@ export function readOwnFile(path: string): OwnFile {
   const file = open(path)
   try {
     const stat = fstatSync(file, { bigint: true })
-    if (!stat.isFile()) throw untrusted(path, 'is not a regular file', 'Name a file that you wrote.')
+    if (!stat.isFile()) throw untrusted(path, 'is not a regular file', 'Use a file that you wrote.')
     // Windows has neither owners nor mode bits here; the profile folder's ACL protects what lies in it.
     if (process.platform !== 'win32') requireOurs(path, stat)
     if (stat.size > LARGEST)
@@ -63,20 +63,24 @@ function requireOurs(path: string, stat: BigIntStats): void {
     throw untrusted(
       path,
       `belongs to ${ownerOf(stat)}`,
-      'Read it, and make a copy of your own if it is right: cp, then chmod go-w.',
+      'Read it. If you trust it, make your own copy with cp, then run chmod go-w on the copy.',
     )
   if (stat.mode & GROUP_OR_OTHERS_WRITE)
-    throw untrusted(path, `can be written by others (${ownerOf(stat)})`, `Read it, then run: chmod go-w ${path}`)
+    throw untrusted(path, `can be written by other users (${ownerOf(stat)})`, `Read it, then run: chmod go-w ${path}`)
   for (const link of linksOn(path)) {
     const found = lstatSync(link, { bigint: true })
     if (!isOurs(found))
-      throw untrusted(path, `is reached by the link ${link} of ${ownerOf(found)}`, 'Name the file itself.')
+      throw untrusted(
+        path,
+        `is reached through the symbolic link ${link} of ${ownerOf(found)}`,
+        'Use the path of the file itself.',
+      )
   }
   // What we look at by its name must be what was opened.
   const real = realpathSync(path)
   const now = statSync(real, { bigint: true })
   if (now.ino !== stat.ino || now.dev !== stat.dev)
-    throw untrusted(path, 'was replaced while it was read', 'Run the command again.')
+    throw untrusted(path, 'was replaced while it was being read', 'Run the command again.')
   requireQuietFolders(path, real)
 }
 
@@ -86,12 +90,12 @@ function requireQuietFolders(path: string, real: string): void {
     const found = statSync(folder, { bigint: true })
     const nearest = folder === dirname(real)
     if (nearest && !isOurs(found))
-      throw untrusted(path, `lies in ${folder}, which belongs to ${ownerOf(found)}`, 'Move it to a folder of your own.')
+      throw untrusted(path, `is in ${folder}, which belongs to ${ownerOf(found)}`, 'Move it to a folder that you own.')
     if (found.mode & OTHERS_WRITE && !(found.mode & STICKY))
       throw untrusted(
         path,
-        `lies in ${folder}, which everybody can write (${ownerOf(found)})`,
-        `Move it to a folder of your own, or run: chmod o-w ${folder}`,
+        `is in ${folder}, which every user can write (${ownerOf(found)})`,
+        `Move it to a folder that you own, or run: chmod o-w ${folder}`,
       )
     if (folder === dirname(folder)) return
   }

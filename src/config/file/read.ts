@@ -90,7 +90,7 @@ function wordsOf(issue: Issue): string {
   if (issue.code === 'too_small')
     return `must be ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}`
   if (issue.code === 'too_big') return `must be at most ${issue.maximum}`
-  if (issue.code === 'invalid_union') return 'has a value of a kind that it does not take'
+  if (issue.code === 'invalid_union') return 'has a value of the wrong type'
   return issue.message.replace(/^Invalid/, 'is invalid:')
 }
 

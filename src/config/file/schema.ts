@@ -17,15 +17,15 @@ const megabytes = z.number().positive().max(500)
 const caFile = z.string().min(1)
 const strategy = z.enum(['auto', 'none', 'reauthorize'])
 const pkceEnabled = z.literal(true, {
-  error: 'cannot be switched off: MCP requires PKCE (authorization specification)',
+  error: 'cannot be turned off: MCP requires PKCE (authorization specification)',
 })
 const challengeMethod = z.literal('S256', {
-  error: 'must be S256: plain gives the verifier away (OAuth 2.1 section 4.1.1)',
+  error: 'must be S256: plain reveals the verifier (OAuth 2.1 section 4.1.1)',
 })
 
 /** Words a refused value of `database_url` gets. */
 const databaseUrl = (text: string): string | undefined => {
-  if (/^postgres(ql)?:/.test(text)) return 'must be sqlite:FILE: PostgreSQL comes with the gateway'
+  if (/^postgres(ql)?:/.test(text)) return 'must be sqlite:FILE: this version does not support PostgreSQL'
   return text.startsWith('sqlite:') && text !== 'sqlite:' ? undefined : 'must be sqlite:FILE'
 }
 
@@ -61,7 +61,7 @@ const provider = z.strictObject({
 const issuerPair = z.strictObject({ expected: z.string().min(1), named: z.string().min(1) })
 const origin = httpUrl.refine(
   (text) => URL.canParse(text) && new URL(text).origin === text,
-  'must be an origin: scheme, host and port, without a slash at its end',
+  'must be an origin: scheme, host and port, without a trailing slash',
 )
 const metadataUrl = z
   .string()

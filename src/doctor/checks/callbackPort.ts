@@ -18,22 +18,22 @@ export const callbackPort: Check = {
       if (process.getuid?.() !== 0 && port < lowestFreePort())
         return fail(
           'port_in_use',
-          `Permission denied: port ${port} may be used by root only.`,
+          `Permission denied: port ${port} can only be used by root.`,
           'Set callback_url to a port of 1024 or higher, such as 8080, and register it with the provider.',
         )
       return pass(`${url.host} is free.`)
     }
     if (await look?.leases.isHeld(`callback:${redirect}`))
-      return pass(`${url.host} is held by a sign-in of ours that waits.`)
+      return pass(`${url.host} is used by a pending sign-in of mcp-oauth-bridge.`)
     const holder = (await portHolder(port)) ?? 'another program'
-    const text = `${url.host} is taken by ${holder}.`
+    const text = `${url.host} is in use by ${holder}.`
     if (server?.clientId !== undefined && callbackUrls.length === 1)
       return fail(
         'port_in_use',
         text,
         'Stop that program, or set callback_url to another port that is registered with the provider.',
       )
-    return warn(text, 'A neighbouring port will be used. To use this one, stop that program.', 'port_in_use')
+    return warn(text, 'The next free port will be used. To use this one, stop that program.', 'port_in_use')
   },
 }
 

@@ -17,8 +17,8 @@ export const database: Check = {
     const unsafe = [dataFolder, file].map((path) => ownership(path)).find((found) => found !== undefined)
     if (unsafe) return unsafe
     if (!existsSync(file)) {
-      if (!existsSync(dirname(file))) return pass(`${file} will be made at the first sign-in.`)
-      return pass(`${file} is not there yet; the first sign-in makes it.`)
+      if (!existsSync(dirname(file))) return pass(`${file} will be created at the first sign-in.`)
+      return pass(`${file} does not exist yet; the first sign-in creates it.`)
     }
     try {
       facts.look = await look()
@@ -53,7 +53,10 @@ function judge(database: Parameters<typeof schemaVersion>[0], file: string, data
   const version = schemaVersion(database)
   const present = new Set(database.all("SELECT name FROM sqlite_master WHERE type = 'table'").map(({ name }) => name))
   if (version > LATEST_VERSION)
-    return fail('schema_missing', `It has schema version ${version}; this program knows up to ${LATEST_VERSION}.`)
+    return fail(
+      'schema_missing',
+      `The database has schema version ${version}; this program supports up to ${LATEST_VERSION}.`,
+    )
   const wanted = version === LATEST_VERSION ? [...TABLES, 'seals'] : TABLES
   const lacking = version === 0 ? [] : wanted.filter((table) => !present.has(table))
   if (lacking.length > 0) {
@@ -63,15 +66,15 @@ function judge(database: Parameters<typeof schemaVersion>[0], file: string, data
   const wide = [dataFolder, file, `${file}-wal`, `${file}-shm`].filter(isWide)
   if (wide.length > 0)
     return warn(
-      `Other users have rights to ${wide.join(', ')}.`,
-      'Nothing: the next start takes them away. Do not widen them again (chmod 600, folders 700).',
+      `Other users have access to ${wide.join(', ')}.`,
+      'Nothing: the next start restricts the permissions. Keep them that way (chmod 600, folders 700).',
       'permissions_unsafe',
     )
   const journal = String(database.get('PRAGMA journal_mode')?.journal_mode)
   const users = fileHolders([file]).map(nameOf)
-  const open = users.length === 0 ? 'nobody else has it open' : `also open in ${users.join(', ')}`
+  const open = users.length === 0 ? 'no other program has it open' : `also open in ${users.join(', ')}`
   const text = `${file}: schema version ${version}, ${journal.toUpperCase()}, ${database.driver}, private; ${open}.`
-  return journal === 'wal' || version === 0 ? pass(text) : warn(text, 'Nothing: the next start switches WAL on.')
+  return journal === 'wal' || version === 0 ? pass(text) : warn(text, 'Nothing: the next start turns on WAL.')
 }
 
 function isWide(path: string): boolean {

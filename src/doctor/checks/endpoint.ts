@@ -16,7 +16,7 @@ export const endpoint: Check = {
   about: 'server',
   async run(patient, facts, signal) {
     const { server, config } = patient
-    if (!server) return skip('No server is named.')
+    if (!server) return skip('No server was given.')
     if (facts.down) return skip('The server cannot be reached.')
     const idleMs = Math.min(config.requestTimeoutMs || LONGEST_MS, LONGEST_MS)
     try {
@@ -27,7 +27,7 @@ export const endpoint: Check = {
     } catch (thrown) {
       if (!(thrown instanceof BridgeError)) throw thrown
       if (thrown.code === 'server_timeout') {
-        const remedy = 'See the server’s own log; raise request_timeout or connect_timeout if it is only slow.'
+        const remedy = 'See the server’s own log; raise request_timeout or connect_timeout if the server is slow.'
         return fail('server_timeout', `MCP server timeout: no answer within ${idleMs} ms.`, remedy)
       }
       return failed(thrown)
@@ -63,14 +63,14 @@ async function older2024(patient: CheckContext, facts: Findings, within: Within)
   if (response.status === 401) return judge(note(facts, response, clock.now()))
   if (!opens) return undefined
   note(facts, response, clock.now())
-  return pass('It speaks the HTTP+SSE transport of 2024-11-05 and asks for no token.')
+  return pass('It speaks the HTTP+SSE transport of 2024-11-05 and does not require a token.')
 }
 
 async function askForStream(patient: CheckContext, facts: Findings, within: Within): Promise<Outcome> {
   const outcome = await older2024(patient, facts, within)
   if (outcome) return outcome
-  const remedy = 'Leave out --transport sse, and check that the URL is the MCP endpoint, often ending in /sse.'
-  return fail('invalid_protocol', 'Invalid MCP protocol response: it opens no event stream of HTTP+SSE.', remedy)
+  const remedy = 'Remove --transport sse, and check that the URL is the MCP endpoint, often ending in /sse.'
+  return fail('invalid_protocol', 'Invalid MCP protocol response: it does not open an HTTP+SSE event stream.', remedy)
 }
 
 async function startOf({ headers, body }: HttpResponse): Promise<string> {
@@ -92,7 +92,7 @@ function judge({ status, headers, challenge }: NonNullable<Findings['answer']>):
   const type = String(headers['content-type'] ?? 'no content type')
   if (status === 401) {
     const named = challenge.resourceMetadata === undefined ? '' : ` and names ${quote(challenge.resourceMetadata)}`
-    return pass(`It asks for a sign-in (401)${named}.`)
+    return pass(`It requires a sign-in (401)${named}.`)
   }
   if (status >= 500) return fail('server_error', `It answers ${status}.`)
   if (status === 404 || /text\/html/.test(type)) {

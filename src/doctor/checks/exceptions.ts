@@ -31,21 +31,21 @@ export async function exceptionsUsed(found: Found): Promise<Used[]> {
   const used: Used[] = []
   if (isDeepStrictEqual(metadata, defaultEndpoints(new URL(server.url).origin)))
     used.push({
-      text: 'It publishes no metadata; the default endpoints of MCP 2025-03-26 are used, as allow_missing_s256 allows.',
-      remedy: 'Ask its owner to publish metadata (RFC 8414); then take allow_missing_s256 out of config.yaml.',
+      text: 'It publishes no metadata; the default endpoints of MCP 2025-03-26 are used because allow_missing_s256 is set.',
+      remedy: 'Ask its owner to publish metadata (RFC 8414); then remove allow_missing_s256 from config.yaml.',
       code: 'discovery_failed',
     })
   else if (metadata.issuer !== issuer)
     used.push({
-      text: `The metadata of ${quote(issuer)} names the issuer ${quote(metadata.issuer)}, as trusted_issuers allows.`,
-      remedy: 'Ask its owner to make both strings equal; then take the pair out of trusted_issuers in config.yaml.',
+      text: `The metadata of ${quote(issuer)} names the issuer ${quote(metadata.issuer)}, which trusted_issuers allows.`,
+      remedy: 'Ask its owner to make both strings equal; then remove the pair from trusted_issuers in config.yaml.',
       code: 'issuer_mismatch',
     })
   const origins = await refusedOtherwise(found)
   if (origins.length > 0)
     used.push({
-      text: `It leads to a private network, as allow_private allows: ${origins.join(', ')}.`,
-      remedy: 'Nothing, if you trust these servers; else take them out of allow_private in config.yaml.',
+      text: `It refers to a private network, which allow_private allows: ${origins.join(', ')}.`,
+      remedy: 'Nothing, if you trust these servers. Otherwise remove them from allow_private in config.yaml.',
       code: 'address_refused',
     })
   return used

@@ -19,7 +19,7 @@ export const registration: Check = {
   about: 'server',
   async run(patient, facts) {
     const { metadata } = facts
-    if (!metadata) return skip('There is no metadata.')
+    if (!metadata) return skip('No metadata was found.')
     const { clientId, clientSecret, clientKey, clientMetadataUrl } = patient.server ?? {}
     const client = await clientOf(patient, facts)
     if (client !== undefined && client === clientId) {
@@ -30,21 +30,22 @@ export const registration: Check = {
     }
     if (client !== undefined && client === clientMetadataUrl) {
       const method = chooseAuthMethod(metadata, clientKey === undefined ? {} : { privateKey: clientKey })
-      return pass(`The client metadata document ${quote(client)} is used, with ${method}.`)
+      return pass(`The client ID metadata document ${quote(client)} is used, with ${method}.`)
     }
-    const passedOver = clientMetadataUrl === undefined ? '' : ' It takes no client metadata document.'
+    const passedOver =
+      clientMetadataUrl === undefined ? '' : ' The authorization server does not support client ID metadata documents.'
     if (client !== undefined) return pass(`This program is registered as ${quote(client)}.${passedOver}`)
     if (metadata.registration_endpoint !== undefined)
-      return pass(`It registers clients by itself (RFC 7591).${passedOver}`)
+      return pass(`The authorization server supports dynamic client registration (RFC 7591).${passedOver}`)
     if (metadata.client_id_metadata_document_supported === true)
       return fail(
         'registration_failed',
-        'It registers no clients by itself, and neither a client metadata document nor a client_id is configured.',
-        'It takes a client metadata document: give the URL of yours as --client-metadata-url, or register a client and give --client-id.',
+        'The authorization server does not support dynamic client registration, and neither a client ID metadata document nor a client_id is configured.',
+        'The authorization server supports client ID metadata documents. Pass the URL of yours as --client-metadata-url, or register a client and pass --client-id.',
       )
     return fail(
       'registration_failed',
-      `It registers no clients by itself, and no client_id is configured.${passedOver}`,
+      `The authorization server does not support dynamic client registration, and no client_id is configured.${passedOver}`,
     )
   },
 }
@@ -63,7 +64,10 @@ async function unbound({ server }: CheckContext, { issuer, look }: Findings): Pr
           `The client ${quote(clientId)} belongs to ${preset.name}, not to ${quote(issuer)}.`,
         )
   if (look && (await isConfirmed(look.clients, issuer, clientId))) return undefined
-  return fail('client_issuer_missing', `Nothing says that the client ${quote(clientId)} belongs to ${quote(issuer)}.`)
+  return fail(
+    'client_issuer_missing',
+    `The configuration does not say that the client ${quote(clientId)} belongs to ${quote(issuer)}.`,
+  )
 }
 
 export const redirectUri: Check = {
@@ -72,11 +76,11 @@ export const redirectUri: Check = {
   async run(patient, facts, signal) {
     const [redirect = ''] = patient.config.callbackUrls
     const { metadata } = facts
-    if (!metadata) return skip('There is no metadata.')
+    if (!metadata) return skip('No metadata was found.')
     const client = await clientOf(patient, facts)
     if (client === undefined)
       return metadata.registration_endpoint === undefined
-        ? skip('No client is known.')
+        ? skip('There is no client yet.')
         : pass(`${redirect} will be registered at the first sign-in.`)
     const url = new URL(metadata.authorization_endpoint)
     if (!isSecure(url, patient.server?.allowHttp ?? false)) return skip('The authorization endpoint is not https.')
@@ -99,8 +103,8 @@ async function preflight(http: HttpClient, url: URL, redirect: string, signal: A
     return judge(response.status, text, redirect)
   } catch (thrown) {
     if (!(thrown instanceof BridgeError) || thrown.code !== 'redirect_refused') throw thrown
-    if (thrown.details.target === new URL(redirect).origin) return pass(`The authorization server takes ${redirect}.`)
-    return pass(`${redirect} is configured; the authorization server leads a person to its own pages.`)
+    if (thrown.details.target === new URL(redirect).origin) return pass(`The authorization server accepts ${redirect}.`)
+    return pass(`${redirect} is configured; the authorization server redirects to its own pages.`)
   }
 }
 
@@ -109,10 +113,10 @@ function judge(status: number, text: string, redirect: string): Outcome {
     /redirect[ _]?ur[il]|reply url|callback url/i.test(text) &&
     (status >= 400 || /mismatch|not (match|registered|allowed)/i.test(text))
   ) {
-    const mistakes = 'Same scheme, host, port and path, and no trailing slash.'
+    const mistakes = 'Scheme, host, port and path must be the same, without a trailing slash.'
     return fail(
       'redirect_uri_mismatch',
-      `OAuth redirect URI mismatch: the authorization server does not take ${redirect}.`,
+      `OAuth redirect URI mismatch: the authorization server does not accept ${redirect}.`,
       `Register exactly ${redirect} with the provider, or set callback_url to what is registered. ${mistakes}`,
     )
   }

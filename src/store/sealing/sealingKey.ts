@@ -88,14 +88,14 @@ async function readKnown(database: Database, slots: KeySlots, known: KeyBackend[
   }
   if (locked) {
     throw new BridgeError('keychain_locked', {
-      message: `The key that seals the stored tokens is in the ${known.join(' and the ')}, which does not give it: ${locked.message}`,
+      message: `The sealing key of the stored tokens is in the ${known.join(' and the ')}, which does not return it: ${locked.message}`,
       cause: locked,
     })
   }
   if (sealedRows(database) > 0) {
     if (strange) throw strangeKey(strange, slots)
     throw new BridgeError('key_missing', {
-      message: `The key that seals the stored tokens is no longer in the ${known.join(' or the ')}.`,
+      message: `The sealing key of the stored tokens is no longer in the ${known.join(' or the ')}.`,
     })
   }
   database.run("DELETE FROM key_slots WHERE backend <> 'claim'")
@@ -113,8 +113,8 @@ function isOurs(slots: KeySlots, backend: KeyBackend, print: string, pinned: rea
 
 function strangeKey(backend: KeyBackend, { pin }: KeySlots): BridgeError {
   return new BridgeError('key_missing', {
-    message: `The database names a sealing key in the ${backend} that was not used with it before; somebody may have changed the database. Nothing of it was used.`,
-    hint: `Restore oauth.db, or give up the stored sign-ins: mcp-oauth-bridge logout --all, then login. If you moved the key yourself, set secret_store to where it is and delete ${pin?.path}.`,
+    message: `The database refers to a sealing key in the ${backend} that was not used with it before. Somebody may have changed the database, so it was not used.`,
+    hint: `Restore oauth.db, or discard the stored sign-ins: mcp-oauth-bridge logout --all, then login. If you moved the key yourself, set secret_store to where it is and delete ${pin?.path}.`,
   })
 }
 
@@ -192,7 +192,7 @@ async function store(secrets: SecretStore, item: string): Promise<Uint8Array> {
   await secrets.set(item, encodeKey(key))
   const kept = await secrets.get(item)
   if (kept !== encodeKey(key))
-    throw new BridgeError('keychain_unavailable', { message: 'The keychain did not keep the sealing key.' })
+    throw new BridgeError('keychain_unavailable', { message: 'The keychain did not store the sealing key.' })
   return key
 }
 
@@ -208,6 +208,6 @@ function decodeKey(text: string): Uint8Array {
   if (key.length === 32) return key
   throw new BridgeError('key_missing', {
     message: 'The sealing key is not 32 bytes of base64.',
-    hint: 'Make one with: openssl rand -base64 32',
+    hint: 'Create one with: openssl rand -base64 32',
   })
 }

@@ -200,8 +200,8 @@ function loadDriver(file: string): { driver: Driver; name: Database['driver'] } 
   } catch (thrown) {
     if (isSqliteError(thrown)) throw unreachable(thrown)
     throw new BridgeError('database_unreachable', {
-      message: `No SQLite driver works here: ${failures.join('; ')}; node:sqlite is not in Node ${process.versions.node}.`,
-      hint: 'Install again with the Node version that runs the bridge, or use Node 22.14 or newer.',
+      message: `No SQLite driver works: ${failures.join('; ')}; node:sqlite is not in Node ${process.versions.node}.`,
+      hint: 'Reinstall with the Node version that runs the bridge, or use Node 22.14 or later.',
       cause: thrown,
     })
   }
@@ -227,7 +227,7 @@ function translate<T>(work: () => T): T {
     if (isBusy(thrown)) throw new BridgeError('database_locked', { cause: thrown })
     if (/no such (table|column)/.test(text)) {
       throw new BridgeError('schema_missing', {
-        message: `The database lacks a table or column: ${text}.`,
+        message: `The database has no such table or column: ${text}.`,
         cause: thrown,
       })
     }

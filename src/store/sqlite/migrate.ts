@@ -31,7 +31,7 @@ export function migrateUp(database: Database): void {
     const from = schemaVersion(database)
     if (from > LATEST_VERSION) {
       throw new BridgeError('schema_missing', {
-        message: `The database has schema version ${from}; this program knows up to ${LATEST_VERSION}.`,
+        message: `The database has schema version ${from}; this program supports up to ${LATEST_VERSION}.`,
         hint: 'Use the newest mcp-oauth-bridge with this database.',
       })
     }

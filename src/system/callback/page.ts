@@ -76,8 +76,8 @@ function contents(page: Shown): Contents {
   }
   if (page.kind === 'invalid_state') {
     const paragraphs = [
-      '<p>This address belongs to no sign-in that is waiting: it was used before, is too old, or was not started here.</p>',
-      '<p class="soft">A sign-in that is waiting goes on. Use its newest browser tab, or start again from your application.</p>',
+      '<p>This link does not match a pending sign-in: it was used before, has expired, or was not started on this computer.</p>',
+      '<p class="soft">If a sign-in is still pending, use its newest browser tab. Otherwise start again from your application.</p>',
     ]
     return { title: 'Invalid state', mark: '!', tone: 'failed', paragraphs }
   }
@@ -86,7 +86,7 @@ function contents(page: Shown): Contents {
     `<p>${escapeHtml(page.hint)}</p>`,
     `<p class="soft">Error <code>${escapeHtml(page.code)}</code>. Nothing was stored; you can close this tab.</p>`,
   ]
-  return { title: 'The sign-in did not work', mark: '✕', tone: 'failed', paragraphs }
+  return { title: 'Sign-in failed', mark: '✕', tone: 'failed', paragraphs }
 }
 
 /** What a server said may hold markup, and controls that turn the direction of writing. */

@@ -18,7 +18,7 @@ export const callbackServer: CallbackListener = {
     const aside = { health, upMs: () => performance.now() - begun }
     const handle = (request: IncomingMessage, response: ServerResponse) => {
       answer(request, response, url, onCallback, aside).catch(() =>
-        plain(response, 500, 'The sign-in could not be completed here'),
+        plain(response, 500, 'The sign-in could not be completed'),
       )
     }
     const servers: Server[] = []
@@ -32,7 +32,10 @@ export const callbackServer: CallbackListener = {
       await close()
       throw await portError(thrown, url)
     }
-    if (servers.length === 0) throw new BridgeError('port_in_use', { message: `Nothing can listen on ${url.host}.` })
+    if (servers.length === 0)
+      throw new BridgeError('port_in_use', {
+        message: `The callback address ${url.host} is not available on this computer.`,
+      })
     return { close }
   },
 }
@@ -66,7 +69,7 @@ async function portError(thrown: unknown, url: URL): Promise<BridgeError> {
     })
   const holder = (await portHolder(Number(url.port || 80))) ?? 'another program'
   return new BridgeError('port_in_use', {
-    message: `The callback address ${url.host} is taken by ${holder}.`,
+    message: `The callback address ${url.host} is in use by ${holder}.`,
     cause: thrown,
   })
 }
@@ -94,7 +97,8 @@ async function answer(
   if (target?.pathname !== url.pathname) return answerAside(request, target?.pathname ?? '', response, aside)
   if (request.method !== 'GET') return plain(response, 405, 'Method not allowed')
   if (!isNavigation(request.headers)) return plain(response, 403, 'Forbidden')
-  if (isForeignPeer(request.socket)) return plain(response, 403, 'Forbidden: another user of this machine asks for it')
+  if (isForeignPeer(request.socket))
+    return plain(response, 403, 'Forbidden: the request comes from another user of this computer')
   const page = await onCallback(target.searchParams)
   if (page.kind === 'again') return redirect(response, page.authorizationUrl)
   const status = page.kind === 'done' ? 200 : 400
@@ -122,7 +126,7 @@ async function answerAside(
     return plain(
       response,
       404,
-      `${path} belongs to the HTTP gateway, which this version does not have (gateway_missing)`,
+      `${path} belongs to the HTTP gateway, which is not available in this version (gateway_missing)`,
     )
   if (method !== 'GET') return plain(response, 404, 'Not found')
   if (!isNavigation(headers)) return plain(response, 403, 'Forbidden')

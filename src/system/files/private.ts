@@ -14,7 +14,7 @@ function makeFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
   } catch (cause) {
-    throw new BridgeError('database_unreachable', { message: `The folder ${folder} cannot be made.`, cause })
+    throw new BridgeError('database_unreachable', { message: `The folder ${folder} cannot be created.`, cause })
   }
 }
 
@@ -36,8 +36,8 @@ export function writePrivate(path: string, text: string): void {
   } catch (cause) {
     if (cause instanceof BridgeError) throw cause
     const { code } = cause as NodeJS.ErrnoException
-    const why = code === 'EEXIST' ? 'is there already' : `cannot be written: ${code}`
-    throw new BridgeError('usage', { message: `${path} ${why}.`, hint: 'Name another file with --output.', cause })
+    const why = code === 'EEXIST' ? 'already exists' : `cannot be written: ${code}`
+    throw new BridgeError('usage', { message: `${path} ${why}.`, hint: 'Choose another file with --output.', cause })
   }
 }
 

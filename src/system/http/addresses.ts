@@ -135,7 +135,7 @@ const resolveAll = (host: string) =>
 
 const refused = (host: string) =>
   new BridgeError('address_refused', {
-    message: `The host ${quote(host)}, which a server on the internet names, is in a private network or on this machine.`,
+    message: `A server on the internet refers to the host ${quote(host)}, which is in a private network or on this machine.`,
     details: { host: quote(host) },
   })
 

@@ -66,7 +66,7 @@ export function createHttp(options: HttpOptions): Http {
         response.discard()
         url = next
       }
-      throw new BridgeError('redirect_refused', { message: `${request.url.origin} redirects in a circle.` })
+      throw new BridgeError('redirect_refused', { message: `${request.url.origin} redirects in a loop.` })
     },
     warm: connections.warm,
     close: connections.close,

@@ -50,7 +50,7 @@ export function tlsFailed(origin: string, reason: string, issuer: string | undef
     message: `The TLS certificate of ${origin} was not accepted: ${reason}${signed}.`,
     ...(UNKNOWN_ISSUER.test(reason)
       ? {}
-      : { hint: 'Check the system clock and the URL, or have the certificate repaired.' }),
+      : { hint: 'Check the system clock and the URL, or ask the server’s owner to fix the certificate.' }),
     details: { origin, reason, sent: false },
     cause,
   })

@@ -66,7 +66,7 @@ export function watchInterim(
   return {
     take(status) {
       if (status === SWITCHING_PROTOCOLS || ++count > MOST_INTERIM) {
-        const what = status === SWITCHING_PROTOCOLS ? '101, which was not asked for' : 'interim responses only'
+        const what = status === SWITCHING_PROTOCOLS ? '101, which was not requested' : 'only interim responses'
         fail(new BridgeError('invalid_protocol', { message: `${origin} answered with ${what}.` }))
       } else if (idleMs > 0 && timer === undefined) look()
     },

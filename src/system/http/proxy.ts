@@ -27,7 +27,7 @@ function parse(value: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url && /^https?:$/.test(url.protocol)) return url
   throw new BridgeError('proxy_failed', {
-    message: url ? `A proxy of the kind ${quote(url.protocol)} is not supported.` : 'The proxy setting is not a URL.',
+    message: url ? `The proxy scheme ${quote(url.protocol)} is not supported.` : 'The proxy setting is not a URL.',
     hint: 'Set HTTPS_PROXY to http://host:port or https://host:port.',
   })
 }
@@ -87,7 +87,9 @@ export function authorityOf({ hostname, port }: { readonly hostname: string; rea
 export function proxyRefused(proxy: URL, authority: string, status: number): BridgeError {
   return new BridgeError('proxy_failed', {
     message: `The proxy ${proxy.origin} answered ${status} for ${authority}.`,
-    ...(status === 407 ? { hint: 'Put user and password into the proxy’s URL: http://user:password@host:port.' } : {}),
+    ...(status === 407
+      ? { hint: 'Add the user name and password to the proxy URL: http://user:password@host:port.' }
+      : {}),
     details: { status, sent: false },
   })
 }

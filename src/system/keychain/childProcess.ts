@@ -39,7 +39,7 @@ async function ask(asked: KeychainCall): Promise<string | undefined> {
     child.once('error', ({ message }) => fail(message))
     child.once('close', () => {
       clearTimeout(silence)
-      const answer: KeychainAnswer = text === '' ? { error: 'the call ended without an answer' } : JSON.parse(text)
+      const answer: KeychainAnswer = text === '' ? { error: 'the call ended without a result' } : JSON.parse(text)
       if (answer.error === undefined) resolve(answer.secret)
       else fail(answer.error)
     })

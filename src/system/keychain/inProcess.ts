@@ -13,7 +13,7 @@ export const keychainHere: SecretStore = {
   delete: (name) => withEntry(name, async (entry) => void (await entry.deleteCredential())),
 }
 
-export const SILENT = 'it does not answer; an unlock prompt may be open'
+export const SILENT = 'it does not respond; an unlock prompt may be open'
 
 /** What either way of asking ends in; of `why` the first line is told. */
 export const unavailable = (why: string, cause?: unknown) =>

@@ -73,7 +73,7 @@ export function createLog(options: LogOptions): Logger {
   const summarise = (when: 'ended' | 'any') => {
     for (const { kind, more } of guard.passedOver(when)) {
       const [at = 'info', event = 'log', code] = kind.split(' ') as [LogLevel, string, string?]
-      const facts = { message: `${more} more of these were not written.`, count: more }
+      const facts = { message: `${more} similar events were not logged.`, count: more }
       const where = { onScreen: RANK[at] >= RANK[level], inFile: RANK[at] >= RANK[fileLevel] }
       put(at, event, { ...facts, ...(code === undefined ? {} : { error: code }) }, where)
     }

@@ -69,9 +69,9 @@ const folderFor = (program: string, machine: Machine, { wsl }: Pick<Desktop, 'ws
 const notFound = (name: string) =>
   new BridgeError('browser_failed', {
     message: /[\\/]/.test(name)
-      ? `${name} is not started: its path is relative, and the working folder may be anybody’s.`
-      : `${name} could not be started: it is not on PATH, whose relative folders and those of a project do not count.`,
-    hint: 'Write the whole path in BROWSER or browser, or run login --no-browser and open the printed address yourself.',
+      ? `${name} is not started: its path is relative, and the working folder may not be trusted.`
+      : `${name} could not be started: it is not on PATH. Relative folders and folders of a project are ignored.`,
+    hint: 'Set BROWSER or browser to the full path, or run login --no-browser and open the printed address yourself.',
   })
 
 /**
@@ -97,16 +97,16 @@ function namedOpeners(names: string, platform: NodeJS.Platform): Opener[] {
 function requireWeb(url: URL): void {
   const where = `${url.protocol}//${url.host}`
   if (url.protocol !== 'https:' && url.protocol !== 'http:')
-    throw new BridgeError('browser_failed', { message: `An address with the scheme ${url.protocol} is not opened.` })
+    throw new BridgeError('browser_failed', { message: `Addresses with the scheme ${url.protocol} are not opened.` })
   if (url.username !== '' || url.password !== '')
-    throw new BridgeError('browser_failed', { message: `An address at ${where} with a user name is not opened.` })
+    throw new BridgeError('browser_failed', { message: `Addresses with a user name are not opened: ${where}.` })
 }
 
 /** Resolves once the program runs, rejects when it cannot start or soon ends with a failure. */
 function awaitStart(child: ChildProcess, name: string): Promise<void> {
   const failed = (why: string, cause?: unknown) =>
     new BridgeError('browser_failed', {
-      message: `${name} could not be started: ${why}.${/\s/.test(name) ? ' It is taken as the name of one program, without arguments.' : ''}`,
+      message: `${name} could not be started: ${why}.${/\s/.test(name) ? ' The whole value is used as the name of one program, without arguments.' : ''}`,
       cause,
     })
   child.unref()
@@ -115,7 +115,7 @@ function awaitStart(child: ChildProcess, name: string): Promise<void> {
     settled.unref()
     child.once('error', (error) => reject(failed(error.message, error)))
     child.once('exit', (code) =>
-      code === 0 || code === null ? resolve() : reject(failed(`it ended with code ${code}`)),
+      code === 0 || code === null ? resolve() : reject(failed(`it exited with code ${code}`)),
     )
   })
 }
