@@ -1,4 +1,4 @@
-// The bounds of every number for a time that comes from outside: servers, stored rows, config. Whatever it is, it becomes a time that a timer, a date and a row can hold.
+// The limits of every number for a time that comes from outside: servers, stored rows, config.
 
 /** The longest wait of one timer; Node turns a longer one into 1 ms. */
 export const LONGEST_TIMER_MS = 2 ** 31 - 1

@@ -1,4 +1,4 @@
-// Doors to the outside world and between rooms; what passes through them is in records.ts. No code. Times are ms since the epoch.
+// The interfaces to the outside world and between rooms; their data is in records.ts.
 import type {
   AccountSummary,
   Attempt,

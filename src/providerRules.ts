@@ -1,4 +1,4 @@
-// What an authorization server wants beyond the standards: data that config knows and the auth room follows. No code.
+// How an authorization server differs from the standards: data that config defines and the auth room follows.
 
 export interface ProviderRules {
   /** The preset's name; undefined: a server that keeps to the standards. */

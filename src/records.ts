@@ -1,4 +1,4 @@
-// What is kept and handed from room to room: challenges, tokens, sign-in attempts, clients. No code. Times are ms since the epoch.
+// The data that is stored and passed between rooms: challenges, tokens, sign-in attempts, clients.
 
 /** What a 401 or 403 answer of the protected resource says (RFC 9110 section 11.6.1, RFC 6750 section 3, RFC 9728 section 5.1). */
 export interface Challenge {

@@ -1,4 +1,4 @@
-// Which URLs may carry a token or a person: https, and http on loopback (RFC 8252 section 8.3, OAuth 2.1 section 1.5). A leaf for every room.
+// Which URLs may carry a token or a person: https, and http on loopback (RFC 8252 section 8.3, OAuth 2.1 section 1.5).
 
 /** `allowHttp` is a person's own exception for a network they trust. */
 export function isSecure(url: URL, allowHttp: boolean): boolean {

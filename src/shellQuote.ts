@@ -1,4 +1,4 @@
-// A word as a person can paste it into their shell.
+// Quotes a word so that a person can paste it into their shell.
 
 export function shellQuote(word: string, platform: NodeJS.Platform = process.platform): string {
   // A sign at its beginning would be an option, a home folder, or a program of zsh.

@@ -1,4 +1,4 @@
-// The Authorizer of one server: bearer and X-User-* for each request, and what to do when the server refuses them.
+// The Authorizer of one server: bearer and X-User-* headers for each request, and the reaction when the server refuses them.
 import { BridgeError } from '../errors.ts'
 import type { Authorizer, Clock, HttpRequest, Logger } from '../ports.ts'
 import type { TokenSet } from '../records.ts'

@@ -1,4 +1,4 @@
-// X-User-* headers from validated claims; every value safe to stand in a header.
+// X-User-* headers from validated claims, encoded so that every value is safe in a header.
 import type { User } from '../records.ts'
 
 /** Header name → claim name. */

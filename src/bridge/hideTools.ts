@@ -1,4 +1,4 @@
-// Tools that the host must not see: cut out of tools/list answers, and calls to them refused. Loaded only when some are named.
+// Hides tools from the host: removes them from tools/list answers and refuses calls to them. Loaded only if some are configured.
 import { BridgeError } from '../errors.ts'
 import { quote } from '../redaction/text.ts'
 import { type Message, parseMessage } from './message/message.ts'

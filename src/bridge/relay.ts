@@ -1,4 +1,4 @@
-// Between host and server: who waits for whom, who is answered what, and how it all ends.
+// Forwards messages between host and server, answers the host with errors, and ends both sides.
 import { asBridgeError, BridgeError } from '../errors.ts'
 import type { Cause, Clock, Logger } from '../ports.ts'
 import { withoutControls } from '../redaction/text.ts'

@@ -1,4 +1,4 @@
-// What may be sent a second time when the connection breaks, and what must not be done twice.
+// Which requests may be sent again after the connection broke, and which must not be repeated.
 import { BridgeError } from '../errors.ts'
 import type { Clock } from '../ports.ts'
 import { isCut } from './http/response.ts'

@@ -1,4 +1,4 @@
-// Which way messages go: Streamable HTTP, or HTTP+SSE where that is all a server speaks; and a lost session made again for both.
+// Chooses the transport: Streamable HTTP, or HTTP+SSE if a server supports nothing else; and restores a lost session for both.
 import { asBridgeError, BridgeError } from '../errors.ts'
 import type { Cause, Clock, Logger } from '../ports.ts'
 import { createExchange, type Exchange } from './http/exchange.ts'

@@ -1,5 +1,5 @@
-// Keeps what Node has compiled for the next start. Compiled code is code: it lies where nobody else can write, and not in the
-// shared temporary folder that Node would take (nodejs.org/api/module.html, enableCompileCache).
+// Keeps the code that Node has compiled for the next start, in a folder that nobody else can write, and not in the
+// shared temporary folder that Node would use (nodejs.org/api/module.html, enableCompileCache).
 import { lstatSync, mkdirSync, type Stats } from 'node:fs'
 import module from 'node:module'
 

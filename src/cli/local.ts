@@ -1,4 +1,4 @@
-// The commands that work on files alone: no server, no database of ours, and a config that may be broken.
+// The commands that only work on files: they need no server and no database, and the config may be invalid.
 import { fileURLToPath } from 'node:url'
 import { BridgeError } from '../errors.ts'
 import type { Program } from '../hosts/entry.ts'

@@ -1,4 +1,4 @@
-// Tells a person at a terminal that the config.yaml of the working folder is not used, and how it would be.
+// Tells a person at a terminal that the config.yaml of the working folder is not used, and how to use it.
 import { ownConfigFile, passedOver } from '../config/load.ts'
 import type { ProcessIO } from './run.ts'
 import type { Command, CommandLine } from './words/args.ts'

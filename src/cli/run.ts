@@ -1,4 +1,4 @@
-// Words → a use case → an exit code. The one place where errors go out to a terminal.
+// Arguments → a command → an exit code. The only place that prints errors to a terminal.
 import type { Readable, Writable } from 'node:stream'
 import { type App, compose, type Overrides } from '../compose/app.ts'
 import type { Config } from '../config/config.ts'

@@ -1,4 +1,4 @@
-// The composition root: with composeStore.ts the only place that picks concrete adapters and reads Config for the rooms.
+// The composition root: with the other files of this folder, the only place that picks implementations and reads Config for the rooms.
 import type { Readable, Writable } from 'node:stream'
 import { createAuthorizer } from '../auth/authorizer.ts'
 import { createTokens, type Tokens } from '../auth/tokens/tokens.ts'

@@ -1,4 +1,4 @@
-// The login half of the composition root: clients, refresh and the grants, each made of code that loads on first use.
+// The sign-in part of the composition root: clients, refresh and the grants, each loaded on first use.
 import { createHash } from 'node:crypto'
 import type { ClientsOptions } from '../auth/client/clients.ts'
 import type { OwnClientOptions, PresetIssuers } from '../auth/client/ownClient.ts'

@@ -1,4 +1,4 @@
-// The storage half of the composition root: the database in its private folder, the sealing key's places, the stores.
+// The storage part of the composition root: the database in its private folder, the places of the sealing key, and the stores.
 import type { Config } from '../config/config.ts'
 import { defaultPaths } from '../config/paths.ts'
 import { BridgeError } from '../errors.ts'

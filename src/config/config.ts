@@ -1,4 +1,4 @@
-// The settings of one run for one server, with nothing left to look up. Plain data: it travels to the login process as JSON.
+// The complete settings of one run for one server. Plain data: they are sent to the login process as JSON.
 import type { LogLevel } from '../ports.ts'
 import type { LOGIN_MODES, TRANSPORTS } from './file/choices.ts'
 

@@ -1,4 +1,4 @@
-// Where files live: XDG on Linux, the system's own convention on macOS and Windows, one folder with MCP_OAUTH_BRIDGE_HOME.
+// Where files are stored: XDG on Linux, the system's convention on macOS and Windows, one folder with MCP_OAUTH_BRIDGE_HOME.
 import { homedir, userInfo } from 'node:os'
 import { isAbsolute, join, win32 } from 'node:path'
 import { BridgeError } from '../errors.ts'

@@ -1,4 +1,4 @@
-// The providers whose ways differ from the standards, as data: recognised by the issuer's host, or by the name of a providers entry.
+// The providers that differ from the standards, as data: recognized by the issuer's host, or by the name of a providers entry.
 import type { ProviderRules, RulesOf } from '../providerRules.ts'
 
 export interface Preset extends ProviderRules {

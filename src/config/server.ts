@@ -1,4 +1,4 @@
-// The settings of one server: its own entry, its provider's, and the flags, in that rising order.
+// The settings of one server: the flags override its entry, which overrides its provider.
 import { readFileSync, statSync } from 'node:fs'
 import { BridgeError } from '../errors.ts'
 import { quote } from '../redaction/text.ts'

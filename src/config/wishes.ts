@@ -1,4 +1,4 @@
-// What is asked of one sign-in besides its server, as short fingerprints that two processes can compare through the store.
+// The options of one sign-in, as short fingerprints that two processes can compare through the store.
 import { createHash } from 'node:crypto'
 import type { Wishes } from '../records.ts'
 import { type Config, DEFAULT_CALLBACK_URL } from './config.ts'

@@ -1,4 +1,4 @@
-// The single checks behind check-config: credentials, database, callback port, and settings that are allowed but unwise.
+// The single checks of check-config: credentials, database, callback port, and settings that are allowed but unwise.
 import { accessSync, constants, copyFileSync, existsSync, mkdtempSync, realpathSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'

@@ -1,4 +1,4 @@
-// Runs the checks one after the other, each within its time, and ranks what failed: the likeliest cause first.
+// Runs the checks one after the other, each within its time limit, and ranks failures: the most likely cause first.
 import { asBridgeError } from '../errors.ts'
 import { CHECKS } from './list.ts'
 import type { Check, CheckContext, Findings } from './report/context.ts'

@@ -1,4 +1,4 @@
-// Changes a person's config file: one backup before the first change, links written through, the old file whole until the new one is.
+// Changes a user's config file: a backup before the first change, symbolic links followed, the file replaced as a whole.
 import { randomUUID } from 'node:crypto'
 import {
   copyFileSync,

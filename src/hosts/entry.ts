@@ -1,4 +1,4 @@
-// One server entry of a host's file: what we write for a bridge, and how our own are recognised.
+// One server entry of a host's file: what we write for a bridge, and how we recognize our own entries.
 import { isAbsolute, resolve } from 'node:path'
 import type { Host } from './hosts.ts'
 import type { JsonObject } from './jsonText.ts'

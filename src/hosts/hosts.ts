@@ -1,4 +1,4 @@
-// The hosts we can be installed into: where each keeps its MCP servers, on each system.
+// The supported hosts: where each stores its MCP servers, on each system.
 import { homedir } from 'node:os'
 import { posix, win32 } from 'node:path'
 import { BridgeError } from '../errors.ts'

@@ -1,4 +1,4 @@
-// A host's JSON file, changed in place: comments, order and formatting stay; the only file that imports jsonc-parser.
+// Changes a host's JSON file in place: comments, order and formatting are kept; the only file that imports jsonc-parser.
 import {
   applyEdits,
   findNodeAtLocation,

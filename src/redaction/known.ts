@@ -1,4 +1,4 @@
-// The secrets that this process has met, and how they are found in a text again, in whatever form a server repeats them.
+// The secrets of this process, and how to find them in a text, in whatever encoding a server repeats them.
 
 /** Where a secret came from: each kind has room of its own, so that what one server sets pushes nothing else out. */
 export type SecretKind = 'configured' | 'client' | 'token' | 'flow' | 'session' | 'cookie'

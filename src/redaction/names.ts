@@ -1,4 +1,4 @@
-// Which texts of a config or a command line may be secrets, so that they are copied nowhere. Wrong guesses err towards "secret".
+// Which parts of a config or command line may be secrets and must not be copied. When in doubt, they are secrets.
 
 /** Names of headers, parameters and keys whose value is a credential. */
 const SECRET_NAME = /auth(?!or\b)|cookie|credential|key|pass|secret|session|signature|token/i

@@ -1,4 +1,4 @@
-// What is cut out of every text from now on: secrets by kind, and the names of accounts; never a word of our own.
+// Registers what is removed from every text: secrets by kind, and account names; never words of our own messages.
 import { isKnown, rememberAccount, rememberSecret, type SecretKind } from './known.ts'
 
 /**

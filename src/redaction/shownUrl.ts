@@ -1,4 +1,4 @@
-// The address of a server as others may see it: a model, a page, a notice. People put keys into its query and its path.
+// The address of a server as others may see it: a model, a page, a notice. Some users put keys into its query or path.
 
 import { shellQuote } from '../shellQuote.ts'
 import { isOpaque, isSecretHeader } from './names.ts'

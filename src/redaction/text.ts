@@ -1,4 +1,4 @@
-// Untrusted texts made fit for an error, a log or a terminal.
+// Makes untrusted text safe for an error, a log or a terminal.
 import { hideAccounts, hideKnown } from './known.ts'
 
 /** Untrusted text for a message or a log: JSON-quoted, cut to `most` characters, without terminal or bidi controls, secrets and URL queries. */

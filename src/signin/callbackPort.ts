@@ -1,4 +1,4 @@
-// Who answers the redirect: the first login process owns the port and completes every attempt; the others succeed it when it ends.
+// Answers the redirect: the first login process owns the port and completes every attempt; another one takes over when it ends.
 import { BridgeError } from '../errors.ts'
 import type { CallbackListener, CallbackPage, Clock, Health, Leases } from '../ports.ts'
 

@@ -1,4 +1,4 @@
-// What a person pastes → the parameters of a callback: code, state, iss and error, and nothing else of the address.
+// A pasted address → the parameters of a callback: code, state, iss and error, and nothing else.
 const READ = ['code', 'state', 'iss', 'error', 'error_description'] as const
 
 export type PastedAddress =

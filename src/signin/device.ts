@@ -1,4 +1,4 @@
-// Sees a sign-in by device code through: shows address and code, polls, and ends when any process has completed the attempt.
+// Performs a sign-in by device code: shows address and code, polls, and ends when any process has completed the attempt.
 
 import type { DeviceSignIn } from '../auth/grants/deviceCode.ts'
 import { createStyle } from '../cli/terminal/style.ts'

@@ -1,4 +1,4 @@
-// What a person is told who must open the address on their own: where, and how the answer comes back to this machine.
+// Instructions for a person who opens the address manually: where to open it, and how the response returns to this machine.
 import { withoutControls } from '../redaction/text.ts'
 import type { Desktop } from '../system/person/desktop.ts'
 

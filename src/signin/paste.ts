@@ -1,4 +1,4 @@
-// The way in by pasting: reads the address that the browser ends at from the terminal, until one is of this attempt.
+// Sign-in by pasting: reads the address of the last page from the terminal, until one matches this attempt.
 import { createInterface } from 'node:readline'
 import { type Readable, Writable } from 'node:stream'
 import type { CallbackPage } from '../ports.ts'

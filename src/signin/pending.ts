@@ -1,4 +1,4 @@
-// The sign-in this process waits for: the bridge tells its host of it, and lets no call wait for a person without end.
+// The pending sign-in that this process waits for: the bridge reports it to the host and limits the wait of every call.
 import { BridgeError } from '../errors.ts'
 import type { Clock, SignInWatch } from '../ports.ts'
 

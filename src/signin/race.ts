@@ -1,4 +1,4 @@
-// The ways into one sign-in, side by side: whichever brings the person home first ends the others.
+// Runs the methods of one sign-in in parallel: the first to complete ends the others.
 import { BridgeError } from '../errors.ts'
 import type { Attempt } from '../records.ts'
 

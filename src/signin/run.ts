@@ -1,4 +1,4 @@
-// Sees one sign-in attempt through: port first, then the plan, the browser, and the wait until it is settled.
+// Runs one sign-in attempt: first the port, then the plan, the browser, and the wait for its end.
 
 import type { Login } from '../auth/grants/authorizationCode.ts'
 import type { App } from '../compose/app.ts'

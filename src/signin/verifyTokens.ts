@@ -1,4 +1,4 @@
-// One request with tokens that were just stored: a sign-in has succeeded when the MCP server takes them, and not before.
+// Sends one request with new tokens: a sign-in succeeds only if the MCP server accepts them.
 
 import { headOf } from '../auth/discovery/deadline.ts'
 import { asBridgeError, BridgeError } from '../errors.ts'

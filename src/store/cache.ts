@@ -1,4 +1,4 @@
-// What servers said about themselves, kept until it expires (table server_cache); for the login path authenticated.
+// Cached data about servers until it expires (table server_cache); authenticated where a sign-in uses it.
 import type { Cache, Clock } from '../ports.ts'
 import { isSealed, type Row, sealRow } from './sealing/rowSeals.ts'
 import type { OpenSeal } from './sealing/seal.ts'

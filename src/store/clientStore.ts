@@ -1,4 +1,4 @@
-// Registered clients by issuer and redirect URI; their rows authenticated, their secrets sealed.
+// Registered clients by issuer and redirect URI; their rows are authenticated, their secrets sealed.
 import { BridgeError } from '../errors.ts'
 import type { ClientStore, Clock } from '../ports.ts'
 import { isSealed, sealRow } from './sealing/rowSeals.ts'

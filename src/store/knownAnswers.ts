@@ -1,4 +1,4 @@
-// What a server answered last to one profile (table server_cache), for a host that asks while a person signs in.
+// The last answers of a server to one profile (table server_cache), for a host that asks while a person signs in.
 import type { Cache, Clock, KnownAnswers } from '../ports.ts'
 import type { TokenKey } from '../records.ts'
 

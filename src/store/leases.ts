@@ -1,4 +1,4 @@
-// "Only one process at a time": a row with an owner and an end, renewed while it is held, taken over when its holder dies.
+// "Only one process at a time": a row with an owner and an expiry, renewed while it is held, taken over if its holder dies.
 import { randomUUID } from 'node:crypto'
 import type { Clock, Lease, Leases } from '../ports.ts'
 import type { Database } from './sqlite/database.ts'

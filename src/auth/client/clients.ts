@@ -1,4 +1,4 @@
-// Who we are at an authorization server: the configured client, a client metadata document, else one registered for us.
+// The client we use at an authorization server: the configured one, a client ID metadata document, or a dynamically registered one.
 import { BridgeError } from '../../errors.ts'
 import type { HttpClient, Leases } from '../../ports.ts'
 import type { RulesOf } from '../../providerRules.ts'

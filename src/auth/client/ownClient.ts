@@ -1,4 +1,4 @@
-// To which authorization server a client that a person configured belongs: asked before every request that names or proves it.
+// The issuer that a configured client belongs to: checked before every request that names or authenticates the client.
 import { BridgeError } from '../../errors.ts'
 import type { Cache, ClientStore, Clock } from '../../ports.ts'
 import { quote } from '../../redaction/text.ts'

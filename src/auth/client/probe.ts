@@ -1,4 +1,4 @@
-// Whether an authorization server has forgotten a client, found out before a person sees its error page.
+// Finds out whether an authorization server has forgotten a client, before a person sees its error page.
 import { randomBytes } from 'node:crypto'
 import type { HttpClient, HttpResponse } from '../../ports.ts'
 import type { RegisteredClient } from '../../records.ts'

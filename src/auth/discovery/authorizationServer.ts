@@ -1,4 +1,4 @@
-// The metadata of an authorization server (RFC 8414, OpenID Connect Discovery): where it is, what it must say, what a person wrote instead.
+// The metadata of an authorization server (RFC 8414, OpenID Connect Discovery): its location, its checks and configured endpoints.
 import { BridgeError } from '../../errors.ts'
 import type { HttpClient } from '../../ports.ts'
 import type { ProviderRules, RulesOf } from '../../providerRules.ts'

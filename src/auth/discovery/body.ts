@@ -1,4 +1,4 @@
-// The body of an answer on the login path: the whole of it within a bound, or its beginning.
+// The body of a response during a sign-in: all of it up to a limit, or its beginning.
 import type { BridgeError } from '../../errors.ts'
 
 /** No metadata and no token answer is larger. */

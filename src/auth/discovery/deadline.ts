@@ -1,4 +1,4 @@
-// The whole time of one exchange on the login path: a server that sends a byte now and then is never silent, and still comes to an end.
+// The total time of one exchange during a sign-in: it ends even if the server keeps sending single bytes.
 import type { HttpClient, HttpRequest, HttpResponse } from '../../ports.ts'
 
 /**

@@ -1,4 +1,4 @@
-// One metadata document: JSON of bounded size, in bounded time, or undefined when the place has none.
+// One metadata document: JSON of limited size, in limited time, or undefined if there is none.
 import { BridgeError } from '../../errors.ts'
 import type { HttpClient } from '../../ports.ts'
 import { quote } from '../../redaction/text.ts'

@@ -1,4 +1,4 @@
-// What a person may except one server from, and what the bridge then does instead. Each is narrow and shown by `status`.
+// The exceptions that a person can configure for one server, and their effect. Each is narrow and shown by `status`.
 import { quote } from '../../redaction/text.ts'
 
 /** Metadata found under `expected` that names itself `named`; both letter by letter. */

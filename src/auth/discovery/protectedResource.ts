@@ -1,4 +1,4 @@
-// From a challenge to the authorization server: the protected resource's metadata (RFC 9728), then that of the server it names.
+// From a challenge to the authorization server: the metadata of the protected resource (RFC 9728), then that of the server it names.
 import { BridgeError } from '../../errors.ts'
 import type { Challenge } from '../../records.ts'
 import { quote } from '../../redaction/text.ts'

@@ -1,4 +1,4 @@
-// Whether the account that signed in is the one a person named.
+// Checks whether the account that signed in is the requested one.
 import { BridgeError } from '../../errors.ts'
 import type { TokenSet, User } from '../../records.ts'
 import { registerAccounts } from '../../redaction/register.ts'

@@ -1,4 +1,4 @@
-// Authorization code + PKCE (OAuth 2.1 section 4.1): from an attempt row to an authorization URL, and from its callback to a token set.
+// Authorization code + PKCE (OAuth 2.1 section 4.1): from an attempt to an authorization URL, and from its callback to a token set.
 import { asBridgeError, BridgeError } from '../../errors.ts'
 import type { CallbackPage, Clock } from '../../ports.ts'
 import type { Attempt, AttemptPlan } from '../../records.ts'

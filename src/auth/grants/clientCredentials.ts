@@ -1,4 +1,4 @@
-// The client credentials grant (RFC 6749 section 4.4): tokens for this program itself, without a person, a browser or an attempt.
+// The client credentials grant (RFC 6749 section 4.4): tokens for the program itself, without a person, a browser or an attempt.
 import type { Clock, Logger } from '../../ports.ts'
 import type { Challenge, TokenSet } from '../../records.ts'
 import type { Clients } from '../client/clients.ts'

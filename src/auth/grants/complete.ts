@@ -1,4 +1,4 @@
-// The last step of every sign-in of a person: the right account, the tokens taken by the server and stored, the attempt finished; or the attempt failed.
+// The last step of every sign-in: checks the account, tries and stores the tokens, and finishes or fails the attempt.
 import { BridgeError } from '../../errors.ts'
 import type { AttemptStore, Logger, TokenStore } from '../../ports.ts'
 import type { Attempt, TokenKey, TokenSet } from '../../records.ts'

@@ -1,4 +1,4 @@
-// Sign-in by device code (RFC 8628): a code to type in any browser on any machine, and polling until the person has done so.
+// Sign-in by device code (RFC 8628): shows a code to type in any browser, and polls until the person has done so.
 import { asBridgeError, BridgeError } from '../../errors.ts'
 import type { Clock } from '../../ports.ts'
 import type { Attempt } from '../../records.ts'

@@ -1,4 +1,4 @@
-// A callback for a sign-in that another process sees to: handed over through the store, because only that one knows how far its server reaches and whom it trusts.
+// Passes a callback to the process that owns its sign-in, through the store: only that process knows the limits and trust of its server.
 import { BridgeError, ERRORS } from '../../errors.ts'
 import type { AttemptStore, CallbackPage, Clock, Logger } from '../../ports.ts'
 import type { Attempt, AttemptPlan } from '../../records.ts'

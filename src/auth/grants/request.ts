@@ -1,4 +1,4 @@
-// What a sign-in asks for, whatever its grant: which authorization server, its own wishes, which scopes, for which resource.
+// The parameters of a sign-in, whatever its grant: authorization server, options, scopes and resource.
 
 import type { HttpClient } from '../../ports.ts'
 import type { ProviderRules, RulesOf } from '../../providerRules.ts'

@@ -1,4 +1,4 @@
-// A code that was refused because the server has forgotten our client: one more round, with a new client, in the same tab.
+// Repeats a sign-in with a new client in the same tab, after a code was refused because the server has forgotten the old one.
 import { BridgeError } from '../../errors.ts'
 import type { AttemptStore, Logger } from '../../ports.ts'
 import type { AttemptPlan } from '../../records.ts'

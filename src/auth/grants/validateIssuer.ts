@@ -1,4 +1,4 @@
-// Who answered: `iss` of an authorization response against the issuer recorded with the attempt (RFC 9207 section 2.4).
+// Compares `iss` of an authorization response with the issuer recorded with the attempt (RFC 9207 section 2.4).
 import { BridgeError } from '../../errors.ts'
 import type { AttemptPlan } from '../../records.ts'
 import { quote } from '../../redaction/text.ts'

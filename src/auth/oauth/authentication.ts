@@ -1,4 +1,4 @@
-// How a client proves itself at the token endpoint: the method (RFC 8414 section 2), and the key of private_key_jwt (RFC 7523).
+// How a client authenticates at the token endpoint: the method (RFC 8414 section 2), and the key of private_key_jwt (RFC 7523).
 import { createPrivateKey, type JsonWebKeyInput, type KeyObject, webcrypto } from 'node:crypto'
 import { BridgeError } from '../../errors.ts'
 import type { RegisteredClient } from '../../records.ts'

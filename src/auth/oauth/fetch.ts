@@ -1,4 +1,4 @@
-// The fetch that openid-client is given: our own HTTP client, so that one door decides on TLS, timeouts and redirects.
+// The fetch for openid-client: our own HTTP client, so that one place decides on TLS, timeouts and redirects.
 import { BridgeError } from '../../errors.ts'
 import type { HttpClient } from '../../ports.ts'
 import { wholeBody } from '../discovery/body.ts'

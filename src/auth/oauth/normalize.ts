@@ -1,4 +1,4 @@
-// Answers to POSTs that keep to an older or looser form, made into what RFC 6749 section 5 and RFC 8628 section 3.2 ask for.
+// Responses in an older or looser form, converted to what RFC 6749 section 5 and RFC 8628 section 3.2 require.
 import { deviceCodeLife, pollInterval, tokenLife } from '../../bounds.ts'
 
 export interface Answer {

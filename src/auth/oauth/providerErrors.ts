@@ -1,4 +1,4 @@
-// What a provider says beside the OAuth error code → our code and its remedy. The one place where a text decides.
+// Provider-specific error details → our code and its hint. Only for providers that give no usable OAuth error code.
 import type { ErrorCode } from '../../errors.ts'
 
 export interface Said {

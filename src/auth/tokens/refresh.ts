@@ -1,4 +1,4 @@
-// The refresh grant (RFC 6749 section 6): a new token set, or 'rejected' when the grant is dead; throws what may pass.
+// The refresh grant (RFC 6749 section 6): a new token set, or 'rejected' if the grant is invalid; throws transient errors.
 import { BridgeError } from '../../errors.ts'
 import type { Clock, Logger } from '../../ports.ts'
 import type { RulesOf } from '../../providerRules.ts'

@@ -1,4 +1,4 @@
-// Trying again what may pass by itself: an authorization server that is busy, or out of reach while the machine wakes.
+// Retries transient failures: an authorization server that is busy, or unreachable while the machine wakes up.
 import type { BridgeError } from '../../errors.ts'
 import type { Clock, Logger } from '../../ports.ts'
 

@@ -1,4 +1,4 @@
-// Which scopes to ask for (MCP authorization, "Scope Selection Strategy"), plus those that keep and name the sign-in.
+// Which scopes to request (MCP authorization, "Scope Selection Strategy"), plus those for refresh tokens and identity.
 
 export interface ScopeSources {
   /** `scope` of the challenge: what the request needs. */

@@ -1,4 +1,4 @@
-// An answer of the token endpoint → the token set to keep; what the answer leaves out stays as it was asked for or held.
+// A token response → the token set to store; members that are missing keep their requested or previous value.
 import { moment } from '../../bounds.ts'
 import { BridgeError } from '../../errors.ts'
 import type { ProviderRules } from '../../providerRules.ts'

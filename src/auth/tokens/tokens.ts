@@ -1,4 +1,4 @@
-// The token set of one server and profile: reuse, else refresh, else ask for a sign-in; coordinated with every other process.
+// The token set of one server and profile: reuse it, else refresh it, else request a sign-in; coordinated with all other processes.
 import { BridgeError } from '../../errors.ts'
 import type { Cause, Clock, Leases, Logger, MaybePromise, TokenStore } from '../../ports.ts'
 import type { Challenge, TokenKey, TokenRecord, TokenSet } from '../../records.ts'

@@ -1,4 +1,4 @@
-// Stops reading the host while too much of what it said waits here: a server that does not read must not fill our memory.
+// Stops reading from the host while too many bytes are waiting: a slow server must not fill our memory.
 
 export interface HostFlow {
   /** Counts `bytes` until `work` is done or `taken` is called with the same bytes. */

@@ -1,4 +1,4 @@
-// Whole lines to the host, in order, waiting while the host is slow to read.
+// Writes whole lines to the host, in order, and waits while the host reads slowly.
 import type { Writable } from 'node:stream'
 import { toOneLine } from '../message/message.ts'
 

@@ -1,4 +1,4 @@
-// Undoes the content coding of an answer that came compressed though nobody asked for it (RFC 9110 section 8.4.1).
+// Decodes a response that was compressed although we did not request it (RFC 9110 section 8.4.1).
 import type { Transform } from 'node:stream'
 import zlib from 'node:zlib'
 import { BridgeError } from '../../errors.ts'

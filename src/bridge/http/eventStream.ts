@@ -1,4 +1,4 @@
-// SSE bytes → events, as bytes (WHATWG HTML section 9.2.6). Never decodes what it only passes on.
+// SSE bytes → events, as bytes (WHATWG HTML section 9.2.6). Data that is only passed on is never decoded.
 import { retryOf } from '../../bounds.ts'
 import { withoutBom } from '../message/message.ts'
 import { Pieces } from '../message/pieces.ts'

@@ -1,4 +1,4 @@
-// One message → one POST → the answers that come back (MCP Streamable HTTP, "Sending Messages to the Server").
+// One message → one POST → its answers (MCP Streamable HTTP, "Sending Messages to the Server").
 import type { BridgeError } from '../../errors.ts'
 import type { Clock, HttpResponse } from '../../ports.ts'
 import type { InFlight, PendingRequest } from '../message/inFlight.ts'

@@ -1,4 +1,4 @@
-// The HTTP+SSE transport of revision 2024-11-05: one event stream for all answers, and an endpoint that takes the messages.
+// The HTTP+SSE transport of revision 2024-11-05: one event stream for all answers, and an endpoint for messages.
 import { asBridgeError, BridgeError } from '../../errors.ts'
 import type { HttpResponse, Logger } from '../../ports.ts'
 import { quote } from '../../redaction/text.ts'

@@ -1,4 +1,4 @@
-// The standing GET stream for what the server says on its own account (MCP Streamable HTTP, "Listening for Messages").
+// The GET stream for messages that the server sends unprompted (MCP Streamable HTTP, "Listening for Messages").
 import type { Clock, Logger } from '../../ports.ts'
 import { parseMessage } from '../message/message.ts'
 import type { Session } from '../session/session.ts'

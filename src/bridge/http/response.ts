@@ -1,4 +1,4 @@
-// One HTTP response → the messages in it, or the error that says why there are none.
+// One HTTP response → its messages, or the error that says why there are none.
 import { BridgeError } from '../../errors.ts'
 import type { HttpResponse } from '../../ports.ts'
 import { quote } from '../../redaction/text.ts'

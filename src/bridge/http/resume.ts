@@ -1,4 +1,4 @@
-// Goes on with the stream of a POST that ended too soon: GET with Last-Event-ID until the answer is there (MCP "Resumability").
+// Resumes the stream of a POST that ended too early: GET with Last-Event-ID until the answer arrives (MCP "Resumability").
 import { BridgeError } from '../../errors.ts'
 import type { Clock } from '../../ports.ts'
 import type { PendingRequest } from '../message/inFlight.ts'

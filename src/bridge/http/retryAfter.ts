@@ -1,4 +1,4 @@
-// Waits as long as a server that is too busy asks for, within the time of the request (RFC 9110 section 10.2.3).
+// Waits as long as a busy server asks for, within the timeout of the request (RFC 9110 section 10.2.3).
 import { retryAfter } from '../../bounds.ts'
 import type { Clock, HttpResponse } from '../../ports.ts'
 import type { PendingRequest } from '../message/inFlight.ts'

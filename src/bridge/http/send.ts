@@ -1,4 +1,4 @@
-// One request to the MCP server, authorized: a refused one is sent again after the authorizer has seen to it.
+// Sends one request to the MCP server with authorization, and repeats it once the authorizer has handled a refusal.
 import { BridgeError } from '../../errors.ts'
 import type { Authorizer, Cause, HttpClient, HttpRequest, HttpResponse, MaybePromise } from '../../ports.ts'
 

@@ -1,4 +1,4 @@
-// A request whose answer comes on a stream it shares with others: how long it waits, and what ends the wait.
+// A request whose answer arrives on a shared stream: how long it waits, and what ends the wait.
 import { BridgeError } from '../../errors.ts'
 import type { Clock } from '../../ports.ts'
 import type { Take } from './response.ts'

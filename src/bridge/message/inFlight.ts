@@ -1,4 +1,4 @@
-// The table of what is in flight: each message of the host, the ids still open, and how to give it up.
+// The pending requests: each message of the host, the ids without an answer yet, and how to cancel it.
 import type { Cause, Wire } from '../../ports.ts'
 import type { Message, RawId } from './message.ts'
 

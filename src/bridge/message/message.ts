@@ -1,4 +1,4 @@
-// Looks at one JSON-RPC message without changing it: kind, id, method. The bytes travel on as they came.
+// Reads kind, id and method of one JSON-RPC message without changing it. The bytes are forwarded unchanged.
 import { type Members, type Span, scan, textAt } from './scan.ts'
 
 /** The JSON text of a message id: `1`, `"a"`, `12345678901234567890`. One id has one text, however it was written. */

@@ -1,5 +1,5 @@
-// Single values out of a message, read where they stand: building all of it as objects costs many times its size, and a server
-// may send a list of millions.
+// Reads single values of a message in place: building all of it as objects costs many times its size, and a server
+// may send a list with millions of entries.
 import type { Message } from './message.ts'
 import { type Span, skipSpace, skipValue, textAt } from './scan.ts'
 

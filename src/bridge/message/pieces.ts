@@ -1,4 +1,4 @@
-// Bytes that come in pieces, gathered in little more memory than they need, however small or scattered the pieces are.
+// Collects bytes that arrive in pieces, in little more memory than they need, however small or scattered they are.
 
 /** Smaller pieces are copied together: a view of its own costs more than they hold. */
 const SMALL = 4096

@@ -1,4 +1,4 @@
-// BridgeError → the JSON-RPC error answer to a request id (contract section 6).
+// BridgeError → the JSON-RPC error response for a request id.
 import { type BridgeError, ERRORS } from '../../errors.ts'
 import { hideKnown } from '../../redaction/known.ts'
 import { withoutQueries } from '../../redaction/text.ts'

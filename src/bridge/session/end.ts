@@ -1,4 +1,4 @@
-// Tells the server that a session is over (MCP Streamable HTTP, "Session Management"), within moments or not at all.
+// Tells the server that a session is over (MCP Streamable HTTP, "Session Management"), within a short time or not at all.
 import { asBridgeError } from '../../errors.ts'
 import type { Logger } from '../../ports.ts'
 import type { Send } from '../http/send.ts'

@@ -1,5 +1,5 @@
-// How a server says that it has forgotten a session: 404 by the specification, words in the wild. What it says of any other
-// session is its answer: the request may have been carried out, and must not be sent again.
+// Detects that a server has lost a session: 404 by the specification, error texts in practice. An error about any other
+// session is a normal answer: the request may have been carried out, and must not be sent again.
 import type { Message } from '../message/message.ts'
 
 /** To be asked only where a session id was sent. 404: MCP Streamable HTTP, "Session Management". */

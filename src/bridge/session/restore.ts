@@ -1,4 +1,4 @@
-// Makes a session again behind the host's back: its own initialize, then its log level and its subscriptions.
+// Restores a session without the host noticing: its own initialize, then its log level and its subscriptions.
 import { asBridgeError, BridgeError } from '../../errors.ts'
 import type { Logger } from '../../ports.ts'
 import { quote } from '../../redaction/text.ts'

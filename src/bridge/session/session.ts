@@ -1,4 +1,4 @@
-// The Streamable HTTP session: its id, its protocol version, and making it again when the server has forgotten it.
+// The Streamable HTTP session: its id, its protocol version, and its restoration after the server has forgotten it.
 import { BridgeError } from '../../errors.ts'
 import type { HttpResponse } from '../../ports.ts'
 import { registerRotatingSecret } from '../../redaction/register.ts'

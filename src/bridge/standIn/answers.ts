@@ -1,4 +1,4 @@
-// What the host is answered in the server's place while a person signs in: what the server said last, else the least that stays true.
+// The answers that the host gets in place of the server while a person signs in: cached ones, else minimal ones.
 import type { RawId } from '../message/message.ts'
 
 /** The lists of a server that may change, by the method that asks for them. */

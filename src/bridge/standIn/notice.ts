@@ -1,5 +1,5 @@
-// The address of a sign-in goes out to the host: as a log message, and as a question that it shows to the person
-// where it can (MCP 2025-11-25, "URL Mode Elicitation").
+// Sends the address of a sign-in to the host: as a log message, and as a URL elicitation
+// if the host supports it (MCP 2025-11-25, "URL Mode Elicitation").
 import { randomUUID } from 'node:crypto'
 import type { Logger, SignInWatch } from '../../ports.ts'
 import type { Message, RawId } from '../message/message.ts'

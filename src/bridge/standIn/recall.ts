@@ -1,4 +1,4 @@
-// What a host may be told from memory: what the server said last, as far as it was kept, without the tools it must not see.
+// The cached answers of a server for a host, without the tools that the host must not see.
 import type { KnownAnswers, Logger } from '../../ports.ts'
 import type { HiddenTools } from '../hideTools.ts'
 import type { Message } from '../message/message.ts'

@@ -1,5 +1,5 @@
-// What the host is told while a person signs in: initialize is held for a while and then answered here, lists come from
-// memory, calls wait within bounds; when the server is there, whatever was said in its place is made true.
+// Answers the host while a person signs in: initialize is held for a while and then answered here, lists come from
+// the cache, and calls wait for a limited time. After the sign-in, the server is initialized and the host told of changed lists.
 import { asBridgeError, type BridgeError } from '../../errors.ts'
 import type { Clock, SignInWatch } from '../../ports.ts'
 import { withoutQueries } from '../../redaction/text.ts'

@@ -1,4 +1,4 @@
-// validate-config and check-config: what is right and wrong with a config file, line by line, without starting anything.
+// validate-config and check-config: report what is right and wrong in a config file, line by line, without starting anything.
 import { dirname, resolve } from 'node:path'
 import type { Flags } from '../../config/config.ts'
 import { readOwnFile } from '../../config/file/ownFile.ts'

@@ -1,4 +1,4 @@
-// The doctor command: runs the checks and tells what they found, to a person or as JSON.
+// The doctor command: runs the checks and prints the findings, as text or as JSON.
 import type { App } from '../../compose/app.ts'
 import { examine, type Report, reportOf } from '../../doctor/examine.ts'
 import { type Finding, failed } from '../../doctor/report/finding.ts'

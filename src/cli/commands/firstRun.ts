@@ -1,4 +1,4 @@
-// mcp-oauth-bridge alone at a terminal, with nothing configured: asks for a server, signs in, and adds it to a host.
+// mcp-oauth-bridge without arguments at a terminal, with nothing configured: asks for a server, signs in, and adds it to a host.
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { ownConfigFile } from '../../config/load.ts'

@@ -1,4 +1,4 @@
-// import mcp-remote: takes the servers of another bridge over from the hosts' files into config.yaml; never its tokens.
+// import mcp-remote: imports servers of mcp-remote from the hosts' files into config.yaml, but never tokens.
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-// install and uninstall: puts a server into a host's config file, and takes it out again.
+// install and uninstall: add a server to a host's config file, and remove it.
 import { join, resolve } from 'node:path'
 import type { Config, Flags } from '../../config/config.ts'
 import { loadConfig, ownConfigFile } from '../../config/load.ts'

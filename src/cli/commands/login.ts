@@ -1,4 +1,4 @@
-// The login command of a person, and the login process that a bridge starts.
+// The login command, and the login process that a bridge starts.
 import { checkAccount, isAccount } from '../../auth/grants/account.ts'
 import { covers, union } from '../../auth/tokens/scopes.ts'
 import type { App } from '../../compose/app.ts'

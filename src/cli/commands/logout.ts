@@ -1,4 +1,4 @@
-// Sign-out: revoke at the authorization server (RFC 7009), then forget here, also when the server is down.
+// Sign-out: revokes the tokens at the authorization server (RFC 7009), then deletes them, even if the server is down.
 import { TOKEN_LEASE_MS, tokenLease } from '../../auth/tokens/tokens.ts'
 import type { App } from '../../compose/app.ts'
 import { asBridgeError, BridgeError } from '../../errors.ts'

@@ -1,4 +1,4 @@
-// migrate up | down | version: the database schema, looked at and changed by hand.
+// migrate up | down | version: shows or changes the database schema.
 import type { App } from '../../compose/app.ts'
 import { BridgeError } from '../../errors.ts'
 import { quote } from '../../redaction/text.ts'

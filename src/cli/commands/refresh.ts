@@ -1,4 +1,4 @@
-// Refresh now, through the same coordinated path as every other refresh.
+// The refresh command: refreshes now, through the same coordinated path as every other refresh.
 import { isoTime } from '../../bounds.ts'
 import type { App } from '../../compose/app.ts'
 import { BridgeError } from '../../errors.ts'

@@ -1,4 +1,4 @@
-// reset: deletes every sign-in, the key that seals them, and the logs; asked twice, and never under a running bridge.
+// The reset command: deletes every sign-in, the sealing key and the logs; asks twice, and never while a bridge runs.
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { App } from '../../compose/app.ts'

@@ -1,4 +1,4 @@
-// The bridge itself: stdin to the relay until stdin closes, the host is gone, or the process is asked to end.
+// The bridge itself: relays stdin until stdin closes, the host dies, or the process is asked to end.
 import { createLineReader } from '../../bridge/host/stdin.ts'
 import type { App } from '../../compose/app.ts'
 import { ERRORS } from '../../errors.ts'

@@ -1,4 +1,4 @@
-// Who is signed in where, until when, kept how; never a secret.
+// The status command: sign-ins, their expiry and how they are stored, without secrets.
 import { isoTime } from '../../bounds.ts'
 import type { App } from '../../compose/app.ts'
 import type { ServerExceptions } from '../../config/config.ts'

@@ -1,4 +1,4 @@
-// support-bundle: what a helper needs to see, as one JSON text without secrets; shown before it is written.
+// The support-bundle command: information for a support request as one JSON text without secrets, shown before it is written.
 import { resolve } from 'node:path'
 import type { App } from '../../compose/app.ts'
 import type { Config } from '../../config/config.ts'

@@ -1,4 +1,4 @@
-// A report as it may be sent to somebody: without secrets, accounts and the name of the home folder, wherever they stand in it.
+// Makes a report safe to share: removes secrets, accounts and the name of the home folder.
 import { homedir } from 'node:os'
 import { withoutAccounts, withoutQueries, withoutSecrets } from '../../redaction/text.ts'
 

@@ -1,4 +1,4 @@
-// Questions to a person at a terminal: on stderr, answered by a line; Ctrl-C and Ctrl-D end them.
+// Asks questions at a terminal: on stderr, answered with a line; Ctrl-C and Ctrl-D end them.
 import { createInterface } from 'node:readline'
 import { BridgeError } from '../../errors.ts'
 import type { ProcessIO } from '../run.ts'

@@ -1,4 +1,4 @@
-// Asks the person at a terminal whether their client belongs to the authorization server that an MCP server names, before its secret goes there.
+// Asks whether a client belongs to the authorization server that an MCP server names, before its secret is sent there.
 import { quote } from '../../redaction/text.ts'
 import type { ProcessIO } from '../run.ts'
 import { startAsking } from './ask.ts'

@@ -1,4 +1,4 @@
-// A line at a terminal that moves while a person is waited for; it leaves nothing behind.
+// An animated line at a terminal while the program waits for a person; it is erased at the end.
 import type { Writable } from 'node:stream'
 
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏']

@@ -1,4 +1,4 @@
-// The status as a person likes to see it at a terminal: one block an account, in as many columns as there is room for.
+// The status as a table for a terminal: one block per account, in as many columns as fit.
 import type { ServerExceptions } from '../../config/config.ts'
 import { quote, withoutControls } from '../../redaction/text.ts'
 import type { Account, StatusReport } from '../commands/status.ts'

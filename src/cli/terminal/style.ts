@@ -1,4 +1,4 @@
-// Colours and line breaks for a terminal; plain text where there is none, or where NO_COLOR is set (no-color.org).
+// Colors and line breaks for a terminal; plain text without one, or if NO_COLOR is set (no-color.org).
 
 export interface Style {
   /** Columns; Infinity without a terminal. */

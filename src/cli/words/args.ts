@@ -1,4 +1,4 @@
-// Command lines: one table of commands and options, errors that name the nearest word.
+// Parses command lines: one table of commands and options, and errors that suggest the closest word.
 import { parseArgs } from 'node:util'
 import type { Flags } from '../../config/config.ts'
 import { LOG_LEVELS, LOGIN_MODES, TRANSPORTS } from '../../config/file/choices.ts'

@@ -1,4 +1,4 @@
-// completion bash | zsh | fish: scripts made from the tables of commands and options.
+// completion bash | zsh | fish: scripts generated from the tables of commands and options.
 import { BridgeError } from '../../errors.ts'
 import { HOSTS } from '../../hosts/hosts.ts'
 import { quote } from '../../redaction/text.ts'

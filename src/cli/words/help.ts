@@ -1,4 +1,4 @@
-// --help and --version, made from the table of options and the table of commands here.
+// --help and --version, generated from the table of options and the table of commands here.
 import { HOSTS } from '../../hosts/hosts.ts'
 import { wrap } from '../terminal/style.ts'
 import { COMMANDS, type Command, OPTIONS } from './args.ts'

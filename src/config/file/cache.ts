@@ -1,4 +1,4 @@
-// The checked config of an unchanged file, remembered as JSON, so that a start needs neither the YAML parser nor the schema.
+// Caches the checked config of an unchanged file as JSON, so that a start needs neither the YAML parser nor the schema.
 import { createHash, randomUUID } from 'node:crypto'
 import { lstatSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-// ${NAME} in a value → the environment's value.
+// Replaces ${NAME} in a value by the environment variable.
 import { BridgeError } from '../../errors.ts'
 
 /** @throws BridgeError config_invalid for a name that is not set: an empty secret would fail later and elsewhere */

@@ -1,4 +1,4 @@
-// The known word a person most likely meant.
+// Finds the known word that a person most likely meant.
 
 /** undefined: none is near enough to be worth naming. */
 export function nearest(word: string, known: readonly string[]): string | undefined {

@@ -1,4 +1,4 @@
-// The text of a config file that nobody but the person or root could have written; checked and read through one descriptor.
+// Reads a config file that only its owner or root could have written; checked and read through one descriptor.
 import {
   type BigIntStats,
   closeSync,

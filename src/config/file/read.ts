@@ -1,4 +1,4 @@
-// config.yaml → checked values: ${NAME} filled in, faults named with line, column and the nearest key.
+// config.yaml → checked values: ${NAME} is replaced, and errors name line, column and the closest key.
 import { BridgeError } from '../../errors.ts'
 import { holdsSecret } from '../../redaction/names.ts'
 import { quote, withoutControls } from '../../redaction/text.ts'

@@ -1,4 +1,4 @@
-// Is the callback port free, ours, or somebody else's? Asked by connecting, so that no sign-in is disturbed.
+// Checks whether the callback port is free, ours, or in use: by connecting to it, so that no sign-in is disturbed.
 import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { portHolder } from '../../system/process/portOwner.ts'

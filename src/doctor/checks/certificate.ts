@@ -1,4 +1,4 @@
-// The server's certificate: accepted or not as the bridge itself finds, with the chain as evidence.
+// Checks the server's certificate as the bridge does, with the chain as evidence.
 import { isIP } from 'node:net'
 import { connect, type PeerCertificate } from 'node:tls'
 import { BridgeError } from '../../errors.ts'

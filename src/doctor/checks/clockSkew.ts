@@ -1,4 +1,4 @@
-// This computer's clock against the server's Date header (RFC 9110 section 6.6.1).
+// Compares this computer's clock with the server's Date header (RFC 9110 section 6.6.1).
 import { ageOf } from '../../bounds.ts'
 import type { Check } from '../report/context.ts'
 import { fail, pass, skip, warn } from '../report/finding.ts'

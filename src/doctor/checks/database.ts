@@ -1,4 +1,4 @@
-// The database: there, private, not locked, with all its tables, in WAL mode. Nothing of it is changed.
+// Checks the database without changing it: private, not locked, with all its tables, in WAL mode.
 import { existsSync, lstatSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { BridgeError } from '../../errors.ts'

@@ -1,4 +1,4 @@
-// From the server to its authorization server, exactly as a sign-in finds it, told in three checks.
+// Checks discovery exactly as a sign-in performs it, in three steps.
 import { discover } from '../../auth/discovery/protectedResource.ts'
 import { asBridgeError, type BridgeError, ERRORS, type ErrorCode } from '../../errors.ts'
 import type { Challenge } from '../../records.ts'

@@ -1,4 +1,4 @@
-// The MCP endpoint asked without a token: does it speak, and does it ask for a sign-in as MCP wants?
+// Checks the MCP endpoint without a token: whether it answers, and whether it requires a sign-in as MCP specifies.
 import { parseChallenge } from '../../auth/challenge.ts'
 import { BridgeError } from '../../errors.ts'
 import type { HttpRequest, HttpResponse } from '../../ports.ts'

@@ -1,4 +1,4 @@
-// Which exceptions of config.yaml the way to the authorization server needed: what would fail without them is a warning that names them.
+// Reports which exceptions of config.yaml the discovery needed, as warnings that name them.
 import { isDeepStrictEqual } from 'node:util'
 import type { AuthorizationServerMetadata } from '../../auth/discovery/authorizationServer.ts'
 import { defaultEndpoints } from '../../auth/discovery/overrides.ts'

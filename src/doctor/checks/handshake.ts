@@ -1,4 +1,4 @@
-// The MCP handshake with the stored token, through the relay itself: initialize, then the session is deleted.
+// Performs the MCP handshake with the stored token, through the relay itself: initialize, then deletes the session.
 
 import { createSend } from '../../bridge/http/send.ts'
 import { createRelay } from '../../bridge/relay.ts'

@@ -1,4 +1,4 @@
-// The headers that a bridge sends, made by the code that sends them; and those that the settings keep back.
+// Reports the headers that a bridge sends, built by the same code, and those that the settings block.
 import { createAuthorizer, fixedTokens } from '../../auth/authorizer.ts'
 import { matchesAny } from '../../auth/userHeaders.ts'
 import type { Logger } from '../../ports.ts'

@@ -1,4 +1,4 @@
-// This machine: versions, settings, proxy variables, browser.
+// Checks this machine: versions, settings, proxy variables, browser.
 import { accessSync, constants } from 'node:fs'
 import { connect } from 'node:net'
 import { asBridgeError } from '../../errors.ts'

@@ -1,4 +1,4 @@
-// The way to the server: its name, its port.
+// Checks whether the server can be reached: its name and its port.
 import { lookup } from 'node:dns/promises'
 import { connect } from 'node:net'
 import { quote } from '../../redaction/text.ts'

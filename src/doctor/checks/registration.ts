@@ -1,4 +1,4 @@
-// Who we are at the authorization server, and whether it takes our redirect URI: asked without a person (prompt=none).
+// Checks our client at the authorization server, and whether it accepts our redirect URI: without a person (prompt=none).
 import { createHash, randomBytes } from 'node:crypto'
 import { isConfirmed } from '../../auth/client/ownClient.ts'
 import { textStart } from '../../auth/discovery/body.ts'

@@ -1,4 +1,4 @@
-// The key that seals the stored tokens: where it is, and whether it is given.
+// Checks the sealing key: where it is stored, and whether it can be read.
 import { BridgeError } from '../../errors.ts'
 import type { Check } from '../report/context.ts'
 import { failed, pass, warn } from '../report/finding.ts'

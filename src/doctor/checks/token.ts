@@ -1,4 +1,4 @@
-// The stored tokens: there, well formed, not expired, good in signature and audience; and whether they can be refreshed.
+// Checks the stored tokens: format, expiry, signature and audience, and whether they can be refreshed.
 import { isoTime } from '../../bounds.ts'
 import type { TokenSet } from '../../records.ts'
 import type { Check, CheckContext, Findings } from '../report/context.ts'

@@ -1,4 +1,4 @@
-// What the doctor looks at, and what earlier checks found out for later ones.
+// The input of the checks, and what earlier checks found out for later ones.
 import type { AuthorizationServerMetadata } from '../../auth/discovery/authorizationServer.ts'
 import type { App, ReadOnlyStores } from '../../compose/app.ts'
 import type { ServerConfig } from '../../config/config.ts'

@@ -1,4 +1,4 @@
-// Access tokens that are JWTs: their claims for people, and whether a key of the authorization server signed them. The only file that imports jose.
+// JWT access tokens: their claims, and whether a key of the authorization server signed them. The only file that imports jose.
 import { compactVerify, createLocalJWKSet, decodeJwt, decodeProtectedHeader, errors, type JSONWebKeySet } from 'jose'
 import { fetchJson } from '../../auth/discovery/fetchJson.ts'
 import { isoTime } from '../../bounds.ts'

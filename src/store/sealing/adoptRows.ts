@@ -1,4 +1,4 @@
-// Rows that a version without row seals wrote are sealed as they stand: once, when a database is met for the first time.
+// Seals the rows of a version without row seals once, when a database is first opened.
 import type { Database } from '../sqlite/database.ts'
 import { BOUND, type Row, type SealedTable, sealRow } from './rowSeals.ts'
 import type { Seal } from './seal.ts'

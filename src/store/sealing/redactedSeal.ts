@@ -1,4 +1,4 @@
-// A seal whose secrets, once opened or about to be closed in, are cut out of every text from then on.
+// A seal that registers every secret it seals or opens, so that the secret is removed from all texts.
 import { registerSecret } from '../../redaction/register.ts'
 import type { Place, Seal } from './seal.ts'
 

@@ -1,4 +1,4 @@
-// Authenticates whole rows (table seals): a row that somebody else wrote, changed or moved is not believed.
+// Authenticates whole rows (table seals): a row that somebody else wrote, changed or moved is not used.
 import type { Database, Value } from '../sqlite/database.ts'
 import type { Seal } from './seal.ts'
 

@@ -1,4 +1,4 @@
-// Seals one secret for one place in the database: AES-256-GCM with table, row and column as associated data; and marks what must be as it was.
+// Seals one secret for one place in the database: AES-256-GCM with table, row and column as associated data; and authenticates rows.
 import { createCipheriv, createDecipheriv, createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { BridgeError } from '../../errors.ts'
 

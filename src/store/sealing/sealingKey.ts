@@ -1,4 +1,4 @@
-// The life of the 32-byte sealing key: made once, kept in slots (keychain, file, env), never replaced while it seals rows.
+// The lifecycle of the 32-byte sealing key: created once, kept in slots (keychain, file, env), never replaced while rows need it.
 import { randomBytes } from 'node:crypto'
 import { BridgeError } from '../../errors.ts'
 import type { Clock, SecretStore } from '../../ports.ts'

@@ -1,4 +1,4 @@
-// Opens the SQLite database, with better-sqlite3 or, where that cannot load, Node's own node:sqlite.
+// Opens the SQLite database, with better-sqlite3 or, if that cannot load, Node's own node:sqlite.
 import { existsSync, renameSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'

@@ -1,4 +1,4 @@
-// A database that follows its file: where that was deleted or replaced, the next look opens what stands there now.
+// A database that follows its file: if the file was deleted or replaced, the next access opens the new one.
 import { statSync } from 'node:fs'
 import type { Database } from './database.ts'
 

@@ -1,4 +1,4 @@
-// Brings the schema from any earlier version to this program's, and says which version a file has.
+// Migrates the schema from any earlier version to this program's, and reads the version of a file.
 import { BridgeError } from '../../errors.ts'
 import type { Database } from './database.ts'
 import { initial } from './migrations/0001-initial.ts'

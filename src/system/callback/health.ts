@@ -1,4 +1,4 @@
-// The health endpoints beside the callback: does this process work, with its database and the MCP server? Never a secret.
+// The health endpoints of the callback port: report whether this process, its database and the MCP server work, without secrets.
 import { BridgeError } from '../../errors.ts'
 import type { Health, HttpClient } from '../../ports.ts'
 

@@ -1,4 +1,4 @@
-// Tells a person's own navigation from what a page, a preview or a prefetch asks for (Fetch Metadata, Fetch section 3.2).
+// Distinguishes a person's navigation from requests of a page, a preview or a prefetch (Fetch Metadata, Fetch section 3.2).
 import type { IncomingHttpHeaders } from 'node:http'
 
 /**

@@ -1,4 +1,4 @@
-// The page a person sees after the browser came back: self-contained, light and dark, nothing from outside.
+// The page that a person sees when the browser returns: self-contained, light and dark, without external resources.
 
 import { createHash } from 'node:crypto'
 import type { CallbackPage } from '../../ports.ts'

@@ -1,4 +1,4 @@
-// Whose process is at the other end of a loopback connection, as far as the system tells: Linux lists the user of every socket.
+// Finds the user at the other end of a loopback connection, if the system tells: Linux lists the user of every socket.
 import { readFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 

@@ -1,4 +1,4 @@
-// The callback listener: answers the redirect on loopback (RFC 8252 section 7.3), and who asks for its health.
+// The callback listener: answers the redirect on loopback (RFC 8252 section 7.3), and the health requests.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { BridgeError } from '../../errors.ts'
 import type { CallbackListener, CallbackPage, Health } from '../../ports.ts'

@@ -1,4 +1,4 @@
-// Folders 0700 and files 0600 whatever the umask; refuses links and other people's files.
+// Creates folders with 0700 and files with 0600 whatever the umask; refuses links and files of other users.
 import { chmodSync, lstatSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { BridgeError } from '../../errors.ts'

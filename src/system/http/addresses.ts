@@ -1,4 +1,4 @@
-// Which addresses a request may reach: what a public server names must not lead into private networks (SSRF).
+// Which addresses a request may reach: a public server must not refer to private networks (SSRF).
 import { type LookupAddress, lookup as lookUp } from 'node:dns'
 import { BlockList, isIP, type LookupFunction } from 'node:net'
 import { BridgeError } from '../../errors.ts'

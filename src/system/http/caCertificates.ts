@@ -1,4 +1,4 @@
-// Every certificate authority this machine trusts: Node's list, NODE_EXTRA_CA_CERTS, the system's store, and the person's own file.
+// All certificate authorities that this machine trusts: Node's list, NODE_EXTRA_CA_CERTS, the system's store, and ca_file.
 import { readFileSync } from 'node:fs'
 import * as tls from 'node:tls'
 

@@ -1,4 +1,4 @@
-// The one HTTP client: redirects within the origin only, sticky cookies of one origin, a broken connection tried once more where that does no harm.
+// The only HTTP client: redirects within the origin, cookies of one origin, and one retry on a broken connection if that is safe.
 import { BridgeError } from '../../errors.ts'
 import type { HttpClient, HttpRequest, HttpResponse } from '../../ports.ts'
 import { quote } from '../../redaction/text.ts'

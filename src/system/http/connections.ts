@@ -1,4 +1,4 @@
-// The only file that imports undici: a pool for each origin, kept warm, straight or through a proxy.
+// The only file that imports undici: a pool for each origin, kept open, direct or through a proxy.
 import type { LookupFunction } from 'node:net'
 import type { SecureContext } from 'node:tls'
 import type { buildConnector as Build, Pool as PoolType } from 'undici'

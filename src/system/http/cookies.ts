@@ -1,4 +1,4 @@
-// Cookies of one origin, in memory: what load balancers need to lead a session to the same machine (RFC 6265).
+// Cookies of one origin, in memory: load balancers use them to send a session to the same machine (RFC 6265).
 import { registerRotatingSecret } from '../../redaction/register.ts'
 
 export interface CookieJar {

@@ -1,4 +1,4 @@
-// One request on one pool → one response whose body pauses the socket while its reader is behind.
+// One request on one pool → one response whose body pauses the socket while its reader is slow.
 import type { Dispatcher } from 'undici'
 import type { HttpRequest, HttpResponse } from '../../ports.ts'
 import type { Route } from './connections.ts'

@@ -1,4 +1,4 @@
-// What the network and undici throw → BridgeError, by code.
+// Errors of the network and of undici → BridgeError, by code.
 import { BridgeError } from '../../errors.ts'
 
 const TIMEOUTS = new Set(['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'ETIMEDOUT'])

@@ -1,4 +1,4 @@
-// Interim responses (RFC 9110 section 15.2): a client reads past any number of them, asked for or not, but not for ever.
+// Interim responses (RFC 9110 section 15.2): skips them, requested or not, but not indefinitely.
 import { BridgeError } from '../../errors.ts'
 
 /** What undici reads an answer with, as far as it matters here. */

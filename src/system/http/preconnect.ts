@@ -1,4 +1,4 @@
-// A connection opened before there is a request for it, and handed to the first one.
+// Opens a connection before there is a request for it, and passes it to the first one.
 import type { Socket } from 'node:net'
 import type { Connect } from './connections.ts'
 

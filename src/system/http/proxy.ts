@@ -1,4 +1,4 @@
-// Which proxy a URL goes through: HTTPS_PROXY, HTTP_PROXY and NO_PROXY, as curl and Go read them.
+// Which proxy a URL uses: HTTPS_PROXY, HTTP_PROXY and NO_PROXY, interpreted as curl and Go do.
 import { BlockList, isIP } from 'node:net'
 import { BridgeError } from '../../errors.ts'
 import { quote } from '../../redaction/text.ts'

@@ -1,4 +1,4 @@
-// A response body as an async iterable that pauses the socket while its reader is behind.
+// A response body as an async iterable that pauses the socket while its reader is slow.
 interface Flow {
   pause(): void
   resume(): void

@@ -1,4 +1,4 @@
-// TLS connections: trusted by Node's own list first, and only where that is not enough by the system's, which takes longer to load.
+// TLS connections: checked against Node's own list first, and only if that fails against the system's, which takes longer to load.
 import type { SecureContext, TLSSocket } from 'node:tls'
 import { memoizeAsync } from '../../memoizeAsync.ts'
 import { quote } from '../../redaction/text.ts'

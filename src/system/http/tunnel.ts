@@ -1,4 +1,4 @@
-// A connection through an HTTP proxy: CONNECT, then the proxy only passes bytes on (RFC 9110 section 9.3.6).
+// A connection through an HTTP proxy: CONNECT, after which the proxy only forwards bytes (RFC 9110 section 9.3.6).
 import { request as plainRequest } from 'node:http'
 import { request as secureRequest } from 'node:https'
 import type { Socket } from 'node:net'

@@ -1,4 +1,4 @@
-// The OS keychain for a person's commands: each call is a process of its own, which ends with this one whatever the keychain does.
+// The OS keychain for commands: each call is a separate process that ends with this one, whatever the keychain does.
 import { fileURLToPath } from 'node:url'
 import type { SecretStore } from '../../ports.ts'
 import { childEnvironment } from '../process/childEnvironment.ts'

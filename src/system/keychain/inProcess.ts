@@ -1,4 +1,4 @@
-// The OS keychain in this process, for a bridge: a process of its own for each call would add half of its start to every start.
+// The OS keychain in this process, for a bridge: a separate process for each call would slow down every start.
 import { BridgeError } from '../../errors.ts'
 import type { SecretStore } from '../../ports.ts'
 import { quote } from '../../redaction/text.ts'

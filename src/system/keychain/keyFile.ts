@@ -1,4 +1,4 @@
-// Stands in for the OS keychain: one 0600 file a secret, in a private folder.
+// The fallback for the OS keychain: one file with 0600 per secret, in a private folder.
 
 import { randomUUID } from 'node:crypto'
 import { closeSync, constants, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'

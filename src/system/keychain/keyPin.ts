@@ -1,4 +1,4 @@
-// Remembers, outside the database, which sealing keys this program has used with it: who writes to the database cannot choose another.
+// Records, outside the database, which sealing keys were used with it, so that nobody who writes to the database can choose another.
 import { createHash, randomUUID } from 'node:crypto'
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-// One call of the OS keychain, in a process of its own: a prompt that nobody answers blocks nothing else, and can be given up.
+// One call of the OS keychain in a separate process: an unanswered prompt blocks nothing else, and the call can be cancelled.
 import { openEntry, readSecret } from './entry.ts'
 
 /** One line of JSON on stdin; one object of JSON on stdout, with `secret` or `error`. */

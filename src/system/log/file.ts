@@ -1,4 +1,4 @@
-// The log file: private, appended line by line, and set aside when it is large; safe for many processes at once.
+// The log file: private, appended line by line, and rotated when it is large; safe for several processes at once.
 import { appendFileSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { makePrivate, withPrivateUmask } from '../files/private.ts'

@@ -1,4 +1,4 @@
-// Writes the first events of a kind and counts the rest, so that whoever causes events cannot wash the log out or fill a file with them.
+// Writes the first events of a kind and counts the rest, so that nobody can flood the log.
 
 /** So long a kind is counted, in ms; twice as long after a while in which there were too many, and so on. */
 const WHILE_MS = 60_000

@@ -1,4 +1,4 @@
-// Events to stderr and the log file. Only fields on the list are written, and known shapes of secrets are cut out of texts.
+// Logs events to stderr and the log file. Only listed fields are written, and known secrets are removed from texts.
 import type { Writable } from 'node:stream'
 import type { LogFields, Logger, LogLevel } from '../../ports.ts'
 import { withoutAccounts, withoutControls, withoutQueries, withoutSecrets } from '../../redaction/text.ts'

@@ -1,4 +1,4 @@
-// What may reach a terminal: our own colours and line breaks, and nothing of what a server, a file or the database put into a text.
+// Filters terminal output: our own colors and line breaks pass, control characters from servers, files or the database do not.
 import type { Writable } from 'node:stream'
 import { withoutControls } from '../../redaction/text.ts'
 

@@ -1,4 +1,4 @@
-// Opens one http(s) URL in the person's browser: a program gets it as its last argument, no shell, and none of our secrets.
+// Opens one http(s) URL in the person's browser: passed as the last argument of a program, without a shell and without our secrets.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { posix } from 'node:path'
 import { BridgeError } from '../../errors.ts'

@@ -1,4 +1,4 @@
-// Where the person sits, as far as the environment and a few files tell: which decides what way to sign in is offered first.
+// Detects where the person sits, from the environment and a few files, to choose which sign-in method to offer first.
 import { readFileSync } from 'node:fs'
 
 export interface Desktop {

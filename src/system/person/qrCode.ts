@@ -1,4 +1,4 @@
-// An address as a QR code for a terminal, to be read with a telephone. The only file that imports uqr.
+// An address as a QR code for a terminal, to be scanned with a phone. The only file that imports uqr.
 import { renderUnicodeCompact } from 'uqr'
 
 /**

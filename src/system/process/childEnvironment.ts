@@ -1,4 +1,4 @@
-// The environment a foreign program gets from us: all but what is ours or looks like a secret.
+// The environment for other programs: all of ours, except our own variables and what looks like a secret.
 
 /** By name, because a browser and the scripts around it need variables that nobody can list. */
 const SECRET_NAMES =

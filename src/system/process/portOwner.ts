@@ -1,4 +1,4 @@
-// Who listens on a TCP port of this machine, if the system tells: for the error that says a port is taken.
+// Which process listens on a TCP port of this machine, if the system tells: for the error that says that a port is in use.
 import { execFile } from 'node:child_process'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 

@@ -1,4 +1,4 @@
-// Where a program of the system lies, and the PATH that it gets: never a place that whoever wrote the working folder could fill.
+// Finds programs of the system, and the PATH for them: never in a folder that the author of the working folder could write.
 import { accessSync, constants, realpathSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, isAbsolute, posix, win32 } from 'node:path'

@@ -1,4 +1,4 @@
-// Notices that the process that started us is gone: a host that crashes may leave its pipes open in somebody else's hands.
+// Notices that the parent process is gone: the pipes of a host that crashed may stay open.
 
 const EVERY_MS = 1_000
 

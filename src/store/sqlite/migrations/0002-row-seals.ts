@@ -1,4 +1,4 @@
-// Row seals: what the columns of a row say is authenticated as a whole, and the claims of a user belong to one token set.
+// Row seals: the columns of a row are authenticated together, and the claims of a user belong to one token set.
 import type { Migration } from '../migrate.ts'
 
 const KEYS = {
