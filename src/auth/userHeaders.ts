@@ -7,8 +7,8 @@ export type UserHeaderMap = Readonly<Record<string, string>>
 const LONGEST = 1024
 
 /**
- * Claims that are text, number or boolean become headers; others are left out.
- * Characters outside printable ASCII, and %, are percent-encoded as UTF-8, so `decodeURIComponent` gives the claim back.
+ * Claims that are text, number or boolean become headers; others are omitted.
+ * Characters outside printable ASCII, and %, are percent-encoded as UTF-8, so `decodeURIComponent` returns the claim.
  */
 export function userHeaders(user: User | undefined, map: UserHeaderMap): Record<string, string> {
   const headers: Record<string, string> = {}
@@ -28,7 +28,7 @@ function headerSafe(value: string): string {
     .trim()
 }
 
-/** `*` stands for any text; case does not matter. */
+/** `*` matches any text; case does not matter. */
 export function matchesAny(name: string, patterns: readonly string[]): boolean {
   return patterns.some((pattern) => {
     const expression = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))

@@ -9,7 +9,7 @@ import type { Span } from './message/scan.ts'
 export interface HiddenTools {
   /** @throws BridgeError tool_hidden for a call, or a batch with one */
   refuse(message: Message): void
-  /** The answer without the hidden tools; the very same message where there are none. `asked`: what it answers, if that is known. */
+  /** The answer without the hidden tools; the same message if there are none. `asked`: what it answers, if that is known. */
   strip(answer: Message, asked?: Message): Message
   /** The list without the hidden tools. */
   visible(tools: readonly unknown[]): readonly unknown[]
@@ -18,13 +18,13 @@ export interface HiddenTools {
 /** Methods whose result is a list of tools, or may be one. */
 const LISTING = new Set(['tools/list', 'tasks/result'])
 
-/** `patterns`: names of tools; `*` stands for any characters, also none. */
+/** `patterns`: names of tools; `*` matches any characters, or none. */
 export function createHiddenTools(patterns: readonly string[]): HiddenTools {
   const hides = matcherOf(patterns)
   const isHidden = (bytes: Bytes, tool: Span) => {
     let hidden = false
     eachValue(bytes, tool, 'name', (at) => {
-      // A name so long that it is not read is no name to be shown.
+      // A name that is too long to be read is not shown.
       const name = stringIn(bytes, at)
       hidden ||= bytes[at.start] === QUOTE && (name === undefined || hides(name))
     })
@@ -78,8 +78,8 @@ function asksForTools({ kind, method, bytes }: Message): boolean {
 }
 
 /**
- * Every value that some reader takes for the member `wanted`: where a name stands twice, readers differ in which counts, and
- * some do not look at the case of letters.
+ * Every value that some parser takes for the member `wanted`: if a name occurs twice, parsers differ in which counts, and
+ * some ignore case.
  */
 function eachValue(bytes: Bytes, object: Span, wanted: string, visit: (value: Span) => void): void {
   eachMember(bytes, object, (name, value) => {
@@ -101,7 +101,7 @@ function eachList(bytes: Bytes, visit: (list: Span) => void): void {
   )
 }
 
-/** The text without those elements of arrays that `goes` picks, and otherwise byte by byte as it was; undefined: none goes. */
+/** The text without those elements of arrays that `goes` picks, and otherwise unchanged; undefined: none was removed. */
 function withoutElements(
   bytes: Bytes,
   eachArray: (visit: (array: Span) => void) => void,
@@ -111,11 +111,11 @@ function withoutElements(
   let copied = 0
   eachArray((array) => {
     let kept = 0
-    /** Where the comma before the next element stands, or the place after the bracket. */
+    /** The position of the comma before the next element, or after the bracket. */
     let before = array.start + 1
     eachElement(bytes, array, (element, after) => {
       if (goes(element)) {
-        // With an element in front, the comma before it goes too; else the one after it.
+        // With a preceding element, the comma before it is removed too; else the one after it.
         out.add(bytes.subarray(copied, kept > 0 ? before : element.start))
         copied = kept > 0 || bytes[after] === CLOSE_BRACKET ? element.end : after + 1
       } else kept++
@@ -130,7 +130,7 @@ function withoutElements(
 const [QUOTE, CLOSE_BRACKET] = [34, 93]
 const LONGEST_VALUE = 1024
 
-/** In one pass over the name, whatever a server makes it: a pattern with many stars must not be tried again and again. */
+/** In one pass over the name, because a server chooses it: a pattern with many stars must not backtrack. */
 function matcherOf(patterns: readonly string[]): (name: string) => boolean {
   const wanted = patterns.map((pattern) => pattern.normalize('NFC').split('*'))
   return (name) => {

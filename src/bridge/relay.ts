@@ -23,12 +23,12 @@ export interface RelayOptions {
   readonly log: Logger
   /** Largest message from the server, in bytes. */
   readonly answerLimit: number
-  /** Longest silence of the server in ms; 0: no bound. */
+  /** Longest silence of the server in ms; 0: no limit. */
   readonly timeoutMs: number
   readonly transport: 'auto' | 'http' | 'sse'
-  /** Left out: no answer is looked at for it. */
+  /** Omitted: answers are not recorded. */
   readonly hiddenTools?: Promise<HiddenTools>
-  /** Left out: the host waits for a person as long as that takes. */
+  /** Omitted: the host waits for a sign-in without limit. */
   readonly signIn?: HostSignIn
 }
 
@@ -65,7 +65,7 @@ export function createRelay(options: RelayOptions): Relay {
     return writer.write(message.bytes)
   }
 
-  /** What the server says on its own account; an answer among it must be one that somebody waits for. */
+  /** Messages that the server sends unprompted; an answer among them must match a pending request. */
   const deliver = async (message: Message) => {
     if (message.kind === 'batch' && !session.hasBatches)
       return log.warn('proxy:unexpected', { message: noBatches(message).message })
@@ -100,7 +100,7 @@ export function createRelay(options: RelayOptions): Relay {
         if (message.asks.length === 0) return
         await meet(flight.cause)
       }
-      // A host that initializes again begins anew; the server need not keep what it had.
+      // A host that initializes again starts a new session; the server can drop the old one.
       if (message.method === 'initialize') void endSession(session, send, log)
       await transport.exchange(flight, (answer) => hand(hidden ? hidden.strip(answer, message) : answer, message))
       if (message.method === 'notifications/initialized') await initialized()
@@ -155,7 +155,7 @@ export function createRelay(options: RelayOptions): Relay {
     for (const id of ids) await writer.write(signIn?.refusal(id, error) ?? rpcError(id, error))
   }
 
-  /** A request of a host that heard something from us instead of the server: answered here, or given some time. */
+  /** A request of a host that we answered in place of the server: answered here, or given some time. */
   const standIn = async (flight: PendingRequest, before: Promise<void>) => {
     try {
       const asked = () => before.then(() => (signIn?.serverNotInitialized ? meet(flight.cause) : undefined))
@@ -185,7 +185,7 @@ export function createRelay(options: RelayOptions): Relay {
     return flight
   }
 
-  /** The server hears of it after the request; what it never heard of, it need not hear taken back. */
+  /** Sent to the server only after the request; a request that was not sent needs no cancellation. */
   const cancel = (message: Message): Promise<void> => {
     const target = flights.cancel(valueIn(message.bytes, find(message.bytes, ['params', 'requestId'])))
     if (!target) return take(message).done

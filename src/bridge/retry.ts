@@ -8,11 +8,11 @@ import { type Bytes, eachElement, eachMessage, find, stringIn } from './message/
 import { type Span, textAt } from './message/scan.ts'
 
 export interface Repeat {
-  /** Remembers which tools a tools/list answer declares read-only or idempotent. */
+  /** Records which tools a tools/list answer declares read-only or idempotent. */
   note(answer: Message): void
   /**
-   * Runs `attempt`, and once more where the connection broke and doing it twice is harmless or it was never sent.
-   * @throws BridgeError outcome_unknown when it may have been carried out and nobody can tell
+   * Runs `attempt`, and once more if the connection broke and repeating is safe or it was never sent.
+   * @throws BridgeError outcome_unknown when it is not known whether it was carried out
    */
   run(flight: PendingRequest, attempt: () => Promise<void>): Promise<void>
 }
@@ -25,10 +25,10 @@ const HARMLESS = new Set(
 /** A server that was just restarted is given this long, in ms. */
 const PAUSE_MS = 250
 
-/** Names of tools that are remembered, in characters; of a server that has more, the rest counts as not harmless. */
+/** Names of tools that are remembered, in characters; beyond that, tools count as not safe to repeat. */
 const MOST_NAMES = 256 * 1024
 const LONGEST_NAME = 1024
-/** Of a larger list, in bytes, nothing is remembered. */
+/** A larger list, in bytes, is not recorded. */
 const LONGEST_LIST = 4 * 1024 * 1024
 
 export function createRepeat(clock: Clock): Repeat {

@@ -23,17 +23,17 @@ export interface TransportOptions {
   readonly timeoutMs: number
   /** Aborts when the bridge ends. */
   readonly ending: AbortSignal
-  /** Hands on what the server says on its own account. */
+  /** Delivers messages that the server sends unprompted. */
   readonly deliver: Take
 }
 
 export interface Transport {
   readonly exchange: Exchange
-  /** The host's own initialize, behind its back, and initialized; resolves to the answer. */
+  /** Sends the host's own initialize, without its knowledge, and initialized; resolves to the answer. */
   introduce(cause: Cause): Promise<Message | undefined>
   /** One message of the host that it needs no answer to. */
   tell(message: Message): Promise<void>
-  /** Listens for what the server says on its own account until `signal` aborts. Never throws. */
+  /** Listens for messages that the server sends unprompted until `signal` aborts. Never throws. */
   listen(signal: AbortSignal): Promise<void>
 }
 
@@ -77,7 +77,7 @@ export function createTransport(options: TransportOptions, onRenewed: () => void
   }
   let older: Promise<HttpSse> | undefined = kind === 'sse' ? createOlder() : undefined
 
-  /** Its stream is opened once: what answers the question is what will be used. */
+  /** Its stream is opened once: the stream of the check is then used. */
   const findOlder = async (thrown: unknown): Promise<HttpSse | undefined> => {
     if (!(thrown instanceof BridgeError) || !NOT_STREAMABLE.includes(Number(thrown.details.status))) return undefined
     try {

@@ -26,18 +26,18 @@ export interface ClientsOptions extends Exceptions, OwnClientOptions {
   readonly rules: RulesOf
   /** Longest silence of an authorization server, in ms. */
   readonly timeoutMs: number
-  /** URL of our client metadata document; with `metadataKey` it authenticates by private_key_jwt. */
+  /** URL of our client ID metadata document; with `metadataKey` it authenticates by private_key_jwt. */
   readonly metadataUrl?: string | undefined
   readonly metadataKey?: string | undefined
   /** The MCP server. */
   readonly server?: URL | undefined
-  /** Names the trust and the exceptions under which documents are fetched: what was had under others is not believed. */
+  /** Names the trust and the exceptions under which documents are fetched: documents fetched under others are not used. */
   readonly bounds?: string | undefined
 }
 
-/** How a server is spoken to; left out: as it is known now, for bearer tokens. */
+/** How to talk to a server; omitted: with its current metadata, for bearer tokens. */
 export interface Connecting {
-  /** As it was when the sign-in began. */
+  /** The metadata when the sign-in began. */
   readonly metadata?: AuthorizationServerMetadata
   readonly dpopKey?: string | undefined
   readonly idToken?: IdToken
@@ -76,7 +76,7 @@ export function createClients(options: ClientsOptions) {
       try {
         return writtenServer(options, issuer) ?? (guess ? guessed : laidOver)(options, issuer, known)
       } catch {
-        // Refused under today's rules: what is published now decides.
+        // Refused under the current rules: the published metadata decides.
       }
     }
     const { metadata, published } = await (guess ? fetchDefaultMetadata : fetchMetadata)(options, issuer)
@@ -93,7 +93,7 @@ export function createClients(options: ClientsOptions) {
   const isExpired = ({ secretExpiresAt }: RegisteredClient) =>
     secretExpiresAt !== undefined && secretExpiresAt <= clock.now()
 
-  /** Registers anew, once for all processes: only while the stored client is still `refused`. */
+  /** Registers again, once for all processes: only while the stored client is still `refused`. */
   const register = (
     metadata: AuthorizationServerMetadata,
     issuer: string,
@@ -109,10 +109,10 @@ export function createClients(options: ClientsOptions) {
     })
 
   return {
-    /** What an issuer published, until tomorrow; nothing of what a person wrote. */
+    /** The metadata an issuer published, for a day; without configured endpoints. */
     remember,
 
-    /** `asked`: scope and resource. The client for a new sign-in; registers one where nothing is configured, or what was registered is no longer known there. */
+    /** `asked`: scope and resource. The client for a new sign-in; registers one if none is configured, or if the server has forgotten the registered one. */
     async forLogin(
       metadata: AuthorizationServerMetadata,
       redirectUri: string,
@@ -128,7 +128,7 @@ export function createClients(options: ClientsOptions) {
     },
 
     /**
-     * After the server refused `refused` as a client: the one registered in its place. undefined: it is not ours to replace.
+     * After the server refused the client `refused`: the newly registered one. undefined: we must not replace it.
      * @throws BridgeError registration_failed
      */
     async replacement(issuer: string, redirectUri: string, refused: string): Promise<RegisteredClient | undefined> {
@@ -137,7 +137,7 @@ export function createClients(options: ClientsOptions) {
       return register(await metadataOf(issuer), issuer, redirectUri, refused)
     },
 
-    /** Takes a replacement back that the server refused as well. */
+    /** Undoes a replacement that the server refused too. */
     restore: (issuer: string, redirectUri: string, client: RegisteredClient) =>
       clients.save(issuer, redirectUri, client),
 
@@ -147,13 +147,13 @@ export function createClients(options: ClientsOptions) {
       client: RegisteredClient,
       { metadata, ...wishes }: Connecting = {},
     ): Promise<OAuthClient> {
-      // Also for a client that was chosen earlier or elsewhere: whatever it is used for, it goes to its own issuer only.
+      // Also for a client that was chosen earlier or elsewhere: it is only ever used with its own issuer.
       if (client.own === 'configured') await mayBeUsedAt(issuer)
       const known = metadata ?? (await metadataOf(issuer))
       return createOAuthClient(http, known, client, timeoutMs, { rules: rules(issuer), ...wishes })
     },
 
-    /** The configured client, for a grant without a person. @throws BridgeError client_required without one that can prove itself, client_issuer_changed, client_issuer_missing */
+    /** The configured client, for a grant without a person. @throws BridgeError client_required without one that can authenticate, client_issuer_changed, client_issuer_missing */
     async ofProgram(issuer: string): Promise<RegisteredClient> {
       if (configured) await mayBeUsedAt(issuer)
       const client = await fromConfig(await metadataOf(issuer), issuer)
@@ -161,12 +161,12 @@ export function createClients(options: ClientsOptions) {
       return client
     },
 
-    /** The next sign-in registers anew. */
+    /** The next sign-in registers a new client. */
     forget: (issuer: string, redirectUri: string) => clients.remove(issuer, redirectUri),
 
     /**
-     * The client that obtained a token set. One that was registered there is known by its row: a server may give it any id, also one
-     * that is ours elsewhere.
+     * The client that obtained a token set. A registered client is identified by its row: a server may give it any id, even one
+     * that we have at another server.
      * @throws BridgeError invalid_client when it is not known any more, client_issuer_changed, client_issuer_missing
      */
     async ofTokens(issuer: string, clientId: string, redirectUri: string): Promise<RegisteredClient> {
@@ -188,7 +188,7 @@ export function createClients(options: ClientsOptions) {
   }
 }
 
-/** A row of the cache, as far as it is what this version writes. */
+/** A row of the cache, if it has the format of this version. */
 function asPublished(value: unknown): Published | undefined {
   const { document, url } = (value ?? {}) as Partial<Published>
   const usable = typeof document === 'object' && document !== null && typeof url === 'string' && URL.canParse(url)

@@ -10,7 +10,7 @@ export interface ConfiguredClient {
   readonly privateKey?: string
 }
 
-/** Where the client comes from says to whom it belongs. */
+/** The origin of the client determines its issuer. */
 export interface PresetIssuers {
   /** The preset's name. */
   readonly name: string
@@ -24,25 +24,25 @@ export interface OwnClientOptions {
   readonly configured: ConfiguredClient | undefined
   /** The issuer that a person configured. */
   readonly issuer?: string | undefined
-  /** Of the preset that a person named, where no issuer is configured. */
+  /** The hosts of the named preset, if no issuer is configured. */
   readonly presetIssuers?: PresetIssuers | undefined
-  /** Asks the person who sits at a terminal; left out: nobody can be asked. */
+  /** Asks the person at a terminal; omitted: nobody can be asked. */
   readonly confirmIssuer?: ((issuer: string, clientId: string) => Promise<'yes' | 'no'>) | undefined
 }
 
 const FIRST_USE_MS = 10 * 365 * 24 * 60 * 60 * 1000
-/** Sealed with issuer and client id, so that nobody but this program says that a person said so. */
+/** Sealed with issuer and client id, so that only this program can record the confirmation. */
 const CONFIRMED = 'confirmed by a person'
-/** Stands in the place of a redirect URI, which is an http URL and so never this. */
+/** Stored in place of a redirect URI, which is an http URL and so never equal to this. */
 const confirmedPlace = (clientId: string) => `configured:${clientId}`
 
-/** A person has said at a terminal that this client belongs to `issuer`. */
+/** A person has confirmed at a terminal that this client belongs to `issuer`. */
 export const isConfirmed = async (clients: ClientStore, issuer: string, clientId: string): Promise<boolean> =>
   (await clients.load(issuer, confirmedPlace(clientId)))?.clientSecret === CONFIRMED
 
 /**
- * The check for one configuration: resolves where the client may be used at `issuer`. A configured issuer or a named preset decides.
- * Without either, a secret or key needs a person's word, and a public client stays with the first issuer, whichever server names another.
+ * The check for one configuration: resolves if the client may be used at `issuer`. A configured issuer or a named preset decides.
+ * Without either, a secret or key needs a confirmation, and a public client stays with its first issuer, whatever other servers name.
  * @throws BridgeError client_issuer_changed, client_issuer_missing
  */
 export function createOwnClient(options: OwnClientOptions) {

@@ -20,7 +20,7 @@ export interface MetadataOptions extends Exceptions {
   readonly rules: RulesOf
 }
 
-/** What an issuer published, as it came: the only part that may be remembered. What a person wrote is laid over it at each use. */
+/** The published metadata, unchanged: the only part that may be cached. Configured endpoints are applied at each use. */
 export interface Published {
   readonly document: JsonObject
   /** Where it was found. */
@@ -29,7 +29,7 @@ export interface Published {
 
 export interface FoundServer {
   readonly metadata: AuthorizationServerMetadata
-  /** undefined: nothing was asked, or nothing is published. */
+  /** undefined: not requested, or not published. */
   readonly published: Published | undefined
 }
 
@@ -56,7 +56,7 @@ export async function fetchMetadata(options: MetadataOptions, issuer: string): P
 
 /**
  * MCP 2025-03-26: the server itself is the authorization server, with metadata at its root or without any. The issuer is our own
- * guess here, so both spellings of an origin will do; both lead to the same document.
+ * guess here, so both spellings of an origin are accepted; both lead to the same document.
  */
 export async function fetchDefaultMetadata(options: MetadataOptions, origin: string): Promise<FoundServer> {
   const written = writtenServer(options, origin)
@@ -74,14 +74,14 @@ export async function fetchDefaultMetadata(options: MetadataOptions, origin: str
 export const guessed = (options: MetadataOptions, origin: string, published: Published): AuthorizationServerMetadata =>
   laidOver(options, ownIssuer(new URL(origin), published.document.issuer), published)
 
-/** The metadata that a person wrote by hand or a preset has, where that is enough and nothing needs to be asked. */
+/** The configured metadata or that of a preset, if it is complete and nothing needs to be fetched. */
 export function writtenServer(options: MetadataOptions, issuer: string): AuthorizationServerMetadata | undefined {
   const given = givenFor(options, issuer)
   if (REQUIRED_URLS.some((name) => given[name] === undefined)) return undefined
   return checkServer({ issuer, ...given }, issuer, issuer, options)
 }
 
-/** What is given overrides what is published; the whole is checked, each time anew. @throws BridgeError issuer_mismatch, pkce_unsupported, discovery_failed */
+/** Configured values override published ones; the result is checked each time. @throws BridgeError issuer_mismatch, pkce_unsupported, discovery_failed */
 export function laidOver(
   options: MetadataOptions,
   issuer: string,
@@ -93,7 +93,7 @@ export function laidOver(
 
 const givenFor = ({ rules }: MetadataOptions, issuer: string) => filled(rules(issuer).metadata, new URL(issuer))
 
-/** The server's origin, spelt as the metadata spells it. */
+/** The server's origin, spelled as in the metadata. */
 export const ownIssuer = ({ origin }: URL, named: unknown) => (named === `${origin}/` ? `${origin}/` : origin)
 
 const paths = (issuer: URL) =>
@@ -112,7 +112,7 @@ async function fetchPublished({ http, allowHttp }: MetadataOptions, issuer: stri
   return undefined
 }
 
-/** What keeps the metadata away is a fault of the authorization server, not of the MCP server. */
+/** A failed metadata request is an error of the authorization server, not of the MCP server. */
 function asServerFailure(thrown: unknown, issuer: string): unknown {
   if (!(thrown instanceof BridgeError) || (thrown.code !== 'server_unreachable' && thrown.code !== 'server_timeout'))
     return thrown
@@ -153,7 +153,7 @@ function checkServer(
 ): AuthorizationServerMetadata {
   const rules = options.rules(issuer)
   const tenant = found.issuer !== issuer && rules.issuerForm === 'tenant' && isTenantForm(found.issuer, issuer)
-  // We go on under the issuer we know; ID tokens come from the one that the metadata names.
+  // We keep the issuer that we know; ID tokens come from the one that the metadata names.
   const document = tenant ? { ...found, issuer, tenant_issuer: found.issuer } : found
   const pair = { expected: issuer, named: typeof document.issuer === 'string' ? document.issuer : 'not text' }
   if (document.issuer !== issuer && !isTrusted(pair, options)) {

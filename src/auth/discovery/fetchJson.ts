@@ -44,7 +44,7 @@ function asObject(text: string): JsonObject | undefined {
   }
 }
 
-/** Nested deeper than any answer that means something; copying or writing such a value would overflow the stack. */
+/** Deeper than any meaningful response; copying or serializing such a value would overflow the stack. */
 export const isDeep = (value: unknown, most = 20): boolean =>
   typeof value === 'object' &&
   value !== null &&
@@ -62,6 +62,6 @@ const serverError = (url: URL, status: number) =>
     details: { status },
   })
 
-/** A member of a document that must be a list of strings; undefined: it is none. */
+/** A member of a document that must be a list of strings; undefined: it is not one. */
 export const strings = (value: unknown): string[] | undefined =>
   Array.isArray(value) && value.every((item) => typeof item === 'string') ? value : undefined

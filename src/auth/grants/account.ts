@@ -5,8 +5,8 @@ import { registerAccounts } from '../../redaction/register.ts'
 import { quote } from '../../redaction/text.ts'
 
 /**
- * `wanted`: a subject, letter by letter (OpenID Connect Core section 2), or an e-mail. Names and preferred_username anybody can
- * choose, and an e-mail that the server itself calls unverified is no better (section 5.7).
+ * `wanted`: an exact subject (OpenID Connect Core section 2), or an e-mail address. Anybody can choose a name or preferred_username,
+ * and the same applies to an e-mail address that the server calls unverified (section 5.7).
  */
 export function isAccount(wanted: string, user: User | undefined): boolean {
   if (user === undefined) return false
@@ -36,7 +36,7 @@ function emailOf({ claims }: User): string | undefined {
     : undefined
 }
 
-/** People write A for a. Only ASCII letters are equal: beyond them other letters than the person's would be, such as U+212A for k. */
+/** Ignores the case of ASCII letters only: beyond them, different letters would become equal, such as U+212A and k. */
 const sameEmail = (wanted: string, email: string | undefined): boolean =>
   email !== undefined && lowered(wanted) === lowered(email)
 

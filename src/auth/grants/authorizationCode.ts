@@ -28,11 +28,11 @@ export interface LoginOptions extends RequestOptions, CompleteOptions {
 export interface Login {
   /** Finds the authorization server, gets a client, and writes the plan into the attempt. Resolves to the URL to open. */
   prepare(attempt: Attempt, redirectUri: string): Promise<URL>
-  /** Goes on with an attempt that another process planned and left. @throws BridgeError login_failed when that had other settings */
+  /** Continues an attempt that another process planned and abandoned. @throws BridgeError login_failed when that had other settings */
   adopt(attempt: Attempt): void
   /**
-   * One callback: completes the attempt its state names, or hands it to the process that sees to it, and says what the person shall
-   * see. Never throws.
+   * One callback: completes the attempt of its state, or passes it to the process that owns it. Resolves to the page that the person
+   * sees. Never throws.
    */
   answer(query: URLSearchParams): Promise<CallbackPage>
 }
@@ -40,7 +40,7 @@ export interface Login {
 export function createLogin(options: LoginOptions): Login {
   const { clients, attempts, store, clock, log } = options
 
-  /** Attempts that this process sees to; those of others are theirs to complete, with their own bounds and trust. */
+  /** The attempts of this process; other processes complete theirs, with their own limits and trust. */
   const ours = new Set<string>()
 
   const prepare = async (attempt: Attempt, redirectUri: string): Promise<URL> => {
@@ -99,7 +99,7 @@ export function createLogin(options: LoginOptions): Login {
       ...options.authorizeParameters,
       ...hint(options.account, metadata),
     }
-    // Somebody signed in before and there is no refresh token: only a new consent brings one.
+    // Somebody signed in before, but there is no refresh token: only a new consent returns one.
     const again = rules.reconsent !== undefined && generation > 0 && tokens?.refreshToken === undefined
     return again ? { ...parameters, prompt: withPrompt(parameters.prompt, rules.reconsent ?? '') } : parameters
   }
@@ -131,7 +131,7 @@ export function createLogin(options: LoginOptions): Login {
   }
 
   const settleFailed = async ({ id, plan }: Attempt, error: BridgeError) => {
-    // A registration the server has forgotten must not stand in the way of the next sign-in.
+    // A registration that the server has forgotten must not block the next sign-in.
     if (error.code === 'invalid_client' && plan) await clients.forget(plan.issuer, plan.redirectUri)
     await attempts.settle(id, { status: 'failed', code: error.code, message: error.message, hint: error.hint })
   }
@@ -149,7 +149,7 @@ export function createLogin(options: LoginOptions): Login {
         const waiting = await attempts.byState(state, clock.now())
         const doubt = waiting?.plan && validateIssuer(waiting.plan, query)
         if (doubt && query.has('error')) {
-          // Neither acted on nor shown: whoever sent it is not the server that was asked (MCP, Authorization Response Validation).
+          // Ignored and not shown: the sender is not the server of this sign-in (MCP, Authorization Response Validation).
           log.warn('oauth:callback-ignored', { reason: 'issuer' })
           return { kind: 'invalid_state' }
         }
@@ -178,7 +178,7 @@ export function createLogin(options: LoginOptions): Login {
   }
 }
 
-/** OpenID Connect Core section 3.1.2.1; where the server lists it, the person chooses even if a session is open. */
+/** OpenID Connect Core section 3.1.2.1; if the server lists it, the person chooses an account even if a session is open. */
 function hint(
   account: string | undefined,
   { prompt_values_supported: prompts }: AuthorizationServerMetadata,
@@ -188,7 +188,7 @@ function hint(
   return { login_hint: account, ...(chooses ? { prompt: 'select_account' } : {}) }
 }
 
-/** OpenID Connect Core section 3.1.2.1: a list; `none` stands alone. */
+/** OpenID Connect Core section 3.1.2.1: a list; `none` must be alone. */
 function withPrompt(prompt: string | undefined, added: string): string {
   const words = prompt?.split(' ') ?? []
   return words.includes('none') || words.includes(added) ? words.join(' ') : [...words, added].join(' ')

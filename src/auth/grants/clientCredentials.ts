@@ -62,7 +62,7 @@ export function createClientCredentials(options: ClientCredentialsOptions): Requ
   }
 }
 
-/** The last request once more; where less was given than asked for, for all of it again. */
+/** Repeats the last request; if fewer scopes were granted than requested, requests all of them again. */
 function askedFor({
   issuer,
   clientId,

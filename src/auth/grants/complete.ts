@@ -23,11 +23,11 @@ export async function completeSignIn(
   try {
     await tryTokens(attempt.server, tokens)
   } catch (thrown) {
-    // Tokens that the server refuses take nobody's place; where there are none, they stay for `doctor` to look at.
+    // Tokens that the server refuses do not replace stored ones; if there are none, they are kept for `doctor`.
     if ((await store.load(attempt)).tokens === undefined) await keep(store, attempt, tokens)
     throw thrown
   }
-  // Whoever replaced this attempt has asked for something else.
+  // The attempt that replaced this one has different options.
   if ((await attempts.byId(attempt.id))?.successor !== undefined)
     throw new BridgeError('login_failed', { message: 'Another sign-in with different options replaced this one.' })
   await keep(store, attempt, tokens)
@@ -35,7 +35,7 @@ export async function completeSignIn(
   log.info('oauth:signed-in', { server: attempt.server, profile: attempt.profile, issuer: tokens.issuer })
 }
 
-/** A fresh sign-in goes before whatever stands there, also when that changed a moment ago. */
+/** A new sign-in overrides the stored one, even if that has just changed. */
 export async function keep(store: TokenStore, key: TokenKey, tokens: TokenSet): Promise<void> {
   for (;;) {
     const { generation } = await store.load(key)

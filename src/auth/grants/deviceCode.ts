@@ -25,7 +25,7 @@ export interface DeviceSignIn {
   readonly userCode: string
   /** Where the person types the code. */
   readonly verificationUri: string
-  /** The same with the code in it, where the server gives one. */
+  /** The same with the code in it, if the server sends one. */
   readonly verificationUriComplete: string | undefined
   /** ms since the epoch */
   readonly expiresAt: number
@@ -38,7 +38,7 @@ export interface DeviceLogin {
   start(attempt: Attempt): Promise<DeviceSignIn>
 }
 
-/** Between two polls where the server names no interval, and what slow_down adds (RFC 8628 sections 3.2 and 3.5), in ms. */
+/** The interval if the server names none, and the time that slow_down adds (RFC 8628 sections 3.2 and 3.5), in ms. */
 const INTERVAL_MS = 5_000
 const SLOW_DOWN_MS = 5_000
 const LONGEST_INTERVAL_MS = 60_000
@@ -107,7 +107,7 @@ interface Poll {
   readonly resource: string | undefined
 }
 
-/** What may pass by itself is asked again at twice the interval (RFC 8628 section 3.5). @throws BridgeError login_timed_out, access_denied, … */
+/** After a transient failure, polls again at twice the interval (RFC 8628 section 3.5). @throws BridgeError login_timed_out, access_denied, … */
 async function untilApproved(
   { clock, log, claims }: DeviceLoginOptions,
   poll: Poll,
@@ -132,7 +132,7 @@ async function untilApproved(
 
 const PASSING: ReadonlySet<string> = new Set(['authorization_server_error', 'authorization_server_unreachable'])
 
-/** The address is printed and made a QR code: only what may carry a person. @throws BridgeError discovery_failed, address_refused */
+/** The address is printed and shown as a QR code, so it must be safe to open. @throws BridgeError discovery_failed, address_refused */
 async function shown(address: string, { allowHttp, checkAddress }: RequestOptions): Promise<string> {
   if (address.length > LONGEST_ADDRESS || !URL.canParse(address) || !isSecure(new URL(address), allowHttp))
     throw new BridgeError('discovery_failed', {

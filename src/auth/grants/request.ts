@@ -32,11 +32,11 @@ export interface AuthRequest {
   readonly rules: ProviderRules
   readonly scope: string | undefined
   readonly resource: string | undefined
-  /** RFC 9449: 'dpop' where both servers want tokens bound to a key. */
+  /** RFC 9449: 'dpop' if both servers want tokens bound to a key. */
   readonly binding: 'bearer' | 'dpop'
 }
 
-/** `who`: a program has no identity to show and nothing to keep while it is away. @throws BridgeError as `discover` does */
+/** `who`: a program needs neither identity nor offline_access. @throws BridgeError as `discover` does */
 export async function requestFor(
   options: RequestOptions,
   server: URL,
@@ -65,7 +65,7 @@ export async function requestFor(
   }
 }
 
-/** As parameters of a request; what is not wanted is left out. */
+/** As parameters of a request, without those that are not set. */
 export function wanted({ scope, resource }: AuthRequest): { scope?: string; resource?: string } {
   return { ...(scope === undefined ? {} : { scope }), ...(resource === undefined ? {} : { resource }) }
 }

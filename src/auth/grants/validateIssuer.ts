@@ -4,8 +4,8 @@ import type { AttemptPlan } from '../../records.ts'
 import { quote } from '../../redaction/text.ts'
 
 /**
- * By the table of MCP 2026-07-28, "Authorization Response Validation": present, it must be equal letter by letter; absent, it is
- * missed only where the metadata promised it. undefined: the answer may be acted on.
+ * By the table of MCP 2026-07-28, "Authorization Response Validation": if present, it must match exactly; if absent, it is
+ * an error only if the metadata promised it. undefined: the response may be used.
  */
 export function validateIssuer({ metadata }: AttemptPlan, query: URLSearchParams): BridgeError | undefined {
   const given = query.getAll('iss')

@@ -8,7 +8,7 @@ import type { JsonObject } from '../discovery/fetchJson.ts'
 export type Credentials = Pick<RegisteredClient, 'clientSecret' | 'privateKey'>
 
 /**
- * The strongest method that the client has and the server lists; without a list the one the credentials were made for.
+ * The strongest method that the client has and the server lists; without a list, the one that the credentials were created for.
  * @throws BridgeError client_auth_unsupported
  */
 export function chooseAuthMethod(metadata: JsonObject, { clientSecret, privateKey }: Credentials): string {
@@ -25,7 +25,7 @@ export function chooseAuthMethod(metadata: JsonObject, { clientSecret, privateKe
 
 /**
  * The Authorization header of client_secret_basic (RFC 6749 section 2.3.1). openid-client's own also encodes "-", "." and "_", which the
- * form encoding leaves as they are, and which servers that do not decode take for other characters.
+ * form encoding leaves unchanged, and which servers that do not decode misread.
  */
 export function basicCredentials(clientId: string, clientSecret: string): string {
   const encode = (text: string) => new URLSearchParams([['', text]]).toString().slice(1)
@@ -69,7 +69,7 @@ function readKey(text: string): { key: KeyObject; kid?: string; alg?: string } {
       ...(typeof jwk.alg === 'string' ? { alg: jwk.alg } : {}),
     }
   } catch {
-    // The reason may quote the key, so it goes nowhere.
+    // The reason may quote the key, so it is discarded.
     throw new BridgeError('config_invalid', {
       message: 'The client key is not a private key in PEM or JWK format.',
       hint: 'Pass --client-key-file a PKCS#8 PEM file without a passphrase, or a JWK with its private part.',

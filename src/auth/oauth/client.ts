@@ -21,7 +21,7 @@ export interface AuthorizationRequest {
   readonly nonce: string | undefined
   readonly scope: string | undefined
   readonly resource: string | undefined
-  /** Parameters a provider wants besides; they never override ours. */
+  /** Additional parameters for a provider; they never override ours. */
   readonly extra: Readonly<Record<string, string>>
 }
 
@@ -49,7 +49,7 @@ export async function createOAuthClient(
   const config = await configurationOf(metadata, registered)
   config[client.customFetch] = fetchThrough(http, timeoutMs, { idToken })
   const bound = dpopKey === undefined ? {} : { DPoP: client.getDPoPHandle(config, await signingPair(dpopKey)) }
-  // Discovery has refused every http endpoint that is not on loopback or excepted by the person.
+  // Discovery has refused every http endpoint that is not on loopback or allowed by an exception.
   client.allowInsecureRequests(config)
   if (metadata.jwks_uri !== undefined) client.enableNonRepudiationChecks(config)
 
@@ -90,7 +90,7 @@ export async function createOAuthClient(
       })
     },
 
-    /** Checks state, iss (RFC 9207), PKCE, nonce and the ID token, then redeems the code. `claims`: names wanted for headers. */
+    /** Checks state, iss (RFC 9207), PKCE, nonce and the ID token, then exchanges the code. `claims`: names wanted for headers. */
     async redeem(callback: URL, request: AuthorizationRequest, claims: readonly string[]): Promise<TokenResponse> {
       registerSecret(
         [callback.searchParams.get('code') ?? undefined, request.state, request.codeVerifier, request.nonce],
@@ -114,7 +114,7 @@ export async function createOAuthClient(
       }
     },
 
-    /** 'rejected': the grant is dead (`invalid_grant`, RFC 6749 section 5.2). Everything else that fails is thrown. */
+    /** 'rejected': the grant is invalid (`invalid_grant`, RFC 6749 section 5.2). All other failures are thrown. */
     async refresh(
       refreshToken: string,
       extra: { scope: string | undefined; resource: string | undefined },
@@ -153,7 +153,7 @@ export async function createOAuthClient(
       }
     },
 
-    /** RFC 8628 section 3.1. @throws BridgeError device_unsupported where it is not advertised */
+    /** RFC 8628 section 3.1. @throws BridgeError device_unsupported if it is not advertised */
     async deviceAuthorization(parameters: Readonly<Record<string, string | undefined>>) {
       if (metadata.device_authorization_endpoint === undefined) throw new BridgeError('device_unsupported')
       try {
@@ -212,7 +212,7 @@ function authentication(metadata: AuthorizationServerMetadata, registered: Regis
     headers.set('authorization', basicCredentials(clientId, clientSecret))
 }
 
-/** Reads the key when it is needed; the assertion's algorithm is spelt as the server lists it. */
+/** Reads the key when it is needed; the assertion's algorithm is spelled as the server lists it. */
 function signed(metadata: AuthorizationServerMetadata, privateKey: string): client.ClientAuth {
   return async (...request) => {
     const { alg, ...key } = await signingKey(privateKey, metadata)

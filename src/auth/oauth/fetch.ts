@@ -13,12 +13,12 @@ interface FetchOptions {
 }
 
 interface ThroughOptions {
-  /** How an ID token of the answer is treated; left out: it stays as it is. */
+  /** How to treat an ID token in the response; omitted: unchanged. */
   readonly idToken?: IdToken | undefined
   readonly wholeMs?: number
 }
 
-/** No answer takes longer from first to last byte, in ms. */
+/** Longest time of a response from first to last byte, in ms. */
 const WHOLE_MS = 30_000
 
 /** `timeoutMs`: longest silence; `wholeMs`: longest time of an answer. Never follows a redirect of a POST away from its method, nor any to another origin; bodies up to 1 MB. */
@@ -41,7 +41,7 @@ export function fetchThrough(
     }
     const { response, bytes } = await withinTime(wholeMs, () => tooSlow(url), asking, signal)
     const received = new Headers()
-    // Without its challenge the body decides: a dead grant with a challenge beside it is still a dead grant (RFC 6749 section 5.2).
+    // Without its challenge, the body decides: an invalid grant with a challenge is still an invalid grant (RFC 6749 section 5.2).
     const { 'www-authenticate': _challenge, ...headersOfAnswer } = response.headers
     for (const [name, value] of Object.entries(headersOfAnswer))
       for (const one of [value ?? []].flat()) received.append(name, one)

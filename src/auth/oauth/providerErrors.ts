@@ -4,7 +4,7 @@ import type { ErrorCode } from '../../errors.ts'
 export interface Said {
   readonly error: string
   readonly description: string | undefined
-  /** Entra's numbers (`error_codes`), where the answer is JSON. */
+  /** Entra's numbers (`error_codes`), if the response is JSON. */
   readonly numbers: readonly unknown[]
 }
 
@@ -36,17 +36,17 @@ const AADSTS = new Map<number, Meaning>([
   [7000222, { code: 'invalid_client', hint: 'The client secret has expired: create a new one in the Azure portal.' }],
 ])
 
-/** undefined: the OAuth error code alone says what there is to know. */
+/** undefined: the OAuth error code is sufficient. */
 export function meaningOf({ error, description = '', numbers }: Said): Meaning | undefined {
   // Entra answers all these with invalid_request, invalid_grant or invalid_client. In a redirect, where there is no
-  // error_codes, its number stands at the start of the description.
+  // error_codes, its number is at the start of the description.
   const written = /^AADSTS(\d{5,7})\b/.exec(description)?.[1]
   for (const number of [...numbers, Number(written)]) {
     const meaning = typeof number === 'number' || typeof number === 'string' ? AADSTS.get(Number(number)) : undefined
     if (meaning) return meaning
   }
-  // RFC 7636 sections 4.4.1 and 4.6 have no codes of their own: invalid_request and invalid_grant mean a hundred other
-  // things, and only the description tells which.
+  // RFC 7636 sections 4.4.1 and 4.6 define no separate codes: invalid_request and invalid_grant have many other
+  // meanings, and only the description distinguishes them.
   if (error === 'invalid_grant' && /code.?verifier|pkce/i.test(description)) return { code: 'pkce_failed' }
   if (error === 'invalid_request' && /code.?challenge.?method|transform algorithm/i.test(description))
     return {

@@ -14,7 +14,7 @@ export interface TokenResponse {
   readonly scope?: string
   /** seconds */
   readonly expiresIn?: number
-  /** The validated ID token and the end of its life, in ms since the epoch. */
+  /** The validated ID token and its expiry, in ms since the epoch. */
   readonly idToken?: { readonly token: string; readonly expiresAt: number }
   /** From the validated ID token, completed from userinfo. */
   readonly user?: User
@@ -54,7 +54,7 @@ export function toUser(issuer: string, claims: User['claims']): User | undefined
   return { issuer, subject: claims.sub, claims: Object.fromEntries(kept) }
 }
 
-/** Which token of the answer goes to the MCP server. */
+/** Which token is sent to the MCP server. */
 export type BearerSource = 'access_token' | 'id_token'
 
 export type AskedFor = Pick<

@@ -14,7 +14,7 @@ export interface TokensOptions {
   readonly store: TokenStore
   readonly leases: Leases
   readonly refresh: () => Promise<Refresh>
-  /** Asks for tokens of this program itself; undefined: a person signs in. */
+  /** Requests tokens for the program itself; undefined: a person signs in. */
   readonly clientCredentials?:
     | ((last: TokenSet | undefined, challenge: Challenge | undefined) => Promise<TokenSet>)
     | undefined
@@ -36,25 +36,25 @@ export interface Tokens {
    * token may do. @throws BridgeError insufficient_scope when all of it was asked for before, or this cause may not ask
    */
   stepUp(refused: string | undefined, scope: string, challenge: Challenge, cause: Cause): Promise<void>
-  /** The MCP server refused this token too, which had just been obtained: for a while no other one is fetched by itself. */
+  /** The MCP server refused this new token too: for a while, no other one is requested automatically. */
   refused(accessToken: string | undefined): Promise<void>
-  /** The token set that is stored now, as it is. */
+  /** The stored token set, unchanged. */
   stored(): Promise<TokenSet | undefined>
   /** Refreshes now, whatever the expiry. undefined: the refresh token is missing or was refused. */
   refreshNow(): Promise<TokenSet | undefined>
 }
 
-/** A holder that dies is succeeded after this long. */
+/** If a holder dies, another process takes over after this time. */
 export const TOKEN_LEASE_MS = 4_000
-/** Held by whoever spends or revokes the tokens of this key at the authorization server. */
+/** Held by the process that uses or revokes the tokens of this key at the authorization server. */
 export const tokenLease = (key: TokenKey) => `tokens:${key.server} ${key.profile}`
 /** Share of a token's life after which it is refreshed in the background. */
 const DUE = 0.8
 const SAVE_TRIES = 5
-/** Where the server refuses tokens that are new, they are refreshed again after so long, and a person is asked again after so long, in ms. */
+/** If the server refuses new tokens: the time until the next refresh, and the time until the next sign-in, in ms. */
 const REFRESH_AGAIN_MS = 30_000
 const ASK_AGAIN_MS = 5 * 60_000
-/** A server that wants more with each call gets more from a program so many times an hour; what a person is asked is in askForLogin. */
+/** How often per hour a program requests more scopes; the limit for sign-ins of a person is in signin/request.ts. */
 const MOST_STEP_UPS = 3
 const STEP_UPS_MS = 60 * 60_000
 const CUT_OFF =
@@ -76,7 +76,7 @@ export function createTokens(options: TokensOptions): Tokens {
     return known
   }
 
-  /** One refresh for all who saw the same generation, in this process and in every other. */
+  /** One refresh for every caller that saw the same generation, in all processes. */
   const refreshOnce = (seen: TokenRecord, challenge?: Challenge): Promise<TokenRecord> => {
     refreshing ??= leases
       .run(tokenLease(key), TOKEN_LEASE_MS, async () => {
@@ -98,7 +98,7 @@ export function createTokens(options: TokensOptions): Tokens {
     return refreshing
   }
 
-  /** The old refresh token is spent: a database that is busy now must not cost the new one. */
+  /** The old refresh token is used up: a busy database must not lose the new one. */
   const save = async (tokens: TokenSet, generation: number) => {
     fetchedAt = clock.now()
     for (let tries = 1; ; tries++) {
@@ -121,13 +121,13 @@ export function createTokens(options: TokensOptions): Tokens {
   const isDue = ({ obtainedAt, expiresAt }: TokenSet) =>
     expiresAt !== undefined && clock.now() >= obtainedAt + (expiresAt - obtainedAt) * (DUE + jitter)
 
-  /** A tab opens by itself once, when nobody was ever signed in; later only for a call that a person caused. */
+  /** A tab opens automatically once, if nobody was ever signed in; later only for a call. */
   const mayAsk = (cause: Cause, { generation }: TokenRecord) => {
     if (mode === 'never' || cause === 'background') return false
     return cause === 'call' || (mode === 'auto' && generation === 0)
   }
 
-  /** A program disturbs nobody when it asks for more. */
+  /** Client credentials request more scopes without disturbing anybody. */
   const mayStepUp = (cause: Cause) =>
     options.clientCredentials ? cause !== 'background' : cause === 'call' && mode !== 'never'
 
@@ -138,11 +138,11 @@ export function createTokens(options: TokensOptions): Tokens {
     await refreshOnce(record, wanted)
   }
 
-  /** A clock that was set back must not lock anybody out. */
+  /** A clock that was set back must not block sign-ins. */
   const wasRefused = ({ refusedAt }: TokenRecord, within: number) =>
     refusedAt !== undefined && refusedAt <= clock.now() && clock.now() < refusedAt + within
 
-  /** One sign-in at a time in this process; the store sees to the others. */
+  /** One sign-in at a time in this process; the store coordinates the others. */
   const ask = async (challenge: Challenge) => {
     asking ??= options.askForLogin(challenge).finally(() => {
       asking = undefined
@@ -151,7 +151,7 @@ export function createTokens(options: TokensOptions): Tokens {
     await reload()
   }
 
-  /** What is stored now, perhaps by another process, and refreshed where it is due. */
+  /** The stored tokens, perhaps of another process, refreshed if due. */
   const renewed = async () => {
     const record = await reload()
     const { tokens } = record
@@ -165,7 +165,7 @@ export function createTokens(options: TokensOptions): Tokens {
   return {
     current() {
       const tokens = known?.tokens
-      // After a sign-out, or another sign-in, the very next message goes without these.
+      // After a sign-out, or another sign-in, the next message is sent without these.
       return known && tokens && !isDue(tokens) && store.unchanged(key, known.generation) ? tokens : renewed()
     },
 
@@ -183,7 +183,7 @@ export function createTokens(options: TokensOptions): Tokens {
     },
 
     async stepUp(refused, scope, challenge, cause) {
-      // A sign-in that was under way may have been for another scope; then one is asked for that has both.
+      // A pending sign-in may have been for another scope; then a sign-in for both is requested.
       for (let record = await reload(); ; record = await reload()) {
         const { tokens } = record
         if (tokens && tokens.accessToken !== refused && covers(requestedOf(record), scope)) return
@@ -211,7 +211,7 @@ export function createTokens(options: TokensOptions): Tokens {
   }
 }
 
-/** What the sign-ins of this row have asked for, or at least what they got. */
+/** The scopes that the sign-ins of this row requested, or at least those granted. */
 const requestedOf = ({ tokens, requestedScope }: TokenRecord) =>
   tokens ? union(tokens.requestedScope, tokens.scope) : requestedScope
 

@@ -5,17 +5,17 @@ import { BridgeError } from '../../errors.ts'
 import type { HttpResponse } from '../../ports.ts'
 import { quote } from '../../redaction/text.ts'
 
-// What a server flushes is a message that must not wait for the next one.
+// A flush of the server ends a message, which must not wait for the next one.
 const DECODERS: Readonly<Record<string, (() => Transform) | undefined>> = {
   gzip: () => zlib.createGunzip(),
   'x-gzip': () => zlib.createGunzip(),
   deflate: () => zlib.createInflate(),
   br: () => zlib.createBrotliDecompress(),
-  // Node has it from 22.15 on.
+  // Available since Node 22.15.
   zstd: (zlib as { createZstdDecompress?: () => Transform }).createZstdDecompress,
 }
 
-/** The same answer with its plain bytes. @throws BridgeError invalid_protocol for a coding that is not known here */
+/** The same answer with its plain bytes. @throws BridgeError invalid_protocol for an unknown coding */
 export function decode(response: HttpResponse, coding: string): HttpResponse {
   const make = Object.hasOwn(DECODERS, coding.toLowerCase()) ? DECODERS[coding.toLowerCase()] : undefined
   if (!make) {

@@ -9,7 +9,7 @@ import type { StreamPosition } from './eventStream.ts'
 import { endedEarly, failure, isCut, noBatches, readAnswers, readStart, type Take, unexpected } from './response.ts'
 import type { Send } from './send.ts'
 
-/** Hands one message of the server on; resolves when the host may be sent more. */
+/** Delivers one message of the server; resolves when the host may be sent more. */
 export type Deliver = Take
 
 export interface ExchangeOptions {
@@ -19,9 +19,9 @@ export interface ExchangeOptions {
   readonly clock: Clock
   /** Largest message from the server, in bytes. */
   readonly limit: number
-  /** Longest silence in ms; 0: no bound. */
+  /** Longest silence in ms; 0: no limit. */
   readonly timeoutMs: number
-  /** Makes the session with this id again, once for all who lost it. */
+  /** Restores the session with this id, once for all requests that lost it. */
   readonly renew: (lost: string) => Promise<void>
 }
 
@@ -35,7 +35,7 @@ const HEADERS = { accept: 'application/json, text/event-stream', 'content-type':
 
 export interface Exchanger {
   readonly exchange: Exchange
-  /** The same without a look at the session: for making one again. */
+  /** The same without a check of the session: for restoring one. */
   readonly plain: Exchange
 }
 
@@ -43,7 +43,7 @@ export function createExchange(options: ExchangeOptions): Exchanger {
   const { send, session, flights, clock, limit, timeoutMs, renew } = options
 
   let merged: { of: object; headers: Record<string, string> } = { of: {}, headers: HEADERS }
-  /** The same object from one call to the next: what is built from it is not built again. */
+  /** The same object from one call to the next: values derived from it are reused. */
   const headers = () => {
     const of = session.headers()
     if (merged.of !== of) merged = { of, headers: { ...HEADERS, ...of } }
@@ -53,12 +53,12 @@ export function createExchange(options: ExchangeOptions): Exchanger {
   const post = ({ message, cause, signal, wire }: PendingRequest) =>
     send({ method: 'POST', headers: headers(), body: message.bytes, signal, wire }, cause)
 
-  /** 'lost': the server has forgotten the session and so did not look at the message. */
+  /** 'lost': the server has forgotten the session and did not process the message. */
   const receive = async (response: HttpResponse, flight: PendingRequest, deliver: Deliver, sessionId?: string) => {
     const { message, open } = flight
     const position: StreamPosition = {}
     let lost = false
-    /** Only the first thing it says can be that it does not know the session: whoever has said more has begun to work. */
+    /** Only its first message can say that the session is unknown: after another one, it has begun to process the request. */
     let mayBeLost = sessionId !== undefined
     let nameless: BridgeError | undefined
     const take = async (answer: Message) => {
@@ -114,10 +114,10 @@ export function createExchange(options: ExchangeOptions): Exchanger {
       response = await (await import('./retryAfter.ts')).bePatient(response, again, { clock, timeoutMs, flight })
     }
     if ((await receive(response, flight, deliver, id)) === 'done' || id === undefined) return
-    // The server did not look at it: as if it had never gone out.
+    // The server did not process it, as if it had not been sent.
     wire.out = false
     await renew(id)
-    // What belonged to the old session means nothing to the new one.
+    // Messages of the old session have no meaning in the new one.
     if (message.kind === 'response' || message.method === 'notifications/cancelled') return
     await receive(await post(flight), flight, deliver)
   }

@@ -11,14 +11,14 @@ import { endedEarly, failure, mediaType, readStart, type Take } from './response
 import { untilAnswered, type Waiting, waitFor } from './sharedStream.ts'
 
 export interface HttpSseOptions extends Omit<ExchangeOptions, 'renew'> {
-  /** The server's own URL; messages go to its origin only. */
+  /** The server's own URL; messages are sent only to its origin. */
   readonly url: URL
   readonly log: Logger
   /** Aborts when the bridge ends. */
   readonly ending: AbortSignal
-  /** Hands on what the server says on its own account. */
+  /** Delivers messages that the server sends unprompted. */
   readonly deliver: Take
-  /** Makes the session again on a stream that was opened anew. */
+  /** Restores the session on a new stream. */
   readonly restore: (exchange: Exchange) => Promise<void>
 }
 
@@ -33,7 +33,7 @@ export interface HttpSse {
 interface Connection {
   readonly endpoint: URL
   readonly waiting: Map<PendingRequest, Waiting>
-  /** Gives it up; the next message opens another one. */
+  /** Abandons it; the next message opens another one. */
   end(reason: BridgeError): void
   readonly over: Promise<void>
 }
@@ -130,7 +130,7 @@ export function createHttpSse(options: HttpSseOptions): HttpSse {
       if (response.status < 200 || response.status > 299) {
         const start = await readStart(response)
         if (!isSessionLost(response.status, start)) throw failure(response, start)
-        // It was not looked at, and nothing on this stream will be.
+        // It was not processed, and nothing on this stream will be.
         wire.out = false
         made.end(endedEarly())
         throw endedEarly()
@@ -150,7 +150,7 @@ export function createHttpSse(options: HttpSseOptions): HttpSse {
     })
   }
 
-  /** A stream after the first is a new session: it gets what the old one had before anything else. */
+  /** A stream after the first is a new session: it first gets the state of the old one. */
   const restored = async (): Promise<Connection> => {
     if (current || session.version === undefined) return connected()
     current = connect().then(async (made) => {

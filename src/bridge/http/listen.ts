@@ -14,16 +14,16 @@ export interface ListenOptions {
   readonly log: Logger
   readonly limit: number
   readonly deliver: Deliver
-  /** Makes the session with this id again. */
+  /** Restores the session with this id. */
   readonly renew: (lost: string) => Promise<void>
 }
 
 const FIRST_WAIT_MS = 1_000
 const LONGEST_WAIT_MS = 60_000
 const SHORTEST_WAIT_MS = 100
-/** A server may ask for more patience than our own back-off has, but not for ever. */
+/** A server may ask for a longer wait than our own back-off, but not indefinitely. */
 const LONGEST_RETRY_MS = 10 * 60_000
-/** A stream that lived this long, in ms, was worth opening though it brought nothing. */
+/** A stream that lived this long, in ms, was useful even without a message. */
 const WORTHWHILE_MS = 5_000
 
 /** Keeps one stream open until `signal` aborts or the server says it offers none. Never throws. */
@@ -51,7 +51,7 @@ export async function listen(options: ListenOptions, signal: AbortSignal): Promi
       } else {
         response.discard()
         log.debug('proxy:listen', { status })
-        // 404 says "no such session" only where a stream was there before; else "no such thing here".
+        // 404 means "no such session" only if there was a stream before; else "not supported".
         if (status === 405 || (status === 404 && (id === undefined || opened === 0))) return
         if (status === 404 && id !== undefined) return await renew(id)
       }
@@ -60,11 +60,11 @@ export async function listen(options: ListenOptions, signal: AbortSignal): Promi
       log.debug('proxy:listen', { reason: thrown instanceof Error ? thrown.message : String(thrown) })
     }
     if (stream.signal.aborted) {
-      // Opened again for whoever is signed in now, with nothing of what another one has heard.
+      // Opened again for the account that is signed in now, without the position of the previous one.
       delete position.lastId
       continue
     }
-    // A server that ends every stream at once is not worth asking each second, whatever `retry` it names.
+    // A server that ends every stream at once is not polled each second, whatever `retry` it sends.
     if (messages > 0 || clock.awake() - began >= WORTHWHILE_MS) wait = FIRST_WAIT_MS
     const asked = Math.min(position.retryMs ?? 0, LONGEST_RETRY_MS)
     const pause = wait === FIRST_WAIT_MS && position.retryMs !== undefined ? asked : Math.max(asked, wait)
@@ -74,7 +74,7 @@ export async function listen(options: ListenOptions, signal: AbortSignal): Promi
   }
 }
 
-/** False: it was no message. */
+/** False: it was not a message. */
 async function pass(data: Uint8Array, { deliver, log }: ListenOptions): Promise<boolean> {
   const message = parseMessage(data)
   if (message) await deliver(message)

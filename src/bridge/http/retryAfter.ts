@@ -5,7 +5,7 @@ import type { PendingRequest } from '../message/inFlight.ts'
 
 export interface PatienceOptions {
   readonly clock: Clock
-  /** The whole time there is, in ms; 0: no bound of the user's. */
+  /** The total time, in ms; 0: no limit configured. */
   readonly timeoutMs: number
   readonly flight: PendingRequest
 }
@@ -13,7 +13,7 @@ export interface PatienceOptions {
 const LONGEST_MS = 60_000
 const SHORTEST_MS = 250
 
-/** The answer after the waits asked for, or the last refusal when there is no time for another one. */
+/** The response after the requested waits, or the last refusal if there is no time for another one. */
 export async function bePatient(
   refusal: HttpResponse,
   again: () => Promise<HttpResponse>,

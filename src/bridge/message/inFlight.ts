@@ -11,11 +11,11 @@ export interface PendingRequest {
   readonly signal: AbortSignal
   /** Whether the server may have seen it. */
   readonly wire: Wire
-  /** The host has taken it back: nobody wants its answer any more. */
+  /** The host has cancelled it and does not expect an answer. */
   readonly cancelled: boolean
   /** Ends its HTTP request; nothing once its exchange is over. */
   abort(reason: unknown): void
-  /** Resolves when nobody waits for it any more, though its stream may go on. */
+  /** Resolves when its answers are no longer awaited, though its stream may continue. */
   readonly done: Promise<void>
   /** Its answers are with the host, or there will be none. */
   finish(): void
@@ -28,7 +28,7 @@ export interface InFlight {
   end(flight: PendingRequest): void
   /** Takes the ids of an answer off the flight they belong to, `own` first. False: some id is open nowhere. */
   settle(answer: Message, own?: PendingRequest): boolean
-  /** The flight of one request, marked as taken back; undefined: no such request is open. */
+  /** The flight of one request, marked as cancelled; undefined: no such request is open. */
   cancel(id: unknown): PendingRequest | undefined
   /** Resolves when nobody waits for an answer. */
   idle(): Promise<void>
@@ -40,7 +40,7 @@ const ANSWERED_ELSEWHERE = new Error('The answer came on another stream.')
 export function createInFlight(): InFlight {
   const all = new Map<PendingRequest, AbortController>()
   const awaited = new Set<PendingRequest>()
-  /** An AbortController is the dearest part of a flight: one that was not used serves the next. */
+  /** An AbortController is the most expensive part: an unused one is reused. */
   const spare: AbortController[] = []
   let whenIdle: (() => void) | undefined
 
@@ -93,7 +93,7 @@ export function createInFlight(): InFlight {
       return true
     },
     cancel(id) {
-      // initialize cannot be taken back (MCP "Cancellation"), and a batch is answered as a whole.
+      // initialize cannot be cancelled (MCP "Cancellation"), and a batch is answered as a whole.
       const flight = find(
         all.keys(),
         ({ message, open }) =>

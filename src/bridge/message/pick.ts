@@ -4,7 +4,7 @@ import type { Message } from './message.ts'
 import { type Span, skipSpace, skipValue, textAt } from './scan.ts'
 
 const [QUOTE, COMMA, OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [34, 44, 91, 93, 123, 125]
-/** Longer names are none that is asked for here. */
+/** No requested name is longer. */
 const LONGEST_NAME = 256
 /** Longer strings and larger values are not read. */
 const LONGEST_TEXT = 64 * 1024
@@ -14,7 +14,7 @@ export type Bytes = Message['bytes']
 /** The value of a whole text. */
 export const whole = (bytes: Bytes): Span => ({ start: skipSpace(bytes, 0), end: bytes.length })
 
-/** Each member of the object at `span`, in their order; none where it is no object. The text must be valid JSON. */
+/** Each member of the object at `span`, in order; none if it is not an object. The text must be valid JSON. */
 export function eachMember(bytes: Bytes, span: Span, visit: (name: string, value: Span) => void): void {
   if (bytes[span.start] !== OPEN_BRACE) return
   let at = skipSpace(bytes, span.start + 1)

@@ -34,7 +34,7 @@ export class Pieces {
     this.#used += byteLength
   }
 
-  /** All of them as one, and none is left. */
+  /** All bytes as one; empties the collection. */
   take(): Uint8Array {
     this.#close()
     const whole = this.#whole

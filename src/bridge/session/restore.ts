@@ -10,7 +10,7 @@ export type Ask = (message: Message) => Promise<Message | undefined>
 
 export const INITIALIZED = Buffer.from('{"jsonrpc":"2.0","method":"notifications/initialized"}')
 
-/** @throws BridgeError session_lost when the server now wants what the host cannot follow, or why it could not be asked */
+/** @throws BridgeError session_lost when the server now uses another protocol version, or why it could not be reached */
 export async function restore(initialize: Message, session: Session, ask: Ask, log: Logger): Promise<void> {
   const before = session.version
   const answer = await ask(initialize)

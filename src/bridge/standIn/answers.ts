@@ -15,7 +15,7 @@ export type Capability = (typeof LISTS)[ListMethod]['capability']
 export const isList = (method: string | undefined): method is ListMethod =>
   method !== undefined && Object.hasOwn(LISTS, method)
 
-/** The tool a host without a known list is shown; calling it waits for the sign-in and tells where it happens. */
+/** The tool a host without a known list is shown; a call to it waits for the sign-in and returns its address. */
 export const SIGN_IN_TOOL = 'sign_in'
 
 export interface InitializeResult {
@@ -37,7 +37,7 @@ export interface Introduction {
 
 const REVISIONS = ['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25']
 
-/** The answer to initialize: what is known as it was, else a server of which only lists are certain. */
+/** The answer to initialize: the cached one, else that of a server with lists only. */
 export function initializeResult({ known, wanted, server, version }: Introduction): InitializeResult {
   const last = isInitializeResult(known) ? known : undefined
   const protocolVersion = REVISIONS.find((revision) => revision === wanted) ?? last?.protocolVersion ?? '2025-11-25'
@@ -50,7 +50,7 @@ export function initializeResult({ known, wanted, server, version }: Introductio
   }
 }
 
-/** Lists change with the sign-in, and the address goes out as a log message: both are true whatever the server offers. */
+/** Lists change with the sign-in, and the address is sent as a log message: both hold for every server. */
 function changing(capabilities: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const lists = Object.values(LISTS).map(({ capability }) => capability)
   const told = Object.entries(capabilities).map(([name, value]) =>
@@ -73,14 +73,14 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 export const isKnown = (method: ListMethod, known: unknown): boolean =>
   isObject(known) && Array.isArray(known[LISTS[method].member])
 
-/** A list as it was last, on one page; else an empty one, of tools the one that helps. */
+/** The cached list, on one page; else an empty one, or for tools the sign-in tool. */
 export function listResult(method: ListMethod, known: unknown, server: string): object {
   const { member } = LISTS[method]
   if (isObject(known) && isKnown(method, known)) return { [member]: known[member] }
   return { [member]: method === 'tools/list' ? [signInTool(server)] : [] }
 }
 
-/** The truth about a list of which the server has none. */
+/** The answer for a list that the server does not have. */
 export const emptyList = (method: ListMethod): object => ({ [LISTS[method].member]: [] })
 
 const signInTool = (server: string) => ({

@@ -13,11 +13,11 @@ export interface NoticeOptions {
 }
 
 export interface SignInNotice {
-  /** What the host takes: log messages, and questions with an address. */
+  /** What the host supports: log messages, and URL elicitation. */
   allow(what: { readonly messages: boolean; readonly questions: boolean }): void
-  /** True: an answer of the host to a question of ours. */
+  /** True: a response of the host to our own request. */
   takes(response: Message): boolean
-  /** What an error carries for a host that follows addresses; the host hears when it is done. */
+  /** The error data for a host with URL elicitation, which is notified of the completion. */
   elicitation(address: string): Elicitation
 }
 
