@@ -21,7 +21,7 @@ const row = (exit: ErrorRow['exit'], rpc: number, message: string, hint: string)
 })
 
 /** Every error this program can end in. The anchor in docs/errors.md is the code itself. */
-// biome-ignore format: a table, one row a line
+// biome-ignore format: a table, one row per line
 export const ERRORS = {
   internal: row(1, 1000, 'Something unexpected went wrong inside the bridge.', 'Run again with --debug and report it.'),
 
@@ -102,7 +102,7 @@ nameOwnTexts(() =>
     .join('\n'),
 )
 
-/** One line, whatever stands in it; several only where they are written as several, so that no name or answer can add one. */
+/** One line, whatever its content; several lines only from an array, so that no name or response can add one. */
 type Lines = string | readonly string[]
 
 const ownLines = (text: Lines) => [text].flat().map(withoutControls).join('\n')
@@ -134,7 +134,7 @@ export class BridgeError extends Error {
   }
 }
 
-/** Any thrown value as a BridgeError; what is not one is a fault of ours. */
+/** Any thrown value as a BridgeError; anything else is a bug of ours. */
 export function asBridgeError(thrown: unknown): BridgeError {
   if (thrown instanceof BridgeError) return thrown
   const what = thrown instanceof Error ? thrown.message : String(thrown)

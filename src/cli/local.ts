@@ -23,7 +23,7 @@ export async function runLocal(line: CommandLine, world: ProcessIO): Promise<num
   }
 }
 
-/** This very Node and this very copy, so that a host needs neither npx nor a PATH. */
+/** This Node and this copy of the program, so that a host needs neither npx nor a PATH. */
 const program = (): Program => ({
   node: process.execPath,
   script: fileURLToPath(new URL('../bin/mcp-oauth-bridge.js', import.meta.url)),

@@ -3,12 +3,12 @@ import { ownConfigFile, passedOver } from '../config/load.ts'
 import type { ProcessIO } from './run.ts'
 import type { Command, CommandLine } from './words/args.ts'
 
-/** Commands that take that file, or no file at all. */
+/** Commands that use that file, or none. */
 const OTHERS: ReadonlySet<Command> = new Set([
   ...(['validate-config', 'check-config', 'migrate', 'uninstall', 'completion'] as const),
 ])
 
-/** A host has no use for it: it starts us wherever it likes. */
+/** Not for a host, which starts us in any folder. */
 export function tellPassedOver({ command, flags }: CommandLine, { stderr, environment, folder }: ProcessIO): void {
   if (stderr.isTTY !== true || OTHERS.has(command)) return
   if (passedOver(ownConfigFile(flags.config, environment, folder), folder) !== undefined)

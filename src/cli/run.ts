@@ -19,7 +19,7 @@ import { COMMANDS, type Command, type CommandLine, parseCommandLine } from './wo
 
 export { pendingKeychainCalls } from '../system/keychain/inProcess.ts'
 
-/** What bin hands over: the process's own streams, words and end. */
+/** The input from bin: the process's own streams, arguments and end. */
 export interface ProcessIO {
   readonly argv: readonly string[]
   readonly stdin: Readable & { readonly isTTY?: boolean }
@@ -54,7 +54,7 @@ export async function run(given: ProcessIO): Promise<number> {
   }
 }
 
-/** Whatever goes to a person's screen passes here. The protocol's stdout does not: a bridge changes no byte of a message. */
+/** All terminal output passes through this filter, except the protocol on stdout: a bridge does not change messages. */
 function forPeople(given: ProcessIO, stdout: ProcessIO['stdout']): ProcessIO {
   const { argv, stdin, stderr, environment, folder, ending } = given
   return {
@@ -65,12 +65,12 @@ function forPeople(given: ProcessIO, stdout: ProcessIO['stdout']): ProcessIO {
   }
 }
 
-/** Commands that work on files alone, also where the config is broken. */
+/** Commands that only work on files, even if the config is invalid. */
 const LOCAL: ReadonlySet<Command> = new Set([
   ...(['validate-config', 'check-config', 'install', 'uninstall', 'import', 'completion'] as const),
 ])
 
-/** A command that is asked to end has this long to do so in its own way, in ms. */
+/** How long a command may take to end after a signal, in ms. */
 const END_MS = 1_500
 
 function givenUp(ending: AbortSignal): Promise<never> {
@@ -94,7 +94,7 @@ async function runComposed(line: CommandLine, world: ProcessIO): Promise<number>
     version: () => world.version,
     alternatives: explicit ? [] : COMMANDS,
   }).catch(async (thrown: unknown) => {
-    // A doctor whose patient cannot even be described still says what is wrong, in its own form.
+    // If the settings cannot be read, doctor still reports that in its own format.
     if (line.command === 'doctor')
       return (await import('./commands/doctor.ts')).misconfigured(world, line, asBridgeError(thrown))
     throw thrown
@@ -110,7 +110,7 @@ async function runComposed(line: CommandLine, world: ProcessIO): Promise<number>
   }
 }
 
-/** For a server that the command line does not name: with what the config file has for it, and nothing of another one's. */
+/** For a server that the command line does not name: with its own settings from the config file only. */
 async function composeFor({ server, profile }: TokenKey, line: CommandLine, world: ProcessIO): Promise<App> {
   const { config: file, allowHttp } = line.flags
   const { flags: bare } = parseCommandLine([])
@@ -192,7 +192,7 @@ function doorsOf(world: ProcessIO, config: Config, line?: CommandLine): Override
 const askForIssuer = async (world: ProcessIO, issuer: string, clientId: string) =>
   (await import('./terminal/confirmIssuer.ts')).confirmIssuer(world, issuer, clientId)
 
-/** Loaded when a person is needed: most starts need none. */
+/** Loaded when a sign-in is needed, which is rare. */
 const launcher: LoginLauncher = {
   launch: async (job) => (await import('../system/process/loginLauncher.ts')).loginLauncher.launch(job),
 }

@@ -40,7 +40,7 @@ export interface Overrides {
   readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number }
   readonly stderr: Writable & { readonly isTTY?: boolean }
   readonly environment: NodeJS.ProcessEnv
-  /** Of this program; read when it is told. */
+  /** Version of this program; read when needed. */
   readonly version: () => string
   readonly clock: Clock
   readonly log: Logger
@@ -54,11 +54,11 @@ export interface Overrides {
   readonly confirmIssuer?: (issuer: string, clientId: string) => Promise<'yes' | 'no'>
 }
 
-/** Bytes of the host that may wait for the server before the host is read no further. */
+/** Bytes of the host that may wait for the server before we stop reading the host. */
 const HOST_WAITING = 64 * 1024 * 1024
 
 export type App = ReturnType<typeof compose>
-/** The stores for looking only. */
+/** The read-only stores. */
 export type ReadOnlyStores = ReturnType<typeof openLook>
 
 export function compose(config: Config, doors: Overrides) {
@@ -122,7 +122,7 @@ export function compose(config: Config, doors: Overrides) {
     })
   })
 
-  /** A bridge has no terminal of its own: the address goes to stderr where the browser is not to be opened. */
+  /** A bridge has no terminal of its own: the address is written to stderr if the browser must not be opened. */
   const tellPerson = (authorizationUrl: string) => {
     log.info('oauth:sign-in', { server: server().url, outcome: 'waiting' })
     void opensBrowser().then(
@@ -130,7 +130,7 @@ export function compose(config: Config, doors: Overrides) {
     )
   }
 
-  /** Looked at only when a person is needed. */
+  /** Detected only when a sign-in is needed. */
   const surroundings = memoizeAsync(async () =>
     (await import('../system/person/desktop.ts')).detectDesktop(doors.environment, config.browser),
   )
@@ -142,7 +142,7 @@ export function compose(config: Config, doors: Overrides) {
     return createAuthorizer({ tokens: await tokens(), userHeaders, headers, forward, blocked, log, clock })
   })
 
-  /** Opened on first use, so that a database that fails fails a request and not the process. */
+  /** Opened on first use, so that a database error fails a request and not the process. */
   let opened: Authorizer | undefined
   const lazyAuthorizer: Authorizer = {
     headers(method, url) {
@@ -198,7 +198,7 @@ export function compose(config: Config, doors: Overrides) {
       hostFlow = flow
       network?.warm(new URL(server().url))
       const send = createSend(http, lazyAuthorizer, new URL(server().url), config.requestTimeoutMs)
-      // Reads tokens and key while the host is still starting; what fails here fails again, and is told, with the first request.
+      // Reads tokens and key while the host is still starting; an error here occurs again, and is reported, with the first request.
       authorizer()
         .then((made) => made.headers('POST', new URL(server().url)))
         .catch(() => undefined)

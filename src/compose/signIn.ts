@@ -14,9 +14,9 @@ export interface LoginParts {
   readonly http: HttpClient
   readonly clock: Clock
   readonly log: Logger
-  /** @throws BridgeError usage where no server is named */
+  /** @throws BridgeError usage if no server was given */
   readonly server: () => ServerConfig
-  /** Asks the person at a terminal whether their client belongs to this issuer; left out: nobody is there. */
+  /** Asks the person at a terminal whether their client belongs to this issuer; omitted: nobody can be asked. */
   readonly confirmIssuer?: OwnClientOptions['confirmIssuer']
   readonly store: () => Promise<{
     readonly attempts: AttemptStore
@@ -31,7 +31,7 @@ export interface LoginParts {
 const AS_TIMEOUT_MS = 20_000
 
 export function composeLogin(config: Config, { http, clock, log, server, confirmIssuer, store }: LoginParts) {
-  /** How far what the server's metadata names may lead; without a server there is no metadata to follow. */
+  /** Which addresses the server's metadata may refer to; without a server there is no metadata. */
   const reach = memoizeAsync(async () => {
     if (!config.server) return undefined
     const { url, exceptions } = config.server
@@ -39,7 +39,7 @@ export function composeLogin(config: Config, { http, clock, log, server, confirm
     return createReach(new URL(url), [...configuredOrigins(config.server), ...(exceptions.allow_private ?? [])])
   })
 
-  /** The HTTP client of the login path: it goes nowhere else. */
+  /** The HTTP client of the sign-in: it reaches no other addresses. */
   const guarded = memoizeAsync(async () => {
     const bounds = await reach()
     return bounds ? (await import('../system/http/addresses.ts')).withinReach(http, bounds) : http
@@ -115,7 +115,7 @@ export function composeLogin(config: Config, { http, clock, log, server, confirm
     refresh,
     asProgram,
 
-    /** The same one for all: it knows which attempts are ours. */
+    /** One instance for all: it knows which attempts are ours. */
     login,
 
     async deviceLogin() {
@@ -127,8 +127,8 @@ export function composeLogin(config: Config, { http, clock, log, server, confirm
 }
 
 /**
- * Names what documents are believed under: the server, whom TLS trusts, and what a person wrote of it. What was fetched or planned
- * under another name was so under other rules.
+ * Identifies the settings under which cached documents are valid: the server, the trusted certificates and the configured values. Documents
+ * under another name were fetched with different rules.
  */
 function boundsOf({ server }: Config): string {
   const { url, allowHttp, exceptions, provider, issuer, endpoints, certificates, clientId } = server ?? {}
@@ -136,7 +136,7 @@ function boundsOf({ server }: Config): string {
   return createHash('sha256').update(JSON.stringify(said)).digest('base64url').slice(0, 22)
 }
 
-/** A preset that a person named without an issuer stands for its own; Auth0 and Okta are anybody's, so they name none. */
+/** A named preset without an issuer implies its own hosts; everybody can have a domain at Auth0 and Okta, so these do not. */
 async function presetIssuers({ provider, issuer }: Partial<ServerConfig> = {}): Promise<PresetIssuers | undefined> {
   if (provider === undefined || issuer !== undefined) return undefined
   const { isIssuerOf, presetOf } = await import('../config/presets.ts')
@@ -145,7 +145,7 @@ async function presetIssuers({ provider, issuer }: Partial<ServerConfig> = {}): 
   return { name: preset.name, has: (named) => isIssuerOf(preset, named) }
 }
 
-/** What a person wrote is no word of the server: it may lead anywhere. */
+/** Configured addresses do not come from the server, so they may refer anywhere. */
 const configuredOrigins = ({ issuer, endpoints = {} }: ServerConfig) =>
   [...(issuer === undefined ? [] : [issuer]), ...Object.values(endpoints)].map((url) => new URL(url).origin)
 
@@ -155,7 +155,7 @@ const exceptionsOf = ({ allowHttp, exceptions }: ServerConfig) => ({
   trustedIssuers: exceptions.trusted_issuers ?? [],
 })
 
-/** Who a person says we are, and what they except the server from. */
+/** The configured client, and the exceptions for the server. */
 function clientsOf({ server }: Config): Pick<ClientsOptions, 'configured'> & Partial<ClientsOptions> & Exceptions {
   if (!server) return { allowHttp: false, configured: undefined }
   const { clientId, clientSecret, clientKey, clientMetadataUrl, issuer } = server

@@ -34,7 +34,7 @@ export interface StoreDoors {
   readonly keychain: SecretStore
 }
 
-/** The database as it is, for looking at its schema; the caller closes it. */
+/** The unmigrated database, for reading its schema; the caller closes it. */
 export const openRawDatabase = (config: Config): Database => privately(config, () => openUnmigrated(config.database))
 
 /** Runs `open` with our folder private and the database's files 0600. */
@@ -45,7 +45,7 @@ function privately<T>(config: Config, open: () => T): T {
   return withPrivateUmask(config.database, open)
 }
 
-/** The stores for looking only: an existing database, in which nothing can change. The caller closes it. */
+/** The read-only stores: an existing database that cannot be changed. The caller closes it. */
 export function openLook(config: Config, doors: StoreDoors) {
   const database = withPrivateUmask(config.database, () => openToLook(config.database))
   const slots = slotsOf(config, doors)
@@ -88,12 +88,12 @@ export function openStore(config: Config, doors: StoreDoors) {
     /** What servers answered: shown to a host, and nothing is sent because of it. */
     answers: createCache(database, clock),
     leases: createLeases(database, clock),
-    /** Where the sealing key is, or would go. */
+    /** Where the sealing key is, or would be stored. */
     keyBackends: () => keyBackends(database),
   }
 }
 
-/** The seal; a database that is met for the first time has its rows sealed as they stand, and its key remembered. */
+/** The seal; when a database is opened for the first time, its rows are sealed unchanged, and its key is recorded. */
 async function openRows(database: Database, slots: KeySlots & { pin: KeyPin }, doors: StoreDoors): Promise<Seal> {
   const isNew = slots.pin.known() === undefined
   const key = await openSealingKey(database, slots, doors.clock)
@@ -135,6 +135,6 @@ function secretStores(config: Config, doors: StoreDoors): KeySlots['stores'] {
   }
 }
 
-/** Where keys may lie, whichever is used. */
+/** All possible places of keys. */
 export const keyStores = (config: Config, doors: StoreDoors): KeySlots['stores'] =>
   doors.secrets ?? secretStores(config, doors)

@@ -12,8 +12,8 @@ export interface Paths {
 const NAME = 'mcp-oauth-bridge'
 
 /**
- * Every one is absolute: a folder below the working folder would belong to whoever wrote that. The XDG specification has a relative
- * variable ignored; our own is an error, because the tokens would seem lost. @throws BridgeError usage
+ * Every one is absolute: a folder inside the working folder would be controlled by its author. The XDG specification says that a relative
+ * variable is ignored; our own is an error, because the tokens would seem lost. @throws BridgeError usage
  */
 export function defaultPaths(environment: NodeJS.ProcessEnv, platform: NodeJS.Platform = process.platform): Paths {
   const all = environment.MCP_OAUTH_BRIDGE_HOME

@@ -90,7 +90,7 @@ interface Ways {
   readonly endpoints?: Readonly<Record<string, string>>
 }
 
-/** A server's rules: those of its preset; endpoints that a person wrote by hand override them, at the issuer they were written for. */
+/** A server's rules: those of its preset; configured endpoints override them, for the issuer that they belong to. */
 export function rulesFor(server: Ways = {}): RulesOf {
   return (issuer) => {
     const preset: ProviderRules = presetOf({ name: server.provider, issuer }) ?? {}

@@ -22,14 +22,14 @@ export interface Check {
   readonly code?: ErrorCode
 }
 
-/** Authorization servers that register no clients by themselves, by the host of their issuer. */
+/** Authorization servers without dynamic client registration, by the host of their issuer. */
 const BY_HAND: Readonly<Record<string, string>> = {
   'accounts.google.com': 'Google',
   'login.microsoftonline.com': 'Microsoft',
   'github.com': 'GitHub',
 }
 
-/** Each server with its provider, each provider with its client. One line when all is well. */
+/** Each server with its provider, each provider with its client. One line if everything is right. */
 export function credentialChecks(file: ConfigFile, flags: Flags): Check[] {
   const entries = [
     ...Object.entries(file.servers ?? {}).map(([name, entry]) => ({ name, ...entry })),
@@ -62,7 +62,7 @@ function ofProvider(name: string, entry: ProviderEntry): Check[] {
   return [{ name: 'credentials', status: 'warn', detail }]
 }
 
-/** Looks at the database as a start would find it; one that is not there yet only needs a folder to be made in. */
+/** Checks the database as a start would find it; if it does not exist yet, only its folder is needed. */
 export async function databaseCheck(path: string): Promise<Check> {
   try {
     if (existsSync(path)) await lookInto(path)
@@ -77,14 +77,14 @@ export async function databaseCheck(path: string): Promise<Check> {
   }
 }
 
-/** Sign-ins take kilobytes; what is larger is somebody else's, and not copied. */
+/** Sign-ins take kilobytes; a larger file is not ours, and is not copied. */
 const LARGEST = 256 * 1024 * 1024
 
-/** A copy that was made while another process wrote may be torn; how often it is made anew, and the pause before, in ms. */
+/** A copy made while another process writes may be inconsistent: how often to repeat it, and the pause before, in ms. */
 const COPIES = 8
 const PAUSE_MS = 250
 
-/** Opening a database writes beside it, even to read: what is opened is a copy of our own. */
+/** Opening a database creates files next to it, even for reading, so we open a copy. */
 async function lookInto(named: string): Promise<void> {
   const path = realpathSync(named)
   accessSync(path, constants.R_OK | constants.W_OK)
@@ -98,7 +98,7 @@ async function lookInto(named: string): Promise<void> {
       return openCopy(path)
     } catch (thrown) {
       if (left === 1) throw thrown
-      // A file that is no database stays none.
+      // A file that is not a database is not retried.
       if (!inUse(path)) throw thrown
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
     }
@@ -106,7 +106,7 @@ async function lookInto(named: string): Promise<void> {
 }
 
 const filesOf = (path: string) => ['', '-wal', '-shm'].map((end) => path + end).filter((file) => existsSync(file))
-/** Told on Linux only. */
+/** Reported only on Linux. */
 const inUse = (path: string) => fileHolders(filesOf(path)).length > 0
 const isHeld = (path: string) => fileHolders(filesOf(path)).some(({ locks }) => locks === 'write')
 
@@ -132,7 +132,7 @@ function openCopy(path: string): void {
 
 const nearestFolder = (folder: string): string => (existsSync(folder) ? folder : nearestFolder(dirname(folder)))
 
-/** A taken port is a warning: it may be a sign-in of ours, and it may be free again when it is needed. */
+/** A used port is a warning: it may be our own sign-in, and may be free when it is needed. */
 export async function portCheck(callbackUrls: readonly string[]): Promise<Check[]> {
   const taken: Check[] = []
   for (const url of callbackUrls) {
@@ -147,7 +147,7 @@ export async function portCheck(callbackUrls: readonly string[]): Promise<Check[
   return taken
 }
 
-/** Settings that work and are rarely meant. */
+/** Settings that work but are rarely intended. */
 export function warnings(file: ConfigFile, text: string, path: string): Check[] {
   const low = (key: 'session_timeout' | 'connect_timeout' | 'request_timeout', least: number, unit: string) =>
     (file[key] ?? least) < least && !(key === 'request_timeout' && file[key] === 0)

@@ -16,7 +16,7 @@ export interface Host {
   readonly key: 'mcpServers' | 'servers'
   /** VS Code and Claude Code want to be told the transport. */
   readonly type?: 'stdio'
-  /** What a person does so that the host sees the change. */
+  /** What a person must do so that the host notices the change. */
   readonly afterwards: string
 }
 

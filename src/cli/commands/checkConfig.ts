@@ -46,7 +46,7 @@ function configPath({ words: [named], flags }: CommandLine, { environment, folde
   })
 }
 
-/** What can be said from the text alone. A variable that is not set is not judged yet. */
+/** The checks of the text alone; unset variables are not an error yet. */
 function writtenChecks(text: string, path: string, environment: NodeJS.ProcessEnv): Check[] {
   const yaml = parseYaml(text)
   if (yaml.faults.length > 0)
@@ -68,7 +68,7 @@ function writtenChecks(text: string, path: string, environment: NodeJS.ProcessEn
   ]
 }
 
-/** What needs the environment, other files, the database and the network ports. */
+/** The checks that need the environment, other files, the database and the network ports. */
 async function liveChecks(text: string, path: string, flags: Flags, world: ProcessIO): Promise<Check[]> {
   const { environment, folder } = world
   let file: ConfigFile

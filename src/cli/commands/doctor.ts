@@ -30,7 +30,7 @@ export async function examination(
   return reportOf(report.checks.map(shown))
 }
 
-/** The settings cannot be read, so nothing else can be looked at. */
+/** The settings cannot be read, so nothing else can be checked. */
 export function misconfigured(world: ProcessIO, line: CommandLine, error: BridgeError): number {
   return tell(world, line, reportOf([shown({ name: 'config', ...failed(error) })]))
 }
@@ -42,7 +42,7 @@ function tell(world: ProcessIO, line: CommandLine, report: Report): number {
   return exitOf(report)
 }
 
-/** That of the likeliest cause. */
+/** The exit code of the most likely cause. */
 const exitOf = ({ likely_cause: cause }: Report) => (cause ? (cause.code ? ERRORS[cause.code].exit : 1) : 0)
 
 function shown(finding: Finding): Finding {
@@ -78,7 +78,7 @@ export function describe({ checks, likely_cause: cause }: Report, paper: Style):
   return ['', ...top, ...lines, '', sum(checks)]
 }
 
-/** From this many columns on, names and findings stand in two columns. */
+/** From this width, names and findings are in two columns. */
 const ROOMY = 120
 const WIDEST = 'authorization_server_metadata'.length
 

@@ -55,7 +55,7 @@ export async function importRemote(line: CommandLine, world: ProcessIO): Promise
 
 /** Names that are neither set nor used, nor given twice: a variable that is something else already would be sent to the server. */
 function freeNames(environment: NodeJS.ProcessEnv, config: string): NameVariable {
-  // Windows does not tell upper case from lower.
+  // Windows ignores the case of variable names.
   const taken = new Set(Object.keys(environment).map((name) => name.toUpperCase()))
   for (const [, name = ''] of config.matchAll(/\$\{(\w+)\}/g)) taken.add(name.toUpperCase())
   return (server, what) => {
@@ -115,14 +115,14 @@ function withEntries(text: string, servers: readonly Found[]): string {
   return providers.length === 0 ? start : addToMap(start, 'providers', Object.fromEntries(providers))
 }
 
-/** mcp-remote names its token files after a hash of the URL; only the names are looked at. */
+/** mcp-remote names its token files after a hash of the URL; only the names are read. */
 function signedInWith({ home, environment }: Machine): (url: string) => boolean {
   let names: string[] = []
   try {
     const folder = environment.MCP_REMOTE_CONFIG_DIR || join(home, '.mcp-auth')
     names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
   } catch {
-    // It was never signed in with.
+    // It was never used to sign in.
   }
   return (url) => {
     const hash = createHash('md5').update(url).digest('hex')

@@ -80,7 +80,7 @@ export async function uninstall(line: CommandLine, world: ProcessIO): Promise<nu
   return 0
 }
 
-/** Finds the server as a start would; headers and secrets need not be there yet. */
+/** Finds the server as a start would; headers and secrets are not needed yet. */
 function checkedTarget(target: string, { config, profile, allowHttp }: Flags, world: ProcessIO): Promise<Config> {
   const { environment, folder } = world
   const flags: Flags = {
@@ -91,7 +91,7 @@ function checkedTarget(target: string, { config, profile, allowHttp }: Flags, wo
   return loadConfig({ flags, environment, folder, server: target, version: () => world.version, alternatives: [] })
 }
 
-/** What the host hands to us: the server, then options with absolute paths and without secrets. */
+/** The arguments for the host: the server, then options with absolute paths and without secrets. */
 function wordsFor(target: string, { options, flags }: CommandLine, { environment, folder }: ProcessIO): string[] {
   if (URL.canParse(target) && isSecretUrl(target)) throw exposed('The URL')
   const file = ownConfigFile(flags.config, environment, folder)
@@ -138,7 +138,7 @@ function show(world: ProcessIO, host: Host, before: string, after: string): numb
   return 0
 }
 
-/** All that the host will do by itself from now on, without asking: a person reads it once. */
+/** Shows everything that the host will do from now on without asking. */
 function tellPinned({ stderr }: ProcessIO, { title }: Host, entry: JsonObject, config: string | undefined): void {
   const { command, args, env } = entry as { command: string; args: string[]; env?: Record<string, string> }
   const lines = [

@@ -53,7 +53,7 @@ export async function login(composed: App, ending: AbortSignal, asked: LoginWish
     const tell = (url: string) => void stderr.write(`Its address is:\n${url}\n`)
     await interruptible(awaitSignIn({ attempts, clock, tell }, successor))
   }
-  // However it came about, and whoever saw to it.
+  // Whichever process completed it.
   const { tokens: set } = await tokens.load(key())
   checkAccount(config.account, set ?? {})
   const account = (await tokens.list()).find((row) => row.server === server && row.profile === profile)
@@ -61,7 +61,7 @@ export async function login(composed: App, ending: AbortSignal, asked: LoginWish
   return 0
 }
 
-/** A server that did not ask for a sign-in may need none, or the URL is no MCP endpoint: missing metadata is no news then. */
+/** A server that did not ask for a sign-in may not need one, or the URL is not an MCP endpoint: this explains missing metadata. */
 function unasked(error: BridgeError, { status }: Challenge, server: string): BridgeError {
   if (error.code !== 'discovery_failed' || status === 401) return error
   const url = withoutQueries(server)
@@ -83,7 +83,7 @@ async function signInByBrowser(composed: App, attempt: Attempt, ending: AbortSig
   }
 }
 
-/** No person, no browser, no attempt: the same path as a bridge takes when its token is refused. */
+/** No person, no browser, no attempt: the same path as for a bridge whose token is refused. */
 async function loginAsProgram(composed: App): Promise<number> {
   const { tokens: store } = await composed.store()
   const held = (await store.load(composed.key())).tokens?.accessToken
@@ -92,7 +92,7 @@ async function loginAsProgram(composed: App): Promise<number> {
   return 0
 }
 
-/** Nobody reads this process's output: the attempt row tells how it ended. */
+/** Nobody reads this process's output: the attempt row records the outcome. */
 export async function runAttempt(composed: App, attemptId: string, ending: AbortSignal): Promise<number> {
   const attempt = await (await composed.store()).attempts.byId(attemptId)
   const opens = await composed.opensBrowser()
@@ -104,7 +104,7 @@ export async function runAttempt(composed: App, attemptId: string, ending: Abort
   return 0
 }
 
-/** The ways in for a person at a terminal, and what they are told about them; `done` takes the moving line away. */
+/** The sign-in methods at a terminal, and their instructions; `done` removes the animated line. */
 async function offer(
   composed: App,
   attempt: Attempt,
@@ -113,7 +113,7 @@ async function offer(
   const { stdin, stderr, environment, clock } = composed
   const { width } = createStyle(stderr, environment)
   let stop: () => void = () => undefined
-  /** The last line tells how long the sign-in is still waited for. */
+  /** The last line shows the remaining time of the sign-in. */
   const say = (text: string) => {
     stop()
     stderr.write(wrapWords(text, width))
@@ -158,7 +158,7 @@ async function offer(
   }
 }
 
-/** As the person wishes it: the account, scope, resource and client that are named. */
+/** The options of this sign-in: account, scope, resource and client. */
 async function isSignedIn({ tokens, clock, config, server }: App): Promise<boolean> {
   const set = await (await tokens()).current()
   if (set === undefined || (set.expiresAt !== undefined && set.expiresAt <= clock.now())) return false

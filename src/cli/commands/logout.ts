@@ -36,7 +36,7 @@ export async function logout(
     const from = withoutControls(withoutQueries(account.server) + profile)
     composed.stderr.write(`Signed out of ${from}${NOTE[revoked]}.\n`)
   }
-  // Registrations go too: with the sealing key gone their secrets would keep a new one from being made.
+  // Registrations are deleted too: without the sealing key, their secrets would prevent a new key.
   if (line.has('all')) await clients.removeAll()
   return 0
 }
@@ -49,7 +49,7 @@ const NOTE = {
   failed: '; revocation failed, so the tokens remain valid until they expire',
 } as const
 
-/** A token that cannot be read or revoked must not keep anybody from forgetting it. */
+/** A token that cannot be read or revoked must not prevent its deletion. */
 async function revoke(
   composed: App,
   key: TokenKey,
@@ -60,7 +60,7 @@ async function revoke(
     const { tokens: store } = await composed.store()
     const { tokens } = await store.load(key)
     if (!tokens) return 'failed'
-    // Client, endpoints, reach and certificates of one server are not for the tokens of another.
+    // Client, endpoints, network limits and certificates of one server must not be used for the tokens of another.
     own = composed.config.server?.url === key.server ? undefined : await composeFor(key)
     const clients = await (own ?? composed).clients()
     const oauth = await clients.connect(

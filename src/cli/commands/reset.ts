@@ -24,7 +24,7 @@ export async function reset(composed: App, line: CommandLine, world: ProcessIO):
   refuseWhileInUse(config)
   if (!line.has('yes')) await askTwice(files, world)
   refuseWhileInUse(config)
-  // Read first, deleted last: while the database is there, its key must be too.
+  // Read first, deleted last: while the database exists, its key must too.
   const items = keychainItems(composed)
   for (const file of files) {
     remove(file)
@@ -35,7 +35,7 @@ export async function reset(composed: App, line: CommandLine, world: ProcessIO):
   return 0
 }
 
-/** @throws BridgeError database_locked: Windows deletes no file that is open */
+/** @throws BridgeError database_locked: Windows cannot delete an open file */
 function remove(file: string): void {
   try {
     rmSync(file, { force: true })
@@ -48,7 +48,7 @@ function remove(file: string): void {
   }
 }
 
-/** What is there of database, key file, logs and remembered configs. */
+/** The existing files: database, key file, logs and cached configs. */
 function filesOf(config: Config): string[] {
   const { database, dataFolder, logFile } = config
   const beside = (file: string, pattern: RegExp) =>
@@ -67,7 +67,7 @@ function filesOf(config: Config): string[] {
 
 const namesIn = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder).sort() : [])
 
-/** A bridge that goes on with a deleted database would renew and lose tokens that nobody sees. @throws BridgeError database_locked */
+/** A bridge that continues with a deleted database would refresh and lose tokens. @throws BridgeError database_locked */
 function refuseWhileInUse({ database }: Config): void {
   const holders = fileHolders(['', '-wal', '-shm'].map((end) => database + end))
   if (holders.length === 0) return
@@ -125,7 +125,7 @@ function keychainItems({ config, openRawDatabase }: App): string[] {
       database.close()
     }
   } catch {
-    // A database that is broken, or has no tables, names no item.
+    // A damaged database, or one without tables, has no items.
     return []
   }
 }

@@ -6,7 +6,7 @@ import { loginCommand, shownUrl } from '../../redaction/shownUrl.ts'
 import { watchParent } from '../../system/process/watchParent.ts'
 import type { ProcessIO } from '../run.ts'
 
-/** Answers on their way when stdin closes get this long, in ms; the whole end takes at most 2 s. */
+/** How long pending answers may take after stdin closes, in ms; the exit takes at most 2 s. */
 const GRACE_MS = 1_000
 
 export async function connect(composed: App, { stdin, stderr, ending }: ProcessIO): Promise<number> {

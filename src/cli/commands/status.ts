@@ -23,9 +23,9 @@ export interface Account {
   /** ISO 8601, UTC; null: unknown */
   readonly expires_at: string | null
   readonly refreshable: boolean
-  /** The provider's preset; null: it keeps to the standards. */
+  /** The provider's preset; null: it follows the standards. */
   readonly provider: string | null
-  /** ISO 8601, UTC: when a person must sign in again; null: not foreseen. */
+  /** ISO 8601, UTC: when a person must sign in again; null: not known. */
   readonly login_due_at: string | null
   readonly state: 'signed_in' | 'expired' | 'signing_in' | 'signed_out'
   readonly last_error: string | null
@@ -39,7 +39,7 @@ export interface StatusReport {
   readonly accounts: readonly Account[]
 }
 
-/** How often --watch looks, in ms. */
+/** The interval of --watch, in ms. */
 const LOOK_MS = 500
 
 export async function status(composed: App, line: CommandLine, world: ProcessIO): Promise<number> {
@@ -90,7 +90,7 @@ export async function statusReport(composed: App, oneServer: boolean): Promise<S
   return { exceptions, secret_store, database: config.database, driver: database.driver, accounts }
 }
 
-/** Rules that a person has switched off for a server, by config.yaml or by this command's flags. */
+/** Checks that are off for a server, because of config.yaml or this command's flags. */
 function exceptionsShown({ config }: App, oneServer: boolean): readonly ServerExceptions[] {
   const { exceptions } = config.server ?? {}
   const ofServer = exceptions && Object.keys(exceptions).length > 1 ? [exceptions] : []

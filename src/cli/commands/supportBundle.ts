@@ -78,7 +78,7 @@ const NAMES = [
   ...['SSH_CONNECTION', 'WSL_DISTRO_NAME', 'DBUS_SESSION_BUS_ADDRESS'],
 ]
 
-/** Who it is stays out; that somebody is signed in is enough to help. */
+/** Without the account: that somebody is signed in is enough. */
 async function accounts(composed: App) {
   try {
     const { accounts: rows, ...rest } = await statusReport(composed, false)
@@ -95,7 +95,7 @@ async function accounts(composed: App) {
 const namesOf = (values: Readonly<Record<string, unknown>>) =>
   Object.fromEntries(Object.keys(values).map((name) => [name, HIDDEN]))
 
-/** An allowlist: a setting that is not named here is not in the bundle. */
+/** An allowlist: a setting that is not listed here is not in the bundle. */
 function redacted(config: Config) {
   const { server, profile, callbackUrls, sessionTimeoutMs, database, dataFolder, secretStore, loginMode } = config
   const { connectTimeoutMs, requestTimeoutMs, logLevel, logFile, forwardHeaders, blockedHeaders, userHeaders } = config

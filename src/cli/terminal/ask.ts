@@ -11,11 +11,11 @@ export interface Asking {
   close(): void
 }
 
-/** Somebody can be asked: words come from a terminal and are shown on one. */
+/** True if a person can be asked: input and output are terminals. */
 export const isAtTerminal = ({ stdin, stderr }: Pick<ProcessIO, 'stdin' | 'stderr'>): boolean =>
   stdin.isTTY === true && stderr.isTTY === true
 
-/** The terminal stays as it is: its own line editing is good enough, and Ctrl-C stays a signal. */
+/** The terminal mode does not change: its own line editing is sufficient, and Ctrl-C remains a signal. */
 export function startAsking({ stdin, stderr, ending }: ProcessIO): Asking {
   const lines = createInterface({ input: stdin, terminal: false })
   const typed = lines[Symbol.asyncIterator]()

@@ -4,7 +4,7 @@ import { quote, withoutControls } from '../../redaction/text.ts'
 import type { Account, StatusReport } from '../commands/status.ts'
 import { type Style, wrap } from './style.ts'
 
-/** From this width on, short facts stand beside each other. */
+/** From this width, short facts are on one line. */
 const WIDE = 110
 const LABEL = 12
 const YEAR_H = 365 * 24

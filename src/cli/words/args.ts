@@ -20,21 +20,21 @@ const MOST_WORDS: Partial<Record<Command, number>> = { install: 2, uninstall: 2,
 
 interface Option {
   readonly value?: string
-  /** The only values it takes. */
+  /** The allowed values. */
   readonly choices?: readonly string[]
   readonly multiple?: true
   readonly for?: readonly Command[]
   readonly help: string
 }
 
-/** `install` writes what it is given into the host's file, for `run`. */
+/** `install` writes its options into the host's file, for `run`. */
 const CONNECTING = ['run', 'login', 'install'] as const
 const TRANSPORTED = [...CONNECTING, 'doctor', 'support-bundle'] as const
 const REACHING = ['run', 'login', 'logout', 'refresh', 'doctor', 'support-bundle', 'install'] as const
 const REPORTING = ['status', 'doctor', 'validate-config', 'check-config'] as const
 const WRITING = ['install', 'uninstall', 'import'] as const
 
-/** Every option; `for` left out: all commands. `value` names what it takes. */
+/** Every option; without `for`, for all commands. `value` is the placeholder of its value. */
 export const OPTIONS = {
   help: { help: 'show this help' },
   version: { help: 'show the version' },
@@ -92,7 +92,7 @@ export const OPTIONS = {
   watch: { for: ['status'], help: 'show every change until Ctrl-C' },
   output: { value: 'FILE', for: ['support-bundle'], help: 'where to write it' },
   yes: { for: ['reset', 'support-bundle', 'install'], help: 'do not ask for confirmation' },
-  // The login process is started with this by a bridge; its job comes through stdin.
+  // A bridge starts the login process with this option; its job comes through stdin.
   attempt: { for: ['login'], help: '' },
 } as const satisfies Record<string, Option>
 
@@ -100,12 +100,12 @@ export type OptionName = keyof typeof OPTIONS
 
 export interface CommandLine {
   readonly command: Command
-  /** False: no command was typed, so a word that is no server may be a misspelt one. */
+  /** False: no command was given, so a word that is not a server may be a misspelled command. */
   readonly explicit: boolean
   readonly server: string | undefined
-  /** Everything after the command that is no option. */
+  /** All arguments after the command that are not options. */
   readonly words: readonly string[]
-  /** The options as they were typed, values and all. */
+  /** The options as given, with their values. */
   readonly options: readonly TypedOption[]
   readonly flags: Flags
   readonly has: (name: OptionName) => boolean
@@ -118,7 +118,7 @@ export interface TypedOption {
 
 /** @throws BridgeError usage */
 export function parseCommandLine(argv: readonly string[]): CommandLine {
-  // People type it first; it is no command of its own.
+  // People try it first; it is not a command.
   if (argv[0] === 'help') return parseCommandLine([...argv.slice(1), '--help'])
   const options = Object.fromEntries(
     Object.entries(OPTIONS as Record<string, Option>).map(([name, { value, multiple }]) => [
@@ -183,7 +183,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   }
 }
 
-/** `first`: the command, or the word that stands in its place and may be a misspelt one. */
+/** `first`: the command, or the word in its place, which may be a misspelled command. */
 function tooMany(surplus: string, first = ''): BridgeError {
   const isCommand = (COMMANDS as readonly string[]).includes(first)
   if (!isCommand && !URL.canParse(first)) {

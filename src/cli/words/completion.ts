@@ -18,7 +18,7 @@ const WORDS: Partial<Record<Command, readonly string[]>> = {
   completion: Object.keys(SHELLS),
 }
 
-/** Values that an option may have, where they are known. */
+/** The values of an option, if it has a fixed list. */
 const CHOICES: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
   Object.entries(OPTIONS).flatMap(([name, row]) => ('choices' in row ? [[name, row.choices] as const] : [])),
 )

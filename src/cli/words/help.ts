@@ -165,7 +165,7 @@ export function optionsOf(command: Command | undefined) {
   })
 }
 
-/** Where the second column would be narrower than this, it goes below the first. */
+/** If the second column would be narrower than this, it is printed below the first. */
 const NARROWEST = 40
 
 function columns(rows: readonly (readonly (string | undefined)[])[], width: number): string[] {

@@ -19,7 +19,7 @@ export interface OwnFile {
   readonly stat: BigIntStats
 }
 
-/** A config that a person writes is some kilobytes. */
+/** A config file has some kilobytes. */
 const LARGEST = 1024 * 1024
 const MOST_LINKS = 40
 
@@ -27,11 +27,11 @@ const GROUP_OR_OTHERS_WRITE = 0o022n
 const OTHERS_WRITE = 0o002n
 const STICKY = 0o1000n
 
-/** Whom we believe: the person who runs this, and root, who could do anything anyway. */
+/** Trusted owners: the user who runs this, and root, who could do anything anyway. */
 const isOurs = ({ uid }: BigIntStats) => uid === 0n || uid === BigInt(process.geteuid?.() ?? 0)
 
 /**
- * Every start asks, also where a remembered config is used: the file may have changed hands.
+ * Checked at every start, even if a cached config is used: the owner may have changed.
  * @throws BridgeError config_not_found, config_untrusted, config_invalid
  */
 export function readOwnFile(path: string): OwnFile {
@@ -39,7 +39,7 @@ export function readOwnFile(path: string): OwnFile {
   try {
     const stat = fstatSync(file, { bigint: true })
     if (!stat.isFile()) throw untrusted(path, 'is not a regular file', 'Use a file that you wrote.')
-    // Windows has neither owners nor mode bits here; the profile folder's ACL protects what lies in it.
+    // Windows has neither owners nor mode bits here; the profile folder's ACL protects its files.
     if (process.platform !== 'win32') requireOurs(path, stat)
     if (stat.size > LARGEST)
       throw new BridgeError('config_invalid', { message: `The config file ${path} is larger than 1 MB.` })
@@ -76,7 +76,7 @@ function requireOurs(path: string, stat: BigIntStats): void {
         'Use the path of the file itself.',
       )
   }
-  // What we look at by its name must be what was opened.
+  // The file that we check by name must be the one that was opened.
   const real = realpathSync(path)
   const now = statSync(real, { bigint: true })
   if (now.ino !== stat.ino || now.dev !== stat.dev)
@@ -84,7 +84,7 @@ function requireOurs(path: string, stat: BigIntStats): void {
   requireQuietFolders(path, real)
 }
 
-/** Who may rename what lies in a folder chooses which file of yours has the name. In a sticky one that is each file's owner. */
+/** Anyone who can rename files in a folder can replace the config file. In a sticky folder, only each file's owner can. */
 function requireQuietFolders(path: string, real: string): void {
   for (let folder = dirname(real); ; folder = dirname(folder)) {
     const found = statSync(folder, { bigint: true })
@@ -119,7 +119,7 @@ function linksOn(path: string): string[] {
   return links
 }
 
-/** Owner and mode as `ls -n` and `chmod` have them. */
+/** Owner and mode in the format of `ls -n` and `chmod`. */
 const ownerOf = ({ uid, mode }: BigIntStats) => `uid ${uid}, mode ${(mode & 0o7777n).toString(8).padStart(4, '0')}`
 
 const untrusted = (path: string, why: string, hint: string) =>

@@ -84,7 +84,7 @@ const server = z.strictObject({
   headers_file: z.string().min(1).optional(),
 })
 
-/** For browsers that call the gateway; the bridge has nobody to allow. */
+/** For browsers that call the gateway; the bridge does not use them. */
 const cors = z.strictObject({
   enabled: z.boolean().optional(),
   origins: z.array(z.string().min(1)).optional(),
@@ -138,7 +138,7 @@ export const jsonSchema = () => ({
   title: 'config.yaml of mcp-oauth-bridge',
 })
 
-/** Keys allowed at a path of the file, to name the nearest one to a misspelt key. */
+/** Keys allowed at a path of the file, to suggest the closest one for a misspelled key. */
 export function keysAt(path: readonly PropertyKey[]): string[] {
   let at: unknown = schema
   for (const step of path) at = child(at, step)

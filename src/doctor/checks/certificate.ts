@@ -44,12 +44,12 @@ interface Seen {
   readonly protocol: string
 }
 
-/** The certificate, or why there is none to see. */
+/** The certificate, or why it cannot be read. */
 function look(url: URL, signal: AbortSignal): Promise<Seen | string> {
   const host = hostOf(url)
   return new Promise((resolve) => {
     const name = isIP(host) ? {} : { servername: host }
-    // A bad chain is to be looked at too; no request is sent over this connection.
+    // An invalid chain is inspected too; no request is sent over this connection.
     const socket = connect({ ...name, host, port: portOf(url), ALPNProtocols: ['http/1.1'], rejectUnauthorized: false })
     const settle = (seen: Seen | string) => {
       socket.destroy()

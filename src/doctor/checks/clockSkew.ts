@@ -3,7 +3,7 @@ import { ageOf } from '../../bounds.ts'
 import type { Check } from '../report/context.ts'
 import { fail, pass, skip, warn } from '../report/finding.ts'
 
-/** ID tokens are accepted with 30 s of difference; beyond a minute or two sign-ins and expiries go wrong. */
+/** ID tokens are accepted with 30 s of difference; beyond a minute or two, sign-ins and expiries fail. */
 const WARN_S = 30
 const FAIL_S = 120
 

@@ -80,7 +80,7 @@ export const authorizationServer: Check = {
     }
     if (failure?.about === 'pkce') return pass('The metadata names the right issuer.')
     if (failure?.about === 'server')
-      // A server that asks for no sign-in needs none.
+      // A server that does not require a sign-in needs no metadata.
       return answer?.status === 401 ? failure : skip('The server does not require a sign-in.')
     return skip(answer ? 'The protected-resource metadata failed.' : 'The server does not answer.')
   },

@@ -6,9 +6,9 @@ import { quote } from '../../redaction/text.ts'
 import type { Check, CheckContext, Findings } from '../report/context.ts'
 import { fail, failed, type Outcome, pass, skip, warn } from '../report/finding.ts'
 
-/** A bridge waits as long as the config says; here nobody waits longer than this, in ms. */
+/** A bridge waits as long as the config says; doctor waits at most this long, in ms. */
 const LONGEST_MS = 10_000
-/** After these to a POST a bridge looks for the older transport. */
+/** After these statuses of a POST, a bridge looks for the older transport. */
 const NOT_STREAMABLE = [400, 404, 405]
 
 export const endpoint: Check = {
@@ -53,7 +53,7 @@ async function ping({ server, http, clock }: CheckContext, facts: Findings, with
   return judge(note(facts, response, clock.now()))
 }
 
-/** HTTP+SSE of revision 2024-11-05: a stream whose first event names the endpoint. undefined: it is not spoken here. */
+/** HTTP+SSE of revision 2024-11-05: a stream whose first event names the endpoint. undefined: not supported. */
 async function older2024(patient: CheckContext, facts: Findings, within: Within): Promise<Outcome | undefined> {
   const { server, http, clock } = patient
   const headers = { ...server?.headers, accept: 'text/event-stream' }

@@ -18,7 +18,7 @@ export interface Used {
 interface Found {
   readonly server: ServerConfig
   readonly metadata: AuthorizationServerMetadata
-  /** Under which the metadata was found. */
+  /** The issuer under which the metadata was found. */
   readonly issuer: string
   readonly challenge: Challenge | undefined
 }
@@ -51,7 +51,7 @@ export async function exceptionsUsed(found: Found): Promise<Used[]> {
   return used
 }
 
-/** Origins of allow_private that would be refused if they were not on it. */
+/** Origins of allow_private that would be refused without it. */
 async function refusedOtherwise({ server, metadata, issuer, challenge }: Found): Promise<string[]> {
   const allowed = server.exceptions.allow_private ?? []
   const named = [issuer, challenge?.resourceMetadata, ...Object.values(metadata)]

@@ -87,7 +87,7 @@ function judge({ result, error }: Answer): Outcome {
   return fail(code, `${PREFIX[code] ?? ''}${said}`, REMEDY[code] ?? ERRORS[code].hint)
 }
 
-/** The guide's names for what is told here. */
+/** The names of these errors in the troubleshooting guide. */
 const PREFIX: Partial<Record<keyof typeof ERRORS, string>> = {
   invalid_protocol: 'Invalid MCP protocol response: ',
   server_timeout: 'MCP server timeout: ',

@@ -38,4 +38,4 @@ export const headers: Check = {
   },
 }
 
-/** Tokens that stay as they are. */
+/** Fixed tokens. */

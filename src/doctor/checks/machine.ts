@@ -23,7 +23,7 @@ export const versions: Check = {
   },
 }
 
-/** Variables that would weaken TLS or print what is sent, each with what it does here. */
+/** Variables that would weaken TLS or print traffic, each with its effect here. */
 function weakening({
   NODE_TLS_REJECT_UNAUTHORIZED: checks,
   NODE_OPTIONS: options = '',
@@ -43,7 +43,7 @@ function weakening({
 
 type Environment = NodeJS.ProcessEnv
 
-/** Faults of the file end the reading of it; what is left here is what may be set better. */
+/** Errors in the file are reported earlier; this checks settings that could be better. */
 export const config: Check = {
   name: 'config',
   about: 'machine',

@@ -50,7 +50,7 @@ export const registration: Check = {
   },
 }
 
-/** The same question as before each use of the client; what it would remember is not written. */
+/** The same check as before each use of the client, without storing its result. */
 async function unbound({ server }: CheckContext, { issuer, look }: Findings): Promise<Outcome | undefined> {
   const { clientId, clientSecret, clientKey, provider } = server ?? {}
   const proves = clientSecret !== undefined || clientKey !== undefined
@@ -94,7 +94,7 @@ export const redirectUri: Check = {
   },
 }
 
-/** A server that takes the redirect URI sends its answer there, whatever the answer is (RFC 6749 section 4.1.2.1). */
+/** A server that accepts the redirect URI redirects to it, whatever the result (RFC 6749 section 4.1.2.1). */
 async function preflight(http: HttpClient, url: URL, redirect: string, signal: AbortSignal): Promise<Outcome> {
   try {
     const request = { method: 'GET', url, headers: { accept: 'text/html' }, idleMs: 10_000, signal } as const
@@ -131,7 +131,7 @@ function judge(status: number, text: string, redirect: string): Outcome {
   return pass(`${redirect} is configured; the authorization server shows a page for it.`)
 }
 
-/** The client_id of the next sign-in, in the order of auth/client/clients.ts; undefined: none is known yet. */
+/** The client_id of the next sign-in, in the order of auth/client/clients.ts; undefined: there is none yet. */
 async function clientOf(
   { server, config }: CheckContext,
   { metadata, issuer, look }: Findings,

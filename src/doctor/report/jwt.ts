@@ -13,7 +13,7 @@ export interface Claims {
 
 const NAMES = ['iss', 'aud', 'sub', 'client_id', 'azp', 'scope', 'scp', 'iat', 'exp'] as const
 
-/** undefined: no JWT; 'malformed': meant to be one, but unreadable. */
+/** undefined: not a JWT; 'malformed': looks like one, but is unreadable. */
 export function readClaims(token: string): Claims | 'malformed' | undefined {
   // Every JWT begins with the letters of {" in base64url.
   if (!/^eyJ[\w-]*(\.|$)/.test(token)) return undefined
