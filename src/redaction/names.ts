@@ -3,7 +3,7 @@
 /** Names of headers, parameters and keys whose value is a credential. */
 const SECRET_NAME = /auth(?!or\b)|cookie|credential|key|pass|secret|session|signature|token/i
 
-/** A run that no person would think of: long, with letters and digits. */
+/** A sequence that no person would choose: long, with letters and digits. */
 const OPAQUE = /(?=[\w~+=-]*\d)(?=[\w~+=-]*[a-z])[\w~+=-]{16,}/i
 
 /** `${NAME}` and nothing else of weight: the secret itself is in the environment. */
@@ -17,7 +17,7 @@ export function isSecretHeader(name: string, value: string): boolean {
 /** Whether one part of an address may be a key. */
 export const isOpaque = (text: string): boolean => OPAQUE.test(text)
 
-/** People put API keys into the path or the query of a server's URL. */
+/** Some users put API keys into the path or the query of a server's URL. */
 export function isSecretUrl(text: string): boolean {
   const literal = withoutReferences(text)
   if (!URL.canParse(literal)) return OPAQUE.test(literal)
@@ -26,7 +26,7 @@ export function isSecretUrl(text: string): boolean {
   return username !== '' || password !== '' || query || OPAQUE.test(pathname)
 }
 
-/** True when a config tree, before `${NAME}` is filled in, holds a secret in plain text. */
+/** True when a config tree, before `${NAME}` is filled in, contains a secret in plain text. */
 export function holdsSecret(tree: unknown, path: readonly string[] = []): boolean {
   if (typeof tree === 'object' && tree !== null)
     return Object.entries(tree).some(([key, value]) => holdsSecret(value, [...path, key]))

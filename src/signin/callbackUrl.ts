@@ -6,10 +6,10 @@ export type PastedAddress =
   /** `why` is one or two sentences for the person; nothing pasted is repeated in it. */
   | { readonly kind: 'refused'; readonly why: string }
 
-/** Only the address of the attempt whose `state` is given passes: another one may be somebody else's sign-in (RFC 9700 section 4.7). */
+/** Only the address of the attempt whose `state` is given passes: another address may belong to somebody else's sign-in (RFC 9700 section 4.7). */
 export function readPastedAddress(pasted: string, state: string): PastedAddress {
   const text = pasted.trim().replace(/^(["'<])(.*)[>"']$/, '$2')
-  // Browsers may leave the scheme out of what they show.
+  // Browsers may omit the scheme.
   const address = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?\//.test(text) ? `http://${text}` : text
   if (!/^https?:\/\//i.test(address) || !URL.canParse(address))
     return refused('That is not an address. Paste the whole address, from http to the end, not only the code.')

@@ -16,7 +16,7 @@ import { LEASE_MS, rejectOn } from './run.ts'
  */
 export async function signInByDevice(composed: App, attempt: Attempt, ending: AbortSignal, qr: QrWish): Promise<void> {
   const { attempts, leases } = await composed.store()
-  // Held by another login process, the attempt has a browser tab; whoever is done first completes it.
+  // If another login process owns the attempt, it has a browser tab; the first to finish completes it.
   const mine = await leases.take(attemptLease(attempt.id), LEASE_MS)
   const stop = new AbortController()
   try {
@@ -52,7 +52,7 @@ export interface DeviceTelling {
 
 export type QrWish = 'shown' | 'left out'
 
-/** The same as one way among others: whatever fails here leaves the others open. */
+/** The same as one of several methods: a failure here does not end the others. */
 export function byDevice(composed: App, { say, shown, qr }: DeviceTelling): SignInMethod {
   return async (attempt, signal) => {
     await Promise.race([shown, aborted(signal)])
@@ -76,7 +76,7 @@ async function deviceText({ stderr, environment }: App, signIn: DeviceSignIn, qr
   return code === '' ? text : `${text}\n${code}\n\n`
 }
 
-/** Nobody reads a QR code before following it: it leads to the origin that is printed beside it, or it is of that very address. */
+/** Nobody can read a QR code before following it: it must lead to the origin of the printed address. */
 export function addressOfCode(printed: string, complete: string | undefined): string {
   return complete !== undefined && new URL(complete).origin === new URL(printed).origin ? complete : printed
 }

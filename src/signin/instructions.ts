@@ -7,7 +7,7 @@ export interface Instructions {
   readonly redirectUri: string
   readonly surroundings: Desktop
   readonly environment: NodeJS.ProcessEnv
-  /** How this terminal can take an answer. */
+  /** How this terminal can accept the response. */
   readonly answers: 'pasted' | 'callback only'
 }
 

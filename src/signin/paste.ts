@@ -8,14 +8,14 @@ import { aborted, interrupted, type SignInMethod } from './race.ts'
 export interface PasteOptions {
   readonly stdin: Readable & { readonly isTTY?: boolean }
   readonly say: (text: string) => void
-  /** The address is shown; nobody can paste before. */
+  /** The address is shown; pasting makes no sense before. */
   readonly shown: Promise<void>
   readonly answer: (query: URLSearchParams) => Promise<CallbackPage>
 }
 
 export const PROMPT = `If the last page in the browser does not load, paste its address here\nand press Enter (the address is not shown):\n`
 
-/** What is typed is not echoed: it has the code in it, and may hold escape sequences. */
+/** The input is not echoed: it contains the code, and may contain escape sequences. */
 export function byPasting({ stdin, say, shown, answer }: PasteOptions): SignInMethod {
   return async (attempt, signal) => {
     await Promise.race([shown, aborted(signal)])

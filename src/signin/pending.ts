@@ -48,7 +48,7 @@ export function createPendingSignIn(clock: Clock): PendingSignIn {
         },
         () => new Promise<never>(() => undefined),
       )
-      // Whoever loses the race is nobody's business any more.
+      // The loser of the race is ignored.
       work.catch(() => undefined)
       bound.catch(() => undefined)
       try {

@@ -3,8 +3,8 @@ import { BridgeError } from '../errors.ts'
 import type { Attempt } from '../records.ts'
 
 /**
- * Offers one way in until `signal` aborts, and leaves nothing behind then. How the attempt ends is told by its row, not by
- * the way; a way that resolves has no more to offer, and one that rejects ends the attempt.
+ * Offers one sign-in method until `signal` aborts, and then cleans up. The attempt's row records the outcome, not
+ * the method; a method that resolves has ended, and one that rejects ends the attempt.
  */
 export type SignInMethod = (attempt: Attempt, signal: AbortSignal) => Promise<void>
 

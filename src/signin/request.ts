@@ -12,7 +12,7 @@ export interface AskOptions {
   readonly clock: Clock
   /** How long a sign-in may take, in ms. */
   readonly timeoutMs: number
-  /** What this process has named for its sign-ins; any that is under way will do for it. */
+  /** The sign-in options of this process; it accepts any pending sign-in. */
   readonly wishes?: Wishes
   /** What the login process needs besides the attempt. */
   readonly config: unknown
@@ -23,14 +23,14 @@ export interface AskOptions {
 const POLL_MS = 100
 /** A login process that has not taken its attempt after this long, or has died, is replaced. */
 const ORPHAN_MS = 4_000
-/** After a sign-in that failed or was dismissed no other tab opens by itself for this long. */
+/** After a failed or abandoned sign-in, no other tab opens automatically for this long. */
 export const COOL_DOWN_MS = 5 * 60_000
-/** So many tabs open by themselves in so many ms: for a server that refuses each token after a while, and for one that always wants more. */
+/** How many tabs open automatically in how many ms: for a server that refuses every token, and for one that always requires more scopes. */
 const MOST_TABS = { 401: { times: 5, within: 30 * 60_000 }, 403: { times: 3, within: 60 * 60_000 } } as const
-/** No code exchange takes longer: whoever redeemed it is gone. */
+/** No code exchange takes longer: the process that started it is gone. */
 const REDEEM_MS = 60_000
 
-/** Held by the login process that sees to this attempt. */
+/** Held by the login process that owns this attempt. */
 export const attemptLease = (id: string) => `attempt:${id}`
 
 /** Resolves when the tokens are stored. @throws BridgeError access_denied, login_timed_out, … as the attempt ended */
@@ -51,7 +51,7 @@ export async function askForLogin(options: AskOptions, challenge: Challenge): Pr
   await awaitSignIn({ ...options, watch }, attempt.id)
 }
 
-/** Whoever joins a sign-in opens no tab. @throws BridgeError unauthorized, insufficient_scope */
+/** Joining a sign-in opens no tab. @throws BridgeError unauthorized, insufficient_scope */
 async function refuseTooMany({ key, attempts, clock }: AskOptions, { status }: Challenge): Promise<void> {
   const kind = status === 403 ? 403 : 401
   const { times, within } = MOST_TABS[kind]
@@ -64,7 +64,7 @@ async function refuseTooMany({ key, attempts, clock }: AskOptions, { status }: C
   })
 }
 
-/** As `awaitAttempt`, and where another attempt takes the place of this one, until that has ended. */
+/** As `awaitAttempt`, and if another attempt replaces this one, until that has ended. */
 export async function awaitSignIn(options: AwaitOptions, id: string): Promise<void> {
   for (let attemptId: string | undefined = id; attemptId !== undefined; )
     attemptId = await awaitAttempt(options, attemptId).then(
@@ -77,18 +77,18 @@ export async function awaitSignIn(options: AwaitOptions, id: string): Promise<vo
     )
 }
 
-/** The attempt that took the place of the one that was waited for. */
+/** The attempt that replaced the awaited one. */
 export const successorOf = (thrown: unknown): string | undefined =>
   thrown instanceof BridgeError && typeof thrown.details.successor === 'string' ? thrown.details.successor : undefined
 
 export interface AwaitOptions extends Pick<AskOptions, 'attempts' | 'clock' | 'tell'> {
-  /** Called at every look at the store. */
+  /** Called at every poll of the store. */
   readonly watch?: (attemptId: string) => Promise<void>
-  /** Called with the query of a redirect that another process answered; for whoever sees to the attempt. */
+  /** Called with the query of a redirect that another process answered; for the process that owns the attempt. */
   readonly delivered?: (callback: string) => Promise<void>
 }
 
-/** @throws BridgeError as the attempt ended; with `successorOf` where another one took its place */
+/** @throws BridgeError as the attempt ended; with `successorOf` if another one replaced it */
 export async function awaitAttempt(
   { attempts, clock, tell, watch, delivered }: AwaitOptions,
   id: string,

@@ -8,7 +8,7 @@ import { type AnsweredPort, answerOneOf, redirectCandidates } from './callbackPo
 import { aborted, interrupted, isInterrupted, raceSignInMethods, type SignInMethod } from './race.ts'
 import { type AwaitOptions, attemptLease, awaitAttempt } from './request.ts'
 
-/** A login process that dies is succeeded after this long, in ms. */
+/** If a login process dies, another one takes over after this time, in ms. */
 export const LEASE_MS = 3_000
 
 /** Called when the address is known and its redirect is awaited, never before. */
@@ -21,9 +21,9 @@ export interface SignInEvents {
 
 export interface SignInOptions {
   readonly telling: SignInEvents
-  /** Besides the callback. */
+  /** In addition to the callback. */
   readonly ways: readonly SignInMethod[]
-  /** `optional`: a port that cannot be had does not end the attempt. */
+  /** `optional`: the attempt continues without a port. */
   readonly callback: 'needed' | 'optional'
 }
 
@@ -49,7 +49,7 @@ export async function runSignIn(
     const watch = async () => {
       mine = await take()
       if (!mine) return
-      // Whoever let go of it may have just finished.
+      // The process that released it may have just finished.
       current = (await attempts.byId(attempt.id)) ?? attempt
       if (current.status === 'waiting') throw new Orphaned()
       mine.release()
@@ -67,10 +67,10 @@ export async function runSignIn(
   } catch (thrown) {
     const error = asBridgeError(thrown)
     const { code, message, hint } = error
-    // Whoever settled it has told it, and whoever pressed Ctrl-C knows.
+    // The process that settled it has logged it, and after Ctrl-C no log is needed.
     const isKnown = isInterrupted(error) || (await attempts.byId(attempt.id))?.status === 'failed'
     composed.log[isKnown ? 'info' : 'warn']('oauth:sign-in-failed', { code, message })
-    // Who waits for it elsewhere did not cancel anything.
+    // Other processes that wait for it did not cancel anything.
     const told = code === 'cancelled' ? 'login_failed' : code
     await attempts.settle(attempt.id, { status: 'failed', code: told, message, hint })
     throw error
@@ -79,7 +79,7 @@ export async function runSignIn(
   }
 }
 
-/** The process that saw to the attempt is gone: whoever waited for it goes on in its place. */
+/** The process that owned the attempt is gone: a waiting process takes over. */
 class Orphaned extends Error {}
 
 async function host(
@@ -99,7 +99,7 @@ async function host(
   const redirectUri = port?.redirectUri ?? candidates[0] ?? ''
   const delivered = async (callback: string) => void (await login.answer(new URLSearchParams(callback)))
   const home = settled({ tell: () => undefined, delivered })
-  // It may end, or another one take its place, before anything is shown.
+  // It may end, or be replaced, before anything is shown.
   home.catch(() => undefined)
   try {
     if (attempt.plan) telling.joined(new URL(attempt.plan.authorizationUrl), redirectUri)
@@ -146,9 +146,9 @@ function byCallback(port: AnsweredPort): SignInMethod {
   }
 }
 
-/** An opener may return only after the redirect was followed, or fail: the wait goes on meanwhile. */
+/** An opener may return only after the redirect was followed, or fail: the wait continues in the meantime. */
 export async function openBrowser(composed: App, url: URL, stuck: () => void): Promise<void> {
-  // Told beforehand: the sign-in, and with it this process, may be over before the opener is.
+  // Logged before: the sign-in, and with it this process, may end before the opener does.
   composed.log.info('oauth:browser', { outcome: 'opening', origin: url.origin })
   try {
     await (await composed.browser()).open(url)

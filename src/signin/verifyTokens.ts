@@ -14,14 +14,14 @@ export interface TryOptions {
 
 /** Longest time the MCP server has to answer, in ms. */
 const LONGEST_MS = 5_000
-/** A server whose clock is behind, or that learns of new tokens a moment later, is asked once more after this long, in ms. */
+/** A server whose clock is behind, or that accepts new tokens with a delay, is asked once more after this time, in ms. */
 const PAUSE_MS = 1_000
 /** Asks nothing of a server and belongs to no session; whether it is known there does not matter. */
 const PING = '{"jsonrpc":"2.0","id":"signed-in","method":"ping"}'
 const JSON_BODY = { accept: 'application/json, text/event-stream', 'content-type': 'application/json' }
 
 /**
- * Any answer but 401 will do; a server that cannot be reached just now says nothing about the tokens.
+ * Any answer except 401 is a success; an unreachable server says nothing about the tokens.
  * @throws BridgeError unauthorized
  */
 export async function tryTokens(options: TryOptions): Promise<void> {
@@ -41,7 +41,7 @@ export async function tryTokens(options: TryOptions): Promise<void> {
 
 async function isTaken(options: TryOptions): Promise<boolean> {
   const first = await ask(options)
-  // RFC 9449 section 9: refused for want of the server's nonce, which is known now.
+  // RFC 9449 section 9: refused because the server's nonce was missing, which is known now.
   const { status } = first.again ? await ask(options) : first
   return status !== 401
 }

@@ -11,13 +11,13 @@ import { fromSqlTime, toSqlTime } from './sqlite/time.ts'
 
 /** Settled attempts are kept this long for `status` and for people who read the table. */
 const KEEP_MS = 24 * 60 * 60 * 1000
-/** In `error_code` of an attempt that was ended for the sake of another, whose id is in `error_hint`. */
+/** The `error_code` of an attempt that was replaced by another, whose id is in `error_hint`. */
 const SUPERSEDED = 'superseded'
 
 export function createAttemptStore(database: Database, openSeal: OpenSeal, clock: Clock): AttemptStore {
   const readRow = (id: string) => database.get('SELECT * FROM sessions WHERE id = ?', id)
 
-  /** An open attempt is acted on, so it must be as it was written; a settled one is only told of. */
+  /** An open attempt is acted on, so it must be as it was written; a settled one is only reported. */
   const toAttempt = async (row: Row): Promise<Attempt> => {
     const id = String(row.id)
     const status = row.status as Attempt['status']
@@ -102,7 +102,7 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
       try {
         return { attempt: await toAttempt(row), ...how }
       } catch (thrown) {
-        // An open one that was altered can be finished by nobody, and would stand in the way until its time is over.
+        // An altered open attempt cannot be finished, and would block others until it expires.
         if (!(thrown instanceof BridgeError) || thrown.code !== 'seal_broken') throw thrown
         await store.settle(String(row.id), { status: 'failed', code: thrown.code, message: thrown.message })
         return await store.begin(key, challenge, expiresAt, asking)
@@ -196,10 +196,10 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
   return store
 }
 
-/** Whoever can write to the file may have written it: words only, and not many. */
+/** Anyone who can write to the file may have written it: plain text only, of limited length. */
 const told = (text: Value | undefined) => withoutControls(String(text)).slice(0, 2_000)
 
-/** The column holds what was asked for: the challenge, and the wishes of who began the attempt, which earlier versions did not note. */
+/** The column holds what was asked for: the challenge, and the wishes of who began the attempt, which earlier versions did not store. */
 function askedOf({ challenge }: Row): Challenge & { readonly wishes: Wishes } {
   return { wishes: {}, ...JSON.parse(String(challenge)) }
 }

@@ -5,7 +5,7 @@ import type { OpenSeal } from './sealing/seal.ts'
 import type { Database } from './sqlite/database.ts'
 import { toSqlTime } from './sqlite/time.ts'
 
-/** For what decides nothing: it needs no key. */
+/** For data without influence on secrets: it needs no key. */
 export function createCache(database: Database, clock: Clock): Cache {
   return {
     async get(name, now) {
@@ -18,7 +18,7 @@ export function createCache(database: Database, clock: Clock): Cache {
   }
 }
 
-/** For what decides where a secret goes: an entry that somebody else wrote counts as none, and is asked for anew. */
+/** For data that decides where a secret is sent: an entry that somebody else wrote is ignored and fetched again. */
 export function createSealedCache(database: Database, openSeal: OpenSeal, clock: Clock): Cache {
   const readRow = (name: string) => database.get('SELECT * FROM server_cache WHERE name = ?', name)
   return {

@@ -10,7 +10,7 @@ export function createClientStore(database: Database, openSeal: OpenSeal, clock:
   const place = (issuer: string, redirectUri: string) => ['clients', issuer, redirectUri, 'client_secret'] as const
   const readRow = (issuer: string, redirectUri: string) =>
     database.get('SELECT * FROM clients WHERE issuer = ? AND redirect_uri = ?', issuer, redirectUri)
-  /** A public client holds no secret: where the key cannot be had, it is looked at all the same, and nothing can be done with it. */
+  /** A public client has no secret, so it can be shown without the key, but not used. */
   const sealFor = async (secret: Value | undefined): Promise<Seal | undefined> =>
     openSeal().catch((thrown: unknown) => {
       if (secret !== undefined && secret !== null) throw thrown
@@ -21,7 +21,7 @@ export function createClientStore(database: Database, openSeal: OpenSeal, clock:
       const row = readRow(issuer, redirectUri)
       if (!row) return undefined
       const seal = await sealFor(row.client_secret)
-      // A client that was altered or moved is not ours any more: one is registered anew.
+      // A client that was altered or moved is not used: a new one is registered.
       if (seal && !isSealed(database, seal, 'clients', row)) return undefined
       const client = {
         clientId: String(row.client_id),

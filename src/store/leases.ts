@@ -10,7 +10,7 @@ export function createLeases(database: Database, clock: Clock): Leases {
   const isHeld = (name: string) =>
     database.get('SELECT 1 FROM leases WHERE name = ? AND expires_at > ?', name, toSqlTime(clock.now())) !== undefined
 
-  /** Looks before it writes, so that the many who wait do not queue for the write lock. */
+  /** Reads before it writes, so that waiting processes do not queue for the write lock. */
   const write = (name: string, owner: string, ttlMs: number): boolean =>
     !isHeld(name) &&
     database.run(
@@ -35,7 +35,7 @@ export function createLeases(database: Database, clock: Clock): Leases {
       try {
         if (!renew(name, owner, ttlMs)) lost.abort()
       } catch {
-        // A locked database now: the next beat tries again, and the compare-and-swap still guards the result.
+        // The database is locked: the next renewal tries again, and the compare-and-swap still guards the result.
       }
     }, ttlMs / 4)
     return {
@@ -45,7 +45,7 @@ export function createLeases(database: Database, clock: Clock): Leases {
         try {
           database.run('DELETE FROM leases WHERE name = ? AND owner = ?', name, owner)
         } catch {
-          // A locked database: the lease ends by itself, and the work that was done under it stands.
+          // The database is locked: the lease expires, and the work that was done under it remains valid.
         }
       },
     }

@@ -18,7 +18,7 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
       key.profile,
     )
 
-  /** What the last look at one row found; good until another process writes, or the file is another one. */
+  /** The result of the last read of one row; valid until another process writes, or the file is replaced. */
   let quiet: { version: number; generation: number; key: TokenKey } | undefined
 
   /** The scope that a sign-in which has ended had asked for, where it is as this program wrote it. */
@@ -124,7 +124,7 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
     },
 
     async remove(key, expected, reason) {
-      // Whoever signs out begins afresh, with no key too; whose sign-in was refused wants back what there was.
+      // A sign-out clears everything, even without the key; after a refused sign-in, the previous scopes are kept.
       const seal = reason === undefined ? undefined : await openSeal()
       return database.transaction(() => {
         const row = readRow(key)
@@ -156,13 +156,13 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
 
 const GENERATION = 'SELECT generation FROM tokens WHERE server = ? AND profile = ?'
 
-/** Somebody may have written anything there; what does not count is 0. */
+/** Somebody may have written anything there; an invalid value is 0. */
 function generationOf(row: Row | undefined): number {
   const generation = Number(row?.generation ?? 0)
   return Number.isSafeInteger(generation) && generation >= 0 ? generation : 0
 }
 
-/** Whoever can write to the file may have written it: words only, and not many. */
+/** Anyone who can write to the file may have written it: plain text only, of limited length. */
 const lastError = ({ last_error: text }: Row) =>
   text === null ? {} : { lastError: withoutControls(String(text)).slice(0, 2_000) }
 
@@ -196,7 +196,7 @@ const namesOf = ({ subject, claims }: User) => [
   ...[subject, claims.email, claims.name, claims.preferred_username, claims.upn],
 ]
 
-/** Each token set has its own: what one sign-in was told of a person is not for another. */
+/** Each token set has its own: claims of one sign-in are not used for another. */
 function saveUser(database: Database, key: TokenKey, user: User, now: string): string {
   registerAccounts(namesOf(user))
   const id = `${key.server} ${key.profile} ${user.issuer}#${user.subject}`

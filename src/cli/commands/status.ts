@@ -57,7 +57,7 @@ export async function status(composed: App, line: CommandLine, world: ProcessIO)
     stdout.write(shown)
     return 0
   }
-  // A terminal shows one page; elsewhere each change is written below the last.
+  // A terminal shows one page; elsewhere each change is appended.
   const begin = stdout.isTTY ? '\u001b[H\u001b[2J' : ''
   stdout.write(begin + shown)
   for (;;) {

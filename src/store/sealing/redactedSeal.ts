@@ -2,7 +2,7 @@
 import { registerSecret } from '../../redaction/register.ts'
 import type { Place, Seal } from './seal.ts'
 
-/** Of a sealed JSON text these are secret; the rest are addresses and names. */
+/** The secret members of a sealed JSON text; the others are addresses and names. */
 const SECRET_MEMBERS = /^(d|codeVerifier|nonce|state|deviceCode|clientSecret)$/
 
 export function redactedSeal(seal: Seal): Seal {

@@ -6,8 +6,8 @@ export type Row = Record<string, Value>
 export type SealedTable = keyof typeof BOUND
 
 /**
- * The columns that decide where a secret goes or what is asked of whom; `key` names the row. A column that is not here may be changed by
- * whoever can write to the file: it decides when something is done and what is shown, never where a secret goes.
+ * The columns that decide where a secret is sent or what is requested; `key` identifies the row. Other columns may be changed by
+ * anyone who can write to the file: they decide when something is done and what is shown, never where a secret is sent.
  */
 export const BOUND = {
   tokens: {
@@ -34,8 +34,8 @@ const contents = (table: SealedTable, row: Row) => [
 ]
 
 /**
- * Call it in the transaction that writes the row, with what was meant to be written: what the file makes of it, by a trigger of somebody
- * else's, is not what we vouch for.
+ * Call it in the transaction that writes the row, with the intended values: we do not vouch for changes in the file, such as those of
+ * somebody else's trigger.
  */
 export function sealRow(database: Database, seal: Seal, table: SealedTable, row: Row): void {
   database.run(

@@ -9,23 +9,23 @@ import { fingerprint } from './seal.ts'
 export type KeyBackend = 'keychain' | 'file' | 'env'
 
 export interface KeySlots {
-  /** Where a new key may go, best first. */
+  /** Where a new key may be stored, best first. */
   readonly wanted: readonly KeyBackend[]
   readonly stores: Readonly<Record<KeyBackend, SecretStore>>
-  /** Left out: every key is believed. */
+  /** Omitted: every key is accepted. */
   readonly pin?: KeyPin
 }
 
-/** The fingerprints of the keys this program has used with this database, where who writes to the database cannot write. */
+/** The fingerprints of the keys this program has used with this database, stored where somebody who can write to the database cannot write. */
 export interface KeyPin {
-  /** A person may have to delete it. */
+  /** The file, which a person may have to delete. */
   readonly path: string
-  /** undefined: this database is met for the first time. */
+  /** undefined: this database is opened for the first time. */
   known(): readonly string[] | undefined
   add(fingerprint: string): void
 }
 
-/** A process that died while it made the first key is succeeded after this long. */
+/** If a process dies while it creates the first key, another one takes over after this time. */
 const CLAIM_MS = 10_000
 const POLL_MS = 50
 
@@ -36,7 +36,7 @@ export function keyBackends(database: Database): KeyBackend[] {
 }
 
 /**
- * Reads the key, or makes it when nothing is sealed yet.
+ * Reads the key, or creates it if nothing is sealed yet.
  * @throws BridgeError keychain_locked, key_missing, keychain_unavailable
  */
 export async function openSealingKey(database: Database, slots: KeySlots, clock: Clock): Promise<Uint8Array> {
@@ -55,7 +55,7 @@ export async function openSealingKey(database: Database, slots: KeySlots, clock:
 }
 
 /**
- * The key as it is, for looking; undefined: there is none, and nothing is sealed. Makes no key and no slot.
+ * The existing key, for reading; undefined: there is none, and nothing is sealed. Creates no key and no slot.
  * @throws BridgeError keychain_locked, key_missing
  */
 export async function peekSealingKey(database: Database, slots: KeySlots): Promise<Uint8Array | undefined> {
@@ -63,7 +63,7 @@ export async function peekSealingKey(database: Database, slots: KeySlots): Promi
   return known.length === 0 ? undefined : readKnown(database, slots, known)
 }
 
-/** undefined: the key is gone and sealed nothing, so the slots were cleared for a new one. */
+/** undefined: the key is gone and nothing was sealed with it, so the slots were cleared for a new one. */
 async function readKnown(database: Database, slots: KeySlots, known: KeyBackend[]): Promise<Uint8Array | undefined> {
   const order = [...known].sort((a, b) => rank(slots, a) - rank(slots, b))
   const pinned = slots.pin?.known()
@@ -102,10 +102,10 @@ async function readKnown(database: Database, slots: KeySlots, known: KeyBackend[
   return undefined
 }
 
-/** The database says where its key is, and may have been written by others: it names an item of ours, and nothing else. */
+/** The database says where its key is, and may have been written by others: it can only refer to items of this program. */
 const ITEM = /^sealing-key-[\da-f]{12}$/
 
-/** A key that this program did not use before is believed only where there was none, and from a file only where a file may hold it. */
+/** A key that this program did not use before is accepted only if there was none, and from a file only if a file is allowed. */
 function isOurs(slots: KeySlots, backend: KeyBackend, print: string, pinned: readonly string[] | undefined): boolean {
   if (!slots.pin) return true
   return pinned ? pinned.includes(print) : backend !== 'file' || slots.wanted.includes('file')
@@ -159,7 +159,7 @@ async function makeKey(database: Database, slots: KeySlots, item: string, clock:
   throw failure
 }
 
-/** A keychain or key file asked for by name becomes a second slot for the same key, so that SSH and desktop share one database. */
+/** A configured keychain or key file becomes a second slot for the same key, so that SSH and desktop share one database. */
 async function addWantedSlot(
   database: Database,
   slots: KeySlots,
@@ -184,7 +184,7 @@ function addSlot(database: Database, backend: KeyBackend, item: string, key: Uin
   )
 }
 
-/** Stores a new key and reads it back: a keychain that forgets is found before anything is sealed with it. */
+/** Stores a new key and reads it back: a keychain that does not store it is detected before anything is sealed. */
 async function store(secrets: SecretStore, item: string): Promise<Uint8Array> {
   const given = await secrets.get(item)
   if (given !== undefined) return decodeKey(given)

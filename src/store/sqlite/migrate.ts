@@ -24,7 +24,7 @@ export function schemaVersion(database: Database): number {
   return Number(database.get('SELECT max(version) AS version FROM schema_migrations')?.version ?? 0)
 }
 
-/** @throws BridgeError schema_missing when the file is of a newer program */
+/** @throws BridgeError schema_missing when a newer program wrote the file */
 export function migrateUp(database: Database): void {
   if (schemaVersion(database) === LATEST_VERSION) return
   database.transaction(() => {
@@ -50,7 +50,7 @@ export function migrateUp(database: Database): void {
   })
 }
 
-/** Takes the newest migration back, with everything its tables hold. Resolves to the version that is left. */
+/** Reverts the newest migration, with all data in its tables. Resolves to the remaining version. */
 export function migrateDown(database: Database): number {
   return database.transaction(() => {
     const from = schemaVersion(database)

@@ -43,12 +43,12 @@ async function worded(work: Promise<void>, good: string, bad: string): Promise<s
   )
 }
 
-/** Longest time the MCP server has to show that it is there, in ms. */
+/** Longest time for the MCP server to answer, in ms. */
 const LONGEST_MS = 5_000
 const PING = '{"jsonrpc":"2.0","id":"health","method":"ping"}'
 const JSON_BODY = { accept: 'application/json, text/event-stream', 'content-type': 'application/json' }
 
-/** Any answer will do that is no failure of the server's own. @throws BridgeError when it cannot be reached, or fails */
+/** Any answer except a server error is a success. @throws BridgeError when it cannot be reached, or fails */
 export async function askServer(
   http: HttpClient,
   { url, headers }: { readonly url: string; readonly headers: Readonly<Record<string, string>> },

@@ -19,7 +19,7 @@ p, code { overflow-wrap: anywhere }
 code { padding: .1em .35em; background: var(--paper); border: 1px solid var(--line); border-radius: .35em; font-size: .9em }
 `
 
-/** Takes code and state out of the address bar and the tab's history. A redirect would need a listener that stays. */
+/** Removes code and state from the address bar and the tab's history. A redirect would need a listener that continues. */
 const SCRIPT = "history.replaceState(null, '', location.pathname)"
 
 const hash = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`
@@ -89,5 +89,5 @@ function contents(page: Shown): Contents {
   return { title: 'Sign-in failed', mark: '✕', tone: 'failed', paragraphs }
 }
 
-/** What a server said may hold markup, and controls that turn the direction of writing. */
+/** Text from a server may contain markup, and controls that change the writing direction. */
 const escapeHtml = (text: string) => withoutControls(text).replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`)

@@ -8,7 +8,7 @@ import { isNavigation } from './navigation.ts'
 import { renderPage } from './page.ts'
 import { isForeignPeer } from './peerUser.ts'
 
-/** Open connections get this long to take their last answer, in ms. */
+/** How long open connections may take to read their last response, in ms. */
 const CLOSE_MS = 500
 
 export const callbackServer: CallbackListener = {
@@ -113,7 +113,7 @@ interface Aside {
   readonly upMs: () => number
 }
 
-/** Paths of the HTTP gateway, which this program does not have; people try them when they follow a guide to it. */
+/** Paths of the HTTP gateway, which this program does not have; people try them when they follow its guide. */
 const GATEWAY = /^\/(auth\/(login|refresh)|mcp(\/.*)?)$/
 
 async function answerAside(
@@ -144,7 +144,7 @@ function isOurHost(host: string | undefined, url: URL): boolean {
 const plain = (response: ServerResponse, status: number, text: string) =>
   send(response, status, 'text/plain; charset=utf-8', `${text}\n`)
 
-/** Back to the authorization server, with nothing of this answer in the address or the history. */
+/** Redirects back to the authorization server, without this response in the address or the history. */
 const redirect = (response: ServerResponse, location: string) =>
   send(response, 303, 'text/plain; charset=utf-8', '', { location })
 

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import * as tls from 'node:tls'
 
-/** Where Linux distributions keep all their authorities in one file; the first that is there counts. */
+/** Where Linux distributions keep all their authorities in one file; the first existing one is used. */
 const BUNDLES = [
   '/etc/ssl/certs/ca-certificates.crt',
   '/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem',
@@ -33,7 +33,7 @@ function system(bundles: readonly string[]): string[] {
   return bundle === undefined ? (getCACertificates?.('system') ?? []) : [bundle]
 }
 
-/** '' when it cannot be read or holds no certificate. */
+/** '' when it cannot be read or contains no certificate. */
 function read(path: string): string {
   try {
     const text = readFileSync(path, 'utf8')

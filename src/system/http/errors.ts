@@ -29,11 +29,11 @@ export function translate(thrown: unknown, url: URL, sent: boolean): BridgeError
 export const brokeOff = (thrown: unknown): boolean =>
   thrown instanceof BridgeError && thrown.details.sent === true && ENDED.has(String(thrown.details.reason))
 
-/** Reasons that another trusted certificate can cure. */
+/** Errors that another trusted certificate can fix. */
 export const UNKNOWN_ISSUER =
   /^(UNABLE_TO_GET_ISSUER_CERT(_LOCALLY)?|UNABLE_TO_VERIFY_LEAF_SIGNATURE|SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|CERT_UNTRUSTED)$/
 
-/** No certificate was seen: something else than TLS answered. */
+/** No certificate was seen: the answer was not TLS. */
 const NO_TLS = /^ERR_SSL_(WRONG_VERSION_NUMBER|HTTP_REQUEST|PACKET_LENGTH_TOO_LONG)$/
 
 /** `issuer`: who signed the chain the server presented, already quoted. */

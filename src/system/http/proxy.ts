@@ -5,10 +5,10 @@ import { quote } from '../../redaction/text.ts'
 import { isLoopback } from '../../secureUrl.ts'
 import { reasonOf } from './errors.ts'
 
-/** undefined: straight. @throws BridgeError proxy_failed for a proxy that cannot be used */
+/** undefined: no proxy. @throws BridgeError proxy_failed for a proxy that cannot be used */
 export type ProxyFor = (url: URL) => URL | undefined
 
-/** undefined when no proxy is set. Lower case goes before upper case; loopback is always reached straight. */
+/** undefined when no proxy is set. Lower-case names override upper-case names; loopback is never proxied. */
 export function createProxyFor(environment: NodeJS.ProcessEnv): ProxyFor | undefined {
   const read = (name: string) => environment[name] || environment[name.toUpperCase()] || undefined
   const secure = read('https_proxy')
@@ -21,7 +21,7 @@ export function createProxyFor(environment: NodeJS.ProcessEnv): ProxyFor | undef
   }
 }
 
-/** Without a scheme it is http. The message never repeats the value, which may hold a password. */
+/** Without a scheme it is http. The message never repeats the value, which may contain a password. */
 function parse(value: string): URL {
   const text = value.includes('://') ? value : `http://${value}`
   const url = URL.canParse(text) ? new URL(text) : undefined
@@ -78,12 +78,12 @@ export function proxyAuthorization({ username, password }: URL): Record<string, 
   return { 'proxy-authorization': `Basic ${Buffer.from(pair).toString('base64')}` }
 }
 
-/** host:port, as CONNECT wants it (RFC 9110 section 9.3.6). */
+/** host:port, as CONNECT requires it (RFC 9110 section 9.3.6). */
 export function authorityOf({ hostname, port }: { readonly hostname: string; readonly port: string }): string {
   return `${hostname.includes(':') ? `[${hostname}]` : hostname}:${port || '443'}`
 }
 
-/** 407 is the proxy's own question for a password; anything else is its verdict on the server. */
+/** 407 is the proxy's own question for a password; any other status is about the server. */
 export function proxyRefused(proxy: URL, authority: string, status: number): BridgeError {
   return new BridgeError('proxy_failed', {
     message: `The proxy ${proxy.origin} answered ${status} for ${authority}.`,

@@ -4,10 +4,10 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { makePrivate, withPrivateUmask } from '../files/private.ts'
 
-/** Keys are made rarely: after a reset, or when one was lost. */
+/** Keys are created rarely: after a reset, or when one was lost. */
 const MOST = 20
 
-/** One file for each database; names the keys by their fingerprints. */
+/** One file for each database; contains the fingerprints of the keys. */
 export const keyPinFile = (folder: string, database: string): string =>
   join(folder, `sealing-key-of-${createHash('sha256').update(database).digest('hex').slice(0, 12)}.pin`)
 

@@ -28,5 +28,5 @@ process.stdin.setEncoding('utf8').on('data', (chunk: string) => {
     .catch((thrown: unknown) => ({ error: thrown instanceof Error ? thrown.message : String(thrown) }))
     .then((answer) => process.stdout.write(JSON.stringify(answer), () => process.exit(0)))
 })
-// The process that asked is gone. An orderly exit would wait for the prompt.
+// The parent process is gone. A normal exit would wait for the prompt.
 process.stdin.on('end', () => process.kill(process.pid, 'SIGKILL'))

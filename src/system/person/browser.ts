@@ -7,12 +7,12 @@ import { childEnvironment } from '../process/childEnvironment.ts'
 import { findProgram, type Machine, quietFolder, thisMachine, withSafePath } from '../process/programs.ts'
 import type { Desktop } from './desktop.ts'
 
-/** An opener that fails does so soon; one that stays is a browser. */
+/** An opener that fails does so soon; one that keeps running is a browser. */
 const FAILS_WITHIN_MS = 2_000
 
 export interface Opener {
   readonly program: string
-  /** Go before the URL. */
+  /** Arguments before the URL. */
   readonly words: readonly string[]
 }
 
@@ -62,7 +62,7 @@ export function createBrowser({
   }
 }
 
-/** Windows programs do not start in every Linux folder; no program starts in the working folder, which may be anybody's. */
+/** Windows programs do not start in every Linux folder; no program starts in the working folder, which may not be trusted. */
 const folderFor = (program: string, machine: Machine, { wsl }: Pick<Desktop, 'wsl'>) =>
   wsl && program.startsWith('/mnt/') ? posix.dirname(program) : quietFolder(machine)
 
@@ -76,7 +76,7 @@ const notFound = (name: string) =>
 
 /**
  * Each starts the browser by the system's own table of programs. On Windows never `cmd /c start`, which reads & and %
- * in an address; FileProtocolHandler takes the rest of its command line as it is.
+ * in an address; FileProtocolHandler takes the rest of its command line unchanged.
  */
 export function systemOpeners(
   { platform, wsl }: Pick<Desktop, 'platform' | 'wsl'>,
