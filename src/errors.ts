@@ -81,7 +81,7 @@ export const ERRORS = {
   outcome_unknown: row(4, 1420, 'The connection was lost after the request was sent. It is not known whether the request was carried out.', 'Check on the server whether the call took effect before you retry it.'),
   tool_hidden: row(4, 1421, 'The tool is hidden by the setting hide_tools.', 'Remove it from hide_tools in the config file to allow calls to it.'),
   message_too_large: row(4, 1409, 'The message is larger than the limit.', 'Send less in one message, or raise the limits in config.yaml.'),
-  tls_failed: row(4, 1410, 'The server’s TLS certificate was not accepted.', 'Set ca_file in config.yaml to your organisation’s CA file, or add the CA to the system’s certificate store.'),
+  tls_failed: row(4, 1410, 'The server’s TLS certificate was not accepted.', 'Set ca_file in config.yaml to your organization’s CA file, or add the CA to the system’s certificate store.'),
   proxy_failed: row(4, 1430, 'The HTTP proxy did not make the connection.', 'Check HTTPS_PROXY, or list hosts to reach without it in NO_PROXY.'),
 
   database_unreachable: row(5, 1501, 'The database cannot be opened.', 'Check database_url, the folder and its permissions.'),
