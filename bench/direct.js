@@ -1,4 +1,4 @@
-// The floor: a keep-alive node:http client that talks to the server without any stdio; run by itself it sends `initialize` and prints the answer.
+// The floor: a keep-alive node:http client that talks to the server without any stdio; run on its own, it sends `initialize` and prints the answer.
 import { Agent, request } from 'node:http'
 import { pathToFileURL } from 'node:url'
 

@@ -21,7 +21,7 @@ const { pendingKeychainCalls, run } = await load('run.js')
 
 const ending = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => ending.abort(signal))
-// Whoever does not listen any more is no reason to crash.
+// A closed stdout or stderr must not crash the process.
 process.stdout.on('error', () => ending.abort())
 process.stderr.on('error', () => undefined)
 

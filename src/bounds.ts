@@ -1,11 +1,11 @@
-// The bounds of every number for a time that comes from outside: servers, stored rows, config. Whatever it is, it becomes a time that a timer, a date and a row can hold.
+// The limits of every number for a time that comes from outside: servers, stored rows, config.
 
 /** The longest wait of one timer; Node turns a longer one into 1 ms. */
 export const LONGEST_TIMER_MS = 2 ** 31 - 1
 /** The last moment with a year of four digits: texts of later ones do not sort. */
 const LAST_MOMENT = Date.parse('9999-12-31T23:59:59.999Z')
 const YEAR_S = 365 * 24 * 60 * 60
-/** No token is known to live longer; one that says so is good until then. */
+/** The longest lifetime of a token; a longer one is shortened to it. */
 const LONGEST_LIFE_S = 10 * YEAR_S
 /** Between two polls of a device code (RFC 8628 section 3.5), in seconds. */
 const SHORTEST_POLL_S = 1
@@ -14,18 +14,18 @@ const LONGEST_POLL_S = 5 * 60
 const LONGEST_CODE_S = 24 * 60 * 60
 const LONGEST_RETRY_MS = 10 * 60_000
 
-/** A number as servers write one, also as text; undefined: it is not a number from 0 on. */
+/** A number as servers write one, also as text; undefined: it is not a number of at least 0. */
 export function numberOf(value: unknown): number | undefined {
   const text = typeof value === 'string' && value.length <= 400 ? value.trim() : ''
   const number = /^\d+(\.\d+)?(e\+?\d+)?$/i.test(text) ? Number(text) : value
   if (typeof number !== 'number' || Number.isNaN(number) || number < 0) return undefined
-  // Adding makes 0 of -0.
+  // Adding turns -0 into 0.
   return number + 0
 }
 
 const within = (least: number, most: number) => (value: unknown) => {
   const number = numberOf(value)
-  // 0 and what is not a number say nothing.
+  // 0 and values that are not numbers are ignored.
   return number ? Math.min(Math.max(number, least), most) : undefined
 }
 
@@ -56,7 +56,7 @@ export function retryAfter(value: unknown, now: number): number | undefined {
 /** `Age` (RFC 9111 section 5.1), in seconds. */
 export const ageOf = (value: unknown): number => Math.min(numberOf(value) ?? 0, YEAR_S)
 
-/** A time that a date, a row and a text can hold, in ms since the epoch; what is no time has long passed. */
+/** A time that a date, a row and a text can hold, in ms since the epoch; a value that is not a time counts as long past. */
 export const moment = (ms: number): number => (ms > 0 ? Math.min(Math.floor(ms), LAST_MOMENT) : 0)
 
 /** ISO 8601 in UTC, of any number. */

@@ -21,7 +21,7 @@ const row = (exit: ErrorRow['exit'], rpc: number, message: string, hint: string)
 })
 
 /** Every error this program can end in. The anchor in docs/errors.md is the code itself. */
-// biome-ignore format: a table, one row a line
+// biome-ignore format: a table, one row per line
 export const ERRORS = {
   internal: row(1, 1000, 'Something unexpected went wrong inside the bridge.', 'Run again with --debug and report it.'),
 
@@ -82,7 +82,7 @@ export const ERRORS = {
   outcome_unknown: row(4, 1420, 'The connection was lost after the request was sent. It is not known whether the request was carried out.', 'Check on the server whether the call took effect before you retry it.'),
   tool_hidden: row(4, 1421, 'The tool is hidden by the setting hide_tools.', 'Remove it from hide_tools in the config file to allow calls to it.'),
   message_too_large: row(4, 1409, 'The message is larger than the limit.', 'Send less in one message, or raise the limits in config.yaml.'),
-  tls_failed: row(4, 1410, 'The server’s TLS certificate was not accepted.', 'Set ca_file in config.yaml to your organisation’s CA file, or add the CA to the system’s certificate store.'),
+  tls_failed: row(4, 1410, 'The server’s TLS certificate was not accepted.', 'Set ca_file in config.yaml to your organization’s CA file, or add the CA to the system’s certificate store.'),
   proxy_failed: row(4, 1430, 'The HTTP proxy did not make the connection.', 'Check HTTPS_PROXY, or list hosts to reach without it in NO_PROXY.'),
 
   database_unreachable: row(5, 1501, 'The database cannot be opened.', 'Check database_url, the folder and its permissions.'),
@@ -103,7 +103,7 @@ nameOwnTexts(() =>
     .join('\n'),
 )
 
-/** One line, whatever stands in it; several only where they are written as several, so that no name or answer can add one. */
+/** One line, whatever its content; several lines only from an array, so that no name or response can add one. */
 type Lines = string | readonly string[]
 
 const ownLines = (text: Lines) => [text].flat().map(withoutControls).join('\n')
@@ -135,7 +135,7 @@ export class BridgeError extends Error {
   }
 }
 
-/** Any thrown value as a BridgeError; what is not one is a fault of ours. */
+/** Any thrown value as a BridgeError; anything else is a bug of ours. */
 export function asBridgeError(thrown: unknown): BridgeError {
   if (thrown instanceof BridgeError) return thrown
   const what = thrown instanceof Error ? thrown.message : String(thrown)

@@ -1,4 +1,4 @@
-// A value that is made on first use and kept; a failure is not kept.
+// Creates a value on first use and keeps it; a failure is not kept.
 
 /** Runs `make` once and keeps what it gives; a failure is not kept. */
 export function memoizeAsync<T>(make: () => Promise<T>): (() => Promise<T>) & { peek(): Promise<T | undefined> } {

@@ -1,4 +1,4 @@
-// Doors to the outside world and between rooms; what passes through them is in records.ts. No code. Times are ms since the epoch.
+// The interfaces to the outside world and between rooms; their data is in records.ts.
 import type {
   AccountSummary,
   Attempt,
@@ -20,13 +20,13 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>
   readonly body?: Uint8Array | string | undefined
   readonly signal?: AbortSignal | undefined
-  /** Longest silence in ms, before the headers and between two chunks; 0 waits for ever. */
+  /** Longest silence in ms, before the headers and between two chunks; 0 waits indefinitely. */
   readonly idleMs: number
   /** Tells whether the request has gone onto a connection: what never did was certainly not processed. */
   readonly transmission?: Transmission | undefined
-  /** 'manual' gives a redirect as it came. */
+  /** 'manual' returns a redirect unchanged. */
   readonly redirect?: 'manual' | undefined
-  /** Addresses that may be connected to: the internet, or private networks too; left out: any. */
+  /** Addresses that may be connected to: the internet, or private networks too; omitted: any. */
   readonly within?: 'public' | 'private' | undefined
 }
 
@@ -44,7 +44,7 @@ export interface HttpResponse {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   /** Read it to the end or call `discard`. */
   readonly body: AsyncIterable<Uint8Array>
-  /** Throws the rest of the body away and frees the connection. */
+  /** Discards the rest of the body and frees the connection. */
   discard(): void
 }
 
@@ -54,10 +54,10 @@ export interface HttpClient {
   close(): Promise<void>
 }
 
-/** Why a request is sent: the host starts up, a person called for something, or we listen on our own account. */
+/** Why a request is sent: the host starts up, a person made a call, or we listen in the background. */
 export type Cause = 'start' | 'call' | 'background'
 
-/** At hand now, or later. */
+/** Available now, or later. */
 export type MaybePromise<T> = T | Promise<T>
 
 /** Turns a request into an authorized one, and tells what a challenge means. */
@@ -67,7 +67,7 @@ export interface Authorizer {
    * has expired; at once where nothing has to be waited for, because every message asks.
    */
   headers(method: HttpRequest['method'], url: URL): MaybePromise<Readonly<Record<string, string>>>
-  /** Keeps the nonce of an answer (RFC 9449 section 9). 'again': the request was refused for want of it. */
+  /** Keeps the nonce of an answer (RFC 9449 section 9). 'again': the request was refused because the nonce was missing. */
   onNonce(answer: Pick<HttpResponse, 'status' | 'headers'>): Promise<'again' | undefined>
   /** `refused`: the headers that `answer` refused. Resolves when the request may be sent once more, throws why it may not. */
   onChallenge(
@@ -75,9 +75,9 @@ export interface Authorizer {
     refused: Readonly<Record<string, string>>,
     cause: Cause,
   ): Promise<void>
-  /** After `onChallenge` had seen to it the request was sent again with these headers, and refused with 401 once more. */
+  /** After `onChallenge`, the request was sent again with these headers, and refused with 401 once more. */
   onRefused?(refused: Readonly<Record<string, string>>): Promise<void>
-  /** Whether the sign-in that gave these headers is over: signed out of, or another account's turn. */
+  /** Whether the sign-in of these headers has ended: by a sign-out, or by another account. */
   outlived?(headers: Readonly<Record<string, string>>): Promise<boolean>
 }
 
@@ -86,58 +86,58 @@ export interface SignInWatch {
   readonly waiting: boolean
   /** Where the person signs in, once it is known. */
   readonly address: string | undefined
-  /** Calls `listener` when either changes; gives back how to stop that. */
+  /** Calls `listener` when either changes; returns a function that stops it. */
   onChange(listener: () => void): () => void
-  /** `work`, or after `ms` a BridgeError sign_in_pending that carries the address. */
+  /** `work`, or after `ms` a BridgeError sign_in_pending that contains the address. */
   bounded<T>(work: Promise<T>, ms: number): Promise<T>
 }
 
 /** What this server answered last, for a host that asks while a person signs in. JSON `result` members by method. */
 export interface KnownAnswers {
   load(method: string): Promise<unknown>
-  /** undefined, or more than is remembered: what was known before is forgotten. */
+  /** undefined, or too large: the previous value is deleted. */
   save(method: string, result: unknown): Promise<void>
 }
 
 export interface TokenStore {
   load(key: TokenKey): Promise<TokenRecord>
-  /** Notes that this generation's refresh token is about to be spent. True: it was before, by a refresh that was cut off. */
+  /** Records that this generation's refresh token is about to be used. True: an interrupted refresh already used it. */
   spend(key: TokenKey, generation: number): Promise<boolean>
-  /** Compare-and-swap: false when the row's generation is no longer `expected`. */
+  /** Compare-and-swap: false if the row's generation is not `expected`. */
   replace(key: TokenKey, next: TokenSet, expected: number): Promise<boolean>
   /** Compare-and-swap; `reason` and `code` are kept as the row's last error. The generation lives on. */
   remove(key: TokenKey, expected: number, reason?: string, code?: SignInEnd): Promise<boolean>
   list(): Promise<AccountSummary[]>
   /** Whether the row is still at this generation. Every message asks, so it answers at once. */
   unchanged(key: TokenKey, generation: number): boolean
-  /** Notes that the MCP server refused the token of this generation, though it was just obtained. */
+  /** Records that the MCP server refused the new token of this generation. */
   refuse(key: TokenKey, generation: number): Promise<void>
 }
 
 export interface AttemptRequest {
   readonly wishes: Wishes
-  /** Whether an attempt that was begun with these wishes will do; left out: any. */
+  /** Whether an attempt that was begun with these wishes will do; omitted: any. */
   readonly fits?: (waiting: Wishes) => boolean
 }
 export interface BegunAttempt {
   readonly attempt: Attempt
   readonly begun: boolean
-  /** Another one had to end for it. */
+  /** It replaced another attempt. */
   readonly superseded: boolean
 }
 
 export interface AttemptStore {
-  /** Joins the attempt of this key that is still open, else begins one; `begun` tells which. One that does not fit ends, and the new one succeeds it. */
+  /** Joins the attempt of this key that is still open, else begins one; `begun` tells which. An open one with different options ends, and the new one replaces it. */
   begin(key: TokenKey, challenge: Challenge, expiresAt: number, asking?: AttemptRequest): Promise<BegunAttempt>
   byId(id: string): Promise<Attempt | undefined>
   plan(id: string, plan: AttemptPlan): Promise<void>
-  /** The waiting attempt of this state, left as it is. */
+  /** The waiting attempt of this state, unchanged. */
   byState(state: string, now: number): Promise<Attempt | undefined>
-  /** Gives the attempt that still waits under this state another plan; false: it does not wait any more. */
+  /** Changes the plan of the attempt that waits under this state; false: it is no longer waiting. */
   deliver(attempt: Attempt, plan: AttemptPlan): Promise<boolean>
   /** A redeemed attempt waits again, under a new state: its client was unknown to the server. */
   planAgain(id: string, state: string, plan: AttemptPlan): Promise<void>
-  /** Takes the waiting attempt of this state for redeeming; undefined for any other, and for every second try. */
+  /** Takes the waiting attempt of this state for redeeming; undefined for any other, and for every further try. */
   claim(state: string, now: number): Promise<Attempt | undefined>
   /** The newest attempt of this key that failed after its tab was opened, not before `since`. */
   lastFailure(key: TokenKey, since: number): Promise<Attempt | undefined>
@@ -155,7 +155,7 @@ export interface ClientStore {
   removeAll(): Promise<void>
 }
 
-/** Answers of servers worth remembering between runs, as JSON. */
+/** Answers of servers that are cached between runs, as JSON. */
 export interface Cache {
   get(name: string, now: number): Promise<unknown>
   put(name: string, value: unknown, expiresAt: number): Promise<void>
@@ -169,14 +169,14 @@ export interface Lease {
 }
 
 export interface Leases {
-  /** The lease, when nobody holds it now. A holder that dies is succeeded after `ttlMs`. */
+  /** The lease, when nobody holds it now. If the holder dies, another process can take it after `ttlMs`. */
   take(name: string, ttlMs: number): Promise<Lease | undefined>
   isHeld(name: string): Promise<boolean>
   /** Runs `work` while no other process runs work under the same name; waits for its turn. */
   run<T>(name: string, ttlMs: number, work: (lost: AbortSignal) => Promise<T>): Promise<T>
 }
 
-/** One secret in the OS keychain, or in what stands in for it. `undefined` is "not there", never "locked". */
+/** One secret in the OS keychain, or in its fallback. `undefined` means "not found", never "locked". */
 export interface SecretStore {
   get(name: string): Promise<string | undefined>
   set(name: string, secret: string): Promise<void>
@@ -185,7 +185,7 @@ export interface SecretStore {
 
 export type LoginJob = { readonly attemptId: string; readonly config: unknown }
 export interface LoginLauncher {
-  /** Starts the login process on its own feet; it outlives us. The job goes through its stdin because some of it is secret. */
+  /** Starts the login process, which outlives us. The job is passed through stdin because parts of it are secret. */
   launch(job: LoginJob): Promise<void>
 }
 
@@ -201,7 +201,7 @@ export type CallbackPage =
   | { readonly kind: 'invalid_state' }
   | { readonly kind: 'again'; readonly authorizationUrl: string }
 
-/** What the health endpoints beside the callback ask; each rejects when its part does not work. */
+/** The checks of the health endpoints; each rejects if its part does not work. */
 export type Health = Readonly<Record<'database' | 'mcpServer', () => Promise<void>>>
 
 export type OnCallback = (query: URLSearchParams) => Promise<CallbackPage>
@@ -213,7 +213,7 @@ export interface CallbackListener {
 
 export interface Clock {
   now(): number
-  /** ms that stand still while the machine sleeps; only differences mean something */
+  /** ms that do not advance while the machine sleeps; only differences are meaningful */
   awake(): number
   sleep(ms: number, signal?: AbortSignal): Promise<void>
 }
@@ -223,7 +223,7 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 /** `event` is `area:what`; `fields` are facts, never secrets. `wants`: whether a debug entry of this event would be written. */
 export type Logger = Readonly<Record<LogLevel, (event: string, fields?: LogFields) => void>> & {
   readonly wants?: (event: string) => boolean
-  /** Writes what was only counted so far. */
+  /** Writes the counts of events that were not written. */
   readonly end?: () => void
 }
 

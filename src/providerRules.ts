@@ -1,33 +1,33 @@
-// What an authorization server wants beyond the standards: data that config knows and the auth room follows. No code.
+// How an authorization server differs from the standards: data that config defines and the auth room follows.
 
 export interface ProviderRules {
-  /** The preset's name; undefined: a server that keeps to the standards. */
+  /** The preset's name; undefined: a server that follows the standards. */
   readonly name?: string
-  /** The issuer where neither a person nor the MCP server names one. */
+  /** The issuer if neither the configuration nor the MCP server names one. */
   readonly issuer?: string
-  /** Metadata (RFC 8414) that is not published, or that a person wrote by hand. `{issuer}` and `{origin}` stand for those of the issuer. */
+  /** Metadata (RFC 8414) that is not published, or that is configured. `{issuer}` and `{origin}` are replaced by those of the issuer. */
   readonly metadata?: Readonly<Record<string, string>>
   /** 'unadvertised': PKCE S256 works though the metadata does not list it. */
   readonly s256?: 'unadvertised'
   /** 'tenant': the metadata may name `{tenantid}` or another tenant of the same origin as the issuer. */
   readonly issuerForm?: 'tenant'
-  /** Authorization parameters; a person's own go before them. */
+  /** Authorization parameters; configured ones override them. */
   readonly parameters?: Readonly<Record<string, string>>
-  /** The `prompt` of a new sign-in where the last one brought no refresh token. */
+  /** The `prompt` of a new sign-in if the last one returned no refresh token. */
   readonly reconsent?: string
-  /** Scopes to ask for where nobody names any. */
+  /** Scopes to request if none are configured. */
   readonly scopes?: readonly string[]
-  /** 'none': RFC 8707 resource is not sent, unless a person says which. */
+  /** 'none': RFC 8707 resource is not sent, unless it is configured. */
   readonly resource?: 'none'
-  /** 'resource': the resource is sent as `audience` too, unless a person says which. */
+  /** 'resource': the resource is also sent as `audience`, unless that is configured. */
   readonly audience?: 'resource'
-  /** What stands between scopes in an answer; a blank where left out (RFC 6749 section 3.3). */
+  /** The separator of scopes in a response; a space if omitted (RFC 6749 section 3.3). */
   readonly scopeSeparator?: string
-  /** 'repeat': a refresh names the scope again. */
+  /** 'repeat': a refresh repeats the scope. */
   readonly refreshScope?: 'repeat'
-  /** What a person can do where no refresh token came. */
+  /** What a person can do if there is no refresh token. */
   readonly withoutRefreshToken?: string
 }
 
-/** Rules of one issuer; undefined asks for those where no issuer is known yet. */
+/** Rules of one issuer; undefined: no issuer is known yet. */
 export type RulesOf = (issuer: string | undefined) => ProviderRules

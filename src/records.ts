@@ -1,4 +1,4 @@
-// What is kept and handed from room to room: challenges, tokens, sign-in attempts, clients. No code. Times are ms since the epoch.
+// The data that is stored and passed between rooms: challenges, tokens, sign-in attempts, clients.
 
 /** What a 401 or 403 answer of the protected resource says (RFC 9110 section 11.6.1, RFC 6750 section 3, RFC 9728 section 5.1). */
 export interface Challenge {
@@ -6,11 +6,11 @@ export interface Challenge {
   readonly error?: string
   readonly scope?: string
   readonly resourceMetadata?: string
-  /** 'dpop' where the DPoP scheme is asked for (RFC 9449 section 7.1). */
+  /** 'dpop' if the DPoP scheme is required (RFC 9449 section 7.1). */
   readonly scheme?: 'dpop'
 }
 
-/** Tokens never cross servers or profiles. `server` is the URL as WHATWG writes it. */
+/** Tokens never cross servers or profiles. `server` is the URL as serialized by the URL standard. */
 export interface TokenKey {
   readonly server: string
   readonly profile: string
@@ -30,7 +30,7 @@ export interface TokenSet {
   readonly accessToken: string
   readonly refreshToken?: string
   readonly scope?: string
-  /** What the sign-ins until now have asked for; a refused scope in it is not asked for again. */
+  /** The scopes requested so far; a refused scope in it is not requested again. */
   readonly requestedScope?: string
   readonly resource?: string
   /** undefined: the server did not say (RFC 6749 section 5.1). */
@@ -53,7 +53,7 @@ export interface TokenRecord {
   readonly lastError?: string
   readonly lastErrorCode?: SignInEnd
   readonly requestedScope?: string
-  /** When the MCP server refused these tokens though they had just been obtained. */
+  /** When the MCP server refused these new tokens. */
   readonly refusedAt?: number
   readonly tokens?: TokenSet
 }
@@ -68,7 +68,7 @@ export interface AccountSummary extends TokenKey, Partial<Pick<TokenSet, 'issuer
   readonly lastError?: string
 }
 
-/** What whoever began a sign-in has named, as fingerprints by name: two processes can tell whether they ask for the same. */
+/** The options of a sign-in, as fingerprints by name, so that two processes can compare them. */
 export type Wishes = Readonly<Record<string, string>>
 
 /** One row of `sessions`: everything about a sign-in, keyed by its `state` and by nothing else. */
@@ -79,7 +79,7 @@ export interface Attempt extends TokenKey {
   readonly expiresAt: number
   readonly challenge: Challenge
   readonly wishes: Wishes
-  /** The attempt that took its place. */
+  /** The attempt that replaced it. */
   readonly successor?: string
   /** Time of the last change. */
   readonly updatedAt: number
@@ -97,15 +97,15 @@ export interface AttemptPlan extends Pick<TokenSet, 'issuer' | 'redirectUri' | '
   readonly authorizationUrl: string
   /** The ID token goes to the MCP server, not the access token. */
   readonly bearer?: 'id_token'
-  /** E-mail or subject that must sign in; another one's tokens are refused. */
+  /** E-mail or subject that must sign in; tokens of another account are refused. */
   readonly account?: string
-  /** The authorization server's metadata as it was checked: what the answer is held against (RFC 9207 section 2.4). */
+  /** The authorization server's metadata as it was checked: the response is checked against it (RFC 9207 section 2.4). */
   readonly metadata: Readonly<Record<string, unknown>>
   /** The client the server no longer knew. */
   readonly replaced?: string
-  /** Names the settings it was made under; left out: a version before made it. */
+  /** Identifies the settings it was created with; omitted: an older version created it. */
   readonly bounds?: string
-  /** The query of the redirect, from whoever answered it, for whoever sees to the attempt. Sealed like the whole plan. */
+  /** The query of the redirect, from the process that answered it to the one that owns the attempt. Sealed with the plan. */
   readonly callback?: string
 }
 
@@ -122,6 +122,6 @@ export interface RegisteredClient {
   readonly privateKey?: string
   /** RFC 7591 token_endpoint_auth_method */
   readonly authMethod: string
-  /** A person's own: by id, or by its metadata document. Left out: an authorization server registered it for us. */
+  /** A configured client: by id, or by its metadata document. Omitted: dynamically registered. */
   readonly own?: 'configured' | 'document'
 }

@@ -1,6 +1,6 @@
-// Which URLs may carry a token or a person: https, and http on loopback (RFC 8252 section 8.3, OAuth 2.1 section 1.5). A leaf for every room.
+// Which URLs may carry a token or a person: https, and http on loopback (RFC 8252 section 8.3, OAuth 2.1 section 1.5).
 
-/** `allowHttp` is a person's own exception for a network they trust. */
+/** `allowHttp` is a configured exception for a trusted network. */
 export function isSecure(url: URL, allowHttp: boolean): boolean {
   if (url.username !== '' || url.password !== '') return false
   return url.protocol === 'https:' || (url.protocol === 'http:' && (allowHttp || isLoopback(url.hostname)))

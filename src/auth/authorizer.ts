@@ -1,4 +1,4 @@
-// The Authorizer of one server: bearer and X-User-* for each request, and what to do when the server refuses them.
+// The Authorizer of one server: bearer and X-User-* headers for each request, and the reaction when the server refuses them.
 import { BridgeError } from '../errors.ts'
 import type { Authorizer, Clock, HttpRequest, Logger } from '../ports.ts'
 import type { TokenSet } from '../records.ts'
@@ -15,7 +15,7 @@ export interface AuthorizerOptions {
   readonly headers: Readonly<Record<string, string>>
   /** Which of Authorization and X-User-* are sent; `*` is a wildcard. */
   readonly forward: readonly string[]
-  /** Headers that are never sent, whoever set them. */
+  /** Headers that are never sent, even if configured. */
   readonly blocked: readonly string[]
   readonly log: Logger
   readonly clock: Clock
@@ -27,7 +27,7 @@ interface Built {
   readonly proofs: DpopProofs | undefined
 }
 
-/** These tokens as they are, for whoever asks once and renews nothing. */
+/** An authorizer with fixed tokens, for a single request without a refresh. */
 export const fixedTokens = (tokens: TokenSet | undefined): Tokens => ({
   current: () => tokens,
   renew: async () => undefined,
@@ -90,7 +90,7 @@ export function createAuthorizer(options: AuthorizerOptions): Authorizer {
       if (typeof given !== 'string' || !/^[\x21-\x7e]{1,4096}$/.test(given)) return undefined
       nonce = given
       const { error } = parseChallenge(status, headers['www-authenticate'])
-      // Also where another request brought the same nonce a moment ago: whoever sends does so once more and no oftener.
+      // Also if another request has just received the same nonce: each request is repeated at most once.
       return status === 401 && error === 'use_dpop_nonce' && built?.proofs ? 'again' : undefined
     },
 
@@ -123,7 +123,7 @@ const isSame = (one: TokenSet, other: TokenSet) =>
   one.dpopKey === other.dpopKey &&
   JSON.stringify(one.user) === JSON.stringify(other.user)
 
-/** A refresh goes on for the same account. Where no one is named, another token may be anybody's. */
+/** A refresh keeps the account. Without a named account, another token may belong to anybody. */
 const isOfSameAccount = (one: TokenSet, other: TokenSet | undefined) =>
   other !== undefined &&
   (one.accessToken === other.accessToken ||

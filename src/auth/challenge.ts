@@ -8,10 +8,10 @@ const ELEMENT = /(?:"(?:[^"\\]|\\.)*"|[^",]|")+/g
 const PARAMETER = new RegExp(`^(${TOKEN})\\s*=\\s*(?:"((?:[^"\\\\]|\\\\.)*)"|([^\\s",]+))$`, 's')
 const SCHEME = new RegExp(`^(${TOKEN})(?:\\s+(.*))?$`, 's')
 
-/** No parameter's name: a blank cannot stand in one. */
+/** Cannot be the name of a parameter, because it contains a space. */
 const DPOP = 'scheme dpop'
 
-/** Reads the Bearer (or DPoP) challenge; parameters of other schemes are passed over. */
+/** Reads the Bearer (or DPoP) challenge; parameters of other schemes are ignored. */
 export function parseChallenge(status: number, header: string | string[] | undefined): Challenge {
   const found = new Map<string, string>()
   for (const text of header === undefined ? [] : [header].flat()) readInto(found, text)
@@ -28,7 +28,7 @@ function readInto(found: Map<string, string>, text: string): void {
   let scheme = ''
   for (const element of text.match(ELEMENT) ?? []) {
     const part = element.trim()
-    // "name=value" goes on with the scheme before it; anything else begins a scheme, with a token68 or its first parameter.
+    // "name=value" belongs to the scheme before it; anything else begins a scheme, with a token68 or its first parameter.
     const begins = PARAMETER.test(part) ? undefined : SCHEME.exec(part)
     if (begins) scheme = begins[1]?.toLowerCase() ?? ''
     if (scheme === 'dpop') found.set(DPOP, '')

@@ -1,4 +1,4 @@
-// X-User-* headers from validated claims; every value safe to stand in a header.
+// X-User-* headers from validated claims, encoded so that every value is safe in a header.
 
 import { glob } from '../glob.ts'
 import type { User } from '../records.ts'
@@ -9,8 +9,8 @@ export type UserHeaderMap = Readonly<Record<string, string>>
 const LONGEST = 1024
 
 /**
- * Claims that are text, number or boolean become headers; others are left out.
- * Characters outside printable ASCII, and %, are percent-encoded as UTF-8, so `decodeURIComponent` gives the claim back.
+ * Claims that are text, number or boolean become headers; others are omitted.
+ * Characters outside printable ASCII, and %, are percent-encoded as UTF-8, so `decodeURIComponent` returns the claim.
  */
 export function userHeaders(user: User | undefined, map: UserHeaderMap): Record<string, string> {
   const headers: Record<string, string> = {}
@@ -30,7 +30,7 @@ function headerSafe(value: string): string {
     .trim()
 }
 
-/** `*` stands for any text; case does not matter. */
+/** `*` matches any text; case does not matter. */
 export function matchesAny(name: string, patterns: readonly string[]): boolean {
   return patterns.some((pattern) => glob(pattern.toLowerCase())(name.toLowerCase()))
 }

@@ -1,4 +1,4 @@
-// Tools that the host must not see: cut out of tools/list answers, and calls to them refused. Loaded only when some are named.
+// Hides tools from the host: removes them from tools/list answers and refuses calls to them. Loaded only if some are configured.
 import { BridgeError } from '../errors.ts'
 import { glob } from '../glob.ts'
 import { quote } from '../redaction/text.ts'
@@ -10,7 +10,7 @@ import type { Span } from './message/scan.ts'
 export interface HiddenTools {
   /** @throws BridgeError tool_hidden for a call, or a batch with one */
   refuse(message: Message): void
-  /** The answer without the hidden tools; the very same message where there are none. `asked`: what it answers, if that is known. */
+  /** The answer without the hidden tools; the same message if there are none. `asked`: what it answers, if that is known. */
   strip(answer: Message, asked?: Message): Message
   /** The list without the hidden tools. */
   visible(tools: readonly unknown[]): readonly unknown[]
@@ -19,7 +19,7 @@ export interface HiddenTools {
 /** Methods whose result is a list of tools, or may be one. */
 const LISTING = new Set(['tools/list', 'tasks/result'])
 
-/** `patterns`: names of tools; `*` stands for any characters, also none. */
+/** `patterns`: names of tools; `*` matches any characters, or none. */
 export function createHiddenTools(patterns: readonly string[]): HiddenTools {
   const hides = matcherOf(patterns)
   const isHidden = (bytes: Bytes, tool: Span) => {
@@ -44,7 +44,9 @@ export function createHiddenTools(patterns: readonly string[]): HiddenTools {
           eachValue(bytes, params, 'name', (at) => {
             const name = calledName(bytes, at)
             if (hides(name))
-              throw new BridgeError('tool_hidden', { message: `The tool ${quote(name, 80)} is hidden here.` })
+              throw new BridgeError('tool_hidden', {
+                message: `The tool ${quote(name, 80)} is hidden by the setting hide_tools.`,
+              })
           }),
         )
       })
@@ -77,8 +79,8 @@ function asksForTools({ kind, method, bytes }: Message): boolean {
 }
 
 /**
- * Every value that some reader takes for the member `wanted`: where a name stands twice, readers differ in which counts, and
- * some do not look at the case of letters.
+ * Every value that some parser takes for the member `wanted`: if a name occurs twice, parsers differ in which counts, and
+ * some ignore case.
  */
 function eachValue(bytes: Bytes, object: Span, wanted: string, visit: (value: Span) => void): void {
   eachMember(bytes, object, (name, value) => {
@@ -100,7 +102,7 @@ function eachList(bytes: Bytes, visit: (list: Span) => void): void {
   )
 }
 
-/** The text without those elements of arrays that `goes` picks, and otherwise byte by byte as it was; undefined: none goes. */
+/** The text without those elements of arrays that `goes` picks, and otherwise unchanged; undefined: none was removed. */
 function withoutElements(
   bytes: Bytes,
   eachArray: (visit: (array: Span) => void) => void,
@@ -110,11 +112,11 @@ function withoutElements(
   let copied = 0
   eachArray((array) => {
     let kept = 0
-    /** Where the comma before the next element stands, or the place after the bracket. */
+    /** The position of the comma before the next element, or after the bracket. */
     let before = array.start + 1
     eachElement(bytes, array, (element, after) => {
       if (goes(element)) {
-        // With an element in front, the comma before it goes too; else the one after it.
+        // With a preceding element, the comma before it is removed too; else the one after it.
         out.add(bytes.subarray(copied, kept > 0 ? before : element.start))
         copied = kept > 0 || bytes[after] === CLOSE_BRACKET ? element.end : after + 1
       } else kept++

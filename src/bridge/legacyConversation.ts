@@ -23,7 +23,7 @@ export interface LegacyOptions {
   readonly log: Logger
   /** Largest message from the server, in bytes. */
   readonly answerLimit: number
-  /** Longest silence of the server in ms; 0: no bound. */
+  /** Longest silence of the server in ms; 0: no limit. */
   readonly timeoutMs: number
   /** Takes a message that the server initiates. */
   readonly deliver: Deliver

@@ -14,7 +14,7 @@ import { LAST_WORDS_MS } from './session/end.ts'
 
 export interface RelayOptions extends Omit<LegacyOptions, 'inFlight' | 'deliver'> {
   readonly writer: LineWriter
-  /** Left out: no answer is looked at for it. */
+  /** Omitted: answers are not recorded. */
   readonly hiddenTools?: Promise<HiddenTools>
   /** What the host is told while a person signs in. Left out: the host waits for a person as long as that takes. */
   readonly signIn?: (conversation: LegacyConversation) => Conversation
@@ -78,7 +78,7 @@ export function createRelay(options: RelayOptions): Relay {
     return pending.done
   }
 
-  /** The server hears of it after the request; what it never heard of, it need not hear taken back. */
+  /** Sent to the server only after the request; a request that was not sent needs no cancellation. */
   const cancel = (message: Message): Promise<void> => {
     const target = inFlight.cancel(valueIn(message.bytes, find(message.bytes, ['params', 'requestId'])))
     if (!target) return take(message)

@@ -1,4 +1,4 @@
-// What may be sent a second time when the connection breaks, and what must not be done twice.
+// Which requests may be sent again after the connection broke, and which must not be repeated.
 import { BridgeError } from '../errors.ts'
 import type { Clock } from '../ports.ts'
 import type { Exchange } from './http/exchange.ts'
@@ -16,10 +16,10 @@ const HARMLESS = new Set(
 /** A server that was just restarted is given this long, in ms. */
 const PAUSE_MS = 250
 
-/** Names of tools that are remembered, in characters; of a server that has more, the rest counts as not harmless. */
+/** Names of tools that are remembered, in characters; beyond that, tools count as not safe to repeat. */
 const MOST_NAMES = 256 * 1024
 const LONGEST_NAME = 1024
-/** Of a larger list, in bytes, nothing is remembered. */
+/** A larger list, in bytes, is not recorded. */
 const LONGEST_LIST = 4 * 1024 * 1024
 
 /**
@@ -77,7 +77,7 @@ export function createRetry(exchange: Exchange, clock: Clock): Exchange {
 
 interface HarmlessTools {
   has(name: string): boolean
-  /** Remembers which tools a tools/list answer declares read-only or idempotent. */
+  /** Records which tools a tools/list answer declares read-only or idempotent. */
   learn(answer: Message): void
 }
 

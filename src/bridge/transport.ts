@@ -28,7 +28,7 @@ export interface TransportOptions {
 
 export interface Transport {
   readonly exchange: Exchange
-  /** The host's own initialize, behind its back, and initialized; resolves to the answer. */
+  /** Sends the host's own initialize, without its knowledge, and initialized; resolves to the answer. */
   initialize(cause: Cause): Promise<Message | undefined>
   /** One message of the host that it needs no answer to. */
   tell(message: Message): Promise<void>
@@ -75,7 +75,7 @@ export function createTransport(options: TransportOptions, onRenewed: () => void
   }
   let legacySse: Promise<HttpSse> | undefined = kind === 'sse' ? createLegacySse() : undefined
 
-  /** Its stream is opened once: what answers the question is what will be used. */
+  /** Its stream is opened once: the stream of the check is then used. */
   const tryLegacySse = async (thrown: unknown): Promise<HttpSse | undefined> => {
     if (!(thrown instanceof BridgeError) || !NOT_STREAMABLE.includes(Number(thrown.details.status))) return undefined
     try {

@@ -1,5 +1,5 @@
-// Keeps what Node has compiled for the next start. Compiled code is code: it lies where nobody else can write, and not in the
-// shared temporary folder that Node would take (nodejs.org/api/module.html, enableCompileCache).
+// Keeps the code that Node has compiled for the next start, in a folder that nobody else can write, and not in the
+// shared temporary folder that Node would use (nodejs.org/api/module.html, enableCompileCache).
 import { lstatSync, mkdirSync, type Stats } from 'node:fs'
 import module from 'node:module'
 
@@ -15,21 +15,21 @@ export function keepCompiled(
   if (!enable || environment.NODE_COMPILE_CACHE) return
   try {
     const folder = cacheFolder(environment)
-    // Below the working folder it would be code of whoever wrote that.
+    // Inside the working folder, it would be code of the author of that folder.
     if (!isAbsolute(folder)) return
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     if (isOurs(lstatSync(folder))) enable(folder)
   } catch {
-    // Without it a start takes longer, and that is all.
+    // Without it, the start only takes longer.
   }
 }
 
-/** On Windows the folder of a user is private by its place. */
+/** On Windows, a user's profile folder is private. */
 const isOurs = (found: Stats) =>
   found.isDirectory() &&
   (process.getuid === undefined || (found.uid === process.getuid() && (found.mode & 0o022) === 0))
 
-/** It imports nothing of ours: what is read before the cache is on is compiled at every start. */
+/** Imports none of our files: code that is loaded before the cache is compiled at every start. */
 function cacheFolder({
   MCP_OAUTH_BRIDGE_HOME: all,
   XDG_CACHE_HOME: cache,

@@ -1,4 +1,4 @@
-// The commands that work on files alone: no server, no database of ours, and a config that may be broken.
+// The commands that only work on files: they need no server and no database, and the config may be invalid.
 import { fileURLToPath } from 'node:url'
 import { BridgeError } from '../errors.ts'
 import type { Program } from '../hosts/entry.ts'
@@ -23,7 +23,7 @@ export async function runLocal(line: CommandLine, world: ProcessIO): Promise<num
   }
 }
 
-/** This very Node and this very copy, so that a host needs neither npx nor a PATH. */
+/** This Node and this copy of the program, so that a host needs neither npx nor a PATH. */
 const program = (): Program => ({
   node: process.execPath,
   script: fileURLToPath(new URL('../bin/mcp-oauth-bridge.js', import.meta.url)),

@@ -1,9 +1,9 @@
-// Tells a person at a terminal that the config.yaml of the working folder is not used, and how it would be.
+// Tells a person at a terminal that the config.yaml of the working folder is not used, and how to use it.
 import { ownConfigFile, passedOver } from '../config/load.ts'
 import type { ProcessIO } from './process.ts'
 import type { Command, CommandLine } from './words/args.ts'
 
-/** Commands that take that file, or no file at all. */
+/** Commands that use that file, or none. */
 const OTHERS: ReadonlySet<Command> = new Set<Command>([
   'validate-config',
   'check-config',
@@ -12,9 +12,9 @@ const OTHERS: ReadonlySet<Command> = new Set<Command>([
   'completion',
 ])
 
-/** A host has no use for it: it starts us wherever it likes. */
+/** Not for a host, which starts us in any folder. */
 export function tellPassedOver({ command, flags }: CommandLine, { stderr, environment, folder }: ProcessIO): void {
   if (stderr.isTTY !== true || OTHERS.has(command)) return
   if (passedOver(ownConfigFile(flags.config, environment, folder), folder) !== undefined)
-    stderr.write('note: the config.yaml of this folder is not used. If it is yours, name it: --config ./config.yaml\n')
+    stderr.write('note: the config.yaml in this folder is not used. If you trust it, pass --config ./config.yaml\n')
 }

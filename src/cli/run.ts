@@ -1,4 +1,4 @@
-// Words → a use case → an exit code. The one place where errors go out to a terminal.
+// Arguments → a command → an exit code. The only place that prints errors to a terminal.
 import { type App, compose } from '../compose/app.ts'
 import type { Config } from '../config/config.ts'
 import { loadConfig, ownConfigFile, projectConfigFile } from '../config/load.ts'
@@ -39,7 +39,7 @@ export async function run(given: ProcessIO): Promise<number> {
   }
 }
 
-/** Whatever goes to a person's screen passes here. The protocol's stdout does not: a bridge changes no byte of a message. */
+/** All terminal output passes through this filter, except the protocol on stdout: a bridge does not change messages. */
 function forPeople(given: ProcessIO, stdout: ProcessIO['stdout']): ProcessIO {
   const { argv, stdin, stderr, environment, folder, ending } = given
   return {
@@ -56,7 +56,7 @@ function forPeople(given: ProcessIO, stdout: ProcessIO['stdout']): ProcessIO {
   }
 }
 
-/** Commands that work on files alone, also where the config is broken. */
+/** Commands that only work on files, even if the config is invalid. */
 const LOCAL: ReadonlySet<Command> = new Set<Command>([
   'validate-config',
   'check-config',
@@ -66,7 +66,7 @@ const LOCAL: ReadonlySet<Command> = new Set<Command>([
   'completion',
 ])
 
-/** A command that is asked to end has this long to do so in its own way, in ms. */
+/** How long a command may take to end after a signal, in ms. */
 const END_MS = 1_500
 
 function givenUp(ending: AbortSignal): Promise<never> {
@@ -90,7 +90,7 @@ async function runComposed(line: CommandLine, world: ProcessIO): Promise<number>
     version: () => world.version,
     alternatives: explicit ? [] : COMMANDS,
   }).catch(async (thrown: unknown) => {
-    // A doctor whose patient cannot even be described still says what is wrong, in its own form.
+    // If the settings cannot be read, doctor still reports that in its own format.
     if (line.command === 'doctor')
       return (await import('./commands/doctor.ts')).misconfigured(world, line, asBridgeError(thrown))
     throw thrown
@@ -106,7 +106,7 @@ async function runComposed(line: CommandLine, world: ProcessIO): Promise<number>
   }
 }
 
-/** For a server that the command line does not name: with what the config file has for it, and nothing of another one's. */
+/** For a server that the command line does not name: with its own settings from the config file only. */
 async function composeFor({ server, profile }: TokenKey, line: CommandLine, world: ProcessIO): Promise<App> {
   const { config: file, allowHttp } = line.flags
   const { flags: bare } = parseCommandLine([])

@@ -43,7 +43,7 @@ export function runtimeOf(world: ProcessIO, config: Config, line?: CommandLine):
 const askForIssuer = async (world: ProcessIO, issuer: string, clientId: string) =>
   (await import('./terminal/confirmIssuer.ts')).confirmIssuer(world, issuer, clientId)
 
-/** Loaded when a person is needed: most starts need none. */
+/** Loaded when a sign-in is needed, which is rare. */
 const launcher: LoginLauncher = {
   launch: async (job) => (await import('../system/process/loginLauncher.ts')).loginLauncher.launch(job),
 }

@@ -37,7 +37,7 @@ export interface App {
   close(): Promise<void>
 }
 
-/** Bytes of the host that may wait for the server before the host is read no further. */
+/** Bytes of the host that may wait for the server before we stop reading the host. */
 const HOST_WAITING = 64 * 1024 * 1024
 
 export function compose(config: Config, runtime: Runtime): App {

@@ -7,7 +7,7 @@ import { createHttp, type Http } from '../system/http/client.ts'
 
 export interface Network {
   readonly http: Http
-  /** How far what the server's metadata names may lead; without a server there is no metadata to follow. */
+  /** Which addresses the server's metadata may refer to; without a server there is no metadata. */
   readonly reach: () => Promise<Reach | undefined>
   /** The HTTP client of the login path: it goes no further than that. */
   readonly guarded: () => Promise<HttpClient>

@@ -23,7 +23,7 @@ export interface OAuth {
   readonly clients: () => Promise<Clients>
   readonly refresh: () => Promise<Refresh>
   readonly clientCredentials: RequestClientCredentials
-  /** The same one for all: it knows which attempts are ours. */
+  /** One instance for all: it knows which attempts are ours. */
   readonly authorizationCode: () => Promise<AuthorizationCodeFlow>
   readonly deviceCode: () => Promise<DeviceCodeFlow>
 }
@@ -130,8 +130,8 @@ export function composeOAuth(
 }
 
 /**
- * Names what documents are believed under: the server, whom TLS trusts, and what a person wrote of it. What was fetched or planned
- * under another name was so under other rules.
+ * Identifies the settings under which cached documents are valid: the server, the trusted certificates and the configured values. Documents
+ * under another name were fetched with different rules.
  */
 function boundsOf({ server }: Config): string {
   const { url, allowHttp, exceptions, provider, issuer, endpoints, certificates, clientId } = server ?? {}
@@ -139,7 +139,7 @@ function boundsOf({ server }: Config): string {
   return createHash('sha256').update(JSON.stringify(said)).digest('base64url').slice(0, 22)
 }
 
-/** A preset that a person named without an issuer stands for its own; Auth0 and Okta are anybody's, so they name none. */
+/** A named preset without an issuer implies its own hosts; everybody can have a domain at Auth0 and Okta, so these do not. */
 async function presetIssuers({ provider, issuer }: Partial<ServerConfig> = {}): Promise<PresetIssuers | undefined> {
   if (provider === undefined || issuer !== undefined) return undefined
   const { isIssuerOf, presetOf } = await import('../config/presets.ts')
@@ -154,7 +154,7 @@ const exceptionsOf = ({ allowHttp, exceptions }: ServerConfig) => ({
   trustedIssuers: exceptions.trusted_issuers ?? [],
 })
 
-/** Who a person says we are, and what they except the server from. */
+/** The configured client, and the exceptions for the server. */
 function clientsOf({
   server,
 }: Config): Pick<ClientsOptions, 'configured'> & Partial<ClientsOptions> & SecurityOverrides {

@@ -5,7 +5,7 @@ import type { Browser, CallbackListener } from '../ports.ts'
 import type { Desktop } from '../system/person/desktop.ts'
 
 export interface Person {
-  /** Looked at only when a person is needed. */
+  /** Detected only when a sign-in is needed. */
   readonly desktop: () => Promise<Desktop>
   /** Whether a browser that we open reaches the person, who wants it opened. */
   readonly opensBrowser: () => Promise<boolean>

@@ -8,12 +8,12 @@ export interface Runtime {
   readonly stdout: Writable
   readonly stderr: Writable
   readonly environment: NodeJS.ProcessEnv
-  /** Of this program; read when it is told. */
+  /** Version of this program; read when needed. */
   readonly version: () => string
   readonly clock: Clock
   readonly log: Logger
   readonly launcher: LoginLauncher
   readonly keychain: SecretStore
-  /** Asks the person at a terminal whether their client belongs to this issuer; left out: nobody is there. */
+  /** Asks the person at a terminal whether their client belongs to this issuer; omitted: nobody can be asked. */
   readonly confirmIssuer?: IssuerCheckOptions['confirmIssuer']
 }

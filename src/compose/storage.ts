@@ -28,7 +28,7 @@ export interface Storage {
   readonly look: () => Promise<ReadOnlyStores>
   /** The database as it is, for looking at its schema. The caller closes it. */
   readonly openRaw: () => Database
-  /** Where keys may lie, whichever is used. */
+  /** All possible places of keys. */
   readonly keyStores: () => KeySlots['stores']
   readonly close: () => Promise<void>
 }
@@ -50,7 +50,7 @@ export function composeStorage(config: Config, runtime: StorageRuntime): Storage
 function openStores(config: Config, runtime: StorageRuntime) {
   const { clock, log } = runtime
   const onSetAside = (file: string) =>
-    log.error('store:set-aside', { file, message: 'The database was broken; a new one was begun.' })
+    log.error('store:set-aside', { file, message: 'The database was damaged; a new one was created.' })
   const open = () => privately(config, () => openDatabase(config.database, onSetAside))
   const slots = slotsOf(config, runtime)
   const sealing = () => memoizeAsync(() => openSeal(database, slots, { clock, log }))
@@ -69,7 +69,7 @@ function openStores(config: Config, runtime: StorageRuntime) {
     /** What servers answered: shown to a host, and nothing is sent because of it. */
     answers: createCache(database, clock),
     leases: createLeases(database, clock),
-    /** Where the sealing key is, or would go. */
+    /** Where the sealing key is, or would be stored. */
     keyBackends: () => keyBackends(database),
   }
 }

@@ -1,4 +1,4 @@
-// The settings of one run for one server, with nothing left to look up. Plain data: it travels to the login process as JSON.
+// The complete settings of one run for one server. Plain data: they are sent to the login process as JSON.
 import type { LogLevel } from '../ports.ts'
 import type { LOGIN_MODES, TRANSPORTS } from './file/choices.ts'
 
@@ -25,7 +25,7 @@ export interface Config {
   readonly logFile: string
   readonly forwardHeaders: readonly string[]
   readonly blockedHeaders: readonly string[]
-  /** Names of tools the host must not see; `*` stands for any characters. */
+  /** Names of tools the host must not see; `*` matches any characters. */
   readonly hideTools: readonly string[]
   readonly userHeaders: Readonly<Record<string, string>>
   readonly loginMode: (typeof LOGIN_MODES)[number]
@@ -36,13 +36,13 @@ export interface Config {
   readonly openBrowser: boolean
   /** E-mail or subject that must sign in. */
   readonly account?: string
-  /** Servers of the file that are excepted from a rule, for `status`. */
+  /** Servers of the file with exceptions, for `status`. */
   readonly exceptions: readonly ServerExceptions[]
   /** Servers that the config file names, to choose one from. */
   readonly serverNames: readonly string[]
 }
 
-/** What a person has switched on for one server, in the words of config.yaml. */
+/** The exceptions of one server, with the keys of config.yaml. */
 export interface ServerExceptions {
   readonly server: string
   readonly allow_http?: boolean
@@ -52,25 +52,25 @@ export interface ServerExceptions {
   readonly allow_private?: readonly string[]
 }
 
-/** Certificates are PEM text: the file was read, so that a wrong path is told at once. */
+/** Certificates are PEM text: the file was read, so that a wrong path is reported at once. */
 export interface ServerConfig {
   readonly url: string
   /** Its name in config.yaml. */
   readonly name?: string
   readonly headers: Readonly<Record<string, string>>
   readonly allowHttp: boolean
-  /** How messages travel; auto: Streamable HTTP, or HTTP+SSE where that is all the server speaks. */
+  /** The transport; auto: Streamable HTTP, or HTTP+SSE if the server supports nothing else. */
   readonly transport: (typeof TRANSPORTS)[number]
   readonly exceptions: ServerExceptions
   readonly refreshStrategy: 'auto' | 'none' | 'reauthorize'
   /** The preset that config.yaml names; without it the issuer's host decides. */
   readonly provider?: string
   readonly issuer?: string
-  /** Metadata written by hand, by its RFC 8414 names; it overrides what the authorization server publishes. */
+  /** Configured metadata, by its RFC 8414 names; it overrides the published metadata. */
   readonly endpoints?: Readonly<Record<string, string>>
   /** What is sent as the bearer. */
   readonly bearer: 'access_token' | 'id_token'
-  /** Who signs in: a person, or this program by itself. */
+  /** Who signs in: a person, or the program itself. */
   readonly grant: 'authorization_code' | 'client_credentials'
   readonly clientId?: string
   readonly clientSecret?: string
@@ -84,7 +84,7 @@ export interface ServerConfig {
   readonly certificates?: string
 }
 
-/** What a person typed; undefined: not said. */
+/** The flags as given; undefined: not given. */
 export interface Flags {
   readonly config?: string
   readonly profile?: string

@@ -21,11 +21,11 @@ export interface LoadOptions {
   readonly flags: Flags
   readonly environment: NodeJS.ProcessEnv
   readonly folder: string
-  /** Where the config file is looked for; left out: never in the working folder. */
+  /** Where to look for the config file; omitted: never in the working folder. */
   readonly find?: FindConfigFile
-  /** A URL or a name of config.yaml; undefined: the only one there, if there is only one. */
+  /** A URL or a name of config.yaml; undefined: the only server, if there is only one. */
   readonly server: string | undefined
-  /** The program’s, for the cache of the checked config; asked for only when there is a file. */
+  /** The program’s version, for the cache of the checked config; read only if there is a file. */
   readonly version: () => string
   /** Other words the person may have meant, for the error. */
   readonly alternatives: readonly string[]
@@ -43,7 +43,7 @@ export async function loadConfig(options: LoadOptions): Promise<Config> {
   return configFrom(await readFile(key, environment), options)
 }
 
-/** The settings that a checked file, flags and environment make. @throws BridgeError config_invalid, usage, insecure_url */
+/** The settings from a checked file, flags and environment. @throws BridgeError config_invalid, usage, insecure_url */
 export function configFrom(
   file: ConfigFile,
   { flags: typed, environment, folder, server, alternatives }: LoadOptions,
@@ -97,7 +97,7 @@ function checkCallbackUrl(url: string): void {
   if (parsed?.href === url && parsed.protocol === 'http:' && isLoopback(parsed.hostname)) return
   throw new BridgeError('usage', {
     message: `The callback URL ${quote(url)} is not http on localhost, 127.0.0.1 or [::1], written in full.`,
-    hint: 'Use http://localhost:8080/auth/callback or the same with another port or path.',
+    hint: 'Use http://localhost:8080/auth/callback, or change only the port or the path.',
   })
 }
 
@@ -109,7 +109,7 @@ async function readFile(key: CacheKey, environment: NodeJS.ProcessEnv): Promise<
   return besideConfig(file, dirname(key.path))
 }
 
-/** A relative `…_file` lies beside the config file: the working folder of a host is anybody's guess. */
+/** A relative `…_file` is relative to the config file, because the working folder of a host is not known. */
 export function besideConfig(file: ConfigFile, folder: string): ConfigFile {
   const place = (tree: unknown, key: string): unknown => {
     if (typeof tree === 'string') return key.endsWith('_file') ? resolve(folder, tree) : tree
@@ -127,7 +127,7 @@ export type FindConfigFile = (
   folder: string,
 ) => string | undefined
 
-/** --config, CONFIG_PATH, else the config folder: whoever wrote the working folder must not choose what a bridge does. */
+/** --config, CONFIG_PATH, else the config folder: the author of the working folder must not control the bridge. */
 export const ownConfigFile: FindConfigFile = (named, environment, folder) => {
   const asked = named === undefined ? environment.CONFIG_PATH || undefined : fillEnvironment(named, environment)
   if (asked !== undefined) return resolve(folder, asked)
@@ -135,7 +135,7 @@ export const ownConfigFile: FindConfigFile = (named, environment, folder) => {
   return existsSync(own) ? own : undefined
 }
 
-/** For commands that are about a file of a project: one in the working folder goes before that of the config folder. */
+/** For commands about a project's file: one in the working folder overrides that of the config folder. */
 export const projectConfigFile: FindConfigFile = (named, environment, folder) => {
   const here = join(folder, NAME)
   if (named !== undefined || environment.CONFIG_PATH || !existsSync(here))
@@ -186,7 +186,7 @@ function selectServer(
 
 const sameUrl = (one: string, other: string) => new URL(one).href === new URL(other).href
 
-/** Two accounts at one server have one URL: which of them is meant is not for us to guess. @throws BridgeError usage */
+/** Two accounts at one server have the same URL: we must not guess which one is meant. @throws BridgeError usage */
 function entryOf(same: readonly [string, ServerEntry][], profile: string | undefined) {
   if (same.length < 2) return same[0]
   const [fitting, ...more] = same.filter(([, entry]) => (entry.profile ?? 'default') === profile)
@@ -214,16 +214,16 @@ function unknownServer(
 /** Somebody who relies on the file in the working folder learns how to name it. */
 const fileHint = (folder: string) =>
   existsSync(join(folder, NAME))
-    ? 'The config.yaml of the working folder is used only if you name it: --config ./config.yaml'
+    ? 'The config.yaml in this folder is used only if you pass --config ./config.yaml'
     : undefined
 
-/** A word like mcp.example.com/mcp is a URL that lacks its beginning. */
+/** A word like mcp.example.com/mcp is a URL without a scheme. */
 const urlHint = (word: string) =>
   /^[\w-]+(\.[\w-]+)+(:\d+)?(\/\S*)?$/.test(word)
-    ? `A URL begins with its scheme: https://${word}`
-    : 'Give the server’s URL, such as https://mcp.example.com/mcp.'
+    ? `A URL begins with a scheme: https://${word}`
+    : 'Pass the server’s URL, such as https://mcp.example.com/mcp.'
 
-/** `sqlite:FILE`; a relative file lies in the data folder. */
+/** `sqlite:FILE`; a relative path is relative to the data folder. */
 function databasePath(url: string | undefined, paths: Paths): string {
   const file = (url ?? 'sqlite:oauth.db').replace(/^sqlite:(\/\/)?/, '')
   return isAbsolute(file) ? file : join(paths.data, file)

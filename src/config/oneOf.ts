@@ -1,4 +1,4 @@
-// A flag's value that must be one of a few words.
+// Checks that the value of a flag is one of a fixed list.
 import { BridgeError } from '../errors.ts'
 import { quote } from '../redaction/text.ts'
 import { nearest } from './file/nearest.ts'

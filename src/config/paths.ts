@@ -1,4 +1,4 @@
-// Where files live: XDG on Linux, the system's own convention on macOS and Windows, one folder with MCP_OAUTH_BRIDGE_HOME.
+// Where files are stored: XDG on Linux, the system's convention on macOS and Windows, one folder with MCP_OAUTH_BRIDGE_HOME.
 import { homedir, userInfo } from 'node:os'
 import { isAbsolute, join, win32 } from 'node:path'
 import { BridgeError } from '../errors.ts'
@@ -12,8 +12,8 @@ export interface Paths {
 const NAME = 'mcp-oauth-bridge'
 
 /**
- * Every one is absolute: a folder below the working folder would belong to whoever wrote that. The XDG specification has a relative
- * variable ignored; our own is an error, because the tokens would seem lost. @throws BridgeError usage
+ * Every one is absolute: a folder inside the working folder would be controlled by its author. The XDG specification says that a relative
+ * variable is ignored; our own is an error, because the tokens would seem lost. @throws BridgeError usage
  */
 export function defaultPaths(environment: NodeJS.ProcessEnv, platform: NodeJS.Platform = process.platform): Paths {
   const all = environment.MCP_OAUTH_BRIDGE_HOME
@@ -21,7 +21,7 @@ export function defaultPaths(environment: NodeJS.ProcessEnv, platform: NodeJS.Pl
   if (all && !isWhole(all))
     throw new BridgeError('usage', {
       message: 'MCP_OAUTH_BRIDGE_HOME is not an absolute path.',
-      hint: 'A relative one would name another folder wherever the bridge starts. Write the whole path.',
+      hint: 'Use an absolute path. A relative path would depend on the folder in which the bridge starts.',
     })
   if (all) return { config: all, data: all, state: all }
   const whole = (folder: string | undefined, otherwise: string) => (folder && isWhole(folder) ? folder : otherwise)

@@ -1,4 +1,4 @@
-// The providers whose ways differ from the standards, as data: recognised by the issuer's host, or by the name of a providers entry.
+// The providers that differ from the standards, as data: recognized by the issuer's host, or by the name of a providers entry.
 import type { ProviderRules, RulesOf } from '../providerRules.ts'
 
 export interface Preset extends ProviderRules {
@@ -17,7 +17,7 @@ export const PRESETS: readonly Preset[] = [
     reconsent: 'consent',
     scopes: ['openid', 'email', 'profile'],
     withoutRefreshToken:
-      'Google gives a refresh token with a new consent only: run mcp-oauth-bridge login --force, which asks for it.',
+      'Google issues a refresh token only after a new consent: run mcp-oauth-bridge login --force, which asks for it.',
   },
   {
     // https://learn.microsoft.com/entra/identity-platform/v2-protocols-oidc, with the national clouds
@@ -45,21 +45,21 @@ export const PRESETS: readonly Preset[] = [
     resource: 'none',
     scopeSeparator: ',',
     withoutRefreshToken:
-      'Tokens of GitHub OAuth apps do not expire and need no refresh: set refresh_strategy: none. A GitHub App gives refresh tokens when its user tokens expire.',
+      'Tokens of GitHub OAuth apps do not expire: set refresh_strategy: none. A GitHub App issues refresh tokens if its user tokens expire.',
   },
   {
     // https://auth0.com/docs/get-started/authentication-and-authorization-flow
     name: 'auth0',
     hosts: /\.auth0\.com$/,
     audience: 'resource',
-    withoutRefreshToken: 'Allow offline access for the API in Auth0 and ask for the scope offline_access.',
+    withoutRefreshToken: 'Allow offline access for the API in Auth0 and request the scope offline_access.',
   },
   {
     // https://developer.okta.com/docs/reference/api/oidc/
     name: 'okta',
     hosts: /\.(okta|oktapreview|okta-emea|okta-gov)\.com$/,
     scopes: ['openid', 'profile', 'email', 'offline_access'],
-    withoutRefreshToken: 'Allow the refresh token grant for the app in Okta and ask for the scope offline_access.',
+    withoutRefreshToken: 'Allow the refresh token grant for the app in Okta and request the scope offline_access.',
   },
 ]
 
@@ -90,7 +90,7 @@ interface Ways {
   readonly endpoints?: Readonly<Record<string, string>>
 }
 
-/** A server's rules: those of its preset; endpoints that a person wrote by hand override them, at the issuer they were written for. */
+/** A server's rules: those of its preset; configured endpoints override them, for the issuer that they belong to. */
 export function rulesFor(server: Ways = {}): RulesOf {
   return (issuer) => {
     const preset: ProviderRules = presetOf({ name: server.provider, issuer }) ?? {}

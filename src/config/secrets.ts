@@ -1,4 +1,4 @@
-// What a person configured and only its receiver may see, so that no text repeats it.
+// The configured secrets, registered so that no text repeats them.
 import { secretSegments } from '../redaction/shownUrl.ts'
 import type { Config } from './config.ts'
 

@@ -1,4 +1,4 @@
-// The settings of one server: its own entry, its provider's, and the flags, in that rising order.
+// The settings of one server: the flags override its entry, which overrides its provider.
 import { readFileSync, statSync } from 'node:fs'
 import { BridgeError } from '../errors.ts'
 import { present } from '../present.ts'
@@ -10,7 +10,7 @@ import { nearest } from './file/nearest.ts'
 import type { ConfigFile, ProviderEntry, ServerEntry } from './file/schema.ts'
 import { oneOf } from './oneOf.ts'
 
-/** An entry of `servers` with its name, or just a URL. 'elsewhere': the URL is not in the file, and no provider of the file is for it. */
+/** An entry of `servers` with its name, or just a URL. 'elsewhere': the URL is not in the file, so no provider of the file applies to it. */
 export type Entry = ServerEntry & { readonly name?: string | undefined; readonly from?: 'elsewhere' | undefined }
 
 /** @throws BridgeError usage, config_invalid, config_not_found, insecure_url */
@@ -21,7 +21,7 @@ export function serverConfig(file: ConfigFile, flags: Flags, entry: Entry): Serv
   if (!isSecure(url, allowHttp)) throw insecure(url)
   const name = providerName(file, entry)
   const provider = findProvider(file, name)
-  // A client of the command line is another one than the provider's, whose secret is not for it.
+  // A client from the command line is not the provider's client, so it does not get the provider's secret.
   const other = flags.clientId !== undefined && flags.clientId !== provider.client_id
   const proof: ProviderEntry = other ? {} : provider
   const secret = flags.clientSecretFile ?? proof.client_secret_file
@@ -58,7 +58,7 @@ export function serverConfig(file: ConfigFile, flags: Flags, entry: Entry): Serv
   }
 }
 
-/** What this server is excepted from; nothing but `server` when there is no exception. */
+/** The exceptions of this server; only `server` if there is none. */
 export function exceptionsOf(entry: ServerEntry): ServerExceptions {
   return {
     server: new URL(entry.url).href,
@@ -99,7 +99,7 @@ const ENDPOINTS = [
   'jwks_uri',
 ] as const
 
-/** undefined: none is written by hand. */
+/** undefined: none is configured. */
 function endpointsOf(provider: ProviderEntry): Record<string, string> | undefined {
   const given = ENDPOINTS.flatMap((name) => {
     const url = provider[name]
@@ -108,7 +108,7 @@ function endpointsOf(provider: ProviderEntry): Record<string, string> | undefine
   return given.length === 0 ? undefined : Object.fromEntries(given)
 }
 
-/** The authorization server a person means: named, by its Microsoft tenant, or by where its endpoints are. */
+/** The configured authorization server: by issuer, by Microsoft tenant, or by its endpoints. */
 function issuerOf({ issuer, tenant_id: tenant, ...endpoints }: ProviderEntry): string | undefined {
   if (issuer !== undefined) return issuer
   if (tenant !== undefined) return `https://login.microsoftonline.com/${tenant}/v2.0`
@@ -127,7 +127,7 @@ function findProvider(file: ConfigFile, name: string | undefined): ProviderEntry
   })
 }
 
-/** Header names are the same in any case, so that a flag replaces what the file has. */
+/** Header names ignore case, so that a flag replaces the value of the file. */
 const lowerCased = (headers: Readonly<Record<string, string>> = {}) =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
 
@@ -137,7 +137,7 @@ const headersOf = (flags: Flags): Record<string, string> => ({
   ...Object.fromEntries(flags.headers.map(splitHeader)),
 })
 
-/** A header file has one header a line. */
+/** A header file has one header per line. */
 function fromFile(path: string | undefined): Record<string, string> {
   const lines = path === undefined ? [] : readTextFile(path, 'header file').split(/\r?\n/)
   return Object.fromEntries(lines.filter((line) => line.trim() !== '' && !line.startsWith('#')).map(splitHeader))
@@ -179,7 +179,7 @@ function certificatesOf(paths: readonly (string | undefined)[]): string | undefi
       const text = readTextFile(path, 'CA file')
       if (text.includes('-----BEGIN CERTIFICATE-----')) return text
       throw new BridgeError('config_invalid', {
-        message: `The CA file ${quote(path)} holds no certificate in PEM form.`,
+        message: `The CA file ${quote(path)} does not contain a certificate in PEM format.`,
         hint: 'Convert it: openssl x509 -inform der -in ca.der -out ca.pem',
       })
     })

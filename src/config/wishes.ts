@@ -1,9 +1,9 @@
-// What is asked of one sign-in besides its server, as short fingerprints that two processes can compare through the store.
+// The options of one sign-in, as short fingerprints that two processes can compare through the store.
 import { createHash } from 'node:crypto'
 import type { Wishes } from '../records.ts'
 import { type Config, DEFAULT_CALLBACK_URL } from './config.ts'
 
-/** Only what somebody has named; what is as it always is, is no wish. */
+/** Only the options that were given; defaults are not included. */
 export function wishesOf({
   account,
   callbackUrls,
@@ -35,13 +35,13 @@ export function wishesOf({
 }
 
 /**
- * Whether a sign-in that was begun with the wishes of `waiting` will do for a person with those of `mine`: what the person does not
- * name may be anything, but who signs in is for the person to say.
+ * Whether a sign-in with the options of `waiting` satisfies those of `mine`: options that `mine` does not have
+ * may have any value, except the account.
  */
 export const fits = (mine: Wishes, waiting: Wishes): boolean =>
   mine.account === waiting.account && Object.entries(mine).every(([name, value]) => waiting[name] === value)
 
-/** 16 bits: other wishes are told apart, and an e-mail or a secret cannot be found by trying. */
+/** 16 bits: different options can be distinguished, but an e-mail address or secret cannot be guessed from them. */
 const fingerprint = (value: unknown): string =>
   createHash('sha256')
     .update(JSON.stringify(sorted(value)))

@@ -1,4 +1,4 @@
-// The single checks behind check-config: credentials, database, callback port, and settings that are allowed but unwise.
+// The single checks of check-config: credentials, database, callback port, and settings that are allowed but unwise.
 import { accessSync, constants, copyFileSync, existsSync, mkdtempSync, realpathSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -14,14 +14,14 @@ import { judgePort } from './checks/callbackPort.ts'
 import { locked, unsafeOwner, wrongSchema } from './checks/database.ts'
 import { type Finding, fail, failed, type Outcome, pass, warn } from './report/finding.ts'
 
-/** Authorization servers that register no clients by themselves, by the host of their issuer. */
+/** Authorization servers without dynamic client registration, by the host of their issuer. */
 const BY_HAND: Readonly<Record<string, string>> = {
   'accounts.google.com': 'Google',
   'login.microsoftonline.com': 'Microsoft',
   'github.com': 'GitHub',
 }
 
-/** Each server with its provider, each provider with its client. One line when all is well. */
+/** Each server with its provider, each provider with its client. One line if everything is right. */
 export function credentialChecks(file: ConfigFile, flags: Flags): Finding[] {
   const entries = [
     ...Object.entries(file.servers ?? {}).map(([name, entry]) => ({ name, ...entry })),
@@ -50,11 +50,11 @@ function ofProvider(name: string, entry: ProviderEntry): Finding[] {
   const host = URL.canParse(entry.issuer ?? '') ? new URL(entry.issuer ?? '').host : `${name.toLowerCase()}.com`
   const vendor = BY_HAND[host] ?? Object.values(BY_HAND).find((known) => known.toLowerCase() === name.toLowerCase())
   if (vendor === undefined || entry.client_id !== undefined) return []
-  const detail = `providers.${name} has no client_id, and ${vendor} registers no clients by itself`
+  const detail = `providers.${name} has no client_id, and ${vendor} does not support dynamic client registration`
   return [{ name: 'credentials', ...warn(detail, null) }]
 }
 
-/** Looks at the database as a start would find it; one that is not there yet only needs a folder to be made in. */
+/** Checks the database as a start would find it; if it does not exist yet, only its folder is needed. */
 export async function databaseCheck(path: string): Promise<Finding> {
   try {
     if (!existsSync(path)) accessSync(nearestFolder(dirname(path)), constants.W_OK)
@@ -64,16 +64,16 @@ export async function databaseCheck(path: string): Promise<Finding> {
     if (thrown instanceof BridgeError)
       return { name: 'database', ...(thrown.code === 'database_locked' ? locked(path) : failed(thrown)) }
     const message = existsSync(path)
-      ? `The database ${path} cannot be read and written.`
-      : `The database ${path} cannot be made: its folder cannot be written.`
+      ? `The database ${path} cannot be opened for reading and writing.`
+      : `The database ${path} cannot be created: its folder is not writable.`
     return { name: 'database', ...fail('database_unreachable', message) }
   }
 }
 
-/** Sign-ins take kilobytes; what is larger is somebody else's, and not copied. */
+/** Sign-ins take kilobytes; a larger file is not ours, and is not copied. */
 const LARGEST = 256 * 1024 * 1024
 
-/** A copy that was made while another process wrote may be torn; how often it is made anew, and the pause before, in ms. */
+/** A copy made while another process writes may be inconsistent: how often to repeat it, and the pause before, in ms. */
 const COPIES = 8
 const PAUSE_MS = 250
 
@@ -83,7 +83,7 @@ async function lookInto(named: string): Promise<Outcome | undefined> {
   accessSync(path, constants.R_OK | constants.W_OK)
   if (!statSync(path).isFile() || statSync(path).size > LARGEST)
     throw new BridgeError('database_unreachable', {
-      message: `${named} is no file of a size that a database of ours has.`,
+      message: `${named} is not a regular file, or its size is not that of a database of mcp-oauth-bridge.`,
     })
   for (let left = COPIES; ; left--) {
     try {
@@ -91,7 +91,7 @@ async function lookInto(named: string): Promise<Outcome | undefined> {
       return openCopy(path)
     } catch (thrown) {
       if (left === 1) throw thrown
-      // A file that is no database stays none.
+      // A file that is not a database is not retried.
       if (!inUse(path)) throw thrown
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
     }
@@ -99,7 +99,7 @@ async function lookInto(named: string): Promise<Outcome | undefined> {
 }
 
 const filesOf = (path: string) => ['', '-wal', '-shm'].map((end) => path + end).filter((file) => existsSync(file))
-/** Told on Linux only. */
+/** Reported only on Linux. */
 const inUse = (path: string) => fileHolders(filesOf(path)).length > 0
 const isHeld = (path: string) => fileHolders(filesOf(path)).some(({ locks }) => locks === 'write')
 
@@ -132,7 +132,7 @@ export async function portCheck(callbackUrls: readonly string[]): Promise<Findin
   return taken
 }
 
-/** Settings that work and are rarely meant. */
+/** Settings that work but are rarely intended. */
 export function warnings(file: ConfigFile, text: string, path: string): Finding[] {
   const low = (key: 'session_timeout' | 'connect_timeout' | 'request_timeout', least: number, unit: string) =>
     (file[key] ?? least) < least && !(key === 'request_timeout' && file[key] === 0)
@@ -144,9 +144,9 @@ export function warnings(file: ConfigFile, text: string, path: string): Finding[
     ...low('connect_timeout', 1000, 'ms'),
     ...low('request_timeout', 10_000, 'ms'),
     ...(open && holdsSecret(parseYaml(text).toData())
-      ? [`${path} holds a secret and others may read it: chmod 600`]
+      ? [`${path} contains a secret and other users can read it: chmod 600`]
       : []),
-    ...(file.cors?.enabled ? ['cors has no effect: there is no gateway yet'] : []),
+    ...(file.cors?.enabled ? ['cors has no effect: this version has no gateway'] : []),
   ]
   return details.map((detail) => ({ name: 'settings', ...warn(detail, null) }))
 }

@@ -1,4 +1,4 @@
-// Runs the checks one after the other, each within its time, and ranks what failed: the likeliest cause first.
+// Runs the checks one after the other, each within its time limit, and ranks failures: the most likely cause first.
 import { asBridgeError } from '../errors.ts'
 import { CHECKS } from './list.ts'
 import type { Check, CheckContext, Findings } from './report/context.ts'
@@ -10,13 +10,13 @@ export interface Report {
   readonly checks: readonly Finding[]
   /** The failure that explains the most; null when nothing failed. */
   readonly likely_cause: Finding | null
-  /** Names of all that failed, the likeliest cause first. */
+  /** Names of all failed checks, the most likely cause first. */
   readonly causes: readonly string[]
 }
 
 const LIMIT_MS = 15_000
 
-/** `onFinding` gets each finding as it is made. Never rejects, opens no browser, refreshes nothing, changes no stored row. */
+/** `onFinding` gets each finding as it is made. Never rejects, opens no browser, refreshes no token, changes no stored data. */
 export async function examine(patient: CheckContext, onFinding: (finding: Finding) => void): Promise<Report> {
   const facts: Findings = {}
   const findings: Finding[] = []
@@ -32,7 +32,7 @@ export async function examine(patient: CheckContext, onFinding: (finding: Findin
   return reportOf(findings)
 }
 
-/** The checks stand in the order of cause and effect, so the first that failed explains the others best. */
+/** The checks are in the order of cause and effect, so the first failure explains the others best. */
 export function reportOf(checks: readonly Finding[]): Report {
   const failures = checks.filter(({ status }) => status === 'fail')
   return {
@@ -44,14 +44,14 @@ export function reportOf(checks: readonly Finding[]): Report {
 }
 
 async function perform(check: Check, patient: CheckContext, facts: Findings): Promise<Outcome> {
-  if (check.about === 'server' && !patient.server) return skip('No server is named.')
+  if (check.about === 'server' && !patient.server) return skip('No server was given.')
   const limitMs = check.limitMs ?? LIMIT_MS
   const ended = new AbortController()
   const { signal } = ended
-  // Not AbortSignal.any with a timeout: on Node 20 it is collected as garbage before its time is over.
+  // Not AbortSignal.any with a timeout: on Node 20 it is garbage-collected before it fires.
   const timer = setTimeout(() => ended.abort(), limitMs)
   const late = new Promise<Outcome>((resolve) => {
-    const said = `This check got no answer within ${limitMs / 1000} s.`
+    const said = `This check did not finish within ${limitMs / 1000} s.`
     const tell = () => resolve(check.late ? fail(check.late, said) : fail('server_timeout', said, 'Run doctor again.'))
     signal.addEventListener('abort', tell, { once: true })
   })

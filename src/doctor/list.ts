@@ -1,4 +1,4 @@
-// Every check, in the order of cause and effect: what stands first explains what fails after it.
+// All checks in the order of cause and effect: an earlier failure explains later ones.
 import { callbackPort } from './checks/callbackPort.ts'
 import { tls } from './checks/certificate.ts'
 import { clockSkew } from './checks/clockSkew.ts'

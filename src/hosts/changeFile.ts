@@ -1,4 +1,4 @@
-// Changes a person's config file: one backup before the first change, links written through, the old file whole until the new one is.
+// Changes a user's config file: a backup before the first change, symbolic links followed, the file replaced as a whole.
 import {
   copyFileSync,
   existsSync,
@@ -15,7 +15,7 @@ import { replaceFile } from '../replaceFile.ts'
 
 const BACKUP = '.before-mcp-oauth-bridge'
 
-/** The text of `path`; empty where there is no file. @throws BridgeError host_config_invalid */
+/** The text of `path`; empty if there is no file. @throws BridgeError host_config_invalid */
 export function readIfThere(path: string): string {
   try {
     return readFileSync(path, 'utf8')
@@ -25,10 +25,10 @@ export function readIfThere(path: string): string {
   }
 }
 
-/** Resolves to the backup's path when one was made now. @throws BridgeError host_config_invalid */
+/** Resolves to the path of the backup, if one was created. @throws BridgeError host_config_invalid */
 export function changeFile(path: string, text: string): string | undefined {
   try {
-    // Whatever the umask: nobody else may choose what a host starts.
+    // Whatever the umask: nobody else may control what a host starts.
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
     const target = behindLinks(path)
     const mode = statSync(target, { throwIfNoEntry: false })?.mode
@@ -42,14 +42,14 @@ export function changeFile(path: string, text: string): string | undefined {
   }
 }
 
-/** Where writing to `path` would end; a link may lead to a file that is not there yet. */
+/** The target of `path`; a symbolic link may point to a file that does not exist yet. */
 function behindLinks(path: string): string {
   if (existsSync(path)) return realpathSync(path)
   const isLink = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false
   return isLink ? behindLinks(resolve(dirname(path), readlinkSync(path))) : path
 }
 
-/** The lines that differ, with two of the neighbours on each side, as `diff -u` marks them. */
+/** The lines that differ, with two lines of context on each side, in the format of `diff -u`. */
 export function difference(before: string, after: string): string[] {
   const [old, now] = [linesOf(before), linesOf(after)]
   const same = (a: readonly string[], b: readonly string[]) => {

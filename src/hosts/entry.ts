@@ -1,4 +1,4 @@
-// One server entry of a host's file: what we write for a bridge, and how our own are recognised.
+// One server entry of a host's file: what we write for a bridge, and how we recognize our own entries.
 import { isAbsolute, resolve } from 'node:path'
 import { present } from '../present.ts'
 import type { Host } from './hosts.ts'
@@ -10,7 +10,7 @@ export interface Program {
   readonly script: string
 }
 
-/** A host starts us with next to nothing in the environment: these decide where our files are, and are no secrets. */
+/** A host starts us with a minimal environment: these variables locate our files, and are not secrets. */
 const KEPT = ['MCP_OAUTH_BRIDGE_HOME', 'XDG_CONFIG_HOME', 'XDG_DATA_HOME', 'XDG_STATE_HOME', 'NODE_EXTRA_CA_CERTS']
 
 export function entryFor(
@@ -33,7 +33,7 @@ export function entryFor(
   })
 }
 
-/** The host starts us in another folder: what Node reads from this one gets its whole path, what we pass over stays here. */
+/** The host starts us in another folder: paths that Node reads become absolute, and variables that we ignore are not written. */
 function handedOn(name: string, path: string | undefined): string | undefined {
   if (!path || isAbsolute(path)) return path
   return name === 'NODE_EXTRA_CA_CERTS' ? resolve(path) : undefined

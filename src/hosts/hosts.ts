@@ -1,4 +1,4 @@
-// The hosts we can be installed into: where each keeps its MCP servers, on each system.
+// The supported hosts: where each stores its MCP servers, on each system.
 import { homedir } from 'node:os'
 import { posix, win32 } from 'node:path'
 import { BridgeError } from '../errors.ts'
@@ -16,7 +16,7 @@ export interface Host {
   readonly key: 'mcpServers' | 'servers'
   /** VS Code and Claude Code want to be told the transport. */
   readonly type?: 'stdio'
-  /** What a person does so that the host sees the change. */
+  /** What a person must do so that the host notices the change. */
   readonly afterwards: string
 }
 
@@ -38,7 +38,7 @@ export function findHost(word: string | undefined, machine: Machine): Host {
   const host = allHosts(machine).find(({ name }) => name === word)
   if (host) return host
   throw new BridgeError('usage', {
-    message: word === undefined ? 'No host is named.' : `${quote(word)} is not a host we know.`,
+    message: word === undefined ? 'No host was given.' : `${quote(word)} is not a known host.`,
     hint: `Known hosts: ${HOSTS.join(', ')}.`,
   })
 }
@@ -48,7 +48,7 @@ export function allHosts(machine: Machine): Host[] {
   const { join } = machine.platform === 'win32' ? win32 : posix
   const settings = settingsFolder(machine)
   const claude = environment.CLAUDE_CONFIG_DIR || home
-  const restart = (title: string) => `Quit and start ${title} again.`
+  const restart = (title: string) => `Quit ${title} and start it again.`
   const servers = 'mcpServers' as const
   return [
     {
@@ -70,7 +70,7 @@ export function allHosts(machine: Machine): Host[] {
       name: 'cursor',
       title: 'Cursor',
       key: servers,
-      afterwards: 'Switch the server on in Cursor’s MCP settings.',
+      afterwards: 'Enable the server in Cursor’s MCP settings.',
       path: join(home, '.cursor', 'mcp.json'),
     },
     {

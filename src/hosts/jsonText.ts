@@ -1,4 +1,4 @@
-// A host's JSON file, changed in place: comments, order and formatting stay; the only file that imports jsonc-parser.
+// Changes a host's JSON file in place: comments, order and formatting are kept; the only file that imports jsonc-parser.
 import {
   applyEdits,
   findNodeAtLocation,
@@ -21,7 +21,7 @@ export function readJson(text: string): { value: JsonObject } | { fault: string 
   const [error] = errors
   if (error)
     return { fault: `line ${plain.slice(0, error.offset).split('\n').length}: ${printParseErrorCode(error.error)}` }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return { fault: 'it is no object' }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return { fault: 'it is not an object' }
   return { value: value as JsonObject }
 }
 
@@ -36,7 +36,7 @@ export function writeJson(text: string, path: readonly string[], value: unknown)
   return (text.startsWith('\ufeff') ? '\ufeff' : '') + applyEdits(start, edits)
 }
 
-/** A new property after the last one, which keeps its looks; jsonc-parser would format the neighbours too. */
+/** Adds a property after the last one, whose format is kept; jsonc-parser would also format its neighbors. */
 function addedLine(text: string, path: readonly string[], value: unknown, { tabSize, insertSpaces, eol }: Layout) {
   const tree = parseTree(text, [], { allowTrailingComma: true })
   const container = tree && findNodeAtLocation(tree, path.slice(0, -1))
@@ -54,7 +54,7 @@ function addedLine(text: string, path: readonly string[], value: unknown, { tabS
   return [...own, { offset: end + rest.length, length: 0, content: `${property}${comma}` }]
 }
 
-/** The property's own lines, and the comma before it where it was the last; comments of its neighbours stay. */
+/** The property's own lines, and the comma before it if it was the last; comments of its neighbors are kept. */
 function removedLines(text: string, path: readonly string[]) {
   const tree = parseTree(text, [], { allowTrailingComma: true })
   const property = tree && findNodeAtLocation(tree, [...path])?.parent
@@ -80,7 +80,7 @@ const withoutBom = (text: string) => text.replace(/^\ufeff/, '')
 
 const eolOf = (text: string) => (text.includes('\r\n') ? '\r\n' : '\n')
 
-/** As the file itself indents; two spaces where it does not. */
+/** The indentation of the file; two spaces if it has none. */
 function indentOf(text: string): { insertSpaces: boolean; tabSize: number } {
   const indent = /^([ \t]+)\S/m.exec(text)?.[1] ?? '  '
   return indent.startsWith('\t') ? { insertSpaces: false, tabSize: 1 } : { insertSpaces: true, tabSize: indent.length }

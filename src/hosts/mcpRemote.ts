@@ -10,13 +10,13 @@ export interface RemoteServer {
   readonly url: string
   /** The entry for `servers` of config.yaml, without a secret. */
   readonly server: JsonObject
-  /** The entry for `providers`, where the client was registered by hand. */
+  /** The entry for `providers`, if the client was registered manually. */
   readonly provider?: JsonObject
   /** Environment variables made for what stands in the entry. */
   readonly variables: readonly string[]
   /** Environment variables that the entry's headers name themselves. */
   readonly references: readonly string[]
-  /** Options that have no place in config.yaml. */
+  /** Options without an equivalent in config.yaml. */
   readonly leftOut: readonly string[]
 }
 
@@ -48,7 +48,7 @@ export function mcpRemoteServer(
     variables.push(made)
     return `\${${made}}`
   }
-  // mcp-remote fills `${NAME}` in headers only; everywhere else the text is meant as it stands, and config.yaml would fill it.
+  // mcp-remote replaces `${NAME}` only in headers; elsewhere the text is literal, but config.yaml would replace it.
   const literally = (isSecret: boolean, value: string, what: string) =>
     isSecret || REFERENCE.test(value) ? variable(what) : value
   const given = new Set(typeof env === 'object' && env !== null ? Object.keys(env) : [])

@@ -1,9 +1,9 @@
-// The secrets that this process has met, and how they are found in a text again, in whatever form a server repeats them.
+// The secrets of this process, and how to find them in a text, in whatever encoding a server repeats them.
 
-/** Where a secret came from: each kind has room of its own, so that what one server sets pushes nothing else out. */
+/** The kind of a secret: each has its own limit, so that one server cannot displace the secrets of others. */
 export type SecretKind = 'configured' | 'client' | 'token' | 'flow' | 'session' | 'cookie'
 
-/** That many of a kind are kept, the newest. What a person configured is bounded by the file it stands in. */
+/** How many of each kind are kept, the newest. Configured secrets are limited by the size of the config file. */
 const MOST: Readonly<Record<SecretKind, number>> = {
   configured: 10_000,
   client: 100,
@@ -13,18 +13,18 @@ const MOST: Readonly<Record<SecretKind, number>> = {
   cookie: 200,
 }
 
-/** Shorter values are words that stand in every text. */
+/** Shorter values occur in ordinary text. */
 const SHORTEST = 8
-/** From this length on, a secret is also found across line breaks and in other case: so many letters meet by no accident. */
+/** From this length on, a secret is also found across line breaks and in other case: so many characters do not match by accident. */
 const LONG = 16
-/** Longer texts are looked through for the plain forms only. */
+/** Longer texts are searched only for the plain forms. */
 const LONGEST_LOOSE = 64 * 1024
 
 const known = new Map<SecretKind, Set<string>>()
-/** The forms to look for, the longest first: one secret may be part of another. Made anew after a change. */
+/** The forms to look for, the longest first: one secret may be part of another. Rebuilt after a change. */
 let forms: { readonly plain: readonly string[]; readonly loose: readonly string[] } | undefined
 
-/** True where it is known, and now the newest of its kind: servers set the same cookie with every answer. */
+/** True if it is known, and then marked as the newest of its kind: servers set the same cookie with every response. */
 export function isKnown(secret: string, kind: SecretKind): boolean {
   const kept = known.get(kind)
   if (!kept?.delete(secret)) return false
@@ -32,7 +32,7 @@ export function isKnown(secret: string, kind: SecretKind): boolean {
   return true
 }
 
-/** One that is not known yet. */
+/** A new secret. */
 export function rememberSecret(secret: string, kind: SecretKind): void {
   if (secret.length < SHORTEST) return
   const kept = known.get(kind) ?? new Set()
@@ -61,7 +61,7 @@ function allForms() {
   for (const [kind, secrets] of known) {
     for (const secret of secrets) {
       for (const form of [secret, ...encoded(secret)]) if (form.length >= SHORTEST) plain.add(form)
-      // A server chooses these itself: it must not be able to name a sentence of ours without its spaces.
+      // A server chooses these itself: it must not be able to choose a sentence of ours without its spaces.
       if (kind === 'session' || kind === 'cookie' || secret.length < LONG) continue
       loose
         .add(lower(secret))
@@ -75,7 +75,7 @@ function allForms() {
 
 const inUrl = (secret: string) => encodeURIComponent(Buffer.from(secret).toString('utf8'))
 
-/** As a URL, a form, JSON and base64 have it; of base64 also what does not depend on what follows. */
+/** As a URL, a form, JSON and base64 have it; for base64, also the part that does not depend on the following bytes. */
 function encoded(secret: string): string[] {
   const bytes = Buffer.from(secret)
   const parts = [bytes, bytes.subarray(0, bytes.length - (bytes.length % 3))]
@@ -87,10 +87,10 @@ function encoded(secret: string): string[] {
   ]
 }
 
-/** What may stand between the letters of a secret that was broken into lines: as such, and as JSON writes it. */
+/** What may occur between the characters of a secret with line breaks: plain, and as JSON writes it. */
 const GAPS = [/[\s\p{Cc}\p{Cf}]+/gu, /(?:\\[nrt]|[\s\p{Cc}\p{Cf}])+/gu]
 
-/** Of ASCII only, so that every letter keeps its place. */
+/** Only ASCII, so that every character keeps its position. */
 const lower = (text: string) => text.replace(/[A-Z]+/g, (run) => run.toLowerCase())
 
 function hideLoose(text: string, secrets: readonly string[], gap: RegExp): string {
@@ -98,7 +98,7 @@ function hideLoose(text: string, secrets: readonly string[], gap: RegExp): strin
   const bare = lower(text.replace(gap, ''))
   const found = secrets.flatMap((secret) => spansOf(bare, secret)).sort(([one], [other]) => one - other)
   if (found.length === 0) return text
-  // A place in the bare text, in the text as it is.
+  // Maps a position in the bare text to the original text.
   let passed = 0
   let before = 0
   const placeOf = (bareAt: number) => {
@@ -132,7 +132,7 @@ const MOST_ACCOUNTS = 100
 const SHORTEST_ACCOUNT = 3
 const accounts = new Set<string>()
 
-/** Who signed in: names that a person is shown, and no log. */
+/** Names of accounts: shown to a person, but not logged. */
 export function rememberAccount(name: string): void {
   if (name.length < SHORTEST_ACCOUNT || accounts.has(name)) return
   accounts.add(name)
@@ -140,7 +140,7 @@ export function rememberAccount(name: string): void {
   if (accounts.size > MOST_ACCOUNTS && oldest !== undefined) accounts.delete(oldest)
 }
 
-/** Bounded on both sides, so that no letter is read twice (RFC 5321 section 4.5.3.1). */
+/** Bounded on both sides, so that no character is read twice (RFC 5321 section 4.5.3.1). */
 const E_MAIL = /[\p{L}\p{N}._%+'-]{1,64}@[\p{L}\p{N}-]{1,63}(?:\.[\p{L}\p{N}-]{1,63}){0,8}/gu
 
 export function hideAccounts(text: string): string {

@@ -1,9 +1,9 @@
-// Which texts of a config or a command line may be secrets, so that they are copied nowhere. Wrong guesses err towards "secret".
+// Which parts of a config or command line may be secrets and must not be copied. When in doubt, they are secrets.
 
 /** Names of headers, parameters and keys whose value is a credential. */
 const SECRET_NAME = /auth(?!or\b)|cookie|credential|key|pass|secret|session|signature|token/i
 
-/** A run that no person would think of: long, with letters and digits. */
+/** A sequence that no person would choose: long, with letters and digits. */
 const OPAQUE = /(?=[\w~+=-]*\d)(?=[\w~+=-]*[a-z])[\w~+=-]{16,}/i
 
 /** `${NAME}` and nothing else of weight: the secret itself is in the environment. */
@@ -28,7 +28,7 @@ export function isKey(part: string): boolean {
   return UUID.test(part) || mixed.join('').length >= 16
 }
 
-/** People put API keys into the path or the query of a server's URL. */
+/** Some users put API keys into the path or the query of a server's URL. */
 export function isSecretUrl(text: string): boolean {
   const literal = withoutReferences(text)
   if (!URL.canParse(literal)) return OPAQUE.test(literal)
@@ -37,7 +37,7 @@ export function isSecretUrl(text: string): boolean {
   return username !== '' || password !== '' || query || OPAQUE.test(pathname)
 }
 
-/** True when a config tree, before `${NAME}` is filled in, holds a secret in plain text. */
+/** True when a config tree, before `${NAME}` is filled in, contains a secret in plain text. */
 export function holdsSecret(tree: unknown, path: readonly string[] = []): boolean {
   if (typeof tree === 'object' && tree !== null)
     return Object.entries(tree).some(([key, value]) => holdsSecret(value, [...path, key]))

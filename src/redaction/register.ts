@@ -1,9 +1,9 @@
-// What is cut out of every text from now on: secrets by kind, and the names of accounts; never a word of our own.
+// Registers what is removed from every text: secrets by kind, and account names; never words of our own messages.
 import { isKnown, rememberAccount, rememberSecret, type SecretKind } from './known.ts'
 
 /**
- * From now on these are cut out of every text that is quoted or logged. What a person configured is believed to be secret; a server
- * may call anything a token, also a word of ours.
+ * From now on, these are removed from every text that is quoted or logged. Configured values are always secret; a server
+ * may call anything a token, even a word of our own messages.
  */
 export function registerSecret(secrets: readonly (string | undefined)[], kind: SecretKind = 'configured'): void {
   for (const secret of secrets) {
@@ -12,7 +12,7 @@ export function registerSecret(secrets: readonly (string | undefined)[], kind: S
   }
 }
 
-/** Like {@link registerSecret}, for what a server may set anew with every answer: only the newest are kept. */
+/** Like {@link registerSecret}, for values that a server may change with every response: only the newest are kept. */
 export function registerRotatingSecret(secret: string, kind: 'cookie' | 'session' = 'cookie'): void {
   if (!/\s/.test(secret)) registerSecret([secret], kind)
 }
@@ -21,17 +21,17 @@ const plainTexts = new Set<string>()
 let tellOwnTexts = () => ''
 let ownTexts: string | undefined
 
-/** What this program says itself, asked for when a secret is first registered. */
+/** The program's own messages, requested when a secret is first registered. */
 export function nameOwnTexts(tell: () => string): void {
   tellOwnTexts = tell
 }
 
-/** Texts that name no secret, such as a server's address: whatever a server sets, they stay readable. */
+/** Texts without secrets, such as a server's address: they stay readable, whatever a server sets. */
 export function keepReadable(texts: readonly (string | undefined)[]): void {
   for (const text of texts) if (text !== undefined && plainTexts.size < 1_000) plainTexts.add(text)
 }
 
-/** A word of any dictionary, or part of what we say ourselves: cutting it out would blind every text. */
+/** An ordinary word, or part of our own messages: removing it would make every text unreadable. */
 const isOwnWord = (secret: string) => /^[A-Z]?[a-z]{1,19}$/.test(secret) || isOwnText(secret)
 
 function isOwnText(part: string): boolean {
@@ -39,7 +39,7 @@ function isOwnText(part: string): boolean {
   return ownTexts.includes(part) || [...plainTexts].some((text) => text.includes(part))
 }
 
-/** Names of accounts: a person is shown who signed in, a log and its readers are not. */
+/** Names of accounts: shown to a person, but not in a log. */
 export function registerAccounts(names: readonly unknown[]): void {
   for (const name of names) if (typeof name === 'string' && !isOwnText(name)) rememberAccount(name)
 }

@@ -1,10 +1,10 @@
-// The address of a server as others may see it: a model, a page, a notice. People put keys into its query and its path.
+// The address of a server as others may see it: a model, a page, a notice. Some users put keys into its query or path.
 
 import { shellQuote } from '../shellQuote.ts'
 import { isKey, isOpaque, isSecretHeader } from './names.ts'
 import { withoutQueries } from './text.ts'
 
-/** As it was given where nothing in it may be a secret; else without its query and with a mark for each such part of its path. */
+/** Unchanged if nothing in it may be a secret; else without its query and with a mark for each such part of its path. */
 export function shownUrl(text: string): string {
   if (!URL.canParse(text)) return withoutQueries(text)
   const { origin, pathname, search, hash, username, password } = new URL(text)
@@ -14,13 +14,13 @@ export function shownUrl(text: string): string {
   return `${origin}${path.join('/')}${search === '' ? '' : '?…'}`
 }
 
-/** The parts of an address's path that may be secrets, as they stand there and as they are meant. */
+/** The parts of an address's path that may be secrets, encoded and decoded. */
 export const secretSegments = (url: URL): string[] =>
   url.pathname.split('/').flatMap((part) => (isSecret(part) ? [part, plain(part)] : []))
 
 /**
- * The address as the name of a resource (RFC 8707 section 2), where nobody gives it another one: without a query that holds a
- * key, and only down to a part of the path that may be one. The authorization server, and whoever sees its address, reads it.
+ * The address as the name of a resource (RFC 8707 section 2), unless one is configured: without a query that contains a
+ * key, and only up to a part of the path that may be one. The authorization server, and anyone who sees its address, can read it.
  */
 export function resourceName(url: URL): string {
   const parts = url.pathname.split('/')
@@ -30,7 +30,7 @@ export function resourceName(url: URL): string {
   return isKeyed ? `${url.origin}${url.pathname}` : url.href
 }
 
-/** The command that signs a person in; an address that must not be shown is for the person to fill in. */
+/** The command that signs in; a person has to insert an address that must not be shown. */
 export function loginCommand(server: string, profile: string, name?: string): string {
   const named = name ?? (shownUrl(server) === server ? server : undefined)
   const target = named === undefined ? '"<the address of this server, as your host has it>"' : shellQuote(named)

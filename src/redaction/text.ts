@@ -1,4 +1,4 @@
-// Untrusted texts made fit for an error, a log or a terminal.
+// Makes untrusted text safe for an error, a log or a terminal.
 import { hideAccounts, hideKnown } from './known.ts'
 
 /** Untrusted text for a message or a log: JSON-quoted, cut to `most` characters, without terminal or bidi controls, secrets and URL queries. */
@@ -11,8 +11,8 @@ export function quote(text: string, most = 200): string {
 export const withoutAccounts = (text: string): string => hideAccounts(text)
 
 /**
- * Bearer tokens, JWTs and the query parameters of OAuth, wherever an untrusted text repeats them. Whoever sends megabytes must not
- * make a pattern read the same letters again and again: no pattern here can fail after a run without an end.
+ * Bearer tokens, JWTs and the query parameters of OAuth, wherever an untrusted text repeats them. A sender of megabytes must not
+ * make a pattern read the same characters repeatedly: no pattern here can fail after an unbounded match.
  */
 export function withoutSecrets(text: string): string {
   return hideKnown(text)
@@ -31,7 +31,7 @@ export function withoutQueries(text: string): string {
   )
 }
 
-/** Untrusted text for a person: no escape sequences, no line breaks, nothing invisible, nothing that turns the direction of writing. */
+/** Untrusted text for a person: no escape sequences, no line breaks, nothing invisible, nothing that changes the writing direction. */
 export function withoutControls(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ')
 }

@@ -1,4 +1,4 @@
-// The sign-in this process waits for: the bridge tells its host of it, and lets no call wait for a person without end.
+// The pending sign-in that this process waits for: the bridge reports it to the host and limits the wait of every call.
 import { BridgeError } from '../errors.ts'
 import type { Authorizer, Clock, SignInWatch } from '../ports.ts'
 
@@ -48,7 +48,7 @@ export function createPendingSignIn(clock: Clock): PendingSignIn {
         },
         () => new Promise<never>(() => undefined),
       )
-      // Whoever loses the race is nobody's business any more.
+      // The loser of the race is ignored.
       work.catch(() => undefined)
       bound.catch(() => undefined)
       try {
@@ -62,9 +62,7 @@ export function createPendingSignIn(clock: Clock): PendingSignIn {
 
 const pending = (address: string | undefined) =>
   new BridgeError('sign_in_pending', {
-    ...(address === undefined
-      ? {}
-      : { message: `A person has to sign in first, at ${address}`, details: { url: address } }),
+    ...(address === undefined ? {} : { message: `You have to sign in first: ${address}`, details: { url: address } }),
   })
 
 /** The same authorizer; a call waits at most `ms` for a person. */

@@ -88,13 +88,13 @@ async function accountOf({ store, settings }: SignInDeps): Promise<AccountSummar
   return (await store.list()).find(({ server, profile }) => server === key.server && profile === key.profile)
 }
 
-/** No person, no browser, no attempt: the same path as a bridge takes when its token is refused. */
+/** No person, no browser, no attempt: the same path as for a bridge whose token is refused. */
 async function signInAsClient(deps: SignInDeps): Promise<void> {
   const held = (await deps.store.load(deps.settings.key)).tokens?.accessToken
   await (await deps.tokens()).renew(held, await challengeOf(deps), 'call')
 }
 
-/** As the person wishes it: the account, scope, resource and client that are named. */
+/** The options of this sign-in: account, scope, resource and client. */
 async function isSignedIn({ tokens, clock, settings }: SignInDeps): Promise<boolean> {
   const set = await (await tokens()).current()
   if (set === undefined || (set.expiresAt !== undefined && set.expiresAt <= clock.now())) return false
@@ -107,13 +107,13 @@ async function isSignedIn({ tokens, clock, settings }: SignInDeps): Promise<bool
   )
 }
 
-/** A server that did not ask for a sign-in may need none, or the URL is no MCP endpoint: missing metadata is no news then. */
+/** A server that did not ask for a sign-in may not need one, or the URL is not an MCP endpoint: this explains missing metadata. */
 function unasked(error: BridgeError, { status }: Challenge, server: string): BridgeError {
   if (error.code !== 'discovery_failed' || status === 401) return error
   const url = withoutQueries(server)
   return new BridgeError('discovery_failed', {
     message: `${url} does not ask for a sign-in (it answered ${status}), and no authorization server was found for it.`,
-    hint: `If it works without one, use it without login. Else check the URL: mcp-oauth-bridge doctor ${shellQuote(url)}`,
+    hint: `If the server needs no sign-in, use it without login. Otherwise check the URL: mcp-oauth-bridge doctor ${shellQuote(url)}`,
     cause: error,
   })
 }

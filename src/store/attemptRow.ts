@@ -7,7 +7,7 @@ import { broken, type OpenSeal, type Seal } from './sealing/seal.ts'
 import { optionalText, shownText, textOf, timeOf } from './sqlite/columns.ts'
 import type { Database } from './sqlite/database.ts'
 
-/** In `error_code` of an attempt that was ended for the sake of another, whose id is in `error_hint`. */
+/** The `error_code` of an attempt that was replaced by another, whose id is in `error_hint`. */
 export const SUPERSEDED = 'superseded'
 
 const STATUSES: readonly Attempt['status'][] = ['requested', 'waiting', 'redeeming', 'finished', 'failed']

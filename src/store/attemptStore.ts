@@ -1,4 +1,4 @@
-// Sign-in attempts (table sessions): one row each, keyed by state, shared by the processes that ask and the one that answers.
+// Sign-in attempts (table sessions): one row each, keyed by state, shared by the processes that wait and the one that answers.
 import { BridgeError } from '../errors.ts'
 import type { AttemptStore, Clock } from '../ports.ts'
 import type { AttemptPlan, TokenKey } from '../records.ts'
@@ -38,7 +38,7 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
       try {
         return { attempt: await toAttempt(database, openSeal, row), ...outcome }
       } catch (thrown) {
-        // An open one that was altered can be finished by nobody, and would stand in the way until its time is over.
+        // An altered open attempt cannot be finished, and would block others until it expires.
         if (!(thrown instanceof BridgeError) || thrown.code !== 'seal_broken') throw thrown
         await store.settle(textOf(row.id), { status: 'failed', code: thrown.code, message: thrown.message })
         return await store.begin(key, challenge, expiresAt, { wishes, fits })

@@ -1,4 +1,4 @@
-// What servers said about themselves, kept until it expires (table server_cache); for the login path authenticated.
+// Cached data about servers until it expires (table server_cache); authenticated where a sign-in uses it.
 import type { Cache, Clock } from '../ports.ts'
 import { isSealed, type Row, sealRow } from './sealing/rowSeals.ts'
 import type { OpenSeal } from './sealing/seal.ts'
@@ -6,7 +6,7 @@ import { replaceInto, textOf } from './sqlite/columns.ts'
 import type { Database } from './sqlite/database.ts'
 import { toSqlTime } from './sqlite/time.ts'
 
-/** For what decides nothing: it needs no key. */
+/** For data without influence on secrets: it needs no key. */
 export function createCache(database: Database, clock: Clock): Cache {
   return {
     async get(name, now) {
@@ -22,7 +22,7 @@ export function createCache(database: Database, clock: Clock): Cache {
   }
 }
 
-/** For what decides where a secret goes: an entry that somebody else wrote counts as none, and is asked for anew. */
+/** For data that decides where a secret is sent: an entry that somebody else wrote is ignored and fetched again. */
 export function createSealedCache(database: Database, openSeal: OpenSeal, clock: Clock): Cache {
   const readRow = (name: string) => database.get('SELECT * FROM server_cache WHERE name = :name', { name })
   return {

@@ -1,4 +1,4 @@
-// Registered clients by issuer and redirect URI; their rows authenticated, their secrets sealed.
+// Registered clients by issuer and redirect URI; their rows are authenticated, their secrets sealed.
 import { BridgeError } from '../errors.ts'
 import type { ClientStore, Clock } from '../ports.ts'
 import { present } from '../present.ts'
@@ -26,7 +26,7 @@ export function createClientStore(database: Database, openSeal: OpenSeal, clock:
       const row = readRow(issuer, redirectUri)
       if (!row) return undefined
       const seal = await sealFor(row.client_secret)
-      // A client that was altered or moved is not ours any more: one is registered anew.
+      // A client that was altered or moved is not used: a new one is registered.
       if (seal && !isSealed(database, seal, 'clients', row)) return undefined
       const client = {
         clientId: textOf(row.client_id),

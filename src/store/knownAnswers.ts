@@ -1,11 +1,11 @@
-// What a server answered last to one profile (table server_cache), for a host that asks while a person signs in.
+// The last answers of a server to one profile (table server_cache), for a host that asks while a person signs in.
 import type { Cache, Clock, KnownAnswers } from '../ports.ts'
 import type { TokenKey } from '../records.ts'
 
-/** Characters of JSON that are remembered of one server and profile, 1 MB in all. A longer answer is not remembered at all. */
+/** Characters of JSON that are cached for one server and profile, 1 MB in total. A longer answer is not cached. */
 const MOST: Readonly<Record<string, number>> = { 'tools/list': 600_000 }
 const MOST_OTHER = 100_000
-/** Deeper values are no lists of anything. */
+/** Deeper values are not meaningful lists. */
 const DEEPEST = 100
 
 const KEEP_MS = 90 * 24 * 60 * 60 * 1000
@@ -17,10 +17,10 @@ export function createKnownAnswers(openCache: () => Promise<Cache>, key: TokenKe
     async save(method, result) {
       const cache = await openCache()
       const before = await cache.get(nameOf(method), clock.now())
-      // Every start hears the same answers: only another one is worth a write to the disk.
+      // Every start gets the same answers: only a different one is written to disk.
       const kept = fits(method, result) ? result : undefined
       if (JSON.stringify(before) === JSON.stringify(kept)) return
-      // What was known before is not true any more either.
+      // The previous answer is not valid any more either.
       await cache.put(nameOf(method), kept ?? null, clock.now() + (kept === undefined ? 0 : KEEP_MS))
     },
   }

@@ -1,4 +1,4 @@
-// "Only one process at a time": a row with an owner and an end, renewed while it is held, taken over when its holder dies.
+// "Only one process at a time": a row with an owner and an expiry, renewed while it is held, taken over if its holder dies.
 import { randomUUID } from 'node:crypto'
 import type { Clock, Lease, Leases } from '../ports.ts'
 import type { Database } from './sqlite/database.ts'
@@ -37,7 +37,7 @@ export function createLeases(database: Database, clock: Clock): Leases {
       try {
         if (!renew(name, owner, ttlMs)) lost.abort()
       } catch {
-        // A locked database now: the next beat tries again, and the compare-and-swap still guards the result.
+        // The database is locked: the next renewal tries again, and the compare-and-swap still guards the result.
       }
     }, ttlMs / 4)
     return {
@@ -47,7 +47,7 @@ export function createLeases(database: Database, clock: Clock): Leases {
         try {
           database.run('DELETE FROM leases WHERE name = :name AND owner = :owner', { name, owner })
         } catch {
-          // A locked database: the lease ends by itself, and the work that was done under it stands.
+          // The database is locked: the lease expires, and the work that was done under it remains valid.
         }
       },
     }

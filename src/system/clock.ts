@@ -8,7 +8,7 @@ export const clock: Clock = {
   awake: () => performance.now(),
   async sleep(ms, signal) {
     const options = signal ? { signal } : {}
-    // What is longer than one timer can count goes in parts.
+    // A delay that is too long for one timer is split.
     let left = ms
     for (; left > forTimer(left); left -= forTimer(left)) await wait(forTimer(left), undefined, options)
     await wait(forTimer(left), undefined, options)

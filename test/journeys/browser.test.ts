@@ -101,7 +101,7 @@ test.skipIf(!has('chromium')).each([
   browser = await attach(debugPort)
   const page = browser.contexts()[0]?.pages()[0] ?? (await browser.contexts()[0]?.waitForEvent('page'))
   if (!page) throw new Error('no tab was opened')
-  await page.getByRole('heading', { name: 'The sign-in did not work' }).waitFor()
+  await page.getByRole('heading', { name: 'Sign-in failed' }).waitFor()
   const text = await page.locator('main').textContent()
   expect(text).toContain(code)
   expect(text).toContain(remedy)

@@ -167,7 +167,7 @@ describe('what is no answer becomes invalid_protocol with its first bytes', () =
     [
       'bytes that are no UTF-8',
       ({ reply }) => reply(200, Buffer.from([0x7b, 0xff, 0xfe, 0x7d]), JSON_TYPE),
-      'no MCP message',
+      'not an MCP message',
     ],
     ['an event that is no message', ({ stream }) => void stream().end(event('hello there')), 'hello there'],
     [

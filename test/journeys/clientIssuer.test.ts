@@ -184,7 +184,7 @@ describe('a secret without an issuer', () => {
     const words = ['--client-id', 'c', '--client-secret-file', secretFile(stage)]
     const terminal = await kept(openTerminal({ environment: stage.environment, folder: stage.home, columns: 200 }))
     terminal.run('login', url(stage), ...stage.callback, ...words)
-    expect(await terminal.shows(/registered the client\?/)).toContain(stage.issuer.origin)
+    expect(await terminal.shows(/register the client there\?/)).toContain(stage.issuer.origin)
     expectNothingProven(stage.issuer)
     terminal.enter(answer)
     expect((await terminal.exits()).code).toBe(code)

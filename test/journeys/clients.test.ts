@@ -219,7 +219,7 @@ test('status shows what a server is excepted from, as text and as JSON', async (
   )
   const { stdout } = await stage.command(['status', '--config', config])
   expect(stdout).toContain(
-    `Exceptions for ${stage.server.url}: no S256 in its metadata · issuer "https://b.example" at "https://a.example"`,
+    `Exceptions for ${stage.server.url}: S256 not advertised · issuer "https://b.example" at "https://a.example"`,
   )
   const report = JSON.parse((await stage.command(['status', '--json', '--config', config])).stdout)
   expect(report.exceptions).toEqual([

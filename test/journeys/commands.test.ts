@@ -131,7 +131,7 @@ test('a taken port ends the sign-in of a client registered by hand with port_in_
   const failed = await stage.command(['login', stage.server.url, '--client-id', 'by-hand', ...taken])
   expect(failed.code).toBe(3)
   expect(failed.stderr).toContain('port_in_use')
-  expect(failed.stderr).toMatch(/is taken by \S+ \(pid \d+\)/)
+  expect(failed.stderr).toMatch(/is in use by \S+ \(pid \d+\)/)
   expect(stage.tabs()).toHaveLength(0)
 })
 
@@ -169,16 +169,16 @@ test.each([
   [['logn'], 'usage', 'did you mean "login"?'],
   [['login', 'https://mcp.example.com/', '--login', 'never'], 'usage', '--login is not an option of login'],
   [['https://mcp.example.com/', '--login', 'nevr'], 'usage', 'did you mean "never"?'],
-  [['https://mcp.example.com/', 'https://mcp.example.org/'], 'usage', 'one word too many'],
+  [['https://mcp.example.com/', 'https://mcp.example.org/'], 'usage', 'unexpected argument'],
   [['http://mcp.example.com/mcp'], 'insecure_url', 'is not HTTPS'],
   [['https://ada:secret@mcp.example.com/mcp'], 'insecure_url', 'password'],
   [['https://mcp.example.com/', '--header', 'no colon'], 'usage', 'is not of the form'],
   [['https://mcp.example.com/', '--scope'], 'usage', 'needs a value'],
   [['status', '--config', 'nowhere.yaml'], 'config_not_found', 'nowhere.yaml'],
-  [['logout', 'https://mcp.example.com/', '--all'], 'usage', 'nobody was signed out'],
+  [['logout', 'https://mcp.example.com/', '--all'], 'usage', 'Nobody was signed out'],
   [['logn', 'https://mcp.example.com/'], 'usage', 'did you mean "login"?'],
   [['mcp.example.com/mcp'], 'usage', 'https://mcp.example.com/mcp'],
-  [[], 'usage', 'No server is named'],
+  [[], 'usage', 'No server was given'],
 ])('%j is %s, an error with exit code 2', async (args, name, said) => {
   stage = await startStage()
   const { code, stdout, stderr } = await stage.command(args)

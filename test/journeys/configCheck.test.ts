@@ -74,7 +74,7 @@ describe('a fault', () => {
     ['servers:\n  a: { profile: p }', '✗ FILE:2:6: servers.a.url is missing', 'required'],
     [
       'database_url: postgresql://u:p@h/db',
-      '✗ FILE:1:15: database_url must be sqlite:FILE: PostgreSQL comes with the gateway',
+      '✗ FILE:1:15: database_url must be sqlite:FILE: this version does not support PostgreSQL',
       'keys',
     ],
     [
@@ -147,14 +147,14 @@ describe('a warning', () => {
   test.each([
     ['connect_timeout: 10', 'connect_timeout is low (< 1000ms)'],
     ['request_timeout: 500', 'request_timeout is low (< 10000ms)'],
-    ['cors: { enabled: true }', 'cors has no effect: there is no gateway yet'],
+    ['cors: { enabled: true }', 'cors has no effect: this version has no gateway'],
     [
       'providers: { google: { scopes: [openid] } }',
-      'providers.google has no client_id, and Google registers no clients by itself',
+      'providers.google has no client_id, and Google does not support dynamic client registration',
     ],
     [
       'providers: { x: { issuer: "https://github.com/login/oauth" } }',
-      'providers.x has no client_id, and GitHub registers no clients by itself',
+      'providers.x has no client_id, and GitHub does not support dynamic client registration',
     ],
   ])('for %j fails nothing', async (yaml, text) => {
     const { code, lines } = await check('check-config', `${GOOD}${yaml}\n`)
@@ -168,7 +168,9 @@ describe('a warning', () => {
   test.runIf(process.platform !== 'win32')('is given for a secret that others may read', async () => {
     const file = home.write('open.yaml', `${GOOD}providers: { g: { client_id: i, client_secret: s } }\n`)
     chmodSync(file, 0o644)
-    expect((await home.command(['check-config', file])).stdout).toContain('holds a secret and others may read it')
+    expect((await home.command(['check-config', file])).stdout).toContain(
+      'contains a secret and other users can read it',
+    )
     chmodSync(file, 0o600)
     expect((await home.command(['check-config', file])).stdout).not.toContain('Warning')
   })
@@ -180,6 +182,6 @@ describe('a warning', () => {
     const { code, lines } = await check('check-config', GOOD)
     await new Promise((resolve) => server.close(resolve))
     expect(code).toBe(0)
-    expect(lines.join('\n')).toMatch(/⚠ Warning: The callback address localhost:\d+ is taken by /)
+    expect(lines.join('\n')).toMatch(/⚠ Warning: The callback address localhost:\d+ is in use by /)
   })
 })

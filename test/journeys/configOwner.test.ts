@@ -45,7 +45,7 @@ describe.skipIf(process.platform === 'win32')('attack A: a config file that othe
       const { code, stdout, stderr } = await home.command([...words.filter(Boolean), ...args], extra)
       expect([code, stdout]).toEqual([2, ''])
       expect(stderr).toContain(
-        `${file} is not used: it can be written by others (uid ${process.getuid?.()}, mode 0666)`,
+        `${file} is not used: it can be written by other users (uid ${process.getuid?.()}, mode 0666)`,
       )
       expect(stderr).toContain(`chmod go-w ${file}`)
       expect(stderr).toContain('docs/errors.md#config_untrusted')
@@ -120,7 +120,7 @@ describe.runIf(isRoot)('attack A: among several users', () => {
     const link = join(shared, 'link.yaml')
     symlinkSync(owned('cloned.yaml', ANN), link)
     lchownSync(link, MALLORY, MALLORY)
-    expect((await as(['status', '--config', link])).stderr).toContain(`the link ${link} of uid ${MALLORY}`)
+    expect((await as(['status', '--config', link])).stderr).toContain(`the symbolic link ${link} of uid ${MALLORY}`)
   })
 
   test('one of root is believed by everybody, one of anybody else is not', async () => {
@@ -137,7 +137,7 @@ describe.runIf(isRoot)('attack A: among several users', () => {
     const file = owned('open/config.yaml', ANN)
     chownSync(join(home.path, 'open'), ANN, ANN)
     chmodSync(join(home.path, 'open'), 0o777)
-    expect((await as(['status', '--config', file])).stderr).toContain('which everybody can write')
+    expect((await as(['status', '--config', file])).stderr).toContain('which every user can write')
     chmodSync(join(home.path, 'open'), 0o755)
     expect((await as(['status', '--config', file])).code).toBe(0)
     chownSync(join(home.path, 'open'), MALLORY, MALLORY)

@@ -86,7 +86,7 @@ test('when the holder is killed after the answer and before the commit, that one
   expect((await echo(second, 'on')).result.content[0].text).toBe('Echo: on')
   expect(stage.authorization.counts).toMatchObject({ refreshGrants: 1, refusedRefreshes: 1, codeGrants: 2 })
   expect(stage.tabs()).toHaveLength(2)
-  expect(second.stderr).toContain('An earlier refresh was cut off before its answer was stored')
+  expect(second.stderr).toContain('An earlier refresh was interrupted before its new tokens were stored')
 })
 
 test('when the bridge is killed after the tab opened and the host starts it again, the sign-in completes with 1 tab in all', async () => {

@@ -76,7 +76,7 @@ test('without a server only this computer is looked at', async () => {
   stage = await startStage()
   const { code, found } = await stage.doctor([])
   expect(code).toBe(0)
-  expect(found('dns')).toMatchObject({ status: 'skip', detail: 'No server is named.' })
+  expect(found('dns')).toMatchObject({ status: 'skip', detail: 'No server was given.' })
   expect(found('callback_port').status).toBe('pass')
 })
 
@@ -86,7 +86,7 @@ test('for people the likeliest cause stands first, with its remedy and where to 
   const { code, stdout } = await stage.command(['doctor', stage.server.url, '--callback-url', stage.callbackUrl])
   expect(code).toBe(4)
   const lines = stdout.split('\n')
-  expect(lines[2]).toBe('Likeliest cause: tcp')
+  expect(lines[2]).toBe('Most likely cause: tcp')
   expect(lines[3]).toContain('MCP server unreachable')
   expect(lines[4]).toMatch(/^ {2}→ Start the server/)
   expect(lines[5]).toContain('docs/errors.md#server_unreachable')
@@ -140,7 +140,10 @@ test.each([
   expect(found('browser').code).toBe(code)
   expect(exit).toBe(status === 'fail' ? 3 : 0)
   if (status === 'pass') expect(found('browser').remedy).toBeNull()
-  else expect(found('browser').remedy).toMatch(/BROWSER|mcp-oauth-bridge login, open the address it prints elsewhere/)
+  else
+    expect(found('browser').remedy).toMatch(
+      /BROWSER|mcp-oauth-bridge login, open the printed address in a browser elsewhere/,
+    )
 })
 
 async function tlsServer(...more: string[]): Promise<{ server: Server; port: number; certificate: string }> {

@@ -58,7 +58,10 @@ test('Issue: "Invalid state parameter": the callback says so, the log names it, 
   })
   expect(found('config').detail).toContain('session_timeout is low (< 300s)')
   // The port is held by the sign-in that waits: that is no fault.
-  expect(found('callback_port')).toMatchObject({ status: 'pass', detail: expect.stringContaining('sign-in of ours') })
+  expect(found('callback_port')).toMatchObject({
+    status: 'pass',
+    detail: expect.stringContaining('pending sign-in of mcp-oauth-bridge'),
+  })
   expect(code).toBe(0)
   await stage.visit(address)
   expect(await login.exited).toBe(0)
@@ -70,7 +73,7 @@ test('Issue: OAuth flow gets stuck at authorization page: doctor names who holds
   const stuck = await stage.doctor([stage.server.url, '--client-id', 'by-hand', '--callback-url', taken])
   expect(stuck.found('callback_port')).toMatchObject({ status: 'fail', code: 'port_in_use' })
   expect(stuck.found('callback_port').remedy).toContain('callback_url')
-  expect(stuck.found('callback_port').detail).toMatch(/is taken by \S+ \(pid \d+\)/)
+  expect(stuck.found('callback_port').detail).toMatch(/is in use by \S+ \(pid \d+\)/)
   expect(stuck.code).not.toBe(0)
   const moves = await stage.doctor([stage.server.url, '--callback-url', taken])
   expect(moves.found('callback_port')).toMatchObject({

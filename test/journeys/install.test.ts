@@ -30,7 +30,7 @@ describe('install', () => {
       env: { MCP_OAUTH_BRIDGE_HOME: home.environment.MCP_OAUTH_BRIDGE_HOME },
     })
     expect(stderr).toContain(`Sign in once: mcp-oauth-bridge login ${URL}`)
-    expect((await home.command(['install', host, URL])).stderr).toContain('has this server already')
+    expect((await home.command(['install', host, URL])).stderr).toContain('already has this server')
   })
 
   test('keeps what is there, makes one backup, and uninstall brings the file back', async () => {
@@ -106,8 +106,8 @@ describe('install', () => {
 
   test.each([
     ['{ "mcpServers": { "a": 1 "b": 2 } }', 'line 1'],
-    ['[]', 'it is no object'],
-    ['{ "mcpServers": [] }', 'mcpServers is no object'],
+    ['[]', 'it is not an object'],
+    ['{ "mcpServers": [] }', 'mcpServers is not an object'],
   ])('leaves a file that it does not understand (%j) as it is', async (text, why) => {
     home = makeHome()
     home.write(DESKTOP, text)
@@ -128,14 +128,14 @@ describe('install', () => {
   })
 
   test.each([
-    [['install'], 'No host is named'],
+    [['install'], 'No host was given'],
     [['install', 'emacs', URL], '"emacs" is not a host we know'],
-    [['install', 'cursor'], 'No server is named'],
+    [['install', 'cursor'], 'No server was given'],
     [['install', 'cursor', 'unknown'], 'is neither a command, a URL nor a server'],
-    [['install', 'cursor', URL, '--name', 'a b'], 'has other characters'],
-    [['uninstall', 'cursor'], 'No server is named'],
-    [['uninstall', 'cursor', 'x'], 'is not there'],
-    [['import', 'other'], 'import knows mcp-remote, not "other"'],
+    [['install', 'cursor', URL, '--name', 'a b'], 'may contain only'],
+    [['uninstall', 'cursor'], 'No server was given'],
+    [['uninstall', 'cursor', 'x'], 'does not exist'],
+    [['import', 'other'], 'import supports only mcp-remote, not "other"'],
   ])('%j is an error with exit code 2', async (args, text) => {
     home = makeHome()
     const { code, stderr } = await home.command(args)
@@ -199,13 +199,13 @@ describe('import mcp-remote', () => {
     url: ${URL}/2
 `,
     )
-    expect(stderr).toMatch(/set first, to what stands in the file of .+: MCP_OAUTH_BRIDGE_VALUE_ONE_AUTHORIZATION/)
-    expect(stderr).toContain('not taken over: --transport')
-    expect(stderr).toContain('note: passed over: ')
+    expect(stderr).toMatch(/first set these, to the values in the file of .+: MCP_OAUTH_BRIDGE_VALUE_ONE_AUTHORIZATION/)
+    expect(stderr).toContain('not imported: --transport')
+    expect(stderr).toContain('note: skipped: ')
     expect(`${stderr}${shown.stdout}`).not.toContain('canary')
     const set = { MCP_OAUTH_BRIDGE_VALUE_ONE_AUTHORIZATION: 'Bearer x' }
     expect((await home.command(['check-config'], set)).stdout).toContain('✓ Provider')
-    expect((await home.command(['import', 'mcp-remote'])).stderr).toContain('has all of these servers already')
+    expect((await home.command(['import', 'mcp-remote'])).stderr).toContain('already has all of these servers')
   })
 
   test('keeps the comments of a config that is there, and install then replaces the entry of mcp-remote', async () => {
@@ -245,6 +245,6 @@ describe('import mcp-remote', () => {
 
   test('says so where there is nothing to take over', async () => {
     home = makeHome()
-    expect((await home.command(['import', 'mcp-remote'])).stderr).toBe('No host starts mcp-remote here.\n')
+    expect((await home.command(['import', 'mcp-remote'])).stderr).toBe('No host uses mcp-remote.\n')
   })
 })

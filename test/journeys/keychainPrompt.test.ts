@@ -117,7 +117,7 @@ describe.skipIf(!has('tmux') || !has('gnome-keyring-daemon') || !has('dbus-run-s
       expect(causes).toEqual(['keychain'])
       expect(likely_cause).toMatchObject({ name: 'keychain', code: 'keychain_locked' })
       // Its own limit, not that of the keychain call: a timer that was collected as garbage let it wait on (Node 20).
-      expect(likely_cause.detail).toBe('This check got no answer within 8 s.')
+      expect(likely_cause.detail).toBe('This check did not finish within 8 s.')
       expect(likely_cause.remedy).toContain('Unlock the keychain')
       expect(code).toBe(5)
     })

@@ -182,5 +182,5 @@ test('a sign-in whose sealed plan was altered while it waits is seal_broken, and
   await stage.untilCallbackPortAnswers()
   await stage.visit(address)
   expect(await again.exited).toBe(0)
-  expect(await again.says(/[\s\S]*Signed in to/)).not.toContain('already waiting')
+  expect(await again.says(/[\s\S]*Signed in to/)).not.toContain('already pending')
 })

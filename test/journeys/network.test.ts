@@ -121,7 +121,7 @@ test('a proxy that refuses is proxy_failed to the host, with its status and what
   const { error } = await host.initialize()
   expect(error).toMatchObject({ code: 1430, data: { code: 'proxy_failed' } })
   expect(error.message).toContain('407')
-  expect(error.data.hint).toContain('user and password')
+  expect(error.data.hint).toContain('user name and password')
   expect(JSON.stringify(error) + host.stderr).not.toContain('canary')
   expect(await host.close()).toBe(0)
 })

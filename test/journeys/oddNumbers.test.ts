@@ -67,7 +67,7 @@ describe('attack low: an enormous expires_in', () => {
     expect({ state, refreshable }).toEqual({ state: 'signed_in', refreshable: true })
     expect(Date.parse(expires_at)).toBeGreaterThan(Date.now())
     expect(expires_at).toMatch(/^20\d\d-/)
-    expect(await status()).toMatch(/token good for \d+ (h|years)/)
+    expect(await status()).toMatch(/token valid for \d+ (h|years)/)
     const host = world.host()
     expect((await host.initialize()).result).toBeDefined()
     expect(world.server.requests.at(-1)?.headers.authorization).toBe('Bearer a-2')

@@ -173,7 +173,7 @@ describe('github', () => {
     const { code, stderr } = await stage.command(['refresh', 'it'])
     expect(code).toBe(3)
     expect(stderr).toContain('refresh_token_missing')
-    expect(stderr).toContain('github gave none')
+    expect(stderr).toContain('github did not issue one')
     expect(stderr).toContain('refresh_strategy: none')
   })
 

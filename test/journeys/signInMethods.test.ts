@@ -49,7 +49,7 @@ describe.skipIf(!has('tmux'))('at a terminal', () => {
     const end = await stage.visitElsewhere(address)
 
     terminal.paste(parameter(end, 'code'))
-    await terminal.shows(/That is no address/)
+    await terminal.shows(/That is not an address/)
     terminal.paste(end.replace(parameter(end, 'state'), 'a-state-of-somebody-else'))
     await terminal.shows(/belongs to another sign-in/)
     terminal.paste(address)

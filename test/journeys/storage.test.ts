@@ -189,7 +189,7 @@ test('logout forgets also when the authorization server is down, and says that t
   await stage.authorization.close()
   const signedOut = await stage.command(['logout', '--all'])
   expect(signedOut.code).toBe(0)
-  expect(signedOut.stderr).toContain('stay valid until they expire')
+  expect(signedOut.stderr).toContain('remain valid until they expire')
   expect(JSON.parse((await stage.command(['status', '--json'])).stdout).accounts[0].state).toBe('signed_out')
 })
 

@@ -124,7 +124,7 @@ describe.skipIf(!has('tmux'))('a sign-in at a terminal', () => {
     await stage.callbackPortIsFree()
     const again = await stage.command(login(stage.server.url, stage.callbackUrl))
     expect(again.code).toBe(0)
-    expect(again.stderr).not.toContain('already waiting')
+    expect(again.stderr).not.toContain('already pending')
     expect([again.stderr.includes('\r'), again.stderr.includes('\u001b')]).toEqual([false, false])
   })
 
@@ -176,12 +176,12 @@ describe.skipIf(!has('tmux'))('reset at a terminal', () => {
   test('asks twice, and deletes only then', async () => {
     const { terminal, database } = await signedIn()
     terminal.enter('y')
-    await terminal.shows(/Type reset to do it:$/m)
+    await terminal.shows(/Type reset to confirm:$/m)
     expect(existsSync(database)).toBe(true)
     terminal.enter('reset')
     const { code, screen } = await terminal.exits()
     expect(code).toBe(0)
-    expect(screen).toContain('Nobody is signed in any more.')
+    expect(screen).toContain('All sign-ins are deleted.')
     expect(existsSync(database)).toBe(false)
   })
 
@@ -193,10 +193,10 @@ describe.skipIf(!has('tmux'))('reset at a terminal', () => {
   ] as const)('with %s deletes nothing', async (_, answers, key) => {
     const { terminal, database } = await signedIn()
     for (const [at, answer] of answers.entries()) {
-      if (at === 1) await terminal.shows(/Type reset to do it:$/m)
+      if (at === 1) await terminal.shows(/Type reset to confirm:$/m)
       terminal.enter(answer)
     }
-    if (answers.length === 1 && key) await terminal.shows(/Type reset to do it:$/m)
+    if (answers.length === 1 && key) await terminal.shows(/Type reset to confirm:$/m)
     if (key) terminal.press(key)
     const { code, screen } = await terminal.exits()
     expect([code, screen.includes('Removed')]).toEqual([key ? 130 : 2, false])

@@ -26,14 +26,14 @@ const waitingHost = async (...more: string[]) => {
   await stage.untilTabs(1)
   return { host, initialized, tab: new URL(stage.tabs()[0]?.[0] ?? '') }
 }
-const TAKES_ITS_PLACE = /takes its place/
-const ALREADY_WAITING = /already waiting/
+const REPLACES = /this one replaces it/
+const ALREADY_PENDING = /already pending/
 
 describe('attack N: a sign-in that waits already', () => {
   test('is superseded by login --account: its tab leads nowhere, and the bridge waits for the new one', async () => {
     const { host, initialized, tab } = await waitingHost()
     const running = login('--account', 'alice@example.com')
-    await running.says(TAKES_ITS_PLACE)
+    await running.says(REPLACES)
     const address = await addressOf(running)
     expect(address.searchParams.get('login_hint')).toBe('alice@example.com')
     expect(address.searchParams.get('state')).not.toBe(tab.searchParams.get('state'))
@@ -49,7 +49,7 @@ describe('attack N: a sign-in that waits already', () => {
   test('gives login --account nobody else: the account that signs in is refused for it and for the bridge', async () => {
     const { host, initialized } = await waitingHost()
     const running = login('--account', 'bob@example.com')
-    await running.says(TAKES_ITS_PLACE)
+    await running.says(REPLACES)
     await stage.visit((await addressOf(running)).href)
     expect(await running.exited).toBe(3)
     expect((await initialized).error.data.code).toBe('account_mismatch')
@@ -66,7 +66,7 @@ describe('attack N: a sign-in that waits already', () => {
   ])('is superseded by login %s', async (flag, value, parameter, sent) => {
     const { host, tab } = await waitingHost()
     const running = login(flag, value)
-    await running.says(TAKES_ITS_PLACE)
+    await running.says(REPLACES)
     const address = await addressOf(running)
     expect(address.searchParams.get('state')).not.toBe(tab.searchParams.get('state'))
     if (parameter !== undefined) expect(address.searchParams.get(parameter)).toBe(sent)
@@ -89,7 +89,7 @@ describe('attack N: a sign-in that waits already', () => {
     const one = login('--account', 'alice@example.com', '--scope', 'openid email mcp:tools')
     const address = await addressOf(one)
     const other = login('--scope', 'mcp:tools email openid', '--account', 'alice@example.com')
-    await other.says(ALREADY_WAITING)
+    await other.says(ALREADY_PENDING)
     expect((await addressOf(other)).href).toBe(address.href)
     await stage.visit(address.href)
     expect(await Promise.all([one.exited, other.exited])).toEqual([0, 0])
@@ -99,7 +99,7 @@ describe('attack N: a sign-in that waits already', () => {
   test('of a bridge that names more is joined by a login that names nothing', async () => {
     const { host, initialized, tab } = await waitingHost('--scope', 'mcp:tools openid')
     const running = login()
-    await running.says(ALREADY_WAITING)
+    await running.says(ALREADY_PENDING)
     expect((await addressOf(running)).href).toBe(tab.href)
     await stage.visit(tab.href)
     expect(await running.exited).toBe(0)
@@ -111,8 +111,8 @@ describe('attack N: a sign-in that waits already', () => {
     const one = login('--account', 'alice@example.com', ...how)
     await one.says(/http\S+/)
     const other = login('--account', 'bob@example.com')
-    await other.says(TAKES_ITS_PLACE)
-    await one.says(/took the place of this one/)
+    await other.says(REPLACES)
+    await one.says(/replaced this one/)
     nowSignsIn('bob')
     await stage.visit((await addressOf(other)).href)
     expect(await other.exited).toBe(0)
@@ -126,7 +126,7 @@ describe('attack N: a sign-in that waits already', () => {
     one.child.kill('SIGKILL')
     await one.exited
     const other = login()
-    await other.says(TAKES_ITS_PLACE)
+    await other.says(REPLACES)
     const address = await addressOf(other)
     // The port is taken over when the lease of the dead one has run out.
     await stage.untilCallbackPortAnswers()

@@ -1,4 +1,4 @@
-// Who we are at an authorization server: the configured client, a client metadata document, else one registered for us.
+// The client we use at an authorization server: the configured one, a client ID metadata document, or a dynamically registered one.
 import { BridgeError } from '../../errors.ts'
 import type { Leases } from '../../ports.ts'
 import { present } from '../../present.ts'
@@ -16,14 +16,14 @@ export interface ClientsOptions extends MetadataCacheOptions, IssuerCheckOptions
   readonly leases: Leases
   /** Longest silence of an authorization server, in ms. */
   readonly timeoutMs: number
-  /** URL of our client metadata document; with `metadataKey` it authenticates by private_key_jwt. */
+  /** URL of our client ID metadata document; with `metadataKey` it authenticates by private_key_jwt. */
   readonly metadataUrl?: string | undefined
   readonly metadataKey?: string | undefined
 }
 
-/** How a server is spoken to; left out: as it is known now, for bearer tokens. */
+/** How to talk to a server; omitted: with its current metadata, for bearer tokens. */
 export interface ConnectOptions {
-  /** As it was when the sign-in began. */
+  /** The metadata when the sign-in began. */
   readonly metadata?: AuthorizationServerMetadata
   readonly dpopKey?: string | undefined
   readonly idToken?: IdToken
@@ -46,21 +46,21 @@ export interface Clients extends Pick<MetadataCache, 'remember'> {
    */
   configuredClient(issuer: string): Promise<RegisteredClient>
   /**
-   * The client that obtained a token set. One that was registered there is known by its row: a server may give it any id, also one
-   * that is ours elsewhere.
+   * The client that obtained a token set. A registered client is identified by its row: a server may give it any id, even one
+   * that we have at another server.
    * @throws BridgeError invalid_client when it is not known any more, client_issuer_changed, client_issuer_missing
    */
   ofTokens(issuer: string, clientId: string, redirectUri: string): Promise<RegisteredClient>
   /** An OAuth client that speaks as `client` to `issuer`; with `dpopKey` it asks for tokens bound to that key. */
   connect(issuer: string, client: RegisteredClient, connecting?: ConnectOptions): Promise<OAuthClient>
   /**
-   * After the server refused `refused` as a client: the one registered in its place. undefined: it is not ours to replace.
+   * After the server refused the client `refused`: the newly registered one. undefined: we must not replace it.
    * @throws BridgeError registration_failed
    */
   replacement(issuer: string, redirectUri: string, refused: string): Promise<RegisteredClient | undefined>
-  /** Takes a replacement back that the server refused as well. */
+  /** Undoes a replacement that the server refused too. */
   restore(issuer: string, redirectUri: string, client: RegisteredClient): Promise<void>
-  /** The next sign-in registers anew. */
+  /** The next sign-in registers a new client. */
   forget(issuer: string, redirectUri: string): Promise<void>
 }
 
@@ -91,7 +91,7 @@ export function createClients(options: ClientsOptions): Clients {
   const isExpired = ({ secretExpiresAt }: RegisteredClient) =>
     secretExpiresAt !== undefined && secretExpiresAt <= clock.now()
 
-  /** Registers anew, once for all processes: only while the stored client is still `refused`. */
+  /** Registers again, once for all processes: only while the stored client is still `refused`. */
   const register = (
     metadata: AuthorizationServerMetadata,
     issuer: string,
@@ -140,12 +140,12 @@ export function createClients(options: ClientsOptions): Clients {
       const client = await known()
       if (client?.clientId === clientId) return client
       throw new BridgeError('invalid_client', {
-        message: 'The client that obtained the stored tokens is no longer known here.',
+        message: 'The client that obtained the stored tokens is no longer stored here.',
       })
     },
 
     async connect(issuer, client, { metadata, ...connecting } = {}) {
-      // Also for a client that was chosen earlier or elsewhere: whatever it is used for, it goes to its own issuer only.
+      // Also for a client that was chosen earlier or elsewhere: it is only ever used with its own issuer.
       if (client.own === 'configured') await mayBeUsedAt(issuer)
       const known = metadata ?? (await metadataCache.load(issuer))
       return createOAuthClient(known, client, { http, timeoutMs, rules: rules(issuer), ...connecting })

@@ -25,7 +25,7 @@ export interface MetadataCacheOptions extends MetadataOptions {
 export interface MetadataCache {
   /** @throws BridgeError discovery_failed, issuer_mismatch, pkce_unsupported, … */
   load(issuer: string): Promise<AuthorizationServerMetadata>
-  /** What an issuer published, until tomorrow; nothing of what a person wrote. */
+  /** The metadata an issuer published, for a day; without configured endpoints. */
   remember(issuer: string, published: Published | undefined): Promise<void>
 }
 
@@ -65,7 +65,7 @@ export function createMetadataCache(options: MetadataCacheOptions): MetadataCach
   }
 }
 
-/** A row of the cache, as far as it is what this version writes. */
+/** A row of the cache, if it has the format of this version. */
 function asPublished(value: unknown): Published | undefined {
   const { document, url } = (value ?? {}) as Partial<Published>
   const usable = typeof document === 'object' && document !== null && typeof url === 'string' && URL.canParse(url)

@@ -1,4 +1,4 @@
-// To which authorization server a client that a person configured belongs: asked before every request that names or proves it.
+// The issuer that a configured client belongs to: checked before every request that names or authenticates the client.
 import { BridgeError } from '../../errors.ts'
 import type { Cache, ClientStore, Clock } from '../../ports.ts'
 import { quote } from '../../redaction/text.ts'
@@ -10,7 +10,7 @@ export interface ConfiguredClient {
   readonly privateKey?: string
 }
 
-/** Where the client comes from says to whom it belongs. */
+/** The origin of the client determines its issuer. */
 export interface PresetIssuers {
   /** The preset's name. */
   readonly name: string
@@ -24,25 +24,25 @@ export interface IssuerCheckOptions {
   readonly configured: ConfiguredClient | undefined
   /** The issuer that a person configured. */
   readonly issuer?: string | undefined
-  /** Of the preset that a person named, where no issuer is configured. */
+  /** The hosts of the named preset, if no issuer is configured. */
   readonly presetIssuers?: PresetIssuers | undefined
-  /** Asks the person who sits at a terminal; left out: nobody can be asked. */
+  /** Asks the person at a terminal; omitted: nobody can be asked. */
   readonly confirmIssuer?: ((issuer: string, clientId: string) => Promise<'yes' | 'no'>) | undefined
 }
 
 const FIRST_USE_MS = 10 * 365 * 24 * 60 * 60 * 1000
-/** Sealed with issuer and client id, so that nobody but this program says that a person said so. */
+/** Sealed with issuer and client id, so that only this program can record the confirmation. */
 const CONFIRMED = 'confirmed by a person'
-/** Stands in the place of a redirect URI, which is an http URL and so never this. */
+/** Stored in place of a redirect URI, which is an http URL and so never equal to this. */
 const confirmedPlace = (clientId: string) => `configured:${clientId}`
 
-/** A person has said at a terminal that this client belongs to `issuer`. */
+/** A person has confirmed at a terminal that this client belongs to `issuer`. */
 export const isConfirmedIssuer = async (clients: ClientStore, issuer: string, clientId: string): Promise<boolean> =>
   (await clients.load(issuer, confirmedPlace(clientId)))?.clientSecret === CONFIRMED
 
 /**
- * The check for one configuration: resolves where the client may be used at `issuer`. A configured issuer or a named preset decides.
- * Without either, a secret or key needs a person's word, and a public client stays with the first issuer, whichever server names another.
+ * The check for one configuration: resolves if the client may be used at `issuer`. A configured issuer or a named preset decides.
+ * Without either, a secret or key needs a confirmation, and a public client stays with its first issuer, whatever other servers name.
  * @throws BridgeError client_issuer_changed, client_issuer_missing
  */
 export function createIssuerCheck(options: IssuerCheckOptions) {
@@ -63,7 +63,7 @@ export function createIssuerCheck(options: IssuerCheckOptions) {
 
   return async (issuer: string): Promise<void> => {
     if (!configured)
-      throw new BridgeError('invalid_client', { message: 'The client of this sign-in is not configured here.' })
+      throw new BridgeError('invalid_client', { message: 'The client of this sign-in is not configured.' })
     const { clientId, clientSecret, privateKey } = configured
     // Simple string comparison (RFC 3986 section 6.2.1), as for every issuer.
     if (own !== undefined && own !== issuer) throw changed(issuer, clientId, quote(own))
@@ -77,11 +77,11 @@ export function createIssuerCheck(options: IssuerCheckOptions) {
 
 const changed = (issuer: string, clientId: string, owner: string) =>
   new BridgeError('client_issuer_changed', {
-    message: `The authorization server here is ${quote(issuer)}; the client ${quote(clientId)} belongs to ${owner}.`,
+    message: `The authorization server is ${quote(issuer)}, but the client ${quote(clientId)} belongs to ${owner}.`,
   })
 
 const missing = (issuer: string, clientId: string) =>
   new BridgeError('client_issuer_missing', {
-    message: `The client ${quote(clientId)} has a secret or key, and nothing says that it belongs to ${quote(issuer)}, which this server names.`,
-    hint: `If it does, give --issuer ${quote(issuer, 2_000)}, or set issuer: ${quote(issuer, 2_000)} for its provider in config.yaml.`,
+    message: `The client ${quote(clientId)} has a secret or key, and the configuration does not say that it belongs to ${quote(issuer)}, which this server names.`,
+    hint: `If it does, pass --issuer ${quote(issuer, 2_000)}, or set issuer: ${quote(issuer, 2_000)} for its provider in config.yaml.`,
   })

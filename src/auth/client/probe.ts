@@ -1,4 +1,4 @@
-// Whether an authorization server has forgotten a client, found out before a person sees its error page.
+// Finds out whether an authorization server has forgotten a client, before a person sees its error page.
 import { randomBytes } from 'node:crypto'
 import type { HttpClient, HttpResponse } from '../../ports.ts'
 import type { AuthorizationServerMetadata } from '../discovery/authorizationServer.ts'
@@ -7,7 +7,7 @@ import { withinTime } from '../discovery/deadline.ts'
 
 const TIMEOUT_MS = 5_000
 const LIMIT_BYTES = 64 * 1024
-/** A request is refused with these where a client is unknown; a login page never is. */
+/** Statuses with which an unknown client is refused; a login page never has them. */
 const REFUSALS = [400, 401, 403, 404, 422]
 const UNKNOWN =
   /\binvalid_client\b|\bunauthorized_client\b|\b(unknown|unregistered) client\b|\bclient\b.{0,40}\b(not found|not registered|unknown)\b/i
@@ -22,7 +22,7 @@ export interface Probe {
 
 /**
  * Asks the authorization endpoint as a browser without cookies would, with state and challenge of its own, follows nothing, and
- * believes only an answer that says the client is unknown. Whatever else happens, the client counts as known. Never throws.
+ * accepts only an answer that says that the client is unknown. In all other cases, the client counts as known. Never throws.
  */
 export async function isUnknownClient(http: HttpClient, probe: Probe): Promise<boolean> {
   const url = authorizationUrl(probe)

@@ -49,7 +49,7 @@ export async function registerClient(
       ...secret,
       // RFC 7591 section 3.2.1: seconds, and 0 for never.
       ...(secretEnd(expires) > 0 ? { secretExpiresAt: secretEnd(expires) * 1000 } : {}),
-      // A server that gives a secret and says nothing about it wants it back.
+      // If a server returns a secret without a method, it expects the secret.
       authMethod: typeof method === 'string' ? method : chooseAuthMethod(metadata, secret),
     }
   } catch (thrown) {
@@ -66,8 +66,8 @@ const deviceGrant = (metadata: AuthorizationServerMetadata) =>
   metadata.device_authorization_endpoint === undefined ? [] : [DEVICE_GRANT]
 
 /**
- * RFC 7591 section 3.2.1 wants status 201, and the end of a secret's life beside the secret. Servers in the wild answer 200, leave the
- * end out, or write it in other ways; what is no time is 0, for ever. A secret that is no text is none.
+ * RFC 7591 section 3.2.1 requires status 201, and an expiry with a secret. Some servers answer 200, omit the
+ * expiry, or write it in another form: a value that is not a time becomes 0 (never). A secret that is not a string is ignored.
  */
 async function completed(response: Response): Promise<Response> {
   const type = response.headers.get('content-type') ?? ''
@@ -94,9 +94,9 @@ async function completed(response: Response): Promise<Response> {
   return Response.json({ ...known, ...given }, { status: 201 })
 }
 
-/** No way is left to be a client there: a person has to register one. */
+/** There is no way to get a client: a person has to register one. */
 function nothingToBe({ issuer }: AuthorizationServerMetadata, redirectUri: string): BridgeError {
   return new BridgeError('registration_failed', {
-    message: `The authorization server ${quote(issuer)} registers no clients by itself. Register one there with exactly the redirect URI ${redirectUri} and give --client-id (and --client-secret-file).`,
+    message: `The authorization server ${quote(issuer)} does not support dynamic client registration. Register a client there with exactly the redirect URI ${redirectUri} and pass --client-id (and --client-secret-file).`,
   })
 }

@@ -1,4 +1,4 @@
-// The metadata of an authorization server (RFC 8414, OpenID Connect Discovery): where it is, what it must say, what a person wrote instead.
+// The metadata of an authorization server (RFC 8414, OpenID Connect Discovery): its location, its checks and configured endpoints.
 import { BridgeError } from '../../errors.ts'
 import type { HttpClient } from '../../ports.ts'
 import type { ProviderRules, RulesOf } from '../../providerRules.ts'
@@ -20,7 +20,7 @@ export interface MetadataOptions extends SecurityOverrides {
   readonly rules: RulesOf
 }
 
-/** What an issuer published, as it came: the only part that may be remembered. What a person wrote is laid over it at each use. */
+/** The published metadata, unchanged: the only part that may be cached. Configured endpoints are applied at each use. */
 export interface Published {
   readonly document: JsonObject
   /** Where it was found. */
@@ -29,7 +29,7 @@ export interface Published {
 
 export interface FoundMetadata {
   readonly metadata: AuthorizationServerMetadata
-  /** undefined: nothing was asked, or nothing is published. */
+  /** undefined: not requested, or not published. */
   readonly published: Published | undefined
 }
 
@@ -56,7 +56,7 @@ export async function fetchMetadata(options: MetadataOptions, issuer: string): P
 
 /**
  * MCP 2025-03-26: the server itself is the authorization server, with metadata at its root or without any. The issuer is our own
- * guess here, so both spellings of an origin will do; both lead to the same document.
+ * guess here, so both spellings of an origin are accepted; both lead to the same document.
  */
 export async function fetchDefaultMetadata(options: MetadataOptions, origin: string): Promise<FoundMetadata> {
   const written = configuredMetadata(options, origin)
@@ -66,7 +66,7 @@ export async function fetchDefaultMetadata(options: MetadataOptions, origin: str
   if (options.allowMissingS256) return { metadata: defaultEndpoints(origin), published: undefined }
   throw new BridgeError('discovery_failed', {
     message: `The server ${origin} publishes no metadata (tried ${paths(new URL(origin))}).`,
-    hint: 'Check that the URL is the MCP endpoint; set issuer of its provider in config.yaml. A server of MCP 2025-03-26 may have none: allow_missing_s256: true uses its default endpoints.',
+    hint: 'Check that the URL is the MCP endpoint; set issuer of its provider in config.yaml. If the server implements MCP 2025-03-26, allow_missing_s256: true uses the default endpoints.',
   })
 }
 
@@ -78,14 +78,14 @@ export const defaultMetadata = (
 ): AuthorizationServerMetadata =>
   mergeMetadata(options, defaultIssuer(new URL(origin), published.document.issuer), published)
 
-/** The metadata that a person wrote by hand or a preset has, where that is enough and nothing needs to be asked. */
+/** The configured metadata or that of a preset, if it is complete and nothing needs to be fetched. */
 export function configuredMetadata(options: MetadataOptions, issuer: string): AuthorizationServerMetadata | undefined {
   const given = configuredMembers(options, issuer)
   if (REQUIRED_URLS.some((name) => given[name] === undefined)) return undefined
   return validateMetadata({ issuer, ...given }, issuer, issuer, options)
 }
 
-/** What is given overrides what is published; the whole is checked, each time anew. @throws BridgeError issuer_mismatch, pkce_unsupported, discovery_failed */
+/** Configured values override published ones; the result is checked each time. @throws BridgeError issuer_mismatch, pkce_unsupported, discovery_failed */
 export function mergeMetadata(
   options: MetadataOptions,
   issuer: string,
@@ -98,7 +98,7 @@ export function mergeMetadata(
 const configuredMembers = ({ rules }: MetadataOptions, issuer: string) =>
   filled(rules(issuer).metadata, new URL(issuer))
 
-/** The server's origin, spelt as the metadata spells it. */
+/** The server's origin, spelled as in the metadata. */
 export const defaultIssuer = ({ origin }: URL, named: unknown) => (named === `${origin}/` ? `${origin}/` : origin)
 
 const paths = (issuer: URL) =>
@@ -117,7 +117,7 @@ async function fetchPublished({ http, allowHttp }: MetadataOptions, issuer: stri
   return undefined
 }
 
-/** What keeps the metadata away is a fault of the authorization server, not of the MCP server. */
+/** A failed metadata request is an error of the authorization server, not of the MCP server. */
 function asAuthorizationServerFailure(thrown: unknown, issuer: string): unknown {
   if (!(thrown instanceof BridgeError) || (thrown.code !== 'server_unreachable' && thrown.code !== 'server_timeout'))
     return thrown
@@ -158,9 +158,9 @@ function validateMetadata(
 ): AuthorizationServerMetadata {
   const rules = options.rules(issuer)
   const tenant = found.issuer !== issuer && rules.issuerForm === 'tenant' && isTenantForm(found.issuer, issuer)
-  // We go on under the issuer we know; ID tokens come from the one that the metadata names.
+  // We keep the issuer that we know; ID tokens come from the one that the metadata names.
   const document = tenant ? { ...found, issuer, tenant_issuer: found.issuer } : found
-  const pair = { expected: issuer, named: typeof document.issuer === 'string' ? document.issuer : 'no text' }
+  const pair = { expected: issuer, named: typeof document.issuer === 'string' ? document.issuer : 'not text' }
   if (document.issuer !== issuer && !isTrustedPair(pair, options)) {
     throw new BridgeError('issuer_mismatch', {
       message: `The metadata at ${quote(place)} names the issuer ${quote(pair.named)}, expected was ${quote(issuer)}. To trust exactly this pair, give the server in config.yaml ${trustedIssuersLine(pair)}.`,
@@ -188,6 +188,6 @@ function validateMetadata(
 export function requireSecure(url: URL, allowHttp: boolean, what: string): void {
   if (isSecure(url, allowHttp)) return
   throw new BridgeError('discovery_failed', {
-    message: `The ${what} has the scheme and host ${quote(`${url.protocol}//${url.host}`)}; only https, or http on loopback, is used.`,
+    message: `The ${what} has the scheme and host ${quote(`${url.protocol}//${url.host}`)}. It must be https, or http on loopback.`,
   })
 }

@@ -1,10 +1,10 @@
-// The body of an answer on the login path: the whole of it within a bound, or its beginning.
+// The body of a response during a sign-in: all of it up to a limit, or its beginning.
 import type { BridgeError } from '../../errors.ts'
 
-/** No metadata and no token answer is larger. */
+/** No metadata and no token response is larger. */
 const LIMIT_BYTES = 1024 * 1024
 
-/** @throws what `tooLarge` makes of a body over 1 MB */
+/** @throws the result of `tooLarge` for a body over 1 MB */
 export async function wholeBody(body: AsyncIterable<Uint8Array>, tooLarge: () => BridgeError): Promise<Buffer> {
   const chunks: Uint8Array[] = []
   let size = 0

@@ -1,9 +1,9 @@
-// The whole time of one exchange on the login path: a server that sends a byte now and then is never silent, and still comes to an end.
+// The total time of one exchange during a sign-in: it ends even if the server keeps sending single bytes.
 import type { HttpClient, HttpRequest, HttpResponse } from '../../ports.ts'
 
 /**
- * Runs `work` with a signal that aborts when `outer` does, or after `ms` with what `late` makes; then nobody waits for `work` any more.
- * The timer is one of our own: a signal of AbortSignal.any may be collected with its timeout before it fires (Node 20).
+ * Runs `work` with a signal that aborts when `outer` does, or after `ms` with the result of `late`; then `work` is no longer awaited.
+ * We use our own timer: a signal of AbortSignal.any may be collected with its timeout before it fires (Node 20).
  */
 export async function withinTime<T>(
   ms: number,
@@ -30,7 +30,7 @@ export async function withinTime<T>(
   }
 }
 
-/** An answer of which only status and headers matter: the rest of it is thrown away. */
+/** A response of which only status and headers matter: the body is discarded. */
 export async function headOf(
   http: HttpClient,
   request: Omit<HttpRequest, 'signal'>,

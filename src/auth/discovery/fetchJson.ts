@@ -1,4 +1,4 @@
-// One metadata document: JSON of bounded size, in bounded time, or undefined when the place has none.
+// One metadata document: JSON of limited size, in limited time, or undefined if there is none.
 import { BridgeError } from '../../errors.ts'
 import type { HttpClient } from '../../ports.ts'
 import { quote } from '../../redaction/text.ts'
@@ -44,7 +44,7 @@ function asObject(text: string): JsonObject | undefined {
   }
 }
 
-/** Nested deeper than any answer that means something; copying or writing such a value would overflow the stack. */
+/** Deeper than any meaningful response; copying or serializing such a value would overflow the stack. */
 export const isDeep = (value: unknown, most = 20): boolean =>
   typeof value === 'object' &&
   value !== null &&
@@ -58,10 +58,10 @@ const tooLarge = (url: URL) =>
 
 const serverError = (url: URL, status: number) =>
   new BridgeError('authorization_server_error', {
-    message: `${url.origin} answered ${status} for its metadata.`,
+    message: `${url.origin} answered the metadata request with ${status}.`,
     details: { status },
   })
 
-/** A member of a document that must be a list of strings; undefined: it is none. */
+/** A member of a document that must be a list of strings; undefined: it is not one. */
 export const strings = (value: unknown): string[] | undefined =>
   Array.isArray(value) && value.every((item) => typeof item === 'string') ? value : undefined

@@ -1,21 +1,21 @@
-// What a person may except one server from, and what the bridge then does instead. Each is narrow and shown by `status`.
+// The exceptions that a person can configure for one server, and their effect. Each is narrow and shown by `status`.
 import { quote } from '../../redaction/text.ts'
 
-/** Metadata found under `expected` that names itself `named`; both letter by letter. */
+/** Metadata found under `expected` that names itself `named`; both must match exactly. */
 export interface IssuerPair {
   readonly expected: string
   readonly named: string
 }
 
 export interface SecurityOverrides {
-  /** Plain http beyond loopback. */
+  /** Plain http outside loopback. */
   readonly allowHttp: boolean
-  /** Metadata that does not list PKCE with S256; S256 is used all the same. */
+  /** Metadata that does not list PKCE with S256; S256 is used anyway. */
   readonly allowMissingS256?: boolean
   readonly trustedIssuers?: readonly IssuerPair[]
 }
 
-/** Simple string comparison (RFC 3986 section 6.2.1): no case folding, no slash is added or taken away. */
+/** Simple string comparison (RFC 3986 section 6.2.1): no case folding, no slash is added or removed. */
 export function isTrustedPair(pair: IssuerPair, { trustedIssuers = [] }: SecurityOverrides): boolean {
   return trustedIssuers.some(({ expected, named }) => expected === pair.expected && named === pair.named)
 }

@@ -1,4 +1,4 @@
-// From a challenge to the authorization server: the protected resource's metadata (RFC 9728), then that of the server it names.
+// From a challenge to the authorization server: the metadata of the protected resource (RFC 9728), then that of the server it names.
 import { BridgeError } from '../../errors.ts'
 import type { Challenge } from '../../records.ts'
 import { quote } from '../../redaction/text.ts'
@@ -14,10 +14,10 @@ import {
 import { fetchJson, type JsonObject, strings } from './fetchJson.ts'
 
 export interface Discovered {
-  /** Under which the metadata was found: the name of this server here, for credentials and tokens. */
+  /** The issuer under which the metadata was found: it identifies this server for credentials and tokens. */
   readonly issuer: string
   readonly metadata: AuthorizationServerMetadata
-  /** The part of it that may be remembered. */
+  /** The part of it that may be cached. */
   readonly published: Published | undefined
   /** RFC 8707 resource, byte for byte as the protected resource names itself. */
   readonly resource: string | undefined
@@ -28,7 +28,7 @@ export interface Discovered {
 
 export interface DiscoveryOptions extends MetadataOptions {
   readonly server: URL
-  /** Headers a person configured for the server; they go to its own origin only. */
+  /** Headers a person configured for the server; they are sent only to its own origin. */
   readonly serverHeaders: Readonly<Record<string, string>>
   /** Configured issuer; overrides what the server names. */
   readonly issuer: string | undefined

@@ -1,12 +1,12 @@
-// Whether the account that signed in is the one a person named.
+// Checks whether the account that signed in is the requested one.
 import { BridgeError } from '../../errors.ts'
 import type { TokenSet, User } from '../../records.ts'
 import { registerAccounts } from '../../redaction/register.ts'
 import { quote } from '../../redaction/text.ts'
 
 /**
- * `wanted`: a subject, letter by letter (OpenID Connect Core section 2), or an e-mail. Names and preferred_username anybody can
- * choose, and an e-mail that the server itself calls unverified is no better (section 5.7).
+ * `wanted`: an exact subject (OpenID Connect Core section 2), or an e-mail address. Anybody can choose a name or preferred_username,
+ * and the same applies to an e-mail address that the server calls unverified (section 5.7).
  */
 export function isAccount(wanted: string, user: User | undefined): boolean {
   if (user === undefined) return false
@@ -19,11 +19,13 @@ export function checkAccount(wanted: string | undefined, { user }: Pick<TokenSet
   const { email } = user?.claims ?? {}
   const names = [user?.subject, email].filter((name) => typeof name === 'string')
   registerAccounts([...names, wanted])
-  const who = names.length === 0 ? 'nobody it names' : names.map((name) => quote(name)).join(' / ')
+  const who = names.length === 0 ? 'an account without a name' : names.map((name) => quote(name)).join(' / ')
   const unverified = user !== undefined && typeof email === 'string' && emailOf(user) === undefined
   throw new BridgeError('account_mismatch', {
-    message: `The sign-in was for ${quote(wanted)}, but the authorization server signed in ${who}${unverified ? ', with an e-mail that is not verified' : ''}.`,
-    ...(unverified ? { hint: `Verify the e-mail there, or name the subject: --account ${quote(user.subject)}` } : {}),
+    message: `The sign-in was for ${quote(wanted)}, but the authorization server signed in ${who}${unverified ? ', whose e-mail address is not verified' : ''}.`,
+    ...(unverified
+      ? { hint: `Verify the e-mail address there, or pass the subject: --account ${quote(user.subject)}` }
+      : {}),
   })
 }
 
@@ -34,7 +36,7 @@ function emailOf({ claims }: User): string | undefined {
     : undefined
 }
 
-/** People write A for a. Only ASCII letters are equal: beyond them other letters than the person's would be, such as U+212A for k. */
+/** Ignores the case of ASCII letters only: beyond them, different letters would become equal, such as U+212A and k. */
 const sameEmail = (wanted: string, email: string | undefined): boolean =>
   email !== undefined && lowered(wanted) === lowered(email)
 

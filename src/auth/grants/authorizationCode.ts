@@ -18,11 +18,11 @@ export interface AuthorizationCodeOptions extends AuthorizationRequestOptions, C
 export interface AuthorizationCodeFlow {
   /** Finds the authorization server, gets a client, and writes the plan into the attempt. Resolves to the URL to open. */
   start(attempt: Attempt, redirectUri: string): Promise<URL>
-  /** Goes on with an attempt that another process planned and left. @throws BridgeError login_failed when that had other settings */
+  /** Continues an attempt that another process planned and abandoned. @throws BridgeError login_failed when that had other settings */
   resume(attempt: Attempt): void
   /**
-   * One callback: completes the attempt its state names, or hands it to the process that sees to it, and says what the person shall
-   * see. Never throws.
+   * One callback: completes the attempt of its state, or passes it to the process that owns it. Resolves to the page that the person
+   * sees. Never throws.
    */
   handleCallback(query: URLSearchParams): Promise<CallbackPage>
 }
@@ -30,14 +30,14 @@ export interface AuthorizationCodeFlow {
 export function createAuthorizationCodeFlow(options: AuthorizationCodeOptions): AuthorizationCodeFlow {
   const { clients, attempts, clock, log } = options
 
-  /** Attempts that this process sees to; those of others are theirs to complete, with their own bounds and trust. */
+  /** The attempts of this process; other processes complete theirs, with their own limits and trust. */
   const ours = new Set<string>()
 
   const handleCallback = async (query: URLSearchParams): Promise<CallbackPage> => {
     const state = query.get('state') ?? ''
     const waiting = await attempts.byState(state, clock.now())
     const issuerError = waiting?.plan && validateIssuer(waiting.plan, query)
-    // Neither acted on nor shown: whoever sent it is not the server that was asked (MCP, Authorization Response Validation).
+    // Ignored and not shown: the sender is not the server of this sign-in (MCP, Authorization Response Validation).
     if (issuerError && query.has('error')) {
       log.warn('oauth:callback-ignored', { reason: 'issuer' })
       return { kind: 'invalid_state' }
@@ -72,7 +72,7 @@ export function createAuthorizationCodeFlow(options: AuthorizationCodeOptions): 
   }
 
   const settleFailed = async ({ id, plan }: Attempt, { code, message, hint }: BridgeError) => {
-    // A registration the server has forgotten must not stand in the way of the next sign-in.
+    // A registration that the server has forgotten must not block the next sign-in.
     if (code === 'invalid_client' && plan) await clients.forget(plan.issuer, plan.redirectUri)
     await attempts.settle(id, { status: 'failed', code, message, hint })
   }

@@ -82,7 +82,7 @@ async function extraParameters(
     ...loginHint(account, metadata),
   }
   const { generation, tokens } = await store.load(attempt)
-  // Somebody signed in before and there is no refresh token: only a new consent brings one.
+  // Somebody signed in before, but there is no refresh token: only a new consent returns one.
   if (rules.reconsent === undefined || generation === 0 || tokens?.refreshToken !== undefined) return parameters
   return { ...parameters, prompt: withPrompt(parameters.prompt, rules.reconsent) }
 }
@@ -97,7 +97,7 @@ function loginHint(
   return { login_hint: account, ...(chooses ? { prompt: 'select_account' } : {}) }
 }
 
-/** OpenID Connect Core section 3.1.2.1: a list; `none` stands alone. */
+/** OpenID Connect Core section 3.1.2.1: a list; `none` must be alone. */
 function withPrompt(prompt: string | undefined, added: string): string {
   const words = prompt?.split(' ') ?? []
   return words.includes('none') || words.includes(added) ? words.join(' ') : [...words, added].join(' ')

@@ -1,4 +1,4 @@
-// The client credentials grant (RFC 6749 section 4.4): tokens for this program itself, without a person, a browser or an attempt.
+// The client credentials grant (RFC 6749 section 4.4): tokens for the program itself, without a person, a browser or an attempt.
 import type { Clock, Logger } from '../../ports.ts'
 import { present } from '../../present.ts'
 import type { Challenge, TokenSet } from '../../records.ts'
@@ -61,7 +61,7 @@ export function createClientCredentials(options: ClientCredentialsOptions): Requ
   }
 }
 
-/** The last request once more; where less was given than asked for, for all of it again. */
+/** Repeats the last request; if fewer scopes were granted than requested, requests all of them again. */
 function askedFor({
   issuer,
   clientId,

@@ -1,4 +1,4 @@
-// The last step of every sign-in of a person: the right account, the tokens taken by the server and stored, the attempt finished; or the attempt failed.
+// The last step of every sign-in: checks the account, tries and stores the tokens, and finishes or fails the attempt.
 import { BridgeError } from '../../errors.ts'
 import type { AttemptStore, Logger, TokenStore } from '../../ports.ts'
 import type { Attempt, TokenKey, TokenSet } from '../../records.ts'
@@ -23,19 +23,19 @@ export async function completeSignIn(
   try {
     await tryTokens(attempt.server, tokens)
   } catch (thrown) {
-    // Tokens that the server refuses take nobody's place; where there are none, they stay for `doctor` to look at.
+    // Tokens that the server refuses do not replace stored ones; if there are none, they are kept for `doctor`.
     if ((await store.load(attempt)).tokens === undefined) await storeTokens(store, attempt, tokens)
     throw thrown
   }
-  // Whoever replaced this attempt has asked for something else.
+  // The attempt that replaced this one has different options.
   if ((await attempts.byId(attempt.id))?.successor !== undefined)
-    throw new BridgeError('login_failed', { message: 'Another sign-in with other wishes took the place of this one.' })
+    throw new BridgeError('login_failed', { message: 'Another sign-in with different options replaced this one.' })
   await storeTokens(store, attempt, tokens)
   await attempts.settle(attempt.id, { status: 'finished' })
   log.info('oauth:signed-in', { server: attempt.server, profile: attempt.profile, issuer: tokens.issuer })
 }
 
-/** A fresh sign-in goes before whatever stands there, also when that changed a moment ago. */
+/** A new sign-in overrides the stored one, even if that has just changed. */
 export async function storeTokens(store: TokenStore, key: TokenKey, tokens: TokenSet): Promise<void> {
   for (;;) {
     const { generation } = await store.load(key)

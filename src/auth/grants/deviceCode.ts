@@ -1,4 +1,4 @@
-// Sign-in by device code (RFC 8628): a code to type in any browser on any machine, and polling until the person has done so.
+// Sign-in by device code (RFC 8628): shows a code to type in any browser, and polls until the person has done so.
 import { asBridgeError, BridgeError } from '../../errors.ts'
 import type { Clock } from '../../ports.ts'
 import { present } from '../../present.ts'
@@ -26,7 +26,7 @@ export interface DeviceSignIn {
   readonly userCode: string
   /** Where the person types the code. */
   readonly verificationUri: string
-  /** The same with the code in it, where the server gives one. */
+  /** The same with the code in it, if the server sends one. */
   readonly verificationUriComplete: string | undefined
   /** ms since the epoch */
   readonly expiresAt: number
@@ -39,7 +39,7 @@ export interface DeviceCodeFlow {
   start(attempt: Attempt): Promise<DeviceSignIn>
 }
 
-/** Between two polls where the server names no interval, and what slow_down adds (RFC 8628 sections 3.2 and 3.5), in ms. */
+/** The interval if the server names none, and the time that slow_down adds (RFC 8628 sections 3.2 and 3.5), in ms. */
 const INTERVAL_MS = 5_000
 const SLOW_DOWN_MS = 5_000
 const LONGEST_INTERVAL_MS = 60_000
@@ -73,7 +73,7 @@ export function createDeviceCodeFlow(options: DeviceCodeOptions): DeviceCodeFlow
       }
       if (device.user_code.length > LONGEST_CODE)
         throw new BridgeError('login_failed', {
-          message: 'The authorization server gives a device code that nobody can type.',
+          message: 'The authorization server sent a user code that cannot be typed.',
         })
       const verificationUri = await checkedAddress(device.verification_uri, options)
       const complete = device.verification_uri_complete
@@ -108,7 +108,7 @@ interface Poll {
   readonly resource: string | undefined
 }
 
-/** What may pass by itself is asked again at twice the interval (RFC 8628 section 3.5). @throws BridgeError login_timed_out, access_denied, … */
+/** After a transient failure, polls again at twice the interval (RFC 8628 section 3.5). @throws BridgeError login_timed_out, access_denied, … */
 async function untilApproved(
   { clock, log, claims }: DeviceCodeOptions,
   poll: Poll,
@@ -133,11 +133,11 @@ async function untilApproved(
 
 const PASSING: ReadonlySet<string> = new Set(['authorization_server_error', 'authorization_server_unreachable'])
 
-/** The address is printed and made a QR code: only what may carry a person. @throws BridgeError discovery_failed, address_refused */
+/** The address is printed and shown as a QR code, so it must be safe to open. @throws BridgeError discovery_failed, address_refused */
 async function checkedAddress(address: string, { allowHttp, checkAddress }: RequestOptions): Promise<string> {
   if (address.length > LONGEST_ADDRESS || !URL.canParse(address) || !isSecure(new URL(address), allowHttp))
     throw new BridgeError('discovery_failed', {
-      message: 'The address that the authorization server gives for the device code is neither https nor on loopback.',
+      message: 'The verification address of the authorization server is neither https nor on loopback.',
     })
   const url = new URL(address)
   await checkAddress?.(url)

@@ -1,4 +1,4 @@
-// A callback for a sign-in that another process sees to: handed over through the store, because only that one knows how far its server reaches and whom it trusts.
+// Passes a callback to the process that owns its sign-in, through the store: only that process knows the limits and trust of its server.
 import { BridgeError, ERRORS } from '../../errors.ts'
 import type { AttemptStore, CallbackPage, Clock, Logger } from '../../ports.ts'
 import type { Attempt, AttemptPlan } from '../../records.ts'
@@ -10,10 +10,10 @@ export interface HandOverOptions {
 }
 
 const POLL_MS = 50
-/** A process that died is replaced and has redeemed the code well before, in ms. */
+/** Long enough for the replacement of a dead process to exchange the code, in ms. */
 const LONGEST_MS = 60_000
 
-/** Resolves to the page of the outcome, whoever brought it about. */
+/** Resolves to the page of the outcome, whichever process caused it. */
 export async function handOver(
   options: HandOverOptions,
   attempt: Attempt,
@@ -31,11 +31,11 @@ export async function handOver(
     if (page) return page
   }
   return failed(
-    new BridgeError('login_timed_out', { message: 'The process that began this sign-in did not complete it.' }),
+    new BridgeError('login_timed_out', { message: 'The process that started this sign-in did not complete it.' }),
   )
 }
 
-/** undefined: it is not decided yet. */
+/** undefined: not decided yet. */
 function pageOf(now: Attempt | undefined, before: Attempt): CallbackPage | undefined {
   if (!now) return { kind: 'invalid_state' }
   if (now.status === 'finished') return { kind: 'done', server: now.server }
@@ -48,7 +48,7 @@ function pageOf(now: Attempt | undefined, before: Attempt): CallbackPage | undef
   return { kind: 'again', authorizationUrl: now.plan.authorizationUrl }
 }
 
-/** Nobody of a version before looks for what is handed over, and nobody else knows its server's bounds. */
+/** Processes of an older version do not look for it, and no other process knows the limits of its server. */
 async function refuse({ attempts }: HandOverOptions, { id }: Attempt): Promise<CallbackPage> {
   const error = begunElsewhere()
   await attempts.settle(id, { status: 'failed', code: error.code, message: error.message, hint: error.hint })
@@ -57,13 +57,13 @@ async function refuse({ attempts }: HandOverOptions, { id }: Attempt): Promise<C
 
 const failed = ({ code, message, hint }: BridgeError): CallbackPage => ({ kind: 'failed', code, message, hint })
 
-/** A plan is completed under the settings it was made under. @throws BridgeError login_failed */
+/** A plan must be completed with the settings it was created with. @throws BridgeError login_failed */
 export function requireSameBounds(plan: AttemptPlan, bounds: string): void {
   if (plan.bounds !== bounds) throw begunElsewhere()
 }
 
 const begunElsewhere = () =>
   new BridgeError('login_failed', {
-    message: 'The sign-in was begun under other settings, or by another version of this program.',
-    hint: 'Start it again.',
+    message: 'The sign-in was started with different settings, or by another version of this program.',
+    hint: 'Start the sign-in again.',
   })

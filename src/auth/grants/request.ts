@@ -1,4 +1,4 @@
-// What a sign-in asks for, whatever its grant: which authorization server, its own wishes, which scopes, for which resource.
+// The parameters of a sign-in, whatever its grant: authorization server, options, scopes and resource.
 
 import type { HttpClient } from '../../ports.ts'
 import { present } from '../../present.ts'
@@ -33,11 +33,11 @@ export interface AuthRequest {
   readonly rules: ProviderRules
   readonly scope: string | undefined
   readonly resource: string | undefined
-  /** RFC 9449: 'dpop' where both servers want tokens bound to a key. */
+  /** RFC 9449: 'dpop' if both servers want tokens bound to a key. */
   readonly binding: 'bearer' | 'dpop'
 }
 
-/** `who`: a program has no identity to show and nothing to keep while it is away. @throws BridgeError as `discover` does */
+/** `who`: a program needs neither identity nor offline_access. @throws BridgeError as `discover` does */
 export async function requestFor(
   options: RequestOptions,
   server: URL,
@@ -66,7 +66,7 @@ export async function requestFor(
   }
 }
 
-/** As parameters of a request; what is not wanted is left out. */
+/** As parameters of a request, without those that are not set. */
 export function requestParameters({ scope, resource }: AuthRequest): { scope?: string; resource?: string } {
   return present({ scope, resource })
 }

@@ -1,4 +1,4 @@
-// A code that was refused because the server has forgotten our client: one more round, with a new client, in the same tab.
+// Repeats a sign-in with a new client in the same tab, after a code was refused because the server has forgotten the old one.
 import { BridgeError } from '../../errors.ts'
 import type { AttemptStore, Logger } from '../../ports.ts'
 import type { AttemptPlan } from '../../records.ts'
@@ -12,8 +12,8 @@ export interface RetryOptions {
 }
 
 /**
- * For the `catch` of a code exchange: resolves to the address to go on at. What is no unknown client, was tried once before, or
- * has a client that is not ours to replace is thrown on.
+ * For the `catch` of a code exchange: resolves to the address to continue at. Rethrows if the client is not unknown, if this was tried before, or
+ * if we must not replace the client.
  */
 export function retryWithNewClient({ clients, attempts, log }: RetryOptions, attemptId: string, plan: AttemptPlan) {
   return async (thrown: unknown): Promise<{ again: string }> => {

@@ -1,4 +1,4 @@
-// One request with tokens that were just stored: a sign-in has succeeded when the MCP server takes them, and not before.
+// Sends one request with new tokens: a sign-in succeeds only if the MCP server accepts them.
 
 import { asBridgeError, BridgeError } from '../../errors.ts'
 import { mcpPing } from '../../mcpPing.ts'
@@ -17,7 +17,7 @@ export interface TryOptions {
 
 /** Longest time the MCP server has to answer, in ms. */
 const LONGEST_MS = 5_000
-/** A server whose clock is behind, or that learns of new tokens a moment later, is asked once more after this long, in ms. */
+/** A server whose clock is behind, or that accepts new tokens with a delay, is asked once more after this time, in ms. */
 const PAUSE_MS = 1_000
 
 /** Tries tokens of one server as the bridge will send them. */
@@ -33,7 +33,7 @@ export function createVerifier(
 }
 
 /**
- * Any answer but 401 will do; a server that cannot be reached just now says nothing about the tokens.
+ * Any answer except 401 is a success; an unreachable server says nothing about the tokens.
  * @throws BridgeError unauthorized
  */
 export async function tryTokens(options: TryOptions): Promise<void> {
@@ -46,14 +46,14 @@ export async function tryTokens(options: TryOptions): Promise<void> {
     return log.info('oauth:first-request', { outcome: 'failed', code: asBridgeError(thrown).code })
   }
   throw new BridgeError('unauthorized', {
-    message: `The sign-in brought a token, but ${options.url.origin} refuses it (401).`,
-    hint: 'The token may be for another audience or tenant. See what it carries: mcp-oauth-bridge doctor; then check resource, audience and scopes in config.yaml.',
+    message: `The sign-in succeeded, but ${options.url.origin} refuses the new token (401).`,
+    hint: 'The token may be for another audience or tenant. Run mcp-oauth-bridge doctor to see its claims, then check resource, audience and scopes in config.yaml.',
   })
 }
 
 async function isTaken(options: TryOptions): Promise<boolean> {
   const first = await ask(options)
-  // RFC 9449 section 9: refused for want of the server's nonce, which is known now.
+  // RFC 9449 section 9: refused because the server's nonce was missing, which is known now.
   const { status } = first.again ? await ask(options) : first
   return status !== 401
 }

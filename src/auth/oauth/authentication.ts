@@ -1,4 +1,4 @@
-// How a client proves itself at the token endpoint: the method (RFC 8414 section 2), and the key of private_key_jwt (RFC 7523).
+// How a client authenticates at the token endpoint: the method (RFC 8414 section 2), and the key of private_key_jwt (RFC 7523).
 import { createPrivateKey, type JsonWebKeyInput, type KeyObject, webcrypto } from 'node:crypto'
 import { BridgeError } from '../../errors.ts'
 import { present } from '../../present.ts'
@@ -9,7 +9,7 @@ import type { JsonObject } from '../discovery/fetchJson.ts'
 export type Credentials = Pick<RegisteredClient, 'clientSecret' | 'privateKey'>
 
 /**
- * The strongest method that the client has and the server lists; without a list the one the credentials were made for.
+ * The strongest method that the client has and the server lists; without a list, the one that the credentials were created for.
  * @throws BridgeError client_auth_unsupported
  */
 export function chooseAuthMethod(metadata: JsonObject, { clientSecret, privateKey }: Credentials): string {
@@ -21,12 +21,12 @@ export function chooseAuthMethod(metadata: JsonObject, { clientSecret, privateKe
       ? 'client_secret_basic'
       : 'client_secret_post'
   if (privateKey === undefined) return 'none'
-  throw unsupported(`takes ${quote((offered ?? []).join(', '))}, not private_key_jwt`)
+  throw unsupported(`supports ${quote((offered ?? []).join(', '))}, not private_key_jwt`)
 }
 
 /**
  * The Authorization header of client_secret_basic (RFC 6749 section 2.3.1). openid-client's own also encodes "-", "." and "_", which the
- * form encoding leaves as they are, and which servers that do not decode take for other characters.
+ * form encoding leaves unchanged, and which servers that do not decode misread.
  */
 export function basicCredentials(clientId: string, clientSecret: string): string {
   const encode = (text: string) => new URLSearchParams([['', text]]).toString().slice(1)
@@ -52,7 +52,7 @@ export async function signingKey(text: string, metadata: JsonObject): Promise<Si
   if (alg === undefined) {
     const theirs = Array.isArray(listed) ? listed.filter((name) => typeof name === 'string').join(', ') : ''
     throw unsupported(
-      `takes signatures of ${quote(theirs)}, and the key makes ${possible.join(', ') || 'none of them'}`,
+      `supports the signatures ${quote(theirs)}, but the key supports ${possible.join(', ') || 'none of them'}`,
     )
   }
   const der = key.export({ format: 'der', type: 'pkcs8' })
@@ -72,10 +72,10 @@ function readKey(text: string): { key: KeyObject; kid?: string; alg?: string } {
       }),
     }
   } catch {
-    // The reason may quote the key, so it goes nowhere.
+    // The reason may quote the key, so it is discarded.
     throw new BridgeError('config_invalid', {
-      message: 'The client key is no private key in PEM or JWK.',
-      hint: 'Give --client-key-file a PKCS#8 PEM file without a passphrase, or a JWK with its private part.',
+      message: 'The client key is not a private key in PEM or JWK format.',
+      hint: 'Pass --client-key-file a PKCS#8 PEM file without a passphrase, or a JWK with its private part.',
     })
   }
 }

@@ -22,7 +22,7 @@ export interface AuthorizationRequest {
   readonly nonce: string | undefined
   readonly scope: string | undefined
   readonly resource: string | undefined
-  /** Parameters a provider wants besides; they never override ours. */
+  /** Additional parameters for a provider; they never override ours. */
   readonly extra: Readonly<Record<string, string>>
 }
 
@@ -66,7 +66,7 @@ export async function createOAuthClient(
       })
     },
 
-    /** Checks state, iss (RFC 9207), PKCE, nonce and the ID token, then redeems the code. `claims`: names wanted for headers. */
+    /** Checks state, iss (RFC 9207), PKCE, nonce and the ID token, then exchanges the code. `claims`: names wanted for headers. */
     redeem: (callback: URL, request: AuthorizationRequest, claims: readonly string[]): Promise<TokenResponse> =>
       translated(async () => {
         const { state, codeVerifier, nonce, resource } = request
@@ -80,7 +80,7 @@ export async function createOAuthClient(
         return withUser(connection, answer, claims)
       }),
 
-    /** 'rejected': the grant is dead (`invalid_grant`, RFC 6749 section 5.2). Everything else that fails is thrown. */
+    /** 'rejected': the grant is invalid (`invalid_grant`, RFC 6749 section 5.2). All other failures are thrown. */
     async refresh(refreshToken: string, parameters: RefreshParameters): Promise<TokenResponse | 'rejected'> {
       registerSecret([refreshToken], 'token')
       try {
@@ -112,7 +112,7 @@ export async function createOAuthClient(
       }
     },
 
-    /** RFC 8628 section 3.1. @throws BridgeError device_unsupported where it is not advertised */
+    /** RFC 8628 section 3.1. @throws BridgeError device_unsupported if it is not advertised */
     async deviceAuthorization(parameters: Parameters) {
       if (metadata.device_authorization_endpoint === undefined) throw new BridgeError('device_unsupported')
       const device = await translated(() => client.initiateDeviceAuthorization(config, sent(parameters)))
@@ -222,7 +222,7 @@ function authentication(metadata: AuthorizationServerMetadata, registered: Regis
     headers.set('authorization', basicCredentials(clientId, clientSecret))
 }
 
-/** Reads the key when it is needed; the assertion's algorithm is spelt as the server lists it. */
+/** Reads the key when it is needed; the assertion's algorithm is spelled as the server lists it. */
 function signed(metadata: AuthorizationServerMetadata, privateKey: string): client.ClientAuth {
   return async (...request) => {
     const { alg, ...key } = await signingKey(privateKey, metadata)

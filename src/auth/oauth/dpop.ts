@@ -18,7 +18,7 @@ export interface DpopProofs {
 export const newDpopKey = (): string =>
   JSON.stringify(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' }))
 
-/** The same key as Web Crypto has it, for the token endpoint (section 5). */
+/** The same key for Web Crypto, for the token endpoint (section 5). */
 export async function signingPair(
   key: string,
 ): Promise<{ privateKey: webcrypto.CryptoKey; publicKey: webcrypto.CryptoKey }> {

@@ -11,12 +11,12 @@ interface OAuthError {
   /** As the server wrote it: any JSON. */
   readonly error_description?: unknown
   readonly status?: number
-  /** openid-client keeps it out of logs, not out of reach. */
+  /** openid-client hides it from logs, but still exposes it. */
   readonly response?: Response
   readonly cause?: unknown
 }
 
-/** The refresh token or code is refused for good. */
+/** The refresh token or code is permanently refused. */
 export function isInvalidGrant(thrown: unknown): boolean {
   const { code, error, status } = thrown as OAuthError
   return code === 'OAUTH_RESPONSE_BODY_ERROR' && error === 'invalid_grant' && (status ?? 400) < 500
@@ -54,7 +54,7 @@ export function translateOAuthError(thrown: unknown, issuer: string): BridgeErro
       cause: thrown,
     })
   }
-  // Servers that have forgotten a client say so in many ways, not all of them OAuth.
+  // Servers report a forgotten client in many ways, some of them outside OAuth.
   if (response && UNKNOWN_CLIENT.includes(response.status)) {
     return new BridgeError('invalid_client', {
       message: `The authorization server ${quote(issuer)} refused this client with ${response.status}.`,
@@ -62,7 +62,9 @@ export function translateOAuthError(thrown: unknown, issuer: string): BridgeErro
       details: { status: response.status },
     })
   }
-  const what = response ? `answered ${response.status}` : `sent what is no OAuth answer (${quote(textOf(thrown))})`
+  const what = response
+    ? `answered ${response.status}`
+    : `sent something that is not an OAuth response (${quote(textOf(thrown))})`
   return new BridgeError('login_failed', {
     message: `The authorization server ${quote(issuer)} ${what}.`,
     cause: thrown,
@@ -70,7 +72,7 @@ export function translateOAuthError(thrown: unknown, issuer: string): BridgeErro
   })
 }
 
-/** Answers without an OAuth error code that a server gives to a client it does not know. */
+/** Statuses without an OAuth error code with which a server refuses an unknown client. */
 const UNKNOWN_CLIENT = [400, 401, 403, 422]
 
 const CODES = new Map<string, ErrorCode>(
@@ -121,7 +123,7 @@ function busy(issuer: string, status: number, named: string | null, cause: unkno
   })
 }
 
-/** An HTTP failure on the way to the authorization server is not one of the MCP server. */
+/** An HTTP failure at the authorization server is not a failure of the MCP server. */
 function asAuthorizationServerError(inner: BridgeError, issuer: string): BridgeError {
   if (inner.code !== 'server_unreachable' && inner.code !== 'server_timeout') return inner
   return new BridgeError('authorization_server_unreachable', {

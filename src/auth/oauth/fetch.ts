@@ -1,4 +1,4 @@
-// The fetch that openid-client is given: our own HTTP client, so that one door decides on TLS, timeouts and redirects.
+// The fetch for openid-client: our own HTTP client, so that one place decides on TLS, timeouts and redirects.
 import { BridgeError } from '../../errors.ts'
 import type { HttpClient } from '../../ports.ts'
 import { wholeBody } from '../discovery/body.ts'
@@ -13,12 +13,12 @@ interface FetchOptions {
 }
 
 interface ThroughOptions {
-  /** How an ID token of the answer is treated; left out: it stays as it is. */
+  /** How to treat an ID token in the response; omitted: unchanged. */
   readonly idToken?: IdToken | undefined
   readonly wholeMs?: number
 }
 
-/** No answer takes longer from first to last byte, in ms. */
+/** Longest time of a response from first to last byte, in ms. */
 const WHOLE_MS = 30_000
 
 /** `timeoutMs`: longest silence; `wholeMs`: longest time of an answer. Never follows a redirect of a POST away from its method, nor any to another origin; bodies up to 1 MB. */
@@ -41,7 +41,7 @@ export function fetchThrough(
     }
     const { response, bytes } = await withinTime(wholeMs, () => tooSlow(url), asking, signal)
     const received = new Headers()
-    // Without its challenge the body decides: a dead grant with a challenge beside it is still a dead grant (RFC 6749 section 5.2).
+    // Without its challenge, the body decides: an invalid grant with a challenge is still an invalid grant (RFC 6749 section 5.2).
     const { 'www-authenticate': _challenge, ...headersOfAnswer } = response.headers
     for (const [name, value] of Object.entries(headersOfAnswer))
       for (const one of [value ?? []].flat()) received.append(name, one)
@@ -56,7 +56,7 @@ export function fetchThrough(
 }
 
 const tooLarge = (url: string) =>
-  new BridgeError('authorization_server_error', { message: `${new URL(url).origin} answered more than 1 MB.` })
+  new BridgeError('authorization_server_error', { message: `${new URL(url).origin} sent an answer of more than 1 MB.` })
 
 const tooSlow = (url: string) =>
   new BridgeError('authorization_server_unreachable', { message: `${new URL(url).origin} did not answer in time.` })

@@ -1,4 +1,4 @@
-// Answers to POSTs that keep to an older or looser form, made into what RFC 6749 section 5 and RFC 8628 section 3.2 ask for.
+// Responses in an older or looser form, converted to what RFC 6749 section 5 and RFC 8628 section 3.2 require.
 import { deviceCodeLife, pollInterval, tokenLife } from '../../bounds.ts'
 
 export interface Answer {
@@ -7,7 +7,7 @@ export interface Answer {
   readonly body: string
 }
 
-/** 'unread': nothing that an ID token says is used, as after a refresh, so that a bad one spoils nothing. */
+/** 'unread': nothing that an ID token says is used, as after a refresh, so that an invalid one does no harm. */
 export type IdToken = 'read' | 'unread'
 
 type Members = Readonly<Record<string, unknown>>
@@ -15,8 +15,8 @@ type Members = Readonly<Record<string, unknown>>
 /**
  * A form-encoded answer becomes JSON, and an error that was sent with 200 becomes 400: GitHub and others do both
  * (https://docs.github.com/apps/oauth-apps/maintaining-oauth-apps/troubleshooting-oauth-app-access-token-request-errors).
- * Of an answer with tokens or a device code only the members that count are kept, and what stands in an optional one that cannot be
- * used counts as not sent: a refresh token was spent for it, and must not be lost for the way a number is written.
+ * Of a response with tokens or a device code, only known members are kept, and an optional member with an unusable value
+ * is ignored: a refresh token was used for it, and must not be lost because of the format of a number.
  */
 export function normalized(answer: Answer, idToken: IdToken = 'read'): Answer {
   const { status, contentType, body } = answer
@@ -47,7 +47,7 @@ const tokensOf = (json: Members, idToken: IdToken): Members => ({
   id_token: idToken === 'read' && isCompact(json.id_token) ? json.id_token : undefined,
 })
 
-/** RFC 8628 section 3.2; a life that is not said is as long as the sign-in is waited for. */
+/** RFC 8628 section 3.2; without a lifetime, the code lives as long as the sign-in. */
 const deviceCodeOf = (json: Members): Members => ({
   device_code: json.device_code,
   user_code: json.user_code,
@@ -59,13 +59,13 @@ const deviceCodeOf = (json: Members): Members => ({
 
 const textOf = (value: unknown) => (typeof value === 'string' ? value : undefined)
 
-/** Some servers send a list where a text with blanks is due. */
+/** Some servers send a list instead of a space-separated string. */
 function scopeOf(value: unknown): string | undefined {
   const list = Array.isArray(value) && value.every((item) => typeof item === 'string') ? value.join(' ') : value
   return textOf(list)
 }
 
-/** A JWT (RFC 7519 section 3), good or bad: what is none says nothing about anybody. */
+/** A JWT (RFC 7519 section 3), valid or not; anything else is ignored. */
 const isCompact = (value: unknown) => typeof value === 'string' && /^[\w-]+(\.[\w-]*){2,4}$/.test(value)
 
 const fromForm = (body: string): Members => Object.fromEntries(new URLSearchParams(body))

@@ -4,7 +4,7 @@ import type { ErrorCode } from '../../errors.ts'
 export interface Said {
   readonly error: string
   readonly description: string | undefined
-  /** Entra's numbers (`error_codes`), where the answer is JSON. */
+  /** Entra's numbers (`error_codes`), if the response is JSON. */
   readonly numbers: readonly unknown[]
 }
 
@@ -17,8 +17,7 @@ const REDIRECT =
   'Azure portal > App registrations > your app > Authentication: register exactly the callback_url, and check tenant_id in config.yaml.'
 const CONSENT =
   'Sign in again with prompt: consent in config.yaml, or have an administrator grant consent (Azure portal > App registrations > your app > API permissions).'
-const RESOURCE =
-  'Leave the resource out: login --force --resource none, or resource: none for its provider in config.yaml.'
+const RESOURCE = 'Omit the resource: login --force --resource none, or resource: none for its provider in config.yaml.'
 
 /** https://learn.microsoft.com/entra/identity-platform/reference-error-codes */
 const AADSTS = new Map<number, Meaning>([
@@ -34,23 +33,26 @@ const AADSTS = new Map<number, Meaning>([
     7000215,
     { code: 'invalid_client', hint: 'The client secret is wrong: use its value, not its id, from the Azure portal.' },
   ],
-  [7000222, { code: 'invalid_client', hint: 'The client secret has expired: make a new one in the Azure portal.' }],
+  [7000222, { code: 'invalid_client', hint: 'The client secret has expired: create a new one in the Azure portal.' }],
 ])
 
-/** undefined: the OAuth error code alone says what there is to know. */
+/** undefined: the OAuth error code is sufficient. */
 export function meaningOf({ error, description = '', numbers }: Said): Meaning | undefined {
   // Entra answers all these with invalid_request, invalid_grant or invalid_client. In a redirect, where there is no
-  // error_codes, its number stands at the start of the description.
+  // error_codes, its number is at the start of the description.
   const written = /^AADSTS(\d{5,7})\b/.exec(description)?.[1]
   for (const number of [...numbers, Number(written)]) {
     const meaning = typeof number === 'number' || typeof number === 'string' ? AADSTS.get(Number(number)) : undefined
     if (meaning) return meaning
   }
-  // RFC 7636 sections 4.4.1 and 4.6 have no codes of their own: invalid_request and invalid_grant mean a hundred other
-  // things, and only the description tells which.
+  // RFC 7636 sections 4.4.1 and 4.6 define no separate codes: invalid_request and invalid_grant have many other
+  // meanings, and only the description distinguishes them.
   if (error === 'invalid_grant' && /code.?verifier|pkce/i.test(description)) return { code: 'pkce_failed' }
   if (error === 'invalid_request' && /code.?challenge.?method|transform algorithm/i.test(description))
-    return { code: 'pkce_unsupported', hint: 'S256 is the only method used: allow it for this client at the provider.' }
+    return {
+      code: 'pkce_unsupported',
+      hint: 'Allow S256 for this client at the provider; it is the only method that mcp-oauth-bridge uses.',
+    }
   if (error === 'invalid_request' && /code.?challenge|code.?verifier|pkce/i.test(description))
     return { code: 'pkce_failed' }
   return undefined

@@ -13,7 +13,7 @@ export interface CoordinatedRefreshOptions {
   readonly reload: () => Promise<TokenRecord>
   readonly leases: Leases
   readonly refresh: () => Promise<Refresh>
-  /** Asks for tokens of this program itself; undefined: a person signs in. */
+  /** Requests tokens for the program itself; undefined: a person signs in. */
   readonly clientCredentials?:
     | ((last: TokenSet | undefined, challenge: Challenge | undefined) => Promise<TokenSet>)
     | undefined
@@ -31,13 +31,13 @@ export interface CoordinatedRefresh {
   readonly obtainedAt: number
 }
 
-/** A holder that dies is succeeded after this long. */
+/** If a holder dies, another process takes over after this time. */
 export const TOKEN_LEASE_MS = 4_000
 /** Held by the process that spends or revokes the tokens of this key at the authorization server. */
 export const tokenLease = (key: TokenKey) => `tokens:${key.server} ${key.profile}`
 const SAVE_TRIES = 5
 const CUT_OFF =
-  'An earlier refresh was cut off before its answer was stored, so the refresh token it spent was refused. A new sign-in is needed.'
+  'An earlier refresh was interrupted before its new tokens were stored, so the server refused the old refresh token. Sign in again.'
 
 type Refreshable = TokenSet & { readonly refreshToken: string }
 
@@ -63,7 +63,7 @@ export function createCoordinatedRefresh(options: CoordinatedRefreshOptions): Co
     await store.remove(key, generation, reason, 'token_expired')
   }
 
-  /** The old refresh token is spent: a database that is busy now must not cost the new one. */
+  /** The old refresh token is used up: a busy database must not lose the new one. */
   const save = async (tokens: TokenSet, generation: number): Promise<void> => {
     obtainedAt = clock.now()
     for (let tries = 1; ; tries++) {

@@ -1,4 +1,4 @@
-// The refresh grant (RFC 6749 section 6): a new token set, or 'rejected' when the grant is dead; throws what may pass.
+// The refresh grant (RFC 6749 section 6): a new token set, or 'rejected' if the grant is invalid; throws transient errors.
 import { BridgeError } from '../../errors.ts'
 import type { Clock, Logger } from '../../ports.ts'
 import type { RulesOf } from '../../providerRules.ts'
@@ -28,7 +28,7 @@ export function createRefresh({ clients, clock, log, rules, bearer }: RefreshOpt
     const { issuer, resource, dpopKey, refreshToken } = tokens
     const scope = rules(issuer).refreshScope === 'repeat' ? tokens.scope : undefined
     const answer = await withRetry(async () => {
-      // Who is signed in stays as it was: an ID token counts only where it is the bearer.
+      // The account does not change: an ID token is only used if it is the bearer.
       const idToken = bearer === 'id_token' ? 'read' : 'unread'
       const oauth = await clients.connect(issuer, client, { dpopKey, idToken })
       return oauth.refresh(refreshToken, { resource, scope })
@@ -38,14 +38,14 @@ export function createRefresh({ clients, clock, log, rules, bearer }: RefreshOpt
     return { ...renewedTokenSet(tokens, answer, clock.now(), bearer), clientId: client.clientId }
   }
 
-  /** The server does not know the client any more: one new registration, and one new try with it. */
+  /** The server has forgotten the client: registers a new one and tries once more. */
   const refreshWithNewClient = async (tokens: Refreshable, refused: RegisteredClient | undefined, why: BridgeError) => {
     if (replaced.has(tokens.clientId)) throw why
     replaced.add(tokens.clientId)
     const client = await clients.replacement(tokens.issuer, tokens.redirectUri, tokens.clientId)
     if (!client) throw why
     return refreshAs(client, tokens).catch(async (thrown: unknown) => {
-      // It was not the client: what was registered before goes back, for whoever still uses it.
+      // The client was not the cause: the previous registration is restored, for processes that still use it.
       if (isUnknownClient(thrown) && refused) await clients.restore(tokens.issuer, tokens.redirectUri, refused)
       throw thrown
     })

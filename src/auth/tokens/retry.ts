@@ -1,13 +1,13 @@
-// Trying again what may pass by itself: an authorization server that is busy, or out of reach while the machine wakes.
+// Retries transient failures: an authorization server that is busy, or unreachable while the machine wakes up.
 import type { BridgeError } from '../../errors.ts'
 import type { Clock, Logger } from '../../ports.ts'
 
-/** Waits between tries, in ms; a longer Retry-After ends the trying. */
+/** Delays between attempts, in ms; a longer Retry-After ends them. */
 const WAITS_MS = [300, 1_200]
 const LONGEST_WAIT_MS = 5_000
-/** No other try begins later than this: the host waits meanwhile. */
+/** No attempt starts later than this, because the host waits. */
 const BUDGET_MS = 10_000
-/** After the machine woke the network may need this long; until then it is waited for. */
+/** How long the network may need after the machine woke up. */
 const WAKING_MS = 30_000
 /** The clocks of a machine that slept this much differ by it. */
 const SLEPT_MS = 5_000
@@ -40,7 +40,7 @@ export function createRetry(clock: Clock, log: Logger, event: string): Retry {
   }
 }
 
-/** ms to wait before the next try; undefined: give up. Only what may pass by itself is tried again. */
+/** ms to wait before the next attempt; undefined: give up. Only transient failures are retried. */
 function pause({ code, details }: BridgeError, attempt: number, waking: boolean): number | undefined {
   if (code !== 'authorization_server_error' && code !== 'authorization_server_unreachable') return undefined
   const patience = waking && code === 'authorization_server_unreachable'

@@ -1,4 +1,4 @@
-// Which scopes to ask for (MCP authorization, "Scope Selection Strategy"), plus those that keep and name the sign-in.
+// Which scopes to request (MCP authorization, "Scope Selection Strategy"), plus those for refresh tokens and identity.
 
 export interface ScopeSources {
   /** `scope` of the challenge: what the request needs. */
@@ -14,8 +14,8 @@ export interface ScopeSources {
 }
 
 /**
- * undefined: send no scope parameter, so that the server's own default counts; so it is where neither challenge nor resource names
- * one. Configured scopes are a person's own words; only what the challenge demands is added to them.
+ * undefined: send no scope parameter, so that the server's default applies, if neither challenge nor resource names
+ * one. Configured scopes are used as they are; only those that the challenge requires are added.
  */
 export function selectScopes({
   challenged,
@@ -33,7 +33,7 @@ export function selectScopes({
   return joined([...base, ...lasting, ...who])
 }
 
-/** What was asked for before and what is asked for now, so that neither is lost (MCP, "Step-Up Authorization Flow"). */
+/** The scopes requested before and those requested now, so that none is lost (MCP, "Step-Up Authorization Flow"). */
 export function union(...scopes: readonly (string | undefined)[]): string | undefined {
   return joined(scopes.flatMap((scope) => scope?.split(' ') ?? []))
 }

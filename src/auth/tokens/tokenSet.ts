@@ -1,4 +1,4 @@
-// An answer of the token endpoint → the token set to keep; what the answer leaves out stays as it was asked for or held.
+// A token response → the token set to store; members that are missing keep their requested or previous value.
 import { moment } from '../../bounds.ts'
 import { BridgeError } from '../../errors.ts'
 import { present } from '../../present.ts'
@@ -15,7 +15,7 @@ export interface TokenResponse {
   readonly scope?: string
   /** seconds */
   readonly expiresIn?: number
-  /** The validated ID token and the end of its life, in ms since the epoch. */
+  /** The validated ID token and its expiry, in ms since the epoch. */
   readonly idToken?: { readonly token: string; readonly expiresAt: number }
   /** From the validated ID token, completed from userinfo. */
   readonly user?: User
@@ -58,7 +58,7 @@ export function toUser(issuer: string, claims: User['claims']): User | undefined
   return { issuer, subject: claims.sub, claims: Object.fromEntries(kept) }
 }
 
-/** Which token of the answer goes to the MCP server. */
+/** Which token is sent to the MCP server. */
 export type BearerSource = 'access_token' | 'id_token'
 
 export type AskedFor = Pick<

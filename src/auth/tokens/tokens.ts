@@ -1,4 +1,4 @@
-// The token set of one server and profile: reuse, else refresh, else ask for a sign-in; coordinated with every other process.
+// The token set of one server and profile: reuse it, else refresh it, else request a sign-in; coordinated with all other processes.
 import { BridgeError } from '../../errors.ts'
 import type { Cause, Clock, MaybePromise, TokenStore } from '../../ports.ts'
 import type { Challenge, TokenRecord, TokenSet } from '../../records.ts'
@@ -25,9 +25,9 @@ export interface Tokens {
    * token may do. @throws BridgeError insufficient_scope when all of it was asked for before, or this cause may not ask
    */
   stepUp(refused: string | undefined, scope: string, challenge: Challenge, cause: Cause): Promise<void>
-  /** The MCP server refused this token too, which had just been obtained: for a while no other one is fetched by itself. */
+  /** The MCP server refused this new token too: for a while, no other one is requested automatically. */
   refused(accessToken: string | undefined): Promise<void>
-  /** The token set that is stored now, as it is. */
+  /** The stored token set, unchanged. */
   stored(): Promise<TokenSet | undefined>
   /** Refreshes now, whatever the expiry. undefined: the refresh token is missing or was refused. */
   refreshNow(): Promise<TokenSet | undefined>
@@ -35,7 +35,7 @@ export interface Tokens {
 
 /** Share of a token's life after which it is refreshed in the background. */
 const DUE = 0.8
-/** Where the server refuses tokens that are new, they are refreshed again after so long, and a person is asked again after so long, in ms. */
+/** If the server refuses new tokens: the time until the next refresh, and the time until the next sign-in, in ms. */
 const REFRESH_AGAIN_MS = 30_000
 const ASK_AGAIN_MS = 5 * 60_000
 
@@ -60,7 +60,7 @@ export function createTokens(options: TokensOptions): Tokens {
   /** The MCP server refused this generation a short while ago. */
   const wasRefused = (record: TokenRecord, within: number) => isRecent(record.refusedAt, within, clock.now())
 
-  /** What is stored now, perhaps by another process, and refreshed where it is due. */
+  /** The stored tokens, perhaps of another process, refreshed if due. */
   const reloadAndRefresh = async () => {
     const record = await reload()
     const { tokens } = record
@@ -71,7 +71,7 @@ export function createTokens(options: TokensOptions): Tokens {
     return tokens
   }
 
-  /** One sign-in at a time in this process; the store sees to the others. */
+  /** One sign-in at a time in this process; the store coordinates the others. */
   const signIn = async (challenge: Challenge) => {
     signingIn ??= options.requestSignIn(challenge).finally(() => {
       signingIn = undefined
@@ -80,14 +80,14 @@ export function createTokens(options: TokensOptions): Tokens {
     await reload()
   }
 
-  /** A program disturbs nobody when it asks for more. */
+  /** Client credentials request more scopes without disturbing anybody. */
   const mayStepUp = (cause: Cause) =>
     clientCredentials ? cause !== 'background' : cause === 'call' && mode !== 'never'
 
   return {
     current() {
       const tokens = known?.tokens
-      // After a sign-out, or another sign-in, the very next message goes without these.
+      // After a sign-out, or another sign-in, the next message is sent without these.
       const isGood = known && tokens && !isDue(tokens) && store.unchanged(key, known.generation)
       return isGood ? tokens : reloadAndRefresh()
     },
@@ -110,7 +110,7 @@ export function createTokens(options: TokensOptions): Tokens {
     },
 
     async stepUp(refused, scope, challenge, cause) {
-      // A sign-in that was under way may have been for another scope; then one is asked for that has both.
+      // A pending sign-in may have been for another scope; then a sign-in for both is requested.
       for (let record = await reload(); ; record = await reload()) {
         const isCovered = covers(requestedOf(record), scope)
         if (isCovered && record.tokens && record.tokens.accessToken !== refused) return
@@ -140,17 +140,17 @@ export function createTokens(options: TokensOptions): Tokens {
 
 const isExpired = ({ expiresAt }: TokenSet, now: number) => expiresAt !== undefined && expiresAt <= now
 
-/** A clock that was set back must not lock anybody out. */
+/** A clock that was set back must not block sign-ins. */
 const isRecent = (time: number | undefined, within: number, now: number) =>
   time !== undefined && time <= now && now < time + within
 
-/** A tab opens by itself once, when nobody was ever signed in; later only for a call that a person caused. */
+/** A tab opens automatically once, if nobody was ever signed in; later only for a call. */
 function maySignIn(mode: LoginMode, cause: Cause, { generation }: TokenRecord): boolean {
   if (mode === 'never' || cause === 'background') return false
   return cause === 'call' || (mode === 'auto' && generation === 0)
 }
 
-/** A server that wants more with each call gets more from a program so many times an hour; what a person is asked is in askForLogin. */
+/** How often per hour a program requests more scopes; the limit for sign-ins of a person is in signin/request.ts. */
 const MOST_STEP_UPS = 3
 const STEP_UPS_MS = 60 * 60_000
 
@@ -167,7 +167,7 @@ function createStepUpLimit(clock: Clock) {
   }
 }
 
-/** What the sign-ins of this row have asked for, or at least what they got. */
+/** The scopes that the sign-ins of this row requested, or at least those granted. */
 const requestedOf = ({ tokens, requestedScope }: TokenRecord) =>
   tokens ? union(tokens.requestedScope, tokens.scope) : requestedScope
 
@@ -178,13 +178,13 @@ function withScope(challenge: Challenge, ...scopes: readonly (string | undefined
 
 const insufficient = (scope: string) =>
   new BridgeError('insufficient_scope', {
-    message: `The server asks for a scope the token does not have. It names ${quote(scope)}.`,
+    message: `The server asks for a scope the token does not have: ${quote(scope)}.`,
   })
 
 const refusedAnew = () =>
   new BridgeError('unauthorized', {
-    message: 'The server refuses the token, and refused the last new one as well, so no other was asked for.',
-    hint: 'Run mcp-oauth-bridge doctor for this server to see what the token carries, then login --force; by itself it is tried again after five minutes.',
+    message: 'The server refused the token and also the last new one, so no further token was requested.',
+    hint: 'Run mcp-oauth-bridge doctor for this server to see the claims of the token, then login --force. The bridge tries again after five minutes.',
   })
 
 const notSignedIn = ({ lastError }: TokenRecord) =>

@@ -1,13 +1,13 @@
-// Stops reading the host while too much of what it said waits here: a server that does not read must not fill our memory.
+// Stops reading from the host while too many bytes are waiting: a slow server must not fill our memory.
 
 export interface HostFlow {
   /** Counts `bytes` until `work` is done or `taken` is called with the same bytes. */
   count(bytes: Uint8Array, work: Promise<void>): void
-  /** The server has the message off our hands, though its answer may be far off. */
+  /** The message has been sent, though its answer may take long. */
   taken(bytes: unknown): void
 }
 
-/** `most`: bytes that may wait. The message that goes over it is still taken in, so that any size gets through. */
+/** `most`: bytes that may wait. The message that exceeds it is still accepted, so that any size passes. */
 export function createHostFlow(most: number, host: { pause(): unknown; resume(): unknown }): HostFlow {
   const waiting = new Set<unknown>()
   let size = 0

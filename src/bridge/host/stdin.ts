@@ -1,4 +1,4 @@
-// Bytes from the host → lines. A line over the limit fails alone; the stream goes on.
+// Bytes from the host → lines. Only a line over the limit fails; the stream continues.
 
 import { Pieces } from '../message/pieces.ts'
 

@@ -1,4 +1,4 @@
-// Whole lines to the host, in order, waiting while the host is slow to read.
+// Writes whole lines to the host, in order, and waits while the host reads slowly.
 import type { Writable } from 'node:stream'
 import { toOneLine } from '../message/message.ts'
 
@@ -11,14 +11,14 @@ export interface LineWriter {
 
 const LINE_FEED = Buffer.of(10)
 const READY = Promise.resolve()
-/** Longer lines are not copied to leave together with others. */
+/** Longer lines are not copied to be written together with others. */
 const LONG = 4096
 
 /** `onGone` is called once when the host no longer reads (EPIPE). */
 export function createLineWriter(stdout: Writable, onGone: () => void): LineWriter {
   let gone = false
   let drained: Promise<void> | undefined
-  /** Lines of this turn of the event loop: they leave together, in one system call. */
+  /** Lines of this turn of the event loop: they are written together, in one system call. */
   let together: Uint8Array[] = []
   let size = 0
   stdout.on('error', () => {

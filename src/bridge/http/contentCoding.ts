@@ -1,27 +1,27 @@
-// Undoes the content coding of an answer that came compressed though nobody asked for it (RFC 9110 section 8.4.1).
+// Decodes a response that was compressed although we did not request it (RFC 9110 section 8.4.1).
 import type { Transform } from 'node:stream'
 import zlib from 'node:zlib'
 import { BridgeError } from '../../errors.ts'
 import type { HttpResponse } from '../../ports.ts'
 import { quote } from '../../redaction/text.ts'
 
-// What a server flushes is a message that must not wait for the next one.
+// A flush of the server ends a message, which must not wait for the next one.
 const DECODERS: Readonly<Record<string, (() => Transform) | undefined>> = {
   gzip: () => zlib.createGunzip(),
   'x-gzip': () => zlib.createGunzip(),
   deflate: () => zlib.createInflate(),
   br: () => zlib.createBrotliDecompress(),
-  // Node has it from 22.15 on.
+  // Available since Node 22.15.
   zstd: (zlib as { createZstdDecompress?: () => Transform }).createZstdDecompress,
 }
 
-/** The same answer with its plain bytes. @throws BridgeError invalid_protocol for a coding that is not known here */
+/** The same answer with its plain bytes. @throws BridgeError invalid_protocol for an unknown coding */
 export function decode(response: HttpResponse, coding: string): HttpResponse {
   const make = Object.hasOwn(DECODERS, coding.toLowerCase()) ? DECODERS[coding.toLowerCase()] : undefined
   if (!make) {
     response.discard()
     throw new BridgeError('invalid_protocol', {
-      message: `The server answered ${response.status} in the content coding ${quote(coding, 40)}, which was not asked for.`,
+      message: `The server answered ${response.status} in the content coding ${quote(coding, 40)}, which was not requested.`,
       details: { status: response.status },
     })
   }
@@ -55,4 +55,4 @@ async function* decoded({ body, discard }: HttpResponse, make: () => Transform):
 }
 
 const broken = (thrown: unknown) =>
-  new BridgeError('invalid_protocol', { message: 'The server’s compressed answer is broken.', cause: thrown })
+  new BridgeError('invalid_protocol', { message: 'The server’s compressed answer is not valid.', cause: thrown })

@@ -1,4 +1,4 @@
-// SSE bytes → events, as bytes (WHATWG HTML section 9.2.6). Never decodes what it only passes on.
+// SSE bytes → events, as bytes (WHATWG HTML section 9.2.6). Data that is only passed on is never decoded.
 import { retryOf } from '../../bounds.ts'
 import { withoutBom } from '../message/message.ts'
 import { Pieces } from '../message/pieces.ts'
@@ -29,9 +29,9 @@ const [DATA, EVENT, ID, RETRY, MESSAGE] = ['data', 'event', 'id', 'retry', 'mess
 ) as [Buffer, Buffer, Buffer, Buffer, Buffer]
 /** A field name with its colon and space. */
 const FIELD_BYTES = 16
-/** Longer names of events are none that is known here. */
+/** No known event name is longer. */
 const LONGEST_TYPE = 64
-/** A longer id is not remembered: it has to fit into a header. */
+/** A longer id is not kept: it has to fit into a header. */
 const LONGEST_ID = 4096
 const UNKNOWN_TYPE = '?'
 
@@ -50,13 +50,13 @@ export async function* readEvents(
 
 /**
  * Takes a body piece by piece; after each one `next` gives the events it completes, and then undefined. Keeps `position` up to
- * date. An event cut off by the end of the stream is dropped. Lines are looked at where they stand, because what costs is
- * making texts, views and generators.
+ * date. An event truncated by the end of the stream is dropped. Lines are read in place, because creating
+ * strings, views and generators is expensive.
  */
 export class EventReader {
   readonly #position: StreamPosition
   readonly #limit: number
-  /** The beginning of the stream while it may still be a byte order mark. */
+  /** The start of the stream while it may still be a byte order mark. */
   #start: Uint8Array | undefined = EMPTY
   #chunk: Uint8Array = EMPTY
   #from = 0
@@ -157,7 +157,7 @@ export class EventReader {
   }
 
   #dispatch(): StreamEvent | undefined {
-    // Only what is handed on moves the position, so that resuming brings the rest again.
+    // Only delivered events move the position, so that resuming repeats the rest.
     if (this.#id === undefined) delete this.#position.lastId
     else this.#position.lastId = this.#id
     // An event with empty data only moves the position; servers prime a stream with it (MCP 2025-11-25).
@@ -179,7 +179,7 @@ const is = (name: Uint8Array, bytes: Uint8Array, from: number, end: number): boo
 const fitsHeader = (value: Uint8Array) =>
   value.byteLength <= LONGEST_ID && !value.some((byte) => byte < SPACE || byte === DELETE)
 
-/** The header that resumes a stream, its bytes as they came; none where nothing can be resumed. */
+/** The header that resumes a stream, its bytes unchanged; none if nothing can be resumed. */
 export const resumption = ({ lastId }: StreamPosition): Record<string, string> =>
   lastId === undefined ? {} : { 'last-event-id': Buffer.from(lastId).toString('latin1') }
 

@@ -1,4 +1,4 @@
-// One message → one POST → the answers that come back (MCP Streamable HTTP, "Sending Messages to the Server").
+// One message → one POST → its answers (MCP Streamable HTTP, "Sending Messages to the Server").
 import type { BridgeError } from '../../errors.ts'
 import type { Clock, HttpResponse } from '../../ports.ts'
 import type { InFlight, PendingRequest } from '../message/inFlight.ts'
@@ -16,9 +16,9 @@ export interface ExchangeOptions {
   readonly clock: Clock
   /** Largest message from the server, in bytes. */
   readonly limit: number
-  /** Longest silence in ms; 0: no bound. */
+  /** Longest silence in ms; 0: no limit. */
   readonly timeoutMs: number
-  /** Makes the session with this id again, once for all who lost it. */
+  /** Restores the session with this id, once for all requests that lost it. */
   readonly renew: (lost: string) => Promise<void>
 }
 
@@ -40,7 +40,7 @@ export function createExchange(options: ExchangeOptions): Exchanger {
   const { send, session, inFlight, clock, limit, timeoutMs, renew } = options
 
   let merged: { of: object; headers: Record<string, string> } = { of: {}, headers: HEADERS }
-  /** The same object from one call to the next: what is built from it is not built again. */
+  /** The same object from one call to the next: values derived from it are reused. */
   const headers = () => {
     const of = session.headers()
     if (merged.of !== of) merged = { of, headers: { ...HEADERS, ...of } }
@@ -50,7 +50,7 @@ export function createExchange(options: ExchangeOptions): Exchanger {
   const post = ({ message, cause, signal, transmission }: PendingRequest) =>
     send({ method: 'POST', headers: headers(), body: message.bytes, signal, transmission }, cause)
 
-  /** 'lost': the server has forgotten the session and so did not look at the message. */
+  /** 'lost': the server has forgotten the session and did not process the message. */
   const receive = async (response: HttpResponse, pending: PendingRequest, deliver: Deliver, sessionId?: string) => {
     const { message, open } = pending
     const position: StreamPosition = {}
@@ -111,10 +111,10 @@ export function createExchange(options: ExchangeOptions): Exchanger {
       response = await (await import('./retryAfter.ts')).awaitRetryAfter(response, again, { clock, timeoutMs, pending })
     }
     if ((await receive(response, pending, deliver, id)) === 'done' || id === undefined) return
-    // The server did not look at it: as if it had never gone out.
+    // The server did not process it, as if it had not been sent.
     transmission.sent = false
     await renew(id)
-    // What belonged to the old session means nothing to the new one.
+    // Messages of the old session have no meaning in the new one.
     if (message.kind === 'response' || message.method === 'notifications/cancelled') return
     await receive(await post(pending), pending, deliver)
   }

@@ -11,7 +11,7 @@ import { type Deliver, endedEarly, failure, mediaType, readStart } from './respo
 import { untilAnswered, type Waiting, waitFor } from './sharedStream.ts'
 
 export interface ConnectionOptions extends Omit<ExchangeOptions, 'renew'> {
-  /** The server's own URL; messages go to its origin only. */
+  /** The server's own URL; messages are sent only to its origin. */
   readonly url: URL
   readonly log: Logger
   /** Aborts when the bridge ends. */
@@ -76,7 +76,7 @@ async function readEndpoint(
   const endpoint = text !== undefined && URL.canParse(text, url.href) ? new URL(text, url.href) : undefined
   if (endpoint?.origin === url.origin) return endpoint
   response.discard()
-  const what = endpoint ? `names an endpoint at another origin: ${quote(endpoint.origin)}` : 'names no endpoint'
+  const what = endpoint ? `names an endpoint on another origin: ${quote(endpoint.origin)}` : 'names no endpoint'
   throw new BridgeError('invalid_protocol', { message: `The server’s event stream ${what}.` })
 }
 
@@ -108,7 +108,7 @@ async function pass(
   }
   const [pending, one] = [...waiting].find(([{ open }]) => message.answers.some((id) => open.has(id))) ?? []
   if (!pending || !one || !inFlight.settle(message, pending))
-    return log.warn('proxy:listen', { reason: 'an answer that was not asked for' })
+    return log.warn('proxy:listen', { reason: 'an answer to an unknown request' })
   if (pending.message.method === 'initialize') session.establish({ headers: {} }, message)
   else session.note(pending.message, message)
   await one.deliver(message)
@@ -134,7 +134,7 @@ export async function exchangeOn(
     if (response.status < 200 || response.status > 299) {
       const start = await readStart(response)
       if (!isSessionLost(response.status, start)) throw failure(response, start)
-      // It was not looked at, and nothing on this stream will be.
+      // It was not processed, and nothing on this stream will be.
       transmission.sent = false
       connection.end(endedEarly())
       throw endedEarly()

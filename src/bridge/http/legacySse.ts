@@ -1,10 +1,10 @@
-// The HTTP+SSE transport of revision 2024-11-05: one event stream for all answers, and an endpoint that takes the messages.
+// The HTTP+SSE transport of revision 2024-11-05: one event stream for all answers, and an endpoint for messages.
 import { asBridgeError } from '../../errors.ts'
 import type { Exchange } from './exchange.ts'
 import { type Connection, type ConnectionOptions, exchangeOn, openConnection } from './legacyConnection.ts'
 
 export interface HttpSseOptions extends ConnectionOptions {
-  /** Makes the session again on a stream that was opened anew. */
+  /** Restores the session on a new stream. */
   readonly restore: (exchange: Exchange) => Promise<void>
 }
 
@@ -36,7 +36,7 @@ export function createHttpSse(options: HttpSseOptions): HttpSse {
     })
   }
 
-  /** A stream after the first is a new session: it gets what the old one had before anything else. */
+  /** A stream after the first is a new session: it first gets the state of the old one. */
   const restored = async (): Promise<Connection> => {
     if (current || session.version === undefined) return connected()
     current = connect().then(async (made) => {

@@ -13,7 +13,7 @@ export interface ListenOptions {
   readonly log: Logger
   readonly limit: number
   readonly deliver: Deliver
-  /** Makes the session with this id again. */
+  /** Restores the session with this id. */
   readonly renew: (lost: string) => Promise<void>
 }
 
@@ -22,7 +22,7 @@ const LONGEST_WAIT_MS = 60_000
 const SHORTEST_WAIT_MS = 100
 /** A server may ask for longer waits than our own back-off has, up to this. */
 const LONGEST_RETRY_MS = 10 * 60_000
-/** A stream that lived this long, in ms, was worth opening though it brought nothing. */
+/** A stream that lived this long, in ms, was useful even without a message. */
 const WORTHWHILE_MS = 5_000
 
 /** Keeps one stream open until `signal` aborts or the server says it offers none. Never throws. */
@@ -50,7 +50,7 @@ export async function listen(options: ListenOptions, signal: AbortSignal): Promi
       } else {
         response.discard()
         log.debug('proxy:listen', { status })
-        // 404 says "no such session" only where a stream was there before; else "no such thing here".
+        // 404 means "no such session" only if there was a stream before; else "not supported".
         if (status === 405 || (status === 404 && (id === undefined || opened === 0))) return
         if (status === 404 && id !== undefined) return await renew(id)
       }
@@ -63,7 +63,7 @@ export async function listen(options: ListenOptions, signal: AbortSignal): Promi
       delete position.lastId
       continue
     }
-    // A server that ends every stream at once is not worth asking each second, whatever `retry` it names.
+    // A server that ends every stream at once is not polled each second, whatever `retry` it sends.
     if (messages > 0 || clock.awake() - began >= WORTHWHILE_MS) wait = FIRST_WAIT_MS
     const asked = Math.min(position.retryMs ?? 0, LONGEST_RETRY_MS)
     const pause = wait === FIRST_WAIT_MS && position.retryMs !== undefined ? asked : Math.max(asked, wait)

@@ -1,4 +1,4 @@
-// One HTTP response → the messages in it, or the error that says why there are none.
+// One HTTP response → its messages, or the error that says why there are none.
 import { BridgeError } from '../../errors.ts'
 import type { HttpResponse } from '../../ports.ts'
 import { quote } from '../../redaction/text.ts'
@@ -6,7 +6,7 @@ import { type Message, nameOf, parseMessage, type RawId } from '../message/messa
 import { Pieces } from '../message/pieces.ts'
 import { EventReader, type StreamPosition } from './eventStream.ts'
 
-/** Hands one message of the server on; resolves when more may be read. */
+/** Delivers one message of the server; resolves when more may be read. */
 export type Deliver = (message: Message) => Promise<void>
 
 export interface ReadOptions {
@@ -19,7 +19,7 @@ export interface ReadOptions {
 }
 
 /**
- * Takes every message of a response with a 2xx status. A response to nothing that asks is thrown away.
+ * Takes every message of a response with a 2xx status. A response to a message without a request is discarded.
  * @throws BridgeError invalid_protocol, message_too_large, or why the body broke off
  */
 export async function readAnswers(response: HttpResponse, options: ReadOptions, deliver: Deliver): Promise<void> {
@@ -97,23 +97,23 @@ export function failure({ status }: HttpResponse, start: Uint8Array): BridgeErro
 
 export const unexpected = (answer: Message) =>
   new BridgeError('invalid_protocol', {
-    message: `The server answered id ${quote(nameOf(answer.answers), 60)}, which was not asked here: ${quoteStart(answer.bytes)}.`,
+    message: `The server answered id ${quote(nameOf(answer.answers), 60)}, which does not match a request: ${quoteStart(answer.bytes)}.`,
   })
 
-/** Batches were taken out of the protocol with revision 2025-06-18. */
+/** Revision 2025-06-18 removed batches from the protocol. */
 export const noBatches = ({ bytes }: Message) =>
   new BridgeError('invalid_protocol', {
-    message: `The server sent several messages at once, which this protocol version does not know: ${quoteStart(bytes)}.`,
+    message: `The server sent a batch, which this protocol version does not support: ${quoteStart(bytes)}.`,
   })
 
 /** The stream ended, or the server said so, before every id had its answer. */
 export const endedEarly = () =>
   new BridgeError('server_unreachable', {
-    message: 'The server ended its answer before the result came.',
+    message: 'The server ended its answer before it sent the result.',
     details: { reason: 'stream_ended' },
   })
 
-/** The connection broke; the server said nothing wrong. */
+/** The connection broke; the server sent nothing invalid. */
 export const isCut = (thrown: unknown) => thrown instanceof BridgeError && thrown.code === 'server_unreachable'
 
 const noMessage = (bytes: Uint8Array) =>

@@ -1,4 +1,4 @@
-// Goes on with the stream of a POST that ended too soon: GET with Last-Event-ID until the answer is there (MCP "Resumability").
+// Resumes the stream of a POST that ended too early: GET with Last-Event-ID until the answer arrives (MCP "Resumability").
 import { BridgeError } from '../../errors.ts'
 import type { Clock } from '../../ports.ts'
 import type { PendingRequest } from '../message/inFlight.ts'
@@ -12,14 +12,14 @@ export interface ResumeOptions {
   readonly session: Session
   readonly clock: Clock
   readonly limit: number
-  /** Longest time without any event, in ms; 0: no bound. */
+  /** Longest time without any event, in ms; 0: no limit. */
   readonly timeoutMs: number
 }
 
 const FIRST_WAIT_MS = 1_000
 const SHORTEST_WAIT_MS = 100
 const LONGEST_WAIT_MS = 30_000
-/** Tries in a row that reach no server. */
+/** Consecutive attempts that do not reach the server. */
 const MOST_FAILURES = 5
 
 /**
@@ -37,7 +37,7 @@ export async function resume(
   let failures = 0
   let barren = 0
   while (open.size > 0) {
-    // Without a place to go on from, a GET would open a stream of another kind.
+    // Without an event id, a GET would open a different kind of stream.
     if (position.lastId === undefined) throw endedEarly()
     const backOff = barren === 0 ? 0 : Math.min(FIRST_WAIT_MS * 2 ** (barren - 1), LONGEST_WAIT_MS)
     const wait = Math.max(position.retryMs ?? FIRST_WAIT_MS, backOff, SHORTEST_WAIT_MS) * (1 + Math.random() / 10)
@@ -52,7 +52,7 @@ export async function resume(
         failures = 0
       } else {
         response.discard()
-        // Below 500 it says that it does not resume: what became of the request cannot be learned any more.
+        // Below 500, the server does not resume: the outcome of the request cannot be determined.
         failures = response.status < 500 ? Number.POSITIVE_INFINITY : failures + 1
       }
     } catch (thrown) {
@@ -66,4 +66,4 @@ export async function resume(
 }
 
 const silent = () =>
-  new BridgeError('server_timeout', { message: 'The server ended its stream and did not bring the result in time.' })
+  new BridgeError('server_timeout', { message: 'The server ended its stream and did not send the result in time.' })

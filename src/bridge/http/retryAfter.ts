@@ -5,7 +5,7 @@ import type { PendingRequest } from '../message/inFlight.ts'
 
 export interface RetryAfterOptions {
   readonly clock: Clock
-  /** The whole time there is, in ms; 0: no bound of the user's. */
+  /** The total time, in ms; 0: no limit configured. */
   readonly timeoutMs: number
   readonly pending: PendingRequest
 }

@@ -2,16 +2,16 @@
 import { BridgeError } from '../../errors.ts'
 import type { Authorizer, Cause, HttpClient, HttpRequest, HttpResponse, MaybePromise } from '../../ports.ts'
 
-/** `url` left out: the server's own. Another one must be of the same origin, for it gets the same bearer. */
+/** `url` left out: the server's own. Another one must have the same origin, because it gets the same bearer token. */
 type SendRequest = Omit<HttpRequest, 'url' | 'idleMs'> & {
   url?: URL
   idleMs?: number
-  /** For a stream that stands open: called when the sign-in that it was opened with is over. The same function for each opening. */
+  /** For an open stream: called when the sign-in that it was opened with has ended. The same function each time. */
   whenOutlived?: () => void
 }
 export type Send = (request: SendRequest, cause: Cause) => Promise<HttpResponse>
 
-/** How often streams that stand open are looked after while nothing else is sent, in ms. */
+/** How often open streams are checked while nothing else is sent, in ms. */
 const LOOK_MS = 5_000
 
 /** Custom headers never override those of the protocol. `idleMs` is the default for requests that name none. */
@@ -23,7 +23,7 @@ export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, i
     return merged.headers
   }
 
-  /** Streams that stand open, and what they were authorized with. */
+  /** Open streams, and what they were authorized with. */
   const standing = new Map<() => void, Readonly<Record<string, string>>>()
   let latest: object | undefined
   let looking: NodeJS.Timeout | undefined
@@ -38,7 +38,7 @@ export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, i
     clearInterval(looking)
     looking = undefined
   }
-  // A database that cannot be read now is looked at again.
+  // A database that cannot be read now is checked again.
   const look = () => void endOutlived().catch(() => undefined)
 
   const stand = (tell: () => void, authorization: Readonly<Record<string, string>>) => {
@@ -47,7 +47,7 @@ export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, i
     looking ??= setInterval(look, LOOK_MS).unref()
   }
 
-  /** Twice where nothing but the server's nonce was missing (RFC 9449 section 9). */
+  /** Twice if only the server's nonce was missing (RFC 9449 section 9). */
   const attempt = async (request: SendRequest) => {
     const target = request.url ?? url
     for (let tries = 1; ; tries++) {
@@ -55,7 +55,7 @@ export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, i
       const authorization = soon instanceof Promise ? await soon : soon
       if (standing.size > 0 && latest !== authorization) look()
       latest = authorization
-      // Beforehand: a server may send the headers of its answer with the first event only.
+      // Before the response: a server may send its headers only with the first event.
       if (request.whenOutlived) stand(request.whenOutlived, authorization)
       const headers = join(authorization, request.headers)
       const response = await http.request(complete(request, target, headers, request.idleMs ?? idleMs))
@@ -65,7 +65,7 @@ export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, i
     }
   }
 
-  /** Has the authorizer see to a refusal; throws why the request cannot be sent once more. */
+  /** Lets the authorizer handle a refusal; throws if the request cannot be sent again. */
   const settle = async (
     request: SendRequest,
     { response, authorization }: Awaited<ReturnType<typeof attempt>>,
@@ -89,7 +89,7 @@ export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, i
       if (!isChallenge(last.response)) return plain(last.response)
     }
     if (last.response.status === 401) await authorizer.onRefused?.(last.authorization)
-    // Nobody is asked twice for one request; the authorizer only finds the words for what a 403 wants.
+    // One request never leads to two sign-ins; the authorizer only words the error of a 403.
     if (last.response.status === 403) await settle(request, last, 'background')
     last.response.discard()
     const { status } = last.response
@@ -103,13 +103,13 @@ function complete(request: SendRequest, url: URL, headers: HttpRequest['headers'
   return { method, url, headers, body, signal, idleMs, transmission, redirect, within }
 }
 
-/** Refused before it was looked at: as if it had never gone out. */
+/** Refused before it was processed, as if it had not been sent. */
 function drop({ transmission }: SendRequest, response: HttpResponse): void {
   response.discard()
   if (transmission) transmission.sent = false
 }
 
-/** We ask for no content coding; a server may use one all the same (RFC 9110 section 12.5.3). */
+/** We ask for no content coding; a server may still use one (RFC 9110 section 12.5.3). */
 function plain(response: HttpResponse): MaybePromise<HttpResponse> {
   const coding = response.headers['content-encoding']
   if (coding === undefined || coding === 'identity') return response

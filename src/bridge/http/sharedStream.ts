@@ -1,4 +1,4 @@
-// A request whose answer comes on a stream it shares with others: how long it waits, and what ends the wait.
+// A request whose answer arrives on a shared stream: how long it waits, and what ends the wait.
 import { BridgeError } from '../../errors.ts'
 import type { Clock } from '../../ports.ts'
 import type { Deliver } from './response.ts'
@@ -8,7 +8,7 @@ export interface Waiting {
   readonly answered: Promise<void>
   done(): void
   fail(reason: BridgeError): void
-  /** The server is at work: the time begins anew. */
+  /** The server is working: the timeout restarts. */
   heard(): void
   /** ms left; never more than a timer can count. */
   left(): number
@@ -16,7 +16,7 @@ export interface Waiting {
 
 const LONGEST_MS = 2 ** 31 - 1
 
-/** `timeoutMs`: longest silence; 0: no bound. */
+/** `timeoutMs`: longest silence; 0: no limit. */
 export function waitFor(deliver: Deliver, clock: Clock, timeoutMs: number): Waiting {
   let done: () => void = () => undefined
   let fail: (reason: BridgeError) => void = () => undefined
@@ -24,7 +24,7 @@ export function waitFor(deliver: Deliver, clock: Clock, timeoutMs: number): Wait
     done = resolve
     fail = reject
   })
-  // It may fail while its request is still being sent, when nobody looks.
+  // It may fail while its request is still being sent, before it is awaited.
   answered.catch(() => undefined)
   let until = 0
   const heard = () => {
@@ -45,7 +45,7 @@ export async function untilAnswered(one: Waiting, clock: Clock, signal: AbortSig
   const bound = silence().catch((thrown: unknown) => {
     throw signal.aborted ? signal.reason : thrown
   })
-  // Once the answer is there, nobody looks at how its wait was cut short.
+  // Once the answer is there, the aborted wait does not matter.
   bound.catch(() => undefined)
   try {
     await Promise.race([one.answered, bound])

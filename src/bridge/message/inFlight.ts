@@ -13,7 +13,7 @@ export interface PendingRequest {
   readonly transmission: Transmission
   /** Ends its HTTP request; nothing once its exchange is over. */
   abort(reason: unknown): void
-  /** Resolves when nobody waits for it any more, though its stream may go on. */
+  /** Resolves when its answers are no longer awaited, though its stream may continue. */
   readonly done: Promise<void>
   /** Its answers are with the host, or there will be none. */
   finish(): void
@@ -95,7 +95,7 @@ export function createInFlight(): InFlight {
       return true
     },
     cancel(id) {
-      // initialize cannot be taken back (MCP "Cancellation"), and a batch is answered as a whole.
+      // initialize cannot be cancelled (MCP "Cancellation"), and a batch is answered as a whole.
       const pending = find(
         all.keys(),
         ({ message, open }) =>

@@ -67,7 +67,7 @@ export function withoutBom(bytes: Uint8Array): Uint8Array {
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes
 }
 
-/** Raw line breaks never stand inside a JSON string, so turning them into spaces changes nothing but the layout. */
+/** Raw line breaks never occur inside a JSON string, so replacing them by spaces changes only the layout. */
 export function toOneLine(bytes: Uint8Array): Uint8Array {
   if (bytes.indexOf(LF) === -1 && bytes.indexOf(CR) === -1) return bytes
   const line = Uint8Array.prototype.slice.call(bytes)
@@ -79,7 +79,7 @@ export function toOneLine(bytes: Uint8Array): Uint8Array {
 /** An id found at the top of broken or oversized text; for an error answer when nothing better is known. */
 export const guessId = (start: Uint8Array): RawId | undefined => guess(ID_AT_START, start)
 
-/** The same for an id at the end of a text whose end is known to be whole. */
+/** The same for an id at the end of a text whose end is complete. */
 export const guessIdAtEnd = (end: Uint8Array): RawId | undefined => guess(ID_AT_END, end)
 
 function guess(pattern: RegExp, bytes: Uint8Array): RawId | undefined {

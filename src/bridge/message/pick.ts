@@ -1,10 +1,10 @@
-// Single values out of a message, read where they stand: building all of it as objects costs many times its size, and a server
-// may send a list of millions.
+// Reads single values of a message in place: building all of it as objects costs many times its size, and a server
+// may send a list with millions of entries.
 import type { Message } from './message.ts'
 import { type Span, skipSpace, skipValue, textAt } from './scan.ts'
 
 const [QUOTE, COMMA, OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [34, 44, 91, 93, 123, 125]
-/** Longer names are none that is asked for here. */
+/** No requested name is longer. */
 const LONGEST_NAME = 256
 /** Longer strings and larger values are not read. */
 const LONGEST_TEXT = 64 * 1024

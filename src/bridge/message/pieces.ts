@@ -1,4 +1,4 @@
-// Bytes that come in pieces, gathered in little more memory than they need, however small or scattered the pieces are.
+// Collects bytes that arrive in pieces, in little more memory than they need, however small or scattered they are.
 
 /** Smaller pieces are copied together: a view of its own costs more than they hold. */
 const SMALL = 4096
@@ -34,7 +34,7 @@ export class Pieces {
     this.#used += byteLength
   }
 
-  /** All of them as one, and none is left. */
+  /** All bytes as one; empties the collection. */
   take(): Uint8Array {
     this.#close()
     const whole = this.#whole

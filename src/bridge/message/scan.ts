@@ -1,4 +1,4 @@
-// One pass over the bytes of a JSON text: is it valid (RFC 8259), and where do the members of a JSON-RPC message stand.
+// One pass over the bytes of a JSON text: checks that it is valid (RFC 8259) and finds the members of a JSON-RPC message.
 // Bytes, because decoding and building objects costs more than the rest of the relay together when an answer is large.
 import { isUtf8 } from 'node:buffer'
 import { beginText, FAILED, stringEnd } from './scanString.ts'

@@ -1,4 +1,4 @@
-// Where a JSON string ends (RFC 8259 section 7), in UTF-8 that is known to be valid.
+// Finds the end of a JSON string (RFC 8259 section 7), in valid UTF-8.
 
 export const FAILED = -1
 const [SPACE, QUOTE, ZERO, NINE, BACKSLASH, LETTER_U] = [32, 34, 48, 57, 92, 117]

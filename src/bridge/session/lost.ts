@@ -1,21 +1,21 @@
-// How a server says that it has forgotten a session: 404 by the specification, words in the wild. What it says of any other
-// session is its answer: the request may have been carried out, and must not be sent again.
+// Detects that a server has lost a session: 404 by the specification, error texts in practice. An error about any other
+// session is a normal answer: the request may have been carried out, and must not be sent again.
 import type { Message } from '../message/message.ts'
 
-/** To be asked only where a session id was sent. 404: MCP Streamable HTTP, "Session Management". */
+/** Only for requests with a session id. 404: MCP Streamable HTTP, "Session Management". */
 export function isSessionLost(status: number, start: Uint8Array): boolean {
   if (status === 404) return true
   return (status === 400 || status === 503) && sayings(textOf(start)).some(saysLost)
 }
 
-/** Some say it in a JSON-RPC "Invalid Request", with whatever status: such a request was not looked at. */
+/** Some say it in a JSON-RPC "Invalid Request", with whatever status: such a request was not processed. */
 export function namesLostSession(answer: Message): boolean {
   if (!answer.failed || answer.bytes.byteLength > LONGEST_BYTES) return false
   const { error } = JSON.parse(textOf(answer.bytes)) as { error?: { code?: unknown; message?: unknown } | null }
   return error?.code === -32600 && typeof error.message === 'string' && saysLost(error.message)
 }
 
-/** Longer texts say more than that. */
+/** Longer texts are about something else. */
 const LONGEST_BYTES = 4096
 const LONGEST_TEXT = 400
 
@@ -38,7 +38,7 @@ function sayings(body: string): string[] {
 
 const isText = (value: unknown): value is string => typeof value === 'string'
 
-/** What servers put before it. */
+/** Common prefixes. */
 const PREFIX = /^\s*(error|bad request|not found|service unavailable|invalid request|mcp error -\d+|\d{3})\s*[:-]\s*/i
 /** A sentence with any other word is about something else: a bank’s session, a quota of sessions, a cookie. */
 const WORDS = new Set(
@@ -51,12 +51,12 @@ const WORDS = new Set(
     /\s+/,
   ),
 )
-/** One of them says that there is no such session. */
+/** One of these words says that the session does not exist. */
 const VERDICT =
   /\b(no (longer |such |known |existing |active |valid |transport |mcp |matching )*(session|found)|(not|cannot|could not|cant) (be )?(a |an |any )?(found|find|exist|known|valid|recognized|active|initialized|registered|provided)|no longer|unknown|invalid|missing|required|unrecognized|expired|terminated|closed|ended|deleted|removed|gone|lost|inactive|stale|bad session)\b/
 /** Sessions of people, not of the protocol. */
 const ANOTHER_KIND = /\b(log|sign|signed|logged)[\s-]?(in|on)\b|\blogin\b|\bpassword\b|\bcookie\b|\byour\b/i
-/** Its words are not known here. */
+/** A text with unknown words. */
 const ANOTHER_LANGUAGE = /(?![a-z])\p{L}/iu
 
 function saysLost(text: string): boolean {

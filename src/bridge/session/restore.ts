@@ -1,4 +1,4 @@
-// Makes a session again behind the host's back: its own initialize, then its log level and its subscriptions.
+// Restores a session without the host noticing: its own initialize, then its log level and its subscriptions.
 import { asBridgeError, BridgeError } from '../../errors.ts'
 import type { Logger } from '../../ports.ts'
 import { quote } from '../../redaction/text.ts'
@@ -10,16 +10,16 @@ export type Ask = (message: Message) => Promise<Message | undefined>
 
 export const INITIALIZED = Buffer.from('{"jsonrpc":"2.0","method":"notifications/initialized"}')
 
-/** @throws BridgeError session_lost when the server now wants what the host cannot follow, or why it could not be asked */
+/** @throws BridgeError session_lost when the server now uses another protocol version, or why it could not be reached */
 export async function restore(initialize: Message, session: Session, ask: Ask, log: Logger): Promise<void> {
   const before = session.version
   const answer = await ask(initialize)
   const now = answer && versionOf(answer)
   if (now === undefined)
-    throw new BridgeError('session_lost', { message: 'The server forgot the session and refuses to make it again.' })
+    throw new BridgeError('session_lost', { message: 'The server lost the session and refuses to start a new one.' })
   if (before !== undefined && now !== before) {
     throw new BridgeError('session_lost', {
-      message: `The server now speaks protocol version ${quote(now, 40)}, and the host ${before}.`,
+      message: `The server now uses protocol version ${quote(now, 40)}, but the host uses ${before}.`,
     })
   }
   await ask(parseMessage(INITIALIZED) as Message)

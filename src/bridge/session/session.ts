@@ -1,4 +1,4 @@
-// The Streamable HTTP session: its id, its protocol version, and making it again when the server has forgotten it.
+// The Streamable HTTP session: its id, its protocol version, and its restoration after the server has forgotten it.
 import { BridgeError } from '../../errors.ts'
 import type { HttpResponse } from '../../ports.ts'
 import { registerRotatingSecret } from '../../redaction/register.ts'
@@ -8,9 +8,9 @@ import { find, stringIn } from '../message/pick.ts'
 export interface Session {
   /** Mcp-Session-Id and MCP-Protocol-Version, as far as they are known; the same object until one of them changes. */
   headers(): Readonly<Record<string, string>>
-  /** The host's own initialize request; the same bytes make a lost session again. */
+  /** The host's own initialize request; the same bytes restore a lost session. */
   remember(initialize: Message): void
-  /** Keeps what a session made again needs of a message that was sent and of its answer: log level, subscriptions. */
+  /** Keeps the state that a restored session needs from a message and its answer: log level, subscriptions. */
   note(message: Message, answer: Message): void
   /** What {@link remember} was given. */
   readonly initialize: Message | undefined
@@ -21,14 +21,14 @@ export interface Session {
   /** Takes session id and version from the answer to an initialize request. */
   establish(answer: Pick<HttpResponse, 'headers'>, message: Message): void
   /**
-   * Makes the session again, once for all who ask with the same `lost` id. `exchange` sends initialize and initialized.
+   * Restores the session, once for all callers with the same `lost` id. `exchange` sends initialize and initialized.
    * @throws BridgeError session_lost
    */
   renew(lost: string | undefined, exchange: (initialize: Message) => Promise<void>): Promise<void>
   readonly id: string | undefined
   /** The negotiated protocol version. */
   readonly version: string | undefined
-  /** Resolves when the session is made again; undefined: none is being made just now. */
+  /** Resolves when the session is restored; undefined: it is not being restored. */
   settled(): Promise<void> | undefined
   forget(): void
 }
@@ -44,7 +44,7 @@ export function createSession(): Session {
   }
 
   const keep = (name: string, message: Message, answer: Message) => {
-    // A copy: a view would keep all that the host said in the same moment.
+    // A copy: a view would keep the whole buffer of the host.
     if (!answer.failed) kept.set(name, { ...message, bytes: Uint8Array.prototype.slice.call(message.bytes) })
   }
 

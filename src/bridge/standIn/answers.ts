@@ -1,4 +1,4 @@
-// What the host is answered in the server's place while a person signs in: what the server said last, else the least that stays true.
+// The answers that the host gets in place of the server while a person signs in: cached ones, else minimal ones.
 import type { Message } from '../message/message.ts'
 
 /** The lists of a server that may change, by the method that asks for them. */
@@ -15,7 +15,7 @@ export type Capability = (typeof LISTS)[ListMethod]['capability']
 export const isList = (method: string | undefined): method is ListMethod =>
   method !== undefined && Object.hasOwn(LISTS, method)
 
-/** The tool a host without a known list is shown; calling it waits for the sign-in and tells where it happens. */
+/** The tool a host without a known list is shown; a call to it waits for the sign-in and returns its address. */
 export const SIGN_IN_TOOL = 'sign_in'
 
 export interface InitializeResult {
@@ -37,7 +37,7 @@ export interface Introduction {
 
 const REVISIONS = ['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25']
 
-/** The answer to initialize: what is known as it was, else a server of which only lists are certain. */
+/** The answer to initialize: the cached one, else that of a server with lists only. */
 export function initializeResult({ known, wanted, server, version }: Introduction): InitializeResult {
   const last = isInitializeResult(known) ? known : undefined
   const protocolVersion = REVISIONS.find((revision) => revision === wanted) ?? last?.protocolVersion ?? '2025-11-25'
@@ -46,11 +46,11 @@ export function initializeResult({ known, wanted, server, version }: Introductio
     protocolVersion,
     capabilities: changing({ tools: {}, prompts: {}, resources: {} }),
     serverInfo: { name: 'mcp-oauth-bridge', version },
-    instructions: `A person has to sign in to ${server} first. Its tools appear when that is done.`,
+    instructions: `The user has to sign in to ${server} first. The tools of the server appear after the sign-in.`,
   }
 }
 
-/** Lists change with the sign-in, and the address goes out as a log message: both are true whatever the server offers. */
+/** Lists change with the sign-in, and the address is sent as a log message: both hold for every server. */
 function changing(capabilities: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const lists = Object.values(LISTS).map(({ capability }) => capability)
   const told = Object.entries(capabilities).map(([name, value]) =>
@@ -73,20 +73,20 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 export const isKnown = (method: ListMethod, known: unknown): boolean =>
   isObject(known) && Array.isArray(known[LISTS[method].member])
 
-/** A list as it was last, on one page; else an empty one, of tools the one that helps. */
+/** The cached list, on one page; else an empty one, or for tools the sign-in tool. */
 export function listResult(method: ListMethod, known: unknown, server: string): object {
   const { member } = LISTS[method]
   if (isObject(known) && isKnown(method, known)) return { [member]: known[member] }
   return { [member]: method === 'tools/list' ? [signInTool(server)] : [] }
 }
 
-/** The truth about a list of which the server has none. */
+/** The answer for a list that the server does not have. */
 export const emptyList = (method: ListMethod): object => ({ [LISTS[method].member]: [] })
 
 const signInTool = (server: string) => ({
   name: SIGN_IN_TOOL,
   title: 'Sign in',
-  description: `Signs the person in to ${server}. Its own tools appear when that is done.`,
+  description: `Signs the user in to ${server}. The tools of the server appear after the sign-in.`,
   inputSchema: { type: 'object', properties: {} },
   annotations: { idempotentHint: true, openWorldHint: true },
 })

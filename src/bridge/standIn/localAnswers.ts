@@ -51,13 +51,13 @@ export function createLocalAnswers(options: LocalAnswersOptions): LocalAnswers {
     } catch (thrown) {
       const { code, message, hint } = asBridgeError(thrown)
       if (code !== 'sign_in_pending') return withoutQueries(`${message} ${hint}`)
-      return `A person has to sign in to ${server}${watch.address === undefined ? '.' : ` at this address: ${watch.address}`}`
+      return `The user has to sign in to ${server}${watch.address === undefined ? '.' : ` at this address: ${watch.address}`}`
     } finally {
       over.abort()
     }
     return phases.now.kind === 'connectedLater'
-      ? `You are signed in to ${server}.`
-      : `Nobody is signed in to ${server} yet. A person can sign in with: ${options.loginCommand}`
+      ? `The user is signed in to ${server}.`
+      : `The user is not signed in to ${server} yet. To sign in, run: ${options.loginCommand}`
   }
 
   const lastList = async (method: ListMethod, { answers, lists }: Told) => {

@@ -1,5 +1,5 @@
-// The address of a sign-in goes out to the host: as a log message, and as a question that it shows to the person
-// where it can (MCP 2025-11-25, "URL Mode Elicitation").
+// Sends the address of a sign-in to the host: as a log message, and as a URL elicitation
+// if the host supports it (MCP 2025-11-25, "URL Mode Elicitation").
 import { randomUUID } from 'node:crypto'
 import type { BridgeError } from '../../errors.ts'
 import type { Logger, SignInWatch } from '../../ports.ts'
@@ -14,9 +14,9 @@ export interface NoticeOptions {
 }
 
 export interface SignInNotice {
-  /** What the host takes: log messages, and questions with an address. */
+  /** What the host supports: log messages, and URL elicitation. */
   allow(what: { readonly messages: boolean; readonly questions: boolean }): void
-  /** True: an answer of the host to a question of ours. */
+  /** True: a response of the host to our own request. */
   isReplyToUs(response: Message): boolean
   /** The error for a host that follows addresses, which hears when the sign-in is done; undefined: any other error will do. */
   refusal(id: RawId, error: BridgeError): Uint8Array | undefined

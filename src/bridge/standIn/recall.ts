@@ -1,4 +1,4 @@
-// What a host may be told from memory: what the server said last, as far as it was kept, without the tools it must not see.
+// The cached answers of a server for a host, without the tools that the host must not see.
 import type { KnownAnswers, Logger } from '../../ports.ts'
 import type { HiddenTools } from '../hideTools.ts'
 import type { Message } from '../message/message.ts'
@@ -12,16 +12,16 @@ export interface RecallOptions {
 }
 
 export interface Recall {
-  /** The `result` of the server's last answer; undefined: nothing is known. Never throws. */
+  /** The `result` of the server's last answer; undefined: not cached. Never throws. */
   load(method: string): Promise<unknown>
   /** Whether the answer to such a request may be kept. */
   learns(request: Message): boolean
-  /** Keeps what a host may be told next time. False: that answer is not of a kind that is kept. */
+  /** Caches an answer for the next start. False: this kind of answer is not cached. */
   learn(request: Message, answer: Message): boolean
 }
 
 const LEARNT = new Set(['initialize', 'tools/list', 'prompts/list', 'resources/list', 'resources/templates/list'])
-/** More is not even read; how much is kept, the memory says. */
+/** Larger answers are not read; the store limits what is kept. */
 const LONGEST_BYTES = 2 * 1024 * 1024
 
 export function createRecall({ known, hiddenTools, log }: RecallOptions): Recall {
@@ -29,7 +29,7 @@ export function createRecall({ known, hiddenTools, log }: RecallOptions): Recall
 
   return {
     async load(method) {
-      // A memory that cannot be read knows nothing: the host must hear something all the same.
+      // If the cache cannot be read, the host must still get an answer.
       const last = await known.load(method).catch(failed)
       if (method !== 'tools/list' || !hiddenTools || typeof last !== 'object' || last === null) return last ?? undefined
       const { tools } = last as { tools?: unknown }
@@ -47,7 +47,7 @@ export function createRecall({ known, hiddenTools, log }: RecallOptions): Recall
   }
 }
 
-/** Those that matter to a sign-in, of whatever a server says; undefined: it has not introduced itself. */
+/** The members that matter during a sign-in; undefined: the server has not answered initialize. */
 export function capabilitiesIn({ bytes }: Message): ReadonlySet<string> | undefined {
   const result = find(bytes, ['result'])
   if (!result || bytes[result.start] !== OPEN_BRACE) return undefined

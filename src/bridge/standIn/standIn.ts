@@ -56,7 +56,7 @@ function standIn(
     const answer = await conversation.initialize(cause)
     if (answer) await phases.establish(answer)
     if (phases.now.kind === 'answeredHere')
-      throw new BridgeError('server_error', { message: 'The server refuses to be initialized.' })
+      throw new BridgeError('server_error', { message: 'The server refuses to initialize.' })
     await replay()
   }
 

@@ -1,4 +1,4 @@
-// validate-config and check-config: what is right and wrong with a config file, line by line, without starting anything.
+// validate-config and check-config: report what is right and wrong in a config file, line by line, without starting anything.
 import { dirname, resolve } from 'node:path'
 import type { Flags } from '../../config/config.ts'
 import { readOwnFile } from '../../config/file/ownFile.ts'
@@ -45,12 +45,12 @@ function configPath({ words: [named], flags }: CommandLine, { environment, folde
   const path = named === undefined ? projectConfigFile(flags.config, environment, folder) : resolve(folder, named)
   if (path !== undefined) return path
   throw new BridgeError('config_not_found', {
-    message: 'There is no config file here.',
-    hint: 'Name one, or write config.yaml; without a file, give the server’s URL on the command line.',
+    message: 'No config file was found.',
+    hint: 'Name a file, or create config.yaml. Without a file, pass the server’s URL on the command line.',
   })
 }
 
-/** What can be said from the text alone. A variable that is not set is not judged yet. */
+/** The checks of the text alone; unset variables are not an error yet. */
 function writtenChecks(text: string, path: string, environment: NodeJS.ProcessEnv): Finding[] {
   const yaml = parseYaml(text)
   if (yaml.faults.length > 0)
@@ -72,7 +72,7 @@ function writtenChecks(text: string, path: string, environment: NodeJS.ProcessEn
   ]
 }
 
-/** What needs the environment, other files, the database and the network ports. */
+/** The checks that need the environment, other files, the database and the network ports. */
 async function liveChecks(text: string, path: string, flags: Flags, world: ProcessIO): Promise<Finding[]> {
   const { environment, folder } = world
   let file: ConfigFile

@@ -1,4 +1,4 @@
-// The doctor command: runs the checks and tells what they found, to a person or as JSON.
+// The doctor command: runs the checks and prints the findings, as text or as JSON.
 import type { App } from '../../compose/app.ts'
 import { keyOf } from '../../config/target.ts'
 import { examine, type Report, reportOf } from '../../doctor/examine.ts'
@@ -48,7 +48,7 @@ export async function examination(
   return reportOf(report.checks.map(shown))
 }
 
-/** The settings cannot be read, so nothing else can be looked at. */
+/** The settings cannot be read, so nothing else can be checked. */
 export function misconfigured(world: ProcessIO, line: CommandLine, error: BridgeError): number {
   return tell(world, line, reportOf([shown({ name: 'config', ...failed(error) })]))
 }
@@ -60,7 +60,7 @@ function tell(world: ProcessIO, line: CommandLine, report: Report): number {
   return exitOf(report)
 }
 
-/** That of the likeliest cause. */
+/** The exit code of the most likely cause. */
 const exitOf = ({ likely_cause: cause }: Report) => (cause ? (cause.code ? ERRORS[cause.code].exit : 1) : 0)
 
 function shown(finding: Finding): Finding {
@@ -77,7 +77,7 @@ const SYMBOL = { pass: '✓', warn: '⚠', fail: '✗', skip: '–' } as const
 export function describe({ checks, likely_cause: cause }: Report, paper: Style): string[] {
   const top = cause
     ? [
-        `${paper.bad('Likeliest cause')}: ${paper.strong(cause.name)}`,
+        `${paper.bad('Most likely cause')}: ${paper.strong(cause.name)}`,
         ...block(cause.detail, 2, paper),
         ...remedyOf(cause, 2, paper),
         '',
@@ -96,7 +96,7 @@ export function describe({ checks, likely_cause: cause }: Report, paper: Style):
   return ['', ...top, ...lines, '', sum(checks)]
 }
 
-/** From this many columns on, names and findings stand in two columns. */
+/** From this width, names and findings are in two columns. */
 const ROOMY = 120
 const WIDEST = 'authorization_server_metadata'.length
 
@@ -116,5 +116,5 @@ const block = (text: string, indent: number, { width }: Style) =>
 
 function sum(checks: readonly Finding[]): string {
   const count = (status: Finding['status']) => checks.filter((finding) => finding.status === status).length
-  return `${count('fail')} failed, ${count('warn')} ${count('warn') === 1 ? 'warning' : 'warnings'}, ${count('pass')} good, ${count('skip')} not looked at.`
+  return `${count('fail')} failed, ${count('warn')} ${count('warn') === 1 ? 'warning' : 'warnings'}, ${count('pass')} passed, ${count('skip')} skipped.`
 }

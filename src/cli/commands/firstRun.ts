@@ -1,4 +1,4 @@
-// mcp-oauth-bridge alone at a terminal, with nothing configured: asks for a server, signs in, and adds it to a host.
+// mcp-oauth-bridge without arguments at a terminal, with nothing configured: asks for a server, signs in, and adds it to a host.
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { ownConfigFile } from '../../config/load.ts'
@@ -19,7 +19,7 @@ export async function firstRun(world: ProcessIO, runWords: RunWords): Promise<nu
   const names = await configuredServers(world)
   if (names.length > 0)
     throw new BridgeError('usage', {
-      message: 'No server is named.',
+      message: 'No server was given.',
       hint: `Name one of ${names.join(', ')}: mcp-oauth-bridge ${shellQuote(names[0] ?? '')}`,
     })
   stderr.write(
@@ -34,7 +34,7 @@ export async function firstRun(world: ProcessIO, runWords: RunWords): Promise<nu
   )
   const [url, signsIn] = await asking(world, async (questions) => [
     await askUrl(questions, world),
-    await questions.yes('Sign in now, in your browser?', 'yes'),
+    await questions.yes('Sign in now in your browser?', 'yes'),
   ])
   if (signsIn === 'yes') {
     const code = await runWords(['login', url])
@@ -66,18 +66,18 @@ async function askUrl(asking: Asking, { stderr }: ProcessIO): Promise<string> {
   for (;;) {
     const text = await asking.line('URL of the MCP server: ')
     if (URL.canParse(text) && isSecure(new URL(text), false)) return new URL(text).href
-    stderr.write(`${quote(text)} is no https URL, such as https://mcp.example.com/mcp.\n`)
+    stderr.write(`${quote(text)} is not an https URL such as https://mcp.example.com/mcp.\n`)
   }
 }
 
 /** undefined: none of them. */
 async function askHost(asking: Asking, { stderr }: ProcessIO, hosts: readonly Host[]): Promise<Host | undefined> {
   if (hosts.length === 0) {
-    stderr.write('No host was found here. Add the server to yours with: mcp-oauth-bridge install --help\n')
+    stderr.write('No host was found. To add the server to a host, see: mcp-oauth-bridge install --help\n')
     return undefined
   }
   const rows = hosts.map(({ title, path }, at) => `  ${at + 1}  ${title}  (${path})\n`)
-  stderr.write(`Which host may use it?\n${rows.join('')}  0  none\n`)
+  stderr.write(`Which host should use it?\n${rows.join('')}  0  none\n`)
   for (;;) {
     const text = await asking.line('Number: ')
     if (text === '0') return undefined

@@ -1,4 +1,4 @@
-// import mcp-remote: takes the servers of another bridge over from the hosts' files into config.yaml; never its tokens.
+// import mcp-remote: imports servers of mcp-remote from the hosts' files into config.yaml, but never tokens.
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -24,7 +24,7 @@ export async function importRemote(line: CommandLine, world: ProcessIO): Promise
   const [what] = line.words
   if (what !== 'mcp-remote')
     throw new BridgeError('usage', {
-      message: `import knows mcp-remote${what === undefined ? ' only' : `, not ${quote(what)}`}.`,
+      message: `import supports only mcp-remote${what === undefined ? '' : `, not ${quote(what)}`}.`,
       hint: 'mcp-oauth-bridge import mcp-remote',
     })
   const { environment, folder, stderr, stdout } = world
@@ -37,9 +37,7 @@ export async function importRemote(line: CommandLine, world: ProcessIO): Promise
   const found = allHosts(machine).flatMap((host) => serversIn(host, nameVariable, world))
   const fresh = withFreeNames(found, known)
   if (fresh.length === 0) {
-    stderr.write(
-      found.length === 0 ? 'No host starts mcp-remote here.\n' : `${path} has all of these servers already.\n`,
-    )
+    stderr.write(found.length === 0 ? 'No host uses mcp-remote.\n' : `${path} already has all of these servers.\n`)
     return 0
   }
   const after = withEntries(before, fresh)
@@ -48,7 +46,7 @@ export async function importRemote(line: CommandLine, world: ProcessIO): Promise
     return 0
   }
   const backup = changeFile(path, after)
-  stderr.write(`Wrote ${path}${backup === undefined ? '' : `; the file as it was: ${backup}`}\n`)
+  stderr.write(`Wrote ${path}${backup === undefined ? '' : `; backup: ${backup}`}\n`)
   const signedIn = signedInWith(machine)
   for (const server of fresh)
     stderr.write(`${describe(server, signedIn(server.url)).map(withoutControls).join('\n')}\n`)
@@ -57,7 +55,7 @@ export async function importRemote(line: CommandLine, world: ProcessIO): Promise
 
 /** Names that are neither set nor used, nor given twice: a variable that is something else already would be sent to the server. */
 function freeNames(environment: NodeJS.ProcessEnv, config: string): NameVariable {
-  // Windows does not tell upper case from lower.
+  // Windows ignores the case of variable names.
   const taken = new Set(Object.keys(environment).map((name) => name.toUpperCase()))
   for (const [, name = ''] of config.matchAll(/\$\{(\w+)\}/g)) taken.add(name.toUpperCase())
   return (server, what) => {
@@ -82,7 +80,7 @@ function serversIn(host: Host, nameVariable: NameVariable, { stderr }: ProcessIO
       return server ? [{ ...server, host }] : []
     })
   } catch (thrown) {
-    stderr.write(`note: passed over: ${asBridgeError(thrown).message}\n`)
+    stderr.write(`note: skipped: ${asBridgeError(thrown).message}\n`)
     return []
   }
 }
@@ -117,14 +115,14 @@ function withEntries(text: string, servers: readonly Found[]): string {
   return providers.length === 0 ? start : addToMap(start, 'providers', Object.fromEntries(providers))
 }
 
-/** mcp-remote names its token files after a hash of the URL; only the names are looked at. */
+/** mcp-remote names its token files after a hash of the URL; only the names are read. */
 function signedInWith({ home, environment }: Machine): (url: string) => boolean {
   let names: string[] = []
   try {
     const folder = environment.MCP_REMOTE_CONFIG_DIR || join(home, '.mcp-auth')
     names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
   } catch {
-    // It was never signed in with.
+    // It was never used to sign in.
   }
   return (url) => {
     const hash = createHash('md5').update(url).digest('hex')
@@ -138,12 +136,10 @@ function describe({ name, host, variables, references, leftOut }: Found, wasSign
     `${name}  (from ${host.title})`,
     ...(variables.length === 0
       ? []
-      : [`  set first, to what stands in the file of ${host.title}: ${variables.join(', ')}`]),
-    ...(references.length === 0
-      ? []
-      : [`  sends what your environment has, as the entry says: ${references.join(', ')}`]),
-    ...(leftOut.length === 0 ? [] : [`  not taken over: ${leftOut.join(', ')}`]),
-    `  sign in${wasSignedIn ? ' again, because the tokens of mcp-remote stay where they are' : ''}: ${signIn}`,
-    `  have it used: mcp-oauth-bridge install ${host.name} ${shellQuote(name)}`,
+      : [`  first set these, to the values in the file of ${host.title}: ${variables.join(', ')}`]),
+    ...(references.length === 0 ? [] : [`  uses these variables of your environment: ${references.join(', ')}`]),
+    ...(leftOut.length === 0 ? [] : [`  not imported: ${leftOut.join(', ')}`]),
+    `  sign in${wasSignedIn ? ' again, because the tokens of mcp-remote are not imported' : ''}: ${signIn}`,
+    `  add it to the host: mcp-oauth-bridge install ${host.name} ${shellQuote(name)}`,
   ]
 }

@@ -1,4 +1,4 @@
-// install and uninstall: puts a server into a host's config file, and takes it out again.
+// install and uninstall: add a server to a host's config file, and remove it.
 import { join, resolve } from 'node:path'
 import type { Config, Flags } from '../../config/config.ts'
 import { loadConfig, ownConfigFile } from '../../config/load.ts'
@@ -24,12 +24,11 @@ export async function install(line: CommandLine, world: ProcessIO, program: Prog
   const [hostWord, target] = line.words
   const host = findHost(hostWord, thisMachine(world.environment))
   if (target === undefined)
-    throw usage('No server is named.', `mcp-oauth-bridge install ${host.name} <url | server-name>`)
+    throw usage('No server was given.', `mcp-oauth-bridge install ${host.name} <url | server-name>`)
   const config = await checkedTarget(target, line.flags, world)
   const words = wordsFor(target, line, world)
   const name = line.options.findLast((option) => option.name === 'name')?.value ?? entryName(target, config)
-  if (!/^[\w-]{1,64}$/.test(name))
-    throw usage(`The name ${quote(name)} has other characters than A-Z, a-z, 0-9, _ and -.`)
+  if (!/^[\w-]{1,64}$/.test(name)) throw usage(`The name ${quote(name)} may contain only A-Z, a-z, 0-9, _ and -.`)
 
   const before = readIfThere(host.path)
   const servers = serversOf(host, before)
@@ -37,10 +36,13 @@ export async function install(line: CommandLine, world: ProcessIO, program: Prog
   const replaceable =
     known === undefined || ourWords(known) !== undefined || mcpRemoteServer(name, known)?.url === config.server?.url
   if (!replaceable)
-    throw usage(`${host.title} has another server named ${quote(name)}.`, 'Give yours another name with --name.')
+    throw usage(
+      `${host.title} already has a different server named ${quote(name)}.`,
+      'Choose another name with --name.',
+    )
   const entry = entryFor(host, program, words, world.environment)
   if (JSON.stringify(known) === JSON.stringify(entry)) {
-    world.stderr.write(`${host.title} has this server already, as ${quote(name)}.\n`)
+    world.stderr.write(`${host.title} already has this server, as ${quote(name)}.\n`)
     return 0
   }
   const after = writeJson(before, [host.key, name], entry)
@@ -58,16 +60,18 @@ export async function uninstall(line: CommandLine, world: ProcessIO): Promise<nu
   const [hostWord, target] = line.words
   const host = findHost(hostWord, thisMachine(world.environment))
   if (target === undefined)
-    throw usage('No server is named.', `mcp-oauth-bridge uninstall ${host.name} <url | server-name>`)
+    throw usage('No server was given.', `mcp-oauth-bridge uninstall ${host.name} <url | server-name>`)
   const before = readIfThere(host.path)
   const servers = serversOf(host, before)
   const ours = Object.entries(servers).filter(([, entry]) => ourWords(entry) !== undefined)
   const chosen = ours.filter(([name, entry]) => name === target || (ourWords(entry) ?? []).some(sameAs(target)))
   if (chosen.length === 0) {
-    const why = Object.hasOwn(servers, target) ? `is not ours: ${quote(target)}` : `is not there: ${quote(target)}`
+    const why = Object.hasOwn(servers, target)
+      ? `was not added by mcp-oauth-bridge: ${quote(target)}`
+      : `does not exist: ${quote(target)}`
     throw usage(
       `The entry of ${host.title} ${why}.`,
-      `Entries of ours: ${ours.map(([name]) => name).join(', ') || 'none'}.`,
+      `Entries of mcp-oauth-bridge: ${ours.map(([name]) => name).join(', ') || 'none'}.`,
     )
   }
   const after = chosen.reduce((text, [name]) => writeJson(text, [host.key, name], undefined), before)
@@ -77,7 +81,7 @@ export async function uninstall(line: CommandLine, world: ProcessIO): Promise<nu
   return 0
 }
 
-/** Finds the server as a start would; headers and secrets need not be there yet. */
+/** Finds the server as a start would; headers and secrets are not needed yet. */
 function checkedTarget(target: string, { config, profile, allowHttp }: Flags, world: ProcessIO): Promise<Config> {
   const { environment, folder } = world
   const flags: Flags = {
@@ -91,7 +95,7 @@ function checkedTarget(target: string, { config, profile, allowHttp }: Flags, wo
   return loadConfig({ flags, environment, folder, server: target, version: () => world.version, alternatives: [] })
 }
 
-/** What the host hands to us: the server, then options with absolute paths and without secrets. */
+/** The arguments for the host: the server, then options with absolute paths and without secrets. */
 function wordsFor(target: string, { options, flags }: CommandLine, { environment, folder }: ProcessIO): string[] {
   if (URL.canParse(target) && isSecretUrl(target)) throw exposed('The URL')
   const file = ownConfigFile(flags.config, environment, folder)
@@ -113,8 +117,8 @@ function wordsOf({ name, value }: TypedOption, folder: string): string[] {
 
 const exposed = (what: string) =>
   usage(
-    `${what} looks like a secret, which the host’s file should not hold.`,
-    'Put the server into config.yaml, with the secret as a variable, headers_file or client_secret_file, and install it by its name there.',
+    `${what} looks like a secret. Do not store secrets in the host’s file.`,
+    'Add the server to config.yaml, with the secret as a variable, headers_file or client_secret_file. Then install it by its name there.',
   )
 
 const entryName = (target: string, config: Config) =>
@@ -126,7 +130,7 @@ function serversOf(host: Host, text: string): JsonObject {
   const wrong = (why: string) => new BridgeError('host_config_invalid', { message: `${host.path}: ${why}.` })
   if ('fault' in read) throw wrong(read.fault)
   const servers = read.value[host.key] ?? {}
-  if (typeof servers !== 'object' || Array.isArray(servers)) throw wrong(`${host.key} is no object`)
+  if (typeof servers !== 'object' || Array.isArray(servers)) throw wrong(`${host.key} is not an object`)
   return servers as JsonObject
 }
 
@@ -138,14 +142,16 @@ function show(world: ProcessIO, host: Host, before: string, after: string): numb
   return 0
 }
 
-/** All that the host will do by itself from now on, without asking: a person reads it once. */
+/** Shows everything that the host will do from now on without asking. */
 function tellPinned({ stderr }: ProcessIO, { title }: Host, entry: JsonObject, config: string | undefined): void {
   const { command, args, env } = entry as { command: string; args: string[]; env?: Record<string, string> }
   const lines = [
-    `${title} starts this from now on, in whatever folder it is:`,
+    `${title} will run this command, in any folder:`,
     `  ${[command, ...args].map((word) => shellQuote(word)).join(' ')}`,
     ...Object.entries(env ?? {}).map(([name, value]) => `  with ${name}=${shellQuote(value)}`),
-    ...(config === undefined ? [] : [`Each start reads ${config}: who can write that file decides what happens then.`]),
+    ...(config === undefined
+      ? []
+      : [`Each start reads ${config}. Anyone who can write that file controls what happens.`]),
   ]
   stderr.write(`${lines.map(withoutControls).join('\n')}\n`)
 }
@@ -163,7 +169,7 @@ async function askToAdd(world: ProcessIO, { title }: Host): Promise<void> {
 
 function tellChange({ stderr }: ProcessIO, host: Host, what: string, backup: string | undefined): void {
   stderr.write(`${what}: ${host.path}\n`)
-  if (backup !== undefined) stderr.write(`The file as it was: ${backup}\n`)
+  if (backup !== undefined) stderr.write(`Backup: ${backup}\n`)
   stderr.write(`${host.afterwards}\n`)
 }
 
@@ -172,10 +178,12 @@ function notesOn(words: readonly string[]): string[] {
   const special = process.platform === 'win32' && words.slice(2).some((word) => /[\s"%&|<>^!]/.test(word))
   return [
     ...(cached
-      ? ['this copy lies in the cache of npx and may be swept away; install it for good and run this again.']
+      ? ['this copy is in the npx cache and may be deleted. Install it permanently and run this command again.']
       : []),
     ...(special
-      ? ['a host that starts servers through cmd.exe may split these words; name the server in config.yaml.']
+      ? [
+          'a host that starts servers through cmd.exe may split these arguments. Add the server to config.yaml and use its name.',
+        ]
       : []),
   ]
 }

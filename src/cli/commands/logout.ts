@@ -1,4 +1,4 @@
-// Sign-out: revoke at the authorization server (RFC 7009), then forget here, also when the server is down.
+// Sign-out: revokes the tokens at the authorization server (RFC 7009), then deletes them, even if the server is down.
 import { TOKEN_LEASE_MS, tokenLease } from '../../auth/tokens/coordinatedRefresh.ts'
 import type { App } from '../../compose/app.ts'
 import { keyOf } from '../../config/target.ts'
@@ -22,8 +22,8 @@ export async function logout(
 ): Promise<number> {
   if (line.has('all') && line.server !== undefined)
     throw new BridgeError('usage', {
-      message: `logout takes a server or --all, not both; nobody was signed out.`,
-      hint: 'Leave one of them out.',
+      message: `Pass either a server or --all to logout, not both.`,
+      hint: 'Nobody was signed out. Omit one of them.',
     })
   const { tokens, leases, clients } = await app.storage.open()
   const accounts = (await tokens.list()).filter(({ signedIn }) => signedIn)
@@ -45,20 +45,20 @@ export async function logout(
     const from = withoutControls(withoutQueries(account.server) + profile)
     stderr.write(`Signed out of ${from}${NOTE[revoked]}.\n`)
   }
-  // Registrations go too: with the sealing key gone their secrets would keep a new one from being made.
+  // Registrations are deleted too: without the sealing key, their secrets would prevent a new key.
   if (line.has('all')) await clients.removeAll()
   return 0
 }
 
 const NOTE = {
-  kept: '; the tokens stay valid at the server',
+  kept: '; the tokens remain valid at the server',
   revoked: '; the tokens are revoked',
-  refreshRevoked: '; the refresh token is revoked, the access token stays valid until it expires',
-  unsupported: '; the server offers no revocation, so the tokens stay valid until they expire',
-  failed: '; the server could not be told, so the tokens stay valid until they expire',
+  refreshRevoked: '; the refresh token is revoked, the access token remains valid until it expires',
+  unsupported: '; the server does not support revocation, so the tokens remain valid until they expire',
+  failed: '; revocation failed, so the tokens remain valid until they expire',
 } as const
 
-/** A token that cannot be read or revoked must not keep anybody from forgetting it. */
+/** A token that cannot be read or revoked must not prevent its deletion. */
 async function revoke(
   { config, log, storage, oauth: ours }: Parts,
   key: TokenKey,
@@ -68,7 +68,7 @@ async function revoke(
   try {
     const { tokens } = await (await storage.open()).tokens.load(key)
     if (!tokens) return 'failed'
-    // Client, endpoints, reach and certificates of one server are not for the tokens of another.
+    // Client, endpoints, network limits and certificates of one server must not be used for the tokens of another.
     other = config.server?.url === key.server ? undefined : await composeFor(key)
     const clients = await (other?.oauth ?? ours).clients()
     const oauth = await clients.connect(

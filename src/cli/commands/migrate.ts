@@ -1,4 +1,4 @@
-// migrate up | down | version: the database schema, looked at and changed by hand.
+// migrate up | down | version: shows or changes the database schema.
 import type { App } from '../../compose/app.ts'
 import { BridgeError } from '../../errors.ts'
 import { quote } from '../../redaction/text.ts'
@@ -11,7 +11,7 @@ export async function migrate(
   { stdout, stderr }: ProcessIO,
 ): Promise<number> {
   if (action !== 'up' && action !== 'down' && action !== 'version') {
-    const what = action === undefined ? 'migrate needs a word' : `${quote(action)} is not a word of migrate`
+    const what = action === undefined ? 'migrate needs an action' : `${quote(action)} is not an action of migrate`
     throw new BridgeError('usage', { message: `${what}: up, down or version.` })
   }
   const database = storage.openRaw()

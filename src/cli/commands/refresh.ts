@@ -1,4 +1,4 @@
-// Refresh now, through the same coordinated path as every other refresh.
+// The refresh command: refreshes now, through the same coordinated path as every other refresh.
 import { isoTime } from '../../bounds.ts'
 import type { App } from '../../compose/app.ts'
 import { keyOf } from '../../config/target.ts'
@@ -17,7 +17,7 @@ export async function refresh(app: Parts, { stderr }: ProcessIO): Promise<number
     throw await refreshTokenMissing(app, before.issuer)
   const set = await (await app.tokens()).refreshNow()
   if (!set) throw new BridgeError('token_expired')
-  const until = set.expiresAt === undefined ? '' : `; the new token is good until ${isoTime(set.expiresAt)}`
+  const until = set.expiresAt === undefined ? '' : `; the new token is valid until ${isoTime(set.expiresAt)}`
   stderr.write(`Refreshed the sign-in to ${withoutQueries(key.server)}${until}.\n`)
   return 0
 }
@@ -25,7 +25,7 @@ export async function refresh(app: Parts, { stderr }: ProcessIO): Promise<number
 async function refreshTokenMissing({ oauth }: Pick<App, 'oauth'>, issuer: string): Promise<BridgeError> {
   const { name, withoutRefreshToken: hint } = (await oauth.rules())(issuer)
   return new BridgeError('refresh_token_missing', {
-    message: `There is no refresh token: ${name ?? 'the authorization server'} gave none.`,
+    message: `There is no refresh token: ${name ?? 'the authorization server'} did not issue one.`,
     ...(hint === undefined ? {} : { hint }),
   })
 }

@@ -1,4 +1,4 @@
-// reset: deletes every sign-in, the key that seals them, and the logs; asked twice, and never under a running bridge.
+// The reset command: deletes every sign-in, the sealing key and the logs; asks twice, and never while a bridge runs.
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { App } from '../../compose/app.ts'
@@ -30,18 +30,18 @@ export async function reset(
   refuseWhileInUse(config)
   if (!line.has('yes')) await askTwice(files, world)
   refuseWhileInUse(config)
-  // Read first, deleted last: while the database is there, its key must be too.
+  // Read first, deleted last: while the database exists, its key must too.
   const items = itemsOf(config, storage)
   for (const file of files) {
     remove(file)
     stderr.write(`Removed ${file}\n`)
   }
   await removeKeychainItems(storage, items, world)
-  stderr.write('Nobody is signed in any more. The config files are as they were.\n')
+  stderr.write('All sign-ins are deleted. The config files are unchanged.\n')
   return 0
 }
 
-/** @throws BridgeError database_locked: Windows deletes no file that is open */
+/** @throws BridgeError database_locked: Windows cannot delete an open file */
 function remove(file: string): void {
   try {
     rmSync(file, { force: true })
@@ -54,7 +54,7 @@ function remove(file: string): void {
   }
 }
 
-/** What is there of database, key file, logs and remembered configs. */
+/** The existing files: database, key file, logs and cached configs. */
 function filesOf(config: Config): string[] {
   const { database, dataFolder, logFile } = config
   const beside = (file: string, pattern: RegExp) =>
@@ -73,7 +73,7 @@ function filesOf(config: Config): string[] {
 
 const namesIn = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder).sort() : [])
 
-/** A bridge that goes on with a deleted database would renew and lose tokens that nobody sees. @throws BridgeError database_locked */
+/** A bridge that continues with a deleted database would refresh and lose tokens. @throws BridgeError database_locked */
 function refuseWhileInUse({ database }: Config): void {
   const holders = fileHolders(['', '-wal', '-shm'].map((end) => database + end))
   if (holders.length === 0) return
@@ -88,14 +88,14 @@ const stopped = () => new BridgeError('declined', { hint: 'Nothing was deleted.'
 async function askTwice(files: readonly string[], world: ProcessIO): Promise<void> {
   if (!isAtTerminal(world))
     throw new BridgeError('usage', {
-      message: 'reset asks before it deletes, and there is no terminal to ask at.',
+      message: 'reset asks for confirmation, and there is no terminal to ask at.',
       hint: 'Add --yes.',
     })
-  world.stderr.write(`This deletes every sign-in, the key that seals them, and the logs:\n  ${files.join('\n  ')}\n`)
+  world.stderr.write(`This deletes every sign-in, the sealing key and the logs:\n  ${files.join('\n  ')}\n`)
   const asking = startAsking(world)
   try {
-    if ((await asking.yes('Go on?', 'no')) === 'no') throw stopped()
-    if ((await asking.line('It cannot be undone. Type reset to do it: ')) !== 'reset') throw stopped()
+    if ((await asking.yes('Continue?', 'no')) === 'no') throw stopped()
+    if ((await asking.line('This cannot be undone. Type reset to confirm: ')) !== 'reset') throw stopped()
   } finally {
     asking.close()
   }
@@ -115,7 +115,7 @@ async function removeKeychainItems(
     } catch (thrown) {
       failure = new BridgeError('keychain_unavailable', {
         message: `The keychain item ${item} of mcp-oauth-bridge could not be removed: ${asBridgeError(thrown).message}`,
-        hint: 'Remove it in your keychain program. It opens nothing any more.',
+        hint: 'Remove it in your keychain program. It no longer decrypts anything.',
         cause: thrown,
       })
     }
@@ -134,7 +134,7 @@ function itemsOf(config: Config, storage: Storage): string[] {
       database.close()
     }
   } catch {
-    // A database that is broken, or has no tables, names no item.
+    // A damaged database, or one without tables, has no items.
     return []
   }
 }

@@ -1,4 +1,4 @@
-// The bridge itself: stdin to the relay until stdin closes, the host is gone, or the process is asked to end.
+// The bridge itself: relays stdin until stdin closes, the host dies, or the process is asked to end.
 import { createLineReader } from '../../bridge/host/stdin.ts'
 import type { App } from '../../compose/app.ts'
 import { serverOf } from '../../config/target.ts'
@@ -7,7 +7,7 @@ import { loginCommand, shownUrl } from '../../redaction/shownUrl.ts'
 import { watchParent } from '../../system/process/watchParent.ts'
 import type { ProcessIO } from '../process.ts'
 
-/** Answers on their way when stdin closes get this long, in ms; the whole end takes at most 2 s. */
+/** How long pending answers may take after stdin closes, in ms; the exit takes at most 2 s. */
 const GRACE_MS = 1_000
 
 export async function connect(

@@ -1,4 +1,4 @@
-// Who is signed in where, until when, kept how; never a secret.
+// The status command: sign-ins, their expiry and how they are stored, without secrets.
 import { isoTime } from '../../bounds.ts'
 import type { App } from '../../compose/app.ts'
 import type { Config, ServerExceptions } from '../../config/config.ts'
@@ -24,9 +24,9 @@ export interface Account {
   /** ISO 8601, UTC; null: unknown */
   readonly expires_at: string | null
   readonly refreshable: boolean
-  /** The provider's preset; null: it keeps to the standards. */
+  /** The provider's preset; null: it follows the standards. */
   readonly provider: string | null
-  /** ISO 8601, UTC: when a person must sign in again; null: not foreseen. */
+  /** ISO 8601, UTC: when a person must sign in again; null: not known. */
   readonly login_due_at: string | null
   readonly state: 'signed_in' | 'expired' | 'signing_in' | 'signed_out'
   readonly last_error: string | null
@@ -40,7 +40,7 @@ export interface StatusReport {
   readonly accounts: readonly Account[]
 }
 
-/** How often --watch looks, in ms. */
+/** The interval of --watch, in ms. */
 const LOOK_MS = 500
 
 type Parts = Pick<App, 'config' | 'clock' | 'storage' | 'oauth'>
@@ -61,7 +61,7 @@ export async function status(app: Parts, line: CommandLine, world: ProcessIO): P
     stdout.write(shown)
     return 0
   }
-  // A terminal shows one page; elsewhere each change is written below the last.
+  // A terminal shows one page; elsewhere each change is appended.
   const begin = stdout.isTTY ? '\u001b[H\u001b[2J' : ''
   stdout.write(begin + shown)
   for (;;) {
@@ -91,12 +91,12 @@ export async function statusReport(
     .filter((key) => !rows.some(same(key)))
     .map((key) => toAccount({ ...key, generation: 0, signedIn: false, refreshable: false }, {}, 'signing_in', now))
   const accounts = [...known, ...fresh]
-  const secret_store = keyBackends().join('+') || `${config.secretStore} (nothing stored yet)`
+  const secret_store = keyBackends().join('+') || `${config.secretStore} (no key yet)`
   const exceptions = exceptionsShown(config, oneServer)
   return { exceptions, secret_store, database: config.database, driver: database.driver, accounts }
 }
 
-/** Rules that a person has switched off for a server, by config.yaml or by this command's flags. */
+/** Checks that are off for a server, because of config.yaml or this command's flags. */
 function exceptionsShown(config: Config, oneServer: boolean): readonly ServerExceptions[] {
   const { exceptions } = config.server ?? {}
   const ofServer = exceptions && Object.keys(exceptions).length > 1 ? [exceptions] : []
@@ -126,7 +126,7 @@ function toAccount(row: AccountSummary, preset: ProviderRules, busy: 'signing_in
 const WORDS = {
   signed_in: 'signed in',
   expired: 'expired',
-  signing_in: 'signing in …',
+  signing_in: 'signing in',
   signed_out: 'signed out',
 } as const
 
@@ -146,7 +146,7 @@ function describe(account: Account, now: number): string[] {
   const who = account.email ?? account.subject
   const hint = hintOf(account.provider)
   const until = remaining(account, now)
-  const kept = account.refreshable ? `${until}, refreshed by itself` : until
+  const kept = account.refreshable ? `${until}, refreshed automatically` : until
   return [
     `${account.server}${account.profile === 'default' ? '' : `  (profile ${account.profile})`}`,
     `  ${WORDS[account.state]}${who === null ? '' : account.state === 'signed_out' ? ` (last as ${who})` : ` as ${who}`}${account.state === 'signed_in' ? ` · ${kept}` : ''}`,

@@ -1,4 +1,4 @@
-// support-bundle: what a helper needs to see, as one JSON text without secrets; shown before it is written.
+// The support-bundle command: information for a support request as one JSON text without secrets, shown before it is written.
 import { resolve } from 'node:path'
 import type { App } from '../../compose/app.ts'
 import type { Config } from '../../config/config.ts'
@@ -89,7 +89,7 @@ const NAMES = [
   'DBUS_SESSION_BUS_ADDRESS',
 ]
 
-/** Who it is stays out; that somebody is signed in is enough to help. */
+/** Without the account: that somebody is signed in is enough. */
 async function accounts(app: Parts) {
   try {
     const { accounts: rows, ...rest } = await statusReport(app, false)
@@ -106,7 +106,7 @@ async function accounts(app: Parts) {
 const namesOf = (values: Readonly<Record<string, unknown>>) =>
   Object.fromEntries(Object.keys(values).map((name) => [name, HIDDEN]))
 
-/** An allowlist: a setting that is not named here is not in the bundle. */
+/** An allowlist: a setting that is not listed here is not in the bundle. */
 function redacted(config: Config) {
   const { server } = config
   return {

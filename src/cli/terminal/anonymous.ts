@@ -1,4 +1,4 @@
-// A report as it may be sent to somebody: without secrets, accounts and the name of the home folder, wherever they stand in it.
+// Makes a report safe to share: removes secrets, accounts and the name of the home folder.
 import { homedir } from 'node:os'
 import { withoutAccounts, withoutQueries, withoutSecrets } from '../../redaction/text.ts'
 
@@ -14,7 +14,7 @@ export function anonymous<T>(value: T, home = homedir()): T {
   return walk(value) as T
 }
 
-/** Its last folder is the person's name. Windows spells it in either case and with either slash, JSON doubles one of them. */
+/** Its last folder is the user's name. Windows writes it in any case and with both slashes; JSON doubles the backslash. */
 function withoutHome(text: string, home: string): string {
   if (home.length < 2) return text
   const spelt = home.split(/[\\/]/).map((part) => part.replace(/[$()*+.?[\]^{|}]/g, '\\$&'))

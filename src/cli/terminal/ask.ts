@@ -1,4 +1,4 @@
-// Questions to a person at a terminal: on stderr, answered by a line; Ctrl-C and Ctrl-D end them.
+// Asks questions at a terminal: on stderr, answered with a line; Ctrl-C and Ctrl-D end them.
 import { createInterface } from 'node:readline'
 import { BridgeError } from '../../errors.ts'
 import type { ProcessIO } from '../process.ts'
@@ -11,7 +11,7 @@ export interface Asking {
   close(): void
 }
 
-/** The terminal stays as it is: its own line editing is good enough, and Ctrl-C stays a signal. */
+/** The terminal mode does not change: its own line editing is sufficient, and Ctrl-C remains a signal. */
 export function startAsking({ stdin, stderr, ending }: ProcessIO): Asking {
   const lines = createInterface({ input: stdin, terminal: false })
   const typed = lines[Symbol.asyncIterator]()

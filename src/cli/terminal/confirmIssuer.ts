@@ -1,4 +1,4 @@
-// Asks the person at a terminal whether their client belongs to the authorization server that an MCP server names, before its secret goes there.
+// Asks whether a client belongs to the authorization server that an MCP server names, before its secret is sent there.
 import { quote } from '../../redaction/text.ts'
 import type { ProcessIO } from '../process.ts'
 import { startAsking } from './ask.ts'
@@ -7,9 +7,9 @@ export async function confirmIssuer(world: ProcessIO, issuer: string, clientId: 
   const asking = startAsking(world)
   try {
     world.stderr.write(
-      `This server names the authorization server ${quote(issuer, 2_000)}.\nThe secret or key of your client ${quote(clientId)} would be used there.\n`,
+      `This server names the authorization server ${quote(issuer, 2_000)}.\nThe secret or key of your client ${quote(clientId)} would be sent there.\n`,
     )
-    return await asking.yes('Is that where you registered the client?', 'no')
+    return await asking.yes('Did you register the client there?', 'no')
   } finally {
     asking.close()
   }

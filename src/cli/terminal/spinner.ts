@@ -1,4 +1,4 @@
-// A line at a terminal that moves while a person is waited for; it leaves nothing behind.
+// An animated line at a terminal while the program waits for a person; it is erased at the end.
 import type { Writable } from 'node:stream'
 
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏']
@@ -10,14 +10,14 @@ export interface Terminal extends Writable {
   readonly columns?: number
 }
 
-/** Begins to show `text()` with a moving sign; the result takes it away. Shows nothing where there is no terminal that can. */
+/** Shows `text()` with an animation; the result removes it. Shows nothing without a suitable terminal. */
 export function startSpinner(stderr: Terminal, environment: NodeJS.ProcessEnv, text: () => string): () => void {
   if (stderr.isTTY !== true || environment.TERM === 'dumb' || environment.CI) return () => undefined
   let frame = 0
   const draw = () => {
     const line = `${FRAMES[frame++ % FRAMES.length]} ${text()}`
-    // One column stays free: a full line would wrap, and could not be cleared.
-    // The cursor waits at the left, so that whatever else is written begins there.
+    // One column is left empty: a full line would wrap, and could not be cleared.
+    // The cursor returns to the left, so that other output begins there.
     stderr.write(`${CLEAR}${line.slice(0, Math.max(0, (stderr.columns ?? 80) - 1))}\r`)
   }
   draw()

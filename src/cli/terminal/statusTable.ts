@@ -1,10 +1,10 @@
-// The status as a person likes to see it at a terminal: one block an account, in as many columns as there is room for.
+// The status as a table for a terminal: one block per account, in as many columns as fit.
 import type { ServerExceptions } from '../../config/config.ts'
 import { quote, withoutControls } from '../../redaction/text.ts'
 import type { Account, StatusReport } from '../commands/status.ts'
 import { type Style, wrap } from './style.ts'
 
-/** From this width on, short facts stand beside each other. */
+/** From this width, short facts are on one line. */
 const WIDE = 110
 const LABEL = 12
 const YEAR_H = 365 * 24
@@ -20,15 +20,15 @@ export function table(report: StatusReport, now: number, paper: Style): string[]
     ...body,
     rule,
     ...exceptions.flatMap((found) => fact('exceptions', describeException(found), paper, paper.warning)),
-    ...fact('kept in', `${database} (${driver})`, paper),
-    ...fact('sealed by', secret_store, paper),
+    ...fact('database', `${database} (${driver})`, paper),
+    ...fact('sealing key', secret_store, paper),
   ]
 }
 
 const STATE = {
   signed_in: { mark: '●', words: 'signed in' },
   expired: { mark: '○', words: 'expired' },
-  signing_in: { mark: '◐', words: 'signing in: waiting for you in the browser' },
+  signing_in: { mark: '◐', words: 'signing in: finish in the browser' },
   signed_out: { mark: '○', words: 'signed out' },
 } as const
 
@@ -38,13 +38,13 @@ function block(account: Account, now: number, paper: Style): string[] {
   const profile = account.profile === 'default' ? '' : `  (profile ${account.profile})`
   const [first = '', ...more] = wrap(withoutControls(account.server + profile), paper.width - 2)
   const facts = [
-    [account.state === 'signed_out' ? 'last was' : 'who', account.email ?? account.subject ?? 'nobody named'],
+    [account.state === 'signed_out' ? 'last user' : 'who', account.email ?? account.subject ?? 'unknown'],
     ['state', words],
-    ...(account.state === 'signed_in' ? [['until', until(account, now)]] : []),
-    ...(account.state === 'signed_in' ? [['refresh', account.refreshable ? 'by itself' : notPossible(account)]] : []),
+    ...(account.state === 'signed_in' ? [['expires', until(account, now)]] : []),
+    ...(account.state === 'signed_in' ? [['refresh', account.refreshable ? 'automatic' : notPossible(account)]] : []),
   ] as [string, string][]
   const long = [
-    ['signed by', account.provider === null ? account.issuer : `${account.issuer} (${account.provider})`],
+    ['issuer', account.provider === null ? account.issuer : `${account.issuer} (${account.provider})`],
     ['scopes', account.state === 'signed_out' ? null : account.scope],
   ].filter((pair): pair is [string, string] => pair[1] !== null)
   const short =
@@ -69,20 +69,20 @@ function fact(name: string, value: string, paper: Style, tint = (text: string) =
 }
 
 function until({ expires_at }: Account, now: number): string {
-  if (expires_at === null) return 'no known expiry'
+  if (expires_at === null) return 'unknown'
   const ms = Date.parse(expires_at) - now
-  return ms <= 0 ? 'due for refresh now' : `for another ${inWords(ms)}`
+  return ms <= 0 ? 'now; it will be refreshed' : `in ${inWords(ms)}`
 }
 
 /** The same for plain text. */
 export function remaining({ expires_at }: Account, now: number): string {
-  if (expires_at === null) return 'no known expiry'
+  if (expires_at === null) return 'unknown'
   const ms = Date.parse(expires_at) - now
   if (ms <= 0) return 'token due for refresh'
   const minutes = Math.ceil(ms / 60_000)
   const hours = Math.round(minutes / 60)
-  if (minutes < 120) return `token good for ${minutes} min`
-  return hours < YEAR_H * 2 ? `token good for ${hours} h` : `token good for ${Math.round(hours / YEAR_H)} years`
+  if (minutes < 120) return `token valid for ${minutes} min`
+  return hours < YEAR_H * 2 ? `token valid for ${hours} h` : `token valid for ${Math.round(hours / YEAR_H)} years`
 }
 
 /** In words, beginning with the server. */
@@ -90,7 +90,7 @@ export function describeException({ server, ...found }: ServerExceptions): strin
   const pairs = found.trusted_issuers?.map(({ expected, named }) => `issuer ${quote(named)} at ${quote(expected)}`)
   const said = [
     ...(found.allow_http ? ['plain http'] : []),
-    ...(found.allow_missing_s256 ? ['no S256 in its metadata'] : []),
+    ...(found.allow_missing_s256 ? ['S256 not advertised'] : []),
     ...(pairs ?? []),
     ...(found.allow_private?.map((origin) => `private address ${origin}`) ?? []),
   ]
@@ -99,7 +99,7 @@ export function describeException({ server, ...found }: ServerExceptions): strin
 
 function inWords(ms: number): string {
   const minutes = Math.ceil(ms / 60_000)
-  if (minutes < 120) return minutes === 1 ? 'minute' : `${minutes} minutes`
+  if (minutes < 120) return minutes === 1 ? '1 minute' : `${minutes} minutes`
   const hours = Math.round(minutes / 60)
   if (hours >= YEAR_H * 2) return `${Math.round(hours / YEAR_H)} years`
   return hours < 48 ? `${hours} hours` : `${Math.round(hours / 24)} days`

@@ -1,4 +1,4 @@
-// Colours and line breaks for a terminal; plain text where there is none, or where NO_COLOR is set (no-color.org).
+// Colors and line breaks for a terminal; plain text without one, or if NO_COLOR is set (no-color.org).
 import { styleText } from 'node:util'
 
 export interface Style {
@@ -31,7 +31,7 @@ export function createStyle(
   }
 }
 
-/** The same for a text of several lines. A line with a word that is longer than a line stays whole: addresses are copied from it. */
+/** The same for a text of several lines. A line with a word that is longer than a line is not broken, because people copy addresses from it. */
 export function wrapWords(text: string, width: number): string {
   const whole = (line: string) => line.startsWith(' ') || line.split(' ').some((word) => word.length > width)
   return text
@@ -40,7 +40,7 @@ export function wrapWords(text: string, width: number): string {
     .join('\n')
 }
 
-/** Lines of at most `width` columns, the first of at most `first`; broken at blanks, or inside a word longer than a line. */
+/** Lines of at most `width` columns, the first of at most `first`; broken at spaces, or inside a word longer than a line. */
 export function wrap(text: string, width: number, first = width): string[] {
   if (text.length <= first) return [text]
   const lines: string[] = []

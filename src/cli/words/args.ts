@@ -1,4 +1,4 @@
-// Command lines: one table of commands and options, errors that name the nearest word.
+// Parses command lines: one table of commands and options, and errors that suggest the closest word.
 import { parseArgs } from 'node:util'
 import type { Flags } from '../../config/config.ts'
 import { LOG_LEVELS, LOGIN_MODES, TRANSPORTS } from '../../config/file/choices.ts'
@@ -31,28 +31,28 @@ const MOST_WORDS: Partial<Record<Command, number>> = { install: 2, uninstall: 2,
 
 interface Option {
   readonly value?: string
-  /** The only values it takes. */
+  /** The allowed values. */
   readonly choices?: readonly string[]
   readonly multiple?: true
   readonly for?: readonly Command[]
   readonly help: string
 }
 
-/** `install` writes what it is given into the host's file, for `run`. */
+/** `install` writes its options into the host's file, for `run`. */
 const CONNECTING = ['run', 'login', 'install'] as const
 const TRANSPORTED = [...CONNECTING, 'doctor', 'support-bundle'] as const
 const REACHING = ['run', 'login', 'logout', 'refresh', 'doctor', 'support-bundle', 'install'] as const
 const REPORTING = ['status', 'doctor', 'validate-config', 'check-config'] as const
 const WRITING = ['install', 'uninstall', 'import'] as const
 
-/** Every option; `for` left out: all commands. `value` names what it takes. */
+/** Every option; without `for`, for all commands. `value` is the placeholder of its value. */
 export const OPTIONS = {
   help: { help: 'show this help' },
   version: { help: 'show the version' },
   config: { value: 'FILE', help: 'config file (or CONFIG_PATH); default: the one in the config folder' },
-  profile: { value: 'NAME', help: 'keep separate sign-ins to one server apart' },
+  profile: { value: 'NAME', help: 'keep several accounts on one server separate' },
   debug: { help: 'log everything to stderr' },
-  verbose: { help: 'log what happens to stderr' },
+  verbose: { help: 'log the main steps to stderr' },
   'log-level': { value: 'LEVEL', choices: LOG_LEVELS, help: 'debug, info, warn or error' },
   header: {
     value: 'NAME:VALUE',
@@ -60,15 +60,15 @@ export const OPTIONS = {
     for: REACHING,
     help: 'send this header to the server; may be repeated',
   },
-  'header-file': { value: 'FILE', for: REACHING, help: 'headers from a file, one a line' },
+  'header-file': { value: 'FILE', for: REACHING, help: 'file with headers, one per line' },
   'client-id': { value: 'ID', for: REACHING, help: 'client registered with the authorization server' },
   'client-secret-file': { value: 'FILE', for: REACHING, help: 'file with the client secret' },
   'client-key-file': { value: 'FILE', for: REACHING, help: 'private key of the client, PEM or JWK' },
-  issuer: { value: 'URL', for: REACHING, help: 'the authorization server your own client belongs to' },
-  'client-metadata-url': { value: 'URL', for: REACHING, help: 'client ID metadata document of your own' },
+  issuer: { value: 'URL', for: REACHING, help: 'authorization server of your own client' },
+  'client-metadata-url': { value: 'URL', for: REACHING, help: 'your own client ID metadata document' },
   'client-credentials': { for: REACHING, help: 'sign in as this program itself, without a person' },
-  scope: { value: 'SCOPES', for: CONNECTING, help: 'scopes to ask for, separated by spaces' },
-  resource: { value: 'URL|none', for: CONNECTING, help: 'RFC 8707 resource to ask tokens for' },
+  scope: { value: 'SCOPES', for: CONNECTING, help: 'scopes to request, separated by spaces' },
+  resource: { value: 'URL|none', for: CONNECTING, help: 'RFC 8707 resource to request tokens for' },
   'authorize-param': {
     value: 'K=V',
     multiple: true,
@@ -90,20 +90,20 @@ export const OPTIONS = {
     help: 'when the browser may open: auto, on-call or never',
   },
   'no-browser': { for: CONNECTING, help: 'print the sign-in address instead of opening it' },
-  paste: { for: ['login'], help: 'open no browser; paste the address it ends at, for a machine without one' },
-  device: { for: ['login'], help: 'sign in with a code on any device, for a machine without a browser' },
-  'no-qr': { for: ['login'], help: 'print no QR code beside the address for a device code' },
-  account: { value: 'E-MAIL', for: ['login'], help: 'sign in as this account and refuse any other' },
-  force: { for: ['login'], help: 'sign in again though somebody is signed in' },
+  paste: { for: ['login'], help: 'open no browser; paste the address of the last page instead' },
+  device: { for: ['login'], help: 'sign in with a device code, in a browser on any device' },
+  'no-qr': { for: ['login'], help: 'do not print a QR code with the device code' },
+  account: { value: 'E-MAIL', for: ['login'], help: 'accept only this account' },
+  force: { for: ['login'], help: 'sign in again even if already signed in' },
   all: { for: ['logout'], help: 'sign out everywhere' },
-  'keep-remote': { for: ['logout'], help: 'forget here without revoking at the server' },
+  'keep-remote': { for: ['logout'], help: 'delete the tokens here without revoking them' },
   json: { for: REPORTING, help: 'machine-readable output' },
   name: { value: 'NAME', for: ['install'], help: 'name of the entry in the host' },
-  'dry-run': { for: WRITING, help: 'show what would be written, and write nothing' },
-  watch: { for: ['status'], help: 'show it again whenever something changes, until Ctrl-C' },
+  'dry-run': { for: WRITING, help: 'show the change without writing it' },
+  watch: { for: ['status'], help: 'show every change until Ctrl-C' },
   output: { value: 'FILE', for: ['support-bundle'], help: 'where to write it' },
-  yes: { for: ['reset', 'support-bundle', 'install'], help: 'do not ask' },
-  // The login process is started with this by a bridge; its job comes through stdin.
+  yes: { for: ['reset', 'support-bundle', 'install'], help: 'do not ask for confirmation' },
+  // A bridge starts the login process with this option; its job comes through stdin.
   attempt: { for: ['login'], help: '' },
 } as const satisfies Record<string, Option>
 
@@ -111,12 +111,12 @@ export type OptionName = keyof typeof OPTIONS
 
 export interface CommandLine {
   readonly command: Command
-  /** False: no command was typed, so a word that is no server may be a misspelt one. */
+  /** False: no command was given, so a word that is not a server may be a misspelled command. */
   readonly explicit: boolean
   readonly server: string | undefined
-  /** Everything after the command that is no option. */
+  /** All arguments after the command that are not options. */
   readonly words: readonly string[]
-  /** The options as they were typed, values and all. */
+  /** The options as given, with their values. */
   readonly options: readonly TypedOption[]
   readonly flags: Flags
   readonly has: (name: OptionName) => boolean
@@ -129,7 +129,7 @@ export interface TypedOption {
 
 /** @throws BridgeError usage */
 export function parseCommandLine(argv: readonly string[]): CommandLine {
-  // People type it first; it is no command of its own.
+  // People try it first; it is not a command.
   if (argv[0] === 'help') return parseCommandLine([...argv.slice(1), '--help'])
   const options = Object.fromEntries(
     Object.entries(OPTIONS as Record<string, Option>).map(([name, { value, multiple }]) => [
@@ -147,7 +147,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   const [first, ...rest] = positionals
   if (first === 'serve')
     throw new BridgeError('gateway_missing', {
-      message: 'serve is the HTTP gateway, which this version does not have.',
+      message: 'serve is the HTTP gateway, which is not available in this version.',
     })
   const explicit = (COMMANDS as readonly string[]).includes(first ?? '')
   const command = explicit ? (first as Command) : 'run'
@@ -192,7 +192,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   }
 }
 
-/** `first`: the command, or the word that stands in its place and may be a misspelt one. */
+/** `first`: the command, or the word in its place, which may be a misspelled command. */
 function tooMany(surplus: string, first = ''): BridgeError {
   const isCommand = (COMMANDS as readonly string[]).includes(first)
   if (!isCommand && !URL.canParse(first)) {
@@ -200,7 +200,7 @@ function tooMany(surplus: string, first = ''): BridgeError {
     const guess = near === undefined ? '.' : `; did you mean "${near}"?`
     return new BridgeError('usage', { message: `${quote(first)} is not a command${guess}` })
   }
-  const message = `${quote(surplus)} is one word too many.`
+  const message = `${quote(surplus)} is an unexpected argument.`
   return new BridgeError('usage', isCommand ? { message, hint: helpOf(first) } : { message })
 }
 
@@ -222,7 +222,7 @@ function checkOption(
   }
   if (known.for && !known.for.includes(command)) {
     throw new BridgeError('usage', {
-      message: `${token.rawName} is not an option of ${command === 'run' ? 'bridging' : command}.`,
+      message: `${token.rawName} is not an option of ${command}.`,
       hint: helpOf(command),
     })
   }

@@ -1,4 +1,4 @@
-// completion bash | zsh | fish: scripts made from the tables of commands and options.
+// completion bash | zsh | fish: scripts generated from the tables of commands and options.
 import { BridgeError } from '../../errors.ts'
 import { HOSTS } from '../../hosts/hosts.ts'
 import { quote } from '../../redaction/text.ts'
@@ -18,7 +18,7 @@ const WORDS: Partial<Record<Command, readonly string[]>> = {
   completion: Object.keys(SHELLS),
 }
 
-/** Values that an option may have, where they are known. */
+/** The values of an option, if it has a fixed list. */
 const CHOICES: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
   Object.entries(OPTIONS).flatMap(([name, row]) => ('choices' in row ? [[name, row.choices] as const] : [])),
 )
@@ -28,7 +28,7 @@ export function completion(shell: string | undefined, { stdout }: ProcessIO): nu
   const known = Object.entries(SHELLS).find(([name]) => name === shell)
   if (!known)
     throw new BridgeError('usage', {
-      message: `completion needs a shell${shell === undefined ? '' : `, and ${quote(shell)} is not one of them`}: bash, zsh or fish.`,
+      message: `completion needs a shell${shell === undefined ? '' : `, and ${quote(shell)} is not one`}: bash, zsh or fish.`,
       hint: HELP.completion.examples.map(([line], at) => `${at === 0 ? '' : '      '}${NAME} ${line}`),
     })
   stdout.write(known[1]())

@@ -1,4 +1,4 @@
-// --help and --version, made from the table of options and the table of commands here.
+// --help and --version, generated from the table of options and the table of commands here.
 import { HOSTS } from '../../hosts/hosts.ts'
 import { wrap } from '../terminal/style.ts'
 import { COMMANDS, type Command, OPTIONS } from './args.ts'
@@ -18,98 +18,98 @@ export const HELP: Readonly<Record<Command, CommandHelp>> = {
     what: 'bridge stdio to that server until stdin closes',
     examples: [
       [URL, 'what a host runs'],
-      ['work --login on-call', 'a server of config.yaml; sign in only for a call'],
+      ['work --login on-call', 'a server from config.yaml; sign in only when a call needs it'],
     ],
   },
   login: {
     usage: 'login [server]',
     what: 'sign in through the browser',
     examples: [
-      [`login ${URL}`, 'before a host needs it'],
-      ['login work --no-browser', 'prints the address instead'],
-      ['login work --account ann@example.com', 'this account and no other'],
+      [`login ${URL}`, 'before a host starts the server'],
+      ['login work --no-browser', 'print the address instead'],
+      ['login work --account ann@example.com', 'only this account'],
     ],
   },
   logout: {
     usage: 'logout [server | --all]',
-    what: 'revoke and forget the stored tokens',
+    what: 'revoke and delete the stored tokens',
     examples: [
       ['logout work', 'one server'],
-      ['logout --all --keep-remote', 'every server, without telling them'],
+      ['logout --all --keep-remote', 'every server, without revoking'],
     ],
   },
   status: {
     usage: 'status [server]',
-    what: 'who is signed in where, until when, kept how',
+    what: 'show sign-ins, their expiry and how they are stored',
     examples: [
-      ['status', 'everything'],
+      ['status', 'every server'],
       ['status work --json', 'one server, for a script'],
-      ['status --watch', 'shows what changes, until Ctrl-C'],
+      ['status --watch', 'show changes until Ctrl-C'],
     ],
   },
   doctor: {
     usage: 'doctor [server]',
-    what: 'find what is wrong; the likeliest cause first, with its remedy',
+    what: 'find out what is wrong, the most likely cause first',
     examples: [
-      [`doctor ${URL}`, 'all the way to the MCP handshake'],
-      ['doctor work --json', 'a server of config.yaml, for a script'],
+      [`doctor ${URL}`, 'check everything up to the MCP handshake'],
+      ['doctor work --json', 'a server from config.yaml, for a script'],
     ],
   },
   'support-bundle': {
     usage: 'support-bundle [server]',
-    what: 'what a helper needs to see, without secrets, as one file',
+    what: 'write one file for a support request, without secrets',
     examples: [
-      ['support-bundle work', 'shows it, and asks before it writes'],
-      ['support-bundle work --output bundle.json --yes', 'writes without asking'],
+      ['support-bundle work', 'show it, and ask before writing'],
+      ['support-bundle work --output bundle.json --yes', 'write without asking'],
     ],
   },
   migrate: {
     usage: 'migrate up | down | version',
     what: 'change or show the database schema; down deletes every sign-in',
-    examples: [['migrate version', 'which one the database has']],
+    examples: [['migrate version', 'the version of the database']],
   },
   refresh: {
     usage: 'refresh [server]',
     what: 'refresh the access token now',
-    examples: [['refresh work', 'and see whether it works']],
+    examples: [['refresh work', 'check that a refresh works']],
   },
   'validate-config': {
     usage: 'validate-config [file]',
     what: 'check the syntax and the keys of config.yaml',
-    examples: [['validate-config config.yaml', 'needs none of its variables']],
+    examples: [['validate-config config.yaml', 'its variables need not be set']],
   },
   'check-config': {
     usage: 'check-config [file]',
-    what: 'the same as validate-config, then credentials, database, port and timeouts',
+    what: 'run validate-config, then check credentials, database, port and timeouts',
     examples: [['check-config --json', 'for a script']],
   },
   install: {
     usage: 'install <host> <url | server-name>',
     what: 'add a server to a host',
     examples: [
-      [`install claude-desktop ${URL}`, 'named after the server'],
-      ['install vscode work --dry-run', 'shows the change only'],
-      [`install cursor ${URL} --name files`, 'under another name'],
+      [`install claude-desktop ${URL}`, 'name the entry after the server'],
+      ['install vscode work --dry-run', 'show the change only'],
+      [`install cursor ${URL} --name files`, 'use another name'],
     ],
   },
   uninstall: {
     usage: 'uninstall <host> <url | server-name>',
-    what: 'take a server out of a host again',
-    examples: [['uninstall claude-desktop work', 'other entries stay as they are']],
+    what: 'remove a server from a host',
+    examples: [['uninstall claude-desktop work', 'other entries are not changed']],
   },
   import: {
     usage: 'import mcp-remote',
-    what: 'take servers over from mcp-remote into config.yaml',
-    examples: [['import mcp-remote --dry-run', 'shows the change only']],
+    what: 'import servers from mcp-remote into config.yaml',
+    examples: [['import mcp-remote --dry-run', 'show the change only']],
   },
   reset: {
     usage: 'reset',
-    what: 'delete every sign-in, key and log',
+    what: 'delete every sign-in, the key and the logs',
     examples: [['reset --yes', 'without asking']],
   },
   completion: {
     usage: 'completion bash | zsh | fish',
-    what: 'completions for your shell',
+    what: 'print a completion script for your shell',
     examples: [
       ['completion bash > ~/.local/share/bash-completion/completions/mcp-oauth-bridge', 'bash'],
       ['completion zsh > ~/.zfunc/_mcp-oauth-bridge', 'zsh, with ~/.zfunc in fpath'],
@@ -132,7 +132,7 @@ export function helpText(command: Command | undefined, width = Number.POSITIVE_I
     : ([
         [`login ${URL}`, 'sign in'],
         [URL, 'what a host runs'],
-        [`install claude-desktop ${URL}`, 'have it run'],
+        [`install claude-desktop ${URL}`, 'add it to a host'],
       ] as const)
   return [
     'Reach an OAuth-protected MCP server from a host that only speaks stdio.',
@@ -153,7 +153,7 @@ export function helpText(command: Command | undefined, width = Number.POSITIVE_I
       width,
     ),
     '',
-    ...(command ? [] : [`${NAME} <command> --help shows the options and examples of one command.`, '']),
+    ...(command ? [] : [`Run ${NAME} <command> --help for help on one command.`, '']),
   ].join('\n')
 }
 
@@ -165,7 +165,7 @@ export function optionsOf(command: Command | undefined) {
   })
 }
 
-/** Where the second column would be narrower than this, it goes below the first. */
+/** If the second column would be narrower than this, it is printed below the first. */
 const NARROWEST = 40
 
 function columns(rows: readonly (readonly (string | undefined)[])[], width: number): string[] {

@@ -1,4 +1,4 @@
-// The checked config of an unchanged file, remembered as JSON, so that a start needs neither the YAML parser nor the schema.
+// Caches the checked config of an unchanged file as JSON, so that a start needs neither the YAML parser nor the schema.
 import { createHash } from 'node:crypto'
 import { lstatSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -19,7 +19,7 @@ export interface CacheKey {
   readonly folder: string
 }
 
-/** undefined: there is none, `own` has changed since, or a variable does not fit; then its text must be parsed. */
+/** undefined: there is none, `own` has changed since, or a variable is not valid; then its text must be parsed. */
 export function cachedConfig(key: CacheKey, own: OwnFile, environment: NodeJS.ProcessEnv): ConfigFile | undefined {
   try {
     const path = cachePath(key)
@@ -36,7 +36,7 @@ export function stampOf({ path, version }: CacheKey, { stat }: OwnFile): string 
   return [version, path, stat.dev, stat.ino, stat.size, stat.mtimeNs, stat.ctimeNs].join(' ')
 }
 
-/** Remembers `tree`, in which `${NAME}` is not filled in and no secret stands. A cache that cannot be written is none. */
+/** Caches `tree`, in which `${NAME}` is not replaced and which contains no secret. A failure to write is ignored. */
 export function rememberConfig(key: CacheKey, stamp: string, tree: unknown): void {
   try {
     mkdirSync(key.folder, { recursive: true, mode: 0o700 })
@@ -49,14 +49,14 @@ export function rememberConfig(key: CacheKey, stamp: string, tree: unknown): voi
 const cachePath = ({ path, folder }: CacheKey) =>
   join(folder, `${CACHE_PREFIX}${createHash('sha256').update(path).digest('hex').slice(0, 16)}.json`)
 
-/** What somebody else could have written is not believed. */
+/** A file that somebody else could have written is not used. */
 function isPrivate(path: string): boolean {
   const stat = lstatSync(path)
   if (process.platform === 'win32') return stat.isFile()
   return stat.isFile() && stat.uid === process.getuid?.() && (stat.mode & 0o077) === 0
 }
 
-/** Only places where any printable text is right were remembered with a `${NAME}`; anything else is for the schema to judge. */
+/** Only places where any printable text is right were cached with a `${NAME}`; other values must be checked by the schema. */
 function fill(tree: unknown, environment: NodeJS.ProcessEnv): unknown {
   if (Array.isArray(tree)) return tree.map((item) => fill(item, environment))
   if (typeof tree === 'object' && tree !== null)

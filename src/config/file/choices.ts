@@ -1,4 +1,4 @@
-// Words that a flag, a key of the file and a completion may have: one list each.
+// The allowed values of options and keys that have a fixed list.
 import type { LogLevel } from '../../ports.ts'
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const satisfies readonly LogLevel[]

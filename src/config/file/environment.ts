@@ -1,4 +1,4 @@
-// ${NAME} in a value → the environment's value.
+// Replaces ${NAME} in a value by the environment variable.
 import { BridgeError } from '../../errors.ts'
 
 /** @throws BridgeError config_invalid for a name that is not set: an empty secret would fail later and elsewhere */
@@ -8,7 +8,7 @@ export function fillEnvironment(text: string, environment: NodeJS.ProcessEnv, pl
     if (value !== undefined) return value
     throw new BridgeError('config_invalid', {
       message: `${place}the environment variable ${name} is not set`,
-      hint: `Set ${name}, or write the value itself.`,
+      hint: `Set ${name}, or replace it by its value.`,
     })
   })
 }

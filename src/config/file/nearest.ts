@@ -1,6 +1,6 @@
-// The known word a person most likely meant.
+// Finds the known word that a person most likely meant.
 
-/** undefined: none is near enough to be worth naming. */
+/** undefined: none is close enough. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   const ranked = known.map((name) => ({ name, distance: distance(word.toLowerCase(), name.toLowerCase()) }))
   const [best] = ranked.sort((a, b) => a.distance - b.distance)

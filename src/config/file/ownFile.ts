@@ -1,4 +1,4 @@
-// The text of a config file that nobody but the person or root could have written; checked and read through one descriptor.
+// Reads a config file that only its owner or root could have written; checked and read through one descriptor.
 import {
   type BigIntStats,
   closeSync,
@@ -19,7 +19,7 @@ export interface OwnFile {
   readonly stat: BigIntStats
 }
 
-/** A config that a person writes is some kilobytes. */
+/** A config file has some kilobytes. */
 const LARGEST = 1024 * 1024
 const MOST_LINKS = 40
 
@@ -27,19 +27,19 @@ const GROUP_OR_OTHERS_WRITE = 0o022n
 const OTHERS_WRITE = 0o002n
 const STICKY = 0o1000n
 
-/** Whom we believe: the person who runs this, and root, who could do anything anyway. */
+/** Trusted owners: the user who runs this, and root, who could do anything anyway. */
 const isOurs = ({ uid }: BigIntStats) => uid === 0n || uid === BigInt(process.geteuid?.() ?? 0)
 
 /**
- * Every start asks, also where a remembered config is used: the file may have changed hands.
+ * Checked at every start, even if a cached config is used: the owner may have changed.
  * @throws BridgeError config_not_found, config_untrusted, config_invalid
  */
 export function readOwnFile(path: string): OwnFile {
   const file = open(path)
   try {
     const stat = fstatSync(file, { bigint: true })
-    if (!stat.isFile()) throw untrusted(path, 'is not a regular file', 'Name a file that you wrote.')
-    // Windows has neither owners nor mode bits here; the profile folder's ACL protects what lies in it.
+    if (!stat.isFile()) throw untrusted(path, 'is not a regular file', 'Use a file that you wrote.')
+    // Windows has neither owners nor mode bits here; the profile folder's ACL protects its files.
     if (process.platform !== 'win32') requireOurs(path, stat)
     if (stat.size > LARGEST)
       throw new BridgeError('config_invalid', { message: `The config file ${path} is larger than 1 MB.` })
@@ -63,35 +63,39 @@ function requireOurs(path: string, stat: BigIntStats): void {
     throw untrusted(
       path,
       `belongs to ${ownerOf(stat)}`,
-      'Read it, and make a copy of your own if it is right: cp, then chmod go-w.',
+      'Read it. If you trust it, make your own copy with cp, then run chmod go-w on the copy.',
     )
   if (stat.mode & GROUP_OR_OTHERS_WRITE)
-    throw untrusted(path, `can be written by others (${ownerOf(stat)})`, `Read it, then run: chmod go-w ${path}`)
+    throw untrusted(path, `can be written by other users (${ownerOf(stat)})`, `Read it, then run: chmod go-w ${path}`)
   for (const link of linksOn(path)) {
     const found = lstatSync(link, { bigint: true })
     if (!isOurs(found))
-      throw untrusted(path, `is reached by the link ${link} of ${ownerOf(found)}`, 'Name the file itself.')
+      throw untrusted(
+        path,
+        `is reached through the symbolic link ${link} of ${ownerOf(found)}`,
+        'Use the path of the file itself.',
+      )
   }
-  // What we look at by its name must be what was opened.
+  // The file that we check by name must be the one that was opened.
   const real = realpathSync(path)
   const now = statSync(real, { bigint: true })
   if (now.ino !== stat.ino || now.dev !== stat.dev)
-    throw untrusted(path, 'was replaced while it was read', 'Run the command again.')
+    throw untrusted(path, 'was replaced while it was being read', 'Run the command again.')
   requireQuietFolders(path, real)
 }
 
-/** Who may rename what lies in a folder chooses which file of yours has the name. In a sticky one that is each file's owner. */
+/** Anyone who can rename files in a folder can replace the config file. In a sticky folder, only each file's owner can. */
 function requireQuietFolders(path: string, real: string): void {
   for (let folder = dirname(real); ; folder = dirname(folder)) {
     const found = statSync(folder, { bigint: true })
     const nearest = folder === dirname(real)
     if (nearest && !isOurs(found))
-      throw untrusted(path, `lies in ${folder}, which belongs to ${ownerOf(found)}`, 'Move it to a folder of your own.')
+      throw untrusted(path, `is in ${folder}, which belongs to ${ownerOf(found)}`, 'Move it to a folder that you own.')
     if (found.mode & OTHERS_WRITE && !(found.mode & STICKY))
       throw untrusted(
         path,
-        `lies in ${folder}, which everybody can write (${ownerOf(found)})`,
-        `Move it to a folder of your own, or run: chmod o-w ${folder}`,
+        `is in ${folder}, which every user can write (${ownerOf(found)})`,
+        `Move it to a folder that you own, or run: chmod o-w ${folder}`,
       )
     if (folder === dirname(folder)) return
   }
@@ -115,7 +119,7 @@ function linksOn(path: string): string[] {
   return links
 }
 
-/** Owner and mode as `ls -n` and `chmod` have them. */
+/** Owner and mode in the format of `ls -n` and `chmod`. */
 const ownerOf = ({ uid, mode }: BigIntStats) => `uid ${uid}, mode ${(mode & 0o7777n).toString(8).padStart(4, '0')}`
 
 const untrusted = (path: string, why: string, hint: string) =>

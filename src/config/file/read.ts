@@ -1,4 +1,4 @@
-// config.yaml → checked values: ${NAME} filled in, faults named with line, column and the nearest key.
+// config.yaml → checked values: ${NAME} is replaced, and errors name line, column and the closest key.
 import { BridgeError } from '../../errors.ts'
 import { holdsSecret } from '../../redaction/names.ts'
 import { quote, withoutControls } from '../../redaction/text.ts'
@@ -14,7 +14,7 @@ export function readConfigFile(path: string, environment: NodeJS.ProcessEnv): Co
   return parseConfigFile(readOwnFile(path).text, path, environment).file
 }
 
-/** The checked values, remembered for the next start when the file holds no secret. @throws BridgeError config_invalid */
+/** The checked values, cached for the next start if the file contains no secret. @throws BridgeError config_invalid */
 export function parseAndRemember(key: CacheKey, own: OwnFile, environment: NodeJS.ProcessEnv): ConfigFile {
   const { file, unfilled } = parseConfigFile(own.text, key.path, environment)
   if (!holdsSecret(unfilled) && variablesAreFree(unfilled)) rememberConfig(key, stampOf(key, own), unfilled)
@@ -33,7 +33,7 @@ function variablesAreFree(unfilled: unknown): boolean {
   return ['~', PROBE].every((probe) => schema.safeParse(probed(probe)).success)
 }
 
-/** The checked values, and the same data before `${NAME}` was filled in. @throws BridgeError config_invalid */
+/** The checked values, and the same data before `${NAME}` was replaced. @throws BridgeError config_invalid */
 export function parseConfigFile(
   text: string,
   path: string,
@@ -50,13 +50,13 @@ export function parseConfigFile(
 
 export interface Fault {
   readonly kind: 'missing' | 'unknown' | 'invalid'
-  /** With file, line, column and, for an unknown key, the nearest one. */
+  /** With file, line, column and, for an unknown key, the closest one. */
   readonly text: string
-  /** What stands there. */
+  /** The value at that place. */
   readonly value?: unknown
 }
 
-/** What the schema has against `data`, which came from `yaml`. */
+/** The errors of the schema for `data`, which came from `yaml`. */
 export function faultsOf(data: unknown, yaml: YamlText, path: string): Fault[] {
   const { error } = schema.safeParse(data)
   const faults = (error?.issues ?? []).flatMap((issue): Fault[] => {
@@ -81,7 +81,7 @@ const KINDS: Readonly<Record<string, string>> = {
   boolean: 'true or false',
 }
 
-/** What the schema's library says of a wrong value, in the words of this file; our own messages stand as they are. */
+/** The schema library's message for a wrong value, in our own words; our own messages are unchanged. */
 function wordsOf(issue: Issue): string {
   if (!/^(Invalid|Too) /.test(issue.message)) return issue.message
   if (issue.code === 'invalid_type') return `must be ${KINDS[issue.expected] ?? issue.expected}`
@@ -90,7 +90,7 @@ function wordsOf(issue: Issue): string {
   if (issue.code === 'too_small')
     return `must be ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}`
   if (issue.code === 'too_big') return `must be at most ${issue.maximum}`
-  if (issue.code === 'invalid_union') return 'has a value of a kind that it does not take'
+  if (issue.code === 'invalid_union') return 'has a value of the wrong type'
   return issue.message.replace(/^Invalid/, 'is invalid:')
 }
 

@@ -17,15 +17,15 @@ const megabytes = z.number().positive().max(500)
 const caFile = z.string().min(1)
 const strategy = z.enum(['auto', 'none', 'reauthorize'])
 const pkceEnabled = z.literal(true, {
-  error: 'cannot be switched off: MCP requires PKCE (authorization specification)',
+  error: 'cannot be turned off: MCP requires PKCE (authorization specification)',
 })
 const challengeMethod = z.literal('S256', {
-  error: 'must be S256: plain gives the verifier away (OAuth 2.1 section 4.1.1)',
+  error: 'must be S256: plain reveals the verifier (OAuth 2.1 section 4.1.1)',
 })
 
 /** Words a refused value of `database_url` gets. */
 const databaseUrl = (text: string): string | undefined => {
-  if (/^postgres(ql)?:/.test(text)) return 'must be sqlite:FILE: PostgreSQL comes with the gateway'
+  if (/^postgres(ql)?:/.test(text)) return 'must be sqlite:FILE: this version does not support PostgreSQL'
   return text.startsWith('sqlite:') && text !== 'sqlite:' ? undefined : 'must be sqlite:FILE'
 }
 
@@ -61,7 +61,7 @@ const provider = z.strictObject({
 const issuerPair = z.strictObject({ expected: z.string().min(1), named: z.string().min(1) })
 const origin = httpUrl.refine(
   (text) => URL.canParse(text) && new URL(text).origin === text,
-  'must be an origin: scheme, host and port, without a slash at its end',
+  'must be an origin: scheme, host and port, without a trailing slash',
 )
 const metadataUrl = z
   .string()
@@ -84,7 +84,7 @@ const server = z.strictObject({
   headers_file: z.string().min(1).optional(),
 })
 
-/** For browsers that call the gateway; the bridge has nobody to allow. */
+/** For browsers that call the gateway; the bridge does not use them. */
 const cors = z.strictObject({
   enabled: z.boolean().optional(),
   origins: z.array(z.string().min(1)).optional(),
@@ -138,7 +138,7 @@ export const jsonSchema = () => ({
   title: 'config.yaml of mcp-oauth-bridge',
 })
 
-/** Keys allowed at a path of the file, to name the nearest one to a misspelt key. */
+/** Keys allowed at a path of the file, to suggest the closest one for a misspelled key. */
 export function keysAt(path: readonly PropertyKey[]): string[] {
   let at: unknown = schema
   for (const step of path) at = child(at, step)

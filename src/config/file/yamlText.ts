@@ -8,7 +8,7 @@ export interface YamlText {
   valueAt(path: readonly PropertyKey[]): string
   /** `line:column` of the last key of `path`. */
   keyAt(path: readonly PropertyKey[]): string
-  /** What is no YAML, with its `line:column`. */
+  /** The YAML syntax error, with its `line:column`. */
   readonly faults: readonly { readonly place: string; readonly message: string }[]
 }
 
@@ -38,7 +38,7 @@ export function parseYaml(text: string): YamlText {
 /** The first line, without the place that it ends in: it is told before. */
 const withoutPlace = (message: string) => (message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, '')
 
-/** The text with `entries` added to the map `key` at its top; comments and the rest stay as they are. */
+/** The text with `entries` added to the map `key` at its top; comments and the rest are unchanged. */
 export function addToMap(text: string, key: string, entries: Readonly<Record<string, unknown>>): string {
   const document = parseDocument(text)
   if (!isMap(document.get(key))) document.set(key, document.createNode({}))

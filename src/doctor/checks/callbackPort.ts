@@ -1,4 +1,4 @@
-// Is the callback port free, ours, or somebody else's? Asked by connecting, so that no sign-in is disturbed.
+// Checks whether the callback port is free, ours, or in use: by connecting to it, so that no sign-in is disturbed.
 import { readFileSync } from 'node:fs'
 import { bareHost } from '../../bareHost.ts'
 import { portHolder } from '../../system/process/portOwner.ts'
@@ -39,7 +39,7 @@ export async function judgePort(redirect: string): Promise<Outcome> {
   if (process.getuid?.() === 0 || port >= lowestFreePort()) return pass(`${url.host} is free.`)
   return fail(
     'port_in_use',
-    `Permission denied: port ${port} may be used by root only.`,
+    `Permission denied: port ${port} can only be used by root.`,
     'Set callback_url to a port of 1024 or higher, such as 8080, and register it with the provider.',
   )
 }

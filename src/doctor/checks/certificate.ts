@@ -1,4 +1,4 @@
-// The server's certificate: accepted or not as the bridge itself finds, with the chain as evidence.
+// Checks the server's certificate as the bridge does, with the chain as evidence.
 import { isIP } from 'node:net'
 import { connect, type PeerCertificate } from 'node:tls'
 import { bareHost } from '../../bareHost.ts'
@@ -17,8 +17,12 @@ export const tls: Check = {
   async run(patient, facts, signal) {
     const url = new URL(patient.server?.url ?? '')
     if (url.protocol === 'http:' && !isLoopback(url.hostname)) {
-      const remedy = 'Ask its owner for https; then take allow_http out. Until then use it on a network you trust only.'
-      return warn('Everything, the token too, travels unencrypted, as allow_http allows.', remedy, 'insecure_url')
+      const remedy = 'Ask its owner for https, then remove allow_http. Until then, use it only on a network you trust.'
+      return warn(
+        'Everything, including the token, is sent unencrypted because allow_http is set.',
+        remedy,
+        'insecure_url',
+      )
     }
     if (url.protocol !== 'https:') return skip('The URL is http, on this machine.')
     if (facts.down) return skip('The server cannot be reached.')
@@ -28,7 +32,7 @@ export const tls: Check = {
       facts.down = true
       return fail(
         'tls_failed',
-        `${url.host} speaks no TLS that is understood here: ${quote(seen, 120)}.`,
+        `${url.host} does not speak a supported version of TLS: ${quote(seen, 120)}.`,
         'Check the port, and whether the URL should begin with http:// or https://.',
       )
     }
@@ -41,12 +45,12 @@ interface Seen {
   readonly protocol: string
 }
 
-/** The certificate, or why there is none to see. */
+/** The certificate, or why it cannot be read. */
 function look(url: URL, signal: AbortSignal): Promise<Seen | string> {
   const host = bareHost(url)
   return new Promise((resolve) => {
     const name = isIP(host) ? {} : { servername: host }
-    // A bad chain is to be looked at too; no request is sent over this connection.
+    // An invalid chain is inspected too; no request is sent over this connection.
     const socket = connect({ ...name, host, port: portOf(url), ALPNProtocols: ['http/1.1'], rejectUnauthorized: false })
     const settle = (seen: Seen | string) => {
       socket.destroy()
@@ -78,20 +82,20 @@ async function refusal({ http }: CheckContext, url: URL, signal: AbortSignal): P
 }
 
 const throughProxy = (refused: BridgeError | undefined): Outcome =>
-  refused ? failed(refused) : skip('The connection goes through a proxy, and nothing is wrong with a certificate.')
+  refused ? failed(refused) : skip('The connection goes through a proxy, and no certificate problem was found.')
 
 function judge(url: URL, { certificate, protocol }: Seen, refused: BridgeError | undefined, now: number): Outcome {
   const { issuer, valid_to: until } = certificate
-  const by = [issuer?.O, issuer?.CN].filter(Boolean).flat().join(' ') || 'nobody named'
+  const by = [issuer?.O, issuer?.CN].filter(Boolean).flat().join(' ') || 'an unnamed issuer'
   const chain = `issued by ${quote(by)}, valid until ${until}`
   if (refused !== undefined) {
     const reason = String(refused.details.reason)
     const remedy = /EXPIRED|NOT_YET_VALID/.test(reason)
       ? 'Check the clock of this computer (date); if it is right, the server’s owner must renew the certificate.'
       : refused.hint
-    return fail('tls_failed', `The certificate of ${url.host} is not accepted: ${reason}; it is ${chain}.`, remedy)
+    return fail('tls_failed', `The certificate of ${url.host} was not accepted: ${reason}; it is ${chain}.`, remedy)
   }
   const days = Math.floor((Date.parse(until) - now) / DAY_MS)
   const text = `${protocol}, certificate ${chain}.`
-  return days < 7 ? warn(`${text} It ends in ${days} days.`, 'Tell the server’s owner to renew it.') : pass(text)
+  return days < 7 ? warn(`${text} It expires in ${days} days.`, 'Tell the server’s owner to renew it.') : pass(text)
 }

@@ -1,4 +1,4 @@
-// The database: there, private, not locked, with all its tables, in WAL mode. Nothing of it is changed.
+// Checks the database without changing it: private, not locked, with all its tables, in WAL mode.
 import { existsSync, lstatSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { BridgeError } from '../../errors.ts'
@@ -21,8 +21,8 @@ export const database: Check = {
     const unsafe = unsafeOwner([dataFolder, file])
     if (unsafe) return unsafe
     if (!existsSync(file)) {
-      if (!existsSync(dirname(file))) return pass(`${file} will be made at the first sign-in.`)
-      return pass(`${file} is not there yet; the first sign-in makes it.`)
+      if (!existsSync(dirname(file))) return pass(`${file} will be created at the first sign-in.`)
+      return pass(`${file} does not exist yet; the first sign-in creates it.`)
     }
     try {
       facts.look = await look()
@@ -75,15 +75,15 @@ function judge(database: Database, file: string, dataFolder: string): Outcome {
   const wide = [dataFolder, file, `${file}-wal`, `${file}-shm`].filter(isWide)
   if (wide.length > 0)
     return warn(
-      `Other users have rights to ${wide.join(', ')}.`,
-      'Nothing: the next start takes them away. Do not widen them again (chmod 600, folders 700).',
+      `Other users have access to ${wide.join(', ')}.`,
+      'Nothing: the next start restricts the permissions. Keep them that way (chmod 600, folders 700).',
       'permissions_unsafe',
     )
   const journal = journalMode(database)
   const users = fileHolders([file]).map(nameOf)
-  const open = users.length === 0 ? 'nobody else has it open' : `also open in ${users.join(', ')}`
+  const open = users.length === 0 ? 'no other program has it open' : `also open in ${users.join(', ')}`
   const text = `${file}: schema version ${version}, ${journal.toUpperCase()}, ${database.driver}, private; ${open}.`
-  return journal === 'wal' || version === 0 ? pass(text) : warn(text, 'Nothing: the next start switches WAL on.')
+  return journal === 'wal' || version === 0 ? pass(text) : warn(text, 'Nothing: the next start turns on WAL.')
 }
 
 function isWide(path: string): boolean {

@@ -1,4 +1,4 @@
-// From the server to its authorization server, exactly as a sign-in finds it, told in three checks.
+// Checks discovery exactly as a sign-in performs it, in three steps.
 import { discover } from '../../auth/discovery/protectedResource.ts'
 import { bareHost } from '../../bareHost.ts'
 import { asBridgeError, type BridgeError, ERRORS, type ErrorCode } from '../../errors.ts'
@@ -23,12 +23,13 @@ export const protectedResource: Check = {
     if (!facts.answer) return skip('The server does not answer.')
     const found = await find(patient, facts)
     if (facts.discoveryFailure?.about === 'resource') return facts.discoveryFailure
-    if (found?.resource !== undefined) return pass(`It names the resource ${quote(found.resource)}.`)
-    if (facts.answer.status !== 401) return skip('The server asks for no sign-in.')
+    if (found?.resource !== undefined) return pass(`The metadata names the resource ${quote(found.resource)}.`)
+    if (facts.answer.status !== 401) return skip('The server does not require a sign-in.')
     if (found === undefined) return skip('See the next check.')
-    if (patient.server?.issuer !== undefined) return pass('The server publishes none; the configured issuer is used.')
+    if (patient.server?.issuer !== undefined)
+      return pass('The server does not publish any; the configured issuer is used.')
     return warn(
-      'The server publishes none; its own origin is taken for the authorization server.',
+      'The server does not publish any; its own origin is used as the authorization server.',
       'Tell its owner about RFC 9728, or set issuer for its provider.',
     )
   },
@@ -80,13 +81,13 @@ export const authorizationServer: Check = {
       const [first] = used
       if (first) return warn(used.map(({ text }) => text).join(' '), first.remedy, first.code)
       const { name } = (await rules())(metadata.issuer)
-      const provider = name === undefined ? '' : ` The ways of ${name} apply.`
-      return pass(`The issuer ${quote(metadata.issuer)} publishes its metadata under that name.${provider}`)
+      const provider = name === undefined ? '' : ` The built-in ${name} preset is used.`
+      return pass(`The issuer ${quote(metadata.issuer)} publishes metadata with the same issuer.${provider}`)
     }
-    if (failure?.about === 'pkce') return pass('It publishes metadata with the right issuer.')
+    if (failure?.about === 'pkce') return pass('The metadata names the right issuer.')
     if (failure?.about === 'server')
-      // A server that asks for no sign-in needs none.
-      return answer?.status === 401 ? failure : skip('The server asks for no sign-in.')
+      // A server that does not require a sign-in needs no metadata.
+      return answer?.status === 401 ? failure : skip('The server does not require a sign-in.')
     return skip(answer ? 'The protected-resource metadata failed.' : 'The server does not answer.')
   },
 }
@@ -95,16 +96,16 @@ export const pkce: Check = {
   name: 'pkce',
   about: 'server',
   async run({ server, rules }, { metadata, discoveryFailure }): Promise<Outcome> {
-    if (metadata && listsS256(metadata)) return pass('S256 is advertised; this program uses nothing else.')
+    if (metadata && listsS256(metadata)) return pass('S256 is advertised.')
     const { name } = metadata ? (await rules())(metadata.issuer) : {}
     if (metadata && server?.exceptions.allow_missing_s256 !== true)
-      return pass(`S256 is not advertised; ${name ?? 'the provider'} is known to take it, and it is used.`)
+      return pass(`S256 is not advertised; ${name ?? 'the provider'} is known to support it, so it is used.`)
     if (metadata)
       return warn(
-        'S256 is not advertised; it is used all the same, as allow_missing_s256 allows.',
+        'S256 is not advertised; it is used anyway because allow_missing_s256 is set.',
         ERRORS.pkce_unsupported.hint,
         'pkce_unsupported',
       )
-    return discoveryFailure?.about === 'pkce' ? discoveryFailure : skip('There is no metadata.')
+    return discoveryFailure?.about === 'pkce' ? discoveryFailure : skip('No metadata was found.')
   },
 }

@@ -1,4 +1,4 @@
-// The MCP endpoint asked without a token: does it speak, and does it ask for a sign-in as MCP wants?
+// Checks the MCP endpoint without a token: whether it answers, and whether it requires a sign-in as MCP specifies.
 import { parseChallenge } from '../../auth/challenge.ts'
 import { BridgeError } from '../../errors.ts'
 import { mcpPing } from '../../mcpPing.ts'
@@ -7,9 +7,9 @@ import { quote } from '../../redaction/text.ts'
 import type { Check, CheckContext, Findings } from '../report/context.ts'
 import { fail, failed, type Outcome, pass, skip, warn } from '../report/finding.ts'
 
-/** A bridge waits as long as the config says; here nobody waits longer than this, in ms. */
+/** A bridge waits as long as the config says; doctor waits at most this long, in ms. */
 const LONGEST_MS = 10_000
-/** After these to a POST a bridge looks for the older transport. */
+/** After these statuses of a POST, a bridge looks for the older transport. */
 const NOT_STREAMABLE = [400, 404, 405]
 
 export const endpoint: Check = {
@@ -17,7 +17,7 @@ export const endpoint: Check = {
   about: 'server',
   async run(patient, facts, signal) {
     const { server, config } = patient
-    if (!server) return skip('No server is named.')
+    if (!server) return skip('No server was given.')
     if (facts.down) return skip('The server cannot be reached.')
     const idleMs = Math.min(config.requestTimeoutMs || LONGEST_MS, LONGEST_MS)
     try {
@@ -28,7 +28,7 @@ export const endpoint: Check = {
     } catch (thrown) {
       if (!(thrown instanceof BridgeError)) throw thrown
       if (thrown.code === 'server_timeout') {
-        const remedy = 'See the server’s own log; raise request_timeout or connect_timeout if it is only slow.'
+        const remedy = 'See the server’s own log; raise request_timeout or connect_timeout if the server is slow.'
         return fail('server_timeout', `MCP server timeout: no answer within ${idleMs} ms.`, remedy)
       }
       return failed(thrown)
@@ -44,7 +44,7 @@ async function ping({ server, http, clock }: CheckContext, facts: Findings, with
   return judge(note(facts, response, clock.now()))
 }
 
-/** HTTP+SSE of revision 2024-11-05: a stream whose first event names the endpoint. undefined: it is not spoken here. */
+/** HTTP+SSE of revision 2024-11-05: a stream whose first event names the endpoint. undefined: not supported. */
 async function older2024(patient: CheckContext, facts: Findings, within: Within): Promise<Outcome | undefined> {
   const { server, http, clock } = patient
   const headers = { ...server?.headers, accept: 'text/event-stream' }
@@ -54,14 +54,14 @@ async function older2024(patient: CheckContext, facts: Findings, within: Within)
   if (response.status === 401) return judge(note(facts, response, clock.now()))
   if (!opens) return undefined
   note(facts, response, clock.now())
-  return pass('It speaks the HTTP+SSE transport of 2024-11-05 and asks for no token.')
+  return pass('It speaks the HTTP+SSE transport of 2024-11-05 and does not require a token.')
 }
 
 async function askForStream(patient: CheckContext, facts: Findings, within: Within): Promise<Outcome> {
   const outcome = await older2024(patient, facts, within)
   if (outcome) return outcome
-  const remedy = 'Leave out --transport sse, and check that the URL is the MCP endpoint, often ending in /sse.'
-  return fail('invalid_protocol', 'Invalid MCP protocol response: it opens no event stream of HTTP+SSE.', remedy)
+  const remedy = 'Remove --transport sse, and check that the URL is the MCP endpoint, often ending in /sse.'
+  return fail('invalid_protocol', 'Invalid MCP protocol response: it does not open an HTTP+SSE event stream.', remedy)
 }
 
 async function startOf({ headers, body }: HttpResponse): Promise<string> {
@@ -83,7 +83,7 @@ function judge({ status, headers, challenge }: NonNullable<Findings['answer']>):
   const type = String(headers['content-type'] ?? 'no content type')
   if (status === 401) {
     const named = challenge.resourceMetadata === undefined ? '' : ` and names ${quote(challenge.resourceMetadata)}`
-    return pass(`It asks for a sign-in (401)${named}.`)
+    return pass(`It requires a sign-in (401)${named}.`)
   }
   if (status >= 500) return fail('server_error', `It answers ${status}.`)
   if (status === 404 || /text\/html/.test(type)) {

@@ -1,4 +1,4 @@
-// Which exceptions of config.yaml the way to the authorization server needed: what would fail without them is a warning that names them.
+// Reports which exceptions of config.yaml the discovery needed, as warnings that name them.
 import { isDeepStrictEqual } from 'node:util'
 import type { AuthorizationServerMetadata } from '../../auth/discovery/authorizationServer.ts'
 import { defaultEndpoints } from '../../auth/discovery/overrides.ts'
@@ -18,7 +18,7 @@ export interface Used {
 interface Found {
   readonly server: ServerConfig
   readonly metadata: AuthorizationServerMetadata
-  /** Under which the metadata was found. */
+  /** The issuer under which the metadata was found. */
   readonly issuer: string
   readonly challenge: Challenge | undefined
 }
@@ -31,27 +31,27 @@ export async function exceptionsUsed(found: Found): Promise<Used[]> {
   const used: Used[] = []
   if (isDeepStrictEqual(metadata, defaultEndpoints(new URL(server.url).origin)))
     used.push({
-      text: 'It publishes no metadata; the default endpoints of MCP 2025-03-26 are used, as allow_missing_s256 allows.',
-      remedy: 'Ask its owner to publish metadata (RFC 8414); then take allow_missing_s256 out of config.yaml.',
+      text: 'It publishes no metadata; the default endpoints of MCP 2025-03-26 are used because allow_missing_s256 is set.',
+      remedy: 'Ask its owner to publish metadata (RFC 8414); then remove allow_missing_s256 from config.yaml.',
       code: 'discovery_failed',
     })
   else if (metadata.issuer !== issuer)
     used.push({
-      text: `The metadata of ${quote(issuer)} names the issuer ${quote(metadata.issuer)}, as trusted_issuers allows.`,
-      remedy: 'Ask its owner to make both strings equal; then take the pair out of trusted_issuers in config.yaml.',
+      text: `The metadata of ${quote(issuer)} names the issuer ${quote(metadata.issuer)}, which trusted_issuers allows.`,
+      remedy: 'Ask its owner to make both strings equal; then remove the pair from trusted_issuers in config.yaml.',
       code: 'issuer_mismatch',
     })
   const origins = await refusedOtherwise(found)
   if (origins.length > 0)
     used.push({
-      text: `It leads to a private network, as allow_private allows: ${origins.join(', ')}.`,
-      remedy: 'Nothing, if you trust these servers; else take them out of allow_private in config.yaml.',
+      text: `It refers to a private network, which allow_private allows: ${origins.join(', ')}.`,
+      remedy: 'Nothing, if you trust these servers. Otherwise remove them from allow_private in config.yaml.',
       code: 'address_refused',
     })
   return used
 }
 
-/** Origins of allow_private that would be refused if they were not on it. */
+/** Origins of allow_private that would be refused without it. */
 async function refusedOtherwise({ server, metadata, issuer, challenge }: Found): Promise<string[]> {
   const allowed = server.exceptions.allow_private ?? []
   const named = [issuer, challenge?.resourceMetadata, ...Object.values(metadata)]

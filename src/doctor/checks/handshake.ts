@@ -1,4 +1,4 @@
-// The MCP handshake with the stored token, through the relay itself: initialize, then the session is deleted.
+// Performs the MCP handshake with the stored token, through the relay itself: initialize, then deletes the session.
 
 import { createSend } from '../../bridge/http/send.ts'
 import { createRelay } from '../../bridge/relay.ts'
@@ -18,9 +18,9 @@ export const handshake: Check = {
     const tokens = facts.record?.tokens
     if (!facts.answer) return skip('The server does not answer.')
     if (facts.answer.status === 401 && !tokens)
-      return skip(facts.keyless ? 'The sealing key was not given.' : 'Nobody is signed in.')
+      return skip(facts.keyless ? 'The sealing key cannot be read.' : 'Nobody is signed in.')
     if (tokens?.expiresAt !== undefined && tokens.expiresAt <= patient.clock.now())
-      return skip('The token has expired, and doctor refreshes nothing: mcp-oauth-bridge refresh.')
+      return skip('The token has expired, and doctor does not refresh it. Run mcp-oauth-bridge refresh.')
     return judge(await initialize(patient, facts, signal))
   },
 }
@@ -93,7 +93,7 @@ function judge({ result, error }: Answer): Outcome {
   return fail(code, `${PREFIX[code] ?? ''}${said}`, REMEDY[code] ?? ERRORS[code].hint)
 }
 
-/** The guide's names for what is told here. */
+/** The names of these errors in the troubleshooting guide. */
 const PREFIX: Partial<Record<keyof typeof ERRORS, string>> = {
   invalid_protocol: 'Invalid MCP protocol response: ',
   server_timeout: 'MCP server timeout: ',
@@ -101,6 +101,6 @@ const PREFIX: Partial<Record<keyof typeof ERRORS, string>> = {
 }
 
 const REMEDY: Partial<Record<keyof typeof ERRORS, string>> = {
-  unauthorized: 'It may be revoked, or for another account or audience: mcp-oauth-bridge login --force.',
-  server_timeout: 'See the server’s own log; raise request_timeout if it is only slow.',
+  unauthorized: 'It may be revoked, or for another account or audience. Run mcp-oauth-bridge login --force.',
+  server_timeout: 'See the server’s own log; raise request_timeout if the server is slow.',
 }

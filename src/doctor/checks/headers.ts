@@ -1,4 +1,4 @@
-// The headers that a bridge sends, made by the code that sends them; and those that the settings keep back.
+// Reports the headers that a bridge sends, built by the same code, and those that the settings block.
 import { createAuthorizer, fixedTokens } from '../../auth/authorizer.ts'
 import { matchesAny } from '../../auth/userHeaders.ts'
 import { type Check, SILENT } from '../report/context.ts'
@@ -9,7 +9,7 @@ export const headers: Check = {
   about: 'server',
   async run({ server, config, clock }, facts) {
     const tokens = facts.record?.tokens
-    if (!server) return skip('No server is named.')
+    if (!server) return skip('No server was given.')
     const { forwardHeaders: forward, blockedHeaders: blocked, userHeaders } = config
     facts.authorizer = createAuthorizer({
       tokens: fixedTokens(tokens),
@@ -24,18 +24,18 @@ export const headers: Check = {
     const sent = Object.keys(facts.headers)
     const text = `Sent: ${sent.join(', ') || 'none'}. Blocked: ${blocked.join(', ') || 'none'}.`
     if (tokens && !sent.some((name) => name.toLowerCase() === 'authorization')) {
-      const remedy = 'Name Authorization in header_forwarding.forward_headers, and not in blocked_headers.'
+      const remedy = 'Add Authorization to header_forwarding.forward_headers, and remove it from blocked_headers.'
       return fail(
         'unauthorized',
-        `Authorization header not forwarded to MCP server: the settings keep it back. ${text}`,
+        `Authorization header not forwarded to MCP server: the settings block it. ${text}`,
         remedy,
       )
     }
     const stripped = Object.keys(server.headers).filter((name) => matchesAny(name, blocked))
     if (stripped.length > 0)
       return warn(
-        `Custom headers stripped: ${stripped.join(', ')} is configured and blocked. ${text}`,
-        'Take it out of header_forwarding.blocked_headers.',
+        `Custom headers stripped: ${stripped.join(', ')} is both configured and blocked. ${text}`,
+        'Remove it from header_forwarding.blocked_headers.',
       )
     return pass(text)
   },

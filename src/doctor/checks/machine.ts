@@ -1,4 +1,4 @@
-// This machine: versions, settings, proxy variables, browser.
+// Checks this machine: versions, settings, proxy variables, browser.
 import { accessSync, constants } from 'node:fs'
 import { bareHost } from '../../bareHost.ts'
 import { asBridgeError } from '../../errors.ts'
@@ -16,15 +16,15 @@ export const versions: Check = {
     const text = `mcp-oauth-bridge ${version}, Node ${process.versions.node}, ${process.platform} ${process.arch}`
     const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
     const supported = (major === 20 && minor >= 18) || (major === 22 && minor >= 14) || major > 22
-    if (!supported) return warn(`${text}.`, 'Use Node 20.18.1 or newer of 20, or 22.14 or newer.')
+    if (!supported) return warn(`${text}.`, 'Use Node 20.18.1 or a later 20.x, or 22.14 or later.')
     const set = weakening(environment)
     return set.length === 0
       ? pass(`${text}.`)
-      : warn(`${text}. ${set.join(' ')}`, 'Unset them where a host starts this.')
+      : warn(`${text}. ${set.join(' ')}`, 'Unset them in the environment of the host.')
   },
 }
 
-/** Variables that would weaken TLS or print what is sent, each with what it does here. */
+/** Variables that would weaken TLS or print traffic, each with its effect here. */
 function weakening({
   NODE_TLS_REJECT_UNAUTHORIZED: checks,
   NODE_OPTIONS: options = '',
@@ -36,20 +36,20 @@ function weakening({
     ...(checks === undefined || checks === '1'
       ? []
       : ['NODE_TLS_REJECT_UNAUTHORIZED is ignored: certificates are checked.']),
-    ...(keyLog ? [`NODE_OPTIONS has ${keyLog}: whoever reads that file can read what is sent.`] : []),
-    ...(old ? [`NODE_OPTIONS has ${old}, which is ignored: TLS 1.2 is the least.`] : []),
+    ...(keyLog ? [`NODE_OPTIONS has ${keyLog}: anyone who can read that file can decrypt the traffic.`] : []),
+    ...(old ? [`NODE_OPTIONS has ${old}, which is ignored: TLS 1.2 is the minimum.`] : []),
     ...(debug ? ['NODE_DEBUG makes Node print addresses and more to stderr.'] : []),
   ]
 }
 
 type Environment = NodeJS.ProcessEnv
 
-/** Faults of the file end the reading of it; what is left here is what may be set better. */
+/** Errors in the file are reported earlier; this checks settings that could be better. */
 export const config: Check = {
   name: 'config',
   about: 'machine',
   async run({ config: { sessionTimeoutMs, callbackUrls, profile, logFile }, server }) {
-    const text = `Server ${server ? withoutQueries(server.url) : '(none named)'}, profile ${profile}, callback ${callbackUrls.join(', ')}, session_timeout ${sessionTimeoutMs / 1000} s, log ${logFile}.`
+    const text = `Server ${server ? withoutQueries(server.url) : '(none given)'}, profile ${profile}, callback ${callbackUrls.join(', ')}, session_timeout ${sessionTimeoutMs / 1000} s, log ${logFile}.`
     if (sessionTimeoutMs < 300_000)
       return warn(`session_timeout is low (< 300s). ${text}`, 'Raise session_timeout to 300 or more.', 'invalid_state')
     return pass(text)
@@ -73,7 +73,7 @@ export const proxy: Check = {
       return failed(asBridgeError(thrown))
     }
     if (!found)
-      return pass(`${variable} is set; this server is reached without it (NO_PROXY, or it is on this machine).`)
+      return pass(`${variable} is set; it is not used for this server (NO_PROXY, or the server is on this machine).`)
     facts.proxied = true
     const { host } = found
     const outcome = await dial({ host: bareHost(found), port: portOf(found) }, 0, signal)
@@ -82,7 +82,7 @@ export const proxy: Check = {
     return fail(
       'proxy_failed',
       `${variable} names the proxy ${host}, which does not answer.`,
-      `Correct or unset ${variable}, or name the server in NO_PROXY.`,
+      `Correct or unset ${variable}, or add the server to NO_PROXY.`,
     )
   },
 }
@@ -91,7 +91,7 @@ export const browser: Check = {
   name: 'browser',
   about: 'machine',
   async run({ config: { browser: program, openBrowser, callbackUrls }, environment, surroundings }) {
-    if (!openBrowser) return pass('No browser is wanted; the address is printed.')
+    if (!openBrowser) return pass('--no-browser is set; the address will be printed.')
     if (program !== undefined) {
       const programs = process.platform === 'win32' ? [program] : program.split(':').filter((name) => name !== '')
       const found = programs.find((name) => isProgram(findProgram(name, thisMachine(environment))))
@@ -99,12 +99,12 @@ export const browser: Check = {
       return fail('browser_failed', `${program} is not a program that can be started.`, 'Correct BROWSER or browser.')
     }
     const { browser: opened, ssh, container } = await surroundings()
-    if (opened === 'windows') return pass('The browser of Windows opens the sign-in page.')
+    if (opened === 'windows') return pass('The Windows browser opens the sign-in page.')
     if (opened !== 'none') return pass('The system’s browser opens the sign-in page.')
-    const why = ssh ? 'This is an SSH session' : container ? 'This is a container' : 'There is no display here'
+    const why = ssh ? 'This is an SSH session' : container ? 'This is a container' : 'There is no display'
     const port = new URL(callbackUrls[0] ?? '').port || 80
-    const forward = ssh ? `, or forward the callback port before: ssh -L ${port}:localhost:${port}` : ''
-    const remedy = `Run mcp-oauth-bridge login, open the address it prints elsewhere, and paste where the browser ends${forward}.`
+    const forward = ssh ? `, or first forward the callback port: ssh -L ${port}:localhost:${port}` : ''
+    const remedy = `Run mcp-oauth-bridge login, open the printed address in a browser elsewhere, and paste the address of the last page${forward}.`
     return warn(`${why}, so no browser is opened.`, remedy, 'browser_failed')
   },
 }

@@ -1,4 +1,4 @@
-// The way to the server: its name, its port.
+// Checks whether the server can be reached: its name and its port.
 import { lookup } from 'node:dns/promises'
 import { bareHost } from '../../bareHost.ts'
 import { quote } from '../../redaction/text.ts'
@@ -14,17 +14,17 @@ export const dns: Check = {
   limitMs: 10_000,
   async run(patient, facts) {
     const host = bareHost(urlOf(patient))
-    if (facts.proxied) return skip('The proxy looks the name up.')
+    if (facts.proxied) return skip('The proxy resolves the name.')
     try {
       const addresses = await lookup(host, { all: true })
-      return pass(`${host} is ${addresses.map(({ address }) => address).join(', ')}.`)
+      return pass(`${host} resolves to ${addresses.map(({ address }) => address).join(', ')}.`)
     } catch (thrown) {
       const { code } = thrown as NodeJS.ErrnoException
       facts.down = true
-      const remedy = 'Check the spelling of the server URL, the network, a VPN that may be needed, and the DNS server.'
+      const remedy = 'Check the spelling of the server URL, the network, the VPN and the DNS server.'
       return fail(
         'server_unreachable',
-        `MCP server unreachable: the name ${quote(host)} has no address (${code}).`,
+        `MCP server unreachable: the name ${quote(host)} does not resolve (${code}).`,
         remedy,
       )
     }
@@ -36,22 +36,26 @@ export const tcp: Check = {
   about: 'server',
   async run(patient, facts, signal) {
     if (facts.proxied) return skip('The proxy makes the connection.')
-    if (facts.down) return skip('The name has no address.')
+    if (facts.down) return skip('The name does not resolve.')
     const url = urlOf(patient)
     const to = { host: bareHost(url), port: portOf(url) }
     const outcome = await dial(to, patient.config.connectTimeoutMs || 10_000, signal)
-    if (outcome === 'open') return pass(`${url.host} takes connections.`)
+    if (outcome === 'open') return pass(`${url.host} accepts connections.`)
     facts.down = true
     if (outcome === 'timeout') {
-      const remedy = 'Check a firewall or VPN on the way; raise connect_timeout if the server is far away.'
+      const remedy = 'Check the firewall and the VPN; raise connect_timeout if the server is far away.'
       return fail(
         'server_timeout',
-        `MCP server timeout: ${url.host} took no connection within ${patient.config.connectTimeoutMs} ms.`,
+        `MCP server timeout: ${url.host} did not accept a connection within ${patient.config.connectTimeoutMs} ms.`,
         remedy,
       )
     }
     const remedy =
-      'Start the server, or correct the host and port of its URL (mcp_server_url). In a container, localhost is the container itself.'
-    return fail('server_unreachable', `MCP server unreachable: ${url.host} takes no connection (${outcome}).`, remedy)
+      'Start the server, or correct the host and port of its URL (mcp_server_url). Inside a container, localhost is the container itself.'
+    return fail(
+      'server_unreachable',
+      `MCP server unreachable: ${url.host} does not accept connections (${outcome}).`,
+      remedy,
+    )
   },
 }

@@ -1,4 +1,4 @@
-// Who we are at the authorization server, and whether it takes our redirect URI: asked without a person (prompt=none).
+// Checks our client at the authorization server, and whether it accepts our redirect URI: without a person (prompt=none).
 import { createHash, randomBytes } from 'node:crypto'
 import { isConfirmedIssuer } from '../../auth/client/ownClient.ts'
 import { textStart } from '../../auth/discovery/body.ts'
@@ -20,7 +20,7 @@ export const registration: Check = {
   about: 'server',
   async run(patient, facts) {
     const { metadata } = facts
-    if (!metadata) return skip('There is no metadata.')
+    if (!metadata) return skip('No metadata was found.')
     const { clientId, clientSecret, clientKey, clientMetadataUrl } = patient.server ?? {}
     const client = await clientOf(patient, facts)
     if (client !== undefined && client === clientId) {
@@ -31,26 +31,27 @@ export const registration: Check = {
     }
     if (client !== undefined && client === clientMetadataUrl) {
       const method = chooseAuthMethod(metadata, present({ privateKey: clientKey }))
-      return pass(`The client metadata document ${quote(client)} is used, with ${method}.`)
+      return pass(`The client ID metadata document ${quote(client)} is used, with ${method}.`)
     }
-    const passedOver = clientMetadataUrl === undefined ? '' : ' It takes no client metadata document.'
+    const passedOver =
+      clientMetadataUrl === undefined ? '' : ' The authorization server does not support client ID metadata documents.'
     if (client !== undefined) return pass(`This program is registered as ${quote(client)}.${passedOver}`)
     if (metadata.registration_endpoint !== undefined)
-      return pass(`It registers clients by itself (RFC 7591).${passedOver}`)
+      return pass(`The authorization server supports dynamic client registration (RFC 7591).${passedOver}`)
     if (metadata.client_id_metadata_document_supported === true)
       return fail(
         'registration_failed',
-        'It registers no clients by itself, and neither a client metadata document nor a client_id is configured.',
-        'It takes a client metadata document: give the URL of yours as --client-metadata-url, or register a client and give --client-id.',
+        'The authorization server does not support dynamic client registration, and neither a client ID metadata document nor a client_id is configured.',
+        'The authorization server supports client ID metadata documents. Pass the URL of yours as --client-metadata-url, or register a client and pass --client-id.',
       )
     return fail(
       'registration_failed',
-      `It registers no clients by itself, and no client_id is configured.${passedOver}`,
+      `The authorization server does not support dynamic client registration, and no client_id is configured.${passedOver}`,
     )
   },
 }
 
-/** The same question as before each use of the client; what it would remember is not written. */
+/** The same check as before each use of the client, without storing its result. */
 async function unbound({ server }: CheckContext, { issuer, look }: Findings): Promise<Outcome | undefined> {
   const { clientId, clientSecret, clientKey, provider } = server ?? {}
   const proves = clientSecret !== undefined || clientKey !== undefined
@@ -73,11 +74,11 @@ export const redirectUri: Check = {
   async run(patient, facts, signal) {
     const [redirect = ''] = patient.config.callbackUrls
     const { metadata } = facts
-    if (!metadata) return skip('There is no metadata.')
+    if (!metadata) return skip('No metadata was found.')
     const client = await clientOf(patient, facts)
     if (client === undefined)
       return metadata.registration_endpoint === undefined
-        ? skip('No client is known.')
+        ? skip('There is no client yet.')
         : pass(`${redirect} will be registered at the first sign-in.`)
     const url = new URL(metadata.authorization_endpoint)
     if (!isSecure(url, patient.server?.allowHttp ?? false)) return skip('The authorization endpoint is not https.')
@@ -97,7 +98,7 @@ export const redirectUri: Check = {
   },
 }
 
-/** A server that takes the redirect URI sends its answer there, whatever the answer is (RFC 6749 section 4.1.2.1). */
+/** A server that accepts the redirect URI redirects to it, whatever the result (RFC 6749 section 4.1.2.1). */
 async function preflight(http: HttpClient, url: URL, redirect: string, signal: AbortSignal): Promise<Outcome> {
   try {
     const request = { method: 'GET', url, headers: { accept: 'text/html' }, idleMs: 10_000, signal } as const
@@ -106,8 +107,8 @@ async function preflight(http: HttpClient, url: URL, redirect: string, signal: A
     return judge(response.status, text, redirect)
   } catch (thrown) {
     if (!(thrown instanceof BridgeError) || thrown.code !== 'redirect_refused') throw thrown
-    if (thrown.details.target === new URL(redirect).origin) return pass(`The authorization server takes ${redirect}.`)
-    return pass(`${redirect} is configured; the authorization server leads a person to its own pages.`)
+    if (thrown.details.target === new URL(redirect).origin) return pass(`The authorization server accepts ${redirect}.`)
+    return pass(`${redirect} is configured; the authorization server redirects to its own pages.`)
   }
 }
 
@@ -117,10 +118,10 @@ function judge(status: number, text: string, redirect: string): Outcome {
     /redirect[ _]?ur[il]|reply url|callback url/i.test(text) &&
     (status >= 400 || /mismatch|not (match|registered|allowed)/i.test(text))
   ) {
-    const mistakes = 'Same scheme, host, port and path, and no trailing slash.'
+    const mistakes = 'Scheme, host, port and path must be the same, without a trailing slash.'
     return fail(
       'redirect_uri_mismatch',
-      `OAuth redirect URI mismatch: the authorization server does not take ${redirect}.`,
+      `OAuth redirect URI mismatch: the authorization server does not accept ${redirect}.`,
       `Register exactly ${redirect} with the provider, or set callback_url to what is registered. ${mistakes}`,
     )
   }
@@ -135,7 +136,7 @@ function judge(status: number, text: string, redirect: string): Outcome {
   return pass(`${redirect} is configured; the authorization server shows a page for it.`)
 }
 
-/** The client_id of the next sign-in, in the order of auth/client/clients.ts; undefined: none is known yet. */
+/** The client_id of the next sign-in, in the order of auth/client/clients.ts; undefined: there is none yet. */
 async function clientOf(
   { server, config }: CheckContext,
   { metadata, issuer, look }: Findings,

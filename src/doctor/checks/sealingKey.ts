@@ -1,4 +1,4 @@
-// The key that seals the stored tokens: where it is, and whether it is given.
+// Checks the sealing key: where it is stored, and whether it can be read.
 import { BridgeError } from '../../errors.ts'
 import type { Check } from '../report/context.ts'
 import { failed, pass, warn } from '../report/finding.ts'
@@ -17,9 +17,9 @@ export const keychain: Check = {
       delete facts.keyless
       return key
         ? pass(`The sealing key is in the ${places.join(' and the ')}.`)
-        : pass('The sealing key is gone, but seals nothing; the next sign-in makes a new one.')
+        : pass('The sealing key is missing, but nothing is encrypted with it. The next sign-in creates a new one.')
     }
-    const wanted = `No key has been made yet (secret_store: ${secretStore}).`
+    const wanted = `No key has been created yet (secret_store: ${secretStore}).`
     if (secretStore === 'file' || secretStore === 'env') return pass(wanted)
     try {
       const { keychain: system } = await import('../../system/keychain/childProcess.ts')
@@ -29,8 +29,8 @@ export const keychain: Check = {
       if (!(thrown instanceof BridgeError)) throw thrown
       if (secretStore === 'keychain') return failed(thrown)
       return warn(
-        `${thrown.message} A private file will hold the key.`,
-        'Nothing, or start a keychain before the first sign-in.',
+        `${thrown.message} The key will be stored in a private file.`,
+        'Nothing, or start the keychain before the first sign-in.',
         thrown.code,
       )
     }

@@ -1,4 +1,4 @@
-// The stored tokens: there, well formed, not expired, good in signature and audience; and whether they can be refreshed.
+// Checks the stored tokens: format, expiry, signature and audience, and whether they can be refreshed.
 import { isoTime } from '../../bounds.ts'
 import type { TokenSet } from '../../records.ts'
 import type { Check, CheckContext, Findings } from '../report/context.ts'
@@ -13,7 +13,7 @@ export const token: Check = {
   async run(patient, facts, signal) {
     const { look, answer } = facts
     if (!look) return notSignedIn(answer?.status)
-    if (facts.keyless) return skip('The sealing key was not given.')
+    if (facts.keyless) return skip('The sealing key cannot be read.')
     const record = await look.tokens.load(patient.key())
     facts.record = record
     const { tokens } = record
@@ -30,7 +30,7 @@ export const token: Check = {
 
 const notSignedIn = (status: number | undefined): Outcome =>
   status !== undefined && status < 300
-    ? pass('Nobody is signed in, and the server asks for no sign-in.')
+    ? pass('Nobody is signed in, and the server does not require a sign-in.')
     : warn('Nobody is signed in to this server.', LOGIN, 'not_signed_in')
 
 async function examineToken(
@@ -43,11 +43,11 @@ async function examineToken(
   if (!/^[\x21-\x7e]+$/.test(accessToken))
     return fail(
       'malformed_token',
-      'Malformed token: it has blanks, line breaks or other characters that cannot stand in a header.',
-      'Sign in again: mcp-oauth-bridge login --force. If it stays, only the provider can repair it.',
+      'Malformed token: it has spaces, line breaks or other characters that are not allowed in a header.',
+      'Sign in again: mcp-oauth-bridge login --force. If that does not help, only the provider can fix it.',
     )
   const left = expiresAt === undefined ? undefined : Math.round((expiresAt - patient.clock.now()) / 1000)
-  const until = left === undefined ? 'no known expiry' : left > 0 ? `good for ${left} s` : `expired ${-left} s ago`
+  const until = left === undefined ? 'no known expiry' : left > 0 ? `valid for ${left} s` : `expired ${-left} s ago`
   const claims = readClaims(accessToken)
   if (claims === 'malformed')
     return fail(
@@ -56,13 +56,13 @@ async function examineToken(
       'Sign in again: mcp-oauth-bridge login --force.',
     )
   const shape = claims ? `a JWT with ${claims.shown}` : `opaque, ${accessToken.length} characters`
-  const text = `It is ${shape}; ${until}; scopes ${scope ?? 'not said'}.`
+  const text = `It is ${shape}; ${until}; scopes ${scope ?? 'unknown'}.`
   if (claims) {
     const wrong = await wrongInJwt(tokens, claims, patient, facts, signal)
     if (wrong) return { ...wrong, detail: `${wrong.detail} ${text}` }
   }
   if (left !== undefined && left <= 0 && !isRefreshable(tokens, patient))
-    return fail('token_expired', `Token expired, and there is nothing to refresh it with. ${text}`, LOGIN)
+    return fail('token_expired', `Token expired, and there is no refresh token. ${text}`, LOGIN)
   return pass(text)
 }
 
@@ -78,14 +78,14 @@ async function wrongInJwt(
     if (verdict === 'wrong')
       return fail(
         'invalid_signature',
-        'Invalid token signature: no key of the authorization server fits it.',
-        'Check that issuer is the server that gave the token and that the clock is right; then sign in again: mcp-oauth-bridge login --force.',
+        'Invalid token signature: no key of the authorization server matches it.',
+        'Check that issuer names the server that issued the token, and that the clock is right. Then sign in again: mcp-oauth-bridge login --force.',
       )
   }
   if (resource !== undefined && audience.length > 0 && !audience.includes(resource))
     return warn(
       `It is for ${audience.join(', ')}, not for ${resource}.`,
-      'If the server refuses it, set audience or resource for its provider.',
+      'If the server refuses the token, set audience or resource for its provider.',
       'unauthorized',
     )
   return undefined
@@ -101,12 +101,12 @@ export const refresh: Check = {
     const tokens = record?.tokens
     if (!tokens || !look) return skip('Nobody is signed in.')
     if (server?.refreshStrategy !== 'auto')
-      return pass(`refresh_strategy is ${server?.refreshStrategy}: it is never refreshed.`)
+      return pass(`refresh_strategy is ${server?.refreshStrategy}, so the token is never refreshed.`)
     const { refreshToken, expiresAt, issuer, clientId, redirectUri } = tokens
     if (refreshToken === undefined) {
-      if (expiresAt === undefined) return pass('There is no refresh token, and the token has no expiry.')
+      if (expiresAt === undefined) return pass('There is no refresh token, and the access token has no known expiry.')
       const remedy =
-        'Sign in again with the scope offline_access if the provider knows it, or set refresh_strategy: none.'
+        'Sign in again with the scope offline_access if the provider supports it, or set refresh_strategy: none.'
       const text = `There is no refresh token; the next sign-in is due ${isoTime(expiresAt)}.`
       return expiresAt <= clock.now()
         ? fail('refresh_token_missing', text, remedy)
@@ -114,10 +114,10 @@ export const refresh: Check = {
     }
     const ours = [server.clientId, server.clientMetadataUrl].includes(clientId)
     const known = ours || (await look.clients.load(issuer, redirectUri))?.clientId === clientId
-    if (known) return pass('There is a refresh token, and the client that got it is known. (It was not used.)')
+    if (known) return pass('There is a refresh token, and its client is known. (doctor did not use it.)')
     return fail(
       'invalid_client',
-      'The client that obtained the tokens is no longer known here, so they cannot be refreshed.',
+      'The client that obtained the tokens is no longer stored here, so they cannot be refreshed.',
       'Use the --client-id of that sign-in, or sign in again: mcp-oauth-bridge login --force.',
     )
   },

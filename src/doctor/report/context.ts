@@ -1,4 +1,4 @@
-// What the doctor looks at, and what earlier checks found out for later ones.
+// The input of the checks, and what earlier checks found out for later ones.
 import type { AuthorizationServerMetadata } from '../../auth/discovery/authorizationServer.ts'
 import type { Config, ServerConfig } from '../../config/config.ts'
 import type { ErrorCode } from '../../errors.ts'
@@ -12,7 +12,7 @@ import type { Outcome } from './finding.ts'
 
 export interface CheckContext {
   readonly config: Config
-  /** Undefined: no server is named, so only this machine is looked at. */
+  /** Undefined: no server was given, so only this machine is checked. */
   readonly server: ServerConfig | undefined
   readonly key: () => TokenKey
   readonly version: string
@@ -27,24 +27,24 @@ export interface CheckContext {
   readonly surroundings: () => Promise<Desktop>
 }
 
-/** Filled in by one check, read by those after it; what is missing was not found. */
+/** Filled in by one check, read by those after it; missing members were not found. */
 export interface Findings {
-  /** Its name has no address or its port takes no connection: asking it is of no use. */
+  /** Its name does not resolve or its port does not accept connections, so requests are useless. */
   down?: true
-  /** A proxy stands between us and the server, so that nothing is asked directly. */
+  /** A proxy is used, so the server is not reached directly. */
   proxied?: true
   /** Its answer to a request without a token. */
   answer?: Pick<HttpResponse, 'status' | 'headers'> & { readonly challenge: Challenge; readonly at: number }
   metadata?: AuthorizationServerMetadata
-  /** Under which the metadata was found; what it names itself may differ (trusted_issuers). */
+  /** The issuer under which the metadata was found; the issuer in it may differ (trusted_issuers). */
   issuer?: string
   /** Why no authorization server was found. */
   discoveryFailure?: Outcome & { readonly about: 'resource' | 'server' | 'pkce' }
   look?: ReadOnlyStores
-  /** Nothing gave the sealing key: what is sealed with it cannot be looked at, and is not waited for again. */
+  /** The sealing key cannot be read, so sealed secrets cannot be checked, and it is not tried again. */
   keyless?: true
   record?: TokenRecord
-  /** Headers that a bridge would send now, and what makes them anew for a request. */
+  /** Headers that a bridge would send now, and the function that builds them for a request. */
   headers?: Readonly<Record<string, string>>
   authorizer?: Authorizer
 }
@@ -55,7 +55,7 @@ export interface Check {
   readonly about: 'machine' | 'server'
   /** Longest time it may take, in ms. */
   readonly limitMs?: number
-  /** What it is when that time is over; left out: server_timeout. */
+  /** The error after that time; omitted: server_timeout. */
   readonly late?: ErrorCode
   /** May throw BridgeError: then the check fails with it. Must stop when `signal` aborts. */
   run(patient: CheckContext, facts: Findings, signal: AbortSignal): Promise<Outcome>

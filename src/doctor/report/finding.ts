@@ -1,4 +1,4 @@
-// What a check finds: its verdict, the evidence, and what to do about it.
+// The result of a check: its status, the evidence, and the remedy.
 import { type BridgeError, ERRORS, type ErrorCode } from '../../errors.ts'
 import { present } from '../../present.ts'
 

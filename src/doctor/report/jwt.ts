@@ -1,4 +1,4 @@
-// Access tokens that are JWTs: their claims for people, and whether a key of the authorization server signed them. The only file that imports jose.
+// JWT access tokens: their claims, and whether a key of the authorization server signed them. The only file that imports jose.
 import { compactVerify, createLocalJWKSet, decodeJwt, decodeProtectedHeader, errors, type JSONWebKeySet } from 'jose'
 import { fetchJson } from '../../auth/discovery/fetchJson.ts'
 import { isoTime } from '../../bounds.ts'
@@ -13,7 +13,7 @@ export interface Claims {
 
 const NAMES = ['iss', 'aud', 'sub', 'client_id', 'azp', 'scope', 'scp', 'iat', 'exp'] as const
 
-/** undefined: no JWT; 'malformed': meant to be one, but unreadable. */
+/** undefined: not a JWT; 'malformed': looks like one, but is unreadable. */
 export function readClaims(token: string): Claims | 'malformed' | undefined {
   // Every JWT begins with the letters of {" in base64url.
   if (!/^eyJ[\w-]*(\.|$)/.test(token)) return undefined

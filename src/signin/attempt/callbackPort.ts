@@ -1,4 +1,4 @@
-// Who answers the redirect: the first login process owns the port and completes every attempt; the others succeed it when it ends.
+// Answers the redirect: the first login process owns the port and completes every attempt; another one takes over when it ends.
 import { BridgeError } from '../../errors.ts'
 import type { CallbackListener, CallbackPage, Clock, Health, Leases } from '../../ports.ts'
 
@@ -18,13 +18,13 @@ export interface AnsweredPort {
 }
 
 const LEASE_MS = 3_000
-/** For so long nobody answers when the owner has ended, in ms. */
+/** How long nobody answers after the owner has ended, in ms. */
 const POLL_MS = 50
 const NEIGHBOURS = 9
 
 /**
- * The first of `redirectUris` that is answered, by us or by a login process before us.
- * @throws BridgeError port_in_use when other programs hold every port
+ * The first of `redirectUris` that is served, by us or by an earlier login process.
+ * @throws BridgeError port_in_use when other programs use every port
  */
 export async function answerOneOf(
   options: CallbackPortOptions,
@@ -89,8 +89,8 @@ async function answer(
 }
 
 /**
- * The redirect URIs to try. A client that is registered on the way may move to a neighbouring loopback port
- * (RFC 8252 section 7.3); one that was registered by hand has only what was registered.
+ * The redirect URIs to try. A dynamically registered client may use one of the next loopback ports
+ * (RFC 8252 section 7.3); a configured one only its registered redirect URIs.
  */
 export function redirectCandidates(configured: readonly string[], registeredByHand: boolean): string[] {
   const [first] = configured

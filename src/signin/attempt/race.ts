@@ -33,7 +33,7 @@ export const isInterrupted = ({ details }: BridgeError) => details.reason === IN
 export const interrupted = () =>
   new BridgeError('cancelled', {
     message: 'The sign-in was interrupted.',
-    hint: 'Run the same command again; a page that is still open leads nowhere now.',
+    hint: 'Run the same command again. Browser tabs of this sign-in no longer work.',
     details: { reason: INTERRUPTED },
   })
 

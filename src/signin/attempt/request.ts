@@ -1,4 +1,4 @@
-// Asks for a person: begins or joins the sign-in attempt, has a login process see to it, and waits for the store to change.
+// Requests a sign-in: begins or joins the attempt, starts a login process, and waits for the store to change.
 import { asErrorCode, BridgeError } from '../../errors.ts'
 import type { AttemptStore, Clock, Leases, LoginLauncher } from '../../ports.ts'
 import type { Attempt, Challenge, TokenKey, Wishes } from '../../records.ts'
@@ -12,7 +12,7 @@ export interface AskOptions {
   readonly clock: Clock
   /** How long a sign-in may take, in ms. */
   readonly timeoutMs: number
-  /** What this process has named for its sign-ins; any that is under way will do for it. */
+  /** The sign-in options of this process; it accepts any pending sign-in. */
   readonly wishes?: Wishes
   /** What the login process needs besides the attempt. */
   readonly config: unknown
@@ -23,16 +23,16 @@ export interface AskOptions {
 const POLL_MS = 100
 /** A login process that has not taken its attempt after this long, or has died, is replaced. */
 const ORPHAN_MS = 4_000
-/** After a sign-in that failed or was dismissed no other tab opens by itself for this long. */
+/** After a failed or abandoned sign-in, no other tab opens automatically for this long. */
 export const COOL_DOWN_MS = 5 * 60_000
-/** So many tabs open by themselves in so many ms: for a server that refuses each token after a while, and for one that always wants more. */
+/** How many tabs open automatically in how many ms: for a server that refuses every token, and for one that always requires more scopes. */
 const MOST_TABS = { 401: { times: 5, within: 30 * 60_000 }, 403: { times: 3, within: 60 * 60_000 } } as const
-/** No code exchange takes longer: whoever redeemed it is gone. */
+/** No code exchange takes longer: the process that started it is gone. */
 const REDEEM_MS = 60_000
 
-/** Held by the login process that sees to this attempt. */
+/** Held by the login process that owns this attempt. */
 export const attemptLease = (id: string) => `attempt:${id}`
-/** A login process that dies is succeeded after this long, in ms. */
+/** If a login process dies, another one takes over after this time, in ms. */
 export const ATTEMPT_LEASE_MS = 3_000
 
 /** Resolves when the tokens are stored. @throws BridgeError access_denied, login_timed_out, … as the attempt ended */
@@ -53,7 +53,7 @@ export async function askForLogin(options: AskOptions, challenge: Challenge): Pr
   await awaitSignIn({ ...options, watch }, attempt.id)
 }
 
-/** Whoever joins a sign-in opens no tab. @throws BridgeError unauthorized, insufficient_scope */
+/** Joining a sign-in opens no tab. @throws BridgeError unauthorized, insufficient_scope */
 async function refuseTooMany({ key, attempts, clock }: AskOptions, { status }: Challenge): Promise<void> {
   const kind = status === 403 ? 403 : 401
   const { times, within } = MOST_TABS[kind]
@@ -61,12 +61,12 @@ async function refuseTooMany({ key, attempts, clock }: AskOptions, { status }: C
   const waiting = await attempts.open(clock.now())
   if (waiting.some(({ server, profile }) => server === key.server && profile === key.profile)) return
   throw new BridgeError(kind === 403 ? 'insufficient_scope' : 'unauthorized', {
-    message: `The server asked for ${times} sign-ins within ${within / 60_000} minutes, so no other tab was opened.`,
+    message: `The server required ${times} sign-ins within ${within / 60_000} minutes, so no further tab was opened.`,
     hint: `Run ${loginCommand(key.server, key.profile)}${kind === 403 ? ' --scope "…"' : ''} --force`,
   })
 }
 
-/** As `awaitAttempt`, and where another attempt takes the place of this one, until that has ended. */
+/** As `awaitAttempt`, and if another attempt replaces this one, until that has ended. */
 export async function awaitSignIn(options: AwaitOptions, id: string): Promise<void> {
   for (let attemptId: string | undefined = id; attemptId !== undefined; )
     attemptId = await awaitAttempt(options, attemptId).then(
@@ -79,18 +79,18 @@ export async function awaitSignIn(options: AwaitOptions, id: string): Promise<vo
     )
 }
 
-/** The attempt that took the place of the one that was waited for. */
+/** The attempt that replaced the awaited one. */
 export const successorOf = (thrown: unknown): string | undefined =>
   thrown instanceof BridgeError && typeof thrown.details.successor === 'string' ? thrown.details.successor : undefined
 
 export interface AwaitOptions extends Pick<AskOptions, 'attempts' | 'clock' | 'tell'> {
-  /** Called at every look at the store. */
+  /** Called at every poll of the store. */
   readonly watch?: (attemptId: string) => Promise<void>
-  /** Called with the query of a redirect that another process answered; for whoever sees to the attempt. */
+  /** Called with the query of a redirect that another process answered; for the process that owns the attempt. */
   readonly delivered?: (callback: string) => Promise<void>
 }
 
-/** @throws BridgeError as the attempt ended; with `successorOf` where another one took its place */
+/** @throws BridgeError as the attempt ended; with `successorOf` if another one replaced it */
 export async function awaitAttempt(
   { attempts, clock, tell, watch, delivered }: AwaitOptions,
   id: string,
@@ -105,7 +105,7 @@ export async function awaitAttempt(
       throw error
     }
     if (attempt.status === 'redeeming' && clock.now() - attempt.updatedAt > REDEEM_MS) {
-      const message = 'The sign-in was cut off while its code was redeemed.'
+      const message = 'The sign-in was interrupted while its code was exchanged.'
       await attempts.settle(id, { status: 'failed', code: 'login_failed', message })
     }
     if (attempt.plan && !told) tell(attempt.plan.authorizationUrl)

@@ -1,4 +1,4 @@
-// Sees one sign-in attempt through: port first, then the plan, the browser, and the wait until it is settled.
+// Runs one sign-in attempt: first the port, then the plan, the browser, and the wait for its end.
 import type { AuthorizationCodeFlow } from '../../auth/grants/authorizationCode.ts'
 import { asBridgeError } from '../../errors.ts'
 import type { Lease } from '../../ports.ts'
@@ -23,9 +23,9 @@ export interface SignInEvents {
 
 export interface SignInOptions {
   readonly events: SignInEvents
-  /** Besides the callback. */
+  /** In addition to the callback. */
   readonly methods: readonly SignInMethod[]
-  /** `optional`: a port that cannot be had does not end the attempt. */
+  /** `optional`: the attempt continues without a port. */
   readonly callback: 'needed' | 'optional'
 }
 
@@ -53,10 +53,10 @@ export async function runSignIn(
   } catch (thrown) {
     const error = asBridgeError(thrown)
     const { code, message, hint } = error
-    // Whoever settled it has told it, and whoever pressed Ctrl-C knows.
+    // The process that settled it has logged it, and after Ctrl-C no log is needed.
     const isKnown = isInterrupted(error) || (await attempts.byId(attempt.id))?.status === 'failed'
     log[isKnown ? 'info' : 'warn']('oauth:sign-in-failed', { code, message })
-    // Who waits for it elsewhere did not cancel anything.
+    // Other processes that wait for it did not cancel anything.
     const told = code === 'cancelled' ? 'login_failed' : code
     await attempts.settle(attempt.id, { status: 'failed', code: told, message, hint })
     throw error
@@ -65,7 +65,7 @@ export async function runSignIn(
   }
 }
 
-/** The process that saw to the attempt is gone: whoever waited for it goes on in its place. */
+/** The process that owned the attempt is gone: a waiting process takes over. */
 class Orphaned extends Error {
   readonly lease: Lease
   readonly attempt: Attempt
@@ -87,7 +87,7 @@ async function waitForOther(
   const watch = async () => {
     const lease = await leases.take(attemptLease(attempt.id), ATTEMPT_LEASE_MS)
     if (!lease) return
-    // Whoever let go of it may have just finished.
+    // The process that released it may have just finished.
     const current = (await attempts.byId(attempt.id)) ?? attempt
     if (current.status === 'waiting') throw new Orphaned(lease, current)
     lease.release()
@@ -121,7 +121,7 @@ async function runHere(
   const redirectUri = port?.redirectUri ?? candidates[0] ?? ''
   const delivered = async (query: string) => void (await login.handleCallback(new URLSearchParams(query)))
   const end = settled({ tell: () => undefined, delivered })
-  // It may end, or another one take its place, before anything is shown.
+  // It may end, or be replaced, before anything is shown.
   end.catch(() => undefined)
   try {
     if (attempt.plan) events.joined(new URL(attempt.plan.authorizationUrl), redirectUri)

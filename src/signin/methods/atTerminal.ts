@@ -27,7 +27,7 @@ export async function methodsAtTerminal(
   const planned = (url: URL, redirectUri: string) => {
     const byHand = { url, redirectUri, desktop, environment, answers } as const
     if (opens) {
-      say(`Your browser opens ${url.origin} for the sign-in. Finish there.\n`)
+      say(`Opening ${url.origin} in your browser. Finish the sign-in there.\n`)
       void openBrowser(deps, url, () => say(`The browser could not be opened. ${instructions(byHand)}`))
     } else say(instructions(byHand))
     tellShown()

@@ -18,7 +18,7 @@ export async function signInByDevice(
   terminal: SignInTerminal,
 ): Promise<void> {
   const { attempts, leases, clock, log } = deps
-  // Held by another login process, the attempt has a browser tab; whoever is done first completes it.
+  // If another login process owns the attempt, it has a browser tab; the first to finish completes it.
   const lease = await leases.take(attemptLease(attempt.id), ATTEMPT_LEASE_MS)
   const stop = new AbortController()
   try {
@@ -73,7 +73,7 @@ async function deviceText(signIn: DeviceSignIn, terminal: Pick<SignInTerminal, '
   return code === '' ? text : `${text}\n${code}\n\n`
 }
 
-/** Nobody reads a QR code before following it: it leads to the origin that is printed beside it, or it is of that very address. */
+/** Nobody can read a QR code before following it: it must lead to the origin of the printed address. */
 export function addressOfCode(printed: string, complete: string | undefined): string {
   return complete !== undefined && new URL(complete).origin === new URL(printed).origin ? complete : printed
 }

@@ -1,4 +1,4 @@
-// What a person is told who must open the address on their own: where, and how the answer comes back to this machine.
+// Instructions for a person who opens the address manually: where to open it, and how the response returns to this machine.
 import { withoutControls } from '../../redaction/text.ts'
 import type { DesktopFacts } from '../deps.ts'
 
@@ -7,7 +7,7 @@ export interface Instructions {
   readonly redirectUri: string
   readonly desktop: DesktopFacts
   readonly environment: NodeJS.ProcessEnv
-  /** How this terminal can take an answer. */
+  /** How this terminal can accept the response. */
   readonly answers: 'pasted' | 'callback only'
 }
 
@@ -18,7 +18,7 @@ export function instructions({ url, redirectUri, desktop, environment, answers }
     const { hostname, port } = new URL(redirectUri)
     const forwarded = `${port || 80}:${hostname}:${port || 80}`
     lines.push(
-      'To have the browser come back here by itself, forward the port before, on your own machine:',
+      'To let the browser return to this machine, first forward the port on your own machine:',
       `  ssh -L ${forwarded} ${target(environment)}`,
     )
   }

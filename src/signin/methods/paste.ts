@@ -8,14 +8,14 @@ import { readPastedAddress } from './callbackUrl.ts'
 export interface PasteOptions {
   readonly stdin: Readable & { readonly isTTY?: boolean }
   readonly say: (text: string) => void
-  /** The address is shown; nobody can paste before. */
+  /** The address is shown; pasting makes no sense before. */
   readonly shown: Promise<void>
   readonly answer: (query: URLSearchParams) => Promise<CallbackPage>
 }
 
-export const PROMPT = `If the browser ends at a page that does not load, paste its address here\nand press Enter (it is not shown):\n`
+export const PROMPT = `If the last page in the browser does not load, paste its address here\nand press Enter (the address is not shown):\n`
 
-/** What is typed is not echoed: it has the code in it, and may hold escape sequences. */
+/** The input is not echoed: it contains the code, and may contain escape sequences. */
 export function byPasting({ stdin, say, shown, answer }: PasteOptions): SignInMethod {
   return async (attempt, signal) => {
     await Promise.race([shown, aborted(signal)])
@@ -43,4 +43,4 @@ export function byPasting({ stdin, say, shown, answer }: PasteOptions): SignInMe
   }
 }
 
-const USED = 'That address was used already. Wait a moment, or start again.\n'
+const USED = 'That address was already used. Wait a moment, or start again.\n'

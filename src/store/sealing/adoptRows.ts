@@ -1,4 +1,4 @@
-// Rows that a version without row seals wrote are sealed as they stand: once, when a database is met for the first time.
+// Seals the rows of a version without row seals once, when a database is first opened.
 import type { Database } from '../sqlite/database.ts'
 import { keyOf, type Row, type SealedTable, sealRow } from './rowSeals.ts'
 import type { Seal } from './seal.ts'
@@ -10,7 +10,7 @@ const ROWS: Readonly<Record<SealedTable, string>> = {
   server_cache: "SELECT * FROM server_cache WHERE name LIKE 'bound:%'",
 }
 
-/** Metadata is not taken over: it is fetched anew. A row that has a seal keeps it, whether it fits or not. */
+/** Metadata is not adopted but fetched again. A row that has a seal keeps it, valid or not. */
 export function adoptRows(database: Database, seal: Seal): void {
   database.transaction(() => {
     const sealed = new Set(

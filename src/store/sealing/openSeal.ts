@@ -23,7 +23,7 @@ export async function openSeal(
   if (backend === 'file' && !(slots.wanted.length === 1 && slots.wanted[0] === 'file'))
     log.warn('store:key', {
       outcome: 'adopted',
-      message: `The sealing key is taken from a file that the database names; nothing remembers an earlier choice. secret_store: keychain in config.yaml rules that out.`,
+      message: `The database says that the sealing key is in a file, and no earlier choice is recorded. To rule this out, set secret_store: keychain in config.yaml.`,
     })
   adoptRows(database, seal)
   try {

@@ -1,8 +1,8 @@
-// A seal whose secrets, once opened or about to be closed in, are cut out of every text from then on.
+// A seal that registers every secret it seals or opens, so that the secret is removed from all texts.
 import { registerSecret } from '../../redaction/register.ts'
 import type { Place, Seal } from './seal.ts'
 
-/** Of a sealed JSON text these are secret; the rest are addresses and names. */
+/** The secret members of a sealed JSON text; the others are addresses and names. */
 const SECRET_MEMBERS = /^(d|codeVerifier|nonce|state|deviceCode|clientSecret)$/
 
 export function redactedSeal(seal: Seal): Seal {

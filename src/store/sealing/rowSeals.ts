@@ -1,4 +1,4 @@
-// Authenticates whole rows (table seals): a row that somebody else wrote, changed or moved is not believed.
+// Authenticates whole rows (table seals): a row that somebody else wrote, changed or moved is not used.
 import { replaceInto } from '../sqlite/columns.ts'
 import type { Database, Value } from '../sqlite/database.ts'
 import type { Seal } from './seal.ts'
@@ -7,8 +7,8 @@ export type Row = Record<string, Value>
 export type SealedTable = keyof typeof BOUND
 
 /**
- * The columns that decide where a secret goes or what is asked of whom; `key` names the row. A column that is not here may be changed by
- * whoever can write to the file: it decides when something is done and what is shown, never where a secret goes.
+ * The columns that decide where a secret is sent or what is requested; `key` identifies the row. Other columns may be changed by
+ * anyone who can write to the file: they decide when something is done and what is shown, never where a secret is sent.
  */
 export const BOUND = {
   tokens: {
@@ -48,8 +48,8 @@ const contents = (table: SealedTable, row: Row) => [
 ]
 
 /**
- * Call it in the transaction that writes the row, with what was meant to be written: what the file makes of it, by a trigger of somebody
- * else's, is not what we vouch for.
+ * Call it in the transaction that writes the row, with the intended values: we do not vouch for changes in the file, such as those of
+ * somebody else's trigger.
  */
 export function sealRow(database: Database, seal: Seal, table: SealedTable, row: Row): void {
   const written = { table_name: table, row_key: keyOf(table, row), seal: seal.mark(contents(table, row)) }

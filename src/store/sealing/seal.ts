@@ -1,9 +1,9 @@
-// Seals one secret for one place in the database: AES-256-GCM with table, row and column as associated data; and marks what must be as it was.
+// Seals one secret for one place in the database: AES-256-GCM with table, row and column as associated data; and authenticates rows.
 import { createCipheriv, createDecipheriv, createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { BridgeError } from '../../errors.ts'
 import { present } from '../../present.ts'
 
-/** Where a secret lives: table, row and column. A sealed text opens nowhere else. */
+/** The place of a secret: table, row and column. A sealed text can be decrypted only there. */
 export type Place = readonly [table: string, ...rowAndColumn: string[]]
 
 export interface Seal {
@@ -11,10 +11,10 @@ export interface Seal {
   seal(secret: string, place: Place): string
   /** @throws BridgeError seal_broken */
   open(sealed: string, place: Place): string
-  /** `m1.<base64url>`: only who has the key can make it (HMAC-SHA-256, under a key of its own). */
+  /** `m1.<base64url>`: can be created only with the key (HMAC-SHA-256, with a derived key). */
   mark(contents: unknown): string
   isMark(mark: string, contents: unknown): boolean
-  /** For looking at a database that this version has not met: its rows have no marks yet. */
+  /** For reading a database that this version has not opened before: its rows have no marks yet. */
   readonly unmarked?: 'believed'
 }
 
@@ -24,7 +24,7 @@ export type OpenSeal = () => Promise<Seal>
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
 
-/** Names a key without telling anything of it: the first 16 hex digits of a hash. */
+/** Identifies a key without revealing it: the first 16 hex digits of a hash. */
 export function fingerprint(key: Uint8Array): string {
   return createHash('sha256').update('mcp-oauth-bridge sealing key\n').update(key).digest('hex').slice(0, 16)
 }
@@ -48,7 +48,7 @@ export function createSeal(key: Uint8Array): Seal {
     open(sealed, place) {
       const [version, keyId, text, ...more] = sealed.split('.')
       const box = Buffer.from(text ?? '', 'base64url')
-      // Only the one spelling that we write: a decoder passes over unused bits and foreign characters.
+      // Only the canonical encoding: a decoder ignores unused bits and invalid characters.
       if (more.length > 0 || box.toString('base64url') !== text) throw broken(place)
       if (version !== 'v1' || keyId !== id || box.length < NONCE_BYTES + TAG_BYTES) throw broken(place)
       const decipher = createDecipheriv('aes-256-gcm', key, box.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES })

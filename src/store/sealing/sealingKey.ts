@@ -1,4 +1,4 @@
-// The life of the 32-byte sealing key: made once, kept in slots (keychain, file, env), never replaced while it seals rows.
+// The lifecycle of the 32-byte sealing key: created once, kept in slots (keychain, file, env), never replaced while rows need it.
 import { randomBytes } from 'node:crypto'
 import { BridgeError } from '../../errors.ts'
 import type { Clock, SecretStore } from '../../ports.ts'
@@ -10,23 +10,23 @@ import { fingerprint } from './seal.ts'
 export type KeyBackend = 'keychain' | 'file' | 'env'
 
 export interface KeySlots {
-  /** Where a new key may go, best first. */
+  /** Where a new key may be stored, best first. */
   readonly wanted: readonly KeyBackend[]
   readonly stores: Readonly<Record<KeyBackend, SecretStore>>
-  /** Left out: every key is believed. */
+  /** Omitted: every key is accepted. */
   readonly pin?: KeyPin
 }
 
-/** The fingerprints of the keys this program has used with this database, where who writes to the database cannot write. */
+/** The fingerprints of the keys this program has used with this database, stored where somebody who can write to the database cannot write. */
 export interface KeyPin {
-  /** A person may have to delete it. */
+  /** The file, which a person may have to delete. */
   readonly path: string
-  /** undefined: this database is met for the first time. */
+  /** undefined: this database is opened for the first time. */
   known(): readonly string[] | undefined
   add(fingerprint: string): void
 }
 
-/** A process that died while it made the first key is succeeded after this long. */
+/** If a process dies while it creates the first key, another one takes over after this time. */
 const CLAIM_MS = 10_000
 const POLL_MS = 50
 
@@ -42,7 +42,7 @@ export function keychainItems(database: Database): string[] {
 }
 
 /**
- * Reads the key, or makes it when nothing is sealed yet.
+ * Reads the key, or creates it if nothing is sealed yet.
  * @throws BridgeError keychain_locked, key_missing, keychain_unavailable
  */
 export async function openSealingKey(database: Database, slots: KeySlots, clock: Clock): Promise<Uint8Array> {
@@ -61,7 +61,7 @@ export async function openSealingKey(database: Database, slots: KeySlots, clock:
 }
 
 /**
- * The key as it is, for looking; undefined: there is none, and nothing is sealed. Makes no key and no slot.
+ * The existing key, for reading; undefined: there is none, and nothing is sealed. Creates no key and no slot.
  * @throws BridgeError keychain_locked, key_missing
  */
 export async function peekSealingKey(database: Database, slots: KeySlots): Promise<Uint8Array | undefined> {
@@ -69,7 +69,7 @@ export async function peekSealingKey(database: Database, slots: KeySlots): Promi
   return known.length === 0 ? undefined : readKnown(database, slots, known)
 }
 
-/** undefined: the key is gone and sealed nothing, so the slots were cleared for a new one. */
+/** undefined: the key is gone and nothing was sealed with it, so the slots were cleared for a new one. */
 async function readKnown(database: Database, slots: KeySlots, known: KeyBackend[]): Promise<Uint8Array | undefined> {
   const order = [...known].sort((a, b) => rank(slots, a) - rank(slots, b))
   const pinned = slots.pin?.known()
@@ -94,24 +94,24 @@ async function readKnown(database: Database, slots: KeySlots, known: KeyBackend[
   }
   if (locked) {
     throw new BridgeError('keychain_locked', {
-      message: `The key that seals the stored tokens is in the ${known.join(' and the ')}, which does not give it: ${locked.message}`,
+      message: `The sealing key of the stored tokens is in the ${known.join(' and the ')}, which does not return it: ${locked.message}`,
       cause: locked,
     })
   }
   if (sealedRows(database) > 0) {
     if (unpinned) throw unpinnedKey(unpinned, slots)
     throw new BridgeError('key_missing', {
-      message: `The key that seals the stored tokens is no longer in the ${known.join(' or the ')}.`,
+      message: `The sealing key of the stored tokens is no longer in the ${known.join(' or the ')}.`,
     })
   }
   database.run("DELETE FROM key_slots WHERE backend <> 'claim'")
   return undefined
 }
 
-/** The database says where its key is, and may have been written by others: it names an item of ours, and nothing else. */
+/** The database says where its key is, and may have been written by others: it can only refer to items of this program. */
 const ITEM = /^sealing-key-[\da-f]{12}$/
 
-/** A key that this program did not use before is believed only where there was none, and from a file only where a file may hold it. */
+/** A key that this program did not use before is accepted only if there was none, and from a file only if a file is allowed. */
 function isOurs(slots: KeySlots, backend: KeyBackend, print: string, pinned: readonly string[] | undefined): boolean {
   if (!slots.pin) return true
   return pinned ? pinned.includes(print) : backend !== 'file' || slots.wanted.includes('file')
@@ -119,8 +119,8 @@ function isOurs(slots: KeySlots, backend: KeyBackend, print: string, pinned: rea
 
 function unpinnedKey(backend: KeyBackend, { pin }: KeySlots): BridgeError {
   return new BridgeError('key_missing', {
-    message: `The database names a sealing key in the ${backend} that was not used with it before; somebody may have changed the database. Nothing of it was used.`,
-    hint: `Restore oauth.db, or give up the stored sign-ins: mcp-oauth-bridge logout --all, then login. If you moved the key yourself, set secret_store to where it is and delete ${pin?.path}.`,
+    message: `The database refers to a sealing key in the ${backend} that was not used with it before. Somebody may have changed the database, so it was not used.`,
+    hint: `Restore oauth.db, or discard the stored sign-ins: mcp-oauth-bridge logout --all, then login. If you moved the key yourself, set secret_store to where it is and delete ${pin?.path}.`,
   })
 }
 
@@ -166,7 +166,7 @@ async function makeKey(database: Database, slots: KeySlots, item: string, clock:
   throw failure
 }
 
-/** A keychain or key file asked for by name becomes a second slot for the same key, so that SSH and desktop share one database. */
+/** A configured keychain or key file becomes a second slot for the same key, so that SSH and desktop share one database. */
 async function addWantedSlot(database: Database, slots: KeySlots, key: Uint8Array, clock: Clock): Promise<void> {
   const [only] = slots.wanted
   if (slots.wanted.length !== 1 || only === undefined || only === 'env') return
@@ -187,7 +187,7 @@ function addSlot(database: Database, { backend, item, key }: KeySlot, clock: Clo
   database.run(replaceInto('key_slots', row), row)
 }
 
-/** Stores a new key and reads it back: a keychain that forgets is found before anything is sealed with it. */
+/** Stores a new key and reads it back: a keychain that does not store it is detected before anything is sealed. */
 async function createKey(secrets: SecretStore, item: string): Promise<Uint8Array> {
   const given = await secrets.get(item)
   if (given !== undefined) return decodeKey(given)
@@ -195,7 +195,7 @@ async function createKey(secrets: SecretStore, item: string): Promise<Uint8Array
   await secrets.set(item, encodeKey(key))
   const kept = await secrets.get(item)
   if (kept !== encodeKey(key))
-    throw new BridgeError('keychain_unavailable', { message: 'The keychain did not keep the sealing key.' })
+    throw new BridgeError('keychain_unavailable', { message: 'The keychain did not store the sealing key.' })
   return key
 }
 
@@ -211,6 +211,6 @@ function decodeKey(text: string): Uint8Array {
   if (key.length === 32) return key
   throw new BridgeError('key_missing', {
     message: 'The sealing key is not 32 bytes of base64.',
-    hint: 'Make one with: openssl rand -base64 32',
+    hint: 'Create one with: openssl rand -base64 32',
   })
 }

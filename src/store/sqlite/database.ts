@@ -1,4 +1,4 @@
-// Opens the SQLite database, with better-sqlite3 or, where that cannot load, Node's own node:sqlite.
+// Opens the SQLite database, with better-sqlite3 or, if that cannot load, Node's own node:sqlite.
 import { existsSync, renameSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
@@ -20,7 +20,7 @@ export interface Database {
   all(sql: string, ...values: Values): Record<string, Value>[]
   /** Runs `work` in one `BEGIN IMMEDIATE` transaction; never hold it across an await. */
   transaction<T>(work: () => T): T
-  /** Another number after another process has changed something. */
+  /** A number that changes when another process has changed something. */
   version(): number
   close(): void
 }
@@ -41,7 +41,7 @@ interface Driver {
 const BUSY_TIMEOUT_MS = 2_000
 
 /**
- * Opens `file` and brings its schema up to date. A file that is no database any more is set aside, never deleted;
+ * Opens `file` and brings its schema up to date. A damaged file is renamed, never deleted;
  * `onSetAside` gets its new path.
  * @throws BridgeError database_unreachable, database_locked, schema_missing
  */
@@ -51,7 +51,7 @@ export function openDatabase(file: string, onSetAside: (path: string) => void = 
     return openMigrated(file)
   } catch (thrown) {
     if (!isCorrupt(thrown)) throw thrown
-    // Another process may have set it aside a moment ago: what stands there now is then a new, good file.
+    // Another process may have just renamed it: then the file is now a new, valid one.
     if (inodeOf(file) === inode) onSetAside(setAside(file))
     return openMigrated(file)
   }
@@ -77,14 +77,14 @@ function isCorrupt(thrown: unknown): boolean {
 
 const inodeOf = (file: string) => statSync(file, { throwIfNoEntry: false })?.ino
 
-/** The log files go along: they belong to the broken file and would spoil the new one. */
+/** The -wal and -shm files are renamed too: they belong to the damaged file and would corrupt the new one. */
 function setAside(file: string): string {
   const aside = `${file}.corrupt-${new Date().toISOString().replace(/[:.]/g, '-')}`
   for (const end of ['', '-wal', '-shm']) if (existsSync(file + end)) renameSync(file + end, aside + end)
   return aside
 }
 
-/** Opens `file` as it is. */
+/** Opens `file` without migrating it. */
 export function openUnmigrated(file: string): Database {
   const database = connect(file)
   try {
@@ -100,14 +100,14 @@ export function openUnmigrated(file: string): Database {
 }
 
 /**
- * Opens a file that exists, only to look: nothing in it can change, and `run` passes changes over.
- * @throws BridgeError database_locked when another program keeps everybody from writing
+ * Opens an existing file read-only: `run` ignores changes.
+ * @throws BridgeError database_locked when another program blocks all writers
  */
 export function openReadOnly(file: string): Database {
   const database = connect(file)
   try {
     database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
-    // Only a write lock tells whether a bridge could write; it is given back at once.
+    // Only a write lock shows whether a bridge could write; it is released at once.
     database.exec('BEGIN IMMEDIATE; ROLLBACK; PRAGMA query_only = ON')
   } catch (thrown) {
     database.close()
@@ -150,7 +150,7 @@ function connect(file: string): Database {
       try {
         seen = looking()
       } catch (thrown) {
-        // Who locks everybody out has not changed anything yet.
+        // A program that holds the lock has not changed anything yet.
         if (!isSqliteError(thrown) || !isBusy(thrown))
           translate(() => {
             throw thrown
@@ -203,14 +203,14 @@ function loadDriver(file: string): { driver: Driver; name: Database['driver'] } 
   } catch (thrown) {
     if (isSqliteError(thrown)) throw unreachable(thrown)
     throw new BridgeError('database_unreachable', {
-      message: `No SQLite driver works here: ${failures.join('; ')}; node:sqlite is not in Node ${process.versions.node}.`,
-      hint: 'Install again with the Node version that runs the bridge, or use Node 22.14 or newer.',
+      message: `No SQLite driver works: ${failures.join('; ')}; node:sqlite is not in Node ${process.versions.node}.`,
+      hint: 'Reinstall with the Node version that runs the bridge, or use Node 22.14 or later.',
       cause: thrown,
     })
   }
 }
 
-/** Node 22 warns on stderr that its SQLite is experimental: what is needed of it has not changed, and hosts keep what stands there. */
+/** Node 22 warns on stderr that its SQLite is experimental: the functions that we need have not changed, and hosts keep stderr. */
 function quietly<T>(load: () => T): T {
   const { emitWarning } = process
   process.emitWarning = () => undefined
@@ -239,7 +239,7 @@ const unreachable = (cause: Error) =>
 
 function isSqliteError(thrown: unknown): thrown is Error & { code: string } {
   if (!(thrown instanceof Error)) return false
-  // better-sqlite3 has its own words, and no code, for a folder that is not there.
+  // better-sqlite3 has its own message, and no code, for a missing folder.
   if (thrown instanceof TypeError && /director/.test(thrown.message)) return true
   return 'code' in thrown && (thrown.name === 'SqliteError' || thrown.code === 'ERR_SQLITE_ERROR')
 }

@@ -1,11 +1,11 @@
-// A database that follows its file: where that was deleted or replaced, the next look opens what stands there now.
+// A database that follows its file: if the file was deleted or replaced, the next access opens the new one.
 import { statSync } from 'node:fs'
 import type { Database } from './database.ts'
 
-/** Between two looks at the folder, in ms: each message would pay for one. */
+/** Time between two checks of the folder, in ms, so that not every message pays for one. */
 const LOOK_MS = 100
 
-/** `version` is what looks; `onReplaced` is called when another file is open. */
+/** `version` performs the check; `onReplaced` is called when another file was opened. */
 export function followFile(file: string, open: () => Database, onReplaced: () => void): Database {
   let database = open()
   // While it is open, no other file can have its number.

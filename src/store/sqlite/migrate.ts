@@ -1,4 +1,4 @@
-// Brings the schema from any earlier version to this program's, and says which version a file has.
+// Migrates the schema from any earlier version to this program's, and reads the version of a file.
 import { BridgeError } from '../../errors.ts'
 import type { Database } from './database.ts'
 import { initial } from './migrations/0001-initial.ts'
@@ -25,7 +25,7 @@ export function schemaVersion(database: Database): number {
   return Number(database.get('SELECT max(version) AS version FROM schema_migrations')?.version ?? 0)
 }
 
-/** @throws BridgeError schema_missing when the file is of a newer program */
+/** @throws BridgeError schema_missing when a newer program wrote the file */
 export function migrateUp(database: Database): void {
   if (schemaVersion(database) === LATEST_VERSION) return
   database.transaction(() => {
@@ -46,7 +46,7 @@ export function migrateUp(database: Database): void {
   })
 }
 
-/** Takes the newest migration back, with everything its tables hold. Resolves to the version that is left. */
+/** Reverts the newest migration, with all data in its tables. Resolves to the remaining version. */
 export function migrateDown(database: Database): number {
   return database.transaction(() => {
     const from = schemaVersion(database)
@@ -61,6 +61,6 @@ export function migrateDown(database: Database): number {
 /** A file that a newer program has brought up to its own version. */
 export const tooNew = (version: number) =>
   new BridgeError('schema_missing', {
-    message: `The database has schema version ${version}; this program knows up to ${LATEST_VERSION}.`,
+    message: `The database has schema version ${version}; this program supports up to ${LATEST_VERSION}.`,
     hint: 'Use the newest mcp-oauth-bridge with this database.',
   })

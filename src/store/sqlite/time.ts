@@ -6,7 +6,7 @@ export function toSqlTime(ms: number): string {
   return isoTime(ms).replace('T', ' ').replace('Z', '')
 }
 
-/** ms since the epoch of what `toSqlTime` or SQLite's datetime() wrote; any other text is a time long past. */
+/** ms since the epoch of what `toSqlTime` or SQLite's datetime() wrote; any other text counts as long past. */
 export function fromSqlTime(text: string): number {
   return moment(Date.parse(`${text.replace(' ', 'T')}Z`))
 }

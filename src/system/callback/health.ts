@@ -1,4 +1,4 @@
-// The health endpoints beside the callback: does this process work, with its database and the MCP server? Never a secret.
+// The health endpoints of the callback port: report whether this process, its database and the MCP server work, without secrets.
 import { BridgeError } from '../../errors.ts'
 import { mcpPing } from '../../mcpPing.ts'
 import type { Health, HttpClient } from '../../ports.ts'
@@ -44,10 +44,10 @@ async function worded(work: Promise<void>, good: string, bad: string): Promise<s
   )
 }
 
-/** Longest time the MCP server has to show that it is there, in ms. */
+/** Longest time for the MCP server to answer, in ms. */
 const LONGEST_MS = 5_000
 
-/** Any answer will do that is no failure of the server's own. @throws BridgeError when it cannot be reached, or fails */
+/** Any answer except a server error is a success. @throws BridgeError when it cannot be reached, or fails */
 export async function askServer(
   http: HttpClient,
   { url, headers }: { readonly url: string; readonly headers: Readonly<Record<string, string>> },

@@ -1,4 +1,4 @@
-// Tells a person's own navigation from what a page, a preview or a prefetch asks for (Fetch Metadata, Fetch section 3.2).
+// Distinguishes a person's navigation from requests of a page, a preview or a prefetch (Fetch Metadata, Fetch section 3.2).
 import type { IncomingHttpHeaders } from 'node:http'
 
 /**
@@ -8,7 +8,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 export function isNavigation(headers: IncomingHttpHeaders): boolean {
   const ahead = [headers['sec-purpose'], headers.purpose, headers['x-moz'], headers['x-purpose']]
   if (ahead.some((value) => /prefetch|preview|prerender/i.test(String(value ?? '')))) return false
-  // A browser sends all of them; a program that only has a mode, such as Node's fetch, is no page.
+  // A browser sends all of them; a program that only sends a mode, such as Node's fetch, is not a page.
   if (headers['sec-fetch-site'] !== undefined)
     return headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document'
   // A page's own requests name it. Some browsers send null with a navigation that began as a form.

@@ -1,4 +1,4 @@
-// The page a person sees after the browser came back: self-contained, light and dark, nothing from outside.
+// The page that a person sees when the browser returns: self-contained, light and dark, without external resources.
 
 import { createHash } from 'node:crypto'
 import type { CallbackPage } from '../../ports.ts'
@@ -19,7 +19,7 @@ p, code { overflow-wrap: anywhere }
 code { padding: .1em .35em; background: var(--paper); border: 1px solid var(--line); border-radius: .35em; font-size: .9em }
 `
 
-/** Takes code and state out of the address bar and the tab's history. A redirect would need a listener that stays. */
+/** Removes code and state from the address bar and the tab's history. A redirect would need a listener that continues. */
 const SCRIPT = "history.replaceState(null, '', location.pathname)"
 
 const hash = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`
@@ -76,8 +76,8 @@ function contents(page: Shown): Contents {
   }
   if (page.kind === 'invalid_state') {
     const paragraphs = [
-      '<p>This address belongs to no sign-in that is waiting: it was used before, is too old, or was not started here.</p>',
-      '<p class="soft">A sign-in that is waiting goes on. Use its newest browser tab, or start again from your application.</p>',
+      '<p>This link does not match a pending sign-in: it was used before, has expired, or was not started on this computer.</p>',
+      '<p class="soft">If a sign-in is still pending, use its newest browser tab. Otherwise start again from your application.</p>',
     ]
     return { title: 'Invalid state', mark: '!', tone: 'failed', paragraphs }
   }
@@ -86,8 +86,8 @@ function contents(page: Shown): Contents {
     `<p>${escapeHtml(page.hint)}</p>`,
     `<p class="soft">Error <code>${escapeHtml(page.code)}</code>. Nothing was stored; you can close this tab.</p>`,
   ]
-  return { title: 'The sign-in did not work', mark: '✕', tone: 'failed', paragraphs }
+  return { title: 'Sign-in failed', mark: '✕', tone: 'failed', paragraphs }
 }
 
-/** What a server said may hold markup, and controls that turn the direction of writing. */
+/** Text from a server may contain markup, and controls that change the writing direction. */
 const escapeHtml = (text: string) => withoutControls(text).replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`)

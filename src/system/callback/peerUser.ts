@@ -1,14 +1,14 @@
-// Whose process is at the other end of a loopback connection, as far as the system tells: Linux lists the user of every socket.
+// Finds the user at the other end of a loopback connection, if the system tells: Linux lists the user of every socket.
 import { readFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 
 export type Ends = Pick<Socket, 'localAddress' | 'localPort' | 'remoteAddress' | 'remotePort'>
 
 export interface Machine {
-  /** The text of a file; undefined where it cannot be read. */
+  /** The text of a file; undefined if it cannot be read. */
   readonly read: (path: string) => string | undefined
   readonly environment: NodeJS.ProcessEnv
-  /** undefined: the system has no such numbers. */
+  /** undefined: the system has no user ids. */
   readonly uid: number | undefined
 }
 
@@ -25,24 +25,24 @@ const here = (): Machine => ({
 })
 
 /**
- * True where another user's process holds the other end, or has let go of it: whoever waits for the answer is there. `ps` shows the address
- * of a sign-in to everybody on the machine, and with its state they could finish it with an account of their own.
+ * True if another user's process holds the other end, or has closed it: a legitimate sender waits for the response. `ps` shows the address
+ * of a sign-in to everybody on the machine, and with its state they could finish it with their own account.
  */
 export function isForeignPeer(ends: Ends, { read, environment, uid }: Machine = here()): boolean {
   const { localAddress = '', localPort = 0, remoteAddress, remotePort = 0 } = ends
   if (uid === undefined) return false
-  // A connection that was reset has no other end any more, and its bytes are read all the same.
+  // A connection that was reset has no other end, but its bytes are still read.
   if (remoteAddress === undefined) return true
   if (!isLoopback(remoteAddress)) return false
   const rows = ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((path) => (read(path) ?? '').split('\n').slice(1).map(toRow))
   const ours = spelt(localAddress, localPort)
   const theirs = spelt(remoteAddress, remotePort)
-  // A system that does not show where we listen shows nothing.
+  // If the system does not list our own listener, the list is useless.
   if (!rows.some(({ from, state }) => state === LISTEN && portOf(from) === portOf(ours))) return false
   const peer = rows.find(({ from, to }) => from === theirs && to === ours)
-  // Windows' browser may stand outside of what its Linux lists.
+  // The list of WSL may not contain the Windows browser.
   if (peer === undefined) return !/microsoft/i.test(read('/proc/version') ?? '')
-  // An end that nobody holds any more is listed under root.
+  // A closed end is listed under root.
   if (peer.inode === '0') return true
   const trusted = [uid, 0, ...(uid === 0 && environment.SUDO_UID ? [Number(environment.SUDO_UID)] : [])]
   return !trusted.includes(Number(peer.uid))
@@ -59,7 +59,7 @@ function toRow(line: string) {
 const LISTEN = '0A'
 const portOf = (end: string) => end.slice(end.indexOf(':'))
 
-/** As that list spells it: words of 32 bits in the machine's own order, in hexadecimal. */
+/** The format of that list: 32-bit words in the machine's byte order, in hexadecimal. */
 function spelt(address: string, port: number): string {
   const mapped = address.startsWith('::ffff:')
   const last = address.replace('::ffff:', '')

@@ -1,4 +1,4 @@
-// The callback listener: answers the redirect on loopback (RFC 8252 section 7.3), and who asks for its health.
+// The callback listener: answers the redirect on loopback (RFC 8252 section 7.3), and the health requests.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { bareHost } from '../../bareHost.ts'
 import { BridgeError } from '../../errors.ts'
@@ -9,7 +9,7 @@ import { isNavigation } from './navigation.ts'
 import { renderPage } from './page.ts'
 import { isForeignPeer } from './peerUser.ts'
 
-/** Open connections get this long to take their last answer, in ms. */
+/** How long open connections may take to read their last response, in ms. */
 const CLOSE_MS = 500
 
 export const callbackServer: CallbackListener = {
@@ -19,7 +19,7 @@ export const callbackServer: CallbackListener = {
     const aside = { health, upMs: () => performance.now() - begun }
     const handle = (request: IncomingMessage, response: ServerResponse) => {
       answer(request, response, url, onCallback, aside).catch(() =>
-        plain(response, 500, 'The sign-in could not be completed here'),
+        plain(response, 500, 'The sign-in could not be completed'),
       )
     }
     const servers: Server[] = []
@@ -33,7 +33,10 @@ export const callbackServer: CallbackListener = {
       await close()
       throw await portError(thrown, url)
     }
-    if (servers.length === 0) throw new BridgeError('port_in_use', { message: `Nothing can listen on ${url.host}.` })
+    if (servers.length === 0)
+      throw new BridgeError('port_in_use', {
+        message: `The callback address ${url.host} is not available on this computer.`,
+      })
     return { close }
   },
 }
@@ -66,7 +69,7 @@ async function portError(thrown: unknown, url: URL): Promise<BridgeError> {
     })
   const holder = (await portHolder(Number(url.port || 80))) ?? 'another program'
   return new BridgeError('port_in_use', {
-    message: `The callback address ${url.host} is taken by ${holder}.`,
+    message: `The callback address ${url.host} is in use by ${holder}.`,
     cause: thrown,
   })
 }
@@ -94,7 +97,8 @@ async function answer(
   if (target?.pathname !== url.pathname) return answerAside(request, target?.pathname ?? '', response, aside)
   if (request.method !== 'GET') return plain(response, 405, 'Method not allowed')
   if (!isNavigation(request.headers)) return plain(response, 403, 'Forbidden')
-  if (isForeignPeer(request.socket)) return plain(response, 403, 'Forbidden: another user of this machine asks for it')
+  if (isForeignPeer(request.socket))
+    return plain(response, 403, 'Forbidden: the request comes from another user of this computer')
   const page = await onCallback(target.searchParams)
   if (page.kind === 'again') return redirect(response, page.authorizationUrl)
   const status = page.kind === 'done' ? 200 : 400
@@ -109,7 +113,7 @@ interface Aside {
   readonly upMs: () => number
 }
 
-/** Paths of the HTTP gateway, which this program does not have; people try them when they follow a guide to it. */
+/** Paths of the HTTP gateway, which this program does not have; people try them when they follow its guide. */
 const GATEWAY = /^\/(auth\/(login|refresh)|mcp(\/.*)?)$/
 
 async function answerAside(
@@ -122,7 +126,7 @@ async function answerAside(
     return plain(
       response,
       404,
-      `${path} belongs to the HTTP gateway, which this version does not have (gateway_missing)`,
+      `${path} belongs to the HTTP gateway, which is not available in this version (gateway_missing)`,
     )
   if (method !== 'GET') return plain(response, 404, 'Not found')
   if (!isNavigation(headers)) return plain(response, 403, 'Forbidden')
@@ -140,7 +144,7 @@ function isOurHost(host: string | undefined, url: URL): boolean {
 const plain = (response: ServerResponse, status: number, text: string) =>
   send(response, status, 'text/plain; charset=utf-8', `${text}\n`)
 
-/** Back to the authorization server, with nothing of this answer in the address or the history. */
+/** Redirects back to the authorization server, without this response in the address or the history. */
 const redirect = (response: ServerResponse, location: string) =>
   send(response, 303, 'text/plain; charset=utf-8', '', { location })
 

@@ -1,20 +1,20 @@
-// Folders 0700 and files 0600 whatever the umask; refuses links and other people's files.
+// Creates folders with 0700 and files with 0600 whatever the umask; refuses links and files of other users.
 import { chmodSync, lstatSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { BridgeError } from '../../errors.ts'
 
-/** Makes a folder of our own and its parents if need be, and takes away group's and others' rights to it. */
+/** Creates our own folder and its parents if necessary, and removes the permissions of group and others. */
 export function ensurePrivateFolder(folder: string): void {
   makeFolder(folder)
   makePrivate(folder, 0o700)
 }
 
-/** A folder that a person chose keeps its rights: it may be /tmp. */
+/** A folder that a person chose keeps its permissions: it may be /tmp. */
 function makeFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
   } catch (cause) {
-    throw new BridgeError('database_unreachable', { message: `The folder ${folder} cannot be made.`, cause })
+    throw new BridgeError('database_unreachable', { message: `The folder ${folder} cannot be created.`, cause })
   }
 }
 
@@ -29,19 +29,19 @@ export function makePrivate(path: string, mode: 0o600 | 0o700): void {
   if ((stat.mode & 0o777) !== mode) chmodSync(path, mode)
 }
 
-/** A new file of 0600; what is there already stays as it is. @throws BridgeError usage */
+/** A new file of 0600; an existing file is not changed. @throws BridgeError usage */
 export function writePrivate(path: string, text: string): void {
   try {
     withPrivateUmask(path, () => writeFileSync(path, text, { mode: 0o600, flag: 'wx' }))
   } catch (cause) {
     if (cause instanceof BridgeError) throw cause
     const { code } = cause as NodeJS.ErrnoException
-    const why = code === 'EEXIST' ? 'is there already' : `cannot be written: ${code}`
-    throw new BridgeError('usage', { message: `${path} ${why}.`, hint: 'Name another file with --output.', cause })
+    const why = code === 'EEXIST' ? 'already exists' : `cannot be written: ${code}`
+    throw new BridgeError('usage', { message: `${path} ${why}.`, hint: 'Choose another file with --output.', cause })
   }
 }
 
-/** Runs `work` so that every file it makes is 0600, SQLite's -wal and -shm included; makes the folder of `path` before. */
+/** Runs `work` so that every file it makes is 0600, SQLite's -wal and -shm included; creates the folder of `path` first. */
 export function withPrivateUmask<T>(path: string, work: () => T): T {
   makeFolder(dirname(path))
   const before = process.umask(0o077)

@@ -1,4 +1,4 @@
-// Which addresses a request may reach: what a public server names must not lead into private networks (SSRF).
+// Which addresses a request may reach: a public server must not refer to private networks (SSRF).
 import { type LookupAddress, lookup as lookUp } from 'node:dns'
 import { BlockList, isIP, type LookupFunction } from 'node:net'
 import { bareHost } from '../../bareHost.ts'
@@ -9,7 +9,7 @@ import { quote } from '../../redaction/text.ts'
 
 type Bound = NonNullable<HttpRequest['within']>
 
-/** How far what a server's metadata names may lead. */
+/** To which addresses a server's metadata may refer. */
 export interface Reach {
   /** undefined: anywhere */
   bound(url: URL): Promise<Bound | undefined>
@@ -17,12 +17,12 @@ export interface Reach {
   check(url: URL): Promise<void>
 }
 
-/** Networks of an organisation (RFC 1918, RFC 6598). */
+/** Networks of an organization (RFC 1918, RFC 6598). */
 const PRIVATE = subnets(['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10'])
 /** This machine, this link, groups and reserved ranges (RFC 6890). */
 const LOCAL = subnets(['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '192.0.0.0/24', '198.18.0.0/15', '224.0.0.0/3'])
 
-/** Every way an IPv6 address holds an IPv4 one is looked into (RFC 4291 section 2.5.5, RFC 6052, RFC 3056). */
+/** Checks every way in which an IPv6 address can contain an IPv4 address (RFC 4291 section 2.5.5, RFC 6052, RFC 3056). */
 export function kindOf(address: string): 'public' | 'private' | 'local' {
   if (isIP(address) === 4) {
     if (PRIVATE.check(address)) return 'private'
@@ -41,18 +41,18 @@ export function kindOf(address: string): 'public' | 'private' | 'local' {
   return (first & 0xe000) === 0x2000 && !(first === 0x2001 && second === 0) ? 'public' : 'local'
 }
 
-/** @throws BridgeError address_refused when the URL's host is an address beyond the bound; names are looked at when they resolve. */
+/** @throws BridgeError address_refused when the URL's host is an address outside the limit; names are checked when they are resolved. */
 export function checkLiteral(url: URL, within: Bound): void {
   const host = bareHost(url)
   if (isIP(host) !== 0 && !isWithin(host, within)) throw refused(host)
 }
 
-/** A resolver that is silent for longer knows nothing, in ms. */
+/** How long to wait for a resolver, in ms. */
 const RESOLVE_MS = 2_000
 
 /**
- * Where a proxy resolves the name we cannot bind it to what it finds; what the name is for us is looked at all the same. A name that
- * is unknown here is the proxy's to decide about.
+ * If a proxy resolves the name, we cannot check its result; we check our own result instead. For a name that
+ * does not resolve here, the proxy decides.
  * @throws BridgeError address_refused
  */
 export async function checkForProxy(url: URL, within: Bound, resolve = resolveAll): Promise<void> {
@@ -67,7 +67,7 @@ export async function checkForProxy(url: URL, within: Bound, resolve = resolveAl
   if (addresses.some(({ address }) => !isWithin(address, within))) throw refused(host)
 }
 
-/** A resolver for sockets that keeps only addresses within the bound, so that the check is on what is connected to. */
+/** A resolver for sockets that keeps only addresses within the limit, so that the check applies to the actual connection. */
 export function lookupWithin(within: Bound, resolve = lookUp): LookupFunction {
   return (hostname, options, callback) => {
     resolve(hostname, { ...options, all: true }, (error, found) => {
@@ -81,7 +81,7 @@ export function lookupWithin(within: Bound, resolve = lookUp): LookupFunction {
 }
 
 /**
- * How far the metadata of `server` may lead. A server that is named by its loopback address may name anything, one in a private
+ * To which addresses the metadata of `server` may refer. A server on a loopback address may refer to any address, one in a private
  * network also private addresses. `trusted`: origins that a person configured.
  */
 export function createReach(server: URL, trusted: readonly string[], resolve = resolveAll): Reach {
@@ -102,14 +102,14 @@ export function createReach(server: URL, trusted: readonly string[], resolve = r
       if (within === undefined) return
       checkLiteral(url, within)
       if (isIP(bareHost(url)) !== 0) return
-      // A name that does not resolve here may resolve for the browser's proxy; it leads nowhere on this machine.
+      // A name that does not resolve here may resolve for the browser's proxy; on this machine it is harmless.
       const addresses = await resolve(bareHost(url)).catch(() => [])
       if (addresses.some(({ address }) => !isWithin(address, within))) throw refused(url.hostname)
     },
   }
 }
 
-/** The same client, with each request kept within reach. */
+/** The same client, with each request limited to these addresses. */
 export function withinReach(http: HttpClient, reach: Reach): HttpClient {
   return {
     async request(request) {
@@ -134,7 +134,7 @@ const resolveAll = (host: string) =>
 
 const refused = (host: string) =>
   new BridgeError('address_refused', {
-    message: `The host ${quote(host)}, which a server on the internet names, is in a private network or on this machine.`,
+    message: `A server on the internet refers to the host ${quote(host)}, which is in a private network or on this machine.`,
     details: { host: quote(host) },
   })
 

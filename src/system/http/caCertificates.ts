@@ -1,8 +1,8 @@
-// Every certificate authority this machine trusts: Node's list, NODE_EXTRA_CA_CERTS, the system's store, and the person's own file.
+// All certificate authorities that this machine trusts: Node's list, NODE_EXTRA_CA_CERTS, the system's store, and ca_file.
 import { readFileSync } from 'node:fs'
 import * as tls from 'node:tls'
 
-/** Where Linux distributions keep all their authorities in one file; the first that is there counts. */
+/** Where Linux distributions keep all their authorities in one file; the first existing one is used. */
 const BUNDLES = [
   '/etc/ssl/certs/ca-certificates.crt',
   '/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem',
@@ -33,7 +33,7 @@ function system(bundles: readonly string[]): string[] {
   return bundle === undefined ? (getCACertificates?.('system') ?? []) : [bundle]
 }
 
-/** '' when it cannot be read or holds no certificate. */
+/** '' when it cannot be read or contains no certificate. */
 function read(path: string): string {
   try {
     const text = readFileSync(path, 'utf8')

@@ -1,4 +1,4 @@
-// The one HTTP client: redirects within the origin only, sticky cookies of one origin, a broken connection tried once more where that does no harm.
+// The only HTTP client: redirects within the origin, cookies of one origin, and one retry on a broken connection if that is safe.
 import { BridgeError } from '../../errors.ts'
 import type { HttpClient, HttpRequest, HttpResponse } from '../../ports.ts'
 import { present } from '../../present.ts'
@@ -19,7 +19,7 @@ export interface HttpOptions extends ConnectionOptions {
 }
 
 export interface Http extends HttpClient {
-  /** Opens a connection ahead of the first request. Never throws: what fails here fails again with the request. */
+  /** Opens a connection before the first request. Never throws: an error here occurs again with the request. */
   warm(url: URL): void
 }
 
@@ -50,7 +50,7 @@ export function createHttp(options: HttpOptions): Http {
       return await hop(url, request)
     } catch (thrown) {
       if (!brokeOff(thrown)) throw thrown
-      // The server closed a connection it had kept for us, just as we used it.
+      // The server closed a kept connection just when we used it.
       return hop(url, request)
     }
   }
@@ -59,7 +59,7 @@ export function createHttp(options: HttpOptions): Http {
     async request(request) {
       let url = request.url
       for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
-        // Whether a POST may be sent twice is for those to say who know what it asks.
+        // Only the caller knows whether a POST may be sent twice.
         const response = await (request.method === 'GET' ? get(url, request) : hop(url, request))
         if (request.redirect === 'manual') return response
         const next = redirectTarget(url, request.method, response)
@@ -67,7 +67,7 @@ export function createHttp(options: HttpOptions): Http {
         response.discard()
         url = next
       }
-      throw new BridgeError('redirect_refused', { message: `${request.url.origin} redirects in a circle.` })
+      throw new BridgeError('redirect_refused', { message: `${request.url.origin} redirects in a loop.` })
     },
     warm: connections.warm,
     close: connections.close,
@@ -76,13 +76,13 @@ export function createHttp(options: HttpOptions): Http {
 
 const nothing = () => undefined
 
-/** A cookie that a person configured stands first. */
+/** A configured cookie comes first. */
 function withCookie(request: HttpRequest, cookie: string): HttpRequest {
   const { cookie: own, ...headers } = request.headers
   return { ...request, headers: { ...headers, cookie: own === undefined ? cookie : `${own}; ${cookie}` } }
 }
 
-/** undefined: no redirect. RFC 9110 section 15.4; a POST is repeated only where its method stays (307, 308). */
+/** undefined: not a redirect. RFC 9110 section 15.4; a POST is repeated only if its method is kept (307, 308). */
 function redirectTarget(from: URL, method: string, response: HttpResponse): URL | undefined {
   const { status } = response
   if (status < 300 || status > 399) return undefined

@@ -1,4 +1,4 @@
-// The only file that imports undici: a pool for each origin, kept warm, straight or through a proxy.
+// The only file that imports undici: a pool for each origin, kept open, direct or through a proxy.
 import type { LookupFunction } from 'node:net'
 import type { SecureContext } from 'node:tls'
 import type { buildConnector as Build, Pool as PoolType } from 'undici'
@@ -14,11 +14,11 @@ import { CHECKED, createSecureConnect } from './tls.ts'
 export type Connect = Build.connector
 
 export interface ConnectionOptions {
-  /** 0 waits for ever. */
+  /** 0 waits indefinitely. */
   readonly connectTimeoutMs: number
-  /** Proxies and extra certificates are named here. */
+  /** For proxies and additional certificates. */
   readonly environment?: NodeJS.ProcessEnv
-  /** PEM certificates to trust besides those of Node and the system. */
+  /** PEM certificates to trust in addition to those of Node and the system. */
   readonly certificates?: string
 }
 
@@ -29,14 +29,14 @@ export interface Route {
   readonly pool: PoolType
   /** Of the URL asked for. */
   readonly origin: string
-  /** Path and query; a whole URL where a proxy forwards plain http (RFC 9112 section 3.2.2). */
+  /** Path and query; a full URL if a proxy forwards plain http (RFC 9112 section 3.2.2). */
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
-  /** The proxy that forwards; undefined for a connection of our own, also through a tunnel. */
+  /** The proxy that forwards; undefined for our own connection, including through a tunnel. */
   readonly forwarder?: URL
 }
 
-/** Calls come minutes apart. A server that closes earlier says so in Keep-Alive, which goes before this. */
+/** Calls come minutes apart. A server that closes earlier says so in Keep-Alive, which overrides this. */
 const KEEP_MS = 5 * 60_000
 
 export function createConnections(options: ConnectionOptions) {
@@ -50,7 +50,7 @@ export function createConnections(options: ConnectionOptions) {
   }
   const free = connectors()
   const pools = new Map<string, { pool: PoolType; warm(): void; close(): void }>()
-  /** By the very object: one server is asked again and again, and its URL is taken apart once. */
+  /** By object identity: one server is requested repeatedly, and its URL is parsed once. */
   const routes = new WeakMap<URL, Route>()
 
   const open = (origin: string, proxy?: URL, { plain, secure } = free, bound = '') => {
@@ -88,8 +88,8 @@ export function createConnections(options: ConnectionOptions) {
       return route
     },
     /**
-     * A connection of its own for each bound: the address is checked when it is connected to. Where a proxy connects, what the
-     * name is for us is checked before.
+     * A separate connection for each limit: the address is checked when the connection is made. If a proxy connects, our own
+     * result for the name is checked first.
      * @throws BridgeError address_refused
      */
     async bounded(url: URL, within: Bound): Promise<Route> {
@@ -107,7 +107,7 @@ export function createConnections(options: ConnectionOptions) {
       try {
         place(url).warm()
       } catch {
-        // The request that follows tells it.
+        // The following request reports it.
       }
     },
     async close(): Promise<void> {

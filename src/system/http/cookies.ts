@@ -1,4 +1,4 @@
-// Cookies of one origin, in memory: what load balancers need to lead a session to the same machine (RFC 6265).
+// Cookies of one origin, in memory: load balancers use them to send a session to the same machine (RFC 6265).
 import { registerRotatingSecret } from '../../redaction/register.ts'
 
 export interface CookieJar {
@@ -17,7 +17,7 @@ interface Cookie {
 
 const MOST_COOKIES = 50
 const MOST_BYTES = 4096
-/** Printable ASCII without comma, semicolon, quotes inside, or backslash (section 4.1.1); what is not is not sent back. */
+/** Printable ASCII without comma, semicolon, quotes inside, or backslash (section 4.1.1); other values are not sent back. */
 const PAIR = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+=[\x20-\x3a\x3c-\x7e]*$/
 
 /** `now`: ms since the epoch. */
@@ -63,7 +63,7 @@ export function createCookieJar(now: () => number): CookieJar {
   }
 }
 
-/** Max-Age goes before Expires (section 4.1.2.2); without either, a cookie lives as long as the process. */
+/** Max-Age overrides Expires (section 4.1.2.2); without either, a cookie lives as long as the process. */
 function expiryOf(attributes: ReadonlyMap<string, string>, now: number): number {
   const age = attributes.get('max-age')
   if (age !== undefined && /^-?\d+$/.test(age)) return now + Number(age) * 1000

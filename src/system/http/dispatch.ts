@@ -1,4 +1,4 @@
-// One request on one pool → one response whose body pauses the socket while its reader is behind.
+// One request on one pool → one response whose body pauses the socket while its reader is slow.
 import type { Dispatcher } from 'undici'
 import type { HttpRequest, HttpResponse } from '../../ports.ts'
 import type { Route } from './connections.ts'
@@ -6,11 +6,11 @@ import { translate } from './errors.ts'
 import { type InterimWatch, watchInterim } from './interim.ts'
 import { ResponseBody } from './responseBody.ts'
 
-/** Larger bodies are written piece by piece, so that the kernel's buffer and not ours decides how much waits. */
+/** Larger bodies are written piece by piece, so that the kernel's buffer and not ours limits how much waits. */
 const BIG = 64 * 1024
 const PIECE = 256 * 1024
 
-/** `onTaken` is called when the server has taken the body off our hands, or has answered. */
+/** `onTaken` is called when the body has been sent, or the server has answered. */
 export function dispatch(route: Route, url: URL, request: HttpRequest, onTaken: () => void): Promise<HttpResponse> {
   const { signal } = request
   return new Promise((resolve, reject) => {

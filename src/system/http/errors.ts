@@ -1,4 +1,4 @@
-// What the network and undici throw → BridgeError, by code.
+// Errors of the network and of undici → BridgeError, by code.
 import { BridgeError } from '../../errors.ts'
 
 const TIMEOUTS = new Set(['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'ETIMEDOUT'])
@@ -29,11 +29,11 @@ export function translate(thrown: unknown, url: URL, sent: boolean): BridgeError
 export const brokeOff = (thrown: unknown): boolean =>
   thrown instanceof BridgeError && thrown.details.sent === true && ENDED.has(String(thrown.details.reason))
 
-/** Reasons that another trusted certificate can cure. */
+/** Errors that another trusted certificate can fix. */
 export const UNKNOWN_ISSUER =
   /^(UNABLE_TO_GET_ISSUER_CERT(_LOCALLY)?|UNABLE_TO_VERIFY_LEAF_SIGNATURE|SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|CERT_UNTRUSTED)$/
 
-/** No certificate was seen: something else than TLS answered. */
+/** No certificate was seen: the answer was not TLS. */
 const NO_TLS = /^ERR_SSL_(WRONG_VERSION_NUMBER|HTTP_REQUEST|PACKET_LENGTH_TOO_LONG)$/
 
 /** `issuer`: who signed the chain the server presented, already quoted. */
@@ -50,7 +50,7 @@ export function tlsFailed(origin: string, reason: string, issuer: string | undef
     message: `The TLS certificate of ${origin} was not accepted: ${reason}${signed}.`,
     ...(UNKNOWN_ISSUER.test(reason)
       ? {}
-      : { hint: 'Check the system clock and the URL, or have the certificate repaired.' }),
+      : { hint: 'Check the system clock and the URL, or ask the server’s owner to fix the certificate.' }),
     details: { origin, reason, sent: false },
     cause,
   })

@@ -1,7 +1,7 @@
-// Interim responses (RFC 9110 section 15.2): a client reads past any number of them, asked for or not, but not for ever.
+// Interim responses (RFC 9110 section 15.2): skips them, requested or not, but not indefinitely.
 import { BridgeError } from '../../errors.ts'
 
-/** What undici reads an answer with, as far as it matters here. */
+/** The part of undici's response parser that matters here. */
 export interface AnswerParser {
   onHeadersComplete(status: number, upgrade: boolean, keepAlive: boolean): number
   readonly llhttp: { llhttp_set_lenient_keep_alive(parser: number, on: 0 | 1): void }
@@ -11,12 +11,12 @@ export interface AnswerParser {
 const CONTINUE = 100
 const PROCESSING = 102
 const SWITCHING_PROTOCOLS = 101
-/** A server that says nothing else is not at work. */
+/** A server that sends nothing else is not working. */
 const MOST_INTERIM = 10_000
 
 const taught = new WeakSet<object>()
 
-/** undici takes a 100 that it did not ask for as a broken answer; as a 102 it is one more interim response. */
+/** undici treats an unexpected 100 as an invalid response; as a 102 it is one more interim response. */
 export function acceptContinue(parser: AnswerParser | null | undefined): void {
   const prototype = parser && (Object.getPrototypeOf(parser) as AnswerParser)
   if (!prototype || taught.has(prototype)) return
@@ -24,13 +24,13 @@ export function acceptContinue(parser: AnswerParser | null | undefined): void {
   const { onHeadersComplete } = prototype
   prototype.onHeadersComplete = function (status, upgrade, keepAlive) {
     const interim = status < 200
-    // Whatever it says of the connection, the answer is still to come on it.
+    // Whatever it says about the connection, the response still follows on it.
     if (interim || softened.has(this)) {
       this.llhttp.llhttp_set_lenient_keep_alive(this.ptr, interim ? 1 : 0)
       if (interim) softened.add(this)
       else softened.delete(this)
     }
-    // Nobody here asks for another protocol: that 101 is for `take` to refuse.
+    // We never request another protocol: `take` refuses this 101.
     const known = status === CONTINUE ? PROCESSING : status
     return onHeadersComplete.call(this, known, upgrade && !interim, keepAlive || interim)
   }
@@ -42,12 +42,12 @@ const softened = new WeakSet<object>()
 export interface InterimWatch {
   /** One interim response has come. */
   take(status: number): void
-  /** The answer is there, or there will be none. */
+  /** The response has arrived, or there will be none. */
   end(): void
 }
 
 /**
- * None of them is an answer: the request keeps the time it has, from `heard` on, which tells when the request last moved.
+ * None of them is a response: the timeout of the request continues from `heard`, the time of its last progress.
  * `fail` is called at most once.
  */
 export function watchInterim(
@@ -66,7 +66,7 @@ export function watchInterim(
   return {
     take(status) {
       if (status === SWITCHING_PROTOCOLS || ++count > MOST_INTERIM) {
-        const what = status === SWITCHING_PROTOCOLS ? '101, which was not asked for' : 'interim responses only'
+        const what = status === SWITCHING_PROTOCOLS ? '101, which was not requested' : 'only interim responses'
         fail(new BridgeError('invalid_protocol', { message: `${origin} answered with ${what}.` }))
       } else if (idleMs > 0 && timer === undefined) look()
     },

@@ -1,9 +1,9 @@
-// A connection opened before there is a request for it, and handed to the first one.
+// Opens a connection before there is a request for it, and passes it to the first one.
 import type { Socket } from 'node:net'
 import { bareHost } from '../../bareHost.ts'
 import type { Connect } from './connections.ts'
 
-/** `connect` gives the warm connection once, when it is still good; else it makes a new one. */
+/** `connect` returns the open connection once, if it is still usable; else it opens a new one. */
 export function warmable(origin: URL, connector: Connect): { connect: Connect; warm(): void; close(): void } {
   let ready: Promise<Socket | undefined> | undefined
   let ended = false
@@ -23,7 +23,7 @@ export function warmable(origin: URL, connector: Connect): { connect: Connect; w
           socket?.destroy()
           return resolve(undefined)
         }
-        // Reading is what notices that the server hangs up. What it says unasked would be taken for an answer.
+        // Reading detects that the server closes the connection. Unexpected data would be taken for a response.
         socket.on('error', destroy).on('data', destroy).resume()
         resolve(socket)
       })
@@ -44,7 +44,7 @@ function destroy(this: Socket): void {
   this.destroy()
 }
 
-/** False when the connection is no longer good. */
+/** False if the connection is no longer usable. */
 function take(socket: Socket): boolean {
   socket.off('data', destroy).pause().off('error', destroy)
   return !socket.destroyed && socket.readyState === 'open'

@@ -1,4 +1,4 @@
-// Which proxy a URL goes through: HTTPS_PROXY, HTTP_PROXY and NO_PROXY, as curl and Go read them.
+// Which proxy a URL uses: HTTPS_PROXY, HTTP_PROXY and NO_PROXY, interpreted as curl and Go do.
 import { BlockList, isIP } from 'node:net'
 import { BridgeError } from '../../errors.ts'
 import { present } from '../../present.ts'
@@ -6,10 +6,10 @@ import { quote } from '../../redaction/text.ts'
 import { isLoopback } from '../../secureUrl.ts'
 import { reasonOf } from './errors.ts'
 
-/** undefined: straight. @throws BridgeError proxy_failed for a proxy that cannot be used */
+/** undefined: no proxy. @throws BridgeError proxy_failed for a proxy that cannot be used */
 export type ProxyFor = (url: URL) => URL | undefined
 
-/** undefined when no proxy is set. Lower case goes before upper case; loopback is always reached straight. */
+/** undefined when no proxy is set. Lower-case names override upper-case names; loopback is never proxied. */
 export function createProxyFor(environment: NodeJS.ProcessEnv): ProxyFor | undefined {
   const read = (name: string) => environment[name] || environment[name.toUpperCase()] || undefined
   const secure = read('https_proxy')
@@ -22,13 +22,13 @@ export function createProxyFor(environment: NodeJS.ProcessEnv): ProxyFor | undef
   }
 }
 
-/** Without a scheme it is http. The message never repeats the value, which may hold a password. */
+/** Without a scheme it is http. The message never repeats the value, which may contain a password. */
 function parse(value: string): URL {
   const text = value.includes('://') ? value : `http://${value}`
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url && /^https?:$/.test(url.protocol)) return url
   throw new BridgeError('proxy_failed', {
-    message: url ? `A proxy of the kind ${quote(url.protocol)} is not supported.` : 'The proxy setting is not a URL.',
+    message: url ? `The proxy scheme ${quote(url.protocol)} is not supported.` : 'The proxy setting is not a URL.',
     hint: 'Set HTTPS_PROXY to http://host:port or https://host:port.',
   })
 }
@@ -79,12 +79,12 @@ export function proxyAuthorization({ username, password }: URL): Record<string, 
   return { 'proxy-authorization': `Basic ${Buffer.from(pair).toString('base64')}` }
 }
 
-/** host:port, as CONNECT wants it (RFC 9110 section 9.3.6). */
+/** host:port, as CONNECT requires it (RFC 9110 section 9.3.6). */
 export function authorityOf({ hostname, port }: { readonly hostname: string; readonly port: string }): string {
   return `${hostname.includes(':') ? `[${hostname}]` : hostname}:${port || '443'}`
 }
 
-/** 407 is the proxy's own question for a password; anything else is its verdict on the server. */
+/** 407 is the proxy's own question for a password; any other status is about the server. */
 export function proxyRefused(proxy: URL, authority: string, status: number): BridgeError {
   return new BridgeError('proxy_failed', {
     message: `The proxy ${proxy.origin} answered ${status} for ${authority}.`,

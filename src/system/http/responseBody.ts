@@ -1,4 +1,4 @@
-// A response body as an async iterable that pauses the socket while its reader is behind.
+// A response body as an async iterable that pauses the socket while its reader is slow.
 interface Flow {
   pause(): void
   resume(): void
@@ -12,7 +12,7 @@ const DONE: Next = { done: true, value: undefined }
 const HIGH_WATER = 256 * 1024
 /** Pieces that may wait: a server may send each byte as one. */
 const MOST_PIECES = 1024
-/** Bytes that are copied rather than handed on one by one. */
+/** Smaller pieces are copied together rather than delivered one by one. */
 const SMALL = 16 * 1024
 /** How long a discarded rest may take before its connection is closed, in ms. */
 const DISCARD_MS = 250
@@ -55,7 +55,7 @@ export class ResponseBody implements AsyncIterable<Uint8Array> {
     this.#serve()
   }
 
-  /** Delivers nothing more. A short rest is read off so that the connection can be used again; a long or slow one is cut. */
+  /** Delivers nothing more. A short rest is read so that the connection can be reused; a long or slow one is aborted. */
   discard(): void {
     if (this.#end || this.#discarded) return
     this.#discarded = true
@@ -69,7 +69,7 @@ export class ResponseBody implements AsyncIterable<Uint8Array> {
     if (!this.#end) this.#flow.abort(new Error('The rest of the answer is not needed.'))
   }
 
-  /** By hand and not as a generator, which costs three turns of the microtask queue for each piece. One reader at a time. */
+  /** Not a generator, which costs three turns of the microtask queue for each piece. One reader at a time. */
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
     return {
       next: () =>
@@ -97,7 +97,7 @@ export class ResponseBody implements AsyncIterable<Uint8Array> {
     else reader.resolve(DONE)
   }
 
-  /** Small pieces that came together are handed on together: each one costs its reader a turn. */
+  /** Small pieces that arrived together are delivered together, because each one costs the reader a turn. */
   #next(): Uint8Array | undefined {
     if (this.#chunks.length < 2 || this.#waiting > SMALL) return this.#chunks.shift()
     return Buffer.concat(this.#chunks.splice(0), this.#waiting)

@@ -1,4 +1,4 @@
-// TLS connections: trusted by Node's own list first, and only where that is not enough by the system's, which takes longer to load.
+// TLS connections: checked against Node's own list first, and only if that fails against the system's, which takes longer to load.
 import type { SecureContext, TLSSocket } from 'node:tls'
 import { memoizeAsync } from '../../memoizeAsync.ts'
 import { quote } from '../../redaction/text.ts'
@@ -14,12 +14,12 @@ export interface SecureOptions {
   readonly timeoutMs: number
 }
 
-/** Written out in every connection: what is left out, Node takes from NODE_TLS_REJECT_UNAUTHORIZED and --tls-min-v1.0. */
+/** Set explicitly for every connection: otherwise Node uses NODE_TLS_REJECT_UNAUTHORIZED and --tls-min-v1.0. */
 export const CHECKED = { rejectUnauthorized: true, minVersion: 'TLSv1.2' } as const
 
 type Connecting = Parameters<Connect>[0]
 
-/** Gives the connector for one way to a server: straight, or through a proxy. What it trusts is the same for all. */
+/** Returns the connector for one route to a server: direct, or through a proxy. The trusted certificates are the same for all. */
 export function createSecureConnect({ build, environment, certificates, timeoutMs }: SecureOptions) {
   const context = memoizeAsync(async () =>
     (await import('./caCertificates.ts')).allAuthorities(environment, certificates),
@@ -73,12 +73,12 @@ function open(connector: Connect, options: Connecting, onSocket?: (socket: TLSSo
   })
 }
 
-/** @throws BridgeError tls_failed that names who issued what the server presented */
+/** @throws BridgeError tls_failed that names the issuer of the server's certificate */
 async function openNamed(connector: Connect, options: Connecting): Promise<TLSSocket> {
   let issuer: string | undefined
   try {
     return await open(connector, options, (socket) => {
-      // Before Node looks at its own verdict: a refused connection is closed at once and forgets its certificates.
+      // Before Node checks its own result: a refused connection is closed at once and loses its certificates.
       socket.prependListener('secure', () => {
         issuer = issuerOf(socket)
       })

@@ -1,4 +1,4 @@
-// A connection through an HTTP proxy: CONNECT, then the proxy only passes bytes on (RFC 9110 section 9.3.6).
+// A connection through an HTTP proxy: CONNECT, after which the proxy only forwards bytes (RFC 9110 section 9.3.6).
 import { request as plainRequest } from 'node:http'
 import { request as secureRequest } from 'node:https'
 import type { Socket } from 'node:net'
@@ -8,11 +8,11 @@ import { present } from '../../present.ts'
 export interface TunnelOptions {
   /** host:port of the server. */
   readonly authority: string
-  /** Proxy-Authorization, when the proxy wants it. */
+  /** Proxy-Authorization, if the proxy requires it. */
   readonly headers: Readonly<Record<string, string>>
-  /** 0 waits for ever. */
+  /** 0 waits indefinitely. */
   readonly timeoutMs: number
-  /** What an https proxy's certificate is checked against; undefined: Node's own list. */
+  /** The CA certificates for an https proxy; undefined: Node's own list. */
   readonly secureContext: SecureContext | undefined
 }
 
@@ -27,7 +27,7 @@ export function openTunnel(proxy: URL, options: TunnelOptions): Promise<Socket |
       path: authority,
       headers: { ...headers, host: authority },
       agent: false,
-      // Left out, NODE_TLS_REJECT_UNAUTHORIZED would decide; our own password goes to this proxy.
+      // Without this, NODE_TLS_REJECT_UNAUTHORIZED would decide, and our password is sent to this proxy.
       ...(proxy.protocol === 'https:' ? { rejectUnauthorized: true, minVersion: 'TLSv1.2' } : {}),
       ...present({ signal, secureContext }),
     })
@@ -35,7 +35,7 @@ export function openTunnel(proxy: URL, options: TunnelOptions): Promise<Socket |
       const late = () => socket.destroy(new DOMException('The proxy did not answer in time.', 'AbortError'))
       signal?.addEventListener('abort', late)
       try {
-        // node:http gives whatever comes first for the answer to CONNECT, also an interim response.
+        // node:http returns the first response to CONNECT, even an interim response.
         const { status, rest } = isInterim(statusCode)
           ? await finalAnswer(socket, head)
           : { status: statusCode, rest: head }
@@ -55,10 +55,10 @@ export function openTunnel(proxy: URL, options: TunnelOptions): Promise<Socket |
 
 const isInterim = (status: number) => status >= 100 && status < 200 && status !== 101
 
-/** Interim responses and the header of the answer are no longer than this together. */
+/** Longest total size of interim responses and the response header. */
 const MOST_BYTES = 64 * 1024
 
-/** Reads on to the answer that is not an interim one (RFC 9110 section 15.2). Status 0: none came. */
+/** Continues to the final response (RFC 9110 section 15.2). Status 0: none arrived. */
 async function finalAnswer(socket: Socket, head: Uint8Array): Promise<{ status: number; rest: Uint8Array }> {
   let known = Buffer.from(head)
   let read = known.byteLength
@@ -75,7 +75,7 @@ async function finalAnswer(socket: Socket, head: Uint8Array): Promise<{ status: 
   }
 }
 
-/** undefined: the connection has ended. Leaves the socket as new as it was: neither flowing nor paused. */
+/** undefined: the connection has ended. Leaves the socket in its initial state: neither flowing nor paused. */
 function nextPiece(socket: Socket): Promise<Uint8Array | undefined> {
   return new Promise((resolve, reject) => {
     const look = () => {

@@ -1,4 +1,4 @@
-// The OS keychain for a person's commands: each call is a process of its own, which ends with this one whatever the keychain does.
+// The OS keychain for commands: each call is a separate process that ends with this one, whatever the keychain does.
 import { fileURLToPath } from 'node:url'
 import type { SecretStore } from '../../ports.ts'
 import { childEnvironment } from '../process/childEnvironment.ts'
@@ -13,14 +13,14 @@ export const keychain: SecretStore = {
 }
 
 /**
- * The secret, where there is one. In this process a call could not be given up: a keychain that hangs stops everything when it is
- * connected to, and an orderly exit waits for its thread.
+ * The secret, if there is one. In this process, a call could not be cancelled: a keychain that hangs blocks everything when it is
+ * connected to, and a normal exit waits for its thread.
  */
 async function ask(asked: KeychainCall): Promise<string | undefined> {
   const { spawn } = await import('node:child_process')
   const program = fileURLToPath(new URL('./keychainWorker.js', import.meta.url))
   return new Promise((resolve, reject) => {
-    // Detached: a Ctrl-C at the terminal is for us alone. It ends when its stdin does, and so with us.
+    // Detached: a Ctrl-C at the terminal reaches only us. The child ends when its stdin ends, and so with us.
     const child = spawn(process.execPath, [program], {
       detached: true,
       env: childEnvironment(process.env),
@@ -39,7 +39,7 @@ async function ask(asked: KeychainCall): Promise<string | undefined> {
     child.once('error', ({ message }) => fail(message))
     child.once('close', () => {
       clearTimeout(silence)
-      const answer: KeychainAnswer = text === '' ? { error: 'the call ended without an answer' } : JSON.parse(text)
+      const answer: KeychainAnswer = text === '' ? { error: 'the call ended without a result' } : JSON.parse(text)
       if (answer.error === undefined) resolve(answer.secret)
       else fail(answer.error)
     })

@@ -12,7 +12,7 @@ export function openEntry(name: string): AsyncEntry {
   return new AsyncEntry(SERVICE, name, { linux: { store: 'secret-service' } })
 }
 
-/** undefined: there is no such item. */
+/** undefined: the item does not exist. */
 export async function readSecret(entry: AsyncEntry): Promise<string | undefined> {
   const bytes = await entry.getSecret()
   return bytes === null ? undefined : Buffer.from(bytes).toString('utf8')

@@ -1,4 +1,4 @@
-// The OS keychain in this process, for a bridge: a process of its own for each call would add half of its start to every start.
+// The OS keychain in this process, for a bridge: a separate process for each call would slow down every start.
 import { BridgeError } from '../../errors.ts'
 import type { SecretStore } from '../../ports.ts'
 import { quote } from '../../redaction/text.ts'
@@ -13,21 +13,21 @@ export const keychainHere: SecretStore = {
   delete: (name) => withEntry(name, async (entry) => void (await entry.deleteCredential())),
 }
 
-export const SILENT = 'it does not answer; an unlock prompt may be open'
+export const SILENT = 'it does not respond; an unlock prompt may be open'
 
-/** What either way of asking ends in; of `why` the first line is told. */
+/** The error of both kinds of call, with the first line of `why`. */
 export const unavailable = (why: string, cause?: unknown) =>
   new BridgeError('keychain_unavailable', {
     message: `The OS keychain cannot be used: ${quote(why.split('\n')[0] ?? '')}.`,
     cause,
   })
 
-/** An unlock prompt may stay open for ever; the caller is told after this long, in ms. */
+/** An unlock prompt may stay open indefinitely; the call fails after this time, in ms. */
 export const ANSWERS_WITHIN_MS = 20_000
 
 let calls = 0
 
-/** Calls the keychain has not answered. While there is one, an orderly exit would wait for it. */
+/** Pending keychain calls. A normal exit would wait for them. */
 export const pendingKeychainCalls = () => calls
 
 async function withEntry<T>(name: string, work: (entry: AsyncEntry) => Promise<T>): Promise<T> {

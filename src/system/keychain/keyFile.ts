@@ -1,4 +1,4 @@
-// Stands in for the OS keychain: one 0600 file a secret, in a private folder.
+// The fallback for the OS keychain: one file with 0600 per secret, in a private folder.
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { BridgeError } from '../../errors.ts'

@@ -1,14 +1,14 @@
-// Remembers, outside the database, which sealing keys this program has used with it: who writes to the database cannot choose another.
+// Records, outside the database, which sealing keys were used with it, so that nobody who writes to the database can choose another.
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { replaceFile } from '../../replaceFile.ts'
 import { makePrivate, withPrivateUmask } from '../files/private.ts'
 
-/** Keys are made rarely: after a reset, or when one was lost. */
+/** Keys are created rarely: after a reset, or when one was lost. */
 const MOST = 20
 
-/** One file for each database; names the keys by their fingerprints. */
+/** One file for each database; contains the fingerprints of the keys. */
 export const keyPinFile = (folder: string, database: string): string =>
   join(folder, `sealing-key-of-${createHash('sha256').update(database).digest('hex').slice(0, 12)}.pin`)
 

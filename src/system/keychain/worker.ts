@@ -1,4 +1,4 @@
-// One call of the OS keychain, in a process of its own: a prompt that nobody answers blocks nothing else, and can be given up.
+// One call of the OS keychain in a separate process: an unanswered prompt blocks nothing else, and the call can be cancelled.
 import { openEntry, readSecret } from './entry.ts'
 
 /** One line of JSON on stdin; one object of JSON on stdout, with `secret` or `error`. */
@@ -28,5 +28,5 @@ process.stdin.setEncoding('utf8').on('data', (chunk: string) => {
     .catch((thrown: unknown) => ({ error: thrown instanceof Error ? thrown.message : String(thrown) }))
     .then((answer) => process.stdout.write(JSON.stringify(answer), () => process.exit(0)))
 })
-// The process that asked is gone. An orderly exit would wait for the prompt.
+// The parent process is gone. A normal exit would wait for the prompt.
 process.stdin.on('end', () => process.kill(process.pid, 'SIGKILL'))

@@ -1,11 +1,11 @@
-// The log file: private, appended line by line, and set aside when it is large; safe for many processes at once.
+// The log file: private, appended line by line, and rotated when it is large; safe for several processes at once.
 import { appendFileSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { makePrivate, withPrivateUmask } from '../files/private.ts'
 
-/** A file over this size is set aside, in bytes. */
+/** A file over this size is rotated, in bytes. */
 const LARGEST = 5 * 1024 * 1024
-/** That many files set aside are kept. */
+/** How many rotated files are kept. */
 const KEPT = 3
 
 export interface LogFileLimits {
@@ -14,8 +14,8 @@ export interface LogFileLimits {
 }
 
 /**
- * Appends one line, or throws. Every line opens the file by its name, so a process that did not set it aside goes on in
- * the new one; names of files set aside are unique, so two processes that do it at once lose nothing.
+ * Appends one line, or throws. Every line opens the file by its name, so a process that did not rotate it continues in
+ * the new one. Names of rotated files are unique, so two processes that rotate at once lose nothing.
  */
 export function createLogFile(file: string, { largest, kept }: LogFileLimits = { largest: LARGEST, kept: KEPT }) {
   let prepared = false
@@ -34,7 +34,7 @@ let count = 0
 function setAside(file: string, kept: number): void {
   const stamp = new Date().toISOString().replace(/[:.]/g, '-')
   try {
-    // The count keeps those of one millisecond in order.
+    // The counter keeps the order within one millisecond.
     renameSync(
       file,
       `${file}.${stamp}-${String(count++).padStart(6, '0')}-${process.pid}-${Math.random().toString(36).slice(2, 8)}`,
@@ -46,7 +46,7 @@ function setAside(file: string, kept: number): void {
   for (const old of logFilesAside(file).slice(kept)) rmSync(old, { force: true })
 }
 
-/** The last lines, those of the newest file set aside included; none when there is no log. */
+/** The last lines, including those of the newest rotated file; none if there is no log. */
 export function recentLines(file: string, count: number): string[] {
   try {
     const files = [...logFilesAside(file).slice(0, 1), file]
@@ -60,7 +60,7 @@ export function recentLines(file: string, count: number): string[] {
   }
 }
 
-/** Files set aside, the newest first. */
+/** Rotated files, the newest first. */
 export function logFilesAside(file: string): string[] {
   const begin = `${basename(file)}.`
   const names = readdirSync(dirname(file)).filter((name) => name.startsWith(begin) && /\.\d{4}-\d\d-\d\dT/.test(name))

@@ -1,9 +1,9 @@
-// Writes the first events of a kind and counts the rest, so that whoever causes events cannot wash the log out or fill a file with them.
+// Writes the first events of a kind and counts the rest, so that nobody can flood the log.
 
-/** So long a kind is counted, in ms; twice as long after a while in which there were too many, and so on. */
+/** The interval for counting a kind, in ms; it doubles after each interval with too many events. */
 const WHILE_MS = 60_000
 const LONGEST_MS = 60 * 60_000
-/** Kinds are ours and few; whatever comes after so many shares one count. */
+/** There are few kinds; those beyond this number share one counter. */
 const MOST_KINDS = 500
 
 interface Count {
@@ -15,9 +15,9 @@ interface Count {
 }
 
 export interface FloodGuard {
-  /** Whether one more of this kind is written, `most` in a while. */
+  /** Whether one more of this kind is written, at most `most` per interval. */
   admits(kind: string, most: number): boolean
-  /** How many of each kind were passed over in a while that has ended, or, at the end, in any. Each is told once. */
+  /** How many of each kind were not written in an interval that has ended or, at the end, in any. Each is reported once. */
   passedOver(when: 'ended' | 'any'): { readonly kind: string; readonly more: number }[]
 }
 

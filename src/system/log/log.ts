@@ -1,4 +1,4 @@
-// Events to stderr and the log file. Only fields on the list are written, and known shapes of secrets are cut out of texts.
+// Logs events to stderr and the log file. Only listed fields are written, and known secrets are removed from texts.
 import type { Writable } from 'node:stream'
 import { glob } from '../../glob.ts'
 import type { LogFields, Logger, LogLevel } from '../../ports.ts'
@@ -10,12 +10,12 @@ import { printableJson } from './printable.ts'
 
 export interface LogOptions {
   readonly stderr: Writable & { readonly isTTY?: boolean }
-  /** Least level for stderr. */
+  /** Lowest level for stderr. */
   readonly level: LogLevel
-  /** DEBUG patterns such as `oauth:*`; what matches is written whatever its level. */
+  /** DEBUG patterns such as `oauth:*`; matching events are written at any level. */
   readonly namespaces: readonly string[]
   readonly file: string | undefined
-  /** Least level for the file. */
+  /** Lowest level for the file. */
   readonly fileLevel: LogLevel
   readonly fileLimits?: LogFileLimits
   /** ms, never backwards */
@@ -24,12 +24,12 @@ export interface LogOptions {
 
 const RANK: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 }
 
-/** Of one event and error code in a minute; what comes after is counted. Who debugs wants to see more. */
+/** Per event and error code in a minute; further ones are counted. Debugging needs more. */
 const MOST: Readonly<Record<LogLevel, number>> = { debug: 300, info: 60, warn: 30, error: 30 }
-/** Letters of one field: the longest sentences of ours are shorter. */
+/** Characters of one field: our own longest sentences are shorter. */
 const LONGEST = 1_000
 
-/** Facts that are never secret. A field that is not here is written as `[hidden]`. */
+/** Fields that are never secret. A field that is not listed is written as `[hidden]`. */
 const FIELDS = new Set(
   'again attempt blocked code count driver file issuer key method message ms names offered origin outcome pid port profile reason request scope server status verifierLength version'.split(
     ' ',
@@ -75,7 +75,7 @@ export function createLog(options: LogOptions): Logger {
   const summarise = (when: 'ended' | 'any') => {
     for (const { kind, more } of guard.passedOver(when)) {
       const [at = 'info', event = 'log', code] = kind.split(' ') as [LogLevel, string, string?]
-      const facts = { message: `${more} more of these were not written.`, count: more }
+      const facts = { message: `${more} similar events were not logged.`, count: more }
       const where = { onScreen: RANK[at] >= RANK[level], inFile: RANK[at] >= RANK[fileLevel] }
       put(at, event, { ...facts, ...present({ error: code }) }, where)
     }
@@ -99,13 +99,13 @@ function clean(fields: LogFields): Facts {
   for (const [name, value] of Object.entries(fields)) {
     if (value === undefined) continue
     if (!FIELDS.has(name)) safe[name] = '[hidden]'
-    // In the log a code stands under "error", so that a search for errors finds it.
+    // In the log, a code is in "error", so that a search for errors finds it.
     else safe[name === 'code' ? 'error' : name] = typeof value === 'string' ? readable(value) : value
   }
   return safe
 }
 
-/** Without secrets, queries and names of accounts; cut after that, so that half a secret is not taken for none. */
+/** Without secrets, queries and names of accounts; truncated after that, so that part of a secret cannot remain. */
 function readable(text: string): string {
   const safe = withoutAccounts(withoutQueries(withoutSecrets(text)))
   return safe.length > LONGEST ? `${safe.slice(0, LONGEST)}…` : safe

@@ -1,10 +1,10 @@
-// What may reach a terminal: our own colours and line breaks, and nothing of what a server, a file or the database put into a text.
+// Filters terminal output: our own colors and line breaks pass, control characters from servers, files or the database do not.
 import type { Writable } from 'node:stream'
 import { withoutControls } from '../../redaction/text.ts'
 
 const CONTROL = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
 
-/** JSON whose value is the same, and whose text moves no cursor: also what JSON.stringify leaves raw is written as \\uXXXX. */
+/** JSON with the same value whose text moves no cursor: characters that JSON.stringify leaves raw are written as \\uXXXX. */
 export function printableJson(value: unknown, indent?: number): string {
   return JSON.stringify(value, null, indent).replace(CONTROL, (control) =>
     control === '\n'
@@ -16,8 +16,8 @@ export function printableJson(value: unknown, indent?: number): string {
 const escaped = (unit: number) => `\\u${unit.toString(16).padStart(4, '0')}`
 
 /**
- * What this program writes on purpose. A line is cleared, or the page, where a text begins; the cursor goes back where it ends; links
- * (OSC 8) lead to our own document. Anything else that looks like these came from outside.
+ * The sequences that this program writes itself. A line, or the page, is cleared where a text begins; the cursor returns where it ends; links
+ * (OSC 8) lead to our own document. Any other similar sequence comes from outside.
  */
 const ESC = '\\u001b'
 const PAGE = 'docs/errors\\.md#[a-z_]+'
@@ -43,7 +43,7 @@ export function printable(text: string, to: 'terminal' | 'elsewhere'): string {
   return safe + withoutControls(text.slice(end))
 }
 
-/** The same stream, which lets nothing else through: a new text is covered before anybody thinks of it. */
+/** The same stream with this filter, so that every new text is covered. */
 export function onlyPrintable<T extends Writable & { readonly isTTY?: boolean }>(stream: T): T {
   const write = (chunk: string | Uint8Array, ...rest: unknown[]) => {
     const text = typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString('utf8')

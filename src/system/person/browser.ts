@@ -1,4 +1,4 @@
-// Opens one http(s) URL in the person's browser: a program gets it as its last argument, no shell, and none of our secrets.
+// Opens one http(s) URL in the person's browser: passed as the last argument of a program, without a shell and without our secrets.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { posix } from 'node:path'
 import { BridgeError } from '../../errors.ts'
@@ -7,12 +7,12 @@ import { childEnvironment } from '../process/childEnvironment.ts'
 import { findProgram, type Machine, quietFolder, thisMachine, withSafePath } from '../process/programs.ts'
 import type { Desktop } from './desktop.ts'
 
-/** An opener that fails does so soon; one that stays is a browser. */
+/** An opener that fails does so soon; one that keeps running is a browser. */
 const FAILS_WITHIN_MS = 2_000
 
 export interface Opener {
   readonly program: string
-  /** Go before the URL. */
+  /** Arguments before the URL. */
   readonly words: readonly string[]
 }
 
@@ -62,21 +62,21 @@ export function createBrowser({
   }
 }
 
-/** Windows programs do not start in every Linux folder; no program starts in the working folder, which may be anybody's. */
+/** Windows programs do not start in every Linux folder; no program starts in the working folder, which may not be trusted. */
 const folderFor = (program: string, machine: Machine, { wsl }: Pick<Desktop, 'wsl'>) =>
   wsl && program.startsWith('/mnt/') ? posix.dirname(program) : quietFolder(machine)
 
 const notFound = (name: string) =>
   new BridgeError('browser_failed', {
     message: /[\\/]/.test(name)
-      ? `${name} is not started: its path is relative, and the working folder may be anybody’s.`
-      : `${name} could not be started: it is not on PATH, whose relative folders and those of a project do not count.`,
-    hint: 'Write the whole path in BROWSER or browser, or run login --no-browser and open the printed address yourself.',
+      ? `${name} is not started: its path is relative, and the working folder may not be trusted.`
+      : `${name} could not be started: it is not on PATH. Relative folders and folders of a project are ignored.`,
+    hint: 'Set BROWSER or browser to the full path, or run login --no-browser and open the printed address yourself.',
   })
 
 /**
  * Each starts the browser by the system's own table of programs. On Windows never `cmd /c start`, which reads & and %
- * in an address; FileProtocolHandler takes the rest of its command line as it is.
+ * in an address; FileProtocolHandler takes the rest of its command line unchanged.
  */
 export function systemOpeners(
   { platform, wsl }: Pick<Desktop, 'platform' | 'wsl'>,
@@ -97,16 +97,16 @@ function namedOpeners(names: string, platform: NodeJS.Platform): Opener[] {
 function requireWeb(url: URL): void {
   const where = `${url.protocol}//${url.host}`
   if (url.protocol !== 'https:' && url.protocol !== 'http:')
-    throw new BridgeError('browser_failed', { message: `An address with the scheme ${url.protocol} is not opened.` })
+    throw new BridgeError('browser_failed', { message: `Addresses with the scheme ${url.protocol} are not opened.` })
   if (url.username !== '' || url.password !== '')
-    throw new BridgeError('browser_failed', { message: `An address at ${where} with a user name is not opened.` })
+    throw new BridgeError('browser_failed', { message: `Addresses with a user name are not opened: ${where}.` })
 }
 
 /** Resolves once the program runs, rejects when it cannot start or soon ends with a failure. */
 function awaitStart(child: ChildProcess, name: string): Promise<void> {
   const failed = (why: string, cause?: unknown) =>
     new BridgeError('browser_failed', {
-      message: `${name} could not be started: ${why}.${/\s/.test(name) ? ' It is taken as the name of one program, without arguments.' : ''}`,
+      message: `${name} could not be started: ${why}.${/\s/.test(name) ? ' The whole value is used as the name of one program, without arguments.' : ''}`,
       cause,
     })
   child.unref()
@@ -115,7 +115,7 @@ function awaitStart(child: ChildProcess, name: string): Promise<void> {
     settled.unref()
     child.once('error', (error) => reject(failed(error.message, error)))
     child.once('exit', (code) =>
-      code === 0 || code === null ? resolve() : reject(failed(`it ended with code ${code}`)),
+      code === 0 || code === null ? resolve() : reject(failed(`it exited with code ${code}`)),
     )
   })
 }

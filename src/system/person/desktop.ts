@@ -1,4 +1,4 @@
-// Where the person sits, as far as the environment and a few files tell: which decides what way to sign in is offered first.
+// Detects where the person sits, from the environment and a few files, to choose which sign-in method to offer first.
 import { readFileSync } from 'node:fs'
 
 export interface Desktop {
@@ -10,7 +10,7 @@ export interface Desktop {
   readonly container: boolean
   /** A screen on which this process may show a window to the person. */
   readonly display: boolean
-  /** What would be opened: what the person named, this system's browser, the one of the Windows around, or nothing that reaches the person. */
+  /** What would be opened: the configured program, this system's browser, the browser of the surrounding Windows, or nothing that reaches the person. */
   readonly browser: 'named' | 'system' | 'windows' | 'none'
 }
 
@@ -19,7 +19,7 @@ export interface Probe {
   readonly environment: NodeJS.ProcessEnv
   /** BROWSER or `browser:` */
   readonly named: string | undefined
-  /** The text of a file, '' for an empty one, undefined where there is none. */
+  /** The text of a file, '' for an empty one, undefined if there is none. */
   readonly read: (path: string) => string | undefined
 }
 
@@ -33,7 +33,7 @@ export function desktopFrom({ platform, environment, named, read }: Probe): Desk
   return { platform, ssh, wsl, container, display, browser }
 }
 
-/** Over SSH the machine's own screen is somebody else's: only a display that SSH forwards counts. */
+/** Over SSH, the machine's own screen belongs to somebody else: only a display that SSH forwards counts. */
 function hasDisplay(platform: NodeJS.Platform, ssh: boolean, environment: NodeJS.ProcessEnv): boolean {
   if (platform === 'darwin' || platform === 'win32') return !ssh
   const display = environment.DISPLAY ?? ''

@@ -1,9 +1,9 @@
-// An address as a QR code for a terminal, to be read with a telephone. The only file that imports uqr.
+// An address as a QR code for a terminal, to be scanned with a phone. The only file that imports uqr.
 import { renderUnicodeCompact } from 'uqr'
 
 /**
- * Light modules are drawn white on black, whatever the terminal's own colours: some readers take no inverted code. '' where
- * it is wider than `columns` and would be broken.
+ * Light modules are drawn white on black, whatever the terminal's colors: some readers do not support inverted codes. '' if
+ * it is wider than `columns` and would wrap.
  */
 export function qrCode(address: string, columns = Number.POSITIVE_INFINITY): string {
   const lines = renderUnicodeCompact(address, { ecc: 'L', border: 2 }).split('\n')

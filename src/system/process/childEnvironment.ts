@@ -1,6 +1,6 @@
-// The environment a foreign program gets from us: all but what is ours or looks like a secret.
+// The environment for other programs: all of ours, except our own variables and what looks like a secret.
 
-/** By name, because a browser and the scripts around it need variables that nobody can list. */
+/** Filtered by name, because a browser and its scripts need variables that we cannot list. */
 const SECRET_NAMES =
   /^MCP_OAUTH_BRIDGE_|SECRET|TOKEN|PASSW|PASSPHRASE|CREDENTIAL|API_?KEY|AUTHORIZATION|COOKIE|BEARER|(^|_)(KEY|PASS|PWD|DSN)$/i
 

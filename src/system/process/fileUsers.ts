@@ -1,4 +1,4 @@
-// Which other processes have a file open, and who holds a lock on it: /proc on Linux, nobody elsewhere.
+// Which other processes have a file open, and which holds a lock on it: from /proc on Linux, unknown elsewhere.
 import { readdirSync, statSync } from 'node:fs'
 import { descriptorsOf, readLines } from './portOwner.ts'
 

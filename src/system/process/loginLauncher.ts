@@ -1,4 +1,4 @@
-// Starts the login process on its own feet: it outlives the bridge, and its job comes through stdin, never through argv.
+// Starts the login process so that it outlives the bridge, and passes its job through stdin, never through argv.
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { LoginLauncher } from '../../ports.ts'

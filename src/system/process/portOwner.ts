@@ -1,11 +1,11 @@
-// Who listens on a TCP port of this machine, if the system tells: for the error that says a port is taken.
+// Which process listens on a TCP port of this machine, if the system tells: for the error that says that a port is in use.
 import { execFile } from 'node:child_process'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
 /** Where macOS keeps it. */
 const LSOF = '/usr/sbin/lsof'
 
-/** `name (pid 123)`, or undefined where the system does not tell. */
+/** `name (pid 123)`, or undefined if the system does not tell. */
 export async function portHolder(
   port: number,
   { platform, lsof } = { platform: process.platform, lsof: LSOF },
@@ -14,7 +14,7 @@ export async function portHolder(
     if (platform === 'linux') return holderFromProc(port)
     if (platform === 'darwin') return await holderFromLsof(port, lsof)
   } catch {
-    // Other users' processes are not shown; then the error does without a name.
+    // Other users' processes are not shown; then the error has no name.
   }
   return undefined
 }
@@ -35,7 +35,7 @@ function holderFromProc(port: number): string | undefined {
   return undefined
 }
 
-/** What the descriptors of a process point to; empty where it is not ours to see. */
+/** What the descriptors of a process point to; empty if we may not see them. */
 export function descriptorsOf(pid: string): string[] {
   try {
     return readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkOrEmpty(`/proc/${pid}/fd/${fd}`))
@@ -52,7 +52,7 @@ function readlinkOrEmpty(path: string): string {
   }
 }
 
-/** Empty when the file is not there. */
+/** Empty if the file does not exist. */
 export function readLines(path: string): string[] {
   try {
     return readFileSync(path, 'utf8').split('\n')

@@ -1,4 +1,4 @@
-// Where a program of the system lies, and the PATH that it gets: never a place that whoever wrote the working folder could fill.
+// Finds programs of the system, and the PATH for them: never in a folder that the author of the working folder could write.
 import { accessSync, constants, realpathSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, isAbsolute, posix, win32 } from 'node:path'
@@ -10,7 +10,7 @@ export interface Machine {
   readonly home: string
   /** A test knows its own programs. */
   readonly isProgram: (path: string) => boolean
-  /** Where a folder of PATH really is: the working folder has no links in it. */
+  /** The real path of a folder on PATH, because that of the working folder contains no links. */
   readonly real: (folder: string) => string
 }
 
@@ -24,9 +24,9 @@ export const thisMachine = (environment: NodeJS.ProcessEnv): Machine => ({
 })
 
 /**
- * The whole path of `name`, which is one already or is looked for in {@link safePath}; undefined: it is nowhere there, or its
- * path is relative. Left to the system, Windows would look into the working folder first, and a PATH with an empty or relative
- * element does so everywhere.
+ * The full path of `name`, which is already one or is searched in {@link safePath}; undefined: it is not found, or its
+ * path is relative. The system's own search would look in the working folder: first on Windows, and elsewhere for an empty or relative
+ * element of PATH.
  */
 export function findProgram(name: string, machine: Machine): string | undefined {
   const { platform, isProgram } = machine
@@ -56,7 +56,7 @@ export function safePath({ platform, environment, folder, home, real }: Machine)
     .filter((place) => !/[\\/]node_modules[\\/]\.bin[\\/]*$/.test(place))
 }
 
-/** PATH as a foreign program gets it: what it starts in turn comes from nowhere else either. */
+/** PATH for another program, so that its own child processes also come from safe folders. */
 export function withSafePath(machine: Machine): NodeJS.ProcessEnv {
   const { environment, platform } = machine
   const { delimiter } = platform === 'win32' ? win32 : posix
@@ -69,7 +69,7 @@ export function withSafePath(machine: Machine): NodeJS.ProcessEnv {
   )
 }
 
-/** Where a foreign program starts: not in the working folder, whose files it may look for, and which it would keep in use. */
+/** The folder in which another program starts: not the working folder, whose files it may read, and which it would keep in use. */
 export const quietFolder = ({ home }: Pick<Machine, 'home'>): string =>
   isAbsolute(home) && statSync(home, { throwIfNoEntry: false })?.isDirectory() ? home : dirname(process.execPath)
 

@@ -1,8 +1,8 @@
-// Notices that the process that started us is gone: a host that crashes may leave its pipes open in somebody else's hands.
+// Notices that the parent process is gone: the pipes of a host that crashed may stay open.
 
 const EVERY_MS = 1_000
 
-/** Calls `onGone` once; stop with what it returns. Costs one system call a second and keeps no process alive. */
+/** Calls `onGone` once; returns a function that stops it. Costs one system call per second and keeps no process alive. */
 export function watchParent(onGone: () => void): () => void {
   const parent = process.ppid
   const timer = setInterval(() => {
@@ -14,7 +14,7 @@ export function watchParent(onGone: () => void): () => void {
   return () => clearInterval(timer)
 }
 
-/** An orphan gets another parent, but on Windows, where the id stays and the process behind it is gone. */
+/** An orphan gets another parent, except on Windows, where the id is kept although the process is gone. */
 function isThere(parent: number): boolean {
   if (process.platform !== 'win32') return process.ppid === parent
   try {

@@ -75,9 +75,9 @@ describe('a fault', () => {
   test.each([
     ['{\n  "a": 1\n  "b": 2\n}', 'line 3: CommaExpected'],
     ['{\n  "a": ', 'line 2: '],
-    ['[]', 'it is no object'],
-    ['"text"', 'it is no object'],
-    ['null', 'it is no object'],
+    ['[]', 'it is not an object'],
+    ['"text"', 'it is not an object'],
+    ['null', 'it is not an object'],
   ])('of %j is named', (text, fault) => {
     expect(readJson(text)).toEqual({ fault: expect.stringContaining(fault) })
   })

@@ -1,4 +1,4 @@
-// Row seals: what the columns of a row say is authenticated as a whole, and the claims of a user belong to one token set.
+// Row seals: the columns of a row are authenticated together, and the claims of a user belong to one token set.
 import type { Migration } from '../migrate.ts'
 
 const KEYS = {
@@ -8,7 +8,7 @@ const KEYS = {
   server_cache: ['name'],
 }
 
-/** A row that is deleted, by us or with sqlite3, takes its seal along. */
+/** A row that is deleted, by us or with sqlite3, also deletes its seal. */
 const triggers = Object.entries(KEYS).map(
   ([table, columns]) => `
     CREATE TRIGGER ${table}_seal AFTER DELETE ON ${table} BEGIN
@@ -19,7 +19,7 @@ const triggers = Object.entries(KEYS).map(
 export const rowSeals: Migration = {
   version: 2,
   name: 'row seals',
-  // Claims that two token sets shared were those of whoever signed in last: neither keeps more than the subject.
+  // Claims that two token sets shared belong to the last sign-in: both keep only the subject.
   up: `
     CREATE TABLE seals (
       table_name TEXT NOT NULL,

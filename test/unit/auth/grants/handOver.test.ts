@@ -60,7 +60,7 @@ test('a second one for the same state is refused, and so is one that came when t
 test('the plan of a version before, which looks for nothing, ends in words instead of with our trust', async () => {
   const { bounds: _, ...before } = PLAN
   const { attempts, attempt, hand } = await setUp(before)
-  expect(await hand()).toMatchObject({ kind: 'failed', code: 'login_failed', hint: 'Start it again.' })
+  expect(await hand()).toMatchObject({ kind: 'failed', code: 'login_failed', hint: 'Start the sign-in again.' })
   expect((await attempts.byId(attempt.id))?.status).toBe('failed')
 })
 

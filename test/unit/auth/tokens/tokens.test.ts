@@ -353,7 +353,7 @@ describe('a person who was signed in before', () => {
     const { tokens, store } = setUp({ stored: tokenSet('one'), refresh: async () => 'rejected' })
     await store.spend(KEY, 1)
     await tokens.refreshNow()
-    expect(store.removals[0]?.reason).toContain('cut off')
+    expect(store.removals[0]?.reason).toContain('interrupted')
   })
 })
 

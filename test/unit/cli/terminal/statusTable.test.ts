@@ -40,25 +40,25 @@ describe('the table', () => {
       '(profile work)',
       'ada@example.com',
       'https://auth.example.com',
-      'by itself',
+      'automatic',
     ])
       expect(text).toContain(part)
-    for (const part of ['for another 59 minutes', 'calendar', '/home/ada/oauth.db (better-sqlite3)', 'keychain'])
+    for (const part of ['in 59 minutes', 'calendar', '/home/ada/oauth.db (better-sqlite3)', 'keychain'])
       expect(text).toContain(part)
   })
 
   test.each([
-    ['2026-01-01T00:00:30.000Z', 'for another minute'],
-    ['2026-01-01T05:00:00.000Z', 'for another 5 hours'],
-    ['2026-01-09T00:00:00.000Z', 'for another 8 days'],
-    ['2025-12-31T00:00:00.000Z', 'due for refresh now'],
-    [null, 'no known expiry'],
+    ['2026-01-01T00:00:30.000Z', 'in 1 minute'],
+    ['2026-01-01T05:00:00.000Z', 'in 5 hours'],
+    ['2026-01-09T00:00:00.000Z', 'in 8 days'],
+    ['2025-12-31T00:00:00.000Z', 'now; it will be refreshed'],
+    [null, 'unknown'],
   ])('tells an end at %s as "%s"', (expires_at, words) => {
     expect(shown([{ ...ACCOUNT, expires_at }], 80).join('\n')).toContain(words)
   })
 
   test('tells what is pending and the last error', () => {
-    expect(shown([{ ...ACCOUNT, state: 'signing_in' }], 80).join('\n')).toContain('waiting for you in the browser')
+    expect(shown([{ ...ACCOUNT, state: 'signing_in' }], 80).join('\n')).toContain('finish in the browser')
     expect(shown([{ ...ACCOUNT, state: 'signed_out', last_error: 'refused' }], 80).join('\n')).toMatch(
       /last error +refused/,
     )

@@ -125,7 +125,7 @@ describe('a mistake', () => {
 
   test.each([
     [['status', '--force'], '--force is not an option of status.'],
-    [['https://x/', '--json'], '--json is not an option of bridging.'],
+    [['https://x/', '--json'], '--json is not an option of run.'],
     [['logout', '--no-browser'], '--no-browser is not an option of logout.'],
     [['login', '--login', 'auto'], '--login is not an option of login.'],
   ])('of an option in the wrong place (%j) is told', async (argv, text) => {
@@ -159,10 +159,10 @@ describe('a mistake', () => {
   })
 
   test('of one word too many is told', async () => {
-    expect(await message('login', 'a', 'b')).toBe('"b" is one word too many.')
-    expect(await message('install', 'a', 'b', 'c')).toBe('"c" is one word too many.')
-    expect(await message('reset', 'a')).toBe('"a" is one word too many.')
-    expect(await message('https://a/', 'https://b/')).toBe('"https://b/" is one word too many.')
+    expect(await message('login', 'a', 'b')).toBe('"b" is an unexpected argument.')
+    expect(await message('install', 'a', 'b', 'c')).toBe('"c" is an unexpected argument.')
+    expect(await message('reset', 'a')).toBe('"a" is an unexpected argument.')
+    expect(await message('https://a/', 'https://b/')).toBe('"https://b/" is an unexpected argument.')
   })
 
   test('is quoted without terminal controls', async () => {

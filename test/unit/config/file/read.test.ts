@@ -96,7 +96,7 @@ describe('a fault', () => {
     ['session_timeout: soon', 'FILE:1:18: session_timeout must be a number'],
     ['servers: { a: https://x.example/ }', 'FILE:1:15: servers.a must be a map (key: value)'],
     ['login: { mode: sometimes }', 'FILE:1:16: login.mode must be "auto" or "on-call" or "never"'],
-    ['callback_url: [5]', 'FILE:1:15: callback_url has a value of a kind that it does not take'],
+    ['callback_url: [5]', 'FILE:1:15: callback_url has a value of the wrong type'],
     ['connect_timeout: 1.5', 'FILE:1:18: connect_timeout must be '],
     ['limits: { host_message_mb: 501 }', 'FILE:1:28: limits.host_message_mb must be at most 500'],
     ['a: 1\nb', 'FILE:2:'],
@@ -110,7 +110,7 @@ describe('a fault', () => {
     ['database_url: "sqlite:"', 'FILE:1:15: database_url must be sqlite:FILE'],
     [
       'database_url: postgresql://u:p@h:5432/db',
-      'FILE:1:15: database_url must be sqlite:FILE: PostgreSQL comes with the gateway',
+      'FILE:1:15: database_url must be sqlite:FILE: this version does not support PostgreSQL',
     ],
     ['cors: { enabled: 1 }', 'FILE:1:18: cors.enabled '],
     ['servers: { a: { url: ftp://x/ } }', 'FILE:1:22: servers.a.url '],
@@ -121,7 +121,7 @@ describe('a fault', () => {
   })
 
   test.each([
-    ['providers: { g: { pkce_enabled: false } }', 'cannot be switched off'],
+    ['providers: { g: { pkce_enabled: false } }', 'cannot be turned off'],
     ['providers: { g: { code_challenge_method: plain } }', 'must be S256'],
   ])('of a weak PKCE in %j says why it is refused', async (yaml, reason) => {
     expect(await fault(yaml)).toContain(reason)

@@ -180,7 +180,7 @@ describe('a login process', () => {
     attempts.rows.set('attempt-1', { ...(await attempts.byId('attempt-1')), updatedAt: clock.now() } as Attempt)
     const failing = errorOf(awaitAttempt(options, 'attempt-1'))
     await pass(60_200)
-    expect((await failing).message).toContain('cut off')
+    expect((await failing).message).toContain('interrupted')
   })
 })
 

@@ -44,7 +44,7 @@ describe('what is refused in words', () => {
   test.each(['SplxlOBeZQQYbYS6WxSbIA', 'code', 'code=c&state=s', '?code=c', 'javascript:alert(1)', 'file:///x?code=c'])(
     '%j is no address',
     (pasted) => {
-      expect(why(pasted)).toContain('no address')
+      expect(why(pasted)).toContain('not an address')
     },
   )
 

@@ -117,7 +117,7 @@ describe('pasting', () => {
     const { said, over, ended } = start(stdin, { kind: 'invalid_state' })
     stdin.write(`${ADDRESS}\n`)
     while (said.length < 2) await later()
-    expect(said[1]).toContain('used already')
+    expect(said[1]).toContain('already used')
     over.abort()
     await ended
   })
