@@ -129,7 +129,7 @@ describe('install', () => {
 
   test.each([
     [['install'], 'No host was given'],
-    [['install', 'emacs', URL], '"emacs" is not a host we know'],
+    [['install', 'emacs', URL], '"emacs" is not a known host'],
     [['install', 'cursor'], 'No server was given'],
     [['install', 'cursor', 'unknown'], 'is neither a command, a URL nor a server'],
     [['install', 'cursor', URL, '--name', 'a b'], 'may contain only'],
