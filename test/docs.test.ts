@@ -52,7 +52,7 @@ test('the schema for editors says of every key what docs/configuration.md says',
   expect(texts.length).toBeGreaterThan(50)
   expect(texts.filter(([, text]) => text === undefined)).toEqual([])
   expect(Object.fromEntries(texts)['servers.*.ca_file']).toBe(
-    'certificate authorities for this server, added to the general ca_file. Default: unset.',
+    'certificate authorities for this server, in addition to the general ca_file. Default: unset.',
   )
 })
 

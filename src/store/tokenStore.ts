@@ -35,13 +35,8 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
       try {
         return { generation, ...present({ refusedAt }), tokens: openTokenSet(database, seal, key, row) }
       } catch (thrown) {
-        // A row that was altered or moved counts as signed out; it is kept until the next sign-in replaces it.
         if (!(thrown instanceof BridgeError) || thrown.code !== 'seal_broken') throw thrown
-        database.run(
-          'UPDATE tokens SET last_error = :error, last_error_code = :code WHERE server = :server AND profile = :profile',
-          { ...namesOf(key), error: thrown.message, code: thrown.code },
-        )
-        return { generation, lastError: thrown.message, lastErrorCode: thrown.code }
+        return { generation, ...noteBroken(database, key, thrown) }
       }
     },
 
@@ -110,6 +105,15 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
 
     list: async () => readSummaries(database),
   }
+}
+
+/** A row that was altered or moved counts as signed out; it is kept until the next sign-in replaces it. */
+function noteBroken(database: Database, key: TokenKey, { message }: BridgeError) {
+  database.run(
+    'UPDATE tokens SET last_error = :error, last_error_code = :code WHERE server = :server AND profile = :profile',
+    { ...namesOf(key), error: message, code: 'seal_broken' },
+  )
+  return { lastError: message, lastErrorCode: 'seal_broken' as const }
 }
 
 const AT_GENERATION = 'WHERE server = :server AND profile = :profile AND generation = :generation'
