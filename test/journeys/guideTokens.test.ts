@@ -149,7 +149,7 @@ test('Issue: "Malformed token" errors: the login says that the server refuses it
   stage.authorization.state.tokenFault = answer('eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJodHRw')
   const refused = await login('--scope', 'mcp:tools')
   expect(refused.code).toBe(3)
-  expect(refused.stderr).toContain('refuses the new token (401)')
+  expect(refused.stderr).toContain('refuses it (401)')
   const { code, report, text } = await stage.doctor()
   expect(code).toBe(3)
   expect(report.likely_cause).toMatchObject({ name: 'token', code: 'malformed_token' })

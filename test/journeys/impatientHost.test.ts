@@ -85,7 +85,7 @@ test('Issue: the host gives up while you sign in: a call that waits too long is 
   const { error } = await echo(host, 'too early')
   expect(error.data).toMatchObject({ source: 'mcp-oauth-bridge', code: 'sign_in_pending', url: tab })
   expect(error.message).toContain(tab)
-  expect(error.data.hint).toContain('Finish the sign-in in the browser, then try again')
+  expect(error.data.hint).toContain('Finish the sign-in in the browser and try again')
   await stage.visit(tab ?? '')
   const calls = () => stage.server.state.passed.filter(({ rpc }) => rpc === 'tools/call').length
   await stage.callbackPortIsFree()

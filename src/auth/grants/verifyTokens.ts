@@ -46,7 +46,7 @@ export async function tryTokens(options: TryOptions): Promise<void> {
     return log.info('oauth:first-request', { outcome: 'failed', code: asBridgeError(thrown).code })
   }
   throw new BridgeError('unauthorized', {
-    message: `The sign-in succeeded, but ${options.url.origin} refuses the new token (401).`,
+    message: `The sign-in brought a new token, but ${options.url.origin} refuses it (401).`,
     hint: 'The token may be for another audience or tenant. Run mcp-oauth-bridge doctor to see its claims, then check resource, audience and scopes in config.yaml.',
   })
 }

@@ -124,7 +124,9 @@ export function createTokens(options: TokensOptions): Tokens {
 
     async refused(accessToken) {
       const { generation, tokens } = await reload()
-      if (tokens && tokens.accessToken === accessToken) await store.refuse(key, generation)
+      // One that has expired on its way, such as a short-lived one on a slow network, was refused for that.
+      if (tokens?.accessToken !== accessToken || !tokens || isExpired(tokens, clock.now())) return
+      await store.refuse(key, generation)
     },
 
     async stored() {

@@ -97,5 +97,5 @@ function judge(url: URL, { certificate, protocol }: Seen, refused: BridgeError |
   }
   const days = Math.floor((Date.parse(until) - now) / DAY_MS)
   const text = `${protocol}, certificate ${chain}.`
-  return days < 7 ? warn(`${text} It expires in ${days} days.`, 'Tell the server’s owner to renew it.') : pass(text)
+  return days < 7 ? warn(`${text} It ends in ${days} days.`, 'Tell the server’s owner to renew it.') : pass(text)
 }

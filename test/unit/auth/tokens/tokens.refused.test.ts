@@ -112,3 +112,14 @@ test('attack O: after a sign-out by another process the very next token set is n
   expect((await tokens.current())?.accessToken).toBe('two')
   expect((await tokens.stored())?.accessToken).toBe('two')
 })
+
+test('a token that has expired before the server saw it was not refused as a new one', async () => {
+  const { clock, store, tokens } = setUp()
+  store.put(KEY, { ...tokenSet('short', 'refresh'), expiresAt: clock.now() + 2_000 })
+  clock.advance(2_001)
+  await tokens.refused('short')
+  expect((await store.load(KEY)).refusedAt).toBeUndefined()
+  store.put(KEY, { ...tokenSet('good', 'refresh'), expiresAt: clock.now() + 2_000 })
+  await tokens.refused('good')
+  expect((await store.load(KEY)).refusedAt).toBe(clock.now())
+})
