@@ -5,19 +5,19 @@ import type { Program } from '../hosts/entry.ts'
 import type { ProcessIO } from './process.ts'
 import type { CommandLine } from './words/args.ts'
 
-export async function runLocal(line: CommandLine, world: ProcessIO): Promise<number> {
+export async function runLocal(line: CommandLine, io: ProcessIO): Promise<number> {
   switch (line.command) {
     case 'validate-config':
     case 'check-config':
-      return (await import('./commands/checkConfig.ts')).configCheck(line, world)
+      return (await import('./commands/checkConfig.ts')).configCheck(line, io)
     case 'install':
-      return (await import('./commands/install.ts')).install(line, world, program())
+      return (await import('./commands/install.ts')).install(line, io, program())
     case 'uninstall':
-      return (await import('./commands/install.ts')).uninstall(line, world)
+      return (await import('./commands/install.ts')).uninstall(line, io)
     case 'import':
-      return (await import('./commands/importRemote.ts')).importRemote(line, world)
+      return (await import('./commands/importRemote.ts')).importRemote(line, io)
     case 'completion':
-      return (await import('./words/completion.ts')).completion(line.words[0], world)
+      return (await import('./words/completion.ts')).completion(line.words[0], io)
     default:
       throw new BridgeError('internal', { message: `Nothing runs ${line.command}.` })
   }

@@ -19,23 +19,23 @@ export { pendingKeychainCalls } from '../system/keychain/inProcess.ts'
 
 /** Resolves to the exit code; never rejects. */
 export async function run(given: ProcessIO): Promise<number> {
-  const world = forPeople(given, onlyPrintable(given.stdout))
+  const io = forPeople(given, onlyPrintable(given.stdout))
   try {
-    const line = parseCommandLine(world.argv)
-    if (line.has('version')) return print(world, `${world.version}\n`)
+    const line = parseCommandLine(io.argv)
+    if (line.has('version')) return print(io, `${io.version}\n`)
     if (line.has('help')) {
       const { helpText } = await import('./words/help.ts')
-      const { width } = createStyle(world.stdout, world.environment)
-      return print(world, helpText(line.explicit ? line.command : undefined, width))
+      const { width } = createStyle(io.stdout, io.environment)
+      return print(io, helpText(line.explicit ? line.command : undefined, width))
     }
-    if (line.has('attempt')) return await runAttempt(world)
-    tellPassedOver(line, world)
+    if (line.has('attempt')) return await runAttempt(io)
+    tellPassedOver(line, io)
     const work = LOCAL.has(line.command)
-      ? import('./local.ts').then(({ runLocal }) => runLocal(line, world))
-      : runComposed(line, line.command === 'run' ? forPeople(given, given.stdout) : world)
-    return await (line.command === 'run' ? work : Promise.race([work, givenUp(world.ending)]))
+      ? import('./local.ts').then(({ runLocal }) => runLocal(line, io))
+      : runComposed(line, line.command === 'run' ? forPeople(given, given.stdout) : io)
+    return await (line.command === 'run' ? work : Promise.race([work, givenUp(io.ending)]))
   } catch (thrown) {
-    return fail(world, asBridgeError(thrown))
+    return fail(io, asBridgeError(thrown))
   }
 }
 
@@ -77,9 +77,9 @@ function givenUp(ending: AbortSignal): Promise<never> {
   })
 }
 
-async function runComposed(line: CommandLine, world: ProcessIO): Promise<number> {
+async function runComposed(line: CommandLine, io: ProcessIO): Promise<number> {
   const { flags, server, explicit } = line
-  const { environment, folder } = world
+  const { environment, folder } = io
   const named = line.command === 'migrate' ? undefined : server
   const config = await loadConfig({
     flags,
@@ -87,87 +87,87 @@ async function runComposed(line: CommandLine, world: ProcessIO): Promise<number>
     folder,
     find: line.command === 'migrate' ? projectConfigFile : ownConfigFile,
     server: named,
-    version: () => world.version,
+    version: () => io.version,
     alternatives: explicit ? [] : COMMANDS,
   }).catch(async (thrown: unknown) => {
     // If the settings cannot be read, doctor still reports that in its own format.
     if (line.command === 'doctor')
-      return (await import('./commands/doctor.ts')).misconfigured(world, line, asBridgeError(thrown))
+      return (await import('./commands/doctor.ts')).misconfigured(io, line, asBridgeError(thrown))
     throw thrown
   })
   if (typeof config === 'number') return config
-  if (line.command === 'run' && config.server === undefined && world.argv.length === 0 && isAtTerminal(world))
-    return (await import('./commands/firstRun.ts')).firstRun(world, (argv) => run({ ...world, argv }))
-  const app = compose(config, runtimeOf(world, config, line))
+  if (line.command === 'run' && config.server === undefined && io.argv.length === 0 && isAtTerminal(io))
+    return (await import('./commands/firstRun.ts')).firstRun(io, (argv) => run({ ...io, argv }))
+  const app = compose(config, runtimeOf(io, config, line))
   try {
-    return await dispatch(line, app, world)
+    return await dispatch(line, app, io)
   } finally {
     await app.close()
   }
 }
 
 /** For a server that the command line does not name: with its own settings from the config file only. */
-async function composeFor({ server, profile }: TokenKey, line: CommandLine, world: ProcessIO): Promise<App> {
+async function composeFor({ server, profile }: TokenKey, line: CommandLine, io: ProcessIO): Promise<App> {
   const { config: file, allowHttp } = line.flags
   const { flags: bare } = parseCommandLine([])
   const flags = { ...bare, allowHttp, profile, ...present({ config: file }) }
-  const { environment, folder, version } = world
+  const { environment, folder, version } = io
   const config = await loadConfig({ flags, environment, folder, server, version: () => version, alternatives: [] })
-  return compose(config, runtimeOf(world, config, line))
+  return compose(config, runtimeOf(io, config, line))
 }
 
-async function dispatch(line: CommandLine, app: App, world: ProcessIO): Promise<number> {
+async function dispatch(line: CommandLine, app: App, io: ProcessIO): Promise<number> {
   switch (line.command) {
     case 'run':
-      return connect(app, world)
+      return connect(app, io)
     case 'login':
-      return (await import('./commands/login.ts')).login(app, line, world)
+      return (await import('./commands/login.ts')).login(app, line, io)
     case 'logout':
-      return (await import('./commands/logout.ts')).logout(app, line, world, (key) => composeFor(key, line, world))
+      return (await import('./commands/logout.ts')).logout(app, line, io, (key) => composeFor(key, line, io))
     case 'status':
-      return (await import('./commands/status.ts')).status(app, line, world)
+      return (await import('./commands/status.ts')).status(app, line, io)
     case 'doctor':
-      return (await import('./commands/doctor.ts')).doctor(app, line, world)
+      return (await import('./commands/doctor.ts')).doctor(app, line, io)
     case 'support-bundle':
-      return (await import('./commands/supportBundle.ts')).supportBundle(app, line, world)
+      return (await import('./commands/supportBundle.ts')).supportBundle(app, line, io)
     case 'migrate':
-      return (await import('./commands/migrate.ts')).migrate(app, line.server, world)
+      return (await import('./commands/migrate.ts')).migrate(app, line.server, io)
     case 'refresh':
-      return (await import('./commands/refresh.ts')).refresh(app, world)
+      return (await import('./commands/refresh.ts')).refresh(app, io)
     case 'reset':
-      return (await import('./commands/reset.ts')).reset(app, line, world)
+      return (await import('./commands/reset.ts')).reset(app, line, io)
     default:
       throw new BridgeError('internal', { message: `Nothing runs ${line.command}.` })
   }
 }
 
 /** The login process of a bridge: its settings and attempt come as JSON through stdin. */
-async function runAttempt(world: ProcessIO): Promise<number> {
+async function runAttempt(io: ProcessIO): Promise<number> {
   const chunks: Buffer[] = []
-  for await (const chunk of world.stdin) chunks.push(chunk as Buffer)
+  for await (const chunk of io.stdin) chunks.push(chunk as Buffer)
   const { attemptId, config } = JSON.parse(Buffer.concat(chunks).toString('utf8')) as {
     attemptId: string
     config: Config
   }
-  const app = compose(config, runtimeOf(world, config))
+  const app = compose(config, runtimeOf(io, config))
   try {
     const { signInDetached } = await import('../signin/detached.ts')
-    await signInDetached(await app.signIn(), attemptId, world.ending)
+    await signInDetached(await app.signIn(), attemptId, io.ending)
     return 0
   } finally {
     await app.close()
   }
 }
 
-function print(world: ProcessIO, text: string): number {
-  world.stdout.write(text)
+function print(io: ProcessIO, text: string): number {
+  io.stdout.write(text)
   return 0
 }
 
-function fail(world: ProcessIO, error: BridgeError): number {
+function fail(io: ProcessIO, error: BridgeError): number {
   const text = `error: ${withoutQueries(error.message)}\nhint: ${error.hint}\n`
-  const { width } = createStyle(world.stderr, world.environment)
-  world.stderr.write(`${wrapWords(text, width)}      (${error.code}, see ${linkTo(error.code, world)})\n`)
+  const { width } = createStyle(io.stderr, io.environment)
+  io.stderr.write(`${wrapWords(text, width)}      (${error.code}, see ${linkTo(error.code, io)})\n`)
   return ERRORS[error.code].exit
 }
 

@@ -3,15 +3,15 @@ import type { Runtime } from '../compose/runtime.ts'
 import type { Config } from '../config/config.ts'
 import type { LoginLauncher } from '../ports.ts'
 import { clock } from '../system/clock.ts'
-import { keychain as keychainApart } from '../system/keychain/childProcess.ts'
-import { keychainHere } from '../system/keychain/inProcess.ts'
+import { keychain as childProcessKeychain } from '../system/keychain/childProcess.ts'
+import { inProcessKeychain } from '../system/keychain/inProcess.ts'
 import { createLog } from '../system/log/log.ts'
 import type { ProcessIO } from './process.ts'
 import { isAtTerminal } from './terminal/tty.ts'
 import type { CommandLine } from './words/args.ts'
 
-export function runtimeOf(world: ProcessIO, config: Config, line?: CommandLine): Runtime {
-  const { stdin, stdout, stderr, environment } = world
+export function runtimeOf(io: ProcessIO, config: Config, line?: CommandLine): Runtime {
+  const { stdin, stdout, stderr, environment } = io
   const wanted = (environment.DEBUG ?? '').split(/[\s,]+/).filter((name) => /^(\*|oauth|proxy)/.test(name))
   const debug = line?.has('debug') ?? false
   const chosen = line?.flags.logLevel === undefined ? 'warn' : config.logLevel
@@ -24,24 +24,24 @@ export function runtimeOf(world: ProcessIO, config: Config, line?: CommandLine):
   })
   if (config.sessionTimeoutMs < 300_000)
     log.warn('config:session_timeout', { message: 'session_timeout is low (< 300s)' })
-  const keychain = line?.command === 'run' ? keychainHere : keychainApart
-  const asks = line?.command === 'login' && isAtTerminal(world)
+  const keychain = line?.command === 'run' ? inProcessKeychain : childProcessKeychain
+  const asks = line?.command === 'login' && isAtTerminal(io)
   return {
     stdin,
     stdout,
     stderr,
     environment,
-    version: () => world.version,
+    version: () => io.version,
     clock,
     log,
     launcher,
     keychain,
-    ...(asks ? { confirmIssuer: (...of) => askForIssuer(world, ...of) } : {}),
+    ...(asks ? { confirmIssuer: (...of) => askForIssuer(io, ...of) } : {}),
   }
 }
 
-const askForIssuer = async (world: ProcessIO, issuer: string, clientId: string) =>
-  (await import('./terminal/confirmIssuer.ts')).confirmIssuer(world, issuer, clientId)
+const askForIssuer = async (io: ProcessIO, issuer: string, clientId: string) =>
+  (await import('./terminal/confirmIssuer.ts')).confirmIssuer(io, issuer, clientId)
 
 /** Loaded when a sign-in is needed, which is rare. */
 const launcher: LoginLauncher = {

@@ -17,17 +17,17 @@ export interface Report {
 const LIMIT_MS = 15_000
 
 /** `onFinding` gets each finding as it is made. Never rejects, opens no browser, refreshes no token, changes no stored data. */
-export async function examine(patient: CheckContext, onFinding: (finding: Finding) => void): Promise<Report> {
-  const facts: Findings = {}
+export async function examine(context: CheckContext, onFinding: (finding: Finding) => void): Promise<Report> {
+  const known: Findings = {}
   const findings: Finding[] = []
   try {
     for (const check of CHECKS) {
-      const finding = { name: check.name, ...(await perform(check, patient, facts)) }
+      const finding = { name: check.name, ...(await perform(check, context, known)) }
       findings.push(finding)
       onFinding(finding)
     }
   } finally {
-    facts.look?.close()
+    known.look?.close()
   }
   return reportOf(findings)
 }
@@ -43,8 +43,8 @@ export function reportOf(checks: readonly Finding[]): Report {
   }
 }
 
-async function perform(check: Check, patient: CheckContext, facts: Findings): Promise<Outcome> {
-  if (check.about === 'server' && !patient.server) return skip('No server was given.')
+async function perform(check: Check, context: CheckContext, known: Findings): Promise<Outcome> {
+  if (check.about === 'server' && !context.server) return skip('No server was given.')
   const limitMs = check.limitMs ?? LIMIT_MS
   const ended = new AbortController()
   const { signal } = ended
@@ -56,7 +56,7 @@ async function perform(check: Check, patient: CheckContext, facts: Findings): Pr
     signal.addEventListener('abort', tell, { once: true })
   })
   try {
-    return await Promise.race([check.run(patient, facts, signal), late])
+    return await Promise.race([check.run(context, known, signal), late])
   } catch (thrown) {
     return failed(asBridgeError(thrown))
   } finally {

@@ -70,7 +70,7 @@ export async function fetchDefaultMetadata(options: MetadataOptions, origin: str
   })
 }
 
-/** `guessServer` with what was published before. @throws BridgeError where today's rules do not take it */
+/** `fetchDefaultMetadata` with what was published before. @throws BridgeError where today's rules do not take it */
 export const defaultMetadata = (
   options: MetadataOptions,
   origin: string,

@@ -16,19 +16,19 @@ import type { ProcessIO } from '../process.ts'
 import type { CommandLine } from '../words/args.ts'
 
 /** Resolves to the exit code: that of the first check that failed; warnings alone are 0. */
-export async function configCheck(line: CommandLine, world: ProcessIO): Promise<number> {
-  const path = configPath(line, world)
-  const checks = await checksOf(path, line, world)
+export async function configCheck(line: CommandLine, io: ProcessIO): Promise<number> {
+  const path = configPath(line, io)
+  const checks = await checksOf(path, line, io)
   const wrong = checks.find(({ status }) => status === 'fail')
   // What there is nothing to do about has no remedy here.
   const told = checks.map((check) => present({ ...check, remedy: check.remedy ?? undefined }))
   const report = { ok: wrong === undefined, file: path, checks: told }
-  world.stdout.write(line.has('json') ? `${printableJson(report, 2)}\n` : `${checks.map(forPeople).join('\n')}\n`)
+  io.stdout.write(line.has('json') ? `${printableJson(report, 2)}\n` : `${checks.map(forPeople).join('\n')}\n`)
   return wrong === undefined ? 0 : ERRORS[wrong.code ?? 'config_invalid'].exit
 }
 
 /** Reads the file, other files and the database, and writes nothing. @throws BridgeError config_not_found */
-async function checksOf(path: string, { command, flags }: CommandLine, world: ProcessIO): Promise<Finding[]> {
+async function checksOf(path: string, { command, flags }: CommandLine, io: ProcessIO): Promise<Finding[]> {
   let text: string
   try {
     text = readOwnFile(path).text
@@ -36,9 +36,9 @@ async function checksOf(path: string, { command, flags }: CommandLine, world: Pr
     if (asBridgeError(thrown).code !== 'config_untrusted') throw thrown
     return [failure('trust', thrown)]
   }
-  const written = writtenChecks(text, path, world.environment)
+  const written = writtenChecks(text, path, io.environment)
   if (command !== 'check-config' || written.some(({ status }) => status !== 'pass')) return written
-  return [...written, ...(await liveChecks(text, path, flags, world))]
+  return [...written, ...(await liveChecks(text, path, flags, io))]
 }
 
 function configPath({ words: [named], flags }: CommandLine, { environment, folder }: ProcessIO): string {
@@ -73,8 +73,8 @@ function writtenChecks(text: string, path: string, environment: NodeJS.ProcessEn
 }
 
 /** The checks that need the environment, other files, the database and the network ports. */
-async function liveChecks(text: string, path: string, flags: Flags, world: ProcessIO): Promise<Finding[]> {
-  const { environment, folder } = world
+async function liveChecks(text: string, path: string, flags: Flags, io: ProcessIO): Promise<Finding[]> {
+  const { environment, folder } = io
   let file: ConfigFile
   try {
     file = besideConfig(parseConfigFile(text, path, environment).file, dirname(path))
@@ -89,7 +89,7 @@ async function liveChecks(text: string, path: string, flags: Flags, world: Proce
       folder,
       server: undefined,
       alternatives: [],
-      version: () => world.version,
+      version: () => io.version,
     })
     const ports = await portCheck(config.callbackUrls)
     const database = await databaseCheck(config.database)

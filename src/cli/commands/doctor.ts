@@ -13,15 +13,15 @@ import type { CommandLine } from '../words/args.ts'
 
 type Parts = Pick<App, 'config' | 'clock' | 'network' | 'storage' | 'oauth' | 'person'>
 
-export async function doctor(app: Parts, line: CommandLine, world: ProcessIO): Promise<number> {
-  if (line.has('json')) return tell(world, line, await examination(app, world))
-  const paper = createStyle(world.stdout, world.environment)
+export async function doctor(app: Parts, line: CommandLine, io: ProcessIO): Promise<number> {
+  if (line.has('json')) return tell(io, line, await examination(app, io))
+  const paper = createStyle(io.stdout, io.environment)
   const about = app.config.server ? ` · ${withoutQueries(app.config.server.url)}` : ' · this computer'
-  const progress = world.stderr.isTTY ? world.stderr : undefined
-  const report = await examination(app, world, ({ name }) => progress?.write(`\r\u001b[K${name} …`))
+  const progress = io.stderr.isTTY ? io.stderr : undefined
+  const report = await examination(app, io, ({ name }) => progress?.write(`\r\u001b[K${name} …`))
   progress?.write('\r\u001b[K')
-  world.stdout.write(`${paper.strong('mcp-oauth-bridge doctor')}${about}\n`)
-  return tell(world, line, report)
+  io.stdout.write(`${paper.strong('mcp-oauth-bridge doctor')}${about}\n`)
+  return tell(io, line, report)
 }
 
 /** What the checks find, safe to show: no secret that a server repeated, no terminal controls. */
@@ -49,12 +49,12 @@ export async function examination(
 }
 
 /** The settings cannot be read, so nothing else can be checked. */
-export function misconfigured(world: ProcessIO, line: CommandLine, error: BridgeError): number {
-  return tell(world, line, reportOf([shown({ name: 'config', ...failed(error) })]))
+export function misconfigured(io: ProcessIO, line: CommandLine, error: BridgeError): number {
+  return tell(io, line, reportOf([shown({ name: 'config', ...failed(error) })]))
 }
 
-function tell(world: ProcessIO, line: CommandLine, report: Report): number {
-  const { stdout, environment } = world
+function tell(io: ProcessIO, line: CommandLine, report: Report): number {
+  const { stdout, environment } = io
   if (line.has('json')) stdout.write(`${printableJson(report, 2)}\n`)
   else stdout.write(`${describe(report, createStyle(stdout, environment)).join('\n')}\n`)
   return exitOf(report)

@@ -14,9 +14,9 @@ import { type Asking, startAsking } from '../terminal/ask.ts'
 export type RunWords = (words: readonly string[]) => Promise<number>
 
 /** @throws BridgeError usage where servers are configured, so that one must be named; cancelled */
-export async function firstRun(world: ProcessIO, runWords: RunWords): Promise<number> {
-  const { stderr, environment } = world
-  const names = await configuredServers(world)
+export async function firstRun(io: ProcessIO, runWords: RunWords): Promise<number> {
+  const { stderr, environment } = io
+  const names = await configuredServers(io)
   if (names.length > 0)
     throw new BridgeError('usage', {
       message: 'No server was given.',
@@ -32,8 +32,8 @@ export async function firstRun(world: ProcessIO, runWords: RunWords): Promise<nu
       '',
     ].join('\n'),
   )
-  const [url, signsIn] = await asking(world, async (questions) => [
-    await askUrl(questions, world),
+  const [url, signsIn] = await asking(io, async (questions) => [
+    await askUrl(questions, io),
     await questions.yes('Sign in now in your browser?', 'yes'),
   ])
   if (signsIn === 'yes') {
@@ -41,13 +41,13 @@ export async function firstRun(world: ProcessIO, runWords: RunWords): Promise<nu
     if (code !== 0) return code
   }
   const hosts = allHosts(thisMachine(environment)).filter(isHere)
-  const host = await asking(world, (questions) => askHost(questions, world, hosts))
+  const host = await asking(io, (questions) => askHost(questions, io, hosts))
   return host === undefined ? 0 : await runWords(['install', host.name, url, '--yes'])
 }
 
 /** Only while questions are asked: a sign-in reads the terminal itself. */
-async function asking<T>(world: ProcessIO, ask: (questions: Asking) => Promise<T>): Promise<T> {
-  const questions = startAsking(world)
+async function asking<T>(io: ProcessIO, ask: (questions: Asking) => Promise<T>): Promise<T> {
+  const questions = startAsking(io)
   try {
     return await ask(questions)
   } finally {

@@ -20,21 +20,21 @@ interface Found extends RemoteServer {
   readonly host: Host
 }
 
-export async function importRemote(line: CommandLine, world: ProcessIO): Promise<number> {
+export async function importRemote(line: CommandLine, io: ProcessIO): Promise<number> {
   const [what] = line.words
   if (what !== 'mcp-remote')
     throw new BridgeError('usage', {
       message: `import supports only mcp-remote${what === undefined ? '' : `, not ${quote(what)}`}.`,
       hint: 'mcp-oauth-bridge import mcp-remote',
     })
-  const { environment, folder, stderr, stdout } = world
+  const { environment, folder, stderr, stdout } = io
   const machine = thisMachine(environment)
   const path =
     ownConfigFile(line.flags.config, environment, folder) ?? join(defaultPaths(environment).config, 'config.yaml')
   const before = existsSync(path) ? readOwnFile(path).text : ''
   const known = serversOf(before, path)
   const nameVariable = freeNames(environment, before)
-  const found = allHosts(machine).flatMap((host) => serversIn(host, nameVariable, world))
+  const found = allHosts(machine).flatMap((host) => serversIn(host, nameVariable, io))
   const fresh = withFreeNames(found, known)
   if (fresh.length === 0) {
     stderr.write(found.length === 0 ? 'No host uses mcp-remote.\n' : `${path} already has all of these servers.\n`)

@@ -20,13 +20,13 @@ import { type CommandLine, OPTIONS, type TypedOption } from '../words/args.ts'
 const usage = (message: string, hint?: string) =>
   new BridgeError('usage', { message, ...(hint === undefined ? {} : { hint }) })
 
-export async function install(line: CommandLine, world: ProcessIO, program: Program): Promise<number> {
+export async function install(line: CommandLine, io: ProcessIO, program: Program): Promise<number> {
   const [hostWord, target] = line.words
-  const host = findHost(hostWord, thisMachine(world.environment))
+  const host = findHost(hostWord, thisMachine(io.environment))
   if (target === undefined)
     throw usage('No server was given.', `mcp-oauth-bridge install ${host.name} <url | server-name>`)
-  const config = await checkedTarget(target, line.flags, world)
-  const words = wordsFor(target, line, world)
+  const config = await checkedTarget(target, line.flags, io)
+  const words = wordsFor(target, line, io)
   const name = line.options.findLast((option) => option.name === 'name')?.value ?? entryName(target, config)
   if (!/^[\w-]{1,64}$/.test(name)) throw usage(`The name ${quote(name)} may contain only A-Z, a-z, 0-9, _ and -.`)
 
@@ -40,25 +40,25 @@ export async function install(line: CommandLine, world: ProcessIO, program: Prog
       `${host.title} already has a different server named ${quote(name)}.`,
       'Choose another name with --name.',
     )
-  const entry = entryFor(host, program, words, world.environment)
+  const entry = entryFor(host, program, words, io.environment)
   if (JSON.stringify(known) === JSON.stringify(entry)) {
-    world.stderr.write(`${host.title} already has this server, as ${quote(name)}.\n`)
+    io.stderr.write(`${host.title} already has this server, as ${quote(name)}.\n`)
     return 0
   }
   const after = writeJson(before, [host.key, name], entry)
-  if (line.has('dry-run')) return show(world, host, before, after)
-  tellPinned(world, host, entry, ownConfigFile(line.flags.config, world.environment, world.folder))
-  if (!line.has('yes') && isAtTerminal(world)) await askToAdd(world, host)
-  tellChange(world, host, `Added ${quote(name)} to ${host.title}`, changeFile(host.path, after))
-  for (const note of notesOn([program.node, program.script, ...words])) world.stderr.write(`note: ${note}\n`)
+  if (line.has('dry-run')) return show(io, host, before, after)
+  tellPinned(io, host, entry, ownConfigFile(line.flags.config, io.environment, io.folder))
+  if (!line.has('yes') && isAtTerminal(io)) await askToAdd(io, host)
+  tellChange(io, host, `Added ${quote(name)} to ${host.title}`, changeFile(host.path, after))
+  for (const note of notesOn([program.node, program.script, ...words])) io.stderr.write(`note: ${note}\n`)
   const profile = line.flags.profile === undefined ? '' : ` --profile ${shellQuote(line.flags.profile)}`
-  world.stderr.write(`Sign in once: mcp-oauth-bridge login ${shellQuote(target)}${profile}\n`)
+  io.stderr.write(`Sign in once: mcp-oauth-bridge login ${shellQuote(target)}${profile}\n`)
   return 0
 }
 
-export async function uninstall(line: CommandLine, world: ProcessIO): Promise<number> {
+export async function uninstall(line: CommandLine, io: ProcessIO): Promise<number> {
   const [hostWord, target] = line.words
-  const host = findHost(hostWord, thisMachine(world.environment))
+  const host = findHost(hostWord, thisMachine(io.environment))
   if (target === undefined)
     throw usage('No server was given.', `mcp-oauth-bridge uninstall ${host.name} <url | server-name>`)
   const before = readIfThere(host.path)
@@ -75,15 +75,15 @@ export async function uninstall(line: CommandLine, world: ProcessIO): Promise<nu
     )
   }
   const after = chosen.reduce((text, [name]) => writeJson(text, [host.key, name], undefined), before)
-  if (line.has('dry-run')) return show(world, host, before, after)
+  if (line.has('dry-run')) return show(io, host, before, after)
   const names = chosen.map(([name]) => quote(name)).join(', ')
-  tellChange(world, host, `Removed ${names} from ${host.title}`, changeFile(host.path, after))
+  tellChange(io, host, `Removed ${names} from ${host.title}`, changeFile(host.path, after))
   return 0
 }
 
 /** Finds the server as a start would; headers and secrets are not needed yet. */
-function checkedTarget(target: string, { config, profile, allowHttp }: Flags, world: ProcessIO): Promise<Config> {
-  const { environment, folder } = world
+function checkedTarget(target: string, { config, profile, allowHttp }: Flags, io: ProcessIO): Promise<Config> {
+  const { environment, folder } = io
   const flags: Flags = {
     headers: [],
     authorizeParameters: [],
@@ -92,7 +92,7 @@ function checkedTarget(target: string, { config, profile, allowHttp }: Flags, wo
     ...(config === undefined ? {} : { config }),
     ...(profile === undefined ? {} : { profile }),
   }
-  return loadConfig({ flags, environment, folder, server: target, version: () => world.version, alternatives: [] })
+  return loadConfig({ flags, environment, folder, server: target, version: () => io.version, alternatives: [] })
 }
 
 /** The arguments for the host: the server, then options with absolute paths and without secrets. */
@@ -137,8 +137,8 @@ function serversOf(host: Host, text: string): JsonObject {
 const sameAs = (target: string) => (word: string) =>
   word === target || (URL.canParse(word) && URL.canParse(target) && new URL(word).href === new URL(target).href)
 
-function show(world: ProcessIO, host: Host, before: string, after: string): number {
-  world.stdout.write(`${[host.path, ...difference(before, after)].join('\n')}\n`)
+function show(io: ProcessIO, host: Host, before: string, after: string): number {
+  io.stdout.write(`${[host.path, ...difference(before, after)].join('\n')}\n`)
   return 0
 }
 
@@ -157,8 +157,8 @@ function tellPinned({ stderr }: ProcessIO, { title }: Host, entry: JsonObject, c
 }
 
 /** @throws BridgeError cancelled */
-async function askToAdd(world: ProcessIO, { title }: Host): Promise<void> {
-  const asking = startAsking(world)
+async function askToAdd(io: ProcessIO, { title }: Host): Promise<void> {
+  const asking = startAsking(io)
   try {
     if ((await asking.yes(`Add it to ${title}?`, 'yes')) === 'yes') return
   } finally {

@@ -18,17 +18,17 @@ import type { CommandLine } from '../words/args.ts'
 export async function reset(
   { config, storage }: Pick<App, 'config' | 'storage'>,
   line: CommandLine,
-  world: ProcessIO,
+  io: ProcessIO,
 ): Promise<number> {
-  const { stderr } = world
-  const pin = keyPinFile(defaultPaths(world.environment).state, config.database)
+  const { stderr } = io
+  const pin = keyPinFile(defaultPaths(io.environment).state, config.database)
   const files = [...filesOf(config), ...(existsSync(pin) ? [pin] : [])]
   if (files.length === 0) {
     stderr.write('There is nothing to remove.\n')
     return 0
   }
   refuseWhileInUse(config)
-  if (!line.has('yes')) await askTwice(files, world)
+  if (!line.has('yes')) await askTwice(files, io)
   refuseWhileInUse(config)
   // Read first, deleted last: while the database exists, its key must too.
   const items = itemsOf(config, storage)
@@ -36,7 +36,7 @@ export async function reset(
     remove(file)
     stderr.write(`Removed ${file}\n`)
   }
-  await removeKeychainItems(storage, items, world)
+  await removeKeychainItems(storage, items, io)
   stderr.write('All sign-ins are deleted. The config files are unchanged.\n')
   return 0
 }
@@ -85,14 +85,14 @@ function refuseWhileInUse({ database }: Config): void {
 
 const stopped = () => new BridgeError('declined', { hint: 'Nothing was deleted.' })
 
-async function askTwice(files: readonly string[], world: ProcessIO): Promise<void> {
-  if (!isAtTerminal(world))
+async function askTwice(files: readonly string[], io: ProcessIO): Promise<void> {
+  if (!isAtTerminal(io))
     throw new BridgeError('usage', {
       message: 'reset asks for confirmation, and there is no terminal to ask at.',
       hint: 'Add --yes.',
     })
-  world.stderr.write(`This deletes every sign-in, the sealing key and the logs:\n  ${files.join('\n  ')}\n`)
-  const asking = startAsking(world)
+  io.stderr.write(`This deletes every sign-in, the sealing key and the logs:\n  ${files.join('\n  ')}\n`)
+  const asking = startAsking(io)
   try {
     if ((await asking.yes('Continue?', 'no')) === 'no') throw stopped()
     if ((await asking.line('This cannot be undone. Type reset to confirm: ')) !== 'reset') throw stopped()

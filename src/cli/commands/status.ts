@@ -45,9 +45,9 @@ const LOOK_MS = 500
 
 type Parts = Pick<App, 'config' | 'clock' | 'storage' | 'oauth'>
 
-export async function status(app: Parts, line: CommandLine, world: ProcessIO): Promise<number> {
+export async function status(app: Parts, line: CommandLine, io: ProcessIO): Promise<number> {
   const { clock } = app
-  const { stdout, environment } = world
+  const { stdout, environment } = io
   const page = async () => {
     const report = await statusReport(app, line.server !== undefined)
     if (line.has('json')) return `${printableJson(report, 2)}\n`
@@ -65,8 +65,8 @@ export async function status(app: Parts, line: CommandLine, world: ProcessIO): P
   const begin = stdout.isTTY ? '\u001b[H\u001b[2J' : ''
   stdout.write(begin + shown)
   for (;;) {
-    await clock.sleep(LOOK_MS, world.ending).catch(() => undefined)
-    if (world.ending.aborted) return ERRORS.cancelled.exit
+    await clock.sleep(LOOK_MS, io.ending).catch(() => undefined)
+    if (io.ending.aborted) return ERRORS.cancelled.exit
     const next = await page()
     if (next !== shown) stdout.write(begin + next)
     shown = next

@@ -21,13 +21,13 @@ const HIDDEN = '[hidden]'
 
 type Parts = Pick<App, 'config' | 'clock' | 'network' | 'storage' | 'oauth' | 'person'>
 
-export async function supportBundle(app: Parts, line: CommandLine, world: ProcessIO): Promise<number> {
-  const { stdout, stderr, folder } = world
-  const text = `${printableJson(anonymous(await bundle(app, world)), 2)}\n`
+export async function supportBundle(app: Parts, line: CommandLine, io: ProcessIO): Promise<number> {
+  const { stdout, stderr, folder } = io
+  const text = `${printableJson(anonymous(await bundle(app, io)), 2)}\n`
   stdout.write(text)
   const day = new Date(app.clock.now()).toISOString().slice(0, 10)
   const file = resolve(folder, line.flags.output ?? `mcp-oauth-bridge-support-${day}.json`)
-  if (!line.has('yes') && !(await agreed(world, file))) {
+  if (!line.has('yes') && !(await agreed(io, file))) {
     stderr.write('Nothing was written. Read it above; --yes writes it without asking.\n')
     return 0
   }
@@ -37,9 +37,9 @@ export async function supportBundle(app: Parts, line: CommandLine, world: Proces
 }
 
 /** @throws BridgeError cancelled */
-async function agreed(world: ProcessIO, file: string): Promise<boolean> {
-  if (!isAtTerminal(world)) return false
-  const asking = startAsking(world)
+async function agreed(io: ProcessIO, file: string): Promise<boolean> {
+  if (!isAtTerminal(io)) return false
+  const asking = startAsking(io)
   try {
     return (await asking.yes(`Write this to ${withoutControls(file)}?`, 'no')) === 'yes'
   } finally {
@@ -47,13 +47,13 @@ async function agreed(world: ProcessIO, file: string): Promise<boolean> {
   }
 }
 
-async function bundle(app: Parts, world: ProcessIO) {
+async function bundle(app: Parts, io: ProcessIO) {
   const { config, clock } = app
-  const { environment } = world
+  const { environment } = io
   return {
     made_at: new Date(clock.now()).toISOString(),
-    versions: { program: world.version, node: process.versions.node, system: `${process.platform} ${process.arch}` },
-    doctor: withoutSubject(await examination(app, world)),
+    versions: { program: io.version, node: process.versions.node, system: `${process.platform} ${process.arch}` },
+    doctor: withoutSubject(await examination(app, io)),
     status: await accounts(app),
     config: redacted(config),
     environment: NAMES.filter((name) => environment[name]).map((name) => `${name} is set`),

@@ -3,10 +3,10 @@ import { quote } from '../../redaction/text.ts'
 import type { ProcessIO } from '../process.ts'
 import { startAsking } from './ask.ts'
 
-export async function confirmIssuer(world: ProcessIO, issuer: string, clientId: string): Promise<'yes' | 'no'> {
-  const asking = startAsking(world)
+export async function confirmIssuer(io: ProcessIO, issuer: string, clientId: string): Promise<'yes' | 'no'> {
+  const asking = startAsking(io)
   try {
-    world.stderr.write(
+    io.stderr.write(
       `This server names the authorization server ${quote(issuer, 2_000)}.\nThe secret or key of your client ${quote(clientId)} would be sent there.\n`,
     )
     return await asking.yes('Did you register the client there?', 'no')

@@ -14,8 +14,8 @@ const DAY_MS = 24 * 60 * 60 * 1000
 export const tls: Check = {
   name: 'tls',
   about: 'server',
-  async run(patient, facts, signal) {
-    const url = new URL(patient.server?.url ?? '')
+  async run(context, findings, signal) {
+    const url = new URL(context.server?.url ?? '')
     if (url.protocol === 'http:' && !isLoopback(url.hostname)) {
       const remedy = 'Ask its owner for https, then remove allow_http. Until then, use it only on a network you trust.'
       return warn(
@@ -25,18 +25,18 @@ export const tls: Check = {
       )
     }
     if (url.protocol !== 'https:') return skip('The URL is http, on this machine.')
-    if (facts.down) return skip('The server cannot be reached.')
-    if (facts.proxied) return throughProxy(await refusal(patient, url, signal))
+    if (findings.down) return skip('The server cannot be reached.')
+    if (findings.proxied) return throughProxy(await refusal(context, url, signal))
     const seen = await look(url, signal)
     if (typeof seen === 'string') {
-      facts.down = true
+      findings.down = true
       return fail(
         'tls_failed',
         `${url.host} does not speak a supported version of TLS: ${quote(seen, 120)}.`,
         'Check the port, and whether the URL should begin with http:// or https://.',
       )
     }
-    return judge(url, seen, await refusal(patient, url, signal), patient.clock.now())
+    return judge(url, seen, await refusal(context, url, signal), context.clock.now())
   },
 }
 

@@ -16,7 +16,7 @@ const SEALS_VERSION = 2
 export const database: Check = {
   name: 'database',
   about: 'machine',
-  async run({ config, look }, facts) {
+  async run({ config, look }, findings) {
     const { database: file, dataFolder } = config
     const unsafe = unsafeOwner([dataFolder, file])
     if (unsafe) return unsafe
@@ -25,12 +25,12 @@ export const database: Check = {
       return pass(`${file} does not exist yet; the first sign-in creates it.`)
     }
     try {
-      facts.look = await look()
+      findings.look = await look()
     } catch (thrown) {
       if (!(thrown instanceof BridgeError)) throw thrown
       return thrown.code === 'database_locked' ? locked(file) : failed(thrown)
     }
-    return judge(facts.look.database, file, dataFolder)
+    return judge(findings.look.database, file, dataFolder)
   },
 }
 

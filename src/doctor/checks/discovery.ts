@@ -19,14 +19,14 @@ export const protectedResource: Check = {
   name: 'protected_resource_metadata',
   about: 'server',
   limitMs: 25_000,
-  async run(patient, facts) {
-    if (!facts.answer) return skip('The server does not answer.')
-    const found = await find(patient, facts)
-    if (facts.discoveryFailure?.about === 'resource') return facts.discoveryFailure
+  async run(context, findings) {
+    if (!findings.answer) return skip('The server does not answer.')
+    const found = await find(context, findings)
+    if (findings.discoveryFailure?.about === 'resource') return findings.discoveryFailure
     if (found?.resource !== undefined) return pass(`The metadata names the resource ${quote(found.resource)}.`)
-    if (facts.answer.status !== 401) return skip('The server does not require a sign-in.')
+    if (findings.answer.status !== 401) return skip('The server does not require a sign-in.')
     if (found === undefined) return skip('See the next check.')
-    if (patient.server?.issuer !== undefined)
+    if (context.server?.issuer !== undefined)
       return pass('The server does not publish any; the configured issuer is used.')
     return warn(
       'The server does not publish any; its own origin is used as the authorization server.',
@@ -35,10 +35,10 @@ export const protectedResource: Check = {
   },
 }
 
-/** Fills in the facts: the metadata, or why there is none. */
-async function find({ server, guarded, reach, rules }: CheckContext, facts: Findings) {
-  if (!server || !facts.answer) return undefined
-  const { challenge } = facts.answer
+/** Fills in the findings: the metadata, or why there is none. */
+async function find({ server, guarded, reach, rules }: CheckContext, findings: Findings) {
+  if (!server || !findings.answer) return undefined
+  const { challenge } = findings.answer
   const { allow_missing_s256, trusted_issuers } = server.exceptions
   const options = {
     http: await guarded(),
@@ -53,12 +53,12 @@ async function find({ server, guarded, reach, rules }: CheckContext, facts: Find
   try {
     const found = await discover(options, challenge)
     await (await reach())?.check(new URL(found.metadata.authorization_endpoint))
-    facts.metadata = found.metadata
-    facts.issuer = found.issuer
+    findings.metadata = found.metadata
+    findings.issuer = found.issuer
     return found
   } catch (thrown) {
     const error = asBridgeError(thrown)
-    facts.discoveryFailure = { ...failed(error), about: aboutOf(error, challenge) }
+    findings.discoveryFailure = { ...failed(error), about: aboutOf(error, challenge) }
     return undefined
   }
 }
@@ -74,8 +74,8 @@ function aboutOf({ code, details }: BridgeError, { resourceMetadata = '' }: Chal
 export const authorizationServer: Check = {
   name: 'authorization_server_metadata',
   about: 'server',
-  async run({ server, rules }, facts) {
-    const { metadata, issuer, discoveryFailure: failure, answer } = facts
+  async run({ server, rules }, findings) {
+    const { metadata, issuer, discoveryFailure: failure, answer } = findings
     if (server && metadata && issuer !== undefined) {
       const used = await exceptionsUsed({ server, metadata, issuer, challenge: answer?.challenge })
       const [first] = used

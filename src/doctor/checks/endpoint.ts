@@ -15,16 +15,16 @@ const NOT_STREAMABLE = [400, 404, 405]
 export const endpoint: Check = {
   name: 'mcp_endpoint',
   about: 'server',
-  async run(patient, facts, signal) {
-    const { server, config } = patient
+  async run(context, findings, signal) {
+    const { server, config } = context
     if (!server) return skip('No server was given.')
-    if (facts.down) return skip('The server cannot be reached.')
+    if (findings.down) return skip('The server cannot be reached.')
     const idleMs = Math.min(config.requestTimeoutMs || LONGEST_MS, LONGEST_MS)
     try {
-      if (server.transport === 'sse') return await askForStream(patient, facts, { idleMs, signal })
-      const outcome = await ping(patient, facts, { idleMs, signal })
-      const older = server.transport === 'auto' && NOT_STREAMABLE.includes(facts.answer?.status ?? 0)
-      return (older && (await older2024(patient, facts, { idleMs, signal }).catch(() => undefined))) || outcome
+      if (server.transport === 'sse') return await askForStream(context, findings, { idleMs, signal })
+      const outcome = await ping(context, findings, { idleMs, signal })
+      const older = server.transport === 'auto' && NOT_STREAMABLE.includes(findings.answer?.status ?? 0)
+      return (older && (await older2024(context, findings, { idleMs, signal }).catch(() => undefined))) || outcome
     } catch (thrown) {
       if (!(thrown instanceof BridgeError)) throw thrown
       if (thrown.code === 'server_timeout') {
@@ -38,27 +38,27 @@ export const endpoint: Check = {
 
 type Within = Pick<HttpRequest, 'idleMs' | 'signal'>
 
-async function ping({ server, http, clock }: CheckContext, facts: Findings, within: Within): Promise<Outcome> {
+async function ping({ server, http, clock }: CheckContext, findings: Findings, within: Within): Promise<Outcome> {
   const response = await http.request({ ...mcpPing(server?.url ?? '', server?.headers ?? {}, 'doctor'), ...within })
   response.discard()
-  return judge(note(facts, response, clock.now()))
+  return judge(note(findings, response, clock.now()))
 }
 
 /** HTTP+SSE of revision 2024-11-05: a stream whose first event names the endpoint. undefined: not supported. */
-async function older2024(patient: CheckContext, facts: Findings, within: Within): Promise<Outcome | undefined> {
-  const { server, http, clock } = patient
+async function older2024(context: CheckContext, findings: Findings, within: Within): Promise<Outcome | undefined> {
+  const { server, http, clock } = context
   const headers = { ...server?.headers, accept: 'text/event-stream' }
   const response = await http.request({ method: 'GET', url: new URL(server?.url ?? ''), headers, ...within })
   const opens = response.status === 200 && /^event: *endpoint\r?$/m.test(await startOf(response))
   response.discard()
-  if (response.status === 401) return judge(note(facts, response, clock.now()))
+  if (response.status === 401) return judge(note(findings, response, clock.now()))
   if (!opens) return undefined
-  note(facts, response, clock.now())
+  note(findings, response, clock.now())
   return pass('It speaks the HTTP+SSE transport of 2024-11-05 and does not require a token.')
 }
 
-async function askForStream(patient: CheckContext, facts: Findings, within: Within): Promise<Outcome> {
-  const outcome = await older2024(patient, facts, within)
+async function askForStream(context: CheckContext, findings: Findings, within: Within): Promise<Outcome> {
+  const outcome = await older2024(context, findings, within)
   if (outcome) return outcome
   const remedy = 'Remove --transport sse, and check that the URL is the MCP endpoint, often ending in /sse.'
   return fail('invalid_protocol', 'Invalid MCP protocol response: it does not open an HTTP+SSE event stream.', remedy)
@@ -74,9 +74,9 @@ async function startOf({ headers, body }: HttpResponse): Promise<string> {
   return text
 }
 
-function note(facts: Findings, { status, headers }: HttpResponse, at: number): NonNullable<Findings['answer']> {
-  facts.answer = { status, headers, challenge: parseChallenge(status, headers['www-authenticate']), at }
-  return facts.answer
+function note(findings: Findings, { status, headers }: HttpResponse, at: number): NonNullable<Findings['answer']> {
+  findings.answer = { status, headers, challenge: parseChallenge(status, headers['www-authenticate']), at }
+  return findings.answer
 }
 
 function judge({ status, headers, challenge }: NonNullable<Findings['answer']>): Outcome {

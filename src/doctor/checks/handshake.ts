@@ -14,14 +14,14 @@ const REVISION = '2025-11-25'
 export const handshake: Check = {
   name: 'mcp_handshake',
   about: 'server',
-  async run(patient, facts, signal) {
-    const tokens = facts.record?.tokens
-    if (!facts.answer) return skip('The server does not answer.')
-    if (facts.answer.status === 401 && !tokens)
-      return skip(facts.keyless ? 'The sealing key cannot be read.' : 'Nobody is signed in.')
-    if (tokens?.expiresAt !== undefined && tokens.expiresAt <= patient.clock.now())
+  async run(context, findings, signal) {
+    const tokens = findings.record?.tokens
+    if (!findings.answer) return skip('The server does not answer.')
+    if (findings.answer.status === 401 && !tokens)
+      return skip(findings.keyless ? 'The sealing key cannot be read.' : 'Nobody is signed in.')
+    if (tokens?.expiresAt !== undefined && tokens.expiresAt <= context.clock.now())
       return skip('The token has expired, and doctor does not refresh it. Run mcp-oauth-bridge refresh.')
-    return judge(await initialize(patient, facts, signal))
+    return judge(await initialize(context, findings, signal))
   },
 }
 
@@ -34,13 +34,13 @@ interface Answer {
 
 async function initialize(
   { server, config, clock, http, version }: CheckContext,
-  facts: Findings,
+  findings: Findings,
   signal: AbortSignal,
 ): Promise<Answer> {
   const idleMs = Math.min(config.requestTimeoutMs || LONGEST_MS, LONGEST_MS)
   const authorizer: Authorizer = {
-    headers: async (method, url) => (await facts.authorizer?.headers(method, url)) ?? {},
-    onNonce: async (answer) => facts.authorizer?.onNonce(answer),
+    headers: async (method, url) => (await findings.authorizer?.headers(method, url)) ?? {},
+    onNonce: async (answer) => findings.authorizer?.onNonce(answer),
     async onChallenge() {
       throw new BridgeError('unauthorized', { message: 'The server refuses the stored token (401).' })
     },

@@ -7,11 +7,11 @@ import { fail, pass, skip, warn } from '../report/finding.ts'
 export const headers: Check = {
   name: 'headers',
   about: 'server',
-  async run({ server, config, clock }, facts) {
-    const tokens = facts.record?.tokens
+  async run({ server, config, clock }, findings) {
+    const tokens = findings.record?.tokens
     if (!server) return skip('No server was given.')
     const { forwardHeaders: forward, blockedHeaders: blocked, userHeaders } = config
-    facts.authorizer = createAuthorizer({
+    findings.authorizer = createAuthorizer({
       tokens: fixedTokens(tokens),
       userHeaders,
       headers: server.headers,
@@ -20,8 +20,8 @@ export const headers: Check = {
       log: SILENT,
       clock,
     })
-    facts.headers = await facts.authorizer.headers('POST', new URL(server.url))
-    const sent = Object.keys(facts.headers)
+    findings.headers = await findings.authorizer.headers('POST', new URL(server.url))
+    const sent = Object.keys(findings.headers)
     const text = `Sent: ${sent.join(', ') || 'none'}. Blocked: ${blocked.join(', ') || 'none'}.`
     if (tokens && !sent.some((name) => name.toLowerCase() === 'authorization')) {
       const remedy = 'Add Authorization to header_forwarding.forward_headers, and remove it from blocked_headers.'

@@ -59,7 +59,7 @@ export const config: Check = {
 export const proxy: Check = {
   name: 'proxy',
   about: 'machine',
-  async run({ environment, server }, facts, signal) {
+  async run({ environment, server }, findings, signal) {
     const url = new URL(server?.url ?? 'https://mcp.example.com/')
     const scheme = url.protocol === 'https:' ? 'https_proxy' : 'http_proxy'
     const variable = [scheme, scheme.toUpperCase()].find((name) => environment[name])
@@ -69,16 +69,16 @@ export const proxy: Check = {
     try {
       found = proxyFor(url)
     } catch (thrown) {
-      facts.down = true
+      findings.down = true
       return failed(asBridgeError(thrown))
     }
     if (!found)
       return pass(`${variable} is set; it is not used for this server (NO_PROXY, or the server is on this machine).`)
-    facts.proxied = true
+    findings.proxied = true
     const { host } = found
     const outcome = await dial({ host: bareHost(found), port: portOf(found) }, 0, signal)
     if (outcome === 'open') return pass(`${variable} names ${host}; it answers, and is used.`)
-    facts.down = true
+    findings.down = true
     return fail(
       'proxy_failed',
       `${variable} names the proxy ${host}, which does not answer.`,

@@ -12,15 +12,15 @@ export const dns: Check = {
   name: 'dns',
   about: 'server',
   limitMs: 10_000,
-  async run(patient, facts) {
-    const host = bareHost(urlOf(patient))
-    if (facts.proxied) return skip('The proxy resolves the name.')
+  async run(context, findings) {
+    const host = bareHost(urlOf(context))
+    if (findings.proxied) return skip('The proxy resolves the name.')
     try {
       const addresses = await lookup(host, { all: true })
       return pass(`${host} resolves to ${addresses.map(({ address }) => address).join(', ')}.`)
     } catch (thrown) {
       const { code } = thrown as NodeJS.ErrnoException
-      facts.down = true
+      findings.down = true
       const remedy = 'Check the spelling of the server URL, the network, the VPN and the DNS server.'
       return fail(
         'server_unreachable',
@@ -34,19 +34,19 @@ export const dns: Check = {
 export const tcp: Check = {
   name: 'tcp',
   about: 'server',
-  async run(patient, facts, signal) {
-    if (facts.proxied) return skip('The proxy makes the connection.')
-    if (facts.down) return skip('The name does not resolve.')
-    const url = urlOf(patient)
+  async run(context, findings, signal) {
+    if (findings.proxied) return skip('The proxy makes the connection.')
+    if (findings.down) return skip('The name does not resolve.')
+    const url = urlOf(context)
     const to = { host: bareHost(url), port: portOf(url) }
-    const outcome = await dial(to, patient.config.connectTimeoutMs || 10_000, signal)
+    const outcome = await dial(to, context.config.connectTimeoutMs || 10_000, signal)
     if (outcome === 'open') return pass(`${url.host} accepts connections.`)
-    facts.down = true
+    findings.down = true
     if (outcome === 'timeout') {
       const remedy = 'Check the firewall and the VPN; raise connect_timeout if the server is far away.'
       return fail(
         'server_timeout',
-        `MCP server timeout: ${url.host} did not accept a connection within ${patient.config.connectTimeoutMs} ms.`,
+        `MCP server timeout: ${url.host} did not accept a connection within ${context.config.connectTimeoutMs} ms.`,
         remedy,
       )
     }

@@ -18,13 +18,13 @@ const LIMIT_BYTES = 256 * 1024
 export const registration: Check = {
   name: 'registration',
   about: 'server',
-  async run(patient, facts) {
-    const { metadata } = facts
+  async run(context, findings) {
+    const { metadata } = findings
     if (!metadata) return skip('No metadata was found.')
-    const { clientId, clientSecret, clientKey, clientMetadataUrl } = patient.server ?? {}
-    const client = await clientOf(patient, facts)
+    const { clientId, clientSecret, clientKey, clientMetadataUrl } = context.server ?? {}
+    const client = await clientOf(context, findings)
     if (client !== undefined && client === clientId) {
-      const alone = await unbound(patient, facts)
+      const alone = await unbound(context, findings)
       if (alone) return alone
       const given = present({ clientSecret: clientSecret || undefined, privateKey: clientKey || undefined })
       return pass(`The configured client ${quote(client)} is used, with ${chooseAuthMethod(metadata, given)}.`)
@@ -71,17 +71,17 @@ async function unbound({ server }: CheckContext, { issuer, look }: Findings): Pr
 export const redirectUri: Check = {
   name: 'redirect_uri',
   about: 'server',
-  async run(patient, facts, signal) {
-    const [redirect = ''] = patient.config.callbackUrls
-    const { metadata } = facts
+  async run(context, findings, signal) {
+    const [redirect = ''] = context.config.callbackUrls
+    const { metadata } = findings
     if (!metadata) return skip('No metadata was found.')
-    const client = await clientOf(patient, facts)
+    const client = await clientOf(context, findings)
     if (client === undefined)
       return metadata.registration_endpoint === undefined
         ? skip('There is no client yet.')
         : pass(`${redirect} will be registered at the first sign-in.`)
     const url = new URL(metadata.authorization_endpoint)
-    if (!isSecure(url, patient.server?.allowHttp ?? false)) return skip('The authorization endpoint is not https.')
+    if (!isSecure(url, context.server?.allowHttp ?? false)) return skip('The authorization endpoint is not https.')
     const challenge = createHash('sha256').update(randomBytes(32)).digest('base64url')
     const query = {
       response_type: 'code',
@@ -94,7 +94,7 @@ export const redirectUri: Check = {
       code_challenge_method: 'S256',
     }
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
-    return await preflight(await patient.guarded(), url, redirect, signal)
+    return await preflight(await context.guarded(), url, redirect, signal)
   },
 }
 

@@ -8,13 +8,13 @@ export const keychain: Check = {
   about: 'machine',
   limitMs: 8_000,
   late: 'keychain_locked',
-  async run({ config: { secretStore } }, facts) {
-    const { look } = facts
+  async run({ config: { secretStore } }, findings) {
+    const { look } = findings
     const places = look?.keyBackends() ?? []
     if (look && places.length > 0) {
-      facts.keyless = true
+      findings.keyless = true
       const key = await look.sealingKey()
-      delete facts.keyless
+      delete findings.keyless
       return key
         ? pass(`The sealing key is in the ${places.join(' and the ')}.`)
         : pass('The sealing key is missing, but nothing is encrypted with it. The next sign-in creates a new one.')

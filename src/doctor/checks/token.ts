@@ -10,14 +10,14 @@ const LOGIN = 'Sign in: mcp-oauth-bridge login.'
 export const token: Check = {
   name: 'token',
   about: 'server',
-  async run(patient, facts, signal) {
-    const { look, answer } = facts
+  async run(context, findings, signal) {
+    const { look, answer } = findings
     if (!look) return notSignedIn(answer?.status)
-    if (facts.keyless) return skip('The sealing key cannot be read.')
-    const record = await look.tokens.load(patient.key())
-    facts.record = record
+    if (findings.keyless) return skip('The sealing key cannot be read.')
+    const record = await look.tokens.load(context.key())
+    findings.record = record
     const { tokens } = record
-    if (tokens) return await examineToken(tokens, patient, facts, signal)
+    if (tokens) return await examineToken(tokens, context, findings, signal)
     if (record.lastError === undefined) return notSignedIn(answer?.status)
     const { lastErrorCode = 'token_expired' } = record
     return fail(
@@ -35,8 +35,8 @@ const notSignedIn = (status: number | undefined): Outcome =>
 
 async function examineToken(
   tokens: TokenSet,
-  patient: CheckContext,
-  facts: Findings,
+  context: CheckContext,
+  findings: Findings,
   signal: AbortSignal,
 ): Promise<Outcome> {
   const { accessToken, expiresAt, scope } = tokens
@@ -46,7 +46,7 @@ async function examineToken(
       'Malformed token: it has spaces, line breaks or other characters that are not allowed in a header.',
       'Sign in again: mcp-oauth-bridge login --force. If that does not help, only the provider can fix it.',
     )
-  const left = expiresAt === undefined ? undefined : Math.round((expiresAt - patient.clock.now()) / 1000)
+  const left = expiresAt === undefined ? undefined : Math.round((expiresAt - context.clock.now()) / 1000)
   const until = left === undefined ? 'no known expiry' : left > 0 ? `valid for ${left} s` : `expired ${-left} s ago`
   const claims = readClaims(accessToken)
   if (claims === 'malformed')
@@ -58,10 +58,10 @@ async function examineToken(
   const shape = claims ? `a JWT with ${claims.shown}` : `opaque, ${accessToken.length} characters`
   const text = `It is ${shape}; ${until}; scopes ${scope ?? 'unknown'}.`
   if (claims) {
-    const wrong = await wrongInJwt(tokens, claims, patient, facts, signal)
+    const wrong = await wrongInJwt(tokens, claims, context, findings, signal)
     if (wrong) return { ...wrong, detail: `${wrong.detail} ${text}` }
   }
-  if (left !== undefined && left <= 0 && !isRefreshable(tokens, patient))
+  if (left !== undefined && left <= 0 && !isRefreshable(tokens, context))
     return fail('token_expired', `Token expired, and there is no refresh token. ${text}`, LOGIN)
   return pass(text)
 }

@@ -58,7 +58,7 @@ export interface Check {
   /** The error after that time; omitted: server_timeout. */
   readonly late?: ErrorCode
   /** May throw BridgeError: then the check fails with it. Must stop when `signal` aborts. */
-  run(patient: CheckContext, facts: Findings, signal: AbortSignal): Promise<Outcome>
+  run(context: CheckContext, facts: Findings, signal: AbortSignal): Promise<Outcome>
 }
 
 /** What the parts of a bridge would log while they are examined stands in the finding. */

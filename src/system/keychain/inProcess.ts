@@ -7,7 +7,7 @@ import { openEntry, readSecret } from './entry.ts'
 type AsyncEntry = ReturnType<typeof openEntry>
 
 /** @throws BridgeError keychain_unavailable from every call when there is no keychain, or a locked one */
-export const keychainHere: SecretStore = {
+export const inProcessKeychain: SecretStore = {
   get: (name) => withEntry(name, readSecret),
   set: (name, secret) => withEntry(name, (entry) => entry.setSecret(Buffer.from(secret))),
   delete: (name) => withEntry(name, async (entry) => void (await entry.deleteCredential())),
