@@ -39,7 +39,7 @@ describe.skipIf(!has('tmux'))('mcp-oauth-bridge alone at a terminal', () => {
     terminal.run()
     expect(await terminal.shows(/URL of the MCP server:$/m)).toContain('Nothing is configured yet.')
     terminal.enter('mcp.example.com')
-    expect(await terminal.shows(/is no https URL[\s\S]*URL of the MCP server:$/)).toContain('"mcp.example.com"')
+    expect(await terminal.shows(/is not an https URL[\s\S]*URL of the MCP server:$/)).toContain('"mcp.example.com"')
     terminal.enter(stage.server.url)
     await terminal.shows(/Sign in now, in your browser\? \[Y\/n\]$/m)
     terminal.press('Enter')

@@ -94,7 +94,7 @@ async function askTwice(files: readonly string[], io: ProcessIO): Promise<void> 
   io.stderr.write(`This deletes every sign-in, the sealing key and the logs:\n  ${files.join('\n  ')}\n`)
   const asking = startAsking(io)
   try {
-    if ((await asking.yes('Continue?', 'no')) === 'no') throw stopped()
+    if ((await asking.yes('Go on?', 'no')) === 'no') throw stopped()
     if ((await asking.line('This cannot be undone. Type reset to confirm: ')) !== 'reset') throw stopped()
   } finally {
     asking.close()

@@ -19,7 +19,7 @@ export async function connect(
   log.info('proxy:start', { server: url, profile: config.profile })
   if (stdin.isTTY)
     stderr.write(
-      `Bridging to ${shownUrl(url)}; waiting for MCP messages on stdin. A person signs in with: ${loginCommand(url, config.profile, name)}\n`,
+      `Bridging to ${shownUrl(url)}; waiting for MCP messages on stdin. To sign in: ${loginCommand(url, config.profile, name)}\n`,
     )
   let end: (graceMs: number) => void = () => undefined
   const ended = new Promise<number>((resolve) => {

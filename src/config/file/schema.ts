@@ -17,7 +17,7 @@ const megabytes = z.number().positive().max(500)
 const caFile = z.string().min(1)
 const strategy = z.enum(['auto', 'none', 'reauthorize'])
 const pkceEnabled = z.literal(true, {
-  error: 'cannot be turned off: MCP requires PKCE (authorization specification)',
+  error: 'cannot be switched off: MCP requires PKCE (authorization specification)',
 })
 const challengeMethod = z.literal('S256', {
   error: 'must be S256: plain reveals the verifier (OAuth 2.1 section 4.1.1)',
@@ -25,7 +25,7 @@ const challengeMethod = z.literal('S256', {
 
 /** Words a refused value of `database_url` gets. */
 const databaseUrl = (text: string): string | undefined => {
-  if (/^postgres(ql)?:/.test(text)) return 'must be sqlite:FILE: this version does not support PostgreSQL'
+  if (/^postgres(ql)?:/.test(text)) return 'must be sqlite:FILE: PostgreSQL comes with the gateway'
   return text.startsWith('sqlite:') && text !== 'sqlite:' ? undefined : 'must be sqlite:FILE'
 }
 

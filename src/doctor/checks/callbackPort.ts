@@ -15,7 +15,7 @@ export const callbackPort: Check = {
     const outcome = await judgePort(redirect)
     if (outcome.status !== 'warn') return outcome
     if (await look?.leases.isHeld(`callback:${redirect}`))
-      return pass(`${host} is held by a sign-in of ours that waits.`)
+      return pass(`${host} is used by a pending sign-in of mcp-oauth-bridge.`)
     if (server?.clientId === undefined || callbackUrls.length > 1) return outcome
     return fail(
       'port_in_use',
@@ -25,7 +25,7 @@ export const callbackPort: Check = {
   },
 }
 
-/** A port that is taken is a warning: it may be a sign-in of ours, and it may be free again when it is needed. */
+/** A port in use is a warning: it may be a sign-in of ours, and it may be free again when it is needed. */
 export async function judgePort(redirect: string): Promise<Outcome> {
   const url = new URL(redirect)
   const port = Number(url.port || 80)
@@ -34,7 +34,7 @@ export async function judgePort(redirect: string): Promise<Outcome> {
   if (taken) {
     const holder = (await portHolder(port)) ?? 'another program'
     const remedy = 'A neighbouring port will be used. To use this one, stop that program.'
-    return warn(`The callback address ${url.host} is taken by ${holder}.`, remedy, 'port_in_use')
+    return warn(`The callback address ${url.host} is in use by ${holder}.`, remedy, 'port_in_use')
   }
   if (process.getuid?.() === 0 || port >= lowestFreePort()) return pass(`${url.host} is free.`)
   return fail(

@@ -65,7 +65,10 @@ async function unbound({ server }: CheckContext, { issuer, look }: Findings): Pr
           `The client ${quote(clientId)} belongs to ${preset.name}, not to ${quote(issuer)}.`,
         )
   if (look && (await isConfirmedIssuer(look.clients, issuer, clientId))) return undefined
-  return fail('client_issuer_missing', `Nothing says that the client ${quote(clientId)} belongs to ${quote(issuer)}.`)
+  return fail(
+    'client_issuer_missing',
+    `The configuration does not say that the client ${quote(clientId)} belongs to ${quote(issuer)}.`,
+  )
 }
 
 export const redirectUri: Check = {

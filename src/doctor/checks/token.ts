@@ -20,11 +20,7 @@ export const token: Check = {
     if (tokens) return await examineToken(tokens, context, findings, signal)
     if (record.lastError === undefined) return notSignedIn(answer?.status)
     const { lastErrorCode = 'token_expired' } = record
-    return fail(
-      lastErrorCode,
-      `Nobody is signed in any more: ${record.lastError}`,
-      'Sign in again: mcp-oauth-bridge login.',
-    )
+    return fail(lastErrorCode, `Nobody is signed in: ${record.lastError}`, 'Sign in again: mcp-oauth-bridge login.')
   },
 }
 

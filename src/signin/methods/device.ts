@@ -25,7 +25,7 @@ export async function signInByDevice(
     const signIn = await (await deps.deviceCode()).start(attempt)
     const minutes = Math.max(1, Math.floor((signIn.expiresAt - clock.now()) / 60_000))
     terminal.write(await deviceText(signIn, terminal))
-    terminal.write(`Waiting for you to finish there, at most ${minutes} min …\n`)
+    terminal.write(`Waiting for you to finish there (up to ${minutes} min) …\n`)
     const settled = awaitAttempt({ attempts, clock, tell: () => undefined }, attempt.id)
     await Promise.race([settled, signIn.complete(stop.signal), rejectOn(ending)])
   } catch (thrown) {
@@ -58,7 +58,7 @@ export function byDevice(
     try {
       signal.throwIfAborted()
       const signIn = await (await deviceCode()).start(attempt)
-      say(`Or without this machine. ${await deviceText(signIn, terminal)}`)
+      say(`Or use another device. ${await deviceText(signIn, terminal)}`)
       await signIn.complete(signal)
     } catch (thrown) {
       if (!signal.aborted) log.info('oauth:device', { code: asBridgeError(thrown).code })

@@ -23,7 +23,9 @@ export function instructions({ url, redirectUri, desktop, environment, answers }
     )
   }
   if (answers === 'callback only' && desktop.browser === 'none')
-    lines.push('If the browser cannot come back here, run mcp-oauth-bridge login in a terminal and paste the address.')
+    lines.push(
+      'If the browser cannot return to this machine, run mcp-oauth-bridge login in a terminal and paste the address.',
+    )
   return `${lines.join('\n')}\n`
 }
 

@@ -89,7 +89,8 @@ export function proxyRefused(proxy: URL, authority: string, status: number): Bri
   return new BridgeError('proxy_failed', {
     message: `The proxy ${proxy.origin} answered ${status} for ${authority}.`,
     ...present({
-      hint: status === 407 ? 'Put user and password into the proxy’s URL: http://user:password@host:port.' : undefined,
+      hint:
+        status === 407 ? 'Add the user name and password to the proxy URL: http://user:password@host:port.' : undefined,
     }),
     details: { status, sent: false },
   })
