@@ -52,7 +52,7 @@ export const registration: Check = {
 }
 
 /** The same check as before each use of the client, without storing its result. */
-async function unbound({ server }: CheckContext, { issuer, look }: Findings): Promise<Outcome | undefined> {
+async function unbound({ server }: CheckContext, { issuer, look, keyless }: Findings): Promise<Outcome | undefined> {
   const { clientId, clientSecret, clientKey, provider } = server ?? {}
   const proves = clientSecret !== undefined || clientKey !== undefined
   if (!proves || clientId === undefined || issuer === undefined || server?.issuer !== undefined) return undefined
@@ -64,6 +64,7 @@ async function unbound({ server }: CheckContext, { issuer, look }: Findings): Pr
           'client_issuer_changed',
           `The client ${quote(clientId)} belongs to ${preset.name}, not to ${quote(issuer)}.`,
         )
+  if (keyless) return skip('The sealing key cannot be read.')
   if (look && (await isConfirmedIssuer(look.clients, issuer, clientId))) return undefined
   return fail(
     'client_issuer_missing',
@@ -78,6 +79,7 @@ export const redirectUri: Check = {
     const [redirect = ''] = context.config.callbackUrls
     const { metadata } = findings
     if (!metadata) return skip('No metadata was found.')
+    if (findings.keyless && context.server?.clientId === undefined) return skip('The sealing key cannot be read.')
     const client = await clientOf(context, findings)
     if (client === undefined)
       return metadata.registration_endpoint === undefined
