@@ -50,7 +50,7 @@ describe.skipIf(!has('tmux'))('at a terminal', () => {
     expect(colours).not.toContain(ESCAPE)
   })
 
-  test('status --watch shows a sign-in as it happens, and Ctrl-C ends it with 0', async () => {
+  test('status --watch shows a sign-in as it happens, and Ctrl-C ends it with 130', async () => {
     stage = await startStage()
     const screen = terminal(['status', '--watch'])
     await screen.shows(/Nobody is signed in/)
@@ -61,7 +61,7 @@ describe.skipIf(!has('tmux'))('at a terminal', () => {
     await screen.shows(/who +alice@example\.com\s+state +signed in/)
     screen.press('C-c')
     const last = await screen.exits()
-    expect(last.code).toBe(0)
+    expect(last.code).toBe(130)
     expect(last.screen.match(/signed in/g)).toHaveLength(1)
   })
 
@@ -101,7 +101,7 @@ describe.skipIf(!has('tmux'))('at a terminal', () => {
     const screen = terminal(['support-bundle', '--output', 'bundle.json', ...here()])
     await screen.shows(/\[y\/N\]/)
     screen.press('C-c')
-    expect((await screen.exits()).code).toBe(2)
+    expect((await screen.exits()).code).toBe(130)
     expect(existsSync(join(stage.home, 'bundle.json'))).toBe(false)
   })
 })

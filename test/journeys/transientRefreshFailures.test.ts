@@ -70,7 +70,7 @@ test('a name that does not resolve loses nothing', async () => {
   const host = await startSignedIn()
   const forgetMetadata = () => {
     const db = new BetterSqlite3(`${stage.environment.MCP_OAUTH_BRIDGE_HOME}/oauth.db`)
-    db.exec("DELETE FROM server_cache WHERE name LIKE 'as:%'")
+    db.exec("DELETE FROM server_cache WHERE name LIKE 'published:%'")
     db.close()
   }
   const path = '/.well-known/oauth-authorization-server'
