@@ -167,7 +167,7 @@ function insecure(url: URL): BridgeError {
     message: userinfo
       ? 'The server URL carries a user name or password.'
       : `The server URL ${quote(`${url.protocol}//${url.host}`)} is not HTTPS.`,
-    ...present({ hint: userinfo ? 'Leave them out; use --header for a credential.' : undefined }),
+    ...present({ hint: userinfo ? 'Remove them; pass a credential with --header.' : undefined }),
   })
 }
 

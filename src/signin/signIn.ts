@@ -44,7 +44,7 @@ export async function signIn(
   } catch (thrown) {
     const successor = successorOf(thrown)
     if (successor === undefined) throw unasked(asBridgeError(thrown), challenge, deps.settings.key.server)
-    terminal.write('Another sign-in with other wishes took the place of this one. Waiting for it.\n')
+    terminal.write('Another sign-in with different options replaced this one. Waiting for it.\n')
     const { attempts, clock } = deps
     const tell = (url: string) => terminal.write(`Its address is:\n${url}\n`)
     await interruptible(awaitSignIn({ attempts, clock, tell }, successor))
@@ -60,8 +60,8 @@ async function beginOrJoin(
   const { key, wishes, sessionTimeoutMs } = settings
   const asking = { wishes, fits }
   const { attempt, begun, superseded } = await attempts.begin(key, challenge, clock.now() + sessionTimeoutMs, asking)
-  if (!begun) terminal.write('A sign-in to this server is already waiting.\n')
-  if (superseded) terminal.write('A sign-in with other wishes was waiting; this one takes its place.\n')
+  if (!begun) terminal.write('A sign-in to this server is already pending.\n')
+  if (superseded) terminal.write('A sign-in with different options was pending; this one replaces it.\n')
   return attempt
 }
 

@@ -130,7 +130,7 @@ function supersede(database: Database, open: Row, successor: NewAttemptColumns):
     {
       id: textOf(open.id),
       successor: successor.id,
-      message: 'Another sign-in with other wishes took its place.',
+      message: 'Another sign-in with different options replaced it.',
       now: successor.created_at,
     },
   )

@@ -44,7 +44,7 @@ export function createFakeAttemptStore(now: () => number): FakeAttemptStore {
       const superseded = open !== undefined && fits?.(open.wishes) === false
       if (open && !superseded) return { attempt: open, begun: false, superseded }
       const id = `attempt-${++count}`
-      const errorMessage = 'Another sign-in with other wishes took its place.'
+      const errorMessage = 'Another sign-in with different options replaced it.'
       if (open) settle(open.id, { status: 'failed', errorMessage, successor: id })
       const attempt: Attempt = {
         id,
