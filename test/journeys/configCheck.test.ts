@@ -74,7 +74,7 @@ describe('a fault', () => {
     ['servers:\n  a: { profile: p }', '✗ FILE:2:6: servers.a.url is missing', 'required'],
     [
       'database_url: postgresql://u:p@h/db',
-      '✗ FILE:1:15: database_url must be sqlite:FILE: this version does not support PostgreSQL',
+      '✗ FILE:1:15: database_url must be sqlite:FILE: PostgreSQL comes with the gateway',
       'keys',
     ],
     [

@@ -34,7 +34,7 @@ export async function firstRun(io: ProcessIO, runWords: RunWords): Promise<numbe
   )
   const [url, signsIn] = await asking(io, async (questions) => [
     await askUrl(questions, io),
-    await questions.yes('Sign in now in your browser?', 'yes'),
+    await questions.yes('Sign in now, in your browser?', 'yes'),
   ])
   if (signsIn === 'yes') {
     const code = await runWords(['login', url])

@@ -55,7 +55,7 @@ test('401 twice is unauthorized, with the server’s name and a way on', async (
   clock.advance(1_000)
   const error = await errorOf(work)
   expect(error).toMatchObject({ code: 'unauthorized' })
-  expect(error.message).toContain('https://mcp.example refuses the new token')
+  expect(error.message).toContain('https://mcp.example refuses it')
   expect(error.hint).toContain('audience')
   expect(http.requests).toHaveLength(2)
 })

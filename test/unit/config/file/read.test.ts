@@ -110,7 +110,7 @@ describe('a fault', () => {
     ['database_url: "sqlite:"', 'FILE:1:15: database_url must be sqlite:FILE'],
     [
       'database_url: postgresql://u:p@h:5432/db',
-      'FILE:1:15: database_url must be sqlite:FILE: this version does not support PostgreSQL',
+      'FILE:1:15: database_url must be sqlite:FILE: PostgreSQL comes with the gateway',
     ],
     ['cors: { enabled: 1 }', 'FILE:1:18: cors.enabled '],
     ['servers: { a: { url: ftp://x/ } }', 'FILE:1:22: servers.a.url '],
@@ -121,7 +121,7 @@ describe('a fault', () => {
   })
 
   test.each([
-    ['providers: { g: { pkce_enabled: false } }', 'cannot be turned off'],
+    ['providers: { g: { pkce_enabled: false } }', 'cannot be switched off'],
     ['providers: { g: { code_challenge_method: plain } }', 'must be S256'],
   ])('of a weak PKCE in %j says why it is refused', async (yaml, reason) => {
     expect(await fault(yaml)).toContain(reason)
