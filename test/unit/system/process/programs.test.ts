@@ -5,7 +5,7 @@ import { findProgram, type Machine, safePath, withSafePath } from '../../../../s
 const machine = (PATH: string, programs: readonly string[], more: Partial<Machine> = {}): Machine => ({
   platform: 'linux',
   environment: { PATH },
-  folder: '/work/cloned',
+  folder: '/srv/cloned',
   home: '/home/ann',
   isProgram: (path) => programs.includes(path),
   real: (folder) => folder,
@@ -24,10 +24,10 @@ describe('attack A: a program of the system', () => {
     './',
     'bin',
     '../x',
-    '/work/cloned',
-    '/work/cloned/',
-    '/work/cloned/bin',
-    '/work/cloned/../cloned/bin',
+    '/srv/cloned',
+    '/srv/cloned/',
+    '/srv/cloned/bin',
+    '/srv/cloned/../cloned/bin',
   ])('is not taken from the PATH element %j of a hostile working folder', (element) => {
     const everywhere = { isProgram: () => true }
     expect(findProgram('xdg-open', machine(element, [], everywhere))).toBeUndefined()
@@ -42,7 +42,7 @@ describe('attack A: a program of the system', () => {
   })
 
   test('is not taken from a link to the working folder', () => {
-    const real = (folder: string) => folder.replace('/linked', '/work/cloned')
+    const real = (folder: string) => folder.replace('/linked', '/srv/cloned')
     expect(safePath(machine('/linked/bin:/usr/bin', [], { real }))).toEqual(['/usr/bin'])
   })
 
