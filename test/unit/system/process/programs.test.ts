@@ -37,7 +37,7 @@ describe('attack A: a program of the system', () => {
   })
 
   test('is not taken from where npx and npm run put the programs of a package, above the working folder too', () => {
-    const path = '/work/node_modules/.bin:/node_modules/.bin/:/usr/bin'
+    const path = '/srv/node_modules/.bin:/node_modules/.bin/:/usr/bin'
     expect(safePath(machine(path, []))).toEqual(['/usr/bin'])
   })
 
