@@ -8,8 +8,6 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 3,
-    // CI machines are shared: a test that a neighbour starved gets one more try, and the report says so.
-    retry: process.env.CI ? 1 : 0,
     globalSetup: ['test/globalSetup.ts'],
     reporters: ['./test/skips.ts', 'default'],
   },

@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 // Turns on the compile cache, hands words and streams to the program, and sets the exit code.
 import { readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { parse } from 'node:path'
 
 /** @type {<Path extends string>(path: Path) => Promise<any>} */
 const load = (path) => import(new URL(`../dist/${path}`, import.meta.url).href)
@@ -25,13 +27,26 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => e
 process.stdout.on('error', () => ending.abort())
 process.stderr.on('error', () => undefined)
 
+/** The working folder. If it was deleted: the home folder, or else the root, where this process then goes on. */
+function workingFolder() {
+  for (const next of [homedir(), parse(process.execPath).root])
+    try {
+      return process.cwd()
+    } catch {
+      try {
+        process.chdir(next)
+      } catch {}
+    }
+  return process.cwd()
+}
+
 const code = await run({
   argv: process.argv.slice(2),
   stdin: process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,
   environment: process.env,
-  folder: process.cwd(),
+  folder: workingFolder(),
   get version() {
     return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version
   },

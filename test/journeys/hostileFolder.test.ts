@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { has } from '../needs.ts'
-import { startHost } from '../servers/host.ts'
+import { PROGRAM, spawnHost, startHost } from '../servers/host.ts'
 import { startLoopbackServer } from '../servers/loopbackServer.ts'
 import { startStage } from '../servers/stage.ts'
 import { openTerminal } from '../servers/terminal.ts'
@@ -257,4 +257,25 @@ describe.skipIf(!has('tmux'))('attack A: at a terminal', () => {
     terminal.run('install', 'cursor', `${stage.server.url}/2`, '--name', 'second', '--yes')
     expect((await terminal.exits()).code).toBe(0)
   })
+})
+
+describe('a working folder that was deleted', () => {
+  test.each(['home', '/nowhere/at/all'])(
+    'a host that was started there gets its bridge, sign-in and all; HOME is %s',
+    async (home) => {
+      const stage = await startStage()
+      closing.push(() => stage.close())
+      const folder = join(stage.home, 'gone')
+      mkdirSync(folder)
+      const environment = { ...stage.environment, ...(home === 'home' ? {} : { HOME: home }) }
+      const program = [process.execPath, PROGRAM, stage.server.url, ...here(stage.callbackUrl)]
+      const host = spawnHost('/bin/sh', ['-c', 'rmdir "$PWD" && exec "$@"', 'sh', ...program], environment, folder)
+      closing.push(() => host.close())
+      expect((await host.initialize()).result).toBeDefined()
+      const { result } = await host.request('tools/call', { name: 'echo', arguments: { message: 'here' } })
+      expect(result.content[0].text).toContain('here')
+      expect(host.stderr).not.toContain('node:internal')
+      expect(existsSync(folder)).toBe(false)
+    },
+  )
 })
