@@ -2,7 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { present } from '../present.ts'
 import type { Attempt, AttemptPlan, Challenge, TokenKey, Wishes } from '../records.ts'
-import { isSealed, type Row } from './sealing/rowSeals.ts'
+import { isSealed, type MarkedRow, type Row, readMarked } from './sealing/rowSeals.ts'
 import { broken, type OpenSeal, type Seal } from './sealing/seal.ts'
 import { optionalText, shownText, textOf, timeOf } from './sqlite/columns.ts'
 import type { Database } from './sqlite/database.ts'
@@ -13,13 +13,14 @@ export const SUPERSEDED = 'superseded'
 const STATUSES: readonly Attempt['status'][] = ['requested', 'waiting', 'redeeming', 'finished', 'failed']
 
 export const readAttemptRow = (database: Database, id: string) =>
-  database.get('SELECT * FROM sessions WHERE id = :id', { id })
+  readMarked(database, 'sessions', () => database.get('SELECT * FROM sessions WHERE id = :id', { id }))
 
 /** An open attempt is acted on, so it must be as it was written; a settled one is only shown. @throws BridgeError seal_broken */
-export async function toAttempt(database: Database, openSeal: OpenSeal, row: Row): Promise<Attempt> {
+export async function toAttempt(openSeal: OpenSeal, marked: MarkedRow): Promise<Attempt> {
+  const { row } = marked
   const status = statusOf(row)
   const isSettled = status === 'finished' || status === 'failed'
-  const bound = isSettled ? undefined : openBound(database, await openSeal(), row)
+  const bound = isSettled ? undefined : openBound(await openSeal(), marked)
   const hint = shownText(row.error_hint)
   const isSuperseded = row.error_code === SUPERSEDED
   return {
@@ -48,9 +49,10 @@ function statusOf(row: Row): Attempt['status'] {
 }
 
 /** What is acted on. @throws BridgeError seal_broken */
-function openBound(database: Database, seal: Seal, row: Row) {
+function openBound(seal: Seal, marked: MarkedRow) {
+  const { row } = marked
   const id = textOf(row.id)
-  if (!isSealed(database, seal, 'sessions', row)) throw broken(placeOfPlan(id))
+  if (!isSealed(seal, 'sessions', marked)) throw broken(placeOfPlan(id))
   const { wishes, ...challenge } = requestOf(row)
   const plan: AttemptPlan | undefined =
     row.plan === null ? undefined : JSON.parse(seal.open(textOf(row.plan), placeOfPlan(id)))

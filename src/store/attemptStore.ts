@@ -11,7 +11,7 @@ import {
   SUPERSEDED,
   toAttempt,
 } from './attemptRow.ts'
-import { isSealed, type Row, sealRow } from './sealing/rowSeals.ts'
+import { isSealed, type MarkedRow, type Row, readMarked, sealRow } from './sealing/rowSeals.ts'
 import { broken, type OpenSeal, type Seal } from './sealing/seal.ts'
 import { insertInto, textOf } from './sqlite/columns.ts'
 import type { Database } from './sqlite/database.ts'
@@ -22,7 +22,7 @@ const KEEP_MS = 24 * 60 * 60 * 1000
 
 export function createAttemptStore(database: Database, openSeal: OpenSeal, clock: Clock): AttemptStore {
   const sqlNow = () => toSqlTime(clock.now())
-  const attemptOf = async (row: Row | undefined) => row && (await toAttempt(database, openSeal, row))
+  const attemptOf = async (row: MarkedRow | undefined) => row && (await toAttempt(openSeal, row))
 
   const store: AttemptStore = {
     async begin(key, challenge, expiresAt, { wishes, fits = () => true } = { wishes: {} }) {
@@ -30,17 +30,17 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
       const { row, ...outcome } = database.transaction(() => {
         database.run('DELETE FROM sessions WHERE expires_at < :limit', { limit: toSqlTime(clock.now() - KEEP_MS) })
         const open = readOpenRow(database, key, sqlNow())
-        if (open && fits(requestOf(open).wishes)) return { row: open, begun: false, superseded: false }
+        if (open && fits(requestOf(open.row).wishes)) return { row: open, begun: false, superseded: false }
         const columns = newAttemptColumns({ key, challenge, wishes, now: sqlNow(), expires: toSqlTime(expiresAt) })
-        if (open) supersede(database, open, columns)
+        if (open) supersede(database, open.row, columns)
         return { row: insertRequested(database, seal, columns), begun: true, superseded: open !== undefined }
       })
       try {
-        return { attempt: await toAttempt(database, openSeal, row), ...outcome }
+        return { attempt: await toAttempt(openSeal, row), ...outcome }
       } catch (thrown) {
         // An altered open attempt cannot be finished, and would block others until it expires.
         if (!(thrown instanceof BridgeError) || thrown.code !== 'seal_broken') throw thrown
-        await store.settle(textOf(row.id), { status: 'failed', code: thrown.code, message: thrown.message })
+        await store.settle(textOf(row.row.id), { status: 'failed', code: thrown.code, message: thrown.message })
         return await store.begin(key, challenge, expiresAt, { wishes, fits })
       }
     },
@@ -48,8 +48,11 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
     byId: async (id) => attemptOf(readAttemptRow(database, id)),
 
     async byState(state, now) {
-      const row = database.get(`SELECT * FROM sessions ${WAITING_UNDER}`, { state, now: toSqlTime(now) })
-      return await attemptOf(row)
+      return await attemptOf(
+        readMarked(database, 'sessions', () =>
+          database.get(`SELECT * FROM sessions ${WAITING_UNDER}`, { state, now: toSqlTime(now) }),
+        ),
+      )
     },
 
     async plan(id, plan) {
@@ -82,11 +85,15 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
     },
 
     async claim(state, now) {
-      const row = database.get(
-        `UPDATE sessions SET status = 'redeeming', updated_at = :now ${WAITING_UNDER} RETURNING *`,
-        { state, now: toSqlTime(now) },
+      const claimed = database.transaction(() =>
+        readMarked(database, 'sessions', () =>
+          database.get(`UPDATE sessions SET status = 'redeeming', updated_at = :now ${WAITING_UNDER} RETURNING *`, {
+            state,
+            now: toSqlTime(now),
+          }),
+        ),
       )
-      return await attemptOf(row)
+      return await attemptOf(claimed)
     },
 
     async settle(id, outcome) {
@@ -117,9 +124,11 @@ const WAITING_UNDER = "WHERE state = :state AND status = 'waiting' AND expires_a
 
 /** The newest attempt of this key that is still open. */
 const readOpenRow = (database: Database, { server, profile }: TokenKey, now: string) =>
-  database.get(
-    `SELECT * FROM sessions WHERE server = :server AND profile = :profile AND ${IS_OPEN} ORDER BY created_at DESC LIMIT 1`,
-    { server, profile, now },
+  readMarked(database, 'sessions', () =>
+    database.get(
+      `SELECT * FROM sessions WHERE server = :server AND profile = :profile AND ${IS_OPEN} ORDER BY created_at DESC LIMIT 1`,
+      { server, profile, now },
+    ),
   )
 
 /** Ends an attempt for the sake of the one that begins now. */
@@ -136,12 +145,12 @@ function supersede(database: Database, open: Row, successor: NewAttemptColumns):
   )
 }
 
-/** Writes and seals a new attempt; gives its whole row. */
-function insertRequested(database: Database, seal: Seal, columns: NewAttemptColumns): Row {
+/** Writes and seals a new attempt; gives its whole row. Call it in a transaction. */
+function insertRequested(database: Database, seal: Seal, columns: NewAttemptColumns): MarkedRow {
   const row = { ...columns, status: 'requested', updated_at: columns.created_at }
   database.run(insertInto('sessions', row), row)
-  sealRow(database, seal, 'sessions', columns)
-  return { ...row, plan: null, error_code: null, error_message: null, error_hint: null }
+  const mark = sealRow(database, seal, 'sessions', columns)
+  return { row: { ...row, plan: null, error_code: null, error_message: null, error_hint: null }, mark }
 }
 
 /** What changes in an attempt; a new plan may come with a new state. */
@@ -165,22 +174,24 @@ function changePlan(
   return database.transaction(() => {
     const before = readAttemptRow(database, id)
     if (!before || write(sealed) !== 1) return false
-    if (!isSealed(database, seal, 'sessions', before)) throw broken(placeOfPlan(id))
-    sealRow(database, seal, 'sessions', { ...before, ...changed, plan: sealed })
+    if (!isSealed(seal, 'sessions', before)) throw broken(placeOfPlan(id))
+    sealRow(database, seal, 'sessions', { ...before.row, ...changed, plan: sealed })
     return true
   })
 }
 
 /** The newest attempt that ended after its tab was opened, where that failed. */
-function readLastFailure(database: Database, { server, profile }: TokenKey, since: string): Row | undefined {
-  const newest = database.get(
-    `SELECT * FROM sessions
+function readLastFailure(database: Database, { server, profile }: TokenKey, since: string): MarkedRow | undefined {
+  const newest = readMarked(database, 'sessions', () =>
+    database.get(
+      `SELECT * FROM sessions
      WHERE server = :server AND profile = :profile AND status IN ('failed', 'finished') AND opened_at IS NOT NULL
        AND updated_at >= :since AND coalesce(error_code, '') <> '${SUPERSEDED}'
      ORDER BY updated_at DESC LIMIT 1`,
-    { server, profile, since },
+      { server, profile, since },
+    ),
   )
-  return newest?.status === 'failed' ? newest : undefined
+  return newest?.row.status === 'failed' ? newest : undefined
 }
 
 /** How many attempts had a tab opened; a challenge is written with its status first. */

@@ -1,6 +1,6 @@
 // Cached data about servers until it expires (table server_cache); authenticated where a sign-in uses it.
 import type { Cache, Clock } from '../ports.ts'
-import { isSealed, type Row, sealRow } from './sealing/rowSeals.ts'
+import { isSealed, type Row, readMarked, sealRow } from './sealing/rowSeals.ts'
 import type { OpenSeal } from './sealing/seal.ts'
 import { replaceInto, textOf } from './sqlite/columns.ts'
 import type { Database } from './sqlite/database.ts'
@@ -24,12 +24,13 @@ export function createCache(database: Database, clock: Clock): Cache {
 
 /** For data that decides where a secret is sent: an entry that somebody else wrote is ignored and fetched again. */
 export function createSealedCache(database: Database, openSeal: OpenSeal, clock: Clock): Cache {
-  const readRow = (name: string) => database.get('SELECT * FROM server_cache WHERE name = :name', { name })
+  const read = (name: string) =>
+    readMarked(database, 'server_cache', () => database.get('SELECT * FROM server_cache WHERE name = :name', { name }))
   return {
     async get(name, now) {
-      const row = readRow(name)
-      if (!row || textOf(row.expires_at) <= toSqlTime(now)) return undefined
-      return isSealed(database, await openSeal(), 'server_cache', row) ? parsed(row) : undefined
+      const found = read(name)
+      if (!found || textOf(found.row.expires_at) <= toSqlTime(now)) return undefined
+      return isSealed(await openSeal(), 'server_cache', found) ? parsed(found.row) : undefined
     },
     async put(name, value, expiresAt) {
       const seal = await openSeal()

@@ -2,7 +2,7 @@
 import { BridgeError } from '../errors.ts'
 import type { ClientStore, Clock } from '../ports.ts'
 import { present } from '../present.ts'
-import { isSealed, sealRow } from './sealing/rowSeals.ts'
+import { isSealed, readMarked, sealRow } from './sealing/rowSeals.ts'
 import type { OpenSeal, Seal } from './sealing/seal.ts'
 import { optionalTime, replaceInto, textOf } from './sqlite/columns.ts'
 import type { Database, Value } from './sqlite/database.ts'
@@ -10,11 +10,13 @@ import { toSqlTime } from './sqlite/time.ts'
 
 export function createClientStore(database: Database, openSeal: OpenSeal, clock: Clock): ClientStore {
   const place = (issuer: string, redirectUri: string) => ['clients', issuer, redirectUri, 'client_secret'] as const
-  const readRow = (issuer: string, redirectUri: string) =>
-    database.get('SELECT * FROM clients WHERE issuer = :issuer AND redirect_uri = :redirectUri', {
-      issuer,
-      redirectUri,
-    })
+  const read = (issuer: string, redirectUri: string) =>
+    readMarked(database, 'clients', () =>
+      database.get('SELECT * FROM clients WHERE issuer = :issuer AND redirect_uri = :redirectUri', {
+        issuer,
+        redirectUri,
+      }),
+    )
   /** A public client has no secret: without the key its row is read unchecked, and no secret can be lost by it. */
   const sealFor = async (secret: Value | undefined): Promise<Seal | undefined> =>
     openSeal().catch((thrown: unknown) => {
@@ -23,11 +25,12 @@ export function createClientStore(database: Database, openSeal: OpenSeal, clock:
     })
   return {
     async load(issuer, redirectUri) {
-      const row = readRow(issuer, redirectUri)
-      if (!row) return undefined
+      const found = read(issuer, redirectUri)
+      if (!found) return undefined
+      const { row } = found
       const seal = await sealFor(row.client_secret)
       // A client that was altered or moved is not used: a new one is registered.
-      if (seal && !isSealed(database, seal, 'clients', row)) return undefined
+      if (seal && !isSealed(seal, 'clients', found)) return undefined
       const client = {
         clientId: textOf(row.client_id),
         authMethod: textOf(row.auth_method),

@@ -2,7 +2,7 @@
 import { present } from '../present.ts'
 import type { AccountSummary, SignInEnd, TokenKey, TokenSet } from '../records.ts'
 import { registerAccounts } from '../redaction/register.ts'
-import { isSealed, type Row, sealRow } from './sealing/rowSeals.ts'
+import { isSealed, type MarkedRow, type Row, readMarked, sealRow } from './sealing/rowSeals.ts'
 import { broken, type Seal } from './sealing/seal.ts'
 import { insertInto, optionalText, optionalTime, shownText, textOf, timeOf } from './sqlite/columns.ts'
 import type { Database } from './sqlite/database.ts'
@@ -17,25 +17,27 @@ export interface TokenRow {
   readonly lastError: string | undefined
   readonly lastErrorCode: SignInEnd | undefined
   /** For the seal, and for what only a sealed row may say. */
-  readonly columns: Row
+  readonly marked: MarkedRow
 }
 
 export function readTokenRow(database: Database, { server, profile }: TokenKey): TokenRow | undefined {
-  const columns = database.get(
-    `SELECT tokens.*, users.subject, users.claims FROM tokens LEFT JOIN users ON users.id = tokens.user_id
-     WHERE server = :server AND profile = :profile`,
-    { server, profile },
+  const marked = readMarked(database, 'tokens', () =>
+    database.get(
+      `SELECT tokens.*, users.subject, users.claims FROM tokens LEFT JOIN users ON users.id = tokens.user_id
+       WHERE server = :server AND profile = :profile`,
+      { server, profile },
+    ),
   )
-  return (
-    columns && {
-      generation: generationOf(columns),
-      signedIn: columns.access_token !== null,
-      refusedAt: typeof columns.refused_at === 'string' ? timeOf(columns.refused_at) : undefined,
-      lastError: shownText(columns.last_error),
-      lastErrorCode: endOf(columns),
-      columns,
-    }
-  )
+  if (!marked) return undefined
+  const { row } = marked
+  return {
+    generation: generationOf(row),
+    signedIn: row.access_token !== null,
+    refusedAt: typeof row.refused_at === 'string' ? timeOf(row.refused_at) : undefined,
+    lastError: shownText(row.last_error),
+    lastErrorCode: endOf(row),
+    marked,
+  }
 }
 
 const ENDS: readonly SignInEnd[] = ['seal_broken', 'token_expired']
@@ -56,8 +58,9 @@ function generationOf(row: Row): number {
 }
 
 /** @throws BridgeError seal_broken where the row is not as this program wrote it */
-export function openTokenSet(database: Database, seal: Seal, key: TokenKey, { columns: row }: TokenRow): TokenSet {
-  if (!isSealed(database, seal, 'tokens', row)) throw broken(placeOf(key, 'access_token'))
+export function openTokenSet(seal: Seal, key: TokenKey, { marked }: TokenRow): TokenSet {
+  const { row } = marked
+  if (!isSealed(seal, 'tokens', marked)) throw broken(placeOf(key, 'access_token'))
   const opened = (column: string) => {
     const sealed = optionalText(row[column])
     return sealed === undefined ? undefined : seal.open(sealed, placeOf(key, column))

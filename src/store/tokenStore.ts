@@ -15,13 +15,14 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
   let lastSeen: { version: number; generation: number; key: TokenKey } | undefined
 
   /** The scope that a sign-in which has ended had asked for, where it is as this program wrote it. */
-  const sealedScope = async ({ columns }: TokenRow): Promise<string | undefined> => {
-    if (columns.requested_scope === null) return undefined
+  const sealedScope = async ({ marked }: TokenRow): Promise<string | undefined> => {
+    const { requested_scope } = marked.row
+    if (requested_scope === null) return undefined
     const seal = await openSeal().catch(() => undefined)
-    return seal && isSealed(database, seal, 'tokens', columns) ? optionalText(columns.requested_scope) : undefined
+    return seal && isSealed(seal, 'tokens', marked) ? optionalText(requested_scope) : undefined
   }
 
-  return {
+  const store: TokenStore = {
     async load(key) {
       const row = readTokenRow(database, key)
       if (!row) return { generation: 0 }
@@ -33,10 +34,11 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
         }
       const seal = await openSeal()
       try {
-        return { generation, ...present({ refusedAt }), tokens: openTokenSet(database, seal, key, row) }
+        return { generation, ...present({ refusedAt }), tokens: openTokenSet(seal, key, row) }
       } catch (thrown) {
         if (!(thrown instanceof BridgeError) || thrown.code !== 'seal_broken') throw thrown
-        return { generation, ...noteBroken(database, key, thrown) }
+        if (readGeneration(database, key) !== generation) return await store.load(key)
+        return { generation, ...noteBroken(database, key, generation, thrown) }
       }
     },
 
@@ -78,11 +80,11 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
       return database.transaction(() => {
         const row = readTokenRow(database, key)
         if (row?.generation !== expected) return false
-        const { columns } = row
+        const { marked } = row
+        const columns = marked.row
         const kept = {
           generation: expected + 1,
-          requested_scope:
-            seal && isSealed(database, seal, 'tokens', columns) ? (columns.requested_scope ?? null) : null,
+          requested_scope: seal && isSealed(seal, 'tokens', marked) ? (columns.requested_scope ?? null) : null,
         }
         database.run(
           `UPDATE tokens SET access_token = NULL, refresh_token = NULL, dpop_key = NULL, expires_at = NULL, spent_at = NULL,
@@ -105,14 +107,17 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
 
     list: async () => readSummaries(database),
   }
+  return store
 }
 
 /** A row that was altered or moved counts as signed out; it is kept until the next sign-in replaces it. */
-function noteBroken(database: Database, key: TokenKey, { message }: BridgeError) {
-  database.run(
-    'UPDATE tokens SET last_error = :error, last_error_code = :code WHERE server = :server AND profile = :profile',
-    { ...namesOf(key), error: message, code: 'seal_broken' },
-  )
+function noteBroken(database: Database, key: TokenKey, generation: number, { message }: BridgeError) {
+  database.run(`UPDATE tokens SET last_error = :error, last_error_code = :code ${AT_GENERATION}`, {
+    ...namesOf(key),
+    generation,
+    error: message,
+    code: 'seal_broken',
+  })
   return { lastError: message, lastErrorCode: 'seal_broken' as const }
 }
 

@@ -49,19 +49,35 @@ const contents = (table: SealedTable, row: Row) => [
 
 /**
  * Call it in the transaction that writes the row, with the intended values: we do not vouch for changes in the file, such as those of
- * somebody else's trigger.
+ * somebody else's trigger. Gives the row's seal.
  */
-export function sealRow(database: Database, seal: Seal, table: SealedTable, row: Row): void {
-  const written = { table_name: table, row_key: keyOf(table, row), seal: seal.mark(contents(table, row)) }
+export function sealRow(database: Database, seal: Seal, table: SealedTable, row: Row): string {
+  const mark = seal.mark(contents(table, row))
+  const written = { table_name: table, row_key: keyOf(table, row), seal: mark }
   database.run(replaceInto('seals', written), written)
+  return mark
 }
 
-/** Whether the row is as this program wrote it. */
-export function isSealed(database: Database, seal: Seal, table: SealedTable, row: Row): boolean {
-  if (seal.unmarked === 'believed') return true
-  const found = database.get('SELECT seal FROM seals WHERE table_name = :table AND row_key = :key', {
-    table,
-    key: keyOf(table, row),
-  })
-  return typeof found?.seal === 'string' && seal.isMark(found.seal, contents(table, row))
+/** A row with its seal, both of one moment: another process may write both before the key is here. */
+export interface MarkedRow {
+  readonly row: Row
+  readonly mark: Value | undefined
 }
+
+/** What `read` finds, with its seal. */
+export const readMarked = (
+  database: Database,
+  table: SealedTable,
+  read: () => Row | undefined,
+): MarkedRow | undefined =>
+  database.snapshot(() => {
+    const row = read()
+    if (!row) return undefined
+    const named = { table, key: keyOf(table, row) }
+    const found = database.get('SELECT seal FROM seals WHERE table_name = :table AND row_key = :key', named)
+    return { row, mark: found?.seal }
+  })
+
+/** Whether the row is as this program wrote it. */
+export const isSealed = (seal: Seal, table: SealedTable, { row, mark }: MarkedRow): boolean =>
+  seal.unmarked === 'believed' || (typeof mark === 'string' && seal.isMark(mark, contents(table, row)))

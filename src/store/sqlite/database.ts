@@ -3,6 +3,7 @@ import { existsSync, renameSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { BridgeError } from '../../errors.ts'
+import { isBusy, isSqliteError, translate, unreachable } from './errors.ts'
 import { migrateUp } from './migrate.ts'
 
 export type Value = string | number | null
@@ -20,6 +21,8 @@ export interface Database {
   all(sql: string, ...values: Values): Record<string, Value>[]
   /** Runs `work` in one `BEGIN IMMEDIATE` transaction; never hold it across an await. */
   transaction<T>(work: () => T): T
+  /** Runs `work`, which only reads, on the data of one moment; never hold it across an await. */
+  snapshot<T>(work: () => T): T
   /** A number that changes when another process has changed something. */
   version(): number
   close(): void
@@ -128,23 +131,29 @@ function connect(file: string): Database {
   }
   let looking: (() => number) | undefined
   let seen = 0
+  let isWithin = false
+  const within = <T>(begin: string, work: () => T): T => {
+    database.exec(begin)
+    isWithin = true
+    try {
+      const result = work()
+      database.exec('COMMIT')
+      return result
+    } catch (thrown) {
+      database.exec('ROLLBACK')
+      throw thrown
+    } finally {
+      isWithin = false
+    }
+  }
   const database: Database = {
     driver: name,
     exec: (sql) => translate(() => void driver.exec(sql)),
     run: (sql, ...values) => translate(() => Number(prepared(sql).run(...values).changes)),
     get: (sql, ...values) => translate(() => prepared(sql).get(...values) as Record<string, Value> | undefined),
     all: (sql, ...values) => translate(() => prepared(sql).all(...values) as Record<string, Value>[]),
-    transaction: (work) => {
-      database.exec('BEGIN IMMEDIATE')
-      try {
-        const result = work()
-        database.exec('COMMIT')
-        return result
-      } catch (thrown) {
-        database.exec('ROLLBACK')
-        throw thrown
-      }
-    },
+    transaction: (work) => within('BEGIN IMMEDIATE', work),
+    snapshot: (work) => (isWithin ? work() : within('BEGIN', work)),
     version: () => {
       looking ??= createVersionReader(driver)
       try {
@@ -219,32 +228,4 @@ function quietly<T>(load: () => T): T {
   } finally {
     process.emitWarning = emitWarning
   }
-}
-
-function translate<T>(work: () => T): T {
-  try {
-    return work()
-  } catch (thrown) {
-    if (!isSqliteError(thrown)) throw thrown
-    if (isBusy(thrown)) throw new BridgeError('database_locked', { cause: thrown })
-    const lacking = { message: `The database lacks a table or column: ${thrown.message}.`, cause: thrown }
-    // SQLite has one code, SQLITE_ERROR, for all that is wrong with a statement; its words have been these since version 3.
-    if (/no such (table|column)/.test(thrown.message)) throw new BridgeError('schema_missing', lacking)
-    throw unreachable(thrown)
-  }
-}
-
-const unreachable = (cause: Error) =>
-  new BridgeError('database_unreachable', { message: `The database cannot be used: ${cause.message}.`, cause })
-
-function isSqliteError(thrown: unknown): thrown is Error & { code: string } {
-  if (!(thrown instanceof Error)) return false
-  // better-sqlite3 has its own message, and no code, for a missing folder.
-  if (thrown instanceof TypeError && /director/.test(thrown.message)) return true
-  return 'code' in thrown && (thrown.name === 'SqliteError' || thrown.code === 'ERR_SQLITE_ERROR')
-}
-
-/** SQLITE_BUSY and SQLITE_LOCKED: better-sqlite3 names the code, node:sqlite gives its number. */
-function isBusy(error: Error & { code: string; errcode?: number }): boolean {
-  return /^SQLITE_(BUSY|LOCKED)/.test(error.code ?? '') || [5, 6].includes((error.errcode ?? 0) & 0xff)
 }

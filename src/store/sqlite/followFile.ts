@@ -35,6 +35,7 @@ export function followFile(file: string, open: () => Database, onReplaced: () =>
     get: (sql, ...values) => database.get(sql, ...values),
     all: (sql, ...values) => database.all(sql, ...values),
     transaction: (work) => database.transaction(work),
+    snapshot: (work) => database.snapshot(work),
     version() {
       look()
       return times * 2 ** 32 + database.version()
