@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { freePort } from '../servers/everything.ts'
 import { startStage } from '../servers/stage.ts'
+import { until } from '../servers/until.ts'
 
 let stage: Awaited<ReturnType<typeof startStage>>
 beforeEach(async () => {
@@ -37,7 +38,9 @@ describe('attack N: a sign-in that waits already', () => {
     const address = await addressOf(running)
     expect(address.searchParams.get('login_hint')).toBe('alice@example.com')
     expect(address.searchParams.get('state')).not.toBe(tab.searchParams.get('state'))
-    const old = await fetch(`${stage.callbackUrl}?code=x&state=${tab.searchParams.get('state')}`)
+    const oldTab = `${stage.callbackUrl}?code=x&state=${tab.searchParams.get('state')}`
+    // The port passes from the process of the old sign-in to that of the new one.
+    const old = await until('an answer to the old tab', () => fetch(oldTab).catch(() => undefined))
     expect(old.status).toBe(400)
     await stage.visit(address.href)
     expect(await running.exited).toBe(0)
