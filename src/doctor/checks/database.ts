@@ -3,6 +3,7 @@ import { existsSync, lstatSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { BridgeError } from '../../errors.ts'
 import type { Database } from '../../store/sqlite/database.ts'
+import { checkDriver } from '../../store/sqlite/driver.ts'
 import { journalMode, tableNames } from '../../store/sqlite/inspect.ts'
 import { LATEST_VERSION, schemaVersion, tooNew } from '../../store/sqlite/migrate.ts'
 import { type FileHolder, fileHolders } from '../../system/process/fileUsers.ts'
@@ -21,6 +22,8 @@ export const database: Check = {
     const unsafe = unsafeOwner([dataFolder, file])
     if (unsafe) return unsafe
     if (!existsSync(file)) {
+      const noDriver = withoutDriver()
+      if (noDriver) return noDriver
       if (!existsSync(dirname(file))) return pass(`${file} will be created at the first sign-in.`)
       return pass(`${file} does not exist yet; the first sign-in creates it.`)
     }
@@ -32,6 +35,17 @@ export const database: Check = {
     }
     return judge(findings.look.database, file, dataFolder)
   },
+}
+
+/** Told before the first sign-in too, which would fail. */
+function withoutDriver(): Outcome | undefined {
+  try {
+    checkDriver()
+    return undefined
+  } catch (thrown) {
+    if (!(thrown instanceof BridgeError)) throw thrown
+    return failed(thrown)
+  }
 }
 
 /** A link or another owner: a bridge refuses to start. */

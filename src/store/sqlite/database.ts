@@ -1,9 +1,8 @@
-// Opens the SQLite database, with better-sqlite3 or, if that cannot load, Node's own node:sqlite.
+// Opens the SQLite database: sets it up, migrates it, and sets a damaged file aside
 import { existsSync, renameSync, statSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
 import { BridgeError } from '../../errors.ts'
-import { isBusy, isSqliteError, translate, unreachable } from './errors.ts'
+import { type Driver, loadDriver } from './driver.ts'
+import { isBusy, isSqliteError, translate } from './errors.ts'
 import { migrateUp } from './migrate.ts'
 
 export type Value = string | number | null
@@ -26,18 +25,6 @@ export interface Database {
   /** A number that changes when another process has changed something. */
   version(): number
   close(): void
-}
-
-interface Driver {
-  exec(sql: string): unknown
-  prepare(sql: string): {
-    run(...values: Values): { changes: number | bigint }
-    get(...values: Values): unknown
-    all(...values: Values): unknown[]
-    /** Of better-sqlite3: from then on `get` gives the first column alone, which costs less. */
-    pluck?(): unknown
-  }
-  close(): unknown
 }
 
 /** How long one statement may wait for another process, in ms. The wait blocks the event loop, so it is short. */
@@ -178,54 +165,4 @@ function createVersionReader(driver: Driver): () => number {
   if (statement.pluck === undefined) return () => (statement.get() as { data_version: number }).data_version
   statement.pluck()
   return () => statement.get() as number
-}
-
-function loadDriver(file: string): { driver: Driver; name: Database['driver'] } {
-  const failures: string[] = []
-  try {
-    const require = createRequire(import.meta.url)
-    const { version } = require('better-sqlite3/package.json') as { version: string }
-    // From 13 on it needs Node-API 10, and crashes the process without it: WiseLibs/better-sqlite3#1514.
-    if (Number.parseInt(version, 10) >= 13 && Number(process.versions.napi) < 10) {
-      failures.push(`better-sqlite3 ${version} needs Node 22.14`)
-    } else {
-      const BetterSqlite3 = require('better-sqlite3') as new (
-        file: string,
-        options: { nativeBinding?: string },
-      ) => Driver
-      // Version 12 searches a dozen folders for its native part, which takes longer than opening the database.
-      const built = join(dirname(require.resolve('better-sqlite3/package.json')), 'build/Release/better_sqlite3.node')
-      return {
-        driver: new BetterSqlite3(file, existsSync(built) ? { nativeBinding: built } : {}),
-        name: 'better-sqlite3',
-      }
-    }
-  } catch (thrown) {
-    if (isSqliteError(thrown)) throw unreachable(thrown)
-    failures.push(thrown instanceof Error ? (thrown.message.split('\n')[0] ?? '') : String(thrown))
-  }
-  try {
-    const { DatabaseSync } = quietly(() => process.getBuiltinModule('node:sqlite')) as unknown as {
-      DatabaseSync: new (file: string) => Driver
-    }
-    return { driver: new DatabaseSync(file), name: 'node:sqlite' }
-  } catch (thrown) {
-    if (isSqliteError(thrown)) throw unreachable(thrown)
-    throw new BridgeError('database_unreachable', {
-      message: `No SQLite driver works: ${failures.join('; ')}; node:sqlite is not in Node ${process.versions.node}.`,
-      hint: 'Reinstall with the Node version that runs the bridge, or use Node 22.14 or later.',
-      cause: thrown,
-    })
-  }
-}
-
-/** Node 22 warns on stderr that its SQLite is experimental: the functions that we need have not changed, and hosts keep stderr. */
-function quietly<T>(load: () => T): T {
-  const { emitWarning } = process
-  process.emitWarning = () => undefined
-  try {
-    return load()
-  } finally {
-    process.emitWarning = emitWarning
-  }
 }

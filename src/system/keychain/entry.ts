@@ -5,11 +5,26 @@ type AsyncEntry = import('@napi-rs/keyring').AsyncEntry
 
 const SERVICE = 'mcp-oauth-bridge'
 
-/** @throws when the package cannot load on this system */
+/** @throws when the package, which is optional, is not installed or cannot load on this system */
 export function openEntry(name: string): AsyncEntry {
-  const { AsyncEntry } = createRequire(import.meta.url)('@napi-rs/keyring') as typeof import('@napi-rs/keyring')
+  const { AsyncEntry } = load()
   // Unpinned, Linux would fall back to the kernel keyring, which is lost at reboot (decisions/0002).
   return new AsyncEntry(SERVICE, name, { linux: { store: 'secret-service' } })
+}
+
+function load(): typeof import('@napi-rs/keyring') {
+  try {
+    return createRequire(import.meta.url)('@napi-rs/keyring')
+  } catch (thrown) {
+    const why = thrown instanceof Error ? thrown.message.split('\n')[0] : String(thrown)
+    const isMissing = (thrown as { code?: string }).code === 'MODULE_NOT_FOUND'
+    throw new Error(
+      isMissing
+        ? 'the optional package @napi-rs/keyring is not installed for this system'
+        : `the package @napi-rs/keyring cannot load: ${why}`,
+      { cause: thrown },
+    )
+  }
 }
 
 /** undefined: the item does not exist. */
