@@ -39,10 +39,16 @@ function withoutBetterSqlite3<T>(work: () => T): T {
   }
 }
 
+/** An optional package; without it, the other driver would answer in its place. */
+const hasBetterSqlite = () => {
+  const database = openDatabase(folder.fresh('driver.db'))
+  database.close()
+  return database.driver === 'better-sqlite3'
+}
 const hasNodeSqlite = process.getBuiltinModule('node:sqlite') !== undefined
 
 const DRIVERS = [
-  { name: 'better-sqlite3', runs: true, open: (file: string) => openDatabase(file) },
+  { name: 'better-sqlite3', runs: hasBetterSqlite(), open: (file: string) => openDatabase(file) },
   { name: 'node:sqlite', runs: hasNodeSqlite, open: (file: string) => withoutBetterSqlite3(() => openDatabase(file)) },
 ] as const
 
