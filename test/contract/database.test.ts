@@ -259,6 +259,6 @@ test.runIf(hasNodeSqlite)('both drivers read what the other wrote', () => {
 test.skipIf(hasNodeSqlite)('without any driver the error says which and what to do', async () => {
   const error = await errorOf(() => withoutBetterSqlite3(() => openDatabase(folder.fresh('oauth.db'))))
   expect(error.code).toBe('database_unreachable')
-  expect(error.message).toContain('Could not locate the bindings file.')
+  expect(error.message).toContain('better-sqlite3 was installed without its native part')
   expect(error.hint).toContain('Node 22.14')
 })
