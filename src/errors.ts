@@ -1,4 +1,5 @@
 // The one error class and the one table of codes: message, remedy, exit code and JSON-RPC number.
+import { withOwnCommands } from './ownCommand.ts'
 import { nameOwnTexts } from './redaction/register.ts'
 import { quote, withoutControls } from './redaction/text.ts'
 
@@ -36,14 +37,14 @@ export const ERRORS = {
   declined: row(2, 1222, 'You said no, so nothing was done.', 'Run the command again to be asked again.'),
   cancelled: row(130, 1221, 'Cancelled.', 'Completed steps are kept. Run the command again at any time.'),
 
-  not_signed_in: row(3, 1301, 'Nobody is signed in to this server.', 'Run mcp-oauth-bridge login for this server.'),
+  not_signed_in: row(3, 1301, 'Nobody is signed in to this server.', 'Run mcp-oauth-bridge login.'),
   sign_in_pending: row(3, 1330, 'A person has to sign in first.', 'Finish the sign-in in the browser and try again. If no tab is open, open the address above or run mcp-oauth-bridge login.'),
   access_denied: row(3, 1302, 'The sign-in was refused.', 'Sign in again and approve the access, or ask the server’s owner for access.'),
   login_timed_out: row(3, 1303, 'The sign-in was not completed in time.', 'Try again; raise session_timeout if more time is needed.'),
   login_failed: row(3, 1304, 'The authorization server did not complete the sign-in.', 'Try again. If it keeps failing, show the message above to the server’s owner.'),
   invalid_state: row(3, 1305, 'The callback does not match a pending sign-in.', 'Start the sign-in again and use the newest browser tab.'),
   redirect_uri_mismatch: row(3, 1306, 'The authorization server does not accept the redirect URI.', 'Register exactly the callback_url with the provider: same scheme, host, port and path, no trailing slash.'),
-  unauthorized: row(3, 1307, 'The server refused the token, and also a newly obtained one.', 'Run mcp-oauth-bridge logout and login for this server; check that the account may use it.'),
+  unauthorized: row(3, 1307, 'The server refused the token, and also a newly obtained one.', 'Run mcp-oauth-bridge logout, then mcp-oauth-bridge login; check that the account may use it.'),
   insufficient_scope: row(3, 1308, 'The server asks for a scope the token does not have.', 'Sign in again with the scope the server names: mcp-oauth-bridge login --scope "…" --force.'),
   forbidden: row(3, 1309, 'The server forbids this request.', 'Check that the signed-in account may use this server: mcp-oauth-bridge status.'),
   consent_required: row(3, 1310, 'The authorization server asks for consent.', 'Sign in again and consent, or ask an administrator to grant it.'),
@@ -90,7 +91,7 @@ export const ERRORS = {
   schema_missing: row(5, 1503, 'The database schema does not match this version.', 'Use the newest mcp-oauth-bridge with this database.'),
   keychain_unavailable: row(5, 1504, 'The OS keychain cannot be used.', 'Unlock or start it, or set secret_store: file.'),
   keychain_locked: row(5, 1505, 'The OS keychain does not return the sealing key.', 'Unlock the keychain and try again. Nothing is lost.'),
-  key_missing: row(5, 1506, 'The sealing key of the stored tokens is missing.', 'Restore it, or discard the stored sign-ins: mcp-oauth-bridge logout --all, then login.'),
+  key_missing: row(5, 1506, 'The sealing key of the stored tokens is missing.', 'Restore it, or discard the stored sign-ins: mcp-oauth-bridge logout --all, then mcp-oauth-bridge login.'),
   seal_broken: row(5, 1507, 'A stored secret cannot be decrypted: it was altered or moved.', 'Sign in again: mcp-oauth-bridge login --force.'),
   permissions_unsafe: row(5, 1508, 'A private file or folder is not private.', 'Make yourself its owner and remove all other permissions (chmod 600, folders 700).'),
 } as const satisfies Record<string, ErrorRow>
@@ -130,7 +131,7 @@ export class BridgeError extends Error {
       options.cause === undefined ? undefined : { cause: options.cause },
     )
     this.code = code
-    this.hint = ownLines(options.hint ?? ERRORS[code].hint)
+    this.hint = ownLines([options.hint ?? ERRORS[code].hint].flat().map(withOwnCommands))
     this.details = options.details ?? {}
   }
 }

@@ -61,6 +61,7 @@ const LEAVES = [
   'mcpPing.ts',
   'bareHost.ts',
   'glob.ts',
+  'ownCommand.ts',
 ]
 
 /** Who may know whom inside a room; a floor always knows itself. A room that is not here has one floor. */

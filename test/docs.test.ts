@@ -146,8 +146,8 @@ test('every error code is met by a journey: some line there wants it, as text of
   const lines = JOURNEYS.flatMap(({ text }) => text.split('\n')).filter(
     (line) => !/\.not\.|^\s*(?:\/\/|test\()/.test(line),
   )
-  // `'code'` in an expectation or a table, `(code)` as the callback page says it, `docs/errors.md#code` as a terminal does.
-  const wants = (code: string) => new RegExp(`'${code}'|\\\\?\\(${code}\\\\?\\)|docs/errors\\.md#${code}\\b`)
+  // `'code'` in an expectation or a table, `(code)` as the callback page says it, `explain code` as a terminal does.
+  const wants = (code: string) => new RegExp(`'${code}'|\\\\?\\(${code}\\\\?\\)|explain ${code}\\b`)
   expect(Object.keys(ERRORS).filter((code) => !lines.some((line) => wants(code).test(line)))).toEqual([])
 })
 

@@ -1,8 +1,8 @@
 // The commands that only work on files: they need no server and no database, and the config may be invalid.
-import { fileURLToPath } from 'node:url'
 import { BridgeError } from '../errors.ts'
 import type { Program } from '../hosts/entry.ts'
 import type { ProcessIO } from './process.ts'
+import { ownScript } from './startedBy.ts'
 import type { CommandLine } from './words/args.ts'
 
 export async function runLocal(line: CommandLine, io: ProcessIO): Promise<number> {
@@ -16,6 +16,8 @@ export async function runLocal(line: CommandLine, io: ProcessIO): Promise<number
       return (await import('./commands/install.ts')).uninstall(line, io)
     case 'import':
       return (await import('./commands/importRemote.ts')).importRemote(line, io)
+    case 'explain':
+      return (await import('./commands/explain.ts')).explain(line.words[0], io)
     case 'completion':
       return (await import('./words/completion.ts')).completion(line.words[0], io)
     default:
@@ -26,5 +28,5 @@ export async function runLocal(line: CommandLine, io: ProcessIO): Promise<number
 /** This Node and this copy of the program, so that a host needs neither npx nor a PATH. */
 const program = (): Program => ({
   node: process.execPath,
-  script: fileURLToPath(new URL('../bin/mcp-oauth-bridge.js', import.meta.url)),
+  script: ownScript(),
 })

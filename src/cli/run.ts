@@ -3,14 +3,18 @@ import { type App, compose } from '../compose/app.ts'
 import type { Config } from '../config/config.ts'
 import { loadConfig, ownConfigFile, projectConfigFile } from '../config/load.ts'
 import { asBridgeError, BridgeError, ERRORS } from '../errors.ts'
+import { nameOwnCommand, ownCommand } from '../ownCommand.ts'
 import { present } from '../present.ts'
 import type { TokenKey } from '../records.ts'
+import { targetWords } from '../redaction/shownUrl.ts'
 import { withoutQueries } from '../redaction/text.ts'
+import { shellQuote } from '../shellQuote.ts'
 import { onlyPrintable } from '../system/log/printable.ts'
 import { connect } from './commands/run.ts'
 import { tellPassedOver } from './passedOver.ts'
 import type { ProcessIO } from './process.ts'
 import { runtimeOf } from './runtime.ts'
+import { ownScript, startedBy } from './startedBy.ts'
 import { createStyle, wrapWords } from './terminal/style.ts'
 import { isAtTerminal } from './terminal/tty.ts'
 import { COMMANDS, type Command, type CommandLine, parseCommandLine } from './words/args.ts'
@@ -20,6 +24,9 @@ export { pendingKeychainCalls } from '../system/keychain/inProcess.ts'
 /** Resolves to the exit code; never rejects. */
 export async function run(given: ProcessIO): Promise<number> {
   const io = forPeople(given, onlyPrintable(given.stdout))
+  const { environment } = io
+  const { execPath: node, platform } = process
+  nameOwnCommand({ program: () => startedBy({ script: ownScript(), node, environment, platform }), target: undefined })
   try {
     const line = parseCommandLine(io.argv)
     if (line.has('version')) return print(io, `${io.version}\n`)
@@ -64,6 +71,7 @@ const LOCAL: ReadonlySet<Command> = new Set<Command>([
   'uninstall',
   'import',
   'completion',
+  'explain',
 ])
 
 /** How long a command may take to end after a signal, in ms. */
@@ -96,6 +104,7 @@ async function runComposed(line: CommandLine, io: ProcessIO): Promise<number> {
     throw thrown
   })
   if (typeof config === 'number') return config
+  nameTarget(config, flags.config)
   if (line.command === 'run' && config.server === undefined && io.argv.length === 0 && isAtTerminal(io))
     return (await import('./commands/firstRun.ts')).firstRun(io, (argv) => run({ ...io, argv }))
   const app = compose(config, runtimeOf(io, config, line))
@@ -149,6 +158,7 @@ async function runAttempt(io: ProcessIO): Promise<number> {
     attemptId: string
     config: Config
   }
+  nameTarget(config)
   const app = compose(config, runtimeOf(io, config))
   try {
     const { signInDetached } = await import('../signin/detached.ts')
@@ -159,6 +169,16 @@ async function runAttempt(io: ProcessIO): Promise<number> {
   }
 }
 
+/** Hints name the server that this process is about. */
+function nameTarget({ server, profile }: Config, file?: string): void {
+  if (!server) return
+  const words = [
+    ...targetWords(server.url, profile, server.name),
+    ...(file === undefined ? [] : ['--config', shellQuote(file)]),
+  ]
+  nameOwnCommand({ target: words.join(' ') })
+}
+
 function print(io: ProcessIO, text: string): number {
   io.stdout.write(text)
   return 0
@@ -167,13 +187,13 @@ function print(io: ProcessIO, text: string): number {
 function fail(io: ProcessIO, error: BridgeError): number {
   const text = `error: ${withoutQueries(error.message)}\nhint: ${error.hint}\n`
   const { width } = createStyle(io.stderr, io.environment)
-  io.stderr.write(`${wrapWords(text, width)}      (${error.code}, see ${linkTo(error.code, io)})\n`)
+  io.stderr.write(`${wrapWords(text, width)}      (${ownCommand('explain', linkTo(error.code, io))})\n`)
   return ERRORS[error.code].exit
 }
 
-/** A terminal gets a link to the page in this package (OSC 8); others show its text. */
+/** A terminal gets the code as a link to the page in this package (OSC 8). */
 function linkTo(code: string, { stderr, environment }: ProcessIO): string {
-  const text = `docs/errors.md#${code}`
-  if (stderr.isTTY !== true || environment.NO_COLOR || environment.TERM === 'dumb') return text
-  return `\u001b]8;;${new URL(`../${text}`, import.meta.url).href}\u001b\\${text}\u001b]8;;\u001b\\`
+  if (stderr.isTTY !== true || environment.NO_COLOR || environment.TERM === 'dumb') return code
+  const page = new URL(`../docs/errors.md#${code}`, import.meta.url).href
+  return `\u001b]8;;${page}\u001b\\${code}\u001b]8;;\u001b\\`
 }

@@ -1,5 +1,6 @@
 // The address of a server as others may see it: a model, a page, a notice. Some users put keys into its query or path.
 
+import { ownCommand } from '../ownCommand.ts'
 import { shellQuote } from '../shellQuote.ts'
 import { isKey, isOpaque, isSecretHeader } from './names.ts'
 import { withoutQueries } from './text.ts'
@@ -31,10 +32,14 @@ export function resourceName(url: URL): string {
 }
 
 /** The command that signs in; a person has to insert an address that must not be shown. */
-export function loginCommand(server: string, profile: string, name?: string): string {
+export const loginCommand = (server: string, profile: string, name?: string): string =>
+  ownCommand('login', ...targetWords(server, profile, name))
+
+/** The words that name a server and a profile in a command, for a shell. */
+export function targetWords(server: string, profile: string, name?: string): string[] {
   const named = name ?? (shownUrl(server) === server ? server : undefined)
   const target = named === undefined ? '"<the address of this server, as your host has it>"' : shellQuote(named)
-  return `mcp-oauth-bridge login ${target}${profile === 'default' ? '' : ` --profile ${shellQuote(profile)}`}`
+  return [target, ...(profile === 'default' ? [] : ['--profile', shellQuote(profile)])]
 }
 
 const isSecret = (part: string) => isOpaque(part) || isOpaque(plain(part))

@@ -186,7 +186,7 @@ test.each([
   expect(stdout).toBe('')
   expect(stderr).toContain(said)
   expect(stderr).toContain('hint: ')
-  expect(stderr).toContain(`(${name}, see docs/errors.md#${name})`)
+  expect(stderr).toContain(`(mcp-oauth-bridge explain ${name})`)
 })
 
 test('an install that lost a file is internal, exit code 1, and what it was about stands in the message', async () => {
@@ -204,7 +204,7 @@ test('an install that lost a file is internal, exit code 1, and what it was abou
   expect(stdout).toBe('')
   expect(stderr).toMatch(/^error: Unexpected: "Cannot find module/)
   expect(/^hint: (.*)$/m.exec(stderr)?.[1]).toContain('--debug')
-  expect(stderr).toContain('(internal, see docs/errors.md#internal)')
+  expect(stderr).toContain('(mcp-oauth-bridge explain internal)')
 })
 
 test('an unknown config key is an error with its line, column and the nearest key', async () => {
@@ -213,7 +213,7 @@ test('an unknown config key is an error with its line, column and the nearest ke
   const { code, stderr } = await stage.command(['status', '--config', config])
   expect(code).toBe(2)
   expect(stderr).toContain(`${config}:3:3: unknown key "login.mod"; did you mean "mode"?`)
-  expect(stderr).toContain('(config_invalid, see docs/errors.md#config_invalid)')
+  expect(stderr).toContain('(mcp-oauth-bridge explain config_invalid)')
 })
 
 test('config.yaml is found by --config, by CONFIG_PATH and in the config folder', async () => {

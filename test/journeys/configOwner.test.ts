@@ -48,7 +48,7 @@ describe.skipIf(process.platform === 'win32')('attack A: a config file that othe
         `${file} is not used: it can be written by other users (uid ${process.getuid?.()}, mode 0666)`,
       )
       expect(stderr).toContain(`chmod go-w ${file}`)
-      expect(stderr).toContain('docs/errors.md#config_untrusted')
+      expect(stderr).toContain('explain config_untrusted')
     }
     chmodSync(file, 0o644)
     expect((await home.command(['status'])).code).toBe(0)

@@ -89,7 +89,7 @@ test('for people the likeliest cause stands first, with its remedy and where to 
   expect(lines[2]).toBe('Most likely cause: tcp')
   expect(lines[3]).toContain('MCP server unreachable')
   expect(lines[4]).toMatch(/^ {2}→ Start the server/)
-  expect(lines[5]).toContain('docs/errors.md#server_unreachable')
+  expect(lines[5]).toContain('explain server_unreachable')
   expect(stdout).toMatch(/^✗ tcp /m)
   expect(stdout).toMatch(/^– mcp_handshake /m)
   expect(stdout).not.toContain('\u001b')

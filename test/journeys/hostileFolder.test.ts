@@ -218,7 +218,7 @@ describe('attack A: install', () => {
     chmodSync(join(folder, 'config.yaml'), 0o666)
     const refused = await command(['install', 'cursor', 'work', '--name', 'c', '--config', './config.yaml'])
     expect([refused.code, entry().length]).toEqual([2, 3])
-    expect(refused.stderr).toContain('docs/errors.md#config_untrusted')
+    expect(refused.stderr).toContain('explain config_untrusted')
   })
 })
 

@@ -233,7 +233,7 @@ describe('what a provider refuses comes out with its name and its remedy', () =>
     Object.assign(provider.state, script)
     const { code, stderr } = await login()
     expect(code).toBe(3)
-    expect(stderr).toContain(`(${name}, see docs/errors.md#${name})`)
+    expect(stderr).toContain(`(mcp-oauth-bridge explain ${name})`)
     expect(/^hint: (.*)$/m.exec(stderr)?.[1]).toMatch(remedy)
   }
   const token = (body: Record<string, unknown>, status = 400) => ({ token: () => ({ status, body }) })

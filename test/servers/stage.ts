@@ -1,6 +1,15 @@
 // Everything a journey needs: authorization server, protected MCP server, a home of its own, a person, and a free callback port.
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -44,8 +53,11 @@ export async function startStage(options: StageOptions = {}) {
   writeFileSync(patient, 'login: { hold_initialize_ms: 120000, hold_call_ms: 120000 }\n')
   const hosts: ReturnType<typeof startHost>[] = []
   const started: ChildProcess[] = []
+  // Installed, as a person has it: hints name the command.
+  mkdirSync(join(home, 'bin'))
+  symlinkSync(PROGRAM, join(home, 'bin', 'mcp-oauth-bridge'))
   const environment = {
-    PATH: process.env.PATH,
+    PATH: `${join(home, 'bin')}:${process.env.PATH}`,
     HOME: home,
     MCP_OAUTH_BRIDGE_HOME: join(home, 'bridge'),
     BROWSER: PERSON,

@@ -186,7 +186,7 @@ const insufficient = (scope: string) =>
 const refusedAnew = () =>
   new BridgeError('unauthorized', {
     message: 'The server refused the token and also the last new one, so no further token was requested.',
-    hint: 'Run mcp-oauth-bridge doctor for this server to see the claims of the token, then login --force. The bridge tries again after five minutes.',
+    hint: 'Run mcp-oauth-bridge doctor to see the claims of the token, then mcp-oauth-bridge login --force. The bridge tries again after five minutes.',
   })
 
 const notSignedIn = ({ lastError }: TokenRecord) =>

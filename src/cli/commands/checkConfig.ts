@@ -9,6 +9,7 @@ import { besideConfig, configFrom, projectConfigFile } from '../../config/load.t
 import { credentialChecks, databaseCheck, failure, portCheck, warnings } from '../../doctor/configChecks.ts'
 import { type Finding, fail, pass } from '../../doctor/report/finding.ts'
 import { asBridgeError, BridgeError, ERRORS } from '../../errors.ts'
+import { ownCommand } from '../../ownCommand.ts'
 import { present } from '../../present.ts'
 import { withoutControls } from '../../redaction/text.ts'
 import { printableJson } from '../../system/log/printable.ts'
@@ -105,5 +106,5 @@ const fault = (name: string, detail: string): Finding => ({ name, ...fail('confi
 function forPeople({ status, detail, remedy, code }: Finding): string {
   if (status === 'pass') return `✓ ${detail}`
   if (status === 'warn') return [`⚠ Warning: ${detail}`, ...(remedy === null ? [] : [`  hint: ${remedy}`])].join('\n')
-  return `✗ ${detail}\n  hint: ${remedy}${code === undefined ? '' : `\n        (${code}, see docs/errors.md#${code})`}`
+  return `✗ ${detail}\n  hint: ${remedy}${code === undefined ? '' : `\n        (${ownCommand('explain', code)})`}`
 }

@@ -5,6 +5,7 @@ import { examine, type Report, reportOf } from '../../doctor/examine.ts'
 import type { CheckContext } from '../../doctor/report/context.ts'
 import { type Finding, failed } from '../../doctor/report/finding.ts'
 import { type BridgeError, ERRORS } from '../../errors.ts'
+import { ownCommand } from '../../ownCommand.ts'
 import { withoutControls, withoutQueries, withoutSecrets } from '../../redaction/text.ts'
 import { printableJson } from '../../system/log/printable.ts'
 import type { ProcessIO } from '../process.ts'
@@ -107,7 +108,7 @@ function tint({ status }: Finding, { good, warning, bad, dim }: Style) {
 function remedyOf({ remedy, code }: Finding, indent: number, paper: Style): string[] {
   if (remedy === null) return []
   const [first = '', ...more] = block(`→ ${remedy}`, indent, paper)
-  const link = code === undefined ? [] : block(`(${code}, see docs/errors.md#${code})`, indent + 2, paper)
+  const link = code === undefined ? [] : block(`(${ownCommand('explain', code)})`, indent + 2, paper)
   return [first, ...more.map((line) => `  ${line}`), ...link.map(paper.dim)]
 }
 

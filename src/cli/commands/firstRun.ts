@@ -4,6 +4,7 @@ import { dirname } from 'node:path'
 import { ownConfigFile } from '../../config/load.ts'
 import { BridgeError } from '../../errors.ts'
 import { allHosts, type Host, thisMachine } from '../../hosts/hosts.ts'
+import { ownCommand } from '../../ownCommand.ts'
 import { quote } from '../../redaction/text.ts'
 import { isSecure } from '../../secureUrl.ts'
 import { shellQuote } from '../../shellQuote.ts'
@@ -20,14 +21,14 @@ export async function firstRun(io: ProcessIO, runWords: RunWords): Promise<numbe
   if (names.length > 0)
     throw new BridgeError('usage', {
       message: 'No server was given.',
-      hint: `Name one of ${names.join(', ')}: mcp-oauth-bridge ${shellQuote(names[0] ?? '')}`,
+      hint: `Name one of ${names.join(', ')}: ${ownCommand(shellQuote(names[0] ?? ''))}`,
     })
   stderr.write(
     [
       'Reach an OAuth-protected MCP server from a host that only speaks stdio.',
       'Nothing is configured yet. Three steps:',
       'name the server, sign in, add it to your host.',
-      '(mcp-oauth-bridge --help shows the commands; Ctrl-C stops.)',
+      `(${ownCommand('--help')} shows the commands; Ctrl-C stops.)`,
       '',
       '',
     ].join('\n'),
@@ -73,7 +74,7 @@ async function askUrl(asking: Asking, { stderr }: ProcessIO): Promise<string> {
 /** undefined: none of them. */
 async function askHost(asking: Asking, { stderr }: ProcessIO, hosts: readonly Host[]): Promise<Host | undefined> {
   if (hosts.length === 0) {
-    stderr.write('No host was found. To add the server to a host, see: mcp-oauth-bridge install --help\n')
+    stderr.write(`No host was found. To add the server to a host, see: ${ownCommand('install --help')}\n`)
     return undefined
   }
   const rows = hosts.map(({ title, path }, at) => `  ${at + 1}  ${title}  (${path})\n`)

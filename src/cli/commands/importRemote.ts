@@ -11,6 +11,7 @@ import { changeFile, difference, readIfThere } from '../../hosts/changeFile.ts'
 import { allHosts, type Host, type Machine, thisMachine } from '../../hosts/hosts.ts'
 import { readJson } from '../../hosts/jsonText.ts'
 import { mcpRemoteServer, type NameVariable, ownName, type RemoteServer } from '../../hosts/mcpRemote.ts'
+import { ownCommand } from '../../ownCommand.ts'
 import { quote, withoutControls } from '../../redaction/text.ts'
 import { shellQuote } from '../../shellQuote.ts'
 import type { ProcessIO } from '../process.ts'
@@ -25,7 +26,7 @@ export async function importRemote(line: CommandLine, io: ProcessIO): Promise<nu
   if (what !== 'mcp-remote')
     throw new BridgeError('usage', {
       message: `import supports only mcp-remote${what === undefined ? '' : `, not ${quote(what)}`}.`,
-      hint: 'mcp-oauth-bridge import mcp-remote',
+      hint: ownCommand('import', 'mcp-remote'),
     })
   const { environment, folder, stderr, stdout } = io
   const machine = thisMachine(environment)
@@ -131,7 +132,7 @@ function signedInWith({ home, environment }: Machine): (url: string) => boolean 
 }
 
 function describe({ name, host, variables, references, leftOut }: Found, wasSignedIn: boolean): string[] {
-  const signIn = `mcp-oauth-bridge login ${shellQuote(name)}`
+  const signIn = ownCommand('login', shellQuote(name))
   return [
     `${name}  (from ${host.title})`,
     ...(variables.length === 0
@@ -140,6 +141,6 @@ function describe({ name, host, variables, references, leftOut }: Found, wasSign
     ...(references.length === 0 ? [] : [`  uses these variables of your environment: ${references.join(', ')}`]),
     ...(leftOut.length === 0 ? [] : [`  not imported: ${leftOut.join(', ')}`]),
     `  sign in${wasSignedIn ? ' again, because the tokens of mcp-remote are not imported' : ''}: ${signIn}`,
-    `  add it to the host: mcp-oauth-bridge install ${host.name} ${shellQuote(name)}`,
+    `  add it to the host: ${ownCommand('install', host.name, shellQuote(name))}`,
   ]
 }

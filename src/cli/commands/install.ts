@@ -9,6 +9,7 @@ import { entryFor, nameFor, ourWords, type Program } from '../../hosts/entry.ts'
 import { findHost, type Host, thisMachine } from '../../hosts/hosts.ts'
 import { type JsonObject, readJson, writeJson } from '../../hosts/jsonText.ts'
 import { mcpRemoteServer } from '../../hosts/mcpRemote.ts'
+import { ownCommand } from '../../ownCommand.ts'
 import { isSecretHeader, isSecretUrl } from '../../redaction/names.ts'
 import { quote, withoutControls } from '../../redaction/text.ts'
 import { shellQuote } from '../../shellQuote.ts'
@@ -23,8 +24,7 @@ const usage = (message: string, hint?: string) =>
 export async function install(line: CommandLine, io: ProcessIO, program: Program): Promise<number> {
   const [hostWord, target] = line.words
   const host = findHost(hostWord, thisMachine(io.environment))
-  if (target === undefined)
-    throw usage('No server was given.', `mcp-oauth-bridge install ${host.name} <url | server-name>`)
+  if (target === undefined) throw usage('No server was given.', ownCommand('install', host.name, '<url | server-name>'))
   const config = await checkedTarget(target, line.flags, io)
   const words = wordsFor(target, line, io)
   const name = line.options.findLast((option) => option.name === 'name')?.value ?? entryName(target, config)
@@ -52,7 +52,7 @@ export async function install(line: CommandLine, io: ProcessIO, program: Program
   tellChange(io, host, `Added ${quote(name)} to ${host.title}`, changeFile(host.path, after))
   for (const note of notesOn([program.node, program.script, ...words])) io.stderr.write(`note: ${note}\n`)
   const profile = line.flags.profile === undefined ? '' : ` --profile ${shellQuote(line.flags.profile)}`
-  io.stderr.write(`Sign in once: mcp-oauth-bridge login ${shellQuote(target)}${profile}\n`)
+  io.stderr.write(`Sign in once: ${ownCommand('login', shellQuote(target))}${profile}\n`)
   return 0
 }
 
@@ -60,7 +60,7 @@ export async function uninstall(line: CommandLine, io: ProcessIO): Promise<numbe
   const [hostWord, target] = line.words
   const host = findHost(hostWord, thisMachine(io.environment))
   if (target === undefined)
-    throw usage('No server was given.', `mcp-oauth-bridge uninstall ${host.name} <url | server-name>`)
+    throw usage('No server was given.', ownCommand('uninstall', host.name, '<url | server-name>'))
   const before = readIfThere(host.path)
   const servers = serversOf(host, before)
   const ours = Object.entries(servers).filter(([, entry]) => ourWords(entry) !== undefined)

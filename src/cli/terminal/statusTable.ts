@@ -1,5 +1,6 @@
 // The status as a table for a terminal: one block per account, in as many columns as fit.
 import type { ServerExceptions } from '../../config/config.ts'
+import { ownCommand } from '../../ownCommand.ts'
 import { quote, withoutControls } from '../../redaction/text.ts'
 import type { Account, StatusReport } from '../commands/status.ts'
 import { type Style, wrap } from './style.ts'
@@ -13,7 +14,7 @@ export function table(report: StatusReport, now: number, paper: Style): string[]
   const { accounts, exceptions, secret_store, database, driver } = report
   const body =
     accounts.length === 0
-      ? [paper.strong('Nobody is signed in.'), '', ...fact('next', 'mcp-oauth-bridge login <server>', paper)]
+      ? [paper.strong('Nobody is signed in.'), '', ...fact('next', ownCommand('login', '<server>'), paper)]
       : accounts.flatMap((account, at) => [...(at === 0 ? [] : ['']), ...block(account, now, paper)])
   const rule = paper.dim('─'.repeat(Math.min(paper.width, 120)))
   return [

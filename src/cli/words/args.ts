@@ -4,6 +4,7 @@ import type { Flags } from '../../config/config.ts'
 import { LOG_LEVELS, LOGIN_MODES, TRANSPORTS } from '../../config/file/choices.ts'
 import { nearest } from '../../config/file/nearest.ts'
 import { BridgeError } from '../../errors.ts'
+import { ownCommand } from '../../ownCommand.ts'
 import { present } from '../../present.ts'
 import { quote } from '../../redaction/text.ts'
 
@@ -23,6 +24,7 @@ export const COMMANDS = [
   'import',
   'reset',
   'completion',
+  'explain',
 ] as const
 export type Command = (typeof COMMANDS)[number]
 
@@ -205,7 +207,7 @@ function tooMany(surplus: string, first = ''): BridgeError {
 }
 
 const helpOf = (command: string) =>
-  command === 'run' ? 'Run mcp-oauth-bridge --help.' : `Run mcp-oauth-bridge ${command} --help.`
+  command === 'run' ? 'Run mcp-oauth-bridge --help.' : `Run ${ownCommand(command)} --help.`
 
 function checkOption(
   token: { name: string; rawName: string; value?: string | undefined; inlineValue?: boolean | undefined },

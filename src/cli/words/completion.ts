@@ -1,5 +1,5 @@
 // completion bash | zsh | fish: scripts generated from the tables of commands and options.
-import { BridgeError } from '../../errors.ts'
+import { BridgeError, ERRORS } from '../../errors.ts'
 import { HOSTS } from '../../hosts/hosts.ts'
 import { quote } from '../../redaction/text.ts'
 import type { ProcessIO } from '../process.ts'
@@ -16,6 +16,7 @@ const WORDS: Partial<Record<Command, readonly string[]>> = {
   uninstall: HOSTS,
   import: ['mcp-remote'],
   completion: Object.keys(SHELLS),
+  explain: Object.keys(ERRORS),
 }
 
 /** The values of an option, if it has a fixed list. */

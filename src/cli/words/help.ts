@@ -107,6 +107,14 @@ export const HELP: Readonly<Record<Command, CommandHelp>> = {
     what: 'delete every sign-in, the key and the logs',
     examples: [['reset --yes', 'without asking']],
   },
+  explain: {
+    usage: 'explain [code]',
+    what: 'say what an error code means and what to do',
+    examples: [
+      ['explain redirect_uri_mismatch', 'one error'],
+      ['explain', 'list all of them'],
+    ],
+  },
   completion: {
     usage: 'completion bash | zsh | fish',
     what: 'print a completion script for your shell',

@@ -1,5 +1,6 @@
 // The result of a check: its status, the evidence, and the remedy.
 import { type BridgeError, ERRORS, type ErrorCode } from '../../errors.ts'
+import { withOwnCommands } from '../../ownCommand.ts'
 import { present } from '../../present.ts'
 
 export interface Outcome {
@@ -17,17 +18,17 @@ export interface Finding extends Outcome {
 }
 
 export const pass = (detail: string): Outcome => ({ status: 'pass', detail, remedy: null })
-export const skip = (detail: string): Outcome => ({ status: 'skip', detail, remedy: null })
+export const skip = (detail: string): Outcome => ({ status: 'skip', detail: withOwnCommands(detail), remedy: null })
 export const warn = (detail: string, remedy: string | null, code?: ErrorCode): Outcome => ({
   status: 'warn',
   detail,
-  remedy,
+  remedy: remedy === null ? null : withOwnCommands(remedy),
   ...present({ code }),
 })
 export const fail = (code: ErrorCode, detail: string, remedy: string = ERRORS[code].hint): Outcome => ({
   status: 'fail',
   detail,
-  remedy,
+  remedy: withOwnCommands(remedy),
   code,
 })
 

@@ -1,4 +1,5 @@
 // Instructions for a person who opens the address manually: where to open it, and how the response returns to this machine.
+import { withOwnCommands } from '../../ownCommand.ts'
 import { withoutControls } from '../../redaction/text.ts'
 import type { DesktopFacts } from '../deps.ts'
 
@@ -24,7 +25,9 @@ export function instructions({ url, redirectUri, desktop, environment, answers }
   }
   if (answers === 'callback only' && desktop.browser === 'none')
     lines.push(
-      'If the browser cannot return to this machine, run mcp-oauth-bridge login in a terminal and paste the address.',
+      withOwnCommands(
+        'If the browser cannot return to this machine, run mcp-oauth-bridge login in a terminal and paste the address.',
+      ),
     )
   return `${lines.join('\n')}\n`
 }

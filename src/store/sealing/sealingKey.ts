@@ -120,7 +120,7 @@ function isOurs(slots: KeySlots, backend: KeyBackend, print: string, pinned: rea
 function unpinnedKey(backend: KeyBackend, { pin }: KeySlots): BridgeError {
   return new BridgeError('key_missing', {
     message: `The database refers to a sealing key in the ${backend} that was not used with it before. Somebody may have changed the database, so it was not used.`,
-    hint: `Restore oauth.db, or discard the stored sign-ins: mcp-oauth-bridge logout --all, then login. If you moved the key yourself, set secret_store to where it is and delete ${pin?.path}.`,
+    hint: `Restore oauth.db, or discard the stored sign-ins: mcp-oauth-bridge logout --all, then mcp-oauth-bridge login. If you moved the key yourself, set secret_store to where it is and delete ${pin?.path}.`,
   })
 }
 

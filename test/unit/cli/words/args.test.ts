@@ -153,9 +153,9 @@ describe('a mistake', () => {
 
   test('in the options of a command leads to its help', async () => {
     const hint = async (...argv: string[]) => (await errorOf(() => parseCommandLine(argv))).hint
-    expect(await hint('status', '--scope', 'x')).toBe('Run mcp-oauth-bridge status --help.')
-    expect(await hint('login', 'a', 'b')).toBe('Run mcp-oauth-bridge login --help.')
-    expect(await hint('https://a/', '--jsn')).toBe('Run mcp-oauth-bridge --help.')
+    expect(await hint('status', '--scope', 'x')).toBe('Run mcp-oauth-bridge status --help')
+    expect(await hint('login', 'a', 'b')).toBe('Run mcp-oauth-bridge login --help')
+    expect(await hint('https://a/', '--jsn')).toBe('Run mcp-oauth-bridge --help')
   })
 
   test('of one word too many is told', async () => {
