@@ -13,7 +13,7 @@ test('attack low: no account, home folder or query stands in any text of a repor
   expect(anonymous(report, '/home/ann')).toEqual({
     text: 'The sign-in was for "[account]", not [account].',
     list: [{ '[account]': 'by [account]', file: '~/.local/share/x', number: 7, nothing: null }],
-    line: '{"message":"see ~ and /home/annex, ~/x","server":"https://mcp.example.test/?…"}',
+    line: '{"message":"see ~ and /home/[user], ~/x","server":"https://mcp.example.test/?…"}',
   })
 })
 
@@ -26,4 +26,31 @@ test.each(['C:\\Users\\ann\\x', 'C:/Users/ann/x', '{"file":"C:\\\\Users\\\\ann\\
 
 test('a root for a home takes nothing away', () => {
   expect(anonymous('/etc/x', '/')).toBe('/etc/x')
+})
+
+test.each([
+  ['ann', '/home/ann/x ~ann ssh ann@host /run/user/ann/bus', ['ann']],
+  ['ann', 'of /data/ann and /srv/ann/y', ['ann']],
+  ['jörg', '/home/j%C3%B6rg/x and "jörg"', ['jörg', 'j%C3%B6rg']],
+  [
+    'Jörg Müller',
+    String.raw`C:\Users\Jörg Müller\AppData and {"file":"C:\\Users\\Jörg Müller\\x"}`,
+    ['Jörg', 'Müller'],
+  ],
+  ['Jörg Müller', 'file:///C:/Users/J%C3%B6rg%20M%C3%BCller/x', ['J%C3', 'M%C3']],
+  ['j.smith+x', '/opt/j.smith+x/y (j.smith+x)', ['smith']],
+  ['o', '/srv/o/x of o', ['/o/']],
+  ['someone', '/home/other/x and /Users/another', ['other', 'another']],
+])('the login %s is in no path and no word of %j', (login, text, gone) => {
+  const shown = anonymous(text, '/nowhere', login)
+  for (const word of gone) expect(shown).not.toContain(word)
+})
+
+test.each(['root', 'node', 'test', 'mcp'])('the login %s, an ordinary word, is taken out of paths only', (login) => {
+  expect(anonymous(`${login} runs /srv/${login}/x`, '/nowhere', login)).toBe(`${login} runs /srv/[user]/x`)
+})
+
+test('what only looks like a home stays', () => {
+  const text = 'https://mcp.example.com/home/page and https://mcp.example.com/v1/users/all'
+  expect(anonymous(text, '/nowhere', 'ann')).toBe(text)
 })
