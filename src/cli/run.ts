@@ -5,7 +5,6 @@ import { loadConfig, ownConfigFile, projectConfigFile } from '../config/load.ts'
 import { asBridgeError, BridgeError, ERRORS } from '../errors.ts'
 import { nameOwnCommand, ownCommand } from '../ownCommand.ts'
 import { present } from '../present.ts'
-import type { TokenKey } from '../records.ts'
 import { targetWords } from '../redaction/shownUrl.ts'
 import { withoutQueries } from '../redaction/text.ts'
 import { shellQuote } from '../shellQuote.ts'
@@ -115,13 +114,21 @@ async function runComposed(line: CommandLine, io: ProcessIO): Promise<number> {
   }
 }
 
+/** A URL with its profile, or a name of the config file, where the profile may stand. */
+interface OtherServer {
+  readonly server: string
+  readonly profile?: string
+}
+
 /** For a server that the command line does not name: with its own settings from the config file only. */
-async function composeFor({ server, profile }: TokenKey, line: CommandLine, io: ProcessIO): Promise<App> {
+async function composeFor(target: OtherServer, line: CommandLine, io: ProcessIO): Promise<App> {
+  const { server, profile } = target
   const { config: file, allowHttp } = line.flags
   const { flags: bare } = parseCommandLine([])
-  const flags = { ...bare, allowHttp, profile, ...present({ config: file }) }
+  const flags = { ...bare, allowHttp, ...present({ config: file, profile }) }
   const { environment, folder, version } = io
   const config = await loadConfig({ flags, environment, folder, server, version: () => version, alternatives: [] })
+  nameTarget(config, file)
   return compose(config, runtimeOf(io, config, line))
 }
 
@@ -136,7 +143,7 @@ async function dispatch(line: CommandLine, app: App, io: ProcessIO): Promise<num
     case 'status':
       return (await import('./commands/status.ts')).status(app, line, io)
     case 'doctor':
-      return (await import('./commands/doctor.ts')).doctor(app, line, io)
+      return (await import('./commands/doctor.ts')).doctor(app, line, io, (target) => composeFor(target, line, io))
     case 'support-bundle':
       return (await import('./commands/supportBundle.ts')).supportBundle(app, line, io)
     case 'migrate':

@@ -1,5 +1,7 @@
 // The complete settings of one run for one server. Plain data: they are sent to the login process as JSON.
+
 import type { LogLevel } from '../ports.ts'
+import type { TokenKey } from '../records.ts'
 import type { LOGIN_MODES, TRANSPORTS } from './file/choices.ts'
 
 export const DEFAULT_CALLBACK_URL = 'http://localhost:8080/auth/callback'
@@ -40,6 +42,8 @@ export interface Config {
   readonly exceptions: readonly ServerExceptions[]
   /** Servers that the config file names, to choose one from. */
   readonly serverNames: readonly string[]
+  /** What somebody may sign in to by the config file: URL and profile of each. */
+  readonly configured: readonly TokenKey[]
 }
 
 /** The exceptions of one server, with the keys of config.yaml. */

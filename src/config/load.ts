@@ -15,7 +15,7 @@ import { readOwnFile } from './file/ownFile.ts'
 import type { ConfigFile, ServerEntry } from './file/schema.ts'
 import { oneOf } from './oneOf.ts'
 import { defaultPaths, type Paths } from './paths.ts'
-import { exceptionsOf, serverConfig } from './server.ts'
+import { exceptionsOf, serverConfig, withoutFragment } from './server.ts'
 
 export interface LoadOptions {
   readonly flags: Flags
@@ -76,6 +76,10 @@ export function configFrom(
     holdCallMs: forTimer(file.login?.hold_call_ms ?? 45_000),
     openBrowser: flags.openBrowser,
     serverNames: Object.keys(file.servers ?? {}),
+    configured: Object.values(file.servers ?? {}).map(({ url, profile = 'default' }) => ({
+      server: withoutFragment(url),
+      profile,
+    })),
     exceptions: Object.values(file.servers ?? {})
       .map(exceptionsOf)
       .filter((found) => Object.keys(found).length > 1),

@@ -15,8 +15,7 @@ export type Entry = ServerEntry & { readonly name?: string | undefined; readonly
 
 /** @throws BridgeError usage, config_invalid, config_not_found, insecure_url */
 export function serverConfig(file: ConfigFile, flags: Flags, entry: Entry): ServerConfig {
-  const url = new URL(entry.url)
-  url.hash = ''
+  const url = new URL(withoutFragment(entry.url))
   const allowHttp = flags.allowHttp || entry.allow_http === true
   if (!isSecure(url, allowHttp)) throw insecure(url)
   const name = providerName(file, entry)
@@ -61,7 +60,7 @@ export function serverConfig(file: ConfigFile, flags: Flags, entry: Entry): Serv
 /** The exceptions of this server; only `server` if there is none. */
 export function exceptionsOf(entry: ServerEntry): ServerExceptions {
   return {
-    server: new URL(entry.url).href,
+    server: withoutFragment(entry.url),
     ...present({
       allow_http: entry.allow_http || undefined,
       allow_missing_s256: entry.allow_missing_s256 || undefined,
@@ -159,6 +158,13 @@ function splitParameter(text: string): [string, string] {
   if (at < 1)
     throw new BridgeError('usage', { message: `--authorize-param ${quote(text)} is not of the form name=value.` })
   return [text.slice(0, at), text.slice(at + 1)]
+}
+
+/** The address under which its tokens are stored. */
+export function withoutFragment(address: string): string {
+  const url = new URL(address)
+  url.hash = ''
+  return url.href
 }
 
 function insecure(url: URL): BridgeError {

@@ -2,7 +2,7 @@
 import { asBridgeError } from '../errors.ts'
 import { CHECKS } from './list.ts'
 import type { Check, CheckContext, Findings } from './report/context.ts'
-import { type Finding, fail, failed, type Outcome, skip } from './report/finding.ts'
+import { type Finding, fail, failed, type Outcome } from './report/finding.ts'
 
 export interface Report {
   /** True: nothing failed; warnings alone do no harm. */
@@ -21,7 +21,9 @@ export async function examine(context: CheckContext, onFinding: (finding: Findin
   const known: Findings = {}
   const findings: Finding[] = []
   try {
-    for (const check of CHECKS) {
+    // Nothing can be said about a server that nobody named.
+    const checks = context.server ? CHECKS : CHECKS.filter(({ about }) => about === 'machine')
+    for (const check of checks) {
       const finding = { name: check.name, ...(await perform(check, context, known)) }
       findings.push(finding)
       onFinding(finding)
@@ -44,7 +46,6 @@ export function reportOf(checks: readonly Finding[]): Report {
 }
 
 async function perform(check: Check, context: CheckContext, known: Findings): Promise<Outcome> {
-  if (check.about === 'server' && !context.server) return skip('No server was given.')
   const limitMs = check.limitMs ?? LIMIT_MS
   const ended = new AbortController()
   const { signal } = ended

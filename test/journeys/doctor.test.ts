@@ -72,12 +72,44 @@ test('where nobody is signed in that is a warning, and nothing is made on the di
   expect(readdirSync(stage.home)).not.toContain('bridge')
 })
 
-test('without a server only this computer is looked at', async () => {
+test('without a server, where none is configured and nobody is signed in, only this computer is examined, and the next step is named', async () => {
   stage = await startStage()
   const { code, found } = await stage.doctor([])
   expect(code).toBe(0)
-  expect(found('dns')).toMatchObject({ status: 'skip', detail: 'No server was given.' })
+  expect(found('dns')).toBeUndefined()
   expect(found('callback_port').status).toBe('pass')
+  const { stdout } = await stage.command(['doctor', '--callback-url', stage.callbackUrl])
+  expect(stdout).toContain('To check a server: mcp-oauth-bridge doctor <url>')
+  expect(stdout).not.toContain('No server was given')
+})
+
+test('without a server, each one that is configured or signed in is examined, and the computer once', async () => {
+  stage = await startStage()
+  await stage.command(['login', stage.server.url, '--callback-url', stage.callbackUrl])
+  const gone = 'http://127.0.0.1:9/mcp'
+  stage.config(`servers:
+  here: { url: "${stage.server.url}" }
+  gone: { url: "${gone}", profile: work }
+`)
+  const { code, report } = await stage.doctor([])
+  expect(code).toBe(4)
+  const of = (name: string) => report.checks.filter((check: { name: string }) => check.name === name)
+  expect(of('versions')).toHaveLength(1)
+  expect(of('database')).toEqual([expect.objectContaining({ status: 'pass' })])
+  expect(of('tcp')).toEqual([
+    expect.objectContaining({ status: 'pass', server: stage.server.url }),
+    expect.objectContaining({ status: 'fail', server: `${gone} (profile work)` }),
+  ])
+  expect(of('mcp_handshake')[0].status).toBe('pass')
+  expect(report.likely_cause).toMatchObject({ name: 'tcp', server: `${gone} (profile work)` })
+  const { stdout } = await stage.command(['doctor', '--callback-url', stage.callbackUrl])
+  expect(stdout).toContain(`Most likely cause: tcp of ${gone} (profile work)`)
+  const { accounts } = JSON.parse((await stage.command(['status', '--json'])).stdout)
+  expect(accounts.map(({ server, profile, state }: Record<string, string>) => [server, profile, state])).toEqual([
+    [stage.server.url, 'default', 'signed_in'],
+    [gone, 'work', 'signed_out'],
+  ])
+  expect((await stage.command(['status'])).stdout).toContain(`mcp-oauth-bridge login ${gone} --profile work`)
 })
 
 test('for people the likeliest cause stands first, with its remedy and where to read more; no colour beside a terminal', async () => {

@@ -1,4 +1,5 @@
 // The doctor command: runs the checks and prints the findings, as text or as JSON.
+import { existsSync } from 'node:fs'
 import type { App } from '../../compose/app.ts'
 import { keyOf } from '../../config/target.ts'
 import { examine, type Report, reportOf } from '../../doctor/examine.ts'
@@ -14,16 +15,82 @@ import type { CommandLine } from '../words/args.ts'
 
 type Parts = Pick<App, 'config' | 'clock' | 'network' | 'storage' | 'oauth' | 'person'>
 
-export async function doctor(app: Parts, line: CommandLine, io: ProcessIO): Promise<number> {
-  if (line.has('json')) return tell(io, line, await examination(app, io))
-  const paper = createStyle(io.stdout, io.environment)
-  const about = app.config.server ? ` · ${withoutQueries(app.config.server.url)}` : ' · this computer'
-  const progress = io.stderr.isTTY ? io.stderr : undefined
-  const report = await examination(app, io, ({ name }) => progress?.write(`\r\u001b[K${name} …`))
+/** Composes the app for another server, with that one's settings; the caller closes it. */
+type ComposeFor = (target: {
+  readonly server: string
+  readonly profile?: string
+}) => Promise<Parts & Pick<App, 'close'>>
+
+export async function doctor(app: Parts, line: CommandLine, io: ProcessIO, composeFor: ComposeFor): Promise<number> {
+  const progress = line.has('json') || !io.stderr.isTTY ? undefined : io.stderr
+  const onFinding = ({ name }: Finding) => progress?.write(`\r\u001b[K${name} …`)
+  const { config } = app
+  const others = config.server ? [] : await everyServer(app)
+  const report =
+    others.length === 0
+      ? await examination(app, io, onFinding)
+      : await examineAll(others, composeFor, (one) => examination(one, io, onFinding))
   progress?.write('\r\u001b[K')
-  io.stdout.write(`${paper.strong('mcp-oauth-bridge doctor')}${about}\n`)
-  return tell(io, line, report)
+  if (line.has('json')) return tell(io, line, report)
+  const about = config.server
+    ? withoutQueries(config.server.url)
+    : others.length === 0
+      ? 'this computer'
+      : servers(report)
+  io.stdout.write(`${createStyle(io.stdout, io.environment).strong('mcp-oauth-bridge doctor')} · ${about}\n`)
+  const exit = tell(io, line, report)
+  if (!config.server && others.length === 0)
+    io.stdout.write(
+      `No server is configured, and nobody is signed in. To check a server: ${ownCommand('doctor', '<url>')}\n`,
+    )
+  return exit
 }
+
+const servers = ({ checks }: Report) => [...new Set(checks.flatMap(({ server }) => server ?? []))].join(', ')
+
+type Target = Parameters<ComposeFor>[0]
+
+/** Those of the config file, and those that somebody signed in to. */
+async function everyServer({ config, storage }: Parts): Promise<Target[]> {
+  const named = config.serverNames.map((server) => ({ server }))
+  if (!existsSync(config.database)) return named
+  const stores = await storage.look().catch(() => undefined)
+  // What is wrong with the database is said by the check of the database.
+  const accounts = (await stores?.tokens.list().catch(() => [])) ?? []
+  stores?.close()
+  return [...named, ...accounts.map(({ server, profile }) => ({ server, profile }))]
+}
+
+/** What is true of the machine is said once, before the first server. */
+async function examineAll(
+  targets: readonly Target[],
+  composeFor: ComposeFor,
+  look: (app: Parts) => Promise<Report>,
+): Promise<Report> {
+  const checks: Finding[] = []
+  const seen = new Set<string>()
+  for (const target of targets) {
+    const one = await composeFor(target)
+    try {
+      const { server, profile } = keyOf(one.config)
+      if (seen.has(`${profile} ${server}`)) continue
+      seen.add(`${profile} ${server}`)
+      const name = withoutQueries(server) + (profile === 'default' ? '' : ` (profile ${profile})`)
+      const known = new Set(checks.filter(({ server: about }) => about === undefined).map((check) => check.name))
+      const { checks: found } = await look(one)
+      for (const check of found)
+        if (!known.has(check.name)) checks.push(ONCE.has(check.name) ? check : { ...check, server: name })
+    } finally {
+      await one.close()
+    }
+  }
+  // The machine first: what is wrong there explains more than what is wrong with one server.
+  const ofMachine = checks.filter(({ server }) => server === undefined)
+  return reportOf([...ofMachine, ...checks.filter(({ server }) => server !== undefined)])
+}
+
+/** Checks whose result is the same whatever the server. */
+const ONCE: ReadonlySet<string> = new Set(['versions', 'database', 'keychain', 'callback_port', 'browser'])
 
 /** What the checks find, safe to show: no secret that a server repeated, no terminal controls. */
 export async function examination(
@@ -78,17 +145,23 @@ const SYMBOL = { pass: '✓', warn: '⚠', fail: '✗', skip: '–' } as const
 export function describe({ checks, likely_cause: cause }: Report, paper: Style): string[] {
   const top = cause
     ? [
-        `${paper.bad('Most likely cause')}: ${paper.strong(cause.name)}`,
+        `${paper.bad('Most likely cause')}: ${paper.strong(cause.name)}${cause.server === undefined ? '' : ` of ${cause.server}`}`,
         ...block(cause.detail, 2, paper),
         ...remedyOf(cause, 2, paper),
         '',
       ]
     : []
+  const several = new Set(checks.flatMap(({ server }) => server ?? [])).size > 1
+  let about: string | undefined
   const lines = checks.flatMap((finding) => {
+    const heading =
+      several && finding.server !== about && finding.server !== undefined ? ['', paper.strong(finding.server)] : []
+    about = finding.server ?? about
     const indent = paper.width < ROOMY ? 4 : WIDEST + 4
     const lead = paper.width < ROOMY ? `${finding.name}: ` : `${finding.name.padEnd(WIDEST)}  `
     const [first = '', ...more] = wrap(finding.detail, paper.width - indent, paper.width - 2 - lead.length)
     return [
+      ...heading,
       `${tint(finding, paper)(SYMBOL[finding.status])} ${lead}${first}`,
       ...more.map((part) => ' '.repeat(indent) + part),
       ...remedyOf(finding, indent, paper),

@@ -7,6 +7,7 @@ import { serverOf } from '../../config/target.ts'
 import { ERRORS } from '../../errors.ts'
 import type { ProviderRules } from '../../providerRules.ts'
 import type { AccountSummary, TokenKey } from '../../records.ts'
+import { loginCommand } from '../../redaction/shownUrl.ts'
 import { withoutControls, withoutQueries } from '../../redaction/text.ts'
 import { printableJson } from '../../system/log/printable.ts'
 import type { ProcessIO } from '../process.ts'
@@ -90,7 +91,10 @@ export async function statusReport(
   const fresh = pending
     .filter((key) => !rows.some(same(key)))
     .map((key) => toAccount({ ...key, generation: 0, signedIn: false, refreshable: false }, {}, 'signing_in', now))
-  const accounts = [...known, ...fresh]
+  const idle = config.configured
+    .filter((key) => wanted(key) && ![...rows, ...pending].some(same(key)))
+    .map((key) => toAccount({ ...key, generation: 0, signedIn: false, refreshable: false }, {}, 'idle', now))
+  const accounts = [...known, ...fresh, ...idle]
   const secret_store = keyBackends().join('+') || `${config.secretStore} (no key yet)`
   const exceptions = exceptionsShown(config, oneServer)
   return { exceptions, secret_store, database: config.database, driver: database.driver, accounts }
@@ -122,6 +126,9 @@ function toAccount(row: AccountSummary, preset: ProviderRules, busy: 'signing_in
     last_error: row.lastError ?? null,
   }
 }
+
+/** A person has to do something. */
+export const needsLogin = ({ state }: Account) => state === 'signed_out' || state === 'expired'
 
 const WORDS = {
   signed_in: 'signed in',
@@ -156,6 +163,7 @@ function describe(account: Account, now: number): string[] {
       : [`  no refresh token: sign in again after ${account.login_due_at}. ${hint}`]),
     ...(account.scope === null || account.state === 'signed_out' ? [] : [`  scopes: ${account.scope}`]),
     ...(account.last_error === null ? [] : [`  last error: ${account.last_error}`]),
+    ...(needsLogin(account) ? [`  to sign in: ${loginCommand(account.server, account.profile)}`] : []),
   ]
 }
 

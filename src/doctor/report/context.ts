@@ -51,7 +51,7 @@ export interface Findings {
 
 export interface Check {
   readonly name: string
-  /** Which subject it needs: without a server, checks of the server are skipped. */
+  /** Which subject it needs: without a server, only the machine is checked. */
   readonly about: 'machine' | 'server'
   /** Longest time it may take, in ms. */
   readonly limitMs?: number

@@ -15,6 +15,8 @@ export interface Outcome {
 
 export interface Finding extends Outcome {
   readonly name: string
+  /** What it is about, where several servers were examined: a URL, with the profile. */
+  readonly server?: string
 }
 
 export const pass = (detail: string): Outcome => ({ status: 'pass', detail, remedy: null })

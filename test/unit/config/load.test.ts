@@ -56,6 +56,7 @@ describe('without anything said', () => {
       },
       exceptions: [],
       serverNames: [],
+      configured: [],
       profile: 'default',
       callbackUrls: ['http://localhost:8080/auth/callback'],
       sessionTimeoutMs: 300_000,
