@@ -131,7 +131,7 @@ describe('when the metadata of a server on the internet has an endpoint inside, 
       ...{ allowHttp: false, rules, serverHeaders: {}, issuer: undefined, scopes: undefined, resource: undefined },
       ...{ authorizeParameters: {}, account: undefined, claims: ['email'], bearer: 'access_token' as const },
       bounds: 'ours',
-      ...{ checkAddress: createReach(SERVER, [], resolve).check, tryTokens: async () => undefined },
+      ...{ checkAddress: createReach(SERVER, [], resolve).check, verifyTokens: async () => undefined },
     }
     const login = createAuthorizationCodeFlow(options)
     const { attempt } = await attempts.begin(

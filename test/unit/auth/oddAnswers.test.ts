@@ -293,7 +293,7 @@ describe('attack low: an odd answer', () => {
         },
         ...{ allowHttp: false, serverHeaders: {}, issuer: undefined, scopes: undefined, resource: undefined },
         ...{ account: undefined, audience: undefined, bearer: 'access_token', redirectUri: REDIRECT },
-        tryTokens: async () => undefined,
+        verifyTokens: async () => undefined,
       })
       const { attempt } = await attempts.begin(KEY, { status: 401 }, clock.now() + 300_000)
       const signIn = await outcome(login.start(attempt))

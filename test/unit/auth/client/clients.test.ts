@@ -1,7 +1,7 @@
 // Who we are at an authorization server.
 import { describe, expect, test } from 'vitest'
 import { createClients } from '../../../../src/auth/client/clients.ts'
-import type { ConfiguredClient } from '../../../../src/auth/client/ownClient.ts'
+import type { ConfiguredClient } from '../../../../src/auth/client/issuerCheck.ts'
 import type { AuthorizationServerMetadata } from '../../../../src/auth/discovery/authorizationServer.ts'
 import { createFakeCache, createFakeClientStore } from '../../../fakes/fakeCache.ts'
 import { createFakeClock } from '../../../fakes/fakeClock.ts'

@@ -44,7 +44,7 @@ function setUp(options: Partial<AuthorizationCodeOptions> = {}, token: () => Htt
   })
   const login = createAuthorizationCodeFlow({
     ...{ http, clients, attempts, store, clock, log: createFakeLogger(), allowHttp: false, serverHeaders: {} },
-    tryTokens: async () => undefined,
+    verifyTokens: async () => undefined,
     ...{
       issuer: undefined,
       scopes: undefined,
@@ -144,7 +144,7 @@ describe('a callback', () => {
 
   test('whose token the server refuses is a failed sign-in, though the token is kept', async () => {
     const refused = new BridgeError('unauthorized', { message: 'it refuses it', hint: 'look at the audience' })
-    const { login, begin, attempts, store } = setUp({ tryTokens: () => Promise.reject(refused) })
+    const { login, begin, attempts, store } = setUp({ verifyTokens: () => Promise.reject(refused) })
     const { attempt } = await begin()
     expect(await login.handleCallback(new URLSearchParams({ code: 'c', state: attempt.state }))).toEqual({
       ...{ kind: 'failed', code: 'unauthorized', message: 'it refuses it', hint: 'look at the audience' },

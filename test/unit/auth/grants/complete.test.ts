@@ -19,10 +19,10 @@ async function setUp(verdict: 'taken' | 'refused') {
   const clock = createFakeClock()
   const [attempts, store] = [createFakeAttemptStore(clock.now), createFakeTokenStore()]
   const { attempt } = await attempts.begin(KEY, { status: 401 }, clock.now() + 1_000)
-  const tryTokens = async () => {
+  const verifyTokens = async () => {
     if (verdict === 'refused') throw new BridgeError('unauthorized')
   }
-  const options = { attempts, store, log: createFakeLogger(), tryTokens }
+  const options = { attempts, store, log: createFakeLogger(), verifyTokens }
   const complete = () => completeSignIn(options, attempt, tokenSet('new'), undefined)
   const stored = async () => (await store.load(KEY)).tokens?.accessToken
   return { store, complete, stored }

@@ -54,7 +54,7 @@ async function setUp(answers: readonly Site[], device: object = {}, options: Par
       audience: undefined,
     },
     ...{ bearer: 'access_token' as const, redirectUri: 'http://localhost:8080/auth/callback' },
-    tryTokens: async () => undefined,
+    verifyTokens: async () => undefined,
     ...options,
   })
   const { attempt } = await attempts.begin(KEY, { status: 401 }, clock.now() + 300_000)

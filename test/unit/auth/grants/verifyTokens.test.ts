@@ -1,6 +1,6 @@
 // The first request with new tokens: any answer but 401 says that the server takes them.
 import { expect, test } from 'vitest'
-import { tryTokens } from '../../../../src/auth/grants/verifyTokens.ts'
+import { verifyTokens } from '../../../../src/auth/grants/verifyTokens.ts'
 import { BridgeError } from '../../../../src/errors.ts'
 import type { HttpResponse } from '../../../../src/ports.ts'
 import { createFakeAuthorizer } from '../../../fakes/fakeAuthorizer.ts'
@@ -28,7 +28,7 @@ function setUp(
     ...createFakeAuthorizer({ authorization: 'Bearer new' }, () => ({})),
     onNonce: async (answer: Pick<HttpResponse, 'status'>) => onNonce(answer),
   }
-  const work = tryTokens({ http, url: URL_1, authorizer, clock, log: createFakeLogger() })
+  const work = verifyTokens({ http, url: URL_1, authorizer, clock, log: createFakeLogger() })
   work.catch(() => undefined)
   return { work, http, clock }
 }

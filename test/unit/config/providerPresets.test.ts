@@ -1,6 +1,6 @@
 // Which preset an issuer or a name has, and how a person's own endpoints go before it.
 import { describe, expect, test } from 'vitest'
-import { isIssuerOf, PRESETS, presetOf, rulesFor } from '../../../src/config/presets.ts'
+import { isIssuerOf, PRESETS, presetOf, rulesFor } from '../../../src/config/providerPresets.ts'
 
 describe('a preset', () => {
   test.each([
