@@ -1,27 +1,13 @@
 // Every AttemptStore: one open sign-in a server and profile, redeemed once, settled once.
-import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import type { AttemptStore } from '../../src/ports.ts'
-import type { AttemptPlan, Challenge, TokenKey, Wishes } from '../../src/records.ts'
-import { createAttemptStore } from '../../src/store/attemptStore.ts'
-import { createSeal } from '../../src/store/sealing/seal.ts'
+import type { TokenKey, Wishes } from '../../src/records.ts'
 import { createFakeAttemptStore } from '../fakes/fakeAttemptStore.ts'
 import { createFakeClock, type FakeClock } from '../fakes/fakeClock.ts'
+import { attemptSteps, CHALLENGE, KEY, PLAN, processesWithSqlite, WORK } from '../fakes/storeKit.ts'
 import { tempFolder } from '../fakes/tempFolder.ts'
 
 const folder = tempFolder()
-const KEY: TokenKey = { server: 'https://mcp.example/mcp', profile: 'default' }
-const WORK: TokenKey = { ...KEY, profile: 'work' }
-const CHALLENGE: Challenge = { status: 401, scope: 'a', resourceMetadata: 'https://mcp.example/prm' }
-const PLAN: AttemptPlan = {
-  issuer: 'https://as.example',
-  client: { clientId: 'client', clientSecret: 'client-secret-1', authMethod: 'client_secret_basic' },
-  redirectUri: 'http://localhost:8080/auth/callback',
-  codeVerifier: 'code-verifier-secret-1',
-  nonce: 'nonce',
-  metadata: { issuer: 'https://as.example' },
-  authorizationUrl: 'https://as.example/authorize?x',
-}
 const FAILED = { status: 'failed', code: 'access_denied', message: 'You said no.', hint: 'Say yes.' } as const
 const FINISHED = { status: 'finished' } as const
 const DAY = 86_400_000
@@ -31,9 +17,8 @@ const STORES: readonly { readonly name: string; make(clock: FakeClock): () => At
   {
     name: 'the store in SQLite',
     make(clock) {
-      const file = folder.fresh('oauth.db')
-      const seal = createSeal(randomBytes(32))
-      return () => createAttemptStore(folder.database(file), async () => seal, clock)
+      const open = processesWithSqlite(folder, clock)
+      return () => open().attempts
     },
   },
   {
@@ -50,13 +35,7 @@ describe.each(STORES)('$name', ({ make }) => {
     const clock = createFakeClock()
     const open = make(clock)
     const store = open()
-    const begin = (ms = 300_000, key = KEY, challenge = CHALLENGE) => store.begin(key, challenge, clock.now() + ms)
-    const waiting = async (key = KEY, challenge = CHALLENGE) => {
-      const { attempt } = await begin(300_000, key, challenge)
-      await store.plan(attempt.id, PLAN)
-      return attempt
-    }
-    return { clock, store, open, begin, waiting }
+    return { clock, store, open, ...attemptSteps(store, clock) }
   }
 
   describe('beginning', () => {

@@ -1,31 +1,16 @@
 // Every ClientStore: one registered client an issuer and redirect URI.
-import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import type { ClientStore } from '../../src/ports.ts'
-import type { RegisteredClient } from '../../src/records.ts'
-import { createClientStore } from '../../src/store/clientStore.ts'
-import { createSeal } from '../../src/store/sealing/seal.ts'
 import { createFakeClientStore } from '../fakes/fakeCache.ts'
-import { createFakeClock, NOON } from '../fakes/fakeClock.ts'
+import { NOON } from '../fakes/fakeClock.ts'
+import { ISSUER, PUBLIC_CLIENT as PUBLIC, REDIRECT, SECRET_CLIENT as SECRET, sqliteStores } from '../fakes/storeKit.ts'
 import { tempFolder } from '../fakes/tempFolder.ts'
 
 const folder = tempFolder()
-const ISSUER = 'https://as.example'
-const REDIRECT = 'http://localhost:8080/auth/callback'
-const PUBLIC: RegisteredClient = { clientId: 'public', authMethod: 'none' }
-const SECRET: RegisteredClient = {
-  clientId: 'confidential',
-  clientSecret: 'client-secret-1',
-  authMethod: 'client_secret_post',
-}
-
 const STORES: readonly { readonly name: string; make(): ClientStore }[] = [
   {
     name: 'the store in SQLite',
-    make() {
-      const seal = createSeal(randomBytes(32))
-      return createClientStore(folder.database(), async () => seal, createFakeClock())
-    },
+    make: () => sqliteStores(folder).clients,
   },
   { name: 'the fake in memory', make: createFakeClientStore },
 ]

@@ -1,35 +1,13 @@
 // Every TokenStore: one token set a server and profile, changed only by compare-and-swap on its generation.
-import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import type { TokenStore } from '../../src/ports.ts'
-import type { TokenKey, TokenSet } from '../../src/records.ts'
-import { createSeal } from '../../src/store/sealing/seal.ts'
-import { createTokenStore } from '../../src/store/tokenStore.ts'
+import type { TokenSet } from '../../src/records.ts'
 import { createFakeClock, type FakeClock, NOON } from '../fakes/fakeClock.ts'
 import { createFakeTokenStore } from '../fakes/fakeTokenStore.ts'
+import { BARE, FULL, KEY, processesWithSqlite, WORK } from '../fakes/storeKit.ts'
 import { tempFolder } from '../fakes/tempFolder.ts'
 
 const folder = tempFolder()
-const KEY: TokenKey = { server: 'https://mcp.example/mcp', profile: 'default' }
-const WORK: TokenKey = { ...KEY, profile: 'work' }
-
-const BARE: TokenSet = {
-  issuer: 'https://as.example',
-  clientId: 'client',
-  redirectUri: 'http://localhost:8080/auth/callback',
-  accessToken: 'access-secret-1',
-  obtainedAt: NOON,
-}
-const FULL: TokenSet = {
-  ...BARE,
-  refreshToken: 'refresh-secret-1',
-  scope: 'a b',
-  requestedScope: 'a b c',
-  resource: 'https://mcp.example/mcp',
-  expiresAt: NOON + 3_600_000,
-  dpopKey: '{"kty":"EC","d":"dpop-secret-1"}',
-  user: { issuer: 'https://as.example', subject: 'ada', claims: { sub: 'ada', email: 'ada@example.com', admin: true } },
-}
 const OF_A_PROGRAM: TokenSet = { ...BARE, grant: 'client_credentials' }
 
 /** Gives a way for every process to open the same store. */
@@ -37,9 +15,8 @@ const STORES: readonly { readonly name: string; make(clock: FakeClock): () => To
   {
     name: 'the store in SQLite',
     make(clock) {
-      const file = folder.fresh('oauth.db')
-      const seal = createSeal(randomBytes(32))
-      return () => createTokenStore(folder.database(file), async () => seal, clock)
+      const open = processesWithSqlite(folder, clock)
+      return () => open().tokens
     },
   },
   {

@@ -116,3 +116,27 @@ describe('attack low: who signed in', () => {
     expect(withoutAccounts('abc1 abc1d xabc1')).toBe('[account] abc1d xabc1')
   })
 })
+
+describe('when there are many secrets', () => {
+  const token = (number: number) => `rotating-secret-${String(number).padStart(6, '0')}`
+
+  test('registered secrets are forgotten when they are old, however many there were', () => {
+    for (let number = 0; number < 10_000; number++) registerSecret([token(number)], 'token')
+    expect(quote(`said ${token(9_999)} and ${token(9_990)}`)).not.toContain('rotating')
+    expect(quote(`said ${token(1)}`)).toContain(token(1))
+  })
+
+  test('many of one kind blind nothing of another', () => {
+    registerSecret(['the-access-token-that-counts'], 'token')
+    for (let number = 0; number < 1_000; number++) registerSecret([token(number), undefined, 'short'], 'flow')
+    expect(quote('said the-access-token-that-counts')).not.toContain('counts')
+  })
+
+  test('one that is given again counts as new', () => {
+    registerSecret(['used-over-and-over'], 'session')
+    for (let number = 0; number < 19; number++) registerSecret([token(number)], 'session')
+    registerSecret(['used-over-and-over'], 'session')
+    for (let number = 19; number < 38; number++) registerSecret([token(number)], 'session')
+    expect(quote('said used-over-and-over')).not.toContain('over-and')
+  })
+})

@@ -1,26 +1,14 @@
 // The callback that one process answers for the attempt of another lies in the attempt's row: sealed, for the state it came with.
-import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
-import type { AttemptPlan } from '../../../src/records.ts'
-import { createAttemptStore } from '../../../src/store/attemptStore.ts'
-import { createSeal } from '../../../src/store/sealing/seal.ts'
-import { createFakeClock } from '../../fakes/fakeClock.ts'
+import { attemptSteps, PLAN, sqliteStores } from '../../fakes/storeKit.ts'
 import { tempFolder } from '../../fakes/tempFolder.ts'
 
 const folder = tempFolder()
-const PLAN: AttemptPlan = {
-  ...{ issuer: 'https://as.example', redirectUri: 'http://localhost:8080/auth/callback', codeVerifier: 'v' },
-  ...{ client: { clientId: 'c', authMethod: 'none' }, authorizationUrl: 'https://as.example/authorize', metadata: {} },
-}
 const CALLBACK = { ...PLAN, callback: 'code=canary-code' }
 
 async function setUp() {
-  const database = folder.database(folder.fresh('oauth.db'))
-  const clock = createFakeClock()
-  const seal = createSeal(randomBytes(32))
-  const store = createAttemptStore(database, async () => seal, clock)
-  const key = { server: 'https://mcp.example/mcp', profile: 'default' }
-  const { attempt } = await store.begin(key, { status: 401 }, clock.now() + 300_000)
+  const { database, clock, attempts: store } = sqliteStores(folder)
+  const { attempt } = await attemptSteps(store, clock).begin()
   const rows = () => JSON.stringify(database.all('SELECT * FROM sessions'))
   return { store, attempt, clock, rows }
 }

@@ -1,29 +1,15 @@
 // Why a sign-in ended, as a code beside the words: written with them, believed only where it is one of ours.
-import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import type { TokenKey, TokenSet } from '../../../src/records.ts'
-import { createSeal } from '../../../src/store/sealing/seal.ts'
 import { openReadOnly } from '../../../src/store/sqlite/database.ts'
 import { migrateDown, migrateUp, schemaVersion } from '../../../src/store/sqlite/migrate.ts'
 import { createTokenStore } from '../../../src/store/tokenStore.ts'
-import { createFakeClock, NOON } from '../../fakes/fakeClock.ts'
+import { createFakeClock } from '../../fakes/fakeClock.ts'
+import { KEY, sqliteStores, BARE as TOKENS } from '../../fakes/storeKit.ts'
 import { tempFolder } from '../../fakes/tempFolder.ts'
 
 const folder = tempFolder()
-const KEY: TokenKey = { server: 'https://mcp.example/mcp', profile: 'default' }
-const TOKENS: TokenSet = {
-  issuer: 'https://as.example',
-  clientId: 'client',
-  redirectUri: 'http://localhost:8080/auth/callback',
-  accessToken: 'access-secret-1',
-  obtainedAt: NOON,
-}
-
 async function signedIn() {
-  const file = folder.fresh('oauth.db')
-  const database = folder.database(file)
-  const seal = createSeal(randomBytes(32))
-  const store = createTokenStore(database, async () => seal, createFakeClock())
+  const { file, database, seal, tokens: store } = sqliteStores(folder)
   await store.replace(KEY, TOKENS, 0)
   const column = () => database.get('SELECT last_error_code AS code FROM tokens')?.code
   return { file, database, seal, store, column }

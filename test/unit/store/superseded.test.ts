@@ -1,25 +1,13 @@
 // Sign-in attempts that are replaced because somebody asks for something else.
-import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import type { AttemptPlan, Wishes } from '../../../src/records.ts'
-import { createAttemptStore } from '../../../src/store/attemptStore.ts'
+import type { Wishes } from '../../../src/records.ts'
 import { sealRow } from '../../../src/store/sealing/rowSeals.ts'
-import { createSeal } from '../../../src/store/sealing/seal.ts'
-import { createFakeClock } from '../../fakes/fakeClock.ts'
+import { KEY, PLAN, sqliteStores } from '../../fakes/storeKit.ts'
 import { tempFolder } from '../../fakes/tempFolder.ts'
 
 const folder = tempFolder()
-const KEY = { server: 'https://mcp.example/mcp', profile: 'default' }
-const PLAN: AttemptPlan = {
-  ...{ issuer: 'https://as.example', client: { clientId: 'client', authMethod: 'none' }, codeVerifier: 'v' },
-  ...{ redirectUri: 'http://localhost:8080/auth/callback', metadata: {}, authorizationUrl: 'https://as.example/a' },
-}
-
 function setUp() {
-  const database = folder.database(folder.fresh('oauth.db'))
-  const clock = createFakeClock()
-  const seal = createSeal(randomBytes(32))
-  const store = createAttemptStore(database, async () => seal, clock)
+  const { database, clock, seal, attempts: store } = sqliteStores(folder)
   const begin = (wishes: Wishes, key = KEY) =>
     store.begin(key, { status: 401, scope: 'a' }, clock.now() + 300_000, {
       wishes,

@@ -1,39 +1,15 @@
 // Token sets in SQLite: nothing in the clear, and rows that somebody changed. What every TokenStore does is in test/contract.
-import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { BridgeError } from '../../../src/errors.ts'
-import type { TokenKey, TokenSet } from '../../../src/records.ts'
-import { createSeal } from '../../../src/store/sealing/seal.ts'
 import { createTokenStore } from '../../../src/store/tokenStore.ts'
-import { createFakeClock, NOON } from '../../fakes/fakeClock.ts'
+import { BARE, FULL, KEY, sqliteStores } from '../../fakes/storeKit.ts'
 import { tempFolder } from '../../fakes/tempFolder.ts'
 import { codeOf } from '../../fakes/thrown.ts'
 
 const folder = tempFolder()
-const KEY: TokenKey = { server: 'https://mcp.example/mcp', profile: 'default' }
-
-const BARE: TokenSet = {
-  issuer: 'https://as.example',
-  clientId: 'client',
-  redirectUri: 'http://localhost:8080/auth/callback',
-  accessToken: 'access-secret-1',
-  obtainedAt: NOON,
-}
-const FULL: TokenSet = {
-  ...BARE,
-  refreshToken: 'refresh-secret-1',
-  scope: 'a b',
-  requestedScope: 'a b c',
-  resource: 'https://mcp.example/mcp',
-  expiresAt: NOON + 3_600_000,
-  user: { issuer: 'https://as.example', subject: 'ada', claims: { sub: 'ada', email: 'ada@example.com', admin: true } },
-}
-
 function setUp() {
-  const database = folder.database()
-  const clock = createFakeClock()
-  const seal = createSeal(randomBytes(32))
-  return { database, clock, store: createTokenStore(database, async () => seal, clock) }
+  const { database, clock, tokens: store } = sqliteStores(folder)
+  return { database, clock, store }
 }
 
 describe('a stored token set', () => {
