@@ -20,33 +20,33 @@ describe.each(STORES)('$name', ({ make }) => {
     ['public', PUBLIC],
     ['confidential', SECRET],
     ['temporary', { ...SECRET, secretExpiresAt: NOON }],
-  ])('gives a %s client as it was written', async (_, client) => {
+  ])('returns a %s client as it was written', async (_, client) => {
     const store = make()
     await store.save(ISSUER, REDIRECT, client)
     expect(await store.load(ISSUER, REDIRECT)).toEqual(client)
   })
 
-  test('keeps neither the key nor the origin of a client that a person configured', async () => {
+  test('stores neither the key nor the origin of a client that a person configured', async () => {
     const store = make()
     await store.save(ISSUER, REDIRECT, { ...PUBLIC, privateKey: 'key', own: 'configured' })
     expect(await store.load(ISSUER, REDIRECT)).toEqual(PUBLIC)
   })
 
-  test('knows a client for its issuer and redirect URI only', async () => {
+  test('finds a client only under its issuer and redirect URI', async () => {
     const store = make()
     await store.save(ISSUER, REDIRECT, PUBLIC)
     expect(await store.load('https://other.example', REDIRECT)).toBeUndefined()
     expect(await store.load(ISSUER, `${REDIRECT}/`)).toBeUndefined()
   })
 
-  test('replaces a client that is registered again, its secret included', async () => {
+  test('replaces a client that is registered again, including its secret', async () => {
     const store = make()
     await store.save(ISSUER, REDIRECT, SECRET)
     await store.save(ISSUER, REDIRECT, PUBLIC)
     expect(await store.load(ISSUER, REDIRECT)).toEqual(PUBLIC)
   })
 
-  test('removes one client, and only that one', async () => {
+  test('removes only the named client', async () => {
     const store = make()
     await store.save(ISSUER, REDIRECT, PUBLIC)
     await store.save(ISSUER, `${REDIRECT}2`, SECRET)

@@ -46,7 +46,7 @@ describe.each(STORES)('$name', ({ make }) => {
       expect(await store.load(KEY)).toEqual({ generation: 1, tokens })
     })
 
-    test('is one per server and profile', async () => {
+    test('is stored per server and profile', async () => {
       const { store } = setUp()
       await store.replace(KEY, FULL, 0)
       expect(await store.load(WORK)).toEqual({ generation: 0 })
@@ -55,7 +55,7 @@ describe.each(STORES)('$name', ({ make }) => {
       expect((await store.load(KEY)).tokens).toEqual(FULL)
     })
 
-    test('leaves nothing behind in the next one', async () => {
+    test('leaves nothing in the token set that replaces it', async () => {
       const { store } = setUp()
       await store.replace(KEY, FULL, 0)
       await store.replace(KEY, BARE, 1)
@@ -88,7 +88,7 @@ describe.each(STORES)('$name', ({ make }) => {
       expect(await store.load(KEY)).toEqual({ generation: 0 })
     })
 
-    test('does not remove what another has replaced', async () => {
+    test('does not remove what another process has replaced', async () => {
       const { store, open } = setUp()
       await store.replace(KEY, FULL, 0)
       await open().replace(KEY, BARE, 1)
@@ -102,13 +102,13 @@ describe.each(STORES)('$name', ({ make }) => {
       expect([await store.remove(KEY, 1), await store.remove(KEY, 1)]).toEqual([true, false])
     })
 
-    test('has nothing to remove where there is no row', async () => {
+    test('reports that there is nothing to remove if there is no row', async () => {
       expect(await setUp().store.remove(KEY, 0)).toBe(false)
     })
   })
 
   describe('a removed token set', () => {
-    test('never lets the generation go back', async () => {
+    test('never decreases the generation', async () => {
       const { store } = setUp()
       let generation = 0
       for (let round = 0; round < 5; round++) {
@@ -120,7 +120,7 @@ describe.each(STORES)('$name', ({ make }) => {
       }
     })
 
-    test('leaves the reason it was refused for and what was asked for, also when it is removed again', async () => {
+    test('keeps the reason for which it was refused and the scope that was requested, also when it is removed again', async () => {
       const { store } = setUp()
       await store.replace(KEY, FULL, 0)
       await store.remove(KEY, 1, 'one')
@@ -137,7 +137,7 @@ describe.each(STORES)('$name', ({ make }) => {
       expect(await store.load(KEY)).toEqual({ generation: 2 })
     })
 
-    test('is forgotten as an error by the next sign-in', async () => {
+    test('no longer reports its error after the next sign-in', async () => {
       const { store } = setUp()
       await store.replace(KEY, FULL, 0)
       await store.remove(KEY, 1, 'reason')
@@ -156,7 +156,7 @@ describe.each(STORES)('$name', ({ make }) => {
       expect(await store.spend(KEY, 2)).toBe(false)
     })
 
-    test('is not remembered for another generation or nobody', async () => {
+    test('is not remembered for another generation or a missing row', async () => {
       const { store } = setUp()
       expect([await store.spend(KEY, 0), await store.spend(KEY, 0)]).toEqual([false, false])
       await store.replace(KEY, FULL, 0)
@@ -168,8 +168,8 @@ describe.each(STORES)('$name', ({ make }) => {
     })
   })
 
-  describe('a token that the server refuses though it is new', () => {
-    test('is told with its time, until the next one', async () => {
+  describe('a new token that the server refuses', () => {
+    test('is reported with its time, until the next token set', async () => {
       const { store, clock } = setUp()
       await store.replace(KEY, FULL, 0)
       clock.advance(1_000)
@@ -179,7 +179,7 @@ describe.each(STORES)('$name', ({ make }) => {
       expect(await store.load(KEY)).toEqual({ generation: 2, tokens: BARE })
     })
 
-    test('stays refused when its sign-in has ended', async () => {
+    test('stays refused after its token set is removed', async () => {
       const { store } = setUp()
       await store.replace(KEY, BARE, 0)
       await store.refuse(KEY, 1)
@@ -197,7 +197,7 @@ describe.each(STORES)('$name', ({ make }) => {
     })
   })
 
-  test('a row is unchanged while it is at its generation, whoever changes it', async () => {
+  test('a row is unchanged while its generation is the same, whoever changes it', async () => {
     const { store, open } = setUp()
     expect(store.unchanged(KEY, 0)).toBe(false)
     await store.replace(KEY, BARE, 0)

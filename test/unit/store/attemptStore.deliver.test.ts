@@ -13,7 +13,7 @@ async function setUp() {
   return { store, attempt, clock, rows }
 }
 
-test('attack E: it is read by whoever sees to the attempt, and stands nowhere in clear', async () => {
+test('it is read by the process that owns the attempt, and is nowhere in plain text', async () => {
   const { store, attempt, rows } = await setUp()
   await store.plan(attempt.id, PLAN)
   expect(await store.deliver(attempt, CALLBACK)).toBe(true)
@@ -21,7 +21,7 @@ test('attack E: it is read by whoever sees to the attempt, and stands nowhere in
   expect(rows()).not.toContain('canary-code')
 })
 
-test('it is refused where nobody waits for it any more', async () => {
+test('it is refused if no process waits for it any more', async () => {
   const { store, attempt, clock } = await setUp()
   expect(await store.deliver(attempt, CALLBACK)).toBe(false)
   await store.plan(attempt.id, PLAN)

@@ -11,7 +11,7 @@ function setUp() {
 }
 
 describe('beginning', () => {
-  test('makes an attempt with a state nobody can guess', async () => {
+  test('creates an attempt with a state that nobody can guess', async () => {
     const { begin, clock } = setUp()
     const { attempt, begun } = await begin()
     expect(begun).toBe(true)
@@ -27,7 +27,7 @@ describe('beginning', () => {
 })
 
 describe('a plan', () => {
-  test('is read as it was written, and never stands in the clear', async () => {
+  test('is read as it was written, and is never in plain text', async () => {
     const { waiting, store, database } = setUp()
     const { id } = await waiting()
     expect(await store.byId(id)).toMatchObject({ status: 'waiting', plan: PLAN })
@@ -55,7 +55,7 @@ describe('a plan', () => {
 })
 
 describe('settling', () => {
-  test('of an attempt nobody knows changes nothing', async () => {
+  test('of an unknown attempt changes nothing', async () => {
     const { store, database } = setUp()
     await store.settle('nobody', { status: 'finished' })
     expect(database.all('SELECT * FROM sessions')).toEqual([])

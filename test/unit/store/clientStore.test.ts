@@ -19,20 +19,20 @@ function setUp() {
   return { database, store }
 }
 
-test('a client secret never stands in the clear', async () => {
+test('a client secret is never in plain text', async () => {
   const { store, database } = setUp()
   await store.save(ISSUER, REDIRECT, SECRET)
   expect(JSON.stringify(database.all('SELECT * FROM clients'))).not.toContain('client-secret-1')
 })
 
-test('a client whose secret was altered or moved is none any more', async () => {
+test('a client whose secret was altered or moved no longer exists', async () => {
   const { store, database } = setUp()
   await store.save(ISSUER, REDIRECT, SECRET)
   database.run("UPDATE clients SET issuer = 'https://evil.example'")
   expect(await store.load('https://evil.example', REDIRECT)).toBeUndefined()
 })
 
-test('a key that cannot be had is an error, not "no client"', async () => {
+test('an unavailable key is an error, not "no client"', async () => {
   const { store, database } = setUp()
   await store.save(ISSUER, REDIRECT, SECRET)
   const locked = createClientStore(

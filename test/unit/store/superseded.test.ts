@@ -16,8 +16,8 @@ function setUp() {
   return { database, clock, store, begin, seal }
 }
 
-describe('attack N: an attempt', () => {
-  test('with equal wishes is joined, by whoever does not mind with any', async () => {
+describe('an attempt', () => {
+  test('with equal wishes is joined, also by a caller that accepts any', async () => {
     const { begin, store, clock } = setUp()
     const { attempt } = await begin({ scope: 'aaaa' })
     expect(attempt).toMatchObject({ wishes: { scope: 'aaaa' }, challenge: { status: 401, scope: 'a' } })
@@ -48,7 +48,7 @@ describe('attack N: an attempt', () => {
     expect(await store.lastFailure(KEY, 0)).toBeUndefined()
   })
 
-  test('of another server or profile is left alone', async () => {
+  test('of another server or profile is not changed', async () => {
     const { begin, store } = setUp()
     const { attempt } = await begin({})
     expect(await begin({ account: 'aaaa' }, { ...KEY, profile: 'work' })).toMatchObject({ superseded: false })

@@ -23,7 +23,7 @@ describe('a stored token set', () => {
     expect(dump).not.toContain('refresh-secret-1')
   })
 
-  test('has times that SQLite compares with now', async () => {
+  test('has times that SQLite can compare with now', async () => {
     const { store, database } = setUp()
     await store.replace(KEY, FULL, 0)
     expect(database.get("SELECT count(*) AS n FROM tokens WHERE expires_at > datetime('2026-01-15 12:30:00')")).toEqual(
@@ -33,7 +33,7 @@ describe('a stored token set', () => {
 })
 
 describe('a removed token set', () => {
-  test('leaves its generation, its reason, and no secret', async () => {
+  test('keeps its generation and its reason, and no secret', async () => {
     const { store, database } = setUp()
     await store.replace(KEY, FULL, 0)
     await store.remove(KEY, 1, 'The authorization server refused the refresh token.')
@@ -51,7 +51,7 @@ describe('a removed token set', () => {
 describe('a row that was altered', () => {
   const columns = ['access_token', 'refresh_token']
 
-  test.each(columns)('in %s counts as signed out, keeps its generation, and says so', async (column) => {
+  test.each(columns)('in %s counts as signed out, keeps its generation, and reports it', async (column) => {
     const { store, database } = setUp()
     await store.replace(KEY, FULL, 0)
     const sealed = String(database.get(`SELECT ${column} AS text FROM tokens`)?.text)
@@ -93,7 +93,7 @@ describe('a row that was altered', () => {
   })
 })
 
-test('a key that cannot be had is an error, not "signed out"', async () => {
+test('an unavailable key is an error, not "signed out"', async () => {
   const { store, database, clock } = setUp()
   await store.replace(KEY, FULL, 0)
   const locked = createTokenStore(database, () => Promise.reject(new BridgeError('keychain_locked')), clock)

@@ -40,8 +40,8 @@ function setUp(file = folder.fresh('oauth.db')) {
 const untilChanged = (store: ReturnType<typeof setUp>['store'], generation: number) =>
   until('the store sees another file', () => !store.unchanged(KEY, generation))
 
-describe('attack O: one look', () => {
-  test('says that nothing has changed while nobody writes, and while others write other rows', async () => {
+describe('one check', () => {
+  test('reports no change while nobody writes, and while others write other rows', async () => {
     const { store, other } = setUp()
     await store.replace(KEY, tokenSet('one'), 0)
     for (let time = 0; time < 3; time++) expect(store.unchanged(KEY, 1)).toBe(true)
@@ -72,7 +72,7 @@ describe('attack O: one look', () => {
   })
 })
 
-test('attack O: a file that was deleted is not gone on with', async () => {
+test('a file that was deleted is no longer used', async () => {
   const { store, file, replaced } = setUp()
   await store.replace(KEY, tokenSet('one'), 0)
   expect(store.unchanged(KEY, 1)).toBe(true)
@@ -82,7 +82,7 @@ test('attack O: a file that was deleted is not gone on with', async () => {
   expect(replaced()).toBe(1)
 })
 
-test('attack O: a file that was replaced is read in its place', async () => {
+test('a file that was replaced is read in its place', async () => {
   const { store, file } = setUp()
   await store.replace(KEY, tokenSet('one'), 0)
   const next = setUp()
