@@ -1,4 +1,4 @@
-// The yardstick: the least a stdio to Streamable HTTP relay can do. No sign-in, no checks, no limits, no errors.
+// The reference: a minimal relay from stdio to Streamable HTTP, without sign-in, checks, limits or error handling.
 import Pool from 'undici/lib/dispatcher/pool.js'
 
 const url = new URL(process.env.SERVER_URL ?? '')

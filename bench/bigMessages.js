@@ -1,4 +1,4 @@
-// Answers of 5 MB: one long text as JSON and as SSE, and structured content of many small records.
+// Answers of 5 MB: one long text as JSON and as SSE, and structured content with many small records.
 import { NAMES } from './peers.js'
 import { inRounds } from './rounds.js'
 

@@ -1,4 +1,4 @@
-// The floor: a keep-alive node:http client that talks to the server without any stdio; run on its own, it sends `initialize` and prints the answer.
+// The lower bound: a keep-alive node:http client that talks to the server without stdio; run as a program, it sends `initialize` and prints the answer.
 import { Agent, request } from 'node:http'
 import { pathToFileURL } from 'node:url'
 
@@ -24,7 +24,7 @@ export function post(/** @type {string} */ url, /** @type {string} */ bearer, /*
   })
 }
 
-/** Closes the connections that are kept alive. */
+/** Closes the connections that were kept open. */
 export const hangUp = () => agent.destroy()
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

@@ -1,4 +1,4 @@
-// How long an end takes at its worst: stdin closes while a call and then the session's DELETE are not answered.
+// The longest time that an exit takes: stdin closes while a call, and then the session's DELETE, get no answer.
 import { once } from 'node:events'
 import { startRelay } from './peers.js'
 import { quantile } from './rounds.js'
@@ -15,7 +15,7 @@ export async function ends(stage, { rounds }) {
     const relay = await startRelay(child)
     const sent = relay.call('hang', false)
     sent.catch(() => undefined)
-    // What is asked after it is answered after it was sent.
+    // A later request is answered only after this one was sent.
     await relay.call('echo', false)
     const gone = once(child, 'exit')
     const before = performance.now()

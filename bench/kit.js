@@ -1,4 +1,4 @@
-// The servers of the tests as `npm run build` bundles them: Node 20 reads no TypeScript.
+// The servers of the tests as `npm run build` bundles them: Node 20 does not run TypeScript.
 const built = (/** @type {string} */ name) => import(new URL(`../test/.kit/${name}.js`, import.meta.url).href)
 
 /** @type {typeof import('../test/servers/authorizationServer.ts')} */

@@ -1,4 +1,4 @@
-// Latency and CPU of one call after the other: small answers as JSON and as SSE.
+// Latency and CPU time of consecutive calls: small answers as JSON and as SSE.
 import { NAMES } from './peers.js'
 import { inRounds, quantile } from './rounds.js'
 
@@ -18,7 +18,7 @@ async function measure(
   /** @type {number} */ rounds,
   /** @type {number} */ calls,
 ) {
-  // The kernel counts in steps of 10 ms: only the sum of all rounds is fine enough.
+  // The kernel counts in steps of 10 ms: only the sum of all rounds is precise enough.
   const cpu = { direct: 0, bare: 0, bridge: 0 }
   const series = async (/** @type {import('./peers.js').Name} */ name) => {
     const peer = peers[name]

@@ -1,4 +1,4 @@
-// What it costs to see before each message whether the tokens are still the newest: the program's own code on a database of its own.
+// The cost of checking before each message whether the tokens are still current: the program's own code on a temporary database.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -9,7 +9,7 @@ const LIMIT_US = 5
 
 /** @param {{ rounds: number }} size */
 export async function look({ rounds }) {
-  // Beside the program, so that the driver is found.
+  // In the folder of the program, so that it finds the driver.
   const folder = mkdtempSync(join(import.meta.dirname ?? '.', '../dist/look-'))
   try {
     const entry = join(folder, 'entry.mjs')
@@ -46,7 +46,7 @@ export async function look({ rounds }) {
     /** @type {number[]} */
     const times = []
     for (let round = 0; round < rounds; round++) {
-      // Of the processor alone: a machine that is busy otherwise takes its time, and that is not ours.
+      // CPU time only: other work on the machine must not count.
       const began = process.cpuUsage()
       for (let call = 0; call < CALLS; call++) tokens.unchanged(key, 1)
       const { user, system } = process.cpuUsage(began)

@@ -1,10 +1,10 @@
-// Fifty bridges at once on one machine: how long until all have answered, what they hold, and what they do while nothing happens.
+// Fifty bridges at once on one machine: the time until all have answered, their memory, and their CPU use while idle.
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startRelay } from './peers.js'
 import { quantile } from './rounds.js'
 
-/** For what runs after start to come to rest, in ms. */
+/** How long work may go on after the start before it is measured, in ms. */
 const SETTLE_MS = 3_000
 
 /**
@@ -13,7 +13,7 @@ const SETTLE_MS = 3_000
  * @returns {Promise<string>} a table
  */
 export async function manyProcesses(stage, { bridges, idleSeconds }) {
-  // Started one kind after the other, idle in the same time.
+  // Each kind starts after the other, and all are idle at the same time.
   const starts = []
   for (const name of /** @type {const} */ (['bare', 'bridge'])) starts.push(await startAll(stage.spawn[name], bridges))
   const [bare, bridge] = await Promise.all(starts.map((started) => measure(started, idleSeconds)))

@@ -5,7 +5,7 @@ import { startRelay } from './peers.js'
 import { inRounds } from './rounds.js'
 
 const ANSWERS = 20
-/** For what runs after an answer to come to rest, in ms. */
+/** How long work may go on after an answer before it is measured, in ms. */
 const SETTLE_MS = 500
 
 /**

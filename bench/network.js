@@ -1,4 +1,4 @@
-// What a TLS connection costs: HTTP/1.1 against HTTP/2 with undici, and the authorities a connection is checked against.
+// What a TLS connection costs: HTTP/1.1 against HTTP/2 with undici, and the certificate authorities that a connection is checked against.
 import { readFileSync } from 'node:fs'
 import { createSecureServer } from 'node:http2'
 import { createSecureContext, rootCertificates } from 'node:tls'
@@ -12,7 +12,7 @@ const ANSWER = `{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","tex
 const ROUNDS = 9
 const CALLS = 300
 const IN_FLIGHT = 32
-/** What a network adds to every turn, for the second half of the table. */
+/** The delay that a network adds to every round trip, for the second half of the table. */
 const FAR_MS = 20
 
 /** @returns {Promise<string>} a table */

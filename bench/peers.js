@@ -1,4 +1,4 @@
-// The three contenders with one face: a direct client in this process, and the bare relay and the bridge behind stdio.
+// The three contenders behind one interface: a direct client in this process, and the bare relay and the bridge over stdio.
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { hangUp, post } from './direct.js'
@@ -9,7 +9,7 @@ import { INITIALIZE } from './stage.js'
  * @property {(tool: string, sse: boolean) => Promise<Buffer>} call resolves to the bytes of the answer
  * @property {() => number | undefined} cpuMs CPU time used so far
  * @property {() => Promise<void>} close
- * @property {number} [pid] of a contender that is a process of its own
+ * @property {number} [pid] of a contender that runs in its own process
  */
 
 export const NAMES = /** @type {const} */ (['direct', 'bare', 'bridge'])

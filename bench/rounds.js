@@ -1,4 +1,4 @@
-// Interleaved rounds, so that a noisy minute hits all contenders alike, and the medians of what they gave.
+// Interleaved rounds, so that noise affects all contenders alike, and the medians of their results.
 import { NAMES } from './peers.js'
 
 /** @typedef {import('./peers.js').Name} Name */
@@ -9,16 +9,16 @@ import { NAMES } from './peers.js'
  * @property {string} name
  * @property {string} unit
  * @property {Partial<Record<Name, number>>} values
- * @property {number} [target] largest wanted ratio of bridge to bare relay; smallest where `more` is better
+ * @property {number} [target] largest accepted ratio of bridge to bare relay; smallest if `more` is set, where higher is better
  * @property {boolean} [more]
  */
 
 /**
- * Measures each contender once a round. @template T
+ * Measures each contender once per round. @template T
  * @param {number} rounds
  * @param {readonly Name[]} names
  * @param {(name: Name) => Promise<T>} measure
- * @returns {Promise<(pick: (result: T) => number | undefined) => Partial<Record<Name, number>>>} the median of what `pick` takes of each result
+ * @returns {Promise<(pick: (result: T) => number | undefined) => Partial<Record<Name, number>>>} the median of what `pick` returns for each result
  */
 export async function inRounds(rounds, names, measure) {
   /** @type {Record<Name, T[]>} */

@@ -1,4 +1,4 @@
-// Measures the bridge beside a direct client and a bare relay and prints one table; `--quick` takes less time and says less.
+// Compares the bridge with a direct client and a bare relay and prints one table; `--quick` takes less time and is less precise.
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { bigMessages } from './bigMessages.js'
@@ -45,9 +45,9 @@ if (wanted('latency')) rows.push(...(await latency(peers, { rounds: size(11, 5),
 if (wanted('throughput')) rows.push(...(await throughput(peers, { rounds: size(11, 5), calls: size(3000, 1000) })))
 if (wanted('bigMessages')) rows.push(...(await bigMessages(peers, { rounds: size(11, 5), calls: size(6, 3) })))
 await Promise.all(Object.values(peers).map((peer) => peer.close()))
-// The last: its server answers nothing any more.
+// Runs last: its server stops answering.
 if (wanted('ends')) rows.push(...(await ends(stage, { rounds: size(5, 3) })))
-// Not part of a plain run: it fills the machine.
+// Not part of a default run: it uses all of the machine.
 if (only.split(',').includes('manyProcesses')) {
   const idleSeconds = hours === '' ? size(60, 10) : Number(hours) * 3600
   console.log(`${await manyProcesses(stage, { bridges: Number(bridges), idleSeconds })}\n`)
@@ -58,7 +58,7 @@ if (rows.length > 0) console.log(table(rows))
 console.log(
   `\nMedians of interleaved rounds; Node ${process.version}, ${process.platform} ${process.arch}, ${availableParallelism()} cores, ${seconds} s.`,
 )
-// Kills what is left, the server included, and removes the temporary home.
+// Kills the remaining processes, including the server, and removes the temporary home.
 process.exit()
 
 /** @param {import('./rounds.js').Row[]} all */

@@ -60,7 +60,7 @@ function answer({ id, method, params }, response) {
     return
   }
   const tool = params?.name ?? method
-  // Never answered, and nothing after it either: what an end may have to wait for.
+  // Neither this nor any later request is answered: an exit may have to wait for it.
   if (tool === 'hang') {
     hangs = true
     return

@@ -1,4 +1,4 @@
-// Ten minutes (or `--seconds N`) of three bridges with tokens of five seconds: failures, tabs and refreshes, one line every ten seconds.
+// Runs three bridges for ten minutes (or `--seconds N`) with tokens that live five seconds; prints failures, tabs and refreshes every ten seconds.
 import { parseArgs } from 'node:util'
 import { soak } from './kit.js'
 

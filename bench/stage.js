@@ -1,4 +1,4 @@
-// What every measurement stands on: a home of its own, the MCP server as a process, one sign-in, and an end that leaves nothing behind.
+// What every measurement needs: a temporary home, the MCP server as a process, one sign-in, and a cleanup.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -31,7 +31,7 @@ export async function startStage() {
   process.once('exit', cleanUp)
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1))
 
-  // No D-Bus address: on Linux the sealing key is in a file. TMPDIR: Node's compile cache goes when we go.
+  // No D-Bus address: on Linux the sealing key is in a file. TMPDIR: Node's compile cache is deleted with it.
   const world = { PATH: process.env.PATH, HOME: home, MCP_OAUTH_BRIDGE_HOME: join(home, 'bridge'), TMPDIR: home }
   const start = (
     /** @type {string[]} */ args,
@@ -47,13 +47,13 @@ export async function startStage() {
   }
 
   const authorization = await startAuthorizationServer()
-  // It is gone when the measuring begins, and an idle run lasts an hour.
+  // It has ended before the measurement begins; an idle run lasts an hour.
   authorization.state.accessTokenSeconds = 24 * 3600
   const server = start([fileOf('./server.js')], { ISSUER: authorization.issuer })
   const [port] = await once(server.stdout, 'data')
   const url = `http://127.0.0.1:${Number(port)}/mcp`
 
-  // Only the sign-in reads a config file: the bridge that is measured has none, and finds the key where it was put.
+  // Only the sign-in reads a config file: the measured bridge has none, and finds the key where the sign-in stored it.
   const config = join(home, 'sign-in.yaml')
   writeFileSync(config, 'secret_store: file\n')
   const callback = `http://localhost:${await freePort()}/auth/callback`

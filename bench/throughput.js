@@ -1,4 +1,4 @@
-// Throughput: calls a second while 32 are in flight all the time.
+// Throughput: calls per second with 32 always in flight.
 import { NAMES } from './peers.js'
 import { inRounds } from './rounds.js'
 

@@ -1,5 +1,5 @@
-// The whole main job on this computer: a real authorization server, a real MCP server, the bridge as a host starts it.
-// `--open` signs in through your own browser; without it a stand-in follows the redirects.
+// The main use case on this machine: a real authorization server, a real MCP server, and the bridge as a host starts it.
+// `--open` signs in through your own browser; without it, the demo follows the redirects itself.
 import { spawnSync } from 'node:child_process'
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -47,7 +47,7 @@ try {
   const { result, error } = await host.initialize()
   if (error) throw new Error(`${error.message} ${error.data?.hint ?? ''}`)
   say(
-    `Signed in through the ${ownBrowser ? 'browser' : 'browser (a stand-in followed the redirects)'}, and ${result.serverInfo.name} answered.`,
+    `Signed in through the ${ownBrowser ? 'browser' : 'browser (the demo followed the redirects)'}, and ${result.serverInfo.name} answered.`,
   )
   also(`${Math.round(performance.now() - started)} ms: discovery, registration, PKCE, callback, token, initialize`)
 
@@ -60,7 +60,7 @@ try {
   )
   say(`tools/call echo: ${colour('green', await echo(host, 'Hello through the bridge!'))}`)
   const headers = /** @type {Record<string, string>} */ (stage.server.state.passed.at(-1)?.headers ?? {})
-  also(`the server was told who asks: X-User-Id ${headers['x-user-id']}, X-User-Email ${headers['x-user-email']}`)
+  also(`the server gets the user: X-User-Id ${headers['x-user-id']}, X-User-Email ${headers['x-user-email']}`)
 
   const before = counts.refreshGrants
   say(`The access token lives ${TOKEN_SECONDS} s; it expires now.`)
@@ -91,7 +91,7 @@ async function echo(host, message) {
   return result.content[0].text
 }
 
-/** Builds what is missing or older than its source, without the bundler's own words. */
+/** Builds what is missing or older than its source, without the bundler's output. */
 function build() {
   bundle('src', 'dist/run.js', [])
   bundle('test/servers', 'test/.kit/stage.js', ['test/servers/rolldown.config.ts'])
@@ -110,7 +110,7 @@ function bundle(folder, built, config) {
   process.exit(1)
 }
 
-/** The person's own browser needs the person's own session. */
+/** The person's browser needs the environment of their desktop session. */
 function browserEnvironment() {
   return {
     ...process.env,

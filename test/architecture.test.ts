@@ -117,7 +117,7 @@ test('imports follow the arrows of the architecture', () => {
   expect(wrong).toEqual([])
 })
 
-test('a sign-in knows only auth and the leaves, also by its types', () => {
+test('a sign-in imports only auth and the leaves, types included', () => {
   const known = SOURCES.filter(({ name }) => room(name) === 'signin').flatMap(({ name, text }) =>
     [...text.matchAll(/\bfrom '(\.[^']+)'/g)].map(([, path = '']) => room(join(dirname(name), path))),
   )
@@ -126,7 +126,7 @@ test('a sign-in knows only auth and the leaves, also by its types', () => {
   expect(known.filter((found) => !allowed.has(found))).toEqual([])
 })
 
-test('SQL stands in store alone', () => {
+test('only the store contains SQL', () => {
   const guilty = SOURCES.filter(
     ({ name, text }) =>
       room(name) !== 'store' && /['"`](SELECT .* FROM|INSERT |UPDATE .* SET|DELETE FROM|PRAGMA )/.test(text),
@@ -134,7 +134,7 @@ test('SQL stands in store alone', () => {
   expect(guilty.map(({ name }) => name)).toEqual([])
 })
 
-test('imports inside a room go down its floors', () => {
+test('imports inside a room point to lower floors only', () => {
   const wrong = IMPORTS.filter(
     ({ name, target }) =>
       room(name) === room(target) &&
@@ -144,7 +144,7 @@ test('imports inside a room go down its floors', () => {
   expect(wrong).toEqual([])
 })
 
-test('no file reaches itself by its imports', () => {
+test('no file imports itself through other files', () => {
   const targets = new Map(
     SOURCES.map(({ name }) => [name, IMPORTS.filter((one) => one.name === name).map((one) => one.target)]),
   )
@@ -160,18 +160,18 @@ test('no file reaches itself by its imports', () => {
   expect(circles).toEqual([])
 })
 
-test('no folder is a list: at most fourteen files', () => {
+test('no folder has more than fourteen files', () => {
   const files = new Map<string, number>()
   for (const { name } of SOURCES) files.set(dirname(name), (files.get(dirname(name)) ?? 0) + 1)
   expect([...files].filter(([, count]) => count > 14)).toEqual([])
 })
 
-test('the tree in docs/architecture.md is that of src/', () => {
+test('the tree in docs/architecture.md matches src/', () => {
   const page = readFileSync(join(ROOT, 'docs/architecture.md'), 'utf8')
   expect(page, 'run node scripts/tree.js').toBe(withTree(page))
 })
 
-test('a journey is told in at most twelve files that exist, and comes back to no room it has left', () => {
+test('each journey names at most twelve files, all of which exist, and does not return to a room it has left', () => {
   const page = readFileSync(join(ROOT, 'docs/architecture.md'), 'utf8')
   const journeys = page.split(/^#+ /m).filter((part) => /^\([a-z]\)/.test(part))
   const walks = journeys
@@ -187,7 +187,7 @@ test('a journey is told in at most twelve files that exist, and comes back to no
   }
 })
 
-test.each(['ports.ts', 'records.ts'])('%s imports nothing, so that every room can stand on it', (leaf) => {
+test.each(['ports.ts', 'records.ts'])('%s imports nothing, so that every room can depend on it', (leaf) => {
   expect(importsOf(SOURCES.find(({ name }) => name === leaf)?.text ?? "from 'missing'")).toEqual([])
 })
 
@@ -221,7 +221,7 @@ test('each package is imported by one file', () => {
   })
 })
 
-test('only bin touches the process’s own streams and words', () => {
+test('only bin uses the process’s own streams, arguments and exit', () => {
   const guilty = SOURCES.filter(({ text }) => /process\.(stdin|stdout|stderr|argv|exit)\b/.test(text)).map(
     ({ name }) => name,
   )
@@ -274,7 +274,7 @@ test('no function is over 100 lines', () => {
   expect(long).toEqual([])
 })
 
-test('every source file says its purpose in its first line', () => {
+test('every source file states its purpose in its first line', () => {
   expect(SOURCES.filter(({ text }) => !/^\/\/ .{12}/.test(text)).map(({ name }) => name)).toEqual([])
 })
 
@@ -287,7 +287,7 @@ interface Locked {
   readonly optional?: boolean
 }
 
-test('an install runs no script of ours, and what else it brings is locked, checked and few enough to read', () => {
+test('an install runs no script of ours, and what else it installs is locked, checked and few enough to review', () => {
   const { scripts, dependencies, optionalDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
   expect(Object.keys(scripts).filter((name) => /^(pre|post)?(install|uninstall)$/.test(name))).toEqual([])
   // A machine where one of them cannot be installed still gets a program that starts.

@@ -34,7 +34,7 @@ test('the schema for editors accepts the example as it stands, and with every se
   }
 })
 
-test('the schema for editors says of every key what docs/configuration.md says', () => {
+test('the schema for editors describes every key as docs/configuration.md does', () => {
   interface Node {
     readonly description?: string
     readonly properties?: Readonly<Record<string, Node>>
@@ -99,7 +99,7 @@ test('docs/configuration.md names every key of the schema and every option', () 
   expect([...keys, ...options].filter((word) => !text.includes(word))).toEqual([])
 })
 
-test('docs/security.md says of every key of a config file what it can do in a file that somebody gives you', () => {
+test('docs/security.md says of every key of a config file what it can do in a file that somebody else wrote', () => {
   const text = read('docs/security.md')
   const section = text.slice(
     text.indexOf('\n## A hostile config file'),
@@ -117,12 +117,12 @@ test('docs/security.md says of every key of a config file what it can do in a fi
   expect(text).toContain('\n## A hostile working folder\n')
 })
 
-test('every error code has a section in docs/errors.md, and no section is about another', () => {
+test('every error code has a section in docs/errors.md, and every section has an error code', () => {
   const sections = [...read('docs/errors.md').matchAll(/^#{2,3} `?([a-z_]+)`?$/gm)].map(([, code]) => code)
   expect(sections.sort()).toEqual(Object.keys(ERRORS).sort())
 })
 
-test('the exit code and JSON-RPC number of each error stand in its section', () => {
+test('the section of each error gives its exit code and JSON-RPC number', () => {
   const text = read('docs/errors.md')
   for (const [code, { exit, rpc }] of Object.entries(ERRORS)) {
     const section =
@@ -142,7 +142,7 @@ test('the section of each error says what happened and what to do', () => {
 /** Journeys as they are written: file name and text. */
 const JOURNEYS = readdirSync(join(ROOT, 'test/journeys')).map((name) => ({ name, text: read(`test/journeys/${name}`) }))
 
-test('every error code is met by a journey: some line there wants it, as text of its own or with its page', () => {
+test('every error code is expected by a journey, as text or with its page', () => {
   const lines = JOURNEYS.flatMap(({ text }) => text.split('\n')).filter(
     (line) => !/\.not\.|^\s*(?:\/\/|test\()/.test(line),
   )
@@ -151,7 +151,7 @@ test('every error code is met by a journey: some line there wants it, as text of
   expect(Object.keys(ERRORS).filter((code) => !lines.some((line) => wants(code).test(line)))).toEqual([])
 })
 
-test('JSON-RPC numbers lie outside the reserved range and none is used twice', () => {
+test('JSON-RPC numbers are outside the reserved range and unique', () => {
   const numbers = Object.values(ERRORS).map(({ rpc }) => rpc)
   expect(new Set(numbers).size).toBe(numbers.length)
   expect(numbers.filter((number) => number >= -32768 && number <= -32000)).toEqual([])
@@ -206,7 +206,7 @@ test('yaml blocks in the documents are valid config files', () => {
   }
 })
 
-test('every issue of docs/troubleshooting.md has a test whose title names it, which makes the fault', () => {
+test('every issue of docs/troubleshooting.md has a test whose title names it and which causes the fault', () => {
   const issues = [...read('docs/troubleshooting.md').matchAll(/^### (Issue: .*)$/gm)].map(([, title = '']) => title)
   expect(issues.length).toBeGreaterThan(18)
   const titles = JOURNEYS.flatMap(({ text }) => text.split('\n')).filter((line) =>
@@ -215,7 +215,7 @@ test('every issue of docs/troubleshooting.md has a test whose title names it, wh
   expect(issues.filter((issue) => !titles.some((title) => title.includes(issue)))).toEqual([])
 })
 
-test('every command line in the documents is one that this program understands', () => {
+test('every command line in the documents is valid', () => {
   const documents = ['README.md', ...readdirSync(join(ROOT, 'docs')).filter((name) => name.endsWith('.md'))]
   const lines = documents.flatMap((name) => {
     const text = name === 'README.md' ? read(name) : read(`docs/${name}`)
@@ -242,7 +242,7 @@ function anchorsOf(document: string): string[] {
   })
 }
 
-test('links between documents lead somewhere, to their section too', () => {
+test('links between documents lead to an existing file and section', () => {
   const documents = [
     'README.md',
     'CONTRIBUTING.md',

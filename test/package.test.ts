@@ -10,7 +10,7 @@ test.each(['config.schema.json', 'package.json'])('%s can be loaded by its name'
 })
 
 test.each(['', 'dist/run.js', 'dist/keychainWorker.js', 'src/errors.ts', 'bin/mcp-oauth-bridge.js'])(
-  '%j cannot: what nobody promised, nobody builds on',
+  '%j cannot be loaded, because it is not part of the public interface',
   (path) => {
     expect(() => resolve(path)).toThrow(expect.objectContaining({ code: 'ERR_PACKAGE_PATH_NOT_EXPORTED' }))
   },

@@ -34,8 +34,8 @@ function texts() {
   }))
 }
 
-describe('attack A2:', () => {
-  test('no document, hint, help, completion or error tells anybody to fetch the name that belongs to somebody else', () => {
+describe('the name on npm', () => {
+  test('no document, hint, help, completion or error tells anybody to install the npm name that belongs to another author', () => {
     expect(texts().length).toBeGreaterThan(200)
     const found = texts().flatMap(({ name, text }) =>
       [...text.matchAll(FETCHES)].map(({ index }) => `${name}: ${text.slice(index - 1, index + 100)}`),
@@ -59,7 +59,7 @@ describe('attack A2:', () => {
     (line) => expect(line.match(FETCHES)).toBeNull(),
   )
 
-  test('README says in words whose the name is, until one is chosen; then it is the one to install', () => {
+  test('README says who owns the name until one is chosen; then README names the one to install', () => {
     const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
     if (publishName === null) expect(readme).toContain('belongs to another author there')
     else expect(readme).toContain(`npm install -g ${publishName}`)
@@ -76,7 +76,7 @@ describe('attack A2:', () => {
   })
 })
 
-describe('attack A2: release/publishable.js', () => {
+describe('release/publishable.js', () => {
   async function ask(name: unknown, options: { whoami?: string; fails?: boolean } = {}) {
     const registry = await startRegistry(
       { 'mcp-oauth-bridge': { owners: ['stranger'] }, '@ours/bridge': { owners: ['ann', 'bob'] } },
@@ -107,7 +107,7 @@ describe('attack A2: release/publishable.js', () => {
     ['--registry=x', { whoami: 'ann' }, 'is not a name'],
     ['@ours/new', {}, 'who publishes'],
     ['@ours/new', { whoami: 'ann', fails: true }, 'who publishes'],
-  ])('refuses %j where the registry says %j', async (name, options, why) => {
+  ])('refuses %j when the registry answers %j', async (name, options, why) => {
     const { code, stdout, stderr } = await ask(name, options)
     expect([code, stdout]).toEqual([1, ''])
     expect(stderr).toContain(why)
@@ -116,7 +116,7 @@ describe('attack A2: release/publishable.js', () => {
   test.each([
     ['@ours/bridge', 'bob'],
     ['@ours/new', 'ann'],
-  ])('takes %s for %s', async (name, whoami) => {
+  ])('accepts %s for %s', async (name, whoami) => {
     expect(await ask(name, { whoami })).toMatchObject({ code: 0, stdout: `${name}\n` })
   })
 })

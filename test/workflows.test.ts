@@ -8,7 +8,7 @@ import { expect, test } from 'vitest'
 const FOLDER = fileURLToPath(new URL('../.github/workflows/', import.meta.url))
 const NAMES = readdirSync(FOLDER).filter((name) => name.endsWith('.yml'))
 
-test('the check of every change and the release have their workflows', () => {
+test('the check of every change and the release have workflows', () => {
   expect(NAMES).toEqual(expect.arrayContaining(['ci.yml', 'release.yml']))
 })
 
@@ -17,7 +17,7 @@ test.each(NAMES)('%s has no fault', async (name) => {
   expect(lint(readFileSync(join(FOLDER, name), 'utf8'), name)).toEqual([])
 })
 
-test('the linter sees a fault where there is one', async () => {
+test('the linter finds a deliberate fault', async () => {
   const lint = await createLinter()
   expect(lint('on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n      - rn: x\n', 'x.yml')).not.toEqual(
     [],

@@ -1,4 +1,4 @@
-// What bin hands over: the process's own streams, words and end.
+// What bin passes to run.ts: the process's arguments, streams and environment, and the signal that asks it to end.
 import type { Readable, Writable } from 'node:stream'
 
 export interface ProcessIO {

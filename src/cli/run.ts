@@ -1,4 +1,4 @@
-// Arguments → a command → an exit code. The only place that prints errors to a terminal.
+// Arguments → a command → an exit code; also how long a command may take to end after Ctrl-C. The only place that prints errors to a terminal.
 import { type App, compose } from '../compose/app.ts'
 import type { Config } from '../config/config.ts'
 import { loadConfig, ownConfigFile, projectConfigFile } from '../config/load.ts'

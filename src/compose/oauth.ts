@@ -1,7 +1,7 @@
 // Picks the parts of OAuth: clients, refresh and the grants, each made of code that loads on first use.
 import { createHash } from 'node:crypto'
 import type { Clients, ClientsOptions } from '../auth/client/clients.ts'
-import type { PresetIssuers } from '../auth/client/ownClient.ts'
+import type { PresetIssuers } from '../auth/client/issuerCheck.ts'
 import type { SecurityOverrides } from '../auth/discovery/overrides.ts'
 import type { AuthorizationCodeFlow } from '../auth/grants/authorizationCode.ts'
 import type { RequestClientCredentials } from '../auth/grants/clientCredentials.ts'
@@ -40,7 +40,7 @@ export function composeOAuth(
   const server = () => serverOf(config)
   const redirectUri = config.callbackUrls[0] ?? ''
 
-  const rules = memoizeAsync(async () => (await import('../config/presets.ts')).rulesFor(config.server))
+  const rules = memoizeAsync(async () => (await import('../config/providerPresets.ts')).rulesFor(config.server))
 
   const clients = memoizeAsync(async () => {
     const { createClients } = await import('../auth/client/clients.ts')
@@ -98,7 +98,7 @@ export function composeOAuth(
       store,
       clients: await clients(),
       // As the bridge will send them: every attempt that is completed here is of our server.
-      tryTokens: createVerifier(http, { ...authorizerOf(config), clock, log }),
+      verifyTokens: createVerifier(http, { ...authorizerOf(config), clock, log }),
       clock,
       log,
       account: config.account,
@@ -142,7 +142,7 @@ function boundsOf({ server }: Config): string {
 /** A named preset without an issuer implies its own hosts; everybody can have a domain at Auth0 and Okta, so these do not. */
 async function presetIssuers({ provider, issuer }: Partial<ServerConfig> = {}): Promise<PresetIssuers | undefined> {
   if (provider === undefined || issuer !== undefined) return undefined
-  const { isIssuerOf, presetOf } = await import('../config/presets.ts')
+  const { isIssuerOf, presetOf } = await import('../config/providerPresets.ts')
   const preset = presetOf({ name: provider })
   if (preset?.issuer === undefined) return undefined
   return { name: preset.name, has: (named) => isIssuerOf(preset, named) }

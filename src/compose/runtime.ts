@@ -1,6 +1,6 @@
 // What the command line hands over to a composition: the process's streams and environment, and what differs between commands.
 import type { Readable, Writable } from 'node:stream'
-import type { IssuerCheckOptions } from '../auth/client/ownClient.ts'
+import type { IssuerCheckOptions } from '../auth/client/issuerCheck.ts'
 import type { Clock, Logger, LoginLauncher, SecretStore } from '../ports.ts'
 
 export interface Runtime {

@@ -1,4 +1,4 @@
-// Registers what is removed from every text: secrets by kind, and account names; never words of our own messages.
+// Registers what is removed from every quoted or logged text: secrets by kind, and account names; never words of our own messages.
 import { isKnown, rememberAccount, rememberSecret, type SecretKind } from './known.ts'
 
 /**

@@ -1,27 +1,13 @@
 // Every AttemptStore: one open sign-in a server and profile, redeemed once, settled once.
-import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import type { AttemptStore } from '../../src/ports.ts'
-import type { AttemptPlan, Challenge, TokenKey, Wishes } from '../../src/records.ts'
-import { createAttemptStore } from '../../src/store/attemptStore.ts'
-import { createSeal } from '../../src/store/sealing/seal.ts'
+import type { TokenKey, Wishes } from '../../src/records.ts'
 import { createFakeAttemptStore } from '../fakes/fakeAttemptStore.ts'
 import { createFakeClock, type FakeClock } from '../fakes/fakeClock.ts'
+import { attemptSteps, CHALLENGE, KEY, PLAN, processesWithSqlite, WORK } from '../fakes/storeKit.ts'
 import { tempFolder } from '../fakes/tempFolder.ts'
 
 const folder = tempFolder()
-const KEY: TokenKey = { server: 'https://mcp.example/mcp', profile: 'default' }
-const WORK: TokenKey = { ...KEY, profile: 'work' }
-const CHALLENGE: Challenge = { status: 401, scope: 'a', resourceMetadata: 'https://mcp.example/prm' }
-const PLAN: AttemptPlan = {
-  issuer: 'https://as.example',
-  client: { clientId: 'client', clientSecret: 'client-secret-1', authMethod: 'client_secret_basic' },
-  redirectUri: 'http://localhost:8080/auth/callback',
-  codeVerifier: 'code-verifier-secret-1',
-  nonce: 'nonce',
-  metadata: { issuer: 'https://as.example' },
-  authorizationUrl: 'https://as.example/authorize?x',
-}
 const FAILED = { status: 'failed', code: 'access_denied', message: 'You said no.', hint: 'Say yes.' } as const
 const FINISHED = { status: 'finished' } as const
 const DAY = 86_400_000
@@ -31,9 +17,8 @@ const STORES: readonly { readonly name: string; make(clock: FakeClock): () => At
   {
     name: 'the store in SQLite',
     make(clock) {
-      const file = folder.fresh('oauth.db')
-      const seal = createSeal(randomBytes(32))
-      return () => createAttemptStore(folder.database(file), async () => seal, clock)
+      const open = processesWithSqlite(folder, clock)
+      return () => open().attempts
     },
   },
   {
@@ -50,17 +35,11 @@ describe.each(STORES)('$name', ({ make }) => {
     const clock = createFakeClock()
     const open = make(clock)
     const store = open()
-    const begin = (ms = 300_000, key = KEY, challenge = CHALLENGE) => store.begin(key, challenge, clock.now() + ms)
-    const waiting = async (key = KEY, challenge = CHALLENGE) => {
-      const { attempt } = await begin(300_000, key, challenge)
-      await store.plan(attempt.id, PLAN)
-      return attempt
-    }
-    return { clock, store, open, begin, waiting }
+    return { clock, store, open, ...attemptSteps(store, clock) }
   }
 
   describe('beginning', () => {
-    test('makes an attempt that says what it is for', async () => {
+    test('creates an attempt that says what it is for', async () => {
       const { begin, store, clock } = setUp()
       const { attempt, ...outcome } = await begin()
       expect(outcome).toEqual({ begun: true, superseded: false })
@@ -78,7 +57,7 @@ describe.each(STORES)('$name', ({ make }) => {
       expect((await begin(1_000, WORK)).attempt.state).not.toBe(attempt.state)
     })
 
-    test('joins the attempt that is open, whatever its step', async () => {
+    test('joins an open attempt, whatever its step', async () => {
       const { begin, store, clock } = setUp()
       const { attempt } = await begin()
       for (const step of [
@@ -92,34 +71,34 @@ describe.each(STORES)('$name', ({ make }) => {
       }
     })
 
-    test('makes one for 20 processes that begin at the same moment', async () => {
+    test('creates one attempt for 20 processes that begin at the same moment', async () => {
       const { open, clock } = setUp()
       const all = await Promise.all(Array.from({ length: 20 }, () => open().begin(KEY, CHALLENGE, clock.now() + 1_000)))
       expect(all.filter(({ begun }) => begun)).toHaveLength(1)
       expect(new Set(all.map(({ attempt }) => attempt.id)).size).toBe(1)
     })
 
-    test('makes a new one for another server or profile', async () => {
+    test('creates a new attempt for another server or profile', async () => {
       const { begin } = setUp()
       await begin()
       expect((await begin(1_000, WORK)).begun).toBe(true)
       expect((await begin(1_000, { ...KEY, server: 'https://other.example/' })).begun).toBe(true)
     })
 
-    test.each([FINISHED, FAILED])('makes a new one when the last is settled: %j', async (outcome) => {
+    test.each([FINISHED, FAILED])('creates a new attempt when the last one is settled: %j', async (outcome) => {
       const { begin, store } = setUp()
       await store.settle((await begin()).attempt.id, outcome)
       expect((await begin()).begun).toBe(true)
     })
 
-    test('makes a new one when the last has expired', async () => {
+    test('creates a new attempt when the last one has expired', async () => {
       const { begin, clock } = setUp()
       await begin(1_000)
       clock.advance(1_000)
       expect((await begin()).begun).toBe(true)
     })
 
-    test('forgets attempts that are a day old', async () => {
+    test('deletes attempts that are a day old', async () => {
       const { begin, store, clock } = setUp()
       const { attempt } = await begin(1_000)
       clock.advance(DAY + 2_000)
@@ -135,7 +114,7 @@ describe.each(STORES)('$name', ({ make }) => {
         fits: (waiting) => JSON.stringify(waiting) === JSON.stringify(wishes),
       })
 
-    test('joins equal ones, and any where the caller does not mind', async () => {
+    test('joins an attempt with equal wishes, and any attempt if the caller accepts any', async () => {
       const setting = setUp()
       const { attempt } = await wishing(setting, { scope: 'aaaa' })
       expect(attempt).toMatchObject({ wishes: { scope: 'aaaa' }, challenge: CHALLENGE })
@@ -163,7 +142,7 @@ describe.each(STORES)('$name', ({ make }) => {
       expect(await store.lastFailure(KEY, 0)).toBeUndefined()
     })
 
-    test('leaves the attempt of another server or profile alone', async () => {
+    test('does not change the attempt of another server or profile', async () => {
       const setting = setUp()
       const { attempt } = await wishing(setting, {})
       expect(await wishing(setting, { account: 'aaaa' }, WORK)).toMatchObject({ superseded: false })
@@ -202,7 +181,7 @@ describe.each(STORES)('$name', ({ make }) => {
       expect(await store.byId(id)).not.toHaveProperty('plan')
     })
 
-    test('takes a callback while its attempt waits under the same state', async () => {
+    test('accepts a callback while its attempt waits under the same state', async () => {
       const { begin, store, clock } = setUp()
       const { attempt } = await begin()
       const callback = { ...PLAN, callback: 'code=x' }
@@ -217,7 +196,7 @@ describe.each(STORES)('$name', ({ make }) => {
   })
 
   describe('claiming', () => {
-    test('works once', async () => {
+    test('succeeds once', async () => {
       const { waiting, store, clock } = setUp()
       const { id, state } = await waiting()
       expect(await store.claim(state, clock.now())).toMatchObject({ id, status: 'redeeming', plan: PLAN })
@@ -225,26 +204,26 @@ describe.each(STORES)('$name', ({ make }) => {
       expect(await store.byState(state, clock.now())).toBeUndefined()
     })
 
-    test('works for one of 20 processes', async () => {
+    test('succeeds for one of 20 processes', async () => {
       const { waiting, open, clock } = setUp()
       const { state } = await waiting()
       const claims = await Promise.all(Array.from({ length: 20 }, () => open().claim(state, clock.now())))
       expect(claims.filter(Boolean)).toHaveLength(1)
     })
 
-    test.each(['', 'nonsense', '%', "' OR 1=1 --"])('does not work for the state %j', async (state) => {
+    test.each(['', 'nonsense', '%', "' OR 1=1 --"])('fails for the state %j', async (state) => {
       const { waiting, store, clock } = setUp()
       await waiting()
       expect(await store.claim(state, clock.now())).toBeUndefined()
       expect(await store.byState(state, clock.now())).toBeUndefined()
     })
 
-    test('does not work before there is a plan', async () => {
+    test('fails before there is a plan', async () => {
       const { begin, store, clock } = setUp()
       expect(await store.claim((await begin()).attempt.state, clock.now())).toBeUndefined()
     })
 
-    test('does not work after the end', async () => {
+    test('fails after the end', async () => {
       const { waiting, store } = setUp()
       const { state, expiresAt } = await waiting()
       expect(await store.byState(state, expiresAt)).toBeUndefined()
@@ -252,7 +231,7 @@ describe.each(STORES)('$name', ({ make }) => {
       expect(await store.claim(state, expiresAt - 1)).toBeDefined()
     })
 
-    test('does not work for a settled attempt', async () => {
+    test('fails for a settled attempt', async () => {
       const { waiting, store, clock } = setUp()
       const { id, state } = await waiting()
       await store.settle(id, FINISHED)
@@ -261,7 +240,7 @@ describe.each(STORES)('$name', ({ make }) => {
   })
 
   describe('a second round', () => {
-    test('waits under its new state; the old one belongs to nobody any more', async () => {
+    test('waits under its new state; the old state no longer belongs to an attempt', async () => {
       const { store, waiting, clock } = setUp()
       const attempt = await waiting()
       await store.claim(attempt.state, clock.now())
@@ -281,7 +260,7 @@ describe.each(STORES)('$name', ({ make }) => {
   })
 
   describe('settling', () => {
-    test('keeps the first outcome, and what it says', async () => {
+    test('keeps the first outcome and its message', async () => {
       const { waiting, store } = setUp()
       const { id } = await waiting()
       await store.settle(id, FAILED)
@@ -294,7 +273,7 @@ describe.each(STORES)('$name', ({ make }) => {
       })
     })
 
-    test('leaves nothing to act on', async () => {
+    test('removes the scope, the metadata address and the wishes', async () => {
       const { waiting, store } = setUp()
       const { id } = await waiting()
       await store.settle(id, FINISHED)
@@ -302,7 +281,7 @@ describe.each(STORES)('$name', ({ make }) => {
       expect((await store.byId(id))?.challenge).toEqual({ status: 401 })
     })
 
-    test('changes nothing for an attempt nobody knows', async () => {
+    test('changes nothing for an unknown attempt', async () => {
       const { store } = setUp()
       await store.settle('nobody', FINISHED)
       expect(await store.byId('nobody')).toBeUndefined()
@@ -321,7 +300,7 @@ describe.each(STORES)('$name', ({ make }) => {
       expect(await store.lastFailure(KEY, clock.now() + 1)).toBeUndefined()
     })
 
-    test('is none once somebody has signed in', async () => {
+    test('is absent once somebody has signed in', async () => {
       const { waiting, store, clock } = setUp()
       await store.settle((await waiting()).id, FAILED)
       clock.advance(1_000)
@@ -329,7 +308,7 @@ describe.each(STORES)('$name', ({ make }) => {
       expect(await store.lastFailure(KEY, 0)).toBeUndefined()
     })
 
-    test('is none while an attempt has only expired', async () => {
+    test('is absent while an attempt has only expired', async () => {
       const { waiting, store, clock } = setUp()
       await waiting()
       clock.advance(300_000)
@@ -337,7 +316,7 @@ describe.each(STORES)('$name', ({ make }) => {
     })
   })
 
-  test('opened tabs are counted by key, time and what they were opened for', async () => {
+  test('opened tabs are counted by key, time and the status they were opened for', async () => {
     const { begin, waiting, store, clock } = setUp()
     await begin(1_000, { ...KEY, profile: 'other' })
     const start = clock.now()
@@ -355,7 +334,7 @@ describe.each(STORES)('$name', ({ make }) => {
     expect(await counts({ ...KEY, profile: 'other' }, start)).toEqual([0, 0])
   })
 
-  test('the open ones are listed by key until they end', async () => {
+  test('open attempts are listed by key until they end', async () => {
     const { begin, store, clock } = setUp()
     const { attempt } = await begin(1_000)
     expect(await store.open(clock.now())).toEqual([KEY])

@@ -22,13 +22,13 @@ const CACHES: readonly { readonly name: string; make(): Cache }[] = [
 ]
 
 describe.each(CACHES)('$name', ({ make }) => {
-  test.each([[{ a: [1, 'ü'] }], ['text'], [0], [false], [null], [[]]])('gives %j as it was put', async (value) => {
+  test.each([[{ a: [1, 'ü'] }], ['text'], [0], [false], [null], [[]]])('returns %j as it was stored', async (value) => {
     const cache = make()
     await cache.put('a', value, NOON + 1)
     expect(await cache.get('a', NOON)).toEqual(value)
   })
 
-  test('keeps JSON, and what is changed afterwards is not in it', async () => {
+  test('keeps a JSON copy: later changes to the value do not change it', async () => {
     const cache = make()
     const value = { a: undefined, list: [1] }
     await cache.put('a', value, NOON + 1)
@@ -36,18 +36,18 @@ describe.each(CACHES)('$name', ({ make }) => {
     expect(await cache.get('a', NOON)).toStrictEqual({ list: [1] })
   })
 
-  test('has nothing that nobody put', async () => {
+  test('returns nothing for a name that was never stored', async () => {
     expect(await make().get('a', NOON)).toBeUndefined()
   })
 
-  test('forgets an entry at its end', async () => {
+  test('forgets an entry when it expires', async () => {
     const cache = make()
     await cache.put('a', 1, NOON + 10)
     expect(await cache.get('a', NOON + 9)).toBe(1)
     expect(await cache.get('a', NOON + 10)).toBeUndefined()
   })
 
-  test('has the new value and end of an entry that is put again', async () => {
+  test('returns the new value and expiry of an entry that is stored again', async () => {
     const cache = make()
     await cache.put('a', 1, NOON + 10)
     await cache.put('a', 2, NOON + 20)

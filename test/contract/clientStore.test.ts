@@ -1,31 +1,16 @@
 // Every ClientStore: one registered client an issuer and redirect URI.
-import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import type { ClientStore } from '../../src/ports.ts'
-import type { RegisteredClient } from '../../src/records.ts'
-import { createClientStore } from '../../src/store/clientStore.ts'
-import { createSeal } from '../../src/store/sealing/seal.ts'
 import { createFakeClientStore } from '../fakes/fakeCache.ts'
-import { createFakeClock, NOON } from '../fakes/fakeClock.ts'
+import { NOON } from '../fakes/fakeClock.ts'
+import { ISSUER, PUBLIC_CLIENT as PUBLIC, REDIRECT, SECRET_CLIENT as SECRET, sqliteStores } from '../fakes/storeKit.ts'
 import { tempFolder } from '../fakes/tempFolder.ts'
 
 const folder = tempFolder()
-const ISSUER = 'https://as.example'
-const REDIRECT = 'http://localhost:8080/auth/callback'
-const PUBLIC: RegisteredClient = { clientId: 'public', authMethod: 'none' }
-const SECRET: RegisteredClient = {
-  clientId: 'confidential',
-  clientSecret: 'client-secret-1',
-  authMethod: 'client_secret_post',
-}
-
 const STORES: readonly { readonly name: string; make(): ClientStore }[] = [
   {
     name: 'the store in SQLite',
-    make() {
-      const seal = createSeal(randomBytes(32))
-      return createClientStore(folder.database(), async () => seal, createFakeClock())
-    },
+    make: () => sqliteStores(folder).clients,
   },
   { name: 'the fake in memory', make: createFakeClientStore },
 ]
@@ -35,33 +20,33 @@ describe.each(STORES)('$name', ({ make }) => {
     ['public', PUBLIC],
     ['confidential', SECRET],
     ['temporary', { ...SECRET, secretExpiresAt: NOON }],
-  ])('gives a %s client as it was written', async (_, client) => {
+  ])('returns a %s client as it was written', async (_, client) => {
     const store = make()
     await store.save(ISSUER, REDIRECT, client)
     expect(await store.load(ISSUER, REDIRECT)).toEqual(client)
   })
 
-  test('keeps neither the key nor the origin of a client that a person configured', async () => {
+  test('stores neither the key nor the origin of a client that a person configured', async () => {
     const store = make()
     await store.save(ISSUER, REDIRECT, { ...PUBLIC, privateKey: 'key', own: 'configured' })
     expect(await store.load(ISSUER, REDIRECT)).toEqual(PUBLIC)
   })
 
-  test('knows a client for its issuer and redirect URI only', async () => {
+  test('finds a client only under its issuer and redirect URI', async () => {
     const store = make()
     await store.save(ISSUER, REDIRECT, PUBLIC)
     expect(await store.load('https://other.example', REDIRECT)).toBeUndefined()
     expect(await store.load(ISSUER, `${REDIRECT}/`)).toBeUndefined()
   })
 
-  test('replaces a client that is registered again, its secret included', async () => {
+  test('replaces a client that is registered again, including its secret', async () => {
     const store = make()
     await store.save(ISSUER, REDIRECT, SECRET)
     await store.save(ISSUER, REDIRECT, PUBLIC)
     expect(await store.load(ISSUER, REDIRECT)).toEqual(PUBLIC)
   })
 
-  test('removes one client, and only that one', async () => {
+  test('removes only the named client', async () => {
     const store = make()
     await store.save(ISSUER, REDIRECT, PUBLIC)
     await store.save(ISSUER, `${REDIRECT}2`, SECRET)

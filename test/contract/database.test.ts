@@ -90,7 +90,7 @@ describe.each(DRIVERS)('the store on $name', ({ name, runs, open }) => {
     return { clock, process, file }
   }
 
-  test.runIf(runs)('says which driver it is', () => {
+  test.runIf(runs)('reports which driver it is', () => {
     expect(start().driver).toBe(name)
   })
 
@@ -104,7 +104,7 @@ describe.each(DRIVERS)('the store on $name', ({ name, runs, open }) => {
     expect(database.run('UPDATE t SET b = 9 WHERE b = 8')).toBe(0)
   })
 
-  test.runIf(runs)('takes a failed transaction back', () => {
+  test.runIf(runs)('rolls a failed transaction back', () => {
     const database = start()
     expect(() =>
       database.transaction(() => {
@@ -115,7 +115,7 @@ describe.each(DRIVERS)('the store on $name', ({ name, runs, open }) => {
     expect(database.all('SELECT * FROM server_cache')).toEqual([])
   })
 
-  test.runIf(runs)('brings the schema up and down', () => {
+  test.runIf(runs)('migrates the schema up and down', () => {
     const database = start()
     expect(schemaVersion(database)).toBe(LATEST_VERSION)
     for (let version = LATEST_VERSION; version > 0; version--) migrateDown(database)
@@ -124,7 +124,7 @@ describe.each(DRIVERS)('the store on $name', ({ name, runs, open }) => {
     expect(schemaVersion(database)).toBe(LATEST_VERSION)
   })
 
-  test.runIf(runs)('tells a locked database from a missing table and a broken constraint', async () => {
+  test.runIf(runs)('distinguishes a locked database from a missing table and a violated constraint', async () => {
     const file = folder.fresh('oauth.db')
     const [holder, other] = [start(file), start(file)]
     other.exec('PRAGMA busy_timeout = 0')
@@ -136,18 +136,18 @@ describe.each(DRIVERS)('the store on $name', ({ name, runs, open }) => {
     expect(await codeOf(() => other.run("INSERT INTO leases VALUES ('a', NULL, 'x')"))).toBe('database_unreachable')
   })
 
-  test.runIf(runs)('sets aside a file that is no database', () => {
+  test.runIf(runs)('sets aside a file that is not a database', () => {
     const file = folder.fresh('oauth.db')
     writeFileSync(file, 'no database '.repeat(100))
     expect(start(file).all('SELECT * FROM tokens')).toEqual([])
     expect(existsSync(file)).toBe(true)
   })
 
-  test.runIf(runs)('refuses a folder in the file’s place', async () => {
+  test.runIf(runs)('refuses a folder in place of the file', async () => {
     expect(await codeOf(() => open(folder.path))).toBe('database_unreachable')
   })
 
-  test.runIf(runs)('swaps token sets between processes, one winner a generation', async () => {
+  test.runIf(runs)('replaces token sets of several processes, with one winner per generation', async () => {
     const { process } = setUp()
     const [one, two] = [process(), process()]
     expect(await one.tokens.load(KEY)).toEqual({ generation: 0 })
@@ -177,7 +177,7 @@ describe.each(DRIVERS)('the store on $name', ({ name, runs, open }) => {
     ])
   })
 
-  test.runIf(runs)('lets one of 20 processes begin, and one claim, a sign-in', async () => {
+  test.runIf(runs)('lets one of 20 processes begin a sign-in, and one claim it', async () => {
     const { process, clock } = setUp()
     const all = Array.from({ length: 20 }, process)
     const begun = await Promise.all(
@@ -203,7 +203,7 @@ describe.each(DRIVERS)('the store on $name', ({ name, runs, open }) => {
     expect(await all[4]?.attempts.open(clock.now())).toEqual([])
   })
 
-  test.runIf(runs)('gives a lease to one of 20 processes, and to another when its time is over', async () => {
+  test.runIf(runs)('gives a lease to one of 20 processes, and to another one after it expires', async () => {
     const { process, clock } = setUp()
     const all = Array.from({ length: 20 }, process)
     const leases = (await Promise.all(all.map((one) => one.leases.take('a', 3_600_000)))).filter(
@@ -229,7 +229,7 @@ describe.each(DRIVERS)('the store on $name', ({ name, runs, open }) => {
     expect([await cache.get('a', NOON), await cache.get('a', NOON + 1)]).toEqual([{ b: [1] }, undefined])
   })
 
-  test.runIf(runs)('makes one sealing key for 20 processes', async () => {
+  test.runIf(runs)('creates one sealing key for 20 processes', async () => {
     const file = folder.fresh('oauth.db')
     const stores = { keychain: createFakeSecretStore(), file: createFakeSecretStore(), env: createFakeSecretStore() }
     const slots = { wanted: ['keychain', 'file'], stores } as const
@@ -241,7 +241,7 @@ describe.each(DRIVERS)('the store on $name', ({ name, runs, open }) => {
   })
 })
 
-test.runIf(hasNodeSqlite)('both drivers read what the other wrote', () => {
+test.runIf(hasNodeSqlite)('each driver reads what the other wrote', () => {
   const file = folder.fresh('oauth.db')
   for (const { open, name } of DRIVERS) {
     const database = open(file)
@@ -256,7 +256,7 @@ test.runIf(hasNodeSqlite)('both drivers read what the other wrote', () => {
   database.close()
 })
 
-test.skipIf(hasNodeSqlite)('without any driver the error says which and what to do', async () => {
+test.skipIf(hasNodeSqlite)('without any driver, the error says which one is missing and what to do', async () => {
   const error = await errorOf(() => withoutBetterSqlite3(() => openDatabase(folder.fresh('oauth.db'))))
   expect(error.code).toBe('database_unreachable')
   expect(error.message).toContain('better-sqlite3 was installed without its native part')

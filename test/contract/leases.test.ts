@@ -36,7 +36,7 @@ const held = async (leases: Leases, name: string): Promise<Lease> => {
 }
 
 describe.each(LEASES)('$name', ({ make }) => {
-  test('are given once, and again after their release', async () => {
+  test('are given to one holder, and again after their release', async () => {
     const open = make(createFakeClock())
     const [one, two] = [open(), open()]
     const lease = await held(one, 'a')
@@ -46,7 +46,7 @@ describe.each(LEASES)('$name', ({ make }) => {
     ;(await held(two, 'a')).release()
   })
 
-  test('are given once to 20 processes', async () => {
+  test('are given to one of 20 processes', async () => {
     const open = make(createFakeClock())
     const leases = await Promise.all(Array.from({ length: 20 }, () => open().take('a', LONG)))
     const given = leases.filter((lease) => lease !== undefined)
@@ -54,7 +54,7 @@ describe.each(LEASES)('$name', ({ make }) => {
     given[0]?.release()
   })
 
-  test('do not stand in the way of another name', async () => {
+  test('do not block another name', async () => {
     const leases = make(createFakeClock())()
     const [a, b] = [await held(leases, 'a'), await held(leases, 'b')]
     expect([await leases.isHeld('a'), await leases.isHeld('b'), await leases.isHeld('c')]).toEqual([true, true, false])
@@ -62,7 +62,7 @@ describe.each(LEASES)('$name', ({ make }) => {
     b.release()
   })
 
-  test('of a holder that died are taken over after the ttl, not before, and not given back by it', async () => {
+  test('of a holder that died are taken over after the ttl, not before, and cannot be released by that holder', async () => {
     const clock = createFakeClock()
     const open = make(clock)
     const [dead, heir] = [open(), open()]
@@ -77,7 +77,7 @@ describe.each(LEASES)('$name', ({ make }) => {
     next.release()
   })
 
-  test('give the result of work, and are free after it', async () => {
+  test('return the result of the work, and are free after it', async () => {
     const leases = make(createFakeClock())()
     expect(await leases.run('a', LONG, async () => 7)).toBe(7)
     expect(await leases.isHeld('a')).toBe(false)
@@ -90,7 +90,7 @@ describe.each(LEASES)('$name', ({ make }) => {
     expect(await leases.isHeld('a')).toBe(false)
   })
 
-  test('never let work run twice at the same time, in 20 processes', async () => {
+  test('never let work of 20 processes run twice at the same time', async () => {
     const open = make(createHurryingClock())
     let running = 0
     let most = 0

@@ -11,7 +11,7 @@ import { tempFolder } from '../fakes/tempFolder.ts'
 const folder = tempFolder()
 const SOURCE = fileURLToPath(new URL('../../src/system/log/file.ts', import.meta.url))
 
-test('many processes write and set aside, and every line is there once', async () => {
+test('many processes write and rotate the log, and no line is lost', async () => {
   const place = folder.fresh('logs')
   mkdirSync(place)
   const file = join(place, 'proxy.log')
@@ -36,7 +36,7 @@ test('many processes write and set aside, and every line is there once', async (
     for (const name of files) expect(statSync(join(place, name)).mode & 0o777, name).toBe(0o600)
 })
 
-test('only the newest files set aside are kept, and the newest lines are found across them', () => {
+test('only the newest rotated files are kept, and the newest lines are found across them', () => {
   const file = join(folder.fresh('logs'), 'proxy.log')
   const append = createLogFile(file, { largest: 30, kept: 2 })
   for (let at = 0; at < 20; at++) append(`line number ${at}\n`)

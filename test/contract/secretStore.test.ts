@@ -26,24 +26,24 @@ const STORES: readonly { readonly name: string; make(): () => SecretStore }[] = 
 ]
 
 describe.each(STORES)('$name', ({ make }) => {
-  test('has nothing at first', async () => {
+  test('is empty at first', async () => {
     expect(await make()().get('sealing-key-1')).toBeUndefined()
   })
 
-  test('gives back what was set, also to another process', async () => {
+  test('returns what was set, also to another process', async () => {
     const open = make()
     await open().set('sealing-key-1', 'c2VjcmV0')
     expect(await open().get('sealing-key-1')).toBe('c2VjcmV0')
   })
 
-  test('keeps the last of two', async () => {
+  test('keeps the later of two values', async () => {
     const store = make()()
     await store.set('a', 'one')
     await store.set('a', 'two')
     expect(await store.get('a')).toBe('two')
   })
 
-  test('keeps names apart', async () => {
+  test('keeps names separate', async () => {
     const store = make()()
     await store.set('sealing-key-1', 'one')
     await store.set('sealing-key-12', 'two')
@@ -62,7 +62,7 @@ describe.each(STORES)('$name', ({ make }) => {
     expect([await store.get('a'), await store.get('b')]).toEqual([undefined, 'two'])
   })
 
-  test('deletes what is not there without a word', async () => {
+  test('ignores the deletion of a missing secret', async () => {
     await expect(make()().delete('a')).resolves.toBeUndefined()
   })
 

@@ -1,35 +1,13 @@
 // Every TokenStore: one token set a server and profile, changed only by compare-and-swap on its generation.
-import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import type { TokenStore } from '../../src/ports.ts'
-import type { TokenKey, TokenSet } from '../../src/records.ts'
-import { createSeal } from '../../src/store/sealing/seal.ts'
-import { createTokenStore } from '../../src/store/tokenStore.ts'
+import type { TokenSet } from '../../src/records.ts'
 import { createFakeClock, type FakeClock, NOON } from '../fakes/fakeClock.ts'
 import { createFakeTokenStore } from '../fakes/fakeTokenStore.ts'
+import { BARE, FULL, KEY, processesWithSqlite, WORK } from '../fakes/storeKit.ts'
 import { tempFolder } from '../fakes/tempFolder.ts'
 
 const folder = tempFolder()
-const KEY: TokenKey = { server: 'https://mcp.example/mcp', profile: 'default' }
-const WORK: TokenKey = { ...KEY, profile: 'work' }
-
-const BARE: TokenSet = {
-  issuer: 'https://as.example',
-  clientId: 'client',
-  redirectUri: 'http://localhost:8080/auth/callback',
-  accessToken: 'access-secret-1',
-  obtainedAt: NOON,
-}
-const FULL: TokenSet = {
-  ...BARE,
-  refreshToken: 'refresh-secret-1',
-  scope: 'a b',
-  requestedScope: 'a b c',
-  resource: 'https://mcp.example/mcp',
-  expiresAt: NOON + 3_600_000,
-  dpopKey: '{"kty":"EC","d":"dpop-secret-1"}',
-  user: { issuer: 'https://as.example', subject: 'ada', claims: { sub: 'ada', email: 'ada@example.com', admin: true } },
-}
 const OF_A_PROGRAM: TokenSet = { ...BARE, grant: 'client_credentials' }
 
 /** Gives a way for every process to open the same store. */
@@ -37,9 +15,8 @@ const STORES: readonly { readonly name: string; make(clock: FakeClock): () => To
   {
     name: 'the store in SQLite',
     make(clock) {
-      const file = folder.fresh('oauth.db')
-      const seal = createSeal(randomBytes(32))
-      return () => createTokenStore(folder.database(file), async () => seal, clock)
+      const open = processesWithSqlite(folder, clock)
+      return () => open().tokens
     },
   },
   {
@@ -69,7 +46,7 @@ describe.each(STORES)('$name', ({ make }) => {
       expect(await store.load(KEY)).toEqual({ generation: 1, tokens })
     })
 
-    test('is one per server and profile', async () => {
+    test('is stored per server and profile', async () => {
       const { store } = setUp()
       await store.replace(KEY, FULL, 0)
       expect(await store.load(WORK)).toEqual({ generation: 0 })
@@ -78,7 +55,7 @@ describe.each(STORES)('$name', ({ make }) => {
       expect((await store.load(KEY)).tokens).toEqual(FULL)
     })
 
-    test('leaves nothing behind in the next one', async () => {
+    test('leaves nothing in the token set that replaces it', async () => {
       const { store } = setUp()
       await store.replace(KEY, FULL, 0)
       await store.replace(KEY, BARE, 1)
@@ -111,7 +88,7 @@ describe.each(STORES)('$name', ({ make }) => {
       expect(await store.load(KEY)).toEqual({ generation: 0 })
     })
 
-    test('does not remove what another has replaced', async () => {
+    test('does not remove what another process has replaced', async () => {
       const { store, open } = setUp()
       await store.replace(KEY, FULL, 0)
       await open().replace(KEY, BARE, 1)
@@ -125,13 +102,13 @@ describe.each(STORES)('$name', ({ make }) => {
       expect([await store.remove(KEY, 1), await store.remove(KEY, 1)]).toEqual([true, false])
     })
 
-    test('has nothing to remove where there is no row', async () => {
+    test('reports that there is nothing to remove if there is no row', async () => {
       expect(await setUp().store.remove(KEY, 0)).toBe(false)
     })
   })
 
   describe('a removed token set', () => {
-    test('never lets the generation go back', async () => {
+    test('never decreases the generation', async () => {
       const { store } = setUp()
       let generation = 0
       for (let round = 0; round < 5; round++) {
@@ -143,7 +120,7 @@ describe.each(STORES)('$name', ({ make }) => {
       }
     })
 
-    test('leaves the reason it was refused for and what was asked for, also when it is removed again', async () => {
+    test('keeps the reason for which it was refused and the scope that was requested, also when it is removed again', async () => {
       const { store } = setUp()
       await store.replace(KEY, FULL, 0)
       await store.remove(KEY, 1, 'one')
@@ -160,7 +137,7 @@ describe.each(STORES)('$name', ({ make }) => {
       expect(await store.load(KEY)).toEqual({ generation: 2 })
     })
 
-    test('is forgotten as an error by the next sign-in', async () => {
+    test('no longer reports its error after the next sign-in', async () => {
       const { store } = setUp()
       await store.replace(KEY, FULL, 0)
       await store.remove(KEY, 1, 'reason')
@@ -179,7 +156,7 @@ describe.each(STORES)('$name', ({ make }) => {
       expect(await store.spend(KEY, 2)).toBe(false)
     })
 
-    test('is not remembered for another generation or nobody', async () => {
+    test('is not remembered for another generation or a missing row', async () => {
       const { store } = setUp()
       expect([await store.spend(KEY, 0), await store.spend(KEY, 0)]).toEqual([false, false])
       await store.replace(KEY, FULL, 0)
@@ -191,8 +168,8 @@ describe.each(STORES)('$name', ({ make }) => {
     })
   })
 
-  describe('a token that the server refuses though it is new', () => {
-    test('is told with its time, until the next one', async () => {
+  describe('a new token that the server refuses', () => {
+    test('is reported with its time, until the next token set', async () => {
       const { store, clock } = setUp()
       await store.replace(KEY, FULL, 0)
       clock.advance(1_000)
@@ -202,7 +179,7 @@ describe.each(STORES)('$name', ({ make }) => {
       expect(await store.load(KEY)).toEqual({ generation: 2, tokens: BARE })
     })
 
-    test('stays refused when its sign-in has ended', async () => {
+    test('stays refused after its token set is removed', async () => {
       const { store } = setUp()
       await store.replace(KEY, BARE, 0)
       await store.refuse(KEY, 1)
@@ -220,7 +197,7 @@ describe.each(STORES)('$name', ({ make }) => {
     })
   })
 
-  test('a row is unchanged while it is at its generation, whoever changes it', async () => {
+  test('a row is unchanged while its generation is the same, whoever changes it', async () => {
     const { store, open } = setUp()
     expect(store.unchanged(KEY, 0)).toBe(false)
     await store.replace(KEY, BARE, 0)

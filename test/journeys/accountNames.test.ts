@@ -7,7 +7,7 @@ import { startStage } from '../servers/stage.ts'
 let stage: Awaited<ReturnType<typeof startStage>>
 afterEach(() => stage?.close())
 
-test('attack low: neither a refused account nor one that signed in is named in the log or the bundle', async () => {
+test('neither a refused account nor one that signed in is named in the log or the support bundle', async () => {
   stage = await startStage()
   const words = [stage.server.url, '--callback-url', stage.callbackUrl]
   const refused = await stage.command(['login', ...words, '--account', 'bob@example.test', '--debug'])

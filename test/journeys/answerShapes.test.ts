@@ -112,7 +112,7 @@ async function startBridge(url: string, more = '') {
 }
 
 describe.runIf(process.platform === 'linux')(
-  'attack H: memory is at most four times the largest message, whatever its shape',
+  'memory is at most four times the largest message, whatever its shape',
   () => {
     const within = async (host: ReturnType<typeof startHost>, before: number) => {
       expect(peakMb(host.child.pid) - before).toBeLessThan(4 * LIMIT_MB + GARBAGE_MB)
@@ -135,7 +135,7 @@ describe.runIf(process.platform === 'linux')(
     )
 
     test.each(['a list of []', 'a list of tools', 'a list as deep as it is long', 'a batch of answers'])(
-      '%s where tools are hidden',
+      '%s while tools are hidden',
       async (shape) => {
         const server = await startShaped('tools/list')
         const host = await startBridge(server.url, 'response_transform: { hide_tools: [b, a*b*c] }\n')
@@ -166,7 +166,7 @@ describe.runIf(process.platform === 'linux')(
       ['{"jsonrpc":"2.0","method":"a"},', '[', '{"jsonrpc":"2.0","method":"b"}]'],
       ['[],', '{"jsonrpc":"2.0","id":90,"method":"tools/call","params":[', '0]}'],
     ])(
-      'a line of the host of %s',
+      'a line of %s from the host',
       async (unit, before, after) => {
         const server = await startShaped('tools/call')
         const host = await startBridge(server.url)

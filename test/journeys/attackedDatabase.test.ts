@@ -57,7 +57,7 @@ async function call() {
   return answer
 }
 
-test('attack I: an issuer that somebody wrote into a token row gets no refresh token', async () => {
+test('an issuer that somebody wrote into a token row gets no refresh token', async () => {
   await login()
   sql("UPDATE tokens SET issuer = ?, expires_at = '2020-01-01 00:00:00'", thief.origin)
   expect((await stage.command(['refresh', stage.server.url, ...here()])).code).not.toBe(0)
@@ -66,7 +66,7 @@ test('attack I: an issuer that somebody wrote into a token row gets no refresh t
   expect(stage.authorization.counts.refreshGrants).toBe(0)
 })
 
-test('attack I: metadata that somebody wrote into the cache is fetched anew before a secret goes out', async () => {
+test('metadata that somebody wrote into the cache is fetched again before a secret is sent', async () => {
   await login()
   sql('UPDATE server_cache SET value = ?', JSON.stringify({ ...thief.metadata, issuer: stage.authorization.issuer }))
   expect((await stage.command(['refresh', stage.server.url, ...here()])).code).toBe(0)
@@ -74,7 +74,7 @@ test('attack I: metadata that somebody wrote into the cache is fetched anew befo
   expect(stage.authorization.counts.refreshGrants).toBe(1)
 })
 
-test('attack I: a sign-in whose server somebody changed is not completed for the other server', async () => {
+test('a sign-in whose server somebody changed is not completed for the other server', async () => {
   const waiting = stage.start(['login', stage.server.url, ...here(), '--no-browser'])
   const address = await waiting.says(/^http\S+/m)
   sql('UPDATE sessions SET server = ?', `${thief.origin}/mcp`)
@@ -83,7 +83,7 @@ test('attack I: a sign-in whose server somebody changed is not completed for the
   expect(thief.taken).toEqual([])
 })
 
-test('attack I: a key file put beside a database whose key is elsewhere seals nothing', async () => {
+test('a key file placed beside a database whose key is elsewhere seals nothing', async () => {
   const ours = { MCP_OAUTH_BRIDGE_KEY: randomBytes(32).toString('base64') }
   expect((await stage.command(['login', stage.server.url, ...here()], ours)).code).toBe(0)
   const key = randomBytes(32)
@@ -98,7 +98,7 @@ test('attack I: a key file put beside a database whose key is elsewhere seals no
   }
 })
 
-test('sign-ins of a database without row seals survive, and only once are rows without a seal taken over', async () => {
+test('sign-ins of a database without row seals survive, and rows without a seal are accepted only once', async () => {
   await login()
   for (const version of [2, 1])
     expect((await stage.command(['migrate', 'down'])).stderr).toContain(`schema version ${version}`)
@@ -114,7 +114,7 @@ test('sign-ins of a database without row seals survive, and only once are rows w
   expect(stderr).toContain('not_signed_in')
 })
 
-test('attack M: what one profile was told of a person is not sent with the sign-in of another', async () => {
+test('what one profile was told about a person is not sent with the sign-in of another', async () => {
   stage.authorization.state.claims = { email: 'ann@example.com', name: 'Ann' }
   await login('--profile', 'work', '--scope', 'openid email mcp:tools')
   stage.authorization.state.claims = { email: '', name: '' }

@@ -53,32 +53,29 @@ const startBridge = async (url: string) => {
 test.each([
   ['with refresh tokens', true],
   ['without refresh tokens', false],
-])(
-  'attack low: a server that refuses every new token opens one tab and not one for each call, %s',
-  async (_, refreshes) => {
-    stage = await startStage(refreshes ? {} : { settings: { issueRefreshToken: async () => false } })
-    server = await startInsatiable(stage.authorization.issuer, () => ({
-      status: 401,
-      challenge: 'error="invalid_token"',
-    }))
-    const { host, call } = await startBridge(server.url)
-    const first = await call()
-    expect(first.error.data.code).toBe('unauthorized')
-    const tabs = stage.tabs().length
-    for (let time = 0; time < 3; time++) {
-      const { error } = await call()
-      expect(error.data.code).toBe('unauthorized')
-      expect(error.data.hint).toContain('login --force')
-    }
-    await host.close()
-    const again = await startBridge(server.url)
-    expect((await again.call()).error.data.code).toBe('unauthorized')
-    expect(stage.tabs().length).toBeLessThanOrEqual(Math.max(tabs, 2))
-    expect(stage.authorization.counts.refreshGrants).toBeLessThan(4)
-  },
-)
+])('a server that refuses every new token opens one tab, not one for each call: %s', async (_, refreshes) => {
+  stage = await startStage(refreshes ? {} : { settings: { issueRefreshToken: async () => false } })
+  server = await startInsatiable(stage.authorization.issuer, () => ({
+    status: 401,
+    challenge: 'error="invalid_token"',
+  }))
+  const { host, call } = await startBridge(server.url)
+  const first = await call()
+  expect(first.error.data.code).toBe('unauthorized')
+  const tabs = stage.tabs().length
+  for (let time = 0; time < 3; time++) {
+    const { error } = await call()
+    expect(error.data.code).toBe('unauthorized')
+    expect(error.data.hint).toContain('login --force')
+  }
+  await host.close()
+  const again = await startBridge(server.url)
+  expect((await again.call()).error.data.code).toBe('unauthorized')
+  expect(stage.tabs().length).toBeLessThanOrEqual(Math.max(tabs, 2))
+  expect(stage.authorization.counts.refreshGrants).toBeLessThan(4)
+})
 
-test('attack low: a server that takes each token once opens five tabs at most', async () => {
+test('a server that accepts each token once opens at most five tabs', async () => {
   stage = await startStage({ settings: { issueRefreshToken: async () => false } })
   const used = new Set<unknown>()
   server = await startInsatiable(stage.authorization.issuer, (token) => {
@@ -95,7 +92,7 @@ test('attack low: a server that takes each token once opens five tabs at most', 
   expect(error.data.hint).toContain('mcp-oauth-bridge login')
 })
 
-test('attack low: a server that wants another scope with each call opens three tabs for that at most', async () => {
+test('a server that requires another scope with each call opens at most three tabs for that', async () => {
   stage = await startStage()
   let times = 0
   server = await startInsatiable(stage.authorization.issuer, () => ({
@@ -111,7 +108,7 @@ test('attack low: a server that wants another scope with each call opens three t
   expect(stage.tabs().length).toBeLessThanOrEqual(4)
 })
 
-test('attack low: a sign-in whose token the server refuses leaves the old tokens', async () => {
+test('a sign-in whose token the server refuses keeps the old tokens', async () => {
   stage = await startStage()
   const login = ['login', stage.server.url, '--callback-url', stage.callbackUrl]
   await stage.command(login)

@@ -111,7 +111,7 @@ test.skipIf(!has('chromium')).each([
   await host.close()
 })
 
-test.skipIf(!has('chromium'))('what a page of another site asks of the callback spends no code', async () => {
+test.skipIf(!has('chromium'))('requests that a page of another site sends to the callback use up no code', async () => {
   stage = await startStage()
   const login = stage.start(['login', stage.server.url, '--no-browser', '--callback-url', stage.callbackUrl])
   const address = await login.says(/^http\S+/m)

@@ -36,17 +36,17 @@ test('the port listens before the address is shown', async () => {
   expect(await shown.exited).toBe(0)
 })
 
-test('an opener that returns only after the redirect was followed, and then fails, loses nothing', async () => {
+test('an opener that returns only after the redirect was followed, and then fails, does no harm', async () => {
   stage = await startStage()
   expect(await login(stage.opener('"$SOMEBODY" "$1"; exit 1'))).toMatchObject({ code: 0, stdout: '' })
 })
 
-test('an opener that never returns holds nothing up', async () => {
+test('an opener that never returns does not block the sign-in', async () => {
   stage = await startStage()
   expect(await login(stage.opener('"$SOMEBODY" "$1"; exec sleep 600'))).toMatchObject({ code: 0, stdout: '' })
 })
 
-test('an opener that fails leaves the address, and the sign-in goes on', async () => {
+test('if an opener fails, the address is printed and the sign-in goes on', async () => {
   stage = await startStage()
   const failing = stage.start(['login', stage.server.url, ...here()], { BROWSER: stage.opener('exit 3') })
   await failing.says(/could not be opened/)
@@ -54,7 +54,7 @@ test('an opener that fails leaves the address, and the sign-in goes on', async (
   expect(await failing.exited).toBe(0)
 })
 
-test('when the opener prints to stdout, then nothing of it reaches the host', async () => {
+test('what the opener prints to stdout does not reach the host', async () => {
   stage = await startStage()
   const noise = `echo '{"jsonrpc":"2.0","id":1,"result":{}}'; echo rubbish; echo rubbish >&2`
   const browser = stage.opener(`${noise}; exec "$SOMEBODY" "$1"`)
@@ -67,7 +67,7 @@ test('when the opener prints to stdout, then nothing of it reaches the host', as
   expect(await login(browser, '--force')).toMatchObject({ code: 0, stdout: '' })
 })
 
-test('what a dependency prints by console goes to stderr, not to the host', async () => {
+test('what a dependency prints with console goes to stderr, not to the host', async () => {
   stage = await startStage()
   // Prints as soon as the program has had its way with the console, and never before.
   const hook = join(stage.home, 'noisy.mjs')
@@ -82,7 +82,7 @@ test('what a dependency prints by console goes to stderr, not to the host', asyn
   expect(host.rubbish).toEqual([])
 })
 
-test('no secret is in the words of bridge, login process or opener, nor in the opener’s environment', async () => {
+test('no secret is in the arguments of the bridge, the login process or the opener, nor in the opener’s environment', async () => {
   stage = await startStage()
   const environmentFile = join(stage.home, 'environment')
   const browser = stage.opener(`env > '${environmentFile}'; exec "$SOMEBODY" "$1"`)
@@ -127,7 +127,7 @@ const ENDPOINTS = [
   ['--needle', 'authorization_endpoint'],
 ] as const
 
-test('an authorization_endpoint that is not https, nor http on loopback, opens nothing; login names its scheme and host only', async () => {
+test('an authorization_endpoint that is neither https nor http on loopback is not opened; login names only its scheme and host', async () => {
   stage = await startStage()
   for (const [endpoint, named] of ENDPOINTS) {
     const server = await crooked({ metadata: { authorization_endpoint: endpoint } })
@@ -140,7 +140,7 @@ test('an authorization_endpoint that is not https, nor http on loopback, opens n
   expect(stage.tabs()).toEqual([])
 })
 
-test('hostile characters of a server’s address reach the opener as one word that parses to the same address', async () => {
+test('hostile characters of a server’s address reach the opener as one argument that parses to the same address', async () => {
   stage = await startStage()
   const server = await crooked({})
   const hostile = `${server.origin}/authorize?a=$(calc)&b=\`id\`&c="%26calc%26"&d=%COMSPEC%&e=^|;'<>&f=\u202e\u0430&g=-x`
@@ -156,7 +156,7 @@ test('hostile characters of a server’s address reach the opener as one word th
   expect(opened.searchParams.get('f')).toBe('\u202e\u0430')
 })
 
-test('newline, lone CR, NUL and 100 kB of query in a server’s address reach the opener as one word that parses to the same address', async () => {
+test('newline, lone CR, NUL and 100 kB of query in a server’s address reach the opener as one argument that parses to the same address', async () => {
   stage = await startStage()
   const { origin } = await crooked({})
   const long = 'x'.repeat(100_000)
@@ -174,7 +174,7 @@ test('newline, lone CR, NUL and 100 kB of query in a server’s address reach th
   expect(found).toEqual(['12', '34', '5\u00006', '-x', long])
 })
 
-test('a BROWSER with arguments is neither split nor run by a shell: nothing starts, and the address is told', async () => {
+test('a BROWSER with arguments is neither split nor run by a shell: nothing starts, and the address is printed', async () => {
   stage = await startStage()
   const mark = join(stage.home, 'mark')
   const program = stage.opener(`touch '${mark}'; exec "$SOMEBODY" "$1"`)

@@ -51,7 +51,7 @@ describe('from the host to the server', () => {
       'keys of JavaScript',
       '{"jsonrpc":"2.0","id":"p","method":"a","params":{"__proto__":{"x":1},"constructor":1,"__proto__":2}}',
     ],
-  ])('%s arrives as it was written, and its answer finds back', async (_what, line) => {
+  ])('%s arrives as it was written, and its answer reaches the right request', async (_what, line) => {
     const idText = /"id"\s*:\s*("[^"]*"|[\d.]+)/.exec(line)?.[1] ?? ''
     const answer = `{"jsonrpc":"2.0","id":${idText},"result":{"same":true}}`
     stage.server.script.a = ({ reply }) => reply(200, answer, JSON_TYPE)
@@ -91,14 +91,14 @@ describe('from the server to the host', () => {
     expect(line).toMatch(/^\{ {2}"jsonrpc":"2.0", "id":"call-\d+", "result":\{"s":"a\\nb"\} \} $/)
   })
 
-  test('a byte order mark is left out', async () => {
+  test('a byte order mark is removed', async () => {
     const line = await call(({ reply }, id) =>
       reply(200, `\ufeff{"jsonrpc":"2.0","id":"${id}","result":{}}`, JSON_TYPE),
     )
     expect(JSON.parse(line).result).toEqual({})
   })
 
-  test('an error that names no id passes, and the request is told', async () => {
+  test('an error without an id is delivered, and the request gets its own error', async () => {
     const nameless = '{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"cannot parse"}}'
     const line = await call(({ reply }) => reply(200, nameless, JSON_TYPE))
     expect(host.lines).toContain(nameless)
@@ -111,7 +111,7 @@ describe('from the server to the host', () => {
     ['x-gzip', gzipSync],
     ['br', brotliCompressSync],
     ['deflate', deflateSync],
-  ])('an answer in the coding %s is understood though nobody asked for it', async (coding, compress) => {
+  ])('an answer in the coding %s is decoded although it was not requested', async (coding, compress) => {
     const text = (id: string) => `{"jsonrpc":"2.0","id":"${id}","result":{"big":${'1'.repeat(30)}}}`
     const headers = { ...JSON_TYPE, 'content-encoding': coding }
     const line = await call(({ reply }, id) => reply(200, compress(text(id)), headers))
@@ -123,7 +123,7 @@ describe('from the server to the host', () => {
   })
 })
 
-describe('what is no answer becomes invalid_protocol with its first bytes', () => {
+describe('what is not an answer becomes invalid_protocol with its first bytes', () => {
   test.each<[string, (exchange: Exchange, id: string) => void, string]>([
     [
       'a web page',
@@ -188,7 +188,7 @@ describe('what is no answer becomes invalid_protocol with its first bytes', () =
   })
 })
 
-test('clientInfo and serverInfo pass as they are', async () => {
+test('clientInfo and serverInfo are passed on unchanged', async () => {
   const own =
     '{"jsonrpc":"2.0","id":"i","method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{"x":1.0},"clientInfo":{"version":"1","name":"Ünïcode host","title":"T","extra":12345678901234567890}}}'
   const theirs =

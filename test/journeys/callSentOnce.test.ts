@@ -23,7 +23,7 @@ async function call(answer: (exchange: Exchange) => void) {
 
 const ONCE = { calls: 1, initializes: 1 }
 
-describe('attack F: a call that fails with the word "session" in it is passed on as it is, and not sent again', () => {
+describe('a failed call whose error contains the word "session" is passed on unchanged, and not sent again', () => {
   test.each<[string, (exchange: Exchange) => void, RegExp]>([
     ['400', ({ reply }) => reply(400, 'your session with the bank failed'), /session with the bank failed/],
     ['503', ({ reply }) => reply(503, '{"error":"Session quota exceeded"}', JSON_TYPE), /Session quota exceeded/],
@@ -57,7 +57,7 @@ describe('attack F: a call that fails with the word "session" in it is passed on
     expect(times).toEqual(ONCE)
   })
 
-  test('404, or words that say that this session is unknown, still make it again', async () => {
+  test('404, or an error that says that this session is unknown, still creates it again', async () => {
     const lost = ({ headers, message, reply, result }: Exchange) => {
       if (headers['mcp-session-id'] !== 'session-1') return result({ paid: true })
       return reply(500, failed(message.id, 'Session not found'), JSON_TYPE)
@@ -68,13 +68,13 @@ describe('attack F: a call that fails with the word "session" in it is passed on
   })
 })
 
-describe('attack G: interim responses before the answer', () => {
+describe('interim responses before the answer', () => {
   test.each([
     ['100', 'HTTP/1.1 100 Continue\r\n\r\n'],
     ['102', 'HTTP/1.1 102 Processing\r\n\r\n'],
     ['103', 'HTTP/1.1 103 Early Hints\r\nlink: </a>; rel=preload\r\n\r\n'],
     ['many', 'HTTP/1.1 103 Early Hints\r\nx: y\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n'.repeat(100)],
-  ])('%s end no call and double none', async (_, interim) => {
+  ])('%s end no call and repeat none', async (_, interim) => {
     const { result, times } = await call(({ response, result: answer }) => {
       response.socket?.write(interim)
       setImmediate(() => answer({ paid: true }))
@@ -83,7 +83,7 @@ describe('attack G: interim responses before the answer', () => {
     expect(times).toEqual(ONCE)
   })
 
-  test('and no answer after them: the call ends with the time it has', async () => {
+  test('without an answer after them: the call ends when its time is up', async () => {
     stage = await startScriptedStage({
       'tools/call': ({ response }) => {
         const timer = setInterval(() => response.socket?.write('HTTP/1.1 103 Early Hints\r\n\r\n'), 50)

@@ -28,7 +28,7 @@ function asks(address: string, uid: number | undefined, leave: '' | 'end' | 'res
 const canBeOthers = process.platform === 'linux' && process.getuid?.() === 0
 
 test.skipIf(!canBeOthers)(
-  'attack low: a callback with the right state from another user is refused, spends nothing, and the person still gets in',
+  'a callback with the right state from another user is refused, uses up nothing, and the person can still sign in',
   async () => {
     stage = await startStage()
     const login = stage.start(['login', stage.server.url, '--callback-url', stage.callbackUrl, '--no-browser'])

@@ -71,7 +71,7 @@ function expectNone(secrets: Secrets, where: string, text: string): void {
 }
 
 test.each([{}, { DEBUG: '*' }])(
-  'with %j no secret of a sign-in, a refresh and its failures can be seen anywhere',
+  'with %j no secret of a sign-in, a refresh and its failures appears anywhere',
   async (debug) => {
     const { secrets, keep } = await startCanaries()
     const url = `${stage.server.url}?api_key=${FIXED['URL query']}`

@@ -28,7 +28,7 @@ async function setUp(accessTokenSeconds = 3600) {
 
 const status = async () => JSON.parse((await stage.command(['status', '--json'])).stdout).accounts
 
-test('a bridge signs in by itself: no browser, no attempt, no person', async () => {
+test('a bridge signs in by itself, without a browser, an attempt or a person', async () => {
   const robot = await setUp()
   const host = stage.host([...robot, '--login', 'never'])
   expect((await host.initialize()).result).toBeDefined()
@@ -41,7 +41,7 @@ test('a bridge signs in by itself: no browser, no attempt, no person', async () 
   await host.close()
 })
 
-test('three bridges that start together ask for one token', async () => {
+test('three bridges that start together request one token', async () => {
   const robot = await setUp()
   const hosts = [1, 2, 3].map(() => stage.host(robot))
   for (const answer of await Promise.all(hosts.map((host) => host.initialize()))) expect(answer.result).toBeDefined()
@@ -49,7 +49,7 @@ test('three bridges that start together ask for one token', async () => {
   await Promise.all(hosts.map((host) => host.close()))
 })
 
-test('an expired token is asked for anew, and so is a refused one', async () => {
+test('an expired token is replaced, and so is a refused one', async () => {
   const robot = await setUp(2)
   const host = stage.host(robot)
   await host.initialize()
@@ -65,7 +65,7 @@ test('an expired token is asked for anew, and so is a refused one', async () => 
   await host.close()
 })
 
-test('an authorization server in trouble is an error answer, and no browser opens', async () => {
+test('an authorization server that fails causes an error answer, and no browser opens', async () => {
   const robot = await setUp()
   stage.authorization.state.tokenFault = { status: 503 }
   const host = stage.host(robot)
@@ -94,7 +94,7 @@ providers: { robot: { client_id: robot, client_secret: "\${ROBOT}", client_crede
   expect((await stage.command(['logout', 'it'], environment)).code).toBe(0)
 })
 
-test('without a client that can prove itself it is client_required, and nobody is asked', async () => {
+test('without a client that can authenticate, the error is client_required and nobody is asked', async () => {
   stage = await startStage()
   const { code, stderr } = await stage.command(['login', stage.server.url, '--client-credentials', '--client-id', 'x'])
   expect(code).toBe(3)
@@ -102,7 +102,7 @@ test('without a client that can prove itself it is client_required, and nobody i
   expect(stage.tabs()).toEqual([])
 })
 
-test('with a key it proves itself by private_key_jwt', async () => {
+test('with a key it authenticates by private_key_jwt', async () => {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const jwk = { ...publicKey.export({ format: 'jwk' }), kid: 'robot', use: 'sig', alg: 'ES256' }
   const client = {

@@ -132,8 +132,8 @@ const CASES: [string, (stage: World) => { yaml?: string; words?: string[]; serve
   ],
 ]
 
-describe('attack B: a server names an authorization server of its own, and a client is configured with', () => {
-  test.each(CASES)('%s: nothing is proven there', async (_, configured, code) => {
+describe('a server names its own authorization server, and a client is configured with', () => {
+  test.each(CASES)('%s: the client is not authenticated there', async (_, configured, code) => {
     const stage = await world()
     const { yaml, words = [] } = configured(stage)
     const config = yaml === undefined ? [] : ['--config', write(stage, `${yaml}\n`)]
@@ -143,7 +143,7 @@ describe('attack B: a server names an authorization server of its own, and a cli
     if (code !== undefined) expect(stage.tabs()).toBe(0)
   })
 
-  test('an issuer in the file: that one is asked, and the named one is told nothing', async () => {
+  test('an issuer in the file: that issuer is asked, and the named one gets nothing', async () => {
     const stage = await world()
     const own = await kept(startScriptedIssuer())
     const yaml = `servers: { it: { url: "${url(stage)}" } }\nproviders: { p: { client_id: c, client_secret: ${SECRET}, issuer: "${own.origin}" } }\n`
@@ -152,7 +152,7 @@ describe('attack B: a server names an authorization server of its own, and a cli
     expect(stage.issuer.requests).toEqual([])
   })
 
-  test('a public client that another server uses already: it is not named at a second issuer', async () => {
+  test('a public client that another server already uses: it is not named to a second issuer', async () => {
     const [first, second] = [await world(), await world()]
     expect((await first.host('--client-id', 'c').initialize()).result).toBeDefined()
     const { code, stderr } = await first.command('login', url(second), '--client-id', 'c')
@@ -163,7 +163,7 @@ describe('attack B: a server names an authorization server of its own, and a cli
 })
 
 describe('a secret without an issuer', () => {
-  test('is told with the issuer to give, and --issuer is enough, without a person too', async () => {
+  test('is reported with the issuer to configure, and --issuer is enough, also without a person', async () => {
     const stage = await world()
     const words = ['--client-id', 'c', '--client-secret-file', secretFile(stage)]
     const { code, stderr } = await stage.command('login', url(stage), ...words)
@@ -179,7 +179,7 @@ describe('a secret without an issuer', () => {
   test.each([
     ['yes', 'y', 0],
     ['no', 'n', 3],
-  ])('is asked for at a terminal, once for the client and its issuer: %s', async (_, answer, code) => {
+  ])('is confirmed at a terminal, once for the client and its issuer: %s', async (_, answer, code) => {
     const stage = await world()
     const words = ['--client-id', 'c', '--client-secret-file', secretFile(stage)]
     const terminal = await kept(openTerminal({ environment: stage.environment, folder: stage.home, columns: 200 }))
@@ -199,7 +199,7 @@ describe('a secret without an issuer', () => {
   })
 })
 
-describe('attack C: stored tokens are of an issuer that the configured client does not belong to, so at', () => {
+describe('stored tokens are of an issuer that the configured client does not belong to, so at', () => {
   /** Signed in with a client of the server's own choice: the id that a person's client has elsewhere. */
   async function registered(id: string) {
     const stage = await world()
@@ -216,7 +216,7 @@ describe('attack C: stored tokens are of an issuer that the configured client do
     return codes
   }
 
-  test('refresh and logout a client that was registered under its id proves itself as the registered one', async () => {
+  test('refresh and logout a client that was registered under its id authenticates as the registered one', async () => {
     const stage = await registered('well-known')
     const own = await kept(startScriptedIssuer())
     const secret = ['--client-id', 'well-known', '--client-secret-file', secretFile(stage)]
@@ -226,7 +226,7 @@ describe('attack C: stored tokens are of an issuer that the configured client do
     expect(own.requests).toEqual([])
   })
 
-  test('refresh and logout the id of a client metadata document proves nothing with its key', async () => {
+  test('refresh and logout the id of a client metadata document is not authenticated with its key', async () => {
     const document = 'https://me.example/client.json'
     const stage = await registered(document)
     await after(stage, ['--client-metadata-url', document, '--client-key-file', keyFile(stage)])
@@ -237,7 +237,7 @@ describe('attack C: stored tokens are of an issuer that the configured client do
     ['refresh', (stage: World) => ['refresh', url(stage)], 3],
     ['logout', (stage: World) => ['logout', url(stage)], 0],
     ['logout of all', () => ['logout', '--all'], 0],
-  ])('%s nothing is proven after the person configured another issuer', async (_, words, code) => {
+  ])('%s nothing is authenticated after the person configured another issuer', async (_, words, code) => {
     const stage = await world()
     const own = await kept(startScriptedIssuer())
     const config = (issuer: string) => {
@@ -251,7 +251,7 @@ describe('attack C: stored tokens are of an issuer that the configured client do
     expectNothingProven(own)
   })
 
-  test('logout of all the tokens of one server are not taken to the endpoints of another', async () => {
+  test('logout of all the tokens of one server are not sent to the endpoints of another', async () => {
     const [stage, other] = [await world(), await world()]
     expect((await stage.host().initialize()).result).toBeDefined()
     const thief = await kept(startScriptedIssuer())

@@ -54,7 +54,7 @@ describe('a client of a person', () => {
   test.each([
     ['a server that takes no keys', { token_endpoint_auth_methods_supported: ['client_secret_basic'] }],
     ['a server that takes other signatures', { token_endpoint_auth_signing_alg_values_supported: ['RS256'] }],
-  ])('with a key at %s is client_auth_unsupported, and the remedy names what to give', async (_, metadata) => {
+  ])('with a key at %s is client_auth_unsupported, and the remedy names what to configure', async (_, metadata) => {
     const { pem, client } = keyClient()
     const stage = await kept(startStage({ settings: { clients: [client] } }))
     const path = '/.well-known/oauth-authorization-server'
@@ -70,7 +70,7 @@ describe('a client of a person', () => {
     expect(code).toBe(3)
   })
 
-  test('with a metadata document registers nowhere', async () => {
+  test('with a metadata document is not registered anywhere', async () => {
     const document = {
       ...{ client_id: DOCUMENT, client_name: 'Mine', redirect_uris: [REDIRECT], application_type: 'native' },
       ...{ grant_types: ['authorization_code', 'refresh_token'], token_endpoint_auth_method: 'none' },
@@ -121,14 +121,14 @@ describe('a registration that the server has forgotten', () => {
     expect(new Set(called('/token').map(({ body }) => new URLSearchParams(body).get('code_verifier'))).size).toBe(2)
   })
 
-  test('is replaced no second time: then the sign-in has failed', async () => {
+  test('is not replaced a second time: the sign-in then fails', async () => {
     const stage = await kept(startProtectedStage())
     stage.issuer.routes['/token'] = () => ({ status: 401, json: { error: 'invalid_client' } })
     expect((await stage.host().initialize()).error.data.code).toBe('invalid_client')
     expect(stage.issuer.requests.filter(({ path }) => path === '/register')).toHaveLength(2)
   })
 
-  test('is replaced when a refresh is refused, and the call goes through after one sign-in', async () => {
+  test('is replaced when a refresh is refused, and the call succeeds after one sign-in', async () => {
     const stage = await kept(startProtectedStage())
     const host = stage.host()
     expect((await host.initialize()).result).toBeDefined()
@@ -179,7 +179,7 @@ describe('a scope that a call needs', () => {
   }
   const echo = { name: 'echo', arguments: { message: 'hello' } }
 
-  test('is asked for with those that are held, once, and the call goes through (P21)', async () => {
+  test('is requested together with those already granted, once, and the call succeeds (P21)', async () => {
     const stage = await kept(startStage({ features: SCOPED }))
     const host = stage.host()
     await host.initialize()
@@ -191,7 +191,7 @@ describe('a scope that a call needs', () => {
     expect(scopes[1]).toEqual(expect.arrayContaining([...(scopes[0] ?? []), 'mcp:write']))
   })
 
-  test('that the server refuses all the same is an error, and no tab opens for it again (P21)', async () => {
+  test('that the server refuses nevertheless is an error, and no tab opens for it again (P21)', async () => {
     const stage = await kept(startStage({ features: SCOPED }))
     const host = stage.host()
     await host.initialize()
@@ -201,7 +201,7 @@ describe('a scope that a call needs', () => {
     expect(stage.tabs()).toHaveLength(2)
   })
 
-  test('asks nobody where the person is not to be asked', async () => {
+  test('opens nothing if nobody may be asked', async () => {
     const stage = await kept(startStage({ features: SCOPED }))
     await (await stage.host().initialize()).result
     const host = stage.host(['--login', 'never'])
@@ -212,7 +212,7 @@ describe('a scope that a call needs', () => {
   })
 })
 
-test('status shows what a server is excepted from, as text and as JSON', async () => {
+test('status shows the exceptions of a server, as text and as JSON', async () => {
   const stage = await kept(startStage())
   const config = stage.config(
     `servers:\n  old: { url: "${stage.server.url}", allow_missing_s256: true, trusted_issuers: [{ expected: "https://a.example", named: "https://b.example" }] }\n  new: { url: "https://mcp.example/mcp" }\n`,

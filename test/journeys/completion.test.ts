@@ -81,7 +81,7 @@ describe.skipIf(!has('zsh') || !has('tmux'))('zsh', () => {
   })
 })
 
-test.each([[[]], [['tcsh']]])('another shell (%j) is an error that names the three', async (words) => {
+test.each([[[]], [['tcsh']]])('another shell (%j) is an error that names the three supported ones', async (words) => {
   const { code, stderr } = await home.command(['completion', ...words])
   expect(code).toBe(2)
   expect(stderr).toContain('bash, zsh or fish')

@@ -29,7 +29,7 @@ const HEALTHY = [
 ]
 
 describe('a healthy file', () => {
-  test('is told in the lines of the guide, and a low timeout is a warning that fails nothing', async () => {
+  test('is reported in the lines of the guide, and a low timeout is a warning that fails nothing', async () => {
     expect(await check('check-config', GOOD)).toEqual({ code: 0, lines: HEALTHY, stderr: '' })
     expect(await check('check-config', `${GOOD}session_timeout: 120\n`)).toEqual({
       code: 0,
@@ -38,7 +38,7 @@ describe('a healthy file', () => {
     })
   })
 
-  test('is valid by its text alone, also while its variables are not set', async () => {
+  test('is valid by its text alone, even if its variables are not set', async () => {
     const yaml = `${GOOD}providers: { g: { client_id: id, client_secret: "\${SECRET}" } }\n`
     expect((await check('validate-config', yaml)).lines).toEqual(HEALTHY.slice(0, 2))
     const checked = await check('check-config', yaml)
@@ -47,12 +47,12 @@ describe('a healthy file', () => {
     expect(await check('check-config', yaml, { SECRET: 's' })).toMatchObject({ code: 0, lines: HEALTHY })
   })
 
-  test('leaves nothing behind that was not there', async () => {
+  test('is checked without leaving anything behind', async () => {
     expect((await check('check-config', GOOD)).code).toBe(0)
     expect(existsSync(join(home.path, 'bridge', 'oauth.db'))).toBe(false)
   })
 
-  test('is the one that a start would take, where none is named', async () => {
+  test('is the one that a start would use, if none is named', async () => {
     const empty = makeHome()
     expect(await empty.command(['check-config'])).toMatchObject({ code: 2, stdout: '' })
     const mine = empty.write('config.yaml', GOOD)
@@ -82,7 +82,7 @@ describe('a fault', () => {
       '✗ FILE:1:33: providers.g.pkce_enabled cannot be switched off',
       'keys',
     ],
-  ])('of the text (%j) is told with its place by both commands', async (yaml, line, name) => {
+  ])('of the text (%j) is reported with its place by both commands', async (yaml, line, name) => {
     for (const command of ['validate-config', 'check-config'] as const) {
       const { code, lines } = await check(command, yaml)
       expect(code).toBe(2)
@@ -106,14 +106,14 @@ describe('a fault', () => {
     ['providers: { g: { client_secret: s } }', 'has a secret but no client_id'],
     ['providers: { g: { client_id: i, client_type: confidential } }', 'has no client_secret'],
     ['mcp_server_url: http://x.example/', 'is not HTTPS'],
-  ])('of the credentials (%j) is told by check-config', async (yaml, text) => {
+  ])('of the credentials (%j) is reported by check-config', async (yaml, text) => {
     const { code, lines } = await check('check-config', `${callback}${yaml}\n`)
     expect(code).toBe(2)
     expect(lines.find((line) => line.startsWith('✗'))).toContain(text)
     expect(lines).not.toContain('✓ Provider credentials configured')
   })
 
-  test('of the database is told, with the exit code of storage', async () => {
+  test('of the database is reported, with the exit code of storage', async () => {
     const broken = home.write('broken.db', 'this is no database, and long enough to be looked at as one: '.repeat(40))
     const { code, lines } = await check('check-config', `${GOOD}database_url: sqlite:${broken}\n`)
     expect(code).toBe(5)
@@ -136,7 +136,7 @@ describe('a fault', () => {
     expect([busy.code, busy.lines.join().includes('database_locked')]).toEqual([5, true])
   })
 
-  test('of a callback URL that cannot be listened on is told', async () => {
+  test('of a callback URL that cannot be listened on is reported', async () => {
     const { code, lines } = await check('check-config', 'callback_url: https://app.example.com/auth/callback\n')
     expect(code).toBe(2)
     expect(lines.join()).toContain('is not http on localhost')
@@ -161,7 +161,7 @@ describe('a warning', () => {
     expect([code, lines.filter((line) => line.startsWith('⚠'))]).toEqual([0, [`⚠ Warning: ${text}`]])
   })
 
-  test('is not given where 0 means for ever', async () => {
+  test('is not given if 0 means no limit', async () => {
     expect((await check('check-config', `${GOOD}request_timeout: 0\n`)).lines).toEqual(HEALTHY)
   })
 
@@ -175,7 +175,7 @@ describe('a warning', () => {
     expect((await home.command(['check-config', file])).stdout).not.toContain('Warning')
   })
 
-  test('is given for a callback port that is taken', async () => {
+  test('is given for a callback port that is in use', async () => {
     mkdirSync(join(home.path, 'x'), { recursive: true })
     const server = createServer()
     await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))

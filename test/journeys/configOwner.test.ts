@@ -34,7 +34,7 @@ function given(mode = 0o644, name = 'bridge/config.yaml') {
   return file
 }
 
-describe.skipIf(process.platform === 'win32')('attack A: a config file that others can write', () => {
+describe.skipIf(process.platform === 'win32')('a config file that others can write', () => {
   test.each(COMMANDS)('is config_untrusted for %s %s, with owner, mode and remedy', async (...words) => {
     const file = given(0o666)
     for (const [args, extra] of [
@@ -54,7 +54,7 @@ describe.skipIf(process.platform === 'win32')('attack A: a config file that othe
     expect((await home.command(['status'])).code).toBe(0)
   })
 
-  test.each(['validate-config', 'check-config', 'doctor'])('is a failed check of %s', async (name) => {
+  test.each(['validate-config', 'check-config', 'doctor'])('is reported as a failed check by %s', async (name) => {
     const file = given(0o664)
     const { code, stdout } = await home.command([name, '--json'])
     expect(code).toBe(2)
@@ -63,7 +63,7 @@ describe.skipIf(process.platform === 'win32')('attack A: a config file that othe
     expect(checks[0].detail).toContain(file)
   })
 
-  test('is refused at the next start also where its settings are remembered, and so is one that changed hands', async () => {
+  test('is also refused at the next start if its settings are cached, and so is one whose owner changed', async () => {
     const file = given()
     expect((await home.command(['status', 'work'])).code).toBe(0)
     expect((await home.command(['status', 'work'])).code).toBe(0)
@@ -76,13 +76,13 @@ describe.skipIf(process.platform === 'win32')('attack A: a config file that othe
     expect((await home.command(['status', 'work'])).code).toBe(2)
   })
 
-  test('is told, with what to do, for a host that starts a bridge', async () => {
+  test('is reported, with a remedy, to a host that starts a bridge', async () => {
     given(0o646)
     expect((await home.command(['https://mcp.example.com/mcp'])).stderr).toContain('config_untrusted')
   })
 })
 
-describe.runIf(isRoot)('attack A: among several users', () => {
+describe.runIf(isRoot)('among several users', () => {
   /** Ann's home, with what she runs in `cwd`. */
   function annsHome() {
     home = makeHome()
@@ -99,7 +99,7 @@ describe.runIf(isRoot)('attack A: among several users', () => {
     return file
   }
 
-  test('a shared temporary folder with a config.yaml of another user: unnamed it is not read, named it is refused', async () => {
+  test('in a shared temporary folder, a config.yaml of another user is not read unless named, and refused if named', async () => {
     const { as } = annsHome()
     const shared = join(home.path, 'tmp')
     mkdirSync(shared)
@@ -123,7 +123,7 @@ describe.runIf(isRoot)('attack A: among several users', () => {
     expect((await as(['status', '--config', link])).stderr).toContain(`the symbolic link ${link} of uid ${MALLORY}`)
   })
 
-  test('one of root is believed by everybody, one of anybody else is not', async () => {
+  test('one of root is accepted for everybody, one of any other user is not', async () => {
     const { as } = annsHome()
     expect((await as(['status', 'work', '--config', owned('root.yaml', 0)])).code).toBe(0)
     expect((await as(['status', 'work', '--config', owned('own.yaml', ANN)])).code).toBe(0)
@@ -132,7 +132,7 @@ describe.runIf(isRoot)('attack A: among several users', () => {
     expect((await home.command(['status', '--config', owned('own.yaml', ANN)])).stderr).toContain(`uid ${ANN}`)
   })
 
-  test('a folder that everybody can write, or that is another user’s, makes its file no better', async () => {
+  test('a folder that everybody can write, or that another user owns, makes its file untrusted', async () => {
     const { as } = annsHome()
     const file = owned('open/config.yaml', ANN)
     chownSync(join(home.path, 'open'), ANN, ANN)
@@ -144,7 +144,7 @@ describe.runIf(isRoot)('attack A: among several users', () => {
     expect((await as(['status', '--config', file])).stderr).toContain(`belongs to uid ${MALLORY}`)
   })
 
-  test('a config folder that the program makes itself is one whose file is believed, whatever the umask', async () => {
+  test('a config folder that the program creates makes its file trusted, whatever the umask', async () => {
     const { as } = annsHome()
     const before = process.umask(0)
     const entry = { command: 'npx', args: ['-y', 'mcp-remote', 'https://mcp.example.com/mcp'] }
@@ -156,7 +156,7 @@ describe.runIf(isRoot)('attack A: among several users', () => {
   })
 })
 
-test('a config file that is a named pipe, or enormous, holds nothing up', async () => {
+test('a config file that is a named pipe, or enormous, does not block the start', async () => {
   const { execFileSync } = await import('node:child_process')
   home = makeHome()
   const pipe = join(home.path, 'pipe')

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 
-test('npm run demo shows the main job in at most thirty lines, and ends with 0', async () => {
+test('npm run demo shows the main use case in at most thirty lines, and exits with 0', async () => {
   const cwd = fileURLToPath(new URL('../..', import.meta.url))
   const { code, text } = await new Promise<{ code: unknown; text: string }>((resolve) => {
     const shell = process.platform === 'win32'

@@ -35,7 +35,7 @@ test('login --device shows address and code, opens no browser, and the tokens se
   await host.close()
 })
 
-test('a person who denies ends it as access_denied, and nothing is stored', async () => {
+test('if the person denies, it ends as access_denied, and nothing is stored', async () => {
   stage.authorization.state.person = 'deny'
   const running = start()
   const { address, code } = await shown(running)
@@ -52,7 +52,7 @@ test('login --device --account refuses the tokens of another account', async () 
   expect(await status()).toEqual([])
 })
 
-test('a bridge that waits for a sign-in goes on when it was done by device code, and opens no second way', async () => {
+test('a bridge that waits for a sign-in continues after one by device code, and opens no second one', async () => {
   const running = start()
   const { address, code } = await shown(running)
   const host = stage.host()
@@ -96,7 +96,7 @@ test('a server without a device endpoint is device_unsupported', async () => {
   expect(stderr).toContain('device_unsupported')
 })
 
-test('without a browser, address and device code are offered side by side; the code brings home and frees the port', async () => {
+test('without a browser, address and device code are offered together; the code completes the sign-in and frees the port', async () => {
   const running = stage.start(['login', stage.server.url, '--no-browser', '--callback-url', stage.callbackUrl])
   const text = await running.says(/http\S+[\s\S]*any device[\s\S]*enter this code: {2}\S+\n/)
   const [, address = '', code = ''] = /any device: {2}(\S+)\nand enter this code: {2}(\S+)\n/.exec(text) ?? []
@@ -106,7 +106,7 @@ test('without a browser, address and device code are offered side by side; the c
   expect(await status()).toMatchObject([{ state: 'signed_in' }])
 })
 
-test('without a browser, the address brings home though a device code was offered too', async () => {
+test('without a browser, the address completes the sign-in although a device code was offered too', async () => {
   const running = stage.start(['login', stage.server.url, '--no-browser', '--callback-url', stage.callbackUrl])
   const text = await running.says(/^http\S+[\s\S]*enter this code/m)
   await stage.visit(/^http\S+/m.exec(text)?.[0] ?? '')

@@ -17,7 +17,7 @@ async function publishes(instead: (own: Record<string, unknown>) => Record<strin
 const excepted = (exception: string) =>
   stage.doctor(['old', '--config', stage.config(`servers: { old: { url: "${stage.server.url}", ${exception} } }\n`)])
 
-test('metadata without S256 fails, and is a warning that names allow_missing_s256 where that is set', async () => {
+test('metadata without S256 fails, or is a warning that names allow_missing_s256 if that is set', async () => {
   await publishes(() => ({ code_challenge_methods_supported: undefined }))
   const refused = await stage.doctor()
   expect(refused.code).toBe(3)
@@ -28,7 +28,7 @@ test('metadata without S256 fails, and is a warning that names allow_missing_s25
   expect(found('registration').status).toBe('pass')
 })
 
-test('an issuer that names itself otherwise fails, and is a warning that names trusted_issuers where it is trusted', async () => {
+test('metadata with another issuer fails, or is a warning that names trusted_issuers if that issuer is trusted', async () => {
   await publishes(({ issuer }) => ({ issuer: `${issuer}/` }))
   const refused = await stage.doctor()
   expect(refused.report.likely_cause).toMatchObject({ name: 'authorization_server_metadata', code: 'issuer_mismatch' })
@@ -40,7 +40,7 @@ test('an issuer that names itself otherwise fails, and is a warning that names t
   expect(finding.detail).toContain('trusted_issuers')
 })
 
-test('a client metadata document is a way to be a client, where the server takes one', async () => {
+test('a client metadata document counts as a client if the server accepts one', async () => {
   await publishes(() => ({ registration_endpoint: undefined, client_id_metadata_document_supported: true }))
   const without = await stage.doctor()
   expect(without.report.likely_cause).toMatchObject({ name: 'registration', code: 'registration_failed' })
@@ -50,7 +50,7 @@ test('a client metadata document is a way to be a client, where the server takes
   expect(found('registration')).toMatchObject({ status: 'pass', detail: expect.stringContaining(document) })
 })
 
-test('a server that only speaks HTTP+SSE is recognised, and the handshake is made over it', async () => {
+test('a server that only speaks HTTP+SSE is recognized, and the handshake uses it', async () => {
   stage = await startStage()
   const older = await startEverything({ transport: 'sse' })
   try {

@@ -12,7 +12,7 @@ afterEach(() => stage?.close())
 const dPoP = { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => true }
 const bound = () => startStage({ dpop: 'required', features: { dPoP } })
 
-test('a server that wants DPoP gets a fresh proof with each request, with its own nonce and the token’s hash', async () => {
+test('a server that requires DPoP gets a fresh proof with each request, with its own nonce and the token’s hash', async () => {
   stage = await bound()
   const host = stage.host()
   expect((await host.initialize()).result, stage.server.state.reasons.join()).toBeDefined()
@@ -27,7 +27,7 @@ test('a server that wants DPoP gets a fresh proof with each request, with its ow
   expect(await host.close()).toBe(0)
 })
 
-test('a bound token is refreshed with the same key, and what the server refuses leads to one refresh', async () => {
+test('a bound token is refreshed with the same key, and a refused one leads to one refresh', async () => {
   stage = await bound()
   const host = stage.host()
   await host.initialize()
@@ -42,7 +42,7 @@ test('a bound token is refreshed with the same key, and what the server refuses 
   await again.close()
 })
 
-test('the private key stands in no row, log or file in clear', async () => {
+test('the private key is in no row, log or file in plain text', async () => {
   stage = await bound()
   const host = stage.host(['--debug'])
   await host.initialize()
@@ -57,7 +57,7 @@ test('the private key stands in no row, log or file in clear', async () => {
     expect(readFileSync(join(parentPath, name), 'latin1'), name).not.toMatch(/"d":"[\w-]{43}"/)
 })
 
-test('where only the authorization server knows DPoP, the bearer stays a bearer', async () => {
+test('if only the authorization server supports DPoP, the bearer stays a bearer', async () => {
   stage = await startStage({ features: { dPoP } })
   const host = stage.host()
   expect((await host.initialize()).result).toBeDefined()

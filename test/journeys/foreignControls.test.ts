@@ -90,15 +90,15 @@ const wordsOf = (words: readonly string[]) => [
   ...['--config', config],
 ]
 
-describe('attack K: what came from outside', () => {
-  test.each(PRINTED)('moves no terminal by %j', async (...words) => {
+describe('text from outside', () => {
+  test.each(PRINTED)('controls no terminal with %j', async (...words) => {
     const { stdout, stderr } = await stage.command(wordsOf(words), noProxy)
     expect(stdout + stderr).not.toBe('')
     expectHarmless(stdout)
     expectHarmless(stderr)
   })
 
-  test.each(AS_JSON)('is spelt out in the JSON of %j, with the same value', async (...words) => {
+  test.each(AS_JSON)('is escaped in the JSON of %j, with the same value', async (...words) => {
     const { stdout, stderr } = await stage.command(wordsOf(words), noProxy)
     expectHarmless(stdout)
     expectHarmless(stderr)
@@ -114,7 +114,7 @@ describe('attack K: what came from outside', () => {
     ['a tag', `log_level: !${CANARY.replaceAll(/[\s]/g, '')} x\n`],
     ['a URL', `mcp_server_url: ${printableJson(`https://${CANARY}`)}\n`],
     ['an unset variable', `log_level: ${printableJson(`\${NOT_SET} ${CANARY}`)}\n`],
-  ])('moves no terminal as %s of a config file', async (_what, text) => {
+  ])('controls no terminal as %s of a config file', async (_what, text) => {
     const file = stage.config(text, 'broken.yaml')
     for (const words of [
       ['validate-config', file],
@@ -127,7 +127,7 @@ describe('attack K: what came from outside', () => {
     }
   })
 
-  test('moves no terminal as the name of a file', async () => {
+  test('controls no terminal as the name of a file', async () => {
     const file = stage.config('nothing_known: 1\n', 'a\u001b]52;c;aA==\u0007\nFORGED\u009b2J.yaml')
     for (const words of [
       ['validate-config', file],
@@ -140,7 +140,7 @@ describe('attack K: what came from outside', () => {
     }
   })
 
-  test('moves no terminal as an error of a server, nor as a line of the log', async () => {
+  test('controls no terminal as an error of a server, nor as a line of the log', async () => {
     stage.authorization.state.tokenFault = {
       ...{ status: 400, headers: { 'content-type': 'application/json' } },
       body: JSON.stringify({ error: 'invalid_scope', error_description: CANARY }),
@@ -155,7 +155,7 @@ describe('attack K: what came from outside', () => {
     for (const line of stage.logged()) expect(line.event).toBeTypeOf('string')
   })
 
-  test.skipIf(process.platform !== 'linux')('reaches a real terminal as words only', () => {
+  test.skipIf(process.platform !== 'linux')('reaches a real terminal as printable text only', () => {
     for (const words of [['status'], ['status', '--verbose'], ['login', 'unknown'], ['doctor', stage.server.url]]) {
       const line = [process.execPath, PROGRAM, ...words, '--config', config].map((word) => `'${word}'`).join(' ')
       const shown = execFileSync('script', ['-qec', `${line} || true`, '/dev/null'], {

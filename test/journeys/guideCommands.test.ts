@@ -72,6 +72,6 @@ test.each(DOCUMENTS.map((name) => [name, commandsOf(name)] as const).filter(([, 
   180_000,
 )
 
-test('the documents show enough commands for this to mean something', () => {
+test('the documents show enough commands for the test above to be meaningful', () => {
   expect(DOCUMENTS.flatMap(commandsOf).length).toBeGreaterThan(30)
 })

@@ -35,7 +35,7 @@ test.each(['/callback', '/auth/callback/'])(
   },
 )
 
-test('a redirect URI that is registered letter by letter passes', async () => {
+test('a redirect URI that is registered exactly passes', async () => {
   stage = await startStage(byHand('http://localhost:4711/auth/callback'))
   const callback = ['--callback-url', 'http://localhost:4711/auth/callback']
   const { found } = await stage.doctor([stage.server.url, '--client-id', 'by-hand', ...callback])

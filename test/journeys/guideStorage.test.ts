@@ -96,7 +96,7 @@ test('Issue: "Table does not exist" errors: doctor and login name schema_missing
   expect(again.stderr).toContain('schema_missing')
 })
 
-test('a file that is no database is database_unreachable for doctor, which leaves it as it is', async () => {
+test('a file that is not a database is database_unreachable for doctor, which does not change it', async () => {
   stage = await startStage()
   mkdirSync(home(), { mode: 0o700 })
   writeFileSync(file(), 'no database at all, but long enough to be read as one\n'.repeat(100), { mode: 0o600 })
@@ -106,7 +106,7 @@ test('a file that is no database is database_unreachable for doctor, which leave
   expect(statSync(file()).size).toBeGreaterThan(5_000)
 })
 
-test('rights that are too wide are a warning, and doctor does not change them', async () => {
+test('permissions that are too wide are a warning, and doctor does not change them', async () => {
   stage = await startStage()
   await login()
   chmodSync(file(), 0o644)

@@ -49,7 +49,7 @@ test('Issue: "Token expired" errors: an expired token without a refresh token is
   expect(found('refresh').remedy).toContain('offline_access')
 })
 
-test('an expired token that can be refreshed is no fault, and doctor does not refresh it', async () => {
+test('an expired token that can be refreshed is not a failure, and doctor does not refresh it', async () => {
   stage = await startStage()
   await login()
   sql(EXPIRE)
@@ -60,7 +60,7 @@ test('an expired token that can be refreshed is no fault, and doctor does not re
   expect(stage.authorization.counts.refreshGrants).toBe(0)
 })
 
-test('a refresh token whose client is not known any more is invalid_client', async () => {
+test('a refresh token whose client is no longer known is invalid_client', async () => {
   stage = await startStage()
   await login()
   sql('DELETE FROM clients')

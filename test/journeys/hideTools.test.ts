@@ -25,7 +25,7 @@ async function start(config: string) {
   return { host, server: stage.server }
 }
 
-test('hidden tools vanish from every page, and nothing else changes by a byte', async () => {
+test('hidden tools disappear from every page, and no other byte changes', async () => {
   const { host } = await start('response_transform:\n  hide_tools: [admin_*, delete_all]\n')
   await host.request('tools/list')
   expect(host.lines.at(-1)).toBe(
@@ -44,7 +44,7 @@ test('a call to a hidden tool is refused before anything is sent', async () => {
   expect((await host.request('tools/call', { name: 'delete_all' })).result).toEqual({})
 })
 
-test('without hide_tools the list passes as it came', async () => {
+test('without hide_tools the list is passed on unchanged', async () => {
   const { host } = await start('response_transform: {}\n')
   await host.request('tools/list')
   expect(host.lines.at(-1)).toBe(`{"jsonrpc":"2.0","id":2,"result":{${PAGES.first}}}`)

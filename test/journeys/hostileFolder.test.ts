@@ -74,8 +74,8 @@ providers:
 
 const here = (callback: string) => ['--callback-url', callback]
 
-describe('attack A: in a cloned repository', () => {
-  test('a bridge that a host starts there opens no program of it, and its tokens, log and database are the person’s own', async () => {
+describe('in a cloned repository', () => {
+  test('a bridge that a host starts there runs no program of it, and its tokens, log and database are the person’s own', async () => {
     const { stage, folder, environment, untouched } = await cloned()
     const PATH = ['', '.', folder, join(folder, 'node_modules/.bin'), 'node_modules/.bin', process.env.PATH].join(':')
     const host = startHost(
@@ -111,7 +111,7 @@ describe('attack A: in a cloned repository', () => {
     'work',
     'evil',
     '',
-  ])('mcp-oauth-bridge %s does nothing that its file says', async (line) => {
+  ])('mcp-oauth-bridge %s does nothing that the folder’s file says', async (line) => {
     const { stage, command, untouched, folder } = await cloned()
     const before = readFileSync(join(folder, 'config.yaml'), 'utf8')
     const { stdout, stderr } = await command(
@@ -127,7 +127,7 @@ describe('attack A: in a cloned repository', () => {
     if (existsSync(cursor)) expect(readFileSync(cursor, 'utf8')).not.toContain('config.yaml')
   })
 
-  test('a name of its file is not known, and the error says how the file would be used', async () => {
+  test('a server name of the folder’s file is unknown, and the error says how to use that file', async () => {
     const { command } = await cloned()
     const { code, stderr } = await command(['login', 'work'])
     expect(code).toBe(2)
@@ -138,7 +138,7 @@ describe('attack A: in a cloned repository', () => {
     ['a relative BROWSER', { BROWSER: './tool' }, /its path is relative/],
     ['a BROWSER found by a relative PATH', { BROWSER: 'tool', PATH: `.::${process.env.PATH}` }, /not on PATH/],
     ['an xdg-open found by PATH', { BROWSER: '', PATH: '::.:FOLDER:FOLDER/node_modules/.bin' }, /xdg-open/],
-  ] as const)('%s starts nothing of it', async (_, extra, says) => {
+  ] as const)('%s starts no program of the folder', async (_, extra, says) => {
     const { stage, folder, environment, untouched } = await cloned()
     const fill = (text: string) => text.replaceAll('FOLDER', folder)
     const filled = Object.fromEntries(Object.entries(extra).map(([name, value]) => [name, fill(value)]))
@@ -163,7 +163,7 @@ describe('attack A: in a cloned repository', () => {
     { MCP_OAUTH_BRIDGE_HOME: 'bridge' },
     { MCP_OAUTH_BRIDGE_HOME: './bridge' },
     { MCP_OAUTH_BRIDGE_HOME: '', XDG_CONFIG_HOME: '.', XDG_DATA_HOME: '.', XDG_STATE_HOME: '.' },
-  ])('%j does not lead into it', async (extra) => {
+  ])('%j does not lead into the folder', async (extra) => {
     const { command, untouched, folder } = await cloned()
     mkdirSync(join(folder, 'mcp-oauth-bridge'))
     writeFileSync(join(folder, 'mcp-oauth-bridge/config.yaml'), 'log_level: loud\n')
@@ -174,7 +174,7 @@ describe('attack A: in a cloned repository', () => {
     expect(existsSync(join(folder, 'bridge/oauth.db'))).toBe(false)
   })
 
-  test('validate-config, check-config and migrate are about it, and take it', async () => {
+  test('validate-config, check-config and migrate use the folder’s file', async () => {
     const { command, folder } = await cloned()
     writeFileSync(join(folder, 'config.yaml'), `database_url: sqlite:${join(folder, 'own.db')}\n`)
     for (const name of ['validate-config', 'check-config'])
@@ -182,7 +182,7 @@ describe('attack A: in a cloned repository', () => {
     expect((await command(['migrate', 'up'])).stderr).toContain(join(folder, 'own.db'))
   })
 
-  test('its file is used when it is named, as the guide does: --config ./config.yaml and CONFIG_PATH', async () => {
+  test('the folder’s file is used when it is named, as in the guide: --config ./config.yaml and CONFIG_PATH', async () => {
     const { stage, command, folder } = await cloned()
     writeFileSync(join(folder, 'config.yaml'), `servers: { work: { url: "${stage.server.url}" } }\n`)
     for (const [args, extra] of [
@@ -194,8 +194,8 @@ describe('attack A: in a cloned repository', () => {
   })
 })
 
-describe('attack A: install', () => {
-  test('says what it pins, with whole paths, and never pins a file that nobody named', async () => {
+describe('install', () => {
+  test('says what it writes, with full paths, and never writes a file that nobody named', async () => {
     const { stage, command, folder } = await cloned()
     const yaml = `servers: { work: { url: "${stage.server.url}" } }\n`
     writeFileSync(join(folder, 'config.yaml'), yaml)
@@ -222,7 +222,7 @@ describe('attack A: install', () => {
   })
 })
 
-describe.skipIf(!has('tmux'))('attack A: at a terminal', () => {
+describe.skipIf(!has('tmux'))('at a terminal', () => {
   async function atTerminal() {
     const all = await cloned()
     const terminal = openTerminal({ environment: all.environment, folder: all.folder, columns: 200 })
@@ -230,7 +230,7 @@ describe.skipIf(!has('tmux'))('attack A: at a terminal', () => {
     return { ...all, terminal }
   }
 
-  test('one line says that the file of the folder is not used, and the flag that would use it', async () => {
+  test('one line says that the file of the folder is not used, and which flag would use it', async () => {
     const { terminal, folder } = await atTerminal()
     terminal.run('status')
     const { screen } = await terminal.exits()
@@ -240,7 +240,7 @@ describe.skipIf(!has('tmux'))('attack A: at a terminal', () => {
     expect((await terminal.exits()).screen).not.toContain('note:')
   })
 
-  test('install asks before it writes; no leaves the host as it was, --yes does not ask', async () => {
+  test('install asks before it writes; no keeps the host as it was, --yes does not ask', async () => {
     const { terminal, stage } = await atTerminal()
     const file = join(stage.home, '.cursor/mcp.json')
     terminal.run('install', 'cursor', stage.server.url)
@@ -261,7 +261,7 @@ describe.skipIf(!has('tmux'))('attack A: at a terminal', () => {
 
 describe('a working folder that was deleted', () => {
   test.each(['home', '/nowhere/at/all'])(
-    'a host that was started there gets its bridge, sign-in and all; HOME is %s',
+    'a host that was started there gets its bridge, including the sign-in; HOME is %s',
     async (home) => {
       const stage = await startStage()
       closing.push(() => stage.close())

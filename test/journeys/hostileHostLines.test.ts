@@ -61,7 +61,7 @@ test.each([
     'half a surrogate pair in bytes',
     Buffer.from('{"jsonrpc":"2.0","id":9050,"method":"p","x":"\xed\xa0\x80"}\n', 'latin1'),
   ],
-])('%s fails alone, and its id is told', async (_, line) => {
+])('%s fails alone, and its error names its id', async (_, line) => {
   expect(await relayed(line)).toEqual([])
   expect(answersTo(9050)).toHaveLength(1)
   expect(answersTo(9050)[0].error.data.code).toBe('invalid_protocol')
@@ -74,7 +74,7 @@ test.each([
   ['an id that is no JSON', '{"jsonrpc":"2.0","id":007,"method":"ping"}\n'],
   ['a prototype instead of fields', '{"__proto__":{"jsonrpc":"2.0","id":9050,"method":"ping"}}\n'],
   ['blank lines', '\n\r\n   \n\t\n'],
-])('%s is passed over', async (_, line) => {
+])('%s is ignored', async (_, line) => {
   expect(await relayed(line)).toEqual([])
   expect(told()).toEqual([])
 })
@@ -95,14 +95,14 @@ test.each([
   expect(answersTo(9060)[0].result).toEqual({})
 })
 
-test('of two fields of one name the last counts here; the server sees both', async () => {
+test('of two members with one name the last counts here; the server sees both', async () => {
   const line = '{"jsonrpc":"2.0","id":9070,"id":9071,"method":"tools/call","method":"ping"}'
   expect(await relayed(`${line}\n`)).toEqual([line])
   expect(answersTo(9071)).toHaveLength(1)
   expect(answersTo(9070)).toHaveLength(0)
 })
 
-test('a million brackets deep is only a message', async () => {
+test('a message that nests a million brackets is handled like any other', async () => {
   const deep = `{"jsonrpc":"2.0","id":9080,"method":"ping","params":{"x":${'['.repeat(1_000_000)}${']'.repeat(1_000_000)}}}`
   host.send(deep)
   expect((await host.hear(({ id }: Message) => id === 9080)).result).toEqual({})
@@ -121,7 +121,7 @@ test('a batch is one message: its bytes arrive, and each of its ids is answered'
   }
 })
 
-test('a message in single bytes, and many in one piece, are the same to us', async () => {
+test('a message in single bytes and many messages in one piece are read alike', async () => {
   const line = (id: number) => `{"jsonrpc":"2.0","id":${id},"method":"ping","params":{"x":"zwölf €"}}\n`
   const single = [...Buffer.from(line(9100))].map((byte) => Uint8Array.of(byte))
   const seen = await relayed(...single, [9101, 9102, 9103].map(line).join(''))

@@ -40,7 +40,7 @@ async function startOlder(endpoint = (session: number) => `/messages?session=${s
 }
 
 describe('a server that refuses a POST of initialize with 405', () => {
-  test('is spoken to over HTTP+SSE, on one stream and so in one session', async () => {
+  test('is used over HTTP+SSE, on one stream and so in one session', async () => {
     const { server } = await startOlder()
     const host = stage.host()
     expect((await host.initialize({}, '2024-11-05')).result.serverInfo.name).toBe('older')
@@ -51,7 +51,7 @@ describe('a server that refuses a POST of initialize with 405', () => {
     expect(await host.close()).toBe(0)
   })
 
-  test('that answers no GET with an endpoint gets its own words told', async () => {
+  test('that answers no GET with an endpoint has its own error reported', async () => {
     stage = await startScriptedStage({ initialize: ({ reply }) => reply(404, 'no such page') })
     const { error } = await stage.host().initialize()
     expect(error.data.code).toBe('server_error')
@@ -60,20 +60,20 @@ describe('a server that refuses a POST of initialize with 405', () => {
 })
 
 describe('--transport', () => {
-  test('sse goes there at once', async () => {
+  test('sse is used at once', async () => {
     const { server } = await startOlder()
     const host = stage.host(['--transport', 'sse'])
     await host.initialize()
     expect(server.methods().slice(0, 2)).toEqual(['GET', 'initialize'])
   })
 
-  test('http does not look for it', async () => {
+  test('http excludes HTTP+SSE', async () => {
     const { server } = await startOlder()
     expect((await stage.host(['--transport', 'http']).initialize()).error.data.code).toBe('server_error')
     expect(server.count('GET')).toBe(0)
   })
 
-  test('of the config file’s entry goes there as well, and a flag goes before it', async () => {
+  test('of the config file’s entry is used, and a flag overrides it', async () => {
     const { server } = await startOlder()
     const config = stage.config(`servers: { older: { url: '${server.url}', transport: sse } }\n`)
     await stage.host(config).initialize()
@@ -83,7 +83,7 @@ describe('--transport', () => {
     expect(server.count('GET')).toBe(asked)
   })
 
-  test('of a word that is none names the nearest', async () => {
+  test('with an unknown value is an error that names the closest one', async () => {
     stage = await startScriptedStage()
     const host = stage.host(['--transport', 'htp'])
     expect(await host.exited).toBe(2)
@@ -91,8 +91,8 @@ describe('--transport', () => {
   })
 })
 
-describe('what the server says on its own account', () => {
-  test('passes both ways, and answers nobody asked for do not', async () => {
+describe('messages that the server initiates', () => {
+  test('are passed both ways, and unrequested answers are not', async () => {
     const { server, streams } = await startOlder()
     const host = stage.host()
     await host.initialize()
@@ -107,7 +107,7 @@ describe('what the server says on its own account', () => {
 })
 
 describe('a stream that breaks', () => {
-  test('between calls is opened again, and the session restored behind the host’s back', async () => {
+  test('between calls is opened again, and the session restored without the host noticing', async () => {
     const { server, streams } = await startOlder()
     const host = stage.host()
     await host.initialize()
@@ -119,7 +119,7 @@ describe('a stream that breaks', () => {
     expect(host.heard.map(({ id }) => id)).toEqual([1, 2, 3])
   })
 
-  test('under a call leaves its outcome unknown', async () => {
+  test('during a call makes its outcome unknown', async () => {
     const { server, streams } = await startOlder()
     const host = stage.host()
     await host.initialize()
@@ -143,7 +143,7 @@ describe('a stream that breaks', () => {
   })
 })
 
-test('an endpoint at another origin gets nothing', async () => {
+test('an endpoint at another origin receives nothing', async () => {
   const { server } = await startOlder(() => 'http://127.0.0.1:1/steal')
   const host = stage.host(['--transport', 'sse'])
   const { error } = await host.initialize()
@@ -152,7 +152,7 @@ test('an endpoint at another origin gets nothing', async () => {
   expect(server.count('initialize')).toBe(0)
 })
 
-test('a call that gets no answer is server_timeout', async () => {
+test('a call that is never answered is server_timeout', async () => {
   const { server } = await startOlder()
   server.script['tools/call'] = ({ reply }) => reply(202)
   const host = stage.host(stage.config('request_timeout: 3000\n'))

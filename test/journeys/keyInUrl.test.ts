@@ -9,7 +9,7 @@ afterEach(() => stage?.close())
 
 const KEY = 'kt7Zq2Vw9Lx4Rb8Nf3Hd6'
 
-test('attack low: a key in the query is in nothing that the host, the page or the log gets', async () => {
+test('a key in the query appears in nothing that the host, the page or the log gets', async () => {
   stage = await startStage()
   const url = `${stage.server.url}?api_key=${KEY}`
   const config = stage.config('login: { hold_initialize_ms: 1, hold_call_ms: 200 }\nlog_level: debug\n', 'key.yaml')

@@ -37,7 +37,7 @@ function inKeyringSession(): Promise<{ output: string; error: string }> {
 }
 
 test.skipIf(!has('gnome-keyring-daemon') || !has('dbus-run-session'))(
-  'with a keychain the key is in the keychain, no key file exists, and the second start signs in nobody',
+  'with a keychain the key is in the keychain, no key file exists, and the second start needs no sign-in',
   async () => {
     stage = await startStage()
     const { output } = await inKeyringSession()
@@ -50,7 +50,7 @@ test.skipIf(!has('gnome-keyring-daemon') || !has('dbus-run-session'))(
   },
 )
 
-test('with no D-Bus at all the key is in a 0600 file, and status says so', async () => {
+test('without D-Bus the key is in a 0600 file, and status says so', async () => {
   stage = await startStage()
   const host = stage.host()
   await host.initialize()
@@ -64,7 +64,7 @@ test('with no D-Bus at all the key is in a 0600 file, and status says so', async
   expect(statSync(join(home, 'oauth.db')).mode & 0o777).toBe(0o600)
 })
 
-test('secret_store: keychain where there is none is keychain_unavailable, exit code 5, and no key goes anywhere else', async () => {
+test('secret_store: keychain without a keychain is keychain_unavailable, exit code 5, and no key is stored elsewhere', async () => {
   stage = await startStage()
   const words = ['--config', stage.config('secret_store: keychain\n'), '--callback-url', stage.callbackUrl]
   const { code, stderr } = await stage.command(['login', stage.server.url, ...words])
@@ -75,7 +75,7 @@ test('secret_store: keychain where there is none is keychain_unavailable, exit c
   expect(stage.tabs()).toEqual([])
 })
 
-test('no token stands in any file in plain text', async () => {
+test('no token is in any file in plain text', async () => {
   stage = await startStage()
   const host = stage.host(['--debug'], { DEBUG: '*' })
   await host.initialize()

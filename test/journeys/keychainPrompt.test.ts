@@ -88,27 +88,24 @@ describe.skipIf(!has('tmux') || !has('gnome-keyring-daemon') || !has('dbus-run-s
       ['login', [], 130, 'The sign-in was interrupted.'],
       ['login', ['--force'], 130, 'The sign-in was interrupted.'],
       ['refresh', [], 130, 'Cancelled.'],
-    ] as const)(
-      'Ctrl-C ends %s %j with exit code %d, and nothing is left half done',
-      async (command, more, exit, said) => {
-        const { stage, login, unlocked, untilPrompted, promptIsOpen, terminal: open, kept } = await behindAPrompt()
-        const before = kept()
-        expect([before.open, before.leases]).toEqual([[], []])
-        const terminal = open()
-        terminal.run(command, ...login(...more).slice(1))
-        await untilPrompted()
-        terminal.press('C-c')
-        const { code, screen } = await terminal.exits()
-        expect(promptIsOpen()).toBe(true)
-        expect(code).toBe(exit)
-        expect(screen).toContain(`error: ${said}`)
-        expect(screen).not.toMatch(/Killed|keychain/)
-        expect(kept()).toEqual(before)
-        await stage.callbackPortIsFree()
-        expect(await unlocked(login())).toContain('Already signed in')
-        expect(stage.tabs()).toHaveLength(1)
-      },
-    )
+    ] as const)('Ctrl-C ends %s %j with exit code %d, and nothing is half done', async (command, more, exit, said) => {
+      const { stage, login, unlocked, untilPrompted, promptIsOpen, terminal: open, kept } = await behindAPrompt()
+      const before = kept()
+      expect([before.open, before.leases]).toEqual([[], []])
+      const terminal = open()
+      terminal.run(command, ...login(...more).slice(1))
+      await untilPrompted()
+      terminal.press('C-c')
+      const { code, screen } = await terminal.exits()
+      expect(promptIsOpen()).toBe(true)
+      expect(code).toBe(exit)
+      expect(screen).toContain(`error: ${said}`)
+      expect(screen).not.toMatch(/Killed|keychain/)
+      expect(kept()).toEqual(before)
+      await stage.callbackPortIsFree()
+      expect(await unlocked(login())).toContain('Already signed in')
+      expect(stage.tabs()).toHaveLength(1)
+    })
 
     test('Issue: keychain locked, or key missing: doctor names the prompt keychain_locked, with exit code 5', async () => {
       const { locked, login, untilPrompted } = await behindAPrompt()
@@ -122,7 +119,7 @@ describe.skipIf(!has('tmux') || !has('gnome-keyring-daemon') || !has('dbus-run-s
       expect(code).toBe(5)
     })
 
-    test('status needs no key: it tells who is signed in, and no prompt comes up', async () => {
+    test('status needs no key: it shows who is signed in, and no prompt appears', async () => {
       const { stage, terminal: open, isPrompted } = await behindAPrompt()
       const terminal = open()
       terminal.run('status', stage.server.url)
@@ -133,7 +130,7 @@ describe.skipIf(!has('tmux') || !has('gnome-keyring-daemon') || !has('dbus-run-s
     })
 
     // It asks the keychain in its own process, for the sake of every start; then there is no orderly way out of a prompt.
-    test('a bridge whose host closes stdin is gone at once, and leaves no process behind', async () => {
+    test('a bridge whose host closes stdin ends at once, and leaves no process behind', async () => {
       const { stage, environment, untilPrompted, promptIsOpen } = await behindAPrompt()
       const words = [process.execPath, PROGRAM, stage.server.url, '--callback-url', stage.callbackUrl]
       const script = [

@@ -50,7 +50,7 @@ function startIn(daemon: keyof typeof DAEMON): Promise<Report> {
 }
 
 test.skipIf(!KEYRING)(
-  'a locked keychain is reported as locked, never as empty; once unlocked everything is there',
+  'a locked keychain is reported as locked, never as empty; once it is unlocked, everything is there',
   async () => {
     stage = await startStage()
     expect((await startIn('unlocked')).error).toBeUndefined()
@@ -62,7 +62,7 @@ test.skipIf(!KEYRING)(
   },
 )
 
-test.skipIf(!KEYRING)('a keychain that hangs is an error answer, and the bridge still ends', async () => {
+test.skipIf(!KEYRING)('a keychain that hangs causes an error answer, and the bridge still ends', async () => {
   stage = await startStage()
   expect((await startIn('unlocked')).error).toBeUndefined()
   const hung = await startIn('hung')
@@ -73,7 +73,7 @@ test.skipIf(!KEYRING)('a keychain that hangs is an error answer, and the bridge 
 })
 
 test.skipIf(!KEYRING)(
-  'a database whose key is in a keychain that is not here is refused in words, and kept',
+  'a database whose key is in a missing keychain is refused with an explanation, and kept',
   async () => {
     stage = await startStage()
     expect((await startIn('unlocked')).error).toBeUndefined()
@@ -87,7 +87,7 @@ test.skipIf(!KEYRING)(
   },
 )
 
-test('a key that was removed while tokens are sealed with it is never replaced; brought back, it opens them', async () => {
+test('a key that was removed while tokens are sealed with it is never replaced; once restored, it opens them', async () => {
   stage = await startStage()
   const home = stage.environment.MCP_OAUTH_BRIDGE_HOME
   const first = stage.host()
@@ -107,7 +107,7 @@ test('a key that was removed while tokens are sealed with it is never replaced; 
   expect(stage.tabs()).toHaveLength(1)
 })
 
-test('a key that is gone for good is given up with logout --all, and login works again', async () => {
+test('a key that is lost for good is given up with logout --all, and login works again', async () => {
   stage = await startStage()
   const here = ['--callback-url', stage.callbackUrl]
   await stage.command(['login', stage.server.url, ...here])
@@ -118,7 +118,7 @@ test('a key that is gone for good is given up with logout --all, and login works
   expect((await stage.command(['login', stage.server.url, ...here])).code).toBe(0)
 })
 
-test('MCP_OAUTH_BRIDGE_KEY holds the key without a file; another key is refused', async () => {
+test('MCP_OAUTH_BRIDGE_KEY provides the key without a file; another key is refused', async () => {
   stage = await startStage()
   const here = ['--callback-url', stage.callbackUrl]
   const given = { MCP_OAUTH_BRIDGE_KEY: Buffer.alloc(32, 7).toString('base64') }

@@ -46,7 +46,7 @@ async function startBig() {
 
 const make = (megabytes: number, sse: boolean) => ({ name: 'make', arguments: { megabytes, sse } })
 
-describe('with the limits as they are', () => {
+describe('with the default limits', () => {
   const echoed = async (host: ReturnType<typeof startHost>) => {
     const text = 'ä'.repeat(15 * MB)
     expect((await host.request('tools/call', { name: 'echo', arguments: { text } })).result.arguments.text).toBe(text)
@@ -130,7 +130,7 @@ async function serveRaw(handle: (request: IncomingMessage, response: ServerRespo
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`
 }
 
-test('a host that does not read stops the server, and gets everything when it reads again', async () => {
+test('a host that does not read pauses the server, and gets everything when it reads again', async () => {
   const EVENTS = 150
   let sent = 0
   let notes = 0
@@ -177,7 +177,7 @@ test('a host that does not read stops the server, and gets everything when it re
   expect([lines, done]).toEqual([EVENTS, true])
 }, 120_000)
 
-test('a server that does not read stops the host, and gets everything when it reads again', async () => {
+test('a server that does not read pauses the host, and gets everything when it reads again', async () => {
   const LINES = 24
   let read = 0
   let open = () => {}

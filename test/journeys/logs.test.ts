@@ -27,7 +27,7 @@ test('the log names each step of a sign-in and of a bridge, as JSON lines', asyn
   }
 })
 
-test('at debug every message is named by its request id and method', async () => {
+test('at debug, every message is logged with its request id and method', async () => {
   stage = await startStage()
   await stage.command(['login', stage.server.url, ...here()])
   const host = stage.host([], { DEBUG: 'proxy:*' })
@@ -62,7 +62,7 @@ test.each([
 test.each([
   ['without --debug', []],
   ['with --debug', ['--debug']],
-])('the values of headers, the bearer among them, are printed by no start %s', async (_, debug) => {
+])('no start %s prints the values of headers, including the bearer', async (_, debug) => {
   stage = await startStage()
   const config = stage.config(`servers: { work: { url: "${stage.server.url}", headers: { X-Team: needle-config } } }\n`)
   const named = ['X-Named:$', '{NAMED}'].join('')
@@ -86,7 +86,7 @@ test.each([
   }
 })
 
-test('a search for "error" in the log finds what failed', async () => {
+test('a search for "error" in the log finds the failures', async () => {
   stage = await startStage({ person: 'deny' })
   await stage.command(['login', stage.server.url, ...here()])
   const found = text()
@@ -95,7 +95,7 @@ test('a search for "error" in the log finds what failed', async () => {
   expect(found.join('\n')).toContain('"error":"access_denied"')
 })
 
-test('while a sign-in waits the callback port tells its health; 503 when a part fails', async () => {
+test('while a sign-in waits, the callback port reports health; 503 when a part fails', async () => {
   stage = await startStage()
   const waiting = stage.start(['login', stage.server.url, '--no-browser', ...here()])
   await waiting.says(/^http\S+/m)

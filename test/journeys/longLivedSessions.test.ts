@@ -31,7 +31,7 @@ function forget(server: Stage['server'], words: (exchange: Exchange) => void) {
     server.script[name] = guard
 }
 
-test('a host that initializes again gets a new session, and the server is told that the old one is over', async () => {
+test('a host that initializes again gets a new session, and the server is told that the old one has ended', async () => {
   const { host, server } = await start()
   await host.initialize()
   await host.request('tools/list', {})
@@ -47,7 +47,7 @@ test('a host that initializes again gets a new session, and the server is told t
   expect(sessionsOf('DELETE')).toEqual(['session-1', 'session-2'])
 })
 
-describe('a session the server has forgotten', () => {
+describe('a session that the server has forgotten', () => {
   test.each<[string, (exchange: Exchange) => void]>([
     ['404', ({ reply }) => reply(404)],
     ['400 that names the session', ({ reply }) => reply(400, 'Bad Request: No valid session ID provided')],
@@ -66,19 +66,22 @@ describe('a session the server has forgotten', () => {
         ),
     ],
     ['503 that names the session', ({ reply }) => reply(503, '{"error":"unknown session"}', JSON_TYPE)],
-  ])('told by %s is made again with the host’s own bytes, and the call is sent once more', async (_what, words) => {
-    const { host, server } = await start()
-    forget(server, words)
-    expect((await host.request('tools/call', { name: 'x' })).result).toEqual({ served: 'tools/call' })
-    const initializes = server.seen.filter(({ message }) => message?.method === 'initialize')
-    expect(initializes).toHaveLength(2)
-    expect(initializes[1]?.text).toBe(initializes[0]?.text)
-    expect(initializes[1]?.headers['mcp-session-id']).toBeUndefined()
-    expect(server.count('tools/call')).toBe(2)
-    expect(host.heard.map(({ id }) => id)).toEqual([1, 2])
-  })
+  ])(
+    'as reported by %s is created again with the host’s own bytes, and the call is sent once more',
+    async (_what, words) => {
+      const { host, server } = await start()
+      forget(server, words)
+      expect((await host.request('tools/call', { name: 'x' })).result).toEqual({ served: 'tools/call' })
+      const initializes = server.seen.filter(({ message }) => message?.method === 'initialize')
+      expect(initializes).toHaveLength(2)
+      expect(initializes[1]?.text).toBe(initializes[0]?.text)
+      expect(initializes[1]?.headers['mcp-session-id']).toBeUndefined()
+      expect(server.count('tools/call')).toBe(2)
+      expect(host.heard.map(({ id }) => id)).toEqual([1, 2])
+    },
+  )
 
-  test('gets its log level and subscriptions back before the call that found out', async () => {
+  test('gets its log level and subscriptions back before the call that noticed', async () => {
     const { host, server } = await start()
     await host.request('logging/setLevel', { level: 'info' })
     await host.request('logging/setLevel', { level: 'debug' })
@@ -102,7 +105,7 @@ describe('a session the server has forgotten', () => {
     expect(new Set(host.heard.map(({ id }) => id)).size).toBe(host.heard.length)
   })
 
-  test('is found out by the standing stream too, which then is opened anew', async () => {
+  test('is also noticed by the standing stream, which is then opened again', async () => {
     let streams = 0
     const { host, server } = await start({
       GET: ({ headers, stream, reply }) => {
@@ -119,7 +122,7 @@ describe('a session the server has forgotten', () => {
     expect(fresh?.headers['last-event-id']).toBeUndefined()
   })
 
-  test('that the server makes with another protocol version is lost for good', async () => {
+  test('that the server creates with another protocol version is lost for good', async () => {
     const { host, server } = await start()
     forget(server, ({ reply }) => reply(404))
     server.script.initialize = ({ result }) =>
@@ -136,7 +139,7 @@ describe('a connection lost after the request was sent', () => {
     return { [name]: ({ drop, result }) => (++count === 1 ? drop() : result({ count })) }
   }
 
-  test('never runs a tool twice: the host is told that the outcome is unknown', async () => {
+  test('never runs a tool twice: the host gets outcome_unknown', async () => {
     const { host, server } = await start(once('tools/call'))
     const { error } = await host.request('tools/call', { name: 'pay' })
     expect(error).toMatchObject({ code: 1420, data: { code: 'outcome_unknown' } })
@@ -148,7 +151,7 @@ describe('a connection lost after the request was sent', () => {
     ['readOnlyHint', 1],
     ['idempotentHint', 1],
     ['openWorldHint', 0],
-  ])('of a tool with %s', async (hint, resent) => {
+  ])('sends the call of a tool with %s again only if that hint allows it', async (hint, resent) => {
     const scripts = once('tools/call')
     scripts['tools/list'] = ({ result }) =>
       result({ tools: [{ name: 't', inputSchema: { type: 'object' }, annotations: { [hint]: true } }] })
@@ -173,7 +176,7 @@ describe('a connection lost after the request was sent', () => {
 })
 
 describe('a server that is too busy', () => {
-  test.each([429, 503])('and says with %i when to come again is asked again then', async (status) => {
+  test.each([429, 503])('and answers %i with a time is asked again after that time', async (status) => {
     let count = 0
     const { host } = await start({
       'tools/call': ({ reply, result }) =>
@@ -192,7 +195,7 @@ describe('a server that is too busy', () => {
 })
 
 describe('silence', () => {
-  test('longer than request_timeout is server_timeout, and progress or a comment begins the time anew', async () => {
+  test('longer than request_timeout is server_timeout, and progress or a comment restarts the time', async () => {
     const { host } = await start(
       {
         'tools/call': ({ message, stream }) => {
@@ -224,7 +227,7 @@ describe('silence', () => {
     expect(half.error.data.code).toBe('server_timeout')
   })
 
-  test('of a server that takes the connection and says nothing is server_timeout after connect_timeout', async () => {
+  test('of a server that accepts the connection and sends nothing is server_timeout after connect_timeout', async () => {
     stage = await startScriptedStage()
     const mute = createServer(() => undefined)
     await new Promise<void>((resolve) => mute.listen(0, '127.0.0.1', resolve))

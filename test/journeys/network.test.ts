@@ -26,7 +26,7 @@ const mcp = (body: string) => {
     : JSON.stringify({ jsonrpc: '2.0', id, result: method === 'initialize' ? INITIALIZED : {} })
 }
 
-test('HTTPS_PROXY and ca_file are enough, and cookies of the load balancer come back', async () => {
+test('HTTPS_PROXY and ca_file are enough, and cookies of the load balancer are sent back', async () => {
   const server = await serveSecurely('server.pem', mcp)
   const proxy = await startProxy()
   const config = join(home.path, 'config.yaml')
@@ -45,7 +45,7 @@ test('HTTPS_PROXY and ca_file are enough, and cookies of the load balancer come 
   expect(host.stderr).not.toContain('canary')
 })
 
-test('a sign-in goes through the proxy too: discovery, registration, code exchange and the first request', async () => {
+test('a sign-in uses the proxy too: discovery, registration, code exchange and the first request', async () => {
   const token = 'canary-token-through-the-proxy'
   let origin = ''
   const paths: string[] = []
@@ -103,7 +103,7 @@ test('the system’s store alone is enough', async () => {
   expect(await host.close()).toBe(0)
 })
 
-test('an unknown authority is named to the host, with both remedies; nothing is sent', async () => {
+test('an unknown certificate authority is named to the host, with both remedies; nothing is sent', async () => {
   const server = await serveSecurely('server.pem', mcp)
   const host = startHost([`${server.origin}/mcp`], home.environment)
   const { error } = await host.request('initialize', { protocolVersion: '2025-11-25', capabilities: {} })

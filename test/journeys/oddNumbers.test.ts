@@ -25,7 +25,7 @@ const account = async () => JSON.parse(await status('--json')).accounts[0]
 
 const HUGE = ['4294968', '2147483648', '1e308', '"4294968"', '1e999']
 
-describe('attack P: a device code', () => {
+describe('a device code', () => {
   const start = async (members: string) => {
     world = await startProtectedStage()
     const { origin, routes } = world.issuer
@@ -38,7 +38,7 @@ describe('attack P: a device code', () => {
     return world.command('login', url(), '--device')
   }
 
-  test.each(HUGE)('with the interval %s is not polled without a pause', async (interval) => {
+  test.each(HUGE)('with the interval %s is not polled at once', async (interval) => {
     const { code, stderr } = await start(`"expires_in":1,"interval":${interval}`)
     expect(code).toBe(3)
     expect(stderr).toContain('login_timed_out')
@@ -54,7 +54,7 @@ describe('attack P: a device code', () => {
   )
 })
 
-describe('attack low: an enormous expires_in', () => {
+describe('an enormous expires_in', () => {
   test.each(['4294968', '1e308', '1e999', '8640000000001', '"1e15"'])('of %s loses no token', async (life) => {
     world = await startProtectedStage()
     let count = 0
@@ -77,7 +77,7 @@ describe('attack low: an enormous expires_in', () => {
   })
 })
 
-describe('attack low: a refresh whose answer has an odd member', () => {
+describe('a refresh whose answer has a malformed member', () => {
   test.each([
     ['"expires_in":null,"scope":["a","b"]', 'r-new'],
     ['"expires_in":{"toString":1},"scope":null,"token_type":null', 'r-new'],
@@ -85,7 +85,7 @@ describe('attack low: a refresh whose answer has an odd member', () => {
     ['"id_token":"no.jwt.atall","scope":5', 'r-new'],
     ['"refresh_token":null', 'refresh-old'],
     ['"refresh_token":"","expires_in":"3600"', 'refresh-old'],
-  ])('such as %s costs neither the new tokens nor the old', async (members, held) => {
+  ])('such as %s loses neither the new tokens nor the old', async (members, held) => {
     world = await startProtectedStage()
     const { routes } = world.issuer
     routes['/token'] = () => ({ json: { access_token: 'old', token_type: 'Bearer', refresh_token: 'refresh-old' } })
@@ -98,8 +98,8 @@ describe('attack low: a refresh whose answer has an odd member', () => {
   })
 })
 
-describe('attack P: a timeout of config.yaml', () => {
-  test.each([2_147_483_648, 9_999_999_999, 9_007_199_254_740_991])('of %d is not made 1 ms of', async (ms) => {
+describe('a timeout of config.yaml', () => {
+  test.each([2_147_483_648, 9_999_999_999, 9_007_199_254_740_991])('of %d does not become 1 ms', async (ms) => {
     world = await startProtectedStage()
     const path = join(world.home, 'long.yaml')
     const names = ['connect_timeout', 'request_timeout', 'session_timeout']

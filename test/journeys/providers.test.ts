@@ -27,7 +27,7 @@ const asked = () => provider.seen.authorize.at(-1) ?? {}
 const posted = () => provider.seen.token.at(-1) ?? {}
 
 describe('google', () => {
-  test('is asked for offline access, and the ID token names the user to the server', async () => {
+  test('gets a request for offline access, and the ID token names the user to the server', async () => {
     await setUp('google')
     expect(await login()).toMatchObject({ code: 0 })
     expect(asked()).toMatchObject({
@@ -48,7 +48,7 @@ describe('google', () => {
     await host.close()
   })
 
-  test('that gave no refresh token: status says so and when the next sign-in is due, and that one asks for consent', async () => {
+  test('without a refresh token: status says so and when the next sign-in is due, and that one asks for consent', async () => {
     await setUp('google')
     provider.state.consented = true
     expect((await login()).code).toBe(0)
@@ -63,7 +63,7 @@ describe('google', () => {
     expect((await account()).refreshable).toBe(true)
   })
 
-  test('is asked for consent beside the prompt that a person configured', async () => {
+  test('gets a request for consent in addition to the prompt that a person configured', async () => {
     await setUp('google', { prompt: 'select_account' })
     provider.state.consented = true
     await login()
@@ -72,13 +72,13 @@ describe('google', () => {
     expect(asked().prompt).toBe('select_account consent')
   })
 
-  test('has its parameters replaced by a person’s own', async () => {
+  test('parameters are replaced by a person’s own', async () => {
     await setUp('google', { authorize_params: { access_type: 'online', hd: 'example.com' } })
     expect((await login()).code).toBe(0)
     expect(asked()).toMatchObject({ access_type: 'online', hd: 'example.com' })
   })
 
-  test('gives its ID token as the bearer where that is configured, also after a refresh', async () => {
+  test('provides its ID token as the bearer if that is configured, also after a refresh', async () => {
     await setUp('google', { bearer: 'id_token' })
     expect((await login()).code).toBe(0)
     const bearer = async () => {
@@ -118,7 +118,7 @@ describe('microsoft', () => {
     })
   })
 
-  test('has the scope repeated on refresh', async () => {
+  test('gets the scope again on refresh', async () => {
     await setUp('microsoft')
     await login()
     expect(await stage.command(['refresh', 'it'])).toMatchObject({ code: 0 })
@@ -128,7 +128,7 @@ describe('microsoft', () => {
     })
   })
 
-  test('gets audience, prompt and resource where a person sets them', async () => {
+  test('gets audience, prompt and resource if a person sets them', async () => {
     await setUp('microsoft', { audience: 'api://mcp', prompt: 'select_account', resource: 'api://mcp' })
     const { code, stderr } = await login()
     expect(asked()).toMatchObject({ audience: 'api://mcp', prompt: 'select_account', resource: 'api://mcp' })
@@ -149,7 +149,7 @@ describe('microsoft', () => {
     expect(provider.seen.authorize).toEqual([])
   })
 
-  test('whose metadata names the id of one tenant is accepted, and its ID tokens must come from there', async () => {
+  test('with the id of one tenant in its metadata is accepted, and its ID tokens must come from that tenant', async () => {
     await setUp('microsoft')
     provider.metadata.issuer = `${provider.origin}/${TENANT}/v2.0`
     expect((await login()).code).toBe(0)
@@ -177,7 +177,7 @@ describe('github', () => {
     expect(stderr).toContain('refresh_strategy: none')
   })
 
-  test('as a GitHub App gives tokens that expire, and they are refreshed', async () => {
+  test('as a GitHub App issues tokens that expire, and they are refreshed', async () => {
     await setUp('github-app')
     expect((await login()).code).toBe(0)
     expect(await account()).toMatchObject({ refreshable: true })
@@ -206,14 +206,14 @@ describe('others', () => {
     expect(asked().audience).toBe('https://api.example.com')
   })
 
-  test('okta always gets a scope, and offline_access among them', async () => {
+  test('okta always gets a scope, including offline_access', async () => {
     await setUp('okta')
     expect(await login()).toMatchObject({ code: 0 })
     expect(asked().scope).toContain('offline_access')
     expect(await account()).toMatchObject({ provider: 'okta', refreshable: true })
   })
 
-  test('a plain OAuth 2 server works with its endpoints written by hand, refresh included', async () => {
+  test('a plain OAuth 2 server works with endpoints from the config, refresh included', async () => {
     provider = await startProvider('plain')
     const endpoints = {
       authorization_endpoint: `${provider.origin}/authorize`,
@@ -227,7 +227,7 @@ describe('others', () => {
 })
 
 /** The troubleshooting guide's provider section and its PKCE section, error by error. */
-describe('what a provider refuses comes out with its name and its remedy', () => {
+describe('an error of a provider is reported with its name and its remedy', () => {
   const says = async (kind: Kind, script: Partial<Provider['state']>, name: string, remedy: RegExp) => {
     await setUp(kind)
     Object.assign(provider.state, script)
@@ -291,7 +291,7 @@ describe('what a provider refuses comes out with its name and its remedy', () =>
   test('GitHub: redirect URI not allowed', () =>
     says('github', { redirectUri: 'http://localhost:1/other' }, 'redirect_uri_mismatch', /callback_url/))
 
-  test('GitHub: a code that went bad, with status 200', () =>
+  test('GitHub: an expired code, with status 200', () =>
     says(
       'github',
       token({ error: 'bad_verification_code', error_description: 'The code passed is incorrect or expired.' }, 200),
@@ -323,7 +323,7 @@ describe('what a provider refuses comes out with its name and its remedy', () =>
       /S256/,
     ))
 
-  test('a page of its own instead of a redirect ends as login_timed_out', async () => {
+  test('a provider’s own page instead of a redirect ends as login_timed_out', async () => {
     await setUp('microsoft')
     stage.config(`session_timeout: 1\n${provider.config(stage.callbackUrl)}`)
     provider.state.authorize = () => 'page'

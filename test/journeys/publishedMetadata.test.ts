@@ -37,7 +37,7 @@ async function signedIn() {
   return stage
 }
 
-describe('attack D: after one start with another config, a clean bridge', () => {
+describe('after one start with another config, a clean bridge', () => {
   test.each([
     [
       'endpoints written by hand',
@@ -56,7 +56,7 @@ describe('attack D: after one start with another config, a clean bridge', () => 
     expect(stage.issuer.requests.at(-1)).toMatchObject({ path: '/token' })
   })
 
-  test('does not take metadata that another config excepts from S256 or from its issuer', async () => {
+  test('does not use metadata for which another config allows missing S256 or another issuer', async () => {
     const stage = await signedIn()
     const plain = stage.issuer.routes[METADATA]
     stage.issuer.routes[METADATA] = (seen) => {
@@ -82,7 +82,7 @@ describe('attack D: after one start with another config, a clean bridge', () => 
     expect((await stage.command('refresh', url(stage))).code).toBe(0)
   })
 
-  test('does not believe what a version before remembered', async () => {
+  test('does not use what an earlier version remembered', async () => {
     const stage = await signedIn()
     const thief = await kept(startScriptedOrigin())
     const document = {
@@ -99,7 +99,7 @@ describe('attack D: after one start with another config, a clean bridge', () => 
   })
 })
 
-test('what an issuer published is asked for once a day by the same server’s bridges', async () => {
+test('what an issuer published is fetched once a day by the bridges of one server', async () => {
   const stage = await signedIn()
   const before = published(stage)
   for (let count = 0; count < 3; count++) expect((await stage.command('refresh', url(stage))).code).toBe(0)

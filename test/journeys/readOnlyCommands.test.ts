@@ -44,25 +44,22 @@ const STATES = {
   'a file that is no database': (file: string) => writeFileSync(file, 'mine, and not to be replaced\n'.repeat(200)),
 }
 
-test.each(Object.entries(STATES))(
-  'attack low: check-config and validate-config change no file, with %s',
-  async (_, make) => {
-    home = makeHome()
-    const file = home.write(
-      'bridge/config.yaml',
-      `servers: { work: { url: "https://mcp.example.com/mcp" } }\ncallback_url: http://localhost:${await freePort()}/auth/callback\n`,
-    )
-    make(join(home.path, 'bridge/oauth.db'))
-    const before = listing()
-    // Also where Node would keep what it has compiled.
-    const extra = { XDG_CACHE_HOME: join(home.path, 'cache') }
-    for (const args of [
-      ['check-config'],
-      ['check-config', file, '--json'],
-      ['--debug', 'check-config'],
-      ['validate-config'],
-    ])
-      await home.command(args, extra)
-    expect(listing()).toEqual(before)
-  },
-)
+test.each(Object.entries(STATES))('check-config and validate-config change no file, with %s', async (_, make) => {
+  home = makeHome()
+  const file = home.write(
+    'bridge/config.yaml',
+    `servers: { work: { url: "https://mcp.example.com/mcp" } }\ncallback_url: http://localhost:${await freePort()}/auth/callback\n`,
+  )
+  make(join(home.path, 'bridge/oauth.db'))
+  const before = listing()
+  // Also where Node would keep what it has compiled.
+  const extra = { XDG_CACHE_HOME: join(home.path, 'cache') }
+  for (const args of [
+    ['check-config'],
+    ['check-config', file, '--json'],
+    ['--debug', 'check-config'],
+    ['validate-config'],
+  ])
+    await home.command(args, extra)
+  expect(listing()).toEqual(before)
+})

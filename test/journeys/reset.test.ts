@@ -37,7 +37,7 @@ test('removes database, key, logs and remembered configs, names them, and keeps 
   expect((await signIn()).code).toBe(0)
 })
 
-test('says so where there is nothing', async () => {
+test('says if there is nothing to remove', async () => {
   stage = await startStage()
   expect(await stage.command(['reset', '--yes'])).toEqual({
     code: 0,
@@ -72,7 +72,7 @@ test.runIf(process.platform === 'linux')(
   },
 )
 
-test('a database that is broken is removed all the same', async () => {
+test('a database that is broken is removed nevertheless', async () => {
   stage = await startStage()
   stage.config('this is no database, and long enough to be looked at as one: '.repeat(40), 'broken.db')
   stage.config(`database_url: sqlite:${join(stage.home, 'broken.db')}\n`)

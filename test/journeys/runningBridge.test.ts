@@ -25,7 +25,7 @@ async function running() {
   return { host, call, first: (await call()).token }
 }
 
-test('attack O: after logout the next message of a running bridge goes without the token', async () => {
+test('after logout, the next message of a running bridge is sent without the token', async () => {
   stage = await startStage()
   const { call, first } = await running()
   expect(first).toMatch(/^Bearer /)
@@ -35,7 +35,7 @@ test('attack O: after logout the next message of a running bridge goes without t
   expect(answer.error.data.code).toBe('not_signed_in')
 })
 
-test('attack O: after another account signed in the next message goes with its token', async () => {
+test('after another account signed in, the next message is sent with its token', async () => {
   stage = await startStage()
   const { call, first } = await running()
   stage.authorization.state.accountId = 'another'
@@ -47,7 +47,7 @@ test('attack O: after another account signed in the next message goes with its t
   expect((await call()).token).toBe(token)
 })
 
-test('attack O: the key that a token is bound to follows it', async () => {
+test('a running bridge changes to the key that a new token is bound to', async () => {
   stage = await startStage({ dpop: 'required' })
   const { call, first } = await running()
   expect((await login('--force')).code).toBe(0)
@@ -56,7 +56,7 @@ test('attack O: the key that a token is bound to follows it', async () => {
   expect(token).not.toBe(first)
 })
 
-test('attack O: a database that is deleted takes the token of a running bridge along', async () => {
+test('deleting the database takes the token from a running bridge', async () => {
   stage = await startStage()
   const { host, call } = await running()
   for (const end of ['', '-wal', '-shm']) rmSync(join(stage.environment.MCP_OAUTH_BRIDGE_HOME, `oauth.db${end}`))
@@ -70,7 +70,7 @@ test('attack O: a database that is deleted takes the token of a running bridge a
   expect((await call()).token).toMatch(/^Bearer /)
 })
 
-test('attack O: a stream that stands open ends with the sign-in it was opened with', async () => {
+test('an open stream ends with the sign-in that it was opened with', async () => {
   stage = await startStage()
   const { call } = await running()
   const streams = () =>

@@ -20,13 +20,13 @@ describe.each(['v1', 'v2'] as const)('a server of the SDK %s', (generation) => {
     return { host, server }
   }
 
-  test('that ends a stream to be polled gets its answer through, with one call', async () => {
+  test('that ends a stream to be polled still delivers its answer, with one call', async () => {
     const { host, server } = await start()
     expect((await host.request('tools/call', { name: 'polled' })).result.content[0].text).toBe('late')
     expect(server.state.calls).toBe(1)
   })
 
-  test('says on the standing stream what it has to say', async () => {
+  test('delivers its messages on the standing stream', async () => {
     const { host } = await start()
     // The standing stream opens in its own time; until it is there, nothing can be said on it.
     const announced = () => host.heard.some(({ method }) => method === 'notifications/tools/list_changed')
@@ -40,7 +40,7 @@ describe.each(['v1', 'v2'] as const)('a server of the SDK %s', (generation) => {
     )
   })
 
-  test('that has forgotten its sessions is initialised again, and once', async () => {
+  test('that has forgotten its sessions is initialized again, and only once', async () => {
     const { host, server } = await start()
     server.forgetSessions()
     const lists = await Promise.all([
@@ -52,7 +52,7 @@ describe.each(['v1', 'v2'] as const)('a server of the SDK %s', (generation) => {
     expect(server.state.initialized).toBe(2)
   })
 
-  test('has no session left after the end', async () => {
+  test('has no session left at the end', async () => {
     const { host, server } = await start()
     expect(server.sessions()).toBe(1)
     expect(await host.close()).toBe(0)

@@ -27,7 +27,7 @@ async function waiting(profile: string, url = stage.server.url, callback = stage
   return { ...login, address: await login.says(/^http\S+/m) }
 }
 
-describe('a callback with the state of a sign-in that is over', () => {
+describe('a callback with the state of a sign-in that has ended', () => {
   const replayed = async (callback: string) => {
     const answer = await fetch(callback)
     return [answer.status, await answer.text()]
@@ -68,7 +68,7 @@ describe('a callback with the state of a sign-in that is over', () => {
   })
 })
 
-test('when Host is another name or port, or Fetch Metadata tells of a page, a callback is 403 and spends no code', async () => {
+test('when Host is another name or port, or Fetch Metadata indicates a page, a callback is 403 and uses up no code', async () => {
   stage = await startStage()
   const login = await waiting('default')
   const end = new URL(await stage.visitElsewhere(login.address))
@@ -88,7 +88,7 @@ test('when Host is another name or port, or Fetch Metadata tells of a page, a ca
   expect(await login.exited).toBe(0)
 })
 
-test('when error_description has HTML and JavaScript, the page shows them as text, under a policy that runs and keeps nothing', async () => {
+test('when error_description has HTML and JavaScript, the page shows them as text, under a policy that runs and stores nothing', async () => {
   stage = await startStage()
   const evil = `<script>alert(1)</script><img src=x onerror="alert(2)"><a href='javascript:alert(3)'>&`
   const server = await startCrookedServer({ callback: { error: 'access_denied', error_description: evil } })
@@ -126,7 +126,7 @@ test('the port of a sign-in is bound on loopback only', async () => {
   await login.exited
 })
 
-describe('when a sign-in ends, its port is closed, whoever holds connections to it:', () => {
+describe('when a sign-in ends, its port is closed, even if connections to it are open:', () => {
   /** One that says nothing, and one in the middle of a request. Resolves when both are closed. */
   async function hold() {
     const sockets = ['', 'GET /auth/callback HTTP/1.1\r\nHost: localhost\r\n'].map((start) => {

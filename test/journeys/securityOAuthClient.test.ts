@@ -56,7 +56,7 @@ describe('the metadata of the authorization server', () => {
     },
   )
 
-  test('when it has ANSI escapes and bidi controls, they are stripped from what a person sees', async () => {
+  test('when it has ANSI escapes and bidi controls, they are removed from what a person sees', async () => {
     const stage = await world({ issuer: 'https://evil.example/\u001b[2J\u202egnp\u0007' })
     const { message } = await refused(stage)
     expect(message).toContain('https://evil.example/')
@@ -194,7 +194,7 @@ describe('another authorization server', () => {
     expect(called(second, '/register')).toHaveLength(1)
   })
 
-  test('when a challenge mid-session names metadata at another origin, nothing that is held is sent there', async () => {
+  test('when a challenge mid-session names metadata at another origin, nothing stored is sent there', async () => {
     const { stage, second, host } = await changed()
     const elsewhere = await kept(startScriptedOrigin())
     elsewhere.routes['/prm'] = () => ({
@@ -213,7 +213,7 @@ describe('another authorization server', () => {
     expect(stage.tabs()).toBe(2)
   })
 
-  test('when its token is refused as well, there was one sign-in for this cause and no second', async () => {
+  test('when its token is refused as well, there was one sign-in for this cause and not a second', async () => {
     const { stage, second, host } = await changed()
     stage.state.accepts = () => false
     const { error } = await host.request('tools/call', { name: 'x', arguments: {} })
@@ -261,11 +261,11 @@ describe('metadata', () => {
   })
 })
 
-describe('a text of a server that has ANSI escapes and bidi controls loses them', () => {
+describe('a text of a server with ANSI escapes and bidi controls loses them', () => {
   const HOSTILE = '\u001b]0;title\u0007\u001b[2J\u009b31mgood\u202egnp.exe\u2066\u061c\u200b'
   const controls = (text: string) => /[\p{Cc}\p{Cf}]/u.exec(text.replaceAll('\n', ''))?.[0]
 
-  test('when it is a device code or an address to type it at', async () => {
+  test('when it is a device code or the address to enter it at', async () => {
     const stage = await world()
     const { origin, routes } = stage.issuer
     const metadata = routes['/.well-known/oauth-authorization-server']
@@ -285,7 +285,7 @@ describe('a text of a server that has ANSI escapes and bidi controls loses them'
     expect(controls(stderr)).toBeUndefined()
   })
 
-  test('when doctor tells of the server, as text and as JSON', async () => {
+  test('when doctor reports on the server, as text and as JSON', async () => {
     const stage = await world()
     await stage.host().initialize()
     const plain = stage.server.routes['/mcp']
@@ -304,7 +304,7 @@ describe('a text of a server that has ANSI escapes and bidi controls loses them'
   })
 })
 
-describe('a text of a server that is made to keep our patterns busy', () => {
+describe('a text of a server that is designed to slow down our patterns', () => {
   test.each(['http://', 'eyJ-'])(
     'when a megabyte of metadata repeats %j, it is refused like any other',
     async (part) => {
@@ -315,7 +315,7 @@ describe('a text of a server that is made to keep our patterns busy', () => {
     },
   )
 
-  test('when an answer bears such an id, the request is told and the bridge lives on', async () => {
+  test('when an answer has such an id, the request gets an error and the bridge goes on', async () => {
     const stage = await world()
     const host = stage.host()
     await host.initialize()
@@ -363,7 +363,7 @@ describe('a token', () => {
     ['refresh token', 'another script', { access_token: 'new', refresh_token: 'tökén' }],
     ['refresh token', 'a lone CR', { access_token: 'new', refresh_token: 'one\rtwo' }],
   ])(
-    'when the %s of a refresh has %s, it goes into no header, and nothing of the answer is kept',
+    'when the %s of a refresh has %s, it is not put into a header, and nothing of the answer is kept',
     async (_, __, answer) => {
       const stage = await world()
       const host = stage.host()

@@ -63,7 +63,7 @@ const spellings = (port: number) => [
   `http://[::ffff:127.0.0.1]:${port}`,
 ]
 
-describe('when a server on the internet names an address inside, nothing arrives there', () => {
+describe('when a server on the internet names an internal address, nothing arrives there', () => {
   const options = { server: SERVER, serverHeaders: {}, issuer: undefined, allowHttp: true, rules }
 
   test('as resource_metadata, in any spelling', async () => {
@@ -110,7 +110,7 @@ describe('when a server on the internet names an address inside, nothing arrives
   })
 })
 
-describe('when the metadata of a server on the internet has an endpoint inside, the sign-in ends', () => {
+describe('when the metadata of a server on the internet has an internal endpoint, the sign-in ends', () => {
   async function signIn(more: object, inner = AS) {
     const http = internet({
       [PRM]: () => json({ resource: SERVER.href, authorization_servers: [AS] }),
@@ -131,7 +131,7 @@ describe('when the metadata of a server on the internet has an endpoint inside, 
       ...{ allowHttp: false, rules, serverHeaders: {}, issuer: undefined, scopes: undefined, resource: undefined },
       ...{ authorizeParameters: {}, account: undefined, claims: ['email'], bearer: 'access_token' as const },
       bounds: 'ours',
-      ...{ checkAddress: createReach(SERVER, [], resolve).check, tryTokens: async () => undefined },
+      ...{ checkAddress: createReach(SERVER, [], resolve).check, verifyTokens: async () => undefined },
     }
     const login = createAuthorizationCodeFlow(options)
     const { attempt } = await attempts.begin(
@@ -178,7 +178,7 @@ describe('when the metadata of a server on the internet has an endpoint inside, 
     await close()
   })
 
-  test('at its token endpoint, with the code and verifier kept here', async () => {
+  test('at its token endpoint, without sending the code and verifier', async () => {
     const target = await inside()
     const { callback, close } = await signIn({
       registration_endpoint: `${AS}/register`,
@@ -209,7 +209,7 @@ describe('when the metadata of a server on the internet has an endpoint inside, 
     await close()
   })
 
-  test('at its device endpoint, and before a person is shown an address inside to type a code at', async () => {
+  test('at its device endpoint, before a person is shown an internal address', async () => {
     const target = await inside()
     const origin = `http://127.0.0.1:${target.port}`
     const registers = { registration_endpoint: `${AS}/register` }
@@ -223,7 +223,7 @@ describe('when the metadata of a server on the internet has an endpoint inside, 
   })
 })
 
-test('when metadata trickles in, it is given up after ten seconds', async () => {
+test('when metadata arrives too slowly, the sign-in gives up after ten seconds', async () => {
   const timers: NodeJS.Timeout[] = []
   const slow = await serve((_seen, _request, response) => {
     response.writeHead(200, { 'content-type': 'application/json' }).write('{')

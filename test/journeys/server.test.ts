@@ -51,7 +51,7 @@ test.each([
   expect(stage.authorization.counts.refreshGrants).toBe(0)
 })
 
-test('server-initiated requests reach the host and its answer reaches the server', async () => {
+test('requests of the server reach the host, and the host’s answer reaches the server', async () => {
   stage = await startStage()
   const host = stage.host()
   await host.initialize({ sampling: {} })
@@ -107,7 +107,7 @@ test('the session is deleted when stdin closes, and the exit code is 0', async (
   expect(stage.server.state.passed.filter(({ method }) => method === 'DELETE')).toHaveLength(1)
 })
 
-test('stdin that closes while a sign-in is waiting ends the bridge with 0; the sign-in goes on', async () => {
+test('if stdin closes while a sign-in is waiting, the bridge exits with 0; the sign-in goes on', async () => {
   stage = await startStage()
   const host = stage.host([], { PERSON: 'absent' })
   host.send({
@@ -125,7 +125,7 @@ test('stdin that closes while a sign-in is waiting ends the bridge with 0; the s
   await again.close()
 })
 
-test('SIGTERM ends the bridge with 0', async () => {
+test('SIGTERM ends the bridge with exit code 0', async () => {
   stage = await startStage()
   const host = stage.host()
   await host.initialize()
@@ -133,7 +133,7 @@ test('SIGTERM ends the bridge with 0', async () => {
   expect(await host.exited).toBe(0)
 })
 
-test('answers still on their way when stdin closes are delivered, so a pipe works', async () => {
+test('answers that are still on their way when stdin closes are delivered, so a pipe works', async () => {
   stage = await startStage()
   const host = startHost([stage.everything.url], stage.environment)
   const request = (id: number, method: string, params: object) => ({ jsonrpc: '2.0', id, method, params })

@@ -24,7 +24,7 @@ test('a first start signs in through the browser once, and the same initialize i
   expect(host.rubbish).toEqual([])
 })
 
-test('a login whose token the server refuses says so, by exit code too, and opens no second tab', async () => {
+test('a login whose token the server refuses says so, also with its exit code, and opens no second tab', async () => {
   stage = await startStage()
   stage.server.state.refuses = true
   const login = await stage.command(['login', stage.server.url, '--callback-url', stage.callbackUrl])
@@ -48,7 +48,7 @@ test('the authorization request has PKCE S256, state, nonce, the exact redirect 
   await host.close()
 })
 
-test('a second start signs in nobody: the stored token is sent with the first request', async () => {
+test('a second start needs no sign-in: the stored token is sent with the first request', async () => {
   stage = await startStage()
   const first = stage.host()
   await first.initialize()
@@ -62,7 +62,7 @@ test('a second start signs in nobody: the stored token is sent with the first re
   await second.close()
 })
 
-test('bearer and X-User headers from the validated ID token go with every request', async () => {
+test('bearer and X-User-* headers from the validated ID token are sent with every request', async () => {
   stage = await startStage()
   const host = stage.host()
   await host.initialize()
@@ -76,7 +76,7 @@ test('bearer and X-User headers from the validated ID token go with every reques
   await host.close()
 })
 
-test('an access token that the server refuses is refreshed, and the person notices nothing', async () => {
+test('an access token that the server refuses is refreshed without the person noticing', async () => {
   stage = await startStage()
   const host = stage.host()
   await host.initialize()
@@ -108,7 +108,7 @@ test('a token that has expired is refreshed before the call', async () => {
   await host.close()
 })
 
-test('a revoked refresh token leads to one new sign-in, and the call that found it succeeds', async () => {
+test('a revoked refresh token leads to one new sign-in, and the call that noticed succeeds', async () => {
   stage = await startStage({ accessTokenSeconds: 2 })
   const host = stage.host()
   await host.initialize()

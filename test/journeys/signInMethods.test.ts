@@ -65,7 +65,7 @@ describe.skipIf(!has('tmux'))('at a terminal', () => {
     await stage.callbackPortIsFree()
   })
 
-  test('the callback that comes home first ends the prompt', async () => {
+  test('the callback that arrives first ends the prompt', async () => {
     stage = await startStage()
     const terminal = login()
     const address = (await terminal.shows(/^http\S+\/auth\?\S+/m)).trim()
@@ -96,7 +96,7 @@ test('login --paste reads the address from a pipe, opens nothing, and writes not
   expect(await login.says(/Signed in to .*/)).toContain('alice@example.com')
 })
 
-test('login --paste whose input has ended still waits for the callback', async () => {
+test('login --paste still waits for the callback after its input has ended', async () => {
   stage = await startStage()
   const login = stage.start(['login', stage.server.url, '--paste', ...here()])
   login.child.stdin.end()
@@ -123,7 +123,7 @@ test('login --paste needs no port: another program may have it', async () => {
   expect(await login.exited).toBe(0)
 })
 
-test('a second login joins the first, and pasting into it brings both home', async () => {
+test('a second login joins the first, and pasting into it completes both', async () => {
   stage = await startStage()
   const first = stage.start(['login', stage.server.url, '--no-browser', ...here()])
   const address = await first.says(/^http\S+/m)
@@ -134,7 +134,7 @@ test('a second login joins the first, and pasting into it brings both home', asy
   expect(stage.authorization.counts.codeGrants).toBe(1)
 })
 
-test('a bridge where no browser reaches the person opens none and says the address', async () => {
+test('a bridge whose browser does not reach the person opens none and prints the address', async () => {
   stage = await startStage()
   const host = stage.host([], SSH)
   const initialized = host.initialize()

@@ -119,7 +119,7 @@ test('a data folder that is a symbolic link is refused with exit code 5', async 
   expect(readdirSync(join(stage.home, 'elsewhere')).filter((name) => name.startsWith('oauth.db'))).toEqual([])
 })
 
-test('a file that is no database is set aside with its bytes, and work goes on with a new one', async () => {
+test('a file that is not a database is set aside unchanged, and work goes on with a new one', async () => {
   stage = await startStage()
   mkdirSync(home(), { mode: 0o700 })
   const rubbish = 'this was a database once\n'.repeat(500)
@@ -131,7 +131,7 @@ test('a file that is no database is set aside with its bytes, and work goes on w
   expect(readFileSync(join(home(), aside), 'utf8')).toBe(rubbish)
 })
 
-test('a database of a newer program is refused in words and left alone', async () => {
+test('a database of a newer program is refused with an explanation and not changed', async () => {
   stage = await startStage()
   await stage.command(['migrate', 'up'])
   const file = join(home(), 'oauth.db')
@@ -145,7 +145,7 @@ test('a database of a newer program is refused in words and left alone', async (
   expect((await stage.command(['migrate', 'version'])).stdout).toMatch(/^99 /)
 })
 
-test('two profiles and two servers on one machine: no token reaches a server or profile it was not made for', async () => {
+test('two profiles and two servers on one machine: no token reaches a server or profile that it was not issued for', async () => {
   stage = await startStage()
   const everything = await startEverything()
   const other = await startProtectedServer({ issuer: stage.authorization.issuer, target: everything.url })
@@ -183,7 +183,7 @@ test('two profiles and two servers on one machine: no token reaches a server or 
   await everything.close()
 })
 
-test('logout forgets also when the authorization server is down, and says that the tokens stay valid', async () => {
+test('logout also deletes the tokens when the authorization server is down, and says that they stay valid', async () => {
   stage = await startStage()
   await login()
   await stage.authorization.close()

@@ -21,7 +21,7 @@ async function start(scripts: Scripts, ...args: string[]) {
 }
 
 describe('the standing stream', () => {
-  test('that breaks is resumed after the last whole event, and as soon as the server asks', async () => {
+  test('that breaks is resumed after the last complete event, and as soon as the server allows', async () => {
     let opened = 0
     const { host, server } = await start({
       GET: ({ stream }) => {
@@ -37,7 +37,7 @@ describe('the standing stream', () => {
     expect(second?.headers['last-event-id']).toBe('e1')
   })
 
-  test('carries requests of the server, whose answers go back as they are', async () => {
+  test('carries requests of the server, whose answers are sent back unchanged', async () => {
     const ask = { jsonrpc: '2.0', id: 'server-1', method: 'sampling/createMessage', params: { _x: 1 } }
     const { host, server } = await start({ GET: ({ stream }) => void stream().write(event(ask)) })
     await host.hear(({ id }: { id?: unknown }) => id === 'server-1')
@@ -46,7 +46,7 @@ describe('the standing stream', () => {
     expect((await server.until(({ text }) => text === answer)).headers['mcp-session-id']).toBe('session-1')
   })
 
-  test('may bring the answer to a request whose own stream is still open', async () => {
+  test('may deliver the answer to a request whose own stream is still open', async () => {
     const { host, server } = await start({
       GET: ({ stream }) => void stream(),
       'tools/call': ({ stream }) => void stream(),
@@ -66,7 +66,7 @@ describe('the standing stream', () => {
 })
 
 describe('the stream of a request', () => {
-  test('that the server ends early with a retry hint is asked for again until the answer comes', async () => {
+  test('that the server ends early with a retry hint is requested again until the answer arrives', async () => {
     let polls = 0
     const { host, server } = await start({
       'tools/call': ({ stream }) => void stream().end('retry: 10\nid: p0\ndata:\n\n'),
@@ -98,7 +98,7 @@ describe('the stream of a request', () => {
     expect(server.count('tools/call')).toBe(1)
   })
 
-  test('that cannot be resumed leaves the outcome unknown', async () => {
+  test('that cannot be resumed ends in outcome_unknown', async () => {
     const { host, server } = await start({
       'tools/call': ({ stream }) => void stream().end('retry: 10\nid: x\ndata:\n\n'),
     })
@@ -109,7 +109,7 @@ describe('the stream of a request', () => {
 })
 
 describe('cancellation', () => {
-  test('goes to the server after its request, ends the request’s stream, and the host hears no answer', async () => {
+  test('is sent to the server after its request, ends the request’s stream, and the host gets no answer', async () => {
     const closed = createGate()
     const { host, server } = await start({
       'tools/call': ({ stream, response }) => {
@@ -127,7 +127,7 @@ describe('cancellation', () => {
     expect(host.heard.filter(({ id }) => id === 'c1')).toEqual([])
   })
 
-  test('of a request that has not been sent yet ends it here, and the server hears of neither', async () => {
+  test('of a request that has not been sent yet ends it here, and the server gets neither', async () => {
     stage = await startScriptedStage({ initialize: () => undefined })
     const { server } = stage
     const host = stage.host()
@@ -141,7 +141,7 @@ describe('cancellation', () => {
     expect(server.methods()).not.toContain('notifications/cancelled')
   })
 
-  test('of what is not in flight passes like any other notification', async () => {
+  test('of an unknown request is passed on like any other notification', async () => {
     const { host, server } = await start({})
     host.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 'long gone' } })
     await server.until(({ message }) => message?.method === 'notifications/cancelled')
@@ -149,7 +149,7 @@ describe('cancellation', () => {
 })
 
 describe('order', () => {
-  test('initialized goes before what follows it, and notifications keep theirs', async () => {
+  test('initialized is sent before what follows it, and notifications keep their order', async () => {
     const { host, server } = await start({
       'notifications/progress': ({ message, reply }) =>
         message.params.progress === 1 ? setImmediate(() => setImmediate(() => reply(202))) : reply(202),
@@ -162,7 +162,7 @@ describe('order', () => {
     expect(server.methods().slice(0, 2)).toEqual(['initialize', 'notifications/initialized'])
   })
 
-  test('initialize whose stream stays open after the answer holds nothing up', async () => {
+  test('an initialize whose stream stays open after the answer does not block what follows', async () => {
     stage = await startScriptedStage({
       initialize: ({ message, stream }) => {
         const { protocolVersion } = message.params
@@ -177,7 +177,7 @@ describe('order', () => {
 })
 
 describe('batches of 2025-03-26', () => {
-  test('pass both ways as they are', async () => {
+  test('are passed on unchanged in both directions', async () => {
     stage = await startScriptedStage()
     const { server } = stage
     const host = stage.host()

@@ -32,7 +32,7 @@ async function onStage(columns = 80, extra: NodeJS.ProcessEnv = {}) {
 }
 
 describe.skipIf(!has('tmux'))('mcp-oauth-bridge alone at a terminal', () => {
-  test('leads from nothing to a server that a host runs', async () => {
+  test('leads from an empty configuration to a server that a host runs', async () => {
     const { stage, terminal } = await onStage()
     stage.config(`callback_url: ${stage.callbackUrl}\n`)
     mkdirSync(join(stage.home, '.cursor'))
@@ -55,7 +55,7 @@ describe.skipIf(!has('tmux'))('mcp-oauth-bridge alone at a terminal', () => {
     expect(Object.values<{ args: string[] }>(mcpServers)[0]?.args).toContain(stage.server.url)
   })
 
-  test('names the servers of the config instead, where there are several', async () => {
+  test('lists the servers of the config instead, if there are several', async () => {
     const { home, terminal } = atHome()
     home.write(
       'bridge/config.yaml',
@@ -93,24 +93,21 @@ describe.skipIf(!has('tmux'))('mcp-oauth-bridge alone at a terminal', () => {
 describe.skipIf(!has('tmux'))('a sign-in at a terminal', () => {
   const login = (url: string, callback: string) => ['login', url, '--callback-url', callback]
 
-  test.each([80, 200])(
-    'shows on one line of %d columns how long it waits, and leaves nothing of it',
-    async (columns) => {
-      const { stage, terminal } = await onStage(columns, { PERSON: 'absent' })
-      terminal.run(...login(stage.server.url, stage.callbackUrl))
-      await terminal.shows(/^\S Waiting for you to finish \(\d:\d\d left\)$/m)
-      const shown = terminal.lines().filter((line) => line.includes('Waiting for you'))
-      expect(shown).toHaveLength(1)
-      const [[url = ''] = []] = await stage.untilTabs(1)
-      await stage.visit(url)
-      const { code, screen } = await terminal.exits()
-      expect(code).toBe(0)
-      expect(screen).toContain('Signed in to')
-      expect(screen).not.toContain('Waiting for you')
-    },
-  )
+  test.each([80, 200])('shows on one line of %d columns how long it waits, and erases that line', async (columns) => {
+    const { stage, terminal } = await onStage(columns, { PERSON: 'absent' })
+    terminal.run(...login(stage.server.url, stage.callbackUrl))
+    await terminal.shows(/^\S Waiting for you to finish \(\d:\d\d left\)$/m)
+    const shown = terminal.lines().filter((line) => line.includes('Waiting for you'))
+    expect(shown).toHaveLength(1)
+    const [[url = ''] = []] = await stage.untilTabs(1)
+    await stage.visit(url)
+    const { code, screen } = await terminal.exits()
+    expect(code).toBe(0)
+    expect(screen).toContain('Signed in to')
+    expect(screen).not.toContain('Waiting for you')
+  })
 
-  test('ends with Ctrl-C while a person is waited for, and the next one begins anew', async () => {
+  test('ends with Ctrl-C while it waits for a person, and the next one begins a new attempt', async () => {
     const { stage, terminal } = await onStage(80, { PERSON: 'absent' })
     terminal.run(...login(stage.server.url, stage.callbackUrl))
     await terminal.shows(/Waiting for you/)
@@ -141,7 +138,7 @@ describe.skipIf(!has('tmux'))('a sign-in at a terminal', () => {
     expect(home.path).not.toBe('')
   })
 
-  test('does not move where the terminal says it is dumb', async () => {
+  test('shows no moving line on a dumb terminal', async () => {
     const { stage } = await onStage()
     const dumb = terminalIn(stage.home, { ...stage.environment, PERSON: 'absent' })
     dumb.enter('export TERM=dumb')
@@ -154,7 +151,7 @@ describe.skipIf(!has('tmux'))('a sign-in at a terminal', () => {
 })
 
 describe.skipIf(!has('tmux'))('a bridge at a terminal', () => {
-  test('says what it waits for, and ends with Ctrl-C as a host would end it', async () => {
+  test('says what it waits for, and ends with Ctrl-C as it does for a host', async () => {
     const { terminal } = atHome()
     terminal.run('https://mcp.example.com/mcp')
     await terminal.shows(/Bridging to https:\/\/mcp\.example\.com\/mcp; waiting for MCP messages/)

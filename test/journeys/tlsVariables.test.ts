@@ -30,7 +30,7 @@ async function opened(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-test('attack J: a server with an untrusted certificate is refused though NODE_TLS_REJECT_UNAUTHORIZED is 0', async () => {
+test('a server with an untrusted certificate is refused although NODE_TLS_REJECT_UNAUTHORIZED is 0', async () => {
   const server = await serveSecurely()
   const host = startHost([`${server.origin}/mcp`, '--header', 'X-Key: canary-key'], environment)
   expect((await host.initialize()).error.data.code).toBe('tls_failed')
@@ -40,7 +40,7 @@ test('attack J: a server with an untrusted certificate is refused though NODE_TL
   expect(host.stderr).not.toMatch(/NODE_TLS_REJECT_UNAUTHORIZED|insecure/)
 })
 
-test('attack J: a proxy with an untrusted certificate is not asked to connect', async () => {
+test('a proxy with an untrusted certificate is not asked to connect', async () => {
   const tls = (name: string) => readFileSync(new URL(`../servers/tls/${name}`, import.meta.url))
   const asked: (string | undefined)[] = []
   const proxy = createSecure({ cert: tls('server.pem'), key: tls('server.key') })
@@ -58,7 +58,7 @@ test('attack J: a proxy with an untrusted certificate is not asked to connect', 
   expect(asked).toEqual([])
 })
 
-test('attack J: an authorization server with an untrusted certificate is asked for nothing', async () => {
+test('an authorization server with an untrusted certificate receives no request', async () => {
   const authorization = await serveSecurely()
   const server = createServer(({ url }, response) => {
     if (url?.startsWith('/.well-known/oauth-protected-resource')) {
@@ -77,7 +77,7 @@ test('attack J: an authorization server with an untrusted certificate is asked f
   expect(authorization.requests).toEqual([])
 })
 
-test('attack J: doctor says that the variable is ignored, and what others give away', async () => {
+test('doctor says that the variable is ignored, and which other variables expose secrets', async () => {
   const extra = { NODE_OPTIONS: `--tls-keylog=${home.path}/keys --tls-min-v1.0`, NODE_DEBUG: 'undici' }
   const { code, stdout } = await runProgram(['doctor', '--json'], { ...environment, ...extra }, { cwd: home.path })
   const { checks } = JSON.parse(stdout) as { checks: { name: string; status: string; detail: string }[] }

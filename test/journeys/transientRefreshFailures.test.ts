@@ -45,7 +45,7 @@ test.each([
   ['a cut connection', 'reset', 'authorization_server_unreachable'],
   ['silence', 'silence', 'authorization_server_unreachable'],
 ] as const)(
-  '%s from the token endpoint loses nothing: the call is told, the next one works',
+  '%s from the token endpoint loses nothing: the call gets an error, the next one works',
   async (_what, fault, code) => {
     const host = await startSignedIn()
     stage.authorization.state.tokenFault = fault
@@ -57,7 +57,7 @@ test.each([
   },
 )
 
-test('one failure that passes at once is not even noticed', async () => {
+test('one failure that passes at once is not noticed', async () => {
   const host = await startSignedIn()
   stage.authorization.state.tokenFault = { status: 503 }
   const answer = echo(host, 'patience')
@@ -66,7 +66,7 @@ test('one failure that passes at once is not even noticed', async () => {
   expect((await answer).result.content[0].text).toBe('Echo: patience')
 })
 
-test('a name that does not resolve loses nothing', async () => {
+test('a name that does not resolve loses no tokens', async () => {
   const host = await startSignedIn()
   const forgetMetadata = () => {
     const db = new BetterSqlite3(`${stage.environment.MCP_OAUTH_BRIDGE_HOME}/oauth.db`)

@@ -30,8 +30,8 @@ const waitingHost = async (...more: string[]) => {
 const REPLACES = /this one replaces it/
 const ALREADY_PENDING = /already pending/
 
-describe('attack N: a sign-in that waits already', () => {
-  test('is superseded by login --account: its tab leads nowhere, and the bridge waits for the new one', async () => {
+describe('a sign-in that already waits', () => {
+  test('is superseded by login --account: its tab no longer works, and the bridge waits for the new one', async () => {
     const { host, initialized, tab } = await waitingHost()
     const running = login('--account', 'alice@example.com')
     await running.says(REPLACES)
@@ -49,7 +49,7 @@ describe('attack N: a sign-in that waits already', () => {
     await host.close()
   })
 
-  test('gives login --account nobody else: the account that signs in is refused for it and for the bridge', async () => {
+  test('gives login --account nobody else: another account that signs in is refused for it and for the bridge', async () => {
     const { host, initialized } = await waitingHost()
     const running = login('--account', 'bob@example.com')
     await running.says(REPLACES)
@@ -76,7 +76,7 @@ describe('attack N: a sign-in that waits already', () => {
     await host.close()
   })
 
-  test('is superseded by login --callback-url, which listens where it says', async () => {
+  test('is superseded by login --callback-url, which listens at that address', async () => {
     const { host, initialized } = await waitingHost()
     const other = `http://localhost:${await freePort()}/auth/callback`
     const running = stage.start(['login', stage.server.url, '--no-browser', '--callback-url', other])
@@ -99,7 +99,7 @@ describe('attack N: a sign-in that waits already', () => {
     expect(stage.authorization.counts.codeGrants).toBe(1)
   })
 
-  test('of a bridge that names more is joined by a login that names nothing', async () => {
+  test('of a bridge with more options is joined by a login without options', async () => {
     const { host, initialized, tab } = await waitingHost('--scope', 'mcp:tools openid')
     const running = login()
     await running.says(ALREADY_PENDING)
@@ -110,20 +110,23 @@ describe('attack N: a sign-in that waits already', () => {
     await host.close()
   })
 
-  test.each([[[]], [['--device']]])('of a person for another account ends for theirs, which fails: %j', async (how) => {
-    const one = login('--account', 'alice@example.com', ...how)
-    await one.says(/http\S+/)
-    const other = login('--account', 'bob@example.com')
-    await other.says(REPLACES)
-    await one.says(/replaced this one/)
-    nowSignsIn('bob')
-    await stage.visit((await addressOf(other)).href)
-    expect(await other.exited).toBe(0)
-    expect(await one.exited).toBe(3)
-    expect(await accounts()).toMatchObject([{ email: 'bob@example.com' }])
-  })
+  test.each([[[]], [['--device']]])(
+    'for one account fails when a login for another account replaces it: %j',
+    async (how) => {
+      const one = login('--account', 'alice@example.com', ...how)
+      await one.says(/http\S+/)
+      const other = login('--account', 'bob@example.com')
+      await other.says(REPLACES)
+      await one.says(/replaced this one/)
+      nowSignsIn('bob')
+      await stage.visit((await addressOf(other)).href)
+      expect(await other.exited).toBe(0)
+      expect(await one.exited).toBe(3)
+      expect(await accounts()).toMatchObject([{ email: 'bob@example.com' }])
+    },
+  )
 
-  test('for an account is superseded by a login for any, also when its process was killed', async () => {
+  test('for an account is superseded by a login for any account, also when its process was killed', async () => {
     const one = login('--account', 'nobody@example.com')
     await addressOf(one)
     one.child.kill('SIGKILL')
@@ -138,8 +141,8 @@ describe('attack N: a sign-in that waits already', () => {
   })
 })
 
-describe('attack N: who is signed in already', () => {
-  test('does not hold login --account of another one off, nor a scope that was never asked for', async () => {
+describe('somebody who is already signed in', () => {
+  test('does not prevent login --account of another account, nor a scope that was never requested', async () => {
     const here = ['--callback-url', stage.callbackUrl]
     expect((await stage.command(['login', stage.server.url, '--scope', 'openid email', ...here])).code).toBe(0)
     const same = await stage.command(['login', stage.server.url, '--account', 'ALICE@example.com', ...here])
@@ -153,7 +156,7 @@ describe('attack N: who is signed in already', () => {
   })
 })
 
-test('attack N: what is named stands nowhere in clear in the row of a sign-in', async () => {
+test('wishes are in no row of a sign-in in plain text', async () => {
   const running = login('--account', 'carol@example.com', '--header', 'X-Key: canary-of-a-header')
   await addressOf(running)
   const { readFileSync } = await import('node:fs')

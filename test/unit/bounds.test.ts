@@ -29,12 +29,12 @@ const anyNumber = fc.oneof(
   fc.constantFrom(Number.NaN, Infinity, -Infinity, -0, 8.64e15 + 1, 2 ** 31, 1e308),
 )
 
-describe('attack P: a number of a server', () => {
+describe('a number from a server', () => {
   test.each([
     ['tokenLife', tokenLife, 1, 10 * 365 * 24 * 60 * 60],
     ['deviceCodeLife', deviceCodeLife, 1, 24 * 60 * 60],
     ['pollInterval', pollInterval, 1, 300],
-  ] as const)('is within the bounds of %s, or is not said', (_, read, least, most) => {
+  ] as const)('is within the bounds of %s, or counts as missing', (_, read, least, most) => {
     fc.assert(
       fc.property(anything, (value) => {
         const seconds = read(value)
@@ -67,11 +67,11 @@ describe('attack P: a number of a server', () => {
     [true, undefined],
     [[3600], undefined],
     [{ valueOf: 1, toString: 1 }, undefined],
-  ])('an expires_in of %j is %j', (value, seconds) => {
+  ])('an expires_in of %j becomes %j', (value, seconds) => {
     expect(tokenLife(value)).toBe(seconds)
   })
 
-  test('in Retry-After, retry, Age or the end of a secret is one that can be waited for, added and stored', () => {
+  test('in Retry-After, retry, Age or a secret’s expiry can be waited for, added and stored', () => {
     fc.assert(
       fc.property(
         anything,
@@ -95,7 +95,7 @@ describe('attack P: a number of a server', () => {
 })
 
 test.each(['4294968000', '9'.repeat(400), '0', '-1', '1e9', 'soon', ''])(
-  'attack P: the retry %j of an event stream is at most ten minutes',
+  'the retry %j of an event stream is at most ten minutes',
   async (retry) => {
     const position: StreamPosition = {}
     for await (const _ of readEvents(toChunks(`retry: ${retry}\nid: 1\ndata: a\n\n`), position, 1_000));
@@ -103,8 +103,8 @@ test.each(['4294968000', '9'.repeat(400), '0', '-1', '1e9', 'soon', ''])(
   },
 )
 
-describe('attack low: an enormous time', () => {
-  test('is a date with a year of four digits, in texts and in rows, and rows sort by it', () => {
+describe('an enormous time', () => {
+  test('is a date with a four-digit year, in texts and in rows, and rows sort by it', () => {
     fc.assert(
       fc.property(anyNumber, anyNumber, (one, other) => {
         expect(isoTime(one)).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/)
@@ -114,17 +114,17 @@ describe('attack low: an enormous time', () => {
     )
   })
 
-  test.each(['', 'soon', '2026-13-45 99:99:99', '\u0000', 'null'])('a stored %j is a time long past', (text) => {
+  test.each(['', 'soon', '2026-13-45 99:99:99', '\u0000', 'null'])('a stored %j becomes a time long past', (text) => {
     expect(fromSqlTime(text)).toBe(0)
   })
 
-  test('a row that an earlier version wrote for the year 57000 still counts as a time to come', () => {
+  test('a row that an earlier version wrote for the year 57000 still counts as a future time', () => {
     expect(fromSqlTime('+057000-01-01 00:00:00.000')).toBe(Date.parse('9999-12-31T23:59:59.999Z'))
   })
 })
 
-describe('attack P: a wait', () => {
-  test('that a timer cannot hold is one that it can', () => {
+describe('a wait', () => {
+  test('is limited to what a timer can count', () => {
     fc.assert(
       fc.property(anyNumber, (ms) => {
         expect(forTimer(ms)).toBeGreaterThanOrEqual(0)
@@ -133,7 +133,7 @@ describe('attack P: a wait', () => {
     )
   })
 
-  test.each([2 ** 31, 4_294_968_000, 2 ** 53, 1e308, Infinity])('of %d ms is not made 1 ms of', async (ms) => {
+  test.each([2 ** 31, 4_294_968_000, 2 ** 53, 1e308, Infinity])('of %d ms does not become 1 ms', async (ms) => {
     const warnings: string[] = []
     const hear = ({ name }: Error) => void warnings.push(name)
     process.on('warning', hear)
@@ -147,7 +147,7 @@ describe('attack P: a wait', () => {
     expect(warnings).toEqual([])
   })
 
-  test.each([-1, -Infinity, Number.NaN, 0, -0])('of %d ms is over at once', async (ms) => {
+  test.each([-1, -Infinity, Number.NaN, 0, -0])('of %d ms ends at once', async (ms) => {
     await clock.sleep(ms)
   })
 })

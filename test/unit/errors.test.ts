@@ -7,7 +7,7 @@ import { quote, withoutQueries } from '../../src/redaction/text.ts'
 const CODES = Object.keys(ERRORS) as ErrorCode[]
 
 describe('the table', () => {
-  test('gives each code a JSON-RPC number of its own', () => {
+  test('gives each code its own JSON-RPC number', () => {
     expect(new Set(CODES.map((code) => ERRORS[code].rpc)).size).toBe(CODES.length)
   })
 
@@ -21,7 +21,7 @@ describe('the table', () => {
 })
 
 describe('an error', () => {
-  test('has the message and hint of its code where it brings none', () => {
+  test('has the message and hint of its code unless it has its own', () => {
     const error = new BridgeError('server_timeout')
     expect([error.message, error.hint, error.details]).toEqual([
       ERRORS.server_timeout.message,
@@ -31,13 +31,13 @@ describe('an error', () => {
     expect(error).not.toHaveProperty('cause')
   })
 
-  test('keeps what it brings', () => {
+  test('keeps its own message and hint', () => {
     const cause = new Error('x')
     const error = new BridgeError('server_timeout', { message: 'm', hint: 'h', cause, details: { status: 1 } })
     expect([error.message, error.hint, error.cause, error.details]).toEqual(['m', 'h', cause, { status: 1 }])
   })
 
-  test('of ours stays the same, any other value is internal', () => {
+  test('of ours stays the same, any other value becomes internal', () => {
     const ours = new BridgeError('server_timeout')
     expect(asBridgeError(ours)).toBe(ours)
     for (const thrown of [new TypeError('x\u001b[31m'), 'text', undefined, null, 7, {}]) {
@@ -62,12 +62,12 @@ describe('foreign text', () => {
     expect(quote(text)).toBe(quoted)
   })
 
-  test('loses every secret that this process has sent, whatever its form', () => {
+  test('loses every secret that this process has sent, in whatever form', () => {
     registerSecret(['needle-of-our-own', 'short', undefined])
     expect(quote('it was needle-of-our-own, short')).toBe('"it was [hidden], short"')
   })
 
-  test('loses secrets that pass, the newest always', () => {
+  test('loses rotating secrets, always including the newest', () => {
     for (let at = 0; at <= 200; at++) registerRotatingSecret(`cookie-number-${at}.`)
     expect(quote('cookie-number-0. cookie-number-1. cookie-number-200.')).toBe('"cookie-number-0. [hidden] [hidden]"')
   })
@@ -83,7 +83,7 @@ describe('foreign text', () => {
 
   // A pattern that goes back over what it has read needs minutes for this, and the test times out.
   test.each(['http://', 'eyJ-', 'bearer ', 'code', 'code=', '"', ' ', '?http://x'])(
-    'of a megabyte that repeats %j, made to keep patterns busy, is read to its end',
+    'of a megabyte that repeats %j, designed to slow down patterns, is read to its end',
     (part) => {
       expect(quote(part.repeat(1_000_000 / part.length)).length).toBeGreaterThan(1)
     },

@@ -24,7 +24,7 @@ test.each([
   expect(glob(pattern)(text)).toBe(matches)
 })
 
-test('a pattern of many stars is as quick as any', () => {
+test('a pattern of many stars takes no longer than any other', () => {
   const started = performance.now()
   expect(glob(`${'*a'.repeat(40)}b`)('a'.repeat(50_000))).toBe(false)
   expect(performance.now() - started).toBeLessThan(1_000)

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { mcpPing } from '../../src/mcpPing.ts'
 
-test('is a JSON-RPC request that takes either kind of answer, whatever a person configured', () => {
+test('is a JSON-RPC request that accepts both kinds of answer, whatever a person configured', () => {
   const { method, url, headers, body } = mcpPing(
     'https://mcp.example/mcp',
     { accept: 'text/html', 'x-team': 'core' },

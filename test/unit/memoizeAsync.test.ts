@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { memoizeAsync } from '../../src/memoizeAsync.ts'
 import { createGate } from '../fakes/gate.ts'
 
-test('the value is made once, for all who ask at the same time and later', async () => {
+test('the value is created once, for all who ask at the same time and later', async () => {
   const gate = createGate<object>()
   let made = 0
   const get = memoizeAsync(() => {
@@ -17,7 +17,7 @@ test('the value is made once, for all who ask at the same time and later', async
   expect(made).toBe(1)
 })
 
-test('a failure is told to all who asked, and not kept', async () => {
+test('a failure is reported to all who asked, and not kept', async () => {
   const failure = new Error('no')
   let made = 0
   const get = memoizeAsync(async () => {
@@ -30,7 +30,7 @@ test('a failure is told to all who asked, and not kept', async () => {
   expect(made).toBe(2)
 })
 
-test('peeking makes nothing', async () => {
+test('peeking creates nothing', async () => {
   const get = memoizeAsync(async () => 'yes')
   expect(await get.peek()).toBeUndefined()
   await get()

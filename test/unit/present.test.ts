@@ -12,7 +12,7 @@ test('keeps the order of the members', () => {
   expect(JSON.stringify(present({ z: 1, none, a: some }))).toBe('{"z":1,"a":"x"}')
 })
 
-test('knows which members are optional then', () => {
+test('declares the other members as optional', () => {
   const hint = 'x' as string | undefined
   expectTypeOf(present({ name: 'n', hint }).hint).toEqualTypeOf<string | undefined>()
   expectTypeOf(present({ name: 'n', hint }).name).toEqualTypeOf<'n'>()

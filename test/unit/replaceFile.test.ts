@@ -20,7 +20,7 @@ function refusing(code: string, times: number) {
   return { waits, tries: () => tries, rename, wait: (ms: number) => void waits.push(ms) }
 }
 
-test('a new file has the text and the mode, and nothing lies beside it', () => {
+test('a new file has the text and the mode, and nothing else is left in its folder', () => {
   const path = folder.fresh('new.json')
   replaceFile(path, 'ü', 0o600)
   expect(readFileSync(path, 'utf8')).toBe('ü')
@@ -28,7 +28,7 @@ test('a new file has the text and the mode, and nothing lies beside it', () => {
   expect(beside(path)).toEqual([])
 })
 
-test('a file that is there is another one afterwards: who reads the old one reads it to its end', () => {
+test('an existing file is replaced by another one: a process that has the old one open reads it to its end', () => {
   const path = folder.fresh('old.json')
   writeFileSync(path, 'old')
   const before = statSync(path).ino
@@ -47,7 +47,7 @@ describe('a file that another program has open', () => {
     expect(waits).toHaveLength(3)
   })
 
-  test('is given up after less than a second, and is as it was', () => {
+  test('is given up after less than a second, and unchanged', () => {
     const path = folder.fresh('busy.json')
     writeFileSync(path, 'old')
     const { rename, wait, waits } = refusing('EBUSY', Number.POSITIVE_INFINITY)
@@ -58,13 +58,13 @@ describe('a file that another program has open', () => {
   })
 })
 
-test.each(['ENOSPC', 'EXDEV'])('%s is not tried again, and nothing is left beside', (code) => {
+test.each(['ENOSPC', 'EXDEV'])('%s is not tried again, and nothing is left in its folder', (code) => {
   const path = folder.fresh('full.json')
   const { rename, wait, tries } = refusing(code, 1)
   expect(() => replaceFile(path, 'new', 0o600, { rename, wait })).toThrow(code)
   expect([tries(), existsSync(path), beside(path)]).toEqual([1, false, []])
 })
 
-test('a folder that is not there is told at once', () => {
+test('a missing folder is reported at once', () => {
   expect(() => replaceFile(`${folder.fresh('none')}/a/b.json`, 'x', 0o600)).toThrow('ENOENT')
 })

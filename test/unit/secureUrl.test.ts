@@ -31,11 +31,11 @@ describe('a URL', () => {
     'https://user@mcp.example/',
     'https://:pass@mcp.example/',
     'http://user@localhost/',
-  ])('like %s is not', (url) => {
+  ])('like %s is not secure', (url) => {
     expect(isSecure(new URL(url), false)).toBe(false)
   })
 
-  test('over http elsewhere is, where the person says so; nothing else is', () => {
+  test('over http elsewhere is secure if the person allows it; no other scheme is', () => {
     expect(isSecure(new URL('http://mcp.internal/'), true)).toBe(true)
     expect(isSecure(new URL('http://user:pass@mcp.internal/'), true)).toBe(false)
     expect(isSecure(new URL('ftp://mcp.internal/'), true)).toBe(false)

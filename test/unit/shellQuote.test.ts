@@ -9,17 +9,17 @@ test.each(['work', 'https://mcp.example.com/mcp', 'a@b.c', '--x=y'])('%s needs n
 })
 
 test.each(['a b', `it's "here"`, 'https://x/?a=1&b=$HOME', '`id`', '$(id)', '', 'a\\b', '!x'])(
-  'a shell gives %j back as it is',
+  'a shell returns %j unchanged',
   (word) => {
     expect(execFileSync('sh', ['-c', `printf %s ${shellQuote(word, 'linux')}`], { encoding: 'utf8' })).toBe(word)
   },
 )
 
-test('on Windows special characters stand in double quotes', () => {
+test('on Windows, arguments with special characters are put in double quotes', () => {
   expect(shellQuote('https://x/?a=1&b=2', 'win32')).toBe('"https://x/?a=1&b=2"')
 })
 
-test.each(['=ls', '~root', '#x', 'a\nb'])('attack K: %j is one word of a shell, and nothing else', (word) => {
+test.each(['=ls', '~root', '#x', 'a\nb'])('%j is one shell word, and nothing else', (word) => {
   expect(shellQuote(word, 'linux')).toMatch(/^'/)
   expect(execFileSync('sh', ['-c', `printf %s ${shellQuote(word, 'linux')}`], { encoding: 'utf8' })).toBe(word)
 })
@@ -32,7 +32,7 @@ test.each([
   'https://x/%PATH%',
   'a"&calc&"',
   'a\u201d; calc; \u201c',
-])('attack K: on Windows neither cmd nor PowerShell reads anything in %j', (word) => {
+])('on Windows neither cmd nor PowerShell interprets anything in %j', (word) => {
   expect(shellQuote(word, 'win32')).toMatch(/^"[^"$`\u201c-\u201e]*"$/)
   expect(shellQuote(word, 'win32')).not.toMatch(/%(?![\dA-F]{2})\w+%/i)
 })

@@ -1,4 +1,4 @@
-// The client we use at an authorization server: the configured one, a client ID metadata document, or a dynamically registered one.
+// The client we use at an authorization server, for a new sign-in and for stored tokens: the configured one, a client ID metadata document, or a registered one.
 import { BridgeError } from '../../errors.ts'
 import type { Leases } from '../../ports.ts'
 import { present } from '../../present.ts'
@@ -7,8 +7,8 @@ import type { AuthorizationServerMetadata } from '../discovery/authorizationServ
 import { chooseAuthMethod } from '../oauth/authentication.ts'
 import { createOAuthClient, type OAuthClient } from '../oauth/client.ts'
 import type { IdToken } from '../oauth/normalize.ts'
+import { createIssuerCheck, type IssuerCheckOptions } from './issuerCheck.ts'
 import { createMetadataCache, type MetadataCache, type MetadataCacheOptions } from './metadataCache.ts'
-import { createIssuerCheck, type IssuerCheckOptions } from './ownClient.ts'
 import { isUnknownClient } from './probe.ts'
 import { registerClient } from './registration.ts'
 

@@ -1,4 +1,4 @@
-// The last step of every sign-in: checks the account, tries and stores the tokens, and finishes or fails the attempt.
+// The last step of every sign-in: checks the account, verifies and stores the tokens, and finishes or fails the attempt.
 import { BridgeError } from '../../errors.ts'
 import type { AttemptStore, Logger, TokenStore } from '../../ports.ts'
 import type { Attempt, TokenKey, TokenSet } from '../../records.ts'
@@ -9,19 +9,19 @@ export interface CompleteOptions {
   readonly store: TokenStore
   readonly log: Logger
   /** One request to the attempt's own server with its tokens. @throws BridgeError unauthorized when that refuses them */
-  readonly tryTokens: (server: string, tokens: TokenSet) => Promise<void>
+  readonly verifyTokens: (server: string, tokens: TokenSet) => Promise<void>
 }
 
 /** `account`: the e-mail or subject that must have signed in. @throws BridgeError account_mismatch, unauthorized */
 export async function completeSignIn(
-  { attempts, store, log, tryTokens }: CompleteOptions,
+  { attempts, store, log, verifyTokens }: CompleteOptions,
   attempt: Attempt,
   tokens: TokenSet,
   account: string | undefined,
 ): Promise<void> {
   checkAccount(account, tokens)
   try {
-    await tryTokens(attempt.server, tokens)
+    await verifyTokens(attempt.server, tokens)
   } catch (thrown) {
     // Tokens that the server refuses do not replace stored ones; if there are none, they are kept for `doctor`.
     if ((await store.load(attempt)).tokens === undefined) await storeTokens(store, attempt, tokens)

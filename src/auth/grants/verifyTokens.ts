@@ -7,7 +7,7 @@ import type { TokenSet } from '../../records.ts'
 import { type AuthorizerOptions, createAuthorizer, fixedTokens } from '../authorizer.ts'
 import { headOf } from '../discovery/deadline.ts'
 
-export interface TryOptions {
+export interface VerifyOptions {
   readonly http: HttpClient
   readonly url: URL
   readonly authorizer: Authorizer
@@ -20,7 +20,7 @@ const LONGEST_MS = 5_000
 /** A server whose clock is behind, or that accepts new tokens with a delay, is asked once more after this time, in ms. */
 const PAUSE_MS = 1_000
 
-/** Tries tokens of one server as the bridge will send them. */
+/** Verifies tokens of one server, sent as the bridge will send them. */
 export function createVerifier(
   http: HttpClient,
   options: Omit<AuthorizerOptions, 'tokens'>,
@@ -28,7 +28,7 @@ export function createVerifier(
   const { clock, log } = options
   return (server, tokens) => {
     const authorizer = createAuthorizer({ ...options, tokens: fixedTokens(tokens) })
-    return tryTokens({ http, url: new URL(server), authorizer, clock, log })
+    return verifyTokens({ http, url: new URL(server), authorizer, clock, log })
   }
 }
 
@@ -36,7 +36,7 @@ export function createVerifier(
  * Any answer except 401 is a success; an unreachable server says nothing about the tokens.
  * @throws BridgeError unauthorized
  */
-export async function tryTokens(options: TryOptions): Promise<void> {
+export async function verifyTokens(options: VerifyOptions): Promise<void> {
   const { clock, log } = options
   try {
     if (await isTaken(options)) return
@@ -51,14 +51,14 @@ export async function tryTokens(options: TryOptions): Promise<void> {
   })
 }
 
-async function isTaken(options: TryOptions): Promise<boolean> {
+async function isTaken(options: VerifyOptions): Promise<boolean> {
   const first = await ask(options)
   // RFC 9449 section 9: refused because the server's nonce was missing, which is known now.
   const { status } = first.again ? await ask(options) : first
   return status !== 401
 }
 
-async function ask({ http, url, authorizer }: TryOptions) {
+async function ask({ http, url, authorizer }: VerifyOptions) {
   const request = { ...mcpPing(url, await authorizer.headers('POST', url), 'signed-in'), idleMs: LONGEST_MS }
   const late = () => new BridgeError('server_timeout')
   const response = await headOf(http, request, LONGEST_MS, late)

@@ -1,4 +1,4 @@
-// One refresh for all who saw the same generation, in this process and in every other: spent under a lease, saved by compare-and-swap.
+// One refresh for all who saw the same generation, in every process: under a lease, stored by compare-and-swap; removes tokens whose refresh was refused.
 import { BridgeError } from '../../errors.ts'
 import type { Clock, Leases, Logger, TokenStore } from '../../ports.ts'
 import type { Challenge, TokenKey, TokenRecord, TokenSet } from '../../records.ts'

@@ -1,4 +1,4 @@
-// The token set of one server and profile: reuse it, else refresh it, else request a sign-in; coordinated with all other processes.
+// The token set of one server and profile: reuse it, else refresh it, else request a sign-in if a browser may open for this cause.
 import { BridgeError } from '../../errors.ts'
 import type { Cause, Clock, MaybePromise, TokenStore } from '../../ports.ts'
 import type { Challenge, TokenRecord, TokenSet } from '../../records.ts'

@@ -2,7 +2,7 @@
 import { isoTime } from '../../bounds.ts'
 import type { App } from '../../compose/app.ts'
 import type { Config, ServerExceptions } from '../../config/config.ts'
-import { presetOf } from '../../config/presets.ts'
+import { presetOf } from '../../config/providerPresets.ts'
 import { serverOf } from '../../config/target.ts'
 import { ERRORS } from '../../errors.ts'
 import type { ProviderRules } from '../../providerRules.ts'

@@ -1,9 +1,9 @@
 // Checks our client at the authorization server, and whether it accepts our redirect URI: without a person (prompt=none).
 import { createHash, randomBytes } from 'node:crypto'
-import { isConfirmedIssuer } from '../../auth/client/ownClient.ts'
+import { isConfirmedIssuer } from '../../auth/client/issuerCheck.ts'
 import { textStart } from '../../auth/discovery/body.ts'
 import { chooseAuthMethod } from '../../auth/oauth/authentication.ts'
-import { isIssuerOf, presetOf } from '../../config/presets.ts'
+import { isIssuerOf, presetOf } from '../../config/providerPresets.ts'
 import { BridgeError } from '../../errors.ts'
 import type { HttpClient } from '../../ports.ts'
 import { present } from '../../present.ts'

@@ -1,4 +1,4 @@
-// Answers the redirect: the first login process owns the port and completes every attempt; another one takes over when it ends.
+// Owns the callback port, or the next free one, under a lease, and listens there for redirects; another login process takes over when it ends.
 import { BridgeError } from '../../errors.ts'
 import type { CallbackListener, CallbackPage, Clock, Health, Leases } from '../../ports.ts'
 

@@ -1,4 +1,4 @@
-// Requests a sign-in: begins or joins the attempt, starts a login process, and waits for the store to change.
+// Requests a sign-in: limits how often a tab opens by itself, begins or joins the attempt, starts a login process, and waits for the store to change.
 import { asErrorCode, BridgeError } from '../../errors.ts'
 import type { AttemptStore, Clock, Leases, LoginLauncher } from '../../ports.ts'
 import type { Attempt, Challenge, TokenKey, Wishes } from '../../records.ts'

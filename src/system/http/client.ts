@@ -1,4 +1,4 @@
-// The only HTTP client: redirects within the origin, cookies of one origin, and one retry on a broken connection if that is safe.
+// The only HTTP client: redirects within the origin, cookies of one origin, and one more try of a GET whose connection broke.
 import { BridgeError } from '../../errors.ts'
 import type { HttpClient, HttpRequest, HttpResponse } from '../../ports.ts'
 import { present } from '../../present.ts'

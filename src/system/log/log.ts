@@ -1,4 +1,4 @@
-// Logs events to stderr and the log file. Only listed fields are written, and known secrets are removed from texts.
+// Logs events to stderr and the log file: only listed fields, and texts without known secrets.
 import type { Writable } from 'node:stream'
 import { glob } from '../../glob.ts'
 import type { LogFields, Logger, LogLevel } from '../../ports.ts'

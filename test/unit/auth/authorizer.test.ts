@@ -63,7 +63,7 @@ describe('the headers', () => {
     })
   })
 
-  test('follow the token', async () => {
+  test('change with the token', async () => {
     const { authorizer, become } = setUp(tokenSet('one'))
     await authorizer.headers('POST', URL_1)
     become(tokenSet('two'))
@@ -72,12 +72,12 @@ describe('the headers', () => {
     expect(await authorizer.headers('POST', URL_1)).toEqual({})
   })
 
-  test('are the configured ones alone while nobody is signed in', async () => {
+  test('are only the configured ones while nobody is signed in', async () => {
     const { authorizer } = setUp(undefined, { headers: { 'X-Api-Key': 'k', Authorization: 'Basic x' } })
     expect(await authorizer.headers('POST', URL_1)).toEqual({ 'X-Api-Key': 'k', Authorization: 'Basic x' })
   })
 
-  test('of a person never stand beside ours of the same name, whatever the case', async () => {
+  test('of a person are never sent beside ours of the same name, whatever the case', async () => {
     const { authorizer } = setUp(tokenSet('one'), {
       headers: { AUTHORIZATION: 'Basic x', 'x-user-id': 'root', 'X-Team': 'core' },
     })
@@ -89,17 +89,17 @@ describe('the headers', () => {
     })
   })
 
-  test('that are not to be forwarded are not', async () => {
+  test('exclude those that must not be forwarded', async () => {
     const { authorizer } = setUp(tokenSet('one'), { forward: ['authorization'], headers: { 'X-Team': 'core' } })
     expect(await authorizer.headers('POST', URL_1)).toEqual({ authorization: 'Bearer one', 'X-Team': 'core' })
   })
 
-  test('that are blocked are never sent, whoever set them', async () => {
+  test('exclude those that are blocked, whoever set them', async () => {
     const { authorizer } = setUp(tokenSet('one'), { blocked: ['x-*'], headers: { 'X-Team': 'core', Accept: 'a' } })
     expect(await authorizer.headers('POST', URL_1)).toEqual({ authorization: 'Bearer one', Accept: 'a' })
   })
 
-  test('that are blocked are not sent either while nobody is signed in', async () => {
+  test('exclude those that are blocked also while nobody is signed in', async () => {
     const { authorizer } = setUp(undefined, { blocked: ['X-Team'], headers: { 'x-team': 'core' } })
     expect(await authorizer.headers('POST', URL_1)).toEqual({})
   })
@@ -133,7 +133,7 @@ describe('a challenge', () => {
     expect(renewals).toEqual([])
   })
 
-  test('with 403 insufficient_scope and no scope asks nobody', async () => {
+  test('with 403 insufficient_scope and no scope starts nothing', async () => {
     const { authorizer, stepUps } = setUp(tokenSet('one'))
     const headers = { 'www-authenticate': 'Bearer error="insufficient_scope"' }
     expect((await errorOf(authorizer.onChallenge({ status: 403, headers }, {}, 'call'))).code).toBe(
@@ -155,7 +155,7 @@ describe('a token that is bound to a key', () => {
   const bound = (accessToken: string): TokenSet => ({ ...tokenSet(accessToken), dpopKey })
   const nonceOf = (headers: Readonly<Record<string, string>>) => decodeJwt(headers.dpop ?? '').nonce
 
-  test('goes out as DPoP with a proof for this method and address', async () => {
+  test('is sent as DPoP with a proof for this method and address', async () => {
     const { authorizer } = setUp(bound('one'))
     const headers = await authorizer.headers('DELETE', URL_1)
     expect(headers.authorization).toBe('DPoP one')
@@ -165,7 +165,7 @@ describe('a token that is bound to a key', () => {
     expect(decodeJwt(elsewhere.dpop ?? '')).toMatchObject({ htm: 'POST', htu: 'https://mcp.example/messages' })
   })
 
-  test('has the newest nonce in its next proof; only a refusal for want of it asks for another try', async () => {
+  test('has the newest nonce in its next proof; only a refusal for a missing nonce asks for another try', async () => {
     const { authorizer } = setUp(bound('one'))
     await authorizer.headers('POST', URL_1)
     const refusal = { 'www-authenticate': 'DPoP error="use_dpop_nonce"' }
@@ -178,7 +178,7 @@ describe('a token that is bound to a key', () => {
     expect(nonceOf(await authorizer.headers('POST', URL_1))).toBe('n2')
   })
 
-  test('sends no proof where Authorization is blocked', async () => {
+  test('sends no proof if Authorization is blocked', async () => {
     const { authorizer } = setUp(bound('one'), { blocked: ['authorization'] })
     expect(await authorizer.headers('POST', URL_1)).not.toHaveProperty('dpop')
   })

@@ -9,7 +9,7 @@ import { codeOf } from '../../fakes/thrown.ts'
 const URL_1 = new URL('https://mcp.example/mcp')
 const HEADERS = { authorization: 'Bearer a' }
 
-test('opens once, with the first request, and gives what the real one gives', async () => {
+test('opens once, with the first request, and returns what the real one returns', async () => {
   let opened = 0
   const lazy = createLazyAuthorizer(async () => {
     opened++
@@ -20,7 +20,7 @@ test('opens once, with the first request, and gives what the real one gives', as
   expect(opened).toBe(1)
 })
 
-test('once open, headers that are there at once are not waited for', async () => {
+test('once open, headers that are available at once are not waited for', async () => {
   const lazy = createLazyAuthorizer(async () => ({
     ...createFakeAuthorizer(HEADERS, () => HEADERS),
     headers: () => HEADERS,
@@ -40,7 +40,7 @@ test('a store that does not open fails the request that needs it, and the next o
   expect(await lazy.headers('POST', URL_1)).toEqual(HEADERS)
 })
 
-test('reading ahead fails nobody', async () => {
+test('reading ahead never fails', async () => {
   let opened = 0
   const lazy = createLazyAuthorizer(async () => {
     opened++

@@ -103,7 +103,7 @@ function expectSane({ accessToken, refreshToken, expiresAt, scope }: TokenSet) {
   expect(toSqlTime(expiresAt)).toMatch(/^20\d\d-/)
 }
 
-describe('attack low: an odd answer to a refresh', () => {
+describe('a malformed answer to a refresh', () => {
   const MEMBERS = ['token_type', 'expires_in', 'refresh_token', 'scope', 'id_token', '__proto__']
   /** A type we do not know forbids the use (RFC 6749 section 7.1), and a text that cannot be a token is told. */
   const refused = (name: string, text: string) => {
@@ -112,7 +112,7 @@ describe('attack low: an odd answer to a refresh', () => {
     if (name === 'token_type') return !/^\s*(bearer|dpop)?\s*$/i.test(value)
     return name === 'refresh_token' && !/^[\x21-\x7e]{1,65536}$/.test(value)
   }
-  test.each(MEMBERS)('costs no token when %s is anything', async (name) => {
+  test.each(MEMBERS)('loses no token when %s has any value', async (name) => {
     const texts = [...ODD_JSON, '"a.b.c"', `"${EXPIRED}"`]
     for (const text of texts.filter((one) => !refused(name, one))) {
       const { ended, row } = await refreshed(() => asJson(written(TOKENS, { [name]: text })))
@@ -122,7 +122,7 @@ describe('attack low: an odd answer to a refresh', () => {
     }
   })
 
-  test('with anything in several members never takes the sign-in away', async () => {
+  test('with any values in several members never removes the sign-in', async () => {
     const bodies = oddMembers(['access_token', ...OPTIONAL]).map((odd) => written(TOKENS, odd))
     await fc.assert(
       fc.asyncProperty(fc.oneof(bodies, oddJson), async (text) => {
@@ -134,7 +134,7 @@ describe('attack low: an odd answer to a refresh', () => {
     )
   }, 30_000)
 
-  test('with anything in an error leaves the sign-in, unless it says invalid_grant', async () => {
+  test('with any error keeps the sign-in, unless the error is invalid_grant', async () => {
     const good = { error: 'invalid_request', error_description: 'no', error_codes: [1] }
     const bodies = oddMembers(Object.keys(good)).map((odd) => written(good, odd))
     await fc.assert(
@@ -147,7 +147,7 @@ describe('attack low: an odd answer to a refresh', () => {
   }, 30_000)
 
   test.each(['0', '-1', '99999999999', '9'.repeat(400), '1e9', '', 'soon', 'Fri, 31 Dec 9999 23:59:59 GMT', 'Mon, x'])(
-    'that is busy with Retry-After %j ends, and leaves the sign-in',
+    'that is busy with Retry-After %j ends, and keeps the sign-in',
     async (value) => {
       const { ended, row } = await refreshed(() => respond(503, { 'retry-after': value }))
       expect(ended).toMatchObject({ code: 'authorization_server_error' })
@@ -156,7 +156,7 @@ describe('attack low: an odd answer to a refresh', () => {
   )
 })
 
-describe('attack low: an odd answer', () => {
+describe('a malformed answer', () => {
   const check = (names: readonly string[], good: object, look: (text: string) => Promise<void>) =>
     fc.assert(
       fc.asyncProperty(
@@ -169,7 +169,7 @@ describe('attack low: an odd answer', () => {
       { numRuns: 150 },
     )
 
-  test('to a code or client credentials is a told error or a good token set', async () => {
+  test('to a code or client credentials causes a reported error or a valid token set', async () => {
     await check([...Object.keys(TOKENS), ...OPTIONAL], TOKENS, async (text) => {
       const http = createFakeHttp({ [METADATA.token_endpoint]: () => asJson(text) })
       const oauth = await createOAuthClient(METADATA, CLIENT, { http, timeoutMs: 1_000 })
@@ -188,7 +188,7 @@ describe('attack low: an odd answer', () => {
     })
   }, 30_000)
 
-  test('to a registration is registration_failed or a client with a sane end', async () => {
+  test('to a registration is registration_failed or a client with a valid expiry', async () => {
     const good = { client_id: 'c', client_secret: 's'.repeat(20), client_secret_expires_at: 0 }
     await check([...Object.keys(good), 'token_endpoint_auth_method', 'redirect_uris'], good, async (text) => {
       const http = createFakeHttp({ [METADATA.registration_endpoint]: () => asJson(text, 201) })
@@ -203,7 +203,7 @@ describe('attack low: an odd answer', () => {
     ['metadata of the authorization server', METADATA, 'server'],
     ['metadata of the protected resource', RESOURCE, 'resource'],
   ] as const)(
-    'as %s is a told error or leads to a client',
+    'as %s causes a reported error or leads to a client',
     async (_, good, which) => {
       const more = [
         'token_endpoint_auth_methods_supported',
@@ -246,7 +246,7 @@ describe('attack low: an odd answer', () => {
     })
   }, 30_000)
 
-  test('in an ID token, in its keys or in both is a told error or somebody with sane claims', async () => {
+  test('in an ID token, in its keys or in both causes a reported error or a user with valid claims', async () => {
     const good = { iss: ISSUER, sub: 'ada', aud: 'client', iat: 1_768_000_000, exp: 4_000_000_000 }
     const names = [...Object.keys(good), 'nbf', 'azp', 'auth_time', 'nonce', 'email', 'email_verified']
     await fc.assert(
@@ -271,7 +271,7 @@ describe('attack low: an odd answer', () => {
     )
   }, 30_000)
 
-  test('to a device authorization is a told error, or is polled at a human pace until its end', async () => {
+  test('to a device authorization causes a reported error, or is polled at a moderate pace until its end', async () => {
     await check(Object.keys(DEVICE), DEVICE, async (text) => {
       const { clock, http, rules, clients } = clientsWith({
         'https://mcp.example/.well-known/oauth-protected-resource/mcp': () => asJson(JSON.stringify(RESOURCE)),
@@ -293,7 +293,7 @@ describe('attack low: an odd answer', () => {
         },
         ...{ allowHttp: false, serverHeaders: {}, issuer: undefined, scopes: undefined, resource: undefined },
         ...{ account: undefined, audience: undefined, bearer: 'access_token', redirectUri: REDIRECT },
-        tryTokens: async () => undefined,
+        verifyTokens: async () => undefined,
       })
       const { attempt } = await attempts.begin(KEY, { status: 401 }, clock.now() + 300_000)
       const signIn = await outcome(login.start(attempt))

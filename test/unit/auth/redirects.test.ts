@@ -38,7 +38,7 @@ describe.each([301, 302, 303, 307, 308])('a %i to another origin', (status) => {
     expect(thief.requests).toEqual([])
   })
 
-  test('of the token endpoint is no refusal of the grant, and the refresh token stays here', async () => {
+  test('of the token endpoint does not count as a refusal of the grant, and the refresh token is not sent there', async () => {
     const { thief, server, client } = await redirecting(status)
     const error = await errorOf(client.refresh('refresh-secret', { scope: undefined, resource: undefined }))
     expect(error.message).not.toContain('refresh-secret')
@@ -46,7 +46,7 @@ describe.each([301, 302, 303, 307, 308])('a %i to another origin', (status) => {
     expect(thief.requests).toEqual([])
   })
 
-  test('of the code’s redemption keeps code and verifier here', async () => {
+  test('of the code’s redemption sends no code or verifier there', async () => {
     const { thief, client } = await redirecting(status)
     const request = {
       redirectUri: 'http://localhost:8080/auth/callback',
@@ -62,7 +62,7 @@ describe.each([301, 302, 303, 307, 308])('a %i to another origin', (status) => {
     expect(thief.requests).toEqual([])
   })
 
-  test('of registration and of revocation goes nowhere', async () => {
+  test('of registration and of revocation is not followed', async () => {
     const { thief, server, http, metadata, client } = await redirecting(status)
     await errorOf(registerClient(http, metadata, 'http://localhost:8080/auth/callback', 5_000))
     await errorOf(client.revoke('token-secret', 'refresh_token'))

@@ -7,7 +7,7 @@ const user = (claims: User['claims']): User => ({ issuer: 'https://as.example', 
 const header = (value: unknown) => userHeaders(user({ x: value }), { 'X-User-X': 'x' })['X-User-X']
 
 describe('a user header', () => {
-  test('is made of each claim that is named', () => {
+  test('is created for each claim that is named', () => {
     const claims = { email: 'ada@example.com', name: 'Ada', other: 'no' }
     expect(userHeaders(user(claims), { 'X-User-Id': 'sub', 'X-User-Email': 'email' })).toEqual({
       'X-User-Id': 'subject-1',
@@ -15,7 +15,7 @@ describe('a user header', () => {
     })
   })
 
-  test('is never made without a user', () => {
+  test('is never created without a user', () => {
     expect(userHeaders(undefined, { 'X-User-Id': 'sub' })).toEqual({})
   })
 
@@ -47,7 +47,7 @@ describe('a user header', () => {
     '\u007f',
     'a\tb',
     'ünï"quoted"',
-  ])('of %j stands safely in a header and decodes to the claim', (value) => {
+  ])('of %j is safe in a header and decodes to the claim', (value) => {
     const text = header(value) ?? ''
     expect(text).toMatch(/^[\x20-\x7e]+$/)
     expect(decodeURIComponent(text)).toBe(value)
@@ -57,22 +57,22 @@ describe('a user header', () => {
     expect(header(value)).not.toMatch(/[\r\n\u0085\u2028]/)
   })
 
-  test('of a broken surrogate is still a header', () => {
+  test('of a lone surrogate is still a valid header', () => {
     expect(header('a\ud800b')).toBe('a%EF%BF%BDb')
   })
 
-  test('has no spaces at its ends', () => {
+  test('has no spaces at its start or end', () => {
     expect(header('  Ada ')).toBe('Ada')
   })
 
-  test('is left out when it is longer than 1024 characters, counted as sent', () => {
+  test('is left out if it is longer than 1024 characters, counted as sent', () => {
     expect(header('a'.repeat(1024))).toHaveLength(1024)
     expect(header('a'.repeat(1025))).toBeUndefined()
     expect(header('€'.repeat(113))).toHaveLength(1017)
     expect(header('€'.repeat(114))).toBeUndefined()
   })
 
-  test.each(['__proto__', 'constructor', 'toString'])('of the claim %s that nobody made is left out', (claim) => {
+  test.each(['__proto__', 'constructor', 'toString'])('of the claim %s, which nobody set, is left out', (claim) => {
     expect(userHeaders(user({}), { 'X-User-X': claim })).toEqual({})
   })
 })

@@ -17,7 +17,7 @@ const { strip, refuse, visible } = createHiddenTools(['admin', 'h_*', 'Grüße',
 const LIST = message('{"jsonrpc":"2.0","id":1,"method":"tools/list"}')
 const textOf = ({ bytes }: Message) => Buffer.from(bytes).toString()
 
-describe('attack low: hide_tools holds wherever a list leaves', () => {
+describe('hide_tools applies to every list that reaches the host', () => {
   test.each([
     ['an escaped name', '{"id":1,"result":{"tools":[{"name":"\\u0061dmin"}]}}'],
     ['a name that stands twice, hidden first', '{"id":1,"result":{"tools":[{"name":"admin","name":"x"}]}}'],
@@ -49,7 +49,7 @@ describe('attack low: hide_tools holds wherever a list leaves', () => {
     expect(textOf(strip(given, task))).toBe('{"jsonrpc":"2.0","id":1,"result":{"tools":[]}}')
   })
 
-  test('from memory, whatever is kept there', async () => {
+  test('from memory, whatever is stored there', async () => {
     const hiddenTools = Promise.resolve(createHiddenTools(['admin']))
     const last = { tools: [{ name: 'admin' }, { name: 'a' }, null, 'admin', { Name: 'admin' }] }
     const known = { load: async () => last, save: async () => undefined }
@@ -98,7 +98,7 @@ describe('attack low: hide_tools holds wherever a list leaves', () => {
   })
 })
 
-describe('attack low: a call to a hidden tool does not go in', () => {
+describe('a call to a hidden tool is not sent', () => {
   const params = '"params":{"name":"admin"}'
   test.each([
     ['with an escaped name', '{"id":1,"method":"tools/call","params":{"name":"\\u0061dmin"}}'],
@@ -124,7 +124,7 @@ describe('attack low: a call to a hidden tool does not go in', () => {
   })
 
   test.each(['null', '7', '{}', '[]', '[{"toString":1}]', '{"toString":1}', `${'['.repeat(2000)}${']'.repeat(2000)}`])(
-    'and a name that is %s is no fault of ours',
+    'and a name that is %s causes no internal error',
     (name) => {
       expect(() =>
         refuse(message(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":${name}}}`)),

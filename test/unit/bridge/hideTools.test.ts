@@ -41,7 +41,7 @@ describe('a list', () => {
     expect(strip(given, LIST)).toBe(given)
   })
 
-  test('in a batch is cut too', () => {
+  test('in a batch is filtered too', () => {
     const asked = message('[{"jsonrpc":"2.0","id":1,"method":"ping"},{"jsonrpc":"2.0","id":2,"method":"tools/list"}]')
     const given = message(
       '[{"jsonrpc":"2.0","id":1,"result":{}},{"jsonrpc":"2.0","id":2,"result":{"tools":[{"name":"hidden"}]}}]',
@@ -52,7 +52,7 @@ describe('a list', () => {
     )
   })
 
-  test('in the answer to something else stays', () => {
+  test('in the answer to another request stays', () => {
     const given = answer('[{"name":"hidden"}]')
     expect(strip(given, message('{"jsonrpc":"2.0","id":1,"method":"tools/call"}'))).toBe(given)
   })
@@ -67,11 +67,11 @@ describe('a call', () => {
     expect(await codeOf(Promise.resolve().then(() => refuse(message(`[${call(name)}]`))))).toBe('tool_hidden')
   })
 
-  test.each(['Hidden', 'hidden2', 'ahidden', 'h', 'xx', 'x.xx'])('of %j is not', (name) => {
+  test.each(['Hidden', 'hidden2', 'ahidden', 'h', 'xx', 'x.xx'])('of %j is not refused', (name) => {
     expect(() => refuse(message(call(name)))).not.toThrow()
   })
 
-  test('of a hidden name by another method is not', () => {
+  test('of a hidden name by another method is not refused', () => {
     expect(() =>
       refuse(message('{"jsonrpc":"2.0","id":1,"method":"prompts/get","params":{"name":"hidden"}}')),
     ).not.toThrow()

@@ -104,7 +104,7 @@ const shown = (lines: readonly string[]) =>
 
 const post = (sent: Sent) => JSON.parse(sent.body) as { id?: number; method: string }
 
-describe('attack low: odd shapes of capabilities and lists never crash or silence a host', () => {
+describe('odd shapes of capabilities and lists never crash the bridge or leave a host without an answer', () => {
   test('of the server itself', async () => {
     const strays = watchForStrays()
     await fc.assert(
@@ -172,7 +172,7 @@ describe('attack low: odd shapes of capabilities and lists never crash or silenc
     expect(strays).toEqual([])
   })
 
-  test('of a server that makes a lost session again', async () => {
+  test('of a server that creates a lost session again', async () => {
     const strays = watchForStrays()
     await fc.assert(
       fc.asyncProperty(introduction, async (again) => {

@@ -45,7 +45,7 @@ const ok = ({ method, body }: Sent): HttpResponse => {
 const initialized = { jsonrpc: '2.0', method: 'notifications/initialized' }
 
 describe('a request of the host', () => {
-  test('is answered with what the server answers', async () => {
+  test('gets the server’s answer', async () => {
     const { request, writer } = setUp(ok)
     void request(1)
     await writer.whenWritten(1)
@@ -80,7 +80,7 @@ describe('a request of the host', () => {
     expect(methods().indexOf('tools/list')).toBeGreaterThan(methods().indexOf('notifications/initialized'))
   })
 
-  test('that follows initialized waits until the server has taken that', async () => {
+  test('that follows initialized waits until the server has accepted it', async () => {
     const gate = createGate()
     const { request, say, sent, writer, methods } = setUp(async (one) => {
       if (methodOf(one) === 'notifications/initialized') await gate.passed
@@ -115,7 +115,7 @@ describe('a failure', () => {
     expect(log.entries).toMatchObject([{ level: 'warn', fields: { code: 'server_timeout', method: 'tools/call' } }])
   })
 
-  test('of a kind nobody thought of is an internal error, not the end', async () => {
+  test('of an unexpected kind is an internal error and does not end the bridge', async () => {
     const { request, writer } = setUp(() => Promise.reject(new TypeError('x is not a function')))
     void request(1)
     void request(2)
@@ -131,7 +131,7 @@ describe('a failure', () => {
     expect(log.entries).toHaveLength(1)
   })
 
-  test('in a batch is answered for the ids that are still open only', async () => {
+  test('in a batch is answered only for the ids that are still open', async () => {
     const { say, writer } = setUp(() =>
       respond(200, { 'content-type': 'text/event-stream' }, 'data: {"jsonrpc":"2.0","id":1,"result":{}}\n\n'),
     )
@@ -147,8 +147,8 @@ describe('a failure', () => {
   })
 })
 
-describe('a line that is no message', () => {
-  test('is answered to the id at its top, and nothing is sent', async () => {
+describe('a line that is not a message', () => {
+  test('is answered with the id at its top level, and nothing is sent', async () => {
     const { say, writer, sent } = setUp(ok)
     void say('{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{')
     await writer.whenWritten(1)
@@ -164,7 +164,7 @@ describe('a line that is no message', () => {
     expect(log.entries).toMatchObject([{ fields: { code: 'invalid_protocol' } }])
   })
 
-  test.each(['', ' ', '\r', ' \t\r'])('but blank (%j) is passed over', async (blank) => {
+  test.each(['', ' ', '\r', ' \t\r'])('but blank (%j) is ignored', async (blank) => {
     const { say, writer, log } = setUp(ok)
     void say(blank)
     await settled()
@@ -230,13 +230,13 @@ describe('the end', () => {
     expect(writer.lines).toEqual([])
   })
 
-  test('deletes no session where there is none', async () => {
+  test('deletes no session if there is none', async () => {
     const { relay, methods } = setUp(ok)
     await relay.close(0)
     expect(methods()).toEqual([])
   })
 
-  test('does not fail because the session cannot be deleted', async () => {
+  test('does not fail if the session cannot be deleted', async () => {
     const { relay, request, writer } = setUp((sent) =>
       sent.method === 'DELETE' ? Promise.reject(new BridgeError('server_unreachable')) : ok(sent),
     )
@@ -261,10 +261,10 @@ describe('the end', () => {
   })
 })
 
-describe('a request that the host takes back', () => {
+describe('a request that the host cancels', () => {
   const cancel = (id: number) => ({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id } })
 
-  test('is told to the server first, then its HTTP request is aborted, and nobody is answered', async () => {
+  test('is first reported to the server, then its HTTP request is aborted, and the host gets no answer', async () => {
     const gate = createGate()
     const { request, say, sent, writer, methods } = setUp(async (one) => {
       if (methodOf(one) === 'notifications/cancelled') await gate.passed
@@ -291,7 +291,7 @@ describe('a request that the host takes back', () => {
     expect(methods()).toEqual([])
   })
 
-  test('and is answered all the same is answered to nobody', async () => {
+  test('and is answered nevertheless gets no answer to the host', async () => {
     const gate = createGate<HttpResponse>()
     const { request, say, writer, log } = setUp((one) => (methodOf(one) === 'tools/call' ? gate.passed : ok(one)))
     void request(1)
@@ -302,7 +302,7 @@ describe('a request that the host takes back', () => {
     expect([writer.lines, log.entries.filter(({ level }) => level === 'warn')]).toEqual([[], []])
   })
 
-  test('does not hold up the end', async () => {
+  test('does not delay the end', async () => {
     const { relay, request, say } = setUp((one) =>
       methodOf(one) === 'tools/call' ? new Promise<HttpResponse>(() => undefined) : ok(one),
     )
@@ -314,7 +314,7 @@ describe('a request that the host takes back', () => {
   })
 })
 
-test('an end that comes while initialized is being taken opens no stream after it', async () => {
+test('an end during the acceptance of initialized opens no stream afterwards', async () => {
   const gate = createGate()
   const { relay, request, say, writer, methods } = setUp(async (one) => {
     if (methodOf(one) === 'notifications/initialized') await gate.passed
@@ -331,7 +331,7 @@ test('an end that comes while initialized is being taken opens no stream after i
   expect(methods()).toEqual(['initialize', 'notifications/initialized', 'DELETE'])
 })
 
-test('a host that does not read does not hold up the end', async () => {
+test('a host that does not read does not delay the end', async () => {
   const { relay, writer, clock } = setUp(ok)
   writer.flush = () => new Promise(() => undefined)
   const closing = relay.close(0)

@@ -63,11 +63,11 @@ describe('after a broken connection', () => {
     ['a call', call('pay')],
     ['a method nobody knows', { jsonrpc: '2.0', id: 1, method: 'custom/do' }],
     ['a batch with a call', [call('pay'), { jsonrpc: '2.0', id: 2, method: 'ping' }]],
-  ])('%s is not, and its outcome is unknown', async (_, asked) => {
+  ])('%s is not sent again, and its outcome is unknown', async (_, asked) => {
     expect(await run(asked, [cut()])).toEqual({ attempts: 1, code: 'outcome_unknown' })
   })
 
-  test('initialize is not, but the host may ask again', async () => {
+  test('initialize is not sent again, but the host may ask again', async () => {
     const asked = { jsonrpc: '2.0', id: 1, method: 'initialize' }
     expect(await run(asked, [cut()])).toEqual({ attempts: 1, code: 'server_unreachable' })
   })
@@ -82,7 +82,7 @@ describe('after a broken connection', () => {
     expect((await run(call('t'), [cut()], { tools: [null, { name: 't', annotations }] })).attempts).toBe(attempts)
   })
 
-  test('what was never sent is sent once more, whatever it is', async () => {
+  test('a message that was never sent is sent once more, whatever it is', async () => {
     expect(await run(call('pay'), [cut()], { sent: false })).toEqual({ attempts: 2, code: undefined })
     expect(await run(call('pay'), [cut(), cut(), cut()], { sent: false })).toEqual({
       attempts: 2,
@@ -90,7 +90,7 @@ describe('after a broken connection', () => {
     })
   })
 
-  test('what is answered already is not', async () => {
+  test('a request that is already answered is not sent again', async () => {
     expect((await run({ jsonrpc: '2.0', id: 1, method: 'ping' }, [cut()], { answered: true })).attempts).toBe(1)
   })
 })
@@ -102,7 +102,7 @@ test.each(['server_timeout', 'server_error', 'invalid_protocol', 'unauthorized',
   },
 )
 
-test('a tool whose hints are taken back is no longer harmless', async () => {
+test('a tool whose hints are withdrawn is no longer harmless', async () => {
   let readOnlyHint = true
   const retry = createRetry(async ({ message: asked, transmission }, deliver) => {
     if (asked.method === 'tools/list')

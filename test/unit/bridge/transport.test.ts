@@ -62,7 +62,7 @@ describe('a forgotten session', () => {
   test.each([
     ['404', () => respond(404)],
     ['400 that names the session', () => respond(400, {}, 'Bad Request: No valid session ID provided')],
-  ])('told by %s is made again and the request sent once more', async (_, lost) => {
+  ])('as reported by %s is created again and the request sent once more', async (_, lost) => {
     const { run, sent, delivered, forget } = server(lost)
     await run(INITIALIZE)
     forget()
@@ -74,7 +74,7 @@ describe('a forgotten session', () => {
     expect(delivered).toEqual(['0', '5'])
   })
 
-  test('is made again once for requests that fail together', async () => {
+  test('is created again once for requests that fail together', async () => {
     const { run, sent, delivered, forget } = server(notFound)
     await run(INITIALIZE)
     forget()
@@ -83,7 +83,7 @@ describe('a forgotten session', () => {
     expect([...delivered].sort()).toEqual(['0', '1', '2', '3'])
   })
 
-  test('holds back a request that comes while it is made again', async () => {
+  test('holds back a request that arrives while it is created again', async () => {
     const gate = createGate()
     const { run, sent, delivered, forget } = server(
       (one) => (one.headers['mcp-session-id'] ? notFound() : respond(400, {}, 'no session')),
@@ -105,14 +105,14 @@ describe('a forgotten session', () => {
     expect(without).toEqual([])
   })
 
-  test('that cannot be made again is the error of the request', async () => {
+  test('that cannot be created again is the error of the request', async () => {
     const { run, forget } = server(notFound, () => respond(503))
     await run(INITIALIZE)
     forget()
     expect(await codeOf(run(call(1)))).toBe('server_error')
   })
 
-  test('that is lost again at once is not made a third time', async () => {
+  test('that is lost again at once is not created a third time', async () => {
     const { run, sent, forget } = server(notFound, () => json(again, 200, { 'mcp-session-id': 'nobody' }))
     await run(INITIALIZE)
     forget()
@@ -121,8 +121,8 @@ describe('a forgotten session', () => {
   })
 })
 
-describe('no session is made again', () => {
-  test('for a 404 where there is no session', async () => {
+describe('the session is not created again', () => {
+  test('for a 404 without a session', async () => {
     const { run, sent } = server(notFound)
     expect(await codeOf(run(call(1)))).toBe('server_error')
     expect(sent).toHaveLength(1)

@@ -13,7 +13,7 @@ function kept(environment: NodeJS.ProcessEnv): string[] {
   return enabled
 }
 
-test.skipIf(process.platform === 'win32')('the folder is made for its user alone', () => {
+test.skipIf(process.platform === 'win32')('the folder is created for its user alone', () => {
   const home = folder.fresh('home')
   const before = process.umask(0)
   try {
@@ -24,7 +24,7 @@ test.skipIf(process.platform === 'win32')('the folder is made for its user alone
   expect(statSync(join(home, 'cache')).mode & 0o777).toBe(0o700)
 })
 
-test.skipIf(process.platform !== 'linux')('it lies where the user’s caches lie', () => {
+test.skipIf(process.platform !== 'linux')('it is in the user’s cache folder', () => {
   const cache = folder.fresh('caches')
   expect(kept({ XDG_CACHE_HOME: cache })).toEqual([join(cache, 'mcp-oauth-bridge')])
 })
@@ -39,6 +39,6 @@ test.skipIf(process.platform === 'win32').each([
   expect(kept({ MCP_OAUTH_BRIDGE_HOME: home })).toEqual([])
 })
 
-test('what NODE_COMPILE_CACHE names is Node’s own affair', () => {
+test('NODE_COMPILE_CACHE is left to Node', () => {
   expect(kept({ MCP_OAUTH_BRIDGE_HOME: folder.fresh('home'), NODE_COMPILE_CACHE: folder.path })).toEqual([])
 })

@@ -37,7 +37,7 @@ function load({ yaml, flags, environment, server, alternatives = [] }: Given = {
   return Object.assign(loading, { here, home })
 }
 
-describe('without anything said', () => {
+describe('without any setting', () => {
   test('a URL is enough', async () => {
     const loading = load({ server: URL_1 })
     const { home } = loading
@@ -80,13 +80,13 @@ describe('without anything said', () => {
     })
   })
 
-  test('no server is none', async () => {
+  test('no server is undefined', async () => {
     expect(await load()).not.toHaveProperty('server')
   })
 })
 
 describe('precedence', () => {
-  test('a flag goes before the file, the file before the default', async () => {
+  test('a flag overrides the file, the file overrides the default', async () => {
     const yaml = `
 mcp_server_url: ${URL_1}
 callback_url: http://localhost:9000/cb
@@ -109,20 +109,20 @@ login: { mode: on-call }
     ])
   })
 
-  test('the profile of a server goes before the default, and after the flag', async () => {
+  test('the profile of a server overrides the default, and a flag overrides both', async () => {
     const yaml = `servers: { a: { url: '${URL_1}', profile: file } }`
     expect((await load({ yaml })).profile).toBe('file')
     expect((await load({ yaml, flags: { profile: 'flag' } })).profile).toBe('flag')
   })
 
-  test('BROWSER goes before the file', async () => {
+  test('BROWSER overrides the file', async () => {
     const yaml = 'browser: firefox'
     expect((await load({ yaml })).browser).toBe('firefox')
     expect((await load({ yaml, environment: { BROWSER: 'chromium' } })).browser).toBe('chromium')
     expect((await load({ yaml, environment: { BROWSER: '' } })).browser).toBe('firefox')
   })
 
-  test('a key in the environment is the secret store', async () => {
+  test('a key in the environment sets the secret store', async () => {
     expect((await load({ environment: { MCP_OAUTH_BRIDGE_KEY: 'x' } })).secretStore).toBe('env')
     expect((await load({ yaml: 'secret_store: file' })).secretStore).toBe('file')
   })
@@ -133,7 +133,7 @@ login: { mode: on-call }
     expect((await load({ yaml: 'secret_store: keychain', environment })).secretStore).toBe('keychain')
   })
 
-  test('--config goes before CONFIG_PATH, and that before the one in the config folder', async () => {
+  test('--config overrides CONFIG_PATH, which overrides the file in the config folder', async () => {
     const write = (level: string) => {
       const path = folder.fresh('other.yaml')
       writeFileSync(path, `log_level: ${level}`)
@@ -147,7 +147,7 @@ login: { mode: on-call }
     expect((await load({ yaml })).logLevel).toBe('debug')
   })
 
-  test('attack A: the file of the working folder is not read, whether the config folder has one or not', async () => {
+  test('the file of the working folder is not read, whether the config folder has one or not', async () => {
     const loading = load()
     writeFileSync(join(loading.here, 'config.yaml'), 'log_level: debug')
     const options = { flags: NO_FLAGS, folder: loading.here, server: URL_1, version: () => '1', alternatives: [] }
@@ -161,11 +161,11 @@ login: { mode: on-call }
       expect((await loadConfig({ ...options, environment: { ...environment, ...named } })).logLevel).toBe('debug')
   })
 
-  test('an empty CONFIG_PATH is none', async () => {
+  test('an empty CONFIG_PATH counts as unset', async () => {
     expect((await load({ yaml: 'log_level: error', environment: { CONFIG_PATH: '' } })).logLevel).toBe('error')
   })
 
-  test('somebody who relies on the file of the working folder is told how to name it', async () => {
+  test('somebody who relies on the file of the working folder learns how to name it', async () => {
     const { here, home } = load()
     writeFileSync(join(here, 'config.yaml'), `servers: { work: { url: '${URL_1}' } }`)
     const options = { flags: NO_FLAGS, folder: here, server: 'work', version: () => '1', alternatives: [] }
@@ -174,7 +174,7 @@ login: { mode: on-call }
   })
 
   test.each([{ flags: { config: 'missing.yaml' } }, { environment: { CONFIG_PATH: 'missing.yaml' } }])(
-    'a file that was named and is not there is an error: %j',
+    'a file that was named and is missing is an error: %j',
     async (given) => {
       expect((await errorOf(load(given))).code).toBe('config_not_found')
     },
@@ -182,7 +182,7 @@ login: { mode: on-call }
 })
 
 describe('paths', () => {
-  test('of database and log lie in our folders, unless they are absolute', async () => {
+  test('of database and log are in our folders, unless they are absolute', async () => {
     const loading = load({ yaml: 'database_url: sqlite:sub/my.db\nlog_file: my.log' })
     const config = await loading
     expect([config.database, config.logFile]).toEqual([join(loading.home, 'sub/my.db'), join(loading.home, 'my.log')])
@@ -194,7 +194,7 @@ describe('paths', () => {
       })
   })
 
-  test('of secret and header files are taken from beside the config file', async () => {
+  test('of secret and header files are relative to the config file', async () => {
     const yaml = `
 servers: { a: { url: '${URL_1}', headers_file: sub/headers.txt } }
 providers: { p: { client_id: id, client_secret_file: ./secret.txt } }
@@ -213,7 +213,7 @@ providers: { p: { client_id: id, client_secret_file: ./secret.txt } }
   })
 })
 
-test('a config that was read before gives the same again', async () => {
+test('a config that was read before gives the same result again', async () => {
   const first = load({
     yaml: `servers: { a: { url: '${URL_1}', headers: { X-Key: "\${K}" } } }`,
     environment: { K: 'v' },
@@ -236,7 +236,7 @@ describe('the server', () => {
     })
   })
 
-  test('is none where the file has several and none is named', async () => {
+  test('is undefined if the file has several and none is named', async () => {
     expect((await load({ yaml: two })).server).toBeUndefined()
   })
 
@@ -254,7 +254,7 @@ describe('the server', () => {
     })
   })
 
-  test('with a URL that two entries have is an error that names both, unless the profile tells them apart', async () => {
+  test('with a URL that two entries have is an error that names both, unless the profile distinguishes them', async () => {
     const yaml =
       "servers: { work: { url: 'https://a.example/mcp', profile: w }, home: { url: 'https://a.example/mcp' } }"
     const error = await errorOf(load({ yaml, server: 'https://a.example/mcp' }))
@@ -264,7 +264,7 @@ describe('the server', () => {
     expect(await load({ yaml, server: 'https://a.example/mcp', flags })).toMatchObject({ server: { name: 'work' } })
   })
 
-  test('that nobody knows is an error with the nearest name', async () => {
+  test('that is unknown is an error with the closest name', async () => {
     const error = await errorOf(load({ yaml: two, server: 'bta' }))
     expect(error.code).toBe('usage')
     expect(error.message).toContain('did you mean "beta"?')
@@ -276,7 +276,7 @@ describe('the server', () => {
   })
 
   test.each(['constructor', '__proto__', 'toString'])(
-    'named %s, which only every object knows, is unknown',
+    'named %s, which only exists on every object, is unknown',
     async (server) => {
       expect((await errorOf(load({ yaml: two, server }))).code).toBe('usage')
     },
@@ -296,7 +296,7 @@ describe('the server', () => {
   )
 
   test.each(['http://localhost:3000/mcp', 'http://127.0.0.1/mcp', 'http://127.9.9.9/mcp', 'http://[::1]:3000/mcp'])(
-    'at %s is this machine, and allowed',
+    'at %s is on this machine, and allowed',
     async (server) => {
       expect((await load({ server })).server?.url).toBe(server)
     },
@@ -308,20 +308,20 @@ describe('the server', () => {
     'http://0.0.0.0/',
     'http://[::]/',
     'http://localhost@evil.example/',
-  ])('at %s only looks like this machine', async (server) => {
+  ])('at %s only looks as if it were on this machine', async (server) => {
     expect((await errorOf(load({ server }))).code).toBe('insecure_url')
   })
 
-  test('without TLS is allowed where the person says so', async () => {
+  test('without TLS is allowed if the person says so', async () => {
     expect((await load({ server: 'http://mcp.internal/mcp', flags: { allowHttp: true } })).server?.allowHttp).toBe(true)
   })
 })
 
-describe('a word that is none of the known ones', () => {
+describe('a value that is not in its list', () => {
   test.each([
     ['--log-level', { logLevel: 'debgu' }, '"debug"'],
     ['--login', { login: 'oncall' }, '"on-call"'],
-  ])('of %s is an error with the nearest', async (flag, flags, nearest) => {
+  ])('of %s is an error with the closest one', async (flag, flags, nearest) => {
     const error = await errorOf(load({ flags }))
     expect(error.code).toBe('usage')
     expect(error.message).toContain(flag)
@@ -356,7 +356,7 @@ describe(`\${NAME}`, () => {
     expect(error.message).toContain('MISSING')
   })
 
-  test('cannot smuggle a second header in', async () => {
+  test('cannot inject a second header', async () => {
     const flags = { headers: [`X-Key: \${EVIL}`] }
     expect((await errorOf(load({ server: URL_1, environment: { EVIL: 'a\r\nX-Evil: 1' }, flags }))).code).toBe('usage')
   })

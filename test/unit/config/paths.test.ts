@@ -22,7 +22,7 @@ describe('files', () => {
     })
   })
 
-  test('on Linux do without an XDG variable that is empty', () => {
+  test('on Linux ignore an empty XDG variable', () => {
     expect(defaultPaths({ XDG_DATA_HOME: '' }, 'linux').data).toBe(inHome('.local', 'share', NAME))
   })
 
@@ -38,7 +38,7 @@ describe('files', () => {
   })
 
   test.each(['linux', 'darwin', 'win32'] as const)(
-    'on %s are all in MCP_OAUTH_BRIDGE_HOME where that is set',
+    'on %s are all in MCP_OAUTH_BRIDGE_HOME if that is set',
     (platform) => {
       expect(defaultPaths({ MCP_OAUTH_BRIDGE_HOME: '/h', XDG_DATA_HOME: '/d' }, platform)).toEqual({
         config: '/h',
@@ -48,7 +48,7 @@ describe('files', () => {
     },
   )
 
-  test('are never below the working folder: a relative variable is passed over, and a relative MCP_OAUTH_BRIDGE_HOME is an error', () => {
+  test('are never below the working folder: a relative variable is ignored, and a relative MCP_OAUTH_BRIDGE_HOME is an error', () => {
     const XDG = { XDG_CONFIG_HOME: '.', XDG_DATA_HOME: 'd', XDG_STATE_HOME: './s' }
     expect(defaultPaths(XDG, 'linux')).toEqual(defaultPaths({}, 'linux'))
     expect(defaultPaths({ APPDATA: 'R', LOCALAPPDATA: 'L' }, 'win32')).toEqual(defaultPaths({}, 'win32'))

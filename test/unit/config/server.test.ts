@@ -39,23 +39,26 @@ describe('the provider', () => {
     })
   })
 
-  test('is the only one there is where none is named', () => {
+  test('is the only one if none is named', () => {
     expect(make({ providers: { google: GOOGLE } }).clientId).toBe('g')
     expect(make({ providers: { google: GOOGLE, other: {} } })).not.toHaveProperty('clientId')
     expect(make({})).not.toHaveProperty('clientId')
   })
 
-  test('that nobody knows is an error with the nearest', async () => {
+  test('that is unknown is an error with the closest name', async () => {
     const error = await errorOf(() => make({ providers: { google: GOOGLE } }, {}, { provider: 'gogle' }))
     expect(error.code).toBe('config_invalid')
     expect(error.message).toContain('"google"')
   })
 
-  test.each(['constructor', 'toString'])('named %s, which only every object knows, is unknown', async (provider) => {
-    expect(await codeOf(() => make({ providers: { google: GOOGLE } }, {}, { provider }))).toBe('config_invalid')
-  })
+  test.each(['constructor', 'toString'])(
+    'named %s, which only exists on every object, is unknown',
+    async (provider) => {
+      expect(await codeOf(() => make({ providers: { google: GOOGLE } }, {}, { provider }))).toBe('config_invalid')
+    },
+  )
 
-  test('yields to the flags', () => {
+  test('is overridden by the flags', () => {
     const flags = { clientId: 'f', scope: 'a, b  c', authorizeParameters: ['prompt=login', 'x=1=2', 'empty='] }
     expect(make({ providers: { google: GOOGLE } }, flags)).toMatchObject({
       clientId: 'f',
@@ -64,7 +67,7 @@ describe('the provider', () => {
     })
   })
 
-  test('has a refresh strategy that goes before the file’s', () => {
+  test('has a refresh strategy that overrides the file’s', () => {
     expect(make({ refresh_strategy: 'reauthorize' }).refreshStrategy).toBe('reauthorize')
     expect(
       make({ refresh_strategy: 'reauthorize', providers: { g: { refresh_strategy: 'none' } } }).refreshStrategy,
@@ -82,7 +85,7 @@ describe('a client secret', () => {
     expect(make({ providers: { g: { client_secret: 'plain' } } }).clientSecret).toBe('plain')
   })
 
-  test('whose file is not there is an error that names it', async () => {
+  test('whose file is missing is an error that names it', async () => {
     const path = folder.fresh('missing')
     const error = await errorOf(() => make({}, { clientSecretFile: path }))
     expect([error.code, error.message.includes(path)]).toEqual(['config_not_found', true])
@@ -105,7 +108,7 @@ describe('headers', () => {
     expect(named(make({}, { headers: ['X-A:'] }))).toEqual({ 'x-a': '' })
   })
 
-  test('come from entry, file and flag, and the last word counts whatever its case', () => {
+  test('come from entry, file and flag, and the last one overrides, whatever its case', () => {
     const file = write('# comment\n\nX-B: file\r\nX-C: file\n')
     const config = make(
       {},
@@ -125,23 +128,23 @@ describe('headers', () => {
     },
   )
 
-  test('of a file that is not there are an error', async () => {
+  test('of a missing file are an error', async () => {
     expect(await codeOf(() => make({}, { headerFile: folder.fresh('missing') }))).toBe('config_not_found')
   })
 })
 
-test.each(['x', '=x', ''])('the authorization parameter %j is not of the form name=value', async (text) => {
+test.each(['x', '=x', ''])('the authorization parameter %j does not have the form name=value', async (text) => {
   expect(await codeOf(() => make({}, { authorizeParameters: [text] }))).toBe('usage')
 })
 
-describe('what a server is excepted from', () => {
-  test('is nothing, unless its entry says so', () => {
+describe('the exceptions of a server', () => {
+  test('are empty, unless its entry names some', () => {
     expect(make({}).exceptions).toEqual({ server: 'https://mcp.example/mcp' })
     const empty = { allow_http: false, allow_missing_s256: false, trusted_issuers: [], allow_private: [] }
     expect(make({}, {}, empty).exceptions).toEqual({ server: 'https://mcp.example/mcp' })
   })
 
-  test('is what its entry says, and plain http by flag', () => {
+  test('are those of its entry, and plain http by flag', () => {
     const entry = {
       ...{ allow_missing_s256: true, allow_private: ['https://sso.internal.example'] },
       trusted_issuers: [{ expected: 'https://a.example', named: 'https://b.example' }],
@@ -169,7 +172,7 @@ describe('the client', () => {
   })
 })
 
-describe('a provider of one’s own', () => {
+describe('a custom provider', () => {
   const issuer = (entry: object) => make({ providers: { it: entry } }).issuer
 
   test('has the issuer of its Microsoft tenant, unless it names one', () => {
@@ -179,7 +182,7 @@ describe('a provider of one’s own', () => {
     )
   })
 
-  test('has the issuer of its endpoints where both that matter are written by hand', () => {
+  test('has the issuer of its endpoints if both that matter are configured', () => {
     const both = { authorization_endpoint: 'https://a.example/authorize', token_endpoint: 'https://t.example/token' }
     expect(issuer(both)).toBe('https://t.example')
     expect(issuer({ token_endpoint: 'https://t.example/token' })).toBeUndefined()
@@ -189,7 +192,7 @@ describe('a provider of one’s own', () => {
     })
   })
 
-  test('gives its name, its parameters, its bearer and its grant', () => {
+  test('provides its name, its parameters, its bearer and its grant', () => {
     const entry = { authorize_params: { hd: 'x', prompt: 'login' }, prompt: 'consent', bearer: 'id_token' as const }
     expect(make({ providers: { google: { ...entry, client_credentials: true, resource: 'none' } } })).toMatchObject({
       ...{ provider: 'google', bearer: 'id_token', grant: 'client_credentials', resource: 'none' },

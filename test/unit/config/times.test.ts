@@ -8,7 +8,7 @@ import { tempFolder } from '../../fakes/tempFolder.ts'
 
 const folder = tempFolder()
 
-test('attack P: any whole number in any place for a time is one that a timer can count', async () => {
+test('any whole number for any time is one that a timer can count', async () => {
   const times = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER })
   await fc.assert(
     fc.asyncProperty(times, times, times, times, times, async (connect, request, session, initialize, call) => {

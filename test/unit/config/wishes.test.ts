@@ -11,8 +11,8 @@ const PLAIN: ServerConfig = {
 const of = (server: Partial<ServerConfig> = {}, account?: string, callbackUrls = [DEFAULT_CALLBACK_URL]) =>
   wishesOf({ callbackUrls, server: { ...PLAIN, ...server }, ...(account === undefined ? {} : { account }) })
 
-describe('attack N: a wish', () => {
-  test('is not what is always so', () => {
+describe('a wish', () => {
+  test('does not include defaults', () => {
     expect(of()).toEqual({})
   })
 
@@ -33,7 +33,7 @@ describe('attack N: a wish', () => {
     ['bearer', of({ bearer: 'id_token' })],
     ['exception', of({ exceptions: { server: PLAIN.url, allow_http: true } })],
     ['certificates', of({ certificates: 'PEM' })],
-  ])('for %s is told apart, and is not dropped for a sign-in without it', (_, wishes) => {
+  ])('for %s is distinguished, and is not dropped for a sign-in without it', (_, wishes) => {
     expect(Object.keys(wishes)).toHaveLength(1)
     expect(fits(wishes, {})).toBe(false)
     expect(fits(wishes, wishes)).toBe(true)
@@ -45,14 +45,14 @@ describe('attack N: a wish', () => {
     expect(of({ scopes: ['a'], headers: { a: '1', b: '2' } })).not.toEqual(one)
   })
 
-  test('may be more than was asked for, except who signs in', () => {
+  test('may be more than was asked for, except for the account', () => {
     expect(fits(of(), of({ scopes: ['a'] }))).toBe(true)
     expect(fits(of({ scopes: ['a'] }), of({ scopes: ['a'], resource: 'none' }))).toBe(true)
     expect(fits(of({ scopes: ['a'] }), of({ scopes: ['b'] }))).toBe(false)
     expect(fits(of(), of({}, 'ann@example.com'))).toBe(false)
   })
 
-  test('says in 16 bits what it is: too few to try e-mails and secrets on', () => {
+  test('has a fingerprint of 16 bits: too short to test e-mails and secrets on', () => {
     const all = Object.values(
       of({ clientSecret: 'hunter2', headers: { authorization: 'Basic eHg=' } }, 'ann@example.com'),
     )

@@ -11,7 +11,7 @@ import { tempFolder } from '../../fakes/tempFolder.ts'
 const folder = tempFolder()
 
 describe('the database', () => {
-  test('is well where it is as a start leaves it, and where there is none yet', async () => {
+  test('is fine as a start leaves it, and if there is none yet', async () => {
     const file = folder.fresh('oauth.db')
     expect(await databaseCheck(file)).toMatchObject({ name: 'database', status: 'pass' })
     folder.database(file)
@@ -46,7 +46,7 @@ describe('the database', () => {
     },
   )
 
-  test('that is none is database_unreachable', async () => {
+  test('that is not a database is database_unreachable', async () => {
     const file = folder.fresh('oauth.db')
     writeFileSync(file, 'no database at all '.repeat(100))
     expect(await databaseCheck(file)).toMatchObject({ status: 'fail', code: 'database_unreachable' })
@@ -63,14 +63,14 @@ describe('the callback port', () => {
     return urlOf((server.address() as { port: number }).port)
   }
 
-  test('that is taken is the warning of doctor, for each address', async () => {
+  test('that is in use causes the warning of doctor, for each address', async () => {
     const urls = [await taken(), await taken()]
     const outcomes = await Promise.all(urls.map(judgePort))
     expect(outcomes.map(({ status, code }) => `${status} ${code}`)).toEqual(['warn port_in_use', 'warn port_in_use'])
     expect(await portCheck(urls)).toEqual(outcomes.map((outcome) => ({ name: 'callback_port', ...outcome })))
   })
 
-  test('is not worth a word where one address is free', async () => {
+  test('causes no warning if one address is free', async () => {
     expect(await portCheck([await taken(), urlOf(await freePort())])).toEqual([])
   })
 })

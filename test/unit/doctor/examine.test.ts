@@ -7,12 +7,12 @@ import { type Finding, fail, pass, skip, warn } from '../../../src/doctor/report
 const named = (name: string, outcome: Omit<Finding, 'name'>): Finding => ({ name, ...outcome })
 
 describe('a report', () => {
-  test('is good when nothing failed, warnings or not', () => {
+  test('is good if nothing failed, warnings or not', () => {
     const report = reportOf([named('a', pass('fine')), named('b', warn('hm', 'do')), named('c', skip('not'))])
     expect(report).toMatchObject({ ok: true, likely_cause: null, causes: [] })
   })
 
-  test('names the first failure as the likeliest cause, and all in their order', () => {
+  test('names the first failure as the most likely cause, and all in their order', () => {
     const checks = [
       named('a', pass('fine')),
       named('b', fail('tls_failed', 'x')),
@@ -21,13 +21,13 @@ describe('a report', () => {
     expect(reportOf(checks)).toMatchObject({ ok: false, likely_cause: { name: 'b' }, causes: ['b', 'c'] })
   })
 
-  test('a failure has the remedy of its code where no better one is given', () => {
+  test('a failure has the remedy of its code unless it has a better one', () => {
     expect(fail('tls_failed', 'x').remedy).toContain('ca_file')
     expect(fail('tls_failed', 'x', 'y').remedy).toBe('y')
   })
 })
 
-test('checks stand in the order of cause and effect, and none twice', () => {
+test('checks are listed in the order of cause and effect, without duplicates', () => {
   const names = CHECKS.map(({ name }) => name)
   expect(new Set(names).size).toBe(names.length)
   const inOrder = ['config', 'database', 'dns', 'tcp', 'tls', 'mcp_endpoint', 'authorization_server_metadata', 'token']

@@ -13,7 +13,7 @@ import { redactedSeal } from '../../../src/store/sealing/redactedSeal.ts'
 
 const SECRET = 'needle+Key/Of-A_Registered.client=='
 
-describe('attack low: a secret of a registered client', () => {
+describe('a secret of a registered client', () => {
   registerSecret([SECRET], 'client')
   const bytes = Buffer.from(SECRET)
   test.each([
@@ -31,13 +31,13 @@ describe('attack low: a secret of a registered client', () => {
     ['with invisible letters in it', [...SECRET].join('\u200b')],
     ['twice', `${SECRET} ${SECRET}`],
     ['beside itself', `${SECRET}${SECRET}`],
-  ])('%s is cut out', (_how, text) => {
+  ])('%s is removed', (_how, text) => {
     const left = withoutSecrets(`before ${text} after`).replace(/\s|\\n/g, '')
     expect(left.replaceAll('[hidden]', '')).toMatch(/^before.{0,2}after$/)
     expect(quote(`before ${text} after`)).not.toMatch(/needle|Registered/i)
   })
 
-  test('is cut out wherever it stands, broken at any place', () => {
+  test('is removed wherever it is, with line breaks at any place', () => {
     fc.assert(
       fc.property(fc.string(), fc.nat(SECRET.length), fc.string(), (before, at, after) => {
         const text = `${before}${SECRET.slice(0, at)}\n${SECRET.slice(at)}${after}`
@@ -56,10 +56,10 @@ describe('attack low: a secret of a registered client', () => {
   })
 })
 
-describe('attack low: a server', () => {
+describe('a server', () => {
   const OUR_TEXTS = Object.values(ERRORS).flatMap(({ message, hint }) => [message, hint])
 
-  test('that calls words of ours a cookie, session id or token blinds no text', () => {
+  test('that uses words of ours as a cookie, session id or token makes no text unreadable', () => {
     const words = OUR_TEXTS.flatMap((text) => [text, ...text.split(' '), text.slice(3, 19)])
     for (const word of [...words, 'error', ' ', '', 'e', 'authorization', 'Certificate', 'https://']) {
       registerRotatingSecret(word)
@@ -73,19 +73,19 @@ describe('attack low: a server', () => {
     }
   })
 
-  test('that calls its own address a cookie stays named', () => {
+  test('that uses its own address as a cookie stays readable', () => {
     keepReadable(['https://mcp7.example.test:8443/mcp'])
     for (const part of ['https://mcp7.example.test:8443/mcp', 'mcp7.example.test', '.example.test:8443'])
       registerRotatingSecret(part)
     expect(withoutSecrets('https://mcp7.example.test:8443/mcp')).toBe('https://mcp7.example.test:8443/mcp')
   })
 
-  test('that calls a sentence without its spaces a cookie blinds no sentence', () => {
+  test('that uses a sentence without its spaces as a cookie makes no sentence unreadable', () => {
     registerRotatingSecret('thelistenercannotbestarted1')
     expect(withoutSecrets('the listener cannot be started 1')).toBe('the listener cannot be started 1')
   })
 
-  test('that sets ten thousand cookies and sessions pushes no token out', () => {
+  test('that sets ten thousand cookies and sessions displaces no token', () => {
     registerSecret(['access-token-0123456789'], 'token')
     for (let at = 0; at < 10_000; at++) {
       registerRotatingSecret(`cookie-${at}-value`)
@@ -97,22 +97,46 @@ describe('attack low: a server', () => {
     expect(withoutSecrets('cookie-0-value session-0-value')).toBe('cookie-0-value session-0-value')
   })
 
-  test('whose one secret begins another hides both whole', () => {
+  test('with one secret that begins with another hides both completely', () => {
     registerSecret(['prefix-of-a-secret', 'prefix-of-a-secret-and-more-of-it'], 'token')
     expect(withoutSecrets('x prefix-of-a-secret-and-more-of-it')).toBe('x [hidden]')
   })
 })
 
-describe('attack low: who signed in', () => {
-  test('stands in no log: e-mail addresses of anybody, and the names of accounts we know', () => {
+describe('an account', () => {
+  test('is in no log: e-mail addresses of anybody, and the names of known accounts', () => {
     registerAccounts(['00u1abcd-subject', 'Ann Example', 7, undefined])
     expect(withoutAccounts('for "ann@example.test", not bob.b+x@mail.example or 00u1abcd-subject (Ann Example)')).toBe(
       'for "[account]", not [account] or [account] ([account])',
     )
   })
 
-  test('a name inside a longer word is another word', () => {
+  test('that is part of a longer word is not removed', () => {
     registerAccounts(['abc1'])
     expect(withoutAccounts('abc1 abc1d xabc1')).toBe('[account] abc1d xabc1')
+  })
+})
+
+describe('when there are many secrets', () => {
+  const token = (number: number) => `rotating-secret-${String(number).padStart(6, '0')}`
+
+  test('registered secrets are forgotten when they are old, however many there were', () => {
+    for (let number = 0; number < 10_000; number++) registerSecret([token(number)], 'token')
+    expect(quote(`said ${token(9_999)} and ${token(9_990)}`)).not.toContain('rotating')
+    expect(quote(`said ${token(1)}`)).toContain(token(1))
+  })
+
+  test('many secrets of one kind displace none of another', () => {
+    registerSecret(['the-access-token-that-counts'], 'token')
+    for (let number = 0; number < 1_000; number++) registerSecret([token(number), undefined, 'short'], 'flow')
+    expect(quote('said the-access-token-that-counts')).not.toContain('counts')
+  })
+
+  test('a secret that is registered again counts as new', () => {
+    registerSecret(['used-over-and-over'], 'session')
+    for (let number = 0; number < 19; number++) registerSecret([token(number)], 'session')
+    registerSecret(['used-over-and-over'], 'session')
+    for (let number = 19; number < 38; number++) registerSecret([token(number)], 'session')
+    expect(quote('said used-over-and-over')).not.toContain('over-and')
   })
 })

@@ -9,7 +9,7 @@ describe('a header', () => {
     ['X-Author', 'nobody'],
     ['Authorization', `Bearer \${TOKEN}`],
     ['X-Api-Key', `\${KEY}`],
-  ])('%s: %s is none', (name, value) => {
+  ])('%s: %s is not a secret', (name, value) => {
     expect(isSecretHeader(name, value)).toBe(false)
   })
 
@@ -19,7 +19,7 @@ describe('a header', () => {
     ['Cookie', 'a=b'],
     ['X-Team', 'sk1live2abcdefghij'],
     ['X-Api-Key', `\${KEY}-and-more`],
-  ])('%s: %s is one', (name, value) => {
+  ])('%s: %s is a secret', (name, value) => {
     expect(isSecretHeader(name, value)).toBe(true)
   })
 })
@@ -30,7 +30,7 @@ describe('a URL', () => {
     'https://mcp.example.com/v1/organisation/sse?team=core',
     'sqlite:oauth.db',
     `https://mcp.example.com/\${KEY}`,
-  ])('%s is none', (url) => {
+  ])('%s is not secret', (url) => {
     expect(isSecretUrl(url)).toBe(false)
   })
 
@@ -39,7 +39,7 @@ describe('a URL', () => {
     'https://mcp.example.com/s/YTk4ZjQtNGI3Zi00/mcp',
     'https://mcp.example.com/mcp?x=1234567890abcdefgh',
     'https://user:word@mcp.example.com/',
-  ])('%s is one', (url) => {
+  ])('%s is secret', (url) => {
     expect(isSecretUrl(url)).toBe(true)
   })
 })

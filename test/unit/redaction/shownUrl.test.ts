@@ -5,13 +5,13 @@ import { shellQuote } from '../../../src/shellQuote.ts'
 
 const KEY = 'sk_live_4f1c2d3e5a6b7c8d'
 
-describe('attack low: the address of a server is shown', () => {
+describe('the address of a server is shown', () => {
   test.each([
     'https://mcp.example.com',
     'https://mcp.example.com/mcp',
     'http://localhost:8080/v1/sse/',
     'https://a.example/%C3%BC',
-  ])('as it is: %s', (url) => {
+  ])('unchanged: %s', (url) => {
     expect(shownUrl(url)).toBe(url)
     expect(loginCommand(url, 'default')).toBe(`mcp-oauth-bridge login ${shellQuote(url)}`)
     expect(loginCommand(url, 'work')).toBe(`mcp-oauth-bridge login ${shellQuote(url)} --profile work`)
@@ -32,12 +32,12 @@ describe('attack low: the address of a server is shown', () => {
     expect(loginCommand(url, 'default', 'work')).toBe('mcp-oauth-bridge login work')
   })
 
-  test('and a broken one without what it may hold', () => {
+  test('without possible secrets if it is malformed', () => {
     expect(shownUrl(`http://[?key=${KEY}`)).not.toContain(KEY)
   })
 })
 
-test('what may be secret in a path is known in both spellings', () => {
+test('possible secrets in a path are known in both spellings', () => {
   expect(secretSegments(new URL(`https://a.example/mcp/${KEY}/%73${KEY.slice(1)}`))).toEqual([
     KEY,
     KEY,
@@ -47,7 +47,7 @@ test('what may be secret in a path is known in both spellings', () => {
   expect(secretSegments(new URL('https://a.example/mcp/sse'))).toEqual([])
 })
 
-test('attack low: the resource of a server does not carry a key of its address', () => {
+test('the resource of a server does not contain a key of its address', () => {
   expect(resourceName(new URL(`https://a.example/mcp?api_key=${KEY}&x=1`))).toBe('https://a.example/mcp')
   expect(resourceName(new URL('https://a.example/mcp?team=core'))).toBe('https://a.example/mcp?team=core')
   expect(resourceName(new URL(`https://a.example/mcp/${KEY}/sse?x=1`))).toBe('https://a.example/mcp')

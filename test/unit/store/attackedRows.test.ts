@@ -133,8 +133,8 @@ const tamper = (database: Database, sql: string, ...values: Value[]) => {
 
 const VALUES: readonly Value[] = [EVIL, 7, null, '{"status":401,"scope":"evil"}', '2099-01-01 00:00:00.000']
 
-describe('attack I: who writes to the database and has no key changes', () => {
-  test.each(columns())('%s.%s, and nothing but what was written is acted on', async (table, column) => {
+describe('somebody who writes to the database and has no key changes', () => {
+  test.each(columns())('%s.%s, and only what was written is acted on', async (table, column) => {
     const world = await filled()
     const before = await actsOn(world)
     const dump = world.database.all(`SELECT rowid AS number, * FROM ${table}`)
@@ -154,14 +154,14 @@ describe('attack I: who writes to the database and has no key changes', () => {
       }
   })
 
-  test('nothing: what it was compared with is really there', async () => {
+  test('nothing: the data that it is compared with exists', async () => {
     const found = await actsOn(await filled())
     expect(Object.values(found).filter((value) => value !== undefined)).toHaveLength(9)
   })
 })
 
-describe('attack I: a row that is not ours', () => {
-  test.each(['tokens', 'clients', 'sessions', 'server_cache'])('in %s without a seal is none', async (table) => {
+describe('a row that is not ours', () => {
+  test.each(['tokens', 'clients', 'sessions', 'server_cache'])('in %s without a seal is ignored', async (table) => {
     const world = await filled()
     world.database.run('DELETE FROM seals WHERE table_name = ?', table)
     const found = await actsOn(world)
@@ -172,7 +172,7 @@ describe('attack I: a row that is not ours', () => {
     expect(left).toEqual([])
   })
 
-  test('of another profile, moved with its seal, is none', async () => {
+  test('of another profile, moved with its seal, is ignored', async () => {
     const world = await filled()
     world.database.exec(
       "DELETE FROM tokens WHERE profile = 'work'; UPDATE tokens SET profile = 'work' WHERE profile = 'default'",
@@ -183,7 +183,7 @@ describe('attack I: a row that is not ours', () => {
     expect((await world.tokens.load(WORK)).tokens).toBeUndefined()
   })
 
-  test('of an earlier generation, put back under the newest number, is none', async () => {
+  test('of an earlier generation, put back under the newest number, is ignored', async () => {
     const { tokens, database } = await setUp()
     await tokens.replace(KEY, tokenSet('old'), 0)
     const [old] = database.all('SELECT access_token, refresh_token, dpop_key FROM tokens')
@@ -192,7 +192,7 @@ describe('attack I: a row that is not ours', () => {
     expect((await tokens.load(KEY)).tokens).toBeUndefined()
   })
 
-  test('with a generation that is no number can still be signed out of and replaced', async () => {
+  test('with a generation that is not a number can still be signed out of and replaced', async () => {
     const { tokens, database } = await filled()
     database.run("UPDATE tokens SET generation = 'x' WHERE profile = 'default'")
     const { generation } = await tokens.load(KEY)
@@ -202,7 +202,7 @@ describe('attack I: a row that is not ours', () => {
     expect(await tokens.remove(KEY, account?.generation ?? -1)).toBe(true)
   })
 
-  test('takes its seal along when it is deleted', async () => {
+  test('is deleted together with its seal', async () => {
     const { database } = await filled()
     database.exec(
       'DELETE FROM tokens; DELETE FROM clients; DELETE FROM sessions; DELETE FROM server_cache; DELETE FROM users',
@@ -211,14 +211,14 @@ describe('attack I: a row that is not ours', () => {
   })
 })
 
-describe('attack I: a trigger that somebody planted', () => {
+describe('a trigger that somebody added', () => {
   const plant = (database: Database, table: string, column: string) =>
     database.exec(
       `CREATE TRIGGER evil_${table} AFTER INSERT ON ${table} BEGIN UPDATE ${table} SET ${column} = '${EVIL}' WHERE rowid = NEW.rowid; END;
        CREATE TRIGGER evil2_${table} AFTER UPDATE ON ${table} BEGIN UPDATE ${table} SET ${column} = '${EVIL}' WHERE rowid = NEW.rowid; END`,
     )
 
-  test('has nothing sealed that this program did not mean', async () => {
+  test('gets nothing sealed that this program did not intend', async () => {
     const { database, tokens, clients, cache, attempts } = await setUp()
     plant(database, 'tokens', 'issuer')
     plant(database, 'clients', 'client_id')
@@ -234,7 +234,7 @@ describe('attack I: a trigger that somebody planted', () => {
     expect(await codeOf(attempts.byId(attempt.id))).toBe('seal_broken')
   })
 
-  test('and a change between two looks is not sealed along with the plan', async () => {
+  test('and a change between two reads is not sealed along with the plan', async () => {
     const { database, attempts } = await setUp()
     const { attempt } = await attempts.begin(KEY, { status: 401 }, NOON + HOUR)
     database.run('UPDATE sessions SET server = ?', EVIL)
@@ -243,7 +243,7 @@ describe('attack I: a trigger that somebody planted', () => {
   })
 })
 
-test('attack I: what a stored error says is words, and not many', async () => {
+test('a stored error is limited text', async () => {
   const { tokens, attempts, database, waiting } = await filled()
   const bomb = `\u001b]52;c;ZXZpbA==\u0007\u009b31m${'x'.repeat(100_000)}`
   database.run('UPDATE tokens SET last_error = ?', bomb)

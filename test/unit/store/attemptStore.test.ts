@@ -1,42 +1,17 @@
 // Sign-in attempts in SQLite: states nobody can guess, and nothing in the clear. What every AttemptStore does is in test/contract.
-import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import type { AttemptPlan, Challenge, TokenKey } from '../../../src/records.ts'
-import { createAttemptStore } from '../../../src/store/attemptStore.ts'
-import { createSeal } from '../../../src/store/sealing/seal.ts'
-import { createFakeClock } from '../../fakes/fakeClock.ts'
+import { attemptSteps, CHALLENGE, KEY, PLAN, sqliteStores } from '../../fakes/storeKit.ts'
 import { tempFolder } from '../../fakes/tempFolder.ts'
 import { codeOf } from '../../fakes/thrown.ts'
 
 const folder = tempFolder()
-const KEY: TokenKey = { server: 'https://mcp.example/mcp', profile: 'default' }
-const CHALLENGE: Challenge = { status: 401, scope: 'a', resourceMetadata: 'https://mcp.example/prm' }
-const PLAN: AttemptPlan = {
-  issuer: 'https://as.example',
-  client: { clientId: 'client', clientSecret: 'client-secret-1', authMethod: 'client_secret_basic' },
-  redirectUri: 'http://localhost:8080/auth/callback',
-  codeVerifier: 'code-verifier-secret-1',
-  nonce: 'nonce',
-  metadata: { issuer: 'https://as.example' },
-  authorizationUrl: 'https://as.example/authorize?x',
-}
-
 function setUp() {
-  const database = folder.database()
-  const clock = createFakeClock()
-  const seal = createSeal(randomBytes(32))
-  const store = createAttemptStore(database, async () => seal, clock)
-  const begin = (ms = 300_000, key = KEY) => store.begin(key, CHALLENGE, clock.now() + ms)
-  const waiting = async () => {
-    const { attempt } = await begin()
-    await store.plan(attempt.id, PLAN)
-    return attempt
-  }
-  return { database, clock, store, begin, waiting }
+  const { database, clock, attempts: store } = sqliteStores(folder)
+  return { database, clock, store, ...attemptSteps(store, clock) }
 }
 
 describe('beginning', () => {
-  test('makes an attempt with a state nobody can guess', async () => {
+  test('creates an attempt with a state that nobody can guess', async () => {
     const { begin, clock } = setUp()
     const { attempt, begun } = await begin()
     expect(begun).toBe(true)
@@ -52,7 +27,7 @@ describe('beginning', () => {
 })
 
 describe('a plan', () => {
-  test('is read as it was written, and never stands in the clear', async () => {
+  test('is read as it was written, and is never in plain text', async () => {
     const { waiting, store, database } = setUp()
     const { id } = await waiting()
     expect(await store.byId(id)).toMatchObject({ status: 'waiting', plan: PLAN })
@@ -80,7 +55,7 @@ describe('a plan', () => {
 })
 
 describe('settling', () => {
-  test('of an attempt nobody knows changes nothing', async () => {
+  test('of an unknown attempt changes nothing', async () => {
     const { store, database } = setUp()
     await store.settle('nobody', { status: 'finished' })
     expect(database.all('SELECT * FROM sessions')).toEqual([])

@@ -1,44 +1,38 @@
 // Registered clients in SQLite: their secrets, and the key that seals them. What every ClientStore does is in test/contract.
-import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { BridgeError } from '../../../src/errors.ts'
-import type { RegisteredClient } from '../../../src/records.ts'
 import { createClientStore } from '../../../src/store/clientStore.ts'
-import { createSeal } from '../../../src/store/sealing/seal.ts'
 import { createFakeClock } from '../../fakes/fakeClock.ts'
+import {
+  ISSUER,
+  PUBLIC_CLIENT as PUBLIC,
+  REDIRECT,
+  SECRET_CLIENT as SECRET,
+  sqliteStores,
+} from '../../fakes/storeKit.ts'
 import { tempFolder } from '../../fakes/tempFolder.ts'
 import { codeOf } from '../../fakes/thrown.ts'
 
 const folder = tempFolder()
-const ISSUER = 'https://as.example'
-const REDIRECT = 'http://localhost:8080/auth/callback'
-const PUBLIC: RegisteredClient = { clientId: 'public', authMethod: 'none' }
-const SECRET: RegisteredClient = {
-  clientId: 'confidential',
-  clientSecret: 'client-secret-1',
-  authMethod: 'client_secret_post',
-}
-
 function setUp() {
-  const database = folder.database()
-  const seal = createSeal(randomBytes(32))
-  return { database, store: createClientStore(database, async () => seal, createFakeClock()) }
+  const { database, clients: store } = sqliteStores(folder)
+  return { database, store }
 }
 
-test('a client secret never stands in the clear', async () => {
+test('a client secret is never in plain text', async () => {
   const { store, database } = setUp()
   await store.save(ISSUER, REDIRECT, SECRET)
   expect(JSON.stringify(database.all('SELECT * FROM clients'))).not.toContain('client-secret-1')
 })
 
-test('a client whose secret was altered or moved is none any more', async () => {
+test('a client whose secret was altered or moved no longer exists', async () => {
   const { store, database } = setUp()
   await store.save(ISSUER, REDIRECT, SECRET)
   database.run("UPDATE clients SET issuer = 'https://evil.example'")
   expect(await store.load('https://evil.example', REDIRECT)).toBeUndefined()
 })
 
-test('a key that cannot be had is an error, not "no client"', async () => {
+test('an unavailable key is an error, not "no client"', async () => {
   const { store, database } = setUp()
   await store.save(ISSUER, REDIRECT, SECRET)
   const locked = createClientStore(

@@ -21,7 +21,7 @@ function setUp() {
   return { of, clock, writes: () => writes }
 }
 
-test('an answer is known by its method, server and profile, and nowhere else', async () => {
+test('an answer is found only by its method, server and profile', async () => {
   const { of } = setUp()
   await of(KEY).save('tools/list', { tools: [] })
   expect(await of(KEY).load('tools/list')).toEqual({ tools: [] })
@@ -30,7 +30,7 @@ test('an answer is known by its method, server and profile, and nowhere else', a
   expect(await of({ ...KEY, server: 'https://other.example.com/' }).load('tools/list')).toBeUndefined()
 })
 
-test('the same answer again is not written again, another one is', async () => {
+test('an equal answer is not written again, another one is', async () => {
   const { of, writes } = setUp()
   await of(KEY).save('tools/list', { tools: [1] })
   await of(KEY).save('tools/list', { tools: [1] })
@@ -48,7 +48,7 @@ test('after three months without a change it is forgotten', async () => {
 
 const METHODS = ['initialize', 'tools/list', 'prompts/list', 'resources/list', 'resources/templates/list']
 
-test('attack low: what is remembered of one server is no more than 1 MB in all', async () => {
+test('what is remembered of one server is at most 1 MB in all', async () => {
   const { of } = setUp()
   let total = 0
   for (const method of METHODS) {
@@ -66,7 +66,7 @@ test('attack low: what is remembered of one server is no more than 1 MB in all',
   expect(total).toBeLessThanOrEqual(1_000_000)
 })
 
-test('attack low: an answer that is too long or too deep is not cut, and what was known before is forgotten', async () => {
+test('an answer that is too long or too deep is not truncated, and the previous one is forgotten', async () => {
   const { of, writes } = setUp()
   const deep = JSON.parse(`${'['.repeat(20_000)}${']'.repeat(20_000)}`) as unknown
   for (const value of ['x'.repeat(2_000_000), deep, undefined]) {

@@ -1,36 +1,22 @@
 // Why a sign-in ended, as a code beside the words: written with them, believed only where it is one of ours.
-import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import type { TokenKey, TokenSet } from '../../../src/records.ts'
-import { createSeal } from '../../../src/store/sealing/seal.ts'
 import { openReadOnly } from '../../../src/store/sqlite/database.ts'
 import { migrateDown, migrateUp, schemaVersion } from '../../../src/store/sqlite/migrate.ts'
 import { createTokenStore } from '../../../src/store/tokenStore.ts'
-import { createFakeClock, NOON } from '../../fakes/fakeClock.ts'
+import { createFakeClock } from '../../fakes/fakeClock.ts'
+import { KEY, sqliteStores, BARE as TOKENS } from '../../fakes/storeKit.ts'
 import { tempFolder } from '../../fakes/tempFolder.ts'
 
 const folder = tempFolder()
-const KEY: TokenKey = { server: 'https://mcp.example/mcp', profile: 'default' }
-const TOKENS: TokenSet = {
-  issuer: 'https://as.example',
-  clientId: 'client',
-  redirectUri: 'http://localhost:8080/auth/callback',
-  accessToken: 'access-secret-1',
-  obtainedAt: NOON,
-}
-
 async function signedIn() {
-  const file = folder.fresh('oauth.db')
-  const database = folder.database(file)
-  const seal = createSeal(randomBytes(32))
-  const store = createTokenStore(database, async () => seal, createFakeClock())
+  const { file, database, seal, tokens: store } = sqliteStores(folder)
   await store.replace(KEY, TOKENS, 0)
   const column = () => database.get('SELECT last_error_code AS code FROM tokens')?.code
   return { file, database, seal, store, column }
 }
 
 describe('the code of a sign-in that ended', () => {
-  test('is kept beside its reason, and gone with the next sign-in', async () => {
+  test('is stored with its reason, and removed by the next sign-in', async () => {
     const { store, column } = await signedIn()
     await store.remove(KEY, 1, 'refused', 'token_expired')
     expect(await store.load(KEY)).toMatchObject({ lastError: 'refused', lastErrorCode: 'token_expired' })
@@ -46,7 +32,7 @@ describe('the code of a sign-in that ended', () => {
   })
 
   test.each(['no_such_code', 'tls_failed', '', 'x'.repeat(10_000), 7])(
-    'counts as none where somebody wrote %j',
+    'counts as missing if somebody wrote %j',
     async (code) => {
       const { store, database } = await signedIn()
       await store.remove(KEY, 1, 'refused', 'token_expired')
@@ -55,13 +41,13 @@ describe('the code of a sign-in that ended', () => {
     },
   )
 
-  test('cannot say of an altered row that it only expired', async () => {
+  test('does not let an altered row claim that it only expired', async () => {
     const { store, database } = await signedIn()
     database.run("UPDATE tokens SET issuer = 'https://evil.example', last_error_code = 'token_expired'")
     expect(await store.load(KEY)).toMatchObject({ lastErrorCode: 'seal_broken' })
   })
 
-  test('changes nothing for a row that is as it was written', async () => {
+  test('changes nothing for an unaltered row', async () => {
     const { store, database } = await signedIn()
     database.run("UPDATE tokens SET last_error_code = 'seal_broken', last_error = 'altered'")
     expect(await store.load(KEY)).toEqual({ generation: 1, tokens: TOKENS })
@@ -81,7 +67,7 @@ describe('a database of schema version 2', () => {
     expect(await store.load(KEY)).toEqual({ generation: 1, tokens: TOKENS })
   })
 
-  test('can be looked at as it is, altered rows included', async () => {
+  test('can be read as it is, including altered rows', async () => {
     const { file, database, seal } = await older()
     database.run("UPDATE tokens SET issuer = 'https://evil.example'")
     const look = openReadOnly(file)

@@ -37,7 +37,7 @@ describe('a lease', () => {
     lease.release()
   })
 
-  test('that was taken over tells its former holder', async () => {
+  test('that was taken over is reported to its former holder', async () => {
     const { process, clock } = setUp()
     const slept = await held(process(), 'a', 40)
     clock.advance(41)
@@ -71,7 +71,7 @@ describe('work under a lease', () => {
     expect(order).toEqual(['first', 'second'])
   })
 
-  test('is told when its lease was lost', async () => {
+  test('is notified when its lease was lost', async () => {
     const { process, clock } = setUp()
     const gate = createGate()
     const told = process().run('a', 40, async (lost) => {

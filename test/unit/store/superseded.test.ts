@@ -1,25 +1,13 @@
 // Sign-in attempts that are replaced because somebody asks for something else.
-import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import type { AttemptPlan, Wishes } from '../../../src/records.ts'
-import { createAttemptStore } from '../../../src/store/attemptStore.ts'
+import type { Wishes } from '../../../src/records.ts'
 import { sealRow } from '../../../src/store/sealing/rowSeals.ts'
-import { createSeal } from '../../../src/store/sealing/seal.ts'
-import { createFakeClock } from '../../fakes/fakeClock.ts'
+import { KEY, PLAN, sqliteStores } from '../../fakes/storeKit.ts'
 import { tempFolder } from '../../fakes/tempFolder.ts'
 
 const folder = tempFolder()
-const KEY = { server: 'https://mcp.example/mcp', profile: 'default' }
-const PLAN: AttemptPlan = {
-  ...{ issuer: 'https://as.example', client: { clientId: 'client', authMethod: 'none' }, codeVerifier: 'v' },
-  ...{ redirectUri: 'http://localhost:8080/auth/callback', metadata: {}, authorizationUrl: 'https://as.example/a' },
-}
-
 function setUp() {
-  const database = folder.database(folder.fresh('oauth.db'))
-  const clock = createFakeClock()
-  const seal = createSeal(randomBytes(32))
-  const store = createAttemptStore(database, async () => seal, clock)
+  const { database, clock, seal, attempts: store } = sqliteStores(folder)
   const begin = (wishes: Wishes, key = KEY) =>
     store.begin(key, { status: 401, scope: 'a' }, clock.now() + 300_000, {
       wishes,
@@ -28,8 +16,8 @@ function setUp() {
   return { database, clock, store, begin, seal }
 }
 
-describe('attack N: an attempt', () => {
-  test('with equal wishes is joined, by whoever does not mind with any', async () => {
+describe('an attempt', () => {
+  test('with equal wishes is joined, also by a caller that accepts any', async () => {
     const { begin, store, clock } = setUp()
     const { attempt } = await begin({ scope: 'aaaa' })
     expect(attempt).toMatchObject({ wishes: { scope: 'aaaa' }, challenge: { status: 401, scope: 'a' } })
@@ -60,7 +48,7 @@ describe('attack N: an attempt', () => {
     expect(await store.lastFailure(KEY, 0)).toBeUndefined()
   })
 
-  test('of another server or profile is left alone', async () => {
+  test('of another server or profile is not changed', async () => {
     const { begin, store } = setUp()
     const { attempt } = await begin({})
     expect(await begin({ account: 'aaaa' }, { ...KEY, profile: 'work' })).toMatchObject({ superseded: false })

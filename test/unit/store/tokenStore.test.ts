@@ -1,39 +1,15 @@
 // Token sets in SQLite: nothing in the clear, and rows that somebody changed. What every TokenStore does is in test/contract.
-import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { BridgeError } from '../../../src/errors.ts'
-import type { TokenKey, TokenSet } from '../../../src/records.ts'
-import { createSeal } from '../../../src/store/sealing/seal.ts'
 import { createTokenStore } from '../../../src/store/tokenStore.ts'
-import { createFakeClock, NOON } from '../../fakes/fakeClock.ts'
+import { BARE, FULL, KEY, sqliteStores } from '../../fakes/storeKit.ts'
 import { tempFolder } from '../../fakes/tempFolder.ts'
 import { codeOf } from '../../fakes/thrown.ts'
 
 const folder = tempFolder()
-const KEY: TokenKey = { server: 'https://mcp.example/mcp', profile: 'default' }
-
-const BARE: TokenSet = {
-  issuer: 'https://as.example',
-  clientId: 'client',
-  redirectUri: 'http://localhost:8080/auth/callback',
-  accessToken: 'access-secret-1',
-  obtainedAt: NOON,
-}
-const FULL: TokenSet = {
-  ...BARE,
-  refreshToken: 'refresh-secret-1',
-  scope: 'a b',
-  requestedScope: 'a b c',
-  resource: 'https://mcp.example/mcp',
-  expiresAt: NOON + 3_600_000,
-  user: { issuer: 'https://as.example', subject: 'ada', claims: { sub: 'ada', email: 'ada@example.com', admin: true } },
-}
-
 function setUp() {
-  const database = folder.database()
-  const clock = createFakeClock()
-  const seal = createSeal(randomBytes(32))
-  return { database, clock, store: createTokenStore(database, async () => seal, clock) }
+  const { database, clock, tokens: store } = sqliteStores(folder)
+  return { database, clock, store }
 }
 
 describe('a stored token set', () => {
@@ -47,7 +23,7 @@ describe('a stored token set', () => {
     expect(dump).not.toContain('refresh-secret-1')
   })
 
-  test('has times that SQLite compares with now', async () => {
+  test('has times that SQLite can compare with now', async () => {
     const { store, database } = setUp()
     await store.replace(KEY, FULL, 0)
     expect(database.get("SELECT count(*) AS n FROM tokens WHERE expires_at > datetime('2026-01-15 12:30:00')")).toEqual(
@@ -57,7 +33,7 @@ describe('a stored token set', () => {
 })
 
 describe('a removed token set', () => {
-  test('leaves its generation, its reason, and no secret', async () => {
+  test('keeps its generation and its reason, and no secret', async () => {
     const { store, database } = setUp()
     await store.replace(KEY, FULL, 0)
     await store.remove(KEY, 1, 'The authorization server refused the refresh token.')
@@ -75,7 +51,7 @@ describe('a removed token set', () => {
 describe('a row that was altered', () => {
   const columns = ['access_token', 'refresh_token']
 
-  test.each(columns)('in %s counts as signed out, keeps its generation, and says so', async (column) => {
+  test.each(columns)('in %s counts as signed out, keeps its generation, and reports it', async (column) => {
     const { store, database } = setUp()
     await store.replace(KEY, FULL, 0)
     const sealed = String(database.get(`SELECT ${column} AS text FROM tokens`)?.text)
@@ -117,7 +93,7 @@ describe('a row that was altered', () => {
   })
 })
 
-test('a key that cannot be had is an error, not "signed out"', async () => {
+test('an unavailable key is an error, not "signed out"', async () => {
   const { store, database, clock } = setUp()
   await store.replace(KEY, FULL, 0)
   const locked = createTokenStore(database, () => Promise.reject(new BridgeError('keychain_locked')), clock)

@@ -72,7 +72,7 @@ function stores(database: ReturnType<typeof before>) {
 }
 
 describe('after the upgrade', () => {
-  test('sign-ins and registered clients are there', async () => {
+  test('sign-ins and registered clients are kept', async () => {
     const database = before()
     adoptRows(database, seal)
     const { tokens, clients, cache } = stores(database)
@@ -85,13 +85,13 @@ describe('after the upgrade', () => {
     expect(await cache.get('bound:x', NOON)).toBe('i')
   })
 
-  test('metadata is fetched anew', async () => {
+  test('metadata is fetched again', async () => {
     const database = before()
     adoptRows(database, seal)
     expect(await stores(database).cache.get('as:x', NOON)).toBeUndefined()
   })
 
-  test('attack M: claims that two sign-ins shared are forgotten, the subject is not', async () => {
+  test('claims that two sign-ins shared are forgotten, the subject is not', async () => {
     const database = before()
     adoptRows(database, seal)
     const { tokens } = stores(database)
@@ -100,7 +100,7 @@ describe('after the upgrade', () => {
     expect((await tokens.load(ALONE)).tokens?.user?.claims.email).toBe('bob@example.com')
   })
 
-  test('attack I: a seal that does not fit is not mended', async () => {
+  test('a seal that does not match is not replaced', async () => {
     const database = before()
     adoptRows(database, seal)
     database.run("UPDATE tokens SET issuer = 'https://evil.example'")
@@ -109,7 +109,7 @@ describe('after the upgrade', () => {
   })
 })
 
-test('attack M: each sign-in keeps its own claims, also of one person', async () => {
+test('each sign-in keeps its own claims, also of one person', async () => {
   const { tokens } = stores(folder.database())
   const set = (claims: object) => ({
     ...{ issuer: ISSUER, clientId: 'client', redirectUri: REDIRECT, accessToken: 'a', obtainedAt: NOON },

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { clock } from '../../../src/system/clock.ts'
 
-test('the time is that of the machine, and never stands still while we sleep', async () => {
+test('the time is that of the machine, and continues while we sleep', async () => {
   const before = Date.now()
   const awake = clock.awake()
   await clock.sleep(1)

@@ -56,12 +56,12 @@ describe('the order', () => {
     expect((await setUp().clients.forSignIn(taker, REDIRECT)).clientId).toBe('registered-1')
   })
 
-  test('passes over the document where the server does not say that it takes one', async () => {
+  test('skips the document if the server does not support it', async () => {
     const { clients } = setUp({ metadataUrl: DOCUMENT })
     expect((await clients.forSignIn(metadata(ISSUER), REDIRECT)).clientId).toBe('registered-1')
   })
 
-  test('ends with the redirect URI to register by hand', async () => {
+  test('ends with the redirect URI to register manually', async () => {
     const { registration_endpoint: _, ...closed } = metadata(ISSUER)
     const error = await errorOf(setUp().clients.forSignIn(closed as AuthorizationServerMetadata, REDIRECT))
     expect(error.code).toBe('registration_failed')
@@ -69,7 +69,7 @@ describe('the order', () => {
     expect(error.message).toContain('--client-id')
   })
 
-  test('gives a document’s client its key, and remembers nothing of it', async () => {
+  test('gives a document’s client its key, and stores nothing of it', async () => {
     const { clients, store } = setUp({ metadataUrl: DOCUMENT, metadataKey: 'key' })
     const client = await clients.forSignIn(metadata(ISSUER, TAKES_DOCUMENTS), REDIRECT)
     expect(client).toEqual({ clientId: DOCUMENT, privateKey: 'key', authMethod: 'private_key_jwt', own: 'document' })
@@ -78,7 +78,7 @@ describe('the order', () => {
 })
 
 describe('credentials belong to an issuer', () => {
-  test('where the issuer changes a new client is registered, and the old one is sent nowhere', async () => {
+  test('if the issuer changes, a new client is registered, and the old one is sent nowhere', async () => {
     const { clients, http } = setUp()
     await clients.forSignIn(metadata(ISSUER), REDIRECT)
     expect((await clients.forSignIn(metadata(OTHER), REDIRECT)).clientId).toBe('registered-2')
@@ -92,7 +92,7 @@ describe('credentials belong to an issuer', () => {
     expect((await errorOf(clients.configuredClient(OTHER))).code).toBe('client_issuer_changed')
   })
 
-  test('a client of a person is refused where the server names another issuer than the first time', async () => {
+  test('a person’s client is refused if the server names another issuer than the first time', async () => {
     const { clients } = setUp({ configured: { clientId: 'mine' } })
     await clients.forSignIn(metadata(ISSUER), REDIRECT)
     await clients.forSignIn(metadata(ISSUER), REDIRECT)
@@ -102,7 +102,7 @@ describe('credentials belong to an issuer', () => {
     expect(error.message).toContain(ISSUER)
   })
 
-  test('a person who names the issuer has the last word', async () => {
+  test('an issuer that a person configures overrides everything else', async () => {
     const cache = createFakeCache()
     const configured = { clientId: 'mine' }
     await setUp({ configured, cache }).clients.forSignIn(metadata(ISSUER), REDIRECT)
@@ -110,7 +110,7 @@ describe('credentials belong to an issuer', () => {
     expect((await clients.forSignIn(metadata(OTHER), REDIRECT)).clientId).toBe('mine')
   })
 
-  test('a document is the same everywhere', async () => {
+  test('a document is the same for every issuer', async () => {
     const { clients } = setUp({ metadataUrl: DOCUMENT })
     for (const issuer of [ISSUER, OTHER])
       expect((await clients.forSignIn(metadata(issuer, TAKES_DOCUMENTS), REDIRECT)).clientId).toBe(DOCUMENT)
@@ -125,7 +125,7 @@ describe('a registration that is no longer good', () => {
     expect(registrations()).toHaveLength(2)
   })
 
-  test('is replaced when its secret has expired, without a question', async () => {
+  test('is replaced when its secret has expired, without a probe', async () => {
     const { clients, store, clock, http } = setUp()
     const secret = { clientSecret: 's', secretExpiresAt: clock.now() + 1_000, authMethod: 'client_secret_basic' }
     await store.save(ISSUER, REDIRECT, { clientId: 'old', ...secret })
@@ -135,7 +135,7 @@ describe('a registration that is no longer good', () => {
     expect(http.urls.filter((url) => url.includes('/authorize'))).toHaveLength(1)
   })
 
-  test('is replaced once for all who were refused with it', async () => {
+  test('is replaced once for all whose requests were refused with it', async () => {
     const { clients, store, registrations } = setUp()
     await store.save(ISSUER, REDIRECT, { clientId: 'old', authMethod: 'none' })
     const all = await Promise.all([1, 2, 3].map(() => clients.replacement(ISSUER, REDIRECT, 'old')))
@@ -143,7 +143,7 @@ describe('a registration that is no longer good', () => {
     expect(registrations()).toHaveLength(1)
   })
 
-  test('is not ours to replace when a person configured it', async () => {
+  test('is not ours to replace if a person configured it', async () => {
     const { clients, registrations } = setUp({ configured: { clientId: 'mine' }, metadataUrl: DOCUMENT })
     expect(await clients.replacement(ISSUER, REDIRECT, 'mine')).toBeUndefined()
     expect(await clients.replacement(ISSUER, REDIRECT, DOCUMENT)).toBeUndefined()
@@ -151,7 +151,7 @@ describe('a registration that is no longer good', () => {
   })
 })
 
-test('the client of stored tokens is found again, whichever way it was had', async () => {
+test('the client of stored tokens is found again, however it was obtained', async () => {
   const sites = { metadataUrl: DOCUMENT, metadataKey: 'key', configured: { clientId: 'mine', privateKey: 'k' } }
   const { clients } = setUp({ ...sites, issuer: ISSUER })
   expect(await clients.ofTokens(ISSUER, 'mine', REDIRECT)).toMatchObject({ authMethod: 'private_key_jwt' })

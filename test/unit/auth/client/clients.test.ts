@@ -1,7 +1,7 @@
 // Who we are at an authorization server.
 import { describe, expect, test } from 'vitest'
 import { createClients } from '../../../../src/auth/client/clients.ts'
-import type { ConfiguredClient } from '../../../../src/auth/client/ownClient.ts'
+import type { ConfiguredClient } from '../../../../src/auth/client/issuerCheck.ts'
 import type { AuthorizationServerMetadata } from '../../../../src/auth/discovery/authorizationServer.ts'
 import { createFakeCache, createFakeClientStore } from '../../../fakes/fakeCache.ts'
 import { createFakeClock } from '../../../fakes/fakeClock.ts'
@@ -50,7 +50,7 @@ describe('the client for a sign-in', () => {
     [undefined, 'client_secret_basic'],
     [['client_secret_post', 'client_secret_basic'], 'client_secret_basic'],
     [['client_secret_post'], 'client_secret_post'],
-  ])('gives its secret as the server likes it: %j', async (offered, method) => {
+  ])('sends its secret as the server prefers it: %j', async (offered, method) => {
     const metadata = { ...METADATA, ...(offered ? { token_endpoint_auth_methods_supported: offered } : {}) }
     const { clients } = setUp({ clientId: 'mine', clientSecret: 's' })
     expect((await clients.forSignIn(metadata, REDIRECT)).authMethod).toBe(method)
@@ -60,7 +60,7 @@ describe('the client for a sign-in', () => {
     expect((await setUp({ clientId: 'mine' }).clients.forSignIn(METADATA, REDIRECT)).authMethod).toBe('none')
   })
 
-  test('is registered as a native application, once for 20 who need it', async () => {
+  test('is registered as a native application, once for 20 that need it', async () => {
     const { clients, store, http } = setUp()
     const all = await Promise.all(Array.from({ length: 20 }, () => clients.forSignIn(METADATA, REDIRECT)))
     expect(new Set(all.map(({ clientId }) => clientId))).toEqual(new Set(['registered']))
@@ -85,7 +85,7 @@ describe('the client for a sign-in', () => {
     expect(registrations()).toHaveLength(2)
   })
 
-  test('cannot be had where the server registers none', async () => {
+  test('is unavailable if the server registers none', async () => {
     const { registration_endpoint: _, ...metadata } = METADATA
     expect(await codeOf(setUp().clients.forSignIn(metadata as AuthorizationServerMetadata, REDIRECT))).toBe(
       'registration_failed',

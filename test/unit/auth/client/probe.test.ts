@@ -17,7 +17,7 @@ async function ask(site: Site) {
   return { forgotten: await isUnknownClient(http, PROBE), http }
 }
 
-describe('a client is forgotten', () => {
+describe('a client counts as forgotten', () => {
   test.each([
     ['OAuth error in JSON', () => json({ error: 'invalid_client' }, 400)],
     ['401 in JSON', () => json({ error: 'unauthorized_client' }, 401)],
@@ -25,7 +25,7 @@ describe('a client is forgotten', () => {
     ['page with other words', () => respond(404, {}, 'The client with id mine was not found')],
     ['body that is no OAuth', () => json({ detail: 'Client is not registered' }, 422)],
     ['redirect', () => respond(302, { location: `${REDIRECT}?error=unauthorized_client` })],
-  ])('where the server says so in a %s', async (_, site) => {
+  ])('if the server says so in a %s', async (_, site) => {
     expect((await ask(site)).forgotten).toBe(true)
   })
 })
@@ -39,12 +39,12 @@ describe('a client counts as known', () => {
     ['an error of its own', () => respond(503, {}, 'invalid_client')],
     ['a bot check', () => respond(403, {}, 'Checking your browser')],
     ['nothing', () => Promise.reject(new BridgeError('server_timeout'))],
-  ])('where the server answers with %s', async (_, site) => {
+  ])('if the server answers with %s', async (_, site) => {
     expect((await ask(site)).forgotten).toBe(false)
   })
 })
 
-test('the question follows no redirect, has a state and challenge of its own, and no cookie', async () => {
+test('the probe follows no redirect, has its own state and challenge, and sends no cookie', async () => {
   const { http } = await ask(() => respond(200))
   const [request, ...more] = http.requests
   expect(more).toEqual([])

@@ -18,7 +18,7 @@ const register = (answer: Site, more: object = {}) => {
 }
 
 describe('a registered client', () => {
-  test('has a secret with its end, in ms', async () => {
+  test('has a secret with its expiry, in ms', async () => {
     const body = { client_id: 'c', client_secret: 's', client_secret_expires_at: 1_900_000_000 }
     expect(await register(() => json({ ...body, token_endpoint_auth_method: 'client_secret_post' }, 201))).toEqual({
       clientId: 'c',
@@ -28,7 +28,7 @@ describe('a registered client', () => {
     })
   })
 
-  test.each([201, 200])('lives for ever where the server leaves the end out, and status %i will do', async (status) => {
+  test.each([201, 200])('never expires if the server omits the expiry, and status %i is accepted', async (status) => {
     expect(await register(() => json({ client_id: 'c', client_secret: 's' }, status))).toEqual({
       clientId: 'c',
       clientSecret: 's',
@@ -36,7 +36,7 @@ describe('a registered client', () => {
     })
   })
 
-  test('gives its secret as the server lists it, where the answer does not say', async () => {
+  test('sends its secret by a method that the server lists, if the answer names none', async () => {
     const methods = { token_endpoint_auth_methods_supported: ['client_secret_post'] }
     const client = await register(() => json({ client_id: 'c', client_secret: 's' }, 201), methods)
     expect(client.authMethod).toBe('client_secret_post')

@@ -19,13 +19,13 @@ async function* trickle() {
 const http = createFakeHttp({ [PLACE]: () => respond(200, { 'content-type': 'application/json' }, trickle()) })
 const late = () => new BridgeError('server_timeout')
 
-test('attack low: an answer that trickles without end is given up, whichever way it is read', async () => {
+test('an answer that trickles without end is given up, however it is read', async () => {
   const post = fetchThrough(http, 60_000, { wholeMs: 20 })(PLACE, { method: 'POST', body: 'grant_type=x' })
   expect(await codeOf(post)).toBe('authorization_server_unreachable')
   expect(await codeOf(fetchJson(http, new URL(PLACE), {}, 20))).toBe('authorization_server_unreachable')
 })
 
-test('attack low: headers that never come are given up, and the request is told', async () => {
+test('headers that never arrive are given up, and the request is aborted', async () => {
   let signal: AbortSignal | undefined
   const silent = createFakeHttp({
     [PLACE]: (request) => {
@@ -38,7 +38,7 @@ test('attack low: headers that never come are given up, and the request is told'
   expect(signal?.aborted).toBe(true)
 })
 
-test('whoever asked may end it before, with a reason of their own', async () => {
+test('the caller may end it earlier, with its own reason', async () => {
   const outer = new AbortController()
   const work = withinTime(60_000, late, () => new Promise(() => undefined), outer.signal)
   outer.abort(new BridgeError('cancelled'))
@@ -47,7 +47,7 @@ test('whoever asked may end it before, with a reason of their own', async () => 
   expect(await codeOf(over)).toBe('cancelled')
 })
 
-test('what is done in time is given as it is, and so is its failure', async () => {
+test('what is done in time is returned unchanged, and so is its failure', async () => {
   expect(await withinTime(60_000, late, async () => 7)).toBe(7)
   const failing = withinTime(60_000, late, () => Promise.reject(new BridgeError('tls_failed')))
   expect(await codeOf(failing)).toBe('tls_failed')

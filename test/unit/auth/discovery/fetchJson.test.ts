@@ -11,7 +11,7 @@ const run = (site: Site, headers = {}) => {
   return { http, found: fetchJson(http, new URL(PLACE), headers) }
 }
 
-test('a JSON object is given as it is', async () => {
+test('a JSON object is returned unchanged', async () => {
   expect(await run(() => json({ a: [1] })).found).toEqual({ a: [1] })
 })
 
@@ -24,11 +24,11 @@ test.each([
   ['204', respond(204)],
   ['404', respond(404, {}, '{}')],
   ['403', respond(403)],
-])('%s is no document', async (_, response) => {
+])('%s is not a document', async (_, response) => {
   expect(await run(() => response).found).toBeUndefined()
 })
 
-test('the place is asked for JSON with a limit on time, and our own Accept wins', async () => {
+test('the request asks for JSON within a time limit, and our own Accept overrides others', async () => {
   const { http, found } = run(() => json({}), { 'X-Team': 'core', accept: 'text/plain' })
   await found
   expect(http.requests[0]).toMatchObject({ method: 'GET', headers: { 'X-Team': 'core', accept: 'application/json' } })
@@ -36,11 +36,11 @@ test('the place is asked for JSON with a limit on time, and our own Accept wins'
   expect(http.requests[0]?.idleMs).toBeGreaterThan(0)
 })
 
-test('a server in trouble is an error, not "no document"', async () => {
+test('a server error is an error, not "no document"', async () => {
   expect(await codeOf(run(() => respond(502)).found)).toBe('authorization_server_error')
 })
 
-test('an answer that is thrown away is freed', async () => {
+test('an answer that is not used is discarded', async () => {
   const response = respond(404)
   await run(() => response).found
   expect(response.discarded).toBe(true)
@@ -53,7 +53,7 @@ test('a body over 1 MB is refused before its end', async () => {
   expect(await codeOf(run(() => respond(200, {}, endless())).found)).toBe('discovery_failed')
 })
 
-test('our own errors pass, any other is the authorization server’s silence', async () => {
+test('our own errors are passed on; any other becomes an error of the authorization server', async () => {
   expect(await codeOf(run(() => Promise.reject(new BridgeError('tls_failed'))).found)).toBe('tls_failed')
   const timeout = new DOMException('late', 'TimeoutError')
   expect(await codeOf(run(() => Promise.reject(timeout)).found)).toBe('authorization_server_unreachable')

@@ -29,7 +29,7 @@ const protectedBy = (document: object): Readonly<Record<string, Site>> => ({
   [`${AS}${WELL_KNOWN}`]: () => json(document),
 })
 
-describe('an issuer that names itself otherwise (P13)', () => {
+describe('an issuer whose metadata names another issuer (P13)', () => {
   const named = `${AS}/`
 
   test('stops the sign-in with both strings and the line that trusts exactly this pair', async () => {
@@ -38,7 +38,7 @@ describe('an issuer that names itself otherwise (P13)', () => {
     expect(error.message).toContain(`trusted_issuers: [{ expected: "${AS}", named: "${named}" }]`)
   })
 
-  test('is taken where that pair is trusted, and keeps the name it was found under', async () => {
+  test('is accepted if that pair is trusted, and keeps the name under which it was found', async () => {
     const found = await run(protectedBy(metadata(named)), { trustedIssuers: [{ expected: AS, named }] })
     expect(found.issuer).toBe(AS)
     expect(found.metadata.issuer).toBe(named)
@@ -49,18 +49,18 @@ describe('an issuer that names itself otherwise (P13)', () => {
     ['another place', { expected: `${AS}/x`, named }],
     ['the pair turned round', { expected: named, named: AS }],
     ['another case', { expected: AS.toUpperCase(), named }],
-  ])('is not taken where the trusted pair has %s', async (_, pair) => {
+  ])('is not accepted if the trusted pair has %s', async (_, pair) => {
     expect(await codeOf(run(protectedBy(metadata(named)), { trustedIssuers: [pair] }))).toBe('issuer_mismatch')
   })
 })
 
 describe('a server that does not list S256', () => {
-  test('is refused, and taken where it is excepted', async () => {
+  test('is refused, and accepted with an exception', async () => {
     expect(await codeOf(run(protectedBy(metadata(AS, {}))))).toBe('pkce_unsupported')
     expect((await run(protectedBy(metadata(AS, {})), { allowMissingS256: true })).issuer).toBe(AS)
   })
 
-  test('is excepted from nothing else', async () => {
+  test('gets no other exception', async () => {
     const sites = protectedBy(metadata('https://evil.example', {}))
     expect(await codeOf(run(sites, { allowMissingS256: true }))).toBe('issuer_mismatch')
   })
@@ -78,7 +78,7 @@ describe('a server of MCP 2025-03-26, without protected-resource metadata', () =
     )
   })
 
-  test('has the default endpoints where it publishes nothing and is excepted from listing S256', async () => {
+  test('has the default endpoints if it publishes nothing and the exception for S256 is set', async () => {
     expect((await run({}, { allowMissingS256: true })).metadata).toEqual({
       issuer: ORIGIN,
       authorization_endpoint: `${ORIGIN}/authorize`,
@@ -93,7 +93,7 @@ describe('a server of MCP 2025-03-26, without protected-resource metadata', () =
     expect(error.hint).toContain('allow_missing_s256: true')
   })
 
-  test('has no default endpoints where an authorization server is named', async () => {
+  test('has no default endpoints if an authorization server is named', async () => {
     const { [`${AS}${WELL_KNOWN}`]: _, ...sites } = protectedBy({})
     expect(await codeOf(run(sites, { allowMissingS256: true }))).toBe('discovery_failed')
   })

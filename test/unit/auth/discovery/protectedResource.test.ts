@@ -52,13 +52,13 @@ describe('where protected-resource metadata may be (RFC 9728 section 3.1)', () =
     expect(resourceMetadataUrls(new URL(server), CHALLENGE).map(({ href }) => href)).toEqual(expected)
   })
 
-  test('is where the challenge says, and nowhere else', () => {
+  test('is only at the address in the challenge', () => {
     const resourceMetadata = 'https://other.example/prm.json'
     const urls = resourceMetadataUrls(new URL(MCP), { status: 401, resourceMetadata })
     expect(urls.map(({ href }) => href)).toEqual([resourceMetadata])
   })
 
-  test('is looked for when the challenge names what is no URL', () => {
+  test('is searched for when the challenge names something that is not a URL', () => {
     expect(resourceMetadataUrls(new URL(MCP), { status: 401, resourceMetadata: 'nonsense' })).toHaveLength(2)
   })
 })
@@ -81,7 +81,7 @@ describe('where authorization-server metadata may be (RFC 8414 section 3.1, Open
 })
 
 describe('discovery', () => {
-  test('goes from the resource to its authorization server', async () => {
+  test('leads from the resource to its authorization server', async () => {
     const { found, http } = run(working)
     const { metadata: server, resource: name, scopesSupported } = await found
     expect([server.issuer, name, scopesSupported]).toEqual([AS, MCP, ['a']])
@@ -95,7 +95,7 @@ describe('discovery', () => {
     expect(http.urls[0]).toBe(named)
   })
 
-  test('takes the metadata at the root where there is none at the path', async () => {
+  test('uses the metadata at the root if there is none at the path', async () => {
     const { found, http } = run({
       [PRM_ROOT]: () => json({ resource: 'https://mcp.example/', authorization_servers: [AS] }),
       [AS_METADATA]: () => json(metadata(AS)),
@@ -104,7 +104,7 @@ describe('discovery', () => {
     expect(http.urls).toEqual([PRM, PRM_ROOT, AS_METADATA])
   })
 
-  test('takes the server’s own origin as issuer where nothing names one', async () => {
+  test('uses the server’s own origin as issuer if nothing names one', async () => {
     const { found, http } = run({
       'https://mcp.example/.well-known/openid-configuration': () => json(metadata('https://mcp.example')),
     })
@@ -116,7 +116,7 @@ describe('discovery', () => {
     ])
   })
 
-  test('takes the configured issuer before the one the server names', async () => {
+  test('prefers the configured issuer to the one that the server names', async () => {
     const mine = 'https://mine.example/t'
     const { found } = run(
       { ...working, 'https://mine.example/t/.well-known/openid-configuration': () => json(metadata(mine)) },
@@ -130,7 +130,7 @@ describe('discovery', () => {
     ['an array', json([])],
     ['404', respond(404)],
     ['401', respond(401)],
-  ])('goes on to the next place after %s', async (_, answer) => {
+  ])('continues with the next location after %s', async (_, answer) => {
     const { found, http } = run({
       ...working,
       [AS_METADATA]: () => answer,
@@ -146,7 +146,7 @@ describe('discovery', () => {
     expect(http.requests.map(({ headers }) => headers['X-Team'])).toEqual(['core', undefined])
   })
 
-  test('sends configured headers not to another origin that the challenge names', async () => {
+  test('sends configured headers to no other origin that the challenge names', async () => {
     const named = 'https://other.example/prm'
     const { found, http } = run(
       { ...working, [named]: () => resource() },
@@ -251,7 +251,7 @@ describe('discovery refuses', () => {
     expect(http.urls).toEqual([])
   })
 
-  test('not http on loopback, nor elsewhere when the person allows it', async () => {
+  test('accepts http on loopback, and elsewhere if the person allows it', async () => {
     for (const issuer of ['http://127.0.0.1:9000', 'http://localhost:9000', 'http://[::1]:9000']) {
       const sites = { [`${issuer}/.well-known/oauth-authorization-server`]: () => json(metadata(issuer)) }
       expect((await run(sites, { issuer }).found).metadata.issuer).toBe(issuer)
@@ -261,7 +261,7 @@ describe('discovery refuses', () => {
     expect((await run(sites, { issuer, allowHttp: true }).found).metadata.issuer).toBe(issuer)
   })
 
-  test('an issuer that is no URL', async () => {
+  test('an issuer that is not a URL', async () => {
     const { found } = run({ [PRM]: () => resource({ authorization_servers: ['as.example'] }) })
     expect((await errorOf(found)).code).toBe('discovery_failed')
   })
@@ -281,7 +281,7 @@ describe('discovery refuses', () => {
     ['503', respond(503), 'authorization_server_error'],
     ['a network failure', new BridgeError('server_unreachable'), 'authorization_server_unreachable'],
     ['a redirect elsewhere', new BridgeError('redirect_refused'), 'redirect_refused'],
-  ])('to guess on after %s', async (_, answer, code) => {
+  ])('to continue guessing after %s', async (_, answer, code) => {
     const { found, http } = run({
       ...working,
       [AS_METADATA]: () => {

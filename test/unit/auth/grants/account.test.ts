@@ -10,7 +10,7 @@ const user = (subject: string, claims: Record<string, unknown> = {}) => ({
   claims,
 })
 
-describe('attack low: --account compares subjects exactly', () => {
+describe('--account compares subjects exactly', () => {
   test.each([
     ['Ada', user('Ada')],
     ['ann@example.com', user('1', { email: 'ann@example.com' })],
@@ -42,11 +42,11 @@ describe('attack low: --account compares subjects exactly', () => {
     ['something invisible', 'ann@example.com', user('1', { email: 'ann\u200b@example.com' })],
     ['nothing at all', '', user('1', { email: '' })],
     ['nobody', 'ann@example.com', undefined],
-  ])('%s is not', (_, wanted, who) => {
+  ])('%s is not that account', (_, wanted, who) => {
     expect(isAccount(wanted, who)).toBe(false)
   })
 
-  test('only the same letters are equal, but for A to Z', () => {
+  test('letters are compared exactly, except for the case of A to Z', () => {
     const fold = (text: string) => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (one, other) => {
@@ -56,7 +56,7 @@ describe('attack low: --account compares subjects exactly', () => {
     )
   })
 
-  test('the refusal names who signed in, and what to do where the e-mail is not verified', async () => {
+  test('the refusal names who signed in, and what to do if the e-mail is not verified', async () => {
     const refused = (claims: Record<string, unknown>) =>
       errorOf(() => checkAccount('ann@example.com', { user: user('77', claims) }))
     expect((await refused({ email: 'bob@example.com' })).message).toContain('"77" / "bob@example.com"')

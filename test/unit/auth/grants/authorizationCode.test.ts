@@ -44,7 +44,7 @@ function setUp(options: Partial<AuthorizationCodeOptions> = {}, token: () => Htt
   })
   const login = createAuthorizationCodeFlow({
     ...{ http, clients, attempts, store, clock, log: createFakeLogger(), allowHttp: false, serverHeaders: {} },
-    tryTokens: async () => undefined,
+    verifyTokens: async () => undefined,
     ...{
       issuer: undefined,
       scopes: undefined,
@@ -67,7 +67,7 @@ function setUp(options: Partial<AuthorizationCodeOptions> = {}, token: () => Htt
 }
 
 describe('the authorization URL', () => {
-  test('has all that OAuth 2.1, PKCE and RFC 8707 ask for, and nothing else', async () => {
+  test('has all that OAuth 2.1, PKCE and RFC 8707 require, and nothing else', async () => {
     const { begin, attempts } = setUp()
     const { attempt, url } = await begin()
     const plan = (await attempts.byId(attempt.id))?.plan
@@ -87,7 +87,7 @@ describe('the authorization URL', () => {
     expect(url.href).not.toContain(plan?.codeVerifier)
   })
 
-  test('has the extra parameters of a person, which never replace ours', async () => {
+  test('has a person’s extra parameters, which never override ours', async () => {
     const { begin } = setUp({
       authorizeParameters: { prompt: 'consent', state: 'mine', redirect_uri: 'https://evil.example/' },
     })
@@ -97,7 +97,7 @@ describe('the authorization URL', () => {
     expect(url.searchParams.getAll('redirect_uri')).toEqual([REDIRECT])
   })
 
-  test('names no resource where the person wants none, and the person’s own where there is one', async () => {
+  test('names no resource if the person wants none, and the person’s own if one is configured', async () => {
     expect((await setUp({ resource: 'none' }).begin()).url.searchParams.has('resource')).toBe(false)
     expect((await setUp({ resource: 'urn:x' }).begin()).url.searchParams.get('resource')).toBe('urn:x')
   })
@@ -142,9 +142,9 @@ describe('a callback', () => {
     },
   )
 
-  test('whose token the server refuses is a failed sign-in, though the token is kept', async () => {
+  test('whose token the server refuses is a failed sign-in, although the token is kept', async () => {
     const refused = new BridgeError('unauthorized', { message: 'it refuses it', hint: 'look at the audience' })
-    const { login, begin, attempts, store } = setUp({ tryTokens: () => Promise.reject(refused) })
+    const { login, begin, attempts, store } = setUp({ verifyTokens: () => Promise.reject(refused) })
     const { attempt } = await begin()
     expect(await login.handleCallback(new URLSearchParams({ code: 'c', state: attempt.state }))).toEqual({
       ...{ kind: 'failed', code: 'unauthorized', message: 'it refuses it', hint: 'look at the audience' },
@@ -153,7 +153,7 @@ describe('a callback', () => {
     expect((await store.load(KEY)).tokens?.accessToken).toBe(TOKENS.access_token)
   })
 
-  test('that comes again spends nothing', async () => {
+  test('that arrives again does nothing', async () => {
     const { login, begin, tokenRequests } = setUp()
     const { attempt } = await begin()
     const both = [query({ code: 'c', state: attempt.state }), query({ code: 'c', state: attempt.state })]
@@ -181,7 +181,7 @@ describe('a callback', () => {
     expect(tokenRequests()).toEqual([])
   })
 
-  test('of another account than the one asked for stores nothing', async () => {
+  test('of another account than the requested one stores nothing', async () => {
     const { login, begin, store } = setUp({ account: 'ada@example.com' })
     const { attempt } = await begin()
     const page = await login.handleCallback(query({ code: 'c', state: attempt.state }))
@@ -189,7 +189,7 @@ describe('a callback', () => {
     expect(await store.load(KEY)).toEqual({ generation: 0 })
   })
 
-  test('goes before whatever stands in the store', async () => {
+  test('overrides whatever is stored', async () => {
     const { login, begin, store } = setUp()
     const { attempt } = await begin()
     store.put(KEY, undefined)
@@ -198,7 +198,7 @@ describe('a callback', () => {
     expect(await store.load(KEY)).toMatchObject({ generation: 3, tokens: { accessToken: 'access-1' } })
   })
 
-  test('while the database is locked is a page too: answering never throws', async () => {
+  test('while the database is locked also shows a page: answering never throws', async () => {
     const { login, begin, attempts } = setUp()
     const { attempt } = await begin()
     attempts.claim = () => Promise.reject(new BridgeError('database_locked'))
@@ -208,7 +208,7 @@ describe('a callback', () => {
     })
   })
 
-  test('whose end cannot be written is a page too', async () => {
+  test('whose result cannot be written also shows a page', async () => {
     const { login, begin, attempts } = setUp({}, () => json({ error: 'invalid_scope' }, 400))
     const { attempt } = await begin()
     attempts.settle = () => Promise.reject(new BridgeError('database_locked'))

@@ -11,7 +11,7 @@ import { createFakeLogger } from '../../../fakes/fakeLogger.ts'
 const SERVER = new URL('https://mcp.example/mcp')
 const ISSUER = 'https://as.example'
 
-test('the scopes that were asked for are asked for again, not the fewer ones that were given', async () => {
+test('the originally requested scopes are requested again, not the fewer ones that were granted', async () => {
   const http = createFakeHttp({
     'https://mcp.example/.well-known/oauth-protected-resource/mcp': () =>
       json({ resource: SERVER.href, authorization_servers: [ISSUER] }),

@@ -19,29 +19,29 @@ async function setUp(verdict: 'taken' | 'refused') {
   const clock = createFakeClock()
   const [attempts, store] = [createFakeAttemptStore(clock.now), createFakeTokenStore()]
   const { attempt } = await attempts.begin(KEY, { status: 401 }, clock.now() + 1_000)
-  const tryTokens = async () => {
+  const verifyTokens = async () => {
     if (verdict === 'refused') throw new BridgeError('unauthorized')
   }
-  const options = { attempts, store, log: createFakeLogger(), tryTokens }
+  const options = { attempts, store, log: createFakeLogger(), verifyTokens }
   const complete = () => completeSignIn(options, attempt, tokenSet('new'), undefined)
   const stored = async () => (await store.load(KEY)).tokens?.accessToken
   return { store, complete, stored }
 }
 
-test('attack low: a token that the server refuses leaves the old tokens', async () => {
+test('a token that the server refuses keeps the old tokens', async () => {
   const { store, complete, stored } = await setUp('refused')
   store.put(KEY, tokenSet('old'))
   expect(await codeOf(complete())).toBe('unauthorized')
   expect(await stored()).toBe('old')
 })
 
-test('a token that the server refuses stays where there was none, for doctor to look at', async () => {
+test('a token that the server refuses is stored if there was none, so that doctor can examine it', async () => {
   const { complete, stored } = await setUp('refused')
   expect(await codeOf(complete())).toBe('unauthorized')
   expect(await stored()).toBe('new')
 })
 
-test('a token that the server takes takes the place of the old ones', async () => {
+test('a token that the server accepts replaces the old ones', async () => {
   const { store, complete, stored } = await setUp('taken')
   store.put(KEY, tokenSet('old'))
   await complete()

@@ -54,7 +54,7 @@ async function setUp(answers: readonly Site[], device: object = {}, options: Par
       audience: undefined,
     },
     ...{ bearer: 'access_token' as const, redirectUri: 'http://localhost:8080/auth/callback' },
-    tryTokens: async () => undefined,
+    verifyTokens: async () => undefined,
     ...options,
   })
   const { attempt } = await attempts.begin(KEY, { status: 401 }, clock.now() + 300_000)
@@ -62,7 +62,7 @@ async function setUp(answers: readonly Site[], device: object = {}, options: Par
 }
 
 describe('polling', () => {
-  test('waits five seconds where the server names no interval, and as long as it says where it does', async () => {
+  test('waits five seconds if the server names no interval, and as long as it says if it does', async () => {
     const unnamed = await setUp([TOKENS])
     await (await unnamed.start()).complete(never)
     expect(unnamed.clock.sleeps).toEqual([5_000])
@@ -77,7 +77,7 @@ describe('polling', () => {
     expect(clock.sleeps).toEqual([1_000, 6_000, 6_000])
   })
 
-  test('backs off and goes on when the server is out of reach or in trouble', async () => {
+  test('backs off and continues when the server is unreachable or fails', async () => {
     const cut = () => Promise.reject(new BridgeError('server_unreachable'))
     const { start, clock } = await setUp([() => respond(503), cut, TOKENS], { interval: 1 })
     await (await start()).complete(never)
@@ -109,7 +109,7 @@ describe('polling', () => {
     expect(await store.load(KEY)).toEqual({ generation: 0 })
   })
 
-  test('ends when the code has expired, or the attempt before it', async () => {
+  test('ends when the code has expired, or earlier with the attempt', async () => {
     const code = await setUp([], { expires_in: 20 })
     expect(await codeOf((await code.start()).complete(never))).toBe('login_timed_out')
     expect(code.clock.sleeps).toHaveLength(4)
@@ -118,7 +118,7 @@ describe('polling', () => {
     expect(attempt.clock.sleeps).toHaveLength(3)
   })
 
-  test('stops when another way was faster, and leaves what that one stored', async () => {
+  test('stops when another method was faster, and keeps what that one stored', async () => {
     const { start, store } = await setUp([TOKENS])
     const other = new AbortController()
     const completing = (await start()).complete(other.signal)
@@ -138,7 +138,7 @@ describe('the start', () => {
   })
 
   test.each(['verification_uri', 'verification_uri_complete'])(
-    'holds %s against where a person may be sent',
+    'checks %s against where a person may be sent',
     async (name) => {
       const inside = 'https://router.internal/device'
       const checkAddress = async (url: URL) => {

@@ -25,7 +25,7 @@ async function setUp(plan: AttemptPlan = PLAN) {
   return { attempts, attempt: waiting, hand: (of = waiting) => handOver(options, of, QUERY) }
 }
 
-test('attack E: its query lies in the attempt, and the page tells how the other process ended it', async () => {
+test('its query is stored in the attempt, and the page shows how the other process ended it', async () => {
   const { attempts, attempt, hand } = await setUp()
   const page = hand()
   await Promise.resolve()
@@ -34,7 +34,7 @@ test('attack E: its query lies in the attempt, and the page tells how the other 
   expect(await page).toEqual({ kind: 'done', server: attempt.server })
 })
 
-test('a failure there is told here, and another round goes on in the same tab', async () => {
+test('a failure there is shown here, and another attempt continues in the same tab', async () => {
   const { attempts, attempt, hand } = await setUp()
   const page = hand()
   await attempts.settle(attempt.id, { status: 'failed', code: 'tls_failed', message: 'No.' })
@@ -50,25 +50,25 @@ test('a failure there is told here, and another round goes on in the same tab', 
   expect(await second).toEqual({ kind: 'again', authorizationUrl: 'https://as.example/2' })
 })
 
-test('a second one for the same state is refused, and so is one that came when the first was redeemed', async () => {
+test('a second one for the same state is refused, and so is one that arrives after the first was redeemed', async () => {
   const { attempts, attempt, hand } = await setUp()
   expect(await hand({ ...attempt, plan: { ...PLAN, callback: 'code=c' } })).toEqual({ kind: 'invalid_state' })
   await attempts.claim(attempt.state, 0)
   expect(await hand()).toEqual({ kind: 'invalid_state' })
 })
 
-test('the plan of a version before, which looks for nothing, ends in words instead of with our trust', async () => {
+test('the plan of an earlier version, whose process does not look for it, is refused with an explanation and not completed under our settings', async () => {
   const { bounds: _, ...before } = PLAN
   const { attempts, attempt, hand } = await setUp(before)
   expect(await hand()).toMatchObject({ kind: 'failed', code: 'login_failed', hint: 'Start the sign-in again.' })
   expect((await attempts.byId(attempt.id))?.status).toBe('failed')
 })
 
-test('nobody completes it: the page ends all the same', async () => {
+test('if nobody completes it, the page still ends', async () => {
   expect(await (await setUp()).hand()).toMatchObject({ kind: 'failed', code: 'login_timed_out' })
 })
 
-test('a plan is gone on with under the settings it was made under', async () => {
+test('a plan is continued with the settings under which it was made', async () => {
   expect(() => requireSameBounds(PLAN, 'theirs')).not.toThrow()
   expect(await codeOf(() => requireSameBounds(PLAN, 'ours'))).toBe('login_failed')
 })

@@ -34,7 +34,7 @@ function setUp(plan: AttemptPlan, replacement: RegisteredClient | 'none' = NEXT)
 }
 
 describe('the same tab', () => {
-  test('goes on with the new client, a new state and a new verifier, and all else as it was', async () => {
+  test('continues with the new client, a new state and a new verifier, and everything else unchanged', async () => {
     const { again, planned } = setUp(PLAN)
     const url = new URL((await again(unknown)).again)
     const [{ id, state, plan } = { id: '', state: '', plan: PLAN }] = planned
@@ -48,13 +48,13 @@ describe('the same tab', () => {
     })
   })
 
-  test('goes round once only', async () => {
+  test('repeats only once', async () => {
     const { again, asked } = setUp({ ...PLAN, replaced: 'older' })
     expect(await codeOf(again(unknown))).toBe('invalid_client')
     expect(asked).toEqual([])
   })
 
-  test('ends where the client is not ours to replace', async () => {
+  test('ends if the client is not ours to replace', async () => {
     const { again, planned } = setUp(PLAN, 'none')
     expect(await codeOf(again(unknown))).toBe('invalid_client')
     expect(planned).toEqual([])

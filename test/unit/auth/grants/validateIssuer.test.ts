@@ -17,7 +17,7 @@ describe('iss', () => {
     ['not mentioned, and the same', undefined, SAME],
     ['not promised and not there', false, ''],
     ['not mentioned and not there', undefined, ''],
-  ])('%s: the answer may be acted on', (_, promised, query) => {
+  ])('%s: the answer is accepted', (_, promised, query) => {
     expect(doubt(promised, query)).toBeUndefined()
   })
 

@@ -1,6 +1,6 @@
 // The first request with new tokens: any answer but 401 says that the server takes them.
 import { expect, test } from 'vitest'
-import { tryTokens } from '../../../../src/auth/grants/verifyTokens.ts'
+import { verifyTokens } from '../../../../src/auth/grants/verifyTokens.ts'
 import { BridgeError } from '../../../../src/errors.ts'
 import type { HttpResponse } from '../../../../src/ports.ts'
 import { createFakeAuthorizer } from '../../../fakes/fakeAuthorizer.ts'
@@ -28,12 +28,12 @@ function setUp(
     ...createFakeAuthorizer({ authorization: 'Bearer new' }, () => ({})),
     onNonce: async (answer: Pick<HttpResponse, 'status'>) => onNonce(answer),
   }
-  const work = tryTokens({ http, url: URL_1, authorizer, clock, log: createFakeLogger() })
+  const work = verifyTokens({ http, url: URL_1, authorizer, clock, log: createFakeLogger() })
   work.catch(() => undefined)
   return { work, http, clock }
 }
 
-test.each([200, 202, 400, 403, 404, 405, 500])('an answer %i says that the token is taken', async (status) => {
+test.each([200, 202, 400, 403, 404, 405, 500])('an answer %i means that the token is accepted', async (status) => {
   const { work, http } = setUp([status])
   await expect(work).resolves.toBeUndefined()
   expect(http.requests).toHaveLength(1)
@@ -49,7 +49,7 @@ test('a server that learns of the token a moment later is asked once more', asyn
   expect(http.requests).toHaveLength(2)
 })
 
-test('401 twice is unauthorized, with the server’s name and a way on', async () => {
+test('401 twice is unauthorized, with the server’s name and a remedy', async () => {
   const { work, http, clock } = setUp([401, 401])
   await settled()
   clock.advance(1_000)
@@ -65,7 +65,7 @@ test('a server that cannot be reached says nothing about the token', async () =>
   await expect(work).resolves.toBeUndefined()
 })
 
-test('refused for want of a nonce is asked again with it, at once', async () => {
+test('a request refused for a missing nonce is sent again with it, at once', async () => {
   const { work, http } = setUp([401, 200], ({ status }) => (status === 401 ? 'again' : undefined))
   await expect(work).resolves.toBeUndefined()
   expect(http.requests).toHaveLength(2)

@@ -19,11 +19,11 @@ describe('the method', () => {
     [undefined, { privateKey: 'k' }, 'private_key_jwt'],
     [['private_key_jwt', 'client_secret_basic'], both, 'private_key_jwt'],
     [['client_secret_basic'], both, 'client_secret_basic'],
-  ])('where the server lists %j and the client has %j is %s', (offered, credentials, method) => {
+  ])('if the server lists %j and the client has %j is %s', (offered, credentials, method) => {
     expect(chooseAuthMethod(offered ? { [METHODS]: offered } : {}, credentials)).toBe(method)
   })
 
-  test('is missing where the server takes no key and there is nothing else', async () => {
+  test('is missing if the server accepts no key and there is nothing else', async () => {
     const choose = async () => chooseAuthMethod({ [METHODS]: ['client_secret_basic'] }, { privateKey: 'k' })
     expect(await codeOf(choose)).toBe('client_auth_unsupported')
   })
@@ -44,7 +44,7 @@ describe('the key of private_key_jwt', () => {
     ['P-521', ec('P-521').privateKey, undefined, 'ES512'],
     ['Ed25519', ed.privateKey, ['EdDSA'], 'EdDSA'],
     ['Ed25519', ed.privateKey, ['Ed25519'], 'Ed25519'],
-  ])('%s signs, where the server lists %j… as', async (_, key, offered, alg) => {
+  ])('%s signs if the server lists %j… with', async (_, key, offered, alg) => {
     const found = await signingKey(pem(key as never), offered ? { [ALGORITHMS]: offered } : {})
     expect(found.alg).toBe(alg)
     expect(found.key.usages).toEqual(['sign'])
@@ -59,7 +59,7 @@ describe('the key of private_key_jwt', () => {
     expect(verify('sha256', Buffer.from('x'), createPublicKey(rsa.privateKey), signature)).toBe(true)
   })
 
-  test('that signs with nothing the server lists is refused', async () => {
+  test('that fits no algorithm of the server is refused', async () => {
     const error = await errorOf(signingKey(pem(rsa.privateKey), { [ALGORITHMS]: ['ES256'] }))
     expect(error.code).toBe('client_auth_unsupported')
     expect(error.message).toContain('ES256')
@@ -67,7 +67,7 @@ describe('the key of private_key_jwt', () => {
   })
 
   test.each(['', 'nonsense', '{"kty":"RSA"}', '{', ' {"kty":"oct","k":"secret-in-the-key"}'])(
-    'that is none (%j) is a fault of the config, and is not quoted',
+    'that is not a key (%j) is a fault of the config, and is not quoted',
     async (text) => {
       const error = await errorOf(signingKey(text, {}))
       expect(error.code).toBe('config_invalid')

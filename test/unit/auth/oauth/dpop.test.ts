@@ -34,7 +34,7 @@ describe('a proof', () => {
     })
   })
 
-  test('has the server’s nonce where there is one', async () => {
+  test('has the server’s nonce if there is one', async () => {
     expect((await read(proofs.proof({ ...REQUEST, nonce: 'n-1' }))).payload.nonce).toBe('n-1')
   })
 
@@ -43,6 +43,6 @@ describe('a proof', () => {
   })
 })
 
-test('each key is another', () => {
+test('each new key is different', () => {
   expect(newDpopKey()).not.toBe(newDpopKey())
 })

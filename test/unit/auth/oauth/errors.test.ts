@@ -42,7 +42,7 @@ describe('a refresh token', () => {
   })
 
   test.each([500, 502, 503])(
-    'is not rejected by invalid_grant with status %i: that is a server in trouble',
+    'is not rejected by invalid_grant with status %i: that is a failing server',
     async (status) => {
       expect((await errorOf(refresh(oauthError('invalid_grant', status)))).code).toBe('authorization_server_error')
     },
@@ -97,30 +97,30 @@ describe('an OAuth error', () => {
   })
 })
 
-describe('a server in trouble', () => {
-  test.each([500, 502, 503, 429])('with %i and a web page is an error that may pass', async (status) => {
+describe('a failing server', () => {
+  test.each([500, 502, 503, 429])('with %i and a web page is a transient error', async (status) => {
     const error = await errorOf(refresh(() => respond(status, { 'content-type': 'text/html' }, '<html>')))
     expect(error.code).toBe('authorization_server_error')
     expect(error.details.status).toBe(status)
   })
 
-  test('names its Retry-After in seconds', async () => {
+  test('gives its Retry-After in seconds', async () => {
     const error = await errorOf(refresh(() => respond(503, { 'retry-after': '7' })))
     expect(error.details.retryAfterMs).toBe(7_000)
   })
 
-  test('names its Retry-After also beside an OAuth error', async () => {
+  test('gives its Retry-After also beside an OAuth error', async () => {
     const error = await errorOf(refresh(oauthError('slow_down', 429, { 'retry-after': '7' })))
     expect(error.details.retryAfterMs).toBe(7_000)
   })
 
-  test.each(['soon', '', '-1', '1.5'])('with the Retry-After %j names none', async (value) => {
+  test.each(['soon', '', '-1', '1.5'])('with the Retry-After %j gives none', async (value) => {
     const error = await errorOf(refresh(() => respond(503, { 'retry-after': value })))
     expect(error.details).not.toHaveProperty('retryAfterMs')
   })
 
   test.each(['server_unreachable', 'server_timeout'] as const)(
-    '%s is that of the authorization server, not of the MCP server',
+    '%s becomes an error of the authorization server, not of the MCP server',
     async (code) => {
       const error = await errorOf(refresh(() => Promise.reject(new BridgeError(code, { message: 'reset' }))))
       expect(error.code).toBe('authorization_server_unreachable')
@@ -128,12 +128,12 @@ describe('a server in trouble', () => {
     },
   )
 
-  test.each(['redirect_refused', 'tls_failed'] as const)('%s stays what it is', async (code) => {
+  test.each(['redirect_refused', 'tls_failed'] as const)('%s stays unchanged', async (code) => {
     expect((await errorOf(refresh(() => Promise.reject(new BridgeError(code))))).code).toBe(code)
   })
 })
 
-describe('what is no OAuth answer', () => {
+describe('an answer that is not an OAuth answer', () => {
   test.each([
     ['a web page', () => respond(200, { 'content-type': 'text/html' }, '<html>')],
     ['no access token', () => json({ token_type: 'bearer' })],
@@ -143,7 +143,7 @@ describe('what is no OAuth answer', () => {
     expect((await errorOf(refresh(answer))).code).toBe('login_failed')
   })
 
-  test.each([400, 401, 403, 422])('%i and a web page is a client the server does not know', async (status) => {
+  test.each([400, 401, 403, 422])('%i and a web page is a client that the server does not know', async (status) => {
     const error = await errorOf(refresh(() => respond(status, { 'content-type': 'text/html' }, '<html>')))
     expect(error.code).toBe('invalid_client')
     expect(error.message).toContain(String(status))

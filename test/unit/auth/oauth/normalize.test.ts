@@ -13,7 +13,7 @@ describe('an answer', () => {
     { status: 200, contentType: JSON_TYPE, body: '{' },
     { status: 200, contentType: JSON_TYPE, body: 'null' },
     { status: 200, contentType: JSON_TYPE, body: '[]' },
-  ])('that is $status $body stays as it is', (answer) => {
+  ])('that is $status $body stays unchanged', (answer) => {
     expect(normalized(answer)).toBe(answer)
   })
 
@@ -27,7 +27,7 @@ describe('an answer', () => {
     expect(normalized({ status: 200, contentType: JSON_TYPE, body }).status).toBe(200)
   })
 
-  test('that is a form becomes JSON, with its seconds as a number', () => {
+  test('that is form-encoded becomes JSON, with its seconds as a number', () => {
     const body = 'access_token=a%2Bb&token_type=bearer&expires_in=28800&scope=repo%2Cgist'
     const { status, contentType, body: json } = normalized({ status: 200, contentType: FORM_TYPE, body })
     expect({ status, contentType, ...JSON.parse(json) }).toEqual({
@@ -36,7 +36,7 @@ describe('an answer', () => {
     })
   })
 
-  test('that is a form with an error becomes a 400 in JSON', () => {
+  test('that is form-encoded with an error becomes a 400 in JSON', () => {
     expect(normalized({ status: 200, contentType: FORM_TYPE, body: 'error=slow_down&interval=10' }).status).toBe(400)
   })
 })

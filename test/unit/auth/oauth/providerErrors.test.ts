@@ -18,7 +18,7 @@ test.each([
 })
 
 test.each(['See AADSTS50011: elsewhere.', 'AADSTS500119: another', 'AADSTS', 'aadsts50011: small', undefined])(
-  'a description like %j has no number of Entra',
+  'a description like %j has no Entra error number',
   (description) => {
     expect(meaningOf({ error: 'invalid_request', description, numbers: ['50011x', null] })).toBeUndefined()
   },

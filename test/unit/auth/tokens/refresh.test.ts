@@ -66,7 +66,7 @@ const busy = (details: Record<string, number> = {}, code: ErrorCode = 'authoriza
   new BridgeError(code, { details })
 
 describe('a refreshed token set', () => {
-  test('has the new tokens and their end, and keeps who and where', async () => {
+  test('has the new tokens and their expiry, and keeps issuer, client and user', async () => {
     const { refresh, asked } = setUp([{ accessToken: 'new', refreshToken: 'refresh-new', expiresIn: 60, scope: 'a' }])
     expect(await refresh(OLD)).toEqual({
       ...OLD,
@@ -79,26 +79,26 @@ describe('a refreshed token set', () => {
     expect(asked).toEqual([{ refreshToken: 'refresh-old', resource: 'https://mcp.example/mcp', scope: undefined }])
   })
 
-  test('keeps the refresh token and scope where the server sends none (RFC 6749 section 6)', async () => {
+  test('keeps the refresh token and scope if the server sends none (RFC 6749 section 6)', async () => {
     const { refresh } = setUp([{ accessToken: 'new', expiresIn: 60 }])
     expect(await refresh(OLD)).toMatchObject({ refreshToken: 'refresh-old', scope: 'a b', user: OLD.user })
   })
 
-  test('has no end where the server names none', async () => {
+  test('has no expiry if the server names none', async () => {
     const { refresh } = setUp([{ accessToken: 'new' }])
     expect(await refresh(OLD)).not.toHaveProperty('expiresAt')
   })
 })
 
 describe('a failure', () => {
-  test('for good is rejected at once', async () => {
+  test('that is permanent is rejected at once', async () => {
     const { refresh, clock } = setUp(['rejected'])
     expect(await refresh(OLD)).toBe('rejected')
     expect(clock.sleeps).toEqual([])
   })
 
   test.each(['authorization_server_error', 'authorization_server_unreachable'] as const)(
-    '%s that passes is overcome',
+    '%s that passes is retried successfully',
     async (code) => {
       const { refresh, asked } = setUp([busy({}, code), busy({}, code), { accessToken: 'new' }])
       expect(await refresh(OLD)).toMatchObject({ accessToken: 'new' })
@@ -127,7 +127,7 @@ describe('a failure', () => {
     },
   )
 
-  test('that is a fault of ours is not tried again', async () => {
+  test('that is our own fault is not tried again', async () => {
     const { refresh, asked } = setUp([new TypeError('x')])
     await expect(refresh(OLD)).rejects.toBeInstanceOf(TypeError)
     expect(asked).toHaveLength(1)
@@ -154,7 +154,7 @@ describe('after the machine woke', () => {
     expect(asked).toHaveLength(6)
   })
 
-  test('it is not waited for without end', async () => {
+  test('the network is not waited for indefinitely', async () => {
     const { refresh, clock } = setUp(Array.from({ length: 100 }, down))
     clock.doze(3_600_000)
     expect(await codeOf(refresh(OLD))).toBe('authorization_server_unreachable')
@@ -168,7 +168,7 @@ describe('after the machine woke', () => {
     expect(asked).toHaveLength(3)
   })
 
-  test('the second refresh is as impatient as ever', async () => {
+  test('the second refresh waits no longer than usual', async () => {
     const { refresh, clock, asked } = setUp([{ accessToken: 'new' }, down(), down(), down()])
     clock.doze(3_600_000)
     await refresh(OLD)
@@ -177,7 +177,7 @@ describe('after the machine woke', () => {
   })
 })
 
-test('no other try begins after ten seconds: the host waits meanwhile', async () => {
+test('no other try begins after ten seconds, because the host waits', async () => {
   const slow = createHurryingClock()
   let tries = 0
   const oauth = {
@@ -211,7 +211,7 @@ describe('Retry-After', () => {
     expect(clock.sleeps[0]).toBeGreaterThanOrEqual(225)
   })
 
-  test('longer than five seconds ends the trying', async () => {
+  test('longer than five seconds ends the retries', async () => {
     const { refresh, clock } = setUp([busy({ retryAfterMs: 5_001 })])
     expect(await codeOf(refresh(OLD))).toBe('authorization_server_error')
     expect(clock.sleeps).toEqual([])
@@ -229,12 +229,12 @@ describe('a client that the server no longer knows', () => {
     expect(restored).toEqual([])
   })
 
-  test('whose grant died with it is a dead grant', async () => {
+  test('whose grant ended with it is a refused grant', async () => {
     const { refresh } = setUp([unknown(), 'rejected'], {}, NEXT)
     expect(await refresh(OLD)).toBe('rejected')
   })
 
-  test('comes back when the next one is refused as well, and this process replaces it no more', async () => {
+  test('is restored when the next one is refused as well, and this process does not replace it again', async () => {
     const { refresh, spoke, restored } = setUp([unknown(), unknown(), unknown()], {}, NEXT)
     expect(await codeOf(refresh(OLD))).toBe('invalid_client')
     expect(restored).toEqual(['client'])
@@ -248,7 +248,7 @@ describe('a client that the server no longer knows', () => {
     expect(asked).toHaveLength(1)
   })
 
-  test('and that is not known here either is replaced by the one that is, before anything is sent', async () => {
+  test('and that is not known here either is replaced by the stored one, before anything is sent', async () => {
     const { options, spoke } = setUp([{ accessToken: 'new' }], {}, NEXT)
     options.clients.ofTokens = () => Promise.reject(unknown())
     expect(await createRefresh(options)(OLD)).toMatchObject({ clientId: 'next' })

@@ -13,26 +13,26 @@ const select = (sources: Partial<ScopeSources>) =>
   })
 
 describe('the scopes', () => {
-  test('are left out where nobody names any', () => {
+  test('are left out if nothing names any', () => {
     expect(select({})).toBeUndefined()
     expect(select({ resource: [], authorizationServer: ['a'] })).toBeUndefined()
     expect(select({ authorizationServer: ['openid', 'email', 'offline_access'], identity: true })).toBeUndefined()
   })
 
-  test('are those of the challenge before those of the resource', () => {
+  test('are those of the challenge, which override those of the resource', () => {
     expect(select({ challenged: 'a b', resource: ['c'] })).toBe('a b')
   })
 
-  test('are those of the resource where the challenge names none', () => {
+  test('are those of the resource if the challenge names none', () => {
     expect(select({ resource: ['a', 'b'], authorizationServer: ['x', 'y'] })).toBe('a b')
   })
 
-  test('keep the sign-in with offline_access where the server offers it', () => {
+  test('include offline_access if the server offers it', () => {
     expect(select({ resource: ['a'], authorizationServer: ['offline_access'] })).toBe('a offline_access')
     expect(select({ resource: ['a'], authorizationServer: ['a'] })).toBe('a')
   })
 
-  test('name the person where headers want it and the server offers it', () => {
+  test('include those for identity if headers need it and the server offers them', () => {
     expect(select({ challenged: 'a', authorizationServer: ['openid', 'email', 'profile'], identity: true })).toBe(
       'a openid email profile',
     )
@@ -40,17 +40,17 @@ describe('the scopes', () => {
     expect(select({ challenged: 'a', authorizationServer: ['openid', 'email'], identity: false })).toBe('a')
   })
 
-  test('name no email where there is no openid', () => {
+  test('do not include email without openid', () => {
     expect(select({ challenged: 'a', authorizationServer: ['email', 'profile'], identity: true })).toBe('a')
   })
 
-  test('configured by a person are the person’s own words, plus what the challenge needs', () => {
+  test('configured by a person are the person’s, plus what the challenge needs', () => {
     const authorizationServer = ['openid', 'offline_access']
     expect(select({ configured: ['x'], resource: ['a'], authorizationServer, identity: true })).toBe('x')
     expect(select({ configured: ['x', 'y'], challenged: 'y z' })).toBe('x y z')
   })
 
-  test('configured as none are none', () => {
+  test('configured as empty are none', () => {
     expect(select({ configured: [], authorizationServer: ['offline_access'] })).toBeUndefined()
   })
 
@@ -64,7 +64,7 @@ test('a union names each scope once, in the order in which they came', () => {
   expect(union(undefined, '')).toBeUndefined()
 })
 
-test('scopes cover others when none of them is missing', () => {
+test('scopes cover others if none of them is missing', () => {
   expect(covers('a b c', 'c a')).toBe(true)
   expect(covers('a', 'a b')).toBe(false)
   expect(covers(undefined, 'a')).toBe(false)

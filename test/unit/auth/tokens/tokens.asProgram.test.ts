@@ -50,7 +50,7 @@ test.each(['start', 'call', 'background'] as const)('a %s gets a token, whatever
   expect(asked).toEqual([{ last: undefined, challenge: CHALLENGE }])
 })
 
-test('the token is asked for anew near its end in the background, and waited for after it', async () => {
+test('the token is requested again near its expiry in the background, and waited for after it', async () => {
   const { tokens, clock, asked } = setUp()
   await tokens.renew(undefined, CHALLENGE, 'start')
   clock.advance(HOUR * 0.9)
@@ -65,14 +65,14 @@ test('the token is asked for anew near its end in the background, and waited for
   ])
 })
 
-test('a token that a sibling got meanwhile is used, and none is asked for', async () => {
+test('a token that another process obtained meanwhile is used, and none is requested', async () => {
   const { tokens, asked } = setUp((store) => store.put(KEY, tokenSet('sibling')))
   await tokens.renew(undefined, CHALLENGE, 'call')
   expect((await tokens.current())?.accessToken).toBe('sibling')
   expect(asked).toEqual([])
 })
 
-test('a failure is the request’s error, the next request asks again, and the token that is there stays', async () => {
+test('a failure is the request’s error, the next request tries again, and the stored token stays', async () => {
   const { tokens, store, fail } = setUp()
   await tokens.renew(undefined, CHALLENGE, 'start')
   fail(new BridgeError('authorization_server_error'))
@@ -83,7 +83,7 @@ test('a failure is the request’s error, the next request asks again, and the t
   expect((await tokens.current())?.accessToken).toBe('t3')
 })
 
-test('a scope that is missing is asked for beside those there are, once, and by nobody', async () => {
+test('a missing scope is requested in addition to the existing ones, once, and without a person', async () => {
   const { tokens, store, asked } = setUp()
   store.put(KEY, { ...tokenSet('t0'), scope: 'a', requestedScope: 'a' })
   const challenge = { status: 403, error: 'insufficient_scope', scope: 'b' }
@@ -95,7 +95,7 @@ test('a scope that is missing is asked for beside those there are, once, and by 
   expect(asked).toHaveLength(1)
 })
 
-test('a refresh on request asks for a new one, also where there is none yet', async () => {
+test('a refresh on request requests a new one, also if there is none yet', async () => {
   const { tokens } = setUp()
   expect((await tokens.refreshNow())?.accessToken).toBe('t1')
   expect((await tokens.refreshNow())?.accessToken).toBe('t2')

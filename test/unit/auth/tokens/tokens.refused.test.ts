@@ -46,7 +46,7 @@ function setUp(refreshed: () => TokenSet | 'rejected' = () => 'rejected', asProg
   return { clock, store, tokens, counts, refusedCall }
 }
 
-test('attack low: after a new token was refused too, calls ask nobody for five minutes', async () => {
+test('after a new token was refused too, calls open no sign-in for five minutes', async () => {
   const { clock, counts, refusedCall } = setUp()
   expect(await refusedCall()).toBeUndefined()
   for (let time = 0; time < 4; time++) {
@@ -59,7 +59,7 @@ test('attack low: after a new token was refused too, calls ask nobody for five m
   expect(counts.asked).toBe(2)
 })
 
-test('attack low: a refresh that is rejected then does not open the tab that was held back', async () => {
+test('a refresh that is rejected then does not open the tab that was held back', async () => {
   const { clock, store, counts, refusedCall, tokens } = setUp()
   store.put(KEY, tokenSet('one', 'refresh'))
   await tokens.current()
@@ -70,7 +70,7 @@ test('attack low: a refresh that is rejected then does not open the tab that was
   expect(counts).toMatchObject({ asked: 0, refreshed: 1 })
 })
 
-test('attack low: tokens that can be refreshed are refreshed twice a minute at most', async () => {
+test('tokens that can be refreshed are refreshed at most twice a minute', async () => {
   let number = 0
   const { counts, store, refusedCall } = setUp(() => tokenSet(`refreshed-${++number}`, 'refresh'))
   store.put(KEY, tokenSet('one', 'refresh'))
@@ -78,7 +78,7 @@ test('attack low: tokens that can be refreshed are refreshed twice a minute at m
   expect(counts).toMatchObject({ asked: 0, refreshed: 1 })
 })
 
-test('a sign-in of a person ends the waiting', async () => {
+test('a person’s sign-in ends the waiting', async () => {
   const { store, counts, refusedCall } = setUp()
   await refusedCall()
   store.put(KEY, tokenSet('by hand'))
@@ -86,7 +86,7 @@ test('a sign-in of a person ends the waiting', async () => {
   expect(counts.asked).toBe(2)
 })
 
-test('a clock that was set back locks nobody out', async () => {
+test('a clock that was set back does not block sign-ins', async () => {
   const { clock, counts, refusedCall } = setUp()
   await refusedCall()
   clock.advance(-60 * MINUTE)
@@ -94,7 +94,7 @@ test('a clock that was set back locks nobody out', async () => {
   expect(counts.asked).toBe(2)
 })
 
-test('attack low: a program asks for more scopes three times an hour at most', async () => {
+test('a program requests more scopes at most three times an hour', async () => {
   const { tokens, store, counts } = setUp(undefined, true)
   store.put(KEY, tokenSet('one'))
   for (let time = 0; time < 6; time++)
@@ -102,7 +102,7 @@ test('attack low: a program asks for more scopes three times an hour at most', a
   expect(counts.program).toBe(3)
 })
 
-test('attack O: after a sign-out by another process the very next token set is none, then that of the next sign-in', async () => {
+test('after a sign-out by another process there is no token set at once, and after the next sign-in the new one', async () => {
   const { tokens, store } = setUp()
   store.put(KEY, tokenSet('one'))
   expect((await tokens.current())?.accessToken).toBe('one')
@@ -113,7 +113,7 @@ test('attack O: after a sign-out by another process the very next token set is n
   expect((await tokens.stored())?.accessToken).toBe('two')
 })
 
-test('a token that has expired before the server saw it was not refused as a new one', async () => {
+test('a token that expired before the server saw it does not count as a refused new one', async () => {
   const { clock, store, tokens } = setUp()
   store.put(KEY, { ...tokenSet('short', 'refresh'), expiresAt: clock.now() + 2_000 })
   clock.advance(2_001)

@@ -43,13 +43,13 @@ function setUp(stored: TokenSet | undefined, mode: LoginMode = 'auto', grant = (
 const held = tokenSet('one', { scope: 'a', requestedScope: 'a' })
 
 describe('a scope that is missing', () => {
-  test('is asked for together with those that were asked for before', async () => {
+  test('is requested together with those that were requested before', async () => {
     const { asked, stepUp } = setUp(held)
     await stepUp('one', 'b')
     expect(asked).toEqual([{ ...CHALLENGE, scope: 'a b' }])
   })
 
-  test('is not asked for again when the server refuses it all the same', async () => {
+  test('is not requested again when the server refuses it nevertheless', async () => {
     const { asked, stepUp } = setUp(held, 'auto', () => 'a')
     await stepUp('one', 'b')
     const error = await errorOf(stepUp('token-1', 'b'))
@@ -58,7 +58,7 @@ describe('a scope that is missing', () => {
     expect(asked).toHaveLength(1)
   })
 
-  test('makes no ping-pong of two calls that need different ones', async () => {
+  test('does not make two calls that need different scopes replace each other’s tokens', async () => {
     const { asked, stepUp, store } = setUp(held)
     await stepUp('one', 'b')
     await stepUp('token-1', 'c')
@@ -66,13 +66,13 @@ describe('a scope that is missing', () => {
     expect((await store.load(KEY)).tokens?.scope).toBe('a b c')
   })
 
-  test('is asked for after the sign-in that another call waits for', async () => {
+  test('is requested after the sign-in that another call waits for', async () => {
     const { asked, stepUp } = setUp(held)
     await Promise.all([stepUp('one', 'b'), stepUp('one', 'c')])
     expect(asked.map(({ scope }) => scope)).toEqual(['a b', 'a b c'])
   })
 
-  test('was already asked for by a sibling: its token is tried first', async () => {
+  test('was already requested by another process: its token is tried first', async () => {
     const { asked, stepUp, store } = setUp(held)
     store.put(KEY, tokenSet('sibling', { scope: 'a b', requestedScope: 'a b' }))
     await stepUp('one', 'b')
@@ -84,7 +84,7 @@ describe('a scope that is missing', () => {
     ['auto', 'background'],
     ['on-call', 'start'],
     ['never', 'call'],
-  ] as const)('asks nobody in mode %s because of a %s', async (mode, cause) => {
+  ] as const)('starts no sign-in in mode %s because of a %s', async (mode, cause) => {
     const { asked, stepUp } = setUp(held, mode)
     expect(await codeOf(stepUp('one', 'b', cause))).toBe('insufficient_scope')
     expect(asked).toEqual([])
@@ -97,14 +97,14 @@ describe('a scope that is missing', () => {
 })
 
 describe('a sign-in after the tokens were lost', () => {
-  test('asks for what was asked for before, beside what the challenge names', async () => {
+  test('requests what was requested before, in addition to what the challenge names', async () => {
     const { asked, tokens, store } = setUp(tokenSet('one', { scope: 'a b', requestedScope: 'a b' }))
     await store.remove(KEY, 1, 'The authorization server refused the refresh token.')
     await tokens.renew('one', { status: 401, scope: 'a' }, 'call')
     expect(asked).toEqual([{ status: 401, scope: 'a b' }])
   })
 
-  test('begins afresh after a sign-out', async () => {
+  test('starts without earlier scopes after a sign-out', async () => {
     const { asked, tokens, store } = setUp(tokenSet('one', { scope: 'a b', requestedScope: 'a b' }))
     await store.remove(KEY, 1)
     await tokens.renew('one', { status: 401, scope: 'a' }, 'call')

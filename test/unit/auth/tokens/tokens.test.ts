@@ -67,7 +67,7 @@ function setUp({ stored, refresh, signIn, before, mode = 'auto', strategy = 'aut
 const name = async (work: MaybePromise<TokenSet | undefined>) => (await work)?.accessToken
 
 describe('the current token set', () => {
-  test('is none where nobody signed in', async () => {
+  test('is empty if nobody is signed in', async () => {
     expect(await setUp().tokens.current()).toBeUndefined()
   })
 
@@ -80,14 +80,14 @@ describe('the current token set', () => {
     expect(refreshed).toEqual([])
   })
 
-  test('is found when a sibling signs in later', async () => {
+  test('is found when another process signs in later', async () => {
     const { tokens, store } = setUp()
     expect(await tokens.current()).toBeUndefined()
     store.put(KEY, tokenSet('sibling'))
     expect(await name(tokens.current())).toBe('sibling')
   })
 
-  test('is refreshed in the background near its end, while requests go on with it', async () => {
+  test('is refreshed in the background near its expiry, while requests go on with it', async () => {
     const gate = createGate<TokenSet>()
     const { tokens, clock, refreshed } = setUp({ stored: tokenSet('one'), refresh: () => gate.passed })
     await tokens.current()
@@ -138,7 +138,7 @@ describe('the current token set', () => {
     expect(store.removals).toEqual([])
   })
 
-  test('that expired and whose refresh token is refused is none', async () => {
+  test('that expired and whose refresh token is refused is empty', async () => {
     const { tokens, clock } = setUp({ stored: tokenSet('one'), refresh: async () => 'rejected' })
     clock.advance(2 * HOUR)
     expect(await tokens.current()).toBeUndefined()
@@ -147,14 +147,14 @@ describe('the current token set', () => {
   test.each([
     ['the strategy is none', { strategy: 'none' as const }],
     ['the strategy is to sign in again', { strategy: 'reauthorize' as const }],
-  ])('is never refreshed where %s', async (_, options) => {
+  ])('is never refreshed if %s', async (_, options) => {
     const { tokens, clock, refreshed } = setUp({ stored: tokenSet('one'), ...options })
     clock.advance(2 * HOUR)
     expect(await name(tokens.current())).toBe('one')
     expect(refreshed).toEqual([])
   })
 
-  test('without a known end is used until the server refuses it', async () => {
+  test('without a known expiry is used until the server refuses it', async () => {
     const { expiresAt: _, ...endless } = tokenSet('one')
     const { tokens, clock, refreshed } = setUp({ stored: endless })
     clock.advance(1_000 * HOUR)
@@ -180,7 +180,7 @@ describe('one refresh for all', () => {
     expect(asked).toEqual([])
   })
 
-  test('a sibling’s newer generation is used when the turn comes', async () => {
+  test('is skipped if another process has stored a newer generation when the lease is obtained', async () => {
     let sibling = () => {}
     const { tokens, store, refreshed } = setUp({ stored: tokenSet('one'), before: () => sibling() })
     sibling = () => void store.put(KEY, tokenSet('sibling'))
@@ -189,7 +189,7 @@ describe('one refresh for all', () => {
     expect(refreshed).toEqual([])
   })
 
-  test('a token that a sibling has stored meanwhile needs no turn at all', async () => {
+  test('needs no lease if another process has already stored a token', async () => {
     const { tokens, store, leases } = setUp({ stored: tokenSet('one') })
     await tokens.current()
     store.put(KEY, tokenSet('sibling'))
@@ -198,7 +198,7 @@ describe('one refresh for all', () => {
     expect(await name(tokens.current())).toBe('sibling')
   })
 
-  test('a sign-in during the refresh wins over its result', async () => {
+  test('a sign-in during the refresh overrides its result', async () => {
     const gate = createGate<TokenSet>()
     const { tokens, store } = setUp({ stored: tokenSet('one'), refresh: () => gate.passed })
     const renewing = tokens.renew('one', CHALLENGE, 'call')
@@ -217,14 +217,14 @@ describe('one refresh for all', () => {
 })
 
 describe('a refresh token that is refused', () => {
-  test('removes that generation, and a person is asked for', async () => {
+  test('removes that generation, and a sign-in is requested', async () => {
     const { tokens, store, asked } = setUp({ stored: tokenSet('one'), refresh: async () => 'rejected' })
     await tokens.renew('one', CHALLENGE, 'call')
     expect(store.removals).toEqual([{ generation: 1, reason: 'The authorization server refused the refresh token.' }])
     expect(asked).toEqual([CHALLENGE])
   })
 
-  test('does not remove what a sibling stored meanwhile', async () => {
+  test('does not remove what another process stored meanwhile', async () => {
     const gate = createGate<'rejected'>()
     const { tokens, store, asked } = setUp({ stored: tokenSet('one'), refresh: () => gate.passed })
     const renewing = tokens.renew('one', CHALLENGE, 'call')
@@ -238,7 +238,7 @@ describe('a refresh token that is refused', () => {
 })
 
 describe('saving a refreshed token set', () => {
-  test('is tried again while the database is locked, for the old refresh token is spent', async () => {
+  test('is tried again while the database is locked, because the old refresh token is used up', async () => {
     const { tokens, store, refreshed } = setUp({ stored: tokenSet('one') })
     store.failReplace(new BridgeError('database_locked'), new BridgeError('database_locked'))
     await tokens.renew('one', CHALLENGE, 'call')
@@ -246,7 +246,7 @@ describe('saving a refreshed token set', () => {
     expect(refreshed).toEqual(['one'])
   })
 
-  test('gives up in the end, and says that the database is locked', async () => {
+  test('gives up at some point, and says that the database is locked', async () => {
     const { tokens, store } = setUp({ stored: tokenSet('one') })
     store.failReplace(...Array.from({ length: 20 }, () => new BridgeError('database_locked')))
     expect(await codeOf(tokens.renew('one', CHALLENGE, 'call'))).toBe('database_locked')
@@ -259,7 +259,7 @@ describe('saving a refreshed token set', () => {
   })
 })
 
-describe('asking for a person', () => {
+describe('requesting a sign-in', () => {
   test('happens once for all, and the new tokens are used', async () => {
     const gate = createGate()
     const { tokens, store, asked } = setUp({ signIn: () => gate.passed })
@@ -335,7 +335,7 @@ describe('a person who was signed in before', () => {
     return { tokens, asked }
   }
 
-  test.each(['auto', 'on-call'] as const)('gets no tab for a start, in mode %s, but is told why', async (mode) => {
+  test.each(['auto', 'on-call'] as const)('gets no tab at the start, in mode %s, but the reason', async (mode) => {
     const { tokens, asked } = await signedOut(mode)
     const error = await errorOf(tokens.renew(undefined, CHALLENGE, 'start'))
     expect(error.code).toBe('not_signed_in')
@@ -343,13 +343,13 @@ describe('a person who was signed in before', () => {
     expect(asked).toEqual([])
   })
 
-  test('gets one for a call', async () => {
+  test('gets a tab for a call', async () => {
     const { tokens, asked } = await signedOut('auto')
     await tokens.renew(undefined, CHALLENGE, 'call')
     expect(asked).toEqual([CHALLENGE])
   })
 
-  test('is told when an earlier refresh was cut off before its answer was stored', async () => {
+  test('gets the reason if an earlier refresh was interrupted before its answer was stored', async () => {
     const { tokens, store } = setUp({ stored: tokenSet('one'), refresh: async () => 'rejected' })
     await store.spend(KEY, 1)
     await tokens.refreshNow()
@@ -363,7 +363,7 @@ describe('a refresh on request', () => {
     expect(await name(tokens.refreshNow())).toBe('one+')
   })
 
-  test('gives none where there is nothing to refresh with', async () => {
+  test('returns nothing if there is no refresh token', async () => {
     const { refreshToken: _, ...bare } = tokenSet('one')
     expect(await setUp().tokens.refreshNow()).toBeUndefined()
     expect(await setUp({ stored: bare }).tokens.refreshNow()).toBeUndefined()

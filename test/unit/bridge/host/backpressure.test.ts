@@ -9,14 +9,14 @@ function flow(most: number) {
   return { ...made, said }
 }
 
-test('nothing is paused while little waits', () => {
+test('nothing is paused while little is waiting', () => {
   const { count, said } = flow(10)
   count(Buffer.alloc(5), createGate<void>().passed)
   count(Buffer.alloc(5), createGate<void>().passed)
   expect(said).toEqual([])
 })
 
-test('the host is paused once, and resumed when enough is done, also by failing', async () => {
+test('the host is paused once, and resumed when enough is done, including failures', async () => {
   const { count, said } = flow(10)
   const gates = [createGate<void>(), createGate<void>(), createGate<void>()]
   for (const gate of gates) count(Buffer.alloc(8), gate.passed)
@@ -29,7 +29,7 @@ test('the host is paused once, and resumed when enough is done, also by failing'
   expect(said).toEqual(['pause', 'resume'])
 })
 
-test('what the server has taken does not wait, though it is not answered, and counts once', async () => {
+test('what the server has received no longer counts as waiting, although it is not answered, and counts once', async () => {
   const { count, taken, said } = flow(10)
   const gate = createGate<void>()
   const big = Buffer.alloc(100)

@@ -26,39 +26,39 @@ describe('the line reader', () => {
   const text = '{"a":1}\n{"b":"zwölf €"}\r\n\n{"c":"😀"}\nlast'
   const expected = ['{"a":1}', '{"b":"zwölf €"}\r', '{"c":"😀"}', 'last']
 
-  test('gives the same lines wherever the bytes are cut', () => {
+  test('returns the same lines wherever the bytes are cut', () => {
     const bytes = Buffer.from(text)
     for (let cut = 0; cut <= bytes.length; cut++) {
       expect(read(100, [bytes.subarray(0, cut), bytes.subarray(cut)]).lines).toEqual(expected)
     }
   })
 
-  test('gives the same lines when every byte comes alone', () => {
+  test('returns the same lines when every byte arrives alone', () => {
     const bytes = [...Buffer.from(text)].map((byte) => Uint8Array.of(byte))
     expect(read(100, bytes).lines).toEqual(expected)
   })
 
-  test('gives a last line without a line feed only when the stream ends', () => {
+  test('returns a last line without a line feed only when the stream ends', () => {
     expect(read(100, ['one\ntwo'], false).lines).toEqual(['one'])
     expect(read(100, ['one\ntwo']).lines).toEqual(['one', 'two'])
   })
 
-  test('gives nothing more at the end when the last line had its line feed', () => {
+  test('returns nothing more at the end when the last line had its line feed', () => {
     expect(read(100, ['one\n']).lines).toEqual(['one'])
   })
 
-  test('passes empty lines over', () => {
+  test('skips empty lines', () => {
     expect(read(100, ['\n\n\none\n\n']).lines).toEqual(['one'])
   })
 
-  test('lets a line over the limit fail alone, in its place', () => {
+  test('makes a line over the limit fail alone, in its place', () => {
     const { lines, tooLong, events } = read(5, ['one\n123456\ntwo\n'])
     expect(lines).toEqual(['one', 'two'])
     expect(tooLong.map(String)).toEqual(['123456'])
     expect(events).toEqual(['line', 'too long', 'line'])
   })
 
-  test('lets a line of exactly the limit pass', () => {
+  test('accepts a line of exactly the limit', () => {
     expect(read(5, ['12345\n', '12', '345\n']).lines).toEqual(['12345', '12345'])
   })
 
@@ -81,7 +81,7 @@ describe('the line reader', () => {
     expect(read(5, ['1234', '5678', '90\n']).tooLong.map(String)).toEqual(['1234567890'])
   })
 
-  test('keeps a line of 12 MB that comes in pipe-sized chunks', () => {
+  test('keeps a line of 12 MB that arrives in pipe-sized chunks', () => {
     const line = Buffer.alloc(12 * 1024 * 1024, 'abcdefghijklmnop')
     const chunks: Uint8Array[] = []
     for (let at = 0; at < line.length; at += 65_536) chunks.push(line.subarray(at, at + 65_536))

@@ -81,7 +81,7 @@ test('a write waits while the host is behind, and goes on when it has caught up'
   expect(taken.join('')).toBe('"first message"\n"second message"\n')
 })
 
-test('the writer waits for a second slow spell as for the first', async () => {
+test('the writer waits for a second slow phase as for the first', async () => {
   const { stdout, takeAll } = slowHost(10)
   const writer = createLineWriter(stdout, never)
   for (let round = 0; round < 3; round++) {
@@ -114,7 +114,7 @@ test('flush resolves at once when nothing was written', async () => {
   await expect(createLineWriter(new PassThrough(), never).flush()).resolves.toBeUndefined()
 })
 
-test('EPIPE tells once that the host is gone, and nothing more is written', async () => {
+test('EPIPE reports once that the host is gone, and nothing more is written', async () => {
   let gone = 0
   let writes = 0
   const stdout = new Writable({
@@ -133,7 +133,7 @@ test('EPIPE tells once that the host is gone, and nothing more is written', asyn
   expect(writes).toBe(1)
 })
 
-test('who waits for a slow host is let go when the host goes', async () => {
+test('a writer that waits for a slow host is released when the host goes', async () => {
   const { stdout, leave } = slowHost(10)
   let gone = 0
   const writer = createLineWriter(stdout, () => void gone++)

@@ -19,7 +19,7 @@ test('a body in many pieces is put together', async () => {
   expect(await textOf(decode(respond(200, {}, pieces), 'GZIP').body)).toBe(text)
 })
 
-test('what the server flushed is there before the next piece comes', async () => {
+test('what the server flushed is available before the next piece arrives', async () => {
   const next = createGate()
   const gzip = createGzip()
   async function* body() {

@@ -131,7 +131,7 @@ describe('events', () => {
         })
     })
 
-    test('are the same when every byte comes alone, with empty chunks between', async () => {
+    test('are the same when every byte arrives alone, with empty chunks between', async () => {
       const single = [...bytes].flatMap((byte) => [Uint8Array.of(byte), Uint8Array.of()])
       expect(await read(single)).toEqual({ events, position })
     })
@@ -139,13 +139,13 @@ describe('events', () => {
 })
 
 describe('the position', () => {
-  test('is not moved by an event that was cut off: resuming must bring that event again', async () => {
+  test('is not moved by an event that was cut off: resuming must return that event again', async () => {
     const { events, position } = await read(['id: 1\ndata: a\n\nid: 2\ndata: {"hal'])
     expect(events).toEqual(plain('a'))
     expect(position.lastId).toBe('1')
   })
 
-  test('is moved before the event is handed over', async () => {
+  test('is moved before the event is delivered', async () => {
     const position: StreamPosition = {}
     for await (const _ of readEvents(toChunks('id: 7\ndata: a\n\nid: 8\ndata: b\n\n'), position, 100)) {
       expect(position.lastId).toBe('7')
@@ -155,12 +155,12 @@ describe('the position', () => {
 })
 
 describe('the limit', () => {
-  test('lets events of its size pass, one after the other', async () => {
+  test('accepts events of its size, one after the other', async () => {
     const { events } = await read([`data: ${'a'.repeat(50)}\n\ndata: ${'b'.repeat(50)}\n\n`], 50)
     expect(events).toHaveLength(2)
   })
 
-  test('lets an event of its size pass wherever it is cut', async () => {
+  test('accepts an event of its size wherever it is cut', async () => {
     const bytes = Buffer.from(`data: ${'a'.repeat(20)}\n\n`)
     for (let cut = 0; cut <= bytes.length; cut++) {
       const { events } = await read([bytes.subarray(0, cut), bytes.subarray(cut)], 20)
@@ -176,7 +176,7 @@ describe('the limit', () => {
     await expect(read([`data: ${'a'.repeat(30)}\ndata: ${'b'.repeat(30)}\n\n`], 50)).rejects.toBeInstanceOf(RangeError)
   })
 
-  test('ends an endless line before its end comes', async () => {
+  test('ends an endless line before its end', async () => {
     async function* endless() {
       for (;;) yield Buffer.from('x'.repeat(1_000))
     }
@@ -186,14 +186,14 @@ describe('the limit', () => {
     await expect(reading).rejects.toBeInstanceOf(RangeError)
   })
 
-  test('does not count comments that come one after the other', async () => {
+  test('does not count comments that follow each other', async () => {
     const { events } = await read([`${': keep-alive\n\n'.repeat(100)}data: a\n\n`], 50)
     expect(events).toEqual(plain('a'))
   })
 })
 
-describe('attack H: what a stream only holds', () => {
-  test('an id that fits into no header is not kept, and the one before it is not taken for it', async () => {
+describe('what a stream keeps', () => {
+  test('an id that fits into no header is not kept, nor is the previous one used for it', async () => {
     for (const id of ['7'.repeat(5000), 'a\tb', 'a\x7f'])
       expect((await read([`id: 1\ndata: a\n\nid: ${id}\ndata: b\n\n`], 20_000)).position).toEqual({})
     expect((await read(['id: 1\ndata: a\n\nid: 2\ndata: b\n\n'])).position).toEqual({ lastId: '2' })
@@ -209,7 +209,7 @@ describe('attack H: what a stream only holds', () => {
     expect((await read([`${'data\n'.repeat(500)}data: a\n\n`])).events).toEqual(plain(`${'\n'.repeat(500)}a`))
   })
 
-  test('an event of a long type is of none that is known', async () => {
+  test('an event with a long type has no known type', async () => {
     expect((await read([`event: ${'message'.repeat(20)}\ndata: a\n\n`])).events[0]?.type).toBe('?')
   })
 })

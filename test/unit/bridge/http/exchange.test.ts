@@ -79,7 +79,7 @@ describe('the request', () => {
     expect(sent[1]?.headers).toMatchObject({ 'mcp-session-id': 'abc', 'mcp-protocol-version': '2025-11-25' })
   })
 
-  test('is given up when the signal says so', async () => {
+  test('is aborted when the signal aborts', async () => {
     const reason = new BridgeError('server_unreachable')
     const { run } = setUp(({ signal }) => Promise.reject(signal?.reason))
     await expect(run(CALL, reason)).rejects.toBe(reason)
@@ -87,13 +87,13 @@ describe('the request', () => {
 })
 
 describe('an answer', () => {
-  test('in JSON is delivered as it came', async () => {
+  test('in JSON is delivered unchanged', async () => {
     const { run, delivered } = setUp(() => jsonText(RESULT))
     await run(CALL)
     expect(delivered).toEqual([RESULT])
   })
 
-  test('in JSON may come in pieces and with parameters in its type', async () => {
+  test('in JSON may arrive in pieces and with parameters in its type', async () => {
     const { run, delivered } = setUp(() =>
       respond(200, { 'content-type': 'Application/JSON; charset=utf-8' }, [RESULT.slice(0, 9), RESULT.slice(9)]),
     )
@@ -101,7 +101,7 @@ describe('an answer', () => {
     expect(delivered).toEqual([RESULT])
   })
 
-  test('in a stream is delivered after what the server says before it', async () => {
+  test('in a stream is delivered after the server’s earlier messages', async () => {
     const note = '{"jsonrpc":"2.0","method":"notifications/progress"}'
     const ask = '{"jsonrpc":"2.0","id":"s1","method":"sampling/createMessage"}'
     const { run, delivered } = setUp(() =>
@@ -111,13 +111,13 @@ describe('an answer', () => {
     expect(delivered).toEqual([note, ask, RESULT])
   })
 
-  test('in a stream leaves events of other types out', async () => {
+  test('in a stream excludes events of other types', async () => {
     const { run, delivered } = setUp(() => stream(`event: ping\ndata: x\n\nevent: message\ndata: ${RESULT}\n\n`))
     await run(CALL)
     expect(delivered).toEqual([RESULT])
   })
 
-  test('to a batch may come one by one', async () => {
+  test('to a batch may arrive one by one', async () => {
     const batch = message('[{"jsonrpc":"2.0","id":1,"method":"a"},{"jsonrpc":"2.0","id":"b","method":"b"}]')
     const one = '{"jsonrpc":"2.0","id":"b","result":{}}'
     const two = '{"jsonrpc":"2.0","id":1,"result":{}}'
@@ -126,7 +126,7 @@ describe('an answer', () => {
     expect(delivered).toEqual([one, two])
   })
 
-  test('to a batch may come as a batch', async () => {
+  test('to a batch may arrive as a batch', async () => {
     const batch = message('[{"jsonrpc":"2.0","id":1,"method":"a"},{"jsonrpc":"2.0","id":2,"method":"b"}]')
     const both = '[{"jsonrpc":"2.0","id":2,"result":{}},{"jsonrpc":"2.0","id":1,"result":{}}]'
     const { run, delivered } = setUp(() => jsonText(both))
@@ -141,7 +141,7 @@ describe('an answer', () => {
     expect(delivered).toEqual([error])
   })
 
-  test.each([202, 200, 204])('to a notification is nothing; its body is thrown away with status %i', async (status) => {
+  test.each([202, 200, 204])('to a notification is empty; its body is discarded with status %i', async (status) => {
     const response = respond(status)
     const { run, delivered } = setUp(() => response)
     await run(NOTE)
@@ -149,14 +149,14 @@ describe('an answer', () => {
     expect(response.discarded).toBe(true)
   })
 
-  test('to the host’s own response is nothing', async () => {
+  test('to the host’s own response is empty', async () => {
     const { run, delivered } = setUp(() => respond(202))
     await run(message('{"jsonrpc":"2.0","id":"s1","result":{}}'))
     expect(delivered).toEqual([])
   })
 })
 
-describe('what is no answer', () => {
+describe('something that is not an answer', () => {
   test.each([
     ['a web page', respond(200, { 'content-type': 'text/html' }, '<html>'), 'invalid_protocol'],
     ['no content type', respond(200, {}, '{}'), 'invalid_protocol'],
@@ -189,7 +189,7 @@ describe('what is no answer', () => {
     expect(delivered).toEqual([RESULT])
   })
 
-  test('names what the server said, quoted and without terminal controls', async () => {
+  test('is reported with what the server said, quoted and without terminal controls', async () => {
     const { run } = setUp(() => respond(502, {}, '\u001b[31mbad\u202egateway\n'))
     const error = await errorOf(run(CALL))
     expect(error.message).toContain('502')
@@ -221,7 +221,7 @@ describe('what is no answer', () => {
   })
 })
 
-test('a slow host holds the stream up: the next event is read after delivery', async () => {
+test('a slow host pauses the stream: the next event is read after delivery', async () => {
   const order: string[] = []
   async function* events() {
     for (const name of ['a', 'b']) {

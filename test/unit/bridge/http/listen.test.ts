@@ -33,13 +33,13 @@ async function run(answers: readonly (HttpResponse | Error)[], session = createS
 }
 
 describe('the stream', () => {
-  test('delivers what the server says and leaves the rest out', async () => {
+  test('delivers the server’s messages and skips the rest', async () => {
     const { delivered, log } = await run([stream(`data: ${NOTE}\n\ndata: hello\n\ndata: ${NOTE}\n\n`)])
     expect(delivered).toEqual([NOTE, NOTE])
     expect(log.entries.map(({ event }) => event)).toContain('proxy:listen')
   })
 
-  test('is asked for in the background, without a limit on silence', async () => {
+  test('is requested in the background, without a limit on silence', async () => {
     const { sent } = await run([stream('')])
     expect(sent[0]).toMatchObject({
       method: 'GET',
@@ -50,7 +50,7 @@ describe('the stream', () => {
     expect(sent[0]?.headers).not.toHaveProperty('last-event-id')
   })
 
-  test('is resumed after the last event that came whole', async () => {
+  test('is resumed after the last complete event', async () => {
     const { sent } = await run([stream(`id: 4\ndata: ${NOTE}\n\nid: 5\ndata: {"jso`)])
     expect(sent[1]?.headers['last-event-id']).toBe('4')
   })
@@ -58,7 +58,7 @@ describe('the stream', () => {
   test.each([
     ['405', respond(405)],
     ['404 without a session', respond(404)],
-  ])('is not asked for again after %s', async (_, answer) => {
+  ])('is not requested again after %s', async (_, answer) => {
     const { sent } = await run([answer])
     expect(sent).toHaveLength(1)
   })
@@ -68,7 +68,7 @@ describe('the stream', () => {
     ['another content type', respond(200, { 'content-type': 'application/json' }, '{}')],
     ['a network failure', new BridgeError('server_unreachable')],
     ['nobody being signed in', new BridgeError('not_signed_in')],
-  ])('is asked for again after %s', async (_, answer) => {
+  ])('is requested again after %s', async (_, answer) => {
     const { sent } = await run([answer])
     expect(sent).toHaveLength(2)
   })
@@ -86,7 +86,7 @@ describe('a server that ends every stream at once', () => {
       expect(sleeps[at + 1]).toBeGreaterThanOrEqual(ms)
   })
 
-  test('but brings a message each time is asked as often as it wants', async () => {
+  test('but delivers a message each time is asked without a growing wait', async () => {
     const { sleeps } = await run(Array.from({ length: 8 }, () => stream(`retry: 500\ndata: ${NOTE}\n\n`)))
     for (const ms of sleeps.slice(0, 8)) expect(ms).toBeLessThanOrEqual(625)
   })
@@ -103,19 +103,19 @@ describe('404 in a session', () => {
     return session
   }
 
-  test('where a stream was there before means that the session is lost', async () => {
+  test('if there was a stream before means that the session is lost', async () => {
     const { renewed, sent } = await run([stream(`data: ${NOTE}\n\n`), respond(404)], inSession())
     expect([renewed, sent.length]).toEqual([['one'], 2])
   })
 
-  test('where none ever was means that there are no streams', async () => {
+  test('if there never was one means that there are no streams', async () => {
     const { renewed, sent } = await run([respond(404)], inSession())
     expect([renewed, sent.length]).toEqual([[], 1])
   })
 })
 
 describe('the wait before the next try', () => {
-  test('doubles up to a minute, give or take a quarter', async () => {
+  test('doubles up to a minute, plus or minus a quarter', async () => {
     const { sleeps } = await run(Array.from({ length: 9 }, () => respond(500)))
     const planned = [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000, 60_000]
     for (const [index, ms] of planned.entries()) {
@@ -124,12 +124,12 @@ describe('the wait before the next try', () => {
     }
   })
 
-  test('starts small again after an event', async () => {
+  test('becomes short again after an event', async () => {
     const { sleeps } = await run([respond(500), respond(500), respond(500), stream(`data: ${NOTE}\n\n`)])
     expect(sleeps[3]).toBeLessThanOrEqual(1_250)
   })
 
-  test('is the one the server asks for', async () => {
+  test('is the one that the server asks for', async () => {
     const { sleeps } = await run([stream('retry: 20000\n\n')])
     expect(sleeps[0]).toBeGreaterThanOrEqual(15_000)
     expect(sleeps[0]).toBeLessThanOrEqual(25_000)

@@ -38,20 +38,20 @@ test('waits as long as the server asks, and a little longer', async () => {
   expect(sleeps[0]).toBeLessThanOrEqual(2_200)
 })
 
-test('moves on with every event, and never hammers a server that asks for no wait', async () => {
+test('moves on with every event, and pauses even if a server asks for no wait', async () => {
   const { ids, sleeps } = await run((index) => stream(index < 3 ? `id: e${index}\ndata:\n\n` : RESULT), { retryMs: 0 })
   expect(ids).toEqual(['first', 'e0', 'e1', 'e2'])
   for (const ms of sleeps) expect(ms).toBeGreaterThanOrEqual(100)
 })
 
-test('backs off where the stream brings nothing, and gives up after request_timeout without an event', async () => {
+test('backs off if the stream delivers nothing, and gives up after request_timeout without an event', async () => {
   const { code, sleeps } = await run(() => stream(''))
   expect(code).toBe('server_timeout')
   expect(sleeps.length).toBeLessThan(10)
   expect(sleeps.at(-1)).toBeGreaterThan(8_000)
 })
 
-test.each([404, 405, 400])('is given up where the server answers %i', async (status) => {
+test.each([404, 405, 400])('gives up if the server answers %i', async (status) => {
   const { code, ids } = await run(() => respond(status))
   expect([code, ids.length]).toEqual(['server_unreachable', 1])
 })
@@ -64,10 +64,10 @@ test.each([
   expect([code, ids.length]).toEqual(['server_unreachable', 6])
 })
 
-test('a server that answers 200 with something else than a stream does not resume', async () => {
+test('a server that answers 200 with something other than a stream does not resume', async () => {
   expect((await run(() => respond(200, { 'content-type': 'text/html' }, '<p>'))).code).toBe('server_unreachable')
 })
 
-test('what is wrong with a message is told', async () => {
+test('what is wrong with a message is reported', async () => {
   expect((await run(() => stream('data: hello\n\n'))).code).toBe('invalid_protocol')
 })

@@ -34,7 +34,7 @@ function setUp(answer: () => HttpResponse = () => respond(200)) {
   return { send, next, post, listen, refused, ended: () => ended }
 }
 
-test('attack O: with the first message of another sign-in, once', async () => {
+test('a stream ends with the first message of another sign-in, once', async () => {
   const { next, post, listen, ended } = setUp()
   await listen()
   await post()
@@ -45,7 +45,7 @@ test('attack O: with the first message of another sign-in, once', async () => {
   expect(ended()).toBe(1)
 })
 
-test('a refresh leaves it open', async () => {
+test('a refresh keeps the stream open', async () => {
   const { next, post, listen, ended } = setUp()
   await listen()
   next('refreshed', 'goes on')
@@ -53,7 +53,7 @@ test('a refresh leaves it open', async () => {
   expect(ended()).toBe(0)
 })
 
-test('the next stream is looked after as well', async () => {
+test('the next stream is watched as well', async () => {
   const { next, post, listen, ended } = setUp()
   for (const name of ['two', 'three']) {
     await listen()
@@ -63,7 +63,7 @@ test('the next stream is looked after as well', async () => {
   expect(ended()).toBe(2)
 })
 
-test('attack low: a token that is refused after it was obtained is told of, and only then', async () => {
+test('a token that is refused after it was obtained is reported, and only then', async () => {
   const { send, refused } = setUp(() => respond(401))
   expect(await codeOf(send({ method: 'POST', headers: {} }, 'call'))).toBe('unauthorized')
   expect(refused).toEqual(['Bearer one'])

@@ -36,7 +36,7 @@ describe('a request', () => {
     expect(http.urls).toEqual([URL_OF_SERVER])
   })
 
-  test('may name its own idle time', async () => {
+  test('may set its own idle time', async () => {
     const { send, http } = setUp([respond(200)])
     await send({ ...post(), idleMs: 0 }, 'background')
     expect(http.requests[0]?.idleMs).toBe(0)
@@ -84,13 +84,13 @@ describe('a refused request', () => {
     expect(refusal.discarded).toBe(true)
   })
 
-  test('that is refused again is unauthorized; there is no third', async () => {
+  test('that is refused again is unauthorized; it is not sent a third time', async () => {
     const { send, http } = setUp([respond(401), respond(401), respond(200)])
     expect(await codeOf(send(post(), 'call'))).toBe('unauthorized')
     expect(http.requests).toHaveLength(2)
   })
 
-  test('is not sent again when the authorizer knows no way', async () => {
+  test('is not sent again if the authorizer has no remedy', async () => {
     const { send, http } = setUp([respond(401)], () => {
       throw new BridgeError('not_signed_in')
     })
@@ -104,7 +104,7 @@ describe('a refused request', () => {
     expect(authorizer.challenges[0]?.status).toBe(403)
   })
 
-  test('with 403 and no challenge is the server’s last word', async () => {
+  test('with 403 and no challenge ends with the server’s answer', async () => {
     const { send, http, authorizer } = setUp([respond(403)])
     expect((await send(post(), 'call')).status).toBe(403)
     expect(authorizer.challenges).toEqual([])
@@ -139,14 +139,14 @@ describe('a refused request', () => {
     expect(http.requests).toHaveLength(2)
   })
 
-  test.each([400, 404, 429, 500])('with %i is handed back as it is', async (status) => {
+  test.each([400, 404, 429, 500])('with %i is returned unchanged', async (status) => {
     const { send, authorizer } = setUp([respond(status)])
     expect((await send(post(), 'call')).status).toBe(status)
     expect(authorizer.challenges).toEqual([])
   })
 })
 
-describe('a nonce that the server wants in proofs', () => {
+describe('a nonce that the server requires in proofs', () => {
   const nonce = { 'dpop-nonce': 'n', ...CHALLENGE }
   const withNonce = (answers: readonly HttpResponse[]) => {
     const { send, http, authorizer } = setUp(answers)
@@ -158,14 +158,14 @@ describe('a nonce that the server wants in proofs', () => {
     return { send, http, authorizer, seen }
   }
 
-  test('is one more try that costs no token', async () => {
+  test('causes one more try that costs no token', async () => {
     const refusal = respond(401, nonce)
     const { send, http, authorizer } = withNonce([refusal, respond(200)])
     expect((await send(post(), 'call')).status).toBe(200)
     expect([http.requests.length, authorizer.challenges.length, refusal.discarded]).toEqual([2, 0, true])
   })
 
-  test('refused a request that counts as never gone out', async () => {
+  test('makes a refused request count as never sent', async () => {
     const http = createFakeHttp({ [URL_OF_SERVER]: () => respond(401, nonce) })
     const authorizer = createFakeAuthorizer({}, () => ({}))
     const transmission = { sent: true }
@@ -187,7 +187,7 @@ describe('a nonce that the server wants in proofs', () => {
     expect([http.requests.length, authorizer.challenges.length]).toEqual([3, 1])
   })
 
-  test('is told to the authorizer from a good answer too', async () => {
+  test('is also passed to the authorizer from a successful answer', async () => {
     const { send, seen } = withNonce([respond(200, { 'dpop-nonce': 'n2' })])
     await send(post(), 'call')
     expect(seen).toEqual([200])

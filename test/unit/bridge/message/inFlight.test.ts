@@ -12,7 +12,7 @@ const answer = (...ids: unknown[]) => {
 }
 
 describe('an answer', () => {
-  test('is taken once, by the pending that asked', () => {
+  test('is accepted once, for the request that asked', () => {
     const inFlight = createInFlight()
     const one = inFlight.begin(request(1))
     expect(inFlight.settle(answer(2), one)).toBe(false)
@@ -21,7 +21,7 @@ describe('an answer', () => {
     expect([...one.open]).toEqual([])
   })
 
-  test('that comes on the stream of another one settles its own, whose wait then ends', async () => {
+  test('that arrives on the stream of another request settles its own, whose wait then ends', async () => {
     const inFlight = createInFlight()
     const [one, two] = [inFlight.begin(request(1)), inFlight.begin(request(2))]
     expect(inFlight.settle(answer(2), one)).toBe(true)
@@ -30,7 +30,7 @@ describe('an answer', () => {
     expect([one.signal.aborted, two.signal.aborted]).toEqual([false, true])
   })
 
-  test('of a batch is taken whole or not at all', () => {
+  test('of a batch is accepted whole or not at all', () => {
     const inFlight = createInFlight()
     const one = inFlight.begin(request(1))
     expect(inFlight.settle(answer(1, 2), one)).toBe(false)
@@ -39,7 +39,7 @@ describe('an answer', () => {
     expect(inFlight.settle(answer(1, 2), one)).toBe(true)
   })
 
-  test('to a request that was taken back is nobody’s', () => {
+  test('to a cancelled request belongs to no request', () => {
     const inFlight = createInFlight()
     const one = inFlight.begin(request('a'))
     expect(inFlight.cancel('a')).toBe(one)
@@ -47,7 +47,7 @@ describe('an answer', () => {
   })
 })
 
-describe('taking back', () => {
+describe('cancelling', () => {
   test.each([
     ['a number', 7, 7],
     ['text', '7', '7'],
@@ -72,7 +72,7 @@ describe('taking back', () => {
   })
 })
 
-test('a pending that has ended cannot be aborted, whoever uses its controller now', () => {
+test('a request that has ended cannot be aborted, whoever uses its controller now', () => {
   const inFlight = createInFlight()
   const first = inFlight.begin(request(1))
   inFlight.end(first)
@@ -84,7 +84,7 @@ test('a pending that has ended cannot be aborted, whoever uses its controller no
   expect(inFlight.begin(request(3)).signal.aborted).toBe(false)
 })
 
-test('it is idle when every pending is finished, though a stream may go on', async () => {
+test('it is idle when every request is finished, even if a stream goes on', async () => {
   const inFlight = createInFlight()
   const [one, two] = [inFlight.begin(request(1)), inFlight.begin(request(2))]
   let idle = false

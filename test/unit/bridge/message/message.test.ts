@@ -39,17 +39,17 @@ describe('the kind of a message', () => {
     ['a batch in a batch', '[[{"jsonrpc":"2.0","method":"a"}]]'],
     ['comments', '{"jsonrpc":"2.0","method":"a"} // b'],
     ['NaN', '{"jsonrpc":"2.0","id":NaN,"method":"a"}'],
-  ])('is none for %s', (_, text) => {
+  ])('is undefined for %s', (_, text) => {
     expect(see(text)).toBeUndefined()
   })
 
-  test('is none for invalid UTF-8', () => {
+  test('is undefined for invalid UTF-8', () => {
     const text = Buffer.from('{"jsonrpc":"2.0","id":1,"method":"?"}')
     text[text.indexOf(0x3f)] = 0xff
     expect(parseMessage(text)).toBeUndefined()
   })
 
-  test('is none for UTF-8 cut in the middle of a character', () => {
+  test('is undefined for UTF-8 cut in the middle of a character', () => {
     expect(parseMessage(Buffer.from('{"jsonrpc":"2.0","id":1,"method":"€"}').subarray(0, -3))).toBeUndefined()
   })
 })
@@ -107,7 +107,7 @@ describe('the id of a message', () => {
     expect(see('{"jsonrpc":"2.0","id":null,"error":{"code":1,"message":""}}')?.answers).toEqual(['null'])
   })
 
-  test('is none for a notification', () => {
+  test('is undefined for a notification', () => {
     const message = see('{"jsonrpc":"2.0","method":"a"}')
     expect([message?.asks, message?.answers]).toEqual([[], []])
   })
@@ -129,7 +129,7 @@ describe('a batch', () => {
 })
 
 describe('the bytes of a message', () => {
-  test('are those that came, key order, spaces and unknown fields included', () => {
+  test('are those that arrived, key order, spaces and unknown fields included', () => {
     const raw = Buffer.from(' {"zz":1e2, "jsonrpc":"2.0","method":"a",  "params":{"n":12345678901234567890}} ')
     expect(parseMessage(raw)?.bytes).toBe(raw)
   })
@@ -155,12 +155,12 @@ describe('hostile JSON', () => {
     expect(names).not.toContain('polluted')
   })
 
-  test('cannot lend its id or version through __proto__', () => {
+  test('cannot set its id or version through __proto__', () => {
     expect(see('{"__proto__":{"jsonrpc":"2.0","id":1},"method":"a"}')).toBeUndefined()
     expect(see('{"jsonrpc":"2.0","method":"a","__proto__":{"id":1}}')?.kind).toBe('notification')
   })
 
-  test('nested a hundred thousand deep does not break the look', () => {
+  test('nested a hundred thousand deep is still read', () => {
     const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`
     const message = see(`{"jsonrpc":"2.0","method":"a","params":${deep},"id":12345678901234567890}`)
     expect(message === undefined || message.asks[0] === '12345678901234567890').toBe(true)
@@ -169,7 +169,7 @@ describe('hostile JSON', () => {
 })
 
 describe('one line', () => {
-  test('has spaces where the layout had line breaks, and the same value', () => {
+  test('has spaces in place of line breaks between tokens, and the same value', () => {
     const pretty = '{\r\n  "jsonrpc": "2.0",\n  "method": "a\\nb",\r  "id": 1\n}'
     const line = Buffer.from(toOneLine(Buffer.from(pretty))).toString('utf8')
     expect(line).not.toMatch(/[\r\n]/)
@@ -181,7 +181,7 @@ describe('one line', () => {
     expect(toOneLine(bytes)).toBe(bytes)
   })
 
-  test('leaves the given bytes as they are', () => {
+  test('does not change the given bytes', () => {
     const bytes = Buffer.from('[\n1]')
     toOneLine(bytes)
     expect(bytes.toString()).toBe('[\n1]')
@@ -206,7 +206,7 @@ describe('a guessed id', () => {
     ['a number that is no JSON', '{"id":007,"method":"a"}'],
     ['a text that is no JSON', '{"id":"\\q","method":"a"}'],
     ['noise', 'hello "method": "id": 5'],
-  ])('is none for %s', (_, text) => {
+  ])('is undefined for %s', (_, text) => {
     expect(guess(text)).toBeUndefined()
   })
 
@@ -221,7 +221,7 @@ describe('a guessed id', () => {
     ['something nested', '{"method":"a","params":{"x":[…],"id":7}}'],
     ['a text', '{"method":"a","params":"x,\\"id\\":7}'],
     ['an answer', '{"result":{"x":"…"},"jsonrpc":"2.0","id":7}'],
-  ])('is none at the end of %s', (_, text) => {
+  ])('is undefined at the end of %s', (_, text) => {
     expect(guessIdAtEnd(Buffer.from(text))).toBeUndefined()
   })
 })

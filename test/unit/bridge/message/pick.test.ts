@@ -16,7 +16,7 @@ const bytesOf = (text: string) => Buffer.from(text)
 const spaced = (value: unknown) => JSON.stringify(value, undefined, 1)
 
 describe('a picked value', () => {
-  test('is that of JSON.parse, for any value', () => {
+  test('equals that of JSON.parse, for any value', () => {
     fc.assert(
       fc.property(fc.jsonValue(), fc.boolean(), (value, wide) => {
         const bytes = bytesOf(wide ? ` ${spaced(value)}` : JSON.stringify(value))
@@ -48,7 +48,7 @@ describe('a picked value', () => {
     expect(valueIn(bytes, find(bytes, ['a', 'b']))).toEqual(wanted)
   })
 
-  test('is not read where it is too long, or no text', () => {
+  test('is not read if it is too long, or not a text', () => {
     const bytes = bytesOf('{"a":"12345","b":[1]}')
     expect(stringIn(bytes, find(bytes, ['a']), 7)).toBe('12345')
     expect(stringIn(bytes, find(bytes, ['a']), 6)).toBeUndefined()
@@ -64,7 +64,7 @@ describe('a picked value', () => {
   })
 })
 
-test('pieces of any size and origin are given back as they came', () => {
+test('pieces of any size and origin are returned as they came', () => {
   const piece = fc
     .tuple(fc.nat(20_000), fc.nat(9000))
     .map(([size, from]) => new Uint8Array(30_000).fill(size).subarray(from, from + size))

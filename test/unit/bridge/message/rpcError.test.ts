@@ -24,12 +24,12 @@ describe('the error answer', () => {
     expect(text(id, new BridgeError('internal'))).toContain(`"id":${id},`)
   })
 
-  test('tells nothing of cause and details', () => {
+  test('reveals neither cause nor details', () => {
     const error = new BridgeError('internal', { cause: new Error('secret-1'), details: { reason: 'secret-2' } })
     expect(text('1', error)).not.toContain('secret')
   })
 
-  test('tells no query of a URL, but the whole address of a sign-in', () => {
+  test('contains no query of a URL, but the whole address of a sign-in', () => {
     const url = 'https://auth.example/authorize?state=1'
     const unreachable = new BridgeError('server_unreachable', { message: 'At https://mcp.example/mcp?key=needle.' })
     expect(text('1', unreachable)).not.toContain('needle')

@@ -88,29 +88,26 @@ test.each([
   expect(valid).toBeGreaterThan(rounds / 12)
 })
 
-test.each([0, 1, 2, 3])(
-  'long strings are looked through to their end, wherever they lie in memory (offset %d)',
-  (offset) => {
-    const place = (text: string) => Buffer.concat([Buffer.alloc(offset), Buffer.from(text)]).subarray(offset)
-    for (let length = 240; length < 300; length++) {
-      const string = 'ü'.repeat(20) + 'x'.repeat(length)
-      const text = place(`{"id":"${string}","method":"m"}`)
-      expect(seen(text)).toEqual(expected(text))
-      for (const special of ['\n', '\u001f', '"', '\\', '\\"']) {
-        const broken = place(`{"id":"${string}${special}${string}","method":"m"}`)
-        expect(seen(broken), special).toEqual(expected(broken))
-      }
+test.each([0, 1, 2, 3])('long strings are scanned to their end, wherever they are in memory (offset %d)', (offset) => {
+  const place = (text: string) => Buffer.concat([Buffer.alloc(offset), Buffer.from(text)]).subarray(offset)
+  for (let length = 240; length < 300; length++) {
+    const string = 'ü'.repeat(20) + 'x'.repeat(length)
+    const text = place(`{"id":"${string}","method":"m"}`)
+    expect(seen(text)).toEqual(expected(text))
+    for (const special of ['\n', '\u001f', '"', '\\', '\\"']) {
+      const broken = place(`{"id":"${string}${special}${string}","method":"m"}`)
+      expect(seen(broken), special).toEqual(expected(broken))
     }
-  },
-)
+  }
+})
 
 describe('hostile texts', () => {
-  test('a long string is looked through once, however many escapes stand in it', () => {
+  test('a long string is scanned once, however many escapes it contains', () => {
     const text = Buffer.from(`{"id":"${`${'x'.repeat(300)}\\n`.repeat(60_000)}"}`)
     expect(scan(text)?.messages[0]?.id).toEqual({ start: 6, end: text.length - 1 })
   })
 
-  test('a million open brackets are refused, and a million that are closed are taken', () => {
+  test('a million open brackets are refused, and a million closed ones are accepted', () => {
     const deep = 1_000_000
     expect(scan(Buffer.from('['.repeat(deep)))).toBeUndefined()
     const nested = `{"result":${'['.repeat(deep)}${']'.repeat(deep)}}`
@@ -135,12 +132,12 @@ describe('hostile texts', () => {
     ['nothing', ''],
     ['white space', ' \n'],
     ['a word cut short', '{"id":tru'],
-  ])('%s is no JSON', (_, text) => {
+  ])('%s is not JSON', (_, text) => {
     expect(scan(Buffer.from(text))).toBeUndefined()
     expect(parsed(Buffer.from(text))).toBeUndefined()
   })
 
-  test('invalid UTF-8 inside a string is no JSON', () => {
+  test('invalid UTF-8 inside a string is not JSON', () => {
     expect(scan(Buffer.from('{"id":"\xff"}', 'latin1'))).toBeUndefined()
   })
 })

@@ -62,7 +62,7 @@ describe('a session is lost', () => {
   })
 })
 
-describe('attack F: a session is not lost', () => {
+describe('a session is not lost', () => {
   test.each([
     'your session with the bank failed',
     'Session quota exceeded',

@@ -19,7 +19,7 @@ function established(id = 'one') {
 }
 
 describe('the headers of a session', () => {
-  test('are none before it is established', () => {
+  test('are empty before it is established', () => {
     expect(createSession().headers()).toEqual({})
   })
 
@@ -27,7 +27,7 @@ describe('the headers of a session', () => {
     expect(established().headers()).toEqual({ 'mcp-session-id': 'one', 'mcp-protocol-version': '2025-11-25' })
   })
 
-  test('are the version alone where the server gives no id', () => {
+  test('are only the version if the server gives no id', () => {
     const session = createSession()
     session.establish(respond(200), answer('2025-03-26'))
     expect(session.headers()).toEqual({ 'mcp-protocol-version': '2025-03-26' })
@@ -51,7 +51,7 @@ describe('the headers of a session', () => {
     ['a number', 2025],
     ['41 characters', 'x'.repeat(41)],
     ['nothing', null],
-  ])('have no version when it is %s', (_, version) => {
+  ])('have no version if it is %s', (_, version) => {
     const session = createSession()
     session.establish(respond(200), answer(version))
     expect(session.headers()).toEqual({})
@@ -63,7 +63,7 @@ describe('the headers of a session', () => {
     expect(session.headers()).toEqual({ 'mcp-protocol-version': '2025-11-25' })
   })
 
-  test('start afresh with a new initialize', () => {
+  test('are reset by a new initialize', () => {
     const session = established()
     session.remember(INITIALIZE)
     expect(session.headers()).toEqual({})
@@ -71,7 +71,7 @@ describe('the headers of a session', () => {
 })
 
 describe('a lost session', () => {
-  test('is made again with the host’s own initialize', async () => {
+  test('is created again with the host’s own initialize', async () => {
     const session = established()
     await session.renew('one', async (initialize) => {
       expect(initialize.bytes).toBe(INITIALIZE.bytes)
@@ -81,7 +81,7 @@ describe('a lost session', () => {
     expect(session.id).toBe('two')
   })
 
-  test('is made again once for all who lost it', async () => {
+  test('is created again once for all who lost it', async () => {
     const session = established()
     const gate = createGate()
     let exchanges = 0
@@ -97,13 +97,13 @@ describe('a lost session', () => {
     expect(session.id).toBe('two')
   })
 
-  test('is not made again for one who lost it long ago', async () => {
+  test('is not created again for one who lost it long ago', async () => {
     const session = established('two')
     await session.renew('one', () => Promise.reject(new Error('not needed')))
     expect(session.id).toBe('two')
   })
 
-  test('keeps its id when it could not be made again, so that the next message tries anew', async () => {
+  test('keeps its id if it could not be created again, so that the next message tries again', async () => {
     const session = established()
     const failure = new Error('down')
     await expect(session.renew('one', () => Promise.reject(failure))).rejects.toBe(failure)
@@ -112,12 +112,12 @@ describe('a lost session', () => {
     expect(session.id).toBe('two')
   })
 
-  test('cannot be made again when no initialize was seen', async () => {
+  test('cannot be created again if there was no initialize', async () => {
     expect(await codeOf(createSession().renew(undefined, async () => undefined))).toBe('session_lost')
   })
 })
 
-describe('what a session made again needs', () => {
+describe('what a session that is created again restores', () => {
   const sent = (method: string, params: object) => message(JSON.stringify({ jsonrpc: '2.0', id: 2, method, params }))
   const ok = message('{"jsonrpc":"2.0","id":2,"result":{}}')
   const no = message('{"jsonrpc":"2.0","id":2,"error":{"code":-32602,"message":"no"}}')
@@ -132,7 +132,7 @@ describe('what a session made again needs', () => {
     expect(session.kept).toEqual([levels[1], a])
   })
 
-  test('is nothing that the server refused, and nothing of the session before', () => {
+  test('excludes what the server refused, and everything of the session before', () => {
     const session = established()
     session.note(subscribe('a'), no)
     expect(session.kept).toEqual([])

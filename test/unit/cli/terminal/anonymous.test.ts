@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { anonymous } from '../../../../src/cli/terminal/anonymous.ts'
 import { registerAccounts } from '../../../../src/redaction/register.ts'
 
-test('attack low: no account, home folder or query stands in any text of a report', () => {
+test('no account, home folder or query is in any text of a report', () => {
   registerAccounts(['subject-0815', 'Ann Example'])
   const report = {
     text: 'The sign-in was for "ann@example.test", not subject-0815.',
@@ -18,13 +18,13 @@ test('attack low: no account, home folder or query stands in any text of a repor
 })
 
 test.each(['C:\\Users\\ann\\x', 'C:/Users/ann/x', '{"file":"C:\\\\Users\\\\ann\\\\x"}'])(
-  '%j loses a home of Windows',
+  '%j loses a Windows home folder',
   (text) => {
     expect(anonymous(text, 'C:\\Users\\ann')).not.toContain('ann')
   },
 )
 
-test('a root for a home takes nothing away', () => {
+test('a root as home folder removes nothing', () => {
   expect(anonymous('/etc/x', '/')).toBe('/etc/x')
 })
 

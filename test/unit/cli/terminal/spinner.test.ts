@@ -11,7 +11,7 @@ function terminal(columns?: number, isTTY = true) {
 const CLEAR = '\r\u001b[2K'
 
 describe('the waiting line', () => {
-  test('is drawn at once, with the cursor at its beginning, and cleared when it is over', () => {
+  test('is drawn at once, with the cursor at its beginning, and cleared at the end', () => {
     const { stream, said } = terminal(80)
     const stop = startSpinner(stream, {}, () => 'Waiting')
     expect(said()).toBe(`${CLEAR}⠋ Waiting\r`)
@@ -29,7 +29,7 @@ describe('the waiting line', () => {
     [false, {}],
     [true, { TERM: 'dumb' }],
     [true, { CI: 'true' }],
-  ])('is not there where nobody watches (terminal %s, %j)', (isTTY, environment) => {
+  ])('is not drawn if nobody watches (terminal %s, %j)', (isTTY, environment) => {
     const { stream, said } = terminal(80, isTTY)
     startSpinner(stream, environment, () => 'Waiting')()
     expect(said()).toBe('')

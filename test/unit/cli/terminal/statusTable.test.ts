@@ -33,7 +33,7 @@ describe('the table', () => {
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(columns)
   })
 
-  test.each([80, 200])('at %i columns says who, where, until when in words, refreshable, kept where', (columns) => {
+  test.each([80, 200])('at %i columns shows account, server, expiry in words, refreshable and storage', (columns) => {
     const text = shown([ACCOUNT], columns).join('\n').replace(/\s+/g, ' ')
     for (const part of [
       'mcp.example.com',
@@ -53,35 +53,32 @@ describe('the table', () => {
     ['2026-01-09T00:00:00.000Z', 'in 8 days'],
     ['2025-12-31T00:00:00.000Z', 'now; it will be refreshed'],
     [null, 'unknown'],
-  ])('tells an end at %s as "%s"', (expires_at, words) => {
+  ])('shows an expiry at %s as "%s"', (expires_at, words) => {
     expect(shown([{ ...ACCOUNT, expires_at }], 80).join('\n')).toContain(words)
   })
 
-  test('tells what is pending and the last error', () => {
+  test('shows what is pending and the last error', () => {
     expect(shown([{ ...ACCOUNT, state: 'signing_in' }], 80).join('\n')).toContain('finish in the browser')
     expect(shown([{ ...ACCOUNT, state: 'signed_out', last_error: 'refused' }], 80).join('\n')).toMatch(
       /last error +refused/,
     )
   })
 
-  test('without an account leads on', () => {
+  test('without an account says what to do next', () => {
     expect(shown([], 80).join('\n')).toContain('mcp-oauth-bridge login')
   })
 
-  test('shows no terminal control that came from a server', () => {
+  test('shows no terminal control characters from a server', () => {
     const text = shown([{ ...ACCOUNT, email: 'a\u001b[2Jb', last_error: '\u202ex' }], 80).join('\n')
     expect([text.includes('\u001b'), text.includes('\u202e')]).toEqual([false, false])
   })
 
-  test.each([80, 200])(
-    'at %i columns names the rules that are switched off, also where nobody is signed in',
-    (columns) => {
-      const trusted_issuers = [{ expected: 'https://auth.example.com', named: 'https://auth.example.com/' }]
-      const lines = shown([], columns, [{ server: 'https://old.example.com/mcp', allow_http: true, trusted_issuers }])
-      const text = lines.join('\n').replace(/\s+/g, ' ')
-      expect(text).toContain('exceptions https://old.example.com/mcp: plain http')
-      expect(text).toContain('issuer "https://auth.example.com/" at "https://auth.example.com"')
-      expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(columns)
-    },
-  )
+  test.each([80, 200])('at %i columns names the exceptions, also if nobody is signed in', (columns) => {
+    const trusted_issuers = [{ expected: 'https://auth.example.com', named: 'https://auth.example.com/' }]
+    const lines = shown([], columns, [{ server: 'https://old.example.com/mcp', allow_http: true, trusted_issuers }])
+    const text = lines.join('\n').replace(/\s+/g, ' ')
+    expect(text).toContain('exceptions https://old.example.com/mcp: plain http')
+    expect(text).toContain('issuer "https://auth.example.com/" at "https://auth.example.com"')
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(columns)
+  })
 })

@@ -7,7 +7,7 @@ describe('colours', () => {
     expect(createStyle({ isTTY: true }, {}).good('x')).toBe('\u001b[32mx\u001b[39m')
   })
 
-  test('are those of the stream and environment they are for, whatever this process has', () => {
+  test('are those of the stream and environment that they are for, whatever this process has', () => {
     const { isTTY } = process.stdout
     const { NO_COLOR } = process.env
     process.stdout.isTTY = false
@@ -38,7 +38,7 @@ describe('colours', () => {
 })
 
 describe('lines', () => {
-  test('have the width of the terminal, and none without one', () => {
+  test('have the width of the terminal, and no limit without one', () => {
     expect(createStyle({ isTTY: true, columns: 132 }, {}).width).toBe(132)
     expect(createStyle({ isTTY: true, columns: 0 }, {}).width).toBe(80)
     expect(createStyle({ columns: 80 }, {}).width).toBe(Number.POSITIVE_INFINITY)

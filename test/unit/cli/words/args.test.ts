@@ -15,7 +15,7 @@ describe('a command line', () => {
     })
   })
 
-  test('with nothing bridges to the only server', () => {
+  test('without arguments bridges to the only server', () => {
     expect(parse('')).toMatchObject({ command: 'run', explicit: false, server: undefined })
   })
 
@@ -23,7 +23,7 @@ describe('a command line', () => {
     expect(parse(`${command} work`)).toMatchObject({ command, explicit: true, server: 'work', words: ['work'] })
   })
 
-  test('gives install and uninstall two words, and reset none', () => {
+  test('accepts two words for install and uninstall, and none for reset', () => {
     expect(parse('install cursor work').words).toEqual(['cursor', 'work'])
     expect(parse('uninstall cursor work').words).toEqual(['cursor', 'work'])
     expect(parse('reset')).toMatchObject({ command: 'reset', words: [] })
@@ -72,7 +72,7 @@ describe('a command line', () => {
     })
   })
 
-  test('says which switches are on', () => {
+  test('reports which switches are on', () => {
     const line = parse('status --json --debug')
     expect([line.has('json'), line.has('debug'), line.has('verbose'), line.has('help')]).toEqual([
       true,
@@ -95,7 +95,7 @@ describe('a command line', () => {
     expect(parse(line).has('version')).toBe(true)
   })
 
-  test('takes words after -- as words', () => {
+  test('treats words after -- as words', () => {
     expect(parse('login -- --work').server).toBe('--work')
   })
 })
@@ -117,7 +117,7 @@ describe('a mistake', () => {
   })
 
   test.each(['--xyzzyxyzzy', '-x', '--constructor', '--toString', '--__proto__', '--no-'])(
-    'of the unknown option %s is told',
+    'of the unknown option %s is reported',
     async (wrong) => {
       expect(await message(wrong)).toContain(`Unknown option "${wrong}"`)
     },
@@ -128,7 +128,7 @@ describe('a mistake', () => {
     [['https://x/', '--json'], '--json is not an option of run.'],
     [['logout', '--no-browser'], '--no-browser is not an option of logout.'],
     [['login', '--login', 'auto'], '--login is not an option of login.'],
-  ])('of an option in the wrong place (%j) is told', async (argv, text) => {
+  ])('of an option in the wrong place (%j) is reported', async (argv, text) => {
     expect(await message(...argv)).toBe(text)
   })
 
@@ -138,15 +138,15 @@ describe('a mistake', () => {
     [['--header'], '--header needs a value: --header NAME:VALUE.'],
     [['login', '--profile', '--force'], '--profile needs a value: --profile NAME.'],
     [['--config', '--debug'], '--config needs a value: --config FILE.'],
-  ])('of a value that is missing (%j) is told, and no option is taken for it', async (argv, text) => {
+  ])('of a missing value (%j) is reported, and no option is used as the value', async (argv, text) => {
     expect(await message(...argv)).toBe(text)
   })
 
-  test('of a value where none belongs is told', async () => {
+  test('of an unexpected value is reported', async () => {
     expect(await message('status', '--json=yes')).toBe('--json takes no value.')
   })
 
-  test('of a misspelt command before a server names the command', async () => {
+  test('of a misspelled command before a server names the command', async () => {
     expect(await message('logn', 'https://a/')).toBe('"logn" is not a command; did you mean "login"?')
     expect(await message('xyzzy', 'https://a/')).toBe('"xyzzy" is not a command.')
   })
@@ -158,7 +158,7 @@ describe('a mistake', () => {
     expect(await hint('https://a/', '--jsn')).toBe('Run mcp-oauth-bridge --help')
   })
 
-  test('of one word too many is told', async () => {
+  test('of one word too many is reported', async () => {
     expect(await message('login', 'a', 'b')).toBe('"b" is an unexpected argument.')
     expect(await message('install', 'a', 'b', 'c')).toBe('"c" is an unexpected argument.')
     expect(await message('reset', 'a')).toBe('"a" is an unexpected argument.')
@@ -169,7 +169,7 @@ describe('a mistake', () => {
     expect(await message('--\u001b[31mred')).not.toContain('\u001b')
   })
 
-  test('never names the option between our own processes', async () => {
+  test('never names the option that our own processes use', async () => {
     expect(await message('login', '--attemp')).not.toContain('did you mean "--attempt"')
   })
 })

@@ -4,7 +4,7 @@ import { COMMANDS, OPTIONS, parseCommandLine } from '../../../../src/cli/words/a
 import { HELP, helpText } from '../../../../src/cli/words/help.ts'
 
 describe('help', () => {
-  test('of the whole names every command and every option for people', () => {
+  test('of the program names every command and every option for people', () => {
     const text = helpText(undefined)
     for (const command of COMMANDS.filter((one) => one !== 'run')) expect(text).toContain(command)
     for (const name of Object.keys(OPTIONS).filter((one) => one !== 'attempt')) expect(text).toContain(`--${name}`)
@@ -24,7 +24,7 @@ describe('help', () => {
     expect(helpText(command)).toContain('Hosts: claude-desktop, claude-code, cursor, vscode, windsurf')
   })
 
-  test.each(COMMANDS)('of %s has examples, and each is a command line that is understood', (command) => {
+  test.each(COMMANDS)('of %s has examples, and each is a valid command line', (command) => {
     for (const [line] of HELP[command].examples) {
       const words = line.split(' > ')[0]?.split(' ') ?? []
       expect(parseCommandLine(words).command).toBe(command)
@@ -33,7 +33,7 @@ describe('help', () => {
     expect(HELP[command].examples.length).toBeGreaterThan(0)
   })
 
-  test.each(COMMANDS)('of %s names its options and no other’s', (command) => {
+  test.each(COMMANDS)('of %s names its options and no others', (command) => {
     const text = helpText(command)
     for (const [name, option] of Object.entries(OPTIONS)) {
       if (name === 'attempt') continue

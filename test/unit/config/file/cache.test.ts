@@ -36,7 +36,7 @@ function given(yaml: string, environment: NodeJS.ProcessEnv = {}) {
 const PLAIN = 'mcp_server_url: https://mcp.example.com/mcp\nsession_timeout: 600\n'
 
 describe('a checked config', () => {
-  test('is remembered as it is, in a file that is ours alone', () => {
+  test('is stored unchanged, in a file that only we can read', () => {
     const { key, read, files } = given(PLAIN)
     expect(cachedConfig(key, {})).toEqual(read)
     expect(files()).toHaveLength(1)
@@ -59,13 +59,13 @@ describe('a checked config', () => {
     expect(() => cachedConfig(key, {})).toThrow('cannot be read')
   })
 
-  test('of one file is not another’s', () => {
+  test('of one file is not used for another', () => {
     const { key } = given(PLAIN)
     writeFileSync(`${key.path}2`, PLAIN)
     expect(cachedConfig({ ...key, path: `${key.path}2` }, {})).toBeUndefined()
   })
 
-  test.runIf(process.platform !== 'win32')('is not believed where others could have written it', () => {
+  test.runIf(process.platform !== 'win32')('is not used if others could have written it', () => {
     const { key, files } = given(PLAIN)
     const [file = ''] = files()
     chmodSync(file, 0o666)
@@ -83,7 +83,7 @@ describe('a checked config', () => {
     expect(cachedConfig(key, {})).toBeUndefined()
   })
 
-  test('that cannot be remembered is read all the same', () => {
+  test('that cannot be stored is still read', () => {
     const path = temp.fresh('config.yaml')
     writeFileSync(path, PLAIN)
     writeFileSync(`${path}.file`, '')
@@ -106,7 +106,7 @@ describe('a secret', () => {
   })
 
   test.each([[{}], [{ SECRET: '', ID: '' }], [{ SECRET: 'a\r\nb', ID: 'x' }], [{ SECRET: 'ü', ID: 'x' }]])(
-    'from an environment that may not fit (%j) leads back to the file and its line',
+    'from an environment that may not fit (%j) is reported with the file and its line',
     (environment) => {
       const { key } = given(YAML, { SECRET: 's', ID: 'x' })
       expect(cachedConfig(key, environment)).toBeUndefined()
@@ -117,7 +117,7 @@ describe('a secret', () => {
     'providers: { g: { client_secret: canary } }',
     'mcp_server_url: https://mcp.example.com/?api_key=canary',
     'servers: { a: { url: https://mcp.example.com/, headers: { X-Api-Key: canary } } }',
-  ])('in plain text keeps the file from being remembered: %s', (yaml) => {
+  ])('in plain text prevents caching: %s', (yaml) => {
     const { key } = given(yaml)
     mkdirSync(key.folder, { recursive: true })
     expect(readdirSync(key.folder)).toEqual([])
@@ -125,7 +125,7 @@ describe('a secret', () => {
 })
 
 test.each([`mcp_server_url: "\${X}"`, `log_level: "\${X}"`, `callback_url: ["\${X}"]`])(
-  'a variable whose value the schema must judge (%s) keeps the file from being remembered',
+  'a variable whose value the schema must check (%s) prevents caching',
   (yaml) => {
     const X = yaml.startsWith('log') ? 'debug' : 'http://localhost:8080/cb'
     const { key } = given(yaml, { X })

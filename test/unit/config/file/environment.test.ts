@@ -19,7 +19,7 @@ test.each([
   expect(fillEnvironment(text, ENVIRONMENT)).toBe(filled)
 })
 
-test('a name that is not set is an error that names it and its place', async () => {
+test('a variable that is not set is an error that names it and its place', async () => {
   const error = await errorOf(() => fillEnvironment(`\${MISSING}`, ENVIRONMENT, 'FILE:1:2: '))
   expect([error.code, error.message]).toEqual([
     'config_invalid',
@@ -28,7 +28,7 @@ test('a name that is not set is an error that names it and its place', async () 
 })
 
 test.each(['constructor', 'toString', '__proto__'])(
-  'the name %s, which only every object knows, is not set',
+  'the variable %s, which only exists on every object, is not set',
   async (name) => {
     expect((await errorOf(() => fillEnvironment(`\${${name}}`, ENVIRONMENT))).code).toBe('config_invalid')
   },

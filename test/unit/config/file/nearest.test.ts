@@ -20,6 +20,6 @@ test.each([
   expect(nearest(word, WORDS)).toBe(meant)
 })
 
-test('nothing is near where nothing is known', () => {
+test('nothing is near if nothing is known', () => {
   expect(nearest('login', [])).toBeUndefined()
 })

@@ -39,7 +39,7 @@ function refusal(path: string): BridgeError {
   throw new Error('it was read')
 }
 
-describe.skipIf(process.platform === 'win32')('attack A: a config file', () => {
+describe.skipIf(process.platform === 'win32')('a config file', () => {
   test.each([0o400, 0o600, 0o640, 0o644, 0o755])('of ours with mode %o is read', (mode) => {
     expect(readOwnFile(given(mode).path).text).toBe('log_level: warn\n')
   })
@@ -59,7 +59,7 @@ describe.skipIf(process.platform === 'win32')('attack A: a config file', () => {
     expect(readOwnFile(given(0o600, mode).path).text).not.toBe('')
   })
 
-  test.each([0o777, 0o703])('in a folder where everybody may rename it (%o) is refused, also further up', (mode) => {
+  test.each([0o777, 0o703])('in a folder in which everybody may rename it (%o) is refused, also further up', (mode) => {
     expect(refusal(given(0o600, mode).path).code).toBe('config_untrusted')
     const { folder } = given(0o600, mode)
     mkdirSync(join(folder, 'own'), { mode: 0o700 })
@@ -67,7 +67,7 @@ describe.skipIf(process.platform === 'win32')('attack A: a config file', () => {
     expect(refusal(join(folder, 'own/config.yaml')).message).toContain(folder)
   })
 
-  test('that is no regular file is refused at once', () => {
+  test('that is not a regular file is refused at once', () => {
     const { folder } = given()
     const pipe = join(folder, 'pipe')
     execFileSync('mkfifo', [pipe])
@@ -82,7 +82,7 @@ describe.skipIf(process.platform === 'win32')('attack A: a config file', () => {
     expect(refusal(path)).toMatchObject({ code: 'config_invalid' })
   })
 
-  test('is read through links of ours, also those of folders', () => {
+  test('is read through our own links, also those of folders', () => {
     const { folder, path } = given()
     symlinkSync(path, join(folder, 'link'))
     symlinkSync('link', join(folder, 'second'))
@@ -91,14 +91,14 @@ describe.skipIf(process.platform === 'win32')('attack A: a config file', () => {
     expect(readOwnFile(join(folder, 'here/here/second')).text).toBe('log_level: warn\n')
   })
 
-  test('that is not there, or a link in a circle, is not found', () => {
+  test('that is missing, or a link in a circle, is not found', () => {
     const { folder } = given()
     symlinkSync('circle', join(folder, 'circle'))
     for (const name of ['nothing', 'circle', 'nothing/config.yaml'])
       expect(refusal(join(folder, name)).code).toBe('config_not_found')
   })
 
-  describe.runIf(isRoot)('where there are other users', () => {
+  describe.runIf(isRoot)('if there are other users', () => {
     test('of another user is refused, with the owner', () => {
       const { path } = given(0o600)
       chownSync(path, SOMEBODY, SOMEBODY)
@@ -112,7 +112,7 @@ describe.skipIf(process.platform === 'win32')('attack A: a config file', () => {
       expect(refusal(path).message).toContain(folder)
     })
 
-    test('that a link of another user leads to is refused, wherever on the way the link is', () => {
+    test('that a link of another user leads to is refused, wherever on the path the link is', () => {
       const { folder, path } = given()
       symlinkSync(path, join(folder, 'link'))
       lchownSync(join(folder, 'link'), SOMEBODY, SOMEBODY)
@@ -123,7 +123,7 @@ describe.skipIf(process.platform === 'win32')('attack A: a config file', () => {
         expect(refusal(join(folder, name)).message, name).toContain(`of uid ${SOMEBODY}`)
     })
 
-    test('with a second name that another user gave it is judged by its own owner', () => {
+    test('with a second name that another user created is judged by its own owner', () => {
       const { folder, path } = given()
       linkSync(path, join(folder, 'hard'))
       expect(readOwnFile(join(folder, 'hard')).text).not.toBe('')

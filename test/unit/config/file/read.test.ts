@@ -22,11 +22,11 @@ async function fault(yaml: string, environment: NodeJS.ProcessEnv = {}) {
 }
 
 describe('a config file', () => {
-  test.each(['', '\n', '# only a comment\n', '{}', '---\n'])('that says nothing (%j) is empty', (yaml) => {
+  test.each(['', '\n', '# only a comment\n', '{}', '---\n'])('that is empty (%j) is valid', (yaml) => {
     expect(read(yaml).config()).toEqual({})
   })
 
-  test('gives its values as they are', () => {
+  test('returns its values unchanged', () => {
     const yaml = `
 servers:
   work: { url: 'https://mcp.example/mcp', provider: google, profile: work, headers: { X-Team: core } }
@@ -57,7 +57,7 @@ providers:
     'header_forwarding:\n  blocked_headers:\n    - X-Custom-Header\n',
     'cors:\n  enabled: true\n  origins:\n    - http://localhost:3000\n    - https://app.example.com\n  allow_credentials: true\n  allowed_headers:\n    - Authorization\n    - Content-Type\n',
     'mcp_server_url: http://localhost:3000\ncallback_url: http://localhost:8080/auth/callback\nlog_level: debug\nrefresh_strategy: none\n',
-  ])('written as people write it for such proxies is valid: %j', (yaml) => {
+  ])('as people write it for similar proxies is valid: %j', (yaml) => {
     expect(() => read(yaml).config()).not.toThrow()
   })
 
@@ -88,7 +88,7 @@ describe('a fault', () => {
       'FILE:2:3: unknown key "header_forwarding.blocked_header"; did you mean "blocked_headers"?',
     ],
     ['xyzzy: 1', 'FILE:1:1: unknown key "xyzzy"'],
-  ])('of an unknown key in %j says where and what was meant', async (yaml, message) => {
+  ])('of an unknown key in %j gives the place and the closest key', async (yaml, message) => {
     expect(await fault(yaml)).toBe(message)
   })
 
@@ -116,32 +116,32 @@ describe('a fault', () => {
     ['servers: { a: { url: ftp://x/ } }', 'FILE:1:22: servers.a.url '],
     ['user_headers: { "X User": sub }', 'FILE:1:'],
     ['- a\n- b', 'FILE:1:1: the file must be a map (key: value)'],
-  ])('of a value in %j says where', async (yaml, start) => {
+  ])('of a value in %j gives its place', async (yaml, start) => {
     expect((await fault(yaml)).startsWith(start)).toBe(true)
   })
 
   test.each([
     ['providers: { g: { pkce_enabled: false } }', 'cannot be switched off'],
     ['providers: { g: { code_challenge_method: plain } }', 'must be S256'],
-  ])('of a weak PKCE in %j says why it is refused', async (yaml, reason) => {
+  ])('of a weak PKCE in %j gives the reason', async (yaml, reason) => {
     expect(await fault(yaml)).toContain(reason)
   })
 
-  test('of broken YAML says where', async () => {
+  test('of broken YAML gives its place', async () => {
     expect(await fault('log_level: "open\nx: [1, 2\n')).toMatch(/^FILE:\d+:\d+: /)
     expect(await fault('servers:\n\twork: {}\n')).toBe('FILE:2:1: Tabs are not allowed as indentation')
   })
 
-  test('of a key given twice says where', async () => {
+  test('of a key given twice gives its place', async () => {
     expect(await fault('log_level: info\nlog_level: warn\n')).toMatch(/^FILE:2:1: /)
   })
 
-  test('is named with all its fellows', async () => {
+  test('is reported with all others', async () => {
     expect((await fault('log_levle: a\nsession_timeout: x\n')).split('\n')).toHaveLength(2)
   })
 
   test.each(['a\\r\\nX-Evil: 1', 'a\\nb', 'ü', '\\0'])(
-    'of a header value with what no header may hold (%s) is refused',
+    'of a header value with an invalid character (%s) is refused',
     async (value) => {
       expect(await fault(`servers: { a: { url: https://x.example/, headers: { X-A: "${value}" } } }`)).toContain('X-A')
     },
@@ -168,11 +168,11 @@ describe(`\${NAME}`, () => {
     )
   })
 
-  test('is filled in once: a value that looks like one is left alone', () => {
+  test('is filled in once: a value that looks like one is not changed', () => {
     expect(read(`browser: \${A}`, { A: `\${B}`, B: 'no' }).config().browser).toBe(`\${B}`)
   })
 
-  test('with a value that looks like YAML stays text', () => {
+  test('with a value that looks like YAML stays a text', () => {
     expect(read(`browser: \${A}`, { A: '{ x: 1 }\n- y' }).config().browser).toBe('{ x: 1 }\n- y')
   })
 
@@ -180,7 +180,7 @@ describe(`\${NAME}`, () => {
     expect(await fault(`browser: \${A}`, { A: '' })).toContain('browser')
   })
 
-  test('with a line break cannot smuggle a header in', async () => {
+  test('with a line break cannot inject a header', async () => {
     const yaml = `servers: { a: { url: https://x.example/, headers: { X-A: "\${A}" } } }`
     expect(await fault(yaml, { A: 'a\r\nX-Evil: 1' })).toContain('X-A')
   })

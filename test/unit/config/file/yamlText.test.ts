@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { addToMap, parseYaml } from '../../../../src/config/file/yamlText.ts'
 
 describe('a text', () => {
-  test('tells where a value and its key stand', () => {
+  test('gives the place of a value and its key', () => {
     const yaml = parseYaml('a: 1\nb:\n  c: [x, y]\n')
     expect([yaml.keyAt(['b', 'c']), yaml.valueAt(['b', 'c']), yaml.valueAt(['b', 'c', 1])]).toEqual([
       '3:3',
@@ -12,19 +12,19 @@ describe('a text', () => {
     ])
   })
 
-  test('gives its data anew each time, texts replaced where asked', () => {
+  test('returns its data anew each time, with texts replaced if requested', () => {
     const yaml = parseYaml('a: x\nb: 1\n')
     expect(yaml.toData((text, place) => `${text}@${place}`)).toEqual({ a: 'x@1:4', b: 1 })
     expect(yaml.toData()).toEqual({ a: 'x', b: 1 })
   })
 
-  test('names what is no YAML', () => {
+  test('reports what is not YAML', () => {
     expect(parseYaml('a: [1\nb: 2').faults[0]?.place).toMatch(/^\d+:\d+$/)
     expect(parseYaml('a: 1').faults).toEqual([])
   })
 })
 
-describe('a map that grows', () => {
+describe('a map to which an entry is added', () => {
   const entry = { url: 'https://x.example/' }
 
   test.each([
@@ -42,7 +42,7 @@ describe('a map that grows', () => {
     expect(addToMap(before, 'servers', { a: entry })).toBe(after)
   })
 
-  test('takes names and values that YAML would read as something else', () => {
+  test('accepts names and values that YAML would otherwise read differently', () => {
     const text = addToMap('', 'servers', { no: { url: '# x: y' }, '1': { url: '- z' } })
     expect(parseYaml(text).toData()).toEqual({ servers: { no: { url: '# x: y' }, 1: { url: '- z' } } })
   })

@@ -29,14 +29,14 @@ test.each([
   expect(await used(issuer, allowed)).toEqual([])
 })
 
-test('the default endpoints are told apart from metadata', async () => {
+test('the default endpoints are distinguished from metadata', async () => {
   const origin = new URL(URL_).origin
   const server = { url: URL_, exceptions: { server: URL_ } } as unknown as ServerConfig
   const given = { server, metadata: defaultEndpoints(origin), issuer: origin, challenge: undefined }
   expect((await exceptionsUsed(given)).map(({ code }) => code)).toEqual(['discovery_failed'])
 })
 
-test('an issuer that names itself otherwise is named with both spellings', async () => {
+test('an issuer whose metadata names another issuer is reported with both spellings', async () => {
   const [only] = await used(OUTSIDE, [], { issuer: `${OUTSIDE}/` })
   expect(only).toMatchObject({ code: 'issuer_mismatch', text: expect.stringContaining(`"${OUTSIDE}/"`) })
 })

@@ -40,7 +40,7 @@ test.each(['eyJhbGciOiJFUzI1NiJ9', 'eyJhbGciOiJFUzI1NiJ9.e30.', 'eyJ.eyJ.eyJ'])(
   expect(readClaims(token)).toBe('malformed')
 })
 
-test('a signature is good, wrong, or not to be judged', async () => {
+test('a signature is valid, wrong, or cannot be judged', async () => {
   const [ours, theirs] = [await makeKey('k'), await makeKey('k')]
   const verified = (keys: unknown, token: string) => {
     const http = createFakeHttp({ [KEYS_URI.href]: () => json({ keys }) })

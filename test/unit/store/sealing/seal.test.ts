@@ -14,13 +14,13 @@ describe('a sealed secret', () => {
     expect(seal.open(seal.seal(secret, PLACE), PLACE)).toBe(secret)
   })
 
-  test('shows nothing of the secret', () => {
+  test('reveals nothing of the secret', () => {
     const sealed = seal.seal(SECRET, PLACE)
     expect(sealed).not.toContain(SECRET)
     expect(Buffer.from(sealed.split('.')[2] ?? '', 'base64url').includes(SECRET)).toBe(false)
   })
 
-  test('is another text each time', () => {
+  test('is a different text each time', () => {
     expect(new Set(Array.from({ length: 100 }, () => seal.seal(SECRET, PLACE))).size).toBe(100)
   })
 
@@ -46,7 +46,7 @@ describe('a sealed secret', () => {
     expect(await codeOf(() => other.open(seal.seal(SECRET, PLACE), PLACE))).toBe('seal_broken')
   })
 
-  test('of another key does not open when it is relabelled', async () => {
+  test('of another key does not open when it is relabeled', async () => {
     const [, , box] = createSeal(randomBytes(32)).seal(SECRET, PLACE).split('.')
     expect(await codeOf(() => seal.open(`v1.${fingerprint(KEY)}.${box}`, PLACE))).toBe('seal_broken')
   })
@@ -96,7 +96,7 @@ test.each([22, 23, 24])('a sealed secret of %i bytes has one text only: no other
   expect(opened).toEqual([])
 })
 
-describe('what was never sealed', () => {
+describe('a text that was never sealed', () => {
   const id = fingerprint(KEY)
   test.each([
     ['nothing', ''],
@@ -118,7 +118,7 @@ describe('what was never sealed', () => {
   })
 })
 
-test('a fingerprint names a key and tells nothing of it', () => {
+test('a fingerprint identifies a key and reveals nothing of it', () => {
   expect(fingerprint(KEY)).toMatch(/^[0-9a-f]{16}$/)
   expect(fingerprint(Buffer.from(KEY))).toBe(fingerprint(KEY))
   expect(fingerprint(randomBytes(32))).not.toBe(fingerprint(KEY))

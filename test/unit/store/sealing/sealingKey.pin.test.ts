@@ -44,13 +44,13 @@ async function plant(database: Database, { file }: ReturnType<typeof machine>, i
   database.run("INSERT INTO key_slots VALUES ('file', ?, ?, 'x')", item, fingerprint(THEIRS))
 }
 
-describe('attack I: a key file that is put beside a database whose key is in the keychain', () => {
+describe('a key file that is placed beside a database whose key is in the keychain', () => {
   test.each([
     ['auto', AUTO],
     ['keychain', ['keychain']],
     ['file', ['file']],
     ['env', ['env']],
-  ] as const)('is not taken with %s, and the error names what to do', async (_, wanted) => {
+  ] as const)('is not used with %s, and the error says what to do', async (_, wanted) => {
     const database = folder.database()
     const here = machine()
     await openSealingKey(database, here.slots(), clock)
@@ -63,7 +63,7 @@ describe('attack I: a key file that is put beside a database whose key is in the
     expect(await codeOf(peekSealingKey(database, here.slots(wanted)))).toBe('key_missing')
   })
 
-  test('is not taken while nothing is sealed either: a new key is made where it belongs', async () => {
+  test('is not used even if nothing is sealed: a new key is created where it belongs', async () => {
     const database = folder.database()
     const here = machine()
     await openSealingKey(database, here.slots(), clock)
@@ -73,7 +73,7 @@ describe('attack I: a key file that is put beside a database whose key is in the
     expect(keyBackends(database)).toEqual(['keychain'])
   })
 
-  test('is not taken beside the true slot, when the keychain is locked', async () => {
+  test('is not used beside the true slot, when the keychain is locked', async () => {
     const database = folder.database()
     const here = machine()
     await openSealingKey(database, here.slots(), clock)
@@ -84,7 +84,7 @@ describe('attack I: a key file that is put beside a database whose key is in the
     expect(await codeOf(openSealingKey(database, here.slots(), clock))).toBe('keychain_locked')
   })
 
-  test('is not copied into the keychain that was asked for by name', async () => {
+  test('is not copied into the keychain that was requested by name', async () => {
     const database = folder.database()
     const here = machine()
     sealSomething(database)
@@ -96,7 +96,7 @@ describe('attack I: a key file that is put beside a database whose key is in the
 })
 
 test.each(['../../../tmp/theirs', '/tmp/theirs', 'sealing-key-0123456789ab/../x', 'SEALING-KEY-0123456789AB', ''])(
-  'attack I: the database cannot name %j as the place of its key',
+  'the database cannot name %j as the place of its key',
   async (item) => {
     const database = folder.database()
     const here = machine()
@@ -106,8 +106,8 @@ test.each(['../../../tmp/theirs', '/tmp/theirs', 'sealing-key-0123456789ab/../x'
   },
 )
 
-describe('a key that this program made', () => {
-  test('is believed again when an older database is put back', async () => {
+describe('a key that this program created', () => {
+  test('is accepted again when an older database is restored', async () => {
     const [first, second] = [folder.database(), folder.database()]
     const here = machine()
     const one = await openSealingKey(first, here.slots(), clock)
@@ -117,7 +117,7 @@ describe('a key that this program made', () => {
     expect(here.pin.known()).toHaveLength(2)
   })
 
-  test('is still copied into a second slot that is asked for by name', async () => {
+  test('is still copied into a second slot that was requested by name', async () => {
     const database = folder.database()
     const here = machine()
     const key = await openSealingKey(database, here.slots(['file']), clock)

@@ -35,7 +35,7 @@ const sealSomething = (database: Database) =>
 const hex = (key: Uint8Array) => Buffer.from(key).toString('hex')
 
 describe('the first key', () => {
-  test('has 32 bytes and goes into the best backend', async () => {
+  test('has 32 bytes and is stored in the best backend', async () => {
     const database = folder.database()
     const { slots, keychain, file } = machine()
     expect(keyBackends(database)).toEqual([])
@@ -65,7 +65,7 @@ describe('the first key', () => {
     expect(folder.database(path).all('SELECT backend FROM key_slots')).toEqual([{ backend: 'keychain' }])
   })
 
-  test('is one for 20 processes where there is no keychain', async () => {
+  test('is one for 20 processes without a keychain', async () => {
     const path = folder.fresh('oauth.db')
     const { slots, keychain, file } = machine()
     keychain.locked = true
@@ -76,7 +76,7 @@ describe('the first key', () => {
     expect(file.secrets.size).toBe(1)
   })
 
-  test('goes into a file where there is no keychain', async () => {
+  test('is stored in a file if there is no keychain', async () => {
     const database = folder.database()
     const { slots, keychain, file } = machine()
     keychain.locked = true
@@ -85,7 +85,7 @@ describe('the first key', () => {
     expect(file.secrets.size).toBe(1)
   })
 
-  test('goes into a file where the keychain keeps nothing', async () => {
+  test('is stored in a file if the keychain stores nothing', async () => {
     const database = folder.database()
     const { slots, keychain } = machine()
     keychain.forgetful = true
@@ -93,7 +93,7 @@ describe('the first key', () => {
     expect(keyBackends(database)).toEqual(['file'])
   })
 
-  test('is not made where every backend fails, and the next try may make it', async () => {
+  test('is not created if every backend fails, and the next try may create it', async () => {
     const database = folder.database()
     const { slots, keychain } = machine()
     keychain.locked = true
@@ -104,7 +104,7 @@ describe('the first key', () => {
     expect(keyBackends(database)).toEqual(['keychain'])
   })
 
-  test('of the environment is the one given', async () => {
+  test('of the environment is the given one', async () => {
     const database = folder.database()
     const { slots, env } = machine()
     const given = randomBytes(32)
@@ -122,7 +122,7 @@ describe('the first key', () => {
     },
   )
 
-  test('is made by another process where the first died in the middle, and is the one for both', async () => {
+  test('is created by another process if the first died in the middle, and is the same for both', async () => {
     const path = folder.fresh('oauth.db')
     const { slots, keychain } = machine()
     const gate = createGate()
@@ -157,7 +157,7 @@ describe('a key that seals something', () => {
     return { database, key, ...world }
   }
 
-  test('is missed, and nothing is made anew', async () => {
+  test('is reported as missing, and no new one is created', async () => {
     const { database, slots, keychain, file } = await sealed()
     keychain.secrets.clear()
     const error = await errorOf(openSealingKey(database, slots(), clock))
@@ -183,7 +183,7 @@ describe('a key that seals something', () => {
     expect(await codeOf(openSealingKey(database, slots(), clock))).toBe('key_missing')
   })
 
-  test('is missed where its text was broken, for no keychain has to be unlocked', async () => {
+  test('is reported as missing if its text was broken, because no keychain has to be unlocked', async () => {
     const { database, slots, keychain } = await sealed()
     for (const name of keychain.secrets.keys()) keychain.secrets.set(name, 'broken')
     expect(await codeOf(openSealingKey(database, slots(), clock))).toBe('key_missing')
@@ -196,7 +196,7 @@ describe('a key that seals something', () => {
     expect(sealedRows(database)).toBe(1)
   })
 
-  test('gets a second slot in the file that is asked for by name', async () => {
+  test('gets a second slot in the file if requested by name', async () => {
     const { database, key, slots, keychain, file } = await sealed()
     expect(hex(await openSealingKey(database, slots(['file']), clock))).toBe(hex(key))
     expect(keyBackends(database)).toEqual(['file', 'keychain'])
@@ -206,14 +206,14 @@ describe('a key that seals something', () => {
     expect(file.secrets.size).toBe(1)
   })
 
-  test('gets no second slot by itself', async () => {
+  test('gets no second slot automatically', async () => {
     const { database, slots, file } = await sealed()
     await openSealingKey(database, slots(), clock)
     await openSealingKey(database, slots(['keychain']), clock)
     expect([keyBackends(database), file.secrets.size]).toEqual([['keychain'], 0])
   })
 
-  test('is found in the second slot when the first has lost it', async () => {
+  test('is found in the second slot if the first has lost it', async () => {
     const { database, key, slots, keychain } = await sealed()
     await openSealingKey(database, slots(['file']), clock)
     keychain.secrets.clear()
@@ -222,7 +222,7 @@ describe('a key that seals something', () => {
 })
 
 describe('a lost key that sealed nothing', () => {
-  test('is made anew', async () => {
+  test('is created again', async () => {
     const database = folder.database()
     const { slots, keychain } = machine()
     await openSealingKey(database, slots(), clock)
@@ -232,7 +232,7 @@ describe('a lost key that sealed nothing', () => {
     expect(keyBackends(database)).toEqual(['keychain'])
   })
 
-  test('is not made anew while its keychain is locked', async () => {
+  test('is not created again while its keychain is locked', async () => {
     const database = folder.database()
     const { slots, keychain, file } = machine()
     await openSealingKey(database, slots(), clock)

@@ -18,7 +18,7 @@ describe('an opened database', () => {
     expect(Object.values(folder.database().get(`PRAGMA ${name}`) ?? {})).toEqual([value])
   })
 
-  test('is the same for the next who opens it', () => {
+  test('is the same for the next process that opens it', () => {
     const file = folder.fresh('oauth.db')
     folder.database(file).run("INSERT INTO server_cache VALUES ('a', '1', 'x', 'y')")
     expect(folder.database(file).get('SELECT value FROM server_cache')).toEqual({ value: '1' })
@@ -36,7 +36,7 @@ describe('an opened database', () => {
 })
 
 describe('a transaction', () => {
-  test('is taken back whole when its work throws, and the error is passed on', () => {
+  test('is rolled back completely when its work throws, and the error is passed on', () => {
     const database = folder.database()
     const failure = new Error('no')
     expect(() =>
@@ -48,11 +48,11 @@ describe('a transaction', () => {
     expect(database.all('SELECT * FROM server_cache')).toEqual([])
   })
 
-  test('gives what its work gives', () => {
+  test('returns what its work returns', () => {
     expect(folder.database().transaction(() => 7)).toBe(7)
   })
 
-  test('can follow one that failed', () => {
+  test('can follow a failed one', () => {
     const database = folder.database()
     expect(() => database.transaction(() => database.run('INSERT INTO nowhere VALUES (1)'))).toThrow()
     expect(database.transaction(() => 'again')).toBe('again')
@@ -89,7 +89,7 @@ describe('a fault', () => {
     expect(await codeOf(() => database.run("INSERT INTO leases VALUES ('a', NULL, 'x')"))).toBe('database_unreachable')
   })
 
-  test('of a folder that is not there is told as such, not as a missing driver', async () => {
+  test('of a missing folder is reported as such, not as a missing driver', async () => {
     const error = await errorOf(() => openDatabase(join(folder.fresh('nowhere'), 'oauth.db')))
     expect(error.code).toBe('database_unreachable')
     expect(error.message).not.toContain('driver')
@@ -110,14 +110,14 @@ describe('a fault', () => {
   })
 })
 
-describe('a file that is no database', () => {
+describe('a file that is not a database', () => {
   function broken(text: string) {
     const file = folder.fresh('oauth.db')
     writeFileSync(file, text)
     return file
   }
 
-  test('is set aside, kept, and a new one begun', () => {
+  test('is set aside and kept, and a new one is created', () => {
     const text = 'this is no database '.repeat(100)
     const file = broken(text)
     const aside: string[] = []
@@ -129,7 +129,7 @@ describe('a file that is no database', () => {
     expect(dirname(aside[0] ?? '')).toBe(folder.path)
   })
 
-  test('is set aside once: the next opening finds the new one', () => {
+  test('is set aside once: the next process that opens it finds the new one', () => {
     const file = broken('no database '.repeat(100))
     openDatabase(file).close()
     const aside: string[] = []
@@ -154,7 +154,7 @@ describe('a file that is no database', () => {
     expect(aside).toEqual([])
   })
 
-  test('is left where it is when it is only looked at', async () => {
+  test('is not changed when it is only read', async () => {
     const file = broken('no database '.repeat(100))
     expect(await codeOf(() => openUnmigrated(file))).toBe('database_unreachable')
     expect(existsSync(file)).toBe(true)

@@ -41,7 +41,7 @@ describe('the schema', () => {
     })
   })
 
-  test('notes when each version was applied', () => {
+  test('records when each version was applied', () => {
     const row = folder.database().get('SELECT name, applied_at FROM schema_migrations WHERE version = 1')
     expect(row?.name).toBe('initial')
     expect(row?.applied_at).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}$/)
@@ -75,14 +75,14 @@ describe('a database of a newer program', () => {
     expect(error.hint).toContain('newest')
   })
 
-  test('is left as it is', async () => {
+  test('is not changed', async () => {
     const file = newer()
     await errorOf(() => openDatabase(file))
     expect(withDatabase(file, schemaVersion)).toBe(LATEST_VERSION + 1)
   })
 })
 
-test('a migration that fails leaves the file as it was', () => {
+test('a migration that fails does not change the file', () => {
   const file = folder.fresh('a.db')
   withDatabase(file, (database) => {
     database.exec('CREATE TABLE tokens (mine TEXT)')

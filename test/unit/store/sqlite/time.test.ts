@@ -14,7 +14,7 @@ test.each([
   expect(fromSqlTime(text)).toBe(ms)
 })
 
-test('what SQLite itself writes is read as UTC', () => {
+test('SQLite’s own text is read as UTC', () => {
   expect(fromSqlTime('2026-01-15 12:34:56')).toBe(Date.parse('2026-01-15T12:34:56Z'))
 })
 

@@ -25,7 +25,7 @@ test.each([
   ['/health/database', { status: 'healthy', database: 'connected' }],
   ['/health/mcp-server', { status: 'healthy', mcp_server: 'reachable' }],
   ['/ready', { status: 'ready', database: 'connected', mcp_server: 'reachable' }],
-])('%s is 200 when all is well', async (path, body) => {
+])('%s is 200 if all is well', async (path, body) => {
   const answer = await (await listen(GOOD))(path)
   expect([answer.status, JSON.parse(answer.body)]).toEqual([200, body])
   expect(answer.headers).toMatchObject({ 'content-type': 'application/json', 'cache-control': 'no-store' })
@@ -36,12 +36,12 @@ test.each([
   ['/health/database', { status: 'unhealthy', database: 'disconnected' }],
   ['/health/mcp-server', { status: 'unhealthy', mcp_server: 'unreachable' }],
   ['/ready', { status: 'not ready', database: 'disconnected', mcp_server: 'unreachable' }],
-])('%s is 503 when its part fails, and says nothing of why', async (path, body) => {
+])('%s is 503 if its part fails, and does not say why', async (path, body) => {
   const answer = await (await listen({ database: ill, mcpServer: ill }))(path)
   expect([answer.status, JSON.parse(answer.body)]).toEqual([503, body])
 })
 
-test('/health asks nothing of the MCP server', async () => {
+test('/health does not ask the MCP server', async () => {
   const answer = await (await listen({ database: well, mcpServer: ill }))('/health')
   expect(answer.status).toBe(200)
 })
@@ -56,7 +56,7 @@ test('another Host is refused, and other paths are not found', async () => {
   for (const path of ['/healthz', '/health/', '/health/secrets', '//health']) expect((await at(path)).status).toBe(404)
 })
 
-test('what a page asks for is refused before anything is asked in turn', async () => {
+test('a request from a page is refused before anything is checked', async () => {
   const at = await listen({ database: ill, mcpServer: ill })
   const page = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' }
   const { port } = at

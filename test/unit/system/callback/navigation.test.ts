@@ -32,6 +32,6 @@ test.each([
   { purpose: 'preview' },
   { 'x-purpose': 'preview' },
   { 'x-moz': 'prefetch' },
-])('%j is none', (headers) => {
+])('%j is not one', (headers) => {
   expect(isNavigation(headers)).toBe(false)
 })

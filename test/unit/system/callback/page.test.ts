@@ -30,7 +30,7 @@ describe.each(PAGES)('the page "$kind"', (page) => {
     ])
   })
 
-  test('has one style, one script that takes the query out of the address bar, and nothing from outside', () => {
+  test('has one style, one script that removes the query from the address bar, and nothing external', () => {
     expect(html.match(/<style>/g)).toHaveLength(1)
     expect(html.match(/<script[^>]*>.*/g)).toEqual([
       "<script>history.replaceState(null, '', location.pathname)</script>",
@@ -45,7 +45,7 @@ describe.each(PAGES)('the page "$kind"', (page) => {
   })
 })
 
-describe('a foreign word', () => {
+describe('a text from outside', () => {
   test.each(PAGES.slice(0, 2))('in the page "$kind" is shown, not run', (page) => {
     const { html } = renderPage(page)
     const shown = html.replace(/&#(\d+);/g, (_, code: string) => String.fromCharCode(Number(code)))
@@ -54,7 +54,7 @@ describe('a foreign word', () => {
     expect(shown).toContain(EVIL)
   })
 
-  test('has no escape sequences and nothing that hides or turns writing', () => {
+  test('has no escape sequences and nothing that hides text or changes its direction', () => {
     const said = 'all\u001b[31m good\u202egnp.exe\u200b\u2066\u061c\u{e0041}'
     const { html } = renderPage({ kind: 'failed', code: 'login_failed', message: said, hint: said })
     expect(html).toContain('all [31m good gnp.exe')
@@ -69,7 +69,7 @@ test.each(Object.keys(ERRORS) as ErrorCode[])('the failure %s shows message, hin
   for (const word of [message, hint, code]) expect(shown).toContain(word)
 })
 
-test('attack low: the page shows no key of the server’s address', () => {
+test('the page shows no key of the server’s address', () => {
   for (const server of ['https://a.example/mcp?api_key=kt7Zq2Vw9Lx4Rb8Nf3', 'https://a.example/kt7Zq2Vw9Lx4Rb8Nf3/sse'])
     expect(renderPage({ kind: 'done', server }).html).not.toContain('kt7Zq2')
 })

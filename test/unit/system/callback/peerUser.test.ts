@@ -27,18 +27,18 @@ test.each([
   ['another user', 1001, 12, true],
   ['a user of another namespace', 65534, 12, true],
   ['nobody any more, which is listed under root', 0, 0, true],
-])('attack low: a callback asked for by %s', (_who, uid, inode, foreign) => {
+])('a callback that is requested by %s', (_who, uid, inode, foreign) => {
   expect(isForeignPeer(ends, machine({ tcp: [server, row(THEIRS, OURS, uid, inode)] }))).toBe(foreign)
 })
 
-test('attack low: whoever sends a callback and is gone before it is read is not taken for us', () => {
+test('a sender that is gone before its callback is read does not count as this user', () => {
   expect(isForeignPeer(ends, machine({ tcp: [server] }))).toBe(true)
   // After a reset our own end is gone too, from the list and from the socket.
   expect(isForeignPeer(ends, machine({ tcp: [listening] }))).toBe(true)
   expect(isForeignPeer({ localPort: 8080 } as typeof ends, machine({ tcp: [listening] }))).toBe(true)
 })
 
-test('other connections with the same ports say nothing', () => {
+test('other connections with the same ports have no effect', () => {
   const other = row('0200007F:C350', OURS, 1001, 13)
   expect(isForeignPeer(ends, machine({ tcp: [server, other, row(THEIRS, OURS, 1000, 12)] }))).toBe(false)
 })
@@ -59,11 +59,11 @@ test.each([
   expect(isForeignPeer(ends, machine)).toBe(false)
 })
 
-test('an address that is not loopback refuses nobody: a person has set it so', () => {
+test('an address that is not loopback refuses nobody, because a person configured it', () => {
   expect(isForeignPeer({ ...ends, remoteAddress: '10.0.0.7' }, machine({ tcp: [server] }))).toBe(false)
 })
 
-test('root who came by sudo has the browser of the person', () => {
+test('root by way of sudo has the browser of the person', () => {
   const tables = { tcp: [server, row(THEIRS, OURS, 1000, 12)] }
   expect(isForeignPeer(ends, machine(tables, { uid: 0, environment: { SUDO_UID: '1000' } }))).toBe(false)
   expect(isForeignPeer(ends, machine(tables, { uid: 0 }))).toBe(true)

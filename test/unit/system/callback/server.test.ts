@@ -36,13 +36,13 @@ describe('a callback', () => {
     expect(queries).toEqual(['code=a+b&state=s'])
   })
 
-  test('is answered on the one address a redirect URI names', async () => {
+  test('is answered on the one address that a redirect URI names', async () => {
     const { port } = await listen(() => DONE, '127.0.0.1')
     expect((await ask(port, PATH)).status).toBe(200)
     await expect(ask(port, PATH, { address: '::1' })).rejects.toMatchObject({ code: 'ECONNREFUSED' })
   })
 
-  test('is never kept, framed or passed on', async () => {
+  test('is never cached, framed or shared', async () => {
     const { port, host } = await listen()
     expect((await ask(port, PATH, { headers: host })).headers).toMatchObject({
       'content-type': 'text/html; charset=utf-8',
@@ -54,7 +54,7 @@ describe('a callback', () => {
     })
   })
 
-  test('that goes round once more is a redirect that leaves nothing behind', async () => {
+  test('that starts another attempt is a redirect that leaves nothing behind', async () => {
     const authorizationUrl = 'https://as.example/authorize?state=2'
     const { port, host } = await listen(() => ({ kind: 'again', authorizationUrl }))
     const answer = await ask(port, PATH, { headers: host })
@@ -69,7 +69,7 @@ describe('a callback', () => {
     expect(answer.body).toContain('access_denied')
   })
 
-  test('of no sign-in is a page for people and a word for programs', async () => {
+  test('of no sign-in is a page for people and a short text for programs', async () => {
     const { port, host } = await listen(() => ({ kind: 'invalid_state' }))
     const program = await ask(port, PATH, { headers: host })
     expect([program.status, program.body]).toEqual([400, 'Invalid state\n'])
@@ -77,7 +77,7 @@ describe('a callback', () => {
     expect([person.status, person.headers['content-type']]).toEqual([400, 'text/html; charset=utf-8'])
   })
 
-  test('whose handling fails is answered with an error, and the listener lives on', { timeout: 5_000 }, async () => {
+  test('whose handling fails is answered with an error, and the listener goes on', { timeout: 5_000 }, async () => {
     const { port, host } = await listen((query) => {
       if (query.get('state') === 's') throw new Error('database is locked')
       return DONE
@@ -89,7 +89,7 @@ describe('a callback', () => {
   })
 })
 
-describe('what is no callback', () => {
+describe('what is not a callback', () => {
   test.each([
     ['/', 404],
     ['/favicon.ico', 404],
@@ -118,7 +118,7 @@ describe('what is no callback', () => {
     'localhost.evil.example',
     '192.168.0.1',
     '[::1].evil.example',
-  ])('the host %s is refused: another name that points here', async (host) => {
+  ])('the host %s is refused: another name that resolves to this machine', async (host) => {
     const { port, queries } = await listen()
     expect((await ask(port, PATH, { headers: { host } })).status).toBe(403)
     expect(queries).toEqual([])
@@ -134,7 +134,7 @@ describe('what is no callback', () => {
     { purpose: 'preview' },
     { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' },
     { origin: 'https://evil.example' },
-  ])('a look ahead and what a page asks for (%j) spend no code', async (headers) => {
+  ])('a prefetch and a request of a page (%j) use up no code', async (headers) => {
     const { port, queries, host } = await listen()
     expect((await ask(port, PATH, { headers: { ...host, ...headers } })).status).toBe(403)
     expect(queries).toEqual([])
@@ -162,7 +162,7 @@ describe('a port', () => {
       await expect(ask(port, PATH, { address }), address).rejects.toMatchObject({ code: 'ECONNREFUSED' })
   })
 
-  test('is free although somebody keeps a connection alive after an answer', async () => {
+  test('is free although a client keeps a connection alive after an answer', async () => {
     const { port, close, host } = await listen()
     const agent = new Agent({ keepAlive: true })
     onTestFinished(() => agent.destroy())
@@ -177,7 +177,7 @@ describe('a port', () => {
   })
 
   test.each(['127.0.0.1', '::1'])(
-    'that another program holds on %s is port_in_use, and the other family is let go',
+    'that another program holds on %s is port_in_use, and the other address family is released',
     async (address) => {
       const port = await freePort()
       await silentListener(address, port)
@@ -202,7 +202,7 @@ describe('a port', () => {
     await silentListener('::1', port)
   })
 
-  test('is free although somebody holds a connection open and says nothing', async () => {
+  test('is free although a client holds a connection open and sends nothing', async () => {
     const { port, close } = await listen()
     const socket = connect(port, '127.0.0.1')
     socket.on('error', () => undefined)

@@ -22,7 +22,7 @@ describe.skipIf(process.platform === 'win32')('a private folder', () => {
     expect([mode(parent), mode(join(parent, 'ours'))]).toEqual([0o700, 0o700])
   })
 
-  test('that was open to others is closed to them; its parent is left alone', () => {
+  test('that was open to others is closed to them; its parent is not changed', () => {
     const parent = folder.fresh('parent')
     mkdirSync(join(parent, 'ours'), { recursive: true })
     chmodSync(parent, 0o755)
@@ -40,7 +40,7 @@ describe.skipIf(process.platform === 'win32')('a private folder', () => {
     expect([error.code, error.message]).toEqual(['permissions_unsafe', `${link} is a symbolic link.`])
   })
 
-  test('where a file stands cannot be made', async () => {
+  test('cannot be created in place of a file', async () => {
     const path = folder.fresh('file')
     writeFileSync(path, '')
     expect(await codeOf(() => ensurePrivateFolder(join(path, 'ours')))).toBe('database_unreachable')
@@ -56,13 +56,13 @@ describe.skipIf(process.platform === 'win32')('a private file', () => {
     expect(mode(path)).toBe(0o600)
   })
 
-  test('that is not there is not made', () => {
+  test('that is missing is not created', () => {
     const path = folder.fresh('file')
     makePrivate(path, 0o600)
     expect(existsSync(path)).toBe(false)
   })
 
-  test('that is a link is refused, and its target keeps its rights', async () => {
+  test('that is a link is refused, and its target keeps its permissions', async () => {
     const target = folder.fresh('target')
     const link = folder.fresh('link')
     writeFileSync(target, '')
@@ -72,7 +72,7 @@ describe.skipIf(process.platform === 'win32')('a private file', () => {
     expect(mode(target)).toBe(0o644)
   })
 
-  test('that is a link to nothing is refused', async () => {
+  test('that is a dangling link is refused', async () => {
     const link = folder.fresh('link')
     symlinkSync(folder.fresh('nothing'), link)
     expect(await codeOf(() => makePrivate(link, 0o600))).toBe('permissions_unsafe')
@@ -87,7 +87,7 @@ describe.skipIf(process.platform === 'win32')('a private file', () => {
 })
 
 describe.skipIf(process.platform === 'win32')('work under a private umask', () => {
-  test('makes files 0600 in a folder that is made before, and gives its result', () => {
+  test('creates files with 0600 in a folder that is created before, and returns its result', () => {
     umask(0)
     const path = join(folder.fresh('new'), 'file')
     expect(
@@ -99,7 +99,7 @@ describe.skipIf(process.platform === 'win32')('work under a private umask', () =
     expect(mode(path)).toBe(0o600)
   })
 
-  test('gives the umask back, also when it fails', () => {
+  test('restores the umask, also when it fails', () => {
     umask(0o027)
     const path = folder.fresh('file')
     expect(() =>

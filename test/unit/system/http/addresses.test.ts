@@ -78,11 +78,11 @@ describe('a URL with an address in it', () => {
     'http://[::ffff:7f00:1]/',
     'https://169.254.169.254/latest/meta-data/',
     'https://10.0.0.8/',
-  ])('%s is refused within the internet, however it is written', async (url) => {
+  ])('%s is refused within the internet, in whatever spelling', async (url) => {
     expect(await codeOf(async () => checkLiteral(new URL(url), 'public'))).toBe('address_refused')
   })
 
-  test('in a private network passes within private networks', () => {
+  test('in a private network is accepted within private networks', () => {
     expect(() => checkLiteral(new URL('https://10.0.0.8/'), 'private')).not.toThrow()
   })
 })
@@ -123,7 +123,7 @@ describe('how far metadata may lead', () => {
     else expect(await codeOf(work)).toBe(code)
   })
 
-  test('goes with each request as its bound', async () => {
+  test('is sent with each request as its bound', async () => {
     const http = createFakeHttp({ 'https://as.example/token': () => respond(200) })
     const bounded = withinReach(http, reachOf('https://mcp.example/mcp'))
     const ask = (url: string) => bounded.request({ method: 'GET', url: new URL(url), headers: {}, idleMs: 1 })
@@ -143,7 +143,7 @@ describe('a connection', () => {
     }
   }
 
-  test('to a name is refused by the address it resolves to, and nothing arrives', async () => {
+  test('to a name is refused by the address that it resolves to, and nothing arrives', async () => {
     const inside = await serve((_seen, _request, response) => response.end('secret'))
     for (const within of ['public', 'private'] as const)
       expect(await codeOf(ask(`http://localhost:${inside.port}/`, within))).toBe('address_refused')
@@ -151,7 +151,7 @@ describe('a connection', () => {
     expect(inside.requests).toEqual([])
   })
 
-  test('goes only to those addresses of a name that are within the bound', async () => {
+  test('is made only to those addresses of a name that are within the bound', async () => {
     const both = ((_name: string, _options: object, done: (error: null, found: LookupAddress[]) => void) =>
       done(null, [
         { address: '10.1.2.3', family: 4 },
@@ -167,12 +167,12 @@ describe('a connection', () => {
     expect(one).toEqual(['203.0.113.5', 4])
   })
 
-  test('to a name that does not exist fails as that', async () => {
+  test('to a name that does not exist fails for that reason', async () => {
     expect(await codeOf(ask('http://nowhere.invalid/', 'public'))).toBe('server_unreachable')
   })
 })
 
-describe('attack low: a name that a proxy will resolve', () => {
+describe('a name that a proxy will resolve', () => {
   const through = (url: string, within: 'public' | 'private') => outcomeOf(checkForProxy(new URL(url), within, resolve))
 
   test.each([
@@ -183,7 +183,7 @@ describe('attack low: a name that a proxy will resolve', () => {
     ['https://10.1.2.3', 'public'],
     ['https://[::ffff:127.0.0.1]', 'private'],
     ['https://2130706433', 'public'],
-  ] as const)('is refused where it leads inside for us: %s within %s', async (url, within) => {
+  ] as const)('is refused if it is internal for us: %s within %s', async (url, within) => {
     expect(await through(url, within)).toBe('address_refused')
   })
 
@@ -191,7 +191,7 @@ describe('attack low: a name that a proxy will resolve', () => {
     ['https://as.example', 'public'],
     ['https://intranet.example', 'private'],
     ['https://known-to-the-proxy-only.example', 'public'],
-  ] as const)('is the proxy’s to decide about else: %s within %s', async (url, within) => {
+  ] as const)('is otherwise left to the proxy: %s within %s', async (url, within) => {
     expect(await through(url, within)).toBeUndefined()
   })
 })

@@ -20,7 +20,7 @@ async function text(response: HttpResponse): Promise<string> {
 }
 
 describe('a request', () => {
-  test('sends method, path, query, headers and body as they are', async () => {
+  test('sends method, path, query, headers and body unchanged', async () => {
     const server = await serve((_, __, response) => response.writeHead(201, { 'X-Some': 'Thing' }).end('hello'))
     const { send } = client()
     const response = await send(`${server.origin}/a%20b?x=1&y=%2F#fragment`, {
@@ -34,7 +34,7 @@ describe('a request', () => {
     ])
   })
 
-  test('gives a header that was sent twice as an array', async () => {
+  test('returns a header that was sent twice as an array', async () => {
     const server = await serve((_, __, response) =>
       response.writeHead(401, { 'WWW-Authenticate': ['Basic', 'Bearer'] }).end(),
     )
@@ -52,7 +52,7 @@ describe('a request', () => {
     }
   })
 
-  test('gives any status back, also one that is no success', async () => {
+  test('returns any status, also an error status', async () => {
     const server = await serve(({ path }, _, response) => response.writeHead(Number(path.slice(1))).end())
     const { send } = client()
     for (const status of [204, 304, 400, 401, 404, 500, 503]) {
@@ -62,14 +62,14 @@ describe('a request', () => {
     }
   })
 
-  test('can follow one whose answer was thrown away', async () => {
+  test('can follow one whose answer was discarded', async () => {
     const server = await serve((_, __, response) => response.end('x'.repeat(1_000_000)))
     const { send } = client()
     for (let round = 0; round < 5; round++) (await send(server.origin)).discard()
     expect((await text(await send(server.origin))).length).toBe(1_000_000)
   })
 
-  test('of several megabytes keeps its bytes, both ways, with a reader that is behind', async () => {
+  test('of several megabytes keeps its bytes, in both directions, with a slow reader', async () => {
     const big = Buffer.alloc(5_000_000, 'abcdefg')
     const server = await serve(({ body }, _, response) => response.end(body))
     const response = await client().send(server.origin, { method: 'POST', body: big })
@@ -83,7 +83,7 @@ describe('a request', () => {
 })
 
 describe('a redirect', () => {
-  test('is given as it came to whoever wants it so', async () => {
+  test('is returned unchanged to a caller that wants it so', async () => {
     const other = await serve((_, __, response) => response.end('there'))
     const server = await redirecting(302, `${other.origin}/new`)
     const response = await client().send(server.origin, { redirect: 'manual' })
@@ -117,7 +117,7 @@ describe('a redirect', () => {
     ])
   })
 
-  test.each([301, 302, 303])('%i of a POST is refused, for it would become a GET', async (status) => {
+  test.each([301, 302, 303])('%i of a POST is refused, because it would become a GET', async (status) => {
     const server = await redirecting(status, '/new')
     const error = await errorOf(client().send(`${server.origin}/old`, { method: 'POST', body: 'body' }))
     expect([error.code, error.details.status]).toEqual(['redirect_refused', status])
@@ -160,13 +160,13 @@ describe('a redirect', () => {
     },
   )
 
-  test('in a circle is refused after a few rounds', async () => {
+  test('in a circle is refused after a few hops', async () => {
     const server = await redirecting(302, '/old')
     expect(await codeOf(client().send(`${server.origin}/old`))).toBe('redirect_refused')
     expect(server.requests.length).toBeLessThan(10)
   })
 
-  test('without a place is the answer itself', async () => {
+  test('without a location is the answer itself', async () => {
     const server = await serve((_, __, response) => response.writeHead(302).end('where?'))
     const response = await client().send(server.origin)
     expect([response.status, await text(response)]).toEqual([302, 'where?'])
@@ -213,7 +213,7 @@ describe('a server', () => {
     expect(await codeOf(client(50).send(`https://127.0.0.1:${port}/`))).toBe('server_timeout')
   })
 
-  test('that speaks no TLS on an https port is no answer', async () => {
+  test('that does not speak TLS on an https port is an error', async () => {
     const server = await serve((_, __, response) => response.end())
     const code = await codeOf(client().send(`https://127.0.0.1:${server.port}/`))
     expect(['tls_failed', 'server_unreachable']).toContain(code)
@@ -244,7 +244,7 @@ describe('an abort', () => {
     await expect(reading).rejects.toBe(reason)
   })
 
-  test('while the connection is being made does not wait for it', { timeout: 5_000 }, async () => {
+  test('while the connection is being made ends it at once', { timeout: 5_000 }, async () => {
     const ending = new AbortController()
     const { port, connected } = await silentListener()
     const sending = client(3_600_000).send(`https://127.0.0.1:${port}/`, { signal: ending.signal })

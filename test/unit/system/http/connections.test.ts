@@ -66,7 +66,7 @@ describe('a connection opened ahead', () => {
     expect(server.count()).toBe(1)
   })
 
-  test('that the server hangs up is replaced', async () => {
+  test('that the server closes is replaced', async () => {
     const server = await listen((socket, number) => {
       if (number === 1) socket.end()
       else socket.on('data', () => socket.write(answer('second')))
@@ -78,7 +78,7 @@ describe('a connection opened ahead', () => {
     expect(await text(await send(server.origin))).toBe('second')
   })
 
-  test('on which the server speaks unasked is thrown away: that is no answer', async () => {
+  test('on which the server sends something unrequested is discarded: that is not an answer', async () => {
     const server = await listen((socket, number) => {
       if (number === 1) socket.write(answer('forged'))
       else socket.on('data', () => socket.write(answer('real')))
@@ -90,14 +90,14 @@ describe('a connection opened ahead', () => {
     expect(await text(await send(server.origin))).toBe('real')
   })
 
-  test('to a server that is not there says nothing; the request does', async () => {
+  test('to an unreachable server reports nothing; the request does', async () => {
     const { http, send } = client()
     const url = `http://127.0.0.1:${await freePort()}/`
     http.warm(new URL(url))
     expect((await errorOf(send(url))).code).toBe('server_unreachable')
   })
 
-  test('that nobody used is closed with the client', async () => {
+  test('that was never used is closed with the client', async () => {
     const server = await listen(() => undefined)
     const { http } = client()
     http.warm(new URL(server.origin))
@@ -126,7 +126,7 @@ describe('a connection that was kept', () => {
     expect(await text(await send(server.origin))).toBe('connection 2')
   })
 
-  test('and breaks under a POST that must not run twice is told, and that it may have arrived', async () => {
+  test('and breaks under a POST that must not run twice is reported, and that it may have arrived', async () => {
     const server = await forgetful()
     const { send } = client()
     await text(await send(server.origin, { method: 'POST', body: '{}' }))
@@ -135,13 +135,13 @@ describe('a connection that was kept', () => {
     expect(server.count()).toBe(1)
   })
 
-  test('and breaks twice is told', async () => {
+  test('and breaks twice is reported', async () => {
     const server = await listen((socket) => socket.on('data', () => socket.destroy()))
     expect((await errorOf(client().send(server.origin))).code).toBe('server_unreachable')
     expect(server.count()).toBe(2)
   })
 
-  test('but was closed before the next request is replaced, also for one that must not run twice', async () => {
+  test('but was closed before the next request is replaced, also for a request that must not run twice', async () => {
     const server = await listen((socket) => socket.on('data', () => socket.end(answer('yes'))))
     const { send } = client()
     await text(await send(server.origin, { method: 'POST', body: '{}' }))
@@ -149,7 +149,7 @@ describe('a connection that was kept', () => {
     expect(await text(await send(server.origin, { method: 'POST', body: '{}' }))).toBe('yes')
   })
 
-  test('that was never made sent nothing', async () => {
+  test('that was never established sent nothing', async () => {
     const error = await errorOf(client().send(`http://127.0.0.1:${await freePort()}/`, { method: 'POST', body: '{}' }))
     expect(error.details.sent).toBe(false)
   })
@@ -174,7 +174,7 @@ test('an IPv6 address is reached, also ahead of the request', async (context) =>
 })
 
 describe('cookies', () => {
-  test('of the one origin come back to it, after those a person configured, also over a redirect', async () => {
+  test('of the same origin are sent back, after those that a person configured, also over a redirect', async () => {
     const server = await serve(({ path }, _, response) => {
       if (path === '/start') response.writeHead(307, { location: '/mcp', 'set-cookie': 'lb=node-1; Path=/' }).end()
       else response.end('yes')
@@ -185,7 +185,7 @@ describe('cookies', () => {
     expect(server.requests.map(({ headers }) => headers.cookie)).toEqual(['mine=1', 'mine=1; lb=node-1', 'lb=node-1'])
   })
 
-  test('of any other origin are not kept, and none goes there', async () => {
+  test('of any other origin are not kept, and none is sent there', async () => {
     const other = await serve((_, __, response) => response.setHeader('set-cookie', 'their=1; Path=/').end())
     const server = await serve((_, __, response) => response.setHeader('set-cookie', 'our=1; Path=/').end())
     const { send } = client({ cookieOrigin: server.origin })
@@ -195,7 +195,7 @@ describe('cookies', () => {
   })
 })
 
-test('onTaken tells when a big body has gone, though the answer is far off', async () => {
+test('onTaken reports when a large body has been sent, before the answer arrives', async () => {
   const taken: unknown[] = []
   const body = Buffer.alloc(3_000_000, 'x')
   const arrived = { bytes: 0 }

@@ -20,7 +20,7 @@ test('an empty jar sends nothing', () => {
   expect(jar().header(URL_1)).toBeUndefined()
 })
 
-test('cookies are sent back as they came, and one of the same name replaces the older', () => {
+test('cookies are sent back unchanged, and a newer one of the same name replaces the older', () => {
   const { take, header } = jar()
   take(URL_1, ['lb="node-1=="; Path=/; HttpOnly', 'x=1; Path=/'])
   expect(header(URL_1)).toBe('lb="node-1=="; x=1')
@@ -28,7 +28,7 @@ test('cookies are sent back as they came, and one of the same name replaces the 
   expect(header(URL_1)).toBe('x=1; lb=node-2')
 })
 
-test('a path limits where a cookie goes, and without one it is the folder of the URL', () => {
+test('a path limits where a cookie is sent, and without one it is the folder of the URL', () => {
   const { take, at } = jar()
   take(URL_1, ['narrow=1; Path=/a/mcp', 'folder=1', 'root=1; Path=/', 'odd=1; Path=relative'])
   expect(at('/a/mcp')).toBe('narrow=1; folder=1; odd=1; root=1')
@@ -37,7 +37,7 @@ test('a path limits where a cookie goes, and without one it is the folder of the
   expect(at('/b')).toBe('root=1')
 })
 
-test('Max-Age goes before Expires, and an expired cookie is forgotten', () => {
+test('Max-Age overrides Expires, and an expired cookie is forgotten', () => {
   const { take, header, pass } = jar()
   take(URL_1, [
     'short=1; Max-Age=10; Expires=Fri, 01 Jan 2100 00:00:00 GMT',
@@ -53,7 +53,7 @@ test('Max-Age goes before Expires, and an expired cookie is forgotten', () => {
   expect(header(URL_1)).toBeUndefined()
 })
 
-test('Secure is taken over https only, and Domain widens nothing', () => {
+test('Secure is accepted over https only, and Domain does not widen where a cookie is sent', () => {
   const { take, header } = jar()
   take(new URL('http://127.0.0.1/'), 's=1; Secure; Path=/')
   expect(header(new URL('http://127.0.0.1/'))).toBeUndefined()
@@ -62,7 +62,7 @@ test('Secure is taken over https only, and Domain widens nothing', () => {
 })
 
 test.each(['', '=nameless', 'noequals', 'a=b\u0001', 'a=ü', 'sp ace=1', `big=${'x'.repeat(5_000)}`])(
-  '%j is no cookie',
+  '%j is not a cookie',
   (text) => {
     const { take, header } = jar()
     take(URL_1, text)

@@ -57,7 +57,7 @@ async function dribble(socket: Socket, text: string) {
   }
 }
 
-describe('attack G: an interim response is not the answer', () => {
+describe('an interim response is not the answer', () => {
   test.each([
     ['100', CONTINUE],
     ['102', PROCESSING],
@@ -67,7 +67,7 @@ describe('attack G: an interim response is not the answer', () => {
     ['103 of HTTP/1.0', 'HTTP/1.0 103 Early Hints\r\n\r\n'],
     ['all of them, several times', (CONTINUE + HINTS + PROCESSING).repeat(50)],
     ['100 with a content length', 'HTTP/1.1 100 Continue\r\ncontent-length: 0\r\n\r\n'],
-  ])('%s is read past, in one packet and in many, and the connection serves on', async (_, interim) => {
+  ])('%s is skipped, in one packet and in many, and the connection is still usable', async (_, interim) => {
     let connections = 0
     const seen = new Set<Socket>()
     const origin = await bare((socket, text) => {
@@ -104,12 +104,12 @@ describe('attack G: an interim response is not the answer', () => {
         socket.once('close', () => clearInterval(timer))
       },
     ],
-  ])('%s it does not prolong the time of the request', async (_, answer) => {
+  ])('%s does not extend the time of the request', async (_, answer) => {
     const origin = await bare(answer)
     expect(await codeOf(client()(origin, { idleMs: 200 }))).toBe('server_timeout')
   })
 
-  test('a flood of them is an error, also where the time has no bound', async () => {
+  test('a flood of them is an error, also if the time has no limit', async () => {
     const origin = await bare((socket) => socket.write(PROCESSING.repeat(20_000)))
     expect(await codeOf(client()(origin, { idleMs: 0 }))).toBe('invalid_protocol')
   })
@@ -117,12 +117,12 @@ describe('attack G: an interim response is not the answer', () => {
   test.each([
     ['', 'HTTP/1.1 101 Switching Protocols\r\n\r\n'],
     [' with a protocol', 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n'],
-  ])('101%s, which nobody asked for, is an error', async (_, answer) => {
+  ])('101%s, which was not requested, is an error', async (_, answer) => {
     const origin = await bare((socket) => socket.write(answer))
     expect(await codeOf(client()(origin))).toBe('invalid_protocol')
   })
 
-  test('a request that is given up while they come ends', async () => {
+  test('a request that is aborted while they arrive ends', async () => {
     const over = new AbortController()
     const origin = await bare((socket) => {
       socket.write(HINTS)
@@ -132,7 +132,7 @@ describe('attack G: an interim response is not the answer', () => {
   })
 })
 
-describe('attack G: a proxy that answers CONNECT with interim responses first', () => {
+describe('a proxy that answers CONNECT with interim responses first', () => {
   const tunnel = (origin: string, timeoutMs = 10_000) =>
     openTunnel(new URL(origin), { authority: 'mcp.example.com:443', headers: {}, timeoutMs, secureContext: undefined })
 
@@ -151,7 +151,7 @@ describe('attack G: a proxy that answers CONNECT with interim responses first', 
     socket.destroy()
   })
 
-  test('is believed when it refuses afterwards, when it hangs up, and when it never comes to an end', async () => {
+  test('is an error if it then refuses, closes the connection or never finishes', async () => {
     const refusing = await bare((socket) => socket.end(`${HINTS}HTTP/1.1 407 No\r\n\r\n`))
     expect(await tunnel(refusing)).toBe(407)
     const leaving = await bare((socket) => socket.end(HINTS))

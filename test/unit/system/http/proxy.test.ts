@@ -15,7 +15,7 @@ describe('the proxy of a URL', () => {
     expect(proxyOf({ HTTP_PROXY: 'http://plain:2' }, 'https://a.example/')).toBeUndefined()
   })
 
-  test('is named in lower case before upper case, and an empty variable is none', () => {
+  test('is taken from the lower-case variable before the upper-case one, and an empty variable counts as unset', () => {
     expect(proxyOf({ https_proxy: 'http://low:1', HTTPS_PROXY: 'http://up:2' }, 'https://a.example/')).toBe(
       'http://low:1/',
     )
@@ -27,7 +27,7 @@ describe('the proxy of a URL', () => {
     expect(proxyOf({ HTTPS_PROXY: 'proxy.corp:3128' }, 'https://a.example/')).toBe('http://proxy.corp:3128/')
   })
 
-  test.each(['localhost', '127.0.0.1', '127.8.9.1', '[::1]'])('is none for %s, whatever is set', (host) => {
+  test.each(['localhost', '127.0.0.1', '127.8.9.1', '[::1]'])('is undefined for %s, whatever is set', (host) => {
     expect(proxyOf({ HTTPS_PROXY: PROXY, HTTP_PROXY: PROXY }, `https://${host}:8443/`)).toBeUndefined()
     expect(proxyOf({ HTTPS_PROXY: PROXY, HTTP_PROXY: PROXY }, `http://${host}/`)).toBeUndefined()
   })

@@ -22,7 +22,7 @@ async function read(body: ResponseBody): Promise<string> {
   return Buffer.concat(chunks).toString('utf8')
 }
 
-test('chunks come in order, those from before the reading included', async () => {
+test('chunks arrive in order, including those from before the reading', async () => {
   const { body } = setUp()
   body.push(bytes('a'))
   body.push(bytes('b'))
@@ -39,7 +39,7 @@ test('an empty body ends at once', async () => {
   expect(await read(body)).toBe('')
 })
 
-test('an error comes after the chunks before it', async () => {
+test('an error arrives after the chunks before it', async () => {
   const { body } = setUp()
   const failure = new Error('reset')
   body.push(bytes('a'))
@@ -96,7 +96,7 @@ test('a reader that keeps up never pauses the socket', async () => {
   expect(calls).toEqual([])
 })
 
-test('a discarded body is read off, so that the connection can be used again', async () => {
+test('a discarded body is read to its end, so that the connection can be used again', async () => {
   const { body, calls } = setUp()
   for (let chunk = 0; chunk < 5; chunk++) body.push(Buffer.alloc(64 * KIB))
   body.discard()
@@ -106,14 +106,14 @@ test('a discarded body is read off, so that the connection can be used again', a
   expect(calls).toEqual(['pause', 'resume'])
 })
 
-test('a discarded body with a long rest is cut', () => {
+test('a discarded body with a long rest is cut off', () => {
   const { body, calls } = setUp()
   body.discard()
   for (let chunk = 0; chunk < 5; chunk++) body.push(Buffer.alloc(64 * KIB))
   expect(calls[0]).toBe('abort')
 })
 
-test('a discarded body that stays open is cut', async () => {
+test('a discarded body that stays open is cut off', async () => {
   let cut: () => void = () => undefined
   const aborted = new Promise<void>((resolve) => {
     cut = resolve
@@ -123,7 +123,7 @@ test('a discarded body that stays open is cut', async () => {
   await aborted
 })
 
-test('a body that has ended is not cut by discarding it', async () => {
+test('a body that has ended is not cut off by discarding it', async () => {
   const { body, calls } = setUp()
   body.end()
   body.discard()
@@ -132,7 +132,7 @@ test('a body that has ended is not cut by discarding it', async () => {
   expect(calls).toEqual([])
 })
 
-test('a reader that leaves early discards the rest', async () => {
+test('a reader that stops early discards the rest', async () => {
   const { body, calls } = setUp()
   body.push(bytes('a'))
   for await (const _ of body) break

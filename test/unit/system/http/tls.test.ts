@@ -22,7 +22,7 @@ async function text(response: HttpResponse): Promise<string> {
 }
 
 describe('a certificate of an authority', () => {
-  test('that nobody here knows is refused, nothing is sent, and the issuer is named', async () => {
+  test('that nobody here trusts is refused, nothing is sent, and the issuer is named', async () => {
     const server = await serveSecurely()
     const error = await errorOf(get(server.origin))
     expect(error.code).toBe('tls_failed')
@@ -49,7 +49,7 @@ describe('a certificate of an authority', () => {
     expect(await text(await get(server.origin, { environment }))).toBe('hello')
   })
 
-  test('that the system knows is tried first without it once only', async () => {
+  test('that the system trusts is first tried without it only once', async () => {
     const server = await serveSecurely()
     const http = createHttp({ connectTimeoutMs: 10_000, environment: { SSL_CERT_FILE: AUTHORITY_FILE } })
     onTestFinished(() => http.close())
@@ -60,7 +60,7 @@ describe('a certificate of an authority', () => {
     expect(server.connections).toBe(3)
   })
 
-  test('is still refused for another name, and the hint is another', async () => {
+  test('is still refused for another name, with another hint', async () => {
     const server = await serveSecurely('other.pem')
     const error = await errorOf(get(server.origin, { certificates: AUTHORITY }))
     expect([error.code, error.details.reason]).toEqual(['tls_failed', 'ERR_TLS_CERT_ALTNAME_INVALID'])
@@ -68,7 +68,7 @@ describe('a certificate of an authority', () => {
     expect(server.requests).toEqual([])
   })
 
-  test('is not trusted from a file that holds no certificate', async () => {
+  test('is not trusted from a file that contains no certificate', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'mcp-oauth-bridge-test-'))
     onTestFinished(() => rmSync(folder, { recursive: true }))
     const file = join(folder, 'junk.pem')
@@ -98,7 +98,7 @@ describe('through a proxy', () => {
     expect(server.requests[0]).not.toHaveProperty('proxy-authorization')
   })
 
-  test('a certificate the proxy puts in is refused with its issuer, or trusted by the system', async () => {
+  test('a certificate that the proxy inserts is refused with its issuer, or trusted by the system', async () => {
     const server = await serveSecurely()
     const proxy = await startProxy()
     const error = await errorOf(get(named(server.origin), { environment: proxied(proxy.port) }))
@@ -107,17 +107,20 @@ describe('through a proxy', () => {
     expect(await text(await get(named(server.origin), { environment }))).toBe('hello')
   })
 
-  test.each([407, 403, 502])('a refusal with %i is told with its status, and without the password', async (status) => {
-    const server = await serveSecurely()
-    const proxy = await startProxy(status)
-    const error = await errorOf(get(named(server.origin), { environment: proxied(proxy.port) }))
-    expect([error.code, error.details.status]).toEqual(['proxy_failed', status])
-    expect(error.message + error.hint).not.toContain('p@ss')
-    expect(error.message + error.hint).not.toContain('p%40ss')
-    expect(server.connections).toBe(0)
-  })
+  test.each([407, 403, 502])(
+    'a refusal with %i is reported with its status, and without the password',
+    async (status) => {
+      const server = await serveSecurely()
+      const proxy = await startProxy(status)
+      const error = await errorOf(get(named(server.origin), { environment: proxied(proxy.port) }))
+      expect([error.code, error.details.status]).toEqual(['proxy_failed', status])
+      expect(error.message + error.hint).not.toContain('p@ss')
+      expect(error.message + error.hint).not.toContain('p%40ss')
+      expect(server.connections).toBe(0)
+    },
+  )
 
-  test('a proxy that is not there is named', async () => {
+  test('an unreachable proxy is named', async () => {
     const port = await freePort()
     const error = await errorOf(get('https://mcp.example.test/', { environment: proxied(port) }))
     expect(error.code).toBe('proxy_failed')
@@ -145,7 +148,7 @@ describe('through a proxy', () => {
     expect([error.code, error.details.status]).toEqual(['proxy_failed', 407])
   })
 
-  test('loopback and NO_PROXY are reached straight', async () => {
+  test('loopback and NO_PROXY are reached directly', async () => {
     const server = await serveSecurely()
     const proxy = await startProxy()
     const options = { environment: proxied(proxy.port), certificates: AUTHORITY }

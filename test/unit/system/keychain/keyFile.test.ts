@@ -18,7 +18,7 @@ describe('a key file', () => {
     expect([mode(home), mode(join(home, 'key-1.key'))]).toEqual([0o700, 0o600])
   })
 
-  test('leaves no draft behind', async () => {
+  test('leaves no temporary file behind', async () => {
     const home = folder.fresh('home')
     await createKeyFile(home).set('key-1', 'secret')
     await createKeyFile(home).set('key-1', 'secret-2')
@@ -63,7 +63,7 @@ describe('a key file', () => {
     expect(readdirSync(real)).toEqual([])
   })
 
-  test('may be written with a line break of its own editor', async () => {
+  test('may end with a line break of an editor', async () => {
     const home = folder.fresh('home')
     mkdirSync(home)
     writeFileSync(join(home, 'key-1.key'), ' secret \r\n\n', { mode: 0o600 })

@@ -10,7 +10,7 @@ const folder = tempFolder()
 const DATABASE = '/data/oauth.db'
 
 describe('a pin', () => {
-  test('is unknown first, and then names the keys in the order they were used', () => {
+  test('is unknown first, and then lists the keys in the order in which they were used', () => {
     const pin = createKeyPin(folder.fresh('state'), DATABASE)
     expect(pin.known()).toBeUndefined()
     for (const print of ['one', 'two', 'one']) pin.add(print)
@@ -23,7 +23,7 @@ describe('a pin', () => {
     expect(createKeyPin(state, '/data/other.db').known()).toBeUndefined()
   })
 
-  test('keeps the newest only', () => {
+  test('keeps only the newest keys', () => {
     const pin = createKeyPin(folder.fresh('state'), DATABASE)
     for (let number = 0; number < 100; number++) pin.add(`print-${number}`)
     expect(pin.known()).toHaveLength(20)

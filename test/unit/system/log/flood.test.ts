@@ -18,7 +18,7 @@ function setUp(level: 'debug' | 'info' = 'info') {
   return { log, lines, pass }
 }
 
-test('attack low: ten thousand events of one kind are some lines and a count', () => {
+test('ten thousand events of one kind are some lines and a count', () => {
   const { log, lines } = setUp()
   for (let at = 0; at < 10_000; at++) log.warn('proxy:listen', { reason: `not an MCP message ${at}` })
   expect(lines()).toHaveLength(30)
@@ -28,7 +28,7 @@ test('attack low: ten thousand events of one kind are some lines and a count', (
   expect(lines()).toEqual([])
 })
 
-test('attack low: what matters is written in the middle of a flood', () => {
+test('an important event is written in the middle of a flood', () => {
   const { log, lines } = setUp()
   for (let at = 0; at < 1_000; at++) log.warn('proxy:listen')
   log.warn('proxy:request-failed', { code: 'server_error' })
@@ -45,7 +45,7 @@ test('attack low: what matters is written in the middle of a flood', () => {
   ])
 })
 
-test('attack low: a flood that lasts is written less and less', () => {
+test('a flood that lasts is written less and less often', () => {
   const { log, lines, pass } = setUp()
   const day = 24 * 60 * 60
   for (let second = 0; second < day; second++) {
@@ -57,7 +57,7 @@ test('attack low: a flood that lasts is written less and less', () => {
   expect(lines().length).toBeLessThan(24 * 31 + 7 * 31)
 })
 
-test('after a quiet while everything is written again', () => {
+test('after a quiet time everything is written again', () => {
   const { log, lines, pass } = setUp()
   for (let at = 0; at < 100; at++) log.warn('proxy:listen')
   lines()
@@ -72,13 +72,13 @@ test('after a quiet while everything is written again', () => {
   expect(lines()).toHaveLength(3)
 })
 
-test('who debugs sees more', () => {
+test('with debugging more events are written', () => {
   const { log, lines } = setUp('debug')
   for (let at = 0; at < 1_000; at++) log.debug('proxy:request')
   expect(lines()).toHaveLength(300)
 })
 
-test('attack low: a line is bounded, whatever a server puts into it, and cut after its secrets are', () => {
+test('a line is bounded, whatever a server puts into it, and truncated after its secrets are removed', () => {
   const { log, lines } = setUp()
   const bearer = `Bearer ${'needle0123456789'.repeat(100)}`
   log.warn('x:y', { message: `${'x'.repeat(990)} ${bearer}`, reason: 'y'.repeat(1_000_000) })
@@ -87,7 +87,7 @@ test('attack low: a line is bounded, whatever a server puts into it, and cut aft
   expect(text).not.toContain('needle')
 })
 
-test('attack low: no account stands in a line', () => {
+test('no account is in a line', () => {
   const { log, lines } = setUp()
   log.warn('oauth:sign-in-failed', {
     message: 'The sign-in was for "ann@example.test", but "bob@example.test" signed in.',

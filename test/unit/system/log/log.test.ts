@@ -92,13 +92,13 @@ describe('a secret', () => {
     expect(JSON.parse(text)[name]).toBe('[hidden]')
   })
 
-  test.each(['message', 'reason', 'server'])('in the text of %s is cut out', (name) => {
+  test.each(['message', 'reason', 'server'])('in the text of %s is removed', (name) => {
     const { log, written } = setUp()
     log.error('x:y', { [name]: `Bearer ${JWT}` })
     expect(written()).not.toContain('eyJ')
   })
 
-  test('in the query of a server’s URL is cut out', () => {
+  test('in the query of a server’s URL is removed', () => {
     const { log, written } = setUp()
     log.info('proxy:start', { server: 'https://mcp.example/mcp?api_key=needle#x' })
     const text = written()
@@ -106,7 +106,7 @@ describe('a secret', () => {
     expect(text).not.toContain('needle')
   })
 
-  test('at a terminal is cut out too', () => {
+  test('at a terminal is removed too', () => {
     const { log, written } = setUp({ isTTY: true })
     log.error('x:y', { message: `Bearer ${JWT}`, accessToken: 'needle' })
     expect(written()).not.toMatch(/eyJ|needle/)
@@ -145,13 +145,13 @@ describe('a text', () => {
     'code 7',
     'ECONNREFUSED',
     'state of the art',
-  ])('like %j is left as it is', (text) => {
+  ])('like %j is not changed', (text) => {
     expect(withoutSecrets(text)).toBe(text)
   })
 })
 
 describe.skipIf(process.platform === 'win32')('the log file', () => {
-  test('is private, in a folder that is made, whatever the umask', () => {
+  test('is private, in a folder that is created, whatever the umask', () => {
     const before = process.umask(0)
     onTestFinished(() => void process.umask(before))
     const file = `${folder.fresh('state')}/logs/proxy.log`
@@ -181,7 +181,7 @@ describe.skipIf(process.platform === 'win32')('the log file', () => {
     expect(readFileSync(file, 'utf8')).not.toContain('a:b')
   })
 
-  test('that cannot be written stops nothing', () => {
+  test('that cannot be written does not stop the program', () => {
     const file = `${folder.fresh('proxy.log')}`
     writeFileSync(file, '')
     const { log, written } = setUp({ file: `${file}/below/a/file` })

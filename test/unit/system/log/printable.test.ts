@@ -6,7 +6,7 @@ import { onlyPrintable, printable, printableJson } from '../../../../src/system/
 
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u
 
-test('attack K: any text leaves without controls, but for line breaks', () => {
+test('any text is printed without control characters, except line breaks', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (text) => {
       expect(printable(text, 'elsewhere').replaceAll('\n', '')).not.toMatch(UNSAFE)
@@ -14,7 +14,7 @@ test('attack K: any text leaves without controls, but for line breaks', () => {
   )
 })
 
-test('attack K: any JSON value keeps its value, and its text has no controls', () => {
+test('any JSON value keeps its value, and its text has no control characters', () => {
   fc.assert(
     fc.property(fc.jsonValue({ stringUnit: 'binary' }), (value) => {
       for (const indent of [undefined, 2]) {
@@ -33,7 +33,7 @@ test.each([
   '\u001b[H\u001b[2Jpage\n',
   'see \u001b]8;;file:///usr/lib/x/docs/errors.md#tls_failed\u001b\\docs/errors.md#tls_failed\u001b]8;;\u001b\\)\n',
   '\u001b[97;40m▀▄\u001b[0m\n',
-])('our own %j passes at a terminal, and nowhere else', (text) => {
+])('our own %j is printed at a terminal, and nowhere else', (text) => {
   expect(printable(text, 'terminal')).toBe(text)
   expect(printable(text, 'elsewhere').replaceAll('\n', '')).not.toMatch(UNSAFE)
 })
@@ -49,11 +49,11 @@ test.each([
   '\u001b]8;;https://evil.example\u001b\\docs/errors.md#internal\u001b]8;;\u001b\\',
   '\u001b]0;title\u0007',
   'a\tb\u202e\u200b\ufeff',
-])('attack K: %j does not pass at a terminal', (text) => {
+])('%j is not printed at a terminal', (text) => {
   expect(printable(text, 'terminal')).not.toMatch(UNSAFE)
 })
 
-test('a stream that is wrapped is the same stream otherwise, also for bytes', () => {
+test('a stream that is wrapped otherwise behaves the same, also for bytes', () => {
   const written: string[] = []
   const stream = Object.assign(
     new Writable({

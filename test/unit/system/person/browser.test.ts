@@ -65,7 +65,7 @@ const HOSTILE = [
 ]
 
 describe.skipIf(process.platform === 'win32')('the opener', () => {
-  test('gets the URL as its only word', async () => {
+  test('gets the URL as its only argument', async () => {
     const program = opener()
     await browserOf(program.path).open(new URL(AUTHORIZE))
     expect(program.argv).toEqual(['1', AUTHORIZE])
@@ -110,13 +110,13 @@ describe.skipIf(process.platform === 'win32')('the opener', () => {
     expect(second.argv).toEqual(['1', AUTHORIZE])
   })
 
-  test('that works keeps the rest of the list from being tried', async () => {
+  test('that works prevents the rest of the list from being tried', async () => {
     const [first, second] = [opener(), opener()]
     await browserOf(`${first.path}::${second.path}`).open(new URL(AUTHORIZE))
     expect(second.argv).toBeUndefined()
   })
 
-  test('that is not there is followed by the next', async () => {
+  test('that is missing is followed by the next', async () => {
     const second = opener()
     await browserOf(`${folder.fresh('nothing')}:${second.path}`).open(new URL(AUTHORIZE))
     expect(second.argv).toEqual(['1', AUTHORIZE])
@@ -129,7 +129,7 @@ describe.skipIf(process.platform === 'win32')('the opener', () => {
     expect(error.message).toContain('code 3')
   })
 
-  test('that is not there is browser_failed', async () => {
+  test('that is missing is browser_failed', async () => {
     expect(await codeOf(browserOf(folder.fresh('nothing')).open(new URL(AUTHORIZE)))).toBe('browser_failed')
   })
 
@@ -137,7 +137,7 @@ describe.skipIf(process.platform === 'win32')('the opener', () => {
     expect(await codeOf(browserOf(list).open(new URL(AUTHORIZE)))).toBe('browser_failed')
   })
 
-  test('with words of its own is one program’s name, never split or run by a shell', async () => {
+  test('with arguments is one program’s name, never split or run by a shell', async () => {
     const program = opener()
     expect(await codeOf(browserOf(`${program.path} --incognito`).open(new URL(AUTHORIZE)))).toBe('browser_failed')
     expect(program.argv).toBeUndefined()
@@ -193,7 +193,7 @@ describe('the system’s browser', () => {
     expect(JSON.stringify(openers)).not.toMatch(/cmd|powershell|\bsh\b|start/i)
   })
 
-  test('in WSL is the one of Windows, wherever its drive is mounted, else the one of Linux', () => {
+  test('in WSL is that of Windows, wherever its drive is mounted, else that of Linux', () => {
     const programs = systemOpeners({ platform: 'linux', wsl: true }, {}).map(({ program }) => program)
     expect(programs).toEqual(['/mnt/c/Windows/System32/rundll32.exe', 'rundll32.exe', 'xdg-open'])
   })

@@ -43,16 +43,16 @@ describe('a container', () => {
     { files: { '/proc/1/cgroup': '0::/kubepods/besteffort/pod1' } },
     { environment: { container: 'podman' } },
     { environment: { KUBERNETES_SERVICE_HOST: '10.0.0.1' } },
-  ])('is known by %j', (clues) => {
+  ])('is recognized by %j', (clues) => {
     expect(look(clues).container).toBe(true)
   })
 
-  test('is not an ordinary machine, nor a Mac', () => {
+  test('is neither an ordinary machine nor a Mac', () => {
     expect(look({ files: { '/proc/1/cgroup': '0::/init.scope' } }).container).toBe(false)
     expect(look({ platform: 'darwin', files: { '/.dockerenv': '' } }).container).toBe(false)
   })
 })
 
-test('looking around here finds this platform and takes what is named', () => {
+test('detection here finds this platform and uses what is named', () => {
   expect(detectDesktop({}, 'x')).toMatchObject({ platform: process.platform, browser: 'named', ssh: false })
 })

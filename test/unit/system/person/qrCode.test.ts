@@ -28,6 +28,6 @@ test('it is a square with a light border and a finder pattern in three corners',
   expect(ring(size - 9, size - 9)?.join('')).not.toBe('#.....#')
 })
 
-test('another address is another code', () => {
+test('another address gives another code', () => {
   expect(qrCode(ADDRESS)).not.toBe(qrCode(`${ADDRESS}5`))
 })

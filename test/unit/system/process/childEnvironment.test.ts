@@ -22,7 +22,7 @@ test.each([
   'GOOGLE_APPLICATION_CREDENTIALS',
   'PROXY_AUTHORIZATION',
   'COOKIE',
-])('%s is kept from it', (name) => {
+])('%s is left out', (name) => {
   expect(childEnvironment({ [name]: 'x' })).toEqual({})
 })
 
@@ -42,6 +42,6 @@ test.each([
   'SystemRoot',
   'KEYBOARD_LAYOUT',
   'XKB_DEFAULT_OPTIONS',
-])('%s, which a browser needs, is there', (name) => {
+])('%s, which a browser needs, is kept', (name) => {
   expect(childEnvironment({ [name]: 'x' })).toEqual({ [name]: 'x' })
 })

@@ -20,7 +20,7 @@ test('a free port is held by nobody', async () => {
 })
 
 test.skipIf(process.platform === 'win32')(
-  'lsof tells it on macOS: it gets no secret in its words or its environment',
+  'lsof reports it on macOS, and gets no secret in its arguments or its environment',
   async () => {
     const lsof = folder.fresh('lsof')
     const script =

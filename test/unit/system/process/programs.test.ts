@@ -12,7 +12,7 @@ const machine = (PATH: string, programs: readonly string[], more: Partial<Machin
   ...more,
 })
 
-describe('attack A: a program of the system', () => {
+describe('a program of the system', () => {
   test('is the first one on PATH that is in an absolute folder', () => {
     expect(findProgram('xdg-open', machine('/a:/b:/c', ['/b/xdg-open', '/c/xdg-open']))).toBe('/b/xdg-open')
     expect(findProgram('xdg-open', machine('/a', []))).toBeUndefined()
@@ -28,7 +28,7 @@ describe('attack A: a program of the system', () => {
     '/srv/cloned/',
     '/srv/cloned/bin',
     '/srv/cloned/../cloned/bin',
-  ])('is not taken from the PATH element %j of a hostile working folder', (element) => {
+  ])('is not used from the PATH element %j of a hostile working folder', (element) => {
     const everywhere = { isProgram: () => true }
     expect(findProgram('xdg-open', machine(element, [], everywhere))).toBeUndefined()
     expect(findProgram('xdg-open', machine(`${element}:/usr/bin`, [], everywhere))).toBe('/usr/bin/xdg-open')
@@ -36,29 +36,29 @@ describe('attack A: a program of the system', () => {
     expect(withSafePath(machine(`/usr/bin:${element}`, []))).toEqual({ PATH: '/usr/bin' })
   })
 
-  test('is not taken from where npx and npm run put the programs of a package, above the working folder too', () => {
+  test('is not used from where npx and npm run put the programs of a package, above the working folder too', () => {
     const path = '/srv/node_modules/.bin:/node_modules/.bin/:/usr/bin'
     expect(safePath(machine(path, []))).toEqual(['/usr/bin'])
   })
 
-  test('is not taken from a link to the working folder', () => {
+  test('is not used from a link to the working folder', () => {
     const real = (folder: string) => folder.replace('/linked', '/srv/cloned')
     expect(safePath(machine('/linked/bin:/usr/bin', [], { real }))).toEqual(['/usr/bin'])
   })
 
-  test.each(['/', '/home', '/home/ann'])('may be in the home folder where a host starts us in %s', (folder) => {
+  test.each(['/', '/home', '/home/ann'])('may be in the home folder if a host starts us in %s', (folder) => {
     expect(safePath(machine('/home/ann/bin:/usr/bin', [], { folder }))).toEqual(['/home/ann/bin', '/usr/bin'])
   })
 
-  test.each(['./tool', 'tools/tool', '../tool'])('%s is not one: its path is relative', (name) => {
+  test.each(['./tool', 'tools/tool', '../tool'])('%s is not found: its path is relative', (name) => {
     expect(findProgram(name, machine('/usr/bin', [], { isProgram: () => true }))).toBeUndefined()
   })
 
-  test('that is named by its whole path is that one', () => {
+  test('that is named by its full path is that one', () => {
     expect(findProgram('/opt/b/firefox', machine('', []))).toBe('/opt/b/firefox')
   })
 
-  test('on Windows is looked for by its ending, and never in the working folder or on its drive', () => {
+  test('on Windows is found by its extension, and never in the working folder or on its drive', () => {
     const windows = (PATH: string, programs: readonly string[]) =>
       machine(PATH, programs, {
         platform: 'win32',

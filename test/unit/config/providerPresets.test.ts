@@ -1,6 +1,6 @@
 // Which preset an issuer or a name has, and how a person's own endpoints go before it.
 import { describe, expect, test } from 'vitest'
-import { isIssuerOf, PRESETS, presetOf, rulesFor } from '../../../src/config/presets.ts'
+import { isIssuerOf, PRESETS, presetOf, rulesFor } from '../../../src/config/providerPresets.ts'
 
 describe('a preset', () => {
   test.each([
@@ -30,12 +30,12 @@ describe('a preset', () => {
     expect(presetOf({ issuer })).toBeUndefined()
   })
 
-  test('is found by a name, which goes before the host', () => {
+  test('is found by a name, which overrides the host', () => {
     expect(presetOf({ name: 'github', issuer: 'http://127.0.0.1:1/login/oauth' })?.name).toBe('github')
     expect(presetOf({ name: 'work', issuer: 'https://accounts.google.com' })?.name).toBe('google')
   })
 
-  test('of each host is one only', () => {
+  test('of each host is unique', () => {
     expect(new Set(PRESETS.map(({ name }) => name)).size).toBe(PRESETS.length)
   })
 })
@@ -54,18 +54,18 @@ test.each([
   ['github', 'https://gist.github.com/login/oauth', false],
   ['github', 'https://accounts.google.com', false],
   ['github', 'no url', false],
-])('attack B: a client of %s goes to %s: %s', (name, issuer, goes) => {
+])('a client of %s is sent to %s: %s', (name, issuer, goes) => {
   const preset = presetOf({ name })
   expect(preset && isIssuerOf(preset, issuer)).toBe(goes)
 })
 
 describe('the rules of a server', () => {
-  test('are none where neither name nor issuer is known', () => {
+  test('are empty if neither name nor issuer is known', () => {
     expect(rulesFor()('https://as.example')).toEqual({})
     expect(rulesFor()(undefined)).toEqual({})
   })
 
-  test('have a person’s endpoints before the preset’s, and S256 is then a person’s word', () => {
+  test('prefer a person’s endpoints to the preset’s, and S256 is then the person’s responsibility', () => {
     const rules = rulesFor({ provider: 'github', endpoints: { token_endpoint: 'https://ghe.example/token' } })
     expect(rules('https://ghe.example/login/oauth')).toMatchObject({
       name: 'github',
@@ -74,7 +74,7 @@ describe('the rules of a server', () => {
     })
   })
 
-  test('attack D: have a person’s endpoints at the issuer they were written for, and at no other', () => {
+  test('use a person’s endpoints at the issuer that they were written for, and at no other', () => {
     const endpoints = { token_endpoint: 'https://own.example/token' }
     const rules = rulesFor({ issuer: 'https://own.example', endpoints })
     expect(rules('https://own.example').metadata).toEqual(endpoints)

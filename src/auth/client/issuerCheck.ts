@@ -1,4 +1,4 @@
-// The issuer that a configured client belongs to: checked before every request that names or authenticates the client.
+// Checks that a configured client belongs to the issuer, before every request that names or authenticates the client.
 import { BridgeError } from '../../errors.ts'
 import type { Cache, ClientStore, Clock } from '../../ports.ts'
 import { quote } from '../../redaction/text.ts'
