@@ -204,7 +204,7 @@ test('an install that lost a file is internal, exit code 1, and what it was abou
   expect(stdout).toBe('')
   expect(stderr).toMatch(/^error: Unexpected: "Cannot find module/)
   expect(/^hint: (.*)$/m.exec(stderr)?.[1]).toContain('--debug')
-  expect(stderr).toContain('(mcp-oauth-bridge explain internal)')
+  expect(stderr).toMatch(/mcp-oauth-bridge\.js explain internal\)$/m)
 })
 
 test('an unknown config key is an error with its line, column and the nearest key', async () => {

@@ -117,7 +117,7 @@ describe('a fault', () => {
     const broken = home.write('broken.db', 'this is no database, and long enough to be looked at as one: '.repeat(40))
     const { code, lines } = await check('check-config', `${GOOD}database_url: sqlite:${broken}\n`)
     expect(code).toBe(5)
-    expect(lines.join('\n')).toContain('(mcp-oauth-bridge explain database_unreachable)')
+    expect(lines.join('\n')).toContain('mcp-oauth-bridge.js explain database_unreachable)')
 
     const newer = join(home.path, 'newer.db')
     const database = openDatabase(newer)

@@ -77,7 +77,7 @@ test('a token that the server has revoked is unauthorized, and the remedy is to 
   const { code, report } = await stage.doctor()
   expect(code).toBe(3)
   expect(report.likely_cause).toMatchObject({ name: 'mcp_handshake', code: 'unauthorized' })
-  expect(report.likely_cause.remedy).toContain('login --force')
+  expect(report.likely_cause.remedy).toContain(`mcp-oauth-bridge login ${stage.server.url} --force`)
 })
 
 test('Issue: "Invalid token signature": doctor checks a JWT against the published keys', async () => {
@@ -154,6 +154,6 @@ test('Issue: "Malformed token" errors: the login says that the server refuses it
   expect(code).toBe(3)
   expect(report.likely_cause).toMatchObject({ name: 'token', code: 'malformed_token' })
   expect(report.likely_cause.detail).toContain('truncated')
-  expect(report.likely_cause.remedy).toContain('login --force')
+  expect(report.likely_cause.remedy).toContain(`mcp-oauth-bridge login ${stage.server.url} --force`)
   expect(text).not.toContain('eyJ')
 })

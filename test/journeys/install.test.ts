@@ -29,7 +29,7 @@ describe('install', () => {
       args: [PROGRAM, URL],
       env: { MCP_OAUTH_BRIDGE_HOME: home.environment.MCP_OAUTH_BRIDGE_HOME },
     })
-    expect(stderr).toContain(`Sign in once: mcp-oauth-bridge login ${URL}`)
+    expect(stderr).toMatch(new RegExp(`Sign in once: .*mcp-oauth-bridge(.js)? login ${URL}`))
     expect((await home.command(['install', host, URL])).stderr).toContain('already has this server')
   })
 
