@@ -375,7 +375,7 @@ test.each([
         `import { register } from 'node:module'; register('./hook.mjs', import.meta.url)`,
       )
       const host = startHost(args, { ...environment, NODE_OPTIONS: `--import=file://${join(folder, 'register.mjs')}` })
-      expect((await host.initialize()).result).toBeDefined()
+      expect(await host.isMet()).toBe(true)
       expect((await host.request('tools/list')).result).toBeDefined()
       await host.close()
       expect(stage.server.state.passed.at(-1)?.headers['x-team']).toBe(config === undefined ? undefined : 'core')

@@ -93,5 +93,10 @@ export function createHurryingClock(start = NOON): FakeClock {
 
 /** Whoever sleeps wakes on the next turn, and no time passes at all. */
 export function createStandingClock(start = NOON): Clock {
-  return { now: () => start, awake: () => start, uptime: () => 0, sleep: () => new Promise((resolve) => setImmediate(resolve)) }
+  return {
+    now: () => start,
+    awake: () => start,
+    uptime: () => 0,
+    sleep: () => new Promise((resolve) => setImmediate(resolve)),
+  }
 }

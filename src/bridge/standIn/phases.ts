@@ -1,6 +1,6 @@
 // Who has answered the host's initialize, the server or the bridge in its place, and what follows from that until both know
 // the same.
-import { type BridgeError, ERRORS } from '../../errors.ts'
+import type { BridgeError } from '../../errors.ts'
 import type { Clock, Logger, SignInWatch } from '../../ports.ts'
 import type { Message } from '../message/message.ts'
 import { find, stringIn } from '../message/pick.ts'
@@ -238,7 +238,3 @@ export const until = (watch: SignInWatch, wanted: () => boolean, over: AbortSign
     over.addEventListener('abort', look)
     look()
   })
-
-/** Failures that a sign-in can end; any other one has to do with the server or the machine. */
-export const isOfSignIn = ({ code }: BridgeError): boolean =>
-  ERRORS[code].exit === 3 && code !== 'forbidden' && code !== 'insufficient_scope'

@@ -28,17 +28,21 @@ export const signInTool = (name: string, reason: BridgeError | undefined, words:
   title: 'Sign in',
   description: [
     `Signs the user in to ${words.server}. The tools of the server can be used after the sign-in.`,
-    ...(reason ? [`Now: ${reasonText(reason, words)}`, 'Call this tool to try again.'] : []),
+    ...(reason ? [`Now: ${reasonText(reason, words)}`, `Call this tool to ${verbOf(reason)}.`] : []),
   ].join(' '),
   inputSchema: { type: 'object', properties: {} },
   annotations: { idempotentHint: true, openWorldHint: true },
 })
 
+const verbOf = ({ code }: BridgeError) => (code === 'not_signed_in' ? 'sign in' : 'try again')
+
 /** What happened, and what a person can do about it. */
 export function reasonText({ code, message, hint }: BridgeError, { loginCommand }: Words): string {
-  const whatToDo = code === 'not_signed_in' ? `To sign in, run: ${loginCommand}` : hint
-  return hideKnown(withoutQueries(`${message} ${whatToDo}`))
+  const whatToDo = code === 'not_signed_in' ? `The user can also run: ${loginCommand}` : hint
+  return [message, whatToDo].map((text) => sentence(hideKnown(withoutQueries(text)))).join(' ')
 }
+
+const sentence = (text: string) => (/[.!?]$/.test(text) ? text : `${text}.`)
 
 export interface Account {
   /** `unknown`: nobody was ever signed in to this server, so it may need no sign-in. */

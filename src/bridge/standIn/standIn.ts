@@ -8,7 +8,7 @@ import type { InFlight, PendingRequest } from '../message/inFlight.ts'
 import type { Message } from '../message/message.ts'
 import type { InPlaceOptions } from './inPlace.ts'
 import { createSignInNotice } from './notice.ts'
-import { createPhases, isOfSignIn, type PhasesOptions } from './phases.ts'
+import { createPhases, type PhasesOptions } from './phases.ts'
 import { createRecall, type RecallOptions } from './recall.ts'
 
 type Made = 'conversation' | 'phases' | 'recall' | 'notice' | 'toServer'
@@ -93,8 +93,8 @@ function standIn(
       if ((await Promise.race([asking, person])) !== 'person') return
     } catch (thrown) {
       reason = asBridgeError(thrown)
-      const isSaid = !options.asks && reason.code === 'not_signed_in'
-      if (isSaid || !isOfSignIn(reason) || open.size === 0 || signal.aborted) throw thrown
+      const isForWantOfOne = reason.code === 'not_signed_in' && options.asks
+      if (!isForWantOfOne || open.size === 0 || signal.aborted) throw thrown
     } finally {
       stop()
     }

@@ -8,7 +8,7 @@ import type { LegacyConversation } from '../conversation.ts'
 import { type Message, parseMessage } from '../message/message.ts'
 import { find, valueIn } from '../message/pick.ts'
 import { type Capability, isObject, LISTS, type ListMethod, listChanged } from './answers.ts'
-import { isOfSignIn, type Phases, type Told } from './phases.ts'
+import type { Phases, Told } from './phases.ts'
 import { LONGEST_BYTES, type Recall } from './recall.ts'
 import type { Available } from './signInTool.ts'
 
@@ -53,7 +53,7 @@ export function createTruth({ conversation, phases, recall, log, write }: TruthO
       if (!now) return isEmpty ? 'same' : 'other'
       return now.nextCursor === undefined && isDeepStrictEqual(now[member], told[member]) ? 'same' : 'other'
     } catch (thrown) {
-      return isOfSignIn(asBridgeError(thrown)) ? 'later' : 'other'
+      return asBridgeError(thrown).code === 'not_signed_in' ? 'later' : 'other'
     }
   }
 

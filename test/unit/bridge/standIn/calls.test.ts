@@ -325,7 +325,7 @@ describe('the tool that signs in', () => {
   test.each([
     ['the person says no', DENIED, 'They said no. Ask.'],
     ['the server is down', DOWN, `${DOWN.message} ${DOWN.hint}`],
-    ['nobody may be asked', NOBODY, 'To sign in, run: mcp-oauth-bridge login'],
+    ['nobody may be asked', NOBODY, 'The user can also run: mcp-oauth-bridge login'],
   ])('says why and what to do where %s', async (_, error, words) => {
     const { say, text, tools, server, answerTo } = await failed()
     await tools(2)
