@@ -1,17 +1,17 @@
 // The conversation of a host that was told something in the server's place: lists come from memory, calls wait for the server
 // within bounds, and what was told is made true when the server is there. Loaded only then.
-import { asBridgeError, type BridgeError } from '../../errors.ts'
+import type { BridgeError } from '../../errors.ts'
 import type { SignInWatch } from '../../ports.ts'
 import type { HiddenTools } from '../hideTools.ts'
 import type { Deliver } from '../http/response.ts'
 import type { PendingRequest } from '../message/inFlight.ts'
 import type { Message } from '../message/message.ts'
 import { eachElement, find, stringIn } from '../message/pick.ts'
-import { answerTo, isList, LISTS, listResult } from './answers.ts'
+import { answerTo, isList, LISTS, listChanged, listResult } from './answers.ts'
 import { createLocalLists, type LocalListsOptions } from './localLists.ts'
 import { createMeeting, type MeetOptions, refusal } from './meet.ts'
 import type { Phase, Told } from './phases.ts'
-import { doneText, pendingText, reasonText, toolResult } from './signInTool.ts'
+import { createSignInCall } from './signInCall.ts'
 import { createTruth, type TruthOptions } from './truth.ts'
 
 type Carry = (pending: PendingRequest, before: Promise<unknown>, deliver: Deliver) => Promise<void>
@@ -37,41 +37,26 @@ export interface InPlace {
 }
 
 export function createInPlace(options: InPlaceOptions): InPlace {
-  const { phases, watch, account, hiddenTools, holdCallMs, toServer, write } = options
+  const { phases, watch, hiddenTools, holdCallMs, toServer, write } = options
   const truth = createTruth(options)
   const meeting = createMeeting({ ...options, truth })
   const lists = createLocalLists({ ...options, meeting })
+  const signIn = createSignInCall({ ...options, meeting, truth })
 
   let wasWaiting = watch.waiting
   watch.onChange(() => {
     const isOver = wasWaiting && !watch.waiting
+    const hasBegun = !wasWaiting && watch.waiting
     wasWaiting = watch.waiting
     const { now } = phases
+    // The host has tools, but not the one that signs in.
+    if (hasBegun && 'told' in now && now.told.lists.has('tools/list') && now.told.toldReason === undefined)
+      write(listChanged('tools')).catch(() => undefined)
     if (!isOver || !('told' in now) || meeting.busy) return
     if (watch.failure) meeting.fail(now.told, watch.failure, 'start')
     else if (now.kind === 'connectedLater') void truth.check()
     else meeting.run('background').catch(() => undefined)
   })
-
-  /** What calling the tool that signs in says: after everything is done, or why it is not. */
-  const signIn = async (told: Told, before: Promise<unknown>): Promise<object> => {
-    const complete = async () => {
-      await meeting.run('signIn')
-      // If the host has said that it is initialized, the server has heard it by then.
-      await before
-      if (told.greeted) await told.trueAgain.over
-      const tools = await truth.tools('signIn')
-      await truth.check()
-      return doneText(await account(), tools, phases.host)
-    }
-    try {
-      return toolResult(await watch.bounded(complete(), holdCallMs), false)
-    } catch (thrown) {
-      const error = asBridgeError(thrown)
-      if (error.code !== 'sign_in_pending') return toolResult(reasonText(error, options), true)
-      return toolResult(pendingText(watch.address, options), false)
-    }
-  }
 
   /** `undefined`: the server's own answer is the right one. */
   const answerHere = async (

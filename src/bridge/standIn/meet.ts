@@ -8,12 +8,14 @@ import type { Message } from '../message/message.ts'
 import { find, stringIn } from '../message/pick.ts'
 import { listChanged } from './answers.ts'
 import type { Phases, Told } from './phases.ts'
+import type { Recall } from './recall.ts'
 import type { Truth } from './truth.ts'
 
 export interface MeetOptions {
   readonly conversation: LegacyConversation
   readonly phases: Phases
   readonly truth: Truth
+  readonly recall: Recall
   readonly watch: SignInWatch
   readonly write: (line: Uint8Array) => Promise<void>
 }
@@ -29,7 +31,7 @@ export interface Meeting {
   fail(told: Told, error: BridgeError, cause: Cause): BridgeError
 }
 
-export function createMeeting({ conversation, phases, truth, watch, write }: MeetOptions): Meeting {
+export function createMeeting({ conversation, phases, truth, recall, watch, write }: MeetOptions): Meeting {
   let current: Promise<void> | undefined
 
   const fail: Meeting['fail'] = (told, error, cause) => {
@@ -62,6 +64,7 @@ export function createMeeting({ conversation, phases, truth, watch, write }: Mee
     const { now } = phases
     // The host may have begun anew meanwhile.
     if (now.kind !== 'answeredHere' || now.told !== told) return
+    if (answer && told.initialize) recall.learn(told.initialize, answer)
     if (answer) await phases.establish(answer)
     if (phases.now.kind === 'answeredHere') throw fail(told, refusal(answer), cause)
     await greeted(told)

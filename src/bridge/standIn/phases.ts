@@ -12,6 +12,8 @@ type Capabilities = ReadonlySet<string>
 
 /** What the host was told in the server's place. */
 export interface Told {
+  /** What the host said; undefined: the server has answered that itself. */
+  readonly initialize?: Message
   readonly capabilities: Capabilities
   /** Lists that were given here, until the host has those of the server. */
   readonly lists: Map<ListMethod, Readonly<Record<string, unknown>>>
@@ -56,12 +58,17 @@ export interface PhasesOptions {
   readonly write: (line: Uint8Array) => Promise<void>
 }
 
+/** What the host says of itself in its initialize. */
+export interface Host {
+  /** In its clientInfo. */
+  readonly name?: string | undefined
+  /** It follows addresses that it is given (MCP 2025-11-25, "URL Mode Elicitation"). */
+  readonly followsAddresses: boolean
+}
+
 export interface Phases {
   readonly now: Phase
-  /** The host follows addresses that it is given (MCP 2025-11-25, "URL Mode Elicitation"). */
-  readonly followsAddresses: boolean
-  /** The name in the host's clientInfo. */
-  readonly host: string | undefined
+  readonly host: Host
   /** Resolves when the host's initialize has an answer or gets none any more; undefined: it waits for none. */
   readonly held: Promise<void> | undefined
   /** Resolves when the server has answered the host's own initialize, or has failed to; undefined: that is over. */
@@ -82,35 +89,26 @@ export interface Phases {
 const LEAD_MS = 100
 
 export function createPhases(options: PhasesOptions): Phases {
-  const { recall, notice, clock, log, write } = options
+  const { notice, clock, log, write } = options
   let phase: Phase = { kind: 'waiting' }
   let current: Message | undefined
   let isFirst = true
-  let host: string | undefined
-  let followsAddresses = false
+  let host: Host = { followsAddresses: false }
   let held: Turn | undefined
   let hostsOwn: Promise<void> | undefined
 
   const settled = () => {
-    notice.allow({ messages: toldIn(phase).has('logging'), questions: followsAddresses })
+    notice.allow({ messages: toldIn(phase).has('logging'), questions: host.followsAddresses })
     held?.end()
     held = undefined
   }
 
   const answerHere = async (initialize: Message, reason?: BridgeError) => {
-    const { answerTo, initializeResult } = await import('./answers.ts')
-    const memory = await recall.loadInitialize()
-    const { server, version } = options
-    const wanted = revisionIn(initialize.bytes)
-    const result = initializeResult({ ...memory, wanted, server, version: version() })
+    const { capabilities, line, source } = await introduction(initialize, options)
     if (phase.kind === 'waiting' && current === initialize) {
-      const capabilities = new Set(Object.keys(result.capabilities))
-      log.info('proxy:sign-in', {
-        outcome: 'answered the host',
-        reason: memory.known ? 'from memory' : 'nothing is known',
-      })
-      phase = { kind: 'answeredHere', told: createTold(capabilities, reason) }
-      await write(answerTo(initialize, result))
+      phase = { kind: 'answeredHere', told: { ...createTold(capabilities), initialize, reason } }
+      log.info('proxy:sign-in', { outcome: 'answered the host', reason: source })
+      await write(line)
       settled()
     } else if (reason && phase.kind === 'answeredHere') phase.told.reason = reason
   }
@@ -124,9 +122,6 @@ export function createPhases(options: PhasesOptions): Phases {
     get now() {
       return phase
     },
-    get followsAddresses() {
-      return followsAddresses
-    },
     get host() {
       return host
     },
@@ -138,11 +133,9 @@ export function createPhases(options: PhasesOptions): Phases {
     },
     boundMs,
     hold(initialize, done) {
-      const { bytes } = initialize
       phase = { kind: 'waiting' }
       current = initialize
-      followsAddresses = find(bytes, ['params', 'capabilities', 'elicitation', 'url']) !== undefined
-      host = stringIn(bytes, find(bytes, ['params', 'clientInfo', 'name']))
+      host = hostIn(initialize.bytes)
       held?.end()
       const holding = createTurn()
       held = holding
@@ -194,13 +187,30 @@ export function createPhases(options: PhasesOptions): Phases {
   }
 }
 
-const createTold = (capabilities: Capabilities, reason?: BridgeError): Told => ({
+const hostIn = (bytes: Message['bytes']): Host => ({
+  name: stringIn(bytes, find(bytes, ['params', 'clientInfo', 'name'])),
+  followsAddresses: find(bytes, ['params', 'capabilities', 'elicitation', 'url']) !== undefined,
+})
+
+/** The answer to initialize in the server's place. */
+async function introduction(initialize: Message, { recall, server, version }: PhasesOptions) {
+  const { answerTo, initializeResult } = await import('./answers.ts')
+  const memory = await recall.loadInitialize()
+  const wanted = revisionIn(initialize.bytes)
+  const result = initializeResult({ ...memory, wanted, server, version: version() })
+  return {
+    line: answerTo(initialize, result),
+    capabilities: new Set(Object.keys(result.capabilities)),
+    source: memory.known ? 'from memory' : 'nothing is known',
+  }
+}
+
+const createTold = (capabilities: Capabilities): Told => ({
   capabilities,
   lists: new Map(),
   replays: [],
   greeted: false,
   trueAgain: createTurn(),
-  reason,
 })
 
 /** Something that others wait for. */

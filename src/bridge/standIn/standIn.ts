@@ -134,7 +134,7 @@ function standIn(
   return {
     exchange,
     refusal: (id, error) =>
-      (phases.followsAddresses ? notice.refusal(id, error) : undefined) ?? conversation.refusal(id, error),
+      (phases.host.followsAddresses ? notice.refusal(id, error) : undefined) ?? conversation.refusal(id, error),
     end: (reason) => conversation.end(reason),
   }
 }

@@ -160,6 +160,15 @@ test('introductions and first pages are learnt, other pages, errors and calls ar
   expect(kept.get('initialize')).toEqual({ asked: '2025-11-25', result: INTRODUCTION })
 })
 
+test('an introduction that came behind the host’s back is learnt too', async () => {
+  const { initialize, say, kept, server } = createWorld()
+  server.initialize = () => DOWN
+  await initialize()
+  server.initialize = () => INTRODUCTION
+  await say({ id: 2, method: 'tools/call' })
+  expect(kept.get('initialize')).toEqual({ asked: '2025-11-25', result: INTRODUCTION })
+})
+
 describe('server/discover', () => {
   const discover = { id: 'd', method: 'server/discover', params: {} }
   const REFUSED = { jsonrpc: '2.0', id: 'd', error: { code: -32601, message: 'Method not found' } }

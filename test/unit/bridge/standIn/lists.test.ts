@@ -183,6 +183,15 @@ describe('with nobody signed in', () => {
     expect(await tools(2)).toEqual(NAMES)
   })
 
+  test('are asked for again with it as soon as the server turns out to want a person', async () => {
+    const { tools, askPerson, count } = await slow({ memory: KNOWN, account: { state: 'unknown' } })
+    expect(await tools(2)).toEqual(NAMES)
+    askPerson()
+    await settled()
+    expect(count(CHANGED)).toBe(1)
+    expect(await tools(3)).toEqual([...NAMES, 'sign_in'])
+  })
+
   test('give it another name where the server has a tool of that one', async () => {
     const memory = { ...KNOWN, 'tools/list': { tools: [{ name: 'sign_in' }] } }
     const { tools, say, reached, server } = await failed(NOBODY, { memory })
