@@ -95,6 +95,22 @@ describe('that fails', () => {
     expect(heard().filter(({ id }) => id === 1)).toHaveLength(1)
   })
 
+  test('while its time is up and the memory is being read gives one answer', async () => {
+    const { say, heard, server, clock, kept } = createWorld()
+    const [gate, memory] = [createGate<object>(), createGate<undefined>()]
+    server.initialize = () => gate.passed
+    kept.set('initialize', memory.passed)
+    void say(first)
+    await settled()
+    clock.advance(HOLD)
+    await settled()
+    gate.open(DOWN)
+    await settled()
+    memory.open(undefined)
+    await settled()
+    expect(heard().map(({ id }) => id)).toEqual([1])
+  })
+
   test('because nobody is signed in, where nobody is ever asked, is the host’s to know; any other failure is not', async () => {
     const never = createWorld({ never: true })
     never.server.initialize = () => new BridgeError('not_signed_in')
