@@ -28,12 +28,18 @@ export interface LocalLists {
 export function createLocalLists(options: LocalListsOptions): LocalLists {
   const { phases, recall, watch, clock, holdInitializeMs, account, meeting } = options
 
+  /** Somebody is signed in, or the server has never asked for that. */
+  const isUsable = async () => {
+    const { state } = await account()
+    return state === 'signedIn' || (state === 'unknown' && (await recall.loadInitialize()).known !== undefined)
+  }
+
   /**
    * With nothing to tell, the right list late is better than a wrong one at once: some hosts ask once. But a server that has
-   * failed, or that nobody was ever signed in to, gets no more than a moment.
+   * failed, or of which nothing at all is known, gets no more than a moment.
    */
   const waitFor = async (trying: Promise<void>, { reason }: Told) => {
-    const isPatient = reason === undefined && (await account()).state === 'signedIn'
+    const isPatient = reason === undefined && (await isUsable())
     const over = new AbortController()
     const waits = [trying.catch(() => undefined), until(watch, () => watch.waiting, over.signal)]
     if (!isPatient) waits.push(clock.sleep(holdInitializeMs / 2, over.signal).catch(() => undefined))

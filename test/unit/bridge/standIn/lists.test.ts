@@ -94,8 +94,11 @@ describe('of a server that is known and slow', () => {
 })
 
 describe('of a server that is not known', () => {
-  test('are its own, however late, where somebody is signed in', async () => {
-    const { say, gate, answerTo, clock, count } = await slow()
+  test.each<[string, World]>([
+    ['somebody is signed in', {}],
+    ['the server has never needed a sign-in', { memory: { initialize: INTRODUCTION }, account: { state: 'unknown' } }],
+  ])('are its own, however late, where %s', async (_, world) => {
+    const { say, gate, answerTo, clock, count } = await slow(world)
     void say({ id: 2, method: 'tools/list' })
     await settled()
     clock.advance(HOLD * 10)
