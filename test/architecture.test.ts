@@ -323,6 +323,10 @@ const LAZY = [
   'src/auth/grants/authorizationCode.ts',
   'src/auth/discovery/protectedResource.ts',
   'src/doctor/examine.ts',
+  'src/bridge/standIn/answers.ts',
+  'src/bridge/standIn/discover.ts',
+  'src/bridge/standIn/inPlace.ts',
+  'src/bridge/standIn/progress.ts',
 ]
 
 /** Chunk of dist/ → which of LAZY it holds, as the bundler itself tells. */
