@@ -28,7 +28,7 @@ export const signInTool = (name: string, reason: BridgeError | undefined, words:
   title: 'Sign in',
   description: [
     `Signs the user in to ${words.server}. The tools of the server can be used after the sign-in.`,
-    ...(reason ? [`Now: ${reasonText(reason, words)}`, `Call this tool to ${verbOf(reason)}.`] : []),
+    ...(reason ? [`Now: ${whatOf(reason)}`, `Call this tool to ${verbOf(reason)}.`, remedyOf(reason, words)] : []),
   ].join(' '),
   inputSchema: { type: 'object', properties: {} },
   annotations: { idempotentHint: true, openWorldHint: true },
@@ -37,12 +37,19 @@ export const signInTool = (name: string, reason: BridgeError | undefined, words:
 const verbOf = ({ code }: BridgeError) => (code === 'not_signed_in' ? 'sign in' : 'try again')
 
 /** What happened, and what a person can do about it. */
-export function reasonText({ code, message, hint }: BridgeError, { loginCommand }: Words): string {
-  const whatToDo = code === 'not_signed_in' ? `The user can also run: ${loginCommand}` : hint
-  return [message, whatToDo].map((text) => sentence(hideKnown(withoutQueries(text)))).join(' ')
+export const reasonText = (reason: BridgeError, words: Words) => `${whatOf(reason)} ${remedyOf(reason, words)}`
+
+const whatOf = ({ message }: BridgeError) => {
+  const text = plain(message)
+  return /[.!?]$/.test(text) ? text : `${text}.`
 }
 
-const sentence = (text: string) => (/[.!?]$/.test(text) ? text : `${text}.`)
+/** A command may be its end, so nothing is put after that. */
+const remedyOf = ({ code, hint }: BridgeError, { loginCommand }: Words) =>
+  code === 'not_signed_in' ? `The user can also run: ${loginCommand}` : plain(hint)
+
+/** Without secrets in the server’s address or headers. */
+const plain = (text: string) => hideKnown(withoutQueries(text))
 
 export interface Account {
   /** `unknown`: nobody was ever signed in to this server, so it may need no sign-in. */

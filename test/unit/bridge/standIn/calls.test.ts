@@ -345,7 +345,7 @@ describe('the tool that signs in', () => {
     expect(text(3)).toContain('They said no. Ask.')
     expect(count('notifications/tools/list_changed')).toBe(1)
     await tools(4)
-    expect(answerTo(4).result.tools[0].description).toContain('They said no. Ask.')
+    expect(answerTo(4).result.tools[0].description).toMatch(/They said no\. .*Ask\./)
     await settled()
     expect(count('notifications/tools/list_changed')).toBe(1)
   })
