@@ -82,8 +82,11 @@ export function createInPlace(options: InPlaceOptions): InPlace {
       if (now.kind !== 'answeredHere') await toServer(pending, before, deliver)
     } else if (!now.told.greeted) {
       now.told.greeted = true
-      await toServer(pending, before, deliver)
-      await meeting.greeted(now.told)
+      try {
+        await toServer(pending, before, deliver)
+      } finally {
+        await meeting.greeted(now.told)
+      }
     }
   }
 

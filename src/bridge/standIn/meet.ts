@@ -50,7 +50,7 @@ export function createMeeting({ conversation, phases, truth, recall, watch, writ
     const { now } = phases
     const replays = told.replays.splice(0)
     if (now.kind === 'connectedLater' && now.capabilities.has('logging'))
-      for (const message of replays) await conversation.tell(message)
+      for (const message of replays) await conversation.tell(message).catch(() => undefined)
     void truth.check().then(told.trueAgain.end)
   }
 

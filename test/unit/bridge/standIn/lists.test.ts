@@ -254,6 +254,16 @@ test('a level that was set here reaches the server, once', async () => {
   expect(reached).toEqual(['initialize', 'notifications/initialized', 'tell logging/setLevel'])
 })
 
+test('a server that fails at initialized does not keep the truth from the host', async () => {
+  const { tools, gate, server, count } = await slow({ memory: KNOWN })
+  server['notifications/initialized'] = () => DOWN
+  server['tools/list'] = () => ({ tools: [] })
+  await tools(2)
+  gate.open(INTRODUCTION)
+  await settled()
+  expect(count(CHANGED)).toBe(1)
+})
+
 test('a list that the host has asked for again itself is not announced', async () => {
   const { tools, gate, count, server, say } = await slow({ memory: KNOWN, account: { state: 'signedOut' } })
   await tools(2)
