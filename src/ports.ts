@@ -1,4 +1,5 @@
 // The interfaces to the outside world and between rooms; their data is in records.ts.
+import type { BridgeError } from './errors.ts'
 import type {
   AccountSummary,
   Attempt,
@@ -54,8 +55,11 @@ export interface HttpClient {
   close(): Promise<void>
 }
 
-/** Why a request is sent: the host starts up, a person made a call, or we listen in the background. */
-export type Cause = 'start' | 'call' | 'background'
+/**
+ * Why a request is sent: the host starts up, a person made a call, the tool that signs in was called, or something of our own that
+ * asks nobody.
+ */
+export type Cause = 'start' | 'call' | 'signIn' | 'background'
 
 /** Available now, or later. */
 export type MaybePromise<T> = T | Promise<T>
@@ -86,10 +90,14 @@ export interface SignInWatch {
   readonly waiting: boolean
   /** Where the person signs in, once it is known. */
   readonly address: string | undefined
-  /** Calls `listener` when either changes; returns a function that stops it. */
+  /** How the last one of this process failed; undefined: it did not, or another one has begun. */
+  readonly failure: BridgeError | undefined
+  /** Calls `listener` when one of them changes, and when somebody begins to wait; returns a function that stops it. */
   onChange(listener: () => void): () => void
-  /** `work`, or after `ms` a BridgeError sign_in_pending that contains the address. */
+  /** `work`, or a BridgeError sign_in_pending that contains the address once a person is still waited for after `ms`. */
   bounded<T>(work: Promise<T>, ms: number): Promise<T>
+  /** The person does not want to sign in now: whoever waits in {@link bounded} gets its error at once. The sign-in goes on. */
+  giveUp(): void
 }
 
 /** What this server answered last, for a host that asks while a person signs in. JSON `result` members by method. */
@@ -215,6 +223,8 @@ export interface Clock {
   now(): number
   /** ms that do not advance while the machine sleeps; only differences are meaningful */
   awake(): number
+  /** ms since this process was started */
+  uptime(): number
   sleep(ms: number, signal?: AbortSignal): Promise<void>
 }
 

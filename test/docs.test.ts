@@ -178,7 +178,7 @@ test('the README’s host snippet starts a bridge that signs in and answers', as
     ...stage.environment,
     CONFIG_PATH: stage.config(`callback_url: ${stage.callbackUrl}\n`),
   })
-  expect((await host.initialize()).result).toBeDefined()
+  expect(await host.isMet()).toBe(true)
   await host.close()
   await stage.close()
 })

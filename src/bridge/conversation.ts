@@ -24,4 +24,6 @@ export interface LegacyConversation extends Conversation {
   initialize(cause: Cause): Promise<Message | undefined>
   /** One message of the host that it needs no answer to. */
   tell(message: Message): Promise<void>
+  /** A request of our own, whose answer the host does not see. @throws BridgeError why there is none */
+  ask(request: Message, cause: Cause): Promise<Message | undefined>
 }

@@ -8,6 +8,10 @@ export function withoutHiddenTools(
 ): LegacyConversation {
   return {
     ...conversation,
+    async ask(request, cause) {
+      const answer = await conversation.ask(request, cause)
+      return answer && (await hiddenTools).strip(answer, request)
+    },
     async exchange(pending, before, deliver) {
       await before
       const hidden = await hiddenTools

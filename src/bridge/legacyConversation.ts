@@ -100,6 +100,7 @@ export function createLegacyConversation(options: LegacyOptions): LegacyConversa
       return answer
     },
     tell: transport.tell,
+    ask: (request, cause) => transport.behindTheHost(exchange, cause)(request),
     end(reason: BridgeError) {
       listening?.abort(reason)
       ending.abort(reason)

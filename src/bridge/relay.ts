@@ -17,7 +17,7 @@ export interface RelayOptions extends Omit<LegacyOptions, 'inFlight' | 'deliver'
   /** Omitted: answers are not recorded. */
   readonly hiddenTools?: Promise<HiddenTools>
   /** What the host is told while a person signs in. Left out: the host waits for a person as long as that takes. */
-  readonly signIn?: (conversation: LegacyConversation) => Conversation
+  readonly signIn?: (conversation: LegacyConversation, inFlight: InFlight) => Conversation
 }
 
 export interface Relay {
@@ -123,7 +123,7 @@ function converse(options: RelayOptions, inFlight: InFlight, write: Deliver): Co
   const deliver: Deliver = hiddenTools ? async (message) => write((await hiddenTools).strip(message)) : write
   const whole = createLegacyConversation({ ...options, inFlight, deliver })
   const allowed = hiddenTools ? withoutHiddenTools(whole, hiddenTools) : whole
-  return signIn ? signIn(allowed) : allowed
+  return signIn ? signIn(allowed, inFlight) : allowed
 }
 
 const notOneMessage = () =>

@@ -41,7 +41,9 @@ export function createRetry(exchange: Exchange, clock: Clock): Exchange {
     isCut(thrown) &&
     !signal.aborted &&
     open.size === message.asks.length &&
-    (!transmission.sent || (message.method !== 'initialize' && mayRunTwice(message)))
+    // A host that waits for initialize is told at once; what it asks next is the next try.
+    message.method !== 'initialize' &&
+    (!transmission.sent || mayRunTwice(message))
 
   const outcome = (thrown: unknown, { transmission, message }: PendingRequest) => {
     // A host that does not know whether it is initialized asks again anyway.

@@ -28,6 +28,8 @@ export interface TransportOptions {
 
 export interface Transport {
   readonly exchange: Exchange
+  /** `exchange` for one message behind the host's back: resolves to its answer; what else comes is for the host. */
+  behindTheHost(exchange: Exchange, cause?: Cause): (message: Message) => Promise<Message | undefined>
   /** Sends the host's own initialize, without its knowledge, and initialized; resolves to the answer. */
   initialize(cause: Cause): Promise<Message | undefined>
   /** One message of the host that it needs no answer to. */
@@ -42,8 +44,7 @@ const NOT_STREAMABLE = [400, 404, 405]
 export function createTransport(options: TransportOptions, onRenewed: () => void): Transport {
   const { kind, session, inFlight, log, deliver } = options
 
-  /** Its answers are not for the host; what else comes is. */
-  const behindTheHost = (exchange: Exchange, cause?: Cause) => async (message: Message) => {
+  const behindTheHost: Transport['behindTheHost'] = (exchange, cause) => async (message) => {
     const pending = inFlight.begin(message, cause)
     let answer: Message | undefined
     try {
@@ -107,10 +108,12 @@ export function createTransport(options: TransportOptions, onRenewed: () => void
 
   return {
     exchange,
+    behindTheHost,
     async initialize(cause) {
       if (!session.initialize) return undefined
       const { INITIALIZED } = await import('./session/restore.ts')
       const answer = await behindTheHost(exchange, cause)(session.initialize)
+      if (!answer || answer.failed) return answer
       await behindTheHost(exchange, cause)(parseMessage(INITIALIZED) as Message)
       return answer
     },

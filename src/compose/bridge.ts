@@ -6,9 +6,11 @@ import { countLines, type HostFlow } from '../bridge/host/backpressure.ts'
 import { createLineWriter } from '../bridge/host/stdout.ts'
 import { createSend } from '../bridge/http/send.ts'
 import { createRelay, type Relay } from '../bridge/relay.ts'
+import type { Account } from '../bridge/standIn/signInTool.ts'
 import { createHostSignIn } from '../bridge/standIn/standIn.ts'
 import type { Config } from '../config/config.ts'
 import { keyOf, serverOf } from '../config/target.ts'
+import { isSecretHeader } from '../redaction/names.ts'
 import { loginCommand, shownUrl } from '../redaction/shownUrl.ts'
 import { boundCalls, type PendingSignIn } from '../signin/pending.ts'
 import { createKnownAnswers } from '../store/knownAnswers.ts'
@@ -53,6 +55,8 @@ export function composeRelay(
     version,
     asks: config.loginMode !== 'never',
     loginCommand: loginCommand(server.url, profile, server.name),
+    // A store that cannot be read is the error of the request that needs it.
+    account: () => accountOf(config, storage).catch(() => ({ state: 'signedIn' })),
     hiddenTools,
     known: createKnownAnswers(async () => (await storage.open()).answers, keyOf(config), clock),
   })
@@ -69,6 +73,18 @@ export function composeRelay(
     ...(hiddenTools === undefined ? {} : { hiddenTools }),
   })
   return { ...relay, line: countLines(hostFlow, relay.line) }
+}
+
+/** Who the host is signed in as, before the server has been asked. */
+async function accountOf(config: Config, { open }: Storage): Promise<Account> {
+  const { headers, grant } = serverOf(config)
+  const { generation, tokens } = await (await open()).tokens.load(keyOf(config))
+  const { email, name, preferred_username: username } = tokens?.user?.claims ?? {}
+  const named = [email, name, username].find((one) => typeof one === 'string' && one !== '')
+  // With a key in a header, or as this program itself, nobody has to sign in.
+  const isKnown = grant === 'client_credentials' || Object.entries(headers).some((one) => isSecretHeader(...one))
+  if (!tokens && !isKnown) return { state: generation === 0 ? 'unknown' : 'signedOut' }
+  return { state: 'signedIn', name: named as string | undefined }
 }
 
 /** What the authorizer sends besides the token. */

@@ -72,7 +72,7 @@ export function configFrom(
     hideTools: file.response_transform?.hide_tools ?? [],
     userHeaders: file.user_headers ?? { 'X-User-Id': 'sub', 'X-User-Email': 'email', 'X-User-Name': 'name' },
     loginMode: oneOf('--login', flags.login, LOGIN_MODES) ?? file.login?.mode ?? 'auto',
-    holdInitializeMs: forTimer(file.login?.hold_initialize_ms ?? 3_000),
+    holdInitializeMs: forTimer(file.login?.hold_initialize_ms ?? 600),
     holdCallMs: forTimer(file.login?.hold_call_ms ?? 45_000),
     openBrowser: flags.openBrowser,
     serverNames: Object.keys(file.servers ?? {}),

@@ -1,5 +1,5 @@
 // The pending sign-in that this process waits for: the bridge reports it to the host and limits the wait of every call.
-import { BridgeError } from '../errors.ts'
+import { asBridgeError, BridgeError } from '../errors.ts'
 import type { Authorizer, Clock, SignInWatch } from '../ports.ts'
 
 export interface PendingSignIn extends SignInWatch {
@@ -9,11 +9,23 @@ export interface PendingSignIn extends SignInWatch {
 
 export function createPendingSignIn(clock: Clock): PendingSignIn {
   const listeners = new Set<() => void>()
+  /** Ends a wait with its error. */
+  const bounds = new Set<() => void>()
   let asking = 0
   let address: string | undefined
+  let failure: BridgeError | undefined
   const changed = () => {
     for (const listener of [...listeners]) listener()
   }
+  const whenWaiting = (over: AbortSignal) =>
+    new Promise<void>((resolve) => {
+      const look = () => {
+        if (asking > 0) resolve()
+      }
+      listeners.add(look)
+      over.addEventListener('abort', () => listeners.delete(look))
+      look()
+    })
 
   return {
     get waiting() {
@@ -22,18 +34,25 @@ export function createPendingSignIn(clock: Clock): PendingSignIn {
     get address() {
       return address
     },
+    get failure() {
+      return failure
+    },
     onChange(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
     async during(ask) {
       asking++
+      failure = undefined
       changed()
       try {
         await ask((url) => {
           address = url
           changed()
         })
+      } catch (thrown) {
+        failure = asBridgeError(thrown)
+        throw thrown
       } finally {
         asking--
         if (asking === 0) address = undefined
@@ -42,20 +61,28 @@ export function createPendingSignIn(clock: Clock): PendingSignIn {
     },
     async bounded(work, ms) {
       const over = new AbortController()
-      const bound = clock.sleep(ms, over.signal).then(
-        () => {
-          throw pending(address)
-        },
-        () => new Promise<never>(() => undefined),
-      )
+      const bound = new Promise<never>((_, reject) => {
+        const end = () => reject(pending(address))
+        bounds.add(end)
+        over.signal.addEventListener('abort', () => bounds.delete(end))
+        // A server that is merely slow has limits of its own.
+        clock
+          .sleep(ms, over.signal)
+          .then(() => whenWaiting(over.signal))
+          .then(end, () => undefined)
+      })
       // The loser of the race is ignored.
       work.catch(() => undefined)
       bound.catch(() => undefined)
+      changed()
       try {
         return await Promise.race([work, bound])
       } finally {
         over.abort()
       }
+    },
+    giveUp() {
+      for (const end of [...bounds]) end()
     },
   }
 }

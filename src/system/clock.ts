@@ -6,6 +6,8 @@ import type { Clock } from '../ports.ts'
 export const clock: Clock = {
   now: () => Date.now(),
   awake: () => performance.now(),
+  // Its origin is the start of the process.
+  uptime: () => performance.now(),
   async sleep(ms, signal) {
     const options = signal ? { signal } : {}
     // A delay that is too long for one timer is split.

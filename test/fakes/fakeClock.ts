@@ -29,6 +29,7 @@ export function createFakeClock(start = NOON): FakeClock {
     sleeps,
     now: () => now,
     awake: () => now - asleep,
+    uptime: () => now - start,
     doze(ms) {
       asleep += ms
       this.advance(ms)
@@ -68,6 +69,7 @@ export function createHurryingClock(start = NOON): FakeClock {
     sleeps,
     now: () => now,
     awake: () => now - asleep,
+    uptime: () => now - start,
     doze(ms) {
       asleep += ms
       now += ms
@@ -91,5 +93,10 @@ export function createHurryingClock(start = NOON): FakeClock {
 
 /** Whoever sleeps wakes on the next turn, and no time passes at all. */
 export function createStandingClock(start = NOON): Clock {
-  return { now: () => start, awake: () => start, sleep: () => new Promise((resolve) => setImmediate(resolve)) }
+  return {
+    now: () => start,
+    awake: () => start,
+    uptime: () => 0,
+    sleep: () => new Promise((resolve) => setImmediate(resolve)),
+  }
 }

@@ -97,7 +97,7 @@ test.skipIf(!has('chromium')).each([
   stage = await start()
   const debugPort = await freePort()
   const host = stage.host([], { BROWSER: writeOpener(debugPort) })
-  const initialized = host.initialize()
+  const failure = host.failure()
   browser = await attach(debugPort)
   const page = browser.contexts()[0]?.pages()[0] ?? (await browser.contexts()[0]?.waitForEvent('page'))
   if (!page) throw new Error('no tab was opened')
@@ -107,7 +107,7 @@ test.skipIf(!has('chromium')).each([
   expect(text).toContain(remedy)
   expect(page.url()).toBe(stage.callbackUrl)
   await page.screenshot({ path: join(PICTURES, `failed-${code}.png`) })
-  expect((await initialized).error.data.code).toBe(code)
+  expect((await failure).data.code).toBe(code)
   await host.close()
 })
 

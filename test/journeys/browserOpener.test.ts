@@ -76,7 +76,7 @@ test('what a dependency prints with console goes to stderr, not to the host', as
   const noise = `const { log } = console; setInterval(() => { if (console.log !== log) { ${print} } }, 1).unref()`
   writeFileSync(hook, noise)
   const host = stage.host([], { NODE_OPTIONS: `--import=file://${hook}` })
-  expect((await host.initialize()).result).toBeDefined()
+  expect(await host.isMet()).toBe(true)
   await host.close()
   expect(host.stderr).toContain('rubbish')
   expect(host.rubbish).toEqual([])

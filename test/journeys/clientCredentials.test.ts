@@ -31,7 +31,7 @@ const status = async () => JSON.parse((await stage.command(['status', '--json'])
 test('a bridge signs in by itself, without a browser, an attempt or a person', async () => {
   const robot = await setUp()
   const host = stage.host([...robot, '--login', 'never'])
-  expect((await host.initialize()).result).toBeDefined()
+  expect(await host.isMet()).toBe(true)
   expect((await host.request('tools/list')).result.tools.length).toBeGreaterThan(5)
   expect(stage.tabs()).toEqual([])
   expect(stage.loginProcesses()).toEqual([])
@@ -69,9 +69,9 @@ test('an authorization server that fails causes an error answer, and no browser 
   const robot = await setUp()
   stage.authorization.state.tokenFault = { status: 503 }
   const host = stage.host(robot)
-  expect((await host.initialize()).error.data.code).toBe('authorization_server_error')
+  expect((await host.failure()).data.code).toBe('authorization_server_error')
   stage.authorization.state.tokenFault = undefined
-  expect((await host.initialize()).result).toBeDefined()
+  expect(await host.isMet()).toBe(true)
   expect(stage.tabs()).toEqual([])
   await host.close()
 })
@@ -118,7 +118,7 @@ test('with a key it authenticates by private_key_jwt', async () => {
   writeFileSync(key, privateKey.export({ format: 'pem', type: 'pkcs8' }))
   const robot = ['--client-id', CLIENT.client_id, '--client-key-file', key, '--issuer', stage.authorization.issuer]
   const host = stage.host(['--client-credentials', ...robot])
-  expect((await host.initialize()).result).toBeDefined()
+  expect(await host.isMet()).toBe(true)
   stage.server.rejectTokens()
   expect((await host.request('tools/list')).result.tools.length).toBeGreaterThan(5)
   expect(stage.authorization.state.tokenRequests).toBe(2)

@@ -137,8 +137,8 @@ describe('a server names its own authorization server, and a client is configure
     const stage = await world()
     const { yaml, words = [] } = configured(stage)
     const config = yaml === undefined ? [] : ['--config', write(stage, `${yaml}\n`)]
-    const answer = await stage.host(...config, ...words).initialize()
-    expect(answer.error?.data.code).toBe(code)
+    const error = await stage.host(...config, ...words).failure()
+    expect(error?.data?.code).toBe(code)
     expectNothingProven(stage.issuer)
     if (code !== undefined) expect(stage.tabs()).toBe(0)
   })
@@ -147,14 +147,14 @@ describe('a server names its own authorization server, and a client is configure
     const stage = await world()
     const own = await kept(startScriptedIssuer())
     const yaml = `servers: { it: { url: "${url(stage)}" } }\nproviders: { p: { client_id: c, client_secret: ${SECRET}, issuer: "${own.origin}" } }\n`
-    expect((await stage.host('--config', write(stage, yaml)).initialize()).result).toBeDefined()
+    expect(await stage.host('--config', write(stage, yaml)).isMet()).toBe(true)
     expect(told(own)).toContain(`c:${SECRET}`)
     expect(stage.issuer.requests).toEqual([])
   })
 
   test('a public client that another server already uses: it is not named to a second issuer', async () => {
     const [first, second] = [await world(), await world()]
-    expect((await first.host('--client-id', 'c').initialize()).result).toBeDefined()
+    expect(await first.host('--client-id', 'c').isMet()).toBe(true)
     const { code, stderr } = await first.command('login', url(second), '--client-id', 'c')
     expect(code).toBe(3)
     expect(stderr).toContain('client_issuer_changed')
@@ -172,7 +172,7 @@ describe('a secret without an issuer', () => {
     expect(/^hint: (.*)$/m.exec(stderr)?.[1]).toContain(`--issuer "${stage.issuer.origin}"`)
     expectNothingProven(stage.issuer)
     const named = [...words, '--issuer', stage.issuer.origin]
-    expect((await stage.host(...named, '--client-credentials').initialize()).result).toBeDefined()
+    expect(await stage.host(...named, '--client-credentials').isMet()).toBe(true)
     expect(told(stage.issuer)).toContain(`c:${SECRET}`)
   })
 
@@ -190,10 +190,10 @@ describe('a secret without an issuer', () => {
     expect((await terminal.exits()).code).toBe(code)
     if (code !== 0) return expectNothingProven(stage.issuer)
     const host = stage.host(...words, '--profile', 'other')
-    expect((await host.initialize()).result).toBeDefined()
+    expect(await host.isMet()).toBe(true)
     const second = await kept(startScriptedIssuer())
     stage.state.issuer = second.origin
-    const { error } = await stage.host(...words, '--profile', 'third').initialize()
+    const error = await stage.host(...words, '--profile', 'third').failure()
     expect(error.data.code).toBe('client_issuer_missing')
     expectNothingProven(second)
   })
@@ -204,7 +204,7 @@ describe('stored tokens are of an issuer that the configured client does not bel
   async function registered(id: string) {
     const stage = await world()
     stage.issuer.routes['/register'] = () => ({ status: 201, json: { client_id: id } })
-    expect((await stage.host().initialize()).result).toBeDefined()
+    expect(await stage.host().isMet()).toBe(true)
     return stage
   }
   const after = async (stage: World, words: readonly string[]) => {
@@ -244,7 +244,7 @@ describe('stored tokens are of an issuer that the configured client does not bel
       const yaml = `servers: { it: { url: "${url(stage)}" } }\nproviders: { p: { client_id: c, client_secret: ${SECRET}, issuer: "${issuer}" } }\n`
       return ['--config', write(stage, yaml)]
     }
-    expect((await stage.host(...config(stage.issuer.origin)).initialize()).result).toBeDefined()
+    expect(await stage.host(...config(stage.issuer.origin)).isMet()).toBe(true)
     stage.issuer.requests.length = 0
     expect((await stage.command(...words(stage), ...config(own.origin))).code).toBe(code)
     expectNothingProven(stage.issuer)
@@ -253,7 +253,7 @@ describe('stored tokens are of an issuer that the configured client does not bel
 
   test('logout of all the tokens of one server are not sent to the endpoints of another', async () => {
     const [stage, other] = [await world(), await world()]
-    expect((await stage.host().initialize()).result).toBeDefined()
+    expect(await stage.host().isMet()).toBe(true)
     const thief = await kept(startScriptedIssuer())
     const yaml = `servers: { it: { url: "${url(other)}" } }
 providers: { p: { client_id: c, client_secret: ${SECRET}, revocation_endpoint: "${thief.origin}/revoke" } }\n`

@@ -45,7 +45,7 @@ describe('a client of a person', () => {
     writeFileSync(key, pem)
     const mine = ['--client-id', 'mine', '--client-key-file', key, '--issuer', stage.authorization.issuer]
     const host = stage.host([...mine, '--callback-url', REDIRECT])
-    expect((await host.initialize()).result).toBeDefined()
+    expect(await host.isMet()).toBe(true)
     stage.server.rejectTokens()
     expect((await host.request('tools/list')).result).toBeDefined()
     expect(stage.authorization.counts).toMatchObject({ registrations: 0, codeGrants: 1, refreshGrants: 1 })
@@ -80,7 +80,7 @@ describe('a client of a person', () => {
       String(url) === DOCUMENT ? Response.json(document) : new Response(null, { status: 404 })
     const stage = await kept(startStage({ features, settings: { fetch: served } }))
     const host = stage.host(['--client-metadata-url', DOCUMENT, '--callback-url', REDIRECT])
-    expect((await host.initialize()).result).toBeDefined()
+    expect(await host.isMet()).toBe(true)
     expect(new URL(stage.tabs()[0]?.[0] ?? '').searchParams.get('client_id')).toBe(DOCUMENT)
     expect(stage.authorization.counts).toMatchObject({ registrations: 0, codeGrants: 1 })
   })
@@ -112,7 +112,7 @@ describe('a registration that the server has forgotten', () => {
     const redeem = stage.issuer.routes['/token']
     stage.issuer.routes['/token'] = (seen) =>
       seen.body.includes('client_id=client-1-') ? { status, ...body } : (redeem?.(seen) ?? {})
-    expect((await stage.host().initialize()).result).toBeDefined()
+    expect(await stage.host().isMet()).toBe(true)
     const called = (path: string) => stage.issuer.requests.filter((seen) => seen.path === path)
     expect(stage.tabs()).toBe(1)
     expect(called('/register')).toHaveLength(2)
@@ -124,14 +124,14 @@ describe('a registration that the server has forgotten', () => {
   test('is not replaced a second time: the sign-in then fails', async () => {
     const stage = await kept(startProtectedStage())
     stage.issuer.routes['/token'] = () => ({ status: 401, json: { error: 'invalid_client' } })
-    expect((await stage.host().initialize()).error.data.code).toBe('invalid_client')
+    expect((await stage.host().failure()).data.code).toBe('invalid_client')
     expect(stage.issuer.requests.filter(({ path }) => path === '/register')).toHaveLength(2)
   })
 
   test('is replaced when a refresh is refused, and the call succeeds after one sign-in', async () => {
     const stage = await kept(startProtectedStage())
     const host = stage.host()
-    expect((await host.initialize()).result).toBeDefined()
+    expect(await host.isMet()).toBe(true)
     const redeem = stage.issuer.routes['/token']
     stage.issuer.routes['/token'] = (seen) => {
       if (seen.body.includes('client_id=client-1-')) return { status: 422, json: { detail: 'no such client' } }

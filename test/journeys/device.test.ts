@@ -30,7 +30,7 @@ test('login --device shows address and code, opens no browser, and the tokens se
   expect(stage.tabs()).toEqual([])
   expect(await status()).toMatchObject([{ state: 'signed_in', email: 'alice@example.com', refreshable: true }])
   const host = stage.host()
-  expect((await host.initialize()).result).toBeDefined()
+  expect(await host.isMet()).toBe(true)
   expect(stage.server.state.passed[0]?.headers).toMatchObject({ 'x-user-email': 'alice@example.com' })
   await host.close()
 })

@@ -90,7 +90,7 @@ test('Issue: "Authorization header not forwarded to MCP server": doctor names th
 test('Issue: "Authorization header not forwarded to MCP server": the log shows that it is forwarded', async () => {
   stage = await startStage()
   const host = stage.host()
-  expect((await host.initialize()).result).toBeDefined()
+  expect(await host.isMet()).toBe(true)
   await host.close()
   const line = stage.logged().find(({ event }) => event === 'proxy:headers')
   expect(JSON.stringify(line)).toMatch(/authorization/i)

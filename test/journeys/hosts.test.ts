@@ -8,6 +8,7 @@ import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport as StdioV1 } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { afterEach, expect, test } from 'vitest'
 import { PROGRAM } from '../servers/host.ts'
+import { PATIENCE } from '../servers/patience.ts'
 import { startStage } from '../servers/stage.ts'
 
 let stage: Awaited<ReturnType<typeof startStage>>
@@ -17,7 +18,7 @@ afterEach(() => stage?.close())
 const parameters = () => ({
   command: process.execPath,
   args: [PROGRAM, stage.server.url],
-  env: { ...stage.environment, CONFIG_PATH: stage.config(`callback_url: ${stage.callbackUrl}\n`) } as Record<
+  env: { ...stage.environment, CONFIG_PATH: stage.config(`callback_url: ${stage.callbackUrl}\n${PATIENCE}`) } as Record<
     string,
     string
   >,

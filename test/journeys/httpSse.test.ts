@@ -53,7 +53,7 @@ describe('a server that refuses a POST of initialize with 405', () => {
 
   test('that answers no GET with an endpoint has its own error reported', async () => {
     stage = await startScriptedStage({ initialize: ({ reply }) => reply(404, 'no such page') })
-    const { error } = await stage.host().initialize()
+    const error = await stage.host().failure()
     expect(error.data.code).toBe('server_error')
     expect(error.message).toContain('no such page')
   })
@@ -69,7 +69,7 @@ describe('--transport', () => {
 
   test('http excludes HTTP+SSE', async () => {
     const { server } = await startOlder()
-    expect((await stage.host(['--transport', 'http']).initialize()).error.data.code).toBe('server_error')
+    expect((await stage.host(['--transport', 'http']).failure()).data.code).toBe('server_error')
     expect(server.count('GET')).toBe(0)
   })
 
@@ -79,7 +79,7 @@ describe('--transport', () => {
     await stage.host(config).initialize()
     expect(server.methods().slice(0, 2)).toEqual(['GET', 'initialize'])
     const asked = server.count('GET')
-    expect((await stage.host([...config, '--transport', 'http']).initialize()).error.data.code).toBe('server_error')
+    expect((await stage.host([...config, '--transport', 'http']).failure()).data.code).toBe('server_error')
     expect(server.count('GET')).toBe(asked)
   })
 
@@ -146,7 +146,7 @@ describe('a stream that breaks', () => {
 test('an endpoint at another origin receives nothing', async () => {
   const { server } = await startOlder(() => 'http://127.0.0.1:1/steal')
   const host = stage.host(['--transport', 'sse'])
-  const { error } = await host.initialize()
+  const error = await host.failure()
   expect(error.data.code).toBe('invalid_protocol')
   expect(error.message).toContain('another origin')
   expect(server.count('initialize')).toBe(0)

@@ -6,6 +6,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { HOSTS } from '../../src/hosts/hosts.ts'
 import { makeHome } from '../servers/home.ts'
 import { PROGRAM, spawnHost } from '../servers/host.ts'
+import { PATIENCE } from '../servers/patience.ts'
 import { startStage } from '../servers/stage.ts'
 
 let home: ReturnType<typeof makeHome>
@@ -161,8 +162,9 @@ test('a written entry, from a folder with spaces and quotes, bridges when a host
   expect(installed).toMatchObject({ code: 0 })
   const { command, args, env } = servers().x
   const { PATH, HOME, BROWSER, PERSON_LOG } = stage.environment
-  const host = spawnHost(command, args, { PATH, HOME, BROWSER, PERSON_LOG, ...env })
-  expect((await host.initialize()).result).toBeDefined()
+  const CONFIG_PATH = home.write('patient.yaml', PATIENCE)
+  const host = spawnHost(command, args, { PATH, HOME, BROWSER, PERSON_LOG, CONFIG_PATH, ...env })
+  expect(await host.isMet()).toBe(true)
   expect((await host.request('tools/list')).result.tools.length).toBeGreaterThan(0)
   await host.close()
   expect(stage.server.state.passed.at(-1)?.headers['x-say']).toBe(`"hi" it's $HOME %PATH% \\`)

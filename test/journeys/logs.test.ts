@@ -68,7 +68,7 @@ test.each([
   const named = ['X-Named:$', '{NAMED}'].join('')
   const words = ['--config', config, '--header', 'X-Api-Key: needle-flag', '--header', named, ...debug]
   const host = stage.hostOf('work', words, { NAMED: 'needle-variable' })
-  expect((await host.initialize()).result).toBeDefined()
+  expect(await host.isMet()).toBe(true)
   await host.close()
   const { headers } = stage.server.state.passed[0] ?? {}
   expect(headers).toMatchObject({

@@ -236,7 +236,7 @@ describe('silence', () => {
       `https://127.0.0.1:${port}/mcp`,
       stage.config('connect_timeout: 300\nrequest_timeout: 0\n'),
     )
-    expect((await host.initialize()).error.data.code).toBe('server_timeout')
+    expect((await host.failure()).data.code).toBe('server_timeout')
     host.child.kill('SIGKILL')
     mute.close()
   })

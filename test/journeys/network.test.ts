@@ -106,7 +106,7 @@ test('the system’s store alone is enough', async () => {
 test('an unknown certificate authority is named to the host, with both remedies; nothing is sent', async () => {
   const server = await serveSecurely('server.pem', mcp)
   const host = startHost([`${server.origin}/mcp`], home.environment)
-  const { error } = await host.request('initialize', { protocolVersion: '2025-11-25', capabilities: {} })
+  const error = await host.failure()
   expect(error.data.code).toBe('tls_failed')
   expect(error.message).toContain('Example Corp Root CA')
   expect(error.data.hint).toMatch(/ca_file.*system/)
@@ -118,7 +118,7 @@ test('a proxy that refuses is proxy_failed to the host, with its status and what
   const proxy = await startProxy(407)
   const environment = { ...home.environment, HTTPS_PROXY: `http://user:proxy-canary@127.0.0.1:${proxy.port}` }
   const host = startHost(['https://mcp.example.test/mcp'], environment)
-  const { error } = await host.initialize()
+  const error = await host.failure()
   expect(error).toMatchObject({ code: 1430, data: { code: 'proxy_failed' } })
   expect(error.message).toContain('407')
   expect(error.data.hint).toContain('user name and password')

@@ -83,7 +83,7 @@ describe('google', () => {
     expect((await login()).code).toBe(0)
     const bearer = async () => {
       const host = stage.hostOf(provider.url, ['--config', `${stage.home}/bridge/config.yaml`])
-      expect((await host.initialize()).result).toBeDefined()
+      expect(await host.isMet()).toBe(true)
       await host.close()
       return provider.seen.mcp.at(-1)?.authorization
     }

@@ -32,7 +32,7 @@ const published = (stage: World) => stage.issuer.requests.filter(({ path }) => p
 async function signedIn() {
   const stage = await kept(startProtectedStage())
   const host = stage.host()
-  expect((await host.initialize()).result).toBeDefined()
+  expect(await host.isMet()).toBe(true)
   await host.close()
   return stage
 }

@@ -20,7 +20,7 @@ const called = (site: Site, path: string) => site.requests.filter((seen) => seen
 
 /** A host starts, and its initialize is answered with this error. */
 async function refused(stage: World, ...args: string[]) {
-  const { error } = await stage.host(...args).initialize()
+  const error = await stage.host(...args).failure()
   expect(error.data.source).toBe('mcp-oauth-bridge')
   return error as { message: string; data: { code: string; hint: string } }
 }
@@ -89,7 +89,7 @@ describe('a redirect to another origin gets no bearer, cookie, custom or X-User-
     const stage = await world()
     const thief = await kept(startScriptedOrigin())
     const host = stage.host('--header', 'X-Api-Key: canary')
-    expect((await host.initialize()).result).toBeDefined()
+    expect(await host.isMet()).toBe(true)
     stage.server.routes['/mcp'] = () => ({ status, headers: { location: `${thief.origin}/take` } })
     const { error } = await host.request('tools/call', { name: 'x', arguments: {} })
     expect(error.data.code).toBe('redirect_refused')
@@ -111,7 +111,7 @@ describe('a redirect to another origin gets no bearer, cookie, custom or X-User-
         }
       }
       const host = stage.host('--header', 'X-Api-Key: canary')
-      expect((await host.initialize()).result).toBeDefined()
+      expect(await host.isMet()).toBe(true)
       await stage.server.until(({ method, path }) => method === 'GET' && path === '/mcp')
       expect(await host.close()).toBe(0)
       expect(called(stage.server, '/mcp').map(({ method }) => method)).toEqual(
@@ -133,7 +133,7 @@ describe('a redirect to another origin gets no bearer, cookie, custom or X-User-
     })
     for (const name of names) routes[`/${name}`] = () => ({ status, headers: { location: `${thief.origin}/take` } })
     const host = stage.host()
-    expect((await host.initialize()).result).toBeDefined()
+    expect(await host.isMet()).toBe(true)
     expect(await host.close()).toBe(0)
     await stage.command('logout', '--all')
     for (const name of names) expect(called(stage.issuer, `/${name}`).length, name).toBeGreaterThan(0)
@@ -173,7 +173,7 @@ describe('another authorization server', () => {
     const stage = await world()
     const second = await kept(startScriptedIssuer())
     const host = stage.host('--header', 'X-Api-Key: canary')
-    expect((await host.initialize()).result).toBeDefined()
+    expect(await host.isMet()).toBe(true)
     stage.issuer.routes['/token'] = () => ({ status: 400, json: { error: 'invalid_grant' } })
     stage.state.issuer = second.origin
     const theirs = new Set<string>()
@@ -226,7 +226,7 @@ describe('another authorization server', () => {
     const stage = await world()
     const second = await kept(startScriptedIssuer())
     const own = ['--client-id', 'mine', '--profile', 'own']
-    expect((await stage.host(...own).initialize()).result).toBeDefined()
+    expect(await stage.host(...own).isMet()).toBe(true)
     stage.state.issuer = second.origin
     stage.state.accepts = () => false
     stage.issuer.routes['/token'] = () => ({ status: 400, json: { error: 'invalid_grant' } })

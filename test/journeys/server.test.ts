@@ -12,7 +12,7 @@ test('an unreachable server is an error answer, not an exit, and it works once t
   const { everything } = stage
   await everything.close()
   const host = startHost([everything.url], stage.environment)
-  const { error } = await host.initialize()
+  const error = await host.failure()
   expect(error.data).toMatchObject({ source: 'mcp-oauth-bridge', code: 'server_unreachable' })
   expect(error.message).toContain('ECONNREFUSED')
   const again = await startEverything({ port: everything.port })
@@ -120,7 +120,7 @@ test('if stdin closes while a sign-in is waiting, the bridge exits with 0; the s
   expect(await host.close()).toBe(0)
   await stage.visit(tab?.[0] ?? '')
   const again = stage.host()
-  expect((await again.initialize()).result).toBeDefined()
+  expect(await again.isMet()).toBe(true)
   expect(stage.tabs()).toHaveLength(1)
   await again.close()
 })

@@ -75,7 +75,7 @@ test('-wal and -shm are 0600 while a bridge has the database open under umask 00
   const before = process.umask(0)
   const host = stage.host()
   process.umask(before)
-  expect((await host.initialize()).result).toBeDefined()
+  expect(await host.isMet()).toBe(true)
   const names = readdirSync(home()).filter((name) => name.startsWith('oauth.db'))
   expect(names).toEqual(expect.arrayContaining(['oauth.db', 'oauth.db-wal', 'oauth.db-shm']))
   for (const name of names) expect(mode(join(home(), name)), name).toBe(0o600)
@@ -162,7 +162,7 @@ test('two profiles and two servers on one machine: no token reaches a server or 
     const server = url === other.url ? other : stage.server
     const before = server.state.passed.length
     const host = stage.hostOf(url, ['--profile', profile])
-    expect((await host.initialize()).result).toBeDefined()
+    expect(await host.isMet()).toBe(true)
     await host.close()
     for (const { headers } of server.state.passed.slice(before)) expect(headers['x-user-id']).toBe(account)
   }

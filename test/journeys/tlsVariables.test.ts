@@ -33,7 +33,7 @@ async function opened(server: Server): Promise<number> {
 test('a server with an untrusted certificate is refused although NODE_TLS_REJECT_UNAUTHORIZED is 0', async () => {
   const server = await serveSecurely()
   const host = startHost([`${server.origin}/mcp`, '--header', 'X-Key: canary-key'], environment)
-  expect((await host.initialize()).error.data.code).toBe('tls_failed')
+  expect((await host.failure()).data.code).toBe('tls_failed')
   expect(await host.close()).toBe(0)
   expect(server.requests).toEqual([])
   // Node's own warning says that the checks are off, which they are not.
@@ -53,7 +53,7 @@ test('a proxy with an untrusted certificate is not asked to connect', async () =
     ...environment,
     HTTPS_PROXY: `https://name:canary-password@localhost:${port}`,
   })
-  expect((await host.initialize()).error.data.code).toBe('proxy_failed')
+  expect((await host.failure()).data.code).toBe('proxy_failed')
   expect(await host.close()).toBe(0)
   expect(asked).toEqual([])
 })

@@ -55,7 +55,9 @@ describe('a sign-in that already waits', () => {
     await running.says(REPLACES)
     await stage.visit((await addressOf(running)).href)
     expect(await running.exited).toBe(3)
-    expect((await initialized).error.data.code).toBe('account_mismatch')
+    await initialized
+    const { error } = await host.request('resources/subscribe', { uri: 'test://any' })
+    expect(error.data.code).toBe('account_mismatch')
     expect(await accounts()).toEqual([])
     await host.close()
   })

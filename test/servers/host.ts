@@ -2,13 +2,15 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { withPatience } from './patience.ts'
 import { within } from './until.ts'
 
 export const PROGRAM = fileURLToPath(new URL('../../bin/mcp-oauth-bridge.js', import.meta.url))
 
-/** `environment` is the whole environment of the bridge, `folder` the working folder of the host. */
+/** `environment` is the whole environment of the bridge, `folder` the working folder of the host. It is patient. */
 export function startHost(args: readonly string[], environment: NodeJS.ProcessEnv, folder?: string) {
-  return spawnHost(process.execPath, [PROGRAM, ...args], environment, folder)
+  const patient = withPatience(args, environment, folder)
+  return spawnHost(process.execPath, [PROGRAM, ...patient.args], patient.environment, folder)
 }
 
 /** Starts whatever a host's config file says. */
@@ -99,6 +101,16 @@ export function spawnHost(command: string, args: readonly string[], environment:
       const answer = await request('initialize', { protocolVersion, capabilities, clientInfo })
       if (answer.result) send({ jsonrpc: '2.0', method: 'notifications/initialized' })
       return answer
+    },
+    /** initialize by the server itself, not in its place. */
+    async isMet(): Promise<boolean> {
+      const { result } = await this.initialize()
+      return result !== undefined && result.serverInfo.name !== 'mcp-oauth-bridge'
+    },
+    /** Why the server is not there: the host is started all the same, so its first request that needs the server says it. */
+    async failure(): Promise<any> {
+      const { error } = await this.initialize()
+      return error ?? (await request('resources/subscribe', { uri: 'test://any' })).error
     },
     /** Closes stdin and waits for the end. */
     async close() {

@@ -50,6 +50,8 @@ export async function startProtectedServer({ issuer, target, port = 0, dpop = 'n
     answerHeaders: {} as Record<string, string>,
     /** What is answered instead of anything else: nothing at all, all that the request brought, or a page. */
     instead: undefined as 'silence' | 'echo' | { status: number; type: string; body: string } | undefined,
+    /** What everything the server is asked waits for: a slow server. */
+    until: undefined as Promise<unknown> | undefined,
     target,
   }
 
@@ -70,6 +72,7 @@ export async function startProtectedServer({ issuer, target, port = 0, dpop = 'n
 
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
     for (const [name, value] of Object.entries(state.answerHeaders)) response.setHeader(name, value)
+    await state.until
     if (state.instead === 'silence') return undefined
     if (state.instead === 'echo')
       return response.writeHead(500).end(`${request.url} ${Object.values(request.headers).join(' ')}`)

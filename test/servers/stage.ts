@@ -17,6 +17,7 @@ import { fileURLToPath } from 'node:url'
 import { type AuthorizationServerOptions, startAuthorizationServer } from './authorizationServer.ts'
 import { freePort, startEverything } from './everything.ts'
 import { PROGRAM, startHost } from './host.ts'
+import { PATIENCE } from './patience.ts'
 import { startProtectedServer } from './protectedServer.ts'
 import { type Run, runProgram } from './runProgram.ts'
 import { until, within } from './until.ts'
@@ -50,7 +51,7 @@ export async function startStage(options: StageOptions = {}) {
   const callbackUrl = `http://localhost:${await freePort()}/auth/callback`
   const log = join(home, 'tabs.log')
   const patient = join(home, 'patient.yaml')
-  writeFileSync(patient, 'login: { hold_initialize_ms: 120000, hold_call_ms: 120000 }\n')
+  writeFileSync(patient, PATIENCE)
   const hosts: ReturnType<typeof startHost>[] = []
   const started: ChildProcess[] = []
   // Installed, as a person has it: hints name the command.

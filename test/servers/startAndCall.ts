@@ -8,7 +8,7 @@ const starts = []
 const answers = []
 for (const message of messages.length === 0 ? [undefined] : messages) {
   const host = startHost([url, '--callback-url', callbackUrl], process.env)
-  const { error } = await host.initialize()
+  const error = message === undefined ? await host.failure() : (await host.initialize()).error
   if (message !== undefined) {
     if (error) throw new Error(`${error.message}\n${host.stderr}`)
     const { result } = await host.request('tools/call', { name: 'echo', arguments: { message } })

@@ -11,7 +11,7 @@ export type LoginMode = 'auto' | 'on-call' | 'never'
 export interface TokensOptions extends Omit<CoordinatedRefreshOptions, 'store' | 'reload'> {
   readonly store: TokenStore
   /** Resolves when somebody has signed in. */
-  readonly requestSignIn: (challenge: Challenge) => Promise<void>
+  readonly requestSignIn: (challenge: Challenge, cause: Cause) => Promise<void>
   readonly mode: LoginMode
 }
 
@@ -72,8 +72,8 @@ export function createTokens(options: TokensOptions): Tokens {
   }
 
   /** One sign-in at a time in this process; the store coordinates the others. */
-  const signIn = async (challenge: Challenge) => {
-    signingIn ??= options.requestSignIn(challenge).finally(() => {
+  const signIn = async (challenge: Challenge, cause: Cause) => {
+    signingIn ??= options.requestSignIn(challenge, cause).finally(() => {
       signingIn = undefined
     })
     await signingIn
@@ -81,8 +81,7 @@ export function createTokens(options: TokensOptions): Tokens {
   }
 
   /** Client credentials request more scopes without disturbing anybody. */
-  const mayStepUp = (cause: Cause) =>
-    clientCredentials ? cause !== 'background' : cause === 'call' && mode !== 'never'
+  const mayStepUp = (cause: Cause) => (clientCredentials ? cause !== 'background' : isCall(cause) && mode !== 'never')
 
   return {
     current() {
@@ -106,6 +105,7 @@ export function createTokens(options: TokensOptions): Tokens {
       if (wasRefused(record, ASK_AGAIN_MS)) throw refusedAnew()
       await signIn(
         challenge.scope === undefined ? challenge : withScope(challenge, requestedOf(record), challenge.scope),
+        cause,
       )
     },
 
@@ -116,7 +116,7 @@ export function createTokens(options: TokensOptions): Tokens {
         if (isCovered && record.tokens && record.tokens.accessToken !== refused) return
         if (isCovered || !mayStepUp(cause)) throw insufficient(scope)
         const wanted = withScope(challenge, requestedOf(record), scope)
-        if (!clientCredentials) await signIn(wanted)
+        if (!clientCredentials) await signIn(wanted, cause)
         else if (stepUpLimit.take()) await refresh.run(record, wanted)
         else throw insufficient(scope)
       }
@@ -149,8 +149,11 @@ const isRecent = (time: number | undefined, within: number, now: number) =>
 /** A tab opens automatically once, if nobody was ever signed in; later only for a call. */
 function maySignIn(mode: LoginMode, cause: Cause, { generation }: TokenRecord): boolean {
   if (mode === 'never' || cause === 'background') return false
-  return cause === 'call' || (mode === 'auto' && generation === 0)
+  return isCall(cause) || (mode === 'auto' && generation === 0)
 }
+
+/** A person or a model is behind it. */
+const isCall = (cause: Cause) => cause === 'call' || cause === 'signIn'
 
 /** How often per hour a program requests more scopes; the limit for sign-ins of a person is in signin/request.ts. */
 const MOST_STEP_UPS = 3

@@ -31,6 +31,8 @@ export interface InFlight {
   settle(answer: Message, own?: PendingRequest): boolean
   /** The host has taken the request with this id back; undefined: no such request is open. */
   cancel(id: unknown): PendingRequest | undefined
+  /** Requests whose answer is awaited and that the server has not seen. */
+  unsent(): readonly PendingRequest[]
   /** Resolves when nobody waits for an answer. */
   idle(): Promise<void>
   abort(reason: unknown): void
@@ -106,6 +108,7 @@ export function createInFlight(): InFlight {
       if (pending) cancelled.add(pending)
       return pending
     },
+    unsent: () => [...awaited].filter(({ message, transmission }) => message.kind === 'request' && !transmission.sent),
     idle: () =>
       awaited.size === 0
         ? Promise.resolve()
@@ -126,7 +129,8 @@ function find(
   return undefined
 }
 
-/** What a person or model asked for is a call; what hosts do on their own at start is not. */
+/** What a person or model asked for is a call; what hosts do on their own at start is not, and nobody is asked for a look at the server. */
 function causeOf(message: Message): Cause {
+  if (message.method === 'server/discover') return 'background'
   return /^(tools\/call|prompts\/get|resources\/read|completion\/)/.test(message.method ?? '') ? 'call' : 'start'
 }

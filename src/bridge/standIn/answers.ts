@@ -1,7 +1,7 @@
-// The answers that the host gets in place of the server while a person signs in: cached ones, else minimal ones.
+// The answers that the host gets in place of the server while that is not there: cached ones, else minimal ones.
 import type { Message } from '../message/message.ts'
 
-/** The lists of a server that may change, by the method that asks for them. */
+/** The lists of a server that may change, by the method that asks for them (MCP "Tools", "Prompts", "Resources"). */
 export const LISTS = {
   'tools/list': { capability: 'tools', member: 'tools' },
   'prompts/list': { capability: 'prompts', member: 'prompts' },
@@ -15,9 +15,6 @@ export type Capability = (typeof LISTS)[ListMethod]['capability']
 export const isList = (method: string | undefined): method is ListMethod =>
   method !== undefined && Object.hasOwn(LISTS, method)
 
-/** The tool a host without a known list is shown; a call to it waits for the sign-in and returns its address. */
-export const SIGN_IN_TOOL = 'sign_in'
-
 export interface InitializeResult {
   readonly protocolVersion: string
   readonly capabilities: Readonly<Record<string, unknown>>
@@ -28,6 +25,8 @@ export interface InitializeResult {
 export interface Introduction {
   /** The server's last answer to initialize, if there was one. */
   readonly known: unknown
+  /** The revision that was asked for then, where that is known. */
+  readonly asked?: string | undefined
   /** The revision the host asked for. */
   readonly wanted: unknown
   readonly server: string
@@ -37,17 +36,27 @@ export interface Introduction {
 
 const REVISIONS = ['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25']
 
-/** The answer to initialize: the cached one, else that of a server with lists only. */
-export function initializeResult({ known, wanted, server, version }: Introduction): InitializeResult {
+/** The answer to initialize: the cached one, else that of a server whose lists are still to come. */
+export function initializeResult({ known, asked, wanted, server, version }: Introduction): InitializeResult {
   const last = isInitializeResult(known) ? known : undefined
-  const protocolVersion = REVISIONS.find((revision) => revision === wanted) ?? last?.protocolVersion ?? '2025-11-25'
+  const protocolVersion = revision(wanted, asked, last?.protocolVersion)
   if (last) return { ...last, protocolVersion, capabilities: changing(last.capabilities) }
   return {
     protocolVersion,
     capabilities: changing({ tools: {}, prompts: {}, resources: {} }),
     serverInfo: { name: 'mcp-oauth-bridge', version },
-    instructions: `The user has to sign in to ${server} first. The tools of the server appear after the sign-in.`,
+    instructions: `The tools of ${server} appear when it has answered and the user is signed in. If there is a tool that signs in, call it: its result says what to do.`,
   }
+}
+
+/** What the server would agree to, as far as its last answer tells. Revisions are dates. */
+function revision(wanted: unknown, asked: string | undefined, answered: string | undefined): string {
+  const known = REVISIONS.find((one) => one === wanted)
+  if (known === undefined) return answered ?? '2025-11-25'
+  if (asked === undefined || answered === undefined || !REVISIONS.includes(answered)) return known
+  if (asked === known) return answered
+  // It named an older one than it was asked for: its newest.
+  return answered < asked && answered < known ? answered : known
 }
 
 /** Lists change with the sign-in, and the address is sent as a log message: both hold for every server. */
@@ -66,33 +75,19 @@ function isInitializeResult(value: unknown): value is InitializeResult {
   return typeof protocolVersion === 'string' && isObject(capabilities) && isObject(serverInfo)
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
+export const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** Whether the server's last answer holds such a list. */
-export const isKnown = (method: ListMethod, known: unknown): boolean =>
-  isObject(known) && Array.isArray(known[LISTS[method].member])
-
-/** The cached list, on one page; else an empty one, or for tools the sign-in tool. */
-export function listResult(method: ListMethod, known: unknown, server: string): object {
-  const { member } = LISTS[method]
-  if (isObject(known) && isKnown(method, known)) return { [member]: known[member] }
-  return { [member]: method === 'tools/list' ? [signInTool(server)] : [] }
+/** The list in a cached answer; undefined: there is none. */
+export function knownList(method: ListMethod, known: unknown): readonly unknown[] | undefined {
+  const list = isObject(known) ? known[LISTS[method].member] : undefined
+  return Array.isArray(list) ? list : undefined
 }
 
-/** The answer for a list that the server does not have. */
-export const emptyList = (method: ListMethod): object => ({ [LISTS[method].member]: [] })
-
-const signInTool = (server: string) => ({
-  name: SIGN_IN_TOOL,
-  title: 'Sign in',
-  description: `Signs the user in to ${server}. The tools of the server appear after the sign-in.`,
-  inputSchema: { type: 'object', properties: {} },
-  annotations: { idempotentHint: true, openWorldHint: true },
+/** A whole list, on one page. */
+export const listResult = (method: ListMethod, entries: readonly unknown[]): Record<string, unknown> => ({
+  [LISTS[method].member]: entries,
 })
-
-/** The result of calling the sign-in tool. */
-export const signInToolResult = (text: string) => ({ content: [{ type: 'text', text }] })
 
 /** A request asks for one answer. */
 export const answerTo = ({ asks: [id] }: Message, result: object): Uint8Array =>

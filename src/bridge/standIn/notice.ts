@@ -1,9 +1,11 @@
-// Sends the address of a sign-in to the host: as a log message, and as a URL elicitation
-// if the host supports it (MCP 2025-11-25, "URL Mode Elicitation").
+// Sends the address of a sign-in to the host: as a log message, and as a URL elicitation inside a call that waits for it, if the
+// host supports that (MCP 2025-11-25, "URL Mode Elicitation").
 import { randomUUID } from 'node:crypto'
 import type { BridgeError } from '../../errors.ts'
 import type { Logger, SignInWatch } from '../../ports.ts'
+import type { PendingRequest } from '../message/inFlight.ts'
 import type { Message, RawId } from '../message/message.ts'
+import { find, stringIn } from '../message/pick.ts'
 
 export interface NoticeOptions {
   readonly watch: SignInWatch
@@ -11,13 +13,15 @@ export interface NoticeOptions {
   readonly server: string
   readonly log: Logger
   readonly write: (line: Uint8Array) => Promise<void>
+  /** Calls that the server has not seen yet. */
+  readonly calls: () => readonly PendingRequest[]
 }
 
 export interface SignInNotice {
   /** What the host supports: log messages, and URL elicitation. */
   allow(what: { readonly messages: boolean; readonly questions: boolean }): void
   /** True: a response of the host to our own request. */
-  isReplyToUs(response: Message): boolean
+  takeReply(response: Message): boolean
   /** The error for a host that follows addresses, which hears when the sign-in is done; undefined: any other error will do. */
   refusal(id: RawId, error: BridgeError): Uint8Array | undefined
 }
@@ -33,12 +37,13 @@ interface Elicitation {
 /** MCP 2025-11-25, "URL Elicitation Required Error". */
 const URL_REQUIRED = -32042
 
-export function createSignInNotice({ watch, server, log, write }: NoticeOptions): SignInNotice {
+export function createSignInNotice({ watch, server, log, write, calls }: NoticeOptions): SignInNotice {
   const questions = new Set<RawId>()
   let allowed = { messages: false, questions: false }
   let said: string | undefined
   let open: Elicitation | undefined
-  let asked: string | undefined
+  /** The last question, and the calls that waited then: while one of them waits, it is asked once. */
+  let asked: { readonly url: string; readonly during: readonly PendingRequest[] } | undefined
 
   const elicitation = (url: string): Elicitation => {
     if (open?.url !== url)
@@ -47,30 +52,34 @@ export function createSignInNotice({ watch, server, log, write }: NoticeOptions)
   }
 
   const announce = async (address: string) => {
-    if (allowed.messages && said !== address) {
-      said = address
-      const params = { level: 'warning', logger: 'mcp-oauth-bridge', data: `Sign in to ${server}: ${address}` }
-      await write(line({ method: 'notifications/message', params }))
-    }
-    if (allowed.questions && asked !== address) {
-      asked = address
-      const params = elicitation(address)
-      const id = `mcp-oauth-bridge-${params.elicitationId}`
-      questions.add(JSON.stringify(id))
-      await write(line({ id, method: 'elicitation/create', params }))
-    }
+    if (!allowed.messages || said === address) return
+    said = address
+    const params = { level: 'warning', logger: 'mcp-oauth-bridge', data: `Sign in to ${server}: ${address}` }
+    await write(line({ method: 'notifications/message', params }))
+  }
+
+  /** Outside a call, hosts decline by themselves: nobody sees the question. */
+  const ask = async (address: string) => {
+    if (!allowed.questions) return
+    const waiting = calls().filter(({ message }) => message.method === 'tools/call')
+    if (waiting.length === 0) return
+    if (asked?.url === address && asked.during.some((call) => waiting.includes(call))) return
+    asked = { url: address, during: waiting }
+    const id = `mcp-oauth-bridge-${randomUUID()}`
+    questions.add(JSON.stringify(id))
+    await write(line({ id, method: 'elicitation/create', params: elicitation(address) }))
   }
 
   const complete = async () => {
     if (!open) return
     const params = { elicitationId: open.elicitationId }
     open = undefined
-    asked = undefined
     await write(line({ method: 'notifications/elicitation/complete', params }))
   }
 
   const look = async () => {
-    if (watch.address !== undefined) await announce(watch.address)
+    const { address } = watch
+    if (address !== undefined) await Promise.all([announce(address), ask(address)])
     else if (!watch.waiting) await complete()
   }
   const changed = () => {
@@ -88,7 +97,11 @@ export function createSignInNotice({ watch, server, log, write }: NoticeOptions)
       const error = { code: URL_REQUIRED, message, data: { elicitations: [elicitation(details.url)] } }
       return Buffer.from(`{"jsonrpc":"2.0","id":${id},"error":${JSON.stringify(error)}}`)
     },
-    isReplyToUs: ({ answers }) => answers.length === 1 && questions.delete(answers[0] as RawId),
+    takeReply({ answers, bytes }) {
+      if (answers.length !== 1 || !questions.delete(answers[0] as RawId)) return false
+      if (stringIn(bytes, find(bytes, ['result', 'action'])) === 'decline') watch.giveUp()
+      return true
+    },
   }
 }
 

@@ -4,21 +4,31 @@ import type { BridgeError } from '../../errors.ts'
 import type { Clock, Logger, SignInWatch } from '../../ports.ts'
 import type { Message } from '../message/message.ts'
 import { find, stringIn } from '../message/pick.ts'
-import type { Capability } from './answers.ts'
+import type { ListMethod } from './answers.ts'
 import type { SignInNotice } from './notice.ts'
-import { capabilitiesIn, type Recall } from './recall.ts'
+import { capabilitiesIn, type Recall, revisionIn } from './recall.ts'
 
 type Capabilities = ReadonlySet<string>
 
 /** What the host was told in the server's place. */
 export interface Told {
-  /** The words for it, loaded when they are first needed. */
-  readonly answers: typeof import('./answers.ts')
+  /** What the host said; undefined: the server has answered that itself. */
+  readonly initialize?: Message
   readonly capabilities: Capabilities
-  /** Lists that were given here, so that the host is told to ask again. */
-  readonly lists: Set<Capability>
+  /** Lists that were given here, until the host has those of the server. */
+  readonly lists: Map<ListMethod, Readonly<Record<string, unknown>>>
   /** Requests that were answered here and have to reach the server. */
   readonly replays: Message[]
+  /** The server knows that the host is initialized. */
+  greeted: boolean
+  /** Resolves when the host has heard of everything that is other than it was told. */
+  readonly trueAgain: Turn
+  /** The tool that signs in, under the name the host knows it by. */
+  signInTool?: string | undefined
+  /** Why the server is not there, as far as that is known. */
+  reason?: BridgeError | undefined
+  /** The code of the reason that the last list of tools told: '' for the tool alone, undefined for neither. */
+  toldReason?: string | undefined
 }
 
 export type Phase =
@@ -28,7 +38,7 @@ export type Phase =
   | { readonly kind: 'answeredHere'; readonly told: Told }
   /** The server has answered it. */
   | { readonly kind: 'connected'; readonly capabilities: Capabilities }
-  /** The bridge has answered it, then the server, which may have other capabilities than the host was told. */
+  /** The server has answered it, and the host was told something that is the bridge's, or has other capabilities in mind. */
   | { readonly kind: 'connectedLater'; readonly capabilities: Capabilities; readonly told: Told }
 
 export interface PhasesOptions {
@@ -39,7 +49,7 @@ export interface PhasesOptions {
   readonly server: string
   /** Of this program. */
   readonly version: () => string
-  /** How long initialize may wait for a person, in ms. */
+  /** How long the host may wait for the answer to initialize, in ms. */
   readonly holdInitializeMs: number
   /** False: nobody will ever be asked, so an error is the truth. */
   readonly asks: boolean
@@ -48,95 +58,173 @@ export interface PhasesOptions {
   readonly write: (line: Uint8Array) => Promise<void>
 }
 
-export interface Phases {
-  readonly now: Phase
-  /** The host follows addresses that it is given (MCP 2025-11-25, "URL Mode Elicitation"). */
+/** What the host says of itself in its initialize. */
+export interface Host {
+  /** In its clientInfo. */
+  readonly name?: string | undefined
+  /** It follows addresses that it is given (MCP 2025-11-25, "URL Mode Elicitation"). */
   readonly followsAddresses: boolean
-  /** Answers the host's initialize here when the time is up and a person is still waited for. `done`: it needs none any more. */
-  hold(initialize: Message, done: Promise<void>): void
-  /** True: the failure is told later, with the first call; the host is answered here. */
-  deferInitializeError(initialize: Message, error: BridgeError): Promise<boolean>
-  /** The server's answer to initialize. True: the host has one already, so this one is not for it. */
-  establish(answer: Message): Promise<boolean>
-  /** What was answered here and has to reach the server now that it is there; each is given once. */
-  pendingReplays(): Message[]
-  /** The host has said that it is initialized: it may be asked things. */
-  ready(): void
 }
 
+export interface Phases {
+  readonly now: Phase
+  readonly host: Host
+  /** Resolves when the host's initialize has an answer or gets none any more; undefined: it waits for none. */
+  readonly held: Promise<void> | undefined
+  /** Resolves when the server has answered the host's own initialize, or has failed to; undefined: that is over. */
+  readonly hostsOwn: Promise<void> | undefined
+  /** How long the host may wait for the answer to its next message, in ms. */
+  boundMs(): number
+  /** Answers the host's initialize here when its time is up. `done`: the server has answered it, or has failed to. */
+  hold(initialize: Message, done: Promise<void>): void
+  /** Answers it here because it has failed. False: the failure is the host's to know. */
+  standInFor(initialize: Message, error: BridgeError): Promise<boolean>
+  /** The server's answer to initialize. True: the host has one already, so this one is not for it. */
+  establish(answer: Message): Promise<boolean>
+  /** The server is there, and the host is told something in its place: what it was told, to be added to. */
+  stepIn(): Told | undefined
+}
+
+/** Reading the cached answer and the words for it may take this long, in ms. */
+const LEAD_MS = 100
+
 export function createPhases(options: PhasesOptions): Phases {
-  const { watch, recall, notice, clock, log, write } = options
+  const { notice, clock, log, write } = options
   let phase: Phase = { kind: 'waiting' }
-  let followsAddresses = false
-  let isReady = false
+  let current: Message | undefined
+  let isFirst = true
+  let host: Host = { followsAddresses: false }
+  let held: Turn | undefined
+  let hostsOwn: Promise<void> | undefined
 
-  const allow = () => notice.allow({ messages: toldIn(phase).has('logging'), questions: isReady && followsAddresses })
+  const settled = () => {
+    notice.allow({ messages: toldIn(phase).has('logging'), questions: host.followsAddresses })
+    held?.end()
+    held = undefined
+  }
 
-  const answerHere = async (initialize: Message) => {
-    const answers = await import('./answers.ts')
-    const wanted = stringIn(initialize.bytes, find(initialize.bytes, ['params', 'protocolVersion']))
-    const known = await recall.load('initialize')
-    const { server, version } = options
-    const result = answers.initializeResult({ known, wanted, server, version: version() })
-    if (phase.kind !== 'waiting') return
-    const capabilities = new Set(Object.keys(result.capabilities))
-    phase = { kind: 'answeredHere', told: { answers, capabilities, lists: new Set(), replays: [] } }
-    log.info('proxy:sign-in', { outcome: 'answered the host', reason: known ? 'from memory' : 'nothing is known' })
-    await write(answers.answerTo(initialize, result))
-    allow()
+  const answerHere = async (initialize: Message, reason?: BridgeError) => {
+    const { capabilities, line, source } = await introduction(initialize, options)
+    if (phase.kind === 'waiting' && current === initialize) {
+      phase = { kind: 'answeredHere', told: { ...createTold(capabilities), initialize, reason } }
+      log.info('proxy:sign-in', { outcome: 'answered the host', reason: source })
+      await write(line)
+      settled()
+    } else if (reason && phase.kind === 'answeredHere') phase.told.reason = reason
+  }
+
+  const boundMs = () => {
+    const { holdInitializeMs } = options
+    return isFirst ? Math.max(holdInitializeMs - clock.uptime(), holdInitializeMs / 3) : holdInitializeMs
   }
 
   return {
     get now() {
       return phase
     },
-    get followsAddresses() {
-      return followsAddresses
+    get host() {
+      return host
     },
+    get held() {
+      return held?.over
+    },
+    get hostsOwn() {
+      return hostsOwn
+    },
+    boundMs,
     hold(initialize, done) {
       phase = { kind: 'waiting' }
-      followsAddresses = find(initialize.bytes, ['params', 'capabilities', 'elicitation', 'url']) !== undefined
-      isReady = false
+      current = initialize
+      host = hostIn(initialize.bytes)
+      held?.end()
+      const holding = createTurn()
+      held = holding
+      hostsOwn = done
+      const bound = boundMs()
+      isFirst = false
       const over = new AbortController()
-      void done.then(() => over.abort())
-      const wait = async () => {
-        await clock.sleep(options.holdInitializeMs, over.signal)
-        await until(watch, () => watch.waiting, over.signal)
-        if (!over.signal.aborted) await answerHere(initialize)
-      }
+      void done.then(() => {
+        over.abort()
+        holding.end()
+        if (held === holding) held = undefined
+        if (hostsOwn === done) hostsOwn = undefined
+      })
       // The sleep ends early when the server has answered.
-      wait().catch(() => undefined)
+      clock
+        .sleep(bound - Math.min(LEAD_MS, bound / 2), over.signal)
+        .then(() => answerHere(initialize))
+        .catch((thrown: Error) => over.signal.aborted || log.warn('proxy:sign-in', { message: thrown.message }))
     },
-    async deferInitializeError(initialize, error) {
-      if (phase.kind === 'answeredHere') return true
-      if (!options.asks || error.code !== 'not_signed_in') return false
-      await answerHere(initialize)
-      return true
+    async standInFor(initialize, error) {
+      if (phase.kind === 'waiting' && !options.asks && error.code === 'not_signed_in') {
+        current = undefined
+        return false
+      }
+      await answerHere(initialize, error)
+      return 'told' in phase
     },
     async establish(answer) {
       const capabilities = capabilitiesIn(answer)
       const told = 'told' in phase ? phase.told : undefined
+      // Whatever it is: the host has its answer.
+      if (!told) current = undefined
       if (!capabilities) return told !== undefined
-      if (!told) {
-        phase = { kind: 'connected', capabilities }
-        allow()
-        return false
+      if (told) told.reason = undefined
+      phase = told ? { kind: 'connectedLater', capabilities, told } : { kind: 'connected', capabilities }
+      settled()
+      return told !== undefined
+    },
+    stepIn() {
+      if (phase.kind === 'connected') {
+        const { capabilities } = phase
+        const told = createTold(capabilities)
+        told.greeted = true
+        told.trueAgain.end()
+        phase = { kind: 'connectedLater', capabilities, told }
       }
-      phase = { kind: 'connectedLater', capabilities, told }
-      for (const capability of told.lists) await write(told.answers.listChanged(capability))
-      told.lists.clear()
-      return true
-    },
-    pendingReplays() {
-      if (phase.kind !== 'connectedLater') return []
-      const replays = phase.told.replays.splice(0)
-      return phase.capabilities.has('logging') ? replays : []
-    },
-    ready() {
-      isReady = true
-      allow()
+      return 'told' in phase ? phase.told : undefined
     },
   }
+}
+
+const hostIn = (bytes: Message['bytes']): Host => ({
+  name: stringIn(bytes, find(bytes, ['params', 'clientInfo', 'name'])),
+  followsAddresses: find(bytes, ['params', 'capabilities', 'elicitation', 'url']) !== undefined,
+})
+
+/** The answer to initialize in the server's place. */
+async function introduction(initialize: Message, { recall, server, version }: PhasesOptions) {
+  const { answerTo, initializeResult } = await import('./answers.ts')
+  const memory = await recall.loadInitialize()
+  const wanted = revisionIn(initialize.bytes)
+  const result = initializeResult({ ...memory, wanted, server, version: version() })
+  return {
+    line: answerTo(initialize, result),
+    capabilities: new Set(Object.keys(result.capabilities)),
+    source: memory.known ? 'from memory' : 'nothing is known',
+  }
+}
+
+const createTold = (capabilities: Capabilities): Told => ({
+  capabilities,
+  lists: new Map(),
+  replays: [],
+  greeted: false,
+  trueAgain: createTurn(),
+})
+
+/** Something that others wait for. */
+export interface Turn {
+  readonly over: Promise<void>
+  end(): void
+}
+
+function createTurn(): Turn {
+  let end: () => void = () => undefined
+  const over = new Promise<void>((resolve) => {
+    end = resolve
+  })
+  return { over, end: () => end() }
 }
 
 const NONE: Capabilities = new Set()

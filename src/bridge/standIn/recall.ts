@@ -2,7 +2,7 @@
 import type { KnownAnswers, Logger } from '../../ports.ts'
 import type { HiddenTools } from '../hideTools.ts'
 import type { Message } from '../message/message.ts'
-import { eachMember, find, valueIn } from '../message/pick.ts'
+import { eachMember, find, stringIn, valueIn } from '../message/pick.ts'
 
 export interface RecallOptions {
   readonly known: KnownAnswers
@@ -14,6 +14,8 @@ export interface RecallOptions {
 export interface Recall {
   /** The `result` of the server's last answer; undefined: not cached. Never throws. */
   load(method: string): Promise<unknown>
+  /** The same of initialize, and the revision that was asked for. */
+  loadInitialize(): Promise<{ readonly known: unknown; readonly asked?: string | undefined }>
   /** Whether the answer to such a request may be kept. */
   learns(request: Message): boolean
   /** Caches an answer for the next start. False: this kind of answer is not cached. */
@@ -22,18 +24,25 @@ export interface Recall {
 
 const LEARNT = new Set(['initialize', 'tools/list', 'prompts/list', 'resources/list', 'resources/templates/list'])
 /** Larger answers are not read; the store limits what is kept. */
-const LONGEST_BYTES = 2 * 1024 * 1024
+export const LONGEST_BYTES = 2 * 1024 * 1024
 
 export function createRecall({ known, hiddenTools, log }: RecallOptions): Recall {
   const failed = (thrown: Error) => log.debug('proxy:learn', { message: thrown.message })
+  // If the cache cannot be read, the host must still get an answer.
+  const read = async (method: string) => (await known.load(method).catch(failed)) ?? undefined
 
   return {
     async load(method) {
-      // If the cache cannot be read, the host must still get an answer.
-      const last = await known.load(method).catch(failed)
-      if (method !== 'tools/list' || !hiddenTools || typeof last !== 'object' || last === null) return last ?? undefined
+      const last = await read(method)
+      if (method !== 'tools/list' || !hiddenTools || typeof last !== 'object' || last === null) return last
       const { tools } = last as { tools?: unknown }
       return Array.isArray(tools) ? { ...last, tools: (await hiddenTools).visible(tools) } : last
+    },
+    async loadInitialize() {
+      const last = await read('initialize')
+      const { asked, result } = (last ?? {}) as { asked?: unknown; result?: unknown }
+      // Earlier versions kept the result alone.
+      return typeof asked === 'string' ? { known: result, asked } : { known: last }
     },
     learns: ({ method }) => method !== undefined && LEARNT.has(method),
     learn({ method = '', bytes: asked }, { failed: isError, bytes }) {
@@ -41,11 +50,16 @@ export function createRecall({ known, hiddenTools, log }: RecallOptions): Recall
       if (method !== 'initialize' && find(asked, ['params', 'cursor'])) return false
       const result =
         bytes.byteLength > LONGEST_BYTES ? undefined : valueIn(bytes, find(bytes, ['result']), LONGEST_BYTES)
-      known.save(method, result).catch(failed)
+      const kept = method === 'initialize' && result !== undefined ? { asked: revisionIn(asked), result } : result
+      known.save(method, kept).catch(failed)
       return true
     },
   }
 }
+
+/** The revision that an initialize asks for; '' where it names none. */
+export const revisionIn = (bytes: Uint8Array): string =>
+  stringIn(bytes, find(bytes, ['params', 'protocolVersion'])) ?? ''
 
 /** The members that matter during a sign-in; undefined: the server has not answered initialize. */
 export function capabilitiesIn({ bytes }: Message): ReadonlySet<string> | undefined {

@@ -1,77 +1,66 @@
-// Around the conversation with the server while a person signs in: initialize is held for a while and then answered here, lists
-// come from memory, calls wait within bounds; when the server is there, what was said in its place is made true.
-import { asBridgeError, BridgeError } from '../../errors.ts'
-import type { Cause } from '../../ports.ts'
+// Around the conversation with the server: initialize is answered within a bound, by the server or in its place, and nobody waits
+// in silence for a person. Once the server has answered by itself, messages go straight through.
+import { asBridgeError, type BridgeError } from '../../errors.ts'
+import { memoizeAsync } from '../../memoizeAsync.ts'
 import type { Conversation, LegacyConversation } from '../conversation.ts'
 import type { Deliver } from '../http/response.ts'
-import type { PendingRequest } from '../message/inFlight.ts'
+import type { InFlight, PendingRequest } from '../message/inFlight.ts'
 import type { Message } from '../message/message.ts'
-import { createLocalAnswers, type LocalAnswers, type LocalAnswersOptions } from './localAnswers.ts'
-import { createSignInNotice, type SignInNotice } from './notice.ts'
-import { createPhases, type Phases, type PhasesOptions } from './phases.ts'
+import type { InPlaceOptions } from './inPlace.ts'
+import { createSignInNotice } from './notice.ts'
+import { createPhases, type PhasesOptions } from './phases.ts'
 import { createRecall, type RecallOptions } from './recall.ts'
 
-type Given = 'recall' | 'notice' | 'phases'
-export type StandInOptions = RecallOptions & Omit<PhasesOptions, Given> & Omit<LocalAnswersOptions, Given>
+type Made = 'conversation' | 'phases' | 'recall' | 'notice' | 'toServer'
+export type StandInOptions = RecallOptions & Omit<PhasesOptions, Made> & Omit<InPlaceOptions, Made>
 
-export interface Parts {
-  readonly phases: Phases
-  readonly local: LocalAnswers
-  readonly notice: SignInNotice
-}
-
-/** What the host is told while a person signs in, to be laid around its conversation. */
-export function createHostSignIn(options: StandInOptions): (conversation: LegacyConversation) => Conversation {
-  const parts = createParts(options)
-  return (conversation) => standIn(conversation, parts, options)
-}
-
-export function createParts(options: StandInOptions): Parts {
-  const recall = createRecall(options)
-  const notice = createSignInNotice(options)
-  const phases = createPhases({ ...options, recall, notice })
-  return { phases, notice, local: createLocalAnswers({ ...options, recall, phases }) }
+/** What the host is told while the server is not there, to be laid around its conversation. */
+export function createHostSignIn(
+  options: StandInOptions,
+): (conversation: LegacyConversation, inFlight: Pick<InFlight, 'unsent'>) => Conversation {
+  return (conversation, inFlight) => standIn(conversation, inFlight, options)
 }
 
 const NOTHING = Promise.resolve()
+const ANSWERED_HERE = new Error('The host was answered in the place of the server.')
 
 function standIn(
   conversation: LegacyConversation,
-  { phases, local, notice }: Parts,
-  { watch, holdCallMs, hiddenTools }: StandInOptions,
+  inFlight: Pick<InFlight, 'unsent'>,
+  options: StandInOptions,
 ): Conversation {
-  const replay = async () => {
-    for (const message of phases.pendingReplays()) await conversation.tell(message)
-  }
+  const { watch, account, clock, write } = options
+  const calls = () => inFlight.unsent().filter(({ cause }) => cause === 'call')
+  const recall = createRecall(options)
+  const notice = createSignInNotice({ ...options, calls })
+  const phases = createPhases({ ...options, recall, notice })
 
-  let initializing: Promise<void> | undefined
-  /** The host was answered in the server's place, and the sign-in failed then: now somebody asks again. */
-  const initializeServer = (cause: Cause) => {
-    initializing ??= initializeAndReplay(cause).finally(() => {
-      initializing = undefined
-    })
-    return initializing
-  }
-  const initializeAndReplay = async (cause: Cause) => {
-    const answer = await conversation.initialize(cause)
-    if (answer) await phases.establish(answer)
-    if (phases.now.kind === 'answeredHere')
-      throw new BridgeError('server_error', { message: 'The server refuses to initialize.' })
-    await replay()
-  }
+  const progress = memoizeAsync(async () => (await import('./progress.ts')).createProgress({ ...options, calls }))
+  watch.onChange(() => {
+    if (watch.waiting && calls().length > 0) void progress().then(({ look }) => look())
+  })
 
-  /** Held for a while; the server's answer is for the host unless it has one already. */
+  /** The host is told something in the server's place. */
+  const inPlace = memoizeAsync(async () =>
+    (await import('./inPlace.ts')).createInPlace({ ...options, conversation, phases, recall, toServer }),
+  )
+
+  /** The server's answer is for the host unless it has one already. */
   const carryInitialize = async (pending: PendingRequest, before: Promise<unknown>, deliver: Deliver) => {
     const { message, signal, done } = pending
     phases.hold(message, done)
     const pass = async (answer: Message) => {
-      if (!(await phases.establish(answer))) await deliver(answer)
+      if (!(await phases.establish(answer))) return deliver(answer)
+      if (phases.now.kind === 'answeredHere') (await inPlace()).failed(answer)
     }
     try {
       const take: Deliver = (answer) => (answer.answers.length > 0 ? pass(answer) : deliver(answer))
       await conversation.exchange(pending, before, learning(message, take))
     } catch (thrown) {
-      if (signal.aborted || !(await phases.deferInitializeError(message, asBridgeError(thrown)))) throw thrown
+      if (signal.aborted) throw thrown
+      const error = asBridgeError(thrown)
+      if (phases.now.kind === 'answeredHere') (await inPlace()).failed(error)
+      else if (!(await phases.standInFor(message, error))) throw thrown
     }
   }
 
@@ -80,49 +69,72 @@ function standIn(
     (message: Message, deliver: Deliver): Deliver =>
     (answer) => {
       const written = deliver(answer)
-      if (answer.answers.length > 0) local.learn(message, answer)
+      // After the host has its answer: reading it and the database takes longer than passing it on.
+      if (answer.answers.length > 0) setImmediate(setImmediate, () => recall.learn(message, answer))
       return written
     }
 
-  /** To the server, which may have to be initialized first. */
-  const carry = async (pending: PendingRequest, before: Promise<unknown>, deliver: Deliver) => {
-    const { message, cause, signal } = pending
-    await before
-    if (phases.now.kind === 'answeredHere') {
-      // Nobody is asked to sign in for a call that is not allowed anyway.
-      if (hiddenTools) (await hiddenTools).refuse(message)
-      signal.throwIfAborted()
-      // Nobody is there to hear a notification; initialized is said after the server’s initialize.
-      if (message.asks.length === 0) return
-      await initializeServer(cause)
+  /** A list that would have to wait for a person, or fail for want of one, is answered here. */
+  const carryList = async (pending: PendingRequest, before: Promise<unknown>, deliver: Deliver) => {
+    const { message, signal, transmission, open } = pending
+    let isAnsweredHere = false
+    const take: Deliver = async (answer) => {
+      if (isAnsweredHere) return
+      if ('told' in phases.now && answer.answers.length > 0) (await inPlace()).heard(message, answer)
+      await deliver(answer)
     }
-    await conversation.exchange(pending, before, deliver)
-    if (message.method === 'notifications/initialized') await replay()
+    const asking = conversation.exchange(pending, before, learning(message, take))
+    let stop: () => void = () => undefined
+    const person = new Promise<'person'>((resolve) => {
+      stop = watch.onChange(() => watch.waiting && !transmission.sent && resolve('person'))
+    })
+    let reason: BridgeError | undefined
+    try {
+      if ((await Promise.race([asking, person])) !== 'person') return
+    } catch (thrown) {
+      reason = asBridgeError(thrown)
+      const isForWantOfOne = reason.code === 'not_signed_in' && options.asks
+      if (!isForWantOfOne || open.size === 0 || signal.aborted) throw thrown
+    } finally {
+      stop()
+    }
+    isAnsweredHere = true
+    asking.catch(() => undefined)
+    await (await inPlace()).answerList(pending, reason)
+    pending.abort(ANSWERED_HERE)
   }
 
-  /** A request of a host that was told something in the server's place: answered here, or given some time. */
-  const answerOrWait = async (pending: PendingRequest, before: Promise<unknown>, deliver: Deliver) => {
-    const initializeNow = () =>
-      before.then(() => (phases.now.kind === 'answeredHere' ? initializeServer(pending.cause) : undefined))
-    if (await local.answerLocally(pending.message, initializeNow)) return
-    await watch.bounded(before, holdCallMs)
-    await carry(pending, before, deliver)
+  function toServer(pending: PendingRequest, before: Promise<unknown>, deliver: Deliver): Promise<void> {
+    const { message } = pending
+    if (message.kind === 'request' && recall.learns(message)) return carryList(pending, before, deliver)
+    return conversation.exchange(pending, before, deliver)
+  }
+
+  const carryDiscover = async (pending: PendingRequest, deliver: Deliver) => {
+    const { carryDiscover, refuse } = await import('./discover.ts')
+    if (phases.now.kind === 'answeredHere') return refuse(pending, write)
+    await carryDiscover({ conversation, account, clock, write }, phases.boundMs(), pending, deliver)
+  }
+
+  const exchange: Conversation['exchange'] = (pending, before, deliver) => {
+    const { message } = pending
+    if (message.method === 'initialize') return carryInitialize(pending, before, deliver)
+    if (message.kind === 'response' && notice.takeReply(message)) return NOTHING
+    const { kind } = phases.now
+    if (kind === 'connected') return toServer(pending, before, deliver)
+    if (message.kind === 'request' && message.method === 'server/discover' && kind !== 'connectedLater')
+      return carryDiscover(pending, deliver)
+    // By then it is known who has answered initialize.
+    const { held } = phases
+    if (kind === 'waiting' && held !== undefined) return held.then(() => exchange(pending, before, deliver))
+    if (kind === 'waiting') return toServer(pending, before, deliver)
+    return inPlace().then((made) => made.exchange(pending, before, deliver))
   }
 
   return {
-    exchange(pending, before, deliver) {
-      const { message } = pending
-      if (message.method === 'initialize') return carryInitialize(pending, before, deliver)
-      if (message.method === 'notifications/initialized') phases.ready()
-      if (message.kind === 'response' && notice.isReplyToUs(message)) return NOTHING
-      const take = local.learns(message) ? learning(message, deliver) : deliver
-      const { kind } = phases.now
-      if (kind === 'connected') return conversation.exchange(pending, before, take)
-      if (kind !== 'waiting' && message.kind === 'request') return answerOrWait(pending, before, take)
-      return carry(pending, before, take)
-    },
+    exchange,
     refusal: (id, error) =>
-      (phases.followsAddresses ? notice.refusal(id, error) : undefined) ?? conversation.refusal(id, error),
+      (phases.host.followsAddresses ? notice.refusal(id, error) : undefined) ?? conversation.refusal(id, error),
     end: (reason) => conversation.end(reason),
   }
 }

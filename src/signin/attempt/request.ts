@@ -1,6 +1,6 @@
 // Requests a sign-in: limits how often a tab opens by itself, begins or joins the attempt, starts a login process, and waits for the store to change.
 import { asErrorCode, BridgeError } from '../../errors.ts'
-import type { AttemptStore, Clock, Leases, LoginLauncher } from '../../ports.ts'
+import type { AttemptStore, Cause, Clock, Leases, LoginLauncher } from '../../ports.ts'
 import type { Attempt, Challenge, TokenKey, Wishes } from '../../records.ts'
 import { loginCommand } from '../../redaction/shownUrl.ts'
 
@@ -14,6 +14,8 @@ export interface AskOptions {
   readonly timeoutMs: number
   /** The sign-in options of this process; it accepts any pending sign-in. */
   readonly wishes?: Wishes
+  /** Why a sign-in is asked for; left out: for a call. */
+  readonly cause?: Cause
   /** What the login process needs besides the attempt. */
   readonly config: unknown
   /** Called once with the address to open, when it is known. */

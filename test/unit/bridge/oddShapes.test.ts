@@ -1,4 +1,6 @@
 // Any JSON value in any member of any answer: the host hears exactly one answer to each request, and nothing breaks.
+// What the program loads when it needs it: here ahead, so that a turn of the event loop is enough.
+import '../../../src/bridge/standIn/inPlace.ts'
 import fc from 'fast-check'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { createHiddenTools } from '../../../src/bridge/hideTools.ts'
@@ -67,6 +69,7 @@ function setUp({ memory, answer }: World) {
   const signIn = createHostSignIn({
     ...{ watch, clock, log, hiddenTools, server: 'https://mcp.example.com/mcp', version: () => '1', asks: true },
     ...{ loginCommand: 'login', holdInitializeMs: 100, holdCallMs: 1000, write: writer.write },
+    account: async () => ({ state: 'unknown' }),
     known: {
       load: async () => {
         if (memory === undefined) throw new Error('no memory')

@@ -73,7 +73,7 @@ describe('without any setting', () => {
       blockedHeaders: [],
       hideTools: [],
       holdCallMs: 45_000,
-      holdInitializeMs: 3_000,
+      holdInitializeMs: 600,
       userHeaders: { 'X-User-Id': 'sub', 'X-User-Email': 'email', 'X-User-Name': 'name' },
       loginMode: 'auto',
       openBrowser: true,

@@ -1,13 +1,6 @@
 // What stands in for a server that cannot be asked yet: never more than will be true.
 import { expect, test } from 'vitest'
-import {
-  emptyList,
-  initializeResult,
-  isList,
-  listChanged,
-  listResult,
-  SIGN_IN_TOOL,
-} from '../../../../src/bridge/standIn/answers.ts'
+import { initializeResult, isList, knownList, listChanged, listResult } from '../../../../src/bridge/standIn/answers.ts'
 
 const SERVER = 'https://mcp.example.com/mcp'
 const introduction = { known: undefined, wanted: '2025-06-18', server: SERVER, version: '1.2.3' }
@@ -53,6 +46,19 @@ test.each([['2099-01-01'], [undefined], [7]])('for the unknown revision %j ours 
   expect(initializeResult({ ...introduction, wanted }).protocolVersion).toBe('2025-11-25')
 })
 
+test.each([
+  ['asked for the same, it says the same', '2025-11-25', '2025-03-26', '2025-11-25', '2025-03-26'],
+  ['its newest is older than what is wanted now', '2025-11-25', '2025-03-26', '2025-06-18', '2025-03-26'],
+  ['what is wanted now is older than its newest', '2025-11-25', '2025-06-18', '2025-03-26', '2025-03-26'],
+  ['it agreed to what it was asked for', '2025-03-26', '2025-03-26', '2025-11-25', '2025-11-25'],
+  ['it named a newer one than it was asked for', '2024-11-05', '2025-06-18', '2025-03-26', '2025-03-26'],
+  ['nobody knows what it was asked for', undefined, '2025-03-26', '2025-11-25', '2025-11-25'],
+  ['it named one that we do not know', '2025-11-25', '1999-01-01', '2025-06-18', '2025-06-18'],
+])('the revision is the one the server would name: %s', (_, asked, answered, wanted, told) => {
+  const memory = { known: { ...known, protocolVersion: answered }, asked }
+  expect(initializeResult({ ...introduction, ...memory, wanted }).protocolVersion).toBe(told)
+})
+
 test.each([[null], [7], [{}], [{ protocolVersion: 1 }], [{ ...known, capabilities: [] }]])(
   'a memory of %j is no memory',
   (broken) => {
@@ -62,22 +68,18 @@ test.each([[null], [7], [{}], [{ protocolVersion: 1 }], [{ ...known, capabilitie
 
 test('a known list is given on one page', () => {
   const tools = [{ name: 'echo' }]
-  expect(listResult('tools/list', { tools, nextCursor: 'x' }, SERVER)).toEqual({ tools })
-})
-
-test('without a known list there is one tool, which signs in', () => {
-  const { tools } = listResult('tools/list', undefined, SERVER) as { tools: { name: string; inputSchema: unknown }[] }
-  expect(tools).toHaveLength(1)
-  expect(tools[0]).toMatchObject({ name: SIGN_IN_TOOL, inputSchema: { type: 'object' } })
+  expect(listResult('tools/list', knownList('tools/list', { tools, nextCursor: 'x' }) ?? [])).toEqual({ tools })
 })
 
 test.each([
+  ['tools/list', { tools: [] }],
   ['prompts/list', { prompts: [] }],
   ['resources/list', { resources: [] }],
   ['resources/templates/list', { resourceTemplates: [] }],
-] as const)('without a known list %s is empty', (method, result) => {
-  expect(listResult(method, undefined, SERVER)).toEqual(result)
-  expect(emptyList(method)).toEqual(result)
+] as const)('an empty %s has the member of its method', (method, result) => {
+  expect(knownList(method, undefined)).toBeUndefined()
+  expect(knownList(method, { tools: 7, prompts: {}, resources: 'x' })).toBeUndefined()
+  expect(listResult(method, [])).toEqual(result)
 })
 
 test('lists are lists, calls are not', () => {

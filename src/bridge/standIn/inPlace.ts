@@ -1,0 +1,149 @@
+// The conversation of a host that was told something in the server's place: lists come from memory, calls wait for the server
+// within bounds, and what was told is made true when the server is there. Loaded only then.
+import type { BridgeError } from '../../errors.ts'
+import type { SignInWatch } from '../../ports.ts'
+import type { HiddenTools } from '../hideTools.ts'
+import type { Deliver } from '../http/response.ts'
+import type { PendingRequest } from '../message/inFlight.ts'
+import type { Message } from '../message/message.ts'
+import { eachElement, find, stringIn } from '../message/pick.ts'
+import { answerTo, isList, LISTS, listChanged, listResult } from './answers.ts'
+import { createLocalLists, type LocalListsOptions } from './localLists.ts'
+import { createMeeting, type MeetOptions, refusal } from './meet.ts'
+import type { Phase, Told } from './phases.ts'
+import { createSignInCall } from './signInCall.ts'
+import { createTruth, type TruthOptions } from './truth.ts'
+
+type Carry = (pending: PendingRequest, before: Promise<unknown>, deliver: Deliver) => Promise<void>
+
+export interface InPlaceOptions extends TruthOptions, Omit<MeetOptions, 'truth'>, Omit<LocalListsOptions, 'meeting'> {
+  readonly watch: SignInWatch
+  readonly hiddenTools?: Promise<HiddenTools> | undefined
+  /** How long a call may wait for a person, in ms. */
+  readonly holdCallMs: number
+  /** To the server itself, once it is there. */
+  readonly toServer: Carry
+}
+
+export interface InPlace {
+  /** Carries or answers a message, in the phases in which something was told here. */
+  readonly exchange: Carry
+  /** Answers a list that would have to wait for a sign-in, of a server that is there. */
+  answerList(pending: PendingRequest, reason: BridgeError | undefined): Promise<void>
+  /** The host's own initialize has failed, or was refused, after the host was answered here. */
+  failed(reason: BridgeError | Message): void
+  /** The host has a list of the server itself. */
+  heard(request: Message, answer: Message): void
+}
+
+export function createInPlace(options: InPlaceOptions): InPlace {
+  const { phases, watch, hiddenTools, holdCallMs, toServer, write } = options
+  const truth = createTruth(options)
+  const meeting = createMeeting({ ...options, truth })
+  const lists = createLocalLists({ ...options, meeting })
+  const signIn = createSignInCall({ ...options, meeting, truth })
+
+  let wasWaiting = watch.waiting
+  watch.onChange(() => {
+    const isOver = wasWaiting && !watch.waiting
+    const hasBegun = !wasWaiting && watch.waiting
+    wasWaiting = watch.waiting
+    const { now } = phases
+    // The host has tools, but not the one that signs in.
+    if (hasBegun && 'told' in now && now.told.lists.has('tools/list') && now.told.toldReason === undefined)
+      write(listChanged('tools')).catch(() => undefined)
+    if (!isOver || !('told' in now) || meeting.busy) return
+    if (watch.failure) meeting.fail(now.told, watch.failure, 'start')
+    else if (now.kind === 'connectedLater') void truth.check()
+    else meeting.run('background').catch(() => undefined)
+  })
+
+  /** `undefined`: the server's own answer is the right one. */
+  const answerHere = async (
+    request: Message,
+    before: Promise<unknown>,
+    phase: Extract<Phase, { told: Told }>,
+  ): Promise<object | undefined> => {
+    const { method, bytes } = request
+    const { told } = phase
+    const isCalled = method === 'tools/call' && told.signInTool !== undefined
+    if (isCalled && stringIn(bytes, find(bytes, ['params', 'name'])) === told.signInTool) return signIn(told, before)
+    if (phase.kind === 'connectedLater') return whatItLacks(request, phase)
+    if (method === 'logging/setLevel') told.replays.push(request)
+    if (method === 'ping' || method === 'logging/setLevel') return {}
+    return isList(method) ? lists.answer(method, told) : undefined
+  }
+
+  /** Nobody is there to hear a notification while the server is not; initialized is said after the server’s initialize. */
+  const tell: Carry = async (pending, before, deliver) => {
+    await before
+    const { now } = phases
+    if (now.kind !== 'connectedLater' || pending.message.method !== 'notifications/initialized') {
+      if (now.kind !== 'answeredHere') await toServer(pending, before, deliver)
+    } else if (!now.told.greeted) {
+      now.told.greeted = true
+      try {
+        await toServer(pending, before, deliver)
+      } finally {
+        await meeting.greeted(now.told)
+      }
+    }
+  }
+
+  const carry: Carry = async (pending, before, deliver) => {
+    const { message, signal, cause } = pending
+    if (message.asks.length === 0) return tell(pending, before, deliver)
+    if (phases.now.kind === 'answeredHere') {
+      // Nobody is asked to sign in for a call that is not allowed anyway.
+      if (hiddenTools) (await hiddenTools).refuse(message)
+      await watch.bounded(meeting.run(cause), holdCallMs)
+      signal.throwIfAborted()
+    }
+    await toServer(pending, before, deliver)
+    // Somebody may have signed in elsewhere.
+    void truth.check()
+  }
+
+  return {
+    async exchange(pending, before, deliver) {
+      const { message } = pending
+      const { now } = phases
+      const answer = 'told' in now && message.kind === 'request' ? await answerHere(message, before, now) : undefined
+      if (!answer) return carry(pending, before, deliver)
+      if (!pending.signal.aborted) await write(answerTo(message, answer))
+    },
+    async answerList(pending, reason) {
+      const told = phases.stepIn()
+      const { message } = pending
+      if (!told || !isList(message.method)) return
+      const answer = await lists.answerSignedOut(message.method, told, reason)
+      if (!pending.signal.aborted) await write(answerTo(message, answer))
+    },
+    failed(reason) {
+      const { now } = phases
+      if (now.kind !== 'answeredHere') return
+      meeting.fail(now.told, 'bytes' in reason ? refusal(reason) : reason, 'start')
+    },
+    heard(request, { failed, bytes }) {
+      const { now } = phases
+      if (failed || !('told' in now) || !isList(request.method)) return
+      now.told.lists.delete(request.method)
+      // A tool of the server has the name of ours: the host means that one.
+      const tools = request.method === 'tools/list' ? find(bytes, ['result', 'tools']) : undefined
+      if (!tools || now.told.signInTool === undefined) return
+      eachElement(bytes, tools, (tool) => {
+        if (stringIn(bytes, find(bytes, ['name'], tool)) === now.told.signInTool) now.told.signInTool = undefined
+      })
+    },
+  }
+}
+
+/** What the host was promised and the server does not have is empty, not an error. */
+function whatItLacks(
+  { method }: Message,
+  { capabilities, told }: Extract<Phase, { kind: 'connectedLater' }>,
+): object | undefined {
+  const lacks = (name: string) => told.capabilities.has(name) && !capabilities.has(name)
+  if (method === 'logging/setLevel') return lacks('logging') ? {} : undefined
+  return isList(method) && lacks(LISTS[method].capability) ? listResult(method, []) : undefined
+}

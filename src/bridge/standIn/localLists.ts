@@ -1,0 +1,79 @@
+// The lists of a server that is not there: what it said last, with the tool that signs in as long as that is of use.
+import type { BridgeError } from '../../errors.ts'
+import type { Clock, SignInWatch } from '../../ports.ts'
+import { isObject, knownList, type ListMethod, listResult } from './answers.ts'
+import type { Meeting } from './meet.ts'
+import { type Phases, type Told, until } from './phases.ts'
+import type { Recall } from './recall.ts'
+import { type Account, freeName, signInTool, type Words } from './signInTool.ts'
+
+export interface LocalListsOptions extends Words {
+  readonly phases: Phases
+  readonly recall: Recall
+  readonly watch: SignInWatch
+  readonly clock: Clock
+  readonly holdInitializeMs: number
+  /** Whose account is used. */
+  readonly account: () => Promise<Account>
+  readonly meeting: Meeting
+}
+
+export interface LocalLists {
+  /** The list to give in the server's place; undefined: the server is there by now. Tries to make it so. */
+  answer(method: ListMethod, told: Told): Promise<object | undefined>
+  /** The same where nobody is signed in any more, of a server that is there. */
+  answerSignedOut(method: ListMethod, told: Told, reason: BridgeError | undefined): Promise<object>
+}
+
+export function createLocalLists(options: LocalListsOptions): LocalLists {
+  const { phases, recall, watch, clock, holdInitializeMs, account, meeting } = options
+
+  /** Somebody is signed in, or the server has never asked for that. */
+  const isUsable = async () => {
+    const { state } = await account()
+    return state === 'signedIn' || (state === 'unknown' && (await recall.loadInitialize()).known !== undefined)
+  }
+
+  /**
+   * With nothing to tell, the right list late is better than a wrong one at once: some hosts ask once. But a server that has
+   * failed, or of which nothing at all is known, gets no more than a moment.
+   */
+  const waitFor = async (trying: Promise<void>, { reason }: Told) => {
+    const isPatient = reason === undefined && (await isUsable())
+    const over = new AbortController()
+    const waits = [trying.catch(() => undefined), until(watch, () => watch.waiting, over.signal)]
+    if (!isPatient) waits.push(clock.sleep(holdInitializeMs / 2, over.signal).catch(() => undefined))
+    await Promise.race(waits)
+    over.abort()
+  }
+
+  const tell = (method: ListMethod, told: Told, list: readonly unknown[], isSignInShown: boolean) => {
+    let entries = list
+    if (method === 'tools/list') {
+      told.toldReason = isSignInShown ? (told.reason?.code ?? '') : undefined
+      if (isSignInShown) {
+        told.signInTool = freeName(list)
+        entries = [...list, signInTool(told.signInTool, told.reason, options)]
+      } else if (list.some((tool) => isObject(tool) && tool.name === told.signInTool)) told.signInTool = undefined
+    }
+    const result = listResult(method, entries)
+    told.lists.set(method, result)
+    return result
+  }
+
+  return {
+    async answer(method, told) {
+      const trying = meeting.run('background')
+      trying.catch(() => undefined)
+      const known = knownList(method, await recall.load(method))
+      if (!known) await waitFor(trying, told)
+      if (phases.now.kind !== 'answeredHere') return undefined
+      const isNeeded = !known || told.reason !== undefined || watch.waiting || (await account()).state === 'signedOut'
+      return tell(method, told, known ?? [], isNeeded)
+    },
+    async answerSignedOut(method, told, reason) {
+      told.reason = watch.failure ?? reason
+      return tell(method, told, knownList(method, await recall.load(method)) ?? [], true)
+    },
+  }
+}

@@ -1,0 +1,161 @@
+// A host, the stand-in and a server whose every answer a test can change; time stands still until it is moved.
+// What the program loads when it needs it: here ahead, so that a turn of the event loop is enough.
+import '../../../../src/bridge/standIn/discover.ts'
+import '../../../../src/bridge/standIn/inPlace.ts'
+import '../../../../src/bridge/standIn/progress.ts'
+import type { LegacyConversation } from '../../../../src/bridge/conversation.ts'
+import type { HiddenTools } from '../../../../src/bridge/hideTools.ts'
+import { createInFlight } from '../../../../src/bridge/message/inFlight.ts'
+import { type Message, parseMessage } from '../../../../src/bridge/message/message.ts'
+import { rpcError } from '../../../../src/bridge/message/rpcError.ts'
+import type { Account } from '../../../../src/bridge/standIn/signInTool.ts'
+import { createHostSignIn } from '../../../../src/bridge/standIn/standIn.ts'
+import { asBridgeError } from '../../../../src/errors.ts'
+import type { Cause } from '../../../../src/ports.ts'
+import { createPendingSignIn } from '../../../../src/signin/pending.ts'
+import { createFakeClock } from '../../../fakes/fakeClock.ts'
+import { createFakeLineWriter } from '../../../fakes/fakeLineWriter.ts'
+import { createFakeLogger } from '../../../fakes/fakeLogger.ts'
+import { createGate, settled } from '../../../fakes/gate.ts'
+
+export const SERVER = 'https://mcp.example.com/mcp'
+export const ADDRESS = 'https://auth.example.com/authorize?state=s'
+export const HOLD = 600
+export const HOLD_CALL = 45_000
+
+export const message = (value: object): Message =>
+  parseMessage(Buffer.from(JSON.stringify({ jsonrpc: '2.0', ...value }))) as Message
+
+export const INTRODUCTION = {
+  protocolVersion: '2025-11-25',
+  capabilities: { tools: {}, logging: {} },
+  serverInfo: { name: 'everything', version: '2' },
+}
+export const TOOLS = [{ name: 'echo' }, { name: 'add' }]
+
+export interface World {
+  memory?: Record<string, unknown>
+  account?: Account
+  /** Nobody is ever asked. */
+  never?: boolean
+  hiddenTools?: Promise<HiddenTools>
+}
+
+/** What the server does with a request; a gate makes it slow. */
+export type Answer = (message: Message, cause: Cause) => unknown
+
+export function createWorld({ memory = {}, account = { state: 'signedIn' }, never = false, hiddenTools }: World = {}) {
+  const clock = createFakeClock()
+  const writer = createFakeLineWriter()
+  const watch = createPendingSignIn(clock)
+  const inFlight = createInFlight()
+  const kept = new Map(Object.entries(memory))
+  const state = { account }
+  /** What the server gets to see: methods, and who asks for what the host does not. */
+  const reached: string[] = []
+  /** By method; a result, a whole error answer as `{ error }`, or a BridgeError that is thrown. */
+  const server: Record<string, Answer> = {
+    initialize: () => INTRODUCTION,
+    'tools/list': () => ({ tools: TOOLS }),
+  }
+  const answer = async (request: Message, cause: Cause): Promise<Message | undefined> => {
+    const found = await (server[request.method ?? ''] ?? (() => ({})))(request, cause)
+    if (found instanceof Error) throw found
+    if (request.asks.length === 0) return undefined
+    const { error } = (found ?? {}) as { error?: unknown }
+    return message({ id: JSON.parse(request.asks[0] ?? ''), ...(error ? { error } : { result: found }) })
+  }
+  let introduced: Message | undefined
+  const conversation: LegacyConversation = {
+    async exchange(pending, before, deliver) {
+      await before
+      pending.signal.throwIfAborted()
+      if (pending.message.method === 'initialize') introduced = pending.message
+      reached.push(pending.message.method ?? pending.message.kind)
+      const one = await answer(pending.message, pending.cause)
+      if (!one) return
+      for (const id of one.answers) pending.open.delete(id)
+      pending.transmission.sent = true
+      await deliver(one)
+      pending.finish()
+    },
+    async initialize(cause) {
+      reached.push(`initialize again: ${cause}`)
+      return introduced && answer(introduced, cause)
+    },
+    async tell({ method }) {
+      reached.push(`tell ${method}`)
+    },
+    async ask(request, cause) {
+      reached.push(`ask ${request.method}`)
+      return answer(request, cause)
+    },
+    refusal: rpcError,
+    end: async () => undefined,
+  }
+  const host = createHostSignIn({
+    ...{ watch, clock, log: createFakeLogger(), server: SERVER, version: () => '1.2.3', asks: !never, hiddenTools },
+    ...{ loginCommand: `mcp-oauth-bridge login ${SERVER}`, holdInitializeMs: HOLD, holdCallMs: HOLD_CALL },
+    write: writer.write,
+    account: async () => state.account,
+    known: {
+      load: async (method) => kept.get(method),
+      save: async (method, result) => void kept.set(method, result),
+    },
+  })(conversation, inFlight)
+
+  let turn: Promise<void> = Promise.resolve()
+  /** As the relay does: one answer to each request, and what follows initialize waits for it. */
+  const say = (value: object): Promise<void> => {
+    const pending = inFlight.begin(message(value))
+    const { method, asks } = pending.message
+    const exchange = async (before: Promise<void>) => {
+      try {
+        await host.exchange(pending, before, ({ bytes }) => writer.write(bytes))
+      } catch (thrown) {
+        if (!pending.signal.aborted)
+          for (const id of pending.open) await writer.write(host.refusal(id, asBridgeError(thrown)))
+      } finally {
+        inFlight.end(pending)
+      }
+    }
+    const done = exchange(turn)
+    if (method === 'initialize' || method === 'notifications/initialized') turn = pending.done
+    return asks.length > 0 ? done : settled()
+  }
+  const heard = () => writer.lines.map((line) => JSON.parse(line))
+  return {
+    ...{ say, heard, reached, server, clock, watch, writer, kept, state, inFlight },
+    /** initialize, and what it is answered with at its bound or before. */
+    async initialize(params: object = {}) {
+      void say({ id: 1, method: 'initialize', params: { protocolVersion: '2025-11-25', capabilities: {}, ...params } })
+      await settled()
+      clock.advance(HOLD)
+      await writer.whenWritten(1)
+      await settled()
+      void say({ method: 'notifications/initialized' })
+      await settled()
+    },
+    answerTo: (id: number) => heard().find((one) => one.id === id && one.method === undefined),
+    /** The names of the tools that the host is given now. */
+    async tools(id: number): Promise<string[]> {
+      await say({ id, method: 'tools/list' })
+      return heard()
+        .find((one) => one.id === id)
+        .result.tools.map(({ name }: { name: string }) => name)
+    },
+    progress: () => heard().filter(({ method }) => method === 'notifications/progress'),
+    questions: () => heard().filter(({ method }) => method === 'elicitation/create'),
+    count: (method: string) => heard().filter((one) => one.method === method).length,
+    /** A person is waited for, at an address, until the gate opens. */
+    askPerson() {
+      const gate = createGate()
+      const over = watch.during((tell) => {
+        tell(ADDRESS)
+        return gate.passed
+      })
+      over.catch(() => undefined)
+      return { ...gate, over }
+    },
+  }
+}
