@@ -28,8 +28,8 @@ export interface RealHost {
   readonly title: string
   readonly package: string
   readonly bin: string
-  /** It asks for the lists again after `list_changed`, within the turn. */
-  readonly asksAgain: boolean
+  /** When its model has tools of which `list_changed` told: in the same turn, in the next run, or after a restart of the host. */
+  readonly newTools: 'same turn' | 'next run' | 'restart'
   /** Writes its configuration; gives the words and the environment of one turn. */
   configure(turn: Turn): { readonly args: readonly string[]; readonly env: NodeJS.ProcessEnv }
 }
@@ -46,7 +46,7 @@ export const claudeCode: RealHost = {
   title: 'Claude Code',
   package: '@anthropic-ai/claude-code',
   bin: 'claude',
-  asksAgain: true,
+  newTools: 'same turn',
   configure(turn) {
     const folder = join(turn.home, '.claude')
     write(join(turn.home, 'mcp.json'), { mcpServers: { bridge: { type: 'stdio', ...server(turn) } } })
@@ -77,7 +77,7 @@ export const codex: RealHost = {
   title: 'Codex',
   package: '@openai/codex',
   bin: 'codex',
-  asksAgain: false,
+  newTools: 'restart',
   configure(turn) {
     const { command, args, env } = server(turn)
     const folder = join(turn.home, '.codex')
@@ -110,7 +110,7 @@ export const geminiCli: RealHost = {
   title: 'Gemini CLI',
   package: '@google/gemini-cli',
   bin: 'gemini',
-  asksAgain: false,
+  newTools: 'next run',
   configure(turn) {
     write(join(turn.home, '.gemini/settings.json'), {
       mcpServers: { bridge: { ...server(turn), trust: true } },
@@ -130,7 +130,7 @@ export const openCode: RealHost = {
   title: 'OpenCode',
   package: 'opencode-ai',
   bin: 'opencode',
-  asksAgain: true,
+  newTools: 'same turn',
   configure(turn) {
     const { command, args, env } = server(turn)
     write(join(turn.home, '.config/opencode/opencode.json'), {

@@ -41,7 +41,16 @@ export function createInPlace(options: InPlaceOptions): InPlace {
   const truth = createTruth(options)
   const meeting = createMeeting({ ...options, truth })
   const lists = createLocalLists({ ...options, meeting })
-  const signIn = createSignInCall({ ...options, meeting, truth })
+  const onTools = new Set<() => void>()
+  const signIn = createSignInCall({
+    ...options,
+    meeting,
+    truth,
+    onTools(listener) {
+      onTools.add(listener)
+      return () => onTools.delete(listener)
+    },
+  })
 
   let wasWaiting = watch.waiting
   watch.onChange(() => {
@@ -128,8 +137,11 @@ export function createInPlace(options: InPlaceOptions): InPlace {
       const { now } = phases
       if (failed || !('told' in now) || !isList(request.method)) return
       now.told.lists.delete(request.method)
+      if (request.method !== 'tools/list') return
+      now.told.toolsChangedAt = undefined
+      for (const listener of [...onTools]) listener()
       // A tool of the server has the name of ours: the host means that one.
-      const tools = request.method === 'tools/list' ? find(bytes, ['result', 'tools']) : undefined
+      const tools = find(bytes, ['result', 'tools'])
       if (!tools || now.told.signInTool === undefined) return
       eachElement(bytes, tools, (tool) => {
         if (stringIn(bytes, find(bytes, ['name'], tool)) === now.told.signInTool) now.told.signInTool = undefined

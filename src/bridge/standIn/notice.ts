@@ -2,7 +2,7 @@
 // host supports that (MCP 2025-11-25, "URL Mode Elicitation").
 import { randomUUID } from 'node:crypto'
 import type { BridgeError } from '../../errors.ts'
-import type { Logger, SignInWatch } from '../../ports.ts'
+import type { Clock, Logger, SignInWatch } from '../../ports.ts'
 import type { PendingRequest } from '../message/inFlight.ts'
 import type { Message, RawId } from '../message/message.ts'
 import { find, stringIn } from '../message/pick.ts'
@@ -11,6 +11,7 @@ export interface NoticeOptions {
   readonly watch: SignInWatch
   /** The server's URL, for people. */
   readonly server: string
+  readonly clock: Clock
   readonly log: Logger
   readonly write: (line: Uint8Array) => Promise<void>
   /** Calls that the server has not seen yet. */
@@ -36,9 +37,12 @@ interface Elicitation {
 
 /** MCP 2025-11-25, "URL Elicitation Required Error". */
 const URL_REQUIRED = -32042
+/** No person answers sooner, in ms: a host that nobody looks at declines by itself. */
+const SOONEST_MS = 1_000
 
-export function createSignInNotice({ watch, server, log, write, calls }: NoticeOptions): SignInNotice {
-  const questions = new Set<RawId>()
+export function createSignInNotice({ watch, server, clock, log, write, calls }: NoticeOptions): SignInNotice {
+  /** When each was asked. */
+  const questions = new Map<RawId, number>()
   let allowed = { messages: false, questions: false }
   let said: string | undefined
   let open: Elicitation | undefined
@@ -66,7 +70,7 @@ export function createSignInNotice({ watch, server, log, write, calls }: NoticeO
     if (asked?.url === address && asked.during.some((call) => waiting.includes(call))) return
     asked = { url: address, during: waiting }
     const id = `mcp-oauth-bridge-${randomUUID()}`
-    questions.add(JSON.stringify(id))
+    questions.set(JSON.stringify(id), clock.now())
     await write(line({ id, method: 'elicitation/create', params: elicitation(address) }))
   }
 
@@ -98,8 +102,12 @@ export function createSignInNotice({ watch, server, log, write, calls }: NoticeO
       return Buffer.from(`{"jsonrpc":"2.0","id":${id},"error":${JSON.stringify(error)}}`)
     },
     takeReply({ answers, bytes }) {
-      if (answers.length !== 1 || !questions.delete(answers[0] as RawId)) return false
-      if (stringIn(bytes, find(bytes, ['result', 'action'])) === 'decline') watch.giveUp()
+      const [id] = answers
+      const askedAt = id === undefined || answers.length !== 1 ? undefined : questions.get(id)
+      if (id === undefined || askedAt === undefined) return false
+      questions.delete(id)
+      const isByPerson = clock.now() - askedAt >= SOONEST_MS
+      if (isByPerson && stringIn(bytes, find(bytes, ['result', 'action'])) === 'decline') watch.giveUp()
       return true
     },
   }

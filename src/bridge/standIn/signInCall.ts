@@ -1,6 +1,7 @@
 // A call to the tool that signs in: answered when the sign-in is complete and the host knows what there is now, or with the reason.
 import { asBridgeError } from '../../errors.ts'
-import type { SignInWatch } from '../../ports.ts'
+import type { Clock, SignInWatch } from '../../ports.ts'
+import { restartNote } from './hosts.ts'
 import type { Meeting } from './meet.ts'
 import type { Phases, Told } from './phases.ts'
 import { type Account, doneText, pendingText, reasonText, toolResult, type Words } from './signInTool.ts'
@@ -15,11 +16,27 @@ export interface SignInCallOptions extends Words {
   readonly account: () => Promise<Account>
   /** How long it may wait for a person, in ms. */
   readonly holdCallMs: number
+  readonly clock: Clock
+  /** Calls back when the host has got the tools of the server itself; gives what stops that. */
+  readonly onTools: (listener: () => void) => () => void
 }
+
+/** Longest time that a host gets to load the tools before its model goes on, in ms. */
+const LOAD_MS = 1_000
 
 /** `before` resolves when what the host has said before has reached the server. */
 export function createSignInCall(options: SignInCallOptions) {
-  const { phases, watch, meeting, truth, account, holdCallMs } = options
+  const { phases, watch, meeting, truth, account, holdCallMs, clock, onTools } = options
+
+  /** A model that goes on at once would still have the tools of before; the host has been told to load the new ones. */
+  const hostLoads = async ({ toolsChangedAt }: Told) => {
+    const left = toolsChangedAt === undefined ? 0 : toolsChangedAt + LOAD_MS - clock.now()
+    if (left <= 0) return
+    const over = new AbortController()
+    const stop = onTools(() => over.abort())
+    await clock.sleep(left, over.signal).catch(() => undefined)
+    stop()
+  }
 
   const complete = async (told: Told, before: Promise<unknown>) => {
     await meeting.run('signIn')
@@ -28,6 +45,7 @@ export function createSignInCall(options: SignInCallOptions) {
     if (told.greeted) await told.trueAgain.over
     const tools = await truth.tools('signIn')
     await truth.check()
+    if (restartNote(phases.host.name) === undefined) await hostLoads(told)
     return doneText(await account(), tools, phases.host.name)
   }
 

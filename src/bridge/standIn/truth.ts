@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { asBridgeError } from '../../errors.ts'
-import type { Cause, Logger } from '../../ports.ts'
+import type { Cause, Clock, Logger } from '../../ports.ts'
 import type { LegacyConversation } from '../conversation.ts'
 import { type Message, parseMessage } from '../message/message.ts'
 import { find, valueIn } from '../message/pick.ts'
@@ -16,6 +16,7 @@ export interface TruthOptions {
   readonly conversation: LegacyConversation
   readonly phases: Phases
   readonly recall: Recall
+  readonly clock: Clock
   readonly log: Logger
   readonly write: (line: Uint8Array) => Promise<void>
 }
@@ -29,7 +30,7 @@ export interface Truth {
 
 type List = Readonly<Record<string, unknown>>
 
-export function createTruth({ conversation, phases, recall, log, write }: TruthOptions): Truth {
+export function createTruth({ conversation, phases, recall, clock, log, write }: TruthOptions): Truth {
   let checking: Promise<void> | undefined
 
   /** undefined: an error of the server, or more than is read. */
@@ -57,17 +58,19 @@ export function createTruth({ conversation, phases, recall, log, write }: TruthO
     }
   }
 
-  const checkAll = async ({ lists }: Told, capabilities: ReadonlySet<string>) => {
+  const checkAll = async (told: Told, capabilities: ReadonlySet<string>) => {
+    const { lists } = told
     const changed = new Set<Capability>()
-    const one = async ([method, told]: [ListMethod, List]) => {
+    const one = async ([method, list]: [ListMethod, List]) => {
       const { capability } = LISTS[method]
-      const found = await compare(method, told, capabilities.has(capability))
+      const found = await compare(method, list, capabilities.has(capability))
       // The host may have asked again meanwhile, and has the server's own then.
-      if (lists.get(method) !== told || found === 'later') return
+      if (lists.get(method) !== list || found === 'later') return
       lists.delete(method)
       if (found === 'other') changed.add(capability)
     }
     await Promise.all([...lists].map(one))
+    if (changed.has('tools')) told.toolsChangedAt = clock.now()
     for (const capability of changed) await write(listChanged(capability))
   }
 

@@ -221,10 +221,24 @@ describe('inside a waiting call, a host that follows addresses', () => {
     expect(done.params).toEqual({ elicitationId: params.elicitationId })
   })
 
-  test('whose person declines gets the error with the address at once, and the sign-in goes on', async () => {
-    const { say, questions, answerTo, person, watch } = await waiting({}, URLS)
+  test('that declines by itself, sooner than a person can, goes on waiting', async () => {
+    const { say, questions, answerTo, person, clock } = await waiting({}, URLS)
     void say(call(2))
     await settled()
+    clock.advance(999)
+    await say({ id: questions()[0].id, result: { action: 'decline' } })
+    await settled()
+    expect(answerTo(2)).toBeUndefined()
+    person.open()
+    await settled()
+    expect(answerTo(2).result).toEqual({})
+  })
+
+  test('whose person declines gets the error with the address at once, and the sign-in goes on', async () => {
+    const { say, questions, answerTo, person, watch, clock } = await waiting({}, URLS)
+    void say(call(2))
+    await settled()
+    clock.advance(1_000)
     await say({ id: questions()[0].id, result: { action: 'decline' } })
     await settled()
     expect(answerTo(2).error).toMatchObject({ code: -32042, message: expect.stringContaining(ADDRESS) })
@@ -270,12 +284,16 @@ describe('inside a waiting call, a host that follows addresses', () => {
 
 describe('the tool that signs in', () => {
   test('answers after everything is done: who is signed in, what can be used, and list_changed is out', async () => {
-    const { say, heard, text, person, tools, state } = await waiting()
+    const { say, heard, text, person, tools, state, answerTo } = await waiting()
     await tools(2)
     void say(call(3, 'sign_in'))
     await settled()
     state.account = { state: 'signedIn', name: 'ada@example.test' } as never
     person.open()
+    await settled()
+    // The host loads the tools first, so that its model has them when it goes on.
+    expect(answerTo(3)).toBeUndefined()
+    expect(await tools(4)).toEqual(['echo', 'add'])
     await settled()
     expect(text(3)).toContain('You are signed in as ada@example.test. 2 tools are available')
     const order = heard().map(({ id, method }) => method ?? id)
@@ -302,14 +320,19 @@ describe('the tool that signs in', () => {
     await settled()
     person.open()
     await settled()
+    // This host does not load the tools.
+    clock.advance(1_000)
+    await settled()
     expect(text(4)).toContain('2 tools are available')
   })
 
   test('that is called when somebody is signed in already says so at once', async () => {
-    const { say, text, tools, server } = await failed()
+    const { say, text, tools, server, clock } = await failed()
     await tools(2)
     server.initialize = () => INTRODUCTION
     await say(call(3))
+    await settled()
+    clock.advance(1_000)
     await say(call(4, 'sign_in'))
     expect(text(4)).toContain('You are signed in. 2 tools are available')
   })

@@ -298,11 +298,15 @@ describe('when the sign-in is lost in the middle of a session', () => {
   }
 
   test('come from memory with the tool that signs in, which is gone with the next sign-in', async () => {
-    const { tools, server, say, answerTo, count } = await connected()
+    const { tools, server, say, answerTo, count, clock } = await connected()
     server['tools/list'] = () => NOBODY
     expect(await tools(2)).toEqual([...NAMES, 'sign_in'])
     server['tools/list'] = () => ({ tools: TOOLS })
-    await say({ id: 3, method: 'tools/call', params: { name: 'sign_in' } })
+    const called = say({ id: 3, method: 'tools/call', params: { name: 'sign_in' } })
+    await settled()
+    // This host does not load them.
+    clock.advance(1_000)
+    await called
     expect(answerTo(3).result.content[0].text).toContain('2 tools are available')
     expect(count(CHANGED)).toBe(1)
     expect(await tools(4)).toEqual(NAMES)
