@@ -5,6 +5,7 @@ import type {
   AttemptOutcome,
   AttemptPlan,
   Challenge,
+  LoginJob,
   RegisteredClient,
   SignInEnd,
   TokenKey,
@@ -54,8 +55,8 @@ export interface HttpClient {
   close(): Promise<void>
 }
 
-/** Why a request is sent: the host starts up, a person made a call, or we listen in the background. */
-export type Cause = 'start' | 'call' | 'background'
+/** Why a request is sent: the host starts up, a person made a call, asks to sign in, or we listen in the background. */
+export type Cause = 'start' | 'call' | 'signIn' | 'background'
 
 /** Available now, or later. */
 export type MaybePromise<T> = T | Promise<T>
@@ -86,6 +87,8 @@ export interface SignInWatch {
   readonly waiting: boolean
   /** Where the person signs in, once it is known. */
   readonly address: string | undefined
+  /** A sentence that says why no tab opens by itself, such as how the last sign-in failed. */
+  readonly whyNoTab?: string | undefined
   /** Calls `listener` when either changes; returns a function that stops it. */
   onChange(listener: () => void): () => void
   /** `work`, or after `ms` a BridgeError sign_in_pending that contains the address. */
@@ -139,8 +142,13 @@ export interface AttemptStore {
   planAgain(id: string, state: string, plan: AttemptPlan): Promise<void>
   /** Takes the waiting attempt of this state for redeeming; undefined for any other, and for every further try. */
   claim(state: string, now: number): Promise<Attempt | undefined>
-  /** The newest attempt of this key that failed after its tab was opened, not before `since`. */
-  lastFailure(key: TokenKey, since: number): Promise<Attempt | undefined>
+  /** True once for each attempt: its tab may be opened now. */
+  claimTab(id: string): Promise<boolean>
+  /**
+   * The newest attempt of this key that failed after its tab was opened, not before `since` and not before somebody signed in; only
+   * with an error code that counts.
+   */
+  lastFailure(key: TokenKey, since: number, counts?: (errorCode: string) => boolean): Promise<Attempt | undefined>
   /** How many sign-ins of this key had a tab opened since then, because of a 401 or of a 403. */
   opened(key: TokenKey, since: number, status: 401 | 403): Promise<number>
   /** Keys with a sign-in that is still open. */
@@ -168,8 +176,19 @@ export interface Lease {
   release(): void
 }
 
+/** Who holds a lease, for other processes of this machine. */
+export interface Holders {
+  /** This process. */
+  self(): string
+  /** Whether the process that was named so has certainly ended. */
+  isGone(holder: string): boolean
+}
+
 export interface Leases {
-  /** The lease, when nobody holds it now. If the holder dies, another process can take it after `ttlMs`. */
+  /**
+   * The lease, when nobody holds it now. If the holder dies, another process can take it at once where that is certain, else after
+   * `ttlMs`.
+   */
   take(name: string, ttlMs: number): Promise<Lease | undefined>
   isHeld(name: string): Promise<boolean>
   /** Runs `work` while no other process runs work under the same name; waits for its turn. */
@@ -183,9 +202,8 @@ export interface SecretStore {
   delete(name: string): Promise<void>
 }
 
-export type LoginJob = { readonly attemptId: string; readonly config: unknown }
 export interface LoginLauncher {
-  /** Starts the login process, which outlives us. The job is passed through stdin because parts of it are secret. */
+  /** Starts the login process, which outlives us. Its job is not passed in its words because parts of it are secret. */
   launch(job: LoginJob): Promise<void>
 }
 

@@ -1,6 +1,5 @@
 // Arguments → a command → an exit code. The only place that prints errors to a terminal.
 import { type App, compose } from '../compose/app.ts'
-import type { Config } from '../config/config.ts'
 import { loadConfig, ownConfigFile, projectConfigFile } from '../config/load.ts'
 import { asBridgeError, BridgeError, ERRORS } from '../errors.ts'
 import { present } from '../present.ts'
@@ -28,7 +27,7 @@ export async function run(given: ProcessIO): Promise<number> {
       const { width } = createStyle(io.stdout, io.environment)
       return print(io, helpText(line.explicit ? line.command : undefined, width))
     }
-    if (line.has('attempt')) return await runAttempt(io)
+    if (line.has('attempt')) return await (await import('./attempt.ts')).runAttempt(io)
     tellPassedOver(line, io)
     const work = LOCAL.has(line.command)
       ? import('./local.ts').then(({ runLocal }) => runLocal(line, io))
@@ -138,24 +137,6 @@ async function dispatch(line: CommandLine, app: App, io: ProcessIO): Promise<num
       return (await import('./commands/reset.ts')).reset(app, line, io)
     default:
       throw new BridgeError('internal', { message: `Nothing runs ${line.command}.` })
-  }
-}
-
-/** The login process of a bridge: its settings and attempt come as JSON through stdin. */
-async function runAttempt(io: ProcessIO): Promise<number> {
-  const chunks: Buffer[] = []
-  for await (const chunk of io.stdin) chunks.push(chunk as Buffer)
-  const { attemptId, config } = JSON.parse(Buffer.concat(chunks).toString('utf8')) as {
-    attemptId: string
-    config: Config
-  }
-  const app = compose(config, runtimeOf(io, config))
-  try {
-    const { signInDetached } = await import('../signin/detached.ts')
-    await signInDetached(await app.signIn(), attemptId, io.ending)
-    return 0
-  } finally {
-    await app.close()
   }
 }
 

@@ -3,14 +3,15 @@ import { BridgeError } from '../errors.ts'
 import type { Authorizer, Clock, SignInWatch } from '../ports.ts'
 
 export interface PendingSignIn extends SignInWatch {
-  /** Runs `ask`, which waits for a person; `tell` is for the address, when it is known. */
-  during(ask: (tell: (authorizationUrl: string) => void) => Promise<void>): Promise<void>
+  /** Runs `ask`, which waits for a person; `tell` is for the address, when it is known, and for the reason where no tab opens. */
+  during(ask: (tell: (authorizationUrl: string, whyNoTab?: string) => void) => Promise<void>): Promise<void>
 }
 
 export function createPendingSignIn(clock: Clock): PendingSignIn {
   const listeners = new Set<() => void>()
   let asking = 0
   let address: string | undefined
+  let whyNoTab: string | undefined
   const changed = () => {
     for (const listener of [...listeners]) listener()
   }
@@ -22,6 +23,9 @@ export function createPendingSignIn(clock: Clock): PendingSignIn {
     get address() {
       return address
     },
+    get whyNoTab() {
+      return whyNoTab
+    },
     onChange(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)
@@ -30,13 +34,17 @@ export function createPendingSignIn(clock: Clock): PendingSignIn {
       asking++
       changed()
       try {
-        await ask((url) => {
+        await ask((url, why) => {
           address = url
+          whyNoTab = why
           changed()
         })
       } finally {
         asking--
-        if (asking === 0) address = undefined
+        if (asking === 0) {
+          address = undefined
+          whyNoTab = undefined
+        }
         changed()
       }
     },
@@ -44,7 +52,7 @@ export function createPendingSignIn(clock: Clock): PendingSignIn {
       const over = new AbortController()
       const bound = clock.sleep(ms, over.signal).then(
         () => {
-          throw pending(address)
+          throw pending(address, whyNoTab)
         },
         () => new Promise<never>(() => undefined),
       )
@@ -60,10 +68,11 @@ export function createPendingSignIn(clock: Clock): PendingSignIn {
   }
 }
 
-const pending = (address: string | undefined) =>
-  new BridgeError('sign_in_pending', {
-    ...(address === undefined ? {} : { message: `You have to sign in first: ${address}`, details: { url: address } }),
-  })
+function pending(address: string | undefined, whyNoTab: string | undefined): BridgeError {
+  if (address === undefined) return new BridgeError('sign_in_pending')
+  const message = `${whyNoTab === undefined ? '' : `${whyNoTab} `}You have to sign in first: ${address}`
+  return new BridgeError('sign_in_pending', { message, details: { url: address } })
+}
 
 /** The same authorizer; a call waits at most `ms` for a person. */
 export function boundCalls(authorizer: Authorizer, watch: Pick<SignInWatch, 'bounded'>, ms: number): Authorizer {
@@ -71,7 +80,7 @@ export function boundCalls(authorizer: Authorizer, watch: Pick<SignInWatch, 'bou
     ...authorizer,
     onChallenge: (answer, refused, cause) => {
       const renewed = authorizer.onChallenge(answer, refused, cause)
-      return cause === 'call' ? watch.bounded(renewed, ms) : renewed
+      return cause === 'call' || cause === 'signIn' ? watch.bounded(renewed, ms) : renewed
     },
   }
 }

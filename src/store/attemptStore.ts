@@ -13,7 +13,7 @@ import {
 } from './attemptRow.ts'
 import { isSealed, type Row, sealRow } from './sealing/rowSeals.ts'
 import { broken, type OpenSeal, type Seal } from './sealing/seal.ts'
-import { insertInto, textOf } from './sqlite/columns.ts'
+import { insertInto, optionalText, textOf } from './sqlite/columns.ts'
 import type { Database } from './sqlite/database.ts'
 import { toSqlTime } from './sqlite/time.ts'
 
@@ -55,7 +55,7 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
     async plan(id, plan) {
       await changePlan(database, await openSeal(), { id, plan }, (sealed) =>
         database.run(
-          `UPDATE sessions SET plan = :sealed, status = 'waiting', opened_at = :now, updated_at = :now
+          `UPDATE sessions SET plan = :sealed, status = 'waiting', updated_at = :now
            WHERE id = :id AND status = 'requested'`,
           { id, sealed, now: sqlNow() },
         ),
@@ -81,9 +81,15 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
       )
     },
 
+    async claimTab(id) {
+      const values = { id, now: sqlNow() }
+      return database.run('UPDATE sessions SET opened_at = :now WHERE id = :id AND opened_at IS NULL', values) === 1
+    },
+
     async claim(state, now) {
+      // A tab that a person opened without us counts from here on.
       const row = database.get(
-        `UPDATE sessions SET status = 'redeeming', updated_at = :now ${WAITING_UNDER} RETURNING *`,
+        `UPDATE sessions SET status = 'redeeming', opened_at = coalesce(opened_at, :now), updated_at = :now ${WAITING_UNDER} RETURNING *`,
         { state, now: toSqlTime(now) },
       )
       return await attemptOf(row)
@@ -105,7 +111,8 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
       )
     },
 
-    lastFailure: async (key, since) => attemptOf(readLastFailure(database, key, toSqlTime(since))),
+    lastFailure: async (key, since, counts = () => true) =>
+      attemptOf(readLastFailure(database, key, toSqlTime(since), counts)),
     opened: async (key, since, status) => countOpened(database, key, toSqlTime(since), status),
     open: async (now) => readOpenKeys(database, toSqlTime(now)),
   }
@@ -141,7 +148,7 @@ function insertRequested(database: Database, seal: Seal, columns: NewAttemptColu
   const row = { ...columns, status: 'requested', updated_at: columns.created_at }
   database.run(insertInto('sessions', row), row)
   sealRow(database, seal, 'sessions', columns)
-  return { ...row, plan: null, error_code: null, error_message: null, error_hint: null }
+  return { ...row, plan: null, opened_at: null, error_code: null, error_message: null, error_hint: null }
 }
 
 /** What changes in an attempt; a new plan may come with a new state. */
@@ -171,15 +178,21 @@ function changePlan(
   })
 }
 
-/** The newest attempt that ended after its tab was opened, where that failed. */
-function readLastFailure(database: Database, { server, profile }: TokenKey, since: string): Row | undefined {
-  const newest = database.get(
+/** The newest attempt that failed after its tab was opened, with an error that counts, and after which nobody signed in. */
+function readLastFailure(
+  database: Database,
+  { server, profile }: TokenKey,
+  since: string,
+  counts: (errorCode: string) => boolean,
+): Row | undefined {
+  const ended = database.all(
     `SELECT * FROM sessions
      WHERE server = :server AND profile = :profile AND status IN ('failed', 'finished') AND opened_at IS NOT NULL
        AND updated_at >= :since AND coalesce(error_code, '') <> '${SUPERSEDED}'
-     ORDER BY updated_at DESC LIMIT 1`,
+     ORDER BY updated_at DESC`,
     { server, profile, since },
   )
+  const newest = ended.find(({ status, error_code }) => status === 'finished' || counts(optionalText(error_code) ?? ''))
   return newest?.status === 'failed' ? newest : undefined
 }
 

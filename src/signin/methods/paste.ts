@@ -28,7 +28,7 @@ export function byPasting({ stdin, say, shown, answer }: PasteOptions): SignInMe
     try {
       await new Promise<void>((resolve, reject) => {
         lines.once('close', resolve)
-        lines.once('SIGINT', () => reject(interrupted()))
+        lines.once('SIGINT', () => reject(interrupted('by a person')))
         lines.on('line', (line) => {
           if (line.trim() === '') return
           const pasted = readPastedAddress(line, attempt.state)

@@ -1,11 +1,10 @@
 // A callback for a sign-in that another process sees to.
 import { expect, test } from 'vitest'
-import { handOver, requireSameBounds } from '../../../../src/auth/grants/handOver.ts'
+import { handOver } from '../../../../src/auth/grants/handOver.ts'
 import type { AttemptPlan } from '../../../../src/records.ts'
 import { createFakeAttemptStore } from '../../../fakes/fakeAttemptStore.ts'
 import { createHurryingClock } from '../../../fakes/fakeClock.ts'
 import { createFakeLogger } from '../../../fakes/fakeLogger.ts'
-import { codeOf } from '../../../fakes/thrown.ts'
 
 const PLAN: AttemptPlan = {
   ...{ issuer: 'https://as.example', redirectUri: 'http://localhost:8080/auth/callback', codeVerifier: 'v' },
@@ -66,9 +65,4 @@ test('the plan of a version before, which looks for nothing, ends in words inste
 
 test('nobody completes it: the page ends all the same', async () => {
   expect(await (await setUp()).hand()).toMatchObject({ kind: 'failed', code: 'login_timed_out' })
-})
-
-test('a plan is gone on with under the settings it was made under', async () => {
-  expect(() => requireSameBounds(PLAN, 'theirs')).not.toThrow()
-  expect(await codeOf(() => requireSameBounds(PLAN, 'ours'))).toBe('login_failed')
 })
