@@ -5,7 +5,10 @@ import type {
   Attempt,
   AttemptOutcome,
   AttemptPlan,
+  BegunAttempt,
+  CallbackPage,
   Challenge,
+  LoginJob,
   RegisteredClient,
   SignInEnd,
   TokenKey,
@@ -90,6 +93,8 @@ export interface SignInWatch {
   readonly waiting: boolean
   /** Where the person signs in, once it is known. */
   readonly address: string | undefined
+  /** A sentence that says why no tab opens by itself, such as how the last sign-in failed. */
+  readonly whyNoTab?: string | undefined
   /** How the last one of this process failed; undefined: it did not, or another one has begun. */
   readonly failure: BridgeError | undefined
   /** Calls `listener` when one of them changes, and when somebody begins to wait; returns a function that stops it. */
@@ -127,12 +132,6 @@ export interface AttemptRequest {
   /** Whether an attempt that was begun with these wishes will do; omitted: any. */
   readonly fits?: (waiting: Wishes) => boolean
 }
-export interface BegunAttempt {
-  readonly attempt: Attempt
-  readonly begun: boolean
-  /** It replaced another attempt. */
-  readonly superseded: boolean
-}
 
 export interface AttemptStore {
   /** Joins the attempt of this key that is still open, else begins one; `begun` tells which. An open one with different options ends, and the new one replaces it. */
@@ -147,8 +146,13 @@ export interface AttemptStore {
   planAgain(id: string, state: string, plan: AttemptPlan): Promise<void>
   /** Takes the waiting attempt of this state for redeeming; undefined for any other, and for every further try. */
   claim(state: string, now: number): Promise<Attempt | undefined>
-  /** The newest attempt of this key that failed after its tab was opened, not before `since`. */
-  lastFailure(key: TokenKey, since: number): Promise<Attempt | undefined>
+  /** True once for each attempt: its tab may be opened now. */
+  claimTab(id: string): Promise<boolean>
+  /**
+   * The newest attempt of this key that failed after its tab was opened, not before `since` and not before somebody signed in; only
+   * with an error code that counts.
+   */
+  lastFailure(key: TokenKey, since: number, counts?: (errorCode: string) => boolean): Promise<Attempt | undefined>
   /** How many sign-ins of this key had a tab opened since then, because of a 401 or of a 403. */
   opened(key: TokenKey, since: number, status: 401 | 403): Promise<number>
   /** Keys with a sign-in that is still open. */
@@ -176,8 +180,19 @@ export interface Lease {
   release(): void
 }
 
+/** Who holds a lease, for other processes of this machine. */
+export interface Holders {
+  /** This process. */
+  self(): string
+  /** Whether the process that was named so has certainly ended. */
+  isGone(holder: string): boolean
+}
+
 export interface Leases {
-  /** The lease, when nobody holds it now. If the holder dies, another process can take it after `ttlMs`. */
+  /**
+   * The lease, when nobody holds it now. If the holder dies, another process can take it at once where that is certain, else after
+   * `ttlMs`.
+   */
   take(name: string, ttlMs: number): Promise<Lease | undefined>
   isHeld(name: string): Promise<boolean>
   /** Runs `work` while no other process runs work under the same name; waits for its turn. */
@@ -191,9 +206,8 @@ export interface SecretStore {
   delete(name: string): Promise<void>
 }
 
-export type LoginJob = { readonly attemptId: string; readonly config: unknown }
 export interface LoginLauncher {
-  /** Starts the login process, which outlives us. The job is passed through stdin because parts of it are secret. */
+  /** Starts the login process, which outlives us. Its job is not passed in its words because parts of it are secret. */
   launch(job: LoginJob): Promise<void>
 }
 
@@ -201,13 +215,6 @@ export interface Browser {
   /** Opens one http(s) URL. @throws BridgeError browser_failed */
   open(url: URL): Promise<void>
 }
-
-/** A page for the person in the browser. `code` is an ErrorCode. */
-export type CallbackPage =
-  | { readonly kind: 'done'; readonly server: string }
-  | { readonly kind: 'failed'; readonly code: string; readonly message: string; readonly hint: string }
-  | { readonly kind: 'invalid_state' }
-  | { readonly kind: 'again'; readonly authorizationUrl: string }
 
 /** The checks of the health endpoints; each rejects if its part does not work. */
 export type Health = Readonly<Record<'database' | 'mcpServer', () => Promise<void>>>

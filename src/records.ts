@@ -83,6 +83,8 @@ export interface Attempt extends TokenKey {
   readonly successor?: string
   /** Time of the last change. */
   readonly updatedAt: number
+  /** When its tab was opened; for one that a person opened without us, when the browser came back. */
+  readonly openedAt?: number
   readonly errorCode?: string
   readonly errorMessage?: string
   readonly errorHint?: string
@@ -105,8 +107,18 @@ export interface AttemptPlan extends Pick<TokenSet, 'issuer' | 'redirectUri' | '
   readonly replaced?: string
   /** Identifies the settings it was created with; omitted: an older version created it. */
   readonly bounds?: string
-  /** The query of the redirect, from the process that answered it to the one that owns the attempt. Sealed with the plan. */
+  /** The query of the redirect, for the process that owns the attempt, or that takes it over. Sealed with the plan. */
   readonly callback?: string
+  /** The process that exchanged its code ended before it was done. */
+  readonly interrupted?: true
+}
+
+/** What a login process is started with. */
+export interface LoginJob {
+  readonly attemptId: string
+  readonly config: unknown
+  /** Whether a tab may open by itself, if none was opened for this attempt before. */
+  readonly tab: 'allowed' | 'none'
 }
 
 export type AttemptOutcome =
@@ -125,3 +137,17 @@ export interface RegisteredClient {
   /** A configured client: by id, or by its metadata document. Omitted: dynamically registered. */
   readonly own?: 'configured' | 'document'
 }
+
+export interface BegunAttempt {
+  readonly attempt: Attempt
+  readonly begun: boolean
+  /** It replaced another attempt. */
+  readonly superseded: boolean
+}
+
+/** A page for the person in the browser. `code` is an ErrorCode. */
+export type CallbackPage =
+  | { readonly kind: 'done'; readonly server: string }
+  | { readonly kind: 'failed'; readonly code: string; readonly message: string; readonly hint: string }
+  | { readonly kind: 'invalid_state' }
+  | { readonly kind: 'again'; readonly authorizationUrl: string }

@@ -1,19 +1,16 @@
 // Arguments → a command → an exit code; also how long a command may take to end after Ctrl-C. The only place that prints errors to a terminal.
 import { type App, compose } from '../compose/app.ts'
-import type { Config } from '../config/config.ts'
 import { loadConfig, ownConfigFile, projectConfigFile } from '../config/load.ts'
 import { asBridgeError, BridgeError, ERRORS } from '../errors.ts'
 import { nameOwnCommand, ownCommand } from '../ownCommand.ts'
 import { present } from '../present.ts'
-import { targetWords } from '../redaction/shownUrl.ts'
 import { withoutQueries } from '../redaction/text.ts'
-import { shellQuote } from '../shellQuote.ts'
 import { onlyPrintable } from '../system/log/printable.ts'
 import { connect } from './commands/run.ts'
 import { tellPassedOver } from './passedOver.ts'
 import type { ProcessIO } from './process.ts'
 import { runtimeOf } from './runtime.ts'
-import { ownScript, startedBy } from './startedBy.ts'
+import { nameTarget, ownScript, startedBy } from './startedBy.ts'
 import { createStyle, wrapWords } from './terminal/style.ts'
 import { isAtTerminal } from './terminal/tty.ts'
 import { COMMANDS, type Command, type CommandLine, parseCommandLine } from './words/args.ts'
@@ -34,7 +31,7 @@ export async function run(given: ProcessIO): Promise<number> {
       const { width } = createStyle(io.stdout, io.environment)
       return print(io, helpText(line.explicit ? line.command : undefined, width))
     }
-    if (line.has('attempt')) return await runAttempt(io)
+    if (line.has('attempt')) return await (await import('./attempt.ts')).runAttempt(io)
     tellPassedOver(line, io)
     const work = LOCAL.has(line.command)
       ? import('./local.ts').then(({ runLocal }) => runLocal(line, io))
@@ -155,35 +152,6 @@ async function dispatch(line: CommandLine, app: App, io: ProcessIO): Promise<num
     default:
       throw new BridgeError('internal', { message: `Nothing runs ${line.command}.` })
   }
-}
-
-/** The login process of a bridge: its settings and attempt come as JSON through stdin. */
-async function runAttempt(io: ProcessIO): Promise<number> {
-  const chunks: Buffer[] = []
-  for await (const chunk of io.stdin) chunks.push(chunk as Buffer)
-  const { attemptId, config } = JSON.parse(Buffer.concat(chunks).toString('utf8')) as {
-    attemptId: string
-    config: Config
-  }
-  nameTarget(config)
-  const app = compose(config, runtimeOf(io, config))
-  try {
-    const { signInDetached } = await import('../signin/detached.ts')
-    await signInDetached(await app.signIn(), attemptId, io.ending)
-    return 0
-  } finally {
-    await app.close()
-  }
-}
-
-/** Hints name the server that this process is about. */
-function nameTarget({ server, profile }: Config, file?: string): void {
-  if (!server) return
-  const words = [
-    ...targetWords(server.url, profile, server.name),
-    ...(file === undefined ? [] : ['--config', shellQuote(file)]),
-  ]
-  nameOwnCommand({ target: words.join(' ') })
 }
 
 function print(io: ProcessIO, text: string): number {

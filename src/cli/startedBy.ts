@@ -1,7 +1,11 @@
-// How this program was started, so that a person can start it the same way: by its name, through npx, or by its path.
+// How this program was started, so that a person can start it the same way: by its name, through npx, or by its path; and the
+// server that its hints name.
 import { readFileSync, realpathSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { Config } from '../config/config.ts'
+import { nameOwnCommand } from '../ownCommand.ts'
+import { targetWords } from '../redaction/shownUrl.ts'
 import { shellQuote } from '../shellQuote.ts'
 
 export interface Start {
@@ -70,4 +74,14 @@ function realOf(path: string): string | undefined {
   } catch {
     return undefined
   }
+}
+
+/** Hints name the server that this process is about. */
+export function nameTarget({ server, profile }: Config, file?: string): void {
+  if (!server) return
+  const words = [
+    ...targetWords(server.url, profile, server.name),
+    ...(file === undefined ? [] : ['--config', shellQuote(file)]),
+  ]
+  nameOwnCommand({ target: words.join(' ') })
 }

@@ -15,6 +15,7 @@ import { createTokenStore } from '../store/tokenStore.ts'
 import { ensurePrivateFolder, makePrivate, withPrivateUmask } from '../system/files/private.ts'
 import { createEnvKey, createKeyFile } from '../system/keychain/keyFile.ts'
 import { createKeyPin } from '../system/keychain/keyPin.ts'
+import { holders } from '../system/process/holders.ts'
 import type { Runtime } from './runtime.ts'
 
 type StorageRuntime = Pick<Runtime, 'environment' | 'clock' | 'log' | 'keychain'>
@@ -68,7 +69,7 @@ function openStores(config: Config, runtime: StorageRuntime) {
     cache: createSealedCache(database, current, clock),
     /** What servers answered: shown to a host, and nothing is sent because of it. */
     answers: createCache(database, clock),
-    leases: createLeases(database, clock),
+    leases: createLeases(database, clock, holders),
     /** Where the sealing key is, or would be stored. */
     keyBackends: () => keyBackends(database),
   }

@@ -3,8 +3,8 @@ import { asBridgeError, BridgeError } from '../errors.ts'
 import type { Authorizer, Clock, SignInWatch } from '../ports.ts'
 
 export interface PendingSignIn extends SignInWatch {
-  /** Runs `ask`, which waits for a person; `tell` is for the address, when it is known. */
-  during(ask: (tell: (authorizationUrl: string) => void) => Promise<void>): Promise<void>
+  /** Runs `ask`, which waits for a person; `tell` is for the address, when it is known, and for the reason where no tab opens. */
+  during(ask: (tell: (authorizationUrl: string, whyNoTab?: string) => void) => Promise<void>): Promise<void>
 }
 
 export function createPendingSignIn(clock: Clock): PendingSignIn {
@@ -14,6 +14,7 @@ export function createPendingSignIn(clock: Clock): PendingSignIn {
   let asking = 0
   let address: string | undefined
   let failure: BridgeError | undefined
+  let whyNoTab: string | undefined
   const changed = () => {
     for (const listener of [...listeners]) listener()
   }
@@ -37,6 +38,9 @@ export function createPendingSignIn(clock: Clock): PendingSignIn {
     get failure() {
       return failure
     },
+    get whyNoTab() {
+      return whyNoTab
+    },
     onChange(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)
@@ -46,8 +50,9 @@ export function createPendingSignIn(clock: Clock): PendingSignIn {
       failure = undefined
       changed()
       try {
-        await ask((url) => {
+        await ask((url, why) => {
           address = url
+          whyNoTab = why
           changed()
         })
       } catch (thrown) {
@@ -55,14 +60,17 @@ export function createPendingSignIn(clock: Clock): PendingSignIn {
         throw thrown
       } finally {
         asking--
-        if (asking === 0) address = undefined
+        if (asking === 0) {
+          address = undefined
+          whyNoTab = undefined
+        }
         changed()
       }
     },
     async bounded(work, ms) {
       const over = new AbortController()
       const bound = new Promise<never>((_, reject) => {
-        const end = () => reject(pending(address))
+        const end = () => reject(pending(address, whyNoTab))
         bounds.add(end)
         over.signal.addEventListener('abort', () => bounds.delete(end))
         // A server that is merely slow has limits of its own.
@@ -87,10 +95,11 @@ export function createPendingSignIn(clock: Clock): PendingSignIn {
   }
 }
 
-const pending = (address: string | undefined) =>
-  new BridgeError('sign_in_pending', {
-    ...(address === undefined ? {} : { message: `You have to sign in first: ${address}`, details: { url: address } }),
-  })
+function pending(address: string | undefined, whyNoTab: string | undefined): BridgeError {
+  if (address === undefined) return new BridgeError('sign_in_pending')
+  const message = `${whyNoTab === undefined ? '' : `${whyNoTab} `}You have to sign in first: ${address}`
+  return new BridgeError('sign_in_pending', { message, details: { url: address } })
+}
 
 /** The same authorizer; a call waits at most `ms` for a person. */
 export function boundCalls(authorizer: Authorizer, watch: Pick<SignInWatch, 'bounded'>, ms: number): Authorizer {
@@ -98,7 +107,7 @@ export function boundCalls(authorizer: Authorizer, watch: Pick<SignInWatch, 'bou
     ...authorizer,
     onChallenge: (answer, refused, cause) => {
       const renewed = authorizer.onChallenge(answer, refused, cause)
-      return cause === 'call' ? watch.bounded(renewed, ms) : renewed
+      return cause === 'call' || cause === 'signIn' ? watch.bounded(renewed, ms) : renewed
     },
   }
 }

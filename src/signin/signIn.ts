@@ -74,7 +74,8 @@ async function complete(
 ): Promise<void> {
   if (how === 'device') return signInByDevice(deps, attempt, ending, terminal)
   try {
-    await runSignIn(deps, attempt, ending, await methodsAtTerminal(deps, attempt, terminal, how))
+    for (let next: Attempt | undefined = attempt; next; )
+      next = await runSignIn(deps, next, ending, await methodsAtTerminal(deps, next, terminal, how))
   } finally {
     terminal.stop()
   }

@@ -4,7 +4,7 @@ import { present } from '../present.ts'
 import type { Attempt, AttemptPlan, Challenge, TokenKey, Wishes } from '../records.ts'
 import { isSealed, type MarkedRow, type Row, readMarked } from './sealing/rowSeals.ts'
 import { broken, type OpenSeal, type Seal } from './sealing/seal.ts'
-import { optionalText, shownText, textOf, timeOf } from './sqlite/columns.ts'
+import { optionalText, optionalTime, shownText, textOf, timeOf } from './sqlite/columns.ts'
 import type { Database } from './sqlite/database.ts'
 
 /** The `error_code` of an attempt that was replaced by another, whose id is in `error_hint`. */
@@ -34,6 +34,7 @@ export async function toAttempt(openSeal: OpenSeal, marked: MarkedRow): Promise<
     challenge: bound?.challenge ?? { status: 401 },
     wishes: bound?.wishes ?? {},
     ...present({
+      openedAt: optionalTime(row.opened_at),
       errorCode: isSuperseded ? undefined : optionalText(row.error_code),
       errorMessage: shownText(row.error_message),
       errorHint: isSuperseded ? undefined : hint,

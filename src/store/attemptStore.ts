@@ -13,7 +13,7 @@ import {
 } from './attemptRow.ts'
 import { isSealed, type MarkedRow, type Row, readMarked, sealRow } from './sealing/rowSeals.ts'
 import { broken, type OpenSeal, type Seal } from './sealing/seal.ts'
-import { insertInto, textOf } from './sqlite/columns.ts'
+import { insertInto, optionalText, textOf } from './sqlite/columns.ts'
 import type { Database } from './sqlite/database.ts'
 import { toSqlTime } from './sqlite/time.ts'
 
@@ -58,7 +58,7 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
     async plan(id, plan) {
       await changePlan(database, await openSeal(), { id, plan }, (sealed) =>
         database.run(
-          `UPDATE sessions SET plan = :sealed, status = 'waiting', opened_at = :now, updated_at = :now
+          `UPDATE sessions SET plan = :sealed, status = 'waiting', updated_at = :now
            WHERE id = :id AND status = 'requested'`,
           { id, sealed, now: sqlNow() },
         ),
@@ -84,16 +84,13 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
       )
     },
 
+    async claimTab(id) {
+      const values = { id, now: sqlNow() }
+      return database.run('UPDATE sessions SET opened_at = :now WHERE id = :id AND opened_at IS NULL', values) === 1
+    },
+
     async claim(state, now) {
-      const claimed = database.transaction(() =>
-        readMarked(database, 'sessions', () =>
-          database.get(`UPDATE sessions SET status = 'redeeming', updated_at = :now ${WAITING_UNDER} RETURNING *`, {
-            state,
-            now: toSqlTime(now),
-          }),
-        ),
-      )
-      return await attemptOf(claimed)
+      return await attemptOf(claimRow(database, state, toSqlTime(now)))
     },
 
     async settle(id, outcome) {
@@ -112,7 +109,8 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
       )
     },
 
-    lastFailure: async (key, since) => attemptOf(readLastFailure(database, key, toSqlTime(since))),
+    lastFailure: async (key, since, counts = () => true) =>
+      attemptOf(readLastFailure(database, key, toSqlTime(since), counts)),
     opened: async (key, since, status) => countOpened(database, key, toSqlTime(since), status),
     open: async (now) => readOpenKeys(database, toSqlTime(now)),
   }
@@ -121,6 +119,17 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
 
 const IS_OPEN = "status IN ('requested', 'waiting', 'redeeming') AND expires_at > :now"
 const WAITING_UNDER = "WHERE state = :state AND status = 'waiting' AND expires_at > :now"
+
+/** A tab that a person opened without us counts from here on. */
+const claimRow = (database: Database, state: string, now: string) =>
+  database.transaction(() =>
+    readMarked(database, 'sessions', () =>
+      database.get(
+        `UPDATE sessions SET status = 'redeeming', opened_at = coalesce(opened_at, :now), updated_at = :now ${WAITING_UNDER} RETURNING *`,
+        { state, now },
+      ),
+    ),
+  )
 
 /** The newest attempt of this key that is still open. */
 const readOpenRow = (database: Database, { server, profile }: TokenKey, now: string) =>
@@ -150,7 +159,7 @@ function insertRequested(database: Database, seal: Seal, columns: NewAttemptColu
   const row = { ...columns, status: 'requested', updated_at: columns.created_at }
   database.run(insertInto('sessions', row), row)
   const mark = sealRow(database, seal, 'sessions', columns)
-  return { row: { ...row, plan: null, error_code: null, error_message: null, error_hint: null }, mark }
+  return { row: { ...row, plan: null, opened_at: null, error_code: null, error_message: null, error_hint: null }, mark }
 }
 
 /** What changes in an attempt; a new plan may come with a new state. */
@@ -180,18 +189,22 @@ function changePlan(
   })
 }
 
-/** The newest attempt that ended after its tab was opened, where that failed. */
-function readLastFailure(database: Database, { server, profile }: TokenKey, since: string): MarkedRow | undefined {
-  const newest = readMarked(database, 'sessions', () =>
-    database.get(
-      `SELECT * FROM sessions
+/** The newest attempt that failed after its tab was opened, with an error that counts, and after which nobody signed in. */
+function readLastFailure(
+  database: Database,
+  { server, profile }: TokenKey,
+  since: string,
+  counts: (errorCode: string) => boolean,
+): MarkedRow | undefined {
+  const ended = database.all(
+    `SELECT id, status, error_code FROM sessions
      WHERE server = :server AND profile = :profile AND status IN ('failed', 'finished') AND opened_at IS NOT NULL
        AND updated_at >= :since AND coalesce(error_code, '') <> '${SUPERSEDED}'
-     ORDER BY updated_at DESC LIMIT 1`,
-      { server, profile, since },
-    ),
+     ORDER BY updated_at DESC`,
+    { server, profile, since },
   )
-  return newest?.row.status === 'failed' ? newest : undefined
+  const newest = ended.find(({ status, error_code }) => status === 'finished' || counts(optionalText(error_code) ?? ''))
+  return newest?.status === 'failed' ? readAttemptRow(database, textOf(newest.id)) : undefined
 }
 
 /** How many attempts had a tab opened; a challenge is written with its status first. */

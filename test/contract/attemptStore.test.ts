@@ -308,7 +308,33 @@ describe.each(STORES)('$name', ({ make }) => {
       expect(await store.lastFailure(KEY, 0)).toBeUndefined()
     })
 
-    test('is absent while an attempt has only expired', async () => {
+    test('is none where no tab was opened, and one where the browser came back without one', async () => {
+      const { begin, store, clock } = setUp()
+      const { attempt } = await begin()
+      await store.plan(attempt.id, PLAN)
+      await store.settle(attempt.id, FAILED)
+      expect(await store.lastFailure(KEY, 0)).toBeUndefined()
+      const { attempt: second } = await begin()
+      await store.plan(second.id, PLAN)
+      await store.claim(second.state, clock.now())
+      await store.settle(second.id, FAILED)
+      expect((await store.lastFailure(KEY, 0))?.id).toBe(second.id)
+    })
+
+    test('passes over those that do not count, but not over a sign-in', async () => {
+      const { waiting, store, clock } = setUp()
+      const { id } = await waiting()
+      await store.settle(id, FAILED)
+      clock.advance(1_000)
+      await store.settle((await waiting()).id, { status: 'failed', code: 'cancelled', message: 'x' })
+      const counts = (code: string) => code !== 'cancelled'
+      expect((await store.lastFailure(KEY, 0, counts))?.id).toBe(id)
+      clock.advance(1_000)
+      await store.settle((await waiting()).id, FINISHED)
+      expect(await store.lastFailure(KEY, 0, counts)).toBeUndefined()
+    })
+
+    test('is none while an attempt has only expired', async () => {
       const { waiting, store, clock } = setUp()
       await waiting()
       clock.advance(300_000)
@@ -316,7 +342,17 @@ describe.each(STORES)('$name', ({ make }) => {
     })
   })
 
-  test('opened tabs are counted by key, time and the status they were opened for', async () => {
+  test('the tab of an attempt is given away once, to one of 20 processes', async () => {
+    const { begin, store, open, clock } = setUp()
+    const { attempt } = await begin()
+    await store.plan(attempt.id, PLAN)
+    const claims = await Promise.all(Array.from({ length: 20 }, () => open().claimTab(attempt.id)))
+    expect(claims.filter(Boolean)).toHaveLength(1)
+    expect((await store.byId(attempt.id))?.openedAt).toBe(clock.now())
+    expect(await store.claimTab('nobody')).toBe(false)
+  })
+
+  test('opened tabs are counted by key, time and what they were opened for', async () => {
     const { begin, waiting, store, clock } = setUp()
     await begin(1_000, { ...KEY, profile: 'other' })
     const start = clock.now()

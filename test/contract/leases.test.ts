@@ -103,3 +103,33 @@ describe.each(LEASES)('$name', ({ make }) => {
     expect(most).toBe(1)
   })
 })
+
+describe('a holder that has certainly ended', () => {
+  const gone = new Set<string>()
+  const as = (name: string) => ({ self: () => name, isGone: (holder: string) => gone.has(holder) })
+
+  test('is succeeded at once, by one of 20 processes, and takes nothing back', async () => {
+    const file = folder.fresh('oauth.db')
+    const clock = createFakeClock()
+    const open = (name: string) => createLeases(folder.database(file), clock, as(name))
+    const lease = await held(open('dead 1'), 'a')
+    expect(await open('heir').take('a', LONG)).toBeUndefined()
+    gone.add('dead 1')
+    expect(await open('heir').isHeld('a')).toBe(false)
+    const heirs = await Promise.all(Array.from({ length: 20 }, () => open('heir').take('a', LONG)))
+    const given = heirs.filter((one) => one !== undefined)
+    expect(given).toHaveLength(1)
+    lease.release()
+    expect(await open('heir').isHeld('a')).toBe(true)
+    given[0]?.release()
+  })
+
+  test('of a version that did not name itself is succeeded after the ttl', async () => {
+    const file = folder.fresh('oauth.db')
+    const clock = createFakeClock()
+    const lease = await held(createLeases(folder.database(file), clock), 'a')
+    const heir = createLeases(folder.database(file), clock, { self: () => 'heir', isGone: () => true })
+    expect(await heir.take('a', LONG)).toBeUndefined()
+    lease.release()
+  })
+})

@@ -11,8 +11,6 @@ const DAY = 86_400_000
 
 export function createFakeAttemptStore(now: () => number): FakeAttemptStore {
   const rows = new Map<string, Attempt>()
-  /** When the tab of an attempt was opened. */
-  const openedAt = new Map<string, number>()
   let count = 0
   const all = () => [...rows.values()]
   const isSettled = ({ status }: Attempt) => status === 'finished' || status === 'failed'
@@ -64,7 +62,6 @@ export function createFakeAttemptStore(now: () => number): FakeAttemptStore {
     byState: async (state, at) => waitingUnder(state, at),
     async plan(id, plan) {
       if (rows.get(id)?.status !== 'requested') return
-      openedAt.set(id, now())
       change(id, { plan, status: 'waiting' })
     },
     async deliver({ id, state }, plan) {
@@ -76,23 +73,31 @@ export function createFakeAttemptStore(now: () => number): FakeAttemptStore {
     async planAgain(id, state, plan) {
       if (rows.get(id)?.status === 'redeeming') change(id, { state, plan, status: 'waiting' })
     },
+    async claimTab(id) {
+      const row = rows.get(id)
+      if (!row || row.openedAt !== undefined) return false
+      rows.set(id, { ...row, openedAt: now() })
+      return true
+    },
     async claim(state, at) {
       const row = waitingUnder(state, at)
       if (!row) return undefined
-      change(row.id, { status: 'redeeming' })
+      change(row.id, { status: 'redeeming', openedAt: row.openedAt ?? now() })
       return rows.get(row.id)
     },
-    async lastFailure(key, since) {
+    async lastFailure(key, since, counts = () => true) {
       const settled = all()
         .filter(isOf(key))
-        .filter((row) => isSettled(row) && openedAt.has(row.id) && !row.successor && row.updatedAt >= since)
-      const newest = settled.sort((a, b) => a.updatedAt - b.updatedAt).at(-1)
+        .filter((row) => isSettled(row) && row.openedAt !== undefined && !row.successor && row.updatedAt >= since)
+      const newest = settled
+        .sort((a, b) => b.updatedAt - a.updatedAt)
+        .find(({ status, errorCode = '' }) => status === 'finished' || counts(errorCode))
       return newest?.status === 'failed' ? read(newest) : undefined
     },
     opened: async (key, since, status) =>
       all()
         .filter(isOf(key))
-        .filter((row) => (openedAt.get(row.id) ?? Number.NEGATIVE_INFINITY) >= since)
+        .filter((row) => (row.openedAt ?? Number.NEGATIVE_INFINITY) >= since)
         .filter(({ challenge }) => (challenge.status === 403) === (status === 403)).length,
     async open(at) {
       const open = all().filter((row) => isOpen(row, at))

@@ -1,5 +1,6 @@
 // A LoginLauncher that keeps its jobs, and may fail.
-import type { LoginJob, LoginLauncher } from '../../src/ports.ts'
+import type { LoginLauncher } from '../../src/ports.ts'
+import type { LoginJob } from '../../src/records.ts'
 
 export interface FakeLoginLauncher extends LoginLauncher {
   readonly jobs: readonly LoginJob[]

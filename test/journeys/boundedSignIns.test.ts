@@ -44,8 +44,10 @@ async function startInsatiable(issuer: string, refuse: Refuse) {
   return { url: `${origin}/mcp`, tokens, close }
 }
 
+/** With a host that does not wait long for a person. */
 const startBridge = async (url: string) => {
-  const host = stage.hostOf(url)
+  const config = stage.config('login: { hold_initialize_ms: 60000, hold_call_ms: 3000 }\n', 'impatient.yaml')
+  const host = stage.hostOf(url, [], { CONFIG_PATH: config })
   await host.initialize()
   return { host, call: () => host.request('tools/call', { name: 'x', arguments: {} }) }
 }
@@ -88,7 +90,8 @@ test('a server that accepts each token once opens at most five tabs', async () =
   for (let time = 0; time < 8; time++) answers.push(await call())
   expect(stage.tabs().length).toBe(5)
   const { error } = answers.at(-1)
-  expect(error.data.code).toBe('unauthorized')
+  expect(error.data.code).toBe('sign_in_pending')
+  expect(error.message).toContain('The server required 5 sign-ins within 30 minutes.')
   expect(error.data.hint).toContain('mcp-oauth-bridge login')
 })
 
@@ -100,10 +103,12 @@ test('a server that requires another scope with each call opens at most three ta
     challenge: `error="insufficient_scope", scope="wish-${++times}"`,
   }))
   const { host, call } = await startBridge(server.url)
-  for (let time = 0; time < 5; time++) expect((await call()).error.data.code).toBe('insufficient_scope')
+  const codes = []
+  for (let time = 0; time < 5; time++) codes.push((await call()).error.data.code)
+  expect(codes).toEqual([...Array(3).fill('insufficient_scope'), 'sign_in_pending', 'sign_in_pending'])
   await host.close()
   const again = await startBridge(server.url)
-  expect((await again.call()).error.data.code).toBe('insufficient_scope')
+  expect((await again.call()).error.data.code).toBe('sign_in_pending')
   // The first is the sign-in itself.
   expect(stage.tabs().length).toBeLessThanOrEqual(4)
 })

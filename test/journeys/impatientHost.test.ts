@@ -140,13 +140,14 @@ test('after a sign-in was lost, a start is answered from memory, and the first c
 
 test('a sign-in that the person refuses after the host was answered leaves a bridge that says so and can try again', async () => {
   stage = await startStage({ person: 'deny' })
-  const host = stage.host(impatient(), ABSENT)
+  const host = stage.host(impatient(3_000), ABSENT)
   expect(await host.isMet()).toBe(false)
   const [[tab] = []] = await stage.untilTabs(1)
   await stage.visit(tab ?? '')
   await stage.callbackPortIsFree()
   const { error } = await echo(host, 'x')
-  expect(error.data.code).toBe('access_denied')
+  expect(error.data.code).toBe('sign_in_pending')
+  expect(error.message).toMatch(/^The last sign-in failed: .*The person said no.* You have to sign in first: http/)
   stage.authorization.state.person = 'approve'
   await stage.command(['login', stage.server.url, '--callback-url', stage.callbackUrl])
   expect((await echo(host, 'y')).result.content[0].text).toBe('Echo: y')

@@ -132,7 +132,7 @@ test('Issue: no browser tab opens: after a sign-in that was denied the error say
   expect(error.data.hint).not.toBe('')
   stage.authorization.state.person = 'approve'
   const again = await host.failure()
-  expect(again.message).toContain('no new tab was opened')
+  expect(again.message).toContain('The last sign-in failed: ')
   expect(again.data).toMatchObject({ code: 'access_denied' })
   expect(again.data.hint).toContain(`mcp-oauth-bridge login ${stage.server.url}`)
   expect(stage.tabs()).toHaveLength(1)

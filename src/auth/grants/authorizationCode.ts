@@ -1,13 +1,13 @@
 // The authorization code flow with PKCE (OAuth 2.1 section 4.1): from an attempt to an authorization URL, and from its callback to a token set.
-import { asBridgeError, type BridgeError } from '../../errors.ts'
-import type { CallbackPage, Clock } from '../../ports.ts'
+import { asBridgeError, BridgeError } from '../../errors.ts'
+import type { Clock } from '../../ports.ts'
 import { present } from '../../present.ts'
-import type { Attempt, AttemptPlan, TokenSet } from '../../records.ts'
+import type { Attempt, AttemptPlan, CallbackPage, TokenSet } from '../../records.ts'
 import type { AuthorizationServerMetadata } from '../discovery/authorizationServer.ts'
 import { newTokenSet } from '../tokens/tokenSet.ts'
 import { type AuthorizationRequestOptions, planAuthorization } from './authorizationRequest.ts'
 import { type CompleteOptions, completeSignIn } from './complete.ts'
-import { handOver, requireSameBounds } from './handOver.ts'
+import { handOver } from './handOver.ts'
 import { retryWithNewClient } from './retryWithNewClient.ts'
 import { validateIssuer } from './validateIssuer.ts'
 
@@ -18,8 +18,8 @@ export interface AuthorizationCodeOptions extends AuthorizationRequestOptions, C
 export interface AuthorizationCodeFlow {
   /** Finds the authorization server, gets a client, and writes the plan into the attempt. Resolves to the URL to open. */
   start(attempt: Attempt, redirectUri: string): Promise<URL>
-  /** Continues an attempt that another process planned and abandoned. @throws BridgeError login_failed when that had other settings */
-  resume(attempt: Attempt): void
+  /** Continues an attempt that another process planned and abandoned. False: that had other settings. */
+  resume(attempt: Attempt): boolean
   /**
    * One callback: completes the attempt of its state, or passes it to the process that owns it. Resolves to the page that the person
    * sees. Never throws.
@@ -43,6 +43,8 @@ export function createAuthorizationCodeFlow(options: AuthorizationCodeOptions): 
       return { kind: 'invalid_state' }
     }
     if (waiting && !ours.has(waiting.id)) return await handOver(options, waiting, query)
+    // If this process ends in the middle, the next one knows the code.
+    if (waiting?.plan) await attempts.deliver(waiting, { ...waiting.plan, callback: query.toString() })
     const attempt = await attempts.claim(state, clock.now())
     if (!attempt?.plan) {
       log.warn('oauth:callback', { code: 'invalid_state' })
@@ -53,7 +55,7 @@ export function createAuthorizationCodeFlow(options: AuthorizationCodeOptions): 
       if (issuerError) throw issuerError
       return await redeem(attempt, attempt.plan, query)
     } catch (thrown) {
-      const error = asBridgeError(thrown)
+      const error = attempt.plan.interrupted ? afterInterruption(asBridgeError(thrown), query) : asBridgeError(thrown)
       const page = failedPage(error)
       await settleFailed(attempt, error).catch(() => undefined)
       return page
@@ -92,8 +94,9 @@ export function createAuthorizationCodeFlow(options: AuthorizationCodeOptions): 
     },
 
     resume({ id, plan }) {
-      if (plan) requireSameBounds(plan, options.bounds)
+      if (plan && plan.bounds !== options.bounds) return false
       ours.add(id)
+      return true
     },
 
     async handleCallback(query) {
@@ -105,6 +108,16 @@ export function createAuthorizationCodeFlow(options: AuthorizationCodeOptions): 
     },
   }
 }
+
+/** The code was used by a process that is gone: nobody refused anything. */
+const afterInterruption = (error: BridgeError, query: URLSearchParams) =>
+  error.code !== 'login_failed' || !query.has('code')
+    ? error
+    : new BridgeError('cancelled', {
+        message: 'The sign-in was interrupted while its code was exchanged.',
+        hint: 'Start the sign-in again.',
+        cause: error,
+      })
 
 interface Redirected {
   readonly attempt: Attempt

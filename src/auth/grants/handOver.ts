@@ -1,7 +1,7 @@
 // Passes a callback to the process that owns its sign-in, through the store: only that process knows the limits and trust of its server.
 import { BridgeError, ERRORS } from '../../errors.ts'
-import type { AttemptStore, CallbackPage, Clock, Logger } from '../../ports.ts'
-import type { Attempt, AttemptPlan } from '../../records.ts'
+import type { AttemptStore, Clock, Logger } from '../../ports.ts'
+import type { Attempt, CallbackPage } from '../../records.ts'
 
 export interface HandOverOptions {
   readonly attempts: Pick<AttemptStore, 'byId' | 'deliver' | 'settle'>
@@ -51,16 +51,12 @@ function pageOf(now: Attempt | undefined, before: Attempt): CallbackPage | undef
 /** Processes of an older version do not look for it, and no other process knows the limits of its server. */
 async function refuse({ attempts }: HandOverOptions, { id }: Attempt): Promise<CallbackPage> {
   const error = begunElsewhere()
-  await attempts.settle(id, { status: 'failed', code: error.code, message: error.message, hint: error.hint })
+  // Nobody refused anything.
+  await attempts.settle(id, { status: 'failed', code: 'cancelled', message: error.message, hint: error.hint })
   return failed(error)
 }
 
 const failed = ({ code, message, hint }: BridgeError): CallbackPage => ({ kind: 'failed', code, message, hint })
-
-/** A plan must be completed with the settings it was created with. @throws BridgeError login_failed */
-export function requireSameBounds(plan: AttemptPlan, bounds: string): void {
-  if (plan.bounds !== bounds) throw begunElsewhere()
-}
 
 const begunElsewhere = () =>
   new BridgeError('login_failed', {

@@ -10,7 +10,7 @@ export type LoginMode = 'auto' | 'on-call' | 'never'
 
 export interface TokensOptions extends Omit<CoordinatedRefreshOptions, 'store' | 'reload'> {
   readonly store: TokenStore
-  /** Resolves when somebody has signed in. */
+  /** Resolves when somebody has signed in. `cause` decides whether a tab may open. */
   readonly requestSignIn: (challenge: Challenge, cause: Cause) => Promise<void>
   readonly mode: LoginMode
 }
@@ -44,7 +44,6 @@ export function createTokens(options: TokensOptions): Tokens {
   /** Spreads the refreshes of many processes over 5 % of the life. */
   const jitter = Math.random() * 0.05
   let known: TokenRecord | undefined
-  let signingIn: Promise<void> | undefined
 
   const reload = async () => {
     known = await store.load(key)
@@ -71,17 +70,15 @@ export function createTokens(options: TokensOptions): Tokens {
     return tokens
   }
 
-  /** One sign-in at a time in this process; the store coordinates the others. */
+  const requestOnce = createSignIns(options.requestSignIn)
   const signIn = async (challenge: Challenge, cause: Cause) => {
-    signingIn ??= options.requestSignIn(challenge, cause).finally(() => {
-      signingIn = undefined
-    })
-    await signingIn
+    await requestOnce(challenge, cause)
     await reload()
   }
 
   /** Client credentials request more scopes without disturbing anybody. */
-  const mayStepUp = (cause: Cause) => (clientCredentials ? cause !== 'background' : isCall(cause) && mode !== 'never')
+  const mayStepUp = (cause: Cause) =>
+    clientCredentials ? cause !== 'background' : isByPerson(cause) && mode !== 'never'
 
   return {
     current() {
@@ -95,18 +92,18 @@ export function createTokens(options: TokensOptions): Tokens {
       const isAnother = ({ tokens }: TokenRecord) => tokens !== undefined && tokens.accessToken !== rejected
       let record = await reload()
       if (isAnother(record)) return
-      if (refresh.isPossible(record.tokens)) {
+      // Who asks to sign in goes past what was refused.
+      const isAskedAnew = cause === 'signIn' && wasRefused(record, ASK_AGAIN_MS)
+      if (refresh.isPossible(record.tokens) && !isAskedAnew) {
         const isTooSoon = clock.now() < refresh.obtainedAt + REFRESH_AGAIN_MS
         if (isTooSoon && wasRefused(record, REFRESH_AGAIN_MS)) throw refusedAnew()
         record = await refresh.run(record, challenge)
         if (isAnother(record)) return
       }
       if (clientCredentials || !maySignIn(mode, cause, record)) throw notSignedIn(record)
-      if (wasRefused(record, ASK_AGAIN_MS)) throw refusedAnew()
-      await signIn(
-        challenge.scope === undefined ? challenge : withScope(challenge, requestedOf(record), challenge.scope),
-        cause,
-      )
+      if (wasRefused(record, ASK_AGAIN_MS) && !isAskedAnew) throw refusedAnew()
+      const { scope } = challenge
+      await signIn(scope === undefined ? challenge : withScope(challenge, requestedOf(record), scope), cause)
     },
 
     async stepUp(refused, scope, challenge, cause) {
@@ -140,6 +137,17 @@ export function createTokens(options: TokensOptions): Tokens {
   }
 }
 
+/** One sign-in at a time in this process, and one for a person who asks: that may open a tab where the other may not. */
+function createSignIns(request: TokensOptions['requestSignIn']): TokensOptions['requestSignIn'] {
+  const pending = new Map<boolean, Promise<void>>()
+  return (challenge, cause) => {
+    const isAskedFor = cause === 'signIn'
+    const asking = pending.get(isAskedFor) ?? request(challenge, cause).finally(() => pending.delete(isAskedFor))
+    pending.set(isAskedFor, asking)
+    return asking
+  }
+}
+
 const isExpired = ({ expiresAt }: TokenSet, now: number) => expiresAt !== undefined && expiresAt <= now
 
 /** A clock that was set back must not block sign-ins. */
@@ -149,11 +157,10 @@ const isRecent = (time: number | undefined, within: number, now: number) =>
 /** A tab opens automatically once, if nobody was ever signed in; later only for a call. */
 function maySignIn(mode: LoginMode, cause: Cause, { generation }: TokenRecord): boolean {
   if (mode === 'never' || cause === 'background') return false
-  return isCall(cause) || (mode === 'auto' && generation === 0)
+  return isByPerson(cause) || (mode === 'auto' && generation === 0)
 }
 
-/** A person or a model is behind it. */
-const isCall = (cause: Cause) => cause === 'call' || cause === 'signIn'
+const isByPerson = (cause: Cause) => cause === 'call' || cause === 'signIn'
 
 /** How often per hour a program requests more scopes; the limit for sign-ins of a person is in signin/request.ts. */
 const MOST_STEP_UPS = 3

@@ -41,16 +41,8 @@ export function createInPlace(options: InPlaceOptions): InPlace {
   const truth = createTruth(options)
   const meeting = createMeeting({ ...options, truth })
   const lists = createLocalLists({ ...options, meeting })
-  const onTools = new Set<() => void>()
-  const signIn = createSignInCall({
-    ...options,
-    meeting,
-    truth,
-    onTools(listener) {
-      onTools.add(listener)
-      return () => onTools.delete(listener)
-    },
-  })
+  const tools = createSignal()
+  const signIn = createSignInCall({ ...options, meeting, truth, onTools: tools.on })
 
   let wasWaiting = watch.waiting
   watch.onChange(() => {
@@ -139,13 +131,26 @@ export function createInPlace(options: InPlaceOptions): InPlace {
       now.told.lists.delete(request.method)
       if (request.method !== 'tools/list') return
       now.told.toolsChangedAt = undefined
-      for (const listener of [...onTools]) listener()
+      tools.fire()
       // A tool of the server has the name of ours: the host means that one.
-      const tools = find(bytes, ['result', 'tools'])
-      if (!tools || now.told.signInTool === undefined) return
-      eachElement(bytes, tools, (tool) => {
+      const given = find(bytes, ['result', 'tools'])
+      if (!given || now.told.signInTool === undefined) return
+      eachElement(bytes, given, (tool) => {
         if (stringIn(bytes, find(bytes, ['name'], tool)) === now.told.signInTool) now.told.signInTool = undefined
       })
+    },
+  }
+}
+
+function createSignal() {
+  const listeners = new Set<() => void>()
+  return {
+    on(listener: () => void) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    fire() {
+      for (const listener of [...listeners]) listener()
     },
   }
 }

@@ -1,5 +1,4 @@
-// Who has answered the host's initialize, the server or the bridge in its place, and what follows from that until both know
-// the same.
+// Who has answered the host's initialize, the server or the bridge in its place, and what follows until both know the same.
 import type { BridgeError } from '../../errors.ts'
 import type { Clock, Logger, SignInWatch } from '../../ports.ts'
 import type { Message } from '../message/message.ts'
@@ -38,7 +37,6 @@ export type Phase =
   | { readonly kind: 'waiting' }
   /** The bridge has answered it, and the server does not know that it has been said. */
   | { readonly kind: 'answeredHere'; readonly told: Told }
-  /** The server has answered it. */
   | { readonly kind: 'connected'; readonly capabilities: Capabilities }
   /** The server has answered it, and the host was told something that is the bridge's, or has other capabilities in mind. */
   | { readonly kind: 'connectedLater'; readonly capabilities: Capabilities; readonly told: Told }

@@ -1,6 +1,7 @@
 // Owns the callback port, or the next free one, under a lease, and listens there for redirects; another login process takes over when it ends.
 import { BridgeError } from '../../errors.ts'
-import type { CallbackListener, CallbackPage, Clock, Health, Leases } from '../../ports.ts'
+import type { CallbackListener, Clock, Health, Leases } from '../../ports.ts'
+import type { CallbackPage } from '../../records.ts'
 
 export interface CallbackPortOptions {
   readonly listener: CallbackListener

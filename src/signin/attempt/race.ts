@@ -26,15 +26,21 @@ export async function raceSignInMethods(
 
 const onlyItsFailure = (method: Promise<void>) => method.then(() => new Promise<never>(() => undefined))
 
-const INTERRUPTED = 'interrupted'
-export const isInterrupted = ({ details }: BridgeError) => details.reason === INTERRUPTED
+/** Whether a person ended the sign-in, or something ended this process. */
+export type Interruption = 'by a person' | 'from outside'
 
-/** A person pressed Ctrl-C, or the process was asked to end. */
-export const interrupted = () =>
+export const interruptionOf = ({ details }: BridgeError): Interruption | undefined =>
+  details.interrupted === 'by a person' || details.interrupted === 'from outside' ? details.interrupted : undefined
+
+/** Ctrl-C ends what a person asked for. A process that is asked to end leaves its sign-in to the next one. */
+export const interrupted = (by: Interruption) =>
   new BridgeError('cancelled', {
     message: 'The sign-in was interrupted.',
-    hint: 'Run the same command again. Browser tabs of this sign-in no longer work.',
-    details: { reason: INTERRUPTED },
+    hint:
+      by === 'by a person'
+        ? 'Run the same command again. Browser tabs of this sign-in no longer work.'
+        : 'Run the same command again: it continues this sign-in, and its browser tab still works.',
+    details: { interrupted: by },
   })
 
 /** Resolves when `signal` aborts. */
@@ -48,6 +54,6 @@ export function aborted(signal: AbortSignal): Promise<void> {
 /** Rejects when the process is asked to end. */
 export function rejectOn(ending: AbortSignal): Promise<never> {
   return aborted(ending).then(() => {
-    throw interrupted()
+    throw interrupted(ending.reason === 'SIGINT' ? 'by a person' : 'from outside')
   })
 }

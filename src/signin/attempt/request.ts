@@ -1,72 +1,79 @@
 // Requests a sign-in: limits how often a tab opens by itself, begins or joins the attempt, starts a login process, and waits for the store to change.
-import { asErrorCode, BridgeError } from '../../errors.ts'
-import type { AttemptStore, Cause, Clock, Leases, LoginLauncher } from '../../ports.ts'
+import { asBridgeError, asErrorCode, BridgeError, ERRORS, type ErrorCode } from '../../errors.ts'
+import type { AttemptStore, Cause } from '../../ports.ts'
 import type { Attempt, Challenge, TokenKey, Wishes } from '../../records.ts'
 import { loginCommand } from '../../redaction/shownUrl.ts'
+import { type ServeOptions, serveAttempt } from './serve.ts'
 
-export interface AskOptions {
+export interface AskOptions extends Omit<ServeOptions, 'tab'> {
   readonly key: TokenKey
   readonly attempts: AttemptStore
-  readonly leases: Leases
-  readonly launcher: LoginLauncher
-  readonly clock: Clock
   /** How long a sign-in may take, in ms. */
   readonly timeoutMs: number
   /** The sign-in options of this process; it accepts any pending sign-in. */
   readonly wishes?: Wishes
-  /** Why a sign-in is asked for; left out: for a call. */
-  readonly cause?: Cause
-  /** What the login process needs besides the attempt. */
-  readonly config: unknown
-  /** Called once with the address to open, when it is known. */
-  readonly tell: (authorizationUrl: string) => void
+  /** Called once with the address to open, when it is known; and with the reason where no tab opens by itself. */
+  readonly tell: (authorizationUrl: string, whyNoTab?: string) => void
 }
 
 const POLL_MS = 100
-/** A login process that has not taken its attempt after this long, or has died, is replaced. */
-const ORPHAN_MS = 4_000
-/** After a failed or abandoned sign-in, no other tab opens automatically for this long. */
+/** After a refused or abandoned sign-in, no tab opens by itself for this long. */
 export const COOL_DOWN_MS = 5 * 60_000
-/** How many tabs open automatically in how many ms: for a server that refuses every token, and for one that always requires more scopes. */
+/** How many tabs open by themselves in how many ms: for a server that refuses every token, and for one that always requires more scopes. */
 const MOST_TABS = { 401: { times: 5, within: 30 * 60_000 }, 403: { times: 3, within: 60 * 60_000 } } as const
 /** No code exchange takes longer: the process that started it is gone. */
 const REDEEM_MS = 60_000
 
-/** Held by the login process that owns this attempt. */
-export const attemptLease = (id: string) => `attempt:${id}`
-/** If a login process dies, another one takes over after this time, in ms. */
-export const ATTEMPT_LEASE_MS = 3_000
-
-/** Resolves when the tokens are stored. @throws BridgeError access_denied, login_timed_out, … as the attempt ended */
-export async function askForLogin(options: AskOptions, challenge: Challenge): Promise<void> {
-  const { key, attempts, leases, launcher, clock, timeoutMs, config, wishes = {} } = options
-  const failed = await attempts.lastFailure(key, clock.now() - COOL_DOWN_MS)
-  if (failed) throw afterFailure(failed)
-  await refuseTooMany(options, challenge)
+/**
+ * Joins or begins an attempt and waits for its end. Where a tab must not open by itself, a call is told the address, a start is refused
+ * unless a sign-in waits already, and a person who asks to sign in gets a tab in any case. Resolves when the tokens are stored.
+ * @throws BridgeError access_denied, login_timed_out, … as the attempt ended
+ */
+export async function askForLogin(options: AskOptions, challenge: Challenge, cause: Cause = 'call'): Promise<void> {
+  const { key, attempts, clock, timeoutMs, tell, wishes = {} } = options
+  const quiet = await findQuiet(options, challenge)
+  if (quiet && cause === 'start' && !(await isOpen(options))) throw withLogin(quiet.code, quiet.why, key)
   const { attempt, begun } = await attempts.begin(key, challenge, clock.now() + timeoutMs, { wishes })
-  if (begun) await launcher.launch({ attemptId: attempt.id, config })
-  let seenAlive = clock.now()
-  const watch = async (attemptId: string) => {
-    if (await leases.isHeld(attemptLease(attemptId))) seenAlive = clock.now()
-    if (clock.now() - seenAlive < ORPHAN_MS) return
-    seenAlive = clock.now()
-    await launcher.launch({ attemptId, config })
+  const tab = cause === 'signIn' ? 'asked for' : quiet ? 'none' : 'allowed'
+  const serving = serveAttempt({ ...options, tab }, begun ? attempt.id : undefined)
+  try {
+    await awaitSignIn({ ...options, tell: (url) => tell(url, quiet?.why), watch: serving.look }, attempt.id)
+  } catch (thrown) {
+    const { code, message } = asBridgeError(thrown)
+    // Nobody saw a tab: they are told why, and what opens one.
+    throw quiet && code === 'login_timed_out' ? withLogin(code, `${message} ${quiet.why}`, key) : thrown
+  } finally {
+    serving.stop()
   }
-  await awaitSignIn({ ...options, watch }, attempt.id)
 }
 
-/** Joining a sign-in opens no tab. @throws BridgeError unauthorized, insufficient_scope */
-async function refuseTooMany({ key, attempts, clock }: AskOptions, { status }: Challenge): Promise<void> {
+/** Why no tab opens by itself; undefined: one may. */
+async function findQuiet({ key, attempts, clock }: AskOptions, { status }: Challenge) {
+  const failed = await attempts.lastFailure(key, clock.now() - COOL_DOWN_MS, isRefusal)
+  if (failed) {
+    const { code, message } = asError(failed)
+    return { code, why: `The last sign-in failed: ${message}` } as const
+  }
   const kind = status === 403 ? 403 : 401
   const { times, within } = MOST_TABS[kind]
-  if ((await attempts.opened(key, clock.now() - within, kind)) < times) return
-  const waiting = await attempts.open(clock.now())
-  if (waiting.some(({ server, profile }) => server === key.server && profile === key.profile)) return
-  throw new BridgeError(kind === 403 ? 'insufficient_scope' : 'unauthorized', {
-    message: `The server required ${times} sign-ins within ${within / 60_000} minutes, so no further tab was opened.`,
-    hint: `Run ${loginCommand(key.server, key.profile)}${kind === 403 ? ' --scope "…"' : ''} --force`,
-  })
+  if ((await attempts.opened(key, clock.now() - within, kind)) < times) return undefined
+  const code = kind === 403 ? 'insufficient_scope' : 'unauthorized'
+  return { code, why: `The server required ${times} sign-ins within ${within / 60_000} minutes.` } as const
 }
+
+/** A person or a server said no, or nobody came. Whatever else ends a sign-in, such as a lost connection, is no reason to be quiet. */
+function isRefusal(errorCode: string): boolean {
+  const code = asErrorCode(errorCode)
+  return ERRORS[code].exit === 3 && code !== 'port_in_use' && code !== 'browser_failed'
+}
+
+async function isOpen({ key, attempts, clock }: AskOptions): Promise<boolean> {
+  const open = await attempts.open(clock.now())
+  return open.some(({ server, profile }) => server === key.server && profile === key.profile)
+}
+
+const withLogin = (code: ErrorCode, message: string, { server, profile }: TokenKey) =>
+  new BridgeError(code, { message, hint: `Run ${loginCommand(server, profile)}` })
 
 /** As `awaitAttempt`, and if another attempt replaces this one, until that has ended. */
 export async function awaitSignIn(options: AwaitOptions, id: string): Promise<void> {
@@ -85,9 +92,11 @@ export async function awaitSignIn(options: AwaitOptions, id: string): Promise<vo
 export const successorOf = (thrown: unknown): string | undefined =>
   thrown instanceof BridgeError && typeof thrown.details.successor === 'string' ? thrown.details.successor : undefined
 
-export interface AwaitOptions extends Pick<AskOptions, 'attempts' | 'clock' | 'tell'> {
-  /** Called at every poll of the store. */
-  readonly watch?: (attemptId: string) => Promise<void>
+export interface AwaitOptions extends Pick<AskOptions, 'attempts' | 'clock'> {
+  /** Called once with the address to open, when it is known. */
+  readonly tell: (authorizationUrl: string) => void
+  /** Called at every poll of the store with what was read. */
+  readonly watch?: (attempt: Attempt) => Promise<void>
   /** Called with the query of a redirect that another process answered; for the process that owns the attempt. */
   readonly delivered?: (callback: string) => Promise<void>
 }
@@ -108,26 +117,19 @@ export async function awaitAttempt(
     }
     if (attempt.status === 'redeeming' && clock.now() - attempt.updatedAt > REDEEM_MS) {
       const message = 'The sign-in was interrupted while its code was exchanged.'
-      await attempts.settle(id, { status: 'failed', code: 'login_failed', message })
+      await attempts.settle(id, { status: 'failed', code: 'cancelled', message })
     }
     if (attempt.plan && !told) tell(attempt.plan.authorizationUrl)
     told ||= attempt.plan !== undefined
-    await watch?.(id)
+    await watch?.(attempt)
     if (attempt.status === 'waiting' && attempt.plan?.callback !== undefined) await delivered?.(attempt.plan.callback)
   }
 }
 
+/** Whoever waits has cancelled nothing. */
 const asError = ({ errorCode, errorMessage, errorHint, successor }: Attempt) =>
-  new BridgeError(asErrorCode(errorCode), {
+  new BridgeError(errorCode === 'cancelled' ? 'login_failed' : asErrorCode(errorCode), {
     ...(errorMessage === undefined ? {} : { message: errorMessage }),
     ...(errorHint === undefined ? {} : { hint: errorHint }),
     ...(successor === undefined ? {} : { details: { successor } }),
   })
-
-function afterFailure(attempt: Attempt): BridgeError {
-  const { code, message } = asError(attempt)
-  return new BridgeError(code, {
-    message: `The last sign-in failed, so no new tab was opened: ${message}`,
-    hint: `Run ${loginCommand(attempt.server, attempt.profile)}`,
-  })
-}

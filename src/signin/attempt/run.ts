@@ -5,8 +5,10 @@ import type { Lease } from '../../ports.ts'
 import type { Attempt } from '../../records.ts'
 import type { SignInDeps } from '../deps.ts'
 import { type AnsweredPort, answerOneOf, redirectCandidates } from './callbackPort.ts'
-import { aborted, isInterrupted, raceSignInMethods, rejectOn, type SignInMethod } from './race.ts'
-import { ATTEMPT_LEASE_MS, type AwaitOptions, attemptLease, awaitAttempt } from './request.ts'
+import { aborted, interruptionOf, raceSignInMethods, rejectOn, type SignInMethod } from './race.ts'
+import { type AwaitOptions, awaitAttempt } from './request.ts'
+import { ATTEMPT_LEASE_MS, attemptLease } from './serve.ts'
+import { resumable } from './takeOver.ts'
 
 type RunDeps = Pick<
   SignInDeps,
@@ -17,8 +19,10 @@ type RunDeps = Pick<
 export interface SignInEvents {
   /** This process made the plan. */
   planned(url: URL, redirectUri: string): void
-  /** Another one did, and may have opened a tab. */
+  /** Another one did, which still sees to it, and may have opened a tab. */
   joined(url: URL, redirectUri: string): void
+  /** Another one did and is gone: this process goes on with it. `openedAt`: when its tab was opened, in ms since the epoch. */
+  resumed(url: URL, redirectUri: string, openedAt: number | undefined): void
 }
 
 export interface SignInOptions {
@@ -33,7 +37,8 @@ export interface SignInOptions {
 type Settled = (more: Pick<AwaitOptions, 'tell' | 'watch' | 'delivered'>) => Promise<void>
 
 /**
- * Resolves when the tokens are stored, by this process or another one.
+ * Resolves when the tokens are stored, by this process or another one. A process that something else ends leaves the attempt as it
+ * is, for the next one. Resolves to the attempt that replaced it, which is then to be seen to.
  * @throws BridgeError as the attempt ended
  */
 export async function runSignIn(
@@ -41,29 +46,37 @@ export async function runSignIn(
   attempt: Attempt,
   ending: AbortSignal,
   options: SignInOptions,
-): Promise<void> {
+): Promise<Attempt | undefined> {
   const { attempts, leases, clock, log } = deps
   const settled: Settled = (more) =>
     Promise.race([awaitAttempt({ attempts, clock, ...more }, attempt.id), rejectOn(ending)])
   const lease = await leases.take(attemptLease(attempt.id), ATTEMPT_LEASE_MS)
-  const ours = lease ? { lease, attempt } : await waitForOther(deps, attempt, settled, options)
-  if (!ours) return
+  const ours = lease
+    ? { lease, attempt: (await attempts.byId(attempt.id)) ?? attempt }
+    : await waitForOther(deps, attempt, settled, options)
+  if (!ours) return undefined
   try {
-    await runHere(deps, ours.attempt, ending, options, settled)
+    const found = await resumable(deps, ours.attempt)
+    if (found.id !== attempt.id) return found
+    await (isSettled(found) ? settled({ tell: () => undefined }) : runHere(deps, found, ending, options, settled))
+    return undefined
   } catch (thrown) {
     const error = asBridgeError(thrown)
     const { code, message, hint } = error
+    const by = interruptionOf(error)
     // The process that settled it has logged it, and after Ctrl-C no log is needed.
-    const isKnown = isInterrupted(error) || (await attempts.byId(attempt.id))?.status === 'failed'
+    const isKnown = by !== undefined || (await attempts.byId(attempt.id))?.status === 'failed'
     log[isKnown ? 'info' : 'warn']('oauth:sign-in-failed', { code, message })
-    // Other processes that wait for it did not cancel anything.
-    const told = code === 'cancelled' ? 'login_failed' : code
-    await attempts.settle(attempt.id, { status: 'failed', code: told, message, hint })
+    // The hint of Ctrl-C is for whoever pressed it.
+    if (by === 'by a person') await attempts.settle(attempt.id, { status: 'failed', code, message })
+    else if (by === undefined) await attempts.settle(attempt.id, { status: 'failed', code, message, hint })
     throw error
   } finally {
     ours.lease.release()
   }
 }
+
+const isSettled = ({ status }: Attempt) => status === 'finished' || status === 'failed'
 
 /** The process that owned the attempt is gone: a waiting process takes over. */
 class Orphaned extends Error {
@@ -89,7 +102,7 @@ async function waitForOther(
     if (!lease) return
     // The process that released it may have just finished.
     const current = (await attempts.byId(attempt.id)) ?? attempt
-    if (current.status === 'waiting') throw new Orphaned(lease, current)
+    if (!isSettled(current)) throw new Orphaned(lease, current)
     lease.release()
   }
   try {
@@ -112,7 +125,6 @@ async function runHere(
 ): Promise<void> {
   const { attempts, settings } = deps
   const login = await deps.authorizationCode()
-  if (attempt.plan) login.resume(attempt)
   // An attempt that another process planned keeps its redirect URI: its tab may still be open.
   const candidates = attempt.plan
     ? [attempt.plan.redirectUri]
@@ -124,7 +136,7 @@ async function runHere(
   // It may end, or be replaced, before anything is shown.
   end.catch(() => undefined)
   try {
-    if (attempt.plan) events.joined(new URL(attempt.plan.authorizationUrl), redirectUri)
+    if (attempt.plan) events.resumed(new URL(attempt.plan.authorizationUrl), redirectUri, attempt.openedAt)
     else {
       const url = await Promise.race([login.start(attempt, redirectUri), end, rejectOn(ending)])
       if (url && (await attempts.byId(attempt.id))?.plan) events.planned(url, redirectUri)

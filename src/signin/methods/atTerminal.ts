@@ -1,11 +1,14 @@
 // The methods that a person at a terminal is offered for one attempt, and what they are told about each.
 import type { Attempt } from '../../records.ts'
 import { openBrowser } from '../attempt/openBrowser.ts'
-import type { SignInOptions } from '../attempt/run.ts'
+import type { SignInEvents, SignInOptions } from '../attempt/run.ts'
 import type { SignInDeps, SignInTerminal } from '../deps.ts'
 import { byDevice } from './device.ts'
 import { instructions } from './instructions.ts'
 import { byPasting } from './paste.ts'
+
+/** A command that is started again this soon after a tab was opened does not open another, in ms. */
+const STILL_OPEN_MS = 60_000
 
 /** `paste`: no browser is opened, and the callback may be impossible. */
 export async function methodsAtTerminal(
@@ -24,22 +27,35 @@ export async function methodsAtTerminal(
   const shown = new Promise<void>((resolve) => {
     tellShown = resolve
   })
-  const planned = (url: URL, redirectUri: string) => {
+  const show = (url: URL, redirectUri: string) => {
     const byHand = { url, redirectUri, desktop, environment, answers } as const
     if (opens) {
+      void deps.attempts.claimTab(attempt.id).catch(() => undefined)
       say(`Opening ${url.origin} in your browser. Finish the sign-in there.\n`)
       void openBrowser(deps, url, () => say(`The browser could not be opened. ${instructions(byHand)}`))
     } else say(instructions(byHand))
+  }
+  const sayAddress = (url: URL) => say(`Its address is:\n${url.href}\n`)
+  let isShown = false
+  const once = (tell: () => void) => {
+    if (!isShown) tell()
+    isShown = true
     tellShown()
   }
-  const joined = (url: URL, redirectUri: string) => {
-    if (attempt.plan) return planned(url, redirectUri)
-    say(`Its address is:\n${url.href}\n`)
-    tellShown()
+  const events: SignInEvents = {
+    planned: (url, redirectUri) => once(() => show(url, redirectUri)),
+    joined: (url, redirectUri) => once(() => (attempt.plan ? show(url, redirectUri) : sayAddress(url))),
+    resumed: (url, redirectUri, openedAt = 0) =>
+      once(() => {
+        const isOpen = opens && openedAt <= deps.clock.now() && deps.clock.now() < openedAt + STILL_OPEN_MS
+        if (!isOpen) return show(url, redirectUri)
+        say('Its browser tab is still open. Finish the sign-in there.\n')
+        sayAddress(url)
+      }),
   }
   const answer = async (query: URLSearchParams) => (await deps.authorizationCode()).handleCallback(query)
   return {
-    events: { planned, joined },
+    events,
     methods: [
       ...(pastes ? [byPasting({ stdin, say, shown, answer })] : []),
       ...(opens || how === 'paste' ? [] : [byDevice(deps, { say, shown, terminal })]),

@@ -3,8 +3,9 @@ import type { DeviceSignIn } from '../../auth/grants/deviceCode.ts'
 import { asBridgeError } from '../../errors.ts'
 import type { Attempt } from '../../records.ts'
 import { withoutControls } from '../../redaction/text.ts'
-import { aborted, rejectOn, type SignInMethod } from '../attempt/race.ts'
-import { ATTEMPT_LEASE_MS, attemptLease, awaitAttempt } from '../attempt/request.ts'
+import { aborted, interruptionOf, rejectOn, type SignInMethod } from '../attempt/race.ts'
+import { awaitAttempt } from '../attempt/request.ts'
+import { ATTEMPT_LEASE_MS, attemptLease } from '../attempt/serve.ts'
 import type { SignInDeps, SignInTerminal } from '../deps.ts'
 
 /**
@@ -32,8 +33,8 @@ export async function signInByDevice(
     const error = asBridgeError(thrown)
     const { code, message, hint } = error
     log.warn('oauth:sign-in-failed', { code, message })
-    const told = code === 'cancelled' ? 'login_failed' : code
-    if (lease) await attempts.settle(attempt.id, { status: 'failed', code: told, message, hint })
+    if (lease && interruptionOf(error) !== 'from outside')
+      await attempts.settle(attempt.id, { status: 'failed', code, message, hint })
     throw error
   } finally {
     stop.abort()

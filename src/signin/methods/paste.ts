@@ -1,7 +1,7 @@
 // Sign-in by pasting: reads the address that the browser ends at from the terminal, until one is of this attempt.
 import { createInterface } from 'node:readline'
 import { type Readable, Writable } from 'node:stream'
-import type { CallbackPage } from '../../ports.ts'
+import type { CallbackPage } from '../../records.ts'
 import { aborted, interrupted, type SignInMethod } from '../attempt/race.ts'
 import { readPastedAddress } from './callbackUrl.ts'
 
@@ -28,7 +28,7 @@ export function byPasting({ stdin, say, shown, answer }: PasteOptions): SignInMe
     try {
       await new Promise<void>((resolve, reject) => {
         lines.once('close', resolve)
-        lines.once('SIGINT', () => reject(interrupted()))
+        lines.once('SIGINT', () => reject(interrupted('by a person')))
         lines.on('line', (line) => {
           if (line.trim() === '') return
           const pasted = readPastedAddress(line, attempt.state)

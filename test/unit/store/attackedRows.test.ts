@@ -93,6 +93,7 @@ async function actsOn({
   const open = async (work: ReturnType<typeof attempts.byId>) => {
     const {
       updatedAt: _when,
+      openedAt: _opened,
       errorCode: _code,
       errorMessage: _message,
       errorHint: _hint,

@@ -1,11 +1,10 @@
 // A callback for a sign-in that another process sees to.
 import { expect, test } from 'vitest'
-import { handOver, requireSameBounds } from '../../../../src/auth/grants/handOver.ts'
+import { handOver } from '../../../../src/auth/grants/handOver.ts'
 import type { AttemptPlan } from '../../../../src/records.ts'
 import { createFakeAttemptStore } from '../../../fakes/fakeAttemptStore.ts'
 import { createHurryingClock } from '../../../fakes/fakeClock.ts'
 import { createFakeLogger } from '../../../fakes/fakeLogger.ts'
-import { codeOf } from '../../../fakes/thrown.ts'
 
 const PLAN: AttemptPlan = {
   ...{ issuer: 'https://as.example', redirectUri: 'http://localhost:8080/auth/callback', codeVerifier: 'v' },
@@ -66,9 +65,4 @@ test('the plan of an earlier version, whose process does not look for it, is ref
 
 test('if nobody completes it, the page still ends', async () => {
   expect(await (await setUp()).hand()).toMatchObject({ kind: 'failed', code: 'login_timed_out' })
-})
-
-test('a plan is continued with the settings under which it was made', async () => {
-  expect(() => requireSameBounds(PLAN, 'theirs')).not.toThrow()
-  expect(await codeOf(() => requireSameBounds(PLAN, 'ours'))).toBe('login_failed')
 })

@@ -1,15 +1,10 @@
 // Asking for a person: one attempt, one login process, and an end in every case.
 import { describe, expect, test } from 'vitest'
 import { BridgeError } from '../../../../src/errors.ts'
-import type { LoginJob } from '../../../../src/ports.ts'
-import type { Attempt, AttemptPlan } from '../../../../src/records.ts'
-import {
-  type AskOptions,
-  askForLogin,
-  attemptLease,
-  awaitAttempt,
-  COOL_DOWN_MS,
-} from '../../../../src/signin/attempt/request.ts'
+import type { Cause } from '../../../../src/ports.ts'
+import type { Attempt, AttemptPlan, LoginJob } from '../../../../src/records.ts'
+import { type AskOptions, askForLogin, awaitAttempt, COOL_DOWN_MS } from '../../../../src/signin/attempt/request.ts'
+import { attemptLease } from '../../../../src/signin/attempt/serve.ts'
 import { createFakeAttemptStore } from '../../../fakes/fakeAttemptStore.ts'
 import { createFakeClock } from '../../../fakes/fakeClock.ts'
 import { createFakeLeases } from '../../../fakes/fakeLeases.ts'
@@ -33,6 +28,7 @@ function setUp(onLaunch: (job: LoginJob) => void | Promise<void> = () => undefin
   const launcher = createFakeLoginLauncher(onLaunch)
   const leases = createFakeLeases()
   const told: string[] = []
+  const reasons: (string | undefined)[] = []
   const options: AskOptions = {
     key: KEY,
     attempts,
@@ -41,9 +37,12 @@ function setUp(onLaunch: (job: LoginJob) => void | Promise<void> = () => undefin
     clock,
     timeoutMs: 60_000,
     config: { some: 'config' },
-    tell: (url) => void told.push(url),
+    tell(url, whyNoTab) {
+      told.push(url)
+      reasons.push(whyNoTab)
+    },
   }
-  const ask = () => askForLogin(options, { status: 401, scope: 'a' })
+  const ask = (cause?: Cause) => askForLogin(options, { status: 401, scope: 'a' }, cause)
   /** One look at the store later. */
   const later = async () => {
     await clock.whenSleeping(1)
@@ -54,7 +53,7 @@ function setUp(onLaunch: (job: LoginJob) => void | Promise<void> = () => undefin
   const pass = async (ms: number) => {
     for (let passed = 0; passed < ms; passed += 100) await later()
   }
-  return { ask, later, pass, clock, attempts, leases, launcher, told, options }
+  return { ask, later, pass, clock, attempts, leases, launcher, told, reasons, options }
 }
 
 describe('asking', () => {
@@ -62,7 +61,7 @@ describe('asking', () => {
     const { ask, later, attempts, launcher } = setUp()
     const asking = ask()
     await settled()
-    expect(launcher.jobs).toEqual([{ attemptId: 'attempt-1', config: { some: 'config' } }])
+    expect(launcher.jobs).toEqual([{ attemptId: 'attempt-1', config: { some: 'config' }, tab: 'allowed' }])
     expect(attempts.rows.get('attempt-1')).toMatchObject({ ...KEY, challenge: { status: 401, scope: 'a' } })
     await attempts.settle('attempt-1', { status: 'finished' })
     await later()
@@ -144,15 +143,60 @@ describe('a login process', () => {
     await asking
   })
 
-  test('that lives is left alone, and replaced once it has died', async () => {
+  test('that lives is left alone, and replaced at once when it has died', async () => {
     const { ask, pass, launcher, leases, attempts } = setUp()
     const asking = ask()
+    await pass(500)
     const lease = await leases.take(attemptLease('attempt-1'), 1)
     await pass(20_000)
     expect(launcher.jobs).toHaveLength(1)
     lease?.release()
-    await pass(4_100)
+    await pass(200)
     expect(launcher.jobs).toHaveLength(2)
+    await attempts.settle('attempt-1', { status: 'finished' })
+    await pass(100)
+    await asking
+  })
+
+  test('is started by one of those who wait, and by another when that one is gone', async () => {
+    const { ask, pass, launcher, leases, attempts } = setUp()
+    const starting = await leases.take('launch:attempt-1', 1)
+    const asking = ask()
+    await pass(10_000)
+    expect(launcher.jobs).toEqual([])
+    starting?.release()
+    await pass(200)
+    expect(launcher.jobs).toHaveLength(1)
+    await attempts.settle('attempt-1', { status: 'finished' })
+    await pass(100)
+    await asking
+    expect(await leases.isHeld('launch:attempt-1')).toBe(false)
+  })
+
+  test('that dies again and again is started less and less often', async () => {
+    const { ask, pass, launcher, leases, attempts } = setUp()
+    const asking = ask()
+    for (let time = 0; time < 60; time++) {
+      const lease = await leases.take(attemptLease('attempt-1'), 1)
+      await pass(100)
+      lease?.release()
+      await pass(400)
+    }
+    expect(launcher.jobs.length).toBeGreaterThan(5)
+    expect(launcher.jobs.length).toBeLessThan(15)
+    await attempts.settle('attempt-1', { status: 'finished' })
+    await pass(100)
+    await asking
+  })
+
+  test('is started for an attempt that another process left, after whoever just began it had time to', async () => {
+    const { ask, pass, launcher, attempts, clock } = setUp()
+    await attempts.begin(KEY, { status: 401 }, clock.now() + 60_000)
+    const asking = ask()
+    await pass(900)
+    expect(launcher.jobs).toEqual([])
+    await pass(200)
+    expect(launcher.jobs).toHaveLength(1)
     await attempts.settle('attempt-1', { status: 'finished' })
     await pass(100)
     await asking
@@ -185,45 +229,138 @@ describe('a login process', () => {
 })
 
 describe('after a sign-in that failed', () => {
-  async function failed(plan: AttemptPlan | undefined) {
+  async function failed(code = 'access_denied', seen: 'opened' | 'planned' | 'begun' = 'opened') {
     const world = setUp()
     const { attempts, clock } = world
     await attempts.begin(KEY, { status: 401 }, clock.now() + 60_000)
-    if (plan) await attempts.plan('attempt-1', plan)
-    await attempts.settle('attempt-1', { status: 'failed', code: 'access_denied', message: 'You said no.' })
-    return world
+    if (seen !== 'begun') await attempts.plan('attempt-1', PLAN)
+    if (seen === 'opened') await attempts.claimTab('attempt-1')
+    await attempts.settle('attempt-1', { status: 'failed', code, message: 'You said no.' })
+    /** Asks, and ends what was begun; gives what the login process was told. */
+    const tabOf = async (cause?: Cause) => {
+      const asking = world.ask(cause)
+      await settled()
+      await attempts.settle('attempt-2', { status: 'finished' })
+      await world.pass(100)
+      await asking
+      return world.launcher.jobs.map(({ tab }) => tab)
+    }
+    return { ...world, tabOf }
   }
 
-  test('no other tab opens by itself, and the error says why and what to run', async () => {
-    const { ask, launcher } = await failed(PLAN)
-    const error = await errorOf(ask())
-    expect([error.code, error.message]).toEqual([
-      'access_denied',
-      'The last sign-in failed, so no new tab was opened: You said no.',
-    ])
+  test('another attempt begins without a tab, and its address is told with the reason', async () => {
+    const { ask, later, attempts, launcher, told, reasons } = await failed()
+    const asking = ask()
+    await settled()
+    expect(launcher.jobs).toMatchObject([{ attemptId: 'attempt-2', tab: 'none' }])
+    await attempts.plan('attempt-2', PLAN)
+    await later()
+    expect([told, reasons]).toEqual([[PLAN.authorizationUrl], ['The last sign-in failed: You said no.']])
+    await attempts.settle('attempt-2', { status: 'finished' })
+    await later()
+    await asking
+  })
+
+  test('the one without a tab that nobody finishes ends with the reason, and with what opens a tab', async () => {
+    const { ask, pass } = await failed()
+    const failing = errorOf(ask())
+    await pass(60_100)
+    const error = await failing
+    expect(error.code).toBe('login_timed_out')
+    expect(error.message).toContain('The last sign-in failed: You said no.')
     expect(error.hint).toContain(`mcp-oauth-bridge login ${KEY.server}`)
-    expect(launcher.jobs).toEqual([])
+  })
+
+  test('a start is told why, and begins nothing', async () => {
+    const { ask, attempts, launcher } = await failed()
+    const error = await errorOf(ask('start'))
+    expect([error.code, error.message]).toEqual(['access_denied', 'The last sign-in failed: You said no.'])
+    expect(error.hint).toContain(`mcp-oauth-bridge login ${KEY.server}`)
+    expect([attempts.rows.size, launcher.jobs.length]).toEqual([1, 0])
+  })
+
+  test('a start joins what a call has begun', async () => {
+    const { ask, later, attempts, told } = await failed()
+    const asking = [ask('call')]
+    await settled()
+    await attempts.plan('attempt-2', PLAN)
+    asking.push(ask('start'))
+    await settled()
+    await later()
+    expect(told).toEqual([PLAN.authorizationUrl, PLAN.authorizationUrl])
+    await attempts.settle('attempt-2', { status: 'finished' })
+    await later()
+    await Promise.all(asking)
+  })
+
+  test('a person who asks to sign in gets a tab', async () => {
+    expect(await (await failed()).tabOf('signIn')).toEqual(['allowed'])
   })
 
   test('one opens again when the pause is over', async () => {
-    const { ask, pass, clock, launcher, attempts } = await failed(PLAN)
+    const { tabOf, clock } = await failed()
     clock.advance(COOL_DOWN_MS + 1)
-    const asking = ask()
-    await settled()
-    expect(launcher.jobs).toHaveLength(1)
-    await attempts.settle('attempt-2', { status: 'finished' })
-    await pass(100)
-    await asking
+    expect(await tabOf()).toEqual(['allowed'])
   })
 
-  test('one opens where the person never saw the failed one', async () => {
-    const { ask, pass, launcher, attempts } = await failed(undefined)
-    const asking = ask()
-    await settled()
-    expect(launcher.jobs).toHaveLength(1)
-    await attempts.settle('attempt-2', { status: 'finished' })
-    await pass(100)
-    await asking
+  test.each(['begun', 'planned'] as const)('one opens where the failed one was only %s', async (seen) => {
+    expect(await (await failed('access_denied', seen)).tabOf()).toEqual(['allowed'])
+  })
+
+  test.each([
+    ...['access_denied', 'login_failed', 'login_timed_out', 'account_mismatch', 'unauthorized', 'consent_required'],
+    ...['invalid_client', 'nonsense'],
+  ])('%s makes the next one quiet', async (code) => {
+    expect(await (await failed(code)).tabOf()).toEqual(['none'])
+  })
+
+  test.each([
+    ...['cancelled', 'port_in_use', 'internal', 'database_locked', 'authorization_server_unreachable'],
+    ...['authorization_server_error', 'tls_failed', 'seal_broken'],
+  ])('%s is nobody’s refusal: the next one opens a tab', async (code) => {
+    expect(await (await failed(code)).tabOf()).toEqual(['allowed'])
+  })
+})
+
+describe('an attempt that waits without a tab', () => {
+  async function quiet() {
+    const world = setUp()
+    const { attempts, leases, clock } = world
+    await attempts.begin(KEY, { status: 401 }, clock.now() + 60_000)
+    await attempts.plan('attempt-1', PLAN)
+    await leases.take(attemptLease('attempt-1'), 1)
+    clock.advance(2_000)
+    const end = async (asking: Promise<void>) => {
+      await attempts.settle('attempt-1', { status: 'finished' })
+      await world.pass(100)
+      await asking
+    }
+    return { ...world, end }
+  }
+
+  test('is joined by a call, which opens none', async () => {
+    const { ask, pass, launcher, end } = await quiet()
+    const asking = ask('call')
+    await pass(10_000)
+    expect(launcher.jobs).toEqual([])
+    await end(asking)
+  })
+
+  test('gets one for a person who asks to sign in', async () => {
+    const { ask, pass, launcher, end } = await quiet()
+    const asking = ask('signIn')
+    await pass(10_000)
+    expect(launcher.jobs).toMatchObject([{ attemptId: 'attempt-1', tab: 'allowed' }])
+    await end(asking)
+  })
+
+  test('gets no second one', async () => {
+    const { ask, pass, launcher, end, attempts } = await quiet()
+    await attempts.claimTab('attempt-1')
+    const asking = ask('signIn')
+    await pass(10_000)
+    expect(launcher.jobs).toEqual([])
+    await end(asking)
   })
 })
 

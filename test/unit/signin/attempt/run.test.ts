@@ -2,14 +2,16 @@
 import { expect, test } from 'vitest'
 import type { AuthorizationCodeFlow } from '../../../../src/auth/grants/authorizationCode.ts'
 import type { Attempt, AttemptPlan } from '../../../../src/records.ts'
-import { attemptLease } from '../../../../src/signin/attempt/request.ts'
+import { awaitAttempt } from '../../../../src/signin/attempt/request.ts'
 import { runSignIn, type SignInOptions } from '../../../../src/signin/attempt/run.ts'
+import { attemptLease } from '../../../../src/signin/attempt/serve.ts'
 import type { SignInSettings } from '../../../../src/signin/deps.ts'
 import { createFakeAttemptStore } from '../../../fakes/fakeAttemptStore.ts'
 import { createFakeCallbackListener } from '../../../fakes/fakeCallbackListener.ts'
 import { createHurryingClock } from '../../../fakes/fakeClock.ts'
 import { createFakeLeases } from '../../../fakes/fakeLeases.ts'
 import { createFakeLogger } from '../../../fakes/fakeLogger.ts'
+import { settled } from '../../../fakes/gate.ts'
 import { codeOf } from '../../../fakes/thrown.ts'
 
 const KEY = { server: 'https://mcp.example/mcp', profile: 'default' }
@@ -37,7 +39,7 @@ const SETTINGS: SignInSettings = {
   requestTimeoutMs: 1_000,
 }
 
-async function setUp(taken: readonly string[] = []) {
+async function setUp(taken: readonly string[] = [], settingsOfPlan: 'the same' | 'others' = 'the same') {
   const clock = createHurryingClock()
   const attempts = createFakeAttemptStore(clock.now)
   const leases = createFakeLeases()
@@ -49,7 +51,10 @@ async function setUp(taken: readonly string[] = []) {
       await attempts.plan(attempt.id, PLAN)
       return new URL(OPENED)
     },
-    resume: ({ id }) => void seen.push(`adopted ${id}`),
+    resume({ id }) {
+      seen.push(`adopted ${id}`)
+      return settingsOfPlan === 'the same'
+    },
     handleCallback: async () => ({ kind: 'invalid_state' }),
   }
   const deps = {
@@ -75,12 +80,16 @@ async function setUp(taken: readonly string[] = []) {
           seen.push(`joined ${url.host}`)
           void finish()
         },
+        resumed: (url, redirectUri) => {
+          seen.push(`resumed ${url.host} for ${redirectUri}`)
+          void finish()
+        },
       },
       methods: [],
       callback: 'needed',
       ...options,
     })
-  return { run, attempts, attempt, leases, listener, seen }
+  return { run, attempts, attempt, leases, listener, seen, clock }
 }
 
 test('the port is answered before the plan is made, and the address is told after it', async () => {
@@ -106,17 +115,62 @@ test('an attempt that another process sees to is joined, and gone on with when t
   await attempts.plan(attempt.id, PLAN)
   const joined = () => {
     seen.push('joined')
-    if (seen.filter((one) => one === 'joined').length === 1) other?.release()
-    else void attempts.settle(attempt.id, { status: 'finished' })
+    other?.release()
   }
-  await run({ events: { planned: () => undefined, joined } })
-  expect(seen).toEqual(['joined', `adopted ${attempt.id}`, 'joined'])
+  const resumed = () => {
+    seen.push('resumed')
+    void attempts.settle(attempt.id, { status: 'finished' })
+  }
+  await run({ events: { planned: () => undefined, joined, resumed } })
+  expect(seen).toEqual(['joined', `adopted ${attempt.id}`, 'resumed'])
 })
 
-test('Ctrl-C ends it as cancelled, and tells those who wait elsewhere that it failed', async () => {
-  const { run, attempts, attempt } = await setUp()
+test('an attempt whose process was gone before its plan is planned here, also by one that waited', async () => {
+  const { run, leases, seen, attempt } = await setUp()
+  const other = await leases.take(attemptLease(attempt.id), 3_000)
+  const running = run()
+  await settled()
+  other?.release()
+  await running
+  expect(seen).toEqual([`planned while listening at ${CALLBACK}`, `opened as.example for ${CALLBACK}`])
+})
+
+test('an attempt whose process was gone while it exchanged the code waits again under the same state', async () => {
+  const { run, attempts, attempt, seen } = await setUp()
+  await attempts.plan(attempt.id, PLAN)
+  await attempts.claim(attempt.state, 0)
+  await run({}, new AbortController().signal, attempt)
+  expect(seen).toEqual([`adopted ${attempt.id}`, `resumed as.example for ${CALLBACK}`])
+  expect(attempts.rows.get(attempt.id)).toMatchObject({ state: attempt.state, status: 'finished' })
+})
+
+test('an attempt that was planned with other settings is replaced by a new one', async () => {
+  const { run, attempts, attempt, leases, listener } = await setUp([], 'others')
+  await attempts.plan(attempt.id, PLAN)
+  const successor = await run()
+  expect(successor).toMatchObject({ status: 'requested', server: KEY.server })
+  expect(attempts.rows.get(attempt.id)).toMatchObject({ status: 'failed', successor: successor?.id })
+  expect([...listener.open, await leases.isHeld(attemptLease(attempt.id))]).toEqual([false])
+})
+
+const endsOn = (signal: string) => {
   const ending = new AbortController()
-  const events = { planned: () => ending.abort(), joined: () => undefined }
-  expect(await codeOf(run({ events }, ending.signal))).toBe('cancelled')
-  expect(await attempts.byId(attempt.id)).toMatchObject({ status: 'failed', errorCode: 'login_failed' })
+  const planned = () => ending.abort(signal)
+  return { ending: ending.signal, events: { planned, joined: () => undefined, resumed: () => undefined } }
+}
+
+test('Ctrl-C ends it as cancelled, and tells those who wait elsewhere that it failed', async () => {
+  const { run, attempts, attempt, clock } = await setUp()
+  const { events, ending } = endsOn('SIGINT')
+  expect(await codeOf(run({ events }, ending))).toBe('cancelled')
+  expect(await attempts.byId(attempt.id)).toMatchObject({ status: 'failed', errorCode: 'cancelled' })
+  expect(await codeOf(awaitAttempt({ attempts, clock, tell: () => undefined }, attempt.id))).toBe('login_failed')
+})
+
+test.each(['SIGTERM', 'SIGHUP'])('%s leaves it to the next process, at once', async (signal) => {
+  const { run, attempts, attempt, leases, listener } = await setUp()
+  const { events, ending } = endsOn(signal)
+  expect(await codeOf(run({ events }, ending))).toBe('cancelled')
+  expect(await attempts.byId(attempt.id)).toMatchObject({ status: 'waiting', plan: PLAN })
+  expect([...listener.open, await leases.isHeld(attemptLease(attempt.id))]).toEqual([false])
 })

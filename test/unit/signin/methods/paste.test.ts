@@ -1,7 +1,7 @@
 // Pasting at a terminal: what is read, what is said, and that nothing is left behind.
 import { PassThrough } from 'node:stream'
 import { describe, expect, test } from 'vitest'
-import type { CallbackPage } from '../../../../src/ports.ts'
+import type { CallbackPage } from '../../../../src/records.ts'
 import { byPasting } from '../../../../src/signin/methods/paste.ts'
 import { createFakeAttemptStore } from '../../../fakes/fakeAttemptStore.ts'
 import { codeOf } from '../../../fakes/thrown.ts'
