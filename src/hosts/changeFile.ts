@@ -18,10 +18,29 @@ const BACKUP = '.before-mcp-oauth-bridge'
 /** The text of `path`; empty if there is no file. @throws BridgeError host_config_invalid */
 export function readIfThere(path: string): string {
   try {
-    return readFileSync(path, 'utf8')
+    const bytes = readFileSync(path)
+    const why = notUtf8(bytes)
+    if (why === undefined) return bytes.toString('utf8')
+    throw new BridgeError('host_config_invalid', {
+      message: `${path} is ${why}.`,
+      hint: 'Save it as UTF-8, then run the command again. Nothing was changed.',
+    })
   } catch (cause) {
+    if (cause instanceof BridgeError) throw cause
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return ''
     throw new BridgeError('host_config_invalid', { message: `${path} cannot be read.`, cause })
+  }
+}
+
+/** PowerShell writes UTF-16 by itself. */
+function notUtf8(bytes: Buffer): string | undefined {
+  const mark = bytes.subarray(0, 2).toString('hex')
+  if (mark === 'fffe' || mark === 'feff' || bytes.includes(0)) return 'not UTF-8 text'
+  try {
+    new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    return undefined
+  } catch {
+    return 'not UTF-8 text'
   }
 }
 

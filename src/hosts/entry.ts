@@ -33,6 +33,16 @@ export function entryFor(
   })
 }
 
+/** The new entry in place of an old one: what somebody added stays, such as `env`, `disabled` or `alwaysAllow`. */
+export function mergedEntry(old: JsonObject | undefined, entry: JsonObject): JsonObject {
+  if (!old) return entry
+  const env = { ...objectOf(old.env), ...objectOf(entry.env) }
+  return { ...old, ...entry, ...(Object.keys(env).length === 0 ? {} : { env }) }
+}
+
+const objectOf = (value: unknown): JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : {}
+
 /** The host starts us in another folder: paths that Node reads become absolute, and variables that we ignore are not written. */
 function handedOn(name: string, path: string | undefined): string | undefined {
   if (!path || isAbsolute(path)) return path

@@ -1,4 +1,5 @@
 // The supported hosts: where each stores its MCP servers, on each system.
+import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { posix, win32 } from 'node:path'
 import { BridgeError } from '../errors.ts'
@@ -18,6 +19,10 @@ export interface Host {
   readonly type?: 'stdio'
   /** What a person must do so that the host notices the change. */
   readonly afterwards: string
+  /** Folders or files that are there where the host is installed, or was started once. */
+  readonly traces: readonly string[]
+  /** Whether one of them is there. */
+  readonly isThere: () => boolean
 }
 
 /** The machine a host runs on. */
@@ -44,6 +49,10 @@ export function findHost(word: string | undefined, machine: Machine): Host {
 }
 
 export function allHosts(machine: Machine): Host[] {
+  return hostsOf(machine).map((host) => ({ ...host, isThere: () => host.traces.some((path) => existsSync(path)) }))
+}
+
+function hostsOf(machine: Machine): Omit<Host, 'isThere'>[] {
   const { home, environment } = machine
   const { join } = machine.platform === 'win32' ? win32 : posix
   const settings = settingsFolder(machine)
@@ -57,6 +66,7 @@ export function allHosts(machine: Machine): Host[] {
       key: servers,
       afterwards: restart('Claude Desktop'),
       path: join(settings, 'Claude', 'claude_desktop_config.json'),
+      traces: [join(settings, 'Claude')],
     },
     {
       name: 'claude-code',
@@ -65,6 +75,7 @@ export function allHosts(machine: Machine): Host[] {
       type: 'stdio',
       afterwards: restart('Claude Code'),
       path: join(claude, '.claude.json'),
+      traces: [join(claude, '.claude.json'), join(home, '.claude')],
     },
     {
       name: 'cursor',
@@ -72,6 +83,7 @@ export function allHosts(machine: Machine): Host[] {
       key: servers,
       afterwards: 'Enable the server in Cursor’s MCP settings.',
       path: join(home, '.cursor', 'mcp.json'),
+      traces: [join(home, '.cursor')],
     },
     {
       name: 'vscode',
@@ -80,6 +92,7 @@ export function allHosts(machine: Machine): Host[] {
       type: 'stdio',
       afterwards: 'Start it with “MCP: List Servers”.',
       path: join(settings, 'Code', 'User', 'mcp.json'),
+      traces: [join(settings, 'Code')],
     },
     {
       name: 'windsurf',
@@ -87,6 +100,7 @@ export function allHosts(machine: Machine): Host[] {
       key: servers,
       afterwards: 'Refresh the servers in Windsurf’s MCP settings.',
       path: join(home, '.codeium', 'windsurf', 'mcp_config.json'),
+      traces: [join(home, '.codeium', 'windsurf')],
     },
   ]
 }

@@ -16,6 +16,7 @@ export type JsonObject = Readonly<Record<string, unknown>>
 export function readJson(text: string): { value: JsonObject } | { fault: string } {
   const plain = withoutBom(text)
   if (plain.trim() === '') return { value: {} }
+  if (depthOf(plain) > DEEPEST) return { fault: `it is nested deeper than ${DEEPEST} levels` }
   const errors: ParseError[] = []
   const value: unknown = parse(plain, errors, { allowTrailingComma: true })
   const [error] = errors
@@ -25,15 +26,42 @@ export function readJson(text: string): { value: JsonObject } | { fault: string 
   return { value: value as JsonObject }
 }
 
+/** Whether the object in `text` has this member more than once: which of them counts differs from program to program. */
+export function isTwice(text: string, member: string): boolean {
+  const tree = parseTree(withoutBom(text), [], { allowTrailingComma: true })
+  return (tree?.children ?? []).filter(({ children }) => children?.[0]?.value === member).length > 1
+}
+
+/** The parser calls itself for each level. */
+const DEEPEST = 500
+
+/** Brackets in texts and comments count too: no file of a host comes near. */
+function depthOf(text: string): number {
+  let [depth, deepest] = [0, 0]
+  for (const character of text) {
+    if (character === '{' || character === '[') deepest = Math.max(deepest, ++depth)
+    else if (character === '}' || character === ']') depth--
+  }
+  return deepest
+}
+
 /** `text` with `value` at `path`; undefined removes it. The text must have been read before. */
 export function writeJson(text: string, path: readonly string[], value: unknown): string {
   const plain = withoutBom(text)
   const start = plain.trim() === '' ? `{}${eolOf(plain)}` : plain
   const options = { ...indentOf(plain), eol: eolOf(plain) }
+  const [parent, name] = path
+  if (name !== undefined && findNode(start, path.slice(0, -1))?.type === 'null' && value !== undefined)
+    return writeJson(text, [parent ?? ''], { [name]: value })
   const careful = value === undefined ? removedLines(start, path) : addedLine(start, path, value, options)
   const formattingOptions = present({ formattingOptions: value === undefined ? undefined : options })
   const edits = careful ?? modify(start, [...path], value, formattingOptions)
   return (text.startsWith('\ufeff') ? '\ufeff' : '') + applyEdits(start, edits)
+}
+
+const findNode = (text: string, path: readonly string[]) => {
+  const tree = parseTree(text, [], { allowTrailingComma: true })
+  return tree && findNodeAtLocation(tree, [...path])
 }
 
 /** Adds a property after the last one, whose format is kept; jsonc-parser would also format its neighbors. */

@@ -119,13 +119,126 @@ describe('install', () => {
     expect(read(DESKTOP)).toBe(text)
   })
 
-  test('touches no entry of the same name that is not ours', async () => {
+  test('touches no entry of the same name that is not ours: it takes another name, unless one is asked for', async () => {
     home = makeHome()
     home.write(DESKTOP, '{ "mcpServers": { "example": { "command": "other" } } }')
-    const refused = await home.command(['install', 'claude-desktop', URL])
+    const refused = await home.command(['install', 'claude-desktop', URL, '--name', 'example'])
     expect([refused.code, refused.stderr.includes('--name')]).toEqual([2, true])
+    const added = await home.command(['install', 'claude-desktop', URL])
+    expect([added.code, added.stderr.includes('Added "example-2" to Claude Desktop')]).toEqual([0, true])
     expect((await home.command(['uninstall', 'claude-desktop', 'example'])).code).toBe(2)
     expect(servers().example).toEqual({ command: 'other' })
+  })
+
+  test('gives another server, path or profile another name, and each is found again', async () => {
+    home = makeHome()
+    const wanted = [
+      [URL],
+      [`${URL}/admin`],
+      ['https://mcp.example.com/billing/mcp'],
+      ['https://api.example.com/mcp'],
+      [URL, '--profile', 'work'],
+      [URL, '--profile', 'home'],
+    ]
+    for (const words of wanted) expect((await home.command(['install', 'cursor', ...words])).code).toBe(0)
+    const names = () => Object.keys(servers('.cursor/mcp.json'))
+    expect(names()).toEqual([
+      'example',
+      'example-admin',
+      'example-billing',
+      'example-2',
+      'example-work',
+      'example-home',
+    ])
+    const before = read('.cursor/mcp.json')
+    for (const words of wanted)
+      expect((await home.command(['install', 'cursor', ...words])).stderr).toContain('Nothing was changed')
+    expect(read('.cursor/mcp.json')).toBe(before)
+    await home.command(['uninstall', 'cursor', 'example-work'])
+    expect(names()).toEqual(['example', 'example-admin', 'example-billing', 'example-2', 'example-home'])
+  })
+
+  test('replaces an older entry of the same server: it says so, shows the difference without secrets, and keeps what was added', async () => {
+    home = makeHome()
+    const added = { disabled: true, alwaysAllow: ['echo'], timeout: 60, cwd: '/work/dir', envFile: '.env' }
+    const old = {
+      command: 'npx',
+      args: ['mcp-oauth-bridge', URL, '--header', 'X-Api-Key:canary-1'],
+      env: { HTTPS_PROXY: 'http://proxy.example:3128', API_TOKEN: 'canary-2' },
+      ...added,
+    }
+    home.write('.cursor/mcp.json', JSON.stringify({ mcpServers: { mine: old } }))
+    const { code, stderr } = await home.command(['install', 'cursor', URL])
+    expect(code).toBe(0)
+    expect(stderr).toContain('Replaced "mine" in Cursor')
+    expect(stderr).toMatch(/^ {2}- {3}"command": "npx",$/m)
+    expect(stderr).not.toContain('canary')
+    const { mine } = servers('.cursor/mcp.json')
+    expect(mine).toMatchObject({ ...added, command: process.execPath, args: [PROGRAM, URL] })
+    expect(mine.env).toMatchObject({ ...old.env, MCP_OAUTH_BRIDGE_HOME: home.environment.MCP_OAUTH_BRIDGE_HOME })
+  })
+
+  test('says where the host was not found, and what to do next only where there is something to do', async () => {
+    home = makeHome()
+    const missing = await home.command(['install', 'cursor', URL])
+    expect([missing.code, missing.stderr.includes('Cursor was not found on this computer')]).toEqual([0, true])
+    const there = await home.command(['install', 'cursor', `${URL}/2`])
+    expect(there.stderr).not.toContain('was not found')
+    expect(there.stderr).toContain('Enable the server in Cursor')
+  })
+
+  test('of a signed-in server asks nobody to sign in, and uninstall says what it leaves', async () => {
+    const stage = await startStage()
+    try {
+      await stage.command(['login', stage.server.url, '--callback-url', stage.callbackUrl])
+      const installed = await stage.command(['install', 'cursor', stage.server.url, '--name', 'mine'])
+      expect(installed.stderr).toContain('You are signed in to this server already')
+      expect(installed.stderr).not.toContain('Sign in once')
+      const removed = await stage.command(['uninstall', 'cursor', 'mine'])
+      expect(removed.stderr).toContain('Removed "mine" from Cursor')
+      expect(removed.stderr).toContain(`To sign out: mcp-oauth-bridge logout ${stage.server.url}`)
+      expect(removed.stderr).not.toContain('Enable the server')
+      expect(JSON.parse((await stage.command(['status', '--json'])).stdout).accounts[0].state).toBe('signed_in')
+    } finally {
+      await stage.close()
+    }
+  })
+
+  test.each([
+    ['nothing', '', 0],
+    ['white space', ' \n\t', 0],
+    ['a mark and nothing', '\ufeff', 0],
+    ['null', 'null', 2],
+    ['a text', '"text"', 2],
+    ['a number', '7', 2],
+    ['servers that are null', '{"mcpServers":null}', 0],
+    ['servers that are a text', '{"mcpServers":"x"}', 2],
+    ['servers twice', '{"mcpServers":{"a":{}},"mcpServers":{}}', 2],
+    ['entries of any type', '{"mcpServers":{"a":null,"b":[],"c":7,"d":"x","e":{"args":[1]},"example":null}}', 0],
+    ['a server named __proto__', '{"mcpServers":{"__proto__":{"command":"x"}}}', 0],
+    ['a comma too many', '{"mcpServers":{"a":{"command":"x"},},}', 0],
+    ['comments, tabs and CRLF', '// mine\r\n{\r\n\t"mcpServers": {\r\n\t\t/* b */ "b": {}\r\n\t}\r\n}\r\n', 0],
+    ['UTF-16', Buffer.from('\ufeff{"mcpServers":{}}', 'utf16le'), 2],
+    ['bytes that are no text', Buffer.from([0x7b, 0xff, 0xfe, 0x7d]), 2],
+    ['a NUL', '{"mcpServers":{}}\0', 2],
+    ['100,000 levels', '['.repeat(100_000), 2],
+    ['10 MB', `{"mcpServers":{"a":{"x":"${'y'.repeat(10_000_000)}"}}}`, 0],
+  ])('a file with %s is kept or refused in words, never a fault of ours', async (_, content, wanted) => {
+    home = makeHome()
+    home.write('.cursor/mcp.json', content)
+    const before = readFileSync(join(home.path, '.cursor/mcp.json'))
+    const { code, stderr } = await home.command(['install', 'cursor', URL])
+    expect(stderr).not.toMatch(/internal|^\s+at /m)
+    expect(code, stderr).toBe(wanted)
+    const after = readFileSync(join(home.path, '.cursor/mcp.json'))
+    if (wanted !== 0) {
+      expect(stderr).toContain('host_config_invalid')
+      return expect(after.equals(before)).toBe(true)
+    }
+    const removed = await home.command(['uninstall', 'cursor', URL])
+    expect(removed.code, removed.stderr).toBe(0)
+    for (const name of ['"a"', '"b"', '__proto__', '// mine', '/* b */'])
+      if (before.includes(name)) expect(read('.cursor/mcp.json')).toContain(name)
   })
 
   test.each([

@@ -20,7 +20,7 @@ export function makeHome(suffix = '') {
     path,
     environment,
     /** Writes a file and gives its path. */
-    write(name: string, text: string): string {
+    write(name: string, text: string | Buffer): string {
       const file = join(path, name)
       mkdirSync(dirname(file), { recursive: true })
       writeFileSync(file, text, { mode: 0o600 })

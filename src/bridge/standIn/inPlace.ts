@@ -9,10 +9,10 @@ import type { Message } from '../message/message.ts'
 import { eachElement, find, stringIn } from '../message/pick.ts'
 import { answerTo, isList, LISTS, listChanged, listResult } from './answers.ts'
 import { createLocalLists, type LocalListsOptions } from './localLists.ts'
-import { createMeeting, type MeetOptions, refusal } from './meet.ts'
+import { createMeeting, type Meeting, type MeetOptions, refusal } from './meet.ts'
 import type { Phase, Told } from './phases.ts'
 import { createSignInCall } from './signInCall.ts'
-import { createTruth, type TruthOptions } from './truth.ts'
+import { createTruth, type Truth, type TruthOptions } from './truth.ts'
 
 type Carry = (pending: PendingRequest, before: Promise<unknown>, deliver: Deliver) => Promise<void>
 
@@ -44,20 +44,7 @@ export function createInPlace(options: InPlaceOptions): InPlace {
   const tools = createSignal()
   const signIn = createSignInCall({ ...options, meeting, truth, onTools: tools.on })
 
-  let wasWaiting = watch.waiting
-  watch.onChange(() => {
-    const isOver = wasWaiting && !watch.waiting
-    const hasBegun = !wasWaiting && watch.waiting
-    wasWaiting = watch.waiting
-    const { now } = phases
-    // The host has tools, but not the one that signs in.
-    if (hasBegun && 'told' in now && now.told.lists.has('tools/list') && now.told.toldReason === undefined)
-      write(listChanged('tools')).catch(() => undefined)
-    if (!isOver || !('told' in now) || meeting.busy) return
-    if (watch.failure) meeting.fail(now.told, watch.failure, 'start')
-    else if (now.kind === 'connectedLater') void truth.check()
-    else meeting.run('background').catch(() => undefined)
-  })
+  followWaiting({ ...options, truth, meeting })
 
   /** `undefined`: the server's own answer is the right one. */
   const answerHere = async (
@@ -140,6 +127,24 @@ export function createInPlace(options: InPlaceOptions): InPlace {
       })
     },
   }
+}
+
+/** A sign-in that begins or ends changes what the host should know. */
+function followWaiting({ phases, watch, truth, meeting, write }: InPlaceOptions & { truth: Truth; meeting: Meeting }) {
+  let wasWaiting = watch.waiting
+  watch.onChange(() => {
+    const isOver = wasWaiting && !watch.waiting
+    const hasBegun = !wasWaiting && watch.waiting
+    wasWaiting = watch.waiting
+    const { now } = phases
+    // The host has tools, but not the one that signs in.
+    if (hasBegun && 'told' in now && now.told.lists.has('tools/list') && now.told.toldReason === undefined)
+      write(listChanged('tools')).catch(() => undefined)
+    if (!isOver || !('told' in now) || meeting.busy) return
+    if (watch.failure) meeting.fail(now.told, watch.failure, 'start')
+    else if (now.kind === 'connectedLater') void truth.check()
+    else meeting.run('background').catch(() => undefined)
+  })
 }
 
 function createSignal() {

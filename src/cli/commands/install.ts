@@ -1,14 +1,16 @@
 // install and uninstall: add a server to a host's config file, and remove it.
 import { join, resolve } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import type { Config, Flags } from '../../config/config.ts'
 import { loadConfig, ownConfigFile } from '../../config/load.ts'
 import { defaultPaths } from '../../config/paths.ts'
 import { BridgeError } from '../../errors.ts'
 import { changeFile, difference, readIfThere } from '../../hosts/changeFile.ts'
-import { entryFor, nameFor, ourWords, type Program } from '../../hosts/entry.ts'
+import { entryFor, mergedEntry, nameFor, ourWords, type Program } from '../../hosts/entry.ts'
 import { findHost, type Host, thisMachine } from '../../hosts/hosts.ts'
-import { type JsonObject, readJson, writeJson } from '../../hosts/jsonText.ts'
-import { mcpRemoteServer } from '../../hosts/mcpRemote.ts'
+import { isTwice, type JsonObject, readJson, writeJson } from '../../hosts/jsonText.ts'
+import { identityOf, placementOf, sameAddress } from '../../hosts/placement.ts'
+import { shownEntry } from '../../hosts/shownEntry.ts'
 import { ownCommand } from '../../ownCommand.ts'
 import { isSecretHeader, isSecretUrl } from '../../redaction/names.ts'
 import { quote, withoutControls } from '../../redaction/text.ts'
@@ -21,38 +23,57 @@ import { type CommandLine, OPTIONS, type TypedOption } from '../words/args.ts'
 const usage = (message: string, hint?: string) =>
   new BridgeError('usage', { message, ...(hint === undefined ? {} : { hint }) })
 
-export async function install(line: CommandLine, io: ProcessIO, program: Program): Promise<number> {
+/** Whether somebody is signed in to the server of such a config. */
+type IsSignedIn = (config: Config, io: ProcessIO, line: CommandLine) => Promise<boolean>
+
+export async function install(
+  line: CommandLine,
+  io: ProcessIO,
+  program: Program,
+  isSignedIn: IsSignedIn,
+): Promise<number> {
+  const tellNext = async (config: Config, target: string) => {
+    // A person who is signed in has nothing more to do.
+    if (await isSignedIn(config, io, line)) return void io.stderr.write('You are signed in to this server already.\n')
+    const profile = line.flags.profile === undefined ? '' : ` --profile ${shellQuote(line.flags.profile)}`
+    io.stderr.write(`Sign in once: ${ownCommand('login', shellQuote(target))}${profile}\n`)
+  }
   const [hostWord, target] = line.words
   const host = findHost(hostWord, thisMachine(io.environment))
   if (target === undefined) throw usage('No server was given.', ownCommand('install', host.name, '<url | server-name>'))
   const config = await checkedTarget(target, line.flags, io)
   const words = wordsFor(target, line, io)
-  const name = line.options.findLast((option) => option.name === 'name')?.value ?? entryName(target, config)
-  if (!/^[\w-]{1,64}$/.test(name)) throw usage(`The name ${quote(name)} may contain only A-Z, a-z, 0-9, _ and -.`)
+  const asked = line.options.findLast((option) => option.name === 'name')?.value
+  const usual = entryName(target, config)
+  const chosen = asked ?? usual
+  if (!/^[\w-]{1,64}$/.test(chosen)) throw usage(`The name ${quote(chosen)} may contain only A-Z, a-z, 0-9, _ and -.`)
 
   const before = readIfThere(host.path)
-  const servers = serversOf(host, before)
-  const known = Object.hasOwn(servers, name) ? servers[name] : undefined
-  const replaceable =
-    known === undefined || ourWords(known) !== undefined || mcpRemoteServer(name, known)?.url === config.server?.url
-  if (!replaceable)
-    throw usage(
-      `${host.title} already has a different server named ${quote(name)}.`,
-      'Choose another name with --name.',
-    )
-  const entry = entryFor(host, program, words, io.environment)
-  if (JSON.stringify(known) === JSON.stringify(entry)) {
-    io.stderr.write(`${host.title} already has this server, as ${quote(name)}.\n`)
+  const { config: file, profile } = identityOf(words)
+  const wanted = { target, url: config.server?.url, profile, config: file }
+  const { name, old } = placementOf(host, serversOf(host, before), wanted, { asked, usual })
+  const entry = mergedEntry(old, entryFor(host, program, words, io.environment))
+  if (isDeepStrictEqual(old, entry)) {
+    io.stderr.write(`${host.title} already has this server, as ${quote(name)}. Nothing was changed.\n`)
+    await tellNext(config, target)
     return 0
   }
   const after = writeJson(before, [host.key, name], entry)
   if (line.has('dry-run')) return show(io, host, before, after)
   tellPinned(io, host, entry, ownConfigFile(line.flags.config, io.environment, io.folder))
-  if (!line.has('yes') && isAtTerminal(io)) await askToAdd(io, host)
-  tellChange(io, host, `Added ${quote(name)} to ${host.title}`, changeFile(host.path, after))
-  for (const note of notesOn([program.node, program.script, ...words])) io.stderr.write(`note: ${note}\n`)
-  const profile = line.flags.profile === undefined ? '' : ` --profile ${shellQuote(line.flags.profile)}`
-  io.stderr.write(`Sign in once: ${ownCommand('login', shellQuote(target))}${profile}\n`)
+  if (old) tellDifference(io, old, entry)
+  const isThere = host.isThere()
+  if (!line.has('yes') && isAtTerminal(io)) await askToAdd(io, host, old !== undefined)
+  const what = old ? `Replaced ${quote(name)} in ${host.title}` : `Added ${quote(name)} to ${host.title}`
+  tellChange(io, what, host.path, changeFile(host.path, after))
+  const notes = notesOn([program.node, program.script, ...words])
+  if (!isThere)
+    notes.unshift(
+      `${host.title} was not found on this computer (no ${host.traces[0]}). It reads this file once it is installed.`,
+    )
+  for (const note of notes) io.stderr.write(`note: ${withoutControls(note)}\n`)
+  if (isThere) io.stderr.write(`${host.afterwards}\n`)
+  await tellNext(config, target)
   return 0
 }
 
@@ -77,7 +98,14 @@ export async function uninstall(line: CommandLine, io: ProcessIO): Promise<numbe
   const after = chosen.reduce((text, [name]) => writeJson(text, [host.key, name], undefined), before)
   if (line.has('dry-run')) return show(io, host, before, after)
   const names = chosen.map(([name]) => quote(name)).join(', ')
-  tellChange(io, host, `Removed ${names} from ${host.title}`, changeFile(host.path, after))
+  tellChange(io, `Removed ${names} from ${host.title}`, host.path, changeFile(host.path, after))
+  io.stderr.write(`${host.title} stops using it when it is started again. Nobody was signed out.\n`)
+  for (const [, entry] of chosen) {
+    const { target: server, profile } = identityOf(ourWords(entry) ?? [])
+    if (server === undefined) continue
+    const more = profile === undefined ? [] : ['--profile', shellQuote(profile)]
+    io.stderr.write(`To sign out: ${ownCommand('logout', shellQuote(server), ...more)}\n`)
+  }
   return 0
 }
 
@@ -129,13 +157,13 @@ function serversOf(host: Host, text: string): JsonObject {
   const read = readJson(text)
   const wrong = (why: string) => new BridgeError('host_config_invalid', { message: `${host.path}: ${why}.` })
   if ('fault' in read) throw wrong(read.fault)
+  if (Object.hasOwn(read.value, host.key) && isTwice(text, host.key)) throw wrong(`${host.key} stands there twice`)
   const servers = read.value[host.key] ?? {}
   if (typeof servers !== 'object' || Array.isArray(servers)) throw wrong(`${host.key} is not an object`)
   return servers as JsonObject
 }
 
-const sameAs = (target: string) => (word: string) =>
-  word === target || (URL.canParse(word) && URL.canParse(target) && new URL(word).href === new URL(target).href)
+const sameAs = (target: string) => (word: string) => sameAddress(word, target)
 
 function show(io: ProcessIO, host: Host, before: string, after: string): number {
   io.stdout.write(`${[host.path, ...difference(before, after)].join('\n')}\n`)
@@ -144,7 +172,11 @@ function show(io: ProcessIO, host: Host, before: string, after: string): number 
 
 /** Shows everything that the host will do from now on without asking. */
 function tellPinned({ stderr }: ProcessIO, { title }: Host, entry: JsonObject, config: string | undefined): void {
-  const { command, args, env } = entry as { command: string; args: string[]; env?: Record<string, string> }
+  const { command, args, env } = JSON.parse(shownEntry(entry)) as {
+    command: string
+    args: string[]
+    env?: Record<string, string>
+  }
   const lines = [
     `${title} will run this command, in any folder:`,
     `  ${[command, ...args].map((word) => shellQuote(word)).join(' ')}`,
@@ -157,20 +189,27 @@ function tellPinned({ stderr }: ProcessIO, { title }: Host, entry: JsonObject, c
 }
 
 /** @throws BridgeError cancelled */
-async function askToAdd(io: ProcessIO, { title }: Host): Promise<void> {
+async function askToAdd(io: ProcessIO, { title }: Host, isReplaced: boolean): Promise<void> {
   const asking = startAsking(io)
   try {
-    if ((await asking.yes(`Add it to ${title}?`, 'yes')) === 'yes') return
+    if ((await asking.yes(isReplaced ? `Replace it in ${title}?` : `Add it to ${title}?`, 'yes')) === 'yes') return
   } finally {
     asking.close()
   }
   throw new BridgeError('declined', { hint: 'Nothing was written.' })
 }
 
-function tellChange({ stderr }: ProcessIO, host: Host, what: string, backup: string | undefined): void {
-  stderr.write(`${what}: ${host.path}\n`)
+function tellChange({ stderr }: ProcessIO, what: string, path: string, backup: string | undefined): void {
+  stderr.write(`${what}: ${path}\n`)
   if (backup !== undefined) stderr.write(`Backup: ${backup}\n`)
-  stderr.write(`${host.afterwards}\n`)
+}
+
+/** What stood there before, without what may be a secret. */
+function tellDifference({ stderr }: ProcessIO, old: JsonObject, entry: JsonObject): void {
+  const lines = difference(shownEntry(old), shownEntry(entry)).filter((text) => /^[-+]/.test(text))
+  stderr.write(
+    `It replaces the entry of this server:\n${lines.map((text) => `  ${withoutControls(text)}`).join('\n')}\n`,
+  )
 }
 
 function notesOn(words: readonly string[]): string[] {

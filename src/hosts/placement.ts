@@ -1,0 +1,97 @@
+// Where the entry of a server goes in a host's file: in place of the entry that is the same server already, else under a name that
+// nobody has.
+import { BridgeError } from '../errors.ts'
+import { quote } from '../redaction/text.ts'
+import { ourWords } from './entry.ts'
+import type { Host } from './hosts.ts'
+import type { JsonObject } from './jsonText.ts'
+import { mcpRemoteServer } from './mcpRemote.ts'
+
+/** What makes two entries the same: what a person would call one sign-in. */
+export interface Wanted {
+  /** As it is typed: a URL, or a name of the config file. */
+  readonly target: string
+  /** The URL, if the target is known. */
+  readonly url: string | undefined
+  readonly profile: string | undefined
+  /** The config file that the entry names; undefined: the default one. */
+  readonly config: string | undefined
+}
+
+export interface Placement {
+  readonly name: string
+  /** The entry that stands there now. */
+  readonly old: JsonObject | undefined
+}
+
+/**
+ * `asked` is the name that a person chose; `usual` the one that is taken otherwise.
+ * @throws BridgeError usage where the chosen name belongs to something else
+ */
+export function placementOf(
+  host: Host,
+  servers: JsonObject,
+  wanted: Wanted,
+  { asked, usual }: { readonly asked: string | undefined; readonly usual: string },
+): Placement {
+  const entryOf = (name: string) => (Object.hasOwn(servers, name) ? servers[name] : undefined)
+  const isSame = (name: string) => isSameServer(name, entryOf(name), wanted)
+  const old = (name: string) => entryOf(name) as JsonObject | undefined
+  if (asked !== undefined) {
+    if (entryOf(asked) === undefined || isSame(asked)) return { name: asked, old: old(asked) }
+    throw new BridgeError('usage', {
+      message: `${host.title} already has a different server named ${quote(asked)}.`,
+      hint: 'Choose another name with --name.',
+    })
+  }
+  const same = isSame(usual) ? usual : Object.keys(servers).find(isSame)
+  if (same !== undefined) return { name: same, old: old(same) }
+  return { name: freeName(usual, wanted, (name) => entryOf(name) === undefined), old: undefined }
+}
+
+/** The usual name, with what tells the two apart; else a number. */
+function freeName(usual: string, { profile, url }: Wanted, isFree: (name: string) => boolean): string {
+  const path = url === undefined ? [] : new URL(url).pathname.split('/').filter((part) => part !== '' && part !== 'mcp')
+  const more = [...(profile === undefined || profile === 'default' ? [] : [profile]), ...path.slice(0, 1)]
+  const told = more.map((part) => short(`${usual}-${part}`))
+  const named = [usual, ...told].find(isFree)
+  if (named !== undefined) return named
+  for (let at = 2; ; at++) if (isFree(short(usual, `-${at}`))) return short(usual, `-${at}`)
+}
+
+/** A name that every host takes: letters, digits, - and _, at most 64 of them. */
+const short = (name: string, end = '') =>
+  name
+    .replace(/[^\w-]+/g, '-')
+    .slice(0, 64 - end.length)
+    .replace(/-+$/, '') + end
+
+function isSameServer(name: string, entry: unknown, { target, url, profile, config }: Wanted): boolean {
+  const words = ourWords(entry)
+  if (!words) return url !== undefined && mcpRemoteServer(name, entry)?.url === url
+  const theirs = identityOf(words)
+  if ((theirs.profile ?? 'default') !== (profile ?? 'default') || theirs.config !== config) return false
+  return theirs.target !== undefined && (theirs.target === target || sameAddress(theirs.target, url ?? target))
+}
+
+export const sameAddress = (one: string, other: string) =>
+  one === other || (URL.canParse(one) && URL.canParse(other) && new URL(one).href === new URL(other).href)
+
+/** The options that stand before the server in what people write by hand. */
+const WITHOUT_VALUE = /^--(debug|verbose|allow-http|no-browser|client-credentials)$/
+
+/** The server, profile and config file of an entry's words. */
+export function identityOf(
+  words: readonly string[],
+): Pick<Wanted, 'profile' | 'config'> & { target: string | undefined } {
+  const optionOf = (name: string) => {
+    const at = words.indexOf(`--${name}`)
+    return at === -1 ? words.find((word) => word.startsWith(`--${name}=`))?.slice(name.length + 3) : words[at + 1]
+  }
+  const target = words.find((word, at) => {
+    if (word.startsWith('-') || word === 'run') return false
+    const before = words[at - 1]
+    return !before?.startsWith('--') || before.includes('=') || WITHOUT_VALUE.test(before)
+  })
+  return { target, profile: optionOf('profile'), config: optionOf('config') }
+}
