@@ -147,7 +147,8 @@ test('every error code is expected by a journey, as text or with its page', () =
     (line) => !/\.not\.|^\s*(?:\/\/|test\()/.test(line),
   )
   // `'code'` in an expectation or a table, `(code)` as the callback page says it, `explain code` as a terminal does.
-  const wants = (code: string) => new RegExp(`'${code}'|\\\\?\\(${code}\\\\?\\)|explain (?:\\.\\*)?${code}\\b`)
+  const wants = (code: string) =>
+    new RegExp(`'${code}'|\\\\?\\(${code}(?:\\\\?\\)|, see )|explain (?:\\.\\*)?${code}\\b`)
   expect(Object.keys(ERRORS).filter((code) => !lines.some((line) => wants(code).test(line)))).toEqual([])
 })
 

@@ -162,7 +162,9 @@ function print(io: ProcessIO, text: string): number {
 function fail(io: ProcessIO, error: BridgeError): number {
   const text = `error: ${withoutQueries(error.message)}\nhint: ${error.hint}\n`
   const { width } = createStyle(io.stderr, io.environment)
-  io.stderr.write(`${wrapWords(text, width)}      (${ownCommand('explain', linkTo(error.code, io))})\n`)
+  io.stderr.write(
+    `${wrapWords(text, width)}      (${error.code}, see ${ownCommand('explain', linkTo(error.code, io))})\n`,
+  )
   return ERRORS[error.code].exit
 }
 

@@ -71,8 +71,14 @@ export function createPendingSignIn(clock: Clock): PendingSignIn {
       const over = new AbortController()
       const bound = new Promise<never>((_, reject) => {
         const end = () => reject(pending(address, whyNoTab))
+        // Nothing shows the address by itself, so a call says it at once.
+        const look = () => whyNoTab !== undefined && address !== undefined && end()
         bounds.add(end)
-        over.signal.addEventListener('abort', () => bounds.delete(end))
+        listeners.add(look)
+        over.signal.addEventListener('abort', () => {
+          bounds.delete(end)
+          listeners.delete(look)
+        })
         // A server that is merely slow has limits of its own.
         clock
           .sleep(ms, over.signal)

@@ -68,7 +68,7 @@ test.each([
   for (let time = 0; time < 3; time++) {
     const { error } = await call()
     expect(error.data.code).toBe('unauthorized')
-    expect(error.data.hint).toContain('login --force')
+    expect(error.data.hint).toMatch(/login http\S+ --force/)
   }
   await host.close()
   const again = await startBridge(server.url)

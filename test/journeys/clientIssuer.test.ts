@@ -168,7 +168,7 @@ describe('a secret without an issuer', () => {
     const words = ['--client-id', 'c', '--client-secret-file', secretFile(stage)]
     const { code, stderr } = await stage.command('login', url(stage), ...words)
     expect(code).toBe(3)
-    expect(stderr).toContain('(mcp-oauth-bridge explain client_issuer_missing)')
+    expect(stderr).toContain('(client_issuer_missing, see ')
     expect(/^hint: (.*)$/m.exec(stderr)?.[1]).toContain(`--issuer "${stage.issuer.origin}"`)
     expectNothingProven(stage.issuer)
     const named = [...words, '--issuer', stage.issuer.origin]

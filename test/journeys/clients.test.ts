@@ -65,7 +65,7 @@ describe('a client of a person', () => {
     const issuer = ['--issuer', stage.authorization.issuer]
     const mine = ['--client-id', 'mine', '--client-key-file', key, ...issuer, '--callback-url', REDIRECT]
     const { code, stderr } = await stage.command(['login', stage.server.url, ...mine])
-    expect(stderr).toContain('(mcp-oauth-bridge explain client_auth_unsupported)')
+    expect(stderr).toContain('(client_auth_unsupported, see ')
     expect(/^hint: (.*)$/m.exec(stderr)?.[1]).toContain('--client-secret-file')
     expect(code).toBe(3)
   })

@@ -186,7 +186,7 @@ test.each([
   expect(stdout).toBe('')
   expect(stderr).toContain(said)
   expect(stderr).toContain('hint: ')
-  expect(stderr).toContain(`(mcp-oauth-bridge explain ${name})`)
+  expect(stderr).toContain(`(${name}, see `)
 })
 
 test('an install that lost a file is internal, exit code 1, and what it was about stands in the message', async () => {
@@ -213,7 +213,7 @@ test('an unknown config key is an error with its line, column and the nearest ke
   const { code, stderr } = await stage.command(['status', '--config', config])
   expect(code).toBe(2)
   expect(stderr).toContain(`${config}:3:3: unknown key "login.mod"; did you mean "mode"?`)
-  expect(stderr).toContain('(mcp-oauth-bridge explain config_invalid)')
+  expect(stderr).toContain('(config_invalid, see ')
 })
 
 test('config.yaml is found by --config, by CONFIG_PATH and in the config folder', async () => {

@@ -48,7 +48,7 @@ test('Issue: "Database connection failed": a database that cannot be opened is d
   expect(report.likely_cause.remedy).toContain('database_url')
   const refused = await login()
   expect(refused.code).toBe(5)
-  expect(refused.stderr).toContain('(mcp-oauth-bridge explain database_unreachable)')
+  expect(refused.stderr).toContain('(database_unreachable, see ')
   expect(/^hint: (.*)$/m.exec(refused.stderr)?.[1]).toContain('database_url')
 })
 

@@ -78,12 +78,13 @@ describe('in a cloned repository', () => {
   test('a bridge that a host starts there runs no program of it, and its tokens, log and database are the person’s own', async () => {
     const { stage, folder, environment, untouched } = await cloned()
     const PATH = ['', '.', folder, join(folder, 'node_modules/.bin'), 'node_modules/.bin', process.env.PATH].join(':')
-    const host = startHost(
-      [stage.server.url, ...here(stage.callbackUrl)],
+    const host = spawnHost(
+      process.execPath,
+      [PROGRAM, stage.server.url, ...here(stage.callbackUrl)],
       { ...environment, PATH, BROWSER: '', CLOUD_SECRET: 'needle-cloud' },
       folder,
     )
-    expect(await host.isMet()).toBe(true)
+    expect((await host.initialize()).result).toBeDefined()
     // The call wants a person: what would be opened is the system’s browser, which is not installed here.
     const call = host.request('tools/call', { name: 'echo', arguments: {} })
     const events = () => stage.logged().map(({ event }) => event)
@@ -271,7 +272,7 @@ describe('a working folder that was deleted', () => {
       const program = [process.execPath, PROGRAM, stage.server.url, ...here(stage.callbackUrl)]
       const host = spawnHost('/bin/sh', ['-c', 'rmdir "$PWD" && exec "$@"', 'sh', ...program], environment, folder)
       closing.push(() => host.close())
-      expect(await host.isMet()).toBe(true)
+      expect((await host.initialize()).result).toBeDefined()
       const { result } = await host.request('tools/call', { name: 'echo', arguments: { message: 'here' } })
       expect(result.content[0].text).toContain('here')
       expect(host.stderr).not.toContain('node:internal')

@@ -68,7 +68,7 @@ test('secret_store: keychain without a keychain is keychain_unavailable, exit co
   stage = await startStage()
   const words = ['--config', stage.config('secret_store: keychain\n'), '--callback-url', stage.callbackUrl]
   const { code, stderr } = await stage.command(['login', stage.server.url, ...words])
-  expect(stderr).toContain('(mcp-oauth-bridge explain keychain_unavailable)')
+  expect(stderr).toContain('(keychain_unavailable, see ')
   expect(/^hint: (.*)$/m.exec(stderr)?.[1]).toContain('secret_store: file')
   expect(code).toBe(5)
   expect(readdirSync(stage.environment.MCP_OAUTH_BRIDGE_HOME).filter((name) => name.endsWith('.key'))).toEqual([])

@@ -168,8 +168,8 @@ test('a sign-in whose sealed plan was altered while it waits is seal_broken, and
   }
   alter()
   expect(await waiting.exited).toBe(5)
-  expect(await waiting.says(/^hint: .*/m)).toContain('mcp-oauth-bridge login --force')
-  await waiting.says(/\(mcp-oauth-bridge explain seal_broken\)/)
+  expect(await waiting.says(/^hint: .*/m)).toMatch(/mcp-oauth-bridge login http\S+ --force/)
+  await waiting.says(/\(seal_broken, see /)
 
   const killed = stage.start([...words, '--no-browser'])
   expect(await killed.says(/^http\S+/m)).not.toBe(first)

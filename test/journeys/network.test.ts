@@ -144,7 +144,7 @@ test('a server on the internet that names an address inside is address_refused, 
       resolve({ code: Number(error?.code ?? 0), stderr: err }),
     )
   })
-  expect(stderr).toContain('(mcp-oauth-bridge explain address_refused)')
+  expect(stderr).toContain('(address_refused, see ')
   expect(stderr).toContain('127.0.0.1')
   expect(/^hint: (.*)$/m.exec(stderr)?.[1]).toContain('allow_private')
   expect(code).toBe(3)

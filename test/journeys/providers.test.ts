@@ -100,7 +100,7 @@ describe('google', () => {
     const { code, stderr } = await login()
     expect(code).toBe(3)
     expect(stderr).toContain('id_token_missing')
-    expect(await account()).toBeUndefined()
+    expect(await account()).toMatchObject({ state: 'signed_out', issuer: null })
   })
 })
 
@@ -233,7 +233,7 @@ describe('an error of a provider is reported with its name and its remedy', () =
     Object.assign(provider.state, script)
     const { code, stderr } = await login()
     expect(code).toBe(3)
-    expect(stderr).toContain(`(mcp-oauth-bridge explain ${name})`)
+    expect(stderr).toContain(`(${name}, see `)
     expect(/^hint: (.*)$/m.exec(stderr)?.[1]).toMatch(remedy)
   }
   const token = (body: Record<string, unknown>, status = 400) => ({ token: () => ({ status, body }) })

@@ -152,7 +152,7 @@ test('what servers say is shown without escape sequences and without what turns 
   expect(page).toContain('access_denied')
   expect(controls(page)).toBeUndefined()
   expect(await denied.exited).toBe(3)
-  expect(controls(await denied.says(/[\s\S]*see docs\/errors.md/))).toBeUndefined()
+  expect(controls(await denied.says(/[\s\S]*see mcp-oauth-bridge explain/))).toBeUndefined()
 
   stage.authorization.state.claims = { email: `${hostile}@example.com`, name: hostile }
   const login = stage.start(words(stage.server.url))

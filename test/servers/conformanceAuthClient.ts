@@ -57,8 +57,14 @@ const host = startHost(
 )
 const answers = [await host.initialize()]
 if (answers[0].result) {
-  const list = await host.request('tools/list')
+  let list = await host.request('tools/list')
   answers.push(list)
+  // Nobody is signed in yet: a model would do that first, and have the tools of the server then.
+  if (list.result?.tools.some(({ name }: { name: string }) => name === 'sign_in')) {
+    answers.push(await host.request('tools/call', { name: 'sign_in', arguments: {} }))
+    list = await host.request('tools/list')
+    answers.push(list)
+  }
   for (const { name } of list.result?.tools ?? [])
     answers.push(await host.request('tools/call', { name, arguments: {} }))
 }

@@ -88,15 +88,19 @@ function standIn(
     const person = new Promise<'person'>((resolve) => {
       stop = watch.onChange(() => watch.waiting && !transmission.sent && resolve('person'))
     })
+    // A browser in which they are signed in already needs no more than a moment, and some hosts ask once.
+    const over = new AbortController()
+    const moment = () => clock.sleep(options.holdInitializeMs, over.signal).then(() => 'person' as const)
     let reason: BridgeError | undefined
     try {
-      if ((await Promise.race([asking, person])) !== 'person') return
+      if ((await Promise.race([asking, person.then(moment)])) !== 'person') return
     } catch (thrown) {
       reason = asBridgeError(thrown)
       const isForWantOfOne = reason.code === 'not_signed_in' && options.asks
       if (!isForWantOfOne || open.size === 0 || signal.aborted) throw thrown
     } finally {
       stop()
+      over.abort()
     }
     isAnsweredHere = true
     asking.catch(() => undefined)

@@ -106,5 +106,5 @@ const fault = (name: string, detail: string): Finding => ({ name, ...fail('confi
 function forPeople({ status, detail, remedy, code }: Finding): string {
   if (status === 'pass') return `✓ ${detail}`
   if (status === 'warn') return [`⚠ Warning: ${detail}`, ...(remedy === null ? [] : [`  hint: ${remedy}`])].join('\n')
-  return `✗ ${detail}\n  hint: ${remedy}${code === undefined ? '' : `\n        (${ownCommand('explain', code)})`}`
+  return `✗ ${detail}\n  hint: ${remedy}${code === undefined ? '' : `\n        (${code}, see ${ownCommand('explain', code)})`}`
 }

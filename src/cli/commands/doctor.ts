@@ -181,7 +181,7 @@ function tint({ status }: Finding, { good, warning, bad, dim }: Style) {
 function remedyOf({ remedy, code }: Finding, indent: number, paper: Style): string[] {
   if (remedy === null) return []
   const [first = '', ...more] = block(`→ ${remedy}`, indent, paper)
-  const link = code === undefined ? [] : block(`(${ownCommand('explain', code)})`, indent + 2, paper)
+  const link = code === undefined ? [] : block(`(${code}, see ${ownCommand('explain', code)})`, indent + 2, paper)
   return [first, ...more.map((line) => `  ${line}`), ...link.map(paper.dim)]
 }
 

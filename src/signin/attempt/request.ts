@@ -25,7 +25,7 @@ const MOST_TABS = { 401: { times: 5, within: 30 * 60_000 }, 403: { times: 3, wit
 const REDEEM_MS = 60_000
 
 /**
- * Joins or begins an attempt and waits for its end. Where a tab must not open by itself, a call is told the address, a start is refused
+ * Joins or begins an attempt and waits for its end. Where a tab must not open by itself, a call gets the address at once, a start is refused
  * unless a sign-in waits already, and a person who asks to sign in gets a tab in any case. Resolves when the tokens are stored.
  * @throws BridgeError access_denied, login_timed_out, … as the attempt ended
  */
@@ -37,7 +37,10 @@ export async function askForLogin(options: AskOptions, challenge: Challenge, cau
   const tab = cause === 'signIn' ? 'asked for' : quiet ? 'none' : 'allowed'
   const serving = serveAttempt({ ...options, tab }, begun ? attempt.id : undefined)
   try {
-    await awaitSignIn({ ...options, tell: (url) => tell(url, quiet?.why), watch: serving.look }, attempt.id)
+    await awaitSignIn(
+      { ...options, tell: (url) => tell(url, cause === 'signIn' ? undefined : quiet?.why), watch: serving.look },
+      attempt.id,
+    )
   } catch (thrown) {
     const { code, message } = asBridgeError(thrown)
     // Nobody saw a tab: they are told why, and what opens one.

@@ -20,14 +20,14 @@ const escaped = (unit: number) => `\\u${unit.toString(16).padStart(4, '0')}`
  * (OSC 8) lead to our own document. Any other similar sequence comes from outside.
  */
 const ESC = '\\u001b'
-const PAGE = 'docs/errors\\.md#[a-z_]+'
+const PAGE = 'docs/errors\\.md#(?<code>[a-z_]+)'
 const OURS = [
   `^(?:\\r${ESC}\\[2?K)+`,
   `^${ESC}\\[H${ESC}\\[2J`,
   '\\r$',
   '\\n',
   `${ESC}\\[(?:[0-2]|22|3[1-3]|39|97;40)m`,
-  `${ESC}\\]8;;file://[!-~]*/${PAGE}${ESC}\\\\${PAGE}${ESC}\\]8;;${ESC}\\\\`,
+  `${ESC}\\]8;;file://[!-~]*/${PAGE}${ESC}\\\\\\k<code>${ESC}\\]8;;${ESC}\\\\`,
 ]
 const AT_TERMINAL = new RegExp(OURS.join('|'), 'g')
 const ELSEWHERE = /\n/g

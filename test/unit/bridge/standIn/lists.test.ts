@@ -313,13 +313,16 @@ describe('when the sign-in is lost in the middle of a session', () => {
   })
 
   test('do so also while a person is waited for, and the late answer of the server comes to no host', async () => {
-    const { say, server, answerTo, askPerson, heard, inFlight } = await connected()
+    const { say, server, answerTo, askPerson, heard, inFlight, clock } = await connected()
     const gate = createGate<object>()
     server['tools/list'] = () => gate.passed
     void say({ id: 2, method: 'tools/list' })
     await settled()
     expect(inFlight.unsent()).toHaveLength(1)
     askPerson()
+    await settled()
+    expect(answerTo(2)).toBeUndefined()
+    clock.advance(HOLD)
     await settled()
     expect(answerTo(2).result.tools.map(({ name }: { name: string }) => name)).toEqual([...NAMES, 'sign_in'])
     gate.open({ tools: [] })

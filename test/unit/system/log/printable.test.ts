@@ -31,7 +31,7 @@ test.each([
   '\r\u001b[2K⠋ waiting\r',
   '\r\u001b[Ktls …',
   '\u001b[H\u001b[2Jpage\n',
-  'see \u001b]8;;file:///usr/lib/x/docs/errors.md#tls_failed\u001b\\docs/errors.md#tls_failed\u001b]8;;\u001b\\)\n',
+  'see \u001b]8;;file:///usr/lib/x/docs/errors.md#tls_failed\u001b\\tls_failed\u001b]8;;\u001b\\)\n',
   '\u001b[97;40m▀▄\u001b[0m\n',
 ])('our own %j is printed at a terminal, and nowhere else', (text) => {
   expect(printable(text, 'terminal')).toBe(text)
@@ -46,7 +46,8 @@ test.each([
   '\u001b]52;c;aA==\u0007',
   '\u009d52;c;aA==\u009c',
   '\u001bP+q\u001b\\',
-  '\u001b]8;;https://evil.example\u001b\\docs/errors.md#internal\u001b]8;;\u001b\\',
+  '\u001b]8;;https://evil.example\u001b\\internal\u001b]8;;\u001b\\',
+  '\u001b]8;;file:///x/docs/errors.md#internal\u001b\\click_here\u001b]8;;\u001b\\',
   '\u001b]0;title\u0007',
   'a\tb\u202e\u200b\ufeff',
 ])('%j is not printed at a terminal', (text) => {
