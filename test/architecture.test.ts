@@ -212,6 +212,7 @@ test('each package is imported by one file', () => {
     'better-sqlite3': ['store/sqlite/driver.ts'],
     jose: ['doctor/report/jwt.ts'],
     'jsonc-parser': ['hosts/jsonText.ts'],
+    'shell-quote': ['hosts/remoteCommand.ts'],
     oauth4webapi: ['auth/client/registration.ts'],
     'openid-client': ['auth/oauth/client.ts'],
     undici: ['system/http/connections.ts'],

@@ -1,8 +1,9 @@
-// Reads a host's entry that starts mcp-remote: the server and its headers, with secrets turned into variables.
-
+// Reads a host's entry that starts mcp-remote: the server, its headers and its OAuth settings, with secrets turned into variables.
 import { present } from '../present.ts'
 import { isSecretHeader, isSecretUrl } from '../redaction/names.ts'
 import type { JsonObject } from './jsonText.ts'
+import { remoteCommand } from './remoteCommand.ts'
+import { adviceOn, isNeedless, type Option, splitOptions, transportOf, valuesOf } from './remoteOptions.ts'
 
 export interface RemoteServer {
   readonly name: string
@@ -10,14 +11,20 @@ export interface RemoteServer {
   readonly url: string
   /** The entry for `servers` of config.yaml, without a secret. */
   readonly server: JsonObject
-  /** The entry for `providers`, if the client was registered manually. */
+  /** The entry for `providers`, if there are OAuth settings. */
   readonly provider?: JsonObject
   /** Environment variables made for what stands in the entry. */
   readonly variables: readonly string[]
   /** Environment variables that the entry's headers name themselves. */
   readonly references: readonly string[]
-  /** Options without an equivalent in config.yaml. */
+  /** Options without an equivalent. */
   readonly leftOut: readonly string[]
+  /** What to write instead of an option, a sentence each. */
+  readonly advice?: readonly string[]
+  /** Variables of the entry, which the new one keeps, and what those made here hold. A function, so that no text gets them by mistake. */
+  readonly environment?: () => Readonly<Record<string, string>>
+  /** The redirect URI of a client that was registered by hand. */
+  readonly callbackUrl?: string
 }
 
 /** A name for a variable, made of that of the server and what it holds. */
@@ -27,108 +34,171 @@ export type NameVariable = (server: string, what: string) => string
 export const ownName: NameVariable = (server, what) =>
   `MCP_OAUTH_BRIDGE_VALUE_${server}_${what}`.toUpperCase().replace(/\W+/g, '_')
 
-/** undefined: the entry starts something else. `nameVariable` gives a name that nothing else has. */
-export function mcpRemoteServer(
-  name: string,
-  entry: unknown,
-  nameVariable: NameVariable = ownName,
-): RemoteServer | undefined {
-  const { command, args, env } = (entry ?? {}) as { command?: unknown; args?: unknown; env?: unknown }
-  const words = [command, ...(Array.isArray(args) ? args : [])].filter((word) => typeof word === 'string')
-  const at = words.findIndex((word) => /(^|[\\/])mcp-remote(@[^\\/]*|\.cmd)?$|[\\/]mcp-remote[\\/]dist[\\/]/.test(word))
-  if (at === -1) return undefined
-  const { positionals, options } = split(words.slice(at + 1))
-  const url = positionals.find((word) => URL.canParse(word))
+/** Names that {@link ownName} gives. */
+export const OWN_NAME = /^MCP_OAUTH_BRIDGE_VALUE_/
+
+export interface ReadOptions {
+  /** Gives a name that nothing else has. */
+  readonly nameVariable?: NameVariable
+  /** The text of a file that the entry names; undefined: it cannot be read. */
+  readonly readFile?: (path: string) => string | undefined
+}
+
+/** undefined: the entry starts something else, or it is not clear what. */
+export function mcpRemoteServer(name: string, entry: unknown, given: ReadOptions = {}): RemoteServer | undefined {
+  const { nameVariable = ownName, readFile = () => undefined } = given
+  const command = remoteCommand(entry)
+  if (command === undefined || command === 'unclear') return undefined
+  const { positionals, options } = splitOptions(command.words)
+  const url = positionals.find((word) => URL.canParse(word) && /^https?:/.test(word))
   if (url === undefined) return undefined
 
-  const variables: string[] = []
+  const own = { ...textsOf((entry as { env?: unknown }).env), ...command.assigned }
+  const made: Record<string, string> = {}
   const named: string[] = []
-  const variable = (what: string) => {
-    const made = nameVariable(name, what)
-    variables.push(made)
-    return `\${${made}}`
+  const variable = (what: string, value: string) => {
+    const known = nameVariable(name, what)
+    made[known] = value
+    return `\${${known}}`
   }
   // mcp-remote replaces `${NAME}` only in headers; elsewhere the text is literal, but config.yaml would replace it.
   const literally = (isSecret: boolean, value: string, what: string) =>
-    isSecret || REFERENCE.test(value) ? variable(what) : value
-  const given = new Set(typeof env === 'object' && env !== null ? Object.keys(env) : [])
-  const headers = values(options, '--header').flatMap((header) => {
+    isSecret || REFERENCE.test(value) ? variable(what, value) : value
+  const filled = (value: string) => value.replace(/\$\{(\w+)\}/g, (all, one) => own[one] ?? all)
+  const headers = valuesOf(options, '--header').flatMap((header) => {
     const [, key = '', value = ''] = /^([^:]+):\s*(.*)$/s.exec(header) ?? []
     if (key === '') return []
     // What the entry sets for itself is not in our environment; a variable of that name there is something else.
-    const own = references(value).some((one) => given.has(one))
-    const safe = own || isSecretHeader(key, value) ? variable(key.trim()) : value
+    const isOwn = references(value).some((one) => Object.hasOwn(own, one))
+    const safe = isOwn || isSecretHeader(key, value) ? variable(key.trim(), filled(value)) : value
     if (safe === value) named.push(...references(value))
     return [[key.trim(), safe] as const]
   })
-  const file = values(options, '--header-file').find((path) => !REFERENCE.test(path))
-  const client = clientOf(values(options, '--static-oauth-client-info').at(-1))
+  const file = valuesOf(options, '--header-file').find((path) => !REFERENCE.test(path))
+  const client = clientOf(valuesOf(options, '--static-oauth-client-info').at(-1), readFile)
+  const provider = providerOf(options, client, { literally, readFile })
+  const has = (option: string) => options.some(([one]) => one === option)
   const server = {
-    url: isSecretUrl(url) ? variable('URL') : url.replaceAll('${', '$%7B'),
+    url: isSecretUrl(url) ? variable('URL', url) : url.replaceAll('${', '$%7B'),
     ...present({
       headers: headers.length === 0 ? undefined : Object.fromEntries(headers),
       headers_file: file,
-      provider: client && name,
-    }),
-  }
-  const provider = client && {
-    client_id: literally(false, client.id, 'CLIENT_ID'),
-    ...present({
-      client_secret:
-        client.secret === undefined
-          ? undefined
-          : literally(isSecretHeader('secret', client.secret), client.secret, 'CLIENT_SECRET'),
+      transport: transportOf(valuesOf(options, '--transport').at(-1)),
+      allow_http: has('--allow-http') || undefined,
+      provider: provider && name,
     }),
   }
   const taken = [
-    '--header',
+    ...CARRIED,
     ...(file === undefined ? [] : ['--header-file']),
-    ...(client === undefined ? [] : ['--static-oauth-client-info']),
+    ...(client ? ['--static-oauth-client-info'] : []),
   ]
-  const leftOut = options.filter(([option]) => !taken.includes(option)).map(([option]) => option)
+  const others = options.filter(([option]) => !taken.includes(option) && !isNeedless(option))
+  const advice = others.flatMap((option) => adviceOn(option) ?? [])
+  const leftOut = others.filter((option) => adviceOn(option) === undefined).map(([option]) => option)
+  const environment = { ...own, ...made }
   return {
     name,
     url,
     server,
-    variables,
+    variables: Object.keys(made),
     references: [...new Set(named)],
     leftOut: [...new Set(leftOut)],
-    ...present({ provider }),
+    ...present({
+      provider,
+      advice: advice.length === 0 ? undefined : advice,
+      environment: Object.keys(environment).length === 0 ? undefined : () => environment,
+      callbackUrl: client && callbackOf(positionals, options),
+    }),
   }
 }
+
+/** A client that somebody registered has a redirect URI of its own; one that is registered by itself has not. */
+function callbackOf(positionals: readonly string[], options: readonly Option[]): string | undefined {
+  const port = positionals.find((word) => /^\d+$/.test(word))
+  if (port === undefined) return undefined
+  const host = valuesOf(options, '--host').at(-1) ?? 'localhost'
+  return `http://${host}:${port}${valuesOf(options, '--callback-path').at(-1) ?? '/oauth/callback'}`
+}
+
+/** Options that are carried over, or say nothing without those that are. */
+const CARRIED = [
+  '--header',
+  '--transport',
+  '--allow-http',
+  '--resource',
+  '--disable-resource-parameter',
+  '--authorize-param',
+  '--client-credentials',
+  '--use-id-token',
+  '--token-endpoint',
+  '--static-oauth-client-metadata',
+  '--host',
+  '--callback-path',
+]
+
+interface ProviderTools {
+  readonly literally: (isSecret: boolean, value: string, what: string) => string
+  readonly readFile: (path: string) => string | undefined
+}
+
+/** undefined: there are no OAuth settings. */
+function providerOf(
+  options: readonly Option[],
+  client: Client | undefined,
+  { literally, readFile }: ProviderTools,
+): JsonObject | undefined {
+  const has = (option: string) => options.some(([one]) => one === option)
+  const metadata = jsonOf(valuesOf(options, '--static-oauth-client-metadata').at(-1), readFile)
+  const scope = typeof metadata?.scope === 'string' ? metadata.scope.split(/\s+/).filter((one) => one !== '') : []
+  const parameters = valuesOf(options, '--authorize-param').flatMap((text) => {
+    const [, key, value = ''] = /^([^=]+)=(.*)$/s.exec(text) ?? []
+    return key === undefined ? [] : [[key, literally(isSecretHeader(key, value), value, key)] as const]
+  })
+  const found = present({
+    client_id: client && literally(false, client.id, 'CLIENT_ID'),
+    client_secret:
+      client?.secret === undefined
+        ? undefined
+        : literally(isSecretHeader('secret', client.secret), client.secret, 'CLIENT_SECRET'),
+    scopes: scope.length === 0 ? undefined : scope,
+    resource: valuesOf(options, '--resource').at(-1) ?? (has('--disable-resource-parameter') ? 'none' : undefined),
+    authorize_params: parameters.length === 0 ? undefined : Object.fromEntries(parameters),
+    client_credentials: has('--client-credentials') || undefined,
+    bearer: has('--use-id-token') ? 'id_token' : undefined,
+    token_endpoint: valuesOf(options, '--token-endpoint').at(-1),
+  })
+  return Object.keys(found).length === 0 ? undefined : found
+}
+
+const textsOf = (env: unknown): Record<string, string> =>
+  typeof env === 'object' && env !== null && !Array.isArray(env)
+    ? Object.fromEntries(
+        Object.entries(env).flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : [])),
+      )
+    : {}
 
 const REFERENCE = /\$\{\w+\}/
 const references = (value: string) => [...value.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => name ?? '')
 
-type Option = readonly [name: string, value: string | undefined]
-
-/** Which options take a value is mcp-remote's business: a word after an option that is neither one nor a URL belongs to it. */
-function split(words: readonly string[]): { positionals: string[]; options: Option[] } {
-  const positionals: string[] = []
-  const options: Option[] = []
-  for (let at = 0; at < words.length; at++) {
-    const [word = '', next] = [words[at], words[at + 1]]
-    if (!word.startsWith('-')) positionals.push(word)
-    else if (next === undefined || next.startsWith('-') || isServer(word, next)) options.push([word, undefined])
-    else {
-      options.push([word, next])
-      at++
-    }
-  }
-  return { positionals, options }
+interface Client {
+  readonly id: string
+  readonly secret?: string
 }
 
-const isServer = (option: string, next: string) => /^https?:/.test(next) && !/(resource|url|endpoint)$/.test(option)
+/** The client in `--static-oauth-client-info`. */
+function clientOf(text: string | undefined, readFile: ProviderTools['readFile']): Client | undefined {
+  const { client_id: id, client_secret: secret } = jsonOf(text, readFile) ?? {}
+  if (typeof id !== 'string') return undefined
+  return present({ id, secret: typeof secret === 'string' ? secret : undefined })
+}
 
-const values = (options: readonly Option[], name: string) =>
-  options.flatMap(([option, value]) => (option === name && value !== undefined ? [value] : []))
-
-/** The client in `--static-oauth-client-info`; a file (`@path`) stays where it is. */
-function clientOf(json: string | undefined): { id: string; secret?: string } | undefined {
+/** JSON as text, or in a file (`@path`). undefined: it is not there, or no object. */
+function jsonOf(text: string | undefined, readFile: ProviderTools['readFile']): JsonObject | undefined {
+  const json = text?.startsWith('@') ? readFile(text.slice(1)) : text
   try {
-    const { client_id: id, client_secret: secret } = JSON.parse(json ?? '') as Record<string, unknown>
-    if (typeof id !== 'string') return undefined
-    return present({ id, secret: typeof secret === 'string' ? secret : undefined })
+    const value: unknown = JSON.parse(json ?? '')
+    return typeof value === 'object' && value !== null ? (value as JsonObject) : undefined
   } catch {
     return undefined
   }

@@ -16,10 +16,20 @@ function shown(name: string, value: unknown): unknown {
 
 /** A URL, or a header or parameter with its value. */
 function shownWord(word: string): string {
+  if (/^\s*[[{]/.test(word)) return shownJson(word)
   if (URL.canParse(word) && word.includes('//')) return isSecretUrl(word) ? HIDDEN : word
   const [, name = '', value = ''] = /^([^:=]+[:=]\s*)(.*)$/s.exec(word) ?? []
   if (name === '' || isPath(word)) return word
   return isSecretHeader(name, value) ? `${name}${HIDDEN}` : word
+}
+
+/** Settings that a program takes as JSON, such as a client with its secret. */
+function shownJson(word: string): string {
+  try {
+    return JSON.stringify(shown('', JSON.parse(word)))
+  } catch {
+    return HIDDEN
+  }
 }
 
 /** Where a secret is, not the secret. */

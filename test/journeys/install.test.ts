@@ -312,10 +312,11 @@ describe('import mcp-remote', () => {
     url: ${URL}/3
   two:
     url: ${URL}/2
+    transport: sse
 `,
     )
     expect(stderr).toMatch(/first set these, to the values in the file of .+: MCP_OAUTH_BRIDGE_VALUE_ONE_AUTHORIZATION/)
-    expect(stderr).toContain('not imported: --transport')
+    expect(stderr).not.toContain('not imported')
     expect(stderr).toContain('note: skipped: ')
     expect(`${stderr}${shown.stdout}`).not.toContain('canary')
     const set = { MCP_OAUTH_BRIDGE_VALUE_ONE_AUTHORIZATION: 'Bearer x' }

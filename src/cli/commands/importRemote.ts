@@ -1,6 +1,6 @@
 // import mcp-remote: imports servers of mcp-remote from the hosts' files into config.yaml, but never tokens.
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readOwnFile } from '../../config/file/ownFile.ts'
 import { addToMap, parseYaml } from '../../config/file/yamlText.ts'
@@ -11,6 +11,7 @@ import { changeFile, difference, readIfThere } from '../../hosts/changeFile.ts'
 import { allHosts, type Host, type Machine, thisMachine } from '../../hosts/hosts.ts'
 import { readJson } from '../../hosts/jsonText.ts'
 import { mcpRemoteServer, type NameVariable, ownName, type RemoteServer } from '../../hosts/mcpRemote.ts'
+import { remoteCommand } from '../../hosts/remoteCommand.ts'
 import { ownCommand } from '../../ownCommand.ts'
 import { quote, withoutControls } from '../../redaction/text.ts'
 import { shellQuote } from '../../shellQuote.ts'
@@ -44,6 +45,8 @@ export async function importRemote(line: CommandLine, io: ProcessIO): Promise<nu
   const after = withEntries(before, fresh)
   if (line.has('dry-run')) {
     stdout.write(`${[path, ...difference(before, after)].join('\n')}\n`)
+    for (const server of fresh)
+      for (const advice of adviceFor(server)) stderr.write(`${withoutControls(`${server.name}: ${advice}`)}\n`)
     return 0
   }
   const backup = changeFile(path, after)
@@ -77,12 +80,28 @@ function serversIn(host: Host, nameVariable: NameVariable, { stderr }: ProcessIO
     const maps = [read.value[host.key], ...projects.map((project) => project?.[host.key])]
     const entries = maps.flatMap((map) => (typeof map === 'object' && map !== null ? Object.entries(map) : []))
     return entries.flatMap(([name, entry]) => {
-      const server = mcpRemoteServer(name, entry, nameVariable)
+      if (remoteCommand(entry) === 'unclear') tellUnclear(stderr, host, name)
+      const server = mcpRemoteServer(name, entry, { nameVariable, readFile })
       return server ? [{ ...server, host }] : []
     })
   } catch (thrown) {
     stderr.write(`note: skipped: ${asBridgeError(thrown).message}\n`)
     return []
+  }
+}
+
+/** Its host starts it all the same, as before. */
+function tellUnclear(stderr: ProcessIO['stderr'], host: Host, name: string): void {
+  const what = `${quote(name)} of ${host.title} starts mcp-remote through a shell that does more than that`
+  stderr.write(`note: ${what}. It was not imported: write its server into config.yaml by hand.\n`)
+}
+
+/** A file that an entry names, with a client of the person. */
+function readFile(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return undefined
   }
 }
 
@@ -131,16 +150,26 @@ function signedInWith({ home, environment }: Machine): (url: string) => boolean 
   }
 }
 
-function describe({ name, host, variables, references, leftOut }: Found, wasSignedIn: boolean): string[] {
-  const signIn = ownCommand('login', shellQuote(name))
+/** What is not carried over, and what to write instead. */
+const adviceFor = ({ leftOut, advice = [] }: Found): string[] => [
+  ...(leftOut.length === 0 ? [] : [`not imported: ${leftOut.join(', ')}`]),
+  ...advice,
+]
+
+function describe(found: Found, wasSignedIn: boolean): string[] {
+  const { name, host, variables, references, environment, callbackUrl } = found
+  const kept = Object.keys(environment?.() ?? {})
+  const more = callbackUrl === undefined ? [] : ['--callback-url', shellQuote(callbackUrl)]
+  const signIn = ownCommand('login', shellQuote(name), ...more)
   return [
     `${name}  (from ${host.title})`,
     ...(variables.length === 0
       ? []
       : [`  first set these, to the values in the file of ${host.title}: ${variables.join(', ')}`]),
+    ...(kept.length === 0 ? [] : [`  the entry that install writes gets: ${kept.join(', ')}`]),
     ...(references.length === 0 ? [] : [`  uses these variables of your environment: ${references.join(', ')}`]),
-    ...(leftOut.length === 0 ? [] : [`  not imported: ${leftOut.join(', ')}`]),
+    ...adviceFor(found).map((advice) => `  ${advice}`),
     `  sign in${wasSignedIn ? ' again, because the tokens of mcp-remote are not imported' : ''}: ${signIn}`,
-    `  add it to the host: ${ownCommand('install', host.name, shellQuote(name))}`,
+    `  add it to the host: ${ownCommand('install', host.name, shellQuote(name), ...more)}`,
   ]
 }

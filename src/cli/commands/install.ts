@@ -9,6 +9,7 @@ import { changeFile, difference, readIfThere } from '../../hosts/changeFile.ts'
 import { entryFor, mergedEntry, nameFor, ourWords, type Program } from '../../hosts/entry.ts'
 import { findHost, type Host, thisMachine } from '../../hosts/hosts.ts'
 import { isTwice, type JsonObject, readJson, writeJson } from '../../hosts/jsonText.ts'
+import { mcpRemoteServer, OWN_NAME } from '../../hosts/mcpRemote.ts'
 import { identityOf, placementOf, sameAddress } from '../../hosts/placement.ts'
 import { shownEntry } from '../../hosts/shownEntry.ts'
 import { ownCommand } from '../../ownCommand.ts'
@@ -22,6 +23,12 @@ import { type CommandLine, OPTIONS, type TypedOption } from '../words/args.ts'
 
 const usage = (message: string, hint?: string) =>
   new BridgeError('usage', { message, ...(hint === undefined ? {} : { hint }) })
+
+/** An entry of mcp-remote has its secrets in its words: the new entry gets them as the variables that `import` has named. */
+function withItsVariables(name: string, old: JsonObject | undefined): JsonObject | undefined {
+  const environment = mcpRemoteServer(name, old)?.environment
+  return old && environment ? { ...old, env: environment() } : old
+}
 
 /** Whether somebody is signed in to the server of such a config. */
 type IsSignedIn = (config: Config, io: ProcessIO, line: CommandLine) => Promise<boolean>
@@ -41,7 +48,7 @@ export async function install(
   const [hostWord, target] = line.words
   const host = findHost(hostWord, thisMachine(io.environment))
   if (target === undefined) throw usage('No server was given.', ownCommand('install', host.name, '<url | server-name>'))
-  const config = await checkedTarget(target, line.flags, io)
+  const config = await checkedTarget(target, line.flags, { ...io, environment: filledEnvironment(host, line, io) })
   const words = wordsFor(target, line, io)
   const asked = line.options.findLast((option) => option.name === 'name')?.value
   const usual = entryName(target, config)
@@ -52,7 +59,7 @@ export async function install(
   const { config: file, profile } = identityOf(words)
   const wanted = { target, url: config.server?.url, profile, config: file }
   const { name, old } = placementOf(host, serversOf(host, before), wanted, { asked, usual })
-  const entry = mergedEntry(old, entryFor(host, program, words, io.environment))
+  const entry = mergedEntry(withItsVariables(name, old), entryFor(host, program, words, io.environment))
   if (isDeepStrictEqual(old, entry)) {
     io.stderr.write(`${host.title} already has this server, as ${quote(name)}. Nothing was changed.\n`)
     await tellNext(config, target)
@@ -107,6 +114,21 @@ export async function uninstall(line: CommandLine, io: ProcessIO): Promise<numbe
     io.stderr.write(`To sign out: ${ownCommand('logout', shellQuote(server), ...more)}\n`)
   }
   return 0
+}
+
+/**
+ * The variables of the config file may be set in the host's entry only: those of its mcp-remote entries have their values, others a
+ * stand-in, because nothing is started here.
+ */
+function filledEnvironment(host: Host, { flags }: CommandLine, { environment, folder }: ProcessIO): NodeJS.ProcessEnv {
+  const file = ownConfigFile(flags.config, environment, folder)
+  const text = file === undefined ? '' : readIfThere(file)
+  const used = [...text.matchAll(/\$\{(\w+)\}/g)].map(([, name = '']) => [name, 'https://variable.invalid/'] as const)
+  const read = readJson(readIfThere(host.path))
+  const entries = 'fault' in read ? {} : (read.value[host.key] ?? {})
+  const held = Object.entries(entries).map(([name, entry]) => mcpRemoteServer(name, entry)?.environment?.() ?? {})
+  const made = Object.fromEntries(held.flatMap((one) => Object.entries(one)).filter(([name]) => OWN_NAME.test(name)))
+  return { ...Object.fromEntries(used), ...made, ...environment }
 }
 
 /** Finds the server as a start would; headers and secrets are not needed yet. */

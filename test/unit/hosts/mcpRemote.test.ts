@@ -1,6 +1,7 @@
 // Entries that start mcp-remote: what is taken over, what becomes a variable, what is left out.
 import { describe, expect, test } from 'vitest'
 import { mcpRemoteServer } from '../../../src/hosts/mcpRemote.ts'
+import { remoteCommand } from '../../../src/hosts/remoteCommand.ts'
 
 const URL = 'https://mcp.example.com/mcp'
 const of = (...args: string[]) => mcpRemoteServer('work', { command: 'npx', args: ['-y', 'mcp-remote', ...args] })
@@ -76,20 +77,123 @@ describe('an entry that starts mcp-remote', () => {
     expect(JSON.stringify(found?.server)).not.toContain('canary')
   })
 
-  test('names the options that have no place in the config', () => {
+  test('carries over what config.yaml has, and says what to write instead of the rest', () => {
     const found = of(
-      '--debug',
-      URL,
-      '--transport',
-      'sse-only',
-      '--resource',
-      'https://r.example/',
-      '--allow-http',
-      '--header-file',
-      '/h',
+      ...['--debug', URL, '3334', '--transport', 'sse-only', '--resource', 'https://r.example/', '--allow-http'],
+      ...[
+        '--header-file',
+        '/h',
+        '--authorize-param',
+        'access_type=offline',
+        '--use-id-token',
+        '--token-endpoint=https://as.example/t',
+      ],
+      ...['--static-oauth-client-metadata', '{"client_name":"x","scope":"a  b"}', '--silent', '--enable-proxy'],
+      ...['--ignore-tool', 'delete*', '--auth-timeout', '60', '--body-timeout', '0', '--new-option', 'x'],
     )
-    expect(found?.server).toEqual({ url: URL, headers_file: '/h' })
-    expect(found?.leftOut).toEqual(['--debug', '--transport', '--resource', '--allow-http'])
+    expect(found?.server).toEqual({
+      url: URL,
+      headers_file: '/h',
+      transport: 'sse',
+      allow_http: true,
+      provider: 'work',
+    })
+    expect(found?.provider).toEqual({
+      scopes: ['a', 'b'],
+      resource: 'https://r.example/',
+      authorize_params: { access_type: 'offline' },
+      bearer: 'id_token',
+      token_endpoint: 'https://as.example/t',
+    })
+    expect(found?.leftOut).toEqual(['--new-option'])
+    expect(found?.advice).toEqual([
+      expect.stringContaining('hide_tools'),
+      expect.stringContaining('session_timeout'),
+      expect.stringContaining('request_timeout: 0'),
+    ])
+    expect(found).not.toHaveProperty('callbackUrl')
+  })
+
+  test.each([
+    [['--transport', 'http-only'], { transport: 'http' }],
+    [['--transport', 'http-first'], {}],
+    [['--transport', 'sse-first'], {}],
+    [['--transport=sse-only'], { transport: 'sse' }],
+    [['--disable-resource-parameter'], { provider: 'work' }],
+    [['--client-credentials'], { provider: 'work' }],
+    [['--host', '127.0.0.1'], {}],
+  ])('reads %j', (options, more) => {
+    expect(of(URL, ...options)?.server).toEqual({ url: URL, ...more })
+    expect(of(...options, URL)?.server).toEqual({ url: URL, ...more })
+  })
+
+  test('reads a client from a file, with its redirect URI and no secret', () => {
+    const readFile = (path: string) => (path === '/c.json' ? '{"client_id":"c","client_secret":"canary"}' : undefined)
+    const entry = (...more: string[]) => ({
+      command: 'npx',
+      args: ['mcp-remote', URL, '9000', '--static-oauth-client-info', '@/c.json', ...more],
+    })
+    const found = mcpRemoteServer('work', entry('--callback-path', '/cb'), { readFile })
+    expect(found?.provider).toEqual({ client_id: 'c', client_secret: `\${MCP_OAUTH_BRIDGE_VALUE_WORK_CLIENT_SECRET}` })
+    expect(found?.callbackUrl).toBe('http://localhost:9000/cb')
+    expect(JSON.stringify(found)).not.toContain('canary')
+    expect(found?.environment?.()).toEqual({ MCP_OAUTH_BRIDGE_VALUE_WORK_CLIENT_SECRET: 'canary' })
+    expect(mcpRemoteServer('work', entry())?.leftOut).toEqual(['--static-oauth-client-info'])
+  })
+
+  test.each([
+    { command: 'npx', args: ['--yes', 'mcp-remote', URL] },
+    { command: 'npx', args: ['-p', 'mcp-remote', 'mcp-remote', URL] },
+    { command: 'npx', args: ['-y', '-p', 'mcp-remote@0.1.29', 'mcp-remote', URL] },
+    { command: 'pnpm', args: ['dlx', 'mcp-remote@latest', URL] },
+    { command: 'yarn', args: ['dlx', 'mcp-remote', URL] },
+    { command: 'bunx', args: ['mcp-remote', URL] },
+    { command: 'deno', args: ['run', '-A', 'npm:mcp-remote', URL] },
+    { command: 'env', args: ['npx', 'mcp-remote', URL] },
+    { command: `npx -y mcp-remote ${URL}` },
+    { command: 'bash', args: ['-c', `npx -y mcp-remote ${URL}`] },
+    { command: '/bin/sh', args: ['-lc', `exec npx mcp-remote '${URL}'`] },
+    { command: 'zsh', args: ['-l', '-c', `npx mcp-remote "${URL}"`] },
+    { command: 'cmd', args: ['/c', `npx -y mcp-remote ${URL}`] },
+    { command: 'cmd.exe', args: ['/C', 'npx', '-y', 'mcp-remote', URL] },
+    { command: 'C:\\Windows\\System32\\cmd.exe', args: ['/d', '/s', '/c', 'npx', 'mcp-remote', URL] },
+    { command: 'powershell', args: ['-NoProfile', '-Command', `npx mcp-remote ${URL}`] },
+    { command: 'pwsh.exe', args: ['-Command', `& npx mcp-remote ${URL}`] },
+  ])('is found through runners and shells: %j', (entry) => {
+    expect(mcpRemoteServer('work', entry)?.server).toEqual({ url: URL })
+  })
+
+  test('keeps what a shell sets for it, and the headers of its words', () => {
+    const entry = {
+      command: 'bash',
+      args: [
+        '-c',
+        `HTTPS_PROXY=http://p:1 TEAM='a b' npx mcp-remote ${URL} --header "X-Team: $TEAM" --header 'X-Key:canary'`,
+      ],
+      env: { LANG: 'C' },
+    }
+    const found = mcpRemoteServer('work', entry)
+    expect(JSON.stringify(found)).not.toContain('canary')
+    expect(found?.environment?.()).toEqual({
+      LANG: 'C',
+      HTTPS_PROXY: 'http://p:1',
+      TEAM: 'a b',
+      MCP_OAUTH_BRIDGE_VALUE_WORK_X_TEAM: 'a b',
+      MCP_OAUTH_BRIDGE_VALUE_WORK_X_KEY: 'canary',
+    })
+  })
+
+  test.each([
+    `npx mcp-remote ${URL} | tee log`,
+    `npx mcp-remote ${URL} && echo done`,
+    `npx mcp-remote ${URL} --header "X-Key: $(cat key)"`,
+    `npx mcp-remote ${URL} --header "X-Key: \`cat key\`"`,
+    `npx mcp-remote ${URL} > log`,
+    `cd /x; npx mcp-remote ${URL}`,
+  ])('is not guessed where a shell does more: %j', (text) => {
+    const entry = { command: 'bash', args: ['-c', text] }
+    expect(remoteCommand(entry)).toBe('unclear')
+    expect(mcpRemoteServer('work', entry)).toBeUndefined()
   })
 
   test('makes variables that a shell can set', () => {

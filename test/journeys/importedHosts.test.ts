@@ -1,0 +1,166 @@
+// Twelve host files as people have them: imported from mcp-remote, installed, and each written entry started as its host starts it.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parse } from 'jsonc-parser'
+import { afterEach, expect, test } from 'vitest'
+import { makeHome } from '../servers/home.ts'
+import { spawnHost } from '../servers/host.ts'
+import { startMcpServer } from '../servers/mcpServer.ts'
+
+const closing: (() => unknown)[] = []
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close()
+})
+
+interface Case {
+  readonly what: string
+  readonly host: string
+  readonly file: string
+  readonly key: 'mcpServers' | 'servers'
+  /** The file's text; `URL` stands for the server. */
+  readonly text: string
+  /** The server's name in the file. */
+  readonly name: string
+  /** Headers that the server has to see. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** What is said about what is not carried over. */
+  readonly says?: RegExp
+}
+
+const DESKTOP = {
+  host: 'claude-desktop',
+  file: '.config/Claude/claude_desktop_config.json',
+  key: 'mcpServers',
+} as const
+const CODE = { host: 'claude-code', file: '.claude.json', key: 'mcpServers' } as const
+const CURSOR = { host: 'cursor', file: '.cursor/mcp.json', key: 'mcpServers' } as const
+const VSCODE = { host: 'vscode', file: '.config/Code/User/mcp.json', key: 'servers' } as const
+const WINDSURF = { host: 'windsurf', file: '.codeium/windsurf/mcp_config.json', key: 'mcpServers' } as const
+
+const entry = (args: readonly string[], more: object = {}) => JSON.stringify({ command: 'npx', args, ...more })
+const HEADER = 'Authorization: Bearer $' + '{AUTH}'
+
+const CASES: readonly Case[] = [
+  {
+    ...DESKTOP,
+    what: 'the README of many servers',
+    name: 'linear',
+    text: `{"mcpServers":{"linear":${entry(['-y', 'mcp-remote', 'URL'])}}}`,
+  },
+  {
+    ...DESKTOP,
+    what: 'a key in env, spaces avoided as mcp-remote advises',
+    name: 'api',
+    text: `{"mcpServers":{"api":${entry(['mcp-remote@latest', 'URL', '--header', HEADER], { env: { AUTH: 'canary-1' } })}}}`,
+    headers: { authorization: 'Bearer canary-1' },
+  },
+  {
+    ...DESKTOP,
+    what: 'Windows forms, CRLF and a byte order mark',
+    name: 'win',
+    text: `\ufeff{\r\n  "mcpServers": {\r\n    "win": {\r\n      "command": "cmd",\r\n      "args": ["/c", "npx", "-y", "mcp-remote", "URL", "--header", "X-Api-Key:canary-2"]\r\n    }\r\n  }\r\n}\r\n`,
+    headers: { 'x-api-key': 'canary-2' },
+  },
+  {
+    ...DESKTOP,
+    what: 'comments and a comma too many',
+    name: 'notes',
+    text: `{\n  // work\n  "mcpServers": {\n    "notes": ${entry(['mcp-remote', 'URL', '--transport', 'http-only', '--debug'])}, /* last */\n  },\n}\n`,
+  },
+  {
+    ...CODE,
+    what: 'servers of the person, among much else',
+    name: 'mine',
+    text: `{"numStartups":7,"mcpServers":{"mine":${entry(['-y', 'mcp-remote', 'URL', '--header', 'X-Team:core team'], { type: 'stdio' })}},"projects":{}}`,
+    headers: { 'x-team': 'core team' },
+  },
+  {
+    ...CODE,
+    what: 'a server of one project',
+    name: 'project',
+    text: `{"projects":{"/work":{"mcpServers":{"project":${entry(['mcp-remote', 'URL'])}}}}}`,
+  },
+  {
+    ...CURSOR,
+    what: 'a shell that sets variables',
+    name: 'shell',
+    text: JSON.stringify({
+      mcpServers: {
+        shell: { command: 'bash', args: ['-lc', `X_TEAM='a b' npx -y mcp-remote URL --header "X-Team: $X_TEAM"`] },
+      },
+    }),
+    headers: { 'x-team': 'a b' },
+  },
+  {
+    ...CURSOR,
+    what: 'tools that are hidden, and a time for the sign-in',
+    name: 'careful',
+    text: `{"mcpServers":{"careful":${entry(['mcp-remote', 'URL', '--ignore-tool', 'delete*', '--auth-timeout', '60'])}}}`,
+    says: /careful: --ignore-tool delete\*: .*hide_tools[\s\S]*careful: --auth-timeout 60: .*session_timeout/,
+  },
+  {
+    ...CURSOR,
+    what: 'OAuth settings',
+    name: 'oauth',
+    text: `{"mcpServers":{"oauth":${entry([
+      ...['mcp-remote', 'URL', '3334', '--static-oauth-client-info', '{"client_id":"c","client_secret":"canary-3"}'],
+      ...['--static-oauth-client-metadata', '{"scope":"read write"}', '--resource', 'https://r.example/'],
+    ])}}}`,
+  },
+  {
+    ...VSCODE,
+    what: 'tabs, and an input of VS Code',
+    name: 'code',
+    text: `{\n\t"inputs": [],\n\t"servers": {\n\t\t"code": ${entry(['mcp-remote', 'URL', '--header', 'X-Key:$' + '{KEY}'], { type: 'stdio', env: { KEY: 'canary-4' } })}\n\t}\n}\n`,
+    headers: { 'x-key': 'canary-4' },
+  },
+  {
+    ...WINDSURF,
+    what: 'a runner other than npx, beside servers of others',
+    name: 'pnpm',
+    text: `{"mcpServers":{"other":{"command":"x"},"pnpm":{"command":"pnpm","args":["dlx","mcp-remote","URL"],"disabled":false}}}`,
+  },
+  {
+    ...WINDSURF,
+    what: 'headers in a file',
+    name: 'file',
+    text: `{"mcpServers":{"file":${entry(['mcp-remote', 'URL', '--header-file', 'HOME/headers.txt'])}}}`,
+    headers: { 'x-from-file': 'canary-5' },
+  },
+]
+
+test.each(CASES)('$host: $what', async ({ host, file, key, text, name, headers = {}, says }) => {
+  const home = makeHome()
+  closing.push(home.remove)
+  const server = await startMcpServer({ 'tools/list': ({ result }) => result({ tools: [] }) })
+  closing.push(server.close)
+  home.write('headers.txt', 'X-From-File: canary-5\n')
+  home.write(file, text.replaceAll('URL', server.url).replaceAll('HOME', home.path))
+  const before = readFileSync(join(home.path, file))
+
+  const dry = await home.command(['import', 'mcp-remote', '--dry-run'])
+  expect(dry.code, dry.stderr).toBe(0)
+  const imported = await home.command(['import', 'mcp-remote'])
+  expect(imported.code, imported.stderr).toBe(0)
+  for (const one of [dry, imported]) {
+    expect(one.stdout + one.stderr).not.toContain('canary')
+    if (says) expect(one.stderr.replaceAll(`${name}  (`, '').replaceAll(/^ {2}/gm, `${name}: `)).toMatch(says)
+  }
+  expect(readFileSync(join(home.path, 'bridge/config.yaml'), 'utf8')).not.toContain('canary')
+  expect(readFileSync(join(home.path, file)).equals(before)).toBe(true)
+  expect((await home.command(['import', 'mcp-remote'])).stderr).toContain('already has all of these servers')
+
+  const installed = await home.command(['install', host, name, '--yes'])
+  expect(installed.code, installed.stderr).toBe(0)
+  expect(installed.stderr).not.toContain('canary')
+  const read = parse(readFileSync(join(home.path, file), 'utf8').replace(/^\ufeff/, ''), [], {
+    allowTrailingComma: true,
+  })
+  const { command, args, env } = read[key][name]
+  const started = spawnHost(command, args, { PATH: process.env.PATH, HOME: home.path, ...env })
+  closing.push(() => started.close())
+  expect((await started.initialize()).result.serverInfo.name).toBe('scripted')
+  await started.request('tools/list')
+  const seen = server.seen.find(({ message }) => message?.method === 'tools/list')
+  expect(seen?.headers).toMatchObject(headers)
+})
