@@ -13,6 +13,7 @@ import { fillEnvironment } from './file/environment.ts'
 import { nearest } from './file/nearest.ts'
 import { readOwnFile } from './file/ownFile.ts'
 import type { ConfigFile, ServerEntry } from './file/schema.ts'
+import { type ReadConfig, requireSet } from './file/unset.ts'
 import { oneOf } from './oneOf.ts'
 import { defaultPaths, type Paths } from './paths.ts'
 import { exceptionsOf, serverConfig, withoutFragment } from './server.ts'
@@ -45,17 +46,19 @@ export async function loadConfig(options: LoadOptions): Promise<Config> {
 
 /** The settings from a checked file, flags and environment. @throws BridgeError config_invalid, usage, insecure_url */
 export function configFrom(
-  file: ConfigFile,
+  file: ReadConfig,
   { flags: typed, environment, folder, server, alternatives }: LoadOptions,
 ): Config {
   const paths = defaultPaths(environment)
   const flags = fillFlags(typed, environment)
   const selected = selectServer(file, flags, server, { alternatives, folder })
-  const callbackUrls = [flags.callbackUrl ?? file.callback_url ?? DEFAULT_CALLBACK_URL].flat()
+  const callbackUrls = [
+    flags.callbackUrl ?? selected?.entry?.callback_url ?? file.callback_url ?? DEFAULT_CALLBACK_URL,
+  ].flat()
   for (const url of callbackUrls) checkCallbackUrl(url)
   return {
     ...present({ server: selected?.config, browser: environment.BROWSER || file.browser, account: flags.account }),
-    profile: flags.profile ?? selected?.profile ?? 'default',
+    profile: flags.profile ?? selected?.entry?.profile ?? 'default',
     callbackUrls,
     sessionTimeoutMs: forTimer((file.session_timeout ?? 300) * 1000),
     database: databasePath(file.database_url, paths),
@@ -69,17 +72,16 @@ export function configFrom(
     logFile: file.log_file === undefined ? join(paths.state, 'logs', 'proxy.log') : resolve(paths.state, file.log_file),
     forwardHeaders: file.header_forwarding?.forward_headers ?? ['Authorization', 'X-User-*'],
     blockedHeaders: file.header_forwarding?.blocked_headers ?? [],
-    hideTools: file.response_transform?.hide_tools ?? [],
+    hideTools: [...(file.response_transform?.hide_tools ?? []), ...(selected?.entry?.hide_tools ?? [])],
     userHeaders: file.user_headers ?? { 'X-User-Id': 'sub', 'X-User-Email': 'email', 'X-User-Name': 'name' },
     loginMode: oneOf('--login', flags.login, LOGIN_MODES) ?? file.login?.mode ?? 'auto',
     holdInitializeMs: forTimer(file.login?.hold_initialize_ms ?? 600),
     holdCallMs: forTimer(file.login?.hold_call_ms ?? 45_000),
     openBrowser: flags.openBrowser,
-    serverNames: Object.keys(file.servers ?? {}),
-    configured: Object.values(file.servers ?? {}).map(({ url, profile = 'default' }) => ({
-      server: withoutFragment(url),
-      profile,
-    })),
+    serverNames: namesOf(file),
+    configured: [...Object.values(file.servers ?? {}), ...Object.values(file.unset?.servers ?? {})].flatMap(
+      ({ url, profile = 'default' }) => (url === undefined ? [] : [{ server: withoutFragment(url), profile }]),
+    ),
     exceptions: Object.values(file.servers ?? {})
       .map(exceptionsOf)
       .filter((found) => Object.keys(found).length > 1),
@@ -106,7 +108,7 @@ function checkCallbackUrl(url: string): void {
 }
 
 /** The yaml and zod packages load only when the file is new or has changed. */
-async function readFile(key: CacheKey, environment: NodeJS.ProcessEnv): Promise<ConfigFile> {
+async function readFile(key: CacheKey, environment: NodeJS.ProcessEnv): Promise<ReadConfig> {
   const own = readOwnFile(key.path)
   const file =
     cachedConfig(key, own, environment) ?? (await import('./file/read.ts')).parseAndRemember(key, own, environment)
@@ -114,14 +116,14 @@ async function readFile(key: CacheKey, environment: NodeJS.ProcessEnv): Promise<
 }
 
 /** A relative `…_file` is relative to the config file, because the working folder of a host is not known. */
-export function besideConfig(file: ConfigFile, folder: string): ConfigFile {
+export function besideConfig(file: ReadConfig, folder: string): ReadConfig {
   const place = (tree: unknown, key: string): unknown => {
     if (typeof tree === 'string') return key.endsWith('_file') ? resolve(folder, tree) : tree
     if (typeof tree !== 'object' || tree === null || Array.isArray(tree)) return tree
     return Object.fromEntries(Object.entries(tree).map(([name, value]) => [name, place(value, name)]))
   }
-  const { log_file, ...rest } = file
-  return { ...(place(rest, '') as ConfigFile), ...present({ log_file }) }
+  const { log_file, unset, ...rest } = file
+  return { ...(place(rest, '') as ConfigFile), ...present({ log_file, unset }) }
 }
 
 /** Where a command looks for its config file: `named` is --config. One that was named need not exist. */
@@ -154,44 +156,56 @@ export function passedOver(used: string | undefined, folder: string): string | u
   return used !== undefined && existsSync(used) && realpathSync(used) === realpathSync(here) ? undefined : here
 }
 
+/** Without an entry: a URL that the file does not have. */
+type Selected = { readonly config: ServerConfig; readonly entry?: ServerEntry }
+
 function selectServer(
-  file: ConfigFile,
+  file: ReadConfig,
   flags: Flags,
   wanted: string | undefined,
   { alternatives, folder }: Pick<LoadOptions, 'alternatives' | 'folder'>,
-): { config: ServerConfig; profile: string | undefined } | undefined {
+): Selected | undefined {
   const named = Object.entries(file.servers ?? {})
-  const all = [...named.map(([name]) => name), ...(file.mcp_server_url === undefined ? [] : ['mcp_server_url'])]
+  const all = [...namesOf(file), ...(file.mcp_server_url === undefined ? [] : ['mcp_server_url'])]
   if (wanted !== undefined && URL.canParse(wanted)) {
+    const aside = Object.entries(file.unset?.servers ?? {})
     const known = entryOf(
-      named.filter(([, entry]) => sameUrl(entry.url, wanted)),
+      [...named, ...aside].filter(([, { url }]) => url !== undefined && sameUrl(url, wanted)),
       flags.profile,
     )
+    if (known) return chosen(file, flags, known[0])
     const listed = file.mcp_server_url !== undefined && sameUrl(file.mcp_server_url, wanted)
     const plain = listed ? { url: wanted } : ({ url: wanted, from: 'elsewhere' } as const)
-    return {
-      config: serverConfig(file, flags, known ? { name: known[0], ...known[1] } : plain),
-      profile: known?.[1].profile,
-    }
+    return { config: serverConfig(file, flags, plain) }
   }
   if (wanted !== undefined) {
-    const entry = named.find(([name]) => name === wanted)?.[1]
-    if (!entry) throw unknownServer(wanted, all, alternatives, folder)
-    return { config: serverConfig(file, flags, { name: wanted, ...entry }), profile: entry.profile }
+    const known = chosen(file, flags, wanted)
+    if (!known) throw unknownServer(wanted, all, alternatives, folder)
+    return known
   }
-  const [only] = named
-  if (file.mcp_server_url !== undefined && !only)
-    return { config: serverConfig(file, flags, { url: file.mcp_server_url }), profile: undefined }
-  if (only && named.length === 1 && file.mcp_server_url === undefined) {
-    return { config: serverConfig(file, flags, { name: only[0], ...only[1] }), profile: only[1].profile }
-  }
+  const [only, ...more] = namesOf(file)
+  if (file.mcp_server_url !== undefined && only === undefined)
+    return { config: serverConfig(file, flags, { url: file.mcp_server_url }) }
+  if (only !== undefined && more.length === 0 && file.mcp_server_url === undefined) return chosen(file, flags, only)
   return undefined
+}
+
+const namesOf = ({ servers, unset }: ReadConfig) => [
+  ...Object.keys(servers ?? {}),
+  ...Object.keys(unset?.servers ?? {}),
+]
+
+/** undefined: there is no such server. @throws BridgeError config_invalid if a variable of its entry is not set */
+function chosen(file: ReadConfig, flags: Flags, name: string): Selected | undefined {
+  requireSet(file.unset, 'servers', name)
+  const entry = Object.entries(file.servers ?? {}).find(([known]) => known === name)?.[1]
+  return entry && { config: serverConfig(file, flags, { name, ...entry }), entry }
 }
 
 const sameUrl = (one: string, other: string) => new URL(one).href === new URL(other).href
 
 /** Two accounts at one server have the same URL: we must not guess which one is meant. @throws BridgeError usage */
-function entryOf(same: readonly [string, ServerEntry][], profile: string | undefined) {
+function entryOf(same: readonly [string, { readonly profile?: string | undefined }][], profile: string | undefined) {
   if (same.length < 2) return same[0]
   const [fitting, ...more] = same.filter(([, entry]) => (entry.profile ?? 'default') === profile)
   if (fitting && more.length === 0) return fitting

@@ -7,14 +7,15 @@ import { isSecure } from '../secureUrl.ts'
 import type { Flags, ServerConfig, ServerExceptions } from './config.ts'
 import { TRANSPORTS } from './file/choices.ts'
 import { nearest } from './file/nearest.ts'
-import type { ConfigFile, ProviderEntry, ServerEntry } from './file/schema.ts'
+import type { ProviderEntry, ServerEntry } from './file/schema.ts'
+import { type ReadConfig, requireSet } from './file/unset.ts'
 import { oneOf } from './oneOf.ts'
 
 /** An entry of `servers` with its name, or just a URL. 'elsewhere': the URL is not in the file, so no provider of the file applies to it. */
 export type Entry = ServerEntry & { readonly name?: string | undefined; readonly from?: 'elsewhere' | undefined }
 
 /** @throws BridgeError usage, config_invalid, config_not_found, insecure_url */
-export function serverConfig(file: ConfigFile, flags: Flags, entry: Entry): ServerConfig {
+export function serverConfig(file: ReadConfig, flags: Flags, entry: Entry): ServerConfig {
   const url = new URL(withoutFragment(entry.url))
   const allowHttp = flags.allowHttp || entry.allow_http === true
   if (!isSecure(url, allowHttp)) throw insecure(url)
@@ -48,7 +49,7 @@ export function serverConfig(file: ConfigFile, flags: Flags, entry: Entry): Serv
       clientId,
       clientSecret,
       clientKey,
-      clientMetadataUrl: metadataUrlOf(flags) ?? file.client_metadata_url,
+      clientMetadataUrl: metadataUrlOf(flags) ?? entry.client_metadata_url ?? file.client_metadata_url,
       scopes,
       resource: flags.resource ?? provider.resource,
       certificates: certificatesOf([file.ca_file, entry.ca_file]),
@@ -78,10 +79,15 @@ function metadataUrlOf({ clientMetadataUrl: text }: Flags): string | undefined {
 }
 
 /** The provider an entry names; without a name, the only one there is. */
-function providerName(file: ConfigFile, { provider, from }: Entry): string | undefined {
-  const names = from === 'elsewhere' ? [] : Object.keys(file.providers ?? {})
+function providerName(file: ReadConfig, { provider, from }: Entry): string | undefined {
+  const names = from === 'elsewhere' ? [] : providerNames(file)
   return provider ?? (names.length === 1 ? names[0] : undefined)
 }
+
+const providerNames = ({ providers, unset }: ReadConfig) => [
+  ...Object.keys(providers ?? {}),
+  ...Object.keys(unset?.providers ?? {}),
+]
 
 /** The schema checks the file's; the same for the flag. */
 function issuerFlag({ issuer }: Flags): string | undefined {
@@ -115,10 +121,11 @@ function issuerOf({ issuer, tenant_id: tenant, ...endpoints }: ProviderEntry): s
   return authorization !== undefined && token !== undefined ? new URL(token).origin : undefined
 }
 
-function findProvider(file: ConfigFile, name: string | undefined): ProviderEntry {
+function findProvider(file: ReadConfig, name: string | undefined): ProviderEntry {
   if (name === undefined) return {}
   const found = Object.entries(file.providers ?? {}).find(([known]) => known === name)?.[1]
   if (found) return found
+  requireSet(file.unset, 'providers', name)
   const near = nearest(name, Object.keys(file.providers ?? {}))
   throw new BridgeError('config_invalid', {
     message: `The provider ${quote(name)} is not in providers${near === undefined ? '.' : `; did you mean ${quote(near)}?`}`,

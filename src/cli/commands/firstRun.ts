@@ -1,6 +1,7 @@
 // mcp-oauth-bridge without arguments at a terminal, with nothing configured: asks for a server, signs in, and adds it to a host.
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { readOwnFile } from '../../config/file/ownFile.ts'
 import { ownConfigFile } from '../../config/load.ts'
 import { BridgeError } from '../../errors.ts'
 import { allHosts, type Host, thisMachine } from '../../hosts/hosts.ts'
@@ -59,8 +60,12 @@ async function asking<T>(io: ProcessIO, ask: (questions: Asking) => Promise<T>):
 async function configuredServers({ environment, folder }: ProcessIO): Promise<string[]> {
   const path = ownConfigFile(undefined, environment, folder)
   if (path === undefined) return []
-  const { servers } = (await import('../../config/file/read.ts')).readConfigFile(path, environment)
-  return Object.keys(servers ?? {})
+  const { file } = (await import('../../config/file/read.ts')).parseForOneServer(
+    readOwnFile(path).text,
+    path,
+    environment,
+  )
+  return [...Object.keys(file.servers ?? {}), ...Object.keys(file.unset?.servers ?? {})]
 }
 
 async function askUrl(asking: Asking, { stderr }: ProcessIO): Promise<string> {

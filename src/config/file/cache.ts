@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { replaceFile } from '../../replaceFile.ts'
 import { fillEnvironment } from './environment.ts'
 import type { OwnFile } from './ownFile.ts'
-import type { ConfigFile } from './schema.ts'
+import { isEmpty, type ReadConfig, setAside } from './unset.ts'
 
 /** Begins the name of every cache file; `reset` removes them. */
 export const CACHE_PREFIX = 'config-cache-'
@@ -20,12 +20,15 @@ export interface CacheKey {
 }
 
 /** undefined: there is none, `own` has changed since, or a variable is not valid; then its text must be parsed. */
-export function cachedConfig(key: CacheKey, own: OwnFile, environment: NodeJS.ProcessEnv): ConfigFile | undefined {
+export function cachedConfig(key: CacheKey, own: OwnFile, environment: NodeJS.ProcessEnv): ReadConfig | undefined {
   try {
     const path = cachePath(key)
     if (!isPrivate(path)) return undefined
     const { stamp, tree } = JSON.parse(readFileSync(path, 'utf8')) as { stamp: string; tree: unknown }
-    return stamp === stampOf(key, own) ? (fill(tree, environment) as ConfigFile) : undefined
+    if (stamp !== stampOf(key, own)) return undefined
+    const { rest, unset } = setAside(tree, environment)
+    const file = fill(rest, environment) as ReadConfig
+    return isEmpty(unset) ? file : { ...file, unset }
   } catch {
     return undefined
   }

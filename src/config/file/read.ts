@@ -7,6 +7,7 @@ import { fillEnvironment } from './environment.ts'
 import { nearest } from './nearest.ts'
 import { type OwnFile, readOwnFile } from './ownFile.ts'
 import { type ConfigFile, type Issue, keysAt, schema } from './schema.ts'
+import { isEmpty, type ReadConfig, setAside } from './unset.ts'
 import { parseYaml, type YamlText } from './yamlText.ts'
 
 /** @throws BridgeError config_not_found, config_untrusted, config_invalid */
@@ -15,8 +16,8 @@ export function readConfigFile(path: string, environment: NodeJS.ProcessEnv): Co
 }
 
 /** The checked values, cached for the next start if the file contains no secret. @throws BridgeError config_invalid */
-export function parseAndRemember(key: CacheKey, own: OwnFile, environment: NodeJS.ProcessEnv): ConfigFile {
-  const { file, unfilled } = parseConfigFile(own.text, key.path, environment)
+export function parseAndRemember(key: CacheKey, own: OwnFile, environment: NodeJS.ProcessEnv): ReadConfig {
+  const { file, unfilled } = parseForOneServer(own.text, key.path, environment)
   if (!holdsSecret(unfilled) && variablesAreFree(unfilled)) rememberConfig(key, stampOf(key, own), unfilled)
   return file
 }
@@ -48,6 +49,38 @@ export function parseConfigFile(
   return { file: checked.data, unfilled: yaml.toData() }
 }
 
+/**
+ * The same for a start, which needs one server: entries whose variables are not set are checked without them and set aside.
+ * @throws BridgeError config_invalid
+ */
+export function parseForOneServer(
+  text: string,
+  path: string,
+  environment: NodeJS.ProcessEnv,
+): { file: ReadConfig; unfilled: unknown } {
+  const yaml = parseYaml(text)
+  if (yaml.faults.length > 0) return parseConfigFile(text, path, environment)
+  const unfilled = yaml.toData()
+  const { rest, unset } = setAside(unfilled, environment)
+  if (isEmpty(unset)) return parseConfigFile(text, path, environment)
+  const isUnset = (value: unknown) => typeof value === 'string' && /\$\{\w+\}/.test(value)
+  const [fault] = faultsOf(unfilled, yaml, path).filter(({ value }) => !isUnset(value))
+  if (fault) throw invalid(fault.text)
+  const checked = schema.safeParse(
+    JSON.parse(JSON.stringify(rest), (_, value) =>
+      typeof value === 'string' ? fillEnvironment(value, environment, `${path}: `) : value,
+    ),
+  )
+  // With its place, which is known only where nothing is set aside.
+  if (!checked.success) throw invalid(faultsOf(yaml.toData(lenient(environment)), yaml, path).map(({ text }) => text))
+  return { file: { ...checked.data, unset }, unfilled }
+}
+
+const lenient = (environment: NodeJS.ProcessEnv) => (text: string) =>
+  text.replace(/\$\{(\w+)\}/g, (whole, name: string) =>
+    Object.hasOwn(environment, name) ? (environment[name] ?? whole) : whole,
+  )
+
 export interface Fault {
   readonly kind: 'missing' | 'unknown' | 'invalid'
   /** With file, line, column and, for an unknown key, the closest one. */
@@ -65,7 +98,13 @@ export function faultsOf(data: unknown, yaml: YamlText, path: string): Fault[] {
     const place = (at: readonly PropertyKey[]) => `${path}:${yaml.valueAt(at)}`
     if (issue.path.length > 0 && valueAt(data, issue.path) === undefined)
       return [{ kind: 'missing', text: `${place(issue.path.slice(0, -1))}: ${shown} is missing` }]
-    return [{ kind: 'invalid', text: `${place(issue.path)}: ${shown} ${wordsOf(issue)}` }]
+    return [
+      {
+        kind: 'invalid',
+        text: `${place(issue.path)}: ${shown} ${wordsOf(issue)}`,
+        value: valueAt(data, issue.path),
+      },
+    ]
   })
   // Names of keys and files may have line breaks, which would look like lines of ours.
   return faults.map((fault) => ({ ...fault, text: withoutControls(fault.text) }))

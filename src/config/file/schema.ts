@@ -11,6 +11,7 @@ const callbackUrl = httpUrl.refine(
   (text) => URL.canParse(text) && new URL(text).href === text,
   'must be written in full: scheme, host, port, path',
 )
+const callbackUrls = z.union([callbackUrl, z.array(callbackUrl).min(1)])
 const milliseconds = z.number().int().min(0)
 /** A message is one string in memory, and the longest string Node has is 512 MB. */
 const megabytes = z.number().positive().max(500)
@@ -81,6 +82,9 @@ const server = z.strictObject({
   allow_missing_s256: z.boolean().optional(),
   trusted_issuers: z.array(issuerPair).optional(),
   allow_private: z.array(origin).optional(),
+  hide_tools: z.array(z.string().min(1)).optional(),
+  callback_url: callbackUrls.optional(),
+  client_metadata_url: metadataUrl.optional(),
   headers_file: z.string().min(1).optional(),
 })
 
@@ -95,7 +99,7 @@ const cors = z.strictObject({
 export const schema = z.strictObject({
   mcp_server_url: httpUrl.optional(),
   servers: z.record(z.string().min(1), server).optional(),
-  callback_url: z.union([callbackUrl, z.array(callbackUrl).min(1)]).optional(),
+  callback_url: callbackUrls.optional(),
   client_metadata_url: metadataUrl.optional(),
   session_timeout: z.number().int().min(1).optional(),
   database_url: z

@@ -356,6 +356,50 @@ describe(`\${NAME}`, () => {
     expect(error.message).toContain('MISSING')
   })
 
+  describe('that is not set in the entry of another server or provider', () => {
+    const yaml = `
+servers:
+  work: { url: ${URL_1}, provider: p, hide_tools: [delete*], callback_url: http://localhost:9696/oauth/callback }
+  other: { url: https://other.example/mcp, headers: { X-Key: "\${OTHER}" }, provider: q }
+  hidden: { url: "\${ITS_URL}" }
+providers:
+  p: { client_id: id-p }
+  q: { client_id: id-q, client_secret: "\${Q_SECRET}" }
+response_transform: { hide_tools: [admin] }
+`
+    test('is no error: the settings are those of the file', async () => {
+      const config = await load({ yaml, server: 'work' })
+      expect(config.server?.clientId).toBe('id-p')
+      expect(config.hideTools).toEqual(['admin', 'delete*'])
+      expect(config.callbackUrls).toEqual(['http://localhost:9696/oauth/callback'])
+      expect(config.serverNames).toEqual(['work', 'other', 'hidden'])
+      expect(config.configured.map(({ server }) => server)).toEqual([URL_1, 'https://other.example/mcp'])
+    })
+
+    test.each([
+      ['other', { Q_SECRET: 's' }, 'servers.other in the config file: the environment variable OTHER is not set.'],
+      ['https://other.example/mcp', {}, 'servers.other in the config file: the environment variable OTHER is not set.'],
+      ['other', { OTHER: 'o' }, 'providers.q in the config file: the environment variable Q_SECRET is not set.'],
+      ['hidden', {}, 'servers.hidden in the config file: the environment variable ITS_URL is not set.'],
+    ])('is an error for %s, which needs it (%j)', async (server, environment, message) => {
+      const error = await errorOf(load({ yaml, server, environment }))
+      expect([error.code, error.message]).toEqual(['config_invalid', message])
+    })
+
+    test('makes neither another server nor another provider the only one', async () => {
+      const two = `servers: { a: { url: ${URL_1} }, b: { url: "\${ITS_URL}" } }\nproviders: { p: { client_id: x }, q: { client_id: "\${ID}" } }\n`
+      expect((await load({ yaml: two })).server).toBeUndefined()
+      expect((await load({ yaml: two, server: 'a' })).server?.clientId).toBeUndefined()
+    })
+
+    test('hides no other fault of the entry', async () => {
+      const error = await errorOf(
+        load({ yaml: `servers: { a: { url: ${URL_1}, headers: { X: "\${N}" }, no: 1 } }\n`, server: URL_1 }),
+      )
+      expect(error.message).toContain('unknown key "servers.a.no"')
+    })
+  })
+
   test('cannot inject a second header', async () => {
     const flags = { headers: [`X-Key: \${EVIL}`] }
     expect((await errorOf(load({ server: URL_1, environment: { EVIL: 'a\r\nX-Evil: 1' }, flags }))).code).toBe('usage')

@@ -105,13 +105,21 @@ describe('a secret', () => {
     })
   })
 
-  test.each([[{}], [{ SECRET: '', ID: '' }], [{ SECRET: 'a\r\nb', ID: 'x' }], [{ SECRET: 'ü', ID: 'x' }]])(
+  test.each([[{ SECRET: '', ID: '' }], [{ SECRET: 'a\r\nb', ID: 'x' }], [{ SECRET: 'ü', ID: 'x' }]])(
     'from an environment that may not fit (%j) is reported with the file and its line',
     (environment) => {
       const { key } = given(YAML, { SECRET: 's', ID: 'x' })
       expect(cachedConfig(key, environment)).toBeUndefined()
     },
   )
+
+  test('that is not set sets its entry aside, from the cache as from the file', () => {
+    const { key, read } = given(YAML, {})
+    const unset = { servers: {}, providers: { g: { variable: 'SECRET' } } }
+    expect(read).toEqual({ providers: {}, unset })
+    expect(cachedConfig(key, {})).toEqual(read)
+    expect(cachedConfig(key, { SECRET: 's', ID: 'x' })?.providers?.g?.client_secret).toBe('s')
+  })
 
   test.each([
     'providers: { g: { client_secret: canary } }',
