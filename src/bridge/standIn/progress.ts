@@ -1,19 +1,8 @@
 // Tells the address of a sign-in under each call that waits for it, as progress (MCP "Progress"): hosts show that at once.
-import type { Clock, Logger, SignInWatch } from '../../ports.ts'
 import type { PendingRequest } from '../message/inFlight.ts'
 import { find } from '../message/pick.ts'
 import { textAt } from '../message/scan.ts'
-
-export interface ProgressOptions {
-  readonly watch: SignInWatch
-  /** The server's URL, for people. */
-  readonly server: string
-  readonly clock: Clock
-  readonly log: Logger
-  readonly write: (line: Uint8Array) => Promise<void>
-  /** Calls that the server has not seen yet. */
-  readonly calls: () => readonly PendingRequest[]
-}
+import type { NoticeOptions } from './notice.ts'
 
 /** How often a waiting call is told again, in ms. */
 const AGAIN_MS = 10_000
@@ -21,7 +10,7 @@ const AGAIN_MS = 10_000
 const STEP = 1e-6
 
 /** `look` is to be called when something of the sign-in has changed, and when a call begins to wait. */
-export function createProgress({ watch, server, clock, log, write, calls }: ProgressOptions): { look(): void } {
+export function createProgress({ watch, server, clock, log, write, calls }: NoticeOptions): { look(): void } {
   const told = new WeakMap<PendingRequest, { readonly step: number; readonly address: string }>()
   let repeating = false
 

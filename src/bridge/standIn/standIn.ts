@@ -45,19 +45,23 @@ function standIn(
     (await import('./inPlace.ts')).createInPlace({ ...options, conversation, phases, recall, toServer }),
   )
 
+  /** The host's last initialize: what it said before that is answered by the server alone. */
+  let latest: Message | undefined
+
   /** The server's answer is for the host unless it has one already. */
   const carryInitialize = async (pending: PendingRequest, before: Promise<unknown>, deliver: Deliver) => {
     const { message, signal, done } = pending
+    latest = message
     phases.hold(message, done)
     const pass = async (answer: Message) => {
-      if (!(await phases.establish(answer))) return deliver(answer)
+      if (latest !== message || !(await phases.establish(answer))) return deliver(answer)
       if (phases.now.kind === 'answeredHere') (await inPlace()).failed(answer)
     }
     try {
       const take: Deliver = (answer) => (answer.answers.length > 0 ? pass(answer) : deliver(answer))
       await conversation.exchange(pending, before, learning(message, take))
     } catch (thrown) {
-      if (signal.aborted) throw thrown
+      if (signal.aborted || latest !== message) throw thrown
       const error = asBridgeError(thrown)
       if (phases.now.kind === 'answeredHere') (await inPlace()).failed(error)
       else if (!(await phases.standInFor(message, error))) throw thrown

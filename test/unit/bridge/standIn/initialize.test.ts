@@ -267,3 +267,25 @@ test('a host that has not said initialize talks to the server itself', async () 
   await say({ id: 9, method: 'ping' })
   expect(reached).toEqual(['ping'])
 })
+
+test.each(['answers', 'fails'])(
+  'two at once are answered each: the first by the server, which %s, though the second is answered in its place',
+  async (how) => {
+    const { say, heard, clock, server, writer, answerTo } = createWorld()
+    const gates = [createGate<object>(), createGate<object>()]
+    let asked = 0
+    server.initialize = () => gates[asked++]?.passed
+    void say(first)
+    void say({ ...first, id: 2 })
+    await settled()
+    clock.advance(HOLD)
+    await writer.whenWritten(1)
+    expect(heard().map(({ id }) => id)).toEqual([2])
+    gates[0]?.open(how === 'answers' ? INTRODUCTION : DOWN)
+    gates[1]?.open(INTRODUCTION)
+    await settled()
+    if (how === 'answers') expect(answerTo(1).result).toEqual(INTRODUCTION)
+    else expect(answerTo(1).error.data.code).toBe(DOWN.code)
+    expect(heard().filter(({ id }) => id === 1 || id === 2)).toHaveLength(2)
+  },
+)
