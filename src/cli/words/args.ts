@@ -207,7 +207,7 @@ function tooMany(surplus: string, first = ''): BridgeError {
 }
 
 const helpOf = (command: string) =>
-  command === 'run' ? 'Run mcp-oauth-bridge --help.' : `Run ${ownCommand(command)} --help.`
+  command === 'run' ? 'Run mcp-oauth-bridge --help.' : `Run ${ownCommand(command)} --help`
 
 function checkOption(
   token: { name: string; rawName: string; value?: string | undefined; inlineValue?: boolean | undefined },

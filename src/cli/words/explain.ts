@@ -42,16 +42,25 @@ function list(paper: Style): string[] {
   return [...rows, '', `For one of them: ${ownCommand('explain', '<code>')}`]
 }
 
-/** The section of the page, without its markup. */
+/** The section of the page, without its markup; the words of the error itself where somebody has removed the page. */
 function section(code: ErrorCode, paper: Style): string[] {
-  const page = readFileSync(new URL('../docs/errors.md', import.meta.url), 'utf8')
-  const [, text = ''] = new RegExp(`^## ${code}\\n([^]*?)(?=^## |$(?![^]))`, 'm').exec(page) ?? []
+  const { message, hint } = ERRORS[code]
+  const [, text = `${message}\n\n${hint}`] =
+    new RegExp(`^## ${code}\\n([^]*?)(?=^## |$(?![^]))`, 'm').exec(readPage()) ?? []
   const lines = inWords(text).trim().split('\n')
   return [
     paper.strong(code),
     '',
     ...withoutBreaks(lines).flatMap((line) => (line === '' ? [''] : wrap(line, paper.width))),
   ]
+}
+
+function readPage(): string {
+  try {
+    return readFileSync(new URL('../docs/errors.md', import.meta.url), 'utf8')
+  } catch {
+    return ''
+  }
 }
 
 const inWords = (markdown: string) =>
