@@ -18,11 +18,10 @@ const BACKUP = '.before-mcp-oauth-bridge'
 /** The text of `path`; empty if there is no file. @throws BridgeError host_config_invalid */
 export function readIfThere(path: string): string {
   try {
-    const bytes = readFileSync(path)
-    const why = notUtf8(bytes)
-    if (why === undefined) return bytes.toString('utf8')
+    const text = utf8Of(readFileSync(path))
+    if (text !== undefined) return text
     throw new BridgeError('host_config_invalid', {
-      message: `${path} is ${why}.`,
+      message: `${path} is not UTF-8 text.`,
       hint: 'Save it as UTF-8, then run the command again. Nothing was changed.',
     })
   } catch (cause) {
@@ -32,15 +31,21 @@ export function readIfThere(path: string): string {
   }
 }
 
-/** PowerShell writes UTF-16 by itself. */
-function notUtf8(bytes: Buffer): string | undefined {
-  const mark = bytes.subarray(0, 2).toString('hex')
-  if (mark === 'fffe' || mark === 'feff' || bytes.includes(0)) return 'not UTF-8 text'
+/** undefined: another encoding, such as the UTF-16 that PowerShell writes. */
+function utf8Of(bytes: Buffer): string | undefined {
   try {
-    new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-    return undefined
+    return bytes.includes(0) ? undefined : new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch {
-    return 'not UTF-8 text'
+    return undefined
+  }
+}
+
+/** The text of a file that an entry names; undefined: it cannot be read. */
+export function textIfReadable(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return undefined
   }
 }
 

@@ -8,15 +8,21 @@ import type { JsonObject } from './jsonText.ts'
 import { mcpRemoteServer } from './mcpRemote.ts'
 
 /** What makes two entries the same: what a person would call one sign-in. */
-export interface Wanted {
+export interface Identity {
   /** As it is typed: a URL, or a name of the config file. */
   readonly target: string
-  /** The URL, if the target is known. */
-  readonly url: string | undefined
   readonly profile: string | undefined
   /** The config file that the entry names; undefined: the default one. */
   readonly config: string | undefined
 }
+
+export interface Wanted extends Identity {
+  /** The URL, if the target is known. */
+  readonly url: string | undefined
+}
+
+/** undefined: the words would start nothing. */
+export type Identify = (words: readonly string[]) => Identity | undefined
 
 export interface Placement {
   readonly name: string
@@ -33,9 +39,10 @@ export function placementOf(
   servers: JsonObject,
   wanted: Wanted,
   { asked, usual }: { readonly asked: string | undefined; readonly usual: string },
+  identify: Identify,
 ): Placement {
   const entryOf = (name: string) => (Object.hasOwn(servers, name) ? servers[name] : undefined)
-  const isSame = (name: string) => isSameServer(name, entryOf(name), wanted)
+  const isSame = (name: string) => isSameServer(name, entryOf(name), wanted, identify)
   const old = (name: string) => entryOf(name) as JsonObject | undefined
   if (asked !== undefined) {
     if (entryOf(asked) === undefined || isSame(asked)) return { name: asked, old: old(asked) }
@@ -66,32 +73,18 @@ const short = (name: string, end = '') =>
     .slice(0, 64 - end.length)
     .replace(/-+$/, '') + end
 
-function isSameServer(name: string, entry: unknown, { target, url, profile, config }: Wanted): boolean {
+function isSameServer(
+  name: string,
+  entry: unknown,
+  { target, url, profile, config }: Wanted,
+  identify: Identify,
+): boolean {
   const words = ourWords(entry)
   if (!words) return url !== undefined && mcpRemoteServer(name, entry)?.url === url
-  const theirs = identityOf(words)
-  if ((theirs.profile ?? 'default') !== (profile ?? 'default') || theirs.config !== config) return false
-  return theirs.target !== undefined && (theirs.target === target || sameAddress(theirs.target, url ?? target))
+  const theirs = identify(words)
+  if (!theirs || (theirs.profile ?? 'default') !== (profile ?? 'default') || theirs.config !== config) return false
+  return theirs.target === target || sameAddress(theirs.target, url ?? target)
 }
 
 export const sameAddress = (one: string, other: string) =>
   one === other || (URL.canParse(one) && URL.canParse(other) && new URL(one).href === new URL(other).href)
-
-/** The options that stand before the server in what people write by hand. */
-const WITHOUT_VALUE = /^--(debug|verbose|allow-http|no-browser|client-credentials)$/
-
-/** The server, profile and config file of an entry's words. */
-export function identityOf(
-  words: readonly string[],
-): Pick<Wanted, 'profile' | 'config'> & { target: string | undefined } {
-  const optionOf = (name: string) => {
-    const at = words.indexOf(`--${name}`)
-    return at === -1 ? words.find((word) => word.startsWith(`--${name}=`))?.slice(name.length + 3) : words[at + 1]
-  }
-  const target = words.find((word, at) => {
-    if (word.startsWith('-') || word === 'run') return false
-    const before = words[at - 1]
-    return !before?.startsWith('--') || before.includes('=') || WITHOUT_VALUE.test(before)
-  })
-  return { target, profile: optionOf('profile'), config: optionOf('config') }
-}

@@ -164,3 +164,53 @@ test.each(CASES)('$host: $what', async ({ host, file, key, text, name, headers =
   const seen = server.seen.find(({ message }) => message?.method === 'tools/list')
   expect(seen?.headers).toMatchObject(headers)
 })
+
+test('two servers of one host, each with a secret of its own: each entry starts without the variables of the other', async () => {
+  const home = makeHome()
+  closing.push(home.remove)
+  const names = ['one', 'two']
+  const servers = await Promise.all(
+    names.map(() => startMcpServer({ 'tools/list': ({ result }) => result({ tools: [] }) })),
+  )
+  for (const server of servers) closing.push(server.close)
+  const entries = names.map((name, at) => [
+    name,
+    { command: 'npx', args: ['mcp-remote', servers[at]?.url, '--header', `X-Api-Key:canary-${name}`] },
+  ])
+  home.write('.cursor/mcp.json', JSON.stringify({ mcpServers: Object.fromEntries(entries) }))
+  expect((await home.command(['import', 'mcp-remote'])).code).toBe(0)
+  for (const name of names) {
+    expect((await home.command(['install', 'cursor', name, '--yes'])).code).toBe(0)
+    // The value stands in our own entry now.
+    expect((await home.command(['install', 'cursor', name, '--yes'])).stderr).toContain('Nothing was changed')
+  }
+  expect((await home.command(['status'])).code).toBe(0)
+  const { mcpServers } = JSON.parse(readFileSync(join(home.path, '.cursor/mcp.json'), 'utf8'))
+  for (const [at, name] of names.entries()) {
+    const { command, args, env } = mcpServers[name]
+    const started = spawnHost(command, args, { PATH: process.env.PATH, HOME: home.path, ...env })
+    closing.push(() => started.close())
+    expect((await started.initialize()).result.serverInfo.name).toBe('scripted')
+    await started.request('tools/list')
+    const seen = servers[at]?.seen.find(({ message }) => message?.method === 'tools/list')
+    expect(seen?.headers['x-api-key']).toBe(`canary-${name}`)
+  }
+})
+
+test('the secret of a client in a file goes into the entry, and is shown nowhere', async () => {
+  const home = makeHome()
+  closing.push(home.remove)
+  const file = home.write('client.json', '{"client_id":"c","client_secret":"canary-file"}')
+  const args = ['mcp-remote', 'https://mcp.example.com/mcp', '--static-oauth-client-info', `@${file}`]
+  home.write('.cursor/mcp.json', JSON.stringify({ mcpServers: { work: { command: 'npx', args } } }))
+  const outputs = [
+    await home.command(['import', 'mcp-remote']),
+    await home.command(['install', 'cursor', 'work', '--yes']),
+  ]
+  for (const { code, stdout, stderr } of outputs) {
+    expect(code, stderr).toBe(0)
+    expect(stdout + stderr).not.toContain('canary')
+  }
+  const { mcpServers } = JSON.parse(readFileSync(join(home.path, '.cursor/mcp.json'), 'utf8'))
+  expect(mcpServers.work.env.MCP_OAUTH_BRIDGE_VALUE_WORK_CLIENT_SECRET).toBe('canary-file')
+})

@@ -1,13 +1,13 @@
 // import mcp-remote: imports servers of mcp-remote from the hosts' files into config.yaml, but never tokens.
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { readOwnFile } from '../../config/file/ownFile.ts'
 import { addToMap, parseYaml } from '../../config/file/yamlText.ts'
 import { ownConfigFile } from '../../config/load.ts'
 import { defaultPaths } from '../../config/paths.ts'
 import { asBridgeError, BridgeError } from '../../errors.ts'
-import { changeFile, difference, readIfThere } from '../../hosts/changeFile.ts'
+import { changeFile, difference, readIfThere, textIfReadable } from '../../hosts/changeFile.ts'
 import { allHosts, type Host, type Machine, thisMachine } from '../../hosts/hosts.ts'
 import { readJson } from '../../hosts/jsonText.ts'
 import { mcpRemoteServer, type NameVariable, ownName, type RemoteServer } from '../../hosts/mcpRemote.ts'
@@ -81,7 +81,7 @@ function serversIn(host: Host, nameVariable: NameVariable, { stderr }: ProcessIO
     const entries = maps.flatMap((map) => (typeof map === 'object' && map !== null ? Object.entries(map) : []))
     return entries.flatMap(([name, entry]) => {
       if (remoteCommand(entry) === 'unclear') tellUnclear(stderr, host, name)
-      const server = mcpRemoteServer(name, entry, { nameVariable, readFile })
+      const server = mcpRemoteServer(name, entry, { nameVariable, readFile: textIfReadable })
       return server ? [{ ...server, host }] : []
     })
   } catch (thrown) {
@@ -94,15 +94,6 @@ function serversIn(host: Host, nameVariable: NameVariable, { stderr }: ProcessIO
 function tellUnclear(stderr: ProcessIO['stderr'], host: Host, name: string): void {
   const what = `${quote(name)} of ${host.title} starts mcp-remote through a shell that does more than that`
   stderr.write(`note: ${what}. It was not imported: write its server into config.yaml by hand.\n`)
-}
-
-/** A file that an entry names, with a client of the person. */
-function readFile(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return undefined
-  }
 }
 
 /** URLs by name of the servers in the config file. */

@@ -1,33 +1,41 @@
 // install and uninstall: add a server to a host's config file, and remove it.
-import { join, resolve } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { Config, Flags } from '../../config/config.ts'
 import { loadConfig, ownConfigFile } from '../../config/load.ts'
-import { defaultPaths } from '../../config/paths.ts'
 import { BridgeError } from '../../errors.ts'
-import { changeFile, difference, readIfThere } from '../../hosts/changeFile.ts'
+import { changeFile, difference, readIfThere, textIfReadable } from '../../hosts/changeFile.ts'
 import { entryFor, mergedEntry, nameFor, ourWords, type Program } from '../../hosts/entry.ts'
 import { findHost, type Host, thisMachine } from '../../hosts/hosts.ts'
 import { isTwice, type JsonObject, readJson, writeJson } from '../../hosts/jsonText.ts'
 import { mcpRemoteServer, OWN_NAME } from '../../hosts/mcpRemote.ts'
-import { identityOf, placementOf, sameAddress } from '../../hosts/placement.ts'
+import { type Identity, placementOf, sameAddress } from '../../hosts/placement.ts'
 import { shownEntry } from '../../hosts/shownEntry.ts'
 import { ownCommand } from '../../ownCommand.ts'
-import { isSecretHeader, isSecretUrl } from '../../redaction/names.ts'
 import { quote, withoutControls } from '../../redaction/text.ts'
 import { shellQuote } from '../../shellQuote.ts'
 import type { ProcessIO } from '../process.ts'
 import { startAsking } from '../terminal/ask.ts'
 import { isAtTerminal } from '../terminal/tty.ts'
-import { type CommandLine, OPTIONS, type TypedOption } from '../words/args.ts'
+import { type CommandLine, parseCommandLine } from '../words/args.ts'
+import { wordsFor } from '../words/entryWords.ts'
 
 const usage = (message: string, hint?: string) =>
   new BridgeError('usage', { message, ...(hint === undefined ? {} : { hint }) })
 
-/** An entry of mcp-remote has its secrets in its words: the new entry gets them as the variables that `import` has named. */
-function withItsVariables(name: string, old: JsonObject | undefined): JsonObject | undefined {
-  const environment = mcpRemoteServer(name, old)?.environment
-  return old && environment ? { ...old, env: environment() } : old
+/** An entry of mcp-remote has its secrets in its words, or in a file: it becomes one that has them as the variables that `import` named. */
+function withItsVariables(name: string, entry: JsonObject): JsonObject {
+  const environment = mcpRemoteServer(name, entry, { readFile: textIfReadable })?.environment
+  return environment ? { ...entry, env: environment() } : entry
+}
+
+/** What an entry of ours starts. */
+function identityOf(words: readonly string[]): Identity | undefined {
+  try {
+    const { server, flags } = parseCommandLine(words)
+    return server === undefined ? undefined : { target: server, profile: flags.profile, config: flags.config }
+  } catch {
+    return undefined
+  }
 }
 
 /** Whether somebody is signed in to the server of such a config. */
@@ -48,18 +56,21 @@ export async function install(
   const [hostWord, target] = line.words
   const host = findHost(hostWord, thisMachine(io.environment))
   if (target === undefined) throw usage('No server was given.', ownCommand('install', host.name, '<url | server-name>'))
-  const config = await checkedTarget(target, line.flags, { ...io, environment: filledEnvironment(host, line, io) })
+  const before = readIfThere(host.path)
+  const servers = serversOf(host, before)
+  const config = await checkedTarget(target, line.flags, {
+    ...io,
+    environment: { ...heldBy(servers), ...io.environment },
+  })
   const words = wordsFor(target, line, io)
   const asked = line.options.findLast((option) => option.name === 'name')?.value
   const usual = entryName(target, config)
   const chosen = asked ?? usual
   if (!/^[\w-]{1,64}$/.test(chosen)) throw usage(`The name ${quote(chosen)} may contain only A-Z, a-z, 0-9, _ and -.`)
 
-  const before = readIfThere(host.path)
-  const { config: file, profile } = identityOf(words)
-  const wanted = { target, url: config.server?.url, profile, config: file }
-  const { name, old } = placementOf(host, serversOf(host, before), wanted, { asked, usual })
-  const entry = mergedEntry(withItsVariables(name, old), entryFor(host, program, words, io.environment))
+  const wanted = { target, profile: undefined, config: undefined, ...identityOf(words), url: config.server?.url }
+  const { name, old } = placementOf(host, servers, wanted, { asked, usual }, identityOf)
+  const entry = mergedEntry(old && withItsVariables(name, old), entryFor(host, program, words, io.environment))
   if (isDeepStrictEqual(old, entry)) {
     io.stderr.write(`${host.title} already has this server, as ${quote(name)}. Nothing was changed.\n`)
     await tellNext(config, target)
@@ -108,27 +119,21 @@ export async function uninstall(line: CommandLine, io: ProcessIO): Promise<numbe
   tellChange(io, `Removed ${names} from ${host.title}`, host.path, changeFile(host.path, after))
   io.stderr.write(`${host.title} stops using it when it is started again. Nobody was signed out.\n`)
   for (const [, entry] of chosen) {
-    const { target: server, profile } = identityOf(ourWords(entry) ?? [])
-    if (server === undefined) continue
-    const more = profile === undefined ? [] : ['--profile', shellQuote(profile)]
-    io.stderr.write(`To sign out: ${ownCommand('logout', shellQuote(server), ...more)}\n`)
+    const started = identityOf(ourWords(entry) ?? [])
+    if (!started) continue
+    const more = started.profile === undefined ? [] : ['--profile', shellQuote(started.profile)]
+    io.stderr.write(`To sign out: ${ownCommand('logout', shellQuote(started.target), ...more)}\n`)
   }
   return 0
 }
 
-/**
- * The variables of the config file may be set in the host's entry only: those of its mcp-remote entries have their values, others a
- * stand-in, because nothing is started here.
- */
-function filledEnvironment(host: Host, { flags }: CommandLine, { environment, folder }: ProcessIO): NodeJS.ProcessEnv {
-  const file = ownConfigFile(flags.config, environment, folder)
-  const text = file === undefined ? '' : readIfThere(file)
-  const used = [...text.matchAll(/\$\{(\w+)\}/g)].map(([, name = '']) => [name, 'https://variable.invalid/'] as const)
-  const read = readJson(readIfThere(host.path))
-  const entries = 'fault' in read ? {} : (read.value[host.key] ?? {})
-  const held = Object.entries(entries).map(([name, entry]) => mcpRemoteServer(name, entry)?.environment?.() ?? {})
-  const made = Object.fromEntries(held.flatMap((one) => Object.entries(one)).filter(([name]) => OWN_NAME.test(name)))
-  return { ...Object.fromEntries(used), ...made, ...environment }
+/** Variables that `import` named are set in the host's file, in an entry of ours or as words of mcp-remote. */
+function heldBy(servers: JsonObject): NodeJS.ProcessEnv {
+  const all = Object.entries(servers).flatMap(([name, entry]) => {
+    const { env } = withItsVariables(name, (entry ?? {}) as JsonObject)
+    return typeof env === 'object' && env !== null ? Object.entries(env) : []
+  })
+  return Object.fromEntries(all.filter(([name, value]) => OWN_NAME.test(name) && typeof value === 'string'))
 }
 
 /** Finds the server as a start would; headers and secrets are not needed yet. */
@@ -144,32 +149,6 @@ function checkedTarget(target: string, { config, profile, allowHttp }: Flags, io
   }
   return loadConfig({ flags, environment, folder, server: target, version: () => io.version, alternatives: [] })
 }
-
-/** The arguments for the host: the server, then options with absolute paths and without secrets. */
-function wordsFor(target: string, { options, flags }: CommandLine, { environment, folder }: ProcessIO): string[] {
-  if (URL.canParse(target) && isSecretUrl(target)) throw exposed('The URL')
-  const file = ownConfigFile(flags.config, environment, folder)
-  const isDefault = file === undefined || file === join(defaultPaths(environment).config, 'config.yaml')
-  const passed = options.filter(({ name }) => !['name', 'dry-run', 'yes', 'config'].includes(name))
-  return [target, ...passed.flatMap((option) => wordsOf(option, folder)), ...(isDefault ? [] : ['--config', file])]
-}
-
-function wordsOf({ name, value }: TypedOption, folder: string): string[] {
-  if (value === undefined) return [`--${name}`]
-  const [, header = '', content = ''] = /^([^:=]+)[:=]\s*(.*)$/s.exec(value) ?? []
-  if ((name === 'header' || name === 'authorize-param') && isSecretHeader(header, content))
-    throw exposed(`--${name} ${quote(header)}`)
-  // Without the space, hosts that join words with spaces keep it whole.
-  if (name === 'header') return ['--header', `${header.trim()}:${content}`]
-  const { value: kind } = OPTIONS[name as keyof typeof OPTIONS] as { value?: string }
-  return [`--${name}`, kind === 'FILE' ? resolve(folder, value) : value]
-}
-
-const exposed = (what: string) =>
-  usage(
-    `${what} looks like a secret. Do not store secrets in the host’s file.`,
-    'Add the server to config.yaml, with the secret as a variable, headers_file or client_secret_file. Then install it by its name there.',
-  )
 
 const entryName = (target: string, config: Config) =>
   config.server?.name ?? (URL.canParse(target) ? nameFor(target) : target)

@@ -1,0 +1,39 @@
+// The words of a bridge in a host's entry: what was typed for install, with whole paths and without secrets.
+import { join, resolve } from 'node:path'
+import { ownConfigFile } from '../../config/load.ts'
+import { defaultPaths } from '../../config/paths.ts'
+import { BridgeError } from '../../errors.ts'
+import { isSecretHeader, isSecretUrl } from '../../redaction/names.ts'
+import { quote } from '../../redaction/text.ts'
+import type { ProcessIO } from '../process.ts'
+import { type CommandLine, OPTIONS, type TypedOption } from './args.ts'
+
+/** The server, then options with absolute paths. @throws BridgeError usage for a secret */
+export function wordsFor(
+  target: string,
+  { options, flags }: CommandLine,
+  { environment, folder }: Pick<ProcessIO, 'environment' | 'folder'>,
+): string[] {
+  if (URL.canParse(target) && isSecretUrl(target)) throw exposed('The URL')
+  const file = ownConfigFile(flags.config, environment, folder)
+  const isDefault = file === undefined || file === join(defaultPaths(environment).config, 'config.yaml')
+  const passed = options.filter(({ name }) => !['name', 'dry-run', 'yes', 'config'].includes(name))
+  return [target, ...passed.flatMap((option) => wordsOf(option, folder)), ...(isDefault ? [] : ['--config', file])]
+}
+
+function wordsOf({ name, value }: TypedOption, folder: string): string[] {
+  if (value === undefined) return [`--${name}`]
+  const [, header = '', content = ''] = /^([^:=]+)[:=]\s*(.*)$/s.exec(value) ?? []
+  if ((name === 'header' || name === 'authorize-param') && isSecretHeader(header, content))
+    throw exposed(`--${name} ${quote(header)}`)
+  // Without the space, hosts that join words with spaces keep it whole.
+  if (name === 'header') return ['--header', `${header.trim()}:${content}`]
+  const { value: kind } = OPTIONS[name as keyof typeof OPTIONS] as { value?: string }
+  return [`--${name}`, kind === 'FILE' ? resolve(folder, value) : value]
+}
+
+const exposed = (what: string) =>
+  new BridgeError('usage', {
+    message: `${what} looks like a secret. Do not store secrets in the host’s file.`,
+    hint: 'Add the server to config.yaml, with the secret as a variable, headers_file or client_secret_file. Then install it by its name there.',
+  })
