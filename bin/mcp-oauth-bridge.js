@@ -1,8 +1,6 @@
 #!/usr/bin/env node
 // Turns on the compile cache, hands words and streams to the program, and sets the exit code.
 import { readFileSync } from 'node:fs'
-import { homedir } from 'node:os'
-import { parse } from 'node:path'
 
 /** @type {<Path extends string>(path: Path) => Promise<any>} */
 const load = (path) => import(new URL(`../dist/${path}`, import.meta.url).href)
@@ -19,26 +17,13 @@ for (const name of /** @type {const} */ (['log', 'info', 'debug', 'dir', 'dirxml
 if (process.env.NODE_TLS_REJECT_UNAUTHORIZED === '0') process.env.NODE_TLS_REJECT_UNAUTHORIZED = 'ignored'
 
 /** @type {typeof import('../src/cli/run.ts')} */
-const { pendingKeychainCalls, run } = await load('run.js')
+const { pendingKeychainCalls, run, workingFolder } = await load('run.js')
 
 const ending = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => ending.abort(signal))
 // A closed stdout or stderr must not crash the process.
 process.stdout.on('error', () => ending.abort())
 process.stderr.on('error', () => undefined)
-
-/** The working folder. If it was deleted: the home folder, or else the root, where this process then goes on. */
-function workingFolder() {
-  for (const next of [homedir(), parse(process.execPath).root])
-    try {
-      return process.cwd()
-    } catch {
-      try {
-        process.chdir(next)
-      } catch {}
-    }
-  return process.cwd()
-}
 
 const code = await run({
   argv: process.argv.slice(2),

@@ -1,10 +1,9 @@
 // login --attempt: the login process of a bridge, which comes with nothing but one line on stdin: its settings and its attempt.
-import { homedir } from 'node:os'
-import { parse } from 'node:path'
 import { compose } from '../compose/app.ts'
 import type { Config } from '../config/config.ts'
 import type { LoginJob } from '../records.ts'
 import { signInDetached } from '../signin/detached.ts'
+import { goHome } from './folder.ts'
 import type { ProcessIO } from './process.ts'
 import { runtimeOf } from './runtime.ts'
 import { nameTarget } from './startedBy.ts'
@@ -14,7 +13,8 @@ export async function runAttempt(io: ProcessIO): Promise<number> {
   const job = await readJob(io.stdin)
   // The bridge was gone before it had said everything: whoever waits for the attempt starts another process.
   if (job === undefined) return 0
-  leaveFolder()
+  // The folder of the project stays free: somebody may want to move or unmount it.
+  goHome()
   const config = job.config as Config
   nameTarget(config)
   const app = compose(config, runtimeOf(io, config))
@@ -23,15 +23,6 @@ export async function runAttempt(io: ProcessIO): Promise<number> {
     return 0
   } finally {
     await app.close()
-  }
-}
-
-/** The folder of the project stays free: somebody may want to move or unmount it. */
-function leaveFolder(): void {
-  try {
-    process.chdir(homedir())
-  } catch {
-    process.chdir(parse(process.execPath).root)
   }
 }
 

@@ -16,6 +16,7 @@ import { isAtTerminal } from './terminal/tty.ts'
 import { COMMANDS, type Command, type CommandLine, parseCommandLine } from './words/args.ts'
 
 export { pendingKeychainCalls } from '../system/keychain/inProcess.ts'
+export { workingFolder } from './folder.ts'
 
 /** Resolves to the exit code; never rejects. */
 export async function run(given: ProcessIO): Promise<number> {

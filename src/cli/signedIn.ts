@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { compose } from '../compose/app.ts'
 import type { Config } from '../config/config.ts'
-import { keyOf } from '../config/target.ts'
+import { keyOf, sameKey } from '../config/target.ts'
 import type { ProcessIO } from './process.ts'
 import { runtimeOf } from './runtime.ts'
 import type { CommandLine } from './words/args.ts'
@@ -14,9 +14,8 @@ export async function isSignedIn(config: Config, io: ProcessIO, line: CommandLin
   try {
     const stores = await app.storage.look()
     try {
-      const key = keyOf(config)
-      const rows = await stores.tokens.list()
-      return rows.some(({ server, profile, signedIn }) => signedIn && server === key.server && profile === key.profile)
+      const ours = (await stores.tokens.list()).find(sameKey(keyOf(config)))
+      return ours?.signedIn === true
     } finally {
       stores.close()
     }

@@ -160,7 +160,7 @@ describe('install', () => {
 
   test('replaces an older entry of the same server: it says so, shows the difference without secrets, and keeps what was added', async () => {
     home = makeHome()
-    const added = { disabled: true, alwaysAllow: ['echo'], timeout: 60, cwd: '/work/dir', envFile: '.env' }
+    const added = { disabled: true, alwaysAllow: ['echo'], timeout: 60, cwd: '/srv/project', envFile: '.env' }
     const old = {
       command: 'npx',
       args: ['mcp-oauth-bridge', URL, '--header', 'X-Api-Key:canary-1'],

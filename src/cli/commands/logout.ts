@@ -1,7 +1,7 @@
 // Sign-out: revokes the tokens at the authorization server (RFC 7009), then deletes them, even if the server is down.
 import { TOKEN_LEASE_MS, tokenLease } from '../../auth/tokens/coordinatedRefresh.ts'
 import type { App } from '../../compose/app.ts'
-import { keyOf } from '../../config/target.ts'
+import { keyOf, sameKey } from '../../config/target.ts'
 import { asBridgeError, BridgeError } from '../../errors.ts'
 import type { TokenStore } from '../../ports.ts'
 import type { TokenKey } from '../../records.ts'
@@ -27,7 +27,7 @@ export async function logout(
     })
   const { tokens, leases, clients } = await app.storage.open()
   const accounts = (await tokens.list()).filter(({ signedIn }) => signedIn)
-  const chosen = line.has('all') ? accounts : accounts.filter(same(keyOf(app.config)))
+  const chosen = line.has('all') ? accounts : accounts.filter(sameKey(keyOf(app.config)))
   if (chosen.length === 0)
     stderr.write(
       line.has('all')
@@ -93,9 +93,7 @@ async function revoke(
 
 async function forget(tokens: TokenStore, key: TokenKey): Promise<void> {
   for (;;) {
-    const account = (await tokens.list()).find(same(key))
+    const account = (await tokens.list()).find(sameKey(key))
     if (!account?.signedIn || (await tokens.remove(key, account.generation))) return
   }
 }
-
-const same = (key: TokenKey) => (other: TokenKey) => other.server === key.server && other.profile === key.profile

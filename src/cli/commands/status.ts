@@ -3,7 +3,7 @@ import { isoTime } from '../../bounds.ts'
 import type { App } from '../../compose/app.ts'
 import type { Config, ServerExceptions } from '../../config/config.ts'
 import { presetOf } from '../../config/providerPresets.ts'
-import { serverOf } from '../../config/target.ts'
+import { sameKey, serverOf } from '../../config/target.ts'
 import { ERRORS } from '../../errors.ts'
 import type { ProviderRules } from '../../providerRules.ts'
 import type { AccountSummary, TokenKey } from '../../records.ts'
@@ -87,12 +87,12 @@ export async function statusReport(
   const named = (key: TokenKey) => config.server?.url === key.server && config.profile === key.profile
   const preset = (row: AccountSummary) =>
     row.issuer === undefined ? {} : named(row) ? rules(row.issuer) : (presetOf({ issuer: row.issuer }) ?? {})
-  const known = rows.map((row) => toAccount(row, preset(row), pending.some(same(row)) ? 'signing_in' : 'idle', now))
+  const known = rows.map((row) => toAccount(row, preset(row), pending.some(sameKey(row)) ? 'signing_in' : 'idle', now))
   const fresh = pending
-    .filter((key) => !rows.some(same(key)))
+    .filter((key) => !rows.some(sameKey(key)))
     .map((key) => toAccount({ ...key, generation: 0, signedIn: false, refreshable: false }, {}, 'signing_in', now))
   const idle = config.configured
-    .filter((key) => wanted(key) && ![...rows, ...pending].some(same(key)))
+    .filter((key) => wanted(key) && ![...rows, ...pending].some(sameKey(key)))
     .map((key) => toAccount({ ...key, generation: 0, signedIn: false, refreshable: false }, {}, 'idle', now))
   const accounts = [...known, ...fresh, ...idle]
   const secret_store = keyBackends().join('+') || `${config.secretStore} (no key yet)`
@@ -166,5 +166,3 @@ function describe(account: Account, now: number): string[] {
     ...(needsLogin(account) ? [`  to sign in: ${loginCommand(account.server, account.profile)}`] : []),
   ]
 }
-
-const same = (key: TokenKey) => (other: TokenKey) => other.server === key.server && other.profile === key.profile

@@ -64,7 +64,7 @@ async function findQuiet({ key, attempts, clock }: AskOptions, { status }: Chall
   return { code, why: `The server required ${times} sign-ins within ${within / 60_000} minutes.` } as const
 }
 
-/** A person or a server said no, or nobody came. Whatever else ends a sign-in, such as a lost connection, is no reason to be quiet. */
+/** A person or a server refused, or nobody came. Anything else that ends a sign-in, such as a lost connection, lets the next tab open. */
 function isRefusal(errorCode: string): boolean {
   const code = asErrorCode(errorCode)
   return ERRORS[code].exit === 3 && code !== 'port_in_use' && code !== 'browser_failed'

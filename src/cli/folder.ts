@@ -1,0 +1,22 @@
+// The working folder of this process: where it is, and how to leave it.
+import { homedir } from 'node:os'
+import { parse } from 'node:path'
+
+/** Goes on in the home folder, or in the root where there is none. */
+export function goHome(): void {
+  try {
+    process.chdir(homedir())
+  } catch {
+    process.chdir(parse(process.execPath).root)
+  }
+}
+
+/** The working folder. If it was deleted, this process goes home. */
+export function workingFolder(): string {
+  try {
+    return process.cwd()
+  } catch {
+    goHome()
+    return process.cwd()
+  }
+}
