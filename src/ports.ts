@@ -146,8 +146,8 @@ export interface AttemptStore {
   planAgain(id: string, state: string, plan: AttemptPlan): Promise<void>
   /** Takes the waiting attempt of this state for redeeming; undefined for any other, and for every further try. */
   claim(state: string, now: number): Promise<Attempt | undefined>
-  /** True once for each attempt: its tab may be opened now. */
-  claimTab(id: string): Promise<boolean>
+  /** A browser was started for it; the first time counts. */
+  tabOpened(id: string): Promise<void>
   /**
    * The newest attempt of this key that failed after its tab was opened, not before `since` and not before somebody signed in; only
    * with an error code that counts.

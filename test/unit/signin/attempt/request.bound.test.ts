@@ -26,7 +26,10 @@ function setUp() {
   const tabs: string[] = []
   const launcher = createFakeLoginLauncher(async ({ attemptId, tab }) => {
     await attempts.plan(attemptId, PLAN)
-    if (tab === 'allowed' && (await attempts.claimTab(attemptId))) tabs.push(attemptId)
+    if (tab === 'allowed' && (await attempts.byId(attemptId))?.openedAt === undefined) {
+      tabs.push(attemptId)
+      await attempts.tabOpened(attemptId)
+    }
     if (end === 'finished') await attempts.settle(attemptId, { status: 'finished' })
   })
   const reasons: (string | undefined)[] = []

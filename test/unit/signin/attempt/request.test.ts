@@ -234,7 +234,7 @@ describe('after a sign-in that failed', () => {
     const { attempts, clock } = world
     await attempts.begin(KEY, { status: 401 }, clock.now() + 60_000)
     if (seen !== 'begun') await attempts.plan('attempt-1', PLAN)
-    if (seen === 'opened') await attempts.claimTab('attempt-1')
+    if (seen === 'opened') await attempts.tabOpened('attempt-1')
     await attempts.settle('attempt-1', { status: 'failed', code, message: 'You said no.' })
     /** Asks, and ends what was begun; gives what the login process was told. */
     const tabOf = async (cause?: Cause) => {
@@ -356,7 +356,7 @@ describe('an attempt that waits without a tab', () => {
 
   test('gets no second one', async () => {
     const { ask, pass, launcher, end, attempts } = await quiet()
-    await attempts.claimTab('attempt-1')
+    await attempts.tabOpened('attempt-1')
     const asking = ask('signIn')
     await pass(10_000)
     expect(launcher.jobs).toEqual([])
