@@ -364,7 +364,7 @@ describe('an attempt that waits without a tab', () => {
   })
 })
 
-describe('attack N: an attempt that another one replaces', () => {
+describe('an attempt that another one replaces', () => {
   const replace = (attempts: ReturnType<typeof setUp>['attempts'], now: number) =>
     attempts.begin(KEY, { status: 401 }, now + 60_000, { wishes: { account: 'aaaa' }, fits: () => false })
 
