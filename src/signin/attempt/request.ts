@@ -14,6 +14,8 @@ export interface AskOptions extends Omit<ServeOptions, 'tab'> {
   readonly wishes?: Wishes
   /** Called once with the address to open, when it is known; and with the reason where no tab opens by itself. */
   readonly tell: (authorizationUrl: string, whyNoTab?: string) => void
+  /** Whether somebody has signed in since this was wanted; they may have in the moment before it was begun. */
+  readonly isOver?: () => Promise<boolean>
   /** Called at each look at the store that finds the sign-in neither completed nor failed. */
   readonly stillWaits?: () => void
 }
@@ -36,6 +38,7 @@ export async function askForLogin(options: AskOptions, challenge: Challenge, cau
   const quiet = await findQuiet(options, challenge)
   if (quiet && cause === 'start' && !(await isOpen(options))) throw withLogin(quiet.code, quiet.why, key)
   const { attempt, begun } = await attempts.begin(key, challenge, clock.now() + timeoutMs, { wishes })
+  if (begun && (await options.isOver?.())) return await attempts.settle(attempt.id, { status: 'finished' })
   const tab = cause === 'signIn' ? 'asked for' : quiet ? 'none' : 'allowed'
   const serving = serveAttempt({ ...options, tab }, begun ? attempt.id : undefined)
   const watch = (found: Attempt) => {

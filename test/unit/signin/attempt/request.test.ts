@@ -68,6 +68,27 @@ describe('asking', () => {
     await expect(asking).resolves.toBeUndefined()
   })
 
+  test('somebody who signed in a moment before it began is enough: nothing is launched, and those who joined go on', async () => {
+    const { options, attempts, launcher, told } = setUp()
+    await askForLogin({ ...options, isOver: async () => true }, { status: 401 })
+    expect(launcher.jobs).toEqual([])
+    expect(told).toEqual([])
+    expect(attempts.rows.get('attempt-1')).toMatchObject({ status: 'finished' })
+    await awaitAttempt(options, 'attempt-1')
+  })
+
+  test('an attempt of others is waited for, whoever has signed in', async () => {
+    const { options, attempts, clock } = setUp()
+    await attempts.begin(KEY, { status: 401 }, clock.now() + 500)
+    const asking = askForLogin({ ...options, isOver: async () => true }, { status: 401 })
+    await settled()
+    expect(attempts.rows.get('attempt-1')).toMatchObject({ status: 'requested' })
+    await attempts.settle('attempt-1', { status: 'finished' })
+    await clock.whenSleeping(1)
+    clock.advance(100)
+    await asking
+  })
+
   test('joins an attempt that is waiting and launches nothing', async () => {
     const { ask, later, attempts, launcher, clock } = setUp()
     await attempts.begin(KEY, { status: 401 }, clock.now() + 500)
