@@ -1,9 +1,9 @@
 // The packed program on Windows, as Wine plays it: the real build of Node, Credential Manager, the system's opener, a profile with
 // letters beyond ASCII and a space.
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { startStage } from '../servers/stage.ts'
-import { missing, prepareWindows, startWindows } from './windows.ts'
+import { missing, prepareWindows, removeWindows, startWindows } from './windows.ts'
 
 const PERSON = fileURLToPath(new URL('../servers/person.js', import.meta.url))
 
@@ -14,6 +14,7 @@ beforeAll(async () => {
   if (why !== undefined) throw new Error(why)
   await prepareWindows()
 })
+afterAll(removeWindows)
 afterEach(async () => {
   await windows?.close()
   await stage?.close()
@@ -96,6 +97,6 @@ test('install writes an entry that Claude Desktop can start, beside what was the
   await host.initialize()
   expect(await echo(host, 'installed')).toBe('Echo: installed')
   await host.close()
-  expect(await windows.command(['uninstall', 'claude-desktop', '--name', 'mine'])).toMatchObject({ code: 0 })
+  expect(await windows.command(['uninstall', 'claude-desktop', 'mine'])).toMatchObject({ code: 0 })
   expect(JSON.parse(windows.read(file))).toEqual(JSON.parse(before))
 })

