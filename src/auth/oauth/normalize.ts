@@ -58,8 +58,8 @@ const asJson = (status: number, members: Members): Answer => ({
 })
 
 /** Any other JSON object is passed on as it is; it may be too deep to be written again. */
-const labelled = ({ body, contentType }: Answer, json: Members) =>
-  isForm(contentType) ? asJson(200, json) : { contentType: JSON_TYPE, body: withoutMark(body) }
+const labelled = ({ body }: Answer, json: Members) =>
+  asObject(body) === undefined ? asJson(200, json) : { contentType: JSON_TYPE, body: withoutMark(body) }
 
 const JSON_TYPE = 'application/json'
 
@@ -136,8 +136,9 @@ const isObject = (value: unknown): value is Members =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 function membersOf({ contentType, body }: Answer): Members | undefined {
-  if (isForm(contentType) || isWholeForm(body)) return Object.fromEntries(new URLSearchParams(body.trim()))
-  return asObject(body)
+  const json = asObject(body)
+  if (json !== undefined || !(isForm(contentType) || isWholeForm(body))) return json
+  return Object.fromEntries(new URLSearchParams(body.trim()))
 }
 
 const isForm = (contentType: string) => /^application\/x-www-form-urlencoded\b/i.test(contentType)
