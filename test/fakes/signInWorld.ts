@@ -193,12 +193,17 @@ export function createWorld({ answers = {}, jwks, refreshed, revoked, ...options
     ...options,
   }
   const flow = createAuthorizationCodeFlow(whole)
+  let look: (address: URL) => Promise<void> = async () => undefined
   const begin = async (challenge: Challenge) => (await attempts.begin(KEY, challenge, clock.now() + 300_000)).attempt
 
   return {
     clients,
     log,
     http,
+    /** Before a person approves. */
+    onAddress(then: (address: URL) => Promise<void>): void {
+      look = then
+    },
     /** The code of the failure, or the address that a person opens. */
     async address(challenge: Challenge = { status: 401 }): Promise<URL | string> {
       const attempt = await begin(challenge)
@@ -210,7 +215,7 @@ export function createWorld({ answers = {}, jwks, refreshed, revoked, ...options
     ): Promise<{ page?: CallbackPage; tokens?: TokenSet; code?: string }> {
       const attempt = await begin(challenge)
       try {
-        await flow.start(attempt, REDIRECT)
+        await look(await flow.start(attempt, REDIRECT))
       } catch (thrown) {
         return { code: asBridgeError(thrown).code }
       }

@@ -145,6 +145,8 @@ export function reasonOf(thrown: unknown): string {
   const response = findResponse(thrown)
   return response ? `${textOf(thrown)}: ${response.status}` : textOf(thrown)
 }
+/** A parser quotes what it read, and that may be a token or a claim. */
 const textOf = (thrown: unknown) =>
-  [...causes(thrown)].map((at) => (at instanceof Error ? at.message : '')).findLast((text) => text !== '') ??
-  'no reason'
+  [...causes(thrown)]
+    .map((at) => (at instanceof Error && !(at instanceof SyntaxError) ? at.message : ''))
+    .findLast((text) => text !== '') ?? 'no reason'
