@@ -101,6 +101,8 @@ export interface AttemptPlan extends Pick<TokenSet, 'issuer' | 'redirectUri' | '
   readonly bearer?: 'id_token'
   /** E-mail or subject that must sign in; tokens of another account are refused. */
   readonly account?: string
+  /** What is asked of the ID token; omitted: nobody needs it. */
+  readonly idToken?: 'required' | 'checked'
   /** The authorization server's metadata as it was checked: the response is checked against it (RFC 9207 section 2.4). */
   readonly metadata: Readonly<Record<string, unknown>>
   /** The client the server no longer knew. */
