@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Stands in for a person with a browser: opened with one URL, it follows redirects with cookies until the end.
 // PERSON_LOG: a file that gets one line a tab. PERSON=absent: the tab is opened and nothing is done in it.
+// PERSON=clicks: where a page has a form, its last button is pressed.
 // PERSON_ELSEWHERE=ADDRESS: a browser on another machine, which cannot load that address; where it ends is printed.
 import { appendFileSync } from 'node:fs'
 
@@ -12,6 +13,7 @@ async function follow(/** @type {string} */ start) {
   /** @type {Map<string, Map<string, string>>} */
   const jars = new Map()
   let next = new URL(start)
+  let sent = {}
   for (let hop = 0; hop < 20; hop++) {
     const jar = jars.get(next.host) ?? new Map()
     jars.set(next.host, jar)
@@ -19,18 +21,33 @@ async function follow(/** @type {string} */ start) {
     const response = await fetch(next, {
       redirect: 'manual',
       headers: { accept: 'text/html', ...(cookie ? { cookie } : {}) },
+      ...sent,
     })
+    sent = {}
     for (const line of response.headers.getSetCookie()) {
       const [, name, value] = /^([^=]+)=([^;]*)/.exec(line) ?? []
       if (name !== undefined) jar.set(name, value ?? '')
     }
     const location = response.headers.get('location')
-    await response.arrayBuffer()
-    if (!location) return
-    next = new URL(location, next)
+    const form = formOf(await response.text())
+    if (!location && form === undefined) return
+    next = new URL(location ?? form?.action ?? '', next)
+    if (!location) sent = { method: 'POST', body: form?.fields }
     if (process.env.PERSON_ELSEWHERE && next.href.startsWith(process.env.PERSON_ELSEWHERE)) {
       process.stdout.write(`${next.href}\n`)
       return
     }
   }
+}
+
+/** The form of a page, with what pressing its last button sends. */
+function formOf(/** @type {string} */ page) {
+  const [, action, inside = ''] = /<form[^>]* action="([^"]*)"[^>]*>(.*?)<\/form>/s.exec(page) ?? []
+  if (process.env.PERSON !== 'clicks' || action === undefined) return undefined
+  const fields = new URLSearchParams()
+  for (const [tag] of inside.matchAll(/<(?:input|button)[^>]*>/g)) {
+    const name = / name="([^"]*)"/.exec(tag)?.[1]
+    if (name !== undefined) fields.set(name, / value="([^"]*)"/.exec(tag)?.[1] ?? '')
+  }
+  return { action, fields }
 }
