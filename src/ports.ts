@@ -99,8 +99,11 @@ export interface SignInWatch {
   readonly failure: BridgeError | undefined
   /** Calls `listener` when one of them changes, and when somebody begins to wait; returns a function that stops it. */
   onChange(listener: () => void): () => void
-  /** `work`, or a BridgeError sign_in_pending that contains the address once a person is still waited for after `ms`. */
-  bounded<T>(work: Promise<T>, ms: number): Promise<T>
+  /**
+   * What `work` brings, or a BridgeError sign_in_pending that contains the address once a person is still waited for after `ms`. A sign-in
+   * that had failed before, which was not known here yet, is no failure of this work: it is done once more.
+   */
+  bounded<T>(work: () => Promise<T>, ms: number): Promise<T>
   /** The person does not want to sign in now: whoever waits in {@link bounded} gets its error at once. The sign-in goes on. */
   giveUp(): void
 }
@@ -146,8 +149,8 @@ export interface AttemptStore {
   planAgain(id: string, state: string, plan: AttemptPlan): Promise<void>
   /** Takes the waiting attempt of this state for redeeming; undefined for any other, and for every further try. */
   claim(state: string, now: number): Promise<Attempt | undefined>
-  /** True once for each attempt: its tab may be opened now. */
-  claimTab(id: string): Promise<boolean>
+  /** A browser was started for it; the first time counts. */
+  tabOpened(id: string): Promise<void>
   /**
    * The newest attempt of this key that failed after its tab was opened, not before `since` and not before somebody signed in; only
    * with an error code that counts.

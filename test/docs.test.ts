@@ -140,7 +140,9 @@ test('the section of each error says what happened and what to do', () => {
 })
 
 /** Journeys as they are written: file name and text. */
-const JOURNEYS = readdirSync(join(ROOT, 'test/journeys')).map((name) => ({ name, text: read(`test/journeys/${name}`) }))
+const JOURNEYS = readdirSync(join(ROOT, 'test/journeys'), { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => ({ name, text: read(`test/journeys/${name}`) }))
 
 test('every error code is expected by a journey, as text or with its page', () => {
   const lines = JOURNEYS.flatMap(({ text }) => text.split('\n')).filter(

@@ -110,6 +110,6 @@ async function composeTokens(
     strategy: refreshStrategy,
     mode: config.loginMode,
     refresh: oauth.refresh,
-    requestSignIn: (challenge, cause) => signInForBridge(signIn(), challenge, cause),
+    requestSignIn: (challenge, cause, isOver) => signInForBridge({ ...signIn(), isOver }, challenge, cause),
   })
 }

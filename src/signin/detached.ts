@@ -1,6 +1,6 @@
 // The sign-in of a process that a bridge started: no terminal, only a browser and the callback.
 import type { LoginJob } from '../records.ts'
-import { openBrowser } from './attempt/openBrowser.ts'
+import { openBrowserOnce } from './attempt/openBrowser.ts'
 import { runSignIn, type SignInOptions } from './attempt/run.ts'
 import type { SignInDeps } from './deps.ts'
 
@@ -17,9 +17,7 @@ export async function signInDetached(
 }
 
 function optionsOf(deps: SignInDeps, attemptId: string, opens: boolean): SignInOptions {
-  // Once for all the processes that see to this attempt, now or later.
-  const claim = () => deps.attempts.claimTab(attemptId)
-  const shown = (url: URL) => void (opens && openBrowser(deps, url, () => undefined, claim))
+  const shown = (url: URL) => void (opens && openBrowserOnce(deps, attemptId, url))
   return { events: { planned: shown, joined: shown, resumed: shown }, methods: [], callback: 'needed' }
 }
 

@@ -4,7 +4,7 @@ import type { Challenge } from '../records.ts'
 import { type AskOptions, askForLogin } from './attempt/request.ts'
 import type { PendingSignIn } from './pending.ts'
 
-export interface BridgeSignInOptions extends Omit<AskOptions, 'tell'> {
+export interface BridgeSignInOptions extends Omit<AskOptions, 'tell' | 'stillWaits'> {
   readonly pending: PendingSignIn
   readonly log: Logger
   readonly opensBrowser: () => Promise<boolean>
@@ -15,7 +15,7 @@ export interface BridgeSignInOptions extends Omit<AskOptions, 'tell'> {
 /** Resolves when somebody has signed in. @throws BridgeError as the attempt ended */
 export function signInForBridge(options: BridgeSignInOptions, challenge: Challenge, cause: Cause): Promise<void> {
   const { pending, log, opensBrowser, write, key } = options
-  return pending.during((tellHost) => {
+  return pending.during(({ tell: tellHost, stillWaits }) => {
     const tell = (url: string, whyNoTab?: string) => {
       tellHost(url, whyNoTab)
       log.info('oauth:sign-in', { server: key.server, outcome: 'waiting' })
@@ -24,6 +24,6 @@ export function signInForBridge(options: BridgeSignInOptions, challenge: Challen
       // A browser that opens shows it; a bridge has no terminal of its own.
       void isShown.then((shown) => shown || write(text))
     }
-    return askForLogin({ ...options, tell }, challenge, cause)
+    return askForLogin({ ...options, tell, stillWaits }, challenge, cause)
   })
 }

@@ -3,94 +3,111 @@ import { asBridgeError, BridgeError } from '../errors.ts'
 import type { Authorizer, Clock, SignInWatch } from '../ports.ts'
 
 export interface PendingSignIn extends SignInWatch {
-  /** Runs `ask`, which waits for a person; `tell` is for the address, when it is known, and for the reason where no tab opens. */
-  during(ask: (tell: (authorizationUrl: string, whyNoTab?: string) => void) => Promise<void>): Promise<void>
+  /** Runs `ask`, which waits for a person. */
+  during(ask: (told: Telling) => Promise<void>): Promise<void>
+}
+
+export interface Telling {
+  /** For the address, when it is known, and for the reason where no tab opens. */
+  tell(authorizationUrl: string, whyNoTab?: string): void
+  /** Each time it was seen that the sign-in has not ended yet. */
+  stillWaits(): void
+}
+
+interface State {
+  asking: number
+  /** How often it was seen that somebody is waited for: what was seen before a call came may be over. */
+  sightings: number
+  address: string | undefined
+  failure: BridgeError | undefined
+  whyNoTab: string | undefined
 }
 
 export function createPendingSignIn(clock: Clock): PendingSignIn {
   const listeners = new Set<() => void>()
   /** Ends a wait with its error. */
   const bounds = new Set<() => void>()
-  let asking = 0
-  let address: string | undefined
-  let failure: BridgeError | undefined
-  let whyNoTab: string | undefined
+  const state: State = { asking: 0, sightings: 0, address: undefined, failure: undefined, whyNoTab: undefined }
   const changed = () => {
     for (const listener of [...listeners]) listener()
+  }
+  const onChange = (listener: () => void) => {
+    listeners.add(listener)
+    return () => void listeners.delete(listener)
   }
   const whenWaiting = (over: AbortSignal) =>
     new Promise<void>((resolve) => {
       const look = () => {
-        if (asking > 0) resolve()
+        if (state.asking > 0) resolve()
       }
-      listeners.add(look)
-      over.addEventListener('abort', () => listeners.delete(look))
+      over.addEventListener('abort', onChange(look))
       look()
+    })
+  const seen = (more: Partial<State> = {}) => {
+    Object.assign(state, more, { sightings: state.sightings + 1 })
+    changed()
+  }
+  /** Rejects when the work may not wait any longer. */
+  const bound = (ms: number, over: AbortSignal) =>
+    new Promise<never>((_, reject) => {
+      const before = state.sightings
+      const end = () => reject(pending(state))
+      // Nothing shows the address by itself, so a call says it at once, where the sign-in is not over yet.
+      const look = () => {
+        if (state.whyNoTab !== undefined && state.address !== undefined && state.sightings > before) end()
+      }
+      bounds.add(end)
+      const stop = onChange(look)
+      over.addEventListener('abort', () => {
+        bounds.delete(end)
+        stop()
+      })
+      // A server that is merely slow has limits of its own.
+      clock
+        .sleep(ms, over)
+        .then(() => whenWaiting(over))
+        .then(end, () => undefined)
     })
 
   return {
     get waiting() {
-      return asking > 0
+      return state.asking > 0
     },
     get address() {
-      return address
+      return state.address
     },
     get failure() {
-      return failure
+      return state.failure
     },
     get whyNoTab() {
-      return whyNoTab
+      return state.whyNoTab
     },
-    onChange(listener) {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
-    },
+    onChange,
     async during(ask) {
-      asking++
-      failure = undefined
+      state.asking++
+      state.failure = undefined
       changed()
       try {
-        await ask((url, why) => {
-          address = url
-          whyNoTab = why
-          changed()
-        })
+        await ask({ tell: (address, whyNoTab) => seen({ address, whyNoTab }), stillWaits: () => seen() })
       } catch (thrown) {
-        failure = asBridgeError(thrown)
+        state.failure = asBridgeError(thrown)
         throw thrown
       } finally {
-        asking--
-        if (asking === 0) {
-          address = undefined
-          whyNoTab = undefined
-        }
+        state.asking--
+        if (state.asking === 0) Object.assign(state, { address: undefined, whyNoTab: undefined })
         changed()
       }
     },
     async bounded(work, ms) {
       const over = new AbortController()
-      const bound = new Promise<never>((_, reject) => {
-        const end = () => reject(pending(address, whyNoTab))
-        // Nothing shows the address by itself, so a call says it at once.
-        const look = () => whyNoTab !== undefined && address !== undefined && end()
-        bounds.add(end)
-        listeners.add(look)
-        over.signal.addEventListener('abort', () => {
-          bounds.delete(end)
-          listeners.delete(look)
-        })
-        // A server that is merely slow has limits of its own.
-        clock
-          .sleep(ms, over.signal)
-          .then(() => whenWaiting(over.signal))
-          .then(end, () => undefined)
-      })
+      const late = bound(ms, over.signal)
+      const done = notJoiningTheOver(state, work)
       // The loser of the race is ignored.
-      work.catch(() => undefined)
-      bound.catch(() => undefined)
+      done.catch(() => undefined)
+      late.catch(() => undefined)
       changed()
       try {
-        return await Promise.race([work, bound])
+        return await Promise.race([done, late])
       } finally {
         over.abort()
       }
@@ -101,7 +118,19 @@ export function createPendingSignIn(clock: Clock): PendingSignIn {
   }
 }
 
-function pending(address: string | undefined, whyNoTab: string | undefined): BridgeError {
+/** Once more where it joined a sign-in that had failed already, which was not seen yet. */
+async function notJoiningTheOver<T>(state: State, work: () => Promise<T>): Promise<T> {
+  const { sightings, address } = state
+  try {
+    return await work()
+  } catch (thrown) {
+    const wasOver = address !== undefined && state.sightings === sightings && state.failure !== undefined
+    if (!wasOver) throw thrown
+    return await work()
+  }
+}
+
+function pending({ address, whyNoTab }: State): BridgeError {
   if (address === undefined) return new BridgeError('sign_in_pending')
   const message = `${whyNoTab === undefined ? '' : `${whyNoTab} `}You have to sign in first: ${address}`
   return new BridgeError('sign_in_pending', { message, details: { url: address } })
@@ -112,8 +141,8 @@ export function boundCalls(authorizer: Authorizer, watch: Pick<SignInWatch, 'bou
   return {
     ...authorizer,
     onChallenge: (answer, refused, cause) => {
-      const renewed = authorizer.onChallenge(answer, refused, cause)
-      return cause === 'call' || cause === 'signIn' ? watch.bounded(renewed, ms) : renewed
+      const renew = () => authorizer.onChallenge(answer, refused, cause)
+      return cause === 'call' || cause === 'signIn' ? watch.bounded(renew, ms) : renew()
     },
   }
 }

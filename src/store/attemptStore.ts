@@ -84,9 +84,9 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
       )
     },
 
-    async claimTab(id) {
+    async tabOpened(id) {
       const values = { id, now: sqlNow() }
-      return database.run('UPDATE sessions SET opened_at = :now WHERE id = :id AND opened_at IS NULL', values) === 1
+      database.run('UPDATE sessions SET opened_at = :now WHERE id = :id AND opened_at IS NULL', values)
     },
 
     async claim(state, now) {

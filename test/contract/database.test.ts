@@ -194,7 +194,7 @@ describe.each(DRIVERS)('the store on $name', ({ name, runs, open }) => {
       authorizationUrl: 'https://as.example/authorize',
     }
     await all[1]?.attempts.plan(id, plan)
-    await all[2]?.attempts.claimTab(id)
+    await all[2]?.attempts.tabOpened(id)
     const claims = await Promise.all(all.map(({ attempts }) => attempts.claim(state, clock.now())))
     expect(claims.filter(Boolean)).toHaveLength(1)
     await all[2]?.attempts.settle(id, { status: 'failed', code: 'access_denied', message: 'no' })

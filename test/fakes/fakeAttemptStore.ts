@@ -73,11 +73,9 @@ export function createFakeAttemptStore(now: () => number): FakeAttemptStore {
     async planAgain(id, state, plan) {
       if (rows.get(id)?.status === 'redeeming') change(id, { state, plan, status: 'waiting' })
     },
-    async claimTab(id) {
+    async tabOpened(id) {
       const row = rows.get(id)
-      if (!row || row.openedAt !== undefined) return false
-      rows.set(id, { ...row, openedAt: now() })
-      return true
+      if (row) rows.set(id, { ...row, openedAt: row.openedAt ?? now() })
     },
     async claim(state, at) {
       const row = waitingUnder(state, at)

@@ -80,7 +80,7 @@ export function attemptSteps(store: AttemptStore, clock: FakeClock) {
   const waiting = async (key = KEY, challenge = CHALLENGE) => {
     const { attempt } = await begin(300_000, key, challenge)
     await store.plan(attempt.id, PLAN)
-    await store.claimTab(attempt.id)
+    await store.tabOpened(attempt.id)
     return attempt
   }
   return { begin, waiting }

@@ -69,7 +69,7 @@ const visit = (url: string) =>
   })
 const TOKEN = JSON.stringify({ access_token: 'a', token_type: 'Bearer' })
 
-test('attack E: a token endpoint that only the waiting sign-in trusts is reached, though the owner of the port does not trust it', async () => {
+test('a token endpoint that only the waiting sign-in trusts is reached, though the owner of the port does not trust it', async () => {
   const secure = await serveSecurely('server.pem', () => TOKEN)
   const [first, second] = [await startServer(), await startServer({ token_endpoint: `${secure.origin}/token` })]
   const home = await startHome()
@@ -81,7 +81,7 @@ test('attack E: a token endpoint that only the waiting sign-in trusts is reached
   expect(await owner.exited, owner.said()).toBe(0)
 })
 
-test('attack E: an authority that only the owner of the port trusts does not stand between another server and its token endpoint', async () => {
+test('an authority that only the owner of the port trusts does not stand between another server and its token endpoint', async () => {
   const secure = await serveSecurely('server.pem', () => TOKEN)
   const [first, second] = [await startServer(), await startServer({ token_endpoint: `${secure.origin}/token` })]
   const home = await startHome()
@@ -95,7 +95,7 @@ test('attack E: an authority that only the owner of the port trusts does not sta
   expect(await owner.exited, owner.said()).toBe(0)
 })
 
-test('attack E: what is handed over is sealed, redeemed once, and gone afterwards', async () => {
+test('what is handed over is sealed, redeemed once, and gone afterwards', async () => {
   const [first, second] = [await startServer(), await startServer()]
   second.issuer.routes['/authorize'] = ({ query }: Seen) => {
     const to = new URL(query.get('redirect_uri') ?? '')

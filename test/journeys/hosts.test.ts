@@ -1,13 +1,11 @@
 // Hosts no one here wrote speak through the bridge: the MCP Inspector and both generations of the SDK client.
-import { execFile } from 'node:child_process'
-import { createRequire } from 'node:module'
-import { fileURLToPath } from 'node:url'
 import { Client as ClientV2 } from '@modelcontextprotocol/client'
 import { StdioClientTransport as StdioV2 } from '@modelcontextprotocol/client/stdio'
 import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport as StdioV1 } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { afterEach, expect, test } from 'vitest'
 import { PROGRAM } from '../servers/host.ts'
+import { inspect } from '../servers/inspector.ts'
 import { PATIENCE } from '../servers/patience.ts'
 import { startStage } from '../servers/stage.ts'
 
@@ -24,26 +22,9 @@ const parameters = () => ({
   >,
 })
 
-const INSPECTOR = fileURLToPath(
-  new URL(
-    'clients/launcher/build/index.js',
-    `file://${createRequire(import.meta.url).resolve('@modelcontextprotocol/inspector/package.json')}`,
-  ),
-)
-
-function inspector(args: string[]): Promise<string> {
-  const { command, args: target, env } = parameters()
-  // The Inspector hands only a few variables on by itself, as hosts do.
-  const given = Object.entries(env).flatMap(([name, value]) => ['-e', `${name}=${value}`])
-  return new Promise((resolve, reject) => {
-    execFile(
-      process.execPath,
-      [INSPECTOR, '--cli', ...given, command, ...target.map(String), ...args],
-      { env: { ...stage.environment } },
-      (error, stdout, stderr) =>
-        error ? reject(new Error(`${error.message}\n${stdout}\n${stderr}`)) : resolve(stdout),
-    )
-  })
+function inspector(request: string[]): Promise<string> {
+  const { command, args, env } = parameters()
+  return inspect({ server: [command, ...args.map(String)], environment: env }, request)
 }
 
 test('the MCP Inspector lists and calls tools through the bridge', async () => {

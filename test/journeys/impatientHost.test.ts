@@ -144,7 +144,6 @@ test('a sign-in that the person refuses after the host was answered leaves a bri
   expect(await host.isMet()).toBe(false)
   const [[tab] = []] = await stage.untilTabs(1)
   await stage.visit(tab ?? '')
-  await stage.callbackPortIsFree()
   const { error } = await echo(host, 'x')
   expect(error.data.code).toBe('sign_in_pending')
   expect(error.message).toMatch(/^The last sign-in failed: .*The person said no.* You have to sign in first: http/)

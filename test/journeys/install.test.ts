@@ -337,7 +337,7 @@ describe('import mcp-remote', () => {
     expect(servers().one.args).toEqual([PROGRAM, 'one'])
   })
 
-  test('attack L: a variable that is set already, for whatever, is never taken for a secret of the entry', async () => {
+  test('a variable that is set already, for whatever, is never taken for a secret of the entry', async () => {
     home = makeHome()
     const secret = ['--header', 'Api-Key: canary-1']
     const taken = { OPENAI_API_KEY: 'mine', MCP_OAUTH_BRIDGE_VALUE_OPENAI_API_KEY: 'mine-too' }
@@ -350,7 +350,7 @@ describe('import mcp-remote', () => {
     expect(read('bridge/config.yaml')).not.toContain('canary')
   })
 
-  test('attack A: it writes to the person’s own file, not to one of the working folder', async () => {
+  test('it writes to the person’s own file, not to one of the working folder', async () => {
     home = makeHome()
     home.write(DESKTOP, JSON.stringify({ mcpServers: { one: remote(URL) } }))
     home.write('config.yaml', '# theirs\n')

@@ -47,7 +47,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-describe('attack A2: after npm install -g of the tarball', () => {
+describe('after npm install -g of the tarball', () => {
   test.each([NAME, `npx ${NAME}`, `npx -y ${NAME}`, `npm exec -- ${NAME}`])(
     '%s is our program, and the registry is not asked for one of its name',
     async (command) => {
@@ -71,6 +71,6 @@ describe('attack A2: after npm install -g of the tarball', () => {
   })
 })
 
-test('attack A2: where nothing is installed the name is the stranger’s, so no text of ours uses it', async () => {
+test('where nothing is installed the name is the stranger’s, so no text of ours uses it', async () => {
   expect(await type(`npx -y ${NAME} --version`, 'empty')).toBe('STRANGER')
 })

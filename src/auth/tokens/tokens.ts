@@ -10,8 +10,8 @@ export type LoginMode = 'auto' | 'on-call' | 'never'
 
 export interface TokensOptions extends Omit<CoordinatedRefreshOptions, 'store' | 'reload'> {
   readonly store: TokenStore
-  /** Resolves when somebody has signed in. `cause` decides whether a tab may open. */
-  readonly requestSignIn: (challenge: Challenge, cause: Cause) => Promise<void>
+  /** Resolves when somebody has signed in. `cause` decides whether a tab may open, `isOver` tells whether somebody has in the meantime. */
+  readonly requestSignIn: (challenge: Challenge, cause: Cause, isOver: () => Promise<boolean>) => Promise<void>
   readonly mode: LoginMode
 }
 
@@ -71,8 +71,8 @@ export function createTokens(options: TokensOptions): Tokens {
   }
 
   const requestOnce = createSignIns(options.requestSignIn)
-  const signIn = async (challenge: Challenge, cause: Cause) => {
-    await requestOnce(challenge, cause)
+  const signIn: TokensOptions['requestSignIn'] = async (challenge, cause, isOver) => {
+    await requestOnce(challenge, cause, isOver)
     await reload()
   }
 
@@ -103,17 +103,20 @@ export function createTokens(options: TokensOptions): Tokens {
       if (clientCredentials || !maySignIn(mode, cause, record)) throw notSignedIn(record)
       if (wasRefused(record, ASK_AGAIN_MS) && !isAskedAnew) throw refusedAnew()
       const { scope } = challenge
-      await signIn(scope === undefined ? challenge : withScope(challenge, requestedOf(record), scope), cause)
+      const wanted = scope === undefined ? challenge : withScope(challenge, requestedOf(record), scope)
+      await signIn(wanted, cause, async () => isAnother(await reload()))
     },
 
     async stepUp(refused, scope, challenge, cause) {
       // A pending sign-in may have been for another scope; then a sign-in for both is requested.
+      const isCovered = (record: TokenRecord) => covers(requestedOf(record), scope)
+      const isAnother = (record: TokenRecord) =>
+        isCovered(record) && record.tokens !== undefined && record.tokens.accessToken !== refused
       for (let record = await reload(); ; record = await reload()) {
-        const isCovered = covers(requestedOf(record), scope)
-        if (isCovered && record.tokens && record.tokens.accessToken !== refused) return
-        if (isCovered || !mayStepUp(cause)) throw insufficient(scope)
+        if (isAnother(record)) return
+        if (isCovered(record) || !mayStepUp(cause)) throw insufficient(scope)
         const wanted = withScope(challenge, requestedOf(record), scope)
-        if (!clientCredentials) await signIn(wanted, cause)
+        if (!clientCredentials) await signIn(wanted, cause, async () => isAnother(await reload()))
         else if (stepUpLimit.take()) await refresh.run(record, wanted)
         else throw insufficient(scope)
       }
@@ -140,9 +143,10 @@ export function createTokens(options: TokensOptions): Tokens {
 /** One sign-in at a time in this process, and one for a person who asks: that may open a tab where the other may not. */
 function createSignIns(request: TokensOptions['requestSignIn']): TokensOptions['requestSignIn'] {
   const pending = new Map<boolean, Promise<void>>()
-  return (challenge, cause) => {
+  return (challenge, cause, isOver) => {
     const isAskedFor = cause === 'signIn'
-    const asking = pending.get(isAskedFor) ?? request(challenge, cause).finally(() => pending.delete(isAskedFor))
+    const asking =
+      pending.get(isAskedFor) ?? request(challenge, cause, isOver).finally(() => pending.delete(isAskedFor))
     pending.set(isAskedFor, asking)
     return asking
   }

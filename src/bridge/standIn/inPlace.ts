@@ -84,7 +84,7 @@ export function createInPlace(options: InPlaceOptions): InPlace {
     if (phases.now.kind === 'answeredHere') {
       // Nobody is asked to sign in for a call that is not allowed anyway.
       if (hiddenTools) (await hiddenTools).refuse(message)
-      await watch.bounded(meeting.run(cause), holdCallMs)
+      await watch.bounded(() => meeting.run(cause), holdCallMs)
       signal.throwIfAborted()
     }
     await toServer(pending, before, deliver)

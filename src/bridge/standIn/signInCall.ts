@@ -51,7 +51,7 @@ export function createSignInCall(options: SignInCallOptions) {
 
   return async (told: Told, before: Promise<unknown>): Promise<object> => {
     try {
-      return toolResult(await watch.bounded(complete(told, before), holdCallMs), false)
+      return toolResult(await watch.bounded(() => complete(told, before), holdCallMs), false)
     } catch (thrown) {
       const error = asBridgeError(thrown)
       if (error.code !== 'sign_in_pending') return toolResult(reasonText(error, options), true)

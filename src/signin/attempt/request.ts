@@ -14,6 +14,10 @@ export interface AskOptions extends Omit<ServeOptions, 'tab'> {
   readonly wishes?: Wishes
   /** Called once with the address to open, when it is known; and with the reason where no tab opens by itself. */
   readonly tell: (authorizationUrl: string, whyNoTab?: string) => void
+  /** Whether somebody has signed in since this was wanted; they may have in the moment before it was begun. */
+  readonly isOver?: () => Promise<boolean>
+  /** Called at each look at the store that finds the sign-in neither completed nor failed. */
+  readonly stillWaits?: () => void
 }
 
 const POLL_MS = 100
@@ -30,15 +34,20 @@ const REDEEM_MS = 60_000
  * @throws BridgeError access_denied, login_timed_out, … as the attempt ended
  */
 export async function askForLogin(options: AskOptions, challenge: Challenge, cause: Cause = 'call'): Promise<void> {
-  const { key, attempts, clock, timeoutMs, tell, wishes = {} } = options
+  const { key, attempts, clock, timeoutMs, tell, stillWaits, wishes = {} } = options
   const quiet = await findQuiet(options, challenge)
   if (quiet && cause === 'start' && !(await isOpen(options))) throw withLogin(quiet.code, quiet.why, key)
   const { attempt, begun } = await attempts.begin(key, challenge, clock.now() + timeoutMs, { wishes })
+  if (begun && (await options.isOver?.())) return await attempts.settle(attempt.id, { status: 'finished' })
   const tab = cause === 'signIn' ? 'asked for' : quiet ? 'none' : 'allowed'
   const serving = serveAttempt({ ...options, tab }, begun ? attempt.id : undefined)
+  const watch = (found: Attempt) => {
+    stillWaits?.()
+    return serving.look(found)
+  }
   try {
     await awaitSignIn(
-      { ...options, tell: (url) => tell(url, cause === 'signIn' ? undefined : quiet?.why), watch: serving.look },
+      { ...options, tell: (url) => tell(url, cause === 'signIn' ? undefined : quiet?.why), watch },
       attempt.id,
     )
   } catch (thrown) {

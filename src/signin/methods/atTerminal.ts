@@ -30,9 +30,9 @@ export async function methodsAtTerminal(
   const show = (url: URL, redirectUri: string) => {
     const byHand = { url, redirectUri, desktop, environment, answers } as const
     if (opens) {
-      void deps.attempts.claimTab(attempt.id).catch(() => undefined)
+      const stuck = () => say(`The browser could not be opened. ${instructions(byHand)}`)
       say(`Opening ${url.origin} in your browser. Finish the sign-in there.\n`)
-      void openBrowser(deps, url, () => say(`The browser could not be opened. ${instructions(byHand)}`))
+      void openBrowser(deps, attempt.id, url, stuck)
     } else say(instructions(byHand))
   }
   const sayAddress = (url: URL) => say(`Its address is:\n${url.href}\n`)

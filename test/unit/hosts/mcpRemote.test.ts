@@ -205,17 +205,14 @@ describe('an entry that starts mcp-remote', () => {
     [`Authorization:\${OPENAI_API_KEY}`],
     [`X-Team:\${OPENAI_API_KEY}`],
     [`Authorization: Bearer \${OPENAI_API_KEY}`],
-  ])(
-    'attack L: what the entry sets for itself (%s) is not mixed up with a variable of that name elsewhere',
-    (header) => {
-      const entry = { command: 'npx', args: ['mcp-remote', URL, '--header', header], env: { OPENAI_API_KEY: 'x' } }
-      const found = mcpRemoteServer('work', entry)
-      expect(JSON.stringify(found)).not.toContain('OPENAI')
-      expect(found?.variables).toHaveLength(1)
-    },
-  )
+  ])('what the entry sets for itself (%s) is not mixed up with a variable of that name elsewhere', (header) => {
+    const entry = { command: 'npx', args: ['mcp-remote', URL, '--header', header], env: { OPENAI_API_KEY: 'x' } }
+    const found = mcpRemoteServer('work', entry)
+    expect(JSON.stringify(found)).not.toContain('OPENAI')
+    expect(found?.variables).toHaveLength(1)
+  })
 
-  test('attack L: where mcp-remote fills in nothing, nothing is filled in later', () => {
+  test('where mcp-remote fills in nothing, nothing is filled in later', () => {
     const client = `{"client_id":"\${CLOUD_SECRET}","client_secret":"\${CLOUD_SECRET}"}`
     const url = `https://mcp.example.com/\${CLOUD_SECRET}`
     const found = of(url, '--static-oauth-client-info', client, '--header-file', `/\${CLOUD_SECRET}`)

@@ -13,7 +13,7 @@ test('is waiting while somebody is asked, has an address once it is told, and ne
   const seen: unknown[] = []
   signIn.onChange(() => seen.push([signIn.waiting, signIn.address]))
   const gate = createGate()
-  const done = signIn.during(async (tell) => {
+  const done = signIn.during(async ({ tell }) => {
     tell(ADDRESS)
     await gate.passed
   })
@@ -43,7 +43,7 @@ test('who no longer listens hears nothing', async () => {
 
 test('bounded work that is done in time gives its result and leaves nobody asleep', async () => {
   const clock = createFakeClock()
-  expect(await createPendingSignIn(clock).bounded(Promise.resolve(7), 1000)).toBe(7)
+  expect(await createPendingSignIn(clock).bounded(async () => 7, 1000)).toBe(7)
   clock.advance(5000)
 })
 
@@ -51,11 +51,11 @@ test('bounded work that takes longer is sign_in_pending with the address', async
   const clock = createFakeClock()
   const signIn = createPendingSignIn(clock)
   const never = new Promise<void>(() => undefined)
-  void signIn.during((tell) => {
+  void signIn.during(({ tell }) => {
     tell(ADDRESS)
     return never
   })
-  const failed = errorOf(() => signIn.bounded(never, 1000))
+  const failed = errorOf(() => signIn.bounded(() => never, 1000))
   await clock.whenSleeping(1)
   clock.advance(1000)
   expect(await failed).toMatchObject({ code: 'sign_in_pending', details: { url: ADDRESS } })
@@ -63,7 +63,69 @@ test('bounded work that takes longer is sign_in_pending with the address', async
 
 test('bounded work that fails first fails as it does by itself', async () => {
   const clock = createFakeClock()
-  await expect(createPendingSignIn(clock).bounded(Promise.reject(new Error('mine')), 1000)).rejects.toThrow('mine')
+  await expect(createPendingSignIn(clock).bounded(() => Promise.reject(new Error('mine')), 1000)).rejects.toThrow(
+    'mine',
+  )
+})
+
+/** A sign-in that waits, without a tab; what was seen of it is from before the calls that follow. */
+function waitsWithoutTab() {
+  const signIn = createPendingSignIn(createFakeClock())
+  const settle = createGate()
+  let refusal: Error | undefined
+  let seen = () => {}
+  const over = signIn.during(async ({ tell, stillWaits }) => {
+    tell(ADDRESS, 'The last sign-in failed: you said no.')
+    seen = stillWaits
+    await settle.passed
+    if (refusal) throw refusal
+  })
+  over.catch(() => undefined)
+  const end = (error?: Error) => {
+    refusal = error
+    settle.open()
+  }
+  return { signIn, over, end, seen: () => seen() }
+}
+
+test('where nothing shows the address, work is pending with it as soon as the sign-in is seen to wait still', async () => {
+  const { signIn, seen } = waitsWithoutTab()
+  const failed = errorOf(() => signIn.bounded(() => new Promise(() => undefined), 1000))
+  seen()
+  expect(await failed).toMatchObject({ code: 'sign_in_pending', details: { url: ADDRESS } })
+})
+
+test('a sign-in that was completed a moment before, which was not seen yet, is not pending', async () => {
+  const { signIn, over, end } = waitsWithoutTab()
+  const work = signIn.bounded(() => over.then(() => 'done'), 1000)
+  end()
+  expect(await work).toBe('done')
+})
+
+test('work that joins a sign-in that had failed a moment before is done once more, and what fails while it waits is its own failure', async () => {
+  const { signIn, over, end } = waitsWithoutTab()
+  let tries = 0
+  const join = () => (tries++ === 0 ? over.then(() => 'never') : Promise.resolve('anew'))
+  const late = signIn.bounded(join, 1000)
+  end(new Error('no'))
+  expect(await late).toBe('anew')
+
+  const next = createPendingSignIn(createFakeClock())
+  const settle = createGate()
+  const refused = next.during(async ({ tell, stillWaits }) => {
+    tell(ADDRESS)
+    await settle.passed
+    stillWaits()
+    throw new Error('no')
+  })
+  let asked = 0
+  const failing = next.bounded(() => {
+    asked++
+    return refused
+  }, 1000)
+  settle.open()
+  await expect(failing).rejects.toThrow('no')
+  expect(asked).toBe(1)
 })
 
 test.each([
@@ -73,9 +135,9 @@ test.each([
 ] as const)('of what a challenge causes, a %s waits at most so long: %j', async (cause, bounds) => {
   const asked: number[] = []
   const watch = {
-    bounded: <T>(work: Promise<T>, ms: number) => {
+    bounded: <T>(work: () => Promise<T>, ms: number) => {
       asked.push(ms)
-      return work
+      return work()
     },
   }
   const authorizer = createFakeAuthorizer({ authorization: 'old' }, () => ({ authorization: 'new' }))

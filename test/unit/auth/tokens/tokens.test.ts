@@ -42,6 +42,7 @@ function setUp({ stored, refresh, signIn, before, mode = 'auto', strategy = 'aut
   const leases = createFakeLeases(before)
   const refreshed: string[] = []
   const asked: Challenge[] = []
+  const over: boolean[] = []
   const tokens = createTokens({
     key: KEY,
     store,
@@ -56,12 +57,14 @@ function setUp({ stored, refresh, signIn, before, mode = 'auto', strategy = 'aut
         ? refresh(old)
         : tokenSet(`${old.accessToken}+`, { obtainedAt: clock.now(), expiresAt: clock.now() + HOUR })
     },
-    requestSignIn: async (challenge) => {
+    requestSignIn: async (challenge, _cause, isOver) => {
       asked.push(challenge)
+      over.push(await isOver())
       await signIn?.()
+      over.push(await isOver())
     },
   })
-  return { tokens, store, clock, log, leases, refreshed, asked }
+  return { tokens, store, clock, log, leases, refreshed, asked, over }
 }
 
 const name = async (work: MaybePromise<TokenSet | undefined>) => (await work)?.accessToken
@@ -78,6 +81,15 @@ describe('the current token set', () => {
     expect(await name(tokens.current())).toBe('one')
     expect(store.loads).toBe(1)
     expect(refreshed).toEqual([])
+  })
+
+  test('whoever is asked to sign in can tell whether another process has done it in the meantime', async () => {
+    const { tokens, store, over } = setUp({ signIn: () => void store.put(KEY, tokenSet('sibling')) })
+    await tokens.renew(undefined, { status: 401 }, 'call')
+    expect(over).toEqual([false, true])
+    const refused = setUp()
+    await refused.tokens.renew(undefined, { status: 401 }, 'call')
+    expect(refused.over).toEqual([false, false])
   })
 
   test('is found when another process signs in later', async () => {

@@ -27,7 +27,7 @@ async function waiting(world: World = {}, params: object = {}) {
   const person = createGate()
   made.server.initialize = async (_, cause) => {
     if (cause === 'background' || cause === 'start') return NOBODY
-    await made.watch.during((tell) => {
+    await made.watch.during(({ tell }) => {
       tell(ADDRESS)
       return person.passed
     })
@@ -187,7 +187,7 @@ describe('under a waiting call, progress', () => {
     void say(asked(3, 'lost'))
     await settled()
     for (const { message, transmission } of inFlight.unsent()) transmission.sent = message.asks[0] === '2'
-    void watch.during((tell) => {
+    void watch.during(({ tell }) => {
       tell(ADDRESS)
       return new Promise(() => undefined)
     })

@@ -30,7 +30,7 @@ function createStage(known: boolean, first: Step) {
     if (cause !== 'call' && cause !== 'signIn') return new BridgeError('not_signed_in')
     const person = createGate()
     people.push(person)
-    await watch.during((tell) => {
+    await watch.during(({ tell }) => {
       tell(ADDRESS)
       return person.passed
     })

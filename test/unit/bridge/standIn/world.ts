@@ -150,7 +150,7 @@ export function createWorld({ memory = {}, account = { state: 'signedIn' }, neve
     /** A person is waited for, at an address, until the gate opens. */
     askPerson() {
       const gate = createGate()
-      const over = watch.during((tell) => {
+      const over = watch.during(({ tell }) => {
         tell(ADDRESS)
         return gate.passed
       })

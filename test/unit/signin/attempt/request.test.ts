@@ -68,6 +68,27 @@ describe('asking', () => {
     await expect(asking).resolves.toBeUndefined()
   })
 
+  test('somebody who signed in a moment before it began is enough: nothing is launched, and those who joined go on', async () => {
+    const { options, attempts, launcher, told } = setUp()
+    await askForLogin({ ...options, isOver: async () => true }, { status: 401 })
+    expect(launcher.jobs).toEqual([])
+    expect(told).toEqual([])
+    expect(attempts.rows.get('attempt-1')).toMatchObject({ status: 'finished' })
+    await awaitAttempt(options, 'attempt-1')
+  })
+
+  test('an attempt of others is waited for, whoever has signed in', async () => {
+    const { options, attempts, clock } = setUp()
+    await attempts.begin(KEY, { status: 401 }, clock.now() + 500)
+    const asking = askForLogin({ ...options, isOver: async () => true }, { status: 401 })
+    await settled()
+    expect(attempts.rows.get('attempt-1')).toMatchObject({ status: 'requested' })
+    await attempts.settle('attempt-1', { status: 'finished' })
+    await clock.whenSleeping(1)
+    clock.advance(100)
+    await asking
+  })
+
   test('joins an attempt that is waiting and launches nothing', async () => {
     const { ask, later, attempts, launcher, clock } = setUp()
     await attempts.begin(KEY, { status: 401 }, clock.now() + 500)
@@ -234,7 +255,7 @@ describe('after a sign-in that failed', () => {
     const { attempts, clock } = world
     await attempts.begin(KEY, { status: 401 }, clock.now() + 60_000)
     if (seen !== 'begun') await attempts.plan('attempt-1', PLAN)
-    if (seen === 'opened') await attempts.claimTab('attempt-1')
+    if (seen === 'opened') await attempts.tabOpened('attempt-1')
     await attempts.settle('attempt-1', { status: 'failed', code, message: 'You said no.' })
     /** Asks, and ends what was begun; gives what the login process was told. */
     const tabOf = async (cause?: Cause) => {
@@ -356,7 +377,7 @@ describe('an attempt that waits without a tab', () => {
 
   test('gets no second one', async () => {
     const { ask, pass, launcher, end, attempts } = await quiet()
-    await attempts.claimTab('attempt-1')
+    await attempts.tabOpened('attempt-1')
     const asking = ask('signIn')
     await pass(10_000)
     expect(launcher.jobs).toEqual([])
@@ -364,7 +385,7 @@ describe('an attempt that waits without a tab', () => {
   })
 })
 
-describe('attack N: an attempt that another one replaces', () => {
+describe('an attempt that another one replaces', () => {
   const replace = (attempts: ReturnType<typeof setUp>['attempts'], now: number) =>
     attempts.begin(KEY, { status: 401 }, now + 60_000, { wishes: { account: 'aaaa' }, fits: () => false })
 

@@ -13,6 +13,6 @@ test.each([
   ['https://as.example:8443/device', PRINTED],
   ['https://as.example@evil.example/device', PRINTED],
   [undefined, PRINTED],
-])('attack low: of a complete address %s it is %s', (complete, expected) => {
+])('of a complete address %s it is %s', (complete, expected) => {
   expect(addressOfCode(PRINTED, complete)).toBe(expected)
 })
