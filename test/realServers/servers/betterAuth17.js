@@ -61,6 +61,7 @@ function ofPerson(step, body, request) {
       headers: {
         'content-type': 'application/json',
         accept: 'text/html',
+        'sec-fetch-mode': 'navigate',
         origin,
         cookie: request.headers.cookie ?? '',
       },
@@ -87,12 +88,11 @@ async function answer(request, response) {
       request,
       response,
     )
-  if (pathname === '/consent')
-    return answerWith(
-      () => ofPerson('oauth2/consent', { accept: true, oauth_query: search.slice(1) }, request),
-      request,
-      response,
-    )
+  if (pathname === '/consent') {
+    const agreed = await ofPerson('oauth2/consent', { accept: true, oauth_query: search.slice(1) }, request)
+    const { url } = await agreed.json()
+    return response.writeHead(302, { location: url }).end()
+  }
   return answerWith(auth.handler, request, response)
 }
 
