@@ -16,6 +16,8 @@ export interface Answer {
   readonly headers?: Record<string, string>
   readonly json?: unknown
   readonly text?: string
+  /** Nothing ends the answer. */
+  readonly open?: boolean
 }
 
 export type Routes = Record<string, (seen: Seen) => Answer>
@@ -30,10 +32,12 @@ export async function startScriptedOrigin(routes: Routes = {}) {
     const seen = { method, path: url.pathname, query: url.searchParams, headers: sent, body: bytes.toString('utf8') }
     requests.push(seen)
     for (const look of watchers) look()
-    const { status = 200, headers = {}, json, text = '' } = routes[url.pathname]?.(seen) ?? { status: 404 }
+    const { status = 200, headers = {}, json, text = '', open } = routes[url.pathname]?.(seen) ?? { status: 404 }
     const type = json === undefined ? 'text/plain' : 'application/json'
     response.writeHead(status, { 'content-type': type, ...headers })
-    response.end(json === undefined ? text : JSON.stringify(json))
+    const body = json === undefined ? text : JSON.stringify(json)
+    if (open) response.write(body)
+    else response.end(body)
   })
   return {
     ...server,

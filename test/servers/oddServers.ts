@@ -1,0 +1,505 @@
+// Odd servers, each rebuilt as a whole from public reports, for the museum: documents, answers and headers as they were seen.
+import { expect } from 'vitest'
+import type { Answer, Seen } from './scriptedOrigin.ts'
+import type { startProtectedStage } from './scriptedStage.ts'
+
+export type Stage = Awaited<ReturnType<typeof startProtectedStage>>
+type Host = ReturnType<Stage['host']>
+
+export interface Exhibit {
+  readonly name: string
+  /** Makes the plain good server and issuer of the stage into the odd ones; gives the config of their person, and more words. */
+  readonly build: (stage: Stage) => { readonly config?: string; readonly words?: readonly string[] } | undefined
+  /** What happens after the first call. */
+  readonly later?: (stage: Stage, host: Host) => Promise<void>
+}
+
+const RESOURCE = '/.well-known/oauth-protected-resource'
+const ISSUER = '/.well-known/oauth-authorization-server'
+const OPENID = '/.well-known/openid-configuration'
+
+export async function call(host: Host): Promise<any> {
+  const { result, error } = await host.request('tools/call', { name: 'any' })
+  expect(error, host.stderr).toBeUndefined()
+  return result
+}
+
+/** Puts other members over those of a document. */
+function amend({ routes }: Stage['issuer'], path: string, members: Record<string, unknown>) {
+  const plain = routes[path]
+  routes[path] = (seen) => ({ json: { ...(plain?.(seen).json as object), ...members } })
+}
+
+/** Answers the MCP endpoint before the plain server does, where `answer` gives one. */
+function before({ server: { routes } }: Stage, answer: (seen: Seen, message: any) => Answer | undefined) {
+  const plain = routes['/mcp']
+  routes['/mcp'] = (seen) => answer(seen, seen.body && JSON.parse(seen.body)) ?? plain?.(seen) ?? { status: 404 }
+}
+
+const isRefused = ({ status }: Answer) => status === 401
+const challengedWith =
+  (challenge: string) =>
+  (stage: Stage): undefined => {
+    const plain = stage.server.routes['/mcp']
+    stage.server.routes['/mcp'] = (seen) => {
+      const answer = plain?.(seen) ?? {}
+      const text = challenge.replaceAll('<root>', `${stage.server.origin}${RESOURCE}`)
+      return isRefused(answer) ? { ...answer, headers: { 'www-authenticate': text } } : answer
+    }
+  }
+
+/** The resource metadata stands at the root, and its path has something else. */
+const onlyAtRoot =
+  (atPath: Answer) =>
+  (stage: Stage): undefined => {
+    const { routes } = stage.server
+    routes[RESOURCE] = routes[`${RESOURCE}/mcp`] as NonNullable<(typeof routes)[string]>
+    routes[`${RESOURCE}/mcp`] = () => atPath
+    return challengedWith('Bearer')(stage)
+  }
+
+/** The form of a token request. */
+const formOf = ({ body }: Seen) => new URLSearchParams(body)
+const isRefresh = (seen: Seen) => formOf(seen).get('grant_type') === 'refresh_token'
+
+/** Every token endpoint answer, as `shape` makes it of the plain one. */
+const answersTokens =
+  (shape: (token: Record<string, unknown>) => Answer) =>
+  ({ issuer: { routes } }: Stage): undefined => {
+    const plain = routes['/token']
+    routes['/token'] = (seen) => shape(plain?.(seen).json as Record<string, unknown>)
+  }
+
+/** The MCP server has forgotten every token of now, and refreshes are refused like this. */
+const diesWith = (refusal: Answer) => async (stage: Stage, host: Host) => {
+  const plain = stage.issuer.routes['/token']
+  const dead = new Set<string>()
+  stage.issuer.routes['/token'] = (seen) => (isRefresh(seen) ? refusal : (plain?.(seen) ?? {}))
+  refuseUsed(stage, dead)
+  await call(host)
+  expect(stage.tabs()).toBe(2)
+  expect(stage.issuer.requests.filter(({ path }) => path === '/register')).toHaveLength(1)
+}
+
+/** From now on, tokens that came before are refused. */
+function refuseUsed({ server, state }: Stage, dead: Set<string>) {
+  for (const { headers } of server.requests) dead.add(String(headers.authorization).replace('Bearer ', ''))
+  state.accepts = (token) => !dead.has(token)
+}
+
+/** One stream of events for one answer. */
+const stream = (text: string, open: boolean): Answer => ({
+  text,
+  open,
+  headers: { 'content-type': 'text/event-stream' },
+})
+const plainAnswer = ({ server: { routes } }: Stage) => routes['/mcp'] as NonNullable<(typeof routes)[string]>
+
+/** Every JSON answer becomes this stream. */
+const streamed =
+  (around: (json: string) => string, open = false) =>
+  (stage: Stage): undefined => {
+    const plain = plainAnswer(stage)
+    stage.server.routes['/mcp'] = (seen) => {
+      const answer = plain(seen)
+      return answer.json === undefined ? answer : stream(around(JSON.stringify(answer.json)), open)
+    }
+  }
+
+const hasSlash = (stage: Stage, path: string) => amend(stage.issuer, path, { issuer: `${stage.issuer.origin}/` })
+
+export const EXHIBITS: readonly Exhibit[] = [
+  {
+    name: 'Macro: the resource metadata has authorization_server beside the list, and no resource',
+    build(stage) {
+      const { origin, routes } = stage.server
+      const document = { authorization_server: stage.issuer.origin, authorization_servers: [stage.issuer.origin] }
+      routes[`${RESOURCE}/mcp`] = () => ({ json: document })
+      routes[`/mcp${RESOURCE}`] = () => ({ json: document })
+      return challengedWith(`Bearer resource_metadata="${origin}/mcp${RESOURCE}"`)(stage)
+    },
+  },
+  {
+    name: 'OpenMetadata: a member that is null, and an authorization server under the path of the resource',
+    build(stage) {
+      const { issuer } = stage
+      amend(stage.server, `${RESOURCE}/mcp`, {
+        resource_signing_alg_values_supported: null,
+        authorization_servers: [`${issuer.origin}/mcp`],
+      })
+      amend(issuer, ISSUER, { issuer: `${issuer.origin}/mcp` })
+      issuer.routes[`${ISSUER}/mcp`] = issuer.routes[ISSUER] as NonNullable<(typeof issuer.routes)[string]>
+      delete issuer.routes[ISSUER]
+      return undefined
+    },
+  },
+  {
+    name: 'Sentry: two addresses of resource metadata in one challenge, the first of which is 404',
+    build: challengedWith(
+      'Bearer realm="OAuth", resource_metadata="<root>", error="invalid_token", error_description="Missing or invalid access token", resource_metadata="<root>/mcp"',
+    ),
+  },
+  {
+    name: 'Supabase: invalid_request where no token came',
+    build: challengedWith(
+      'Bearer error="invalid_request", error_description="No access token was provided in this request", resource_metadata="<root>/mcp"',
+    ),
+  },
+  { name: 'Retool: the path-style resource metadata is 401', build: onlyAtRoot({ status: 401 }) },
+  {
+    name: 'Superhuman: the path-style resource metadata is 403',
+    build: onlyAtRoot({ status: 403, text: 'Forbidden' }),
+  },
+  {
+    name: 'Soniclight: the path-style resource metadata is 500',
+    build: onlyAtRoot({ status: 500, json: { error: 'Only HTML requests are supported here' } }),
+  },
+  {
+    name: 'Google Workspace: the resource metadata names the issuer with a slash, and only calls need a token',
+    build(stage) {
+      amend(stage.server, `${RESOURCE}/mcp`, { authorization_servers: [`${stage.issuer.origin}/`] })
+      const plain = plainAnswer(stage)
+      stage.server.routes['/mcp'] = (seen) => {
+        const isCall = seen.body.includes('tools/call')
+        return isCall ? plain(seen) : plain({ ...seen, headers: { ...seen.headers, authorization: 'Bearer nobody' } })
+      }
+      return undefined
+    },
+  },
+  {
+    name: 'Railway: the authorization endpoint has a resource of its own, and the code needs the right one',
+    build({ issuer, server }) {
+      const { origin, routes } = issuer
+      amend(issuer, ISSUER, { authorization_endpoint: `${origin}/authorize?resource=${encodeURIComponent(origin)}` })
+      const [authorize, token] = [routes['/authorize'], routes['/token']]
+      const isRight = (all: string[]) => all.length === 1 && all[0] === `${server.origin}/mcp`
+      routes['/authorize'] = (seen) =>
+        isRight(seen.query.getAll('resource')) ? (authorize?.(seen) ?? {}) : { status: 400, text: 'invalid_target' }
+      routes['/token'] = (seen) =>
+        isRight(formOf(seen).getAll('resource'))
+          ? (token?.(seen) ?? {})
+          : { status: 400, json: { error: 'invalid_target' } }
+      return undefined
+    },
+  },
+  {
+    name: 'Atlassian: metadata that names another issuer, which the person trusts',
+    build({ issuer, server }) {
+      const named = 'https://auth.example.com'
+      amend(issuer, ISSUER, { issuer: named })
+      return {
+        config: `servers:\n  it: { url: "${server.origin}/mcp", trusted_issuers: [{ expected: "${issuer.origin}", named: "${named}" }] }\n`,
+      }
+    },
+  },
+  {
+    name: 'Authentik, Hydra, pydantic: the issuer ends with a slash, and the resource metadata names it without',
+    build: (stage) => {
+      hasSlash(stage, ISSUER)
+      return undefined
+    },
+  },
+  {
+    name: 'JumpCloud: the same in an OpenID document alone, with iss in the answer',
+    build(stage) {
+      const { routes, origin } = stage.issuer
+      hasSlash(stage, ISSUER)
+      amend(stage.issuer, ISSUER, { authorization_response_iss_parameter_supported: true })
+      routes[OPENID] = routes[ISSUER] as NonNullable<(typeof routes)[string]>
+      delete routes[ISSUER]
+      const plain = routes['/authorize']
+      routes['/authorize'] = (seen) => {
+        const answer = plain?.(seen) ?? {}
+        const to = new URL(answer.headers?.location ?? '')
+        to.searchParams.set('iss', `${origin}/`)
+        return { ...answer, headers: { location: to.href } }
+      }
+      return undefined
+    },
+  },
+  {
+    name: 'Cognito: an OpenID document alone, without PKCE methods and without registration',
+    build({ issuer, server }) {
+      const { routes, origin } = issuer
+      const document = {
+        issuer: origin,
+        authorization_endpoint: `${origin}/authorize`,
+        token_endpoint: `${origin}/token`,
+        jwks_uri: `${origin}/keys`,
+      }
+      delete routes[ISSUER]
+      delete routes['/register']
+      routes[OPENID] = () => ({ json: document })
+      return {
+        config: `servers:\n  it: { url: "${server.origin}/mcp", provider: cognito }\nproviders:\n  cognito: { issuer: "${origin}", client_id: of-cognito }\n`,
+      }
+    },
+  },
+  {
+    name: 'Clerk: a device endpoint, two client authentications and client ID metadata documents',
+    build({ issuer }) {
+      amend(issuer, ISSUER, {
+        device_authorization_endpoint: `${issuer.origin}/device`,
+        grant_types_supported: ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'],
+        token_endpoint_auth_methods_supported: ['client_secret_basic', 'none'],
+        client_id_metadata_document_supported: true,
+        scopes_supported: ['openid', 'profile', 'email', 'public_metadata', 'offline_access'],
+      })
+      return undefined
+    },
+  },
+  {
+    name: 'Python SDK: no public clients, an issuer with a path',
+    build(stage) {
+      const { issuer } = stage
+      const path = '/tenant'
+      stage.state.issuer = `${issuer.origin}${path}`
+      amend(issuer, ISSUER, {
+        issuer: `${issuer.origin}${path}`,
+        token_endpoint_auth_methods_supported: ['client_secret_post', 'client_secret_basic'],
+      })
+      issuer.routes[`${ISSUER}${path}`] = issuer.routes[ISSUER] as NonNullable<(typeof issuer.routes)[string]>
+      delete issuer.routes[ISSUER]
+      const register = issuer.routes['/register']
+      issuer.routes['/register'] = (seen) => ({
+        status: 201,
+        json: { ...(register?.(seen).json as object), client_secret: 'of-the-client' },
+      })
+      const token = issuer.routes['/token']
+      issuer.routes['/token'] = (seen) => {
+        const form = formOf(seen)
+        const proves = form.get('client_secret') === 'of-the-client' || seen.headers.authorization !== undefined
+        return proves && form.has('client_id')
+          ? (token?.(seen) ?? {})
+          : { status: 401, json: { error: 'unauthorized_client', error_description: 'Missing client_id' } }
+      }
+      return undefined
+    },
+  },
+  {
+    name: 'Cloudflare: iss in the answer, as it said',
+    build({ issuer }) {
+      amend(issuer, ISSUER, { authorization_response_iss_parameter_supported: true })
+      const plain = issuer.routes['/authorize']
+      issuer.routes['/authorize'] = (seen) => {
+        const to = new URL(plain?.(seen).headers?.location ?? '')
+        to.searchParams.set('iss', issuer.origin)
+        return { status: 302, headers: { location: to.href } }
+      }
+      return undefined
+    },
+  },
+  {
+    name: 'Entra v1: every number is a text, and the resource is repeated',
+    build: answersTokens((token) => ({
+      json: {
+        ...token,
+        expires_in: '3599',
+        ext_expires_in: '3599',
+        expires_on: String(Math.floor(Date.now() / 1000) + 3599),
+        not_before: String(Math.floor(Date.now() / 1000) - 300),
+        resource: 'https://api.example.com',
+      },
+    })),
+  },
+  {
+    name: 'NetSuite: expires_in is a text',
+    build: answersTokens((token) => ({ json: { ...token, expires_in: '3600' } })),
+  },
+  {
+    name: 'SAP: a dead refresh token is a list of errors with 401',
+    build: () => undefined,
+    later: diesWith({ status: 401, json: [{ logref: 'x', message: 'The refresh token is not valid' }] }),
+  },
+  {
+    name: 'Shopify: access_token, scope and expires_in, nothing else',
+    build: answersTokens(({ access_token }) => ({ json: { access_token, scope: 'read_products', expires_in: 86399 } })),
+  },
+  {
+    name: 'Slack: ok, token_type user, no refresh token',
+    build: answersTokens(({ access_token }) => ({
+      json: { ok: true, access_token, token_type: 'user', expires_in: 3599 },
+    })),
+  },
+  {
+    name: 'GitHub: a form where JSON was meant, and a dead refresh token is 200',
+    build: answersTokens((token) => ({
+      text: new URLSearchParams(token as Record<string, string>).toString(),
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    })),
+    later: diesWith({
+      text: 'error=bad_refresh_token&error_description=The+refresh+token+passed+is+incorrect+or+expired.',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    }),
+  },
+  {
+    name: 'Obot: a dead refresh token is 400 invalid_request',
+    build: () => undefined,
+    later: diesWith({ status: 400, json: { error: 'invalid_request', error_description: 'refresh_token is invalid' } }),
+  },
+  {
+    name: 'FlowFuse: the same without a word',
+    build: () => undefined,
+    later: diesWith({ status: 400, json: { error: 'invalid_request' } }),
+  },
+  {
+    name: 'Better Auth: a session that is gone is 400 invalid_grant, though the client is forgotten too',
+    build: () => undefined,
+    later: diesWith({ status: 400, json: { error: 'invalid_grant', error_description: 'session not found' } }),
+  },
+  {
+    name: 'Productboard: an event without its empty line, on a stream that stays open',
+    build: streamed((json) => `event: message\ndata: ${json}\n`, true),
+  },
+  {
+    name: 'worldmonitor: the stream begins with an event of empty data',
+    build: streamed((json) => `id: 0\nretry: 1000\ndata: \n\nevent: message\nid: 1\ndata: ${json}\n\n`),
+  },
+  {
+    name: 'Postman: 202 to notifications has a text',
+    build(stage) {
+      before(stage, (_, message) =>
+        message && message.id === undefined
+          ? { status: 202, text: 'Accepted', headers: { 'content-type': 'text/plain; charset=utf-8' } }
+          : undefined,
+      )
+      return undefined
+    },
+  },
+  {
+    name: 'GitBook: an expired token is a redirect to the login page',
+    build: () => undefined,
+    async later(stage, host) {
+      const dead = new Set<string>()
+      refuseUsed(stage, dead)
+      before(stage, ({ headers }) =>
+        dead.has(String(headers.authorization).replace('Bearer ', ''))
+          ? { status: 307, headers: { location: `${stage.server.origin}/login` } }
+          : undefined,
+      )
+      await call(host)
+      expect(stage.tabs()).toBe(1)
+      expect(stage.server.requests.filter(({ path }) => path === '/login')).toEqual([])
+    },
+  },
+  {
+    name: 'Todoist: a tool error that says 401 is a tool error',
+    build(stage) {
+      before(stage, ({ headers }, message) =>
+        headers.authorization !== undefined && message?.method === 'tools/call' && message.params.name === 'upstream'
+          ? {
+              json: {
+                jsonrpc: '2.0',
+                id: message.id,
+                result: { isError: true, content: [{ type: 'text', text: '401' }] },
+              },
+            }
+          : undefined,
+      )
+      return undefined
+    },
+    async later(stage, host) {
+      const { result } = await host.request('tools/call', { name: 'upstream' })
+      expect(result).toMatchObject({ isError: true, content: [{ text: '401' }] })
+      expect(stage.tabs()).toBe(1)
+    },
+  },
+  {
+    name: 'ToolHive: a session belongs to the bytes of the access token, and ends with it',
+    build(stage) {
+      const owners = new Map<string, string>()
+      before(stage, (seen, message) => {
+        const { authorization } = seen.headers
+        const token = authorization?.replace('Bearer ', '')
+        if (token === undefined || !stage.state.accepts(token)) return undefined
+        const answer = plainOf(message)
+        if (message?.method === 'initialize') {
+          const id = `session-${owners.size}`
+          owners.set(id, token)
+          return { ...answer, headers: { 'mcp-session-id': id } }
+        }
+        const isMine = owners.get(String(seen.headers['mcp-session-id'])) === token
+        return isMine ? answer : { status: 401, json: { error: 'session belongs to another token' } }
+      })
+      return undefined
+    },
+    async later(stage, host) {
+      refuseUsed(stage, new Set())
+      await call(host)
+      await call(host)
+      expect(stage.tabs()).toBe(1)
+    },
+  },
+]
+
+function plainOf(message: any): Answer {
+  if (message?.id === undefined) return { status: message === undefined || message === '' ? 405 : 202 }
+  const serverInfo = { name: 'scripted', version: '1' }
+  const result =
+    message.method === 'initialize'
+      ? { protocolVersion: '2025-11-25', capabilities: { tools: {} }, serverInfo }
+      : { content: [] }
+  return { json: { jsonrpc: '2.0', id: message.id, result } }
+}
+
+export interface Closed {
+  readonly name: string
+  readonly build: Exhibit['build']
+  readonly code: string
+  /** What the person reads. */
+  readonly says: RegExp
+}
+
+export const CLOSED: readonly Closed[] = [
+  {
+    name: 'Cloudflare without the iss that it announced',
+    build({ issuer }) {
+      amend(issuer, ISSUER, { authorization_response_iss_parameter_supported: true })
+      return undefined
+    },
+    code: 'issuer_mismatch',
+    says: /iss/,
+  },
+  {
+    name: 'Atlassian as it is: metadata that names another issuer',
+    build({ issuer }) {
+      amend(issuer, ISSUER, { issuer: 'https://auth.example.com' })
+      return undefined
+    },
+    code: 'issuer_mismatch',
+    says: /trusted_issuers/,
+  },
+  {
+    name: 'Figma: a registration that is 403 Forbidden',
+    build({ issuer }) {
+      issuer.routes['/register'] = () => ({ status: 403, text: 'Forbidden' })
+      return undefined
+    },
+    code: 'registration_failed',
+    says: /client_id|--client-id/,
+  },
+  {
+    name: 'Manifest: a registration that is 401 in words of its own',
+    build({ issuer }) {
+      issuer.routes['/register'] = () => ({ status: 401, json: { statusCode: 401, message: 'Unauthorized' } })
+      return undefined
+    },
+    code: 'registration_failed',
+    says: /client_id|--client-id/,
+  },
+  {
+    name: 'roic.ai: a token endpoint that takes no form',
+    build({ issuer }) {
+      issuer.routes['/token'] = () => ({ status: 415, text: 'Unsupported Media Type: expected application/json' })
+      return undefined
+    },
+    code: 'token_request_failed',
+    says: /415|application\/json/,
+  },
+  {
+    name: 'Slack: a refused code is 200 with ok false',
+    build: answersTokens(() => ({ json: { ok: false, error: 'invalid_code' } })),
+    code: 'invalid_grant',
+    says: /invalid_code/,
+  },
+]
