@@ -126,6 +126,8 @@ export interface TokenStore {
   list(): Promise<AccountSummary[]>
   /** Whether the row is still at this generation. Every message asks, so it answers at once. */
   unchanged(key: TokenKey, generation: number): boolean
+  /** Keeps the tokens of this generation, which nothing renews any more. token_expired: the access token does not do either. */
+  unrenewable(key: TokenKey, generation: number, reason: string, code: SignInEnd): Promise<void>
   /** Records that the MCP server refused the new token of this generation. */
   refuse(key: TokenKey, generation: number): Promise<void>
 }

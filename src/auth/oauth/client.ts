@@ -10,10 +10,11 @@ import type { AuthorizationServerMetadata } from '../discovery/authorizationServ
 import { type TokenAnswer, type TokenResponse, toTokenResponse, toUser } from '../tokens/tokenSet.ts'
 import { basicCredentials, signingKey } from './authentication.ts'
 import { signingPair } from './dpop.ts'
-import { isInvalidGrant, translateOAuthError } from './errors.ts'
+import { translateOAuthError } from './errors.ts'
 import { fetchThrough } from './fetch.ts'
 import { DEVICE_GRANT } from './grantTypes.ts'
 import type { IdToken } from './normalize.ts'
+import { readRefreshFailure } from './refreshFailure.ts'
 
 export interface AuthorizationRequest {
   readonly redirectUri: string
@@ -80,14 +81,15 @@ export async function createOAuthClient(
         return withUser(connection, answer, claims)
       }),
 
-    /** 'rejected': the grant is invalid (`invalid_grant`, RFC 6749 section 5.2). All other failures are thrown. */
+    /** 'rejected': the grant is invalid (`invalid_grant`, RFC 6749 section 5.2). All other failures are thrown, also other refusals. */
     async refresh(refreshToken: string, parameters: RefreshParameters): Promise<TokenResponse | 'rejected'> {
       registerSecret([refreshToken], 'token')
       try {
         return toTokenResponse(await client.refreshTokenGrant(config, refreshToken, present(parameters), bound), rules)
       } catch (thrown) {
-        if (isInvalidGrant(thrown)) return 'rejected'
-        throw translateOAuthError(thrown, metadata.issuer)
+        const failure = readRefreshFailure(thrown, metadata.issuer)
+        if (failure === 'rejected') return failure
+        throw failure
       }
     },
 

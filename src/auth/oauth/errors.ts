@@ -139,7 +139,8 @@ const causes = function* (thrown: unknown): Generator<unknown> {
 
 const findBridgeError = (thrown: unknown) =>
   [...causes(thrown)].find((at): at is BridgeError => at instanceof BridgeError)
-const findResponse = (thrown: unknown) => [...causes(thrown)].find((at): at is Response => at instanceof Response)
+export const findResponse = (thrown: unknown) =>
+  [...causes(thrown)].find((at): at is Response => at instanceof Response)
 const textOf = (thrown: unknown) =>
   [...causes(thrown)].map((at) => (at instanceof Error ? at.message : '')).findLast((text) => text !== '') ??
   'no reason'
