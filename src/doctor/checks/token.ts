@@ -18,13 +18,12 @@ export const token: Check = {
     const record = await look.tokens.load(context.key())
     findings.record = record
     const { tokens } = record
-    if (tokens && record.lastErrorCode === 'token_expired')
-      return fail(
-        'token_expired',
-        `The server refused the access token, or it has expired. ${record.lastError}`,
-        LOGIN_AGAIN,
-      )
-    if (tokens) return await examineToken(tokens, context, findings, signal)
+    if (tokens) {
+      const found = await examineToken(tokens, context, findings, signal)
+      if (found.status === 'fail' || record.lastErrorCode !== 'token_expired') return found
+      const said = `The server refused the access token, or it has expired. ${record.lastError}`
+      return fail('token_expired', said, LOGIN_AGAIN)
+    }
     if (record.lastError === undefined) return notSignedIn(answer?.status)
     const { lastErrorCode = 'token_expired' } = record
     return fail(lastErrorCode, `Nobody is signed in: ${record.lastError}`, LOGIN_AGAIN)
