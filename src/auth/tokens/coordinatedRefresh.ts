@@ -22,7 +22,7 @@ export interface CoordinatedRefreshOptions {
   readonly strategy: RefreshStrategy
 }
 
-/** What is known of the access token: whether the MCP server refused it, to a request that it takes other tokens for. */
+/** Whether the MCP server refused the access token; unknown for a request in the background, which it may refuse though calls work. */
 export type AccessTokenIs = 'refused' | 'unknown'
 
 export interface CoordinatedRefresh {
@@ -35,6 +35,8 @@ export interface CoordinatedRefresh {
    * whichever process.
    */
   run(seen: TokenRecord, challenge?: Challenge, accessToken?: AccessTokenIs): Promise<TokenRecord>
+  /** A person asks for it, whatever was refused before. undefined: the refresh token is missing or refused. */
+  onRequest(seen: TokenRecord): Promise<TokenSet | undefined>
   /** When this process got tokens without a person, in ms since the epoch. */
   readonly obtainedAt: number
 }
@@ -95,19 +97,28 @@ export function createCoordinatedRefresh(options: CoordinatedRefreshOptions): Co
     }
   }
 
+  const isPossible: CoordinatedRefresh['isPossible'] = ({ tokens, lastError }) =>
+    clientCredentials !== undefined || (isRefreshable(tokens) && lastError === undefined)
+
+  const run: CoordinatedRefresh['run'] = (seen, challenge, accessToken = 'unknown') => {
+    running ??= leases
+      .run(tokenLease(key), TOKEN_LEASE_MS, () => refreshSeen(seen, challenge, accessToken))
+      .then(reload)
+      .finally(() => {
+        running = undefined
+      })
+    return running
+  }
+
   return {
-    isPossible: ({ tokens, lastError }) =>
-      clientCredentials !== undefined || (isRefreshable(tokens) && lastError === undefined),
+    isPossible,
     mayAskOnceMore: ({ tokens, lastError, generation }) =>
       isRefreshable(tokens) && lastError !== undefined && generation !== refusedGeneration,
-    run(seen, challenge, accessToken = 'unknown') {
-      running ??= leases
-        .run(tokenLease(key), TOKEN_LEASE_MS, () => refreshSeen(seen, challenge, accessToken))
-        .then(reload)
-        .finally(() => {
-          running = undefined
-        })
-      return running
+    run,
+    async onRequest(seen) {
+      if (!isPossible(seen) && !isRefreshable(seen.tokens)) return undefined
+      const { tokens, lastError } = await run(seen)
+      return lastError === undefined ? tokens : undefined
     },
     get obtainedAt() {
       return obtainedAt

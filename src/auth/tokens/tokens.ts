@@ -96,7 +96,6 @@ export function createTokens(options: TokensOptions): Tokens {
       if (mayRefresh && !isAskedAnew) {
         const isTooSoon = clock.now() < refresh.obtainedAt + REFRESH_AGAIN_MS
         if (isTooSoon && wasRefused(record, REFRESH_AGAIN_MS)) throw refusedAnew()
-        // A background request may be refused though calls are answered.
         record = await refresh.run(record, challenge, cause === 'background' ? 'unknown' : 'refused')
         if (isAnother(record, rejected)) return
       }
@@ -105,7 +104,7 @@ export function createTokens(options: TokensOptions): Tokens {
       if (wasRefused(record, ASK_AGAIN_MS) && !isAskedAnew) throw refusedAnew()
       const { scope } = challenge
       const wanted = scope === undefined ? challenge : withScope(challenge, requestedOf(record), scope)
-      await signIn(wanted, cause, async () => isAnother(await reload()))
+      await signIn(wanted, cause, async () => isAnother(await reload(), rejected))
     },
 
     async stepUp(refused, scope, challenge, cause) {
@@ -134,12 +133,7 @@ export function createTokens(options: TokensOptions): Tokens {
       return known?.tokens && store.unchanged(key, known.generation) ? known.tokens : (await reload()).tokens
     },
 
-    async refreshNow() {
-      const record = await reload()
-      if (!refresh.isPossible(record) && record.lastError === undefined) return undefined
-      const { tokens, lastError } = await refresh.run(record)
-      return lastError === undefined ? tokens : undefined
-    },
+    refreshNow: async () => refresh.onRequest(await reload()),
   }
 }
 

@@ -20,8 +20,9 @@ export const token: Check = {
     const { tokens } = record
     if (tokens) {
       const found = await examineToken(tokens, context, findings, signal)
-      if (found.status === 'fail' || record.lastErrorCode !== 'token_expired') return found
-      const said = `The server refused the access token, or it has expired. ${record.lastError}`
+      if (found.status === 'fail' || record.lastError === undefined) return found
+      const isEnded = record.lastErrorCode === 'token_expired'
+      const said = `${isEnded ? 'The server refused the access token, or it has expired' : 'The access token still works'}. ${record.lastError}`
       return fail('token_expired', said, LOGIN_AGAIN)
     }
     if (record.lastError === undefined) return notSignedIn(answer?.status)
