@@ -117,8 +117,10 @@ async function untilApproved(options: DeviceCodeOptions, poll: Poll, signal: Abo
   const parameters = { device_code: poll.deviceCode, resource: poll.resource }
   const need = idTokenNeed(options)
   for (let wait = poll.intervalMs; ; ) {
-    await clock.sleep(Math.min(wait, poll.expiresAt - clock.now()), signal)
-    if (clock.now() >= poll.expiresAt) throw new BridgeError('login_timed_out')
+    const left = poll.expiresAt - clock.now()
+    await clock.sleep(Math.min(wait, left), signal)
+    // A timer may end a moment early.
+    if (wait >= left || clock.now() >= poll.expiresAt) throw new BridgeError('login_timed_out')
     const answer = await poll.oauth.pollDevice(parameters, claims, need).catch((thrown: unknown) => {
       const error = asBridgeError(thrown)
       if (!PASSING.has(error.code)) throw error

@@ -10,10 +10,11 @@ import { type TokenAnswer, type TokenResponse, toTokenResponse, toUser } from '.
 import { basicCredentials, signingKey } from './authentication.ts'
 import { signingPair } from './dpop.ts'
 import { withoutRepetition } from './endpoint.ts'
-import { isInvalidGrant, translateOAuthError } from './errors.ts'
+import { translateOAuthError } from './errors.ts'
 import { type Fetch, fetchThrough } from './fetch.ts'
 import { DEVICE_GRANT } from './grantTypes.ts'
 import { type IdTokenNeed, type Tokens, taped, withIdToken } from './idToken.ts'
+import { readRefreshFailure } from './refreshFailure.ts'
 import type { AuthorizationRequest, OAuthClientOptions, Parameters, RefreshParameters } from './request.ts'
 
 /** One authorization server, one client. Every method throws BridgeError only. */
@@ -58,7 +59,7 @@ export async function createOAuthClient(
         return withUser(connection, claims, need, (config) => ask(config, config === connection.config ? identity : {}))
       }),
 
-    /** 'rejected': the grant is invalid (`invalid_grant`, RFC 6749 section 5.2). All other failures are thrown. */
+    /** 'rejected': the grant is invalid (`invalid_grant`, RFC 6749 section 5.2). All other failures are thrown, also other refusals. */
     async refresh(refreshToken: string, parameters: RefreshParameters): Promise<TokenResponse | 'rejected'> {
       registerSecret([refreshToken], 'token')
       try {
@@ -67,8 +68,9 @@ export async function createOAuthClient(
         const { answer } = await withIdToken(connection, ask, { need: 'checked', issuer })
         return toTokenResponse(answer, rules)
       } catch (thrown) {
-        if (isInvalidGrant(thrown)) return 'rejected'
-        throw translateOAuthError(thrown, issuer)
+        const failure = readRefreshFailure(thrown, issuer)
+        if (failure === 'rejected') return failure
+        throw failure
       }
     },
 

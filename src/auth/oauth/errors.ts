@@ -139,7 +139,8 @@ const causes = function* (thrown: unknown): Generator<unknown> {
 
 const findBridgeError = (thrown: unknown) =>
   [...causes(thrown)].find((at): at is BridgeError => at instanceof BridgeError)
-const findResponse = (thrown: unknown) => [...causes(thrown)].find((at): at is Response => at instanceof Response)
+export const findResponse = (thrown: unknown) =>
+  [...causes(thrown)].find((at): at is Response => at instanceof Response)
 /** The innermost text, and the status of a response that was not wanted. */
 export function reasonOf(thrown: unknown): string {
   const response = findResponse(thrown)
