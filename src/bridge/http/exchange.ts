@@ -5,8 +5,9 @@ import type { InFlight, PendingRequest } from '../message/inFlight.ts'
 import { type Message, parseMessage } from '../message/message.ts'
 import { isSessionLost, namesLostSession } from '../session/lost.ts'
 import type { Session } from '../session/session.ts'
+import type { Deliver } from './bodyMessages.ts'
 import type { StreamPosition } from './eventStream.ts'
-import { type Deliver, endedEarly, failure, isCut, noBatches, readAnswers, readStart, unexpected } from './response.ts'
+import { endedEarly, failure, isCut, noBatches, noMessage, readAnswers, readStart, unexpected } from './response.ts'
 import type { Send } from './send.ts'
 
 export interface ExchangeOptions {
@@ -58,6 +59,11 @@ export function createExchange(options: ExchangeOptions): Exchanger {
     /** Only its first message can say that it does not know the session: a server that has said more has begun to work. */
     let mayBeLost = sessionId !== undefined
     let nameless: BridgeError | undefined
+    /** What came instead of an answer: the reason, if none comes beside it. */
+    let instead: BridgeError | undefined
+    const odd = (bytes: Uint8Array) => {
+      instead ??= noMessage(bytes)
+    }
     const take = async (answer: Message) => {
       if (answer.kind === 'batch' && message.kind !== 'batch' && !session.hasBatches) throw noBatches(answer)
       if (lost) return
@@ -69,7 +75,10 @@ export function createExchange(options: ExchangeOptions): Exchanger {
           return
         }
         if (answer.answers[0] === 'null') nameless = failure(response, answer.bytes)
-        else if (!inFlight.settle(answer, pending)) throw unexpected(answer)
+        else if (!inFlight.settle(answer, pending)) {
+          instead ??= unexpected(answer)
+          return
+        }
         if (message.method === 'initialize') session.establish(response, answer)
         else session.note(message, answer)
       }
@@ -78,17 +87,18 @@ export function createExchange(options: ExchangeOptions): Exchanger {
     }
     if (response.status >= 200 && response.status < 300) {
       if (message.asks.length === 0) pending.finish()
+      const read = { limit, position, clock, awaits: inFlight.awaits }
       try {
-        await readAnswers(response, { limit, asks: message.asks, position }, take)
+        await readAnswers(response, { ...read, asks: message.asks }, { take, odd })
       } catch (thrown) {
-        if (position.lastId === undefined || open.size === 0 || !isCut(thrown)) throw thrown
+        if (!isCut(thrown) || (open.size > 0 && position.lastId === undefined)) throw thrown
       }
       mayBeLost = false
       if (lost) return 'lost'
       if (open.size > 0 && nameless) throw nameless
       if (open.size > 0 && position.lastId !== undefined)
-        await (await import('./resume.ts')).resume({ send, session, clock, limit, timeoutMs }, pending, position, take)
-      if (open.size > 0) throw endedEarly()
+        await (await import('./resume.ts')).resume({ ...read, send, session, timeoutMs }, pending, { take, odd })
+      if (open.size > 0) throw instead ?? endedEarly()
       return 'done'
     }
     const start = await readStart(response)

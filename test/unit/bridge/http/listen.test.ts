@@ -30,7 +30,7 @@ async function run(answers: readonly (HttpResponse | Error)[], session = createS
   const log = createFakeLogger()
   const renewed: string[] = []
   const renew = async (lost: string) => void renewed.push(lost)
-  await listen({ send, session, clock, log, limit: 1_000, deliver, renew }, ending.signal)
+  await listen({ send, session, clock, log, limit: 1_000, awaits: () => false, deliver, renew }, ending.signal)
   return { sent, delivered, sleeps: clock.sleeps, log, renewed }
 }
 
