@@ -86,7 +86,7 @@ export const ERRORS = {
   tls_failed: row(4, 1410, 'The server’s TLS certificate was not accepted.', 'Set ca_file in config.yaml to your organization’s CA file, or add the CA to the system’s certificate store.'),
   proxy_failed: row(4, 1430, 'The HTTP proxy did not make the connection.', 'Check HTTPS_PROXY, or list hosts to reach without it in NO_PROXY.'),
 
-  database_unreachable: row(5, 1501, 'The database cannot be opened.', 'Check database_url, the folder and its permissions.'),
+  database_unreachable: row(5, 1501, 'The database cannot be opened.', 'Check database_url, the folder and its permissions, and that its disk has room.'),
   database_locked: row(5, 1502, 'The database is locked by another program.', 'Close the programs that have oauth.db open, then try again.'),
   schema_missing: row(5, 1503, 'The database schema does not match this version.', 'Use the newest mcp-oauth-bridge with this database.'),
   keychain_unavailable: row(5, 1504, 'The OS keychain cannot be used.', 'Unlock or start it, or set secret_store: file.'),

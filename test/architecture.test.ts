@@ -57,6 +57,7 @@ const LEAVES = [
   'bounds.ts',
   'providerRules.ts',
   'present.ts',
+  'makeFolder.ts',
   'replaceFile.ts',
   'mcpPing.ts',
   'bareHost.ts',
