@@ -1,9 +1,9 @@
 // Changes a user's config file: a backup before the first change, symbolic links followed, the file replaced as a whole.
 import { copyFileSync, existsSync, lstatSync, readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { makeFolder } from '../disk/makeFolder.ts'
+import { replaceFile } from '../disk/replaceFile.ts'
 import { BridgeError } from '../errors.ts'
-import { makeFolder } from '../makeFolder.ts'
-import { replaceFile } from '../replaceFile.ts'
 
 const BACKUP = '.before-mcp-oauth-bridge'
 

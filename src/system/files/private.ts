@@ -1,8 +1,8 @@
 // Creates folders with 0700 and files with 0600 whatever the umask; refuses links and files of other users.
 import { accessSync, chmodSync, constants, lstatSync, type Stats, statSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { makeFolder } from '../../disk/makeFolder.ts'
 import { BridgeError } from '../../errors.ts'
-import { makeFolder } from '../../makeFolder.ts'
 
 /** Creates our own folder and its parents if necessary, and removes the permissions of group and others. */
 export function ensurePrivateFolder(folder: string): void {

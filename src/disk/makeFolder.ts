@@ -1,4 +1,4 @@
-// Creates a folder and its parents. Node's own `recursive` never returns where a folder exists and takes no other, as in /proc.
+// Creates a folder and its parents, and fails at once where Node’s own `recursive` never returns: in /proc, a folder exists and takes no other
 import { existsSync, mkdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 

@@ -2,9 +2,9 @@
 import { existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { makeFolder } from '../../src/makeFolder.ts'
-import { whyUnusable } from '../../src/system/files/private.ts'
-import { tempFolder } from '../fakes/tempFolder.ts'
+import { makeFolder } from '../../../src/disk/makeFolder.ts'
+import { whyUnusable } from '../../../src/system/files/private.ts'
+import { tempFolder } from '../../fakes/tempFolder.ts'
 
 const codeOf = (folder: string) => {
   try {
