@@ -46,7 +46,7 @@ export const ERRORS = {
   redirect_uri_mismatch: row(3, 1306, 'The authorization server does not accept the redirect URI.', 'Register exactly the callback_url with the provider: same scheme, host, port and path, no trailing slash.'),
   unauthorized: row(3, 1307, 'The server refused the token, and also a newly obtained one.', 'Run mcp-oauth-bridge logout, then mcp-oauth-bridge login; check that the account may use it.'),
   insufficient_scope: row(3, 1308, 'The server asks for a scope the token does not have.', 'Sign in again with the scope the server names: mcp-oauth-bridge login --scope "…" --force.'),
-  forbidden: row(3, 1309, 'The server forbids this request.', 'Check that the signed-in account may use this server: mcp-oauth-bridge status.'),
+  forbidden: row(3, 1309, 'The server forbids this request.', 'Ask the server’s owner whether you may use it. If somebody is signed in, check that it is the right account: mcp-oauth-bridge status.'),
   consent_required: row(3, 1310, 'The authorization server asks for consent.', 'Sign in again and consent, or ask an administrator to grant it.'),
   token_expired: row(3, 1311, 'The access token has expired and refresh failed.', 'Sign in again: mcp-oauth-bridge login.'),
   refresh_token_missing: row(3, 1312, 'The access token has expired and there is no refresh token.', 'Sign in again; add the scope offline_access if the provider knows it.'),
