@@ -3,7 +3,7 @@
 import type { BridgeError } from '../errors.ts'
 import type { Clock, Logger } from '../ports.ts'
 import type { LegacyConversation } from './conversation.ts'
-import type { Deliver } from './http/bodyMessages.ts'
+import type { Deliver } from './http/body/messages.ts'
 import type { Exchange } from './http/exchange.ts'
 import { noBatches, unexpected } from './http/response.ts'
 import type { Send } from './http/send.ts'

@@ -1,7 +1,7 @@
 // Which requests may be sent again after the connection broke, and which must not be repeated.
 import { BridgeError } from '../errors.ts'
 import type { Clock } from '../ports.ts'
-import type { Deliver } from './http/bodyMessages.ts'
+import type { Deliver } from './http/body/messages.ts'
 import type { Exchange } from './http/exchange.ts'
 import { isCut } from './http/response.ts'
 import type { PendingRequest } from './message/inFlight.ts'

@@ -1,7 +1,7 @@
 // Which transport carries a message: Streamable HTTP, or HTTP+SSE where a server speaks nothing else. A lost session is made again on both.
 import { asBridgeError, BridgeError } from '../errors.ts'
 import type { Cause, Clock, Logger } from '../ports.ts'
-import type { Deliver } from './http/bodyMessages.ts'
+import type { Deliver } from './http/body/messages.ts'
 import { createExchange, type Exchange } from './http/exchange.ts'
 import type { HttpSse } from './http/legacySse.ts'
 import { listen } from './http/listen.ts'

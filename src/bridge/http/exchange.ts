@@ -5,7 +5,7 @@ import type { InFlight, PendingRequest } from '../message/inFlight.ts'
 import { type Message, parseMessage } from '../message/message.ts'
 import { isSessionLost, namesLostSession } from '../session/lost.ts'
 import type { Session } from '../session/session.ts'
-import type { Deliver } from './bodyMessages.ts'
+import type { Deliver } from './body/messages.ts'
 import type { StreamPosition } from './eventStream.ts'
 import { endedEarly, failure, isCut, noBatches, noMessage, readAnswers, readStart, unexpected } from './response.ts'
 import type { Send } from './send.ts'
@@ -40,14 +40,7 @@ export interface Exchanger {
 export function createExchange(options: ExchangeOptions): Exchanger {
   const { send, session, inFlight, clock, limit, timeoutMs, renew } = options
 
-  let merged: { of: object; headers: Record<string, string> } = { of: {}, headers: HEADERS }
-  /** The same object from one call to the next: values derived from it are reused. */
-  const headers = () => {
-    const of = session.headers()
-    if (merged.of !== of) merged = { of, headers: { ...HEADERS, ...of } }
-    return merged.headers
-  }
-
+  const headers = createHeaders(session)
   const post = ({ message, cause, signal, transmission }: PendingRequest) =>
     send({ method: 'POST', headers: headers(), body: message.bytes, signal, transmission }, cause)
 
@@ -136,6 +129,16 @@ export function createExchange(options: ExchangeOptions): Exchanger {
   return {
     exchange,
     plain: async (pending, deliver) => void (await receive(await post(pending), pending, deliver)),
+  }
+}
+
+/** The headers of a message: the same object from one call to the next, so that values derived from it are reused. */
+function createHeaders(session: Session) {
+  let merged: { of: object; headers: Record<string, string> } = { of: {}, headers: HEADERS }
+  return () => {
+    const of = session.headers()
+    if (merged.of !== of) merged = { of, headers: { ...HEADERS, ...of } }
+    return merged.headers
   }
 }
 

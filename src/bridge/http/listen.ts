@@ -2,7 +2,7 @@
 import type { Cause, Clock, Logger } from '../../ports.ts'
 import type { Message } from '../message/message.ts'
 import type { Session } from '../session/session.ts'
-import type { BodyOptions, Deliver } from './bodyMessages.ts'
+import type { BodyOptions, Deliver } from './body/messages.ts'
 import { resumption, type StreamPosition } from './eventStream.ts'
 import { mediaType, readMessages } from './response.ts'
 import { isRefusal, type Send } from './send.ts'

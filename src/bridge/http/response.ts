@@ -4,8 +4,8 @@ import type { HttpResponse } from '../../ports.ts'
 import { quote } from '../../redaction/text.ts'
 import { type Message, nameOf, type RawId } from '../message/message.ts'
 import { Pieces } from '../message/pieces.ts'
-import { type BodyOptions, type Receiver, readBody } from './bodyMessages.ts'
-import { EVENT_STREAM, ForeignBody } from './bodyReader.ts'
+import { type BodyOptions, type Receiver, readBody } from './body/messages.ts'
+import { EVENT_STREAM, ForeignBody } from './body/reader.ts'
 
 export interface ReadOptions extends BodyOptions {
   /** The ids the answers may be for. */

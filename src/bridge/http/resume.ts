@@ -2,7 +2,7 @@
 import { BridgeError } from '../../errors.ts'
 import type { PendingRequest } from '../message/inFlight.ts'
 import type { Session } from '../session/session.ts'
-import type { BodyOptions, Receiver } from './bodyMessages.ts'
+import type { BodyOptions, Receiver } from './body/messages.ts'
 import { resumption } from './eventStream.ts'
 import { endedEarly, isCut, mediaType, readMessages } from './response.ts'
 import type { Send } from './send.ts'

@@ -1,9 +1,9 @@
 // Reads a body as what it is, by its first bytes: an event stream or JSON, whatever its content type says.
 
-import { withoutBom } from '../message/message.ts'
-import { Pieces } from '../message/pieces.ts'
-import { skipSpace } from '../message/scan.ts'
-import { EventReader, isClose, type StreamEvent, type StreamPosition } from './eventStream.ts'
+import { withoutBom } from '../../message/message.ts'
+import { Pieces } from '../../message/pieces.ts'
+import { skipSpace } from '../../message/scan.ts'
+import { EventReader, isClose, type StreamEvent, type StreamPosition } from '../eventStream.ts'
 
 export interface BodyReaderOptions {
   /** Largest message, in bytes. */

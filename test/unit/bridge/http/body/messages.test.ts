@@ -1,10 +1,10 @@
 // Answers as servers write them: whatever stands beside an answer, however its bytes are cut, and whether or not it ends.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { readBody } from '../../../../src/bridge/http/bodyMessages.ts'
-import type { StreamPosition } from '../../../../src/bridge/http/eventStream.ts'
-import { createFakeClock } from '../../../fakes/fakeClock.ts'
-import { respond, toChunks } from '../../../fakes/fakeHttp.ts'
+import { readBody } from '../../../../../src/bridge/http/body/messages.ts'
+import type { StreamPosition } from '../../../../../src/bridge/http/eventStream.ts'
+import { createFakeClock } from '../../../../fakes/fakeClock.ts'
+import { respond, toChunks } from '../../../../fakes/fakeHttp.ts'
 
 const A = '{"jsonrpc":"2.0","id":7,"result":{"text":"a: b\\n"}}'
 const B = '{"jsonrpc":"2.0","id":"b","error":{"code":-32000,"message":"no"}}'

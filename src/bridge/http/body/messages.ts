@@ -1,9 +1,9 @@
 // The body of a response → its messages, however the server wrote them: an event stream, one JSON text, or a message on each line.
-import { asBridgeError } from '../../errors.ts'
-import type { Clock, HttpResponse } from '../../ports.ts'
-import { type Message, parseMessage, type RawId } from '../message/message.ts'
-import { BodyReader } from './bodyReader.ts'
-import { ENDPOINT, type StreamEvent, type StreamPosition } from './eventStream.ts'
+import { asBridgeError } from '../../../errors.ts'
+import type { Clock, HttpResponse } from '../../../ports.ts'
+import { type Message, parseMessage, type RawId } from '../../message/message.ts'
+import { ENDPOINT, type StreamEvent, type StreamPosition } from '../eventStream.ts'
+import { BodyReader } from './reader.ts'
 
 /** Delivers one message of the server; resolves when more may be read. */
 export type Deliver = (message: Message) => Promise<void>
