@@ -1,11 +1,13 @@
 // Checks discovery exactly as a sign-in performs it, in three steps.
+import type { AuthorizationServerMetadata } from '../../auth/discovery/authorizationServer.ts'
+import { isDefault } from '../../auth/discovery/ownMetadata.ts'
 import { discover } from '../../auth/discovery/protectedResource.ts'
 import { bareHost } from '../../bareHost.ts'
 import { asBridgeError, type BridgeError, ERRORS, type ErrorCode } from '../../errors.ts'
 import type { Challenge } from '../../records.ts'
 import { quote } from '../../redaction/text.ts'
 import type { Check, CheckContext, Findings } from '../report/context.ts'
-import { failed, type Outcome, pass, skip, warn } from '../report/finding.ts'
+import { fail, failed, type Outcome, pass, skip, warn } from '../report/finding.ts'
 import { exceptionsUsed, listsS256 } from './exceptions.ts'
 
 const OF_SERVER: readonly ErrorCode[] = [
@@ -28,8 +30,11 @@ export const protectedResource: Check = {
     if (found === undefined) return skip('See the next check.')
     if (context.server?.issuer !== undefined)
       return pass('The server does not publish any; the configured issuer is used.')
+    const isOwn = new URL(found.issuer).origin === new URL(context.server?.url ?? found.issuer).origin
     return warn(
-      'The server does not publish any; its own origin is used as the authorization server.',
+      isOwn
+        ? 'The server does not publish any; its own origin is used as the authorization server.'
+        : `The server does not publish which resource it is; it names the authorization server ${quote(found.issuer)}.`,
       'Tell its owner about RFC 9728, or set issuer for its provider.',
     )
   },
@@ -74,9 +79,19 @@ function aboutOf({ code, details }: BridgeError, { resourceMetadata = '' }: Chal
 export const authorizationServer: Check = {
   name: 'authorization_server_metadata',
   about: 'server',
-  async run({ server, rules }, findings) {
+  async run(context, findings, signal) {
+    const { server, rules } = context
     const { metadata, issuer, discoveryFailure: failure, answer } = findings
     if (server && metadata && issuer !== undefined) {
+      if (isDefault(metadata) && (await isMissing(context, metadata, signal))) {
+        // Later checks would take the guess for a fact.
+        delete findings.metadata
+        return fail(
+          'discovery_failed',
+          `The server publishes no metadata, and ${metadata.authorization_endpoint}, where MCP 2025-03-26 expects the sign-in, does not exist.`,
+          NO_ENDPOINTS,
+        )
+      }
       const used = await exceptionsUsed({ server, metadata, issuer, challenge: answer?.challenge })
       const [first] = used
       if (first) return warn(used.map(({ text }) => text).join(' '), first.remedy, first.code)
@@ -92,11 +107,28 @@ export const authorizationServer: Check = {
   },
 }
 
+const NO_ENDPOINTS =
+  'Check that the URL is the MCP endpoint. If the server wants a key instead of a sign-in, pass it with --header-file. Otherwise set issuer of its provider in config.yaml.'
+
+/** Whether the guessed authorization endpoint is not there; one that refuses this request without a client exists. */
+async function isMissing({ guarded }: CheckContext, metadata: AuthorizationServerMetadata, signal: AbortSignal) {
+  const url = new URL(metadata.authorization_endpoint)
+  const http = await guarded()
+  const response = await http.request({ method: 'GET', url, headers: {}, idleMs: 10_000, signal, redirect: 'manual' })
+  response.discard()
+  return [404, 405, 410, 501].includes(response.status)
+}
+
 export const pkce: Check = {
   name: 'pkce',
   about: 'server',
   async run({ server, rules }, { metadata, discoveryFailure }): Promise<Outcome> {
     if (metadata && listsS256(metadata)) return pass('S256 is advertised.')
+    if (metadata && isDefault(metadata))
+      return warn(
+        'There is no metadata that could list S256; it is sent.',
+        'Ask its owner to publish metadata (RFC 8414) with code_challenge_methods_supported.',
+      )
     const { name } = metadata ? (await rules())(metadata.issuer) : {}
     if (metadata && server?.exceptions.allow_missing_s256 !== true)
       return pass(`S256 is not advertised; ${name ?? 'the provider'} is known to support it, so it is used.`)
