@@ -114,9 +114,15 @@ const NO_ENDPOINTS =
 async function isMissing({ guarded }: CheckContext, metadata: AuthorizationServerMetadata, signal: AbortSignal) {
   const url = new URL(metadata.authorization_endpoint)
   const http = await guarded()
-  const response = await http.request({ method: 'GET', url, headers: {}, idleMs: 10_000, signal, redirect: 'manual' })
-  response.discard()
-  return [404, 405, 410, 501].includes(response.status)
+  const request = { method: 'GET', url, headers: {}, idleMs: 10_000, signal, redirect: 'manual' } as const
+  const status = await http.request(request).then(
+    (response) => {
+      response.discard()
+      return response.status
+    },
+    () => undefined,
+  )
+  return status === 404 || status === 405 || status === 410
 }
 
 export const pkce: Check = {
