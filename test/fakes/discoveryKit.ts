@@ -21,7 +21,7 @@ export const metadata = (issuer: string, more: object = {}) => ({
 })
 export const resource = (more: object = {}) => ({ resource: MCP, authorization_servers: [AS], ...more })
 
-type Sites = Readonly<Record<string, Site>>
+export type Sites = Readonly<Record<string, Site>>
 /** What a server at MCP leads to, in an internet of `sites`. */
 export function run(sites: Sites, options: Partial<DiscoveryOptions> = {}, challenge: Challenge = { status: 401 }) {
   const http = createFakeHttp(sites)
