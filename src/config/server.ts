@@ -66,6 +66,7 @@ export function exceptionsOf(entry: ServerEntry): ServerExceptions {
       allow_http: entry.allow_http || undefined,
       allow_missing_s256: entry.allow_missing_s256 || undefined,
       trusted_issuers: entry.trusted_issuers?.length ? entry.trusted_issuers : undefined,
+      trusted_resource: entry.trusted_resource,
       allow_private: entry.allow_private?.length ? entry.allow_private : undefined,
     }),
   }

@@ -1,4 +1,6 @@
 // Complete sign-ins at servers whose documents are missing, elsewhere or unusable at first; and the ones where no document may be guessed.
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Routes } from '../servers/scriptedOrigin.ts'
 import { authorizationRoutes } from '../servers/scriptedOrigin.ts'
@@ -245,4 +247,25 @@ describe('a server that wants a key and no sign-in', () => {
     expect(found(guessed, 'pkce')).toMatchObject({ status: 'warn', detail: expect.stringContaining('it is sent') })
     expect(guessed.ok).toBe(true)
   })
+})
+
+test('metadata that names the server with another scheme is refused, and with trusted_resource it is used as written', async () => {
+  stage = await startProtectedStage()
+  const { server, issuer, home } = stage
+  const named = `${server.origin}/mcp`.replace('http:', 'https:')
+  server.routes[`${PRM}/mcp`] = () => ({ json: { resource: named, authorization_servers: [issuer.origin] } })
+  const refused = stage.host()
+  const { data } = await refused.failure()
+  expect(data.code).toBe('resource_mismatch')
+  expect(data.hint).toContain(`trusted_resource: "${named}"`)
+  await refused.close()
+  const config = join(home, 'config.yaml')
+  const entry = `{ url: "${server.origin}/mcp", trusted_resource: "${named}" }`
+  writeFileSync(config, `servers: { old: ${entry} }\n`, { mode: 0o600 })
+  expect((await stage.command('login', 'old', '--config', config)).code).toBe(0)
+  const authorization = issuer.requests.find(({ path }) => path === '/authorize')
+  expect(authorization?.query.get('resource')).toBe(named)
+  const report = JSON.parse((await stage.command('doctor', 'old', '--config', config, '--json')).stdout)
+  const check = report.checks.find(({ name }: { name: string }) => name === 'protected_resource_metadata')
+  expect(check).toMatchObject({ status: 'warn', code: 'resource_mismatch' })
 })

@@ -43,7 +43,7 @@ const withoutSlash = (text: string) => text.replace(/\/$/, '')
 const withoutScheme = (text: string) => text.replace(/^https?:/i, '')
 
 /** What a person may not see at once. '' where two texts differ in more than one way. */
-export function differenceOf(one: string, other: string): string {
+function differenceOf(one: string, other: string): string {
   if (withoutSlash(one) === withoutSlash(other)) return ' They differ in the slash at the end.'
   if (withoutScheme(one) === withoutScheme(other)) return ' They differ in the scheme: http and https.'
   return one.toLowerCase() === other.toLowerCase() ? ' They differ in the case of letters.' : ''

@@ -11,7 +11,6 @@ import {
   requireSecure,
 } from './authorizationServer.ts'
 import { fetchDocument, type JsonObject, type Nothing } from './fetchJson.ts'
-import { differenceOf } from './issuerName.ts'
 import { protectedResourceMembers, strings } from './members.ts'
 import { findOwnMetadata } from './ownMetadata.ts'
 import { isUncertain, type Result, search, tellingError, withMore } from './search.ts'
@@ -89,7 +88,7 @@ async function findResource(options: DiscoveryOptions, challenge: Challenge): Pr
       const headers = url.origin === server.origin ? serverHeaders : {}
       return isSecure(url, allowHttp) ? fetchDocument(http, url, headers, wholeMs) : notAsked(url)
     },
-    read: (document, url) => asResource(document, url, server),
+    read: (document, url) => asResource(document, url, options),
     // A server that describes another one is not asked in other ways, except where it names them.
     ends: (nothing, { href }) => isMismatch(nothing) && !named.slice(0, -1).some((followed) => followed.href === href),
   })
@@ -126,7 +125,11 @@ function notAsked(url: URL): Nothing {
 const KNOWN_BY = ['resource', 'authorization_servers']
 
 /** @throws BridgeError resource_mismatch, or discovery_failed where it does not say whose metadata it is */
-function asResource(written: JsonObject, url: URL, server: URL): { readonly value: ProtectedResource } | Nothing {
+function asResource(
+  written: JsonObject,
+  url: URL,
+  { server, trustedResource }: DiscoveryOptions,
+): { readonly value: ProtectedResource } | Nothing {
   if (KNOWN_BY.every((name) => written[name] === undefined)) return { kind: 'absent', gave: 'JSON that is no metadata' }
   const document = protectedResourceMembers(written)
   const resource = typeof document.resource === 'string' ? document.resource : undefined
@@ -135,7 +138,8 @@ function asResource(written: JsonObject, url: URL, server: URL): { readonly valu
     // The server's own word about itself: tokens are then requested for exactly its own address.
     const isOwn = url.origin === server.origin && issuers !== undefined
     if (!isOwn) throw withoutResource(url)
-  } else if (!isFor(resource, server)) throw mismatch(resource, url, server)
+  } else if (!isFor(resource, server) && !(resource === trustedResource && isOtherScheme(resource, server)))
+    throw mismatch(resource, url, server)
   const scopesSupported = strings(document.scopes_supported)
   return { value: { resource, issuers, scopesSupported, dpop: wantsDpop(document) } }
 }
@@ -146,10 +150,27 @@ const withoutResource = (url: URL) =>
     hint: 'Tell the server’s owner that resource is required (RFC 9728), or set issuer of its provider in config.yaml.',
   })
 
+/** The same server, but for the scheme and the port: one behind a proxy may not know by which it is reached. */
+function isOtherScheme(resource: string, server: URL): boolean {
+  if (!URL.canParse(resource)) return false
+  const { protocol, hostname, port, pathname, username, password } = new URL(resource)
+  const isWeb = protocol === 'http:' || protocol === 'https:'
+  const isSame = isWeb && hostname === server.hostname && port === server.port && username === '' && password === ''
+  const { origin } = server
+  return isSame && protocol !== server.protocol && isFor(origin + pathname, server)
+}
+
 const mismatch = (resource: string, url: URL, server: URL) =>
   new BridgeError('resource_mismatch', {
-    message: `The metadata at ${quote(url.href)} is for ${quote(resource)}, not for ${quote(server.href)}.${differenceOf(resource, server.href)}`,
+    message: `The metadata at ${quote(url.href)} is for ${quote(resource)}, not for ${quote(server.href)}.${isOtherScheme(resource, server) ? OTHER_SCHEME : ''}`,
+    ...(isOtherScheme(resource, server)
+      ? {
+          hint: `Tell the server’s owner: the proxy in front of it has probably lost the scheme. To trust exactly this name, give the server in config.yaml trusted_resource: ${quote(resource, 2_000)}.`,
+        }
+      : {}),
   })
+
+const OTHER_SCHEME = ' They differ in the scheme: http and https.'
 
 const wantsDpop = (document: JsonObject) =>
   document.dpop_bound_access_tokens_required === true ||

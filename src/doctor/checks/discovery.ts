@@ -25,6 +25,12 @@ export const protectedResource: Check = {
     if (!findings.answer) return skip('The server does not answer.')
     const found = await find(context, findings)
     if (findings.discoveryFailure?.about === 'resource') return findings.discoveryFailure
+    if (found?.resource !== undefined && found.resource === context.server?.exceptions.trusted_resource)
+      return warn(
+        `The metadata names the resource ${quote(found.resource)}, which trusted_resource allows.`,
+        'Ask its owner to write the address that clients use; then remove trusted_resource from config.yaml.',
+        'resource_mismatch',
+      )
     if (found?.resource !== undefined) return pass(`The metadata names the resource ${quote(found.resource)}.`)
     if (findings.answer.status !== 401) return skip('The server does not require a sign-in.')
     if (found === undefined) return skip('See the next check.')
@@ -44,7 +50,7 @@ export const protectedResource: Check = {
 async function find({ server, guarded, reach, rules }: CheckContext, findings: Findings) {
   if (!server || !findings.answer) return undefined
   const { challenge } = findings.answer
-  const { allow_missing_s256, trusted_issuers } = server.exceptions
+  const { allow_missing_s256, trusted_issuers, trusted_resource } = server.exceptions
   const options = {
     http: await guarded(),
     server: new URL(server.url),
@@ -53,6 +59,7 @@ async function find({ server, guarded, reach, rules }: CheckContext, findings: F
     allowHttp: server.allowHttp,
     allowMissingS256: allow_missing_s256 === true,
     trustedIssuers: trusted_issuers ?? [],
+    trustedResource: trusted_resource,
     rules: await rules(),
   }
   try {

@@ -149,9 +149,34 @@ describe('resource metadata for another server', () => {
     expect(await codeOf(run(without, {}, challenge).found)).toBe('resource_mismatch')
   })
 
-  test('says so if only the scheme differs', async () => {
+  test('says so if only the scheme differs, with the line that trusts exactly this name', async () => {
     const error = await errorOf(run({ [PRM]: () => json(resource({ resource: 'http://mcp.example/mcp' })) }).found)
     expect(error.message).toContain('They differ in the scheme: http and https.')
+    expect(error.hint).toContain('trusted_resource: "http://mcp.example/mcp"')
+  })
+
+  test.each(['http://mcp.example/mcp', 'http://mcp.example', 'http://mcp.example/'])(
+    'is accepted if it is %s, and a person trusts that name',
+    async (name) => {
+      const sites = { [PRM]: () => json(resource({ resource: name })), [AS + OAUTH]: () => json(metadata(AS)) }
+      expect((await run(sites, { trustedResource: name }).found).resource).toBe(name)
+      expect(await codeOf(run(sites, { trustedResource: `${name}x` }).found)).toBe('resource_mismatch')
+      expect(await codeOf(run(sites).found)).toBe('resource_mismatch')
+    },
+  )
+
+  test.each([
+    'http://evil.example/mcp',
+    'https://evil.example/mcp',
+    'https://mcp.example/other',
+    'http://mcp.example/other',
+    'http://mcp.example:8080/mcp',
+    'ftp://mcp.example/mcp',
+    'http://a:b@mcp.example/mcp',
+    'mcp',
+  ])('is refused even if a person writes that name: %s', async (name) => {
+    const sites = { [PRM]: () => json(resource({ resource: name })), [AS + OAUTH]: () => json(metadata(AS)) }
+    expect(await codeOf(run(sites, { trustedResource: name }).found)).toBe('resource_mismatch')
   })
 })
 
