@@ -32,6 +32,8 @@ export interface HttpRequest {
   readonly redirect?: 'manual' | undefined
   /** Addresses that may be connected to: the internet, or private networks too; omitted: any. */
   readonly within?: 'public' | 'private' | undefined
+  /** 'none': no cookie of the MCP server is sent, and none of the answer is kept. */
+  readonly cookies?: 'none' | undefined
 }
 
 /** One request on its connection, as its sender may know and end it; costs less than listening to a signal. */

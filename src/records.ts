@@ -112,6 +112,8 @@ export interface AttemptPlan extends Pick<TokenSet, 'issuer' | 'redirectUri' | '
   readonly idToken?: 'required' | 'checked'
   /** The authorization server's metadata as it was checked: the response is checked against it (RFC 9207 section 2.4). */
   readonly metadata: Readonly<Record<string, unknown>>
+  /** Other names of this authorization server that a person trusts (trusted_issuers), for `iss` of the response. */
+  readonly alsoNamed?: readonly string[]
   /** The client the server no longer knew. */
   readonly replaced?: string
   /** Identifies the settings it was created with; omitted: an older version created it. */

@@ -1,16 +1,31 @@
-// Finds out whether an authorization server has forgotten a client, before a person sees its error page.
+// Finds out whether an authorization server has forgotten a client, before a person sees its error page; the one judge of that, also for doctor.
 import { randomBytes } from 'node:crypto'
-import type { HttpClient, HttpResponse } from '../../ports.ts'
+import type { HttpClient } from '../../ports.ts'
 import type { AuthorizationServerMetadata } from '../discovery/authorizationServer.ts'
 import { textStart } from '../discovery/body.ts'
 import { withinTime } from '../discovery/deadline.ts'
 
 const TIMEOUT_MS = 5_000
 const LIMIT_BYTES = 64 * 1024
-/** Statuses with which an unknown client is refused; a login page never has them. */
-const REFUSALS = [400, 401, 403, 404, 422]
-const UNKNOWN =
-  /\binvalid_client\b|\bunauthorized_client\b|\b(unknown|unregistered) client\b|\bclient\b.{0,40}\b(not found|not registered|unknown)\b/i
+/** What browsers send: some servers tell a program less, or answer it with 200. */
+const ACCEPT = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8'
+/** Statuses of a proxy in front of the server, or of one that is busy: their words are not about our client. */
+const PASSING = [408, 425, 429, 502, 503, 504]
+const CLIENT = String.raw`(?:client|application|app)(?![ _-]?(?:certificate|cert|version|secret|hints?|ip)\b)`
+const UNKNOWN = new RegExp(
+  [
+    String.raw`\b(?:invalid|unauthorized)_client\b`,
+    String.raw`\b(?:invalid|unknown|unregistered|unrecogni[sz]ed|non-?existent|no such|not a (?:valid|known|registered))[ _-](?:oauth ?2?(?:\.0)? )?${CLIENT}(?:[ _-]?id)?\b`,
+    String.raw`\b${CLIENT}\b[^.;<>{}]{0,80}\b(?:(?:not|never)(?: be| been)? (?:found|registered|known|recogni[sz]ed|valid)|unknown|is invalid|(?:does not|doesn['’]t) exist|no longer exists?|(?:has been|was) (?:deleted|removed))\b`,
+    String.raw`\bclient[ _-]?(?:id[ _-])?(?:not[ _-](?:found|registered)|unknown|invalid)\b`,
+    String.raw`\b(?:could not|couldn['’]t|cannot|can['’]t|unable to) (?:find|recogni[sz]e) (?:the |a |this |your )?(?:oauth )?${CLIENT}\b`,
+  ].join('|'),
+  'i',
+)
+/** Members of an answer and parameters of a redirect that say what went wrong. */
+const TELLING = /^(?:error|error_?code|error_?description|error_?message|err|message|reason|detail|description|title)$/i
+/** A page that says nothing else; one with a form is for a person. */
+const LONGEST_PLAIN_PAGE = 1_000
 
 export interface Probe {
   readonly metadata: AuthorizationServerMetadata
@@ -26,12 +41,24 @@ export interface Probe {
  */
 export async function isUnknownClient(http: HttpClient, probe: Probe): Promise<boolean> {
   const url = authorizationUrl(probe)
-  const headers = { accept: 'text/html, application/json' }
+  const headers = { accept: ACCEPT }
   const request = async (signal: AbortSignal) => {
-    const response = await http.request({ method: 'GET', url, headers, signal, idleMs: TIMEOUT_MS, redirect: 'manual' })
-    if (REFUSALS.includes(response.status)) return UNKNOWN.test(await textStart(response.body, LIMIT_BYTES))
-    response.discard()
-    return UNKNOWN.test(errorOfRedirect(response, url) ?? '')
+    const asked = {
+      method: 'GET',
+      url,
+      headers,
+      signal,
+      idleMs: TIMEOUT_MS,
+      redirect: 'manual',
+      cookies: 'none',
+    } as const
+    const { status, headers: received, body, discard } = await http.request(asked)
+    if (PASSING.includes(status) || (status >= 300 && status < 400)) {
+      discard()
+      return saysSoInRedirect(received.location, url)
+    }
+    const text = await textStart(body, LIMIT_BYTES)
+    return status < 300 ? saysNothingElse(text) : UNKNOWN.test(text)
   }
   try {
     return await withinTime(TIMEOUT_MS, () => new Error('too late'), request)
@@ -54,7 +81,33 @@ function authorizationUrl({ metadata, clientId, redirectUri, parameters }: Probe
   return url
 }
 
-function errorOfRedirect({ headers: { location } }: HttpResponse, from: URL): string | null | undefined {
-  if (typeof location !== 'string' || !URL.canParse(location, from.href)) return undefined
-  return new URL(location, from.href).searchParams.get('error')
+/** To the redirect URI, or to an error page of the server's own. */
+function saysSoInRedirect(location: string | string[] | undefined, from: URL): boolean {
+  if (typeof location !== 'string' || !URL.canParse(location, from.href)) return false
+  const { searchParams, hash } = new URL(location, from.href)
+  return [...searchParams, ...new URLSearchParams(hash.slice(1))].some(
+    ([name, value]) => TELLING.test(name) && UNKNOWN.test(value),
+  )
+}
+
+/** With a good status: a JSON error, or a short page without anything to fill in. A page of a login may contain any words. */
+function saysNothingElse(text: string): boolean {
+  const json = asObject(text)
+  if (json) return Object.entries(json).some(([name, value]) => TELLING.test(name) && UNKNOWN.test(String(value)))
+  if (/<(?:form|input|button|select|textarea|iframe)\b/i.test(text)) return false
+  const words = text
+    .replace(/<(script|style|noscript|template|svg)\b.*?(?:<\/\1\s*>|$)|<!--.*?(?:-->|$)/gis, ' ')
+    .replace(/<[^>]*>/g, ' ')
+    .replace(/\s+/g, ' ')
+    .trim()
+  return words.length <= LONGEST_PLAIN_PAGE && UNKNOWN.test(words)
+}
+
+function asObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const json: unknown = JSON.parse(text)
+    return typeof json === 'object' && json !== null ? (json as Record<string, unknown>) : undefined
+  } catch {
+    return undefined
+  }
 }

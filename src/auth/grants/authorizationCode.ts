@@ -10,7 +10,7 @@ import { type AuthorizationRequestOptions, planAuthorization } from './authoriza
 import { type CompleteOptions, completeSignIn } from './complete.ts'
 import { handOver } from './handOver.ts'
 import { retryWithNewClient } from './retryWithNewClient.ts'
-import { validateIssuer } from './validateIssuer.ts'
+import { asNamed, validateIssuer } from './validateIssuer.ts'
 
 export interface AuthorizationCodeOptions extends AuthorizationRequestOptions, CompleteOptions {
   readonly clock: Clock
@@ -136,7 +136,7 @@ async function exchangeCode(
   const metadata = plan.metadata as AuthorizationServerMetadata
   const oauth = await clients.connect(issuer, client, { metadata, dpopKey })
   const callback = new URL(redirectUri)
-  callback.search = query.toString()
+  callback.search = asNamed(plan, query)
   const request = { redirectUri, state: attempt.state, codeVerifier, nonce, scope, resource, extra: {} }
   const answer = await oauth.redeem(callback, request, claims, plan.idToken ?? 'optional')
   logIdToken(log, issuer, answer)

@@ -11,6 +11,7 @@ import { newDpopKey } from '../oauth/dpop.ts'
 import { idTokenNeed } from '../oauth/idToken.ts'
 import type { BearerSource } from '../tokens/tokenSet.ts'
 import { type AuthRequest, type RequestOptions, requestFor, requestParameters } from './request.ts'
+import { namesTrusted } from './validateIssuer.ts'
 
 export interface AuthorizationRequestOptions extends RequestOptions {
   readonly clients: Clients
@@ -51,6 +52,7 @@ export async function planAuthorization(
     extra,
   })
   if (!isSecure(url, options.allowHttp)) throw new BridgeError('discovery_failed')
+  const alsoNamed = namesTrusted(issuer, metadata.issuer, options)
   log.debug('oauth:pkce', { message: 'code_verifier generated', verifierLength: codeVerifier.length })
   log.debug('oauth:pkce', { message: 'code_challenge created (SHA-256)', method: 'S256' })
   return {
@@ -63,6 +65,7 @@ export async function planAuthorization(
     authorizationUrl: url.href,
     ...present({
       account,
+      alsoNamed: alsoNamed.length === 0 ? undefined : alsoNamed,
       nonce,
       scope,
       resource,

@@ -1,6 +1,7 @@
 // Checks our client at the authorization server, and whether it accepts our redirect URI: without a person (prompt=none).
 import { createHash, randomBytes } from 'node:crypto'
 import { isConfirmedIssuer } from '../../auth/client/issuerCheck.ts'
+import { isUnknownClient } from '../../auth/client/probe.ts'
 import { textStart } from '../../auth/discovery/body.ts'
 import { chooseAuthMethod } from '../../auth/oauth/authentication.ts'
 import { isIssuerOf, presetOf } from '../../config/providerPresets.ts'
@@ -87,6 +88,7 @@ export const redirectUri: Check = {
         : pass(`${redirect} will be registered at the first sign-in.`)
     const url = new URL(metadata.authorization_endpoint)
     if (!isSecure(url, context.server?.allowHttp ?? false)) return skip('The authorization endpoint is not https.')
+    const http = await context.guarded()
     const challenge = createHash('sha256').update(randomBytes(32)).digest('base64url')
     const query = {
       response_type: 'code',
@@ -99,8 +101,18 @@ export const redirectUri: Check = {
       code_challenge_method: 'S256',
     }
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
-    return await preflight(await context.guarded(), url, redirect, signal)
+    const outcome = await preflight(http, url, redirect, signal)
+    if (outcome.code === 'redirect_uri_mismatch') return outcome
+    // The same judge as before a sign-in.
+    const isUnknown = await isUnknownClient(http, { metadata, clientId: client, redirectUri: redirect, parameters: {} })
+    return isUnknown ? unknown(client, context) : outcome
   },
+}
+
+function unknown(client: string, { server }: CheckContext): Outcome {
+  const said = `The authorization server does not recognize the client ${quote(client)}.`
+  if (client === server?.clientId) return fail('invalid_client', said, 'Check client_id and client_secret.')
+  return fail('invalid_client', said, 'Sign in again, which registers a new client: mcp-oauth-bridge login --force.')
 }
 
 /** A server that accepts the redirect URI redirects to it, whatever the result (RFC 6749 section 4.1.2.1). */
@@ -130,8 +142,6 @@ function judge(status: number, text: string, redirect: string): Outcome {
       `Register exactly ${redirect} with the provider, or set callback_url to what is registered. ${mistakes}`,
     )
   }
-  if (status >= 400 && /client/i.test(text))
-    return fail('invalid_client', 'The authorization server does not recognize this client.')
   if (status >= 400)
     return warn(
       `The authorization server answers ${status} to a sign-in with ${redirect}.`,

@@ -109,12 +109,12 @@ export function createReach(server: URL, trusted: readonly string[], resolve = r
   }
 }
 
-/** The same client, with each request limited to these addresses. */
+/** The same client for the login path: each request is limited to these addresses, and the MCP server's cookies are not for it. */
 export function withinReach(http: HttpClient, reach: Reach): HttpClient {
   return {
     async request(request) {
       const within = await reach.bound(request.url)
-      return http.request(within === undefined ? request : { ...request, within })
+      return http.request({ ...request, cookies: 'none', ...(within === undefined ? {} : { within }) })
     },
     close: () => http.close(),
   }

@@ -13,7 +13,7 @@ import { proxyRefused } from './proxy.ts'
 const MAX_REDIRECTS = 5
 
 export interface HttpOptions extends ConnectionOptions {
-  /** The one origin whose cookies are kept, in memory. */
+  /** The one origin whose cookies are kept, in memory; requests that want none neither send nor set one. */
   readonly cookieOrigin?: string
   /** A request's body has left this process, or its answer has begun. */
   readonly onTaken?: (body: HttpRequest['body']) => void
@@ -32,7 +32,7 @@ export function createHttp(options: HttpOptions): Http {
   const hop = async (url: URL, request: HttpRequest): Promise<HttpResponse> => {
     const { within } = request
     const route = within === undefined ? connections.route(url) : await connections.bounded(url, within)
-    const sticky = route.origin === cookieOrigin
+    const sticky = route.origin === cookieOrigin && request.cookies !== 'none'
     const cookie = sticky ? jar.header(url) : undefined
     const asked = cookie === undefined ? request : withCookie(request, cookie)
     const taken = onTaken ? () => onTaken(request.body) : nothing

@@ -181,6 +181,14 @@ describe('a callback', () => {
     expect(tokenRequests()).toEqual([])
   })
 
+  test('of an issuer under a name that a person trusts (trusted_issuers) completes the sign-in', async () => {
+    const other = 'https://other.example'
+    const { login, begin, tokenRequests } = setUp({ trustedIssuers: [{ expected: ISSUER, named: other }] })
+    const { attempt } = await begin()
+    expect((await login.handleCallback(query({ code: 'c', state: attempt.state, iss: other }))).kind).toBe('done')
+    expect(tokenRequests()).toHaveLength(1)
+  })
+
   test('of another account than the requested one stores nothing', async () => {
     const { login, begin, store } = setUp({ account: 'ada@example.com' })
     const { attempt } = await begin()

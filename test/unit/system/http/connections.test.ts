@@ -193,6 +193,20 @@ describe('cookies', () => {
     expect(other.requests.map(({ headers }) => headers.cookie)).toEqual([undefined, undefined])
     expect(server.requests.map(({ headers }) => headers.cookie)).toEqual([undefined, 'our=1'])
   })
+
+  test.each(['GET', 'POST'] as const)(
+    'of the MCP server do not reach an authorization server on the same origin by %s, whose own are not kept',
+    async (method) => {
+      const server = await serve(({ path }, _, response) =>
+        response.setHeader('set-cookie', path === '/mcp' ? 'mcp=1; Path=/' : 'login=1; Path=/').end(),
+      )
+      const { send } = client({ cookieOrigin: server.origin })
+      await text(await send(`${server.origin}/mcp`))
+      await text(await send(`${server.origin}/token`, { method, cookies: 'none' }))
+      await text(await send(`${server.origin}/mcp`))
+      expect(server.requests.map(({ headers }) => headers.cookie)).toEqual([undefined, undefined, 'mcp=1'])
+    },
+  )
 })
 
 test('onTaken reports when a large body has been sent, before the answer arrives', async () => {
