@@ -30,9 +30,8 @@ export interface HttpRequest {
   readonly transmission?: Transmission | undefined
   /** 'manual' returns a redirect unchanged. */
   readonly redirect?: 'manual' | undefined
-  /** Addresses that may be connected to: the internet, or private networks too; omitted: any. */
+  /** Addresses that may be connected to: the internet, or private networks too; omitted: any. `cookies`: none is sent or kept. */
   readonly within?: 'public' | 'private' | undefined
-  /** 'none': no cookie of the MCP server is sent, and none of the answer is kept. */
   readonly cookies?: 'none' | undefined
 }
 

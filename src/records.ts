@@ -98,6 +98,20 @@ export interface Attempt extends TokenKey {
   readonly plan?: AttemptPlan
 }
 
+/**
+ * What the bridge adds to a request although nobody configured it: parameters, and scopes for refresh tokens (offline_access) and
+ * identity (openid stands for email and profile too). `token_resource`: the resource at the token endpoint only.
+ */
+export type Addition =
+  | 'resource'
+  | 'token_resource'
+  | 'audience'
+  | 'scope'
+  | 'offline_access'
+  | 'openid'
+  | 'prompt'
+  | 'login_hint'
+
 /** What the login process adds before it shows the authorization URL. */
 export interface AttemptPlan extends Pick<TokenSet, 'issuer' | 'redirectUri' | 'scope' | 'resource' | 'dpopKey'> {
   readonly client: RegisteredClient
@@ -116,6 +130,10 @@ export interface AttemptPlan extends Pick<TokenSet, 'issuer' | 'redirectUri' | '
   readonly alsoNamed?: readonly string[]
   /** The client the server no longer knew. */
   readonly replaced?: string
+  /** A code was spent by trying an authentication method that the server does not take; another one is known now. */
+  readonly methodChanged?: true
+  /** What was left out after the server refused it. */
+  readonly leftOut?: readonly Addition[]
   /** Identifies the settings it was created with; omitted: an older version created it. */
   readonly bounds?: string
   /** The query of the redirect, for the process that owns the attempt, or that takes it over. Sealed with the plan. */
@@ -145,6 +163,10 @@ export interface RegisteredClient {
   readonly privateKey?: string
   /** RFC 7591 token_endpoint_auth_method */
   readonly authMethod: string
+  /** Where and with which token the registration can be deleted (RFC 7592); known when it was just made. */
+  readonly management?: { readonly uri: string; readonly token: string }
+  /** Where it is registered with another redirect URI than the one that was wanted. */
+  readonly redirectUri?: string
   /** A configured client: by id, or by its metadata document. Omitted: dynamically registered. */
   readonly own?: 'configured' | 'document'
 }

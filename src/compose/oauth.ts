@@ -1,5 +1,6 @@
 // Picks the parts of OAuth: clients, refresh and the grants, each made of code that loads on first use.
 import { createHash } from 'node:crypto'
+import type { Configured } from '../auth/client/additions.ts'
 import type { Clients, ClientsOptions } from '../auth/client/clients.ts'
 import type { PresetIssuers } from '../auth/client/issuerCheck.ts'
 import type { SecurityOverrides } from '../auth/discovery/overrides.ts'
@@ -42,12 +43,20 @@ export function composeOAuth(
 
   const rules = memoizeAsync(async () => (await import('../config/providerPresets.ts')).rulesFor(config.server))
 
+  /** What a person configured is never left out of a request. */
+  const asked = (): Configured => {
+    const { scopes, resource, authorizeParameters = {} } = config.server ?? {}
+    const parameters = Object.keys(authorizeParameters)
+    return { scopes: scopes !== undefined, resource: resource !== undefined, parameters }
+  }
+
   const clients = memoizeAsync(async () => {
     const { createClients } = await import('../auth/client/clients.ts')
     const { clients: known, cache, leases } = await storage.open()
     return createClients({
       ...clientsOf(config),
       bounds: boundsOf(config),
+      asked: asked(),
       presetIssuers: await presetIssuers(config.server),
       confirmIssuer,
       http: await guarded(),
@@ -65,7 +74,7 @@ export function composeOAuth(
     return createRefresh({ clients: await clients(), clock, log, rules: await rules(), bearer: server().bearer })
   })
 
-  const requestOptions = async (): Promise<RequestOptions> => {
+  const requestOptions = async (): Promise<RequestOptions & { readonly clients: Clients }> => {
     const { issuer, scopes, resource, headers: serverHeaders } = server()
     const bounds = await reach()
     return {
@@ -73,6 +82,7 @@ export function composeOAuth(
       ...(bounds ? { checkAddress: bounds.check } : {}),
       http: await guarded(),
       rules: await rules(),
+      clients: await clients(),
       serverHeaders,
       issuer,
       scopes,
@@ -85,7 +95,7 @@ export function composeOAuth(
     const { createClientCredentials } = await import('../auth/grants/clientCredentials.ts')
     const { bearer, url, authorizeParameters } = server()
     const { audience } = authorizeParameters
-    const known = { clients: await clients(), clock, log, bearer, redirectUri, server: new URL(url), audience }
+    const known = { clock, log, bearer, redirectUri, server: new URL(url), audience }
     return createClientCredentials({ ...(await requestOptions()), ...known })
   })
 
@@ -96,7 +106,6 @@ export function composeOAuth(
       ...(await requestOptions()),
       attempts,
       store,
-      clients: await clients(),
       // As the bridge will send them: every attempt that is completed here is of our server.
       verifyTokens: createVerifier(http, { ...authorizerOf(config), clock, log }),
       clock,

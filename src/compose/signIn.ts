@@ -1,4 +1,5 @@
 // Picks what a sign-in needs: of the config, the stores, the grants and the ways to a person.
+import { wantNewClient } from '../auth/client/newClient.ts'
 import type { Tokens } from '../auth/tokens/tokens.ts'
 import type { Config } from '../config/config.ts'
 import { keyOf, serverOf } from '../config/target.ts'
@@ -25,7 +26,7 @@ export async function composeSignIn(
   { clock, log }: Pick<Runtime, 'clock' | 'log'>,
   { network, storage, oauth, person, tokens }: SignInParts,
 ): Promise<SignInDeps> {
-  const { attempts, leases, tokens: store } = await storage.open()
+  const { attempts, leases, tokens: store, cache } = await storage.open()
   const { http } = network
   const settings = settingsOf(config)
   return {
@@ -40,6 +41,7 @@ export async function composeSignIn(
     tokens,
     authorizationCode: oauth.authorizationCode,
     deviceCode: oauth.deviceCode,
+    wantNewClient: () => wantNewClient(cache, settings.key.server, clock.now()),
     listener: person.listener,
     health: {
       database: async () => probeDatabase((await storage.open()).database),

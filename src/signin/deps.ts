@@ -31,6 +31,8 @@ export interface SignInDeps {
   /** The same one for all attempts of this process. */
   readonly authorizationCode: () => Promise<AuthorizationCodeFlow>
   readonly deviceCode: () => Promise<DeviceCodeFlow>
+  /** The next sign-in registers a new client where the client is our own registration. */
+  readonly wantNewClient: () => Promise<void>
   readonly listener: () => Promise<CallbackListener>
   /** What the endpoints beside the callback ask. */
   readonly health: Health

@@ -38,7 +38,8 @@ export async function signIn(
     return { as: 'client' }
   }
   const challenge = await interruptible(challengeOf(deps))
-  const attempt = await interruptible(beginOrJoin(deps, challenge, terminal))
+  if (when === 'again') await interruptible(deps.wantNewClient())
+  const attempt = await interruptible(beginOrJoin(deps, challenge, terminal, when))
   try {
     await complete(deps, attempt, ending, how, terminal)
   } catch (thrown) {
@@ -56,9 +57,11 @@ async function beginOrJoin(
   { attempts, clock, settings, fits }: SignInDeps,
   challenge: Challenge,
   terminal: SignInTerminal,
+  when: SignInWishes['when'],
 ): Promise<Attempt> {
   const { key, wishes, sessionTimeoutMs } = settings
-  const asking = { wishes, fits }
+  // What is pending may wait at an error page, with the client that is to be replaced.
+  const asking = { wishes, fits: when === 'again' ? () => false : fits }
   const { attempt, begun, superseded } = await attempts.begin(key, challenge, clock.now() + sessionTimeoutMs, asking)
   if (!begun) terminal.write('A sign-in to this server is already pending.\n')
   if (superseded) terminal.write('A sign-in with different options was pending; this one replaces it.\n')

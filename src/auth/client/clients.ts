@@ -1,22 +1,20 @@
 // The client we use at an authorization server, for a new sign-in and for stored tokens: the configured one, a client ID metadata document, or a registered one.
 import { BridgeError } from '../../errors.ts'
-import type { Leases } from '../../ports.ts'
 import { present } from '../../present.ts'
 import type { RegisteredClient } from '../../records.ts'
 import type { AuthorizationServerMetadata } from '../discovery/authorizationServer.ts'
-import { explainDefaults } from '../discovery/ownMetadata.ts'
 import { chooseAuthMethod } from '../oauth/authentication.ts'
 import { createOAuthClient, type OAuthClient } from '../oauth/client.ts'
 import type { IdToken } from '../oauth/normalize.ts'
+import { type Configured, createLeftOut, type LeftOut, relationOf } from './additions.ts'
 import { createIssuerCheck, type IssuerCheckOptions } from './issuerCheck.ts'
 import { createMetadataCache, type MetadataCache, type MetadataCacheOptions } from './metadataCache.ts'
-import { isUnknownClient } from './probe.ts'
-import { registerClient } from './registration.ts'
+import { withOtherWays } from './otherWays.ts'
+import { createRegistrations, type RegistrationsOptions } from './registrations.ts'
 
-export interface ClientsOptions extends MetadataCacheOptions, IssuerCheckOptions {
-  readonly leases: Leases
-  /** Longest silence of an authorization server, in ms. */
-  readonly timeoutMs: number
+export interface ClientsOptions extends MetadataCacheOptions, IssuerCheckOptions, RegistrationsOptions {
+  /** What a person configured of the requests; omitted: nothing. */
+  readonly asked?: Configured
   /** URL of our client ID metadata document; with `metadataKey` it authenticates by private_key_jwt. */
   readonly metadataUrl?: string | undefined
   readonly metadataKey?: string | undefined
@@ -31,6 +29,7 @@ export interface ConnectOptions {
 }
 
 export interface Clients extends Pick<MetadataCache, 'remember'> {
+  readonly leftOut: LeftOut
   /**
    * The client for a new sign-in; registers one where nothing is configured, or what was registered is no longer known there.
    * `parameters`: scope and resource of the sign-in.
@@ -56,19 +55,29 @@ export interface Clients extends Pick<MetadataCache, 'remember'> {
   connect(issuer: string, client: RegisteredClient, connecting?: ConnectOptions): Promise<OAuthClient>
   /**
    * After the server refused the client `refused`: the newly registered one. undefined: we must not replace it.
+   * `scope`: what the client has to be registered for.
    * @throws BridgeError registration_failed
    */
-  replacement(issuer: string, redirectUri: string, refused: string): Promise<RegisteredClient | undefined>
+  replacement(
+    issuer: string,
+    redirectUri: string,
+    refused: string,
+    scope?: string,
+  ): Promise<RegisteredClient | undefined>
   /** Undoes a replacement that the server refused too. */
   restore(issuer: string, redirectUri: string, client: RegisteredClient): Promise<void>
-  /** The next sign-in registers a new client. */
-  forget(issuer: string, redirectUri: string): Promise<void>
+  /** The next sign-in registers a new client: this registration is deleted where the server said how, and forgotten here. */
+  forget(issuer: string, redirectUri: string, clientId: string): Promise<void>
 }
 
-const REGISTER_LEASE_MS = 4_000
+/** How long the method that a server accepted is tried first, in ms. */
+const METHOD_MS = 90 * 24 * 60 * 60 * 1000
+const NOTHING: Configured = { scopes: false, resource: false, parameters: [] }
 
 export function createClients(options: ClientsOptions): Clients {
-  const { http, clients, leases, clock, rules, timeoutMs, configured, metadataUrl, metadataKey } = options
+  const { http, clients, cache, clock, rules, timeoutMs, configured, metadataUrl, asked = NOTHING } = options
+  const registrations = createRegistrations(options)
+  const leftOut = createLeftOut(cache, clock.now, asked, options.server)
   const metadataCache = createMetadataCache(options)
   const mayBeUsedAt = createIssuerCheck(options)
 
@@ -83,44 +92,19 @@ export function createClients(options: ClientsOptions): Clients {
 
   const fromDocument = (metadata: AuthorizationServerMetadata): RegisteredClient | undefined => {
     if (metadataUrl === undefined || metadata.client_id_metadata_document_supported !== true) return undefined
-    const key = present({ privateKey: metadataKey })
+    const key = present({ privateKey: options.metadataKey })
     return { clientId: metadataUrl, ...key, authMethod: chooseAuthMethod(metadata, key), own: 'document' }
   }
 
   const isOurs = (clientId: string) => clientId === configured?.clientId || clientId === metadataUrl
 
-  const isExpired = ({ secretExpiresAt }: RegisteredClient) =>
-    secretExpiresAt !== undefined && secretExpiresAt <= clock.now()
-
-  /** Registers again, once for all processes: only while the stored client is still `refused`. */
-  const register = (
-    metadata: AuthorizationServerMetadata,
-    issuer: string,
-    redirectUri: string,
-    refused: string | undefined,
-  ) =>
-    leases.run(`register:${issuer} ${redirectUri}`, REGISTER_LEASE_MS, async () => {
-      const meanwhile = await clients.load(issuer, redirectUri)
-      if (meanwhile && meanwhile.clientId !== refused) return meanwhile
-      const registered = await registerClient(http, metadata, redirectUri, timeoutMs).catch((thrown: unknown) => {
-        throw explainDefaults(thrown, metadata)
-      })
-      await clients.save(issuer, redirectUri, registered)
-      return registered
-    })
-
   return {
     remember: metadataCache.remember,
+    leftOut,
 
     async forSignIn(metadata, redirectUri, issuer = metadata.issuer, parameters = {}) {
       const given = (await fromConfig(metadata, issuer)) ?? fromDocument(metadata)
-      if (given) return given
-      const known = await clients.load(issuer, redirectUri)
-      if (known && !isExpired(known)) {
-        const probe = { metadata, clientId: known.clientId, redirectUri, parameters }
-        if (!(await isUnknownClient(http, probe))) return known
-      }
-      return register(metadata, issuer, redirectUri, known?.clientId)
+      return given ?? registrations.forSignIn({ issuer, redirectUri }, metadata, parameters)
     },
 
     async configuredClient(issuer) {
@@ -132,8 +116,8 @@ export function createClients(options: ClientsOptions): Clients {
 
     async ofTokens(issuer, clientId, redirectUri) {
       const known = async () => {
-        const registered = await clients.load(issuer, redirectUri)
-        if (registered?.clientId === clientId) return registered
+        const registered = await registrations.find({ issuer, redirectUri }, clientId)
+        if (registered) return registered
         if (configured?.clientId === clientId) {
           await mayBeUsedAt(issuer)
           return fromConfig(await metadataCache.load(issuer), issuer)
@@ -151,17 +135,34 @@ export function createClients(options: ClientsOptions): Clients {
       // Also for a client that was chosen earlier or elsewhere: it is only ever used with its own issuer.
       if (client.own === 'configured') await mayBeUsedAt(issuer)
       const known = metadata ?? (await metadataCache.load(issuer))
-      return createOAuthClient(known, client, { http, timeoutMs, rules: rules(issuer), ...connecting })
+      const place = `auth-method:${issuer} ${client.clientId}`
+      const learned = client.clientSecret === undefined ? undefined : await cache.get(place, clock.now())
+      const authMethod = typeof learned === 'string' ? learned : client.authMethod
+      const connection = { http, timeoutMs, rules: rules(issuer), ...connecting }
+      return withOtherWays({
+        client: { ...client, authMethod },
+        connectWith: (method) => createOAuthClient(known, { ...client, authMethod: method }, connection),
+        onMethod: (method) => cache.put(place, method, clock.now() + METHOD_MS),
+        configured: asked,
+        relation: relationOf(options.server, known.token_endpoint, options.issuer),
+        leftOut: await leftOut.of(issuer),
+        onLeftOut: (additions) => leftOut.remember(issuer, additions),
+      })
     },
 
-    async replacement(issuer, redirectUri, refused) {
+    async replacement(issuer, redirectUri, refused, scope) {
       const registered = await clients.load(issuer, redirectUri)
       if (registered?.clientId !== refused && isOurs(refused)) return undefined
-      return register(await metadataCache.load(issuer), issuer, redirectUri, refused)
+      return registrations.replace({ issuer, redirectUri }, await metadataCache.load(issuer), refused, scope)
     },
 
-    restore: (issuer, redirectUri, client) => clients.save(issuer, redirectUri, client),
+    async restore(issuer, redirectUri, client) {
+      const useless = await clients.load(issuer, redirectUri)
+      if (useless && useless.clientId !== client.clientId)
+        await registrations.discard({ issuer, redirectUri }, useless.clientId)
+      await clients.save(issuer, redirectUri, client)
+    },
 
-    forget: (issuer, redirectUri) => clients.remove(issuer, redirectUri),
+    forget: (issuer, redirectUri, clientId) => registrations.discard({ issuer, redirectUri }, clientId),
   }
 }

@@ -3,13 +3,15 @@ import { asBridgeError, BridgeError } from '../../errors.ts'
 import type { Clock } from '../../ports.ts'
 import { present } from '../../present.ts'
 import type { Attempt, AttemptPlan, CallbackPage, TokenSet } from '../../records.ts'
+import { atTokenEndpoint, leaveOut, relationOf } from '../client/additions.ts'
 import type { AuthorizationServerMetadata } from '../discovery/authorizationServer.ts'
 import { newTokenSet } from '../tokens/tokenSet.ts'
 import { logIdToken } from './account.ts'
+import { anotherRound } from './anotherRound.ts'
 import { type AuthorizationRequestOptions, planAuthorization } from './authorizationRequest.ts'
 import { type CompleteOptions, completeSignIn } from './complete.ts'
 import { handOver } from './handOver.ts'
-import { retryWithNewClient } from './retryWithNewClient.ts'
+import { configuredOf } from './request.ts'
 import { asNamed, validateIssuer } from './validateIssuer.ts'
 
 export interface AuthorizationCodeOptions extends AuthorizationRequestOptions, CompleteOptions {
@@ -66,17 +68,22 @@ export function createAuthorizationCodeFlow(options: AuthorizationCodeOptions): 
   /** The code is redeemed once: the attempt was claimed for it. */
   const redeem = async (attempt: Attempt, plan: AttemptPlan, query: URLSearchParams): Promise<CallbackPage> => {
     log.debug('oauth:pkce', { message: 'code_verifier retrieved for the token exchange' })
+    const scopes = attempt.challenge.status === 403 ? 'needed' : 'wanted'
+    const at = query.has('error') ? 'authorization' : 'code'
+    const relation = relationOf(new URL(attempt.server), String(plan.metadata.token_endpoint), options.issuer)
+    const round = { ...options, configured: configuredOf(options) }
     const tokens = await exchangeCode(options, { attempt, plan, query }).catch(
-      retryWithNewClient(options, attempt.id, plan),
+      anotherRound(round, { attemptId: attempt.id, plan, at, relation, scopes }),
     )
     if ('again' in tokens) return { kind: 'again', authorizationUrl: tokens.again }
+    await rememberLeftOut(options, plan)
     await completeSignIn(options, attempt, tokens, plan.account)
     return { kind: 'done', server: attempt.server }
   }
 
   const settleFailed = async ({ id, plan }: Attempt, { code, message, hint }: BridgeError) => {
     // A registration that the server has forgotten must not block the next sign-in.
-    if (code === 'invalid_client' && plan) await clients.forget(plan.issuer, plan.redirectUri)
+    if (code === 'invalid_client' && plan) await clients.forget(plan.issuer, plan.redirectUri, plan.client.clientId)
     await attempts.settle(id, { status: 'failed', code, message, hint })
   }
 
@@ -120,6 +127,12 @@ const afterInterruption = (error: BridgeError, query: URLSearchParams) =>
         cause: error,
       })
 
+/** The scopes of the servers themselves are asked for again: another call may need them. */
+const rememberLeftOut = async ({ clients }: AuthorizationCodeOptions, { issuer, leftOut = [] }: AttemptPlan) => {
+  const additions = leftOut.filter((addition) => addition !== 'scope')
+  if (additions.length > 0) await clients.leftOut.remember(issuer, additions)
+}
+
 interface Redirected {
   readonly attempt: Attempt
   readonly plan: AttemptPlan
@@ -137,7 +150,8 @@ async function exchangeCode(
   const oauth = await clients.connect(issuer, client, { metadata, dpopKey })
   const callback = new URL(redirectUri)
   callback.search = asNamed(plan, query)
-  const request = { redirectUri, state: attempt.state, codeVerifier, nonce, scope, resource, extra: {} }
+  const sent = leaveOut({ resource }, atTokenEndpoint(plan.leftOut ?? []))
+  const request = { redirectUri, state: attempt.state, codeVerifier, nonce, scope, ...sent, extra: {} }
   const answer = await oauth.redeem(callback, request, claims, plan.idToken ?? 'optional')
   logIdToken(log, issuer, answer)
   const asked = { issuer, clientId: client.clientId, redirectUri, ...present({ scope, resource, dpopKey }) }

@@ -4,6 +4,7 @@ import type { Logger, TokenStore } from '../../ports.ts'
 import { present } from '../../present.ts'
 import type { Attempt, AttemptPlan } from '../../records.ts'
 import { isSecure } from '../../secureUrl.ts'
+import { leaveOut } from '../client/additions.ts'
 import type { Clients } from '../client/clients.ts'
 import type { AuthorizationServerMetadata } from '../discovery/authorizationServer.ts'
 import { randomNonce, randomVerifier } from '../oauth/client.ts'
@@ -29,7 +30,8 @@ export interface AuthorizationRequestOptions extends RequestOptions {
 export async function planAuthorization(
   options: AuthorizationRequestOptions,
   attempt: Attempt,
-  redirectUri: string,
+  /** The redirect URI, unless the server registers another one. */
+  wanted: string,
 ): Promise<AttemptPlan> {
   const { clients, log, account, bearer, bounds } = options
   const request = await requestFor(options, new URL(attempt.server), attempt.challenge, 'person')
@@ -37,7 +39,8 @@ export async function planAuthorization(
   const need = idTokenNeed(options)
   await clients.remember(issuer, request.published)
   await options.checkAddress?.(new URL(metadata.authorization_endpoint))
-  const client = await clients.forSignIn(metadata, redirectUri, issuer, requestParameters(request))
+  const client = await clients.forSignIn(metadata, wanted, issuer, requestParameters(request))
+  const { redirectUri = wanted } = client
   const oauth = await clients.connect(issuer, client, { metadata })
   const codeVerifier = randomVerifier()
   const nonce = scope?.split(' ').includes('openid') && metadata.jwks_uri !== undefined ? randomNonce() : undefined
@@ -65,6 +68,7 @@ export async function planAuthorization(
     authorizationUrl: url.href,
     ...present({
       account,
+      leftOut: request.leftOut.length === 0 ? undefined : request.leftOut,
       alsoNamed: alsoNamed.length === 0 ? undefined : alsoNamed,
       nonce,
       scope,
@@ -79,7 +83,7 @@ export async function planAuthorization(
 async function extraParameters(
   { store, account, authorizeParameters }: AuthorizationRequestOptions,
   attempt: Attempt,
-  { metadata, rules, resource }: AuthRequest,
+  { metadata, rules, resource, leftOut }: AuthRequest,
 ): Promise<Record<string, string>> {
   const parameters: Record<string, string> = {
     ...rules.parameters,
@@ -88,9 +92,10 @@ async function extraParameters(
     ...loginHint(account, metadata),
   }
   const { generation, tokens } = await store.load(attempt)
+  const kept = (given: Record<string, string>) => present(leaveOut(given, leftOut)) as Record<string, string>
   // Somebody signed in before, but there is no refresh token: only a new consent returns one.
-  if (rules.reconsent === undefined || generation === 0 || tokens?.refreshToken !== undefined) return parameters
-  return { ...parameters, prompt: withPrompt(parameters.prompt, rules.reconsent) }
+  if (rules.reconsent === undefined || generation === 0 || tokens?.refreshToken !== undefined) return kept(parameters)
+  return kept({ ...parameters, prompt: withPrompt(parameters.prompt, rules.reconsent) })
 }
 
 /** OpenID Connect Core section 3.1.2.1; where the server lists it, the person chooses even when they are signed in there. */

@@ -50,7 +50,7 @@ const LONGEST_CODE = 64
 const LONGEST_ADDRESS = 2_000
 
 export function createDeviceCodeFlow(options: DeviceCodeOptions): DeviceCodeFlow {
-  const { clients, clock, redirectUri } = options
+  const { clients, clock } = options
 
   const wishes = ({ rules, resource }: AuthRequest) => ({
     audience: options.audience ?? (rules.audience === 'resource' ? resource : undefined),
@@ -62,7 +62,8 @@ export function createDeviceCodeFlow(options: DeviceCodeOptions): DeviceCodeFlow
       const { issuer, metadata, scope, resource } = asked
       if (metadata.device_authorization_endpoint === undefined) throw new BridgeError('device_unsupported')
       await clients.remember(issuer, asked.published)
-      const client = await clients.forSignIn(metadata, redirectUri, issuer, requestParameters(asked))
+      const client = await clients.forSignIn(metadata, options.redirectUri, issuer, requestParameters(asked))
+      const { redirectUri = options.redirectUri } = client
       const dpopKey = asked.binding === 'dpop' ? newDpopKey() : undefined
       const oauth = await clients.connect(issuer, client, { metadata, dpopKey })
       const device = await oauth.deviceAuthorization({ ...wishes(asked), scope, resource })

@@ -3,8 +3,10 @@
 import type { HttpClient } from '../../ports.ts'
 import { present } from '../../present.ts'
 import type { ProviderRules, RulesOf } from '../../providerRules.ts'
-import type { Challenge } from '../../records.ts'
+import type { Addition, Challenge } from '../../records.ts'
 import { resourceName } from '../../redaction/shownUrl.ts'
+import { type Configured, leaveOut } from '../client/additions.ts'
+import type { Clients } from '../client/clients.ts'
 import type { AuthorizationServerMetadata, Published } from '../discovery/authorizationServer.ts'
 import type { SecurityOverrides } from '../discovery/overrides.ts'
 import { type Discovered, discover } from '../discovery/protectedResource.ts'
@@ -23,6 +25,7 @@ export interface RequestOptions extends SecurityOverrides {
   readonly resource: string | undefined
   /** Claims wanted for X-User-* headers. */
   readonly claims: readonly string[]
+  readonly clients: Pick<Clients, 'leftOut'>
 }
 
 export interface AuthRequest {
@@ -33,6 +36,8 @@ export interface AuthRequest {
   readonly rules: ProviderRules
   readonly scope: string | undefined
   readonly resource: string | undefined
+  /** What this authorization server refuses of what we add. */
+  readonly leftOut: readonly Addition[]
   /** RFC 9449: 'dpop' if both servers want tokens bound to a key. */
   readonly binding: 'bearer' | 'dpop'
 }
@@ -55,16 +60,34 @@ export async function requestFor(
     authorizationServer: who === 'person' ? offered : undefined,
     identity: who === 'person' && options.claims.length > 0,
   })
+  const sent = {
+    scope: scope ?? (who === 'person' ? rules.scopes?.join(' ') : undefined),
+    resource: resourceOf(options.resource, rules, found.resource ?? resourceName(server)),
+  }
+  const leftOut = await options.clients.leftOut.of(issuer)
   return {
     issuer,
     metadata,
     published,
     rules,
-    scope: scope ?? (who === 'person' ? rules.scopes?.join(' ') : undefined),
-    resource: resourceOf(options.resource, rules, found.resource ?? resourceName(server)),
+    leftOut,
+    ...leaveOut(sent, leftOut),
     binding: bindingOf(challenge, found),
   }
 }
+
+/** What a person configured of the requests of a sign-in. */
+export const configuredOf = ({
+  scopes,
+  resource,
+  authorizeParameters = {},
+}: Pick<RequestOptions, 'scopes' | 'resource'> & {
+  readonly authorizeParameters?: Readonly<Record<string, string>>
+}): Configured => ({
+  scopes: scopes !== undefined,
+  resource: resource !== undefined,
+  parameters: Object.keys(authorizeParameters),
+})
 
 /** As parameters of a request, without those that are not set. */
 export function requestParameters({ scope, resource }: AuthRequest): { scope?: string; resource?: string } {

@@ -220,8 +220,11 @@ function authentication(metadata: AuthorizationServerMetadata, registered: Regis
   if (authMethod === 'private_key_jwt' && privateKey !== undefined) return signed(metadata, privateKey)
   if (clientSecret === undefined || authMethod === 'none') return client.None()
   if (authMethod === 'client_secret_post') return client.ClientSecretPost(clientSecret)
-  return (_server, { client_id: clientId }, _body, headers) =>
+  return (_server, { client_id: clientId }, body, headers) => {
+    // Some servers look there only (RFC 6749 section 3.2.1 allows it); a client registered by hand may be at one that refuses it.
+    if (registered.own === undefined) body.set('client_id', clientId)
     headers.set('authorization', basicCredentials(clientId, clientSecret))
+  }
 }
 
 /** Reads the key when it is needed; the assertion's algorithm is spelled as the server lists it. */

@@ -3,7 +3,7 @@ import { retryAfter } from '../../bounds.ts'
 import { BridgeError, type ErrorCode } from '../../errors.ts'
 import { present } from '../../present.ts'
 import { quote } from '../../redaction/text.ts'
-import { meaningOf } from './providerErrors.ts'
+import { meaningOf, namedScopes, refusedPart } from './providerErrors.ts'
 
 interface OAuthError {
   readonly code?: string
@@ -100,11 +100,12 @@ function oauthError(thrown: OAuthError, issuer: string): BridgeError {
   if (status !== undefined && (status >= 500 || status === 429))
     return busy(issuer, status, thrown.response?.headers.get('retry-after') ?? null, thrown)
   const meaning = meaningOf({ error, description, numbers: numbersOf(thrown.cause) })
+  const about = refusedPart({ error, description })
   return new BridgeError(meaning?.code ?? CODES.get(error) ?? 'login_failed', {
     message,
     ...present({ hint: meaning?.hint }),
     cause: thrown,
-    details: { error },
+    details: { error, ...present({ about }), ...(about === 'scope' ? { scopes: namedScopes(description) } : {}) },
   })
 }
 

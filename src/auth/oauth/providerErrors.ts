@@ -17,7 +17,8 @@ const REDIRECT =
   'Azure portal > App registrations > your app > Authentication: register exactly the callback_url, and check tenant_id in config.yaml.'
 const CONSENT =
   'Sign in again with prompt: consent in config.yaml, or have an administrator grant consent (Azure portal > App registrations > your app > API permissions).'
-const RESOURCE = 'Omit the resource: login --force --resource none, or resource: none for its provider in config.yaml.'
+const NO_RESOURCE =
+  'Omit the resource: login --force --resource none, or resource: none for its provider in config.yaml.'
 
 /** https://learn.microsoft.com/entra/identity-platform/reference-error-codes */
 const AADSTS = new Map<number, Meaning>([
@@ -25,8 +26,8 @@ const AADSTS = new Map<number, Meaning>([
   [500112, { code: 'redirect_uri_mismatch', hint: REDIRECT }],
   [65001, { code: 'consent_required', hint: CONSENT }],
   [90094, { code: 'consent_required', hint: CONSENT }],
-  [901002, { code: 'invalid_target', hint: RESOURCE }],
-  [9010010, { code: 'invalid_target', hint: RESOURCE }],
+  [901002, { code: 'invalid_target', hint: NO_RESOURCE }],
+  [9010010, { code: 'invalid_target', hint: NO_RESOURCE }],
   [501481, { code: 'pkce_failed' }],
   [700016, { code: 'invalid_client' }],
   [
@@ -57,3 +58,42 @@ export function meaningOf({ error, description = '', numbers }: Said): Meaning |
     return { code: 'pkce_failed' }
   return undefined
 }
+
+/** What of a request a refusal is about: the proof of the client, one of its parameters, or, without any word, anything. */
+export type RefusedPart = 'client' | 'scope' | 'resource' | 'audience' | 'prompt' | 'login_hint' | 'nonce' | 'unnamed'
+
+/** Codes that name no parameter; invalid_resource and the last three are of Entra and of frameworks. */
+const GENERAL = [
+  'invalid_request',
+  'invalid_grant',
+  'invalid_resource',
+  'invalid_parameter',
+  'unsupported_parameter',
+  'bad_request',
+]
+const RESOURCE = /\bresource(?![ _-]?(?:owner|server))(?:s|_?indicators?)?\b/i
+const PARTS: readonly (readonly [RefusedPart, RegExp])[] = [
+  ['client', /\bclient[ _-]?(?:id|secret|credentials?|authentication)\b|\bauthenticate the client\b/i],
+  ['login_hint', /\blogin_?hint\b/i],
+  ['nonce', /\bnonce\b/i],
+  ['prompt', /\bprompt\b/i],
+  ['scope', /\bscopes?\b|\boffline_access\b/i],
+  ['audience', /\baudience\b/i],
+  ['resource', RESOURCE],
+]
+
+/** undefined: it is about something else. A refused grant is only about what it names. */
+export function refusedPart({ error, description = '' }: Pick<Said, 'error' | 'description'>): RefusedPart | undefined {
+  if (error === 'invalid_scope') return 'scope'
+  if (error === 'invalid_target') return 'resource'
+  if (!GENERAL.includes(error)) return undefined
+  if (error === 'invalid_grant') return RESOURCE.test(description) ? 'resource' : undefined
+  const named = PARTS.find(([, words]) => words.test(description))?.[0]
+  if (named !== undefined) return named
+  if (error === 'invalid_resource') return 'resource'
+  return description === '' && error === 'invalid_request' ? 'unnamed' : undefined
+}
+
+/** The scopes for refresh tokens and identity that a refusal names, separated by spaces. */
+export const namedScopes = (description = ''): string =>
+  ['offline_access', 'openid', 'email', 'profile'].filter((scope) => description.includes(scope)).join(' ')

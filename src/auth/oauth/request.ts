@@ -26,7 +26,7 @@ export interface OAuthClientOptions {
 
 export type Parameters = Readonly<Record<string, string | undefined>>
 
-export interface RefreshParameters {
+export type RefreshParameters = {
   readonly scope: string | undefined
   readonly resource: string | undefined
 }

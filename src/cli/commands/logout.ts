@@ -1,4 +1,5 @@
 // Sign-out: revokes the tokens at the authorization server (RFC 7009), then deletes them, even if the server is down.
+import { wantNewClient } from '../../auth/client/newClient.ts'
 import { TOKEN_LEASE_MS, tokenLease } from '../../auth/tokens/coordinatedRefresh.ts'
 import type { App } from '../../compose/app.ts'
 import { keyOf, sameKey } from '../../config/target.ts'
@@ -9,7 +10,7 @@ import { withoutControls, withoutQueries } from '../../redaction/text.ts'
 import type { ProcessIO } from '../process.ts'
 import type { CommandLine } from '../words/args.ts'
 
-type Parts = Pick<App, 'config' | 'log' | 'storage' | 'oauth'>
+type Parts = Pick<App, 'config' | 'clock' | 'log' | 'storage' | 'oauth'>
 
 /** Composes the app for another server, with that one's settings; the caller closes it. */
 type ComposeFor = (key: TokenKey) => Promise<Pick<App, 'oauth' | 'close'>>
@@ -25,7 +26,7 @@ export async function logout(
       message: `Pass either a server or --all to logout, not both.`,
       hint: 'Nobody was signed out. Omit one of them.',
     })
-  const { tokens, leases, clients } = await app.storage.open()
+  const { tokens, leases, clients, keyBackends } = await app.storage.open()
   const accounts = (await tokens.list()).filter(({ signedIn }) => signedIn)
   const chosen = line.has('all') ? accounts : accounts.filter(sameKey(keyOf(app.config)))
   if (chosen.length === 0)
@@ -37,7 +38,9 @@ export async function logout(
   for (const account of chosen) {
     // Under the tokens' lease, so that no bridge refreshes what is being revoked.
     const revoked = await leases.run(tokenLease(account), TOKEN_LEASE_MS, async () => {
-      const outcome = line.has('keep-remote') ? 'kept' : await revoke(app, account, composeFor)
+      const left = (await tokens.list()).filter(({ signedIn, issuer }) => signedIn && issuer === account.issuer)
+      const alone = left.length === 1
+      const outcome = line.has('keep-remote') ? 'kept' : await revoke(app, account, composeFor, alone)
       await forget(tokens, account)
       return outcome
     })
@@ -45,9 +48,16 @@ export async function logout(
     const from = withoutControls(withoutQueries(account.server) + profile)
     stderr.write(`Signed out of ${from}${NOTE[revoked]}.\n`)
   }
+  // Whoever signs out because no sign-in works begins anew: also the registration may be the reason. Without a key, nothing is stored.
+  if (!line.has('all') && keyBackends().length > 0) await beginAnew(app).catch(() => undefined)
   // Registrations are deleted too: without the sealing key, their secrets would prevent a new key.
   if (line.has('all')) await clients.removeAll()
   return 0
+}
+
+async function beginAnew({ config, clock, storage }: Parts): Promise<void> {
+  const { cache } = await storage.open()
+  await wantNewClient(cache, keyOf(config).server, clock.now())
 }
 
 const NOTE = {
@@ -58,11 +68,12 @@ const NOTE = {
   failed: '; revocation failed, so the tokens remain valid until they expire',
 } as const
 
-/** A token that cannot be read or revoked must not prevent its deletion. */
+/** A token that cannot be read or revoked must not prevent its deletion. `alone`: nobody else needs the registration of its client. */
 async function revoke(
   { config, log, storage, oauth: ours }: Parts,
   key: TokenKey,
   composeFor: ComposeFor,
+  alone: boolean,
 ): Promise<keyof typeof NOTE> {
   let other: Awaited<ReturnType<ComposeFor>> | undefined
   try {
@@ -77,6 +88,7 @@ async function revoke(
     )
     const refresh = tokens.refreshToken !== undefined && (await oauth.revoke(tokens.refreshToken, 'refresh_token'))
     const access = await oauth.revoke(tokens.accessToken, 'access_token')
+    if (alone) await clients.forget(tokens.issuer, tokens.redirectUri, tokens.clientId)
     return access && (refresh || tokens.refreshToken === undefined)
       ? 'revoked'
       : refresh

@@ -2,12 +2,14 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { isConfirmedIssuer } from '../../auth/client/issuerCheck.ts'
 import { isUnknownClient } from '../../auth/client/probe.ts'
+import { registeredFor } from '../../auth/client/registrations.ts'
 import { textStart } from '../../auth/discovery/body.ts'
 import { chooseAuthMethod } from '../../auth/oauth/authentication.ts'
 import { isIssuerOf, presetOf } from '../../config/providerPresets.ts'
 import { BridgeError } from '../../errors.ts'
 import type { HttpClient } from '../../ports.ts'
 import { present } from '../../present.ts'
+import type { RegisteredClient } from '../../records.ts'
 import { quote } from '../../redaction/text.ts'
 import { isSecure } from '../../secureUrl.ts'
 import type { Check, CheckContext, Findings } from '../report/context.ts'
@@ -23,7 +25,7 @@ export const registration: Check = {
     const { metadata } = findings
     if (!metadata) return skip('No metadata was found.')
     const { clientId, clientSecret, clientKey, clientMetadataUrl } = context.server ?? {}
-    const client = await clientOf(context, findings)
+    const client = (await clientOf(context, findings))?.clientId
     if (client !== undefined && client === clientId) {
       const alone = await unbound(context, findings)
       if (alone) return alone
@@ -77,15 +79,15 @@ export const redirectUri: Check = {
   name: 'redirect_uri',
   about: 'server',
   async run(context, findings, signal) {
-    const [redirect = ''] = context.config.callbackUrls
     const { metadata } = findings
     if (!metadata) return skip('No metadata was found.')
     if (findings.keyless && context.server?.clientId === undefined) return skip('The sealing key cannot be read.')
-    const client = await clientOf(context, findings)
-    if (client === undefined)
+    const known = await clientOf(context, findings)
+    if (known === undefined)
       return metadata.registration_endpoint === undefined
         ? skip('There is no client yet.')
-        : pass(`${redirect} will be registered at the first sign-in.`)
+        : pass(`${context.config.callbackUrls[0]} will be registered at the first sign-in.`)
+    const { clientId: client, redirectUri: redirect = context.config.callbackUrls[0] ?? '' } = known
     const url = new URL(metadata.authorization_endpoint)
     if (!isSecure(url, context.server?.allowHttp ?? false)) return skip('The authorization endpoint is not https.')
     const http = await context.guarded()
@@ -151,14 +153,14 @@ function judge(status: number, text: string, redirect: string): Outcome {
   return pass(`${redirect} is configured; the authorization server shows a page for it.`)
 }
 
-/** The client_id of the next sign-in, in the order of auth/client/clients.ts; undefined: there is none yet. */
+/** The client of the next sign-in, in the order of auth/client/clients.ts; undefined: there is none yet. */
 async function clientOf(
   { server, config }: CheckContext,
   { metadata, issuer, look }: Findings,
-): Promise<string | undefined> {
-  if (server?.clientId !== undefined) return server.clientId
+): Promise<Pick<RegisteredClient, 'clientId' | 'redirectUri'> | undefined> {
+  if (server?.clientId !== undefined) return { clientId: server.clientId }
   const document = server?.clientMetadataUrl
-  if (document !== undefined && metadata?.client_id_metadata_document_supported === true) return document
+  if (document !== undefined && metadata?.client_id_metadata_document_supported === true) return { clientId: document }
   const [redirect = ''] = config.callbackUrls
-  return issuer === undefined ? undefined : (await look?.clients.load(issuer, redirect))?.clientId
+  return look && issuer !== undefined ? registeredFor(look.clients, { issuer, redirectUri: redirect }) : undefined
 }

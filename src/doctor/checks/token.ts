@@ -1,4 +1,5 @@
 // Checks the stored tokens: format, expiry, signature and audience, and whether they can be refreshed.
+import { isRegistered } from '../../auth/client/registrations.ts'
 import { isoTime } from '../../bounds.ts'
 import type { TokenSet } from '../../records.ts'
 import type { Check, CheckContext, Findings } from '../report/context.ts'
@@ -117,7 +118,7 @@ export const refresh: Check = {
         : warn(text, remedy, 'refresh_token_missing')
     }
     const ours = [server.clientId, server.clientMetadataUrl].includes(clientId)
-    const known = ours || (await look.clients.load(issuer, redirectUri))?.clientId === clientId
+    const known = ours || (await isRegistered(look.clients, { issuer, redirectUri }, clientId))
     if (known) return pass('There is a refresh token, and its client is known. (doctor did not use it.)')
     return fail(
       'invalid_client',

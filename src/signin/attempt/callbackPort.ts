@@ -48,7 +48,7 @@ async function answer(
   redirectUri: string,
 ): Promise<AnsweredPort> {
   const stopping = new AbortController()
-  const name = `callback:${redirectUri}`
+  const name = `callback:${redirectUri.replace('//localhost', '//127.0.0.1')}`
 
   /** undefined: another login process has the port. */
   const own = async (): Promise<(() => Promise<void>) | undefined> => {

@@ -217,7 +217,7 @@ describe('a callback', () => {
   })
 
   test('whose result cannot be written also shows a page', async () => {
-    const { login, begin, attempts } = setUp({}, () => json({ error: 'invalid_scope' }, 400))
+    const { login, begin, attempts } = setUp({}, () => json({ error: 'invalid_grant' }, 400))
     const { attempt } = await begin()
     attempts.settle = () => Promise.reject(new BridgeError('database_locked'))
     expect((await login.handleCallback(query({ code: 'c', state: attempt.state }))).kind).toBe('failed')

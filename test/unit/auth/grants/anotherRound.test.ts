@@ -1,7 +1,8 @@
 // A code that was refused because the server has forgotten our client.
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { retryWithNewClient } from '../../../../src/auth/grants/retryWithNewClient.ts'
+import type { Configured } from '../../../../src/auth/client/additions.ts'
+import { anotherRound } from '../../../../src/auth/grants/anotherRound.ts'
 import { BridgeError } from '../../../../src/errors.ts'
 import type { AttemptPlan, RegisteredClient } from '../../../../src/records.ts'
 import { createFakeLogger } from '../../../fakes/fakeLogger.ts'
@@ -12,13 +13,21 @@ const PLAN: AttemptPlan = {
   metadata: { issuer: 'https://as.example' },
   client: { clientId: 'old', authMethod: 'none' },
   redirectUri: 'http://localhost:8080/auth/callback',
+  scope: 'a',
+  resource: 'r',
   codeVerifier: 'verifier-of-the-first-round',
   authorizationUrl: 'https://as.example/authorize?client_id=old&state=one&code_challenge=c&scope=a&resource=r&x=1',
 }
 const NEXT: RegisteredClient = { clientId: 'next', authMethod: 'none' }
+const NOTHING: Configured = { scopes: false, resource: false, parameters: [] }
 const unknown = new BridgeError('invalid_client')
 
-function setUp(plan: AttemptPlan, replacement: RegisteredClient | 'none' = NEXT) {
+function setUp(
+  plan: AttemptPlan,
+  replacement: RegisteredClient | 'none' = NEXT,
+  configured = NOTHING,
+  scopes: 'needed' | 'wanted' = 'wanted',
+) {
   const asked: string[] = []
   const planned: { id: string; state: string; plan: AttemptPlan }[] = []
   const clients = {
@@ -30,7 +39,12 @@ function setUp(plan: AttemptPlan, replacement: RegisteredClient | 'none' = NEXT)
   const attempts = {
     planAgain: async (id: string, state: string, next: AttemptPlan) => void planned.push({ id, state, plan: next }),
   }
-  return { again: retryWithNewClient({ clients, attempts, log: createFakeLogger() }, 'attempt', plan), asked, planned }
+  const options = { clients, attempts, log: createFakeLogger(), configured }
+  return {
+    again: anotherRound(options, { attemptId: 'attempt', plan, at: 'code', relation: 'own', scopes }),
+    asked,
+    planned,
+  }
 }
 
 describe('the same tab', () => {
@@ -43,7 +57,7 @@ describe('the same tab', () => {
     expect(plan.codeVerifier).not.toBe(PLAN.codeVerifier)
     expect(state).not.toBe('one')
     expect(Object.fromEntries(url.searchParams)).toEqual({
-      ...{ client_id: 'next', state, scope: 'a', resource: 'r', x: '1' },
+      ...{ client_id: 'next', state, scope: 'a', resource: 'r', x: '1', redirect_uri: PLAN.redirectUri },
       code_challenge: createHash('sha256').update(plan.codeVerifier).digest('base64url'),
     })
   })
