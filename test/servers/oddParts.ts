@@ -128,3 +128,14 @@ export const trusting = ({ issuer, server }: Stage, named: string) => ({
 export const behind = ({ issuer, server }: Stage, preset: string, more = '') => ({
   config: `servers:\n  it: { url: "${server.origin}/mcp", provider: ${preset} }\nproviders:\n  ${preset}: { issuer: "${issuer.origin}"${more} }\n`,
 })
+
+/** What a good MCP server answers to a message. */
+export function plainOf(message: any): Answer {
+  if (message?.id === undefined) return { status: message === undefined || message === '' ? 405 : 202 }
+  const serverInfo = { name: 'scripted', version: '1' }
+  const result =
+    message.method === 'initialize'
+      ? { protocolVersion: '2025-11-25', capabilities: { tools: {} }, serverInfo }
+      : { content: [] }
+  return { json: { jsonrpc: '2.0', id: message.id, result } }
+}

@@ -15,11 +15,10 @@ import {
   OPENID,
   onlyAtRoot,
   plainAnswer,
+  plainOf,
   RESOURCE,
   refuseUsed,
-  type Stage,
   sendsIss,
-  stream,
   streamed,
   trusting,
 } from './oddParts.ts'
@@ -334,16 +333,6 @@ export const EXHIBITS: readonly Exhibit[] = [
     },
   },
 ]
-
-function plainOf(message: any): Answer {
-  if (message?.id === undefined) return { status: message === undefined || message === '' ? 405 : 202 }
-  const serverInfo = { name: 'scripted', version: '1' }
-  const result =
-    message.method === 'initialize'
-      ? { protocolVersion: '2025-11-25', capabilities: { tools: {} }, serverInfo }
-      : { content: [] }
-  return { json: { jsonrpc: '2.0', id: message.id, result } }
-}
 
 export interface Closed {
   readonly name: string
