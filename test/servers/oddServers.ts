@@ -22,7 +22,6 @@ import {
   streamed,
   trusting,
 } from './oddParts.ts'
-import type { Answer } from './scriptedOrigin.ts'
 
 export const EXHIBITS: readonly Exhibit[] = [
   {
