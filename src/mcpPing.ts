@@ -1,4 +1,4 @@
-// A ping to an MCP server outside any session: tells whether it is there, asks for a sign-in, or takes a token.
+// Messages to an MCP server outside any session: a ping tells whether it is there, asks for a sign-in, or takes a token; initialize the same where only that is answered.
 
 /** MCP "Ping" over Streamable HTTP. `id` says in the server's log who asks. No header of `headers` replaces what MCP wants. */
 export const mcpPing = (url: string | URL, headers: Readonly<Record<string, string>>, id: string) =>
@@ -8,3 +8,13 @@ export const mcpPing = (url: string | URL, headers: Readonly<Record<string, stri
     headers: { ...headers, accept: 'application/json, text/event-stream', 'content-type': 'application/json' },
     body: JSON.stringify({ jsonrpc: '2.0', id, method: 'ping' }),
   }) as const
+
+/** MCP "Initialization": for servers that refuse every other message outside a session. Who sends it ends the session again. */
+export const mcpInitialize = (url: string | URL, headers: Readonly<Record<string, string>>, id: string) => {
+  const clientInfo = { name: 'mcp-oauth-bridge', version: '1' }
+  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo }
+  return {
+    ...mcpPing(url, headers, id),
+    body: JSON.stringify({ jsonrpc: '2.0', id, method: 'initialize', params }),
+  } as const
+}

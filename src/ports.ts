@@ -69,10 +69,7 @@ export type MaybePromise<T> = T | Promise<T>
 
 /** Turns a request into an authorized one, and tells what a challenge means. */
 export interface Authorizer {
-  /**
-   * Headers for a request to the server's own origin: bearer, X-User-* and configured ones. Refreshes first when the token
-   * has expired; at once where nothing has to be waited for, because every message asks.
-   */
+  /** For a request to the server's own origin: bearer, X-User-* and configured ones. Refreshes an expired token first; at once if it can be. */
   headers(method: HttpRequest['method'], url: URL): MaybePromise<Readonly<Record<string, string>>>
   /** Keeps the nonce of an answer (RFC 9449 section 9). 'again': the request was refused because the nonce was missing. */
   onNonce(answer: Pick<HttpResponse, 'status' | 'headers'>): Promise<'again' | undefined>
@@ -126,6 +123,8 @@ export interface TokenStore {
   list(): Promise<AccountSummary[]>
   /** Whether the row is still at this generation. Every message asks, so it answers at once. */
   unchanged(key: TokenKey, generation: number): boolean
+  /** Keeps the tokens of this generation, which nothing renews any more. token_expired: the access token does not do either. */
+  unrenewable(key: TokenKey, generation: number, reason: string, code: SignInEnd): Promise<void>
   /** Records that the MCP server refused the new token of this generation. */
   refuse(key: TokenKey, generation: number): Promise<void>
 }

@@ -43,13 +43,16 @@ export interface TokenSet {
   readonly grant?: 'client_credentials'
 }
 
-/** How a sign-in ended that nobody ended: its row is not as it was written, or nothing renews its tokens any more. */
-export type SignInEnd = 'seal_broken' | 'token_expired'
+/**
+ * How a sign-in ended that nobody ended: its row is not as it was written, or nothing renews its tokens any more. With
+ * refresh_token_missing, its access token may still do.
+ */
+export type SignInEnd = 'seal_broken' | 'token_expired' | 'refresh_token_missing'
 
 /** One row of `tokens`: its generation grows with every change, also when the token set is removed. 0: no row yet. */
 export interface TokenRecord {
   readonly generation: number
-  /** Why there is no token set any more: in words, and as the error that a check reports. */
+  /** Why there is no token set any more, or why this one cannot be renewed: in words, and as the error that a check reports. */
   readonly lastError?: string
   readonly lastErrorCode?: SignInEnd
   readonly requestedScope?: string
@@ -62,10 +65,12 @@ export interface TokenRecord {
 export interface AccountSummary extends TokenKey, Partial<Pick<TokenSet, 'issuer' | 'scope' | 'expiresAt'>> {
   readonly generation: number
   readonly signedIn: boolean
+  /** A new access token can be had without a person, as far as is known. */
   readonly refreshable: boolean
   readonly subject?: string
   readonly email?: string
   readonly lastError?: string
+  readonly lastErrorCode?: SignInEnd
 }
 
 /** The options of a sign-in, as fingerprints by name, so that two processes can compare them. */
@@ -101,6 +106,8 @@ export interface AttemptPlan extends Pick<TokenSet, 'issuer' | 'redirectUri' | '
   readonly bearer?: 'id_token'
   /** E-mail or subject that must sign in; tokens of another account are refused. */
   readonly account?: string
+  /** What is asked of the ID token; omitted: nobody needs it. */
+  readonly idToken?: 'required' | 'checked'
   /** The authorization server's metadata as it was checked: the response is checked against it (RFC 9207 section 2.4). */
   readonly metadata: Readonly<Record<string, unknown>>
   /** The client the server no longer knew. */

@@ -81,7 +81,8 @@ export function createAuthorizer(options: AuthorizerOptions): Authorizer {
 
   return {
     headers(method, url) {
-      const set = tokens.current()
+      // The end of a session spends no refresh token, at the exit least of all.
+      const set = method === 'DELETE' ? tokens.stored() : tokens.current()
       return set instanceof Promise ? set.then((later) => headersOf(later, method, url)) : headersOf(set, method, url)
     },
 

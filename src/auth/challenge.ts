@@ -18,7 +18,7 @@ export function parseChallenge(status: number, header: string | string[] | undef
   return present({
     status,
     error: found.get('error'),
-    scope: found.get('scope') || undefined,
+    scope: found.get('scope')?.trim() || undefined,
     resourceMetadata: found.get('resource_metadata'),
     scheme: found.has(DPOP) ? 'dpop' : undefined,
   })

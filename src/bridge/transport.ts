@@ -58,11 +58,11 @@ export function createTransport(options: TransportOptions, onRenewed: () => void
     return answer
   }
 
-  const restoreWith = async (exchange: Exchange, initialize: Message) =>
-    (await import('./session/restore.ts')).restore(initialize, session, behindTheHost(exchange), log)
+  const restoreWith = async (exchange: Exchange, initialize: Message, cause?: Cause) =>
+    (await import('./session/restore.ts')).restore(initialize, session, behindTheHost(exchange, cause), log)
 
-  const renew = async (lost: string) => {
-    await session.renew(lost, (initialize) => restoreWith(streamable.plain, initialize))
+  const renew = async (lost: string, cause: Cause) => {
+    await session.renew(lost, (initialize) => restoreWith(streamable.plain, initialize, cause))
     onRenewed()
   }
   const streamable = createExchange({ ...options, renew })

@@ -15,7 +15,7 @@ export async function isSignedIn(config: Config, io: ProcessIO, line: CommandLin
     const stores = await app.storage.look()
     try {
       const ours = (await stores.tokens.list()).find(sameKey(keyOf(config)))
-      return ours?.signedIn === true
+      return ours?.signedIn === true && ours.lastErrorCode !== 'token_expired'
     } finally {
       stores.close()
     }

@@ -78,12 +78,13 @@ export function composeRelay(
 /** Who the host is signed in as, before the server has been asked. */
 async function accountOf(config: Config, { open }: Storage): Promise<Account> {
   const { headers, grant } = serverOf(config)
-  const { generation, tokens } = await (await open()).tokens.load(keyOf(config))
+  const { generation, tokens, lastErrorCode } = await (await open()).tokens.load(keyOf(config))
   const { email, name, preferred_username: username } = tokens?.user?.claims ?? {}
   const named = [email, name, username].find((one) => typeof one === 'string' && one !== '')
   // With a key in a header, or as this program itself, nobody has to sign in.
   const isKnown = grant === 'client_credentials' || Object.entries(headers).some((one) => isSecretHeader(...one))
-  if (!tokens && !isKnown) return { state: generation === 0 ? 'unknown' : 'signedOut' }
+  const isSignedIn = tokens !== undefined && lastErrorCode !== 'token_expired'
+  if (!isSignedIn && !isKnown) return { state: generation === 0 ? 'unknown' : 'signedOut' }
   return { state: 'signedIn', name: named as string | undefined }
 }
 

@@ -96,10 +96,13 @@ async function signInAsClient(deps: SignInDeps): Promise<void> {
 }
 
 /** The options of this sign-in: account, scope, resource and client. */
-async function isSignedIn({ tokens, clock, settings }: SignInDeps): Promise<boolean> {
+async function isSignedIn({ tokens, clock, settings, store }: SignInDeps): Promise<boolean> {
   const set = await (await tokens()).current()
   if (set === undefined || (set.expiresAt !== undefined && set.expiresAt <= clock.now())) return false
-  const { account, scopes, resource, clientId } = settings
+  const { account, scopes, resource, clientId, key } = settings
+  // Nothing renews it, or the server refused it when it was new: who runs `login` then is here to sign in.
+  const { lastError, refusedAt } = await store.load(key)
+  if (lastError !== undefined || refusedAt !== undefined) return false
   return (
     (account === undefined || isAccount(account, set.user)) &&
     (scopes === undefined || covers(union(set.scope, set.requestedScope), scopes.join(' '))) &&

@@ -40,7 +40,7 @@ export function readTokenRow(database: Database, { server, profile }: TokenKey):
   }
 }
 
-const ENDS: readonly SignInEnd[] = ['seal_broken', 'token_expired']
+const ENDS: readonly SignInEnd[] = ['seal_broken', 'token_expired', 'refresh_token_missing']
 
 /** A code that is not ours, or that an earlier version did not store, counts as none. */
 const endOf = ({ last_error_code: code }: Row): SignInEnd | undefined => ENDS.find((known) => known === code)
@@ -138,20 +138,25 @@ export function readSummaries(database: Database): AccountSummary[] {
   const rows = database.all(
     `SELECT server, profile, tokens.issuer, access_token IS NOT NULL AS signed_in,
        refresh_token IS NOT NULL OR grant_type = 'client_credentials' AS refreshable,
-       generation, scope, expires_at, last_error, users.subject, users.email, users.name
+       generation, scope, expires_at, last_error, last_error_code, users.subject, users.email, users.name
      FROM tokens LEFT JOIN users ON users.id = tokens.user_id ORDER BY server, profile`,
   )
   return rows.map(toSummary)
 }
 
+/** The tokens are there, and only the refresh was refused. */
+export const isUnrenewable = ({ lastErrorCode }: { readonly lastErrorCode?: SignInEnd | undefined }) =>
+  lastErrorCode === 'token_expired' || lastErrorCode === 'refresh_token_missing'
+
 function toSummary(row: Row): AccountSummary {
   registerAccounts([row.subject, row.email, row.name])
+  const lastErrorCode = endOf(row)
   return {
     server: textOf(row.server),
     profile: textOf(row.profile),
     generation: generationOf(row),
     signedIn: row.signed_in === 1,
-    refreshable: row.refreshable === 1,
+    refreshable: row.refreshable === 1 && !isUnrenewable({ lastErrorCode }),
     ...present({
       issuer: optionalText(row.issuer),
       subject: optionalText(row.subject),
@@ -159,6 +164,7 @@ function toSummary(row: Row): AccountSummary {
       scope: optionalText(row.scope),
       expiresAt: optionalTime(row.expires_at),
       lastError: shownText(row.last_error),
+      lastErrorCode,
     }),
   }
 }

@@ -2,13 +2,21 @@
 import { BridgeError } from '../errors.ts'
 import type { Clock, TokenStore } from '../ports.ts'
 import { present } from '../present.ts'
-import type { TokenKey } from '../records.ts'
+import type { SignInEnd, TokenKey } from '../records.ts'
 import { isSealed, sealRow } from './sealing/rowSeals.ts'
 import type { OpenSeal } from './sealing/seal.ts'
 import { optionalText } from './sqlite/columns.ts'
 import type { Database } from './sqlite/database.ts'
 import { toSqlTime } from './sqlite/time.ts'
-import { openTokenSet, readGeneration, readSummaries, readTokenRow, type TokenRow, writeTokenSet } from './tokenRow.ts'
+import {
+  isUnrenewable,
+  openTokenSet,
+  readGeneration,
+  readSummaries,
+  readTokenRow,
+  type TokenRow,
+  writeTokenSet,
+} from './tokenRow.ts'
 
 export function createTokenStore(database: Database, openSeal: OpenSeal, clock: Clock): TokenStore {
   /** What was found last; good until another process writes, or the file is another one. */
@@ -33,12 +41,13 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
           ...present({ refusedAt, requestedScope: await sealedScope(row), lastError, lastErrorCode }),
         }
       const seal = await openSeal()
+      const why = isUnrenewable(row) ? { lastError, lastErrorCode } : {}
       try {
-        return { generation, ...present({ refusedAt }), tokens: openTokenSet(seal, key, row) }
+        return { generation, ...present({ refusedAt, ...why }), tokens: openTokenSet(seal, key, row) }
       } catch (thrown) {
         if (!(thrown instanceof BridgeError) || thrown.code !== 'seal_broken') throw thrown
         if (readGeneration(database, key) !== generation) return await store.load(key)
-        return { generation, ...noteBroken(database, key, generation, thrown) }
+        return { generation, ...noteEnd(database, key, generation, thrown.message, thrown.code) }
       }
     },
 
@@ -69,6 +78,8 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
       })
     },
 
+    unrenewable: async (...end) => void noteEnd(database, ...end),
+
     async refuse(key, generation) {
       const now = toSqlTime(clock.now())
       database.run(`UPDATE tokens SET refused_at = :now ${AT_GENERATION}`, { ...namesOf(key), generation, now })
@@ -86,19 +97,14 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
           generation: expected + 1,
           requested_scope: seal && isSealed(seal, 'tokens', marked) ? (columns.requested_scope ?? null) : null,
         }
-        database.run(
-          `UPDATE tokens SET access_token = NULL, refresh_token = NULL, dpop_key = NULL, expires_at = NULL, spent_at = NULL,
-             generation = :generation, requested_scope = :requested_scope, refused_at = :refused_at, last_error = :last_error, last_error_code = :last_error_code, updated_at = :now
-           WHERE server = :server AND profile = :profile`,
-          {
-            ...namesOf(key),
-            ...kept,
-            refused_at: seal ? (columns.refused_at ?? null) : null,
-            last_error: reason ?? null,
-            last_error_code: code ?? null,
-            now: toSqlTime(clock.now()),
-          },
-        )
+        database.run(REMOVE, {
+          ...namesOf(key),
+          ...kept,
+          refused_at: seal ? (columns.refused_at ?? null) : null,
+          last_error: reason ?? null,
+          last_error_code: code ?? null,
+          now: toSqlTime(clock.now()),
+        })
         const noSecrets = { access_token: null, refresh_token: null, dpop_key: null }
         if (seal) sealRow(database, seal, 'tokens', { ...columns, ...noSecrets, ...kept })
         return true
@@ -110,16 +116,18 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
   return store
 }
 
-/** A row that was altered or moved counts as signed out; it is kept until the next sign-in replaces it. */
-function noteBroken(database: Database, key: TokenKey, generation: number, { message }: BridgeError) {
-  database.run(`UPDATE tokens SET last_error = :error, last_error_code = :code ${AT_GENERATION}`, {
-    ...namesOf(key),
-    generation,
-    error: message,
-    code: 'seal_broken',
-  })
-  return { lastError: message, lastErrorCode: 'seal_broken' as const }
+/** The row is kept until the next sign-in replaces it; one that was altered or moved counts as signed out. */
+function noteEnd(database: Database, key: TokenKey, generation: number, reason: string, code: SignInEnd) {
+  database.run(
+    `UPDATE tokens SET last_error = :reason, last_error_code = :code ${AT_GENERATION} AND access_token IS NOT NULL`,
+    { ...namesOf(key), generation, reason, code },
+  )
+  return { lastError: reason, lastErrorCode: code }
 }
+
+const REMOVE = `UPDATE tokens SET access_token = NULL, refresh_token = NULL, dpop_key = NULL, expires_at = NULL, spent_at = NULL,
+     generation = :generation, requested_scope = :requested_scope, refused_at = :refused_at, last_error = :last_error, last_error_code = :last_error_code, updated_at = :now
+   WHERE server = :server AND profile = :profile`
 
 const AT_GENERATION = 'WHERE server = :server AND profile = :profile AND generation = :generation'
 

@@ -168,6 +168,41 @@ describe.each(STORES)('$name', ({ make }) => {
     })
   })
 
+  describe('tokens that nothing renews any more', () => {
+    test.each(['refresh_token_missing', 'token_expired'] as const)('are kept, with the reason: %s', async (code) => {
+      const { store, open } = setUp()
+      await store.replace(KEY, FULL, 0)
+      await store.unrenewable(KEY, 1, 'reason', code)
+      expect(await open().load(KEY)).toEqual({ generation: 1, tokens: FULL, lastError: 'reason', lastErrorCode: code })
+      const [row] = await store.list()
+      expect(row).toMatchObject({ signedIn: true, refreshable: false, lastError: 'reason', lastErrorCode: code })
+      expect(store.unchanged(KEY, 1)).toBe(true)
+    })
+
+    test('are forgotten with the next sign-in, and with a sign-out', async () => {
+      const { store } = setUp()
+      await store.replace(KEY, FULL, 0)
+      await store.unrenewable(KEY, 1, 'reason', 'token_expired')
+      await store.replace(KEY, FULL, 1)
+      expect(await store.load(KEY)).toEqual({ generation: 2, tokens: FULL })
+      await store.unrenewable(KEY, 2, 'reason', 'token_expired')
+      await store.remove(KEY, 2)
+      expect(await store.load(KEY)).toEqual({ generation: 3 })
+    })
+
+    test('of another generation, and where nobody is signed in, change nothing', async () => {
+      const { store } = setUp()
+      await store.unrenewable(KEY, 0, 'reason', 'token_expired')
+      expect(await store.load(KEY)).toEqual({ generation: 0 })
+      await store.replace(KEY, BARE, 0)
+      await store.unrenewable(KEY, 0, 'reason', 'token_expired')
+      expect(await store.load(KEY)).toEqual({ generation: 1, tokens: BARE })
+      await store.remove(KEY, 1)
+      await store.unrenewable(KEY, 2, 'reason', 'token_expired')
+      expect(await store.load(KEY)).toEqual({ generation: 2 })
+    })
+  })
+
   describe('a new token that the server refuses', () => {
     test('is reported with its time, until the next token set', async () => {
       const { store, clock } = setUp()

@@ -49,8 +49,15 @@ export function createFakeTokenStore(now = () => 0): FakeTokenStore {
     failReplace: (...errors) => void failures.push(...errors),
     async load(key) {
       loads++
-      const { generation = 0, refusedAt, tokens, requestedScope, lastError } = rows.get(nameOf(key)) ?? {}
-      return { generation, ...present({ refusedAt, tokens, requestedScope, lastError }) }
+      const {
+        generation = 0,
+        refusedAt,
+        tokens,
+        requestedScope,
+        lastError,
+        lastErrorCode,
+      } = rows.get(nameOf(key)) ?? {}
+      return { generation, ...present({ refusedAt, tokens, requestedScope, lastError, lastErrorCode }) }
     },
     async spend(key, generation) {
       const row = rowAt(key, generation)
@@ -63,13 +70,16 @@ export function createFakeTokenStore(now = () => 0): FakeTokenStore {
       put(key, next)
       return true
     },
-    async remove(key, expected, reason) {
+    async remove(key, expected, reason, lastErrorCode) {
       const row = rowAt(key, expected)
       if (!row) return false
       removals.push({ generation: expected, reason })
       const { last, refusedAt } = row
       const requestedScope = row.tokens ? row.tokens.requestedScope : row.requestedScope
-      write(key, { last, ...(reason === undefined ? {} : present({ refusedAt, requestedScope, lastError: reason })) })
+      write(key, {
+        last,
+        ...(reason === undefined ? {} : present({ refusedAt, requestedScope, lastError: reason, lastErrorCode })),
+      })
       return true
     },
     list: async () =>
@@ -77,6 +87,10 @@ export function createFakeTokenStore(now = () => 0): FakeTokenStore {
         .map(summaryOf)
         .sort((a, b) => (`${a.server} ${a.profile}` < `${b.server} ${b.profile}` ? -1 : 1)),
     unchanged: (key, generation) => rowAt(key, generation) !== undefined,
+    async unrenewable(key, generation, lastError, lastErrorCode) {
+      const row = rowAt(key, generation)
+      if (row?.tokens) rows.set(nameOf(key), { ...row, lastError, lastErrorCode })
+    },
     async refuse(key, generation) {
       const row = rowAt(key, generation)
       if (row) rows.set(nameOf(key), { ...row, refusedAt: now() })
@@ -84,14 +98,15 @@ export function createFakeTokenStore(now = () => 0): FakeTokenStore {
   }
 }
 
-function summaryOf({ key, generation, last, lastError, tokens }: Row): AccountSummary {
+function summaryOf({ key, generation, last, lastError, lastErrorCode, tokens }: Row): AccountSummary {
   const { user } = last ?? {}
   const email = user?.claims.email
   return {
     ...key,
     generation,
     signedIn: tokens !== undefined,
-    refreshable: tokens?.refreshToken !== undefined || last?.grant === 'client_credentials',
+    refreshable:
+      lastErrorCode === undefined && (tokens?.refreshToken !== undefined || last?.grant === 'client_credentials'),
     ...present({
       issuer: last?.issuer,
       subject: user?.subject,
@@ -99,6 +114,7 @@ function summaryOf({ key, generation, last, lastError, tokens }: Row): AccountSu
       scope: last?.scope,
       expiresAt: tokens?.expiresAt,
       lastError,
+      lastErrorCode,
     }),
   }
 }

@@ -154,8 +154,11 @@ describe('microsoft', () => {
     provider.metadata.issuer = `${provider.origin}/${TENANT}/v2.0`
     expect((await login()).code).toBe(0)
     provider.metadata.issuer = `${provider.origin}/${TENANT.replaceAll('8', '9')}/v2.0`
-    const stranger = await login('--force', '--profile', 'other')
+    const stranger = await login('--force', '--profile', 'other', '--account', 'ada@example.com')
     expect(stranger.stderr).toContain('invalid_signature')
+    const whoever = await login('--force', '--profile', 'third')
+    expect(whoever).toMatchObject({ code: 0 })
+    expect(whoever.stdout + whoever.stderr).not.toContain('ada')
   })
 })
 

@@ -1,6 +1,8 @@
 // A host: starts the bridge as Claude Desktop would, speaks MCP over its stdio, and keeps every line it hears.
 import { spawn } from 'node:child_process'
+import type { EventEmitter } from 'node:events'
 import { createInterface } from 'node:readline'
+import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { withPatience } from './patience.ts'
 import { within } from './until.ts'
@@ -14,8 +16,21 @@ export function startHost(args: readonly string[], environment: NodeJS.ProcessEn
 }
 
 /** Starts whatever a host's config file says. */
-export function spawnHost(command: string, args: readonly string[], environment: NodeJS.ProcessEnv, folder?: string) {
-  const child = spawn(command, args, { env: environment, cwd: folder, stdio: ['pipe', 'pipe', 'pipe'] })
+export const spawnHost = (command: string, args: readonly string[], environment: NodeJS.ProcessEnv, folder?: string) =>
+  hostOver(spawn(command, args, { env: environment, cwd: folder, stdio: ['pipe', 'pipe', 'pipe'] }))
+
+/** What a host needs of the process it has started. */
+export interface HostProcess extends EventEmitter {
+  readonly pid?: number | undefined
+  readonly stdin: Writable
+  readonly stdout: Readable
+  readonly stderr: Readable
+  readonly exitCode: number | null
+  kill(signal?: NodeJS.Signals): boolean
+}
+
+/** A host whose bridge is this process. */
+export function hostOver<Child extends HostProcess>(child: Child) {
   const heard: any[] = []
   const lines: string[] = []
   const rubbish: string[] = []

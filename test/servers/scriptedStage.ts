@@ -82,6 +82,8 @@ export async function startProtectedStage(metadata: NonNullable<AuthorizationScr
     host: (...args: string[]) => hosts.start([`${server.origin}/mcp`, ...callback, ...args]),
     /** Runs a command to its end. */
     command: (...args: string[]) => home.command([...args, ...callback], environment),
+    /** The same without a callback: for commands that take none. */
+    plainCommand: (...args: string[]) => home.command(args, environment),
     tabs() {
       try {
         return readFileSync(log, 'utf8').trim().split('\n').length

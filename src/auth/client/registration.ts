@@ -7,6 +7,7 @@ import type { RegisteredClient } from '../../records.ts'
 import { registerSecret } from '../../redaction/register.ts'
 import { quote } from '../../redaction/text.ts'
 import type { AuthorizationServerMetadata } from '../discovery/authorizationServer.ts'
+import { name, text } from '../discovery/members.ts'
 import { chooseAuthMethod } from '../oauth/authentication.ts'
 import { translateOAuthError } from '../oauth/errors.ts'
 import { fetchThrough } from '../oauth/fetch.ts'
@@ -67,31 +68,27 @@ const deviceGrant = (metadata: AuthorizationServerMetadata) =>
 
 /**
  * RFC 7591 section 3.2.1 requires status 201, and an expiry with a secret. Some servers answer 200, omit the
- * expiry, or write it in another form: a value that is not a time becomes 0 (never). A secret that is not a string is ignored.
+ * expiry, or write it in another form: a value that is not a time becomes 0 (never). A secret or a method that is not a text is ignored.
  */
 async function completed(response: Response): Promise<Response> {
-  const type = response.headers.get('content-type') ?? ''
-  if ((response.status !== 200 && response.status !== 201) || !/^application\/json\b/i.test(type)) return response
+  if (response.status !== 200) return response
   const body: unknown = await response
     .clone()
     .json()
     .catch(() => undefined)
   if (typeof body !== 'object' || body === null) return response
-  const {
-    client_id,
-    client_secret: secret,
-    client_secret_expires_at: expires,
-    registration_access_token: managing,
-    ...rest
-  } = body as Record<string, unknown>
+  const members = body as Record<string, unknown>
+  const secret = name(members.client_secret)
   registerSecret(
-    [secret, managing].filter((text) => typeof text === 'string'),
+    [secret, members.registration_access_token].filter((one) => typeof one === 'string'),
     'client',
   )
-  const { token_endpoint_auth_method } = rest
-  const given = typeof secret === 'string' && secret !== '' ? { client_secret: secret } : {}
-  const known = { client_id, token_endpoint_auth_method, client_secret_expires_at: secretEnd(expires) }
-  return Response.json({ ...known, ...given }, { status: 201 })
+  const known = {
+    client_id: name(members.client_id),
+    token_endpoint_auth_method: text(members.token_endpoint_auth_method)?.trim(),
+    client_secret_expires_at: secretEnd(members.client_secret_expires_at),
+  }
+  return Response.json({ ...known, ...(secret === undefined ? {} : { client_secret: secret }) }, { status: 201 })
 }
 
 /** There is no way to get a client: a person has to register one. */

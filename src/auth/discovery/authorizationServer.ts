@@ -4,7 +4,8 @@ import type { HttpClient } from '../../ports.ts'
 import type { ProviderRules, RulesOf } from '../../providerRules.ts'
 import { quote } from '../../redaction/text.ts'
 import { isSecure } from '../../secureUrl.ts'
-import { fetchJson, type JsonObject, strings } from './fetchJson.ts'
+import { fetchJson, type JsonObject } from './fetchJson.ts'
+import { authorizationServerMembers, strings } from './members.ts'
 import { defaultEndpoints, isTrustedPair, type SecurityOverrides, trustedIssuersLine } from './overrides.ts'
 
 /** Authorization server metadata (RFC 8414 section 2), checked: issuer, endpoints and S256. */
@@ -151,11 +152,12 @@ const isTenantForm = (named: unknown, issuer: string) =>
   /^\/(\{tenantid\}|%7Btenantid%7D|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\/v2\.0$/i.test(new URL(named).pathname)
 
 function validateMetadata(
-  found: JsonObject,
+  written: JsonObject,
   issuer: string,
   place: string,
   options: MetadataOptions,
 ): AuthorizationServerMetadata {
+  const found = authorizationServerMembers(written)
   const rules = options.rules(issuer)
   const tenant = found.issuer !== issuer && rules.issuerForm === 'tenant' && isTenantForm(found.issuer, issuer)
   // We keep the issuer that we know; ID tokens come from the one that the metadata names.

@@ -27,3 +27,6 @@ export async function textStart(body: AsyncIterable<Uint8Array>, limit: number):
   }
   return Buffer.concat(chunks).toString('utf8')
 }
+
+/** Without the byte order mark, which a JSON text must not begin with, and some do (RFC 8259 section 8.1). */
+export const withoutMark = (text: string): string => (text.startsWith('\ufeff') ? text.slice(1) : text)

@@ -2,7 +2,7 @@
 import { BridgeError } from '../../errors.ts'
 import type { HttpClient } from '../../ports.ts'
 import { quote } from '../../redaction/text.ts'
-import { wholeBody } from './body.ts'
+import { wholeBody, withoutMark } from './body.ts'
 import { withinTime } from './deadline.ts'
 
 export type JsonObject = Readonly<Record<string, unknown>>
@@ -22,7 +22,8 @@ export async function fetchJson(
   const asked = { method: 'GET', url, headers: { ...headers, accept: 'application/json' }, idleMs: TIMEOUT_MS } as const
   const asking = async (signal: AbortSignal) => {
     const response = await http.request({ ...asked, signal })
-    if (response.status === 200) return asObject((await wholeBody(response.body, () => tooLarge(url))).toString('utf8'))
+    if (response.status >= 200 && response.status < 300)
+      return asObject((await wholeBody(response.body, () => tooLarge(url))).toString('utf8'))
     response.discard()
     if (response.status >= 500) throw serverError(url, response.status)
     return undefined
@@ -36,7 +37,7 @@ export async function fetchJson(
 
 function asObject(text: string): JsonObject | undefined {
   try {
-    const json: unknown = JSON.parse(text)
+    const json: unknown = JSON.parse(withoutMark(text))
     const object = typeof json === 'object' && json !== null && !Array.isArray(json)
     return object && !isDeep(json) ? (json as JsonObject) : undefined
   } catch {
@@ -61,7 +62,3 @@ const serverError = (url: URL, status: number) =>
     message: `${url.origin} answered the metadata request with ${status}.`,
     details: { status },
   })
-
-/** A member of a document that must be a list of strings; undefined: it is not one. */
-export const strings = (value: unknown): string[] | undefined =>
-  Array.isArray(value) && value.every((item) => typeof item === 'string') ? value : undefined

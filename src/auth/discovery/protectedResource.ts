@@ -11,7 +11,8 @@ import {
   type Published,
   requireSecure,
 } from './authorizationServer.ts'
-import { fetchJson, type JsonObject, strings } from './fetchJson.ts'
+import { fetchJson, type JsonObject } from './fetchJson.ts'
+import { protectedResourceMembers, strings } from './members.ts'
 
 export interface Discovered {
   /** The issuer under which the metadata was found: it identifies this server for credentials and tokens. */
@@ -67,7 +68,8 @@ async function findResource(
 ): Promise<ProtectedResource | undefined> {
   for (const url of resourceMetadataUrls(server, challenge)) {
     requireSecure(url, allowHttp, 'resource_metadata')
-    const document = await fetchJson(http, url, url.origin === server.origin ? serverHeaders : {})
+    const written = await fetchJson(http, url, url.origin === server.origin ? serverHeaders : {})
+    const document = written && protectedResourceMembers(written)
     if (!document || typeof document.resource !== 'string') continue
     if (!isFor(document.resource, server)) {
       throw new BridgeError('resource_mismatch', {

@@ -1,8 +1,10 @@
-// Checks whether the account that signed in is the requested one.
+// Checks whether the account that signed in is the requested one, and says so if nobody can tell.
 import { BridgeError } from '../../errors.ts'
+import type { Logger } from '../../ports.ts'
 import type { TokenSet, User } from '../../records.ts'
 import { registerAccounts } from '../../redaction/register.ts'
 import { quote } from '../../redaction/text.ts'
+import type { TokenResponse } from '../tokens/tokenSet.ts'
 
 /**
  * `wanted`: an exact subject (OpenID Connect Core section 2), or an e-mail address. Anybody can choose a name or preferred_username,
@@ -41,3 +43,8 @@ const sameEmail = (wanted: string, email: string | undefined): boolean =>
   email !== undefined && lowered(wanted) === lowered(email)
 
 const lowered = (text: string) => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
+
+/** The identity is unknown then, and no header names it. */
+export function logIdToken(log: Logger, issuer: string, { idTokenProblem: problem }: TokenResponse): void {
+  if (problem) log.info('oauth:id-token', { outcome: `${problem.outcome}, not needed`, reason: problem.reason, issuer })
+}

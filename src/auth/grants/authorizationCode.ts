@@ -5,6 +5,7 @@ import { present } from '../../present.ts'
 import type { Attempt, AttemptPlan, CallbackPage, TokenSet } from '../../records.ts'
 import type { AuthorizationServerMetadata } from '../discovery/authorizationServer.ts'
 import { newTokenSet } from '../tokens/tokenSet.ts'
+import { logIdToken } from './account.ts'
 import { type AuthorizationRequestOptions, planAuthorization } from './authorizationRequest.ts'
 import { type CompleteOptions, completeSignIn } from './complete.ts'
 import { handOver } from './handOver.ts'
@@ -128,7 +129,7 @@ interface Redirected {
 
 /** The token request (OAuth 2.1 section 4.1.3), under the plan that the code was asked for with. */
 async function exchangeCode(
-  { clients, claims, clock }: AuthorizationCodeOptions,
+  { clients, claims, clock, log }: AuthorizationCodeOptions,
   { attempt, plan, query }: Redirected,
 ): Promise<TokenSet> {
   const { issuer, client, redirectUri, codeVerifier, nonce, scope, resource, dpopKey, bearer } = plan
@@ -137,7 +138,8 @@ async function exchangeCode(
   const callback = new URL(redirectUri)
   callback.search = query.toString()
   const request = { redirectUri, state: attempt.state, codeVerifier, nonce, scope, resource, extra: {} }
-  const answer = await oauth.redeem(callback, request, claims)
+  const answer = await oauth.redeem(callback, request, claims, plan.idToken ?? 'optional')
+  logIdToken(log, issuer, answer)
   const asked = { issuer, clientId: client.clientId, redirectUri, ...present({ scope, resource, dpopKey }) }
   return newTokenSet(asked, answer, clock.now(), bearer ?? 'access_token')
 }

@@ -8,6 +8,7 @@ import type { Clients } from '../client/clients.ts'
 import type { AuthorizationServerMetadata } from '../discovery/authorizationServer.ts'
 import { randomNonce, randomVerifier } from '../oauth/client.ts'
 import { newDpopKey } from '../oauth/dpop.ts'
+import { idTokenNeed } from '../oauth/idToken.ts'
 import type { BearerSource } from '../tokens/tokenSet.ts'
 import { type AuthRequest, type RequestOptions, requestFor, requestParameters } from './request.ts'
 
@@ -32,6 +33,7 @@ export async function planAuthorization(
   const { clients, log, account, bearer, bounds } = options
   const request = await requestFor(options, new URL(attempt.server), attempt.challenge, 'person')
   const { issuer, metadata, scope, resource } = request
+  const need = idTokenNeed(options)
   await clients.remember(issuer, request.published)
   await options.checkAddress?.(new URL(metadata.authorization_endpoint))
   const client = await clients.forSignIn(metadata, redirectUri, issuer, requestParameters(request))
@@ -66,6 +68,7 @@ export async function planAuthorization(
       resource,
       dpopKey: request.binding === 'dpop' ? newDpopKey() : undefined,
       bearer: bearer === 'id_token' ? bearer : undefined,
+      idToken: need === 'optional' ? undefined : need,
     }),
   }
 }

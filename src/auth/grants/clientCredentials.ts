@@ -51,7 +51,9 @@ export function createClientCredentials(options: ClientCredentialsOptions): Requ
           ? askedFor(repeatable)
           : await discovered(challenge ?? { status: 401 }, repeatable?.dpopKey)
       const { issuer, scope, resource, dpopKey } = asked
-      const oauth = await clients.connect(issuer, await clients.configuredClient(issuer), { dpopKey })
+      // A program has no account: an ID token is only used if it is the bearer.
+      const idToken = options.bearer === 'id_token' ? 'read' : 'unread'
+      const oauth = await clients.connect(issuer, await clients.configuredClient(issuer), { dpopKey, idToken })
       const audience = options.audience ?? (options.rules(issuer).audience === 'resource' ? resource : undefined)
       const answer = await oauth.clientCredentials({ scope, resource, audience })
       return { asked, answer }

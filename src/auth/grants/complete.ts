@@ -1,5 +1,5 @@
 // The last step of every sign-in: checks the account, verifies and stores the tokens, and finishes or fails the attempt.
-import { BridgeError } from '../../errors.ts'
+import { asBridgeError, BridgeError } from '../../errors.ts'
 import type { AttemptStore, Logger, TokenStore } from '../../ports.ts'
 import type { Attempt, TokenKey, TokenSet } from '../../records.ts'
 import { checkAccount } from './account.ts'
@@ -24,7 +24,10 @@ export async function completeSignIn(
     await verifyTokens(attempt.server, tokens)
   } catch (thrown) {
     // Tokens that the server refuses do not replace stored ones; if there are none, they are kept for `doctor`.
-    if ((await store.load(attempt)).tokens === undefined) await storeTokens(store, attempt, tokens)
+    if ((await store.load(attempt)).tokens === undefined) {
+      const generation = await storeTokens(store, attempt, tokens)
+      await store.unrenewable(attempt, generation, asBridgeError(thrown).message, 'token_expired')
+    }
     throw thrown
   }
   // The attempt that replaced this one has different options.
@@ -35,10 +38,10 @@ export async function completeSignIn(
   log.info('oauth:signed-in', { server: attempt.server, profile: attempt.profile, issuer: tokens.issuer })
 }
 
-/** A new sign-in overrides the stored one, even if that has just changed. */
-export async function storeTokens(store: TokenStore, key: TokenKey, tokens: TokenSet): Promise<void> {
+/** A new sign-in overrides the stored one, even if that has just changed. Resolves to its generation. */
+export async function storeTokens(store: TokenStore, key: TokenKey, tokens: TokenSet): Promise<number> {
   for (;;) {
     const { generation } = await store.load(key)
-    if (await store.replace(key, tokens, generation)) return
+    if (await store.replace(key, tokens, generation)) return generation + 1
   }
 }

@@ -7,7 +7,9 @@ import { isSecure } from '../../secureUrl.ts'
 import type { Clients } from '../client/clients.ts'
 import type { OAuthClient } from '../oauth/client.ts'
 import { newDpopKey } from '../oauth/dpop.ts'
+import { idTokenNeed } from '../oauth/idToken.ts'
 import { type AskedFor, type BearerSource, newTokenSet, type TokenResponse } from '../tokens/tokenSet.ts'
+import { logIdToken } from './account.ts'
 import { type CompleteOptions, completeSignIn } from './complete.ts'
 import { type AuthRequest, type RequestOptions, requestFor, requestParameters } from './request.ts'
 
@@ -88,6 +90,7 @@ export function createDeviceCodeFlow(options: DeviceCodeOptions): DeviceCodeFlow
           const intervalMs = device.interval === undefined ? INTERVAL_MS : device.interval * 1000
           const poll = { oauth, deviceCode: device.device_code, intervalMs, expiresAt, resource }
           const answer = await untilApproved(options, poll, signal)
+          logIdToken(options.log, issuer, answer)
           await completeSignIn(
             options,
             attempt,
@@ -109,16 +112,16 @@ interface Poll {
 }
 
 /** After a transient failure, polls again at twice the interval (RFC 8628 section 3.5). @throws BridgeError login_timed_out, access_denied, … */
-async function untilApproved(
-  { clock, log, claims }: DeviceCodeOptions,
-  poll: Poll,
-  signal: AbortSignal,
-): Promise<TokenResponse> {
+async function untilApproved(options: DeviceCodeOptions, poll: Poll, signal: AbortSignal): Promise<TokenResponse> {
+  const { clock, log, claims } = options
   const parameters = { device_code: poll.deviceCode, resource: poll.resource }
+  const need = idTokenNeed(options)
   for (let wait = poll.intervalMs; ; ) {
-    await clock.sleep(Math.min(wait, poll.expiresAt - clock.now()), signal)
-    if (clock.now() >= poll.expiresAt) throw new BridgeError('login_timed_out')
-    const answer = await poll.oauth.pollDevice(parameters, claims).catch((thrown: unknown) => {
+    const left = poll.expiresAt - clock.now()
+    await clock.sleep(Math.min(wait, left), signal)
+    // A timer may end a moment early.
+    if (wait >= left || clock.now() >= poll.expiresAt) throw new BridgeError('login_timed_out')
+    const answer = await poll.oauth.pollDevice(parameters, claims, need).catch((thrown: unknown) => {
       const error = asBridgeError(thrown)
       if (!PASSING.has(error.code)) throw error
       log.warn('oauth:device', { outcome: 'failed', code: error.code, again: true })

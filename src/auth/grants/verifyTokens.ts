@@ -1,10 +1,12 @@
-// Sends one request with new tokens: a sign-in succeeds only if the MCP server accepts them.
+// Asks the MCP server with new tokens: a sign-in succeeds only if that accepts them.
 
 import { asBridgeError, BridgeError } from '../../errors.ts'
-import { mcpPing } from '../../mcpPing.ts'
+import { mcpInitialize, mcpPing } from '../../mcpPing.ts'
 import type { Authorizer, Clock, HttpClient, Logger } from '../../ports.ts'
 import type { TokenSet } from '../../records.ts'
+import { registerRotatingSecret } from '../../redaction/register.ts'
 import { type AuthorizerOptions, createAuthorizer, fixedTokens } from '../authorizer.ts'
+import { parseChallenge } from '../challenge.ts'
 import { headOf } from '../discovery/deadline.ts'
 
 export interface VerifyOptions {
@@ -33,15 +35,17 @@ export function createVerifier(
 }
 
 /**
- * Any answer except 401 is a success; an unreachable server says nothing about the tokens.
- * @throws BridgeError unauthorized
+ * Any answer to a ping except 401 is a success. Where that is refused, `initialize` is asked, because some servers refuse everything else
+ * outside a session; the session that it begins is deleted. An unreachable server says nothing about the tokens.
+ * @throws BridgeError unauthorized when initialize is refused
  */
 export async function verifyTokens(options: VerifyOptions): Promise<void> {
   const { clock, log } = options
   try {
-    if (await isTaken(options)) return
+    if (await isTaken(options, mcpPing)) return
+    if (await isTaken(options, mcpInitialize)) return
     await clock.sleep(PAUSE_MS)
-    if (await isTaken(options)) return
+    if (await isTaken(options, mcpInitialize)) return
   } catch (thrown) {
     return log.info('oauth:first-request', { outcome: 'failed', code: asBridgeError(thrown).code })
   }
@@ -51,16 +55,33 @@ export async function verifyTokens(options: VerifyOptions): Promise<void> {
   })
 }
 
-async function isTaken(options: VerifyOptions): Promise<boolean> {
-  const first = await ask(options)
+type Asking = typeof mcpPing | typeof mcpInitialize
+
+async function isTaken(options: VerifyOptions, asking: Asking): Promise<boolean> {
+  const first = await ask(options, asking)
   // RFC 9449 section 9: refused because the server's nonce was missing, which is known now.
-  const { status } = first.again ? await ask(options) : first
-  return status !== 401
+  const { isRefused } = first.again ? await ask(options, asking) : first
+  return !isRefused
 }
 
-async function ask({ http, url, authorizer }: VerifyOptions) {
-  const request = { ...mcpPing(url, await authorizer.headers('POST', url), 'signed-in'), idleMs: LONGEST_MS }
+async function ask(options: VerifyOptions, asking: Asking) {
+  const { http, url, authorizer } = options
+  const request = { ...asking(url, await authorizer.headers('POST', url), 'signed-in'), idleMs: LONGEST_MS }
   const late = () => new BridgeError('server_timeout')
   const response = await headOf(http, request, LONGEST_MS, late)
-  return { status: response.status, again: (await authorizer.onNonce(response)) === 'again' }
+  const { status, headers } = response
+  await endSession(options, headers['mcp-session-id'])
+  const { error } = parseChallenge(status, headers['www-authenticate'])
+  const isRefused = status === 401 || (status >= 400 && error === 'invalid_token')
+  return { isRefused, again: (await authorizer.onNonce(response)) === 'again' }
+}
+
+/** MCP Streamable HTTP, "Session Management". A server may refuse it. */
+async function endSession({ http, url, authorizer, log }: VerifyOptions, id: string | string[] | undefined) {
+  if (typeof id !== 'string' || !/^[\x21-\x7e]+$/.test(id)) return
+  registerRotatingSecret(id, 'session')
+  const headers = { ...(await authorizer.headers('DELETE', url)), 'mcp-session-id': id }
+  const request = { method: 'DELETE', url, headers, idleMs: LONGEST_MS } as const
+  const told = headOf(http, request, LONGEST_MS, () => new BridgeError('server_timeout'))
+  await told.catch((thrown: unknown) => log.debug('oauth:first-request', { code: asBridgeError(thrown).code }))
 }

@@ -1,7 +1,6 @@
 // The only file that imports openid-client: requests to the authorization server, in our own types.
 import * as client from 'openid-client'
 import { BridgeError } from '../../errors.ts'
-import type { HttpClient } from '../../ports.ts'
 import { present } from '../../present.ts'
 import type { ProviderRules } from '../../providerRules.ts'
 import type { RegisteredClient, User } from '../../records.ts'
@@ -10,38 +9,13 @@ import type { AuthorizationServerMetadata } from '../discovery/authorizationServ
 import { type TokenAnswer, type TokenResponse, toTokenResponse, toUser } from '../tokens/tokenSet.ts'
 import { basicCredentials, signingKey } from './authentication.ts'
 import { signingPair } from './dpop.ts'
-import { isInvalidGrant, translateOAuthError } from './errors.ts'
-import { fetchThrough } from './fetch.ts'
+import { withoutRepetition } from './endpoint.ts'
+import { translateOAuthError } from './errors.ts'
+import { type Fetch, fetchThrough } from './fetch.ts'
 import { DEVICE_GRANT } from './grantTypes.ts'
-import type { IdToken } from './normalize.ts'
-
-export interface AuthorizationRequest {
-  readonly redirectUri: string
-  readonly state: string
-  readonly codeVerifier: string
-  readonly nonce: string | undefined
-  readonly scope: string | undefined
-  readonly resource: string | undefined
-  /** Additional parameters for a provider; they never override ours. */
-  readonly extra: Readonly<Record<string, string>>
-}
-
-export interface OAuthClientOptions {
-  readonly http: HttpClient
-  /** Longest silence of the authorization server, in ms. */
-  readonly timeoutMs: number
-  readonly rules?: ProviderRules
-  /** Private JWK that new tokens are to be bound to (RFC 9449). */
-  readonly dpopKey?: string | undefined
-  readonly idToken?: IdToken | undefined
-}
-
-type Parameters = Readonly<Record<string, string | undefined>>
-
-interface RefreshParameters {
-  readonly scope: string | undefined
-  readonly resource: string | undefined
-}
+import { type IdTokenNeed, type Tokens, taped, withIdToken } from './idToken.ts'
+import { readRefreshFailure } from './refreshFailure.ts'
+import type { AuthorizationRequest, OAuthClientOptions, Parameters, RefreshParameters } from './request.ts'
 
 /** One authorization server, one client. Every method throws BridgeError only. */
 export async function createOAuthClient(
@@ -51,11 +25,12 @@ export async function createOAuthClient(
 ) {
   const connection = await connect(metadata, registered, options)
   const { config, bound, rules } = connection
-  const translated = <T>(work: () => Promise<T>) => translateErrors(metadata.issuer, work)
+  const { issuer } = metadata
+  const translated = <T>(work: () => Promise<T>) => translateErrors(issuer, work)
 
   return {
     async authorizationUrl(request: AuthorizationRequest): Promise<URL> {
-      return client.buildAuthorizationUrl(config, {
+      const url = client.buildAuthorizationUrl(config, {
         ...request.extra,
         response_type: 'code',
         redirect_uri: request.redirectUri,
@@ -64,51 +39,62 @@ export async function createOAuthClient(
         code_challenge_method: 'S256',
         ...present({ nonce: request.nonce, scope: request.scope, resource: request.resource }),
       })
+      return withoutRepetition(url, new URL(metadata.authorization_endpoint))
     },
 
     /** Checks state, iss (RFC 9207), PKCE, nonce and the ID token, then exchanges the code. `claims`: names wanted for headers. */
-    redeem: (callback: URL, request: AuthorizationRequest, claims: readonly string[]): Promise<TokenResponse> =>
+    redeem: (
+      callback: URL,
+      request: AuthorizationRequest,
+      claims: readonly string[],
+      need: IdTokenNeed = 'required',
+    ): Promise<TokenResponse> =>
       translated(async () => {
         const { state, codeVerifier, nonce, resource } = request
         registerSecret([callback.searchParams.get('code') ?? undefined, state, codeVerifier, nonce], 'flow')
-        const checks = {
-          expectedState: state,
-          pkceCodeVerifier: codeVerifier,
-          ...(nonce === undefined ? {} : { expectedNonce: nonce, idTokenExpected: true }),
-        }
-        const answer = await client.authorizationCodeGrant(config, callback, checks, present({ resource }), bound)
-        return withUser(connection, answer, claims)
+        const checks = { expectedState: state, pkceCodeVerifier: codeVerifier }
+        const identity = nonce === undefined ? {} : { expectedNonce: nonce, idTokenExpected: true }
+        const ask = (config: client.Configuration, more: object) =>
+          client.authorizationCodeGrant(config, callback, { ...checks, ...more }, present({ resource }), bound)
+        return withUser(connection, claims, need, (config) => ask(config, config === connection.config ? identity : {}))
       }),
 
-    /** 'rejected': the grant is invalid (`invalid_grant`, RFC 6749 section 5.2). All other failures are thrown. */
+    /** 'rejected': the grant is invalid (`invalid_grant`, RFC 6749 section 5.2). All other failures are thrown, also other refusals. */
     async refresh(refreshToken: string, parameters: RefreshParameters): Promise<TokenResponse | 'rejected'> {
       registerSecret([refreshToken], 'token')
       try {
-        return toTokenResponse(await client.refreshTokenGrant(config, refreshToken, present(parameters), bound), rules)
+        const ask = (config: client.Configuration) =>
+          client.refreshTokenGrant(config, refreshToken, present(parameters), bound)
+        const { answer } = await withIdToken(connection, ask, { need: 'checked', issuer })
+        return toTokenResponse(answer, rules)
       } catch (thrown) {
-        if (isInvalidGrant(thrown)) return 'rejected'
-        throw translateOAuthError(thrown, metadata.issuer)
+        const failure = readRefreshFailure(thrown, issuer)
+        if (failure === 'rejected') return failure
+        throw failure
       }
     },
 
     /** RFC 6749 section 4.4 */
     clientCredentials: (parameters: Parameters): Promise<TokenResponse> =>
-      translated(async () =>
-        toTokenResponse(await client.clientCredentialsGrant(config, sent(parameters), bound), rules),
-      ),
+      translated(async () => {
+        const ask = (config: client.Configuration) => client.clientCredentialsGrant(config, sent(parameters), bound)
+        return toTokenResponse((await withIdToken(connection, ask, { need: 'checked', issuer })).answer, rules)
+      }),
 
     /** One poll (RFC 8628 section 3.4); 'authorization_pending' and 'slow_down' ask for another (section 3.5). */
     async pollDevice(
       parameters: Parameters,
       claims: readonly string[],
+      need: IdTokenNeed = 'required',
     ): Promise<TokenResponse | 'authorization_pending' | 'slow_down'> {
       try {
-        const answer = await client.genericGrantRequest(config, DEVICE_GRANT, sent(parameters), bound)
-        return await withUser(connection, answer, claims)
+        const ask = (config: client.Configuration) =>
+          client.genericGrantRequest(config, DEVICE_GRANT, sent(parameters), bound)
+        return await withUser(connection, claims, need, ask)
       } catch (thrown) {
         const { error } = thrown as { error?: unknown }
         if (error === 'authorization_pending' || error === 'slow_down') return error
-        throw translateOAuthError(thrown, metadata.issuer)
+        throw translateOAuthError(thrown, issuer)
       }
     },
 
@@ -127,7 +113,7 @@ export async function createOAuthClient(
         await client.tokenRevocation(config, token, { token_type_hint: kind })
         return true
       } catch (thrown) {
-        const error = translateOAuthError(thrown, metadata.issuer)
+        const error = translateOAuthError(thrown, issuer)
         // RFC 7009 section 2.2.1: self-contained access tokens often cannot be revoked.
         if (error.details.error === 'unsupported_token_type') return false
         throw error
@@ -143,8 +129,7 @@ export const randomNonce = () => client.randomNonce()
 export const randomState = () => client.randomState()
 export const pkceChallenge = (verifier: string) => client.calculatePKCECodeChallenge(verifier)
 
-interface Connection {
-  readonly config: client.Configuration
+interface Connection extends Tokens<client.Configuration> {
   /** To the key of DPoP; empty for bearer tokens. */
   readonly bound: client.DPoPOptions
   readonly metadata: AuthorizationServerMetadata
@@ -161,25 +146,42 @@ async function connect(
     const inHeader = basicCredentials(clientId, clientSecret).slice('Basic '.length)
     registerSecret([clientSecret, `${clientId}:${clientSecret}`, inHeader], 'client')
   }
-  const config = await configurationOf(metadata, registered)
-  config[client.customFetch] = fetchThrough(http, timeoutMs, { idToken })
-  // Discovery has refused every http endpoint that is not on loopback or overridden by the person.
-  client.allowInsecureRequests(config)
+  const binding = dpopKey === undefined ? 'bearer' : 'dpop'
+  const tape = taped(fetchThrough(http, timeoutMs, { idToken, binding }))
+  const speaking = async (fetch: Fetch) => {
+    const config = await configurationOf(metadata, registered)
+    config[client.customFetch] = fetch
+    // Discovery has refused every http endpoint that is not on loopback or overridden by the person.
+    client.allowInsecureRequests(config)
+    return config
+  }
+  const config = await speaking(tape.fetch)
+  const again = () => {
+    const fetch = tape.again()
+    return fetch && speaking(fetch)
+  }
   if (metadata.jwks_uri !== undefined) client.enableNonRepudiationChecks(config)
   const bound = dpopKey === undefined ? {} : { DPoP: client.getDPoPHandle(config, await signingPair(dpopKey)) }
-  return { config, bound, metadata, rules }
+  return { config, again, idToken: tape.idToken, bound, metadata, rules }
 }
+
+type Ask = (config: client.Configuration) => Promise<TokenAnswer>
 
 /** `claims`: names wanted for headers; what the ID token lacks of them may be in userinfo. */
 async function withUser(
   connection: Connection,
-  answer: TokenAnswer,
   claims: readonly string[],
+  need: IdTokenNeed,
+  ask: Ask,
 ): Promise<TokenResponse> {
+  const { rules, metadata } = connection
+  const { answer, idTokenProblem } = await withIdToken(connection, ask, { need, issuer: metadata.issuer })
+  // Who says something wrong about a person is not asked again.
+  if (idTokenProblem?.outcome === 'refused') return { ...toTokenResponse(answer, rules), idTokenProblem }
   const known: User['claims'] | undefined = answer.claims()
   const isComplete = known && claims.every((claim) => known[claim] !== undefined)
   const found = isComplete ? known : await userInfo(connection, answer.access_token, known)
-  return toTokenResponse(answer, connection.rules, found && toUser(connection.metadata.issuer, found))
+  return { ...toTokenResponse(answer, rules, found && toUser(metadata.issuer, found)), ...present({ idTokenProblem }) }
 }
 
 /** The claims of the ID token, completed from userinfo where the server has that. */

@@ -139,7 +139,15 @@ const causes = function* (thrown: unknown): Generator<unknown> {
 
 const findBridgeError = (thrown: unknown) =>
   [...causes(thrown)].find((at): at is BridgeError => at instanceof BridgeError)
-const findResponse = (thrown: unknown) => [...causes(thrown)].find((at): at is Response => at instanceof Response)
+export const findResponse = (thrown: unknown) =>
+  [...causes(thrown)].find((at): at is Response => at instanceof Response)
+/** The innermost text, and the status of a response that was not wanted. */
+export function reasonOf(thrown: unknown): string {
+  const response = findResponse(thrown)
+  return response ? `${textOf(thrown)}: ${response.status}` : textOf(thrown)
+}
+/** A parser quotes what it read, and that may be a token or a claim. */
 const textOf = (thrown: unknown) =>
-  [...causes(thrown)].map((at) => (at instanceof Error ? at.message : '')).findLast((text) => text !== '') ??
-  'no reason'
+  [...causes(thrown)]
+    .map((at) => (at instanceof Error && !(at instanceof SyntaxError) ? at.message : ''))
+    .findLast((text) => text !== '') ?? 'no reason'

@@ -3,7 +3,8 @@ import { BridgeError } from '../../errors.ts'
 import type { HttpClient } from '../../ports.ts'
 import { wholeBody } from '../discovery/body.ts'
 import { withinTime } from '../discovery/deadline.ts'
-import { type IdToken, normalized } from './normalize.ts'
+import { withoutMembersOf } from './endpoint.ts'
+import { type IdToken, normalized, normalizedDocument, type Reading } from './normalize.ts'
 
 interface FetchOptions {
   readonly method?: string
@@ -12,9 +13,13 @@ interface FetchOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+export type Fetch = (url: string, options: FetchOptions) => Promise<Response>
+
 interface ThroughOptions {
   /** How to treat an ID token in the response; omitted: unchanged. */
   readonly idToken?: IdToken | undefined
+  /** Whether the tokens are to be bound to a key (RFC 9449); omitted: 'bearer'. */
+  readonly binding?: 'bearer' | 'dpop'
   readonly wholeMs?: number
 }
 
@@ -22,16 +27,13 @@ interface ThroughOptions {
 const WHOLE_MS = 30_000
 
 /** `timeoutMs`: longest silence; `wholeMs`: longest time of an answer. Never follows a redirect of a POST away from its method, nor any to another origin; bodies up to 1 MB. */
-export function fetchThrough(
-  http: HttpClient,
-  timeoutMs: number,
-  { idToken, wholeMs = WHOLE_MS }: ThroughOptions = {},
-): (url: string, options: FetchOptions) => Promise<Response> {
+export function fetchThrough(http: HttpClient, timeoutMs: number, options: ThroughOptions = {}): Fetch {
+  const { idToken = 'read', binding = 'bearer', wholeMs = WHOLE_MS } = options
   return async (url, { method = 'GET', headers, body, signal }) => {
     const asking = async (signal: AbortSignal) => {
       const response = await http.request({
         method: method as 'GET' | 'POST',
-        url: new URL(url),
+        url: withoutMembersOf(body, new URL(url)),
         headers: Object.fromEntries(new Headers(headers as Record<string, string>)),
         ...(body === undefined || body === null ? {} : { body: String(body) }),
         signal,
@@ -45,14 +47,25 @@ export function fetchThrough(
     const { 'www-authenticate': _challenge, ...headersOfAnswer } = response.headers
     for (const [name, value] of Object.entries(headersOfAnswer))
       for (const one of [value ?? []].flat()) received.append(name, one)
-    const empty = [204, 205, 304].includes(response.status)
-    if (empty) return new Response(null, { status: response.status, headers: received })
-    if (method !== 'POST') return new Response(bytes, { status: response.status, headers: received })
     const contentType = received.get('content-type') ?? ''
-    const answer = normalized({ status: response.status, contentType, body: bytes.toString('utf8') }, idToken)
+    const came = { status: response.status, contentType, body: bytes.toString('utf8') }
+    const { status, ...answer } =
+      method === 'POST'
+        ? normalized(came, { idToken, otherType: otherTypeOf(binding, body) })
+        : normalizedDocument(came)
     if (answer.contentType !== contentType) received.set('content-type', answer.contentType)
-    return new Response(answer.body, { status: answer.status, headers: received })
+    return new Response(WITHOUT_BODY.includes(status) ? null : answer.body, { status, headers: received })
   }
+}
+
+/** Statuses of responses that have no body (Fetch standard, "null body status"). */
+const WITHOUT_BODY = [204, 205, 304]
+
+/** The tokens of a refresh are bound to the key that the ones before were bound to, whatever the server calls them. */
+function otherTypeOf(binding: 'bearer' | 'dpop', body: unknown): Reading['otherType'] {
+  if (binding === 'bearer') return 'bearer'
+  const refreshed = body instanceof URLSearchParams && body.get('grant_type') === 'refresh_token'
+  return refreshed ? 'dpop' : 'refused'
 }
 
 const tooLarge = (url: string) =>

@@ -1,4 +1,4 @@
-// One refresh for all who saw the same generation, in every process: under a lease, stored by compare-and-swap; removes tokens whose refresh was refused.
+// One refresh for all who saw the same generation, in every process: under a lease, stored by compare-and-swap; records a refused one.
 import { BridgeError } from '../../errors.ts'
 import type { Clock, Leases, Logger, TokenStore } from '../../ports.ts'
 import type { Challenge, TokenKey, TokenRecord, TokenSet } from '../../records.ts'
@@ -8,7 +8,7 @@ export type RefreshStrategy = 'auto' | 'none' | 'reauthorize'
 
 export interface CoordinatedRefreshOptions {
   readonly key: TokenKey
-  readonly store: Pick<TokenStore, 'spend' | 'replace' | 'remove'>
+  readonly store: Pick<TokenStore, 'spend' | 'replace' | 'remove' | 'unrenewable'>
   /** What is stored now. */
   readonly reload: () => Promise<TokenRecord>
   readonly leases: Leases
@@ -22,11 +22,21 @@ export interface CoordinatedRefreshOptions {
   readonly strategy: RefreshStrategy
 }
 
+/** Whether the MCP server refused the access token; unknown for a request in the background, which it may refuse though calls work. */
+export type AccessTokenIs = 'refused' | 'unknown'
+
 export interface CoordinatedRefresh {
   /** Whether new tokens can be had without a person. */
-  isPossible(tokens: TokenSet | undefined): boolean
-  /** Resolves to what is stored when the generation that was `seen` is refreshed or dead, by whichever process. */
-  run(seen: TokenRecord, challenge?: Challenge): Promise<TokenRecord>
+  isPossible(record: TokenRecord): boolean
+  /** The refresh was refused, perhaps in another process; this one has not asked for this generation, and a refusal may pass. */
+  mayAskOnceMore(record: TokenRecord): boolean
+  /**
+   * Resolves to what is stored when the generation that was `seen` is refreshed, dead, or recorded as one that cannot be renewed, by
+   * whichever process.
+   */
+  run(seen: TokenRecord, challenge?: Challenge, accessToken?: AccessTokenIs): Promise<TokenRecord>
+  /** A person asks for it, whatever was refused before. undefined: the refresh token is missing or refused. */
+  onRequest(seen: TokenRecord): Promise<TokenSet | undefined>
   /** When this process got tokens without a person, in ms since the epoch. */
   readonly obtainedAt: number
 }
@@ -39,28 +49,39 @@ const SAVE_TRIES = 5
 const CUT_OFF =
   'An earlier refresh was interrupted before its new tokens were stored, so the server refused the old refresh token. Sign in again.'
 
+const REJECTED = 'The authorization server refused the refresh token.'
+
 type Refreshable = TokenSet & { readonly refreshToken: string }
 
 export function createCoordinatedRefresh(options: CoordinatedRefreshOptions): CoordinatedRefresh {
   const { key, store, reload, leases, clientCredentials, clock, log, strategy } = options
   let running: Promise<TokenRecord> | undefined
   let obtainedAt = Number.NEGATIVE_INFINITY
+  /** The generation whose refusal this process knows. */
+  let refusedGeneration = -1
 
   const isRefreshable = (tokens: TokenSet | undefined): tokens is Refreshable =>
     tokens?.refreshToken !== undefined && strategy === 'auto'
 
   /** Under the lease: what was seen may be refreshed already. */
-  const refreshSeen = async (seen: TokenRecord, challenge: Challenge | undefined): Promise<void> => {
-    const { generation, tokens } = await reload()
+  const refreshSeen = async (seen: TokenRecord, challenge: Challenge | undefined, accessToken: AccessTokenIs) => {
+    const { generation, tokens, lastError, lastErrorCode } = await reload()
     if (generation !== seen.generation) return
     if (clientCredentials) return await save(await clientCredentials(tokens, challenge), generation)
     if (!isRefreshable(tokens)) return
-    const cutOff = await store.spend(key, generation)
-    const outcome = await (await options.refresh())(tokens)
-    if (outcome !== 'rejected') return await save(outcome, generation)
-    const reason = cutOff ? CUT_OFF : 'The authorization server refused the refresh token.'
+    const isKnown = lastError !== undefined
+    if (isKnown) refusedGeneration = generation
+    if (isKnown && seen.lastError === undefined) return
+    const cutOff = (await store.spend(key, generation)) && !isKnown
+    const outcome = await (await options.refresh())(tokens).catch(refusalIn)
+    if (outcome !== 'rejected' && !(outcome instanceof BridgeError)) return await save(outcome, generation)
+    refusedGeneration = generation
+    const reason =
+      outcome === 'rejected' ? (cutOff ? CUT_OFF : REJECTED) : `The refresh token was refused. ${outcome.message}`
     log.warn('oauth:refresh', { outcome: 'rejected', message: reason })
-    await store.remove(key, generation, reason, 'token_expired')
+    const isDead = accessToken === 'refused' || lastErrorCode === 'token_expired' || isExpired(tokens, clock.now())
+    if (outcome === 'rejected' && isDead) await store.remove(key, generation, reason, 'token_expired')
+    else await store.unrenewable(key, generation, reason, isDead ? 'token_expired' : 'refresh_token_missing')
   }
 
   /** The old refresh token is used up: a busy database must not lose the new one. */
@@ -76,19 +97,43 @@ export function createCoordinatedRefresh(options: CoordinatedRefreshOptions): Co
     }
   }
 
+  const isPossible: CoordinatedRefresh['isPossible'] = ({ tokens, lastError }) =>
+    clientCredentials !== undefined || (isRefreshable(tokens) && lastError === undefined)
+
+  const run: CoordinatedRefresh['run'] = (seen, challenge, accessToken = 'unknown') => {
+    running ??= leases
+      .run(tokenLease(key), TOKEN_LEASE_MS, () => refreshSeen(seen, challenge, accessToken))
+      .then(reload)
+      .finally(() => {
+        running = undefined
+      })
+    return running
+  }
+
   return {
-    isPossible: (tokens) => clientCredentials !== undefined || isRefreshable(tokens),
-    run(seen, challenge) {
-      running ??= leases
-        .run(tokenLease(key), TOKEN_LEASE_MS, () => refreshSeen(seen, challenge))
-        .then(reload)
-        .finally(() => {
-          running = undefined
-        })
-      return running
+    isPossible,
+    mayAskOnceMore: ({ tokens, lastError, generation }) =>
+      isRefreshable(tokens) && lastError !== undefined && generation !== refusedGeneration,
+    run,
+    async onRequest(seen) {
+      if (!isPossible(seen) && !isRefreshable(seen.tokens)) return undefined
+      const { tokens, lastError } = await run(seen)
+      return lastError === undefined ? tokens : undefined
     },
     get obtainedAt() {
       return obtainedAt
     },
   }
 }
+
+export const isExpired = ({ expiresAt }: TokenSet, now: number) => expiresAt !== undefined && expiresAt <= now
+
+/** A refusal as a value. @throws every other failure: it says nothing about the tokens */
+function refusalIn(thrown: unknown): BridgeError {
+  if (isRefusedForGood(thrown)) return thrown
+  throw thrown
+}
+
+/** The same request would be refused again, or the client that may send it is gone: only a sign-in brings new tokens. */
+export const isRefusedForGood = (thrown: unknown): thrown is BridgeError =>
+  thrown instanceof BridgeError && (thrown.details.refused === true || thrown.code === 'invalid_client')

@@ -1,4 +1,4 @@
-// The refresh grant (RFC 6749 section 6): a new token set, or 'rejected' if the grant is invalid; throws transient errors.
+// The refresh grant (RFC 6749 section 6): a new token set, or 'rejected' if the grant is invalid; throws transient errors and other refusals.
 import { BridgeError } from '../../errors.ts'
 import type { Clock, Logger } from '../../ports.ts'
 import type { RulesOf } from '../../providerRules.ts'
@@ -63,5 +63,8 @@ export function createRefresh({ clients, clock, log, rules, bearer }: RefreshOpt
   }
 }
 
+/** Other refusals are about the refresh token, also `unauthorized_client`: they register no client. */
 const isUnknownClient = (thrown: unknown): thrown is BridgeError =>
-  thrown instanceof BridgeError && thrown.code === 'invalid_client'
+  thrown instanceof BridgeError &&
+  thrown.code === 'invalid_client' &&
+  (thrown.details.refused !== true || thrown.details.error === 'invalid_client')

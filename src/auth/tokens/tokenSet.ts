@@ -19,6 +19,16 @@ export interface TokenResponse {
   readonly idToken?: { readonly token: string; readonly expiresAt: number }
   /** From the validated ID token, completed from userinfo. */
   readonly user?: User
+  /** Why the ID token was left out, for the log. */
+  readonly idTokenProblem?: IdTokenProblem
+}
+
+/** What was wrong with an ID token that was left out. */
+export interface IdTokenProblem {
+  /** 'missing': it did not come. */
+  readonly outcome: 'refused' | 'missing'
+  /** Quoted, with the algorithm. */
+  readonly reason: string
 }
 
 /** The answer as openid-client gives it, checked. */

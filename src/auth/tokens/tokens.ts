@@ -1,9 +1,9 @@
 // The token set of one server and profile: reuse it, else refresh it, else request a sign-in if a browser may open for this cause.
 import { BridgeError } from '../../errors.ts'
 import type { Cause, Clock, MaybePromise, TokenStore } from '../../ports.ts'
-import type { Challenge, TokenRecord, TokenSet } from '../../records.ts'
+import type { Challenge, TokenKey, TokenRecord, TokenSet } from '../../records.ts'
 import { quote } from '../../redaction/text.ts'
-import { type CoordinatedRefreshOptions, createCoordinatedRefresh } from './coordinatedRefresh.ts'
+import { type CoordinatedRefreshOptions, createCoordinatedRefresh, isExpired } from './coordinatedRefresh.ts'
 import { covers, union } from './scopes.ts'
 
 export type LoginMode = 'auto' | 'on-call' | 'never'
@@ -53,8 +53,7 @@ export function createTokens(options: TokensOptions): Tokens {
   const refresh = createCoordinatedRefresh({ ...options, reload })
   const stepUpLimit = createStepUpLimit(clock)
 
-  const isDue = ({ obtainedAt, expiresAt }: TokenSet) =>
-    expiresAt !== undefined && clock.now() >= obtainedAt + (expiresAt - obtainedAt) * (DUE + jitter)
+  const isDue = (record: TokenRecord) => clock.now() >= dueAt(record, DUE + jitter)
 
   /** The MCP server refused this generation a short while ago. */
   const wasRefused = (record: TokenRecord, within: number) => isRecent(record.refusedAt, within, clock.now())
@@ -63,7 +62,7 @@ export function createTokens(options: TokensOptions): Tokens {
   const reloadAndRefresh = async () => {
     const record = await reload()
     const { tokens } = record
-    if (!tokens || !refresh.isPossible(tokens) || !isDue(tokens)) return tokens
+    if (!tokens || !refresh.isPossible(record) || !isDue(record)) return tokens
     const refreshed = refresh.run(record)
     if (isExpired(tokens, clock.now())) return (await refreshed).tokens
     refreshed.catch((thrown: BridgeError) => log.warn('oauth:refresh', { outcome: 'postponed', code: thrown.code }))
@@ -84,27 +83,28 @@ export function createTokens(options: TokensOptions): Tokens {
     current() {
       const tokens = known?.tokens
       // After a sign-out, or another sign-in, the next message is sent without these.
-      const isGood = known && tokens && !isDue(tokens) && store.unchanged(key, known.generation)
+      const isGood = known && tokens && !isDue(known) && store.unchanged(key, known.generation)
       return isGood ? tokens : reloadAndRefresh()
     },
 
     async renew(rejected, challenge, cause) {
-      const isAnother = ({ tokens }: TokenRecord) => tokens !== undefined && tokens.accessToken !== rejected
       let record = await reload()
-      if (isAnother(record)) return
+      if (isAnother(record, rejected)) return
       // Who asks to sign in goes past what was refused.
       const isAskedAnew = cause === 'signIn' && wasRefused(record, ASK_AGAIN_MS)
-      if (refresh.isPossible(record.tokens) && !isAskedAnew) {
+      const mayRefresh = refresh.isPossible(record) || (cause !== 'background' && refresh.mayAskOnceMore(record))
+      if (mayRefresh && !isAskedAnew) {
         const isTooSoon = clock.now() < refresh.obtainedAt + REFRESH_AGAIN_MS
         if (isTooSoon && wasRefused(record, REFRESH_AGAIN_MS)) throw refusedAnew()
-        record = await refresh.run(record, challenge)
-        if (isAnother(record)) return
+        record = await refresh.run(record, challenge, cause === 'background' ? 'unknown' : 'refused')
+        if (isAnother(record, rejected)) return
       }
+      if (cause !== 'background') await noteEnd(store, key, record)
       if (clientCredentials || !maySignIn(mode, cause, record)) throw notSignedIn(record)
       if (wasRefused(record, ASK_AGAIN_MS) && !isAskedAnew) throw refusedAnew()
       const { scope } = challenge
       const wanted = scope === undefined ? challenge : withScope(challenge, requestedOf(record), scope)
-      await signIn(wanted, cause, async () => isAnother(await reload()))
+      await signIn(wanted, cause, async () => isAnother(await reload(), rejected))
     },
 
     async stepUp(refused, scope, challenge, cause) {
@@ -133,10 +133,7 @@ export function createTokens(options: TokensOptions): Tokens {
       return known?.tokens && store.unchanged(key, known.generation) ? known.tokens : (await reload()).tokens
     },
 
-    async refreshNow() {
-      const record = await reload()
-      return refresh.isPossible(record.tokens) ? (await refresh.run(record)).tokens : undefined
-    },
+    refreshNow: async () => refresh.onRequest(await reload()),
   }
 }
 
@@ -152,8 +149,6 @@ function createSignIns(request: TokensOptions['requestSignIn']): TokensOptions['
   }
 }
 
-const isExpired = ({ expiresAt }: TokenSet, now: number) => expiresAt !== undefined && expiresAt <= now
-
 /** A clock that was set back must not block sign-ins. */
 const isRecent = (time: number | undefined, within: number, now: number) =>
   time !== undefined && time <= now && now < time + within
@@ -162,6 +157,22 @@ const isRecent = (time: number | undefined, within: number, now: number) =>
 function maySignIn(mode: LoginMode, cause: Cause, { generation }: TokenRecord): boolean {
   if (mode === 'never' || cause === 'background') return false
   return isByPerson(cause) || (mode === 'auto' && generation === 0)
+}
+
+/** When this share of its life is over; never for one whose end is unknown, or that cannot be renewed. */
+const dueAt = ({ tokens, lastError }: TokenRecord, share: number) =>
+  tokens?.expiresAt === undefined || lastError !== undefined
+    ? Number.POSITIVE_INFINITY
+    : tokens.obtainedAt + (tokens.expiresAt - tokens.obtainedAt) * share
+
+const isAnother = ({ tokens }: TokenRecord, rejected: string | undefined) =>
+  tokens !== undefined && tokens.accessToken !== rejected
+
+/** The server refused the access token of a sign-in that cannot be renewed: `status` and `login` count it as ended. */
+async function noteEnd(store: TokenStore, key: TokenKey, record: TokenRecord): Promise<void> {
+  const { generation, tokens, lastError, lastErrorCode } = record
+  if (tokens && lastError !== undefined && lastErrorCode === 'refresh_token_missing')
+    await store.unrenewable(key, generation, lastError, 'token_expired')
 }
 
 const isByPerson = (cause: Cause) => cause === 'call' || cause === 'signIn'

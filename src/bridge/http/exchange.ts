@@ -1,6 +1,6 @@
 // One message → one POST → its answers (MCP Streamable HTTP, "Sending Messages to the Server").
-import type { BridgeError } from '../../errors.ts'
-import type { Clock, HttpResponse } from '../../ports.ts'
+import { BridgeError } from '../../errors.ts'
+import type { Cause, Clock, HttpResponse } from '../../ports.ts'
 import type { InFlight, PendingRequest } from '../message/inFlight.ts'
 import { type Message, parseMessage } from '../message/message.ts'
 import { isSessionLost, namesLostSession } from '../session/lost.ts'
@@ -18,8 +18,8 @@ export interface ExchangeOptions {
   readonly limit: number
   /** Longest silence in ms; 0: no limit. */
   readonly timeoutMs: number
-  /** Restores the session with this id, once for all requests that lost it. */
-  readonly renew: (lost: string) => Promise<void>
+  /** Restores the session with this id, once for all requests that lost it; `cause`: why the first of them was sent. */
+  readonly renew: (lost: string, cause: Cause) => Promise<void>
 }
 
 /**
@@ -99,21 +99,25 @@ export function createExchange(options: ExchangeOptions): Exchanger {
     return lost ? 'lost' : 'done'
   }
 
+  const patientPost = async (pending: PendingRequest) => {
+    const response = await post(pending)
+    if (response.status !== 429 && response.status !== 503) return response
+    const again = () => post(pending)
+    return (await import('./retryAfter.ts')).awaitRetryAfter(response, again, { clock, timeoutMs, pending })
+  }
+
   const exchange: Exchange = async (pending, deliver) => {
     const { message, transmission } = pending
     if (message.method === 'initialize') session.remember(message)
     const renewing = session.settled()
     if (renewing !== undefined) await renewing
     const { id } = session
-    let response = await post(pending)
-    if (response.status === 429 || response.status === 503) {
-      const again = () => post(pending)
-      response = await (await import('./retryAfter.ts')).awaitRetryAfter(response, again, { clock, timeoutMs, pending })
-    }
-    if ((await receive(response, pending, deliver, id)) === 'done' || id === undefined) return
+    const response = await patientPost(pending).catch(unlessLost)
+    if (response !== 'lost' && (await receive(response, pending, deliver, id)) === 'done') return
+    if (id === undefined) return
     // The server did not process it, as if it had not been sent.
     transmission.sent = false
-    await renew(id)
+    await renew(id, pending.cause)
     // Messages of the old session have no meaning in the new one.
     if (message.kind === 'response' || message.method === 'notifications/cancelled') return
     await receive(await post(pending), pending, deliver)
@@ -123,4 +127,10 @@ export function createExchange(options: ExchangeOptions): Exchanger {
     exchange,
     plain: async (pending, deliver) => void (await receive(await post(pending), pending, deliver)),
   }
+}
+
+/** The refusal of a session as a value: the server did not process the message. */
+function unlessLost(thrown: unknown): 'lost' {
+  if (thrown instanceof BridgeError && thrown.code === 'session_lost') return 'lost'
+  throw thrown
 }

@@ -1,6 +1,6 @@
 // One event stream of the HTTP+SSE transport (revision 2024-11-05): where its messages go, and whose answers come on it.
 import { asBridgeError, BridgeError } from '../../errors.ts'
-import type { HttpResponse, Logger } from '../../ports.ts'
+import type { Cause, HttpResponse, Logger } from '../../ports.ts'
 import { quote } from '../../redaction/text.ts'
 import type { PendingRequest } from '../message/inFlight.ts'
 import { type Message, parseMessage } from '../message/message.ts'
@@ -32,9 +32,13 @@ export interface Connection {
 const ENDPOINT_MS = 10_000
 
 /** `onOver` is called when the stream has ended or was given up. @throws BridgeError when this server offers no such stream */
-export async function openConnection(options: ConnectionOptions, onOver: () => void): Promise<Connection> {
+export async function openConnection(
+  options: ConnectionOptions,
+  onOver: () => void,
+  cause: Cause = 'start',
+): Promise<Connection> {
   const headers = { accept: 'text/event-stream' }
-  const response = await options.send({ method: 'GET', headers, signal: options.ending, idleMs: 0 }, 'start')
+  const response = await options.send({ method: 'GET', headers, signal: options.ending, idleMs: 0 }, cause)
   if (response.status !== 200 || mediaType(response) !== 'text/event-stream')
     throw failure(response, await readStart(response))
   const events = readEvents(response.body, {}, options.limit)

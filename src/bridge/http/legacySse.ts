@@ -1,5 +1,6 @@
 // The HTTP+SSE transport of revision 2024-11-05: one event stream for all answers, and an endpoint for messages.
 import { asBridgeError } from '../../errors.ts'
+import type { Cause } from '../../ports.ts'
 import type { Exchange } from './exchange.ts'
 import { type Connection, type ConnectionOptions, exchangeOn, openConnection } from './legacyConnection.ts'
 
@@ -23,13 +24,17 @@ export function createHttpSse(options: HttpSseOptions): HttpSse {
   const { session, clock, log } = options
   let current: Promise<Connection> | undefined
 
-  const connect = () =>
-    openConnection(options, () => {
-      current = undefined
-    })
+  const connect = (cause: Cause) =>
+    openConnection(
+      options,
+      () => {
+        current = undefined
+      },
+      cause,
+    )
 
-  const connected = (): Promise<Connection> => {
-    current ??= connect()
+  const connected = (cause: Cause): Promise<Connection> => {
+    current ??= connect(cause)
     return current.catch((thrown: unknown) => {
       current = undefined
       throw thrown
@@ -37,26 +42,26 @@ export function createHttpSse(options: HttpSseOptions): HttpSse {
   }
 
   /** A stream after the first is a new session: it first gets the state of the old one. */
-  const restored = async (): Promise<Connection> => {
-    if (current || session.version === undefined) return connected()
-    current = connect().then(async (made) => {
+  const restored = async (cause: Cause): Promise<Connection> => {
+    if (current || session.version === undefined) return connected(cause)
+    current = connect(cause).then(async (made) => {
       await options.restore((pending, take) => exchangeOn(made, pending, take, options))
       return made
     })
-    return connected()
+    return connected(cause)
   }
 
   return {
     async exchange(pending, take) {
       if (pending.message.method === 'initialize') session.remember(pending.message)
-      await exchangeOn(await restored(), pending, take, options)
+      await exchangeOn(await restored(pending.cause), pending, take, options)
     },
-    open: async () => void (await connected()),
+    open: async () => void (await connected('start')),
     async listen(signal) {
       let wait = FIRST_WAIT_MS
       while (!signal.aborted) {
         const began = clock.awake()
-        await restored().then(
+        await restored('background').then(
           ({ over }) => over,
           (thrown: unknown) => log.debug('proxy:listen', { code: asBridgeError(thrown).code }),
         )

@@ -1,10 +1,10 @@
 // The standing GET stream for messages that the server initiates (MCP Streamable HTTP, "Listening for Messages").
-import type { Clock, Logger } from '../../ports.ts'
+import type { Cause, Clock, Logger } from '../../ports.ts'
 import { parseMessage } from '../message/message.ts'
 import type { Session } from '../session/session.ts'
 import { readEvents, resumption, type StreamPosition } from './eventStream.ts'
 import { type Deliver, mediaType } from './response.ts'
-import type { Send } from './send.ts'
+import { isRefusal, type Send } from './send.ts'
 
 export interface ListenOptions {
   readonly send: Send
@@ -14,7 +14,7 @@ export interface ListenOptions {
   readonly limit: number
   readonly deliver: Deliver
   /** Restores the session with this id. */
-  readonly renew: (lost: string) => Promise<void>
+  readonly renew: (lost: string, cause: Cause) => Promise<void>
 }
 
 const FIRST_WAIT_MS = 1_000
@@ -37,6 +37,7 @@ export async function listen(options: ListenOptions, signal: AbortSignal): Promi
   while (!signal.aborted) {
     const began = clock.awake()
     let messages = 0
+    let isRefused = false
     try {
       const headers = { accept: 'text/event-stream', ...session.headers(), ...resumption(position) }
       stream = new AbortController()
@@ -50,14 +51,18 @@ export async function listen(options: ListenOptions, signal: AbortSignal): Promi
       } else {
         response.discard()
         log.debug('proxy:listen', { status })
+        isRefused = status === 401 || status === 403
         // 404 means "no such session" only if there was a stream before; else "not supported".
         if (status === 405 || (status === 404 && (id === undefined || opened === 0))) return
-        if (status === 404 && id !== undefined) return await renew(id)
+        if (status === 404 && id !== undefined) return await renew(id, 'background')
       }
     } catch (thrown) {
       if (signal.aborted) return
+      isRefused = isRefusal(thrown)
       log.debug('proxy:listen', { reason: thrown instanceof Error ? thrown.message : String(thrown) })
     }
+    // Not there for this token, though calls may work: `send` tells when another one is sent.
+    if (isRefused) await aborted(AbortSignal.any([signal, stream.signal]))
     if (stream.signal.aborted) {
       // Opened again for the account that is signed in now, which must not hear what was meant for another one.
       delete position.lastId
@@ -72,6 +77,11 @@ export async function listen(options: ListenOptions, signal: AbortSignal): Promi
     wait = Math.min(wait * 2, LONGEST_WAIT_MS)
   }
 }
+
+const aborted = (signal: AbortSignal) =>
+  signal.aborted
+    ? Promise.resolve()
+    : new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 
 /** False: it was not a message. */
 async function pass(data: Uint8Array, { deliver, log }: ListenOptions): Promise<boolean> {

@@ -46,7 +46,8 @@ export async function resume(
     const before = position.lastId
     try {
       const headers = { accept: 'text/event-stream', ...session.headers(), ...resumption(position) }
-      const response = await send({ method: 'GET', headers, signal }, 'call')
+      // The call itself was answered: only a refresh may be worth it, and no sign-in.
+      const response = await send({ method: 'GET', headers, signal }, 'background')
       if (response.status === 200 && mediaType(response) === 'text/event-stream') {
         await readMessages(response, { position, limit }, deliver)
         failures = 0

@@ -1,21 +1,39 @@
 // One authorized request to the MCP server; a refused one is sent again after the authorizer has handled the refusal.
 import { BridgeError } from '../../errors.ts'
 import type { Authorizer, Cause, HttpClient, HttpRequest, HttpResponse, MaybePromise } from '../../ports.ts'
+import { type About, type Judged, judge, leadsToLogin } from './refusal.ts'
+import { type Authorization, createStanding, type Standing } from './standing.ts'
 
 /** `url` left out: the server's own. Another one must have the same origin, because it gets the same bearer token. */
 type SendRequest = Omit<HttpRequest, 'url' | 'idleMs'> & {
   url?: URL
   idleMs?: number
-  /** For an open stream: called when the sign-in that it was opened with has ended. The same function each time. */
+  /**
+   * For an open stream: called when the sign-in that it was opened with has ended; for one that was refused with 401 or 403, when
+   * another token is sent. The same function each time.
+   */
   whenOutlived?: () => void
 }
+/** @throws BridgeError session_lost when the session is refused and not the token, unauthorized, insufficient_scope, redirect_refused, … */
 export type Send = (request: SendRequest, cause: Cause) => Promise<HttpResponse>
 
-/** How often open streams are checked while nothing else is sent, in ms. */
-const LOOK_MS = 5_000
+interface Answer extends Judged {
+  readonly authorization: Authorization
+}
 
-/** Custom headers never override those of the protocol. `idleMs` is the default for requests that name none. */
-export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, idleMs: number): Send {
+/** Whether a request is sent for the first time, or again with what a refusal led to. */
+type Turn = 'first' | 'again'
+
+interface AttemptOptions {
+  readonly http: HttpClient
+  readonly authorizer: Authorizer
+  readonly url: URL
+  readonly idleMs: number
+  readonly standing: Standing
+}
+
+/** One request as it is authorized now, and what its answer refuses. */
+function createAttempt({ http, authorizer, url, idleMs, standing }: AttemptOptions) {
   let merged: { of: object; own: object; headers: Record<string, string> } = { of: {}, own: {}, headers: {} }
   /** Both come as the same objects call after call, so that they are joined only when one has changed. */
   const join = (of: Readonly<Record<string, string>>, own: Readonly<Record<string, string>>) => {
@@ -23,83 +41,170 @@ export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, i
     return merged.headers
   }
 
-  /** Open streams, and what they were authorized with. */
-  const standing = new Map<() => void, Readonly<Record<string, string>>>()
-  let latest: object | undefined
-  let looking: NodeJS.Timeout | undefined
+  /** The session that was answered last, and the bearer it was answered with. */
+  let session: { id: string; bearer: string | undefined } | undefined
+  /** What a redirect says: 'refusal' after a request that was answered without one, 'way' where the server always redirects. */
+  let redirects: 'unknown' | 'refusal' | 'way' = 'unknown'
 
-  const endOutlived = async () => {
-    for (const [tell, authorization] of standing)
-      if (await authorizer.outlived?.(authorization)) {
-        standing.delete(tell)
-        tell()
-      }
-    if (standing.size > 0) return
-    clearInterval(looking)
-    looking = undefined
+  const note = ({ status, headers }: HttpResponse, request: SendRequest, { authorization }: Authorization) => {
+    if (status > 299 || request.method !== 'POST') return
+    const id = request.headers['mcp-session-id'] ?? headers['mcp-session-id']
+    if (typeof id !== 'string' || (session?.id === id && session.bearer === authorization)) return
+    session = { id, bearer: authorization }
   }
-  // A database that cannot be read now is checked again.
-  const look = () => void endOutlived().catch(() => undefined)
 
-  const stand = (tell: () => void, authorization: Readonly<Record<string, string>>) => {
-    if (!authorizer.outlived) return
-    standing.set(tell, authorization)
-    looking ??= setInterval(look, LOOK_MS).unref()
+  const isForeign = (about: About | undefined, request: SendRequest, { authorization }: Authorization) => {
+    const id = request.headers['mcp-session-id']
+    return about === 'token' && id !== undefined && session?.id === id && session.bearer !== authorization
+  }
+
+  /** A redirect may be how a server refuses an expired token; else it is followed as far as the client follows any. */
+  const redirected = async (request: HttpRequest, response: HttpResponse, turn: Turn): Promise<Judged> => {
+    const login = leadsToLogin(response, request.url)
+    const mayBeRefusal = turn === 'first' && redirects !== 'way'
+    if (mayBeRefusal && (login === 'yes' || (login === 'perhaps' && redirects === 'refusal')))
+      return { response, about: 'token' }
+    response.discard()
+    redirects = 'way'
+    return { response: await http.request({ ...request, redirect: undefined }), about: undefined }
+  }
+
+  const judged = (whole: HttpRequest, response: HttpResponse, request: SendRequest, turn: Turn) => {
+    if (whole.redirect !== 'manual') return judge(response, request.method, request.headers['mcp-session-id'])
+    if (response.status > 299 && response.status < 400) return redirected(whole, response, turn)
+    if (response.status < 300) redirects = 'refusal'
+    return judge(response, request.method, request.headers['mcp-session-id'])
   }
 
   /** Twice if only the server's nonce was missing (RFC 9449 section 9). */
-  const attempt = async (request: SendRequest) => {
+  return async (request: SendRequest, turn: Turn): Promise<Answer> => {
     const target = request.url ?? url
     for (let tries = 1; ; tries++) {
       const soon = authorizer.headers(request.method, target)
       const authorization = soon instanceof Promise ? await soon : soon
-      if (standing.size > 0 && latest !== authorization) look()
-      latest = authorization
+      standing.sees(authorization)
       // Before the response: a server may send its headers only with the first event.
-      if (request.whenOutlived) stand(request.whenOutlived, authorization)
+      if (request.whenOutlived) standing.add(request.whenOutlived, authorization)
       const headers = join(authorization, request.headers)
-      const response = await http.request(complete(request, target, headers, request.idleMs ?? idleMs))
+      const isManual = request.method === 'POST' && authorization.authorization !== undefined
+      const whole = complete(request, target, headers, request.idleMs ?? idleMs, isManual ? 'manual' : request.redirect)
+      const response = await http.request(whole)
       const again = response.headers['dpop-nonce'] === undefined ? undefined : await authorizer.onNonce(response)
-      if (again === undefined || tries === 2) return { response, authorization }
-      drop(request, response)
+      if (again !== undefined && tries === 1) {
+        drop(request, response)
+        continue
+      }
+      const soonFound = judged(whole, response, request, turn)
+      const found = soonFound instanceof Promise ? await soonFound : soonFound
+      // Begun before this sign-in, or for another account: the token has not been refused for itself.
+      const about = isForeign(found.about, request, authorization) ? 'session' : found.about
+      note(found.response, request, authorization)
+      return { response: found.response, authorization, about }
     }
-  }
-
-  /** Lets the authorizer handle a refusal; throws if the request cannot be sent again. */
-  const settle = async (
-    request: SendRequest,
-    { response, authorization }: Awaited<ReturnType<typeof attempt>>,
-    why: Cause,
-  ) => {
-    drop(request, response)
-    await authorizer.onChallenge(response, authorization, why)
-  }
-
-  return async (request, cause) => {
-    const first = await attempt(request)
-    if (!isChallenge(first.response)) return plain(first.response)
-    await settle(request, first, cause)
-    const second = await attempt(request)
-    if (!isChallenge(second.response)) return plain(second.response)
-    let last = second
-    if (first.response.status === 401 && second.response.status === 403) {
-      // A token that was just obtained may hold too little for this request: another question, and the last one.
-      await settle(request, second, cause)
-      last = await attempt(request)
-      if (!isChallenge(last.response)) return plain(last.response)
-    }
-    if (last.response.status === 401) await authorizer.onRefused?.(last.authorization)
-    // One request never leads to two sign-ins; the authorizer only words the error of a 403.
-    if (last.response.status === 403) await settle(request, last, 'background')
-    last.response.discard()
-    const { status } = last.response
-    throw new BridgeError(status === 403 ? 'insufficient_scope' : 'unauthorized', { details: { status } })
   }
 }
 
+/** Custom headers never override those of the protocol. `idleMs` is the default for requests that name none. */
+export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, idleMs: number): Send {
+  const standing = createStanding(authorizer)
+  const attempt = createAttempt({ http, authorizer, url, idleMs, standing })
+  /** A request in the background was refused with a new token too: no other one is spent for those. */
+  let isHopeless = false
+  /** A bearer that was refused in a session begun with another one: a new session shows whether it is the bearer. */
+  let doubtful: string | undefined
+
+  const isDoubtful = ({ authorization: { authorization } }: Answer) =>
+    authorization !== undefined && authorization === doubtful
+
+  /** Lets the authorizer handle a refusal; throws if the request cannot be sent again. */
+  const settle = async (request: SendRequest, { response, authorization, about }: Answer, why: Cause) => {
+    drop(request, response)
+    const status = about === 'scope' ? 403 : 401
+    await authorizer.onChallenge({ status, headers: response.headers }, authorization, why)
+  }
+
+  const ask = async (request: SendRequest, cause: Cause): Promise<Answer> => {
+    const first = await attempt(request, 'first')
+    // A session that ends is not worth a refresh.
+    if (first.about === undefined || request.method === 'DELETE') return first
+    if (first.about === 'session') throw sessionRefused(request, first)
+    if (cause === 'background' && isHopeless) throw refusal(first)
+    if (first.about === 'token' && isDoubtful(first)) return giveUp(request, first, 'call')
+    await settle(request, first, cause)
+    const second = await again(request)
+    if (second.about === undefined) return second
+    if (second.about === 'session') {
+      doubtful = second.authorization.authorization
+      throw sessionRefused(request, second)
+    }
+    if (first.about === 'scope' || second.about === 'token') return giveUp(request, second, cause)
+    // A token that was just obtained may hold too little for this request: another question, and the last one.
+    await settle(request, second, cause)
+    const last = await again(request)
+    return last.about === undefined ? last : giveUp(request, last, cause)
+  }
+
+  /** Where a redirect stays, the new token is refused too. */
+  const again = async (request: SendRequest) => {
+    try {
+      return await attempt(request, 'again')
+    } catch (thrown) {
+      if (thrown instanceof BridgeError && thrown.code === 'redirect_refused')
+        await authorizer.onRefused?.(await authorizer.headers(request.method, request.url ?? url))
+      throw thrown
+    }
+  }
+
+  const giveUp = async (request: SendRequest, last: Answer, cause: Cause): Promise<never> => {
+    if (cause === 'background') isHopeless = true
+    else if (last.about === 'token') await authorizer.onRefused?.(last.authorization)
+    // One request never leads to two sign-ins; the authorizer only words the error of a 403.
+    if (last.about === 'scope') await settle(request, last, 'background')
+    throw refusal(last)
+  }
+
+  return async (request, cause) => {
+    try {
+      const { response } = await ask(request, cause)
+      if (response.status < 300) {
+        doubtful = undefined
+        if (cause === 'background') isHopeless = false
+      }
+      if (request.whenOutlived && isRefused(response.status)) standing.park(request.whenOutlived)
+      return plain(response)
+    } catch (thrown) {
+      if (request.whenOutlived && isRefusal(thrown)) standing.park(request.whenOutlived)
+      throw thrown
+    }
+  }
+}
+
+const isRefused = (status: number) => status === 401 || status === 403
+
+function sessionRefused(request: SendRequest, { response }: Answer): BridgeError {
+  drop(request, response)
+  return new BridgeError('session_lost')
+}
+
+/** What a stream waits after: the server does not give it to this token. */
+export const isRefusal = (thrown: unknown) =>
+  thrown instanceof BridgeError && ['unauthorized', 'forbidden', 'insufficient_scope'].includes(thrown.code)
+
+function refusal({ response, about }: Answer): BridgeError {
+  response.discard()
+  const { status } = response
+  return new BridgeError(about === 'scope' ? 'insufficient_scope' : 'unauthorized', { details: { status } })
+}
+
 /** Member by member: a spread that is added to is slow on Node 20 (bench/README.md). */
-function complete(request: SendRequest, url: URL, headers: HttpRequest['headers'], idleMs: number): HttpRequest {
-  const { method, body, signal, transmission, redirect, within } = request
+function complete(
+  request: SendRequest,
+  url: URL,
+  headers: HttpRequest['headers'],
+  idleMs: number,
+  redirect: HttpRequest['redirect'],
+): HttpRequest {
+  const { method, body, signal, transmission, within } = request
   return { method, url, headers, body, signal, idleMs, transmission, redirect, within }
 }
 
@@ -115,10 +220,6 @@ function plain(response: HttpResponse): MaybePromise<HttpResponse> {
   if (coding === undefined || coding === 'identity') return response
   return import('./contentCoding.ts').then(({ decode }) => decode(response, String(coding)))
 }
-
-/** A 403 without a challenge is the server's last word, not a question for another token. */
-const isChallenge = ({ status, headers }: HttpResponse) =>
-  status === 401 || (status === 403 && headers['www-authenticate'] !== undefined)
 
 /** Header names are the same in any case. */
 function without(

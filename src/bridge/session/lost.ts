@@ -5,7 +5,14 @@ import type { Message } from '../message/message.ts'
 /** Only for requests with a session id. 404: MCP Streamable HTTP, "Session Management". */
 export function isSessionLost(status: number, start: Uint8Array): boolean {
   if (status === 404) return true
-  return (status === 400 || status === 503) && sayings(textOf(start)).some(saysLost)
+  if (status === 400 || status === 403) return isSessionRefused(start)
+  return status === 503 && sayings(textOf(start)).some(saysLost)
+}
+
+/** For a 400, 401 or 403 to a request with a session id: the session is gone, or is not for this account. `challenge`: WWW-Authenticate. */
+export function isSessionRefused(start: Uint8Array, challenge = ''): boolean {
+  const described = /\berror_description\s*=\s*"((?:[^"\\]|\\.)*)"/i.exec(challenge)?.[1] ?? ''
+  return [...sayings(textOf(start)), described].some((text) => saysLost(text) || saysForeign(text))
 }
 
 /** Some say it in a JSON-RPC "Invalid Request", with whatever status: such a request was not processed. */
@@ -39,7 +46,8 @@ function sayings(body: string): string[] {
 const isText = (value: unknown): value is string => typeof value === 'string'
 
 /** Common prefixes. */
-const PREFIX = /^\s*(error|bad request|not found|service unavailable|invalid request|mcp error -\d+|\d{3})\s*[:-]\s*/i
+const PREFIX =
+  /^\s*(error|bad request|not found|forbidden|unauthorized|invalid token|service unavailable|invalid request|mcp error -\d+|\d{3})\s*[:-]\s*/i
 /** A sentence with any other word is about something else: a bank’s session, a quota of sessions, a cookie. */
 const WORDS = new Set(
   `a an the this that for with by to of in on at from and or is was has have been be does do did not no any could cannot can
@@ -59,8 +67,32 @@ const ANOTHER_KIND = /\b(log|sign|signed|logged)[\s-]?(in|on)\b|\blogin\b|\bpass
 /** A text with unknown words. */
 const ANOTHER_LANGUAGE = /(?![a-z])\p{L}/iu
 
-function saysLost(text: string): boolean {
-  if (text.length > LONGEST_TEXT || ANOTHER_KIND.test(text) || ANOTHER_LANGUAGE.test(text)) return false
+/** Words of a session that is somebody else's, beside those above. */
+const FOREIGN_WORDS = new Set(
+  `belong belongs belonging another different other same user users account owner owned principal identity subject tenant match matches
+  mismatch mismatched bound created started opened established issued under use using used current access token tokens bearer credential
+  credentials caller authenticated authenticating authorized unauthorized authorization allowed permitted forbidden denied but its`.split(
+    /\s+/,
+  ),
+)
+/** One of these says so. */
+const FOREIGN =
+  /\b(belong(s|ing)?|another|different|other|mismatch(ed)?|bound|owner|owned|(not|does not|did not) (match|matches|created|allowed|permitted|authorized)|forbidden|denied|unauthorized)\b/
+
+const saysLost = (text: string) => {
+  const words = wordsOf(text)
+  return words?.every((word) => WORDS.has(word)) === true && VERDICT.test(words.join(' '))
+}
+
+const saysForeign = (text: string) => {
+  const words = wordsOf(text)
+  const isKnown = (word: string) => WORDS.has(word) || FOREIGN_WORDS.has(word)
+  return words?.every(isKnown) === true && FOREIGN.test(words.join(' '))
+}
+
+/** The words of the first sentence. undefined: it is not about a session of the protocol. */
+function wordsOf(text: string): string[] | undefined {
+  if (text.length > LONGEST_TEXT || ANOTHER_KIND.test(text) || ANOTHER_LANGUAGE.test(text)) return undefined
   const [sentence = ''] = text.replace(PREFIX, '').split(/[.!\n;](?:\s|$)/, 1)
   const words = sentence
     .replace(/n[’']t\b/gi, ' not')
@@ -70,7 +102,5 @@ function saysLost(text: string): boolean {
     .toLowerCase()
     .split(/[^a-z]+/)
     .filter((word) => word !== '')
-  return (
-    words.some((word) => word === 'session') && words.every((word) => WORDS.has(word)) && VERDICT.test(words.join(' '))
-  )
+  return words.includes('session') ? words : undefined
 }

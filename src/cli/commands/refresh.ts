@@ -3,6 +3,7 @@ import { isoTime } from '../../bounds.ts'
 import type { App } from '../../compose/app.ts'
 import { keyOf } from '../../config/target.ts'
 import { BridgeError } from '../../errors.ts'
+import { present } from '../../present.ts'
 import { withoutQueries } from '../../redaction/text.ts'
 import type { ProcessIO } from '../process.ts'
 
@@ -16,7 +17,10 @@ export async function refresh(app: Parts, { stderr }: ProcessIO): Promise<number
   if (before.refreshToken === undefined && before.grant === undefined)
     throw await refreshTokenMissing(app, before.issuer)
   const set = await (await app.tokens()).refreshNow()
-  if (!set) throw new BridgeError('token_expired')
+  if (!set) {
+    const { lastError: message } = await store.load(key)
+    throw new BridgeError('token_expired', present({ message }))
+  }
   const until = set.expiresAt === undefined ? '' : `; the new token is valid until ${isoTime(set.expiresAt)}`
   stderr.write(`Refreshed the sign-in to ${withoutQueries(key.server)}${until}.\n`)
   return 0

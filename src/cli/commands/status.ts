@@ -108,7 +108,8 @@ function exceptionsShown(config: Config, oneServer: boolean): readonly ServerExc
 }
 
 function toAccount(row: AccountSummary, preset: ProviderRules, busy: 'signing_in' | 'idle', now: number): Account {
-  const expired = row.expiresAt !== undefined && row.expiresAt <= now && !row.refreshable
+  const isOver = row.expiresAt !== undefined && row.expiresAt <= now && !row.refreshable
+  const expired = isOver || row.lastErrorCode === 'token_expired'
   const due = row.signedIn && !row.refreshable ? row.expiresAt : undefined
   const state = busy === 'signing_in' ? 'signing_in' : !row.signedIn ? 'signed_out' : expired ? 'expired' : 'signed_in'
   return {
@@ -140,6 +141,10 @@ const WORDS = {
 const hintOf = (provider: string | null) =>
   presetOf({ name: provider ?? undefined })?.withoutRefreshToken ?? 'The authorization server gave no refresh token.'
 
+/** Why it is not refreshed automatically. */
+export const whyNoRefresh = ({ last_error }: Account) =>
+  last_error === null ? 'no refresh token' : 'the refresh token was refused'
+
 function plain({ accounts, exceptions, secret_store, database }: StatusReport, now: number): string[] {
   const lines =
     accounts.length === 0
@@ -160,9 +165,13 @@ function describe(account: Account, now: number): string[] {
     ...(account.provider === null || account.state === 'signed_out' ? [] : [`  provider: ${account.provider}`]),
     ...(account.login_due_at === null
       ? []
-      : [`  no refresh token: sign in again after ${account.login_due_at}. ${hint}`]),
+      : [
+          `  ${whyNoRefresh(account)}: sign in again after ${account.login_due_at}.${account.last_error === null ? ` ${hint}` : ''}`,
+        ]),
     ...(account.scope === null || account.state === 'signed_out' ? [] : [`  scopes: ${account.scope}`]),
     ...(account.last_error === null ? [] : [`  last error: ${account.last_error}`]),
-    ...(needsLogin(account) ? [`  to sign in: ${loginCommand(account.server, account.profile)}`] : []),
+    ...(needsLogin(account) || (account.last_error !== null && account.state !== 'signing_in')
+      ? [`  to sign in: ${loginCommand(account.server, account.profile)}`]
+      : []),
   ]
 }

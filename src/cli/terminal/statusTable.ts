@@ -1,6 +1,7 @@
 // The status as a table for a terminal: one block per account, in as many columns as fit.
 import type { ServerExceptions } from '../../config/config.ts'
 import { ownCommand } from '../../ownCommand.ts'
+import { loginCommand } from '../../redaction/shownUrl.ts'
 import { quote, withoutControls } from '../../redaction/text.ts'
 import type { Account, StatusReport } from '../commands/status.ts'
 import { type Style, wrap } from './style.ts'
@@ -58,6 +59,9 @@ function block(account: Account, now: number, paper: Style): string[] {
     ...(short?.map((line) => `  ${line}`) ?? facts.flatMap(([name, value]) => fact(name, value, paper))),
     ...long.flatMap(([name, value]) => fact(name, value, paper)),
     ...(account.last_error === null ? [] : fact('last error', account.last_error, paper, paper.bad)),
+    ...(account.last_error === null || account.state === 'signing_in'
+      ? []
+      : fact('next', loginCommand(account.server, account.profile), paper)),
   ]
 }
 

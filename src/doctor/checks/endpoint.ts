@@ -1,7 +1,7 @@
 // Checks the MCP endpoint without a token: whether it answers, and whether it requires a sign-in as MCP specifies.
 import { parseChallenge } from '../../auth/challenge.ts'
 import { BridgeError } from '../../errors.ts'
-import { mcpPing } from '../../mcpPing.ts'
+import { mcpInitialize, mcpPing } from '../../mcpPing.ts'
 import type { HttpRequest, HttpResponse } from '../../ports.ts'
 import { quote } from '../../redaction/text.ts'
 import type { Check, CheckContext, Findings } from '../report/context.ts'
@@ -38,10 +38,34 @@ export const endpoint: Check = {
 
 type Within = Pick<HttpRequest, 'idleMs' | 'signal'>
 
-async function ping({ server, http, clock }: CheckContext, findings: Findings, within: Within): Promise<Outcome> {
+async function ping(context: CheckContext, findings: Findings, within: Within): Promise<Outcome> {
+  const { server, http, clock } = context
   const response = await http.request({ ...mcpPing(server?.url ?? '', server?.headers ?? {}, 'doctor'), ...within })
   response.discard()
-  return judge(note(findings, response, clock.now()))
+  const answer = note(findings, response, clock.now())
+  if (answer.status !== 401 || answer.challenge.resourceMetadata !== undefined) return judge(answer)
+  return (await openSession(context, findings, within)) ?? judge(answer)
+}
+
+/** Some servers refuse everything but `initialize` outside a session. undefined: this one refuses that too. */
+async function openSession(context: CheckContext, findings: Findings, within: Within): Promise<Outcome | undefined> {
+  const { server, http, clock } = context
+  const headers = server?.headers ?? {}
+  const response = await http.request({ ...mcpInitialize(server?.url ?? '', headers, 'doctor'), ...within })
+  response.discard()
+  if (response.status > 299) return undefined
+  note(findings, response, clock.now())
+  const id = response.headers['mcp-session-id']
+  if (typeof id === 'string' && /^[\x21-\x7e]+$/.test(id)) {
+    const end = {
+      method: 'DELETE',
+      url: new URL(server?.url ?? ''),
+      headers: { ...headers, 'mcp-session-id': id },
+    } as const
+    const ended = await http.request({ ...end, ...within }).catch(() => undefined)
+    ended?.discard()
+  }
+  return pass('It answers initialize without a token, and refuses other messages outside a session (401).')
 }
 
 /** HTTP+SSE of revision 2024-11-05: a stream whose first event names the endpoint. undefined: not supported. */

@@ -5,6 +5,7 @@ import type { Check, CheckContext, Findings } from '../report/context.ts'
 import { fail, type Outcome, pass, skip, warn } from '../report/finding.ts'
 import { readClaims, verifySignature } from '../report/jwt.ts'
 
+const LOGIN_AGAIN = 'Sign in again: mcp-oauth-bridge login.'
 const LOGIN = 'Sign in: mcp-oauth-bridge login.'
 
 export const token: Check = {
@@ -17,10 +18,16 @@ export const token: Check = {
     const record = await look.tokens.load(context.key())
     findings.record = record
     const { tokens } = record
-    if (tokens) return await examineToken(tokens, context, findings, signal)
+    if (tokens) {
+      const found = await examineToken(tokens, context, findings, signal)
+      if (found.status === 'fail' || record.lastError === undefined) return found
+      const isEnded = record.lastErrorCode === 'token_expired'
+      const said = `${isEnded ? 'The server refused the access token, or it has expired' : 'The access token still works'}. ${record.lastError}`
+      return fail('token_expired', said, LOGIN_AGAIN)
+    }
     if (record.lastError === undefined) return notSignedIn(answer?.status)
     const { lastErrorCode = 'token_expired' } = record
-    return fail(lastErrorCode, `Nobody is signed in: ${record.lastError}`, 'Sign in again: mcp-oauth-bridge login.')
+    return fail(lastErrorCode, `Nobody is signed in: ${record.lastError}`, LOGIN_AGAIN)
   },
 }
 
@@ -99,6 +106,7 @@ export const refresh: Check = {
     if (server?.refreshStrategy !== 'auto')
       return pass(`refresh_strategy is ${server?.refreshStrategy}, so the token is never refreshed.`)
     const { refreshToken, expiresAt, issuer, clientId, redirectUri } = tokens
+    if (record.lastError !== undefined) return warn(record.lastError, LOGIN_AGAIN, 'token_expired')
     if (refreshToken === undefined) {
       if (expiresAt === undefined) return pass('There is no refresh token, and the access token has no known expiry.')
       const remedy =

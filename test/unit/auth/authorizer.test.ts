@@ -34,7 +34,7 @@ function setUp(first: TokenSet | undefined, options: Partial<AuthorizerOptions> 
       stepUps.push({ refused, scope, cause })
     },
     refused: async () => undefined,
-    stored: async () => undefined,
+    stored: async () => current,
     refreshNow: async () => current,
   }
   const authorizer = createAuthorizer({

@@ -195,7 +195,8 @@ describe('discovery refuses', () => {
     ['plain alone', ['plain']],
     ['nothing', undefined],
     ['an empty list', []],
-    ['a text', 'S256'],
+    ['a text', 'plain'],
+    ['a number', 256],
     ['another case', ['s256']],
   ])('a server that advertises %s for PKCE', async (_, methods) => {
     const error = await errorOf(run(withServer(metadata(AS, { code_challenge_methods_supported: methods }))).found)

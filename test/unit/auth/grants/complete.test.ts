@@ -36,9 +36,11 @@ test('a token that the server refuses keeps the old tokens', async () => {
 })
 
 test('a token that the server refuses is stored if there was none, so that doctor can examine it', async () => {
-  const { complete, stored } = await setUp('refused')
+  const { complete, stored, store } = await setUp('refused')
   expect(await codeOf(complete())).toBe('unauthorized')
   expect(await stored()).toBe('new')
+  // Nobody is told that they are signed in with it.
+  expect((await store.load(KEY)).lastErrorCode).toBe('token_expired')
 })
 
 test('a token that the server accepts replaces the old ones', async () => {

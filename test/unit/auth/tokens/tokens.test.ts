@@ -342,7 +342,8 @@ describe('requesting a sign-in', () => {
 
 describe('a person who was signed in before', () => {
   const signedOut = async (mode: TokensOptions['mode']) => {
-    const { tokens, asked } = setUp({ stored: tokenSet('one'), refresh: async () => 'rejected', mode })
+    const { tokens, asked, clock } = setUp({ stored: tokenSet('one'), refresh: async () => 'rejected', mode })
+    clock.advance(2 * HOUR)
     await tokens.refreshNow()
     return { tokens, asked }
   }
@@ -362,7 +363,8 @@ describe('a person who was signed in before', () => {
   })
 
   test('gets the reason if an earlier refresh was interrupted before its answer was stored', async () => {
-    const { tokens, store } = setUp({ stored: tokenSet('one'), refresh: async () => 'rejected' })
+    const { tokens, store, clock } = setUp({ stored: tokenSet('one'), refresh: async () => 'rejected' })
+    clock.advance(2 * HOUR)
     await store.spend(KEY, 1)
     await tokens.refreshNow()
     expect(store.removals[0]?.reason).toContain('interrupted')

@@ -1,6 +1,7 @@
 // The standing GET stream: open, resume, back off, and know when there is none.
 import { describe, expect, test } from 'vitest'
 import { listen } from '../../../../src/bridge/http/listen.ts'
+import type { Send } from '../../../../src/bridge/http/send.ts'
 import { type Message, parseMessage } from '../../../../src/bridge/message/message.ts'
 import { createSession } from '../../../../src/bridge/session/session.ts'
 import { BridgeError } from '../../../../src/errors.ts'
@@ -9,6 +10,7 @@ import { createHurryingClock } from '../../../fakes/fakeClock.ts'
 import { type Body, respond } from '../../../fakes/fakeHttp.ts'
 import { createFakeLogger } from '../../../fakes/fakeLogger.ts'
 import { createFakeSend, type Sent } from '../../../fakes/fakeSend.ts'
+import { createGate, settled } from '../../../fakes/gate.ts'
 
 const NOTE = '{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'
 const stream = (body: Body) => respond(200, { 'content-type': 'text/event-stream' }, body)
@@ -138,5 +140,54 @@ describe('the wait before the next try', () => {
   test('is never longer than a timer can count, whatever the server asks for', async () => {
     const { sleeps } = await run([stream('retry: 99999999999\n\n')])
     expect(sleeps[0]).toBeLessThan(2 ** 31)
+  })
+})
+
+describe('a stream that is refused though calls may work', () => {
+  const refusals: readonly (readonly [string, HttpResponse | Error])[] = [
+    ['401', respond(401)],
+    ['403', respond(403)],
+    ['unauthorized', new BridgeError('unauthorized')],
+    ['forbidden', new BridgeError('forbidden')],
+    ['insufficient_scope', new BridgeError('insufficient_scope')],
+  ]
+
+  test.each(refusals)('by %s is not there until another token is sent', async (_, refusal) => {
+    const ending = new AbortController()
+    const asked = createGate()
+    let tell = () => {}
+    let times = 0
+    const send: Send = async ({ whenOutlived }) => {
+      tell = whenOutlived ?? tell
+      if (++times === 2) ending.abort()
+      asked.open()
+      if (refusal instanceof Error) throw refusal
+      return refusal
+    }
+    const clock = createHurryingClock()
+    const options = { send, session: createSession(), clock, log: createFakeLogger(), limit: 1_000 }
+    const over = listen({ ...options, deliver: async () => {}, renew: async () => {} }, ending.signal)
+    await asked.passed
+    await settled()
+    expect([times, clock.sleeps]).toEqual([1, []])
+    tell()
+    await over
+    expect(times).toBe(2)
+  })
+
+  test('ends with the bridge', async () => {
+    const ending = new AbortController()
+    const { send } = createFakeSend(() => respond(401))
+    const options = {
+      send,
+      session: createSession(),
+      clock: createHurryingClock(),
+      log: createFakeLogger(),
+      limit: 1_000,
+    }
+    const over = listen({ ...options, deliver: async () => {}, renew: async () => {} }, ending.signal)
+    await settled()
+    ending.abort()
+    await over
   })
 })

@@ -1,7 +1,7 @@
 // Which answers say that this session is unknown, and which only have the word in them.
 import { describe, expect, test } from 'vitest'
 import { type Message, parseMessage } from '../../../../src/bridge/message/message.ts'
-import { isSessionLost, namesLostSession } from '../../../../src/bridge/session/lost.ts'
+import { isSessionLost, isSessionRefused, namesLostSession } from '../../../../src/bridge/session/lost.ts'
 
 const invalidRequest = (message: unknown, code = -32600) =>
   parseMessage(Buffer.from(JSON.stringify({ jsonrpc: '2.0', id: 1, error: { code, message } }))) as Message
@@ -97,7 +97,7 @@ describe('a session is not lost', () => {
     expect(namesLostSession(invalidRequest(text))).toBe(false)
   })
 
-  test.each([200, 202, 401, 403, 409, 410, 429, 500, 502])('by status %i', (status) => {
+  test.each([200, 202, 401, 409, 410, 429, 500, 502])('by status %i', (status) => {
     expect(isSessionLost(status, Buffer.from('Session not found'))).toBe(false)
   })
 
@@ -120,5 +120,48 @@ describe('a session is not lost', () => {
       expect(namesLostSession(parseMessage(Buffer.from(`{"jsonrpc":"2.0","id":1,${text}}`)) as Message)).toBe(false)
     for (const body of ['null', '7', '[]', '{}', '{"error":null}', '{"message":{"session":"not found"}}', ''])
       expect(isSessionLost(400, Buffer.from(body))).toBe(false)
+  })
+})
+
+describe('a session is refused', () => {
+  test.each([
+    'Session belongs to another user',
+    'Session does not belong to this user',
+    'Session was created by a different user',
+    'Session was created with a different access token',
+    'Session is bound to another token',
+    'Session user mismatch',
+    'session_user_mismatch',
+    'The session does not match the authenticated user',
+    'Forbidden: session is owned by another account',
+    'Unauthorized: invalid session',
+    'Access to this session is denied',
+    'Session established under another identity',
+    'Not authorized to use this session',
+  ])('with 400, 401 or 403 that says: %s', (text) => {
+    for (const body of bodies(text)) {
+      expect(isSessionRefused(Buffer.from(body))).toBe(true)
+      for (const status of [400, 403]) expect(isSessionLost(status, Buffer.from(body))).toBe(true)
+    }
+    expect(isSessionRefused(Buffer.alloc(0), `Bearer error="invalid_token", error_description="${text}"`)).toBe(true)
+    // A result, or an error with 200, is for the host.
+    expect(namesLostSession(invalidRequest(text))).toBe(/invalid session/.test(text))
+  })
+
+  test.each([
+    '',
+    'Forbidden',
+    'Access denied',
+    'Token expired',
+    'Your session has expired, please log in',
+    'Login session expired',
+    'The session token in your cookie does not match',
+    'The bank session belongs to another customer',
+    'You are not allowed to read another user’s sessions report',
+    'Maximum number of sessions reached for this user',
+    'Session quota exceeded',
+    'The user does not own this document',
+  ])('not with: %s', (text) => {
+    for (const body of bodies(text)) expect(isSessionRefused(Buffer.from(body))).toBe(false)
   })
 })

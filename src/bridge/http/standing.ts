@@ -1,0 +1,64 @@
+// Open streams: told when the sign-in that they were opened with has ended, and refused ones when another token is sent.
+import type { Authorizer } from '../../ports.ts'
+
+export type Authorization = Readonly<Record<string, string>>
+
+export interface Standing {
+  /** A stream is asked for; `tell` is the same function each time. */
+  add(tell: () => void, authorization: Authorization): void
+  /** It was refused: it is told when another token is sent. */
+  park(tell: () => void): void
+  /** A request is about to be sent with this. */
+  sees(authorization: Authorization): void
+}
+
+/** How often open streams are checked while nothing else is sent, in ms. */
+const LOOK_MS = 5_000
+
+export function createStanding(authorizer: Pick<Authorizer, 'outlived'>): Standing {
+  /** What they were authorized with. */
+  const open = new Map<() => void, Authorization>()
+  const parked = new Map<() => void, string | undefined>()
+  let latest: Authorization | undefined
+  let looking: NodeJS.Timeout | undefined
+
+  const endOutlived = async () => {
+    for (const [tell, authorization] of open)
+      if (await authorizer.outlived?.(authorization)) {
+        open.delete(tell)
+        tell()
+      }
+    if (open.size > 0) return
+    clearInterval(looking)
+    looking = undefined
+  }
+  // A database that cannot be read now is checked again.
+  const look = () => void endOutlived().catch(() => undefined)
+
+  const wake = () => {
+    for (const [tell, refused] of parked)
+      if (refused !== latest?.authorization) {
+        parked.delete(tell)
+        tell()
+      }
+  }
+
+  return {
+    add(tell, authorization) {
+      parked.delete(tell)
+      open.set(tell, authorization)
+      if (authorizer.outlived) looking ??= setInterval(look, LOOK_MS).unref()
+    },
+    park(tell) {
+      parked.set(tell, open.get(tell)?.authorization)
+      open.delete(tell)
+      wake()
+    },
+    sees(authorization) {
+      if (latest === authorization) return
+      latest = authorization
+      if (open.size > 0) look()
+      if (parked.size > 0) wake()
+    },
+  }
+}

@@ -1,0 +1,102 @@
+// The packed program on Windows, as Wine plays it: the real build of Node, Credential Manager, the system's opener, a profile with
+// letters beyond ASCII and a space.
+import { fileURLToPath } from 'node:url'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { startStage } from '../servers/stage.ts'
+import { missing, prepareWindows, removeWindows, startWindows } from './windows.ts'
+
+const PERSON = fileURLToPath(new URL('../servers/person.js', import.meta.url))
+
+let windows: Awaited<ReturnType<typeof startWindows>>
+let stage: Awaited<ReturnType<typeof startStage>>
+beforeAll(async () => {
+  const why = missing()
+  if (why !== undefined) throw new Error(why)
+  await prepareWindows()
+})
+afterAll(removeWindows)
+afterEach(async () => {
+  await windows?.close()
+  await stage?.close()
+})
+
+/** With somebody who signs in at once, or who leaves the tab open. */
+async function start(person: 'present' | 'absent' = 'present') {
+  stage = await startStage()
+  windows = await startWindows(`PERSON=${person} PERSON_LOG='${stage.environment.PERSON_LOG}' exec '${PERSON}' "$1"`)
+}
+
+const words = () => [stage.server.url, '--callback-url', stage.callbackUrl]
+type Host = ReturnType<typeof windows.host>
+const echo = async (host: Host, message: string) =>
+  (await host.request('tools/call', { name: 'echo', arguments: { message } })).result?.content[0].text
+const status = async () => JSON.parse((await windows.command(['status', '--json'])).stdout)
+
+test('the first start signs in through the system’s browser, the key is in Credential Manager, and the next start is signed in', async () => {
+  await start()
+  const host = windows.host(words())
+  await host.initialize()
+  expect(await echo(host, 'from Windows')).toBe('Echo: from Windows')
+  expect(await host.close()).toBe(0)
+  expect(await status()).toMatchObject({ secret_store: 'keychain', accounts: [{ state: 'signed_in' }] })
+  const next = windows.host(words())
+  expect(await next.isMet()).toBe(true)
+  expect(await echo(next, 'again')).toBe('Echo: again')
+  expect(await next.close()).toBe(0)
+  expect(stage.tabs()).toHaveLength(1)
+})
+
+test('two bridges at once share one tab and one sign-in', async () => {
+  await start('absent')
+  const hosts = [windows.host(words()), windows.host(words())]
+  await Promise.all(hosts.map((host) => host.initialize()))
+  const [[tab] = []] = await stage.untilTabs(1)
+  await stage.untilCallbackPortAnswers()
+  await stage.visit(tab ?? '')
+  expect(await Promise.all(hosts.map((host, at) => echo(host, `${at}`)))).toEqual(['Echo: 0', 'Echo: 1'])
+  expect(stage.tabs()).toHaveLength(1)
+  expect(stage.authorization.counts).toMatchObject({ registrations: 1, codeGrants: 1 })
+})
+
+test('a host that is killed leaves a login process, which finishes the tab; the next start is signed in', async () => {
+  await start('absent')
+  const host = windows.host(words())
+  await host.initialize()
+  const [[tab] = []] = await stage.untilTabs(1)
+  host.child.kill()
+  await host.exited
+  await stage.untilCallbackPortAnswers()
+  await stage.visit(tab ?? '')
+  expect((await status()).accounts).toMatchObject([{ state: 'signed_in' }])
+  const next = windows.host(words())
+  await next.initialize()
+  expect(await echo(next, 'after all')).toBe('Echo: after all')
+  expect(stage.tabs()).toHaveLength(1)
+})
+
+test('doctor finds nothing wrong, and reset removes what was stored', async () => {
+  await start()
+  expect(await windows.command(['login', ...words()])).toMatchObject({ code: 0 })
+  const { stdout } = await windows.command(['doctor', '--json', ...words()])
+  const wrong = JSON.parse(stdout).checks.filter((check: { status: string }) => check.status === 'fail')
+  expect(wrong).toEqual([])
+  expect(await windows.command(['reset', '--yes'])).toMatchObject({ code: 0 })
+  expect((await status()).accounts).toEqual([])
+})
+
+test('install writes an entry that Claude Desktop can start, beside what was there, and uninstall takes it away again', async () => {
+  await start()
+  const file = String.raw`AppData\Roaming\Claude\claude_desktop_config.json`
+  const before = JSON.stringify({ mcpServers: { other: { command: 'other.exe' } }, theme: 'dark' }, null, 2)
+  windows.write(file, before)
+  const how = ['claude-desktop', ...words(), '--name', 'mine', '--yes']
+  expect(await windows.command(['install', ...how])).toMatchObject({ code: 0 })
+  const written = JSON.parse(windows.read(file))
+  expect(written).toMatchObject({ mcpServers: { other: { command: 'other.exe' } }, theme: 'dark' })
+  const host = windows.hostOf(written.mcpServers.mine)
+  await host.initialize()
+  expect(await echo(host, 'installed')).toBe('Echo: installed')
+  await host.close()
+  expect(await windows.command(['uninstall', 'claude-desktop', 'mine'])).toMatchObject({ code: 0 })
+  expect(JSON.parse(windows.read(file))).toEqual(JSON.parse(before))
+})
