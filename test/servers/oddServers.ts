@@ -78,7 +78,7 @@ export const EXHIBITS: readonly Exhibit[] = [
         const isCall = seen.body.includes('tools/call')
         return isCall ? plain(seen) : plain({ ...seen, headers: { ...seen.headers, authorization: 'Bearer nobody' } })
       }
-      return undefined
+      return behind(stage, 'google', ', client_id: of-google')
     },
   },
   {
