@@ -22,6 +22,7 @@ import {
   streamed,
   trusting,
 } from './oddParts.ts'
+import { authorizationRoutes } from './scriptedOrigin.ts'
 
 export const EXHIBITS: readonly Exhibit[] = [
   {
@@ -122,6 +123,34 @@ export const EXHIBITS: readonly Exhibit[] = [
       delete routes[ISSUER]
       sendsIss(stage, `${origin}/`)
       return behind(stage, 'jumpcloud')
+    },
+  },
+  {
+    name: 'Salesforce: no resource metadata, and under the path of the server the metadata of another issuer',
+    build(stage) {
+      const { routes } = stage.server
+      delete routes[`${RESOURCE}/mcp`]
+      const document = stage.issuer.routes[ISSUER]
+      routes[`${ISSUER}/mcp`] = (seen) => document?.(seen) ?? { status: 404 }
+      return challengedWith('Bearer')(stage)
+    },
+  },
+  {
+    name: 'servers of MCP 2025-03-26: no document anywhere, and the endpoints at their places',
+    build(stage) {
+      const { routes, origin } = stage.server
+      delete routes[`${RESOURCE}/mcp`]
+      Object.assign(routes, authorizationRoutes(origin))
+      delete routes[ISSUER]
+      return challengedWith('Bearer')(stage)
+    },
+  },
+  {
+    name: 'Mesh: resource metadata with the other scheme, which the person trusts',
+    build(stage) {
+      const resource = `${stage.server.origin.replace('http:', 'https:')}/mcp`
+      amend(stage.server, `${RESOURCE}/mcp`, { resource })
+      return { config: `servers:\n  it: { url: "${stage.server.origin}/mcp", trusted_resource: "${resource}" }\n` }
     },
   },
   {
@@ -330,67 +359,5 @@ export const EXHIBITS: readonly Exhibit[] = [
       await call(host)
       expect(stage.tabs()).toBe(1)
     },
-  },
-]
-
-export interface Closed {
-  readonly name: string
-  readonly build: Exhibit['build']
-  readonly code: string
-  /** What the person reads. */
-  readonly says: RegExp
-}
-
-export const CLOSED: readonly Closed[] = [
-  {
-    name: 'Cloudflare without the iss that it announced',
-    build({ issuer }) {
-      amend(issuer, ISSUER, { authorization_response_iss_parameter_supported: true })
-      return undefined
-    },
-    code: 'issuer_mismatch',
-    says: /iss/,
-  },
-  {
-    name: 'Atlassian as it is: metadata that names another issuer',
-    build({ issuer }) {
-      amend(issuer, ISSUER, { issuer: 'https://auth.example.com' })
-      return undefined
-    },
-    code: 'issuer_mismatch',
-    says: /trusted_issuers/,
-  },
-  {
-    name: 'Figma: a registration that is 403 Forbidden',
-    build({ issuer }) {
-      issuer.routes['/register'] = () => ({ status: 403, text: 'Forbidden' })
-      return undefined
-    },
-    code: 'registration_failed',
-    says: /client_id|--client-id/,
-  },
-  {
-    name: 'Manifest: a registration that is 401 in words of its own',
-    build({ issuer }) {
-      issuer.routes['/register'] = () => ({ status: 401, json: { statusCode: 401, message: 'Unauthorized' } })
-      return undefined
-    },
-    code: 'registration_failed',
-    says: /client_id|--client-id/,
-  },
-  {
-    name: 'roic.ai: a token endpoint that takes no form',
-    build({ issuer }) {
-      issuer.routes['/token'] = () => ({ status: 415, text: 'Unsupported Media Type: expected application/json' })
-      return undefined
-    },
-    code: 'token_request_failed',
-    says: /415|application\/json/,
-  },
-  {
-    name: 'Slack: a refused code is 200 with ok false',
-    build: answersTokens(() => ({ json: { ok: false, error: 'invalid_code' } })),
-    code: 'invalid_grant',
-    says: /invalid_code/,
   },
 ]
