@@ -45,6 +45,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   store: [],
   system: [],
   redaction: [],
+  disk: [],
 }
 const LEAVES = [
   'ports.ts',
@@ -57,7 +58,7 @@ const LEAVES = [
   'bounds.ts',
   'providerRules.ts',
   'present.ts',
-  'replaceFile.ts',
+  'disk',
   'mcpPing.ts',
   'bareHost.ts',
   'glob.ts',

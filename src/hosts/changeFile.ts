@@ -1,17 +1,9 @@
 // Changes a user's config file: a backup before the first change, symbolic links followed, the file replaced as a whole.
-import {
-  copyFileSync,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readFileSync,
-  readlinkSync,
-  realpathSync,
-  statSync,
-} from 'node:fs'
+import { copyFileSync, existsSync, lstatSync, readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { makeFolder } from '../disk/makeFolder.ts'
+import { replaceFile } from '../disk/replaceFile.ts'
 import { BridgeError } from '../errors.ts'
-import { replaceFile } from '../replaceFile.ts'
 
 const BACKUP = '.before-mcp-oauth-bridge'
 
@@ -53,7 +45,7 @@ export function textIfReadable(path: string): string | undefined {
 export function changeFile(path: string, text: string): string | undefined {
   try {
     // Whatever the umask: nobody else may control what a host starts.
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    makeFolder(dirname(path))
     const target = behindLinks(path)
     const mode = statSync(target, { throwIfNoEntry: false })?.mode
     const backup = `${target}${BACKUP}`

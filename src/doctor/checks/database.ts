@@ -6,6 +6,7 @@ import type { Database } from '../../store/sqlite/database.ts'
 import { checkDriver } from '../../store/sqlite/driver.ts'
 import { journalMode, tableNames } from '../../store/sqlite/inspect.ts'
 import { LATEST_VERSION, schemaVersion, tooNew } from '../../store/sqlite/migrate.ts'
+import { whyUnusable } from '../../system/files/private.ts'
 import { type FileHolder, fileHolders } from '../../system/process/fileUsers.ts'
 import type { Check } from '../report/context.ts'
 import { fail, failed, type Outcome, pass, warn } from '../report/finding.ts'
@@ -19,6 +20,8 @@ export const database: Check = {
   about: 'machine',
   async run({ config, look }, findings) {
     const { database: file, dataFolder } = config
+    const unusable = [dataFolder, dirname(file)].map(whyUnusable).find((found) => found !== undefined)
+    if (unusable) return failed(unusable)
     const unsafe = unsafeOwner([dataFolder, file])
     if (unsafe) return unsafe
     if (!existsSync(file)) {

@@ -1,9 +1,9 @@
 // The fallback for the OS keychain: one file with 0600 per secret, in a private folder.
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { replaceFile } from '../../disk/replaceFile.ts'
 import { BridgeError } from '../../errors.ts'
 import type { SecretStore } from '../../ports.ts'
-import { replaceFile } from '../../replaceFile.ts'
 import { ensurePrivateFolder, makePrivate } from '../files/private.ts'
 
 export function createKeyFile(folder: string): SecretStore {

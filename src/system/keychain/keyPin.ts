@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { replaceFile } from '../../replaceFile.ts'
+import { replaceFile } from '../../disk/replaceFile.ts'
 import { makePrivate, withPrivateUmask } from '../files/private.ts'
 
 /** Keys are created rarely: after a reset, or when one was lost. */

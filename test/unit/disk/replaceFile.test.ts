@@ -2,8 +2,8 @@
 import { existsSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { replaceFile } from '../../src/replaceFile.ts'
-import { tempFolder } from '../fakes/tempFolder.ts'
+import { replaceFile } from '../../../src/disk/replaceFile.ts'
+import { tempFolder } from '../../fakes/tempFolder.ts'
 
 const folder = tempFolder()
 const failure = (code: string) => Object.assign(new Error(`${code}: rename`), { code })
