@@ -1,112 +1,28 @@
 // Odd servers, each rebuilt as a whole from public reports, for the museum: documents, answers and headers as they were seen.
 import { expect } from 'vitest'
-import type { Answer, Seen } from './scriptedOrigin.ts'
-import type { startProtectedStage } from './scriptedStage.ts'
-
-export type Stage = Awaited<ReturnType<typeof startProtectedStage>>
-type Host = ReturnType<Stage['host']>
-
-export interface Exhibit {
-  readonly name: string
-  /** Makes the plain good server and issuer of the stage into the odd ones; gives the config of their person, and more words. */
-  readonly build: (stage: Stage) => { readonly config?: string; readonly words?: readonly string[] } | undefined
-  /** What happens after the first call. */
-  readonly later?: (stage: Stage, host: Host) => Promise<void>
-}
-
-const RESOURCE = '/.well-known/oauth-protected-resource'
-const ISSUER = '/.well-known/oauth-authorization-server'
-const OPENID = '/.well-known/openid-configuration'
-
-export async function call(host: Host): Promise<any> {
-  const { result, error } = await host.request('tools/call', { name: 'any' })
-  expect(error, host.stderr).toBeUndefined()
-  return result
-}
-
-/** Puts other members over those of a document. */
-function amend({ routes }: Stage['issuer'], path: string, members: Record<string, unknown>) {
-  const plain = routes[path]
-  routes[path] = (seen) => ({ json: { ...(plain?.(seen).json as object), ...members } })
-}
-
-/** Answers the MCP endpoint before the plain server does, where `answer` gives one. */
-function before({ server: { routes } }: Stage, answer: (seen: Seen, message: any) => Answer | undefined) {
-  const plain = routes['/mcp']
-  routes['/mcp'] = (seen) => answer(seen, seen.body && JSON.parse(seen.body)) ?? plain?.(seen) ?? { status: 404 }
-}
-
-const isRefused = ({ status }: Answer) => status === 401
-const challengedWith =
-  (challenge: string) =>
-  (stage: Stage): undefined => {
-    const plain = stage.server.routes['/mcp']
-    stage.server.routes['/mcp'] = (seen) => {
-      const answer = plain?.(seen) ?? {}
-      const text = challenge.replaceAll('<root>', `${stage.server.origin}${RESOURCE}`)
-      return isRefused(answer) ? { ...answer, headers: { 'www-authenticate': text } } : answer
-    }
-  }
-
-/** The resource metadata stands at the root, and its path has something else. */
-const onlyAtRoot =
-  (atPath: Answer) =>
-  (stage: Stage): undefined => {
-    const { routes } = stage.server
-    routes[RESOURCE] = routes[`${RESOURCE}/mcp`] as NonNullable<(typeof routes)[string]>
-    routes[`${RESOURCE}/mcp`] = () => atPath
-    return challengedWith('Bearer')(stage)
-  }
-
-/** The form of a token request. */
-const formOf = ({ body }: Seen) => new URLSearchParams(body)
-const isRefresh = (seen: Seen) => formOf(seen).get('grant_type') === 'refresh_token'
-
-/** Every token endpoint answer, as `shape` makes it of the plain one. */
-const answersTokens =
-  (shape: (token: Record<string, unknown>) => Answer) =>
-  ({ issuer: { routes } }: Stage): undefined => {
-    const plain = routes['/token']
-    routes['/token'] = (seen) => shape(plain?.(seen).json as Record<string, unknown>)
-  }
-
-/** The MCP server has forgotten every token of now, and refreshes are refused like this. */
-const diesWith = (refusal: Answer) => async (stage: Stage, host: Host) => {
-  const plain = stage.issuer.routes['/token']
-  const dead = new Set<string>()
-  stage.issuer.routes['/token'] = (seen) => (isRefresh(seen) ? refusal : (plain?.(seen) ?? {}))
-  refuseUsed(stage, dead)
-  await call(host)
-  expect(stage.tabs()).toBe(2)
-  expect(stage.issuer.requests.filter(({ path }) => path === '/register')).toHaveLength(1)
-}
-
-/** From now on, tokens that came before are refused. */
-function refuseUsed({ server, state }: Stage, dead: Set<string>) {
-  for (const { headers } of server.requests) dead.add(String(headers.authorization).replace('Bearer ', ''))
-  state.accepts = (token) => !dead.has(token)
-}
-
-/** One stream of events for one answer. */
-const stream = (text: string, open: boolean): Answer => ({
-  text,
-  open,
-  headers: { 'content-type': 'text/event-stream' },
-})
-const plainAnswer = ({ server: { routes } }: Stage) => routes['/mcp'] as NonNullable<(typeof routes)[string]>
-
-/** Every JSON answer becomes this stream. */
-const streamed =
-  (around: (json: string) => string, open = false) =>
-  (stage: Stage): undefined => {
-    const plain = plainAnswer(stage)
-    stage.server.routes['/mcp'] = (seen) => {
-      const answer = plain(seen)
-      return answer.json === undefined ? answer : stream(around(JSON.stringify(answer.json)), open)
-    }
-  }
-
-const hasSlash = (stage: Stage, path: string) => amend(stage.issuer, path, { issuer: `${stage.issuer.origin}/` })
+import {
+  amend,
+  answersTokens,
+  before,
+  behind,
+  call,
+  challengedWith,
+  diesWith,
+  type Exhibit,
+  formOf,
+  hasSlash,
+  ISSUER,
+  OPENID,
+  onlyAtRoot,
+  plainAnswer,
+  plainOf,
+  RESOURCE,
+  refuseUsed,
+  sendsIss,
+  streamed,
+  trusting,
+} from './oddParts.ts'
+import { authorizationRoutes } from './scriptedOrigin.ts'
 
 export const EXHIBITS: readonly Exhibit[] = [
   {
@@ -163,7 +79,7 @@ export const EXHIBITS: readonly Exhibit[] = [
         const isCall = seen.body.includes('tools/call')
         return isCall ? plain(seen) : plain({ ...seen, headers: { ...seen.headers, authorization: 'Bearer nobody' } })
       }
-      return undefined
+      return behind(stage, 'google', ', client_id: of-google')
     },
   },
   {
@@ -184,55 +100,74 @@ export const EXHIBITS: readonly Exhibit[] = [
   },
   {
     name: 'Atlassian: metadata that names another issuer, which the person trusts',
-    build({ issuer, server }) {
+    build(stage) {
       const named = 'https://auth.example.com'
-      amend(issuer, ISSUER, { issuer: named })
-      return {
-        config: `servers:\n  it: { url: "${server.origin}/mcp", trusted_issuers: [{ expected: "${issuer.origin}", named: "${named}" }] }\n`,
-      }
+      amend(stage.issuer, ISSUER, { issuer: named })
+      return trusting(stage, named)
     },
   },
   {
-    name: 'Authentik, Hydra, pydantic: the issuer ends with a slash, and the resource metadata names it without',
-    build: (stage) => {
-      hasSlash(stage, ISSUER)
-      return undefined
+    name: 'Authentik, Hydra, pydantic: the issuer ends with a slash, which the person trusts',
+    build(stage) {
+      hasSlash(stage)
+      return trusting(stage, `${stage.issuer.origin}/`)
     },
   },
   {
-    name: 'JumpCloud: the same in an OpenID document alone, with iss in the answer',
+    name: 'JumpCloud: an issuer with a slash in an OpenID document alone, and iss in the answer',
     build(stage) {
       const { routes, origin } = stage.issuer
-      hasSlash(stage, ISSUER)
+      hasSlash(stage)
       amend(stage.issuer, ISSUER, { authorization_response_iss_parameter_supported: true })
       routes[OPENID] = routes[ISSUER] as NonNullable<(typeof routes)[string]>
       delete routes[ISSUER]
-      const plain = routes['/authorize']
-      routes['/authorize'] = (seen) => {
-        const answer = plain?.(seen) ?? {}
-        const to = new URL(answer.headers?.location ?? '')
-        to.searchParams.set('iss', `${origin}/`)
-        return { ...answer, headers: { location: to.href } }
-      }
-      return undefined
+      sendsIss(stage, `${origin}/`)
+      return behind(stage, 'jumpcloud')
+    },
+  },
+  {
+    name: 'Salesforce: no resource metadata, and under the path of the server the metadata of another issuer',
+    build(stage) {
+      const { routes } = stage.server
+      delete routes[`${RESOURCE}/mcp`]
+      const document = stage.issuer.routes[ISSUER]
+      routes[`${ISSUER}/mcp`] = (seen) => document?.(seen) ?? { status: 404 }
+      return challengedWith('Bearer')(stage)
+    },
+  },
+  {
+    name: 'servers of MCP 2025-03-26: no document anywhere, and the endpoints at their places',
+    build(stage) {
+      const { routes, origin } = stage.server
+      delete routes[`${RESOURCE}/mcp`]
+      Object.assign(routes, authorizationRoutes(origin))
+      delete routes[ISSUER]
+      return challengedWith('Bearer')(stage)
+    },
+  },
+  {
+    name: 'Mesh: resource metadata with the other scheme, which the person trusts',
+    build(stage) {
+      const resource = `${stage.server.origin.replace('http:', 'https:')}/mcp`
+      amend(stage.server, `${RESOURCE}/mcp`, { resource })
+      return { config: `servers:\n  it: { url: "${stage.server.origin}/mcp", trusted_resource: "${resource}" }\n` }
     },
   },
   {
     name: 'Cognito: an OpenID document alone, without PKCE methods and without registration',
-    build({ issuer, server }) {
-      const { routes, origin } = issuer
-      const document = {
-        issuer: origin,
-        authorization_endpoint: `${origin}/authorize`,
-        token_endpoint: `${origin}/token`,
-        jwks_uri: `${origin}/keys`,
-      }
+    build(stage) {
+      const { routes, origin } = stage.issuer
       delete routes[ISSUER]
       delete routes['/register']
-      routes[OPENID] = () => ({ json: document })
-      return {
-        config: `servers:\n  it: { url: "${server.origin}/mcp", provider: cognito }\nproviders:\n  cognito: { issuer: "${origin}", client_id: of-cognito }\n`,
-      }
+      routes[OPENID] = () => ({
+        json: {
+          issuer: origin,
+          authorization_endpoint: `${origin}/authorize`,
+          token_endpoint: `${origin}/token`,
+          jwks_uri: `${origin}/keys`,
+        },
+      })
+      return behind(stage, 'cognito', ', client_id: of-cognito')
     },
   },
   {
@@ -278,14 +213,9 @@ export const EXHIBITS: readonly Exhibit[] = [
   },
   {
     name: 'Cloudflare: iss in the answer, as it said',
-    build({ issuer }) {
-      amend(issuer, ISSUER, { authorization_response_iss_parameter_supported: true })
-      const plain = issuer.routes['/authorize']
-      issuer.routes['/authorize'] = (seen) => {
-        const to = new URL(plain?.(seen).headers?.location ?? '')
-        to.searchParams.set('iss', issuer.origin)
-        return { status: 302, headers: { location: to.href } }
-      }
+    build(stage) {
+      amend(stage.issuer, ISSUER, { authorization_response_iss_parameter_supported: true })
+      sendsIss(stage, stage.issuer.origin)
       return undefined
     },
   },
@@ -429,77 +359,5 @@ export const EXHIBITS: readonly Exhibit[] = [
       await call(host)
       expect(stage.tabs()).toBe(1)
     },
-  },
-]
-
-function plainOf(message: any): Answer {
-  if (message?.id === undefined) return { status: message === undefined || message === '' ? 405 : 202 }
-  const serverInfo = { name: 'scripted', version: '1' }
-  const result =
-    message.method === 'initialize'
-      ? { protocolVersion: '2025-11-25', capabilities: { tools: {} }, serverInfo }
-      : { content: [] }
-  return { json: { jsonrpc: '2.0', id: message.id, result } }
-}
-
-export interface Closed {
-  readonly name: string
-  readonly build: Exhibit['build']
-  readonly code: string
-  /** What the person reads. */
-  readonly says: RegExp
-}
-
-export const CLOSED: readonly Closed[] = [
-  {
-    name: 'Cloudflare without the iss that it announced',
-    build({ issuer }) {
-      amend(issuer, ISSUER, { authorization_response_iss_parameter_supported: true })
-      return undefined
-    },
-    code: 'issuer_mismatch',
-    says: /iss/,
-  },
-  {
-    name: 'Atlassian as it is: metadata that names another issuer',
-    build({ issuer }) {
-      amend(issuer, ISSUER, { issuer: 'https://auth.example.com' })
-      return undefined
-    },
-    code: 'issuer_mismatch',
-    says: /trusted_issuers/,
-  },
-  {
-    name: 'Figma: a registration that is 403 Forbidden',
-    build({ issuer }) {
-      issuer.routes['/register'] = () => ({ status: 403, text: 'Forbidden' })
-      return undefined
-    },
-    code: 'registration_failed',
-    says: /client_id|--client-id/,
-  },
-  {
-    name: 'Manifest: a registration that is 401 in words of its own',
-    build({ issuer }) {
-      issuer.routes['/register'] = () => ({ status: 401, json: { statusCode: 401, message: 'Unauthorized' } })
-      return undefined
-    },
-    code: 'registration_failed',
-    says: /client_id|--client-id/,
-  },
-  {
-    name: 'roic.ai: a token endpoint that takes no form',
-    build({ issuer }) {
-      issuer.routes['/token'] = () => ({ status: 415, text: 'Unsupported Media Type: expected application/json' })
-      return undefined
-    },
-    code: 'token_request_failed',
-    says: /415|application\/json/,
-  },
-  {
-    name: 'Slack: a refused code is 200 with ok false',
-    build: answersTokens(() => ({ json: { ok: false, error: 'invalid_code' } })),
-    code: 'invalid_grant',
-    says: /invalid_code/,
   },
 ]

@@ -73,7 +73,9 @@ function ofPerson(step, body, request) {
 async function answer(request, response) {
   const { pathname, search } = new URL(request.url, origin)
   if (pathname === '/mcp') {
-    const headers = new Headers({ authorization: request.headers.authorization ?? '' })
+    // Also the proof: its tokens are bound to a key (RFC 9449).
+    const { authorization = '', dpop = '' } = request.headers
+    const headers = new Headers({ authorization, dpop })
     if (refused.has(headers.get('authorization'))) headers.delete('authorization')
     const verdict = await protect(new Request(resource, { method: request.method, headers }))
     if (verdict.status === 204) {
