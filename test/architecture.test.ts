@@ -45,12 +45,14 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   store: [],
   system: [],
   redaction: [],
+  files: [],
 }
 const LEAVES = [
   'ports.ts',
   'records.ts',
   'errors.ts',
   'redaction',
+  'files',
   'secureUrl.ts',
   'shellQuote.ts',
   'memoizeAsync.ts',

@@ -11,6 +11,7 @@ import {
 } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { BridgeError } from '../errors.ts'
+import { decodeText } from '../files/decodeText.ts'
 import { replaceFile } from '../replaceFile.ts'
 
 const BACKUP = '.before-mcp-oauth-bridge'
@@ -40,10 +41,10 @@ function utf8Of(bytes: Buffer): string | undefined {
   }
 }
 
-/** The text of a file that an entry names; undefined: it cannot be read. */
+/** The text of a file that an entry names; undefined: it cannot be read, or is not text. */
 export function textIfReadable(path: string): string | undefined {
   try {
-    return readFileSync(path, 'utf8')
+    return decodeText(readFileSync(path))
   } catch {
     return undefined
   }
