@@ -1,7 +1,8 @@
 // Creates folders with 0700 and files with 0600 whatever the umask; refuses links and files of other users.
-import { chmodSync, lstatSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, lstatSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { BridgeError } from '../../errors.ts'
+import { whyRefused } from '../../files/whyRefused.ts'
 
 /** Creates our own folder and its parents if necessary, and removes the permissions of group and others. */
 export function ensurePrivateFolder(folder: string): void {
@@ -14,7 +15,10 @@ function makeFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
   } catch (cause) {
-    throw new BridgeError('database_unreachable', { message: `The folder ${folder} cannot be created.`, cause })
+    throw new BridgeError('database_unreachable', {
+      message: `The folder ${folder} cannot be created: ${whyRefused(cause)}.`,
+      cause,
+    })
   }
 }
 
@@ -26,7 +30,12 @@ export function makePrivate(path: string, mode: 0o600 | 0o700): void {
   // Windows has no owners or mode bits here; the profile folder's ACL protects it.
   if (process.platform === 'win32') return
   if (stat.uid !== process.getuid?.()) throw unsafe(path, 'belongs to another user')
-  if ((stat.mode & 0o777) !== mode) chmodSync(path, mode)
+  if ((stat.mode & 0o777) === mode) return
+  try {
+    chmodSync(path, mode)
+  } catch (cause) {
+    throw unsafe(path, `cannot be made private: ${whyRefused(cause)}`, cause)
+  }
 }
 
 /** A new file of 0600; an existing file is not changed. @throws BridgeError usage */
@@ -36,8 +45,18 @@ export function writePrivate(path: string, text: string): void {
   } catch (cause) {
     if (cause instanceof BridgeError) throw cause
     const { code } = cause as NodeJS.ErrnoException
-    const why = code === 'EEXIST' ? 'already exists' : `cannot be written: ${code}`
+    if (code !== 'EEXIST') removePart(path)
+    const why = code === 'EEXIST' ? 'already exists' : `cannot be written: ${whyRefused(cause)}`
     throw new BridgeError('usage', { message: `${path} ${why}.`, hint: 'Choose another file with --output.', cause })
+  }
+}
+
+/** It would look like the whole. */
+function removePart(path: string): void {
+  try {
+    rmSync(path, { force: true })
+  } catch {
+    // The error that is thrown says that the file was not written.
   }
 }
 
@@ -52,4 +71,5 @@ export function withPrivateUmask<T>(path: string, work: () => T): T {
   }
 }
 
-const unsafe = (path: string, why: string) => new BridgeError('permissions_unsafe', { message: `${path} ${why}.` })
+const unsafe = (path: string, why: string, cause?: unknown) =>
+  new BridgeError('permissions_unsafe', { message: `${path} ${why}.`, cause })
