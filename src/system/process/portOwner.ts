@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { dirname, join, win32 } from 'node:path'
+import { childEnvironment } from './childEnvironment.ts'
 
 /** Where macOS keeps it. */
 const LSOF = '/usr/sbin/lsof'
@@ -94,8 +95,13 @@ async function holderFromNetstat(port: number, system32: string): Promise<string
 }
 
 /** What a program of the system prints; '' if it cannot be started, fails or takes long. */
-function outputOf(program: string, words: readonly string[], env: NodeJS.ProcessEnv): Promise<string> {
+function outputOf(program: string, words: readonly string[], environment: NodeJS.ProcessEnv): Promise<string> {
   return new Promise((resolve) => {
-    execFile(program, words, { timeout: 2_000, env, windowsHide: true }, (_error, stdout) => resolve(stdout))
+    execFile(
+      program,
+      words,
+      { timeout: 2_000, env: childEnvironment(environment), windowsHide: true },
+      (_error, stdout) => resolve(stdout),
+    )
   })
 }
