@@ -4,7 +4,6 @@ import { dirname, resolve } from 'node:path'
 import { BridgeError } from '../errors.ts'
 import { decodeText } from '../files/decodeText.ts'
 import { mayBeInUse, whyRefused } from '../files/whyRefused.ts'
-import { present } from '../present.ts'
 import { PATIENT_WAITS_MS, replaceFile, whileInUse } from '../replaceFile.ts'
 
 const BACKUP = '.before-mcp-oauth-bridge'
@@ -77,11 +76,10 @@ function removeIfPossible(path: string): void {
 }
 
 function refused(path: string, what: 'read' | 'written', cause: unknown): BridgeError {
-  const hint =
-    'Quit the host and other programs that have the file open, then run the command again. Nothing was changed.'
+  const first = mayBeInUse(cause) ? 'Quit the host and other programs that have the file open' : 'Remove the cause'
   return new BridgeError('host_config_invalid', {
     message: `${path} cannot be ${what}: ${whyRefused(cause)}.`,
-    ...present({ hint: mayBeInUse(cause) ? hint : undefined }),
+    hint: `${first}, then run the command again. Nothing was changed.`,
     cause,
   })
 }

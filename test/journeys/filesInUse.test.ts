@@ -1,5 +1,5 @@
 // Files that another program has open, and full disks: what Windows answers is played on the built program, at each place that renames or deletes.
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -103,15 +103,6 @@ describe('a broken database', () => {
     expect(stderr).toContain('Quit the hosts that run mcp-oauth-bridge')
     expect(readFileSync(path, 'utf8')).toBe(NOT_A_DATABASE)
     expect(readdirSync(folder).filter((name) => name.includes('corrupt'))).toEqual([])
-  })
-
-  test('whose -wal alone is in use keeps its name: the two belong together', async () => {
-    const { path } = given()
-    writeFileSync(`${path}-wal`, 'w')
-    const { code } = await home.command(['status'], refusing({ call: 'renameSync', path: '-wal$', code: 'EBUSY' }))
-    expect(code).toBe(5)
-    expect(readFileSync(path, 'utf8')).toBe(NOT_A_DATABASE)
-    expect(readdirSync(dirname(path)).filter((name) => name.includes('corrupt'))).toEqual([])
   })
 })
 

@@ -72,17 +72,17 @@ const inodeOf = (file: string) => statSync(file, { throwIfNoEntry: false })?.ino
  * The -wal and -shm files are renamed too: they belong to the damaged file and would corrupt the new one.
  * @throws BridgeError database_unreachable where one of them is in use; then all have their names again
  */
-function setAside(file: string): string {
+export function setAside(file: string, rename = renameSync): string {
   const aside = `${file}.corrupt-${new Date().toISOString().replace(/[:.]/g, '-')}`
   const moved: string[] = []
   try {
     for (const end of ['', '-wal', '-shm']) {
       if (!existsSync(file + end)) continue
-      renameSync(file + end, aside + end)
+      rename(file + end, aside + end)
       moved.push(end)
     }
   } catch (cause) {
-    for (const end of moved) renameSync(aside + end, file + end)
+    for (const end of moved) rename(aside + end, file + end)
     throw new BridgeError('database_unreachable', {
       message: `The database ${file} is damaged and cannot be set aside: ${whyRefused(cause)}.`,
       hint: 'Quit the hosts that run mcp-oauth-bridge, then try again.',
