@@ -46,7 +46,7 @@ export const ERRORS = {
   redirect_uri_mismatch: row(3, 1306, 'The authorization server does not accept the redirect URI.', 'Register exactly the callback_url with the provider: same scheme, host, port and path, no trailing slash.'),
   unauthorized: row(3, 1307, 'The server refused the token, and also a newly obtained one.', 'Run mcp-oauth-bridge logout, then mcp-oauth-bridge login; check that the account may use it.'),
   insufficient_scope: row(3, 1308, 'The server asks for a scope the token does not have.', 'Sign in again with the scope the server names: mcp-oauth-bridge login --scope "…" --force.'),
-  forbidden: row(3, 1309, 'The server forbids this request.', 'Check that the signed-in account may use this server: mcp-oauth-bridge status.'),
+  forbidden: row(3, 1309, 'The server forbids this request.', 'Ask the server’s owner whether you may use it. If somebody is signed in, check that it is the right account: mcp-oauth-bridge status.'),
   consent_required: row(3, 1310, 'The authorization server asks for consent.', 'Sign in again and consent, or ask an administrator to grant it.'),
   token_expired: row(3, 1311, 'The access token has expired and refresh failed.', 'Sign in again: mcp-oauth-bridge login.'),
   refresh_token_missing: row(3, 1312, 'The access token has expired and there is no refresh token.', 'Sign in again; add the scope offline_access if the provider knows it.'),
@@ -86,7 +86,7 @@ export const ERRORS = {
   tls_failed: row(4, 1410, 'The server’s TLS certificate was not accepted.', 'Set ca_file in config.yaml to your organization’s CA file, or add the CA to the system’s certificate store.'),
   proxy_failed: row(4, 1430, 'The HTTP proxy did not make the connection.', 'Check HTTPS_PROXY, or list hosts to reach without it in NO_PROXY.'),
 
-  database_unreachable: row(5, 1501, 'The database cannot be opened.', 'Check database_url, the folder and its permissions.'),
+  database_unreachable: row(5, 1501, 'The database cannot be opened.', 'Check database_url, the folder and its permissions, and that its disk has room.'),
   database_locked: row(5, 1502, 'The database is locked by another program.', 'Close the programs that have oauth.db open, then try again.'),
   schema_missing: row(5, 1503, 'The database schema does not match this version.', 'Use the newest mcp-oauth-bridge with this database.'),
   keychain_unavailable: row(5, 1504, 'The OS keychain cannot be used.', 'Unlock or start it, or set secret_store: file.'),

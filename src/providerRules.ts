@@ -9,8 +9,11 @@ export interface ProviderRules {
   readonly metadata?: Readonly<Record<string, string>>
   /** 'unadvertised': PKCE S256 works though the metadata does not list it. */
   readonly s256?: 'unadvertised'
-  /** 'tenant': the metadata may name `{tenantid}` or another tenant of the same origin as the issuer. */
-  readonly issuerForm?: 'tenant'
+  /**
+   * 'tenant': the metadata may name `{tenantid}` or another tenant of the same origin as the issuer.
+   * 'slash': the issuer with and without a slash at its end is the same server.
+   */
+  readonly issuerForm?: 'tenant' | 'slash'
   /** Authorization parameters; configured ones override them. */
   readonly parameters?: Readonly<Record<string, string>>
   /** The `prompt` of a new sign-in if the last one returned no refresh token. */

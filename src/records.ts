@@ -6,6 +6,8 @@ export interface Challenge {
   readonly error?: string
   readonly scope?: string
   readonly resourceMetadata?: string
+  /** More addresses of the same document, for where the first one has none. */
+  readonly moreResourceMetadata?: readonly string[]
   /** 'dpop' if the DPoP scheme is required (RFC 9449 section 7.1). */
   readonly scheme?: 'dpop'
 }

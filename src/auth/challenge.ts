@@ -11,20 +11,26 @@ const SCHEME = new RegExp(`^(${TOKEN})(?:\\s+(.*))?$`, 's')
 /** Cannot be the name of a parameter, because it contains a space. */
 const DPOP = 'scheme dpop'
 
+/** Addresses of resource metadata that are read, over all challenges. */
+const MOST_ADDRESSES = 4
+
 /** Reads the Bearer (or DPoP) challenge; parameters of other schemes are ignored. */
 export function parseChallenge(status: number, header: string | string[] | undefined): Challenge {
   const found = new Map<string, string>()
-  for (const text of header === undefined ? [] : [header].flat()) readInto(found, text)
+  const metadata = new Set<string>()
+  for (const text of header === undefined ? [] : [header].flat()) readInto(found, metadata, text)
+  const [resourceMetadata, ...more] = [...metadata].slice(0, MOST_ADDRESSES)
   return present({
     status,
     error: found.get('error'),
     scope: found.get('scope')?.trim() || undefined,
-    resourceMetadata: found.get('resource_metadata'),
+    resourceMetadata,
+    moreResourceMetadata: more.length > 0 ? more : undefined,
     scheme: found.has(DPOP) ? 'dpop' : undefined,
   })
 }
 
-function readInto(found: Map<string, string>, text: string): void {
+function readInto(found: Map<string, string>, metadata: Set<string>, text: string): void {
   let scheme = ''
   for (const element of text.match(ELEMENT) ?? []) {
     const part = element.trim()
@@ -35,6 +41,8 @@ function readInto(found: Map<string, string>, text: string): void {
     const parameter = PARAMETER.exec(begins ? (begins[2] ?? '') : part)
     if (!parameter || (scheme !== 'bearer' && scheme !== 'dpop')) continue
     const [, name = '', quoted, token] = parameter
-    found.set(name.toLowerCase(), quoted?.replace(/\\(.)/gs, '$1') ?? token ?? '')
+    const value = quoted?.replace(/\\(.)/gs, '$1') ?? token ?? ''
+    if (name.toLowerCase() === 'resource_metadata') metadata.add(value)
+    else found.set(name.toLowerCase(), value)
   }
 }

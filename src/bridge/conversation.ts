@@ -1,7 +1,7 @@
 // What the host's side of the relay talks to: one conversation with the server, whatever revision of MCP that speaks.
 import type { BridgeError } from '../errors.ts'
 import type { Cause } from '../ports.ts'
-import type { Deliver } from './http/response.ts'
+import type { Deliver } from './http/body/messages.ts'
 import type { PendingRequest } from './message/inFlight.ts'
 import type { Message, RawId } from './message/message.ts'
 

@@ -1,8 +1,9 @@
 // Which requests may be sent again after the connection broke, and which must not be repeated.
 import { BridgeError } from '../errors.ts'
 import type { Clock } from '../ports.ts'
+import type { Deliver } from './http/body/messages.ts'
 import type { Exchange } from './http/exchange.ts'
-import { type Deliver, isCut } from './http/response.ts'
+import { isCut } from './http/response.ts'
 import type { PendingRequest } from './message/inFlight.ts'
 import type { Message } from './message/message.ts'
 import { type Bytes, eachElement, eachMessage, find, stringIn } from './message/pick.ts'

@@ -1,10 +1,11 @@
 // Which transport carries a message: Streamable HTTP, or HTTP+SSE where a server speaks nothing else. A lost session is made again on both.
 import { asBridgeError, BridgeError } from '../errors.ts'
 import type { Cause, Clock, Logger } from '../ports.ts'
+import type { Deliver } from './http/body/messages.ts'
 import { createExchange, type Exchange } from './http/exchange.ts'
 import type { HttpSse } from './http/legacySse.ts'
 import { listen } from './http/listen.ts'
-import type { Deliver } from './http/response.ts'
+import { ENDPOINT_REFUSED } from './http/response.ts'
 import type { Send } from './http/send.ts'
 import type { InFlight } from './message/inFlight.ts'
 import { type Message, parseMessage } from './message/message.ts'
@@ -85,7 +86,10 @@ export function createTransport(options: TransportOptions, onRenewed: () => void
       legacySse = Promise.resolve(made)
       return made
     } catch (none) {
-      log.debug('proxy:transport', { code: asBridgeError(none).code })
+      const { code, details } = asBridgeError(none)
+      log.debug('proxy:transport', { code })
+      // It does speak the older transport, and this is what is wrong with it.
+      if (details.reason === ENDPOINT_REFUSED) throw none
       return undefined
     }
   }
@@ -118,6 +122,7 @@ export function createTransport(options: TransportOptions, onRenewed: () => void
       return answer
     },
     tell: async (message) => void (await behindTheHost(exchange)(message)),
-    listen: async (signal) => (legacySse ? (await legacySse).listen(signal) : listen({ ...options, renew }, signal)),
+    listen: async (signal) =>
+      legacySse ? (await legacySse).listen(signal) : listen({ ...options, awaits: inFlight.awaits, renew }, signal),
   }
 }

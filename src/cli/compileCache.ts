@@ -3,7 +3,7 @@
 import { lstatSync, mkdirSync, type Stats } from 'node:fs'
 import module from 'node:module'
 import { homedir } from 'node:os'
-import { isAbsolute, join } from 'node:path'
+import { dirname, isAbsolute, join } from 'node:path'
 
 /** Before Node 22.1 there is none; with NODE_COMPILE_CACHE Node turns it on without us. */
 export function keepCompiled(
@@ -16,10 +16,19 @@ export function keepCompiled(
     const folder = cacheFolder(environment)
     // Inside the working folder, it would be code of the author of that folder.
     if (!isAbsolute(folder)) return
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    for (const one of [dirname(folder), folder]) makeOne(one)
     if (isOurs(lstatSync(folder))) enable(folder)
   } catch {
     // Without it, the start only takes longer.
+  }
+}
+
+/** Not `recursive`, which never returns where a folder takes no other, as in /proc. */
+function makeOne(folder: string): void {
+  try {
+    mkdirSync(folder, { mode: 0o700 })
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST') throw thrown
   }
 }
 

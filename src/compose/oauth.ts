@@ -152,6 +152,7 @@ const exceptionsOf = ({ allowHttp, exceptions }: ServerConfig) => ({
   allowHttp,
   allowMissingS256: exceptions.allow_missing_s256 === true,
   trustedIssuers: exceptions.trusted_issuers ?? [],
+  trustedResource: exceptions.trusted_resource,
 })
 
 /** The configured client, and the exceptions for the server. */

@@ -52,6 +52,8 @@ export interface ServerExceptions {
   readonly allow_http?: boolean
   readonly allow_missing_s256?: boolean
   readonly trusted_issuers?: readonly { readonly expected: string; readonly named: string }[]
+  /** The resource that the server's metadata names with another scheme. */
+  readonly trusted_resource?: string
   /** Origins that may be in a private network. */
   readonly allow_private?: readonly string[]
 }

@@ -13,6 +13,7 @@ export const PRESETS: readonly Preset[] = [
     name: 'google',
     hosts: /^accounts\.google\.com$/,
     issuer: 'https://accounts.google.com',
+    issuerForm: 'slash',
     parameters: { access_type: 'offline' },
     reconsent: 'consent',
     scopes: ['openid', 'email', 'profile'],
@@ -51,6 +52,7 @@ export const PRESETS: readonly Preset[] = [
     // https://auth0.com/docs/get-started/authentication-and-authorization-flow
     name: 'auth0',
     hosts: /\.auth0\.com$/,
+    issuerForm: 'slash',
     audience: 'resource',
     withoutRefreshToken: 'Allow offline access for the API in Auth0 and request the scope offline_access.',
   },
@@ -58,8 +60,34 @@ export const PRESETS: readonly Preset[] = [
     // https://developer.okta.com/docs/reference/api/oidc/
     name: 'okta',
     hosts: /\.(okta|oktapreview|okta-emea|okta-gov)\.com$/,
+    issuerForm: 'slash',
     scopes: ['openid', 'profile', 'email', 'offline_access'],
     withoutRefreshToken: 'Allow the refresh token grant for the app in Okta and request the scope offline_access.',
+  },
+  {
+    // https://docs.aws.amazon.com/cognito/latest/developerguide/authorization-endpoint.html
+    name: 'cognito',
+    hosts: /^cognito-idp(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?$/,
+    issuerForm: 'slash',
+    s256: 'unadvertised',
+    withoutRefreshToken: 'Allow the refresh token flow for the app client in Amazon Cognito and sign in again.',
+  },
+  {
+    // https://help.salesforce.com/s/articleView?id=sf.remoteaccess_oauth_web_server_flow.htm
+    name: 'salesforce',
+    hosts:
+      /^((login|test)|[a-z0-9-]+(--[a-z0-9-]+)?(\.(sandbox|scratch|develop|demo|trailblaze|patch|free))?\.my)\.salesforce\.com$/,
+    issuerForm: 'slash',
+    s256: 'unadvertised',
+    withoutRefreshToken: 'Select the scope refresh_token (offline_access) for the app in Salesforce and sign in again.',
+  },
+  {
+    // https://jumpcloud.com/support/sso-with-oidc
+    name: 'jumpcloud',
+    hosts: /^oauth\.id\.(eu\.)?jumpcloud\.com$/,
+    issuerForm: 'slash',
+    withoutRefreshToken:
+      'Allow the grant type refresh token for the app in JumpCloud and request the scope offline_access.',
   },
 ]
 

@@ -1,7 +1,7 @@
 // The settings of one server: the flags override its entry, which overrides its provider.
 import { readFileSync, statSync } from 'node:fs'
+import { decodeText, ENCODINGS } from '../disk/decodeText.ts'
 import { BridgeError } from '../errors.ts'
-import { decodeText, ENCODINGS } from '../files/decodeText.ts'
 import { present } from '../present.ts'
 import { quote } from '../redaction/text.ts'
 import { isSecure } from '../secureUrl.ts'
@@ -67,6 +67,7 @@ export function exceptionsOf(entry: ServerEntry): ServerExceptions {
       allow_http: entry.allow_http || undefined,
       allow_missing_s256: entry.allow_missing_s256 || undefined,
       trusted_issuers: entry.trusted_issuers?.length ? entry.trusted_issuers : undefined,
+      trusted_resource: entry.trusted_resource,
       allow_private: entry.allow_private?.length ? entry.allow_private : undefined,
     }),
   }

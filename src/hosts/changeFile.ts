@@ -1,10 +1,11 @@
 // Changes a user's config file: a backup before the first change, symbolic links followed, the file replaced as a whole.
-import { existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, realpathSync, rmSync, statSync } from 'node:fs'
+import { existsSync, lstatSync, readFileSync, readlinkSync, realpathSync, rmSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { decodeText } from '../disk/decodeText.ts'
+import { makeFolder } from '../disk/makeFolder.ts'
+import { PATIENT_WAITS_MS, replaceFile, whileInUse } from '../disk/replaceFile.ts'
+import { mayBeInUse, whyRefused } from '../disk/whyRefused.ts'
 import { BridgeError } from '../errors.ts'
-import { decodeText } from '../files/decodeText.ts'
-import { mayBeInUse, whyRefused } from '../files/whyRefused.ts'
-import { PATIENT_WAITS_MS, replaceFile, whileInUse } from '../replaceFile.ts'
 
 const BACKUP = '.before-mcp-oauth-bridge'
 
@@ -47,7 +48,7 @@ export function changeFile(path: string, text: string): string | undefined {
   let made: string | undefined
   try {
     // Whatever the umask: nobody else may control what a host starts.
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    makeFolder(dirname(path))
     const target = behindLinks(path)
     const mode = statSync(target, { throwIfNoEntry: false })?.mode
     const backup = `${target}${BACKUP}`

@@ -16,13 +16,26 @@ export const withoutAccounts = (text: string): string => hideAccounts(text)
  */
 export function withoutSecrets(text: string): string {
   return hideKnown(text)
-    .replace(/\b(bearer|basic|dpop)\s+[\w.~+/=-]+/gi, '$1 [hidden]')
+    .replace(/\b(bearer|basic|dpop)\s+([\w.~+/=-]+)/gi, (all, scheme: string, value: string) =>
+      PROSE.has(value.toLowerCase().replace(/[.-]+$/, '')) ? all : `${scheme} [hidden]`,
+    )
     .replace(/\beyJ[\w-]+(\.[\w-]+(\.[\w-]*)?)?/g, (run, rest?: string) => (rest === undefined ? run : '[hidden]'))
     .replace(
-      /\b(code|state|access_token|refresh_token|id_token|client_secret|code_verifier|token)([\\"']*\s*[=:]\s*[\\"']*)[\w.~+/%-]{6,}/gi,
-      '$1$2[hidden]',
+      /\b(code|state|access_token|refresh_token|id_token|client_secret|code_verifier|token)([\\"']*\s*[=:]\s*[\\"']*)([\w.~+/%-]{6,})/gi,
+      (all, name: string, separator: string, value: string) =>
+        SAYS_WHAT.test(name) && separator.includes(':') && IS_WORD.test(value) ? all : `${name}${separator}[hidden]`,
     )
 }
+
+/** What follows the name of a scheme in a sentence: `Bearer token required`. */
+const PROSE = new Set(
+  `access and are auth authentication authorization bound challenge credential credentials error expected header is missing must not
+  nonce only or proof realm required scheme token tokens type was`.split(/\s+/),
+)
+/** Members that JSON-RPC, and servers in their errors, use for what went wrong. */
+const SAYS_WHAT = /^(code|state|token)$/i
+/** A JSON-RPC code, or words as they stand for an error: `-32600`, `expired`, `SESSION_NOT_FOUND`. */
+const IS_WORD = /^(?:-\d{1,6}|[A-Z]?[a-z]{1,19}(?:_[a-z]{1,19}){0,5}|[A-Z]{1,19}(?:_[A-Z]{1,19}){0,5})[.]?$/
 
 /** Every http(s) URL in a text without its query: people and servers put keys, codes and states there. */
 export function withoutQueries(text: string): string {

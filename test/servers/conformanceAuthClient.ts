@@ -21,8 +21,6 @@ async function words() {
     writeFileSync(secret, context.client_secret)
     return ['--client-id', context.client_id, '--client-secret-file', secret, '--issuer', await issuer()]
   }
-  // Nothing there can say that it knows S256.
-  if (scenario === 'auth/2025-03-26-oauth-endpoint-fallback') return configured('allow_missing_s256: true')
   if (scenario === 'auth/2025-03-26-oauth-metadata-backcompat') {
     // Its metadata at the root names the issuer /oauth, which RFC 8414 section 3.3 forbids.
     const { origin } = new URL(url)

@@ -16,11 +16,12 @@ import {
   secretEnd,
   tokenLife,
 } from '../../src/bounds.ts'
-import { readEvents, type StreamPosition } from '../../src/bridge/http/eventStream.ts'
+import type { StreamPosition } from '../../src/bridge/http/eventStream.ts'
 import { fromSqlTime, toSqlTime } from '../../src/store/sqlite/time.ts'
 import { clock } from '../../src/system/clock.ts'
 import { toChunks } from '../fakes/fakeHttp.ts'
 import { ODD_JSON } from '../fakes/oddJson.ts'
+import { readEvents } from '../fakes/readEvents.ts'
 
 const odd = ODD_JSON.map((text): unknown => JSON.parse(text))
 const anything = fc.oneof(fc.constantFrom(...odd), fc.anything(), fc.double(), fc.double().map(String))

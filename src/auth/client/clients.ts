@@ -4,6 +4,7 @@ import type { Leases } from '../../ports.ts'
 import { present } from '../../present.ts'
 import type { RegisteredClient } from '../../records.ts'
 import type { AuthorizationServerMetadata } from '../discovery/authorizationServer.ts'
+import { explainDefaults } from '../discovery/ownMetadata.ts'
 import { chooseAuthMethod } from '../oauth/authentication.ts'
 import { createOAuthClient, type OAuthClient } from '../oauth/client.ts'
 import type { IdToken } from '../oauth/normalize.ts'
@@ -101,7 +102,9 @@ export function createClients(options: ClientsOptions): Clients {
     leases.run(`register:${issuer} ${redirectUri}`, REGISTER_LEASE_MS, async () => {
       const meanwhile = await clients.load(issuer, redirectUri)
       if (meanwhile && meanwhile.clientId !== refused) return meanwhile
-      const registered = await registerClient(http, metadata, redirectUri, timeoutMs)
+      const registered = await registerClient(http, metadata, redirectUri, timeoutMs).catch((thrown: unknown) => {
+        throw explainDefaults(thrown, metadata)
+      })
       await clients.save(issuer, redirectUri, registered)
       return registered
     })

@@ -3,13 +3,12 @@ import type { Cache, Clock } from '../../ports.ts'
 import {
   type AuthorizationServerMetadata,
   configuredMetadata,
-  defaultMetadata,
-  fetchDefaultMetadata,
   fetchMetadata,
   type MetadataOptions,
   mergeMetadata,
   type Published,
 } from '../discovery/authorizationServer.ts'
+import { fetchOwnMetadata, mergeOwnMetadata } from '../discovery/ownMetadata.ts'
 
 export interface MetadataCacheOptions extends MetadataOptions {
   readonly cache: Cache
@@ -41,7 +40,7 @@ export function createMetadataCache(options: MetadataCacheOptions): MetadataCach
     if (!published) return undefined
     try {
       return (
-        configuredMetadata(options, issuer) ?? (isGuess ? defaultMetadata : mergeMetadata)(options, issuer, published)
+        configuredMetadata(options, issuer) ?? (isGuess ? mergeOwnMetadata : mergeMetadata)(options, issuer, published)
       )
     } catch {
       return undefined
@@ -55,10 +54,12 @@ export function createMetadataCache(options: MetadataCacheOptions): MetadataCach
   return {
     remember,
     async load(issuer) {
-      const isGuess = options.issuer === undefined && issuer === server?.origin
-      const known = await recall(issuer, isGuess)
+      const guessed = options.issuer === undefined && issuer === server?.origin ? server : undefined
+      const known = await recall(issuer, guessed !== undefined)
       if (known) return known
-      const { metadata, published } = await (isGuess ? fetchDefaultMetadata : fetchMetadata)(options, issuer)
+      const { metadata, published } = await (guessed
+        ? fetchOwnMetadata(options, guessed)
+        : fetchMetadata(options, issuer))
       await remember(issuer, published)
       return metadata
     },

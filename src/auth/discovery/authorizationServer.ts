@@ -1,12 +1,15 @@
 // The metadata of an authorization server (RFC 8414, OpenID Connect Discovery): its location, its checks and configured endpoints.
 import { BridgeError } from '../../errors.ts'
 import type { HttpClient } from '../../ports.ts'
+import { present } from '../../present.ts'
 import type { ProviderRules, RulesOf } from '../../providerRules.ts'
 import { quote } from '../../redaction/text.ts'
 import { isSecure } from '../../secureUrl.ts'
-import { fetchJson, type JsonObject } from './fetchJson.ts'
+import { fetchDocument, type JsonObject, type Nothing } from './fetchJson.ts'
+import { isTenantForm, requireIssuer } from './issuerName.ts'
 import { authorizationServerMembers, strings } from './members.ts'
-import { defaultEndpoints, isTrustedPair, type SecurityOverrides, trustedIssuersLine } from './overrides.ts'
+import type { SecurityOverrides } from './overrides.ts'
+import { listAsked, type Result, search, tellingError } from './search.ts'
 
 /** Authorization server metadata (RFC 8414 section 2), checked: issuer, endpoints and S256. */
 export interface AuthorizationServerMetadata {
@@ -34,50 +37,68 @@ export interface FoundMetadata {
   readonly published: Published | undefined
 }
 
-/** RFC 8414 section 3.1 and OpenID Connect Discovery section 4, in the order of the MCP specification. */
+/**
+ * RFC 8414 section 3.1 and OpenID Connect Discovery section 4, in the order of the MCP specification; then, against RFC 8414 but in
+ * use, the OAuth document below the issuer's own path.
+ */
 export function metadataUrls(issuer: URL): URL[] {
   const path = issuer.pathname.replace(/\/$/, '')
   const at = (pathname: string) => new URL(pathname, issuer)
   const insert = [at(`/.well-known/oauth-authorization-server${path}`), at(`/.well-known/openid-configuration${path}`)]
-  return path === '' ? insert : [...insert, at(`${path}/.well-known/openid-configuration`)]
+  const append = ['openid-configuration', 'oauth-authorization-server'].map((name) => at(`${path}/.well-known/${name}`))
+  return path === '' ? insert : [...insert, ...append]
 }
 
-/** The metadata of a server whose issuer is known. */
+/** The metadata of a server whose issuer is known. @throws BridgeError `details.gone` if it is not there: it cannot be reached or publishes nothing */
 export async function fetchMetadata(options: MetadataOptions, issuer: string): Promise<FoundMetadata> {
   if (!URL.canParse(issuer))
-    throw new BridgeError('discovery_failed', { message: `The issuer ${quote(issuer)} is not a URL.` })
+    throw new BridgeError('discovery_failed', {
+      message: `The issuer ${quote(issuer)} is not a URL.`,
+      details: { gone: true },
+    })
   const written = configuredMetadata(options, issuer)
   if (written) return { metadata: written, published: undefined }
-  const published = await fetchPublished(options, issuer)
-  if (published) return { metadata: mergeMetadata(options, issuer, published), published }
-  throw new BridgeError('discovery_failed', {
-    message: `The authorization server ${quote(issuer)} publishes no metadata (tried ${paths(new URL(issuer))}).`,
+  const url = new URL(issuer)
+  requireSecure(url, options.allowHttp, 'issuer')
+  const { found, asked } = await searchMetadata(options, metadataUrls(url), (published) =>
+    mergeMetadata(options, issuer, published),
+  )
+  if (found) return found
+  throw (
+    tellingError(asked, url.origin) ??
+    new BridgeError('discovery_failed', {
+      message: `The authorization server ${quote(issuer)} publishes no metadata (${listAsked(asked, url.origin)}).`,
+      details: { gone: true },
+    })
+  )
+}
+
+/** Asks `urls` for metadata until `merge` takes a document. @throws BridgeError where an address is not secure, before anything is sent */
+export function searchMetadata(
+  { http, allowHttp }: MetadataOptions,
+  urls: readonly URL[],
+  merge: (published: Published) => AuthorizationServerMetadata,
+): Promise<Result<FoundMetadata>> {
+  for (const url of urls) requireSecure(url, allowHttp, 'issuer')
+  return search<FoundMetadata>({
+    urls,
+    async ask(url, wholeMs) {
+      const answer = await fetchDocument(http, url, {}, wholeMs)
+      return 'document' in answer || !answer.error
+        ? answer
+        : { ...answer, error: ofAuthorizationServer(answer.error, url) }
+    },
+    read(document, url) {
+      if (KNOWN_BY.every((name) => document[name] === undefined)) return NO_METADATA
+      const published = { document, url: url.href }
+      return { value: { metadata: merge(published), published } }
+    },
   })
 }
 
-/**
- * MCP 2025-03-26: the server itself is the authorization server, with metadata at its root or without any. The issuer is our own
- * guess here, so both spellings of an origin are accepted; both lead to the same document.
- */
-export async function fetchDefaultMetadata(options: MetadataOptions, origin: string): Promise<FoundMetadata> {
-  const written = configuredMetadata(options, origin)
-  if (written) return { metadata: written, published: undefined }
-  const published = await fetchPublished(options, origin)
-  if (published) return { metadata: defaultMetadata(options, origin, published), published }
-  if (options.allowMissingS256) return { metadata: defaultEndpoints(origin), published: undefined }
-  throw new BridgeError('discovery_failed', {
-    message: `The server ${origin} publishes no metadata (tried ${paths(new URL(origin))}).`,
-    hint: 'Check that the URL is the MCP endpoint; set issuer of its provider in config.yaml. If the server implements MCP 2025-03-26, allow_missing_s256: true uses the default endpoints.',
-  })
-}
-
-/** `fetchDefaultMetadata` with what was published before. @throws BridgeError where today's rules do not take it */
-export const defaultMetadata = (
-  options: MetadataOptions,
-  origin: string,
-  published: Published,
-): AuthorizationServerMetadata =>
-  mergeMetadata(options, defaultIssuer(new URL(origin), published.document.issuer), published)
+/** A document that has none of these is something else. */
+const KNOWN_BY = ['issuer', 'authorization_endpoint', 'token_endpoint']
+const NO_METADATA: Nothing = { kind: 'absent', gave: 'JSON that is no metadata' }
 
 /** The configured metadata or that of a preset, if it is complete and nothing needs to be fetched. */
 export function configuredMetadata(options: MetadataOptions, issuer: string): AuthorizationServerMetadata | undefined {
@@ -99,33 +120,16 @@ export function mergeMetadata(
 const configuredMembers = ({ rules }: MetadataOptions, issuer: string) =>
   filled(rules(issuer).metadata, new URL(issuer))
 
-/** The server's origin, spelled as in the metadata. */
-export const defaultIssuer = ({ origin }: URL, named: unknown) => (named === `${origin}/` ? `${origin}/` : origin)
-
-const paths = (issuer: URL) =>
-  metadataUrls(issuer)
-    .map((url) => url.pathname)
-    .join(', ')
-
-async function fetchPublished({ http, allowHttp }: MetadataOptions, issuer: string): Promise<Published | undefined> {
-  for (const url of metadataUrls(new URL(issuer))) {
-    requireSecure(url, allowHttp, 'issuer')
-    const document = await fetchJson(http, url).catch((thrown: unknown) => {
-      throw asAuthorizationServerFailure(thrown, issuer)
-    })
-    if (document) return { document, url: url.href }
-  }
-  return undefined
-}
+/** Nothing at the address of the server: neither its name nor its port. */
+const GONE = /^(ENOTFOUND|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL)$/
 
 /** A failed metadata request is an error of the authorization server, not of the MCP server. */
-function asAuthorizationServerFailure(thrown: unknown, issuer: string): unknown {
-  if (!(thrown instanceof BridgeError) || (thrown.code !== 'server_unreachable' && thrown.code !== 'server_timeout'))
-    return thrown
+function ofAuthorizationServer(error: BridgeError, { origin }: URL): BridgeError {
+  if (error.code !== 'server_unreachable' && error.code !== 'server_timeout') return error
   return new BridgeError('authorization_server_unreachable', {
-    message: `The authorization server ${quote(issuer)} cannot be reached: ${thrown.message}`,
-    details: thrown.details,
-    cause: thrown,
+    message: `The authorization server ${quote(origin)} cannot be reached: ${error.message}`,
+    details: { ...error.details, ...(GONE.test(String(error.details.reason)) ? { gone: true } : {}) },
+    cause: error,
   })
 }
 
@@ -144,13 +148,6 @@ function filled(metadata: ProviderRules['metadata'], { href, origin }: URL): Rec
   return Object.fromEntries(Object.entries(metadata ?? {}).map(([name, url]) => [name, fill(url)]))
 }
 
-/** Entra names `{tenantid}` for its shared endpoints, and the tenant's id for a domain or `consumers`. */
-const isTenantForm = (named: unknown, issuer: string) =>
-  typeof named === 'string' &&
-  new URL(issuer).pathname.split('/').length === 3 &&
-  named.startsWith(`${new URL(issuer).origin}/`) &&
-  /^\/(\{tenantid\}|%7Btenantid%7D|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\/v2\.0$/i.test(new URL(named).pathname)
-
 function validateMetadata(
   written: JsonObject,
   issuer: string,
@@ -162,17 +159,15 @@ function validateMetadata(
   const tenant = found.issuer !== issuer && rules.issuerForm === 'tenant' && isTenantForm(found.issuer, issuer)
   // We keep the issuer that we know; ID tokens come from the one that the metadata names.
   const document = tenant ? { ...found, issuer, tenant_issuer: found.issuer } : found
-  const pair = { expected: issuer, named: typeof document.issuer === 'string' ? document.issuer : 'not text' }
-  if (document.issuer !== issuer && !isTrustedPair(pair, options)) {
-    throw new BridgeError('issuer_mismatch', {
-      message: `The metadata at ${quote(place)} names the issuer ${quote(pair.named)}, expected was ${quote(issuer)}. To trust exactly this pair, give the server in config.yaml ${trustedIssuersLine(pair)}.`,
-    })
-  }
+  requireIssuer(document.issuer, issuer, place, rules, options)
   for (const name of [...REQUIRED_URLS, ...OPTIONAL_URLS]) {
     const endpoint = document[name]
     if (endpoint === undefined && !REQUIRED_URLS.includes(name)) continue
     if (typeof endpoint !== 'string' || !URL.canParse(endpoint)) {
-      throw new BridgeError('discovery_failed', { message: `The metadata of ${quote(issuer)} has no usable ${name}.` })
+      throw new BridgeError('discovery_failed', {
+        message: `The metadata of ${quote(issuer)} ${written[name] === undefined ? 'has no' : 'has no usable'} ${name}.`,
+        hint: `Tell the owner of the authorization server, or set ${REQUIRED_URLS.join(' and ')} of its provider in config.yaml.`,
+      })
     }
     requireSecure(new URL(endpoint), options.allowHttp, name)
   }
@@ -189,7 +184,20 @@ function validateMetadata(
 /** @throws BridgeError discovery_failed */
 export function requireSecure(url: URL, allowHttp: boolean, what: string): void {
   if (isSecure(url, allowHttp)) return
+  const hint = url.protocol === 'http:' ? hintFor(what, httpsForm(url)) : undefined
   throw new BridgeError('discovery_failed', {
     message: `The ${what} has the scheme and host ${quote(`${url.protocol}//${url.host}`)}. It must be https, or http on loopback.`,
+    ...present({ hint }),
+    // Of several authorization servers, another one may be asked.
+    ...(what === 'issuer' ? { details: { gone: true } } : {}),
   })
+}
+
+/** A server behind a proxy often writes http although it is reached by https. */
+const httpsForm = ({ host, pathname }: URL) => quote(`https://${host}${pathname === '/' ? '' : pathname}`, 2_000)
+
+function hintFor(what: string, https: string): string {
+  if (what === 'resource_metadata' || what === 'registration_endpoint')
+    return `Tell the server’s owner to write ${https}, if that is where it is.`
+  return `If its https form works, set ${what}: ${https} of its provider in config.yaml, and tell the server’s owner.`
 }

@@ -1,48 +1,110 @@
-// One metadata document: JSON of limited size, in limited time, or undefined if there is none.
+// One metadata document: JSON of limited size, in limited time, or what its address gave instead.
 import { BridgeError } from '../../errors.ts'
-import type { HttpClient } from '../../ports.ts'
+import type { HttpClient, HttpResponse } from '../../ports.ts'
 import { quote } from '../../redaction/text.ts'
 import { wholeBody, withoutMark } from './body.ts'
 import { withinTime } from './deadline.ts'
 
 export type JsonObject = Readonly<Record<string, unknown>>
 
-const TIMEOUT_MS = 10_000
-
 /**
- * undefined: the server answered, but not with a JSON object. `wholeMs`: longest time of the answer.
- * @throws BridgeError when it cannot be reached
+ * What an address gave that has no document.
+ * 'absent': it says that there is none. 'refused': there may be one that must not be used. 'passing': a failure that may pass.
+ * 'unreachable': nothing at this origin can be asked.
  */
+export interface Nothing {
+  readonly kind: 'absent' | 'refused' | 'passing' | 'unreachable'
+  /** For a person, in a few words. Untrusted text in it is quoted. */
+  readonly gave: string
+  /** undefined only for 'absent' */
+  readonly error?: BridgeError
+}
+
+export type Answer = { readonly document: JsonObject } | Nothing
+
+const TIMEOUT_MS = 10_000
+/** Client errors that may pass: timeout, too early, too many requests. */
+const PASSING = [408, 425, 429]
+
+/** `wholeMs`: longest time of the answer. Does not throw what comes from the server or the network. */
+export async function fetchDocument(
+  http: HttpClient,
+  url: URL,
+  headers: Readonly<Record<string, string>> = {},
+  wholeMs = TIMEOUT_MS,
+): Promise<Answer> {
+  const idleMs = Math.min(wholeMs, TIMEOUT_MS)
+  const asked = { method: 'GET', url, headers: { ...headers, accept: 'application/json' }, idleMs } as const
+  let status: number | undefined
+  const asking = async (signal: AbortSignal) => {
+    const response = await http.request({ ...asked, signal })
+    status = response.status
+    return read(url, response)
+  }
+  try {
+    return await withinTime(wholeMs, () => tooSlow(url), asking)
+  } catch (thrown) {
+    const error = thrown instanceof BridgeError ? thrown : tooSlow(url, thrown)
+    if (error.code === 'discovery_failed') return { kind: 'refused', gave: 'more than 1 MB', error }
+    return unanswered(error, status)
+  }
+}
+
+/** undefined: the server answered, but not with a JSON object. @throws BridgeError when it cannot be reached, or refers elsewhere */
 export async function fetchJson(
   http: HttpClient,
   url: URL,
   headers: Readonly<Record<string, string>> = {},
   wholeMs = TIMEOUT_MS,
 ): Promise<JsonObject | undefined> {
-  const asked = { method: 'GET', url, headers: { ...headers, accept: 'application/json' }, idleMs: TIMEOUT_MS } as const
-  const asking = async (signal: AbortSignal) => {
-    const response = await http.request({ ...asked, signal })
-    if (response.status >= 200 && response.status < 300)
-      return asObject((await wholeBody(response.body, () => tooLarge(url))).toString('utf8'))
-    response.discard()
-    if (response.status >= 500) throw serverError(url, response.status)
-    return undefined
-  }
-  try {
-    return await withinTime(wholeMs, () => tooSlow(url), asking)
-  } catch (thrown) {
-    throw thrown instanceof BridgeError ? thrown : tooSlow(url, thrown)
-  }
+  const answer = await fetchDocument(http, url, headers, wholeMs)
+  if ('document' in answer) return answer.document
+  if (answer.error) throw answer.error
+  return undefined
 }
 
-function asObject(text: string): JsonObject | undefined {
+async function read(url: URL, response: HttpResponse): Promise<Answer> {
+  const { status } = response
+  const type = String(response.headers['content-type'] ?? '')
+  if (status < 200 || status > 299) {
+    response.discard()
+    if (status < 500 && !PASSING.includes(status)) return { kind: 'absent', gave: String(status) }
+    return { kind: 'passing', gave: String(status), error: serverError(url, status) }
+  }
+  // A stream has no end.
+  if (/^text\/event-stream\b/i.test(type)) {
+    response.discard()
+    return { kind: 'absent', gave: 'an event stream' }
+  }
+  const text = (await wholeBody(response.body, () => tooLarge(url))).toString('utf8')
+  return asObject(text) ?? { kind: 'absent', gave: formOf(text) }
+}
+
+function asObject(text: string): { readonly document: JsonObject } | undefined {
   try {
     const json: unknown = JSON.parse(withoutMark(text))
     const object = typeof json === 'object' && json !== null && !Array.isArray(json)
-    return object && !isDeep(json) ? (json as JsonObject) : undefined
+    return object && !isDeep(json) ? { document: json as JsonObject } : undefined
   } catch {
     return undefined
   }
+}
+
+function formOf(text: string): string {
+  if (text.trim() === '') return 'nothing'
+  return /^\s*</.test(text) ? 'a web page' : 'no JSON object'
+}
+
+/** An answer that broke off says nothing about other addresses; a connection that failed does. */
+function unanswered(error: BridgeError, status: number | undefined): Nothing {
+  const { code, details } = error
+  if (code === 'redirect_refused') return { kind: 'refused', gave: 'a redirect that is not followed', error }
+  if (status !== undefined) return { kind: 'passing', gave: 'an answer that broke off', error }
+  if (code === 'server_unreachable' && details.sent === true)
+    return { kind: 'passing', gave: 'a closed connection', error }
+  if (code === 'server_timeout' || code === 'authorization_server_unreachable')
+    return { kind: 'passing', gave: 'no answer in time', error }
+  return { kind: 'unreachable', gave: 'no connection', error }
 }
 
 /** Deeper than any meaningful response; copying or serializing such a value would overflow the stack. */

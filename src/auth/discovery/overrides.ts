@@ -13,6 +13,8 @@ export interface SecurityOverrides {
   /** Metadata that does not list PKCE with S256; S256 is used anyway. */
   readonly allowMissingS256?: boolean
   readonly trustedIssuers?: readonly IssuerPair[]
+  /** How the server's metadata may name its resource although the scheme is another. */
+  readonly trustedResource?: string | undefined
 }
 
 /** Simple string comparison (RFC 3986 section 6.2.1): no case folding, no slash is added or removed. */

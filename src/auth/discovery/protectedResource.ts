@@ -2,17 +2,18 @@
 import { BridgeError } from '../../errors.ts'
 import type { Challenge } from '../../records.ts'
 import { quote } from '../../redaction/text.ts'
+import { isSecure } from '../../secureUrl.ts'
 import {
   type AuthorizationServerMetadata,
-  defaultIssuer,
-  fetchDefaultMetadata,
   fetchMetadata,
   type MetadataOptions,
   type Published,
   requireSecure,
 } from './authorizationServer.ts'
-import { fetchJson, type JsonObject } from './fetchJson.ts'
+import { fetchDocument, type JsonObject, type Nothing } from './fetchJson.ts'
 import { protectedResourceMembers, strings } from './members.ts'
+import { findOwnMetadata } from './ownMetadata.ts'
+import { isUncertain, type Result, search, tellingError, withMore } from './search.ts'
 
 export interface Discovered {
   /** The issuer under which the metadata was found: it identifies this server for credentials and tokens. */
@@ -35,53 +36,141 @@ export interface DiscoveryOptions extends MetadataOptions {
   readonly issuer: string | undefined
 }
 
+/** Authorization servers of one document that are asked. */
+const MOST_ISSUERS = 5
+
 /** @throws BridgeError discovery_failed, issuer_mismatch, resource_mismatch, pkce_unsupported, server_unreachable, … */
 export async function discover(options: DiscoveryOptions, challenge: Challenge): Promise<Discovered> {
-  const { resource, issuer, scopesSupported, dpop } = (await findResource(options, challenge)) ?? {}
-  const named = options.issuer ?? issuer ?? options.rules(undefined).issuer
-  const { metadata, published } = await (named === undefined
-    ? fetchDefaultMetadata(options, options.server.origin)
-    : fetchMetadata(options, named))
-  const found = named ?? defaultIssuer(options.server, metadata.issuer)
-  return { issuer: found, metadata, published, resource, scopesSupported, dpop }
+  const { found, asked } = await findResource(options, challenge)
+  const { resource, issuers, scopesSupported, dpop } = found ?? {}
+  const named = options.issuer ?? issuers ?? options.rules(undefined).issuer
+  const isOlder = !found && challenge.status === 401 && challenge.resourceMetadata === undefined
+  const { issuer, metadata, published } = await (named === undefined
+    ? findOwnMetadata(options, options.server, { asked, server: isOlder ? 'older' : 'newer' })
+    : fetchFirst(options, [named].flat()))
+  return { issuer, metadata, published, resource, scopesSupported, dpop }
 }
 
-/** RFC 9728 section 3.1: the URL in the challenge, else the well-known URL with the path, else the one at the root. */
+/** RFC 9728 section 3.1: the URLs in the challenge, then the well-known URL with the path, then the one at the root. */
 export function resourceMetadataUrls(server: URL, challenge: Challenge): URL[] {
-  const named = challenge.resourceMetadata
-  if (named !== undefined && URL.canParse(named)) return [new URL(named)]
   const root = new URL('/.well-known/oauth-protected-resource', server)
   const path = server.pathname === '/' ? [] : [new URL(root.pathname + server.pathname + server.search, server)]
-  return [...path, root]
+  const urls = new Map([...namedUrls(server, challenge), ...path, root].map((url) => [url.href, url]))
+  return [...urls.values()]
+}
+
+function namedUrls(server: URL, { resourceMetadata, moreResourceMetadata = [] }: Challenge): URL[] {
+  const texts = resourceMetadata === undefined ? [] : [resourceMetadata, ...moreResourceMetadata]
+  return texts.flatMap((text) => parsed(text, server))
+}
+
+/** Also a path, which some servers write instead of a URL. */
+function parsed(text: string, server: URL): URL[] {
+  if (URL.canParse(text)) return [new URL(text)]
+  return text.startsWith('/') && URL.canParse(text, server.href) ? [new URL(text, server)] : []
 }
 
 interface ProtectedResource {
-  readonly resource: string
-  readonly issuer: string | undefined
+  /** undefined: the document, which is the server's own, does not say. */
+  readonly resource: string | undefined
+  readonly issuers: readonly string[] | undefined
   readonly scopesSupported: readonly string[] | undefined
   readonly dpop: 'wanted' | undefined
 }
 
-async function findResource(
-  { http, server, serverHeaders, allowHttp }: DiscoveryOptions,
-  challenge: Challenge,
-): Promise<ProtectedResource | undefined> {
-  for (const url of resourceMetadataUrls(server, challenge)) {
-    requireSecure(url, allowHttp, 'resource_metadata')
-    const written = await fetchJson(http, url, url.origin === server.origin ? serverHeaders : {})
-    const document = written && protectedResourceMembers(written)
-    if (!document || typeof document.resource !== 'string') continue
-    if (!isFor(document.resource, server)) {
-      throw new BridgeError('resource_mismatch', {
-        message: `The metadata at ${quote(url.href)} is for ${quote(document.resource)}, not for ${quote(server.href)}.`,
-      })
-    }
-    const issuers = strings(document.authorization_servers)
-    const scopesSupported = strings(document.scopes_supported)
-    return { resource: document.resource, issuer: issuers?.[0], scopesSupported, dpop: wantsDpop(document) }
-  }
-  return undefined
+/** @throws BridgeError resource_mismatch; and where it is uncertain whether there is a document, so that no guess replaces it */
+async function findResource(options: DiscoveryOptions, challenge: Challenge): Promise<Result<ProtectedResource>> {
+  const { http, server, serverHeaders, allowHttp, issuer } = options
+  const named = namedUrls(server, challenge)
+  const result = await search<ProtectedResource>({
+    urls: resourceMetadataUrls(server, challenge),
+    async ask(url, wholeMs) {
+      const headers = url.origin === server.origin ? serverHeaders : {}
+      return isSecure(url, allowHttp) ? fetchDocument(http, url, headers, wholeMs) : notAsked(url)
+    },
+    read: (document, url) => asResource(document, url, options),
+    // A server that describes another one is not asked in other ways, except where it names them.
+    ends: (nothing, { href }) => isMismatch(nothing) && !named.slice(0, -1).some((followed) => followed.href === href),
+  })
+  if (result.found) return result
+  const { asked } = result
+  const mismatched = asked.filter(({ nothing }) => isMismatch(nothing))
+  const uncertain = asked.filter(isUncertain)
+  const hindering =
+    issuer === undefined ? uncertain : uncertain.filter(({ url, nothing }) => isSilent(url, nothing, server))
+  const error = tellingError(mismatched.length > 0 ? mismatched : hindering, server.origin, asked)
+  if (error) throw error
+  return result
 }
+
+const isMismatch = ({ error }: Nothing) => error?.code === 'resource_mismatch'
+
+/** A configured issuer needs no resource metadata; but a server that does not answer at all takes no token either. */
+const isSilent = (url: URL, { error }: Nothing, server: URL) =>
+  url.origin === server.origin && error?.details.status === undefined
+
+/** What the challenge names by plain http: nothing is sent there. */
+function notAsked(url: URL): Nothing {
+  try {
+    requireSecure(url, false, 'resource_metadata')
+  } catch (thrown) {
+    if (thrown instanceof BridgeError)
+      return { kind: 'refused', gave: `not asked, because of ${quote(url.protocol)}`, error: thrown }
+    throw thrown
+  }
+  return { kind: 'absent', gave: 'not asked' }
+}
+
+/** A document without these is something else. */
+const KNOWN_BY = ['resource', 'authorization_servers']
+
+/** @throws BridgeError resource_mismatch, or discovery_failed where it does not say whose metadata it is */
+function asResource(
+  written: JsonObject,
+  url: URL,
+  { server, trustedResource }: DiscoveryOptions,
+): { readonly value: ProtectedResource } | Nothing {
+  if (KNOWN_BY.every((name) => written[name] === undefined)) return { kind: 'absent', gave: 'JSON that is no metadata' }
+  const document = protectedResourceMembers(written)
+  const resource = typeof document.resource === 'string' ? document.resource : undefined
+  const issuers = strings(document.authorization_servers)
+  if (resource === undefined) {
+    // The server's own word about itself: tokens are then requested for exactly its own address.
+    const isOwn = url.origin === server.origin && issuers !== undefined
+    if (!isOwn) throw withoutResource(url)
+  } else if (!isFor(resource, server) && !(resource === trustedResource && isOtherScheme(resource, server)))
+    throw mismatch(resource, url, server)
+  const scopesSupported = strings(document.scopes_supported)
+  return { value: { resource, issuers, scopesSupported, dpop: wantsDpop(document) } }
+}
+
+const withoutResource = (url: URL) =>
+  new BridgeError('discovery_failed', {
+    message: `The metadata at ${quote(url.href)} has no resource, so it does not say which server it is for.`,
+    hint: 'Tell the server’s owner that resource is required (RFC 9728), or set issuer of its provider in config.yaml.',
+  })
+
+/** The same server, but for the scheme and the port: one behind a proxy may not know by which it is reached. */
+function isOtherScheme(resource: string, server: URL): boolean {
+  if (!URL.canParse(resource)) return false
+  const { protocol, hostname, port, pathname, username, password } = new URL(resource)
+  const isWeb = protocol === 'http:' || protocol === 'https:'
+  const isSame = isWeb && hostname === server.hostname && port === server.port && username === '' && password === ''
+  const { origin } = server
+  return isSame && protocol !== server.protocol && isFor(origin + pathname, server)
+}
+
+const mismatch = (resource: string, url: URL, server: URL) =>
+  new BridgeError('resource_mismatch', {
+    message: `The metadata at ${quote(url.href)} is for ${quote(resource)}, not for ${quote(server.href)}.${isOtherScheme(resource, server) ? OTHER_SCHEME : ''}`,
+    ...(isOtherScheme(resource, server)
+      ? {
+          hint: `Tell the server’s owner: the proxy in front of it has probably lost the scheme. To trust exactly this name, give the server in config.yaml trusted_resource: ${quote(resource, 2_000)}.`,
+        }
+      : {}),
+  })
+
+const OTHER_SCHEME = ' They differ in the scheme: http and https.'
 
 const wantsDpop = (document: JsonObject) =>
   document.dpop_bound_access_tokens_required === true ||
@@ -96,3 +185,25 @@ function isFor(resource: string, server: URL): boolean {
   const above = pathname.endsWith('/') ? pathname : `${pathname}/`
   return origin === server.origin && `${server.pathname}/`.startsWith(above)
 }
+
+/**
+ * The first of the servers that is there. One that answers wrongly or fails for a moment is not passed over: only the server's own list is
+ * a choice.
+ */
+async function fetchFirst(options: DiscoveryOptions, issuers: readonly string[]) {
+  const gone: BridgeError[] = []
+  for (const issuer of [...new Set(issuers)].slice(0, MOST_ISSUERS)) {
+    try {
+      return { issuer, ...(await fetchMetadata(options, issuer)) }
+    } catch (thrown) {
+      if (!(thrown instanceof BridgeError) || thrown.details.gone !== true)
+        throw thrown instanceof BridgeError && gone.length > 0 ? withMore(thrown, before(gone)) : thrown
+      gone.push(thrown)
+    }
+  }
+  const [first, ...more] = gone
+  if (first && more.length > 0) throw withMore(first, `The others that the server names: ${before(more)}`)
+  throw first ?? new BridgeError('discovery_failed')
+}
+
+const before = (errors: readonly BridgeError[]) => errors.map(({ message }) => message).join(' ')

@@ -34,24 +34,18 @@ const LONGEST_TYPE = 64
 /** A longer id is not kept: it has to fit into a header. */
 const LONGEST_ID = 4096
 const UNKNOWN_TYPE = '?'
-
-/** All events of a body; see {@link EventReader}. */
-export async function* readEvents(
-  body: AsyncIterable<Uint8Array>,
-  position: StreamPosition,
-  limit: number,
-): AsyncGenerator<StreamEvent> {
-  const reader = new EventReader(position, limit)
-  for await (const chunk of body) {
-    reader.push(chunk)
-    for (let event = reader.next(); event; event = reader.next()) yield event
-  }
-}
+/** The event of the HTTP+SSE transport (2024-11-05) that is no message. */
+export const ENDPOINT = 'endpoint'
+const DATA_FIELD = Buffer.from('data:')
+const [CLOSE_BRACKET, CLOSE_BRACE] = [93, 125]
+/** Whether a JSON object or array may end with this byte; white space may follow it. */
+export const isClose = (byte: number | undefined): boolean =>
+  byte !== undefined && (byte === CLOSE_BRACE || byte === CLOSE_BRACKET || byte <= SPACE)
 
 /**
  * Takes a body piece by piece; after each one `next` gives the events it completes, and then undefined. Keeps `position` up to
- * date. An event truncated by the end of the stream is dropped. Lines are read in place, because creating
- * strings, views and generators is expensive.
+ * date. An event that has no empty line after it is not among them: `unfinished` gives its data. Lines are read in place,
+ * because creating strings, views and generators is expensive.
  */
 export class EventReader {
   readonly #position: StreamPosition
@@ -112,6 +106,35 @@ export class EventReader {
     return undefined
   }
 
+  /** Whether the data of the event that has not ended may be whole: it ends as a JSON text does, or is a whole line of an endpoint. */
+  get mayBeWhole(): boolean {
+    if (this.#line.size > 0 && isClose(this.#line.last)) return true
+    if (this.#lines === 0) return false
+    return isClose(this.#data.last) || (this.#type === ENDPOINT && this.#line.size === 0)
+  }
+
+  /** What there is of the event that has not ended; undefined: no data. It stays until `passOver` is called. */
+  unfinished(): StreamEvent | undefined {
+    const line = this.#line.peek()
+    const isData = DATA_FIELD.every((byte, at) => line[at] === byte)
+    if (this.#lines === 0 && !isData) return undefined
+    const last = isData
+      ? [line.subarray(line[DATA_FIELD.length] === SPACE ? DATA_FIELD.length + 1 : DATA_FIELD.length)]
+      : []
+    const before = this.#lines === 0 ? [] : [this.#data.peek()]
+    const all = before.length + last.length === 2 ? [...before, NEWLINE, ...last] : [...before, ...last]
+    return { data: all.length === 1 ? (all[0] as Uint8Array) : Buffer.concat(all), type: this.#type }
+  }
+
+  /** The unfinished event was delivered: what follows up to its empty line is more of it. */
+  passOver(): void {
+    this.#moveOn()
+    this.#forget()
+    if (this.#line.size === 0) return
+    this.#line.take()
+    this.#line.add(DATA_FIELD)
+  }
+
   /** A byte order mark at the very start is not part of the first line, in whatever pieces it comes. */
   #begin(start: Uint8Array, piece: Uint8Array): Uint8Array {
     const known = start.byteLength === 0 ? piece : Buffer.concat([start, piece])
@@ -157,16 +180,24 @@ export class EventReader {
   }
 
   #dispatch(): StreamEvent | undefined {
-    // Only delivered events move the position, so that resuming repeats the rest.
-    if (this.#id === undefined) delete this.#position.lastId
-    else this.#position.lastId = this.#id
+    this.#moveOn()
     // An event with empty data only moves the position; servers prime a stream with it (MCP 2025-11-25).
-    const data = this.#lines === 0 ? EMPTY : this.#data.take()
-    const event = this.#isEmpty ? undefined : { data, type: this.#type }
-    this.#lines = 0
-    this.#isEmpty = true
+    const event = this.#isEmpty ? undefined : { data: this.#data.take(), type: this.#type }
+    this.#forget()
     this.#type = ''
     return event
+  }
+
+  /** Only delivered events move the position, so that resuming repeats the rest. */
+  #moveOn(): void {
+    if (this.#id === undefined) delete this.#position.lastId
+    else this.#position.lastId = this.#id
+  }
+
+  #forget(): void {
+    if (this.#data.size > 0) this.#data.take()
+    this.#lines = 0
+    this.#isEmpty = true
   }
 }
 

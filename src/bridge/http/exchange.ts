@@ -5,8 +5,9 @@ import type { InFlight, PendingRequest } from '../message/inFlight.ts'
 import { type Message, parseMessage } from '../message/message.ts'
 import { isSessionLost, namesLostSession } from '../session/lost.ts'
 import type { Session } from '../session/session.ts'
+import type { Deliver } from './body/messages.ts'
 import type { StreamPosition } from './eventStream.ts'
-import { type Deliver, endedEarly, failure, isCut, noBatches, readAnswers, readStart, unexpected } from './response.ts'
+import { endedEarly, failure, isCut, noBatches, noMessage, readAnswers, readStart, unexpected } from './response.ts'
 import type { Send } from './send.ts'
 
 export interface ExchangeOptions {
@@ -39,14 +40,7 @@ export interface Exchanger {
 export function createExchange(options: ExchangeOptions): Exchanger {
   const { send, session, inFlight, clock, limit, timeoutMs, renew } = options
 
-  let merged: { of: object; headers: Record<string, string> } = { of: {}, headers: HEADERS }
-  /** The same object from one call to the next: values derived from it are reused. */
-  const headers = () => {
-    const of = session.headers()
-    if (merged.of !== of) merged = { of, headers: { ...HEADERS, ...of } }
-    return merged.headers
-  }
-
+  const headers = createHeaders(session)
   const post = ({ message, cause, signal, transmission }: PendingRequest) =>
     send({ method: 'POST', headers: headers(), body: message.bytes, signal, transmission }, cause)
 
@@ -58,6 +52,11 @@ export function createExchange(options: ExchangeOptions): Exchanger {
     /** Only its first message can say that it does not know the session: a server that has said more has begun to work. */
     let mayBeLost = sessionId !== undefined
     let nameless: BridgeError | undefined
+    /** What came instead of an answer: the reason, if none comes beside it. */
+    let instead: BridgeError | undefined
+    const odd = (bytes: Uint8Array) => {
+      instead ??= noMessage(bytes)
+    }
     const take = async (answer: Message) => {
       if (answer.kind === 'batch' && message.kind !== 'batch' && !session.hasBatches) throw noBatches(answer)
       if (lost) return
@@ -69,7 +68,10 @@ export function createExchange(options: ExchangeOptions): Exchanger {
           return
         }
         if (answer.answers[0] === 'null') nameless = failure(response, answer.bytes)
-        else if (!inFlight.settle(answer, pending)) throw unexpected(answer)
+        else if (!inFlight.settle(answer, pending)) {
+          instead ??= unexpected(answer)
+          return
+        }
         if (message.method === 'initialize') session.establish(response, answer)
         else session.note(message, answer)
       }
@@ -78,17 +80,18 @@ export function createExchange(options: ExchangeOptions): Exchanger {
     }
     if (response.status >= 200 && response.status < 300) {
       if (message.asks.length === 0) pending.finish()
+      const read = { limit, position, clock, awaits: inFlight.awaits }
       try {
-        await readAnswers(response, { limit, asks: message.asks, position }, take)
+        await readAnswers(response, { ...read, asks: message.asks }, { take, odd })
       } catch (thrown) {
-        if (position.lastId === undefined || open.size === 0 || !isCut(thrown)) throw thrown
+        if (!isCut(thrown) || (open.size > 0 && position.lastId === undefined)) throw thrown
       }
       mayBeLost = false
       if (lost) return 'lost'
       if (open.size > 0 && nameless) throw nameless
       if (open.size > 0 && position.lastId !== undefined)
-        await (await import('./resume.ts')).resume({ send, session, clock, limit, timeoutMs }, pending, position, take)
-      if (open.size > 0) throw endedEarly()
+        await (await import('./resume.ts')).resume({ ...read, send, session, timeoutMs }, pending, { take, odd })
+      if (open.size > 0) throw instead ?? endedEarly()
       return 'done'
     }
     const start = await readStart(response)
@@ -126,6 +129,16 @@ export function createExchange(options: ExchangeOptions): Exchanger {
   return {
     exchange,
     plain: async (pending, deliver) => void (await receive(await post(pending), pending, deliver)),
+  }
+}
+
+/** The headers of a message: the same object from one call to the next, so that values derived from it are reused. */
+function createHeaders(session: Session) {
+  let merged: { of: object; headers: Record<string, string> } = { of: {}, headers: HEADERS }
+  return () => {
+    const of = session.headers()
+    if (merged.of !== of) merged = { of, headers: { ...HEADERS, ...of } }
+    return merged.headers
   }
 }
 

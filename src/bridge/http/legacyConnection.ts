@@ -1,13 +1,14 @@
 // One event stream of the HTTP+SSE transport (revision 2024-11-05): where its messages go, and whose answers come on it.
 import { asBridgeError, BridgeError } from '../../errors.ts'
-import type { Cause, HttpResponse, Logger } from '../../ports.ts'
+import type { Cause, Clock, Logger } from '../../ports.ts'
 import { quote } from '../../redaction/text.ts'
 import type { PendingRequest } from '../message/inFlight.ts'
 import { type Message, parseMessage } from '../message/message.ts'
 import { isSessionLost } from '../session/lost.ts'
-import { readEvents, type StreamEvent } from './eventStream.ts'
+import type { Deliver } from './body/messages.ts'
+import { EVENT_STREAM } from './body/reader.ts'
 import type { ExchangeOptions } from './exchange.ts'
-import { type Deliver, endedEarly, failure, mediaType, readStart } from './response.ts'
+import { ENDPOINT_REFUSED, endedEarly, failure, mediaType, readMessages, readStart } from './response.ts'
 import { untilAnswered, type Waiting, waitFor } from './sharedStream.ts'
 
 export interface ConnectionOptions extends Omit<ExchangeOptions, 'renew'> {
@@ -37,75 +38,88 @@ export async function openConnection(
   onOver: () => void,
   cause: Cause = 'start',
 ): Promise<Connection> {
-  const headers = { accept: 'text/event-stream' }
-  const response = await options.send({ method: 'GET', headers, signal: options.ending, idleMs: 0 }, cause)
-  if (response.status !== 200 || mediaType(response) !== 'text/event-stream')
+  const { send, ending, clock, url } = options
+  const headers = { accept: EVENT_STREAM }
+  const response = await send({ method: 'GET', headers, signal: ending, idleMs: 0 }, cause)
+  if (response.status !== 200 || mediaType(response) !== EVENT_STREAM)
     throw failure(response, await readStart(response))
-  const events = readEvents(response.body, {}, options.limit)
-  const endpoint = await readEndpoint(events, response, options)
   const waiting = new Map<PendingRequest, Waiting>()
   let finish: () => void
   const over = new Promise<void>((resolve) => {
     finish = resolve
   })
-  const made: Connection = {
-    endpoint,
-    waiting,
-    over,
-    end(reason) {
-      onOver()
-      response.discard()
-      for (const one of waiting.values()) one.fail(reason)
-      finish()
-    },
+  const end = (reason: BridgeError) => {
+    onOver()
+    response.discard()
+    for (const one of waiting.values()) one.fail(reason)
+    finish()
   }
-  void readMessages(events, made, options)
-  return made
+  const named = createNamed(clock)
+  const take = (message: Message) => {
+    named.settle(undefined)
+    return pass(message, waiting, options)
+  }
+  const odd = () => options.log.warn('proxy:listen', { reason: 'not an MCP message' })
+  // Everything the server says, until the stream ends.
+  const reading = readMessages(response, readOptions(options), { take, odd, endpoint: named.settle })
+  const ended = reading.then(endedEarly, asBridgeError)
+  try {
+    const name = await Promise.race([named.name, reading.then(() => undefined)])
+    const endpoint = endpointOf(name, url)
+    void ended.then(end)
+    return { endpoint, waiting, over, end }
+  } catch (thrown) {
+    response.discard()
+    throw thrown
+  } finally {
+    named.settle(undefined)
+  }
 }
 
-/** The first event names where messages go (2024-11-05, "HTTP with SSE"). */
-async function readEndpoint(
-  events: AsyncGenerator<StreamEvent>,
-  response: HttpResponse,
-  { clock, url }: ConnectionOptions,
-): Promise<URL> {
-  const late = new AbortController()
-  const tooLate = clock.sleep(ENDPOINT_MS, late.signal).then(
-    () => undefined,
-    () => undefined,
-  )
-  const first = await Promise.race([events.next(), tooLate])
-  late.abort()
-  const text = first?.done === false && first.value.type === 'endpoint' ? utf8(first.value.data) : undefined
-  const endpoint = text !== undefined && URL.canParse(text, url.href) ? new URL(text, url.href) : undefined
+const readOptions = ({ limit, clock, inFlight }: ConnectionOptions) => ({
+  limit,
+  clock,
+  position: {},
+  awaits: inFlight.awaits,
+})
+
+/** @throws BridgeError invalid_protocol: nothing is sent to another origin */
+function endpointOf(name: string | undefined, url: URL): URL {
+  const endpoint = name !== undefined && URL.canParse(name, url.href) ? new URL(name, url.href) : undefined
   if (endpoint?.origin === url.origin) return endpoint
-  response.discard()
-  const what = endpoint ? `names an endpoint on another origin: ${quote(endpoint.origin)}` : 'names no endpoint'
+  if (endpoint)
+    throw new BridgeError('invalid_protocol', {
+      message: `The server’s event stream names an endpoint on another origin: ${quote(endpoint.href)}.`,
+      hint: `Tell the server’s owner that messages and tokens are sent only to ${url.origin}; behind a proxy, the server has to be told this address.`,
+      details: { reason: ENDPOINT_REFUSED },
+    })
+  const what = name === undefined ? 'names no endpoint' : `names an endpoint that is not an address: ${quote(name)}`
   throw new BridgeError('invalid_protocol', { message: `The server’s event stream ${what}.` })
 }
 
-/** Everything the server says, until the stream ends. Never throws. */
-async function readMessages(
-  events: AsyncIterable<StreamEvent>,
-  connection: Connection,
-  options: ConnectionOptions,
-): Promise<void> {
-  let reason = endedEarly()
-  try {
-    for await (const event of events)
-      if (event.type === '' || event.type === 'message') await pass(parseMessage(event.data), connection, options)
-  } catch (thrown) {
-    reason = asBridgeError(thrown)
+/** The endpoint that the first message of a stream comes after (2024-11-05, "HTTP with SSE"); undefined: none in time. */
+function createNamed(clock: Clock) {
+  const late = new AbortController()
+  let resolve: (name: string | undefined) => void
+  const name = new Promise<string | undefined>((resolveName) => {
+    resolve = resolveName
+  })
+  const settle = (data: Uint8Array | undefined) => {
+    late.abort()
+    resolve(data && utf8(data).trim())
   }
-  connection.end(reason)
+  clock.sleep(ENDPOINT_MS, late.signal).then(
+    () => settle(undefined),
+    () => undefined,
+  )
+  return { name, settle }
 }
 
 async function pass(
-  message: Message | undefined,
-  { waiting }: Connection,
+  message: Message,
+  waiting: Connection['waiting'],
   { session, inFlight, log, deliver }: ConnectionOptions,
 ): Promise<void> {
-  if (!message) return log.warn('proxy:listen', { reason: 'not an MCP message' })
   if (message.answers.length === 0) {
     if (message.method === 'notifications/progress') for (const one of waiting.values()) one.heard()
     return deliver(message)
@@ -126,8 +140,9 @@ export async function exchangeOn(
   connection: Connection,
   pending: PendingRequest,
   deliver: Deliver,
-  { send, clock, timeoutMs }: ConnectionOptions,
+  options: ConnectionOptions,
 ): Promise<void> {
+  const { send, clock, timeoutMs } = options
   const { message, cause, signal, transmission } = pending
   const one = waitFor(deliver, clock, timeoutMs)
   if (message.asks.length > 0) connection.waiting.set(pending, one)
@@ -137,13 +152,21 @@ export async function exchangeOn(
     const response = await send({ method: 'POST', url, headers, body: message.bytes, signal, transmission }, cause)
     if (response.status < 200 || response.status > 299) {
       const start = await readStart(response)
-      if (!isSessionLost(response.status, start)) throw failure(response, start)
+      if (!isSessionLost(response.status, start)) {
+        const answer = parseMessage(start)
+        if (!answer?.answers.some((id) => pending.open.has(id))) throw failure(response, start)
+        return await pass(answer, connection.waiting, options)
+      }
       // It was not processed, and nothing on this stream will be.
       transmission.sent = false
       connection.end(endedEarly())
       throw endedEarly()
     }
-    response.discard()
+    const passOn = (answer: Message) => pass(answer, connection.waiting, options)
+    // Some answer here what belongs on the stream; nobody waits for the end of this body.
+    if (mediaType(response) === 'application/json')
+      readMessages(response, readOptions(options), { take: passOn, odd: () => undefined }).catch(() => undefined)
+    else response.discard()
     if (message.asks.length > 0) await untilAnswered(one, clock, signal)
   } finally {
     connection.waiting.delete(pending)

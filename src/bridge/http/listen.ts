@@ -1,9 +1,10 @@
 // The standing GET stream for messages that the server initiates (MCP Streamable HTTP, "Listening for Messages").
 import type { Cause, Clock, Logger } from '../../ports.ts'
-import { parseMessage } from '../message/message.ts'
+import type { Message } from '../message/message.ts'
 import type { Session } from '../session/session.ts'
-import { readEvents, resumption, type StreamPosition } from './eventStream.ts'
-import { type Deliver, mediaType } from './response.ts'
+import type { BodyOptions, Deliver } from './body/messages.ts'
+import { resumption, type StreamPosition } from './eventStream.ts'
+import { mediaType, readMessages } from './response.ts'
 import { isRefusal, type Send } from './send.ts'
 
 export interface ListenOptions {
@@ -12,6 +13,7 @@ export interface ListenOptions {
   readonly clock: Clock
   readonly log: Logger
   readonly limit: number
+  readonly awaits: BodyOptions['awaits']
   readonly deliver: Deliver
   /** Restores the session with this id. */
   readonly renew: (lost: string, cause: Cause) => Promise<void>
@@ -30,6 +32,7 @@ export async function listen(options: ListenOptions, signal: AbortSignal): Promi
   const { send, session, clock, log, renew } = options
   const position: StreamPosition = {}
   const { id } = session
+  const odd = () => log.warn('proxy:listen', { reason: 'not an MCP message' })
   let opened = 0
   let stream = new AbortController()
   const whenOutlived = () => stream.abort()
@@ -46,8 +49,11 @@ export async function listen(options: ListenOptions, signal: AbortSignal): Promi
       const { status } = response
       if (status === 200 && mediaType(response) === 'text/event-stream') {
         opened++
-        for await (const event of readEvents(response.body, position, options.limit))
-          if (await pass(event.data, options)) messages++
+        const take = async (message: Message) => {
+          messages++
+          await options.deliver(message)
+        }
+        await readMessages(response, { ...options, position }, { take, odd })
       } else {
         response.discard()
         log.debug('proxy:listen', { status })
@@ -82,11 +88,3 @@ const aborted = (signal: AbortSignal) =>
   signal.aborted
     ? Promise.resolve()
     : new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
-
-/** False: it was not a message. */
-async function pass(data: Uint8Array, { deliver, log }: ListenOptions): Promise<boolean> {
-  const message = parseMessage(data)
-  if (message) await deliver(message)
-  else log.warn('proxy:listen', { reason: 'not an MCP message' })
-  return message !== undefined
-}

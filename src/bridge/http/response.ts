@@ -2,58 +2,40 @@
 import { BridgeError } from '../../errors.ts'
 import type { HttpResponse } from '../../ports.ts'
 import { quote } from '../../redaction/text.ts'
-import { type Message, nameOf, parseMessage, type RawId } from '../message/message.ts'
+import { type Message, nameOf, type RawId } from '../message/message.ts'
 import { Pieces } from '../message/pieces.ts'
-import { EventReader, type StreamPosition } from './eventStream.ts'
+import { type BodyOptions, type Receiver, readBody } from './body/messages.ts'
+import { EVENT_STREAM, ForeignBody } from './body/reader.ts'
 
-/** Delivers one message of the server; resolves when more may be read. */
-export type Deliver = (message: Message) => Promise<void>
-
-export interface ReadOptions {
-  /** Largest message, in bytes. */
-  readonly limit: number
+export interface ReadOptions extends BodyOptions {
   /** The ids the answers may be for. */
   readonly asks: readonly RawId[]
-  /** Where a stream got to, for resuming it. */
-  readonly position: StreamPosition
 }
 
 /**
- * Takes every message of a response with a 2xx status. A response to a message without a request is discarded.
+ * Takes every message of a response with a 2xx status, whatever its content type says; a page is never an answer. A response to
+ * a message without a request is discarded.
  * @throws BridgeError invalid_protocol, message_too_large, or why the body broke off
  */
-export async function readAnswers(response: HttpResponse, options: ReadOptions, deliver: Deliver): Promise<void> {
+export async function readAnswers(response: HttpResponse, options: ReadOptions, receiver: Receiver): Promise<void> {
   const type = mediaType(response)
-  if (type === 'text/event-stream') return readMessages(response, options, deliver)
-  if (options.asks.length === 0) return response.discard()
-  if (type !== 'application/json') throw invalid(response.status, type, await readStart(response))
-  const bytes = await readAll(response, options.limit)
-  const message = parseMessage(bytes)
-  if (!message) throw bytes.byteLength === 0 ? invalid(response.status, type, bytes) : noMessage(bytes)
-  await deliver(message)
+  if (options.asks.length === 0 && type !== EVENT_STREAM) return response.discard()
+  if (PAGES.includes(type)) throw invalid(response.status, type, await readStart(response))
+  await readMessages(response, options, receiver)
 }
 
-/** Takes every message of an event stream. */
-export async function readMessages(
-  response: HttpResponse,
-  { position, limit }: Omit<ReadOptions, 'asks'>,
-  deliver: Deliver,
-): Promise<void> {
+/** Takes every message of a body. @throws BridgeError like `readAnswers` */
+export async function readMessages(response: HttpResponse, options: BodyOptions, receiver: Receiver): Promise<void> {
+  const type = mediaType(response)
   try {
-    const reader = new EventReader(position, limit)
-    for await (const chunk of response.body) {
-      reader.push(chunk)
-      for (let event = reader.next(); event; event = reader.next()) {
-        if (event.type !== '' && event.type !== 'message') continue
-        const message = parseMessage(event.data)
-        if (!message) throw noMessage(event.data)
-        await deliver(message)
-      }
-    }
+    await readBody(response, type, options, receiver)
   } catch (thrown) {
-    throw thrown instanceof RangeError ? tooLarge(limit) : thrown
+    if (thrown instanceof ForeignBody) throw invalid(response.status, type, thrown.start)
+    throw thrown instanceof RangeError ? tooLarge(options.limit) : thrown
   }
 }
+
+const PAGES = ['text/html', 'application/xhtml+xml']
 
 /** The media type without its parameters, in lower case (RFC 9110 section 8.3.1). */
 export function mediaType({ headers }: HttpResponse): string {
@@ -62,6 +44,9 @@ export function mediaType({ headers }: HttpResponse): string {
   const [type = ''] = String(given ?? '').split(';', 1)
   return type.trim().toLowerCase()
 }
+
+/** The reason in the details of an error: an HTTP+SSE stream names an endpoint that gets nothing. */
+export const ENDPOINT_REFUSED = 'endpoint_refused'
 
 const START_BYTES = 64 * 1024
 
@@ -74,15 +59,6 @@ export async function readStart(response: HttpResponse): Promise<Buffer> {
   }
   const bytes = start.take()
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-}
-
-async function readAll(response: HttpResponse, limit: number): Promise<Uint8Array> {
-  const all = new Pieces()
-  for await (const chunk of response.body) {
-    if (all.size + chunk.byteLength > limit) throw tooLarge(limit)
-    all.add(chunk)
-  }
-  return all.take()
 }
 
 /** The error of a response whose status is not 2xx. */
@@ -116,7 +92,7 @@ export const endedEarly = () =>
 /** The connection broke; the server sent nothing invalid. */
 export const isCut = (thrown: unknown) => thrown instanceof BridgeError && thrown.code === 'server_unreachable'
 
-const noMessage = (bytes: Uint8Array) =>
+export const noMessage = (bytes: Uint8Array) =>
   new BridgeError('invalid_protocol', {
     message: `The server sent something that is not an MCP message: ${quoteStart(bytes)}.`,
   })
@@ -127,9 +103,9 @@ const tooLarge = (limit: number) =>
   })
 
 function invalid(status: number, type: string, start: Uint8Array): BridgeError {
-  const what = start.byteLength === 0 ? 'nothing' : `${type || 'no content type'}: ${quoteStart(start)}`
+  const what = `${type || 'no content type'}: ${quoteStart(start)}`
   return new BridgeError('invalid_protocol', {
-    message: `The server answered ${status} with ${what}.`,
+    message: `The server answered ${status} with ${start.byteLength === 0 ? 'nothing, but this request needs an answer' : what}.`,
     details: { status },
   })
 }

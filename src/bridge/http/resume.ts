@@ -1,17 +1,15 @@
 // Resumes the stream of a POST that ended too early: GET with Last-Event-ID until the answer arrives (MCP "Resumability").
 import { BridgeError } from '../../errors.ts'
-import type { Clock } from '../../ports.ts'
 import type { PendingRequest } from '../message/inFlight.ts'
 import type { Session } from '../session/session.ts'
-import { resumption, type StreamPosition } from './eventStream.ts'
-import { type Deliver, endedEarly, isCut, mediaType, readMessages } from './response.ts'
+import type { BodyOptions, Receiver } from './body/messages.ts'
+import { resumption } from './eventStream.ts'
+import { endedEarly, isCut, mediaType, readMessages } from './response.ts'
 import type { Send } from './send.ts'
 
-export interface ResumeOptions {
+export interface ResumeOptions extends BodyOptions {
   readonly send: Send
   readonly session: Session
-  readonly clock: Clock
-  readonly limit: number
   /** Longest time without any event, in ms; 0: no limit. */
   readonly timeoutMs: number
 }
@@ -28,11 +26,11 @@ const MOST_FAILURES = 5
  * @throws BridgeError server_unreachable, server_timeout
  */
 export async function resume(
-  { send, session, clock, limit, timeoutMs }: ResumeOptions,
+  options: ResumeOptions,
   { open, signal }: PendingRequest,
-  position: StreamPosition,
-  deliver: Deliver,
+  receiver: Receiver,
 ): Promise<void> {
+  const { send, session, clock, position, timeoutMs } = options
   let heard = clock.awake()
   let failures = 0
   let barren = 0
@@ -49,7 +47,7 @@ export async function resume(
       // The call itself was answered: only a refresh may be worth it, and no sign-in.
       const response = await send({ method: 'GET', headers, signal }, 'background')
       if (response.status === 200 && mediaType(response) === 'text/event-stream') {
-        await readMessages(response, { position, limit }, deliver)
+        await readMessages(response, options, receiver)
         failures = 0
       } else {
         response.discard()

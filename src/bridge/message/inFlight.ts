@@ -29,6 +29,8 @@ export interface InFlight {
    * its answer any more.
    */
   settle(answer: Message, own?: PendingRequest): boolean
+  /** Whether the answers to all these ids are awaited by somebody. */
+  awaits(ids: readonly RawId[]): boolean
   /** The host has taken the request with this id back; undefined: no such request is open. */
   cancel(id: unknown): PendingRequest | undefined
   /** Requests whose answer is awaited and that the server has not seen. */
@@ -96,6 +98,7 @@ export function createInFlight(): InFlight {
         if (owner !== own && owner?.open.size === 0) queueMicrotask(() => owner.abort(ANSWERED_ELSEWHERE))
       return true
     },
+    awaits: (ids) => ids.every((id) => find(all.keys(), ({ open }) => open.has(id)) !== undefined),
     cancel(id) {
       // initialize cannot be cancelled (MCP "Cancellation"), and a batch is answered as a whole.
       const pending = find(

@@ -45,6 +45,19 @@ export class Pieces {
     return taken
   }
 
+  /** All bytes as one; they stay. */
+  peek(): Uint8Array {
+    if (this.size === 0) return NONE
+    const all = this.take()
+    this.add(all)
+    return all
+  }
+
+  /** The last byte; undefined: there is none. */
+  get last(): number | undefined {
+    return this.#used > 0 ? this.#room[this.#used - 1] : this.#whole.at(-1)?.at(-1)
+  }
+
   #close(): void {
     if (this.#used === 0) return
     this.#whole.push(this.#room.subarray(0, this.#used))

@@ -2,7 +2,7 @@
 // never waits for a person, and not long for the server. Hosts that speak both go on with initialize after a refusal.
 import type { Clock } from '../../ports.ts'
 import type { Conversation } from '../conversation.ts'
-import type { Deliver } from '../http/response.ts'
+import type { Deliver } from '../http/body/messages.ts'
 import type { PendingRequest } from '../message/inFlight.ts'
 import type { Account } from './signInTool.ts'
 

@@ -3,7 +3,7 @@
 import type { BridgeError } from '../../errors.ts'
 import type { SignInWatch } from '../../ports.ts'
 import type { HiddenTools } from '../hideTools.ts'
-import type { Deliver } from '../http/response.ts'
+import type { Deliver } from '../http/body/messages.ts'
 import type { PendingRequest } from '../message/inFlight.ts'
 import type { Message } from '../message/message.ts'
 import { eachElement, find, stringIn } from '../message/pick.ts'

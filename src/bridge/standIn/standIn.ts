@@ -3,7 +3,7 @@
 import { asBridgeError, type BridgeError } from '../../errors.ts'
 import { memoizeAsync } from '../../memoizeAsync.ts'
 import type { Conversation, LegacyConversation } from '../conversation.ts'
-import type { Deliver } from '../http/response.ts'
+import type { Deliver } from '../http/body/messages.ts'
 import type { InFlight, PendingRequest } from '../message/inFlight.ts'
 import type { Message } from '../message/message.ts'
 import type { InPlaceOptions } from './inPlace.ts'

@@ -104,6 +104,7 @@ export function describeException({ server, ...found }: ServerExceptions): strin
     ...(found.allow_http ? ['plain http'] : []),
     ...(found.allow_missing_s256 ? ['S256 not advertised'] : []),
     ...(pairs ?? []),
+    ...(found.trusted_resource === undefined ? [] : [`resource ${quote(found.trusted_resource)}`]),
     ...(found.allow_private?.map((origin) => `private address ${origin}`) ?? []),
   ]
   return `${server}: ${said.join(' · ')}`

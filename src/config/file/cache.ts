@@ -1,8 +1,9 @@
 // Caches the checked config of an unchanged file as JSON, so that a start needs neither the YAML parser nor the schema.
 import { createHash } from 'node:crypto'
-import { lstatSync, mkdirSync, readFileSync } from 'node:fs'
+import { lstatSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { replaceFile } from '../../replaceFile.ts'
+import { makeFolder } from '../../disk/makeFolder.ts'
+import { replaceFile } from '../../disk/replaceFile.ts'
 import { fillEnvironment } from './environment.ts'
 import type { OwnFile } from './ownFile.ts'
 import { isEmpty, type ReadConfig, setAside } from './unset.ts'
@@ -42,7 +43,7 @@ export function stampOf({ path, version }: CacheKey, { stat }: OwnFile): string 
 /** Caches `tree`, in which `${NAME}` is not replaced and which contains no secret. A failure to write is ignored. */
 export function rememberConfig(key: CacheKey, stamp: string, tree: unknown): void {
   try {
-    mkdirSync(key.folder, { recursive: true, mode: 0o700 })
+    makeFolder(key.folder)
     replaceFile(cachePath(key), JSON.stringify({ stamp, tree }), 0o600)
   } catch {
     // The next start reads the file again.

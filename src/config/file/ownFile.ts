@@ -12,8 +12,8 @@ import {
   statSync,
 } from 'node:fs'
 import { dirname, parse, resolve, sep } from 'node:path'
+import { decodeText, ENCODINGS } from '../../disk/decodeText.ts'
 import { BridgeError } from '../../errors.ts'
-import { decodeText, ENCODINGS } from '../../files/decodeText.ts'
 
 export interface OwnFile {
   readonly text: string

@@ -81,6 +81,7 @@ const server = z.strictObject({
   allow_http: z.boolean().optional(),
   allow_missing_s256: z.boolean().optional(),
   trusted_issuers: z.array(issuerPair).optional(),
+  trusted_resource: httpUrl.optional(),
   allow_private: z.array(origin).optional(),
   hide_tools: z.array(z.string().min(1)).optional(),
   callback_url: callbackUrls.optional(),

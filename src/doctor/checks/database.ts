@@ -7,6 +7,7 @@ import { checkDriver } from '../../store/sqlite/driver.ts'
 import { journalMode, tableNames } from '../../store/sqlite/inspect.ts'
 import { LATEST_VERSION, schemaVersion, tooNew } from '../../store/sqlite/migrate.ts'
 import { networkDrive } from '../../system/files/networkDrive.ts'
+import { whyUnusable } from '../../system/files/private.ts'
 import { type FileHolder, fileHolders, tellsFileHolders } from '../../system/process/fileUsers.ts'
 import type { Check } from '../report/context.ts'
 import { fail, failed, type Outcome, pass, warn } from '../report/finding.ts'
@@ -20,6 +21,8 @@ export const database: Check = {
   about: 'machine',
   async run({ config, look }, findings) {
     const { database: file, dataFolder } = config
+    const unusable = [dataFolder, dirname(file)].map(whyUnusable).find((found) => found !== undefined)
+    if (unusable) return failed(unusable)
     const unsafe = unsafeOwner([dataFolder, file])
     if (unsafe) return unsafe
     if (!existsSync(file)) {

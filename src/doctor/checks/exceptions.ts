@@ -1,8 +1,8 @@
 // Reports which exceptions of config.yaml the discovery needed, as warnings that name them.
-import { isDeepStrictEqual } from 'node:util'
 import type { AuthorizationServerMetadata } from '../../auth/discovery/authorizationServer.ts'
-import { defaultEndpoints } from '../../auth/discovery/overrides.ts'
+import { isDefault } from '../../auth/discovery/ownMetadata.ts'
 import type { ServerConfig } from '../../config/config.ts'
+import { presetOf } from '../../config/providerPresets.ts'
 import type { ErrorCode } from '../../errors.ts'
 import type { Challenge } from '../../records.ts'
 import { quote } from '../../redaction/text.ts'
@@ -27,15 +27,16 @@ export const listsS256 = ({ code_challenge_methods_supported: methods }: Authori
   Array.isArray(methods) && methods.includes('S256')
 
 export async function exceptionsUsed(found: Found): Promise<Used[]> {
-  const { server, metadata, issuer } = found
+  const { metadata, issuer } = found
   const used: Used[] = []
-  if (isDeepStrictEqual(metadata, defaultEndpoints(new URL(server.url).origin)))
+  if (isDefault(metadata))
     used.push({
-      text: 'It publishes no metadata; the default endpoints of MCP 2025-03-26 are used because allow_missing_s256 is set.',
-      remedy: 'Ask its owner to publish metadata (RFC 8414); then remove allow_missing_s256 from config.yaml.',
+      text: 'It publishes no metadata; the default endpoints of MCP 2025-03-26 are used: /authorize, /token and /register at its origin.',
+      remedy:
+        'Ask its owner to publish metadata (RFC 8414). If they do not exist, and the server wants a key instead of a sign-in, pass it with --header-file.',
       code: 'discovery_failed',
     })
-  else if (metadata.issuer !== issuer)
+  else if (metadata.issuer !== issuer && !isSameProvider(issuer, metadata.issuer))
     used.push({
       text: `The metadata of ${quote(issuer)} names the issuer ${quote(metadata.issuer)}, which trusted_issuers allows.`,
       remedy: 'Ask its owner to make both strings equal; then remove the pair from trusted_issuers in config.yaml.',
@@ -50,6 +51,10 @@ export async function exceptionsUsed(found: Found): Promise<Used[]> {
     })
   return used
 }
+
+/** Two spellings of the issuer of a preset, which need no exception. */
+const isSameProvider = (issuer: string, named: string) =>
+  presetOf({ issuer })?.issuerForm === 'slash' && issuer.replace(/\/$/, '') === named.replace(/\/$/, '')
 
 /** Origins of allow_private that would be refused without it. */
 async function refusedOtherwise({ server, metadata, issuer, challenge }: Found): Promise<string[]> {

@@ -1,7 +1,7 @@
 // Opens the SQLite database: sets it up, migrates it, and sets a damaged file aside
 import { existsSync, renameSync, statSync } from 'node:fs'
+import { whyRefused } from '../../disk/whyRefused.ts'
 import { BridgeError } from '../../errors.ts'
-import { whyRefused } from '../../files/whyRefused.ts'
 import { type Driver, loadDriver } from './driver.ts'
 import { isBusy, isSqliteError, translate } from './errors.ts'
 import { migrateUp } from './migrate.ts'

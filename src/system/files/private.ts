@@ -1,40 +1,99 @@
 // Creates folders with 0700 and files with 0600 whatever the umask; refuses links and files of other users.
-import { chmodSync, lstatSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { accessSync, chmodSync, constants, lstatSync, rmSync, type Stats, statSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { makeFolder } from '../../disk/makeFolder.ts'
+import { whyRefused } from '../../disk/whyRefused.ts'
 import { BridgeError } from '../../errors.ts'
-import { whyRefused } from '../../files/whyRefused.ts'
 
 /** Creates our own folder and its parents if necessary, and removes the permissions of group and others. */
 export function ensurePrivateFolder(folder: string): void {
-  makeFolder(folder)
+  makeParents(folder)
   makePrivate(folder, 0o700)
 }
 
 /** A folder that a person chose keeps its permissions: it may be /tmp. */
-function makeFolder(folder: string): void {
+function makeParents(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    makeFolder(folder)
   } catch (cause) {
-    throw new BridgeError('database_unreachable', {
-      message: `The folder ${folder} cannot be created: ${whyRefused(cause)}.`,
-      cause,
-    })
+    throw unusable(`The folder ${folder} cannot be created`, cause)
   }
 }
 
-/** Gives `path` exactly `mode`; nothing happens when it does not exist. @throws BridgeError permissions_unsafe */
+/** Why `folder` cannot be used, or created; undefined: nothing speaks against it. It only looks. */
+export function whyUnusable(folder: string): BridgeError | undefined {
+  const existing = nearest(folder)
+  if (existing instanceof BridgeError) return existing
+  const { path, stat } = existing
+  if (!stat.isDirectory()) return unusable(`The folder ${folder} cannot be created`, { code: 'ENOTDIR' })
+  // Its own permissions are ours to correct, and Windows has none here.
+  const isOwn = path === folder && stat.uid === process.getuid?.()
+  try {
+    accessSync(path, constants.W_OK)
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'EACCES' && isOwn) return undefined
+    return unusable(`The folder ${folder} cannot be used`, cause)
+  }
+  // Where nobody may write, as in /proc, the superuser cannot either.
+  if (isOwn || process.platform === 'win32' || stat.mode & 0o222) return undefined
+  return unusable(`The folder ${folder} cannot be created`, { code: 'ENOENT' })
+}
+
+/** The folder itself, or the nearest one above it that exists. */
+function nearest(folder: string): { path: string; stat: Stats } | BridgeError {
+  try {
+    return { path: folder, stat: statSync(folder) }
+  } catch (cause) {
+    const parent = dirname(folder)
+    const isAbsent = ['ENOENT', 'ENOTDIR'].includes((cause as NodeJS.ErrnoException).code ?? '')
+    return isAbsent && parent !== folder ? nearest(parent) : unusable(`The folder ${folder} cannot be used`, cause)
+  }
+}
+
+function unusable(what: string, cause: unknown): BridgeError {
+  const { code = '' } = cause as NodeJS.ErrnoException
+  return new BridgeError('database_unreachable', {
+    message: `${what}: ${WHY[code] ?? code}.`,
+    hint: 'Set MCP_OAUTH_BRIDGE_HOME or database_url to a folder on a disk that you can write to, or give this one room and permissions.',
+    cause,
+  })
+}
+
+/** What errno(3) means for a folder. */
+const WHY: Readonly<Record<string, string>> = {
+  EACCES: 'you may not write there',
+  EPERM: 'the system does not allow it there',
+  EEXIST: 'there is a file of this name',
+  ENOTDIR: 'a file stands where a folder is needed',
+  ENOENT: 'the system has no folders there',
+  EROFS: 'the disk is read-only',
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'your quota on the disk is used up',
+  ENAMETOOLONG: 'the path is too long',
+  ELOOP: 'its symbolic links lead in a circle',
+  ESTALE: 'the network drive is gone',
+  EIO: 'the disk does not answer',
+}
+
+/**
+ * Gives `path` exactly `mode`; nothing happens when it does not exist.
+ * @throws BridgeError permissions_unsafe, database_unreachable where the disk does not allow it
+ */
 export function makePrivate(path: string, mode: 0o600 | 0o700): void {
-  const stat = lstatSync(path, { throwIfNoEntry: false })
+  const stat = onDisk(path, () => lstatSync(path, { throwIfNoEntry: false }))
   if (!stat) return
   if (stat.isSymbolicLink()) throw unsafe(path, 'is a symbolic link')
   // Windows has no owners or mode bits here; the profile folder's ACL protects it.
   if (process.platform === 'win32') return
   if (stat.uid !== process.getuid?.()) throw unsafe(path, 'belongs to another user')
-  if ((stat.mode & 0o777) === mode) return
+  if ((stat.mode & 0o777) !== mode) onDisk(path, () => chmodSync(path, mode))
+}
+
+function onDisk<T>(path: string, work: () => T): T {
   try {
-    chmodSync(path, mode)
+    return work()
   } catch (cause) {
-    throw unsafe(path, `cannot be made private: ${whyRefused(cause)}`, cause)
+    throw unusable(`${path} cannot be used`, cause)
   }
 }
 
@@ -62,7 +121,7 @@ function removePart(path: string): void {
 
 /** Runs `work` so that every file it makes is 0600, SQLite's -wal and -shm included; creates the folder of `path` first. */
 export function withPrivateUmask<T>(path: string, work: () => T): T {
-  makeFolder(dirname(path))
+  makeParents(dirname(path))
   const before = process.umask(0o077)
   try {
     return work()
@@ -71,5 +130,4 @@ export function withPrivateUmask<T>(path: string, work: () => T): T {
   }
 }
 
-const unsafe = (path: string, why: string, cause?: unknown) =>
-  new BridgeError('permissions_unsafe', { message: `${path} ${why}.`, cause })
+const unsafe = (path: string, why: string) => new BridgeError('permissions_unsafe', { message: `${path} ${why}.` })

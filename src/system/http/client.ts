@@ -2,6 +2,7 @@
 import { BridgeError } from '../../errors.ts'
 import type { HttpClient, HttpRequest, HttpResponse } from '../../ports.ts'
 import { present } from '../../present.ts'
+import { shownUrl } from '../../redaction/shownUrl.ts'
 import { quote } from '../../redaction/text.ts'
 import { type ConnectionOptions, createConnections } from './connections.ts'
 import { createCookieJar } from './cookies.ts'
@@ -93,10 +94,25 @@ function redirectTarget(from: URL, method: string, response: HttpResponse): URL 
   response.discard()
   const message =
     to && to.origin !== from.origin
-      ? `${from.origin} redirects to ${quote(to.origin)}.`
+      ? `${from.origin} redirects to ${quote(placeOf(to), 2_000)}.`
       : `${from.origin} redirects a ${method} with ${status}.`
   throw new BridgeError('redirect_refused', {
     message,
+    ...present({ hint: to && hintFor(from, to) }),
     details: present({ status, target: to?.origin }),
   })
+}
+
+/** Without its query: a login page gets the address it was asked for, and more, in it. */
+const placeOf = ({ href, origin, pathname }: URL): string =>
+  origin === 'null' ? href.slice(0, href.indexOf(':') + 1) : shownUrl(origin + pathname)
+
+/** A server behind a proxy often names itself by http although it is reached by https. */
+function hintFor(from: URL, to: URL): string | undefined {
+  if (to.hostname !== from.hostname || from.protocol !== 'https:' || to.protocol !== 'http:') return undefined
+  const https = new URL(to.pathname, from)
+  const same = https.pathname === from.pathname
+  return same
+    ? 'The redirect differs only in the scheme: the proxy in front of the server has lost it. Tell the server’s owner.'
+    : `The scheme got lost on the way. If ${quote(shownUrl(https.href), 2_000)} is the address of the server, use that.`
 }

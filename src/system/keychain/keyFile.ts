@@ -1,10 +1,10 @@
 // The fallback for the OS keychain: one file with 0600 per secret, in a private folder.
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { replaceFile, whileInUse } from '../../disk/replaceFile.ts'
+import { whyRefused } from '../../disk/whyRefused.ts'
 import { BridgeError } from '../../errors.ts'
-import { whyRefused } from '../../files/whyRefused.ts'
 import type { SecretStore } from '../../ports.ts'
-import { replaceFile, whileInUse } from '../../replaceFile.ts'
 import { ensurePrivateFolder, makePrivate } from '../files/private.ts'
 
 export function createKeyFile(folder: string): SecretStore {

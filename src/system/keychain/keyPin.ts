@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { replaceFile, whileInUse } from '../../disk/replaceFile.ts'
+import { whyRefused } from '../../disk/whyRefused.ts'
 import { BridgeError } from '../../errors.ts'
-import { whyRefused } from '../../files/whyRefused.ts'
-import { replaceFile, whileInUse } from '../../replaceFile.ts'
 import { makePrivate, withPrivateUmask } from '../files/private.ts'
 
 /** Keys are created rarely: after a reset, or when one was lost. */

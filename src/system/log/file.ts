@@ -1,7 +1,7 @@
 // The log file: private, appended line by line, and rotated when it is large; safe for several processes at once.
 import { appendFileSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { mayBeInUse } from '../../files/whyRefused.ts'
+import { mayBeInUse } from '../../disk/whyRefused.ts'
 import { makePrivate, withPrivateUmask } from '../files/private.ts'
 
 /** A file over this size is rotated, in bytes. */

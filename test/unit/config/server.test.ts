@@ -162,6 +162,7 @@ describe('the exceptions of a server', () => {
     const entry = {
       ...{ allow_missing_s256: true, allow_private: ['https://sso.internal.example'] },
       trusted_issuers: [{ expected: 'https://a.example', named: 'https://b.example' }],
+      trusted_resource: 'http://mcp.example/mcp',
     }
     expect(make({}, {}, entry).exceptions).toEqual({ server: 'https://mcp.example/mcp', ...entry })
     expect(make({}, { allowHttp: true }).exceptions).toMatchObject({ allow_http: true })

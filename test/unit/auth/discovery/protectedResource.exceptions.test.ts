@@ -78,19 +78,13 @@ describe('a server of MCP 2025-03-26, without protected-resource metadata', () =
     )
   })
 
-  test('has the default endpoints if it publishes nothing and the exception for S256 is set', async () => {
-    expect((await run({}, { allowMissingS256: true })).metadata).toEqual({
+  test('has the default endpoints if it publishes nothing', async () => {
+    expect((await run({})).metadata).toEqual({
       issuer: ORIGIN,
       authorization_endpoint: `${ORIGIN}/authorize`,
       token_endpoint: `${ORIGIN}/token`,
       registration_endpoint: `${ORIGIN}/register`,
     })
-  })
-
-  test('is refused without that exception, and the error names it', async () => {
-    const error = await errorOf(run({}))
-    expect(error.code).toBe('discovery_failed')
-    expect(error.hint).toContain('allow_missing_s256: true')
   })
 
   test('has no default endpoints if an authorization server is named', async () => {

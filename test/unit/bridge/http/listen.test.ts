@@ -30,7 +30,7 @@ async function run(answers: readonly (HttpResponse | Error)[], session = createS
   const log = createFakeLogger()
   const renewed: string[] = []
   const renew = async (lost: string) => void renewed.push(lost)
-  await listen({ send, session, clock, log, limit: 1_000, deliver, renew }, ending.signal)
+  await listen({ send, session, clock, log, limit: 1_000, awaits: () => false, deliver, renew }, ending.signal)
   return { sent, delivered, sleeps: clock.sleeps, log, renewed }
 }
 
@@ -166,7 +166,10 @@ describe('a stream that is refused though calls may work', () => {
     }
     const clock = createHurryingClock()
     const options = { send, session: createSession(), clock, log: createFakeLogger(), limit: 1_000 }
-    const over = listen({ ...options, deliver: async () => {}, renew: async () => {} }, ending.signal)
+    const over = listen(
+      { ...options, awaits: () => false, deliver: async () => {}, renew: async () => {} },
+      ending.signal,
+    )
     await asked.passed
     await settled()
     expect([times, clock.sleeps]).toEqual([1, []])
@@ -185,7 +188,10 @@ describe('a stream that is refused though calls may work', () => {
       log: createFakeLogger(),
       limit: 1_000,
     }
-    const over = listen({ ...options, deliver: async () => {}, renew: async () => {} }, ending.signal)
+    const over = listen(
+      { ...options, awaits: () => false, deliver: async () => {}, renew: async () => {} },
+      ending.signal,
+    )
     await settled()
     ending.abort()
     await over

@@ -3,6 +3,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import type { HttpRequest, HttpResponse } from '../../../../src/ports.ts'
 import { createHttp } from '../../../../src/system/http/client.ts'
 import { freePort, serve, silentListener } from '../../../fakes/loopback.ts'
+import { AUTHORITY, serveSecurely } from '../../../fakes/secureLoopback.ts'
 import { codeOf, errorOf } from '../../../fakes/thrown.ts'
 
 function client(connectTimeoutMs = 10_000) {
@@ -135,6 +136,36 @@ describe('a redirect', () => {
       expect(error.message).toContain(other.origin)
     }
     expect(other.requests).toEqual([])
+  })
+
+  test.each([
+    ['https://login.example/realms/a/auth?client_id=x&state=needle', '"https://login.example/realms/a/auth"'],
+    ['https://www.example/mcp/#needle', '"https://www.example/mcp/"'],
+    ['//other.example:8443/mcp?needle', '"http://other.example:8443/mcp"'],
+    ['https://user:needle@other.example/mcp', '"https://other.example/mcp"'],
+    ['javascript:needle', '"javascript:"'],
+    ['https://other.example/sk-4f9a8b7c6d5e4f3a2b1c0d9e8f7aneedle/mcp', '"https://other.example/…/mcp"'],
+  ])('to %s names the whole target without its query and keys', async (location, shown) => {
+    const server = await redirecting(302, location)
+    const error = await errorOf(client().send(server.origin))
+    expect(error.message).toContain(shown)
+    expect(error.message + error.hint).not.toContain('needle')
+  })
+
+  test.each([
+    ['/mcp/', 'use that'],
+    ['/mcp', 'Tell the server’s owner'],
+  ])('that loses the scheme is refused, with the https form: %s', async (path, words) => {
+    const server = await serveSecurely('server.pem', (_, { headers }) => {
+      return { status: 307, headers: { location: `http://${headers.host}${path}?needle` }, body: '' }
+    })
+    const http = createHttp({ connectTimeoutMs: 10_000, certificates: AUTHORITY })
+    onTestFinished(() => http.close())
+    const url = new URL(`${server.origin}/mcp`)
+    const error = await errorOf(http.request({ method: 'GET', url, headers: {}, idleMs: 10_000 }))
+    expect([error.code, error.hint]).toEqual(['redirect_refused', expect.stringContaining(words)])
+    expect(error.message).toContain(`"http://localhost:${server.port}${path}"`)
+    if (path === '/mcp/') expect(error.hint).toContain(`"${server.origin}/mcp/"`)
   })
 
   test('to another name of the same machine is another origin', async () => {

@@ -2,8 +2,8 @@
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { PATIENT_WAITS_MS, replaceFile } from '../../src/replaceFile.ts'
-import { tempFolder } from '../fakes/tempFolder.ts'
+import { PATIENT_WAITS_MS, replaceFile } from '../../../src/disk/replaceFile.ts'
+import { tempFolder } from '../../fakes/tempFolder.ts'
 
 const folder = tempFolder()
 const failure = (code: string) => Object.assign(new Error(`${code}: rename`), { code })

@@ -1,6 +1,6 @@
 // The words for what the system answers.
 import { expect, test } from 'vitest'
-import { mayBeInUse, whyRefused } from '../../../src/files/whyRefused.ts'
+import { mayBeInUse, whyRefused } from '../../../src/disk/whyRefused.ts'
 
 const failure = (code: string) => Object.assign(new Error(`${code}: /x`), { code })
 

@@ -1,7 +1,7 @@
 // Writes a file that is whole or as it was before: the text goes into a new file beside it, which then takes its place.
 import { randomUUID } from 'node:crypto'
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { mayBeInUse } from './files/whyRefused.ts'
+import { mayBeInUse } from './whyRefused.ts'
 
 /** Waits before each further try, in ms: a virus scanner closes a file after milliseconds. */
 const WAITS_MS = [10, 20, 40, 80, 160, 320]

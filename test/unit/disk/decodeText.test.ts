@@ -1,6 +1,6 @@
 // Files as editors and shells of several systems save them.
 import { expect, test } from 'vitest'
-import { decodeText } from '../../../src/files/decodeText.ts'
+import { decodeText } from '../../../src/disk/decodeText.ts'
 
 const TEXT = 'url: https://mcp.example/mcp # Jörg 🙂\r\n'
 const utf16 = (text: string) => Buffer.from(text, 'utf16le')

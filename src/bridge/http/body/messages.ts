@@ -1,0 +1,150 @@
+// The body of a response → its messages, however the server wrote them: an event stream, one JSON text, or a message on each line.
+import { asBridgeError } from '../../../errors.ts'
+import type { Clock, HttpResponse } from '../../../ports.ts'
+import { type Message, parseMessage, type RawId } from '../../message/message.ts'
+import { ENDPOINT, type StreamEvent, type StreamPosition } from '../eventStream.ts'
+import { BodyReader } from './reader.ts'
+
+/** Delivers one message of the server; resolves when more may be read. */
+export type Deliver = (message: Message) => Promise<void>
+
+export interface BodyOptions {
+  /** Largest message, in bytes. */
+  readonly limit: number
+  /** Where a stream got to, for resuming it. */
+  readonly position: StreamPosition
+  readonly clock: Clock
+  /** Whether somebody waits for the answers to these ids. */
+  readonly awaits: (ids: readonly RawId[]) => boolean
+}
+
+export interface Receiver {
+  readonly take: Deliver
+  /** What is neither a message nor empty; the answer may be beside it. */
+  readonly odd: (bytes: Uint8Array) => void
+  /** The data of an event `endpoint`, which is never a message. */
+  readonly endpoint?: (data: Uint8Array) => void
+}
+
+/** After so long without a byte, in ms, what has come of an event is looked at. */
+const QUIET_MS = 250
+const LF = 10
+
+/**
+ * Takes every message of a body. An answer that is whole and awaited counts although the end of its event or of the body has not
+ * come: at once when the body ends or breaks off, after a moment of silence when it stays open. The names of events do not matter.
+ * @throws ForeignBody, RangeError when one message holds more bytes than the limit, or why the body broke off
+ */
+export async function readBody(
+  response: HttpResponse,
+  type: string,
+  options: BodyOptions,
+  receiver: Receiver,
+): Promise<void> {
+  const source = response.body[Symbol.asyncIterator]()
+  const reader = new BodyReader(type, options)
+  try {
+    let coming = source.next()
+    /** Nothing has come since the last look at an event without an end. */
+    let looked = false
+    for (;;) {
+      let next: IteratorResult<Uint8Array> | undefined
+      try {
+        next = await (reader.mayBeWhole && !looked ? quietOr(coming, options.clock) : coming)
+      } catch (thrown) {
+        if (isBrokenOff(thrown)) await takeUnfinished(reader, options, receiver)
+        throw thrown
+      }
+      if (next?.done) return await takeRest(reader, options, receiver)
+      if (next) {
+        reader.push(next.value)
+        for (let event = reader.next(); event; event = reader.next()) await takeEvent(event, receiver)
+        coming = source.next()
+      } else await takeUnfinished(reader, options, receiver)
+      looked = next === undefined
+    }
+  } catch (thrown) {
+    // Not awaited: a source that is being read answers only with its next piece.
+    void source.return?.()
+    response.discard()
+    throw thrown
+  }
+}
+
+/** undefined: nothing came for a moment. */
+async function quietOr<T>(coming: Promise<T>, clock: Clock): Promise<T | undefined> {
+  const over = new AbortController()
+  const quiet = clock.sleep(QUIET_MS, over.signal).then(
+    () => undefined,
+    () => undefined,
+  )
+  try {
+    return await Promise.race([coming, quiet])
+  } finally {
+    over.abort()
+  }
+}
+
+const isBrokenOff = (thrown: unknown) => ['server_unreachable', 'server_timeout'].includes(asBridgeError(thrown).code)
+
+/** The end of the body: a JSON text ends with it; an event does only if it holds an awaited answer. */
+async function takeRest(reader: BodyReader, options: BodyOptions, receiver: Receiver): Promise<void> {
+  const text = reader.end()
+  if (text) await takeEvent({ data: text, type: '' }, receiver)
+  else await takeUnfinished(reader, options, receiver)
+}
+
+/** All of an event that has not ended, if it holds an awaited answer and breaks off in no message. */
+async function takeUnfinished(reader: BodyReader, { awaits }: BodyOptions, receiver: Receiver): Promise<void> {
+  const event = reader.unfinished()
+  if (!event) return
+  if (event.type !== ENDPOINT) {
+    let awaited = false
+    let broken = false
+    for (const { message } of partsOf(event.data)) {
+      awaited ||= message !== undefined && message.answers.length > 0 && awaits(message.answers)
+      broken = message === undefined
+    }
+    if (!awaited || broken) return
+  }
+  reader.passOver()
+  await takeEvent(event, receiver)
+}
+
+async function takeEvent({ data, type }: StreamEvent, { take, odd, endpoint }: Receiver): Promise<void> {
+  if (type === ENDPOINT) return endpoint?.(data)
+  const whole = parseMessage(data)
+  if (whole) return take(whole)
+  let none: Uint8Array | undefined
+  let found = false
+  for (const { bytes, message } of linesOf(data)) {
+    found ||= message !== undefined
+    if (message) await take(message)
+    else none ??= bytes
+  }
+  if (none) odd(found ? none : data)
+}
+
+interface Part {
+  readonly bytes: Uint8Array
+  readonly message: Message | undefined
+}
+
+/** The data itself, or its lines: some servers write one message on each. */
+function* partsOf(data: Uint8Array): Generator<Part> {
+  const message = parseMessage(data)
+  if (message) yield { bytes: data, message }
+  else yield* linesOf(data)
+}
+
+function* linesOf(data: Uint8Array): Generator<Part> {
+  for (let from = 0; from < data.length; ) {
+    const feed = data.indexOf(LF, from)
+    const end = feed === -1 ? data.length : feed
+    const bytes = data.subarray(from, end)
+    if (!isBlank(bytes)) yield { bytes, message: parseMessage(bytes) }
+    from = end + 1
+  }
+}
+
+const isBlank = (bytes: Uint8Array) => !bytes.some((byte) => byte > 32)
