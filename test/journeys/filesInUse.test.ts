@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, test } from 'vitest'
 import { makeHome } from '../servers/home.ts'
+import { PROGRAM, spawnHost } from '../servers/host.ts'
 import { startStage } from '../servers/stage.ts'
 
 let home: ReturnType<typeof makeHome>
@@ -78,7 +79,10 @@ test.each(IN_USE)('a log in use (%s) goes on in the large file', async (code) =>
   home = makeHome()
   const log = home.write('bridge/logs/proxy.log', `${'x'.repeat(99)}\n`.repeat(55_000))
   const size = statSync(log).size
-  await home.command(['http://127.0.0.1:9/mcp'], refusing({ call: 'renameSync', path: 'proxy\\.log', code }))
+  const refused = refusing({ call: 'renameSync', path: 'proxy\\.log', code })
+  const words = [PROGRAM, 'http://127.0.0.1:9/mcp']
+  const host = spawnHost(process.execPath, words, { ...home.environment, ...refused })
+  await host.close()
   expect(readdirSync(dirname(log))).toEqual(['proxy.log'])
   expect(statSync(log).size).toBeGreaterThan(size)
   expect(readFileSync(log, 'utf8').slice(size)).toContain('proxy:start')
