@@ -1,8 +1,8 @@
 // One server entry of a host's file: what we write for a bridge, and how we recognize our own entries.
 import { isAbsolute, resolve } from 'node:path'
 import { present } from '../present.ts'
+import type { JsonObject } from './format/jsonText.ts'
 import type { Host } from './hosts.ts'
-import type { JsonObject } from './jsonText.ts'
 
 /** How this program is started without npx: absolute paths. */
 export interface Program {
@@ -58,6 +58,12 @@ export function ourWords(entry: unknown): string[] | undefined {
   if (isUs(command)) return args
   const at = args.findIndex(isUs)
   return at === -1 ? undefined : args.slice(at + 1)
+}
+
+/** The version manager whose folder a Node is in: it goes when that version is removed. undefined: none is known. */
+export function versionManagerOf(node: string): string | undefined {
+  const found = /[\\/]\.?(nvm|fnm|fnm_multishells|volta|mise|asdf|nodenv|Cellar)[\\/]/i.exec(node)?.[1]
+  return found === 'Cellar' ? 'Homebrew' : found?.replace('_multishells', '').toLowerCase()
 }
 
 /** A name every host takes: `mcp.example.com` → `example`. */

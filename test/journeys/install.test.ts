@@ -3,7 +3,8 @@ import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:f
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, test } from 'vitest'
-import { HOSTS } from '../../src/hosts/hosts.ts'
+import { serversOf } from '../../src/hosts/hostFile.ts'
+import { findHost, HOSTS } from '../../src/hosts/hosts.ts'
 import { makeHome } from '../servers/home.ts'
 import { PROGRAM, spawnHost } from '../servers/host.ts'
 import { PATIENCE } from '../servers/patience.ts'
@@ -24,14 +25,17 @@ describe('install', () => {
     expect([code, stdout]).toEqual([0, ''])
     const path = /: (\/.*)$/m.exec(stderr)?.[1] ?? ''
     expect(path.startsWith(home.path)).toBe(true)
-    const { mcpServers, servers } = JSON.parse(readFileSync(path, 'utf8'))
-    expect((mcpServers ?? servers).example).toMatchObject({
+    const place = findHost(host, { platform: process.platform, home: home.path, environment: {} })
+    expect(serversOf(place, readFileSync(path, 'utf8')).example).toMatchObject({
       command: process.execPath,
       args: [PROGRAM, URL],
       env: { MCP_OAUTH_BRIDGE_HOME: home.environment.MCP_OAUTH_BRIDGE_HOME },
     })
     expect(stderr).toMatch(new RegExp(`Sign in once: .*mcp-oauth-bridge(.js)? login ${URL}`))
     expect((await home.command(['install', host, URL])).stderr).toContain('already has this server')
+    const removed = await home.command(['uninstall', host, URL])
+    expect(removed.code, removed.stderr).toBe(0)
+    expect(serversOf(place, readFileSync(path, 'utf8'))).toEqual({})
   })
 
   test('keeps what is there, makes one backup, and uninstall brings the file back', async () => {
