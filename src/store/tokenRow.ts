@@ -133,12 +133,12 @@ export function writeTokenSet(database: Database, seal: Seal, { key, tokens, gen
   sealRow(database, seal, 'tokens', { ...bound, subject, claims: claims ? JSON.stringify(claims) : null })
 }
 
-/** Every row, without its secrets. */
+/** Every row, without its secrets; also of an earlier schema, which has no `last_error_code`. */
 export function readSummaries(database: Database): AccountSummary[] {
   const rows = database.all(
-    `SELECT server, profile, tokens.issuer, access_token IS NOT NULL AS signed_in,
+    `SELECT tokens.*, access_token IS NOT NULL AS signed_in,
        refresh_token IS NOT NULL OR grant_type = 'client_credentials' AS refreshable,
-       generation, scope, expires_at, last_error, last_error_code, users.subject, users.email, users.name
+       users.subject, users.email, users.name
      FROM tokens LEFT JOIN users ON users.id = tokens.user_id ORDER BY server, profile`,
   )
   return rows.map(toSummary)
