@@ -221,12 +221,12 @@ export interface Browser {
 
 /** The checks of the health endpoints; each rejects if its part does not work. */
 export type Health = Readonly<Record<'database' | 'mcpServer', () => Promise<void>>>
-
 export type OnCallback = (query: URLSearchParams) => Promise<CallbackPage>
-
 export interface CallbackListener {
   /** Listens where `redirectUri` points; `onCallback` gets the query of each request to it. @throws BridgeError port_in_use */
   listen(redirectUri: string, onCallback: OnCallback, health?: Health): Promise<{ close(): Promise<void> }>
+  /** The same address with a port that is free now. @throws BridgeError port_in_use */
+  onFreePort(redirectUri: string): Promise<string>
 }
 
 export interface Clock {

@@ -2,7 +2,6 @@
 // shared temporary folder that Node would use (nodejs.org/api/module.html, enableCompileCache).
 import { lstatSync, mkdirSync, type Stats } from 'node:fs'
 import module from 'node:module'
-
 import { homedir } from 'node:os'
 import { dirname, isAbsolute, join } from 'node:path'
 
@@ -47,6 +46,7 @@ function cacheFolder({
   if (all) return join(all, 'cache')
   const home = homedir()
   if (process.platform === 'darwin') return join(home, 'Library', 'Caches', 'mcp-oauth-bridge')
-  if (process.platform === 'win32') return join(local ?? join(home, 'AppData', 'Local'), 'mcp-oauth-bridge', 'cache')
+  if (process.platform === 'win32')
+    return join(local && isAbsolute(local) ? local : join(home, 'AppData', 'Local'), 'mcp-oauth-bridge', 'cache')
   return join(cache && isAbsolute(cache) ? cache : join(home, '.cache'), 'mcp-oauth-bridge')
 }

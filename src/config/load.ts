@@ -1,6 +1,6 @@
 // Flags > environment > config.yaml > defaults → the Config of one run.
 import { existsSync, realpathSync } from 'node:fs'
-import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { forTimer } from '../bounds.ts'
 import { BridgeError } from '../errors.ts'
 import { present } from '../present.ts'
@@ -15,7 +15,7 @@ import { readOwnFile } from './file/ownFile.ts'
 import type { ConfigFile, ServerEntry } from './file/schema.ts'
 import { type ReadConfig, requireSet } from './file/unset.ts'
 import { oneOf } from './oneOf.ts'
-import { defaultPaths, type Paths } from './paths.ts'
+import { databasePath, defaultPaths } from './paths.ts'
 import { exceptionsOf, serverConfig, withoutFragment } from './server.ts'
 
 export interface LoadOptions {
@@ -240,9 +240,3 @@ const urlHint = (word: string) =>
   /^[\w-]+(\.[\w-]+)+(:\d+)?(\/\S*)?$/.test(word)
     ? `A URL begins with a scheme: https://${word}`
     : 'Pass the server’s URL, such as https://mcp.example.com/mcp.'
-
-/** `sqlite:FILE`; a relative path is relative to the data folder. */
-function databasePath(url: string | undefined, paths: Paths): string {
-  const file = (url ?? 'sqlite:oauth.db').replace(/^sqlite:(\/\/)?/, '')
-  return isAbsolute(file) ? file : join(paths.data, file)
-}

@@ -1,4 +1,4 @@
-// Where files are stored: XDG on Linux, the system's convention on macOS and Windows, one folder with MCP_OAUTH_BRIDGE_HOME.
+// Where files are stored: XDG on Linux, Application Support on macOS, the profile on Windows, one folder with MCP_OAUTH_BRIDGE_HOME.
 import { homedir, userInfo } from 'node:os'
 import { isAbsolute, join, win32 } from 'node:path'
 import { BridgeError } from '../errors.ts'
@@ -31,9 +31,9 @@ export function defaultPaths(environment: NodeJS.ProcessEnv, platform: NodeJS.Pl
     return { config: support, data: support, state: support }
   }
   if (platform === 'win32') {
-    const roaming = join(whole(environment.APPDATA, join(home, 'AppData', 'Roaming')), NAME)
-    const local = join(whole(environment.LOCALAPPDATA, join(home, 'AppData', 'Local')), NAME)
-    return { config: roaming, data: local, state: local }
+    // Not in AppData: what a host from an MSIX package starts sees a copy of that folder, and two copies of a database in WAL mode destroy it.
+    const profile = win32.join(home, `.${NAME}`)
+    return { config: profile, data: profile, state: profile }
   }
   const folder = (variable: string, ...fallback: string[]) =>
     join(whole(environment[variable], join(home, ...fallback)), NAME)
@@ -42,4 +42,16 @@ export function defaultPaths(environment: NodeJS.ProcessEnv, platform: NodeJS.Pl
     data: folder('XDG_DATA_HOME', '.local', 'share'),
     state: folder('XDG_STATE_HOME', '.local', 'state'),
   }
+}
+
+/** The file of `sqlite:FILE`; a relative path is relative to the data folder, and one without a drive is on its drive. */
+export function databasePath(
+  url: string | undefined,
+  { data }: Pick<Paths, 'data'>,
+  platform: NodeJS.Platform = process.platform,
+): string {
+  const file = (url ?? 'sqlite:oauth.db').replace(/^sqlite:(\/\/)?/, '')
+  if (platform !== 'win32') return isAbsolute(file) ? file : join(data, file)
+  // As other programs write it: sqlite:///C:/folder/file.db.
+  return win32.resolve(data, file.replace(/^[\\/]+(?=[a-z]:)/i, ''))
 }

@@ -115,7 +115,7 @@ function openCopy(path: string): Outcome | undefined {
       database.close()
     }
   } finally {
-    rmSync(folder, { recursive: true, force: true })
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
   }
 }
 

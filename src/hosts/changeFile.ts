@@ -1,8 +1,10 @@
 // Changes a user's config file: a backup before the first change, symbolic links followed, the file replaced as a whole.
-import { copyFileSync, existsSync, lstatSync, readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs'
+import { existsSync, lstatSync, readFileSync, readlinkSync, realpathSync, rmSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { decodeText } from '../disk/decodeText.ts'
 import { makeFolder } from '../disk/makeFolder.ts'
-import { replaceFile } from '../disk/replaceFile.ts'
+import { PATIENT_WAITS_MS, replaceFile, whileInUse } from '../disk/replaceFile.ts'
+import { mayBeInUse, whyRefused } from '../disk/whyRefused.ts'
 import { BridgeError } from '../errors.ts'
 
 const BACKUP = '.before-mcp-oauth-bridge'
@@ -10,7 +12,7 @@ const BACKUP = '.before-mcp-oauth-bridge'
 /** The text of `path`; empty if there is no file. @throws BridgeError host_config_invalid */
 export function readIfThere(path: string): string {
   try {
-    const text = utf8Of(readFileSync(path))
+    const text = utf8Of(whileInUse(() => readFileSync(path), PATIENT))
     if (text !== undefined) return text
     throw new BridgeError('host_config_invalid', {
       message: `${path} is not UTF-8 text.`,
@@ -19,7 +21,7 @@ export function readIfThere(path: string): string {
   } catch (cause) {
     if (cause instanceof BridgeError) throw cause
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return ''
-    throw new BridgeError('host_config_invalid', { message: `${path} cannot be read.`, cause })
+    throw refused(path, 'read', cause)
   }
 }
 
@@ -32,30 +34,55 @@ function utf8Of(bytes: Buffer): string | undefined {
   }
 }
 
-/** The text of a file that an entry names; undefined: it cannot be read. */
+/** The text of a file that an entry names; undefined: it cannot be read, or is not text. */
 export function textIfReadable(path: string): string | undefined {
   try {
-    return readFileSync(path, 'utf8')
+    return decodeText(readFileSync(path))
   } catch {
     return undefined
   }
 }
 
-/** Resolves to the path of the backup, if one was created. @throws BridgeError host_config_invalid */
+/** Resolves to the path of the backup, if one was created. @throws BridgeError host_config_invalid; then nothing was changed */
 export function changeFile(path: string, text: string): string | undefined {
+  let made: string | undefined
   try {
     // Whatever the umask: nobody else may control what a host starts.
     makeFolder(dirname(path))
     const target = behindLinks(path)
     const mode = statSync(target, { throwIfNoEntry: false })?.mode
     const backup = `${target}${BACKUP}`
-    const backedUp = mode !== undefined && !existsSync(backup)
-    if (backedUp) copyFileSync(target, backup)
-    replaceFile(target, text, (mode ?? 0o600) & 0o777)
-    return backedUp ? backup : undefined
+    if (mode !== undefined && !existsSync(backup)) {
+      const before = whileInUse(() => readFileSync(target), PATIENT)
+      replaceFile(backup, before, mode & 0o777, PATIENT)
+      made = backup
+    }
+    replaceFile(target, text, (mode ?? 0o600) & 0o777, PATIENT)
+    return made
   } catch (cause) {
-    throw new BridgeError('host_config_invalid', { message: `${path} cannot be written.`, cause })
+    if (made !== undefined) removeIfPossible(made)
+    throw refused(path, 'written', cause)
   }
+}
+
+/** The host has its file open now and then. */
+const PATIENT = { waitsMs: PATIENT_WAITS_MS }
+
+function removeIfPossible(path: string): void {
+  try {
+    whileInUse(() => rmSync(path, { force: true }))
+  } catch {
+    // A backup of what is there does no harm.
+  }
+}
+
+function refused(path: string, what: 'read' | 'written', cause: unknown): BridgeError {
+  const first = mayBeInUse(cause) ? 'Quit the host and other programs that have the file open' : 'Remove the cause'
+  return new BridgeError('host_config_invalid', {
+    message: `${path} cannot be ${what}: ${whyRefused(cause)}.`,
+    hint: `${first}, then run the command again. Nothing was changed.`,
+    cause,
+  })
 }
 
 /** The target of `path`; a symbolic link may point to a file that does not exist yet. */

@@ -12,7 +12,12 @@ export interface FakeCallbackListener extends CallbackListener {
   hold(passed: Promise<void>): void
 }
 
-export function createFakeCallbackListener(taken: readonly string[] = []): FakeCallbackListener {
+/** `failure`: what listening on a taken one throws. */
+export function createFakeCallbackListener(
+  taken: readonly string[] = [],
+  failure = () => new BridgeError('port_in_use'),
+): FakeCallbackListener {
+  let free = 50_000
   const others = new Set(taken)
   const open = new Set<string>()
   const listened: string[] = []
@@ -27,10 +32,15 @@ export function createFakeCallbackListener(taken: readonly string[] = []): FakeC
     },
     async listen(redirectUri) {
       await held
-      if (others.has(redirectUri) || open.has(redirectUri)) throw new BridgeError('port_in_use')
+      if (others.has(redirectUri) || open.has(redirectUri)) throw failure()
       open.add(redirectUri)
       listened.push(redirectUri)
       return { close: async () => void open.delete(redirectUri) }
+    },
+    async onFreePort(redirectUri) {
+      const url = new URL(redirectUri)
+      url.port = String(free++)
+      return url.href
     },
   }
 }

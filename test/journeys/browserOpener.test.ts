@@ -54,6 +54,15 @@ test('if an opener fails, the address is printed and the sign-in goes on', async
   expect(await failing.exited).toBe(0)
 })
 
+test('an address over 2,000 characters is printed too: Windows opens it or not, and does not say', async () => {
+  stage = await startStage()
+  const long = await login(stage.opener('exec "$SOMEBODY" "$1"'), '--scope', `openid ${'x'.repeat(2_000)}`)
+  expect(long.stderr).toMatch(/If no tab opens, open this address:\nhttp\S{2000,}/)
+  const short = await login(stage.opener('exec "$SOMEBODY" "$1"'), '--force')
+  expect(short).toMatchObject({ code: 0 })
+  expect(short.stderr).not.toContain('If no tab opens')
+})
+
 test('what the opener prints to stdout does not reach the host', async () => {
   stage = await startStage()
   const noise = `echo '{"jsonrpc":"2.0","id":1,"result":{}}'; echo rubbish; echo rubbish >&2`

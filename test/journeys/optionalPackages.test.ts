@@ -101,6 +101,11 @@ describe('@napi-rs/keyring', () => {
   test.each<[string, Installed, RegExp]>([
     ['is not installed', 'missing', /the optional package @napi-rs\/keyring is not installed/],
     [
+      'has no native part',
+      { version: '2.1.2', throws: 'Cannot find native binding. npm has a bug.' },
+      /the native part of the optional package @napi-rs\/keyring is not installed/,
+    ],
+    [
       'cannot load',
       { version: '2.1.2', throws: 'GLIBC_2.38 not found (required by keyring.node)', code: 'ERR_DLOPEN_FAILED' },
       /@napi-rs\/keyring cannot load: GLIBC_2\.38 not found/,
@@ -118,7 +123,12 @@ describe('@napi-rs/keyring', () => {
       expect(refused.code).toBe(5)
       expect(refused.stderr).toMatch(why)
       expect((await run('login', ...words)).code).toBe(0)
-      expect(JSON.parse((await run('status', '--json')).stdout).secret_store).toBe('file')
+      const status = JSON.parse((await run('status', '--json')).stdout)
+      expect(status.secret_store).toBe('file')
+      expect(status.secret_store_reason).toMatch(why)
+      expect((await run('status')).stdout).toMatch(/^Sealing key: file, because the keychain cannot be used: /m)
+      const after = JSON.parse((await run('doctor', '--json', ...words)).stdout)
+      expect(after.checks.find(({ name }: { name: string }) => name === 'keychain').detail).toMatch(why)
     },
   )
 })

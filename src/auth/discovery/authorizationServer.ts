@@ -1,5 +1,5 @@
 // The metadata of an authorization server (RFC 8414, OpenID Connect Discovery): its location, its checks and configured endpoints.
-import { BridgeError } from '../../errors.ts'
+import { BridgeError, type ErrorCode } from '../../errors.ts'
 import type { HttpClient } from '../../ports.ts'
 import { present } from '../../present.ts'
 import type { ProviderRules, RulesOf } from '../../providerRules.ts'
@@ -73,11 +73,15 @@ export async function fetchMetadata(options: MetadataOptions, issuer: string): P
   )
 }
 
-/** Asks `urls` for metadata until `merge` takes a document. @throws BridgeError where an address is not secure, before anything is sent */
+/**
+ * Asks `urls` for metadata until `merge` takes a document. One that is complete and must not be used ends the search: what a server says wrongly
+ * about itself is not passed over. `passesOver`: except for this error.
+ * @throws BridgeError where an address is not secure, before anything is sent */
 export function searchMetadata(
   { http, allowHttp }: MetadataOptions,
   urls: readonly URL[],
   merge: (published: Published) => AuthorizationServerMetadata,
+  passesOver?: ErrorCode,
 ): Promise<Result<FoundMetadata>> {
   for (const url of urls) requireSecure(url, allowHttp, 'issuer')
   return search<FoundMetadata>({
@@ -93,8 +97,13 @@ export function searchMetadata(
       const published = { document, url: url.href }
       return { value: { metadata: merge(published), published } }
     },
+    ends: ({ kind, error }) => kind === 'refused' && isFault(error) && error?.code !== passesOver,
   })
 }
+
+/** Of a document that has all it must have. */
+const isFault = (error: BridgeError | undefined) =>
+  error !== undefined && error.code !== 'redirect_refused' && error.details.incomplete !== true
 
 /** A document that has none of these is something else. */
 const KNOWN_BY = ['issuer', 'authorization_endpoint', 'token_endpoint']
@@ -166,6 +175,7 @@ function validateMetadata(
     if (typeof endpoint !== 'string' || !URL.canParse(endpoint)) {
       throw new BridgeError('discovery_failed', {
         message: `The metadata of ${quote(issuer)} ${written[name] === undefined ? 'has no' : 'has no usable'} ${name}.`,
+        details: { incomplete: true },
         hint: `Tell the owner of the authorization server, or set ${REQUIRED_URLS.join(' and ')} of its provider in config.yaml.`,
       })
     }

@@ -117,7 +117,10 @@ const tooSlow = ({ origin }: URL, cause?: unknown) =>
   new BridgeError('authorization_server_unreachable', { message: `${origin} did not answer in time.`, cause })
 
 const tooLarge = (url: URL) =>
-  new BridgeError('discovery_failed', { message: `The metadata at ${quote(url.href)} is larger than 1 MB.` })
+  new BridgeError('discovery_failed', {
+    message: `The metadata at ${quote(url.href)} is larger than 1 MB.`,
+    details: { incomplete: true },
+  })
 
 const serverError = (url: URL, status: number) =>
   new BridgeError('authorization_server_error', {

@@ -29,6 +29,7 @@ export function requireIssuer(
   if (text === undefined || text === '')
     throw new BridgeError('issuer_mismatch', {
       message: `The metadata at ${quote(place)} has no issuer that is a text; ${quote(expected)} was expected.`,
+      details: { incomplete: true },
       hint: 'Tell the owner of the authorization server. If you trust it, set authorization_endpoint and token_endpoint of its provider in config.yaml: its metadata is then not needed.',
     })
   const pair = { expected, named: text }

@@ -71,10 +71,12 @@ export const mergeOwnMetadata = (
 function searchOwn(options: MetadataOptions, server: URL): Promise<Result<FoundMetadata>> {
   const root = metadataUrls(new URL(server.origin))
   const below = server.pathname === '/' ? [] : metadataUrls(new URL(server.pathname, server))
-  return searchMetadata(options, [...root, ...below], (published) => {
+  const merge = (published: Published) => {
     const guess = below.some(({ href }) => href === published.url) && spelled(pathOf(server), published.document.issuer)
     return guess ? mergeMetadata(options, guess, published) : mergeOwnMetadata(options, server.origin, published)
-  })
+  }
+  // At a guessed address, a document of another issuer may be that of another service.
+  return searchMetadata(options, [...root, ...below], merge, 'issuer_mismatch')
 }
 
 const withoutSlash = (text: string) => text.replace(/\/$/, '')

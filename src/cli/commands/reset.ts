@@ -6,6 +6,8 @@ import type { Storage } from '../../compose/storage.ts'
 import type { Config } from '../../config/config.ts'
 import { CACHE_PREFIX } from '../../config/file/cache.ts'
 import { defaultPaths } from '../../config/paths.ts'
+import { whileInUse } from '../../disk/replaceFile.ts'
+import { whyRefused } from '../../disk/whyRefused.ts'
 import { asBridgeError, BridgeError } from '../../errors.ts'
 import { keychainItems } from '../../store/sealing/sealingKey.ts'
 import { keyPinFile } from '../../system/keychain/keyPin.ts'
@@ -44,10 +46,10 @@ export async function reset(
 /** @throws BridgeError database_locked: Windows cannot delete an open file */
 function remove(file: string): void {
   try {
-    rmSync(file, { force: true })
+    whileInUse(() => rmSync(file, { force: true }))
   } catch (cause) {
     throw new BridgeError('database_locked', {
-      message: `${file} cannot be removed; another program may have it open.`,
+      message: `${file} cannot be removed: ${whyRefused(cause)}.`,
       hint: 'Quit the hosts that run mcp-oauth-bridge, then run reset again.',
       cause,
     })

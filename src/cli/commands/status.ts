@@ -11,7 +11,7 @@ import { loginCommand } from '../../redaction/shownUrl.ts'
 import { withoutControls, withoutQueries } from '../../redaction/text.ts'
 import { printableJson } from '../../system/log/printable.ts'
 import type { ProcessIO } from '../process.ts'
-import { describeException, remaining, table } from '../terminal/statusTable.ts'
+import { describeException, keyPlace, remaining, table } from '../terminal/statusTable.ts'
 import { createStyle } from '../terminal/style.ts'
 import type { CommandLine } from '../words/args.ts'
 
@@ -36,6 +36,8 @@ export interface Account {
 export interface StatusReport {
   readonly exceptions: readonly ServerExceptions[]
   readonly secret_store: string
+  /** Why the key is, or would be, in a file although the keychain is preferred; null: it is where it belongs, or this is not known. */
+  readonly secret_store_reason: string | null
   readonly database: string
   readonly driver: string
   readonly accounts: readonly Account[]
@@ -96,8 +98,15 @@ export async function statusReport(
     .map((key) => toAccount({ ...key, generation: 0, signedIn: false, refreshable: false }, {}, 'idle', now))
   const accounts = [...known, ...fresh, ...idle]
   const secret_store = keyBackends().join('+') || `${config.secretStore} (no key yet)`
+  const secret_store_reason = config.secretStore === 'auto' ? await whyFile(keyBackends()) : null
   const exceptions = exceptionsShown(config, oneServer)
-  return { exceptions, secret_store, database: config.database, driver: database.driver, accounts }
+  return { exceptions, secret_store, secret_store_reason, database: config.database, driver: database.driver, accounts }
+}
+
+async function whyFile(backends: readonly string[]): Promise<string | null> {
+  if (backends.some((backend) => backend !== 'file')) return null
+  const { whyNoKeychain } = await import('../../system/keychain/entry.ts')
+  return whyNoKeychain() ?? null
 }
 
 /** Checks that are off for a server, because of config.yaml or this command's flags. */
@@ -145,13 +154,18 @@ const hintOf = (provider: string | null) =>
 export const whyNoRefresh = ({ last_error }: Account) =>
   last_error === null ? 'no refresh token' : 'the refresh token was refused'
 
-function plain({ accounts, exceptions, secret_store, database }: StatusReport, now: number): string[] {
+function plain(report: StatusReport, now: number): string[] {
+  const { accounts, exceptions, database } = report
   const lines =
     accounts.length === 0
       ? ['Nobody is signed in.']
       : accounts.flatMap((account) => describe(account, now)).map(withoutControls)
   const excepted = exceptions.map((found) => `Exceptions for ${describeException(found)}`)
-  return [...lines, '', ...[...excepted, `Sealing key: ${secret_store}`, `Database: ${database}`].map(withoutControls)]
+  return [
+    ...lines,
+    '',
+    ...[...excepted, `Sealing key: ${keyPlace(report)}`, `Database: ${database}`].map(withoutControls),
+  ]
 }
 
 function describe(account: Account, now: number): string[] {

@@ -12,7 +12,7 @@ const LABEL = 12
 const YEAR_H = 365 * 24
 
 export function table(report: StatusReport, now: number, paper: Style): string[] {
-  const { accounts, exceptions, secret_store, database, driver } = report
+  const { accounts, exceptions, database, driver } = report
   const body =
     accounts.length === 0
       ? [paper.strong('Nobody is signed in.'), '', ...fact('next', ownCommand('login', '<server>'), paper)]
@@ -23,9 +23,16 @@ export function table(report: StatusReport, now: number, paper: Style): string[]
     rule,
     ...exceptions.flatMap((found) => fact('exceptions', describeException(found), paper, paper.warning)),
     ...fact('database', `${database} (${driver})`, paper),
-    ...fact('sealing key', secret_store, paper),
+    ...fact('sealing key', keyPlace(report), paper),
   ]
 }
+
+/** Where the sealing key is, and why it is not in the keychain. */
+export const keyPlace = ({
+  secret_store,
+  secret_store_reason: why,
+}: Pick<StatusReport, 'secret_store' | 'secret_store_reason'>): string =>
+  why === null ? secret_store : `${secret_store}, because the keychain cannot be used: ${why}`
 
 const STATE = {
   signed_in: { mark: '●', words: 'signed in' },

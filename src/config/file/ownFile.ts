@@ -12,6 +12,7 @@ import {
   statSync,
 } from 'node:fs'
 import { dirname, parse, resolve, sep } from 'node:path'
+import { decodeText, ENCODINGS } from '../../disk/decodeText.ts'
 import { BridgeError } from '../../errors.ts'
 
 export interface OwnFile {
@@ -43,7 +44,13 @@ export function readOwnFile(path: string): OwnFile {
     if (process.platform !== 'win32') requireOurs(path, stat)
     if (stat.size > LARGEST)
       throw new BridgeError('config_invalid', { message: `The config file ${path} is larger than 1 MB.` })
-    return { text: readFileSync(file, 'utf8'), stat }
+    const text = decodeText(readFileSync(file))
+    if (text === undefined)
+      throw new BridgeError('config_invalid', {
+        message: `The config file ${path} is not ${ENCODINGS}.`,
+        hint: 'Save it as UTF-8.',
+      })
+    return { text, stat }
   } finally {
     closeSync(file)
   }

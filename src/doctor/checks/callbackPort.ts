@@ -36,6 +36,8 @@ export async function judgePort(redirect: string): Promise<Outcome> {
     const remedy = 'A neighbouring port will be used. To use this one, stop that program.'
     return warn(`The callback address ${url.host} is in use by ${holder}.`, remedy, 'port_in_use')
   }
+  // Not "free": Windows has no ports for root, but reserves others, which only listening would show.
+  if (process.platform === 'win32') return pass(`Nothing answers at ${url.host}.`)
   if (process.getuid?.() === 0 || port >= lowestFreePort()) return pass(`${url.host} is free.`)
   return fail(
     'port_in_use',

@@ -6,8 +6,9 @@ import type { Database } from '../../store/sqlite/database.ts'
 import { checkDriver } from '../../store/sqlite/driver.ts'
 import { journalMode, tableNames } from '../../store/sqlite/inspect.ts'
 import { LATEST_VERSION, schemaVersion, tooNew } from '../../store/sqlite/migrate.ts'
+import { networkDrive } from '../../system/files/networkDrive.ts'
 import { whyUnusable } from '../../system/files/private.ts'
-import { type FileHolder, fileHolders } from '../../system/process/fileUsers.ts'
+import { type FileHolder, fileHolders, tellsFileHolders } from '../../system/process/fileUsers.ts'
 import type { Check } from '../report/context.ts'
 import { fail, failed, type Outcome, pass, warn } from '../report/finding.ts'
 
@@ -97,10 +98,23 @@ function judge(database: Database, file: string, dataFolder: string): Outcome {
       'permissions_unsafe',
     )
   const journal = journalMode(database)
-  const users = fileHolders([file]).map(nameOf)
-  const open = users.length === 0 ? 'no other program has it open' : `also open in ${users.join(', ')}`
-  const text = `${file}: schema version ${version}, ${journal.toUpperCase()}, ${database.driver}, private; ${open}.`
+  const seen = whatWasSeen(process.platform, fileHolders([file]))
+  const text = `${file}: schema version ${version}, ${journal.toUpperCase()}, ${[database.driver, ...seen].join(', ')}.`
+  const drive = networkDrive(dirname(file))
+  if (drive !== undefined)
+    return warn(
+      `${text} It is on a network drive (${drive}): used from two machines, or systems, at once, it can be destroyed.`,
+      'Set database_url or MCP_OAUTH_BRIDGE_HOME to a folder on a drive of this machine.',
+    )
   return journal === 'wal' || version === 0 ? pass(text) : warn(text, 'Nothing: the next start turns on WAL.')
+}
+
+/** Only what the system was asked: Windows has no mode bits, and only Linux tells who has a file open. */
+export function whatWasSeen(platform: NodeJS.Platform, holders: readonly FileHolder[]): string[] {
+  const users = holders.map(nameOf)
+  const open = users.length === 0 ? 'no other program has it open' : `also open in ${users.join(', ')}`
+  if (tellsFileHolders(platform)) return [`private; ${open}`]
+  return platform === 'win32' ? [] : ['private']
 }
 
 function isWide(path: string): boolean {

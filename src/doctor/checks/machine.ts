@@ -1,13 +1,13 @@
 // Checks this machine: versions, settings, proxy variables, browser.
-import { accessSync, constants } from 'node:fs'
 import { bareHost } from '../../bareHost.ts'
 import { asBridgeError } from '../../errors.ts'
 import { withoutQueries } from '../../redaction/text.ts'
 import { createProxyFor } from '../../system/http/proxy.ts'
-import { findProgram, thisMachine } from '../../system/process/programs.ts'
+import { namedPrograms, openerPath } from '../../system/person/browser.ts'
+import { type Machine, thisMachine } from '../../system/process/programs.ts'
 import type { Check } from '../report/context.ts'
 import { dial, portOf } from '../report/dial.ts'
-import { fail, failed, pass, warn } from '../report/finding.ts'
+import { fail, failed, type Outcome, pass, warn } from '../report/finding.ts'
 
 export const versions: Check = {
   name: 'versions',
@@ -93,10 +93,8 @@ export const browser: Check = {
   async run({ config: { browser: program, openBrowser, callbackUrls }, environment, surroundings }) {
     if (!openBrowser) return pass('--no-browser is set; the address will be printed.')
     if (program !== undefined) {
-      const programs = process.platform === 'win32' ? [program] : program.split(':').filter((name) => name !== '')
-      const found = programs.find((name) => isProgram(findProgram(name, thisMachine(environment))))
-      if (found !== undefined) return pass(`${found} opens the sign-in page.`)
-      return fail('browser_failed', `${program} is not a program that can be started.`, 'Correct BROWSER or browser.')
+      const { platform } = await surroundings()
+      return judgeNamed(program, { ...thisMachine(environment), platform })
     }
     const { browser: opened, ssh, container } = await surroundings()
     if (opened === 'windows') return pass('The Windows browser opens the sign-in page.')
@@ -109,12 +107,20 @@ export const browser: Check = {
   },
 }
 
-function isProgram(path: string | undefined): boolean {
-  if (path === undefined) return false
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    return false
+/** The first of the programs that can be started, as a sign-in finds it. */
+export function judgeNamed(names: string, machine: Machine): Outcome {
+  let failure: Outcome | undefined
+  for (const name of namedPrograms(names, machine.platform)) {
+    try {
+      if (machine.isProgram(openerPath(name, machine))) return pass(`${name} opens the sign-in page.`)
+    } catch (thrown) {
+      failure ??= failed(asBridgeError(thrown))
+    }
   }
+  const nothing = fail(
+    'browser_failed',
+    `${names} is not a program that can be started.`,
+    'Correct BROWSER or browser.',
+  )
+  return failure ?? nothing
 }

@@ -1,4 +1,6 @@
 // Checks the sealing key: where it is stored, and whether it can be read.
+import { homedir } from 'node:os'
+import { win32 } from 'node:path'
 import { BridgeError } from '../../errors.ts'
 import type { Check } from '../report/context.ts'
 import { failed, pass, warn } from '../report/finding.ts'
@@ -8,15 +10,21 @@ export const keychain: Check = {
   about: 'machine',
   limitMs: 8_000,
   late: 'keychain_locked',
-  async run({ config: { secretStore } }, findings) {
+  async run({ config: { secretStore, dataFolder } }, findings) {
     const { look } = findings
     const places = look?.keyBackends() ?? []
     if (look && places.length > 0) {
       findings.keyless = true
       const key = await look.sealingKey()
       delete findings.keyless
+      if (key && places.includes('file') && isOutsideProfile(dataFolder))
+        return warn(
+          `The sealing key is in a file in ${dataFolder}, outside your profile: other users of this computer may be able to read it.`,
+          'Set MCP_OAUTH_BRIDGE_HOME to a folder in your profile and sign in again, or set secret_store: keychain.',
+          'permissions_unsafe',
+        )
       return key
-        ? pass(`The sealing key is in the ${places.join(' and the ')}.`)
+        ? pass(`The sealing key is in the ${places.join(' and the ')}${await because(secretStore, places)}.`)
         : pass('The sealing key is missing, but nothing is encrypted with it. The next sign-in creates a new one.')
     }
     const wanted = `No key has been created yet (secret_store: ${secretStore}).`
@@ -35,4 +43,22 @@ export const keychain: Check = {
       )
     }
   },
+}
+
+/** Why it is in a file only, where the keychain is preferred and cannot be used at all. */
+async function because(secretStore: string, places: readonly string[]): Promise<string> {
+  if (secretStore !== 'auto' || places.some((place) => place !== 'file')) return ''
+  const { whyNoKeychain } = await import('../../system/keychain/entry.ts')
+  const why = whyNoKeychain()
+  return why === undefined ? '' : `, because the keychain cannot be used: ${why}`
+}
+
+/** Windows protects a file by the ACL of its folder, and that of the profile is private. */
+export function isOutsideProfile(
+  folder: string,
+  { platform, home }: { platform: NodeJS.Platform; home: string } = { platform: process.platform, home: homedir() },
+): boolean {
+  if (platform !== 'win32') return false
+  const way = win32.relative(home, folder)
+  return /^\.\.([\\/]|$)/.test(way) || win32.isAbsolute(way)
 }

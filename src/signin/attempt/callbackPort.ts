@@ -23,22 +23,39 @@ const LEASE_MS = 3_000
 const POLL_MS = 50
 const NEIGHBOURS = 9
 
+/** How often another port is tried that was free a moment ago. */
+const FREE_PORTS = 3
+
 /**
- * The first of `redirectUris` that is served, by us or by an earlier login process.
+ * The first of `redirectUris` that is served, by us or by an earlier login process. `otherwise`: what is done where the system keeps
+ * ports for itself, as Windows does in blocks of a hundred.
  * @throws BridgeError port_in_use when other programs use every port
  */
 export async function answerOneOf(
   options: CallbackPortOptions,
   redirectUris: readonly string[],
+  otherwise: 'any free port' | 'nothing',
 ): Promise<AnsweredPort> {
-  let failure: unknown
-  for (const redirectUri of redirectUris) {
+  let failure: BridgeError | undefined
+  let isReserved = false
+  const attempt = async (redirectUri: string) => {
     try {
       return await answer(options, redirectUri)
     } catch (thrown) {
       if (!(thrown instanceof BridgeError) || thrown.code !== 'port_in_use') throw thrown
       failure ??= thrown
+      isReserved ||= thrown.details.system === 'EACCES'
+      return undefined
     }
+  }
+  for (const redirectUri of redirectUris) {
+    const port = await attempt(redirectUri)
+    if (port) return port
+  }
+  const [first] = redirectUris
+  for (let left = FREE_PORTS; left > 0 && isReserved && first !== undefined && otherwise !== 'nothing'; left--) {
+    const port = await attempt(await options.listener.onFreePort(first))
+    if (port) return port
   }
   throw failure
 }

@@ -129,7 +129,8 @@ async function runHere(
   const candidates = attempt.plan
     ? [attempt.plan.redirectUri]
     : redirectCandidates(settings.callbackUrls, settings.clientId !== undefined)
-  const port = await answerPort(deps, login, candidates, callback)
+  const otherwise = attempt.plan || settings.clientId !== undefined ? 'nothing' : 'any free port'
+  const port = await answerPort(deps, login, { candidates, otherwise }, callback)
   const redirectUri = port?.redirectUri ?? candidates[0] ?? ''
   const delivered = async (query: string) => void (await login.handleCallback(new URLSearchParams(query)))
   const end = settled({ tell: () => undefined, delivered })
@@ -151,12 +152,12 @@ async function runHere(
 async function answerPort(
   { clock, log, health, leases, listener }: RunDeps,
   login: AuthorizationCodeFlow,
-  candidates: readonly string[],
+  { candidates, otherwise }: { candidates: readonly string[]; otherwise: 'any free port' | 'nothing' },
   callback: SignInOptions['callback'],
 ): Promise<AnsweredPort | undefined> {
   const options = { listener: await listener(), leases, clock, onCallback: login.handleCallback, health }
   try {
-    const port = await answerOneOf(options, candidates)
+    const port = await answerOneOf(options, candidates, otherwise)
     log.info('oauth:callback', { outcome: 'listening', port: Number(new URL(port.redirectUri).port || 80) })
     return port
   } catch (thrown) {

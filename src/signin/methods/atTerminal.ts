@@ -10,6 +10,9 @@ import { byPasting } from './paste.ts'
 /** A command that is started again this soon after a tab was opened does not open another, in ms. */
 const STILL_OPEN_MS = 60_000
 
+/** Windows opens no address over 2,081 characters, and does not say so (ShellExecute). */
+const LONGEST_OPENED = 2_000
+
 /** `paste`: no browser is opened, and the callback may be impossible. */
 export async function methodsAtTerminal(
   deps: SignInDeps,
@@ -32,6 +35,7 @@ export async function methodsAtTerminal(
     if (opens) {
       const stuck = () => say(`The browser could not be opened. ${instructions(byHand)}`)
       say(`Opening ${url.origin} in your browser. Finish the sign-in there.\n`)
+      if (url.href.length > LONGEST_OPENED) say(`If no tab opens, open this address:\n${url.href}\n`)
       void openBrowser(deps, attempt.id, url, stuck)
     } else say(instructions(byHand))
   }

@@ -1,5 +1,6 @@
 // Opens the SQLite database: sets it up, migrates it, and sets a damaged file aside
 import { existsSync, renameSync, statSync } from 'node:fs'
+import { whyRefused } from '../../disk/whyRefused.ts'
 import { BridgeError } from '../../errors.ts'
 import { type Driver, loadDriver } from './driver.ts'
 import { isBusy, isSqliteError, translate } from './errors.ts'
@@ -67,10 +68,27 @@ function isCorrupt(thrown: unknown): boolean {
 
 const inodeOf = (file: string) => statSync(file, { throwIfNoEntry: false })?.ino
 
-/** The -wal and -shm files are renamed too: they belong to the damaged file and would corrupt the new one. */
-function setAside(file: string): string {
+/**
+ * The -wal and -shm files are renamed too: they belong to the damaged file and would corrupt the new one.
+ * @throws BridgeError database_unreachable where one of them is in use; then all have their names again
+ */
+export function setAside(file: string, rename = renameSync): string {
   const aside = `${file}.corrupt-${new Date().toISOString().replace(/[:.]/g, '-')}`
-  for (const end of ['', '-wal', '-shm']) if (existsSync(file + end)) renameSync(file + end, aside + end)
+  const moved: string[] = []
+  try {
+    for (const end of ['', '-wal', '-shm']) {
+      if (!existsSync(file + end)) continue
+      rename(file + end, aside + end)
+      moved.push(end)
+    }
+  } catch (cause) {
+    for (const end of moved) rename(aside + end, file + end)
+    throw new BridgeError('database_unreachable', {
+      message: `The database ${file} is damaged and cannot be set aside: ${whyRefused(cause)}.`,
+      hint: 'Quit the hosts that run mcp-oauth-bridge, then try again.',
+      cause,
+    })
+  }
   return aside
 }
 

@@ -40,6 +40,18 @@ export const callbackServer: CallbackListener = {
       })
     return { close }
   },
+
+  async onFreePort(redirectUri) {
+    const url = new URL(redirectUri)
+    const [address = ''] = addressesOf(url)
+    const server = await listenOn(address, 0, () => undefined).catch(async (thrown) => {
+      throw await portError(thrown, url)
+    })
+    const found = server?.address()
+    if (server) await closeServer(server)
+    if (typeof found === 'object' && found) url.port = String(found.port)
+    return url.href
+  },
 }
 
 /** Browsers resolve localhost to either family, so both listen. */
@@ -63,6 +75,7 @@ function listenOn(
 
 async function portError(thrown: unknown, url: URL): Promise<BridgeError> {
   const code = (thrown as NodeJS.ErrnoException).code
+  if (code === 'EACCES') return notAllowed(url, thrown)
   if (code !== 'EADDRINUSE')
     return new BridgeError('port_in_use', {
       message: `The callback address ${url.host} cannot be used: ${code}.`,
@@ -72,6 +85,19 @@ async function portError(thrown: unknown, url: URL): Promise<BridgeError> {
   return new BridgeError('port_in_use', {
     message: `The callback address ${url.host} is in use by ${holder}.`,
     cause: thrown,
+  })
+}
+
+/** Windows reserves ports in blocks of a hundred, for Hyper-V and others; elsewhere it is a port below 1024. */
+export function notAllowed(url: URL, cause: unknown, platform: NodeJS.Platform = process.platform): BridgeError {
+  const isWindows = platform === 'win32'
+  return new BridgeError('port_in_use', {
+    message: `The callback address ${url.host} cannot be used: ${isWindows ? 'Windows has reserved its port' : 'its port is only for root'} (EACCES).`,
+    hint: isWindows
+      ? 'Set callback_url to a port outside the reserved ranges that is registered with the provider. This lists them: netsh interface ipv4 show excludedportrange protocol=tcp'
+      : 'Set callback_url to a port of 1024 or higher, such as 8080, and register it with the provider.',
+    details: { system: 'EACCES' },
+    cause,
   })
 }
 

@@ -1,7 +1,8 @@
 // Creates folders with 0700 and files with 0600 whatever the umask; refuses links and files of other users.
-import { accessSync, chmodSync, constants, lstatSync, type Stats, statSync, writeFileSync } from 'node:fs'
+import { accessSync, chmodSync, constants, lstatSync, rmSync, type Stats, statSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { makeFolder } from '../../disk/makeFolder.ts'
+import { whyRefused } from '../../disk/whyRefused.ts'
 import { BridgeError } from '../../errors.ts'
 
 /** Creates our own folder and its parents if necessary, and removes the permissions of group and others. */
@@ -103,8 +104,18 @@ export function writePrivate(path: string, text: string): void {
   } catch (cause) {
     if (cause instanceof BridgeError) throw cause
     const { code } = cause as NodeJS.ErrnoException
-    const why = code === 'EEXIST' ? 'already exists' : `cannot be written: ${code}`
+    if (code !== 'EEXIST') removePart(path)
+    const why = code === 'EEXIST' ? 'already exists' : `cannot be written: ${whyRefused(cause)}`
     throw new BridgeError('usage', { message: `${path} ${why}.`, hint: 'Choose another file with --output.', cause })
+  }
+}
+
+/** It would look like the whole. */
+function removePart(path: string): void {
+  try {
+    rmSync(path, { force: true })
+  } catch {
+    // The error that is thrown says that the file was not written.
   }
 }
 

@@ -1,5 +1,6 @@
 // Opens one item of the OS keychain: the only file that loads @napi-rs/keyring.
 import { createRequire } from 'node:module'
+import { whyUnloaded } from './whyUnloaded.ts'
 
 type AsyncEntry = import('@napi-rs/keyring').AsyncEntry
 
@@ -16,14 +17,17 @@ function load(): typeof import('@napi-rs/keyring') {
   try {
     return createRequire(import.meta.url)('@napi-rs/keyring')
   } catch (thrown) {
-    const why = thrown instanceof Error ? thrown.message.split('\n')[0] : String(thrown)
-    const isMissing = (thrown as { code?: string }).code === 'MODULE_NOT_FOUND'
-    throw new Error(
-      isMissing
-        ? 'the optional package @napi-rs/keyring is not installed for this system'
-        : `the package @napi-rs/keyring cannot load: ${why}`,
-      { cause: thrown },
-    )
+    throw new Error(whyUnloaded(thrown), { cause: thrown })
+  }
+}
+
+/** Why the keychain cannot be used at all on this machine; undefined: the package loads. Asks the keychain nothing. */
+export function whyNoKeychain(): string | undefined {
+  try {
+    load()
+    return undefined
+  } catch (thrown) {
+    return (thrown as Error).message
   }
 }
 

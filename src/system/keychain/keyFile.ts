@@ -1,7 +1,8 @@
 // The fallback for the OS keychain: one file with 0600 per secret, in a private folder.
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { replaceFile } from '../../disk/replaceFile.ts'
+import { replaceFile, whileInUse } from '../../disk/replaceFile.ts'
+import { whyRefused } from '../../disk/whyRefused.ts'
 import { BridgeError } from '../../errors.ts'
 import type { SecretStore } from '../../ports.ts'
 import { ensurePrivateFolder, makePrivate } from '../files/private.ts'
@@ -13,21 +14,36 @@ export function createKeyFile(folder: string): SecretStore {
       const path = pathOf(name)
       makePrivate(path, 0o600)
       try {
-        return readFileSync(path, 'utf8').trim()
+        return whileInUse(() => readFileSync(path, 'utf8')).trim()
       } catch (thrown) {
         if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-        throw thrown
+        throw refused(path, 'read', thrown)
       }
     },
     async set(name, secret) {
       ensurePrivateFolder(folder)
-      replaceFile(pathOf(name), `${secret}\n`, 0o600)
+      try {
+        replaceFile(pathOf(name), `${secret}\n`, 0o600)
+      } catch (thrown) {
+        throw refused(pathOf(name), 'written', thrown)
+      }
     },
     async delete(name) {
-      rmSync(pathOf(name), { force: true })
+      try {
+        whileInUse(() => rmSync(pathOf(name), { force: true }))
+      } catch (thrown) {
+        throw refused(pathOf(name), 'removed', thrown)
+      }
     },
   }
 }
+
+const refused = (path: string, what: 'read' | 'written' | 'removed', cause: unknown) =>
+  new BridgeError('database_unreachable', {
+    message: `The key file ${path} cannot be ${what}: ${whyRefused(cause)}.`,
+    hint: 'Check its folder, its permissions and the free space, then try again. Nothing is lost.',
+    cause,
+  })
 
 /** The key given as MCP_OAUTH_BRIDGE_KEY; it cannot be written. */
 export function createEnvKey(value: string | undefined): SecretStore {

@@ -2,7 +2,9 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { replaceFile } from '../../disk/replaceFile.ts'
+import { replaceFile, whileInUse } from '../../disk/replaceFile.ts'
+import { whyRefused } from '../../disk/whyRefused.ts'
+import { BridgeError } from '../../errors.ts'
 import { makePrivate, withPrivateUmask } from '../files/private.ts'
 
 /** Keys are created rarely: after a reset, or when one was lost. */
@@ -17,9 +19,13 @@ export function createKeyPin(folder: string, database: string) {
   const known = (): string[] | undefined => {
     makePrivate(path, 0o600)
     try {
-      return readFileSync(path, 'utf8').split('\n').filter(Boolean)
-    } catch {
-      return undefined
+      return whileInUse(() => readFileSync(path, 'utf8'))
+        .split('\n')
+        .filter(Boolean)
+    } catch (thrown) {
+      if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+      // Taken for missing, it would let the database choose its key.
+      throw refused(path, 'read', thrown)
     }
   }
   return {
@@ -28,7 +34,19 @@ export function createKeyPin(folder: string, database: string) {
     add(fingerprint: string): void {
       const others = (known() ?? []).filter((one) => one !== fingerprint)
       const text = [...others, fingerprint].slice(-MOST).join('\n')
-      withPrivateUmask(path, () => replaceFile(path, `${text}\n`, 0o600))
+      try {
+        withPrivateUmask(path, () => replaceFile(path, `${text}\n`, 0o600))
+      } catch (thrown) {
+        if (thrown instanceof BridgeError) throw thrown
+        throw refused(path, 'written', thrown)
+      }
     },
   }
 }
+
+const refused = (path: string, what: 'read' | 'written', cause: unknown) =>
+  new BridgeError('database_unreachable', {
+    message: `${path}, which says which sealing keys were used, cannot be ${what}: ${whyRefused(cause)}.`,
+    hint: 'Check its folder, its permissions and the free space, then try again. Nothing is lost.',
+    cause,
+  })

@@ -1,6 +1,7 @@
 // The log file: private, appended line by line, and rotated when it is large; safe for several processes at once.
 import { appendFileSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { mayBeInUse } from '../../disk/whyRefused.ts'
 import { makePrivate, withPrivateUmask } from '../files/private.ts'
 
 /** A file over this size is rotated, in bytes. */
@@ -40,10 +41,20 @@ function setAside(file: string, kept: number): void {
       `${file}.${stamp}-${String(count++).padStart(6, '0')}-${process.pid}-${Math.random().toString(36).slice(2, 8)}`,
     )
   } catch (thrown) {
-    // Another process was faster.
-    if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT') throw thrown
+    // Another process was faster, or somebody has it open (on Windows): then the log goes on in the large file.
+    if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT' && !mayBeInUse(thrown)) throw thrown
+    return
   }
-  for (const old of logFilesAside(file).slice(kept)) rmSync(old, { force: true })
+  for (const old of logFilesAside(file).slice(kept)) removeIfNotInUse(old)
+}
+
+/** The next rotation tries again. */
+function removeIfNotInUse(file: string): void {
+  try {
+    rmSync(file, { force: true })
+  } catch (thrown) {
+    if (!mayBeInUse(thrown)) throw thrown
+  }
 }
 
 /** The last lines, including those of the newest rotated file; none if there is no log. */

@@ -34,22 +34,24 @@ export function createBrowser({
   find = findProgram,
 }: BrowserOptions): Browser {
   const openers =
-    program === undefined ? systemOpeners(surroundings, environment) : namedOpeners(program, surroundings.platform)
+    program === undefined
+      ? systemOpeners(surroundings, environment)
+      : namedPrograms(program, surroundings.platform).map((name) => ({ program: name, words: [] }))
   return {
     async open(url) {
       requireWeb(url)
-      const machine = thisMachine(environment)
+      const machine = { ...thisMachine(environment), platform: surroundings.platform }
       let failure: unknown
       for (const opener of openers) {
         try {
-          const path = find(opener.program, machine)
-          if (path === undefined) throw notFound(opener.program)
+          const path = openerPath(opener.program, machine, find)
           const child = start(path, [...opener.words, url.href], {
             stdio: 'ignore',
             detached: true,
             env: childEnvironment(withSafePath(machine)),
             shell: false,
-            windowsHide: true,
+            // Windows passes it on as the first window's state: a browser that is not running yet would start invisible.
+            windowsHide: false,
             cwd: folderFor(path, machine, surroundings),
           })
           return await awaitStart(child, opener.program)
@@ -89,9 +91,25 @@ export function systemOpeners(
   return [...(wsl ? windows : []), { program: 'xdg-open', words: [] }]
 }
 
-function namedOpeners(names: string, platform: NodeJS.Platform): Opener[] {
-  const programs = platform === 'win32' ? [names] : names.split(':').filter((name) => name !== '')
-  return programs.map((program) => ({ program, words: [] }))
+/** What BROWSER or `browser:` names, in order. On Windows one program; cmd's `set BROWSER="…"` keeps the quotes. */
+export function namedPrograms(names: string, platform: NodeJS.Platform): string[] {
+  if (platform === 'win32') return [names.replace(/^"(.*)"$/, '$1')]
+  return names.split(':').filter((name) => name !== '')
+}
+
+/** What Windows runs by another program, so that the address would be read as a command. */
+const SCRIPT = /\.(bat|cmd|js|jse|lnk|msc|ps1|py|url|vbe|vbs|wsf|wsh)$/i
+
+/** The full path of a program that is started without a shell. @throws BridgeError browser_failed in words */
+export function openerPath(name: string, machine: Machine, find = findProgram): string {
+  if (machine.platform === 'win32' && SCRIPT.test(name))
+    throw new BridgeError('browser_failed', {
+      message: `${name} is not started: it is a script or a link, for which Windows needs a shell, and a shell reads & and % in an address.`,
+      hint: 'Set BROWSER or browser to a program (.exe), or remove it: the system’s browser is opened then.',
+    })
+  const path = find(name, machine)
+  if (path === undefined) throw notFound(name)
+  return path
 }
 
 function requireWeb(url: URL): void {
@@ -115,7 +133,10 @@ function awaitStart(child: ChildProcess, name: string): Promise<void> {
     settled.unref()
     child.once('error', (error) => reject(failed(error.message, error)))
     child.once('exit', (code) =>
-      code === 0 || code === null ? resolve() : reject(failed(`it exited with code ${code}`)),
+      code === 0 || code === null || isExplorer(name) ? resolve() : reject(failed(`it exited with code ${code}`)),
     )
   })
 }
+
+/** It hands the address to the browser and ends with 1, whatever came of it. */
+const isExplorer = (name: string) => /(^|[\\/])explorer(\.exe)?$/i.test(name)

@@ -9,9 +9,12 @@ export interface FileHolder {
   readonly locks: 'none' | 'read' | 'write'
 }
 
+/** Whether the system tells at all. */
+export const tellsFileHolders = (platform: NodeJS.Platform = process.platform): boolean => platform === 'linux'
+
 /** Processes of other users are not seen. Those with a write lock come first. */
 export function fileHolders(paths: readonly string[]): FileHolder[] {
-  if (process.platform !== 'linux') return []
+  if (!tellsFileHolders()) return []
   const locks = locksOn(paths)
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
   const holders = pids

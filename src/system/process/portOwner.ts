@@ -1,18 +1,26 @@
 // Which process listens on a TCP port of this machine, if the system tells: for the error that says that a port is in use.
 import { execFile } from 'node:child_process'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { dirname, join, win32 } from 'node:path'
+import { childEnvironment } from './childEnvironment.ts'
 
 /** Where macOS keeps it. */
 const LSOF = '/usr/sbin/lsof'
 
+interface Tools {
+  readonly platform: NodeJS.Platform
+  readonly lsof: string
+  /** Where Windows keeps netstat and tasklist. */
+  readonly system32: string
+}
+
 /** `name (pid 123)`, or undefined if the system does not tell. */
-export async function portHolder(
-  port: number,
-  { platform, lsof } = { platform: process.platform, lsof: LSOF },
-): Promise<string | undefined> {
+export async function portHolder(port: number, tools: Partial<Tools> = {}): Promise<string | undefined> {
+  const { platform = process.platform, lsof = LSOF, system32 = system32Of(process.env) } = tools
   try {
     if (platform === 'linux') return holderFromProc(port)
     if (platform === 'darwin') return await holderFromLsof(port, lsof)
+    if (platform === 'win32') return await holderFromNetstat(port, system32)
   } catch {
     // Other users' processes are not shown; then the error has no name.
   }
@@ -62,12 +70,38 @@ export function readLines(path: string): string[] {
 }
 
 /** It needs nothing of our environment, which may hold secrets. */
-function holderFromLsof(port: number, lsof: string): Promise<string | undefined> {
-  const options = { timeout: 2_000, env: {} }
+async function holderFromLsof(port: number, lsof: string): Promise<string | undefined> {
+  const found = await outputOf(lsof, ['-nP', `-iTCP:${port}`, '-sTCP:LISTEN', '-Fpc'], {})
+  const pid = /^p(\d+)$/m.exec(found)?.[1]
+  return pid === undefined ? undefined : `${/^c(.+)$/m.exec(found)?.[1] ?? 'a program'} (pid ${pid})`
+}
+
+const system32Of = ({ SystemRoot: root = '' }: NodeJS.ProcessEnv) =>
+  win32.join(/^[a-z]:[\\/]/i.test(root) ? root : 'C:\\Windows', 'System32')
+
+/** The words for a state are in the system's language; a listener is the row whose other end has port 0. */
+async function holderFromNetstat(port: number, system32: string): Promise<string | undefined> {
+  const environment = { SystemRoot: dirname(system32) }
+  const rows = await outputOf(join(system32, 'netstat.exe'), ['-a', '-n', '-o'], environment)
+  const pid = rows
+    .split(/\r?\n/)
+    .map((row) => /^\s*TCP\s+\S+:(\d+)\s+\S+:0\s.*?(\d+)\s*$/.exec(row))
+    .find((row) => Number(row?.[1]) === port)?.[2]
+  if (pid === undefined) return undefined
+  const words = ['/FI', `PID eq ${pid}`, '/FO', 'CSV', '/NH']
+  const listed = await outputOf(join(system32, 'tasklist.exe'), words, environment)
+  const name = new RegExp(`^"([^"]+)","${pid}"`, 'm').exec(listed)?.[1]
+  return `${name ?? 'a program'} (pid ${pid})`
+}
+
+/** What a program of the system prints; '' if it cannot be started, fails or takes long. */
+function outputOf(program: string, words: readonly string[], environment: NodeJS.ProcessEnv): Promise<string> {
   return new Promise((resolve) => {
-    execFile(lsof, ['-nP', `-iTCP:${port}`, '-sTCP:LISTEN', '-Fpc'], options, (_error, stdout) => {
-      const pid = /^p(\d+)$/m.exec(stdout)?.[1]
-      resolve(pid === undefined ? undefined : `${/^c(.+)$/m.exec(stdout)?.[1] ?? 'a program'} (pid ${pid})`)
-    })
+    execFile(
+      program,
+      words,
+      { timeout: 2_000, env: childEnvironment(environment), windowsHide: true },
+      (_error, stdout) => resolve(stdout),
+    )
   })
 }

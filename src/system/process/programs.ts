@@ -31,10 +31,11 @@ export const thisMachine = (environment: NodeJS.ProcessEnv): Machine => ({
 export function findProgram(name: string, machine: Machine): string | undefined {
   const { platform, isProgram } = machine
   const isWindows = platform === 'win32'
-  if (isWhole(name, platform)) return name
+  const endings = isWindows && !/\.(exe|com)$/i.test(name) ? ['.com', '.exe'] : []
+  if (isWhole(name, platform)) return [name, ...endings.map((end) => name + end)].find(isProgram) ?? name
   if (/[\\/]/.test(name) ? isWindows || name.includes('/') : isWindows && name.includes(':')) return undefined
   const { join } = isWindows ? win32 : posix
-  const names = isWindows && !/\.(exe|com)$/i.test(name) ? [`${name}.com`, `${name}.exe`] : [name]
+  const names = endings.length > 0 ? endings.map((end) => name + end) : [name]
   return safePath(machine)
     .flatMap((place) => names.map((one) => join(place, one)))
     .find(isProgram)

@@ -5,6 +5,8 @@ const EVERY_MS = 1_000
 /** Calls `onGone` once; returns a function that stops it. Costs one system call per second and keeps no process alive. */
 export function watchParent(onGone: () => void): () => void {
   const parent = process.ppid
+  // A launcher that ended at once was not the host: there, only the end of stdin counts.
+  if (!isThere(parent)) return () => undefined
   const timer = setInterval(() => {
     if (isThere(parent)) return
     clearInterval(timer)

@@ -1,8 +1,8 @@
 // Where files live, on each system.
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { join, win32 } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { defaultPaths } from '../../../src/config/paths.ts'
+import { databasePath, defaultPaths } from '../../../src/config/paths.ts'
 
 const NAME = 'mcp-oauth-bridge'
 const inHome = (...parts: string[]) => join(homedir(), ...parts)
@@ -31,11 +31,18 @@ describe('files', () => {
     expect(defaultPaths({ XDG_DATA_HOME: '/d' }, 'darwin')).toEqual({ config: support, data: support, state: support })
   })
 
-  test('on Windows roam only with the config', () => {
-    const paths = defaultPaths({ APPDATA: 'C:\\R', LOCALAPPDATA: 'C:\\L' }, 'win32')
-    expect(paths).toEqual({ config: join('C:\\R', NAME), data: join('C:\\L', NAME), state: join('C:\\L', NAME) })
-    expect(defaultPaths({}, 'win32').data).toBe(inHome('AppData', 'Local', NAME))
-  })
+  test.each([
+    ['as set', { APPDATA: 'C:\\R', LOCALAPPDATA: 'C:\\L' }],
+    ['empty', { APPDATA: '', LOCALAPPDATA: '' }],
+    ['unset', {}],
+  ])(
+    'on Windows are in the profile and not in AppData, of which hosts from a package have a copy: %s',
+    (_, environment) => {
+      const profile = win32.join(homedir(), `.${NAME}`)
+      const paths = defaultPaths(environment, 'win32')
+      expect(paths).toEqual({ config: profile, data: profile, state: profile })
+    },
+  )
 
   test.each(['linux', 'darwin', 'win32'] as const)(
     'on %s are all in MCP_OAUTH_BRIDGE_HOME if that is set',
@@ -54,5 +61,31 @@ describe('files', () => {
     expect(defaultPaths({ APPDATA: 'R', LOCALAPPDATA: 'L' }, 'win32')).toEqual(defaultPaths({}, 'win32'))
     for (const folder of ['.', 'x', './x', '../x', '~/x'])
       expect(() => defaultPaths({ MCP_OAUTH_BRIDGE_HOME: folder })).toThrow('is not an absolute path')
+  })
+})
+
+describe('the database', () => {
+  const data = 'C:\\Users\\Jörg Müller\\.mcp-oauth-bridge'
+  test.each([
+    [undefined, `${data}\\oauth.db`],
+    ['sqlite:sub/my.db', `${data}\\sub\\my.db`],
+    ['sqlite:D:\\x.db', 'D:\\x.db'],
+    ['sqlite:///D:/a b/x.db', 'D:\\a b\\x.db'],
+    ['sqlite://D:/x.db', 'D:\\x.db'],
+    ['sqlite:/d:/x.db', 'd:\\x.db'],
+    ['sqlite:\\\\server\\share\\x.db', '\\\\server\\share\\x.db'],
+    ['sqlite:////server/share/x.db', '\\\\server\\share\\x.db'],
+    ['sqlite:/x.db', 'C:\\x.db'],
+  ])('on Windows %s is %s', (url, file) => {
+    expect(databasePath(url, { data }, 'win32')).toBe(file)
+  })
+
+  test.each([
+    [undefined, '/d/oauth.db'],
+    ['sqlite:sub/my.db', '/d/sub/my.db'],
+    ['sqlite:/x.db', '/x.db'],
+    ['sqlite:///x.db', '/x.db'],
+  ])('on Linux %s is %s', (url, file) => {
+    expect(databasePath(url, { data: '/d' }, 'linux')).toBe(file)
   })
 })

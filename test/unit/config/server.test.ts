@@ -23,7 +23,7 @@ const make = (file: ConfigFile, flags: Partial<Flags> = {}, entry: Partial<Entry
     { url: 'https://mcp.example/mcp', ...entry },
   )
 
-const write = (text: string) => {
+const write = (text: string | Buffer) => {
   const path = folder.fresh('file')
   writeFileSync(path, text)
   return path
@@ -83,6 +83,20 @@ describe('a client secret', () => {
     expect(make(both, { clientSecretFile: flag }).clientSecret).toBe('flag-secret')
     expect(make(both).clientSecret).toBe('file-secret')
     expect(make({ providers: { g: { client_secret: 'plain' } } }).clientSecret).toBe('plain')
+  })
+
+  test('may be in a file that PowerShell or an editor of Windows wrote', () => {
+    const text = '\ufeffgéheim\r\n'
+    for (const bytes of [Buffer.from(text), Buffer.from(text, 'utf16le'), Buffer.from(text, 'utf16le').swap16()])
+      expect(make({}, { clientSecretFile: write(bytes) }).clientSecret).toBe('géheim')
+  })
+
+  test('in another encoding is refused in words, and not repeated', async () => {
+    const path = write(Buffer.from('needle-é', 'latin1'))
+    const error = await errorOf(() => make({}, { clientSecretFile: path }))
+    expect(error.code).toBe('config_invalid')
+    expect(error.message).toContain('is not text in UTF-8, or in UTF-16 with a byte order mark')
+    expect(`${error.message} ${error.hint}`).not.toContain('needle')
   })
 
   test('whose file is missing is an error that names it', async () => {

@@ -1,8 +1,8 @@
 // A file that is replaced: whole or as it was, tried again while another program has it open.
-import { existsSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { replaceFile } from '../../../src/disk/replaceFile.ts'
+import { PATIENT_WAITS_MS, replaceFile } from '../../../src/disk/replaceFile.ts'
 import { tempFolder } from '../../fakes/tempFolder.ts'
 
 const folder = tempFolder()
@@ -55,6 +55,31 @@ describe('a file that another program has open', () => {
     expect(waits.reduce((sum, ms) => sum + ms, 0)).toBeLessThan(1_000)
     expect(readFileSync(path, 'utf8')).toBe('old')
     expect(beside(path)).toEqual([])
+  })
+
+  test('that a person’s program reads as it likes is waited for up to about 3 s', () => {
+    const { rename, wait, waits } = refusing('EBUSY', Number.POSITIVE_INFINITY)
+    const path = folder.fresh('busy.json')
+    expect(() => replaceFile(path, 'new', 0o600, { rename, wait, waitsMs: PATIENT_WAITS_MS })).toThrow('EBUSY')
+    const total = waits.reduce((sum, ms) => sum + ms, 0)
+    expect(total).toBeGreaterThan(2_500)
+    expect(total).toBeLessThan(3_500)
+  })
+
+  test('leaves no draft where the draft is in use too, and the first failure is told', () => {
+    const path = folder.fresh('busy.json')
+    const { rename, wait } = refusing('EBUSY', Number.POSITIVE_INFINITY)
+    let tries = 0
+    const remove = (draft: string) => {
+      if (++tries <= 3) throw failure('EPERM')
+      rmSync(draft)
+    }
+    expect(() => replaceFile(path, 'new', 0o600, { rename, wait, remove })).toThrow('EBUSY')
+    expect([tries, beside(path)]).toEqual([4, []])
+    const never = () => {
+      throw failure('EPERM')
+    }
+    expect(() => replaceFile(path, 'new', 0o600, { rename, wait, remove: never })).toThrow('EBUSY')
   })
 })
 

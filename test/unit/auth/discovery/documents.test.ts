@@ -18,18 +18,32 @@ import { json, respond, type Site } from '../../../fakes/fakeHttp.ts'
 import { codeOf, errorOf } from '../../../fakes/thrown.ts'
 
 describe('authorization server metadata is found at the next address', () => {
-  const FAULTY: readonly (readonly [string, Site])[] = [
-    ['a document of another issuer', () => json(metadata('https://other.example'))],
+  const INCOMPLETE: readonly (readonly [string, Site])[] = [
     ['a document without an issuer', () => json({ ...metadata(AS), issuer: undefined })],
-    ['a document without a token endpoint', () => json({ ...metadata(AS), token_endpoint: undefined })],
-    ['a document with an http endpoint', () => json(metadata(AS, { token_endpoint: 'http://as.example/token' }))],
-    ['a document without S256', () => json({ ...metadata(AS), code_challenge_methods_supported: undefined })],
+    ['a document whose issuer is no text', () => json({ ...metadata(AS), issuer: [AS] })],
+    ['a document without a token endpoint', () => json({ ...metadata(AS), token_endpoint: null })],
+    ['a document without an authorization endpoint', () => json({ ...metadata(AS), authorization_endpoint: '' })],
+    ['a document whose endpoint is no URL', () => json({ ...metadata(AS), token_endpoint: '/token' })],
   ]
-  test.each([...ANYTHING, ...FAULTY])('after %s', async (_, site) => {
+  test.each([...ANYTHING, ...INCOMPLETE])('after %s', async (_, site) => {
     const sites = { [PRM]: () => json(resource()), [AS + OAUTH]: site, [AS + OIDC]: () => json(metadata(AS)) }
     const { found, http } = run(sites)
     expect((await found).metadata.token_endpoint).toBe(`${AS}/token`)
     expect(http.urls).toEqual([PRM, AS + OAUTH, AS + OIDC])
+  })
+
+  test.each([
+    ['another issuer', { issuer: 'https://other.example' }, 'issuer_mismatch'],
+    ['its issuer with a slash', { issuer: `${AS}/` }, 'issuer_mismatch'],
+    ['an http endpoint', { token_endpoint: 'http://as.example/token' }, 'discovery_failed'],
+    ['an endpoint for the browser that is a file', { authorization_endpoint: 'file:///x' }, 'discovery_failed'],
+    ['no S256', { code_challenge_methods_supported: undefined }, 'pkce_unsupported'],
+    ['plain alone', { code_challenge_methods_supported: ['plain'] }, 'pkce_unsupported'],
+  ])('but not after a whole document with %s', async (_, more, code) => {
+    const sites = { [AS + OAUTH]: () => json(metadata(AS, more)), [AS + OIDC]: () => json(metadata(AS)) }
+    const { found, http } = run({ ...sites, [PRM]: () => json(resource()) })
+    expect(await codeOf(found)).toBe(code)
+    expect(http.urls).not.toContain(AS + OIDC)
   })
 
   test('also below the path of the issuer, against RFC 8414', async () => {

@@ -1,7 +1,7 @@
 // The table for a terminal: what it says, and that it fits.
 import { describe, expect, test } from 'vitest'
 import type { Account, StatusReport } from '../../../../src/cli/commands/status.ts'
-import { table } from '../../../../src/cli/terminal/statusTable.ts'
+import { keyPlace, table } from '../../../../src/cli/terminal/statusTable.ts'
 import { createStyle } from '../../../../src/cli/terminal/style.ts'
 
 const NOW = Date.parse('2026-01-01T00:00:00Z')
@@ -21,7 +21,12 @@ const ACCOUNT: Account = {
 }
 
 function shown(accounts: Account[], columns: number, exceptions: StatusReport['exceptions'] = []): string[] {
-  const kept = { secret_store: 'keychain', database: '/home/ada/oauth.db', driver: 'better-sqlite3' }
+  const kept = {
+    secret_store: 'keychain',
+    secret_store_reason: null,
+    database: '/home/ada/oauth.db',
+    driver: 'better-sqlite3',
+  }
   const report = { ...kept, exceptions, accounts }
   return table(report, NOW, createStyle({ isTTY: true, columns }, { NO_COLOR: '1' }))
 }
@@ -81,4 +86,11 @@ describe('the table', () => {
     expect(text).toContain('issuer "https://auth.example.com/" at "https://auth.example.com"')
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(columns)
   })
+})
+
+test('why the sealing key is in a file is said where it is known', () => {
+  expect(keyPlace({ secret_store: 'file', secret_store_reason: null })).toBe('file')
+  expect(keyPlace({ secret_store: 'file', secret_store_reason: 'a part is missing' })).toBe(
+    'file, because the keychain cannot be used: a part is missing',
+  )
 })

@@ -44,6 +44,25 @@ describe.skipIf(process.platform === 'win32')('a config file', () => {
     expect(readOwnFile(given(mode).path).text).toBe('log_level: warn\n')
   })
 
+  test('is read as the shells of Windows write it, and another encoding is refused in words', () => {
+    const { path } = given()
+    const text = 'mcp_server_url: https://mcp.example/Jörg\n'
+    const marked = `\ufeff${text}`
+    for (const bytes of [
+      Buffer.from(marked),
+      Buffer.from(marked, 'utf16le'),
+      Buffer.from(marked, 'utf16le').swap16(),
+    ]) {
+      writeFileSync(path, bytes)
+      expect(readOwnFile(path).text).toBe(text)
+    }
+    for (const bytes of [Buffer.from(text, 'utf16le'), Buffer.from(text, 'latin1')]) {
+      writeFileSync(path, bytes)
+      expect(refusal(path).code).toBe('config_invalid')
+      expect(refusal(path).message).toContain('is not text in UTF-8, or in UTF-16 with a byte order mark')
+    }
+  })
+
   test.each([0o602, 0o606, 0o620, 0o660, 0o664, 0o666, 0o777])(
     'that others can write (%o) is refused, with owner, mode and what to do',
     (mode) => {

@@ -16,7 +16,7 @@ function setUp(taken: readonly string[] = []) {
   const leases = createFakeLeases()
   const clock = createFakeClock()
   const onCallback = async () => ({ kind: 'invalid_state' }) as const
-  const answer = (...uris: string[]) => answerOneOf({ listener, leases, clock, onCallback }, uris)
+  const answer = (...uris: string[]) => answerOneOf({ listener, leases, clock, onCallback }, uris, 'nothing')
   const later = async () => {
     await clock.whenSleeping(1)
     clock.advance(200)
@@ -100,6 +100,39 @@ describe('the callback port', () => {
     const { answer, listener } = setUp()
     listener.hold(Promise.reject(new BridgeError('internal')))
     expect(await codeOf(answer(ONE, TWO))).toBe('internal')
+  })
+})
+
+describe('where the system keeps the ports for itself', () => {
+  const reserved = () => new BridgeError('port_in_use', { message: 'reserved', details: { system: 'EACCES' } })
+  const free = (port: number) => `http://localhost:${port}/auth/callback`
+  const from = (taken: readonly string[], failure: () => BridgeError, otherwise: 'any free port' | 'nothing') => {
+    const listener = createFakeCallbackListener(taken, failure)
+    const onCallback = async () => ({ kind: 'invalid_state' }) as const
+    const options = { listener, leases: createFakeLeases(), clock: createFakeClock(), onCallback }
+    return answerOneOf(options, [ONE, TWO], otherwise)
+  }
+
+  test('a client that is registered on the way gets any free port', async () => {
+    expect((await from([ONE, TWO], reserved, 'any free port')).redirectUri).toBe(free(50_000))
+    expect((await from([ONE, TWO, free(50_000)], reserved, 'any free port')).redirectUri).toBe(free(50_001))
+  })
+
+  test('a port that is free is taken first', async () => {
+    expect((await from([ONE], reserved, 'any free port')).redirectUri).toBe(TWO)
+  })
+
+  test('a client that was registered by hand gets none', async () => {
+    expect(await codeOf(from([ONE, TWO], reserved, 'nothing'))).toBe('port_in_use')
+  })
+
+  test('ports that other programs use are an error as before', async () => {
+    expect(await codeOf(from([ONE, TWO], () => new BridgeError('port_in_use'), 'any free port'))).toBe('port_in_use')
+  })
+
+  test('it ends where no port is free for long', async () => {
+    const all = [ONE, TWO, ...[0, 1, 2, 3, 4].map((more) => free(50_000 + more))]
+    expect(await codeOf(from(all, reserved, 'any free port'))).toBe('port_in_use')
   })
 })
 

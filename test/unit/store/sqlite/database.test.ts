@@ -1,8 +1,8 @@
 // Opening the database: settings, faults, and a file that is no database any more.
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { openDatabase, openUnmigrated } from '../../../../src/store/sqlite/database.ts'
+import { openDatabase, openUnmigrated, setAside } from '../../../../src/store/sqlite/database.ts'
 import { tempFolder } from '../../../fakes/tempFolder.ts'
 import { codeOf, errorOf } from '../../../fakes/thrown.ts'
 
@@ -145,6 +145,21 @@ describe('a file that is not a database', () => {
     const aside: string[] = []
     openDatabase(file, (path) => aside.push(path)).close()
     expect(aside).toHaveLength(1)
+  })
+
+  test.each(['', '-wal', '-shm'])('of which %j is in use keeps all its names: they belong together', async (busy) => {
+    const file = broken('d')
+    const ends = ['', '-wal', '-shm']
+    for (const end of ends) writeFileSync(file + end, end)
+    const rename: typeof renameSync = (from, to) => {
+      if (from === file + busy) throw Object.assign(new Error('EBUSY'), { code: 'EBUSY' })
+      renameSync(from, to)
+    }
+    const error = await errorOf(() => setAside(file, rename))
+    expect(error.code).toBe('database_unreachable')
+    expect(error.message).toContain('another program has it open (EBUSY)')
+    expect(error.hint).toContain('Quit the hosts')
+    for (const end of ends) expect(readFileSync(file + end, 'utf8')).toBe(end)
   })
 
   test('but empty is a new one', () => {

@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { CallbackPage } from '../../../../src/records.ts'
-import { callbackServer } from '../../../../src/system/callback/server.ts'
+import { callbackServer, notAllowed } from '../../../../src/system/callback/server.ts'
 import { createGate } from '../../../fakes/gate.ts'
 import { ask, freePort, silentListener } from '../../../fakes/loopback.ts'
 import { codeOf, errorOf } from '../../../fakes/thrown.ts'
@@ -227,4 +227,20 @@ describe('a port', () => {
     expect((await asking).status).toBe(200)
     await closing
   })
+})
+
+test('a port that Windows has reserved is told with the command that lists them', () => {
+  const { code, message, hint } = notAllowed(new URL('http://localhost:8080/cb'), undefined, 'win32')
+  expect(code).toBe('port_in_use')
+  expect(message).toBe('The callback address localhost:8080 cannot be used: Windows has reserved its port (EACCES).')
+  expect(hint).toContain('netsh interface ipv4 show excludedportrange protocol=tcp')
+  expect(notAllowed(new URL('http://localhost:80/cb'), undefined, 'linux').hint).not.toContain('netsh')
+})
+
+test.each(['localhost', '127.0.0.1', '[::1]'])('a free port of %s can be listened on', async (host) => {
+  const uri = await callbackServer.onFreePort(`http://${host}:8080/cb?x=1`)
+  expect(uri).toMatch(/:\d+\/cb\?x=1$/)
+  expect(new URL(uri).port).not.toBe('8080')
+  const { close } = await callbackServer.listen(uri, async () => ({ kind: 'invalid_state' }))
+  await close()
 })

@@ -38,6 +38,15 @@ describe('a pin', () => {
     expect(readdirSync(state)).toEqual([pin.path.slice(state.length + 1)])
   })
 
+  test('that cannot be read is an error, and not the first use of a database', async () => {
+    const state = folder.fresh('state')
+    const pin = createKeyPin(state, DATABASE)
+    mkdirSync(pin.path, { recursive: true, mode: 0o600 })
+    expect(await codeOf(() => pin.known())).toBe('database_unreachable')
+    expect(await codeOf(() => pin.add('one'))).toBe('database_unreachable')
+    expect(readdirSync(state)).toHaveLength(1)
+  })
+
   test.skipIf(process.platform === 'win32')('is private, and is not read through a link', async () => {
     const state = folder.fresh('state')
     const pin = createKeyPin(state, DATABASE)

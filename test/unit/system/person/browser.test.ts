@@ -146,17 +146,21 @@ describe.skipIf(process.platform === 'win32')('the opener', () => {
 
 describe('the system’s browser', () => {
   /** What would be started on a system of another kind. */
-  function recorder(environment: NodeJS.ProcessEnv, surroundings: { platform: NodeJS.Platform; wsl: boolean }) {
+  function recorder(
+    environment: NodeJS.ProcessEnv,
+    surroundings: { platform: NodeJS.Platform; wsl: boolean },
+    { program, exit = 0 }: { program?: string; exit?: number } = {},
+  ) {
     const started: { program: string; words: readonly string[]; options: SpawnOptions }[] = []
     const start = ((program: string, words: readonly string[], options: SpawnOptions) => {
       started.push({ program, words, options })
       const child = Object.assign(new EventEmitter(), { unref: () => undefined })
-      queueMicrotask(() => child.emit('exit', 0))
+      queueMicrotask(() => child.emit('exit', exit))
       return child
     }) as unknown as typeof spawn
     return {
       started,
-      browser: createBrowser({ program: undefined, environment, surroundings, start, find: (name) => name }),
+      browser: createBrowser({ program, environment, surroundings, start, find: (name) => name }),
     }
   }
 
@@ -187,6 +191,44 @@ describe('the system’s browser', () => {
       expect(new URL(started[0]?.words.at(-1) ?? '').href).toBe(url.href)
     }
   })
+
+  test.each(['win32', 'linux', 'darwin'] as const)('on %s is not told to hide its window', async (platform) => {
+    const { started, browser } = recorder({}, { platform, wsl: false })
+    await browser.open(new URL(AUTHORIZE))
+    expect(started[0]?.options.windowsHide).toBe(false)
+  })
+
+  test.each([
+    'surf.cmd',
+    'C:\\surf\\surf.cmd',
+    'C:\\surf\\surf.BAT',
+    '"C:\\a b\\surf.cmd"',
+    'surf.ps1',
+    'C:\\Users\\ann\\Surf.lnk',
+    'surf.vbs',
+  ])('on Windows is not the script or link %s, which is browser_failed in words', async (program) => {
+    const { started, browser } = recorder({}, { platform: 'win32', wsl: false }, { program })
+    const error = await errorOf(browser.open(new URL(AUTHORIZE)))
+    expect(error.code).toBe('browser_failed')
+    expect(error.message).toContain('it is a script or a link, for which Windows needs a shell')
+    expect(error.hint).toContain('.exe')
+    expect(started).toEqual([])
+  })
+
+  test('on Windows may be named in the quotes that cmd keeps', async () => {
+    const { started, browser } = recorder({}, { platform: 'win32', wsl: false }, { program: '"C:\\a b\\surf.exe"' })
+    await browser.open(new URL(AUTHORIZE))
+    expect(started[0]?.program).toBe('C:\\a b\\surf.exe')
+  })
+
+  test.each(['explorer', 'explorer.exe', 'C:\\Windows\\explorer.exe'])(
+    '%s has opened it although it ends with 1',
+    async (program) => {
+      const { started, browser } = recorder({}, { platform: 'win32', wsl: false }, { program, exit: 1 })
+      await browser.open(new URL(AUTHORIZE))
+      expect(started).toHaveLength(1)
+    },
+  )
 
   test.each(['win32', 'linux', 'darwin'] as const)('on %s is never started by cmd or PowerShell', (platform) => {
     const openers = [true, false].flatMap((wsl) => systemOpeners({ platform, wsl }, {}))

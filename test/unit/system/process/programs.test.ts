@@ -75,4 +75,16 @@ describe('a program of the system', () => {
     expect(findProgram('D:\\x\\tool.exe', all)).toBe('D:\\x\\tool.exe')
     expect(withSafePath(windows('.;C:\\ff', []))).toEqual({ Path: 'C:\\ff' })
   })
+  test.each([
+    ['surf', 'C:\\surf\\surf.exe'],
+    ['C:\\surf\\surf', 'C:\\surf\\surf.exe'],
+    ['C:\\surf\\surf.exe', 'C:\\surf\\surf.exe'],
+    ['C:\\surf\\com', 'C:\\surf\\com.com'],
+    ['C:\\surf\\nothing', 'C:\\surf\\nothing'],
+    ['C:\\surf\\plain', 'C:\\surf\\plain'],
+  ])('on Windows %s is %s, as Windows adds the ending', (name, path) => {
+    const there = ['C:\\surf\\surf.exe', 'C:\\surf\\com.com', 'C:\\surf\\plain']
+    const windows = machine('', there, { platform: 'win32', environment: { Path: 'C:\\surf' }, home: 'C:\\Users\\ann' })
+    expect(findProgram(name, { ...windows, folder: 'D:\\cloned' })).toBe(path)
+  })
 })
