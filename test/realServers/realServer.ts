@@ -22,6 +22,10 @@ export interface RealServer {
   readonly token: string
   /** Of its revocation endpoint, if it has one that takes the tokens of our client. */
   readonly revoke?: string
+  /** Its tokens live for a minute at least. */
+  readonly longLived?: true
+  /** That it has forgotten a client it says to a person who has logged in, and to nobody before. */
+  readonly hidesForgotten?: true
 }
 
 interface Answered {

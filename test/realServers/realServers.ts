@@ -24,6 +24,7 @@ export const SERVERS: readonly RealServer[] = [
     program: 'betterAuth14',
     register: '/api/auth/mcp/register',
     token: '/api/auth/mcp/token',
+    hidesForgotten: true,
   },
   {
     title: 'better-auth 1.7',
@@ -32,7 +33,13 @@ export const SERVERS: readonly RealServer[] = [
     token: '/api/auth/oauth2/token',
     revoke: '/api/auth/oauth2/revoke',
   },
-  { title: 'workers-oauth-provider in workerd', program: 'cloudflare', register: '/register', token: '/token' },
+  {
+    title: 'workers-oauth-provider in workerd',
+    program: 'cloudflare',
+    register: '/register',
+    token: '/token',
+    longLived: true,
+  },
   nodeOAuth('public clients', { METHOD: 'none' }),
   nodeOAuth('client_secret_basic', { METHOD: 'client_secret_basic' }),
   nodeOAuth('client_secret_post', { METHOD: 'client_secret_post' }),

@@ -73,5 +73,5 @@ function formOf(/** @type {string} */ page) {
     const name = / name="([^"]*)"/.exec(tag)?.[1]
     if (name !== undefined) fields.set(name, / value="([^"]*)"/.exec(tag)?.[1] ?? '')
   }
-  return { action, fields }
+  return { action: action.replaceAll('&amp;', '&'), fields }
 }

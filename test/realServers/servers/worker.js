@@ -1,4 +1,4 @@
-// Runs in workerd: @cloudflare/workers-oauth-provider with an MCP server of one tool, a key-value store in memory, and a person who says yes.
+// Runs in workerd: @cloudflare/workers-oauth-provider with an MCP server of one tool, a key-value store in memory, and a page that asks.
 import { OAuthProvider } from '@cloudflare/workers-oauth-provider'
 
 const kept = new Map()
@@ -30,6 +30,7 @@ function resultOf({ method, params }) {
       serverInfo: { name: 'worker', version: '1.0.0' },
     }
   if (method === 'tools/list') return { tools: [echo] }
+  if (method !== 'tools/call') return {}
   return { content: [{ type: 'text', text: `Echo: ${params.arguments.message}` }] }
 }
 
@@ -42,11 +43,16 @@ const apiHandler = {
   },
 }
 
+const consent = ({ url }) =>
+  `<!doctype html><form method="post" action="${new URL(url).search.replaceAll('&', '&amp;')}"><button>Allow</button></form>`
+
 const defaultHandler = {
   async fetch(request, env) {
     if (new URL(request.url).pathname !== '/authorize') return new Response(null, { status: 404 })
     try {
-      const asked = await env.OAUTH_PROVIDER.parseAuthRequest(request)
+      const asked = await env.OAUTH_PROVIDER.parseAuthRequest(new Request(request.url))
+      // A yes ends the grants that this client had before, so it takes a person.
+      if (request.method !== 'POST') return new Response(consent(request), { headers: { 'content-type': 'text/html' } })
       const { redirectTo } = await env.OAUTH_PROVIDER.completeAuthorization({
         request: asked,
         userId: 'alice',
