@@ -1,8 +1,8 @@
 // One server entry of a host's file: what we write for a bridge, and how we recognize our own entries.
 import { isAbsolute, resolve } from 'node:path'
 import { present } from '../present.ts'
+import type { JsonObject } from './format/jsonText.ts'
 import type { Host } from './hosts.ts'
-import type { JsonObject } from './jsonText.ts'
 
 /** How this program is started without npx: absolute paths. */
 export interface Program {

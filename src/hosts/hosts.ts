@@ -1,11 +1,25 @@
 // The supported hosts: where each stores its MCP servers, on each system.
-import { existsSync } from 'node:fs'
-import { homedir } from 'node:os'
-import { posix, win32 } from 'node:path'
 import { BridgeError } from '../errors.ts'
 import { quote } from '../redaction/text.ts'
+import { claudeDesktop } from './claudeDesktop.ts'
+import { hasFile, type Machine, pathOf, settingsFolder } from './machine.ts'
 
-export const HOSTS = ['claude-desktop', 'claude-code', 'cursor', 'vscode', 'windsurf'] as const
+export const HOSTS = [
+  'claude-desktop',
+  'claude-code',
+  'cursor',
+  'vscode',
+  'windsurf',
+  'codex',
+  'gemini-cli',
+  'opencode',
+  'zed',
+  'cline',
+  'lm-studio',
+  'goose',
+  'warp',
+  'junie',
+] as const
 export type HostName = (typeof HOSTS)[number]
 
 export interface Host {
@@ -13,10 +27,17 @@ export interface Host {
   readonly title: string
   /** Absolute path of its config file; it need not exist. */
   readonly path: string
+  /** Where the host sees the file of `path` as long as that does not exist. */
+  readonly seenAt?: string
+  /** Why it is this path, where others exist. */
+  readonly note?: string
+  readonly format: 'json' | 'toml' | 'yaml'
   /** Key of the object that holds its servers. */
-  readonly key: 'mcpServers' | 'servers'
-  /** VS Code and Claude Code want to be told the transport. */
-  readonly type?: 'stdio'
+  readonly key: 'mcpServers' | 'servers' | 'mcp' | 'context_servers' | 'mcp_servers' | 'extensions'
+  /** Hosts that want to be told the transport; OpenCode calls it local. */
+  readonly type?: 'stdio' | 'local'
+  /** How it names the members of an entry; as in most hosts, if there is none. */
+  readonly shape?: 'opencode' | 'goose'
   /** What a person must do so that the host notices the change. */
   readonly afterwards: string
   /** Folders or files that are there where the host is installed, or was started once. */
@@ -24,19 +45,6 @@ export interface Host {
   /** Whether one of them is there. */
   readonly isThere: () => boolean
 }
-
-/** The machine a host runs on. */
-export interface Machine {
-  readonly platform: NodeJS.Platform
-  readonly home: string
-  readonly environment: NodeJS.ProcessEnv
-}
-
-export const thisMachine = (environment: NodeJS.ProcessEnv): Machine => ({
-  platform: process.platform,
-  home: homedir(),
-  environment,
-})
 
 /** @throws BridgeError usage */
 export function findHost(word: string | undefined, machine: Machine): Host {
@@ -49,38 +57,44 @@ export function findHost(word: string | undefined, machine: Machine): Host {
 }
 
 export function allHosts(machine: Machine): Host[] {
-  return hostsOf(machine).map((host) => ({ ...host, isThere: () => host.traces.some((path) => existsSync(path)) }))
+  const has = hasFile(machine)
+  return [...firstHosts(machine), ...moreHosts(machine)].map((host) => ({
+    ...host,
+    isThere: () => host.traces.some((path) => has(path)),
+  }))
 }
 
-function hostsOf(machine: Machine): Omit<Host, 'isThere'>[] {
+type Place = Omit<Host, 'isThere'>
+
+const restart = (title: string) => `Quit ${title} and start it again.`
+const JSON_SERVERS = { format: 'json', key: 'mcpServers' } as const
+
+function firstHosts(machine: Machine): Place[] {
   const { home, environment } = machine
-  const { join } = machine.platform === 'win32' ? win32 : posix
+  const { join } = pathOf(machine)
   const settings = settingsFolder(machine)
   const claude = environment.CLAUDE_CONFIG_DIR || home
-  const restart = (title: string) => `Quit ${title} and start it again.`
-  const servers = 'mcpServers' as const
   return [
     {
+      ...JSON_SERVERS,
       name: 'claude-desktop',
       title: 'Claude Desktop',
-      key: servers,
       afterwards: restart('Claude Desktop'),
-      path: join(settings, 'Claude', 'claude_desktop_config.json'),
-      traces: [join(settings, 'Claude')],
+      ...claudeDesktop(machine),
     },
     {
+      ...JSON_SERVERS,
       name: 'claude-code',
       title: 'Claude Code',
-      key: servers,
       type: 'stdio',
       afterwards: restart('Claude Code'),
       path: join(claude, '.claude.json'),
       traces: [join(claude, '.claude.json'), join(home, '.claude')],
     },
     {
+      ...JSON_SERVERS,
       name: 'cursor',
       title: 'Cursor',
-      key: servers,
       afterwards: 'Enable the server in Cursor’s MCP settings.',
       path: join(home, '.cursor', 'mcp.json'),
       traces: [join(home, '.cursor')],
@@ -88,6 +102,7 @@ function hostsOf(machine: Machine): Omit<Host, 'isThere'>[] {
     {
       name: 'vscode',
       title: 'VS Code',
+      format: 'json',
       key: 'servers',
       type: 'stdio',
       afterwards: 'Start it with “MCP: List Servers”.',
@@ -95,9 +110,9 @@ function hostsOf(machine: Machine): Omit<Host, 'isThere'>[] {
       traces: [join(settings, 'Code')],
     },
     {
+      ...JSON_SERVERS,
       name: 'windsurf',
       title: 'Windsurf',
-      key: servers,
       afterwards: 'Refresh the servers in Windsurf’s MCP settings.',
       path: join(home, '.codeium', 'windsurf', 'mcp_config.json'),
       traces: [join(home, '.codeium', 'windsurf')],
@@ -105,9 +120,99 @@ function hostsOf(machine: Machine): Omit<Host, 'isThere'>[] {
   ]
 }
 
-/** Where programs of this system keep a person's settings. */
-function settingsFolder({ platform, home, environment }: Machine): string {
-  if (platform === 'darwin') return posix.join(home, 'Library', 'Application Support')
-  if (platform === 'win32') return environment.APPDATA || win32.join(home, 'AppData', 'Roaming')
-  return environment.XDG_CONFIG_HOME || posix.join(home, '.config')
+function moreHosts(machine: Machine): Place[] {
+  const { platform, home, environment } = machine
+  const { join } = pathOf(machine)
+  const settings = settingsFolder(machine)
+  // These three look there on macOS too, and OpenCode on Windows.
+  const dotConfig = (platform !== 'darwin' && environment.XDG_CONFIG_HOME) || join(home, '.config')
+  const codex = environment.CODEX_HOME || join(home, '.codex')
+  const gemini = join(environment.GEMINI_CLI_HOME || home, '.gemini')
+  const opencode = join(environment.XDG_CONFIG_HOME || join(home, '.config'), 'opencode')
+  const zed = platform === 'win32' ? join(settings, 'Zed') : join(dotConfig, 'zed')
+  const cline = join(settings, 'Code', 'User', 'globalStorage', 'saoudrizwan.claude-dev')
+  const goose = platform === 'win32' ? join(settings, 'Block', 'goose', 'config') : join(dotConfig, 'goose')
+  const withComments = join(opencode, 'opencode.jsonc')
+  return [
+    {
+      name: 'codex',
+      title: 'Codex',
+      format: 'toml',
+      key: 'mcp_servers',
+      afterwards: restart('Codex'),
+      path: join(codex, 'config.toml'),
+      traces: [codex],
+    },
+    {
+      ...JSON_SERVERS,
+      name: 'gemini-cli',
+      title: 'Gemini CLI',
+      afterwards: restart('Gemini CLI'),
+      path: join(gemini, 'settings.json'),
+      traces: [gemini],
+    },
+    {
+      name: 'opencode',
+      title: 'OpenCode',
+      format: 'json',
+      key: 'mcp',
+      type: 'local',
+      shape: 'opencode',
+      afterwards: restart('OpenCode'),
+      path: hasFile(machine)(withComments) ? withComments : join(opencode, 'opencode.json'),
+      traces: [opencode],
+    },
+    {
+      name: 'zed',
+      title: 'Zed',
+      format: 'json',
+      key: 'context_servers',
+      afterwards: 'Zed starts it as soon as the file is saved.',
+      path: join(zed, 'settings.json'),
+      traces: [zed],
+    },
+    {
+      ...JSON_SERVERS,
+      name: 'cline',
+      title: 'Cline',
+      afterwards: 'Cline, in VS Code, starts it as soon as the file is saved.',
+      path: join(cline, 'settings', 'cline_mcp_settings.json'),
+      traces: [cline],
+    },
+    {
+      ...JSON_SERVERS,
+      name: 'lm-studio',
+      title: 'LM Studio',
+      afterwards: 'Enable the server in LM Studio, in the tab Program.',
+      path: join(home, '.lmstudio', 'mcp.json'),
+      traces: [join(home, '.lmstudio')],
+    },
+    {
+      name: 'goose',
+      title: 'Goose',
+      format: 'yaml',
+      key: 'extensions',
+      type: 'stdio',
+      shape: 'goose',
+      afterwards: 'Start a new session in Goose.',
+      path: join(goose, 'config.yaml'),
+      traces: [goose],
+    },
+    {
+      ...JSON_SERVERS,
+      name: 'warp',
+      title: 'Warp',
+      afterwards: restart('Warp'),
+      path: join(home, '.warp', '.mcp.json'),
+      traces: [join(home, '.warp')],
+    },
+    {
+      ...JSON_SERVERS,
+      name: 'junie',
+      title: 'JetBrains Junie',
+      afterwards: 'Enable the server in the MCP settings of Junie.',
+      path: join(home, '.junie', 'mcp', 'mcp.json'),
+      traces: [join(home, '.junie')],
+    },
+  ]
 }

@@ -1,7 +1,7 @@
 // Reads a host's entry that starts mcp-remote: the server, its headers and its OAuth settings, with secrets turned into variables.
 import { present } from '../present.ts'
 import { isSecretHeader, isSecretUrl } from '../redaction/names.ts'
-import type { JsonObject } from './jsonText.ts'
+import type { JsonObject } from './format/jsonText.ts'
 import { remoteCommand } from './remoteCommand.ts'
 import { adviceOn, isNeedless, type Option, splitOptions, transportOf, valuesOf } from './remoteOptions.ts'
 

@@ -3,8 +3,8 @@
 import { BridgeError } from '../errors.ts'
 import { quote } from '../redaction/text.ts'
 import { ourWords } from './entry.ts'
+import type { JsonObject } from './format/jsonText.ts'
 import type { Host } from './hosts.ts'
-import type { JsonObject } from './jsonText.ts'
 import { mcpRemoteServer } from './mcpRemote.ts'
 
 /** What makes two entries the same: what a person would call one sign-in. */

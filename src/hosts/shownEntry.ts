@@ -1,6 +1,6 @@
 // An entry of a host's file as a person may see it: without what may be a secret in its words and variables.
 import { isSecretHeader, isSecretUrl } from '../redaction/names.ts'
-import type { JsonObject } from './jsonText.ts'
+import type { JsonObject } from './format/jsonText.ts'
 
 const HIDDEN = '[hidden]'
 

@@ -3,7 +3,8 @@ import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:f
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, test } from 'vitest'
-import { HOSTS } from '../../src/hosts/hosts.ts'
+import { serversOf } from '../../src/hosts/hostFile.ts'
+import { findHost, HOSTS } from '../../src/hosts/hosts.ts'
 import { makeHome } from '../servers/home.ts'
 import { PROGRAM, spawnHost } from '../servers/host.ts'
 import { PATIENCE } from '../servers/patience.ts'
@@ -24,14 +25,36 @@ describe('install', () => {
     expect([code, stdout]).toEqual([0, ''])
     const path = /: (\/.*)$/m.exec(stderr)?.[1] ?? ''
     expect(path.startsWith(home.path)).toBe(true)
-    const { mcpServers, servers } = JSON.parse(readFileSync(path, 'utf8'))
-    expect((mcpServers ?? servers).example).toMatchObject({
+    const place = findHost(host, { platform: process.platform, home: home.path, environment: {} })
+    expect(serversOf(place, readFileSync(path, 'utf8')).example).toMatchObject({
       command: process.execPath,
       args: [PROGRAM, URL],
       env: { MCP_OAUTH_BRIDGE_HOME: home.environment.MCP_OAUTH_BRIDGE_HOME },
     })
     expect(stderr).toMatch(new RegExp(`Sign in once: .*mcp-oauth-bridge(.js)? login ${URL}`))
     expect((await home.command(['install', host, URL])).stderr).toContain('already has this server')
+    const removed = await home.command(['uninstall', host, URL])
+    expect(removed.code, removed.stderr).toBe(0)
+    expect(serversOf(place, readFileSync(path, 'utf8'))).toEqual({})
+  })
+
+  test('--print shows the entry for any host, or in the words of one, and writes nothing', async () => {
+    home = makeHome()
+    const any = await home.command(['install', '--print', URL, '--profile', 'p'])
+    expect([any.code, any.stderr]).toEqual([0, ''])
+    expect(JSON.parse(any.stdout).mcpServers.example).toMatchObject({
+      command: process.execPath,
+      args: [PROGRAM, URL, '--profile', 'p'],
+    })
+    const codex = await home.command(['install', 'codex', URL, '--name', 'mine', '--print'])
+    expect([codex.code, codex.stdout.split('\n')[0]]).toEqual([0, '[mcp_servers.mine]'])
+    const goose = await home.command(['install', 'goose', URL, '--print'])
+    expect(goose.stdout).toMatch(/^extensions:\n {2}example:\n/)
+    for (const path of ['.cursor', '.codex', '.config/goose']) expect(existsSync(join(home.path, path))).toBe(false)
+    const secret = await home.command(['install', '--print', URL, '--header', 'X-Api-Key:canary-1'])
+    expect([secret.code, secret.stdout, secret.stderr.includes('canary-1')]).toEqual([2, '', false])
+    const nothing = await home.command(['install', 'cursor', '--print'])
+    expect([nothing.code, nothing.stderr.includes('No server was given')]).toEqual([2, true])
   })
 
   test('keeps what is there, makes one backup, and uninstall brings the file back', async () => {

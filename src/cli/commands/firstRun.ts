@@ -4,7 +4,8 @@ import { dirname } from 'node:path'
 import { readOwnFile } from '../../config/file/ownFile.ts'
 import { ownConfigFile } from '../../config/load.ts'
 import { BridgeError } from '../../errors.ts'
-import { allHosts, type Host, thisMachine } from '../../hosts/hosts.ts'
+import { allHosts, type Host } from '../../hosts/hosts.ts'
+import { thisMachine } from '../../hosts/machine.ts'
 import { ownCommand } from '../../ownCommand.ts'
 import { quote } from '../../redaction/text.ts'
 import { isSecure } from '../../secureUrl.ts'
@@ -93,4 +94,5 @@ async function askHost(asking: Asking, { stderr }: ProcessIO, hosts: readonly Ho
   }
 }
 
-const isHere = ({ path, name }: Host): boolean => existsSync(name === 'claude-code' ? path : dirname(path))
+const isHere = ({ path, name, isThere }: Host): boolean =>
+  name === 'claude-code' ? existsSync(path) : existsSync(dirname(path)) || isThere()

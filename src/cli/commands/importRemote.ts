@@ -7,9 +7,11 @@ import { addToMap, parseYaml } from '../../config/file/yamlText.ts'
 import { ownConfigFile } from '../../config/load.ts'
 import { defaultPaths } from '../../config/paths.ts'
 import { asBridgeError, BridgeError } from '../../errors.ts'
-import { changeFile, difference, readIfThere, textIfReadable } from '../../hosts/changeFile.ts'
-import { allHosts, type Host, type Machine, thisMachine } from '../../hosts/hosts.ts'
-import { readJson } from '../../hosts/jsonText.ts'
+import { changeFile, difference, textIfReadable } from '../../hosts/changeFile.ts'
+import type { JsonObject } from '../../hosts/format/jsonText.ts'
+import { dataOf, textOf, usualEntries } from '../../hosts/hostFile.ts'
+import { allHosts, type Host } from '../../hosts/hosts.ts'
+import { type Machine, thisMachine } from '../../hosts/machine.ts'
 import { mcpRemoteServer, type NameVariable, ownName, type RemoteServer } from '../../hosts/mcpRemote.ts'
 import { remoteCommand } from '../../hosts/remoteCommand.ts'
 import { ownCommand } from '../../ownCommand.ts'
@@ -73,12 +75,13 @@ function freeNames(environment: NodeJS.ProcessEnv, config: string): NameVariable
 
 function serversIn(host: Host, nameVariable: NameVariable, { stderr }: ProcessIO): Found[] {
   try {
-    const read = readJson(readIfThere(host.path))
-    if ('fault' in read) throw new BridgeError('host_config_invalid', { message: `${host.path}: ${read.fault}.` })
+    const data = dataOf(host, textOf(host))
     // Claude Code also keeps servers by project.
-    const projects = Object.values((read.value.projects ?? {}) as Record<string, Record<string, unknown>>)
-    const maps = [read.value[host.key], ...projects.map((project) => project?.[host.key])]
-    const entries = maps.flatMap((map) => (typeof map === 'object' && map !== null ? Object.entries(map) : []))
+    const projects = Object.values((data.projects ?? {}) as Record<string, Record<string, unknown>>)
+    const maps = [data[host.key], ...projects.map((project) => project?.[host.key])]
+    const entries = maps.flatMap((map) =>
+      typeof map === 'object' && map !== null ? Object.entries(usualEntries(host, map as JsonObject)) : [],
+    )
     return entries.flatMap(([name, entry]) => {
       if (remoteCommand(entry) === 'unclear') tellUnclear(stderr, host, name)
       const server = mcpRemoteServer(name, entry, { nameVariable, readFile: textIfReadable })

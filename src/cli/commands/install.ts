@@ -3,10 +3,12 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Config, Flags } from '../../config/config.ts'
 import { loadConfig, ownConfigFile } from '../../config/load.ts'
 import { BridgeError } from '../../errors.ts'
-import { changeFile, difference, readIfThere, textIfReadable } from '../../hosts/changeFile.ts'
+import { changeFile, difference, textIfReadable } from '../../hosts/changeFile.ts'
 import { entryFor, mergedEntry, nameFor, ourWords, type Program } from '../../hosts/entry.ts'
-import { findHost, type Host, thisMachine } from '../../hosts/hosts.ts'
-import { isTwice, type JsonObject, readJson, writeJson } from '../../hosts/jsonText.ts'
+import type { JsonObject } from '../../hosts/format/jsonText.ts'
+import { serversOf, shownAlone, textOf, withServer } from '../../hosts/hostFile.ts'
+import { findHost, HOSTS, type Host } from '../../hosts/hosts.ts'
+import { thisMachine } from '../../hosts/machine.ts'
 import { mcpRemoteServer, OWN_NAME } from '../../hosts/mcpRemote.ts'
 import { type Identity, placementOf, sameAddress } from '../../hosts/placement.ts'
 import { shownEntry } from '../../hosts/shownEntry.ts'
@@ -53,20 +55,19 @@ export async function install(
     const profile = line.flags.profile === undefined ? '' : ` --profile ${shellQuote(line.flags.profile)}`
     io.stderr.write(`Sign in once: ${ownCommand('login', shellQuote(target))}${profile}\n`)
   }
+  if (line.has('print')) return print(line, io, program)
   const [hostWord, target] = line.words
   const host = findHost(hostWord, thisMachine(io.environment))
   if (target === undefined) throw usage('No server was given.', ownCommand('install', host.name, '<url | server-name>'))
-  const before = readIfThere(host.path)
+  const before = textOf(host)
   const servers = serversOf(host, before)
   const config = await checkedTarget(target, line.flags, {
     ...io,
     environment: { ...heldBy(servers), ...io.environment },
   })
   const words = wordsFor(target, line, io)
-  const asked = line.options.findLast((option) => option.name === 'name')?.value
   const usual = entryName(target, config)
-  const chosen = asked ?? usual
-  if (!/^[\w-]{1,64}$/.test(chosen)) throw usage(`The name ${quote(chosen)} may contain only A-Z, a-z, 0-9, _ and -.`)
+  const asked = askedName(line, usual)
 
   const wanted = { target, profile: undefined, config: undefined, ...identityOf(words), url: config.server?.url }
   const { name, old } = placementOf(host, servers, wanted, { asked, usual }, identityOf)
@@ -76,14 +77,14 @@ export async function install(
     await tellNext(config, target)
     return 0
   }
-  const after = writeJson(before, [host.key, name], entry)
+  const after = withServer(host, before, name, entry)
   if (line.has('dry-run')) return show(io, host, before, after)
   tellPinned(io, host, entry, ownConfigFile(line.flags.config, io.environment, io.folder))
   if (old) tellDifference(io, old, entry)
   const isThere = host.isThere()
   if (!line.has('yes') && isAtTerminal(io)) await askToAdd(io, host, old !== undefined)
   const what = old ? `Replaced ${quote(name)} in ${host.title}` : `Added ${quote(name)} to ${host.title}`
-  tellChange(io, what, host.path, changeFile(host.path, after))
+  tellChange(io, what, host, changeFile(host.path, after))
   const notes = notesOn([program.node, program.script, ...words])
   if (!isThere)
     notes.unshift(
@@ -95,12 +96,36 @@ export async function install(
   return 0
 }
 
+/** Writes nothing: the entry of a host, or with a server alone the one that most hosts have. */
+async function print(line: CommandLine, io: ProcessIO, program: Program): Promise<number> {
+  const machine = thisMachine(io.environment)
+  const [first, second] = line.words
+  const isHost = HOSTS.some((name) => name === first)
+  if (second === undefined && (first === undefined || isHost))
+    throw usage('No server was given.', ownCommand('install', '--print', '<url | server-name>'))
+  const target = second ?? first ?? ''
+  const host = findHost(second === undefined ? 'cursor' : first, machine)
+  const words = wordsFor(target, line, io)
+  const usual = entryName(target, await checkedTarget(target, line.flags, io))
+  const entry = entryFor(host, program, words, io.environment)
+  io.stdout.write(`${shownAlone(host, askedName(line, usual) ?? usual, entry).trimEnd()}\n`)
+  return 0
+}
+
+/** @throws BridgeError usage: no host would take the name */
+function askedName(line: CommandLine, usual: string): string | undefined {
+  const asked = line.options.findLast((option) => option.name === 'name')?.value
+  const chosen = asked ?? usual
+  if (!/^[\w-]{1,64}$/.test(chosen)) throw usage(`The name ${quote(chosen)} may contain only A-Z, a-z, 0-9, _ and -.`)
+  return asked
+}
+
 export async function uninstall(line: CommandLine, io: ProcessIO): Promise<number> {
   const [hostWord, target] = line.words
   const host = findHost(hostWord, thisMachine(io.environment))
   if (target === undefined)
     throw usage('No server was given.', ownCommand('uninstall', host.name, '<url | server-name>'))
-  const before = readIfThere(host.path)
+  const before = textOf(host)
   const servers = serversOf(host, before)
   const ours = Object.entries(servers).filter(([, entry]) => ourWords(entry) !== undefined)
   const chosen = ours.filter(([name, entry]) => name === target || (ourWords(entry) ?? []).some(sameAs(target)))
@@ -113,10 +138,10 @@ export async function uninstall(line: CommandLine, io: ProcessIO): Promise<numbe
       `Entries of mcp-oauth-bridge: ${ours.map(([name]) => name).join(', ') || 'none'}.`,
     )
   }
-  const after = chosen.reduce((text, [name]) => writeJson(text, [host.key, name], undefined), before)
+  const after = chosen.reduce((text, [name]) => withServer(host, text, name, undefined), before)
   if (line.has('dry-run')) return show(io, host, before, after)
   const names = chosen.map(([name]) => quote(name)).join(', ')
-  tellChange(io, `Removed ${names} from ${host.title}`, host.path, changeFile(host.path, after))
+  tellChange(io, `Removed ${names} from ${host.title}`, host, changeFile(host.path, after))
   io.stderr.write(`${host.title} stops using it when it is started again. Nobody was signed out.\n`)
   for (const [, entry] of chosen) {
     const started = identityOf(ourWords(entry) ?? [])
@@ -152,17 +177,6 @@ function checkedTarget(target: string, { config, profile, allowHttp }: Flags, io
 
 const entryName = (target: string, config: Config) =>
   config.server?.name ?? (URL.canParse(target) ? nameFor(target) : target)
-
-/** @throws BridgeError host_config_invalid */
-function serversOf(host: Host, text: string): JsonObject {
-  const read = readJson(text)
-  const wrong = (why: string) => new BridgeError('host_config_invalid', { message: `${host.path}: ${why}.` })
-  if ('fault' in read) throw wrong(read.fault)
-  if (Object.hasOwn(read.value, host.key) && isTwice(text, host.key)) throw wrong(`${host.key} stands there twice`)
-  const servers = read.value[host.key] ?? {}
-  if (typeof servers !== 'object' || Array.isArray(servers)) throw wrong(`${host.key} is not an object`)
-  return servers as JsonObject
-}
 
 const sameAs = (target: string) => (word: string) => sameAddress(word, target)
 
@@ -200,8 +214,9 @@ async function askToAdd(io: ProcessIO, { title }: Host, isReplaced: boolean): Pr
   throw new BridgeError('declined', { hint: 'Nothing was written.' })
 }
 
-function tellChange({ stderr }: ProcessIO, what: string, path: string, backup: string | undefined): void {
+function tellChange({ stderr }: ProcessIO, what: string, { path, note }: Host, backup: string | undefined): void {
   stderr.write(`${what}: ${path}\n`)
+  if (note !== undefined) stderr.write(`note: ${note}\n`)
   if (backup !== undefined) stderr.write(`Backup: ${backup}\n`)
 }
 

@@ -17,7 +17,7 @@ export function wordsFor(
   if (URL.canParse(target) && isSecretUrl(target)) throw exposed('The URL')
   const file = ownConfigFile(flags.config, environment, folder)
   const isDefault = file === undefined || file === join(defaultPaths(environment).config, 'config.yaml')
-  const passed = options.filter(({ name }) => !['name', 'dry-run', 'yes', 'config'].includes(name))
+  const passed = options.filter(({ name }) => !['name', 'dry-run', 'print', 'yes', 'config'].includes(name))
   return [target, ...passed.flatMap((option) => wordsOf(option, folder)), ...(isDefault ? [] : ['--config', file])]
 }
 

@@ -90,6 +90,7 @@ export const HELP: Readonly<Record<Command, CommandHelp>> = {
       [`install claude-desktop ${URL}`, 'name the entry after the server'],
       ['install vscode work --dry-run', 'show the change only'],
       [`install cursor ${URL} --name files`, 'use another name'],
+      [`install --print ${URL}`, 'show the entry for any other host'],
     ],
   },
   uninstall: {

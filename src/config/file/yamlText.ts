@@ -1,5 +1,5 @@
 // YAML text ↔ plain data, with the line and column of everything; the only file that imports yaml.
-import { type Document, isCollection, isMap, isPair, isScalar, LineCounter, parseDocument, visit } from 'yaml'
+import { Document, isCollection, isMap, isPair, isScalar, LineCounter, parseDocument, visit } from 'yaml'
 
 export interface YamlText {
   /** The data, anew at each call; `scalar` may replace texts. */
@@ -61,3 +61,6 @@ function offsetOf(document: Document, path: readonly PropertyKey[]): { key: numb
   const node = document.getIn(path as string[], true) as { range?: [number, number, number] } | undefined
   return { key: node?.range?.[0] ?? 0, value: node?.range?.[0] ?? 0 }
 }
+
+/** `value` as YAML, one member a line, without a line break at its end. */
+export const asYaml = (value: unknown): string => new Document(value).toString({ lineWidth: 0 }).trimEnd()

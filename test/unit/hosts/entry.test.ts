@@ -1,8 +1,8 @@
 // The written entry: a host gets every word as it was meant, on every system and through cmd.exe.
 import { describe, expect, test } from 'vitest'
 import { entryFor, nameFor, ourWords } from '../../../src/hosts/entry.ts'
+import { readJson, writeJson } from '../../../src/hosts/format/jsonText.ts'
 import { findHost, type HostName } from '../../../src/hosts/hosts.ts'
-import { readJson, writeJson } from '../../../src/hosts/jsonText.ts'
 
 const host = (name: HostName) => findHost(name, { platform: 'linux', home: '/h', environment: {} })
 const WINDOWS = {

@@ -21,7 +21,7 @@ describe('help', () => {
   })
 
   test.each(['install', 'uninstall'] as const)('of %s names the hosts', (command) => {
-    expect(helpText(command)).toContain('Hosts: claude-desktop, claude-code, cursor, vscode, windsurf')
+    expect(helpText(command)).toContain('Hosts: claude-desktop, claude-code, cursor, vscode, windsurf, codex')
   })
 
   test.each(COMMANDS)('of %s has examples, and each is a valid command line', (command) => {

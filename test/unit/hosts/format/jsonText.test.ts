@@ -1,6 +1,6 @@
 // JSON with comments, changed in place.
 import { describe, expect, test } from 'vitest'
-import { readJson, writeJson } from '../../../src/hosts/jsonText.ts'
+import { readJson, writeJson } from '../../../../src/hosts/format/jsonText.ts'
 
 const ENTRY = { command: '/usr/bin/node', args: ['a'] }
 const FULL = `{

@@ -8,7 +8,7 @@ import {
   parseTree,
   printParseErrorCode,
 } from 'jsonc-parser'
-import { present } from '../present.ts'
+import { present } from '../../present.ts'
 
 export type JsonObject = Readonly<Record<string, unknown>>
 

@@ -1,0 +1,108 @@
+// Changes one entry of a map in a host's YAML file in place, by its lines: all other bytes are kept.
+import { asYaml, parseYaml } from '../../config/file/yamlText.ts'
+import { blockAdded, blockReplaced, eolOf, type Lines } from './blocks.ts'
+import type { JsonObject } from './jsonText.ts'
+import { isOnlyChange } from './onlyChange.ts'
+
+export function readYaml(text: string): { value: JsonObject } | { fault: string } {
+  const { faults, toData } = parseYaml(text)
+  const [fault] = faults
+  if (fault) return { fault: `line ${fault.place}: ${fault.message}` }
+  const value = toData()
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return { fault: 'it is not an object' }
+  return { value: value as JsonObject }
+}
+
+/** `text` with `value` as `name` in the map `key`; undefined removes it. undefined: the file has it in a form that is not known. */
+export function writeYaml(text: string, key: string, name: string, value: JsonObject | undefined): string | undefined {
+  const after = value === undefined ? without(text, key, name) : written(text, key, name, value)
+  return after !== undefined && isOnlyChange([readYaml(text), readYaml(after)], [key, name], value) ? after : undefined
+}
+
+function written(text: string, key: string, name: string, value: JsonObject): string | undefined {
+  const map = mapOf(text, key)
+  if (map === undefined) return blockAdded(text, asYaml({ [key]: { [name]: value } }))
+  const block = indented(asYaml({ [name]: value }), map.indent)
+  const own = linesAt(text, [key, name], map)
+  if (own) return blockReplaced(text, own, block)
+  const head = text.split('\n')[map.start] ?? ''
+  const isEmpty = /^[^#]*:\s*(\{\s*\}|null|~)\s*(#.*)?$/.test(head)
+  // An empty map in braces becomes one of lines.
+  const open = isEmpty ? blockReplaced(text, { start: map.start, end: map.start + 1 }, emptied(head)) : text
+  return inserted(open, map.end, block)
+}
+
+const emptied = (head: string) => head.replace(/\r$/, '').replace(/:\s*(\{\s*\}|null|~)/, ':')
+
+/** The last one leaves an empty map: a key without a value would be another type. */
+function without(text: string, key: string, name: string): string | undefined {
+  const map = mapOf(text, key)
+  const own = map && linesAt(text, [key, name], map)
+  if (!own) return undefined
+  const { value } = readYaml(text) as { value: JsonObject }
+  const rest = removedLines(text, own)
+  if (Object.keys(value[key] as JsonObject).length > 1) return rest
+  const head = text.split('\n')[map.start] ?? ''
+  const empty = head
+    .replace(/\r$/, '')
+    .replace(/:([^\S\r\n]*)(#.*)?$/, (_, space, more = '') => `: {}${more && `${space}${more}`}`)
+  return blockReplaced(rest, { start: map.start, end: map.start + 1 }, empty)
+}
+
+function removedLines(text: string, { start, end }: Lines): string {
+  const lines = text.split('\n')
+  const isLast = end === lines.length
+  lines.splice(start, end - start)
+  return isLast ? lines.join('\n').replace(/\r$/, '') : lines.join('\n')
+}
+
+function inserted(text: string, at: number, block: string): string {
+  const lines = text.split('\n')
+  const eol = eolOf(text)
+  const own = block.replaceAll('\n', eol).split('\n')
+  if (at >= lines.length) return `${text}${eol}${own.join('\n')}`
+  lines.splice(at, 0, ...(eol === '\r\n' ? [...own.slice(0, -1), `${own.at(-1)}\r`] : own))
+  return lines.join('\n')
+}
+
+interface Map extends Lines {
+  /** Before the names of its entries. */
+  readonly indent: string
+}
+
+/** The lines of the map `key`, its own line first. */
+function mapOf(text: string, key: string): Map | undefined {
+  const { value } = readYaml(text) as { value: JsonObject }
+  if (!Object.hasOwn(value, key)) return undefined
+  const own = linesAt(text, [key])
+  if (!own) return undefined
+  const [first] = Object.keys((value[key] ?? {}) as JsonObject)
+  const place = first === undefined ? undefined : columnOf(text, [key, first])
+  return { ...own, indent: ' '.repeat(place?.column ?? 2) }
+}
+
+function columnOf(text: string, path: readonly string[]) {
+  const [line = 0, column = 0] = parseYaml(text).keyAt(path).split(':').map(Number)
+  return { line: line - 1, column: column - 1 }
+}
+
+/** The line of a key, and those below it that stand further to the right; undefined: it is not there, or inside braces. */
+function linesAt(text: string, path: readonly string[], inside?: Lines): Lines | undefined {
+  const { value } = readYaml(text) as { value: JsonObject }
+  const parent = path.slice(0, -1).reduce<unknown>((from, key) => (from as JsonObject | undefined)?.[key], value)
+  if (typeof parent !== 'object' || parent === null || !Object.hasOwn(parent, path.at(-1) ?? '')) return undefined
+  const { line: start, column } = columnOf(text, path)
+  const lines = text.split('\n')
+  if ((lines[start] ?? '').slice(0, column).trim() !== '' || (inside && start <= inside.start)) return undefined
+  let end = start + 1
+  for (let at = end; at < lines.length; at++) {
+    const line = lines[at] ?? ''
+    const indent = /^ */.exec(line)?.[0].length ?? 0
+    if (/^\s*(#.*)?$/.test(line)) continue
+    if (indent <= column) break
+    end = at + 1
+  }
+  return { start, end }
+}
+
+const indented = (block: string, indent: string) => block.replace(/^(?=.)/gm, indent)
