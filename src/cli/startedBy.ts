@@ -66,7 +66,8 @@ const byPath = ({ script, node, platform }: Start): string =>
     .join(' ')
     .replace(/^"/, platform === 'win32' ? '& "' : '"')
 
-const isCached = (script: string) => /[\\/](_npx|dlx[^\\/]*|bunx-[^\\/]*)[\\/]/.test(script)
+/** Whether it is in the cache of npx or its like, which may be emptied at any time. */
+export const isCached = (script: string) => /[\\/](_npx|dlx[^\\/]*|bunx-[^\\/]*)[\\/]/.test(script)
 
 function realOf(path: string): string | undefined {
   try {

@@ -60,6 +60,12 @@ export function ourWords(entry: unknown): string[] | undefined {
   return at === -1 ? undefined : args.slice(at + 1)
 }
 
+/** The version manager whose folder a Node is in: it goes when that version is removed. undefined: none is known. */
+export function versionManagerOf(node: string): string | undefined {
+  const found = /[\\/]\.?(nvm|fnm|fnm_multishells|volta|mise|asdf|nodenv|Cellar)[\\/]/i.exec(node)?.[1]
+  return found === 'Cellar' ? 'Homebrew' : found?.replace('_multishells', '').toLowerCase()
+}
+
 /** A name every host takes: `mcp.example.com` → `example`. */
 export function nameFor(url: string): string {
   const labels = new URL(url).hostname.split('.').filter((label) => !/^(mcp|www|api)$/.test(label))

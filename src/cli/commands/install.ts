@@ -19,7 +19,8 @@ import type { ProcessIO } from '../process.ts'
 import { startAsking } from '../terminal/ask.ts'
 import { isAtTerminal } from '../terminal/tty.ts'
 import { type CommandLine, parseCommandLine } from '../words/args.ts'
-import { wordsFor } from '../words/entryWords.ts'
+import { notesOn, wordsFor } from '../words/entryWords.ts'
+import { removeUnusedCopies } from './unusedCopies.ts'
 
 const usage = (message: string, hint?: string) =>
   new BridgeError('usage', { message, ...(hint === undefined ? {} : { hint }) })
@@ -40,13 +41,18 @@ function identityOf(words: readonly string[]): Identity | undefined {
   }
 }
 
+/** `make`: makes what `script` names, if it is a private copy. */
+export interface Installed extends Program {
+  readonly make?: () => void
+}
+
 /** Whether somebody is signed in to the server of such a config. */
 type IsSignedIn = (config: Config, io: ProcessIO, line: CommandLine) => Promise<boolean>
 
 export async function install(
   line: CommandLine,
   io: ProcessIO,
-  program: Program,
+  program: Installed,
   isSignedIn: IsSignedIn,
 ): Promise<number> {
   const tellNext = async (config: Config, target: string) => {
@@ -73,6 +79,7 @@ export async function install(
   const { name, old } = placementOf(host, servers, wanted, { asked, usual }, identityOf)
   const entry = mergedEntry(old && withItsVariables(name, old), entryFor(host, program, words, io.environment))
   if (isDeepStrictEqual(old, entry)) {
+    program.make?.()
     io.stderr.write(`${host.title} already has this server, as ${quote(name)}. Nothing was changed.\n`)
     await tellNext(config, target)
     return 0
@@ -83,6 +90,7 @@ export async function install(
   if (old) tellDifference(io, old, entry)
   const isThere = host.isThere()
   if (!line.has('yes') && isAtTerminal(io)) await askToAdd(io, host, old !== undefined)
+  program.make?.()
   const what = old ? `Replaced ${quote(name)} in ${host.title}` : `Added ${quote(name)} to ${host.title}`
   tellChange(io, what, host, changeFile(host.path, after))
   const notes = notesOn([program.node, program.script, ...words])
@@ -98,6 +106,7 @@ export async function install(
 
 /** Writes nothing: the entry of a host, or with a server alone the one that most hosts have. */
 async function print(line: CommandLine, io: ProcessIO, program: Program): Promise<number> {
+  if (line.has('pin')) throw usage('--print changes no file, and --pin makes one.')
   const machine = thisMachine(io.environment)
   const [first, second] = line.words
   const isHost = HOSTS.some((name) => name === first)
@@ -143,6 +152,7 @@ export async function uninstall(line: CommandLine, io: ProcessIO): Promise<numbe
   const names = chosen.map(([name]) => quote(name)).join(', ')
   tellChange(io, `Removed ${names} from ${host.title}`, host, changeFile(host.path, after))
   io.stderr.write(`${host.title} stops using it when it is started again. Nobody was signed out.\n`)
+  removeUnusedCopies(io)
   for (const [, entry] of chosen) {
     const started = identityOf(ourWords(entry) ?? [])
     if (!started) continue
@@ -226,19 +236,4 @@ function tellDifference({ stderr }: ProcessIO, old: JsonObject, entry: JsonObjec
   stderr.write(
     `It replaces the entry of this server:\n${lines.map((text) => `  ${withoutControls(text)}`).join('\n')}\n`,
   )
-}
-
-function notesOn(words: readonly string[]): string[] {
-  const cached = words.some((word) => /[\\/]_npx[\\/]/.test(word))
-  const special = process.platform === 'win32' && words.slice(2).some((word) => /[\s"%&|<>^!]/.test(word))
-  return [
-    ...(cached
-      ? ['this copy is in the npx cache and may be deleted. Install it permanently and run this command again.']
-      : []),
-    ...(special
-      ? [
-          'a host that starts servers through cmd.exe may split these arguments. Add the server to config.yaml and use its name.',
-        ]
-      : []),
-  ]
 }

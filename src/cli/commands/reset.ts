@@ -10,12 +10,14 @@ import { whileInUse } from '../../disk/replaceFile.ts'
 import { whyRefused } from '../../disk/whyRefused.ts'
 import { asBridgeError, BridgeError } from '../../errors.ts'
 import { keychainItems } from '../../store/sealing/sealingKey.ts'
+import { pinnedFolder } from '../../system/files/pinnedCopy.ts'
 import { keyPinFile } from '../../system/keychain/keyPin.ts'
 import { fileHolders } from '../../system/process/fileUsers.ts'
 import type { ProcessIO } from '../process.ts'
 import { startAsking } from '../terminal/ask.ts'
 import { isAtTerminal } from '../terminal/tty.ts'
 import type { CommandLine } from '../words/args.ts'
+import { hostsOf } from './unusedCopies.ts'
 
 export async function reset(
   { config, storage }: Pick<App, 'config' | 'storage'>,
@@ -24,7 +26,8 @@ export async function reset(
 ): Promise<number> {
   const { stderr } = io
   const pin = keyPinFile(defaultPaths(io.environment).state, config.database)
-  const files = [...filesOf(config), ...(existsSync(pin) ? [pin] : [])]
+  const copies = pinnedFolder(config.dataFolder)
+  const files = [...filesOf(config), ...(existsSync(pin) ? [pin] : []), ...(copies === undefined ? [] : [copies])]
   if (files.length === 0) {
     stderr.write('There is nothing to remove.\n')
     return 0
@@ -34,11 +37,18 @@ export async function reset(
   refuseWhileInUse(config)
   // Read first, deleted last: while the database exists, its key must too.
   const items = itemsOf(config, storage)
-  for (const file of files) {
+  const users = copies === undefined ? [] : hostsOf(copies, io.environment)
+  for (const file of files.filter((one) => one !== copies)) {
     remove(file)
     stderr.write(`Removed ${file}\n`)
   }
   await removeKeychainItems(storage, items, io)
+  // Last: this process may run from it.
+  if (copies !== undefined) {
+    remove(copies)
+    stderr.write(`Removed ${copies}\n`)
+  }
+  for (const { title } of users) stderr.write(`note: ${title} starts that copy. Run install for it again.\n`)
   stderr.write('All sign-ins are deleted. The config files are unchanged.\n')
   return 0
 }
@@ -46,7 +56,7 @@ export async function reset(
 /** @throws BridgeError database_locked: Windows cannot delete an open file */
 function remove(file: string): void {
   try {
-    whileInUse(() => rmSync(file, { force: true }))
+    whileInUse(() => rmSync(file, { force: true, recursive: true }))
   } catch (cause) {
     throw new BridgeError('database_locked', {
       message: `${file} cannot be removed: ${whyRefused(cause)}.`,

@@ -9,6 +9,7 @@ import type { ProviderRules } from '../../providerRules.ts'
 import type { AccountSummary, TokenKey } from '../../records.ts'
 import { loginCommand } from '../../redaction/shownUrl.ts'
 import { withoutControls, withoutQueries } from '../../redaction/text.ts'
+import { olderCopies } from '../../system/files/pinnedCopy.ts'
 import { printableJson } from '../../system/log/printable.ts'
 import type { ProcessIO } from '../process.ts'
 import { describeException, keyPlace, remaining, table } from '../terminal/statusTable.ts'
@@ -49,7 +50,7 @@ const LOOK_MS = 500
 type Parts = Pick<App, 'config' | 'clock' | 'storage' | 'oauth'>
 
 export async function status(app: Parts, line: CommandLine, io: ProcessIO): Promise<number> {
-  const { clock } = app
+  const { clock, config } = app
   const { stdout, environment } = io
   const page = async () => {
     const report = await statusReport(app, line.server !== undefined)
@@ -59,6 +60,8 @@ export async function status(app: Parts, line: CommandLine, io: ProcessIO): Prom
       : plain(report, clock.now())
     return `${lines.join('\n')}\n`
   }
+  const older = olderCopies(config.dataFolder, io.version)
+  if (older !== undefined) io.stderr.write(`note: ${older} Run install --pin again for the hosts that start it.\n`)
   let shown = await page()
   if (!line.has('watch')) {
     stdout.write(shown)

@@ -102,6 +102,7 @@ export const OPTIONS = {
   json: { for: REPORTING, help: 'machine-readable output' },
   name: { value: 'NAME', for: ['install'], help: 'name of the entry in the host' },
   'dry-run': { for: WRITING, help: 'show the change without writing it' },
+  pin: { for: ['install'], help: 'let the host start a private copy of this program, in the data folder' },
   print: { for: ['install'], help: 'print the entry and change no file; without a host, as most hosts have it' },
   watch: { for: ['status'], help: 'show every change until Ctrl-C' },
   output: { value: 'FILE', for: ['support-bundle'], help: 'where to write it' },

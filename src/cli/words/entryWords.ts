@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import { ownConfigFile } from '../../config/load.ts'
 import { defaultPaths } from '../../config/paths.ts'
 import { BridgeError } from '../../errors.ts'
+import { versionManagerOf } from '../../hosts/entry.ts'
 import { isSecretHeader, isSecretUrl } from '../../redaction/names.ts'
 import { quote } from '../../redaction/text.ts'
 import type { ProcessIO } from '../process.ts'
@@ -17,7 +18,7 @@ export function wordsFor(
   if (URL.canParse(target) && isSecretUrl(target)) throw exposed('The URL')
   const file = ownConfigFile(flags.config, environment, folder)
   const isDefault = file === undefined || file === join(defaultPaths(environment).config, 'config.yaml')
-  const passed = options.filter(({ name }) => !['name', 'dry-run', 'print', 'yes', 'config'].includes(name))
+  const passed = options.filter(({ name }) => !['name', 'dry-run', 'print', 'pin', 'yes', 'config'].includes(name))
   return [target, ...passed.flatMap((option) => wordsOf(option, folder)), ...(isDefault ? [] : ['--config', file])]
 }
 
@@ -37,3 +38,19 @@ const exposed = (what: string) =>
     message: `${what} looks like a secret. Do not store secrets in the host’s file.`,
     hint: 'Add the server to config.yaml, with the secret as a variable, headers_file or client_secret_file. Then install it by its name there.',
   })
+
+/** What a person should know about this command: Node, the program, and the words for it. */
+export function notesOn(words: readonly string[]): string[] {
+  const manager = versionManagerOf(words[0] ?? '')
+  const special = process.platform === 'win32' && words.slice(2).some((word) => /[\s"%&|<>^!]/.test(word))
+  return [
+    ...(manager === undefined
+      ? []
+      : [`this Node belongs to ${manager}. After you remove this version of Node, run this command again.`]),
+    ...(special
+      ? [
+          'a host that starts servers through cmd.exe may split these arguments. Add the server to config.yaml and use its name.',
+        ]
+      : []),
+  ]
+}

@@ -2,6 +2,7 @@
 import { bareHost } from '../../bareHost.ts'
 import { asBridgeError } from '../../errors.ts'
 import { withoutQueries } from '../../redaction/text.ts'
+import { olderCopies } from '../../system/files/pinnedCopy.ts'
 import { createProxyFor } from '../../system/http/proxy.ts'
 import { namedPrograms, openerPath } from '../../system/person/browser.ts'
 import { type Machine, thisMachine } from '../../system/process/programs.ts'
@@ -12,11 +13,13 @@ import { fail, failed, type Outcome, pass, warn } from '../report/finding.ts'
 export const versions: Check = {
   name: 'versions',
   about: 'machine',
-  async run({ version, environment }) {
+  async run({ version, environment, config: { dataFolder } }) {
     const text = `mcp-oauth-bridge ${version}, Node ${process.versions.node}, ${process.platform} ${process.arch}`
     const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
     const supported = (major === 20 && minor >= 18) || (major === 22 && minor >= 14) || major > 22
     if (!supported) return warn(`${text}.`, 'Use Node 20.18.1 or a later 20.x, or 22.14 or later.')
+    const older = olderCopies(dataFolder, version)
+    if (older !== undefined) return warn(`${text}. ${older}`, 'Run install --pin again for the hosts that start it.')
     const set = weakening(environment)
     return set.length === 0
       ? pass(`${text}.`)

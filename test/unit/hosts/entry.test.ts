@@ -1,6 +1,6 @@
 // The written entry: a host gets every word as it was meant, on every system and through cmd.exe.
 import { describe, expect, test } from 'vitest'
-import { entryFor, nameFor, ourWords } from '../../../src/hosts/entry.ts'
+import { entryFor, nameFor, ourWords, versionManagerOf } from '../../../src/hosts/entry.ts'
 import { readJson, writeJson } from '../../../src/hosts/format/jsonText.ts'
 import { findHost, type HostName } from '../../../src/hosts/hosts.ts'
 
@@ -132,4 +132,19 @@ test.each([
   ['https://example.com/', 'example'],
 ])('the entry for %s is named %s', (url, name) => {
   expect(nameFor(url)).toBe(name)
+})
+
+test.each([
+  ['/home/ann/.nvm/versions/node/v22.14.0/bin/node', 'nvm'],
+  ['C:\\Users\\Ann\\AppData\\Roaming\\nvm\\v22.14.0\\node.exe', 'nvm'],
+  ['/home/ann/.local/share/fnm/node-versions/v22.14.0/installation/bin/node', 'fnm'],
+  ['C:\\Users\\Ann\\AppData\\Local\\fnm_multishells\\1_2\\node.exe', 'fnm'],
+  ['/home/ann/.volta/tools/image/node/22.14.0/bin/node', 'volta'],
+  ['/home/ann/.local/share/mise/installs/node/22/bin/node', 'mise'],
+  ['/home/ann/.asdf/installs/nodejs/22.14.0/bin/node', 'asdf'],
+  ['/opt/homebrew/Cellar/node/26.1.0/bin/node', 'Homebrew'],
+  ['/usr/bin/node', undefined],
+  ['C:\\Program Files\\nodejs\\node.exe', undefined],
+])('the Node %s belongs to %s', (node, manager) => {
+  expect(versionManagerOf(node)).toBe(manager)
 })

@@ -1,0 +1,135 @@
+// Private copies of this program in the data folder: a host starts one by its full path, whatever happens to npx's cache or a global installation.
+import { createHash, randomUUID } from 'node:crypto'
+import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { basename, dirname, join, relative } from 'node:path'
+import { BridgeError } from '../../errors.ts'
+import { ensurePrivateFolder } from './private.ts'
+
+/** What a copy has of the package; the rest is for people. */
+const PARTS = ['bin', 'dist', 'docs', 'package.json']
+const FOLDER = 'program'
+
+export interface PinnedCopy {
+  readonly folder: string
+  readonly version: string
+}
+
+/** What Node starts in the copy of the program that `script` belongs to. */
+export function pinnedScript(script: string, data: string): string {
+  const root = dirname(dirname(script))
+  const all = join(data, FOLDER)
+  if (dirname(root) === all) return script
+  // Two builds of one version differ.
+  return join(all, `${manifestOf(root).version}-${contentOf(root)}`, 'bin', basename(script))
+}
+
+/** Makes the copy if it is not there; others stay, because processes may run them. @throws BridgeError database_unreachable */
+export function pinProgram(script: string, data: string): void {
+  const root = dirname(dirname(script))
+  const copied = pinnedScript(script, data)
+  if (existsSync(copied)) return
+  const folder = dirname(dirname(copied))
+  const all = dirname(folder)
+  const { optionalDependencies = {} } = manifestOf(root)
+  ensurePrivateFolder(data)
+  ensurePrivateFolder(all)
+  const draft = join(all, `.${randomUUID()}`)
+  try {
+    const options = { recursive: true, dereference: true } as const
+    for (const part of PARTS) if (existsSync(join(root, part))) cpSync(join(root, part), join(draft, part), options)
+    for (const [name, from] of packagesOf(root, Object.keys(optionalDependencies)))
+      cpSync(from, join(draft, 'node_modules', name), { ...options, filter: (path) => isNeeded(relative(from, path)) })
+    renameSync(draft, folder)
+  } catch (cause) {
+    // Another process was faster.
+    if (existsSync(copied)) return
+    throw new BridgeError('database_unreachable', { message: `${folder} cannot be written.`, cause })
+  } finally {
+    rmSync(draft, { recursive: true, force: true })
+  }
+}
+
+/** Sources and leftovers of a compiler are several times as large as the program. */
+const isNeeded = (path: string) =>
+  !/^(deps|src|node_modules|build[\\/](deps|Release[\\/](\.deps|obj|obj\.target|.*\.a|test_extension\.node)))$/.test(
+    path,
+  )
+
+export function pinnedCopies(data: string): PinnedCopy[] {
+  const all = join(data, FOLDER)
+  return namesIn(all)
+    .filter((name) => !name.startsWith('.'))
+    .map((name) => ({ folder: join(all, name), version: name.replace(/-[\da-f]{12}$/, '') }))
+}
+
+/** The folder of all copies, if it is there. */
+export const pinnedFolder = (data: string): string | undefined =>
+  existsSync(join(data, FOLDER)) ? join(data, FOLDER) : undefined
+
+/** Resolves to whether it is gone: Windows keeps what a process runs. */
+export function removePinned(folder: string): boolean {
+  try {
+    rmSync(folder, { recursive: true, force: true })
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** What `status` and `doctor` say about copies that are older than `version`; undefined: there are none. */
+export function olderCopies(data: string, version: string): string | undefined {
+  const older = pinnedCopies(data).filter((copy) => isOlder(copy.version, version))
+  if (older.length === 0) return undefined
+  return `The private copy ${older.map(({ folder }) => folder).join(', ')} is older than this program (${version}).`
+}
+
+function isOlder(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((version) => (version.split(/[-+]/)[0] ?? '').split('.').map(Number))
+  for (const at of [0, 1, 2]) {
+    const [left = 0, right = 0] = [a?.[at], b?.[at]]
+    if (left !== right) return left < right
+  }
+  return false
+}
+
+interface Manifest {
+  readonly version: string
+  readonly dependencies?: Readonly<Record<string, string>>
+  readonly optionalDependencies?: Readonly<Record<string, string>>
+}
+
+const manifestOf = (root: string): Manifest => JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+
+function contentOf(root: string): string {
+  const hash = createHash('sha256')
+  for (const name of namesIn(join(root, 'dist')))
+    if (name.endsWith('.js')) hash.update(name).update(readFileSync(join(root, 'dist', name)))
+  return hash.digest('hex').slice(0, 12)
+}
+
+/** Packages with what they need in turn, where Node finds them from `root`; what is not installed is left out. */
+function packagesOf(root: string, names: readonly string[], found = new Map<string, string>()): Map<string, string> {
+  for (const name of names) {
+    // It fetches binaries while npm installs.
+    const from = found.has(name) || name === 'prebuild-install' ? undefined : placeOf(root, name)
+    if (from === undefined) continue
+    found.set(name, from)
+    const { dependencies = {}, optionalDependencies = {} } = manifestOf(from)
+    packagesOf(from, Object.keys({ ...dependencies, ...optionalDependencies }), found)
+  }
+  return found
+}
+
+function placeOf(from: string, name: string): string | undefined {
+  const place = join(from, 'node_modules', name)
+  if (existsSync(join(place, 'package.json'))) return place
+  return dirname(from) === from ? undefined : placeOf(dirname(from), name)
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder).sort()
+  } catch {
+    return []
+  }
+}
