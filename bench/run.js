@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { bigMessages } from './bigMessages.js'
 import { coldStart } from './coldStart.js'
 import { ends } from './ends.js'
+import { hostStart } from './hostStart.js'
 import { latency } from './latency.js'
 import { look } from './look.js'
 import { manyProcesses } from './manyProcesses.js'
@@ -31,6 +32,11 @@ if (only === 'network') {
 
 if (only === 'look') {
   console.log(await look({ rounds: size(25, 7) }))
+  process.exit()
+}
+
+if (only === 'hostStart') {
+  console.log(await hostStart(await startStage(), { rounds: size(15, 5) }))
   process.exit()
 }
 

@@ -67,6 +67,8 @@ export async function startStage() {
   return {
     url,
     bearer: BEARER,
+    /** Of every contender's process. */
+    world,
     /** Starts a contender's process. */
     spawn: {
       direct: () => start([...profile('direct'), fileOf('./direct.js')], known),
