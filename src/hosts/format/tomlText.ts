@@ -6,12 +6,19 @@ import { isOnlyChange } from './onlyChange.ts'
 
 export function readToml(text: string): { value: JsonObject } | { fault: string } {
   try {
-    return { value: parse(withoutBom(text)) }
+    return { value: usual(parse(withoutBom(text))) as JsonObject }
   } catch (thrown) {
     const { line, message } = thrown as { line?: number; message: string }
     const [, what = message] = /^Invalid TOML document: (.*)/.exec(message) ?? []
     return { fault: line === undefined ? what : `line ${line}: ${what}` }
   }
+}
+
+/** The parser's objects have no prototype, which makes them differ from others with the same members. */
+function usual(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(usual)
+  if (typeof value !== 'object' || value === null || value instanceof Date) return value
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, usual(inner)]))
 }
 
 /** `text` with `value` as the table `[key.name]`; undefined removes it. undefined: the file has it in a form that is not known. */

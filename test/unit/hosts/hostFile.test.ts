@@ -1,4 +1,5 @@
 // A host's file of any format: what is written is what the host reads, and everything else keeps its bytes.
+import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { parse as parseToml } from 'smol-toml'
 import { describe, expect, test } from 'vitest'
@@ -97,6 +98,19 @@ describe('what a host reads after install', () => {
     const entry = { ...ENTRY, env: ENV }
     expect(serversOf(host(name), withServer(host(name), '', 'new', entry)).new).toMatchObject(entry)
   })
+})
+
+test.each(HOSTS)('%s gives an entry that is strictly the same, so that it is not written twice', (name) => {
+  const entry = { ...ENTRY, env: ENV }
+  const text = withServer(host(name), '', 'new', entry)
+  const read = serversOf(host(name), text).new as typeof entry
+  expect(isDeepStrictEqual({ ...read, ...entry }, read)).toBe(true)
+})
+
+test('a date of a TOML entry stays a date when the entry is replaced', () => {
+  const text = '[mcp_servers.old]\ncommand = "x"\nsince = 2026-02-01\n'
+  const old = serversOf(host('codex'), text).old as object
+  expect(withServer(host('codex'), text, 'old', { ...old, command: 'y' })).toContain('since = 2026-02-01\n')
 })
 
 describe('the rest of the file', () => {
