@@ -38,25 +38,6 @@ describe('install', () => {
     expect(serversOf(place, readFileSync(path, 'utf8'))).toEqual({})
   })
 
-  test('--print shows the entry for any host, or in the words of one, and writes nothing', async () => {
-    home = makeHome()
-    const any = await home.command(['install', '--print', URL, '--profile', 'p'])
-    expect([any.code, any.stderr]).toEqual([0, ''])
-    expect(JSON.parse(any.stdout).mcpServers.example).toMatchObject({
-      command: process.execPath,
-      args: [PROGRAM, URL, '--profile', 'p'],
-    })
-    const codex = await home.command(['install', 'codex', URL, '--name', 'mine', '--print'])
-    expect([codex.code, codex.stdout.split('\n')[0]]).toEqual([0, '[mcp_servers.mine]'])
-    const goose = await home.command(['install', 'goose', URL, '--print'])
-    expect(goose.stdout).toMatch(/^extensions:\n {2}example:\n/)
-    for (const path of ['.cursor', '.codex', '.config/goose']) expect(existsSync(join(home.path, path))).toBe(false)
-    const secret = await home.command(['install', '--print', URL, '--header', 'X-Api-Key:canary-1'])
-    expect([secret.code, secret.stdout, secret.stderr.includes('canary-1')]).toEqual([2, '', false])
-    const nothing = await home.command(['install', 'cursor', '--print'])
-    expect([nothing.code, nothing.stderr.includes('No server was given')]).toEqual([2, true])
-  })
-
   test('keeps what is there, makes one backup, and uninstall brings the file back', async () => {
     home = makeHome()
     const before = '{\n  // mine\n  "mcpServers": {\n    "other": { "command": "x" }\n  },\n  "theme":   "dark"\n}\n'
