@@ -41,7 +41,7 @@ describe('bash', () => {
     expect(inBash(file, 'login', '--fo')).toEqual(['--force'])
     expect(inBash(file, 'status', '--fo')).toEqual([])
     expect(inBash(file, 'https://mcp.example.com/', '--login', 'n')).toEqual(['never'])
-    expect(inBash(file, 'install', 'cl')).toEqual(['claude-desktop', 'claude-code'])
+    expect(inBash(file, 'install', 'cl')).toEqual(['claude-desktop', 'claude-code', 'cline'])
     expect(inBash(file, 'check-config', 'my')).toEqual(['my.yaml'])
     expect(inBash(file, '--config', 'my')).toEqual(['my.yaml'])
     expect(inBash(file, 'completion', '')).toEqual(expect.arrayContaining(['bash', 'zsh', 'fish']))
