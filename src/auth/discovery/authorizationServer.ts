@@ -194,7 +194,7 @@ function validateMetadata(
 /** @throws BridgeError discovery_failed */
 export function requireSecure(url: URL, allowHttp: boolean, what: string): void {
   if (isSecure(url, allowHttp)) return
-  const hint = url.protocol === 'http:' ? hintFor(what, httpsForm(url)) : undefined
+  const hint = url.protocol === 'http:' ? hintFor(what, url) : undefined
   throw new BridgeError('discovery_failed', {
     message: `The ${what} has the scheme and host ${quote(`${url.protocol}//${url.host}`)}. It must be https, or http on loopback.`,
     ...present({ hint }),
@@ -203,11 +203,11 @@ export function requireSecure(url: URL, allowHttp: boolean, what: string): void 
   })
 }
 
-/** A server behind a proxy often writes http although it is reached by https. */
-const httpsForm = ({ host, pathname }: URL) => quote(`https://${host}${pathname === '/' ? '' : pathname}`, 2_000)
-
-function hintFor(what: string, https: string): string {
+/** A server behind a proxy often writes http although it is reached by https. Only an issuer is shown whole: an endpoint may contain anything. */
+function hintFor(what: string, { host, pathname }: URL): string {
+  if (what === 'issuer')
+    return `If its https form works, set issuer: ${quote(`https://${host}${pathname === '/' ? '' : pathname}`, 2_000)} of its provider in config.yaml, and tell the server’s owner.`
   if (what === 'resource_metadata' || what === 'registration_endpoint')
-    return `Tell the server’s owner to write ${https}, if that is where it is.`
-  return `If its https form works, set ${what}: ${https} of its provider in config.yaml, and tell the server’s owner.`
+    return 'Tell the server’s owner to write its https form, if that is where it is.'
+  return `If its https form works, set that as ${what} of its provider in config.yaml, and tell the server’s owner.`
 }

@@ -172,7 +172,7 @@ describe('the error', () => {
       [AS + OAUTH]: () => json(metadata(AS, { token_endpoint: 'http://as.example/token?x=1' })),
     }
     const endpoint = await errorOf(run(sites).found)
-    expect(endpoint.hint).toContain('token_endpoint: "https://as.example/token"')
+    expect(endpoint.hint).toContain('https form works, set that as token_endpoint')
   })
 
   test('shows no query and no key of the server’s path', async () => {
