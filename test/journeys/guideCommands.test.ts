@@ -24,6 +24,8 @@ function commandsOf(document: string): string[] {
 
 /** What does not end with 0 here, and why. */
 const REFUSED: Readonly<Record<string, { code: number; says: RegExp }>> = {
+  // For servers whose authorization server refuses a resource; the one of the tests wants it.
+  'mcp-oauth-bridge login https://mcp.example.com/mcp --force --resource none': { code: 3, says: /refuses it \(401\)/ },
   // It asks twice, and nobody is at a terminal to answer (terminal.test.ts has it with one).
   'mcp-oauth-bridge reset': { code: 2, says: /terminal|--yes/ },
 }

@@ -60,6 +60,10 @@ export const asLoopbackAddress = (redirectUri: string): string | undefined => {
   return url.href
 }
 
+/** Held by the login process that answers at this address: one lease for both spellings, which are one port. */
+export const callbackLease = (redirectUri: string): string =>
+  `callback:${asLoopbackAddress(redirectUri) ?? redirectUri}`
+
 const loopbackAddress: Change = ({ redirectUri, body, methods }) => {
   const address = asLoopbackAddress(redirectUri)
   return address === undefined

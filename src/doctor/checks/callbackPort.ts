@@ -1,5 +1,6 @@
 // Checks whether the callback port is free, ours, or in use: by connecting to it, so that no sign-in is disturbed.
 import { readFileSync } from 'node:fs'
+import { callbackLease } from '../../auth/client/registrationRequest.ts'
 import { bareHost } from '../../bareHost.ts'
 import { portHolder } from '../../system/process/portOwner.ts'
 import type { Check } from '../report/context.ts'
@@ -14,7 +15,7 @@ export const callbackPort: Check = {
     const { host } = new URL(redirect)
     const outcome = await judgePort(redirect)
     if (outcome.status !== 'warn') return outcome
-    if (await look?.leases.isHeld(`callback:${redirect}`))
+    if (await look?.leases.isHeld(callbackLease(redirect)))
       return pass(`${host} is used by a pending sign-in of mcp-oauth-bridge.`)
     if (server?.clientId === undefined || callbackUrls.length > 1) return outcome
     return fail(

@@ -1,4 +1,5 @@
 // Owns the callback port, or the next free one, under a lease, and listens there for redirects; another login process takes over when it ends.
+import { callbackLease } from '../../auth/client/registrationRequest.ts'
 import { BridgeError } from '../../errors.ts'
 import type { CallbackListener, Clock, Health, Leases } from '../../ports.ts'
 import type { CallbackPage } from '../../records.ts'
@@ -65,7 +66,7 @@ async function answer(
   redirectUri: string,
 ): Promise<AnsweredPort> {
   const stopping = new AbortController()
-  const name = `callback:${redirectUri.replace('//localhost', '//127.0.0.1')}`
+  const name = callbackLease(redirectUri)
 
   /** undefined: another login process has the port. */
   const own = async (): Promise<(() => Promise<void>) | undefined> => {
