@@ -211,6 +211,7 @@ const insufficient = (scope: string) =>
 const refusedAnew = () =>
   new BridgeError('unauthorized', {
     message: 'The server refused the token and also the last new one, so no further token was requested.',
+    details: { reason: 'refused_anew' },
     hint: 'Run mcp-oauth-bridge doctor to see the claims of the token, then mcp-oauth-bridge login --force. The bridge tries again after five minutes.',
   })
 
