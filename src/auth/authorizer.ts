@@ -100,7 +100,7 @@ export function createAuthorizer(options: AuthorizerOptions): Authorizer {
       const bearer = bearerOf(refused)
       if (status === 403) {
         if (challenge.error !== 'insufficient_scope') throw new BridgeError('forbidden')
-        if (challenge.scope === undefined) throw new BridgeError('insufficient_scope')
+        if (challenge.scope === undefined) throw scopeUnnamed()
         return tokens.stepUp(bearer, challenge.scope, challenge, cause)
       }
       await tokens.renew(bearer, challenge, cause)
@@ -114,6 +114,12 @@ export function createAuthorizer(options: AuthorizerOptions): Authorizer {
     onRefused: (refused) => tokens.refused(bearerOf(refused)),
   }
 }
+
+const scopeUnnamed = () =>
+  new BridgeError('insufficient_scope', {
+    message: 'The server asks for a scope the token does not have, and does not name it.',
+    hint: 'Ask the server’s owner which scope this needs, then sign in with it: mcp-oauth-bridge login --scope "…" --force.',
+  })
 
 const bearerOf = ({ authorization }: Readonly<Record<string, string>>) =>
   /^(?:Bearer|DPoP) (.*)$/.exec(authorization ?? '')?.[1]

@@ -30,6 +30,13 @@ export function parseChallenge(status: number, header: string | string[] | undef
   })
 }
 
+/** `error_description` of the same challenge; '' where it has none. Foreign text. */
+export function describedIn(header: string | string[] | undefined): string {
+  const found = new Map<string, string>()
+  for (const text of header === undefined ? [] : [header].flat()) readInto(found, new Set(), text)
+  return found.get('error_description')?.trim() ?? ''
+}
+
 function readInto(found: Map<string, string>, metadata: Set<string>, text: string): void {
   let scheme = ''
   for (const element of text.match(ELEMENT) ?? []) {

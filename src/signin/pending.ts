@@ -131,7 +131,11 @@ async function notJoiningTheOver<T>(state: State, work: () => Promise<T>): Promi
 }
 
 function pending({ address, whyNoTab }: State): BridgeError {
-  if (address === undefined) return new BridgeError('sign_in_pending')
+  if (address === undefined)
+    return new BridgeError('sign_in_pending', {
+      message: 'A person has to sign in first; the address for it is not known yet.',
+      hint: 'Try again in a moment: the answer then has the address to open. Or run mcp-oauth-bridge login.',
+    })
   const message = `${whyNoTab === undefined ? '' : `${whyNoTab} `}You have to sign in first: ${address}`
   return new BridgeError('sign_in_pending', { message, details: { url: address } })
 }

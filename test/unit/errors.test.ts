@@ -20,6 +20,25 @@ describe('the table', () => {
   })
 })
 
+test.each([
+  'access_denied',
+  'login_timed_out',
+  'login_failed',
+  'invalid_state',
+  'consent_required',
+  'account_mismatch',
+  'pkce_failed',
+  'invalid_client',
+  'sign_in_pending',
+  'unauthorized',
+  'invalid_signature',
+  'malformed_token',
+  'issuer_mismatch',
+  'server_error',
+] as const)('the hint of %s has a step for who has no terminal', (code) => {
+  expect(ERRORS[code].hint).toMatch(/repeat the call|[Tt]ry again|the tool sign_in|server’s owner|the sign-in again/)
+})
+
 describe('an error', () => {
   test('has the message and hint of its code unless it has its own', () => {
     const error = new BridgeError('server_timeout')

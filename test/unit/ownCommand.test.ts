@@ -50,6 +50,11 @@ describe('a hint', () => {
       )
   })
 
+  test('of every error has no command without its program', () => {
+    for (const [code, { hint }] of Object.entries(ERRORS))
+      expect(hint, code).not.toMatch(/(?<!mcp-oauth-bridge )\b(login|logout|status|doctor|refresh)( --|\.|,)/)
+  })
+
   test('says nothing that its message says', () => {
     const sentences = (text: string) => text.split(/(?<=[.:;])\s/).map((part) => part.replace(/\W+$/, '').toLowerCase())
     for (const { message, hint } of Object.values(ERRORS))

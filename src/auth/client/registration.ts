@@ -74,7 +74,7 @@ async function register(
     const registered = await oauth4webapi.processDynamicClientRegistrationResponse(await completed(response))
     return { client: { ...clientOf(registered, metadata), ...present({ management: managementOf(said, metadata) }) } }
   } catch (thrown) {
-    return { refusal: refusalOf(translateOAuthError(thrown, metadata.issuer), said), said }
+    return { refusal: refusalOf(translateOAuthError(thrown, metadata.issuer), said, body), said }
   }
 }
 
@@ -114,15 +114,26 @@ function asObject(text: string): Record<string, unknown> {
   }
 }
 
-function refusalOf(error: BridgeError, said: string): BridgeError {
+function refusalOf(error: BridgeError, said: string, { redirect_uris }: RegistrationRequest['body']): BridgeError {
+  const { code, message, details, cause } = error
+  const uris = [redirect_uris].flat().join(' ')
+  if (code === 'redirect_uri_mismatch')
+    return new BridgeError(code, {
+      message,
+      hint: `Tell the server’s owner that it must accept the redirect URI ${uris} or register a client with it there, and pass --client-id.`,
+      details,
+      cause,
+    })
   if (error.code !== 'login_failed' && error.code !== 'invalid_client') return error
-  // An answer that is no OAuth error is quoted as it is, unless it is a page.
+  // An answer that is no OAuth error is quoted as it is, unless it is a page, or quoted already.
+  const isQuoted = error.message.includes(' It says ')
   const words =
-    error.details.error === undefined && said !== '' && !said.trimStart().startsWith('<')
+    error.details.error === undefined && !isQuoted && said !== '' && !said.trimStart().startsWith('<')
       ? ` It says ${quote(said)}.`
       : ''
   return new BridgeError('registration_failed', {
     message: `The authorization server refused to register this client: ${error.message}${words}`,
+    hint: `Ask the server’s owner, or register a client with the provider, with exactly the redirect URI ${uris} and pass --client-id (and --client-secret-file).`,
     cause: error,
     details: error.details,
   })

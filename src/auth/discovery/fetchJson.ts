@@ -119,6 +119,7 @@ const tooSlow = ({ origin }: URL, cause?: unknown) =>
 const tooLarge = (url: URL) =>
   new BridgeError('discovery_failed', {
     message: `The metadata at ${quote(url.href)} is larger than 1 MB.`,
+    hint: 'Tell the server’s owner, or check that the URL is the MCP endpoint.',
     details: { incomplete: true },
   })
 

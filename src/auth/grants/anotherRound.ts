@@ -73,7 +73,7 @@ export function anotherRound(options: RoundOptions, { attemptId, plan, at, relat
   return async (thrown: unknown): Promise<{ again: string }> => {
     if (!(thrown instanceof BridgeError)) throw thrown
     const change = await differently(thrown)
-    if (!change) throw withOwnHint(thrown, configured)
+    if (!change) throw withOwnHint(thrown, configured, plan)
     const state = randomState()
     const codeVerifier = randomVerifier()
     const { callback: _used, ...kept } = plan
@@ -110,7 +110,7 @@ function addressOf(
 }
 
 /** What a person configured, only they can leave out. */
-function withOwnHint(error: BridgeError, { scopes, resource, parameters }: Configured): BridgeError {
+function withOwnHint(error: BridgeError, { scopes, resource, parameters }: Configured, plan: AttemptPlan): BridgeError {
   const { code, message, cause, details } = error
   const { about } = details
   const words = code === 'login_failed' ? message.split(/[^\w-]+/) : []
@@ -119,12 +119,19 @@ function withOwnHint(error: BridgeError, { scopes, resource, parameters }: Confi
     parameter !== undefined
       ? `Leave it out or change it: --authorize-param ${parameter}, or ${parameter} in authorize_params of its provider in config.yaml.`
       : about === 'scope' && scopes
-        ? 'Check the scopes that you configured: login --force --scope "…", or scopes of its provider in config.yaml.'
+        ? 'Check the scopes that you configured: mcp-oauth-bridge login --force --scope "…", or scopes of its provider in config.yaml.'
         : about === 'resource' && resource
           ? ERRORS.invalid_target.hint
-          : undefined
+          : code === 'redirect_uri_mismatch' && error.hint === ERRORS.redirect_uri_mismatch.hint
+            ? redirectHint(plan)
+            : undefined
   return hint === undefined ? error : new BridgeError(code, { message, hint, cause, details })
 }
+
+const redirectHint = ({ client, redirectUri }: AttemptPlan) =>
+  client.own === undefined
+    ? `Register the client anew: mcp-oauth-bridge login --force. If that is refused too, tell the server’s owner that the redirect URI is ${redirectUri}`
+    : `Register exactly this redirect URI (callback_url) with the provider, without a slash at its end: ${redirectUri}`
 
 /** A server that lets a client ask only for scopes that it was registered with says so in words alone (the SDK of MCP for Python). */
 const wantsRegisteredScope = ({ message, details }: BridgeError) =>

@@ -3,6 +3,7 @@ import { BridgeError } from '../../errors.ts'
 import type { Logger, TokenStore } from '../../ports.ts'
 import { present } from '../../present.ts'
 import type { Attempt, AttemptPlan } from '../../records.ts'
+import { quote } from '../../redaction/text.ts'
 import { isSecure } from '../../secureUrl.ts'
 import { leaveOut } from '../client/additions.ts'
 import type { Clients } from '../client/clients.ts'
@@ -54,7 +55,11 @@ export async function planAuthorization(
     resource,
     extra,
   })
-  if (!isSecure(url, options.allowHttp)) throw new BridgeError('discovery_failed')
+  if (!isSecure(url, options.allowHttp))
+    throw new BridgeError('discovery_failed', {
+      message: `The authorization_endpoint of ${quote(issuer)} is neither https nor on loopback.`,
+      hint: 'Tell the server’s owner, or set authorization_endpoint of its provider in config.yaml.',
+    })
   const alsoNamed = namesTrusted(issuer, metadata.issuer, options)
   log.debug('oauth:pkce', { message: 'code_verifier generated', verifierLength: codeVerifier.length })
   log.debug('oauth:pkce', { message: 'code_challenge created (SHA-256)', method: 'S256' })

@@ -32,7 +32,10 @@ export async function completeSignIn(
   }
   // The attempt that replaced this one has different options.
   if ((await attempts.byId(attempt.id))?.successor !== undefined)
-    throw new BridgeError('login_failed', { message: 'Another sign-in with different options replaced this one.' })
+    throw new BridgeError('login_failed', {
+      message: 'Another sign-in with different options replaced this one.',
+      hint: 'Finish that one in the newest browser tab, or start again.',
+    })
   await storeTokens(store, attempt, tokens)
   await attempts.settle(attempt.id, { status: 'finished' })
   log.info('oauth:signed-in', { server: attempt.server, profile: attempt.profile, issuer: tokens.issuer })

@@ -3,6 +3,7 @@ import { asBridgeError, BridgeError } from '../../errors.ts'
 import type { Clock } from '../../ports.ts'
 import { present } from '../../present.ts'
 import type { Attempt } from '../../records.ts'
+import { quote } from '../../redaction/text.ts'
 import { isSecure } from '../../secureUrl.ts'
 import type { Clients } from '../client/clients.ts'
 import type { OAuthClient } from '../oauth/client.ts'
@@ -141,7 +142,8 @@ const PASSING: ReadonlySet<string> = new Set(['authorization_server_error', 'aut
 async function checkedAddress(address: string, { allowHttp, checkAddress }: RequestOptions): Promise<string> {
   if (address.length > LONGEST_ADDRESS || !URL.canParse(address) || !isSecure(new URL(address), allowHttp))
     throw new BridgeError('discovery_failed', {
-      message: 'The verification address of the authorization server is neither https nor on loopback.',
+      message: `The verification address of the authorization server, ${quote(address)}, is neither https nor on loopback.`,
+      hint: 'Sign in with the browser instead: mcp-oauth-bridge login --force. Tell the server’s owner about that address.',
     })
   const url = new URL(address)
   await checkAddress?.(url)

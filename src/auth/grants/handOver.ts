@@ -31,7 +31,10 @@ export async function handOver(
     if (page) return page
   }
   return failed(
-    new BridgeError('login_timed_out', { message: 'The process that started this sign-in did not complete it.' }),
+    new BridgeError('login_timed_out', {
+      message: 'The process that started this sign-in did not complete it.',
+      hint: 'Start the sign-in again from your application.',
+    }),
   )
 }
 

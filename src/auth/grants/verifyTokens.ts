@@ -5,8 +5,9 @@ import { mcpInitialize, mcpPing } from '../../mcpPing.ts'
 import type { Authorizer, Clock, HttpClient, Logger } from '../../ports.ts'
 import type { TokenSet } from '../../records.ts'
 import { registerRotatingSecret } from '../../redaction/register.ts'
+import { quote } from '../../redaction/text.ts'
 import { type AuthorizerOptions, createAuthorizer, fixedTokens } from '../authorizer.ts'
-import { parseChallenge } from '../challenge.ts'
+import { describedIn, parseChallenge } from '../challenge.ts'
 import { headOf } from '../discovery/deadline.ts'
 
 export interface VerifyOptions {
@@ -41,27 +42,30 @@ export function createVerifier(
  */
 export async function verifyTokens(options: VerifyOptions): Promise<void> {
   const { clock, log } = options
+  let words: string | undefined
   try {
-    if (await isTaken(options, mcpPing)) return
-    if (await isTaken(options, mcpInitialize)) return
+    if ((await refusalOf(options, mcpPing)) === undefined) return
+    if ((await refusalOf(options, mcpInitialize)) === undefined) return
     await clock.sleep(PAUSE_MS)
-    if (await isTaken(options, mcpInitialize)) return
+    words = await refusalOf(options, mcpInitialize)
+    if (words === undefined) return
   } catch (thrown) {
     return log.info('oauth:first-request', { outcome: 'failed', code: asBridgeError(thrown).code })
   }
   throw new BridgeError('unauthorized', {
-    message: `The sign-in brought a new token, but ${options.url.origin} refuses it (401).`,
+    message: `The sign-in brought a new token, but ${options.url.origin} refuses it (401).${words === '' ? '' : ` It says ${quote(words, 160)}.`}`,
     hint: 'The token may be for another audience or tenant. Run mcp-oauth-bridge doctor to see its claims, then check resource, audience and scopes in config.yaml.',
   })
 }
 
 type Asking = typeof mcpPing | typeof mcpInitialize
 
-async function isTaken(options: VerifyOptions, asking: Asking): Promise<boolean> {
+/** What the server says beside its refusal, '' for nothing; undefined: it takes the token. */
+async function refusalOf(options: VerifyOptions, asking: Asking): Promise<string | undefined> {
   const first = await ask(options, asking)
   // RFC 9449 section 9: refused because the server's nonce was missing, which is known now.
-  const { isRefused } = first.again ? await ask(options, asking) : first
-  return !isRefused
+  const { isRefused, words } = first.again ? await ask(options, asking) : first
+  return isRefused ? words : undefined
 }
 
 async function ask(options: VerifyOptions, asking: Asking) {
@@ -73,7 +77,8 @@ async function ask(options: VerifyOptions, asking: Asking) {
   await endSession(options, headers['mcp-session-id'])
   const { error } = parseChallenge(status, headers['www-authenticate'])
   const isRefused = status === 401 || (status >= 400 && error === 'invalid_token')
-  return { isRefused, again: (await authorizer.onNonce(response)) === 'again' }
+  const words = describedIn(headers['www-authenticate'])
+  return { isRefused, words, again: (await authorizer.onNonce(response)) === 'again' }
 }
 
 /** MCP Streamable HTTP, "Session Management". A server may refuse it. */

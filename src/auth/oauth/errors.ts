@@ -3,6 +3,7 @@ import { retryAfter } from '../../bounds.ts'
 import { BridgeError, type ErrorCode } from '../../errors.ts'
 import { present } from '../../present.ts'
 import { quote } from '../../redaction/text.ts'
+import { bodyOf } from './fetch.ts'
 import { meaningOf, namedScopes, refusedPart } from './providerErrors.ts'
 
 interface OAuthError {
@@ -57,7 +58,7 @@ export function translateOAuthError(thrown: unknown, issuer: string): BridgeErro
   // Servers report a forgotten client in many ways, some of them outside OAuth.
   if (response && UNKNOWN_CLIENT.includes(response.status)) {
     return new BridgeError('invalid_client', {
-      message: `The authorization server ${quote(issuer)} refused this client with ${response.status}.`,
+      message: `The authorization server ${quote(issuer)} refused this client with ${response.status}.${wordsOf(thrown)}`,
       cause: thrown,
       details: { status: response.status },
     })
@@ -66,7 +67,7 @@ export function translateOAuthError(thrown: unknown, issuer: string): BridgeErro
     ? `answered ${response.status}`
     : `sent something that is not an OAuth response (${quote(textOf(thrown))})`
   return new BridgeError('login_failed', {
-    message: `The authorization server ${quote(issuer)} ${what}.`,
+    message: `The authorization server ${quote(issuer)} ${what}.${wordsOf(thrown)}`,
     cause: thrown,
     details: present({ status }),
   })
@@ -92,13 +93,20 @@ const CODES = new Map<string, ErrorCode>(
   } as const),
 )
 
+/** What a refusal says that is no OAuth error, as a sentence; '' where it says nothing. */
+export function wordsOf(thrown: unknown): string {
+  const response = findResponse(thrown)
+  const body = response ? bodyOf(response) : ''
+  return body === '' ? '' : ` It says ${quote(body)}.`
+}
+
 function oauthError(thrown: OAuthError, issuer: string): BridgeError {
   const { error = '', error_description: told, status } = thrown
   const description = typeof told === 'string' ? told : undefined
   const said = quote(description ? `${error}: ${description}` : error)
   const message = `The authorization server ${quote(issuer)} says ${said}.`
   if (status !== undefined && (status >= 500 || status === 429))
-    return busy(issuer, status, thrown.response?.headers.get('retry-after') ?? null, thrown)
+    return busy(issuer, status, thrown.response?.headers.get('retry-after') ?? null, thrown, ` It says ${said}.`)
   const meaning = meaningOf({ error, description, numbers: numbersOf(thrown.cause) })
   const about = refusedPart({ error, description })
   return new BridgeError(meaning?.code ?? CODES.get(error) ?? 'login_failed', {
@@ -115,10 +123,16 @@ function numbersOf(body: unknown): readonly unknown[] {
   return Array.isArray(numbers) ? numbers : []
 }
 
-function busy(issuer: string, status: number, named: string | null, cause: unknown): BridgeError {
+function busy(
+  issuer: string,
+  status: number,
+  named: string | null,
+  cause: unknown,
+  words = wordsOf(cause),
+): BridgeError {
   const retryAfterMs = retryAfter(named, Date.now())
   return new BridgeError('authorization_server_error', {
-    message: `The authorization server ${quote(issuer)} answered ${status}.`,
+    message: `The authorization server ${quote(issuer)} answered ${status}.${words}`,
     details: present({ status, retryAfterMs }),
     cause,
   })

@@ -54,9 +54,16 @@ export function fetchThrough(http: HttpClient, timeoutMs: number, options: Throu
         ? normalized(came, { idToken, otherType: otherTypeOf(binding, body) })
         : normalizedDocument(came)
     if (answer.contentType !== contentType) received.set('content-type', answer.contentType)
-    return new Response(WITHOUT_BODY.includes(status) ? null : answer.body, { status, headers: received })
+    const made = new Response(WITHOUT_BODY.includes(status) ? null : answer.body, { status, headers: received })
+    if (status >= 400 && !answer.body.trimStart().startsWith('<')) bodies.set(made, answer.body.slice(0, 1_000).trim())
+    return made
   }
 }
+
+const bodies = new WeakMap<Response, string>()
+
+/** The start of the body of a refusal, which a library may have read; '' for none, and for a page. Foreign text. */
+export const bodyOf = (response: Response): string => bodies.get(response) ?? ''
 
 /** Statuses of responses that have no body (Fetch standard, "null body status"). */
 const WITHOUT_BODY = [204, 205, 304]

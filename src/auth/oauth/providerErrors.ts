@@ -18,7 +18,7 @@ const REDIRECT =
 const CONSENT =
   'Sign in again with prompt: consent in config.yaml, or have an administrator grant consent (Azure portal > App registrations > your app > API permissions).'
 const NO_RESOURCE =
-  'Omit the resource: login --force --resource none, or resource: none for its provider in config.yaml.'
+  'Omit the resource: mcp-oauth-bridge login --force --resource none, or resource: none for its provider in config.yaml.'
 
 /** https://learn.microsoft.com/entra/identity-platform/reference-error-codes */
 const AADSTS = new Map<number, Meaning>([

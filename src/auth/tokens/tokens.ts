@@ -114,11 +114,11 @@ export function createTokens(options: TokensOptions): Tokens {
         isCovered(record) && record.tokens !== undefined && record.tokens.accessToken !== refused
       for (let record = await reload(); ; record = await reload()) {
         if (isAnother(record)) return
-        if (isCovered(record) || !mayStepUp(cause)) throw insufficient(scope)
+        if (isCovered(record) || !mayStepUp(cause)) throw insufficient(scope, requestedOf(record))
         const wanted = withScope(challenge, requestedOf(record), scope)
         if (!clientCredentials) await signIn(wanted, cause, async () => isAnother(await reload()))
         else if (stepUpLimit.take()) await refresh.run(record, wanted)
-        else throw insufficient(scope)
+        else throw insufficient(scope, requestedOf(record))
       }
     },
 
@@ -203,15 +203,22 @@ function withScope(challenge: Challenge, ...scopes: readonly (string | undefined
   return scope === undefined ? challenge : { ...challenge, scope }
 }
 
-const insufficient = (scope: string) =>
-  new BridgeError('insufficient_scope', {
+/** The command has all scopes where a shell takes each as it is. */
+const insufficient = (scope: string, before: string | undefined) => {
+  const all = union(before, scope) ?? ''
+  return new BridgeError('insufficient_scope', {
     message: `The server asks for a scope the token does not have: ${quote(scope)}.`,
+    ...(/^[\w.:/ -]{1,500}$/.test(all)
+      ? { hint: `Sign in again with the scope the server names: mcp-oauth-bridge login --scope "${all}" --force.` }
+      : {}),
   })
+}
 
 const refusedAnew = () =>
   new BridgeError('unauthorized', {
     message: 'The server refused the token and also the last new one, so no further token was requested.',
-    hint: 'Run mcp-oauth-bridge doctor to see the claims of the token, then mcp-oauth-bridge login --force. The bridge tries again after five minutes.',
+    details: { reason: 'refused_anew' },
+    hint: 'Call the tool sign_in if your host has it, or wait five minutes and repeat the call. At a terminal, run mcp-oauth-bridge doctor to see the claims of the token, then mcp-oauth-bridge login --force.',
   })
 
 const notSignedIn = ({ lastError }: TokenRecord) =>

@@ -1,5 +1,7 @@
 // What a response refuses, whatever its status: the token, its scope, or the session; and how a redirect to a login page is known.
+import { BridgeError } from '../../errors.ts'
 import type { HttpResponse, MaybePromise } from '../../ports.ts'
+import { quote } from '../../redaction/text.ts'
 import { isSessionRefused } from '../session/lost.ts'
 import { mediaType, readStart } from './response.ts'
 
@@ -57,6 +59,46 @@ function saysInvalidToken(start: Buffer): boolean {
   } catch {
     return false
   }
+}
+
+/**
+ * The server’s own words in a refusal, unquoted: `error_description` of its challenge, else those of its body; '' where it has none. A page
+ * has none. `body` left out: it is not read. Never throws.
+ */
+export async function wordsIn({ headers }: HttpResponse, body?: () => MaybePromise<HttpResponse>): Promise<string> {
+  const challenge = [headers['www-authenticate'] ?? []].flat().join(', ')
+  const [, quoted, token = ''] = DESCRIPTION.exec(challenge) ?? []
+  const described = (quoted?.replace(/\\(.)/gs, '$1') ?? token).trim()
+  if (described !== '' || !body) return described
+  try {
+    return wordsOfBody(await readStart(await body()))
+  } catch {
+    return ''
+  }
+}
+
+const DESCRIPTION = /\berror_description\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+))/is
+
+/** A sentence where the body has one among its members, as OAuth, JSON-RPC and frameworks name it. */
+function wordsOfBody(start: Buffer): string {
+  const text = start.toString('utf8').trim()
+  try {
+    const { error, error_description: description, message, detail } = Object(JSON.parse(text)) as Members
+    const inner = (Object(error) as Members).message
+    return [description, inner, message, detail, error].find(isSentence)?.trim() ?? text
+  } catch {
+    return text.startsWith('<') ? '' : text
+  }
+}
+
+type Members = Readonly<Record<string, unknown>>
+const isSentence = (value: unknown): value is string => typeof value === 'string' && value.trim() !== ''
+
+/** The same error, which names the server and quotes what it said. */
+export function withWords(error: BridgeError, { origin }: URL, status: number, words: string): BridgeError {
+  const { code, message, hint, details, cause } = error
+  const said = words === '' ? `answered ${status}` : `says ${quote(words, 160)}`
+  return new BridgeError(code, { message: `${message} ${origin} ${said}.`, hint, details, cause })
 }
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

@@ -1,7 +1,7 @@
 // One authorized request to the MCP server; a refused one is sent again after the authorizer has handled the refusal.
 import { BridgeError } from '../../errors.ts'
 import type { Authorizer, Cause, HttpClient, HttpRequest, HttpResponse, MaybePromise } from '../../ports.ts'
-import { type About, type Judged, judge, leadsToLogin } from './refusal.ts'
+import { type About, type Judged, judge, leadsToLogin, withWords, wordsIn } from './refusal.ts'
 import { type Authorization, createStanding, type Standing } from './standing.ts'
 
 /** `url` left out: the server's own. Another one must have the same origin, because it gets the same bearer token. */
@@ -118,9 +118,21 @@ export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, i
 
   /** Lets the authorizer handle a refusal; throws if the request cannot be sent again. */
   const settle = async (request: SendRequest, { response, authorization, about }: Answer, why: Cause) => {
+    // A 401 is seldom the end, so that nobody waits for its body.
+    const words = about === 'scope' ? await wordsFor(request, response) : await wordsIn(response)
     drop(request, response)
     const status = about === 'scope' ? 403 : 401
-    await authorizer.onChallenge({ status, headers: response.headers }, authorization, why)
+    await authorizer.onChallenge({ status, headers: response.headers }, authorization, why).catch((thrown: unknown) => {
+      throw isAboutAnswer(thrown) ? withWords(thrown, url, response.status, words) : thrown
+    })
+  }
+
+  const refusal = async (request: SendRequest, { response, about }: Answer) => {
+    const words = await wordsFor(request, response)
+    response.discard()
+    const { status } = response
+    const error = new BridgeError(about === 'scope' ? 'insufficient_scope' : 'unauthorized', { details: { status } })
+    return withWords(error, url, status, words)
   }
 
   const ask = async (request: SendRequest, cause: Cause): Promise<Answer> => {
@@ -128,7 +140,7 @@ export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, i
     // A session that ends is not worth a refresh.
     if (first.about === undefined || request.method === 'DELETE') return first
     if (first.about === 'session') throw sessionRefused(request, first)
-    if (cause === 'background' && isHopeless) throw refusal(first)
+    if (cause === 'background' && isHopeless) throw await refusal(request, first)
     if (first.about === 'token' && isDoubtful(first)) return giveUp(request, first, 'call')
     await settle(request, first, cause)
     const second = await again(request)
@@ -160,7 +172,7 @@ export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, i
     else if (last.about === 'token') await authorizer.onRefused?.(last.authorization)
     // One request never leads to two sign-ins; the authorizer only words the error of a 403.
     if (last.about === 'scope') await settle(request, last, 'background')
-    throw refusal(last)
+    throw await refusal(request, last)
   }
 
   return async (request, cause) => {
@@ -186,15 +198,18 @@ function sessionRefused(request: SendRequest, { response }: Answer): BridgeError
   return new BridgeError('session_lost')
 }
 
+/** The body of a stream may never end. */
+const wordsFor = ({ method }: SendRequest, response: HttpResponse) =>
+  wordsIn(response, method === 'POST' ? () => plain(response) : undefined)
+
+/** Not how a sign-in ended that the answer led to. */
+const isAboutAnswer = (thrown: unknown): thrown is BridgeError =>
+  thrown instanceof BridgeError &&
+  (thrown.code === 'forbidden' || thrown.code === 'insufficient_scope' || thrown.details.reason === 'refused_anew')
+
 /** What a stream waits after: the server does not give it to this token. */
 export const isRefusal = (thrown: unknown) =>
   thrown instanceof BridgeError && ['unauthorized', 'forbidden', 'insufficient_scope'].includes(thrown.code)
-
-function refusal({ response, about }: Answer): BridgeError {
-  response.discard()
-  const { status } = response
-  return new BridgeError(about === 'scope' ? 'insufficient_scope' : 'unauthorized', { details: { status } })
-}
 
 /** Member by member: a spread that is added to is slow on Node 20 (bench/README.md). */
 function complete(

@@ -85,7 +85,10 @@ async function isOpen({ key, attempts, clock }: AskOptions): Promise<boolean> {
 }
 
 const withLogin = (code: ErrorCode, message: string, { server, profile }: TokenKey) =>
-  new BridgeError(code, { message, hint: `Run ${loginCommand(server, profile)}` })
+  new BridgeError(code, {
+    message,
+    hint: `Call a tool of this server again: the answer has an address to sign in at. Or run ${loginCommand(server, profile)}`,
+  })
 
 /** As `awaitAttempt`, and if another attempt replaces this one, until that has ended. */
 export async function awaitSignIn(options: AwaitOptions, id: string): Promise<void> {

@@ -136,9 +136,9 @@ describe('a challenge', () => {
   test('with 403 insufficient_scope and no scope starts nothing', async () => {
     const { authorizer, stepUps } = setUp(tokenSet('one'))
     const headers = { 'www-authenticate': 'Bearer error="insufficient_scope"' }
-    expect((await errorOf(authorizer.onChallenge({ status: 403, headers }, {}, 'call'))).code).toBe(
-      'insufficient_scope',
-    )
+    const error = await errorOf(authorizer.onChallenge({ status: 403, headers }, {}, 'call'))
+    expect(error.code).toBe('insufficient_scope')
+    expect(error.hint).toMatch(/^Ask the server’s owner which scope/)
     expect(stepUps).toEqual([])
   })
 

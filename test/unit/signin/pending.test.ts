@@ -88,6 +88,20 @@ function waitsWithoutTab() {
   return { signIn, over, end, seen: () => seen() }
 }
 
+test('while no address is known, the error speaks of none above', async () => {
+  const clock = createFakeClock()
+  const signIn = createPendingSignIn(clock)
+  const never = new Promise<void>(() => undefined)
+  void signIn.during(() => never)
+  const failed = errorOf(() => signIn.bounded(() => never, 1000))
+  await clock.whenSleeping(1)
+  clock.advance(1000)
+  const { code, message, hint } = await failed
+  expect([code, message]).toEqual(['sign_in_pending', expect.stringContaining('not known yet')])
+  expect(hint).toMatch(/^Try again in a moment/)
+  expect(hint).not.toContain('above')
+})
+
 test('where nothing shows the address, work is pending with it as soon as the sign-in is seen to wait still', async () => {
   const { signIn, seen } = waitsWithoutTab()
   const failed = errorOf(() => signIn.bounded(() => new Promise(() => undefined), 1000))

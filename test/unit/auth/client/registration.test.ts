@@ -217,6 +217,14 @@ describe('a refusal of whoever asks', () => {
     expect(await said(() => wrong('invalid_client_metadata', 'never for you'))).toContain('never for you')
   })
 
+  test('says which redirect URI to register, and quotes the server once', async () => {
+    const refused = await errorOf(registerAt(() => json({ message: 'Ask sales first' }, 403)))
+    expect(refused.hint).toContain(`redirect URI ${REDIRECT}`)
+    expect(refused.message.split('Ask sales first')).toHaveLength(2)
+    const uri = await errorOf(registerAt(() => wrong('invalid_redirect_uri', 'not on the list')))
+    expect([uri.code, uri.hint]).toEqual(['redirect_uri_mismatch', expect.stringMatching(/redirect URI http:\S+ or/)])
+  })
+
   test('however often it comes, the requests end', async () => {
     let count = 0
     const refusal = registerAt(

@@ -6,7 +6,7 @@ import { anotherRound } from '../../../../src/auth/grants/anotherRound.ts'
 import { BridgeError } from '../../../../src/errors.ts'
 import type { AttemptPlan, RegisteredClient } from '../../../../src/records.ts'
 import { createFakeLogger } from '../../../fakes/fakeLogger.ts'
-import { codeOf } from '../../../fakes/thrown.ts'
+import { codeOf, errorOf } from '../../../fakes/thrown.ts'
 
 const PLAN: AttemptPlan = {
   issuer: 'https://as.example',
@@ -60,6 +60,16 @@ describe('the same tab', () => {
       ...{ client_id: 'next', state, scope: 'a', resource: 'r', x: '1', redirect_uri: PLAN.redirectUri },
       code_challenge: createHash('sha256').update(plan.codeVerifier).digest('base64url'),
     })
+  })
+
+  test.each([
+    ['registered by itself', undefined, 'mcp-oauth-bridge login --force'],
+    ['of a person', 'configured', 'Register exactly this redirect URI (callback_url)'],
+  ] as const)('of a refused redirect URI of a client %s: the hint names it', async (_, own, remedy) => {
+    const { again } = setUp({ ...PLAN, client: { ...PLAN.client, ...(own ? { own } : {}) } })
+    const { hint } = await errorOf(again(new BridgeError('redirect_uri_mismatch', { message: 'No.' })))
+    expect(hint).toContain(remedy)
+    expect(hint).toContain(PLAN.redirectUri)
   })
 
   test('repeats only once', async () => {

@@ -89,6 +89,15 @@ test.each([
   expect(http.requests).toHaveLength(3)
 })
 
+test('what the server says beside its last refusal is quoted', async () => {
+  const refusal = () =>
+    respond(401, { 'www-authenticate': 'Bearer error="invalid_token", error_description="Wrong audience\\u001b"' })
+  const { work, clock } = setUp([refusal(), refusal(), refusal()])
+  await settled()
+  clock.advance(1_000)
+  expect((await errorOf(work)).message).toMatch(/refuses it \(401\)\. It says "Wrong audience\S*"\.$/)
+})
+
 test('a server that cannot be reached says nothing about the token', async () => {
   const { work } = setUp([new BridgeError('server_unreachable')])
   await expect(work).resolves.toBeUndefined()

@@ -53,6 +53,26 @@ describe('a refresh token', () => {
   })
 })
 
+describe('a refusal that is no OAuth error', () => {
+  test.each([
+    ['JSON', () => json({ message: 'Tenant is suspended' }, 403)],
+    ['text', () => respond(400, { 'content-type': 'text/plain' }, 'Tenant is suspended')],
+    ['another status', () => respond(418, {}, 'Tenant is suspended')],
+    ['a failing server', () => respond(503, {}, 'Tenant is suspended')],
+    ['an OAuth error of a failing server', () => json({ error: 'x', error_description: 'Tenant is suspended' }, 503)],
+  ])('is quoted: %s', async (_, answer) => {
+    const { message } = await errorOf(refresh(answer))
+    expect(message).toContain(ISSUER)
+    expect(message).toMatch(/It says "[^\n]*Tenant is suspended/)
+  })
+
+  test('is not quoted as a page, nor with a token in it', async () => {
+    expect((await errorOf(refresh(() => respond(403, {}, '<html>No</html>')))).message).not.toContain('No')
+    const repeated = await errorOf(refresh(() => respond(403, {}, 'unknown refresh_token=abcdefghijkl')))
+    expect(repeated.message).not.toContain('abcdefghijkl')
+  })
+})
+
 describe('an OAuth error', () => {
   test.each([
     ['invalid_client', 'invalid_client'],

@@ -55,7 +55,15 @@ describe('a scope that is missing', () => {
     const error = await errorOf(stepUp('token-1', 'b'))
     expect(error.code).toBe('insufficient_scope')
     expect(error.message).toContain('"b"')
+    expect(error.hint).toContain('mcp-oauth-bridge login --scope "a b" --force')
     expect(asked).toHaveLength(1)
+  })
+
+  test.each(['$(touch x)', '`x`', 'b"; x', 'b\\', '%PATH%', 'b!', 'b\nx'])('%j stands in no command', async (scope) => {
+    const { stepUp } = setUp(held, 'never')
+    const { hint } = await errorOf(stepUp('one', scope))
+    expect(hint).toContain('login --scope "…" --force')
+    expect(hint).not.toContain(scope)
   })
 
   test('does not make two calls that need different scopes replace each other’s tokens', async () => {

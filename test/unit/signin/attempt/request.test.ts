@@ -296,6 +296,7 @@ describe('after a sign-in that failed', () => {
     const { ask, attempts, launcher } = await failed()
     const error = await errorOf(ask('start'))
     expect([error.code, error.message]).toEqual(['access_denied', 'The last sign-in failed: You said no.'])
+    expect(error.hint).toContain('Call a tool of this server again')
     expect(error.hint).toContain(`mcp-oauth-bridge login ${KEY.server}`)
     expect([attempts.rows.size, launcher.jobs.length]).toEqual([1, 0])
   })
