@@ -229,6 +229,48 @@ describe('an answer without an end', () => {
   })
 })
 
+test.each([
+  ['another line of data', `id: 1\ndata: ${A}\ndata: ${NOTE}\n\n`, [A, NOTE]],
+  ['a comment', `data: ${A}\n: still here\n\ndata: ${NOTE}\n\n`, [A, NOTE]],
+  ['its name and its id', `data: ${A}\nevent: message\nid: 7\n\ndata: ${NOTE}\n\n`, [A, NOTE]],
+  ['another event', `data: ${A}\n\ndata: ${NOTE}\n\n`, [A, NOTE]],
+])('a silence anywhere in %s after an answer loses and adds nothing', async (_, text, expected) => {
+  const bytes = Buffer.from(text)
+  for (let cut = 1; cut < bytes.length; cut++) {
+    const clock = createFakeClock()
+    const messages: string[] = []
+    const answered = new Set<string>()
+    let goOn: () => void = () => undefined
+    const silence = new Promise<void>((resolve) => {
+      goOn = resolve
+    })
+    async function* body() {
+      yield bytes.subarray(0, cut)
+      await silence
+      yield bytes.subarray(cut)
+    }
+    const reading = readBody(
+      respond(200, {}, body()),
+      STREAM,
+      { limit: 10_000, position: {}, clock, awaits: (ids) => ids.every((id) => !answered.has(id)) },
+      {
+        take: async ({ bytes, answers }) => {
+          for (const id of answers) answered.add(id)
+          messages.push(Buffer.from(bytes).toString().trim())
+        },
+        odd: (odd) => expect.unreachable(`at ${cut}: ${odd}`),
+      },
+    )
+    for (let turn = 0; turn < 4; turn++) {
+      await new Promise((resolve) => setImmediate(resolve))
+      clock.advance(1_000)
+    }
+    goOn()
+    await reading
+    expect(messages, `at ${cut}`).toEqual(expected)
+  }
+})
+
 describe('what is not a message', () => {
   test.each([
     ['a word', 'data: hello\n\n', ['hello']],
