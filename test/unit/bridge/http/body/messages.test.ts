@@ -271,6 +271,53 @@ test.each([
   }
 })
 
+test('a look that takes long is not repeated for every byte that comes after a silence', async () => {
+  const clock = createFakeClock()
+  const LOOK_MS = 1_000
+  let looks = 0
+  let send: (byte: string | undefined) => void = () => undefined
+  async function* body() {
+    yield Buffer.from(`data: ${A}`)
+    for (;;) {
+      const byte = await new Promise<string | undefined>((resolve) => {
+        send = resolve
+      })
+      if (byte === undefined) return
+      yield Buffer.from(byte)
+    }
+  }
+  const awaits = () => {
+    looks++
+    clock.advance(LOOK_MS)
+    return false
+  }
+  const reading = readBody(
+    respond(200, {}, body()),
+    STREAM,
+    { limit: 10_000, position: {}, clock, awaits },
+    { take: async () => undefined, odd: () => undefined },
+  )
+  const turns = async () => {
+    for (let turn = 0; turn < 4; turn++) await new Promise((resolve) => setImmediate(resolve))
+  }
+  await turns()
+  clock.advance(300)
+  await turns()
+  expect(looks).toBe(1)
+  for (let time = 0; time < 20; time++) {
+    send(' ')
+    await turns()
+    clock.advance(300)
+    await turns()
+  }
+  expect(looks).toBe(1)
+  clock.advance(20 * LOOK_MS)
+  await turns()
+  expect(looks).toBe(2)
+  send(undefined)
+  await reading
+})
+
 describe('what is not a message', () => {
   test.each([
     ['a word', 'data: hello\n\n', ['hello']],
