@@ -28,8 +28,8 @@ export interface HttpRequest {
   readonly idleMs: number
   /** Tells whether the request has gone onto a connection: what never did was certainly not processed. */
   readonly transmission?: Transmission | undefined
-  /** 'manual' returns a redirect unchanged. */
-  readonly redirect?: 'manual' | undefined
+  /** 'manual' returns a redirect unchanged; a function decides for one of this URL, before it is followed as far as any is. */
+  readonly redirect?: 'manual' | ((response: HttpResponse) => 'return' | 'follow') | undefined
   /** Addresses that may be connected to: the internet, or private networks too; omitted: any. `cookies`: none is sent or kept. */
   readonly within?: 'public' | 'private' | undefined
   readonly cookies?: 'none' | undefined

@@ -33,7 +33,7 @@ export interface Refused {
   readonly configured: Configured
   /**
    * 'own': the authorization server belongs to the MCP server, or a person configured it. 'foreign': one that knows the parameter and says
-   * that it has no such resource (invalid_target) is believed, because its token without a resource could be for another server.
+   * that it has no such resource is believed, because its token without a resource could be for another server.
    */
   readonly relation: 'own' | 'foreign'
 }
@@ -41,10 +41,10 @@ export interface Refused {
 /** What to leave out after a refusal; empty: it is about nothing that we added. */
 export function refusedAdditions(refusal: unknown, { sent, configured, relation }: Refused): readonly Addition[] {
   if (!(refusal instanceof BridgeError)) return []
-  const { about, error, scopes: named } = refusal.details
+  const { about, scopes: named } = refusal.details
   const has = (addition: Addition) => isSent(addition, sent) && !isConfigured(addition, configured)
   const firstOf = (...additions: Addition[]) => additions.filter(has).slice(0, 1)
-  if (relation === 'foreign' && NO_SUCH_RESOURCE.includes(String(error))) return []
+  if (relation === 'foreign' && knowsResources(refusal, sent)) return []
   switch (about) {
     case 'resource':
       return firstOf('resource', 'audience')
@@ -67,6 +67,11 @@ export function refusedAdditions(refusal: unknown, { sent, configured, relation 
       return []
   }
 }
+
+/** It has none of that name, by its code or because it names the one it was asked for. */
+const knowsResources = ({ details, message }: BridgeError, { resource }: Sent) =>
+  NO_SUCH_RESOURCE.includes(String(details.error)) ||
+  (details.about === 'resource' && resource !== undefined && message.includes(resource))
 
 /** RFC 8707 section 2, and the code of Entra. */
 const NO_SUCH_RESOURCE = ['invalid_target', 'invalid_resource']

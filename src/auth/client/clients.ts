@@ -136,7 +136,9 @@ export function createClients(options: ClientsOptions): Clients {
       if (client.own === 'configured') await mayBeUsedAt(issuer)
       const known = metadata ?? (await metadataCache.load(issuer))
       const place = `auth-method:${issuer} ${client.clientId}`
-      const learned = client.clientSecret === undefined ? undefined : await cache.get(place, clock.now())
+      // A key is not passed over for a secret that was accepted before there was one.
+      const isOpen = client.clientSecret !== undefined && client.authMethod !== 'private_key_jwt'
+      const learned = isOpen ? await cache.get(place, clock.now()) : undefined
       const authMethod = typeof learned === 'string' ? learned : client.authMethod
       const connection = { http, timeoutMs, rules: rules(issuer), ...connecting }
       return withOtherWays({

@@ -97,7 +97,7 @@ function saysNothingElse(text: string): boolean {
   if (/<(?:form|input|button|select|textarea|iframe)\b/i.test(text)) return false
   const words = text
     .replace(/<(script|style|noscript|template|svg)\b.*?(?:<\/\1\s*>|$)|<!--.*?(?:-->|$)/gis, ' ')
-    .replace(/<[^>]*>/g, ' ')
+    .replace(/<[^<>]*>/g, ' ')
     .replace(/\s+/g, ' ')
     .trim()
   return words.length <= LONGEST_PLAIN_PAGE && UNKNOWN.test(words)

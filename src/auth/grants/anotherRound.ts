@@ -110,7 +110,7 @@ function addressOf(
 }
 
 /** What a person configured, only they can leave out. */
-function withOwnHint(error: BridgeError, { scopes, resource, parameters }: Configured, plan: AttemptPlan): BridgeError {
+function withOwnHint(error: BridgeError, { scopes, parameters }: Configured, plan: AttemptPlan): BridgeError {
   const { code, message, cause, details } = error
   const { about } = details
   const words = code === 'login_failed' ? message.split(/[^\w-]+/) : []
@@ -120,7 +120,7 @@ function withOwnHint(error: BridgeError, { scopes, resource, parameters }: Confi
       ? `Leave it out or change it: --authorize-param ${parameter}, or ${parameter} in authorize_params of its provider in config.yaml.`
       : about === 'scope' && scopes
         ? 'Check the scopes that you configured: mcp-oauth-bridge login --force --scope "…", or scopes of its provider in config.yaml.'
-        : about === 'resource' && resource
+        : about === 'resource'
           ? ERRORS.invalid_target.hint
           : code === 'redirect_uri_mismatch' && error.hint === ERRORS.redirect_uri_mismatch.hint
             ? redirectHint(plan)

@@ -128,8 +128,10 @@ const words = (value: unknown) =>
 function withTokens(json: Members): Members | undefined {
   if (text(json.access_token) !== undefined) return json
   if (text(json.error) !== undefined || json.ok === false) return undefined
-  const places = Object.values(json).filter((value) => isObject(value) && text(value.access_token) !== undefined)
-  return places.length === 1 ? { ...json, ...(places[0] as Members) } : undefined
+  const places = Object.entries(json).filter(([, value]) => isObject(value) && text(value.access_token) !== undefined)
+  const [[where = '', tokens] = []] = places
+  // What is wrong with a member is told under its name.
+  return places.length === 1 && !/^errors?$/i.test(where) ? { ...json, ...(tokens as Members) } : undefined
 }
 
 const isObject = (value: unknown): value is Members =>

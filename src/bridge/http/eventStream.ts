@@ -116,7 +116,7 @@ export class EventReader {
   /** What there is of the event that has not ended; undefined: no data. It stays until `passOver` is called. */
   unfinished(): StreamEvent | undefined {
     const line = this.#line.peek()
-    const isData = DATA_FIELD.every((byte, at) => line[at] === byte)
+    const isData = isDataLine(line)
     if (this.#lines === 0 && !isData) return undefined
     const last = isData
       ? [line.subarray(line[DATA_FIELD.length] === SPACE ? DATA_FIELD.length + 1 : DATA_FIELD.length)]
@@ -130,7 +130,8 @@ export class EventReader {
   passOver(): void {
     this.#moveOn()
     this.#forget()
-    if (this.#line.size === 0) return
+    // The start of any other line is not part of what was delivered.
+    if (!isDataLine(this.#line.peek())) return
     this.#line.take()
     this.#line.add(DATA_FIELD)
   }
@@ -200,6 +201,8 @@ export class EventReader {
     this.#isEmpty = true
   }
 }
+
+const isDataLine = (line: Uint8Array) => DATA_FIELD.every((byte, at) => line[at] === byte)
 
 const is = (name: Uint8Array, bytes: Uint8Array, from: number, end: number): boolean => {
   if (end - from !== name.byteLength) return false

@@ -106,7 +106,7 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 }
 
 /**
- * Whether a redirect may be how a server refuses an expired token. 'no': it says that the server has moved (301, 308), or it is none.
+ * Whether a redirect may be how a server refuses an expired token. 'no': it says that the server has moved (301, 308) or that the result is elsewhere (303), or it is none.
  * 'perhaps': it is temporary.
  */
 export function leadsToLogin({ status, headers }: HttpResponse, from: URL): 'yes' | 'perhaps' | 'no' {
@@ -118,7 +118,9 @@ export function leadsToLogin({ status, headers }: HttpResponse, from: URL): 'yes
   // A server under /auth that adds a slash does not lead there.
   const added =
     origin !== from.origin ? `${hostname}${pathname}` : pathname.startsWith(own) ? pathname.slice(own.length) : pathname
-  return LOGIN_PAGE.test(added) ? 'yes' : 'perhaps'
+  if (LOGIN_PAGE.test(added)) return 'yes'
+  // 303 says that the result is elsewhere, so the message may have been carried out.
+  return status === 303 ? 'no' : 'perhaps'
 }
 
 const LOGIN_PAGE = /(^|[/._-])(log[-_]?(in|on)|sign[-_]?(in|on)|auth|oauth2?|authorize|authn|sso|saml2?|idp)([/._-]|$)/i

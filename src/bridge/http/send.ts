@@ -58,21 +58,23 @@ function createAttempt({ http, authorizer, url, idleMs, standing }: AttemptOptio
     return about === 'token' && id !== undefined && session?.id === id && session.bearer !== authorization
   }
 
-  /** A redirect may be how a server refuses an expired token; else it is followed as far as the client follows any. */
-  const redirected = async (request: HttpRequest, response: HttpResponse, turn: Turn): Promise<Judged> => {
-    const login = leadsToLogin(response, request.url)
-    const mayBeRefusal = turn === 'first' && redirects !== 'way'
-    if (mayBeRefusal && (login === 'yes' || (login === 'perhaps' && redirects === 'refusal')))
-      return { response, about: 'token' }
-    response.discard()
-    redirects = 'way'
-    return { response: await http.request({ ...request, redirect: undefined }), about: undefined }
+  /** A redirect may be how a server refuses an expired token. It decides before it is followed: no message is sent twice to ask. */
+  const createWatch = (from: URL, turn: Turn) => {
+    const seen: { redirect: 'none' | 'refusal' | 'way' } = { redirect: 'none' }
+    const decide = (response: HttpResponse) => {
+      const login = leadsToLogin(response, from)
+      const mayBeRefusal = turn === 'first' && redirects !== 'way'
+      const isRefusal = mayBeRefusal && (login === 'yes' || (login === 'perhaps' && redirects === 'refusal'))
+      seen.redirect = isRefusal ? 'refusal' : 'way'
+      if (!isRefusal) redirects = 'way'
+      return isRefusal ? 'return' : 'follow'
+    }
+    return { seen, decide } as const
   }
 
-  const judged = (whole: HttpRequest, response: HttpResponse, request: SendRequest, turn: Turn) => {
-    if (whole.redirect !== 'manual') return judge(response, request.method, request.headers['mcp-session-id'])
-    if (response.status > 299 && response.status < 400) return redirected(whole, response, turn)
-    if (response.status < 300) redirects = 'refusal'
+  const judged = (response: HttpResponse, request: SendRequest, redirect: 'none' | 'refusal' | 'way' | undefined) => {
+    if (redirect === 'refusal') return { response, about: 'token' } as const
+    if (redirect === 'none' && response.status < 300) redirects = 'refusal'
     return judge(response, request.method, request.headers['mcp-session-id'])
   }
 
@@ -86,15 +88,16 @@ function createAttempt({ http, authorizer, url, idleMs, standing }: AttemptOptio
       // Before the response: a server may send its headers only with the first event.
       if (request.whenOutlived) standing.add(request.whenOutlived, authorization)
       const headers = join(authorization, request.headers)
-      const isManual = request.method === 'POST' && authorization.authorization !== undefined
-      const whole = complete(request, target, headers, request.idleMs ?? idleMs, isManual ? 'manual' : request.redirect)
-      const response = await http.request(whole)
+      const isWatched = request.method === 'POST' && authorization.authorization !== undefined
+      const watch = isWatched ? createWatch(target, turn) : undefined
+      const redirect = watch?.decide ?? request.redirect
+      const response = await http.request(complete(request, target, headers, request.idleMs ?? idleMs, redirect))
       const again = response.headers['dpop-nonce'] === undefined ? undefined : await authorizer.onNonce(response)
       if (again !== undefined && tries === 1) {
         drop(request, response)
         continue
       }
-      const soonFound = judged(whole, response, request, turn)
+      const soonFound = judged(response, request, watch?.seen.redirect)
       const found = soonFound instanceof Promise ? await soonFound : soonFound
       // Begun before this sign-in, or for another account: the token has not been refused for itself.
       const about = isForeign(found.about, request, authorization) ? 'session' : found.about

@@ -62,7 +62,7 @@ export function createHttp(options: HttpOptions): Http {
       for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
         // Only the caller knows whether a POST may be sent twice.
         const response = await (request.method === 'GET' ? get(url, request) : hop(url, request))
-        if (request.redirect === 'manual') return response
+        if (hops === 0 && staysAsItIs(request, response)) return response
         const next = redirectTarget(url, request.method, response)
         if (!next) return response
         response.discard()
@@ -76,6 +76,11 @@ export function createHttp(options: HttpOptions): Http {
 }
 
 const nothing = () => undefined
+
+const staysAsItIs = ({ redirect }: HttpRequest, response: HttpResponse) => {
+  if (typeof redirect !== 'function') return redirect === 'manual'
+  return response.status > 299 && response.status < 400 && redirect(response) === 'return'
+}
 
 /** A configured cookie comes first. */
 function withCookie(request: HttpRequest, cookie: string): HttpRequest {

@@ -1,6 +1,7 @@
 // An ID token that fails any check, or does not come: it costs the identity where nobody needs it, and the sign-in where somebody does.
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { taped } from '../../../src/auth/oauth/idToken.ts'
 import { BridgeError } from '../../../src/errors.ts'
 import type { HttpResponse } from '../../../src/ports.ts'
 import type { TokenSet } from '../../../src/records.ts'
@@ -299,4 +300,20 @@ test('an issuer that is not the expected one is refused before any ID token, nee
     answers: { metadata: { ...LISTED, issuer: 'https://evil.example' } },
   })
   expect(code).toBe('issuer_mismatch')
+})
+
+test('the tokens of one request are no answer to the next one, whatever becomes of that', async () => {
+  const others = [
+    async () => Response.json({ error: 'no' }, { status: 400 }),
+    async () => Response.json({ ok: true }),
+    () => Promise.reject(new Error('cut')),
+  ]
+  for (const next of others) {
+    let count = 0
+    const tape = taped(() => (count++ === 0 ? Promise.resolve(Response.json({ access_token: 'a' })) : next()))
+    await tape.fetch(`${ISSUER}/token`, { method: 'POST' })
+    expect(tape.again()).toBeDefined()
+    await tape.fetch(`${ISSUER}/token`, { method: 'POST' }).catch(() => undefined)
+    expect(tape.again()).toBeUndefined()
+  }
 })

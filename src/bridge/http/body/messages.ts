@@ -28,6 +28,8 @@ export interface Receiver {
 
 /** After so long without a byte, in ms, what has come of an event is looked at. */
 const QUIET_MS = 250
+/** The time between two looks, as a multiple of what a look takes: a byte now and then must not make us read megabytes again and again. */
+const LOOK_SHARE = 20
 const LF = 10
 
 /**
@@ -47,10 +49,11 @@ export async function readBody(
     let coming = source.next()
     /** Nothing has come since the last look at an event without an end. */
     let looked = false
+    let quietMs = QUIET_MS
     for (;;) {
       let next: IteratorResult<Uint8Array> | undefined
       try {
-        next = await (reader.mayBeWhole && !looked ? quietOr(coming, options.clock) : coming)
+        next = await (reader.mayBeWhole && !looked ? quietOr(coming, options.clock, quietMs) : coming)
       } catch (thrown) {
         if (isBrokenOff(thrown)) await takeUnfinished(reader, options, receiver)
         throw thrown
@@ -60,7 +63,7 @@ export async function readBody(
         reader.push(next.value)
         for (let event = reader.next(); event; event = reader.next()) await takeEvent(event, receiver)
         coming = source.next()
-      } else await takeUnfinished(reader, options, receiver)
+      } else quietMs = Math.max(QUIET_MS, LOOK_SHARE * (await takeUnfinished(reader, options, receiver)))
       looked = next === undefined
     }
   } catch (thrown) {
@@ -72,9 +75,9 @@ export async function readBody(
 }
 
 /** undefined: nothing came for a moment. */
-async function quietOr<T>(coming: Promise<T>, clock: Clock): Promise<T | undefined> {
+async function quietOr<T>(coming: Promise<T>, clock: Clock, ms: number): Promise<T | undefined> {
   const over = new AbortController()
-  const quiet = clock.sleep(QUIET_MS, over.signal).then(
+  const quiet = clock.sleep(ms, over.signal).then(
     () => undefined,
     () => undefined,
   )
@@ -94,21 +97,26 @@ async function takeRest(reader: BodyReader, options: BodyOptions, receiver: Rece
   else await takeUnfinished(reader, options, receiver)
 }
 
-/** All of an event that has not ended, if it holds an awaited answer and breaks off in no message. */
-async function takeUnfinished(reader: BodyReader, { awaits }: BodyOptions, receiver: Receiver): Promise<void> {
+/** All of an event that has not ended, if it holds an awaited answer and breaks off in no message. Resolves to how long the look took, in ms. */
+async function takeUnfinished(reader: BodyReader, { awaits, clock }: BodyOptions, receiver: Receiver): Promise<number> {
+  const began = clock.awake()
   const event = reader.unfinished()
-  if (!event) return
-  if (event.type !== ENDPOINT) {
-    let awaited = false
-    let broken = false
-    for (const { message } of partsOf(event.data)) {
-      awaited ||= message !== undefined && message.answers.length > 0 && awaits(message.answers)
-      broken = message === undefined
-    }
-    if (!awaited || broken) return
-  }
+  const isTaken = event !== undefined && (event.type === ENDPOINT || isAwaited(event.data, awaits))
+  const took = clock.awake() - began
+  if (!event || !isTaken) return took
   reader.passOver()
   await takeEvent(event, receiver)
+  return took
+}
+
+function isAwaited(data: Uint8Array, awaits: BodyOptions['awaits']): boolean {
+  let awaited = false
+  let broken = false
+  for (const { message } of partsOf(data)) {
+    awaited ||= message !== undefined && message.answers.length > 0 && awaits(message.answers)
+    broken = message === undefined
+  }
+  return awaited && !broken
 }
 
 async function takeEvent({ data, type }: StreamEvent, { take, odd, endpoint }: Receiver): Promise<void> {

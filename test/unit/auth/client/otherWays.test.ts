@@ -1,7 +1,8 @@
 // How a client proves itself to servers that want it another way than they say: each way once, remembered, and no second registration.
+import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { json, respond } from '../../../fakes/fakeHttp.ts'
-import { createOddWorld, KEY, type OddServer, type Proof } from '../../../fakes/oddSignIn.ts'
+import { createOddWorld, ISSUER, KEY, type OddServer, type Proof } from '../../../fakes/oddSignIn.ts'
 
 const METHODS = 'token_endpoint_auth_methods_supported'
 const SECRET = 's-1'
@@ -108,6 +109,18 @@ test('the method that the registration names comes first, whatever the metadata 
   })
   expect((await world.signIn()).page.kind).toBe('done')
   expect(world.proofs()).toHaveLength(1)
+})
+
+test('a key is used, although a secret was accepted before there was one', async () => {
+  const world = createOddWorld({})
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const pem = privateKey.export({ format: 'pem', type: 'pkcs8' }).toString()
+  await world.cache.put(`auth-method:${ISSUER} mine`, 'client_secret_basic', world.clock.now() + 1_000)
+  const client = { clientId: 'mine', clientSecret: SECRET, privateKey: pem, authMethod: 'private_key_jwt' }
+  const oauth = await world.clients.connect(ISSUER, client)
+  await oauth.refresh('r', { scope: undefined, resource: undefined })
+  expect(world.proofs()).toMatchObject([{ header: undefined, secret: undefined }])
+  expect(world.tokenRequests()[0]).toHaveProperty('client_assertion')
 })
 
 describe('a code that the first method has spent', () => {

@@ -78,6 +78,18 @@ describe('a client counts as known', () => {
   })
 })
 
+test.each([
+  ['that never end', '<'.repeat(64 * 1024)],
+  ['that begin in one another', `<p ${'<a '.repeat(20_000)}`],
+  ['of scripts without an end', '<script>'.repeat(8_000)],
+  ['of comments without an end', '<!--'.repeat(16_000)],
+])('a page of tags %s holds nothing up', async (_, page) => {
+  const started = performance.now()
+  expect((await ask(() => respond(200, {}, page))).forgotten).toBe(false)
+  // With a pattern that looks at every character for each tag, several seconds.
+  expect(performance.now() - started).toBeLessThan(1_000)
+})
+
 test('the probe asks as a browser does, follows no redirect, has its own state and challenge, and neither sends nor keeps a cookie', async () => {
   const { http } = await ask(() => respond(200))
   const [request, ...more] = http.requests

@@ -336,6 +336,22 @@ describe('an authorization server elsewhere that knows resources and has none of
     expect(page).toMatchObject({ code: 'invalid_target', hint: expect.stringContaining('--resource none') })
   })
 
+  test.each([
+    error('invalid_request', `The resource ${SERVER} is not registered`),
+    error('invalid_request', `Resource "${SERVER}" is not allowed for this client`),
+    error('invalid_grant', `no such resource: ${SERVER}`),
+  ])('is believed by another code too, if it names the one it does not have: %j', async (answer) => {
+    const refuses = ({ resource }: Members) => (resource === undefined ? undefined : answer)
+    const authorize = (asked: Members): Members => refuses(asked) ?? { code: 'c' }
+    const token: OddServer['token'] = (asked) => (refuses(asked) ? json(answer, 400) : undefined)
+    for (const odd of [{ authorize }, { token }]) {
+      const { page, tab } = await createOddWorld({ issuer: FOREIGN, ...odd }).signIn()
+      expect(page).toMatchObject({ kind: 'failed', hint: expect.stringContaining('--resource none') })
+      expect(tab).toHaveLength(1)
+      expect((await createOddWorld(odd).signIn()).page.kind).toBe('done')
+    }
+  })
+
   test.each([error('invalid_request', "unknown parameter 'resource'"), error('invalid_request')])(
     'is another case than one that does not know the parameter: %j',
     async (answer) => {

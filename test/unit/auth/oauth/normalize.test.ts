@@ -100,6 +100,9 @@ describe('tokens one level deeper', () => {
     '{"bot":{"access_token":"a"},"user":{"access_token":"b"}}',
     '{"ok":false,"authed_user":{"access_token":"a"}}',
     '{"error":"no","data":{"access_token":"a"}}',
+    '{"error":{"access_token":"missing"}}',
+    '{"errors":{"access_token":["missing"]}}',
+    '{"ok":true,"Errors":{"access_token":"missing"}}',
     '{"data":{"deeper":{"access_token":"a"}}}',
     '{"data":[{"access_token":"a"}]}',
   ])('are not guessed: %s', (body) => {

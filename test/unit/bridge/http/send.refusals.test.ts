@@ -23,12 +23,27 @@ function setUp(answer: (token: string | undefined, request: HttpRequest) => Http
     onRefused: async ({ authorization }) => void refused.push(authorization),
     outlived: async () => false,
   }
-  const http = createFakeHttp({ [SERVER]: (request) => answer(request.headers.authorization, request) })
+  const http = createFakeHttp({
+    [SERVER]: (request) => {
+      const response = answer(request.headers.authorization, request)
+      const { redirect } = request
+      if (response.status < 300 || response.status > 399) return response
+      return typeof redirect === 'function' && redirect(response) === 'return' ? response : followed(request, response)
+    },
+  })
   const send = createSend(http, authorizer, new URL(SERVER), 1_000)
   const post = (cause: Cause = 'call', headers: Record<string, string> = {}) =>
     send({ method: 'POST', headers, body: 'x' }, cause)
   const get = (whenOutlived = () => {}) => send({ method: 'GET', headers: {}, whenOutlived }, 'background')
   return { send, post, get, state, renewals, refused, http }
+}
+
+/** As the real client does with a POST. */
+function followed({ url }: HttpRequest, { status, headers: { location } }: HttpResponse): HttpResponse {
+  const isKept = status === 307 || status === 308
+  if (typeof location !== 'string' || !isKept || new URL(location, url).origin !== url.origin)
+    throw new BridgeError('redirect_refused')
+  return respond(200)
 }
 
 const S1 = { 'mcp-session-id': 's1' }
@@ -169,44 +184,53 @@ describe('a redirect to a login page', () => {
     expect(renewals).toHaveLength(1)
   })
 
-  /** As the real client does with a POST, unless it is told to leave a redirect alone. */
-  const strictly =
-    (answer: (token: string | undefined) => HttpResponse) => (token: string | undefined, request: HttpRequest) => {
-      const response = answer(token)
-      if (response.status > 299 && request.redirect !== 'manual') throw new BridgeError('redirect_refused')
-      return response
-    }
-
   test('that stays is not followed, the new token counts as refused, and no further one is spent', async () => {
-    const { post, renewals, refused } = setUp(strictly(() => to('https://login.example/')))
+    const { post, renewals, refused } = setUp(() => to('https://login.example/'))
     for (let call = 0; call < 3; call++) expect(await codeOf(post())).toBe('redirect_refused')
     expect(renewals).toHaveLength(1)
     expect(refused[0]).toBe('t2')
   })
 
+  test('is not one to a result of a message that was carried out (303)', async () => {
+    let isOver = false
+    const { post, renewals, http } = setUp(() => (isOver ? to('/results/1', 303) : respond(200)))
+    await post()
+    isOver = true
+    expect(await codeOf(post())).toBe('redirect_refused')
+    expect([renewals, http.requests.length]).toEqual([[], 2])
+  })
+
   test.each([
     ['a permanent one', () => to('https://login.example/', 301)],
-    ['a permanent one that keeps the method', () => to('https://mcp.example/login', 308)],
+    ['a permanent one that keeps the method', () => to('https://elsewhere.example/login', 308)],
     ['one without a target', () => respond(302)],
     ['one to another path, before any answer', () => to('/mcp/')],
     ['one to another origin, before any answer', () => to('https://elsewhere.example/mcp')],
   ])('is not %s', async (_, answer) => {
-    const { post, renewals } = setUp(strictly(answer))
+    const { post, renewals, http } = setUp(answer)
     expect(await codeOf(post())).toBe('redirect_refused')
     expect(renewals).toEqual([])
+    // A server may answer so after it has carried out the call.
+    expect(http.requests).toHaveLength(1)
+  })
+
+  test('that is followed sends the message to each address once', async () => {
+    const { post, http } = setUp(() => to('/mcp/', 307))
+    for (let call = 1; call <= 3; call++) {
+      expect((await post()).status).toBe(200)
+      expect(http.requests).toHaveLength(call)
+    }
   })
 
   test('is not what a request without a token gets', async () => {
-    const { post, state, renewals } = setUp(strictly(() => to('/login')))
+    const { post, state, renewals } = setUp(() => to('/login'))
     state.token = undefined
     expect(await codeOf(post())).toBe('redirect_refused')
     expect(renewals).toEqual([])
   })
 
   test('a server that redirects every message within its origin keeps doing so', async () => {
-    const { post, renewals } = setUp((_, { redirect }) =>
-      redirect === 'manual' ? to('/auth/mcp/', 307) : respond(200),
-    )
+    const { post, renewals } = setUp(() => to('/auth/mcp/', 307))
     for (let call = 0; call < 3; call++) expect((await post()).status).toBe(200)
     expect(renewals.length).toBeLessThanOrEqual(1)
   })

@@ -93,6 +93,23 @@ describe('a redirect', () => {
     expect(other.requests).toEqual([])
   })
 
+  test('is returned or followed as its caller decides, and asked for once', async () => {
+    const server = await redirecting(307, '/new')
+    const asked: number[] = []
+    const decide = (as: 'return' | 'follow') => (response: { status: number }) => {
+      asked.push(response.status)
+      return as
+    }
+    const post = (redirect: ReturnType<typeof decide>) =>
+      client().send(`${server.origin}/old`, { method: 'POST', body: 'body', redirect })
+    const returned = await post(decide('return'))
+    expect([returned.status, server.requests.map(({ path }) => path)]).toEqual([307, ['/old']])
+    returned.discard()
+    expect(await text(await post(decide('follow')))).toBe('arrived')
+    expect(server.requests.map(({ path }) => path)).toEqual(['/old', '/old', '/new'])
+    expect(asked).toEqual([307, 307])
+  })
+
   const redirecting = (status: number, location: string) =>
     serve(({ path }, _, response) =>
       path === '/new' ? response.end('arrived') : response.writeHead(status, { location }).end('moved'),

@@ -229,6 +229,95 @@ describe('an answer without an end', () => {
   })
 })
 
+test.each([
+  ['another line of data', `id: 1\ndata: ${A}\ndata: ${NOTE}\n\n`, [A, NOTE]],
+  ['a comment', `data: ${A}\n: still here\n\ndata: ${NOTE}\n\n`, [A, NOTE]],
+  ['its name and its id', `data: ${A}\nevent: message\nid: 7\n\ndata: ${NOTE}\n\n`, [A, NOTE]],
+  ['another event', `data: ${A}\n\ndata: ${NOTE}\n\n`, [A, NOTE]],
+])('a silence anywhere in %s after an answer loses and adds nothing', async (_, text, expected) => {
+  const bytes = Buffer.from(text)
+  for (let cut = 1; cut < bytes.length; cut++) {
+    const clock = createFakeClock()
+    const messages: string[] = []
+    const answered = new Set<string>()
+    let goOn: () => void = () => undefined
+    const silence = new Promise<void>((resolve) => {
+      goOn = resolve
+    })
+    async function* body() {
+      yield bytes.subarray(0, cut)
+      await silence
+      yield bytes.subarray(cut)
+    }
+    const reading = readBody(
+      respond(200, {}, body()),
+      STREAM,
+      { limit: 10_000, position: {}, clock, awaits: (ids) => ids.every((id) => !answered.has(id)) },
+      {
+        take: async ({ bytes, answers }) => {
+          for (const id of answers) answered.add(id)
+          messages.push(Buffer.from(bytes).toString().trim())
+        },
+        odd: (odd) => expect.unreachable(`at ${cut}: ${odd}`),
+      },
+    )
+    for (let turn = 0; turn < 4; turn++) {
+      await new Promise((resolve) => setImmediate(resolve))
+      clock.advance(1_000)
+    }
+    goOn()
+    await reading
+    expect(messages, `at ${cut}`).toEqual(expected)
+  }
+})
+
+test('a look that takes long is not repeated for every byte that comes after a silence', async () => {
+  const clock = createFakeClock()
+  const LOOK_MS = 1_000
+  let looks = 0
+  let send: (byte: string | undefined) => void = () => undefined
+  async function* body() {
+    yield Buffer.from(`data: ${A}`)
+    for (;;) {
+      const byte = await new Promise<string | undefined>((resolve) => {
+        send = resolve
+      })
+      if (byte === undefined) return
+      yield Buffer.from(byte)
+    }
+  }
+  const awaits = () => {
+    looks++
+    clock.advance(LOOK_MS)
+    return false
+  }
+  const reading = readBody(
+    respond(200, {}, body()),
+    STREAM,
+    { limit: 10_000, position: {}, clock, awaits },
+    { take: async () => undefined, odd: () => undefined },
+  )
+  const turns = async () => {
+    for (let turn = 0; turn < 4; turn++) await new Promise((resolve) => setImmediate(resolve))
+  }
+  await turns()
+  clock.advance(300)
+  await turns()
+  expect(looks).toBe(1)
+  for (let time = 0; time < 20; time++) {
+    send(' ')
+    await turns()
+    clock.advance(300)
+    await turns()
+  }
+  expect(looks).toBe(1)
+  clock.advance(20 * LOOK_MS)
+  await turns()
+  expect(looks).toBe(2)
+  send(undefined)
+  await reading
+})
+
 describe('what is not a message', () => {
   test.each([
     ['a word', 'data: hello\n\n', ['hello']],
