@@ -1,5 +1,5 @@
 // YAML text ↔ plain data, with the line and column of everything; the only file that imports yaml.
-import { Document, isCollection, isMap, isPair, isScalar, LineCounter, parseDocument, visit } from 'yaml'
+import { Document, isCollection, isMap, isPair, isScalar, LineCounter, parseDocument, Scalar, visit } from 'yaml'
 
 export interface YamlText {
   /** The data, anew at each call; `scalar` may replace texts. */
@@ -63,4 +63,16 @@ function offsetOf(document: Document, path: readonly PropertyKey[]): { key: numb
 }
 
 /** `value` as YAML, one member a line, without a line break at its end. */
-export const asYaml = (value: unknown): string => new Document(value).toString({ lineWidth: 0 }).trimEnd()
+export function asYaml(value: unknown): string {
+  const document = new Document(value)
+  visit(document, {
+    Scalar(_, scalar) {
+      if (typeof scalar.value === 'string' && !SIMPLE.test(scalar.value)) scalar.type = Scalar.QUOTE_DOUBLE
+    },
+  })
+  // A line break or a blank at the end may be part of a text, unless that is in quotes.
+  return document.toString({ lineWidth: 0, blockQuote: false }).replace(/\n$/, '')
+}
+
+/** Whatever is not quoted ends where a reader of YAML thinks that it does. */
+const SIMPLE = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/

@@ -1,6 +1,6 @@
 // YAML text: places, and maps that grow while the rest stays.
 import { describe, expect, test } from 'vitest'
-import { addToMap, parseYaml } from '../../../../src/config/file/yamlText.ts'
+import { addToMap, asYaml, parseYaml } from '../../../../src/config/file/yamlText.ts'
 
 describe('a text', () => {
   test('gives the place of a value and its key', () => {
@@ -47,3 +47,49 @@ describe('a map to which an entry is added', () => {
     expect(parseYaml(text).toData()).toEqual({ servers: { no: { url: '# x: y' }, 1: { url: '- z' } } })
   })
 })
+
+test.each(['\n', '\r\n'])(
+  'every text comes back as it was written, also as the last one of a file, with line breaks %j',
+  (eol) => {
+    const odd = [
+      '',
+      '  ',
+      'a  b',
+      '\u00a0\u00a0',
+      '\u3000',
+      '\u2028',
+      '\u0085',
+      '\ufeff',
+      '\t',
+      '\r',
+      'a\nb',
+      '  a\n',
+      '  \n ',
+      'x\n\n',
+    ]
+    const meaning = [
+      '~',
+      'null',
+      '1',
+      'true',
+      '|',
+      '>',
+      '- x',
+      'a #b',
+      'a: b',
+      "it's",
+      '"',
+      '\\',
+      '{',
+      '&a',
+      '*a',
+      '!t',
+      '\u{1f600}',
+      'x y '.repeat(99),
+    ]
+    for (const word of [...odd, ...meaning]) {
+      const data = { list: { [word]: [word], last: word } }
+      expect(parseYaml(asYaml(data).replaceAll('\n', eol)).toData(), JSON.stringify(word)).toEqual(data)
+    }
+  },
+)
