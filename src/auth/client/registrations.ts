@@ -86,8 +86,8 @@ export function createRegistrations(options: RegistrationsOptions): Registration
     leases.run(`register:${issuer} ${redirectUri}`, REGISTER_LEASE_MS, async () => {
       const meanwhile = await registeredFor(clients, { issuer, redirectUri })
       if (meanwhile && meanwhile.clientId !== refused) return meanwhile
-      // Only its scopes were refused, so its tokens are still good.
-      if (meanwhile && scope !== undefined) await clients.save(issuer, formerPlace(meanwhile.clientId), meanwhile)
+      // A server may say the same of a person or a scope: what this client has obtained, it may still renew.
+      if (meanwhile) await clients.save(issuer, formerPlace(meanwhile.clientId), meanwhile)
       const registering = registerClient(http, metadata, redirectUri, timeoutMs, scope)
       const registered = await registering.catch((thrown: unknown) => {
         throw explainDefaults(thrown, metadata)

@@ -172,3 +172,14 @@ describe('a registration that nobody needs', () => {
     expect(JSON.stringify(await world.clientStore.load(ISSUER, REDIRECT))).not.toContain('manage-1')
   })
 })
+
+test('a client that is refused at one sign-in still renews the tokens of another one', async () => {
+  const refusing = new Set<string>()
+  const world = createOddWorld({
+    authorize: ({ client_id = '' }) => (refusing.has('yes') ? { error: 'unauthorized_client' } : { code: client_id }),
+  })
+  expect((await world.signIn()).page.kind).toBe('done')
+  refusing.add('yes')
+  expect((await world.signIn()).page.kind).toBe('failed')
+  expect(await world.clients.ofTokens(ISSUER, 'client-1', REDIRECT)).toMatchObject({ clientId: 'client-1' })
+})
