@@ -1,6 +1,7 @@
 // The requests of one client, sent another way where the server refuses one: by another authentication method, or without what nobody configured.
 import { BridgeError } from '../../errors.ts'
 import type { Addition, RegisteredClient } from '../../records.ts'
+import { HEADER_ALONE } from '../oauth/authentication.ts'
 import type { OAuthClient } from '../oauth/client.ts'
 import { atTokenEndpoint, type Configured, leaveOut, type Refused, refusedAdditions, type Sent } from './additions.ts'
 
@@ -66,10 +67,10 @@ export async function withOtherWays(options: OtherWaysOptions): Promise<OAuthCli
 
 const METHODS = ['client_secret_basic', 'client_secret_post']
 
-/** A registered client may have a secret that its server does not want. */
+/** A registered client may have a secret that its server does not want, or be at one that refuses its id beside the header. */
 function otherMethods({ clientSecret, authMethod, own }: RegisteredClient): string[] {
   if (clientSecret === undefined || authMethod === 'private_key_jwt') return []
-  return [...METHODS, ...(own === undefined ? ['none'] : [])].filter((method) => method !== authMethod)
+  return [...METHODS, ...(own === undefined ? ['none', HEADER_ALONE] : [])].filter((method) => method !== authMethod)
 }
 
 function byAnyMethod(first: OAuthClient, { client, connectWith, onMethod }: OtherWaysOptions) {

@@ -24,6 +24,9 @@ export function chooseAuthMethod(metadata: JsonObject, { clientSecret, privateKe
   throw unsupported(`supports ${quote((offered ?? []).join(', '))}, not private_key_jwt`)
 }
 
+/** client_secret_basic with nothing of the client in the body; no server lists it. */
+export const HEADER_ALONE = 'client_secret_basic alone'
+
 /**
  * The Authorization header of client_secret_basic (RFC 6749 section 2.3.1). openid-client's own also encodes "-", "." and "_", which the
  * form encoding leaves unchanged, and which servers that do not decode misread.

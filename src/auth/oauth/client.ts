@@ -7,7 +7,7 @@ import type { RegisteredClient, User } from '../../records.ts'
 import { registerSecret } from '../../redaction/register.ts'
 import type { AuthorizationServerMetadata } from '../discovery/authorizationServer.ts'
 import { type TokenAnswer, type TokenResponse, toTokenResponse, toUser } from '../tokens/tokenSet.ts'
-import { basicCredentials, signingKey } from './authentication.ts'
+import { basicCredentials, HEADER_ALONE, signingKey } from './authentication.ts'
 import { signingPair } from './dpop.ts'
 import { withoutRepetition } from './endpoint.ts'
 import { translateOAuthError } from './errors.ts'
@@ -222,7 +222,7 @@ function authentication(metadata: AuthorizationServerMetadata, registered: Regis
   if (authMethod === 'client_secret_post') return client.ClientSecretPost(clientSecret)
   return (_server, { client_id: clientId }, body, headers) => {
     // Some servers look there only (RFC 6749 section 3.2.1 allows it); a client registered by hand may be at one that refuses it.
-    if (registered.own === undefined) body.set('client_id', clientId)
+    if (registered.own === undefined && authMethod !== HEADER_ALONE) body.set('client_id', clientId)
     headers.set('authorization', basicCredentials(clientId, clientSecret))
   }
 }

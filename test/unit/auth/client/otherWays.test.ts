@@ -10,6 +10,7 @@ const SECRET = 's-1'
 /** What servers take. */
 const TAKES: Readonly<Record<string, (proof: Proof) => boolean>> = {
   'the header': ({ header }) => header?.endsWith(`:${SECRET}`) ?? false,
+  'the header alone': ({ header, id }) => id === undefined && (header?.endsWith(`:${SECRET}`) ?? false),
   'the header, and the id in the body': ({ header, id }) => header?.startsWith(`${id}:`) ?? false,
   'the body': ({ secret, id }) => secret === SECRET && id !== undefined,
   'the body alone': ({ header, secret, id }) => header === undefined && secret === SECRET && id !== undefined,
@@ -60,7 +61,7 @@ test.each(cases)(
     const { page } = await world.signIn()
     expect(page.kind).toBe('done')
     expect(world.registrations()).toHaveLength(1)
-    expect(world.proofs().length).toBeLessThanOrEqual(3)
+    expect(world.proofs().length).toBeLessThanOrEqual(4)
     const before = world.proofs().length
     // The second sign-in and each refresh know the way.
     expect((await world.signIn()).page.kind).toBe('done')
@@ -137,7 +138,7 @@ describe('a code that the first method has spent', () => {
     })
   }
 
-  test.each(['the body alone', 'no secret at all'])(
+  test.each(['the body alone', 'no secret at all', 'the header alone'])(
     'is asked for anew in the same tab, with the method that takes %s',
     async (takes) => {
       const world = createOddWorld(spending(takes))
@@ -171,7 +172,7 @@ describe('what stays refused', () => {
     const world = createOddWorld(server('nothing', '401 invalid_client', undefined))
     expect((await world.signIn()).page).toMatchObject({ kind: 'failed', code: 'invalid_client' })
     expect(world.registrations()).toHaveLength(2)
-    expect(world.proofs()).toHaveLength(6)
+    expect(world.proofs()).toHaveLength(8)
   })
 
   test.each([
