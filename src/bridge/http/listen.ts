@@ -4,8 +4,9 @@ import type { Message } from '../message/message.ts'
 import type { Session } from '../session/session.ts'
 import type { BodyOptions, Deliver } from './body/messages.ts'
 import { resumption, type StreamPosition } from './eventStream.ts'
+import { isRefusal } from './refusal.ts'
 import { mediaType, readMessages } from './response.ts'
-import { isRefusal, type Send } from './send.ts'
+import type { Send } from './send.ts'
 
 export interface ListenOptions {
   readonly send: Send

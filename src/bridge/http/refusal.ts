@@ -101,6 +101,15 @@ export function withWords(error: BridgeError, { origin }: URL, status: number, w
   return new BridgeError(code, { message: `${message} ${origin} ${said}.`, hint, details, cause })
 }
 
+/** Not how a sign-in ended that the answer led to. */
+export const isAboutAnswer = (thrown: unknown): thrown is BridgeError =>
+  thrown instanceof BridgeError &&
+  (thrown.code === 'forbidden' || thrown.code === 'insufficient_scope' || thrown.details.reason === 'refused_anew')
+
+/** What a stream waits after: the server does not give it to this token. */
+export const isRefusal = (thrown: unknown): boolean =>
+  thrown instanceof BridgeError && ['unauthorized', 'forbidden', 'insufficient_scope'].includes(thrown.code)
+
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   if (bytes.byteLength > 0) yield bytes
 }

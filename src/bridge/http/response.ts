@@ -1,6 +1,6 @@
 // One HTTP response → its messages, or the error that says why there are none.
 import { BridgeError } from '../../errors.ts'
-import type { HttpResponse } from '../../ports.ts'
+import type { HttpResponse, MaybePromise } from '../../ports.ts'
 import { quote } from '../../redaction/text.ts'
 import { type Message, nameOf, type RawId } from '../message/message.ts'
 import { Pieces } from '../message/pieces.ts'
@@ -112,3 +112,10 @@ function invalid(status: number, type: string, start: Uint8Array): BridgeError {
 
 const quoteStart = (bytes: Uint8Array) => quote(utf8(bytes.subarray(0, 200)), 80)
 const utf8 = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
+
+/** We ask for no content coding; a server may still use one (RFC 9110 section 12.5.3). */
+export function plain(response: HttpResponse): MaybePromise<HttpResponse> {
+  const coding = response.headers['content-encoding']
+  if (coding === undefined || coding === 'identity') return response
+  return import('./contentCoding.ts').then(({ decode }) => decode(response, String(coding)))
+}

@@ -1,7 +1,17 @@
 // One authorized request to the MCP server; a refused one is sent again after the authorizer has handled the refusal.
 import { BridgeError } from '../../errors.ts'
-import type { Authorizer, Cause, HttpClient, HttpRequest, HttpResponse, MaybePromise } from '../../ports.ts'
-import { type About, type Judged, judge, leadsToLogin, withWords, wordsIn } from './refusal.ts'
+import type { Authorizer, Cause, HttpClient, HttpRequest, HttpResponse } from '../../ports.ts'
+import {
+  type About,
+  isAboutAnswer,
+  isRefusal,
+  type Judged,
+  judge,
+  leadsToLogin,
+  withWords,
+  wordsIn,
+} from './refusal.ts'
+import { plain } from './response.ts'
 import { type Authorization, createStanding, type Standing } from './standing.ts'
 
 /** `url` left out: the server's own. Another one must have the same origin, because it gets the same bearer token. */
@@ -113,11 +123,10 @@ export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, i
   const attempt = createAttempt({ http, authorizer, url, idleMs, standing })
   /** A request in the background was refused with a new token too: no other one is spent for those. */
   let isHopeless = false
+  /** The bearer that was obtained for one of them: where several cross, its refusal is the same refusal. */
+  let spent: string | undefined
   /** A bearer that was refused in a session begun with another one: a new session shows whether it is the bearer. */
   let doubtful: string | undefined
-
-  const isDoubtful = ({ authorization: { authorization } }: Answer) =>
-    authorization !== undefined && authorization === doubtful
 
   /** Lets the authorizer handle a refusal; throws if the request cannot be sent again. */
   const settle = async (request: SendRequest, { response, authorization, about }: Answer, why: Cause) => {
@@ -143,9 +152,10 @@ export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, i
     // A session that ends is not worth a refresh.
     if (first.about === undefined || request.method === 'DELETE') return first
     if (first.about === 'session') throw sessionRefused(request, first)
-    if (cause === 'background' && isHopeless) throw await refusal(request, first)
-    if (first.about === 'token' && isDoubtful(first)) return giveUp(request, first, 'call')
+    if (cause === 'background' && (isHopeless || wasSentWith(first, spent))) throw await refusal(request, first)
+    if (first.about === 'token' && wasSentWith(first, doubtful)) return giveUp(request, first, 'call')
     await settle(request, first, cause)
+    if (cause === 'background') spent = (await authorizer.headers(request.method, request.url ?? url)).authorization
     const second = await again(request)
     if (second.about === undefined) return second
     if (second.about === 'session') {
@@ -183,7 +193,10 @@ export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, i
       const { response } = await ask(request, cause)
       if (response.status < 300) {
         doubtful = undefined
-        if (cause === 'background') isHopeless = false
+        if (cause === 'background') {
+          isHopeless = false
+          spent = undefined
+        }
       }
       if (request.whenOutlived && isRefused(response.status)) standing.park(request.whenOutlived)
       return plain(response)
@@ -193,6 +206,9 @@ export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, i
     }
   }
 }
+
+const wasSentWith = ({ authorization: { authorization } }: Answer, bearer: string | undefined) =>
+  bearer !== undefined && authorization === bearer
 
 const isRefused = (status: number) => status === 401 || status === 403
 
@@ -204,15 +220,6 @@ function sessionRefused(request: SendRequest, { response }: Answer): BridgeError
 /** The body of a stream may never end. */
 const wordsFor = ({ method }: SendRequest, response: HttpResponse) =>
   wordsIn(response, method === 'POST' ? () => plain(response) : undefined)
-
-/** Not how a sign-in ended that the answer led to. */
-const isAboutAnswer = (thrown: unknown): thrown is BridgeError =>
-  thrown instanceof BridgeError &&
-  (thrown.code === 'forbidden' || thrown.code === 'insufficient_scope' || thrown.details.reason === 'refused_anew')
-
-/** What a stream waits after: the server does not give it to this token. */
-export const isRefusal = (thrown: unknown) =>
-  thrown instanceof BridgeError && ['unauthorized', 'forbidden', 'insufficient_scope'].includes(thrown.code)
 
 /** Member by member: a spread that is added to is slow on Node 20 (bench/README.md). */
 function complete(
@@ -230,13 +237,6 @@ function complete(
 function drop({ transmission }: SendRequest, response: HttpResponse): void {
   response.discard()
   if (transmission) transmission.sent = false
-}
-
-/** We ask for no content coding; a server may still use one (RFC 9110 section 12.5.3). */
-function plain(response: HttpResponse): MaybePromise<HttpResponse> {
-  const coding = response.headers['content-encoding']
-  if (coding === undefined || coding === 'identity') return response
-  return import('./contentCoding.ts').then(({ decode }) => decode(response, String(coding)))
 }
 
 /** Header names are the same in any case. */

@@ -2,14 +2,15 @@
 import { describe, expect, test } from 'vitest'
 import { createSend } from '../../../../src/bridge/http/send.ts'
 import { BridgeError } from '../../../../src/errors.ts'
-import type { Authorizer, Cause, HttpRequest, HttpResponse } from '../../../../src/ports.ts'
+import type { Authorizer, Cause, HttpRequest, HttpResponse, MaybePromise } from '../../../../src/ports.ts'
 import { createFakeHttp, json, respond } from '../../../fakes/fakeHttp.ts'
+import { createGate, settled } from '../../../fakes/gate.ts'
 import { codeOf } from '../../../fakes/thrown.ts'
 
 const SERVER = 'https://mcp.example/mcp'
 
 /** Tokens count up with each renewal; the server is a function of what it gets. */
-function setUp(answer: (token: string | undefined, request: HttpRequest) => HttpResponse) {
+function setUp(answer: (token: string | undefined, request: HttpRequest) => MaybePromise<HttpResponse>) {
   const state: { token: string | undefined } = { token: 't1' }
   const renewals: { status: number; cause: Cause }[] = []
   const refused: (string | undefined)[] = []
@@ -24,8 +25,8 @@ function setUp(answer: (token: string | undefined, request: HttpRequest) => Http
     outlived: async () => false,
   }
   const http = createFakeHttp({
-    [SERVER]: (request) => {
-      const response = answer(request.headers.authorization, request)
+    [SERVER]: async (request) => {
+      const response = await answer(request.headers.authorization, request)
       const { redirect } = request
       if (response.status < 300 || response.status > 399) return response
       return typeof redirect === 'function' && redirect(response) === 'return' ? response : followed(request, response)
@@ -247,6 +248,22 @@ describe('what is sent in the background', () => {
     }
     expect(renewals).toEqual([{ status: 401, cause: 'background' }])
     expect(refused).toEqual([])
+  })
+
+  test('spends one token where several requests cross', async () => {
+    const gate = createGate()
+    let again = 0
+    const { get, renewals } = setUp(async (token) => {
+      // The first that goes out with the new token is answered late.
+      if (token !== 't1' && again++ === 0) await gate.passed
+      return respond(401)
+    })
+    const first = codeOf(get())
+    await settled()
+    expect(await codeOf(get())).toBe('unauthorized')
+    gate.open()
+    expect(await first).toBe('unauthorized')
+    expect(renewals).toEqual([{ status: 401, cause: 'background' }])
   })
 
   test.each([
