@@ -6,8 +6,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { serversOf } from '../../src/hosts/hostFile.ts'
 import { findHost, HOSTS } from '../../src/hosts/hosts.ts'
 import { makeHome } from '../servers/home.ts'
-import { PROGRAM, spawnHost } from '../servers/host.ts'
-import { PATIENCE } from '../servers/patience.ts'
+import { PROGRAM } from '../servers/host.ts'
 import { startStage } from '../servers/stage.ts'
 
 let home: ReturnType<typeof makeHome>
@@ -277,10 +276,7 @@ test('a written entry, from a folder with spaces and quotes, bridges when a host
     program,
   )
   expect(installed).toMatchObject({ code: 0 })
-  const { command, args, env } = servers().x
-  const { PATH, HOME, BROWSER, PERSON_LOG } = stage.environment
-  const CONFIG_PATH = home.write('patient.yaml', PATIENCE)
-  const host = spawnHost(command, args, { PATH, HOME, BROWSER, PERSON_LOG, CONFIG_PATH, ...env })
+  const host = stage.hostOfEntry(servers().x)
   expect(await host.isMet()).toBe(true)
   expect((await host.request('tools/list')).result.tools.length).toBeGreaterThan(0)
   await host.close()

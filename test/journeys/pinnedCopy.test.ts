@@ -14,8 +14,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeHome } from '../servers/home.ts'
-import { PROGRAM, spawnHost } from '../servers/host.ts'
-import { PATIENCE } from '../servers/patience.ts'
+import { PROGRAM } from '../servers/host.ts'
 import { startStage } from '../servers/stage.ts'
 
 const URL = 'https://mcp.example.com/mcp'
@@ -53,11 +52,9 @@ describe('install --pin', () => {
       )
       expect(installed.code, installed.stderr).toBe(0)
       rmSync(cache, { recursive: true })
-      const { command, args, env } = servers().x
-      expect(args[0]).toContain(join(home.path, 'bridge/program'))
-      const { PATH, HOME, BROWSER, PERSON_LOG } = stage.environment
-      const CONFIG_PATH = home.write('patient.yaml', PATIENCE)
-      const host = spawnHost(command, args, { PATH, HOME, BROWSER, PERSON_LOG, CONFIG_PATH, ...env })
+      const entry = servers().x
+      expect(entry.args[0]).toContain(join(home.path, 'bridge/program'))
+      const host = stage.hostOfEntry(entry)
       expect(await host.isMet()).toBe(true)
       expect((await host.request('tools/list')).result.tools.length).toBeGreaterThan(0)
       await host.close()

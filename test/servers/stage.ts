@@ -16,7 +16,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type AuthorizationServerOptions, startAuthorizationServer } from './authorizationServer.ts'
 import { freePort, startEverything } from './everything.ts'
-import { PROGRAM, startHost } from './host.ts'
+import { PROGRAM, spawnHost, startHost } from './host.ts'
 import { PATIENCE } from './patience.ts'
 import { startProtectedServer } from './protectedServer.ts'
 import { type Run, runProgram } from './runProgram.ts'
@@ -92,6 +92,13 @@ export async function startStage(options: StageOptions = {}) {
       // A host of a test waits for its person; what an impatient one is told has tests of its own.
       const patience = { CONFIG_PATH: patient }
       const host = startHost([url, '--callback-url', callbackUrl, ...args], { ...environment, ...patience, ...extra })
+      hosts.push(host)
+      return host
+    },
+    /** Starts what an entry of a host's file names, with what a host hands on; it is patient. */
+    hostOfEntry({ command, args, env }: { command: string; args: string[]; env?: NodeJS.ProcessEnv }) {
+      const { PATH, HOME, BROWSER, PERSON_LOG } = environment
+      const host = spawnHost(command, args, { PATH, HOME, BROWSER, PERSON_LOG, CONFIG_PATH: patient, ...env })
       hosts.push(host)
       return host
     },
