@@ -23,10 +23,17 @@ interface State {
   whyNoTab: string | undefined
 }
 
+/** A wait that may end. */
+interface Bound {
+  /** Called each time it was seen that somebody is waited for. */
+  look(): void
+  /** Ends it with its error. */
+  end(): void
+}
+
 export function createPendingSignIn(clock: Clock): PendingSignIn {
   const listeners = new Set<() => void>()
-  /** Ends a wait with its error. */
-  const bounds = new Set<() => void>()
+  const bounds = new Set<Bound>()
   const state: State = { asking: 0, sightings: 0, address: undefined, failure: undefined, whyNoTab: undefined }
   const changed = () => {
     for (const listener of [...listeners]) listener()
@@ -43,25 +50,21 @@ export function createPendingSignIn(clock: Clock): PendingSignIn {
       over.addEventListener('abort', onChange(look))
       look()
     })
-  const seen = (more: Partial<State> = {}) => {
-    Object.assign(state, more, { sightings: state.sightings + 1 })
-    changed()
+  const stillWaits = () => {
+    state.sightings++
+    for (const { look } of [...bounds]) look()
   }
   /** Rejects when the work may not wait any longer. */
   const bound = (ms: number, over: AbortSignal) =>
     new Promise<never>((_, reject) => {
-      const before = state.sightings
       const end = () => reject(pending(state))
       // Nothing shows the address by itself, so a call says it at once, where the sign-in is not over yet.
       const look = () => {
-        if (state.whyNoTab !== undefined && state.address !== undefined && state.sightings > before) end()
+        if (state.whyNoTab !== undefined && state.address !== undefined) end()
       }
-      bounds.add(end)
-      const stop = onChange(look)
-      over.addEventListener('abort', () => {
-        bounds.delete(end)
-        stop()
-      })
+      const own = { look, end }
+      bounds.add(own)
+      over.addEventListener('abort', () => bounds.delete(own))
       // A server that is merely slow has limits of its own.
       clock
         .sleep(ms, over)
@@ -88,7 +91,14 @@ export function createPendingSignIn(clock: Clock): PendingSignIn {
       state.failure = undefined
       changed()
       try {
-        await ask({ tell: (address, whyNoTab) => seen({ address, whyNoTab }), stillWaits: () => seen() })
+        await ask({
+          tell(address, whyNoTab) {
+            Object.assign(state, { address, whyNoTab })
+            changed()
+            stillWaits()
+          },
+          stillWaits,
+        })
       } catch (thrown) {
         state.failure = asBridgeError(thrown)
         throw thrown
@@ -101,7 +111,7 @@ export function createPendingSignIn(clock: Clock): PendingSignIn {
     async bounded(work, ms) {
       const over = new AbortController()
       const late = bound(ms, over.signal)
-      const done = notJoiningTheOver(state, work)
+      const done = workAnew(state, work)
       // The loser of the race is ignored.
       done.catch(() => undefined)
       late.catch(() => undefined)
@@ -113,13 +123,13 @@ export function createPendingSignIn(clock: Clock): PendingSignIn {
       }
     },
     giveUp() {
-      for (const end of [...bounds]) end()
+      for (const { end } of [...bounds]) end()
     },
   }
 }
 
 /** Once more where it joined a sign-in that had failed already, which was not seen yet. */
-async function notJoiningTheOver<T>(state: State, work: () => Promise<T>): Promise<T> {
+async function workAnew<T>(state: State, work: () => Promise<T>): Promise<T> {
   const { sightings, address } = state
   try {
     return await work()
