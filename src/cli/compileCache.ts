@@ -1,6 +1,6 @@
 // Keeps the code that Node has compiled for the next start, in a folder that nobody else can write, and not in the
 // shared temporary folder that Node would use (nodejs.org/api/module.html, enableCompileCache).
-import { lstatSync, mkdirSync, type Stats } from 'node:fs'
+import { existsSync, lstatSync, mkdirSync, type Stats } from 'node:fs'
 import module from 'node:module'
 import { homedir } from 'node:os'
 import { dirname, isAbsolute, join } from 'node:path'
@@ -16,15 +16,18 @@ export function keepCompiled(
     const folder = cacheFolder(environment)
     // Inside the working folder, it would be code of the author of that folder.
     if (!isAbsolute(folder)) return
-    for (const one of [dirname(folder), folder]) makeOne(one)
+    makeAll(folder)
     if (isOurs(lstatSync(folder))) enable(folder)
   } catch {
     // Without it, the start only takes longer.
   }
 }
 
-/** Not `recursive`, which never returns where a folder takes no other, as in /proc. */
-function makeOne(folder: string): void {
+/** With its parents. Not `recursive`, which never returns where a folder takes no other, as in /proc. */
+function makeAll(folder: string): void {
+  const parent = dirname(folder)
+  if (existsSync(folder) || parent === folder) return
+  makeAll(parent)
   try {
     mkdirSync(folder, { mode: 0o700 })
   } catch (thrown) {

@@ -24,6 +24,15 @@ test.skipIf(process.platform === 'win32')('the folder is created for its user al
   expect(statSync(join(home, 'cache')).mode & 0o777).toBe(0o700)
 })
 
+test('its parents are created too: a new machine has none', () => {
+  const cache = join(folder.fresh('new'), 'machine', '.cache')
+  expect(kept({ MCP_OAUTH_BRIDGE_HOME: cache })).toEqual([join(cache, 'cache')])
+})
+
+test.skipIf(process.platform !== 'linux')('a place that takes no folder is not used, and not tried without end', () => {
+  expect(kept({ MCP_OAUTH_BRIDGE_HOME: '/proc/nowhere/at/all' })).toEqual([])
+})
+
 test.skipIf(process.platform !== 'linux')('it is in the user’s cache folder', () => {
   const cache = folder.fresh('caches')
   expect(kept({ XDG_CACHE_HOME: cache })).toEqual([join(cache, 'mcp-oauth-bridge')])
