@@ -1,6 +1,6 @@
 // Private copies of this program in the data folder: a host starts one by its full path, whatever happens to npx's cache or a global installation.
 import { createHash, randomUUID } from 'node:crypto'
-import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
 import { BridgeError } from '../../errors.ts'
 import { ensurePrivateFolder } from './private.ts'
@@ -8,6 +8,8 @@ import { ensurePrivateFolder } from './private.ts'
 /** What a copy has of the package; the rest is for people. */
 const PARTS = ['bin', 'dist', 'docs', 'package.json']
 const FOLDER = 'program'
+/** A draft that is older was left by a process that was killed, in ms. */
+const DRAFT_MS = 10 * 60_000
 
 export interface PinnedCopy {
   readonly folder: string
@@ -23,29 +25,43 @@ export function pinnedScript(script: string, data: string): string {
   return join(all, `${manifestOf(root).version}-${contentOf(root)}`, 'bin', basename(script))
 }
 
-/** Makes the copy if it is not there; others stay, because processes may run them. @throws BridgeError database_unreachable */
+/** Makes the copy if it is not there, or not whole; others stay, because processes may run them. @throws BridgeError database_unreachable */
 export function pinProgram(script: string, data: string): void {
   const root = dirname(dirname(script))
   const copied = pinnedScript(script, data)
-  if (existsSync(copied)) return
   const folder = dirname(dirname(copied))
+  const isWhole = () => existsSync(copied) && folder.endsWith(`-${contentOf(folder)}`)
+  if (copied === script || isWhole()) return
   const all = dirname(folder)
   const { optionalDependencies = {} } = manifestOf(root)
   ensurePrivateFolder(data)
   ensurePrivateFolder(all)
+  removeOldDrafts(all)
   const draft = join(all, `.${randomUUID()}`)
   try {
     const options = { recursive: true, dereference: true } as const
     for (const part of PARTS) if (existsSync(join(root, part))) cpSync(join(root, part), join(draft, part), options)
     for (const [name, from] of packagesOf(root, Object.keys(optionalDependencies)))
       cpSync(from, join(draft, 'node_modules', name), { ...options, filter: (path) => isNeeded(relative(from, path)) })
+    rmSync(folder, { recursive: true, force: true })
     renameSync(draft, folder)
   } catch (cause) {
     // Another process was faster.
-    if (existsSync(copied)) return
+    if (isWhole()) return
     throw new BridgeError('database_unreachable', { message: `${folder} cannot be written.`, cause })
   } finally {
     rmSync(draft, { recursive: true, force: true })
+  }
+}
+
+function removeOldDrafts(all: string): void {
+  for (const name of namesIn(all).filter((one) => one.startsWith('.'))) {
+    const draft = join(all, name)
+    try {
+      if (statSync(draft).mtimeMs < Date.now() - DRAFT_MS) rmSync(draft, { recursive: true, force: true })
+    } catch {
+      // The next copy tries again.
+    }
   }
 }
 
