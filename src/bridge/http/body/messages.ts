@@ -76,6 +76,9 @@ export async function readBody(
 
 /** undefined: nothing came for a moment. */
 async function quietOr<T>(coming: Promise<T>, clock: Clock, ms: number): Promise<T | undefined> {
+  // The end of most bodies is there already, and a timer costs more than reading them.
+  const ready = await Promise.race([coming, undefined])
+  if (ready !== undefined) return ready
   const over = new AbortController()
   const quiet = clock.sleep(ms, over.signal).then(
     () => undefined,
