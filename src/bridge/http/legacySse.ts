@@ -25,13 +25,9 @@ export function createHttpSse(options: HttpSseOptions): HttpSse {
   let current: Promise<Connection> | undefined
 
   const connect = (cause: Cause) =>
-    openConnection(
-      options,
-      () => {
-        current = undefined
-      },
-      cause,
-    )
+    openConnection(options, cause, () => {
+      current = undefined
+    })
 
   const connected = (cause: Cause): Promise<Connection> => {
     current ??= connect(cause)

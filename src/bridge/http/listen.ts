@@ -3,8 +3,9 @@ import type { Cause, Clock, Logger } from '../../ports.ts'
 import type { Message } from '../message/message.ts'
 import type { Session } from '../session/session.ts'
 import type { BodyOptions, Deliver } from './body/messages.ts'
+import { EVENT_STREAM } from './body/reader.ts'
 import { resumption, type StreamPosition } from './eventStream.ts'
-import { mediaType, readMessages } from './response.ts'
+import { opensStream, readMessages } from './response.ts'
 import { isRefusal, type Send } from './send.ts'
 
 export interface ListenOptions {
@@ -42,12 +43,12 @@ export async function listen(options: ListenOptions, signal: AbortSignal): Promi
     let messages = 0
     let isRefused = false
     try {
-      const headers = { accept: 'text/event-stream', ...session.headers(), ...resumption(position) }
+      const headers = { accept: EVENT_STREAM, ...session.headers(), ...resumption(position) }
       stream = new AbortController()
       const either = AbortSignal.any([signal, stream.signal])
       const response = await send({ method: 'GET', headers, signal: either, idleMs: 0, whenOutlived }, 'background')
       const { status } = response
-      if (status === 200 && mediaType(response) === 'text/event-stream') {
+      if (opensStream(response)) {
         opened++
         const take = async (message: Message) => {
           messages++

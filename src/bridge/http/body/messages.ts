@@ -2,17 +2,13 @@
 import { asBridgeError } from '../../../errors.ts'
 import type { Clock, HttpResponse } from '../../../ports.ts'
 import { type Message, parseMessage, type RawId } from '../../message/message.ts'
-import { ENDPOINT, type StreamEvent, type StreamPosition } from '../eventStream.ts'
-import { BodyReader } from './reader.ts'
+import { ENDPOINT, type StreamEvent } from '../eventStream.ts'
+import { BodyReader, type BodyReaderOptions } from './reader.ts'
 
 /** Delivers one message of the server; resolves when more may be read. */
 export type Deliver = (message: Message) => Promise<void>
 
-export interface BodyOptions {
-  /** Largest message, in bytes. */
-  readonly limit: number
-  /** Where a stream got to, for resuming it. */
-  readonly position: StreamPosition
+export interface BodyOptions extends BodyReaderOptions {
   readonly clock: Clock
   /** Whether somebody waits for the answers to these ids. */
   readonly awaits: (ids: readonly RawId[]) => boolean

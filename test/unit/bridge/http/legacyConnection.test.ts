@@ -73,7 +73,7 @@ describe('the endpoint', () => {
     expect(
       (
         await silence(
-          openConnection(options, () => undefined),
+          openConnection(options, 'start', () => undefined),
           clock,
         )
       ).endpoint.href,
@@ -91,7 +91,7 @@ describe('the endpoint', () => {
   ])('may come after %s', async (_, before) => {
     const { options, clock } = start(`${before}${ENDPOINT}`)
     const { endpoint } = await silence(
-      openConnection(options, () => undefined),
+      openConnection(options, 'start', () => undefined),
       clock,
     )
     expect(endpoint.search).toBe('?session=1')
@@ -105,7 +105,7 @@ describe('the endpoint', () => {
   ])('may be written with %s', async (_, text) => {
     const { options, clock } = start(text)
     const { endpoint } = await silence(
-      openConnection(options, () => undefined),
+      openConnection(options, 'start', () => undefined),
       clock,
     )
     expect(endpoint.search).toBe('?session=1')
@@ -115,7 +115,7 @@ describe('the endpoint', () => {
     const { options, clock } = start('event: endpoint\ndata: /mess')
     const error = await errorOf(
       silence(
-        openConnection(options, () => undefined),
+        openConnection(options, 'start', () => undefined),
         clock,
       ),
     )
@@ -133,7 +133,7 @@ describe('the endpoint', () => {
     const { options, clock, sent } = start(`event: endpoint\ndata: ${data}\n\n`)
     const error = await errorOf(
       silence(
-        openConnection(options, () => undefined),
+        openConnection(options, 'start', () => undefined),
         clock,
       ),
     )
@@ -148,7 +148,7 @@ describe('the endpoint', () => {
     const { options, clock } = start('event: endpoint\ndata: http://[\n\n')
     const error = await errorOf(
       silence(
-        openConnection(options, () => undefined),
+        openConnection(options, 'start', () => undefined),
         clock,
       ),
     )
