@@ -59,7 +59,7 @@ export function createTransport(options: TransportOptions, onRenewed: () => void
     return answer
   }
 
-  const restoreWith = async (exchange: Exchange, initialize: Message, cause?: Cause) =>
+  const restoreWith = async (exchange: Exchange, initialize: Message, cause: Cause) =>
     (await import('./session/restore.ts')).restore(initialize, session, behindTheHost(exchange, cause), log)
 
   const renew = async (lost: string, cause: Cause) => {
@@ -70,8 +70,8 @@ export function createTransport(options: TransportOptions, onRenewed: () => void
 
   const createLegacySse = async (): Promise<HttpSse> => {
     const { createHttpSse } = await import('./http/legacySse.ts')
-    const restore = async (exchange: Exchange) => {
-      if (session.initialize) await restoreWith(exchange, session.initialize)
+    const restore = async (exchange: Exchange, cause: Cause) => {
+      if (session.initialize) await restoreWith(exchange, session.initialize, cause)
     }
     return createHttpSse({ ...options, restore })
   }

@@ -4,16 +4,15 @@ import { dirname } from 'node:path'
 
 /** Nothing happens if it exists. `mode`: of each new folder, less the umask. @throws why it cannot be created, as mkdir(2) does */
 export function makeFolder(folder: string, mode = 0o700): void {
+  // First, because it mostly exists: a mkdir that fails costs more, and a read-only disk refuses it before it looks.
+  if (isFolder(folder)) return
   try {
-    mkdirSync(folder, { mode })
+    makeLast(folder, mode)
   } catch (thrown) {
     const { code } = thrown as NodeJS.ErrnoException
-    // Also where mkdir is refused before it looks: a read-only disk, or the root of a drive.
-    if (isFolder(folder)) return
     const parent = dirname(folder)
     if (code !== 'ENOENT' || parent === folder || existsSync(parent)) throw thrown
     makeFolder(parent, mode)
-    // Another process may have created it in the meantime.
     makeLast(folder, mode)
   }
 }
@@ -22,6 +21,7 @@ function makeLast(folder: string, mode: number): void {
   try {
     mkdirSync(folder, { mode })
   } catch (thrown) {
+    // Another process may have created it in the meantime.
     if (!isFolder(folder)) throw thrown
   }
 }

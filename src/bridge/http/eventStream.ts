@@ -34,7 +34,7 @@ const LONGEST_TYPE = 64
 /** A longer id is not kept: it has to fit into a header. */
 const LONGEST_ID = 4096
 const UNKNOWN_TYPE = '?'
-/** The event of the HTTP+SSE transport (2024-11-05) that is no message. */
+/** The event of the HTTP+SSE transport (2024-11-05) that is not a message. */
 export const ENDPOINT = 'endpoint'
 const DATA_FIELD = Buffer.from('data:')
 const [CLOSE_BRACKET, CLOSE_BRACE] = [93, 125]
@@ -115,15 +115,10 @@ export class EventReader {
 
   /** What there is of the event that has not ended; undefined: no data. It stays until `passOver` is called. */
   unfinished(): StreamEvent | undefined {
-    const line = this.#line.peek()
-    const isData = isDataLine(line)
-    if (this.#lines === 0 && !isData) return undefined
-    const last = isData
-      ? [line.subarray(line[DATA_FIELD.length] === SPACE ? DATA_FIELD.length + 1 : DATA_FIELD.length)]
-      : []
-    const before = this.#lines === 0 ? [] : [this.#data.peek()]
-    const all = before.length + last.length === 2 ? [...before, NEWLINE, ...last] : [...before, ...last]
-    return { data: all.length === 1 ? (all[0] as Uint8Array) : Buffer.concat(all), type: this.#type }
+    const before = this.#lines === 0 ? undefined : this.#data.peek()
+    const last = dataOf(this.#line.peek())
+    const data = before && last ? Buffer.concat([before, NEWLINE, last]) : (before ?? last)
+    return data && { data, type: this.#type }
   }
 
   /** The unfinished event was delivered: what follows up to its empty line is more of it. */
@@ -200,6 +195,12 @@ export class EventReader {
     this.#lines = 0
     this.#isEmpty = true
   }
+}
+
+/** What a line that has not ended adds to the data; undefined: nothing. */
+function dataOf(line: Uint8Array): Uint8Array | undefined {
+  if (!isDataLine(line)) return undefined
+  return line.subarray(line[DATA_FIELD.length] === SPACE ? DATA_FIELD.length + 1 : DATA_FIELD.length)
 }
 
 const isDataLine = (line: Uint8Array) => DATA_FIELD.every((byte, at) => line[at] === byte)

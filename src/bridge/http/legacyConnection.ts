@@ -8,7 +8,7 @@ import { isSessionLost } from '../session/lost.ts'
 import type { Deliver } from './body/messages.ts'
 import { EVENT_STREAM } from './body/reader.ts'
 import type { ExchangeOptions } from './exchange.ts'
-import { ENDPOINT_REFUSED, endedEarly, failure, mediaType, readMessages, readStart } from './response.ts'
+import { ENDPOINT_REFUSED, endedEarly, failure, mediaType, opensStream, readMessages, readStart } from './response.ts'
 import { untilAnswered, type Waiting, waitFor } from './sharedStream.ts'
 
 export interface ConnectionOptions extends Omit<ExchangeOptions, 'renew'> {
@@ -35,14 +35,13 @@ const ENDPOINT_MS = 10_000
 /** `onOver` is called when the stream has ended or was given up. @throws BridgeError when this server offers no such stream */
 export async function openConnection(
   options: ConnectionOptions,
+  cause: Cause,
   onOver: () => void,
-  cause: Cause = 'start',
 ): Promise<Connection> {
   const { send, ending, clock, url } = options
   const headers = { accept: EVENT_STREAM }
   const response = await send({ method: 'GET', headers, signal: ending, idleMs: 0 }, cause)
-  if (response.status !== 200 || mediaType(response) !== EVENT_STREAM)
-    throw failure(response, await readStart(response))
+  if (!opensStream(response)) throw failure(response, await readStart(response))
   const waiting = new Map<PendingRequest, Waiting>()
   let finish: () => void
   const over = new Promise<void>((resolve) => {

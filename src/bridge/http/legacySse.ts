@@ -5,8 +5,8 @@ import type { Exchange } from './exchange.ts'
 import { type Connection, type ConnectionOptions, exchangeOn, openConnection } from './legacyConnection.ts'
 
 export interface HttpSseOptions extends ConnectionOptions {
-  /** Restores the session on a new stream. */
-  readonly restore: (exchange: Exchange) => Promise<void>
+  /** Restores the session on a new stream; `cause`: why that was opened. */
+  readonly restore: (exchange: Exchange, cause: Cause) => Promise<void>
 }
 
 export interface HttpSse {
@@ -25,13 +25,9 @@ export function createHttpSse(options: HttpSseOptions): HttpSse {
   let current: Promise<Connection> | undefined
 
   const connect = (cause: Cause) =>
-    openConnection(
-      options,
-      () => {
-        current = undefined
-      },
-      cause,
-    )
+    openConnection(options, cause, () => {
+      current = undefined
+    })
 
   const connected = (cause: Cause): Promise<Connection> => {
     current ??= connect(cause)
@@ -45,7 +41,7 @@ export function createHttpSse(options: HttpSseOptions): HttpSse {
   const restored = async (cause: Cause): Promise<Connection> => {
     if (current || session.version === undefined) return connected(cause)
     current = connect(cause).then(async (made) => {
-      await options.restore((pending, take) => exchangeOn(made, pending, take, options))
+      await options.restore((pending, take) => exchangeOn(made, pending, take, options), cause)
       return made
     })
     return connected(cause)

@@ -3,9 +3,10 @@ import type { Cause, Clock, Logger } from '../../ports.ts'
 import type { Message } from '../message/message.ts'
 import type { Session } from '../session/session.ts'
 import type { BodyOptions, Deliver } from './body/messages.ts'
+import { EVENT_STREAM } from './body/reader.ts'
 import { resumption, type StreamPosition } from './eventStream.ts'
-import { isRefusal } from './refusal.ts'
-import { mediaType, readMessages } from './response.ts'
+import { isRefusal, isRefusedStatus } from './refusal.ts'
+import { opensStream, readMessages } from './response.ts'
 import type { Send } from './send.ts'
 
 export interface ListenOptions {
@@ -43,12 +44,12 @@ export async function listen(options: ListenOptions, signal: AbortSignal): Promi
     let messages = 0
     let isRefused = false
     try {
-      const headers = { accept: 'text/event-stream', ...session.headers(), ...resumption(position) }
+      const headers = { accept: EVENT_STREAM, ...session.headers(), ...resumption(position) }
       stream = new AbortController()
       const either = AbortSignal.any([signal, stream.signal])
       const response = await send({ method: 'GET', headers, signal: either, idleMs: 0, whenOutlived }, 'background')
       const { status } = response
-      if (status === 200 && mediaType(response) === 'text/event-stream') {
+      if (opensStream(response)) {
         opened++
         const take = async (message: Message) => {
           messages++
@@ -58,7 +59,7 @@ export async function listen(options: ListenOptions, signal: AbortSignal): Promi
       } else {
         response.discard()
         log.debug('proxy:listen', { status })
-        isRefused = status === 401 || status === 403
+        isRefused = isRefusedStatus(status)
         // 404 means "no such session" only if there was a stream before; else "not supported".
         if (status === 405 || (status === 404 && (id === undefined || opened === 0))) return
         if (status === 404 && id !== undefined) return await renew(id, 'background')

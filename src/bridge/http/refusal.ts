@@ -46,7 +46,7 @@ async function read(
   const start = await readStart(response)
   response.discard()
   const again = { status, headers, body: once(start), discard: () => undefined }
-  if (sessionId !== undefined && about !== undefined && isSessionRefused(start, challenge))
+  if (sessionId !== undefined && about !== undefined && isSessionRefused(start, descriptionIn(challenge)))
     return { response: again, about: 'session' }
   return { response: again, about: about ?? (saysInvalidToken(start) ? 'token' : undefined) }
 }
@@ -66,15 +66,19 @@ function saysInvalidToken(start: Buffer): boolean {
  * has none. `body` left out: it is not read. Never throws.
  */
 export async function wordsIn({ headers }: HttpResponse, body?: () => MaybePromise<HttpResponse>): Promise<string> {
-  const challenge = [headers['www-authenticate'] ?? []].flat().join(', ')
-  const [, quoted, token = ''] = DESCRIPTION.exec(challenge) ?? []
-  const described = (quoted?.replace(/\\(.)/gs, '$1') ?? token).trim()
+  const described = descriptionIn([headers['www-authenticate'] ?? []].flat().join(', '))
   if (described !== '' || !body) return described
   try {
     return wordsOfBody(await readStart(await body()))
   } catch {
     return ''
   }
+}
+
+/** `error_description` of a challenge, unquoted; '' where it has none. */
+function descriptionIn(challenge: string): string {
+  const [, quoted, token = ''] = DESCRIPTION.exec(challenge) ?? []
+  return (quoted?.replace(/\\(.)/gs, '$1') ?? token).trim()
 }
 
 const DESCRIPTION = /\berror_description\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+))/is
@@ -105,6 +109,8 @@ export function withWords(error: BridgeError, { origin }: URL, status: number, w
 export const isAboutAnswer = (thrown: unknown): thrown is BridgeError =>
   thrown instanceof BridgeError &&
   (thrown.code === 'forbidden' || thrown.code === 'insufficient_scope' || thrown.details.reason === 'refused_anew')
+
+export const isRefusedStatus = (status: number): boolean => status === 401 || status === 403
 
 /** What a stream waits after: the server does not give it to this token. */
 export const isRefusal = (thrown: unknown): boolean =>

@@ -40,10 +40,14 @@ const PAGES = ['text/html', 'application/xhtml+xml']
 /** The media type without its parameters, in lower case (RFC 9110 section 8.3.1). */
 export function mediaType({ headers }: HttpResponse): string {
   const given = headers['content-type']
-  if (given === 'application/json' || given === 'text/event-stream') return given
+  if (given === 'application/json' || given === EVENT_STREAM) return given
   const [type = ''] = String(given ?? '').split(';', 1)
   return type.trim().toLowerCase()
 }
+
+/** Whether a GET was answered with a stream of messages. */
+export const opensStream = (response: HttpResponse): boolean =>
+  response.status === 200 && mediaType(response) === EVENT_STREAM
 
 /** The reason in the details of an error: an HTTP+SSE stream names an endpoint that gets nothing. */
 export const ENDPOINT_REFUSED = 'endpoint_refused'

@@ -3,8 +3,9 @@ import { BridgeError } from '../../errors.ts'
 import type { PendingRequest } from '../message/inFlight.ts'
 import type { Session } from '../session/session.ts'
 import type { BodyOptions, Receiver } from './body/messages.ts'
+import { EVENT_STREAM } from './body/reader.ts'
 import { resumption } from './eventStream.ts'
-import { endedEarly, isCut, mediaType, readMessages } from './response.ts'
+import { endedEarly, isCut, opensStream, readMessages } from './response.ts'
 import type { Send } from './send.ts'
 
 export interface ResumeOptions extends BodyOptions {
@@ -43,10 +44,10 @@ export async function resume(
     await clock.sleep(wait, signal)
     const before = position.lastId
     try {
-      const headers = { accept: 'text/event-stream', ...session.headers(), ...resumption(position) }
+      const headers = { accept: EVENT_STREAM, ...session.headers(), ...resumption(position) }
       // The call itself was answered: only a refresh may be worth it, and no sign-in.
       const response = await send({ method: 'GET', headers, signal }, 'background')
-      if (response.status === 200 && mediaType(response) === 'text/event-stream') {
+      if (opensStream(response)) {
         await readMessages(response, options, receiver)
         failures = 0
       } else {

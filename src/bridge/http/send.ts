@@ -5,6 +5,7 @@ import {
   type About,
   isAboutAnswer,
   isRefusal,
+  isRefusedStatus,
   type Judged,
   judge,
   leadsToLogin,
@@ -198,7 +199,7 @@ export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, i
           spent = undefined
         }
       }
-      if (request.whenOutlived && isRefused(response.status)) standing.park(request.whenOutlived)
+      if (request.whenOutlived && isRefusedStatus(response.status)) standing.park(request.whenOutlived)
       return plain(response)
     } catch (thrown) {
       if (request.whenOutlived && isRefusal(thrown)) standing.park(request.whenOutlived)
@@ -209,8 +210,6 @@ export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, i
 
 const wasSentWith = ({ authorization: { authorization } }: Answer, bearer: string | undefined) =>
   bearer !== undefined && authorization === bearer
-
-const isRefused = (status: number) => status === 401 || status === 403
 
 function sessionRefused(request: SendRequest, { response }: Answer): BridgeError {
   drop(request, response)

@@ -9,9 +9,8 @@ export function isSessionLost(status: number, start: Uint8Array): boolean {
   return status === 503 && sayings(textOf(start)).some(saysLost)
 }
 
-/** For a 400, 401 or 403 to a request with a session id: the session is gone, or is not for this account. `challenge`: WWW-Authenticate. */
-export function isSessionRefused(start: Uint8Array, challenge = ''): boolean {
-  const described = /\berror_description\s*=\s*"((?:[^"\\]|\\.)*)"/i.exec(challenge)?.[1] ?? ''
+/** For a 400, 401 or 403 to a request with a session id: the session is gone, or is not for this account. `described`: what its challenge says in words. */
+export function isSessionRefused(start: Uint8Array, described = ''): boolean {
   return [...sayings(textOf(start)), described].some((text) => saysLost(text) || saysForeign(text))
 }
 

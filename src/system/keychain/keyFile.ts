@@ -2,10 +2,10 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { replaceFile, whileInUse } from '../../disk/replaceFile.ts'
-import { whyRefused } from '../../disk/whyRefused.ts'
 import { BridgeError } from '../../errors.ts'
 import type { SecretStore } from '../../ports.ts'
 import { ensurePrivateFolder, makePrivate } from '../files/private.ts'
+import { refused } from './refused.ts'
 
 export function createKeyFile(folder: string): SecretStore {
   const pathOf = (name: string) => join(folder, `${name}.key`)
@@ -17,7 +17,7 @@ export function createKeyFile(folder: string): SecretStore {
         return whileInUse(() => readFileSync(path, 'utf8')).trim()
       } catch (thrown) {
         if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-        throw refused(path, 'read', thrown)
+        throw refused(`The key file ${path}`, 'read', thrown)
       }
     },
     async set(name, secret) {
@@ -25,25 +25,18 @@ export function createKeyFile(folder: string): SecretStore {
       try {
         replaceFile(pathOf(name), `${secret}\n`, 0o600)
       } catch (thrown) {
-        throw refused(pathOf(name), 'written', thrown)
+        throw refused(`The key file ${pathOf(name)}`, 'written', thrown)
       }
     },
     async delete(name) {
       try {
         whileInUse(() => rmSync(pathOf(name), { force: true }))
       } catch (thrown) {
-        throw refused(pathOf(name), 'removed', thrown)
+        throw refused(`The key file ${pathOf(name)}`, 'removed', thrown)
       }
     },
   }
 }
-
-const refused = (path: string, what: 'read' | 'written' | 'removed', cause: unknown) =>
-  new BridgeError('database_unreachable', {
-    message: `The key file ${path} cannot be ${what}: ${whyRefused(cause)}.`,
-    hint: 'Check its folder, its permissions and the free space, then try again. Nothing is lost.',
-    cause,
-  })
 
 /** The key given as MCP_OAUTH_BRIDGE_KEY; it cannot be written. */
 export function createEnvKey(value: string | undefined): SecretStore {

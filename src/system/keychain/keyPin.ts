@@ -3,9 +3,8 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { replaceFile, whileInUse } from '../../disk/replaceFile.ts'
-import { whyRefused } from '../../disk/whyRefused.ts'
-import { BridgeError } from '../../errors.ts'
 import { makePrivate, withPrivateUmask } from '../files/private.ts'
+import { refused } from './refused.ts'
 
 /** Keys are created rarely: after a reset, or when one was lost. */
 const MOST = 20
@@ -16,6 +15,7 @@ export const keyPinFile = (folder: string, database: string): string =>
 
 export function createKeyPin(folder: string, database: string) {
   const path = keyPinFile(folder, database)
+  const file = `${path}, which says which sealing keys were used,`
   const known = (): string[] | undefined => {
     makePrivate(path, 0o600)
     try {
@@ -25,7 +25,7 @@ export function createKeyPin(folder: string, database: string) {
     } catch (thrown) {
       if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return undefined
       // Taken for missing, it would let the database choose its key.
-      throw refused(path, 'read', thrown)
+      throw refused(file, 'read', thrown)
     }
   }
   return {
@@ -37,16 +37,8 @@ export function createKeyPin(folder: string, database: string) {
       try {
         withPrivateUmask(path, () => replaceFile(path, `${text}\n`, 0o600))
       } catch (thrown) {
-        if (thrown instanceof BridgeError) throw thrown
-        throw refused(path, 'written', thrown)
+        throw refused(file, 'written', thrown)
       }
     },
   }
 }
-
-const refused = (path: string, what: 'read' | 'written', cause: unknown) =>
-  new BridgeError('database_unreachable', {
-    message: `${path}, which says which sealing keys were used, cannot be ${what}: ${whyRefused(cause)}.`,
-    hint: 'Check its folder, its permissions and the free space, then try again. Nothing is lost.',
-    cause,
-  })

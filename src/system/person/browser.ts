@@ -1,10 +1,10 @@
 // Opens one http(s) URL in the person's browser: passed as the last argument of a program, without a shell and without our secrets.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { posix } from 'node:path'
+import { posix, win32 } from 'node:path'
 import { BridgeError } from '../../errors.ts'
 import type { Browser } from '../../ports.ts'
 import { childEnvironment } from '../process/childEnvironment.ts'
-import { findProgram, type Machine, quietFolder, thisMachine, withSafePath } from '../process/programs.ts'
+import { findProgram, type Machine, quietFolder, system32Of, thisMachine, withSafePath } from '../process/programs.ts'
 import type { Desktop } from './desktop.ts'
 
 /** An opener that fails does so soon; one that keeps running is a browser. */
@@ -85,7 +85,7 @@ export function systemOpeners(
   environment: NodeJS.ProcessEnv,
 ): Opener[] {
   const handler = (program: string) => ({ program, words: ['url.dll,FileProtocolHandler'] })
-  if (platform === 'win32') return [handler(`${environment.SystemRoot ?? 'C:\\Windows'}\\System32\\rundll32.exe`)]
+  if (platform === 'win32') return [handler(win32.join(system32Of(environment), 'rundll32.exe'))]
   if (platform === 'darwin') return [{ program: '/usr/bin/open', words: [] }]
   const windows = ['/mnt/c/Windows/System32/rundll32.exe', 'rundll32.exe'].map(handler)
   return [...(wsl ? windows : []), { program: 'xdg-open', words: [] }]

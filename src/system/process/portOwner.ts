@@ -1,8 +1,9 @@
 // Which process listens on a TCP port of this machine, if the system tells: for the error that says that a port is in use.
 import { execFile } from 'node:child_process'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
-import { dirname, join, win32 } from 'node:path'
+import { dirname, join } from 'node:path'
 import { childEnvironment } from './childEnvironment.ts'
+import { system32Of } from './programs.ts'
 
 /** Where macOS keeps it. */
 const LSOF = '/usr/sbin/lsof'
@@ -75,9 +76,6 @@ async function holderFromLsof(port: number, lsof: string): Promise<string | unde
   const pid = /^p(\d+)$/m.exec(found)?.[1]
   return pid === undefined ? undefined : `${/^c(.+)$/m.exec(found)?.[1] ?? 'a program'} (pid ${pid})`
 }
-
-const system32Of = ({ SystemRoot: root = '' }: NodeJS.ProcessEnv) =>
-  win32.join(/^[a-z]:[\\/]/i.test(root) ? root : 'C:\\Windows', 'System32')
 
 /** The words for a state are in the system's language; a listener is the row whose other end has port 0. */
 async function holderFromNetstat(port: number, system32: string): Promise<string | undefined> {

@@ -70,6 +70,10 @@ export function withSafePath(machine: Machine): NodeJS.ProcessEnv {
   )
 }
 
+/** Where Windows keeps its own programs, such as rundll32 and netstat. */
+export const system32Of = ({ SystemRoot: root = '' }: NodeJS.ProcessEnv): string =>
+  win32.join(/^[a-z]:[\\/]/i.test(root) ? root : 'C:\\Windows', 'System32')
+
 /** The folder in which another program starts: not the working folder, whose files it may read, and which it would keep in use. */
 export const quietFolder = ({ home }: Pick<Machine, 'home'>): string =>
   isAbsolute(home) && statSync(home, { throwIfNoEntry: false })?.isDirectory() ? home : dirname(process.execPath)

@@ -2,17 +2,13 @@
 import { asBridgeError } from '../../../errors.ts'
 import type { Clock, HttpResponse } from '../../../ports.ts'
 import { type Message, parseMessage, type RawId } from '../../message/message.ts'
-import { ENDPOINT, type StreamEvent, type StreamPosition } from '../eventStream.ts'
-import { BodyReader } from './reader.ts'
+import { ENDPOINT, type StreamEvent } from '../eventStream.ts'
+import { BodyReader, type BodyReaderOptions } from './reader.ts'
 
 /** Delivers one message of the server; resolves when more may be read. */
 export type Deliver = (message: Message) => Promise<void>
 
-export interface BodyOptions {
-  /** Largest message, in bytes. */
-  readonly limit: number
-  /** Where a stream got to, for resuming it. */
-  readonly position: StreamPosition
+export interface BodyOptions extends BodyReaderOptions {
   readonly clock: Clock
   /** Whether somebody waits for the answers to these ids. */
   readonly awaits: (ids: readonly RawId[]) => boolean
@@ -76,6 +72,9 @@ export async function readBody(
 
 /** undefined: nothing came for a moment. */
 async function quietOr<T>(coming: Promise<T>, clock: Clock, ms: number): Promise<T | undefined> {
+  // The end of most bodies is there already, and a timer costs more than reading them.
+  const ready = await Promise.race([coming, undefined])
+  if (ready !== undefined) return ready
   const over = new AbortController()
   const quiet = clock.sleep(ms, over.signal).then(
     () => undefined,

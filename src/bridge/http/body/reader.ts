@@ -8,6 +8,7 @@ import { EventReader, isClose, type StreamEvent, type StreamPosition } from '../
 export interface BodyReaderOptions {
   /** Largest message, in bytes. */
   readonly limit: number
+  /** Where a stream got to, for resuming it. */
   readonly position: StreamPosition
 }
 
@@ -37,7 +38,7 @@ export class BodyReader {
   readonly #type: string
   readonly #limit: number
   readonly #events: EventReader
-  /** What has come while the kind is not known, and all of a body that is no event stream. */
+  /** What has come while the kind is not known, and all of a body that is not an event stream. */
   readonly #text = new Pieces()
   #kind: Kind | undefined
 

@@ -1,11 +1,12 @@
 // The stream of HTTP+SSE as older servers write it: its endpoint, what stands before it, and answers in odd places.
 import { describe, expect, test } from 'vitest'
+import type { Exchange } from '../../../../src/bridge/http/exchange.ts'
 import { openConnection } from '../../../../src/bridge/http/legacyConnection.ts'
 import { createHttpSse } from '../../../../src/bridge/http/legacySse.ts'
 import { createInFlight } from '../../../../src/bridge/message/inFlight.ts'
 import { type Message, parseMessage } from '../../../../src/bridge/message/message.ts'
 import { createSession } from '../../../../src/bridge/session/session.ts'
-import type { HttpResponse } from '../../../../src/ports.ts'
+import type { Cause, HttpResponse } from '../../../../src/ports.ts'
 import { createFakeClock } from '../../../fakes/fakeClock.ts'
 import { respond, toChunks } from '../../../fakes/fakeHttp.ts'
 import { createFakeLogger } from '../../../fakes/fakeLogger.ts'
@@ -73,7 +74,7 @@ describe('the endpoint', () => {
     expect(
       (
         await silence(
-          openConnection(options, () => undefined),
+          openConnection(options, 'start', () => undefined),
           clock,
         )
       ).endpoint.href,
@@ -91,7 +92,7 @@ describe('the endpoint', () => {
   ])('may come after %s', async (_, before) => {
     const { options, clock } = start(`${before}${ENDPOINT}`)
     const { endpoint } = await silence(
-      openConnection(options, () => undefined),
+      openConnection(options, 'start', () => undefined),
       clock,
     )
     expect(endpoint.search).toBe('?session=1')
@@ -105,7 +106,7 @@ describe('the endpoint', () => {
   ])('may be written with %s', async (_, text) => {
     const { options, clock } = start(text)
     const { endpoint } = await silence(
-      openConnection(options, () => undefined),
+      openConnection(options, 'start', () => undefined),
       clock,
     )
     expect(endpoint.search).toBe('?session=1')
@@ -115,7 +116,7 @@ describe('the endpoint', () => {
     const { options, clock } = start('event: endpoint\ndata: /mess')
     const error = await errorOf(
       silence(
-        openConnection(options, () => undefined),
+        openConnection(options, 'start', () => undefined),
         clock,
       ),
     )
@@ -133,7 +134,7 @@ describe('the endpoint', () => {
     const { options, clock, sent } = start(`event: endpoint\ndata: ${data}\n\n`)
     const error = await errorOf(
       silence(
-        openConnection(options, () => undefined),
+        openConnection(options, 'start', () => undefined),
         clock,
       ),
     )
@@ -148,7 +149,7 @@ describe('the endpoint', () => {
     const { options, clock } = start('event: endpoint\ndata: http://[\n\n')
     const error = await errorOf(
       silence(
-        openConnection(options, () => undefined),
+        openConnection(options, 'start', () => undefined),
         clock,
       ),
     )
@@ -190,5 +191,23 @@ describe('an answer', () => {
     const { options, clock, inFlight } = start(ENDPOINT, '', page)
     const outcome = createHttpSse(options).exchange(inFlight.begin(CALL), async () => undefined)
     expect((await errorOf(silence(outcome, clock))).message).toContain('<h1>Oops</h1>')
+  })
+})
+
+describe('a session on a new stream is restored', () => {
+  const VERSION = parseMessage(Buffer.from('{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2024-11-05"}}'))
+
+  test.each(['call', 'background'] as const)('for the cause that the stream is opened for: %s', async (cause) => {
+    const { options, clock, inFlight } = start(ENDPOINT)
+    options.session.establish({ headers: {} }, VERSION as Message)
+    const over = new AbortController()
+    const restored = new Promise<Cause>((resolve) => {
+      const restore = async (_: Exchange, why: Cause) => resolve(why)
+      const { exchange, listen } = createHttpSse({ ...options, restore })
+      if (cause === 'background') void listen(over.signal)
+      else exchange(inFlight.begin(CALL), async () => undefined).catch(() => undefined)
+    })
+    expect(await silence(restored, clock)).toBe(cause)
+    over.abort()
   })
 })
