@@ -33,21 +33,23 @@ export function normalized(
   { idToken, otherType }: Reading = { idToken: 'read', otherType: 'bearer' },
 ): Answer {
   const good = answer.status >= 200 && answer.status < 300
-  const json = membersOf(answer)
-  if (json === undefined) return good && answer.status !== 200 ? { ...answer, status: 200 } : answer
-  const tokens = good ? withTokens(json) : undefined
+  const status = good ? 200 : answer.status
+  const json = asObject(answer.body)
+  const members = json ?? formOf(answer)
+  if (members === undefined) return status === answer.status ? answer : { ...answer, status }
+  const tokens = good ? withTokens(members) : undefined
   if (tokens) return asJson(200, tokensOf(tokens, { idToken, otherType }))
-  if (good && name(json.device_code) !== undefined) return asJson(200, deviceCodeOf(json))
-  const error = errorOf(json)
-  if (error) return asJson(good ? 400 : answer.status, error)
-  return { ...answer, status: good ? 200 : answer.status, ...labelled(answer, json) }
+  if (good && name(members.device_code) !== undefined) return asJson(200, deviceCodeOf(members))
+  const error = errorOf(members)
+  if (error) return asJson(good ? 400 : status, error)
+  return json ? asItCame(status, answer) : asJson(status, members)
 }
 
 /** A document that is fetched, such as userinfo or keys: JSON counts whatever its content type says. A subject may be a number. */
 export function normalizedDocument(answer: Answer): Answer {
   const json = /^application\/jwt\b/i.test(answer.contentType) ? undefined : asObject(answer.body)
   if (json === undefined || answer.status < 200 || answer.status > 299) return answer
-  if (typeof json.sub !== 'number' || isDeep(json)) return { ...answer, status: 200, ...labelled(answer, json) }
+  if (typeof json.sub !== 'number' || isDeep(json)) return asItCame(200, answer)
   return asJson(200, { ...json, sub: name(json.sub) })
 }
 
@@ -58,8 +60,11 @@ const asJson = (status: number, members: Members): Answer => ({
 })
 
 /** Any other JSON object is passed on as it is; it may be too deep to be written again. */
-const labelled = ({ body }: Answer, json: Members) =>
-  asObject(body) === undefined ? asJson(200, json) : { contentType: JSON_TYPE, body: withoutMark(body) }
+const asItCame = (status: number, { body }: Answer): Answer => ({
+  status,
+  contentType: JSON_TYPE,
+  body: withoutMark(body),
+})
 
 const JSON_TYPE = 'application/json'
 
@@ -137,9 +142,8 @@ function withTokens(json: Members): Members | undefined {
 const isObject = (value: unknown): value is Members =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-function membersOf({ contentType, body }: Answer): Members | undefined {
-  const json = asObject(body)
-  if (json !== undefined || !(isForm(contentType) || isWholeForm(body))) return json
+function formOf({ contentType, body }: Answer): Members | undefined {
+  if (!isForm(contentType) && !isWholeForm(body)) return undefined
   return Object.fromEntries(new URLSearchParams(body.trim()))
 }
 

@@ -100,6 +100,8 @@ describe('"later" is no refusal', () => {
     ].flatMap((error) =>
       [200, 400, 403].map((status) => [`${status} ${error}`, () => json({ error }, status)] as const),
     ),
+    ['503 with a form', () => respond(503, { 'content-type': 'application/x-www-form-urlencoded' }, 'message=busy')],
+    ['503 with an empty form', () => respond(503, { 'content-type': 'application/x-www-form-urlencoded' })],
     ['400 with Retry-After', () => json({ error: 'invalid_request' }, 400, { 'retry-after': '5' })],
     ['403 with a page and Retry-After', () => respond(403, { ...html, 'retry-after': '5' }, '<html>')],
     ['401 with Retry-After as a date', () => respond(401, { 'retry-after': 'Thu, 26 Nov 2099 12:00:00 GMT' })],
