@@ -2,10 +2,8 @@
 import { BridgeError } from '../../errors.ts'
 import type { HttpClient, HttpResponse } from '../../ports.ts'
 import { quote } from '../../redaction/text.ts'
-import { wholeBody, withoutMark } from './body.ts'
+import { type JsonObject, jsonObject, wholeBody } from './body.ts'
 import { withinTime } from './deadline.ts'
-
-export type JsonObject = Readonly<Record<string, unknown>>
 
 /**
  * What an address gave that has no document.
@@ -77,17 +75,8 @@ async function read(url: URL, response: HttpResponse): Promise<Answer> {
     return { kind: 'absent', gave: 'an event stream' }
   }
   const text = (await wholeBody(response.body, () => tooLarge(url))).toString('utf8')
-  return asObject(text) ?? { kind: 'absent', gave: formOf(text) }
-}
-
-function asObject(text: string): { readonly document: JsonObject } | undefined {
-  try {
-    const json: unknown = JSON.parse(withoutMark(text))
-    const object = typeof json === 'object' && json !== null && !Array.isArray(json)
-    return object && !isDeep(json) ? { document: json as JsonObject } : undefined
-  } catch {
-    return undefined
-  }
+  const document = jsonObject(text)
+  return document && !isDeep(document) ? { document } : { kind: 'absent', gave: formOf(text) }
 }
 
 function formOf(text: string): string {

@@ -10,7 +10,8 @@ import {
   type Published,
   requireSecure,
 } from './authorizationServer.ts'
-import { fetchDocument, type JsonObject, type Nothing } from './fetchJson.ts'
+import type { JsonObject } from './body.ts'
+import { fetchDocument, type Nothing } from './fetchJson.ts'
 import { protectedResourceMembers, strings } from './members.ts'
 import { findOwnMetadata } from './ownMetadata.ts'
 import { isUncertain, type Result, search, tellingError, withMore } from './search.ts'
