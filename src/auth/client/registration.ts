@@ -118,7 +118,7 @@ function refusalOf(error: BridgeError, said: string, { redirect_uris }: Registra
       cause,
     })
   if (error.code !== 'login_failed' && error.code !== 'invalid_client') return error
-  // An answer that is no OAuth error is quoted as it is, unless it is a page, or quoted already.
+  // An answer that is not an OAuth error is quoted as it is, unless it is a page, or quoted already.
   const isQuoted = error.message.includes(' It says ')
   const words =
     error.details.error === undefined && !isQuoted && said !== '' && !said.trimStart().startsWith('<')
