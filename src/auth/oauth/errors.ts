@@ -94,7 +94,7 @@ const CODES = new Map<string, ErrorCode>(
 )
 
 /** What a refusal says that is not an OAuth error, as a sentence; '' where it says nothing. */
-export function wordsOf(thrown: unknown): string {
+function wordsOf(thrown: unknown): string {
   const response = findResponse(thrown)
   const body = response ? bodyOf(response) : ''
   return body === '' ? '' : ` It says ${quote(body)}.`

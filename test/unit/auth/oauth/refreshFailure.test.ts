@@ -77,7 +77,7 @@ test.each(REFUSALS)('%s is a refusal for good, in the server’s own words', asy
   expect(error.message).not.toContain('refresh-secret-1')
 })
 
-describe('"later" is no refusal', () => {
+describe('"later" is not a refusal', () => {
   const LATER: readonly (readonly [string, () => HttpResponse])[] = [
     ...[408, 425, 429, 500, 502, 503, 504, 520, 599].map((status) => [`${status}`, () => respond(status)] as const),
     ...[408, 425, 429, 500, 503].map(
@@ -123,7 +123,7 @@ describe('"later" is no refusal', () => {
   })
 })
 
-describe('what is no answer about the token is no refusal', () => {
+describe('what is not an answer about the token is not a refusal', () => {
   test.each(['server_unreachable', 'server_timeout', 'tls_failed', 'redirect_refused', 'proxy_failed'] as const)(
     '%s',
     async (code) => {
