@@ -136,6 +136,11 @@ export class BridgeError extends Error {
   }
 }
 
+/** A failure of an authorization server that may pass: it says nothing about what was asked. */
+export const isTransient = (thrown: unknown): thrown is BridgeError =>
+  thrown instanceof BridgeError &&
+  (thrown.code === 'authorization_server_error' || thrown.code === 'authorization_server_unreachable')
+
 /** Any thrown value as a BridgeError; anything else is a bug of ours. */
 export function asBridgeError(thrown: unknown): BridgeError {
   if (thrown instanceof BridgeError) return thrown

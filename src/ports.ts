@@ -99,7 +99,7 @@ export interface SignInWatch {
   onChange(listener: () => void): () => void
   /**
    * What `work` brings, or a BridgeError sign_in_pending that contains the address once a person is still waited for after `ms`. A sign-in
-   * that had failed before, which was not known here yet, is no failure of this work: it is done once more.
+   * that had failed before, which was not known here yet, is not a failure of this work: it is done once more.
    */
   bounded<T>(work: () => Promise<T>, ms: number): Promise<T>
   /** The person does not want to sign in now: whoever waits in {@link bounded} gets its error at once. The sign-in goes on. */

@@ -16,9 +16,7 @@ const MOST_ADDRESSES = 4
 
 /** Reads the Bearer (or DPoP) challenge; parameters of other schemes are ignored. */
 export function parseChallenge(status: number, header: string | string[] | undefined): Challenge {
-  const found = new Map<string, string>()
-  const metadata = new Set<string>()
-  for (const text of header === undefined ? [] : [header].flat()) readInto(found, metadata, text)
+  const { found, metadata } = read(header)
   const [resourceMetadata, ...more] = [...metadata].slice(0, MOST_ADDRESSES)
   return present({
     status,
@@ -32,9 +30,15 @@ export function parseChallenge(status: number, header: string | string[] | undef
 
 /** `error_description` of the same challenge; '' where it has none. Foreign text. */
 export function describedIn(header: string | string[] | undefined): string {
+  return read(header).found.get('error_description')?.trim() ?? ''
+}
+
+/** The parameters by name, without the addresses of resource metadata, which may be several. */
+function read(header: string | string[] | undefined) {
   const found = new Map<string, string>()
-  for (const text of header === undefined ? [] : [header].flat()) readInto(found, new Set(), text)
-  return found.get('error_description')?.trim() ?? ''
+  const metadata = new Set<string>()
+  for (const text of [header ?? []].flat()) readInto(found, metadata, text)
+  return { found, metadata }
 }
 
 function readInto(found: Map<string, string>, metadata: Set<string>, text: string): void {

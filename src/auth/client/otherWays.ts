@@ -1,5 +1,5 @@
 // The requests of one client, sent another way where the server refuses one: by another authentication method, or without what nobody configured.
-import { BridgeError } from '../../errors.ts'
+import { BridgeError, isTransient } from '../../errors.ts'
 import type { Addition, RegisteredClient } from '../../records.ts'
 import { HEADER_ALONE } from '../oauth/authentication.ts'
 import type { OAuthClient } from '../oauth/client.ts'
@@ -111,10 +111,6 @@ const isRefusal = (thrown: unknown): thrown is BridgeError =>
 /** A method that the server does not take, or a client that it does not know: it says the same of both. */
 const isAboutClient = (thrown: unknown) =>
   thrown instanceof BridgeError && (thrown.code === 'invalid_client' || thrown.details.about === 'client')
-
-const isTransient = (thrown: unknown) =>
-  thrown instanceof BridgeError &&
-  (thrown.code === 'authorization_server_error' || thrown.code === 'authorization_server_unreachable')
 
 const afterChange = (error: BridgeError) =>
   new BridgeError(error.code, {

@@ -8,6 +8,7 @@ import type { RegisteredClient } from '../../records.ts'
 import { registerSecret } from '../../redaction/register.ts'
 import { quote } from '../../redaction/text.ts'
 import type { AuthorizationServerMetadata } from '../discovery/authorizationServer.ts'
+import { jsonObject } from '../discovery/body.ts'
 import { name, text } from '../discovery/members.ts'
 import { chooseAuthMethod } from '../oauth/authentication.ts'
 import { translateOAuthError } from '../oauth/errors.ts'
@@ -100,18 +101,10 @@ function clientOf(
 
 /** RFC 7592 section 3; only at the origin that registers, because the token goes there. */
 function managementOf(said: string, { registration_endpoint: endpoint }: AuthorizationServerMetadata) {
-  const { registration_client_uri: uri, registration_access_token: token } = asObject(said)
+  const { registration_client_uri: uri, registration_access_token: token } = jsonObject(said) ?? {}
   if (typeof uri !== 'string' || typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token)) return undefined
   const isThere = URL.canParse(uri) && new URL(uri).origin === new URL(String(endpoint)).origin
   return isThere ? { uri, token } : undefined
-}
-
-function asObject(text: string): Record<string, unknown> {
-  try {
-    return Object(JSON.parse(text))
-  } catch {
-    return {}
-  }
 }
 
 function refusalOf(error: BridgeError, said: string, { redirect_uris }: RegistrationRequest['body']): BridgeError {
@@ -125,7 +118,7 @@ function refusalOf(error: BridgeError, said: string, { redirect_uris }: Registra
       cause,
     })
   if (error.code !== 'login_failed' && error.code !== 'invalid_client') return error
-  // An answer that is no OAuth error is quoted as it is, unless it is a page, or quoted already.
+  // An answer that is not an OAuth error is quoted as it is, unless it is a page, or quoted already.
   const isQuoted = error.message.includes(' It says ')
   const words =
     error.details.error === undefined && !isQuoted && said !== '' && !said.trimStart().startsWith('<')

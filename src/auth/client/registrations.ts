@@ -86,7 +86,7 @@ export function createRegistrations(options: RegistrationsOptions): Registration
     leases.run(`register:${issuer} ${redirectUri}`, REGISTER_LEASE_MS, async () => {
       const meanwhile = await registeredFor(clients, { issuer, redirectUri })
       if (meanwhile && meanwhile.clientId !== refused) return meanwhile
-      // A server may say the same of a person or a scope: what this client has obtained, it may still renew.
+      // What this client has obtained, for whichever profile, it may still renew: a server may refuse it because of a person or a scope.
       if (meanwhile) await clients.save(issuer, formerPlace(meanwhile.clientId), meanwhile)
       const registering = registerClient(http, metadata, redirectUri, timeoutMs, scope)
       const registered = await registering.catch((thrown: unknown) => {
@@ -105,12 +105,9 @@ export function createRegistrations(options: RegistrationsOptions): Registration
   }
 
   /** For a person who begins anew: whatever cannot be seen from here, the registration is not the cause any more. */
-  const renew = async (place: Place, metadata: AuthorizationServerMetadata, known: RegisteredClient) => {
-    // Tokens of this profile until the sign-in is complete, and those of others, keep their client.
-    await clients.save(place.issuer, formerPlace(known.clientId), known)
+  const renew = (place: Place, metadata: AuthorizationServerMetadata, known: RegisteredClient) =>
     // A server that registers nobody any more may still know the old one.
-    return replace(place, metadata, known.clientId).catch(() => undefined)
-  }
+    replace(place, metadata, known.clientId).catch(() => undefined)
 
   /** RFC 7592 section 2.3. A server that cannot be asked keeps a client that nobody uses. */
   const deleteAt = async ({ clientId: uri, clientSecret: token = '' }: RegisteredClient) => {
@@ -125,8 +122,10 @@ export function createRegistrations(options: RegistrationsOptions): Registration
 
     async discard({ issuer, redirectUri }, clientId) {
       const managed = await clients.load(issuer, managedPlace(clientId))
-      if (managed) await deleteAt(managed)
-      if (managed) await clients.remove(issuer, managedPlace(clientId))
+      if (managed) {
+        await deleteAt(managed)
+        await clients.remove(issuer, managedPlace(clientId))
+      }
       await clients.remove(issuer, formerPlace(clientId))
       if ((await clients.load(issuer, redirectUri))?.clientId === clientId) await clients.remove(issuer, redirectUri)
     },

@@ -5,7 +5,8 @@ import { present } from '../../present.ts'
 import type { ProviderRules, RulesOf } from '../../providerRules.ts'
 import { quote } from '../../redaction/text.ts'
 import { isSecure } from '../../secureUrl.ts'
-import { fetchDocument, type JsonObject, type Nothing } from './fetchJson.ts'
+import type { JsonObject } from './body.ts'
+import { fetchDocument, NO_METADATA } from './fetchJson.ts'
 import { isTenantForm, requireIssuer } from './issuerName.ts'
 import { authorizationServerMembers, strings } from './members.ts'
 import type { SecurityOverrides } from './overrides.ts'
@@ -107,7 +108,6 @@ const isFault = (error: BridgeError | undefined) =>
 
 /** A document that has none of these is something else. */
 const KNOWN_BY = ['issuer', 'authorization_endpoint', 'token_endpoint']
-const NO_METADATA: Nothing = { kind: 'absent', gave: 'JSON that is no metadata' }
 
 /** The configured metadata or that of a preset, if it is complete and nothing needs to be fetched. */
 export function configuredMetadata(options: MetadataOptions, issuer: string): AuthorizationServerMetadata | undefined {
@@ -193,9 +193,13 @@ function validateMetadata(
 
 /** @throws BridgeError discovery_failed */
 export function requireSecure(url: URL, allowHttp: boolean, what: string): void {
-  if (isSecure(url, allowHttp)) return
+  if (!isSecure(url, allowHttp)) throw insecure(url, what)
+}
+
+/** Why nothing is sent there. */
+export function insecure(url: URL, what: string): BridgeError {
   const hint = url.protocol === 'http:' ? hintFor(what, url) : undefined
-  throw new BridgeError('discovery_failed', {
+  return new BridgeError('discovery_failed', {
     message: `The ${what} has the scheme and host ${quote(`${url.protocol}//${url.host}`)}. It must be https, or http on loopback.`,
     ...present({ hint }),
     // Of several authorization servers, another one may be asked.

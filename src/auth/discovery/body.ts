@@ -1,4 +1,4 @@
-// The body of a response during a sign-in: all of it up to a limit, or its beginning.
+// The body of a response during a sign-in: all of it up to a limit, its beginning, or the JSON object that it is.
 import type { BridgeError } from '../../errors.ts'
 
 /** No metadata and no token response is larger. */
@@ -27,6 +27,21 @@ export async function textStart(body: AsyncIterable<Uint8Array>, limit: number):
   }
   return Buffer.concat(chunks).toString('utf8')
 }
+
+export type JsonObject = Readonly<Record<string, unknown>>
+
+/** undefined: the text is something else than a JSON object. */
+export function jsonObject(text: string): JsonObject | undefined {
+  try {
+    const json: unknown = JSON.parse(withoutMark(text))
+    return isObject(json) ? json : undefined
+  } catch {
+    return undefined
+  }
+}
+
+export const isObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Without the byte order mark, which a JSON text must not begin with, and some do (RFC 8259 section 8.1). */
 export const withoutMark = (text: string): string => (text.startsWith('\ufeff') ? text.slice(1) : text)

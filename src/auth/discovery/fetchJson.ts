@@ -2,10 +2,8 @@
 import { BridgeError } from '../../errors.ts'
 import type { HttpClient, HttpResponse } from '../../ports.ts'
 import { quote } from '../../redaction/text.ts'
-import { wholeBody, withoutMark } from './body.ts'
+import { type JsonObject, jsonObject, wholeBody } from './body.ts'
 import { withinTime } from './deadline.ts'
-
-export type JsonObject = Readonly<Record<string, unknown>>
 
 /**
  * What an address gave that has no document.
@@ -20,11 +18,14 @@ export interface Nothing {
   readonly error?: BridgeError
 }
 
+/** It has none of the members that the document is known by. */
+export const NO_METADATA: Nothing = { kind: 'absent', gave: 'JSON that is not metadata' }
+
 export type Answer = { readonly document: JsonObject } | Nothing
 
 const TIMEOUT_MS = 10_000
-/** Client errors that may pass: timeout, too early, too many requests. */
-const PASSING = [408, 425, 429]
+/** Whether a failure with this status may pass; of the client errors: timeout, too early, too many requests. */
+export const mayPass = (status: number): boolean => status >= 500 || [408, 425, 429].includes(status)
 
 /** `wholeMs`: longest time of the answer. Does not throw what comes from the server or the network. */
 export async function fetchDocument(
@@ -68,7 +69,7 @@ async function read(url: URL, response: HttpResponse): Promise<Answer> {
   const type = String(response.headers['content-type'] ?? '')
   if (status < 200 || status > 299) {
     response.discard()
-    if (status < 500 && !PASSING.includes(status)) return { kind: 'absent', gave: String(status) }
+    if (!mayPass(status)) return { kind: 'absent', gave: String(status) }
     return { kind: 'passing', gave: String(status), error: serverError(url, status) }
   }
   // A stream has no end.
@@ -77,17 +78,8 @@ async function read(url: URL, response: HttpResponse): Promise<Answer> {
     return { kind: 'absent', gave: 'an event stream' }
   }
   const text = (await wholeBody(response.body, () => tooLarge(url))).toString('utf8')
-  return asObject(text) ?? { kind: 'absent', gave: formOf(text) }
-}
-
-function asObject(text: string): { readonly document: JsonObject } | undefined {
-  try {
-    const json: unknown = JSON.parse(withoutMark(text))
-    const object = typeof json === 'object' && json !== null && !Array.isArray(json)
-    return object && !isDeep(json) ? { document: json as JsonObject } : undefined
-  } catch {
-    return undefined
-  }
+  const document = jsonObject(text)
+  return document && !isDeep(document) ? { document } : { kind: 'absent', gave: formOf(text) }
 }
 
 function formOf(text: string): string {

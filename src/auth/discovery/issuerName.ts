@@ -40,7 +40,7 @@ export function requireIssuer(
   })
 }
 
-const withoutSlash = (text: string) => text.replace(/\/$/, '')
+export const withoutSlash = (text: string) => text.replace(/\/$/, '')
 const withoutScheme = (text: string) => text.replace(/^https?:/i, '')
 
 /** What a person may not see at once. '' where two texts differ in more than one way. */

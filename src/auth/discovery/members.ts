@@ -1,5 +1,5 @@
 // The members of a document that may be left out: what has another type than the RFC gives it is read for what it means, or counts as left out.
-import type { JsonObject } from './fetchJson.ts'
+import type { JsonObject } from './body.ts'
 
 /**
  * A list of words: also one text of them, separated by blanks or commas. What is not a text in the list is ignored. undefined: there is
@@ -19,10 +19,13 @@ const BETWEEN_URLS = /\s+|,(?=https?:|\s)/
 /** Those that a request may contain (RFC 6749 section 3.3). */
 const scopes = (value: unknown) => strings(value)?.filter((scope) => /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(scope))
 
+/** What a list of just one contains; anything else as it is. */
+export const one = (value: unknown): unknown => (Array.isArray(value) && value.length === 1 ? value[0] : value)
+
 /** One text: also a list of just one. undefined: it is something else, or empty. */
 export function text(value: unknown): string | undefined {
-  const one = Array.isArray(value) && value.length === 1 ? value[0] : value
-  return typeof one === 'string' && one.trim() !== '' ? one : undefined
+  const item = one(value)
+  return typeof item === 'string' && item.trim() !== '' ? item : undefined
 }
 
 /** A name, which may also be a whole number; one that JSON cannot hold exactly is not known. */
@@ -38,8 +41,8 @@ function truth(value: unknown): boolean | undefined {
 }
 
 function address(value: unknown): string | undefined {
-  const one = text(value)?.trim()
-  return one !== undefined && URL.canParse(one) ? one : undefined
+  const url = text(value)?.trim()
+  return url !== undefined && URL.canParse(url) ? url : undefined
 }
 
 type Reader = (value: unknown) => unknown

@@ -13,6 +13,7 @@ import {
   searchMetadata,
 } from './authorizationServer.ts'
 import type { Nothing } from './fetchJson.ts'
+import { withoutSlash } from './issuerName.ts'
 import { defaultEndpoints, isTrustedPair } from './overrides.ts'
 import { type Asked, listAsked, type Result, tellingError } from './search.ts'
 
@@ -79,7 +80,6 @@ function searchOwn(options: MetadataOptions, server: URL): Promise<Result<FoundM
   return searchMetadata(options, [...root, ...below], merge, 'issuer_mismatch')
 }
 
-const withoutSlash = (text: string) => text.replace(/\/$/, '')
 const pathOf = (server: URL) => withoutSlash(server.origin + server.pathname)
 
 /** `name` with or without a slash, as `named` spells it; undefined: that is another name. */

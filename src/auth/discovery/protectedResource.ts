@@ -6,11 +6,12 @@ import { isSecure } from '../../secureUrl.ts'
 import {
   type AuthorizationServerMetadata,
   fetchMetadata,
+  insecure,
   type MetadataOptions,
   type Published,
-  requireSecure,
 } from './authorizationServer.ts'
-import { fetchDocument, type JsonObject, type Nothing } from './fetchJson.ts'
+import type { JsonObject } from './body.ts'
+import { fetchDocument, NO_METADATA, type Nothing } from './fetchJson.ts'
 import { protectedResourceMembers, strings } from './members.ts'
 import { findOwnMetadata } from './ownMetadata.ts'
 import { isUncertain, type Result, search, tellingError, withMore } from './search.ts'
@@ -110,16 +111,11 @@ const isSilent = (url: URL, { error }: Nothing, server: URL) =>
   url.origin === server.origin && error?.details.status === undefined
 
 /** What the challenge names by plain http: nothing is sent there. */
-function notAsked(url: URL): Nothing {
-  try {
-    requireSecure(url, false, 'resource_metadata')
-  } catch (thrown) {
-    if (thrown instanceof BridgeError)
-      return { kind: 'refused', gave: `not asked, because of ${quote(url.protocol)}`, error: thrown }
-    throw thrown
-  }
-  return { kind: 'absent', gave: 'not asked' }
-}
+const notAsked = (url: URL): Nothing => ({
+  kind: 'refused',
+  gave: `not asked, because of ${quote(url.protocol)}`,
+  error: insecure(url, 'resource_metadata'),
+})
 
 /** A document without these is something else. */
 const KNOWN_BY = ['resource', 'authorization_servers']
@@ -130,7 +126,7 @@ function asResource(
   url: URL,
   { server, trustedResource }: DiscoveryOptions,
 ): { readonly value: ProtectedResource } | Nothing {
-  if (KNOWN_BY.every((name) => written[name] === undefined)) return { kind: 'absent', gave: 'JSON that is no metadata' }
+  if (KNOWN_BY.every((name) => written[name] === undefined)) return NO_METADATA
   const document = protectedResourceMembers(written)
   const resource = typeof document.resource === 'string' ? document.resource : undefined
   const issuers = strings(document.authorization_servers)

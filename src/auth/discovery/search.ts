@@ -1,7 +1,8 @@
 // Asks one address after another for a document, and says what each of them gave.
 import { BridgeError } from '../../errors.ts'
 import { shownUrl } from '../../redaction/shownUrl.ts'
-import type { Answer, JsonObject, Nothing } from './fetchJson.ts'
+import type { JsonObject } from './body.ts'
+import type { Answer, Nothing } from './fetchJson.ts'
 
 export interface Asked {
   readonly url: URL

@@ -77,16 +77,10 @@ export function anotherRound(options: RoundOptions, { attemptId, plan, at, relat
     const state = randomState()
     const codeVerifier = randomVerifier()
     const { callback: _used, ...kept } = plan
-    const { scope, resource, nonce, ...next } = { ...kept, ...change, codeVerifier }
-    const authorizationUrl = addressOf(
-      plan,
-      { ...next, ...present({ scope, resource, nonce }) },
-      {
-        state,
-        code_challenge: await pkceChallenge(codeVerifier),
-      },
-    )
-    await attempts.planAgain(attemptId, state, { ...next, authorizationUrl, ...present({ scope, resource, nonce }) })
+    const { scope, resource, nonce, ...others } = { ...kept, ...change, codeVerifier }
+    const next = { ...others, ...present({ scope, resource, nonce }) }
+    const authorizationUrl = addressOf(plan, next, { state, code_challenge: await pkceChallenge(codeVerifier) })
+    await attempts.planAgain(attemptId, state, { ...next, authorizationUrl })
     return { again: authorizationUrl }
   }
 }

@@ -1,5 +1,5 @@
 // Sign-in by device code (RFC 8628): shows a code to type in any browser, and polls until the person has done so.
-import { asBridgeError, BridgeError } from '../../errors.ts'
+import { asBridgeError, BridgeError, isTransient } from '../../errors.ts'
 import type { Clock } from '../../ports.ts'
 import { present } from '../../present.ts'
 import type { Attempt } from '../../records.ts'
@@ -125,7 +125,7 @@ async function untilApproved(options: DeviceCodeOptions, poll: Poll, signal: Abo
     if (wait >= left || clock.now() >= poll.expiresAt) throw new BridgeError('login_timed_out')
     const answer = await poll.oauth.pollDevice(parameters, claims, need).catch((thrown: unknown) => {
       const error = asBridgeError(thrown)
-      if (!PASSING.has(error.code)) throw error
+      if (!isTransient(error)) throw error
       log.warn('oauth:device', { outcome: 'failed', code: error.code, again: true })
       return 'unreachable' as const
     })
@@ -135,8 +135,6 @@ async function untilApproved(options: DeviceCodeOptions, poll: Poll, signal: Abo
     if (answer === 'unreachable') wait = Math.min(wait * 2, LONGEST_INTERVAL_MS)
   }
 }
-
-const PASSING: ReadonlySet<string> = new Set(['authorization_server_error', 'authorization_server_unreachable'])
 
 /** The address is printed and shown as a QR code, so it must be safe to open. @throws BridgeError discovery_failed, address_refused */
 async function checkedAddress(address: string, { allowHttp, checkAddress }: RequestOptions): Promise<string> {

@@ -4,7 +4,7 @@ import { BridgeError } from '../../errors.ts'
 import { present } from '../../present.ts'
 import type { RegisteredClient } from '../../records.ts'
 import { quote } from '../../redaction/text.ts'
-import type { JsonObject } from '../discovery/fetchJson.ts'
+import type { JsonObject } from '../discovery/body.ts'
 
 export type Credentials = Pick<RegisteredClient, 'clientSecret' | 'privateKey'>
 

@@ -93,8 +93,8 @@ const CODES = new Map<string, ErrorCode>(
   } as const),
 )
 
-/** What a refusal says that is no OAuth error, as a sentence; '' where it says nothing. */
-export function wordsOf(thrown: unknown): string {
+/** What a refusal says that is not an OAuth error, as a sentence; '' where it says nothing. */
+function wordsOf(thrown: unknown): string {
   const response = findResponse(thrown)
   const body = response ? bodyOf(response) : ''
   return body === '' ? '' : ` It says ${quote(body)}.`

@@ -29,7 +29,7 @@ export function taped(fetch: Fetch) {
   let last: Readonly<Record<string, unknown>> | undefined
   return {
     fetch: async (...[url, options]: Parameters<Fetch>) => {
-      // Tokens of an earlier request are no answer to one that fails.
+      // Tokens of an earlier request are not the answer to one that fails.
       if (options.method === 'POST') last = undefined
       const response = await fetch(url, options)
       if (options.method !== 'POST') return response

@@ -1,8 +1,8 @@
 // Responses in an older or looser form, converted to what RFC 6749 section 5, RFC 8628 section 3.2 and RFC 7591 section 3.2 require.
 import { deviceCodeLife, pollInterval, tokenLife } from '../../bounds.ts'
-import { withoutMark } from '../discovery/body.ts'
+import { isObject, type JsonObject, jsonObject, withoutMark } from '../discovery/body.ts'
 import { isDeep } from '../discovery/fetchJson.ts'
-import { name, text } from '../discovery/members.ts'
+import { name, one, text } from '../discovery/members.ts'
 
 export interface Answer {
   readonly status: number
@@ -19,8 +19,6 @@ export interface Reading {
   readonly otherType: 'bearer' | 'dpop' | 'refused'
 }
 
-type Members = Readonly<Record<string, unknown>>
-
 /**
  * A JSON object or a form counts whatever its content type and its status of success say, and an error that was sent with 200 becomes
  * 400: GitHub and others send all of them
@@ -33,38 +31,43 @@ export function normalized(
   { idToken, otherType }: Reading = { idToken: 'read', otherType: 'bearer' },
 ): Answer {
   const good = answer.status >= 200 && answer.status < 300
-  const json = membersOf(answer)
-  if (json === undefined) return good && answer.status !== 200 ? { ...answer, status: 200 } : answer
-  const tokens = good ? withTokens(json) : undefined
+  const status = good ? 200 : answer.status
+  const json = jsonObject(answer.body)
+  const members = json ?? formOf(answer)
+  if (members === undefined) return status === answer.status ? answer : { ...answer, status }
+  const tokens = good ? withTokens(members) : undefined
   if (tokens) return asJson(200, tokensOf(tokens, { idToken, otherType }))
-  if (good && name(json.device_code) !== undefined) return asJson(200, deviceCodeOf(json))
-  const error = errorOf(json)
-  if (error) return asJson(good ? 400 : answer.status, error)
-  return { ...answer, status: good ? 200 : answer.status, ...labelled(answer, json) }
+  if (good && name(members.device_code) !== undefined) return asJson(200, deviceCodeOf(members))
+  const error = errorOf(members)
+  if (error) return asJson(good ? 400 : status, error)
+  return json ? asItCame(status, answer) : asJson(status, members)
 }
 
 /** A document that is fetched, such as userinfo or keys: JSON counts whatever its content type says. A subject may be a number. */
 export function normalizedDocument(answer: Answer): Answer {
-  const json = /^application\/jwt\b/i.test(answer.contentType) ? undefined : asObject(answer.body)
+  const json = /^application\/jwt\b/i.test(answer.contentType) ? undefined : jsonObject(answer.body)
   if (json === undefined || answer.status < 200 || answer.status > 299) return answer
-  if (typeof json.sub !== 'number' || isDeep(json)) return { ...answer, status: 200, ...labelled(answer, json) }
+  if (typeof json.sub !== 'number' || isDeep(json)) return asItCame(200, answer)
   return asJson(200, { ...json, sub: name(json.sub) })
 }
 
-const asJson = (status: number, members: Members): Answer => ({
+const asJson = (status: number, members: JsonObject): Answer => ({
   status,
   contentType: JSON_TYPE,
   body: JSON.stringify(members),
 })
 
 /** Any other JSON object is passed on as it is; it may be too deep to be written again. */
-const labelled = ({ body }: Answer, json: Members) =>
-  asObject(body) === undefined ? asJson(200, json) : { contentType: JSON_TYPE, body: withoutMark(body) }
+const asItCame = (status: number, { body }: Answer): Answer => ({
+  status,
+  contentType: JSON_TYPE,
+  body: withoutMark(body),
+})
 
 const JSON_TYPE = 'application/json'
 
 /** RFC 6749 section 5.1. JSON leaves out what is undefined. */
-const tokensOf = (json: Members, { idToken, otherType }: Reading): Members => ({
+const tokensOf = (json: JsonObject, { idToken, otherType }: Reading): JsonObject => ({
   access_token: text(json.access_token),
   token_type: typeOf(json.token_type, otherType),
   expires_in: tokenLife(one(json.expires_in)),
@@ -80,7 +83,7 @@ function typeOf(value: unknown, otherType: Reading['otherType']): string {
 }
 
 /** RFC 8628 section 3.2; without a lifetime, the code lives as long as the sign-in. */
-const deviceCodeOf = (json: Members): Members => ({
+const deviceCodeOf = (json: JsonObject): JsonObject => ({
   device_code: name(json.device_code),
   user_code: name(json.user_code),
   verification_uri: text(json.verification_uri) ?? text(json.verification_url),
@@ -88,8 +91,6 @@ const deviceCodeOf = (json: Members): Members => ({
   expires_in: deviceCodeLife(one(json.expires_in)) ?? deviceCodeLife(Number.MAX_VALUE),
   interval: pollInterval(one(json.interval)),
 })
-
-const one = (value: unknown) => (Array.isArray(value) && value.length === 1 ? value[0] : value)
 
 const addressOf = (value: unknown) => {
   const address = text(value)
@@ -109,7 +110,7 @@ const isCompact = (value: unknown) => /^[\w-]+(\.[\w-]*){2,4}$/.test(text(value)
  * RFC 6749 section 5.2. Some servers put code and text into an object (`{"error":{"code":…,"message":…}}`) or a list. undefined: no
  * member says which error it is.
  */
-function errorOf(json: Members): Members | undefined {
+function errorOf(json: JsonObject): JsonObject | undefined {
   const inner = isObject(json.error) ? json.error : {}
   const error = [json.error, inner.code, inner.error, inner.type, inner.status].map(text).find((word) => word)
   if (error === undefined) return undefined
@@ -125,21 +126,17 @@ const words = (value: unknown) =>
   Array.isArray(value) && value.every((item) => typeof item === 'string') ? text(value.join(' ')) : text(value)
 
 /** Slack, TikTok and others put the tokens one level deeper: used if there is only one such place, and nothing says that it failed. */
-function withTokens(json: Members): Members | undefined {
+function withTokens(json: JsonObject): JsonObject | undefined {
   if (text(json.access_token) !== undefined) return json
   if (text(json.error) !== undefined || json.ok === false) return undefined
   const places = Object.entries(json).filter(([, value]) => isObject(value) && text(value.access_token) !== undefined)
   const [[where = '', tokens] = []] = places
   // What is wrong with a member is told under its name.
-  return places.length === 1 && !/^errors?$/i.test(where) ? { ...json, ...(tokens as Members) } : undefined
+  return places.length === 1 && !/^errors?$/i.test(where) ? { ...json, ...(tokens as JsonObject) } : undefined
 }
 
-const isObject = (value: unknown): value is Members =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
-function membersOf({ contentType, body }: Answer): Members | undefined {
-  const json = asObject(body)
-  if (json !== undefined || !(isForm(contentType) || isWholeForm(body))) return json
+function formOf({ contentType, body }: Answer): JsonObject | undefined {
+  if (!isForm(contentType) && !isWholeForm(body)) return undefined
   return Object.fromEntries(new URLSearchParams(body.trim()))
 }
 
@@ -152,13 +149,4 @@ function isWholeForm(body: string): boolean {
     pairs.every((pair) => /^[\w.-]+=[^\s<>"{}]*$/.test(pair)) &&
     pairs.some((pair) => /^(access_token|device_code|error)=./.test(pair))
   )
-}
-
-function asObject(body: string): Members | undefined {
-  try {
-    const json: unknown = JSON.parse(withoutMark(body))
-    return isObject(json) ? json : undefined
-  } catch {
-    return undefined
-  }
 }

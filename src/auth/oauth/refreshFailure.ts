@@ -3,10 +3,9 @@ import { retryAfter } from '../../bounds.ts'
 import { BridgeError } from '../../errors.ts'
 import { present } from '../../present.ts'
 import { quote } from '../../redaction/text.ts'
+import { mayPass } from '../discovery/fetchJson.ts'
 import { findResponse, isInvalidGrant, translateOAuthError } from './errors.ts'
 
-/** Statuses that ask for patience; so does every 5xx. */
-const LATER = [408, 425, 429]
 /** Error codes that ask for patience; RFC 6749 section 4.1.2.1 has two of them, RFC 8628 section 3.5 one. */
 const LATER_CODE =
   /^(server_error|temporarily_unavailable|slow_down|(temporary|internal|service|rate|too_many|throttl|time|request_time|try_again|retry|over(load|_limit)|busy).*)$/i
@@ -20,7 +19,7 @@ export function readRefreshFailure(thrown: unknown, issuer: string): 'rejected' 
   const error = translateOAuthError(thrown, issuer)
   const { status, later, said } = answerOf(thrown)
   if (status === undefined || error.code === 'authorization_server_error') return error
-  if (LATER.includes(status) || status >= 500 || later !== null || LATER_CODE.test(said))
+  if (mayPass(status) || later !== null || LATER_CODE.test(said))
     return new BridgeError('authorization_server_error', {
       message: `The authorization server ${quote(issuer)} answered ${said === '' ? status : `${status} ${quote(said)}`}.`,
       details: present({ status, retryAfterMs: retryAfter(later, Date.now()) }),
@@ -48,15 +47,10 @@ function answerOf(thrown: unknown): { status: number | undefined; later: string 
   if (answer && answer.status >= 400) return { status: answer.status, later, said }
   // A JSON object without an access token, with 200: the server has read the request, and gives none.
   const body = code === 'OAUTH_INVALID_RESPONSE' ? bodyIn(cause) : undefined
-  return { status: body && body.access_token === undefined ? 400 : undefined, later, said: codeIn(body?.error) }
+  return { status: body && body.access_token === undefined ? 400 : undefined, later, said }
 }
 
 function bodyIn(cause: unknown): Record<string, unknown> | undefined {
   const { body, cause: inner } = (cause ?? {}) as { body?: Record<string, unknown>; cause?: unknown }
   return body ?? (inner === undefined ? undefined : bodyIn(inner))
-}
-
-function codeIn(error: unknown): string {
-  const { code, type } = (typeof error === 'object' && error !== null ? error : {}) as Record<string, unknown>
-  return ([error, code, type].find((one) => typeof one === 'string') as string | undefined) ?? ''
 }

@@ -1,5 +1,5 @@
 // Retries transient failures: an authorization server that is busy, or unreachable while the machine wakes up.
-import type { BridgeError } from '../../errors.ts'
+import { type BridgeError, isTransient } from '../../errors.ts'
 import type { Clock, Logger } from '../../ports.ts'
 
 /** Delays between attempts, in ms; a longer Retry-After ends them. */
@@ -31,7 +31,7 @@ export function createRetry(clock: Clock, log: Logger, event: string): Retry {
       } catch (thrown) {
         const waking = clock.now() < patientUntil
         const late = clock.now() > givesUpAt && !waking
-        const wait = late ? undefined : pause(thrown as BridgeError, attempt, waking)
+        const wait = late ? undefined : pause(thrown, attempt, waking)
         log.warn(event, { outcome: 'failed', code: (thrown as BridgeError).code, again: wait !== undefined })
         if (wait === undefined) throw thrown
         await clock.sleep(wait)
@@ -41,8 +41,9 @@ export function createRetry(clock: Clock, log: Logger, event: string): Retry {
 }
 
 /** ms to wait before the next attempt; undefined: give up. Only transient failures are retried. */
-function pause({ code, details }: BridgeError, attempt: number, waking: boolean): number | undefined {
-  if (code !== 'authorization_server_error' && code !== 'authorization_server_unreachable') return undefined
+function pause(thrown: unknown, attempt: number, waking: boolean): number | undefined {
+  if (!isTransient(thrown)) return undefined
+  const { code, details } = thrown
   const patience = waking && code === 'authorization_server_unreachable'
   const planned = WAITS_MS[attempt] ?? (patience ? WAITS_MS.at(-1) : undefined)
   if (planned === undefined) return undefined

@@ -277,7 +277,7 @@ describe('one that does not come', () => {
     expect(tokens).toBeUndefined()
   })
 
-  test('is no error where userinfo says which account it is', async () => {
+  test('is not an error where userinfo says which account it is', async () => {
     const answers = { userinfo: () => json({ sub: 'ada', email: 'ada@example.com' }) }
     const { tokens } = await run(async () => undefined, { account: 'ada@example.com', answers })
     expect(tokens?.user?.subject).toBe('ada')
@@ -302,7 +302,7 @@ test('an issuer that is not the expected one is refused before any ID token, nee
   expect(code).toBe('issuer_mismatch')
 })
 
-test('the tokens of one request are no answer to the next one, whatever becomes of that', async () => {
+test('the tokens of one request are not the answer to the next one, whatever becomes of that', async () => {
   const others = [
     async () => Response.json({ error: 'no' }, { status: 400 }),
     async () => Response.json({ ok: true }),

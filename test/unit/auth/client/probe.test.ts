@@ -31,7 +31,7 @@ describe('a client counts as forgotten', () => {
     ['404 in JSON', () => json({ error: 'client_not_found' }, 404)],
     ['410', () => respond(410, {}, 'This OAuth application was deleted')],
     ['401 page', () => respond(401, {}, '<p>The requested OAuth 2.0 Client does not exist.</p>')],
-    ['400 that is no sentence', () => respond(400, {}, 'unrecognized_client_id')],
+    ['400 that is not a sentence', () => respond(400, {}, 'unrecognized_client_id')],
     [
       '400 of Entra',
       () => respond(400, {}, "AADSTS700016: Application with identifier 'x' was not found in the directory"),

@@ -147,7 +147,7 @@ describe('a registration that nobody needs', () => {
     ['no address', '', {}],
     ['another scheme', 'http://as.example/register/{id}', {}],
     ['no token', `${ISSUER}/register/{id}`, { registration_access_token: null }],
-    ['a token that is no header', `${ISSUER}/register/{id}`, { registration_access_token: 'a\r\nb' }],
+    ['a token that is not a header', `${ISSUER}/register/{id}`, { registration_access_token: 'a\r\nb' }],
     ['a number', `${ISSUER}/register/{id}`, { registration_access_token: 1 }],
   ])('is only forgotten here where the server said %s', async (_, uri, more) => {
     const world = createOddWorld(managed(uri, more))

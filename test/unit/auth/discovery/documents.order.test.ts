@@ -126,7 +126,7 @@ describe('the error', () => {
     const { code, message } = await errorOf(found)
     expect(code).toBe('discovery_failed')
     expect(message).toContain(
-      `(403 at ${OAUTH}/tenant; JSON that is no metadata at ${OIDC}/tenant; a web page at /tenant${OIDC}; 404 at /tenant${OAUTH})`,
+      `(403 at ${OAUTH}/tenant; JSON that is not metadata at ${OIDC}/tenant; a web page at /tenant${OIDC}; 404 at /tenant${OAUTH})`,
     )
   })
 

@@ -20,7 +20,7 @@ import { codeOf, errorOf } from '../../../fakes/thrown.ts'
 describe('authorization server metadata is found at the next address', () => {
   const INCOMPLETE: readonly (readonly [string, Site])[] = [
     ['a document without an issuer', () => json({ ...metadata(AS), issuer: undefined })],
-    ['a document whose issuer is no text', () => json({ ...metadata(AS), issuer: [AS] })],
+    ['a document whose issuer is not a text', () => json({ ...metadata(AS), issuer: [AS] })],
     ['a document without a token endpoint', () => json({ ...metadata(AS), token_endpoint: null })],
     ['a document without an authorization endpoint', () => json({ ...metadata(AS), authorization_endpoint: '' })],
     ['a document whose endpoint is no URL', () => json({ ...metadata(AS), token_endpoint: '/token' })],
@@ -223,7 +223,7 @@ describe('resource metadata without a resource', () => {
     expect(error.message).toContain('has no resource')
   })
 
-  test('is no document if it names no authorization server either', async () => {
+  test('is not a document if it names no authorization server either', async () => {
     const { found } = run({
       [PRM]: () => json({ scopes_supported: ['a'] }),
       [ORIGIN + OAUTH]: () => json(metadata(ORIGIN)),

@@ -282,7 +282,7 @@ describe('what a person configured is never left out, and the hint names it', ()
   })
 })
 
-describe('what is no reason to leave anything out', () => {
+describe('what is not a reason to leave anything out', () => {
   test.each([
     error('access_denied', 'The resource owner said no'),
     error('invalid_request', 'The resource owner is unknown'),

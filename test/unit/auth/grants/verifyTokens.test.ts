@@ -59,7 +59,7 @@ test.each([
   await expect(work).resolves.toBeUndefined()
 })
 
-test.each([400, 403, 404, 500])('initialize answered with %i is no refusal of the token', async (status) => {
+test.each([400, 403, 404, 500])('initialize answered with %i is not a refusal of the token', async (status) => {
   const { work, http } = setUp([401, status])
   await expect(work).resolves.toBeUndefined()
   expect(methodsOf(http)).toEqual(['ping', 'initialize'])

@@ -42,6 +42,14 @@ describe('an answer', () => {
     })
   })
 
+  test.each([
+    [503, ''],
+    [500, 'message=busy'],
+    [400, 'access_token=a&token_type=bearer'],
+  ])('that is form-encoded with status %i and no error keeps its status: %s', (status, body) => {
+    expect(normalized({ status, contentType: FORM_TYPE, body }).status).toBe(status)
+  })
+
   test('that is form-encoded with an error becomes a 400 in JSON', () => {
     expect(read('error=slow_down&interval=10', FORM_TYPE).status).toBe(400)
   })

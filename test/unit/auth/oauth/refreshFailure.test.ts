@@ -77,7 +77,7 @@ test.each(REFUSALS)('%s is a refusal for good, in the server’s own words', asy
   expect(error.message).not.toContain('refresh-secret-1')
 })
 
-describe('"later" is no refusal', () => {
+describe('"later" is not a refusal', () => {
   const LATER: readonly (readonly [string, () => HttpResponse])[] = [
     ...[408, 425, 429, 500, 502, 503, 504, 520, 599].map((status) => [`${status}`, () => respond(status)] as const),
     ...[408, 425, 429, 500, 503].map(
@@ -100,6 +100,8 @@ describe('"later" is no refusal', () => {
     ].flatMap((error) =>
       [200, 400, 403].map((status) => [`${status} ${error}`, () => json({ error }, status)] as const),
     ),
+    ['503 with a form', () => respond(503, { 'content-type': 'application/x-www-form-urlencoded' }, 'message=busy')],
+    ['503 with an empty form', () => respond(503, { 'content-type': 'application/x-www-form-urlencoded' })],
     ['400 with Retry-After', () => json({ error: 'invalid_request' }, 400, { 'retry-after': '5' })],
     ['403 with a page and Retry-After', () => respond(403, { ...html, 'retry-after': '5' }, '<html>')],
     ['401 with Retry-After as a date', () => respond(401, { 'retry-after': 'Thu, 26 Nov 2099 12:00:00 GMT' })],
@@ -121,7 +123,7 @@ describe('"later" is no refusal', () => {
   })
 })
 
-describe('what is no answer about the token is no refusal', () => {
+describe('what is not an answer about the token is not a refusal', () => {
   test.each(['server_unreachable', 'server_timeout', 'tls_failed', 'redirect_refused', 'proxy_failed'] as const)(
     '%s',
     async (code) => {

@@ -96,7 +96,7 @@ describe('the callback port', () => {
     expect(await leases.isHeld(`callback:${ONE}`)).toBe(false)
   })
 
-  test('fails at once for what is no question of ports', async () => {
+  test('fails at once for what is not a question of ports', async () => {
     const { answer, listener } = setUp()
     listener.hold(Promise.reject(new BridgeError('internal')))
     expect(await codeOf(answer(ONE, TWO))).toBe('internal')

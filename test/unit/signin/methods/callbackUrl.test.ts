@@ -42,7 +42,7 @@ describe('a pasted address', () => {
 
 describe('what is refused in words', () => {
   test.each(['SplxlOBeZQQYbYS6WxSbIA', 'code', 'code=c&state=s', '?code=c', 'javascript:alert(1)', 'file:///x?code=c'])(
-    '%j is no address',
+    '%j is not an address',
     (pasted) => {
       expect(why(pasted)).toContain('not an address')
     },
