@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { readOwnFile } from '../../config/file/ownFile.ts'
+import { namesIn } from '../../config/file/unset.ts'
 import { ownConfigFile } from '../../config/load.ts'
 import { BridgeError } from '../../errors.ts'
 import { allHosts, type Host } from '../../hosts/hosts.ts'
@@ -66,7 +67,7 @@ async function configuredServers({ environment, folder }: ProcessIO): Promise<st
     path,
     environment,
   )
-  return [...Object.keys(file.servers ?? {}), ...Object.keys(file.unset?.servers ?? {})]
+  return namesIn(file, 'servers')
 }
 
 async function askUrl(asking: Asking, { stderr }: ProcessIO): Promise<string> {
