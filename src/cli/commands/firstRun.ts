@@ -1,6 +1,5 @@
 // mcp-oauth-bridge without arguments at a terminal, with nothing configured: asks for a server, signs in, and adds it to a host.
 import { existsSync } from 'node:fs'
-import { dirname } from 'node:path'
 import { readOwnFile } from '../../config/file/ownFile.ts'
 import { namesIn } from '../../config/file/unset.ts'
 import { ownConfigFile } from '../../config/load.ts'
@@ -95,5 +94,4 @@ async function askHost(asking: Asking, { stderr }: ProcessIO, hosts: readonly Ho
   }
 }
 
-const isHere = ({ path, name, isThere }: Host): boolean =>
-  name === 'claude-code' ? existsSync(path) : existsSync(dirname(path)) || isThere()
+const isHere = ({ path, name, isThere }: Host): boolean => (name === 'claude-code' ? existsSync(path) : isThere())

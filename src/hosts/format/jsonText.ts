@@ -104,7 +104,7 @@ interface Layout {
   readonly eol: string
 }
 
-const withoutBom = (text: string) => text.replace(/^\ufeff/, '')
+export const withoutBom = (text: string) => text.replace(/^\ufeff/, '')
 
 const eolOf = (text: string) => (text.includes('\r\n') ? '\r\n' : '\n')
 
