@@ -1,13 +1,11 @@
 // What a host waits for, from spawn to the answer to `initialize`: the command of `install --pin`, and npx with a warm and a cold cache.
 import { execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { PROGRAM } from './kit.js'
-import { end } from './peers.js'
+import { timeToAnswer } from './peers.js'
 import { quantile } from './rounds.js'
-import { INITIALIZE } from './stage.js'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
@@ -55,19 +53,6 @@ export async function hostStart({ url, world }, { rounds }) {
 const shown = (/** @type {readonly number[]} */ times) =>
   `${Math.round(quantile(times, 0.5))} ms, slowest ${Math.round(Math.max(...times))} ms`
 
-async function answered(
-  /** @type {string} */ command,
-  /** @type {string[]} */ args,
-  /** @type {NodeJS.ProcessEnv} */ env,
-) {
-  const before = performance.now()
-  const child = spawn(command, args, { env, cwd: env.HOME, stdio: ['pipe', 'pipe', 'inherit'] })
-  child.stdin.write(`${INITIALIZE}\n`)
-  await Promise.race([
-    once(child.stdout, 'data'),
-    once(child, 'exit').then(([code]) => Promise.reject(new Error(`${command} ended with ${code}`))),
-  ])
-  const ms = performance.now() - before
-  await end(child)
-  return ms
-}
+/** @param {string} command @param {string[]} args @param {NodeJS.ProcessEnv} env */
+const answered = (command, args, env) =>
+  timeToAnswer(() => spawn(command, args, { env, cwd: env.HOME, stdio: ['pipe', 'pipe', 'inherit'] }), command)

@@ -37,6 +37,24 @@ function startDirect({ url, bearer }) {
   }
 }
 
+/**
+ * From spawn to the answer to `initialize`, in ms; then it ends.
+ * @param {() => import('node:child_process').ChildProcessByStdio<import('node:stream').Writable, import('node:stream').Readable, null>} start
+ * @param {string} name
+ */
+export async function timeToAnswer(start, name) {
+  const before = performance.now()
+  const child = start()
+  child.stdin.write(`${INITIALIZE}\n`)
+  await Promise.race([
+    once(child.stdout, 'data'),
+    once(child, 'exit').then(([code]) => Promise.reject(new Error(`${name} ended with ${code}`))),
+  ])
+  const ms = performance.now() - before
+  await end(child)
+  return ms
+}
+
 /** Resolves when `initialize` is answered. @returns {Promise<Peer & { pid: number }>} */
 export async function startRelay(
   /** @type {import('node:child_process').ChildProcessByStdio<import('node:stream').Writable, import('node:stream').Readable, null>} */ child,

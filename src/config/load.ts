@@ -13,7 +13,7 @@ import { fillEnvironment } from './file/environment.ts'
 import { nearest } from './file/nearest.ts'
 import { readOwnFile } from './file/ownFile.ts'
 import type { ConfigFile, ServerEntry } from './file/schema.ts'
-import { type ReadConfig, requireSet } from './file/unset.ts'
+import { namesIn, type ReadConfig, requireSet } from './file/unset.ts'
 import { oneOf } from './oneOf.ts'
 import { databasePath, defaultPaths } from './paths.ts'
 import { exceptionsOf, serverConfig, withoutFragment } from './server.ts'
@@ -78,7 +78,7 @@ export function configFrom(
     holdInitializeMs: forTimer(file.login?.hold_initialize_ms ?? 600),
     holdCallMs: forTimer(file.login?.hold_call_ms ?? 45_000),
     openBrowser: flags.openBrowser,
-    serverNames: namesOf(file),
+    serverNames: namesIn(file, 'servers'),
     configured: [...Object.values(file.servers ?? {}), ...Object.values(file.unset?.servers ?? {})].flatMap(
       ({ url, profile = 'default' }) => (url === undefined ? [] : [{ server: withoutFragment(url), profile }]),
     ),
@@ -166,7 +166,8 @@ function selectServer(
   { alternatives, folder }: Pick<LoadOptions, 'alternatives' | 'folder'>,
 ): Selected | undefined {
   const named = Object.entries(file.servers ?? {})
-  const all = [...namesOf(file), ...(file.mcp_server_url === undefined ? [] : ['mcp_server_url'])]
+  const names = namesIn(file, 'servers')
+  const all = [...names, ...(file.mcp_server_url === undefined ? [] : ['mcp_server_url'])]
   if (wanted !== undefined && URL.canParse(wanted)) {
     const aside = Object.entries(file.unset?.servers ?? {})
     const known = entryOf(
@@ -183,17 +184,12 @@ function selectServer(
     if (!known) throw unknownServer(wanted, all, alternatives, folder)
     return known
   }
-  const [only, ...more] = namesOf(file)
+  const [only, ...more] = names
   if (file.mcp_server_url !== undefined && only === undefined)
     return { config: serverConfig(file, flags, { url: file.mcp_server_url }) }
   if (only !== undefined && more.length === 0 && file.mcp_server_url === undefined) return chosen(file, flags, only)
   return undefined
 }
-
-const namesOf = ({ servers, unset }: ReadConfig) => [
-  ...Object.keys(servers ?? {}),
-  ...Object.keys(unset?.servers ?? {}),
-]
 
 /** undefined: there is no such server. @throws BridgeError config_invalid if a variable of its entry is not set */
 function chosen(file: ReadConfig, flags: Flags, name: string): Selected | undefined {

@@ -9,7 +9,7 @@ import type { Flags, ServerConfig, ServerExceptions } from './config.ts'
 import { TRANSPORTS } from './file/choices.ts'
 import { nearest } from './file/nearest.ts'
 import type { ProviderEntry, ServerEntry } from './file/schema.ts'
-import { type ReadConfig, requireSet } from './file/unset.ts'
+import { namesIn, type ReadConfig, requireSet } from './file/unset.ts'
 import { oneOf } from './oneOf.ts'
 
 /** An entry of `servers` with its name, or just a URL. 'elsewhere': the URL is not in the file, so no provider of the file applies to it. */
@@ -82,14 +82,9 @@ function metadataUrlOf({ clientMetadataUrl: text }: Flags): string | undefined {
 
 /** The provider an entry names; without a name, the only one there is. */
 function providerName(file: ReadConfig, { provider, from }: Entry): string | undefined {
-  const names = from === 'elsewhere' ? [] : providerNames(file)
+  const names = from === 'elsewhere' ? [] : namesIn(file, 'providers')
   return provider ?? (names.length === 1 ? names[0] : undefined)
 }
-
-const providerNames = ({ providers, unset }: ReadConfig) => [
-  ...Object.keys(providers ?? {}),
-  ...Object.keys(unset?.providers ?? {}),
-]
 
 /** The schema checks the file's; the same for the flag. */
 function issuerFlag({ issuer }: Flags): string | undefined {

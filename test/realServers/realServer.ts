@@ -1,16 +1,10 @@
 // A real server as a process of its own, and a person's home with bridges to it.
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { freePort } from '../servers/everything.ts'
-import { makeHome } from '../servers/home.ts'
-import { startHost } from '../servers/host.ts'
-import { endLeftovers } from '../servers/stage.ts'
+import { makePersonHome } from '../servers/personHome.ts'
 import { until } from '../servers/until.ts'
-
-const PERSON = fileURLToPath(new URL('../servers/person.js', import.meta.url))
 
 export interface RealServer {
   readonly title: string
@@ -102,34 +96,20 @@ async function startServer(server: RealServer, { accessSeconds = 3600 }: Options
 /** The server, and a home where a person is who says yes to everything. */
 export async function startRealStage(kind: RealServer, options: Options = {}) {
   const server = await startServer(kind, options)
-  const home = makeHome()
-  const log = join(home.path, 'tabs.log')
-  const callback = ['--callback-url', `http://localhost:${await freePort()}/auth/callback`]
-  const environment = { ...home.environment, BROWSER: PERSON, PERSON: 'clicks', PERSON_LOG: log }
-  const hosts: ReturnType<typeof startHost>[] = []
+  const home = await makePersonHome({ PERSON: 'clicks' })
+  const { callback, environment, tabs } = home
   return {
     kind,
     server,
     environment,
-    host() {
-      const host = startHost([server.url, ...callback], environment)
-      hosts.push(host)
-      return host
-    },
+    host: () => home.host([server.url, ...callback]),
     /** Runs a command about the server to its end. */
-    command: (name: string, ...words: string[]) => home.command([name, server.url, ...callback, ...words], environment),
-    tabs() {
-      try {
-        return readFileSync(log, 'utf8').trim().split('\n').length
-      } catch {
-        return 0
-      }
-    },
+    command: (name: string, ...words: string[]) => home.command([name, server.url, ...callback, ...words]),
+    tabs,
     registrations: () => server.count(kind.register),
     tokenRequests: () => server.count(kind.token),
     async close() {
-      for (const { child } of hosts) if (child.exitCode === null) child.kill('SIGKILL')
-      endLeftovers(home.path)
+      home.end()
       await server.end()
       home.remove()
     },

@@ -36,7 +36,7 @@ export function before({ server: { routes } }: Stage, answer: (seen: Seen, messa
   routes['/mcp'] = (seen) => answer(seen, seen.body && JSON.parse(seen.body)) ?? plain?.(seen) ?? { status: 404 }
 }
 
-export const isRefused = ({ status }: Answer) => status === 401
+const isRefused = ({ status }: Answer) => status === 401
 export const challengedWith =
   (challenge: string) =>
   (stage: Stage): undefined => {
@@ -60,7 +60,7 @@ export const onlyAtRoot =
 
 /** The form of a token request. */
 export const formOf = ({ body }: Seen) => new URLSearchParams(body)
-export const isRefresh = (seen: Seen) => formOf(seen).get('grant_type') === 'refresh_token'
+const isRefresh = (seen: Seen) => formOf(seen).get('grant_type') === 'refresh_token'
 
 /** Every token endpoint answer, as `shape` makes it of the plain one. */
 export const answersTokens =
@@ -128,14 +128,3 @@ export const trusting = ({ issuer, server }: Stage, named: string) => ({
 export const behind = ({ issuer, server }: Stage, preset: string, more = '') => ({
   config: `servers:\n  it: { url: "${server.origin}/mcp", provider: ${preset} }\nproviders:\n  ${preset}: { issuer: "${issuer.origin}"${more} }\n`,
 })
-
-/** What a good MCP server answers to a message. */
-export function plainOf(message: any): Answer {
-  if (message?.id === undefined) return { status: message === undefined || message === '' ? 405 : 202 }
-  const serverInfo = { name: 'scripted', version: '1' }
-  const result =
-    message.method === 'initialize'
-      ? { protocolVersion: '2025-11-25', capabilities: { tools: {} }, serverInfo }
-      : { content: [] }
-  return { json: { jsonrpc: '2.0', id: message.id, result } }
-}

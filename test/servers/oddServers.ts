@@ -15,14 +15,13 @@ import {
   OPENID,
   onlyAtRoot,
   plainAnswer,
-  plainOf,
   RESOURCE,
   refuseUsed,
   sendsIss,
   streamed,
   trusting,
 } from './oddParts.ts'
-import { authorizationRoutes } from './scriptedOrigin.ts'
+import { answerTo, authorizationRoutes } from './scriptedOrigin.ts'
 
 export const EXHIBITS: readonly Exhibit[] = [
   {
@@ -342,7 +341,7 @@ export const EXHIBITS: readonly Exhibit[] = [
         const { authorization } = seen.headers
         const token = authorization?.replace('Bearer ', '')
         if (token === undefined || !stage.state.accepts(token)) return undefined
-        const answer = plainOf(message)
+        const answer = message ? answerTo(message) : { status: 405 }
         if (message?.method === 'initialize') {
           const id = `session-${owners.size}`
           owners.set(id, token)

@@ -117,12 +117,14 @@ export function protectedRoutes(origin: string, { issuer, accepts = () => true, 
       if (token === undefined || !accepts(token))
         return { status: 401, headers: { 'www-authenticate': `Bearer resource_metadata="${origin}${path}"` } }
       if (method !== 'POST') return { status: 405 }
-      const message = JSON.parse(body)
-      if (message.id === undefined) return { status: 202 }
-      return { json: { jsonrpc: '2.0', id: message.id, result: resultOf(message.method) } }
+      return answerTo(JSON.parse(body))
     },
   }
 }
+
+/** What a good MCP server answers to a message. */
+export const answerTo = ({ id, method }: any): Answer =>
+  id === undefined ? { status: 202 } : { json: { jsonrpc: '2.0', id, result: resultOf(method) } }
 
 function resultOf(method: string) {
   if (method !== 'initialize') return { content: [] }

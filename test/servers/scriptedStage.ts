@@ -1,37 +1,13 @@
 // A scripted server, a home of its own and hosts: one stage where nobody signs in, one with an issuer and a person.
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { freePort } from './everything.ts'
 import { makeHome } from './home.ts'
-import { startHost } from './host.ts'
 import { type Script, startMcpServer } from './mcpServer.ts'
+import { hostsIn, makePersonHome } from './personHome.ts'
 import {
   type AuthorizationScript,
   protectedRoutes,
   startScriptedIssuer,
   startScriptedOrigin,
 } from './scriptedOrigin.ts'
-import { endLeftovers } from './stage.ts'
-
-type Host = ReturnType<typeof startHost>
-
-const PERSON = fileURLToPath(new URL('./person.js', import.meta.url))
-
-/** Hosts of one home, which end with it. */
-function hostsIn(environment: NodeJS.ProcessEnv) {
-  const hosts: Host[] = []
-  return {
-    start(args: string[]): Host {
-      const host = startHost(args, environment)
-      hosts.push(host)
-      return host
-    },
-    end() {
-      for (const { child } of hosts) if (child.exitCode === null) child.kill('SIGKILL')
-    },
-  }
-}
 
 export async function startScriptedStage(scripts?: Script) {
   const home = makeHome()
@@ -59,8 +35,7 @@ export async function startScriptedStage(scripts?: Script) {
 export async function startProtectedStage(metadata: NonNullable<AuthorizationScript['metadata']> = {}) {
   const issuer = await startScriptedIssuer({ metadata })
   const server = await startScriptedOrigin()
-  const home = makeHome()
-  const log = join(home.path, 'tabs.log')
+  const home = await makePersonHome()
   const state = {
     /** The authorization server that the metadata names. */
     issuer: issuer.origin,
@@ -68,9 +43,7 @@ export async function startProtectedStage(metadata: NonNullable<AuthorizationScr
   }
   const protection = { issuer: () => state.issuer, accepts: (token: string) => state.accepts(token) }
   Object.assign(server.routes, protectedRoutes(server.origin, protection))
-  const callback = ['--callback-url', `http://localhost:${await freePort()}/auth/callback`]
-  const environment = { ...home.environment, BROWSER: PERSON, PERSON_LOG: log }
-  const hosts = hostsIn(environment)
+  const { callback, environment, tabs } = home
   return {
     issuer,
     server,
@@ -79,21 +52,14 @@ export async function startProtectedStage(metadata: NonNullable<AuthorizationScr
     environment,
     /** Words that name the callback. */
     callback,
-    host: (...args: string[]) => hosts.start([`${server.origin}/mcp`, ...callback, ...args]),
+    host: (...args: string[]) => home.host([`${server.origin}/mcp`, ...callback, ...args]),
     /** Runs a command to its end. */
-    command: (...args: string[]) => home.command([...args, ...callback], environment),
+    command: (...args: string[]) => home.command([...args, ...callback]),
     /** The same without a callback: for commands that take none. */
-    plainCommand: (...args: string[]) => home.command(args, environment),
-    tabs() {
-      try {
-        return readFileSync(log, 'utf8').trim().split('\n').length
-      } catch {
-        return 0
-      }
-    },
+    plainCommand: (...args: string[]) => home.command(args),
+    tabs,
     async close() {
-      hosts.end()
-      endLeftovers(home.path)
+      home.end()
       await Promise.all([issuer.close(), server.close()])
       home.remove()
     },

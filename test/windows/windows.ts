@@ -43,9 +43,9 @@ const wineEnvironment = { ...process.env, WINEPREFIX: PREFIX, WINEARCH: 'win64',
 const wine = (...words: string[]) => run('wine', words, { env: wineEnvironment })
 
 /** The same file as Windows names it. */
-export const windowsPath = (path: string) => `Z:${path.replaceAll('/', '\\')}`
+const windowsPath = (path: string) => `Z:${path.replaceAll('/', '\\')}`
 /** The same file as this system names it. */
-export const hostPath = (path: string) => join(PREFIX, 'drive_c', path.slice(3).replaceAll('\\', '/'))
+const hostPath = (path: string) => join(PREFIX, 'drive_c', path.slice(3).replaceAll('\\', '/'))
 
 /** Opens what Windows is told to open. */
 const BROWSER = join(MADE, 'browser')

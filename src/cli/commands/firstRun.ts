@@ -1,7 +1,7 @@
 // mcp-oauth-bridge without arguments at a terminal, with nothing configured: asks for a server, signs in, and adds it to a host.
 import { existsSync } from 'node:fs'
-import { dirname } from 'node:path'
 import { readOwnFile } from '../../config/file/ownFile.ts'
+import { namesIn } from '../../config/file/unset.ts'
 import { ownConfigFile } from '../../config/load.ts'
 import { BridgeError } from '../../errors.ts'
 import { allHosts, type Host } from '../../hosts/hosts.ts'
@@ -66,7 +66,7 @@ async function configuredServers({ environment, folder }: ProcessIO): Promise<st
     path,
     environment,
   )
-  return [...Object.keys(file.servers ?? {}), ...Object.keys(file.unset?.servers ?? {})]
+  return namesIn(file, 'servers')
 }
 
 async function askUrl(asking: Asking, { stderr }: ProcessIO): Promise<string> {
@@ -94,5 +94,4 @@ async function askHost(asking: Asking, { stderr }: ProcessIO, hosts: readonly Ho
   }
 }
 
-const isHere = ({ path, name, isThere }: Host): boolean =>
-  name === 'claude-code' ? existsSync(path) : existsSync(dirname(path)) || isThere()
+const isHere = ({ path, name, isThere }: Host): boolean => (name === 'claude-code' ? existsSync(path) : isThere())

@@ -27,34 +27,29 @@ export async function reset(
   const { stderr } = io
   const pin = keyPinFile(defaultPaths(io.environment).state, config.database)
   const copies = pinnedFolder(config.dataFolder)
-  const files = [...filesOf(config), ...(existsSync(pin) ? [pin] : []), ...(copies === undefined ? [] : [copies])]
-  if (files.length === 0) {
+  const files = [...filesOf(config), ...(existsSync(pin) ? [pin] : [])]
+  const all = copies === undefined ? files : [...files, copies]
+  if (all.length === 0) {
     stderr.write('There is nothing to remove.\n')
     return 0
   }
   refuseWhileInUse(config)
-  if (!line.has('yes')) await askTwice(files, io)
+  if (!line.has('yes')) await askTwice(all, io)
   refuseWhileInUse(config)
   // Read first, deleted last: while the database exists, its key must too.
   const items = itemsOf(config, storage)
   const users = copies === undefined ? [] : hostsOf(copies, io.environment)
-  for (const file of files.filter((one) => one !== copies)) {
-    remove(file)
-    stderr.write(`Removed ${file}\n`)
-  }
+  for (const file of files) remove(file, io)
   await removeKeychainItems(storage, items, io)
   // Last: this process may run from it.
-  if (copies !== undefined) {
-    remove(copies)
-    stderr.write(`Removed ${copies}\n`)
-  }
+  if (copies !== undefined) remove(copies, io)
   for (const { title } of users) stderr.write(`note: ${title} starts that copy. Run install for it again.\n`)
   stderr.write('All sign-ins are deleted. The config files are unchanged.\n')
   return 0
 }
 
 /** @throws BridgeError database_locked: Windows cannot delete an open file */
-function remove(file: string): void {
+function remove(file: string, { stderr }: Pick<ProcessIO, 'stderr'>): void {
   try {
     whileInUse(() => rmSync(file, { force: true, recursive: true }))
   } catch (cause) {
@@ -64,6 +59,7 @@ function remove(file: string): void {
       cause,
     })
   }
+  stderr.write(`Removed ${file}\n`)
 }
 
 /** The existing files: database, key file, logs and cached configs. */

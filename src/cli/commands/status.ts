@@ -4,6 +4,7 @@ import type { App } from '../../compose/app.ts'
 import type { Config, ServerExceptions } from '../../config/config.ts'
 import { presetOf } from '../../config/providerPresets.ts'
 import { sameKey, serverOf } from '../../config/target.ts'
+import { whyInFile } from '../../doctor/checks/sealingKey.ts'
 import { ERRORS } from '../../errors.ts'
 import type { ProviderRules } from '../../providerRules.ts'
 import type { AccountSummary, TokenKey } from '../../records.ts'
@@ -101,15 +102,9 @@ export async function statusReport(
     .map((key) => toAccount({ ...key, generation: 0, signedIn: false, refreshable: false }, {}, 'idle', now))
   const accounts = [...known, ...fresh, ...idle]
   const secret_store = keyBackends().join('+') || `${config.secretStore} (no key yet)`
-  const secret_store_reason = config.secretStore === 'auto' ? await whyFile(keyBackends()) : null
+  const secret_store_reason = (await whyInFile(config.secretStore, keyBackends())) ?? null
   const exceptions = exceptionsShown(config, oneServer)
   return { exceptions, secret_store, secret_store_reason, database: config.database, driver: database.driver, accounts }
-}
-
-async function whyFile(backends: readonly string[]): Promise<string | null> {
-  if (backends.some((backend) => backend !== 'file')) return null
-  const { whyNoKeychain } = await import('../../system/keychain/entry.ts')
-  return whyNoKeychain() ?? null
 }
 
 /** Checks that are off for a server, because of config.yaml or this command's flags. */
@@ -154,7 +149,7 @@ const hintOf = (provider: string | null) =>
   presetOf({ name: provider ?? undefined })?.withoutRefreshToken ?? 'The authorization server gave no refresh token.'
 
 /** Why it is not refreshed automatically. */
-export const whyNoRefresh = ({ last_error }: Account) =>
+const whyNoRefresh = ({ last_error }: Account) =>
   last_error === null ? 'no refresh token' : 'the refresh token was refused'
 
 function plain(report: StatusReport, now: number): string[] {

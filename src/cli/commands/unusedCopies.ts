@@ -10,8 +10,8 @@ import type { ProcessIO } from '../process.ts'
 export function removeUnusedCopies({ environment, stderr }: ProcessIO): void {
   for (const { folder } of pinnedCopies(defaultPaths(environment).data)) {
     if (hostsOf(folder, environment).length > 0) continue
-    const end = removePinned(folder) ? '' : ' could not be removed: a host still runs it. reset removes it later'
-    stderr.write(end === '' ? `Removed ${folder}\n` : `note: ${folder}${end}.\n`)
+    const kept = `note: ${folder} could not be removed: a host still runs it. reset removes it later.\n`
+    stderr.write(removePinned(folder) ? `Removed ${folder}\n` : kept)
   }
 }
 

@@ -4,7 +4,7 @@ import { BridgeError } from '../../errors.ts'
 /** @throws BridgeError config_invalid for a name that is not set: an empty secret would fail later and elsewhere */
 export function fillEnvironment(text: string, environment: NodeJS.ProcessEnv, place = ''): string {
   return text.replace(/\$\{(\w+)\}/g, (_whole, name: string) => {
-    const value = Object.hasOwn(environment, name) ? environment[name] : undefined
+    const value = variableIn(environment, name)
     if (value !== undefined) return value
     throw new BridgeError('config_invalid', {
       message: `${place}the environment variable ${name} is not set`,
@@ -12,3 +12,7 @@ export function fillEnvironment(text: string, environment: NodeJS.ProcessEnv, pl
     })
   })
 }
+
+/** undefined: it is not set. */
+export const variableIn = (environment: NodeJS.ProcessEnv, name: string): string | undefined =>
+  Object.hasOwn(environment, name) ? environment[name] : undefined

@@ -3,17 +3,12 @@ import { BridgeError } from '../../errors.ts'
 import { holdsSecret } from '../../redaction/names.ts'
 import { quote, withoutControls } from '../../redaction/text.ts'
 import { type CacheKey, rememberConfig, stampOf } from './cache.ts'
-import { fillEnvironment } from './environment.ts'
+import { fillEnvironment, variableIn } from './environment.ts'
 import { nearest } from './nearest.ts'
-import { type OwnFile, readOwnFile } from './ownFile.ts'
+import type { OwnFile } from './ownFile.ts'
 import { type ConfigFile, type Issue, keysAt, schema } from './schema.ts'
 import { isEmpty, type ReadConfig, setAside } from './unset.ts'
 import { parseYaml, type YamlText } from './yamlText.ts'
-
-/** @throws BridgeError config_not_found, config_untrusted, config_invalid */
-export function readConfigFile(path: string, environment: NodeJS.ProcessEnv): ConfigFile {
-  return parseConfigFile(readOwnFile(path).text, path, environment).file
-}
 
 /** The checked values, cached for the next start if the file contains no secret. @throws BridgeError config_invalid */
 export function parseAndRemember(key: CacheKey, own: OwnFile, environment: NodeJS.ProcessEnv): ReadConfig {
@@ -40,9 +35,18 @@ export function parseConfigFile(
   path: string,
   environment: NodeJS.ProcessEnv,
 ): { file: ConfigFile; unfilled: unknown } {
+  return checkWhole(parseSound(text, path), path, environment)
+}
+
+/** @throws BridgeError config_invalid for text that is not YAML */
+function parseSound(text: string, path: string): YamlText {
   const yaml = parseYaml(text)
   const [broken] = yaml.faults
   if (broken) throw invalid(`${path}:${broken.place}: ${broken.message}`)
+  return yaml
+}
+
+function checkWhole(yaml: YamlText, path: string, environment: NodeJS.ProcessEnv) {
   const filled = yaml.toData((value, place) => fillEnvironment(value, environment, `${path}:${place}: `))
   const checked = schema.safeParse(filled)
   if (!checked.success) throw invalid(faultsOf(filled, yaml, path).map(({ text }) => text))
@@ -58,11 +62,10 @@ export function parseForOneServer(
   path: string,
   environment: NodeJS.ProcessEnv,
 ): { file: ReadConfig; unfilled: unknown } {
-  const yaml = parseYaml(text)
-  if (yaml.faults.length > 0) return parseConfigFile(text, path, environment)
+  const yaml = parseSound(text, path)
   const unfilled = yaml.toData()
   const { rest, unset } = setAside(unfilled, environment)
-  if (isEmpty(unset)) return parseConfigFile(text, path, environment)
+  if (isEmpty(unset)) return checkWhole(yaml, path, environment)
   const isUnset = (value: unknown) => typeof value === 'string' && /\$\{\w+\}/.test(value)
   const [fault] = faultsOf(unfilled, yaml, path).filter(({ value }) => !isUnset(value))
   if (fault) throw invalid(fault.text)
@@ -77,9 +80,7 @@ export function parseForOneServer(
 }
 
 const lenient = (environment: NodeJS.ProcessEnv) => (text: string) =>
-  text.replace(/\$\{(\w+)\}/g, (whole, name: string) =>
-    Object.hasOwn(environment, name) ? (environment[name] ?? whole) : whole,
-  )
+  text.replace(/\$\{(\w+)\}/g, (whole, name: string) => variableIn(environment, name) ?? whole)
 
 export interface Fault {
   readonly kind: 'missing' | 'unknown' | 'invalid'

@@ -1,5 +1,6 @@
 // Entries of servers and providers with a variable that is not set: set aside, because only who uses such an entry needs it.
 import { BridgeError } from '../../errors.ts'
+import { variableIn } from './environment.ts'
 import type { ConfigFile } from './schema.ts'
 
 const MAPS = ['servers', 'providers'] as const
@@ -40,11 +41,11 @@ export function setAside(tree: unknown, environment: NodeJS.ProcessEnv): { rest:
 }
 
 /** The first variable in `tree` that is not set. */
-export function unsetIn(tree: unknown, environment: NodeJS.ProcessEnv): string | undefined {
+function unsetIn(tree: unknown, environment: NodeJS.ProcessEnv): string | undefined {
   if (typeof tree === 'string')
     return [...tree.matchAll(/\$\{(\w+)\}/g)]
       .map(([, name = '']) => name)
-      .find((name) => !Object.hasOwn(environment, name) || environment[name] === undefined)
+      .find((name) => variableIn(environment, name) === undefined)
   if (typeof tree !== 'object' || tree === null) return undefined
   for (const value of Object.values(tree)) {
     const found = unsetIn(value, environment)
@@ -52,6 +53,12 @@ export function unsetIn(tree: unknown, environment: NodeJS.ProcessEnv): string |
   }
   return undefined
 }
+
+/** The names of the entries, also of those that were set aside. */
+export const namesIn = (file: ReadConfig, map: MapName): string[] => [
+  ...Object.keys(file[map] ?? {}),
+  ...Object.keys(file.unset?.[map] ?? {}),
+]
 
 export const isEmpty = ({ servers, providers }: Unset): boolean =>
   Object.keys(servers).length === 0 && Object.keys(providers).length === 0

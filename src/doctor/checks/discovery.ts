@@ -99,7 +99,8 @@ export const authorizationServer: Check = {
           NO_ENDPOINTS,
         )
       }
-      const used = await exceptionsUsed({ server, metadata, issuer, challenge: answer?.challenge })
+      const ofIssuer = (await rules())(issuer)
+      const used = await exceptionsUsed({ server, metadata, issuer, challenge: answer?.challenge, rules: ofIssuer })
       const [first] = used
       if (first) return warn(used.map(({ text }) => text).join(' '), first.remedy, first.code)
       const { name } = (await rules())(metadata.issuer)

@@ -1,9 +1,10 @@
 // Reports which exceptions of config.yaml the discovery needed, as warnings that name them.
 import type { AuthorizationServerMetadata } from '../../auth/discovery/authorizationServer.ts'
+import { requireIssuer } from '../../auth/discovery/issuerName.ts'
 import { isDefault } from '../../auth/discovery/ownMetadata.ts'
 import type { ServerConfig } from '../../config/config.ts'
-import { presetOf } from '../../config/providerPresets.ts'
 import type { ErrorCode } from '../../errors.ts'
+import type { ProviderRules } from '../../providerRules.ts'
 import type { Challenge } from '../../records.ts'
 import { quote } from '../../redaction/text.ts'
 import { createReach } from '../../system/http/addresses.ts'
@@ -21,6 +22,8 @@ interface Found {
   /** The issuer under which the metadata was found. */
   readonly issuer: string
   readonly challenge: Challenge | undefined
+  /** Of that issuer. */
+  readonly rules: ProviderRules
 }
 
 export const listsS256 = ({ code_challenge_methods_supported: methods }: AuthorizationServerMetadata): boolean =>
@@ -36,7 +39,7 @@ export async function exceptionsUsed(found: Found): Promise<Used[]> {
         'Ask its owner to publish metadata (RFC 8414). If they do not exist, and the server wants a key instead of a sign-in, pass it with --header-file.',
       code: 'discovery_failed',
     })
-  else if (metadata.issuer !== issuer && !isSameProvider(issuer, metadata.issuer))
+  else if (!isOwnName(found))
     used.push({
       text: `The metadata of ${quote(issuer)} names the issuer ${quote(metadata.issuer)}, which trusted_issuers allows.`,
       remedy: 'Ask its owner to make both strings equal; then remove the pair from trusted_issuers in config.yaml.',
@@ -52,9 +55,15 @@ export async function exceptionsUsed(found: Found): Promise<Used[]> {
   return used
 }
 
-/** Two spellings of the issuer of a preset, which need no exception. */
-const isSameProvider = (issuer: string, named: string) =>
-  presetOf({ issuer })?.issuerForm === 'slash' && issuer.replace(/\/$/, '') === named.replace(/\/$/, '')
+/** The name would be accepted without a pair of trusted_issuers. */
+function isOwnName({ metadata, issuer, rules }: Found): boolean {
+  try {
+    requireIssuer(metadata.issuer, issuer, issuer, rules, { allowHttp: false })
+    return true
+  } catch {
+    return false
+  }
+}
 
 /** Origins of allow_private that would be refused without it. */
 async function refusedOtherwise({ server, metadata, issuer, challenge }: Found): Promise<string[]> {

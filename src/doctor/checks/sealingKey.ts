@@ -23,9 +23,11 @@ export const keychain: Check = {
           'Set MCP_OAUTH_BRIDGE_HOME to a folder in your profile and sign in again, or set secret_store: keychain.',
           'permissions_unsafe',
         )
-      return key
-        ? pass(`The sealing key is in the ${places.join(' and the ')}${await because(secretStore, places)}.`)
-        : pass('The sealing key is missing, but nothing is encrypted with it. The next sign-in creates a new one.')
+      if (!key)
+        return pass('The sealing key is missing, but nothing is encrypted with it. The next sign-in creates a new one.')
+      const why = await whyInFile(secretStore, places)
+      const because = why === undefined ? '' : `, because the keychain cannot be used: ${why}`
+      return pass(`The sealing key is in the ${places.join(' and the ')}${because}.`)
     }
     const wanted = `No key has been created yet (secret_store: ${secretStore}).`
     if (secretStore === 'file' || secretStore === 'env') return pass(wanted)
@@ -45,12 +47,10 @@ export const keychain: Check = {
   },
 }
 
-/** Why it is in a file only, where the keychain is preferred and cannot be used at all. */
-async function because(secretStore: string, places: readonly string[]): Promise<string> {
-  if (secretStore !== 'auto' || places.some((place) => place !== 'file')) return ''
-  const { whyNoKeychain } = await import('../../system/keychain/entry.ts')
-  const why = whyNoKeychain()
-  return why === undefined ? '' : `, because the keychain cannot be used: ${why}`
+/** Why the key is, or would be, in a file only, where the keychain is preferred; undefined: it is not, or the keychain can be used. */
+export async function whyInFile(secretStore: string, places: readonly string[]): Promise<string | undefined> {
+  if (secretStore !== 'auto' || places.some((place) => place !== 'file')) return undefined
+  return (await import('../../system/keychain/entry.ts')).whyNoKeychain()
 }
 
 /** Windows protects a file by the ACL of its folder, and that of the profile is private. */

@@ -17,14 +17,18 @@ export function blockAdded(text: string, block: string): string {
 /** Without these blocks, and without the empty line before each. */
 export function blockRemoved(text: string, blocks: readonly Lines[]): string {
   return blocks.toReversed().reduce((rest, { start, end }) => {
-    const lines = rest.split('\n')
-    const from = start > 0 && /^\r?$/.test(lines[start - 1] ?? '') ? start - 1 : start
-    const isLast = end === lines.length
-    lines.splice(from, end - from)
-    // The block was the last line, without a line break: the one before it ended the line before.
-    const kept = lines.join('\n')
-    return isLast ? kept.replace(/\r$/, '') : kept
+    const isEmptyBefore = start > 0 && /^\r?$/.test(rest.split('\n')[start - 1] ?? '')
+    return linesRemoved(rest, { start: isEmptyBefore ? start - 1 : start, end })
   }, text)
+}
+
+export function linesRemoved(text: string, { start, end }: Lines): string {
+  const lines = text.split('\n')
+  const isLast = end === lines.length
+  lines.splice(start, end - start)
+  // The last of them had no line break: the one before it ended the line before.
+  const kept = lines.join('\n')
+  return isLast ? kept.replace(/\r$/, '') : kept
 }
 
 export function blockReplaced(text: string, { start, end }: Lines, block: string): string {

@@ -9,6 +9,7 @@ import {
   printParseErrorCode,
 } from 'jsonc-parser'
 import { present } from '../../present.ts'
+import { eolOf } from './blocks.ts'
 
 export type JsonObject = Readonly<Record<string, unknown>>
 
@@ -104,9 +105,7 @@ interface Layout {
   readonly eol: string
 }
 
-const withoutBom = (text: string) => text.replace(/^\ufeff/, '')
-
-const eolOf = (text: string) => (text.includes('\r\n') ? '\r\n' : '\n')
+export const withoutBom = (text: string) => text.replace(/^\ufeff/, '')
 
 /** The indentation of the file; two spaces if it has none. */
 function indentOf(text: string): { insertSpaces: boolean; tabSize: number } {

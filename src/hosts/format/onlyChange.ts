@@ -2,7 +2,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { JsonObject } from './jsonText.ts'
 
-type Read = { readonly value: JsonObject } | { readonly fault: string }
+/** A file's data, or why it cannot be read. */
+export type Read = { readonly value: JsonObject } | { readonly fault: string }
 
 /** `value`: what should stand at `key` and `name`; undefined: nothing. */
 export function isOnlyChange(

@@ -1,7 +1,7 @@
 // Changes a host's TOML file in place, table by table: all other bytes are kept; the only file that imports smol-toml.
 import { parse, stringify } from 'smol-toml'
 import { blockAdded, blockRemoved, blockReplaced, type Lines } from './blocks.ts'
-import type { JsonObject } from './jsonText.ts'
+import { type JsonObject, withoutBom } from './jsonText.ts'
 import { isOnlyChange } from './onlyChange.ts'
 
 export function readToml(text: string): { value: JsonObject } | { fault: string } {
@@ -81,5 +81,3 @@ function headerLines(text: string): number[] {
   }
   return found
 }
-
-const withoutBom = (text: string) => text.replace(/^\ufeff/, '')

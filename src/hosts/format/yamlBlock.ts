@@ -1,11 +1,19 @@
 // Changes one entry of a map in a host's YAML file in place, by its lines: all other bytes are kept.
-import { asYaml, parseYaml } from '../../config/file/yamlText.ts'
-import { blockAdded, blockReplaced, eolOf, type Lines } from './blocks.ts'
+import { asYaml, parseYaml, type YamlText } from '../../config/file/yamlText.ts'
+import { blockAdded, blockReplaced, eolOf, type Lines, linesRemoved } from './blocks.ts'
 import type { JsonObject } from './jsonText.ts'
-import { isOnlyChange } from './onlyChange.ts'
+import { isOnlyChange, type Read } from './onlyChange.ts'
 
-export function readYaml(text: string): { value: JsonObject } | { fault: string } {
-  const { faults, toData } = parseYaml(text)
+/** A file that was read. */
+interface Source {
+  readonly text: string
+  readonly value: JsonObject
+  readonly keyAt: YamlText['keyAt']
+}
+
+export const readYaml = (text: string): Read => readFrom(parseYaml(text))
+
+function readFrom({ faults, toData }: YamlText): Read {
   const [fault] = faults
   if (fault) return { fault: `line ${fault.place}: ${fault.message}` }
   const value = toData()
@@ -15,15 +23,20 @@ export function readYaml(text: string): { value: JsonObject } | { fault: string 
 
 /** `text` with `value` as `name` in the map `key`; undefined removes it. undefined: the file has it in a form that is not known. */
 export function writeYaml(text: string, key: string, name: string, value: JsonObject | undefined): string | undefined {
-  const after = value === undefined ? without(text, key, name) : written(text, key, name, value)
-  return after !== undefined && isOnlyChange([readYaml(text), readYaml(after)], [key, name], value) ? after : undefined
+  const yaml = parseYaml(text)
+  const read = readFrom(yaml)
+  if ('fault' in read) return undefined
+  const file = { text, value: read.value, keyAt: yaml.keyAt }
+  const after = value === undefined ? without(file, key, name) : written(file, key, name, value)
+  return after !== undefined && isOnlyChange([read, readYaml(after)], [key, name], value) ? after : undefined
 }
 
-function written(text: string, key: string, name: string, value: JsonObject): string | undefined {
-  const map = mapOf(text, key)
+function written(file: Source, key: string, name: string, value: JsonObject): string | undefined {
+  const { text } = file
+  const map = mapOf(file, key)
   if (map === undefined) return blockAdded(text, asYaml({ [key]: { [name]: value } }))
   const block = indented(asYaml({ [name]: value }), map.indent)
-  const own = linesAt(text, [key, name], map)
+  const own = linesAt(file, [key, name], map)
   if (own) return blockReplaced(text, own, block)
   const head = text.split('\n')[map.start] ?? ''
   const isEmpty = /^[^#]*:\s*(\{\s*\}|null|~)\s*(#.*)?$/.test(head)
@@ -35,12 +48,12 @@ function written(text: string, key: string, name: string, value: JsonObject): st
 const emptied = (head: string) => head.replace(/\r$/, '').replace(/:\s*(\{\s*\}|null|~)/, ':')
 
 /** The last one leaves an empty map: a key without a value would be another type. */
-function without(text: string, key: string, name: string): string | undefined {
-  const map = mapOf(text, key)
-  const own = map && linesAt(text, [key, name], map)
+function without(file: Source, key: string, name: string): string | undefined {
+  const { text, value } = file
+  const map = mapOf(file, key)
+  const own = map && linesAt(file, [key, name], map)
   if (!own) return undefined
-  const { value } = readYaml(text) as { value: JsonObject }
-  const rest = removedLines(text, own)
+  const rest = linesRemoved(text, own)
   if (Object.keys(value[key] as JsonObject).length > 1) return rest
   const head = text.split('\n')[map.start] ?? ''
   const empty = head
@@ -49,20 +62,10 @@ function without(text: string, key: string, name: string): string | undefined {
   return blockReplaced(rest, { start: map.start, end: map.start + 1 }, empty)
 }
 
-function removedLines(text: string, { start, end }: Lines): string {
-  const lines = text.split('\n')
-  const isLast = end === lines.length
-  lines.splice(start, end - start)
-  return isLast ? lines.join('\n').replace(/\r$/, '') : lines.join('\n')
-}
-
 function inserted(text: string, at: number, block: string): string {
-  const lines = text.split('\n')
+  if (at < text.split('\n').length) return blockReplaced(text, { start: at, end: at }, block)
   const eol = eolOf(text)
-  const own = block.replaceAll('\n', eol).split('\n')
-  if (at >= lines.length) return `${text}${eol}${own.join('\n')}`
-  lines.splice(at, 0, ...(eol === '\r\n' ? [...own.slice(0, -1), `${own.at(-1)}\r`] : own))
-  return lines.join('\n')
+  return text + eol + block.replaceAll('\n', eol)
 }
 
 interface Map extends Lines {
@@ -71,27 +74,27 @@ interface Map extends Lines {
 }
 
 /** The lines of the map `key`, its own line first. */
-function mapOf(text: string, key: string): Map | undefined {
-  const { value } = readYaml(text) as { value: JsonObject }
+function mapOf(file: Source, key: string): Map | undefined {
+  const { value } = file
   if (!Object.hasOwn(value, key)) return undefined
-  const own = linesAt(text, [key])
+  const own = linesAt(file, [key])
   if (!own) return undefined
   const [first] = Object.keys((value[key] ?? {}) as JsonObject)
-  const place = first === undefined ? undefined : columnOf(text, [key, first])
+  const place = first === undefined ? undefined : columnOf(file, [key, first])
   return { ...own, indent: ' '.repeat(place?.column ?? 2) }
 }
 
-function columnOf(text: string, path: readonly string[]) {
-  const [line = 0, column = 0] = parseYaml(text).keyAt(path).split(':').map(Number)
+function columnOf({ keyAt }: Source, path: readonly string[]) {
+  const [line = 0, column = 0] = keyAt(path).split(':').map(Number)
   return { line: line - 1, column: column - 1 }
 }
 
 /** The line of a key, and those below it that stand further to the right; undefined: it is not there, or inside braces. */
-function linesAt(text: string, path: readonly string[], inside?: Lines): Lines | undefined {
-  const { value } = readYaml(text) as { value: JsonObject }
+function linesAt(file: Source, path: readonly string[], inside?: Lines): Lines | undefined {
+  const { text, value } = file
   const parent = path.slice(0, -1).reduce<unknown>((from, key) => (from as JsonObject | undefined)?.[key], value)
   if (typeof parent !== 'object' || parent === null || !Object.hasOwn(parent, path.at(-1) ?? '')) return undefined
-  const { line: start, column } = columnOf(text, path)
+  const { line: start, column } = columnOf(file, path)
   const lines = text.split('\n')
   if ((lines[start] ?? '').slice(0, column).trim() !== '' || (inside && start <= inside.start)) return undefined
   let end = start + 1

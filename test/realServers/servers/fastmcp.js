@@ -2,10 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { FastMCP, OAuthProvider } from 'fastmcp'
 import { z } from 'zod'
-import { accessSeconds, listen, origin, port, readBody, ready } from './kit.js'
-
-const json = (response, status, value) =>
-  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value))
+import { accessSeconds, json, listen, origin, port, readBody, ready } from './kit.js'
 
 const refreshTokens = new Set()
 

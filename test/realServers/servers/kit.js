@@ -36,6 +36,9 @@ export function listen(handler, at = port) {
   })
 }
 
+export const json = (response, status, value) =>
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value))
+
 export async function readBody(request) {
   const chunks = []
   for await (const chunk of request) chunks.push(chunk)

@@ -1,7 +1,7 @@
 // @node-oauth/oauth2-server with the client authentication of METHOD; registration and metadata, which it has not, are these few lines.
 import { randomUUID } from 'node:crypto'
 import OAuth2Server from '@node-oauth/oauth2-server'
-import { accessSeconds, listen, origin, readBody, ready } from './kit.js'
+import { accessSeconds, json, listen, origin, readBody, ready } from './kit.js'
 import { answerMcp } from './mcp.js'
 
 const method = process.env.METHOD ?? 'none'
@@ -55,9 +55,6 @@ const metadata = {
 }
 const resourceMetadata = { resource: `${origin}/mcp`, authorization_servers: [origin] }
 const challenge = `Bearer resource_metadata="${origin}/.well-known/oauth-protected-resource/mcp"`
-
-const json = (response, status, value) =>
-  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value))
 
 function register(response, wanted) {
   const id = randomUUID()

@@ -1,11 +1,15 @@
 // config.yaml: values, and faults that name line, column and what was meant.
 import { writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { readConfigFile } from '../../../../src/config/file/read.ts'
+import { readOwnFile } from '../../../../src/config/file/ownFile.ts'
+import { parseConfigFile } from '../../../../src/config/file/read.ts'
 import { tempFolder } from '../../../fakes/tempFolder.ts'
 import { errorOf } from '../../../fakes/thrown.ts'
 
 const folder = tempFolder()
+
+const readConfigFile = (path: string, environment: NodeJS.ProcessEnv) =>
+  parseConfigFile(readOwnFile(path).text, path, environment).file
 
 function read(yaml: string, environment: NodeJS.ProcessEnv = {}) {
   const path = folder.fresh('config.yaml')
