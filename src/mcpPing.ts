@@ -18,3 +18,11 @@ export const mcpInitialize = (url: string | URL, headers: Readonly<Record<string
     body: JSON.stringify({ jsonrpc: '2.0', id, method: 'initialize', params }),
   } as const
 }
+
+/** Whether a server's `Mcp-Session-Id` may be sent back: visible ASCII (MCP Streamable HTTP, "Session Management"). */
+export const isSessionId = (given: unknown): given is string =>
+  typeof given === 'string' && /^[\x21-\x7e]+$/.test(given)
+
+/** Ends a session. A server may refuse it (405). */
+export const mcpEndSession = (url: string | URL, headers: Readonly<Record<string, string>>, id: string) =>
+  ({ method: 'DELETE', url: new URL(url), headers: { ...headers, 'mcp-session-id': id } }) as const

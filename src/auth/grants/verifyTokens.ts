@@ -1,7 +1,7 @@
 // Asks the MCP server with new tokens: a sign-in succeeds only if that accepts them.
 
 import { asBridgeError, BridgeError } from '../../errors.ts'
-import { mcpInitialize, mcpPing } from '../../mcpPing.ts'
+import { isSessionId, mcpEndSession, mcpInitialize, mcpPing } from '../../mcpPing.ts'
 import type { Authorizer, Clock, HttpClient, Logger } from '../../ports.ts'
 import type { TokenSet } from '../../records.ts'
 import { registerRotatingSecret } from '../../redaction/register.ts'
@@ -83,10 +83,9 @@ async function ask(options: VerifyOptions, asking: Asking) {
 
 /** MCP Streamable HTTP, "Session Management". A server may refuse it. */
 async function endSession({ http, url, authorizer, log }: VerifyOptions, id: string | string[] | undefined) {
-  if (typeof id !== 'string' || !/^[\x21-\x7e]+$/.test(id)) return
+  if (!isSessionId(id)) return
   registerRotatingSecret(id, 'session')
-  const headers = { ...(await authorizer.headers('DELETE', url)), 'mcp-session-id': id }
-  const request = { method: 'DELETE', url, headers, idleMs: LONGEST_MS } as const
+  const request = { ...mcpEndSession(url, await authorizer.headers('DELETE', url), id), idleMs: LONGEST_MS }
   const told = headOf(http, request, LONGEST_MS, () => new BridgeError('server_timeout'))
   await told.catch((thrown: unknown) => log.debug('oauth:first-request', { code: asBridgeError(thrown).code }))
 }

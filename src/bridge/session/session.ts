@@ -1,5 +1,7 @@
 // The Streamable HTTP session: its id, its protocol version, and its restoration after the server has forgotten it.
+
 import { BridgeError } from '../../errors.ts'
+import { isSessionId } from '../../mcpPing.ts'
 import type { HttpResponse } from '../../ports.ts'
 import { registerRotatingSecret } from '../../redaction/register.ts'
 import type { Message } from '../message/message.ts'
@@ -83,7 +85,7 @@ export function createSession(): Session {
     },
     establish(answer, message) {
       const given = answer.headers['mcp-session-id']
-      if (typeof given === 'string' && /^[\x21-\x7e]+$/.test(given)) id = given
+      if (isSessionId(given)) id = given
       if (id !== undefined) registerRotatingSecret(id, 'session')
       const version = versionOf(message)
       if (version !== undefined && /^[\w.-]{1,40}$/.test(version)) protocolVersion = version

@@ -1,7 +1,7 @@
 // Checks the MCP endpoint without a token: whether it answers, and whether it requires a sign-in as MCP specifies.
 import { parseChallenge } from '../../auth/challenge.ts'
 import { BridgeError } from '../../errors.ts'
-import { mcpInitialize, mcpPing } from '../../mcpPing.ts'
+import { isSessionId, mcpEndSession, mcpInitialize, mcpPing } from '../../mcpPing.ts'
 import type { HttpRequest, HttpResponse } from '../../ports.ts'
 import { quote } from '../../redaction/text.ts'
 import type { Check, CheckContext, Findings } from '../report/context.ts'
@@ -56,13 +56,10 @@ async function openSession(context: CheckContext, findings: Findings, within: Wi
   if (response.status > 299) return undefined
   note(findings, response, clock.now())
   const id = response.headers['mcp-session-id']
-  if (typeof id === 'string' && /^[\x21-\x7e]+$/.test(id)) {
-    const end = {
-      method: 'DELETE',
-      url: new URL(server?.url ?? ''),
-      headers: { ...headers, 'mcp-session-id': id },
-    } as const
-    const ended = await http.request({ ...end, ...within }).catch(() => undefined)
+  if (isSessionId(id)) {
+    const ended = await http
+      .request({ ...mcpEndSession(server?.url ?? '', headers, id), ...within })
+      .catch(() => undefined)
     ended?.discard()
   }
   return pass('It answers initialize without a token, and refuses other messages outside a session (401).')
