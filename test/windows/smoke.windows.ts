@@ -100,3 +100,29 @@ test('install writes an entry that Claude Desktop can start, beside what was the
   expect(await windows.command(['uninstall', 'claude-desktop', 'mine'])).toMatchObject({ code: 0 })
   expect(JSON.parse(windows.read(file))).toEqual(JSON.parse(before))
 })
+
+test('where Claude Desktop is a package, install takes its own file, says so, and uninstall finds it there', async () => {
+  await start()
+  const file = String.raw`AppData\Local\Packages\Claude_pzs8sxrjxfjjc\LocalCache\Roaming\Claude\claude_desktop_config.json`
+  windows.write(file, '{"theme":"dark"}')
+  const installed = await windows.command(['install', 'claude-desktop', ...words(), '--name', 'mine', '--yes'])
+  expect(installed).toMatchObject({
+    code: 0,
+    stderr: expect.stringContaining(String.raw`Claude_pzs8sxrjxfjjc\LocalCache`),
+  })
+  expect(JSON.parse(windows.read(file))).toMatchObject({ theme: 'dark', mcpServers: { mine: {} } })
+  expect(await windows.command(['uninstall', 'claude-desktop', 'mine'])).toMatchObject({ code: 0 })
+  expect(JSON.parse(windows.read(file))).toMatchObject({ theme: 'dark' })
+})
+
+test('a private copy starts by its own path in a profile with a space', async () => {
+  await start()
+  expect(await windows.command(['install', 'cursor', ...words(), '--name', 'x', '--pin', '--yes'])).toMatchObject({
+    code: 0,
+  })
+  const { mcpServers } = JSON.parse(windows.read(String.raw`.cursor\mcp.json`))
+  expect(mcpServers.x.args[0]).toContain(String.raw`.mcp-oauth-bridge\program`)
+  const host = windows.hostOf(mcpServers.x)
+  await host.initialize()
+  expect(await echo(host, 'pinned')).toBe('Echo: pinned')
+})

@@ -1,7 +1,9 @@
 // Private copies of this program in the data folder: a host starts one by its full path, whatever happens to npx's cache or a global installation.
 import { createHash, randomUUID } from 'node:crypto'
-import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
+import { makeFolder } from '../../disk/makeFolder.ts'
+import { whyRefused } from '../../disk/whyRefused.ts'
 import { BridgeError } from '../../errors.ts'
 import { ensurePrivateFolder } from './private.ts'
 
@@ -39,19 +41,32 @@ export function pinProgram(script: string, data: string): void {
   removeOldDrafts(all)
   const draft = join(all, `.${randomUUID()}`)
   try {
-    const options = { recursive: true, dereference: true } as const
-    for (const part of PARTS) if (existsSync(join(root, part))) cpSync(join(root, part), join(draft, part), options)
+    for (const part of PARTS) if (existsSync(join(root, part))) copyTree(join(root, part), join(draft, part))
     for (const [name, from] of packagesOf(root, Object.keys(optionalDependencies)))
-      cpSync(from, join(draft, 'node_modules', name), { ...options, filter: (path) => isNeeded(relative(from, path)) })
+      copyTree(from, join(draft, 'node_modules', name), (path) => isNeeded(relative(from, path)))
     rmSync(folder, { recursive: true, force: true })
     renameSync(draft, folder)
   } catch (cause) {
     // Another process was faster.
     if (isWhole()) return
-    throw new BridgeError('database_unreachable', { message: `${folder} cannot be written.`, cause })
+    throw new BridgeError('database_unreachable', {
+      message: `${folder} cannot be written: ${whyRefused(cause)}.`,
+      cause,
+    })
   } finally {
     rmSync(draft, { recursive: true, force: true })
   }
+}
+
+/** Links are followed. Not `cpSync`, which on Windows writes to another folder if a path has letters beyond ASCII (seen with Node 22.23). */
+function copyTree(from: string, to: string, isWanted: (path: string) => boolean = () => true): void {
+  if (!isWanted(from)) return
+  if (!statSync(from).isDirectory()) {
+    copyFileSync(from, to)
+    return
+  }
+  makeFolder(to)
+  for (const name of readdirSync(from)) copyTree(join(from, name), join(to, name), isWanted)
 }
 
 function removeOldDrafts(all: string): void {
