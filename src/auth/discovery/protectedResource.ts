@@ -192,8 +192,8 @@ async function fetchFirst(options: DiscoveryOptions, issuers: readonly string[])
     try {
       return { issuer, ...(await fetchMetadata(options, issuer)) }
     } catch (thrown) {
-      if (!(thrown instanceof BridgeError) || thrown.details.gone !== true)
-        throw thrown instanceof BridgeError && gone.length > 0 ? withMore(thrown, before(gone)) : thrown
+      if (!(thrown instanceof BridgeError)) throw thrown
+      if (thrown.details.gone !== true) throw gone.length > 0 ? withMore(thrown, before(gone)) : thrown
       gone.push(thrown)
     }
   }

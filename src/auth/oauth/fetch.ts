@@ -43,10 +43,11 @@ export function fetchThrough(http: HttpClient, timeoutMs: number, options: Throu
     }
     const { response, bytes } = await withinTime(wholeMs, () => tooSlow(url), asking, signal)
     const received = new Headers()
-    // Without its challenge, the body decides: an invalid grant with a challenge is still an invalid grant (RFC 6749 section 5.2).
-    const { 'www-authenticate': _challenge, ...headersOfAnswer } = response.headers
-    for (const [name, value] of Object.entries(headersOfAnswer))
+    for (const [name, value] of Object.entries(response.headers))
       for (const one of [value ?? []].flat()) received.append(name, one)
+    // Without its challenge, the body decides: an invalid grant with a challenge is still an invalid grant (RFC 6749 section 5.2). Userinfo
+    // has no body for that: its challenge asks for a nonce (RFC 9449 section 9).
+    if (method === 'POST') received.delete('www-authenticate')
     const contentType = received.get('content-type') ?? ''
     const came = { status: response.status, contentType, body: bytes.toString('utf8') }
     const { status, ...answer } =
