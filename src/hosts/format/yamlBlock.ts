@@ -108,4 +108,9 @@ function linesAt(file: Source, path: readonly string[], inside?: Lines): Lines |
   return { start, end }
 }
 
-const indented = (block: string, indent: string) => block.replace(/^(?=.)/gm, indent)
+/** A regular expression would also take U+2028 and U+2029, which a text may have, for the end of a line. */
+const indented = (block: string, indent: string) =>
+  block
+    .split('\n')
+    .map((line) => (line === '' ? '' : indent + line))
+    .join('\n')

@@ -194,6 +194,17 @@ describe('the rest of the file', () => {
     expect([error.code, error.message]).toEqual(['host_config_invalid', expect.stringContaining(why)])
   })
 
+  test.each(['\u2028', '\u2029', '\u0085', '\ufeff', ' ', '\r', 'a\n\n b\n'])(
+    'is not changed by an entry with the word %j, in any format',
+    (word) => {
+      for (const [name, , text] of variants) {
+        const added = withServer(host(name), text, 'new', { command: word, args: [word], env: { A: word } })
+        expect(serversOf(host(name), added).new).toMatchObject({ command: word, args: [word], env: { A: word } })
+        expect(withServer(host(name), added, 'new', undefined)).toBe(text)
+      }
+    },
+  )
+
   test('is never changed by any words of an entry, in any format', () => {
     const word = fc.string({ unit: 'grapheme', maxLength: 30 }).filter((text) => text.isWellFormed())
     const entry = fc.record({
