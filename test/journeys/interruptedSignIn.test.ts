@@ -1,4 +1,4 @@
-// An interrupted sign-in is no refusal: whatever ends the host, the bridge or the login process, the open tab still counts and no other opens.
+// An interrupted sign-in is not a refusal: whatever ends the host, the bridge or the login process, the open tab still counts and no other opens.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, readlinkSync } from 'node:fs'
