@@ -80,8 +80,8 @@ export interface Authorizer {
     refused: Readonly<Record<string, string>>,
     cause: Cause,
   ): Promise<void>
-  /** After `onChallenge`, the request was sent again with these headers, and refused with 401 once more. */
-  onRefused?(refused: Readonly<Record<string, string>>): Promise<void>
+  /** After `onChallenge`, the request was sent again with these headers, and refused with 401 once more. 'ended': the token's life was over. */
+  onRefused?(refused: Readonly<Record<string, string>>): Promise<'ended' | undefined>
   /** Whether the sign-in of these headers has ended: by a sign-out, or by another account. */
   outlived?(headers: Readonly<Record<string, string>>): Promise<boolean>
 }

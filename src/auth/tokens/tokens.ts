@@ -25,8 +25,8 @@ export interface Tokens {
    * token may do. @throws BridgeError insufficient_scope when all of it was asked for before, or this cause may not ask
    */
   stepUp(refused: string | undefined, scope: string, challenge: Challenge, cause: Cause): Promise<void>
-  /** The MCP server refused this new token too: for a while, no other one is requested automatically. */
-  refused(accessToken: string | undefined): Promise<void>
+  /** The MCP server refused this new token too: for a while, no other one is requested automatically. 'ended': it had expired on its way. */
+  refused(accessToken: string | undefined): Promise<'ended' | undefined>
   /** The stored token set, unchanged. */
   stored(): Promise<TokenSet | undefined>
   /** Refreshes now, whatever the expiry. undefined: the refresh token is missing or was refused. */
@@ -125,8 +125,10 @@ export function createTokens(options: TokensOptions): Tokens {
     async refused(accessToken) {
       const { generation, tokens } = await reload()
       // One that has expired on its way, such as a short-lived one on a slow network, was refused for that.
-      if (tokens?.accessToken !== accessToken || !tokens || isExpired(tokens, clock.now())) return
+      if (tokens?.accessToken !== accessToken || !tokens) return undefined
+      if (isExpired(tokens, clock.now())) return 'ended'
       await store.refuse(key, generation)
+      return undefined
     },
 
     async stored() {

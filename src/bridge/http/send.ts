@@ -163,9 +163,12 @@ export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, i
       doubtful = second.authorization.authorization
       throw sessionRefused(request, second)
     }
-    if (first.about === 'scope' || second.about === 'token') return giveUp(request, second, cause)
-    // A token that was just obtained may hold too little for this request: another question, and the last one.
-    await settle(request, second, cause)
+    if (first.about === 'scope' || (second.about === 'token' && cause === 'background'))
+      return giveUp(request, second, cause)
+    if (second.about === 'token' && (await authorizer.onRefused?.(second.authorization)) !== 'ended')
+      throw await refusal(request, second)
+    // A token that was just obtained may hold too little for this request, or have ended: another question, and the last one.
+    await settle(request, second, second.about === 'token' ? 'background' : cause)
     const last = await again(request)
     return last.about === undefined ? last : giveUp(request, last, cause)
   }
@@ -239,10 +242,7 @@ function drop({ transmission }: SendRequest, response: HttpResponse): void {
 }
 
 /** Header names are the same in any case. */
-function without(
-  headers: Readonly<Record<string, string>>,
-  ours: Readonly<Record<string, string>>,
-): Record<string, string> {
+function without(headers: Authorization, ours: Authorization): Record<string, string> {
   const names = new Set(Object.keys(ours).map((name) => name.toLowerCase()))
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !names.has(name.toLowerCase())))
 }

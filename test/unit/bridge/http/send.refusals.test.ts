@@ -11,7 +11,7 @@ const SERVER = 'https://mcp.example/mcp'
 
 /** Tokens count up with each renewal; the server is a function of what it gets. */
 function setUp(answer: (token: string | undefined, request: HttpRequest) => MaybePromise<HttpResponse>) {
-  const state: { token: string | undefined } = { token: 't1' }
+  const state: { token: string | undefined; ended: string[] } = { token: 't1', ended: [] }
   const renewals: { status: number; cause: Cause }[] = []
   const refused: (string | undefined)[] = []
   const authorizer: Authorizer = {
@@ -21,7 +21,10 @@ function setUp(answer: (token: string | undefined, request: HttpRequest) => Mayb
       renewals.push({ status, cause })
       state.token = `t${renewals.length + 1}`
     },
-    onRefused: async ({ authorization }) => void refused.push(authorization),
+    async onRefused({ authorization = '' }) {
+      refused.push(authorization)
+      return state.ended.includes(authorization) ? 'ended' : undefined
+    },
     outlived: async () => false,
   }
   const http = createFakeHttp({
@@ -234,6 +237,24 @@ describe('a redirect to a login page', () => {
     const { post, renewals } = setUp(() => to('/auth/mcp/', 307))
     for (let call = 0; call < 3; call++) expect((await post()).status).toBe(200)
     expect(renewals.length).toBeLessThanOrEqual(1)
+  })
+})
+
+describe('a new token that is refused', () => {
+  test('is followed by another one, without a person, if its life was over by then', async () => {
+    const { post, state, renewals } = setUp((token) => respond(token === 't3' ? 200 : 401))
+    state.ended = ['t2']
+    expect((await post()).status).toBe(200)
+    expect(renewals.map(({ cause }) => cause)).toEqual(['call', 'background'])
+  })
+
+  test('is the last one otherwise, and so is one more that has ended', async () => {
+    const { post, state, renewals, refused } = setUp(() => respond(401))
+    expect(await codeOf(post())).toBe('unauthorized')
+    expect([renewals.length, refused]).toEqual([1, ['t2']])
+    state.ended = ['t3', 't4']
+    expect(await codeOf(post())).toBe('unauthorized')
+    expect(renewals).toHaveLength(3)
   })
 })
 
