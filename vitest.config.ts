@@ -1,10 +1,13 @@
-import { defineConfig } from 'vitest/config'
+import { configDefaults, defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     // The person and the programs of the journeys are scripts of a POSIX system.
-    exclude: process.platform === 'win32' ? ['test/journeys/**', 'test/docs.test.ts'] : [],
+    exclude: [
+      ...configDefaults.exclude,
+      ...(process.platform === 'win32' ? ['test/journeys/**', 'test/docs.test.ts'] : []),
+    ],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 3,

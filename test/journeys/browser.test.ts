@@ -1,9 +1,11 @@
 // A real browser, opened by the bridge's own opener, signs in through a form.
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { type Browser, chromium } from 'playwright-core'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, beforeAll, expect, test } from 'vitest'
 import { serve } from '../fakes/loopback.ts'
 import { has, pathOf } from '../needs.ts'
 import { freePort } from '../servers/everything.ts'
@@ -33,6 +35,15 @@ const FLAGS = [
   '--disable-sync',
 ]
 
+/** The first start of a Chromium that was just installed fills its caches: on a busy machine longer than a test may take. */
+beforeAll(async () => {
+  const path = pathOf('chromium')
+  if (path === undefined) return
+  const profile = mkdtempSync(join(tmpdir(), 'mcp-oauth-bridge-first-'))
+  await promisify(execFile)(path, [...FLAGS, `--user-data-dir=${profile}`, '--dump-dom', 'about:blank'])
+  rmSync(profile, { recursive: true, force: true, maxRetries: 5 })
+}, 240_000)
+
 /** A script that starts Chromium with the one URL it is given, as xdg-open would; the test drives it by its debugging port. */
 function writeOpener(debugPort: number): string {
   const path = join(stage.home, 'chromium-opener')
@@ -47,7 +58,8 @@ function writeOpener(debugPort: number): string {
 
 async function attach(debugPort: number): Promise<Browser> {
   for (;;) {
-    const answer = await fetch(`http://127.0.0.1:${debugPort}/json/version`).catch(() => undefined)
+    const signal = AbortSignal.timeout(5_000)
+    const answer = await fetch(`http://127.0.0.1:${debugPort}/json/version`, { signal }).catch(() => undefined)
     if (answer?.ok) return chromium.connectOverCDP(`http://127.0.0.1:${debugPort}`)
   }
 }
