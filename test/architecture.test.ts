@@ -49,6 +49,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
 }
 const LEAVES = [
   'ports.ts',
+  'eraMemory.ts',
   'records.ts',
   'errors.ts',
   'redaction',
@@ -76,8 +77,12 @@ const FLOORS: Readonly<Record<string, Readonly<Record<string, readonly string[]>
     discovery: [],
   },
   bridge: {
-    '.': ['http', 'session', 'message'],
-    standIn: ['message'],
+    '.': ['era', 'legacy', 'modern', 'translation', 'http', 'session', 'message'],
+    standIn: ['era', 'translation', 'message'],
+    translation: ['era', 'legacy', 'modern', 'http', 'message'],
+    legacy: ['http', 'session', 'message'],
+    modern: ['era', 'http', 'message'],
+    era: ['http', 'message'],
     http: ['session', 'message'],
     session: ['message'],
     host: ['message'],

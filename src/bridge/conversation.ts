@@ -27,3 +27,9 @@ export interface LegacyConversation extends Conversation {
   /** A request of our own, whose answer the host does not see. @throws BridgeError why there is none */
   ask(request: Message, cause: Cause): Promise<Message | undefined>
 }
+
+/** One without a handshake (MCP 2026-07-28): each message of the host says by itself what it needs said, in its `_meta`. */
+export interface ModernConversation extends Conversation {
+  /** A request of our own, complete with its `_meta`, whose answer the host does not see. @throws BridgeError why there is none */
+  ask(request: Message, cause: Cause): Promise<Message | undefined>
+}

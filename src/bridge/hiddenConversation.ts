@@ -1,11 +1,11 @@
 // A conversation without the tools that the host must not see: calls to them never reach the server, lists come without them.
-import type { LegacyConversation } from './conversation.ts'
+import type { LegacyConversation, ModernConversation } from './conversation.ts'
 import type { HiddenTools } from './hideTools.ts'
 
-export function withoutHiddenTools(
-  conversation: LegacyConversation,
+export function withoutHiddenTools<Kind extends LegacyConversation | ModernConversation>(
+  conversation: Kind,
   hiddenTools: Promise<HiddenTools>,
-): LegacyConversation {
+): Kind {
   return {
     ...conversation,
     async ask(request, cause) {

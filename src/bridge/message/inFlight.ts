@@ -20,8 +20,11 @@ export interface PendingRequest {
 }
 
 export interface InFlight {
-  /** `cause`: why it is sent; left out, the method tells. */
-  begin(message: Message, cause?: Cause): PendingRequest
+  /**
+   * `cause`: why it is sent; left out, the method tells. `transmission`: that of the host's message which this one stands for; left
+   * out, its own.
+   */
+  begin(message: Message, cause?: Cause, transmission?: Transmission): PendingRequest
   /** Its exchange is over. */
   end(pending: PendingRequest): void
   /**
@@ -51,7 +54,7 @@ export function createInFlight(): InFlight {
   let whenIdle: (() => void) | undefined
 
   return {
-    begin(message, cause = causeOf(message)) {
+    begin(message, cause = causeOf(message), transmission = { sent: false, abort: undefined }) {
       const controller = spare.pop() ?? new AbortController()
       let resolve: () => void
       const done = new Promise<void>((resolveDone) => {
@@ -62,7 +65,7 @@ export function createInFlight(): InFlight {
         cause,
         open: new Set(message.asks),
         signal: controller.signal,
-        transmission: { sent: false, abort: undefined },
+        transmission,
         done,
         abort(reason: unknown) {
           all.get(pending)?.abort(reason)

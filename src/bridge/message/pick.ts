@@ -16,19 +16,22 @@ export const whole = (bytes: Bytes): Span => ({ start: skipSpace(bytes, 0), end:
 
 /** Each member of the object at `span`, in their order; none where it is not an object. The text must be valid JSON. */
 export function eachMember(bytes: Bytes, span: Span, visit: (name: string, value: Span) => void): void {
+  eachPlace(bytes, span, (at, value) =>
+    visit(at.end - at.start > LONGEST_NAME ? '' : (JSON.parse(textAt(bytes, at)) as string), value),
+  )
+}
+
+/** The same with where its name stands; `after` is where the comma or brace behind its value stands. */
+export function eachPlace(bytes: Bytes, span: Span, visit: (name: Span, value: Span, after: number) => void): void {
   if (bytes[span.start] !== OPEN_BRACE) return
   let at = skipSpace(bytes, span.start + 1)
   while (bytes[at] !== CLOSE_BRACE) {
-    const name = at
-    at = skipValue(bytes, name)
-    const start = skipSpace(bytes, skipSpace(bytes, at) + 1)
+    const name = { start: at, end: skipValue(bytes, at) }
+    const start = skipSpace(bytes, skipSpace(bytes, name.end) + 1)
     const end = skipValue(bytes, start)
-    visit(at - name > LONGEST_NAME ? '' : (JSON.parse(textAt(bytes, { start: name, end: at })) as string), {
-      start,
-      end,
-    })
-    at = skipSpace(bytes, end)
-    if (bytes[at] === COMMA) at = skipSpace(bytes, at + 1)
+    const after = skipSpace(bytes, end)
+    visit(name, { start, end }, after)
+    at = bytes[after] === COMMA ? skipSpace(bytes, after + 1) : after
   }
 }
 

@@ -1,12 +1,12 @@
 // What is sent twice when the connection breaks, and what is not for the world.
 import { describe, expect, test } from 'vitest'
-import type { Exchange } from '../../../src/bridge/http/exchange.ts'
-import { createInFlight } from '../../../src/bridge/message/inFlight.ts'
-import { type Message, parseMessage } from '../../../src/bridge/message/message.ts'
-import { createRetry } from '../../../src/bridge/retry.ts'
-import { BridgeError } from '../../../src/errors.ts'
-import { createHurryingClock } from '../../fakes/fakeClock.ts'
-import { codeOf, outcomeOf } from '../../fakes/thrown.ts'
+import type { Exchange } from '../../../../src/bridge/http/exchange.ts'
+import { createRetry } from '../../../../src/bridge/legacy/retry.ts'
+import { createInFlight } from '../../../../src/bridge/message/inFlight.ts'
+import { type Message, parseMessage } from '../../../../src/bridge/message/message.ts'
+import { BridgeError } from '../../../../src/errors.ts'
+import { createHurryingClock } from '../../../fakes/fakeClock.ts'
+import { codeOf, outcomeOf } from '../../../fakes/thrown.ts'
 
 const message = (value: unknown) => parseMessage(Buffer.from(JSON.stringify(value))) as Message
 const call = (name: string) => ({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name } })

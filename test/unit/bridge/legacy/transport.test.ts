@@ -1,16 +1,16 @@
 // A session the server has forgotten is made again behind the host's back.
 import { describe, expect, test } from 'vitest'
-import { createInFlight } from '../../../src/bridge/message/inFlight.ts'
-import { type Message, parseMessage } from '../../../src/bridge/message/message.ts'
-import { createSession } from '../../../src/bridge/session/session.ts'
-import { createTransport } from '../../../src/bridge/transport.ts'
-import type { HttpResponse } from '../../../src/ports.ts'
-import { createHurryingClock } from '../../fakes/fakeClock.ts'
-import { json, respond } from '../../fakes/fakeHttp.ts'
-import { createFakeLogger } from '../../fakes/fakeLogger.ts'
-import { createFakeSend, type Sent } from '../../fakes/fakeSend.ts'
-import { createGate, settled } from '../../fakes/gate.ts'
-import { codeOf } from '../../fakes/thrown.ts'
+import { createTransport } from '../../../../src/bridge/legacy/transport.ts'
+import { createInFlight } from '../../../../src/bridge/message/inFlight.ts'
+import { type Message, parseMessage } from '../../../../src/bridge/message/message.ts'
+import { createSession } from '../../../../src/bridge/session/session.ts'
+import type { HttpResponse } from '../../../../src/ports.ts'
+import { createHurryingClock } from '../../../fakes/fakeClock.ts'
+import { json, respond } from '../../../fakes/fakeHttp.ts'
+import { createFakeLogger } from '../../../fakes/fakeLogger.ts'
+import { createFakeSend, type Sent } from '../../../fakes/fakeSend.ts'
+import { createGate, settled } from '../../../fakes/gate.ts'
+import { codeOf } from '../../../fakes/thrown.ts'
 
 const message = (value: unknown) => parseMessage(Buffer.from(JSON.stringify(value))) as Message
 const INITIALIZE = message({ jsonrpc: '2.0', id: 0, method: 'initialize', params: { who: 'host' } })

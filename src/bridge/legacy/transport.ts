@@ -1,15 +1,15 @@
 // Which transport carries a message: Streamable HTTP, or HTTP+SSE where a server speaks nothing else. A lost session is made again on both.
-import { asBridgeError, BridgeError } from '../errors.ts'
-import type { Cause, Clock, Logger } from '../ports.ts'
-import type { Deliver } from './http/body/messages.ts'
-import { createExchange, type Exchange } from './http/exchange.ts'
-import type { HttpSse } from './http/legacySse.ts'
-import { listen } from './http/listen.ts'
-import { ENDPOINT_REFUSED } from './http/response.ts'
-import type { Send } from './http/send.ts'
-import type { InFlight } from './message/inFlight.ts'
-import { type Message, parseMessage } from './message/message.ts'
-import type { Session } from './session/session.ts'
+import { asBridgeError, BridgeError } from '../../errors.ts'
+import type { Cause, Clock, Logger } from '../../ports.ts'
+import type { Deliver } from '../http/body/messages.ts'
+import { createExchange, type Exchange } from '../http/exchange.ts'
+import type { HttpSse } from '../http/legacySse.ts'
+import { listen } from '../http/listen.ts'
+import { ENDPOINT_REFUSED } from '../http/response.ts'
+import type { Send } from '../http/send.ts'
+import type { InFlight } from '../message/inFlight.ts'
+import { type Message, parseMessage } from '../message/message.ts'
+import type { Session } from '../session/session.ts'
 
 export interface TransportOptions {
   readonly kind: 'auto' | 'http' | 'sse'
@@ -60,7 +60,7 @@ export function createTransport(options: TransportOptions, onRenewed: () => void
   }
 
   const restoreWith = async (exchange: Exchange, initialize: Message, cause: Cause) =>
-    (await import('./session/restore.ts')).restore(initialize, session, behindTheHost(exchange, cause), log)
+    (await import('../session/restore.ts')).restore(initialize, session, behindTheHost(exchange, cause), log)
 
   const renew = async (lost: string, cause: Cause) => {
     await session.renew(lost, (initialize) => restoreWith(streamable.plain, initialize, cause))
@@ -69,7 +69,7 @@ export function createTransport(options: TransportOptions, onRenewed: () => void
   const streamable = createExchange({ ...options, renew })
 
   const createLegacySse = async (): Promise<HttpSse> => {
-    const { createHttpSse } = await import('./http/legacySse.ts')
+    const { createHttpSse } = await import('../http/legacySse.ts')
     const restore = async (exchange: Exchange, cause: Cause) => {
       if (session.initialize) await restoreWith(exchange, session.initialize, cause)
     }
@@ -115,7 +115,7 @@ export function createTransport(options: TransportOptions, onRenewed: () => void
     behindTheHost,
     async initialize(cause) {
       if (!session.initialize) return undefined
-      const { INITIALIZED } = await import('./session/restore.ts')
+      const { INITIALIZED } = await import('../session/restore.ts')
       const answer = await behindTheHost(exchange, cause)(session.initialize)
       if (!answer || answer.failed) return answer
       await behindTheHost(exchange, cause)(parseMessage(INITIALIZED) as Message)
