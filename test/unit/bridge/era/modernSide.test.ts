@@ -75,8 +75,8 @@ describe('what is known decides', () => {
 
   test('a revision that this program does not know is refused with those it does, unless the server knows it', async () => {
     const unknown = { id: 1, method: 'tools/list', params: meta('2027-01-01') }
-    const { error } = (await setUp({ known: '2025' }).say(unknown))[0]
-    expect([error.code, error.data]).toEqual([-32022, { supported: ['2026-07-28'], requested: '2027-01-01' }])
+    const error = (await setUp({ known: '2025' }).say(unknown))[0]?.error
+    expect([error?.code, error?.data]).toEqual([-32022, { supported: ['2026-07-28'], requested: '2027-01-01' }])
     expect((await setUp({ known: '2026' }).say(unknown))[0]?.result.by).toBe('modern')
   })
 })
