@@ -19,6 +19,8 @@ export interface ConverseOptions extends Omit<LegacyOptions, 'inFlight' | 'deliv
   readonly eras?: EraMemory
   /** Left out: what the server answered last is not known. */
   readonly known?: KnownAnswers
+  /** How long a call may wait for a person, in ms. Left out: not at all. */
+  readonly holdCallMs?: number
   /** Left out: nothing is hidden. */
   readonly hiddenTools?: Promise<HiddenTools>
   /** What the host is told while a person signs in. Left out: the host waits for a person as long as that takes. */

@@ -4,7 +4,8 @@ import type { LegacyConversation, ModernConversation } from './conversation.ts'
 import type { ConverseOptions } from './converse.ts'
 import type { ServerEra } from './era/serverEra.ts'
 import type { Deliver } from './http/body/messages.ts'
-import type { InFlight } from './message/inFlight.ts'
+import { createLegacyConversation } from './legacy/legacyConversation.ts'
+import { createInFlight, type InFlight } from './message/inFlight.ts'
 
 export interface OtherEraOptions extends ConverseOptions {
   readonly inFlight: InFlight
@@ -17,6 +18,15 @@ export async function openToModern(_: OtherEraOptions, __: ServerEra): Promise<L
 export async function openModern(_: OtherEraOptions): Promise<ModernConversation> {
   throw new BridgeError('internal')
 }
-export async function openToLegacy(_: OtherEraOptions): Promise<ModernConversation> {
-  throw new BridgeError('internal')
+export async function openToLegacy(options: OtherEraOptions): Promise<ModernConversation> {
+  const { createToLegacy } = await import('./translation/toLegacy/toLegacy.ts')
+  return createToLegacy({
+    clock: options.clock,
+    log: options.log,
+    holdCallMs: options.holdCallMs ?? 0,
+    createLegacy(deliver, onRestored) {
+      const inFlight = createInFlight()
+      return { inFlight, conversation: createLegacyConversation({ ...options, inFlight, deliver, onRestored }) }
+    },
+  })
 }
