@@ -28,7 +28,7 @@ export interface ToModernOptions {
   /** Sends the host what is no answer to a request of its own. */
   readonly deliver: Deliver
   /** The `result` of the server's DiscoverResult, asked for if it is not known. @throws BridgeError why there is none */
-  readonly discovered: (cause: Cause) => Promise<Bytes>
+  readonly discovered: (initialize: Message, cause: Cause) => Promise<Bytes>
   readonly clock: Clock
   readonly log: Logger
   /** Longest silence of the server in ms; 0: no limit. */
@@ -80,7 +80,7 @@ export function createToModern(options: ToModernOptions): LegacyConversation {
   }
 
   const introduce = async (message: Message, cause: Cause, signal: AbortSignal): Promise<Message> => {
-    const discover = await orAborted(options.discovered(cause), signal)
+    const discover = await orAborted(options.discovered(message, cause), signal)
     begin(message, discover)
     return answerTo(idOf(message), toInitializeResult(discover, { wanted: host.wanted, url }))
   }
