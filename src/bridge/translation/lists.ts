@@ -78,11 +78,11 @@ export function createLists({ authorizer, url, clock }: ListsOptions): Lists {
     return age >= 0 && age < ttlMs && clock.awake() - atAwake < ttlMs
   }
 
+  const current = async () => authorizer.headers('POST', url)
+
   /** Nobody was signed in, and somebody is; or the sign-in of then has ended. */
   const isOfAnother = async ({ headers }: Kept) =>
-    isSignedIn(headers)
-      ? ((await authorizer.outlived?.(headers)) ?? false)
-      : isSignedIn(await authorizer.headers('POST', url))
+    isSignedIn(headers) ? ((await authorizer.outlived?.(headers)) ?? false) : isSignedIn(await current())
 
   return {
     drop,
@@ -94,7 +94,6 @@ export function createLists({ authorizer, url, clock }: ListsOptions): Lists {
         remove(key)
         return undefined
       }
-      // A store that cannot be read is the error of the request that goes to the server.
       if (!(await isOfAnother(one).catch(() => true))) return kept.get(key) === one ? one.result : undefined
       drop()
       return undefined
@@ -104,7 +103,8 @@ export function createLists({ authorizer, url, clock }: ListsOptions): Lists {
       const kind = KINDS[request.method ?? '']
       if (key === undefined || kind === undefined) return undefined
       const before = dropped[kind]
-      const headers = await Promise.resolve(authorizer.headers('POST', url)).catch(() => undefined)
+      // A store that cannot be read is the error of the request itself.
+      const headers = await current().catch(() => undefined)
       return {
         keep(answer, resultOf) {
           remove(key)

@@ -106,10 +106,17 @@ const unknownResult = (type: string | undefined, method: string | undefined) =>
     hint: 'Use a host that speaks MCP 2026-07-28, or another tool of this server.',
   })
 
-/** A notification of a listen stream as a 2025 host knows it. */
+/** A notification of a listen stream as a 2025 host knows it: in `_meta`, what names the stream goes. */
 export function withoutSubscription(notification: Message): Message {
-  const bytes = splice(notification.bytes, [{ path: ['params', '_meta', META.subscription], json: undefined }])
-  return bytes === notification.bytes ? notification : { ...notification, bytes }
+  const { bytes } = notification
+  const meta = find(bytes, ['params', '_meta'])
+  if (!meta) return notification
+  let others = 0
+  eachMember(bytes, meta, (name) => {
+    if (name !== META.subscription) others++
+  })
+  const path = others === 0 ? ['params', '_meta'] : ['params', '_meta', META.subscription]
+  return { ...notification, bytes: splice(bytes, [{ path, json: undefined }]) }
 }
 
 /** An answer of ours; `result`: JSON text. */
