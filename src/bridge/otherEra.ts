@@ -15,16 +15,19 @@ export interface OtherEraOptions extends ConverseOptions {
 
 export async function openToModern(options: OtherEraOptions, era: ServerEra): Promise<LegacyConversation> {
   const { createToModern } = await import('./translation/toModern/toModern.ts')
+  const { createLists } = await import('./translation/lists.ts')
   const { createModernExchange } = await import('./modern/modernExchange.ts')
   const { hostInfoIn } = await import('./era/hostInfo.ts')
   const upstream = createInFlight()
   const exchange = createModernExchange({ ...options, inFlight: upstream, limit: options.answerLimit })
+  const { authorizer, url, clock } = options
+  const lists = authorizer && createLists({ authorizer, url, clock })
   const discovered = async (initialize: Message, cause: Cause) => {
     const discover = (await era.discovered()) ?? (await era.ask(hostInfoIn(initialize), cause)).discover
     if (!discover) throw new BridgeError('server_error', { message: 'The server does not say what it offers.' })
     return discover
   }
-  return createToModern({ ...options, exchange, upstream, discovered })
+  return createToModern({ ...options, exchange, upstream, discovered, lists })
 }
 export async function openModern(options: OtherEraOptions): Promise<ModernConversation> {
   return (await import('./modern/modernConversation.ts')).createModernConversation(options)

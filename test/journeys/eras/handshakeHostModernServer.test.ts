@@ -34,9 +34,7 @@ describe.each(['v1', 'v2'] as const)('a host of the SDK %s', (kind) => {
   test('lists and calls all tools, whatever the shape of their outputs', async () => {
     const { tools } = await host.client.listTools()
     expect(tools.length).toBeGreaterThan(10)
-    expect(tools.every(({ outputSchema: { type } = { type: 'object' } }) => type === 'object')).toBe(
-      true,
-    )
+    expect(tools.every(({ outputSchema: { type } = { type: 'object' } }) => type === 'object')).toBe(true)
     expect((await host.call('shape')).structuredContent).toEqual({ sides: 3 })
     expect((await host.call('numbers')).structuredContent).toEqual({ result: [1, 2, 3] })
     expect((await host.call('either')).structuredContent).toEqual({ result: 'yes' })

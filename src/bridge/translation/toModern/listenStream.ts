@@ -61,6 +61,8 @@ export function openListenStream(
   const take: Deliver = async (message) => {
     if (message.answers.length > 0) {
       if (message.failed) refusal = refusalIn(message)
+      // The connection may stay open although nothing more can come.
+      sending.abort(CLOSED)
     } else if (message.method === 'notifications/subscriptions/acknowledged') agree(urisIn(message))
     // The server takes it down: "Cancellation" has it said so, where "Subscriptions" has the request answered.
     else if (message.method === 'notifications/cancelled') sending.abort(CLOSED)
@@ -78,7 +80,7 @@ export function openListenStream(
       await exchange(sending, take)
       end = refusal
     } catch (thrown) {
-      end = sending.signal.aborted ? undefined : asBridgeError(thrown)
+      end = sending.signal.aborted ? refusal : asBridgeError(thrown)
     } finally {
       upstream.end(sending)
     }
