@@ -42,7 +42,6 @@ test.each<[string, number, unknown, EraVerdict]>([
   ['405 in words', 405, 'Method Not Allowed', '2025'],
   ['406', 406, '{"error":"not acceptable"}', '2025'],
   ['415', 415, '', '2025'],
-  ['the cut beginning of a JSON text with 400', 400, '{"jsonrpc":"2.0","id":1,"err', '2025'],
   ['202 without a body', 202, '', '2025'],
   ['words', 200, 'Accepted', '2025'],
   ['an empty result', 200, result({}), '2025'],
@@ -95,6 +94,12 @@ test.each([
   ['a stream of comments', ': ping\n\n: ping\n\n'],
 ])('%s with status 200 is no evidence', (_, body) => {
   expect(ofBody(200, body)).toBeUndefined()
+})
+
+test('the cut beginning of a refusal is no evidence', () => {
+  const cut = JSON.stringify(unsupported(['2026-07-28'])).slice(0, -1)
+  expect(ofBody(400, cut)).toBeUndefined()
+  expect(ofBody(400, `data: ${cut}\n\n`)).toBeUndefined()
 })
 
 test.each([
