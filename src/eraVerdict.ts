@@ -45,6 +45,16 @@ export function readDiscover({ status, body }: DiscoverAnswer): Discovered {
   return { verdict: revisions.includes(MODERN) ? 'askAgain' : onlyNewer(revisions), revisions }
 }
 
+/** Every era of a server, by what is remembered of it: one that speaks 2026-07-28 may list older revisions too. Never throws. */
+export function erasOf(
+  known: { readonly era: Era; readonly discover?: string | undefined } | undefined,
+): readonly Era[] {
+  if (known?.era !== '2026') return known ? [known.era] : []
+  const { supportedVersions } = Object(parsed(known.discover ?? '')?.value) as Members
+  const named = Array.isArray(supportedVersions) ? supportedVersions.filter(isRevision) : []
+  return named.some((revision) => revision < MODERN) ? ['2026', '2025'] : ['2026']
+}
+
 const MODERN = '2026-07-28'
 const [HEADER_MISMATCH, MISSING_CAPABILITY, UNSUPPORTED_VERSION] = [-32020, -32021, -32022]
 

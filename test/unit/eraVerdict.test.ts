@@ -1,6 +1,6 @@
 // Which revisions a server speaks, by its answer to one server/discover.
 import { expect, test } from 'vitest'
-import { type EraVerdict, judge, readDiscover } from '../../src/eraVerdict.ts'
+import { type EraVerdict, erasOf, judge, readDiscover } from '../../src/eraVerdict.ts'
 
 const bytes = (body: unknown) => Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))
 const ofBody = (status: number, body: unknown) => judge({ status, body: bytes(body) })
@@ -164,4 +164,15 @@ test('the revisions are named as the server named them, and a result only where 
   })
   expect(of(versions(['2025-11-25']))).toEqual({ verdict: '2025', revisions: ['2025-11-25'] })
   expect(of(error(-32601))).toEqual({ verdict: '2025', revisions: [] })
+})
+
+test('the eras of a server are told from what is remembered of it', () => {
+  const discover = (versions: unknown) => JSON.stringify({ supportedVersions: versions })
+  expect(erasOf(undefined)).toEqual([])
+  expect(erasOf({ era: '2025' })).toEqual(['2025'])
+  expect(erasOf({ era: '2026' })).toEqual(['2026'])
+  expect(erasOf({ era: '2026', discover: discover(['2026-07-28', '2027-01-01']) })).toEqual(['2026'])
+  expect(erasOf({ era: '2026', discover: discover(['2026-07-28', '2025-06-18']) })).toEqual(['2026', '2025'])
+  for (const odd of ['', 'null', '[]', '{}', discover('2025-06-18'), discover([2025, null]), '{'])
+    expect(erasOf({ era: '2026', discover: odd })).toEqual(['2026'])
 })
