@@ -24,6 +24,8 @@ type SendRequest = Omit<HttpRequest, 'url' | 'idleMs'> & {
    * another token is sent. The same function each time.
    */
   whenOutlived?: () => void
+  /** Some servers refuse whatever is outside a session, so that a refusal of a bearer says nothing: the answer is returned as it is. */
+  isQuestion?: true
 }
 /** @throws BridgeError session_lost when the session is refused and not the token, unauthorized, insufficient_scope, redirect_refused, … */
 export type Send = (request: SendRequest, cause: Cause) => Promise<HttpResponse>
@@ -152,6 +154,11 @@ export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, i
     const first = await attempt(request, 'first')
     // A session that ends is not worth a refresh.
     if (first.about === undefined || request.method === 'DELETE') return first
+    if (request.isQuestion) {
+      if (first.about !== 'token' || first.authorization.authorization !== undefined) return first
+      await settle(request, first, cause)
+      return attempt(request, 'again')
+    }
     if (first.about === 'session') throw sessionRefused(request, first)
     if (cause === 'background' && (isHopeless || wasSentWith(first, spent))) throw await refusal(request, first)
     if (first.about === 'token' && wasSentWith(first, doubtful)) return giveUp(request, first, 'call')
