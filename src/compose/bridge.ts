@@ -13,6 +13,7 @@ import { keyOf, serverOf } from '../config/target.ts'
 import { isSecretHeader } from '../redaction/names.ts'
 import { loginCommand, shownUrl } from '../redaction/shownUrl.ts'
 import { boundCalls, type PendingSignIn } from '../signin/pending.ts'
+import { createEraMemory } from '../store/eraMemory.ts'
 import { createKnownAnswers } from '../store/knownAnswers.ts'
 import type { Network } from './network.ts'
 import type { Runtime } from './runtime.ts'
@@ -44,6 +45,9 @@ export function composeRelay(
   readAhead(lazy, url)
   const writer = createLineWriter(stdout, onHostGone)
   const hiddenTools = hideTools.length === 0 ? undefined : openHiddenTools(hideTools)
+  const answers = createKnownAnswers(async () => (await storage.open()).answers, keyOf(config), clock)
+  // A store that cannot be read is the error of the request that needs it.
+  const account = (): Promise<Account> => accountOf(config, storage).catch(() => ({ state: 'signedIn' }))
   const signIn = createHostSignIn({
     watch: pending,
     holdInitializeMs,
@@ -55,13 +59,21 @@ export function composeRelay(
     version,
     asks: config.loginMode !== 'never',
     loginCommand: loginCommand(server.url, profile, server.name),
-    // A store that cannot be read is the error of the request that needs it.
-    account: () => accountOf(config, storage).catch(() => ({ state: 'signedIn' })),
+    account,
     hiddenTools,
-    known: createKnownAnswers(async () => (await storage.open()).answers, keyOf(config), clock),
+    known: answers,
   })
   const relay = createRelay({
-    signIn,
+    signIn: {
+      isSignedOut: async () => (await account()).state === 'signedOut',
+      legacy: signIn,
+      modern: async (conversation) => conversation,
+    },
+    known: answers,
+    holdCallMs,
+    authorizer: lazy,
+    protocol: server.protocol,
+    eras: createEraMemory(async () => (await storage.open()).answers, keyOf(config), clock),
     writer,
     url,
     send,

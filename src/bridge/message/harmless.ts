@@ -7,7 +7,9 @@ import { type Span, textAt } from './scan.ts'
 /** Methods that only read, or that end in the same state when done twice. */
 const HARMLESS = new Set(
   `ping tools/list prompts/list prompts/get resources/list resources/templates/list resources/read resources/subscribe
-  resources/unsubscribe logging/setLevel completion/complete tasks/get tasks/list tasks/result`.split(/\s+/),
+  resources/unsubscribe logging/setLevel completion/complete server/discover tasks/get tasks/list tasks/result`.split(
+    /\s+/,
+  ),
 )
 /** A larger list, in bytes, is not recorded. */
 const LONGEST_LIST = 4 * 1024 * 1024
