@@ -14,8 +14,9 @@ export interface OtherEraOptions extends ConverseOptions {
 export async function openToModern(_: OtherEraOptions, __: ServerEra): Promise<LegacyConversation> {
   throw new BridgeError('internal')
 }
-export async function openModern(_: OtherEraOptions): Promise<ModernConversation> {
-  throw new BridgeError('internal')
+export async function openModern(options: OtherEraOptions): Promise<ModernConversation> {
+  const { createModernConversation } = await import('./modern/modernConversation.ts')
+  return createModernConversation(options)
 }
 export async function openToLegacy(_: OtherEraOptions): Promise<ModernConversation> {
   throw new BridgeError('internal')
