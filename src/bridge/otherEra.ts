@@ -15,8 +15,7 @@ export async function openToModern(_: OtherEraOptions, __: ServerEra): Promise<L
   throw new BridgeError('internal')
 }
 export async function openModern(options: OtherEraOptions): Promise<ModernConversation> {
-  const { createModernConversation } = await import('./modern/modernConversation.ts')
-  return createModernConversation(options)
+  return (await import('./modern/modernConversation.ts')).createModernConversation(options)
 }
 export async function openToLegacy(_: OtherEraOptions): Promise<ModernConversation> {
   throw new BridgeError('internal')
