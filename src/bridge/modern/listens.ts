@@ -10,7 +10,7 @@ import { type Message, parseMessage, type RawId } from '../message/message.ts'
 import { eachElement, eachMember, find } from '../message/pick.ts'
 import { textAt } from '../message/scan.ts'
 import { splice } from '../message/splice.ts'
-import { ownId, withId } from './modernExchange.ts'
+import { ownId, withId } from './ownId.ts'
 
 export interface ListensOptions {
   /** Carries one listen request, and throws when its stream breaks. */
