@@ -21,7 +21,7 @@ type SendRequest = Omit<HttpRequest, 'url' | 'idleMs'> & {
   idleMs?: number
   /**
    * For an open stream: called when the sign-in that it was opened with has ended; for one that was refused with 401 or 403, when
-   * another token is sent. The same function each time.
+   * another token is sent. The same function each time for one that is opened again; it is over when `signal` aborts.
    */
   whenOutlived?: () => void
   /** Some servers refuse whatever is outside a session, so that a refusal of a bearer says nothing: the answer is returned as it is. */
@@ -99,7 +99,7 @@ function createAttempt({ http, authorizer, url, idleMs, standing }: AttemptOptio
       const authorization = soon instanceof Promise ? await soon : soon
       standing.sees(authorization)
       // Before the response: a server may send its headers only with the first event.
-      if (request.whenOutlived) standing.add(request.whenOutlived, authorization)
+      if (request.whenOutlived) standing.add(request.whenOutlived, authorization, request.signal)
       const headers = join(authorization, request.headers)
       const isWatched = request.method === 'POST' && authorization.authorization !== undefined
       const watch = isWatched ? createWatch(target, turn) : undefined
