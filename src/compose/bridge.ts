@@ -69,6 +69,7 @@ export function composeRelay(
       modern: async (conversation) => conversation,
     },
     known: answers,
+    authorizer: lazy,
     protocol: 'auto',
     writer,
     url,

@@ -33,6 +33,8 @@ export interface ToModernOptions {
   readonly log: Logger
   /** Longest silence of the server in ms; 0: no limit. */
   readonly timeoutMs: number
+  /** Called with each answer of the server to a request of the host, as it came. */
+  readonly heard?: ((answer: Message) => void) | undefined
   /** Left out: every list comes from the server. */
   readonly lists?: Lists | undefined
 }
@@ -97,6 +99,7 @@ export function createToModern(options: ToModernOptions): LegacyConversation {
     }
     await rounds(message, { host, logLevel }, errand, passingOn(take), (answer) => {
       seen = answer
+      options.heard?.(answer)
     })
     listening?.poke()
   }
