@@ -85,6 +85,8 @@ export const ERRORS = {
   question_unanswered: row(4, 1422, 'The server asked a question that the host does not answer.', 'Use a host that supports what the server asks for, or call the tool in a way that needs no question.'),
   message_too_large: row(4, 1409, 'The message is larger than the limit.', 'Send less in one message, or raise the limits in config.yaml.'),
   tls_failed: row(4, 1410, 'The server’s TLS certificate was not accepted.', 'Set ca_file in config.yaml to your organization’s CA file, or add the CA to the system’s certificate store.'),
+  version_unsupported: row(4, 1431, 'The server speaks only revisions of MCP that this version does not know.', 'Update mcp-oauth-bridge. Until then, ask the server’s owner to serve an older revision too.'),
+  headers_stripped: row(4, 1432, 'The server does not get the requests of MCP 2026-07-28 as they are sent.', 'A proxy or firewall in front of the server may remove the headers Mcp-Method and MCP-Protocol-Version: let it pass them. If the server speaks an older revision too, set protocol: 2025 for it.'),
   proxy_failed: row(4, 1430, 'The HTTP proxy did not make the connection.', 'Check HTTPS_PROXY, or list hosts to reach without it in NO_PROXY.'),
 
   database_unreachable: row(5, 1501, 'The database cannot be opened.', 'Check database_url, the folder and its permissions, and that its disk has room.'),

@@ -22,6 +22,8 @@ export interface ConverseOptions extends Omit<LegacyOptions, 'inFlight' | 'deliv
   readonly known?: KnownAnswers
   /** Tells whose lists are kept while they are fresh. Left out: none are. */
   readonly authorizer?: Pick<Authorizer, 'headers' | 'outlived'>
+  /** How long a call may wait for a person, in ms. Left out: not at all. */
+  readonly holdCallMs?: number
   /** Left out: nothing is hidden. */
   readonly hiddenTools?: Promise<HiddenTools>
   /** What the host is told while a person signs in. Left out: the host waits for a person as long as that takes. */

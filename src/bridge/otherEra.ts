@@ -5,6 +5,7 @@ import type { LegacyConversation, ModernConversation } from './conversation.ts'
 import type { ConverseOptions } from './converse.ts'
 import type { ServerEra } from './era/serverEra.ts'
 import type { Deliver } from './http/body/messages.ts'
+import { createLegacyConversation } from './legacy/legacyConversation.ts'
 import { createInFlight, type InFlight } from './message/inFlight.ts'
 import type { Message } from './message/message.ts'
 
@@ -35,6 +36,15 @@ export async function openToModern(
 export async function openModern(options: OtherEraOptions): Promise<ModernConversation> {
   return (await import('./modern/modernConversation.ts')).createModernConversation(options)
 }
-export async function openToLegacy(_: OtherEraOptions): Promise<ModernConversation> {
-  throw new BridgeError('internal')
+export async function openToLegacy(options: OtherEraOptions): Promise<ModernConversation> {
+  const { createToLegacy } = await import('./translation/toLegacy/toLegacy.ts')
+  return createToLegacy({
+    clock: options.clock,
+    log: options.log,
+    holdCallMs: options.holdCallMs ?? 0,
+    createLegacy(deliver, onRestored) {
+      const inFlight = createInFlight()
+      return { inFlight, conversation: createLegacyConversation({ ...options, inFlight, deliver, onRestored }) }
+    },
+  })
 }
