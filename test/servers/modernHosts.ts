@@ -27,11 +27,8 @@ interface Given {
   readonly name?: string
   /** Default: everything. */
   readonly capabilities?: Record<string, unknown>
-<<<<<<< HEAD
-=======
   /** What `initialize` of SDK v1 offers; it always takes the newest that it knows. */
   readonly revision?: string
->>>>>>> h/G
 }
 
 export const EVERYTHING = {
@@ -70,10 +67,7 @@ export async function connectSdkHost(kind: HostKind, where: Where, given: Given 
   const client = kind === 'v1' ? makeV1() : makeV2()
   client.fallbackNotificationHandler = async (notification: any) => void heard.push(notification)
   const transport = transportOf(kind, where)
-<<<<<<< HEAD
-=======
   if (kind === 'v1' && given.revision !== undefined) offer(transport as StdioV1, given.revision)
->>>>>>> h/G
   const said = { stderr: '' }
   if (transport instanceof StdioV1 || transport instanceof StdioV2)
     transport.stderr?.on('data', (chunk) => {
@@ -163,15 +157,12 @@ export async function connectSdkHost(kind: HostKind, where: Where, given: Given 
 
 export type SdkHost = Awaited<ReturnType<typeof connectSdkHost>>
 
-<<<<<<< HEAD
-=======
 function offer(transport: StdioV1, protocolVersion: string): void {
   const send = transport.send.bind(transport)
   transport.send = (message: any) =>
     send(message.method === 'initialize' ? { ...message, params: { ...message.params, protocolVersion } } : message)
 }
 
->>>>>>> h/G
 function transportOf(kind: HostKind, where: Where) {
   if ('direct' in where) {
     const url = new URL(where.direct)
