@@ -31,7 +31,6 @@ export interface HandshakeHealing {
 
 const INITIALIZED = '{"jsonrpc":"2.0","method":"notifications/initialized"}'
 const LISTS = ['tools', 'prompts', 'resources']
-const NOTHING = Promise.resolve()
 
 export function createHandshakeHealing(options: HandshakeHealingOptions): HandshakeHealing {
   const { era, inFlight, legacy, toModern, use, log } = options
@@ -132,3 +131,5 @@ export function createHandshakeHealing(options: HandshakeHealingOptions): Handsh
     },
   }
 }
+
+const CHANGED = new BridgeError('session_lost')
