@@ -70,6 +70,8 @@ export function composeRelay(
       modern: async (conversation) => conversation,
     },
     known: answers,
+    holdCallMs,
+    authorizer: lazy,
     protocol: server.protocol,
     eras: createEraMemory(async () => (await storage.open()).answers, keyOf(config), clock),
     writer,

@@ -27,6 +27,8 @@ interface Given {
   readonly name?: string
   /** Default: everything. */
   readonly capabilities?: Record<string, unknown>
+  /** What `initialize` of SDK v1 offers; it always takes the newest that it knows. */
+  readonly revision?: string
 }
 
 export const EVERYTHING = {
@@ -65,6 +67,7 @@ export async function connectSdkHost(kind: HostKind, where: Where, given: Given 
   const client = kind === 'v1' ? makeV1() : makeV2()
   client.fallbackNotificationHandler = async (notification: any) => void heard.push(notification)
   const transport = transportOf(kind, where)
+  if (kind === 'v1' && given.revision !== undefined) offer(transport as StdioV1, given.revision)
   const said = { stderr: '' }
   if (transport instanceof StdioV1 || transport instanceof StdioV2)
     transport.stderr?.on('data', (chunk) => {
@@ -153,6 +156,12 @@ export async function connectSdkHost(kind: HostKind, where: Where, given: Given 
 }
 
 export type SdkHost = Awaited<ReturnType<typeof connectSdkHost>>
+
+function offer(transport: StdioV1, protocolVersion: string): void {
+  const send = transport.send.bind(transport)
+  transport.send = (message: any) =>
+    send(message.method === 'initialize' ? { ...message, params: { ...message.params, protocolVersion } } : message)
+}
 
 function transportOf(kind: HostKind, where: Where) {
   if ('direct' in where) {
