@@ -1,9 +1,13 @@
 // The packed program on Windows, as Wine plays it: the real build of Node, Credential Manager, the system's opener, a profile with
 // letters beyond ASCII and a space.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { entryOf, installBundle } from '../mcpb/bundle.ts'
 import { startStage } from '../servers/stage.ts'
-import { missing, prepareWindows, removeWindows, startWindows } from './windows.ts'
+import { missing, prepareWindows, removeWindows, startWindows, windowsPath } from './windows.ts'
 
 const PERSON = fileURLToPath(new URL('../servers/person.js', import.meta.url))
 
@@ -125,4 +129,18 @@ test('a private copy starts by its own path in a profile with a space', async ()
   const host = windows.hostOf(mcpServers.x)
   await host.initialize()
   expect(await echo(host, 'pinned')).toBe('Echo: pinned')
+})
+
+test('the bundle for Claude Desktop starts from what is in it, signs in, and keeps the key in Credential Manager', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'mcp-oauth-bridge-bundle-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }))
+  const { manifest, unpacked } = await installBundle(folder)
+  await start()
+  windows.write(String.raw`.mcp-oauth-bridge\config.yaml`, `callback_url: ${stage.callbackUrl}\n`)
+  const entry = entryOf(manifest, windowsPath(unpacked), { url: stage.server.url }, 'stays')
+  const host = windows.hostOf({ command: windows.node, ...entry })
+  await host.initialize()
+  expect(await echo(host, 'bundled')).toBe('Echo: bundled')
+  expect(await host.close()).toBe(0)
+  expect(await status()).toMatchObject({ secret_store: 'keychain', accounts: [{ state: 'signed_in' }] })
 })

@@ -43,7 +43,7 @@ const wineEnvironment = { ...process.env, WINEPREFIX: PREFIX, WINEARCH: 'win64',
 const wine = (...words: string[]) => run('wine', words, { env: wineEnvironment })
 
 /** The same file as Windows names it. */
-const windowsPath = (path: string) => `Z:${path.replaceAll('/', '\\')}`
+export const windowsPath = (path: string) => `Z:${path.replaceAll('/', '\\')}`
 /** The same file as this system names it. */
 const hostPath = (path: string) => join(PREFIX, 'drive_c', path.slice(3).replaceAll('\\', '/'))
 
@@ -183,6 +183,7 @@ export async function startWindows(person: string) {
     spawnThere(windowsPath(nodeExe), [program, ...args], extra)
   return {
     profile: PROFILE,
+    node: windowsPath(nodeExe),
     start,
     host: (args: readonly string[], extra: Variables = {}) => hostOver(start(args, extra)),
     /** What an entry of a host's file starts. */
