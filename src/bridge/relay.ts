@@ -1,23 +1,15 @@
 // The host's side: each of its lines becomes a message of the conversation with the server, each of its requests is answered once.
 import { asBridgeError, BridgeError } from '../errors.ts'
 import { withoutControls } from '../redaction/text.ts'
-import type { Conversation, LegacyConversation } from './conversation.ts'
-import { withoutHiddenTools } from './hiddenConversation.ts'
-import type { HiddenTools } from './hideTools.ts'
+import { type ConverseOptions, converse } from './converse.ts'
 import type { LineWriter } from './host/stdout.ts'
-import type { Deliver } from './http/body/messages.ts'
-import { createLegacyConversation, type LegacyOptions } from './legacy/legacyConversation.ts'
-import { createInFlight, type InFlight, type PendingRequest } from './message/inFlight.ts'
+import { createInFlight, type PendingRequest } from './message/inFlight.ts'
 import { guessId, guessIdAtEnd, type Message, nameOf, parseMessage, type RawId } from './message/message.ts'
 import { find, valueIn } from './message/pick.ts'
 import { LAST_WORDS_MS } from './session/end.ts'
 
-export interface RelayOptions extends Omit<LegacyOptions, 'inFlight' | 'deliver'> {
+export interface RelayOptions extends ConverseOptions {
   readonly writer: LineWriter
-  /** Omitted: answers are not recorded. */
-  readonly hiddenTools?: Promise<HiddenTools>
-  /** What the host is told while a person signs in. Left out: the host waits for a person as long as that takes. */
-  readonly signIn?: (conversation: LegacyConversation, inFlight: InFlight) => Conversation
 }
 
 export interface Relay {
@@ -115,15 +107,6 @@ export function createRelay(options: RelayOptions): Relay {
     await Promise.race([work, clock.sleep(ms, over.signal).catch(() => undefined)])
     over.abort()
   }
-}
-
-/** The conversation that this host has: with the server itself, without hidden tools, with a sign-in where one is needed. */
-function converse(options: RelayOptions, inFlight: InFlight, write: Deliver): Conversation {
-  const { hiddenTools, signIn } = options
-  const deliver: Deliver = hiddenTools ? async (message) => write((await hiddenTools).strip(message)) : write
-  const whole = createLegacyConversation({ ...options, inFlight, deliver })
-  const allowed = hiddenTools ? withoutHiddenTools(whole, hiddenTools) : whole
-  return signIn ? signIn(allowed, inFlight) : allowed
 }
 
 const notOneMessage = () =>

@@ -44,6 +44,9 @@ export function composeRelay(
   readAhead(lazy, url)
   const writer = createLineWriter(stdout, onHostGone)
   const hiddenTools = hideTools.length === 0 ? undefined : openHiddenTools(hideTools)
+  const answers = createKnownAnswers(async () => (await storage.open()).answers, keyOf(config), clock)
+  // A store that cannot be read is the error of the request that needs it.
+  const account = (): Promise<Account> => accountOf(config, storage).catch(() => ({ state: 'signedIn' }))
   const signIn = createHostSignIn({
     watch: pending,
     holdInitializeMs,
@@ -55,13 +58,18 @@ export function composeRelay(
     version,
     asks: config.loginMode !== 'never',
     loginCommand: loginCommand(server.url, profile, server.name),
-    // A store that cannot be read is the error of the request that needs it.
-    account: () => accountOf(config, storage).catch(() => ({ state: 'signedIn' })),
+    account,
     hiddenTools,
-    known: createKnownAnswers(async () => (await storage.open()).answers, keyOf(config), clock),
+    known: answers,
   })
   const relay = createRelay({
-    signIn,
+    signIn: {
+      isSignedOut: async () => (await account()).state === 'signedOut',
+      legacy: signIn,
+      modern: async (conversation) => conversation,
+    },
+    known: answers,
+    protocol: 'auto',
     writer,
     url,
     send,

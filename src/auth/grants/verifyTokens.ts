@@ -1,7 +1,7 @@
 // Asks the MCP server with new tokens: a sign-in succeeds only if that accepts them.
 
 import { asBridgeError, BridgeError } from '../../errors.ts'
-import { isSessionId, mcpEndSession, mcpInitialize, mcpPing } from '../../mcpPing.ts'
+import { isSessionId, mcpEndSession, mcpInitialize, mcpPing } from '../../mcp/requests.ts'
 import type { Authorizer, Clock, HttpClient, Logger } from '../../ports.ts'
 import type { TokenSet } from '../../records.ts'
 import { registerRotatingSecret } from '../../redaction/register.ts'

@@ -1,7 +1,7 @@
 // The Streamable HTTP session: its id, its protocol version, and its restoration after the server has forgotten it.
 
 import { BridgeError } from '../../errors.ts'
-import { isSessionId } from '../../mcpPing.ts'
+import { isSessionId } from '../../mcp/requests.ts'
 import type { HttpResponse } from '../../ports.ts'
 import { registerRotatingSecret } from '../../redaction/register.ts'
 import type { Message } from '../message/message.ts'

@@ -1,7 +1,7 @@
 // Checks the MCP endpoint without a token: whether it answers, and whether it requires a sign-in as MCP specifies.
 import { parseChallenge } from '../../auth/challenge.ts'
 import { BridgeError } from '../../errors.ts'
-import { isSessionId, mcpEndSession, mcpInitialize, mcpPing } from '../../mcpPing.ts'
+import { isSessionId, mcpEndSession, mcpInitialize, mcpPing } from '../../mcp/requests.ts'
 import type { HttpRequest, HttpResponse } from '../../ports.ts'
 import { quote } from '../../redaction/text.ts'
 import type { Check, CheckContext, Findings } from '../report/context.ts'

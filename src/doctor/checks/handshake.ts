@@ -68,6 +68,7 @@ async function initialize(
     answerLimit: 1024 * 1024,
     timeoutMs: idleMs,
     transport,
+    protocol: '2025',
   })
   signal.addEventListener('abort', () => void relay.close(0), { once: true })
   const clientInfo = { name: 'mcp-oauth-bridge doctor', version }

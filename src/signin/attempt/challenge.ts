@@ -2,7 +2,7 @@
 import { parseChallenge } from '../../auth/challenge.ts'
 import { headOf } from '../../auth/discovery/deadline.ts'
 import { BridgeError } from '../../errors.ts'
-import { mcpPing } from '../../mcpPing.ts'
+import { mcpPing } from '../../mcp/requests.ts'
 import type { Challenge } from '../../records.ts'
 import type { SignInDeps } from '../deps.ts'
 

@@ -1,6 +1,6 @@
 // The health endpoints of the callback port: report whether this process, its database and the MCP server work, without secrets.
 import { BridgeError } from '../../errors.ts'
-import { mcpPing } from '../../mcpPing.ts'
+import { mcpPing } from '../../mcp/requests.ts'
 import type { Health, HttpClient } from '../../ports.ts'
 
 export interface HealthAnswer {

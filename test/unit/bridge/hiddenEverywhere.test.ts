@@ -86,7 +86,7 @@ describe('hide_tools applies to every list that reaches the host', () => {
     const writer = createFakeLineWriter()
     const relay = createRelay({
       ...{ send, writer, clock: createFakeClock(), log: createFakeLogger(), answerLimit: 10_000, timeoutMs: 60_000 },
-      ...{ url: new URL('https://mcp.example.com/mcp'), transport: 'http' },
+      ...{ url: new URL('https://mcp.example.com/mcp'), transport: 'http', protocol: '2025' },
       hiddenTools: Promise.resolve(createHiddenTools(['admin'])),
     })
     const say = (value: object) => relay.line(Buffer.from(JSON.stringify({ jsonrpc: '2.0', ...value })))

@@ -66,7 +66,7 @@ function setUp({ memory, answer }: World) {
   const [writer, clock, log] = [createFakeLineWriter(), createFakeClock(), createFakeLogger()]
   const watch = createPendingSignIn(clock)
   const hiddenTools = Promise.resolve(createHiddenTools(['hidden', 'h_*']))
-  const signIn = createHostSignIn({
+  const legacy = createHostSignIn({
     ...{ watch, clock, log, hiddenTools, server: 'https://mcp.example.com/mcp', version: () => '1', asks: true },
     ...{ loginCommand: 'login', holdInitializeMs: 100, holdCallMs: 1000, write: writer.write },
     account: async () => ({ state: 'unknown' }),
@@ -79,7 +79,9 @@ function setUp({ memory, answer }: World) {
     },
   })
   const relay = createRelay({
-    ...{ send, writer, clock, log, signIn, hiddenTools, answerLimit: 100_000, timeoutMs: 60_000, transport: 'http' },
+    ...{ send, writer, clock, log, hiddenTools, answerLimit: 100_000, timeoutMs: 60_000, transport: 'http' },
+    protocol: '2025',
+    signIn: { legacy, isSignedOut: async () => false, modern: async (conversation) => conversation },
     url: new URL('https://mcp.example.com/mcp'),
   })
   const say = (value: object) => relay.line(Buffer.from(JSON.stringify({ jsonrpc: '2.0', ...value })))

@@ -28,6 +28,7 @@ function setUp(answer: (sent: Sent) => HttpResponse | Promise<HttpResponse>) {
     url: new URL('https://mcp.example.com/mcp'),
     timeoutMs: 60_000,
     transport: 'auto',
+    protocol: '2025',
   })
   const say = (value: unknown) => relay.line(Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)))
   const request = (id: number, method = 'tools/call') => say({ jsonrpc: '2.0', id, method })

@@ -1,6 +1,6 @@
 // The ping that asks an MCP server who it is without a session.
 import { expect, test } from 'vitest'
-import { mcpPing } from '../../src/mcpPing.ts'
+import { mcpPing } from '../../../src/mcp/requests.ts'
 
 test('is a JSON-RPC request that accepts both kinds of answer, whatever a person configured', () => {
   const { method, url, headers, body } = mcpPing(

@@ -1,0 +1,142 @@
+// One server/discover (MCP 2026-07-28, "Discovery"), and what its answer says of the revisions that the server speaks.
+import type { Era } from '../../eraMemory.ts'
+import { judge } from '../../eraVerdict.ts'
+import { asBridgeError, BridgeError, type ErrorCode } from '../../errors.ts'
+import type { Cause, HttpResponse } from '../../ports.ts'
+import { quote } from '../../redaction/text.ts'
+import { isCut, readMessages, readStart } from '../http/response.ts'
+import { type Message, parseMessage } from '../message/message.ts'
+import { type Bytes, find, stringIn } from '../message/pick.ts'
+import { META, MODERN, revisionOf } from './revisions.ts'
+import type { HostInfo, Question, ServerEraOptions } from './serverEra.ts'
+
+export interface Asked {
+  /** undefined: the answer says nothing. */
+  readonly era: Era | undefined
+  /** The `result` of a DiscoverResult. */
+  readonly discover?: Bytes | undefined
+  /** The whole answer. */
+  readonly answer?: Message | undefined
+}
+
+/** A server that does not answer for this long, in ms, is spoken to as before 2026. */
+const SILENCE_MS = 5_000
+
+/** Nothing can be said to the server without a person, or nothing at all: whatever comes next fails for the same reason. */
+const SAME_FOR_ALL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'server_error',
+  'invalid_protocol',
+  'message_too_large',
+])
+
+/** @throws BridgeError where the sign-in failed, the server was not reached, or it speaks nothing that this program does */
+export async function askEra(
+  { send, clock, answerLimit }: ServerEraOptions,
+  question: Question,
+  cause: Cause,
+): Promise<Asked> {
+  const message = 'bytes' in question ? question : questionOf(question)
+  for (let tries = 1; ; tries++) {
+    const transmission = { sent: false, abort: undefined }
+    let heard: Heard
+    try {
+      const request = { method: 'POST', headers: headersOf(message), body: message.bytes, transmission } as const
+      const response = await send({ ...request, idleMs: SILENCE_MS }, cause)
+      heard = await hear(response, message, { limit: answerLimit, clock })
+    } catch (thrown) {
+      if (saysNothing(thrown, transmission.sent)) return { era: undefined }
+      throw thrown
+    }
+    const verdict = judge(heard)
+    if (verdict === 'askAgain' && tries === 1) continue
+    if (verdict === 'askAgain' || verdict === 'newer' || verdict === 'stripped') throw refused(verdict, heard.answer)
+    return { era: verdict, discover: verdict === '2026' ? resultOf(heard.answer) : undefined, answer: heard.answer }
+  }
+}
+
+interface Heard {
+  readonly status: number
+  /** Its answer to the question, however it was sent, else the start of what came instead. */
+  readonly body: Uint8Array
+  readonly answer?: Message | undefined
+}
+
+async function hear(
+  response: HttpResponse,
+  { asks }: Message,
+  options: { readonly limit: number; readonly clock: ServerEraOptions['clock'] },
+): Promise<Heard> {
+  const { status } = response
+  if (status < 200 || status > 299) {
+    const body = await readStart(response)
+    const answer = parseMessage(body)
+    return { status, body, answer: answer && isFor(answer, asks) ? answer : undefined }
+  }
+  let answer: Message | undefined
+  let odd: Uint8Array = Buffer.alloc(0)
+  try {
+    const take = async (one: Message) => {
+      if (isFor(one, asks)) answer ??= one
+    }
+    await readMessages(
+      response,
+      { ...options, position: {}, awaits: (ids) => ids.every((id) => asks.includes(id)) },
+      {
+        take,
+        odd(bytes) {
+          odd = bytes
+        },
+      },
+    )
+  } catch (thrown) {
+    if (!answer) throw thrown
+  }
+  return { status, body: answer?.bytes ?? odd, answer }
+}
+
+/** Some servers answer a question that they do not understand without its id. */
+const isFor = ({ answers }: Message, asks: Message['asks']) =>
+  answers.length === 1 && (answers[0] === asks[0] || answers[0] === 'null')
+
+/** The server was spoken to, and nothing in its answer or its silence is about the era. */
+function saysNothing(thrown: unknown, wasSent: boolean): boolean {
+  const { code } = asBridgeError(thrown)
+  if (isCut(thrown) || code === 'server_timeout') return wasSent
+  return SAME_FOR_ALL.has(code)
+}
+
+const headersOf = ({ bytes }: Message) => ({
+  accept: 'application/json, text/event-stream',
+  'content-type': 'application/json',
+  'mcp-protocol-version': revisionOf(bytes) ?? MODERN,
+  'mcp-method': 'server/discover',
+})
+
+let asked = 0
+
+/** The question in the name of the host. */
+export function questionOf({ clientInfo, capabilities }: HostInfo): Message {
+  const meta = `${JSON.stringify(META.version)}:${JSON.stringify(MODERN)},${JSON.stringify(META.client)}:${clientInfo},${JSON.stringify(META.capabilities)}:${capabilities}`
+  const id = JSON.stringify(`mcp-oauth-bridge-discover-${++asked}`)
+  const text = `{"jsonrpc":"2.0","id":${id},"method":"server/discover","params":{"_meta":{${meta}}}}`
+  return parseMessage(Buffer.from(text)) as Message
+}
+
+function resultOf(answer: Message | undefined): Bytes | undefined {
+  const span = answer && find(answer.bytes, ['result'])
+  return span && answer.bytes.subarray(span.start, span.end)
+}
+
+function refused(verdict: 'askAgain' | 'newer' | 'stripped', answer: Message | undefined): BridgeError {
+  const said = answer && stringIn(answer.bytes, find(answer.bytes, ['error', 'message']))
+  const words = said === undefined ? '' : ` It says ${quote(said, 160)}.`
+  if (verdict === 'stripped')
+    return new BridgeError('server_error', {
+      message: `The server does not get the headers of MCP ${MODERN} as they were sent.${words}`,
+      hint: 'A proxy or firewall in front of the server may remove the headers that begin with Mcp-. Let it pass them, or set protocol: 2025 for this server.',
+    })
+  return new BridgeError('invalid_protocol', {
+    message: `The server speaks none of the revisions of MCP that this program does, up to ${MODERN}.${words}`,
+    hint: 'Update mcp-oauth-bridge.',
+  })
+}

@@ -1,0 +1,36 @@
+// What makes it doubtful that the server is of the era that it is taken for: an answer that no server of that era gives.
+import { BridgeError } from '../../errors.ts'
+import type { Message } from '../message/message.ts'
+import { find, stringIn, valueIn } from '../message/pick.ts'
+import { HEADER_MISMATCH, MISSING_CAPABILITY, MODERN, UNSUPPORTED_VERSION } from './revisions.ts'
+
+/** Errors by which a server of 2026 is known (MCP 2026-07-28, "Versioning"). */
+const MODERN_ERRORS: readonly unknown[] = [HEADER_MISMATCH, MISSING_CAPABILITY, UNSUPPORTED_VERSION]
+/** Errors of JSON-RPC itself, which servers of both eras give. */
+const COMMON_ERRORS: readonly unknown[] = [-32700, -32601, -32602, -32603]
+
+/** Whether an answer to a request of 2026 looks as if the server did not know that revision. `isProven`: it has shown in this run that it does. */
+export function doubtsModern(answer: Message, isProven: boolean): boolean {
+  if (!answer.failed) return false
+  const code = valueIn(answer.bytes, find(answer.bytes, ['error', 'code']))
+  if (MODERN_ERRORS.includes(code)) return false
+  return !isProven || !COMMON_ERRORS.includes(code)
+}
+
+/** The same of what was thrown instead of an answer: a 4xx whose body is no JSON-RPC, and that is not about the sign-in or the load. */
+export function doubtsModernThrown(thrown: unknown): boolean {
+  if (!(thrown instanceof BridgeError)) return false
+  const status = Number(thrown.details.status)
+  return thrown.code === 'server_error' && status >= 400 && status < 500 && ![401, 403, 408, 425, 429].includes(status)
+}
+
+/** Whether an answer to initialize looks as if the server spoke 2026 only. */
+export function doubtsHandshake(answer: Message): boolean {
+  if (answer.failed) return true
+  const version = stringIn(answer.bytes, find(answer.bytes, ['result', 'protocolVersion']))
+  return version !== undefined && version >= MODERN
+}
+
+/** The same of what was thrown: a refusal, or a session that is gone and cannot be begun again. */
+export const doubtsHandshakeThrown = (thrown: unknown): boolean =>
+  doubtsModernThrown(thrown) || (thrown instanceof BridgeError && thrown.code === 'session_lost')

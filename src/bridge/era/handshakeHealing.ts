@@ -1,0 +1,168 @@
+// What is known of the server has proved wrong, or may have, for a host that begins with initialize: it is asked what it speaks, and
+// the message that showed it goes to the other conversation, which is introduced to the server first. Loaded only then.
+import { BridgeError } from '../../errors.ts'
+import type { Cause } from '../../ports.ts'
+import type { LegacyConversation } from '../conversation.ts'
+import type { Deliver } from '../http/body/messages.ts'
+import type { PendingRequest } from '../message/inFlight.ts'
+import { type Message, parseMessage } from '../message/message.ts'
+import { behindTheHost } from './behind.ts'
+import { doubtsHandshake, doubtsHandshakeThrown, doubtsModern, doubtsModernThrown } from './doubt.ts'
+import type { Chosen, HandshakeSideOptions } from './handshakeSide.ts'
+import { hostInfoIn } from './hostInfo.ts'
+import { hasHandshake, isWithoutType } from './supported.ts'
+
+export interface HandshakeHealingOptions extends HandshakeSideOptions {
+  /** From now on, the host talks to this one. */
+  readonly use: (next: Chosen) => void
+}
+
+interface Held {
+  readonly answer?: Message | undefined
+  readonly thrown?: unknown
+}
+
+export interface HandshakeHealing {
+  /** The server's own initialize behind the host's back, and initialized; resolves to its answer. */
+  introduce(chosen: Chosen, cause: Cause): Promise<Message | undefined>
+  /** The host's initialize was doubtful: it goes to the server as it is, or its answer to the host. */
+  beginAgain(chosen: Chosen, held: Held, pending: PendingRequest, deliver: Deliver): Promise<void>
+  /** A message failed in a session: it goes on in another way, or throws `thrown`. */
+  afterLegacy(chosen: Chosen, thrown: unknown, pending: PendingRequest, deliver: Deliver): Promise<void>
+  /** A message to a server of 2026, which may not be one any more. */
+  carryModern(chosen: Chosen, pending: PendingRequest, deliver: Deliver): Promise<void>
+}
+
+const INITIALIZED = '{"jsonrpc":"2.0","method":"notifications/initialized"}'
+const LISTS = ['tools', 'prompts', 'resources']
+const NOTHING = Promise.resolve()
+
+export function createHandshakeHealing(options: HandshakeHealingOptions): HandshakeHealing {
+  const { era, inFlight, legacy, toModern, use, log } = options
+  /** What a message that failed found out, for all that failed beside it. */
+  const changes = new WeakMap<Chosen, Promise<Chosen | undefined>>()
+
+  const introduceTo = async (conversation: LegacyConversation, initialize: Message, cause: Cause) => {
+    const answer = await behindTheHost(conversation, inFlight, initialize, cause)
+    if (answer && !answer.failed)
+      await behindTheHost(conversation, inFlight, parseMessage(Buffer.from(INITIALIZED)) as Message, cause)
+    return answer
+  }
+
+  /** Whom the server is spoken to by what it says of itself now; undefined: as before. */
+  const other = async ({ conversation, initialize }: Chosen, cause: Cause): Promise<LegacyConversation | undefined> => {
+    const asked = await era.ask(hostInfoIn(initialize), cause).catch(() => undefined)
+    if (asked?.era === undefined) return undefined
+    const next = asked.era === '2026' && !hasHandshake(asked.discover) ? await toModern() : legacy
+    return next === conversation ? undefined : next
+  }
+
+  const change = async (chosen: Chosen): Promise<Chosen | undefined> => {
+    const conversation = await other(chosen, 'background')
+    if (!conversation) return undefined
+    const { initialize } = chosen
+    const answer = await introduceTo(conversation, initialize, 'background')
+    if (!answer || answer.failed) return undefined
+    const next: Chosen = { conversation, initialize, isProven: true }
+    log.info('proxy:era', { reason: 'the server has changed' })
+    void chosen.conversation.end(CHANGED)
+    use(next)
+    for (const name of LISTS)
+      await options.deliver(
+        parseMessage(Buffer.from(`{"jsonrpc":"2.0","method":"notifications/${name}/list_changed"}`)) as Message,
+      )
+    return next
+  }
+  const changeOnce = (chosen: Chosen) => {
+    const known = changes.get(chosen) ?? change(chosen)
+    changes.set(chosen, known)
+    return known
+  }
+
+  /** A message of the host that the server did not look at, once more. */
+  const again = async ({ message, cause, signal }: PendingRequest, { conversation }: Chosen, deliver: Deliver) => {
+    signal.throwIfAborted()
+    const pending = inFlight.begin(message, cause)
+    const stop = () => pending.abort(signal.reason)
+    signal.addEventListener('abort', stop, { once: true })
+    try {
+      await conversation.exchange(pending, NOTHING, deliver)
+    } finally {
+      signal.removeEventListener('abort', stop)
+      inFlight.end(pending)
+    }
+  }
+
+  const finish = async ({ answer, thrown }: Held, deliver: Deliver) => {
+    if (!answer) throw thrown
+    await deliver(answer)
+  }
+
+  return {
+    async introduce(chosen, cause) {
+      const held = await introduceTo(chosen.conversation, chosen.initialize, cause).then(
+        (answer): Held => ({ answer }),
+        (thrown: unknown): Held => ({ thrown }),
+      )
+      const { answer, thrown } = held
+      const isDoubtful = answer ? doubtsHandshake(answer) : thrown !== undefined && doubtsHandshakeThrown(thrown)
+      if (chosen.conversation === legacy && !chosen.isProven && isDoubtful) {
+        const conversation = await other(chosen, cause)
+        if (conversation) {
+          use({ ...chosen, conversation, isProven: true })
+          return introduceTo(conversation, chosen.initialize, cause)
+        }
+      }
+      if (thrown !== undefined) throw thrown
+      return answer
+    },
+    async beginAgain(chosen, held, pending, deliver) {
+      const conversation = await other(chosen, pending.cause)
+      if (!conversation) return finish(held, deliver)
+      const next: Chosen = { ...chosen, conversation, isProven: true }
+      use(next)
+      await again(pending, next, deliver)
+    },
+    async afterLegacy(chosen, thrown, pending, deliver) {
+      const { open, message, signal } = pending
+      const isDoubtful = doubtsHandshakeThrown(thrown) && !(chosen.isProven && doubtsModernThrown(thrown))
+      if (!isDoubtful || signal.aborted || open.size !== message.asks.length) throw thrown
+      const next = await changeOnce(chosen)
+      if (!next) {
+        changes.delete(chosen)
+        chosen.isProven = true
+        throw thrown
+      }
+      if (message.kind === 'response') return
+      await again(pending, next, deliver)
+    },
+    async carryModern(chosen, pending, deliver) {
+      let held: Held | undefined
+      const take: Deliver = async (answer) => {
+        if (answer.answers.length > 0) {
+          if (doubtsModern(answer, chosen.isProven)) {
+            held = { answer }
+            return
+          }
+          if (!chosen.isProven && !answer.failed && isWithoutType(answer))
+            void era.ask(hostInfoIn(chosen.initialize), 'background').catch(() => undefined)
+          if (!answer.failed) chosen.isProven = true
+        }
+        await deliver(answer)
+      }
+      try {
+        await chosen.conversation.exchange(pending, NOTHING, take)
+      } catch (thrown) {
+        if (pending.signal.aborted || !doubtsModernThrown(thrown)) throw thrown
+        held = { thrown }
+      }
+      if (!held) return
+      const next = await changeOnce(chosen)
+      if (next) return again(pending, next, deliver)
+      changes.delete(chosen)
+      await finish(held, deliver)
+    },
+  }
+}
+
+const CHANGED = new BridgeError('session_lost')

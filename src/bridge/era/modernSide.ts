@@ -1,0 +1,151 @@
+// The server as a host that speaks 2026 has it: message for message where the server does too, else a translation into sessions;
+// corrected where what is known of the server proves wrong.
+import { BridgeError } from '../../errors.ts'
+import { memoizeAsync } from '../../memoizeAsync.ts'
+import type { Logger } from '../../ports.ts'
+import { quote } from '../../redaction/text.ts'
+import type { ModernConversation } from '../conversation.ts'
+import type { Deliver } from '../http/body/messages.ts'
+import type { InFlight, PendingRequest } from '../message/inFlight.ts'
+import { type Message, parseMessage } from '../message/message.ts'
+import { rpcError } from '../message/rpcError.ts'
+import { doubtsHandshakeThrown, doubtsModern, doubtsModernThrown } from './doubt.ts'
+import { hostInfoIn } from './hostInfo.ts'
+import { MODERN, revisionOf, UNSUPPORTED_VERSION } from './revisions.ts'
+import type { ServerEra } from './serverEra.ts'
+import { isWithoutType } from './supported.ts'
+
+export interface ModernSideOptions {
+  readonly era: ServerEra
+  readonly inFlight: InFlight
+  readonly log: Logger
+  /** Made when they are needed. */
+  readonly modern: () => Promise<ModernConversation>
+  readonly toLegacy: () => Promise<ModernConversation>
+}
+
+interface Held {
+  readonly answer?: Message | undefined
+  readonly thrown?: unknown
+}
+
+const NOTHING = Promise.resolve()
+
+export function createModernSide(options: ModernSideOptions): ModernConversation {
+  const { era, inFlight, log } = options
+  const made = new Set<ModernConversation>()
+  const make = (create: () => Promise<ModernConversation>) =>
+    memoizeAsync(async () => {
+      const conversation = await create()
+      made.add(conversation)
+      return conversation
+    })
+  const modern = make(options.modern)
+  const toLegacy = make(() => {
+    log.info('proxy:translated', { host: '2026', server: '2025' })
+    return options.toLegacy()
+  })
+  /** An answer of this run has shown that the server is of the era that it is taken for. */
+  let isProven = false
+  /** What the messages that failed together have found out. */
+  let asking: Promise<boolean> | undefined
+
+  const isModern = async ({ message, cause }: PendingRequest) =>
+    (era.now ?? (await era.find(hostInfoIn(message), cause))) === '2026'
+
+  /** Whether the server is not what it was taken for. */
+  const hasChanged = (message: Message, wasModern: boolean): Promise<boolean> => {
+    asking ??= era
+      .ask(hostInfoIn(message), 'background')
+      .then(
+        (asked) => asked.era !== undefined && (asked.era === '2026') !== wasModern,
+        () => false,
+      )
+      .finally(() => {
+        asking = undefined
+      })
+    return asking
+  }
+
+  /** A message that the server did not look at goes to the other conversation. */
+  const again = async ({ message, cause, signal }: PendingRequest, to: ModernConversation, deliver: Deliver) => {
+    signal.throwIfAborted()
+    const pending = inFlight.begin(message, cause)
+    const stop = () => pending.abort(signal.reason)
+    signal.addEventListener('abort', stop, { once: true })
+    try {
+      await to.exchange(pending, NOTHING, deliver)
+    } finally {
+      signal.removeEventListener('abort', stop)
+      inFlight.end(pending)
+    }
+  }
+
+  const carryModern = async (pending: PendingRequest, deliver: Deliver) => {
+    const { message, signal } = pending
+    let held: Held | undefined
+    const take: Deliver = async (answer) => {
+      if (answer.answers.length > 0) {
+        if (doubtsModern(answer, isProven)) {
+          held = { answer }
+          return
+        }
+        if (!isProven && !answer.failed && isWithoutType(answer)) void hasChanged(message, true)
+        if (!answer.failed) isProven = true
+      }
+      await deliver(answer)
+    }
+    try {
+      await (await modern()).exchange(pending, NOTHING, take)
+    } catch (thrown) {
+      if (signal.aborted || !doubtsModernThrown(thrown)) throw thrown
+      held = { thrown }
+    }
+    if (!held) return
+    if (await hasChanged(message, true)) return again(pending, await toLegacy(), deliver)
+    if (!held.answer) throw held.thrown
+    await deliver(held.answer)
+  }
+
+  const carryLegacy = async (pending: PendingRequest, deliver: Deliver) => {
+    const { message, signal, open } = pending
+    const revision = revisionOf(message.bytes)
+    if (revision !== undefined && revision !== MODERN && message.kind === 'request')
+      return deliver(unsupported(message, revision))
+    try {
+      await (await toLegacy()).exchange(pending, NOTHING, deliver)
+    } catch (thrown) {
+      if (signal.aborted || open.size !== message.asks.length || !doubtsHandshakeThrown(thrown)) throw thrown
+      if (!(await hasChanged(message, false))) throw thrown
+      await again(pending, await modern(), deliver)
+    }
+  }
+
+  return {
+    async exchange(pending, before, deliver) {
+      await before
+      pending.signal.throwIfAborted()
+      await ((await isModern(pending)) ? carryModern(pending, deliver) : carryLegacy(pending, deliver))
+    },
+    async ask(request, cause) {
+      const found = era.now ?? (await era.find(hostInfoIn(request), cause))
+      return (await (found === '2026' ? modern() : toLegacy())).ask(request, cause)
+    },
+    refusal: rpcError,
+    async end(reason) {
+      await Promise.all([...made].map((one) => one.end(reason)))
+    },
+  }
+}
+
+/** MCP 2026-07-28, "Versioning": the host goes on with a revision of the list. */
+function unsupported({ asks: [id] }: Message, requested: string): Message {
+  const error = {
+    code: UNSUPPORTED_VERSION,
+    message: `Revision ${quote(requested, 40)} of MCP is not supported.`,
+    data: { supported: [MODERN], requested },
+  }
+  const answer = parseMessage(Buffer.from(`{"jsonrpc":"2.0","id":${id},"error":${JSON.stringify(error)}}`))
+  if (!answer) throw new BridgeError('invalid_protocol')
+  return answer
+}
