@@ -14,8 +14,8 @@ export interface OtherEraOptions extends ConverseOptions {
 export async function openToModern(_: OtherEraOptions, __: ServerEra): Promise<LegacyConversation> {
   throw new BridgeError('internal')
 }
-export async function openModern(_: OtherEraOptions): Promise<ModernConversation> {
-  throw new BridgeError('internal')
+export async function openModern(options: OtherEraOptions): Promise<ModernConversation> {
+  return (await import('./modern/modernConversation.ts')).createModernConversation(options)
 }
 export async function openToLegacy(_: OtherEraOptions): Promise<ModernConversation> {
   throw new BridgeError('internal')

@@ -89,7 +89,12 @@ export async function startMcpServer(scripts: Script = {}, port = 0) {
     return answererOf(exchange)?.(exchange)
   }, port)
 
-  const methods = () => seen.map(({ message, method }) => message?.method ?? (message ? 'answer' : method))
+  // The first start with a server asks it which revisions it speaks; tests of that look at `seen`.
+  const isQuestion = ({ message }: Exchange) => message?.method === 'server/discover'
+  const methods = () =>
+    seen
+      .filter((one) => !isQuestion(one))
+      .map(({ message, method }) => message?.method ?? (message ? 'answer' : method))
   return {
     ...server,
     url: `${server.origin}/mcp`,
@@ -98,7 +103,7 @@ export async function startMcpServer(scripts: Script = {}, port = 0) {
     /** Changes what answers. */
     script,
     plain,
-    /** JSON-RPC methods, or HTTP methods where there is none, in order. */
+    /** JSON-RPC methods, or HTTP methods where there is none, in order, without server/discover. */
     methods,
     count: (name: string) => seen.filter(({ message, method }) => (message?.method ?? method) === name).length,
     /** The first request that passes, also one that came before. */

@@ -64,10 +64,12 @@ export async function startSdkServer(generation: 'v1' | 'v2') {
   }
 
   const open = async () => {
-    state.initialized++
     const transport = new (generation === 'v1' ? TransportV1 : TransportV2)({
       sessionIdGenerator: () => randomUUID(),
-      onsessioninitialized: (id) => void transports.set(id, transport),
+      onsessioninitialized(id) {
+        state.initialized++
+        transports.set(id, transport)
+      },
       onsessionclosed: (id) => void transports.delete(id),
       eventStore: createEventStore(),
       retryInterval: 20,

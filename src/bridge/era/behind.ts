@@ -1,7 +1,8 @@
-// A message of the host that goes to another conversation behind its back: a handshake that the server has not heard, for instance.
+// A message of the host that goes to another conversation than the one it was for: behind its back, or because the server did not look at it.
 import type { Cause } from '../../ports.ts'
 import type { Conversation } from '../conversation.ts'
-import type { InFlight } from '../message/inFlight.ts'
+import type { Deliver } from '../http/body/messages.ts'
+import type { InFlight, PendingRequest } from '../message/inFlight.ts'
 import type { Message } from '../message/message.ts'
 
 /** Resolves to its answer, which the host does not see; undefined for a notification. @throws BridgeError why there is none */
@@ -21,4 +22,23 @@ export async function behindTheHost(
     inFlight.end(pending)
   }
   return answer
+}
+
+/** A message that the server did not look at, once more. @throws BridgeError why there is no answer; the reason of its signal */
+export async function sendAgain(
+  conversation: Pick<Conversation, 'exchange'>,
+  inFlight: InFlight,
+  { message, cause, signal }: PendingRequest,
+  deliver: Deliver,
+): Promise<void> {
+  signal.throwIfAborted()
+  const pending = inFlight.begin(message, cause)
+  const stop = () => pending.abort(signal.reason)
+  signal.addEventListener('abort', stop, { once: true })
+  try {
+    await conversation.exchange(pending, Promise.resolve(), deliver)
+  } finally {
+    signal.removeEventListener('abort', stop)
+    inFlight.end(pending)
+  }
 }

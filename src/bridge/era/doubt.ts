@@ -2,7 +2,7 @@
 import { BridgeError } from '../../errors.ts'
 import type { Message } from '../message/message.ts'
 import { find, stringIn, valueIn } from '../message/pick.ts'
-import { HEADER_MISMATCH, MISSING_CAPABILITY, MODERN, UNSUPPORTED_VERSION } from './revisions.ts'
+import { eraOf, HEADER_MISMATCH, MISSING_CAPABILITY, UNSUPPORTED_VERSION } from './revisions.ts'
 
 /** Errors by which a server of 2026 is known (MCP 2026-07-28, "Versioning"). */
 const MODERN_ERRORS: readonly unknown[] = [HEADER_MISMATCH, MISSING_CAPABILITY, UNSUPPORTED_VERSION]
@@ -28,7 +28,7 @@ export function doubtsModernThrown(thrown: unknown): boolean {
 export function doubtsHandshake(answer: Message): boolean {
   if (answer.failed) return true
   const version = stringIn(answer.bytes, find(answer.bytes, ['result', 'protocolVersion']))
-  return version !== undefined && version >= MODERN
+  return version !== undefined && /^\d{4}-\d{2}-\d{2}$/.test(version) && eraOf(version) === '2026'
 }
 
 /** The same of what was thrown: a refusal, or a session that is gone and cannot be begun again. */

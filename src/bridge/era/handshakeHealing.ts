@@ -6,20 +6,16 @@ import type { LegacyConversation } from '../conversation.ts'
 import type { Deliver } from '../http/body/messages.ts'
 import type { PendingRequest } from '../message/inFlight.ts'
 import { type Message, parseMessage } from '../message/message.ts'
-import { behindTheHost } from './behind.ts'
-import { doubtsHandshake, doubtsHandshakeThrown, doubtsModern, doubtsModernThrown } from './doubt.ts'
+import { behindTheHost, sendAgain } from './behind.ts'
+import { doubtsHandshake, doubtsHandshakeThrown, doubtsModernThrown } from './doubt.ts'
 import type { Chosen, HandshakeSideOptions } from './handshakeSide.ts'
+import { type Held, holdDoubtfulModern, type Proof, release } from './holding.ts'
 import { hostInfoIn } from './hostInfo.ts'
-import { hasHandshake, isWithoutType } from './supported.ts'
+import { hasHandshake } from './supported.ts'
 
 export interface HandshakeHealingOptions extends HandshakeSideOptions {
   /** From now on, the host talks to this one. */
   readonly use: (next: Chosen) => void
-}
-
-interface Held {
-  readonly answer?: Message | undefined
-  readonly thrown?: unknown
 }
 
 export interface HandshakeHealing {
@@ -35,7 +31,6 @@ export interface HandshakeHealing {
 
 const INITIALIZED = '{"jsonrpc":"2.0","method":"notifications/initialized"}'
 const LISTS = ['tools', 'prompts', 'resources']
-const NOTHING = Promise.resolve()
 
 export function createHandshakeHealing(options: HandshakeHealingOptions): HandshakeHealing {
   const { era, inFlight, legacy, toModern, use, log } = options
@@ -79,25 +74,6 @@ export function createHandshakeHealing(options: HandshakeHealingOptions): Handsh
     return known
   }
 
-  /** A message of the host that the server did not look at, once more. */
-  const again = async ({ message, cause, signal }: PendingRequest, { conversation }: Chosen, deliver: Deliver) => {
-    signal.throwIfAborted()
-    const pending = inFlight.begin(message, cause)
-    const stop = () => pending.abort(signal.reason)
-    signal.addEventListener('abort', stop, { once: true })
-    try {
-      await conversation.exchange(pending, NOTHING, deliver)
-    } finally {
-      signal.removeEventListener('abort', stop)
-      inFlight.end(pending)
-    }
-  }
-
-  const finish = async ({ answer, thrown }: Held, deliver: Deliver) => {
-    if (!answer) throw thrown
-    await deliver(answer)
-  }
-
   return {
     async introduce(chosen, cause) {
       const held = await introduceTo(chosen.conversation, chosen.initialize, cause).then(
@@ -118,10 +94,10 @@ export function createHandshakeHealing(options: HandshakeHealingOptions): Handsh
     },
     async beginAgain(chosen, held, pending, deliver) {
       const conversation = await other(chosen, pending.cause)
-      if (!conversation) return finish(held, deliver)
+      if (!conversation) return release(held, deliver)
       const next: Chosen = { ...chosen, conversation, isProven: true }
       use(next)
-      await again(pending, next, deliver)
+      await sendAgain(next.conversation, inFlight, pending, deliver)
     },
     async afterLegacy(chosen, thrown, pending, deliver) {
       const { open, message, signal } = pending
@@ -134,33 +110,24 @@ export function createHandshakeHealing(options: HandshakeHealingOptions): Handsh
         throw thrown
       }
       if (message.kind === 'response') return
-      await again(pending, next, deliver)
+      await sendAgain(next.conversation, inFlight, pending, deliver)
     },
     async carryModern(chosen, pending, deliver) {
-      let held: Held | undefined
-      const take: Deliver = async (answer) => {
-        if (answer.answers.length > 0) {
-          if (doubtsModern(answer, chosen.isProven)) {
-            held = { answer }
-            return
-          }
-          if (!chosen.isProven && !answer.failed && isWithoutType(answer))
-            void era.ask(hostInfoIn(chosen.initialize), 'background').catch(() => undefined)
-          if (!answer.failed) chosen.isProven = true
-        }
-        await deliver(answer)
+      const proof: Proof = {
+        get isProven() {
+          return chosen.isProven
+        },
+        set isProven(value) {
+          chosen.isProven = value
+        },
+        onWithoutType: () => void era.ask(hostInfoIn(chosen.initialize), 'background').catch(() => undefined),
       }
-      try {
-        await chosen.conversation.exchange(pending, NOTHING, take)
-      } catch (thrown) {
-        if (pending.signal.aborted || !doubtsModernThrown(thrown)) throw thrown
-        held = { thrown }
-      }
+      const held = await holdDoubtfulModern(chosen.conversation, pending, proof, deliver)
       if (!held) return
       const next = await changeOnce(chosen)
-      if (next) return again(pending, next, deliver)
+      if (next) return sendAgain(next.conversation, inFlight, pending, deliver)
       changes.delete(chosen)
-      await finish(held, deliver)
+      await release(held, deliver)
     },
   }
 }

@@ -67,29 +67,9 @@ export function createHandshakeSide(options: HandshakeSideOptions): LegacyConver
     signal.throwIfAborted()
     chosen = next
     if (next.conversation !== legacy || next.isProven) return next.conversation.exchange(pending, before, deliver)
-    const held = await holdDoubtful(pending, before, deliver)
+    const held = await holdDoubtful(legacy, pending, before, deliver)
     if (held) await (await healing()).beginAgain(next, held, pending, deliver)
     else setImmediate(() => void era.askIfOld(hostInfoIn(message)))
-  }
-
-  /** What the server said to initialize, or why it said nothing, if that raises the doubt whether it has a handshake at all. */
-  const holdDoubtful = async (
-    pending: PendingRequest,
-    before: Promise<unknown>,
-    deliver: Deliver,
-  ): Promise<{ readonly answer?: Message; readonly thrown?: unknown } | undefined> => {
-    let answer: Message | undefined
-    const take: Deliver = async (one) => {
-      if (one.answers.length === 0 || !(await import('./doubt.ts')).doubtsHandshake(one)) return deliver(one)
-      answer = one
-    }
-    try {
-      await legacy.exchange(pending, before, take)
-    } catch (thrown) {
-      if (pending.signal.aborted || !(await import('./doubt.ts')).doubtsHandshakeThrown(thrown)) throw thrown
-      return { thrown }
-    }
-    return answer && { answer }
   }
 
   /** Its session may be gone because the server speaks something else by now. */
@@ -132,4 +112,25 @@ export function createHandshakeSide(options: HandshakeSideOptions): LegacyConver
 const isAboutServer = (thrown: unknown) => {
   const { code } = (thrown ?? {}) as Partial<BridgeError>
   return code === 'session_lost' || code === 'server_error'
+}
+
+/** What the server said to initialize, or why it said nothing, if that raises the doubt whether it has a handshake at all. */
+async function holdDoubtful(
+  legacy: LegacyConversation,
+  pending: PendingRequest,
+  before: Promise<unknown>,
+  deliver: Deliver,
+): Promise<{ readonly answer?: Message; readonly thrown?: unknown } | undefined> {
+  let answer: Message | undefined
+  const take: Deliver = async (one) => {
+    if (one.answers.length === 0 || !(await import('./doubt.ts')).doubtsHandshake(one)) return deliver(one)
+    answer = one
+  }
+  try {
+    await legacy.exchange(pending, before, take)
+  } catch (thrown) {
+    if (pending.signal.aborted || !(await import('./doubt.ts')).doubtsHandshakeThrown(thrown)) throw thrown
+    return { thrown }
+  }
+  return answer && { answer }
 }

@@ -9,11 +9,12 @@ import type { Deliver } from '../http/body/messages.ts'
 import type { InFlight, PendingRequest } from '../message/inFlight.ts'
 import { type Message, parseMessage } from '../message/message.ts'
 import { rpcError } from '../message/rpcError.ts'
-import { doubtsHandshakeThrown, doubtsModern, doubtsModernThrown } from './doubt.ts'
+import { sendAgain } from './behind.ts'
+import { doubtsHandshakeThrown } from './doubt.ts'
+import { holdDoubtfulModern, type Proof, release } from './holding.ts'
 import { hostInfoIn } from './hostInfo.ts'
 import { MODERN, revisionOf, UNSUPPORTED_VERSION } from './revisions.ts'
 import type { ServerEra } from './serverEra.ts'
-import { isWithoutType } from './supported.ts'
 
 export interface ModernSideOptions {
   readonly era: ServerEra
@@ -22,11 +23,6 @@ export interface ModernSideOptions {
   /** Made when they are needed. */
   readonly modern: () => Promise<ModernConversation>
   readonly toLegacy: () => Promise<ModernConversation>
-}
-
-interface Held {
-  readonly answer?: Message | undefined
-  readonly thrown?: unknown
 }
 
 const NOTHING = Promise.resolve()
@@ -45,8 +41,7 @@ export function createModernSide(options: ModernSideOptions): ModernConversation
     log.info('proxy:translated', { host: '2026', server: '2025' })
     return options.toLegacy()
   })
-  /** An answer of this run has shown that the server is of the era that it is taken for. */
-  let isProven = false
+  const proof: Proof = { isProven: false, onWithoutType: () => undefined }
   /** What the messages that failed together have found out. */
   let asking: Promise<boolean> | undefined
 
@@ -67,44 +62,13 @@ export function createModernSide(options: ModernSideOptions): ModernConversation
     return asking
   }
 
-  /** A message that the server did not look at goes to the other conversation. */
-  const again = async ({ message, cause, signal }: PendingRequest, to: ModernConversation, deliver: Deliver) => {
-    signal.throwIfAborted()
-    const pending = inFlight.begin(message, cause)
-    const stop = () => pending.abort(signal.reason)
-    signal.addEventListener('abort', stop, { once: true })
-    try {
-      await to.exchange(pending, NOTHING, deliver)
-    } finally {
-      signal.removeEventListener('abort', stop)
-      inFlight.end(pending)
-    }
-  }
-
   const carryModern = async (pending: PendingRequest, deliver: Deliver) => {
-    const { message, signal } = pending
-    let held: Held | undefined
-    const take: Deliver = async (answer) => {
-      if (answer.answers.length > 0) {
-        if (doubtsModern(answer, isProven)) {
-          held = { answer }
-          return
-        }
-        if (!isProven && !answer.failed && isWithoutType(answer)) void hasChanged(message, true)
-        if (!answer.failed) isProven = true
-      }
-      await deliver(answer)
-    }
-    try {
-      await (await modern()).exchange(pending, NOTHING, take)
-    } catch (thrown) {
-      if (signal.aborted || !doubtsModernThrown(thrown)) throw thrown
-      held = { thrown }
-    }
+    const { message } = pending
+    proof.onWithoutType = () => void hasChanged(message, true)
+    const held = await holdDoubtfulModern(await modern(), pending, proof, deliver)
     if (!held) return
-    if (await hasChanged(message, true)) return again(pending, await toLegacy(), deliver)
-    if (!held.answer) throw held.thrown
-    await deliver(held.answer)
+    if (await hasChanged(message, true)) return sendAgain(await toLegacy(), inFlight, pending, deliver)
+    await release(held, deliver)
   }
 
   const carryLegacy = async (pending: PendingRequest, deliver: Deliver) => {
@@ -117,7 +81,7 @@ export function createModernSide(options: ModernSideOptions): ModernConversation
     } catch (thrown) {
       if (signal.aborted || open.size !== message.asks.length || !doubtsHandshakeThrown(thrown)) throw thrown
       if (!(await hasChanged(message, false))) throw thrown
-      await again(pending, await modern(), deliver)
+      await sendAgain(await modern(), inFlight, pending, deliver)
     }
   }
 

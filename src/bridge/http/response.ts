@@ -86,6 +86,12 @@ export const noBatches = ({ bytes }: Message) =>
     message: `The server sent a batch, which this protocol version does not support: ${quoteStart(bytes)}.`,
   })
 
+/** In revision 2026-07-28 a server asks by its answers only. */
+export const noRequests = ({ bytes }: Message) =>
+  new BridgeError('invalid_protocol', {
+    message: `The server sent a request, which this protocol version does not support: ${quoteStart(bytes)}.`,
+  })
+
 /** The stream ended, or the server said so, before every id had its answer. */
 export const endedEarly = () =>
   new BridgeError('server_unreachable', {

@@ -6,7 +6,9 @@ import { type Span, textAt } from './scan.ts'
 /** Methods that only read, or that end in the same state when done twice. */
 const HARMLESS = new Set(
   `ping tools/list prompts/list prompts/get resources/list resources/templates/list resources/read resources/subscribe
-  resources/unsubscribe logging/setLevel completion/complete tasks/get tasks/list tasks/result`.split(/\s+/),
+  resources/unsubscribe logging/setLevel completion/complete server/discover tasks/get tasks/list tasks/result`.split(
+    /\s+/,
+  ),
 )
 /** Names of tools that are remembered, in characters; beyond that, tools count as not safe to repeat. */
 const MOST_NAMES = 256 * 1024

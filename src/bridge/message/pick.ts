@@ -16,9 +16,13 @@ export const whole = (bytes: Bytes): Span => ({ start: skipSpace(bytes, 0), end:
 
 /** Each member of the object at `span`, in their order; none where it is not an object. The text must be valid JSON. */
 export function eachMember(bytes: Bytes, span: Span, visit: (name: string, value: Span) => void): void {
-  eachPlace(bytes, span, (at, value) =>
-    visit(at.end - at.start > LONGEST_NAME ? '' : (JSON.parse(textAt(bytes, at)) as string), value),
-  )
+  eachPlace(bytes, span, (at, value) => visit(at.end - at.start > LONGEST_NAME ? '' : nameAt(bytes, at), value))
+}
+
+/** The name of a member, from where it stands. */
+export function nameAt(bytes: Bytes, name: Span): string {
+  const text = textAt(bytes, { start: name.start + 1, end: name.end - 1 })
+  return text.includes('\\') ? (JSON.parse(`"${text}"`) as string) : text
 }
 
 /** The same with where its name stands; `after` is where the comma or brace behind its value stands. */

@@ -1,7 +1,7 @@
 // What is sent twice when the connection breaks, and what is not for the world.
 import { describe, expect, test } from 'vitest'
 import type { Exchange } from '../../../../src/bridge/http/exchange.ts'
-import { createRetry } from '../../../../src/bridge/legacy/retry.ts'
+import { createRetry } from '../../../../src/bridge/http/retry.ts'
 import { createInFlight } from '../../../../src/bridge/message/inFlight.ts'
 import { type Message, parseMessage } from '../../../../src/bridge/message/message.ts'
 import { BridgeError } from '../../../../src/errors.ts'

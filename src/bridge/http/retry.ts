@@ -1,20 +1,23 @@
 // Sends a request again after the connection broke, where that is harmless or it was never sent.
 import { BridgeError } from '../../errors.ts'
 import type { Clock } from '../../ports.ts'
-import type { Deliver } from '../http/body/messages.ts'
-import type { Exchange } from '../http/exchange.ts'
-import { isCut } from '../http/response.ts'
 import { createHarmless } from '../message/harmless.ts'
 import type { PendingRequest } from '../message/inFlight.ts'
+import type { Deliver } from './body/messages.ts'
+import type { Exchange } from './exchange.ts'
+import { isCut } from './response.ts'
 
 /** A server that was just restarted is given this long, in ms. */
 const PAUSE_MS = 250
+/** A host that does not know whether it is initialized, or subscribed, asks again anyway. */
+const ASKED_AGAIN = ['initialize', 'subscriptions/listen']
 
 /**
  * `exchange`, and once more where the connection broke and doing it twice is harmless or the message was never sent. What it
- * throws is outcome_unknown where the message may have been carried out and nobody can tell.
+ * throws is outcome_unknown where the message may have been carried out and nobody can tell. `again`: how a message is sent once more
+ * that the server may have seen; left out, like the first time.
  */
-export function createRetry(exchange: Exchange, clock: Clock): Exchange {
+export function createRetry(exchange: Exchange, clock: Clock, again: Exchange = exchange): Exchange {
   const { mayRunTwice, learn } = createHarmless()
 
   const mayRetry = ({ message, open, transmission, signal }: PendingRequest, thrown: unknown): boolean =>
@@ -26,9 +29,8 @@ export function createRetry(exchange: Exchange, clock: Clock): Exchange {
     (!transmission.sent || mayRunTwice(message))
 
   const outcome = (thrown: unknown, { transmission, message }: PendingRequest) => {
-    // A host that does not know whether it is initialized asks again anyway.
-    if (!isCut(thrown) || !transmission.sent || message.asks.length === 0 || message.method === 'initialize')
-      return thrown
+    if (!isCut(thrown) || !transmission.sent || message.asks.length === 0) return thrown
+    if (ASKED_AGAIN.includes(message.method ?? '')) return thrown
     return mayRunTwice(message) ? thrown : new BridgeError('outcome_unknown', { cause: thrown })
   }
 
@@ -47,10 +49,11 @@ export function createRetry(exchange: Exchange, clock: Clock): Exchange {
     } catch (thrown) {
       if (!mayRetry(pending, thrown)) throw outcome(thrown, pending)
     }
+    const repeat = pending.transmission.sent ? again : exchange
     pending.transmission.sent = false
     await clock.sleep(PAUSE_MS * (1 + Math.random()), pending.signal)
     try {
-      await exchange(pending, take)
+      await repeat(pending, take)
     } catch (thrown) {
       throw outcome(thrown, pending)
     }

@@ -1,0 +1,54 @@
+// One message to a server of 2026 whose answer is kept back if it raises the doubt whether the server is of that era.
+import type { Conversation } from '../conversation.ts'
+import type { Deliver } from '../http/body/messages.ts'
+import type { PendingRequest } from '../message/inFlight.ts'
+import type { Message } from '../message/message.ts'
+import { doubtsModern, doubtsModernThrown } from './doubt.ts'
+import { isWithoutType } from './supported.ts'
+
+/** What came instead of an answer that proves something. */
+export interface Held {
+  readonly answer?: Message | undefined
+  readonly thrown?: unknown
+}
+
+export interface Proof {
+  /** The server has shown in this run that it speaks 2026. */
+  isProven: boolean
+  /** Its first result names no type: it may be of a server from before 2026 that has no sessions. */
+  onWithoutType(): void
+}
+
+/** undefined: the host has its answer. @throws whatever else the exchange does */
+export async function holdDoubtfulModern(
+  conversation: Pick<Conversation, 'exchange'>,
+  pending: PendingRequest,
+  proof: Proof,
+  deliver: Deliver,
+): Promise<Held | undefined> {
+  let held: Held | undefined
+  const take: Deliver = async (answer) => {
+    if (answer.answers.length > 0 && doubtsModern(answer, proof.isProven)) {
+      held = { answer }
+      return
+    }
+    if (answer.answers.length > 0 && !answer.failed && !proof.isProven) {
+      proof.isProven = true
+      if (isWithoutType(answer)) proof.onWithoutType()
+    }
+    await deliver(answer)
+  }
+  try {
+    await conversation.exchange(pending, Promise.resolve(), take)
+  } catch (thrown) {
+    if (pending.signal.aborted || !doubtsModernThrown(thrown)) throw thrown
+    return { thrown }
+  }
+  return held
+}
+
+/** The doubt was wrong: it is the host's to know. */
+export async function release({ answer, thrown }: Held, deliver: Deliver): Promise<void> {
+  if (!answer) throw thrown
+  await deliver(answer)
+}

@@ -1,0 +1,61 @@
+// The conversation of a host and a server that both speak MCP 2026-07-28: each message says by itself what it needs said, and its bytes pass.
+import { BridgeError } from '../../errors.ts'
+import type { ModernConversation } from '../conversation.ts'
+import type { Deliver } from '../http/body/messages.ts'
+import type { PendingRequest } from '../message/inFlight.ts'
+import type { Message } from '../message/message.ts'
+import { rpcError } from '../message/rpcError.ts'
+import { createListens } from './listens.ts'
+import { createModernExchange, LISTEN, type ModernExchangeOptions } from './modernExchange.ts'
+
+export interface ModernOptions extends Omit<ModernExchangeOptions, 'limit'> {
+  /** Largest message from the server, in bytes. */
+  readonly answerLimit: number
+  /** Takes a message that belongs to no request of the host. */
+  readonly deliver: Deliver
+}
+
+export function createModernConversation(options: ModernOptions): ModernConversation {
+  const { inFlight, log } = options
+  const exchange = createModernExchange({ ...options, limit: options.answerLimit })
+  const listens = createListens(exchange)
+
+  const carry = async (pending: PendingRequest, deliver: Deliver): Promise<void> => {
+    const { kind, method } = pending.message
+    if (kind === 'batch') throw noBatchesHere()
+    // Nothing is asked of a host outside an answer, so that it has nothing to answer.
+    if (kind === 'response')
+      return log.debug('proxy:unexpected', { message: 'The host answered, and was asked nothing.' })
+    // Over HTTP, the end of the request says it ("Cancellation").
+    if (method === 'notifications/cancelled') return
+    return method === LISTEN ? listens.listen(pending, deliver) : exchange(pending, deliver)
+  }
+
+  return {
+    async exchange(pending, before, deliver) {
+      await before
+      pending.signal.throwIfAborted()
+      await carry(pending, deliver)
+    },
+    refusal: rpcError,
+    async ask(request, cause) {
+      const pending = inFlight.begin(request, cause)
+      let answer: Message | undefined
+      try {
+        await exchange(pending, async (one) => {
+          if (one.answers.length > 0) answer = one
+        })
+      } finally {
+        inFlight.end(pending)
+      }
+      return answer
+    },
+    end: listens.end,
+  }
+}
+
+const noBatchesHere = () =>
+  new BridgeError('invalid_protocol', {
+    message: 'The host sent a batch, which MCP 2026-07-28 does not have.',
+    hint: 'Send each message on a line of its own.',
+  })

@@ -1,0 +1,118 @@
+// One request to a server of MCP 2026-07-28 → one POST with the headers that this revision wants → its answer; there is no session, and nothing is resumed.
+import { randomUUID } from 'node:crypto'
+import { BridgeError } from '../../errors.ts'
+import type { Clock, KnownAnswers, Logger } from '../../ports.ts'
+import type { Deliver } from '../http/body/messages.ts'
+import { receive } from '../http/body/receive.ts'
+import { type Exchange, HEADERS, patiently } from '../http/exchange.ts'
+import { createRetry } from '../http/retry.ts'
+import type { Send } from '../http/send.ts'
+import type { InFlight, PendingRequest } from '../message/inFlight.ts'
+import { type Message, parseMessage, type RawId } from '../message/message.ts'
+import { splice } from '../message/splice.ts'
+import { modernHeaders } from './headers.ts'
+import { createModernRules, refusedHeaders } from './rules.ts'
+
+export interface ModernExchangeOptions {
+  readonly send: Send
+  readonly inFlight: InFlight
+  readonly clock: Clock
+  readonly log: Logger
+  /** Largest message from the server, in bytes. */
+  readonly limit: number
+  /** Longest silence of the server in ms; 0: no limit. */
+  readonly timeoutMs: number
+  /** What the server answered last: its tools say which parameters are headers too. Left out: they are known once they are listed. */
+  readonly known?: KnownAnswers | undefined
+}
+
+export const LISTEN = 'subscriptions/listen'
+
+/**
+ * Sends one message that is complete with its `_meta`, and delivers what comes back for it. `subscriptions/listen` has no bound on
+ * silence, and its request is finished with the first notification, while the stream goes on. When its sign-in has ended, its stream is
+ * cut off, as if the connection had broken.
+ * @throws BridgeError why there is no answer; invalid_protocol for what a server must not send: a request, a batch
+ */
+export function createModernExchange(options: ModernExchangeOptions): Exchange {
+  const { send, inFlight, clock, limit, timeoutMs } = options
+  const streams = createStreams()
+
+  const post = async (pending: PendingRequest) => {
+    const { message, cause, signal, transmission } = pending
+    const headers = { ...HEADERS, ...modernHeaders(message) }
+    const request = { method: 'POST', headers, body: message.bytes, signal, transmission } as const
+    if (message.method !== LISTEN) return send(request, cause)
+    return send({ ...request, signal: streams.signalOf(pending), idleMs: 0, whenOutlived: streams.cutOff }, cause)
+  }
+  const patientPost = patiently(post, { clock, timeoutMs })
+
+  /** Resolves to the server's refusal of the headers, which it looks at before the message. */
+  const attempt = async (pending: PendingRequest, deliver: Deliver): Promise<Message | undefined> => {
+    const rules = createModernRules(pending)
+    await receive({ inFlight, clock, limit }, await patientPost(pending), pending, deliver, rules)
+    return rules.refused()
+  }
+
+  const once: Exchange = async (pending, deliver) => {
+    const refused = await attempt(pending, deliver)
+    if (!refused) return
+    pending.transmission.sent = false
+    throw refusedHeaders(refused)
+  }
+
+  /** No id is used twice (MCP 2026-07-28, "Requests"); the host gets its own back. */
+  const underNewId: Exchange = (pending, deliver) => {
+    const [id] = pending.message.asks
+    if (id === undefined) return once(pending, deliver)
+    const other: RawId = JSON.stringify(ownId())
+    const message = withId(pending.message, other)
+    return once({ ...pending, message, open: new Set([other]) }, async (answer) => {
+      if (answer.answers[0] !== other) return deliver(answer)
+      const named = withId(answer, id)
+      if (inFlight.settle(named, pending)) await deliver(named)
+    })
+  }
+
+  const retrying = createRetry(once, clock, underNewId)
+
+  const listen: Exchange = async (pending, deliver) => {
+    try {
+      await retrying(pending, async (message) => {
+        await deliver(message)
+        if (message.kind === 'notification') pending.finish()
+      })
+    } finally {
+      streams.done(pending)
+    }
+  }
+
+  return (pending, deliver) => (pending.message.method === LISTEN ? listen : retrying)(pending, deliver)
+}
+
+/** The id of a request of our own. */
+export const ownId = () => `mcp-oauth-bridge-${randomUUID()}`
+
+/** The same message under another id. */
+export const withId = ({ bytes }: Message, id: RawId): Message =>
+  parseMessage(splice(bytes, [{ path: ['id'], json: id }])) as Message
+
+/** The open streams, which end with the sign-in that they were opened with. */
+function createStreams() {
+  const open = new Map<PendingRequest, AbortController>()
+  return {
+    signalOf(pending: PendingRequest): AbortSignal {
+      const stream = new AbortController()
+      open.set(pending, stream)
+      return AbortSignal.any([pending.signal, stream.signal])
+    },
+    /** The same function each time. */
+    cutOff() {
+      for (const [pending, stream] of open) {
+        stream.abort(new BridgeError('server_unreachable', { message: 'The sign-in of this stream has ended.' }))
+        pending.transmission.abort?.()
+      }
+    },
+    done: (pending: PendingRequest) => open.delete(pending),
+  }
+}
