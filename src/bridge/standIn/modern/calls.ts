@@ -14,7 +14,7 @@ import { mayAsk, question, type Retry, takeUp } from './question.ts'
 export type Carry = (pending: PendingRequest, before: Promise<unknown>, deliver: Deliver) => Promise<void>
 
 export interface CallsOptions {
-  readonly conversation: Pick<ModernConversation, 'exchange'>
+  readonly conversation: Pick<ModernConversation, 'exchange' | 'refusal'>
   readonly watch: SignInWatch
   readonly clock: Clock
   /** The server's URL, for people. */
@@ -43,6 +43,26 @@ export const ANSWERED_HERE = new Error('The host was answered in the place of th
  * person has declined; or it waits and fails.
  */
 type Manner = 'asks' | 'waits' | 'declined' | 'mute'
+
+/** Carries `working` for as long as a person may be waited for, in ms; then the host gets the address, and the server nothing. */
+export async function bounded(
+  { watch, conversation, write }: Pick<CallsOptions, 'watch' | 'conversation' | 'write'>,
+  { signal, open, abort }: PendingRequest,
+  working: Promise<void>,
+  ms: number,
+): Promise<void> {
+  let isOver = false
+  const work = working.finally(() => {
+    isOver = true
+  })
+  try {
+    await watch.bounded(() => work, ms)
+  } catch (thrown) {
+    if (isOver || signal.aborted || open.size === 0) throw thrown
+    for (const id of open) await write(conversation.refusal(id, asBridgeError(thrown)))
+    abort(ANSWERED_HERE)
+  }
+}
 
 export function createCalls(options: CallsOptions): Calls {
   const { conversation, watch, clock, server, holdInitializeMs, write, isMet, inPlace, made, hear } = options
@@ -110,7 +130,7 @@ export function createCalls(options: CallsOptions): Calls {
         if (!isEarly) return await working
         if ((await Promise.race([working, person(pending, over.signal)])) !== 'person') return
         working.catch(() => undefined)
-        if (manner === 'declined') await watch.bounded(() => working, 0)
+        if (manner === 'declined') await bounded(options, pending, working, 0)
         else await ask(pending, request, watch.address ?? '')
       } catch (thrown) {
         const error = asBridgeError(thrown)

@@ -12,7 +12,7 @@ import { boundOf } from '../phases.ts'
 import { createRecall } from '../recall.ts'
 import type { StandInOptions } from '../standIn.ts'
 import { until } from '../told.ts'
-import { ANSWERED_HERE, type Carry, createCalls } from './calls.ts'
+import { ANSWERED_HERE, bounded, type Carry, createCalls } from './calls.ts'
 import type { ModernInPlace } from './inPlace.ts'
 import type { Listens } from './listens.ts'
 
@@ -177,18 +177,8 @@ function modernStandIn(
 
   /** Nothing else waits for a person beyond the bound of a call. */
   const carryOther: Carry = async (pending, before, deliver) => {
-    const { message, signal, open } = pending
-    let isOver = false
-    const asking = conversation.exchange(pending, before, hear(message, deliver)).finally(() => {
-      isOver = true
-    })
-    try {
-      await watch.bounded(() => asking, options.holdCallMs)
-    } catch (thrown) {
-      if (isOver || signal.aborted || open.size === 0) throw thrown
-      for (const id of open) await write(conversation.refusal(id, asBridgeError(thrown)))
-      pending.abort(ANSWERED_HERE)
-    }
+    const working = conversation.exchange(pending, before, hear(pending.message, deliver))
+    await bounded({ ...options, conversation }, pending, working, options.holdCallMs)
   }
 
   const carryOf = ({ message, cause }: PendingRequest): Carry => {

@@ -5,6 +5,7 @@ import { type Message, parseMessage } from '../../message/message.ts'
 import { type Bytes, eachMember, find, stringIn } from '../../message/pick.ts'
 import { textAt } from '../../message/scan.ts'
 import { splice } from '../../message/splice.ts'
+import { isObjectAt } from '../../message/walk.ts'
 import { pleaseSignIn } from '../notice.ts'
 
 /** The name of our question among the `inputRequests`, and the beginning of our `requestState`. */
@@ -14,13 +15,12 @@ const ASKS: ReadonlySet<string | undefined> = new Set(['tools/call', 'prompts/ge
 
 /** Whether the host can show an address in the answer to this request. */
 export const mayAsk = ({ method, bytes }: Message): boolean =>
-  ASKS.has(method) && isObjectAt(bytes, ['params', '_meta', META.capabilities, 'elicitation', 'url'])
+  ASKS.has(method) && hasObject(bytes, ['params', '_meta', META.capabilities, 'elicitation', 'url'])
 
-const isObjectAt = (bytes: Bytes, path: readonly string[]): boolean => {
+const hasObject = (bytes: Bytes, path: readonly string[]): boolean => {
   const at = find(bytes, path)
-  return at !== undefined && bytes[at.start] === OPEN_BRACE
+  return at !== undefined && isObjectAt(bytes, at.start)
 }
-const OPEN_BRACE = 123
 
 /** What goes back with the retry. */
 interface State {

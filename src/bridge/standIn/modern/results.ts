@@ -4,6 +4,7 @@ import type { Message, RawId } from '../../message/message.ts'
 import { type Bytes, find, whole } from '../../message/pick.ts'
 import { textAt } from '../../message/scan.ts'
 import { type Change, splice } from '../../message/splice.ts'
+import { isObjectAt } from '../../message/walk.ts'
 import { instructionsFor, LISTS } from '../answers.ts'
 
 /** A result that ends the request. */
@@ -31,7 +32,7 @@ export const unknownServer = (server: string, version: string): string =>
 export function remembered(discover: Bytes): string {
   const offered = (capability: string) => {
     const at = find(discover, ['capabilities', capability])
-    return at !== undefined && discover[at.start] === OPEN_BRACE
+    return at !== undefined && isObjectAt(discover, at.start)
   }
   const capabilities = new Set(Object.values(LISTS).map(({ capability }) => capability))
   const result = splice(discover, [
@@ -47,8 +48,6 @@ export function remembered(discover: Bytes): string {
   ])
   return textAt(result, { start: whole(result).start, end: result.length })
 }
-
-const OPEN_BRACE = 123
 
 /** `listen`: the id of the host's request. `params`: JSON text of further members. */
 export const onListen = (listen: RawId, method: string, params = ''): Uint8Array =>
