@@ -38,6 +38,7 @@ type List = Readonly<Record<string, unknown>>
 export function createTruth(options: TruthOptions): Truth {
   const { conversation, there, saysNothing, meta, announce, recall, clock, log } = options
   let checking: Promise<void> | undefined
+  let isDue = false
 
   /** undefined: an error of the server, or more than is read. */
   const ask = async (method: ListMethod, cause: Cause): Promise<List | undefined> => {
@@ -80,11 +81,21 @@ export function createTruth(options: TruthOptions): Truth {
       if (!(await announce(capability)) && capability === 'tools') told.toolsChangedAt = undefined
   }
 
+  const checkWhileDue = async () => {
+    while (isDue) {
+      isDue = false
+      const { told, has = () => false } = there() ?? {}
+      if (told && told.lists.size > 0) await checkAll(told, has)
+    }
+  }
+
   return {
     check() {
-      const { told, has = () => false } = there() ?? {}
+      const { told } = there() ?? {}
       if (!told || told.lists.size === 0) return checking ?? Promise.resolve()
-      checking ??= checkAll(told, has)
+      // What could not be known when the one on its way began may be known now.
+      isDue = true
+      checking ??= checkWhileDue()
         .catch((thrown: unknown) => log.warn('proxy:sign-in', { code: asBridgeError(thrown).code }))
         .finally(() => {
           checking = undefined

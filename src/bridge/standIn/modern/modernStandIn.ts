@@ -159,8 +159,11 @@ function modernStandIn(
       const person = personWaitedFor(pending, over)
       return isMet ? person : Promise.race([person, slow(pending, over)])
     }
-    await carryOr([pending, before, deliver], due, (here, reason) => here.list(pending.message, reason))
-    if (!watch.waiting) made?.check()
+    await carryOr([pending, before, deliver], due, async (here, reason) => {
+      const line = await here.list(pending.message, reason)
+      if (!reason && !watch.waiting) here.check()
+      return line
+    })
   }
 
   const carryDiscover: Carry = async (pending, before, deliver) => {

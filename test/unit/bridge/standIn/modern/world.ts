@@ -33,6 +33,11 @@ export interface World {
   never?: boolean
 }
 
+interface Seen {
+  readonly id: unknown
+  readonly params: Readonly<Record<string, unknown>>
+}
+
 /** What the server does with a request; a gate makes it slow. */
 export type Answer = (message: Message, cause: Cause) => unknown
 
@@ -47,7 +52,7 @@ export function createWorld({ memory = {}, account = { state: 'signedIn' }, era,
   /** What the server gets to see: methods, and who asks for what the host does not. */
   const reached: string[] = []
   /** The same, as it came. */
-  const seen: any[] = []
+  const seen: Seen[] = []
   /** By method; a result, a whole error answer as `{ error }`, or a BridgeError that is thrown. */
   const server: Record<string, Answer> = { 'tools/list': () => ({ tools: TOOLS }) }
   /** Listen streams that are open at the server. */
@@ -57,7 +62,7 @@ export function createWorld({ memory = {}, account = { state: 'signedIn' }, era,
     signal?.throwIfAborted()
     if (found instanceof Error) throw found
     reached.push(`${signal ? '' : 'ask '}${request.method}`)
-    seen.push(JSON.parse(Buffer.from(request.bytes).toString()))
+    seen.push(JSON.parse(Buffer.from(request.bytes).toString()) as Seen)
     const { error } = (found ?? {}) as { error?: unknown }
     return message({ id: JSON.parse(request.asks[0] ?? ''), ...(error ? { error } : { result: found }) })
   }
