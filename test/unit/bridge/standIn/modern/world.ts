@@ -56,7 +56,7 @@ export function createWorld({ memory = {}, account = { state: 'signedIn' }, era,
   /** By method; a result, a whole error answer as `{ error }`, or a BridgeError that is thrown. */
   const server: Record<string, Answer> = { 'tools/list': () => ({ tools: TOOLS }) }
   /** Listen streams that are open at the server. */
-  const streams: { pending: PendingRequest; say(value: object): Promise<void> }[] = []
+  const streams: { pending: PendingRequest; say(value: object): Promise<void>; fail(error: Error): void }[] = []
   const answer = async (request: Message, cause: Cause, signal?: AbortSignal): Promise<Message> => {
     const found = await (server[request.method ?? ''] ?? (() => ({})))(request, cause)
     signal?.throwIfAborted()
@@ -78,10 +78,12 @@ export function createWorld({ memory = {}, account = { state: 'signedIn' }, era,
         const { notifications } = JSON.parse(Buffer.from(pending.message.bytes).toString()).params
         const say = (value: object) => deliver(message(value))
         const _meta = { 'io.modelcontextprotocol/subscriptionId': JSON.parse(pending.message.asks[0] ?? '') }
-        streams.push({ pending, say })
+        const broken = createGate<never>()
+        streams.push({ pending, say, fail: broken.fail })
         await say({ method: 'notifications/subscriptions/acknowledged', params: { _meta, notifications } })
         pending.finish()
-        return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+        signal.addEventListener('abort', () => broken.fail(signal.reason))
+        return broken.passed
       }
       for (const id of one.answers) pending.open.delete(id)
       await deliver(one)
