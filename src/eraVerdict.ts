@@ -27,10 +27,9 @@ export interface Discovered {
 /** The verdict with what it rests on. Never throws. */
 export function readDiscover({ status, body }: DiscoverAnswer): Discovered {
   if (isSilent(status)) return NOTHING
-  const text = new TextDecoder().decode(body)
-  const { json, isWhole } = responseIn(text)
-  // A refusal needs no whole body: older servers say no in every form.
-  if (json === undefined) return isWhole || status >= 400 ? LEGACY : NOTHING
+  const { json, form } = responseIn(new TextDecoder().decode(body))
+  // A page that is no refusal is of somebody in between; what was cut may have been anything.
+  if (json === undefined) return form === 'cut' || (form === 'page' && status < 400) ? NOTHING : LEGACY
   const { result, error } = json.value
   if (isObject(result) && Array.isArray(result.supportedVersions)) {
     const revisions = result.supportedVersions.filter(isRevision)
@@ -44,6 +43,16 @@ export function readDiscover({ status, body }: DiscoverAnswer): Discovered {
   const { supported } = error.data
   const revisions = Array.isArray(supported) ? supported.filter(isRevision) : []
   return { verdict: revisions.includes(MODERN) ? 'askAgain' : onlyNewer(revisions), revisions }
+}
+
+/** Every era of a server, by what is remembered of it: one that speaks 2026-07-28 may list older revisions too. Never throws. */
+export function erasOf(
+  known: { readonly era: Era; readonly discover?: string | undefined } | undefined,
+): readonly Era[] {
+  if (known?.era !== '2026') return known ? [known.era] : []
+  const { supportedVersions } = Object(parsed(known.discover ?? '')?.value) as Members
+  const named = Array.isArray(supportedVersions) ? supportedVersions.filter(isRevision) : []
+  return named.some((revision) => revision < MODERN) ? ['2026', '2025'] : ['2026']
 }
 
 const MODERN = '2026-07-28'
@@ -71,17 +80,18 @@ interface Json {
   readonly value: Members
 }
 
-/** The JSON-RPC response. `isWhole`: without one, the text is all of an answer in another form, not the beginning of one, and not a page. */
-function responseIn(text: string): { readonly json?: Json; readonly isWhole: boolean } {
+/** The JSON-RPC response, or what the text is instead. */
+function responseIn(text: string): { readonly json?: Json; readonly form?: 'cut' | 'page' | 'other' } {
   const whole = parsed(text)
-  if (whole) return isResponse(whole.value) ? { json: { text, value: whole.value }, isWhole: true } : { isWhole: true }
-  if (!EVENT_FIELD.test(text)) return { isWhole: !/^\s*[<{[]/.test(text) }
+  if (whole) return isResponse(whole.value) ? { json: { text, value: whole.value } } : { form: 'other' }
+  if (/^\s*[<{[]/.test(text)) return { form: text.trimStart().startsWith('<') ? 'page' : 'cut' }
+  if (!EVENT_FIELD.test(text)) return { form: 'other' }
   for (const event of text.split(/\r\n\r\n|\n\n|\r\r/)) {
     const data = dataOf(event)
     const message = parsed(data)
-    if (message && isResponse(message.value)) return { json: { text: data, value: message.value }, isWhole: true }
+    if (message && isResponse(message.value)) return { json: { text: data, value: message.value } }
   }
-  return { isWhole: false }
+  return { form: 'cut' }
 }
 
 /** A line of an event stream (WHATWG HTML section 9.2.6). */

@@ -82,8 +82,11 @@ export const ERRORS = {
   authorization_server_error: row(4, 1408, 'The authorization server failed.', 'Nothing is lost. Try again later.'),
   outcome_unknown: row(4, 1420, 'The connection was lost after the request was sent. It is not known whether the request was carried out.', 'Check on the server whether the call took effect before you retry it.'),
   tool_hidden: row(4, 1421, 'The tool is hidden by the setting hide_tools.', 'Remove it from hide_tools in the config file to allow calls to it.'),
+  question_unanswered: row(4, 1422, 'The server asked a question that the host does not answer.', 'Use a host that supports what the server asks for, or call the tool in a way that needs no question.'),
   message_too_large: row(4, 1409, 'The message is larger than the limit.', 'Send less in one message, or raise the limits in config.yaml.'),
   tls_failed: row(4, 1410, 'The server’s TLS certificate was not accepted.', 'Set ca_file in config.yaml to your organization’s CA file, or add the CA to the system’s certificate store.'),
+  version_unsupported: row(4, 1431, 'The server speaks only revisions of MCP that this version does not know.', 'Update mcp-oauth-bridge. Until then, ask the server’s owner to serve an older revision too.'),
+  headers_stripped: row(4, 1432, 'The server does not get the requests of MCP 2026-07-28 as they are sent.', 'A proxy or firewall in front of the server may remove the headers Mcp-Method and MCP-Protocol-Version: let it pass them. If the server speaks an older revision too, set protocol: 2025 for it.'),
   proxy_failed: row(4, 1430, 'The HTTP proxy did not make the connection.', 'Check HTTPS_PROXY, or list hosts to reach without it in NO_PROXY.'),
 
   database_unreachable: row(5, 1501, 'The database cannot be opened.', 'Check database_url, the folder and its permissions, and that its disk has room.'),

@@ -28,6 +28,8 @@ export interface HttpRequest {
   readonly idleMs: number
   /** Tells whether the request has gone onto a connection: what never did was certainly not processed. */
   readonly transmission?: Transmission | undefined
+  /** The same as that of `transmission`, where there is none. */
+  readonly patience?: Patience | undefined
   /** 'manual' returns a redirect unchanged; a function decides for one of this URL, before it is followed as far as any is. */
   readonly redirect?: 'manual' | ((response: HttpResponse) => 'return' | 'follow') | undefined
   /** Addresses that may be connected to: the internet, or private networks too; omitted: any. `cookies`: none is sent or kept. */
@@ -41,6 +43,16 @@ export interface Transmission {
   sent: boolean
   /** Set while there is something to end; call it after `signal` has aborted. */
   abort?: (() => void) | undefined
+  /** Left out: the silence of the server has no other reason than the server. */
+  patience?: Patience | undefined
+}
+
+/** Silence with a reason: a server that has asked something says nothing until it is answered. */
+export interface Patience {
+  /** Silence does not count now. */
+  readonly held: boolean
+  /** Goes up each time that silence begins to count anew. */
+  readonly turns: number
 }
 
 export interface HttpResponse {

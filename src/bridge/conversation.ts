@@ -26,6 +26,8 @@ export interface LegacyConversation extends Conversation {
   tell(message: Message): Promise<void>
   /** A request of our own, whose answer the host does not see. @throws BridgeError why there is none */
   ask(request: Message, cause: Cause): Promise<Message | undefined>
+  /** Resolves when what the server initiates can be heard, or cannot; left out: that is not known. Never throws. */
+  listening?(): Promise<void>
 }
 
 /** One without a handshake (MCP 2026-07-28): each message of the host says by itself what it needs said, in its `_meta`. */

@@ -1,7 +1,7 @@
 // The conversation of one host, put together: what the host speaks, what the server speaks, the tools that are hidden, and what the host is
 // told while a person signs in.
 import type { Era, EraMemory } from '../eraMemory.ts'
-import type { KnownAnswers } from '../ports.ts'
+import type { Authorizer, KnownAnswers } from '../ports.ts'
 import type { Conversation, LegacyConversation, ModernConversation } from './conversation.ts'
 import { createHandshakeSide } from './era/handshakeSide.ts'
 import { createHostEra } from './era/hostEra.ts'
@@ -19,6 +19,10 @@ export interface ConverseOptions extends Omit<LegacyOptions, 'inFlight' | 'deliv
   readonly eras?: EraMemory
   /** Left out: what the server answered last is not known. */
   readonly known?: KnownAnswers
+  /** Tells whose lists are kept while they are fresh. Left out: none are. */
+  readonly authorizer?: Pick<Authorizer, 'headers' | 'outlived'>
+  /** How long a call may wait for a person, in ms. Left out: not at all. */
+  readonly holdCallMs?: number
   /** Left out: nothing is hidden. */
   readonly hiddenTools?: Promise<HiddenTools>
   /** What the host is told while a person signs in. Left out: the host waits for a person as long as that takes. */

@@ -1,22 +1,47 @@
 // Makes the conversations with a server of 2026, and the translations between the eras: one place knows their parts, loaded only when needed.
 import { BridgeError } from '../errors.ts'
+import type { Cause } from '../ports.ts'
 import type { LegacyConversation, ModernConversation } from './conversation.ts'
 import type { ConverseOptions } from './converse.ts'
 import type { ServerEra } from './era/serverEra.ts'
 import type { Deliver } from './http/body/messages.ts'
-import type { InFlight } from './message/inFlight.ts'
+import { createLegacyConversation } from './legacy/legacyConversation.ts'
+import { createInFlight, type InFlight } from './message/inFlight.ts'
+import type { Message } from './message/message.ts'
 
 export interface OtherEraOptions extends ConverseOptions {
   readonly inFlight: InFlight
   readonly deliver: Deliver
 }
 
-export async function openToModern(_: OtherEraOptions, __: ServerEra): Promise<LegacyConversation> {
-  throw new BridgeError('internal')
+export async function openToModern(options: OtherEraOptions, era: ServerEra): Promise<LegacyConversation> {
+  const { createToModern } = await import('./translation/toModern/toModern.ts')
+  const { createLists } = await import('./translation/lists.ts')
+  const { createModernExchange } = await import('./modern/modernExchange.ts')
+  const { hostInfoIn } = await import('./era/hostInfo.ts')
+  const upstream = createInFlight()
+  const exchange = createModernExchange({ ...options, inFlight: upstream, limit: options.answerLimit })
+  const { authorizer, url, clock } = options
+  const lists = authorizer && createLists({ authorizer, url, clock })
+  const discovered = async (initialize: Message, cause: Cause) => {
+    const discover = (await era.discovered()) ?? (await era.ask(hostInfoIn(initialize), cause)).discover
+    if (!discover) throw new BridgeError('server_error', { message: 'The server does not say what it offers.' })
+    return discover
+  }
+  return createToModern({ ...options, exchange, upstream, discovered, lists })
 }
 export async function openModern(options: OtherEraOptions): Promise<ModernConversation> {
   return (await import('./modern/modernConversation.ts')).createModernConversation(options)
 }
-export async function openToLegacy(_: OtherEraOptions): Promise<ModernConversation> {
-  throw new BridgeError('internal')
+export async function openToLegacy(options: OtherEraOptions): Promise<ModernConversation> {
+  const { createToLegacy } = await import('./translation/toLegacy/toLegacy.ts')
+  return createToLegacy({
+    clock: options.clock,
+    log: options.log,
+    holdCallMs: options.holdCallMs ?? 0,
+    createLegacy(deliver, onRestored) {
+      const inFlight = createInFlight()
+      return { inFlight, conversation: createLegacyConversation({ ...options, inFlight, deliver, onRestored }) }
+    },
+  })
 }

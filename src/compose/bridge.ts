@@ -13,6 +13,7 @@ import { keyOf, serverOf } from '../config/target.ts'
 import { isSecretHeader } from '../redaction/names.ts'
 import { loginCommand, shownUrl } from '../redaction/shownUrl.ts'
 import { boundCalls, type PendingSignIn } from '../signin/pending.ts'
+import { createEraMemory } from '../store/eraMemory.ts'
 import { createKnownAnswers } from '../store/knownAnswers.ts'
 import type { Network } from './network.ts'
 import type { Runtime } from './runtime.ts'
@@ -72,7 +73,10 @@ export function composeRelay(
       },
     },
     known: answers,
-    protocol: 'auto',
+    holdCallMs,
+    authorizer: lazy,
+    protocol: server.protocol,
+    eras: createEraMemory(async () => (await storage.open()).answers, keyOf(config), clock),
     writer,
     url,
     send,

@@ -10,9 +10,10 @@ import type { DeviceCodeFlow } from '../auth/grants/deviceCode.ts'
 import type { RequestOptions } from '../auth/grants/request.ts'
 import type { Refresh } from '../auth/tokens/refresh.ts'
 import type { Config, ServerConfig } from '../config/config.ts'
-import { serverOf } from '../config/target.ts'
+import { keyOf, serverOf } from '../config/target.ts'
 import { memoizeAsync } from '../memoizeAsync.ts'
 import type { RulesOf } from '../providerRules.ts'
+import { createEraMemory } from '../store/eraMemory.ts'
 import { authorizerOf } from './bridge.ts'
 import type { Network } from './network.ts'
 import type { Runtime } from './runtime.ts'
@@ -102,12 +103,13 @@ export function composeOAuth(
   const signInOptions = async () => {
     const { createVerifier } = await import('../auth/grants/verifyTokens.ts')
     const { attempts, tokens: store } = await storage.open()
+    const eras = createEraMemory(async () => (await storage.open()).answers, keyOf(config), clock)
     return {
       ...(await requestOptions()),
       attempts,
       store,
       // As the bridge will send them: every attempt that is completed here is of our server.
-      verifyTokens: createVerifier(http, { ...authorizerOf(config), clock, log }),
+      verifyTokens: createVerifier(http, { ...authorizerOf(config), protocol: server().protocol, eras, clock, log }),
       clock,
       log,
       account: config.account,

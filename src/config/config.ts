@@ -2,7 +2,7 @@
 
 import type { LogLevel } from '../ports.ts'
 import type { TokenKey } from '../records.ts'
-import type { LOGIN_MODES, TRANSPORTS } from './file/choices.ts'
+import type { LOGIN_MODES, PROTOCOLS, TRANSPORTS } from './file/choices.ts'
 
 export const DEFAULT_CALLBACK_URL = 'http://localhost:8080/auth/callback'
 
@@ -67,6 +67,8 @@ export interface ServerConfig {
   readonly allowHttp: boolean
   /** The transport; auto: Streamable HTTP, or HTTP+SSE if the server supports nothing else. */
   readonly transport: (typeof TRANSPORTS)[number]
+  /** The revisions of MCP that the server is spoken to in; auto: it is asked, and the answer is remembered. */
+  readonly protocol: (typeof PROTOCOLS)[number]
   readonly exceptions: ServerExceptions
   readonly refreshStrategy: 'auto' | 'none' | 'reauthorize'
   /** The preset that config.yaml names; without it the issuer's host decides. */
@@ -107,6 +109,7 @@ export interface Flags {
   readonly authorizeParameters: readonly string[]
   readonly allowHttp: boolean
   readonly transport?: string
+  readonly protocol?: string
   readonly clientCredentials?: boolean
   readonly login?: string
   readonly logLevel?: string

@@ -6,7 +6,7 @@ import { present } from '../present.ts'
 import { quote } from '../redaction/text.ts'
 import { isSecure } from '../secureUrl.ts'
 import type { Flags, ServerConfig, ServerExceptions } from './config.ts'
-import { TRANSPORTS } from './file/choices.ts'
+import { PROTOCOLS, TRANSPORTS } from './file/choices.ts'
 import { nearest } from './file/nearest.ts'
 import type { ProviderEntry, ServerEntry } from './file/schema.ts'
 import { namesIn, type ReadConfig, requireSet } from './file/unset.ts'
@@ -36,7 +36,7 @@ export function serverConfig(file: ReadConfig, flags: Flags, entry: Entry): Serv
   return {
     url: url.href,
     headers: { ...lowerCased(entry.headers), ...fromFile(entry.headers_file), ...headersOf(flags) },
-    transport: oneOf('--transport', flags.transport, TRANSPORTS) ?? entry.transport ?? 'auto',
+    ...wireOf(flags, entry),
     allowHttp,
     exceptions: { ...exceptionsOf(entry), ...(allowHttp ? { allow_http: true } : {}) },
     refreshStrategy: provider.refresh_strategy ?? file.refresh_strategy ?? 'auto',
@@ -57,6 +57,19 @@ export function serverConfig(file: ReadConfig, flags: Flags, entry: Entry): Serv
     }),
     authorizeParameters: { ...defaults, ...Object.fromEntries(flags.authorizeParameters.map(splitParameter)) },
   }
+}
+
+/** The older transport carries the revisions of 2025 only. */
+function wireOf(flags: Flags, entry: Entry): Pick<ServerConfig, 'transport' | 'protocol'> {
+  const transport = oneOf('--transport', flags.transport, TRANSPORTS) ?? entry.transport ?? 'auto'
+  const written = entry.protocol === undefined ? undefined : (String(entry.protocol) as ServerConfig['protocol'])
+  const protocol = oneOf('--protocol', flags.protocol, PROTOCOLS) ?? written ?? 'auto'
+  if (transport !== 'sse') return { transport, protocol }
+  if (protocol !== '2026') return { transport, protocol: '2025' }
+  throw new BridgeError('config_invalid', {
+    message: 'transport is sse and protocol is 2026: HTTP+SSE does not carry revision 2026-07-28.',
+    hint: 'Remove one of them, in the server’s entry or on the command line.',
+  })
 }
 
 /** The exceptions of this server; only `server` if there is none. */

@@ -3,7 +3,7 @@ import { present } from '../present.ts'
 import { isSecretHeader, isSecretUrl } from '../redaction/names.ts'
 import type { JsonObject } from './format/jsonText.ts'
 import { remoteCommand } from './remoteCommand.ts'
-import { adviceOn, isNeedless, type Option, splitOptions, transportOf, valuesOf } from './remoteOptions.ts'
+import { adviceOn, isNeedless, type Option, protocolOf, splitOptions, transportOf, valuesOf } from './remoteOptions.ts'
 
 export interface RemoteServer {
   readonly name: string
@@ -78,12 +78,14 @@ export function mcpRemoteServer(name: string, entry: unknown, given: ReadOptions
   const client = clientOf(valuesOf(options, '--static-oauth-client-info').at(-1), readFile)
   const provider = providerOf(options, client, { literally, readFile })
   const has = (option: string) => options.some(([one]) => one === option)
+  const protocol = protocolOf(options.findLast(([option]) => option === '--protocol')?.[1])
   const server = {
     url: isSecretUrl(url) ? variable('URL', url) : url.replaceAll('${', '$%7B'),
     ...present({
       headers: headers.length === 0 ? undefined : Object.fromEntries(headers),
       headers_file: file,
       transport: transportOf(valuesOf(options, '--transport').at(-1)),
+      protocol,
       allow_http: has('--allow-http') || undefined,
       provider: provider && name,
     }),
@@ -92,6 +94,7 @@ export function mcpRemoteServer(name: string, entry: unknown, given: ReadOptions
     ...CARRIED,
     ...(file === undefined ? [] : ['--header-file']),
     ...(client ? ['--static-oauth-client-info'] : []),
+    ...(protocol === undefined ? [] : ['--protocol']),
   ]
   const others = options.filter(([option]) => !taken.includes(option) && !isNeedless(option))
   const advice = others.flatMap((option) => adviceOn(option) ?? [])

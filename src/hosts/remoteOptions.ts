@@ -73,7 +73,7 @@ export function adviceOn([name, value = '']: Option): string | undefined {
     case '--client-metadata-url':
       return `--client-metadata-url: set client_metadata_url: ${value}, which applies to all servers`
     case '--protocol':
-      return `--protocol ${value}: the bridge finds out the protocol by itself`
+      return `--protocol ${value}: the bridge does not know that value, and finds out what the server speaks; to say it, set protocol: auto, 2025 or 2026`
     case '--device-code':
       return '--device-code: sign in with login --device'
     default:
@@ -86,3 +86,7 @@ export const isNeedless = (name: string) => NEEDLESS.has(name)
 /** Of mcp-remote's transports, which try one and then the other, or one only. */
 export const transportOf = (value: string | undefined): 'http' | 'sse' | undefined =>
   value === 'http-only' ? 'http' : value === 'sse-only' ? 'sse' : undefined
+
+/** Of its protocols: `legacy` begins with initialize, `auto` asks the server first. undefined: another one, or none was given. */
+export const protocolOf = (value: string | undefined): 'auto' | 2025 | undefined =>
+  value === 'legacy' ? 2025 : value === 'auto' ? 'auto' : undefined

@@ -1,6 +1,7 @@
 // The stores of a database for looking only: nothing in it changes, and no key is made.
 import { memoizeAsync } from '../memoizeAsync.ts'
 import type { Clock } from '../ports.ts'
+import { createCache } from './cache.ts'
 import { createClientStore } from './clientStore.ts'
 import { createLeases } from './leases.ts'
 import { type PinnedSlots, readOnlySeal } from './sealing/openSeal.ts'
@@ -19,6 +20,7 @@ export function openReadOnlyStores(file: string, slots: PinnedSlots, clock: Cloc
     database,
     tokens: createTokenStore(database, seal, clock),
     clients: createClientStore(database, seal, clock),
+    answers: createCache(database, clock),
     leases: createLeases(database, clock),
     keyBackends: () => keyBackends(database),
     sealingKey,

@@ -1,36 +1,34 @@
-// The public MCP conformance suite's client scenarios that concern messages, through the bridge, at the 2025 revisions.
-import { execFile } from 'node:child_process'
+// The public conformance suite, through the bridge: what it lists is all run or named in the docs, and the scenarios that no revision scores.
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { expectToPass, listed, NOT_RUN, required, SCORED, UNSCORED } from '../servers/conformance.ts'
 
-const file = (name: string) => fileURLToPath(new URL(name, import.meta.url))
+const read = (name: string) => readFileSync(fileURLToPath(new URL(`../../${name}`, import.meta.url)), 'utf8')
 
-/** Runs one scenario with the client of this repository; what the suite says about it. */
-function run(scenario: string, revision: string): Promise<{ code: number; said: string }> {
-  const words = [file('../servers/conformanceSuite.js'), 'client', '--scenario', scenario]
-  const client = ['--command', `${process.execPath} ${file('../.kit/conformanceClient.js')} ${revision}`]
-  return new Promise((resolve) => {
-    execFile(process.execPath, [...words, ...client, '--spec-version', revision], (error, stdout, stderr) =>
-      resolve({ code: error ? Number(error.code ?? -1) : 0, said: stdout + stderr }),
-    )
+describe('the public conformance suite', () => {
+  test('is pinned, so that its lists are those of the tests', () => {
+    const { devDependencies } = JSON.parse(read('package.json'))
+    expect(devDependencies['@modelcontextprotocol/conformance']).toBe('0.2.0-alpha.12')
   })
-}
 
-test.each([
-  ['2025-06-18', 'initialize'],
-  ['2025-06-18', 'tools_call'],
-  ['2025-11-25', 'initialize'],
-  ['2025-11-25', 'tools_call'],
-  ['2025-11-25', 'elicitation-sep1034-client-defaults'],
-])('at %s the bridge passes the scenario %s', async (revision, scenario) => {
-  const { code, said } = await run(scenario, revision)
-  expect(said).toMatch(/Passed: (\d+)\/\1, 0 failed, 0 warnings/)
-  expect(code, said).toBe(0)
-})
+  test.each([
+    ['2025-11-25', 18],
+    ['2026-07-28', 32],
+  ] as const)('requires of a client of %s what the tests run: %i scenarios', async (revision, count) => {
+    expect(await required(revision)).toEqual([...SCORED[revision]].sort())
+    expect(SCORED[revision]).toHaveLength(count)
+  })
 
-// The suite measures when the stream is asked for again, and a machine that is busy with other tests may be late.
-test('at 2025-11-25 the bridge passes the scenario sse-retry', { retry: 3 }, async () => {
-  const { code, said } = await run('sse-retry', '2025-11-25')
-  expect(code, said).toBe(0)
-  expect(said).toMatch(/Passed: (\d+)\/\1, 0 failed/)
+  test('lists no client scenario that is neither run nor named in the docs', async () => {
+    const known = new Set<string>([...Object.values(SCORED).flat(), ...UNSCORED, ...NOT_RUN])
+    expect(await listed()).toEqual([...known].sort())
+    expect(NOT_RUN.filter((name) => !read('docs/security.md').includes(`\`${name}\``))).toEqual([])
+  })
+
+  test.each(UNSCORED)('passes %s, which no revision scores', (scenario) => expectToPass('v1', scenario))
+
+  test.each(['initialize', 'tools_call'])('passes %s at 2025-06-18', (scenario) =>
+    expectToPass('v1', scenario, '2025-06-18'),
+  )
 })

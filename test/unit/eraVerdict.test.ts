@@ -1,6 +1,6 @@
 // Which revisions a server speaks, by its answer to one server/discover.
 import { expect, test } from 'vitest'
-import { type EraVerdict, judge, readDiscover } from '../../src/eraVerdict.ts'
+import { type EraVerdict, erasOf, judge, readDiscover } from '../../src/eraVerdict.ts'
 
 const bytes = (body: unknown) => Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))
 const ofBody = (status: number, body: unknown) => judge({ status, body: bytes(body) })
@@ -42,7 +42,6 @@ test.each<[string, number, unknown, EraVerdict]>([
   ['405 in words', 405, 'Method Not Allowed', '2025'],
   ['406', 406, '{"error":"not acceptable"}', '2025'],
   ['415', 415, '', '2025'],
-  ['the cut beginning of a JSON text with 400', 400, '{"jsonrpc":"2.0","id":1,"err', '2025'],
   ['202 without a body', 202, '', '2025'],
   ['words', 200, 'Accepted', '2025'],
   ['an empty result', 200, result({}), '2025'],
@@ -95,6 +94,12 @@ test.each([
   ['a stream of comments', ': ping\n\n: ping\n\n'],
 ])('%s with status 200 is no evidence', (_, body) => {
   expect(ofBody(200, body)).toBeUndefined()
+})
+
+test('the cut beginning of a refusal is no evidence', () => {
+  const cut = JSON.stringify(unsupported(['2026-07-28'])).slice(0, -1)
+  expect(ofBody(400, cut)).toBeUndefined()
+  expect(ofBody(400, `data: ${cut}\n\n`)).toBeUndefined()
 })
 
 test.each([
@@ -159,4 +164,15 @@ test('the revisions are named as the server named them, and a result only where 
   })
   expect(of(versions(['2025-11-25']))).toEqual({ verdict: '2025', revisions: ['2025-11-25'] })
   expect(of(error(-32601))).toEqual({ verdict: '2025', revisions: [] })
+})
+
+test('the eras of a server are told from what is remembered of it', () => {
+  const discover = (versions: unknown) => JSON.stringify({ supportedVersions: versions })
+  expect(erasOf(undefined)).toEqual([])
+  expect(erasOf({ era: '2025' })).toEqual(['2025'])
+  expect(erasOf({ era: '2026' })).toEqual(['2026'])
+  expect(erasOf({ era: '2026', discover: discover(['2026-07-28', '2027-01-01']) })).toEqual(['2026'])
+  expect(erasOf({ era: '2026', discover: discover(['2026-07-28', '2025-06-18']) })).toEqual(['2026', '2025'])
+  for (const odd of ['', 'null', '[]', '{}', discover('2025-06-18'), discover([2025, null]), '{'])
+    expect(erasOf({ era: '2026', discover: odd })).toEqual(['2026'])
 })

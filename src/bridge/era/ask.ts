@@ -1,6 +1,6 @@
 // One server/discover (MCP 2026-07-28, "Discovery"), and what its answer says of the revisions that the server speaks.
 import type { Era } from '../../eraMemory.ts'
-import { judge } from '../../eraVerdict.ts'
+import { judge, readDiscover } from '../../eraVerdict.ts'
 import { asBridgeError, BridgeError, type ErrorCode } from '../../errors.ts'
 import type { Cause, HttpResponse } from '../../ports.ts'
 import { quote } from '../../redaction/text.ts'
@@ -49,7 +49,7 @@ export async function askEra(
     }
     const verdict = judge(heard)
     if (verdict === 'askAgain' && tries === 1) continue
-    if (verdict === 'askAgain' || verdict === 'newer' || verdict === 'stripped') throw refused(verdict, heard.answer)
+    if (verdict === 'askAgain' || verdict === 'newer' || verdict === 'stripped') throw refused(verdict, heard)
     return { era: verdict, discover: verdict === '2026' ? resultOf(heard.answer) : undefined, answer: heard.answer }
   }
 }
@@ -127,16 +127,20 @@ function resultOf(answer: Message | undefined): Bytes | undefined {
   return span && answer.bytes.subarray(span.start, span.end)
 }
 
-function refused(verdict: 'askAgain' | 'newer' | 'stripped', answer: Message | undefined): BridgeError {
+function refused(verdict: 'askAgain' | 'newer' | 'stripped', heard: Heard): BridgeError {
+  const { answer } = heard
   const said = answer && stringIn(answer.bytes, find(answer.bytes, ['error', 'message']))
   const words = said === undefined ? '' : ` It says ${quote(said, 160)}.`
   if (verdict === 'stripped')
-    return new BridgeError('server_error', {
+    return new BridgeError('headers_stripped', {
       message: `The server does not get the headers of MCP ${MODERN} as they were sent.${words}`,
-      hint: 'A proxy or firewall in front of the server may remove the headers that begin with Mcp-. Let it pass them, or set protocol: 2025 for this server.',
     })
-  return new BridgeError('invalid_protocol', {
-    message: `The server speaks none of the revisions of MCP that this program does, up to ${MODERN}.${words}`,
-    hint: 'Update mcp-oauth-bridge.',
+  const named = quote(readDiscover(heard).revisions.join(', '), 160)
+  if (verdict === 'newer')
+    return new BridgeError('version_unsupported', {
+      message: `The server speaks MCP ${named}, which this version of mcp-oauth-bridge does not know.${words}`,
+    })
+  return new BridgeError('server_error', {
+    message: `The server says that it speaks MCP ${named}, and refuses ${MODERN}.${words}`,
   })
 }

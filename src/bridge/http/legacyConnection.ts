@@ -143,7 +143,7 @@ export async function exchangeOn(
 ): Promise<void> {
   const { send, clock, timeoutMs } = options
   const { message, cause, signal, transmission } = pending
-  const one = waitFor(deliver, clock, timeoutMs)
+  const one = waitFor(deliver, clock, timeoutMs, transmission.patience)
   if (message.asks.length > 0) connection.waiting.set(pending, one)
   try {
     const headers = { 'content-type': 'application/json' }

@@ -17,6 +17,8 @@ export interface ListenOptions {
   readonly limit: number
   readonly awaits: BodyOptions['awaits']
   readonly deliver: Deliver
+  /** The server has answered the first request for the stream, or it failed. */
+  readonly onAnswered?: (() => void) | undefined
   /** Restores the session with this id. */
   readonly renew: (lost: string, cause: Cause) => Promise<void>
 }
@@ -48,6 +50,7 @@ export async function listen(options: ListenOptions, signal: AbortSignal): Promi
       stream = new AbortController()
       const either = AbortSignal.any([signal, stream.signal])
       const response = await send({ method: 'GET', headers, signal: either, idleMs: 0, whenOutlived }, 'background')
+      options.onAnswered?.()
       const { status } = response
       if (opensStream(response)) {
         opened++
@@ -65,6 +68,7 @@ export async function listen(options: ListenOptions, signal: AbortSignal): Promi
         if (status === 404 && id !== undefined) return await renew(id, 'background')
       }
     } catch (thrown) {
+      options.onAnswered?.()
       if (signal.aborted) return
       isRefused = isRefusal(thrown)
       log.debug('proxy:listen', { reason: thrown instanceof Error ? thrown.message : String(thrown) })

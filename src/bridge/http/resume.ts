@@ -28,14 +28,19 @@ const MOST_FAILURES = 5
  */
 export async function resume(
   options: ResumeOptions,
-  { open, signal }: PendingRequest,
+  { open, signal, transmission: { patience } }: PendingRequest,
   receiver: Receiver,
 ): Promise<void> {
   const { send, session, clock, position, timeoutMs } = options
   let heard = clock.awake()
   let failures = 0
   let barren = 0
+  let turns = patience?.turns
   while (open.size > 0) {
+    if (patience && (patience.held || patience.turns !== turns)) {
+      turns = patience.turns
+      heard = clock.awake()
+    }
     // Without an event id, a GET would open a different kind of stream.
     if (position.lastId === undefined) throw endedEarly()
     const backOff = barren === 0 ? 0 : Math.min(FIRST_WAIT_MS * 2 ** (barren - 1), LONGEST_WAIT_MS)
@@ -46,7 +51,7 @@ export async function resume(
     try {
       const headers = { accept: EVENT_STREAM, ...session.headers(), ...resumption(position) }
       // The call itself was answered: only a refresh may be worth it, and no sign-in.
-      const response = await send({ method: 'GET', headers, signal }, 'background')
+      const response = await send({ method: 'GET', headers, signal, patience }, 'background')
       if (opensStream(response)) {
         await readMessages(response, options, receiver)
         failures = 0

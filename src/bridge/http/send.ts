@@ -231,8 +231,8 @@ function complete(
   idleMs: number,
   redirect: HttpRequest['redirect'],
 ): HttpRequest {
-  const { method, body, signal, transmission, within } = request
-  return { method, url, headers, body, signal, idleMs, transmission, redirect, within }
+  const { method, body, signal, transmission, within, patience } = request
+  return { method, url, headers, body, signal, idleMs, transmission, redirect, within, patience }
 }
 
 /** Refused before it was processed, as if it had not been sent. */

@@ -1,6 +1,6 @@
 // A request whose answer arrives on a shared stream: how long it waits, and what ends the wait.
 import { BridgeError } from '../../errors.ts'
-import type { Clock } from '../../ports.ts'
+import type { Clock, Patience } from '../../ports.ts'
 import type { Deliver } from './body/messages.ts'
 
 export interface Waiting {
@@ -16,8 +16,8 @@ export interface Waiting {
 
 const LONGEST_MS = 2 ** 31 - 1
 
-/** `timeoutMs`: longest silence; 0: no limit. */
-export function waitFor(deliver: Deliver, clock: Clock, timeoutMs: number): Waiting {
+/** `timeoutMs`: longest silence; 0: no limit. `patience`: when it does not count. */
+export function waitFor(deliver: Deliver, clock: Clock, timeoutMs: number, patience?: Patience): Waiting {
   let done: () => void = () => undefined
   let fail: (reason: BridgeError) => void = () => undefined
   const answered = new Promise<void>((resolve, reject) => {
@@ -31,7 +31,13 @@ export function waitFor(deliver: Deliver, clock: Clock, timeoutMs: number): Wait
     until = timeoutMs === 0 ? Number.POSITIVE_INFINITY : clock.awake() + timeoutMs
   }
   heard()
-  return { deliver, answered, done, fail, heard, left: () => Math.min(until - clock.awake(), LONGEST_MS) }
+  let turns = patience?.turns
+  const left = () => {
+    if (patience && (patience.held || patience.turns !== turns)) heard()
+    turns = patience?.turns
+    return Math.min(until - clock.awake(), LONGEST_MS)
+  }
+  return { deliver, answered, done, fail, heard, left }
 }
 
 /** @throws BridgeError server_timeout, why the wait failed, or the reason of `signal` */

@@ -28,6 +28,8 @@ export interface LegacyOptions {
   readonly timeoutMs: number
   /** Takes a message that the server initiates. */
   readonly deliver: Deliver
+  /** A lost session has been made again; with an error: the server refuses that. */
+  readonly onRestored?: (refused?: BridgeError) => void
 }
 
 export function createLegacyConversation(options: LegacyOptions): LegacyConversation {
@@ -35,6 +37,7 @@ export function createLegacyConversation(options: LegacyOptions): LegacyConversa
   const session = createSession()
   const ending = new AbortController()
   let listening: AbortController | undefined
+  let heard: Promise<void> | undefined
 
   /** Messages that the server initiates; an answer among them must be one that somebody waits for. */
   const deliver = async (message: Message) => {
@@ -49,7 +52,8 @@ export function createLegacyConversation(options: LegacyOptions): LegacyConversa
     if (ending.signal.aborted) return
     listening?.abort()
     listening = new AbortController()
-    void transport.listen(listening.signal)
+    const { signal } = listening
+    heard = new Promise((resolve) => void transport.listen(signal, resolve).then(resolve))
   }
   const transport = createTransport(
     {
@@ -64,6 +68,7 @@ export function createLegacyConversation(options: LegacyOptions): LegacyConversa
       timeoutMs,
       ending: ending.signal,
       deliver,
+      onRestored: options.onRestored,
     },
     () => listening && listen(),
   )
@@ -101,6 +106,7 @@ export function createLegacyConversation(options: LegacyOptions): LegacyConversa
       return answer
     },
     tell: transport.tell,
+    listening: () => heard ?? Promise.resolve(),
     ask: (request, cause) => transport.behindTheHost(exchange, cause)(request),
     end(reason: BridgeError) {
       listening?.abort(reason)

@@ -25,6 +25,8 @@ export interface TransportOptions {
   readonly ending: AbortSignal
   /** Takes a message that the server initiates. */
   readonly deliver: Deliver
+  /** A lost session has been made again; with an error: the server refuses that. */
+  readonly onRestored?: ((refused?: BridgeError) => void) | undefined
 }
 
 export interface Transport {
@@ -35,8 +37,8 @@ export interface Transport {
   initialize(cause: Cause): Promise<Message | undefined>
   /** One message of the host that it needs no answer to. */
   tell(message: Message): Promise<void>
-  /** Listens for messages that the server initiates until `signal` aborts. Never throws. */
-  listen(signal: AbortSignal): Promise<void>
+  /** Listens for messages that the server initiates until `signal` aborts; `onAnswered`: the stream is open, or is not. Never throws. */
+  listen(signal: AbortSignal, onAnswered?: () => void): Promise<void>
 }
 
 /** Answers to a POST of initialize after which a client looks for the older transport (2025-11-25, "Backwards Compatibility"). */
@@ -59,8 +61,16 @@ export function createTransport(options: TransportOptions, onRenewed: () => void
     return answer
   }
 
-  const restoreWith = async (exchange: Exchange, initialize: Message, cause: Cause) =>
-    (await import('../session/restore.ts')).restore(initialize, session, behindTheHost(exchange, cause), log)
+  const restoreWith = async (exchange: Exchange, initialize: Message, cause: Cause) => {
+    const { restore } = await import('../session/restore.ts')
+    try {
+      await restore(initialize, session, behindTheHost(exchange, cause), log)
+    } catch (thrown) {
+      if (asBridgeError(thrown).code === 'session_lost') options.onRestored?.(asBridgeError(thrown))
+      throw thrown
+    }
+    options.onRestored?.()
+  }
 
   const renew = async (lost: string, cause: Cause) => {
     await session.renew(lost, (initialize) => restoreWith(streamable.plain, initialize, cause))
@@ -122,7 +132,11 @@ export function createTransport(options: TransportOptions, onRenewed: () => void
       return answer
     },
     tell: async (message) => void (await behindTheHost(exchange)(message)),
-    listen: async (signal) =>
-      legacySse ? (await legacySse).listen(signal) : listen({ ...options, awaits: inFlight.awaits, renew }, signal),
+    async listen(signal, onAnswered) {
+      if (!legacySse) return listen({ ...options, awaits: inFlight.awaits, renew, onAnswered }, signal)
+      // Its stream has been open since initialize.
+      onAnswered?.()
+      await (await legacySse).listen(signal)
+    },
   }
 }

@@ -5,11 +5,14 @@ import type { Config, ServerExceptions } from '../../config/config.ts'
 import { presetOf } from '../../config/providerPresets.ts'
 import { sameKey, serverOf } from '../../config/target.ts'
 import { whyInFile } from '../../doctor/checks/sealingKey.ts'
+import type { Era } from '../../eraMemory.ts'
+import { erasOf } from '../../eraVerdict.ts'
 import { ERRORS } from '../../errors.ts'
 import type { ProviderRules } from '../../providerRules.ts'
 import type { AccountSummary, TokenKey } from '../../records.ts'
 import { loginCommand } from '../../redaction/shownUrl.ts'
 import { withoutControls, withoutQueries } from '../../redaction/text.ts'
+import { createEraMemory } from '../../store/eraMemory.ts'
 import { olderCopies } from '../../system/files/pinnedCopy.ts'
 import { printableJson } from '../../system/log/printable.ts'
 import type { ProcessIO } from '../process.ts'
@@ -32,6 +35,8 @@ export interface Account {
   /** ISO 8601, UTC: when a person must sign in again; null: not known. */
   readonly login_due_at: string | null
   readonly state: 'signed_in' | 'expired' | 'signing_in' | 'signed_out'
+  /** The revisions of MCP that the server speaks, as `protocol` names them; empty: it was not asked yet. */
+  readonly protocols: readonly Era[]
   readonly last_error: string | null
 }
 
@@ -84,7 +89,7 @@ export async function statusReport(
   { config, clock, storage, oauth }: Parts,
   oneServer: boolean,
 ): Promise<StatusReport> {
-  const { tokens, attempts, keyBackends, database } = await storage.open()
+  const { tokens, attempts, answers, keyBackends, database } = await storage.open()
   const now = clock.now()
   const wanted = (key: TokenKey) => !oneServer || key.server === serverOf(config).url
   const pending = (await attempts.open(now)).filter(wanted)
@@ -93,14 +98,24 @@ export async function statusReport(
   const named = (key: TokenKey) => config.server?.url === key.server && config.profile === key.profile
   const preset = (row: AccountSummary) =>
     row.issuer === undefined ? {} : named(row) ? rules(row.issuer) : (presetOf({ issuer: row.issuer }) ?? {})
-  const known = rows.map((row) => toAccount(row, preset(row), pending.some(sameKey(row)) ? 'signing_in' : 'idle', now))
-  const fresh = pending
-    .filter((key) => !rows.some(sameKey(key)))
-    .map((key) => toAccount({ ...key, generation: 0, signedIn: false, refreshable: false }, {}, 'signing_in', now))
+  const known = rows.map(
+    (row) => [row, toAccount(row, preset(row), pending.some(sameKey(row)) ? 'signing_in' : 'idle', now)] as const,
+  )
+  const blank = (key: TokenKey, busy: 'signing_in' | 'idle') =>
+    [key, toAccount({ ...key, generation: 0, signedIn: false, refreshable: false }, {}, busy, now)] as const
+  const fresh = pending.filter((key) => !rows.some(sameKey(key))).map((key) => blank(key, 'signing_in'))
   const idle = config.configured
     .filter((key) => wanted(key) && ![...rows, ...pending].some(sameKey(key)))
-    .map((key) => toAccount({ ...key, generation: 0, signedIn: false, refreshable: false }, {}, 'idle', now))
-  const accounts = [...known, ...fresh, ...idle]
+    .map((key) => blank(key, 'idle'))
+  const speaks = async ({ server, profile }: TokenKey): Promise<readonly Era[]> => {
+    const { protocol = 'auto' } = config.server?.url === server ? config.server : {}
+    return protocol === 'auto'
+      ? erasOf(await createEraMemory(async () => answers, { server, profile }, clock).load())
+      : [protocol]
+  }
+  const accounts = await Promise.all(
+    [...known, ...fresh, ...idle].map(async ([key, account]) => ({ ...account, protocols: await speaks(key) })),
+  )
   const secret_store = keyBackends().join('+') || `${config.secretStore} (no key yet)`
   const secret_store_reason = (await whyInFile(config.secretStore, keyBackends())) ?? null
   const exceptions = exceptionsShown(config, oneServer)
@@ -114,7 +129,12 @@ function exceptionsShown(config: Config, oneServer: boolean): readonly ServerExc
   return (oneServer ? ofServer : config.exceptions).map((found) => ({ ...found, server: withoutQueries(found.server) }))
 }
 
-function toAccount(row: AccountSummary, preset: ProviderRules, busy: 'signing_in' | 'idle', now: number): Account {
+function toAccount(
+  row: AccountSummary,
+  preset: ProviderRules,
+  busy: 'signing_in' | 'idle',
+  now: number,
+): Omit<Account, 'protocols'> {
   const isOver = row.expiresAt !== undefined && row.expiresAt <= now && !row.refreshable
   const expired = isOver || row.lastErrorCode === 'token_expired'
   const due = row.signedIn && !row.refreshable ? row.expiresAt : undefined
@@ -181,6 +201,7 @@ function describe(account: Account, now: number): string[] {
           `  ${whyNoRefresh(account)}: sign in again after ${account.login_due_at}.${account.last_error === null ? ` ${hint}` : ''}`,
         ]),
     ...(account.scope === null || account.state === 'signed_out' ? [] : [`  scopes: ${account.scope}`]),
+    ...(account.protocols.length === 0 ? [] : [`  protocol: ${account.protocols.join(', ')}`]),
     ...(account.last_error === null ? [] : [`  last error: ${account.last_error}`]),
     ...(needsLogin(account) || (account.last_error !== null && account.state !== 'signing_in')
       ? [`  to sign in: ${loginCommand(account.server, account.profile)}`]

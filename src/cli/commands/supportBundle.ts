@@ -134,6 +134,7 @@ function redacted(config: Config) {
       name: server.name,
       url: withoutQueries(server.url),
       transport: server.transport,
+      protocol: server.protocol,
       headers: namesOf(server.headers),
       allowHttp: server.allowHttp,
       exceptions: { ...server.exceptions, server: withoutQueries(server.exceptions.server) },

@@ -55,6 +55,7 @@ function block(account: Account, now: number, paper: Style): string[] {
   const long = [
     ['issuer', account.provider === null ? account.issuer : `${account.issuer} (${account.provider})`],
     ['scopes', account.state === 'signed_out' ? null : account.scope],
+    ['protocol', account.protocols.length === 0 ? null : account.protocols.join(', ')],
   ].filter((pair): pair is [string, string] => pair[1] !== null)
   const short =
     paper.width >= WIDE && facts.every(([, value]) => value.length < 40)

@@ -1,7 +1,7 @@
 // Parses command lines: one table of commands and options, and errors that suggest the closest word.
 import { parseArgs } from 'node:util'
 import type { Flags } from '../../config/config.ts'
-import { LOG_LEVELS, LOGIN_MODES, TRANSPORTS } from '../../config/file/choices.ts'
+import { LOG_LEVELS, LOGIN_MODES, PROTOCOLS, TRANSPORTS } from '../../config/file/choices.ts'
 import { nearest } from '../../config/file/nearest.ts'
 import { BridgeError } from '../../errors.ts'
 import { ownCommand } from '../../ownCommand.ts'
@@ -84,6 +84,12 @@ export const OPTIONS = {
     choices: TRANSPORTS,
     for: TRANSPORTED,
     help: 'auto, http or sse (the transport of 2024-11-05)',
+  },
+  protocol: {
+    value: 'REVISION',
+    choices: PROTOCOLS,
+    for: TRANSPORTED,
+    help: 'auto, 2025 (initialize) or 2026 (2026-07-28): what the server speaks',
   },
   login: {
     value: 'WHEN',
@@ -183,6 +189,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
         scope: text('scope'),
         resource: text('resource'),
         transport: text('transport'),
+        protocol: text('protocol'),
         login: text('login'),
         logLevel: values.debug === true ? 'debug' : text('log-level'),
         account: text('account'),

@@ -1,6 +1,6 @@
 // The shape of config.yaml. config.example.yaml shows every key with its default.
 import { z } from 'zod'
-import { LOG_LEVELS, LOGIN_MODES, TRANSPORTS } from './choices.ts'
+import { LOG_LEVELS, LOGIN_MODES, PROTOCOLS, TRANSPORTS } from './choices.ts'
 
 const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'is not a header name')
 const headers = z.record(headerName, z.string().regex(/^[\x20-\x7e\t]*$/, 'must be printable ASCII on one line'))
@@ -20,6 +20,8 @@ const strategy = z.enum(['auto', 'none', 'reauthorize'])
 const pkceEnabled = z.literal(true, {
   error: 'cannot be switched off: MCP requires PKCE (authorization specification)',
 })
+/** YAML reads `2025` as a number. */
+const protocol = z.literal([...PROTOCOLS, 2025, 2026], { error: 'must be auto, 2025 or 2026' })
 const challengeMethod = z.literal('S256', {
   error: 'must be S256: plain reveals the verifier (OAuth 2.1 section 4.1.1)',
 })
@@ -71,23 +73,29 @@ const metadataUrl = z
     'must be an https URL with a path',
   )
 
-const server = z.strictObject({
-  url: httpUrl,
-  provider: z.string().optional(),
-  profile: z.string().min(1).optional(),
-  headers: headers.optional(),
-  ca_file: caFile.optional(),
-  transport: z.enum(TRANSPORTS).optional(),
-  allow_http: z.boolean().optional(),
-  allow_missing_s256: z.boolean().optional(),
-  trusted_issuers: z.array(issuerPair).optional(),
-  trusted_resource: httpUrl.optional(),
-  allow_private: z.array(origin).optional(),
-  hide_tools: z.array(z.string().min(1)).optional(),
-  callback_url: callbackUrls.optional(),
-  client_metadata_url: metadataUrl.optional(),
-  headers_file: z.string().min(1).optional(),
-})
+const server = z
+  .strictObject({
+    url: httpUrl,
+    provider: z.string().optional(),
+    profile: z.string().min(1).optional(),
+    headers: headers.optional(),
+    ca_file: caFile.optional(),
+    transport: z.enum(TRANSPORTS).optional(),
+    protocol: protocol.optional(),
+    allow_http: z.boolean().optional(),
+    allow_missing_s256: z.boolean().optional(),
+    trusted_issuers: z.array(issuerPair).optional(),
+    trusted_resource: httpUrl.optional(),
+    allow_private: z.array(origin).optional(),
+    hide_tools: z.array(z.string().min(1)).optional(),
+    callback_url: callbackUrls.optional(),
+    client_metadata_url: metadataUrl.optional(),
+    headers_file: z.string().min(1).optional(),
+  })
+  .refine(({ transport, protocol: wanted }) => transport !== 'sse' || String(wanted) !== '2026', {
+    path: ['protocol'],
+    error: 'must not be 2026 beside transport: sse: HTTP+SSE does not carry revision 2026-07-28',
+  })
 
 /** For browsers that call the gateway; the bridge does not use them. */
 const cors = z.strictObject({

@@ -5,6 +5,7 @@ import type { Route } from './connections.ts'
 import { translate } from './errors.ts'
 import { type InterimWatch, watchInterim } from './interim.ts'
 import { ResponseBody } from './responseBody.ts'
+import { type SilenceWatch, watchSilence } from './silence.ts'
 
 /** Larger bodies are written piece by piece, so that the kernel's buffer and not ours limits how much waits. */
 const BIG = 64 * 1024
@@ -18,6 +19,7 @@ export function dispatch(route: Route, url: URL, request: HttpRequest, onTaken: 
     let body: ResponseBody | undefined
     let controller: Dispatcher.DispatchController | undefined
     let interim: InterimWatch | undefined
+    let silence: SilenceWatch | undefined
     /** When the request last moved, by the clock of `performance`. */
     let moved = 0
     const abort = () => {
@@ -26,8 +28,11 @@ export function dispatch(route: Route, url: URL, request: HttpRequest, onTaken: 
       else reject(signal?.reason)
     }
     const { transmission } = request
+    const patience = transmission?.patience ?? request.patience
+    const idleMs = patience ? 0 : request.idleMs
     const finish = () => {
       interim?.end()
+      silence?.end()
       if (transmission) transmission.abort = undefined
       else signal?.removeEventListener('abort', abort)
     }
@@ -47,13 +52,21 @@ export function dispatch(route: Route, url: URL, request: HttpRequest, onTaken: 
             ? { ...request.headers, ...extra, ...route.headers }
             : (request.headers as Record<string, string>),
         body: big ? inPieces(big, progress, onTaken) : (request.body ?? null),
-        headersTimeout: request.idleMs,
-        bodyTimeout: request.idleMs,
+        headersTimeout: idleMs,
+        bodyTimeout: idleMs,
       } as Dispatcher.DispatchOptions,
       {
         onRequestStart(started) {
           controller = started
           progress()
+          if (patience)
+            silence = watchSilence(
+              request.idleMs,
+              patience,
+              () => body?.isPaused === true,
+              url.origin,
+              (error) => started.abort(error),
+            )
           if (signal?.aborted) abort()
           else if (transmission) transmission.sent = true
         },
@@ -68,12 +81,14 @@ export function dispatch(route: Route, url: URL, request: HttpRequest, onTaken: 
             return interim.take(status)
           }
           interim?.end()
+          silence?.heard()
           onTaken()
           body = new ResponseBody(started)
           const received = body
           resolve({ status, headers, body: received, discard: () => received.discard() })
         },
         onResponseData(_, chunk) {
+          silence?.heard()
           body?.push(chunk)
         },
         onResponseEnd() {

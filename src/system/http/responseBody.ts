@@ -31,6 +31,11 @@ export class ResponseBody implements AsyncIterable<Uint8Array> {
     this.#flow = flow
   }
 
+  /** The socket waits for the reader. */
+  get isPaused(): boolean {
+    return this.#paused
+  }
+
   push(chunk: Uint8Array): void {
     this.#waiting += chunk.byteLength
     if (this.#discarded) {

@@ -48,6 +48,7 @@ describe('without any setting', () => {
           headers: {},
           allowHttp: false,
           transport: 'auto',
+          protocol: 'auto',
           refreshStrategy: 'auto',
           authorizeParameters: {},
         },
@@ -212,6 +213,16 @@ providers: { p: { client_id: id, client_secret_file: ./secret.txt } }
     expect((await load()).dataFolder.startsWith(join(homedir(), '.local'))).toBe(false)
   })
 })
+
+test.each(['protocol: 2026', 'protocol: "2026"', 'protocol: 2026.0'])(
+  '%s in a config is the same, also when it was read before',
+  async (line) => {
+    const first = load({ yaml: `servers: { a: { url: '${URL_1}', ${line} } }` })
+    expect((await first).server?.protocol).toBe('2026')
+    const again = load({ environment: { MCP_OAUTH_BRIDGE_HOME: first.home } })
+    expect((await again).server?.protocol).toBe('2026')
+  },
+)
 
 test('a config that was read before gives the same result again', async () => {
   const first = load({

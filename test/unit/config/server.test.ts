@@ -218,3 +218,37 @@ describe('a custom provider', () => {
     })
   })
 })
+
+describe('the protocol', () => {
+  test('is auto, else that of the entry as number or text, else that of the flag', () => {
+    expect(make({}).protocol).toBe('auto')
+    for (const protocol of ['2025', 2025] as const) expect(make({}, {}, { protocol }).protocol).toBe('2025')
+    for (const protocol of ['2026', 2026] as const) expect(make({}, {}, { protocol }).protocol).toBe('2026')
+    expect(make({}, { protocol: '2026' }, { protocol: 2025 }).protocol).toBe('2026')
+    expect(make({}, { protocol: 'auto' }, { protocol: 2025 }).protocol).toBe('auto')
+  })
+
+  test('of HTTP+SSE is 2025, and 2026 beside it an error, whoever says either', async () => {
+    expect(make({}, { transport: 'sse' }).protocol).toBe('2025')
+    expect(make({}, {}, { transport: 'sse', protocol: 'auto' }).protocol).toBe('2025')
+    expect(make({}, { transport: 'http' }, { transport: 'sse', protocol: 2025 }).protocol).toBe('2025')
+    expect(make({}, { transport: 'auto' }, { transport: 'sse' }).protocol).toBe('auto')
+    const wrong: readonly [Partial<Flags>, Partial<Entry>][] = [
+      [{ transport: 'sse', protocol: '2026' }, {}],
+      [{ transport: 'sse' }, { protocol: 2026 }],
+      [{ protocol: '2026' }, { transport: 'sse' }],
+    ]
+    for (const [flags, entry] of wrong) {
+      const error = await errorOf(() => make({}, flags, entry))
+      expect([error.code, error.message]).toEqual(['config_invalid', expect.stringContaining('HTTP+SSE')])
+    }
+  })
+
+  test.each(['2027', '2026-07-28', 'Auto', ''])(
+    '%j of the flag is an error that names what is possible',
+    async (given) => {
+      const error = await errorOf(() => make({}, { protocol: given }))
+      expect([error.code, error.message]).toEqual(['usage', expect.stringContaining('auto, 2025, 2026')])
+    },
+  )
+})

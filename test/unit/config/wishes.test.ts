@@ -4,7 +4,14 @@ import { DEFAULT_CALLBACK_URL, type ServerConfig } from '../../../src/config/con
 import { fits, wishesOf } from '../../../src/config/wishes.ts'
 
 const PLAIN: ServerConfig = {
-  ...{ url: 'https://mcp.example/mcp', headers: {}, allowHttp: false, transport: 'auto', refreshStrategy: 'auto' },
+  ...{
+    url: 'https://mcp.example/mcp',
+    headers: {},
+    allowHttp: false,
+    transport: 'auto',
+    protocol: 'auto',
+    refreshStrategy: 'auto',
+  },
   ...{ bearer: 'access_token', grant: 'authorization_code', authorizeParameters: {} },
   exceptions: { server: 'https://mcp.example/mcp' },
 }

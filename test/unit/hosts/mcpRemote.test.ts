@@ -119,12 +119,24 @@ describe('an entry that starts mcp-remote', () => {
     [['--transport', 'http-first'], {}],
     [['--transport', 'sse-first'], {}],
     [['--transport=sse-only'], { transport: 'sse' }],
+    [['--protocol', 'legacy'], { protocol: 2025 }],
+    [['--protocol=auto'], { protocol: 'auto' }],
+    [['--protocol', 'auto', '--protocol', 'legacy'], { protocol: 2025 }],
+    [['--transport', 'sse-only', '--protocol', 'auto'], { transport: 'sse', protocol: 'auto' }],
     [['--disable-resource-parameter'], { provider: 'work' }],
     [['--client-credentials'], { provider: 'work' }],
     [['--host', '127.0.0.1'], {}],
   ])('reads %j', (options, more) => {
     expect(of(URL, ...options)?.server).toEqual({ url: URL, ...more })
     expect(of(...options, URL)?.server).toEqual({ url: URL, ...more })
+  })
+
+  test.each([['modern'], ['2026-07-28'], ['Legacy'], ['']])('says that it does not know --protocol %j', (value) => {
+    const found = of(URL, `--protocol=${value}`)
+    expect(found?.server).toEqual({ url: URL })
+    expect(found?.leftOut).toEqual([])
+    expect(found?.advice).toEqual([expect.stringContaining('set protocol: auto, 2025 or 2026')])
+    expect(of(URL, '--protocol', 'legacy')?.advice).toBeUndefined()
   })
 
   test('reads a client from a file, with its redirect URI and no secret', () => {

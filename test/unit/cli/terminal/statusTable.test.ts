@@ -16,6 +16,7 @@ const ACCOUNT: Account = {
   refreshable: true,
   state: 'signed_in',
   last_error: null,
+  protocols: ['2026', '2025'],
   provider: null,
   login_due_at: null,
 }

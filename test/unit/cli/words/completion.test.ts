@@ -15,7 +15,7 @@ const CHOSEN = Object.entries(OPTIONS).flatMap(([name, row]) =>
 )
 
 test('the table has options with fixed values', () => {
-  expect(CHOSEN.map(([name]) => name)).toEqual(expect.arrayContaining(['log-level', 'login', 'transport']))
+  expect(CHOSEN.map(([name]) => name)).toEqual(expect.arrayContaining(['log-level', 'login', 'transport', 'protocol']))
 })
 
 describe.each(['bash', 'zsh', 'fish'])('%s', (shell) => {

@@ -101,6 +101,22 @@ describe('a fault', () => {
     ['servers: { a: https://x.example/ }', 'FILE:1:15: servers.a must be a map (key: value)'],
     ['login: { mode: sometimes }', 'FILE:1:16: login.mode must be "auto" or "on-call" or "never"'],
     ['callback_url: [5]', 'FILE:1:15: callback_url has a value of the wrong type'],
+    [
+      "servers: { a: { url: 'https://x.example/', protocol: 2027 } }",
+      'FILE:1:54: servers.a.protocol must be auto, 2025 or 2026',
+    ],
+    [
+      "servers: { a: { url: 'https://x.example/', protocol: 2026-07-28 } }",
+      'FILE:1:54: servers.a.protocol must be auto, 2025 or 2026',
+    ],
+    [
+      "servers: { a: { url: 'https://x.example/', protocol: [2025] } }",
+      'FILE:1:54: servers.a.protocol must be auto, 2025 or 2026',
+    ],
+    [
+      "servers: { a: { url: 'https://x.example/', transport: sse, protocol: 2026 } }",
+      'FILE:1:70: servers.a.protocol must not be 2026 beside transport: sse',
+    ],
     ['connect_timeout: 1.5', 'FILE:1:18: connect_timeout must be '],
     ['limits: { host_message_mb: 501 }', 'FILE:1:28: limits.host_message_mb must be at most 500'],
     ['a: 1\nb', 'FILE:2:'],

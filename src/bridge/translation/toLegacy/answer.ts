@@ -1,0 +1,76 @@
+// What the host hears: answers of a 2025 server as 2026 wants them, questions as results, and refusals in words.
+import { type Message, parseMessage, type RawId } from '../../message/message.ts'
+import { type Bytes, find, valueIn } from '../../message/pick.ts'
+import { type Change, splice } from '../../message/splice.ts'
+import { pluck, type Wanted } from '../../message/walk.ts'
+
+/** Results that say how long they hold (MCP 2026-07-28, "Caching"). */
+const CACHED = new Set(['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list', 'resources/read'])
+
+/** JSON-RPC 2.0 section 5.1. */
+export const METHOD_NOT_FOUND = -32601
+export const INVALID_PARAMS = -32602
+/** A resource that is not there, in 2025 ("Resources"). */
+const NOT_FOUND_2025 = -32002
+
+/** The answer to a request of this method under the id of the host. */
+export function toModernAnswer({ bytes, failed }: Message, id: RawId, method: string): Message {
+  const changes = failed ? errorChanges(bytes, method) : resultChanges(bytes, method)
+  return answerOf(id, splice(bytes, [{ path: ['id'], json: id }, ...changes]), failed === true)
+}
+
+function errorChanges(bytes: Bytes, method: string): readonly Change[] {
+  const isRenamed = method === 'resources/read' && errorCode(bytes) === NOT_FOUND_2025
+  return isRenamed ? [{ path: ['error', 'code'], json: String(INVALID_PARAMS) }] : []
+}
+
+function resultChanges(bytes: Bytes, method: string): readonly Change[] {
+  const complete = { path: ['result', 'resultType'], json: '"complete"' }
+  if (!CACHED.has(method)) return [complete]
+  const [ttl, scope] = pluck(bytes, HOLDS)
+  return [
+    complete,
+    ...(ttl ? [] : [{ path: ['result', 'ttlMs'], json: '0' }]),
+    ...(scope ? [] : [{ path: ['result', 'cacheScope'], json: '"private"' }]),
+  ]
+}
+
+const HOLDS: Wanted = new Map([
+  [
+    'result',
+    {
+      below: new Map([
+        ['ttlMs', { slot: 0 }],
+        ['cacheScope', { slot: 1 }],
+      ]),
+    },
+  ],
+])
+
+export const errorCode = (bytes: Bytes): unknown => valueIn(bytes, find(bytes, ['error', 'code']))
+
+/** `requests`: JSON texts of questions by their keys. */
+export function inputRequired(id: RawId, requests: ReadonlyMap<string, string>, state?: string): Message {
+  const members = [...requests].map(([key, json]) => `${JSON.stringify(key)}:${json}`)
+  const end = state === undefined ? '' : `,"requestState":${JSON.stringify(state)}`
+  return result(id, `{"resultType":"input_required","inputRequests":{${members.join(',')}}${end}}`)
+}
+
+/** `json`: the text of the result. */
+export const result = (id: RawId, json: string): Message =>
+  answerOf(id, Buffer.from(`{"jsonrpc":"2.0","id":${id},"result":${json}}`), false)
+
+export const refusal = (id: RawId, code: number, message: string): Message =>
+  answerOf(id, Buffer.from(`{"jsonrpc":"2.0","id":${id},"error":${JSON.stringify({ code, message })}}`), true)
+
+/** The bytes are known to be an answer: they are not read again. */
+const answerOf = (id: RawId, bytes: Bytes, failed: boolean): Message => ({
+  kind: 'response',
+  asks: [],
+  answers: [id],
+  failed,
+  bytes,
+})
+
+/** A message of our own. */
+export const own = (text: string): Message => parseMessage(Buffer.from(text)) as Message

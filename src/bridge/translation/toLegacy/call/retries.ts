@@ -1,0 +1,40 @@
+// What a `requestState` stands for: a call of this process that waits for answers of the host. Each is valid once.
+import { randomBytes } from 'node:crypto'
+import type { Asked } from '../request.ts'
+import type { Call } from './call.ts'
+
+export interface Retries {
+  /** Returns the state under which the host comes back. */
+  add(call: Call): string
+  remove(state: string): void
+  /** The call that a request of the host goes on with; else why there is none, in words. */
+  take(asked: Asked): Call | string
+}
+
+const UNKNOWN =
+  'This requestState is not known: it has been used, the answer came too late, or the bridge was started again since. Nothing has been run again; make the call anew, without it.'
+const FOREIGN = 'This requestState belongs to another request. Nothing has been run.'
+
+export function createRetries(): Retries {
+  const calls = new Map<string, Call>()
+  return {
+    add(call) {
+      const state = randomBytes(16).toString('base64url')
+      calls.set(state, call)
+      return state
+    },
+    remove: (state) => void calls.delete(state),
+    take({ state, method, name }) {
+      const key: unknown = JSON.parse(state ?? 'null')
+      const call = typeof key === 'string' ? calls.get(key) : undefined
+      if (!call) return UNKNOWN
+      if (call.asked.method !== method || !isSame(call.asked.name, name)) return FOREIGN
+      calls.delete(key as string)
+      return call
+    },
+  }
+}
+
+/** A text may be written with other escapes. */
+const isSame = (one: string | undefined, other: string | undefined) =>
+  one === other || (one !== undefined && other !== undefined && JSON.parse(one) === JSON.parse(other))

@@ -1,0 +1,113 @@
+// What a request of a 2026 host says in its members, and the same request as 2025 has it: without the protocol's own members of `_meta`.
+import { META } from '../../era/revisions.ts'
+import type { Message, RawId } from '../../message/message.ts'
+import { type Bytes, eachMember, find } from '../../message/pick.ts'
+import { textAt } from '../../message/scan.ts'
+import { type Change, splice } from '../../message/splice.ts'
+import { pluck, type Wanted } from '../../message/walk.ts'
+
+export interface Asked {
+  readonly id: RawId
+  readonly method: string
+  /** JSON text of what it is about: the name of a tool or prompt, the URI of a resource. */
+  readonly name: string | undefined
+  /** JSON text of its progressToken. */
+  readonly token: string | undefined
+  /** JSON text of the level from which on it wants log messages. */
+  readonly level: string | undefined
+  /** JSON text of the state that came with a question. */
+  readonly state: string | undefined
+  /** JSON text of the answers to questions. */
+  readonly responses: string | undefined
+  /** Whether it wants to be a task of 2025. */
+  readonly isTask: boolean
+}
+
+/** Requests that may be answered with a question (MCP 2026-07-28, "Multi Round-Trip Requests"). */
+const MAY_ASK = new Set(['tools/call', 'prompts/get', 'resources/read'])
+
+export const mayAsk = (method: string): boolean => MAY_ASK.has(method)
+
+const WANTED: Wanted = new Map([
+  [
+    'params',
+    {
+      below: new Map([
+        ['name', { slot: 0 }],
+        ['uri', { slot: 1 }],
+        ['requestState', { slot: 2 }],
+        ['inputResponses', { slot: 3 }],
+        ['task', { slot: 4 }],
+        [
+          '_meta',
+          {
+            below: new Map([
+              ['progressToken', { slot: 5 }],
+              [META.logLevel, { slot: 6 }],
+            ]),
+          },
+        ],
+      ]),
+    },
+  ],
+])
+
+export function read({ bytes, asks, method = '' }: Message): Asked {
+  const spans = pluck(bytes, WANTED)
+  const text = (slot: number) => {
+    const span = spans[slot]
+    return span && textAt(bytes, span)
+  }
+  const asks3 = mayAsk(method)
+  return {
+    id: asks[0] ?? 'null',
+    method,
+    name: method === 'resources/read' ? text(1) : text(0),
+    token: text(5),
+    level: text(6),
+    state: asks3 ? text(2) : undefined,
+    responses: asks3 ? text(3) : undefined,
+    isTask: method === 'tools/call' && spans[4] !== undefined,
+  }
+}
+
+const PREFIX = 'io.modelcontextprotocol/'
+
+/** `token`: JSON text of the progressToken that stands for the host's own; left out, that stays. */
+export function toLegacyRequest({ bytes }: Message, id: RawId, asked: Asked, token?: string): Bytes {
+  return splice(bytes, [
+    { path: ['id'], json: id },
+    ...(mayAsk(asked.method) ? [gone('requestState'), gone('inputResponses')] : []),
+    ...metaChanges(bytes, token),
+  ])
+}
+
+/** `id`: how the server knows the request that is cancelled. */
+export function toLegacyNotification({ bytes }: Message, id?: RawId): Bytes {
+  const target: readonly Change[] = id === undefined ? [] : [{ path: ['params', 'requestId'], json: id }]
+  return splice(bytes, [...target, ...metaChanges(bytes)])
+}
+
+const gone = (member: string): Change => ({ path: ['params', member], json: undefined })
+
+/** The protocol's members go; `_meta` goes with them where nothing else is in it. */
+function metaChanges(bytes: Bytes, token?: string): readonly Change[] {
+  const params = find(bytes, ['params'])
+  if (!params) return []
+  const ours = new Set<string>()
+  let others = 0
+  // Parsers differ in which of two members with one name counts.
+  eachMember(bytes, params, (name, value) => {
+    if (name !== '_meta') return
+    if (bytes[value.start] !== OPEN_BRACE) others++
+    eachMember(bytes, value, (member) => {
+      if (member.startsWith(PREFIX)) ours.add(member)
+      else others++
+    })
+  })
+  if (others === 0) return [gone('_meta')]
+  const changes = [...ours].map((member) => ({ path: ['params', '_meta', member], json: undefined }))
+  return token === undefined ? changes : [...changes, { path: ['params', '_meta', 'progressToken'], json: token }]
+}
+
+const OPEN_BRACE = 123

@@ -1,0 +1,133 @@
+// What a 2026 server says → what a 2025 host gets: results without the members that 2026-07-28 added, the ids of the host, and the questions in an answer.
+import { BridgeError } from '../../../errors.ts'
+import { quote } from '../../../redaction/text.ts'
+import { META } from '../../era/revisions.ts'
+import { type Message, parseMessage, type RawId } from '../../message/message.ts'
+import { type Bytes, eachMember, eachPlace, find, stringIn } from '../../message/pick.ts'
+import type { Span } from '../../message/scan.ts'
+import { type Change, splice } from '../../message/splice.ts'
+import { wrapOutput, wrapTools } from '../output.ts'
+
+/** One question of an `input_required` result. */
+export interface Question {
+  /** Its key as JSON text, and read. */
+  readonly key: Bytes
+  readonly name: string
+  readonly method: string | undefined
+  readonly params: Bytes | undefined
+}
+
+/** An answer that is none yet (MCP 2026-07-28, "Multi Round-Trip Requests"). */
+export interface InputRequired {
+  readonly questions: readonly Question[]
+  /** JSON text, to be sent back as it is. */
+  readonly requestState: Bytes | undefined
+}
+
+/** The requests whose answer may ask something. */
+const MAY_ASK = new Set(['tools/call', 'prompts/get', 'resources/read'])
+const COMPLETE = 'complete'
+const INPUT_REQUIRED = 'input_required'
+
+/** The members of 2026-07-28 that a strict host of 2025 need not know. */
+const ADDED: readonly Change[] = ['resultType', 'ttlMs', 'cacheScope'].map((name) => ({
+  path: ['result', name],
+  json: undefined,
+}))
+
+/**
+ * The answer to `request` for its host, or the questions that come before it.
+ * @throws BridgeError invalid_protocol where it is neither
+ */
+export function fromModernAnswer(answer: Message, request: Message): Message | InputRequired {
+  const { asks, method } = request
+  const id: Change = { path: ['id'], json: asks[0] as RawId }
+  if (answer.failed) return withBytes(answer, asks, splice(answer.bytes, [id]))
+  const { bytes } = answer
+  const result = find(bytes, ['result'])
+  const kind = result && find(bytes, ['resultType'], result)
+  if (result && kind) {
+    const type = stringIn(bytes, kind)
+    if (type === INPUT_REQUIRED) return inputRequired(bytes, result, method)
+    if (type !== COMPLETE) throw unknownResult(type, method)
+  }
+  const wrapped = method === 'tools/call' ? wrapOutput(answer) : method === 'tools/list' ? wrapTools(answer) : answer
+  return withBytes(answer, asks, splice(wrapped.bytes, [id, ...ADDED]))
+}
+
+const withBytes = (answer: Message, answers: Message['asks'], bytes: Bytes): Message => ({ ...answer, answers, bytes })
+
+function inputRequired(bytes: Bytes, result: Span, method: string | undefined): InputRequired {
+  if (!MAY_ASK.has(method ?? ''))
+    throw new BridgeError('invalid_protocol', {
+      message: `The server asks for input in its answer to ${quote(method ?? '', 60)}, which MCP does not allow.`,
+    })
+  let state: Span | undefined
+  let requests: Span | undefined
+  eachMember(bytes, result, (name, value) => {
+    if (name === 'requestState') state = value
+    if (name === 'inputRequests') requests = value
+  })
+  const questions = requests ? questionsIn(bytes, requests) : []
+  if (questions.length === 0 && !state)
+    throw new BridgeError('invalid_protocol', {
+      message: 'The server asks for input without a question, and without a state to come back with.',
+    })
+  return { questions, requestState: state && bytes.slice(state.start, state.end) }
+}
+
+/** The last of two with one key counts, as for JSON.parse. */
+function questionsIn(bytes: Bytes, requests: Span): readonly Question[] {
+  if (bytes[requests.start] === LETTER_N) return []
+  if (bytes[requests.start] !== OPEN_BRACE)
+    throw new BridgeError('invalid_protocol', { message: 'The server’s questions are not an object.' })
+  const found = new Map<string, Question>()
+  eachPlace(bytes, requests, (at, question) => {
+    const key = bytes.slice(at.start, at.end)
+    const name = stringIn(bytes, at, bytes.length) ?? ''
+    const params = find(bytes, ['params'], question)
+    found.set(name, {
+      key,
+      name,
+      method: stringIn(bytes, find(bytes, ['method'], question)),
+      params: params && bytes.slice(params.start, params.end),
+    })
+  })
+  return [...found.values()]
+}
+
+const OPEN_BRACE = 123
+/** Of `null`. */
+const LETTER_N = 110
+
+const unknownResult = (type: string | undefined, method: string | undefined) =>
+  new BridgeError('invalid_protocol', {
+    message: `The server answered ${quote(method ?? '', 60)} with a result of the type ${quote(type ?? '', 60)}, which a host of the revisions before 2026-07-28 cannot take.`,
+    hint: 'Use a host that speaks MCP 2026-07-28, or another tool of this server.',
+  })
+
+/** A notification of a listen stream as a 2025 host knows it: in `_meta`, what names the stream goes. */
+export function withoutSubscription(notification: Message): Message {
+  const { bytes } = notification
+  const meta = find(bytes, ['params', '_meta'])
+  if (!meta) return notification
+  let others = 0
+  eachMember(bytes, meta, (name) => {
+    if (name !== META.subscription) others++
+  })
+  const path = others === 0 ? ['params', '_meta'] : ['params', '_meta', META.subscription]
+  return { ...notification, bytes: splice(bytes, [{ path, json: undefined }]) }
+}
+
+/** An answer of ours; `result`: JSON text. */
+export const answerTo = (id: RawId, result: string | Bytes): Message =>
+  parseMessage(
+    Buffer.concat([Buffer.from(`{"jsonrpc":"2.0","id":${id},"result":`), Buffer.from(result), Buffer.from('}')]),
+  ) as Message
+
+/** An error of ours in MCP's own numbers (JSON-RPC 2.0 section 5.1). */
+export const errorTo = (id: RawId, code: number, message: string): Message =>
+  parseMessage(Buffer.from(`{"jsonrpc":"2.0","id":${id},"error":${JSON.stringify({ code, message })}}`)) as Message
+
+export const INVALID_PARAMS = -32602
+export const METHOD_NOT_FOUND = -32601

@@ -1,0 +1,116 @@
+// The questions of a 2026 server as requests to a 2025 host: all of a round go out together, and their answers go back in one piece.
+import { randomUUID } from 'node:crypto'
+import { BridgeError } from '../../../errors.ts'
+import { quote } from '../../../redaction/text.ts'
+import type { Deliver } from '../../http/body/messages.ts'
+import { type Message, parseMessage, type RawId } from '../../message/message.ts'
+import { type Bytes, find, stringIn, whole } from '../../message/pick.ts'
+import { splice } from '../../message/splice.ts'
+import { lacks, wordsOf } from './abilities.ts'
+import type { Question } from './fromModern.ts'
+import type { Supports } from './hostMeta.ts'
+import { orAborted } from './orAborted.ts'
+
+export interface Questions {
+  /**
+   * The `inputResponses` to all questions of a round, as JSON text. The host hears of those that nobody waits for any more.
+   * @throws BridgeError question_unanswered, the reason of `signal`
+   */
+  ask(questions: readonly Question[], supports: Supports, signal: AbortSignal): Promise<Bytes>
+  /** True: it is the host's answer to one of them. */
+  take(response: Message): boolean
+  /** Nobody waits for an answer any more. */
+  end(reason: BridgeError): void
+}
+
+interface Open {
+  readonly question: Question
+  readonly answer: (json: Bytes) => void
+  readonly fail: (error: BridgeError) => void
+}
+
+/** They never repeat in one process, so that a late answer is not taken for another one. */
+let asked = 0
+
+/** `deliver` sends a message to the host. */
+export function createQuestions(deliver: Deliver): Questions {
+  const open = new Map<RawId, Open>()
+
+  const put = (question: Question) => {
+    const id: RawId = `"mcp-oauth-bridge-q${++asked}"`
+    const answered = new Promise<Bytes>((answer, fail) => open.set(id, { question, answer, fail }))
+    // The one that fails first ends the round.
+    answered.catch(() => undefined)
+    const written = deliver(requestOf(id, question))
+    return { id, written, answered }
+  }
+
+  const takeBack = async (id: RawId, reason: string) => {
+    if (!open.delete(id)) return
+    const params = `{"requestId":${id},"reason":${JSON.stringify(reason)}}`
+    await deliver(textMessage(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":${params}}`))
+  }
+
+  return {
+    async ask(questions, supports, signal) {
+      for (const question of questions) {
+        const what = lacks(question, supports)
+        if (what !== undefined) throw unanswered(`The server asks for ${wordsOf(question)}, ${what}.`)
+      }
+      const out = questions.map(put)
+      try {
+        const answers = Promise.all(out.map(({ written, answered }) => written.then(() => answered)))
+        return responsesOf(questions, await orAborted(answers, signal))
+      } finally {
+        for (const { id } of out) await takeBack(id, 'The request that it belongs to is over.')
+      }
+    },
+    take({ answers: [id, another], failed, bytes }) {
+      const one = id === undefined || another !== undefined ? undefined : open.get(id)
+      if (id === undefined || !one) return false
+      open.delete(id)
+      if (failed) one.fail(unanswered(failureOf(one.question, bytes)))
+      else {
+        const result = find(bytes, ['result'])
+        one.answer(result ? bytes.slice(result.start, result.end) : Buffer.from('{}'))
+      }
+      return true
+    },
+    end(reason) {
+      for (const { fail } of open.values()) fail(reason)
+    },
+  }
+}
+
+const textMessage = (text: string | Bytes) => parseMessage(Buffer.from(text)) as Message
+
+/** The parameters are the server's own bytes. */
+function requestOf(id: RawId, { method, params }: Question): Message {
+  const start = `{"jsonrpc":"2.0","id":${id},"method":${JSON.stringify(method)}`
+  if (!params) return textMessage(`${start}}`)
+  const complete =
+    stringIn(params, find(params, ['mode'], whole(params))) === 'url' ? withElicitationId(params) : params
+  return textMessage(Buffer.concat([Buffer.from(`${start},"params":`), complete, Buffer.from('}')]))
+}
+
+/** MCP 2025-11-25 demands one; 2026-07-28 has none. */
+const withElicitationId = (params: Bytes) =>
+  find(params, ['elicitationId'], whole(params))
+    ? params
+    : splice(params, [{ path: ['elicitationId'], json: JSON.stringify(randomUUID()) }])
+
+function responsesOf(questions: readonly Question[], answers: readonly Bytes[]): Bytes {
+  const parts = questions.flatMap(({ key }, at) => [Buffer.from(at === 0 ? '{' : ','), key, COLON, answers[at] ?? NONE])
+  return Buffer.concat([...parts, Buffer.from('}')])
+}
+
+const COLON = Buffer.from(':')
+const NONE = Buffer.from('{}')
+
+const failureOf = (question: Question, bytes: Bytes) => {
+  const said = stringIn(bytes, find(bytes, ['error', 'message']))
+  const words = said === undefined ? '' : `: ${quote(said, 160)}`
+  return `The server asks for ${wordsOf(question)}, and your program refuses${words}.`
+}
+
+export const unanswered = (message: string) => new BridgeError('question_unanswered', { message })

@@ -1,0 +1,179 @@
+// Hosts of both generations of the official SDK over stdio on the built program, or straight at a server: SDK v1, and v2 as it comes, `auto` and pinned.
+import { Client as ClientV2, StreamableHTTPClientTransport as HttpV2 } from '@modelcontextprotocol/client'
+import { StdioClientTransport as StdioV2 } from '@modelcontextprotocol/client/stdio'
+import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js'
+import { SSEClientTransport as SseV1 } from '@modelcontextprotocol/sdk/client/sse.js'
+import { StdioClientTransport as StdioV1 } from '@modelcontextprotocol/sdk/client/stdio.js'
+import { StreamableHTTPClientTransport as HttpV1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
+import {
+  CreateMessageRequestSchema,
+  ElicitRequestSchema,
+  ListRootsRequestSchema,
+} from '@modelcontextprotocol/sdk/types.js'
+import { PROGRAM } from './host.ts'
+import { withPatience } from './patience.ts'
+import { until } from './until.ts'
+
+/** `auto` asks with `server/discover` first, `pinned` speaks 2026-07-28 only, the others begin with `initialize`. */
+export type HostKind = 'v1' | 'v2' | 'auto' | 'pinned'
+
+export type Where =
+  /** The words and the whole environment of a bridge. */
+  | { readonly words: readonly string[]; readonly environment: NodeJS.ProcessEnv }
+  /** No bridge: what two peers do by themselves. */
+  | { readonly direct: string; readonly sse?: boolean }
+
+interface Given {
+  readonly name?: string
+  /** Default: everything. */
+  readonly capabilities?: Record<string, unknown>
+  /** What `initialize` of SDK v1 offers; it always takes the newest that it knows. */
+  readonly revision?: string
+}
+
+export const EVERYTHING = {
+  elicitation: { form: {}, url: {} },
+  sampling: {},
+  roots: { listChanged: true },
+}
+
+const ANSWERS: Record<string, (params: any) => unknown> = {
+  'elicitation/create': ({ mode }) =>
+    mode === 'url' ? { action: 'accept' } : { action: 'accept', content: { name: 'Ada' } },
+  'sampling/createMessage': () => ({
+    role: 'assistant',
+    content: { type: 'text', text: 'Paris' },
+    model: 'test-model',
+    stopReason: 'endTurn',
+  }),
+  'roots/list': () => ({ roots: [{ uri: 'file:///home/ada', name: 'home' }] }),
+}
+
+interface CallOptions {
+  readonly onprogress?: (progress: any) => void
+  readonly signal?: AbortSignal
+}
+
+export async function connectSdkHost(kind: HostKind, where: Where, given: Given = {}) {
+  const info = { name: given.name ?? `host-${kind}`, version: '1.0.0' }
+  const capabilities = (given.capabilities ?? EVERYTHING) as any
+  const heard: any[] = []
+  const asked: any[] = []
+  const answers = { ...ANSWERS }
+  const ask = (request: any) => {
+    asked.push(request)
+    return answers[request.method]?.(request.params) as any
+  }
+  const client = kind === 'v1' ? makeV1() : makeV2()
+  client.fallbackNotificationHandler = async (notification: any) => void heard.push(notification)
+  const transport = transportOf(kind, where)
+  if (kind === 'v1' && given.revision !== undefined) offer(transport as StdioV1, given.revision)
+  const said = { stderr: '' }
+  if (transport instanceof StdioV1 || transport instanceof StdioV2)
+    transport.stderr?.on('data', (chunk) => {
+      said.stderr += chunk
+    })
+  try {
+    await client.connect(transport as any)
+  } catch (cause) {
+    await client.close()
+    throw Object.assign(cause as Error, { stderr: said.stderr })
+  }
+
+  function makeV1(): any {
+    const made = new ClientV1(info, { capabilities })
+    if (capabilities.elicitation) made.setRequestHandler(ElicitRequestSchema, ask)
+    if (capabilities.sampling) made.setRequestHandler(CreateMessageRequestSchema, ask)
+    if (capabilities.roots) made.setRequestHandler(ListRootsRequestSchema, ask)
+    return made
+  }
+
+  function makeV2(): any {
+    const mode = kind === 'pinned' ? { pin: '2026-07-28' } : kind === 'auto' ? ('auto' as const) : ('legacy' as const)
+    const made = new ClientV2(info, { capabilities, versionNegotiation: { mode } })
+    if (capabilities.elicitation) made.setRequestHandler('elicitation/create', ask)
+    if (capabilities.sampling) made.setRequestHandler('sampling/createMessage', ask)
+    if (capabilities.roots) made.setRequestHandler('roots/list', ask)
+    return made
+  }
+
+  const isModern = kind !== 'v1' && client.getProtocolEra() === 'modern'
+  let level: string | undefined
+  const withLevel = (params: any) =>
+    level === undefined ? params : { ...params, _meta: { 'io.modelcontextprotocol/logLevel': level } }
+
+  return {
+    kind,
+    client,
+    isModern,
+    /** Notifications that no request of ours asked for, in order. */
+    heard,
+    /** Questions of the server, in order. */
+    asked,
+    /** What a question is answered with: method → result, of its params. */
+    answers,
+    said,
+    pid: transport instanceof StdioV1 || transport instanceof StdioV2 ? transport.pid : undefined,
+    /** A call; its result as the SDK hands it to a program. */
+    call: (name: string, args: Record<string, unknown> = {}, options: CallOptions = {}): Promise<any> =>
+      kind === 'v1'
+        ? client.callTool(withLevel({ name, arguments: args }), undefined, options)
+        : client.callTool(withLevel({ name, arguments: args }), options),
+    /** The text of a call's first content. */
+    async text(name: string, args: Record<string, unknown> = {}, options: CallOptions = {}): Promise<string> {
+      return (await this.call(name, args, options)).content[0].text
+    },
+    /** Log messages of this level and above come from now on. */
+    async setLevel(wanted: string): Promise<void> {
+      if (isModern) level = wanted
+      else await client.setLoggingLevel(wanted)
+    },
+    /** Asks for list changes and for updates of `uris`, in the words of this host's era. */
+    async watch(uris: readonly string[] = []): Promise<{ close(): Promise<void> }> {
+      if (isModern)
+        return client.listen({
+          toolsListChanged: true,
+          promptsListChanged: true,
+          resourcesListChanged: true,
+          ...(uris.length === 0 ? {} : { resourceSubscriptions: [...uris] }),
+        })
+      for (const uri of uris) await client.subscribeResource({ uri })
+      return {
+        async close() {
+          for (const uri of uris) await client.unsubscribeResource({ uri })
+        },
+      }
+    },
+    /** The first notification of that method that passes, also one that came before. */
+    hear: (method: string, passes: (params: any) => boolean = () => true): Promise<any> =>
+      until(
+        `${method} at the host`,
+        () => heard.find((one) => one.method === method && passes(one.params ?? {})),
+        () => ({ heard, stderr: said.stderr }),
+      ),
+    close: (): Promise<void> => client.close(),
+  }
+}
+
+export type SdkHost = Awaited<ReturnType<typeof connectSdkHost>>
+
+function offer(transport: StdioV1, protocolVersion: string): void {
+  const send = transport.send.bind(transport)
+  transport.send = (message: any) =>
+    send(message.method === 'initialize' ? { ...message, params: { ...message.params, protocolVersion } } : message)
+}
+
+function transportOf(kind: HostKind, where: Where) {
+  if ('direct' in where) {
+    const url = new URL(where.direct)
+    return where.sse ? new SseV1(url) : kind === 'v1' ? new HttpV1(url) : new HttpV2(url)
+  }
+  const { args, environment } = withPatience(where.words, where.environment)
+  const Stdio = kind === 'v1' ? StdioV1 : StdioV2
+  return new Stdio({
+    command: process.execPath,
+    args: [PROGRAM, ...args],
+    env: environment as Record<string, string>,
+    stderr: 'pipe',
+  })
+}

@@ -1,0 +1,58 @@
+// Real SDK servers behind node:http: a request becomes a web Request whose end aborts it, and everything that came is kept.
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
+import { startLoopbackServer } from './loopbackServer.ts'
+
+/** One HTTP request as it came. */
+export interface Seen {
+  readonly method: string
+  readonly headers: IncomingHttpHeaders
+  /** The JSON of a POST. */
+  readonly message: any
+}
+
+export type Handler = (seen: Seen, request: IncomingMessage, response: ServerResponse, body: Buffer) => unknown
+
+/** Keeps every request and hands it on. */
+export async function startSeeing(answer: Handler) {
+  const seen: Seen[] = []
+  const server = await startLoopbackServer((request, response, body) => {
+    const one = { method: request.method ?? '', headers: request.headers, message: parse(body) }
+    seen.push(one)
+    return answer(one, request, response, body)
+  })
+  return { ...server, url: `${server.origin}/mcp`, seen }
+}
+
+export function toRequest(request: IncomingMessage, response: ServerResponse, body: Buffer): Request {
+  const stop = new AbortController()
+  response.once('close', () => stop.abort())
+  return new Request(`http://${request.headers.host}${request.url}`, {
+    method: request.method ?? 'GET',
+    headers: Object.entries(request.headers).flatMap(([name, value]) =>
+      [value].flat().map((one): [string, string] => [name, String(one)]),
+    ),
+    signal: stop.signal,
+    ...(request.method === 'POST' ? { body: new Uint8Array(body) } : {}),
+  })
+}
+
+export function sendResponse(answer: Response, response: ServerResponse): void {
+  response.writeHead(answer.status, Object.fromEntries(answer.headers)).flushHeaders()
+  if (!answer.body) {
+    response.end()
+    return
+  }
+  const body = Readable.fromWeb(answer.body as any)
+  body.on('error', () => response.destroy())
+  response.once('close', () => body.destroy())
+  body.pipe(response)
+}
+
+function parse(body: Buffer): any {
+  try {
+    return JSON.parse(body.toString('utf8'))
+  } catch {
+    return undefined
+  }
+}
