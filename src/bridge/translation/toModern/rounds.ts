@@ -7,6 +7,7 @@ import type { Deliver } from '../../http/body/messages.ts'
 import type { Exchange } from '../../http/exchange.ts'
 import type { InFlight } from '../../message/inFlight.ts'
 import type { Message, RawId } from '../../message/message.ts'
+import { createNames } from '../../message/names.ts'
 import { answerTo, fromModernAnswer, type InputRequired } from './fromModern.ts'
 import { type HostMeta, type Round, toModernRequest } from './hostMeta.ts'
 import { type Questions, unanswered } from './questions.ts'
@@ -54,6 +55,8 @@ const PAUSE_MS = 250
 let sent = 0
 
 export function createRounds({ exchange, upstream, questions, clock, ending }: RoundsOptions): Rounds {
+  const wrapped = createNames()
+
   const send = async (
     message: Message,
     request: Message,
@@ -75,7 +78,7 @@ export function createRounds({ exchange, upstream, questions, clock, ending }: R
     const take: Deliver = async (one) => {
       if (one.answers.length === 0) return deliver(one)
       seen(one)
-      const answer = fromModernAnswer(one, request)
+      const answer = fromModernAnswer(one, request, wrapped)
       if ('questions' in answer) asks(answer)
       else await deliver(answer)
     }
