@@ -48,7 +48,7 @@ export function composeRelay(
   const answers = createKnownAnswers(async () => (await storage.open()).answers, keyOf(config), clock)
   // A store that cannot be read is the error of the request that needs it.
   const account = (): Promise<Account> => accountOf(config, storage).catch(() => ({ state: 'signedIn' }))
-  const signIn = createHostSignIn({
+  const standIn = {
     watch: pending,
     holdInitializeMs,
     holdCallMs,
@@ -62,12 +62,15 @@ export function composeRelay(
     account,
     hiddenTools,
     known: answers,
-  })
+  }
   const relay = createRelay({
     signIn: {
       isSignedOut: async () => (await account()).state === 'signedOut',
-      legacy: signIn,
-      modern: async (conversation) => conversation,
+      legacy: createHostSignIn(standIn),
+      async modern(conversation, inFlight, era) {
+        const { createModernStandIn } = await import('../bridge/standIn/modern/modernStandIn.ts')
+        return createModernStandIn({ ...standIn, era })(conversation, inFlight)
+      },
     },
     known: answers,
     holdCallMs,

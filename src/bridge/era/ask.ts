@@ -41,8 +41,8 @@ export async function askEra(
     let heard: Heard
     try {
       const request = { method: 'POST', headers: headersOf(message), body: message.bytes, transmission } as const
-      const response = await send({ ...request, idleMs: SILENCE_MS }, cause)
-      heard = await hear(response, message, { limit: answerLimit, clock })
+      const response = await send({ ...request, idleMs: SILENCE_MS, isQuestion: true }, cause)
+      heard = await within(SILENCE_MS, hear(response, message, { limit: answerLimit, clock }), response, clock)
     } catch (thrown) {
       if (saysNothing(thrown, transmission.sent)) return { era: undefined }
       throw thrown
@@ -51,6 +51,30 @@ export async function askEra(
     if (verdict === 'askAgain' && tries === 1) continue
     if (verdict === 'askAgain' || verdict === 'newer' || verdict === 'stripped') throw refused(verdict, heard)
     return { era: verdict, discover: verdict === '2026' ? resultOf(heard.answer) : undefined, answer: heard.answer }
+  }
+}
+
+/** A stream that goes on and on says nothing either. */
+async function within(
+  ms: number,
+  hearing: Promise<Heard>,
+  response: HttpResponse,
+  clock: ServerEraOptions['clock'],
+): Promise<Heard> {
+  const over = new AbortController()
+  const late = clock.sleep(ms, over.signal).then(
+    () => {
+      response.discard()
+      throw new BridgeError('server_timeout')
+    },
+    () => hearing,
+  )
+  try {
+    return await Promise.race([hearing, late])
+  } finally {
+    over.abort()
+    hearing.catch(() => undefined)
+    late.catch(() => undefined)
   }
 }
 

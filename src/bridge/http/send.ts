@@ -21,9 +21,11 @@ type SendRequest = Omit<HttpRequest, 'url' | 'idleMs'> & {
   idleMs?: number
   /**
    * For an open stream: called when the sign-in that it was opened with has ended; for one that was refused with 401 or 403, when
-   * another token is sent. The same function each time.
+   * another token is sent. The same function each time for one that is opened again; it is over when `signal` aborts.
    */
   whenOutlived?: () => void
+  /** Some servers refuse whatever is outside a session, so that a refusal of a bearer says nothing: the answer is returned as it is. */
+  isQuestion?: true
 }
 /** @throws BridgeError session_lost when the session is refused and not the token, unauthorized, insufficient_scope, redirect_refused, … */
 export type Send = (request: SendRequest, cause: Cause) => Promise<HttpResponse>
@@ -97,7 +99,7 @@ function createAttempt({ http, authorizer, url, idleMs, standing }: AttemptOptio
       const authorization = soon instanceof Promise ? await soon : soon
       standing.sees(authorization)
       // Before the response: a server may send its headers only with the first event.
-      if (request.whenOutlived) standing.add(request.whenOutlived, authorization)
+      if (request.whenOutlived) standing.add(request.whenOutlived, authorization, request.signal)
       const headers = join(authorization, request.headers)
       const isWatched = request.method === 'POST' && authorization.authorization !== undefined
       const watch = isWatched ? createWatch(target, turn) : undefined
@@ -152,6 +154,11 @@ export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, i
     const first = await attempt(request, 'first')
     // A session that ends is not worth a refresh.
     if (first.about === undefined || request.method === 'DELETE') return first
+    if (request.isQuestion) {
+      if (first.about !== 'token' || first.authorization.authorization !== undefined) return first
+      await settle(request, first, cause)
+      return attempt(request, 'again')
+    }
     if (first.about === 'session') throw sessionRefused(request, first)
     if (cause === 'background' && (isHopeless || wasSentWith(first, spent))) throw await refusal(request, first)
     if (first.about === 'token' && wasSentWith(first, doubtful)) return giveUp(request, first, 'call')

@@ -1,6 +1,6 @@
 // Replaces places of a JSON text by other JSON, and leaves every other byte as it is.
 import type { Bytes } from './pick.ts'
-import type { Span } from './scan.ts'
+import { type Span, skipSpace } from './scan.ts'
 
 /** What comes in place of a span, as text or bytes; of an empty span: before it. */
 export interface Edit extends Span {
@@ -26,3 +26,12 @@ export function edited(bytes: Bytes, edits: readonly Edit[]): Bytes {
   out.set(bytes.subarray(from), to)
   return out
 }
+
+/** Takes a member or an element out, and one comma: that before it where `kept` others stand before it, else that after it, if any. */
+export function cutOut(bytes: Bytes, { start, end }: Span, kept: number): Edit {
+  if (kept > 0) return { start: bytes.lastIndexOf(COMMA, start - 1), end, by: '' }
+  const after = skipSpace(bytes, end)
+  return { start, end: bytes[after] === COMMA ? after + 1 : end, by: '' }
+}
+
+const COMMA = 44

@@ -1,7 +1,7 @@
 // Puts members into a JSON text, takes them out and replaces them, in its bytes: numbers, order, layout and unknown members stay as they were written.
-import { type Edit, edited } from './edits.ts'
+import { cutOut, type Edit, edited } from './edits.ts'
 import { type Bytes, nameAt, whole } from './pick.ts'
-import { type Span, skipSpace, skipValue, textAt } from './scan.ts'
+import { type Span, skipValue, textAt } from './scan.ts'
 import { isObjectAt, named, walk } from './walk.ts'
 
 export interface Change {
@@ -67,7 +67,7 @@ function collect(bytes: Bytes, start: number, tree: Tree, edits: Edit[]): number
       return collect(bytes, value, change, edits)
     }
     const after = skipValue(bytes, value)
-    if (change.json === undefined) edits.push(cut(bytes, { start: at.start, end: after }, kept))
+    if (change.json === undefined) edits.push(cutOut(bytes, { start: at.start, end: after }, kept))
     else {
       kept++
       edits.push({ start: value, end: after, by: change.json })
@@ -78,15 +78,6 @@ function collect(bytes: Bytes, start: number, tree: Tree, edits: Edit[]): number
   if (members !== '') edits.push({ start: end - 1, end: end - 1, by: kept > 0 ? `,${members}` : members })
   return end
 }
-
-/** Takes a member out, and one comma: the one before it where `kept` others stand before it, else the one after it, if there is one. */
-function cut(bytes: Bytes, { start, end }: Span, kept: number): Edit {
-  if (kept > 0) return { start: bytes.lastIndexOf(COMMA, start - 1), end, by: '' }
-  const after = skipSpace(bytes, end)
-  return { start, end: bytes[after] === COMMA ? after + 1 : end, by: '' }
-}
-
-const COMMA = 44
 
 /** The members that changes put into an empty object, as JSON text; '' where they only take out. */
 const membersOf = (changes: readonly [name: string, Tree | { readonly json: Json | undefined }][]): string =>

@@ -32,6 +32,18 @@ export function walkArray(bytes: Bytes, start: number, visit: (value: number) =>
   return at + 1
 }
 
+/** Walks through the value at `start`, if it is an object, and into each of its members with this name. Returns the index after it. */
+export function walkMember(
+  bytes: Bytes,
+  start: number,
+  member: string,
+  visit: (value: number) => number | undefined,
+): number | undefined {
+  if (!isObjectAt(bytes, start)) return undefined
+  const visits = new Map([[member, visit]])
+  return walk(bytes, start, (at, value) => named(visits, bytes, at)?.(value))
+}
+
 /** What a map has for the name of a member; most names are known by their bytes, and no text is made of them. */
 export function named<Value>(map: ReadonlyMap<string, Value>, bytes: Bytes, name: Span): Value | undefined {
   if (map.size > FEW || !isPlain(bytes, name)) return map.get(nameAt(bytes, name))

@@ -75,6 +75,7 @@ export function refusedHeaders({ bytes }: Message): BridgeError {
   return new BridgeError('server_error', {
     message: `The server refused the request because its headers do not match it${said}`,
     hint: 'A proxy or gateway in front of the server may remove or change the Mcp-* headers, which MCP 2026-07-28 requires. Tell whoever runs it.',
-    details: { status: 400, reason: HEADERS_REFUSED },
+    // No status: the revision is spoken, and nothing is to be found out.
+    details: { reason: HEADERS_REFUSED },
   })
 }

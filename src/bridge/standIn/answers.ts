@@ -45,9 +45,13 @@ export function initializeResult({ known, asked, wanted, server, version }: Intr
     protocolVersion,
     capabilities: changing({ tools: {}, prompts: {}, resources: {} }),
     serverInfo: { name: 'mcp-oauth-bridge', version },
-    instructions: `The tools of ${server} appear when it has answered and the user is signed in. If there is a tool that signs in, call it: its result says what to do.`,
+    instructions: instructionsFor(server),
   }
 }
+
+/** Of a server whose lists are still to come. */
+export const instructionsFor = (server: string) =>
+  `The tools of ${server} appear when it has answered and the user is signed in. If there is a tool that signs in, call it: its result says what to do.`
 
 /** What the server would agree to, as far as its last answer tells. Revisions are dates. */
 function revision(wanted: unknown, asked: string | undefined, answered: string | undefined): string {

@@ -7,17 +7,24 @@ import type { Deliver } from '../http/body/messages.ts'
 import type { PendingRequest } from '../message/inFlight.ts'
 import type { Message } from '../message/message.ts'
 import { eachElement, find, stringIn } from '../message/pick.ts'
-import { answerTo, isList, LISTS, listChanged, listResult } from './answers.ts'
+import { answerTo, type Capability, isList, LISTS, listChanged, listResult } from './answers.ts'
 import { createLocalLists, type LocalListsOptions } from './localLists.ts'
-import { createMeeting, type Meeting, type MeetOptions, refusal } from './meet.ts'
-import type { Phase, Told } from './phases.ts'
+import { createMeeting, type MeetOptions, refusal } from './meet.ts'
+import type { Phase, Phases, Told } from './phases.ts'
 import { createSignInCall } from './signInCall.ts'
-import { createTruth, type Truth, type TruthOptions } from './truth.ts'
+import { createSignal, followSignIn } from './told.ts'
+import { createTruth, type TruthOptions } from './truth.ts'
 
 type Carry = (pending: PendingRequest, before: Promise<unknown>, deliver: Deliver) => Promise<void>
 
-export interface InPlaceOptions extends TruthOptions, Omit<MeetOptions, 'truth'>, Omit<LocalListsOptions, 'meeting'> {
+type Made = 'meeting' | 'truth' | 'announce'
+
+export interface InPlaceOptions
+  extends Pick<TruthOptions, 'clock' | 'log'>,
+    Omit<MeetOptions, Made>,
+    Omit<LocalListsOptions, Made> {
   readonly watch: SignInWatch
+  readonly write: (line: Uint8Array) => Promise<void>
   readonly hiddenTools?: Promise<HiddenTools> | undefined
   /** How long a call may wait for a person, in ms. */
   readonly holdCallMs: number
@@ -38,13 +45,31 @@ export interface InPlace {
 
 export function createInPlace(options: InPlaceOptions): InPlace {
   const { phases, watch, hiddenTools, holdCallMs, toServer, write } = options
-  const truth = createTruth(options)
-  const meeting = createMeeting({ ...options, truth })
+  const announce = async (capability: Capability) => {
+    await write(listChanged(capability))
+    return true
+  }
+  const saysNothing = (code: string) => code === 'not_signed_in'
+  const truth = createTruth({ ...options, announce, saysNothing, there: () => whatIsThere(phases) })
+  const meeting = createMeeting({ ...options, announce, truth })
   const lists = createLocalLists({ ...options, meeting })
   const tools = createSignal()
-  const signIn = createSignInCall({ ...options, meeting, truth, onTools: tools.on })
+  const arrive = async (told: Told, before: Promise<unknown>) => {
+    await meeting.run('signIn')
+    // If the host has said that it is initialized, the server has heard it by then.
+    await before
+    if (told.greeted) await told.trueAgain.over
+  }
+  const host = { hostName: () => phases.host.name, hears: () => true }
+  const signIn = createSignInCall({ ...options, ...host, arrive, truth, onTools: tools.on })
 
-  followWaiting({ ...options, truth, meeting })
+  const toldNow = () => ('told' in phases.now ? phases.now.told : undefined)
+  followSignIn({ watch, announce }, toldNow, (told, failure) => {
+    if (meeting.busy) return
+    if (failure) meeting.fail(told, failure, 'start')
+    else if (phases.now.kind === 'connectedLater') void truth.check()
+    else meeting.run('background').catch(() => undefined)
+  })
 
   /** `undefined`: the server's own answer is the right one. */
   const answerHere = async (
@@ -129,35 +154,10 @@ export function createInPlace(options: InPlaceOptions): InPlace {
   }
 }
 
-/** A sign-in that begins or ends changes what the host should know. */
-function followWaiting({ phases, watch, truth, meeting, write }: InPlaceOptions & { truth: Truth; meeting: Meeting }) {
-  let wasWaiting = watch.waiting
-  watch.onChange(() => {
-    const isOver = wasWaiting && !watch.waiting
-    const hasBegun = !wasWaiting && watch.waiting
-    wasWaiting = watch.waiting
-    const { now } = phases
-    // The host has tools, but not the one that signs in.
-    if (hasBegun && 'told' in now && now.told.lists.has('tools/list') && now.told.toldReason === undefined)
-      write(listChanged('tools')).catch(() => undefined)
-    if (!isOver || !('told' in now) || meeting.busy) return
-    if (watch.failure) meeting.fail(now.told, watch.failure, 'start')
-    else if (now.kind === 'connectedLater') void truth.check()
-    else meeting.run('background').catch(() => undefined)
-  })
-}
-
-function createSignal() {
-  const listeners = new Set<() => void>()
-  return {
-    on(listener: () => void) {
-      listeners.add(listener)
-      return () => void listeners.delete(listener)
-    },
-    fire() {
-      for (const listener of [...listeners]) listener()
-    },
-  }
+function whatIsThere({ now }: Phases) {
+  if (!('capabilities' in now)) return undefined
+  const has = (capability: Capability) => now.capabilities.has(capability)
+  return now.kind === 'connectedLater' ? { told: now.told, has } : { has }
 }
 
 /** What the host was promised and the server does not have is empty, not an error. */

@@ -3,9 +3,10 @@ import type { BridgeError } from '../../errors.ts'
 import type { Clock, SignInWatch } from '../../ports.ts'
 import { isObject, knownList, type ListMethod, listResult } from './answers.ts'
 import type { Meeting } from './meet.ts'
-import { type Phases, type Told, until } from './phases.ts'
+import type { Phases, Told } from './phases.ts'
 import type { Recall } from './recall.ts'
 import { type Account, freeName, signInTool, type Words } from './signInTool.ts'
+import { type ToldHere, until } from './told.ts'
 
 export interface LocalListsOptions extends Words {
   readonly phases: Phases
@@ -47,20 +48,6 @@ export function createLocalLists(options: LocalListsOptions): LocalLists {
     over.abort()
   }
 
-  const tell = (method: ListMethod, told: Told, list: readonly unknown[], isSignInShown: boolean) => {
-    let entries = list
-    if (method === 'tools/list') {
-      told.toldReason = isSignInShown ? (told.reason?.code ?? '') : undefined
-      if (isSignInShown) {
-        told.signInTool = freeName(list)
-        entries = [...list, signInTool(told.signInTool, told.reason, options)]
-      } else if (list.some((tool) => isObject(tool) && tool.name === told.signInTool)) told.signInTool = undefined
-    }
-    const result = listResult(method, entries)
-    told.lists.set(method, result)
-    return result
-  }
-
   return {
     async answer(method, told) {
       const trying = meeting.run('background')
@@ -69,11 +56,32 @@ export function createLocalLists(options: LocalListsOptions): LocalLists {
       if (!known) await waitFor(trying, told)
       if (phases.now.kind !== 'answeredHere') return undefined
       const isNeeded = !known || told.reason !== undefined || watch.waiting || (await account()).state === 'signedOut'
-      return tell(method, told, known ?? [], isNeeded)
+      return tellList(method, told, known ?? [], isNeeded, options)
     },
     async answerSignedOut(method, told, reason) {
       told.reason = watch.failure ?? reason
-      return tell(method, told, knownList(method, await recall.load(method)) ?? [], true)
+      return tellList(method, told, knownList(method, await recall.load(method)) ?? [], true, options)
     },
   }
+}
+
+/** The result for the host, kept as what it was told; with the tool that signs in where that is shown. */
+export function tellList(
+  method: ListMethod,
+  told: ToldHere,
+  list: readonly unknown[],
+  isSignInShown: boolean,
+  words: Words,
+): Record<string, unknown> {
+  let entries = list
+  if (method === 'tools/list') {
+    told.toldReason = isSignInShown ? (told.reason?.code ?? '') : undefined
+    if (isSignInShown) {
+      told.signInTool = freeName(list)
+      entries = [...list, signInTool(told.signInTool, told.reason, words)]
+    } else if (list.some((tool) => isObject(tool) && tool.name === told.signInTool)) told.signInTool = undefined
+  }
+  const result = listResult(method, entries)
+  told.lists.set(method, result)
+  return result
 }

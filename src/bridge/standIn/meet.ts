@@ -6,9 +6,9 @@ import { quote } from '../../redaction/text.ts'
 import type { LegacyConversation } from '../conversation.ts'
 import type { Message } from '../message/message.ts'
 import { find, stringIn } from '../message/pick.ts'
-import { listChanged } from './answers.ts'
 import type { Phases, Told } from './phases.ts'
 import type { Recall } from './recall.ts'
+import { type News, noteFailure } from './told.ts'
 import type { Truth } from './truth.ts'
 
 export interface MeetOptions {
@@ -17,7 +17,7 @@ export interface MeetOptions {
   readonly truth: Truth
   readonly recall: Recall
   readonly watch: SignInWatch
-  readonly write: (line: Uint8Array) => Promise<void>
+  readonly announce: News['announce']
 }
 
 export interface Meeting {
@@ -31,19 +31,10 @@ export interface Meeting {
   fail(told: Told, error: BridgeError, cause: Cause): BridgeError
 }
 
-export function createMeeting({ conversation, phases, truth, recall, watch, write }: MeetOptions): Meeting {
+export function createMeeting({ conversation, phases, truth, recall, watch, announce }: MeetOptions): Meeting {
   let current: Promise<void> | undefined
 
-  const fail: Meeting['fail'] = (told, error, cause) => {
-    const reason = error.code === 'not_signed_in' ? (watch.failure ?? error) : error
-    // A call has waited long enough; the sign-in goes on.
-    if (reason.code === 'sign_in_pending') return reason
-    told.reason = reason
-    // A list is what asks in the background: to have it asked for again would never end.
-    const isNews = told.lists.has('tools/list') && told.toldReason !== reason.code
-    if (cause !== 'background' && isNews) write(listChanged('tools')).catch(() => undefined)
-    return reason
-  }
+  const fail: Meeting['fail'] = (told, error, cause) => noteFailure(told, error, cause, { watch, announce })
 
   const greeted = async (told: Told) => {
     told.greeted = true

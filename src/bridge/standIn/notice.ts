@@ -35,10 +35,13 @@ interface Elicitation {
   readonly message: string
 }
 
+/** What a person reads beside the address. */
+export const pleaseSignIn = (server: string) => `Please sign in to ${server}.`
+
 /** MCP 2025-11-25, "URL Elicitation Required Error". */
 const URL_REQUIRED = -32042
 /** No person answers sooner, in ms: a host that nobody looks at declines by itself. */
-const SOONEST_MS = 1_000
+export const SOONEST_MS = 1_000
 
 export function createSignInNotice({ watch, server, clock, log, write, calls }: NoticeOptions): SignInNotice {
   /** When each was asked. */
@@ -50,8 +53,7 @@ export function createSignInNotice({ watch, server, clock, log, write, calls }: 
   let asked: { readonly url: string; readonly during: readonly PendingRequest[] } | undefined
 
   const elicitation = (url: string): Elicitation => {
-    if (open?.url !== url)
-      open = { mode: 'url', elicitationId: randomUUID(), url, message: `Please sign in to ${server}.` }
+    if (open?.url !== url) open = { mode: 'url', elicitationId: randomUUID(), url, message: pleaseSignIn(server) }
     return open
   }
 

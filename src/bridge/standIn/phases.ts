@@ -3,33 +3,23 @@ import type { BridgeError } from '../../errors.ts'
 import type { Clock, Logger, SignInWatch } from '../../ports.ts'
 import type { Message } from '../message/message.ts'
 import { find, stringIn } from '../message/pick.ts'
-import type { ListMethod } from './answers.ts'
 import type { SignInNotice } from './notice.ts'
 import { capabilitiesIn, type Recall, revisionIn } from './recall.ts'
+import { createTurn, type ToldHere, type Turn } from './told.ts'
 
 type Capabilities = ReadonlySet<string>
 
-/** What the host was told in the server's place. */
-export interface Told {
+/** What a host that has said initialize was told in the server's place. */
+export interface Told extends ToldHere {
   /** What the host said; undefined: the server has answered that itself. */
   readonly initialize?: Message
   readonly capabilities: Capabilities
-  /** Lists that were given here, until the host has those of the server. */
-  readonly lists: Map<ListMethod, Readonly<Record<string, unknown>>>
   /** Requests that were answered here and have to reach the server. */
   readonly replays: Message[]
   /** The server knows that the host is initialized. */
   greeted: boolean
   /** Resolves when the host has heard of everything that is other than it was told. */
   readonly trueAgain: Turn
-  /** The tool that signs in, under the name the host knows it by. */
-  signInTool?: string | undefined
-  /** Why the server is not there, as far as that is known. */
-  reason?: BridgeError | undefined
-  /** The code of the reason that the last list of tools told: '' for the tool alone, undefined for neither. */
-  toldReason?: string | undefined
-  /** When the host was told to load the tools of the server, in ms since the epoch; undefined: it has them, or none are new. */
-  toolsChangedAt?: number | undefined
 }
 
 export type Phase =
@@ -85,6 +75,12 @@ export interface Phases {
   stepIn(): Told | undefined
 }
 
+/** How long the host may wait, in ms: the bound of what it says first began with the process. */
+export const boundOf = (
+  { holdInitializeMs, clock }: Pick<PhasesOptions, 'holdInitializeMs' | 'clock'>,
+  isFirst: boolean,
+) => (isFirst ? Math.max(holdInitializeMs - clock.uptime(), holdInitializeMs / 3) : holdInitializeMs)
+
 /** Reading the cached answer and the words for it may take this long, in ms. */
 const LEAD_MS = 100
 
@@ -113,10 +109,7 @@ export function createPhases(options: PhasesOptions): Phases {
     } else if (reason && phase.kind === 'answeredHere') phase.told.reason = reason
   }
 
-  const boundMs = () => {
-    const { holdInitializeMs } = options
-    return isFirst ? Math.max(holdInitializeMs - clock.uptime(), holdInitializeMs / 3) : holdInitializeMs
-  }
+  const boundMs = () => boundOf(options, isFirst)
 
   return {
     get now() {
@@ -213,20 +206,6 @@ const createTold = (capabilities: Capabilities): Told => ({
   trueAgain: createTurn(),
 })
 
-/** Something that others wait for. */
-export interface Turn {
-  readonly over: Promise<void>
-  end(): void
-}
-
-function createTurn(): Turn {
-  let end: () => void = () => undefined
-  const over = new Promise<void>((resolve) => {
-    end = resolve
-  })
-  return { over, end: () => end() }
-}
-
 const NONE: Capabilities = new Set()
 
 /** The capabilities that the host believes in. */
@@ -234,17 +213,3 @@ function toldIn(phase: Phase): Capabilities {
   if (phase.kind === 'waiting') return NONE
   return 'told' in phase ? phase.told.capabilities : phase.capabilities
 }
-
-/** Resolves when `over` aborts, or when something of the sign-in has changed and `wanted` holds. */
-export const until = (watch: SignInWatch, wanted: () => boolean, over: AbortSignal) =>
-  new Promise<void>((resolve) => {
-    const look = () => {
-      if (!wanted() && !over.aborted) return
-      stop()
-      over.removeEventListener('abort', look)
-      resolve()
-    }
-    const stop = watch.onChange(look)
-    over.addEventListener('abort', look)
-    look()
-  })

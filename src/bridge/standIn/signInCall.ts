@@ -1,19 +1,24 @@
 // A call to the tool that signs in: answered when the sign-in is complete and the host knows what there is now, or with the reason.
 import { asBridgeError } from '../../errors.ts'
 import type { Clock, SignInWatch } from '../../ports.ts'
-import { restartNote } from './hosts.ts'
-import type { Meeting } from './meet.ts'
-import type { Phases, Told } from './phases.ts'
-import { type Account, doneText, pendingText, reasonText, toolResult, type Words } from './signInTool.ts'
+import { type Account, doneText, pendingText, reasonText, restartNote, toolResult, type Words } from './signInTool.ts'
+import type { ToldHere } from './told.ts'
 import type { Truth } from './truth.ts'
 
-export interface SignInCallOptions extends Words {
-  readonly phases: Phases
+export interface SignInCallOptions<Told extends ToldHere> extends Words {
   readonly watch: SignInWatch
-  readonly meeting: Meeting
   readonly truth: Truth
+  /**
+   * Resolves when the server is there, and the host has heard of what is other than it was told. `before`: what it has said before
+   * has reached the server. @throws BridgeError why the server is not there
+   */
+  readonly arrive: (told: Told, before: Promise<unknown>) => Promise<void>
   /** Whose account is used. */
   readonly account: () => Promise<Account>
+  /** The name in the host's clientInfo. */
+  readonly hostName: () => string | undefined
+  /** The host hears of changed lists. */
+  readonly hears: () => boolean
   /** How long it may wait for a person, in ms. */
   readonly holdCallMs: number
   readonly clock: Clock
@@ -24,12 +29,12 @@ export interface SignInCallOptions extends Words {
 /** Longest time that a host gets to load the tools before its model goes on, in ms. */
 const LOAD_MS = 1_000
 
-/** `before` resolves when what the host has said before has reached the server. */
-export function createSignInCall(options: SignInCallOptions) {
-  const { phases, watch, meeting, truth, account, holdCallMs, clock, onTools } = options
+/** Gives the result of the call. */
+export function createSignInCall<Told extends ToldHere>(options: SignInCallOptions<Told>) {
+  const { watch, truth, arrive, account, hostName, hears, holdCallMs, clock, onTools } = options
 
   /** A model that goes on at once would still have the tools of before; the host has been told to load the new ones. */
-  const hostLoads = async ({ toolsChangedAt }: Told) => {
+  const hostLoads = async ({ toolsChangedAt }: ToldHere) => {
     const left = toolsChangedAt === undefined ? 0 : toolsChangedAt + LOAD_MS - clock.now()
     if (left <= 0) return
     const over = new AbortController()
@@ -39,14 +44,11 @@ export function createSignInCall(options: SignInCallOptions) {
   }
 
   const complete = async (told: Told, before: Promise<unknown>) => {
-    await meeting.run('signIn')
-    // If the host has said that it is initialized, the server has heard it by then.
-    await before
-    if (told.greeted) await told.trueAgain.over
+    await arrive(told, before)
     const tools = await truth.tools('signIn')
     await truth.check()
-    if (restartNote(phases.host.name) === undefined) await hostLoads(told)
-    return doneText(await account(), tools, phases.host.name)
+    if (restartNote(hostName()) === undefined) await hostLoads(told)
+    return doneText(await account(), tools, hostName(), hears() ? 'told' : 'asks')
   }
 
   return async (told: Told, before: Promise<unknown>): Promise<object> => {

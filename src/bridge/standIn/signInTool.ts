@@ -3,7 +3,18 @@ import type { BridgeError } from '../../errors.ts'
 import { hideKnown } from '../../redaction/known.ts'
 import { withoutControls, withoutQueries } from '../../redaction/text.ts'
 import { isObject } from './answers.ts'
-import { restartNote } from './hosts.ts'
+
+/** Hosts that do not ask for a list again after list_changed, by the name in their clientInfo, and where that was seen. */
+const READ_ONCE: Readonly<Record<string, string>> = {
+  // Codex CLI 0.169.0, 2026-11-25.
+  'codex-mcp-client': 'Codex',
+}
+
+/** What a person has to do there; undefined: nothing. */
+export function restartNote(host: string | undefined): string | undefined {
+  const name = host !== undefined && Object.hasOwn(READ_ONCE, host) ? READ_ONCE[host] : undefined
+  return name && `${name} loads the list of tools only when it starts, so restart ${name} to use them.`
+}
 
 const NAMES = ['sign_in', 'sign_in_to_server']
 
@@ -64,15 +75,28 @@ export interface Available {
   readonly more: boolean
 }
 
-/** The result of a call that came to its end; `host`: the name in its clientInfo. */
-export function doneText({ state, name }: Account, tools: Available | undefined, host: string | undefined): string {
+/**
+ * The result of a call that came to its end. `host`: the name in its clientInfo; it was `told` to load the tools, or `asks` by
+ * itself.
+ */
+export function doneText(
+  { state, name }: Account,
+  tools: Available | undefined,
+  host: string | undefined,
+  loads: keyof typeof LOADS = 'told',
+): string {
   const who = name === undefined ? 'You are signed in.' : `You are signed in as ${shortened(name)}.`
   const about = state === 'signedIn' ? who : 'This server needs no sign-in.'
   if (!tools) return about
   const count = `${tools.more ? 'More than ' : ''}${tools.tools} ${tools.tools === 1 && !tools.more ? 'tool is' : 'tools are'}`
-  const note = restartNote(host) ?? 'the host has been told to load them, so they can be called now.'
+  const note = restartNote(host) ?? LOADS[loads]
   return `${about} ${count} available; ${note}`
 }
+
+const LOADS = {
+  told: 'the host has been told to load them, so they can be called now.',
+  asks: 'the host has them as soon as it asks for the list of tools again.',
+} as const
 
 const shortened = (name: string) => withoutControls(name).slice(0, 200)
 

@@ -7,18 +7,23 @@ import type { Cause, Clock, Logger } from '../../ports.ts'
 import type { LegacyConversation } from '../conversation.ts'
 import { type Message, parseMessage } from '../message/message.ts'
 import { find, valueIn } from '../message/pick.ts'
-import { type Capability, isObject, LISTS, type ListMethod, listChanged } from './answers.ts'
-import type { Phases, Told } from './phases.ts'
+import { type Capability, isObject, LISTS, type ListMethod } from './answers.ts'
 import { LONGEST_BYTES, type Recall } from './recall.ts'
 import type { Available } from './signInTool.ts'
+import type { News, ToldHere } from './told.ts'
 
 export interface TruthOptions {
-  readonly conversation: LegacyConversation
-  readonly phases: Phases
+  readonly conversation: Pick<LegacyConversation, 'ask'>
+  /** What can be asked for now, and what the host was told of it; undefined: the server is not there. */
+  readonly there: () => { readonly told?: ToldHere; has(capability: Capability): boolean } | undefined
+  /** Whether this failure says nothing about a list: it is compared another time. */
+  readonly saysNothing: (code: string) => boolean
+  /** JSON text of the `_meta` of requests of ours; undefined: they have none. */
+  readonly meta?: () => string | undefined
+  readonly announce: News['announce']
   readonly recall: Recall
   readonly clock: Clock
   readonly log: Logger
-  readonly write: (line: Uint8Array) => Promise<void>
 }
 
 export interface Truth {
@@ -30,13 +35,14 @@ export interface Truth {
 
 type List = Readonly<Record<string, unknown>>
 
-export function createTruth({ conversation, phases, recall, clock, log, write }: TruthOptions): Truth {
+export function createTruth(options: TruthOptions): Truth {
+  const { conversation, there, saysNothing, meta, announce, recall, clock, log } = options
   let checking: Promise<void> | undefined
+  let isDue = false
 
   /** undefined: an error of the server, or more than is read. */
   const ask = async (method: ListMethod, cause: Cause): Promise<List | undefined> => {
-    const id = JSON.stringify(`mcp-oauth-bridge-${randomUUID()}`)
-    const request = parseMessage(Buffer.from(`{"jsonrpc":"2.0","id":${id},"method":"${method}"}`)) as Message
+    const request = ownRequest(method, meta?.())
     const answer = await conversation.ask(request, cause)
     if (!answer || answer.failed) return undefined
     recall.learn(request, answer)
@@ -54,16 +60,16 @@ export function createTruth({ conversation, phases, recall, clock, log, write }:
       if (!now) return isEmpty ? 'same' : 'other'
       return now.nextCursor === undefined && isDeepStrictEqual(now[member], told[member]) ? 'same' : 'other'
     } catch (thrown) {
-      return asBridgeError(thrown).code === 'not_signed_in' ? 'later' : 'other'
+      return saysNothing(asBridgeError(thrown).code) ? 'later' : 'other'
     }
   }
 
-  const checkAll = async (told: Told, capabilities: ReadonlySet<string>) => {
+  const checkAll = async (told: ToldHere, has: (capability: Capability) => boolean) => {
     const { lists } = told
     const changed = new Set<Capability>()
     const one = async ([method, list]: [ListMethod, List]) => {
       const { capability } = LISTS[method]
-      const found = await compare(method, list, capabilities.has(capability))
+      const found = await compare(method, list, has(capability))
       // The host may have asked again meanwhile, and has the server's own then.
       if (lists.get(method) !== list || found === 'later') return
       lists.delete(method)
@@ -71,14 +77,25 @@ export function createTruth({ conversation, phases, recall, clock, log, write }:
     }
     await Promise.all([...lists].map(one))
     if (changed.has('tools')) told.toolsChangedAt = clock.now()
-    for (const capability of changed) await write(listChanged(capability))
+    for (const capability of changed)
+      if (!(await announce(capability)) && capability === 'tools') told.toolsChangedAt = undefined
+  }
+
+  const checkWhileDue = async () => {
+    while (isDue) {
+      isDue = false
+      const { told, has = () => false } = there() ?? {}
+      if (told && told.lists.size > 0) await checkAll(told, has)
+    }
   }
 
   return {
     check() {
-      const phase = phases.now
-      if (phase.kind !== 'connectedLater' || phase.told.lists.size === 0) return checking ?? Promise.resolve()
-      checking ??= checkAll(phase.told, phase.capabilities)
+      const { told } = there() ?? {}
+      if (!told || told.lists.size === 0) return checking ?? Promise.resolve()
+      // What could not be known when the one on its way began may be known now.
+      isDue = true
+      checking ??= checkWhileDue()
         .catch((thrown: unknown) => log.warn('proxy:sign-in', { code: asBridgeError(thrown).code }))
         .finally(() => {
           checking = undefined
@@ -86,11 +103,17 @@ export function createTruth({ conversation, phases, recall, clock, log, write }:
       return checking
     },
     async tools(cause) {
-      const phase = phases.now
-      if (!('capabilities' in phase) || !phase.capabilities.has('tools')) return undefined
+      if (!there()?.has('tools')) return undefined
       const list = await ask('tools/list', cause)
       if (!list || !Array.isArray(list.tools)) return undefined
       return { tools: list.tools.length, more: list.nextCursor !== undefined }
     },
   }
+}
+
+/** A request whose id is none of the host. */
+function ownRequest(method: string, meta: string | undefined): Message {
+  const id = JSON.stringify(`mcp-oauth-bridge-${randomUUID()}`)
+  const params = meta === undefined ? '' : `,"params":{"_meta":${meta}}`
+  return parseMessage(Buffer.from(`{"jsonrpc":"2.0","id":${id},"method":"${method}"${params}}`)) as Message
 }

@@ -4,7 +4,7 @@ import type { Message } from '../message/message.ts'
 import { createNames, LONGEST_TOOL_NAME, type Names } from '../message/names.ts'
 import { type Bytes, find, nameAt, stringIn, whole } from '../message/pick.ts'
 import { type Span, skipValue, textAt } from '../message/scan.ts'
-import { isArrayAt, isObjectAt, pluck, type Wanted, walk, walkArray } from '../message/walk.ts'
+import { isArrayAt, isObjectAt, pluck, type Wanted, walk, walkArray, walkMember } from '../message/walk.ts'
 import { moveReferences } from './references.ts'
 
 /**
@@ -15,8 +15,8 @@ import { moveReferences } from './references.ts'
 export function wrapTools(answer: Message, wrapped: Names = createNames()): Message {
   const { bytes } = answer
   const edits: Edit[] = []
-  inMember(bytes, whole(bytes).start, 'result', (result) =>
-    inMember(bytes, result, 'tools', (tools) =>
+  walkMember(bytes, whole(bytes).start, 'result', (result) =>
+    walkMember(bytes, result, 'tools', (tools) =>
       isArrayAt(bytes, tools)
         ? walkArray(bytes, tools, (tool) => (isObjectAt(bytes, tool) ? inTool(bytes, tool, edits, wrapped) : undefined))
         : undefined,
@@ -50,12 +50,6 @@ function isOf({ bytes }: Message, wrapped: Names): boolean {
   return tool !== undefined && wrapped.has(tool)
 }
 
-/** Walks through an object, and into each of its members with this name. */
-function inMember(bytes: Bytes, start: number, member: string, visit: (value: number) => number | undefined) {
-  if (!isObjectAt(bytes, start)) return undefined
-  return walk(bytes, start, (at, value) => (nameAt(bytes, at) === member ? visit(value) : undefined))
-}
-
 function inTool(bytes: Bytes, start: number, edits: Edit[], wrapped: Names): number {
   let tool: string | undefined
   let isWrapped = false
@@ -84,7 +78,7 @@ const asObject = (bytes: Bytes, start: number): string | undefined =>
 
 /** Hosts of 2025 take only objects for the schemas of properties. */
 function inProperties(bytes: Bytes, start: number, edits: Edit[]): number | undefined {
-  return inMember(bytes, start, 'properties', (properties) =>
+  return walkMember(bytes, start, 'properties', (properties) =>
     isObjectAt(bytes, properties)
       ? walk(bytes, properties, (_, value) => {
           const by = asObject(bytes, value)

@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url'
 import { BridgeError } from '../../errors.ts'
 import type { LoginLauncher } from '../../ports.ts'
 import type { LoginJob } from '../../records.ts'
+import { canStartNode } from './canStartNode.ts'
+import { launchThread } from './loginThread.ts'
 import { findProgram, type Machine, thisMachine, withSafePath } from './programs.ts'
 
 /**
@@ -19,8 +21,10 @@ const byNode = (node: string, words: readonly string[]) =>
     { detached: true, stdio: [3, 'ignore', 'ignore'], windowsHide: true }).unref())`
 
 export const loginLauncher: LoginLauncher = {
-  launch: (job) =>
-    launch(thisMachine(process.env), fileURLToPath(new URL('../bin/mcp-oauth-bridge.js', import.meta.url)), job),
+  launch(job) {
+    const program = fileURLToPath(new URL('../bin/mcp-oauth-bridge.js', import.meta.url))
+    return canStartNode() ? launch(thisMachine(process.env), program, job) : launchThread(program, job)
+  },
 }
 
 /** Resolves when the login process is on its own and the job is in its stdin as a whole. @throws BridgeError internal */

@@ -115,7 +115,7 @@ export async function openSession(options: SessionOptions, cause: Cause): Promis
     let upstream: PendingRequest | undefined
     const call = createCall({
       id,
-      asked,
+      ride,
       token,
       clock,
       retries,
@@ -130,7 +130,6 @@ export async function openSession(options: SessionOptions, cause: Cause): Promis
       },
     })
     calls.set(id, call)
-    call.board(ride)
     if (isAsking) pending.transmission.patience = call.patience
     const bytes = toLegacyRequest(message, id, asked, token)
     upstream = link.send(parseMessage(bytes) as Message, call, pending)

@@ -1,7 +1,8 @@
 // One request of a 2025 host to a 2026 server: sent under ids of ours until its answer is a result. Questions on the way are put to
 // the host, and the request goes out again with their answers (MCP 2026-07-28, "Multi Round-Trip Requests").
 import { asBridgeError } from '../../../errors.ts'
-import type { Cause, Clock, Transmission } from '../../../ports.ts'
+import type { Cause, Clock } from '../../../ports.ts'
+import type { Transmission } from '../../../records.ts'
 import type { Deliver } from '../../http/body/messages.ts'
 import type { Exchange } from '../../http/exchange.ts'
 import type { InFlight } from '../../message/inFlight.ts'

@@ -1,0 +1,147 @@
+// Calls of a host that speaks MCP 2026-07-28: one that has to wait for a person asks for the sign-in in its answer where the host can show
+// that, and waits within its bound when it comes again. What was answered here never reaches the server.
+import { asBridgeError, type BridgeError } from '../../../errors.ts'
+import type { Clock, SignInWatch } from '../../../ports.ts'
+import type { ModernConversation } from '../../conversation.ts'
+import type { Deliver } from '../../http/body/messages.ts'
+import type { PendingRequest } from '../../message/inFlight.ts'
+import type { Message } from '../../message/message.ts'
+import { find, stringIn } from '../../message/pick.ts'
+import { SOONEST_MS } from '../notice.ts'
+import type { ModernInPlace } from './inPlace.ts'
+import { mayAsk, question, type Retry, takeUp } from './question.ts'
+
+export type Carry = (pending: PendingRequest, before: Promise<unknown>, deliver: Deliver) => Promise<void>
+
+export interface CallsOptions {
+  readonly conversation: Pick<ModernConversation, 'exchange' | 'refusal'>
+  readonly watch: SignInWatch
+  readonly clock: Clock
+  /** The server's URL, for people. */
+  readonly server: string
+  readonly holdInitializeMs: number
+  readonly write: (line: Uint8Array) => Promise<void>
+  /** The server has answered something in this run. */
+  readonly isMet: () => boolean
+  readonly inPlace: () => Promise<ModernInPlace>
+  /** The same, if something has been told in the server's place. */
+  readonly made: () => ModernInPlace | undefined
+  /** Hands on what the server answers to this request. */
+  readonly hear: (request: Message, deliver: Deliver) => Deliver
+}
+
+export interface Calls {
+  readonly carry: Carry
+  /** Whether this one waits for a person, and is not answered with a question. */
+  waits(pending: PendingRequest): boolean
+}
+
+export const ANSWERED_HERE = new Error('The host was answered in the place of the server.')
+
+/**
+ * What a call does when a person is needed: it asks at once; it has asked, and waits before it asks again; it fails at once, because the
+ * person has declined; or it waits and fails.
+ */
+type Manner = 'asks' | 'waits' | 'declined' | 'mute'
+
+/** Carries `working` for as long as a person may be waited for, in ms; then the host gets the address, and the server nothing. */
+export async function bounded(
+  { watch, conversation, write }: Pick<CallsOptions, 'watch' | 'conversation' | 'write'>,
+  { signal, open, abort }: PendingRequest,
+  working: Promise<void>,
+  ms: number,
+): Promise<void> {
+  let isOver = false
+  const work = working.finally(() => {
+    isOver = true
+  })
+  try {
+    await watch.bounded(() => work, ms)
+  } catch (thrown) {
+    if (isOver || signal.aborted || open.size === 0) throw thrown
+    for (const id of open) await write(conversation.refusal(id, asBridgeError(thrown)))
+    abort(ANSWERED_HERE)
+  }
+}
+
+export function createCalls(options: CallsOptions): Calls {
+  const { conversation, watch, clock, server, holdInitializeMs, write, isMet, inPlace, made, hear } = options
+  const retries = new WeakSet<PendingRequest>()
+
+  const isSignIn = async ({ method, bytes }: Message): Promise<boolean> => {
+    if (method !== 'tools/call' || (!made() && isMet())) return false
+    const name = stringIn(bytes, find(bytes, ['params', 'name']))
+    return name?.startsWith('sign_in') === true && (await inPlace()).isSignIn(name)
+  }
+
+  const mannerOf = (message: Message, retry: Retry | undefined): Manner => {
+    if (!mayAsk(message)) return 'mute'
+    if (!retry) return 'asks'
+    if (retry.action === 'accept' || retry.action === undefined) return 'waits'
+    // Hosts that nobody looks at decline by themselves.
+    return retry.at !== undefined && clock.now() - retry.at >= SOONEST_MS ? 'declined' : 'mute'
+  }
+
+  /** Resolves when this call waits for a person, and it is known where that signs in. */
+  const person = ({ transmission }: PendingRequest, over: AbortSignal) =>
+    new Promise<'person'>((resolve) => {
+      const look = () => {
+        if (watch.waiting && watch.address !== undefined && !transmission.sent) resolve('person')
+      }
+      const stop = watch.onChange(look)
+      over.addEventListener('abort', stop)
+      // Somebody is waited for already: that concerns this call if it has not been sent in a moment.
+      if (watch.waiting) clock.sleep(holdInitializeMs, over).then(look, () => undefined)
+    })
+
+  const ask = async (pending: PendingRequest, request: Message, address: string) => {
+    const { whyNoTab } = watch
+    if (!pending.signal.aborted) await write(question({ request, address, server, whyNoTab, now: clock.now() }))
+    pending.abort(ANSWERED_HERE)
+  }
+
+  const work = async (pending: PendingRequest, request: Message, before: Promise<unknown>, deliver: Deliver) => {
+    if (!(await isSignIn(request))) {
+      const own = request === pending.message ? pending : { ...pending, message: request }
+      return conversation.exchange(own, before, hear(request, deliver))
+    }
+    const line = await (await inPlace()).signIn(request, before)
+    if (!pending.signal.aborted) await write(line)
+  }
+
+  /** The address that a call is to ask with instead of failing so. */
+  const addressIn = (error: BridgeError, manner: Manner): string | undefined => {
+    const { url } = error.details
+    const isAsked = manner === 'asks' || manner === 'waits'
+    return isAsked && error.code === 'sign_in_pending' && typeof url === 'string' ? url : undefined
+  }
+
+  return {
+    async carry(pending, before, deliver) {
+      const { message, signal, open, cause } = pending
+      const retry = takeUp(message)
+      const request = retry?.request ?? message
+      if (retry) retries.add(pending)
+      const manner = mannerOf(message, retry)
+      const over = new AbortController()
+      const working = work(pending, request, before, deliver)
+      const isEarly = manner === 'asks' || manner === 'declined'
+      try {
+        if (!isEarly) return await working
+        if ((await Promise.race([working, person(pending, over.signal)])) !== 'person') return
+        working.catch(() => undefined)
+        if (manner === 'declined') await bounded(options, pending, working, 0)
+        else await ask(pending, request, watch.address ?? '')
+      } catch (thrown) {
+        const error = asBridgeError(thrown)
+        const address = addressIn(error, manner)
+        if (!signal.aborted && open.size > 0 && address !== undefined) return await ask(pending, request, address)
+        if (!signal.aborted) made()?.failed(error, cause)
+        throw thrown
+      } finally {
+        over.abort()
+      }
+    },
+    waits: (pending) => retries.has(pending) || !mayAsk(pending.message),
+  }
+}

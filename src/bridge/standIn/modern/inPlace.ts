@@ -1,0 +1,173 @@
+// What a host of MCP 2026-07-28 is told in the server's place: what the server is, its lists, and what the tool that signs in says; and how
+// that is made true when the server is there. Loaded only when something is told.
+import { asBridgeError, type BridgeError } from '../../../errors.ts'
+import type { Cause } from '../../../ports.ts'
+import type { ModernConversation } from '../../conversation.ts'
+import { hostInfoIn, hostNameIn } from '../../era/hostInfo.ts'
+import { META, MODERN } from '../../era/revisions.ts'
+import type { HostInfo } from '../../era/serverEra.ts'
+import type { Message } from '../../message/message.ts'
+import { type Bytes, eachElement, find, stringIn } from '../../message/pick.ts'
+import { type Capability, isList, knownList, type ListMethod } from '../answers.ts'
+import { tellList } from '../localLists.ts'
+import type { Recall } from '../recall.ts'
+import { createSignInCall } from '../signInCall.ts'
+import { freeName } from '../signInTool.ts'
+import { createSignal, followSignIn, noteFailure, type ToldHere } from '../told.ts'
+import { createTruth } from '../truth.ts'
+import type { ModernStandInOptions } from './modernStandIn.ts'
+import { answerWith, complete, fleeting, remembered, unknownServer } from './results.ts'
+
+export interface ModernInPlaceOptions extends ModernStandInOptions {
+  readonly conversation: ModernConversation
+  readonly recall: Recall
+  /** The last request of the host, which says what that is. */
+  readonly lastRequest: () => Message
+  readonly isMet: () => boolean
+  /** Whether a listen of the host wants to know of changed lists. */
+  readonly announce: (capability: Capability) => Promise<boolean>
+  readonly hears: (capability: Capability) => boolean
+}
+
+export interface ModernInPlace {
+  /** The answer to server/discover that memory has; undefined: the server has to say it. */
+  discovered(request: Message): Promise<Uint8Array | undefined>
+  /** The answer to server/discover where the server does not say it. */
+  describe(request: Message): Promise<Uint8Array>
+  /** Asks the server what it is, behind the host's back. */
+  discoverAgain(): void
+  /**
+   * What can be told of a list whose server is slow: what it was last time; only the tool that signs in, if it is not sure that the server
+   * comes; or nothing that is better than its own answer.
+   */
+  hasFor(request: Message): Promise<'the last list' | 'the sign-in' | 'nothing'>
+  /** The answer to a list. `reason`: why the server does not give it; undefined: a person is waited for, or it is slow. */
+  list(request: Message, reason: BridgeError | undefined): Promise<Uint8Array>
+  /** Whether a tool of that name is the one that signs in. */
+  isSignIn(name: string): Promise<boolean>
+  /** The answer to a call of it. `before`: what the host has said before has reached the server. */
+  signIn(request: Message, before: Promise<unknown>): Promise<Uint8Array>
+  /** Compares what was told with what the server says now. */
+  check(): void
+  /** The server has answered a request of the host. */
+  heard(request: Message, answer: Message): void
+  /** A request of the host has failed. */
+  failed(error: BridgeError, cause: Cause): void
+}
+
+export function createModernInPlace(options: ModernInPlaceOptions): ModernInPlace {
+  const { watch, era, account, recall, server, version, lastRequest, isMet, announce, hears } = options
+  const told: ToldHere = { lists: new Map() }
+  const news = { watch, announce }
+  const truth = createTruth({
+    ...options,
+    there: () => ({ told, has: () => true }),
+    // The host was told that nothing may be kept: what cannot be asked now is asked another time.
+    saysNothing: () => true,
+    meta: () => metaOf(hostInfoIn(lastRequest())),
+  })
+  const tools = createSignal()
+  const signIn = createSignInCall<ToldHere>({
+    ...options,
+    truth,
+    arrive: async (_, before) => void (await before),
+    hostName: () => hostNameIn(lastRequest()),
+    hears: () => hears('tools'),
+    onTools: tools.on,
+  })
+  let isDiscovering = false
+
+  followSignIn(
+    news,
+    () => told,
+    (_, failure) => {
+      if (failure) noteFailure(told, failure, 'start', news)
+      else void truth.check()
+    },
+  )
+
+  const rememberedDiscover = async (): Promise<Bytes | undefined> => {
+    const known = await era.known()
+    if (known === '2026') return era.discovered()
+    const { known: introduction } = known === '2025' ? await recall.loadInitialize() : {}
+    if (typeof introduction !== 'object' || introduction === null) return undefined
+    const { toDiscoverResult } = await import('../../translation/describe.ts')
+    return Buffer.from(toDiscoverResult(Buffer.from(JSON.stringify(introduction))))
+  }
+  const isSignedOut = async () => (await account()).state === 'signedOut'
+  const describe = async (request: Message) => {
+    const discover = await rememberedDiscover().catch(() => undefined)
+    return answerWith(request, discover ? remembered(discover) : unknownServer(server, version()))
+  }
+
+  return {
+    async discovered(request) {
+      if (isMet()) return undefined
+      const known = await era.known()
+      if (known === '2026' && (await era.discovered())) return describe(request)
+      return options.asks && (known === undefined || (await isSignedOut())) ? describe(request) : undefined
+    },
+    describe,
+    discoverAgain() {
+      if (isDiscovering) return
+      isDiscovering = true
+      void era
+        .ask(hostInfoIn(lastRequest()), 'background')
+        .catch(() => undefined)
+        .finally(() => {
+          isDiscovering = false
+        })
+    },
+    async hasFor({ method }) {
+      if (knownList(method as ListMethod, await recall.load(method as ListMethod))) return 'the last list'
+      const { state } = await account()
+      const isUsable = state === 'signedIn' || (state === 'unknown' && (await era.known()) !== undefined)
+      return told.reason === undefined && isUsable ? 'nothing' : 'the sign-in'
+    },
+    async list(request, reason) {
+      const method = request.method as ListMethod
+      const known = knownList(method, await recall.load(method))
+      if (reason) noteFailure(told, reason, 'background', news)
+      const isNeeded = !known || told.reason !== undefined || watch.waiting || (await isSignedOut())
+      return answerWith(request, JSON.stringify(fleeting(tellList(method, told, known ?? [], isNeeded, options))))
+    },
+    async isSignIn(name) {
+      if (told.signInTool !== undefined || told.lists.has('tools/list') || isMet()) return told.signInTool === name
+      // The host may know it from the process before this one.
+      if (!watch.waiting && !(await isSignedOut())) return false
+      return name === freeName(knownList('tools/list', await recall.load('tools/list')) ?? [])
+    },
+    async signIn(request, before) {
+      return answerWith(request, JSON.stringify(complete(await signIn(told, before))))
+    },
+    check: () => void truth.check(),
+    heard(request, { failed, bytes }) {
+      told.reason = undefined
+      if (!failed && isList(request.method)) {
+        told.lists.delete(request.method)
+        if (request.method === 'tools/list') {
+          told.toolsChangedAt = undefined
+          tools.fire()
+          if (hasTool(bytes, told.signInTool)) told.signInTool = undefined
+        }
+      }
+      // Somebody may have signed in elsewhere.
+      void truth.check()
+    },
+    failed: (error, cause) => void noteFailure(told, asBridgeError(error), cause, news),
+  }
+}
+
+/** A tool of the server has the name of ours: the host means that one. */
+function hasTool(bytes: Bytes, name: string | undefined): boolean {
+  const given = find(bytes, ['result', 'tools'])
+  let has = false
+  if (given && name !== undefined)
+    eachElement(bytes, given, (tool) => {
+      has ||= stringIn(bytes, find(bytes, ['name'], tool)) === name
+    })
+  return has
+}
+
+const metaOf = ({ clientInfo, capabilities }: HostInfo) =>
+  `{"${META.version}":"${MODERN}","${META.client}":${clientInfo},"${META.capabilities}":${capabilities}}`
