@@ -1,4 +1,5 @@
 // A host and a server of any two eras, with a bridge and a home of its own between them.
+import { expect } from 'vitest'
 import { startEverything } from './everything.ts'
 import { makeHome } from './home.ts'
 import { type LegacyKind, startLegacyServer } from './legacyServers.ts'
@@ -16,7 +17,7 @@ const startServer = (kind: ServerKind) => (isLegacy(kind) ? startLegacyServer(ki
 /** Starts all three; what was started ends with `close`. */
 export async function openPair(host: HostKind, server: ServerKind) {
   const started = await startServer(server)
-  const bridged = await throughBridge(host, started.url).catch(async (error) => {
+  const bridged = await throughBridge(host, started.url, host === 'pinned' && isLegacy(server)).catch(async (error) => {
     await started.close()
     throw error
   })
@@ -36,7 +37,7 @@ export type Pair = Awaited<ReturnType<typeof openPair>>
 /** The same with server-everything, which is a process of its own. */
 export async function openEverything(host: HostKind, transport: 'streamableHttp' | 'sse' = 'streamableHttp') {
   const server = await startEverything({ transport })
-  const bridged = await throughBridge(host, server.url).catch(async (error) => {
+  const bridged = await throughBridge(host, server.url, host === 'pinned').catch(async (error) => {
     await server.close()
     throw error
   })
@@ -49,11 +50,16 @@ export async function openEverything(host: HostKind, transport: 'streamableHttp'
   }
 }
 
-/** A host on a bridge that nobody has to sign in for. */
-export async function throughBridge(kind: HostKind, url: string, words: readonly string[] = []) {
+/**
+ * A host on a bridge that nobody has to sign in for. A host of 2026 alone is refused at its first start with a server of 2025, and from
+ * the second one on it is known for what it is: `refusedFirst`.
+ */
+export async function throughBridge(kind: HostKind, url: string, refusedFirst = false) {
   const home = makeHome()
+  const connect = () => connectSdkHost(kind, { words: [url], environment: home.environment })
   try {
-    const host = await connectSdkHost(kind, { words: [url, ...words], environment: home.environment })
+    if (refusedFirst) await expect(connect()).rejects.toThrow('did not offer pinned protocol version')
+    const host = await connect()
     return {
       host,
       home,
