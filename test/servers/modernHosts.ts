@@ -52,6 +52,8 @@ const ANSWERS: Record<string, (params: any) => unknown> = {
 interface CallOptions {
   readonly onprogress?: (progress: any) => void
   readonly signal?: AbortSignal
+  /** Milliseconds until the SDK gives a call up; default a minute. */
+  readonly timeout?: number
 }
 
 export async function connectSdkHost(kind: HostKind, where: Where, given: Given = {}) {
@@ -123,6 +125,11 @@ export async function connectSdkHost(kind: HostKind, where: Where, given: Given 
     async text(name: string, args: Record<string, unknown> = {}, options: CallOptions = {}): Promise<string> {
       return (await this.call(name, args, options)).content[0].text
     },
+    /** One page of the prompts, as it came. */
+    promptPage: (cursor?: string): Promise<any> =>
+      kind === 'v1' || cursor !== undefined
+        ? client.listPrompts(cursor === undefined ? {} : { cursor })
+        : client.request({ method: 'prompts/list' }),
     /** Log messages of this level and above come from now on. */
     async setLevel(wanted: string): Promise<void> {
       if (isModern) level = wanted
@@ -151,6 +158,8 @@ export async function connectSdkHost(kind: HostKind, where: Where, given: Given 
         () => heard.find((one) => one.method === method && passes(one.params ?? {})),
         () => ({ heard, stderr: said.stderr }),
       ),
+    /** Notifications of that method so far. */
+    count: (method: string): number => heard.filter((one) => one.method === method).length,
     close: (): Promise<void> => client.close(),
   }
 }
