@@ -49,7 +49,7 @@ export function createInPlace(options: InPlaceOptions): InPlace {
     await write(listChanged(capability))
     return true
   }
-  const saysNothing = (code: string) => code === 'not_signed_in'
+  const saysNothing = ({ code }: BridgeError) => code === 'not_signed_in'
   const truth = createTruth({ ...options, announce, saysNothing, there: () => whatIsThere(phases) })
   const meeting = createMeeting({ ...options, announce, truth })
   const lists = createLocalLists({ ...options, meeting })

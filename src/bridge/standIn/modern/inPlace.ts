@@ -62,8 +62,11 @@ export function createModernInPlace(options: ModernInPlaceOptions): ModernInPlac
   const truth = createTruth({
     ...options,
     there: () => ({ told, has: () => true }),
-    // The host was told that nothing may be kept: what cannot be asked now is asked another time.
-    saysNothing: () => true,
+    // The host was told that nothing may be kept: what cannot be asked now is asked another time, and why not is told.
+    saysNothing(error) {
+      noteFailure(told, error, 'start', news)
+      return true
+    },
     meta: () => metaOf(hostInfoIn(lastRequest())),
   })
   const tools = createSignal()

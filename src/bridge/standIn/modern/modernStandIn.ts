@@ -77,8 +77,7 @@ function modernStandIn(
       isMet = true
       made?.heard(request, answer)
       listening?.serverIsThere()
-      // After the host has its answer: reading it and the database takes longer than passing it on.
-      if (recall.learns(request)) setImmediate(setImmediate, () => recall.learn(request, answer))
+      if (recall.learns(request)) recall.learnSoon(request, answer)
       return written
     }
 
@@ -202,7 +201,7 @@ function modernStandIn(
     exchange: (pending, before, deliver) => carryOf(pending)(pending, before, deliver),
     refusal: conversation.refusal,
     async end(reason) {
-      await Promise.all([listening?.end(), conversation.end(reason)])
+      await Promise.all([listening?.end(), conversation.end(reason), recall.kept()])
     },
   }
 }
