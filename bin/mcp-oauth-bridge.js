@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Turns on the compile cache, hands words and streams to the program, and sets the exit code.
 import { readFileSync } from 'node:fs'
+import { isMainThread } from 'node:worker_threads'
 
 /** @type {<Path extends string>(path: Path) => Promise<any>} */
 const load = (path) => import(new URL(`../dist/${path}`, import.meta.url).href)
@@ -39,7 +40,7 @@ const code = await run({
 })
 // A bridge whose keychain prompt nobody answers: an orderly exit would wait for it, half a minute.
 const leave = () => {
-  if (pendingKeychainCalls() > 0) process.kill(process.pid, 'SIGKILL')
+  if (isMainThread && pendingKeychainCalls() > 0) process.kill(process.pid, 'SIGKILL')
   process.exit(code)
 }
 // Buffered output leaves first, unless nobody reads it.

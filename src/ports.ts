@@ -9,11 +9,13 @@ import type {
   CallbackPage,
   Challenge,
   LoginJob,
+  Patience,
   RegisteredClient,
   SignInEnd,
   TokenKey,
   TokenRecord,
   TokenSet,
+  Transmission,
   Wishes,
 } from './records.ts'
 
@@ -35,24 +37,6 @@ export interface HttpRequest {
   /** Addresses that may be connected to: the internet, or private networks too; omitted: any. `cookies`: none is sent or kept. */
   readonly within?: 'public' | 'private' | undefined
   readonly cookies?: 'none' | undefined
-}
-
-/** One request on its connection, as its sender may know and end it; costs less than listening to a signal. */
-export interface Transmission {
-  /** The request has gone onto a connection, so the server may have seen it. */
-  sent: boolean
-  /** Set while there is something to end; call it after `signal` has aborted. */
-  abort?: (() => void) | undefined
-  /** Left out: the silence of the server has no other reason than the server. */
-  patience?: Patience | undefined
-}
-
-/** Silence with a reason: a server that has asked something says nothing until it is answered. */
-export interface Patience {
-  /** Silence does not count now. */
-  readonly held: boolean
-  /** Goes up each time that silence begins to count anew. */
-  readonly turns: number
 }
 
 export interface HttpResponse {

@@ -184,3 +184,21 @@ export type CallbackPage =
   | { readonly kind: 'failed'; readonly code: string; readonly message: string; readonly hint: string }
   | { readonly kind: 'invalid_state' }
   | { readonly kind: 'again'; readonly authorizationUrl: string }
+
+/** One request on its connection, as its sender may know and end it; costs less than listening to a signal. */
+export interface Transmission {
+  /** The request has gone onto a connection, so the server may have seen it. */
+  sent: boolean
+  /** Set while there is something to end; call it after `signal` has aborted. */
+  abort?: (() => void) | undefined
+  /** Left out: the silence of the server has no other reason than the server. */
+  patience?: Patience | undefined
+}
+
+/** Silence with a reason: a server that has asked something says nothing until it is answered. */
+export interface Patience {
+  /** Silence does not count now. */
+  readonly held: boolean
+  /** Goes up each time that silence begins to count anew. */
+  readonly turns: number
+}

@@ -338,6 +338,8 @@ const LAZY = [
   'src/bridge/standIn/discover.ts',
   'src/bridge/standIn/inPlace.ts',
   'src/bridge/standIn/progress.ts',
+  'src/bridge/translation/lists.ts',
+  'src/bridge/translation/toModern/toModern.ts',
 ]
 
 /** Chunk of dist/ → which of LAZY it holds, as the bundler itself tells. */

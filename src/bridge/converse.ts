@@ -11,6 +11,7 @@ import type { HiddenTools } from './hideTools.ts'
 import type { Deliver } from './http/body/messages.ts'
 import { createLegacyConversation, type LegacyOptions } from './legacy/legacyConversation.ts'
 import type { InFlight } from './message/inFlight.ts'
+import type { Message } from './message/message.ts'
 
 export interface ConverseOptions extends Omit<LegacyOptions, 'inFlight' | 'deliver'> {
   /** Which revisions the server speaks: `auto` finds out. */
@@ -48,7 +49,8 @@ export function converse(options: ConverseOptions, inFlight: InFlight, write: De
   })
 
   const legacy = createLegacyConversation(own)
-  const toModern = async () => (await import('./otherEra.ts')).openToModern(own, era)
+  const toModern = async (heard: (answer: Message) => void) =>
+    (await import('./otherEra.ts')).openToModern({ ...own, heard }, era)
   const side = createHandshakeSide({ era, inFlight, deliver, log, legacy, toModern })
   const shown = hiddenTools ? withoutHiddenTools(side, hiddenTools) : side
   const handshake = signIn ? signIn.legacy(shown, inFlight) : shown

@@ -14,7 +14,10 @@ export interface OtherEraOptions extends ConverseOptions {
   readonly deliver: Deliver
 }
 
-export async function openToModern(options: OtherEraOptions, era: ServerEra): Promise<LegacyConversation> {
+export async function openToModern(
+  options: OtherEraOptions & { readonly heard: (answer: Message) => void },
+  era: ServerEra,
+): Promise<LegacyConversation> {
   const { createToModern } = await import('./translation/toModern/toModern.ts')
   const { createLists } = await import('./translation/lists.ts')
   const { createModernExchange } = await import('./modern/modernExchange.ts')

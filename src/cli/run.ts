@@ -6,6 +6,7 @@ import { nameOwnCommand, ownCommand } from '../ownCommand.ts'
 import { present } from '../present.ts'
 import { withoutQueries } from '../redaction/text.ts'
 import { onlyPrintable } from '../system/log/printable.ts'
+import { canStartNode } from '../system/process/canStartNode.ts'
 import { connect } from './commands/run.ts'
 import { tellPassedOver } from './passedOver.ts'
 import type { ProcessIO } from './process.ts'
@@ -22,7 +23,8 @@ export { workingFolder } from './folder.ts'
 export async function run(given: ProcessIO): Promise<number> {
   const io = forPeople(given, onlyPrintable(given.stdout))
   const { environment } = io
-  const { execPath: node, platform } = process
+  const { execPath, platform } = process
+  const node = canStartNode() ? execPath : 'node'
   nameOwnCommand({ program: () => startedBy({ script: ownScript(), node, environment, platform }), target: undefined })
   try {
     const line = parseCommandLine(io.argv)

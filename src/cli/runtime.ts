@@ -6,6 +6,7 @@ import { clock } from '../system/clock.ts'
 import { keychain as childProcessKeychain } from '../system/keychain/childProcess.ts'
 import { inProcessKeychain } from '../system/keychain/inProcess.ts'
 import { createLog } from '../system/log/log.ts'
+import { canStartNode } from '../system/process/canStartNode.ts'
 import type { ProcessIO } from './process.ts'
 import { isAtTerminal } from './terminal/tty.ts'
 import type { CommandLine } from './words/args.ts'
@@ -24,7 +25,7 @@ export function runtimeOf(io: ProcessIO, config: Config, line?: CommandLine): Ru
   })
   if (config.sessionTimeoutMs < 300_000)
     log.warn('config:session_timeout', { message: 'session_timeout is low (< 300s)' })
-  const keychain = line?.command === 'run' ? inProcessKeychain : childProcessKeychain
+  const keychain = line?.command === 'run' || !canStartNode() ? inProcessKeychain : childProcessKeychain
   const asks = line?.command === 'login' && isAtTerminal(io)
   return {
     stdin,

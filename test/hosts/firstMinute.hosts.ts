@@ -1,4 +1,4 @@
-// The first minute in real hosts, with a model that follows a script: what it sees in its first turn, and what its calls bring.
+// The first minute in real hosts, with the entry that `install` writes and a model that follows a script: what it sees in its first turn, and what its calls bring.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Script, type ScriptedModel, startScriptedModel, type Turn, toolNamed } from '../servers/scriptedModel.ts'
@@ -21,13 +21,22 @@ afterEach(() => stage.close())
 
 /** One turn, in which the model follows the script; gives its requests. */
 async function turn(host: RealHost, script: Script, args: readonly string[] = []): Promise<readonly Turn[]> {
-  const { HOME, ...env } = stage.environment
-  const entry = {
-    args: [stage.server.url, '--callback-url', stage.callbackUrl, ...args],
-    env: env as Record<string, string>,
+  // Not every host hands on its variables: the browser stands in the config file.
+  const { HOME, PERSON_LOG } = stage.environment
+  const browser = stage.opener(`PERSON_LOG='${PERSON_LOG}' exec '${process.execPath}' "$SOMEBODY" "$1"`)
+  stage.config(`browser: ${browser}\ncallback_url: ${stage.callbackUrl}\n`)
+  const install = async (name: string, env: NodeJS.ProcessEnv) => {
+    const words = ['install', name, stage.server.url, '--name', 'bridge', '--yes', ...args]
+    const { code, stderr } = await stage.command(words, env)
+    expect(code, stderr).toBe(0)
   }
   model.follow(script)
-  const { code, stderr } = await takeTurn(host, { prompt: 'Begin.', home: HOME, model: model.origin, entry })
+  const { code, stderr } = await takeTurn(host, {
+    prompt: 'Begin.',
+    home: HOME,
+    model: model.origin,
+    install,
+  })
   expect(code, stderr).toBe(0)
   return [...model.turns]
 }

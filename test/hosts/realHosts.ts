@@ -1,18 +1,11 @@
-// The real hosts that npm has, driven without a person: where each is installed, its configuration for one bridge, and one turn.
+// The real hosts that npm has, driven without a person: where each is installed, its own configuration, and one turn with the entry that `install` writes.
 import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { PROGRAM } from '../servers/host.ts'
 
 /** Git-ignored: the hosts take more than a gigabyte. */
 const INSTALLED = fileURLToPath(new URL('../.hosts', import.meta.url))
-
-/** How a host starts the bridge. */
-export interface Entry {
-  readonly args: readonly string[]
-  readonly env: Readonly<Record<string, string>>
-}
 
 export interface Turn {
   readonly prompt: string
@@ -20,7 +13,8 @@ export interface Turn {
   readonly home: string
   /** Of the scripted model. */
   readonly model: string
-  readonly entry: Entry
+  /** Writes the entry of the bridge, as a person does it, with the variables of this host. */
+  readonly install: (host: string, env: NodeJS.ProcessEnv) => Promise<void>
 }
 
 export interface RealHost {
@@ -30,11 +24,9 @@ export interface RealHost {
   readonly bin: string
   /** When its model has tools of which `list_changed` told: in the same turn, in the next run, or after a restart of the host. */
   readonly newTools: 'same turn' | 'next run' | 'restart'
-  /** Writes its configuration; gives the words and the environment of one turn. */
+  /** Writes its configuration, without any server; gives the words and the environment of one turn. */
   configure(turn: Turn): { readonly args: readonly string[]; readonly env: NodeJS.ProcessEnv }
 }
-
-const server = ({ entry }: Turn) => ({ command: process.execPath, args: [PROGRAM, ...entry.args], env: entry.env })
 
 function write(path: string, content: string | object) {
   mkdirSync(dirname(path), { recursive: true })
@@ -49,17 +41,8 @@ export const claudeCode: RealHost = {
   newTools: 'same turn',
   configure(turn) {
     const folder = join(turn.home, '.claude')
-    write(join(turn.home, 'mcp.json'), { mcpServers: { bridge: { type: 'stdio', ...server(turn) } } })
     return {
-      args: [
-        '-p',
-        turn.prompt,
-        '--mcp-config',
-        join(turn.home, 'mcp.json'),
-        '--strict-mcp-config',
-        '--allowedTools',
-        'mcp__bridge',
-      ],
+      args: ['-p', turn.prompt, '--allowedTools', 'mcp__bridge'],
       env: {
         CLAUDE_CONFIG_DIR: folder,
         ANTHROPIC_BASE_URL: turn.model,
@@ -79,9 +62,7 @@ export const codex: RealHost = {
   bin: 'codex',
   newTools: 'restart',
   configure(turn) {
-    const { command, args, env } = server(turn)
     const folder = join(turn.home, '.codex')
-    const table = Object.entries(env).map(([name, value]) => `${name} = ${JSON.stringify(value)}`)
     write(
       join(folder, 'config.toml'),
       `model = "scripted"
@@ -94,11 +75,6 @@ base_url = "${turn.model}/v1"
 wire_api = "responses"
 [analytics]
 enabled = false
-[mcp_servers.bridge]
-command = ${JSON.stringify(command)}
-args = ${JSON.stringify(args)}
-[mcp_servers.bridge.env]
-${table.join('\n')}
 `,
     )
     return { args: ['exec', '--skip-git-repo-check', turn.prompt], env: { CODEX_HOME: folder } }
@@ -113,7 +89,6 @@ export const geminiCli: RealHost = {
   newTools: 'next run',
   configure(turn) {
     write(join(turn.home, '.gemini/settings.json'), {
-      mcpServers: { bridge: { ...server(turn), trust: true } },
       security: { auth: { selectedType: 'gemini-api-key' }, folderTrust: { enabled: false } },
       privacy: { usageStatisticsEnabled: false },
       general: { disableAutoUpdate: true, disableUpdateNag: true },
@@ -132,7 +107,6 @@ export const openCode: RealHost = {
   bin: 'opencode',
   newTools: 'same turn',
   configure(turn) {
-    const { command, args, env } = server(turn)
     write(join(turn.home, '.config/opencode/opencode.json'), {
       provider: {
         scripted: {
@@ -145,7 +119,6 @@ export const openCode: RealHost = {
       small_model: 'scripted/scripted',
       autoupdate: false,
       share: 'disabled',
-      mcp: { bridge: { type: 'local', command: [command, ...args], environment: env, enabled: true } },
     })
     return { args: ['run', turn.prompt], env: { OPENCODE_DISABLE_MODELS_FETCH: '1', OPENCODE_DISABLE_AUTOUPDATE: '1' } }
   },
@@ -172,8 +145,9 @@ export interface Ended {
 }
 
 /** One turn of the host, to its end. */
-export function takeTurn(host: RealHost, turn: Turn): Promise<Ended> {
+export async function takeTurn(host: RealHost, turn: Turn): Promise<Ended> {
   const { args, env } = host.configure(turn)
+  await turn.install(host.name, env)
   const work = join(turn.home, 'project')
   mkdirSync(work, { recursive: true })
   const bare = { HOME: turn.home, PATH: process.env.PATH, TERM: 'dumb', LANG: 'C.UTF-8', NO_COLOR: '1' }

@@ -56,7 +56,9 @@ test('doctor opens no browser, refreshes nothing, and leaves every stored row, f
   expect(state()).toEqual(before)
   expect(stage.tabs()).toHaveLength(tabs)
   expect(stage.authorization.counts).toMatchObject({ refreshGrants: 0, registrations: 1, codeGrants: 1 })
-  expect(stage.server.state.passed.map(({ method }) => method).slice(-2)).toEqual(['POST', 'DELETE'])
+  // A session may listen on a GET stream until it is ended.
+  const methods = stage.server.state.passed.map(({ method }) => method).filter((method) => method !== 'GET')
+  expect(methods.slice(-2)).toEqual(['POST', 'DELETE'])
 })
 
 test('where nobody is signed in that is a warning, and nothing is made on the disk', async () => {

@@ -141,7 +141,7 @@ test('a host that does not read pauses the server, and gets everything when it r
       noted()
       result({})
     },
-    '*': async ({ message, stream }) => {
+    'tools/call': async ({ message, stream }) => {
       const response = stream()
       const params = { level: 'info', data: 'x'.repeat(MB) }
       const big = event({ jsonrpc: '2.0', method: 'notifications/message', params })

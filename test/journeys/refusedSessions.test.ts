@@ -62,6 +62,20 @@ test('a server that refuses everything outside a session with 401 is signed in t
   expect(checks.find(({ name }: { name: string }) => name === 'mcp_handshake')).toMatchObject({ status: 'pass' })
 })
 
+test('the same server is called with tokens from before its revisions were asked for, without another sign-in', async () => {
+  await startServer((seen, token) => {
+    if (token === undefined || seen.method === 'DELETE') return undefined
+    if (seen.headers['mcp-session-id'] !== undefined) return undefined
+    const refusal = { error: 'invalid_token', error_description: 'No valid session ID provided' }
+    return begin(seen, token) ?? { status: 401, json: refusal }
+  })
+  expect((await stage.command('login', url(), '--protocol', '2025')).code).toBe(0)
+  const host = stage.host()
+  expect(await host.isMet()).toBe(true)
+  expect((await call(host)).result).toBeDefined()
+  expect(stage.tabs()).toBe(1)
+})
+
 test.each([
   ['401 without a word', { status: 401 }],
   ['401 in words', { status: 401, json: { error: 'Session belongs to another user' } }],

@@ -1,9 +1,14 @@
 // The packed program on Windows, as Wine plays it: the real build of Node, Credential Manager, the system's opener, a profile with
 // letters beyond ASCII and a space.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { entryOf, installBundle } from '../mcpb/bundle.ts'
 import { startStage } from '../servers/stage.ts'
-import { missing, prepareWindows, removeWindows, startWindows } from './windows.ts'
+import { until } from '../servers/until.ts'
+import { missing, prepareWindows, removeWindows, startWindows, windowsPath } from './windows.ts'
 
 const PERSON = fileURLToPath(new URL('../servers/person.js', import.meta.url))
 
@@ -74,6 +79,23 @@ test('a host that is killed leaves a login process, which finishes the tab; the 
   expect(stage.tabs()).toHaveLength(1)
 })
 
+test('a login process that is killed is followed by another one, and the tab that is open still counts', async () => {
+  await start('absent')
+  const host = windows.host(words())
+  await host.initialize()
+  const [[tab] = []] = await stage.untilTabs(1)
+  await stage.untilCallbackPortAnswers()
+  const killed = windows.loginProcesses()
+  expect(killed).toHaveLength(1)
+  for (const id of killed) process.kill(id, 'SIGKILL')
+  const call = echo(host, 'after all')
+  await until('another login process', () => windows.loginProcesses().some((id) => !killed.includes(id)))
+  await stage.untilCallbackPortAnswers()
+  await stage.visit(tab ?? '')
+  expect(await call).toBe('Echo: after all')
+  expect(stage.tabs()).toHaveLength(1)
+})
+
 test('doctor finds nothing wrong, and reset removes what was stored', async () => {
   await start()
   expect(await windows.command(['login', ...words()])).toMatchObject({ code: 0 })
@@ -125,4 +147,51 @@ test('a private copy starts by its own path in a profile with a space', async ()
   const host = windows.hostOf(mcpServers.x)
   await host.initialize()
   expect(await echo(host, 'pinned')).toBe('Echo: pinned')
+})
+
+test('the bundle for Claude Desktop starts from what is in it, signs in, and keeps the key in Credential Manager', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'mcp-oauth-bridge-bundle-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }))
+  const { manifest, unpacked } = await installBundle(folder)
+  await start()
+  windows.write(String.raw`.mcp-oauth-bridge\config.yaml`, `callback_url: ${stage.callbackUrl}\n`)
+  const entry = entryOf(manifest, windowsPath(unpacked), { url: stage.server.url }, 'stays')
+  const host = windows.hostOf({ command: windows.node, ...entry })
+  await host.initialize()
+  expect(await echo(host, 'bundled')).toBe('Echo: bundled')
+  expect(await host.close()).toBe(0)
+  expect(await status()).toMatchObject({ secret_store: 'keychain', accounts: [{ state: 'signed_in' }] })
+})
+
+test('a host’s file that another program holds is named with the reason and stays as it is; once it is let go, install changes it', async () => {
+  await start()
+  const before = '{ "mcpServers": {} }\n'
+  windows.write(String.raw`.cursor\mcp.json`, before)
+  const letGo = await windows.hold(String.raw`.cursor\mcp.json`)
+  const refused = await windows.command(['install', 'cursor', ...words(), '--yes'])
+  expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('Quit the host') })
+  expect(refused.stderr).toMatch(/mcp\.json cannot be written: .*another program has it open/)
+  expect([windows.read(String.raw`.cursor\mcp.json`), windows.names('.cursor')]).toEqual([before, ['mcp.json']])
+  await letGo()
+  expect(await windows.command(['install', 'cursor', ...words(), '--yes'])).toMatchObject({ code: 0 })
+  expect(windows.read(String.raw`.cursor\mcp.json`)).toContain(stage.server.url)
+})
+
+test('a log over the limit that another program holds goes on in the large file, and is set aside once it is let go', async () => {
+  await start()
+  const log = String.raw`.mcp-oauth-bridge\logs\proxy.log`
+  windows.write(log, `${'x'.repeat(99)}\n`.repeat(55_000))
+  const letGo = await windows.hold(log)
+  const call = async (message: string) => {
+    const host = windows.host([...words(), '--debug'])
+    await host.initialize()
+    expect(await echo(host, message)).toBe(`Echo: ${message}`)
+    expect(await host.close()).toBe(0)
+  }
+  await call('held')
+  expect(windows.names(String.raw`.mcp-oauth-bridge\logs`)).toEqual(['proxy.log'])
+  expect(windows.read(log)).toContain('proxy:start')
+  await letGo()
+  await call('let go')
+  expect(windows.names(String.raw`.mcp-oauth-bridge\logs`)).toHaveLength(2)
 })

@@ -7,13 +7,14 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
 } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { delimiter, dirname, join } from 'node:path'
+import { basename, delimiter, dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { PassThrough, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
@@ -43,12 +44,15 @@ const wineEnvironment = { ...process.env, WINEPREFIX: PREFIX, WINEARCH: 'win64',
 const wine = (...words: string[]) => run('wine', words, { env: wineEnvironment })
 
 /** The same file as Windows names it. */
-const windowsPath = (path: string) => `Z:${path.replaceAll('/', '\\')}`
+export const windowsPath = (path: string) => `Z:${path.replaceAll('/', '\\')}`
 /** The same file as this system names it. */
 const hostPath = (path: string) => join(PREFIX, 'drive_c', path.slice(3).replaceAll('\\', '/'))
 
 /** Opens what Windows is told to open. */
 const BROWSER = join(MADE, 'browser')
+
+/** Holds a file open. */
+const HOLD = join(MADE, 'hold.exe')
 
 /** Makes all of it. */
 export async function prepareWindows(): Promise<void> {
@@ -65,6 +69,7 @@ export async function prepareWindows(): Promise<void> {
   const prng = join(app, 'bcryptprimitives.dll')
   await run('x86_64-w64-mingw32-gcc', ['-shared', '-o', prng, here('processPrng.c'), '-ladvapi32'])
   copyFileSync(prng, join(PREFIX, 'drive_c/windows/system32/bcryptprimitives.dll'))
+  await run('x86_64-w64-mingw32-gcc', ['-municode', '-o', HOLD, here('hold.c')])
   mkdirSync(hostPath(PROFILE), { recursive: true })
 }
 
@@ -133,6 +138,15 @@ export interface Ended {
   readonly stderr: string
 }
 
+/** None, if it has ended. */
+function wordsOf(id: string): string[] {
+  try {
+    return readFileSync(`/proc/${id}/cmdline`, 'utf8').split('\0')
+  } catch {
+    return []
+  }
+}
+
 /** Starts Windows with an empty profile. `person` is what sits before it: shell, with the address in $1. */
 export async function startWindows(person: string) {
   writeFileSync(BROWSER, `#!/bin/sh\n${person}\n`, { mode: 0o755 })
@@ -183,10 +197,29 @@ export async function startWindows(person: string) {
     spawnThere(windowsPath(nodeExe), [program, ...args], extra)
   return {
     profile: PROFILE,
+    node: windowsPath(nodeExe),
     start,
     host: (args: readonly string[], extra: Variables = {}) => hostOver(start(args, extra)),
     /** What an entry of a host's file starts. */
     hostOf: ({ command, args, env }: Entry) => hostOver(spawnThere(command, args, env)),
+    /** Login processes of the bridges there, by their ids on this system. */
+    loginProcesses: () =>
+      readdirSync('/proc').flatMap((id) => {
+        const words = /^\d+$/.test(id) ? wordsOf(id) : []
+        return words.includes('--attempt') && words.some((word) => word.includes(basename(MADE))) ? [Number(id)] : []
+      }),
+    /** Opens a file of the profile, so that it can be neither renamed nor deleted until it is let go. */
+    async hold(name: string) {
+      const child = spawnThere(windowsPath(HOLD), [`${PROFILE}\\${name}`])
+      const ended = new Promise((resolve) => child.once('exit', resolve))
+      await within(`a hold on ${name}`, new Promise((resolve) => child.stdout.once('data', resolve)))
+      return () => {
+        child.stdin.end()
+        return within(`the end of the hold on ${name}`, ended)
+      }
+    },
+    /** Names of what a folder of the profile has. */
+    names: (folder: string) => readdirSync(hostPath(`${PROFILE}\\${folder}`)).sort(),
     /** Runs a command to its end. */
     async command(args: readonly string[], extra: Variables = {}): Promise<Ended> {
       const child = start(args, extra)

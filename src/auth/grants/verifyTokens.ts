@@ -15,7 +15,7 @@ import { serverDiscover } from '../discovery/serverDiscover.ts'
 
 /** What is known of the server's revisions, and where they are remembered. */
 export interface ServerRevisions {
-  /** auto: the server is asked, and what it says is remembered. Otherwise a person has said it. */
+  /** auto: the server is asked, and what it says is remembered. Otherwise a person has said it, and only a DiscoverResult is remembered. */
   readonly protocol: 'auto' | '2025' | '2026'
   readonly eras: Pick<EraMemory, 'save'>
 }
@@ -96,7 +96,7 @@ async function askAgain(options: VerifyOptions, status: number): Promise<void> {
 /** A store that cannot be written costs one more question at the next start. */
 async function remember({ protocol, eras, log }: VerifyOptions, found: Discovered | undefined): Promise<void> {
   const era = found?.verdict
-  if (protocol !== 'auto' || (era !== '2025' && era !== '2026')) return
+  if (era !== '2026' && (era !== '2025' || protocol !== 'auto')) return
   const saved = eras.save({ era, discover: found?.discover })
   await saved.catch((thrown: unknown) => log.info('oauth:first-request', { code: asBridgeError(thrown).code }))
 }

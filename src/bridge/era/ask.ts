@@ -41,16 +41,41 @@ export async function askEra(
     let heard: Heard
     try {
       const request = { method: 'POST', headers: headersOf(message), body: message.bytes, transmission } as const
-      const response = await send({ ...request, idleMs: SILENCE_MS }, cause)
-      heard = await hear(response, message, { limit: answerLimit, clock })
+      const response = await send({ ...request, idleMs: SILENCE_MS, isQuestion: true }, cause)
+      heard = await within(SILENCE_MS, hear(response, message, { limit: answerLimit, clock }), response, clock)
     } catch (thrown) {
       if (saysNothing(thrown, transmission.sent)) return { era: undefined }
       throw thrown
     }
-    const verdict = judge(heard)
+    // A challenge is about the token, whatever its status.
+    const verdict = heard.challenged ? undefined : judge(heard)
     if (verdict === 'askAgain' && tries === 1) continue
     if (verdict === 'askAgain' || verdict === 'newer' || verdict === 'stripped') throw refused(verdict, heard)
     return { era: verdict, discover: verdict === '2026' ? resultOf(heard.answer) : undefined, answer: heard.answer }
+  }
+}
+
+/** A stream that goes on and on says nothing either. */
+async function within(
+  ms: number,
+  hearing: Promise<Heard>,
+  response: HttpResponse,
+  clock: ServerEraOptions['clock'],
+): Promise<Heard> {
+  const over = new AbortController()
+  const late = clock.sleep(ms, over.signal).then(
+    () => {
+      response.discard()
+      throw new BridgeError('server_timeout')
+    },
+    () => hearing,
+  )
+  try {
+    return await Promise.race([hearing, late])
+  } finally {
+    over.abort()
+    hearing.catch(() => undefined)
+    late.catch(() => undefined)
   }
 }
 
@@ -59,6 +84,7 @@ interface Heard {
   /** Its answer to the question, however it was sent, else the start of what came instead. */
   readonly body: Uint8Array
   readonly answer?: Message | undefined
+  readonly challenged?: boolean
 }
 
 async function hear(
@@ -70,7 +96,8 @@ async function hear(
   if (status < 200 || status > 299) {
     const body = await readStart(response)
     const answer = parseMessage(body)
-    return { status, body, answer: answer && isFor(answer, asks) ? answer : undefined }
+    const challenged = status >= 400 && response.headers['www-authenticate'] !== undefined
+    return { status, body, challenged, answer: answer && isFor(answer, asks) ? answer : undefined }
   }
   let answer: Message | undefined
   let odd: Uint8Array = Buffer.alloc(0)

@@ -11,9 +11,10 @@ import { doubtsHandshake, doubtsHandshakeThrown, doubtsModernThrown } from './do
 import type { Chosen, HandshakeSideOptions } from './handshakeSide.ts'
 import { type Held, holdDoubtfulModern, type Proof, release } from './holding.ts'
 import { hostInfoIn } from './hostInfo.ts'
-import { hasHandshake } from './supported.ts'
+import { hasHandshake, isWithoutType } from './supported.ts'
 
-export interface HandshakeHealingOptions extends HandshakeSideOptions {
+export interface HandshakeHealingOptions extends Omit<HandshakeSideOptions, 'toModern'> {
+  readonly toModern: () => Promise<LegacyConversation>
   /** From now on, the host talks to this one. */
   readonly use: (next: Chosen) => void
 }
@@ -27,6 +28,8 @@ export interface HandshakeHealing {
   afterLegacy(chosen: Chosen, thrown: unknown, pending: PendingRequest, deliver: Deliver): Promise<void>
   /** A message to a server of 2026, which may not be one any more. */
   carryModern(chosen: Chosen, pending: PendingRequest, deliver: Deliver): Promise<void>
+  /** An answer of a server of 2026 as it came. */
+  heard(chosen: Chosen, answer: Message): void
 }
 
 const INITIALIZED = '{"jsonrpc":"2.0","method":"notifications/initialized"}'
@@ -113,21 +116,20 @@ export function createHandshakeHealing(options: HandshakeHealingOptions): Handsh
       await sendAgain(next.conversation, inFlight, pending, deliver)
     },
     async carryModern(chosen, pending, deliver) {
-      const proof: Proof = {
-        get isProven() {
-          return chosen.isProven
-        },
-        set isProven(value) {
-          chosen.isProven = value
-        },
-        onWithoutType: () => void era.ask(hostInfoIn(chosen.initialize), 'background').catch(() => undefined),
-      }
+      // What proves something is seen in the server's own answers: others are given here, and all are translated.
+      const proof: Proof = { isProven: chosen.isProven, onWithoutType: () => undefined }
       const held = await holdDoubtfulModern(chosen.conversation, pending, proof, deliver)
       if (!held) return
       const next = await changeOnce(chosen)
       if (next) return sendAgain(next.conversation, inFlight, pending, deliver)
       changes.delete(chosen)
       await release(held, deliver)
+    },
+    heard(chosen, answer) {
+      if (answer.failed || chosen.isProven) return
+      chosen.isProven = true
+      // It may be of a server from before 2026 that has no sessions.
+      if (isWithoutType(answer)) void era.ask(hostInfoIn(chosen.initialize), 'background').catch(() => undefined)
     },
   }
 }

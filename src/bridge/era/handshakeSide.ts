@@ -18,8 +18,8 @@ export interface HandshakeSideOptions {
   readonly deliver: Deliver
   readonly log: Logger
   readonly legacy: LegacyConversation
-  /** Made when it is needed. */
-  readonly toModern: () => Promise<LegacyConversation>
+  /** Made when it is needed. `heard` is called with each answer of the server, as it came. */
+  readonly toModern: (heard: (answer: Message) => void) => Promise<LegacyConversation>
 }
 
 /** Whom the host talks to since its last initialize. */
@@ -39,7 +39,7 @@ export function createHandshakeSide(options: HandshakeSideOptions): LegacyConver
 
   const toModern = memoizeAsync(async () => {
     log.info('proxy:translated', { host: '2025', server: '2026' })
-    made = await options.toModern()
+    made = await options.toModern(heard)
     return made
   })
   const healing = memoizeAsync(async () =>
@@ -51,6 +51,11 @@ export function createHandshakeSide(options: HandshakeSideOptions): LegacyConver
       },
     }),
   )
+
+  const heard = (answer: Message) => {
+    const of = chosen
+    if (of && of.conversation === made) void healing().then((made) => made.heard(of, answer))
+  }
 
   const choose = async (message: Message, cause: Cause): Promise<Chosen> => {
     const wasKnown = era.now !== undefined || (await era.known()) !== undefined

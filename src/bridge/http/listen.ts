@@ -2,9 +2,9 @@
 import type { Cause, Clock, Logger } from '../../ports.ts'
 import type { Message } from '../message/message.ts'
 import type { Session } from '../session/session.ts'
+import { resumption, type StreamPosition } from './body/eventStream.ts'
 import type { BodyOptions, Deliver } from './body/messages.ts'
 import { EVENT_STREAM } from './body/reader.ts'
-import { resumption, type StreamPosition } from './eventStream.ts'
 import { isRefusal, isRefusedStatus } from './refusal.ts'
 import { opensStream, readMessages } from './response.ts'
 import type { Send } from './send.ts'
@@ -40,7 +40,7 @@ export async function listen(options: ListenOptions, signal: AbortSignal): Promi
   let opened = 0
   let stream = new AbortController()
   const whenOutlived = () => stream.abort()
-  let wait = FIRST_WAIT_MS
+  const pauses = createPauses(clock)
   while (!signal.aborted) {
     const began = clock.awake()
     let messages = 0
@@ -80,13 +80,32 @@ export async function listen(options: ListenOptions, signal: AbortSignal): Promi
       delete position.lastId
       continue
     }
-    // A server that ends every stream at once is not polled each second, whatever `retry` it sends.
-    if (messages > 0 || clock.awake() - began >= WORTHWHILE_MS) wait = FIRST_WAIT_MS
-    const asked = Math.min(position.retryMs ?? 0, LONGEST_RETRY_MS)
-    const pause = wait === FIRST_WAIT_MS && position.retryMs !== undefined ? asked : Math.max(asked, wait)
-    const jittered = Math.max(pause, SHORTEST_WAIT_MS) * (1 + Math.random() / 4)
-    await clock.sleep(jittered, signal).catch(() => undefined)
-    wait = Math.min(wait * 2, LONGEST_WAIT_MS)
+    await pauses.wait({ messages, livedMs: clock.awake() - began, retryMs: position.retryMs }, signal)
+  }
+}
+
+export interface Stream {
+  /** What came on it. */
+  readonly messages: number
+  readonly livedMs: number
+  /** When the server wants it to be opened again. */
+  readonly retryMs?: number | undefined
+}
+
+/** The waits before a stream is opened again: longer each time, until one was of use. */
+export function createPauses(clock: Clock): { wait(last: Stream, signal: AbortSignal): Promise<void> } {
+  let next = FIRST_WAIT_MS
+  return {
+    /** Resolves early when `signal` aborts. */
+    async wait({ messages, livedMs, retryMs }, signal) {
+      // A server that ends every stream at once is not polled each second, whatever `retry` it sends.
+      if (messages > 0 || livedMs >= WORTHWHILE_MS) next = FIRST_WAIT_MS
+      const asked = Math.min(retryMs ?? 0, LONGEST_RETRY_MS)
+      const pause = next === FIRST_WAIT_MS && retryMs !== undefined ? asked : Math.max(asked, next)
+      const jittered = Math.max(pause, SHORTEST_WAIT_MS) * (1 + Math.random() / 4)
+      next = Math.min(next * 2, LONGEST_WAIT_MS)
+      await clock.sleep(jittered, signal).catch(() => undefined)
+    },
   }
 }
 

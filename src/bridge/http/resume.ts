@@ -2,9 +2,9 @@
 import { BridgeError } from '../../errors.ts'
 import type { PendingRequest } from '../message/inFlight.ts'
 import type { Session } from '../session/session.ts'
+import { resumption } from './body/eventStream.ts'
 import type { BodyOptions, Receiver } from './body/messages.ts'
 import { EVENT_STREAM } from './body/reader.ts'
-import { resumption } from './eventStream.ts'
 import { endedEarly, isCut, opensStream, readMessages } from './response.ts'
 import type { Send } from './send.ts'
 
@@ -37,9 +37,12 @@ export async function resume(
   let barren = 0
   let turns = patience?.turns
   while (open.size > 0) {
-    if (patience && (patience.held || patience.turns !== turns)) {
+    if (patience?.held) heard = clock.awake()
+    if (patience && patience.turns !== turns) {
+      // What the server waited for has come: it may have something to say at once.
       turns = patience.turns
       heard = clock.awake()
+      barren = 0
     }
     // Without an event id, a GET would open a different kind of stream.
     if (position.lastId === undefined) throw endedEarly()

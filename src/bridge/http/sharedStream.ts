@@ -1,6 +1,7 @@
 // A request whose answer arrives on a shared stream: how long it waits, and what ends the wait.
 import { BridgeError } from '../../errors.ts'
-import type { Clock, Patience } from '../../ports.ts'
+import type { Clock } from '../../ports.ts'
+import type { Patience } from '../../records.ts'
 import type { Deliver } from './body/messages.ts'
 
 export interface Waiting {

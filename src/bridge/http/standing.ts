@@ -4,27 +4,33 @@ import type { Authorizer } from '../../ports.ts'
 export type Authorization = Readonly<Record<string, string>>
 
 export interface Standing {
-  /** A stream is asked for; `tell` is the same function each time. */
-  add(tell: () => void, authorization: Authorization): void
+  /** A stream is asked for; `tell` is the same function each time for one that is opened again. Aborted `signal`: it is over. */
+  add(tell: () => void, authorization: Authorization, signal: AbortSignal | undefined): void
   /** It was refused: it is told when another token is sent. */
   park(tell: () => void): void
   /** A request is about to be sent with this. */
   sees(authorization: Authorization): void
 }
 
+interface Opened {
+  /** What it was authorized with. */
+  readonly authorization: Authorization
+  readonly signal: AbortSignal | undefined
+}
+
 /** How often open streams are checked while nothing else is sent, in ms. */
 const LOOK_MS = 5_000
 
 export function createStanding(authorizer: Pick<Authorizer, 'outlived'>): Standing {
-  /** What they were authorized with. */
-  const open = new Map<() => void, Authorization>()
-  const parked = new Map<() => void, string | undefined>()
+  const open = new Map<() => void, Opened>()
+  const parked = new Map<() => void, Opened | undefined>()
   let latest: Authorization | undefined
   let looking: NodeJS.Timeout | undefined
 
   const endOutlived = async () => {
-    for (const [tell, authorization] of open)
-      if (await authorizer.outlived?.(authorization)) {
+    for (const [tell, { authorization, signal }] of open)
+      if (signal?.aborted) open.delete(tell)
+      else if (await authorizer.outlived?.(authorization)) {
         open.delete(tell)
         tell()
       }
@@ -37,20 +43,21 @@ export function createStanding(authorizer: Pick<Authorizer, 'outlived'>): Standi
 
   const wake = () => {
     for (const [tell, refused] of parked)
-      if (refused !== latest?.authorization) {
+      if (refused?.signal?.aborted) parked.delete(tell)
+      else if (refused?.authorization.authorization !== latest?.authorization) {
         parked.delete(tell)
         tell()
       }
   }
 
   return {
-    add(tell, authorization) {
+    add(tell, authorization, signal) {
       parked.delete(tell)
-      open.set(tell, authorization)
+      open.set(tell, { authorization, signal })
       if (authorizer.outlived) looking ??= setInterval(look, LOOK_MS).unref()
     },
     park(tell) {
-      parked.set(tell, open.get(tell)?.authorization)
+      parked.set(tell, open.get(tell))
       open.delete(tell)
       wake()
     },

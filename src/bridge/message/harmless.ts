@@ -1,5 +1,6 @@
 // Which requests may be carried out twice: those that only read, or that end in the same state when done again.
 import type { Message } from './message.ts'
+import { createNames, LONGEST_TOOL_NAME } from './names.ts'
 import { type Bytes, eachElement, eachMessage, find, stringIn } from './pick.ts'
 import { type Span, textAt } from './scan.ts'
 
@@ -10,9 +11,6 @@ const HARMLESS = new Set(
     /\s+/,
   ),
 )
-/** Names of tools that are remembered, in characters; beyond that, tools count as not safe to repeat. */
-const MOST_NAMES = 256 * 1024
-const LONGEST_NAME = 1024
 /** A larger list, in bytes, is not recorded. */
 const LONGEST_LIST = 4 * 1024 * 1024
 
@@ -44,30 +42,19 @@ interface HarmlessTools {
 }
 
 function createHarmlessTools(): HarmlessTools {
-  const names = new Set<string>()
-  let length = 0
-
-  const remember = (name: string) => {
-    if (names.has(name) || length + name.length > MOST_NAMES) return
-    names.add(name)
-    length += name.length
-  }
-  const forget = (name: string) => {
-    if (names.delete(name)) length -= name.length
-  }
-
+  const names = createNames()
   return {
-    has: (name) => names.has(name),
+    has: names.has,
     learn({ bytes }) {
       if (bytes.byteLength > LONGEST_LIST) return
       const list = find(bytes, ['result', 'tools'])
       if (!list) return
       eachElement(bytes, list, (tool) => {
-        const name = stringIn(bytes, find(bytes, ['name'], tool), LONGEST_NAME)
+        const name = stringIn(bytes, find(bytes, ['name'], tool), LONGEST_TOOL_NAME)
         if (name === undefined) return
         const hints = find(bytes, ['annotations'], tool)
-        if (HINTS.some((hint) => isTrue(bytes, hints && find(bytes, [hint], hints)))) remember(name)
-        else forget(name)
+        if (HINTS.some((hint) => isTrue(bytes, hints && find(bytes, [hint], hints)))) names.add(name)
+        else names.delete(name)
       })
     },
   }

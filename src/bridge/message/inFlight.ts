@@ -1,5 +1,6 @@
 // The requests in flight: each message of the host, the ids still open, and how to give it up.
-import type { Cause, Transmission } from '../../ports.ts'
+import type { Cause } from '../../ports.ts'
+import type { Transmission } from '../../records.ts'
 import type { Message, RawId } from './message.ts'
 
 /** One message of the host on its way to the server. */

@@ -2,9 +2,10 @@
 import { type Bytes, nameAt, whole } from './pick.ts'
 import { type Span, skipSpace, skipValue } from './scan.ts'
 
-const [COMMA, OPEN_BRACE, CLOSE_BRACE] = [44, 123, 125]
+const [COMMA, OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [44, 91, 93, 123, 125]
 
 export const isObjectAt = (bytes: Bytes, start: number): boolean => bytes[start] === OPEN_BRACE
+export const isArrayAt = (bytes: Bytes, start: number): boolean => bytes[start] === OPEN_BRACKET
 
 /**
  * Visits each member of the object at `start`, with the places of its name and of the first byte of its value. The visit gives the
@@ -19,6 +20,52 @@ export function walk(bytes: Bytes, start: number, visit: (name: Span, value: num
     at = bytes[after] === COMMA ? skipSpace(bytes, after + 1) : after
   }
   return at + 1
+}
+
+/** The same for each element of the array at `start`. */
+export function walkArray(bytes: Bytes, start: number, visit: (value: number) => number | undefined): number {
+  let at = skipSpace(bytes, start + 1)
+  while (bytes[at] !== CLOSE_BRACKET) {
+    const after = skipSpace(bytes, visit(at) ?? skipValue(bytes, at))
+    at = bytes[after] === COMMA ? skipSpace(bytes, after + 1) : after
+  }
+  return at + 1
+}
+
+/** Walks through the value at `start`, if it is an object, and into each of its members with this name. Returns the index after it. */
+export function walkMember(
+  bytes: Bytes,
+  start: number,
+  member: string,
+  visit: (value: number) => number | undefined,
+): number | undefined {
+  if (!isObjectAt(bytes, start)) return undefined
+  const visits = new Map([[member, visit]])
+  return walk(bytes, start, (at, value) => named(visits, bytes, at)?.(value))
+}
+
+/** What a map has for the name of a member; most names are known by their bytes, and no text is made of them. */
+export function named<Value>(map: ReadonlyMap<string, Value>, bytes: Bytes, name: Span): Value | undefined {
+  if (map.size > FEW || !isPlain(bytes, name)) return map.get(nameAt(bytes, name))
+  for (const [wanted, value] of map) if (equals(bytes, name, wanted)) return value
+  return undefined
+}
+
+const [FEW, BACKSLASH] = [16, 92]
+
+/** Whether the bytes of a name are its characters. */
+function isPlain(bytes: Bytes, { start, end }: Span): boolean {
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at] as number
+    if (byte === BACKSLASH || byte > 127) return false
+  }
+  return true
+}
+
+function equals(bytes: Bytes, { start, end }: Span, wanted: string): boolean {
+  if (end - start !== wanted.length + 2) return false
+  for (let at = 0; at < wanted.length; at++) if (bytes[start + 1 + at] !== wanted.charCodeAt(at)) return false
+  return true
 }
 
 /** What is wanted below an object: by name, a value with the number of its slot, or what is wanted below that. */
@@ -38,7 +85,7 @@ export function pluck(bytes: Bytes, wanted: Wanted, from: Span = whole(bytes)): 
 
 function pluckFrom(bytes: Bytes, start: number, wanted: Wanted, found: (Span | undefined)[]): number {
   return walk(bytes, start, (at, value) => {
-    const slot = wanted.get(nameAt(bytes, at))
+    const slot = named(wanted, bytes, at)
     if (!slot) return undefined
     clear(slot, found)
     const end =

@@ -1,32 +1,87 @@
-// The listen streams of a host: when one ends, the host is told in the words of a stdio server (MCP 2026-07-28, "Subscriptions", "Cancellation").
+// The listen streams of a host, which live as long as it wants them: one that breaks is opened again, and what may have been missed is said once.
+import { asBridgeError } from '../../errors.ts'
+import type { Clock, Logger } from '../../ports.ts'
 import { META } from '../era/revisions.ts'
 import type { Deliver } from '../http/body/messages.ts'
 import type { Exchange } from '../http/exchange.ts'
-import type { PendingRequest } from '../message/inFlight.ts'
+import { createPauses } from '../http/listen.ts'
+import type { InFlight, PendingRequest } from '../message/inFlight.ts'
 import { type Message, parseMessage, type RawId } from '../message/message.ts'
+import { eachElement, eachMember, find } from '../message/pick.ts'
+import { textAt } from '../message/scan.ts'
+import { splice } from '../message/splice.ts'
+import { ownId, withId } from './ownId.ts'
+
+export interface ListensOptions {
+  /** Carries one listen request, and throws when its stream breaks. */
+  readonly exchange: Exchange
+  readonly inFlight: Pick<InFlight, 'settle'>
+  readonly clock: Clock
+  readonly log: Logger
+}
 
 export interface Listens {
+  /** @throws BridgeError why there is no stream; one that has begun never ends with an error */
   readonly listen: Exchange
   /** Tells the host that its streams have ended. Never throws. */
   end(): Promise<void>
 }
 
-/** `exchange` carries one listen request, and throws when its stream breaks. */
-export function createListens(exchange: Exchange): Listens {
+/** Counts what the server says on a stream. */
+type Heard = (message: Message) => void
+
+const ACKNOWLEDGED = 'notifications/subscriptions/acknowledged'
+
+export function createListens({ exchange, inFlight, clock, log }: ListensOptions): Listens {
   const open = new Map<PendingRequest, Deliver>()
+
+  /** One stream in place of the one that broke. Resolves when it is over for good; throws when it breaks too. */
+  const instead = async (pending: PendingRequest, deliver: Deliver, heard: Heard) => {
+    const id = idOf(pending.message)
+    const other: RawId = JSON.stringify(ownId())
+    const message = withId(pending.message, other)
+    const take: Deliver = async (one) => {
+      heard(one)
+      if (one.method === ACKNOWLEDGED) for (const missed of missedBefore(one, id)) await deliver(missed)
+      else if (one.kind === 'notification') await deliver(subscribed(one, ['params'], id))
+      else if (one.failed) await deliver(cancelled(id))
+      else {
+        const named = withId(subscribed(one, ['result'], id), id)
+        if (inFlight.settle(named, pending)) await deliver(named)
+      }
+    }
+    // Nobody is asked to sign in for a stream of which the host does not know that it broke.
+    await exchange({ ...pending, message, cause: 'background', open: new Set([other]) }, take)
+  }
 
   const listen: Exchange = async (pending, deliver) => {
     const { message, signal } = pending
-    const take: Deliver = (one) => {
+    const pauses = createPauses(clock)
+    let messages = 0
+    const heard: Heard = ({ method }) => {
+      if (method !== ACKNOWLEDGED) messages++
+    }
+    const first: Deliver = (one) => {
+      heard(one)
       if (one.kind === 'notification') open.set(pending, deliver)
       return deliver(one)
     }
     try {
-      await exchange(pending, take)
-    } catch (thrown) {
-      // Before the first message it is a request that failed, and gets an error.
-      if (signal.aborted || !open.has(pending)) throw thrown
-      await deliver(cancelled(message))
+      for (let isFirst = true; ; isFirst = false) {
+        const began = clock.awake()
+        messages = 0
+        try {
+          return await (isFirst ? exchange(pending, first) : instead(pending, deliver, heard))
+        } catch (thrown) {
+          // Before the first message it is a request that failed, and gets an error.
+          if (signal.aborted || !open.has(pending)) throw thrown
+          const { code, message: why } = asBridgeError(thrown)
+          log.debug('proxy:listen', { code, reason: why })
+          if (isFinal(thrown)) return await deliver(cancelled(idOf(message)))
+        }
+        await pauses.wait({ messages, livedMs: clock.awake() - began }, signal)
+        signal.throwIfAborted()
+      }
     } finally {
       open.delete(pending)
     }
@@ -35,21 +90,55 @@ export function createListens(exchange: Exchange): Listens {
   return {
     listen,
     async end() {
-      const last = [...open].map(([{ message }, deliver]) => deliver(complete(message)))
+      const last = [...open].map(([{ message }, deliver]) => deliver(complete(idOf(message))))
       await Promise.allSettled(last)
     },
   }
 }
 
+/** It will not be better later: the server does not take the request any more. Sign-ins and load pass. */
+function isFinal(thrown: unknown): boolean {
+  const { code, details } = asBridgeError(thrown)
+  const status = Number(details.status)
+  return code === 'server_error' && status >= 400 && status < 500 && ![401, 403, 408, 425, 429].includes(status)
+}
+
 const made = (text: string) => parseMessage(Buffer.from(text)) as Message
 const idOf = ({ asks: [id] }: Message): RawId => id ?? 'null'
 
-/** The stream has ended, and nobody meant it to. */
-const cancelled = (listen: Message) =>
-  made(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":${idOf(listen)}}}`)
+const subscribed = (message: Message, at: readonly string[], id: RawId): Message =>
+  parseMessage(splice(message.bytes, [{ path: [...at, '_meta', META.subscription], json: id }])) ?? message
 
-/** The stream has ended as it should. */
-const complete = (listen: Message) =>
-  made(
-    `{"jsonrpc":"2.0","id":${idOf(listen)},"result":{"resultType":"complete","_meta":{"${META.subscription}":${idOf(listen)}}}}`,
-  )
+const CHANGES: Readonly<Record<string, string>> = {
+  toolsListChanged: 'tools',
+  promptsListChanged: 'prompts',
+  resourcesListChanged: 'resources',
+}
+
+/** Nothing is replayed in 2026: whatever the acknowledged stream tells of may have changed while there was none. */
+function* missedBefore({ bytes }: Message, id: RawId): Generator<Message> {
+  const filter = find(bytes, ['params', 'notifications'])
+  if (!filter) return
+  const meta = `"_meta":{"${META.subscription}":${id}}`
+  const told: string[] = []
+  eachMember(bytes, filter, (name, value) => {
+    const list = Object.hasOwn(CHANGES, name) ? CHANGES[name] : undefined
+    if (list && textAt(bytes, value) === 'true')
+      told.push(`{"jsonrpc":"2.0","method":"notifications/${list}/list_changed","params":{${meta}}}`)
+    if (name === 'resourceSubscriptions')
+      eachElement(bytes, value, (uri) => {
+        told.push(
+          `{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":${textAt(bytes, uri)},${meta}}}`,
+        )
+      })
+  })
+  for (const text of told) yield made(text)
+}
+
+/** The stream has ended, and nobody meant it to (MCP 2026-07-28, "Cancellation"). */
+const cancelled = (id: RawId) =>
+  made(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":${id}}}`)
+
+/** The stream has ended as it should ("Subscriptions", Graceful Closure). */
+const complete = (id: RawId) =>
+  made(`{"jsonrpc":"2.0","id":${id},"result":{"resultType":"complete","_meta":{"${META.subscription}":${id}}}}`)

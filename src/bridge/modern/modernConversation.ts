@@ -18,7 +18,7 @@ export interface ModernOptions extends Omit<ModernExchangeOptions, 'limit'> {
 export function createModernConversation(options: ModernOptions): ModernConversation {
   const { inFlight, log } = options
   const exchange = createModernExchange({ ...options, limit: options.answerLimit })
-  const listens = createListens(exchange)
+  const listens = createListens({ ...options, exchange })
 
   const carry = async (pending: PendingRequest, deliver: Deliver): Promise<void> => {
     const { kind, method } = pending.message

@@ -1,5 +1,4 @@
 // One request to a server of MCP 2026-07-28 → one POST with the headers that this revision wants → its answer; there is no session, and nothing is resumed.
-import { randomUUID } from 'node:crypto'
 import { BridgeError } from '../../errors.ts'
 import type { Clock, KnownAnswers, Logger } from '../../ports.ts'
 import type { Deliver } from '../http/body/messages.ts'
@@ -8,9 +7,10 @@ import { type Exchange, HEADERS, patiently } from '../http/exchange.ts'
 import { createRetry } from '../http/retry.ts'
 import type { Send } from '../http/send.ts'
 import type { InFlight, PendingRequest } from '../message/inFlight.ts'
-import { type Message, parseMessage, type RawId } from '../message/message.ts'
-import { splice } from '../message/splice.ts'
+import type { Message, RawId } from '../message/message.ts'
 import { modernHeaders } from './headers.ts'
+import { createMirrored } from './mirrored.ts'
+import { ownId, withId } from './ownId.ts'
 import { createModernRules, refusedHeaders } from './rules.ts'
 
 export interface ModernExchangeOptions {
@@ -37,13 +37,15 @@ export const LISTEN = 'subscriptions/listen'
 export function createModernExchange(options: ModernExchangeOptions): Exchange {
   const { send, inFlight, clock, limit, timeoutMs } = options
   const streams = createStreams()
+  const mirrored = createMirrored({ ...options, attempt: (pending, deliver) => attempt(pending, deliver) })
 
   const post = async (pending: PendingRequest) => {
     const { message, cause, signal, transmission } = pending
-    const headers = { ...HEADERS, ...modernHeaders(message) }
+    const own = { ...HEADERS, ...modernHeaders(message) }
+    const headers = message.method === 'tools/call' ? await mirrored.add(own, message) : own
     const request = { method: 'POST', headers, body: message.bytes, signal, transmission } as const
     if (message.method !== LISTEN) return send(request, cause)
-    return send({ ...request, signal: streams.signalOf(pending), idleMs: 0, whenOutlived: streams.cutOff }, cause)
+    return send({ ...request, ...streams.begin(pending), idleMs: 0 }, cause)
   }
   const patientPost = patiently(post, { clock, timeoutMs })
 
@@ -54,11 +56,19 @@ export function createModernExchange(options: ModernExchangeOptions): Exchange {
     return rules.refused()
   }
 
+  /** A call whose headers are refused is made once more, with those that the server's tools ask for now. */
   const once: Exchange = async (pending, deliver) => {
-    const refused = await attempt(pending, deliver)
+    const { message, transmission, signal } = pending
+    const take = message.method === 'tools/list' ? mirrored.learning(deliver) : deliver
+    const refused = await attempt(pending, take)
     if (!refused) return
-    pending.transmission.sent = false
-    throw refusedHeaders(refused)
+    transmission.sent = false
+    if (message.method !== 'tools/call' || !(await mirrored.listAgain(pending))) throw refusedHeaders(refused)
+    signal.throwIfAborted()
+    const again = await attempt(pending, take)
+    if (!again) return
+    transmission.sent = false
+    throw refusedHeaders(again)
   }
 
   /** No id is used twice (MCP 2026-07-28, "Requests"); the host gets its own back. */
@@ -83,36 +93,35 @@ export function createModernExchange(options: ModernExchangeOptions): Exchange {
         if (message.kind === 'notification') pending.finish()
       })
     } finally {
-      streams.done(pending)
+      streams.end(pending)
     }
   }
 
   return (pending, deliver) => (pending.message.method === LISTEN ? listen : retrying)(pending, deliver)
 }
 
-/** The id of a request of our own. */
-export const ownId = () => `mcp-oauth-bridge-${randomUUID()}`
-
-/** The same message under another id. */
-export const withId = ({ bytes }: Message, id: RawId): Message =>
-  parseMessage(splice(bytes, [{ path: ['id'], json: id }])) as Message
-
-/** The open streams, which end with the sign-in that they were opened with. */
+/** The open streams: each is cut off with the sign-in that it was opened with. */
 function createStreams() {
   const open = new Map<PendingRequest, AbortController>()
+  const end = (pending: PendingRequest) => {
+    open.get(pending)?.abort()
+    open.delete(pending)
+  }
   return {
-    signalOf(pending: PendingRequest): AbortSignal {
+    begin(pending: PendingRequest) {
+      end(pending)
       const stream = new AbortController()
       open.set(pending, stream)
-      return AbortSignal.any([pending.signal, stream.signal])
-    },
-    /** The same function each time. */
-    cutOff() {
-      for (const [pending, stream] of open) {
-        stream.abort(new BridgeError('server_unreachable', { message: 'The sign-in of this stream has ended.' }))
-        pending.transmission.abort?.()
+      return {
+        signal: AbortSignal.any([pending.signal, stream.signal]),
+        whenOutlived() {
+          if (stream.signal.aborted) return
+          stream.abort(new BridgeError('server_unreachable', { message: 'The sign-in of this stream has ended.' }))
+          pending.transmission.abort?.()
+        },
       }
     },
-    done: (pending: PendingRequest) => open.delete(pending),
+    /** Nothing is cut off any more. */
+    end,
   }
 }

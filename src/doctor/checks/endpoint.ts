@@ -1,7 +1,8 @@
 // Checks the MCP endpoint without a token: whether it answers, and whether it requires a sign-in as MCP specifies.
 import { parseChallenge } from '../../auth/challenge.ts'
+import { serverDiscover } from '../../auth/discovery/serverDiscover.ts'
 import { BridgeError } from '../../errors.ts'
-import { isSessionId, mcpEndSession, mcpInitialize, mcpPing } from '../../mcp/requests.ts'
+import { isSessionId, mcpDiscover, mcpEndSession, mcpInitialize, mcpPing } from '../../mcp/requests.ts'
 import type { HttpRequest, HttpResponse } from '../../ports.ts'
 import { quote } from '../../redaction/text.ts'
 import type { Check, CheckContext, Findings } from '../report/context.ts'
@@ -43,8 +44,22 @@ async function ping(context: CheckContext, findings: Findings, within: Within): 
   const response = await http.request({ ...mcpPing(server?.url ?? '', server?.headers ?? {}, 'doctor'), ...within })
   response.discard()
   const answer = note(findings, response, clock.now())
+  const modern = NOT_STREAMABLE.includes(answer.status) && (await discover(context, findings, within))
+  if (modern) return modern
   if (answer.status !== 401 || answer.challenge.resourceMetadata !== undefined) return judge(answer)
   return (await openSession(context, findings, within)) ?? judge(answer)
+}
+
+/** Servers of 2026-07-28 refuse what does not have the headers of that revision. undefined: this one is none. */
+async function discover(context: CheckContext, findings: Findings, within: Within): Promise<Outcome | undefined> {
+  const { server, http, clock } = context
+  if (server?.protocol === '2025') return undefined
+  const request = { ...mcpDiscover(server?.url ?? '', server?.headers ?? {}, 'doctor'), idleMs: within.idleMs }
+  const asked = await serverDiscover(http, request, LONGEST_MS).catch(() => undefined)
+  if (asked === undefined || (asked.status !== 401 && asked.found.verdict !== '2026')) return undefined
+  const answer = note(findings, asked, clock.now())
+  if (answer.status === 401) return judge(answer)
+  return pass('It speaks MCP 2026-07-28 and does not require a token.')
 }
 
 /** Some servers refuse everything but `initialize` outside a session. undefined: this one refuses that too. */
@@ -95,7 +110,11 @@ async function startOf({ headers, body }: HttpResponse): Promise<string> {
   return text
 }
 
-function note(findings: Findings, { status, headers }: HttpResponse, at: number): NonNullable<Findings['answer']> {
+function note(
+  findings: Findings,
+  { status, headers }: Pick<HttpResponse, 'status' | 'headers'>,
+  at: number,
+): NonNullable<Findings['answer']> {
   findings.answer = { status, headers, challenge: parseChallenge(status, headers['www-authenticate']), at }
   return findings.answer
 }

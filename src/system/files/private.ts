@@ -1,6 +1,7 @@
 // Creates folders with 0700 and files with 0600 whatever the umask; refuses links and files of other users.
 import { accessSync, chmodSync, constants, lstatSync, rmSync, type Stats, statSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { isMainThread } from 'node:worker_threads'
 import { makeFolder } from '../../disk/makeFolder.ts'
 import { whyRefused } from '../../disk/whyRefused.ts'
 import { BridgeError } from '../../errors.ts'
@@ -122,6 +123,8 @@ function removePart(path: string): void {
 /** Runs `work` so that every file it makes is 0600, SQLite's -wal and -shm included; creates the folder of `path` first. */
 export function withPrivateUmask<T>(path: string, work: () => T): T {
   makeParents(dirname(path))
+  // A thread cannot change it; the bridge has made the files before.
+  if (!isMainThread) return work()
   const before = process.umask(0o077)
   try {
     return work()

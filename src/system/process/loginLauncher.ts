@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url'
 import { BridgeError } from '../../errors.ts'
 import type { LoginLauncher } from '../../ports.ts'
 import type { LoginJob } from '../../records.ts'
+import { canStartNode } from './canStartNode.ts'
+import { launchThread } from './loginThread.ts'
 import { findProgram, type Machine, thisMachine, withSafePath } from './programs.ts'
 
 /**
@@ -19,8 +21,10 @@ const byNode = (node: string, words: readonly string[]) =>
     { detached: true, stdio: [3, 'ignore', 'ignore'], windowsHide: true }).unref())`
 
 export const loginLauncher: LoginLauncher = {
-  launch: (job) =>
-    launch(thisMachine(process.env), fileURLToPath(new URL('../bin/mcp-oauth-bridge.js', import.meta.url)), job),
+  launch(job) {
+    const program = fileURLToPath(new URL('../bin/mcp-oauth-bridge.js', import.meta.url))
+    return canStartNode() ? launch(thisMachine(process.env), program, job) : launchThread(program, job)
+  },
 }
 
 /** Resolves when the login process is on its own and the job is in its stdin as a whole. @throws BridgeError internal */
@@ -32,7 +36,10 @@ export async function launch(machine: Machine, program: string, job: LoginJob): 
   // The shell would end well whether or not Node is still where we were started from.
   if (shell && machine.isProgram(node) && (await start(machine, shell, wordsOfShell, job))) return
   if (await start(machine, node, ['-e', byNode(node, words)], job)) return
-  throw new BridgeError('internal', { message: 'The login process could not be started.' })
+  throw new BridgeError('internal', {
+    message: 'The login process could not be started.',
+    hint: `Quit the host and start it again. If ${node} is gone, for example after an update of Node, run mcp-oauth-bridge install again.`,
+  })
 }
 
 /** A session and a process group apart from those of the shell. macOS has no such program: there it stays in the shell's. */

@@ -1,6 +1,6 @@
 // The ping that asks an MCP server who it is without a session.
 import { expect, test } from 'vitest'
-import { mcpPing } from '../../../src/mcp/requests.ts'
+import { mcpDiscover, mcpPing } from '../../../src/mcp/requests.ts'
 
 test('is a JSON-RPC request that accepts both kinds of answer, whatever a person configured', () => {
   const { method, url, headers, body } = mcpPing(
@@ -15,4 +15,33 @@ test('is a JSON-RPC request that accepts both kinds of answer, whatever a person
     'content-type': 'application/json',
   })
   expect(body).toBe('{"jsonrpc":"2.0","id":"doctor","method":"ping"}')
+})
+
+test('server/discover has the headers of its revision and says the same in its _meta, whatever a person configured', () => {
+  const { method, headers, body } = mcpDiscover(
+    'https://mcp.example/mcp',
+    { 'mcp-method': 'ping', 'mcp-protocol-version': '2025-11-25', 'x-team': 'core' },
+    'doctor',
+    { name: 'doctor', version: '2' },
+  )
+  expect(method).toBe('POST')
+  expect(headers).toEqual({
+    'x-team': 'core',
+    accept: 'application/json, text/event-stream',
+    'content-type': 'application/json',
+    'mcp-protocol-version': '2026-07-28',
+    'mcp-method': 'server/discover',
+  })
+  expect(JSON.parse(body)).toEqual({
+    jsonrpc: '2.0',
+    id: 'doctor',
+    method: 'server/discover',
+    params: {
+      _meta: {
+        'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+        'io.modelcontextprotocol/clientInfo': { name: 'doctor', version: '2' },
+        'io.modelcontextprotocol/clientCapabilities': {},
+      },
+    },
+  })
 })

@@ -1,4 +1,6 @@
 // What the host hears: answers of a 2025 server as 2026 wants them, questions as results, and refusals in words.
+import type { Deliver } from '../../http/body/messages.ts'
+import type { PendingRequest } from '../../message/inFlight.ts'
 import { type Message, parseMessage, type RawId } from '../../message/message.ts'
 import { type Bytes, find, valueIn } from '../../message/pick.ts'
 import { type Change, splice } from '../../message/splice.ts'
@@ -74,3 +76,10 @@ const answerOf = (id: RawId, bytes: Bytes, failed: boolean): Message => ({
 
 /** A message of our own. */
 export const own = (text: string): Message => parseMessage(Buffer.from(text)) as Message
+
+/** The host is answered without the server. */
+export async function answerHere({ open, finish }: PendingRequest, message: Message, deliver: Deliver): Promise<void> {
+  open.clear()
+  await deliver(message)
+  finish()
+}

@@ -49,6 +49,7 @@ interface Listen {
 
 export function createListens(offers: Offers, subscriptions: Subscriptions, log: Logger): Listens {
   const open = new Set<Listen>()
+  let isEnding = false
 
   const tell = async (listen: Listen, message: Message) => {
     if (listen.early === undefined) await listen.tell(tagged(message, listen.id))
@@ -98,7 +99,8 @@ export function createListens(offers: Offers, subscriptions: Subscriptions, log:
     } finally {
       signal.removeEventListener('abort', stop)
       open.delete(listen)
-      subscriptions.remove(listen.uris)
+      // With the session its subscriptions end.
+      if (!isEnding && !isEnd(signal.reason)) subscriptions.remove(listen.uris)
     }
   }
 
@@ -119,6 +121,7 @@ export function createListens(offers: Offers, subscriptions: Subscriptions, log:
       }
     },
     end(how) {
+      isEnding = true
       if (how === 'cancelled' && open.size > 0) log.warn('proxy:listen', { reason: 'the session cannot be made again' })
       for (const { end } of [...open]) end(how)
     },

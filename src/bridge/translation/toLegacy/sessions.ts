@@ -34,13 +34,11 @@ type Options = Omit<SessionOptions, 'declared' | 'onOver' | 'onLost' | 'ending'>
 export function createSessions(options: Options, ended: BridgeError): Sessions {
   /** The least recently used first. */
   const entries = new Map<string, Entry>()
-  let wake: (() => void)[] = []
+  const wake: (() => void)[] = []
   const ending = new AbortController()
 
   const onOver = () => {
-    const waking = wake
-    wake = []
-    for (const one of waking) one()
+    for (const one of wake.splice(0)) one()
   }
 
   const isIdle = ({ users, session }: Entry) => users === 0 && (!session || session.calls.size === 0)

@@ -5,22 +5,18 @@ import type { ModernConversation } from '../../conversation.ts'
 import { MODERN } from '../../era/revisions.ts'
 import type { Deliver } from '../../http/body/messages.ts'
 import { createInFlight, type PendingRequest } from '../../message/inFlight.ts'
-import { type Message, parseMessage, type RawId } from '../../message/message.ts'
-import { find, valueIn } from '../../message/pick.ts'
+import { type Message, parseMessage } from '../../message/message.ts'
 import { rpcError } from '../../message/rpcError.ts'
 import { toDiscoverResult } from '../describe.ts'
-import { INVALID_PARAMS, METHOD_NOT_FOUND, refusal, result, toModernAnswer } from './answer.ts'
-import type { Call } from './call/call.ts'
-import { responsesIn } from './call/questions.ts'
+import { answerHere, INVALID_PARAMS, METHOD_NOT_FOUND, refusal, result } from './answer.ts'
 import { createRetries } from './call/retries.ts'
-import { createRide, type Ride } from './call/ride.ts'
-import { createVisits, isAccepted } from './call/visits.ts'
+import { createVisits } from './call/visits.ts'
+import { type Calls, createCalls } from './calls.ts'
 import { createDeclared } from './declared.ts'
 import type { CreateLegacy } from './link.ts'
 import { severityOf } from './logLevel.ts'
 import { type Asked, read, toLegacyNotification } from './request.ts'
-import type { Session } from './session.ts'
-import { createSessions } from './sessions.ts'
+import { createSessions, type Sessions } from './sessions.ts'
 
 export interface ToLegacyOptions {
   readonly clock: Clock
@@ -36,6 +32,8 @@ const GONE = /^(initialize|ping|logging\/setLevel|resources\/(un)?subscribe|task
 /** Notifications of hosts that 2026 does not have. */
 const GONE_NOTIFICATIONS = /^notifications\/(initialized|roots\/list_changed|progress|tasks\/.*)$/
 
+const NO_TASKS =
+  'The server speaks an older revision of MCP, with which a call cannot become a task here. Make the call without it.'
 const ENDED = () => new BridgeError('server_unreachable', { message: 'The session with the server has ended.' })
 
 export function createToLegacy(options: ToLegacyOptions): ModernConversation {
@@ -44,99 +42,23 @@ export function createToLegacy(options: ToLegacyOptions): ModernConversation {
   const retries = createRetries()
   const visits = createVisits(clock)
   const sessions = createSessions({ ...options, retries, visits }, ENDED())
-  /** The host's requests that wait, by their ids, with the calls that they wait for. */
-  const open = new Map<RawId, { readonly session: Session; readonly call: Call }>()
-  /** Where the calls are open to which the host comes back. */
-  const homes = new WeakMap<Call, Session>()
+  const calls = createCalls({ sessions, retries, visits, declaredIn, holdCallMs })
   const asking = createInFlight()
-
-  /** Waits until the host has its answer; taken back, the call ends at the server. */
-  const follow = async (ride: Ride, call: Call, session: Session, { signal }: PendingRequest) => {
-    const { id } = ride.asked
-    const stop = () => {
-      ride.fail(signal.reason)
-      call.drop(signal.reason)
-    }
-    signal.addEventListener('abort', stop, { once: true })
-    if (signal.aborted) stop()
-    open.set(id, { session, call })
-    homes.set(call, session)
-    try {
-      await ride.ended
-    } finally {
-      signal.removeEventListener('abort', stop)
-      open.delete(id)
-    }
-  }
-
-  const carryCall = async (pending: PendingRequest, asked: Asked, deliver: Deliver) => {
-    const { message, signal } = pending
-    const responses = responsesIn(asked.responses)
-    const visit = visits.returned(responses)
-    if (visit && !isAccepted(visit, responses))
-      return answer(pending, toModernAnswer(visit.refusal, asked.id, asked.method), deliver)
-    if (visit) await visits.settled(visit, holdCallMs, signal)
-    await sessions.within(declaredIn(message), pending, async (session) => {
-      const ride = createRide(pending, asked, deliver)
-      const call = await session.open(message, ride, pending)
-      await follow(ride, call, session, pending)
-    })
-  }
-
-  /** The host comes back with answers to questions of a call that is open. */
-  const carryRetry = async (pending: PendingRequest, asked: Asked, deliver: Deliver) => {
-    const call = retries.take(asked)
-    if (typeof call === 'string') return answer(pending, refusal(asked.id, INVALID_PARAMS, call), deliver)
-    const session = homes.get(call) as Session
-    const ride = createRide(pending, asked, deliver)
-    // The server is at work for it.
-    pending.transmission.sent = true
-    call.resume(ride, responsesIn(asked.responses))
-    void session.raiseLevel(ride, pending.cause)
-    await follow(ride, call, session, pending)
-  }
-
-  const refusalOf = ({ id, method, level, isTask }: Asked): Message | undefined => {
-    if (GONE.test(method))
-      return refusal(id, METHOD_NOT_FOUND, `Method not found: ${method} is not available in MCP ${MODERN} here.`)
-    if (isTask)
-      return refusal(
-        id,
-        INVALID_PARAMS,
-        'The server speaks an older revision of MCP, with which a call cannot be made a task here. Call without it.',
-      )
-    if (level !== undefined && severityOf(level) === undefined)
-      return refusal(id, INVALID_PARAMS, 'Invalid log level in _meta.')
-    return undefined
-  }
 
   const carryRequest = async (pending: PendingRequest, deliver: Deliver) => {
     const { message } = pending
     const asked = read(message)
     const refused = refusalOf(asked)
-    if (refused) return answer(pending, refused, deliver)
-    if (asked.state !== undefined) return carryRetry(pending, asked, deliver)
+    if (refused) return answerHere(pending, refused, deliver)
     if (asked.method === 'server/discover')
       return sessions.within(declaredIn(message), pending, ({ described }) =>
-        answer(pending, result(asked.id, toDiscoverResult(described)), deliver),
+        answerHere(pending, result(asked.id, toDiscoverResult(described)), deliver),
       )
     if (asked.method === 'subscriptions/listen')
       return sessions
         .within(declaredIn(message), pending, async ({ listens }) => ({ over: listens.carry(pending, deliver) }))
         .then(({ over }) => over)
-    await carryCall(pending, asked, deliver)
-  }
-
-  const carryNotification = async ({ message }: PendingRequest) => {
-    const { method = '', bytes } = message
-    if (method === 'notifications/cancelled') {
-      const id = valueIn(bytes, find(bytes, ['params', 'requestId']))
-      for (const [known, { session, call }] of open) if (JSON.parse(known) === id) await session.cancel(call, message)
-      return
-    }
-    const session = GONE_NOTIFICATIONS.test(method) ? undefined : sessions.latest
-    if (session) await session.say(parseMessage(toLegacyNotification(message)) as Message)
-    else log.debug('proxy:dropped', { method })
+    await calls.carry(pending, asked, deliver)
   }
 
   const exchange: ModernConversation['exchange'] = async (pending, before, deliver) => {
@@ -144,7 +66,7 @@ export function createToLegacy(options: ToLegacyOptions): ModernConversation {
     pending.signal.throwIfAborted()
     const { kind } = pending.message
     if (kind === 'request') await carryRequest(pending, deliver)
-    else if (kind === 'notification') await carryNotification(pending)
+    else if (kind === 'notification') await carryNotification(pending.message, { calls, sessions, log })
     else if (kind === 'batch') throw noBatch()
     else log.debug('proxy:dropped', { method: 'an answer' })
   }
@@ -166,16 +88,33 @@ export function createToLegacy(options: ToLegacyOptions): ModernConversation {
     refusal: rpcError,
     async end(reason) {
       asking.abort(reason)
+      retries.end(reason)
       await sessions.end(reason)
     },
   }
 }
 
-/** The host is answered here. */
-async function answer({ open, finish }: PendingRequest, message: Message, deliver: Deliver): Promise<void> {
-  open.clear()
-  await deliver(message)
-  finish()
+interface Out {
+  readonly calls: Calls
+  readonly sessions: Sessions
+  readonly log: Logger
+}
+
+async function carryNotification(message: Message, { calls, sessions, log }: Out): Promise<void> {
+  const { method = '' } = message
+  if (method === 'notifications/cancelled') return calls.cancel(message)
+  const session = GONE_NOTIFICATIONS.test(method) ? undefined : sessions.latest
+  if (session) await session.say(parseMessage(toLegacyNotification(message)) as Message)
+  else log.debug('proxy:dropped', { method })
+}
+
+/** What 2026 does not have, or what cannot be carried across; undefined: it goes on. */
+function refusalOf({ id, method, level, isTask }: Asked): Message | undefined {
+  if (GONE.test(method))
+    return refusal(id, METHOD_NOT_FOUND, `Method not found: MCP ${MODERN} does not have ${method} here.`)
+  if (isTask) return refusal(id, INVALID_PARAMS, NO_TASKS)
+  const isOddLevel = level !== undefined && severityOf(level) === undefined
+  return isOddLevel ? refusal(id, INVALID_PARAMS, 'Invalid log level in _meta.') : undefined
 }
 
 const noBatch = () =>

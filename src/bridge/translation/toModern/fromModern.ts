@@ -3,6 +3,7 @@ import { BridgeError } from '../../../errors.ts'
 import { quote } from '../../../redaction/text.ts'
 import { META } from '../../era/revisions.ts'
 import { type Message, parseMessage, type RawId } from '../../message/message.ts'
+import type { Names } from '../../message/names.ts'
 import { type Bytes, eachMember, eachPlace, find, stringIn } from '../../message/pick.ts'
 import type { Span } from '../../message/scan.ts'
 import { type Change, splice } from '../../message/splice.ts'
@@ -36,10 +37,11 @@ const ADDED: readonly Change[] = ['resultType', 'ttlMs', 'cacheScope'].map((name
 }))
 
 /**
- * The answer to `request` for its host, or the questions that come before it.
+ * The answer to `request` for its host, or the questions that come before it. `wrapped`: the tools whose outputs are wrapped, which lists
+ * of tools add to.
  * @throws BridgeError invalid_protocol where it is neither
  */
-export function fromModernAnswer(answer: Message, request: Message): Message | InputRequired {
+export function fromModernAnswer(answer: Message, request: Message, wrapped: Names): Message | InputRequired {
   const { asks, method } = request
   const id: Change = { path: ['id'], json: asks[0] as RawId }
   if (answer.failed) return withBytes(answer, asks, splice(answer.bytes, [id]))
@@ -51,8 +53,12 @@ export function fromModernAnswer(answer: Message, request: Message): Message | I
     if (type === INPUT_REQUIRED) return inputRequired(bytes, result, method)
     if (type !== COMPLETE) throw unknownResult(type, method)
   }
-  const wrapped = method === 'tools/call' ? wrapOutput(answer) : method === 'tools/list' ? wrapTools(answer) : answer
-  return withBytes(answer, asks, splice(wrapped.bytes, [id, ...ADDED]))
+  return withBytes(answer, asks, splice(withObjects(answer, request, wrapped).bytes, [id, ...ADDED]))
+}
+
+function withObjects(answer: Message, request: Message, wrapped: Names): Message {
+  if (request.method === 'tools/call') return wrapOutput(answer, request, wrapped)
+  return request.method === 'tools/list' ? wrapTools(answer, wrapped) : answer
 }
 
 const withBytes = (answer: Message, answers: Message['asks'], bytes: Bytes): Message => ({ ...answer, answers, bytes })

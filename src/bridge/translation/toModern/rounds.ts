@@ -1,11 +1,13 @@
 // One request of a 2025 host to a 2026 server: sent under ids of ours until its answer is a result. Questions on the way are put to
 // the host, and the request goes out again with their answers (MCP 2026-07-28, "Multi Round-Trip Requests").
 import { asBridgeError } from '../../../errors.ts'
-import type { Cause, Clock, Transmission } from '../../../ports.ts'
+import type { Cause, Clock } from '../../../ports.ts'
+import type { Transmission } from '../../../records.ts'
 import type { Deliver } from '../../http/body/messages.ts'
 import type { Exchange } from '../../http/exchange.ts'
 import type { InFlight } from '../../message/inFlight.ts'
 import type { Message, RawId } from '../../message/message.ts'
+import { createNames } from '../../message/names.ts'
 import { answerTo, fromModernAnswer, type InputRequired } from './fromModern.ts'
 import { type HostMeta, type Round, toModernRequest } from './hostMeta.ts'
 import { type Questions, unanswered } from './questions.ts'
@@ -53,6 +55,8 @@ const PAUSE_MS = 250
 let sent = 0
 
 export function createRounds({ exchange, upstream, questions, clock, ending }: RoundsOptions): Rounds {
+  const wrapped = createNames()
+
   const send = async (
     message: Message,
     request: Message,
@@ -74,7 +78,7 @@ export function createRounds({ exchange, upstream, questions, clock, ending }: R
     const take: Deliver = async (one) => {
       if (one.answers.length === 0) return deliver(one)
       seen(one)
-      const answer = fromModernAnswer(one, request)
+      const answer = fromModernAnswer(one, request, wrapped)
       if ('questions' in answer) asks(answer)
       else await deliver(answer)
     }

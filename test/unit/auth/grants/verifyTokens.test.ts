@@ -206,13 +206,16 @@ test('a server that is silent about what it does not know is asked by a ping', a
   expect((await errorOf(refused.work)).code).toBe('unauthorized')
 })
 
-test('with protocol 2025 it is a ping, with 2026 a server/discover, and nothing is judged or remembered', async () => {
+test('with protocol 2025 it is a ping, with 2026 a server/discover of which only a DiscoverResult is remembered', async () => {
   const legacy = setUp([json(DISCOVERED)], { protocol: '2025' })
   await legacy.work
   expect([methodsOf(legacy.http), legacy.saved]).toEqual([['ping'], []])
   const modern = setUp([json(UNKNOWN_METHOD)], { protocol: '2026' })
   await modern.work
   expect([methodsOf(modern.http), modern.saved]).toEqual([['server/discover'], []])
+  const described = setUp([json(DISCOVERED)], { protocol: '2026' })
+  await described.work
+  expect(described.saved).toMatchObject([{ era: '2026' }])
   const refused = setUp([401, respond(200)], { protocol: '2026' })
   await refused.work
   expect([methodsOf(refused.http), refused.saved]).toEqual([['server/discover', 'initialize'], []])

@@ -43,7 +43,14 @@ function setUp({ legacy = met, modern = translated, ...script }: World) {
     deliver: async (message) => void told.push(read(message)),
     log: createFakeLogger(),
     legacy: first.conversation,
-    toModern: async () => second.conversation,
+    toModern: async (heard) => ({
+      ...second.conversation,
+      exchange: (pending, before, deliver) =>
+        second.conversation.exchange(pending, before, async (answer) => {
+          if (!['initialize', 'ping'].includes(pending.message.method ?? '')) heard(answer)
+          await deliver(answer)
+        }),
+    }),
   })
   const say = async (value: object, also: (pending: PendingRequest) => void = () => undefined) => {
     const pending = inFlight.begin(messageOf(value))
@@ -211,6 +218,20 @@ describe('a memory of 2026 that is wrong', () => {
     await say({ id: 2, method: 'tools/list' })
     expect((await say({ id: 3, method: 'tasks/list' }))[0]?.error.code).toBe(-32601)
     expect(server.asked).toBe(0)
+  })
+
+  test('what is answered in the server’s place proves nothing', async () => {
+    const modern: Reply = ({ method }) =>
+      method === 'initialize'
+        ? translated({ method })
+        : method === 'ping'
+          ? {}
+          : { error: { code: -32601, message: 'no' } }
+    const { say, server } = setUp({ known: '2026', truth: () => '2025', modern })
+    await say(INITIALIZE)
+    expect((await say({ id: 2, method: 'ping' }))[0]?.result).toEqual({})
+    expect(server.asked).toBe(0)
+    expect((await say({ id: 3, method: 'tools/list' }))[0]?.result).toEqual({ by: 'legacy' })
   })
 
   test('a call that the host has cancelled is not sent again', async () => {

@@ -34,6 +34,28 @@ async function run(answers: readonly (HttpResponse | Error)[], session = createS
   return { sent, delivered, sleeps: clock.sleeps, log, renewed }
 }
 
+test.each([
+  ['opens', () => stream('')],
+  ['is refused', () => respond(405)],
+  ['cannot be asked for', () => new BridgeError('server_unreachable')],
+])('it is told when the stream %s', async (_, answer) => {
+  let isAnswered = false
+  const ending = new AbortController()
+  const { send } = createFakeSend(() => {
+    const given = answer()
+    if (given instanceof Error) throw given
+    return given
+  })
+  const onAnswered = () => {
+    isAnswered = true
+    ending.abort()
+  }
+  const rest = { session: createSession(), clock: createHurryingClock(), log: createFakeLogger(), limit: 1_000 }
+  const never = { awaits: () => false, deliver: async () => undefined, renew: async () => undefined }
+  await listen({ send, ...rest, ...never, onAnswered }, ending.signal)
+  expect(isAnswered).toBe(true)
+})
+
 describe('the stream', () => {
   test('delivers the server’s messages and skips the rest', async () => {
     const { delivered, log } = await run([stream(`data: ${NOTE}\n\ndata: hello\n\ndata: ${NOTE}\n\n`)])

@@ -6,6 +6,7 @@ import { type Message, parseMessage } from '../../../../src/bridge/message/messa
 import { createSession } from '../../../../src/bridge/session/session.ts'
 import { BridgeError } from '../../../../src/errors.ts'
 import type { HttpResponse } from '../../../../src/ports.ts'
+import type { Patience } from '../../../../src/records.ts'
 import { createHurryingClock } from '../../../fakes/fakeClock.ts'
 import { respond } from '../../../fakes/fakeHttp.ts'
 import { createFakeSend } from '../../../fakes/fakeSend.ts'
@@ -14,7 +15,10 @@ import { outcomeOf } from '../../../fakes/thrown.ts'
 const stream = (body: string) => respond(200, { 'content-type': 'text/event-stream' }, body)
 const RESULT = 'data: {"jsonrpc":"2.0","id":1,"result":{}}\n\n'
 
-async function run(answer: (index: number) => HttpResponse | Error, { retryMs = 40, timeoutMs = 60_000 } = {}) {
+async function run(
+  answer: (index: number) => HttpResponse | Error,
+  { retryMs = 40, timeoutMs = 60_000, patience = undefined as Patience | undefined } = {},
+) {
   const clock = createHurryingClock()
   const { send, sent } = createFakeSend((_, index) => {
     const given = answer(index)
@@ -23,6 +27,7 @@ async function run(answer: (index: number) => HttpResponse | Error, { retryMs = 
   })
   const inFlight = createInFlight()
   const pending = inFlight.begin(parseMessage(Buffer.from('{"jsonrpc":"2.0","id":1,"method":"tools/call"}')) as Message)
+  pending.transmission.patience = patience
   const take = async (message: Message) => void inFlight.settle(message, pending)
   const position = { lastId: 'first', retryMs }
   const { awaits } = inFlight
@@ -72,4 +77,15 @@ test('a server that answers 200 with something other than a stream does not resu
 test('what is not a message does not hide the answer', async () => {
   const answer = (index: number) => stream(index < 2 ? `id: e${index}\ndata: hello\n\n` : RESULT)
   expect(await run(answer)).toMatchObject({ code: undefined, ids: ['first', 'e0', 'e1'] })
+})
+
+test('asks on for as long as the host owes the server an answer', async () => {
+  const patience = { held: true, turns: 0 }
+  const answer = (index: number) => {
+    if (index === 20) Object.assign(patience, { held: false, turns: 1 })
+    return stream(index < 22 ? '' : RESULT)
+  }
+  const { code, sleeps } = await run(answer, { patience })
+  expect(code).toBeUndefined()
+  expect(sleeps.reduce((sum, ms) => sum + ms, 0)).toBeGreaterThan(5 * 60_000)
 })

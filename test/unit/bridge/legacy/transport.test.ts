@@ -34,6 +34,7 @@ function server(lost: (sent: Sent) => HttpResponse, down?: () => HttpResponse | 
     return id === undefined ? respond(202) : json({ jsonrpc: '2.0', id, result: {} })
   })
   const inFlight = createInFlight()
+  const restored: string[] = []
   const transport = createTransport(
     {
       ...{
@@ -46,13 +47,14 @@ function server(lost: (sent: Sent) => HttpResponse, down?: () => HttpResponse | 
       },
       ...{ session: createSession(), clock: createHurryingClock(), log: createFakeLogger() },
       ...{ ending: new AbortController().signal, deliver: async () => undefined },
+      onRestored: (refused) => void restored.push(refused?.code ?? 'restored'),
     },
     () => undefined,
   )
   const delivered: string[] = []
   const run = (one: Message) =>
     transport.exchange(inFlight.begin(one), async ({ answers }) => void delivered.push(...answers))
-  return { run, sent, delivered, forget: () => void current++ }
+  return { run, sent, delivered, restored, forget: () => void current++ }
 }
 
 const methods = (sent: readonly Sent[]) => sent.map(({ body }) => (JSON.parse(body) as { method: string }).method)
@@ -63,10 +65,12 @@ describe('a forgotten session', () => {
     ['404', () => respond(404)],
     ['400 that names the session', () => respond(400, {}, 'Bad Request: No valid session ID provided')],
   ])('as reported by %s is created again and the request sent once more', async (_, lost) => {
-    const { run, sent, delivered, forget } = server(lost)
+    const { run, sent, delivered, restored, forget } = server(lost)
     await run(INITIALIZE)
+    expect(restored).toEqual([])
     forget()
     await run(call(5))
+    expect(restored).toEqual(['restored'])
     expect(methods(sent)).toEqual(['initialize', 'tools/call', 'initialize', 'notifications/initialized', 'tools/call'])
     expect(sent[2]?.body).toBe(sent[0]?.body)
     expect(sent[2]?.headers).not.toHaveProperty('mcp-session-id')

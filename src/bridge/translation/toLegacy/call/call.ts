@@ -5,13 +5,15 @@ import { type Message, parseMessage, type RawId } from '../../../message/message
 import { splice } from '../../../message/splice.ts'
 import { inputRequired, own } from '../answer.ts'
 import type { Asked } from '../request.ts'
+import { createOpenQuestions } from './openQuestions.ts'
 import { answered, type Question, unanswered } from './questions.ts'
 import type { Retries } from './retries.ts'
 import type { Ride } from './ride.ts'
 
 export interface CallOptions {
   readonly id: RawId
-  readonly asked: Asked
+  /** The host's request. */
+  readonly ride: Ride
   /** JSON text of the progressToken that the server knows; undefined: none. */
   readonly token: string | undefined
   readonly clock: Clock
@@ -34,7 +36,6 @@ export interface Call {
   readonly ride: Ride | undefined
   /** The silence of the server has a reason while the host owes answers. */
   readonly patience: { held: boolean; turns: number }
-  board(ride: Ride): void
   /** The host has come back with answers, by their keys. */
   resume(ride: Ride, responses: ReadonlyMap<string, string>): void
   ask(question: Question): void
@@ -54,44 +55,32 @@ export type Outcome = { readonly answer: Message } | { readonly thrown: unknown 
 const TOGETHER_MS = 20
 /** How long the host may owe its answers, in ms. */
 const OWED_MS = 10 * 60_000
-/** Questions of one call that have no answer yet. */
-const MOST_QUESTIONS = 100
 
 const ABANDONED = new Error('The host did not come back with the answers.')
 
 export function createCall(options: CallOptions): Call {
-  const { id, asked, token, clock, retries, say, onOver } = options
-  const questions = new Map<string, Question>()
+  const { id, token, clock, retries, onOver } = options
+  const questions = createOpenQuestions()
   const patience = { held: false, turns: 0 }
-  let ride: Ride | undefined
+  let ride: Ride | undefined = options.ride
   let outcome: Outcome | undefined
-  let gathering = new AbortController()
-  let owed = new AbortController()
+  const gathering = createTimer(clock)
+  const owed = createTimer(clock)
 
-  const after = (ms: number, { signal }: AbortController, work: () => void) =>
-    void clock.sleep(ms, signal).then(
-      () => !signal.aborted && work(),
-      () => undefined,
-    )
-  const untold = () => [...questions.values()].filter(({ isTold }) => !isTold)
-
-  const gather = () => {
-    gathering.abort()
-    gathering = new AbortController()
-    after(TOGETHER_MS, gathering, put)
-  }
+  const giveUp = (given: readonly Question[], why: string) =>
+    Promise.all(given.map((question) => options.say(unanswered(question, why)).catch(() => undefined)))
+  const gather = () => gathering.start(TOGETHER_MS, put)
 
   /** The host's request is answered with all questions that it has not heard. */
   const put = () => {
-    const asking = untold()
+    const asking = questions.untold()
     if (!ride || ride.isOver || outcome || asking.length === 0) return
     const to = ride
     ride = undefined
     for (const question of asking) question.isTold = true
     const state = retries.add(call)
     patience.held = true
-    owed = new AbortController()
-    after(OWED_MS, owed, () => {
+    owed.start(OWED_MS, () => {
       retries.remove(state)
       void abandon()
     })
@@ -100,107 +89,97 @@ export function createCall(options: CallOptions): Call {
 
   const over = (result: Outcome) => {
     outcome = result
-    gathering.abort()
-    const left = untold()
-    for (const { key } of left) questions.delete(key)
+    gathering.stop()
+    const left = questions.untold()
+    questions.remove(left)
     onOver(left)
   }
 
-  const bring = async (to: Ride, result: Outcome) => {
-    if ('answer' in result) await to.answer(options.toHost(result.answer, to))
-    else to.fail(result.thrown)
-  }
-
-  const giveUp = (all: Iterable<Question>) =>
-    Promise.all(
-      [...all].map((question) => {
-        questions.delete(question.key)
-        return say(unanswered(question, ABANDONED.message)).catch(() => undefined)
-      }),
-    )
+  const bring = async (to: Ride, result: Outcome) =>
+    'answer' in result ? to.answer(options.toHost(result.answer, to)) : to.fail(result.thrown)
 
   const abandon = async () => {
-    await giveUp(questions.values())
+    await giveUp(questions.clear(), ABANDONED.message)
     if (outcome) return
-    await say(own(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":${id}}}`)).catch(
-      () => undefined,
-    )
+    await options.say(cancelled(id)).catch(() => undefined)
     call.drop(ABANDONED)
   }
 
-  const answer = (question: Question, json: string) => {
-    questions.delete(question.key)
-    say(answered(question, json)).catch((thrown: unknown) => {
-      // The server waits for what it will not get.
-      if (!outcome) void call.finish({ thrown }).then(() => options.abort(thrown))
+  /** A server that does not get what it waits for would wait on. */
+  const answer = (question: Question, json: string) =>
+    options.say(answered(question, json)).catch(async (thrown: unknown) => {
+      await call.finish({ thrown })
+      options.abort(thrown)
     })
-  }
 
   const call: Call = {
     id,
-    asked,
+    asked: options.ride.asked,
     token,
     patience,
     get ride() {
       return ride
     },
-    board(first) {
-      ride = first
-    },
     resume(next, responses) {
-      owed.abort()
+      owed.stop()
       ride = next
       patience.held = false
       patience.turns++
-      const later = untold().length > 0
-      for (const question of [...questions.values()].filter(({ isTold }) => isTold)) {
-        const json = responses.get(question.key)
-        if (json === undefined) question.isTold = false
-        else answer(question, json)
-      }
+      const hasMore = questions.untold().length > 0
+      for (const [question, json] of questions.answered(responses)) void answer(question, json)
       if (outcome) {
-        void giveUp(questions.values())
+        void giveUp(questions.clear(), 'The call has ended.')
         void bring(next, outcome)
-      } else if (later) put()
-      else if (untold().length > 0) gather()
+      } else if (hasMore) put()
+      else if (questions.untold().length > 0) gather()
     },
     ask(question) {
-      if (outcome || questions.size >= MOST_QUESTIONS) {
-        void say(unanswered(question, 'The call has ended, or it asks too much at once.')).catch(() => undefined)
-        return
-      }
-      questions.set(question.key, question)
-      if (ride) gather()
+      if (outcome || !questions.add(question)) void giveUp([question], 'The call has ended, or asks too much at once.')
+      else if (ride) gather()
     },
-    withdraw(wanted) {
-      for (const { key, id: known } of questions.values())
-        if (JSON.parse(known) === wanted) {
-          questions.delete(key)
-          return true
-        }
-      return false
-    },
+    withdraw: questions.withdraw,
     async finish(result) {
       if (outcome) return
       over(result)
       if (ride) await bring(ride, result)
     },
     async progress(message) {
-      const wanted = ride?.asked.token
-      if (!ride || wanted === undefined) return
-      if (wanted === token) return ride.tell(message)
-      const bytes = splice(message.bytes, [{ path: ['params', 'progressToken'], json: wanted }])
-      await ride.tell(parseMessage(bytes) ?? message)
+      if (ride) await tellProgress(ride, message, token)
     },
     async log(message, severity) {
       if (ride?.severity !== undefined && severity >= ride.severity) await ride.tell(message)
     },
     drop(reason) {
-      owed.abort()
+      owed.stop()
       questions.clear()
       if (!outcome) over({ thrown: reason })
       options.abort(reason)
     },
   }
   return call
+}
+
+const cancelled = (id: RawId) =>
+  own(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":${id}}}`)
+
+/** One thing to do later; what was to be done before it is not done any more. */
+function createTimer(clock: Clock) {
+  let over = new AbortController()
+  return {
+    start(ms: number, work: () => void) {
+      over.abort()
+      over = new AbortController()
+      clock.sleep(ms, over.signal).then(work, () => undefined)
+    },
+    stop: () => over.abort(),
+  }
+}
+
+/** Under the token of the request that waits; `known`: the one that the server has. */
+async function tellProgress(ride: Ride, message: Message, known: string | undefined): Promise<void> {
+  const { token } = ride.asked
+  if (token === undefined) return
+  if (token === known) return ride.tell(message)
+  const bytes = splice(message.bytes, [{ path: ['params', 'progressToken'], json: token }])
+  await ride.tell(parseMessage(bytes) ?? message)
 }

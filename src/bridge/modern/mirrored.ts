@@ -1,0 +1,122 @@
+// The headers that repeat parameters of a call: as the tools say that the server listed last, which are listed again where it refuses them.
+import { memoizeAsync } from '../../memoizeAsync.ts'
+import type { KnownAnswers, Logger } from '../../ports.ts'
+import { META } from '../era/revisions.ts'
+import type { Deliver } from '../http/body/messages.ts'
+import type { InFlight, PendingRequest } from '../message/inFlight.ts'
+import { type Message, parseMessage } from '../message/message.ts'
+import { eachMember, find, stringIn } from '../message/pick.ts'
+import { textAt } from '../message/scan.ts'
+import { ownId } from './ownId.ts'
+import type { ParamHeaders } from './paramHeaders.ts'
+
+export interface MirroredOptions {
+  readonly inFlight: InFlight
+  readonly log: Logger
+  /** What the server listed before this run. */
+  readonly known?: KnownAnswers | undefined
+  /** Sends one request. Resolves to the server's refusal of its headers. */
+  readonly attempt: (pending: PendingRequest, deliver: Deliver) => Promise<Message | undefined>
+}
+
+export interface Mirrored {
+  /** Delivers the answer to tools/list, without the tools that a host must not see because their annotation is invalid. */
+  learning(deliver: Deliver): Deliver
+  /** `headers` and those of the call's parameters. */
+  add(headers: Record<string, string>, call: Message): Promise<Record<string, string>>
+  /** Asks the server for its tools, in the name of the host of that call, once for all who wait. False: it did not list them. */
+  listAgain(call: PendingRequest): Promise<boolean>
+}
+
+const ANNOTATION = Buffer.from('x-mcp-header')
+const MOST_PAGES = 100
+
+export function createMirrored({ inFlight, log, known, attempt }: MirroredOptions): Mirrored {
+  let table: ParamHeaders | undefined
+  /** The server has listed its tools in this run, or what it listed before has been read. */
+  let isListed = known === undefined
+  let listing: Promise<boolean> | undefined
+
+  const open = memoizeAsync(async () => {
+    table = (await import('./paramHeaders.ts')).createParamHeaders({ log })
+    return table
+  })
+
+  /** No code of it is loaded for a server without such tools. */
+  const learn = async (answer: Message): Promise<Message> => {
+    isListed = true
+    if (answer.failed || (!table && !isAnnotated(answer))) return answer
+    return (await open()).learn(answer)
+  }
+
+  const recall = memoizeAsync(async () => {
+    const last = await known?.load('tools/list').catch((thrown: Error) => {
+      log.debug('proxy:learn', { message: thrown.message })
+      return undefined
+    })
+    // What the server has said meanwhile is newer.
+    if (isListed || last === undefined) return
+    const answer = parseMessage(Buffer.from(JSON.stringify({ jsonrpc: '2.0', id: 0, result: last })))
+    if (answer) await learn(answer)
+  })
+
+  const page = async (call: Message, cursor: string | undefined): Promise<Message | undefined> => {
+    const pending = inFlight.begin(listRequest(call, cursor), 'background')
+    let answer: Message | undefined
+    try {
+      await attempt(pending, async (one) => {
+        if (one.answers.length > 0) answer = one
+      })
+    } catch (thrown) {
+      log.debug('proxy:list', { message: thrown instanceof Error ? thrown.message : String(thrown) })
+    } finally {
+      inFlight.end(pending)
+    }
+    return answer?.failed ? undefined : answer
+  }
+
+  const list = async (call: Message): Promise<boolean> => {
+    let cursor: string | undefined
+    for (let pages = 0; pages < MOST_PAGES; pages++) {
+      const answer = await page(call, cursor)
+      if (!answer) return pages > 0
+      await learn(answer)
+      const next = find(answer.bytes, ['result', 'nextCursor'])
+      if (!next || stringIn(answer.bytes, next) === undefined) return true
+      cursor = textAt(answer.bytes, next)
+    }
+    return true
+  }
+
+  return {
+    learning: (deliver) => async (message) => deliver(message.answers.length > 0 ? await learn(message) : message),
+    async add(headers, call) {
+      if (!isListed) await recall()
+      return table ? { ...headers, ...table.headersFor(call) } : headers
+    },
+    listAgain({ message }) {
+      listing ??= list(message).finally(() => {
+        listing = undefined
+      })
+      return listing
+    },
+  }
+}
+
+const isAnnotated = ({ bytes }: Message) =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).includes(ANNOTATION)
+
+const SAID: readonly string[] = [META.version, META.capabilities, META.client]
+
+/** What a host says of itself in a call, said again. */
+function listRequest({ bytes }: Message, cursor: string | undefined): Message {
+  const said: string[] = []
+  const meta = find(bytes, ['params', '_meta'])
+  if (meta)
+    eachMember(bytes, meta, (name, value) => {
+      if (SAID.includes(name)) said.push(`${JSON.stringify(name)}:${textAt(bytes, value)}`)
+    })
+  const from = cursor === undefined ? '' : `"cursor":${cursor},`
+  const text = `{"jsonrpc":"2.0","id":${JSON.stringify(ownId())},"method":"tools/list","params":{${from}"_meta":{${said.join(',')}}}}`
+  return parseMessage(Buffer.from(text)) as Message
+}
