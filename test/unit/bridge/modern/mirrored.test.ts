@@ -156,7 +156,7 @@ describe('a call whose headers the server refuses', () => {
       methodOf(sent) === 'tools/list' ? result(sent, { tools: [tool('query', 'Region')] }) : mismatch(sent),
     )
     const thrown = await errorOf(run(call(1)))
-    expect(thrown).toMatchObject({ code: 'server_error', details: { reason: 'headers_refused' } })
+    expect(thrown).toMatchObject({ code: 'headers_stripped' })
     expect(thrown.message).toContain('Mcp-Param-Region is missing')
     expect(thrown.hint).toMatch(/proxy/)
     expect(paths()).toEqual(['tools/call', 'tools/list', 'tools/call'])
