@@ -42,7 +42,7 @@ function setUp({ legacy = met, modern = translated, ...script }: World) {
     inFlight,
     deliver: async (message) => void told.push(read(message)),
     log: createFakeLogger(),
-    legacy: first.conversation,
+    legacy: () => first.conversation,
     toModern: async (heard) => ({
       ...second.conversation,
       exchange: (pending, before, deliver) =>
