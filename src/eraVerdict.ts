@@ -29,7 +29,7 @@ export function readDiscover({ status, body }: DiscoverAnswer): Discovered {
   if (isSilent(status)) return NOTHING
   const { json, form } = responseIn(new TextDecoder().decode(body))
   // A page that is no refusal is of somebody in between; what was cut may have been anything.
-  if (json === undefined) return form === 'cut' || (form === 'page' && status < 400) ? NOTHING : LEGACY
+  if (json === undefined) return form === 'none' || (form === 'page' && status < 400) ? NOTHING : LEGACY
   const { result, error } = json.value
   if (isObject(result) && Array.isArray(result.supportedVersions)) {
     const revisions = result.supportedVersions.filter(isRevision)
@@ -80,18 +80,19 @@ interface Json {
   readonly value: Members
 }
 
-/** The JSON-RPC response, or what the text is instead. */
-function responseIn(text: string): { readonly json?: Json; readonly form?: 'cut' | 'page' | 'other' } {
+/** The JSON-RPC response, or what the text is instead; `none`: it is cut, or not about the question. */
+function responseIn(text: string): { readonly json?: Json; readonly form?: 'none' | 'page' | 'other' } {
   const whole = parsed(text)
+  if (whole && isOAuthError(whole.value)) return { form: 'none' }
   if (whole) return isResponse(whole.value) ? { json: { text, value: whole.value } } : { form: 'other' }
-  if (/^\s*[<{[]/.test(text)) return { form: text.trimStart().startsWith('<') ? 'page' : 'cut' }
+  if (/^\s*[<{[]/.test(text)) return { form: text.trimStart().startsWith('<') ? 'page' : 'none' }
   if (!EVENT_FIELD.test(text)) return { form: 'other' }
   for (const event of text.split(/\r\n\r\n|\n\n|\r\r/)) {
     const data = dataOf(event)
     const message = parsed(data)
     if (message && isResponse(message.value)) return { json: { text: data, value: message.value } }
   }
-  return { form: 'cut' }
+  return { form: 'none' }
 }
 
 /** A line of an event stream (WHATWG HTML section 9.2.6). */
@@ -111,6 +112,10 @@ function parsed(text: string): { readonly value: unknown } | undefined {
     return undefined
   }
 }
+
+/** What some servers send beside a challenge, or in its place: it is about the token (RFC 6750 section 3.1). */
+const isOAuthError = (value: unknown): boolean =>
+  isObject(value) && (value.error === 'invalid_token' || value.error === 'insufficient_scope')
 
 /** Batches are of revision 2025-03-26 only. */
 const isResponse = (value: unknown): value is Members =>

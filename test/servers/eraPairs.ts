@@ -35,9 +35,9 @@ export async function openPair(host: HostKind, server: ServerKind) {
 export type Pair = Awaited<ReturnType<typeof openPair>>
 
 /** The same with server-everything, which is a process of its own. */
-export async function openEverything(host: HostKind, transport: 'streamableHttp' | 'sse' = 'streamableHttp') {
-  const server = await startEverything({ transport })
-  const bridged = await throughBridge(host, server.url, host === 'pinned').catch(async (error) => {
+export async function openEverything(host: HostKind, config?: string) {
+  const server = await startEverything()
+  const bridged = await throughBridge(host, server.url, host === 'pinned', config).catch(async (error) => {
     await server.close()
     throw error
   })
@@ -54,9 +54,10 @@ export async function openEverything(host: HostKind, transport: 'streamableHttp'
  * A host on a bridge that nobody has to sign in for. A host of 2026 alone is refused at its first start with a server of 2025, and from
  * the second one on it is known for what it is: `refusedFirst`.
  */
-export async function throughBridge(kind: HostKind, url: string, refusedFirst = false) {
+export async function throughBridge(kind: HostKind, url: string, refusedFirst = false, config?: string) {
   const home = makeHome()
-  const connect = () => connectSdkHost(kind, { words: [url], environment: home.environment })
+  const words = [url, ...(config === undefined ? [] : ['--config', home.write('config.yaml', config)])]
+  const connect = () => connectSdkHost(kind, { words, environment: home.environment })
   try {
     if (refusedFirst) await expect(connect()).rejects.toThrow('did not offer pinned protocol version')
     const host = await connect()

@@ -9,6 +9,7 @@ import {
   CreateMessageRequestSchema,
   ElicitRequestSchema,
   ListRootsRequestSchema,
+  ResultSchema,
 } from '@modelcontextprotocol/sdk/types.js'
 import { PROGRAM } from './host.ts'
 import { withPatience } from './patience.ts'
@@ -125,6 +126,9 @@ export async function connectSdkHost(kind: HostKind, where: Where, given: Given 
     async text(name: string, args: Record<string, unknown> = {}, options: CallOptions = {}): Promise<string> {
       return (await this.call(name, args, options)).content[0].text
     },
+    /** A request that the SDK has no name for, and its result as it came. */
+    request: (method: string, params: object): Promise<any> =>
+      client.request({ method, params }, kind === 'v1' ? ResultSchema : ANY_RESULT),
     /** One page of the prompts, as it came. */
     promptPage: (cursor?: string): Promise<any> =>
       kind === 'v1' || cursor !== undefined
@@ -165,6 +169,9 @@ export async function connectSdkHost(kind: HostKind, where: Where, given: Given 
 }
 
 export type SdkHost = Awaited<ReturnType<typeof connectSdkHost>>
+
+/** A schema that takes everything, for SDK v2. */
+const ANY_RESULT = { '~standard': { version: 1, vendor: 'test', validate: (value: unknown) => ({ value }) } }
 
 function offer(transport: StdioV1, protocolVersion: string): void {
   const send = transport.send.bind(transport)

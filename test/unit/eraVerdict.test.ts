@@ -96,6 +96,14 @@ test.each([
   expect(ofBody(200, body)).toBeUndefined()
 })
 
+test.each(['invalid_token', 'insufficient_scope'])(
+  'a refusal of the token (%s) is no evidence, whatever its status',
+  (code) => {
+    for (const status of [200, 400, 404])
+      expect(ofBody(status, { error: code, error_description: 'no' })).toBeUndefined()
+  },
+)
+
 test('the cut beginning of a refusal is no evidence', () => {
   const cut = JSON.stringify(unsupported(['2026-07-28'])).slice(0, -1)
   expect(ofBody(400, cut)).toBeUndefined()

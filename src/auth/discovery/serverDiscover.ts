@@ -42,8 +42,8 @@ async function read(response: HttpResponse, chunks: Uint8Array[]): Promise<void>
 
 const [LF, CR] = [10, 13]
 
-/** Nobody asked for a compressed body, and it is not worth a decoder here: it says nothing. */
+/** A challenge is about the token. Nobody asked for a compressed body, and it is not worth a decoder here: both say nothing. */
 const verdictOf = ({ status, headers }: HttpResponse, chunks: readonly Uint8Array[]): Discovered =>
-  headers['content-encoding'] === undefined
+  headers['content-encoding'] === undefined && (status < 400 || headers['www-authenticate'] === undefined)
     ? readDiscover({ status, body: Buffer.concat(chunks) })
     : { verdict: undefined, revisions: [] }

@@ -47,7 +47,8 @@ export async function askEra(
       if (saysNothing(thrown, transmission.sent)) return { era: undefined }
       throw thrown
     }
-    const verdict = judge(heard)
+    // A challenge is about the token, whatever its status.
+    const verdict = heard.challenged ? undefined : judge(heard)
     if (verdict === 'askAgain' && tries === 1) continue
     if (verdict === 'askAgain' || verdict === 'newer' || verdict === 'stripped') throw refused(verdict, heard)
     return { era: verdict, discover: verdict === '2026' ? resultOf(heard.answer) : undefined, answer: heard.answer }
@@ -83,6 +84,7 @@ interface Heard {
   /** Its answer to the question, however it was sent, else the start of what came instead. */
   readonly body: Uint8Array
   readonly answer?: Message | undefined
+  readonly challenged?: boolean
 }
 
 async function hear(
@@ -94,7 +96,8 @@ async function hear(
   if (status < 200 || status > 299) {
     const body = await readStart(response)
     const answer = parseMessage(body)
-    return { status, body, answer: answer && isFor(answer, asks) ? answer : undefined }
+    const challenged = status >= 400 && response.headers['www-authenticate'] !== undefined
+    return { status, body, challenged, answer: answer && isFor(answer, asks) ? answer : undefined }
   }
   let answer: Message | undefined
   let odd: Uint8Array = Buffer.alloc(0)

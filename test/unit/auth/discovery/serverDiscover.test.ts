@@ -68,6 +68,11 @@ test('a body that breaks off or hangs is judged by what came', async () => {
   }
 })
 
+test('a refusal with a challenge says nothing', async () => {
+  const answer = () => respond(400, { 'www-authenticate': 'Bearer error="invalid_token"' }, 'no')
+  expect((await ask(answer)).found.verdict).toBeUndefined()
+})
+
 test('a compressed body says nothing', async () => {
   const { found } = await ask(() => respond(200, { 'content-encoding': 'br' }, TEXT))
   expect(found.verdict).toBeUndefined()
