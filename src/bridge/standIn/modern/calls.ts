@@ -8,6 +8,7 @@ import type { PendingRequest } from '../../message/inFlight.ts'
 import type { Message } from '../../message/message.ts'
 import { find, stringIn } from '../../message/pick.ts'
 import { SOONEST_MS } from '../notice.ts'
+import { until } from '../told.ts'
 import type { ModernInPlace } from './inPlace.ts'
 import { mayAsk, question, type Retry, takeUp } from './question.ts'
 
@@ -20,6 +21,8 @@ export interface CallsOptions {
   /** The server's URL, for people. */
   readonly server: string
   readonly holdInitializeMs: number
+  /** How long a call may wait for a person, in ms. */
+  readonly holdCallMs: number
   readonly write: (line: Uint8Array) => Promise<void>
   /** The server has answered something in this run. */
   readonly isMet: () => boolean
@@ -65,7 +68,8 @@ export async function bounded(
 }
 
 export function createCalls(options: CallsOptions): Calls {
-  const { conversation, watch, clock, server, holdInitializeMs, write, isMet, inPlace, made, hear } = options
+  const { conversation, watch, clock, server, holdInitializeMs, holdCallMs, write } = options
+  const { isMet, inPlace, made, hear } = options
   const retries = new WeakSet<PendingRequest>()
 
   const isSignIn = async ({ method, bytes }: Message): Promise<boolean> => {
@@ -100,6 +104,29 @@ export function createCalls(options: CallsOptions): Calls {
     pending.abort(ANSWERED_HERE)
   }
 
+  /**
+   * Whoever has just been shown where to sign in gets the time for it, also where a call is answered at once because no tab opens by itself.
+   */
+  const patiently = async ({ signal, open }: PendingRequest, carry: () => Promise<void>): Promise<void> => {
+    const end = clock.now() + holdCallMs
+    for (;;) {
+      try {
+        return await carry()
+      } catch (thrown) {
+        const left = end - clock.now()
+        if (left <= 0 || signal.aborted || open.size === 0 || asBridgeError(thrown).code !== 'sign_in_pending')
+          throw thrown
+        const over = new AbortController()
+        const late = clock.sleep(left, over.signal).catch(() => undefined)
+        await Promise.race([until(watch, () => !watch.waiting || signal.aborted, over.signal), late])
+        over.abort()
+        signal.throwIfAborted()
+        if (watch.waiting) throw thrown
+        if (watch.failure) throw watch.failure
+      }
+    }
+  }
+
   const work = async (pending: PendingRequest, request: Message, before: Promise<unknown>, deliver: Deliver) => {
     if (!(await isSignIn(request))) {
       const own = request === pending.message ? pending : { ...pending, message: request }
@@ -124,7 +151,8 @@ export function createCalls(options: CallsOptions): Calls {
       if (retry) retries.add(pending)
       const manner = mannerOf(message, retry)
       const over = new AbortController()
-      const working = work(pending, request, before, deliver)
+      const carry = () => work(pending, request, before, deliver)
+      const working = manner === 'waits' ? patiently(pending, carry) : carry()
       const isEarly = manner === 'asks' || manner === 'declined'
       try {
         if (!isEarly) return await working
