@@ -337,6 +337,7 @@ const LAZY = [
   'src/bridge/standIn/answers.ts',
   'src/bridge/standIn/discover.ts',
   'src/bridge/standIn/inPlace.ts',
+  'src/bridge/standIn/modern/modernStandIn.ts',
   'src/bridge/standIn/progress.ts',
   'src/bridge/translation/lists.ts',
   'src/bridge/translation/toModern/toModern.ts',

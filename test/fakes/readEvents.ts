@@ -1,5 +1,5 @@
 // All events of a body that is an event stream, as an EventReader gives them.
-import { EventReader, type StreamEvent, type StreamPosition } from '../../src/bridge/http/eventStream.ts'
+import { EventReader, type StreamEvent, type StreamPosition } from '../../src/bridge/http/body/eventStream.ts'
 
 export async function* readEvents(
   body: AsyncIterable<Uint8Array>,

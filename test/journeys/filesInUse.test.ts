@@ -110,6 +110,45 @@ describe('a broken database', () => {
   })
 })
 
+describe('a private copy of the program', () => {
+  const install = async () => {
+    home = makeHome()
+    expect((await home.command(['install', 'cursor', URL_, '--pin'])).code).toBe(0)
+  }
+  const copies = () => {
+    const all = join(home.path, 'bridge/program')
+    return existsSync(all) ? readdirSync(all) : []
+  }
+
+  test('in use for a moment is removed with its last entry', async () => {
+    await install()
+    const refused = refusing({ call: 'rmSync', path: 'bridge.program', code: 'EBUSY', times: 3 })
+    expect((await home.command(['uninstall', 'cursor', URL_], refused)).stderr).toContain('Removed ')
+    expect(copies()).toEqual([])
+  })
+
+  test.each(IN_USE)('that a host still runs (%s) stays, and is said to', async (code) => {
+    await install()
+    const refused = refusing({ call: 'rmSync', path: 'bridge.program', code })
+    const run = await home.command(['uninstall', 'cursor', URL_], refused)
+    expect([run.code, copies().length]).toEqual([0, 1])
+    expect(run.stderr).toContain('could not be removed: a host still runs it. reset removes it later.')
+  })
+
+  test.each(['renameSync', 'rmSync'])(
+    'that cannot be made (%s: EPERM) is an error in words, and the host’s file stays',
+    async (call) => {
+      home = makeHome()
+      const file = home.write('.cursor/mcp.json', '{ "mcpServers": {} }\n')
+      const refused = refusing({ call, path: 'bridge.program', code: 'EPERM' })
+      const run = await home.command(['install', 'cursor', URL_, '--pin'], refused)
+      expect(run.code).toBe(5)
+      expect(run.stderr).toContain('(EPERM)')
+      expect(readFileSync(file, 'utf8')).toBe('{ "mcpServers": {} }\n')
+    },
+  )
+})
+
 test('reset names the file that is in use, with the reason', async () => {
   home = makeHome()
   home.write('bridge/oauth.db', '')

@@ -9,6 +9,7 @@ import {
   CreateMessageRequestSchema,
   ElicitRequestSchema,
   ListRootsRequestSchema,
+  ResultSchema,
 } from '@modelcontextprotocol/sdk/types.js'
 import { PROGRAM } from './host.ts'
 import { withPatience } from './patience.ts'
@@ -52,6 +53,8 @@ const ANSWERS: Record<string, (params: any) => unknown> = {
 interface CallOptions {
   readonly onprogress?: (progress: any) => void
   readonly signal?: AbortSignal
+  /** Milliseconds until the SDK gives a call up; default a minute. */
+  readonly timeout?: number
 }
 
 export async function connectSdkHost(kind: HostKind, where: Where, given: Given = {}) {
@@ -123,6 +126,14 @@ export async function connectSdkHost(kind: HostKind, where: Where, given: Given 
     async text(name: string, args: Record<string, unknown> = {}, options: CallOptions = {}): Promise<string> {
       return (await this.call(name, args, options)).content[0].text
     },
+    /** A request that the SDK has no name for, and its result as it came. */
+    request: (method: string, params: object): Promise<any> =>
+      client.request({ method, params }, kind === 'v1' ? ResultSchema : ANY_RESULT),
+    /** One page of the prompts, as it came. */
+    promptPage: (cursor?: string): Promise<any> =>
+      kind === 'v1' || cursor !== undefined
+        ? client.listPrompts(cursor === undefined ? {} : { cursor })
+        : client.request({ method: 'prompts/list' }),
     /** Log messages of this level and above come from now on. */
     async setLevel(wanted: string): Promise<void> {
       if (isModern) level = wanted
@@ -151,11 +162,16 @@ export async function connectSdkHost(kind: HostKind, where: Where, given: Given 
         () => heard.find((one) => one.method === method && passes(one.params ?? {})),
         () => ({ heard, stderr: said.stderr }),
       ),
+    /** Notifications of that method so far. */
+    count: (method: string): number => heard.filter((one) => one.method === method).length,
     close: (): Promise<void> => client.close(),
   }
 }
 
 export type SdkHost = Awaited<ReturnType<typeof connectSdkHost>>
+
+/** A schema that takes everything, for SDK v2. */
+const ANY_RESULT = { '~standard': { version: 1, vendor: 'test', validate: (value: unknown) => ({ value }) } }
 
 function offer(transport: StdioV1, protocolVersion: string): void {
   const send = transport.send.bind(transport)

@@ -16,7 +16,7 @@ import {
   secretEnd,
   tokenLife,
 } from '../../src/bounds.ts'
-import type { StreamPosition } from '../../src/bridge/http/eventStream.ts'
+import type { StreamPosition } from '../../src/bridge/http/body/eventStream.ts'
 import { fromSqlTime, toSqlTime } from '../../src/store/sqlite/time.ts'
 import { clock } from '../../src/system/clock.ts'
 import { toChunks } from '../fakes/fakeHttp.ts'

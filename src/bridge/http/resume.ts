@@ -2,9 +2,9 @@
 import { BridgeError } from '../../errors.ts'
 import type { PendingRequest } from '../message/inFlight.ts'
 import type { Session } from '../session/session.ts'
+import { resumption } from './body/eventStream.ts'
 import type { BodyOptions, Receiver } from './body/messages.ts'
 import { EVENT_STREAM } from './body/reader.ts'
-import { resumption } from './eventStream.ts'
 import { endedEarly, isCut, opensStream, readMessages } from './response.ts'
 import type { Send } from './send.ts'
 

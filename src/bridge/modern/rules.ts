@@ -66,16 +66,10 @@ function isJson(start: Buffer): boolean {
   }
 }
 
-/** The reason in the details of an error: the server, or what stands before it, takes the headers of a message for wrong. */
-export const HEADERS_REFUSED = 'headers_refused'
-
+/** What stands between changes the headers, or the server lists its tools otherwise than it checks calls of them. */
 export function refusedHeaders({ bytes }: Message): BridgeError {
   const words = stringIn(bytes, find(bytes, ['error', 'message'])) ?? ''
-  const said = words === '' ? '.' : `: ${quote(words, 300)}.`
-  return new BridgeError('server_error', {
-    message: `The server refused the request because its headers do not match it${said}`,
-    hint: 'A proxy or gateway in front of the server may remove or change the Mcp-* headers, which MCP 2026-07-28 requires. Tell whoever runs it.',
-    // No status: the revision is spoken, and nothing is to be found out.
-    details: { reason: HEADERS_REFUSED },
+  return new BridgeError('headers_stripped', {
+    message: `The server says that the headers of the request do not match it${words === '' ? '.' : `: ${quote(words, 300)}.`}`,
   })
 }

@@ -6,10 +6,10 @@ import type { HiddenTools } from '../hideTools.ts'
 import type { Deliver } from '../http/body/messages.ts'
 import type { PendingRequest } from '../message/inFlight.ts'
 import type { Message } from '../message/message.ts'
-import { eachElement, find, stringIn } from '../message/pick.ts'
+import { find, stringIn } from '../message/pick.ts'
 import { answerTo, type Capability, isList, LISTS, listChanged, listResult } from './answers.ts'
-import { createLocalLists, type LocalListsOptions } from './localLists.ts'
-import { createMeeting, type MeetOptions, refusal } from './meet.ts'
+import { createLocalLists, hasTool, type LocalListsOptions } from './localLists.ts'
+import { createMeeting, type Meeting, type MeetOptions, refusal } from './meet.ts'
 import type { Phase, Phases, Told } from './phases.ts'
 import { createSignInCall } from './signInCall.ts'
 import { createSignal, followSignIn } from './told.ts'
@@ -45,31 +45,25 @@ export interface InPlace {
 
 export function createInPlace(options: InPlaceOptions): InPlace {
   const { phases, watch, hiddenTools, holdCallMs, toServer, write } = options
-  const announce = async (capability: Capability) => {
-    await write(listChanged(capability))
-    return true
-  }
-  const saysNothing = (code: string) => code === 'not_signed_in'
+  const announce = (capability: Capability) => write(listChanged(capability)).then(() => true)
+  const saysNothing = ({ code }: BridgeError) => code === 'not_signed_in'
   const truth = createTruth({ ...options, announce, saysNothing, there: () => whatIsThere(phases) })
   const meeting = createMeeting({ ...options, announce, truth })
   const lists = createLocalLists({ ...options, meeting })
   const tools = createSignal()
-  const arrive = async (told: Told, before: Promise<unknown>) => {
-    await meeting.run('signIn')
-    // If the host has said that it is initialized, the server has heard it by then.
-    await before
-    if (told.greeted) await told.trueAgain.over
-  }
   const host = { hostName: () => phases.host.name, hears: () => true }
-  const signIn = createSignInCall({ ...options, ...host, arrive, truth, onTools: tools.on })
+  const signIn = createSignInCall({ ...options, ...host, arrive: arriving(meeting), truth, onTools: tools.on })
 
-  const toldNow = () => ('told' in phases.now ? phases.now.told : undefined)
-  followSignIn({ watch, announce }, toldNow, (told, failure) => {
-    if (meeting.busy) return
-    if (failure) meeting.fail(told, failure, 'start')
-    else if (phases.now.kind === 'connectedLater') void truth.check()
-    else meeting.run('background').catch(() => undefined)
-  })
+  followSignIn(
+    { watch, announce },
+    () => toldIn(phases),
+    (told, failure) => {
+      if (meeting.busy) return
+      if (failure) meeting.fail(told, failure, 'start')
+      else if (phases.now.kind === 'connectedLater') void truth.check()
+      else meeting.run('background').catch(() => undefined)
+    },
+  )
 
   /** `undefined`: the server's own answer is the right one. */
   const answerHere = async (
@@ -77,10 +71,9 @@ export function createInPlace(options: InPlaceOptions): InPlace {
     before: Promise<unknown>,
     phase: Extract<Phase, { told: Told }>,
   ): Promise<object | undefined> => {
-    const { method, bytes } = request
+    const { method } = request
     const { told } = phase
-    const isCalled = method === 'tools/call' && told.signInTool !== undefined
-    if (isCalled && stringIn(bytes, find(bytes, ['params', 'name'])) === told.signInTool) return signIn(told, before)
+    if (isCallOf(request, told.signInTool)) return signIn(told, before)
     if (phase.kind === 'connectedLater') return whatItLacks(request, phase)
     if (method === 'logging/setLevel') told.replays.push(request)
     if (method === 'ping' || method === 'logging/setLevel') return {}
@@ -137,22 +130,31 @@ export function createInPlace(options: InPlaceOptions): InPlace {
       if (now.kind !== 'answeredHere') return
       meeting.fail(now.told, 'bytes' in reason ? refusal(reason) : reason, 'start')
     },
-    heard(request, { failed, bytes }) {
+    heard(request, answer) {
       const { now } = phases
-      if (failed || !('told' in now) || !isList(request.method)) return
+      if (answer.failed || !('told' in now) || !isList(request.method)) return
       now.told.lists.delete(request.method)
       if (request.method !== 'tools/list') return
       now.told.toolsChangedAt = undefined
       tools.fire()
-      // A tool of the server has the name of ours: the host means that one.
-      const given = find(bytes, ['result', 'tools'])
-      if (!given || now.told.signInTool === undefined) return
-      eachElement(bytes, given, (tool) => {
-        if (stringIn(bytes, find(bytes, ['name'], tool)) === now.told.signInTool) now.told.signInTool = undefined
-      })
+      // The host means the server's tool of that name.
+      if (hasTool(answer, now.told.signInTool)) now.told.signInTool = undefined
     },
   }
 }
+
+const isCallOf = ({ method, bytes }: Message, tool: string | undefined) =>
+  method === 'tools/call' && tool !== undefined && stringIn(bytes, find(bytes, ['params', 'name'])) === tool
+
+/** The server is initialized, and the host has heard of what is other than it was told. */
+const arriving = (meeting: Meeting) => async (told: Told, before: Promise<unknown>) => {
+  await meeting.run('signIn')
+  // If the host has said that it is initialized, the server has heard it by then.
+  await before
+  if (told.greeted) await told.trueAgain.over
+}
+
+const toldIn = ({ now }: Phases) => ('told' in now ? now.told : undefined)
 
 function whatIsThere({ now }: Phases) {
   if (!('capabilities' in now)) return undefined

@@ -1,6 +1,8 @@
 // The lists of a server that is not there: what it said last, with the tool that signs in as long as that is of use.
 import type { BridgeError } from '../../errors.ts'
 import type { Clock, SignInWatch } from '../../ports.ts'
+import type { Message } from '../message/message.ts'
+import { eachElement, find, stringIn } from '../message/pick.ts'
 import { isObject, knownList, type ListMethod, listResult } from './answers.ts'
 import type { Meeting } from './meet.ts'
 import type { Phases, Told } from './phases.ts'
@@ -84,4 +86,15 @@ export function tellList(
   const result = listResult(method, entries)
   told.lists.set(method, result)
   return result
+}
+
+/** A tool of the server has that name. */
+export function hasTool({ bytes }: Message, name: string | undefined): boolean {
+  const given = find(bytes, ['result', 'tools'])
+  let has = false
+  if (given && name !== undefined)
+    eachElement(bytes, given, (tool) => {
+      has ||= stringIn(bytes, find(bytes, ['name'], tool)) === name
+    })
+  return has
 }

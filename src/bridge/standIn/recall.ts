@@ -20,6 +20,10 @@ export interface Recall {
   learns(request: Message): boolean
   /** Caches an answer for the next start. False: this kind of answer is not cached. */
   learn(request: Message, answer: Message): boolean
+  /** The same after the host has its answer: reading it and the database takes longer than passing it on. */
+  learnSoon(request: Message, answer: Message): void
+  /** Resolves when all of that is kept. Never throws. */
+  kept(): Promise<void>
 }
 
 const LEARNT = new Set(['initialize', 'tools/list', 'prompts/list', 'resources/list', 'resources/templates/list'])
@@ -27,9 +31,23 @@ const LEARNT = new Set(['initialize', 'tools/list', 'prompts/list', 'resources/l
 export const LONGEST_BYTES = 2 * 1024 * 1024
 
 export function createRecall({ known, hiddenTools, log }: RecallOptions): Recall {
+  const keeping = new Set<Promise<void>>()
+  const keep = (work: Promise<void>) => {
+    keeping.add(work)
+    void work.then(() => keeping.delete(work))
+  }
   const failed = (thrown: Error) => log.debug('proxy:learn', { message: thrown.message })
   // If the cache cannot be read, the host must still get an answer.
   const read = async (method: string) => (await known.load(method).catch(failed)) ?? undefined
+
+  const learn: Recall['learn'] = ({ method = '', bytes: asked }, { failed: isError, bytes }) => {
+    if (isError || !LEARNT.has(method)) return false
+    if (method !== 'initialize' && find(asked, ['params', 'cursor'])) return false
+    const result = bytes.byteLength > LONGEST_BYTES ? undefined : valueIn(bytes, find(bytes, ['result']), LONGEST_BYTES)
+    const kept = method === 'initialize' && result !== undefined ? { asked: revisionIn(asked), result } : result
+    keep(known.save(method, kept).catch(failed))
+    return true
+  }
 
   return {
     async load(method) {
@@ -45,14 +63,12 @@ export function createRecall({ known, hiddenTools, log }: RecallOptions): Recall
       return typeof asked === 'string' ? { known: result, asked } : { known: last }
     },
     learns: ({ method }) => method !== undefined && LEARNT.has(method),
-    learn({ method = '', bytes: asked }, { failed: isError, bytes }) {
-      if (isError || !LEARNT.has(method)) return false
-      if (method !== 'initialize' && find(asked, ['params', 'cursor'])) return false
-      const result =
-        bytes.byteLength > LONGEST_BYTES ? undefined : valueIn(bytes, find(bytes, ['result']), LONGEST_BYTES)
-      const kept = method === 'initialize' && result !== undefined ? { asked: revisionIn(asked), result } : result
-      known.save(method, kept).catch(failed)
-      return true
+    learn,
+    learnSoon(request, answer) {
+      keep(new Promise((resolve) => setImmediate(setImmediate, resolve)).then(() => void learn(request, answer)))
+    },
+    async kept() {
+      while (keeping.size > 0) await Promise.all(keeping)
     },
   }
 }

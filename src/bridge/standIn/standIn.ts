@@ -73,8 +73,7 @@ function standIn(
     (message: Message, deliver: Deliver): Deliver =>
     (answer) => {
       const written = deliver(answer)
-      // After the host has its answer: reading it and the database takes longer than passing it on.
-      if (answer.answers.length > 0) setImmediate(setImmediate, () => recall.learn(message, answer))
+      if (answer.answers.length > 0) recall.learnSoon(message, answer)
       return written
     }
 
@@ -143,6 +142,8 @@ function standIn(
     exchange,
     refusal: (id, error) =>
       (phases.host.followsAddresses ? notice.refusal(id, error) : undefined) ?? conversation.refusal(id, error),
-    end: (reason) => conversation.end(reason),
+    async end(reason) {
+      await Promise.all([conversation.end(reason), recall.kept()])
+    },
   }
 }

@@ -2,7 +2,7 @@
 // differ.
 import { randomUUID } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
-import { asBridgeError } from '../../errors.ts'
+import { asBridgeError, type BridgeError } from '../../errors.ts'
 import type { Cause, Clock, Logger } from '../../ports.ts'
 import type { LegacyConversation } from '../conversation.ts'
 import { type Message, parseMessage } from '../message/message.ts'
@@ -17,7 +17,7 @@ export interface TruthOptions {
   /** What can be asked for now, and what the host was told of it; undefined: the server is not there. */
   readonly there: () => { readonly told?: ToldHere; has(capability: Capability): boolean } | undefined
   /** Whether this failure says nothing about a list: it is compared another time. */
-  readonly saysNothing: (code: string) => boolean
+  readonly saysNothing: (error: BridgeError) => boolean
   /** JSON text of the `_meta` of requests of ours; undefined: they have none. */
   readonly meta?: () => string | undefined
   readonly announce: News['announce']
@@ -60,7 +60,7 @@ export function createTruth(options: TruthOptions): Truth {
       if (!now) return isEmpty ? 'same' : 'other'
       return now.nextCursor === undefined && isDeepStrictEqual(now[member], told[member]) ? 'same' : 'other'
     } catch (thrown) {
-      return saysNothing(asBridgeError(thrown).code) ? 'later' : 'other'
+      return saysNothing(asBridgeError(thrown)) ? 'later' : 'other'
     }
   }
 

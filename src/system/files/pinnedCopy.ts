@@ -3,6 +3,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
 import { makeFolder } from '../../disk/makeFolder.ts'
+import { whileInUse } from '../../disk/replaceFile.ts'
 import { whyRefused } from '../../disk/whyRefused.ts'
 import { BridgeError } from '../../errors.ts'
 import { ensurePrivateFolder } from './private.ts'
@@ -44,8 +45,8 @@ export function pinProgram(script: string, data: string): void {
     for (const part of PARTS) if (existsSync(join(root, part))) copyTree(join(root, part), join(draft, part))
     for (const [name, from] of packagesOf(root, Object.keys(optionalDependencies)))
       copyTree(from, join(draft, 'node_modules', name), (path) => isNeeded(relative(from, path)))
-    rmSync(folder, { recursive: true, force: true })
-    renameSync(draft, folder)
+    whileInUse(() => rmSync(folder, { recursive: true, force: true }))
+    whileInUse(() => renameSync(draft, folder))
   } catch (cause) {
     // Another process was faster.
     if (isWhole()) return
@@ -54,7 +55,7 @@ export function pinProgram(script: string, data: string): void {
       cause,
     })
   } finally {
-    rmSync(draft, { recursive: true, force: true })
+    removePinned(draft)
   }
 }
 
@@ -100,7 +101,7 @@ export const pinnedFolder = (data: string): string | undefined =>
 /** Resolves to whether it is gone: Windows keeps what a process runs. */
 export function removePinned(folder: string): boolean {
   try {
-    rmSync(folder, { recursive: true, force: true })
+    whileInUse(() => rmSync(folder, { recursive: true, force: true }))
     return true
   } catch {
     return false

@@ -36,7 +36,10 @@ export async function launch(machine: Machine, program: string, job: LoginJob): 
   // The shell would end well whether or not Node is still where we were started from.
   if (shell && machine.isProgram(node) && (await start(machine, shell, wordsOfShell, job))) return
   if (await start(machine, node, ['-e', byNode(node, words)], job)) return
-  throw new BridgeError('internal', { message: 'The login process could not be started.' })
+  throw new BridgeError('internal', {
+    message: 'The login process could not be started.',
+    hint: `Quit the host and start it again. If ${node} is gone, for example after an update of Node, run mcp-oauth-bridge install again.`,
+  })
 }
 
 /** A session and a process group apart from those of the shell. macOS has no such program: there it stays in the shell's. */

@@ -112,6 +112,20 @@ describe.each(['v1', 'v2'] as const)('a host of the SDK %s', (kind) => {
   })
 })
 
+test('a host that refuses a question hears which one: in the result of a call, as the error of a prompt', async () => {
+  await start('v1')
+  host.answers['elicitation/create'] = () => {
+    throw new Error('no window')
+  }
+  const { isError, content } = await host.call('ask_form')
+  expect(isError).toBe(true)
+  expect(content[0].text).toMatch(/What is your name\?.*no window/)
+  await expect(host.client.getPrompt({ name: 'ask_prompt' })).rejects.toMatchObject({
+    code: 1422,
+    data: { code: 'question_unanswered' },
+  })
+})
+
 test('a host without abilities hears in the result of a call what it lacks', async () => {
   await start('v1', {})
   await expect(host.call('ask_form')).rejects.toMatchObject({ code: -32021 })

@@ -2,7 +2,7 @@
 import { asBridgeError } from '../../../errors.ts'
 import type { Clock, HttpResponse } from '../../../ports.ts'
 import { type Message, parseMessage, type RawId } from '../../message/message.ts'
-import { ENDPOINT, type StreamEvent } from '../eventStream.ts'
+import { ENDPOINT, type StreamEvent } from './eventStream.ts'
 import { BodyReader, type BodyReaderOptions } from './reader.ts'
 
 /** Delivers one message of the server; resolves when more may be read. */

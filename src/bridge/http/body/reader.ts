@@ -3,7 +3,7 @@
 import { withoutBom } from '../../message/message.ts'
 import { Pieces } from '../../message/pieces.ts'
 import { skipSpace } from '../../message/scan.ts'
-import { EventReader, isClose, type StreamEvent, type StreamPosition } from '../eventStream.ts'
+import { EventReader, isClose, type StreamEvent, type StreamPosition } from './eventStream.ts'
 
 export interface BodyReaderOptions {
   /** Largest message, in bytes. */

@@ -3,8 +3,8 @@ import type { BridgeError } from '../../../errors.ts'
 import type { Clock, HttpResponse } from '../../../ports.ts'
 import type { InFlight, PendingRequest } from '../../message/inFlight.ts'
 import type { Message, RawId } from '../../message/message.ts'
-import type { StreamPosition } from '../eventStream.ts'
 import { endedEarly, failure, isCut, noMessage, readAnswers, readStart, unexpected } from '../response.ts'
+import type { StreamPosition } from './eventStream.ts'
 import type { BodyOptions, Deliver, Receiver } from './messages.ts'
 
 export interface Rules {

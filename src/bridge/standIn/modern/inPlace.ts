@@ -7,16 +7,15 @@ import { hostInfoIn, hostNameIn } from '../../era/hostInfo.ts'
 import { META, MODERN } from '../../era/revisions.ts'
 import type { HostInfo } from '../../era/serverEra.ts'
 import type { Message } from '../../message/message.ts'
-import { type Bytes, eachElement, find, stringIn } from '../../message/pick.ts'
 import { type Capability, isList, knownList, type ListMethod } from '../answers.ts'
-import { tellList } from '../localLists.ts'
+import { hasTool, tellList } from '../localLists.ts'
 import type { Recall } from '../recall.ts'
 import { createSignInCall } from '../signInCall.ts'
 import { freeName } from '../signInTool.ts'
 import { createSignal, followSignIn, noteFailure, type ToldHere } from '../told.ts'
 import { createTruth } from '../truth.ts'
 import type { ModernStandInOptions } from './modernStandIn.ts'
-import { answerWith, complete, fleeting, remembered, unknownServer } from './results.ts'
+import { answerWith, complete, fleeting } from './results.ts'
 
 export interface ModernInPlaceOptions extends ModernStandInOptions {
   readonly conversation: ModernConversation
@@ -30,17 +29,8 @@ export interface ModernInPlaceOptions extends ModernStandInOptions {
 }
 
 export interface ModernInPlace {
-  /** The answer to server/discover that memory has; undefined: the server has to say it. */
-  discovered(request: Message): Promise<Uint8Array | undefined>
-  /** The answer to server/discover where the server does not say it. */
-  describe(request: Message): Promise<Uint8Array>
-  /** Asks the server what it is, behind the host's back. */
-  discoverAgain(): void
-  /**
-   * What can be told of a list whose server is slow: what it was last time; only the tool that signs in, if it is not sure that the server
-   * comes; or nothing that is better than its own answer.
-   */
-  hasFor(request: Message): Promise<'the last list' | 'the sign-in' | 'nothing'>
+  /** When to tell a list whose server is slow: as late as may be; now, if it is not sure that the server comes; or never. */
+  whenToTell(request: Message): Promise<'later' | 'now' | 'never'>
   /** The answer to a list. `reason`: why the server does not give it; undefined: a person is waited for, or it is slow. */
   list(request: Message, reason: BridgeError | undefined): Promise<Uint8Array>
   /** Whether a tool of that name is the one that signs in. */
@@ -56,14 +46,17 @@ export interface ModernInPlace {
 }
 
 export function createModernInPlace(options: ModernInPlaceOptions): ModernInPlace {
-  const { watch, era, account, recall, server, version, lastRequest, isMet, announce, hears } = options
+  const { watch, era, account, recall, lastRequest, isMet, announce, hears } = options
   const told: ToldHere = { lists: new Map() }
   const news = { watch, announce }
   const truth = createTruth({
     ...options,
     there: () => ({ told, has: () => true }),
-    // The host was told that nothing may be kept: what cannot be asked now is asked another time.
-    saysNothing: () => true,
+    // The host was told that nothing may be kept: what cannot be asked now is asked another time, and why not is told.
+    saysNothing(error) {
+      noteFailure(told, error, 'start', news)
+      return true
+    },
     meta: () => metaOf(hostInfoIn(lastRequest())),
   })
   const tools = createSignal()
@@ -75,7 +68,6 @@ export function createModernInPlace(options: ModernInPlaceOptions): ModernInPlac
     hears: () => hears('tools'),
     onTools: tools.on,
   })
-  let isDiscovering = false
 
   followSignIn(
     news,
@@ -86,43 +78,14 @@ export function createModernInPlace(options: ModernInPlaceOptions): ModernInPlac
     },
   )
 
-  const rememberedDiscover = async (): Promise<Bytes | undefined> => {
-    const known = await era.known()
-    if (known === '2026') return era.discovered()
-    const { known: introduction } = known === '2025' ? await recall.loadInitialize() : {}
-    if (typeof introduction !== 'object' || introduction === null) return undefined
-    const { toDiscoverResult } = await import('../../translation/describe.ts')
-    return Buffer.from(toDiscoverResult(Buffer.from(JSON.stringify(introduction))))
-  }
   const isSignedOut = async () => (await account()).state === 'signedOut'
-  const describe = async (request: Message) => {
-    const discover = await rememberedDiscover().catch(() => undefined)
-    return answerWith(request, discover ? remembered(discover) : unknownServer(server, version()))
-  }
 
   return {
-    async discovered(request) {
-      if (isMet()) return undefined
-      const known = await era.known()
-      if (known === '2026' && (await era.discovered())) return describe(request)
-      return options.asks && (known === undefined || (await isSignedOut())) ? describe(request) : undefined
-    },
-    describe,
-    discoverAgain() {
-      if (isDiscovering) return
-      isDiscovering = true
-      void era
-        .ask(hostInfoIn(lastRequest()), 'background')
-        .catch(() => undefined)
-        .finally(() => {
-          isDiscovering = false
-        })
-    },
-    async hasFor({ method }) {
-      if (knownList(method as ListMethod, await recall.load(method as ListMethod))) return 'the last list'
+    async whenToTell({ method }) {
+      if (knownList(method as ListMethod, await recall.load(method as ListMethod))) return 'later'
       const { state } = await account()
       const isUsable = state === 'signedIn' || (state === 'unknown' && (await era.known()) !== undefined)
-      return told.reason === undefined && isUsable ? 'nothing' : 'the sign-in'
+      return told.reason === undefined && isUsable ? 'never' : 'now'
     },
     async list(request, reason) {
       const method = request.method as ListMethod
@@ -141,14 +104,15 @@ export function createModernInPlace(options: ModernInPlaceOptions): ModernInPlac
       return answerWith(request, JSON.stringify(complete(await signIn(told, before))))
     },
     check: () => void truth.check(),
-    heard(request, { failed, bytes }) {
+    heard(request, answer) {
       told.reason = undefined
-      if (!failed && isList(request.method)) {
+      if (!answer.failed && isList(request.method)) {
         told.lists.delete(request.method)
         if (request.method === 'tools/list') {
           told.toolsChangedAt = undefined
           tools.fire()
-          if (hasTool(bytes, told.signInTool)) told.signInTool = undefined
+          // The host means the server's tool of that name.
+          if (hasTool(answer, told.signInTool)) told.signInTool = undefined
         }
       }
       // Somebody may have signed in elsewhere.
@@ -156,17 +120,6 @@ export function createModernInPlace(options: ModernInPlaceOptions): ModernInPlac
     },
     failed: (error, cause) => void noteFailure(told, asBridgeError(error), cause, news),
   }
-}
-
-/** A tool of the server has the name of ours: the host means that one. */
-function hasTool(bytes: Bytes, name: string | undefined): boolean {
-  const given = find(bytes, ['result', 'tools'])
-  let has = false
-  if (given && name !== undefined)
-    eachElement(bytes, given, (tool) => {
-      has ||= stringIn(bytes, find(bytes, ['name'], tool)) === name
-    })
-  return has
 }
 
 const metaOf = ({ clientInfo, capabilities }: HostInfo) =>

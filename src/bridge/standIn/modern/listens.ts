@@ -8,7 +8,8 @@ import type { PendingRequest } from '../../message/inFlight.ts'
 import { type Bytes, find } from '../../message/pick.ts'
 import { textAt } from '../../message/scan.ts'
 import type { Capability } from '../answers.ts'
-import { createSignal, until } from '../told.ts'
+import { createSignal } from '../told.ts'
+import { createPatience } from './patience.ts'
 import { listenOver, onListen } from './results.ts'
 
 export interface ListensOptions {
@@ -58,21 +59,10 @@ interface Listen {
 }
 
 export function createListens(options: ListensOptions): Listens {
-  const { conversation, watch, clock, holdInitializeMs, isMet, hasSubscriptions, write } = options
+  const { conversation, watch, isMet, hasSubscriptions, write } = options
+  const patience = createPatience(options)
   const all = new Set<Listen>()
-  const there = createSignal()
-  /** How often the server was seen to be there. */
-  let arrivals = 0
-  there.on(() => {
-    arrivals++
-  })
-
-  let wasWaiting = watch.waiting
-  watch.onChange(() => {
-    const isOver = wasWaiting && !watch.waiting && watch.failure === undefined
-    wasWaiting = watch.waiting
-    if (isOver) there.fire()
-  })
+  const server = createArrivals(watch)
 
   const tell = ({ pending }: Listen, capability: Capability) =>
     write(onListen(pending.message.asks[0] ?? '', `notifications/${capability}/list_changed`))
@@ -94,15 +84,6 @@ export function createListens(options: ListensOptions): Listens {
     await acknowledged(listen)
   }
 
-  /** Somebody is waited for, and that is not over in a moment. */
-  const waitsForPerson = async ({ transmission }: PendingRequest, over: AbortSignal) => {
-    while (!over.aborted) {
-      await until(watch, () => watch.waiting && !transmission.sent, over)
-      await clock.sleep(holdInitializeMs, over)
-      if (watch.waiting && !transmission.sent) return
-    }
-  }
-
   const open = async (listen: Listen, before: Promise<unknown>, deliver: Deliver) => {
     const { pending } = listen
     const take: Deliver = async (message) => {
@@ -117,7 +98,8 @@ export function createListens(options: ListensOptions): Listens {
     }
     const over = new AbortController()
     if (!listen.isAcknowledged)
-      waitsForPerson(pending, over.signal)
+      patience
+        .person(pending, over.signal)
         .then(() => (over.signal.aborted ? undefined : acknowledgeHere(listen)))
         .catch(() => undefined)
     try {
@@ -132,20 +114,6 @@ export function createListens(options: ListensOptions): Listens {
   /** A sign-in that has failed or is still to come; or a server that has not said a word yet. */
   const isWorthWaiting = (error: BridgeError) => !isMet() || ERRORS[error.code].exit === SIGN_IN
 
-  /** Resolves when the server has been there since `seen`, or the host has taken its request back. */
-  const serverSince = async (seen: number, { signal }: PendingRequest) => {
-    if (arrivals !== seen || signal.aborted) return
-    await new Promise<void>((resolve) => {
-      const go = () => {
-        stop()
-        signal.removeEventListener('abort', go)
-        resolve()
-      }
-      const stop = there.on(go)
-      signal.addEventListener('abort', go)
-    })
-  }
-
   return {
     async carry(pending, before, deliver) {
       const { message, signal, transmission, open: unanswered } = pending
@@ -156,7 +124,7 @@ export function createListens(options: ListensOptions): Listens {
       try {
         for (;;) {
           let thrown: unknown
-          const seen = arrivals
+          const seen = server.arrivals
           try {
             return await open(listen, before, deliver)
           } catch (failure) {
@@ -164,7 +132,7 @@ export function createListens(options: ListensOptions): Listens {
           }
           if (signal.aborted || unanswered.size === 0 || !isWorthWaiting(asBridgeError(thrown))) throw thrown
           await acknowledgeHere(listen)
-          await serverSince(seen, pending)
+          await server.since(seen, signal)
           signal.throwIfAborted()
           transmission.sent = false
         }
@@ -183,10 +151,44 @@ export function createListens(options: ListensOptions): Listens {
       return hears
     },
     hears: (capability) => [...all].some(({ wants }) => wants.has(capability)),
-    serverIsThere: there.fire,
+    serverIsThere: server.isThere,
     async end() {
       const held = [...all].filter(({ isAcknowledged, isOpen }) => isAcknowledged && !isOpen)
       await Promise.allSettled(held.map(({ pending }) => write(listenOver(pending.message))))
+    },
+  }
+}
+
+/** When the server was seen to be there, or a sign-in has come to its end. */
+function createArrivals(watch: SignInWatch) {
+  const there = createSignal()
+  let arrivals = 0
+  there.on(() => {
+    arrivals++
+  })
+  let wasWaiting = watch.waiting
+  watch.onChange(() => {
+    const isOver = wasWaiting && !watch.waiting && watch.failure === undefined
+    wasWaiting = watch.waiting
+    if (isOver) there.fire()
+  })
+  return {
+    get arrivals() {
+      return arrivals
+    },
+    isThere: there.fire,
+    /** Resolves when there was one after `seen` of them, or when `signal` aborts. */
+    async since(seen: number, signal: AbortSignal) {
+      if (arrivals !== seen || signal.aborted) return
+      await new Promise<void>((resolve) => {
+        const go = () => {
+          stop()
+          signal.removeEventListener('abort', go)
+          resolve()
+        }
+        const stop = there.on(go)
+        signal.addEventListener('abort', go)
+      })
     },
   }
 }

@@ -69,6 +69,8 @@ export async function openSession(options: SessionOptions, cause: Cause): Promis
     if (!refused) return listens?.restored()
     listens?.end('cancelled')
     options.onLost()
+    // Nothing is listened for in it any more; calls that are out end by themselves.
+    void link.conversation.end(refused)
   })
 
   const { ending } = options
@@ -132,7 +134,8 @@ export async function openSession(options: SessionOptions, cause: Cause): Promis
     calls.set(id, call)
     if (isAsking) pending.transmission.patience = call.patience
     const bytes = toLegacyRequest(message, id, asked, token)
-    upstream = link.send(parseMessage(bytes) as Message, call, pending)
+    // The bytes are known to be a request: they are not read again.
+    upstream = link.send({ ...message, asks: [id], bytes }, call, pending)
     hearing.begun(call)
     return call
   }

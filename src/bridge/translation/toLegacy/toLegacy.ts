@@ -88,6 +88,7 @@ export function createToLegacy(options: ToLegacyOptions): ModernConversation {
     refusal: rpcError,
     async end(reason) {
       asking.abort(reason)
+      retries.end(reason)
       await sessions.end(reason)
     },
   }

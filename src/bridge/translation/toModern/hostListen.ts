@@ -6,6 +6,7 @@ import { type Message, parseMessage } from '../../message/message.ts'
 import { createHostStream, type HostStreamOptions } from './hostStream.ts'
 import { NOT_OFFERED } from './listenStream.ts'
 import { orAborted } from './orAborted.ts'
+import { createWaits } from './waits.ts'
 
 export interface HostListenOptions extends HostStreamOptions {
   readonly log: Logger
@@ -35,24 +36,7 @@ export function createHostListen(options: HostListenOptions): HostListen {
   let isStarted = false
   /** The token was refused. */
   let isParked = false
-  let wake: () => void = () => undefined
-
-  /** Until `work` is over, or somebody wants another stream. */
-  const orWoken = async (work: (signal: AbortSignal) => Promise<unknown>): Promise<'over' | 'woken'> => {
-    const over = new AbortController()
-    const woken = new Promise<'woken'>((resolve) => {
-      wake = () => resolve('woken')
-    })
-    if (stream.isAwaited || ending.signal.aborted) wake()
-    try {
-      return await Promise.race([work(over.signal).then(() => 'over' as const), woken])
-    } finally {
-      over.abort()
-    }
-  }
-  const pause = (ms: number) =>
-    orWoken((signal) => clock.sleep(ms * (1 + Math.random() / 4), signal).catch(() => undefined))
-  const untilWoken = () => orWoken(() => new Promise(() => undefined))
+  const waits = createWaits(clock, () => stream.isAwaited || ending.signal.aborted)
 
   /** Nothing is replayed: what may have changed meanwhile is said to have. */
   const tellMissed = async () => {
@@ -65,13 +49,13 @@ export function createHostListen(options: HostListenOptions): HostListen {
     log.debug('proxy:listen', { code: error.code, reason: error.message })
     if (stream.current) return
     if (error.details.reason === NOT_OFFERED) {
-      await untilWoken()
+      await waits.untilWoken()
       return
     }
     // The host asks for lists of which it would not hear.
     stream.isMissed = true
     isParked = isRefusal(error)
-    await pause(isParked ? LONGEST_WAIT_MS : wait)
+    await waits.pause(isParked ? LONGEST_WAIT_MS : wait)
     isParked = false
   }
 
@@ -85,10 +69,10 @@ export function createHostListen(options: HostListenOptions): HostListen {
       if (error) await afterFailure(error, wait)
       else if (stream.isMissed && current) await tellMissed()
       if (current) {
-        if ((await orWoken(() => current.over)) === 'woken') continue
+        if ((await waits.until(() => current.over)) === 'woken') continue
         if (current.heard > 0 || clock.awake() - began >= WORTHWHILE_MS) wait = FIRST_WAIT_MS
-        await pause(wait)
-      } else if (!error) await untilWoken()
+        await waits.pause(wait)
+      } else if (!error) await waits.untilWoken()
       wait = Math.min(wait * 2, LONGEST_WAIT_MS)
     }
   }
@@ -100,7 +84,7 @@ export function createHostListen(options: HostListenOptions): HostListen {
   }
   const startAnew = () => {
     start()
-    wake()
+    waits.wake()
   }
 
   return {
@@ -120,13 +104,13 @@ export function createHostListen(options: HostListenOptions): HostListen {
       )
     },
     poke() {
-      if (isParked) wake()
+      if (isParked) waits.wake()
     },
     stop() {
       const reason = new BridgeError('server_unreachable', { message: 'The stream of changes was ended here.' })
       ending.abort(reason)
       stream.end(reason)
-      wake()
+      waits.wake()
     },
   }
 }

@@ -264,7 +264,7 @@ describe('headers that the server refuses', () => {
     async (text) => {
       const { run, delivered, sent } = setUp(() => json(text, 400))
       const thrown = await errorOf(run(asked('tools/list')))
-      expect(thrown).toMatchObject({ code: 'server_error', details: { reason: 'headers_refused' } })
+      expect(thrown).toMatchObject({ code: 'headers_stripped' })
       expect(thrown.message).toContain('Mcp-Name header is missing')
       expect(delivered).toEqual([])
       expect(sent).toHaveLength(1)

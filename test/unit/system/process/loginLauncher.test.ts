@@ -61,6 +61,21 @@ test.each(WAYS)('%s: a job that no pipe holds at once comes as one whole line', 
   end()
 })
 
+test.each(WAYS)(
+  '%s: one that dies before it has its job is an error, which the next start is not about',
+  async (_, lacks) => {
+    const program = folder.fresh('program.cjs')
+    writeFileSync(program, 'process.kill(process.pid, "SIGKILL")')
+    const environment = thisMachine(process.env)
+    const isProgram = (path: string) => !lacks.some((name) => path.endsWith(`/${name}`)) && environment.isProgram(path)
+    const job = { attemptId: 'a', tab: 'none', config: { long: 'x'.repeat(3_000_000) } } as const
+    expect(await codeOf(launch({ ...environment, isProgram }, program, job))).toBe('internal')
+    const { stdin, end } = await started({ some: 'job' }, lacks)
+    expect(stdin).toContain('some')
+    end()
+  },
+)
+
 test('nothing in its environment depends on the working folder', async () => {
   const inside = join(process.cwd(), 'tools')
   const { environment, end } = await started({}, [], {

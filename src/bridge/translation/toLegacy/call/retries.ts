@@ -9,6 +9,8 @@ export interface Retries {
   remove(state: string): void
   /** The call that a request of the host goes on with; else why there is none, in words. */
   take(asked: Asked): Call | string
+  /** The bridge ends: nobody comes back. */
+  end(reason: unknown): void
 }
 
 const UNKNOWN =
@@ -31,6 +33,10 @@ export function createRetries(): Retries {
       if (call.asked.method !== method || !isSame(call.asked.name, name)) return FOREIGN
       calls.delete(key as string)
       return call
+    },
+    end(reason) {
+      for (const call of calls.values()) call.drop(reason)
+      calls.clear()
     },
   }
 }

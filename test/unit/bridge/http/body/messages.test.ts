@@ -1,8 +1,8 @@
 // Answers as servers write them: whatever stands beside an answer, however its bytes are cut, and whether or not it ends.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import type { StreamPosition } from '../../../../../src/bridge/http/body/eventStream.ts'
 import { readBody } from '../../../../../src/bridge/http/body/messages.ts'
-import type { StreamPosition } from '../../../../../src/bridge/http/eventStream.ts'
 import { createFakeClock } from '../../../../fakes/fakeClock.ts'
 import { respond, toChunks } from '../../../../fakes/fakeHttp.ts'
 

@@ -176,6 +176,25 @@ describe('lists', () => {
     expect(count(CHANGED)).toBe(1)
   })
 
+  test('of a server that is slow to fail come from memory, and again with the reason once that is known', async () => {
+    const { say, answerTo, server, clock, listen, count } = createWorld({ era: '2026', memory: KNOWN })
+    await listen()
+    server['tools/list'] = () => new Promise(() => undefined)
+    void say({ id: 1, method: 'tools/list' })
+    for (let step = 0; step < 2; step++) {
+      await settled()
+      server['tools/list'] = () => DOWN
+      clock.advance(HOLD / 2)
+    }
+    await settled()
+    expect(answerTo(1).result.tools).toEqual(TOOLS)
+    expect(count(CHANGED)).toBe(1)
+    await say({ id: 2, method: 'tools/list' })
+    await settled()
+    expect(answerTo(2).result.tools[2].description).toContain(DOWN.message)
+    expect(count(CHANGED)).toBe(1)
+  })
+
   test('of a slow server that was never seen are its own, however late', async () => {
     const { say, answerTo, server, clock } = createWorld()
     const gate = createGate<object>()
@@ -285,4 +304,11 @@ test('what is said to the host unasked is list_changed on its listens, and nothi
     { jsonrpc: '2.0', method: CHANGED, params: { _meta: subscription(7) } },
   ])
   expect(LISTEN_ID).not.toBe(7)
+})
+
+test('what the server said last is kept also where the host ends at once', async () => {
+  const { say, kept, end } = createWorld()
+  await say({ id: 1, method: 'tools/list' })
+  await end()
+  expect(kept.get('tools/list')).toEqual({ tools: TOOLS })
 })

@@ -1,5 +1,6 @@
 // A host of MCP 2026-07-28, its stand-in, and a server whose every answer a test can change; time stands still until it is moved.
 // What the program loads when it needs it: here ahead, so that a turn of the event loop is enough.
+import '../../../../../src/bridge/standIn/modern/description.ts'
 import '../../../../../src/bridge/standIn/modern/inPlace.ts'
 import '../../../../../src/bridge/standIn/modern/listens.ts'
 import '../../../../../src/bridge/standIn/progress.ts'

@@ -168,6 +168,7 @@ describe('a listen', () => {
         params: { _meta: { [TAG]: 'x' }, requestId: 'x', reason: expect.any(String) },
       },
     ])
+    expect(world.server.hasEnded(0)).toBe(true)
     await listen(world, ALL, 'y')
     expect(world.server.sessions).toBe(2)
   })

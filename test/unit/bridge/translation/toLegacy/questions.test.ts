@@ -379,7 +379,7 @@ describe('a host that does not come back', () => {
   })
 
   test('holds up neither other calls nor the end', async () => {
-    const { asked, ask, server, end } = setUp()
+    const { asked, ask, server, end, pass } = setUp()
     const { served } = await asked([elicit(7)])
     const other = ask('tools/call', { name: 'other' })
     await (await server.untilMethod('tools/call', 2)).result({})
@@ -387,6 +387,9 @@ describe('a host that does not come back', () => {
     await end()
     expect(served.signal.aborted).toBe(true)
     expect(server.hasEnded(0)).toBe(true)
+    // Nothing is waited for any more.
+    await pass(10 * 60_000)
+    expect(server.served.filter(({ message }) => message.id === 7)).toEqual([])
   })
 })
 

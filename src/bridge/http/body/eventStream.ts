@@ -1,7 +1,7 @@
 // SSE bytes → events, as bytes (WHATWG HTML section 9.2.6). Data that is only passed on is never decoded.
-import { retryOf } from '../../bounds.ts'
-import { withoutBom } from '../message/message.ts'
-import { Pieces } from '../message/pieces.ts'
+import { retryOf } from '../../../bounds.ts'
+import { withoutBom } from '../../message/message.ts'
+import { Pieces } from '../../message/pieces.ts'
 
 export interface StreamEvent {
   readonly data: Uint8Array

@@ -1,8 +1,8 @@
 // Server-sent events, cut at every byte.
 import { describe, expect, test } from 'vitest'
-import type { StreamPosition } from '../../../../src/bridge/http/eventStream.ts'
-import { toChunks } from '../../../fakes/fakeHttp.ts'
-import { readEvents } from '../../../fakes/readEvents.ts'
+import type { StreamPosition } from '../../../../../src/bridge/http/body/eventStream.ts'
+import { toChunks } from '../../../../fakes/fakeHttp.ts'
+import { readEvents } from '../../../../fakes/readEvents.ts'
 
 interface Read {
   readonly events: { data: string; type: string }[]
