@@ -63,7 +63,8 @@ export function createHandshakeHealing(options: HandshakeHealingOptions): Handsh
     if (!answer || answer.failed) return undefined
     const next: Chosen = { conversation, initialize, isProven: true }
     log.info('proxy:era', { reason: 'the server has changed' })
-    void chosen.conversation.end(CHANGED)
+    // What is still open there has its answer first.
+    void inFlight.idle().then(() => chosen.conversation.end(CHANGED))
     use(next)
     for (const name of LISTS)
       await options.deliver(

@@ -52,7 +52,7 @@ export function createInFlight(): InFlight {
   const cancelled = new Set<PendingRequest>()
   /** An AbortController is the most expensive part of a request: one that was not used serves the next. */
   const spare: AbortController[] = []
-  let whenIdle: (() => void) | undefined
+  let whenIdle: (() => void)[] = []
 
   return {
     begin(message, cause = causeOf(message), transmission = { sent: false, abort: undefined }) {
@@ -75,7 +75,10 @@ export function createInFlight(): InFlight {
         finish() {
           if (!awaited.delete(pending)) return
           resolve()
-          if (awaited.size === 0) whenIdle?.()
+          if (awaited.size > 0 || whenIdle.length === 0) return
+          const told = whenIdle
+          whenIdle = []
+          for (const tell of told) tell()
         },
       }
       all.set(pending, controller)
@@ -120,7 +123,7 @@ export function createInFlight(): InFlight {
       awaited.size === 0
         ? Promise.resolve()
         : new Promise((resolve) => {
-            whenIdle = resolve
+            whenIdle.push(resolve)
           }),
     abort(reason) {
       for (const pending of all.keys()) pending.abort(reason)

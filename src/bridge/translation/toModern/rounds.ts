@@ -56,6 +56,8 @@ let sent = 0
 
 export function createRounds({ exchange, upstream, questions, clock, ending }: RoundsOptions): Rounds {
   const wrapped = createNames()
+  /** What takes the answer to each request that is sent: a server may give it on the stream of another one. */
+  const takers = new Map<RawId | undefined, Deliver>()
 
   const send = async (
     message: Message,
@@ -76,14 +78,18 @@ export function createRounds({ exchange, upstream, questions, clock, ending }: R
       asks = resolve
     })
     const take: Deliver = async (one) => {
-      if (one.answers.length === 0) return deliver(one)
       seen(one)
       const answer = fromModernAnswer(one, request, wrapped)
       if ('questions' in answer) asks(answer)
       else await deliver(answer)
     }
-    const exchanged = exchange(sending, take).finally(() => {
+    const [id] = message.asks
+    takers.set(id, take)
+    // What answers no request of ours, such as an error without an id, is nobody's answer.
+    const route: Deliver = (one) => (takers.get(one.answers[0]) ?? deliver)(one)
+    const exchanged = exchange(sending, route).finally(() => {
       isOver = true
+      takers.delete(id)
       signal.removeEventListener('abort', abort)
       upstream.end(sending)
     })
