@@ -77,7 +77,7 @@ export async function createOAuthClient(
     /** RFC 6749 section 4.4 */
     clientCredentials: (parameters: Parameters): Promise<TokenResponse> =>
       translated(async () => {
-        const ask = (config: client.Configuration) => client.clientCredentialsGrant(config, sent(parameters), bound)
+        const ask = (one: client.Configuration) => client.clientCredentialsGrant(one, sent(parameters), bound)
         const { answer } = await withIdToken(connection, ask, { need: 'checked', issuer })
         return toTokenResponse(answer, issuer, rules)
       }),
@@ -175,8 +175,10 @@ async function withUser(
   need: IdTokenNeed,
   ask: Ask,
 ): Promise<TokenResponse> {
-  const { rules, metadata } = connection
-  const { issuer } = metadata
+  const {
+    rules,
+    metadata: { issuer },
+  } = connection
   const { answer, idTokenProblem } = await withIdToken(connection, ask, { need, issuer })
   // Who says something wrong about a person is not asked again.
   if (idTokenProblem?.outcome === 'refused') return { ...toTokenResponse(answer, issuer, rules), idTokenProblem }
