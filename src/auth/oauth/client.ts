@@ -65,8 +65,7 @@ export async function createOAuthClient(
       try {
         const ask = (config: client.Configuration) =>
           client.refreshTokenGrant(config, refreshToken, present(parameters), bound)
-        const { answer } = await withIdToken(connection, ask, { need: 'checked', issuer })
-        return toTokenResponse(answer, issuer, rules)
+        return toTokenResponse((await withIdToken(connection, ask, { need: 'checked', issuer })).answer, issuer, rules)
       } catch (thrown) {
         const failure = readRefreshFailure(thrown, issuer)
         if (failure === 'rejected') return failure
@@ -77,9 +76,8 @@ export async function createOAuthClient(
     /** RFC 6749 section 4.4 */
     clientCredentials: (parameters: Parameters): Promise<TokenResponse> =>
       translated(async () => {
-        const ask = (one: client.Configuration) => client.clientCredentialsGrant(one, sent(parameters), bound)
-        const { answer } = await withIdToken(connection, ask, { need: 'checked', issuer })
-        return toTokenResponse(answer, issuer, rules)
+        const ask = (config: client.Configuration) => client.clientCredentialsGrant(config, sent(parameters), bound)
+        return toTokenResponse((await withIdToken(connection, ask, { need: 'checked', issuer })).answer, issuer, rules)
       }),
 
     /** One poll (RFC 8628 section 3.4); 'authorization_pending' and 'slow_down' ask for another (section 3.5). */
@@ -175,10 +173,8 @@ async function withUser(
   need: IdTokenNeed,
   ask: Ask,
 ): Promise<TokenResponse> {
-  const {
-    rules,
-    metadata: { issuer },
-  } = connection
+  const { rules, metadata } = connection
+  const { issuer } = metadata
   const { answer, idTokenProblem } = await withIdToken(connection, ask, { need, issuer })
   // Who says something wrong about a person is not asked again.
   if (idTokenProblem?.outcome === 'refused') return { ...toTokenResponse(answer, issuer, rules), idTokenProblem }
