@@ -108,6 +108,7 @@ export function createHandshakeSide(options: HandshakeSideOptions): LegacyConver
     },
     tell: (message) => (chosen?.conversation ?? legacy).tell(message),
     ask: (request, cause) => (chosen?.conversation ?? legacy).ask(request, cause),
+    isMet: () => chosen === undefined || chosen.conversation === legacy || chosen.isProven,
     async end(reason) {
       await Promise.all([legacy.end(reason), made?.end(reason)])
     },
