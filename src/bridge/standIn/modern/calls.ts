@@ -67,8 +67,34 @@ export async function bounded(
   }
 }
 
+/** Whether this call waits for a person of whom it is known where that signs in. Each call looks, so that it has to cost little. */
+function lookForPerson(
+  { watch, clock, holdInitializeMs }: Pick<CallsOptions, 'watch' | 'clock' | 'holdInitializeMs'>,
+  { transmission }: PendingRequest,
+): { readonly needed: Promise<'person'>; stop(): void } {
+  let unwatch: () => void = () => undefined
+  let over: AbortController | undefined
+  const needed = new Promise<'person'>((resolve) => {
+    const look = () => {
+      if (watch.waiting && watch.address !== undefined && !transmission.sent) resolve('person')
+    }
+    unwatch = watch.onChange(look)
+    if (!watch.waiting) return
+    // Somebody is waited for already: that concerns this call if it has not been sent in a moment.
+    over = new AbortController()
+    clock.sleep(holdInitializeMs, over.signal).then(look, () => undefined)
+  })
+  return {
+    needed,
+    stop() {
+      unwatch()
+      over?.abort()
+    },
+  }
+}
+
 export function createCalls(options: CallsOptions): Calls {
-  const { conversation, watch, clock, server, holdInitializeMs, holdCallMs, write } = options
+  const { conversation, watch, clock, server, holdCallMs, write } = options
   const { isMet, inPlace, made, hear } = options
   const retries = new WeakSet<PendingRequest>()
 
@@ -85,18 +111,6 @@ export function createCalls(options: CallsOptions): Calls {
     // Hosts that nobody looks at decline by themselves.
     return retry.at !== undefined && clock.now() - retry.at >= SOONEST_MS ? 'declined' : 'mute'
   }
-
-  /** Resolves when this call waits for a person, and it is known where that signs in. */
-  const person = ({ transmission }: PendingRequest, over: AbortSignal) =>
-    new Promise<'person'>((resolve) => {
-      const look = () => {
-        if (watch.waiting && watch.address !== undefined && !transmission.sent) resolve('person')
-      }
-      const stop = watch.onChange(look)
-      over.addEventListener('abort', stop)
-      // Somebody is waited for already: that concerns this call if it has not been sent in a moment.
-      if (watch.waiting) clock.sleep(holdInitializeMs, over).then(look, () => undefined)
-    })
 
   const ask = async (pending: PendingRequest, request: Message, address: string) => {
     const { whyNoTab } = watch
@@ -150,13 +164,12 @@ export function createCalls(options: CallsOptions): Calls {
       const request = retry?.request ?? message
       if (retry) retries.add(pending)
       const manner = mannerOf(message, retry)
-      const over = new AbortController()
       const carry = () => work(pending, request, before, deliver)
       const working = manner === 'waits' ? patiently(pending, carry) : carry()
-      const isEarly = manner === 'asks' || manner === 'declined'
+      const person = manner === 'asks' || manner === 'declined' ? lookForPerson(options, pending) : undefined
       try {
-        if (!isEarly) return await working
-        if ((await Promise.race([working, person(pending, over.signal)])) !== 'person') return
+        if (!person) return await working
+        if ((await Promise.race([working, person.needed])) !== 'person') return
         working.catch(() => undefined)
         if (manner === 'declined') await bounded(options, pending, working, 0)
         else await ask(pending, request, watch.address ?? '')
@@ -167,7 +180,7 @@ export function createCalls(options: CallsOptions): Calls {
         if (!signal.aborted) made()?.failed(error, cause)
         throw thrown
       } finally {
-        over.abort()
+        person?.stop()
       }
     },
     waits: (pending) => retries.has(pending) || !mayAsk(pending.message),
