@@ -139,6 +139,15 @@ export class BridgeError extends Error {
   }
 }
 
+/** The same error in other words, or with more details; what is not given stays. */
+export const reworded = (error: BridgeError, { message, hint, details, cause }: BridgeErrorOptions): BridgeError =>
+  new BridgeError(error.code, {
+    message: message ?? error.message.split('\n'),
+    hint: hint ?? error.hint.split('\n'),
+    details: { ...error.details, ...details },
+    cause: cause ?? error.cause ?? error,
+  })
+
 /** A failure of an authorization server that may pass: it says nothing about what was asked. */
 export const isTransient = (thrown: unknown): thrown is BridgeError =>
   thrown instanceof BridgeError &&

@@ -18,6 +18,10 @@ export interface TokenKey {
   readonly profile: string
 }
 
+/** Whether another key names the same row. */
+export const sameKey = (key: TokenKey) => (other: TokenKey) =>
+  other.server === key.server && other.profile === key.profile
+
 /** Claims of the validated ID token or of userinfo (OpenID Connect Core sections 2 and 5.3). */
 export interface User {
   readonly issuer: string

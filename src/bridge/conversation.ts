@@ -26,6 +26,8 @@ export interface LegacyConversation extends Conversation {
   tell(message: Message): Promise<void>
   /** A request of our own, whose answer the host does not see. @throws BridgeError why there is none */
   ask(request: Message, cause: Cause): Promise<Message | undefined>
+  /** Whether the server itself has said something in this run: initialize may have been answered from memory. Left out: it has. */
+  isMet?(): boolean
   /** Resolves when what the server initiates can be heard, or cannot; left out: that is not known. Never throws. */
   listening?(): Promise<void>
 }

@@ -13,9 +13,5 @@ export function serverOf({ server, serverNames }: Pick<Target, 'server' | 'serve
   throw new BridgeError('usage', { message: 'No server was given.', hint })
 }
 
-/** Whether another key names the same row of the tokens. */
-export const sameKey = (key: TokenKey) => (other: TokenKey) =>
-  other.server === key.server && other.profile === key.profile
-
 /** Names the row of the tokens. @throws BridgeError usage where no server is named */
 export const keyOf = (config: Target): TokenKey => ({ server: serverOf(config).url, profile: config.profile })

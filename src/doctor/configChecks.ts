@@ -2,6 +2,7 @@
 import { accessSync, constants, copyFileSync, existsSync, mkdtempSync, realpathSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { isOtherScheme, UNTRUSTED } from '../auth/discovery/protectedResource.ts'
 import type { Flags } from '../config/config.ts'
 import type { ConfigFile, ProviderEntry } from '../config/file/schema.ts'
 import { parseYaml } from '../config/file/yamlText.ts'
@@ -146,6 +147,11 @@ export function warnings(file: ConfigFile, text: string, path: string): Finding[
     ...(open && holdsSecret(parseYaml(text).toData())
       ? [`${path} contains a secret and other users can read it: chmod 600`]
       : []),
+    ...Object.entries(file.servers ?? {}).flatMap(([name, { url, trusted_resource: trusted }]) =>
+      url !== undefined && trusted !== undefined && !isOtherScheme(trusted, new URL(url))
+        ? [`servers.${name}: ${UNTRUSTED}`]
+        : [],
+    ),
     ...(file.cors?.enabled ? ['cors has no effect: this version has no gateway'] : []),
   ]
   return details.map((detail) => ({ name: 'settings', ...warn(detail, null) }))

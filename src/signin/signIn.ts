@@ -2,7 +2,7 @@
 import { checkAccount, isAccount } from '../auth/grants/account.ts'
 import { covers, union } from '../auth/tokens/scopes.ts'
 import { asBridgeError, BridgeError } from '../errors.ts'
-import type { AccountSummary, Attempt, Challenge } from '../records.ts'
+import { type AccountSummary, type Attempt, type Challenge, sameKey } from '../records.ts'
 import { withoutQueries } from '../redaction/text.ts'
 import { shellQuote } from '../shellQuote.ts'
 import { challengeOf } from './attempt/challenge.ts'
@@ -89,7 +89,7 @@ async function accountOf({ store, settings }: SignInDeps): Promise<AccountSummar
   const { key, account } = settings
   const { tokens } = await store.load(key)
   checkAccount(account, tokens ?? {})
-  return (await store.list()).find(({ server, profile }) => server === key.server && profile === key.profile)
+  return (await store.list()).find(sameKey(key))
 }
 
 /** No person, no browser, no attempt: the same path as for a bridge whose token is refused. */

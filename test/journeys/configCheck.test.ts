@@ -156,6 +156,10 @@ describe('a warning', () => {
       'providers: { x: { issuer: "https://github.com/login/oauth" } }',
       'providers.x has no client_id, and GitHub does not support dynamic client registration',
     ],
+    ...['http://other.example/mcp', 'https://mcp.example.com/mcp', 'http://mcp.example.com/else'].map((trusted) => [
+      `servers: { it: { url: "https://mcp.example.com/mcp", trusted_resource: "${trusted}" } }`,
+      'servers.it: trusted_resource has no effect here: it covers the same address with another scheme only.',
+    ]),
   ])('for %j fails nothing', async (yaml, text) => {
     const { code, lines } = await check('check-config', `${GOOD}${yaml}\n`)
     expect([code, lines.filter((line) => line.startsWith('⚠'))]).toEqual([0, [`⚠ Warning: ${text}`]])

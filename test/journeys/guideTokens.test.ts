@@ -141,6 +141,9 @@ test('Issue: "Malformed token" errors: a token with a blank ends the sign-in as 
   const refused = await login('--scope', 'mcp:tools')
   expect(refused.code).toBe(3)
   expect(refused.stderr).toContain('malformed_token')
+  expect(refused.stderr.replace(/\s+/g, ' ')).toContain(
+    `The authorization server "${stage.authorization.issuer}" sent a token of 9 characters`,
+  )
   expect(refused.stderr).toMatch(/^hint: \S/m)
 })
 

@@ -159,10 +159,10 @@ test.each(CASES)('$host: $what', async ({ host, file, key, text, name, headers =
   const { command, args, env } = read[key][name]
   const started = spawnHost(command, args, { PATH: process.env.PATH, HOME: home.path, ...env })
   closing.push(() => started.close())
-  expect((await started.initialize()).result.serverInfo.name).toBe('scripted')
+  await started.initialize()
   await started.request('tools/list')
-  const seen = server.seen.find(({ message }) => message?.method === 'tools/list')
-  expect(seen?.headers).toMatchObject(headers)
+  const seen = await server.until(({ message }) => message?.method === 'tools/list')
+  expect(seen.headers).toMatchObject(headers)
 })
 
 test('two servers of one host, each with a secret of its own: each entry starts without the variables of the other', async () => {
@@ -190,9 +190,9 @@ test('two servers of one host, each with a secret of its own: each entry starts 
     const { command, args, env } = mcpServers[name]
     const started = spawnHost(command, args, { PATH: process.env.PATH, HOME: home.path, ...env })
     closing.push(() => started.close())
-    expect((await started.initialize()).result.serverInfo.name).toBe('scripted')
+    await started.initialize()
     await started.request('tools/list')
-    const seen = servers[at]?.seen.find(({ message }) => message?.method === 'tools/list')
+    const seen = await servers[at]?.until(({ message }) => message?.method === 'tools/list')
     expect(seen?.headers['x-api-key']).toBe(`canary-${name}`)
   }
 })

@@ -291,7 +291,9 @@ describe('import mcp-remote', () => {
     home = makeHome()
     const token = ['--header', 'Authorization: Bearer canary-1', '--header', 'X-Team: core']
     home.write(DESKTOP, JSON.stringify({ mcpServers: { one: remote(URL, ...token), other: { command: 'x' } } }))
-    const project = { '/p': { mcpServers: { two: remote(`${URL}/2`, '--transport', 'sse-only') } } }
+    const project = {
+      '/p': { mcpServers: { two: remote(`${URL}/2`, '--transport', 'sse-only', '--protocol', 'legacy') } },
+    }
     home.write('.claude.json', JSON.stringify({ projects: project, mcpServers: { one: remote(`${URL}/3`) } }))
     home.write('.cursor/mcp.json', '{ broken')
     home.write('.mcp-auth/mcp-remote-v1/6e0d0dd4e4ee9ee9f8d2c4d8a5f2ec01_tokens.json', 'canary-2')
@@ -313,6 +315,7 @@ describe('import mcp-remote', () => {
   two:
     url: ${URL}/2
     transport: sse
+    protocol: 2025
 `,
     )
     expect(stderr).toMatch(/first set these, to the values in the file of .+: MCP_OAUTH_BRIDGE_VALUE_ONE_AUTHORIZATION/)

@@ -1,8 +1,11 @@
 // A host of 2026 and a server of 2026: bytes pass, headers are added, streams live and end as the revision wants it.
+import type { ServerResponse } from 'node:http'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { startLoopbackServer } from '../servers/loopbackServer.ts'
 import { startModernServer } from '../servers/modernServers.ts'
 import { startStage } from '../servers/stage.ts'
 import { until } from '../servers/until.ts'
+import { sendResponse } from '../servers/webServer.ts'
 
 const META = {
   'io.modelcontextprotocol/protocolVersion': '2026-07-28',
@@ -88,4 +91,164 @@ describe('a host and a server of 2026', () => {
     expect(await host.close()).toBe(0)
     expect(host.heard.at(-1)).toMatchObject({ id: 'listen:0', result: { resultType: 'complete' } })
   })
+})
+
+describe('a stream of changes', () => {
+  const filter = { notifications: { toolsListChanged: true } }
+  const listening = async (host: ReturnType<typeof stage.host>) => {
+    host.send({ jsonrpc: '2.0', id: 'listen:0', method: 'subscriptions/listen', params: params(filter) })
+    await host.hear(({ method }) => method === 'notifications/subscriptions/acknowledged')
+  }
+  const changes = (host: ReturnType<typeof stage.host>) =>
+    host.heard.filter(({ method }) => method === 'notifications/tools/list_changed').length
+  const listens = () => stage.server.state.passed.filter(({ rpc }) => rpc === 'subscriptions/listen')
+
+  test('stays open when the token is refreshed', async () => {
+    stage.server.state.target = server.url
+    const host = stage.host()
+    await listening(host)
+    stage.server.rejectTokens()
+    await host.request('tools/call', params({ name: 'count' }))
+    expect(new Set(stage.server.state.passed.map(({ headers }) => headers.authorization)).size).toBe(2)
+    server.change('tools')
+    await until('the change', () => changes(host) === 1)
+    expect(listens()).toHaveLength(1)
+    await host.close()
+  })
+
+  test('is opened again for another account, whose changes the host then hears', async () => {
+    stage.server.state.target = server.url
+    const host = stage.host()
+    await listening(host)
+    stage.authorization.state.accountId = 'another'
+    const here = ['--callback-url', stage.callbackUrl]
+    expect((await stage.command(['login', stage.server.url, ...here, '--force'])).code).toBe(0)
+    await host.request('tools/call', params({ name: 'count' }))
+    await until('a second stream', () => listens().length === 2)
+    expect(listens()[1]?.headers.authorization).not.toBe(listens()[0]?.headers.authorization)
+    await until('a word that something may have been missed', () => changes(host) === 1)
+    server.change('tools')
+    await until('the change', () => changes(host) === 2)
+    expect(host.heard.filter(({ method }) => method === 'notifications/subscriptions/acknowledged')).toHaveLength(1)
+    await host.close()
+  })
+
+  test('that the host has cancelled tells it nothing more, also at the end', async () => {
+    const host = stage.hostOf(server.url)
+    await listening(host)
+    host.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 'listen:0' } })
+    expect((await host.request('tools/call', params({ name: 'count' }))).result.content[0].text).toBe('run 1')
+    server.change('tools')
+    await host.request('tools/list', params())
+    expect(await host.close()).toBe(0)
+    expect(changes(host)).toBe(0)
+    expect(host.heard.filter(({ id }) => id === 'listen:0')).toEqual([])
+    expect(posts()).not.toContain('notifications/cancelled')
+  })
+
+  test('that breaks is opened again, and the host hears of changes as before', async () => {
+    const between = await startBetween(server.url)
+    const host = stage.hostOf(between.url)
+    await listening(host)
+    between.cut()
+    await until('a word that something may have been missed', () => changes(host) === 1)
+    server.change('tools')
+    await until('the change', () => changes(host) === 2)
+    const heard = host.heard.filter(({ method }) => method === 'notifications/tools/list_changed')
+    expect(heard.map((one) => one.params._meta['io.modelcontextprotocol/subscriptionId'])).toEqual([
+      'listen:0',
+      'listen:0',
+    ])
+    expect(await host.close()).toBe(0)
+    expect(host.heard.at(-1)).toMatchObject({ id: 'listen:0', result: { resultType: 'complete' } })
+    await between.close()
+  })
+})
+
+test('a proxy that removes the headers is named as the reason, for each request once', async () => {
+  const between = await startBetween(server.url)
+  const host = stage.hostOf(between.url)
+  expect((await host.request('tools/list', params())).result.tools).toBeDefined()
+  between.state.strips = true
+  const refused = await host.request('tools/call', params({ name: 'count' }))
+  expect(refused.error.data.code).toBe('headers_stripped')
+  expect(refused.error.message).toMatch(/Mcp-/i)
+  const asked = between.state.requests
+  await host.request('tools/list', params())
+  expect(between.state.requests).toBe(asked + 1)
+  expect(server.world.runs).toBe(0)
+  between.state.strips = false
+  expect((await host.request('tools/call', params({ name: 'count' }))).result.content[0].text).toBe('run 1')
+  await host.close()
+  await between.close()
+})
+
+/** Something that stands in front of the server: it breaks connections, and takes headers away. */
+async function startBetween(target: string) {
+  const open = new Set<ServerResponse>()
+  const state = { strips: false, requests: 0 }
+  const between = await startLoopbackServer(async (incoming, outgoing, body) => {
+    state.requests++
+    const stop = new AbortController()
+    outgoing.once('close', () => stop.abort())
+    const named = Object.entries(incoming.headers).filter(([name]) => !state.strips || !name.startsWith('mcp-'))
+    const headers = named.filter(([name]) => !/^(host|connection|content-length|transfer-encoding)$/.test(name))
+    open.add(outgoing)
+    const answer = await fetch(target, {
+      method: incoming.method ?? 'POST',
+      headers: headers as [string, string][],
+      body: new Uint8Array(body),
+      signal: stop.signal,
+    }).catch(() => undefined)
+    if (answer) sendResponse(answer, outgoing)
+  })
+  return {
+    url: `${between.origin}/mcp`,
+    state,
+    cut() {
+      for (const one of open) one.destroy()
+    },
+    close: between.close,
+  }
+}
+
+describe('parameters that are headers', () => {
+  const args = { region: ' Köln', amount: -42.0, dry: false, owner: { tenant: '=?base64?x?=' }, note: 'n' }
+
+  test('are sent after the tools were listed, and the tool that declares them wrongly is not shown', async () => {
+    const host = stage.hostOf(server.url)
+    const { result } = await host.request('tools/list', params())
+    const names = result.tools.map(({ name }: { name: string }) => name)
+    expect(names).toContain('headers')
+    expect(names).not.toContain('bad_headers')
+    expect(host.stderr).toContain('bad_headers')
+    const answer = await host.request('tools/call', params({ name: 'headers', arguments: args }))
+    expect(JSON.parse(answer.result.content[0].text)).toEqual(args)
+    expect(server.seen.at(-1)?.headers).toMatchObject({
+      'mcp-param-amount': '-42',
+      'mcp-param-dry-run': 'false',
+      'mcp-param-tenant': '=?base64?PT9iYXNlNjQ/eD89?=',
+    })
+    await host.close()
+  })
+
+  test('are found out when the server wants them and the host has not listed, also by ten calls at once', async () => {
+    const host = stage.hostOf(server.url)
+    const calls = Array.from({ length: 10 }, () =>
+      host.request('tools/call', params({ name: 'headers', arguments: args })),
+    )
+    for (const { result } of await Promise.all(calls)) expect(JSON.parse(result.content[0].text)).toEqual(args)
+    expect(posts().filter((method) => method === 'tools/list')).toHaveLength(1)
+    await host.close()
+  })
+})
+
+test('tools that are hidden are neither listed nor called', async () => {
+  const config = stage.config('response_transform: { hide_tools: [count] }\n')
+  const host = stage.hostOf(server.url, ['--config', config])
+  const { result } = await host.request('tools/list', params())
+  expect(result.tools.map(({ name }: { name: string }) => name)).not.toContain('count')
+  expect((await host.request('tools/call', params({ name: 'count' }))).error.data.code).toBe('tool_hidden')
+  expect(server.world.runs).toBe(0)
+  await host.close()
 })

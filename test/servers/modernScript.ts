@@ -5,6 +5,7 @@ export const META = {
   version: 'io.modelcontextprotocol/protocolVersion',
   client: 'io.modelcontextprotocol/clientInfo',
   capabilities: 'io.modelcontextprotocol/clientCapabilities',
+  server: 'io.modelcontextprotocol/serverInfo',
   subscription: 'io.modelcontextprotocol/subscriptionId',
 } as const
 
@@ -33,6 +34,8 @@ export function speakModern(host: Host, capabilities: object = {}, name = 'moder
     },
     call: (tool: string, args: object = {}, more: object = {}) =>
       ask('tools/call', { name: tool, arguments: args, ...more }),
+    /** Where an answer asks the person to go. */
+    addressIn: ({ result }: any): string => Object.values<any>(result.inputRequests)[0].params.url,
     /** The call again, with what the person did with the address. */
     again(tool: string, args: object, asked: any, action = 'accept') {
       const answers = Object.keys(asked.inputRequests).map((key) => [key, { action }])

@@ -1,6 +1,6 @@
 // The table of errors, and foreign text made safe.
 import { describe, expect, test } from 'vitest'
-import { asBridgeError, asErrorCode, BridgeError, ERRORS, type ErrorCode } from '../../src/errors.ts'
+import { asBridgeError, asErrorCode, BridgeError, ERRORS, type ErrorCode, reworded } from '../../src/errors.ts'
 import { registerRotatingSecret, registerSecret } from '../../src/redaction/register.ts'
 import { quote, withoutQueries } from '../../src/redaction/text.ts'
 
@@ -54,6 +54,32 @@ describe('an error', () => {
     const cause = new Error('x')
     const error = new BridgeError('server_timeout', { message: 'm', hint: 'h', cause, details: { status: 1 } })
     expect([error.message, error.hint, error.cause, error.details]).toEqual(['m', 'h', cause, { status: 1 }])
+  })
+
+  test('reworded keeps what is not given, its lines included', () => {
+    const cause = new Error('x')
+    const first = new BridgeError('server_timeout', {
+      message: ['m', 'n'],
+      hint: ['h', 'i'],
+      cause,
+      details: { status: 1 },
+    })
+    expect(reworded(first, { details: { more: 2 } })).toEqual(
+      new BridgeError('server_timeout', {
+        message: ['m', 'n'],
+        hint: ['h', 'i'],
+        cause,
+        details: { status: 1, more: 2 },
+      }),
+    )
+    expect(reworded(first, { message: 'o' })).toMatchObject({
+      code: 'server_timeout',
+      message: 'o',
+      hint: 'h\ni',
+      cause,
+    })
+    const alone = new BridgeError('server_timeout')
+    expect(reworded(alone, { hint: 'h' })).toMatchObject({ message: alone.message, hint: 'h', cause: alone })
   })
 
   test('of ours stays the same, any other value becomes internal', () => {

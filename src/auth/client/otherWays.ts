@@ -1,5 +1,5 @@
 // The requests of one client, sent another way where the server refuses one: by another authentication method, or without what nobody configured.
-import { BridgeError, isTransient } from '../../errors.ts'
+import { BridgeError, isTransient, reworded } from '../../errors.ts'
 import type { Addition, RegisteredClient } from '../../records.ts'
 import { HEADER_ALONE } from '../oauth/authentication.ts'
 import type { OAuthClient } from '../oauth/client.ts'
@@ -112,13 +112,7 @@ const isRefusal = (thrown: unknown): thrown is BridgeError =>
 const isAboutClient = (thrown: unknown) =>
   thrown instanceof BridgeError && (thrown.code === 'invalid_client' || thrown.details.about === 'client')
 
-const afterChange = (error: BridgeError) =>
-  new BridgeError(error.code, {
-    message: error.message,
-    hint: error.hint,
-    cause: error,
-    details: { ...error.details, methodChanged: true },
-  })
+const afterChange = (error: BridgeError) => reworded(error, { details: { methodChanged: true } })
 
 /** A code may be spent by the first try, with a method that the server does not take (OAuth 2.1 section 4.1.3). */
 export const isCodeSpentByMethod = ({ details }: BridgeError): boolean =>

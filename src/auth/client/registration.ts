@@ -1,7 +1,7 @@
 // Dynamic client registration (RFC 7591): the only file that imports oauth4webapi.
 import * as oauth4webapi from 'oauth4webapi'
 import { secretEnd } from '../../bounds.ts'
-import { BridgeError } from '../../errors.ts'
+import { BridgeError, reworded } from '../../errors.ts'
 import type { HttpClient } from '../../ports.ts'
 import { present } from '../../present.ts'
 import type { RegisteredClient } from '../../records.ts'
@@ -108,14 +108,11 @@ function managementOf(said: string, { registration_endpoint: endpoint }: Authori
 }
 
 function refusalOf(error: BridgeError, said: string, { redirect_uris }: RegistrationRequest['body']): BridgeError {
-  const { code, message, details, cause } = error
+  const { code } = error
   const uris = [redirect_uris].flat().join(' ')
   if (code === 'redirect_uri_mismatch')
-    return new BridgeError(code, {
-      message,
+    return reworded(error, {
       hint: `Tell the server’s owner that it must accept the redirect URI ${uris} or register a client with it there, and pass --client-id.`,
-      details,
-      cause,
     })
   if (error.code !== 'login_failed' && error.code !== 'invalid_client') return error
   // An answer that is not an OAuth error is quoted as it is, unless it is a page, or quoted already.

@@ -134,8 +134,11 @@ const nothingPublished = (origin: string, asked: readonly Asked[]) =>
  */
 export function explainDefaults(error: unknown, metadata: AuthorizationServerMetadata): unknown {
   if (!(error instanceof BridgeError) || error.code !== 'registration_failed' || !isDefault(metadata)) return error
+  const addresses = metadataUrls(new URL(metadata.issuer))
+    .map(({ pathname }) => pathname)
+    .join(', ')
   return new BridgeError('discovery_failed', {
-    message: `The server ${metadata.issuer} publishes no metadata at any well-known address, and its default endpoint ${metadata.registration_endpoint} registers no client: ${error.message}`,
+    message: `The server ${metadata.issuer} publishes no metadata at any well-known address (${addresses}), and its default endpoint ${metadata.registration_endpoint} registers no client: ${error.message}`,
     hint: 'Check that the URL is the MCP endpoint. If the server wants a key instead of a sign-in, pass it with --header-file. If it has an authorization server elsewhere, set issuer of its provider in config.yaml; if you have a client there, pass --client-id.',
     details: error.details,
     cause: error,

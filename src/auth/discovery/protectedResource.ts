@@ -135,7 +135,7 @@ function asResource(
     const isOwn = url.origin === server.origin && issuers !== undefined
     if (!isOwn) throw withoutResource(url)
   } else if (!isFor(resource, server) && !(resource === trustedResource && isOtherScheme(resource, server)))
-    throw mismatch(resource, url, server)
+    throw mismatch(resource, url, server, trustedResource)
   const scopesSupported = strings(document.scopes_supported)
   return { value: { resource, issuers, scopesSupported, dpop: wantsDpop(document) } }
 }
@@ -147,7 +147,7 @@ const withoutResource = (url: URL) =>
   })
 
 /** The same server, but for the scheme and the port: one behind a proxy may not know by which it is reached. */
-function isOtherScheme(resource: string, server: URL): boolean {
+export function isOtherScheme(resource: string, server: URL): boolean {
   if (!URL.canParse(resource)) return false
   const { protocol, hostname, port, pathname, username, password } = new URL(resource)
   const isWeb = protocol === 'http:' || protocol === 'https:'
@@ -156,15 +156,18 @@ function isOtherScheme(resource: string, server: URL): boolean {
   return isSame && protocol !== server.protocol && isFor(origin + pathname, server)
 }
 
-const mismatch = (resource: string, url: URL, server: URL) =>
+const mismatch = (resource: string, url: URL, server: URL, trusted: string | undefined) =>
   new BridgeError('resource_mismatch', {
-    message: `The metadata at ${quote(url.href)} is for ${quote(resource)}, not for ${quote(server.href)}.${isOtherScheme(resource, server) ? OTHER_SCHEME : ''}`,
+    message: `The metadata at ${quote(url.href)} is for ${quote(resource)}, not for ${quote(server.href)}.${isOtherScheme(resource, server) ? OTHER_SCHEME : resource === trusted ? ` ${UNTRUSTED}` : ''}`,
     ...(isOtherScheme(resource, server)
       ? {
           hint: `Tell the server’s owner: the proxy in front of it has probably lost the scheme. To trust exactly this name, give the server in config.yaml trusted_resource: ${quote(resource, 2_000)}.`,
         }
       : {}),
   })
+
+/** What an exception for another host or path does. */
+export const UNTRUSTED = 'trusted_resource has no effect here: it covers the same address with another scheme only.'
 
 const OTHER_SCHEME = ' They differ in the scheme: http and https.'
 

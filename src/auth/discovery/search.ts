@@ -1,5 +1,5 @@
 // Asks one address after another for a document, and says what each of them gave.
-import { BridgeError } from '../../errors.ts'
+import { BridgeError, reworded } from '../../errors.ts'
 import { shownUrl } from '../../redaction/shownUrl.ts'
 import type { JsonObject } from './body.ts'
 import type { Answer, Nothing } from './fetchJson.ts'
@@ -85,9 +85,4 @@ export function tellingError(asked: readonly Asked[], home: string, all = asked)
 
 /** The same error with one more sentence. */
 export const withMore = (error: BridgeError, sentence: string): BridgeError =>
-  new BridgeError(error.code, {
-    message: `${error.message} ${sentence}`,
-    hint: error.hint,
-    details: error.details,
-    cause: error.cause ?? error,
-  })
+  reworded(error, { message: `${error.message} ${sentence}` })

@@ -1,5 +1,5 @@
 // Repeats a sign-in in the same tab after the server refused something that can be different: the client, its method, or what we added.
-import { BridgeError, ERRORS } from '../../errors.ts'
+import { BridgeError, ERRORS, reworded } from '../../errors.ts'
 import type { AttemptStore, Logger } from '../../ports.ts'
 import { present } from '../../present.ts'
 import type { Addition, AttemptPlan } from '../../records.ts'
@@ -105,7 +105,7 @@ function addressOf(
 
 /** What a person configured, only they can leave out. */
 function withOwnHint(error: BridgeError, { scopes, parameters }: Configured, plan: AttemptPlan): BridgeError {
-  const { code, message, cause, details } = error
+  const { code, message, details } = error
   const { about } = details
   const words = code === 'login_failed' ? message.split(/[^\w-]+/) : []
   const parameter = parameters.find((name) => name === about || words.includes(name))
@@ -119,7 +119,7 @@ function withOwnHint(error: BridgeError, { scopes, parameters }: Configured, pla
           : code === 'redirect_uri_mismatch' && error.hint === ERRORS.redirect_uri_mismatch.hint
             ? redirectHint(plan)
             : undefined
-  return hint === undefined ? error : new BridgeError(code, { message, hint, cause, details })
+  return hint === undefined ? error : reworded(error, { hint })
 }
 
 const redirectHint = ({ client, redirectUri }: AttemptPlan) =>

@@ -65,8 +65,7 @@ export async function createOAuthClient(
       try {
         const ask = (config: client.Configuration) =>
           client.refreshTokenGrant(config, refreshToken, present(parameters), bound)
-        const { answer } = await withIdToken(connection, ask, { need: 'checked', issuer })
-        return toTokenResponse(answer, rules)
+        return toTokenResponse((await withIdToken(connection, ask, { need: 'checked', issuer })).answer, issuer, rules)
       } catch (thrown) {
         const failure = readRefreshFailure(thrown, issuer)
         if (failure === 'rejected') return failure
@@ -78,7 +77,7 @@ export async function createOAuthClient(
     clientCredentials: (parameters: Parameters): Promise<TokenResponse> =>
       translated(async () => {
         const ask = (config: client.Configuration) => client.clientCredentialsGrant(config, sent(parameters), bound)
-        return toTokenResponse((await withIdToken(connection, ask, { need: 'checked', issuer })).answer, rules)
+        return toTokenResponse((await withIdToken(connection, ask, { need: 'checked', issuer })).answer, issuer, rules)
       }),
 
     /** One poll (RFC 8628 section 3.4); 'authorization_pending' and 'slow_down' ask for another (section 3.5). */
@@ -175,13 +174,14 @@ async function withUser(
   ask: Ask,
 ): Promise<TokenResponse> {
   const { rules, metadata } = connection
-  const { answer, idTokenProblem } = await withIdToken(connection, ask, { need, issuer: metadata.issuer })
+  const { issuer } = metadata
+  const { answer, idTokenProblem } = await withIdToken(connection, ask, { need, issuer })
   // Who says something wrong about a person is not asked again.
-  if (idTokenProblem?.outcome === 'refused') return { ...toTokenResponse(answer, rules), idTokenProblem }
+  if (idTokenProblem?.outcome === 'refused') return { ...toTokenResponse(answer, issuer, rules), idTokenProblem }
   const known: User['claims'] | undefined = answer.claims()
   const isComplete = known && claims.every((claim) => known[claim] !== undefined)
   const found = isComplete ? known : await userInfo(connection, answer.access_token, known)
-  return { ...toTokenResponse(answer, rules, found && toUser(metadata.issuer, found)), ...present({ idTokenProblem }) }
+  return { ...toTokenResponse(answer, issuer, rules, found && toUser(issuer, found)), ...present({ idTokenProblem }) }
 }
 
 /** The claims of the ID token, completed from userinfo where the server has that. */

@@ -1,6 +1,6 @@
 // What a refresh that failed means: refused for good, whatever name and status the server gives it, or only for now.
 import { retryAfter } from '../../bounds.ts'
-import { BridgeError } from '../../errors.ts'
+import { BridgeError, reworded } from '../../errors.ts'
 import { present } from '../../present.ts'
 import { quote } from '../../redaction/text.ts'
 import { mayPass } from '../discovery/fetchJson.ts'
@@ -25,8 +25,7 @@ export function readRefreshFailure(thrown: unknown, issuer: string): 'rejected' 
       details: present({ status, retryAfterMs: retryAfter(later, Date.now()) }),
       cause: thrown,
     })
-  const { code, message, hint, details } = error
-  return new BridgeError(code, { message, hint, details: { ...details, refused: true }, cause: thrown })
+  return reworded(error, { details: { refused: true }, cause: thrown })
 }
 
 interface Thrown {

@@ -5,6 +5,7 @@ import { present } from '../../present.ts'
 import type { ProviderRules } from '../../providerRules.ts'
 import type { TokenSet, User } from '../../records.ts'
 import { registerSecret } from '../../redaction/register.ts'
+import { quote } from '../../redaction/text.ts'
 import { isDeep } from '../discovery/fetchJson.ts'
 
 export interface TokenResponse {
@@ -44,8 +45,14 @@ export interface TokenAnswer {
 }
 
 /** @throws BridgeError malformed_token */
-export function toTokenResponse(answer: TokenAnswer, rules: ProviderRules | undefined, user?: User): TokenResponse {
+export function toTokenResponse(
+  answer: TokenAnswer,
+  issuer: string,
+  rules: ProviderRules | undefined,
+  user?: User,
+): TokenResponse {
   const idToken = answer.id_token
+  const usable = (token: string) => usableToken(token, issuer)
   return {
     accessToken: usable(answer.access_token),
     ...present({
@@ -109,10 +116,10 @@ function bearerOf({ accessToken, expiresIn, idToken }: TokenResponse, now: numbe
 }
 
 /** A token goes into a header and a row: printable ASCII (RFC 6750 section 2.1), at most 64 KiB. */
-function usable(token: string): string {
+function usableToken(token: string, issuer: string): string {
   registerSecret([token], 'token')
   if (/^[\x21-\x7e]{1,65536}$/.test(token)) return token
   throw new BridgeError('malformed_token', {
-    message: `The authorization server sent a token of ${token.length} characters that cannot be used.`,
+    message: `The authorization server ${quote(issuer)} sent a token of ${token.length} characters that cannot be used.`,
   })
 }

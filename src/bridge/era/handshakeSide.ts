@@ -8,6 +8,7 @@ import type { Deliver } from '../http/body/messages.ts'
 import type { InFlight, PendingRequest } from '../message/inFlight.ts'
 import type { Message } from '../message/message.ts'
 import { rpcError } from '../message/rpcError.ts'
+import { doubtsHandshake, doubtsHandshakeThrown, isModernRefusal } from './doubt.ts'
 import type { Held } from './holding.ts'
 import { hostInfoIn } from './hostInfo.ts'
 import type { ServerEra } from './serverEra.ts'
@@ -81,12 +82,12 @@ export function createHandshakeSide(options: HandshakeSideOptions): LegacyConver
   /** Its session may be gone because the server speaks something else by now. */
   const carryLegacy = async (pending: PendingRequest, before: Promise<unknown>, deliver: Deliver, of: Chosen) => {
     let held: Held | undefined
-    const hold: Deliver = async (answer) => {
-      if (!(await import('./doubt.ts')).isModernRefusal(answer)) return deliver(answer)
+    const take: Deliver = (answer) => {
+      if (of.isAsItWas || !isModernRefusal(answer)) return deliver(answer)
       held = { answer }
       for (const id of pending.message.asks) pending.open.add(id)
+      return NOTHING
     }
-    const take: Deliver = (answer) => (answer.failed && !of.isAsItWas ? hold(answer) : deliver(answer))
     try {
       await of.conversation.exchange(pending, before, take)
     } catch (thrown) {
@@ -117,6 +118,7 @@ export function createHandshakeSide(options: HandshakeSideOptions): LegacyConver
     },
     tell: (message) => (chosen?.conversation ?? first).tell(message),
     ask: (request, cause) => (chosen?.conversation ?? first).ask(request, cause),
+    isMet: () => chosen === undefined || !chosen.isModern || chosen.isProven,
     end: conversations.end,
   }
 }
@@ -170,6 +172,8 @@ function createConversations(
   }
 }
 
+const NOTHING = Promise.resolve()
+
 const isAboutServer = (thrown: unknown) => {
   const { code } = (thrown ?? {}) as Partial<BridgeError>
   return code === 'session_lost' || code === 'server_error'
@@ -184,14 +188,14 @@ async function holdDoubtful(
 ): Promise<Held | undefined> {
   let answer: Message | undefined
   const take: Deliver = async (one) => {
-    if (one.answers.length === 0 || !(await import('./doubt.ts')).doubtsHandshake(one)) return deliver(one)
+    if (one.answers.length === 0 || !doubtsHandshake(one)) return deliver(one)
     answer = one
     for (const id of pending.message.asks) pending.open.add(id)
   }
   try {
     await legacy.exchange(pending, before, take)
   } catch (thrown) {
-    if (pending.signal.aborted || !(await import('./doubt.ts')).doubtsHandshakeThrown(thrown)) throw thrown
+    if (pending.signal.aborted || !doubtsHandshakeThrown(thrown)) throw thrown
     return { thrown }
   }
   return answer && { answer }

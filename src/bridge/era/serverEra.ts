@@ -58,14 +58,15 @@ export function createServerEra(options: ServerEraOptions): ServerEra {
   let asking: Promise<Asked> | undefined
 
   const failed = (thrown: Error) => log.debug('proxy:era', { message: thrown.message })
-  const load = memoizeAsync(async () => {
+  const read = async () => {
     const last = await memory?.load().catch(failed)
     // What this run has found out is newer.
     if (!last || now !== undefined) return
     now = last.era
     if (last.discover !== undefined) discovered = Buffer.from(last.discover)
     isOld = last.era === '2025' && clock.now() - last.at > OLD_MS
-  })
+  }
+  const load = memoizeAsync(read)
   /** Of a server that is pinned, only what it said of itself is of use. */
   const loadDiscovered = memoizeAsync(async () => {
     const last = await memory?.load().catch(failed)
@@ -114,7 +115,10 @@ export function createServerEra(options: ServerEraOptions): ServerEra {
         const found = await joined.catch(() => undefined)
         if (now !== undefined || found) return now
       }
-      return (await ask(question, cause)).era
+      const { era } = await ask(question, cause)
+      // The sign-in that the question led to has asked as well, in a process of its own.
+      if (era === undefined && now === undefined) await read()
+      return era ?? now
     },
     async discovered() {
       if (discovered === undefined && now !== '2025') await (pinned === undefined ? load() : loadDiscovered())

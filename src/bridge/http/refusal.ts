@@ -1,5 +1,5 @@
 // What a response refuses, whatever its status: the token, its scope, or the session; and how a redirect to a login page is known.
-import { BridgeError } from '../../errors.ts'
+import { BridgeError, reworded } from '../../errors.ts'
 import type { HttpResponse, MaybePromise } from '../../ports.ts'
 import { quote } from '../../redaction/text.ts'
 import { isSessionRefused } from '../session/lost.ts'
@@ -100,15 +100,17 @@ const isSentence = (value: unknown): value is string => typeof value === 'string
 
 /** The same error, which names the server and quotes what it said. */
 export function withWords(error: BridgeError, { origin }: URL, status: number, words: string): BridgeError {
-  const { code, message, hint, details, cause } = error
   const said = words === '' ? `answered ${status}` : `says ${quote(words, 160)}`
-  return new BridgeError(code, { message: `${message} ${origin} ${said}.`, hint, details, cause })
+  return reworded(error, { message: `${error.message} ${origin} ${said}.` })
 }
 
 /** Not how a sign-in ended that the answer led to. */
-export const isAboutAnswer = (thrown: unknown): thrown is BridgeError =>
+export const isAboutAnswer = (thrown: unknown, words: string): thrown is BridgeError =>
   thrown instanceof BridgeError &&
-  (thrown.code === 'forbidden' || thrown.code === 'insufficient_scope' || thrown.details.reason === 'refused_anew')
+  ((thrown.code === 'not_signed_in' && words !== '') ||
+    thrown.code === 'forbidden' ||
+    thrown.code === 'insufficient_scope' ||
+    thrown.details.reason === 'refused_anew')
 
 export const isRefusedStatus = (status: number): boolean => status === 401 || status === 403
 

@@ -27,7 +27,7 @@ export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, i
     drop(request, response)
     const status = about === 'scope' ? 403 : 401
     await authorizer.onChallenge({ status, headers: response.headers }, authorization, why).catch((thrown: unknown) => {
-      throw isAboutAnswer(thrown) ? withWords(thrown, url, response.status, words) : thrown
+      throw isAboutAnswer(thrown, words) ? withWords(thrown, url, response.status, words) : thrown
     })
   }
 

@@ -27,24 +27,39 @@ export interface Listens {
   end(): Promise<void>
 }
 
-/** Counts what the server says on a stream. */
-type Heard = (message: Message) => void
+interface Stream {
+  readonly deliver: Deliver
+  /** The host knows that there is one. */
+  isBegun: boolean
+  /** The server has ended it, and the host has heard that. */
+  isEnded: boolean
+  /** What came since it was opened last. */
+  messages: number
+}
 
 const ACKNOWLEDGED = 'notifications/subscriptions/acknowledged'
+const CANCELLED = 'notifications/cancelled'
 
 export function createListens({ exchange, inFlight, clock, log }: ListensOptions): Listens {
-  const open = new Map<PendingRequest, Deliver>()
+  const open = new Map<PendingRequest, Stream>()
 
-  /** One stream in place of the one that broke. Resolves when it is over for good; throws when it breaks too. */
-  const instead = async (pending: PendingRequest, deliver: Deliver, heard: Heard) => {
+  const first = (pending: PendingRequest, stream: Stream) =>
+    exchange(pending, (one) => {
+      note(stream, one)
+      return stream.deliver(one)
+    })
+
+  /** One in place of the one that broke. Resolves when it is over for good; throws when it breaks too. */
+  const instead = async (pending: PendingRequest, stream: Stream) => {
+    const { deliver } = stream
     const id = idOf(pending.message)
     const other: RawId = JSON.stringify(ownId())
     const message = withId(pending.message, other)
     const take: Deliver = async (one) => {
-      heard(one)
-      if (one.method === ACKNOWLEDGED) for (const missed of missedBefore(one, id)) await deliver(missed)
+      note(stream, one)
+      if (one.method === CANCELLED || one.failed) await deliver(cancelled(id))
+      else if (one.method === ACKNOWLEDGED) for (const missed of missedBefore(one, id)) await deliver(missed)
       else if (one.kind === 'notification') await deliver(subscribed(one, ['params'], id))
-      else if (one.failed) await deliver(cancelled(id))
       else {
         const named = withId(subscribed(one, ['result'], id), id)
         if (inFlight.settle(named, pending)) await deliver(named)
@@ -57,29 +72,23 @@ export function createListens({ exchange, inFlight, clock, log }: ListensOptions
   const listen: Exchange = async (pending, deliver) => {
     const { message, signal } = pending
     const pauses = createPauses(clock)
-    let messages = 0
-    const heard: Heard = ({ method }) => {
-      if (method !== ACKNOWLEDGED) messages++
-    }
-    const first: Deliver = (one) => {
-      heard(one)
-      if (one.kind === 'notification') open.set(pending, deliver)
-      return deliver(one)
-    }
+    const stream: Stream = { deliver, isBegun: false, isEnded: false, messages: 0 }
+    open.set(pending, stream)
     try {
-      for (let isFirst = true; ; isFirst = false) {
+      for (let carry = first; ; carry = instead) {
         const began = clock.awake()
-        messages = 0
+        stream.messages = 0
         try {
-          return await (isFirst ? exchange(pending, first) : instead(pending, deliver, heard))
+          return await carry(pending, stream)
         } catch (thrown) {
           // Before the first message it is a request that failed, and gets an error.
-          if (signal.aborted || !open.has(pending)) throw thrown
+          if (signal.aborted || !stream.isBegun) throw thrown
+          if (stream.isEnded) return
           const { code, message: why } = asBridgeError(thrown)
           log.debug('proxy:listen', { code, reason: why })
           if (isFinal(thrown)) return await deliver(cancelled(idOf(message)))
         }
-        await pauses.wait({ messages, livedMs: clock.awake() - began }, signal)
+        await pauses.wait({ messages: stream.messages, livedMs: clock.awake() - began }, signal)
         signal.throwIfAborted()
       }
     } finally {
@@ -90,10 +99,16 @@ export function createListens({ exchange, inFlight, clock, log }: ListensOptions
   return {
     listen,
     async end() {
-      const last = [...open].map(([{ message }, deliver]) => deliver(complete(idOf(message))))
-      await Promise.allSettled(last)
+      const live = [...open].filter(([, { isBegun, isEnded }]) => isBegun && !isEnded)
+      await Promise.allSettled(live.map(([{ message }, { deliver }]) => deliver(complete(idOf(message)))))
     },
   }
+}
+
+function note(stream: Stream, { kind, method }: Message): void {
+  if (kind === 'notification') stream.isBegun = true
+  if (kind === 'response' || method === CANCELLED) stream.isEnded = true
+  if (method !== ACKNOWLEDGED) stream.messages++
 }
 
 /** It will not be better later: the server does not take the request any more. Sign-ins and load pass. */

@@ -37,11 +37,12 @@ export const LISTEN = 'subscriptions/listen'
 export function createModernExchange(options: ModernExchangeOptions): Exchange {
   const { send, inFlight, clock, limit, timeoutMs } = options
   const streams = createStreams()
+  const headersOf = createHeaders()
   const mirrored = createMirrored({ ...options, attempt: (pending, deliver) => attempt(pending, deliver) })
 
   const post = async (pending: PendingRequest) => {
     const { message, cause, signal, transmission } = pending
-    const own = { ...HEADERS, ...modernHeaders(message) }
+    const own = headersOf(message)
     const headers = message.method === 'tools/call' ? await mirrored.add(own, message) : own
     const request = { method: 'POST', headers, body: message.bytes, signal, transmission } as const
     if (message.method !== LISTEN) return send(request, cause)
@@ -99,6 +100,21 @@ export function createModernExchange(options: ModernExchangeOptions): Exchange {
 
   return (pending, deliver) => (pending.message.method === LISTEN ? listen : retrying)(pending, deliver)
 }
+
+/** The headers of a message: the same object for another one like it, so that what `send` derives from it is reused. */
+function createHeaders() {
+  let last: { of: Record<string, string>; headers: Record<string, string> } = { of: {}, headers: HEADERS }
+  return (message: Message) => {
+    const of = modernHeaders(message)
+    if (!isSame(of, last.of)) last = { of, headers: { ...HEADERS, ...of } }
+    return last.headers
+  }
+}
+
+const isSame = (one: Readonly<Record<string, string>>, other: Readonly<Record<string, string>>) =>
+  one['mcp-method'] === other['mcp-method'] &&
+  one['mcp-name'] === other['mcp-name'] &&
+  one['mcp-protocol-version'] === other['mcp-protocol-version']
 
 /** The open streams: each is cut off with the sign-in that it was opened with. */
 function createStreams() {

@@ -35,8 +35,8 @@ export interface InPlaceOptions
 export interface InPlace {
   /** Carries or answers a message, in the phases in which something was told here. */
   readonly exchange: Carry
-  /** Answers a list that would have to wait for a sign-in, of a server that is there. */
-  answerList(pending: PendingRequest, reason: BridgeError | undefined): Promise<void>
+  /** Answers a list that would have to wait for a sign-in, fails, or comes late, of a server that the host was introduced to. */
+  answerList(pending: PendingRequest, why: BridgeError | 'person' | 'late'): Promise<void>
   /** The host's own initialize has failed, or was refused, after the host was answered here. */
   failed(reason: BridgeError | Message): void
   /** The host has a list of the server itself. */
@@ -118,12 +118,13 @@ export function createInPlace(options: InPlaceOptions): InPlace {
       if (!answer) return carry(pending, before, deliver)
       if (!pending.signal.aborted) await write(answerTo(message, answer))
     },
-    async answerList(pending, reason) {
+    async answerList(pending, why) {
       const told = phases.stepIn()
       const { message } = pending
       if (!told || !isList(message.method)) return
-      const answer = await lists.answerSignedOut(message.method, told, reason)
+      const answer = await lists.answerLost(message.method, told, why)
       if (!pending.signal.aborted) await write(answerTo(message, answer))
+      if (why === 'late') void truth.check()
     },
     failed(reason) {
       const { now } = phases

@@ -24,8 +24,8 @@ export interface LocalListsOptions extends Words {
 export interface LocalLists {
   /** The list to give in the server's place; undefined: the server is there by now. Tries to make it so. */
   answer(method: ListMethod, told: Told): Promise<object | undefined>
-  /** The same where nobody is signed in any more, of a server that is there. */
-  answerSignedOut(method: ListMethod, told: Told, reason: BridgeError | undefined): Promise<object>
+  /** The same of a server that the host was introduced to, where nobody is signed in any more, it fails, or it is slow. */
+  answerLost(method: ListMethod, told: Told, why: BridgeError | 'person' | 'late'): Promise<object>
 }
 
 export function createLocalLists(options: LocalListsOptions): LocalLists {
@@ -60,9 +60,9 @@ export function createLocalLists(options: LocalListsOptions): LocalLists {
       const isNeeded = !known || told.reason !== undefined || watch.waiting || (await account()).state === 'signedOut'
       return tellList(method, told, known ?? [], isNeeded, options)
     },
-    async answerSignedOut(method, told, reason) {
-      told.reason = watch.failure ?? reason
-      return tellList(method, told, knownList(method, await recall.load(method)) ?? [], true, options)
+    async answerLost(method, told, why) {
+      if (why !== 'late') told.reason = watch.failure ?? (why === 'person' ? undefined : why)
+      return tellList(method, told, knownList(method, await recall.load(method)) ?? [], why !== 'late', options)
     },
   }
 }

@@ -77,7 +77,15 @@ function standIn(
       return written
     }
 
-  /** A list that would have to wait for a person, or fail for want of one, is answered here. */
+  const isMet = () => conversation.isMet?.() ?? true
+
+  /** The host was introduced to the server from memory: the list that is remembered is better than none within the bound. */
+  const comesLate = async ({ method = '' }: Message, over: AbortSignal): Promise<'late'> => {
+    await clock.sleep(options.holdInitializeMs, over)
+    return (await recall.load(method)) === undefined ? new Promise(() => undefined) : 'late'
+  }
+
+  /** A list that would have to wait for a person, or fail for want of one or of the server, is answered here. */
   const carryList = async (pending: PendingRequest, before: Promise<unknown>, deliver: Deliver) => {
     const { message, signal, transmission, open } = pending
     let isAnsweredHere = false
@@ -94,20 +102,23 @@ function standIn(
     // A browser in which they are signed in already needs no more than a moment, and some hosts ask once.
     const over = new AbortController()
     const moment = () => clock.sleep(options.holdInitializeMs, over.signal).then(() => 'person' as const)
-    let reason: BridgeError | undefined
+    const due = [person.then(moment), ...(isMet() ? [] : [comesLate(message, over.signal)])]
+    let why: BridgeError | 'person' | 'late'
     try {
-      if ((await Promise.race([asking, person.then(moment)])) !== 'person') return
+      const first = await Promise.race([asking, ...due])
+      if (first === undefined) return
+      why = first
     } catch (thrown) {
-      reason = asBridgeError(thrown)
-      const isForWantOfOne = reason.code === 'not_signed_in' && options.asks
-      if (!isForWantOfOne || open.size === 0 || signal.aborted) throw thrown
+      why = asBridgeError(thrown)
+      const isForHere = why.code === 'not_signed_in' ? options.asks : !isMet()
+      if (!isForHere || open.size === 0 || signal.aborted) throw thrown
     } finally {
       stop()
       over.abort()
     }
     isAnsweredHere = true
     asking.catch(() => undefined)
-    await (await inPlace()).answerList(pending, reason)
+    await (await inPlace()).answerList(pending, why)
     pending.abort(ANSWERED_HERE)
   }
 

@@ -1,8 +1,8 @@
 // Requests a sign-in: limits how often a tab opens by itself, begins or joins the attempt, starts a login process, and waits for the store to change.
 import { asBridgeError, asErrorCode, BridgeError, ERRORS, type ErrorCode } from '../../errors.ts'
 import type { AttemptStore, Cause } from '../../ports.ts'
-import type { Attempt, Challenge, TokenKey, Wishes } from '../../records.ts'
-import { loginCommand } from '../../redaction/shownUrl.ts'
+import { type Attempt, type Challenge, sameKey, type TokenKey, type Wishes } from '../../records.ts'
+import { loginCommand, shownUrl } from '../../redaction/shownUrl.ts'
 import { type ServeOptions, serveAttempt } from './serve.ts'
 
 export interface AskOptions extends Omit<ServeOptions, 'tab'> {
@@ -80,8 +80,7 @@ function isRefusal(errorCode: string): boolean {
 }
 
 async function isOpen({ key, attempts, clock }: AskOptions): Promise<boolean> {
-  const open = await attempts.open(clock.now())
-  return open.some(({ server, profile }) => server === key.server && profile === key.profile)
+  return (await attempts.open(clock.now())).some(sameKey(key))
 }
 
 const withLogin = (code: ErrorCode, message: string, { server, profile }: TokenKey) =>
@@ -116,6 +115,8 @@ export interface AwaitOptions extends Pick<AskOptions, 'attempts' | 'clock'> {
   readonly delivered?: (callback: string) => Promise<void>
 }
 
+const timedOut = ({ server }: TokenKey) => `The sign-in to ${shownUrl(server)} was not completed in time.`
+
 /** @throws BridgeError as the attempt ended; with `successorOf` if another one replaced it */
 export async function awaitAttempt(
   { attempts, clock, tell, watch, delivered }: AwaitOptions,
@@ -126,7 +127,7 @@ export async function awaitAttempt(
     if (attempt?.status === 'finished') return
     if (attempt?.status === 'failed') throw asError(attempt)
     if (!attempt || clock.now() > attempt.expiresAt) {
-      const error = new BridgeError('login_timed_out')
+      const error = new BridgeError('login_timed_out', attempt ? { message: timedOut(attempt) } : {})
       await attempts.settle(id, { status: 'failed', code: error.code, message: error.message })
       throw error
     }

@@ -8,6 +8,7 @@ import type { PendingRequest } from '../../message/inFlight.ts'
 import type { Message } from '../../message/message.ts'
 import { find, stringIn } from '../../message/pick.ts'
 import { SOONEST_MS } from '../notice.ts'
+import { until } from '../told.ts'
 import type { ModernInPlace } from './inPlace.ts'
 import { mayAsk, question, type Retry, takeUp } from './question.ts'
 
@@ -20,6 +21,8 @@ export interface CallsOptions {
   /** The server's URL, for people. */
   readonly server: string
   readonly holdInitializeMs: number
+  /** How long a call may wait for a person, in ms. */
+  readonly holdCallMs: number
   readonly write: (line: Uint8Array) => Promise<void>
   /** The server has answered something in this run. */
   readonly isMet: () => boolean
@@ -64,8 +67,35 @@ export async function bounded(
   }
 }
 
+/** Whether this call waits for a person of whom it is known where that signs in. Each call looks, so that it has to cost little. */
+function lookForPerson(
+  { watch, clock, holdInitializeMs }: Pick<CallsOptions, 'watch' | 'clock' | 'holdInitializeMs'>,
+  { transmission }: PendingRequest,
+): { readonly needed: Promise<'person'>; stop(): void } {
+  let unwatch: () => void = () => undefined
+  let over: AbortController | undefined
+  const needed = new Promise<'person'>((resolve) => {
+    const look = () => {
+      if (watch.waiting && watch.address !== undefined && !transmission.sent) resolve('person')
+    }
+    unwatch = watch.onChange(look)
+    if (!watch.waiting) return
+    // Somebody is waited for already: that concerns this call if it has not been sent in a moment.
+    over = new AbortController()
+    clock.sleep(holdInitializeMs, over.signal).then(look, () => undefined)
+  })
+  return {
+    needed,
+    stop() {
+      unwatch()
+      over?.abort()
+    },
+  }
+}
+
 export function createCalls(options: CallsOptions): Calls {
-  const { conversation, watch, clock, server, holdInitializeMs, write, isMet, inPlace, made, hear } = options
+  const { conversation, watch, clock, server, holdCallMs, write } = options
+  const { isMet, inPlace, made, hear } = options
   const retries = new WeakSet<PendingRequest>()
 
   const isSignIn = async ({ method, bytes }: Message): Promise<boolean> => {
@@ -82,22 +112,33 @@ export function createCalls(options: CallsOptions): Calls {
     return retry.at !== undefined && clock.now() - retry.at >= SOONEST_MS ? 'declined' : 'mute'
   }
 
-  /** Resolves when this call waits for a person, and it is known where that signs in. */
-  const person = ({ transmission }: PendingRequest, over: AbortSignal) =>
-    new Promise<'person'>((resolve) => {
-      const look = () => {
-        if (watch.waiting && watch.address !== undefined && !transmission.sent) resolve('person')
-      }
-      const stop = watch.onChange(look)
-      over.addEventListener('abort', stop)
-      // Somebody is waited for already: that concerns this call if it has not been sent in a moment.
-      if (watch.waiting) clock.sleep(holdInitializeMs, over).then(look, () => undefined)
-    })
-
   const ask = async (pending: PendingRequest, request: Message, address: string) => {
     const { whyNoTab } = watch
     if (!pending.signal.aborted) await write(question({ request, address, server, whyNoTab, now: clock.now() }))
     pending.abort(ANSWERED_HERE)
+  }
+
+  /**
+   * Whoever has just been shown where to sign in gets the time for it, also where a call is answered at once because no tab opens by itself.
+   */
+  const patiently = async ({ signal, open }: PendingRequest, carry: () => Promise<void>): Promise<void> => {
+    const end = clock.now() + holdCallMs
+    for (;;) {
+      try {
+        return await carry()
+      } catch (thrown) {
+        const left = end - clock.now()
+        if (left <= 0 || signal.aborted || open.size === 0 || asBridgeError(thrown).code !== 'sign_in_pending')
+          throw thrown
+        const over = new AbortController()
+        const late = clock.sleep(left, over.signal).catch(() => undefined)
+        await Promise.race([until(watch, () => !watch.waiting || signal.aborted, over.signal), late])
+        over.abort()
+        signal.throwIfAborted()
+        if (watch.waiting) throw thrown
+        if (watch.failure) throw watch.failure
+      }
+    }
   }
 
   const work = async (pending: PendingRequest, request: Message, before: Promise<unknown>, deliver: Deliver) => {
@@ -123,12 +164,12 @@ export function createCalls(options: CallsOptions): Calls {
       const request = retry?.request ?? message
       if (retry) retries.add(pending)
       const manner = mannerOf(message, retry)
-      const over = new AbortController()
-      const working = work(pending, request, before, deliver)
-      const isEarly = manner === 'asks' || manner === 'declined'
+      const carry = () => work(pending, request, before, deliver)
+      const working = manner === 'waits' ? patiently(pending, carry) : carry()
+      const person = manner === 'asks' || manner === 'declined' ? lookForPerson(options, pending) : undefined
       try {
-        if (!isEarly) return await working
-        if ((await Promise.race([working, person(pending, over.signal)])) !== 'person') return
+        if (!person) return await working
+        if ((await Promise.race([working, person.needed])) !== 'person') return
         working.catch(() => undefined)
         if (manner === 'declined') await bounded(options, pending, working, 0)
         else await ask(pending, request, watch.address ?? '')
@@ -139,7 +180,7 @@ export function createCalls(options: CallsOptions): Calls {
         if (!signal.aborted) made()?.failed(error, cause)
         throw thrown
       } finally {
-        over.abort()
+        person?.stop()
       }
     },
     waits: (pending) => retries.has(pending) || !mayAsk(pending.message),

@@ -9,7 +9,7 @@ import { type Bytes, find } from '../../message/pick.ts'
 import { textAt } from '../../message/scan.ts'
 import type { Capability } from '../answers.ts'
 import { createSignal } from '../told.ts'
-import { createPatience } from './patience.ts'
+import { createPatience, never } from './patience.ts'
 import { listenOver, onListen } from './results.ts'
 
 export interface ListensOptions {
@@ -98,8 +98,7 @@ export function createListens(options: ListensOptions): Listens {
     }
     const over = new AbortController()
     if (!listen.isAcknowledged)
-      patience
-        .person(pending, over.signal)
+      Promise.race([patience.person(pending, over.signal), isMet() ? never() : patience.server(over.signal)])
         .then(() => (over.signal.aborted ? undefined : acknowledgeHere(listen)))
         .catch(() => undefined)
     try {

@@ -8,6 +8,7 @@ import type { Exchange } from '../../http/exchange.ts'
 import type { InFlight } from '../../message/inFlight.ts'
 import type { Message, RawId } from '../../message/message.ts'
 import { createNames } from '../../message/names.ts'
+import { createTakers } from '../takers.ts'
 import { answerTo, fromModernAnswer, type InputRequired } from './fromModern.ts'
 import { type HostMeta, type Round, toModernRequest } from './hostMeta.ts'
 import { type Questions, unanswered } from './questions.ts'
@@ -56,6 +57,7 @@ let sent = 0
 
 export function createRounds({ exchange, upstream, questions, clock, ending }: RoundsOptions): Rounds {
   const wrapped = createNames()
+  const takeOn = createTakers()
 
   const send = async (
     message: Message,
@@ -76,13 +78,13 @@ export function createRounds({ exchange, upstream, questions, clock, ending }: R
       asks = resolve
     })
     const take: Deliver = async (one) => {
-      if (one.answers.length === 0) return deliver(one)
       seen(one)
       const answer = fromModernAnswer(one, request, wrapped)
       if ('questions' in answer) asks(answer)
       else await deliver(answer)
     }
-    const exchanged = exchange(sending, take).finally(() => {
+    const [id] = message.asks
+    const exchanged = takeOn({ id, take, deliver, exchange: (route) => exchange(sending, route) }).finally(() => {
       isOver = true
       signal.removeEventListener('abort', abort)
       upstream.end(sending)

@@ -190,7 +190,11 @@ describe('resource metadata for another server', () => {
     'mcp',
   ])('is refused even if a person writes that name: %s', async (name) => {
     const sites = { [PRM]: () => json(resource({ resource: name })), [AS + OAUTH]: () => json(metadata(AS)) }
-    expect(await codeOf(run(sites, { trustedResource: name }).found)).toBe('resource_mismatch')
+    const { code, message } = await errorOf(run(sites, { trustedResource: name }).found)
+    expect(code).toBe('resource_mismatch')
+    expect(message).toContain(
+      'trusted_resource has no effect here: it covers the same address with another scheme only.',
+    )
   })
 })
 

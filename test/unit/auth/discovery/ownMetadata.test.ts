@@ -87,7 +87,9 @@ describe('default endpoints (MCP 2025-03-26)', () => {
     const refused = new BridgeError('registration_failed', { message: 'It answered 404.' })
     expect(explainDefaults(refused, DEFAULTS)).toMatchObject({
       code: 'discovery_failed',
-      message: expect.stringContaining('It answered 404.'),
+      message: expect.stringMatching(
+        /\/\.well-known\/oauth-authorization-server, .*openid-configuration.*It answered 404\./,
+      ),
       hint: expect.stringContaining('--header-file'),
     })
     expect(explainDefaults(refused, metadata(AS))).toBe(refused)

@@ -113,6 +113,17 @@ test('the body of a stream is not waited for', async () => {
   expect(message).toContain('https://mcp.example answered 401.')
 })
 
+test('where nobody is signed in and no sign-in may begin: the words of the server, where it has some', async () => {
+  const renew = async () => {
+    throw new BridgeError('not_signed_in')
+  }
+  const asks = (rest: string) => post(() => respond(401, bearer(rest)), { renew, current: () => undefined })
+  expect((await asks('error_description="Ask Ops for access"')).message).toBe(
+    'Nobody is signed in to this server. https://mcp.example says "Ask Ops for access".',
+  )
+  expect((await asks('realm="x"')).message).toBe('Nobody is signed in to this server.')
+})
+
 test('how a sign-in ended is not mixed with what the answer said', async () => {
   const stepUp = async () => {
     throw new BridgeError('access_denied', { message: 'No.' })

@@ -121,6 +121,16 @@ describe('a listen stream that breaks', () => {
     expect(lines).toEqual([acknowledged(BIG_ID), cancelled(BIG_ID)])
   })
 
+  test('after the server has cancelled it is over, and the host hears of that under its own id', async () => {
+    const { run, sent, lines } = setUp((one, index) => {
+      const id = idOf(one)
+      return stream(events(index === 0 ? [acknowledged(id)] : [acknowledged(id), cancelled(id)]))
+    })
+    await run(listen())
+    expect(sent).toHaveLength(2)
+    expect(lines.at(-1)).toBe(cancelled(BIG_ID))
+  })
+
   test('before it was acknowledged is a request that failed', async () => {
     const { run, lines, sent } = setUp(() => stream(events([])))
     expect(await codeOf(run(listen()))).toBe('server_unreachable')
@@ -153,6 +163,20 @@ test('a host whose bridge ends hears that its streams have ended as they should'
   await conversation.end(reason)
   await expect(done).rejects.toBe(reason)
   expect(lines).toEqual([acknowledged('"listen:0"'), complete('"listen:0"')])
+})
+
+test('a host that has heard of the end of its stream is not told again when the bridge ends', async () => {
+  const { begin, conversation, inFlight, lines } = setUp((one) =>
+    stream(events([acknowledged(idOf(one)), complete(idOf(one))], () => endless(one))),
+  )
+  const { pending, done } = begin(listen())
+  await pending.done
+  await settled()
+  const reason = new BridgeError('server_unreachable')
+  inFlight.abort(reason)
+  await conversation.end(reason)
+  await done.catch(() => undefined)
+  expect(lines).toEqual([acknowledged(BIG_ID), complete(BIG_ID)])
 })
 
 describe('a host’s message that is no request', () => {

@@ -341,3 +341,59 @@ describe('when the sign-in is lost in the middle of a session', () => {
     expect(down.answerTo(2).error.data.code).toBe('server_unreachable')
   })
 })
+
+describe('of a server that the host was introduced to from memory', () => {
+  const introduced = async (world: World = { memory: KNOWN }) => {
+    const made = createWorld({ ...world, introduced: 'from memory' })
+    await made.initialize()
+    return made
+  }
+
+  test('are its own where it is quick', async () => {
+    const { tools, count, reached } = await introduced()
+    expect(await tools(2)).toEqual(NAMES)
+    expect([count(CHANGED), reached.filter((one) => one.includes('tools/list')).length]).toEqual([0, 1])
+  })
+
+  test('come from memory at the bound where it is slow, and those that turn out to be others are announced', async () => {
+    const { say, server, clock, answerTo, count, tools } = await introduced()
+    const gate = createGate<object>()
+    server['tools/list'] = () => gate.passed
+    void say({ id: 2, method: 'tools/list' })
+    await settled()
+    expect(answerTo(2)).toBeUndefined()
+    clock.advance(HOLD)
+    await settled()
+    expect(answerTo(2).result.tools).toEqual(TOOLS)
+    gate.open({ tools: [{ name: 'new' }] })
+    await settled()
+    expect(count(CHANGED)).toBe(1)
+    expect(await tools(3)).toEqual(['new'])
+  })
+
+  test('are its own, however late, where nothing is remembered', async () => {
+    const { say, server, clock, answerTo } = await introduced({})
+    const gate = createGate<object>()
+    server['tools/list'] = () => gate.passed
+    void say({ id: 2, method: 'tools/list' })
+    await settled()
+    clock.advance(HOLD * 10)
+    await settled()
+    expect(answerTo(2)).toBeUndefined()
+    gate.open({ tools: TOOLS })
+    await settled()
+    expect(answerTo(2).result).toEqual({ tools: TOOLS })
+  })
+
+  test('are the remembered ones and the tool that says why where it is down; once it was there, they fail', async () => {
+    const { say, server, answerTo, tools } = await introduced()
+    server['tools/list'] = () => DOWN
+    await say({ id: 2, method: 'tools/list' })
+    expect(answerTo(2).result.tools[2].description).toContain(DOWN.message)
+    server['tools/list'] = () => ({ tools: TOOLS })
+    expect(await tools(3)).toEqual(NAMES)
+    server['tools/list'] = () => DOWN
+    await say({ id: 4, method: 'tools/list' })
+    expect(answerTo(4).error.data.code).toBe(DOWN.code)
+  })
+})

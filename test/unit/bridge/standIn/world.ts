@@ -39,12 +39,20 @@ export interface World {
   /** Nobody is ever asked. */
   never?: boolean
   hiddenTools?: Promise<HiddenTools>
+  /** The answer to initialize is from memory: the server is met with its first other answer. */
+  introduced?: 'from memory'
 }
 
 /** What the server does with a request; a gate makes it slow. */
 export type Answer = (message: Message, cause: Cause) => unknown
 
-export function createWorld({ memory = {}, account = { state: 'signedIn' }, never = false, hiddenTools }: World = {}) {
+export function createWorld({
+  memory = {},
+  account = { state: 'signedIn' },
+  never = false,
+  hiddenTools,
+  introduced,
+}: World = {}) {
   const clock = createFakeClock()
   const writer = createFakeLineWriter()
   const watch = createPendingSignIn(clock)
@@ -65,15 +73,17 @@ export function createWorld({ memory = {}, account = { state: 'signedIn' }, neve
     const { error } = (found ?? {}) as { error?: unknown }
     return message({ id: JSON.parse(request.asks[0] ?? ''), ...(error ? { error } : { result: found }) })
   }
-  let introduced: Message | undefined
+  let said: Message | undefined
+  let isMet = introduced === undefined
   const conversation: LegacyConversation = {
     async exchange(pending, before, deliver) {
       await before
       pending.signal.throwIfAborted()
-      if (pending.message.method === 'initialize') introduced = pending.message
+      if (pending.message.method === 'initialize') said = pending.message
       reached.push(pending.message.method ?? pending.message.kind)
       const one = await answer(pending.message, pending.cause)
       if (!one) return
+      if (pending.message.method !== 'initialize') isMet = true
       for (const id of one.answers) pending.open.delete(id)
       pending.transmission.sent = true
       await deliver(one)
@@ -81,7 +91,7 @@ export function createWorld({ memory = {}, account = { state: 'signedIn' }, neve
     },
     async initialize(cause) {
       reached.push(`initialize again: ${cause}`)
-      return introduced && answer(introduced, cause)
+      return said && answer(said, cause)
     },
     async tell({ method }) {
       reached.push(`tell ${method}`)
@@ -92,6 +102,7 @@ export function createWorld({ memory = {}, account = { state: 'signedIn' }, neve
     },
     refusal: rpcError,
     end: async () => undefined,
+    isMet: () => isMet,
   }
   const host = createHostSignIn({
     ...{ watch, clock, log: createFakeLogger(), server: SERVER, version: () => '1.2.3', asks: !never, hiddenTools },

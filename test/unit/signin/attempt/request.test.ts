@@ -136,9 +136,10 @@ describe('asking', () => {
 
   test('ends in time where nobody completes the sign-in', async () => {
     const { ask, pass } = setUp()
-    const failing = codeOf(ask())
+    const failing = errorOf(ask())
     await pass(60_100)
-    expect(await failing).toBe('login_timed_out')
+    const { code, message } = await failing
+    expect([code, message]).toEqual(['login_timed_out', `The sign-in to ${KEY.server} was not completed in time.`])
   })
 
   test('ends when the attempt is gone', async () => {

@@ -2,7 +2,7 @@
 // was answered here never reaches the server.
 import { describe, expect, test } from 'vitest'
 import { BridgeError } from '../../../../../src/errors.ts'
-import { settled } from '../../../../fakes/gate.ts'
+import { createGate, settled } from '../../../../fakes/gate.ts'
 import { ADDRESS, HOLD_CALL, TOOLS } from '../world.ts'
 import { createWorld, URLS, type World } from './world.ts'
 
@@ -181,6 +181,59 @@ describe('where the host can show an address', () => {
     expect(answerTo(1).result.inputRequests[KEY].params.message).toBe(
       'The last sign-in failed. Please sign in to https://mcp.example.com/mcp.',
     )
+  })
+
+  test('where no tab opens by itself, a retry waits all the same, for the one whose address it was shown', async () => {
+    const { say, answerTo, watch, server, clock, reached } = createWorld({ account: { state: 'signedOut' } })
+    const person = createGate()
+    let isThere = false
+    server['tools/call'] = () =>
+      isThere
+        ? { content: [] }
+        : watch
+            .bounded(
+              () =>
+                watch.during(({ tell }) => {
+                  tell(ADDRESS, 'The last sign-in failed.')
+                  return person.passed
+                }),
+              HOLD_CALL,
+            )
+            .catch((thrown: unknown) => thrown)
+    await say(call(1), URLS)
+    const inputResponses = { [KEY]: { action: 'accept' } }
+    void say(call(2, { name: 'echo', inputResponses }), URLS)
+    void say(call(3, { name: 'echo', inputResponses }), URLS)
+    await settled()
+    clock.advance(HOLD_CALL - 1)
+    await settled()
+    expect([answerTo(2), answerTo(3)]).toEqual([undefined, undefined])
+    isThere = true
+    person.open()
+    await settled()
+    expect(answerTo(2).result).toEqual({ content: [] })
+    expect(reached).toEqual(['tools/call', 'tools/call'])
+  })
+
+  test('where no tab opens by itself, a retry is asked again at its bound', async () => {
+    const { say, answerTo, watch, server, clock } = createWorld({ account: { state: 'signedOut' } })
+    server['tools/call'] = () =>
+      watch
+        .bounded(
+          () =>
+            watch.during(({ tell }) => {
+              tell(ADDRESS, 'The last sign-in failed.')
+              return new Promise(() => undefined)
+            }),
+          HOLD_CALL,
+        )
+        .catch((thrown: unknown) => thrown)
+    void say(call(2, { name: 'echo', inputResponses: { [KEY]: { action: 'accept' } } }), URLS)
+    await settled()
+    expect(answerTo(2)).toBeUndefined()
+    clock.advance(HOLD_CALL)
+    await settled()
+    expect(answerTo(2).result.resultType).toBe('input_required')
   })
 
   test('ten calls at once are each asked, and each retry runs once', async () => {

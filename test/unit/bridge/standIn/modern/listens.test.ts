@@ -123,6 +123,20 @@ test('while a person is waited for, it is acknowledged after a moment, and once'
   expect(count(ACKNOWLEDGED)).toBe(1)
 })
 
+test('a server that is slow does not keep the host waiting: it is acknowledged here at the bound, and once', async () => {
+  const { listen, server, clock, count, streams } = createWorld({ era: '2026' })
+  const gate = createGate<object>()
+  server['subscriptions/listen'] = () => gate.passed
+  await listen()
+  expect(count(ACKNOWLEDGED)).toBe(0)
+  clock.advance(HOLD)
+  await settled()
+  expect(count(ACKNOWLEDGED)).toBe(1)
+  gate.open({})
+  await settled()
+  expect([streams.length, count(ACKNOWLEDGED)]).toEqual([1, 1])
+})
+
 test('one that was open and lost its sign-in is opened again, and the host asks again for what it may have missed', async () => {
   const { listen, streams, server, count, heard, say, inFlight } = createWorld()
   await listen()

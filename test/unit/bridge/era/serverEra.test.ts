@@ -1,0 +1,44 @@
+// What is known of the server's revisions: where nothing is, one question, and what the sign-in on its way has found out.
+import { describe, expect, test } from 'vitest'
+import { createServerEra } from '../../../../src/bridge/era/serverEra.ts'
+import type { EraMemory } from '../../../../src/eraMemory.ts'
+import { createFakeClock } from '../../../fakes/fakeClock.ts'
+import { json } from '../../../fakes/fakeHttp.ts'
+import { createFakeLogger } from '../../../fakes/fakeLogger.ts'
+import { createFakeSend } from '../../../fakes/fakeSend.ts'
+
+const HOST = { clientInfo: '{"name":"host","version":"1"}', capabilities: '{}' }
+const DISCOVER = '{"supportedVersions":["2026-07-28"],"capabilities":{}}'
+
+/** Whoever is asked refuses; the sign-in that this leads to writes into the memory. */
+function refused(learnt: Awaited<ReturnType<EraMemory['load']>>) {
+  let known: Awaited<ReturnType<EraMemory['load']>>
+  const { send, sent } = createFakeSend(() => {
+    known = learnt
+    return json({ error: 'invalid_token' }, 401)
+  })
+  const memory: EraMemory = {
+    load: async () => known,
+    save: async () => undefined,
+    loadOpening: async () => undefined,
+    saveOpening: async () => undefined,
+  }
+  const common = { clock: createFakeClock(), log: createFakeLogger(), answerLimit: 1e6 }
+  return { era: createServerEra({ ...common, memory, send, protocol: 'auto' }), sent }
+}
+
+describe('a question that is refused', () => {
+  test('ends with what the sign-in that it led to has found out', async () => {
+    const { era, sent } = refused({ era: '2026', at: 1, discover: DISCOVER })
+    expect(await era.find(HOST, 'start')).toBe('2026')
+    expect(era.now).toBe('2026')
+    expect(Buffer.from((await era.discovered()) ?? '').toString()).toBe(DISCOVER)
+    expect(sent).toHaveLength(1)
+  })
+
+  test('says nothing where nobody has found out anything', async () => {
+    const { era } = refused(undefined)
+    expect(await era.find(HOST, 'start')).toBeUndefined()
+    expect(era.now).toBeUndefined()
+  })
+})
