@@ -101,13 +101,14 @@ export function createHandshakeHealing(options: HandshakeHealingOptions): Handsh
     async afterLegacy(chosen, held, pending, deliver) {
       const { open, message, signal } = pending
       const { answer, thrown } = held
-      const isDoubtful = answer || (doubtsHandshakeThrown(thrown) && !(chosen.isProven && doubtsModernThrown(thrown)))
+      const isDoubtful =
+        answer || (doubtsHandshakeThrown(thrown) && !(chosen.isAsItWasFor4xx && doubtsModernThrown(thrown)))
       if (!isDoubtful || signal.aborted || open.size !== message.asks.length) throw thrown
       const next = await changeOnce(chosen)
       if (!next) {
         changes.delete(chosen)
-        chosen.isProven = true
-        chosen.isAsItWas ||= answer !== undefined
+        if (answer) chosen.isAsItWas = true
+        else if (doubtsModernThrown(thrown)) chosen.isAsItWasFor4xx = true
         return release(held, pending, deliver)
       }
       if (message.kind === 'response') return

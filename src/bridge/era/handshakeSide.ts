@@ -35,6 +35,8 @@ export interface Chosen {
   isProven: boolean
   /** An error of 2026 has raised the doubt whether the server still has its handshake, and it does. */
   isAsItWas?: boolean
+  /** The same of a 4xx that says nothing else. */
+  isAsItWasFor4xx?: boolean
 }
 
 export function createHandshakeSide(options: HandshakeSideOptions): LegacyConversation {

@@ -51,7 +51,9 @@ export function createModernSide(options: ModernSideOptions): ModernConversation
     (era.now ?? (await era.find(hostInfoIn(message), cause))) === '2026'
 
   /** Whether the server is not what it was taken for. */
-  const hasChanged = (message: Message, wasModern: boolean): Promise<boolean> => {
+  const hasChanged = async (message: Message, wasModern: boolean): Promise<boolean> => {
+    // One that was on its way beside it has found that out.
+    if (era.now !== undefined && (era.now === '2026') !== wasModern) return true
     asking ??= era
       .ask(hostInfoIn(message), 'background')
       .then(
@@ -90,7 +92,7 @@ export function createModernSide(options: ModernSideOptions): ModernConversation
       if (signal.aborted || open.size !== message.asks.length || !doubtsHandshakeThrown(thrown)) throw thrown
       held = { thrown }
     }
-    if (!held) return
+    if (!held) return void setImmediate(() => void era.askIfOld(hostInfoIn(message)))
     if (await hasChanged(message, false)) return sendAgain(await modern(), inFlight, pending, deliver)
     isAsItWas ||= held.answer !== undefined
     await release(held, pending, deliver)
