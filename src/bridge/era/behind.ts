@@ -33,11 +33,14 @@ export function reopen({ message, open }: PendingRequest): void {
 export async function sendAgain(
   conversation: Pick<Conversation, 'exchange'>,
   inFlight: InFlight,
-  { message, cause, signal, open }: PendingRequest,
+  { message, cause, signal, open, finish }: PendingRequest,
   deliver: Deliver,
 ): Promise<void> {
   signal.throwIfAborted()
   const pending = inFlight.begin(message, cause)
+  let isOver = false
+  // A stream that goes on is waited for by nobody.
+  void pending.done.then(() => isOver || finish())
   const stop = () => pending.abort(signal.reason)
   signal.addEventListener('abort', stop, { once: true })
   try {
@@ -46,6 +49,7 @@ export async function sendAgain(
       return deliver(one)
     })
   } finally {
+    isOver = true
     signal.removeEventListener('abort', stop)
     inFlight.end(pending)
   }
