@@ -62,8 +62,9 @@ export async function bounded(
     await watch.bounded(() => work, ms)
   } catch (thrown) {
     if (isOver || signal.aborted || open.size === 0) throw thrown
-    for (const id of open) await write(conversation.refusal(id, asBridgeError(thrown)))
+    // First of all: while this is written, the server must neither get the request nor answer it.
     abort(ANSWERED_HERE)
+    for (const id of open) await write(conversation.refusal(id, asBridgeError(thrown)))
   }
 }
 
@@ -112,10 +113,10 @@ export function createCalls(options: CallsOptions): Calls {
     return retry.at !== undefined && clock.now() - retry.at >= SOONEST_MS ? 'declined' : 'mute'
   }
 
-  const ask = async (pending: PendingRequest, request: Message, address: string) => {
-    const { whyNoTab } = watch
-    if (!pending.signal.aborted) await write(question({ request, address, server, whyNoTab, now: clock.now() }))
-    pending.abort(ANSWERED_HERE)
+  /** While the question is written, the server must neither get the request nor answer it. */
+  const ask = async ({ abort }: PendingRequest, request: Message, address: string) => {
+    abort(ANSWERED_HERE)
+    await write(question({ request, address, server, whyNoTab: watch.whyNoTab, now: clock.now() }))
   }
 
   /**
@@ -147,7 +148,9 @@ export function createCalls(options: CallsOptions): Calls {
       return conversation.exchange(own, before, hear(request, deliver))
     }
     const line = await (await inPlace()).signIn(request, before)
-    if (!pending.signal.aborted) await write(line)
+    if (pending.signal.aborted) return
+    pending.open.clear()
+    await write(line)
   }
 
   /** The address that a call is to ask with instead of failing so. */
@@ -159,7 +162,7 @@ export function createCalls(options: CallsOptions): Calls {
 
   return {
     async carry(pending, before, deliver) {
-      const { message, signal, open, cause } = pending
+      const { message, signal, open, cause, transmission } = pending
       const retry = takeUp(message)
       const request = retry?.request ?? message
       if (retry) retries.add(pending)
@@ -170,6 +173,8 @@ export function createCalls(options: CallsOptions): Calls {
       try {
         if (!person) return await working
         if ((await Promise.race([working, person.needed])) !== 'person') return
+        // It was on its way all the same: it is answered by the server, or asks when that refuses it.
+        if (signal.aborted || open.size === 0 || transmission.sent) return await working
         working.catch(() => undefined)
         if (manner === 'declined') await bounded(options, pending, working, 0)
         else await ask(pending, request, watch.address ?? '')
