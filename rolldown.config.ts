@@ -37,7 +37,14 @@ function staticImports(entry: string, found = new Set<string>()): Set<string> {
   return found
 }
 
-const core = staticImports(fileURLToPath(new URL('src/cli/run.ts', import.meta.url)))
+const source = (name: string) => fileURLToPath(new URL(`src/${name}`, import.meta.url))
+const core = staticImports(source('cli/run.ts'))
+/** What every run loads whose host speaks 2026. */
+const modern = new Set(
+  ['era/modernSide', 'otherEra', 'standIn/modern/modernStandIn', 'modern/modernConversation'].flatMap((name) => [
+    ...staticImports(source(`bridge/${name}.ts`)),
+  ]),
+)
 
 /** Markdown without its marks. */
 const plain = (text: string) => text.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').replaceAll('`', '')
@@ -120,6 +127,7 @@ export default defineConfig({
       groups: [
         { name: 'keychain', test: /\/src\/system\/keychain\/entry\.ts$/, priority: 1 },
         { name: 'core', test: (id) => core.has(id) },
+        { name: 'modern', test: (id) => modern.has(id) && !core.has(id) },
       ],
     },
     minify: { compress: true, mangle: false, codegen: { removeWhitespace: false } },

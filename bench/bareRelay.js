@@ -1,8 +1,10 @@
-// The reference: a minimal relay from stdio to Streamable HTTP, without sign-in, checks, limits or error handling.
+// The reference: a minimal relay from stdio to Streamable HTTP, without sign-in, checks, limits or error handling. For MCP 2026-07-28 it adds the headers.
 import Pool from 'undici/lib/dispatcher/pool.js'
+import { modernHeaders } from './messages.js'
 
 const url = new URL(process.env.SERVER_URL ?? '')
 const pool = new Pool(url.origin)
+const isModern = process.env.ERA === '2026'
 const headers = {
   authorization: `Bearer ${process.env.BEARER}`,
   accept: 'application/json, text/event-stream',
@@ -22,10 +24,11 @@ process.stdin.once('end', () => process.exit())
 /** @param {Buffer} body */
 function post(body) {
   let sse = false
+  const all = isModern ? { ...headers, ...modernHeaders(body.toString('utf8')) } : headers
   /** @type {Buffer[]} */
   const chunks = []
   pool.dispatch(
-    { path: url.pathname, method: 'POST', headers, body },
+    { path: url.pathname, method: 'POST', headers: all, body },
     {
       onRequestStart() {},
       onResponseStart(_controller, _status, { 'content-type': type }) {

@@ -13,7 +13,8 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
  * @param {import('./stage.js').Stage} stage
  * @param {{ rounds: number }} options
  */
-export async function hostStart({ url, world }, { rounds }) {
+export async function hostStart({ urls, world }, { rounds }) {
+  const url = urls['2025']
   const packed = join(world.HOME, 'packed')
   const cache = join(world.HOME, 'npm')
   mkdirSync(packed)

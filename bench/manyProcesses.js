@@ -15,7 +15,8 @@ const SETTLE_MS = 3_000
 export async function manyProcesses(stage, { bridges, idleSeconds }) {
   // Each kind starts after the other, and all are idle at the same time.
   const starts = []
-  for (const name of /** @type {const} */ (['bare', 'bridge'])) starts.push(await startAll(stage.spawn[name], bridges))
+  for (const name of /** @type {const} */ (['bare', 'bridge']))
+    starts.push(await startAll(() => stage.spawn[name]('2025'), bridges))
   const [bare, bridge] = await Promise.all(starts.map((started) => measure(started, idleSeconds)))
   const rows = Object.keys(bare ?? {}).map((row) => {
     const values = [bare?.[row], bridge?.[row]].map((value) => value ?? Number.NaN)

@@ -1,8 +1,10 @@
-// The three contenders behind one interface: a direct client in this process, and the bare relay and the bridge over stdio.
+// The contenders behind one interface: for each era a direct client in this process and the bare relay, and a bridge for each pair of eras.
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { hangUp, post } from './direct.js'
-import { INITIALIZE } from './stage.js'
+import { OPENINGS, toolCall } from './messages.js'
+
+/** @typedef {import('./messages.js').Era} Era */
 
 /**
  * @typedef {object} Peer
@@ -12,23 +14,37 @@ import { INITIALIZE } from './stage.js'
  * @property {number} [pid] of a contender that runs in its own process
  */
 
-export const NAMES = /** @type {const} */ (['direct', 'bare', 'bridge'])
-/** @typedef {typeof NAMES[number]} Name */
+/** What runs, and the eras of its host and its server. */
+export const CONTENDERS = /** @type {const} */ ({
+  'direct 2025': { kind: 'direct', host: '2025', server: '2025' },
+  'bare 2025': { kind: 'bare', host: '2025', server: '2025' },
+  'bridge 2025-2025': { kind: 'bridge', host: '2025', server: '2025' },
+  'direct 2026': { kind: 'direct', host: '2026', server: '2026' },
+  'bare 2026': { kind: 'bare', host: '2026', server: '2026' },
+  'bridge 2026-2026': { kind: 'bridge', host: '2026', server: '2026' },
+  'bridge 2025-2026': { kind: 'bridge', host: '2025', server: '2026' },
+  'bridge 2026-2025': { kind: 'bridge', host: '2026', server: '2025' },
+})
+/** @typedef {keyof typeof CONTENDERS} Name */
+export const NAMES = /** @type {Name[]} */ (Object.keys(CONTENDERS))
 
-const toolCall = (/** @type {number} */ id, /** @type {string} */ name, /** @type {boolean} */ sse) =>
-  JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params: { name, arguments: { sse } } })
-
-/** @param {import('./stage.js').Stage} stage @returns {Promise<Record<Name, Peer>>} */
-export async function startPeers(stage) {
-  const [bare, bridge] = await Promise.all([startRelay(stage.spawn.bare()), startRelay(stage.spawn.bridge())])
-  return { direct: startDirect(stage), bare, bridge }
+/** @param {import('./stage.js').Stage} stage @param {readonly Name[]} names @returns {Promise<Map<Name, Peer>>} */
+export async function startPeers(stage, names) {
+  /** @type {Map<Name, Peer>} */
+  const peers = new Map()
+  for (const name of names) {
+    const { kind, host, server } = CONTENDERS[name]
+    const peer = kind === 'direct' ? startDirect(stage, host) : await startRelay(stage.spawn[kind](server), host)
+    peers.set(name, peer)
+  }
+  return peers
 }
 
-/** @param {import('./stage.js').Stage} stage @returns {Peer} */
-function startDirect({ url, bearer }) {
+/** @param {import('./stage.js').Stage} stage @param {Era} era @returns {Peer} */
+function startDirect({ urls, bearer }, era) {
   let id = 0
   return {
-    call: (tool, sse) => post(url, bearer, toolCall(++id, tool, sse)),
+    call: (tool, sse) => post(urls[era], bearer, era, toolCall(era, ++id, tool, sse)),
     cpuMs: () => {
       const { user, system } = process.cpuUsage()
       return (user + system) / 1000
@@ -38,14 +54,15 @@ function startDirect({ url, bearer }) {
 }
 
 /**
- * From spawn to the answer to `initialize`, in ms; then it ends.
+ * From spawn to the answer to the host's first request, in ms; then it ends.
  * @param {() => import('node:child_process').ChildProcessByStdio<import('node:stream').Writable, import('node:stream').Readable, null>} start
  * @param {string} name
+ * @param {Era} [host]
  */
-export async function timeToAnswer(start, name) {
+export async function timeToAnswer(start, name, host = '2025') {
   const before = performance.now()
   const child = start()
-  child.stdin.write(`${INITIALIZE}\n`)
+  child.stdin.write(`${OPENINGS[host].request}\n`)
   await Promise.race([
     once(child.stdout, 'data'),
     once(child, 'exit').then(([code]) => Promise.reject(new Error(`${name} ended with ${code}`))),
@@ -55,9 +72,10 @@ export async function timeToAnswer(start, name) {
   return ms
 }
 
-/** Resolves when `initialize` is answered. @returns {Promise<Peer & { pid: number }>} */
+/** Resolves when the host's first request is answered. @returns {Promise<Peer & { pid: number, ask: (message: (id: number) => string) => Promise<Buffer> }>} */
 export async function startRelay(
   /** @type {import('node:child_process').ChildProcessByStdio<import('node:stream').Writable, import('node:stream').Readable, null>} */ child,
+  /** @type {Era} */ host = '2025',
 ) {
   /** @type {Map<number, (line: Buffer) => void>} */
   const waiting = new Map()
@@ -73,13 +91,15 @@ export async function startRelay(
   const send = (/** @type {number} */ id, /** @type {string} */ line) =>
     Promise.race([dead, new Promise((resolve) => waiting.set(id, resolve) && child.stdin.write(`${line}\n`))])
 
-  await send(0, INITIALIZE)
-  child.stdin.write('{"jsonrpc":"2.0","method":"notifications/initialized"}\n')
+  const opening = OPENINGS[host]
+  await send(0, opening.request)
+  if (opening.next) child.stdin.write(`${opening.next}\n`)
   const pid = /** @type {number} */ (child.pid)
   let id = 0
   return {
     pid,
-    call: (tool, sse) => send(++id, toolCall(id, tool, sse)),
+    call: (tool, sse) => send(++id, toolCall(host, id, tool, sse)),
+    ask: (message) => send(++id, message(id)),
     cpuMs: () => cpuMsOf(pid),
     close: () => end(child),
   }

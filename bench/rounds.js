@@ -1,6 +1,4 @@
 // Interleaved rounds, so that noise affects all contenders alike, and the medians of their results.
-import { NAMES } from './peers.js'
-
 /** @typedef {import('./peers.js').Name} Name */
 
 /**
@@ -9,8 +7,14 @@ import { NAMES } from './peers.js'
  * @property {string} name
  * @property {string} unit
  * @property {Partial<Record<Name, number>>} values
- * @property {number} [target] largest accepted ratio of bridge to bare relay; smallest if `more` is set, where higher is better
- * @property {boolean} [more]
+ * @property {Goals} [goals]
+ * @property {boolean} [more] higher is better
+ */
+
+/**
+ * Largest accepted ratios, smallest where higher is better: of the bridge between two peers of an era to the bare relay, and of a
+ * translating bridge to the one whose host speaks the server's era.
+ * @typedef {{ 2025?: number, 2026?: number, translated?: number }} Goals
  */
 
 /**
@@ -21,14 +25,14 @@ import { NAMES } from './peers.js'
  * @returns {Promise<(pick: (result: T) => number | undefined) => Partial<Record<Name, number>>>} the median of what `pick` returns for each result
  */
 export async function inRounds(rounds, names, measure) {
-  /** @type {Record<Name, T[]>} */
-  const results = { direct: [], bare: [], bridge: [] }
-  for (let round = 0; round < rounds; round++) for (const name of names) results[name].push(await measure(name))
+  /** @type {Map<Name, T[]>} */
+  const results = new Map(names.map((name) => [name, []]))
+  for (let round = 0; round < rounds; round++) for (const name of names) results.get(name)?.push(await measure(name))
   return (pick) => {
     /** @type {Partial<Record<Name, number>>} */
     const medians = {}
-    for (const name of NAMES) {
-      const known = results[name].map(pick).filter((value) => value !== undefined)
+    for (const [name, all] of results) {
+      const known = all.map(pick).filter((value) => value !== undefined)
       if (known.length > 0) medians[name] = quantile(known, 0.5)
     }
     return medians

@@ -1,24 +1,45 @@
-// The MCP server of the benchmark: a small node:http process that answers with prepared bytes and prints its port.
+// The MCP server of the benchmark: a small node:http process that answers with prepared bytes and prints its port. ERA says which revisions
+// it speaks; without ISSUER it wants no token. GET /counts tells which POSTs have come.
 import { createServer } from 'node:http'
 
 const METADATA = '/.well-known/oauth-protected-resource/mcp'
 const RECORD = { id: 4711, name: 'Ada "the first" Lovelace', tags: ['engine', 'notes'], score: 0.25, active: true }
 const FIVE_MB = 5 * 1024 * 1024
 
-/** The text after the id, for each tool. */
+const isModern = process.env.ERA === '2026'
+/** What a result of 2026 has besides. */
+const COMPLETE = isModern ? '"resultType":"complete",' : ''
+const FRESH = isModern ? `${COMPLETE}"ttlMs":0,"cacheScope":"private",` : ''
+const CAPABILITIES = isModern ? '{"tools":{"listChanged":true}}' : '{"tools":{}}'
+const TOOLS = ['echo', 'big', 'records', 'hang'].map((name) => ({ name, inputSchema: { type: 'object' } }))
+
+/** The text after the id, for each tool and method. */
 const RESULTS = {
   initialize: Buffer.from(
     ',"result":{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"bench","version":"1.0.0"}}}',
   ),
   ping: Buffer.from(',"result":{}}'),
-  echo: Buffer.from(`,"result":{"content":[{"type":"text","text":"${'small answer '.repeat(16)}"}],"isError":false}}`),
-  big: Buffer.from(`,"result":{"content":[{"type":"text","text":"${'five megabytes '.repeat(FIVE_MB / 15)}"}]}}`),
+  'server/discover': Buffer.from(
+    `,"result":{${FRESH}"supportedVersions":["2026-07-28"],"capabilities":${CAPABILITIES},"_meta":{"io.modelcontextprotocol/serverInfo":{"name":"bench","version":"1.0.0"}}}}`,
+  ),
+  'tools/list': Buffer.from(`,"result":{${FRESH}"tools":${JSON.stringify(TOOLS)}}}`),
+  echo: Buffer.from(
+    `,"result":{${COMPLETE}"content":[{"type":"text","text":"${'small answer '.repeat(16)}"}],"isError":false}}`,
+  ),
+  big: Buffer.from(
+    `,"result":{${COMPLETE}"content":[{"type":"text","text":"${'five megabytes '.repeat(FIVE_MB / 15)}"}]}}`,
+  ),
   records: Buffer.from(
-    `,"result":{"content":[],"structuredContent":{"rows":${JSON.stringify(Array(Math.floor(FIVE_MB / 105)).fill(RECORD))}}}}`,
+    `,"result":{${COMPLETE}"content":[],"structuredContent":{"rows":${JSON.stringify(Array(Math.floor(FIVE_MB / 105)).fill(RECORD))}}}}`,
   ),
 }
 
+/** Methods of the other era; unknown to this server. */
+const FOREIGN = isModern ? ['initialize', 'ping'] : ['server/discover', 'subscriptions/listen']
+
 let hangs = false
+/** How often each method has come. @type {Record<string, number>} */
+let counts = {}
 
 const server = createServer((request, response) => {
   const origin = `http://${request.headers.host}`
@@ -31,10 +52,14 @@ const server = createServer((request, response) => {
         scopes_supported: ['mcp:tools'],
       }),
     )
-  } else if (!request.headers.authorization?.startsWith('Bearer ')) {
+  } else if (request.url === '/counts') {
+    response.end(JSON.stringify(counts))
+    counts = {}
+  } else if (process.env.ISSUER && !request.headers.authorization?.startsWith('Bearer ')) {
     response.writeHead(401, { 'www-authenticate': `Bearer resource_metadata="${origin}${METADATA}"` }).end()
   } else if (request.method !== 'POST') {
     if (hangs) return
+    count(`${request.method}`)
     response.writeHead(request.method === 'DELETE' ? 200 : 405).end()
   } else {
     /** @type {Buffer[]} */
@@ -51,10 +76,11 @@ server.listen(0, '127.0.0.1', () => {
 process.stdin.resume().once('end', () => process.exit())
 
 /**
- * @param {{ id?: number, method: string, params?: { name?: string, arguments?: { sse?: boolean } } }} message
+ * @param {{ id?: number | string, method: string, params?: { name?: string, arguments?: { sse?: boolean } } }} message
  * @param {import('node:http').ServerResponse} response
  */
 function answer({ id, method, params }, response) {
+  count(method)
   if (id === undefined) {
     response.writeHead(202).end()
     return
@@ -65,8 +91,21 @@ function answer({ id, method, params }, response) {
     hangs = true
     return
   }
+  const start = `{"jsonrpc":"2.0","id":${JSON.stringify(id)}`
+  if (FOREIGN.includes(method)) {
+    response.writeHead(isModern ? 404 : 200, { 'content-type': 'application/json' })
+    response.end(`${start},"error":{"code":-32601,"message":"Method not found"}}`)
+    return
+  }
+  if (method === 'subscriptions/listen') {
+    const meta = `"_meta":{"io.modelcontextprotocol/subscriptionId":${JSON.stringify(id)}}`
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    response.write(
+      `data: {"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{"notifications":{"toolsListChanged":true},${meta}}}\n\n`,
+    )
+    return
+  }
   const result = RESULTS[/** @type {keyof typeof RESULTS} */ (tool)]
-  const start = `{"jsonrpc":"2.0","id":${id}`
   if (params?.arguments?.sse) {
     response.writeHead(200, { 'content-type': 'text/event-stream' })
     response.write(`event: message\ndata: ${start}`)
@@ -78,4 +117,8 @@ function answer({ id, method, params }, response) {
   response.writeHead(200, method === 'initialize' ? { ...headers, 'mcp-session-id': 'bench' } : headers)
   response.write(start)
   response.end(result)
+}
+
+function count(/** @type {string} */ method) {
+  counts[method] = (counts[method] ?? 0) + 1
 }

@@ -1,4 +1,4 @@
-// What every measurement needs: a temporary home, the MCP server as a process, one sign-in, and a cleanup.
+// What every measurement needs: a temporary home, an MCP server of each era as a process, one sign-in at each, and a cleanup.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -6,6 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { freePort, PROGRAM, startAuthorizationServer } from './kit.js'
+import { OPENINGS } from './messages.js'
+
+/** @typedef {import('./messages.js').Era} Era */
 
 /** @typedef {Awaited<ReturnType<typeof startStage>>} Stage */
 
@@ -13,13 +16,6 @@ const fileOf = (/** @type {string} */ name) => fileURLToPath(new URL(name, impor
 
 /** As long as a real access token, so that all contenders send requests of one size. */
 const BEARER = 'x'.repeat(700)
-export const INITIALIZE = JSON.stringify({
-  jsonrpc: '2.0',
-  id: 0,
-  method: 'initialize',
-  params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'bench', version: '1.0.0' } },
-})
-
 export async function startStage() {
   const home = mkdtempSync(join(tmpdir(), 'mcp-oauth-bridge-bench-'))
   /** @type {Set<import('node:child_process').ChildProcess>} */
@@ -49,31 +45,50 @@ export async function startStage() {
   const authorization = await startAuthorizationServer()
   // It has ended before the measurement begins; an idle run lasts an hour.
   authorization.state.accessTokenSeconds = 24 * 3600
-  const server = start([fileOf('./server.js')], { ISSUER: authorization.issuer })
-  const [port] = await once(server.stdout, 'data')
-  const url = `http://127.0.0.1:${Number(port)}/mcp`
+  /** @param {Era} era @param {string} [issuer] without one, the server wants no token */
+  const startServer = async (era, issuer) => {
+    const server = start([fileOf('./server.js')], { ERA: era, ...(issuer === undefined ? {} : { ISSUER: issuer }) })
+    const [port] = await once(server.stdout, 'data')
+    return `http://127.0.0.1:${Number(port)}/mcp`
+  }
+  const urls = {
+    2025: await startServer('2025', authorization.issuer),
+    2026: await startServer('2026', authorization.issuer),
+  }
 
   // Only the sign-in reads a config file: the measured bridge has none, and finds the key where the sign-in stored it.
   const config = join(home, 'sign-in.yaml')
   writeFileSync(config, 'secret_store: file\n')
-  const callback = `http://localhost:${await freePort()}/auth/callback`
   const person = { BROWSER: fileOf('../test/servers/person.js') }
-  const signIn = start([PROGRAM, 'login', url, '--config', config, '--callback-url', callback], person, 'ignore')
-  const [code] = await once(signIn, 'exit')
-  if (code !== 0) throw new Error(`the sign-in ended with ${code}; the log is gone, run the journeys for the cause`)
+  for (const url of Object.values(urls)) {
+    const callback = `http://localhost:${await freePort()}/auth/callback`
+    const signIn = start([PROGRAM, 'login', url, '--config', config, '--callback-url', callback], person, 'ignore')
+    const [code] = await once(signIn, 'exit')
+    if (code !== 0) throw new Error(`the sign-in ended with ${code}; the log is gone, run the journeys for the cause`)
+  }
   await authorization.close()
 
-  const known = { SERVER_URL: url, BEARER, INITIALIZE }
+  const known = (/** @type {Era} */ era) => ({
+    SERVER_URL: urls[era],
+    BEARER,
+    ERA: era,
+    OPENING: OPENINGS[era].request,
+  })
   return {
-    url,
+    urls,
     bearer: BEARER,
     /** Of every contender's process. */
     world,
-    /** Starts a contender's process. */
+    /** Another server, for which nobody has signed in. */
+    startServer,
+    /** Starts a contender's process; `era` is the server's. */
     spawn: {
-      direct: () => start([...profile('direct'), fileOf('./direct.js')], known),
-      bare: () => start([...profile('bare'), fileOf('./bareRelay.js')], known),
-      bridge: () => start([...profile('bridge'), PROGRAM, url]),
+      direct: (/** @type {Era} */ era) => start([...profile('direct'), fileOf('./direct.js')], known(era)),
+      bare: (/** @type {Era} */ era) => start([...profile('bare'), fileOf('./bareRelay.js')], known(era)),
+      bridge: (/** @type {Era} */ era) => start([...profile('bridge'), PROGRAM, urls[era]]),
+      /** A bridge with a home and a server of its own. @param {string} url @param {string} own */
+      newBridge: (url, own) =>
+        start([PROGRAM, url], { HOME: own, MCP_OAUTH_BRIDGE_HOME: join(own, 'bridge') }, 'ignore'),
     },
   }
 }

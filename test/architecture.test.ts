@@ -9,6 +9,7 @@ import { expect, test } from 'vitest'
 import config from '../rolldown.config.ts'
 import { withTree } from '../scripts/tree.js'
 import { startHost } from './servers/host.ts'
+import { startModernServer } from './servers/modernServers.ts'
 import { startStage } from './servers/stage.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -334,14 +335,30 @@ const LAZY = [
   'src/auth/grants/authorizationCode.ts',
   'src/auth/discovery/protectedResource.ts',
   'src/doctor/examine.ts',
+  'src/bridge/era/ask.ts',
+  'src/bridge/era/discover.ts',
+  'src/bridge/era/handshakeHealing.ts',
+  'src/bridge/era/holding.ts',
+  'src/bridge/era/modernSide.ts',
+  'src/bridge/message/splice.ts',
+  'src/bridge/modern/modernConversation.ts',
+  'src/bridge/modern/modernExchange.ts',
+  'src/bridge/modern/paramHeaders.ts',
+  'src/bridge/otherEra.ts',
   'src/bridge/standIn/answers.ts',
   'src/bridge/standIn/discover.ts',
   'src/bridge/standIn/inPlace.ts',
   'src/bridge/standIn/modern/modernStandIn.ts',
   'src/bridge/standIn/progress.ts',
+  'src/bridge/translation/describe.ts',
   'src/bridge/translation/lists.ts',
+  'src/bridge/translation/output.ts',
+  'src/bridge/translation/toLegacy/toLegacy.ts',
   'src/bridge/translation/toModern/toModern.ts',
 ]
+
+/** What a host of 2026 has no use for as long as its server speaks 2026 too. */
+const TRANSLATION = LAZY.filter((name) => name.startsWith('src/bridge/translation/'))
 
 /** Chunk of dist/ → which of LAZY it holds, as the bundler itself tells. */
 async function lazyChunks(): Promise<Map<string, string[]>> {
@@ -358,6 +375,24 @@ async function lazyChunks(): Promise<Map<string, string[]>> {
       .map(([name, held]) => [name, held]),
   )
 }
+
+/** A loader hook that writes down every module that a process loads. */
+function noteLoads(folder: string) {
+  const list = join(folder, 'loaded')
+  const hook = `import { appendFileSync } from 'node:fs'
+      export async function load(url, context, next) { appendFileSync(${JSON.stringify(list)}, url + '\\n'); return next(url, context) }`
+  writeFileSync(join(folder, 'hook.mjs'), hook)
+  writeFileSync(
+    join(folder, 'register.mjs'),
+    `import { register } from 'node:module'; register('./hook.mjs', import.meta.url)`,
+  )
+  return { list, registered: { NODE_OPTIONS: `--import=file://${join(folder, 'register.mjs')}` } }
+}
+
+const namesIn = (list: string) =>
+  readFileSync(list, 'utf8')
+    .split('\n')
+    .map((url) => url.split('/').at(-1))
 
 test.each([
   ['a URL', (url: string, callback: string) => ({ args: [url, '--callback-url', callback], config: undefined })],
@@ -383,23 +418,13 @@ test.each([
       const first = startHost(args, environment)
       await first.initialize()
       await first.close()
-      // A loader hook that writes down every module of dist/ the bridge loads.
-      const list = join(folder, 'loaded')
-      const hook = `import { appendFileSync } from 'node:fs'
-      export async function load(url, context, next) { appendFileSync(${JSON.stringify(list)}, url + '\\n'); return next(url, context) }`
-      writeFileSync(join(folder, 'hook.mjs'), hook)
-      writeFileSync(
-        join(folder, 'register.mjs'),
-        `import { register } from 'node:module'; register('./hook.mjs', import.meta.url)`,
-      )
-      const host = startHost(args, { ...environment, NODE_OPTIONS: `--import=file://${join(folder, 'register.mjs')}` })
+      const { list, registered } = noteLoads(folder)
+      const host = startHost(args, { ...environment, ...registered })
       expect(await host.isMet()).toBe(true)
       expect((await host.request('tools/list')).result).toBeDefined()
       await host.close()
       expect(stage.server.state.passed.at(-1)?.headers['x-team']).toBe(config === undefined ? undefined : 'core')
-      const loaded = readFileSync(list, 'utf8')
-        .split('\n')
-        .map((url) => url.split('/').at(-1))
+      const loaded = namesIn(list)
       const chunks = await lazyChunks()
       expect(loaded).toContain('run.js')
       expect(loaded.filter((name) => name !== undefined && chunks.has(name)).length).toBeGreaterThan(1)
@@ -412,6 +437,33 @@ test.each([
     }
   },
 )
+
+test('a bridge between a host and a server of 2026 loads no translation', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'mcp-oauth-bridge-loads-'))
+  const stage = await startStage()
+  const server = await startModernServer('modern')
+  try {
+    const { list, registered } = noteLoads(folder)
+    const host = stage.hostOf(server.url, [], registered)
+    const meta = {
+      'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+      'io.modelcontextprotocol/clientCapabilities': {},
+    }
+    const call = { name: 'echo', arguments: { message: 'in' }, _meta: meta }
+    expect((await host.request('tools/list', { _meta: meta })).result.resultType).toBe('complete')
+    expect((await host.request('tools/call', call)).result.content).toEqual([{ type: 'text', text: 'in' }])
+    await host.close()
+    const loaded = namesIn(list)
+    const chunks = await lazyChunks()
+    const held = [...chunks].filter(([name]) => loaded.includes(name)).flatMap(([, names]) => names)
+    expect(held).toContain('src/bridge/modern/modernConversation.ts')
+    expect(held.filter((name) => TRANSLATION.includes(name))).toEqual([])
+  } finally {
+    await stage.close()
+    await server.close()
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
 
 test('the command line starts without loading a room it does not need', async () => {
   const printed = await new Promise<string>((resolve) => {

@@ -3,11 +3,14 @@ import { BridgeError } from '../errors.ts'
 import type { Cause } from '../ports.ts'
 import type { LegacyConversation, ModernConversation } from './conversation.ts'
 import type { ConverseOptions } from './converse.ts'
+import { hostInfoIn } from './era/hostInfo.ts'
 import type { ServerEra } from './era/serverEra.ts'
 import type { Deliver } from './http/body/messages.ts'
 import { createLegacyConversation } from './legacy/legacyConversation.ts'
 import { createInFlight, type InFlight } from './message/inFlight.ts'
 import type { Message } from './message/message.ts'
+import { createModernConversation } from './modern/modernConversation.ts'
+import { createModernExchange } from './modern/modernExchange.ts'
 
 export interface OtherEraOptions extends ConverseOptions {
   readonly inFlight: InFlight
@@ -20,8 +23,6 @@ export async function openToModern(
 ): Promise<LegacyConversation> {
   const { createToModern } = await import('./translation/toModern/toModern.ts')
   const { createLists } = await import('./translation/lists.ts')
-  const { createModernExchange } = await import('./modern/modernExchange.ts')
-  const { hostInfoIn } = await import('./era/hostInfo.ts')
   const upstream = createInFlight()
   const exchange = createModernExchange({ ...options, inFlight: upstream, limit: options.answerLimit })
   const { authorizer, url, clock } = options
@@ -34,7 +35,7 @@ export async function openToModern(
   return createToModern({ ...options, exchange, upstream, discovered, lists })
 }
 export async function openModern(options: OtherEraOptions): Promise<ModernConversation> {
-  return (await import('./modern/modernConversation.ts')).createModernConversation(options)
+  return createModernConversation(options)
 }
 export async function openToLegacy(options: OtherEraOptions): Promise<ModernConversation> {
   const { createToLegacy } = await import('./translation/toLegacy/toLegacy.ts')

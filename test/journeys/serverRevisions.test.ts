@@ -124,7 +124,7 @@ describe('doctor', () => {
       'server_error',
       'refuses 2026-07-28',
     ],
-  ])('Issue: Host and server speak different revisions of MCP: doctor names %s', async (_, answer, code, words) => {
+  ])('Issue: Host and server speak different revisions of MCP: it names %s', async (_, answer, code, words) => {
     stage = await startStage()
     const server = await startScripted({ 'server/discover': answer })
     const { report } = await stage.doctor([server.url])

@@ -65,8 +65,7 @@ export async function createOAuthClient(
       try {
         const ask = (config: client.Configuration) =>
           client.refreshTokenGrant(config, refreshToken, present(parameters), bound)
-        const { answer } = await withIdToken(connection, ask, { need: 'checked', issuer })
-        return toTokenResponse(answer, issuer, rules)
+        return toTokenResponse((await withIdToken(connection, ask, { need: 'checked', issuer })).answer, issuer, rules)
       } catch (thrown) {
         const failure = readRefreshFailure(thrown, issuer)
         if (failure === 'rejected') return failure
@@ -78,8 +77,7 @@ export async function createOAuthClient(
     clientCredentials: (parameters: Parameters): Promise<TokenResponse> =>
       translated(async () => {
         const ask = (config: client.Configuration) => client.clientCredentialsGrant(config, sent(parameters), bound)
-        const { answer } = await withIdToken(connection, ask, { need: 'checked', issuer })
-        return toTokenResponse(answer, issuer, rules)
+        return toTokenResponse((await withIdToken(connection, ask, { need: 'checked', issuer })).answer, issuer, rules)
       }),
 
     /** One poll (RFC 8628 section 3.4); 'authorization_pending' and 'slow_down' ask for another (section 3.5). */

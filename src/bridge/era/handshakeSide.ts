@@ -8,6 +8,7 @@ import type { Deliver } from '../http/body/messages.ts'
 import type { InFlight, PendingRequest } from '../message/inFlight.ts'
 import type { Message } from '../message/message.ts'
 import { rpcError } from '../message/rpcError.ts'
+import { doubtsHandshake, doubtsHandshakeThrown } from './doubt.ts'
 import { hostInfoIn } from './hostInfo.ts'
 import type { ServerEra } from './serverEra.ts'
 
@@ -129,13 +130,13 @@ async function holdDoubtful(
 ): Promise<{ readonly answer?: Message; readonly thrown?: unknown } | undefined> {
   let answer: Message | undefined
   const take: Deliver = async (one) => {
-    if (one.answers.length === 0 || !(await import('./doubt.ts')).doubtsHandshake(one)) return deliver(one)
+    if (one.answers.length === 0 || !doubtsHandshake(one)) return deliver(one)
     answer = one
   }
   try {
     await legacy.exchange(pending, before, take)
   } catch (thrown) {
-    if (pending.signal.aborted || !(await import('./doubt.ts')).doubtsHandshakeThrown(thrown)) throw thrown
+    if (pending.signal.aborted || !doubtsHandshakeThrown(thrown)) throw thrown
     return { thrown }
   }
   return answer && { answer }

@@ -7,6 +7,7 @@ import type { Deliver } from '../http/body/messages.ts'
 import type { PendingRequest } from '../message/inFlight.ts'
 import type { Message } from '../message/message.ts'
 import type { DiscoverOptions } from './discover.ts'
+import { hostNameIn } from './hostInfo.ts'
 import { revisionOf } from './revisions.ts'
 
 export interface HostEraOptions extends Omit<DiscoverOptions, 'modern'> {
@@ -58,7 +59,6 @@ export function createHostEra(options: HostEraOptions): Conversation {
 /** A host whose server/discover was refused, in this process or an earlier one, has gone on with initialize. */
 async function rememberBoth(memory: EraMemory | undefined, initialize: Message): Promise<void> {
   if (!memory) return
-  const { hostNameIn } = await import('./hostInfo.ts')
   const name = hostNameIn(initialize)
   const opening = await memory.loadOpening(name).catch(() => undefined)
   if (opening === 'refused' || opening === 'modern') await memory.saveOpening(name, 'both').catch(() => undefined)

@@ -10,21 +10,34 @@ export interface Edit extends Span {
 /** The text with all edits made, of which none may overlap another; the same bytes where there are none. */
 export function edited(bytes: Bytes, edits: readonly Edit[]): Bytes {
   if (edits.length === 0) return bytes
-  const inOrder = edits.toSorted((one, other) => one.start - other.start || one.end - other.end)
-  const added = inOrder.map(({ by }) => (typeof by === 'string' ? Buffer.from(by) : by))
-  const length = inOrder.reduce((sum, { start, end }, at) => sum + start - end + (added[at]?.length ?? 0), bytes.length)
+  const inOrder = isInOrder(edits)
+    ? edits
+    : edits.toSorted((one, other) => one.start - other.start || one.end - other.end)
+  const added: Uint8Array[] = []
+  let length = bytes.length
+  for (const { start, end, by } of inOrder) {
+    const own = typeof by === 'string' ? Buffer.from(by) : by
+    length += start - end + own.length
+    added.push(own)
+  }
   const out = Buffer.allocUnsafe(length)
   let [from, to] = [0, 0]
-  for (const [at, { start, end }] of inOrder.entries()) {
-    out.set(bytes.subarray(from, start), to)
-    to += start - from
+  for (let at = 0; at < inOrder.length; at++) {
+    const { start, end } = inOrder[at] as Edit
     const by = added[at] as Uint8Array
-    out.set(by, to)
-    to += by.length
+    out.set(bytes.subarray(from, start), to)
+    out.set(by, to + start - from)
+    to += start - from + by.length
     from = end
   }
   out.set(bytes.subarray(from), to)
   return out
+}
+
+/** As a walk through the text finds them. */
+function isInOrder(edits: readonly Edit[]): boolean {
+  for (let at = 1; at < edits.length; at++) if ((edits[at] as Edit).start < (edits[at - 1] as Edit).end) return false
+  return true
 }
 
 /** Takes a member or an element out, and one comma: that before it where `kept` others stand before it, else that after it, if any. */

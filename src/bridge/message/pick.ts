@@ -3,7 +3,7 @@
 import type { Message } from './message.ts'
 import { type Span, skipSpace, skipValue, textAt } from './scan.ts'
 
-const [QUOTE, COMMA, OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [34, 44, 91, 93, 123, 125]
+const [QUOTE, COMMA, OPEN_BRACKET, BACKSLASH, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [34, 44, 91, 92, 93, 123, 125]
 /** No requested name is longer. */
 const LONGEST_NAME = 256
 /** Longer strings and larger values are not read. */
@@ -23,6 +23,21 @@ export function eachMember(bytes: Bytes, span: Span, visit: (name: string, value
 export function nameAt(bytes: Bytes, name: Span): string {
   const text = textAt(bytes, { start: name.start + 1, end: name.end - 1 })
   return text.includes('\\') ? (JSON.parse(`"${text}"`) as string) : text
+}
+
+/** Whether a member has this name; most names are known by their bytes, and no text is made of them. */
+export function isNamed(bytes: Bytes, name: Span, wanted: string): boolean {
+  const { start, end } = name
+  if (end - start === wanted.length + 2) {
+    let at = 0
+    while (at < wanted.length && bytes[start + 1 + at] === wanted.charCodeAt(at)) at++
+    if (at === wanted.length) return true
+  }
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at] as number
+    if (byte === BACKSLASH || byte > 127) return end - start <= LONGEST_NAME && nameAt(bytes, name) === wanted
+  }
+  return false
 }
 
 /** The same with where its name stands; `after` is where the comma or brace behind its value stands. */
@@ -64,8 +79,8 @@ export function find(bytes: Bytes, path: readonly string[], from = whole(bytes))
   for (const wanted of path) {
     if (!span) return undefined
     let found: Span | undefined
-    eachMember(bytes, span, (name, value) => {
-      if (name === wanted) found = value
+    eachPlace(bytes, span, (name, value) => {
+      if (isNamed(bytes, name, wanted)) found = value
     })
     span = found
   }

@@ -34,17 +34,23 @@ const NAMES = (['jsonrpc', 'id', 'method', 'result', 'error'] as const).map((nam
 export function scan(bytes: Uint8Array, accept: Accept): 'single' | 'batch' | undefined {
   if (!isUtf8(bytes)) return undefined
   beginText()
+  near = NEAR
+  large = undefined
   const start = skipSpace(bytes, 0)
   const batch = bytes[start] === OPEN_BRACKET
   if (!batch && bytes[start] !== OPEN_BRACE) return undefined
   const end = batch ? readElements(bytes, start, accept) : readMembers(bytes, start, accept)
   shrink()
   if (end === FAILED || skipSpace(bytes, end) !== bytes.length) return undefined
+  if (large) ends.set(bytes, large)
   return batch ? 'batch' : 'single'
 }
 
 /** The index after the value at `from` of a text that is known to be valid. */
 export function skipValue(bytes: Uint8Array, from: number): number {
+  const known = bytes.length > LARGE ? ends.get(bytes)?.get(from) : undefined
+  if (known !== undefined) return known
+  near = 0
   beginText()
   const end = valueEnd(bytes, from)
   shrink()
@@ -110,6 +116,14 @@ function valueEnd(bytes: Uint8Array, from: number): number {
 let kinds = new Uint8Array(256)
 const DEEP = 64 * 1024
 
+/** Objects and arrays of more bytes, and at most this deep in a member of a message, are gone through once: their ends are kept with the text. */
+const [LARGE, NEAR] = [64 * 1024, 3]
+const ends = new WeakMap<Uint8Array, ReadonlyMap<number, number>>()
+/** Those of the text that is being scanned; how deep they are looked for, which is nowhere in a value that is skipped. */
+let large: Map<number, number> | undefined
+let near = 0
+const starts = [0, 0, 0]
+
 /** The index after the object or array at `from`. */
 function treeEnd(bytes: Uint8Array, from: number): number {
   let depth = 0
@@ -122,6 +136,7 @@ function treeEnd(bytes: Uint8Array, from: number): number {
     let opened = false
     if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
       if (depth === kinds.length) deepen()
+      if (depth < near) starts[depth] = at
       kinds[depth++] = byte
       inObject = byte === OPEN_BRACE
       at = skipSpace(bytes, at + 1)
@@ -137,7 +152,8 @@ function treeEnd(bytes: Uint8Array, from: number): number {
       while (bytes[at] !== COMMA) {
         if (bytes[at] !== (inObject ? CLOSE_BRACE : CLOSE_BRACKET)) return FAILED
         at++
-        if (--depth === 0) return at
+        if (--depth < near && at - (starts[depth] as number) > LARGE) noteEnd(starts[depth] as number, at)
+        if (depth === 0) return at
         inObject = kinds[depth - 1] === OPEN_BRACE
         at = skipSpace(bytes, at)
       }
@@ -149,6 +165,11 @@ function treeEnd(bytes: Uint8Array, from: number): number {
       if (at === FAILED) return FAILED
     }
   }
+}
+
+function noteEnd(start: number, end: number): void {
+  large ??= new Map()
+  large.set(start, end)
 }
 
 function deepen(): void {

@@ -1,6 +1,6 @@
 // Puts members into a JSON text, takes them out and replaces them, in its bytes: numbers, order, layout and unknown members stay as they were written.
 import { cutOut, type Edit, edited } from './edits.ts'
-import { type Bytes, nameAt, whole } from './pick.ts'
+import { type Bytes, whole } from './pick.ts'
 import { type Span, skipValue, textAt } from './scan.ts'
 import { isObjectAt, named, walk } from './walk.ts'
 
@@ -53,7 +53,7 @@ function collect(bytes: Bytes, start: number, tree: Tree, edits: Edit[]): number
     if (members !== '') edits.push({ start, end, by: `{${members}}` })
     return end
   }
-  const missing = new Map(tree)
+  const found: unknown[] = []
   let kept = 0
   const end = walk(bytes, start, (at, value) => {
     const change = named(tree, bytes, at)
@@ -61,7 +61,7 @@ function collect(bytes: Bytes, start: number, tree: Tree, edits: Edit[]): number
       kept++
       return undefined
     }
-    missing.delete(nameAt(bytes, at))
+    if (!found.includes(change)) found.push(change)
     if (change instanceof Map) {
       kept++
       return collect(bytes, value, change, edits)
@@ -74,7 +74,7 @@ function collect(bytes: Bytes, start: number, tree: Tree, edits: Edit[]): number
     }
     return after
   })
-  const members = membersOf([...missing])
+  const members = found.length === tree.size ? '' : membersOf([...tree].filter(([, change]) => !found.includes(change)))
   if (members !== '') edits.push({ start: end - 1, end: end - 1, by: kept > 0 ? `,${members}` : members })
   return end
 }

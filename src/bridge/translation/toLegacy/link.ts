@@ -39,6 +39,9 @@ export type Hear = (message: Message, call?: Call) => Promise<void>
 
 const NOTHING = Promise.resolve()
 
+/** Made once: the answer of nearly every call is with the host by then. */
+const NO_ANSWER = new BridgeError('internal')
+
 let ids = 0
 
 /** No request of this process has the same id. */
@@ -99,7 +102,7 @@ export function createLink(createLegacy: CreateLegacy, hear: Hear, onRestored: (
         waiting.delete(call.id)
         void call.finish({ thrown })
       }
-      exchange(upstream, call).then(() => ended(new BridgeError('internal')), ended)
+      exchange(upstream, call).then(() => ended(NO_ANSWER), ended)
       return upstream
     },
     forget(id) {

@@ -15,7 +15,7 @@ import type { Ride } from './call/ride.ts'
 import type { Visits } from './call/visits.ts'
 import type { Declared } from './declared.ts'
 import { createHearing } from './hearing.ts'
-import { type CreateLegacy, createLink, nextId } from './link.ts'
+import { type CreateLegacy, createLink, type Link, nextId } from './link.ts'
 import { createListens, type Listens } from './listens.ts'
 import { createLevel } from './logLevel.ts'
 import { type Asked, mayAsk, toLegacyNotification, toLegacyRequest } from './request.ts'
@@ -91,12 +91,8 @@ export async function openSession(options: SessionOptions, cause: Cause): Promis
   const level = createLevel({ isOffered: offers('logging'), calls, ask: link.ask, log })
 
   /** The first call that may ask waits for it: what a server says on a stream that is not there yet is lost. */
-  const hearsQuestions = (): Promise<unknown> => {
-    const over = new AbortController()
-    stream ??= Promise.race([
-      link.conversation.listening?.(),
-      clock.sleep(STREAM_MS, over.signal).catch(() => undefined),
-    ]).finally(() => over.abort())
+  const hearsQuestions = () => {
+    stream ??= streamOf(link, clock)
     return stream
   }
 
@@ -156,6 +152,13 @@ export async function openSession(options: SessionOptions, cause: Cause): Promis
       return link.end(reason)
     },
   }
+}
+
+/** Resolves when what the server initiates can be heard, or will not be soon. */
+function streamOf({ conversation }: Link, clock: Clock): Promise<unknown> {
+  const over = new AbortController()
+  const late = clock.sleep(STREAM_MS, over.signal).catch(() => undefined)
+  return Promise.race([conversation.listening?.(), late]).finally(() => over.abort())
 }
 
 /** The `result` of the answer. */

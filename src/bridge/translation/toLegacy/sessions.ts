@@ -93,7 +93,7 @@ export function createSessions(options: Options, ended: BridgeError): Sessions {
       const mayHelp = !entry.asksPerson && (pending.cause === 'call' || pending.cause === 'signIn')
       entry.users++
       try {
-        return [entry, await aborted(entry.ready, pending.signal)]
+        return [entry, entry.session ?? (await aborted(entry.ready, pending.signal))]
       } catch (thrown) {
         leave(entry)
         // It failed for one that may not ask a person.

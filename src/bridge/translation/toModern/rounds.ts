@@ -8,6 +8,7 @@ import type { Exchange } from '../../http/exchange.ts'
 import type { InFlight } from '../../message/inFlight.ts'
 import type { Message, RawId } from '../../message/message.ts'
 import { createNames } from '../../message/names.ts'
+import { createTakers } from '../takers.ts'
 import { answerTo, fromModernAnswer, type InputRequired } from './fromModern.ts'
 import { type HostMeta, type Round, toModernRequest } from './hostMeta.ts'
 import { type Questions, unanswered } from './questions.ts'
@@ -56,8 +57,7 @@ let sent = 0
 
 export function createRounds({ exchange, upstream, questions, clock, ending }: RoundsOptions): Rounds {
   const wrapped = createNames()
-  /** What takes the answer to each request that is sent: a server may give it on the stream of another one. */
-  const takers = new Map<RawId | undefined, Deliver>()
+  const takeOn = createTakers()
 
   const send = async (
     message: Message,
@@ -84,12 +84,8 @@ export function createRounds({ exchange, upstream, questions, clock, ending }: R
       else await deliver(answer)
     }
     const [id] = message.asks
-    takers.set(id, take)
-    // What answers no request of ours, such as an error without an id, is nobody's answer.
-    const route: Deliver = (one) => (takers.get(one.answers[0]) ?? deliver)(one)
-    const exchanged = exchange(sending, route).finally(() => {
+    const exchanged = takeOn({ id, take, deliver, exchange: (route) => exchange(sending, route) }).finally(() => {
       isOver = true
-      takers.delete(id)
       signal.removeEventListener('abort', abort)
       upstream.end(sending)
     })

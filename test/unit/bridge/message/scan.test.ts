@@ -1,6 +1,6 @@
 // The scanner agrees with JSON.parse on what is JSON, and says where the members of a message stand.
 import { describe, expect, test } from 'vitest'
-import { type Members, scan as pass, textAt } from '../../../../src/bridge/message/scan.ts'
+import { type Members, scan as pass, skipValue, textAt } from '../../../../src/bridge/message/scan.ts'
 
 function scan(bytes: Uint8Array) {
   const messages: (Members | undefined)[] = []
@@ -139,5 +139,40 @@ describe('hostile texts', () => {
 
   test('invalid UTF-8 inside a string is not JSON', () => {
     expect(scan(Buffer.from('{"id":"\xff"}', 'latin1'))).toBeUndefined()
+  })
+})
+
+describe('a value of a message that was scanned', () => {
+  const long = (size: number, letter = 'x') => letter.repeat(size)
+  const row = { id: 4711, name: 'Ada "the first"', tags: ['engine', long(70), {}], deep: [[[[1]]]] }
+  const rows = Array.from({ length: 1500 }, () => row)
+  const texts = [
+    JSON.stringify({ jsonrpc: '2.0', id: 1, result: { rows, more: { rows, text: long(70_000) }, last: [1] } }),
+    JSON.stringify({ jsonrpc: '2.0', id: 1, result: [[rows], [[rows]], rows], error: {} }, null, 1),
+    JSON.stringify({ jsonrpc: '2.0', method: 'x', params: { a: rows, b: rows, c: { d: { e: { f: rows } } } } }),
+    JSON.stringify([
+      { jsonrpc: '2.0', id: 1, result: { rows } },
+      { jsonrpc: '2.0', id: 2, result: { rows } },
+    ]),
+    JSON.stringify({ jsonrpc: '2.0', id: 1, result: { rows: rows.slice(0, 3) } }),
+  ]
+  const beginnings = (bytes: Uint8Array) =>
+    [...bytes.keys()].filter((at) => '{['.includes(String.fromCharCode(bytes[at] as number)) && at % 7 < 3)
+
+  test('ends where it does in a text that was not, whatever else was scanned and skipped between', () => {
+    const scanned = texts.map((text) => Buffer.from(text))
+    for (const [at, bytes] of scanned.entries()) {
+      expect(scan(bytes)).toBeDefined()
+      // A skip leaves nothing behind for the text that was scanned before it: here everything begins at the same places and ends later.
+      const longer = Buffer.from((texts[at] as string).replaceAll('engine', 'engines'))
+      for (const from of beginnings(longer).slice(0, 20)) skipValue(longer, from)
+    }
+    for (const [at, text] of texts.entries()) {
+      const fresh = Buffer.from(text)
+      const known = scanned[at] as Buffer
+      const places = beginnings(fresh).slice(0, 60)
+      expect(places.map((from) => skipValue(known, from))).toEqual(places.map((from) => skipValue(fresh, from)))
+      expect(places.map((from) => skipValue(known, from))).toEqual(places.map((from) => skipValue(fresh, from)))
+    }
   })
 })

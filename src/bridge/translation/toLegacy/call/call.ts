@@ -164,14 +164,14 @@ const cancelled = (id: RawId) =>
 
 /** One thing to do later; what was to be done before it is not done any more. */
 function createTimer(clock: Clock) {
-  let over = new AbortController()
+  let over: AbortController | undefined
   return {
     start(ms: number, work: () => void) {
-      over.abort()
+      over?.abort()
       over = new AbortController()
       clock.sleep(ms, over.signal).then(work, () => undefined)
     },
-    stop: () => over.abort(),
+    stop: () => over?.abort(),
   }
 }
 

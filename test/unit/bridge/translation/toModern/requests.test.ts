@@ -240,9 +240,26 @@ describe('an answer', () => {
     const slow = world.say({ id: 5, method: 'tools/call', params: { name: 'slow' } })
     await settled()
     await world.say({ id: 6, method: 'tools/call', params: { name: 'fast' } })
-    await slow
+    expect(await slow).toBeUndefined()
     expect(world.heard.filter(({ id }) => id === 5)).toEqual([{ jsonrpc: '2.0', id: 5, result: { of: 'slow' } }])
     expect(world.heard.filter(({ id }) => id === 6)).toEqual([{ jsonrpc: '2.0', id: 6, result: { of: 'fast' } }])
+  })
+
+  test('that no host of 2025 can take fails the request that it answers, on whichever stream it comes', async () => {
+    const ids: Json[] = []
+    const world = createWorld({
+      server: ({ id, params }) => {
+        ids.push(id)
+        if (params.name === 'slow') return undefined
+        return [`{"jsonrpc":"2.0","id":${JSON.stringify(ids[0])},"result":{"resultType":"other"}}`, { of: 'fast' }]
+      },
+    })
+    await world.open()
+    const slow = world.say({ id: 5, method: 'tools/call', params: { name: 'slow' } })
+    await settled()
+    expect(await world.say({ id: 6, method: 'tools/call', params: { name: 'fast' } })).toBeUndefined()
+    expect(await slow).toBe('invalid_protocol')
+    expect(world.answerTo(6).result).toEqual({ of: 'fast' })
   })
 
   test('comes after the progress and the log messages of its stream', async () => {
