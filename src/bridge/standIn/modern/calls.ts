@@ -68,16 +68,17 @@ export async function bounded(
   }
 }
 
-/** Whether this call waits for a person of whom it is known where that signs in. Each call looks, so that it has to cost little. */
+/** Whether this call waits for a person of whom it is known where that signs in, and is told so. Each call looks, so that it has to cost little. */
 function lookForPerson(
   { watch, clock, holdInitializeMs }: Pick<CallsOptions, 'watch' | 'clock' | 'holdInitializeMs'>,
   { transmission }: PendingRequest,
+  isTold: () => boolean,
 ): { readonly needed: Promise<'person'>; stop(): void } {
   let unwatch: () => void = () => undefined
   let over: AbortController | undefined
   const needed = new Promise<'person'>((resolve) => {
     const look = () => {
-      if (watch.waiting && watch.address !== undefined && !transmission.sent) resolve('person')
+      if (watch.waiting && watch.address !== undefined && !transmission.sent && isTold()) resolve('person')
     }
     unwatch = watch.onChange(look)
     if (!watch.waiting) return
@@ -166,26 +167,30 @@ export function createCalls(options: CallsOptions): Calls {
       const retry = takeUp(message)
       const request = retry?.request ?? message
       if (retry) retries.add(pending)
-      const manner = mannerOf(message, retry)
+      // Looked for only when a person is needed: nearly no call needs one.
+      let known: Manner | undefined
+      const manner = () => {
+        known ??= mannerOf(message, retry)
+        return known
+      }
       const carry = () => work(pending, request, before, deliver)
-      const working = manner === 'waits' ? patiently(pending, carry) : carry()
-      const person = manner === 'asks' || manner === 'declined' ? lookForPerson(options, pending) : undefined
+      const working = retry && manner() === 'waits' ? patiently(pending, carry) : carry()
+      const person = lookForPerson(options, pending, () => manner() === 'asks' || manner() === 'declined')
       try {
-        if (!person) return await working
         if ((await Promise.race([working, person.needed])) !== 'person') return
         // It was on its way all the same: it is answered by the server, or asks when that refuses it.
         if (signal.aborted || open.size === 0 || transmission.sent) return await working
         working.catch(() => undefined)
-        if (manner === 'declined') await bounded(options, pending, working, 0)
+        if (manner() === 'declined') await bounded(options, pending, working, 0)
         else await ask(pending, request, watch.address ?? '')
       } catch (thrown) {
         const error = asBridgeError(thrown)
-        const address = addressIn(error, manner)
+        const address = addressIn(error, manner())
         if (!signal.aborted && open.size > 0 && address !== undefined) return await ask(pending, request, address)
         if (!signal.aborted) made()?.failed(error, cause)
         throw thrown
       } finally {
-        person?.stop()
+        person.stop()
       }
     },
     waits: (pending) => retries.has(pending) || !mayAsk(pending.message),
