@@ -95,6 +95,21 @@ function lookForPerson(
   }
 }
 
+function mannerOf(message: Message, retry: Retry | undefined, now: number): Manner {
+  if (!mayAsk(message)) return 'mute'
+  if (!retry) return 'asks'
+  if (retry.action === 'accept' || retry.action === undefined) return 'waits'
+  // Hosts that nobody looks at decline by themselves.
+  return retry.at !== undefined && now - retry.at >= SOONEST_MS ? 'declined' : 'mute'
+}
+
+/** The address that a call is to ask with instead of failing so. */
+function addressIn(error: BridgeError, manner: Manner): string | undefined {
+  const { url } = error.details
+  const isAsked = manner === 'asks' || manner === 'waits'
+  return isAsked && error.code === 'sign_in_pending' && typeof url === 'string' ? url : undefined
+}
+
 export function createCalls(options: CallsOptions): Calls {
   const { conversation, watch, clock, server, holdCallMs, write } = options
   const { isMet, inPlace, made, hear } = options
@@ -104,14 +119,6 @@ export function createCalls(options: CallsOptions): Calls {
     if (method !== 'tools/call' || (!made() && isMet())) return false
     const name = stringIn(bytes, find(bytes, ['params', 'name']))
     return name?.startsWith('sign_in') === true && (await inPlace()).isSignIn(name)
-  }
-
-  const mannerOf = (message: Message, retry: Retry | undefined): Manner => {
-    if (!mayAsk(message)) return 'mute'
-    if (!retry) return 'asks'
-    if (retry.action === 'accept' || retry.action === undefined) return 'waits'
-    // Hosts that nobody looks at decline by themselves.
-    return retry.at !== undefined && clock.now() - retry.at >= SOONEST_MS ? 'declined' : 'mute'
   }
 
   /** While the question is written, the server must neither get the request nor answer it. */
@@ -154,27 +161,20 @@ export function createCalls(options: CallsOptions): Calls {
     await write(line)
   }
 
-  /** The address that a call is to ask with instead of failing so. */
-  const addressIn = (error: BridgeError, manner: Manner): string | undefined => {
-    const { url } = error.details
-    const isAsked = manner === 'asks' || manner === 'waits'
-    return isAsked && error.code === 'sign_in_pending' && typeof url === 'string' ? url : undefined
-  }
-
   return {
     async carry(pending, before, deliver) {
       const { message, signal, open, cause, transmission } = pending
       const retry = takeUp(message)
       const request = retry?.request ?? message
       if (retry) retries.add(pending)
-      // Looked for only when a person is needed: nearly no call needs one.
-      let known: Manner | undefined
+      let known = retry && mannerOf(message, retry, clock.now())
+      // Nearly no call needs a person, and only then it is looked at for this.
       const manner = () => {
-        known ??= mannerOf(message, retry)
+        known ??= mannerOf(message, undefined, clock.now())
         return known
       }
       const carry = () => work(pending, request, before, deliver)
-      const working = retry && manner() === 'waits' ? patiently(pending, carry) : carry()
+      const working = known === 'waits' ? patiently(pending, carry) : carry()
       const person = lookForPerson(options, pending, () => manner() === 'asks' || manner() === 'declined')
       try {
         if ((await Promise.race([working, person.needed])) !== 'person') return
