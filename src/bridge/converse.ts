@@ -48,7 +48,7 @@ export function converse(options: ConverseOptions, inFlight: InFlight, write: De
     protocol: options.transport === 'sse' ? '2025' : options.protocol,
   })
 
-  const legacy = createLegacyConversation(own)
+  const legacy = () => createLegacyConversation(own)
   const toModern = async (heard: (answer: Message) => void) =>
     (await import('./otherEra.ts')).openToModern({ ...own, heard }, era)
   const side = createHandshakeSide({ era, inFlight, deliver, log, legacy, toModern })

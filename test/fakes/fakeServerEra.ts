@@ -13,6 +13,7 @@ interface Script {
 export function createFakeServerEra({ known, truth = () => known, discover = {} }: Script) {
   let now = known
   let asked = 0
+  let asOld = 0
   const text = Buffer.from(JSON.stringify(discover))
   const ask: ServerEra['ask'] = async () => {
     asked++
@@ -28,12 +29,18 @@ export function createFakeServerEra({ known, truth = () => known, discover = {} 
     find: async (question, cause) => now ?? (await ask(question, cause)).era,
     discovered: async () => (now === '2026' ? text : undefined),
     ask,
-    askIfOld: async () => undefined,
+    async askIfOld() {
+      asOld++
+    },
   }
   return {
     era,
     get asked() {
       return asked
+    },
+    /** How often it was to be asked again if what is known of it is old. */
+    get asOld() {
+      return asOld
     },
   }
 }

@@ -24,11 +24,16 @@ export async function behindTheHost(
   return answer
 }
 
+/** An answer that the host does not get: its request is still to be answered, and may be cancelled. */
+export function reopen({ message, open }: PendingRequest): void {
+  for (const id of message.asks) open.add(id)
+}
+
 /** A message that the server did not look at, once more. @throws BridgeError why there is no answer; the reason of its signal */
 export async function sendAgain(
   conversation: Pick<Conversation, 'exchange'>,
   inFlight: InFlight,
-  { message, cause, signal }: PendingRequest,
+  { message, cause, signal, open }: PendingRequest,
   deliver: Deliver,
 ): Promise<void> {
   signal.throwIfAborted()
@@ -36,7 +41,10 @@ export async function sendAgain(
   const stop = () => pending.abort(signal.reason)
   signal.addEventListener('abort', stop, { once: true })
   try {
-    await conversation.exchange(pending, Promise.resolve(), deliver)
+    await conversation.exchange(pending, Promise.resolve(), (one) => {
+      for (const id of one.answers) open.delete(id)
+      return deliver(one)
+    })
   } finally {
     signal.removeEventListener('abort', stop)
     inFlight.end(pending)

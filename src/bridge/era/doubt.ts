@@ -24,6 +24,10 @@ export function doubtsModernThrown(thrown: unknown): boolean {
   return thrown.code === 'server_error' && status >= 400 && status < 500 && ![401, 403, 408, 425, 429].includes(status)
 }
 
+/** Whether an answer is an error that only servers of 2026 give: they have not looked at the message. */
+export const isModernRefusal = ({ failed, bytes }: Message): boolean =>
+  failed === true && MODERN_ERRORS.includes(valueIn(bytes, find(bytes, ['error', 'code'])))
+
 /** Whether an answer to initialize looks as if the server spoke 2026 only. */
 export function doubtsHandshake(answer: Message): boolean {
   if (answer.failed) return true

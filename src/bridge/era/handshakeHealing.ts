@@ -8,13 +8,13 @@ import type { PendingRequest } from '../message/inFlight.ts'
 import { type Message, parseMessage } from '../message/message.ts'
 import { behindTheHost, sendAgain } from './behind.ts'
 import { doubtsHandshake, doubtsHandshakeThrown, doubtsModernThrown } from './doubt.ts'
-import type { Chosen, HandshakeSideOptions } from './handshakeSide.ts'
+import type { Chosen, Conversations, HandshakeSideOptions } from './handshakeSide.ts'
 import { type Held, holdDoubtfulModern, type Proof, release } from './holding.ts'
 import { hostInfoIn } from './hostInfo.ts'
 import { hasHandshake, isWithoutType } from './supported.ts'
 
-export interface HandshakeHealingOptions extends Omit<HandshakeSideOptions, 'toModern'> {
-  readonly toModern: () => Promise<LegacyConversation>
+export interface HandshakeHealingOptions extends Omit<HandshakeSideOptions, 'legacy' | 'toModern'> {
+  readonly conversations: Conversations
   /** From now on, the host talks to this one. */
   readonly use: (next: Chosen) => void
 }
@@ -24,8 +24,8 @@ export interface HandshakeHealing {
   introduce(chosen: Chosen, cause: Cause): Promise<Message | undefined>
   /** The host's initialize was doubtful: it goes to the server as it is, or its answer to the host. */
   beginAgain(chosen: Chosen, held: Held, pending: PendingRequest, deliver: Deliver): Promise<void>
-  /** A message failed in a session: it goes on in another way, or throws `thrown`. */
-  afterLegacy(chosen: Chosen, thrown: unknown, pending: PendingRequest, deliver: Deliver): Promise<void>
+  /** A message failed in a session, or was refused as one of before 2026: it goes on in another way, or the host hears of that. */
+  afterLegacy(chosen: Chosen, held: Held, pending: PendingRequest, deliver: Deliver): Promise<void>
   /** A message to a server of 2026, which may not be one any more. */
   carryModern(chosen: Chosen, pending: PendingRequest, deliver: Deliver): Promise<void>
   /** An answer of a server of 2026 as it came. */
@@ -36,7 +36,7 @@ const INITIALIZED = '{"jsonrpc":"2.0","method":"notifications/initialized"}'
 const LISTS = ['tools', 'prompts', 'resources']
 
 export function createHandshakeHealing(options: HandshakeHealingOptions): HandshakeHealing {
-  const { era, inFlight, legacy, toModern, use, log } = options
+  const { era, inFlight, conversations, use, log } = options
   /** What a message that failed found out, for all that failed beside it. */
   const changes = new WeakMap<Chosen, Promise<Chosen | undefined>>()
 
@@ -48,23 +48,21 @@ export function createHandshakeHealing(options: HandshakeHealingOptions): Handsh
   }
 
   /** Whom the server is spoken to by what it says of itself now; undefined: as before. */
-  const other = async ({ conversation, initialize }: Chosen, cause: Cause): Promise<LegacyConversation | undefined> => {
+  const other = async ({ isModern, initialize }: Chosen, cause: Cause): Promise<Chosen | undefined> => {
     const asked = await era.ask(hostInfoIn(initialize), cause).catch(() => undefined)
     if (asked?.era === undefined) return undefined
-    const next = asked.era === '2026' && !hasHandshake(asked.discover) ? await toModern() : legacy
-    return next === conversation ? undefined : next
+    const isOther = asked.era === '2026' && !hasHandshake(asked.discover)
+    if (isOther === isModern) return undefined
+    return { conversation: await conversations.open(isOther), isModern: isOther, initialize, isProven: true }
   }
 
   const change = async (chosen: Chosen): Promise<Chosen | undefined> => {
-    const conversation = await other(chosen, 'background')
-    if (!conversation) return undefined
-    const { initialize } = chosen
-    const answer = await introduceTo(conversation, initialize, 'background')
+    const next = await other(chosen, 'background')
+    if (!next) return undefined
+    const answer = await introduceTo(next.conversation, next.initialize, 'background')
     if (!answer || answer.failed) return undefined
-    const next: Chosen = { conversation, initialize, isProven: true }
     log.info('proxy:era', { reason: 'the server has changed' })
-    // What is still open there has its answer first.
-    void inFlight.idle().then(() => chosen.conversation.end(CHANGED))
+    conversations.retire(chosen, CHANGED)
     use(next)
     for (const name of LISTS)
       await options.deliver(
@@ -86,32 +84,32 @@ export function createHandshakeHealing(options: HandshakeHealingOptions): Handsh
       )
       const { answer, thrown } = held
       const isDoubtful = answer ? doubtsHandshake(answer) : thrown !== undefined && doubtsHandshakeThrown(thrown)
-      if (chosen.conversation === legacy && !chosen.isProven && isDoubtful) {
-        const conversation = await other(chosen, cause)
-        if (conversation) {
-          use({ ...chosen, conversation, isProven: true })
-          return introduceTo(conversation, chosen.initialize, cause)
-        }
+      const next = !chosen.isModern && !chosen.isProven && isDoubtful ? await other(chosen, cause) : undefined
+      if (next) {
+        use(next)
+        return introduceTo(next.conversation, next.initialize, cause)
       }
       if (thrown !== undefined) throw thrown
       return answer
     },
     async beginAgain(chosen, held, pending, deliver) {
-      const conversation = await other(chosen, pending.cause)
-      if (!conversation) return release(held, deliver)
-      const next: Chosen = { ...chosen, conversation, isProven: true }
+      const next = await other(chosen, pending.cause)
+      if (!next) return release(held, pending, deliver)
       use(next)
       await sendAgain(next.conversation, inFlight, pending, deliver)
     },
-    async afterLegacy(chosen, thrown, pending, deliver) {
+    async afterLegacy(chosen, held, pending, deliver) {
       const { open, message, signal } = pending
-      const isDoubtful = doubtsHandshakeThrown(thrown) && !(chosen.isProven && doubtsModernThrown(thrown))
+      const { answer, thrown } = held
+      const isDoubtful =
+        answer || (doubtsHandshakeThrown(thrown) && !(chosen.isAsItWasFor4xx && doubtsModernThrown(thrown)))
       if (!isDoubtful || signal.aborted || open.size !== message.asks.length) throw thrown
       const next = await changeOnce(chosen)
       if (!next) {
         changes.delete(chosen)
-        chosen.isProven = true
-        throw thrown
+        if (answer) chosen.isAsItWas = true
+        else if (doubtsModernThrown(thrown)) chosen.isAsItWasFor4xx = true
+        return release(held, pending, deliver)
       }
       if (message.kind === 'response') return
       await sendAgain(next.conversation, inFlight, pending, deliver)
@@ -124,7 +122,7 @@ export function createHandshakeHealing(options: HandshakeHealingOptions): Handsh
       const next = await changeOnce(chosen)
       if (next) return sendAgain(next.conversation, inFlight, pending, deliver)
       changes.delete(chosen)
-      await release(held, deliver)
+      await release(held, pending, deliver)
     },
     heard(chosen, answer) {
       if (answer.failed || chosen.isProven) return

@@ -8,7 +8,8 @@ import type { Deliver } from '../http/body/messages.ts'
 import type { InFlight, PendingRequest } from '../message/inFlight.ts'
 import type { Message } from '../message/message.ts'
 import { rpcError } from '../message/rpcError.ts'
-import { doubtsHandshake, doubtsHandshakeThrown } from './doubt.ts'
+import { doubtsHandshake, doubtsHandshakeThrown, isModernRefusal } from './doubt.ts'
+import type { Held } from './holding.ts'
 import { hostInfoIn } from './hostInfo.ts'
 import type { ServerEra } from './serverEra.ts'
 
@@ -18,7 +19,8 @@ export interface HandshakeSideOptions {
   /** Sends a message of ours to the host. */
   readonly deliver: Deliver
   readonly log: Logger
-  readonly legacy: LegacyConversation
+  /** Made at the start, and again where a server that was of 2026 meanwhile has a handshake again. */
+  readonly legacy: () => LegacyConversation
   /** Made when it is needed. `heard` is called with each answer of the server, as it came. */
   readonly toModern: (heard: (answer: Message) => void) => Promise<LegacyConversation>
 }
@@ -26,44 +28,44 @@ export interface HandshakeSideOptions {
 /** Whom the host talks to since its last initialize. */
 export interface Chosen {
   readonly conversation: LegacyConversation
+  /** It is a translation. */
+  readonly isModern: boolean
   readonly initialize: Message
   /** An answer of this run has shown that the server is of that era. */
   isProven: boolean
+  /** An error of 2026 has raised the doubt whether the server still has its handshake, and it does. */
+  isAsItWas?: boolean
+  /** The same of a 4xx that says nothing else. */
+  isAsItWasFor4xx?: boolean
 }
 
 export function createHandshakeSide(options: HandshakeSideOptions): LegacyConversation {
-  const { era, log, legacy } = options
+  const { era } = options
   /** The host's last initialize, which may have reached nobody. */
   let initialize: Message | undefined
   let chosen: Chosen | undefined
-  let made: LegacyConversation | undefined
-
-  const toModern = memoizeAsync(async () => {
-    log.info('proxy:translated', { host: '2025', server: '2026' })
-    made = await options.toModern(heard)
-    return made
+  const conversations = createConversations(options, (conversation, answer) => {
+    const of = chosen
+    if (of?.conversation === conversation) void healing().then((made) => made.heard(of, answer))
   })
+  const { first } = conversations
+
   const healing = memoizeAsync(async () =>
     (await import('./handshakeHealing.ts')).createHandshakeHealing({
       ...options,
-      toModern,
+      conversations,
       use(next) {
         chosen = next
       },
     }),
   )
 
-  const heard = (answer: Message) => {
-    const of = chosen
-    if (of && of.conversation === made) void healing().then((made) => made.heard(of, answer))
-  }
-
   const choose = async (message: Message, cause: Cause): Promise<Chosen> => {
     const wasKnown = era.now !== undefined || (await era.known()) !== undefined
     const found = era.now ?? (await era.find(hostInfoIn(message), cause))
     const isModern = found === '2026' && !(await import('./supported.ts')).hasHandshake(await era.discovered())
-    const conversation = isModern ? await toModern() : legacy
-    return { conversation, initialize: message, isProven: !wasKnown && found !== undefined }
+    const conversation = await conversations.open(isModern)
+    return { conversation, isModern, initialize: message, isProven: !wasKnown && found !== undefined }
   }
 
   const begin = async (pending: PendingRequest, before: Promise<unknown>, deliver: Deliver) => {
@@ -72,20 +74,29 @@ export function createHandshakeSide(options: HandshakeSideOptions): LegacyConver
     const next = await choose(message, cause)
     signal.throwIfAborted()
     chosen = next
-    if (next.conversation !== legacy || next.isProven) return next.conversation.exchange(pending, before, deliver)
-    const held = await holdDoubtful(legacy, pending, before, deliver)
+    const { conversation } = next
+    if (next.isModern || next.isProven) return conversation.exchange(pending, before, deliver)
+    const held = await holdDoubtful(conversation, pending, before, deliver)
     if (held) await (await healing()).beginAgain(next, held, pending, deliver)
     else setImmediate(() => void era.askIfOld(hostInfoIn(message)))
   }
 
   /** Its session may be gone because the server speaks something else by now. */
   const carryLegacy = async (pending: PendingRequest, before: Promise<unknown>, deliver: Deliver, of: Chosen) => {
+    let held: Held | undefined
+    const take: Deliver = (answer) => {
+      if (of.isAsItWas || !isModernRefusal(answer)) return deliver(answer)
+      held = { answer }
+      for (const id of pending.message.asks) pending.open.add(id)
+      return NOTHING
+    }
     try {
-      await legacy.exchange(pending, before, deliver)
+      await of.conversation.exchange(pending, before, take)
     } catch (thrown) {
       if (!isAboutServer(thrown)) throw thrown
-      await (await healing()).afterLegacy(of, thrown, pending, deliver)
+      held = { thrown }
     }
+    if (held) await (await healing()).afterLegacy(of, held, pending, deliver)
   }
 
   return {
@@ -93,8 +104,8 @@ export function createHandshakeSide(options: HandshakeSideOptions): LegacyConver
       const { method } = pending.message
       if (method === 'initialize') return begin(pending, before, deliver)
       await before
-      if (!chosen) return legacy.exchange(pending, before, deliver)
-      if (chosen.conversation === legacy) return carryLegacy(pending, before, deliver, chosen)
+      if (!chosen) return first.exchange(pending, before, deliver)
+      if (!chosen.isModern) return carryLegacy(pending, before, deliver, chosen)
       return (await healing()).carryModern(chosen, pending, deliver)
     },
     refusal: rpcError,
@@ -107,14 +118,63 @@ export function createHandshakeSide(options: HandshakeSideOptions): LegacyConver
       chosen = next
       return (await healing()).introduce(next, cause)
     },
-    tell: (message) => (chosen?.conversation ?? legacy).tell(message),
-    ask: (request, cause) => (chosen?.conversation ?? legacy).ask(request, cause),
-    isMet: () => chosen === undefined || chosen.conversation === legacy || chosen.isProven,
+    tell: (message) => (chosen?.conversation ?? first).tell(message),
+    ask: (request, cause) => (chosen?.conversation ?? first).ask(request, cause),
+    isMet: () => chosen === undefined || !chosen.isModern || chosen.isProven,
+    end: conversations.end,
+  }
+}
+
+/** The conversation with a server of each era: one that has ended is made anew when it is needed again. */
+export interface Conversations {
+  readonly first: LegacyConversation
+  open(isModern: boolean): Promise<LegacyConversation>
+  /** Ends one when nobody waits for an answer any more. */
+  retire(chosen: Chosen, reason: BridgeError): void
+  end(reason: BridgeError): Promise<void>
+}
+
+function createConversations(
+  { legacy, toModern, inFlight, log }: HandshakeSideOptions,
+  heard: (conversation: LegacyConversation, answer: Message) => void,
+): Conversations {
+  const first = legacy()
+  const open = new Set([first])
+  const keep = (conversation: LegacyConversation) => {
+    open.add(conversation)
+    return conversation
+  }
+  const makeModern = () =>
+    memoizeAsync(async () => {
+      log.info('proxy:translated', { host: '2025', server: '2026' })
+      const made: LegacyConversation = await toModern((answer) => heard(made, answer))
+      return keep(made)
+    })
+  let handshake: LegacyConversation | undefined = first
+  let translation = makeModern()
+  return {
+    first,
+    async open(isModern) {
+      if (isModern) return translation()
+      handshake ??= keep(legacy())
+      return handshake
+    },
+    retire({ conversation, isModern }, reason) {
+      if (isModern) translation = makeModern()
+      else if (handshake === conversation) handshake = undefined
+      // What is still open there has its answer first.
+      void inFlight.idle().then(() => {
+        open.delete(conversation)
+        return conversation.end(reason)
+      })
+    },
     async end(reason) {
-      await Promise.all([legacy.end(reason), made?.end(reason)])
+      await Promise.all([...open].map((one) => one.end(reason)))
     },
   }
 }
+
+const NOTHING = Promise.resolve()
 
 const isAboutServer = (thrown: unknown) => {
   const { code } = (thrown ?? {}) as Partial<BridgeError>
@@ -127,11 +187,12 @@ async function holdDoubtful(
   pending: PendingRequest,
   before: Promise<unknown>,
   deliver: Deliver,
-): Promise<{ readonly answer?: Message; readonly thrown?: unknown } | undefined> {
+): Promise<Held | undefined> {
   let answer: Message | undefined
   const take: Deliver = async (one) => {
     if (one.answers.length === 0 || !doubtsHandshake(one)) return deliver(one)
     answer = one
+    for (const id of pending.message.asks) pending.open.add(id)
   }
   try {
     await legacy.exchange(pending, before, take)

@@ -3,6 +3,7 @@ import type { Conversation } from '../conversation.ts'
 import type { Deliver } from '../http/body/messages.ts'
 import type { PendingRequest } from '../message/inFlight.ts'
 import type { Message } from '../message/message.ts'
+import { reopen } from './behind.ts'
 import { doubtsModern, doubtsModernThrown } from './doubt.ts'
 import { isWithoutType } from './supported.ts'
 
@@ -30,6 +31,7 @@ export async function holdDoubtfulModern(
   const take: Deliver = async (answer) => {
     if (answer.answers.length > 0 && doubtsModern(answer, proof.isProven)) {
       held = { answer }
+      reopen(pending)
       return
     }
     if (answer.answers.length > 0 && !answer.failed && !proof.isProven) {
@@ -48,7 +50,8 @@ export async function holdDoubtfulModern(
 }
 
 /** The doubt was wrong: it is the host's to know. */
-export async function release({ answer, thrown }: Held, deliver: Deliver): Promise<void> {
+export async function release({ answer, thrown }: Held, { open }: PendingRequest, deliver: Deliver): Promise<void> {
   if (!answer) throw thrown
+  for (const id of answer.answers) open.delete(id)
   await deliver(answer)
 }

@@ -9,9 +9,9 @@ import type { Deliver } from '../http/body/messages.ts'
 import type { InFlight, PendingRequest } from '../message/inFlight.ts'
 import { type Message, parseMessage } from '../message/message.ts'
 import { rpcError } from '../message/rpcError.ts'
-import { sendAgain } from './behind.ts'
-import { doubtsHandshakeThrown } from './doubt.ts'
-import { holdDoubtfulModern, type Proof, release } from './holding.ts'
+import { reopen, sendAgain } from './behind.ts'
+import { doubtsHandshakeThrown, isModernRefusal } from './doubt.ts'
+import { type Held, holdDoubtfulModern, type Proof, release } from './holding.ts'
 import { hostInfoIn } from './hostInfo.ts'
 import { MODERN, revisionOf, UNSUPPORTED_VERSION } from './revisions.ts'
 import type { ServerEra } from './serverEra.ts'
@@ -42,6 +42,8 @@ export function createModernSide(options: ModernSideOptions): ModernConversation
     return options.toLegacy()
   })
   const proof: Proof = { isProven: false, onWithoutType: () => undefined }
+  /** An error of 2026 has raised the doubt whether the server still is of 2025, and it is. */
+  let isAsItWas = false
   /** What the messages that failed together have found out. */
   let asking: Promise<boolean> | undefined
 
@@ -49,7 +51,9 @@ export function createModernSide(options: ModernSideOptions): ModernConversation
     (era.now ?? (await era.find(hostInfoIn(message), cause))) === '2026'
 
   /** Whether the server is not what it was taken for. */
-  const hasChanged = (message: Message, wasModern: boolean): Promise<boolean> => {
+  const hasChanged = async (message: Message, wasModern: boolean): Promise<boolean> => {
+    // One that was on its way beside it has found that out.
+    if (era.now !== undefined && (era.now === '2026') !== wasModern) return true
     asking ??= era
       .ask(hostInfoIn(message), 'background')
       .then(
@@ -68,7 +72,7 @@ export function createModernSide(options: ModernSideOptions): ModernConversation
     const held = await holdDoubtfulModern(await modern(), pending, proof, deliver)
     if (!held) return
     if (await hasChanged(message, true)) return sendAgain(await toLegacy(), inFlight, pending, deliver)
-    await release(held, deliver)
+    await release(held, pending, deliver)
   }
 
   const carryLegacy = async (pending: PendingRequest, deliver: Deliver) => {
@@ -76,13 +80,22 @@ export function createModernSide(options: ModernSideOptions): ModernConversation
     const revision = revisionOf(message.bytes)
     if (revision !== undefined && revision !== MODERN && message.kind === 'request')
       return deliver(unsupported(message, revision))
+    let held: Held | undefined
+    const take: Deliver = async (answer) => {
+      if (isAsItWas || !isModernRefusal(answer)) return deliver(answer)
+      held = { answer }
+      reopen(pending)
+    }
     try {
-      await (await toLegacy()).exchange(pending, NOTHING, deliver)
+      await (await toLegacy()).exchange(pending, NOTHING, take)
     } catch (thrown) {
       if (signal.aborted || open.size !== message.asks.length || !doubtsHandshakeThrown(thrown)) throw thrown
-      if (!(await hasChanged(message, false))) throw thrown
-      await sendAgain(await modern(), inFlight, pending, deliver)
+      held = { thrown }
     }
+    if (!held) return void setImmediate(() => void era.askIfOld(hostInfoIn(message)))
+    if (await hasChanged(message, false)) return sendAgain(await modern(), inFlight, pending, deliver)
+    isAsItWas ||= held.answer !== undefined
+    await release(held, pending, deliver)
   }
 
   return {

@@ -68,16 +68,17 @@ export async function bounded(
   }
 }
 
-/** Whether this call waits for a person of whom it is known where that signs in. Each call looks, so that it has to cost little. */
+/** Whether this call waits for a person of whom it is known where that signs in, and is told so. Each call looks, so that it has to cost little. */
 function lookForPerson(
   { watch, clock, holdInitializeMs }: Pick<CallsOptions, 'watch' | 'clock' | 'holdInitializeMs'>,
   { transmission }: PendingRequest,
+  isTold: () => boolean,
 ): { readonly needed: Promise<'person'>; stop(): void } {
   let unwatch: () => void = () => undefined
   let over: AbortController | undefined
   const needed = new Promise<'person'>((resolve) => {
     const look = () => {
-      if (watch.waiting && watch.address !== undefined && !transmission.sent) resolve('person')
+      if (watch.waiting && watch.address !== undefined && !transmission.sent && isTold()) resolve('person')
     }
     unwatch = watch.onChange(look)
     if (!watch.waiting) return
@@ -94,6 +95,21 @@ function lookForPerson(
   }
 }
 
+function mannerOf(message: Message, retry: Retry | undefined, now: number): Manner {
+  if (!mayAsk(message)) return 'mute'
+  if (!retry) return 'asks'
+  if (retry.action === 'accept' || retry.action === undefined) return 'waits'
+  // Hosts that nobody looks at decline by themselves.
+  return retry.at !== undefined && now - retry.at >= SOONEST_MS ? 'declined' : 'mute'
+}
+
+/** The address that a call is to ask with instead of failing so. */
+function addressIn(error: BridgeError, manner: Manner): string | undefined {
+  const { url } = error.details
+  const isAsked = manner === 'asks' || manner === 'waits'
+  return isAsked && error.code === 'sign_in_pending' && typeof url === 'string' ? url : undefined
+}
+
 export function createCalls(options: CallsOptions): Calls {
   const { conversation, watch, clock, server, holdCallMs, write } = options
   const { isMet, inPlace, made, hear } = options
@@ -103,14 +119,6 @@ export function createCalls(options: CallsOptions): Calls {
     if (method !== 'tools/call' || (!made() && isMet())) return false
     const name = stringIn(bytes, find(bytes, ['params', 'name']))
     return name?.startsWith('sign_in') === true && (await inPlace()).isSignIn(name)
-  }
-
-  const mannerOf = (message: Message, retry: Retry | undefined): Manner => {
-    if (!mayAsk(message)) return 'mute'
-    if (!retry) return 'asks'
-    if (retry.action === 'accept' || retry.action === undefined) return 'waits'
-    // Hosts that nobody looks at decline by themselves.
-    return retry.at !== undefined && clock.now() - retry.at >= SOONEST_MS ? 'declined' : 'mute'
   }
 
   /** While the question is written, the server must neither get the request nor answer it. */
@@ -153,39 +161,36 @@ export function createCalls(options: CallsOptions): Calls {
     await write(line)
   }
 
-  /** The address that a call is to ask with instead of failing so. */
-  const addressIn = (error: BridgeError, manner: Manner): string | undefined => {
-    const { url } = error.details
-    const isAsked = manner === 'asks' || manner === 'waits'
-    return isAsked && error.code === 'sign_in_pending' && typeof url === 'string' ? url : undefined
-  }
-
   return {
     async carry(pending, before, deliver) {
       const { message, signal, open, cause, transmission } = pending
       const retry = takeUp(message)
       const request = retry?.request ?? message
       if (retry) retries.add(pending)
-      const manner = mannerOf(message, retry)
+      let known = retry && mannerOf(message, retry, clock.now())
+      // Nearly no call needs a person, and only then it is looked at for this.
+      const manner = () => {
+        known ??= mannerOf(message, undefined, clock.now())
+        return known
+      }
       const carry = () => work(pending, request, before, deliver)
-      const working = manner === 'waits' ? patiently(pending, carry) : carry()
-      const person = manner === 'asks' || manner === 'declined' ? lookForPerson(options, pending) : undefined
+      const working = known === 'waits' ? patiently(pending, carry) : carry()
+      const person = lookForPerson(options, pending, () => manner() === 'asks' || manner() === 'declined')
       try {
-        if (!person) return await working
         if ((await Promise.race([working, person.needed])) !== 'person') return
         // It was on its way all the same: it is answered by the server, or asks when that refuses it.
         if (signal.aborted || open.size === 0 || transmission.sent) return await working
         working.catch(() => undefined)
-        if (manner === 'declined') await bounded(options, pending, working, 0)
+        if (manner() === 'declined') await bounded(options, pending, working, 0)
         else await ask(pending, request, watch.address ?? '')
       } catch (thrown) {
         const error = asBridgeError(thrown)
-        const address = addressIn(error, manner)
+        const address = addressIn(error, manner())
         if (!signal.aborted && open.size > 0 && address !== undefined) return await ask(pending, request, address)
         if (!signal.aborted) made()?.failed(error, cause)
         throw thrown
       } finally {
-        person?.stop()
+        person.stop()
       }
     },
     waits: (pending) => retries.has(pending) || !mayAsk(pending.message),

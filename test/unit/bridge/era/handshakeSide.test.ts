@@ -34,26 +34,44 @@ interface World {
 function setUp({ legacy = met, modern = translated, ...script }: World) {
   const inFlight = createInFlight()
   const told: Heard[] = []
+  const pendings: PendingRequest[] = []
+  const made: ReturnType<typeof createFakeConversation>[] = []
+  const make = (reply: Reply) => {
+    const one = createFakeConversation(reply)
+    made.push(one)
+    return one
+  }
   const read = ({ bytes }: Message): Heard => JSON.parse(Buffer.from(bytes).toString('utf8'))
   const server = createFakeServerEra(script)
   const [first, second] = [createFakeConversation(legacy), createFakeConversation(modern)]
+  const unused = [first, second]
+  const take = (one: typeof first, reply: Reply) => {
+    const at = unused.indexOf(one)
+    if (at === -1) return make(reply)
+    unused.splice(at, 1)
+    return one
+  }
   const side = createHandshakeSide({
     era: server.era,
     inFlight,
     deliver: async (message) => void told.push(read(message)),
     log: createFakeLogger(),
-    legacy: first.conversation,
-    toModern: async (heard) => ({
-      ...second.conversation,
-      exchange: (pending, before, deliver) =>
-        second.conversation.exchange(pending, before, async (answer) => {
-          if (!['initialize', 'ping'].includes(pending.message.method ?? '')) heard(answer)
-          await deliver(answer)
-        }),
-    }),
+    legacy: () => take(first, legacy).conversation,
+    async toModern(heard) {
+      const { conversation } = take(second, modern)
+      return {
+        ...conversation,
+        exchange: (pending, before, deliver) =>
+          conversation.exchange(pending, before, async (answer) => {
+            if (!['initialize', 'ping'].includes(pending.message.method ?? '')) heard(answer)
+            await deliver(answer)
+          }),
+      }
+    },
   })
   const say = async (value: object, also: (pending: PendingRequest) => void = () => undefined) => {
     const pending = inFlight.begin(messageOf(value))
+    pendings.push(pending)
     also(pending)
     const heard: Heard[] = []
     try {
@@ -63,7 +81,7 @@ function setUp({ legacy = met, modern = translated, ...script }: World) {
     }
     return heard
   }
-  return { say, side, server, told, legacy: first, modern: second }
+  return { say, side, server, told, legacy: first, modern: second, made, pendings }
 }
 
 describe('what is known decides', () => {
@@ -172,6 +190,64 @@ describe('a memory of 2025 that is wrong', () => {
     await say(INITIALIZE)
     isGone = true
     expect(await codeOf(say({ id: 2, method: 'tools/call' }))).toBe('session_lost')
+  })
+})
+
+describe('a server that changes', () => {
+  const REFUSED = { error: { code: -32022, message: 'Unsupported protocol version: 2025-11-25' } }
+
+  test('upgraded: a message refused with an error of 2026 goes on in the translation, each of ten calls once', async () => {
+    let isUpgraded = false
+    const legacy: Reply = (message) => (isUpgraded ? REFUSED : met(message))
+    const { say, server, modern } = setUp({ known: '2025', truth: () => '2026', legacy })
+    await say(INITIALIZE)
+    isUpgraded = true
+    const calls = Array.from({ length: 10 }, (_, at) => say({ id: at + 2, method: 'tools/call' }))
+    expect((await Promise.all(calls)).map((answers) => answers.map(({ result }) => result.by))).toEqual(
+      calls.map(() => ['modern']),
+    )
+    expect(server.asked).toBe(1)
+    expect(modern.methods().filter((method) => method === 'tools/call')).toHaveLength(10)
+  })
+
+  test('an error with the number of one of 2026, of a server that is as it was, is the host’s to know, and asked about once', async () => {
+    const legacy: Reply = (message) => (message.method === 'initialize' ? met(message) : REFUSED)
+    const { say, server } = setUp({ known: '2025', truth: () => '2025', legacy })
+    await say(INITIALIZE)
+    for (const id of [2, 3, 4]) expect((await say({ id, method: 'tools/call' }))[0]?.error.code).toBe(-32022)
+    expect(server.asked).toBe(1)
+  })
+
+  test('upgraded, rolled back and upgraded again: what has ended is never spoken to again', async () => {
+    let truth: Era = '2025'
+    const legacy: Reply = (message) => (truth === '2026' ? REFUSED : met(message))
+    const modern: Reply = (message) =>
+      truth === '2025' ? { error: { code: -32000, message: 'No valid session' } } : translated(message)
+    const { say, legacy: first, modern: second, made } = setUp({ known: '2025', truth: () => truth, legacy, modern })
+    const by = async (id: number) => (await say({ id, method: 'tools/call' }))[0]?.result.by
+    await say(INITIALIZE)
+    expect(await by(2)).toBe('legacy')
+    truth = '2026'
+    expect(await by(3)).toBe('modern')
+    expect(first.isOver).toBe(true)
+    truth = '2025'
+    expect(await by(4)).toBe('legacy')
+    expect(second.isOver).toBe(true)
+    truth = '2026'
+    expect(await by(5)).toBe('modern')
+    expect(made.map(({ isOver }) => isOver)).toEqual([true, false])
+  })
+
+  test('a message that fails at its second try is answered with that: its request is open until then', async () => {
+    const legacy: Reply = (message) => (message.method === 'initialize' ? met(message) : REFUSED)
+    const modern: Reply = (message) => {
+      if (message.method === 'tools/call') throw new BridgeError('server_unreachable')
+      return translated(message)
+    }
+    const { say, pendings } = setUp({ known: '2025', truth: () => '2026', legacy, modern })
+    await say(INITIALIZE)
+    expect(await codeOf(say({ id: 2, method: 'tools/call' }))).toBe('server_unreachable')
+    expect([...(pendings.at(-1)?.open ?? [])]).toEqual(['2'])
   })
 })
 

@@ -102,6 +102,30 @@ describe('a memory that is wrong', () => {
     expect([server.asked, native.methods().length]).toEqual([1, 10])
   })
 
+  test('of 2025 in a session: what the server refuses with an error of 2026 goes to it as it is, each of ten calls once', async () => {
+    const toLegacy: Reply = () => ({ error: { code: -32022, message: 'Unsupported protocol version: 2025-11-25' } })
+    const { say, server, native } = setUp({ known: '2025', truth: () => '2026', toLegacy })
+    const calls = Array.from({ length: 10 }, (_, at) => say(call(at)))
+    expect((await Promise.all(calls)).map((answers) => answers.map(({ result }) => result.by))).toEqual(
+      calls.map(() => ['modern']),
+    )
+    expect([server.asked, native.methods().length]).toEqual([1, 10])
+  })
+
+  test('an error with the number of one of 2026, of a server of 2025, is the host’s to know, and asked about once', async () => {
+    const toLegacy: Reply = () => ({ error: { code: -32022, message: 'no' } })
+    const { say, server } = setUp({ known: '2025', truth: () => '2025', toLegacy })
+    for (const id of [1, 2, 3]) expect((await say(call(id)))[0]?.error.code).toBe(-32022)
+    expect(server.asked).toBe(1)
+  })
+
+  test('of 2025 and old: the server is asked behind the first answer', async () => {
+    const { say, server } = setUp({ known: '2025' })
+    await say(call(1))
+    await new Promise(setImmediate)
+    expect(server.asOld).toBe(1)
+  })
+
   test('a server that is what it was taken for has the last word', async () => {
     const modern: Reply = () => ({ error: { code: -32000, message: 'no' } })
     expect((await setUp({ known: '2026', modern }).say(call(1)))[0]?.error.code).toBe(-32000)
