@@ -78,9 +78,13 @@ export async function openSession(options: SessionOptions, cause: Cause): Promis
   // One that is not there yet is ended by nobody else.
   const stop = () => void link.end(ending.reason)
   ending.addEventListener('abort', stop, { once: true })
-  const described = await initialize(declared, (params) => link.ask('initialize', params, cause))
-  await say(own(INITIALIZED)).catch((thrown: BridgeError) => log.warn('proxy:initialized', { code: thrown.code }))
-  ending.removeEventListener('abort', stop)
+  let described: Bytes
+  try {
+    described = await initialize(declared, (params) => link.ask('initialize', params, cause))
+    await say(own(INITIALIZED)).catch((thrown: BridgeError) => log.warn('proxy:initialized', { code: thrown.code }))
+  } finally {
+    ending.removeEventListener('abort', stop)
+  }
   const offers = (...path: string[]) => isOffered(described, path)
   const subscriptions = createSubscriptions({ isOffered: offers('resources', 'subscribe'), ask: link.ask, log })
   const lists = {
