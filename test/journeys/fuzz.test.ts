@@ -226,6 +226,7 @@ async function fuzz(hostEra: Era, serverEra: Era): Promise<void> {
   else expect((await ping()).result).toBeDefined()
   let settledMb = 0
   let round = 0
+  let asked = 0
   const property = fc.asyncProperty(
     fc.array(script, { minLength: 1, maxLength: 6 }),
     fc.array(noise, { maxLength: 6 }),
@@ -233,6 +234,7 @@ async function fuzz(hostEra: Era, serverEra: Era): Promise<void> {
       const ids = wanted.map((one) => {
         const id = nextId++
         scripts.set(id, one)
+        asked++
         return id
       })
       const heardBefore = host.heard.length
@@ -248,7 +250,6 @@ async function fuzz(hostEra: Era, serverEra: Era): Promise<void> {
       for (let others = 0; missing().length > 0 && others < 20_000; others++) await ping()
       expect(missing().map((id) => scripts.get(id))).toEqual([])
       expect((await ping()).error).toBeUndefined()
-      for (const id of ids) expect(played.has(id) ? [] : host.heard.flat().filter((one) => one.id === id)).toEqual([])
       // Of a batch, each member counts.
       const heard = host.heard.splice(0).slice(heardBefore).flat()
       for (const id of ids) {
@@ -266,6 +267,8 @@ async function fuzz(hostEra: Era, serverEra: Era): Promise<void> {
   )
   try {
     await fc.assert(property, { numRuns: RUNS, seed: SEED, endOnFailure: process.env.CI !== undefined })
+    // Not all: a call whose answer has come on the stream of another one is given up, perhaps before the server reads it.
+    expect(played.size).toBeGreaterThan(asked / 2)
     if (RUNS > 100) expect(residentMb(host.child.pid) - settledMb).toBeLessThan(80)
     expect(host.stderr).not.toContain('internal')
   } finally {

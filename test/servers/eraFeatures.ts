@@ -262,6 +262,14 @@ export const FEATURES = {
       expect(await textOf(pair, 'ask_state')).toBe(STATE)
     },
   },
+  'forty calls at once': {
+    async works({ host, server: { world } }) {
+      const before = world.runs
+      const said = await Promise.all(Array.from({ length: 40 }, () => host.text('count')))
+      expect(world.runs - before).toBe(40)
+      expect(new Set(said).size).toBe(40)
+    },
+  },
   '5 MB answers': {
     async works({ host }) {
       expect((await host.text('big')).length).toBe(BIG)

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { FEATURES, type Feature, type Table, tryFeature } from './eraFeatures.ts'
 import { openPair, type Pair, type ServerKind } from './eraPairs.ts'
 import type { HostKind } from './modernHosts.ts'
+import { until } from './until.ts'
 
 /** Every feature has a row, or `without` says why not. */
 export function describeTable(
@@ -22,7 +23,15 @@ export function describeTable(
         beforeAll(async () => {
           pair = await openPair(host, server)
         })
-        afterAll(() => pair?.close())
+        // The host ends: no session is left at the server, and Node had nothing to complain about.
+        afterAll(async () => {
+          if (!pair) return
+          await pair.host.close()
+          await until('no session at the server', () => pair.server.sessions() === 0)
+          const { stderr } = pair.host.said
+          await pair.close()
+          expect(stderr).not.toMatch(/Warning:/)
+        })
 
         for (const [name, row] of Object.entries(table)) {
           const cell = (Array.isArray(row) ? row[column] : row) as string | RegExp

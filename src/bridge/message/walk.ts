@@ -47,7 +47,8 @@ export function walkMember(
 /** What a map has for the name of a member; most names are known by their bytes, and no text is made of them. */
 export function named<Value>(map: ReadonlyMap<string, Value>, bytes: Bytes, name: Span): Value | undefined {
   if (map.size > FEW || !isPlain(bytes, name)) return map.get(nameAt(bytes, name))
-  for (const [wanted, value] of map) if (equals(bytes, name, wanted)) return value
+  // By key alone: no pair is made for each.
+  for (const wanted of map.keys()) if (equals(bytes, name, wanted)) return map.get(wanted)
   return undefined
 }
 

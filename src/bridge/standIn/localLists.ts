@@ -1,7 +1,7 @@
 // The lists of a server that is not there: what it said last, with the tool that signs in as long as that is of use.
 import type { BridgeError } from '../../errors.ts'
 import type { Clock, SignInWatch } from '../../ports.ts'
-import type { Message } from '../message/message.ts'
+import { type Message, parseMessage } from '../message/message.ts'
 import { eachElement, find, stringIn } from '../message/pick.ts'
 import { isObject, knownList, type ListMethod, listResult } from './answers.ts'
 import type { Meeting } from './meet.ts'
@@ -31,6 +31,18 @@ export interface LocalLists {
 export function createLocalLists(options: LocalListsOptions): LocalLists {
   const { phases, recall, watch, clock, holdInitializeMs, account, meeting } = options
 
+  /** A host of 2026 may have been the one before, and a strict host of 2025 refuses some of what that was told. */
+  const remembered = async (method: ListMethod): Promise<readonly unknown[] | undefined> => {
+    const last = await recall.load(method)
+    const list = knownList(method, last)
+    if (!list || method !== 'tools/list' || !isObject(last) || last.resultType === undefined) return list
+    const { wrapTools } = await import('../translation/output.ts')
+    const text = JSON.stringify({ jsonrpc: '2.0', id: 0, result: { tools: list } })
+    const answer = parseMessage(Buffer.from(text))
+    const wrapped = answer && wrapTools(answer)
+    return wrapped ? JSON.parse(Buffer.from(wrapped.bytes).toString()).result.tools : list
+  }
+
   /** Somebody is signed in, or the server has never asked for that. */
   const isUsable = async () => {
     const { state } = await account()
@@ -54,7 +66,7 @@ export function createLocalLists(options: LocalListsOptions): LocalLists {
     async answer(method, told) {
       const trying = meeting.run('background')
       trying.catch(() => undefined)
-      const known = knownList(method, await recall.load(method))
+      const known = await remembered(method)
       if (!known) await waitFor(trying, told)
       if (phases.now.kind !== 'answeredHere') return undefined
       const isNeeded = !known || told.reason !== undefined || watch.waiting || (await account()).state === 'signedOut'
@@ -62,7 +74,7 @@ export function createLocalLists(options: LocalListsOptions): LocalLists {
     },
     async answerLost(method, told, why) {
       if (why !== 'late') told.reason = watch.failure ?? (why === 'person' ? undefined : why)
-      return tellList(method, told, knownList(method, await recall.load(method)) ?? [], why !== 'late', options)
+      return tellList(method, told, (await remembered(method)) ?? [], why !== 'late', options)
     },
   }
 }

@@ -29,6 +29,7 @@ describeTable(
     'a question of a prompt': CANNOT_ASK,
     'a question of a resource': CANNOT_ASK,
     'a state without a question': 'works',
+    'forty calls at once': 'works',
     '5 MB answers': 'works',
     'headers from parameters': 'none',
     // The servers of this table have none; server-everything has.

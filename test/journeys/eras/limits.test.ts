@@ -2,8 +2,10 @@
 import { describe, expect, test } from 'vitest'
 import { makeHome } from '../../servers/home.ts'
 import { startLegacyServer } from '../../servers/legacyServers.ts'
+import type { Exchange } from '../../servers/mcpServer.ts'
 import { connectSdkHost, type HostKind } from '../../servers/modernHosts.ts'
 import { startModernServer } from '../../servers/modernServers.ts'
+import { startScriptedStage } from '../../servers/scriptedStage.ts'
 
 type Server = 'session' | 'modern'
 
@@ -80,3 +82,31 @@ test.each(['v1', 'v2'] as const)(
       expect(content[0].text).toMatch(/The server asks for .*, and your program refuses.*no model today/)
     }),
 )
+
+/** A request as a host of 2026 writes it. */
+const modernCall = {
+  name: 'echo',
+  _meta: {
+    'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+    'io.modelcontextprotocol/clientInfo': { name: 'host', version: '1' },
+    'io.modelcontextprotocol/clientCapabilities': {},
+  },
+}
+
+test('a server of 2025 that gives no session fails each call of a host of 2026 in its own words, and nothing piles up', async () => {
+  const refuse = ({ reply, message }: Exchange) =>
+    reply(200, JSON.stringify({ jsonrpc: '2.0', id: message.id, error: { code: -32000, message: 'no room' } }), {
+      'content-type': 'application/json',
+    })
+  const stage = await startScriptedStage({ 'server/discover': refuse, initialize: refuse })
+  try {
+    const host = stage.host()
+    // More than Node lets listen to one thing without a warning on stderr.
+    for (let call = 0; call < 12; call++)
+      expect((await host.request('tools/call', modernCall)).error.message).toContain('no room')
+    expect(host.stderr).not.toContain('MaxListenersExceededWarning')
+    expect(await host.close()).toBe(0)
+  } finally {
+    await stage.close()
+  }
+})

@@ -30,6 +30,7 @@ describeTable(
     'a question of a prompt': CANNOT_ASK,
     'a question of a resource': CANNOT_ASK,
     'a state without a question': 'works',
+    'forty calls at once': 'works',
     '5 MB answers': 'works',
     'headers from parameters': 'none',
     'tasks of 2025': /Method not found/,

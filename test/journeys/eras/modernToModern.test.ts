@@ -27,6 +27,7 @@ describeTable(
     'a question of a prompt': 'works',
     'a question of a resource': 'works',
     'a state without a question': 'works',
+    'forty calls at once': 'works',
     '5 MB answers': 'works',
     'headers from parameters': 'works',
     'tasks of 2025': /Method not found/,

@@ -62,21 +62,23 @@ export async function bounded(
     await watch.bounded(() => work, ms)
   } catch (thrown) {
     if (isOver || signal.aborted || open.size === 0) throw thrown
-    for (const id of open) await write(conversation.refusal(id, asBridgeError(thrown)))
+    // First of all: while this is written, the server must neither get the request nor answer it.
     abort(ANSWERED_HERE)
+    for (const id of open) await write(conversation.refusal(id, asBridgeError(thrown)))
   }
 }
 
-/** Whether this call waits for a person of whom it is known where that signs in. Each call looks, so that it has to cost little. */
+/** Whether this call waits for a person of whom it is known where that signs in, and is told so. Each call looks, so that it has to cost little. */
 function lookForPerson(
   { watch, clock, holdInitializeMs }: Pick<CallsOptions, 'watch' | 'clock' | 'holdInitializeMs'>,
   { transmission }: PendingRequest,
+  isTold: () => boolean,
 ): { readonly needed: Promise<'person'>; stop(): void } {
   let unwatch: () => void = () => undefined
   let over: AbortController | undefined
   const needed = new Promise<'person'>((resolve) => {
     const look = () => {
-      if (watch.waiting && watch.address !== undefined && !transmission.sent) resolve('person')
+      if (watch.waiting && watch.address !== undefined && !transmission.sent && isTold()) resolve('person')
     }
     unwatch = watch.onChange(look)
     if (!watch.waiting) return
@@ -93,6 +95,21 @@ function lookForPerson(
   }
 }
 
+function mannerOf(message: Message, retry: Retry | undefined, now: number): Manner {
+  if (!mayAsk(message)) return 'mute'
+  if (!retry) return 'asks'
+  if (retry.action === 'accept' || retry.action === undefined) return 'waits'
+  // Hosts that nobody looks at decline by themselves.
+  return retry.at !== undefined && now - retry.at >= SOONEST_MS ? 'declined' : 'mute'
+}
+
+/** The address that a call is to ask with instead of failing so. */
+function addressIn(error: BridgeError, manner: Manner): string | undefined {
+  const { url } = error.details
+  const isAsked = manner === 'asks' || manner === 'waits'
+  return isAsked && error.code === 'sign_in_pending' && typeof url === 'string' ? url : undefined
+}
+
 export function createCalls(options: CallsOptions): Calls {
   const { conversation, watch, clock, server, holdCallMs, write } = options
   const { isMet, inPlace, made, hear } = options
@@ -104,18 +121,10 @@ export function createCalls(options: CallsOptions): Calls {
     return name?.startsWith('sign_in') === true && (await inPlace()).isSignIn(name)
   }
 
-  const mannerOf = (message: Message, retry: Retry | undefined): Manner => {
-    if (!mayAsk(message)) return 'mute'
-    if (!retry) return 'asks'
-    if (retry.action === 'accept' || retry.action === undefined) return 'waits'
-    // Hosts that nobody looks at decline by themselves.
-    return retry.at !== undefined && clock.now() - retry.at >= SOONEST_MS ? 'declined' : 'mute'
-  }
-
-  const ask = async (pending: PendingRequest, request: Message, address: string) => {
-    const { whyNoTab } = watch
-    if (!pending.signal.aborted) await write(question({ request, address, server, whyNoTab, now: clock.now() }))
-    pending.abort(ANSWERED_HERE)
+  /** While the question is written, the server must neither get the request nor answer it. */
+  const ask = async ({ abort }: PendingRequest, request: Message, address: string) => {
+    abort(ANSWERED_HERE)
+    await write(question({ request, address, server, whyNoTab: watch.whyNoTab, now: clock.now() }))
   }
 
   /**
@@ -147,40 +156,41 @@ export function createCalls(options: CallsOptions): Calls {
       return conversation.exchange(own, before, hear(request, deliver))
     }
     const line = await (await inPlace()).signIn(request, before)
-    if (!pending.signal.aborted) await write(line)
-  }
-
-  /** The address that a call is to ask with instead of failing so. */
-  const addressIn = (error: BridgeError, manner: Manner): string | undefined => {
-    const { url } = error.details
-    const isAsked = manner === 'asks' || manner === 'waits'
-    return isAsked && error.code === 'sign_in_pending' && typeof url === 'string' ? url : undefined
+    if (pending.signal.aborted) return
+    pending.open.clear()
+    await write(line)
   }
 
   return {
     async carry(pending, before, deliver) {
-      const { message, signal, open, cause } = pending
+      const { message, signal, open, cause, transmission } = pending
       const retry = takeUp(message)
       const request = retry?.request ?? message
       if (retry) retries.add(pending)
-      const manner = mannerOf(message, retry)
+      let known = retry && mannerOf(message, retry, clock.now())
+      // Nearly no call needs a person, and only then it is looked at for this.
+      const manner = () => {
+        known ??= mannerOf(message, undefined, clock.now())
+        return known
+      }
       const carry = () => work(pending, request, before, deliver)
-      const working = manner === 'waits' ? patiently(pending, carry) : carry()
-      const person = manner === 'asks' || manner === 'declined' ? lookForPerson(options, pending) : undefined
+      const working = known === 'waits' ? patiently(pending, carry) : carry()
+      const person = lookForPerson(options, pending, () => manner() === 'asks' || manner() === 'declined')
       try {
-        if (!person) return await working
         if ((await Promise.race([working, person.needed])) !== 'person') return
+        // It was on its way all the same: it is answered by the server, or asks when that refuses it.
+        if (signal.aborted || open.size === 0 || transmission.sent) return await working
         working.catch(() => undefined)
-        if (manner === 'declined') await bounded(options, pending, working, 0)
+        if (manner() === 'declined') await bounded(options, pending, working, 0)
         else await ask(pending, request, watch.address ?? '')
       } catch (thrown) {
         const error = asBridgeError(thrown)
-        const address = addressIn(error, manner)
+        const address = addressIn(error, manner())
         if (!signal.aborted && open.size > 0 && address !== undefined) return await ask(pending, request, address)
         if (!signal.aborted) made()?.failed(error, cause)
         throw thrown
       } finally {
-        person?.stop()
+        person.stop()
       }
     },
     waits: (pending) => retries.has(pending) || !mayAsk(pending.message),

@@ -60,8 +60,9 @@ export function createOpening(options: OpeningOptions): Opening {
     isAnsweredHere = true
     asking.catch(() => undefined)
     const line = await answerHere(reason)
-    if (!signal.aborted) await write(line)
+    if (signal.aborted) return
     pending.abort(ANSWERED_HERE)
+    await write(line)
   }
 
   return {

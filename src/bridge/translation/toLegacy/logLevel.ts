@@ -29,6 +29,7 @@ export interface LevelOptions {
 }
 
 export interface Level {
+  readonly isOffered: boolean
   /** Resolves when the server sends what this request wants, and all that are open. Never throws. */
   raise(ride: Ride, cause: Cause): Promise<void>
 }
@@ -48,6 +49,7 @@ export function createLevel({ isOffered, calls, ask, log }: LevelOptions): Level
   }
 
   return {
+    isOffered,
     async raise({ severity }, cause) {
       if (!isOffered || severity === undefined) return
       const open = [...calls.values()].map(({ ride }) => ride?.severity ?? severity)

@@ -1,8 +1,8 @@
 // What a request of a 2026 host says in its members, and the same request as 2025 has it: without the protocol's own members of `_meta`.
 import { META } from '../../era/revisions.ts'
 import type { Message, RawId } from '../../message/message.ts'
-import { type Bytes, eachMember, find } from '../../message/pick.ts'
-import { textAt } from '../../message/scan.ts'
+import { type Bytes, eachPlace, find, isNamed, nameAt } from '../../message/pick.ts'
+import { type Span, textAt } from '../../message/scan.ts'
 import { type Change, splice } from '../../message/splice.ts'
 import { pluck, type Wanted } from '../../message/walk.ts'
 
@@ -94,20 +94,29 @@ const gone = (member: string): Change => ({ path: ['params', member], json: unde
 function metaChanges(bytes: Bytes, token?: string): readonly Change[] {
   const params = find(bytes, ['params'])
   if (!params) return []
-  const ours = new Set<string>()
+  const ours = new Set<Change>()
   let others = 0
+  const take = (name: Span) => {
+    const known = KNOWN.find(([member]) => isNamed(bytes, name, member))?.[1]
+    if (known) return void ours.add(known)
+    const member = nameAt(bytes, name)
+    if (member.startsWith(PREFIX)) ours.add({ path: ['params', '_meta', member], json: undefined })
+    else others++
+  }
   // Parsers differ in which of two members with one name counts.
-  eachMember(bytes, params, (name, value) => {
-    if (name !== '_meta') return
+  eachPlace(bytes, params, (name, value) => {
+    if (!isNamed(bytes, name, '_meta')) return
     if (bytes[value.start] !== OPEN_BRACE) others++
-    eachMember(bytes, value, (member) => {
-      if (member.startsWith(PREFIX)) ours.add(member)
-      else others++
-    })
+    eachPlace(bytes, value, take)
   })
   if (others === 0) return [gone('_meta')]
-  const changes = [...ours].map((member) => ({ path: ['params', '_meta', member], json: undefined }))
+  const changes = [...ours]
   return token === undefined ? changes : [...changes, { path: ['params', '_meta', 'progressToken'], json: token }]
 }
+
+/** What nearly every request has. */
+const KNOWN = [META.version, META.capabilities, META.client, META.logLevel].map(
+  (member) => [member, { path: ['params', '_meta', member], json: undefined }] as const,
+)
 
 const OPEN_BRACE = 123

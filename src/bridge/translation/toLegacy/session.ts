@@ -62,6 +62,7 @@ export async function openSession(options: SessionOptions, cause: Cause): Promis
   const calls = new Map<RawId, Call>()
   let listens: Listens | undefined
   let stream: Promise<unknown> | undefined
+  let isHeard = false
 
   const say = (message: Message): Promise<void> => link.say(message)
   const hearing = createHearing({ can: declared.can, calls, visits, listens: () => listens, say, clock, log })
@@ -77,9 +78,13 @@ export async function openSession(options: SessionOptions, cause: Cause): Promis
   // One that is not there yet is ended by nobody else.
   const stop = () => void link.end(ending.reason)
   ending.addEventListener('abort', stop, { once: true })
-  const described = await initialize(declared, (params) => link.ask('initialize', params, cause))
-  await say(own(INITIALIZED)).catch((thrown: BridgeError) => log.warn('proxy:initialized', { code: thrown.code }))
-  ending.removeEventListener('abort', stop)
+  let described: Bytes
+  try {
+    described = await initialize(declared, (params) => link.ask('initialize', params, cause))
+    await say(own(INITIALIZED)).catch((thrown: BridgeError) => log.warn('proxy:initialized', { code: thrown.code }))
+  } finally {
+    ending.removeEventListener('abort', stop)
+  }
   const offers = (...path: string[]) => isOffered(described, path)
   const subscriptions = createSubscriptions({ isOffered: offers('resources', 'subscribe'), ask: link.ask, log })
   const lists = {
@@ -91,9 +96,10 @@ export async function openSession(options: SessionOptions, cause: Cause): Promis
   const level = createLevel({ isOffered: offers('logging'), calls, ask: link.ask, log })
 
   /** The first call that may ask waits for it: what a server says on a stream that is not there yet is lost. */
-  const hearsQuestions = () => {
+  const hearsQuestions = async () => {
     stream ??= streamOf(link, clock)
-    return stream
+    await stream
+    isHeard = true
   }
 
   /** A token that another open call has would make the progress of both one. */
@@ -105,8 +111,8 @@ export async function openSession(options: SessionOptions, cause: Cause): Promis
   const open = async (message: Message, ride: Ride, pending: PendingRequest): Promise<Call> => {
     const { asked } = ride
     const isAsking = mayAsk(asked.method) && asksAnything(declared.can)
-    if (isAsking) await hearsQuestions()
-    await level.raise(ride, pending.cause)
+    if (isAsking && !isHeard) await hearsQuestions()
+    if (level.isOffered) await level.raise(ride, pending.cause)
     pending.signal.throwIfAborted()
     const id = nextId()
     const token = tokenFor(asked, id)

@@ -397,3 +397,19 @@ describe('of a server that the host was introduced to from memory', () => {
     expect(answerTo(4).error.data.code).toBe(DOWN.code)
   })
 })
+
+test('that a host of 2026 was given are told in the words of 2025, and are the same as what the server then says', async () => {
+  const odd = { name: 'odd', outputSchema: { type: 'array', items: {} } }
+  const wrapped = {
+    name: 'odd',
+    outputSchema: { type: 'object', properties: { result: odd.outputSchema }, required: ['result'] },
+  }
+  const memory = { ...KNOWN, 'tools/list': { resultType: 'complete', ttlMs: 5, cacheScope: 'public', tools: [odd] } }
+  const { say, answerTo, gate, server, count } = await slow({ memory })
+  server['tools/list'] = () => ({ tools: [wrapped] })
+  await say({ id: 2, method: 'tools/list' })
+  expect(answerTo(2).result).toEqual({ tools: [wrapped] })
+  gate.open(INTRODUCTION)
+  await settled()
+  expect(count(CHANGED)).toBe(0)
+})

@@ -35,6 +35,7 @@ export interface World {
 }
 
 interface Seen {
+  readonly method: string
   readonly id: unknown
   readonly params: Readonly<Record<string, unknown>>
 }
