@@ -29,7 +29,10 @@ export async function openToModern(
   const lists = authorizer && createLists({ authorizer, url, clock })
   const discovered = async (initialize: Message, cause: Cause) => {
     const discover = (await era.discovered()) ?? (await era.ask(hostInfoIn(initialize), cause)).discover
-    if (!discover) throw new BridgeError('server_error', { message: 'The server does not say what it offers.' })
+    if (!discover)
+      throw new BridgeError('server_error', {
+        message: 'The server does not answer server/discover of MCP 2026-07-28.',
+      })
     return discover
   }
   return createToModern({ ...options, exchange, upstream, discovered, lists })

@@ -88,7 +88,8 @@ export function createServerEra(options: ServerEraOptions): ServerEra {
   const question = async (asked: Question, cause: Cause) => {
     const found = await (await import('./ask.ts')).askEra(options, asked, cause)
     learn(found)
-    return found
+    // What is set holds, whatever the server says.
+    return pinned === undefined || found.era === undefined ? found : { ...found, era: pinned }
   }
   const ask: ServerEra['ask'] = (asked, cause) => {
     if (pinned === '2025') return Promise.resolve({ era: pinned })

@@ -121,3 +121,18 @@ test('a process that is killed while its message is healed: the next start carri
   const next = await connect('v1')
   expect(await next.text('count')).toBe('run 1')
 })
+
+test.each([
+  ['2025', 'v1'],
+  ['2025', 'auto'],
+  ['2026', 'v1'],
+  ['2026', 'auto'],
+] as const)('a server of %s that is down at the start: %s has its tools, and a call says why', async (era, kind) => {
+  if (era === '2026') address.become(dual.url)
+  await remember()
+  await address.close()
+  const host = await connect(kind)
+  const { tools } = await host.client.listTools()
+  expect(tools.map(({ name }: { name: string }) => name)).toContain('count')
+  await expect(host.text('count')).rejects.toThrow(/cannot be reached: ECONNREFUSED/)
+})

@@ -42,3 +42,11 @@ describe('a question that is refused', () => {
     expect(era.now).toBeUndefined()
   })
 })
+
+test('a protocol that is set holds, whatever the server says when it is asked what it offers', async () => {
+  const { send } = createFakeSend(() => json({ jsonrpc: '2.0', id: null, error: { code: -32601, message: 'no' } }))
+  const common = { clock: createFakeClock(), log: createFakeLogger(), answerLimit: 1e6 }
+  const era = createServerEra({ ...common, send, protocol: '2026' })
+  expect((await era.ask(HOST, 'start')).era).toBe('2026')
+  expect(era.now).toBe('2026')
+})
