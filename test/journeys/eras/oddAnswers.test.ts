@@ -123,6 +123,31 @@ describe('a proxy that takes headers away', () => {
   })
 })
 
+test.each(['v1', 'pinned'] as const)('a server of 2026 that names no resultType is understood: %s', async (kind) => {
+  const RESULTS: Record<string, object> = {
+    'server/discover': {
+      ...{ supportedVersions: ['2026-07-28'], capabilities: { tools: {} } },
+      ...{ serverInfo: { name: 'plain', version: '1' }, ttlMs: 0, cacheScope: 'private' },
+    },
+    'tools/call': { content: [{ type: 'text', text: 'done' }] },
+  }
+  const address = await kept(
+    startChangingServer('http://127.0.0.1:9', {
+      instead({ message }, response) {
+        json(200, () => ({ result: RESULTS[message?.method] ?? {} }))(response, message?.id)
+        return true
+      },
+    }),
+  )
+  for (const _ of [1, 2]) {
+    const host = await connect(kind, address)
+    expect(await host.text('any')).toBe('done')
+    await host.close()
+  }
+  expect(address.count('tools/call')).toBe(2)
+  expect(address.count('initialize')).toBe(0)
+})
+
 test.each(['v1', 'auto'] as const)('a proxy that writes JSON anew changes no answer: %s', async (kind) => {
   for (const start of [() => startModernServer('modern'), () => startLegacyServer('session')]) {
     const server = await kept(start())
