@@ -123,7 +123,7 @@ describe('a proxy that takes headers away', () => {
   })
 })
 
-test.each(['v1', 'pinned'] as const)('a server of 2026 that names no resultType is understood: %s', async (kind) => {
+test('a server of 2026 that names no resultType is understood', async () => {
   const RESULTS: Record<string, object> = {
     'server/discover': {
       ...{ supportedVersions: ['2026-07-28'], capabilities: { tools: {} } },
@@ -140,7 +140,7 @@ test.each(['v1', 'pinned'] as const)('a server of 2026 that names no resultType 
     }),
   )
   for (const _ of [1, 2]) {
-    const host = await connect(kind, address)
+    const host = await connect('v1', address)
     expect(await host.text('any')).toBe('done')
     await host.close()
   }

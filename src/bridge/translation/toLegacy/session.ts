@@ -87,12 +87,7 @@ export async function openSession(options: SessionOptions, cause: Cause): Promis
   }
   const offers = (...path: string[]) => isOffered(described, path)
   const subscriptions = createSubscriptions({ isOffered: offers('resources', 'subscribe'), ask: link.ask, log })
-  const lists = {
-    tools: offers('tools', 'listChanged'),
-    prompts: offers('prompts', 'listChanged'),
-    resources: offers('resources', 'listChanged'),
-  }
-  listens = createListens(lists, subscriptions, log)
+  listens = createListens(changingLists(offers), subscriptions, log)
   const level = createLevel({ isOffered: offers('logging'), calls, ask: link.ask, log })
 
   /** The first call that may ask waits for it: what a server says on a stream that is not there yet is lost. */
@@ -196,3 +191,9 @@ function isOffered(described: Bytes, path: readonly string[]): boolean {
 }
 
 const [OPEN_BRACE, LETTER_T] = [123, 116]
+
+const changingLists = (offers: (...path: string[]) => boolean) => ({
+  tools: offers('tools', 'listChanged'),
+  prompts: offers('prompts', 'listChanged'),
+  resources: offers('resources', 'listChanged'),
+})
