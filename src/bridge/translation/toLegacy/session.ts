@@ -74,17 +74,7 @@ export async function openSession(options: SessionOptions, cause: Cause): Promis
     void link.conversation.end(refused)
   })
 
-  const { ending } = options
-  // One that is not there yet is ended by nobody else.
-  const stop = () => void link.end(ending.reason)
-  ending.addEventListener('abort', stop, { once: true })
-  let described: Bytes
-  try {
-    described = await initialize(declared, (params) => link.ask('initialize', params, cause))
-    await say(own(INITIALIZED)).catch((thrown: BridgeError) => log.warn('proxy:initialized', { code: thrown.code }))
-  } finally {
-    ending.removeEventListener('abort', stop)
-  }
+  const described = await begin(link, options, cause)
   const offers = (...path: string[]) => isOffered(described, path)
   const subscriptions = createSubscriptions({ isOffered: offers('resources', 'subscribe'), ask: link.ask, log })
   listens = createListens(changingLists(offers), subscriptions, log)
@@ -160,6 +150,21 @@ function streamOf({ conversation }: Link, clock: Clock): Promise<unknown> {
   const over = new AbortController()
   const late = clock.sleep(STREAM_MS, over.signal).catch(() => undefined)
   return Promise.race([conversation.listening?.(), late]).finally(() => over.abort())
+}
+
+/** The handshake; its result. */
+async function begin(link: Link, { declared, ending, log }: SessionOptions, cause: Cause): Promise<Bytes> {
+  // One that is not there yet is ended by nobody else.
+  const stop = () => void link.end(ending.reason)
+  ending.addEventListener('abort', stop, { once: true })
+  try {
+    const described = await initialize(declared, (params) => link.ask('initialize', params, cause))
+    const initialized = link.say(own(INITIALIZED))
+    await initialized.catch((thrown: BridgeError) => log.warn('proxy:initialized', { code: thrown.code }))
+    return described
+  } finally {
+    ending.removeEventListener('abort', stop)
+  }
 }
 
 /** The `result` of the answer. */
