@@ -61,8 +61,6 @@ export async function openSession(options: SessionOptions, cause: Cause): Promis
   const { declared, clock, log, retries, visits } = options
   const calls = new Map<RawId, Call>()
   let listens: Listens | undefined
-  let stream: Promise<unknown> | undefined
-  let isHeard = false
 
   const say = (message: Message): Promise<void> => link.say(message)
   const hearing = createHearing({ can: declared.can, calls, visits, listens: () => listens, say, clock, log })
@@ -80,12 +78,7 @@ export async function openSession(options: SessionOptions, cause: Cause): Promis
   listens = createListens(changingLists(offers), subscriptions, log)
   const level = createLevel({ isOffered: offers('logging'), calls, ask: link.ask, log })
 
-  /** The first call that may ask waits for it: what a server says on a stream that is not there yet is lost. */
-  const hearsQuestions = async () => {
-    stream ??= streamOf(link, clock)
-    await stream
-    isHeard = true
-  }
+  const stream = createStream(link, clock)
 
   /** A token that another open call has would make the progress of both one. */
   const tokenFor = ({ token }: Asked, id: RawId) => {
@@ -96,7 +89,7 @@ export async function openSession(options: SessionOptions, cause: Cause): Promis
   const open = async (message: Message, ride: Ride, pending: PendingRequest): Promise<Call> => {
     const { asked } = ride
     const isAsking = mayAsk(asked.method) && asksAnything(declared.can)
-    if (isAsking && !isHeard) await hearsQuestions()
+    if (isAsking && !stream.isHeard) await stream.heard()
     if (level.isOffered) await level.raise(ride, pending.cause)
     pending.signal.throwIfAborted()
     const id = nextId()
@@ -145,11 +138,23 @@ export async function openSession(options: SessionOptions, cause: Cause): Promis
   }
 }
 
-/** Resolves when what the server initiates can be heard, or will not be soon. */
-function streamOf({ conversation }: Link, clock: Clock): Promise<unknown> {
-  const over = new AbortController()
-  const late = clock.sleep(STREAM_MS, over.signal).catch(() => undefined)
-  return Promise.race([conversation.listening?.(), late]).finally(() => over.abort())
+/** The first call that may ask waits until what the server initiates can be heard: what it says on a stream that is not there yet is lost. */
+function createStream({ conversation }: Link, clock: Clock) {
+  let waiting: Promise<unknown> | undefined
+  const wait = () => {
+    const over = new AbortController()
+    const late = clock.sleep(STREAM_MS, over.signal).catch(() => undefined)
+    return Promise.race([conversation.listening?.(), late]).finally(() => over.abort())
+  }
+  const stream = {
+    isHeard: false,
+    async heard() {
+      waiting ??= wait()
+      await waiting
+      stream.isHeard = true
+    },
+  }
+  return stream
 }
 
 /** The handshake; its result. */
