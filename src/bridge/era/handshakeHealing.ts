@@ -103,7 +103,8 @@ export function createHandshakeHealing(options: HandshakeHealingOptions): Handsh
       const { answer, thrown } = held
       const isDoubtful =
         answer || (doubtsHandshakeThrown(thrown) && !(chosen.isAsItWasFor4xx && doubtsModernThrown(thrown)))
-      if (!isDoubtful || signal.aborted || open.size !== message.asks.length) throw thrown
+      if (!answer && (!isDoubtful || open.size !== message.asks.length)) throw thrown
+      signal.throwIfAborted()
       const next = await changeOnce(chosen)
       if (!next) {
         changes.delete(chosen)

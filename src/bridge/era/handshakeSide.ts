@@ -9,7 +9,7 @@ import type { InFlight, PendingRequest } from '../message/inFlight.ts'
 import type { Message } from '../message/message.ts'
 import { rpcError } from '../message/rpcError.ts'
 import { doubtsHandshake, doubtsHandshakeThrown, isModernRefusal } from './doubt.ts'
-import type { Held } from './holding.ts'
+import { createHold, type Held } from './holding.ts'
 import { hostInfoIn } from './hostInfo.ts'
 import type { ServerEra } from './serverEra.ts'
 
@@ -83,15 +83,11 @@ export function createHandshakeSide(options: HandshakeSideOptions): LegacyConver
 
   /** Its session may be gone because the server speaks something else by now. */
   const carryLegacy = async (pending: PendingRequest, before: Promise<unknown>, deliver: Deliver, of: Chosen) => {
+    const hold = createHold(pending, (answer) => !of.isAsItWas && isModernRefusal(answer), deliver)
     let held: Held | undefined
-    const take: Deliver = (answer) => {
-      if (of.isAsItWas || !isModernRefusal(answer)) return deliver(answer)
-      held = { answer }
-      for (const id of pending.message.asks) pending.open.add(id)
-      return NOTHING
-    }
     try {
-      await of.conversation.exchange(pending, before, take)
+      await of.conversation.exchange(pending, before, hold.take)
+      held = hold.held()
     } catch (thrown) {
       if (!isAboutServer(thrown)) throw thrown
       held = { thrown }
@@ -174,7 +170,7 @@ function createConversations(
   }
 }
 
-const NOTHING = Promise.resolve()
+const _NOTHING = Promise.resolve()
 
 const isAboutServer = (thrown: unknown) => {
   const { code } = (thrown ?? {}) as Partial<BridgeError>

@@ -20,6 +20,28 @@ export interface Proof {
   onWithoutType(): void
 }
 
+/**
+ * Keeps back the answer to a request if `isDoubtful`, and passes everything else on. `held` is what was kept: nothing, where the server
+ * answered once more after it.
+ */
+export function createHold(pending: PendingRequest, isDoubtful: (answer: Message) => boolean, deliver: Deliver) {
+  const { kind, asks } = pending.message
+  let held: Held | undefined
+  const take: Deliver = (answer) => {
+    const isOwn = kind === 'request' && answer.answers.length === 1 && answer.answers[0] === asks[0]
+    if (isOwn && !held && isDoubtful(answer)) {
+      held = { answer }
+      reopen(pending)
+      return NOTHING
+    }
+    if (isOwn) held = undefined
+    return deliver(answer)
+  }
+  return { take, held: () => held }
+}
+
+const NOTHING = Promise.resolve()
+
 /** undefined: the host has its answer. @throws whatever else the exchange does */
 export async function holdDoubtfulModern(
   conversation: Pick<Conversation, 'exchange'>,
@@ -27,26 +49,24 @@ export async function holdDoubtfulModern(
   proof: Proof,
   deliver: Deliver,
 ): Promise<Held | undefined> {
-  let held: Held | undefined
-  const take: Deliver = async (answer) => {
-    if (answer.answers.length > 0 && doubtsModern(answer, proof.isProven)) {
-      held = { answer }
-      reopen(pending)
-      return
-    }
-    if (answer.answers.length > 0 && !answer.failed && !proof.isProven) {
-      proof.isProven = true
-      if (isWithoutType(answer)) proof.onWithoutType()
-    }
-    await deliver(answer)
-  }
+  const hold = createHold(
+    pending,
+    (answer) => doubtsModern(answer, proof.isProven),
+    (answer) => {
+      if (answer.answers.length > 0 && !answer.failed && !proof.isProven) {
+        proof.isProven = true
+        if (isWithoutType(answer)) proof.onWithoutType()
+      }
+      return deliver(answer)
+    },
+  )
   try {
-    await conversation.exchange(pending, Promise.resolve(), take)
+    await conversation.exchange(pending, NOTHING, hold.take)
   } catch (thrown) {
     if (pending.signal.aborted || !doubtsModernThrown(thrown)) throw thrown
     return { thrown }
   }
-  return held
+  return hold.held()
 }
 
 /** The doubt was wrong: it is the host's to know. */

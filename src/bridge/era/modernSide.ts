@@ -9,9 +9,9 @@ import type { Deliver } from '../http/body/messages.ts'
 import type { InFlight, PendingRequest } from '../message/inFlight.ts'
 import { type Message, parseMessage } from '../message/message.ts'
 import { rpcError } from '../message/rpcError.ts'
-import { reopen, sendAgain } from './behind.ts'
+import { sendAgain } from './behind.ts'
 import { doubtsHandshakeThrown, isModernRefusal } from './doubt.ts'
-import { type Held, holdDoubtfulModern, type Proof, release } from './holding.ts'
+import { createHold, type Held, holdDoubtfulModern, type Proof, release } from './holding.ts'
 import { hostInfoIn } from './hostInfo.ts'
 import { MODERN, revisionOf, UNSUPPORTED_VERSION } from './revisions.ts'
 import type { ServerEra } from './serverEra.ts'
@@ -80,14 +80,11 @@ export function createModernSide(options: ModernSideOptions): ModernConversation
     const revision = revisionOf(message.bytes)
     if (revision !== undefined && revision !== MODERN && message.kind === 'request')
       return deliver(unsupported(message, revision))
+    const hold = createHold(pending, (answer) => !isAsItWas && isModernRefusal(answer), deliver)
     let held: Held | undefined
-    const take: Deliver = async (answer) => {
-      if (isAsItWas || !isModernRefusal(answer)) return deliver(answer)
-      held = { answer }
-      reopen(pending)
-    }
     try {
-      await (await toLegacy()).exchange(pending, NOTHING, take)
+      await (await toLegacy()).exchange(pending, NOTHING, hold.take)
+      held = hold.held()
     } catch (thrown) {
       if (signal.aborted || open.size !== message.asks.length || !doubtsHandshakeThrown(thrown)) throw thrown
       held = { thrown }
