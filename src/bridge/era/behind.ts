@@ -24,11 +24,6 @@ export async function behindTheHost(
   return answer
 }
 
-/** An answer that the host does not get: its request is still to be answered, and may be cancelled. */
-export function reopen({ message, open }: PendingRequest): void {
-  for (const id of message.asks) open.add(id)
-}
-
 /** A message that the server did not look at, once more. @throws BridgeError why there is no answer; the reason of its signal */
 export async function sendAgain(
   conversation: Pick<Conversation, 'exchange'>,

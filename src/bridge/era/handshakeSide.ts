@@ -9,7 +9,7 @@ import type { InFlight, PendingRequest } from '../message/inFlight.ts'
 import type { Message } from '../message/message.ts'
 import { rpcError } from '../message/rpcError.ts'
 import { doubtsHandshake, doubtsHandshakeThrown, isModernRefusal } from './doubt.ts'
-import { createHold, type Held } from './holding.ts'
+import { createHold, type Held } from './hold.ts'
 import { hostInfoIn } from './hostInfo.ts'
 import type { ServerEra } from './serverEra.ts'
 
@@ -169,8 +169,6 @@ function createConversations(
     },
   }
 }
-
-const _NOTHING = Promise.resolve()
 
 const isAboutServer = (thrown: unknown) => {
   const { code } = (thrown ?? {}) as Partial<BridgeError>

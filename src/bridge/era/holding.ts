@@ -3,41 +3,15 @@ import type { Conversation } from '../conversation.ts'
 import type { Deliver } from '../http/body/messages.ts'
 import type { PendingRequest } from '../message/inFlight.ts'
 import type { Message } from '../message/message.ts'
-import { reopen } from './behind.ts'
 import { doubtsModern, doubtsModernThrown } from './doubt.ts'
+import { createHold, type Held } from './hold.ts'
 import { isWithoutType } from './supported.ts'
-
-/** What came instead of an answer that proves something. */
-export interface Held {
-  readonly answer?: Message | undefined
-  readonly thrown?: unknown
-}
 
 export interface Proof {
   /** The server has shown in this run that it speaks 2026. */
   isProven: boolean
   /** Its first result names no type: it may be of a server from before 2026 that has no sessions. */
   onWithoutType(): void
-}
-
-/**
- * Keeps back the answer to a request if `isDoubtful`, and passes everything else on. `held` is what was kept: nothing, where the server
- * answered once more after it.
- */
-export function createHold(pending: PendingRequest, isDoubtful: (answer: Message) => boolean, deliver: Deliver) {
-  const { kind, asks } = pending.message
-  let held: Held | undefined
-  const take: Deliver = (answer) => {
-    const isOwn = kind === 'request' && answer.answers.length === 1 && answer.answers[0] === asks[0]
-    if (isOwn && !held && isDoubtful(answer)) {
-      held = { answer }
-      reopen(pending)
-      return NOTHING
-    }
-    if (isOwn) held = undefined
-    return deliver(answer)
-  }
-  return { take, held: () => held }
 }
 
 const NOTHING = Promise.resolve()

@@ -1,6 +1,7 @@
 // A message that goes to another conversation than the one it was for: its request is the host's until it has its answer.
 import { expect, test } from 'vitest'
-import { reopen, sendAgain } from '../../../../src/bridge/era/behind.ts'
+import { sendAgain } from '../../../../src/bridge/era/behind.ts'
+import { reopen } from '../../../../src/bridge/era/hold.ts'
 import type { Deliver } from '../../../../src/bridge/http/body/messages.ts'
 import { createInFlight, type PendingRequest } from '../../../../src/bridge/message/inFlight.ts'
 import type { Message } from '../../../../src/bridge/message/message.ts'

@@ -1,6 +1,6 @@
 // An answer that is kept back because it raises a doubt, and what may come beside it.
 import { expect, test } from 'vitest'
-import { createHold } from '../../../../src/bridge/era/holding.ts'
+import { createHold } from '../../../../src/bridge/era/hold.ts'
 import { createInFlight } from '../../../../src/bridge/message/inFlight.ts'
 import { type Message, parseMessage } from '../../../../src/bridge/message/message.ts'
 import { messageOf } from '../../../fakes/fakeConversation.ts'
