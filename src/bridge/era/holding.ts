@@ -2,7 +2,6 @@
 import type { Conversation } from '../conversation.ts'
 import type { Deliver } from '../http/body/messages.ts'
 import type { PendingRequest } from '../message/inFlight.ts'
-import type { Message } from '../message/message.ts'
 import { doubtsModern, doubtsModernThrown } from './doubt.ts'
 import { createHold, type Held } from './hold.ts'
 import { isWithoutType } from './supported.ts'
