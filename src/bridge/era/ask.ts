@@ -2,7 +2,9 @@
 import type { Era } from '../../eraMemory.ts'
 import { judge, readDiscover } from '../../eraVerdict.ts'
 import { asBridgeError, BridgeError, type ErrorCode } from '../../errors.ts'
+import { isSessionId } from '../../mcp/requests.ts'
 import type { Cause, HttpResponse } from '../../ports.ts'
+import { registerRotatingSecret } from '../../redaction/register.ts'
 import { quote } from '../../redaction/text.ts'
 import { isCut, readMessages, readStart } from '../http/response.ts'
 import { type Message, parseMessage } from '../message/message.ts'
@@ -22,8 +24,11 @@ export interface Asked {
 /** A server that does not answer for this long, in ms, is spoken to as before 2026. */
 const SILENCE_MS = 5_000
 
-/** Nothing can be said to the server without a person, or nothing at all: whatever comes next fails for the same reason. */
-const SAME_FOR_ALL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+/** How long the end of a session may be waited for, in ms. */
+const LAST_WORDS_MS = 500
+
+/** What came was no answer to the question: the host's own initialize finds out what is wrong. */
+const NO_EVIDENCE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'server_error',
   'invalid_protocol',
   'message_too_large',
@@ -49,10 +54,23 @@ export async function askEra(
     }
     // A challenge is about the token, whatever its status.
     const verdict = heard.challenged ? undefined : judge(heard)
+    if (verdict === '2025') void endStray(send, heard.session)
     if (verdict === 'askAgain' && tries === 1) continue
     if (verdict === 'askAgain' || verdict === 'newer' || verdict === 'stripped') throw refused(verdict, heard)
     return { era: verdict, discover: verdict === '2026' ? resultOf(heard.answer) : undefined, answer: heard.answer }
   }
+}
+
+/** Some servers of 2025 keep a session for each request that comes without one. Never throws. */
+async function endStray(send: ServerEraOptions['send'], id: unknown): Promise<void> {
+  if (!isSessionId(id)) return
+  registerRotatingSecret(id, 'session')
+  const signal = AbortSignal.timeout(LAST_WORDS_MS)
+  const request = { method: 'DELETE', headers: { 'mcp-session-id': id }, signal, idleMs: LAST_WORDS_MS } as const
+  await send(request, 'background').then(
+    (response) => response.discard(),
+    () => undefined,
+  )
 }
 
 /** A stream that goes on and on says nothing either. */
@@ -85,6 +103,8 @@ interface Heard {
   readonly body: Uint8Array
   readonly answer?: Message | undefined
   readonly challenged?: boolean
+  /** Its session id, if it began a session. */
+  readonly session: unknown
 }
 
 async function hear(
@@ -92,12 +112,13 @@ async function hear(
   { asks }: Message,
   options: { readonly limit: number; readonly clock: ServerEraOptions['clock'] },
 ): Promise<Heard> {
-  const { status } = response
+  const { status, headers } = response
+  const session = headers['mcp-session-id']
   if (status < 200 || status > 299) {
     const body = await readStart(response)
     const answer = parseMessage(body)
-    const challenged = status >= 400 && response.headers['www-authenticate'] !== undefined
-    return { status, body, challenged, answer: answer && isFor(answer, asks) ? answer : undefined }
+    const challenged = status >= 400 && headers['www-authenticate'] !== undefined
+    return { status, body, challenged, session, answer: answer && isFor(answer, asks) ? answer : undefined }
   }
   let answer: Message | undefined
   let odd: Uint8Array = Buffer.alloc(0)
@@ -118,7 +139,7 @@ async function hear(
   } catch (thrown) {
     if (!answer) throw thrown
   }
-  return { status, body: answer?.bytes ?? odd, answer }
+  return { status, body: answer?.bytes ?? odd, answer, session }
 }
 
 /** Some servers answer a question that they do not understand without its id. */
@@ -129,7 +150,7 @@ const isFor = ({ answers }: Message, asks: Message['asks']) =>
 function saysNothing(thrown: unknown, wasSent: boolean): boolean {
   const { code } = asBridgeError(thrown)
   if (isCut(thrown) || code === 'server_timeout') return wasSent
-  return SAME_FOR_ALL.has(code)
+  return NO_EVIDENCE.has(code)
 }
 
 const headersOf = ({ bytes }: Message) => ({

@@ -50,3 +50,21 @@ test('a protocol that is set holds, whatever the server says when it is asked wh
   expect((await era.ask(HOST, 'start')).era).toBe('2026')
   expect(era.now).toBe('2026')
 })
+
+test.each([
+  ['2025', { error: { code: -32601, message: 'Method not found' } }, ['POST', 'DELETE']],
+  ['2026', { result: JSON.parse(DISCOVER) }, ['POST']],
+])(
+  'a server of %s that begins a session with its answer keeps none of its questions',
+  async (found, answer, methods) => {
+    const { send, sent } = createFakeSend(({ method, body }) =>
+      method === 'POST'
+        ? json({ jsonrpc: '2.0', id: JSON.parse(body).id, ...answer }, 200, { 'mcp-session-id': 'stray' })
+        : json({}, 405),
+    )
+    const common = { clock: createFakeClock(), log: createFakeLogger(), answerLimit: 1e6 }
+    const era = createServerEra({ ...common, send, protocol: 'auto' })
+    expect(await era.find(HOST, 'start')).toBe(found)
+    expect(sent.map(({ method }) => method)).toEqual(methods)
+  },
+)
