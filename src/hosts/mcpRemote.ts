@@ -152,7 +152,7 @@ function providerOf(
   { literally, readFile }: ProviderTools,
 ): JsonObject | undefined {
   const has = (option: string) => options.some(([one]) => one === option)
-  const metadata = jsonOf(valuesOf(options, '--static-oauth-client-metadata').at(-1), readFile)
+  const metadata = readJson(valuesOf(options, '--static-oauth-client-metadata').at(-1), readFile)
   const scope = typeof metadata?.scope === 'string' ? metadata.scope.split(/\s+/).filter((one) => one !== '') : []
   const parameters = valuesOf(options, '--authorize-param').flatMap((text) => {
     const [, key, value = ''] = /^([^=]+)=(.*)$/s.exec(text) ?? []
@@ -191,13 +191,13 @@ interface Client {
 
 /** The client in `--static-oauth-client-info`. */
 function clientOf(text: string | undefined, readFile: ProviderTools['readFile']): Client | undefined {
-  const { client_id: id, client_secret: secret } = jsonOf(text, readFile) ?? {}
+  const { client_id: id, client_secret: secret } = readJson(text, readFile) ?? {}
   if (typeof id !== 'string') return undefined
   return present({ id, secret: typeof secret === 'string' ? secret : undefined })
 }
 
 /** JSON as text, or in a file (`@path`). undefined: it is not there, or no object. */
-function jsonOf(text: string | undefined, readFile: ProviderTools['readFile']): JsonObject | undefined {
+function readJson(text: string | undefined, readFile: ProviderTools['readFile']): JsonObject | undefined {
   const json = text?.startsWith('@') ? readFile(text.slice(1)) : text
   try {
     const value: unknown = JSON.parse(json ?? '')

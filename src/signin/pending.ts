@@ -4,10 +4,10 @@ import type { Authorizer, Clock, SignInWatch } from '../ports.ts'
 
 export interface PendingSignIn extends SignInWatch {
   /** Runs `ask`, which waits for a person. */
-  during(ask: (told: Telling) => Promise<void>): Promise<void>
+  during(ask: (told: PendingEvents) => Promise<void>): Promise<void>
 }
 
-export interface Telling {
+export interface PendingEvents {
   /** For the address, when it is known, and for the reason where no tab opens. */
   tell(authorizationUrl: string, whyNoTab?: string): void
   /** Each time it was seen that the sign-in has not ended yet. */

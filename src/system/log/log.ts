@@ -63,7 +63,7 @@ export function createLog(options: LogOptions): Logger {
   const put = (
     at: LogLevel,
     event: string,
-    safe: Facts,
+    safe: SafeFields,
     { onScreen, inFile }: { onScreen: boolean; inFile: boolean },
   ) => {
     const time = new Date().toISOString()
@@ -92,10 +92,10 @@ export function createLog(options: LogOptions): Logger {
   }
 }
 
-type Facts = Record<string, string | number | boolean>
+type SafeFields = Record<string, string | number | boolean>
 
-function clean(fields: LogFields): Facts {
-  const safe: Facts = {}
+function clean(fields: LogFields): SafeFields {
+  const safe: SafeFields = {}
   for (const [name, value] of Object.entries(fields)) {
     if (value === undefined) continue
     if (!FIELDS.has(name)) safe[name] = '[hidden]'
@@ -111,7 +111,7 @@ function readable(text: string): string {
   return safe.length > LONGEST ? `${safe.slice(0, LONGEST)}…` : safe
 }
 
-function forPeople(time: string, level: LogLevel, event: string, fields: Facts): string {
+function forPeople(time: string, level: LogLevel, event: string, fields: SafeFields): string {
   const { message, ...rest } = fields
   const facts = Object.entries(rest).map(([name, value]) => `${name}=${value}`)
   const words = [time.slice(11, 19), level, event, ...(message === undefined ? [] : [message]), ...facts]
