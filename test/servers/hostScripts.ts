@@ -109,7 +109,8 @@ async function openModern(script: HostScript, host: Host, discovered: any): Prom
   const callOnce = (name: string, args: object = {}) => modern.call(name, args, progress(script))
   const goOn = async (name: string, args: object, answer: any): Promise<any> => {
     if (answer.result?.resultType !== 'input_required') return answer
-    asked.open(modern.addressIn(answer))
+    const address = modern.addressIn(answer)
+    if (address !== undefined) asked.open(address)
     return goOn(name, args, await modern.again(name, args, answer.result))
   }
   return following(script, host, {

@@ -34,11 +34,15 @@ export function speakModern(host: Host, capabilities: object = {}, name = 'moder
     },
     call: (tool: string, args: object = {}, more: object = {}) =>
       ask('tools/call', { name: tool, arguments: args, ...more }),
-    /** Where an answer asks the person to go. */
-    addressIn: ({ result }: any): string => Object.values<any>(result.inputRequests)[0].params.url,
-    /** The call again, with what the person did with the address. */
+    /** Where an answer asks the person to go; undefined: it asks something else. */
+    addressIn: ({ result }: any): string | undefined =>
+      Object.values<any>(result.inputRequests).find(({ params }) => params?.url !== undefined)?.params.url,
+    /** The call again, with what the person did with the address; a server that asks for the roots at its start gets none. */
     again(tool: string, args: object, asked: any, action = 'accept') {
-      const answers = Object.keys(asked.inputRequests).map((key) => [key, { action }])
+      const answers = Object.entries<any>(asked.inputRequests).map(([key, { method }]) => [
+        key,
+        method === 'roots/list' ? { roots: [] } : { action },
+      ])
       const { requestState } = asked
       return ask('tools/call', {
         name: tool,
