@@ -32,6 +32,7 @@ const NO_EVIDENCE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'server_error',
   'invalid_protocol',
   'message_too_large',
+  'redirect_refused',
 ])
 
 /** @throws BridgeError where the sign-in failed, the server was not reached, or it speaks nothing that this program does */

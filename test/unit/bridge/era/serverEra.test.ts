@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { createServerEra } from '../../../../src/bridge/era/serverEra.ts'
 import type { EraMemory } from '../../../../src/eraMemory.ts'
+import { BridgeError } from '../../../../src/errors.ts'
 import { createFakeClock } from '../../../fakes/fakeClock.ts'
 import { json } from '../../../fakes/fakeHttp.ts'
 import { createFakeLogger } from '../../../fakes/fakeLogger.ts'
@@ -66,5 +67,17 @@ test.each([
     const era = createServerEra({ ...common, send, protocol: 'auto' })
     expect(await era.find(HOST, 'start')).toBe(found)
     expect(sent.map(({ method }) => method)).toEqual(methods)
+  },
+)
+
+test.each(['server_error', 'invalid_protocol', 'message_too_large', 'redirect_refused'] as const)(
+  'an answer that fails with %s says nothing: the host’s initialize finds out what it means',
+  async (code) => {
+    const { send } = createFakeSend(() => {
+      throw new BridgeError(code)
+    })
+    const common = { clock: createFakeClock(), log: createFakeLogger(), answerLimit: 1e6 }
+    const era = createServerEra({ ...common, send, protocol: 'auto' })
+    expect(await era.find(HOST, 'start')).toBeUndefined()
   },
 )
