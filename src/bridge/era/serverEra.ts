@@ -28,7 +28,7 @@ export interface ServerEra {
   find(question: Question, cause: Cause): Promise<Era | undefined>
   /** The `result` of the server's last answer to server/discover; undefined: there is none. */
   discovered(): Promise<Bytes | undefined>
-  /** Asks whatever is known, and resolves to what is true now. @throws like `find` */
+  /** Asks whatever is known, and resolves to what is true now; where nothing is, it may be the answer to somebody else's question. @throws like `find` */
   ask(question: Question, cause: Cause): Promise<Asked>
   /** Asks again behind the host's back if what is remembered is a revision of 2025 and older than a day. Never throws. */
   askIfOld(host: HostInfo): Promise<void>
@@ -93,6 +93,8 @@ export function createServerEra(options: ServerEraOptions): ServerEra {
   }
   const ask: ServerEra['ask'] = (asked, cause) => {
     if (pinned === '2025') return Promise.resolve({ era: pinned })
+    // Where nothing is known, whoever asked first asks for all.
+    if (asking && now === undefined) return asking
     const own = question(asked, cause).finally(() => {
       if (asking === own) asking = undefined
     })

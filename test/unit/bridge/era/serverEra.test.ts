@@ -81,3 +81,16 @@ test.each(['server_error', 'invalid_protocol', 'message_too_large', 'redirect_re
     expect(await era.find(HOST, 'start')).toBeUndefined()
   },
 )
+
+test('a host that asks and begins at the same time costs one question', async () => {
+  const { send, sent } = createFakeSend(({ body }) =>
+    json({ jsonrpc: '2.0', id: JSON.parse(body).id, error: { code: -32601, message: 'no' } }),
+  )
+  const common = { clock: createFakeClock(), log: createFakeLogger(), answerLimit: 1e6 }
+  const era = createServerEra({ ...common, send, protocol: 'auto' })
+  const [found, asked] = await Promise.all([
+    era.find(HOST, 'start'),
+    era.known().then(() => era.ask(HOST, 'background')),
+  ])
+  expect([found, asked.era, sent.length]).toEqual(['2025', '2025', 1])
+})
