@@ -24,7 +24,7 @@ export async function look({ rounds }) {
           resolveId: (id) => (id === 'look' ? id : null),
           load: (id) =>
             id === 'look'
-              ? ['database', 'followFile', 'tokenStore', 'seal']
+              ? ['sqlite/database', 'sqlite/followFile', 'tokenStore', 'sealing/seal']
                   .map((name) => `export * from ${source(`${name}.ts`)}`)
                   .join('\n')
               : null,

@@ -2,10 +2,11 @@
 import { BridgeError } from '../errors.ts'
 import { glob } from '../glob.ts'
 import { quote } from '../redaction/text.ts'
+import { cutElements, type Edit, edited } from './message/edits.ts'
 import { type Message, parseMessage } from './message/message.ts'
-import { type Bytes, eachElement, eachMember, eachMessage, find, stringIn, valueIn } from './message/pick.ts'
-import { Pieces } from './message/pieces.ts'
+import { type Bytes, eachMember, eachMessage, find, stringIn, valueIn } from './message/pick.ts'
 import type { Span } from './message/scan.ts'
+import { isArrayAt } from './message/walk.ts'
 
 export interface HiddenTools {
   /** @throws BridgeError tool_hidden for a call, or a batch with one */
@@ -54,12 +55,11 @@ export function createHiddenTools(patterns: readonly string[]): HiddenTools {
     strip(answer, asked) {
       const { kind, bytes } = answer
       if (asked && (kind === 'response' || kind === 'batch') && !asksForTools(asked)) return answer
-      const cut = withoutElements(
-        bytes,
-        (visit) => eachList(bytes, visit),
-        (tool) => isHidden(bytes, tool),
-      )
-      return cut ? (parseMessage(cut) ?? answer) : answer
+      const edits: Edit[] = []
+      eachList(bytes, ({ start }) => {
+        if (isArrayAt(bytes, start)) cutElements(bytes, start, (tool) => isHidden(bytes, tool), edits)
+      })
+      return edits.length === 0 ? answer : (parseMessage(edited(bytes, edits)) ?? answer)
     },
     visible: (tools) =>
       tools.filter((tool) => {
@@ -102,33 +102,7 @@ function eachList(bytes: Bytes, visit: (list: Span) => void): void {
   )
 }
 
-/** The text without those elements of arrays that `goes` picks, and otherwise unchanged; undefined: none was removed. */
-function withoutElements(
-  bytes: Bytes,
-  eachArray: (visit: (array: Span) => void) => void,
-  goes: (element: Span) => boolean,
-): Bytes | undefined {
-  const out = new Pieces()
-  let copied = 0
-  eachArray((array) => {
-    let kept = 0
-    /** The position of the comma before the next element, or after the bracket. */
-    let before = array.start + 1
-    eachElement(bytes, array, (element, after) => {
-      if (goes(element)) {
-        // With a preceding element, the comma before it is removed too; else the one after it.
-        out.add(bytes.subarray(copied, kept > 0 ? before : element.start))
-        copied = kept > 0 || bytes[after] === CLOSE_BRACKET ? element.end : after + 1
-      } else kept++
-      before = after
-    })
-  })
-  if (copied === 0) return undefined
-  out.add(bytes.subarray(copied))
-  return out.take()
-}
-
-const [QUOTE, CLOSE_BRACKET] = [34, 93]
+const QUOTE = 34
 const LONGEST_VALUE = 1024
 
 function matcherOf(patterns: readonly string[]): (name: string) => boolean {

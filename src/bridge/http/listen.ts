@@ -5,6 +5,7 @@ import type { Session } from '../session/session.ts'
 import { resumption, type StreamPosition } from './body/eventStream.ts'
 import type { BodyOptions, Deliver } from './body/messages.ts'
 import { EVENT_STREAM } from './body/reader.ts'
+import { createPauses } from './pauses.ts'
 import { isRefusal, isRefusedStatus } from './refusal.ts'
 import { opensStream, readMessages } from './response.ts'
 import type { Send } from './send.ts'
@@ -23,14 +24,6 @@ export interface ListenOptions {
   readonly renew: (lost: string, cause: Cause) => Promise<void>
 }
 
-const FIRST_WAIT_MS = 1_000
-const LONGEST_WAIT_MS = 60_000
-const SHORTEST_WAIT_MS = 100
-/** A server may ask for longer waits than our own back-off has, up to this. */
-const LONGEST_RETRY_MS = 10 * 60_000
-/** A stream that lived this long, in ms, was useful even without a message. */
-const WORTHWHILE_MS = 5_000
-
 /** Keeps one stream open until `signal` aborts or the server says it offers none. Never throws. */
 export async function listen(options: ListenOptions, signal: AbortSignal): Promise<void> {
   const { send, session, clock, log, renew } = options
@@ -40,7 +33,7 @@ export async function listen(options: ListenOptions, signal: AbortSignal): Promi
   let opened = 0
   let stream = new AbortController()
   const whenOutlived = () => stream.abort()
-  const pauses = createPauses(clock)
+  const pauses = createPauses()
   while (!signal.aborted) {
     const began = clock.awake()
     let messages = 0
@@ -80,32 +73,8 @@ export async function listen(options: ListenOptions, signal: AbortSignal): Promi
       delete position.lastId
       continue
     }
-    await pauses.wait({ messages, livedMs: clock.awake() - began, retryMs: position.retryMs }, signal)
-  }
-}
-
-export interface Stream {
-  /** What came on it. */
-  readonly messages: number
-  readonly livedMs: number
-  /** When the server wants it to be opened again. */
-  readonly retryMs?: number | undefined
-}
-
-/** The waits before a stream is opened again: longer each time, until one was of use. */
-export function createPauses(clock: Clock): { wait(last: Stream, signal: AbortSignal): Promise<void> } {
-  let next = FIRST_WAIT_MS
-  return {
-    /** Resolves early when `signal` aborts. */
-    async wait({ messages, livedMs, retryMs }, signal) {
-      // A server that ends every stream at once is not polled each second, whatever `retry` it sends.
-      if (messages > 0 || livedMs >= WORTHWHILE_MS) next = FIRST_WAIT_MS
-      const asked = Math.min(retryMs ?? 0, LONGEST_RETRY_MS)
-      const pause = next === FIRST_WAIT_MS && retryMs !== undefined ? asked : Math.max(asked, next)
-      const jittered = Math.max(pause, SHORTEST_WAIT_MS) * (1 + Math.random() / 4)
-      next = Math.min(next * 2, LONGEST_WAIT_MS)
-      await clock.sleep(jittered, signal).catch(() => undefined)
-    },
+    const pause = pauses.after({ messages, livedMs: clock.awake() - began, retryMs: position.retryMs })
+    await clock.sleep(pause, signal).catch(() => undefined)
   }
 }
 

@@ -127,5 +127,5 @@ const utf8 = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, 
 export function plain(response: HttpResponse): MaybePromise<HttpResponse> {
   const coding = response.headers['content-encoding']
   if (coding === undefined || coding === 'identity') return response
-  return import('./contentCoding.ts').then(({ decode }) => decode(response, String(coding)))
+  return import('./body/contentCoding.ts').then(({ decode }) => decode(response, String(coding)))
 }

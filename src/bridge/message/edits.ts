@@ -1,6 +1,7 @@
 // Replaces places of a JSON text by other JSON, and leaves every other byte as it is.
 import type { Bytes } from './pick.ts'
-import { type Span, skipSpace } from './scan.ts'
+import { type Span, skipSpace, skipValue } from './scan.ts'
+import { walkArray } from './walk.ts'
 
 /** What comes in place of a span, as text or bytes; of an empty span: before it. */
 export interface Edit extends Span {
@@ -45,6 +46,17 @@ export function cutOut(bytes: Bytes, { start, end }: Span, kept: number): Edit {
   if (kept > 0) return { start: bytes.lastIndexOf(COMMA, start - 1), end, by: '' }
   const after = skipSpace(bytes, end)
   return { start, end: bytes[after] === COMMA ? after + 1 : end, by: '' }
+}
+
+/** Collects the cuts that take those elements out of the array at `start` that go. Returns the index after it. */
+export function cutElements(bytes: Bytes, start: number, goes: (element: Span) => boolean, edits: Edit[]): number {
+  let kept = 0
+  return walkArray(bytes, start, (at) => {
+    const element = { start: at, end: skipValue(bytes, at) }
+    if (goes(element)) edits.push(cutOut(bytes, element, kept))
+    else kept++
+    return element.end
+  })
 }
 
 const COMMA = 44

@@ -2,8 +2,9 @@
 // may send a list with millions of entries.
 import type { Message } from './message.ts'
 import { type Span, skipSpace, skipValue, textAt } from './scan.ts'
+import { equals, isArrayAt, isObjectAt, isPlain, nameAt, walk, walkArray } from './walk.ts'
 
-const [QUOTE, COMMA, OPEN_BRACKET, BACKSLASH, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [34, 44, 91, 92, 93, 123, 125]
+const QUOTE = 34
 /** No requested name is longer. */
 const LONGEST_NAME = 256
 /** Longer strings and larger values are not read. */
@@ -19,57 +20,35 @@ export function eachMember(bytes: Bytes, span: Span, visit: (name: string, value
   eachPlace(bytes, span, (at, value) => visit(at.end - at.start > LONGEST_NAME ? '' : nameAt(bytes, at), value))
 }
 
-/** The name of a member, from where it stands. */
-export function nameAt(bytes: Bytes, name: Span): string {
-  const text = textAt(bytes, { start: name.start + 1, end: name.end - 1 })
-  return text.includes('\\') ? (JSON.parse(`"${text}"`) as string) : text
-}
-
 /** Whether a member has this name; most names are known by their bytes, and no text is made of them. */
-export function isNamed(bytes: Bytes, name: Span, wanted: string): boolean {
-  const { start, end } = name
-  if (end - start === wanted.length + 2) {
-    let at = 0
-    while (at < wanted.length && bytes[start + 1 + at] === wanted.charCodeAt(at)) at++
-    if (at === wanted.length) return true
-  }
-  for (let at = start; at < end; at++) {
-    const byte = bytes[at] as number
-    if (byte === BACKSLASH || byte > 127) return end - start <= LONGEST_NAME && nameAt(bytes, name) === wanted
-  }
-  return false
+export const isNamed = (bytes: Bytes, name: Span, wanted: string): boolean =>
+  equals(bytes, name, wanted) ||
+  (!isPlain(bytes, name) && name.end - name.start <= LONGEST_NAME && nameAt(bytes, name) === wanted)
+
+/** The same with where its name stands. */
+export function eachPlace(bytes: Bytes, { start }: Span, visit: (name: Span, value: Span) => void): void {
+  if (!isObjectAt(bytes, start)) return
+  walk(bytes, start, (name, at) => {
+    const value = { start: at, end: skipValue(bytes, at) }
+    visit(name, value)
+    return value.end
+  })
 }
 
-/** The same with where its name stands; `after` is where the comma or brace behind its value stands. */
-export function eachPlace(bytes: Bytes, span: Span, visit: (name: Span, value: Span, after: number) => void): void {
-  if (bytes[span.start] !== OPEN_BRACE) return
-  let at = skipSpace(bytes, span.start + 1)
-  while (bytes[at] !== CLOSE_BRACE) {
-    const name = { start: at, end: skipValue(bytes, at) }
-    const start = skipSpace(bytes, skipSpace(bytes, name.end) + 1)
-    const end = skipValue(bytes, start)
-    const after = skipSpace(bytes, end)
-    visit(name, { start, end }, after)
-    at = bytes[after] === COMMA ? skipSpace(bytes, after + 1) : after
-  }
-}
-
-/** Each element of the array at `span`; `after` is where the comma or bracket behind it stands. */
-export function eachElement(bytes: Bytes, span: Span, visit: (value: Span, after: number) => void): void {
-  if (bytes[span.start] !== OPEN_BRACKET) return
-  let start = skipSpace(bytes, span.start + 1)
-  while (bytes[start] !== CLOSE_BRACKET) {
-    const end = skipValue(bytes, start)
-    const after = skipSpace(bytes, end)
-    visit({ start, end }, after)
-    start = bytes[after] === COMMA ? skipSpace(bytes, after + 1) : after
-  }
+/** Each element of the array at `span`; none where it is not one. */
+export function eachElement(bytes: Bytes, { start }: Span, visit: (value: Span) => void): void {
+  if (!isArrayAt(bytes, start)) return
+  walkArray(bytes, start, (at) => {
+    const value = { start: at, end: skipValue(bytes, at) }
+    visit(value)
+    return value.end
+  })
 }
 
 /** Each message: the elements of a batch, or the only one. */
 export function eachMessage(bytes: Bytes, visit: (message: Span) => void): void {
   const all = whole(bytes)
-  if (bytes[all.start] === OPEN_BRACKET) eachElement(bytes, all, visit)
+  if (isArrayAt(bytes, all.start)) eachElement(bytes, all, visit)
   else visit(all)
 }
 

@@ -1,6 +1,6 @@
 // Walks once through the objects of a JSON text: those on the way to what is wanted are entered, all else is passed over.
-import { type Bytes, nameAt, whole } from './pick.ts'
-import { type Span, skipSpace, skipValue } from './scan.ts'
+import type { Bytes } from './pick.ts'
+import { type Span, skipSpace, skipValue, textAt } from './scan.ts'
 
 const [COMMA, OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [44, 91, 93, 123, 125]
 
@@ -54,8 +54,14 @@ export function named<Value>(map: ReadonlyMap<string, Value>, bytes: Bytes, name
 
 const [FEW, BACKSLASH] = [16, 92]
 
+/** The name of a member, from where it stands. */
+export function nameAt(bytes: Bytes, { start, end }: Span): string {
+  const text = textAt(bytes, { start: start + 1, end: end - 1 })
+  return text.includes('\\') ? (JSON.parse(`"${text}"`) as string) : text
+}
+
 /** Whether the bytes of a name are its characters. */
-function isPlain(bytes: Bytes, { start, end }: Span): boolean {
+export function isPlain(bytes: Bytes, { start, end }: Span): boolean {
   for (let at = start; at < end; at++) {
     const byte = bytes[at] as number
     if (byte === BACKSLASH || byte > 127) return false
@@ -63,7 +69,8 @@ function isPlain(bytes: Bytes, { start, end }: Span): boolean {
   return true
 }
 
-function equals(bytes: Bytes, { start, end }: Span, wanted: string): boolean {
+/** Whether a name is written in the characters of `wanted`, which are ASCII. */
+export function equals(bytes: Bytes, { start, end }: Span, wanted: string): boolean {
   if (end - start !== wanted.length + 2) return false
   for (let at = 0; at < wanted.length; at++) if (bytes[start + 1 + at] !== wanted.charCodeAt(at)) return false
   return true
@@ -78,9 +85,10 @@ export interface Slot {
 }
 
 /** The places of all wanted values by their slots, in one pass; the last of two members with one name counts, as for JSON.parse. */
-export function pluck(bytes: Bytes, wanted: Wanted, from: Span = whole(bytes)): readonly (Span | undefined)[] {
+export function pluck(bytes: Bytes, wanted: Wanted, from?: Span): readonly (Span | undefined)[] {
   const found: (Span | undefined)[] = []
-  if (isObjectAt(bytes, from.start)) pluckFrom(bytes, from.start, wanted, found)
+  const start = from?.start ?? skipSpace(bytes, 0)
+  if (isObjectAt(bytes, start)) pluckFrom(bytes, start, wanted, found)
   return found
 }
 

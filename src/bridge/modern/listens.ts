@@ -4,7 +4,7 @@ import type { Clock, Logger } from '../../ports.ts'
 import { META } from '../era/revisions.ts'
 import type { Deliver } from '../http/body/messages.ts'
 import type { Exchange } from '../http/exchange.ts'
-import { createPauses } from '../http/listen.ts'
+import { createPauses } from '../http/pauses.ts'
 import type { InFlight, PendingRequest } from '../message/inFlight.ts'
 import { type Message, parseMessage, type RawId } from '../message/message.ts'
 import { eachElement, eachMember, find } from '../message/pick.ts'
@@ -71,7 +71,7 @@ export function createListens({ exchange, inFlight, clock, log }: ListensOptions
 
   const listen: Exchange = async (pending, deliver) => {
     const { message, signal } = pending
-    const pauses = createPauses(clock)
+    const pauses = createPauses()
     const stream: Stream = { deliver, isBegun: false, isEnded: false, messages: 0 }
     open.set(pending, stream)
     try {
@@ -88,7 +88,8 @@ export function createListens({ exchange, inFlight, clock, log }: ListensOptions
           log.debug('proxy:listen', { code, reason: why })
           if (isFinal(thrown)) return await deliver(cancelled(idOf(message)))
         }
-        await pauses.wait({ messages: stream.messages, livedMs: clock.awake() - began }, signal)
+        const pause = pauses.after({ messages: stream.messages, livedMs: clock.awake() - began })
+        await clock.sleep(pause, signal).catch(() => undefined)
         signal.throwIfAborted()
       }
     } finally {

@@ -1,6 +1,6 @@
 // The headers that repeat parameters of a call: as the tools say that the server listed last, which are listed again where it refuses them.
 import { memoizeAsync } from '../../memoizeAsync.ts'
-import type { KnownAnswers, Logger } from '../../ports.ts'
+import type { KnownAnswers, Logger, MaybePromise } from '../../ports.ts'
 import { META } from '../era/revisions.ts'
 import type { Deliver } from '../http/body/messages.ts'
 import type { InFlight, PendingRequest } from '../message/inFlight.ts'
@@ -22,8 +22,8 @@ export interface MirroredOptions {
 export interface Mirrored {
   /** Delivers the answer to tools/list, without the tools that a host must not see because their annotation is invalid. */
   learning(deliver: Deliver): Deliver
-  /** `headers` and those of the call's parameters. */
-  add(headers: Record<string, string>, call: Message): Promise<Record<string, string>>
+  /** `headers` and those of the call's parameters; the same object where there are none. */
+  add(headers: Record<string, string>, call: Message): MaybePromise<Record<string, string>>
   /** Asks the server for its tools, in the name of the host of that call, once for all who wait. False: it did not list them. */
   listAgain(call: PendingRequest): Promise<boolean>
 }
@@ -88,12 +88,15 @@ export function createMirrored({ inFlight, log, known, attempt }: MirroredOption
     return true
   }
 
+  const withOwn = (headers: Record<string, string>, call: Message) => {
+    const own = table?.headersFor(call) ?? {}
+    return Object.keys(own).length === 0 ? headers : { ...headers, ...own }
+  }
+
   return {
     learning: (deliver) => async (message) => deliver(message.answers.length > 0 ? await learn(message) : message),
-    async add(headers, call) {
-      if (!isListed) await recall()
-      return table ? { ...headers, ...table.headersFor(call) } : headers
-    },
+    // Most calls have nothing to wait for.
+    add: (headers, call) => (isListed ? withOwn(headers, call) : recall().then(() => withOwn(headers, call))),
     listAgain({ message }) {
       listing ??= list(message).finally(() => {
         listing = undefined

@@ -43,7 +43,8 @@ export function createModernExchange(options: ModernExchangeOptions): Exchange {
   const post = async (pending: PendingRequest) => {
     const { message, cause, signal, transmission } = pending
     const own = headersOf(message)
-    const headers = message.method === 'tools/call' ? await mirrored.add(own, message) : own
+    const soon = message.method === 'tools/call' ? mirrored.add(own, message) : own
+    const headers = soon instanceof Promise ? await soon : soon
     const request = { method: 'POST', headers, body: message.bytes, signal, transmission } as const
     if (message.method !== LISTEN) return send(request, cause)
     return send({ ...request, ...streams.begin(pending), idleMs: 0 }, cause)

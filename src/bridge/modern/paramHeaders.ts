@@ -1,12 +1,12 @@
 // Which arguments of a call go into headers too: what the tool's `x-mcp-header` says (MCP 2026-07-28, "Custom Headers from Tool Parameters").
 import type { Logger } from '../../ports.ts'
 import { quote } from '../../redaction/text.ts'
-import { cutOut, type Edit, edited } from '../message/edits.ts'
+import { cutElements, type Edit, edited } from '../message/edits.ts'
 import type { Message } from '../message/message.ts'
 import { createNames } from '../message/names.ts'
 import { type Bytes, stringIn, whole } from '../message/pick.ts'
-import { type Span, skipValue, textAt } from '../message/scan.ts'
-import { isArrayAt, pluck, type Wanted, walkArray, walkMember } from '../message/walk.ts'
+import { type Span, textAt } from '../message/scan.ts'
+import { isArrayAt, pluck, type Wanted, walkMember } from '../message/walk.ts'
 import { decimal } from './decimal.ts'
 import { type Declared, declaredIn } from './declared.ts'
 import { encodeHeaderValue } from './headers.ts'
@@ -61,7 +61,7 @@ export function createParamHeaders({ log }: { readonly log: Logger }): ParamHead
       // Most servers have none, and most of their lists neither.
       if (tools.size === 0 && !mayDeclare(bytes, whole(bytes))) return answer
       const edits: Edit[] = []
-      eachList(bytes, (list) => cutFrom(bytes, list, (tool) => take(bytes, tool), edits))
+      eachList(bytes, (list) => cutElements(bytes, list, (tool) => !take(bytes, tool), edits))
       return edits.length === 0 ? answer : { ...answer, bytes: edited(bytes, edits) }
     },
     headersFor({ method, bytes }) {
@@ -107,17 +107,6 @@ const eachList = (bytes: Bytes, visit: (list: number) => number | undefined) =>
   walkMember(bytes, whole(bytes).start, 'result', (result) =>
     walkMember(bytes, result, 'tools', (list) => (isArrayAt(bytes, list) ? visit(list) : undefined)),
   )
-
-/** Collects the cuts that take those elements out of an array that do not stay. */
-function cutFrom(bytes: Bytes, list: number, stays: (element: Span) => boolean, edits: Edit[]): number {
-  let kept = 0
-  return walkArray(bytes, list, (start) => {
-    const element = { start, end: skipValue(bytes, start) }
-    if (stays(element)) kept++
-    else edits.push(cutOut(bytes, element, kept))
-    return element.end
-  })
-}
 
 const [QUOTE, LETTER_F, LETTER_N, LETTER_T, OPEN_BRACKET, OPEN_BRACE] = [34, 102, 110, 116, 91, 123]
 

@@ -2,9 +2,9 @@
 import { type Edit, edited } from '../message/edits.ts'
 import type { Message } from '../message/message.ts'
 import { createNames, LONGEST_TOOL_NAME, type Names } from '../message/names.ts'
-import { type Bytes, find, nameAt, stringIn, whole } from '../message/pick.ts'
+import { type Bytes, find, stringIn, whole } from '../message/pick.ts'
 import { type Span, skipValue, textAt } from '../message/scan.ts'
-import { isArrayAt, isObjectAt, pluck, type Wanted, walk, walkArray, walkMember } from '../message/walk.ts'
+import { isArrayAt, isObjectAt, nameAt, pluck, type Wanted, walk, walkArray, walkMember } from '../message/walk.ts'
 import { moveReferences } from './references.ts'
 
 /**

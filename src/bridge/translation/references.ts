@@ -1,8 +1,8 @@
 // Moves a JSON Schema to another place in its document: references to the whole of it, or to a part by its path, follow.
 import type { Edit } from '../message/edits.ts'
-import { type Bytes, nameAt, stringIn } from '../message/pick.ts'
+import { type Bytes, stringIn } from '../message/pick.ts'
 import { type Span, skipValue } from '../message/scan.ts'
-import { isArrayAt, isObjectAt, pluck, walk, walkArray } from '../message/walk.ts'
+import { isArrayAt, isObjectAt, nameAt, pluck, walk, walkArray } from '../message/walk.ts'
 
 /** Their values are data: what looks like a reference there is none. */
 const DATA = new Set(['const', 'enum', 'default', 'examples'])

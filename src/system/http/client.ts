@@ -6,8 +6,8 @@ import { shownUrl } from '../../redaction/shownUrl.ts'
 import { quote } from '../../redaction/text.ts'
 import { type ConnectionOptions, createConnections } from './connections.ts'
 import { createCookieJar } from './cookies.ts'
-import { dispatch } from './dispatch.ts'
 import { brokeOff } from './errors.ts'
+import { dispatch } from './exchange/dispatch.ts'
 import { proxyRefused } from './proxy.ts'
 
 const MAX_REDIRECTS = 5

@@ -1,10 +1,10 @@
 // What a request of a 2026 host says in its members, and the same request as 2025 has it: without the protocol's own members of `_meta`.
 import { META } from '../../era/revisions.ts'
 import type { Message, RawId } from '../../message/message.ts'
-import { type Bytes, eachPlace, find, isNamed, nameAt } from '../../message/pick.ts'
+import { type Bytes, eachPlace, find, isNamed } from '../../message/pick.ts'
 import { type Span, textAt } from '../../message/scan.ts'
 import { type Change, splice } from '../../message/splice.ts'
-import { pluck, type Wanted } from '../../message/walk.ts'
+import { nameAt, pluck, type Wanted } from '../../message/walk.ts'
 
 export interface Asked {
   readonly id: RawId

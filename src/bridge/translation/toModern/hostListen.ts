@@ -1,6 +1,7 @@
 // What a 2025 host hears of changes at a 2026 server, for as long as it listens: a stream that ends is opened again, less and less often.
 import { asBridgeError, BridgeError } from '../../../errors.ts'
 import type { Logger } from '../../../ports.ts'
+import { createPauses } from '../../http/pauses.ts'
 import { isRefusal } from '../../http/refusal.ts'
 import { type Message, parseMessage } from '../../message/message.ts'
 import { createHostStream, type HostStreamOptions } from './hostStream.ts'
@@ -24,15 +25,14 @@ export interface HostListen {
   stop(): void
 }
 
-const FIRST_WAIT_MS = 1_000
-const LONGEST_WAIT_MS = 60_000
-/** A stream that lived this long, in ms, was useful even without a message. */
-const WORTHWHILE_MS = 5_000
+/** Of a stream that was not opened. */
+const NONE = { messages: 0, livedMs: 0 }
 
 export function createHostListen(options: HostListenOptions): HostListen {
   const { lists, clock, log, deliver } = options
   const ending = new AbortController()
   const stream = createHostStream(options)
+  const pauses = createPauses()
   let isStarted = false
   /** The token was refused. */
   let isParked = false
@@ -45,7 +45,7 @@ export function createHostListen(options: HostListenOptions): HostListen {
     for (const uri of stream.agreed) await deliver(notification('notifications/resources/updated', { uri }))
   }
 
-  const afterFailure = async (error: BridgeError, wait: number) => {
+  const afterFailure = async (error: BridgeError) => {
     log.debug('proxy:listen', { code: error.code, reason: error.message })
     if (stream.current) return
     if (error.details.reason === NOT_OFFERED) {
@@ -55,25 +55,22 @@ export function createHostListen(options: HostListenOptions): HostListen {
     // The host asks for lists of which it would not hear.
     stream.isMissed = true
     isParked = isRefusal(error)
-    await waits.pause(isParked ? LONGEST_WAIT_MS : wait)
+    await waits.pause(isParked ? pauses.longest() : pauses.after(NONE))
     isParked = false
   }
 
   const run = async () => {
-    let wait = FIRST_WAIT_MS
     while (!ending.signal.aborted) {
       const began = clock.awake()
       const error = await stream.replace(ending.signal)
       if (ending.signal.aborted) return
       const { current } = stream
-      if (error) await afterFailure(error, wait)
+      if (error) await afterFailure(error)
       else if (stream.isMissed && current) await tellMissed()
       if (current) {
         if ((await waits.until(() => current.over)) === 'woken') continue
-        if (current.heard > 0 || clock.awake() - began >= WORTHWHILE_MS) wait = FIRST_WAIT_MS
-        await waits.pause(wait)
+        await waits.pause(pauses.after({ messages: current.heard, livedMs: clock.awake() - began }))
       } else if (!error) await waits.untilWoken()
-      wait = Math.min(wait * 2, LONGEST_WAIT_MS)
     }
   }
 

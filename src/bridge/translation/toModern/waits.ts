@@ -4,7 +4,7 @@ import type { Clock } from '../../../ports.ts'
 export interface Waits {
   /** Until `work` is over; its signal aborts when nobody waits for it any more. */
   until(work: (signal: AbortSignal) => Promise<unknown>): Promise<'over' | 'woken'>
-  /** About this long, in ms. */
+  /** In ms. */
   pause(ms: number): Promise<'over' | 'woken'>
   untilWoken(): Promise<'over' | 'woken'>
   /** Ends the wait of now. */
@@ -30,7 +30,7 @@ export function createWaits(clock: Clock, isWanted: () => boolean): Waits {
 
   return {
     until,
-    pause: (ms) => until((signal) => clock.sleep(ms * (1 + Math.random() / 4), signal).catch(() => undefined)),
+    pause: (ms) => until((signal) => clock.sleep(ms, signal).catch(() => undefined)),
     untilWoken: () => until(() => new Promise(() => undefined)),
     wake: () => wake(),
   }

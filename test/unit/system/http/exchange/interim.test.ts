@@ -2,10 +2,10 @@
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import type { HttpRequest } from '../../../../src/ports.ts'
-import { createHttp } from '../../../../src/system/http/client.ts'
-import { openTunnel } from '../../../../src/system/http/tunnel.ts'
-import { codeOf } from '../../../fakes/thrown.ts'
+import type { HttpRequest } from '../../../../../src/ports.ts'
+import { createHttp } from '../../../../../src/system/http/client.ts'
+import { openTunnel } from '../../../../../src/system/http/tunnel.ts'
+import { codeOf } from '../../../../fakes/thrown.ts'
 
 /** A server of bare bytes: `answer` is called for each request that has come in. */
 async function bare(answer: (socket: Socket, request: string) => unknown) {

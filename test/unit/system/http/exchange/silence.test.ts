@@ -1,9 +1,9 @@
 // The longest silence of a server that waits for something itself: it has no bound meanwhile, and a new one after it.
 import { expect, onTestFinished, test } from 'vitest'
-import { createHttp } from '../../../../src/system/http/client.ts'
-import { createGate, type Gate } from '../../../fakes/gate.ts'
-import { codeOf } from '../../../fakes/thrown.ts'
-import { startLoopbackServer } from '../../../servers/loopbackServer.ts'
+import { createHttp } from '../../../../../src/system/http/client.ts'
+import { createGate, type Gate } from '../../../../fakes/gate.ts'
+import { codeOf } from '../../../../fakes/thrown.ts'
+import { startLoopbackServer } from '../../../../servers/loopbackServer.ts'
 
 const IDLE_MS = 50
 

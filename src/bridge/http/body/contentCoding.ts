@@ -1,9 +1,9 @@
 // Decodes a response that was compressed although we did not request it (RFC 9110 section 8.4.1).
 import type { Transform } from 'node:stream'
 import zlib from 'node:zlib'
-import { BridgeError } from '../../errors.ts'
-import type { HttpResponse } from '../../ports.ts'
-import { quote } from '../../redaction/text.ts'
+import { BridgeError } from '../../../errors.ts'
+import type { HttpResponse } from '../../../ports.ts'
+import { quote } from '../../../redaction/text.ts'
 
 // A flush of the server ends a message, which must not wait for the next one.
 const DECODERS: Readonly<Record<string, (() => Transform) | undefined>> = {

@@ -1,6 +1,6 @@
 // The longest silence of a server, where some of its silence has a reason: the HTTP library knows only one that always counts.
-import { BridgeError } from '../../errors.ts'
-import type { Patience } from '../../records.ts'
+import { BridgeError } from '../../../errors.ts'
+import type { Patience } from '../../../records.ts'
 
 export interface SilenceWatch {
   /** Something has come. */

@@ -1,7 +1,7 @@
 // A body that waits for its reader.
 import { expect, test } from 'vitest'
-import { ResponseBody } from '../../../../src/system/http/responseBody.ts'
-import { settled } from '../../../fakes/gate.ts'
+import { ResponseBody } from '../../../../../src/system/http/exchange/responseBody.ts'
+import { settled } from '../../../../fakes/gate.ts'
 
 function setUp() {
   const calls: string[] = []

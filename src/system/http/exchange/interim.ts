@@ -1,5 +1,5 @@
 // Interim responses (RFC 9110 section 15.2): skips them, requested or not, but not indefinitely.
-import { BridgeError } from '../../errors.ts'
+import { BridgeError } from '../../../errors.ts'
 
 /** The part of undici's response parser that matters here. */
 export interface AnswerParser {

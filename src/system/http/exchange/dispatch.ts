@@ -1,8 +1,8 @@
 // One request on one pool → one response whose body pauses the socket while its reader is slow.
 import type { Dispatcher } from 'undici'
-import type { HttpRequest, HttpResponse } from '../../ports.ts'
-import type { Route } from './connections.ts'
-import { translate } from './errors.ts'
+import type { HttpRequest, HttpResponse } from '../../../ports.ts'
+import type { Route } from '../connections.ts'
+import { translate } from '../errors.ts'
 import { type InterimWatch, watchInterim } from './interim.ts'
 import { ResponseBody } from './responseBody.ts'
 import { type SilenceWatch, watchSilence } from './silence.ts'

@@ -1,11 +1,11 @@
 // Content codings nobody asked for: undone as they come, and broken ones told.
 import { createGzip, gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
-import { decode } from '../../../../src/bridge/http/contentCoding.ts'
-import { BridgeError } from '../../../../src/errors.ts'
-import { respond } from '../../../fakes/fakeHttp.ts'
-import { createGate } from '../../../fakes/gate.ts'
-import { codeOf } from '../../../fakes/thrown.ts'
+import { decode } from '../../../../../src/bridge/http/body/contentCoding.ts'
+import { BridgeError } from '../../../../../src/errors.ts'
+import { respond } from '../../../../fakes/fakeHttp.ts'
+import { createGate } from '../../../../fakes/gate.ts'
+import { codeOf } from '../../../../fakes/thrown.ts'
 
 async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
   const chunks: Uint8Array[] = []
