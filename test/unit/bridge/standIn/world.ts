@@ -1,6 +1,5 @@
 // A host, the stand-in and a server whose every answer a test can change; time stands still until it is moved.
 // What the program loads when it needs it: here ahead, so that a turn of the event loop is enough.
-import '../../../../src/bridge/standIn/discover.ts'
 import '../../../../src/bridge/standIn/inPlace.ts'
 import '../../../../src/bridge/standIn/progress.ts'
 import type { LegacyConversation } from '../../../../src/bridge/conversation.ts'

@@ -123,6 +123,22 @@ test('while a person is waited for, it is acknowledged after a moment, and once'
   expect(count(ACKNOWLEDGED)).toBe(1)
 })
 
+test('one that the server acknowledges at the bound is acknowledged once, though the host takes its time to read that', async () => {
+  const { listen, clock, writer, heard } = createWorld()
+  const gate = createGate()
+  const { write } = writer
+  writer.write = async (line) => {
+    await write(line)
+    await gate.passed
+  }
+  await listen()
+  clock.advance(HOLD)
+  await settled()
+  gate.open()
+  await settled()
+  expect(heard().map(({ method }) => method)).toEqual([ACKNOWLEDGED])
+})
+
 test('a server that is slow does not keep the host waiting: it is acknowledged here at the bound, and once', async () => {
   const { listen, server, clock, count, streams } = createWorld({ era: '2026' })
   const gate = createGate<object>()
