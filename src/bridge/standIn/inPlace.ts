@@ -6,7 +6,7 @@ import type { HiddenTools } from '../hideTools.ts'
 import type { Message } from '../message/message.ts'
 import { find, stringIn } from '../message/pick.ts'
 import { answerTo, type Capability, isList, LISTS, type ListMethod, listChanged, listResult } from './answers.ts'
-import { createLocalLists, hasTool, type LocalListsOptions } from './localLists.ts'
+import { createLocalLists, heardList, type LocalListsOptions } from './localLists.ts'
 import { createMeeting, type Meeting, type MeetOptions, refusal } from './meet.ts'
 import type { Carry } from './patience.ts'
 import type { Phase, Phases, Told } from './phases.ts'
@@ -126,14 +126,8 @@ export function createInPlace(options: InPlaceOptions): InPlace {
       meeting.fail(now.told, 'bytes' in reason ? refusal(reason) : reason, 'start')
     },
     heard(request, answer) {
-      const { now } = phases
-      if (answer.failed || !('told' in now) || !isList(request.method)) return
-      now.told.lists.delete(request.method)
-      if (request.method !== 'tools/list') return
-      now.told.toolsChangedAt = undefined
-      tools.fire()
-      // The host means the server's tool of that name.
-      if (hasTool(answer, now.told.signInTool)) now.told.signInTool = undefined
+      const told = toldIn(phases)
+      if (told && heardList(request, answer, told)) tools.fire()
     },
   }
 }

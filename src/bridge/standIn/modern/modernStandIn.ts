@@ -26,8 +26,6 @@ export function createModernStandIn(
   return (conversation, inFlight) => modernStandIn(conversation, inFlight, options)
 }
 
-const LISTS = new Set(['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list'])
-
 function modernStandIn(
   conversation: ModernConversation,
   inFlight: Pick<InFlight, 'unsent'>,
@@ -95,7 +93,7 @@ function modernStandIn(
   }
 
   const carryOf = ({ message, cause }: PendingRequest): Carry => {
-    const { kind, method = '', bytes } = message
+    const { kind, method, bytes } = message
     if (kind !== 'request') return conversation.exchange
     lastRequest = message
     if (cause === 'call') return calls.carry
@@ -105,7 +103,7 @@ function modernStandIn(
         await (await listens()).carry(...given)
       }
     // What follows the first page is the server's alone.
-    return LISTS.has(method) && find(bytes, ['params', 'cursor']) === undefined ? opening.list : carryOther
+    return recall.learns(message) && find(bytes, ['params', 'cursor']) === undefined ? opening.list : carryOther
   }
 
   return {
