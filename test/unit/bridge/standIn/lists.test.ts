@@ -372,18 +372,13 @@ describe('of a server that the host was introduced to from memory', () => {
   })
 
   test('are its own alone where they come at the bound, and the host takes its time to read them', async () => {
-    const { say, clock, heard, writer } = await introduced()
-    const gate = createGate()
-    const { write } = writer
-    writer.write = async (line) => {
-      await write(line)
-      await gate.passed
-    }
+    const { say, clock, heard, stopReading, readOn } = await introduced()
+    stopReading()
     void say({ id: 2, method: 'tools/list' })
     await settled()
     clock.advance(HOLD)
     await settled()
-    gate.open()
+    readOn()
     await settled()
     expect(heard().filter(({ id }) => id === 2)).toMatchObject([{ result: { tools: TOOLS } }])
   })

@@ -7,15 +7,19 @@ import { ADDRESS, type createSurroundings, HOLD, HOLD_CALL, TOOLS } from './worl
 /** What a property may do between the messages of the host. */
 export const WEATHER = [
   ...['up', 'down', 'slow', 'locked', 'other tools', 'person comes', 'person refuses', 'moment', 'long'],
+  ...['stops reading', 'reads on'],
 ] as const
 
 export const CHANGED = 'notifications/tools/list_changed'
 
-type Around = Pick<ReturnType<typeof createSurroundings>['seen'], 'watch' | 'clock' | 'heard'>
+type Around = Pick<
+  ReturnType<typeof createSurroundings>['seen'],
+  'watch' | 'clock' | 'heard' | 'stopReading' | 'readOn'
+>
 
 /** `bounded`: how a call waits for a person. */
 export function createWeather(
-  { watch, clock, heard }: Around,
+  { watch, clock, heard, stopReading, readOn }: Around,
   first: string,
   bounded: (signIn: () => Promise<void>) => Promise<void>,
 ) {
@@ -62,10 +66,13 @@ export function createWeather(
       else if (step === 'person refuses') people((gate) => gate.fail(new BridgeError('access_denied')))
       else if (step === 'moment') clock.advance(HOLD)
       else if (step === 'long') clock.advance(HOLD_CALL)
+      else if (step === 'stops reading') stopReading()
+      else if (step === 'reads on') readOn()
       else become(step)
     },
-    /** In the end the server is there, and the person too. */
+    /** In the end the server is there, the person too, and the host reads. */
     async clear() {
+      readOn()
       become('up')
       for (let turn = 0; turn < 3; turn++) {
         people((gate) => gate.open())

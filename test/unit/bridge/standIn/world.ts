@@ -49,13 +49,19 @@ export function createSurroundings({ memory = {}, account = { state: 'signedIn' 
   const state = { account }
   /** What the server gets to see: methods, and who asks for what the host does not. */
   const reached: string[] = []
+  let reading = createGate()
+  reading.open()
+  const write = async (line: Uint8Array) => {
+    await writer.write(line)
+    await reading.passed
+  }
   const heard = () => writer.lines.map((line) => JSON.parse(line))
   const answerTo = (id: unknown) => heard().find((one) => one.id === id && one.method === undefined)
   return {
     options: {
       ...{ watch, clock, log: createFakeLogger(), server: SERVER, version: () => '1.2.3', asks: !never },
       ...{ loginCommand: `mcp-oauth-bridge login ${SERVER}`, holdInitializeMs: HOLD, holdCallMs: HOLD_CALL },
-      write: writer.write,
+      write,
       account: async () => state.account,
       known: {
         load: async (method: string) => kept.get(method),
@@ -65,10 +71,9 @@ export function createSurroundings({ memory = {}, account = { state: 'signedIn' 
     /** As the relay does: one answer to each request. */
     async carry(host: Conversation, pending: PendingRequest, before: Promise<void>) {
       try {
-        await host.exchange(pending, before, ({ bytes }) => writer.write(bytes))
+        await host.exchange(pending, before, ({ bytes }) => write(bytes))
       } catch (thrown) {
-        if (!pending.signal.aborted)
-          for (const id of pending.open) await writer.write(host.refusal(id, asBridgeError(thrown)))
+        if (!pending.signal.aborted) for (const id of pending.open) await write(host.refusal(id, asBridgeError(thrown)))
       } finally {
         inFlight.end(pending)
       }
@@ -76,6 +81,12 @@ export function createSurroundings({ memory = {}, account = { state: 'signedIn' 
     /** For the test. */
     seen: {
       ...{ heard, answerTo, reached, clock, watch, writer, kept, state, inFlight },
+      /** The host does not take up any more what is written, until it reads on. */
+      stopReading() {
+        reading.open()
+        reading = createGate()
+      },
+      readOn: () => reading.open(),
       /** The names of the tools in an answer. */
       toolsIn: (id: unknown): string[] => answerTo(id).result.tools.map(({ name }: { name: string }) => name),
       /** How often the host was told so. */

@@ -124,17 +124,12 @@ test('while a person is waited for, it is acknowledged after a moment, and once'
 })
 
 test('one that the server acknowledges at the bound is acknowledged once, though the host takes its time to read that', async () => {
-  const { listen, clock, writer, heard } = createWorld()
-  const gate = createGate()
-  const { write } = writer
-  writer.write = async (line) => {
-    await write(line)
-    await gate.passed
-  }
+  const { listen, clock, heard, stopReading, readOn } = createWorld()
+  stopReading()
   await listen()
   clock.advance(HOLD)
   await settled()
-  gate.open()
+  readOn()
   await settled()
   expect(heard().map(({ method }) => method)).toEqual([ACKNOWLEDGED])
 })
