@@ -346,7 +346,6 @@ const LAZY = [
   'src/bridge/modern/paramHeaders.ts',
   'src/bridge/otherEra.ts',
   'src/bridge/standIn/answers.ts',
-  'src/bridge/standIn/discover.ts',
   'src/bridge/standIn/inPlace.ts',
   'src/bridge/standIn/modern/modernStandIn.ts',
   'src/bridge/standIn/progress.ts',

@@ -7,6 +7,7 @@ import type { Conversation } from '../conversation.ts'
 import type { Deliver } from '../http/body/messages.ts'
 import type { PendingRequest } from '../message/inFlight.ts'
 import { type Message, parseMessage } from '../message/message.ts'
+import { methodNotFound } from '../message/rpcError.ts'
 import { hostNameIn } from './hostInfo.ts'
 import type { ServerEra } from './serverEra.ts'
 
@@ -22,8 +23,6 @@ export interface DiscoverOptions {
 
 /** How long the host may wait for the word of a server of which nothing is known, in ms: one wide-spread host gives up after 3 s. */
 const LONGEST_MS = 2_000
-/** JSON-RPC 2.0 section 5.1. */
-const METHOD_NOT_FOUND = '{"code":-32601,"message":"Method not found"}'
 const NOTHING = Promise.resolve()
 
 export type CarryDiscover = (pending: PendingRequest, deliver: Deliver) => Promise<void>
@@ -34,8 +33,8 @@ export function createDiscover(options: DiscoverOptions): CarryDiscover {
   const refusedHere = new Set<string>()
 
   const refuse = async (pending: PendingRequest, name: string, deliver: Deliver) => {
-    const text = `{"jsonrpc":"2.0","id":${pending.message.asks[0]},"error":${METHOD_NOT_FOUND}}`
-    const answer = parseMessage(Buffer.from(text))
+    const [id = 'null'] = pending.message.asks
+    const answer = parseMessage(methodNotFound(id))
     if (answer && !pending.signal.aborted) await deliver(answer)
     refusedHere.add(name)
     try {

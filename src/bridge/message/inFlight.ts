@@ -49,7 +49,8 @@ const ANSWERED_ELSEWHERE = new Error('The answer came on another stream.')
 export function createInFlight(): InFlight {
   const all = new Map<PendingRequest, AbortController>()
   const awaited = new Set<PendingRequest>()
-  const cancelled = new Set<PendingRequest>()
+  /** By the ids that are open: another text of a message that is sent in its place shares them. */
+  const cancelled = new Set<PendingRequest['open']>()
   /** An AbortController is the most expensive part of a request: one that was not used serves the next. */
   const spare: AbortController[] = []
   let whenIdle: (() => void)[] = []
@@ -88,17 +89,17 @@ export function createInFlight(): InFlight {
     end(pending) {
       const controller = all.get(pending)
       all.delete(pending)
-      cancelled.delete(pending)
+      cancelled.delete(pending.open)
       pending.finish()
       if (controller && !controller.signal.aborted) spare.push(controller)
     },
     settle(answer, own) {
       const [only] = answer.answers
-      if (answer.answers.length === 1 && only !== undefined && own?.open.has(only) && !cancelled.has(own))
+      if (answer.answers.length === 1 && only !== undefined && own?.open.has(only) && !cancelled.has(own.open))
         return own.open.delete(only)
       const ownerOf = (id: RawId) => (own?.open.has(id) ? own : find(all.keys(), ({ open }) => open.has(id)))
       const owners = answer.answers.map(ownerOf)
-      if (owners.some((owner) => owner === undefined || cancelled.has(owner))) return false
+      if (owners.some((owner) => owner === undefined || cancelled.has(owner.open))) return false
       for (const [at, id] of answer.answers.entries()) owners[at]?.open.delete(id)
       // A server may answer on another stream than it should; then nobody waits on the right one.
       for (const owner of owners)
@@ -115,7 +116,7 @@ export function createInFlight(): InFlight {
           message.method !== 'initialize' &&
           [...open].some((text) => JSON.parse(text) === id),
       )
-      if (pending) cancelled.add(pending)
+      if (pending) cancelled.add(pending.open)
       return pending
     },
     unsent: () => [...awaited].filter(({ message, transmission }) => message.kind === 'request' && !transmission.sent),

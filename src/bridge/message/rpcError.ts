@@ -1,4 +1,4 @@
-// BridgeError → the JSON-RPC error response for a request id.
+// The JSON-RPC error response for a request id: what a BridgeError says, and the refusal of a method.
 import { type BridgeError, ERRORS } from '../../errors.ts'
 import { hideKnown } from '../../redaction/known.ts'
 import { withoutQueries } from '../../redaction/text.ts'
@@ -23,3 +23,7 @@ export function rpcError(id: RawId, error: BridgeError): Uint8Array {
 
 /** Without secrets in the server’s address or headers. */
 const plain = (text: string) => hideKnown(withoutQueries(text))
+
+/** What a server says of a method that it does not have (JSON-RPC 2.0 section 5.1). */
+export const methodNotFound = (id: RawId): Uint8Array =>
+  Buffer.from(`{"jsonrpc":"2.0","id":${id},"error":{"code":-32601,"message":"Method not found"}}`)

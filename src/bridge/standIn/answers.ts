@@ -1,4 +1,5 @@
 // The answers that the host gets in place of the server while that is not there: cached ones, else minimal ones.
+import { LEGACY, NEWEST_LEGACY } from '../era/revisions.ts'
 import type { Message } from '../message/message.ts'
 
 /** The lists of a server that may change, by the method that asks for them (MCP "Tools", "Prompts", "Resources"). */
@@ -34,8 +35,6 @@ export interface Introduction {
   readonly version: string
 }
 
-const REVISIONS = ['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25']
-
 /** The answer to initialize: the cached one, else that of a server whose lists are still to come. */
 export function initializeResult({ known, asked, wanted, server, version }: Introduction): InitializeResult {
   const last = isInitializeResult(known) ? known : undefined
@@ -55,9 +54,9 @@ export const instructionsFor = (server: string) =>
 
 /** What the server would agree to, as far as its last answer tells. Revisions are dates. */
 function revision(wanted: unknown, asked: string | undefined, answered: string | undefined): string {
-  const known = REVISIONS.find((one) => one === wanted)
-  if (known === undefined) return answered ?? '2025-11-25'
-  if (asked === undefined || answered === undefined || !REVISIONS.includes(answered)) return known
+  const known = LEGACY.find((one) => one === wanted)
+  if (known === undefined) return answered ?? NEWEST_LEGACY
+  if (asked === undefined || answered === undefined || !LEGACY.some((one) => one === answered)) return known
   if (asked === known) return answered
   // It named an older one than it was asked for: its newest.
   return answered < asked && answered < known ? answered : known
@@ -93,9 +92,11 @@ export const listResult = (method: ListMethod, entries: readonly unknown[]): Rec
   [LISTS[method].member]: entries,
 })
 
-/** A request asks for one answer. */
-export const answerTo = ({ asks: [id] }: Message, result: object): Uint8Array =>
-  Buffer.from(`{"jsonrpc":"2.0","id":${id},"result":${JSON.stringify(result)}}`)
+export const answerTo = (request: Message, result: object): Uint8Array => answerWith(request, JSON.stringify(result))
+
+/** `result` is JSON text. A request asks for one answer. */
+export const answerWith = ({ asks: [id] }: Message, result: string): Uint8Array =>
+  Buffer.from(`{"jsonrpc":"2.0","id":${id},"result":${result}}`)
 
 export const listChanged = (capability: Capability): Uint8Array =>
   Buffer.from(`{"jsonrpc":"2.0","method":"notifications/${capability}/list_changed"}`)

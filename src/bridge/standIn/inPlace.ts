@@ -3,19 +3,16 @@
 import type { BridgeError } from '../../errors.ts'
 import type { SignInWatch } from '../../ports.ts'
 import type { HiddenTools } from '../hideTools.ts'
-import type { Deliver } from '../http/body/messages.ts'
-import type { PendingRequest } from '../message/inFlight.ts'
 import type { Message } from '../message/message.ts'
 import { find, stringIn } from '../message/pick.ts'
-import { answerTo, type Capability, isList, LISTS, listChanged, listResult } from './answers.ts'
-import { createLocalLists, hasTool, type LocalListsOptions } from './localLists.ts'
+import { answerTo, type Capability, isList, LISTS, type ListMethod, listChanged, listResult } from './answers.ts'
+import { createLocalLists, heardList, type LocalListsOptions } from './localLists.ts'
 import { createMeeting, type Meeting, type MeetOptions, refusal } from './meet.ts'
+import type { Carry } from './patience.ts'
 import type { Phase, Phases, Told } from './phases.ts'
 import { createSignInCall } from './signInCall.ts'
 import { createSignal, followSignIn } from './told.ts'
 import { createTruth, type TruthOptions } from './truth.ts'
-
-type Carry = (pending: PendingRequest, before: Promise<unknown>, deliver: Deliver) => Promise<void>
 
 type Made = 'meeting' | 'truth' | 'announce'
 
@@ -35,8 +32,10 @@ export interface InPlaceOptions
 export interface InPlace {
   /** Carries or answers a message, in the phases in which something was told here. */
   readonly exchange: Carry
-  /** Answers a list that would have to wait for a sign-in, fails, or comes late, of a server that the host was introduced to. */
-  answerList(pending: PendingRequest, why: BridgeError | 'person' | 'late'): Promise<void>
+  /** The answer to a list that would have to wait for a sign-in, fails, or comes late, of a server that the host was introduced to. */
+  list(request: Message, told: Told, why: BridgeError | 'person' | 'late'): Promise<Uint8Array>
+  /** Compares what was told with what the server says now. */
+  check(): void
   /** The host's own initialize has failed, or was refused, after the host was answered here. */
   failed(reason: BridgeError | Message): void
   /** The host has a list of the server itself. */
@@ -118,28 +117,17 @@ export function createInPlace(options: InPlaceOptions): InPlace {
       if (!answer) return carry(pending, before, deliver)
       if (!pending.signal.aborted) await write(answerTo(message, answer))
     },
-    async answerList(pending, why) {
-      const told = phases.stepIn()
-      const { message } = pending
-      if (!told || !isList(message.method)) return
-      const answer = await lists.answerLost(message.method, told, why)
-      if (!pending.signal.aborted) await write(answerTo(message, answer))
-      if (why === 'late') void truth.check()
-    },
+    list: async (request, told, why) =>
+      answerTo(request, await lists.answerLost(request.method as ListMethod, told, why)),
+    check: () => void truth.check(),
     failed(reason) {
       const { now } = phases
       if (now.kind !== 'answeredHere') return
       meeting.fail(now.told, 'bytes' in reason ? refusal(reason) : reason, 'start')
     },
     heard(request, answer) {
-      const { now } = phases
-      if (answer.failed || !('told' in now) || !isList(request.method)) return
-      now.told.lists.delete(request.method)
-      if (request.method !== 'tools/list') return
-      now.told.toolsChangedAt = undefined
-      tools.fire()
-      // The host means the server's tool of that name.
-      if (hasTool(answer, now.told.signInTool)) now.told.signInTool = undefined
+      const told = toldIn(phases)
+      if (told && heardList(request, answer, told)) tools.fire()
     },
   }
 }

@@ -3,7 +3,7 @@ import type { BridgeError } from '../../errors.ts'
 import type { Clock, SignInWatch } from '../../ports.ts'
 import { type Message, parseMessage } from '../message/message.ts'
 import { eachElement, find, stringIn } from '../message/pick.ts'
-import { isObject, knownList, type ListMethod, listResult } from './answers.ts'
+import { isList, isObject, knownList, type ListMethod, listResult } from './answers.ts'
 import type { Meeting } from './meet.ts'
 import type { Phases, Told } from './phases.ts'
 import type { Recall } from './recall.ts'
@@ -69,8 +69,7 @@ export function createLocalLists(options: LocalListsOptions): LocalLists {
       const known = await remembered(method)
       if (!known) await waitFor(trying, told)
       if (phases.now.kind !== 'answeredHere') return undefined
-      const isNeeded = !known || told.reason !== undefined || watch.waiting || (await account()).state === 'signedOut'
-      return tellList(method, told, known ?? [], isNeeded, options)
+      return tellList(method, told, known ?? [], await isSignInShown(known, told, options), options)
     },
     async answerLost(method, told, why) {
       if (why !== 'late') told.reason = watch.failure ?? (why === 'person' ? undefined : why)
@@ -100,11 +99,28 @@ export function tellList(
   return result
 }
 
-/** A tool of the server has that name. */
-export function hasTool({ bytes }: Message, name: string | undefined): boolean {
+/** Whether the tool that signs in is of use beside what is `known` of the server. */
+export const isSignInShown = async (
+  known: readonly unknown[] | undefined,
+  { reason }: ToldHere,
+  { watch, account }: Pick<LocalListsOptions, 'watch' | 'account'>,
+): Promise<boolean> => !known || reason !== undefined || watch.waiting || (await account()).state === 'signedOut'
+
+/** The host has a list of the server itself instead of what it was told. True: that is the one of its tools. */
+export function heardList({ method }: Message, answer: Message, told: ToldHere): boolean {
+  if (answer.failed || !isList(method)) return false
+  told.lists.delete(method)
+  if (method !== 'tools/list') return false
+  told.toolsChangedAt = undefined
+  // The host means the server's tool of that name.
+  if (told.signInTool !== undefined && hasTool(answer, told.signInTool)) told.signInTool = undefined
+  return true
+}
+
+function hasTool({ bytes }: Message, name: string): boolean {
   const given = find(bytes, ['result', 'tools'])
   let has = false
-  if (given && name !== undefined)
+  if (given)
     eachElement(bytes, given, (tool) => {
       has ||= stringIn(bytes, find(bytes, ['name'], tool)) === name
     })

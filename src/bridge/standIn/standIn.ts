@@ -1,13 +1,15 @@
 // Around the conversation with the server: initialize is answered within a bound, by the server or in its place, and nobody waits
 // in silence for a person. Once the server has answered by itself, messages go straight through.
-import { asBridgeError, type BridgeError } from '../../errors.ts'
+import { asBridgeError, BridgeError } from '../../errors.ts'
 import { memoizeAsync } from '../../memoizeAsync.ts'
 import type { Conversation, LegacyConversation } from '../conversation.ts'
 import type { Deliver } from '../http/body/messages.ts'
 import type { InFlight, PendingRequest } from '../message/inFlight.ts'
 import type { Message } from '../message/message.ts'
+import { methodNotFound } from '../message/rpcError.ts'
 import type { InPlaceOptions } from './inPlace.ts'
 import { createSignInNotice } from './notice.ts'
+import { type Carry, createPatience, isForHere, never, serverOrHere } from './patience.ts'
 import { createPhases, type PhasesOptions } from './phases.ts'
 import { createRecall, type RecallOptions } from './recall.ts'
 
@@ -22,7 +24,6 @@ export function createHostSignIn(
 }
 
 const NOTHING = Promise.resolve()
-const ANSWERED_HERE = new Error('The host was answered in the place of the server.')
 
 function standIn(
   conversation: LegacyConversation,
@@ -34,6 +35,7 @@ function standIn(
   const recall = createRecall(options)
   const notice = createSignInNotice({ ...options, calls })
   const phases = createPhases({ ...options, recall, notice })
+  const patience = createPatience(options)
 
   const progress = memoizeAsync(async () => (await import('./progress.ts')).createProgress({ ...options, calls }))
   watch.onChange(() => {
@@ -82,56 +84,57 @@ function standIn(
   /** The host was introduced to the server from memory: the list that is remembered is better than none within the bound. */
   const comesLate = async ({ method = '' }: Message, over: AbortSignal): Promise<'late'> => {
     await clock.sleep(options.holdInitializeMs, over)
-    return (await recall.load(method)) === undefined ? new Promise(() => undefined) : 'late'
+    return (await recall.load(method)) === undefined ? never() : 'late'
   }
 
   /** A list that would have to wait for a person, or fail for want of one or of the server, is answered here. */
-  const carryList = async (pending: PendingRequest, before: Promise<unknown>, deliver: Deliver) => {
-    const { message, signal, transmission, open } = pending
-    let isAnsweredHere = false
+  const carryList: Carry = async (pending, before, deliver) => {
+    const { message } = pending
     const take: Deliver = async (answer) => {
-      if (isAnsweredHere) return
       if ('told' in phases.now && answer.answers.length > 0) (await inPlace()).heard(message, answer)
       await deliver(answer)
     }
-    const asking = conversation.exchange(pending, before, learning(message, take))
-    let stop: () => void = () => undefined
-    const person = new Promise<'person'>((resolve) => {
-      stop = watch.onChange(() => watch.waiting && !transmission.sent && resolve('person'))
-    })
-    // A browser in which they are signed in already needs no more than a moment, and some hosts ask once.
-    const over = new AbortController()
-    const moment = () => clock.sleep(options.holdInitializeMs, over.signal).then(() => 'person' as const)
-    const due = [person.then(moment), ...(isMet() ? [] : [comesLate(message, over.signal)])]
-    let why: BridgeError | 'person' | 'late'
-    try {
-      const first = await Promise.race([asking, ...due])
-      if (first === undefined) return
-      why = first
-    } catch (thrown) {
-      why = asBridgeError(thrown)
-      const isForHere = why.code === 'not_signed_in' ? options.asks : !isMet()
-      if (!isForHere || open.size === 0 || signal.aborted) throw thrown
-    } finally {
-      stop()
-      over.abort()
-    }
-    isAnsweredHere = true
-    asking.catch(() => undefined)
-    await (await inPlace()).answerList(pending, why)
-    pending.abort(ANSWERED_HERE)
+    const why = await serverOrHere<'person' | 'late'>(
+      {
+        exchange: (_, turn, heard) => conversation.exchange(pending, turn, learning(message, heard)),
+        due(over) {
+          const person = patience.person(pending, over).then(() => 'person' as const)
+          return isMet() ? person : Promise.race([person, comesLate(message, over)])
+        },
+        answerHere(reason) {
+          if (reason instanceof BridgeError && !isForHere(reason, options.asks, isMet())) return undefined
+          const told = phases.stepIn()
+          return told && inPlace().then(({ list }) => list(message, told, reason))
+        },
+        write,
+      },
+      [pending, before, take],
+    )
+    if (why === 'late') (await inPlace()).check()
   }
 
-  function toServer(pending: PendingRequest, before: Promise<unknown>, deliver: Deliver): Promise<void> {
+  function toServer(...[pending, before, deliver]: Parameters<Carry>): Promise<void> {
     const { message } = pending
     if (message.kind === 'request' && recall.learns(message)) return carryList(pending, before, deliver)
     return conversation.exchange(pending, before, deliver)
   }
 
-  const carryDiscover = async (pending: PendingRequest, deliver: Deliver) => {
-    const { carryDiscover, refuse } = await import('./discover.ts')
-    if (phases.now.kind === 'answeredHere') return refuse(pending, write)
-    await carryDiscover({ conversation, account, clock, write }, phases.boundMs(), pending, deliver)
+  /** It never waits for a person, and not long for the server: hosts that speak both eras go on with initialize after a refusal. */
+  const carryDiscover: Carry = async (pending, before, deliver) => {
+    const [id = 'null'] = pending.message.asks
+    if (phases.now.kind === 'answeredHere') return write(methodNotFound(id))
+    await serverOrHere(
+      {
+        async exchange(...given) {
+          if ((await account()).state === 'signedOut') throw new BridgeError('not_signed_in')
+          await conversation.exchange(...given)
+        },
+        due: (over) => clock.sleep(phases.boundMs(), over).then(() => 'late' as const),
+        answerHere: async () => methodNotFound(id),
+        write,
+      },
+      [pending, before, deliver],
+    )
   }
 
   const exchange: Conversation['exchange'] = (pending, before, deliver) => {
@@ -141,7 +144,7 @@ function standIn(
     const { kind } = phases.now
     if (kind === 'connected') return toServer(pending, before, deliver)
     if (message.kind === 'request' && message.method === 'server/discover' && kind !== 'connectedLater')
-      return carryDiscover(pending, deliver)
+      return carryDiscover(pending, NOTHING, deliver)
     // By then it is known who has answered initialize.
     const { held } = phases
     if (kind === 'waiting' && held !== undefined) return held.then(() => exchange(pending, before, deliver))

@@ -1,4 +1,4 @@
-// What the host was told in the server's place, whatever revision it speaks, and how it hears of what has become another thing.
+// What the host was told in the server's place, whatever revision it speaks, and how it hears of what has changed.
 import type { BridgeError } from '../../errors.ts'
 import type { Cause, SignInWatch } from '../../ports.ts'
 import type { Capability, ListMethod } from './answers.ts'

@@ -111,7 +111,7 @@ export function createTruth(options: TruthOptions): Truth {
   }
 }
 
-/** A request whose id is none of the host. */
+/** A request whose id is not one of the host's. */
 function ownRequest(method: string, meta: string | undefined): Message {
   const id = JSON.stringify(`mcp-oauth-bridge-${randomUUID()}`)
   const params = meta === undefined ? '' : `,"params":{"_meta":${meta}}`

@@ -8,11 +8,10 @@ import type { PendingRequest } from '../../message/inFlight.ts'
 import type { Message } from '../../message/message.ts'
 import { find, stringIn } from '../../message/pick.ts'
 import { SOONEST_MS } from '../notice.ts'
+import { ANSWERED_HERE, type Carry } from '../patience.ts'
 import { until } from '../told.ts'
 import type { ModernInPlace } from './inPlace.ts'
 import { mayAsk, question, type Retry, takeUp } from './question.ts'
-
-export type Carry = (pending: PendingRequest, before: Promise<unknown>, deliver: Deliver) => Promise<void>
 
 export interface CallsOptions {
   readonly conversation: Pick<ModernConversation, 'exchange' | 'refusal'>
@@ -38,8 +37,6 @@ export interface Calls {
   /** Whether this one waits for a person, and is not answered with a question. */
   waits(pending: PendingRequest): boolean
 }
-
-export const ANSWERED_HERE = new Error('The host was answered in the place of the server.')
 
 /**
  * What a call does when a person is needed: it asks at once; it has asked, and waits before it asks again; it fails at once, because the

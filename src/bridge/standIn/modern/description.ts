@@ -2,9 +2,10 @@
 import { hostInfoIn } from '../../era/hostInfo.ts'
 import type { Message } from '../../message/message.ts'
 import type { Bytes } from '../../message/pick.ts'
+import { answerWith } from '../answers.ts'
 import type { Recall } from '../recall.ts'
 import type { ModernStandInOptions } from './modernStandIn.ts'
-import { answerWith, remembered, unknownServer } from './results.ts'
+import { remembered, unknownServer } from './results.ts'
 
 export interface DescriptionOptions extends ModernStandInOptions {
   readonly recall: Recall

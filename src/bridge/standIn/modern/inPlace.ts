@@ -7,15 +7,15 @@ import { hostInfoIn, hostNameIn } from '../../era/hostInfo.ts'
 import { META, MODERN } from '../../era/revisions.ts'
 import type { HostInfo } from '../../era/serverEra.ts'
 import type { Message } from '../../message/message.ts'
-import { type Capability, isList, knownList, type ListMethod } from '../answers.ts'
-import { hasTool, tellList } from '../localLists.ts'
+import { answerTo, type Capability, knownList, type ListMethod } from '../answers.ts'
+import { heardList, isSignInShown, tellList } from '../localLists.ts'
 import type { Recall } from '../recall.ts'
 import { createSignInCall } from '../signInCall.ts'
 import { freeName } from '../signInTool.ts'
 import { createSignal, followSignIn, noteFailure, type ToldHere } from '../told.ts'
 import { createTruth } from '../truth.ts'
 import type { ModernStandInOptions } from './modernStandIn.ts'
-import { answerWith, complete, fleeting } from './results.ts'
+import { complete, fleeting } from './results.ts'
 
 export interface ModernInPlaceOptions extends ModernStandInOptions {
   readonly conversation: ModernConversation
@@ -91,8 +91,8 @@ export function createModernInPlace(options: ModernInPlaceOptions): ModernInPlac
       const method = request.method as ListMethod
       const known = knownList(method, await recall.load(method))
       if (reason) noteFailure(told, reason, 'background', news)
-      const isNeeded = !known || told.reason !== undefined || watch.waiting || (await isSignedOut())
-      return answerWith(request, JSON.stringify(fleeting(tellList(method, told, known ?? [], isNeeded, options))))
+      const isShown = await isSignInShown(known, told, options)
+      return answerTo(request, fleeting(tellList(method, told, known ?? [], isShown, options)))
     },
     async isSignIn(name) {
       if (told.signInTool !== undefined || told.lists.has('tools/list') || isMet()) return told.signInTool === name
@@ -101,20 +101,12 @@ export function createModernInPlace(options: ModernInPlaceOptions): ModernInPlac
       return name === freeName(knownList('tools/list', await recall.load('tools/list')) ?? [])
     },
     async signIn(request, before) {
-      return answerWith(request, JSON.stringify(complete(await signIn(told, before))))
+      return answerTo(request, complete(await signIn(told, before)))
     },
     check: () => void truth.check(),
     heard(request, answer) {
       told.reason = undefined
-      if (!answer.failed && isList(request.method)) {
-        told.lists.delete(request.method)
-        if (request.method === 'tools/list') {
-          told.toolsChangedAt = undefined
-          tools.fire()
-          // The host means the server's tool of that name.
-          if (hasTool(answer, told.signInTool)) told.signInTool = undefined
-        }
-      }
+      if (heardList(request, answer, told)) tools.fire()
       // Somebody may have signed in elsewhere.
       void truth.check()
     },

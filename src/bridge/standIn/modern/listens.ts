@@ -8,8 +8,8 @@ import type { PendingRequest } from '../../message/inFlight.ts'
 import { type Bytes, find } from '../../message/pick.ts'
 import { textAt } from '../../message/scan.ts'
 import type { Capability } from '../answers.ts'
+import { createPatience, never } from '../patience.ts'
 import { createSignal } from '../told.ts'
-import { createPatience, never } from './patience.ts'
 import { listenOver, onListen } from './results.ts'
 
 export interface ListensOptions {
@@ -77,7 +77,8 @@ export function createListens(options: ListensOptions): Listens {
   const acknowledgeHere = async (listen: Listen) => {
     const { message, signal } = listen.pending
     const accepted = acceptedIn(message.bytes, await hasSubscriptions().catch(() => false))
-    if (listen.isAcknowledged || signal.aborted) return
+    // The server's own may be on its way to the host.
+    if (listen.isAcknowledged || listen.isOpen || signal.aborted) return
     listen.isAcknowledged = true
     await write(onListen(message.asks[0] ?? '', ACKNOWLEDGED, `,"notifications":${accepted}`))
     listen.pending.finish()

@@ -7,9 +7,10 @@ import type { Deliver } from '../../http/body/messages.ts'
 import type { InFlight, PendingRequest } from '../../message/inFlight.ts'
 import type { Message } from '../../message/message.ts'
 import { find, valueIn } from '../../message/pick.ts'
+import type { Carry } from '../patience.ts'
 import { createRecall, type Recall } from '../recall.ts'
 import type { StandInOptions } from '../standIn.ts'
-import { bounded, type Carry, createCalls } from './calls.ts'
+import { bounded, createCalls } from './calls.ts'
 import type { ModernInPlace } from './inPlace.ts'
 import type { Listens } from './listens.ts'
 import { createOpening } from './opening.ts'
@@ -24,8 +25,6 @@ export function createModernStandIn(
 ): (conversation: ModernConversation, inFlight: Pick<InFlight, 'unsent'>) => Conversation {
   return (conversation, inFlight) => modernStandIn(conversation, inFlight, options)
 }
-
-const LISTS = new Set(['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list'])
 
 function modernStandIn(
   conversation: ModernConversation,
@@ -94,7 +93,7 @@ function modernStandIn(
   }
 
   const carryOf = ({ message, cause }: PendingRequest): Carry => {
-    const { kind, method = '', bytes } = message
+    const { kind, method, bytes } = message
     if (kind !== 'request') return conversation.exchange
     lastRequest = message
     if (cause === 'call') return calls.carry
@@ -104,7 +103,7 @@ function modernStandIn(
         await (await listens()).carry(...given)
       }
     // What follows the first page is the server's alone.
-    return LISTS.has(method) && find(bytes, ['params', 'cursor']) === undefined ? opening.list : carryOther
+    return recall.learns(message) && find(bytes, ['params', 'cursor']) === undefined ? opening.list : carryOther
   }
 
   return {

@@ -1,11 +1,12 @@
 // A call asks for the sign-in in its answer (MCP 2026-07-28, "Multi Round-Trip Requests", "URL Mode Elicitation"), and comes again with
-// what the person did. The server has asked for none of that, so that it never sees it.
+// what the person did. The server did not ask for any of that, and never sees it.
 import { META } from '../../era/revisions.ts'
 import { type Message, parseMessage } from '../../message/message.ts'
 import { type Bytes, eachMember, find, stringIn } from '../../message/pick.ts'
 import { textAt } from '../../message/scan.ts'
 import { splice } from '../../message/splice.ts'
 import { isObjectAt } from '../../message/walk.ts'
+import { answerTo } from '../answers.ts'
 import { pleaseSignIn } from '../notice.ts'
 
 /** The name of our question among the `inputRequests`, and the beginning of our `requestState`. */
@@ -45,7 +46,7 @@ export interface Question {
 
 /** The answer that asks. */
 export function question({ request, address, server, whyNoTab, now }: Question): Uint8Array {
-  const { asks, bytes } = request
+  const { bytes } = request
   const textOf = (name: string) => {
     const at = find(bytes, ['params', name])
     return at && textAt(bytes, at)
@@ -57,7 +58,7 @@ export function question({ request, address, server, whyNoTab, now }: Question):
     inputRequests: { [KEY]: { method: 'elicitation/create', params: { mode: 'url', url: address, message } } },
     requestState: `${KEY}.${Buffer.from(JSON.stringify(state)).toString('base64url')}`,
   }
-  return Buffer.from(`{"jsonrpc":"2.0","id":${asks[0]},"result":${JSON.stringify(result)}}`)
+  return answerTo(request, result)
 }
 
 /** A request that comes again after it was asked so. */

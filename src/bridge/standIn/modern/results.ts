@@ -5,17 +5,13 @@ import { type Bytes, find, whole } from '../../message/pick.ts'
 import { textAt } from '../../message/scan.ts'
 import { type Change, splice } from '../../message/splice.ts'
 import { isObjectAt } from '../../message/walk.ts'
-import { instructionsFor, LISTS } from '../answers.ts'
+import { answerWith, instructionsFor, LISTS } from '../answers.ts'
 
 /** A result that ends the request. */
 export const complete = (result: object) => ({ resultType: 'complete', ...result })
 
 /** The same of a list, which hosts may keep if they are not told otherwise ("Caching"). */
 export const fleeting = (result: object) => ({ ...complete(result), ttlMs: 0, cacheScope: 'private' })
-
-/** `result` is JSON text. */
-export const answerWith = ({ asks: [id] }: Message, result: string): Uint8Array =>
-  Buffer.from(`{"jsonrpc":"2.0","id":${id},"result":${result}}`)
 
 /** What is certain of a server that has not been asked yet. JSON text of a DiscoverResult. */
 export const unknownServer = (server: string, version: string): string =>

@@ -47,6 +47,14 @@ describe('an answer', () => {
   })
 })
 
+test('an answer to a cancelled request belongs to no request either where another text of it was sent in its place', () => {
+  const inFlight = createInFlight()
+  const one = inFlight.begin(request('a'))
+  const other = { ...one, message: request('a', 'tools/list') }
+  inFlight.cancel('a')
+  expect(inFlight.settle(answer('a'), other)).toBe(false)
+})
+
 describe('cancelling', () => {
   test.each([
     ['a number', 7, 7],

@@ -371,6 +371,18 @@ describe('of a server that the host was introduced to from memory', () => {
     expect(await tools(3)).toEqual(['new'])
   })
 
+  test('are its own alone where they come at the bound, and the host takes its time to read them', async () => {
+    const { say, clock, heard, stopReading, readOn } = await introduced()
+    stopReading()
+    void say({ id: 2, method: 'tools/list' })
+    await settled()
+    clock.advance(HOLD)
+    await settled()
+    readOn()
+    await settled()
+    expect(heard().filter(({ id }) => id === 2)).toMatchObject([{ result: { tools: TOOLS } }])
+  })
+
   test('are its own, however late, where nothing is remembered', async () => {
     const { say, server, clock, answerTo } = await introduced({})
     const gate = createGate<object>()
@@ -412,4 +424,11 @@ test('that a host of 2026 was given are told in the words of 2025, and are the s
   gate.open(INTRODUCTION)
   await settled()
   expect(count(CHANGED)).toBe(0)
+})
+
+test('that a host asks for before its initialize are the server\u2019s alone, and so is the failure', async () => {
+  const { say, heard, server } = createWorld({ memory: KNOWN })
+  server['tools/list'] = () => new BridgeError('not_signed_in')
+  await say({ id: 2, method: 'tools/list' })
+  expect(heard()).toMatchObject([{ id: 2, error: { data: { code: 'not_signed_in' } } }])
 })

@@ -123,6 +123,17 @@ test('while a person is waited for, it is acknowledged after a moment, and once'
   expect(count(ACKNOWLEDGED)).toBe(1)
 })
 
+test('one that the server acknowledges at the bound is acknowledged once, though the host takes its time to read that', async () => {
+  const { listen, clock, heard, stopReading, readOn } = createWorld()
+  stopReading()
+  await listen()
+  clock.advance(HOLD)
+  await settled()
+  readOn()
+  await settled()
+  expect(heard().map(({ method }) => method)).toEqual([ACKNOWLEDGED])
+})
+
 test('a server that is slow does not keep the host waiting: it is acknowledged here at the bound, and once', async () => {
   const { listen, server, clock, count, streams } = createWorld({ era: '2026' })
   const gate = createGate<object>()

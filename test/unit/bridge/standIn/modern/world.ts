@@ -6,32 +6,23 @@ import '../../../../../src/bridge/standIn/modern/listens.ts'
 import '../../../../../src/bridge/standIn/progress.ts'
 import '../../../../../src/bridge/translation/describe.ts'
 import type { ModernConversation } from '../../../../../src/bridge/conversation.ts'
-import { createInFlight, type PendingRequest } from '../../../../../src/bridge/message/inFlight.ts'
+import type { PendingRequest } from '../../../../../src/bridge/message/inFlight.ts'
 import { type Message, parseMessage } from '../../../../../src/bridge/message/message.ts'
 import { rpcError } from '../../../../../src/bridge/message/rpcError.ts'
 import { createModernStandIn } from '../../../../../src/bridge/standIn/modern/modernStandIn.ts'
-import type { Account } from '../../../../../src/bridge/standIn/signInTool.ts'
 import type { Era } from '../../../../../src/eraMemory.ts'
 import { asBridgeError, BridgeError } from '../../../../../src/errors.ts'
 import type { Cause } from '../../../../../src/ports.ts'
-import { createPendingSignIn } from '../../../../../src/signin/pending.ts'
-import { createFakeClock } from '../../../../fakes/fakeClock.ts'
-import { createFakeLineWriter } from '../../../../fakes/fakeLineWriter.ts'
-import { createFakeLogger } from '../../../../fakes/fakeLogger.ts'
 import { createFakeServerEra } from '../../../../fakes/fakeServerEra.ts'
 import { createGate, settled } from '../../../../fakes/gate.ts'
-import { ADDRESS, HOLD, HOLD_CALL, message, SERVER, TOOLS } from '../world.ts'
+import { ADDRESS, answerWith, createSurroundings, HOLD_CALL, message, type Surroundings, TOOLS } from '../world.ts'
 
 export const URLS = { elicitation: { form: {}, url: {} } }
 export const LISTEN_ID = 'listen:0'
 
-export interface World {
-  memory?: Record<string, unknown>
-  account?: Account
+export interface World extends Surroundings {
   era?: Era
   discover?: object
-  /** Nobody is ever asked. */
-  never?: boolean
 }
 
 interface Seen {
@@ -43,17 +34,11 @@ interface Seen {
 /** What the server does with a request; a gate makes it slow. */
 export type Answer = (message: Message, cause: Cause) => unknown
 
-export function createWorld({ memory = {}, account = { state: 'signedIn' }, era, discover, never }: World = {}) {
-  const clock = createFakeClock()
-  const writer = createFakeLineWriter()
-  const watch = createPendingSignIn(clock)
-  const inFlight = createInFlight()
-  const kept = new Map(Object.entries(memory))
-  const state = { account }
+export function createWorld({ era, discover, ...world }: World = {}) {
+  const { options, carry, seen: around } = createSurroundings(world)
+  const { inFlight, reached, watch } = around
   const eras = createFakeServerEra({ ...(era ? { known: era } : {}), ...(discover ? { discover } : {}) })
-  /** What the server gets to see: methods, and who asks for what the host does not. */
-  const reached: string[] = []
-  /** The same, as it came. */
+  /** What reached the server, as it came. */
   const seen: Seen[] = []
   /** By method; a result, a whole error answer as `{ error }`, or a BridgeError that is thrown. */
   const server: Record<string, Answer> = { 'tools/list': () => ({ tools: TOOLS }) }
@@ -65,8 +50,7 @@ export function createWorld({ memory = {}, account = { state: 'signedIn' }, era,
     if (found instanceof Error) throw found
     reached.push(`${signal ? '' : 'ask '}${request.method}`)
     seen.push(JSON.parse(Buffer.from(request.bytes).toString()) as Seen)
-    const { error } = (found ?? {}) as { error?: unknown }
-    return message({ id: JSON.parse(request.asks[0] ?? ''), ...(error ? { error } : { result: found }) })
+    return answerWith(request, found)
   }
   const conversation: ModernConversation = {
     async exchange(pending, before, deliver) {
@@ -85,7 +69,7 @@ export function createWorld({ memory = {}, account = { state: 'signedIn' }, era,
         await say({ method: 'notifications/subscriptions/acknowledged', params: { _meta, notifications } })
         pending.finish()
         signal.addEventListener('abort', () => broken.fail(signal.reason))
-        return broken.passed
+        await broken.passed
       }
       for (const id of one.answers) pending.open.delete(id)
       await deliver(one)
@@ -95,33 +79,14 @@ export function createWorld({ memory = {}, account = { state: 'signedIn' }, era,
     refusal: rpcError,
     end: async () => undefined,
   }
-  const host = createModernStandIn({
-    ...{ watch, clock, log: createFakeLogger(), server: SERVER, version: () => '1.2.3', asks: !never, era: eras.era },
-    ...{ loginCommand: `mcp-oauth-bridge login ${SERVER}`, holdInitializeMs: HOLD, holdCallMs: HOLD_CALL },
-    write: writer.write,
-    account: async () => state.account,
-    known: {
-      load: async (method) => kept.get(method),
-      save: async (method, result) => void kept.set(method, result),
-    },
-  })(conversation, inFlight)
+  const host = createModernStandIn({ ...options, era: eras.era })(conversation, inFlight)
 
   const pendings = new Map<unknown, PendingRequest>()
-  const carry = async (pending: PendingRequest) => {
-    try {
-      await host.exchange(pending, Promise.resolve(), ({ bytes }) => writer.write(bytes))
-    } catch (thrown) {
-      if (!pending.signal.aborted)
-        for (const id of pending.open) await writer.write(host.refusal(id, asBridgeError(thrown)))
-    } finally {
-      inFlight.end(pending)
-    }
-  }
   /** As the relay does. */
   const sayLine = (line: string): Promise<void> => {
     const pending = inFlight.begin(parseMessage(Buffer.from(line)) as Message)
     pendings.set(JSON.parse(pending.message.asks[0] ?? 'null'), pending)
-    return carry(pending)
+    return carry(host, pending, Promise.resolve())
   }
   /** A request of the host, complete with its `_meta`. */
   const say = (value: { id: unknown; method: string; params?: object }, capabilities: object = {}): Promise<void> => {
@@ -133,11 +98,9 @@ export function createWorld({ memory = {}, account = { state: 'signedIn' }, era,
     }
     return sayLine(JSON.stringify({ jsonrpc: '2.0', ...value, params: { ...value.params, _meta } }))
   }
-  const heard = () => writer.lines.map((line) => JSON.parse(line))
-  const answerTo = (id: unknown) => heard().find((one) => one.id === id && one.method === undefined)
   return {
-    ...{ say, sayLine, heard, answerTo, reached, seen, server, streams, clock, watch, writer, kept, state, inFlight },
-    eras,
+    ...around,
+    ...{ say, sayLine, seen, server, streams, eras },
     end: () => host.end(asBridgeError(new Error('over'))),
     cancel: (id: unknown) => pendings.get(id)?.abort(new Error('The host has cancelled the request.')),
     /** The host listens for what changes. */
@@ -151,19 +114,7 @@ export function createWorld({ memory = {}, account = { state: 'signedIn' }, era,
     /** The names of the tools that the host is given now. */
     async tools(id: number): Promise<string[]> {
       await say({ id, method: 'tools/list' })
-      return answerTo(id).result.tools.map(({ name }: { name: string }) => name)
-    },
-    /** How often the host was told so. */
-    count: (method: string) => heard().filter((one) => one.method === method).length,
-    /** A person is waited for, at an address, until the gate opens. */
-    askPerson() {
-      const gate = createGate()
-      const over = watch.during(({ tell }) => {
-        tell(ADDRESS)
-        return gate.passed
-      })
-      over.catch(() => undefined)
-      return { ...gate, over }
+      return around.toolsIn(id)
     },
     /** From now on, the server wants a person for calls, and takes nothing else without one, until the gate opens. */
     lock() {
