@@ -6,10 +6,10 @@ import type { Deliver } from '../../http/body/messages.ts'
 import { type Message, parseMessage, type RawId } from '../../message/message.ts'
 import { type Bytes, find, stringIn, whole } from '../../message/pick.ts'
 import { splice } from '../../message/splice.ts'
+import { orAborted } from '../orAborted.ts'
 import { lacks, wordsOf } from './abilities.ts'
 import type { Question } from './fromModern.ts'
 import type { Supports } from './hostMeta.ts'
-import { orAborted } from './orAborted.ts'
 
 export interface Questions {
   /**

@@ -75,6 +75,14 @@ describe('the session', () => {
     expect([0, 1, 2, 3, 4].map((at) => server.hasEnded(at))).toEqual([false, true, false, false, false])
   })
 
+  test('is not ended for another one in the moment in which a request takes it', async () => {
+    const { ask, server } = setUp(echo)
+    for (const name of ['a', 'b', 'c', 'd']) await ask('tools/list', {}, metaOf({ [name]: {} })).over
+    await Promise.all(['a', 'e'].map((name) => ask('tools/list', {}, metaOf({ [name]: {} })).over))
+    await settled()
+    expect([0, 1, 2, 3, 4].map((at) => server.hasEnded(at))).toEqual([false, true, false, false, false])
+  })
+
   test('waits until one of four is idle', async () => {
     const { ask, server } = setUp()
     const calls = ['a', 'b', 'c', 'd'].map((name) => ask('tools/call', { name }, metaOf({ [name]: {} })))
