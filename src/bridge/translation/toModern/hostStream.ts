@@ -1,8 +1,8 @@
 // The one listen stream of a 2025 host: opened for what is wanted now, in the place of the one before, which is closed only then.
 import { asBridgeError, BridgeError } from '../../../errors.ts'
 import type { Clock } from '../../../ports.ts'
+import { orAborted } from '../orAborted.ts'
 import { type Changing, type ListenStream, type ListenStreamOptions, openListenStream } from './listenStream.ts'
-import { orAborted } from './orAborted.ts'
 
 export interface HostStreamOptions extends ListenStreamOptions {
   /** The lists whose changes the server tells. */
@@ -107,6 +107,7 @@ export function createHostStream(options: HostStreamOptions): HostStream {
       const mine = waiters.splice(0)
       if (lists.length === 0 && uris.size === 0) {
         use(undefined)
+        agreed = new Set()
         settle(mine)
         return undefined
       }
