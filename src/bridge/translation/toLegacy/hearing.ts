@@ -2,8 +2,8 @@
 import { asBridgeError } from '../../../errors.ts'
 import type { Clock, Logger } from '../../../ports.ts'
 import type { Message, RawId } from '../../message/message.ts'
+import { METHOD_NOT_FOUND, refusal } from '../../message/ours.ts'
 import { find, stringIn, valueIn } from '../../message/pick.ts'
-import { refusal } from './answer.ts'
 import type { Call } from './call/call.ts'
 import { type HostCan, type Question, toQuestion, unanswered } from './call/questions.ts'
 import type { Visits } from './call/visits.ts'
@@ -55,7 +55,7 @@ export function createHearing({ can, calls, visits, listens, say, clock, log }: 
     const over = new AbortController()
     alone.set(question, over)
     clock.sleep(ALONE_MS, over.signal).then(
-      () => alone.delete(question) && tell(refusal(question.id, -32601, NO_CALL)),
+      () => alone.delete(question) && tell(refusal(question.id, METHOD_NOT_FOUND, NO_CALL)),
       () => undefined,
     )
   }

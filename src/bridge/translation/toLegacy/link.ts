@@ -5,7 +5,7 @@ import type { LegacyConversation } from '../../conversation.ts'
 import type { Deliver } from '../../http/body/messages.ts'
 import type { InFlight, PendingRequest } from '../../message/inFlight.ts'
 import type { Message, RawId } from '../../message/message.ts'
-import { own } from './answer.ts'
+import { own } from '../../message/ours.ts'
 import type { Call } from './call/call.ts'
 import { each } from './call/questions.ts'
 

@@ -5,9 +5,9 @@ import { META } from '../../era/revisions.ts'
 import type { Deliver } from '../../http/body/messages.ts'
 import type { PendingRequest } from '../../message/inFlight.ts'
 import { type Message, parseMessage, type RawId } from '../../message/message.ts'
+import { own, result } from '../../message/ours.ts'
 import { find, stringIn, valueIn } from '../../message/pick.ts'
 import { splice } from '../../message/splice.ts'
-import { own, result } from './answer.ts'
 import type { Subscriptions } from './subscriptions.ts'
 
 export interface Listens {

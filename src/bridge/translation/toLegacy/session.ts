@@ -5,9 +5,10 @@ import { quote } from '../../../redaction/text.ts'
 import { doubtsHandshake } from '../../era/doubt.ts'
 import { NEWEST_LEGACY } from '../../era/revisions.ts'
 import type { PendingRequest } from '../../message/inFlight.ts'
-import { type Message, parseMessage, type RawId } from '../../message/message.ts'
+import type { Message, RawId } from '../../message/message.ts'
+import { own } from '../../message/ours.ts'
 import { type Bytes, find, stringIn } from '../../message/pick.ts'
-import { own, toModernAnswer } from './answer.ts'
+import { toModernAnswer } from './answer.ts'
 import { type Call, createCall } from './call/call.ts'
 import { asksAnything } from './call/questions.ts'
 import type { Retries } from './call/retries.ts'
@@ -128,7 +129,7 @@ export async function openSession(options: SessionOptions, cause: Cause): Promis
     raiseLevel: level.raise,
     async cancel({ id }, notification) {
       link.forget(id)
-      await say(parseMessage(toLegacyNotification(notification, id)) as Message)
+      await say(own(toLegacyNotification(notification, id)))
     },
     say,
     end(reason) {

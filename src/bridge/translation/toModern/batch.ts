@@ -2,6 +2,7 @@
 import { asBridgeError } from '../../../errors.ts'
 import type { Deliver } from '../../http/body/messages.ts'
 import { type Message, parseMessage } from '../../message/message.ts'
+import { own } from '../../message/ours.ts'
 import { eachMessage } from '../../message/pick.ts'
 import { rpcError } from '../../message/rpcError.ts'
 
@@ -34,5 +35,5 @@ export async function carryBatch(
   const answers = (await Promise.all(parts.map(carryPart))).filter((answer) => answer !== undefined)
   if (answers.length === 0) return
   const listed = answers.flatMap((answer, at) => [Buffer.from(at === 0 ? '[' : ','), answer])
-  await deliver(parseMessage(Buffer.concat([...listed, Buffer.from(']')])) as Message)
+  await deliver(own(Buffer.concat([...listed, Buffer.from(']')])))
 }

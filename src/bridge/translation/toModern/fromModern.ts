@@ -2,7 +2,7 @@
 import { BridgeError } from '../../../errors.ts'
 import { quote } from '../../../redaction/text.ts'
 import { META } from '../../era/revisions.ts'
-import { type Message, parseMessage, type RawId } from '../../message/message.ts'
+import type { Message, RawId } from '../../message/message.ts'
 import type { Names } from '../../message/names.ts'
 import { type Bytes, eachMember, eachPlace, find, stringIn } from '../../message/pick.ts'
 import type { Span } from '../../message/scan.ts'
@@ -124,16 +124,3 @@ export function withoutSubscription(notification: Message): Message {
   const path = others === 0 ? ['params', '_meta'] : ['params', '_meta', META.subscription]
   return { ...notification, bytes: splice(bytes, [{ path, json: undefined }]) }
 }
-
-/** An answer of ours; `result`: JSON text. */
-export const answerTo = (id: RawId, result: string | Bytes): Message =>
-  parseMessage(
-    Buffer.concat([Buffer.from(`{"jsonrpc":"2.0","id":${id},"result":`), Buffer.from(result), Buffer.from('}')]),
-  ) as Message
-
-/** An error of ours in MCP's own numbers (JSON-RPC 2.0 section 5.1). */
-export const errorTo = (id: RawId, code: number, message: string): Message =>
-  parseMessage(Buffer.from(`{"jsonrpc":"2.0","id":${id},"error":${JSON.stringify({ code, message })}}`)) as Message
-
-export const INVALID_PARAMS = -32602
-export const METHOD_NOT_FOUND = -32601

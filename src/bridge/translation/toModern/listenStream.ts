@@ -5,9 +5,10 @@ import { quote } from '../../../redaction/text.ts'
 import type { Deliver } from '../../http/body/messages.ts'
 import type { Exchange } from '../../http/exchange.ts'
 import type { InFlight } from '../../message/inFlight.ts'
-import { type Message, parseMessage, type RawId } from '../../message/message.ts'
+import type { Message, RawId } from '../../message/message.ts'
+import { METHOD_NOT_FOUND, own } from '../../message/ours.ts'
 import { eachElement, find, stringIn, valueIn } from '../../message/pick.ts'
-import { METHOD_NOT_FOUND, withoutSubscription } from './fromModern.ts'
+import { withoutSubscription } from './fromModern.ts'
 import { type HostMeta, toModernRequest } from './hostMeta.ts'
 
 /** What changes, by the name of its capability. */
@@ -106,7 +107,7 @@ function requestOf({ lists, uris }: Wanted): Message {
     ...(uris.length === 0 ? {} : { resourceSubscriptions: uris }),
   }
   const request = { jsonrpc: '2.0', id: 0, method: 'subscriptions/listen', params: { notifications } }
-  return parseMessage(Buffer.from(JSON.stringify(request))) as Message
+  return own(JSON.stringify(request))
 }
 
 function urisIn({ bytes }: Message): ReadonlySet<string> {

@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto'
 import { BridgeError } from '../../../errors.ts'
 import { quote } from '../../../redaction/text.ts'
 import type { Deliver } from '../../http/body/messages.ts'
-import { type Message, parseMessage, type RawId } from '../../message/message.ts'
+import type { Message, RawId } from '../../message/message.ts'
+import { own } from '../../message/ours.ts'
 import { type Bytes, find, stringIn, whole } from '../../message/pick.ts'
 import { splice } from '../../message/splice.ts'
 import { orAborted } from '../orAborted.ts'
@@ -48,7 +49,7 @@ export function createQuestions(deliver: Deliver): Questions {
   const takeBack = async (id: RawId, reason: string) => {
     if (!open.delete(id)) return
     const params = `{"requestId":${id},"reason":${JSON.stringify(reason)}}`
-    await deliver(textMessage(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":${params}}`))
+    await deliver(own(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":${params}}`))
   }
 
   return {
@@ -82,15 +83,13 @@ export function createQuestions(deliver: Deliver): Questions {
   }
 }
 
-const textMessage = (text: string | Bytes) => parseMessage(Buffer.from(text)) as Message
-
 /** The parameters are the server's own bytes. */
 function requestOf(id: RawId, { method, params }: Question): Message {
   const start = `{"jsonrpc":"2.0","id":${id},"method":${JSON.stringify(method)}`
-  if (!params) return textMessage(`${start}}`)
+  if (!params) return own(`${start}}`)
   const complete =
     stringIn(params, find(params, ['mode'], whole(params))) === 'url' ? withElicitationId(params) : params
-  return textMessage(Buffer.concat([Buffer.from(`${start},"params":`), complete, Buffer.from('}')]))
+  return own(Buffer.concat([Buffer.from(`${start},"params":`), complete, Buffer.from('}')]))
 }
 
 /** MCP 2025-11-25 demands one; 2026-07-28 has none. */

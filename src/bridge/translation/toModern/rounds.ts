@@ -8,8 +8,9 @@ import type { Exchange } from '../../http/exchange.ts'
 import type { InFlight } from '../../message/inFlight.ts'
 import type { Message, RawId } from '../../message/message.ts'
 import { createNames } from '../../message/names.ts'
+import { result } from '../../message/ours.ts'
 import { createTakers } from '../takers.ts'
-import { answerTo, fromModernAnswer, type InputRequired } from './fromModern.ts'
+import { fromModernAnswer, type InputRequired } from './fromModern.ts'
 import { type HostMeta, type Round, toModernRequest } from './hostMeta.ts'
 import { type Questions, unanswered } from './questions.ts'
 
@@ -136,7 +137,7 @@ export function createRounds({ exchange, upstream, questions, clock, ending }: R
       // A model reads the result of its call, and may do without.
       if (errand.signal.aborted || error.code !== 'question_unanswered' || request.method !== 'tools/call') throw thrown
       const content = [{ type: 'text', text: `${error.message} ${error.hint}` }]
-      await deliver(answerTo(request.asks[0] as RawId, JSON.stringify({ content, isError: true })))
+      await deliver(result(request.asks[0] as RawId, JSON.stringify({ content, isError: true })))
     }
   }
 }

@@ -7,6 +7,7 @@ import type { Deliver } from '../../http/body/messages.ts'
 import type { Exchange } from '../../http/exchange.ts'
 import type { InFlight } from '../../message/inFlight.ts'
 import type { Message } from '../../message/message.ts'
+import { result } from '../../message/ours.ts'
 import { type Bytes, find, valueIn } from '../../message/pick.ts'
 import { rpcError } from '../../message/rpcError.ts'
 import { toInitializeResult } from '../describe.ts'
@@ -14,7 +15,6 @@ import type { Lists } from '../lists.ts'
 import { orAborted } from '../orAborted.ts'
 import { answeredHere, type Introduced, idOf } from './answeredHere.ts'
 import { carryBatch } from './batch.ts'
-import { answerTo } from './fromModern.ts'
 import { createHostListen } from './hostListen.ts'
 import { hostIn, NOBODY } from './hostMeta.ts'
 import type { Changing } from './listenStream.ts'
@@ -81,7 +81,7 @@ export function createToModern(options: ToModernOptions): LegacyConversation {
         lists: CHANGING.filter((capability) => offers(discover, capability, 'listChanged')),
       }),
     }
-    return answerTo(idOf(message), toInitializeResult(discover, { wanted: host.wanted, url }))
+    return result(idOf(message), toInitializeResult(discover, { wanted: host.wanted, url }))
   }
 
   const request = async (message: Message, errand: Errand, deliver: Deliver): Promise<void> => {

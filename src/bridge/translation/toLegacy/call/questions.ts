@@ -1,9 +1,9 @@
 // What the server asks while a call is open: which of it the host can answer, how it is put to the host, and what the server hears else.
 import { type Message, parseMessage, type RawId } from '../../../message/message.ts'
+import { INVALID_PARAMS, METHOD_NOT_FOUND, refusal, result } from '../../../message/ours.ts'
 import { type Bytes, eachMember, eachMessage, find, stringIn, whole } from '../../../message/pick.ts'
 import { textAt } from '../../../message/scan.ts'
 import { splice } from '../../../message/splice.ts'
-import { INVALID_PARAMS, METHOD_NOT_FOUND, refusal, result } from '../answer.ts'
 
 /** One request of the server, from when it came until the server has its answer. */
 export interface Question {
