@@ -1,6 +1,7 @@
 // What a 2025 server says besides answers: its questions go to a call that may ask them, its notifications to whoever wants them.
 import { asBridgeError } from '../../../errors.ts'
 import type { Clock, Logger } from '../../../ports.ts'
+import { mayAsk } from '../../era/revisions.ts'
 import type { Message, RawId } from '../../message/message.ts'
 import { METHOD_NOT_FOUND, refusal } from '../../message/ours.ts'
 import { find, stringIn, valueIn } from '../../message/pick.ts'
@@ -9,7 +10,6 @@ import { type HostCan, type Question, toQuestion, unanswered } from './call/ques
 import type { Visits } from './call/visits.ts'
 import type { Listens } from './listens.ts'
 import { severityIn } from './logLevel.ts'
-import { mayAsk } from './request.ts'
 
 export interface HearingOptions {
   readonly can: HostCan

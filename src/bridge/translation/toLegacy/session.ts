@@ -3,11 +3,12 @@ import { BridgeError } from '../../../errors.ts'
 import type { Cause, Clock, Logger } from '../../../ports.ts'
 import { quote } from '../../../redaction/text.ts'
 import { doubtsHandshake } from '../../era/doubt.ts'
-import { NEWEST_LEGACY } from '../../era/revisions.ts'
+import { mayAsk, NEWEST_LEGACY } from '../../era/revisions.ts'
 import type { PendingRequest } from '../../message/inFlight.ts'
 import type { Message, RawId } from '../../message/message.ts'
 import { own } from '../../message/ours.ts'
 import { type Bytes, find, stringIn } from '../../message/pick.ts'
+import { LISTS } from '../changing.ts'
 import { toModernAnswer } from './answer.ts'
 import { type Call, createCall } from './call/call.ts'
 import { asksAnything } from './call/questions.ts'
@@ -19,7 +20,7 @@ import { createHearing } from './hearing.ts'
 import { type CreateLegacy, createLink, type Link, nextId } from './link.ts'
 import { createListens, type Listens } from './listens.ts'
 import { createLevel } from './logLevel.ts'
-import { type Asked, mayAsk, toLegacyNotification, toLegacyRequest } from './request.ts'
+import { type Asked, toLegacyNotification, toLegacyRequest } from './request.ts'
 import { createSubscriptions } from './subscriptions.ts'
 
 export interface SessionOptions {
@@ -76,7 +77,11 @@ export async function openSession(options: SessionOptions, cause: Cause): Promis
   const described = await begin(link, options, cause)
   const offers = (...path: string[]) => isOffered(described, path)
   const subscriptions = createSubscriptions({ isOffered: offers('resources', 'subscribe'), ask: link.ask, log })
-  listens = createListens(changingLists(offers), subscriptions, log)
+  listens = createListens(
+    LISTS.filter((list) => offers(list, 'listChanged')),
+    subscriptions,
+    log,
+  )
   const level = createLevel({ isOffered: offers('logging'), calls, ask: link.ask, log })
 
   const stream = createStream(link, clock)
@@ -202,9 +207,3 @@ function isOffered(described: Bytes, path: readonly string[]): boolean {
 }
 
 const [OPEN_BRACE, LETTER_T] = [123, 116]
-
-const changingLists = (offers: (...path: string[]) => boolean) => ({
-  tools: offers('tools', 'listChanged'),
-  prompts: offers('prompts', 'listChanged'),
-  resources: offers('resources', 'listChanged'),
-})

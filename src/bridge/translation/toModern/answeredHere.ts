@@ -2,6 +2,7 @@
 import type { Message, RawId } from '../../message/message.ts'
 import { INVALID_PARAMS, METHOD_NOT_FOUND, refusal, result } from '../../message/ours.ts'
 import { find, stringIn } from '../../message/pick.ts'
+import { LEVELS } from '../levels.ts'
 import type { HostListen } from './hostListen.ts'
 import type { HostMeta } from './hostMeta.ts'
 
@@ -15,7 +16,6 @@ export interface Introduced {
   readonly listening: HostListen | undefined
 }
 
-const LEVELS = new Set('debug info notice warning error critical alert emergency'.split(' '))
 const EMPTY = '{}'
 
 /** Resolves to the answer; undefined: the server has one. @throws BridgeError why there is none, the reason of `signal` */
@@ -49,7 +49,7 @@ const refuse = (message: Message, words: string) => refusal(idOf(message), INVAL
 /** It goes into each request from now on. */
 function setLevel(message: Message, introduced: Introduced): Message {
   const level = textParam(message, 'level')
-  if (level === undefined || !LEVELS.has(level)) return refuse(message, 'There is no such log level.')
+  if (level === undefined || !LEVELS.includes(level)) return refuse(message, 'There is no such log level.')
   introduced.logLevel = JSON.stringify(level)
   return result(idOf(message), EMPTY)
 }

@@ -1,12 +1,13 @@
 // What a 2026 server says → what a 2025 host gets: results without the members that 2026-07-28 added, the ids of the host, and the questions in an answer.
 import { BridgeError } from '../../../errors.ts'
 import { quote } from '../../../redaction/text.ts'
-import { META } from '../../era/revisions.ts'
+import { META, mayAsk } from '../../era/revisions.ts'
 import type { Message, RawId } from '../../message/message.ts'
 import type { Names } from '../../message/names.ts'
 import { type Bytes, eachMember, eachPlace, find, stringIn } from '../../message/pick.ts'
 import type { Span } from '../../message/scan.ts'
 import { type Change, splice } from '../../message/splice.ts'
+import { withoutMeta } from '../meta.ts'
 import { wrapOutput, wrapTools } from '../output.ts'
 
 /** One question of an `input_required` result. */
@@ -25,8 +26,6 @@ export interface InputRequired {
   readonly requestState: Bytes | undefined
 }
 
-/** The requests whose answer may ask something. */
-const MAY_ASK = new Set(['tools/call', 'prompts/get', 'resources/read'])
 const COMPLETE = 'complete'
 const INPUT_REQUIRED = 'input_required'
 
@@ -64,7 +63,7 @@ function withObjects(answer: Message, request: Message, wrapped: Names): Message
 const withBytes = (answer: Message, answers: Message['asks'], bytes: Bytes): Message => ({ ...answer, answers, bytes })
 
 function inputRequired(bytes: Bytes, result: Span, method: string | undefined): InputRequired {
-  if (!MAY_ASK.has(method ?? ''))
+  if (!mayAsk(method))
     throw new BridgeError('invalid_protocol', {
       message: `The server asks for input in its answer to ${quote(method ?? '', 60)}, which MCP does not allow.`,
     })
@@ -113,14 +112,7 @@ const unknownResult = (type: string | undefined, method: string | undefined) =>
   })
 
 /** A notification of a listen stream as a 2025 host knows it: in `_meta`, what names the stream goes. */
-export function withoutSubscription(notification: Message): Message {
-  const { bytes } = notification
-  const meta = find(bytes, ['params', '_meta'])
-  if (!meta) return notification
-  let others = 0
-  eachMember(bytes, meta, (name) => {
-    if (name !== META.subscription) others++
-  })
-  const path = others === 0 ? ['params', '_meta'] : ['params', '_meta', META.subscription]
-  return { ...notification, bytes: splice(bytes, [{ path, json: undefined }]) }
-}
+export const withoutSubscription = (notification: Message): Message => ({
+  ...notification,
+  bytes: splice(notification.bytes, [withoutMeta(notification.bytes, ['params', '_meta'], META.subscription)]),
+})

@@ -1,7 +1,7 @@
 // What the server asks while a call is open: which of it the host can answer, how it is put to the host, and what the server hears else.
-import { type Message, parseMessage, type RawId } from '../../../message/message.ts'
+import type { Message, RawId } from '../../../message/message.ts'
 import { INVALID_PARAMS, METHOD_NOT_FOUND, refusal, result } from '../../../message/ours.ts'
-import { type Bytes, eachMember, eachMessage, find, stringIn, whole } from '../../../message/pick.ts'
+import { type Bytes, eachMember, find, stringIn, whole } from '../../../message/pick.ts'
 import { textAt } from '../../../message/scan.ts'
 import { splice } from '../../../message/splice.ts'
 
@@ -136,14 +136,3 @@ const OPEN_BRACE = 123
 
 /** `json`: the text of the host's answer. */
 export const answered = ({ id }: Question, json: string): Message => result(id, json)
-
-/** Each message of a batch, which revision 2025-03-26 has; else the message itself. */
-export function each(message: Message): readonly Message[] {
-  if (message.kind !== 'batch') return [message]
-  const all: Message[] = []
-  eachMessage(message.bytes, ({ start, end }) => {
-    const one = parseMessage(message.bytes.subarray(start, end))
-    if (one) all.push(one)
-  })
-  return all
-}

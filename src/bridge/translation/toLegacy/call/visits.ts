@@ -1,9 +1,10 @@
 // Addresses that a person has to visit before a call: the error -32042 of 2025-11-25 ("URL Elicitation Required Error"), put to the host as a question.
 import type { Clock } from '../../../../ports.ts'
+import { mayAsk } from '../../../era/revisions.ts'
 import type { Message } from '../../../message/message.ts'
 import { eachElement, find, stringIn } from '../../../message/pick.ts'
 import { errorCode, inputRequired } from '../answer.ts'
-import { type Asked, mayAsk } from '../request.ts'
+import type { Asked } from '../request.ts'
 import { type HostCan, nextKey, urlRequest } from './questions.ts'
 
 export interface Visit {
