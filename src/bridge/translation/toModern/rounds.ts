@@ -102,12 +102,8 @@ export function createRounds({ exchange, upstream, questions, clock, ending }: R
     }
   }
 
-  const next = async (
-    { questions: all, requestState }: InputRequired,
-    supports: HostMeta['supports'],
-    signal: AbortSignal,
-  ) => {
-    if (all.length > 0) return { inputResponses: await questions.ask(all, supports, signal), requestState }
+  const next = async ({ questions: all, requestState }: InputRequired, can: HostMeta['can'], signal: AbortSignal) => {
+    if (all.length > 0) return { inputResponses: await questions.ask(all, can, signal), requestState }
     await clock.sleep(PAUSE_MS, signal)
     return { inputResponses: undefined, requestState }
   }
@@ -122,7 +118,7 @@ export function createRounds({ exchange, upstream, questions, clock, ending }: R
       try {
         if (rounds === MOST_ROUNDS)
           throw unanswered(`The server has asked ${MOST_ROUNDS} times for input and still gives no result.`)
-        round = await next(required, host.supports, errand.signal)
+        round = await next(required, host.can, errand.signal)
       } finally {
         await required.close()
       }

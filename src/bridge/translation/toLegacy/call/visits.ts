@@ -3,9 +3,10 @@ import type { Clock } from '../../../../ports.ts'
 import { mayAsk } from '../../../era/revisions.ts'
 import type { Message } from '../../../message/message.ts'
 import { eachElement, find, stringIn } from '../../../message/pick.ts'
+import type { HostCan } from '../../hostCan.ts'
 import { errorCode, inputRequired } from '../answer.ts'
 import type { Asked } from '../request.ts'
-import { type HostCan, nextKey, urlRequest } from './questions.ts'
+import { nextKey, urlRequest } from './questions.ts'
 
 export interface Visit {
   /** What the server said. */
@@ -38,7 +39,8 @@ export function createVisits(clock: Clock): Visits {
   return {
     ask(refusal, asked, can) {
       const { bytes } = refusal
-      if (!refusal.failed || !can.url || !mayAsk(asked.method) || errorCode(bytes) !== URL_REQUIRED) return undefined
+      if (!refusal.failed || !can.modes.has('url') || !mayAsk(asked.method) || errorCode(bytes) !== URL_REQUIRED)
+        return undefined
       const requests = new Map<string, string>()
       const open = new Set<string>()
       const list = find(bytes, ['error', 'data', 'elicitations'])
