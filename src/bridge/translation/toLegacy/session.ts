@@ -1,5 +1,5 @@
 // One session with a 2025 server, for all requests of the host that declare the same capabilities; begun with our own initialize.
-import { BridgeError } from '../../../errors.ts'
+import { asBridgeError, BridgeError } from '../../../errors.ts'
 import type { Cause, Clock, Logger } from '../../../ports.ts'
 import { quote } from '../../../redaction/text.ts'
 import { doubtsHandshake } from '../../era/doubt.ts'
@@ -173,6 +173,10 @@ async function begin(link: Link, { declared, ending, log }: SessionOptions, caus
     const initialized = link.say(own(INITIALIZED))
     await initialized.catch((thrown: BridgeError) => log.warn('proxy:initialized', { code: thrown.code }))
     return described
+  } catch (thrown) {
+    // The server may have begun one all the same.
+    void link.end(asBridgeError(thrown))
+    throw thrown
   } finally {
     ending.removeEventListener('abort', stop)
   }

@@ -129,7 +129,7 @@ describe('the session', () => {
     ['refuses initialize', { error: { code: -32600, message: 'Gone modern' } }, /refused initialize.*Gone modern/],
     ['answers with a revision of 2026', { result: initializeResult({ protocolVersion: '2026-07-28' }) }, /2026-07-28/],
   ])('with a server that %s fails as if that had had a status: it may speak 2026 by now', async (_, answer, words) => {
-    const { ask } = setUp((served) => {
+    const { ask, server } = setUp((served) => {
       if ('error' in answer) void served.error(answer.error)
       return 'result' in answer ? answer.result : undefined
     })
@@ -137,6 +137,8 @@ describe('the session', () => {
     expect(thrown.code).toBe('server_error')
     expect(thrown.details.status).toBe(400)
     expect(thrown.message).toMatch(words)
+    // The server may have begun one all the same.
+    expect(server.hasEnded(0)).toBe(true)
   })
 
   test('that a host does not wait for any more goes on for the others', async () => {
