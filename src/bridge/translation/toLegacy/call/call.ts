@@ -152,7 +152,6 @@ export function createCall(options: CallOptions): Call {
     },
     drop(reason) {
       owed.stop()
-      questions.clear()
       if (!outcome) over({ thrown: reason })
       options.abort(reason)
     },
