@@ -5,7 +5,8 @@ import { textAt } from '../message/scan.ts'
 import { META } from './revisions.ts'
 import type { HostInfo } from './serverEra.ts'
 
-const NOBODY: HostInfo = { clientInfo: '{"name":"mcp-oauth-bridge","version":"0"}', capabilities: '{}' }
+/** What stands for a host that says nothing of itself. */
+export const UNKNOWN: HostInfo = { clientInfo: '{"name":"mcp-oauth-bridge","version":"0"}', capabilities: '{}' }
 
 export function hostInfoIn({ method, bytes }: Message): HostInfo {
   const params = find(bytes, method === 'initialize' ? ['params'] : ['params', '_meta'])
@@ -14,7 +15,7 @@ export function hostInfoIn({ method, bytes }: Message): HostInfo {
     const span = params && find(bytes, [name], params)
     return span && bytes[span.start] === OPEN_BRACE ? textAt(bytes, span) : undefined
   }
-  return { clientInfo: text(client) ?? NOBODY.clientInfo, capabilities: text(offered) ?? NOBODY.capabilities }
+  return { clientInfo: text(client) ?? UNKNOWN.clientInfo, capabilities: text(offered) ?? UNKNOWN.capabilities }
 }
 
 /** The name in its clientInfo; '' where it gives none. */

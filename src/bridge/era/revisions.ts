@@ -25,6 +25,11 @@ export const eraOf = (revision: string): Era => (revision >= MODERN ? '2026' : '
 export const revisionOf = (bytes: Bytes): string | undefined =>
   stringIn(bytes, find(bytes, ['params', '_meta', META.version]))
 
+const MAY_ASK: ReadonlySet<string | undefined> = new Set(['tools/call', 'prompts/get', 'resources/read'])
+
+/** Whether a request of this method may be answered with a question (MCP 2026-07-28, "Multi Round-Trip Requests"). */
+export const mayAsk = (method: string | undefined): boolean => MAY_ASK.has(method)
+
 /** JSON-RPC error codes of MCP 2026-07-28, "Overview: Error Codes". */
 export const HEADER_MISMATCH = -32020
 export const MISSING_CAPABILITY = -32021

@@ -1,9 +1,10 @@
 // How a server describes itself, from one era to the other: InitializeResult (MCP 2025-11-25, "Lifecycle") ↔ DiscoverResult (MCP 2026-07-28, "Discovery").
 import { LEGACY, META, MODERN, NEWEST_LEGACY } from '../era/revisions.ts'
-import { type Bytes, eachMember, find, stringIn } from '../message/pick.ts'
+import { type Bytes, find, stringIn } from '../message/pick.ts'
 import { type Span, textAt } from '../message/scan.ts'
 import { type Change, splice } from '../message/splice.ts'
 import { isObjectAt } from '../message/walk.ts'
+import { withoutMeta } from './meta.ts'
 
 export interface Opening {
   /** The revision that the host's initialize asks for; undefined: it names none. */
@@ -30,7 +31,8 @@ export function toInitializeResult(discover: Bytes, { wanted, url }: Opening): s
     { path: ['protocolVersion'], json: JSON.stringify(revision) },
     ...capabilities(discover),
     { path: ['serverInfo'], json: server ? named(discover, server, url) : JSON.stringify(unnamed(url)) },
-    ...withoutServer(discover),
+    // The server's name and version have a member of their own in 2025.
+    withoutMeta(discover, ['_meta'], META.server),
     ...instructions(discover),
   ])
 }
@@ -73,17 +75,6 @@ const capabilities = (bytes: Bytes): readonly Change[] =>
 function instructions(bytes: Bytes): readonly Change[] {
   const at = find(bytes, ['instructions'])
   return at && stringIn(bytes, at, bytes.length) === undefined ? [gone('instructions')] : []
-}
-
-/** `_meta` without the server's name and version, which have a member of their own in 2025; none if nothing else is in it. */
-function withoutServer(bytes: Bytes): readonly Change[] {
-  const meta = objectIn(bytes, ['_meta'])
-  if (!meta) return [gone('_meta')]
-  let others = 0
-  eachMember(bytes, meta, (name) => {
-    if (name !== META.server) others++
-  })
-  return [others === 0 ? gone('_meta') : { path: ['_meta', META.server], json: undefined }]
 }
 
 const withoutOddMeta = (bytes: Bytes): readonly Change[] => (objectIn(bytes, ['_meta']) ? [] : [gone('_meta')])

@@ -5,6 +5,7 @@ import type { Authorizer, Clock } from '../../ports.ts'
 import type { Message } from '../message/message.ts'
 import { type Bytes, find, valueIn } from '../message/pick.ts'
 import { type Change, splice } from '../message/splice.ts'
+import { LISTS, type List } from './changing.ts'
 
 /**
  * In this process and not in the store: another process does not hear this one's list_changed, and a host that is started again is
@@ -16,15 +17,13 @@ export interface Lists {
   /** To be called before the server is asked; undefined: its answer is not one that is kept. */
   begin(request: Message): Promise<Asking | undefined>
   /** The lists of this kind, or all of them, are not true any more. */
-  drop(kind?: ListKind): void
+  drop(kind?: List): void
 }
 
 export interface Asking {
   /** `answer`: what the server said; `result`: the JSON text that its host got. */
   keep(answer: Message, result: () => Bytes | undefined): void
 }
-
-export type ListKind = 'tools' | 'prompts' | 'resources'
 
 export interface ListsOptions {
   /** Tells whose lists they are: a sign-in as another account, and a sign-out, end them. */
@@ -33,7 +32,7 @@ export interface ListsOptions {
   readonly clock: Clock
 }
 
-const KINDS: Readonly<Record<string, ListKind>> = {
+const KINDS: Readonly<Record<string, List>> = {
   'tools/list': 'tools',
   'prompts/list': 'prompts',
   'resources/list': 'resources',
@@ -46,7 +45,7 @@ const MOST_BYTES = 8 * 1024 * 1024
 const LONGEST_MS = 24 * 60 * 60 * 1000
 
 interface Kept {
-  readonly kind: ListKind
+  readonly kind: List
   readonly result: Bytes
   readonly ttlMs: number
   readonly at: number
@@ -67,9 +66,8 @@ export function createLists({ authorizer, url, clock }: ListsOptions): Lists {
     size -= kept.get(key)?.result.byteLength ?? 0
     kept.delete(key)
   }
-  const drop = (kind?: ListKind) => {
-    for (const each of ['tools', 'prompts', 'resources'] as const)
-      if (kind === undefined || kind === each) dropped[each]++
+  const drop = (kind?: List) => {
+    for (const each of LISTS) if (kind === undefined || kind === each) dropped[each]++
     for (const [key, one] of kept) if (kind === undefined || kind === one.kind) remove(key)
   }
 

@@ -1,6 +1,6 @@
 // A call asks for the sign-in in its answer (MCP 2026-07-28, "Multi Round-Trip Requests", "URL Mode Elicitation"), and comes again with
 // what the person did. The server did not ask for any of that, and never sees it.
-import { META } from '../../era/revisions.ts'
+import { mayAsk as isAskable, META } from '../../era/revisions.ts'
 import { type Message, parseMessage } from '../../message/message.ts'
 import { type Bytes, eachMember, find, stringIn } from '../../message/pick.ts'
 import { textAt } from '../../message/scan.ts'
@@ -11,12 +11,10 @@ import { pleaseSignIn } from '../notice.ts'
 
 /** The name of our question among the `inputRequests`, and the beginning of our `requestState`. */
 const KEY = 'mcp-oauth-bridge-sign-in'
-/** Requests that may be answered with a question. */
-const ASKS: ReadonlySet<string | undefined> = new Set(['tools/call', 'prompts/get', 'resources/read'])
 
 /** Whether the host can show an address in the answer to this request. */
 export const mayAsk = ({ method, bytes }: Message): boolean =>
-  ASKS.has(method) && hasObject(bytes, ['params', '_meta', META.capabilities, 'elicitation', 'url'])
+  isAskable(method) && hasObject(bytes, ['params', '_meta', META.capabilities, 'elicitation', 'url'])
 
 const hasObject = (bytes: Bytes, path: readonly string[]): boolean => {
   const at = find(bytes, path)

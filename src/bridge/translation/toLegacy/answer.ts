@@ -1,7 +1,8 @@
-// What the host hears: answers of a 2025 server as 2026 wants them, questions as results, and refusals in words.
+// What the host hears: answers of a 2025 server as 2026 wants them, and questions as results.
 import type { Deliver } from '../../http/body/messages.ts'
 import type { PendingRequest } from '../../message/inFlight.ts'
-import { type Message, parseMessage, type RawId } from '../../message/message.ts'
+import type { Message, RawId } from '../../message/message.ts'
+import { answerOf, INVALID_PARAMS, result } from '../../message/ours.ts'
 import { type Bytes, find, valueIn } from '../../message/pick.ts'
 import { type Change, splice } from '../../message/splice.ts'
 import { pluck, type Wanted } from '../../message/walk.ts'
@@ -9,9 +10,6 @@ import { pluck, type Wanted } from '../../message/walk.ts'
 /** Results that say how long they hold (MCP 2026-07-28, "Caching"). */
 const CACHED = new Set(['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list', 'resources/read'])
 
-/** JSON-RPC 2.0 section 5.1. */
-export const METHOD_NOT_FOUND = -32601
-export const INVALID_PARAMS = -32602
 /** A resource that is not there, in 2025 ("Resources"). */
 const NOT_FOUND_2025 = -32002
 
@@ -57,25 +55,6 @@ export function inputRequired(id: RawId, requests: ReadonlyMap<string, string>, 
   const end = state === undefined ? '' : `,"requestState":${JSON.stringify(state)}`
   return result(id, `{"resultType":"input_required","inputRequests":{${members.join(',')}}${end}}`)
 }
-
-/** `json`: the text of the result. */
-export const result = (id: RawId, json: string): Message =>
-  answerOf(id, Buffer.from(`{"jsonrpc":"2.0","id":${id},"result":${json}}`), false)
-
-export const refusal = (id: RawId, code: number, message: string): Message =>
-  answerOf(id, Buffer.from(`{"jsonrpc":"2.0","id":${id},"error":${JSON.stringify({ code, message })}}`), true)
-
-/** The bytes are known to be an answer: they are not read again. */
-const answerOf = (id: RawId, bytes: Bytes, failed: boolean): Message => ({
-  kind: 'response',
-  asks: [],
-  answers: [id],
-  failed,
-  bytes,
-})
-
-/** A message of our own. */
-export const own = (text: string): Message => parseMessage(Buffer.from(text)) as Message
 
 /** The host is answered without the server. */
 export async function answerHere({ open, finish }: PendingRequest, message: Message, deliver: Deliver): Promise<void> {

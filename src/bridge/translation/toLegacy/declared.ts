@@ -1,8 +1,7 @@
 // What a 2026 host declares of itself in each request, as a 2025 server hears it once, at the beginning of a session.
 import { hostInfoIn } from '../../era/hostInfo.ts'
 import type { Message } from '../../message/message.ts'
-import { splice } from '../../message/splice.ts'
-import { type HostCan, hostCan } from './call/questions.ts'
+import { carried, type HostCan, hostCan } from '../hostCan.ts'
 
 export interface Declared {
   /** The same for the same capabilities, in whatever order they are written. */
@@ -12,13 +11,6 @@ export interface Declared {
   readonly clientInfo: string
   readonly can: HostCan
 }
-
-/** Tasks are not carried across eras, and a 2026 host does not say that its roots have changed. */
-const GONE = [
-  { path: ['tasks'], json: undefined },
-  { path: ['extensions', 'io.modelcontextprotocol/tasks'], json: undefined },
-  { path: ['roots', 'listChanged'], json: undefined },
-]
 
 /** Hosts declare the same in each request, so that the last one is remembered. */
 export function createDeclared(): (message: Message) => Declared {
@@ -31,7 +23,7 @@ export function createDeclared(): (message: Message) => Declared {
 }
 
 function declaredIn(text: string, clientInfo: string): Declared {
-  const bytes = splice(Buffer.from(text), GONE)
+  const bytes = carried(Buffer.from(text))
   const capabilities = Buffer.from(bytes).toString('utf8')
   return { key: JSON.stringify(sorted(JSON.parse(text))), capabilities, clientInfo, can: hostCan(bytes) }
 }

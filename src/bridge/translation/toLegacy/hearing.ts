@@ -1,15 +1,16 @@
 // What a 2025 server says besides answers: its questions go to a call that may ask them, its notifications to whoever wants them.
 import { asBridgeError } from '../../../errors.ts'
 import type { Clock, Logger } from '../../../ports.ts'
+import { mayAsk } from '../../era/revisions.ts'
 import type { Message, RawId } from '../../message/message.ts'
+import { METHOD_NOT_FOUND, refusal } from '../../message/ours.ts'
 import { find, stringIn, valueIn } from '../../message/pick.ts'
-import { refusal } from './answer.ts'
+import type { HostCan } from '../hostCan.ts'
 import type { Call } from './call/call.ts'
-import { type HostCan, type Question, toQuestion, unanswered } from './call/questions.ts'
+import { type Question, toQuestion, unanswered } from './call/questions.ts'
 import type { Visits } from './call/visits.ts'
 import type { Listens } from './listens.ts'
 import { severityIn } from './logLevel.ts'
-import { mayAsk } from './request.ts'
 
 export interface HearingOptions {
   readonly can: HostCan
@@ -55,7 +56,7 @@ export function createHearing({ can, calls, visits, listens, say, clock, log }: 
     const over = new AbortController()
     alone.set(question, over)
     clock.sleep(ALONE_MS, over.signal).then(
-      () => alone.delete(question) && tell(refusal(question.id, -32601, NO_CALL)),
+      () => alone.delete(question) && tell(refusal(question.id, METHOD_NOT_FOUND, NO_CALL)),
       () => undefined,
     )
   }

@@ -5,9 +5,9 @@ import type { LegacyConversation } from '../../conversation.ts'
 import type { Deliver } from '../../http/body/messages.ts'
 import type { InFlight, PendingRequest } from '../../message/inFlight.ts'
 import type { Message, RawId } from '../../message/message.ts'
-import { own } from './answer.ts'
+import { own } from '../../message/ours.ts'
+import { partsOf } from '../parts.ts'
 import type { Call } from './call/call.ts'
-import { each } from './call/questions.ts'
 
 /** A conversation with the server and the requests that are out in it. */
 export interface Legacy {
@@ -54,7 +54,7 @@ export function createLink(createLegacy: CreateLegacy, hear: Hear, onRestored: (
   const take =
     (call?: Call): Deliver =>
     async (message) => {
-      for (const one of each(message)) {
+      for (const one of partsOf(message)) {
         const id = one.answers[0]
         if (id === undefined) {
           await hear(one, call)

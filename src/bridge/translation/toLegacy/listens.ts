@@ -5,9 +5,10 @@ import { META } from '../../era/revisions.ts'
 import type { Deliver } from '../../http/body/messages.ts'
 import type { PendingRequest } from '../../message/inFlight.ts'
 import { type Message, parseMessage, type RawId } from '../../message/message.ts'
+import { own, result } from '../../message/ours.ts'
 import { find, stringIn, valueIn } from '../../message/pick.ts'
 import { splice } from '../../message/splice.ts'
-import { own, result } from './answer.ts'
+import { changedList, filterOf, type List, listChanged, UPDATED, wish } from '../changing.ts'
 import type { Subscriptions } from './subscriptions.ts'
 
 export interface Listens {
@@ -22,18 +23,6 @@ export interface Listens {
   end(how: 'complete' | 'cancelled'): void
 }
 
-/** What the server offers, as far as it can be listened for. */
-export interface Offers {
-  readonly tools: boolean
-  readonly prompts: boolean
-  readonly resources: boolean
-}
-
-type List = keyof Offers
-
-const LISTS: readonly List[] = ['tools', 'prompts', 'resources']
-const listChanged = (list: List) => `notifications/${list}/list_changed`
-const UPDATED = 'notifications/resources/updated'
 /** Notifications that may wait for the acknowledgment. */
 const MOST_EARLY = 64
 
@@ -47,7 +36,8 @@ interface Listen {
   readonly end: (how: 'complete' | 'cancelled') => void
 }
 
-export function createListens(offers: Offers, subscriptions: Subscriptions, log: Logger): Listens {
+/** `offered`: the lists whose changes the server tells. */
+export function createListens(offered: readonly List[], subscriptions: Subscriptions, log: Logger): Listens {
   const open = new Set<Listen>()
   let isEnding = false
 
@@ -57,7 +47,8 @@ export function createListens(offers: Offers, subscriptions: Subscriptions, log:
   }
 
   const isWanted = ({ lists, uris }: Listen, { method, bytes }: Message) => {
-    if (method !== UPDATED) return lists.some((list) => method === listChanged(list))
+    const changed = changedList(method)
+    if (changed) return lists.includes(changed)
     const uri = stringIn(bytes, find(bytes, ['params', 'uri']), bytes.length)
     return uri !== undefined && uris.some((wanted) => isWithin(uri, wanted))
   }
@@ -65,7 +56,7 @@ export function createListens(offers: Offers, subscriptions: Subscriptions, log:
   const carry: Listens['carry'] = async ({ message, signal, cause, finish, open: unanswered }, deliver) => {
     const id = message.asks[0] ?? 'null'
     const filter = filterIn(message)
-    const lists = LISTS.filter((list) => offers[list] && filter[`${list}ListChanged`] === true)
+    const lists = offered.filter((list) => filter[wish(list)] === true)
     let close: () => void = () => undefined
     const closed = new Promise<void>((resolve) => {
       close = resolve
@@ -110,7 +101,7 @@ export function createListens(offers: Offers, subscriptions: Subscriptions, log:
     },
     carry,
     async notify(message) {
-      if (message.method !== UPDATED && !LISTS.some((list) => message.method === listChanged(list))) return false
+      if (message.method !== UPDATED && !changedList(message.method)) return false
       for (const listen of open) if (isWanted(listen, message)) await tell(listen, message)
       return true
     },
@@ -160,11 +151,7 @@ const notification = (method: string, params = '') =>
   `{"jsonrpc":"2.0","method":${JSON.stringify(method)},"params":{${params}}}`
 
 function acknowledged(id: RawId, lists: readonly List[], uris: readonly string[]): Message {
-  const honoured = {
-    ...Object.fromEntries(lists.map((list) => [`${list}ListChanged`, true])),
-    ...(uris.length === 0 ? {} : { resourceSubscriptions: uris }),
-  }
-  const params = `${tag(id)},"notifications":${JSON.stringify(honoured)}`
+  const params = `${tag(id)},"notifications":${JSON.stringify(filterOf(lists, uris))}`
   return own(notification('notifications/subscriptions/acknowledged', params))
 }
 

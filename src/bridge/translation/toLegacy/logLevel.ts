@@ -2,11 +2,9 @@
 import { asBridgeError } from '../../../errors.ts'
 import type { Cause, Logger } from '../../../ports.ts'
 import type { Message } from '../../message/message.ts'
+import { LEVELS } from '../levels.ts'
 import type { Call } from './call/call.ts'
 import type { Ride } from './call/ride.ts'
-
-/** From the most verbose on (RFC 5424). */
-const LEVELS: readonly unknown[] = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency']
 
 /** How severe a level is, from 0 on; undefined: it is none. `json`: its JSON text. */
 export function severityOf(json: string | undefined): number | undefined {

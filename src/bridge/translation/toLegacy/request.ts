@@ -1,5 +1,5 @@
 // What a request of a 2026 host says in its members, and the same request as 2025 has it: without the protocol's own members of `_meta`.
-import { META } from '../../era/revisions.ts'
+import { META, mayAsk } from '../../era/revisions.ts'
 import type { Message, RawId } from '../../message/message.ts'
 import { type Bytes, eachPlace, find, isNamed } from '../../message/pick.ts'
 import { type Span, textAt } from '../../message/scan.ts'
@@ -22,11 +22,6 @@ export interface Asked {
   /** Whether it wants to be a task of 2025. */
   readonly isTask: boolean
 }
-
-/** Requests that may be answered with a question (MCP 2026-07-28, "Multi Round-Trip Requests"). */
-const MAY_ASK = new Set(['tools/call', 'prompts/get', 'resources/read'])
-
-export const mayAsk = (method: string): boolean => MAY_ASK.has(method)
 
 const WANTED: Wanted = new Map([
   [
@@ -58,15 +53,15 @@ export function read({ bytes, asks, method = '' }: Message): Asked {
     const span = spans[slot]
     return span && textAt(bytes, span)
   }
-  const asks3 = mayAsk(method)
+  const canAsk = mayAsk(method)
   return {
     id: asks[0] ?? 'null',
     method,
     name: method === 'resources/read' ? text(1) : text(0),
     token: text(5),
     level: text(6),
-    state: asks3 ? text(2) : undefined,
-    responses: asks3 ? text(3) : undefined,
+    state: canAsk ? text(2) : undefined,
+    responses: canAsk ? text(3) : undefined,
     isTask: method === 'tools/call' && spans[4] !== undefined,
   }
 }

@@ -1,15 +1,17 @@
 // One session with a 2025 server, for all requests of the host that declare the same capabilities; begun with our own initialize.
-import { BridgeError } from '../../../errors.ts'
+import { asBridgeError, BridgeError } from '../../../errors.ts'
 import type { Cause, Clock, Logger } from '../../../ports.ts'
 import { quote } from '../../../redaction/text.ts'
 import { doubtsHandshake } from '../../era/doubt.ts'
-import { NEWEST_LEGACY } from '../../era/revisions.ts'
+import { mayAsk, NEWEST_LEGACY } from '../../era/revisions.ts'
 import type { PendingRequest } from '../../message/inFlight.ts'
-import { type Message, parseMessage, type RawId } from '../../message/message.ts'
+import type { Message, RawId } from '../../message/message.ts'
+import { own } from '../../message/ours.ts'
 import { type Bytes, find, stringIn } from '../../message/pick.ts'
-import { own, toModernAnswer } from './answer.ts'
+import { LISTS } from '../changing.ts'
+import { asksAnything } from '../hostCan.ts'
+import { toModernAnswer } from './answer.ts'
 import { type Call, createCall } from './call/call.ts'
-import { asksAnything } from './call/questions.ts'
 import type { Retries } from './call/retries.ts'
 import type { Ride } from './call/ride.ts'
 import type { Visits } from './call/visits.ts'
@@ -18,7 +20,7 @@ import { createHearing } from './hearing.ts'
 import { type CreateLegacy, createLink, type Link, nextId } from './link.ts'
 import { createListens, type Listens } from './listens.ts'
 import { createLevel } from './logLevel.ts'
-import { type Asked, mayAsk, toLegacyNotification, toLegacyRequest } from './request.ts'
+import { type Asked, toLegacyNotification, toLegacyRequest } from './request.ts'
 import { createSubscriptions } from './subscriptions.ts'
 
 export interface SessionOptions {
@@ -75,7 +77,11 @@ export async function openSession(options: SessionOptions, cause: Cause): Promis
   const described = await begin(link, options, cause)
   const offers = (...path: string[]) => isOffered(described, path)
   const subscriptions = createSubscriptions({ isOffered: offers('resources', 'subscribe'), ask: link.ask, log })
-  listens = createListens(changingLists(offers), subscriptions, log)
+  listens = createListens(
+    LISTS.filter((list) => offers(list, 'listChanged')),
+    subscriptions,
+    log,
+  )
   const level = createLevel({ isOffered: offers('logging'), calls, ask: link.ask, log })
 
   const stream = createStream(link, clock)
@@ -128,7 +134,7 @@ export async function openSession(options: SessionOptions, cause: Cause): Promis
     raiseLevel: level.raise,
     async cancel({ id }, notification) {
       link.forget(id)
-      await say(parseMessage(toLegacyNotification(notification, id)) as Message)
+      await say(own(toLegacyNotification(notification, id)))
     },
     say,
     end(reason) {
@@ -167,6 +173,10 @@ async function begin(link: Link, { declared, ending, log }: SessionOptions, caus
     const initialized = link.say(own(INITIALIZED))
     await initialized.catch((thrown: BridgeError) => log.warn('proxy:initialized', { code: thrown.code }))
     return described
+  } catch (thrown) {
+    // The server may have begun one all the same.
+    void link.end(asBridgeError(thrown))
+    throw thrown
   } finally {
     ending.removeEventListener('abort', stop)
   }
@@ -201,9 +211,3 @@ function isOffered(described: Bytes, path: readonly string[]): boolean {
 }
 
 const [OPEN_BRACE, LETTER_T] = [123, 116]
-
-const changingLists = (offers: (...path: string[]) => boolean) => ({
-  tools: offers('tools', 'listChanged'),
-  prompts: offers('prompts', 'listChanged'),
-  resources: offers('resources', 'listChanged'),
-})

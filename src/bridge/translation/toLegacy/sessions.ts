@@ -1,6 +1,7 @@
 // The sessions with a 2025 server: one for each set of capabilities that the host declares, and few of them.
 import type { BridgeError } from '../../../errors.ts'
 import type { PendingRequest } from '../../message/inFlight.ts'
+import { orAborted } from '../orAborted.ts'
 import type { Declared } from './declared.ts'
 import { openSession, type Session, type SessionOptions } from './session.ts'
 
@@ -50,16 +51,6 @@ export function createSessions(options: Options, ended: BridgeError): Sessions {
     await session?.end(reason)
   }
 
-  /** Resolves when there is room for another one. */
-  const room = async (signal: AbortSignal): Promise<void> => {
-    while (entries.size >= MOST_SESSIONS) {
-      const idle = [...entries.values()].filter(isIdle)
-      const one = idle.find(({ session }) => session?.listens.size === 0) ?? idle[0]
-      if (one) void endEntry(one, ended)
-      else await aborted(new Promise<void>((resolve) => wake.push(resolve)), signal)
-    }
-  }
-
   const begin = (declared: Declared, { cause }: PendingRequest): Entry => {
     const { key } = declared
     const onLost = () => {
@@ -80,20 +71,27 @@ export function createSessions(options: Options, ended: BridgeError): Sessions {
     return entry
   }
 
+  /** Resolves when there is one, or room for one. It has its user in the same turn, so that it is not ended for another one. */
   const find = async (declared: Declared, pending: PendingRequest): Promise<Entry> => {
-    const known = entries.get(declared.key)
-    if (known) return known
-    await room(pending.signal)
-    return entries.get(declared.key) ?? begin(declared, pending)
+    for (;;) {
+      const entry = entries.get(declared.key) ?? (entries.size < MOST_SESSIONS ? begin(declared, pending) : undefined)
+      if (entry) {
+        entry.users++
+        return entry
+      }
+      const idle = [...entries.values()].filter(isIdle)
+      const one = idle.find(({ session }) => session?.listens.size === 0) ?? idle[0]
+      if (one) void endEntry(one, ended)
+      else await orAborted(new Promise<void>((resolve) => wake.push(resolve)), pending.signal)
+    }
   }
 
   const enter = async (declared: Declared, pending: PendingRequest): Promise<[Entry, Session]> => {
     for (;;) {
       const entry = await find(declared, pending)
       const mayHelp = !entry.asksPerson && (pending.cause === 'call' || pending.cause === 'signIn')
-      entry.users++
       try {
-        return [entry, entry.session ?? (await aborted(entry.ready, pending.signal))]
+        return [entry, entry.session ?? (await orAborted(entry.ready, pending.signal))]
       } catch (thrown) {
         leave(entry)
         // It failed for one that may not ask a person.
@@ -128,19 +126,5 @@ export function createSessions(options: Options, ended: BridgeError): Sessions {
       ending.abort(reason)
       await Promise.all(all.map(({ session }) => session?.end(reason)))
     },
-  }
-}
-
-async function aborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted()
-  let stop: () => void = () => undefined
-  const abort = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason)
-  })
-  signal.addEventListener('abort', stop, { once: true })
-  try {
-    return await Promise.race([work, abort])
-  } finally {
-    signal.removeEventListener('abort', stop)
   }
 }

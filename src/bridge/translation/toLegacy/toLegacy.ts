@@ -5,10 +5,11 @@ import type { ModernConversation } from '../../conversation.ts'
 import { MODERN } from '../../era/revisions.ts'
 import type { Deliver } from '../../http/body/messages.ts'
 import { createInFlight, type PendingRequest } from '../../message/inFlight.ts'
-import { type Message, parseMessage } from '../../message/message.ts'
+import type { Message } from '../../message/message.ts'
+import { INVALID_PARAMS, METHOD_NOT_FOUND, own, refusal, result } from '../../message/ours.ts'
 import { rpcError } from '../../message/rpcError.ts'
 import { toDiscoverResult } from '../describe.ts'
-import { answerHere, INVALID_PARAMS, METHOD_NOT_FOUND, refusal, result } from './answer.ts'
+import { answerHere } from './answer.ts'
 import { createRetries } from './call/retries.ts'
 import { createVisits } from './call/visits.ts'
 import { type Calls, createCalls } from './calls.ts'
@@ -104,7 +105,7 @@ async function carryNotification(message: Message, { calls, sessions, log }: Out
   const { method = '' } = message
   if (method === 'notifications/cancelled') return calls.cancel(message)
   const session = GONE_NOTIFICATIONS.test(method) ? undefined : sessions.latest
-  if (session) await session.say(parseMessage(toLegacyNotification(message)) as Message)
+  if (session) await session.say(own(toLegacyNotification(message)))
   else log.debug('proxy:dropped', { method })
 }
 

@@ -1,7 +1,8 @@
 // The requests of a 2025 host that a 2026 server does not know: they are seen to here.
 import type { Message, RawId } from '../../message/message.ts'
+import { INVALID_PARAMS, METHOD_NOT_FOUND, refusal, result } from '../../message/ours.ts'
 import { find, stringIn } from '../../message/pick.ts'
-import { answerTo, errorTo, INVALID_PARAMS, METHOD_NOT_FOUND } from './fromModern.ts'
+import { LEVELS } from '../levels.ts'
 import type { HostListen } from './hostListen.ts'
 import type { HostMeta } from './hostMeta.ts'
 
@@ -15,7 +16,6 @@ export interface Introduced {
   readonly listening: HostListen | undefined
 }
 
-const LEVELS = new Set('debug info notice warning error critical alert emergency'.split(' '))
 const EMPTY = '{}'
 
 /** Resolves to the answer; undefined: the server has one. @throws BridgeError why there is none, the reason of `signal` */
@@ -26,7 +26,7 @@ export async function answeredHere(
 ): Promise<Message | undefined> {
   switch (message.method) {
     case 'ping':
-      return answerTo(idOf(message), EMPTY)
+      return result(idOf(message), EMPTY)
     case 'logging/setLevel':
       return setLevel(message, introduced)
     case 'resources/subscribe':
@@ -36,7 +36,7 @@ export async function answeredHere(
     // Not of the revisions that this host has begun with.
     case 'server/discover':
     case 'subscriptions/listen':
-      return errorTo(idOf(message), METHOD_NOT_FOUND, 'Method not found')
+      return refusal(idOf(message), METHOD_NOT_FOUND, 'Method not found')
     default:
       return undefined
   }
@@ -44,14 +44,14 @@ export async function answeredHere(
 
 export const idOf = ({ asks }: Message): RawId => asks[0] ?? 'null'
 
-const refuse = (message: Message, words: string) => errorTo(idOf(message), INVALID_PARAMS, words)
+const refuse = (message: Message, words: string) => refusal(idOf(message), INVALID_PARAMS, words)
 
 /** It goes into each request from now on. */
 function setLevel(message: Message, introduced: Introduced): Message {
   const level = textParam(message, 'level')
-  if (level === undefined || !LEVELS.has(level)) return refuse(message, 'There is no such log level.')
+  if (level === undefined || !LEVELS.includes(level)) return refuse(message, 'There is no such log level.')
   introduced.logLevel = JSON.stringify(level)
-  return answerTo(idOf(message), EMPTY)
+  return result(idOf(message), EMPTY)
 }
 
 async function subscribe(message: Message, { canSubscribe, listening }: Introduced, signal: AbortSignal) {
@@ -60,13 +60,13 @@ async function subscribe(message: Message, { canSubscribe, listening }: Introduc
   if (!canSubscribe || !listening) return refuse(message, 'This server does not tell of changes to single resources.')
   const isAgreed = await listening.subscribe(uri, signal)
   if (!isAgreed) return refuse(message, 'The server does not tell of changes to this resource.')
-  return answerTo(idOf(message), EMPTY)
+  return result(idOf(message), EMPTY)
 }
 
 async function unsubscribe(message: Message, { listening }: Introduced, signal: AbortSignal) {
   const uri = textParam(message, 'uri')
   if (uri !== undefined) await listening?.unsubscribe(uri, signal)
-  return answerTo(idOf(message), EMPTY)
+  return result(idOf(message), EMPTY)
 }
 
 const textParam = ({ bytes }: Message, name: string): string | undefined =>

@@ -1,22 +1,18 @@
 // A batch of a host of revision 2025-03-26, carried message by message: 2026-07-28 has none. Its answers come back as one batch.
 import { asBridgeError } from '../../../errors.ts'
 import type { Deliver } from '../../http/body/messages.ts'
-import { type Message, parseMessage } from '../../message/message.ts'
-import { eachMessage } from '../../message/pick.ts'
+import type { Message } from '../../message/message.ts'
+import { own } from '../../message/ours.ts'
 import { rpcError } from '../../message/rpcError.ts'
+import { partsOf } from '../parts.ts'
 
 /** `carry` takes one message of it. @throws the reason of `signal` */
 export async function carryBatch(
-  { bytes }: Message,
+  batch: Message,
   carry: (one: Message, deliver: Deliver) => Promise<void>,
   deliver: Deliver,
   signal: AbortSignal,
 ): Promise<void> {
-  const parts: Message[] = []
-  eachMessage(bytes, ({ start, end }) => {
-    const one = parseMessage(bytes.subarray(start, end))
-    if (one) parts.push(one)
-  })
   const carryPart = async (part: Message): Promise<Uint8Array | undefined> => {
     let answer: Uint8Array | undefined
     try {
@@ -31,8 +27,8 @@ export async function carryBatch(
     }
     return answer
   }
-  const answers = (await Promise.all(parts.map(carryPart))).filter((answer) => answer !== undefined)
+  const answers = (await Promise.all(partsOf(batch).map(carryPart))).filter((answer) => answer !== undefined)
   if (answers.length === 0) return
   const listed = answers.flatMap((answer, at) => [Buffer.from(at === 0 ? '[' : ','), answer])
-  await deliver(parseMessage(Buffer.concat([...listed, Buffer.from(']')])) as Message)
+  await deliver(own(Buffer.concat([...listed, Buffer.from(']')])))
 }

@@ -1,12 +1,14 @@
 // What a 2026 server says → what a 2025 host gets: results without the members that 2026-07-28 added, the ids of the host, and the questions in an answer.
 import { BridgeError } from '../../../errors.ts'
 import { quote } from '../../../redaction/text.ts'
-import { META } from '../../era/revisions.ts'
-import { type Message, parseMessage, type RawId } from '../../message/message.ts'
+import { META, mayAsk } from '../../era/revisions.ts'
+import type { Message, RawId } from '../../message/message.ts'
 import type { Names } from '../../message/names.ts'
-import { type Bytes, eachMember, eachPlace, find, stringIn } from '../../message/pick.ts'
+import { type Bytes, eachPlace, find, stringIn } from '../../message/pick.ts'
 import type { Span } from '../../message/scan.ts'
 import { type Change, splice } from '../../message/splice.ts'
+import { isObjectAt, pluck, type Wanted } from '../../message/walk.ts'
+import { withoutMeta } from '../meta.ts'
 import { wrapOutput, wrapTools } from '../output.ts'
 
 /** One question of an `input_required` result. */
@@ -25,10 +27,21 @@ export interface InputRequired {
   readonly requestState: Bytes | undefined
 }
 
-/** The requests whose answer may ask something. */
-const MAY_ASK = new Set(['tools/call', 'prompts/get', 'resources/read'])
 const COMPLETE = 'complete'
 const INPUT_REQUIRED = 'input_required'
+
+const KIND: Wanted = new Map([['result', { below: new Map([['resultType', { slot: 0 }]]) }]])
+const INPUT: Wanted = new Map([
+  [
+    'result',
+    {
+      below: new Map([
+        ['requestState', { slot: 0 }],
+        ['inputRequests', { slot: 1 }],
+      ]),
+    },
+  ],
+])
 
 /** The members of 2026-07-28 that a strict host of 2025 need not know. */
 const ADDED: readonly Change[] = ['resultType', 'ttlMs', 'cacheScope'].map((name) => ({
@@ -46,11 +59,10 @@ export function fromModernAnswer(answer: Message, request: Message, wrapped: Nam
   const id: Change = { path: ['id'], json: asks[0] as RawId }
   if (answer.failed) return withBytes(answer, asks, splice(answer.bytes, [id]))
   const { bytes } = answer
-  const result = find(bytes, ['result'])
-  const kind = result && find(bytes, ['resultType'], result)
-  if (result && kind) {
+  const [kind] = pluck(bytes, KIND)
+  if (kind) {
     const type = stringIn(bytes, kind)
-    if (type === INPUT_REQUIRED) return inputRequired(bytes, result, method)
+    if (type === INPUT_REQUIRED) return inputRequired(bytes, method)
     if (type !== COMPLETE) throw unknownResult(type, method)
   }
   return withBytes(answer, asks, splice(withObjects(answer, request, wrapped).bytes, [id, ...ADDED]))
@@ -63,17 +75,12 @@ function withObjects(answer: Message, request: Message, wrapped: Names): Message
 
 const withBytes = (answer: Message, answers: Message['asks'], bytes: Bytes): Message => ({ ...answer, answers, bytes })
 
-function inputRequired(bytes: Bytes, result: Span, method: string | undefined): InputRequired {
-  if (!MAY_ASK.has(method ?? ''))
+function inputRequired(bytes: Bytes, method: string | undefined): InputRequired {
+  if (!mayAsk(method))
     throw new BridgeError('invalid_protocol', {
       message: `The server asks for input in its answer to ${quote(method ?? '', 60)}, which MCP does not allow.`,
     })
-  let state: Span | undefined
-  let requests: Span | undefined
-  eachMember(bytes, result, (name, value) => {
-    if (name === 'requestState') state = value
-    if (name === 'inputRequests') requests = value
-  })
+  const [state, requests] = pluck(bytes, INPUT)
   const questions = requests ? questionsIn(bytes, requests) : []
   if (questions.length === 0 && !state)
     throw new BridgeError('invalid_protocol', {
@@ -85,7 +92,7 @@ function inputRequired(bytes: Bytes, result: Span, method: string | undefined): 
 /** The last of two with one key counts, as for JSON.parse. */
 function questionsIn(bytes: Bytes, requests: Span): readonly Question[] {
   if (bytes[requests.start] === LETTER_N) return []
-  if (bytes[requests.start] !== OPEN_BRACE)
+  if (!isObjectAt(bytes, requests.start))
     throw new BridgeError('invalid_protocol', { message: 'The server’s questions are not an object.' })
   const found = new Map<string, Question>()
   eachPlace(bytes, requests, (at, question) => {
@@ -102,7 +109,6 @@ function questionsIn(bytes: Bytes, requests: Span): readonly Question[] {
   return [...found.values()]
 }
 
-const OPEN_BRACE = 123
 /** Of `null`. */
 const LETTER_N = 110
 
@@ -113,27 +119,7 @@ const unknownResult = (type: string | undefined, method: string | undefined) =>
   })
 
 /** A notification of a listen stream as a 2025 host knows it: in `_meta`, what names the stream goes. */
-export function withoutSubscription(notification: Message): Message {
-  const { bytes } = notification
-  const meta = find(bytes, ['params', '_meta'])
-  if (!meta) return notification
-  let others = 0
-  eachMember(bytes, meta, (name) => {
-    if (name !== META.subscription) others++
-  })
-  const path = others === 0 ? ['params', '_meta'] : ['params', '_meta', META.subscription]
-  return { ...notification, bytes: splice(bytes, [{ path, json: undefined }]) }
-}
-
-/** An answer of ours; `result`: JSON text. */
-export const answerTo = (id: RawId, result: string | Bytes): Message =>
-  parseMessage(
-    Buffer.concat([Buffer.from(`{"jsonrpc":"2.0","id":${id},"result":`), Buffer.from(result), Buffer.from('}')]),
-  ) as Message
-
-/** An error of ours in MCP's own numbers (JSON-RPC 2.0 section 5.1). */
-export const errorTo = (id: RawId, code: number, message: string): Message =>
-  parseMessage(Buffer.from(`{"jsonrpc":"2.0","id":${id},"error":${JSON.stringify({ code, message })}}`)) as Message
-
-export const INVALID_PARAMS = -32602
-export const METHOD_NOT_FOUND = -32601
+export const withoutSubscription = (notification: Message): Message => ({
+  ...notification,
+  bytes: splice(notification.bytes, [withoutMeta(notification.bytes, ['params', '_meta'], META.subscription)]),
+})

@@ -4,9 +4,9 @@ import type { Logger } from '../../../ports.ts'
 import { createPauses } from '../../http/pauses.ts'
 import { isRefusal } from '../../http/refusal.ts'
 import { type Message, parseMessage } from '../../message/message.ts'
+import { orAborted } from '../orAborted.ts'
 import { createHostStream, type HostStreamOptions } from './hostStream.ts'
 import { NOT_OFFERED } from './listenStream.ts'
-import { orAborted } from './orAborted.ts'
 import { createWaits } from './waits.ts'
 
 export interface HostListenOptions extends HostStreamOptions {

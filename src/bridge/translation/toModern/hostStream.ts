@@ -1,12 +1,13 @@
 // The one listen stream of a 2025 host: opened for what is wanted now, in the place of the one before, which is closed only then.
 import { asBridgeError, BridgeError } from '../../../errors.ts'
 import type { Clock } from '../../../ports.ts'
-import { type Changing, type ListenStream, type ListenStreamOptions, openListenStream } from './listenStream.ts'
-import { orAborted } from './orAborted.ts'
+import type { List } from '../changing.ts'
+import { orAborted } from '../orAborted.ts'
+import { type ListenStream, type ListenStreamOptions, openListenStream } from './listenStream.ts'
 
 export interface HostStreamOptions extends ListenStreamOptions {
   /** The lists whose changes the server tells. */
-  readonly lists: readonly Changing[]
+  readonly lists: readonly List[]
   readonly clock: Clock
   /** How long an acknowledgment may take, in ms; 0: no limit. */
   readonly timeoutMs: number
@@ -107,6 +108,7 @@ export function createHostStream(options: HostStreamOptions): HostStream {
       const mine = waiters.splice(0)
       if (lists.length === 0 && uris.size === 0) {
         use(undefined)
+        agreed = new Set()
         settle(mine)
         return undefined
       }

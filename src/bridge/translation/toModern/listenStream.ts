@@ -5,16 +5,15 @@ import { quote } from '../../../redaction/text.ts'
 import type { Deliver } from '../../http/body/messages.ts'
 import type { Exchange } from '../../http/exchange.ts'
 import type { InFlight } from '../../message/inFlight.ts'
-import { type Message, parseMessage, type RawId } from '../../message/message.ts'
+import type { Message, RawId } from '../../message/message.ts'
+import { METHOD_NOT_FOUND, own } from '../../message/ours.ts'
 import { eachElement, find, stringIn, valueIn } from '../../message/pick.ts'
-import { METHOD_NOT_FOUND, withoutSubscription } from './fromModern.ts'
+import { filterOf, type List } from '../changing.ts'
+import { withoutSubscription } from './fromModern.ts'
 import { type HostMeta, toModernRequest } from './hostMeta.ts'
 
-/** What changes, by the name of its capability. */
-export type Changing = 'tools' | 'prompts' | 'resources'
-
 export interface Wanted {
-  readonly lists: readonly Changing[]
+  readonly lists: readonly List[]
   readonly uris: readonly string[]
 }
 
@@ -39,7 +38,6 @@ export interface ListenStreamOptions {
 
 let opened = 0
 const CLOSED = new Error('The stream was closed here.')
-const LISTS = { tools: 'toolsListChanged', prompts: 'promptsListChanged', resources: 'resourcesListChanged' } as const
 
 export function openListenStream(
   { exchange, upstream, host, deliver }: ListenStreamOptions,
@@ -101,12 +99,9 @@ export function openListenStream(
 
 /** Its id is put in with the rest of what 2026-07-28 wants. */
 function requestOf({ lists, uris }: Wanted): Message {
-  const notifications = {
-    ...Object.fromEntries(lists.map((list) => [LISTS[list], true])),
-    ...(uris.length === 0 ? {} : { resourceSubscriptions: uris }),
-  }
-  const request = { jsonrpc: '2.0', id: 0, method: 'subscriptions/listen', params: { notifications } }
-  return parseMessage(Buffer.from(JSON.stringify(request))) as Message
+  const params = { notifications: filterOf(lists, uris) }
+  const request = { jsonrpc: '2.0', id: 0, method: 'subscriptions/listen', params }
+  return own(JSON.stringify(request))
 }
 
 function urisIn({ bytes }: Message): ReadonlySet<string> {

@@ -3,20 +3,21 @@ import { randomUUID } from 'node:crypto'
 import { BridgeError } from '../../../errors.ts'
 import { quote } from '../../../redaction/text.ts'
 import type { Deliver } from '../../http/body/messages.ts'
-import { type Message, parseMessage, type RawId } from '../../message/message.ts'
-import { type Bytes, find, stringIn, whole } from '../../message/pick.ts'
+import type { Message, RawId } from '../../message/message.ts'
+import { own } from '../../message/ours.ts'
+import { type Bytes, find, stringIn } from '../../message/pick.ts'
 import { splice } from '../../message/splice.ts'
+import { type HostCan, modeOf } from '../hostCan.ts'
+import { orAborted } from '../orAborted.ts'
 import { lacks, wordsOf } from './abilities.ts'
 import type { Question } from './fromModern.ts'
-import type { Supports } from './hostMeta.ts'
-import { orAborted } from './orAborted.ts'
 
 export interface Questions {
   /**
    * The `inputResponses` to all questions of a round, as JSON text. The host hears of those that nobody waits for any more.
    * @throws BridgeError question_unanswered, the reason of `signal`
    */
-  ask(questions: readonly Question[], supports: Supports, signal: AbortSignal): Promise<Bytes>
+  ask(questions: readonly Question[], can: HostCan, signal: AbortSignal): Promise<Bytes>
   /** True: it is the host's answer to one of them. */
   take(response: Message): boolean
   /** Nobody waits for an answer any more. */
@@ -48,13 +49,13 @@ export function createQuestions(deliver: Deliver): Questions {
   const takeBack = async (id: RawId, reason: string) => {
     if (!open.delete(id)) return
     const params = `{"requestId":${id},"reason":${JSON.stringify(reason)}}`
-    await deliver(textMessage(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":${params}}`))
+    await deliver(own(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":${params}}`))
   }
 
   return {
-    async ask(questions, supports, signal) {
+    async ask(questions, can, signal) {
       for (const question of questions) {
-        const what = lacks(question, supports)
+        const what = lacks(question, can)
         if (what !== undefined) throw unanswered(`The server asks for ${wordsOf(question)}, ${what}.`)
       }
       const out = questions.map(put)
@@ -82,20 +83,17 @@ export function createQuestions(deliver: Deliver): Questions {
   }
 }
 
-const textMessage = (text: string | Bytes) => parseMessage(Buffer.from(text)) as Message
-
 /** The parameters are the server's own bytes. */
 function requestOf(id: RawId, { method, params }: Question): Message {
   const start = `{"jsonrpc":"2.0","id":${id},"method":${JSON.stringify(method)}`
-  if (!params) return textMessage(`${start}}`)
-  const complete =
-    stringIn(params, find(params, ['mode'], whole(params))) === 'url' ? withElicitationId(params) : params
-  return textMessage(Buffer.concat([Buffer.from(`${start},"params":`), complete, Buffer.from('}')]))
+  if (!params) return own(`${start}}`)
+  const complete = modeOf(params) === 'url' ? withElicitationId(params) : params
+  return own(Buffer.concat([Buffer.from(`${start},"params":`), complete, Buffer.from('}')]))
 }
 
 /** MCP 2025-11-25 demands one; 2026-07-28 has none. */
 const withElicitationId = (params: Bytes) =>
-  find(params, ['elicitationId'], whole(params))
+  find(params, ['elicitationId'])
     ? params
     : splice(params, [{ path: ['elicitationId'], json: JSON.stringify(randomUUID()) }])
 

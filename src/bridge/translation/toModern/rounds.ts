@@ -8,8 +8,9 @@ import type { Exchange } from '../../http/exchange.ts'
 import type { InFlight } from '../../message/inFlight.ts'
 import type { Message, RawId } from '../../message/message.ts'
 import { createNames } from '../../message/names.ts'
+import { result } from '../../message/ours.ts'
 import { createTakers } from '../takers.ts'
-import { answerTo, fromModernAnswer, type InputRequired } from './fromModern.ts'
+import { fromModernAnswer, type InputRequired } from './fromModern.ts'
 import { type HostMeta, type Round, toModernRequest } from './hostMeta.ts'
 import { type Questions, unanswered } from './questions.ts'
 
@@ -101,12 +102,8 @@ export function createRounds({ exchange, upstream, questions, clock, ending }: R
     }
   }
 
-  const next = async (
-    { questions: all, requestState }: InputRequired,
-    supports: HostMeta['supports'],
-    signal: AbortSignal,
-  ) => {
-    if (all.length > 0) return { inputResponses: await questions.ask(all, supports, signal), requestState }
+  const next = async ({ questions: all, requestState }: InputRequired, can: HostMeta['can'], signal: AbortSignal) => {
+    if (all.length > 0) return { inputResponses: await questions.ask(all, can, signal), requestState }
     await clock.sleep(PAUSE_MS, signal)
     return { inputResponses: undefined, requestState }
   }
@@ -121,7 +118,7 @@ export function createRounds({ exchange, upstream, questions, clock, ending }: R
       try {
         if (rounds === MOST_ROUNDS)
           throw unanswered(`The server has asked ${MOST_ROUNDS} times for input and still gives no result.`)
-        round = await next(required, host.supports, errand.signal)
+        round = await next(required, host.can, errand.signal)
       } finally {
         await required.close()
       }
@@ -136,7 +133,7 @@ export function createRounds({ exchange, upstream, questions, clock, ending }: R
       // A model reads the result of its call, and may do without.
       if (errand.signal.aborted || error.code !== 'question_unanswered' || request.method !== 'tools/call') throw thrown
       const content = [{ type: 'text', text: `${error.message} ${error.hint}` }]
-      await deliver(answerTo(request.asks[0] as RawId, JSON.stringify({ content, isError: true })))
+      await deliver(result(request.asks[0] as RawId, JSON.stringify({ content, isError: true })))
     }
   }
 }

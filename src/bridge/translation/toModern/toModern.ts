@@ -7,17 +7,17 @@ import type { Deliver } from '../../http/body/messages.ts'
 import type { Exchange } from '../../http/exchange.ts'
 import type { InFlight } from '../../message/inFlight.ts'
 import type { Message } from '../../message/message.ts'
+import { result } from '../../message/ours.ts'
 import { type Bytes, find, valueIn } from '../../message/pick.ts'
 import { rpcError } from '../../message/rpcError.ts'
+import { changedList, LISTS } from '../changing.ts'
 import { toInitializeResult } from '../describe.ts'
 import type { Lists } from '../lists.ts'
+import { orAborted } from '../orAborted.ts'
 import { answeredHere, type Introduced, idOf } from './answeredHere.ts'
 import { carryBatch } from './batch.ts'
-import { answerTo } from './fromModern.ts'
 import { createHostListen } from './hostListen.ts'
 import { hostIn, NOBODY } from './hostMeta.ts'
-import type { Changing } from './listenStream.ts'
-import { orAborted } from './orAborted.ts'
 import { createQuestions } from './questions.ts'
 import { createRounds, type Errand } from './rounds.ts'
 import { createToServer } from './toServer.ts'
@@ -41,9 +41,6 @@ export interface ToModernOptions {
   readonly lists?: Lists | undefined
 }
 
-const CHANGING: readonly Changing[] = ['tools', 'prompts', 'resources']
-const LIST_CHANGED = /^notifications\/(tools|prompts|resources)\/list_changed$/
-
 export function createToModern(options: ToModernOptions): LegacyConversation {
   const { url, upstream, lists, heard, log } = options
   const ending = new AbortController()
@@ -58,8 +55,8 @@ export function createToModern(options: ToModernOptions): LegacyConversation {
   const noting =
     (deliver: Deliver): Deliver =>
     (one) => {
-      const kind = LIST_CHANGED.exec(one.method ?? '')?.[1]
-      if (kind !== undefined) lists?.drop(kind as Changing)
+      const changed = changedList(one.method)
+      if (changed) lists?.drop(changed)
       return deliver(one)
     }
 
@@ -78,10 +75,10 @@ export function createToModern(options: ToModernOptions): LegacyConversation {
         ...options,
         host,
         deliver,
-        lists: CHANGING.filter((capability) => offers(discover, capability, 'listChanged')),
+        lists: LISTS.filter((list) => offers(discover, list, 'listChanged')),
       }),
     }
-    return answerTo(idOf(message), toInitializeResult(discover, { wanted: host.wanted, url }))
+    return result(idOf(message), toInitializeResult(discover, { wanted: host.wanted, url }))
   }
 
   const request = async (message: Message, errand: Errand, deliver: Deliver): Promise<void> => {

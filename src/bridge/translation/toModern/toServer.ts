@@ -1,10 +1,10 @@
 // A request of a 2025 host that a 2026 server answers: from the lists that are fresh, else in as many rounds as it takes.
 import type { Deliver } from '../../http/body/messages.ts'
 import type { Message } from '../../message/message.ts'
+import { result } from '../../message/ours.ts'
 import { type Bytes, find } from '../../message/pick.ts'
 import type { Lists } from '../lists.ts'
 import { idOf } from './answeredHere.ts'
-import { answerTo } from './fromModern.ts'
 import type { Rounds } from './rounds.ts'
 
 export interface ToServerOptions {
@@ -18,7 +18,7 @@ export interface ToServerOptions {
 export function createToServer({ rounds, lists, heard }: ToServerOptions): Rounds {
   return async (message, speaker, errand, deliver) => {
     const fresh = await lists?.find(message)
-    if (fresh) return deliver(answerTo(idOf(message), fresh))
+    if (fresh) return deliver(result(idOf(message), fresh))
     const asking = await lists?.begin(message)
     let answered: Message | undefined
     const take: Deliver = async (one) => {

@@ -2,8 +2,9 @@
 // it brings goes to the request that waits now (MCP 2026-07-28, "Multi Round-Trip Requests").
 import type { Clock } from '../../../../ports.ts'
 import { type Message, parseMessage, type RawId } from '../../../message/message.ts'
+import { own } from '../../../message/ours.ts'
 import { splice } from '../../../message/splice.ts'
-import { inputRequired, own } from '../answer.ts'
+import { inputRequired } from '../answer.ts'
 import type { Asked } from '../request.ts'
 import { createOpenQuestions } from './openQuestions.ts'
 import { answered, type Question, unanswered } from './questions.ts'
@@ -151,7 +152,6 @@ export function createCall(options: CallOptions): Call {
     },
     drop(reason) {
       owed.stop()
-      questions.clear()
       if (!outcome) over({ thrown: reason })
       options.abort(reason)
     },

@@ -1,9 +1,11 @@
-// What the server asks while a call is open: which of it the host can answer, how it is put to the host, and what the server hears else.
-import { type Message, parseMessage, type RawId } from '../../../message/message.ts'
-import { type Bytes, eachMember, eachMessage, find, stringIn, whole } from '../../../message/pick.ts'
+// What the server asks while a call is open: how it is put to the host, and what the server hears of what the host cannot answer.
+import type { Message, RawId } from '../../../message/message.ts'
+import { INVALID_PARAMS, METHOD_NOT_FOUND, refusal, result } from '../../../message/ours.ts'
+import { type Bytes, eachMember, find, whole } from '../../../message/pick.ts'
 import { textAt } from '../../../message/scan.ts'
 import { splice } from '../../../message/splice.ts'
-import { INVALID_PARAMS, METHOD_NOT_FOUND, refusal, result } from '../answer.ts'
+import { isObjectAt } from '../../../message/walk.ts'
+import { type HostCan, type Lack, lackOf, modeOf } from '../../hostCan.ts'
 
 /** One request of the server, from when it came until the server has its answer. */
 export interface Question {
@@ -20,90 +22,44 @@ export interface Question {
   isTold: boolean
 }
 
-export interface HostCan {
-  readonly form: boolean
-  readonly url: boolean
-  readonly sampling: boolean
-  readonly samplingTools: boolean
-  readonly roots: boolean
-}
-
 let count = 0
 
 /** Keys of questions are unique in this process. */
 export const nextKey = (): string => `q${++count}`
-
-/** The capabilities as JSON text → what may be asked. */
-export function hostCan(capabilities: Bytes): HostCan {
-  const has = (...path: string[]) => isObject(capabilities, path)
-  const elicits = has('elicitation')
-  const url = has('elicitation', 'url')
-  return {
-    // MCP 2026-07-28, "Elicitation": neither mode named is the form.
-    form: elicits && (has('elicitation', 'form') || !url),
-    url: elicits && url,
-    sampling: has('sampling'),
-    samplingTools: has('sampling', 'tools'),
-    roots: has('roots'),
-  }
-}
-
-export const asksAnything = ({ form, url, sampling, roots }: HostCan): boolean => form || url || sampling || roots
-
-const isObject = (bytes: Bytes, path: readonly string[]) => {
-  const span = find(bytes, path)
-  return span !== undefined && bytes[span.start] === OPEN_BRACE
-}
 
 /** A request of the server as a question, or what the server is answered at once. */
 export function toQuestion(message: Message, can: HostCan, isOfCall: boolean): Question | Message {
   const { bytes, method = '' } = message
   const id = message.asks[0] ?? 'null'
   if (method === 'ping') return result(id, '{}')
-  const refused = refusedBy(bytes, method, can)
-  if (refused) return refusal(id, refused.code, refused.message)
-  return { key: nextKey(), id, method, json: toInputRequest(bytes, method), isOfCall, isTold: false }
+  const span = find(bytes, ['params'])
+  const params = span && bytes.subarray(span.start, span.end)
+  const lack = lackOf(method, params, can)
+  if (lack) return refusal(id, ...REFUSALS[lack](method, params))
+  return { key: nextKey(), id, method, json: toInputRequest(method, params), isOfCall, isTold: false }
 }
-
-const UNKNOWN = (method: string) => ({
-  code: METHOD_NOT_FOUND,
-  message: `Method not found: the host has not declared that it answers ${method}.`,
-})
-const CANNOT = (message: string) => ({ code: INVALID_PARAMS, message })
 
 /** A server may ask only for what the host has declared (MCP 2026-07-28, "Multi Round-Trip Requests"). */
-function refusedBy(bytes: Bytes, method: string, can: HostCan) {
-  if (method === 'elicitation/create') {
-    const mode = stringIn(bytes, find(bytes, ['params', 'mode'])) ?? 'form'
-    if (!can.form && !can.url) return UNKNOWN(method)
-    if (mode === 'url' ? can.url : mode === 'form' && can.form) return undefined
-    return CANNOT(`The host has not declared that it shows questions of the mode ${mode}.`)
+const REFUSALS: Readonly<Record<Lack, (method: string, params: Bytes | undefined) => [code: number, message: string]>> =
+  {
+    kind: (method) => [METHOD_NOT_FOUND, `Method not found: the host has not declared that it answers ${method}.`],
+    mode: (_, params) => [
+      INVALID_PARAMS,
+      `The host has not declared that it shows questions of the mode ${modeOf(params)}.`,
+    ],
+    tools: () => [INVALID_PARAMS, 'The host has not declared that its model uses tools for a server.'],
   }
-  if (method === 'sampling/createMessage') {
-    if (!can.sampling) return UNKNOWN(method)
-    const tools = find(bytes, ['params', 'tools']) ?? find(bytes, ['params', 'toolChoice'])
-    return tools && !can.samplingTools
-      ? CANNOT('The host has not declared that its model uses tools for a server.')
-      : undefined
-  }
-  return method === 'roots/list' && can.roots ? undefined : UNKNOWN(method)
-}
 
 /** Members that 2026 does not have: the id of an elicitation, and the wish for a task. */
 const gone = (name: string) => ({ path: [name], json: undefined })
 const GONE = [gone('task')]
 const GONE_URL = [...GONE, gone('elicitationId')]
 
-function toInputRequest(bytes: Bytes, method: string): string {
-  const params = find(bytes, ['params'])
+function toInputRequest(method: string, params: Bytes | undefined): string {
   const head = `{"method":${JSON.stringify(method)}`
   if (!params) return `${head}}`
-  return `${head},"params":${paramsOf(bytes.subarray(params.start, params.end), method)}}`
-}
-
-function paramsOf(params: Bytes, method: string): string {
-  const isUrl = method === 'elicitation/create' && stringIn(params, find(params, ['mode'])) === 'url'
-  return wholeText(splice(params, isUrl ? GONE_URL : GONE))
+  const isUrl = method === 'elicitation/create' && modeOf(params) === 'url'
+  return `${head},"params":${wholeText(splice(params, isUrl ? GONE_URL : GONE))}}`
 }
 
 const wholeText = (bytes: Bytes) => textAt(bytes, { start: 0, end: bytes.length })
@@ -127,23 +83,10 @@ export function responsesIn(json: string | undefined): ReadonlyMap<string, strin
   if (json === undefined) return found
   const bytes = Buffer.from(json)
   eachMember(bytes, whole(bytes), (name, value) => {
-    if (bytes[value.start] === OPEN_BRACE) found.set(name, textAt(bytes, value))
+    if (isObjectAt(bytes, value.start)) found.set(name, textAt(bytes, value))
   })
   return found
 }
 
-const OPEN_BRACE = 123
-
 /** `json`: the text of the host's answer. */
 export const answered = ({ id }: Question, json: string): Message => result(id, json)
-
-/** Each message of a batch, which revision 2025-03-26 has; else the message itself. */
-export function each(message: Message): readonly Message[] {
-  if (message.kind !== 'batch') return [message]
-  const all: Message[] = []
-  eachMessage(message.bytes, ({ start, end }) => {
-    const one = parseMessage(message.bytes.subarray(start, end))
-    if (one) all.push(one)
-  })
-  return all
-}

@@ -1,10 +1,12 @@
 // Addresses that a person has to visit before a call: the error -32042 of 2025-11-25 ("URL Elicitation Required Error"), put to the host as a question.
 import type { Clock } from '../../../../ports.ts'
+import { mayAsk } from '../../../era/revisions.ts'
 import type { Message } from '../../../message/message.ts'
 import { eachElement, find, stringIn } from '../../../message/pick.ts'
+import type { HostCan } from '../../hostCan.ts'
 import { errorCode, inputRequired } from '../answer.ts'
-import { type Asked, mayAsk } from '../request.ts'
-import { type HostCan, nextKey, urlRequest } from './questions.ts'
+import type { Asked } from '../request.ts'
+import { nextKey, urlRequest } from './questions.ts'
 
 export interface Visit {
   /** What the server said. */
@@ -37,7 +39,8 @@ export function createVisits(clock: Clock): Visits {
   return {
     ask(refusal, asked, can) {
       const { bytes } = refusal
-      if (!refusal.failed || !can.url || !mayAsk(asked.method) || errorCode(bytes) !== URL_REQUIRED) return undefined
+      if (!refusal.failed || !can.modes.has('url') || !mayAsk(asked.method) || errorCode(bytes) !== URL_REQUIRED)
+        return undefined
       const requests = new Map<string, string>()
       const open = new Set<string>()
       const list = find(bytes, ['error', 'data', 'elicitations'])

@@ -295,6 +295,17 @@ describe('a question outside of the stream of a call', () => {
     await pass(20)
     expect((await first.answer).result.resultType).toBe('input_required')
   })
+
+  test('goes on to another call if the host takes its own back before it has heard it', async () => {
+    const { ask, server, pass, cancel } = setUp()
+    const first = ask('tools/call', { name: 'one' })
+    const second = ask('tools/call', { name: 'two' })
+    await server.untilMethod('tools/call', 2)
+    await server.say(elicit(7))
+    await cancel(second)
+    await pass(20)
+    expect((await first.answer).result.resultType).toBe('input_required')
+  })
 })
 
 describe('the state of a question', () => {

@@ -75,6 +75,14 @@ describe('the session', () => {
     expect([0, 1, 2, 3, 4].map((at) => server.hasEnded(at))).toEqual([false, true, false, false, false])
   })
 
+  test('is not ended for another one in the moment in which a request takes it', async () => {
+    const { ask, server } = setUp(echo)
+    for (const name of ['a', 'b', 'c', 'd']) await ask('tools/list', {}, metaOf({ [name]: {} })).over
+    await Promise.all(['a', 'e'].map((name) => ask('tools/list', {}, metaOf({ [name]: {} })).over))
+    await settled()
+    expect([0, 1, 2, 3, 4].map((at) => server.hasEnded(at))).toEqual([false, true, false, false, false])
+  })
+
   test('waits until one of four is idle', async () => {
     const { ask, server } = setUp()
     const calls = ['a', 'b', 'c', 'd'].map((name) => ask('tools/call', { name }, metaOf({ [name]: {} })))
@@ -121,7 +129,7 @@ describe('the session', () => {
     ['refuses initialize', { error: { code: -32600, message: 'Gone modern' } }, /refused initialize.*Gone modern/],
     ['answers with a revision of 2026', { result: initializeResult({ protocolVersion: '2026-07-28' }) }, /2026-07-28/],
   ])('with a server that %s fails as if that had had a status: it may speak 2026 by now', async (_, answer, words) => {
-    const { ask } = setUp((served) => {
+    const { ask, server } = setUp((served) => {
       if ('error' in answer) void served.error(answer.error)
       return 'result' in answer ? answer.result : undefined
     })
@@ -129,6 +137,8 @@ describe('the session', () => {
     expect(thrown.code).toBe('server_error')
     expect(thrown.details.status).toBe(400)
     expect(thrown.message).toMatch(words)
+    // The server may have begun one all the same.
+    expect(server.hasEnded(0)).toBe(true)
   })
 
   test('that a host does not wait for any more goes on for the others', async () => {

@@ -275,6 +275,26 @@ describe('a subscription', () => {
     expect(listens.map(({ signal }: Json) => signal.aborted)).toEqual([true])
   })
 
+  test('that fails is not tried again, also where the server agreed to it once and the stream has ended since', async () => {
+    let isDown = false
+    let opened = 0
+    const { say, answerTo, pass } = await listening({
+      discover: { ...DISCOVER, capabilities: { resources: { subscribe: true } } },
+      agrees(uris) {
+        opened++
+        return isDown ? respond(500, {}, 'broken') : uris
+      },
+    })
+    await say(subscribe(1, 'test://one'))
+    await say(unsubscribe(2, 'test://one'))
+    isDown = true
+    await say(subscribe(3, 'test://one'))
+    expect(answerTo(3).error.data.code).toBe('server_error')
+    isDown = false
+    await pass(LONGEST)
+    expect(opened).toBe(2)
+  })
+
   test('during a pause after a broken stream opens the next one at once', async () => {
     const { say, listens, answerTo, since } = await listening()
     listens[0].cut()
