@@ -2,27 +2,18 @@
 import type { Cause } from '../../ports.ts'
 import type { Conversation } from '../conversation.ts'
 import type { Deliver } from '../http/body/messages.ts'
+import { ask } from '../message/ask.ts'
 import type { InFlight, PendingRequest } from '../message/inFlight.ts'
 import type { Message } from '../message/message.ts'
 
 /** Resolves to its answer, which the host does not see; undefined for a notification. @throws BridgeError why there is none */
-export async function behindTheHost(
+export const behindTheHost = (
   conversation: Pick<Conversation, 'exchange'>,
   inFlight: InFlight,
   message: Message,
   cause: Cause,
-): Promise<Message | undefined> {
-  const pending = inFlight.begin(message, cause)
-  let answer: Message | undefined
-  try {
-    await conversation.exchange(pending, Promise.resolve(), async (one) => {
-      if (one.answers.length > 0) answer = one
-    })
-  } finally {
-    inFlight.end(pending)
-  }
-  return answer
-}
+): Promise<Message | undefined> =>
+  ask(inFlight, message, cause, (pending, take) => conversation.exchange(pending, Promise.resolve(), take))
 
 /** A message that the server did not look at, once more. @throws BridgeError why there is no answer; the reason of its signal */
 export async function sendAgain(

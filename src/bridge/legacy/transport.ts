@@ -7,6 +7,7 @@ import type { HttpSse } from '../http/legacySse.ts'
 import { listen } from '../http/listen.ts'
 import { ENDPOINT_REFUSED } from '../http/response.ts'
 import type { Send } from '../http/send.ts'
+import { ask } from '../message/ask.ts'
 import type { InFlight } from '../message/inFlight.ts'
 import { type Message, parseMessage } from '../message/message.ts'
 import type { Session } from '../session/session.ts'
@@ -47,19 +48,8 @@ const NOT_STREAMABLE = [400, 404, 405]
 export function createTransport(options: TransportOptions, onRenewed: () => void): Transport {
   const { kind, session, inFlight, log, deliver } = options
 
-  const behindTheHost: Transport['behindTheHost'] = (exchange, cause) => async (message) => {
-    const pending = inFlight.begin(message, cause)
-    let answer: Message | undefined
-    try {
-      await exchange(pending, async (one) => {
-        if (one.answers.length > 0) answer = one
-        else await deliver(one)
-      })
-    } finally {
-      inFlight.end(pending)
-    }
-    return answer
-  }
+  const behindTheHost: Transport['behindTheHost'] = (exchange, cause) => (message) =>
+    ask(inFlight, message, cause, exchange, deliver)
 
   const restoreWith = async (exchange: Exchange, initialize: Message, cause: Cause) => {
     const { restore } = await import('../session/restore.ts')

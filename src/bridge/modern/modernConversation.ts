@@ -2,8 +2,8 @@
 import { BridgeError } from '../../errors.ts'
 import type { ModernConversation } from '../conversation.ts'
 import type { Deliver } from '../http/body/messages.ts'
+import { ask } from '../message/ask.ts'
 import type { PendingRequest } from '../message/inFlight.ts'
-import type { Message } from '../message/message.ts'
 import { rpcError } from '../message/rpcError.ts'
 import { createListens } from './listens.ts'
 import { createModernExchange, LISTEN, type ModernExchangeOptions } from './modernExchange.ts'
@@ -38,18 +38,7 @@ export function createModernConversation(options: ModernOptions): ModernConversa
       await carry(pending, deliver)
     },
     refusal: rpcError,
-    async ask(request, cause) {
-      const pending = inFlight.begin(request, cause)
-      let answer: Message | undefined
-      try {
-        await exchange(pending, async (one) => {
-          if (one.answers.length > 0) answer = one
-        })
-      } finally {
-        inFlight.end(pending)
-      }
-      return answer
-    },
+    ask: (request, cause) => ask(inFlight, request, cause, exchange),
     end: listens.end,
   }
 }
