@@ -1,7 +1,7 @@
 // What is remembered of a server and its hosts: an old 2025 is asked about behind the host, two bridges at once share it, and a process that is killed leaves nothing false.
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type ChangingServer, startChangingServer } from '../../servers/changingServer.ts'
-import { ageEras } from '../../servers/eraRows.ts'
+import { ageEras, rememberedEras } from '../../servers/eraRows.ts'
 import { startHost } from '../../servers/host.ts'
 import { startLegacyServer } from '../../servers/legacyServers.ts'
 import type { HostKind } from '../../servers/modernHosts.ts'
@@ -51,6 +51,7 @@ test.each(['v1', 'pinned'] as const)(
     const host = await connect(kind)
     expect(await host.text('count')).toBe('run 1')
     await until('the question', () => address.count('server/discover') === 1)
+    await until('the memory of its answer', () => rememberedEras(home.environment).includes('2026'))
     expect(await host.text('count')).toBe('run 2')
     await host.close()
     address.seen.length = 0
