@@ -45,7 +45,8 @@ export function composeRelay(
   readAhead(lazy, url)
   const writer = createLineWriter(stdout, onHostGone)
   const hiddenTools = hideTools.length === 0 ? undefined : openHiddenTools(hideTools)
-  const answers = createKnownAnswers(async () => (await storage.open()).answers, keyOf(config), clock)
+  const cache = async () => (await storage.open()).answers
+  const known = createKnownAnswers(cache, keyOf(config), clock)
   // A store that cannot be read is the error of the request that needs it.
   const account = (): Promise<Account> => accountOf(config, storage).catch(() => ({ state: 'signedIn' }))
   const standIn = {
@@ -61,7 +62,7 @@ export function composeRelay(
     loginCommand: loginCommand(server.url, profile, server.name),
     account,
     hiddenTools,
-    known: answers,
+    known,
   }
   const relay = createRelay({
     signIn: {
@@ -72,11 +73,11 @@ export function composeRelay(
         return createModernStandIn({ ...standIn, era })(conversation, inFlight)
       },
     },
-    known: answers,
+    known,
     holdCallMs,
     authorizer: lazy,
     protocol: server.protocol,
-    eras: createEraMemory(async () => (await storage.open()).answers, keyOf(config), clock),
+    eras: createEraMemory(cache, keyOf(config), clock),
     writer,
     url,
     send,

@@ -102,8 +102,8 @@ export function composeOAuth(
 
   const signInOptions = async () => {
     const { createVerifier } = await import('../auth/grants/verifyTokens.ts')
-    const { attempts, tokens: store } = await storage.open()
-    const eras = createEraMemory(async () => (await storage.open()).answers, keyOf(config), clock)
+    const { attempts, tokens: store, answers } = await storage.open()
+    const eras = createEraMemory(async () => answers, keyOf(config), clock)
     return {
       ...(await requestOptions()),
       attempts,

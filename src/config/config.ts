@@ -42,8 +42,8 @@ export interface Config {
   readonly exceptions: readonly ServerExceptions[]
   /** Servers that the config file names, to choose one from. */
   readonly serverNames: readonly string[]
-  /** What somebody may sign in to by the config file: URL and profile of each. */
-  readonly configured: readonly TokenKey[]
+  /** What somebody may sign in to by the config file: URL and profile of each, and what is said to be spoken there. */
+  readonly configured: readonly (TokenKey & Pick<ServerConfig, 'protocol'>)[]
 }
 
 /** The exceptions of one server, with the keys of config.yaml. */

@@ -16,7 +16,7 @@ import type { ConfigFile, ServerEntry } from './file/schema.ts'
 import { namesIn, type ReadConfig, requireSet } from './file/unset.ts'
 import { oneOf } from './oneOf.ts'
 import { databasePath, defaultPaths } from './paths.ts'
-import { exceptionsOf, serverConfig, withoutFragment } from './server.ts'
+import { exceptionsOf, protocolOf, serverConfig, withoutFragment } from './server.ts'
 
 export interface LoadOptions {
   readonly flags: Flags
@@ -79,9 +79,11 @@ export function configFrom(
     holdCallMs: forTimer(file.login?.hold_call_ms ?? 45_000),
     openBrowser: flags.openBrowser,
     serverNames: namesIn(file, 'servers'),
-    configured: [...Object.values(file.servers ?? {}), ...Object.values(file.unset?.servers ?? {})].flatMap(
-      ({ url, profile = 'default' }) => (url === undefined ? [] : [{ server: withoutFragment(url), profile }]),
-    ),
+    configured: [...Object.values(file.servers ?? {}), ...Object.values(file.unset?.servers ?? {})].flatMap((entry) => {
+      const { url, profile = 'default' } = entry
+      const protocol = 'variable' in entry ? 'auto' : protocolOf(entry)
+      return url === undefined ? [] : [{ server: withoutFragment(url), profile, protocol }]
+    }),
     exceptions: Object.values(file.servers ?? {})
       .map(exceptionsOf)
       .filter((found) => Object.keys(found).length > 1),

@@ -62,8 +62,7 @@ export function serverConfig(file: ReadConfig, flags: Flags, entry: Entry): Serv
 /** The older transport carries the revisions of 2025 only. */
 function wireOf(flags: Flags, entry: Entry): Pick<ServerConfig, 'transport' | 'protocol'> {
   const transport = oneOf('--transport', flags.transport, TRANSPORTS) ?? entry.transport ?? 'auto'
-  const written = entry.protocol === undefined ? undefined : (String(entry.protocol) as ServerConfig['protocol'])
-  const protocol = oneOf('--protocol', flags.protocol, PROTOCOLS) ?? written ?? 'auto'
+  const protocol = oneOf('--protocol', flags.protocol, PROTOCOLS) ?? writtenProtocol(entry)
   if (transport !== 'sse') return { transport, protocol }
   if (protocol !== '2026') return { transport, protocol: '2025' }
   throw new BridgeError('config_invalid', {
@@ -71,6 +70,13 @@ function wireOf(flags: Flags, entry: Entry): Pick<ServerConfig, 'transport' | 'p
     hint: 'Remove one of them, in the server’s entry or on the command line.',
   })
 }
+
+/** What an entry says of itself, without the flags of this process. */
+export const protocolOf = (entry: Pick<ServerEntry, 'protocol' | 'transport'>): ServerConfig['protocol'] =>
+  entry.transport === 'sse' ? '2025' : writtenProtocol(entry)
+
+const writtenProtocol = ({ protocol = 'auto' }: Pick<ServerEntry, 'protocol'>) =>
+  String(protocol) as ServerConfig['protocol']
 
 /** The exceptions of this server; only `server` if there is none. */
 export function exceptionsOf(entry: ServerEntry): ServerExceptions {

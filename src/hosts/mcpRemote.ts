@@ -78,7 +78,7 @@ export function mcpRemoteServer(name: string, entry: unknown, given: ReadOptions
   const client = clientOf(valuesOf(options, '--static-oauth-client-info').at(-1), readFile)
   const provider = providerOf(options, client, { literally, readFile })
   const has = (option: string) => options.some(([one]) => one === option)
-  const protocol = protocolOf(options.findLast(([option]) => option === '--protocol')?.[1])
+  const protocol = protocolOf(valuesOf(options, '--protocol').at(-1))
   const server = {
     url: isSecretUrl(url) ? variable('URL', url) : url.replaceAll('${', '$%7B'),
     ...present({
@@ -196,7 +196,7 @@ function clientOf(text: string | undefined, readFile: ProviderTools['readFile'])
   return present({ id, secret: typeof secret === 'string' ? secret : undefined })
 }
 
-/** JSON as text, or in a file (`@path`). undefined: it is not there, or no object. */
+/** JSON as text, or in a file (`@path`). undefined: it is not there, or not an object. */
 function readJson(text: string | undefined, readFile: ProviderTools['readFile']): JsonObject | undefined {
   const json = text?.startsWith('@') ? readFile(text.slice(1)) : text
   try {

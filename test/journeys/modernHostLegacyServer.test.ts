@@ -1,57 +1,24 @@
 // A host that speaks 2026 only with real servers of 2025, through the built program.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { BIG } from '../servers/eraSet.ts'
 import { startEverything } from '../servers/everything.ts'
 import { startHost } from '../servers/host.ts'
 import { type LegacyKind, startLegacyServer } from '../servers/legacyServers.ts'
-import { connectSdkHost } from '../servers/modernHosts.ts'
+import { ANSWERED } from '../servers/modernHosts.ts'
+import { speakModern } from '../servers/modernScript.ts'
+import { makeSdkHome, type SdkHome } from '../servers/sdkHome.ts'
 import { until } from '../servers/until.ts'
 
-const closing: (() => unknown)[] = []
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close()
+let home: SdkHome
+beforeEach(() => {
+  home = makeSdkHome()
 })
+afterEach(() => home.close())
 
-/** A machine of its own. */
-function world(config = '') {
-  const home = mkdtempSync(join(tmpdir(), 'mcp-oauth-bridge-test-'))
-  closing.push(() => rmSync(home, { recursive: true, force: true }))
-  const environment: NodeJS.ProcessEnv = {
-    PATH: process.env.PATH,
-    HOME: home,
-    MCP_OAUTH_BRIDGE_HOME: join(home, 'bridge'),
-  }
-  if (config !== '') {
-    environment.CONFIG_PATH = join(home, 'config.yaml')
-    writeFileSync(environment.CONFIG_PATH, config)
-  }
-  return environment
-}
-
-async function legacyServer(kind: LegacyKind) {
-  const server = await startLegacyServer(kind)
-  closing.push(() => server.close())
-  return server
-}
-
-/** At its first start the server is not known; a host that speaks 2026 only is then refused, and answered from then on. */
-async function pinnedHost(url: string, environment = world(), capabilities?: Record<string, unknown>) {
-  const where = { words: [url], environment }
-  const given = capabilities ? { capabilities } : {}
-  const refused = await connectSdkHost('pinned', where, given).then(
-    (host) => host,
-    () => undefined,
-  )
-  const host = refused ?? (await connectSdkHost('pinned', where, given))
-  closing.push(() => host.close())
-  return host
-}
-
+const legacyServer = (kind: LegacyKind) => home.keep(startLegacyServer(kind))
+const pinnedHost = (url: string) => home.connectRefused('pinned', [url])
 const heardIn = (text: string) => JSON.parse(text)
-const ADA = { action: 'accept', content: { name: 'Ada' } }
+const { form: ADA } = ANSWERED
 
 describe.each(['session', 'sse'] as const)('a pinned SDK v2 host with an SDK v1 server over %s', (kind) => {
   test('calls, reads and lists all of it', async () => {
@@ -157,8 +124,7 @@ test('a server that was started again is given the session anew, and the host he
 })
 
 test('server-everything is of use for a host that speaks 2026 only', async () => {
-  const server = await startEverything()
-  closing.push(() => server.close())
+  const server = await home.keep(startEverything())
   const host = await pinnedHost(server.url)
   const { tools } = await host.client.listTools()
   expect(tools.map(({ name }: { name: string }) => name)).toContain('echo')
@@ -168,49 +134,41 @@ test('server-everything is of use for a host that speaks 2026 only', async () =>
 })
 
 describe('a host that begins with a call', () => {
-  const META = {
-    'io.modelcontextprotocol/protocolVersion': '2026-07-28',
-    'io.modelcontextprotocol/clientCapabilities': { elicitation: {} },
-    'io.modelcontextprotocol/clientInfo': { name: 'raw', version: '1' },
-  }
-
-  function rawHost(url: string, environment: NodeJS.ProcessEnv) {
+  function rawHost(url: string, environment = home.environment) {
     const host = startHost([url], environment)
-    closing.push(() => host.child.kill())
-    const ask = (name: string, more: object = {}) => host.request('tools/call', { name, ...more, _meta: META })
-    return { ...host, ask }
+    void home.keep({ close: () => host.child.kill() })
+    return { ...host, ...speakModern(host, { elicitation: {} }, 'raw') }
   }
 
   const answersTo = (inputRequests: object) => Object.fromEntries(Object.keys(inputRequests).map((key) => [key, ADA]))
 
   test('may take longer over a question than request_timeout', async () => {
     const server = await legacyServer('session')
-    const { ask } = rawHost(server.url, world('request_timeout: 1000\n'))
-    const { requestState, inputRequests } = (await ask('ask_form')).result
+    const impatient = await home.keep(makeSdkHome('request_timeout: 1000\n'))
+    const { call } = rawHost(server.url, impatient.environment)
+    const { requestState, inputRequests } = (await call('ask_form')).result
     // Each of them is silent for as long as that.
-    for (let times = 0; times < 2; times++) expect((await ask('slow')).error.data.code).toBe('server_timeout')
-    const { result } = await ask('ask_form', { requestState, inputResponses: answersTo(inputRequests) })
+    for (let times = 0; times < 2; times++) expect((await call('slow')).error.data.code).toBe('server_timeout')
+    const { result } = await call('ask_form', {}, { requestState, inputResponses: answersTo(inputRequests) })
     expect(heardIn(result.content[0].text)).toEqual({ who: ADA })
   })
 
   test('and was started again gets words for an answer, and the call is not run again', async () => {
     const server = await legacyServer('session')
-    const environment = world()
-    const first = rawHost(server.url, environment)
-    const { requestState, inputRequests } = (await first.ask('ask_form')).result
+    const first = rawHost(server.url)
+    const { requestState, inputRequests } = (await first.call('ask_form')).result
     expect(await first.close()).toBe(0)
-    const second = rawHost(server.url, environment)
-    const { error } = await second.ask('ask_form', { requestState, inputResponses: answersTo(inputRequests) })
+    const second = rawHost(server.url)
+    const { error } = await second.call('ask_form', {}, { requestState, inputResponses: answersTo(inputRequests) })
     expect(error).toMatchObject({ code: -32602, message: expect.stringContaining('make the call anew') })
     expect(server.seen.filter(({ message }) => message?.method === 'tools/call')).toHaveLength(1)
   })
 
   test('ends while it owes an answer and listens: the session ends, and the listen with an answer', async () => {
     const server = await legacyServer('session')
-    const host = rawHost(server.url, world())
-    await host.ask('ask_form')
-    host.send({ jsonrpc: '2.0', id: 'L', method: 'subscriptions/listen', params: { notifications: {}, _meta: META } })
-    await host.hear(({ method }) => method === 'notifications/subscriptions/acknowledged')
+    const host = rawHost(server.url)
+    await host.call('ask_form')
+    await host.listen('L', {})
     expect(await host.close()).toBe(0)
     expect(host.heard.at(-1)).toMatchObject({ id: 'L', result: { resultType: 'complete' } })
     expect(server.sessions()).toBe(0)

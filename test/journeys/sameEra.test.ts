@@ -1,11 +1,9 @@
 // A host of 2026 and a server of 2026: bytes pass, headers are added, streams live and end as the revision wants it.
-import type { ServerResponse } from 'node:http'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { startLoopbackServer } from '../servers/loopbackServer.ts'
+import { startChangingServer } from '../servers/changingServer.ts'
 import { startModernServer } from '../servers/modernServers.ts'
 import { startStage } from '../servers/stage.ts'
 import { until } from '../servers/until.ts'
-import { sendResponse } from '../servers/webServer.ts'
 
 const META = {
   'io.modelcontextprotocol/protocolVersion': '2026-07-28',
@@ -147,10 +145,10 @@ describe('a stream of changes', () => {
   })
 
   test('that breaks is opened again, and the host hears of changes as before', async () => {
-    const between = await startBetween(server.url)
+    const between = await startChangingServer(server.url)
     const host = stage.hostOf(between.url)
     await listening(host)
-    between.cut()
+    between.become(server.url, { cut: true })
     await until('a word that something may have been missed', () => changes(host) === 1)
     server.change('tools')
     await until('the change', () => changes(host) === 2)
@@ -166,51 +164,25 @@ describe('a stream of changes', () => {
 })
 
 test('a proxy that removes the headers is named as the reason, for each request once', async () => {
-  const between = await startBetween(server.url)
+  const between = await startChangingServer(server.url)
   const host = stage.hostOf(between.url)
   expect((await host.request('tools/list', params())).result.tools).toBeDefined()
-  between.state.strips = true
+  between.state.rewrite = ({ headers, body }) => ({
+    headers: Object.fromEntries(Object.entries(headers).filter(([name]) => !name.startsWith('mcp-'))),
+    body,
+  })
   const refused = await host.request('tools/call', params({ name: 'count' }))
   expect(refused.error.data.code).toBe('headers_stripped')
   expect(refused.error.message).toMatch(/Mcp-/i)
-  const asked = between.state.requests
+  const asked = between.seen.length
   await host.request('tools/list', params())
-  expect(between.state.requests).toBe(asked + 1)
+  expect(between.seen).toHaveLength(asked + 1)
   expect(server.world.runs).toBe(0)
-  between.state.strips = false
+  between.state.rewrite = (passing) => passing
   expect((await host.request('tools/call', params({ name: 'count' }))).result.content[0].text).toBe('run 1')
   await host.close()
   await between.close()
 })
-
-/** Something that stands in front of the server: it breaks connections, and takes headers away. */
-async function startBetween(target: string) {
-  const open = new Set<ServerResponse>()
-  const state = { strips: false, requests: 0 }
-  const between = await startLoopbackServer(async (incoming, outgoing, body) => {
-    state.requests++
-    const stop = new AbortController()
-    outgoing.once('close', () => stop.abort())
-    const named = Object.entries(incoming.headers).filter(([name]) => !state.strips || !name.startsWith('mcp-'))
-    const headers = named.filter(([name]) => !/^(host|connection|content-length|transfer-encoding)$/.test(name))
-    open.add(outgoing)
-    const answer = await fetch(target, {
-      method: incoming.method ?? 'POST',
-      headers: headers as [string, string][],
-      body: new Uint8Array(body),
-      signal: stop.signal,
-    }).catch(() => undefined)
-    if (answer) sendResponse(answer, outgoing)
-  })
-  return {
-    url: `${between.origin}/mcp`,
-    state,
-    cut() {
-      for (const one of open) one.destroy()
-    },
-    close: between.close,
-  }
-}
 
 describe('parameters that are headers', () => {
   const args = { region: ' Köln', amount: -42.0, dry: false, owner: { tenant: '=?base64?x?=' }, note: 'n' }

@@ -71,6 +71,25 @@ describe('a sign-in', () => {
     expect(JSON.parse(stdout).accounts[0].protocols).toEqual(['2025'])
   })
 
+  test('is not needed for status to say what config.yaml sets, for each of several servers', async () => {
+    stage = await startStage()
+    const servers = ['a, protocol: 2026', 'b, transport: sse', 'c'].map(
+      (entry) => `${entry[0]}: { url: https://mcp.example/${entry} }`,
+    )
+    const { stdout } = await stage.command([
+      'status',
+      '--json',
+      '--config',
+      stage.config(`servers: { ${servers.join(', ')} }\n`),
+    ])
+    const accounts: { server: string; protocols: string[] }[] = JSON.parse(stdout).accounts
+    expect(accounts.map(({ server, protocols: named }) => [server.at(-1), named])).toEqual([
+      ['a', ['2026']],
+      ['b', ['2025']],
+      ['c', []],
+    ])
+  })
+
   test('ends the session that a server begins with the question', async () => {
     stage = await startStage()
     const stray = await startScripted({

@@ -2,6 +2,7 @@
 import { expect } from 'vitest'
 import type { Pair } from './eraPairs.ts'
 import { BIG, INSTRUCTIONS, ITEMS, STATE, TOOLS } from './eraSet.ts'
+import { ANSWERED } from './modernHosts.ts'
 import { until } from './until.ts'
 
 /** Throws what a person would see where the pair cannot do it. */
@@ -38,14 +39,7 @@ async function textOf({ host }: Pair, name: string, timeout?: number): Promise<s
   return result.content[0].text
 }
 
-const FORM = { action: 'accept', content: { name: 'Ada' } }
-const SAMPLE = {
-  role: 'assistant',
-  content: { type: 'text', text: 'Paris' },
-  model: 'test-model',
-  stopReason: 'endTurn',
-}
-const ROOTS = { roots: [{ uri: 'file:///home/ada', name: 'home' }] }
+const { form: FORM, page: PAGE, sample: SAMPLE, roots: ROOTS } = ANSWERED
 
 /** A tool that asks, and what it has to hear. `never answered`: the server asks, and cannot hear. */
 const asks = (name: string, heard: Record<string, unknown>): Outcomes => ({
@@ -94,7 +88,7 @@ export const FEATURES = {
       expect(await host.text('count')).toBe(`run ${runs + 1}`)
     },
   },
-  'outputs that are no objects': {
+  'outputs that are not objects': {
     async works({ host }) {
       expect((await host.call('numbers')).structuredContent).toEqual([1, 2, 3])
       expect((await host.call('either')).structuredContent).toBe('yes')
@@ -173,14 +167,6 @@ export const FEATURES = {
       await until('the end of a cancelled call at the server', () => world.aborted > before)
       expect(await host.text('echo', { message: 'on' })).toBe('on')
     },
-    async 'only here'({ host, server: { world } }) {
-      const before = world.aborted
-      await cancelled({ host, world })
-      expect(await host.text('echo', { message: 'on' })).toBe('on')
-      world.released = true
-      await until('the end of the call', () => world.running === 0)
-      expect(world.aborted).toBe(before)
-    },
   },
   logging: {
     async works(pair) {
@@ -230,7 +216,7 @@ export const FEATURES = {
   },
   sampling: asks('ask_sampling', { model: SAMPLE }),
   'elicitation, form': asks('ask_form', { who: FORM }),
-  'elicitation, URL': asks('ask_url', { page: { action: 'accept' } }),
+  'elicitation, URL': asks('ask_url', { page: PAGE }),
   roots: asks('ask_roots', { where: ROOTS }),
   'two questions at once': asks('ask_two', { who: FORM, where: ROOTS }),
   'one question after the other': asks('ask_again', { first: FORM, last: FORM }),

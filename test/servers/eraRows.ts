@@ -5,6 +5,14 @@ import BetterSqlite3 from 'better-sqlite3'
 const databaseOf = ({ MCP_OAUTH_BRIDGE_HOME = '' }: NodeJS.ProcessEnv) =>
   new BetterSqlite3(join(MCP_OAUTH_BRIDGE_HOME, 'oauth.db'))
 
+/** What is remembered of each server. */
+export function rememberedEras(environment: NodeJS.ProcessEnv): readonly string[] {
+  const database = databaseOf(environment)
+  const values = database.prepare("SELECT value FROM server_cache WHERE name LIKE 'era:%'").pluck().all() as string[]
+  database.close()
+  return values.map((value) => JSON.parse(value).era)
+}
+
 /** As if no server had been asked. */
 export function forgetEras(environment: NodeJS.ProcessEnv): void {
   const database = databaseOf(environment)

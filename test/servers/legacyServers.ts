@@ -1,5 +1,4 @@
 // Servers of the official SDK v1, 2025 only: with sessions, without, and over HTTP+SSE.
-import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Server } from '@modelcontextprotocol/sdk/server/index.js'
 import { SSEServerTransport } from '@modelcontextprotocol/sdk/server/sse.js'
@@ -40,33 +39,22 @@ import {
   type Tool,
   type World,
 } from './eraSet.ts'
-import { startSeeing } from './webServer.ts'
+import { createSessions, startSeeing } from './webServer.ts'
 
 export type LegacyKind = 'session' | 'stateless' | 'sse'
 
 /** `session`: Streamable HTTP with `mcp-session-id`. `stateless`: a server for each request. `sse`: HTTP+SSE of 2024-11-05. */
 export async function startLegacyServer(kind: LegacyKind) {
   const world = createWorld()
-  const live: Set<Offer> = new Set()
-  const sessions: Map<string, StreamableHTTPServerTransport | SSEServerTransport> = new Map()
+  const sessions = createSessions<StreamableHTTPServerTransport | SSEServerTransport, ReturnType<typeof offer>>()
 
   async function streamable(request: IncomingMessage, response: ServerResponse, message: unknown) {
     const id = request.headers['mcp-session-id']
-    const known = sessions.get(String(id)) as StreamableHTTPServerTransport | undefined
+    const known = sessions.transport(String(id)) as StreamableHTTPServerTransport | undefined
     if (known) return known.handleRequest(request, response, message)
     if (id !== undefined) return response.writeHead(404).end('Session not found')
     const offered = offer(world)
-    const transport = new StreamableHTTPServerTransport({
-      sessionIdGenerator: () => randomUUID(),
-      onsessioninitialized: (opened) => {
-        sessions.set(opened, transport)
-        live.add(offered)
-      },
-      onsessionclosed: (closed) => {
-        sessions.delete(closed)
-        live.delete(offered)
-      },
-    })
+    const transport = new StreamableHTTPServerTransport(sessions.options(offered, () => transport))
     await offered.server.connect(transport as any)
     return transport.handleRequest(request, response, message)
   }
@@ -85,15 +73,11 @@ export async function startLegacyServer(kind: LegacyKind) {
     if (request.method === 'GET' && pathname === '/mcp') {
       const offered = offer(world)
       const transport = new SSEServerTransport('/messages', response)
-      sessions.set(transport.sessionId, transport)
-      live.add(offered)
-      response.once('close', () => {
-        sessions.delete(transport.sessionId)
-        live.delete(offered)
-      })
+      sessions.begin(transport.sessionId, transport, offered)
+      response.once('close', () => sessions.end(transport.sessionId))
       return offered.server.connect(transport)
     }
-    const known = sessions.get(searchParams.get('sessionId') ?? '') as SSEServerTransport | undefined
+    const known = sessions.transport(searchParams.get('sessionId') ?? '') as SSEServerTransport | undefined
     if (request.method === 'POST' && known) return known.handlePostMessage(request as any, response, message)
     return response.writeHead(404).end('Not found')
   }
@@ -107,7 +91,7 @@ export async function startLegacyServer(kind: LegacyKind) {
     /** Puts `late` into a list or takes it out, and tells every session. */
     change(what: Kind) {
       world.late[what] = !world.late[what]
-      for (const { server: one } of live)
+      for (const { server: one } of sessions.offers())
         void {
           tools: () => one.sendToolListChanged(),
           prompts: () => one.sendPromptListChanged(),
@@ -115,7 +99,8 @@ export async function startLegacyServer(kind: LegacyKind) {
         }[what]()
     },
     update(uri: string) {
-      for (const { server: one, subscribed } of live) if (subscribed.has(uri)) void one.sendResourceUpdated({ uri })
+      for (const { server: one, subscribed } of sessions.offers())
+        if (subscribed.has(uri)) void one.sendResourceUpdated({ uri })
     },
     /** As if it had been restarted. */
     forgetSessions: () => sessions.clear(),
@@ -125,8 +110,6 @@ export async function startLegacyServer(kind: LegacyKind) {
     },
   }
 }
-
-type Offer = ReturnType<typeof offer>
 
 function offer(world: World) {
   const listChanged = { listChanged: true }

@@ -24,7 +24,7 @@ export type Where =
   /** No bridge: what two peers do by themselves. */
   | { readonly direct: string; readonly sse?: boolean }
 
-interface Given {
+export interface Given {
   readonly name?: string
   /** Default: everything. */
   readonly capabilities?: Record<string, unknown>
@@ -38,16 +38,23 @@ export const EVERYTHING = {
   roots: { listChanged: true },
 }
 
-const ANSWERS: Record<string, (params: any) => unknown> = {
-  'elicitation/create': ({ mode }) =>
-    mode === 'url' ? { action: 'accept' } : { action: 'accept', content: { name: 'Ada' } },
-  'sampling/createMessage': () => ({
+/** What a host answers, until a test says something else. */
+export const ANSWERED = {
+  form: { action: 'accept', content: { name: 'Ada' } },
+  page: { action: 'accept' },
+  sample: {
     role: 'assistant',
     content: { type: 'text', text: 'Paris' },
     model: 'test-model',
     stopReason: 'endTurn',
-  }),
-  'roots/list': () => ({ roots: [{ uri: 'file:///home/ada', name: 'home' }] }),
+  },
+  roots: { roots: [{ uri: 'file:///home/ada', name: 'home' }] },
+}
+
+const ANSWERS: Record<string, (params: any) => unknown> = {
+  'elicitation/create': ({ mode }) => (mode === 'url' ? ANSWERED.page : ANSWERED.form),
+  'sampling/createMessage': () => ANSWERED.sample,
+  'roots/list': () => ANSWERED.roots,
 }
 
 interface CallOptions {

@@ -1,6 +1,5 @@
 // Servers of the official SDK v2: 2026 only, 2026 and 2025 without sessions, and 2026 in front of a server with sessions.
 // Behind a sign-in: `stage.server.state.target = server.url`, and hosts of `stage.host()`.
-import { randomUUID } from 'node:crypto'
 import {
   completable,
   createMcpHandler,
@@ -34,7 +33,7 @@ import {
   type Tool,
   type World,
 } from './eraSet.ts'
-import { sendResponse, startSeeing, toRequest } from './webServer.ts'
+import { createSessions, sendResponse, startSeeing, toRequest } from './webServer.ts'
 
 export type ModernKind = 'modern' | 'dual' | 'dualSessions'
 
@@ -46,30 +45,19 @@ export interface ModernServerOptions {
 /** `modern`: 2025 is refused. `dual`: `initialize` is answered, without sessions. `dualSessions`: sessions behind `isLegacyRequest`. */
 export async function startModernServer(kind: ModernKind, options: ModernServerOptions = {}) {
   const world = createWorld()
-  const live: Set<Offer> = new Set()
   const handler = createMcpHandler(() => offer(world, options).server, {
     legacy: kind === 'dual' ? 'stateless' : 'reject',
     keepAliveMs: 0,
   })
-  const sessions: Map<string, WebStandardStreamableHTTPServerTransport> = new Map()
+  const sessions = createSessions<WebStandardStreamableHTTPServerTransport, ReturnType<typeof offer>>()
 
   const legacy = async (request: Request): Promise<Response> => {
     const id = request.headers.get('mcp-session-id')
-    const known = id === null ? undefined : sessions.get(id)
+    const known = id === null ? undefined : sessions.transport(id)
     if (known) return known.handleRequest(request)
     if (id !== null) return new Response('Session not found', { status: 404 })
     const offered = offer(world, options)
-    const transport = new WebStandardStreamableHTTPServerTransport({
-      sessionIdGenerator: () => randomUUID(),
-      onsessioninitialized: (opened) => {
-        sessions.set(opened, transport)
-        live.add(offered)
-      },
-      onsessionclosed: (closed) => {
-        sessions.delete(closed)
-        live.delete(offered)
-      },
-    })
+    const transport = new WebStandardStreamableHTTPServerTransport(sessions.options(offered, () => transport))
     await offered.server.connect(transport)
     return transport.handleRequest(request)
   }
@@ -88,13 +76,13 @@ export async function startModernServer(kind: ModernKind, options: ModernServerO
     /** Puts `late` into a list or takes it out, and tells whoever listens. */
     change(what: Kind) {
       world.late[what] = !world.late[what]
-      for (const { late } of live) late[what][world.late[what] ? 'enable' : 'disable']()
+      for (const { late } of sessions.offers()) late[what][world.late[what] ? 'enable' : 'disable']()
       const { notify } = handler
       ;({ tools: notify.toolsChanged, prompts: notify.promptsChanged, resources: notify.resourcesChanged })[what]()
     },
     update(uri: string) {
       handler.notify.resourceUpdated(uri)
-      for (const { server: one, subscribed } of live)
+      for (const { server: one, subscribed } of sessions.offers())
         if (subscribed.has(uri)) void one.server.sendResourceUpdated({ uri })
     },
     async close() {
@@ -104,8 +92,6 @@ export async function startModernServer(kind: ModernKind, options: ModernServerO
     },
   }
 }
-
-type Offer = ReturnType<typeof offer>
 
 function offer(world: World, { cache }: ModernServerOptions) {
   const server = new McpServer(

@@ -1,4 +1,5 @@
-// Real SDK servers behind node:http: a request becomes a web Request whose end aborts it, and everything that came is kept.
+// Real SDK servers behind node:http: a request becomes a web Request whose end aborts it, everything that came is kept, and so are their sessions.
+import { randomUUID } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { startLoopbackServer } from './loopbackServer.ts'
@@ -22,6 +23,29 @@ export async function startSeeing(answer: Handler) {
     return answer(one, request, response, body)
   })
   return { ...server, url: `${server.origin}/mcp`, seen }
+}
+
+/** The sessions of an SDK server: the transport of each, and what it offers. */
+export function createSessions<Transport, Offer>() {
+  const sessions = new Map<string, { readonly transport: Transport; readonly offered: Offer }>()
+  return {
+    get size() {
+      return sessions.size
+    },
+    transport: (id: string) => sessions.get(id)?.transport,
+    offers: () => [...sessions.values()].map(({ offered }) => offered),
+    begin: (id: string, transport: Transport, offered: Offer) => void sessions.set(id, { transport, offered }),
+    end: (id: string) => void sessions.delete(id),
+    clear: () => sessions.clear(),
+    /** Options of a transport that begins one with the first `initialize`. */
+    options(offered: Offer, transport: () => Transport) {
+      return {
+        sessionIdGenerator: () => randomUUID() as string,
+        onsessioninitialized: (id: string) => this.begin(id, transport(), offered),
+        onsessionclosed: (id: string) => this.end(id),
+      }
+    },
+  }
 }
 
 export function toRequest(request: IncomingMessage, response: ServerResponse, body: Buffer): Request {

@@ -12,10 +12,14 @@ export const isTenantForm = (named: unknown, issuer: string): boolean =>
   /^\/(\{tenantid\}|%7Btenantid%7D|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\/v2\.0$/i.test(new URL(named).pathname)
 
 /**
- * Simple string comparison (RFC 3986 section 6.2.1): no case folding, no slash is added or removed, except for a provider of which we
- * know that both spellings are one server.
- * @throws BridgeError issuer_mismatch
+ * Whether both are one issuer, without an exception. Simple string comparison (RFC 3986 section 6.2.1): no case folding, no slash is added
+ * or removed, except for a provider of which we know that both spellings are one server.
  */
+export const isIssuer = (named: unknown, expected: string, { issuerForm }: ProviderRules): boolean =>
+  named === expected ||
+  (typeof named === 'string' && issuerForm === 'slash' && withoutSlash(named) === withoutSlash(expected))
+
+/** @throws BridgeError issuer_mismatch, unless {@link isIssuer} or an exception allows it */
 export function requireIssuer(
   named: unknown,
   expected: string,
@@ -23,9 +27,8 @@ export function requireIssuer(
   rules: ProviderRules,
   overrides: SecurityOverrides,
 ): void {
-  if (named === expected) return
+  if (isIssuer(named, expected, rules)) return
   const text = typeof named === 'string' ? named : undefined
-  if (text !== undefined && rules.issuerForm === 'slash' && withoutSlash(text) === withoutSlash(expected)) return
   if (text === undefined || text === '')
     throw new BridgeError('issuer_mismatch', {
       message: `The metadata at ${quote(place)} has no issuer that is a text; ${quote(expected)} was expected.`,

@@ -24,8 +24,13 @@ export interface Mirrored {
   learning(deliver: Deliver): Deliver
   /** `headers` and those of the call's parameters; the same object where there are none. */
   add(headers: Record<string, string>, call: Message): MaybePromise<Record<string, string>>
-  /** Asks the server for its tools, in the name of the host of that call, once for all who wait. False: it did not list them. */
-  listAgain(call: PendingRequest): Promise<boolean>
+  /** How often all tools have been listed again. */
+  readonly listings: number
+  /**
+   * Asks the server for its tools, in the name of the host of that call, once for all who wait, and not if they were listed again after
+   * the call was sent: `since` is what `listings` was then. False: it did not list them.
+   */
+  listAgain(call: PendingRequest, since: number): Promise<boolean>
 }
 
 const ANNOTATION = Buffer.from('x-mcp-header')
@@ -36,6 +41,7 @@ export function createMirrored({ inFlight, log, known, attempt }: MirroredOption
   /** The server has listed its tools in this run, or what it listed before has been read. */
   let isListed = known === undefined
   let listing: Promise<boolean> | undefined
+  let listings = 0
 
   const open = memoizeAsync(async () => {
     table = (await import('./paramHeaders.ts')).createParamHeaders({ log })
@@ -97,10 +103,19 @@ export function createMirrored({ inFlight, log, known, attempt }: MirroredOption
     learning: (deliver) => async (message) => deliver(message.answers.length > 0 ? await learn(message) : message),
     // Most calls have nothing to wait for.
     add: (headers, call) => (isListed ? withOwn(headers, call) : recall().then(() => withOwn(headers, call))),
-    listAgain({ message }) {
-      listing ??= list(message).finally(() => {
-        listing = undefined
-      })
+    get listings() {
+      return listings
+    },
+    async listAgain({ message }, since) {
+      if (!listing && listings > since) return true
+      listing ??= list(message)
+        .then((isListedAgain) => {
+          if (isListedAgain) listings++
+          return isListedAgain
+        })
+        .finally(() => {
+          listing = undefined
+        })
       return listing
     },
   }

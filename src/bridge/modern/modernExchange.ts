@@ -62,10 +62,11 @@ export function createModernExchange(options: ModernExchangeOptions): Exchange {
   const once: Exchange = async (pending, deliver) => {
     const { message, transmission, signal } = pending
     const take = message.method === 'tools/list' ? mirrored.learning(deliver) : deliver
+    const since = mirrored.listings
     const refused = await attempt(pending, take)
     if (!refused) return
     transmission.sent = false
-    if (message.method !== 'tools/call' || !(await mirrored.listAgain(pending))) throw refusedHeaders(refused)
+    if (message.method !== 'tools/call' || !(await mirrored.listAgain(pending, since))) throw refusedHeaders(refused)
     signal.throwIfAborted()
     const again = await attempt(pending, take)
     if (!again) return

@@ -107,11 +107,10 @@ export async function statusReport(
   const idle = config.configured
     .filter((key) => wanted(key) && ![...rows, ...pending].some(sameKey(key)))
     .map((key) => blank(key, 'idle'))
-  const speaks = async ({ server, profile }: TokenKey): Promise<readonly Era[]> => {
-    const { protocol = 'auto' } = config.server?.url === server ? config.server : {}
-    return protocol === 'auto'
-      ? erasOf(await createEraMemory(async () => answers, { server, profile }, clock).load())
-      : [protocol]
+  const speaks = async (key: TokenKey): Promise<readonly Era[]> => {
+    const entry = config.server?.url === key.server ? config.server : config.configured.find(sameKey(key))
+    const protocol = entry?.protocol ?? 'auto'
+    return protocol === 'auto' ? erasOf(await createEraMemory(async () => answers, key, clock).load()) : [protocol]
   }
   const accounts = await Promise.all(
     [...known, ...fresh, ...idle].map(async ([key, account]) => ({ ...account, protocols: await speaks(key) })),

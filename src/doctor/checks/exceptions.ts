@@ -1,6 +1,6 @@
 // Reports which exceptions of config.yaml the discovery needed, as warnings that name them.
 import type { AuthorizationServerMetadata } from '../../auth/discovery/authorizationServer.ts'
-import { requireIssuer } from '../../auth/discovery/issuerName.ts'
+import { isIssuer } from '../../auth/discovery/issuerName.ts'
 import { isDefault } from '../../auth/discovery/ownMetadata.ts'
 import type { ServerConfig } from '../../config/config.ts'
 import type { ErrorCode } from '../../errors.ts'
@@ -39,7 +39,7 @@ export async function exceptionsUsed(found: Found): Promise<Used[]> {
         'Ask its owner to publish metadata (RFC 8414). If they do not exist, and the server wants a key instead of a sign-in, pass it with --header-file.',
       code: 'discovery_failed',
     })
-  else if (!isOwnName(found))
+  else if (!isIssuer(metadata.issuer, issuer, found.rules))
     used.push({
       text: `The metadata of ${quote(issuer)} names the issuer ${quote(metadata.issuer)}, which trusted_issuers allows.`,
       remedy: 'Ask its owner to make both strings equal; then remove the pair from trusted_issuers in config.yaml.',
@@ -53,16 +53,6 @@ export async function exceptionsUsed(found: Found): Promise<Used[]> {
       code: 'address_refused',
     })
   return used
-}
-
-/** The name would be accepted without a pair of trusted_issuers. */
-function isOwnName({ metadata, issuer, rules }: Found): boolean {
-  try {
-    requireIssuer(metadata.issuer, issuer, issuer, rules, { allowHttp: false })
-    return true
-  } catch {
-    return false
-  }
 }
 
 /** Origins of allow_private that would be refused without it. */

@@ -1,40 +1,28 @@
 // A server that is upgraded or rolled back behind a bridge that runs: what the host asks next is answered, each call is carried out once, and it hears that lists have changed.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type ChangingServer, startChangingServer } from '../../servers/changingServer.ts'
-import { makeHome } from '../../servers/home.ts'
-import { type LegacyKind, startLegacyServer } from '../../servers/legacyServers.ts'
-import { connectSdkHost, type HostKind, type SdkHost } from '../../servers/modernHosts.ts'
+import { LEGACY } from '../../servers/eraPairs.ts'
+import { startLegacyServer } from '../../servers/legacyServers.ts'
+import type { HostKind, SdkHost } from '../../servers/modernHosts.ts'
 import { startModernServer } from '../../servers/modernServers.ts'
+import { makeSdkHome, type SdkHome } from '../../servers/sdkHome.ts'
 import { until } from '../../servers/until.ts'
 
-const LEGACY: readonly LegacyKind[] = ['session', 'stateless', 'sse']
 const HOSTS: readonly HostKind[] = ['v1', 'auto', 'pinned']
 const PAIRS = LEGACY.flatMap((kind) => HOSTS.map((host) => [kind, host] as const))
 
-let home: ReturnType<typeof makeHome>
+let home: SdkHome
 let address: ChangingServer
 let older: Awaited<ReturnType<typeof startLegacyServer>>
 let newer: Awaited<ReturnType<typeof startModernServer>>
-let hosts: SdkHost[]
 beforeEach(async () => {
-  home = makeHome()
-  newer = await startModernServer('modern')
-  hosts = []
+  home = makeSdkHome()
+  newer = await home.keep(startModernServer('modern'))
 })
-afterEach(async () => {
-  await Promise.all(hosts.map((host) => host.close()))
-  await Promise.all([address.close(), older.close(), newer.close()])
-  home.remove()
-})
+afterEach(() => home.close())
 
-const connect = async (kind: HostKind) => {
-  const host = await connectSdkHost(kind, { words: [address.url], environment: home.environment })
-  hosts.push(host)
-  return host
-}
-const connectRefused = async (kind: HostKind) => {
-  if (kind === 'pinned') await expect(connect(kind)).rejects.toThrow('did not offer pinned protocol version')
-  return connect(kind)
+const startAt = async (server: { readonly url: string }) => {
+  address = await home.keep(startChangingServer(server.url))
 }
 const counts = async (host: SdkHost, from: number, to: number) => {
   const said = await Promise.all(Array.from({ length: to - from + 1 }, () => host.text('count')))
@@ -45,12 +33,12 @@ const counts = async (host: SdkHost, from: number, to: number) => {
 
 describe.each(PAIRS)('a server with %s, host %s', (kind, hostKind) => {
   beforeEach(async () => {
-    older = await startLegacyServer(kind)
+    older = await home.keep(startLegacyServer(kind))
   })
 
   test('upgraded while nothing is open, rolled back, and upgraded again', async () => {
-    address = await startChangingServer(older.url)
-    const host = await connectRefused(hostKind)
+    await startAt(older)
+    const host = await home.connectRefused(hostKind, [address.url])
     await counts(host, 1, 3)
     address.become(newer.url, { cut: true })
     await counts(host, 1, 3)
@@ -62,8 +50,8 @@ describe.each(PAIRS)('a server with %s, host %s', (kind, hostKind) => {
   })
 
   test('upgraded with a call open that the server still answers', async () => {
-    address = await startChangingServer(older.url)
-    const host = await connectRefused(hostKind)
+    await startAt(older)
+    const host = await home.connectRefused(hostKind, [address.url])
     const slow = host.text('slow')
     slow.catch(() => undefined)
     await until('the slow call', () => older.world.running === 1)
@@ -75,8 +63,8 @@ describe.each(PAIRS)('a server with %s, host %s', (kind, hostKind) => {
   })
 
   test('rolled back with a call and a listen open', async () => {
-    address = await startChangingServer(newer.url)
-    const host = await connect(hostKind)
+    await startAt(newer)
+    const host = await home.connect(hostKind, [address.url])
     await host.watch(['test://one'])
     const slow = host.text('slow').then(
       (said) => said,

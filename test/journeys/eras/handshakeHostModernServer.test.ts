@@ -1,28 +1,20 @@
 // A host that begins with initialize and a server of 2026 only, both of the official SDKs, through the built program: everything works.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { STATE } from '../../servers/eraSet.ts'
-import { connectSdkHost, type SdkHost } from '../../servers/modernHosts.ts'
+import type { SdkHost } from '../../servers/modernHosts.ts'
 import { startModernServer } from '../../servers/modernServers.ts'
-import { startScriptedStage } from '../../servers/scriptedStage.ts'
+import { makeSdkHome, type SdkHome } from '../../servers/sdkHome.ts'
 import { until } from '../../servers/until.ts'
 
-const open: { close(): Promise<unknown> }[] = []
-afterEach(async () => {
-  for (const one of open.splice(0).reverse()) await one.close()
-})
-
+let home: SdkHome
 let server: Awaited<ReturnType<typeof startModernServer>>
 let host: SdkHost
+afterEach(() => home.close())
 
 async function start(kind: 'v1' | 'v2', capabilities?: Record<string, unknown>) {
-  const stage = await startScriptedStage()
-  server = await startModernServer('modern')
-  host = await connectSdkHost(
-    kind,
-    { words: [server.url], environment: stage.environment },
-    capabilities ? { capabilities } : {},
-  )
-  open.push(stage, server, host)
+  home = makeSdkHome()
+  server = await home.keep(startModernServer('modern'))
+  host = await home.connect(kind, [server.url], capabilities ? { capabilities } : {})
 }
 
 const bodies = (method: string) =>

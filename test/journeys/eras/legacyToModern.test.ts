@@ -1,39 +1,11 @@
 // Hosts of 2025 at servers of 2026-07-28: the bridge answers the handshake, asks the server's questions and listens for the host.
-import { describeTable } from '../../servers/eraTable.ts'
+import { MODERN } from '../../servers/eraPairs.ts'
+import { AT_MODERN, describeTable } from '../../servers/eraTable.ts'
 
 describeTable(
   ['v1', 'v2'],
-  ['modern', 'dual', 'dualSessions'],
-  {
-    'who it is': 'works',
-    tools: 'works',
-    // A 2025 host knows objects alone.
-    'outputs that are no objects': 'wrapped',
-    resources: 'works',
-    templates: 'works',
-    prompts: 'works',
-    pagination: 'works',
-    completion: 'works',
-    progress: 'works',
-    cancellation: 'works',
-    logging: 'works',
-    'list changes': 'works',
-    'resource updates': 'works',
-    sampling: 'works',
-    'elicitation, form': 'works',
-    'elicitation, URL': 'works',
-    roots: 'works',
-    'two questions at once': 'works',
-    'one question after the other': 'works',
-    'a question of a prompt': 'works',
-    'a question of a resource': 'works',
-    'a state without a question': 'works',
-    'forty calls at once': 'works',
-    '5 MB answers': 'works',
-    'headers from parameters': 'works',
-    // 2025's own; the server says so itself.
-    'tasks of 2025': /Method not found/,
-  },
-  // There is no stream outside a request on which such a server could ask.
+  MODERN,
+  // A 2025 host knows objects alone.
+  { ...AT_MODERN, 'outputs that are not objects': 'wrapped' },
   ['a question outside the call’s stream'],
 )

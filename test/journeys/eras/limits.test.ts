@@ -1,34 +1,21 @@
 // What a pair cannot carry because one side cannot do it, and what the person sees then: in each pair the same is missing, in other words.
 import { describe, expect, test } from 'vitest'
-import { makeHome } from '../../servers/home.ts'
-import { startLegacyServer } from '../../servers/legacyServers.ts'
+import { openPair } from '../../servers/eraPairs.ts'
 import type { Exchange } from '../../servers/mcpServer.ts'
-import { connectSdkHost, type HostKind } from '../../servers/modernHosts.ts'
-import { startModernServer } from '../../servers/modernServers.ts'
+import type { HostKind, SdkHost } from '../../servers/modernHosts.ts'
+import { speakModern } from '../../servers/modernScript.ts'
 import { startScriptedStage } from '../../servers/scriptedStage.ts'
 
-type Server = 'session' | 'modern'
-
 async function withPair(
-  [kind, server]: readonly [HostKind, Server],
+  [kind, server]: readonly [HostKind, 'session' | 'modern'],
   capabilities: Record<string, unknown>,
-  body: (host: Awaited<ReturnType<typeof connectSdkHost>>) => Promise<void>,
+  body: (host: SdkHost) => Promise<void>,
 ): Promise<void> {
-  const started = server === 'modern' ? await startModernServer('modern') : await startLegacyServer('session')
-  const home = makeHome()
+  const pair = await openPair(kind, server, { capabilities })
   try {
-    const where = { words: [started.url], environment: home.environment }
-    const connect = () => connectSdkHost(kind, where, { capabilities })
-    if (kind === 'pinned' && server === 'session') await expect(connect()).rejects.toThrow('did not offer pinned')
-    const host = await connect()
-    try {
-      await body(host)
-    } finally {
-      await host.close()
-    }
+    await body(pair.host)
   } finally {
-    await started.close()
-    home.remove()
+    await pair.close()
   }
 }
 
@@ -83,16 +70,6 @@ test.each(['v1', 'v2'] as const)(
     }),
 )
 
-/** A request as a host of 2026 writes it. */
-const modernCall = {
-  name: 'echo',
-  _meta: {
-    'io.modelcontextprotocol/protocolVersion': '2026-07-28',
-    'io.modelcontextprotocol/clientInfo': { name: 'host', version: '1' },
-    'io.modelcontextprotocol/clientCapabilities': {},
-  },
-}
-
 test('a server of 2025 that gives no session fails each call of a host of 2026 in its own words, and nothing piles up', async () => {
   const refuse = ({ reply, message }: Exchange) =>
     reply(200, JSON.stringify({ jsonrpc: '2.0', id: message.id, error: { code: -32000, message: 'no room' } }), {
@@ -101,9 +78,9 @@ test('a server of 2025 that gives no session fails each call of a host of 2026 i
   const stage = await startScriptedStage({ 'server/discover': refuse, initialize: refuse })
   try {
     const host = stage.host()
+    const { call } = speakModern(host)
     // More than Node lets listen to one thing without a warning on stderr.
-    for (let call = 0; call < 12; call++)
-      expect((await host.request('tools/call', modernCall)).error.message).toContain('no room')
+    for (let calls = 0; calls < 12; calls++) expect((await call('echo')).error.message).toContain('no room')
     expect(host.stderr).not.toContain('MaxListenersExceededWarning')
     expect(await host.close()).toBe(0)
   } finally {

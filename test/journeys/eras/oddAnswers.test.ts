@@ -3,38 +3,22 @@ import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type ChangingServer, startChangingServer } from '../../servers/changingServer.ts'
 import { forgetEras } from '../../servers/eraRows.ts'
-import { makeHome } from '../../servers/home.ts'
 import { startLegacyServer } from '../../servers/legacyServers.ts'
-import { connectSdkHost, type HostKind, type SdkHost } from '../../servers/modernHosts.ts'
+import type { HostKind } from '../../servers/modernHosts.ts'
 import { startModernServer } from '../../servers/modernServers.ts'
 import type { Answer } from '../../servers/scriptedOrigin.ts'
 import { startProtectedStage } from '../../servers/scriptedStage.ts'
+import { makeSdkHome, type SdkHome } from '../../servers/sdkHome.ts'
 import type { Seen } from '../../servers/webServer.ts'
 
-let home: ReturnType<typeof makeHome>
-let open: { close(): unknown }[]
-let hosts: SdkHost[]
+let home: SdkHome
 beforeEach(() => {
-  home = makeHome()
-  open = []
-  hosts = []
+  home = makeSdkHome()
 })
-afterEach(async () => {
-  await Promise.all(hosts.map((host) => host.close()))
-  await Promise.all(open.map((one) => one.close()))
-  home.remove()
-})
+afterEach(() => home.close())
 
-async function kept<T extends { close(): unknown }>(starting: Promise<T>): Promise<T> {
-  const one = await starting
-  open.push(one)
-  return one
-}
-const connect = async (kind: HostKind, { url }: ChangingServer, words: readonly string[] = []) => {
-  const host = await connectSdkHost(kind, { words: [url, ...words], environment: home.environment })
-  hosts.push(host)
-  return host
-}
+const connect = (kind: HostKind, { url }: ChangingServer, words: readonly string[] = []) =>
+  home.connect(kind, [url, ...words])
 const page = (status: number) => (response: ServerResponse) =>
   void response.writeHead(status, { 'content-type': 'text/html' }).end('<html><body>Not here</body></html>')
 const json = (status: number, value: (id: unknown) => object, headers: object = {}) => {
@@ -81,8 +65,8 @@ describe('a server of 2025 whose answer to the question is odd', () => {
   )
 
   test.each(cases)('%s: %s calls, and is asked once a start at most', async (_, kind, isKnown, answer) => {
-    const server = await kept(startLegacyServer('session'))
-    const address = await kept(startChangingServer(server.url, toDiscover(answer)))
+    const server = await home.keep(startLegacyServer('session'))
+    const address = await home.keep(startChangingServer(server.url, toDiscover(answer)))
     const host = await connect(kind, address)
     expect(await host.text('count')).toBe('run 1')
     // The probe of `auto` is a process of its own.
@@ -106,8 +90,8 @@ describe('a proxy that takes headers away', () => {
     ['Mcp-Method and Mcp-Name', /^mcp-(method|name)/],
     ['MCP-Protocol-Version', /^mcp-protocol-version/],
   ])('%s: the host hears what is missing, and nothing is remembered', async (_, wanted) => {
-    const server = await kept(startModernServer('modern'))
-    const address = await kept(startChangingServer(server.url, { rewrite: without(wanted) }))
+    const server = await home.keep(startModernServer('modern'))
+    const address = await home.keep(startChangingServer(server.url, { rewrite: without(wanted) }))
     const host = await connect('v1', address)
     await expect(host.text('count')).rejects.toThrow(/does not get the headers of MCP 2026-07-28 as they were sent/)
     await host.close()
@@ -117,8 +101,10 @@ describe('a proxy that takes headers away', () => {
   })
 
   test('the session of 2025 is not touched by a proxy that knows no Mcp-Method', async () => {
-    const server = await kept(startLegacyServer('session'))
-    const address = await kept(startChangingServer(server.url, { rewrite: without(/^mcp-(method|name|protocol)/) }))
+    const server = await home.keep(startLegacyServer('session'))
+    const address = await home.keep(
+      startChangingServer(server.url, { rewrite: without(/^mcp-(method|name|protocol)/) }),
+    )
     expect(await (await connect('v1', address)).text('count')).toBe('run 1')
   })
 })
@@ -131,7 +117,7 @@ test('a server of 2026 that names no resultType is understood', async () => {
     },
     'tools/call': { content: [{ type: 'text', text: 'done' }] },
   }
-  const address = await kept(
+  const address = await home.keep(
     startChangingServer('http://127.0.0.1:9', {
       instead({ message }, response) {
         json(200, () => ({ result: RESULTS[message?.method] ?? {} }))(response, message?.id)
@@ -150,10 +136,10 @@ test('a server of 2026 that names no resultType is understood', async () => {
 
 test.each(['v1', 'auto'] as const)('a proxy that writes JSON anew changes no answer: %s', async (kind) => {
   for (const start of [() => startModernServer('modern'), () => startLegacyServer('session')]) {
-    const server = await kept(start())
+    const server = await home.keep(start())
     const anew = (body: Buffer) =>
       body.length === 0 ? body : Buffer.from(JSON.stringify(JSON.parse(body.toString('utf8')), null, 1))
-    const address = await kept(
+    const address = await home.keep(
       startChangingServer(server.url, {
         rewrite: ({ headers, body }) => {
           const { 'content-length': _length, ...others } = headers
@@ -167,8 +153,8 @@ test.each(['v1', 'auto'] as const)('a proxy that writes JSON anew changes no ans
 
 describe('a protocol that is set', () => {
   test('2025 never asks', async () => {
-    const server = await kept(startLegacyServer('session'))
-    const address = await kept(startChangingServer(server.url))
+    const server = await home.keep(startLegacyServer('session'))
+    const address = await home.keep(startChangingServer(server.url))
     for (const kind of ['v1', 'auto'] as const) {
       const host = await connect(kind, address, ['--protocol', '2025'])
       expect(await host.text('echo', { message: kind })).toBe(kind)
@@ -178,8 +164,8 @@ describe('a protocol that is set', () => {
   })
 
   test('2026 never asks for an era, and says initialize to nobody', async () => {
-    const server = await kept(startModernServer('dual'))
-    const address = await kept(startChangingServer(server.url))
+    const server = await home.keep(startModernServer('dual'))
+    const address = await home.keep(startChangingServer(server.url))
     for (const kind of ['v1', 'pinned'] as const) {
       const host = await connect(kind, address, ['--protocol', '2026'])
       expect(await host.text('echo', { message: kind })).toBe(kind)
@@ -189,14 +175,11 @@ describe('a protocol that is set', () => {
   })
 
   test('2026 with a server of 2025 fails in words', async () => {
-    const server = await kept(startLegacyServer('session'))
-    const address = await kept(startChangingServer(server.url))
+    const server = await home.keep(startLegacyServer('session'))
+    const address = await home.keep(startChangingServer(server.url))
     const failed = await connect('v1', address, ['--protocol', '2026'])
-      .then(
-        (host) => host.text('count'),
-        (error) => Promise.reject(error),
-      )
-      .catch((error) => String(error))
+      .then((host) => host.text('count'))
+      .catch(String)
     expect(failed).toMatch(/2026|protocol/)
     expect(server.world.runs).toBe(0)
     expect(address.count('initialize')).toBe(0)
@@ -220,7 +203,7 @@ describe('signed in, and the question is refused', () => {
   }
 
   test.each(Object.entries(REFUSALS))('%s: no tab, no refresh, one question', async (_, refusal) => {
-    const stage = await kept(startProtectedStage())
+    const stage = await home.keep(startProtectedStage())
     const { server, issuer } = stage
     expect((await stage.command('login', `${server.origin}/mcp`)).code).toBe(0)
     const plain = server.routes['/mcp']

@@ -1,40 +1,30 @@
 // What is remembered of a server and its hosts: an old 2025 is asked about behind the host, two bridges at once share it, and a process that is killed leaves nothing false.
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type ChangingServer, startChangingServer } from '../../servers/changingServer.ts'
-import { ageEras } from '../../servers/eraRows.ts'
-import { makeHome } from '../../servers/home.ts'
+import { ageEras, rememberedEras } from '../../servers/eraRows.ts'
 import { startHost } from '../../servers/host.ts'
 import { startLegacyServer } from '../../servers/legacyServers.ts'
-import { connectSdkHost, type HostKind, type SdkHost } from '../../servers/modernHosts.ts'
+import type { HostKind } from '../../servers/modernHosts.ts'
 import { speakModern } from '../../servers/modernScript.ts'
 import { startModernServer } from '../../servers/modernServers.ts'
+import { makeSdkHome, type SdkHome } from '../../servers/sdkHome.ts'
 import { until } from '../../servers/until.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 
-let home: ReturnType<typeof makeHome>
+let home: SdkHome
 let older: Awaited<ReturnType<typeof startLegacyServer>>
 let dual: Awaited<ReturnType<typeof startModernServer>>
 let address: ChangingServer
-let hosts: SdkHost[]
 beforeEach(async () => {
-  home = makeHome()
-  hosts = []
-  older = await startLegacyServer('session')
-  dual = await startModernServer('dual')
-  address = await startChangingServer(older.url)
+  home = makeSdkHome()
+  older = await home.keep(startLegacyServer('session'))
+  dual = await home.keep(startModernServer('dual'))
+  address = await home.keep(startChangingServer(older.url))
 })
-afterEach(async () => {
-  await Promise.all(hosts.map((host) => host.close()))
-  await Promise.all([address.close(), older.close(), dual.close()])
-  home.remove()
-})
+afterEach(() => home.close())
 
-const connect = async (kind: HostKind) => {
-  const host = await connectSdkHost(kind, { words: [address.url], environment: home.environment })
-  hosts.push(host)
-  return host
-}
+const connect = (kind: HostKind) => home.connect(kind, [address.url])
 const remember = async () => {
   const host = await connect('v1')
   await host.client.listTools()
@@ -61,6 +51,7 @@ test.each(['v1', 'pinned'] as const)(
     const host = await connect(kind)
     expect(await host.text('count')).toBe('run 1')
     await until('the question', () => address.count('server/discover') === 1)
+    await until('the memory of its answer', () => rememberedEras(home.environment).includes('2026'))
     expect(await host.text('count')).toBe('run 2')
     await host.close()
     address.seen.length = 0

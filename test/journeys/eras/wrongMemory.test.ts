@@ -1,57 +1,40 @@
 // What is remembered of a server is wrong: each call is answered and carried out once, the host hears nothing but changed lists, and the next start knows.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type ChangingServer, startChangingServer } from '../../servers/changingServer.ts'
-import { makeHome } from '../../servers/home.ts'
-import { type LegacyKind, startLegacyServer } from '../../servers/legacyServers.ts'
-import { connectSdkHost, type HostKind, type SdkHost } from '../../servers/modernHosts.ts'
+import { type EraServer, LEGACY } from '../../servers/eraPairs.ts'
+import { startLegacyServer } from '../../servers/legacyServers.ts'
+import type { HostKind, SdkHost } from '../../servers/modernHosts.ts'
 import { startModernServer } from '../../servers/modernServers.ts'
+import { makeSdkHome, type SdkHome } from '../../servers/sdkHome.ts'
 import { until } from '../../servers/until.ts'
 
-type Server = Awaited<ReturnType<typeof startLegacyServer>> | Awaited<ReturnType<typeof startModernServer>>
-
-const LEGACY: readonly LegacyKind[] = ['session', 'stateless', 'sse']
 const HOSTS: readonly HostKind[] = ['v1', 'auto', 'pinned']
 const PAIRS = LEGACY.flatMap((kind) => HOSTS.map((host) => [kind, host] as const))
 
-let home: ReturnType<typeof makeHome>
+let home: SdkHome
 let address: ChangingServer
-let started: Server[]
-let hosts: SdkHost[]
 beforeEach(() => {
-  home = makeHome()
-  started = []
-  hosts = []
+  home = makeSdkHome()
 })
-afterEach(async () => {
-  await Promise.all(hosts.map((host) => host.close()))
-  await Promise.all([address.close(), ...started.map((server) => server.close())])
-  home.remove()
-})
+afterEach(() => home.close())
 
-const begin = async <S extends Server>(server: Promise<S>): Promise<S> => {
-  const one = await server
-  started.push(one)
-  return one
-}
-const connect = async (kind: HostKind) => {
-  const host = await connectSdkHost(kind, { words: [address.url], environment: home.environment })
-  hosts.push(host)
-  return host
-}
-/** A host of 2026 alone is refused at its first start with a server of 2025, and known for what it is from the second one on. */
-const connectRefused = async (kind: HostKind) => {
-  if (kind === 'pinned') await expect(connect(kind)).rejects.toThrow('did not offer pinned protocol version')
-  return connect(kind)
-}
 /** A start that leaves the memory of the server as it is then. */
 const remember = async () => {
-  const host = await connect('v1')
+  const host = await home.connect('v1', [address.url])
   await host.client.listTools()
   await host.close()
 }
+/** From one server to another one, behind the address and the memory of it. */
+async function change(first: Promise<EraServer>, then: Promise<EraServer>) {
+  const [before, now] = await Promise.all([home.keep(first), home.keep(then)])
+  address = await home.keep(startChangingServer(before.url))
+  await remember()
+  address.become(now.url)
+  return [before, now] as const
+}
 
 /** Ten calls at once, some of them slow; each is answered, and each is carried out once. */
-async function callTen(host: SdkHost, { world }: Server) {
+async function callTen(host: SdkHost, { world }: EraServer) {
   const slow = Array.from({ length: 3 }, () => host.text('slow'))
   const quick = Array.from({ length: 7 }, () => host.text('count'))
   const counts = (await Promise.all(quick)).map((said) => Number(said.slice('run '.length)))
@@ -71,36 +54,28 @@ const unexpectedOf = ({ heard }: SdkHost) => heard.filter(({ method }) => !/list
 
 describe.each(PAIRS)('a server with %s, host %s', (kind, hostKind) => {
   test('remembered as 2025, upgraded to 2026 only', async () => {
-    const before = await begin(startLegacyServer(kind))
-    address = await startChangingServer(before.url)
-    await remember()
-    const now = await begin(startModernServer('modern'))
-    address.become(now.url)
-    const host = await connectRefused(hostKind)
+    const [before, now] = await change(startLegacyServer(kind), startModernServer('modern'))
+    const host = await home.connectRefused(hostKind, [address.url])
     await callTen(host, now)
     expect(unexpectedOf(host)).toEqual([])
     expect(before.world.runs).toBe(0)
     await host.close()
     address.seen.length = 0
-    const next = await connect(hostKind)
+    const next = await home.connect(hostKind, [address.url])
     expect(await next.text('echo', { message: 'x' })).toBe('x')
     expect(address.count('initialize')).toBe(0)
     if (hostKind === 'v1') expect(address.count('server/discover')).toBe(0)
   })
 
   test('remembered as 2026, rolled back to 2025', async () => {
-    const before = await begin(startModernServer('modern'))
-    address = await startChangingServer(before.url)
-    await remember()
-    const now = await begin(startLegacyServer(kind))
-    address.become(now.url)
-    const host = await connect(hostKind)
+    const [before, now] = await change(startModernServer('modern'), startLegacyServer(kind))
+    const host = await home.connect(hostKind, [address.url])
     await callTen(host, now)
     expect(unexpectedOf(host)).toEqual([])
     expect(before.world.runs).toBe(0)
     await host.close()
     address.seen.length = 0
-    const next = await connectRefused(hostKind)
+    const next = await home.connectRefused(hostKind, [address.url])
     expect(await next.text('echo', { message: 'x' })).toBe('x')
     expect(address.count('server/discover')).toBe(0)
   })

@@ -151,6 +151,21 @@ describe('a call whose headers the server refuses', () => {
     expect(delivered.filter(({ id, result }) => Number(id) < 10 && result)).toHaveLength(10)
   })
 
+  test('is made again without another list if its refusal comes after the list that an earlier refusal led to', async () => {
+    const gate = createGate()
+    const { run, sent, delivered, paths } = setUp(async (one, index) => {
+      // Both go before the tools are listed; the second refusal is on its way for longer.
+      if (parse(one).id === 2 && sent.filter((other) => parse(other).id === 2).length === 1) await gate.passed
+      return strict(one, index)
+    })
+    const late = run(call(2))
+    await run(call(1))
+    gate.open()
+    await late
+    expect(paths().filter((method) => method === 'tools/list')).toHaveLength(2)
+    expect(delivered.filter(({ result }) => result).map(({ id }) => id)).toEqual([1, 2])
+  })
+
   test('again ends in words, and nothing goes round and round', async () => {
     const { run, paths, delivered } = setUp((sent) =>
       methodOf(sent) === 'tools/list' ? result(sent, { tools: [tool('query', 'Region')] }) : mismatch(sent),
