@@ -3,8 +3,8 @@ const built = (/** @type {string} */ name) => import(new URL(`../test/.kit/${nam
 
 /** @type {typeof import('../test/servers/authorizationServer.ts')} */
 export const { startAuthorizationServer } = await built('authorizationServer')
-/** @type {typeof import('../test/servers/everything.ts')} */
-export const { freePort } = await built('everything')
+/** @type {typeof import('../test/servers/freePort.ts')} */
+export const { freePort } = await built('freePort')
 /** @type {typeof import('../test/servers/host.ts')} */
 export const { PROGRAM } = await built('host')
 /** @type {typeof import('../test/servers/soak.ts')} */

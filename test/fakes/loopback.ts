@@ -66,21 +66,6 @@ export async function silentListener(
   return { port: taken, connected }
 }
 
-/** A port on which nobody listens, in either address family. */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const first = createTcpServer()
-    const port = await listenOn(first, '127.0.0.1')
-    const second = createTcpServer()
-    const both = await listenOn(second, '::1', port).then(
-      () => true,
-      (error: NodeJS.ErrnoException) => error.code === 'EADDRNOTAVAIL' || error.code === 'EAFNOSUPPORT',
-    )
-    await Promise.all([first, second].map((server) => new Promise((resolve) => server.close(resolve))))
-    if (both) return port
-  }
-}
-
 function listenOn(server: Server, address: string, port = 0): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)

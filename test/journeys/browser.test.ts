@@ -8,7 +8,7 @@ import { type Browser, chromium } from 'playwright-core'
 import { afterEach, beforeAll, expect, test } from 'vitest'
 import { serve } from '../fakes/loopback.ts'
 import { has, pathOf } from '../needs.ts'
-import { freePort } from '../servers/everything.ts'
+import { freePort } from '../servers/freePort.ts'
 import { startStage } from '../servers/stage.ts'
 
 let stage: Awaited<ReturnType<typeof startStage>>

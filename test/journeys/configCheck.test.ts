@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { openDatabase } from '../../src/store/sqlite/database.ts'
-import { freePort } from '../servers/everything.ts'
+import { freePort } from '../servers/freePort.ts'
 import { makeHome } from '../servers/home.ts'
 
 const home = makeHome()

@@ -4,7 +4,7 @@ import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSy
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { openDatabase, openUnmigrated } from '../../src/store/sqlite/database.ts'
-import { freePort } from '../servers/everything.ts'
+import { freePort } from '../servers/freePort.ts'
 import { makeHome } from '../servers/home.ts'
 
 let home: ReturnType<typeof makeHome>

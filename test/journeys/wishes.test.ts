@@ -1,6 +1,6 @@
 // What a person names for a sign-in is never dropped because another sign-in waits already, or somebody is signed in.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { freePort } from '../servers/everything.ts'
+import { freePort } from '../servers/freePort.ts'
 import { startStage } from '../servers/stage.ts'
 import { until } from '../servers/until.ts'
 

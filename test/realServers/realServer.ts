@@ -2,7 +2,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { freePort } from '../servers/everything.ts'
+import { freePort } from '../servers/freePort.ts'
 import { makePersonHome } from '../servers/personHome.ts'
 import { until } from '../servers/until.ts'
 

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { freePort } from './everything.ts'
+import { freePort } from './freePort.ts'
 import { connectSdkHost, type HostKind, type SdkHost } from './modernHosts.ts'
 
 interface Listed {

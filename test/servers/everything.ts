@@ -1,7 +1,7 @@
 // @modelcontextprotocol/server-everything over Streamable HTTP or HTTP+SSE, as a process of its own.
 import { spawn } from 'node:child_process'
-import { type AddressInfo, createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { freePort } from './freePort.ts'
 
 /** Ends the server with whoever started it, however that ends: its stdin closes then. */
 const END_WITH_PARENT = `data:text/javascript,process.stdin.resume().once('end', () => process.exit())`
@@ -39,16 +39,4 @@ export async function startEverything(options: Options = {}) {
       await gone
     },
   }
-}
-
-/** A loopback port that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
 }

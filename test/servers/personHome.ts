@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { freePort } from './everything.ts'
+import { freePort } from './freePort.ts'
 import { makeHome } from './home.ts'
 import { startHost } from './host.ts'
 import { endLeftovers } from './stage.ts'

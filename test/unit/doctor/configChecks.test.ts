@@ -5,8 +5,8 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { judgePort } from '../../../src/doctor/checks/callbackPort.ts'
 import { wrongSchema } from '../../../src/doctor/checks/database.ts'
 import { databaseCheck, portCheck } from '../../../src/doctor/configChecks.ts'
-import { freePort } from '../../fakes/loopback.ts'
 import { tempFolder } from '../../fakes/tempFolder.ts'
+import { freePort } from '../../servers/freePort.ts'
 
 const folder = tempFolder()
 

@@ -2,7 +2,8 @@
 import { expect, onTestFinished, test } from 'vitest'
 import type { Health } from '../../../../src/ports.ts'
 import { callbackServer } from '../../../../src/system/callback/server.ts'
-import { ask, freePort } from '../../../fakes/loopback.ts'
+import { ask } from '../../../fakes/loopback.ts'
+import { freePort } from '../../../servers/freePort.ts'
 
 const well = async () => undefined
 const ill = async () => {

@@ -6,8 +6,9 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import type { CallbackPage } from '../../../../src/records.ts'
 import { callbackServer, notAllowed } from '../../../../src/system/callback/server.ts'
 import { createGate } from '../../../fakes/gate.ts'
-import { ask, freePort, silentListener } from '../../../fakes/loopback.ts'
+import { ask, silentListener } from '../../../fakes/loopback.ts'
 import { codeOf, errorOf } from '../../../fakes/thrown.ts'
+import { freePort } from '../../../servers/freePort.ts'
 
 const DONE: CallbackPage = { kind: 'done', server: 'https://mcp.example/mcp' }
 

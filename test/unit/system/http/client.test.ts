@@ -2,9 +2,10 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { HttpRequest, HttpResponse } from '../../../../src/ports.ts'
 import { createHttp } from '../../../../src/system/http/client.ts'
-import { freePort, serve, silentListener } from '../../../fakes/loopback.ts'
+import { serve, silentListener } from '../../../fakes/loopback.ts'
 import { AUTHORITY, serveSecurely } from '../../../fakes/secureLoopback.ts'
 import { codeOf, errorOf } from '../../../fakes/thrown.ts'
+import { freePort } from '../../../servers/freePort.ts'
 
 function client(connectTimeoutMs = 10_000) {
   const http = createHttp({ connectTimeoutMs })

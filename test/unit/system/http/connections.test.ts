@@ -4,8 +4,9 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import type { HttpRequest, HttpResponse } from '../../../../src/ports.ts'
 import { createHttp, type HttpOptions } from '../../../../src/system/http/client.ts'
 import { settled } from '../../../fakes/gate.ts'
-import { freePort, serve } from '../../../fakes/loopback.ts'
+import { serve } from '../../../fakes/loopback.ts'
 import { errorOf } from '../../../fakes/thrown.ts'
+import { freePort } from '../../../servers/freePort.ts'
 
 function client(options: Partial<HttpOptions> = {}) {
   const http = createHttp({ connectTimeoutMs: 10_000, ...options })

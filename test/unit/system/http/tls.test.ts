@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { HttpResponse } from '../../../../src/ports.ts'
 import { createHttp, type HttpOptions } from '../../../../src/system/http/client.ts'
-import { freePort } from '../../../fakes/loopback.ts'
 import { AUTHORITY, AUTHORITY_FILE, serveSecurely, startProxy } from '../../../fakes/secureLoopback.ts'
 import { errorOf } from '../../../fakes/thrown.ts'
+import { freePort } from '../../../servers/freePort.ts'
 
 function get(url: string, options: Partial<HttpOptions> = {}): Promise<HttpResponse> {
   const http = createHttp({ connectTimeoutMs: 10_000, ...options })

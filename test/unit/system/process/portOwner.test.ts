@@ -3,8 +3,9 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { portHolder } from '../../../../src/system/process/portOwner.ts'
-import { freePort, silentListener } from '../../../fakes/loopback.ts'
+import { silentListener } from '../../../fakes/loopback.ts'
 import { tempFolder } from '../../../fakes/tempFolder.ts'
+import { freePort } from '../../../servers/freePort.ts'
 
 const folder = tempFolder()
 
