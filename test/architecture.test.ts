@@ -36,10 +36,11 @@ const floor = (name: string) => dirname(name).split('/')[1] ?? '.'
 /** Who may know whom; every room may know the leaves. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
   cli: ['compose', 'config', 'bridge', 'auth', 'signin', 'hosts', 'store', 'system', 'doctor'],
-  compose: ['config', 'bridge', 'auth', 'signin', 'store', 'system'],
+  compose: ['config', 'bridge', 'auth', 'signin', 'store', 'system', 'gateway'],
   doctor: ['config', 'bridge', 'auth', 'store', 'system'],
   config: [],
   bridge: [],
+  gateway: [],
   signin: ['auth'],
   auth: [],
   hosts: ['config'],
@@ -93,9 +94,22 @@ const FLOORS: Readonly<Record<string, Readonly<Record<string, readonly string[]>
   cli: { '.': ['commands', 'words', 'terminal'], commands: ['words', 'terminal'], words: ['terminal'], terminal: [] },
   config: { '.': ['file'], file: [] },
   doctor: { '.': ['checks', 'report'], checks: ['report'], report: [] },
+  gateway: {
+    '.': ['http', 'authorization', 'signin', 'proxy'],
+    http: [],
+    authorization: ['http'],
+    signin: ['http'],
+    proxy: ['http'],
+  },
   hosts: { '.': ['format'], format: [] },
   signin: { '.': ['methods', 'attempt'], methods: ['attempt'], attempt: [] },
-  store: { '.': ['sealing', 'sqlite'], sealing: ['sqlite'], sqlite: ['migrations'] },
+  store: {
+    '.': ['sealing', 'sqlite', 'postgres'],
+    postgres: ['migrations'],
+    gateway: ['.', 'sealing'],
+    sealing: ['sqlite'],
+    sqlite: ['migrations'],
+  },
   system: {
     '.': [],
     callback: ['process'],

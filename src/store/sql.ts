@@ -1,0 +1,31 @@
+// The one interface between the stores and a database engine: SQL that SQLite and PostgreSQL both understand.
+
+/** `Date` only as a parameter: a time is read as UTC text, `YYYY-MM-DD HH:MM:SS.mmm`, from both engines. */
+export type Value = string | number | null | Date
+
+/** Values by position (`?`), or one object with the values of `:name` parameters: each of them, and no other. */
+export type Values = Value[] | [Readonly<Record<string, Value>>]
+
+/** One row: what a column holds, by its name. Times are UTC text, booleans 0 or 1. */
+export type Row = Readonly<Record<string, string | number | null>>
+
+export interface Sql {
+  /** The first row. */
+  get(sql: string, ...values: Values): Promise<Row | undefined>
+  all(sql: string, ...values: Values): Promise<Row[]>
+  /** Number of changed rows. */
+  run(sql: string, ...values: Values): Promise<number>
+}
+
+/** @throws BridgeError database_unreachable, database_locked, schema_missing, from every method */
+export interface Database extends Sql {
+  readonly kind: 'sqlite' | 'postgres'
+  /**
+   * Runs `work` in one transaction that keeps other writers away from what it reads and changes; nothing but `sql` may be awaited in it.
+   * On PostgreSQL it may run again after a deadlock or a serialization failure, so it changes nothing outside the database.
+   */
+  transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>
+  /** Runs `work`, which only reads, on the data of one moment; nothing but `sql` may be awaited in it. */
+  snapshot<T>(work: (sql: Sql) => Promise<T>): Promise<T>
+  close(): Promise<void>
+}
