@@ -70,6 +70,23 @@ export function createSeal(key: Uint8Array): Seal {
   }
 }
 
+/**
+ * Seals with the first of `keys` (32 bytes each) and opens what any of them has sealed or marked: so a key is changed without a pause.
+ * @throws BridgeError key_missing where there is none
+ */
+export function createSealRing(keys: readonly Uint8Array[]): Seal {
+  const seals = keys.map(createSeal)
+  const byFingerprint = new Map(keys.map((key, index) => [fingerprint(key), seals[index]]))
+  const [first] = seals
+  if (!first) throw new BridgeError('key_missing')
+  return {
+    ...first,
+    // A text that names no key of the ring fails with the first one, as any other that is not ours.
+    open: (sealed, place) => (byFingerprint.get(sealed.split('.')[1] ?? '') ?? first).open(sealed, place),
+    isMark: (mark, contents) => seals.some((seal) => seal.isMark(mark, contents)),
+  }
+}
+
 /** A row, or a secret in it, that is not as this program wrote it. */
 export const broken = (place: Place, cause?: unknown) =>
   new BridgeError('seal_broken', { details: { table: place[0] }, ...present({ cause }) })

@@ -11,7 +11,8 @@ export function createSqlDatabase(connection: Connection): Database {
     while (running !== undefined) await running
   }
   const within = async <T>(begin: 'BEGIN' | 'BEGIN IMMEDIATE', work: (sql: Sql) => Promise<T>): Promise<T> => {
-    await free()
+    // Without a pause between the look and the turn: of several that waited, one goes on.
+    while (running !== undefined) await running
     let done = () => {}
     running = new Promise((resolve) => {
       done = resolve
