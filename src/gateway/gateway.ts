@@ -1,5 +1,6 @@
 // The gateway's front: listens, lets in what is for it, and answers by the table of routes
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { setTimeout as pause } from 'node:timers/promises'
 import { bareHost } from '../bareHost.ts'
 import type { Logger } from '../ports.ts'
 import { createTrustedProxies } from './http/clientAddress.ts'
@@ -36,6 +37,8 @@ export interface Listening {
   readonly port: number
   /** Ends what is open within the times of `drain`. Called again, it waits for the same end. */
   close(): Promise<void>
+  /** Ends everything at once. */
+  cut(): Promise<void>
   /** For new connections. @throws BridgeError config_invalid; then the former one stays */
   useCertificate(tls: NonNullable<ServeSettings['tls']>): void
 }
@@ -69,10 +72,11 @@ export function createGateway(options: GatewayOptions): Gateway {
       const crossOrigin = createCrossOrigin(cors, hosts.origins)
       exchange = createExchange({ publicUrl, hosts, crossOrigin, routes, trusted, bodyBytes: limits.bodyBytes, log })
       let closing: Promise<void> | undefined
+      const hurry = new AbortController()
       const close = async () => {
         draining.abort()
-        if (drain.delayMs > 0) await new Promise((resolve) => setTimeout(resolve, drain.delayMs))
-        await listener.stop(drain.longestMs)
+        await pause(drain.delayMs, undefined, { signal: hurry.signal }).catch(() => undefined)
+        await listener.stop(hurry.signal.aborted ? 0 : drain.longestMs)
       }
       return {
         url: urlOf(protocol, settings.listen.host, port),
@@ -80,6 +84,11 @@ export function createGateway(options: GatewayOptions): Gateway {
         close: () => {
           closing ??= close()
           return closing
+        },
+        cut: async () => {
+          hurry.abort()
+          draining.abort()
+          await listener.stop(0)
         },
         useCertificate: listener.useCertificate,
       }

@@ -40,7 +40,10 @@ export function createExchange(options: ExchangeOptions) {
     const target = readTarget(request.url ?? '')
     const match = target && findRoute(options.routes, target.path)
     noteEnd(options.log, response, { requestId, begun, request, match })
-    const refusal = malformed(request) ?? misdirected(request, target, match?.route, options)
+    const fault = malformed(request)
+    // Two readers may not agree where it ends.
+    if (fault) response.shouldKeepAlive = false
+    const refusal = fault ?? misdirected(request, target, match?.route, options)
     const admitted = refusal || !target ? undefined : admit(request, response, match, options)
     if (refusal || !target) refuse(response, refusal ?? MALFORMED_TARGET)
     else if (admitted) run(request, response, { ...admitted, target, requestId }, options)

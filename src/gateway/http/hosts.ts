@@ -27,7 +27,7 @@ export function createOwnHosts(options: {
   const publicUrl = new URL(options.publicUrl)
   const names = [...LOOPBACK, ...(isLoopback(listen.host) ? [listen.host] : [])]
   const here = names.map((name) => new URL(`${protocol}//${name}:${listen.port}`))
-  const own = new Set([publicUrl, ...here].map((url) => spelt(url.hostname, portOf(url))))
+  const own = new Set([publicUrl, ...here].map((url) => `${canonical(url.hostname)} ${portOf(url)}`))
   return {
     origins: new Set([publicUrl, ...here].map(({ origin }) => origin)),
     kindOf(host) {
@@ -35,13 +35,11 @@ export function createOwnHosts(options: {
       const hostname = name && canonical(name)
       if (!hostname) return 'malformed'
       const ports = port ? [port] : [portOf(publicUrl, ''), DEFAULT_PORTS[protocol] ?? '']
-      if (ports.some((one) => own.has(spelt(hostname, one)))) return 'own'
+      if (ports.some((one) => own.has(`${hostname} ${one}`))) return 'own'
       return hostname.startsWith('[') || isIPv4(hostname) ? 'address' : 'foreign'
     },
   }
 }
-
-const spelt = (hostname: string, port: string) => `${canonical(hostname)} ${port}`
 
 /** Without a port in the URL: that of its scheme. */
 const portOf = ({ protocol, port }: URL, explicit = port) => explicit || (DEFAULT_PORTS[protocol] ?? '')

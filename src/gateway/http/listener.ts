@@ -109,6 +109,8 @@ function createOne(
     keepAlive: true,
     keepAliveInitialDelay: KEEP_ALIVE_MS,
     insecureHTTPParser: false,
+    // Ours says it in words, and lets probes of HTTP/1.0 in.
+    requireHostHeader: false,
   }
   const server = tls
     ? certified(() => createSecureServer({ ...settings, ...secure(tls), handshakeTimeout: headersMs }))
