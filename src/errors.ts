@@ -61,6 +61,7 @@ export const ERRORS = {
   invalid_client: row(3, 1321, 'The authorization server does not recognize this client.', 'Try again. If you configured a client, check client_id and client_secret; otherwise register anew: mcp-oauth-bridge login --force.'),
   port_in_use: row(3, 1322, 'The callback port is in use by another program.', 'Stop that program, or set callback_url to another port that is registered with the provider.'),
   account_mismatch: row(3, 1324, 'The account that signed in is not the one that was asked for.', 'Sign out in the browser or choose the other account there, then sign in again: repeat the call, or run mcp-oauth-bridge login.'),
+  access_not_granted: row(3, 1355, 'The account that signed in may not use this gateway.', 'Sign in with another account, or ask the operator of the gateway for access.'),
   device_unsupported: row(3, 1350, 'The authorization server does not support device codes.', 'Sign in with the browser: mcp-oauth-bridge login. On a machine without one, forward the callback port: mcp-oauth-bridge login --no-browser.'),
   access_not_configured: row(3, 1351, 'The API is not enabled for the project of this client.', 'Enable it in the Google Cloud console (APIs & Services > Library), and check the OAuth consent screen, the scopes and the client id.'),
   invalid_target: row(3, 1352, 'The authorization server refuses the resource.', 'Leave the resource out: mcp-oauth-bridge login --force --resource none, or resource: none for its provider in config.yaml.'),

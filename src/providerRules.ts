@@ -28,6 +28,8 @@ export interface ProviderRules {
   readonly scopeSeparator?: string
   /** 'repeat': a refresh repeats the scope. */
   readonly refreshScope?: 'repeat'
+  /** Where to ask who signed in, for a provider without OpenID Connect that people sign in to the gateway with. */
+  readonly account?: { readonly url: string; readonly kind: 'github'; readonly scopes: readonly string[] }
   /** What a person can do if there is no refresh token. */
   readonly withoutRefreshToken?: string
 }

@@ -142,6 +142,8 @@ export interface AttemptPlan extends Pick<TokenSet, 'issuer' | 'redirectUri' | '
   readonly bounds?: string
   /** The query of the redirect, for the process that owns the attempt, or that takes it over. Sealed with the plan. */
   readonly callback?: string
+  /** What whoever began the sign-in wants back with its answer. */
+  readonly binding?: Readonly<Record<string, string>>
   /** The process that exchanged its code ended before it was done. */
   readonly interrupted?: true
 }

@@ -45,6 +45,7 @@ export const PRESETS: readonly Preset[] = [
     s256: 'unadvertised',
     resource: 'none',
     scopeSeparator: ',',
+    account: { url: 'https://api.github.com/user', kind: 'github', scopes: ['read:user', 'user:email'] },
     withoutRefreshToken:
       'Tokens of GitHub OAuth apps do not expire: set refresh_strategy: none. A GitHub App issues refresh tokens if its user tokens expire.',
   },

@@ -45,13 +45,23 @@ export async function startProvider(kind: Kind) {
     consented: false,
     /** The redirect URI that is registered; undefined takes any. */
     redirectUri: undefined as string | undefined,
+    /** What its API says of the person, by path (GitHub, and what else has no OpenID Connect); pages are by `?page=`. */
+    account: {
+      '/user': { id: 4711, login: 'ada', name: 'Ada', email: 'profile@example.com' },
+      '/user/emails': [
+        { email: 'old@example.com', primary: false, verified: true },
+        { email: 'ada@example.com', primary: true, verified: true },
+      ],
+      '/user/orgs': [{ login: 'Acme' }],
+    } as Record<string, unknown>,
   }
   const seen: {
     authorize: Form[]
     token: (Form & { accept?: string })[]
     device: Form[]
     mcp: IncomingHttpHeaders[]
-  } = { authorize: [], token: [], device: [], mcp: [] }
+    account: string[]
+  } = { authorize: [], token: [], device: [], mcp: [], account: [] }
   const codes: Map<string, Form> = new Map()
   const refreshTokens: Map<string, Form> = new Map()
   /** Device codes that the person has approved. */
@@ -144,6 +154,15 @@ export async function startProvider(kind: Kind) {
     if (url.pathname === `/.well-known/oauth-protected-resource${path}`)
       return json({ resource: origin + path, ...way.resource })
     if (url.pathname === way.metadataPath) return json(way.metadata)
+    if (state.account[url.pathname] !== undefined) {
+      seen.account.push(url.pathname + url.search)
+      const bearer = (request.headers.authorization ?? '').replace('Bearer ', '')
+      // GitHub refuses a request without User-Agent.
+      if (!accepted.has(bearer) || request.headers['user-agent'] === undefined) return json({}, 403)
+      const value = state.account[url.pathname]
+      const page = Number(url.searchParams.get('page') ?? 1)
+      return json(Array.isArray(value) ? value.slice((page - 1) * 100, page * 100) : value)
+    }
     if (url.pathname === '/keys') return json({ keys: [jwk] })
     if (url.pathname === way.paths.authorize) return authorize(Object.fromEntries(url.searchParams), response)
     if (url.pathname === way.paths.device) {

@@ -1,6 +1,6 @@
 // The authorization code flow with PKCE (OAuth 2.1 section 4.1): from an attempt to an authorization URL, and from its callback to a token set.
 import { asBridgeError, BridgeError } from '../../errors.ts'
-import type { Clock } from '../../ports.ts'
+import type { Clock, TokenStore } from '../../ports.ts'
 import { present } from '../../present.ts'
 import type { Attempt, AttemptPlan, CallbackPage, TokenSet } from '../../records.ts'
 import { atTokenEndpoint, leaveOut, relationOf } from '../client/additions.ts'
@@ -16,6 +16,7 @@ import { asNamed, validateIssuer } from './validateIssuer.ts'
 
 export interface AuthorizationCodeOptions extends AuthorizationRequestOptions, CompleteOptions {
   readonly clock: Clock
+  readonly store: TokenStore
 }
 
 export interface AuthorizationCodeFlow {
@@ -133,16 +134,16 @@ const rememberLeftOut = async ({ clients }: AuthorizationCodeOptions, { issuer, 
   if (additions.length > 0) await clients.leftOut.remember(issuer, additions)
 }
 
-interface Redirected {
-  readonly attempt: Attempt
+export interface Redirected {
+  readonly attempt: Pick<Attempt, 'state'>
   readonly plan: AttemptPlan
   /** Of the redirect. */
   readonly query: URLSearchParams
 }
 
 /** The token request (OAuth 2.1 section 4.1.3), under the plan that the code was asked for with. */
-async function exchangeCode(
-  { clients, claims, clock, log }: AuthorizationCodeOptions,
+export async function exchangeCode(
+  { clients, claims, clock, log }: Pick<AuthorizationCodeOptions, 'clients' | 'claims' | 'clock' | 'log'>,
   { attempt, plan, query }: Redirected,
 ): Promise<TokenSet> {
   const { issuer, client, redirectUri, codeVerifier, nonce, scope, resource, dpopKey, bearer } = plan

@@ -17,7 +17,8 @@ import { namesTrusted } from './validateIssuer.ts'
 
 export interface AuthorizationRequestOptions extends RequestOptions {
   readonly clients: Clients
-  readonly store: TokenStore
+  /** What is stored for the attempt's key. */
+  readonly store: Pick<TokenStore, 'load'>
   readonly log: Logger
   readonly authorizeParameters: Readonly<Record<string, string>>
   /** E-mail or subject that must sign in: sent as login_hint, and checked. */
@@ -27,15 +28,25 @@ export interface AuthorizationRequestOptions extends RequestOptions {
   readonly bounds: string
 }
 
-/** Finds the authorization server, gets a client there, and makes the request that its page is opened with. */
+/** Finds the authorization server of an MCP server, gets a client there, and makes the request that its page is opened with. */
 export async function planAuthorization(
   options: AuthorizationRequestOptions,
   attempt: Attempt,
   /** The redirect URI, unless the server registers another one. */
   wanted: string,
 ): Promise<AttemptPlan> {
-  const { clients, log, account, bearer, bounds } = options
   const request = await requestFor(options, new URL(attempt.server), attempt.challenge, 'person')
+  return planRequest(options, attempt, wanted, request)
+}
+
+/** The same at an authorization server that is known: `request` says which one, and what is asked for there. */
+export async function planRequest(
+  options: AuthorizationRequestOptions,
+  attempt: Attempt,
+  wanted: string,
+  request: AuthRequest,
+): Promise<AttemptPlan> {
+  const { clients, log, account, bearer, bounds } = options
   const { issuer, metadata, scope, resource } = request
   const need = idTokenNeed(options)
   await clients.remember(issuer, request.published)

@@ -1,0 +1,68 @@
+// The page that asks a person whether an application may use an MCP server in their name: who asks, where the answer goes, and where to sign in
+import { isLoopback } from '../../secureUrl.ts'
+import type { PendingAuthorization } from '../ports.ts'
+import type { Page } from './page.ts'
+import { escapeHtml, shown, shownUri } from './shown.ts'
+
+export interface ConsentQuestion {
+  readonly pending: PendingAuthorization
+  /** Names of the providers to choose from. */
+  readonly providers: readonly string[]
+  readonly formToken: string
+}
+
+export function consentPage({ pending, providers, formToken }: ConsentQuestion): Page {
+  const { clientName, documentHost, redirectUri, resource, server, flow } = pending
+  const named = clientName !== undefined && clientName.trim() !== ''
+  const client = named ? `<bdi>${shown(clientName.trim())}</bdi>` : 'An application without a name'
+  const serverName = server.name ?? new URL(resource).host
+  const told =
+    documentHost === undefined ? NOBODY_CHECKED : `<p>It is described by <code>${shown(documentHost)}</code>.</p>`
+  return {
+    title: 'Allow access?',
+    body: `<h1>${client} asks for access to ${shown(serverName)}</h1>
+<p class="soft">${named ? 'This is what the application calls itself.' : 'The application has not said what it is called.'}</p>
+${told}
+<dl>
+<dt>MCP server</dt>
+<dd><code>${shownUri(resource)}</code></dd>
+<dt>The access goes to</dt>
+<dd><code dir="ltr">${shownUri(redirectUri)}</code></dd>
+</dl>
+${warningFor(redirectUri)}
+<form method="post" action="/auth/consent/${escapeHtml(encodeURIComponent(flow))}">
+<input type="hidden" name="token" value="${escapeHtml(formToken)}">
+<p>If you did not start this yourself just now, choose No.</p>
+<div class="acts">
+${providers.map(providerButton).join('\n')}
+<button class="no" name="answer" value="no">No</button>
+</div>
+</form>`,
+  }
+}
+
+const NOBODY_CHECKED =
+  '<p>Nobody has checked who it is: any application can register here under any name. Look at where the access goes.</p>'
+
+const providerButton = (name: string) =>
+  `<button name="answer" value="${escapeHtml(`yes:${name}`)}">Allow, and sign in with ${shown(labelOf(name))}</button>`
+
+/** As people write it. */
+export const labelOf = (provider: string): string => LABELS[provider] ?? provider
+
+const LABELS: Readonly<Record<string, string>> = { google: 'Google', microsoft: 'Microsoft', github: 'GitHub' }
+
+/** Nobody owns a loopback port or a private scheme (RFC 8252 sections 8.1 and 8.3), so nothing shows which program is behind it. */
+function warningFor(redirectUri: string): string {
+  const where = placeOf(redirectUri)
+  if (where === 'web') return ''
+  const what = where === 'loopback' ? 'a program on this computer' : 'a program that handles this kind of address'
+  return `<div class="warning" role="note"><strong>Caution.</strong> The access goes to ${what}. Any program can use such an address and call itself as it likes, so allow it only if you started this sign-in in a program that you trust.</div>`
+}
+
+function placeOf(redirectUri: string): 'loopback' | 'private' | 'web' {
+  if (!URL.canParse(redirectUri)) return 'private'
+  const { protocol, hostname } = new URL(redirectUri)
+  if (protocol !== 'https:' && protocol !== 'http:') return 'private'
+  return isLoopback(hostname) || hostname.endsWith('.localhost') ? 'loopback' : 'web'
+}

@@ -1,0 +1,115 @@
+// The frame of every page of the sign-in: self-contained, light and dark, without a script, and closed to frames and foreign forms
+import { createHash } from 'node:crypto'
+import type { ServerResponse } from 'node:http'
+import { escapeHtml, shown } from './shown.ts'
+
+const STYLE = `
+:root { color-scheme: light dark; --ink: #1d2430; --soft: #5b6676; --paper: #f6f7f9; --card: #ffffff; --line: #e3e7ec; --good: #1a7f4b; --bad: #b3382c; --warn: #8a5a00; --warned: #fff6e0; --act: #1f5fbf; --on: #ffffff }
+@media (prefers-color-scheme: dark) { :root { --ink: #e8ebf0; --soft: #9aa5b4; --paper: #14181e; --card: #1c222b; --line: #2b333f; --good: #4cc38a; --bad: #f2796b; --warn: #f0c36d; --warned: #2e2614; --act: #7fb0ff; --on: #10151c } }
+* { box-sizing: border-box; margin: 0 }
+body { min-height: 100vh; display: grid; place-items: center; padding: 1.25rem; background: var(--paper); color: var(--ink); font: 1rem/1.55 system-ui, sans-serif }
+main { width: 100%; max-width: 32rem; padding: 2rem; background: var(--card); border: 1px solid var(--line); border-radius: .9rem }
+.mark { width: 2.75rem; height: 2.75rem; margin-bottom: 1.1rem; display: grid; place-items: center; border-radius: 50%; border: 2px solid currentColor; font-size: 1.35rem; line-height: 1 }
+.done { color: var(--good) } .failed { color: var(--bad) }
+h1 { margin-bottom: .75rem; font-size: 1.4rem; line-height: 1.3 }
+p + p, dl, form, .warning { margin-top: .9rem } .soft { color: var(--soft) }
+h1, p, code, dd { overflow-wrap: anywhere }
+dt { margin-top: .75rem; color: var(--soft); font-size: .9rem } dd { margin: 0 }
+code { padding: .1em .35em; background: var(--paper); border: 1px solid var(--line); border-radius: .35em; font-size: .9em }
+.warning { padding: .8rem 1rem; border: 1px solid var(--warn); border-radius: .6rem; background: var(--warned) }
+.warning strong { color: var(--warn) }
+a { color: var(--act) }
+.acts { display: grid; gap: .6rem; margin-top: 1.4rem }
+button, .button { display: block; width: 100%; min-height: 2.75rem; padding: .6rem 1rem; border: 1px solid var(--act); border-radius: .6rem; background: var(--act); color: var(--on); font: inherit; font-weight: 600; text-align: center; text-decoration: none; cursor: pointer }
+button.no { background: transparent; color: var(--ink); border-color: var(--line) }
+:focus-visible { outline: 3px solid var(--act); outline-offset: 2px }
+`
+
+const POLICY = [
+  "default-src 'none'",
+  `style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`,
+  "base-uri 'none'",
+  "form-action 'self'",
+  "frame-ancestors 'none'",
+].join('; ')
+
+export interface Page {
+  readonly title: string
+  /** HTML of its body. */
+  readonly body: string
+  /** Where the browser goes by itself, at once. */
+  readonly next?: string
+}
+
+const HEADERS = {
+  'content-type': 'text/html; charset=utf-8',
+  'content-security-policy': POLICY,
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  // With no-referrer, a browser would send `Origin: null` with our own form.
+  'referrer-policy': 'same-origin',
+}
+
+export function sendPage(response: ServerResponse, status: number, { title, body, next }: Page): void {
+  const refresh = next === undefined ? '' : `\n<meta http-equiv="refresh" content="0;url=${escapeHtml(next)}">`
+  const html = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">${refresh}
+<title>${escapeHtml(title)}</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<main>
+${body}
+</main>
+</body>
+</html>
+`
+  response.writeHead(status, HEADERS).end(html)
+}
+
+export function sendJson(
+  response: ServerResponse,
+  status: number,
+  value: Readonly<Record<string, unknown>>,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  const fixed = { 'content-type': 'application/json', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }
+  response.writeHead(status, { ...fixed, ...headers }).end(JSON.stringify(value))
+}
+
+/** To a path of ours; no page is shown. */
+export function redirect(response: ServerResponse, location: string): void {
+  response.writeHead(303, { location, 'cache-control': 'no-store', 'referrer-policy': 'same-origin' }).end()
+}
+
+/**
+ * A page that goes on by itself. After a form it stands in place of a redirect: Chromium holds form-action against every address that
+ * a redirect after a form leads to.
+ */
+export const goOnPage = (next: string, to: string): Page => ({
+  title: 'One moment',
+  next,
+  body: `<h1>One moment</h1>
+<p>You are taken to ${shown(to)}.</p>
+<div class="acts"><a class="button" href="${escapeHtml(next)}" rel="noreferrer">Continue</a></div>`,
+})
+
+export const failedPage = (title: string, message: string, hint: string): Page => ({
+  title,
+  body: `<div class="mark failed" aria-hidden="true">!</div>
+<h1>${escapeHtml(title)}</h1>
+<p>${shown(message, 1_000)}</p>
+<p class="soft">${shown(hint, 1_000)}</p>`,
+})
+
+export const signedInPage = (account: string | undefined): Page => ({
+  title: 'You are signed in',
+  body: `<div class="mark done" aria-hidden="true">✓</div>
+<h1>You are signed in</h1>${account === undefined ? '' : `\n<p>You are signed in as <bdi>${shown(account)}</bdi>.</p>`}
+<p class="soft">You can close this tab and go back to your application.</p>`,
+})

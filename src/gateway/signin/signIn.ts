@@ -1,0 +1,57 @@
+// Everything that a browser sees of a sign-in at the gateway, as handlers for the table of routes
+import { asBridgeError } from '../../errors.ts'
+import type { Handler } from '../ports.ts'
+import { createCallback } from './callback.ts'
+import { createConsent } from './consent.ts'
+import { createCookies } from './cookies.ts'
+import type { SignInOptions } from './deps.ts'
+import { createLogin } from './login.ts'
+import { createOutcomes } from './outcome.ts'
+import { failedPage, sendPage } from './page.ts'
+import { createRefreshEndpoint } from './refresh.ts'
+
+export interface GatewaySignInHandlers {
+  /** GET /auth/consent/<flow>; `flow` is in the parameters of the route, as for the next two. */
+  readonly consentPage: Handler
+  /** POST /auth/consent/<flow> */
+  readonly consentAnswer: Handler
+  /** GET /auth/consent/<flow>/back */
+  readonly consentBack: Handler
+  /** GET /auth/login */
+  readonly login: Handler
+  /** GET /auth/callback */
+  readonly callback: Handler
+  /** POST /auth/refresh */
+  readonly refresh: Handler
+}
+
+export function createGatewaySignIn(options: SignInOptions): GatewaySignInHandlers {
+  const cookies = createCookies(options.settings.publicUrl)
+  const deps = { ...options, cookies, outcomes: createOutcomes({ ...options, cookies }) }
+  const consent = createConsent(deps)
+
+  /** What fails in a page ends as a page. */
+  const asPage =
+    (handler: Handler): Handler =>
+    async (request, response, context) => {
+      try {
+        await handler(request, response, context)
+      } catch (thrown) {
+        const { code, message, hint } = asBridgeError(thrown)
+        options.log.error('gateway:sign-in-failed', { code, message })
+        if (response.headersSent) return void response.destroy()
+        const status = code.startsWith('database_') ? 503 : 500
+        const words = code === 'internal' ? 'Something unexpected went wrong in the gateway.' : message
+        sendPage(response, status, failedPage('Sign-in failed', `${words} (${code})`, hint))
+      }
+    }
+
+  return {
+    consentPage: asPage(consent.page),
+    consentAnswer: asPage(consent.answer),
+    consentBack: asPage(consent.back),
+    login: asPage(createLogin(deps)),
+    callback: asPage(createCallback(deps)),
+    refresh: createRefreshEndpoint(options),
+  }
+}
