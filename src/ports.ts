@@ -176,7 +176,8 @@ export interface Cache {
 export interface Lease {
   /** Aborts when somebody else took it, because this process slept or hung for longer than the ttl. */
   readonly lost: AbortSignal
-  release(): void
+  /** Resolves when others can take it; never fails. */
+  release(): Promise<void>
 }
 
 /** Who holds a lease, for other processes of this machine. */

@@ -9,8 +9,9 @@ import { createLeases } from '../store/leases.ts'
 import { openReadOnlyStores, type ReadOnlyStores } from '../store/readOnlyStores.ts'
 import { openSeal, type PinnedSlots } from '../store/sealing/openSeal.ts'
 import { type KeyBackend, type KeySlots, keyBackends } from '../store/sealing/sealingKey.ts'
-import { type Database, openDatabase, openUnmigrated } from '../store/sqlite/database.ts'
+import { type Database as Connection, openDatabase, openUnmigrated } from '../store/sqlite/database.ts'
 import { followFile } from '../store/sqlite/followFile.ts'
+import { createSqlDatabase } from '../store/sqlite/sqlDatabase.ts'
 import { createTokenStore } from '../store/tokenStore.ts'
 import { ensurePrivateFolder, makePrivate, withPrivateUmask } from '../system/files/private.ts'
 import { createEnvKey, createKeyFile } from '../system/keychain/keyFile.ts'
@@ -28,7 +29,7 @@ export interface Storage {
   /** An existing database, in which nothing can change. The caller closes it. */
   readonly look: () => Promise<ReadOnlyStores>
   /** The database as it is, for looking at its schema. The caller closes it. */
-  readonly openRaw: () => Database
+  readonly openRaw: () => Connection
   /** All possible places of keys. */
   readonly keyStores: () => KeySlots['stores']
   readonly close: () => Promise<void>
@@ -57,12 +58,15 @@ function openStores(config: Config, runtime: StorageRuntime) {
   const sealing = () => memoizeAsync(() => openSeal(database, slots, { clock, log }))
   let seal = sealing()
   // Another database has another key.
-  const database = followFile(config.database, open, () => {
+  const connection = followFile(config.database, open, () => {
     seal = sealing()
   })
+  const database = createSqlDatabase(connection)
   const current = () => seal()
   return {
     database,
+    /** The SQLite driver that it is on. */
+    driver: connection.driver,
     tokens: createTokenStore(database, current, clock),
     attempts: createAttemptStore(database, current, clock),
     clients: createClientStore(database, current, clock),

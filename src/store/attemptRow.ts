@@ -2,25 +2,29 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { present } from '../present.ts'
 import type { Attempt, AttemptPlan, Challenge, TokenKey, Wishes } from '../records.ts'
-import { isSealed, type MarkedRow, type Row, readMarked } from './sealing/rowSeals.ts'
+import { isSealed, type MarkedRow, marked, sealColumn } from './sealing/rowSeals.ts'
 import { broken, type OpenSeal, type Seal } from './sealing/seal.ts'
+import type { Row, Sql } from './sql.ts'
 import { optionalText, optionalTime, shownText, textOf, timeOf } from './sqlite/columns.ts'
-import type { Database } from './sqlite/database.ts'
+import { sqlTime } from './sqlite/time.ts'
 
 /** The `error_code` of an attempt that was replaced by another, whose id is in `error_hint`. */
 export const SUPERSEDED = 'superseded'
 
 const STATUSES: readonly Attempt['status'][] = ['requested', 'waiting', 'redeeming', 'finished', 'failed']
 
-export const readAttemptRow = (database: Database, id: string) =>
-  readMarked(database, 'sessions', () => database.get('SELECT * FROM sessions WHERE id = :id', { id }))
+/** An id is a UUID, so this is its JSON; a row with another id has no seal. */
+export const ATTEMPT = `sessions.*, ${sealColumn('sessions', `'["' || sessions.id || '"]'`)}`
+
+export const readAttemptRow = async (sql: Sql, id: string) =>
+  marked(await sql.get(`SELECT ${ATTEMPT} FROM sessions WHERE id = :id`, { id }))
 
 /** An open attempt is acted on, so it must be as it was written; a settled one is only shown. @throws BridgeError seal_broken */
-export async function toAttempt(openSeal: OpenSeal, marked: MarkedRow): Promise<Attempt> {
-  const { row } = marked
+export async function toAttempt(openSeal: OpenSeal, found: MarkedRow): Promise<Attempt> {
+  const { row } = found
   const status = statusOf(row)
   const isSettled = status === 'finished' || status === 'failed'
-  const bound = isSettled ? undefined : openBound(await openSeal(), marked)
+  const bound = isSettled ? undefined : openBound(await openSeal(), found)
   const hint = shownText(row.error_hint)
   const isSuperseded = row.error_code === SUPERSEDED
   return {
@@ -50,10 +54,10 @@ function statusOf(row: Row): Attempt['status'] {
 }
 
 /** What is acted on. @throws BridgeError seal_broken */
-function openBound(seal: Seal, marked: MarkedRow) {
-  const { row } = marked
+function openBound(seal: Seal, found: MarkedRow) {
+  const { row } = found
   const id = textOf(row.id)
-  if (!isSealed(seal, 'sessions', marked)) throw broken(placeOfPlan(id))
+  if (!isSealed(seal, 'sessions', found)) throw broken(placeOfPlan(id))
   const { wishes, ...challenge } = requestOf(row)
   const plan: AttemptPlan | undefined =
     row.plan === null ? undefined : JSON.parse(seal.open(textOf(row.plan), placeOfPlan(id)))
@@ -69,8 +73,8 @@ export interface NewAttempt {
   readonly key: TokenKey
   readonly challenge: Challenge
   readonly wishes: Wishes
-  readonly now: string
-  readonly expires: string
+  readonly now: number
+  readonly expires: number
 }
 
 /** The columns of a new attempt that are sealed; `state` is what nobody else can guess. */
@@ -81,8 +85,8 @@ export function newAttemptColumns({ key, challenge, wishes, now, expires }: NewA
     server: key.server,
     profile: key.profile,
     challenge: JSON.stringify({ ...challenge, wishes }),
-    created_at: now,
-    expires_at: expires,
+    created_at: sqlTime(now),
+    expires_at: sqlTime(expires),
   }
 }
 

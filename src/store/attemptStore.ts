@@ -3,6 +3,7 @@ import { BridgeError } from '../errors.ts'
 import type { AttemptStore, Clock } from '../ports.ts'
 import type { AttemptPlan, TokenKey } from '../records.ts'
 import {
+  ATTEMPT,
   type NewAttemptColumns,
   newAttemptColumns,
   placeOfPlan,
@@ -11,29 +12,36 @@ import {
   SUPERSEDED,
   toAttempt,
 } from './attemptRow.ts'
-import { isSealed, type MarkedRow, type Row, readMarked, sealRow } from './sealing/rowSeals.ts'
+import { isSealed, type MarkedRow, marked, rowAsRead, sealRow, withMark } from './sealing/rowSeals.ts'
 import { broken, type OpenSeal, type Seal } from './sealing/seal.ts'
+import type { Database, Row, Sql } from './sql.ts'
 import { insertInto, optionalText, textOf } from './sqlite/columns.ts'
-import type { Database } from './sqlite/database.ts'
-import { toSqlTime } from './sqlite/time.ts'
+import { sqlTime } from './sqlite/time.ts'
 
 /** Settled attempts are kept this long for `status` and for people who read the table. */
 const KEEP_MS = 24 * 60 * 60 * 1000
+/** Two processes that begin an attempt of one key at once meet again after the second try only where a third comes. */
+const MOST_TRIES = 10
 
 export function createAttemptStore(database: Database, openSeal: OpenSeal, clock: Clock): AttemptStore {
-  const sqlNow = () => toSqlTime(clock.now())
+  const now = () => sqlTime(clock.now())
   const attemptOf = async (row: MarkedRow | undefined) => row && (await toAttempt(openSeal, row))
 
   const store: AttemptStore = {
     async begin(key, challenge, expiresAt, { wishes, fits = () => true } = { wishes: {} }) {
       const seal = await openSeal()
-      const { row, ...outcome } = database.transaction(() => {
-        database.run('DELETE FROM sessions WHERE expires_at < :limit', { limit: toSqlTime(clock.now() - KEEP_MS) })
-        const open = readOpenRow(database, key, sqlNow())
-        if (open && fits(requestOf(open.row).wishes)) return { row: open, begun: false, superseded: false }
-        const columns = newAttemptColumns({ key, challenge, wishes, now: sqlNow(), expires: toSqlTime(expiresAt) })
-        if (open) supersede(database, open.row, columns)
-        return { row: insertRequested(database, seal, columns), begun: true, superseded: open !== undefined }
+      const { row, ...outcome } = await database.transaction(async (sql) => {
+        await sql.run('DELETE FROM sessions WHERE expires_at < :limit', { limit: sqlTime(clock.now() - KEEP_MS) })
+        await settleExpired(sql, key, now())
+        for (let left = MOST_TRIES; left > 0; left--) {
+          const open = await readOpenRow(sql, key, now())
+          if (open && fits(requestOf(open.row).wishes)) return { row: open, begun: false, superseded: false }
+          const columns = newAttemptColumns({ key, challenge, wishes, now: clock.now(), expires: expiresAt })
+          if (open) await supersede(sql, open.row, columns)
+          const row = await insertRequested(sql, seal, columns)
+          if (row) return { row, begun: true, superseded: open !== undefined }
+        }
+        throw new BridgeError('database_locked')
       })
       try {
         return { attempt: await toAttempt(openSeal, row), ...outcome }
@@ -45,57 +53,54 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
       }
     },
 
-    byId: async (id) => attemptOf(readAttemptRow(database, id)),
+    byId: async (id) => attemptOf(await readAttemptRow(database, id)),
 
-    async byState(state, now) {
-      return await attemptOf(
-        readMarked(database, 'sessions', () =>
-          database.get(`SELECT * FROM sessions ${WAITING_UNDER}`, { state, now: toSqlTime(now) }),
-        ),
-      )
+    async byState(state, at) {
+      const values = { state, now: sqlTime(at) }
+      return await attemptOf(marked(await database.get(`SELECT ${ATTEMPT} FROM sessions ${WAITING_UNDER}`, values)))
     },
 
     async plan(id, plan) {
-      await changePlan(database, await openSeal(), { id, plan }, (sealed) =>
-        database.run(
+      await changePlan(database, await openSeal(), { id, plan }, (sql, sealed) =>
+        sql.run(
           `UPDATE sessions SET plan = :sealed, status = 'waiting', updated_at = :now
            WHERE id = :id AND status = 'requested'`,
-          { id, sealed, now: sqlNow() },
+          { id, sealed, now: now() },
         ),
       )
     },
 
     async deliver({ id, state }, plan) {
-      return await changePlan(database, await openSeal(), { id, plan }, (sealed) =>
-        database.run(
+      return await changePlan(database, await openSeal(), { id, plan }, (sql, sealed) =>
+        sql.run(
           "UPDATE sessions SET plan = :sealed, updated_at = :now WHERE id = :id AND state = :state AND status = 'waiting'",
-          { id, state, sealed, now: sqlNow() },
+          { id, state, sealed, now: now() },
         ),
       )
     },
 
     async planAgain(id, state, plan) {
-      await changePlan(database, await openSeal(), { id, plan, state }, (sealed) =>
-        database.run(
+      await changePlan(database, await openSeal(), { id, plan, state }, (sql, sealed) =>
+        sql.run(
           `UPDATE sessions SET state = :state, plan = :sealed, status = 'waiting', updated_at = :now
            WHERE id = :id AND status = 'redeeming'`,
-          { id, state, sealed, now: sqlNow() },
+          { id, state, sealed, now: now() },
         ),
       )
     },
 
     async tabOpened(id) {
-      const values = { id, now: sqlNow() }
-      database.run('UPDATE sessions SET opened_at = :now WHERE id = :id AND opened_at IS NULL', values)
+      const values = { id, now: now() }
+      await database.run('UPDATE sessions SET opened_at = :now WHERE id = :id AND opened_at IS NULL', values)
     },
 
-    async claim(state, now) {
-      return await attemptOf(claimRow(database, state, toSqlTime(now)))
+    async claim(state, at) {
+      return await attemptOf(await claimRow(database, state, sqlTime(at)))
     },
 
     async settle(id, outcome) {
       const error = outcome.status === 'failed' ? outcome : undefined
-      database.run(
+      await database.run(
         `UPDATE sessions SET status = :status, error_code = :code, error_message = :message, error_hint = :hint, plan = NULL, updated_at = :now
          WHERE id = :id AND status NOT IN ('finished', 'failed')`,
         {
@@ -104,15 +109,15 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
           code: error?.code ?? null,
           message: error?.message ?? null,
           hint: error?.hint ?? null,
-          now: sqlNow(),
+          now: now(),
         },
       )
     },
 
     lastFailure: async (key, since, counts = () => true) =>
-      attemptOf(readLastFailure(database, key, toSqlTime(since), counts)),
-    opened: async (key, since, status) => countOpened(database, key, toSqlTime(since), status),
-    open: async (now) => readOpenKeys(database, toSqlTime(now)),
+      attemptOf(await readLastFailure(database, key, sqlTime(since), counts)),
+    opened: async (key, since, status) => countOpened(database, key, sqlTime(since), status),
+    open: (at) => readOpenKeys(database, sqlTime(at)),
   }
   return store
 }
@@ -121,30 +126,40 @@ const IS_OPEN = "status IN ('requested', 'waiting', 'redeeming') AND expires_at 
 const WAITING_UNDER = "WHERE state = :state AND status = 'waiting' AND expires_at > :now"
 
 /** A tab that a person opened without us counts from here on. */
-const claimRow = (database: Database, state: string, now: string) =>
-  database.transaction(() =>
-    readMarked(database, 'sessions', () =>
-      database.get(
-        `UPDATE sessions SET status = 'redeeming', opened_at = coalesce(opened_at, :now), updated_at = :now ${WAITING_UNDER} RETURNING *`,
-        { state, now },
-      ),
-    ),
-  )
+const claimRow = (database: Database, state: string, now: Date) =>
+  database.transaction(async (sql) => {
+    const row = await sql.get(
+      `UPDATE sessions SET status = 'redeeming', opened_at = coalesce(opened_at, :now), updated_at = :now ${WAITING_UNDER} RETURNING *`,
+      { state, now },
+    )
+    return row && withMark(sql, 'sessions', row)
+  })
 
 /** The newest attempt of this key that is still open. */
-const readOpenRow = (database: Database, { server, profile }: TokenKey, now: string) =>
-  readMarked(database, 'sessions', () =>
-    database.get(
-      `SELECT * FROM sessions WHERE server = :server AND profile = :profile AND ${IS_OPEN} ORDER BY created_at DESC LIMIT 1`,
+const readOpenRow = async (sql: Sql, { server, profile }: TokenKey, now: Date) =>
+  marked(
+    await sql.get(
+      `SELECT ${ATTEMPT} FROM sessions
+       WHERE server = :server AND profile = :profile AND ${IS_OPEN} ORDER BY created_at DESC LIMIT 1`,
       { server, profile, now },
     ),
   )
 
+/** An attempt that nobody settled in its time is no refusal, and makes place for another: one of a key is open. */
+async function settleExpired(sql: Sql, { server, profile }: TokenKey, now: Date): Promise<void> {
+  const message = 'The sign-in was not completed in time.'
+  await sql.run(
+    `UPDATE sessions SET status = 'failed', error_code = '${SUPERSEDED}', error_message = :message, plan = NULL
+     WHERE server = :server AND profile = :profile AND status IN ('requested', 'waiting', 'redeeming') AND expires_at <= :now`,
+    { server, profile, message, now },
+  )
+}
+
 /** Ends an attempt for the sake of the one that begins now. */
-function supersede(database: Database, open: Row, successor: NewAttemptColumns): void {
-  database.run(
+async function supersede(sql: Sql, open: Row, successor: NewAttemptColumns): Promise<void> {
+  await sql.run(
     `UPDATE sessions SET status = 'failed', error_code = '${SUPERSEDED}', error_message = :message, error_hint = :successor,
-       plan = NULL, updated_at = :now WHERE id = :id`,
+       plan = NULL, updated_at = :now WHERE id = :id AND status NOT IN ('finished', 'failed')`,
     {
       id: textOf(open.id),
       successor: successor.id,
@@ -154,12 +169,13 @@ function supersede(database: Database, open: Row, successor: NewAttemptColumns):
   )
 }
 
-/** Writes and seals a new attempt; gives its whole row. Call it in a transaction. */
-function insertRequested(database: Database, seal: Seal, columns: NewAttemptColumns): MarkedRow {
+/** Writes and seals a new attempt; gives its whole row. Undefined: another process has begun one. Call it in a transaction. */
+async function insertRequested(sql: Sql, seal: Seal, columns: NewAttemptColumns): Promise<MarkedRow | undefined> {
   const row = { ...columns, status: 'requested', updated_at: columns.created_at }
-  database.run(insertInto('sessions', row), row)
-  const mark = sealRow(database, seal, 'sessions', columns)
-  return { row: { ...row, plan: null, opened_at: null, error_code: null, error_message: null, error_hint: null }, mark }
+  if ((await sql.run(`${insertInto('sessions', row)} ON CONFLICT DO NOTHING`, row)) !== 1) return undefined
+  const mark = await sealRow(sql, seal, 'sessions', columns)
+  const others = { plan: null, opened_at: null, error_code: null, error_message: null, error_hint: null }
+  return { row: { ...rowAsRead(row), ...others }, mark }
 }
 
 /** What changes in an attempt; a new plan may come with a new state. */
@@ -177,26 +193,26 @@ function changePlan(
   database: Database,
   seal: Seal,
   { id, plan, ...changed }: PlanChange,
-  write: (sealed: string) => number,
-): boolean {
+  write: (sql: Sql, sealed: string) => Promise<number>,
+): Promise<boolean> {
   const sealed = seal.seal(JSON.stringify(plan), placeOfPlan(id))
-  return database.transaction(() => {
-    const before = readAttemptRow(database, id)
-    if (!before || write(sealed) !== 1) return false
+  return database.transaction(async (sql) => {
+    const before = await readAttemptRow(sql, id)
+    if (!before || (await write(sql, sealed)) !== 1) return false
     if (!isSealed(seal, 'sessions', before)) throw broken(placeOfPlan(id))
-    sealRow(database, seal, 'sessions', { ...before.row, ...changed, plan: sealed })
+    await sealRow(sql, seal, 'sessions', { ...before.row, ...changed, plan: sealed })
     return true
   })
 }
 
 /** The newest attempt that failed after its tab was opened, with an error that counts, and after which nobody signed in. */
-function readLastFailure(
-  database: Database,
+async function readLastFailure(
+  sql: Sql,
   { server, profile }: TokenKey,
-  since: string,
+  since: Date,
   counts: (errorCode: string) => boolean,
-): MarkedRow | undefined {
-  const ended = database.all(
+): Promise<MarkedRow | undefined> {
+  const ended = await sql.all(
     `SELECT id, status, error_code FROM sessions
      WHERE server = :server AND profile = :profile AND status IN ('failed', 'finished') AND opened_at IS NOT NULL
        AND updated_at >= :since AND coalesce(error_code, '') <> '${SUPERSEDED}'
@@ -204,20 +220,21 @@ function readLastFailure(
     { server, profile, since },
   )
   const newest = ended.find(({ status, error_code }) => status === 'finished' || counts(optionalText(error_code) ?? ''))
-  return newest?.status === 'failed' ? readAttemptRow(database, textOf(newest.id)) : undefined
+  return newest?.status === 'failed' ? readAttemptRow(sql, textOf(newest.id)) : undefined
 }
 
 /** How many attempts had a tab opened; a challenge is written with its status first. */
-function countOpened(database: Database, { server, profile }: TokenKey, since: string, status: 401 | 403): number {
-  const row = database.get(
+async function countOpened(sql: Sql, { server, profile }: TokenKey, since: Date, status: 401 | 403): Promise<number> {
+  const row = await sql.get(
     `SELECT count(*) AS count FROM sessions
-     WHERE server = :server AND profile = :profile AND opened_at >= :since AND (challenge LIKE '{"status":403%') = :is403`,
-    { server, profile, since, is403: status === 403 ? 1 : 0 },
+     WHERE server = :server AND profile = :profile AND opened_at >= :since
+       AND CASE WHEN challenge LIKE '{"status":403%' THEN 403 ELSE 401 END = :status`,
+    { server, profile, since, status },
   )
   return Number(row?.count)
 }
 
-const readOpenKeys = (database: Database, now: string): TokenKey[] =>
-  database
-    .all(`SELECT DISTINCT server, profile FROM sessions WHERE ${IS_OPEN}`, { now })
-    .map(({ server, profile }) => ({ server: textOf(server), profile: textOf(profile) }))
+async function readOpenKeys(sql: Sql, now: Date): Promise<TokenKey[]> {
+  const rows = await sql.all(`SELECT DISTINCT server, profile FROM sessions WHERE ${IS_OPEN}`, { now })
+  return rows.map(({ server, profile }) => ({ server: textOf(server), profile: textOf(profile) }))
+}

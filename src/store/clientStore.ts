@@ -2,30 +2,34 @@
 import { BridgeError } from '../errors.ts'
 import type { ClientStore, Clock } from '../ports.ts'
 import { present } from '../present.ts'
-import { isSealed, readMarked, sealRow } from './sealing/rowSeals.ts'
+import { isSealed, keyOf, marked, sealColumn, sealRow } from './sealing/rowSeals.ts'
 import type { OpenSeal, Seal } from './sealing/seal.ts'
+import type { Database, Row } from './sql.ts'
 import { optionalTime, replaceInto, textOf } from './sqlite/columns.ts'
-import type { Database, Value } from './sqlite/database.ts'
-import { toSqlTime } from './sqlite/time.ts'
+import { sqlTime } from './sqlite/time.ts'
 
 export function createClientStore(database: Database, openSeal: OpenSeal, clock: Clock): ClientStore {
   const place = (issuer: string, redirectUri: string) => ['clients', issuer, redirectUri, 'client_secret'] as const
-  const read = (issuer: string, redirectUri: string) =>
-    readMarked(database, 'clients', () =>
-      database.get('SELECT * FROM clients WHERE issuer = :issuer AND redirect_uri = :redirectUri', {
+  const read = async (issuer: string, redirect_uri: string) => {
+    const row_key = keyOf('clients', { issuer, redirect_uri })
+    const where = 'WHERE issuer = :issuer AND redirect_uri = :redirect_uri'
+    return marked(
+      await database.get(`SELECT clients.*, ${sealColumn('clients')} FROM clients ${where}`, {
         issuer,
-        redirectUri,
+        redirect_uri,
+        row_key,
       }),
     )
+  }
   /** A public client has no secret: without the key its row is read unchecked, and no secret can be lost by it. */
-  const sealFor = async (secret: Value | undefined): Promise<Seal | undefined> =>
+  const sealFor = async (secret: Row[string] | undefined): Promise<Seal | undefined> =>
     openSeal().catch((thrown: unknown) => {
       if (secret !== undefined && secret !== null) throw thrown
       return undefined
     })
   return {
     async load(issuer, redirectUri) {
-      const found = read(issuer, redirectUri)
+      const found = await read(issuer, redirectUri)
       if (!found) return undefined
       const { row } = found
       const seal = await sealFor(row.client_secret)
@@ -55,21 +59,21 @@ export function createClientStore(database: Database, openSeal: OpenSeal, clock:
         client_id: client.clientId,
         client_secret: sealed,
         auth_method: client.authMethod,
-        secret_expires_at: client.secretExpiresAt === undefined ? null : toSqlTime(client.secretExpiresAt),
-        created_at: toSqlTime(clock.now()),
+        secret_expires_at: client.secretExpiresAt === undefined ? null : sqlTime(client.secretExpiresAt),
+        created_at: sqlTime(clock.now()),
       }
-      database.transaction(() => {
-        database.run(replaceInto('clients', row), row)
-        if (seal) sealRow(database, seal, 'clients', row)
+      await database.transaction(async (sql) => {
+        await sql.run(replaceInto('clients', ['issuer', 'redirect_uri'], row), row)
+        if (seal) await sealRow(sql, seal, 'clients', row)
       })
     },
 
     async removeAll() {
-      database.run('DELETE FROM clients')
+      await database.run('DELETE FROM clients')
     },
 
     async remove(issuer, redirectUri) {
-      database.run('DELETE FROM clients WHERE issuer = :issuer AND redirect_uri = :redirectUri', {
+      await database.run('DELETE FROM clients WHERE issuer = :issuer AND redirect_uri = :redirectUri', {
         issuer,
         redirectUri,
       })

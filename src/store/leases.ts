@@ -1,20 +1,20 @@
 // "Only one process at a time": a row with an owner and an expiry, renewed while it is held, taken over when its holder has died.
 import { randomUUID } from 'node:crypto'
 import type { Clock, Holders, Lease, Leases } from '../ports.ts'
+import type { Database } from './sql.ts'
 import { textOf } from './sqlite/columns.ts'
-import type { Database } from './sqlite/database.ts'
-import { toSqlTime } from './sqlite/time.ts'
+import { sqlTime } from './sqlite/time.ts'
 
 const POLL_MS = 40
 
 /** Without `holders` a holder that died is succeeded when its lease expires. */
 export function createLeases(database: Database, clock: Clock, holders?: Holders): Leases {
-  const sqlNow = () => toSqlTime(clock.now())
-  const sqlEnd = (ttlMs: number) => toSqlTime(clock.now() + ttlMs)
+  const sqlNow = () => sqlTime(clock.now())
+  const sqlEnd = (ttlMs: number) => sqlTime(clock.now() + ttlMs)
 
   /** The owner of a lease that has not expired. */
-  const ownerOf = (name: string): string | undefined => {
-    const row = database.get('SELECT owner FROM leases WHERE name = :name AND expires_at > :now', {
+  const ownerOf = async (name: string): Promise<string | undefined> => {
+    const row = await database.get('SELECT owner FROM leases WHERE name = :name AND expires_at > :now', {
       name,
       now: sqlNow(),
     })
@@ -25,66 +25,60 @@ export function createLeases(database: Database, clock: Clock, holders?: Holders
     const at = owner.indexOf(' ')
     return at > 0 && holders?.isGone(owner.slice(at + 1)) === true
   }
-  const isHeld = (name: string) => {
-    const owner = ownerOf(name)
+  const isHeld = async (name: string) => {
+    const owner = await ownerOf(name)
     return owner !== undefined && !isGone(owner)
   }
 
   /** Reads before it writes, so that the many who wait do not queue for the write lock. */
-  const write = (name: string, owner: string, ttlMs: number): boolean => {
-    const before = ownerOf(name)
+  const write = async (name: string, owner: string, ttlMs: number): Promise<boolean> => {
+    const before = await ownerOf(name)
     if (before !== undefined && !isGone(before)) return false
-    return (
-      database.run(
-        `INSERT INTO leases (name, owner, expires_at) VALUES (:name, :owner, :end)
+    const changed = await database.run(
+      `INSERT INTO leases (name, owner, expires_at) VALUES (:name, :owner, :end)
          ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, expires_at = excluded.expires_at
-         WHERE expires_at <= :now OR owner = :before`,
-        { name, owner, end: sqlEnd(ttlMs), now: sqlNow(), before: before ?? '' },
-      ) === 1
+         WHERE leases.expires_at <= :now OR leases.owner = :before`,
+      { name, owner, end: sqlEnd(ttlMs), now: sqlNow(), before: before ?? '' },
     )
+    return changed === 1
   }
 
-  const renew = (name: string, owner: string, ttlMs: number): boolean =>
-    database.run('UPDATE leases SET expires_at = :end WHERE name = :name AND owner = :owner', {
-      name,
-      owner,
-      end: sqlEnd(ttlMs),
-    }) === 1
+  const renew = async (name: string, owner: string, ttlMs: number): Promise<boolean> => {
+    const row = { name, owner, end: sqlEnd(ttlMs) }
+    return (await database.run('UPDATE leases SET expires_at = :end WHERE name = :name AND owner = :owner', row)) === 1
+  }
 
-  const take = (name: string, ttlMs: number): Lease | undefined => {
+  const take = async (name: string, ttlMs: number): Promise<Lease | undefined> => {
     const owner = holders ? `${randomUUID()} ${holders.self()}` : randomUUID()
-    if (!write(name, owner, ttlMs)) return undefined
+    if (!(await write(name, owner, ttlMs))) return undefined
     const lost = new AbortController()
+    let isReleased = false
     const heartbeat = setInterval(() => {
-      try {
-        if (!renew(name, owner, ttlMs)) lost.abort()
-      } catch {
-        // The database is locked: the next renewal tries again, and the compare-and-swap still guards the result.
-      }
+      // Where the database is locked, the next renewal tries again, and the compare-and-swap still guards the result.
+      const renewing = renew(name, owner, ttlMs).catch(() => true)
+      void renewing.then((isOurs) => isOurs || isReleased || lost.abort())
     }, ttlMs / 4)
     return {
       lost: lost.signal,
-      release() {
+      async release() {
+        isReleased = true
         clearInterval(heartbeat)
-        try {
-          database.run('DELETE FROM leases WHERE name = :name AND owner = :owner', { name, owner })
-        } catch {
-          // The database is locked: the lease expires, and the work that was done under it remains valid.
-        }
+        // Where the database is locked, the lease expires, and the work that was done under it remains valid.
+        await database.run('DELETE FROM leases WHERE name = :name AND owner = :owner', { name, owner }).catch(() => 0)
       },
     }
   }
 
   return {
-    isHeld: async (name) => isHeld(name),
-    take: async (name, ttlMs) => take(name, ttlMs),
+    isHeld,
+    take,
     async run(name, ttlMs, work) {
-      let lease = take(name, ttlMs)
-      for (; !lease; lease = take(name, ttlMs)) await clock.sleep(POLL_MS)
+      let lease = await take(name, ttlMs)
+      for (; !lease; lease = await take(name, ttlMs)) await clock.sleep(POLL_MS)
       try {
         return await work(lease.lost)
       } finally {
-        lease.release()
+        await lease.release()
       }
     },
   }

@@ -7,23 +7,26 @@ import { createLeases } from './leases.ts'
 import { type PinnedSlots, readOnlySeal } from './sealing/openSeal.ts'
 import { keyBackends, peekSealingKey } from './sealing/sealingKey.ts'
 import { openReadOnly } from './sqlite/database.ts'
+import { createSqlDatabase } from './sqlite/sqlDatabase.ts'
 import { createTokenStore } from './tokenStore.ts'
 
 export type ReadOnlyStores = ReturnType<typeof openReadOnlyStores>
 
 /** The caller closes it. @throws BridgeError database_locked when another program keeps everybody from writing */
 export function openReadOnlyStores(file: string, slots: PinnedSlots, clock: Clock) {
-  const database = openReadOnly(file)
+  const connection = openReadOnly(file)
+  const database = createSqlDatabase(connection)
   const sealingKey = memoizeAsync(() => peekSealingKey(database, slots))
   const seal = async () => readOnlySeal(await sealingKey(), slots)
   return {
-    database,
+    /** For what is asked of SQLite only. */
+    connection,
     tokens: createTokenStore(database, seal, clock),
     clients: createClientStore(database, seal, clock),
     answers: createCache(database, clock),
     leases: createLeases(database, clock),
     keyBackends: () => keyBackends(database),
     sealingKey,
-    close: () => database.close(),
+    close: () => connection.close(),
   }
 }

@@ -27,5 +27,15 @@ export interface Database extends Sql {
   transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>
   /** Runs `work`, which only reads, on the data of one moment; nothing but `sql` may be awaited in it. */
   snapshot<T>(work: (sql: Sql) => Promise<T>): Promise<T>
+  /** Only of an engine in this process. */
+  readonly atOnce?: AtOnce
   close(): Promise<void>
+}
+
+/** What an engine in this process answers without a wait: every message of a bridge asks. */
+export interface AtOnce {
+  /** A number that changes when another connection has changed something. */
+  version(): number
+  /** The first row. While a transaction runs, it may tell what that has not committed yet. */
+  get(sql: string, ...values: Values): Row | undefined
 }

@@ -1,13 +1,13 @@
 // One row of `tokens`, joined with its user: read, opened into a token set, written and sealed; and all of them without their secrets.
 import { present } from '../present.ts'
-import type { AccountSummary, SignInEnd, TokenKey, TokenSet } from '../records.ts'
+import type { AccountSummary, SignInEnd, TokenKey, TokenSet, User } from '../records.ts'
 import { registerAccounts } from '../redaction/register.ts'
-import { isSealed, type MarkedRow, type Row, readMarked, sealRow } from './sealing/rowSeals.ts'
+import { isSealed, keyOf, type MarkedRow, sealColumn, sealRow } from './sealing/rowSeals.ts'
 import { broken, type Seal } from './sealing/seal.ts'
+import type { AtOnce, Row, Sql } from './sql.ts'
 import { insertInto, optionalText, optionalTime, shownText, textOf, timeOf } from './sqlite/columns.ts'
-import type { Database } from './sqlite/database.ts'
-import { toSqlTime } from './sqlite/time.ts'
-import { removeUnusedUsers, saveUser, userOf } from './users.ts'
+import { sqlTime } from './sqlite/time.ts'
+import { isPersons, removeUnusedUsers, saveUser, userOf } from './users.ts'
 
 /** A row as it stands; of its columns only what needs no seal to be believed is read. */
 export interface TokenRow {
@@ -16,38 +16,54 @@ export interface TokenRow {
   readonly refusedAt: number | undefined
   readonly lastError: string | undefined
   readonly lastErrorCode: SignInEnd | undefined
+  /** The column as it stands, for a compare-and-swap; somebody may have written what is no count. */
+  readonly generationText: string
+  /** Only of a sealed row. */
+  user(): User | undefined
   /** For the seal, and for what only a sealed row may say. */
   readonly marked: MarkedRow
 }
 
-export function readTokenRow(database: Database, { server, profile }: TokenKey): TokenRow | undefined {
-  const marked = readMarked(database, 'tokens', () =>
-    database.get(
-      `SELECT tokens.*, users.subject, users.claims FROM tokens LEFT JOIN users ON users.id = tokens.user_id
-       WHERE server = :server AND profile = :profile`,
-      { server, profile },
-    ),
-  )
-  if (!marked) return undefined
-  const { row } = marked
+/** All columns, with the row's user. */
+const ROW = `SELECT tokens.*, CAST(generation AS TEXT) AS generation_text, users.subject, users.claims, ${sealColumn('tokens')}
+  FROM tokens LEFT JOIN users ON users.id = tokens.user_id
+  WHERE server = :server AND profile = :profile`
+
+export async function readTokenRow(sql: Sql, key: TokenKey): Promise<TokenRow | undefined> {
+  const { server, profile } = key
+  const row = await sql.get(ROW, { server, profile, row_key: keyOf('tokens', { server, profile }) })
+  if (!row) return undefined
   return {
     generation: generationOf(row),
+    generationText: textOf(row.generation_text),
     signedIn: row.access_token !== null,
     refusedAt: typeof row.refused_at === 'string' ? timeOf(row.refused_at) : undefined,
     lastError: shownText(row.last_error),
     lastErrorCode: endOf(row),
-    marked,
+    user: () => userOf(row),
+    marked: { row: isPersons(key) ? { ...row, ...NOBODY } : row, mark: row.row_seal },
   }
 }
+
+/** A person of the gateway has claims of their own, which every sign-in brings up to date: no seal of a token set holds them. */
+const NOBODY = { subject: null, claims: null }
 
 const ENDS: readonly SignInEnd[] = ['seal_broken', 'token_expired', 'refresh_token_missing']
 
 /** A code that is not ours, or that an earlier version did not store, counts as none. */
 const endOf = ({ last_error_code: code }: Row): SignInEnd | undefined => ENDS.find((known) => known === code)
 
-/** The generation alone. undefined: there is no row. Every message may ask for it. */
-export function readGeneration(database: Database, { server, profile }: TokenKey): number | undefined {
-  const row = database.get('SELECT generation FROM tokens WHERE server = ? AND profile = ?', server, profile)
+const GENERATION = 'SELECT generation FROM tokens WHERE server = ? AND profile = ?'
+
+/** The generation alone. undefined: there is no row. */
+export async function readGeneration(sql: Sql, { server, profile }: TokenKey): Promise<number | undefined> {
+  const row = await sql.get(GENERATION, server, profile)
+  return row && generationOf(row)
+}
+
+/** The same without a wait: every message may ask for it. */
+export function lookUpGeneration(atOnce: AtOnce, { server, profile }: TokenKey): number | undefined {
+  const row = atOnce.get(GENERATION, server, profile)
   return row && generationOf(row)
 }
 
@@ -58,14 +74,14 @@ function generationOf(row: Row): number {
 }
 
 /** @throws BridgeError seal_broken where the row is not as this program wrote it */
-export function openTokenSet(seal: Seal, key: TokenKey, { marked }: TokenRow): TokenSet {
+export function openTokenSet(seal: Seal, key: TokenKey, { marked, user: readUser }: TokenRow): TokenSet {
   const { row } = marked
   if (!isSealed(seal, 'tokens', marked)) throw broken(placeOf(key, 'access_token'))
   const opened = (column: string) => {
     const sealed = optionalText(row[column])
     return sealed === undefined ? undefined : seal.open(sealed, placeOf(key, column))
   }
-  const user = userOf(row)
+  const user = readUser()
   return {
     issuer: textOf(row.issuer),
     clientId: textOf(row.client_id),
@@ -88,18 +104,25 @@ export function openTokenSet(seal: Seal, key: TokenKey, { marked }: TokenRow): T
 export interface NewTokenRow {
   readonly key: TokenKey
   readonly tokens: TokenSet
-  readonly generation: number
-  readonly now: string
+  /** The generation that it follows; 0 where there is no row. */
+  readonly expected: number
+  readonly now: Date
 }
 
-/** Writes the token set and its user, and seals both. Call it in a transaction. */
-export function writeTokenSet(database: Database, seal: Seal, { key, tokens, generation, now }: NewTokenRow): void {
+/** Writes the token set and its user, and seals both. False: the row is not at the expected generation. Call it in a transaction. */
+export async function writeTokenSet(
+  sql: Sql,
+  seal: Seal,
+  { key, tokens, expected, now }: NewTokenRow,
+): Promise<boolean> {
+  const before = await readTokenRow(sql, key)
+  if ((before?.generation ?? 0) !== expected) return false
   const closed = (secret: string | undefined, column: string) =>
     secret === undefined ? null : seal.seal(secret, placeOf(key, column))
   const bound = {
     server: key.server,
     profile: key.profile,
-    generation,
+    generation: expected + 1,
     issuer: tokens.issuer,
     client_id: tokens.clientId,
     redirect_uri: tokens.redirectUri,
@@ -110,12 +133,12 @@ export function writeTokenSet(database: Database, seal: Seal, { key, tokens, gen
     scope: tokens.scope ?? null,
     requested_scope: tokens.requestedScope ?? null,
     resource: tokens.resource ?? null,
-    obtained_at: toSqlTime(tokens.obtainedAt),
+    obtained_at: sqlTime(tokens.obtainedAt),
   }
   const row = {
     ...bound,
-    user_id: tokens.user ? saveUser(database, key, tokens.user, now) : null,
-    expires_at: tokens.expiresAt === undefined ? null : toSqlTime(tokens.expiresAt),
+    user_id: null,
+    expires_at: tokens.expiresAt === undefined ? null : sqlTime(tokens.expiresAt),
     spent_at: null,
     refused_at: null,
     last_error: null,
@@ -124,20 +147,37 @@ export function writeTokenSet(database: Database, seal: Seal, { key, tokens, gen
   }
   const updates = Object.keys(row).map((name) => `${name} = excluded.${name}`)
   const inserted = { created_at: now, ...row }
-  database.run(
-    `${insertInto('tokens', inserted)} ON CONFLICT (server, profile) DO UPDATE SET ${updates.join(', ')}`,
-    inserted,
+  const written = await sql.run(
+    `${insertInto('tokens', inserted)} ON CONFLICT (server, profile) DO UPDATE SET ${updates.join(', ')}
+     WHERE CAST(tokens.generation AS TEXT) = :before`,
+    { ...inserted, before: before?.generationText ?? null },
   )
-  removeUnusedUsers(database)
-  const { subject = null, claims } = tokens.user ?? {}
-  sealRow(database, seal, 'tokens', { ...bound, subject, claims: claims ? JSON.stringify(claims) : null })
+  if (written !== 1) return false
+  const user = await writeUser(sql, key, tokens.user, now)
+  await sealRow(sql, seal, 'tokens', { ...bound, ...user })
+  return true
+}
+
+/** The columns of the user that the seal of the token set holds. */
+async function writeUser(sql: Sql, key: TokenKey, user: User | undefined, now: Date) {
+  const { server, profile } = key
+  const id = user && (await saveUser(sql, key, user, now))
+  if (id !== undefined)
+    await sql.run('UPDATE tokens SET user_id = :id WHERE server = :server AND profile = :profile', {
+      id,
+      server,
+      profile,
+    })
+  if (isPersons(key)) return NOBODY
+  await removeUnusedUsers(sql)
+  return user ? { subject: user.subject, claims: JSON.stringify(user.claims) } : NOBODY
 }
 
 /** Every row, without its secrets; also of an earlier schema, which has no `last_error_code`. */
-export function readSummaries(database: Database): AccountSummary[] {
-  const rows = database.all(
-    `SELECT tokens.*, access_token IS NOT NULL AS signed_in,
-       refresh_token IS NOT NULL OR grant_type = 'client_credentials' AS refreshable,
+export async function readSummaries(sql: Sql): Promise<AccountSummary[]> {
+  const rows = await sql.all(
+    `SELECT tokens.*, CASE WHEN access_token IS NOT NULL THEN 1 ELSE 0 END AS signed_in,
+       CASE WHEN refresh_token IS NOT NULL OR grant_type = 'client_credentials' THEN 1 ELSE 0 END AS refreshable,
        users.subject, users.email, users.name
      FROM tokens LEFT JOIN users ON users.id = tokens.user_id ORDER BY server, profile`,
   )

@@ -5,9 +5,10 @@ import { present } from '../present.ts'
 import type { SignInEnd, TokenKey } from '../records.ts'
 import { isSealed, sealRow } from './sealing/rowSeals.ts'
 import type { OpenSeal } from './sealing/seal.ts'
+import { createLooks } from './seenGenerations.ts'
+import type { Database, Sql } from './sql.ts'
 import { optionalText } from './sqlite/columns.ts'
-import type { Database } from './sqlite/database.ts'
-import { toSqlTime } from './sqlite/time.ts'
+import { sqlTime } from './sqlite/time.ts'
 import {
   isUnrenewable,
   openTokenSet,
@@ -19,8 +20,8 @@ import {
 } from './tokenRow.ts'
 
 export function createTokenStore(database: Database, openSeal: OpenSeal, clock: Clock): TokenStore {
-  /** What was found last; good until another process writes, or the file is another one. */
-  let lastSeen: { version: number; generation: number; key: TokenKey } | undefined
+  const looks = createLooks(database, clock)
+  const now = () => sqlTime(clock.now())
 
   /** The scope that a sign-in which has ended had asked for, where it is as this program wrote it. */
   const sealedScope = async ({ marked }: TokenRow): Promise<string | undefined> => {
@@ -32,7 +33,8 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
 
   const store: TokenStore = {
     async load(key) {
-      const row = readTokenRow(database, key)
+      const row = await readTokenRow(database, key)
+      looks.saw(key, row?.generation ?? 0)
       if (!row) return { generation: 0 }
       const { generation, refusedAt, lastError, lastErrorCode } = row
       if (!row.signedIn)
@@ -46,50 +48,40 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
         return { generation, ...present({ refusedAt, ...why }), tokens: openTokenSet(seal, key, row) }
       } catch (thrown) {
         if (!(thrown instanceof BridgeError) || thrown.code !== 'seal_broken') throw thrown
-        if (readGeneration(database, key) !== generation) return await store.load(key)
-        return { generation, ...noteEnd(database, key, generation, thrown.message, thrown.code) }
+        if ((await readGeneration(database, key)) !== generation) return await store.load(key)
+        return { generation, ...(await noteEnd(database, key, generation, thrown.message, thrown.code)) }
       }
     },
 
-    unchanged(key, generation) {
-      const version = database.version()
-      if (lastSeen?.version === version && lastSeen.generation === generation && lastSeen.key === key) return true
-      if (readGeneration(database, key) !== generation) return false
-      lastSeen = { version, generation, key }
-      return true
-    },
+    unchanged: looks.isUnchanged,
 
     async replace(key, tokens, expected) {
       const seal = await openSeal()
-      const now = toSqlTime(clock.now())
-      return database.transaction(() => {
-        if ((readGeneration(database, key) ?? 0) !== expected) return false
-        writeTokenSet(database, seal, { key, tokens, generation: expected + 1, now })
-        return true
-      })
+      const row = { key, tokens, expected, now: now() }
+      const isReplaced = await database.transaction((sql) => writeTokenSet(sql, seal, row))
+      if (isReplaced) looks.saw(key, expected + 1)
+      return isReplaced
     },
 
     async spend(key, generation) {
-      return database.transaction(() => {
-        const row = { ...namesOf(key), generation }
-        const before = database.get(`SELECT spent_at FROM tokens ${AT_GENERATION}`, row)
-        database.run(`UPDATE tokens SET spent_at = :now ${AT_GENERATION}`, { ...row, now: toSqlTime(clock.now()) })
-        return before !== undefined && before.spent_at !== null
-      })
+      const row = { ...namesOf(key), generation, now: now() }
+      const first = await database.run(`UPDATE tokens SET spent_at = :now ${AT_GENERATION} AND spent_at IS NULL`, row)
+      if (first === 1) return false
+      return (await database.run(`UPDATE tokens SET spent_at = :now ${AT_GENERATION}`, row)) === 1
     },
 
-    unrenewable: async (...end) => void noteEnd(database, ...end),
+    unrenewable: async (...end) => void (await noteEnd(database, ...end)),
 
     async refuse(key, generation) {
-      const now = toSqlTime(clock.now())
-      database.run(`UPDATE tokens SET refused_at = :now ${AT_GENERATION}`, { ...namesOf(key), generation, now })
+      const row = { ...namesOf(key), generation, now: now() }
+      await database.run(`UPDATE tokens SET refused_at = :now ${AT_GENERATION}`, row)
     },
 
     async remove(key, expected, reason, code) {
       // A person who signs out begins afresh, with no key too; where a sign-in was refused, what there was is wanted back.
       const seal = reason === undefined ? undefined : await openSeal()
-      return database.transaction(() => {
-        const row = readTokenRow(database, key)
+      const isRemoved = await database.transaction(async (sql) => {
+        const row = await readTokenRow(sql, key)
         if (row?.generation !== expected) return false
         const { marked } = row
         const columns = marked.row
@@ -97,28 +89,32 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
           generation: expected + 1,
           requested_scope: seal && isSealed(seal, 'tokens', marked) ? (columns.requested_scope ?? null) : null,
         }
-        database.run(REMOVE, {
+        const removed = await sql.run(REMOVE, {
           ...namesOf(key),
           ...kept,
-          refused_at: seal ? (columns.refused_at ?? null) : null,
+          before: row.generationText,
+          is_ended: seal ? 1 : 0,
           last_error: reason ?? null,
           last_error_code: code ?? null,
-          now: toSqlTime(clock.now()),
+          now: now(),
         })
+        if (removed !== 1) return false
         const noSecrets = { access_token: null, refresh_token: null, dpop_key: null }
-        if (seal) sealRow(database, seal, 'tokens', { ...columns, ...noSecrets, ...kept })
+        if (seal) await sealRow(sql, seal, 'tokens', { ...columns, ...noSecrets, ...kept })
         return true
       })
+      if (isRemoved) looks.saw(key, expected + 1)
+      return isRemoved
     },
 
-    list: async () => readSummaries(database),
+    list: () => readSummaries(database),
   }
   return store
 }
 
 /** The row is kept until the next sign-in replaces it; one that was altered or moved counts as signed out. */
-function noteEnd(database: Database, key: TokenKey, generation: number, reason: string, code: SignInEnd) {
-  database.run(
+async function noteEnd(sql: Sql, key: TokenKey, generation: number, reason: string, code: SignInEnd) {
+  await sql.run(
     `UPDATE tokens SET last_error = :reason, last_error_code = :code ${AT_GENERATION} AND access_token IS NOT NULL`,
     { ...namesOf(key), generation, reason, code },
   )
@@ -126,8 +122,9 @@ function noteEnd(database: Database, key: TokenKey, generation: number, reason: 
 }
 
 const REMOVE = `UPDATE tokens SET access_token = NULL, refresh_token = NULL, dpop_key = NULL, expires_at = NULL, spent_at = NULL,
-     generation = :generation, requested_scope = :requested_scope, refused_at = :refused_at, last_error = :last_error, last_error_code = :last_error_code, updated_at = :now
-   WHERE server = :server AND profile = :profile`
+     generation = :generation, requested_scope = :requested_scope,
+     refused_at = CASE WHEN :is_ended = 1 THEN refused_at END, last_error = :last_error, last_error_code = :last_error_code, updated_at = :now
+   WHERE server = :server AND profile = :profile AND CAST(generation AS TEXT) = :before`
 
 const AT_GENERATION = 'WHERE server = :server AND profile = :profile AND generation = :generation'
 

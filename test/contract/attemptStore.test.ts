@@ -4,7 +4,7 @@ import type { AttemptStore } from '../../src/ports.ts'
 import type { TokenKey, Wishes } from '../../src/records.ts'
 import { createFakeAttemptStore } from '../fakes/fakeAttemptStore.ts'
 import { createFakeClock, type FakeClock } from '../fakes/fakeClock.ts'
-import { attemptSteps, CHALLENGE, KEY, PLAN, processesWithSqlite, WORK } from '../fakes/storeKit.ts'
+import { attemptSteps, CHALLENGE, ENGINES, KEY, PLAN, processesOn, WORK } from '../fakes/storeKit.ts'
 import { tempFolder } from '../fakes/tempFolder.ts'
 
 const folder = tempFolder()
@@ -14,13 +14,13 @@ const DAY = 86_400_000
 
 /** Gives a way for every process to open the same store. */
 const STORES: readonly { readonly name: string; make(clock: FakeClock): () => AttemptStore }[] = [
-  {
-    name: 'the store in SQLite',
-    make(clock) {
-      const open = processesWithSqlite(folder, clock)
+  ...ENGINES.map((engine) => ({
+    name: `the store in ${engine.name}`,
+    make(clock: FakeClock) {
+      const open = processesOn(engine, folder, clock)
       return () => open().attempts
     },
-  },
+  })),
   {
     name: 'the fake in memory',
     make(clock) {

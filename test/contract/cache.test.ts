@@ -1,23 +1,21 @@
 // Every Cache: what servers said, until it expires.
-import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import type { Cache } from '../../src/ports.ts'
-import { createCache, createSealedCache } from '../../src/store/cache.ts'
-import { createSeal } from '../../src/store/sealing/seal.ts'
+import { createCache } from '../../src/store/cache.ts'
 import { createFakeCache } from '../fakes/fakeCache.ts'
 import { createFakeClock, NOON } from '../fakes/fakeClock.ts'
+import { ENGINES, processesOn } from '../fakes/storeKit.ts'
 import { tempFolder } from '../fakes/tempFolder.ts'
 
 const folder = tempFolder()
 const CACHES: readonly { readonly name: string; make(): Cache }[] = [
-  { name: 'the cache in SQLite', make: () => createCache(folder.database(), createFakeClock()) },
-  {
-    name: 'the sealed cache in SQLite',
-    make() {
-      const seal = createSeal(randomBytes(32))
-      return createSealedCache(folder.database(), async () => seal, createFakeClock())
+  ...ENGINES.flatMap((engine) => [
+    { name: `the cache in ${engine.name}`, make: () => createCache(engine.create(folder)(), createFakeClock()) },
+    {
+      name: `the sealed cache in ${engine.name}`,
+      make: () => processesOn(engine, folder, createFakeClock())().cache,
     },
-  },
+  ]),
   { name: 'the fake in memory', make: createFakeCache },
 ]
 

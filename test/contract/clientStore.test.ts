@@ -2,16 +2,23 @@
 import { describe, expect, test } from 'vitest'
 import type { ClientStore } from '../../src/ports.ts'
 import { createFakeClientStore } from '../fakes/fakeCache.ts'
-import { NOON } from '../fakes/fakeClock.ts'
-import { ISSUER, PUBLIC_CLIENT as PUBLIC, REDIRECT, SECRET_CLIENT as SECRET, sqliteStores } from '../fakes/storeKit.ts'
+import { createFakeClock, NOON } from '../fakes/fakeClock.ts'
+import {
+  ENGINES,
+  ISSUER,
+  PUBLIC_CLIENT as PUBLIC,
+  processesOn,
+  REDIRECT,
+  SECRET_CLIENT as SECRET,
+} from '../fakes/storeKit.ts'
 import { tempFolder } from '../fakes/tempFolder.ts'
 
 const folder = tempFolder()
 const STORES: readonly { readonly name: string; make(): ClientStore }[] = [
-  {
-    name: 'the store in SQLite',
-    make: () => sqliteStores(folder).clients,
-  },
+  ...ENGINES.map((engine) => ({
+    name: `the store in ${engine.name}`,
+    make: () => processesOn(engine, folder, createFakeClock())().clients,
+  })),
   { name: 'the fake in memory', make: createFakeClientStore },
 ]
 

@@ -15,6 +15,7 @@ import { LATEST_VERSION, migrateDown, migrateUp, schemaVersion } from '../../src
 import { createTokenStore } from '../../src/store/tokenStore.ts'
 import { createFakeClock, createStandingClock, NOON } from '../fakes/fakeClock.ts'
 import { createFakeSecretStore } from '../fakes/fakeSecretStore.ts'
+import { sqlOf } from '../fakes/sqlOf.ts'
 import { tempFolder } from '../fakes/tempFolder.ts'
 import { codeOf, errorOf } from '../fakes/thrown.ts'
 
@@ -80,11 +81,11 @@ describe.each(DRIVERS)('the store on $name', ({ name, runs, open }) => {
       const openSeal = async () => seal
       return {
         database,
-        tokens: createTokenStore(database, openSeal, clock),
-        attempts: createAttemptStore(database, openSeal, clock),
-        clients: createClientStore(database, openSeal, clock),
-        cache: createCache(database, clock),
-        leases: createLeases(database, clock),
+        tokens: createTokenStore(sqlOf(database), openSeal, clock),
+        attempts: createAttemptStore(sqlOf(database), openSeal, clock),
+        clients: createClientStore(sqlOf(database), openSeal, clock),
+        cache: createCache(sqlOf(database), clock),
+        leases: createLeases(sqlOf(database), clock),
       }
     }
     return { clock, process, file }
@@ -215,7 +216,7 @@ describe.each(DRIVERS)('the store on $name', ({ name, runs, open }) => {
     clock.advance(3_600_000)
     const next = await all[1]?.leases.take('a', 3_600_000)
     expect(next).toBeDefined()
-    for (const lease of [...leases, next]) lease?.release()
+    for (const lease of [...leases, next]) await lease?.release()
     expect(await all[0]?.leases.isHeld('a')).toBe(false)
   })
 
@@ -235,10 +236,10 @@ describe.each(DRIVERS)('the store on $name', ({ name, runs, open }) => {
     const stores = { keychain: createFakeSecretStore(), file: createFakeSecretStore(), env: createFakeSecretStore() }
     const slots = { wanted: ['keychain', 'file'], stores } as const
     const keys = await Promise.all(
-      Array.from({ length: 20 }, () => openSealingKey(start(file), slots, createStandingClock())),
+      Array.from({ length: 20 }, () => openSealingKey(sqlOf(start(file)), slots, createStandingClock())),
     )
     expect(new Set(keys.map((key) => Buffer.from(key).toString('hex'))).size).toBe(1)
-    expect(keyBackends(start(file))).toEqual(['keychain'])
+    expect(await keyBackends(sqlOf(start(file)))).toEqual(['keychain'])
   })
 })
 

@@ -5,7 +5,8 @@ import { createCache } from '../../src/store/cache.ts'
 import { createEraMemory } from '../../src/store/eraMemory.ts'
 import { createFakeCache } from '../fakes/fakeCache.ts'
 import { createFakeClock } from '../fakes/fakeClock.ts'
-import { KEY, WORK } from '../fakes/storeKit.ts'
+import { sqlOf } from '../fakes/sqlOf.ts'
+import { ENGINES, KEY, WORK } from '../fakes/storeKit.ts'
 import { tempFolder } from '../fakes/tempFolder.ts'
 
 const folder = tempFolder()
@@ -15,7 +16,10 @@ const DISCOVER =
 const OTHER = { ...KEY, server: 'https://other.example/mcp' }
 
 const CACHES: readonly { readonly name: string; make(): Cache }[] = [
-  { name: 'on the cache in SQLite', make: () => createCache(folder.database(), createFakeClock()) },
+  ...ENGINES.map((engine) => ({
+    name: `on the cache in ${engine.name}`,
+    make: () => createCache(engine.create(folder)(), createFakeClock()),
+  })),
   { name: 'on the fake in memory', make: createFakeCache },
 ]
 
@@ -179,7 +183,7 @@ describe.each(CACHES)('$name', ({ make }) => {
 test('a later process knows what an earlier one has found out', async () => {
   const file = folder.fresh('oauth.db')
   const clock = createFakeClock()
-  const process = () => createEraMemory(async () => createCache(folder.database(file), clock), KEY, clock)
+  const process = () => createEraMemory(async () => createCache(sqlOf(folder.database(file)), clock), KEY, clock)
   await process().save({ era: '2026', discover: DISCOVER })
   await process().saveOpening('host', 'refused')
   expect((await process().load())?.discover).toBe(DISCOVER)

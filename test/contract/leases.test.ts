@@ -5,6 +5,8 @@ import { createLeases } from '../../src/store/leases.ts'
 import { createFakeClock, createHurryingClock } from '../fakes/fakeClock.ts'
 import { createFakeLeases } from '../fakes/fakeLeases.ts'
 import { settled } from '../fakes/gate.ts'
+import { sqlOf } from '../fakes/sqlOf.ts'
+import { ENGINES } from '../fakes/storeKit.ts'
 import { tempFolder } from '../fakes/tempFolder.ts'
 
 const folder = tempFolder()
@@ -13,13 +15,13 @@ const LONG = 3_600_000
 
 /** Gives a way for every process to open the same leases. */
 const LEASES: readonly { readonly name: string; make(clock: Clock): () => Leases }[] = [
-  {
-    name: 'the leases in SQLite',
-    make(clock) {
-      const file = folder.fresh('oauth.db')
-      return () => createLeases(folder.database(file), clock)
+  ...ENGINES.map((engine) => ({
+    name: `the leases in ${engine.name}`,
+    make(clock: Clock) {
+      const open = engine.create(folder)
+      return () => createLeases(open(), clock)
     },
-  },
+  })),
   {
     name: 'the fake in memory',
     make(clock) {
@@ -41,9 +43,9 @@ describe.each(LEASES)('$name', ({ make }) => {
     const [one, two] = [open(), open()]
     const lease = await held(one, 'a')
     expect([await two.take('a', LONG), await two.isHeld('a')]).toEqual([undefined, true])
-    lease.release()
+    await lease.release()
     expect(await two.isHeld('a')).toBe(false)
-    ;(await held(two, 'a')).release()
+    await (await held(two, 'a')).release()
   })
 
   test('are given to one of 20 processes', async () => {
@@ -51,15 +53,15 @@ describe.each(LEASES)('$name', ({ make }) => {
     const leases = await Promise.all(Array.from({ length: 20 }, () => open().take('a', LONG)))
     const given = leases.filter((lease) => lease !== undefined)
     expect(given).toHaveLength(1)
-    given[0]?.release()
+    await given[0]?.release()
   })
 
   test('do not block another name', async () => {
     const leases = make(createFakeClock())()
     const [a, b] = [await held(leases, 'a'), await held(leases, 'b')]
     expect([await leases.isHeld('a'), await leases.isHeld('b'), await leases.isHeld('c')]).toEqual([true, true, false])
-    a.release()
-    b.release()
+    await a.release()
+    await b.release()
   })
 
   test('of a holder that died are taken over after the ttl, not before, and cannot be released by that holder', async () => {
@@ -72,9 +74,9 @@ describe.each(LEASES)('$name', ({ make }) => {
     clock.advance(1)
     expect(await heir.isHeld('a')).toBe(false)
     const next = await held(heir, 'a')
-    lease.release()
+    await lease.release()
     expect(await heir.isHeld('a')).toBe(true)
-    next.release()
+    await next.release()
   })
 
   test('return the result of the work, and are free after it', async () => {
@@ -111,7 +113,7 @@ describe('a holder that has certainly ended', () => {
   test('is succeeded at once, by one of 20 processes, and takes nothing back', async () => {
     const file = folder.fresh('oauth.db')
     const clock = createFakeClock()
-    const open = (name: string) => createLeases(folder.database(file), clock, as(name))
+    const open = (name: string) => createLeases(sqlOf(folder.database(file)), clock, as(name))
     const lease = await held(open('dead 1'), 'a')
     expect(await open('heir').take('a', LONG)).toBeUndefined()
     gone.add('dead 1')
@@ -119,17 +121,17 @@ describe('a holder that has certainly ended', () => {
     const heirs = await Promise.all(Array.from({ length: 20 }, () => open('heir').take('a', LONG)))
     const given = heirs.filter((one) => one !== undefined)
     expect(given).toHaveLength(1)
-    lease.release()
+    await lease.release()
     expect(await open('heir').isHeld('a')).toBe(true)
-    given[0]?.release()
+    await given[0]?.release()
   })
 
   test('of a version that did not name itself is succeeded after the ttl', async () => {
     const file = folder.fresh('oauth.db')
     const clock = createFakeClock()
-    const lease = await held(createLeases(folder.database(file), clock), 'a')
-    const heir = createLeases(folder.database(file), clock, { self: () => 'heir', isGone: () => true })
+    const lease = await held(createLeases(sqlOf(folder.database(file)), clock), 'a')
+    const heir = createLeases(sqlOf(folder.database(file)), clock, { self: () => 'heir', isGone: () => true })
     expect(await heir.take('a', LONG)).toBeUndefined()
-    lease.release()
+    await lease.release()
   })
 })

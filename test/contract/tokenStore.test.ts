@@ -4,7 +4,7 @@ import type { TokenStore } from '../../src/ports.ts'
 import type { TokenSet } from '../../src/records.ts'
 import { createFakeClock, type FakeClock, NOON } from '../fakes/fakeClock.ts'
 import { createFakeTokenStore } from '../fakes/fakeTokenStore.ts'
-import { BARE, FULL, KEY, processesWithSqlite, WORK } from '../fakes/storeKit.ts'
+import { BARE, ENGINES, FULL, KEY, processesOn, WORK } from '../fakes/storeKit.ts'
 import { tempFolder } from '../fakes/tempFolder.ts'
 
 const folder = tempFolder()
@@ -12,13 +12,13 @@ const OF_A_PROGRAM: TokenSet = { ...BARE, grant: 'client_credentials' }
 
 /** Gives a way for every process to open the same store. */
 const STORES: readonly { readonly name: string; make(clock: FakeClock): () => TokenStore }[] = [
-  {
-    name: 'the store in SQLite',
-    make(clock) {
-      const open = processesWithSqlite(folder, clock)
+  ...ENGINES.map((engine) => ({
+    name: `the store in ${engine.name}`,
+    make(clock: FakeClock) {
+      const open = processesOn(engine, folder, clock)
       return () => open().tokens
     },
-  },
+  })),
   {
     name: 'the fake in memory',
     make(clock) {

@@ -24,7 +24,7 @@ export function createFakeLeases(
     held.set(name, lease)
     return {
       lost: new AbortController().signal,
-      release() {
+      async release() {
         if (held.get(name) === lease) held.delete(name)
         const next = waiting.get(name) ?? []
         waiting.delete(name)
@@ -48,7 +48,7 @@ export function createFakeLeases(
         await before()
         return await work(lease.lost)
       } finally {
-        lease.release()
+        await lease.release()
       }
     },
   }

@@ -1,12 +1,15 @@
 // What tests put into the stores, and the stores in SQLite that they put it into.
 import { randomBytes } from 'node:crypto'
-import type { AttemptStore } from '../../src/ports.ts'
+import type { AttemptStore, Clock } from '../../src/ports.ts'
 import type { AttemptPlan, Challenge, RegisteredClient, TokenKey, TokenSet } from '../../src/records.ts'
 import { createAttemptStore } from '../../src/store/attemptStore.ts'
+import { createSealedCache } from '../../src/store/cache.ts'
 import { createClientStore } from '../../src/store/clientStore.ts'
-import { createSeal } from '../../src/store/sealing/seal.ts'
+import { createSeal, type Seal } from '../../src/store/sealing/seal.ts'
+import type { Database } from '../../src/store/sql.ts'
 import { createTokenStore } from '../../src/store/tokenStore.ts'
 import { createFakeClock, type FakeClock, NOON } from './fakeClock.ts'
+import { sqlOf } from './sqlOf.ts'
 import type { TempFolder } from './tempFolder.ts'
 
 export const KEY: TokenKey = { server: 'https://mcp.example/mcp', profile: 'default' }
@@ -52,22 +55,49 @@ export const SECRET_CLIENT: RegisteredClient = {
   authMethod: 'client_secret_post',
 }
 
-/** A way for every process to open the same stores: each call opens the database again. */
+/** A database engine that the stores run on. */
+export interface Engine {
+  readonly name: string
+  /** Makes a new database; each call of what it gives opens it for another process. */
+  create(folder: TempFolder): () => Database
+}
+
+/** The contract tests of the stores run on each of them. */
+export const ENGINES: readonly Engine[] = [
+  {
+    name: 'SQLite',
+    create(folder) {
+      const file = folder.fresh('oauth.db')
+      return () => sqlOf(folder.database(file))
+    },
+  },
+]
+
+/** The stores of one process. */
+function storesOn(database: Database, seal: Seal, clock: Clock) {
+  const opensSeal = async () => seal
+  return {
+    tokens: createTokenStore(database, opensSeal, clock),
+    attempts: createAttemptStore(database, opensSeal, clock),
+    clients: createClientStore(database, opensSeal, clock),
+    cache: createSealedCache(database, opensSeal, clock),
+  }
+}
+
+/** A way for every process to open the same stores. */
+export function processesOn(engine: Engine, folder: TempFolder, clock: Clock) {
+  const open = engine.create(folder)
+  const seal = createSeal(randomBytes(32))
+  return () => storesOn(open(), seal, clock)
+}
+
+/** The same on SQLite, with the connection of each process, beside which a test changes rows. */
 export function processesWithSqlite(folder: TempFolder, clock = createFakeClock()) {
   const file = folder.fresh('oauth.db')
   const seal = createSeal(randomBytes(32))
-  const opensSeal = async () => seal
   return () => {
     const database = folder.database(file)
-    return {
-      file,
-      database,
-      clock,
-      seal,
-      tokens: createTokenStore(database, opensSeal, clock),
-      attempts: createAttemptStore(database, opensSeal, clock),
-      clients: createClientStore(database, opensSeal, clock),
-    }
+    return { file, database, clock, seal, ...storesOn(sqlOf(database), seal, clock) }
   }
 }
 

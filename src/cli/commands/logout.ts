@@ -49,7 +49,7 @@ export async function logout(
     stderr.write(`Signed out of ${from}${NOTE[revoked]}.\n`)
   }
   // Whoever signs out because no sign-in works begins anew: also the registration may be the reason. Without a key, nothing is stored.
-  if (!line.has('all') && keyBackends().length > 0) await beginAnew(app).catch(() => undefined)
+  if (!line.has('all') && (await keyBackends()).length > 0) await beginAnew(app).catch(() => undefined)
   // Registrations are deleted too: without the sealing key, their secrets would prevent a new key.
   if (line.has('all')) await clients.removeAll()
   return 0

@@ -10,6 +10,7 @@ import { whileInUse } from '../../disk/replaceFile.ts'
 import { whyRefused } from '../../disk/whyRefused.ts'
 import { asBridgeError, BridgeError } from '../../errors.ts'
 import { keychainItems } from '../../store/sealing/sealingKey.ts'
+import { createSqlDatabase } from '../../store/sqlite/sqlDatabase.ts'
 import { pinnedFolder } from '../../system/files/pinnedCopy.ts'
 import { keyPinFile } from '../../system/keychain/keyPin.ts'
 import { fileHolders } from '../../system/process/fileUsers.ts'
@@ -37,7 +38,7 @@ export async function reset(
   if (!line.has('yes')) await askTwice(all, io)
   refuseWhileInUse(config)
   // Read first, deleted last: while the database exists, its key must too.
-  const items = itemsOf(config, storage)
+  const items = await itemsOf(config, storage)
   const users = copies === undefined ? [] : hostsOf(copies, io.environment)
   for (const file of files) remove(file, io)
   await removeKeychainItems(storage, items, io)
@@ -132,14 +133,14 @@ async function removeKeychainItems(
 }
 
 /** The database names the items. */
-function itemsOf(config: Config, storage: Storage): string[] {
+async function itemsOf(config: Config, storage: Storage): Promise<string[]> {
   if (!existsSync(config.database)) return []
   try {
-    const database = storage.openRaw()
+    const database = createSqlDatabase(storage.openRaw())
     try {
-      return keychainItems(database)
+      return await keychainItems(database)
     } finally {
-      database.close()
+      await database.close()
     }
   } catch {
     // A damaged database, or one without tables, has no items.

@@ -89,7 +89,7 @@ export async function statusReport(
   { config, clock, storage, oauth }: Parts,
   oneServer: boolean,
 ): Promise<StatusReport> {
-  const { tokens, attempts, answers, keyBackends, database } = await storage.open()
+  const { tokens, attempts, answers, keyBackends, driver } = await storage.open()
   const now = clock.now()
   const wanted = (key: TokenKey) => !oneServer || key.server === serverOf(config).url
   const pending = (await attempts.open(now)).filter(wanted)
@@ -115,10 +115,11 @@ export async function statusReport(
   const accounts = await Promise.all(
     [...known, ...fresh, ...idle].map(async ([key, account]) => ({ ...account, protocols: await speaks(key) })),
   )
-  const secret_store = keyBackends().join('+') || `${config.secretStore} (no key yet)`
-  const secret_store_reason = (await whyInFile(config.secretStore, keyBackends())) ?? null
+  const keyPlaces = await keyBackends()
+  const secret_store = keyPlaces.join('+') || `${config.secretStore} (no key yet)`
+  const secret_store_reason = (await whyInFile(config.secretStore, keyPlaces)) ?? null
   const exceptions = exceptionsShown(config, oneServer)
-  return { exceptions, secret_store, secret_store_reason, database: config.database, driver: database.driver, accounts }
+  return { exceptions, secret_store, secret_store_reason, database: config.database, driver, accounts }
 }
 
 /** Checks that are off for a server, because of config.yaml or this command's flags. */

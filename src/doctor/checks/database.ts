@@ -37,7 +37,7 @@ export const database: Check = {
       if (!(thrown instanceof BridgeError)) throw thrown
       return thrown.code === 'database_locked' ? locked(file) : failed(thrown)
     }
-    return judge(findings.look.database, file, dataFolder)
+    return judge(findings.look.connection, file, dataFolder)
   },
 }
 

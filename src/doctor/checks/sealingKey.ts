@@ -12,7 +12,7 @@ export const keychain: Check = {
   late: 'keychain_locked',
   async run({ config: { secretStore, dataFolder } }, findings) {
     const { look } = findings
-    const places = look?.keyBackends() ?? []
+    const places = (await look?.keyBackends()) ?? []
     if (look && places.length > 0) {
       findings.keyless = true
       const key = await look.sealingKey()

@@ -76,10 +76,10 @@ async function answer(
       const listening = await listener.listen(redirectUri, onCallback, health)
       return async () => {
         await listening.close()
-        lease.release()
+        await lease.release()
       }
     } catch (thrown) {
-      lease.release()
+      await lease.release()
       throw thrown
     }
   }

@@ -44,7 +44,7 @@ export async function openBrowserOnce(
       const attempt = await attempts.byId(attemptId)
       if (attempt && attempt.openedAt === undefined) await openBrowser(deps, attemptId, url, () => undefined)
     } finally {
-      lease.release()
+      await lease.release()
     }
   }
   await open().catch(warning(log))

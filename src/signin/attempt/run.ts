@@ -72,7 +72,7 @@ export async function runSignIn(
     else if (by === undefined) await attempts.settle(attempt.id, { status: 'failed', code, message, hint })
     throw error
   } finally {
-    ours.lease.release()
+    await ours.lease.release()
   }
 }
 
@@ -103,7 +103,7 @@ async function waitForOther(
     // The process that released it may have just finished.
     const current = (await attempts.byId(attempt.id)) ?? attempt
     if (!isSettled(current)) throw new Orphaned(lease, current)
-    lease.release()
+    await lease.release()
   }
   try {
     await raceSignInMethods(settled({ tell, watch }), methods, attempt)

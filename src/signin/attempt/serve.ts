@@ -42,7 +42,7 @@ export function serveAttempt(
   let pauseMs = PAUSE_MS
 
   const stop = () => {
-    launching?.lease.release()
+    void launching?.lease.release()
     launching = undefined
   }
   const launch = (attemptId: string) => launcher.launch({ attemptId, config, tab: tab === 'none' ? 'none' : 'allowed' })

@@ -38,7 +38,7 @@ export async function signInByDevice(
     throw error
   } finally {
     stop.abort()
-    lease?.release()
+    await lease?.release()
   }
 }
 

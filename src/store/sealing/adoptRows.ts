@@ -1,6 +1,6 @@
 // Seals the rows of a version without row seals once, when a database is first opened.
-import type { Database } from '../sqlite/database.ts'
-import { keyOf, type Row, type SealedTable, sealRow } from './rowSeals.ts'
+import type { Database, Row } from '../sql.ts'
+import { keyOf, type SealedTable, sealRow } from './rowSeals.ts'
 import type { Seal } from './seal.ts'
 
 const ROWS: Readonly<Record<SealedTable, string>> = {
@@ -11,13 +11,12 @@ const ROWS: Readonly<Record<SealedTable, string>> = {
 }
 
 /** Metadata is not adopted but fetched again. A row that has a seal keeps it, valid or not. */
-export function adoptRows(database: Database, seal: Seal): void {
-  database.transaction(() => {
-    const sealed = new Set(
-      database.all('SELECT table_name, row_key FROM seals').map((row) => `${row.table_name} ${row.row_key}`),
-    )
+export async function adoptRows(database: Database, seal: Seal): Promise<void> {
+  await database.transaction(async (sql) => {
+    const seals = await sql.all('SELECT table_name, row_key FROM seals')
+    const sealed = new Set(seals.map((row) => `${row.table_name} ${row.row_key}`))
     const isNew = (table: SealedTable, row: Row) => !sealed.has(`${table} ${keyOf(table, row)}`)
     for (const table of Object.keys(ROWS) as SealedTable[])
-      for (const row of database.all(ROWS[table])) if (isNew(table, row)) sealRow(database, seal, table, row)
+      for (const row of await sql.all(ROWS[table])) if (isNew(table, row)) await sealRow(sql, seal, table, row)
   })
 }

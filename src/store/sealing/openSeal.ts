@@ -1,7 +1,7 @@
 // The seal of a database: opened with its key, which is made and remembered the first time, or only looked at.
 import { asBridgeError, BridgeError } from '../../errors.ts'
 import type { Clock, Logger } from '../../ports.ts'
-import type { Database } from '../sqlite/database.ts'
+import type { Database } from '../sql.ts'
 import { adoptRows } from './adoptRows.ts'
 import { redactedSeal } from './redactedSeal.ts'
 import { createSeal, fingerprint, type Seal } from './seal.ts'
@@ -19,13 +19,13 @@ export async function openSeal(
   const key = await openSealingKey(database, slots, clock)
   const seal = redactedSeal(createSeal(key))
   if (!isNew || slots.pin.known() !== undefined) return seal
-  const [backend] = keyBackends(database)
+  const [backend] = await keyBackends(database)
   if (backend === 'file' && !(slots.wanted.length === 1 && slots.wanted[0] === 'file'))
     log.warn('store:key', {
       outcome: 'adopted',
       message: `The database says that the sealing key is in a file, and no earlier choice is recorded. To rule this out, set secret_store: keychain in config.yaml.`,
     })
-  adoptRows(database, seal)
+  await adoptRows(database, seal)
   try {
     slots.pin.add(fingerprint(key))
   } catch (thrown) {

@@ -1,9 +1,12 @@
 // Authenticates whole rows (table seals): a row that somebody else wrote, changed or moved is not used.
+
+import type { Row, Sql, Value } from '../sql.ts'
 import { replaceInto } from '../sqlite/columns.ts'
-import type { Database, Value } from '../sqlite/database.ts'
+import { toSqlTime } from '../sqlite/time.ts'
 import type { Seal } from './seal.ts'
 
-export type Row = Record<string, Value>
+/** A row as it is written: a time in it stands for the text that is read. */
+export type WrittenRow = Readonly<Record<string, Value>>
 export type SealedTable = keyof typeof BOUND
 
 /**
@@ -40,43 +43,50 @@ export const BOUND = {
 } as const
 
 /** The row's name in the table `seals`. */
-export const keyOf = (table: SealedTable, row: Row) => JSON.stringify(BOUND[table].key.map((name) => row[name] ?? null))
+export const keyOf = (table: SealedTable, row: WrittenRow) =>
+  JSON.stringify(BOUND[table].key.map((name) => row[name] ?? null))
 
-const contents = (table: SealedTable, row: Row) => [
+const contents = (table: SealedTable, row: WrittenRow) => [
   table,
-  ...[...BOUND[table].key, ...BOUND[table].columns].map((name) => [name, row[name] ?? null]),
+  ...[...BOUND[table].key, ...BOUND[table].columns].map((name) => [name, asRead(row[name])]),
 ]
+
+const asRead = (value: Value | undefined) => (value instanceof Date ? toSqlTime(value.getTime()) : (value ?? null))
+
+/** A row that was written, as it will be read. */
+export const rowAsRead = (row: WrittenRow): Row =>
+  Object.fromEntries(Object.entries(row).map(([name, value]) => [name, asRead(value)]))
 
 /**
  * Call it in the transaction that writes the row, with the intended values: we do not vouch for changes in the file, such as those of
  * somebody else's trigger. Gives the row's seal.
  */
-export function sealRow(database: Database, seal: Seal, table: SealedTable, row: Row): string {
+export async function sealRow(sql: Sql, seal: Seal, table: SealedTable, row: WrittenRow): Promise<string> {
   const mark = seal.mark(contents(table, row))
   const written = { table_name: table, row_key: keyOf(table, row), seal: mark }
-  database.run(replaceInto('seals', written), written)
+  await sql.run(replaceInto('seals', ['table_name', 'row_key'], written), written)
   return mark
 }
 
 /** A row with its seal, both of one moment: another process may write both before the key is here. */
 export interface MarkedRow {
   readonly row: Row
-  readonly mark: Value | undefined
+  readonly mark: Row[string] | undefined
 }
 
-/** What `read` finds, with its seal. */
-export const readMarked = (
-  database: Database,
-  table: SealedTable,
-  read: () => Row | undefined,
-): MarkedRow | undefined =>
-  database.snapshot(() => {
-    const row = read()
-    if (!row) return undefined
-    const named = { table, key: keyOf(table, row) }
-    const found = database.get('SELECT seal FROM seals WHERE table_name = :table AND row_key = :key', named)
-    return { row, mark: found?.seal }
-  })
+/** The column that gives the seal in the statement that reads the row, so that no other can come between; `key`: the row's name, in SQL. */
+export const sealColumn = (table: SealedTable, key = ':row_key') =>
+  `(SELECT seal FROM seals WHERE table_name = '${table}' AND row_key = ${key}) AS row_seal`
+
+/** A row that was read with `sealColumn`. */
+export const marked = (row: Row | undefined): MarkedRow | undefined => row && { row, mark: row.row_seal }
+
+/** A row that the transaction of `sql` has written, and that nobody else can change now. */
+export async function withMark(sql: Sql, table: SealedTable, row: Row): Promise<MarkedRow> {
+  const named = { table, key: keyOf(table, row) }
+  const found = await sql.get('SELECT seal FROM seals WHERE table_name = :table AND row_key = :key', named)
+  return { row, mark: found?.seal }
+}
 
 /** Whether the row is as this program wrote it. */
 export const isSealed = (seal: Seal, table: SealedTable, { row, mark }: MarkedRow): boolean =>

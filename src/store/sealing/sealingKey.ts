@@ -2,9 +2,9 @@
 import { randomBytes } from 'node:crypto'
 import { BridgeError } from '../../errors.ts'
 import type { Clock, SecretStore } from '../../ports.ts'
+import type { Database, Sql } from '../sql.ts'
 import { replaceInto } from '../sqlite/columns.ts'
-import type { Database } from '../sqlite/database.ts'
-import { fromSqlTime, toSqlTime } from '../sqlite/time.ts'
+import { fromSqlTime, sqlTime } from '../sqlite/time.ts'
 import { fingerprint } from './seal.ts'
 
 export type KeyBackend = 'keychain' | 'file' | 'env'
@@ -31,14 +31,15 @@ const CLAIM_MS = 10_000
 const POLL_MS = 50
 
 /** The backends that hold the key now; empty before the first secret is stored. Reads no key. */
-export function keyBackends(database: Database): KeyBackend[] {
-  const rows = database.all("SELECT backend FROM key_slots WHERE backend <> 'claim' ORDER BY backend")
+export async function keyBackends(sql: Sql): Promise<KeyBackend[]> {
+  const rows = await sql.all("SELECT backend FROM key_slots WHERE backend <> 'claim' ORDER BY backend")
   return rows.map(({ backend }) => backend as KeyBackend)
 }
 
 /** The names of the keychain items that hold the key. Reads no key. */
-export function keychainItems(database: Database): string[] {
-  return database.all("SELECT item FROM key_slots WHERE backend = 'keychain'").map(({ item }) => String(item))
+export async function keychainItems(sql: Sql): Promise<string[]> {
+  const rows = await sql.all("SELECT item FROM key_slots WHERE backend = 'keychain'")
+  return rows.map(({ item }) => String(item))
 }
 
 /**
@@ -47,14 +48,14 @@ export function keychainItems(database: Database): string[] {
  */
 export async function openSealingKey(database: Database, slots: KeySlots, clock: Clock): Promise<Uint8Array> {
   for (;;) {
-    const known = keyBackends(database)
+    const known = await keyBackends(database)
     if (known.length > 0) {
       const key = await readKnown(database, slots, known)
       if (!key) continue
       await addWantedSlot(database, slots, key, clock)
       return key
     }
-    const item = claim(database, clock)
+    const item = await claim(database, clock)
     if (item) return await makeKey(database, slots, item, clock)
     await clock.sleep(POLL_MS)
   }
@@ -65,7 +66,7 @@ export async function openSealingKey(database: Database, slots: KeySlots, clock:
  * @throws BridgeError keychain_locked, key_missing
  */
 export async function peekSealingKey(database: Database, slots: KeySlots): Promise<Uint8Array | undefined> {
-  const known = keyBackends(database)
+  const known = await keyBackends(database)
   return known.length === 0 ? undefined : readKnown(database, slots, known)
 }
 
@@ -76,7 +77,7 @@ async function readKnown(database: Database, slots: KeySlots, known: KeyBackend[
   let unpinned: KeyBackend | undefined
   let locked: BridgeError | undefined
   for (const backend of order) {
-    const slot = database.get('SELECT item, fingerprint FROM key_slots WHERE backend = :backend', { backend })
+    const slot = await database.get('SELECT item, fingerprint FROM key_slots WHERE backend = :backend', { backend })
     if (!slot || !ITEM.test(String(slot.item))) continue
     if (!isOurs(slots, backend, String(slot.fingerprint), pinned)) {
       unpinned ??= backend
@@ -98,13 +99,13 @@ async function readKnown(database: Database, slots: KeySlots, known: KeyBackend[
       cause: locked,
     })
   }
-  if (sealedRows(database) > 0) {
+  if ((await sealedRows(database)) > 0) {
     if (unpinned) throw unpinnedKey(unpinned, slots)
     throw new BridgeError('key_missing', {
       message: `The sealing key of the stored tokens is no longer in the ${known.join(' or the ')}.`,
     })
   }
-  database.run("DELETE FROM key_slots WHERE backend <> 'claim'")
+  await database.run("DELETE FROM key_slots WHERE backend <> 'claim'")
   return undefined
 }
 
@@ -125,23 +126,26 @@ function unpinnedKey(backend: KeyBackend, { pin }: KeySlots): BridgeError {
 }
 
 /** Rows that would be lost with the key. */
-export function sealedRows(database: Database): number {
-  const row = database.get(`SELECT
+export async function sealedRows(sql: Sql): Promise<number> {
+  const row = await sql.get(`SELECT
     (SELECT count(*) FROM tokens WHERE access_token IS NOT NULL) +
     (SELECT count(*) FROM clients WHERE client_secret IS NOT NULL) AS count`)
   return Number(row?.count)
 }
 
 /** The item name when this process is the one to make the key, decided in one transaction. */
-function claim(database: Database, clock: Clock): string | undefined {
-  return database.transaction(() => {
-    if (keyBackends(database).length > 0) return undefined
-    const other = database.get("SELECT created_at FROM key_slots WHERE backend = 'claim'")
+function claim(database: Database, clock: Clock): Promise<string | undefined> {
+  return database.transaction(async (sql) => {
+    if ((await keyBackends(sql)).length > 0) return undefined
+    const other = await sql.get("SELECT item, created_at FROM key_slots WHERE backend = 'claim'")
     if (other && clock.now() - fromSqlTime(String(other.created_at)) < CLAIM_MS) return undefined
     const item = `sealing-key-${randomBytes(6).toString('hex')}`
-    const row = { backend: 'claim', item, fingerprint: '', created_at: toSqlTime(clock.now()) }
-    database.run(replaceInto('key_slots', row), row)
-    return item
+    const row = { backend: 'claim', item, fingerprint: '', created_at: sqlTime(clock.now()) }
+    const isMine = await sql.run(`${replaceInto('key_slots', ['backend'], row)} WHERE key_slots.item = :before`, {
+      ...row,
+      before: other ? String(other.item) : null,
+    })
+    return isMine === 1 ? item : undefined
   })
 }
 
@@ -150,11 +154,11 @@ async function makeKey(database: Database, slots: KeySlots, item: string, clock:
   for (const backend of slots.wanted) {
     try {
       const key = await createKey(slots.stores[backend], item)
-      database.transaction(() => {
-        const mine = database.run("DELETE FROM key_slots WHERE backend = 'claim' AND item = :item", { item })
-        if (mine !== 1) return
+      await database.transaction(async (sql) => {
+        const mine = await sql.run("DELETE FROM key_slots WHERE backend = 'claim' AND item = :item", { item })
+        if (mine !== 1 || (await keyBackends(sql)).length > 0) return
         slots.pin?.add(fingerprint(key))
-        addSlot(database, { backend, item, key }, clock)
+        await addSlot(sql, { backend, item, key }, clock)
       })
       return await openSealingKey(database, slots, clock)
     } catch (thrown) {
@@ -162,7 +166,7 @@ async function makeKey(database: Database, slots: KeySlots, item: string, clock:
       failure = thrown
     }
   }
-  database.run("DELETE FROM key_slots WHERE backend = 'claim' AND item = :item", { item })
+  await database.run("DELETE FROM key_slots WHERE backend = 'claim' AND item = :item", { item })
   throw failure
 }
 
@@ -170,10 +174,10 @@ async function makeKey(database: Database, slots: KeySlots, item: string, clock:
 async function addWantedSlot(database: Database, slots: KeySlots, key: Uint8Array, clock: Clock): Promise<void> {
   const [only] = slots.wanted
   if (slots.wanted.length !== 1 || only === undefined || only === 'env') return
-  if (keyBackends(database).includes(only)) return
+  if ((await keyBackends(database)).includes(only)) return
   const item = `sealing-key-${randomBytes(6).toString('hex')}`
   await slots.stores[only].set(item, encodeKey(key))
-  addSlot(database, { backend: only, item, key }, clock)
+  await addSlot(database, { backend: only, item, key }, clock)
 }
 
 interface KeySlot {
@@ -182,9 +186,9 @@ interface KeySlot {
   readonly key: Uint8Array
 }
 
-function addSlot(database: Database, { backend, item, key }: KeySlot, clock: Clock): void {
-  const row = { backend, item, fingerprint: fingerprint(key), created_at: toSqlTime(clock.now()) }
-  database.run(replaceInto('key_slots', row), row)
+async function addSlot(sql: Sql, { backend, item, key }: KeySlot, clock: Clock): Promise<void> {
+  const row = { backend, item, fingerprint: fingerprint(key), created_at: sqlTime(clock.now()) }
+  await sql.run(replaceInto('key_slots', ['backend'], row), row)
 }
 
 /** Stores a new key and reads it back: a keychain that does not store it is detected before anything is sealed. */

@@ -1,9 +1,9 @@
 // Between the columns of a row and the store's own types. Whoever can write to the file may have written anything there.
 import { withoutControls } from '../../redaction/text.ts'
-import type { Value } from './database.ts'
+import type { Row } from '../sql.ts'
 import { fromSqlTime } from './time.ts'
 
-type Column = Value | undefined
+type Column = Row[string] | undefined
 
 export const textOf = (column: Column): string => String(column)
 
@@ -24,8 +24,12 @@ export const shownText = (column: Column): string | undefined => {
 /** The statement that adds a row whose values are given by name. */
 export const insertInto = (table: string, row: object) => `INSERT INTO ${valuesByName(table, row)}`
 
-/** The same, in the place of a row with this key. */
-export const replaceInto = (table: string, row: object) => `REPLACE INTO ${valuesByName(table, row)}`
+/** The same, or the values in the place of those of the row with this key. */
+export function replaceInto(table: string, key: readonly string[], row: object): string {
+  const others = Object.keys(row).filter((name) => !key.includes(name))
+  const updates = others.map((name) => `${name} = excluded.${name}`)
+  return `${insertInto(table, row)} ON CONFLICT (${key.join(', ')}) DO UPDATE SET ${updates.join(', ')}`
+}
 
 function valuesByName(table: string, row: object): string {
   const names = Object.keys(row)

@@ -1,47 +1,39 @@
-// A SQLite database behind the interface of the stores: the driver is synchronous, so a transaction is a queue of one connection
-import type { Database, Row, Sql, Values } from '../sql.ts'
+// A SQLite database behind the interface of the stores: its driver is synchronous, and one transaction runs at a time in this process
+import type { AtOnce, Database, Sql, Value, Values } from '../sql.ts'
 import type { Database as Connection, Values as Plain } from './database.ts'
 import { toSqlTime } from './time.ts'
 
-export function createSqlDatabase(connection: Connection): Database {
-  /** Settles when the transaction that runs now is over. */
-  let running: Promise<void> | undefined
+/**
+ * Settles when the last transaction of this process is over; undefined: none runs. One queue for all connections: a statement that meets the
+ * lock of another connection waits without giving way, and would keep the holder in the same process from its end.
+ */
+let last: Promise<void> | undefined
 
-  const free = async () => {
-    while (running !== undefined) await running
-  }
-  const within = async <T>(begin: 'BEGIN' | 'BEGIN IMMEDIATE', work: (sql: Sql) => Promise<T>): Promise<T> => {
-    // Without a pause between the look and the turn: of several that waited, one goes on.
-    while (running !== undefined) await running
-    let done = () => {}
-    running = new Promise((resolve) => {
-      done = resolve
-    })
-    try {
-      return await atOnce(connection, begin, work)
-    } finally {
-      running = undefined
-      done()
-    }
-  }
-  const plain = sqlOf(connection)
+/** One connection has one of these: what it does is queued here. */
+export function createSqlDatabase(connection: Connection): Database {
   return {
     kind: 'sqlite',
-    async get(sql, ...values) {
-      if (running !== undefined) await free()
-      return plain.get(sql, ...values)
-    },
-    async all(sql, ...values) {
-      if (running !== undefined) await free()
-      return plain.all(sql, ...values)
-    },
-    async run(sql, ...values) {
-      if (running !== undefined) await free()
-      return plain.run(sql, ...values)
-    },
-    transaction: (work) => within('BEGIN IMMEDIATE', work),
-    snapshot: (work) => within('BEGIN', work),
-    close: async () => connection.close(),
+    ...sqlOf(connection, async (statement) => (last === undefined ? statement() : queued(async () => statement()))),
+    transaction: (work) => queued(() => atOnce(connection, 'BEGIN IMMEDIATE', work)),
+    snapshot: (work) => queued(() => atOnce(connection, 'BEGIN', work)),
+    atOnce: withoutWait(connection),
+    close: () => queued(async () => connection.close()),
+  }
+}
+
+async function queued<T>(work: () => Promise<T>): Promise<T> {
+  const before = last
+  let done = () => {}
+  const mine = new Promise<void>((resolve) => {
+    done = resolve
+  })
+  last = mine
+  if (before !== undefined) await before
+  try {
+    return await work()
+  } finally {
+    if (last === mine) last = undefined
+    done()
   }
 }
 
@@ -49,22 +41,16 @@ export function createSqlDatabase(connection: Connection): Database {
 async function atOnce<T>(connection: Connection, begin: string, work: (sql: Sql) => Promise<T>): Promise<T> {
   connection.exec(begin)
   let isOver = false
-  const sql = sqlOf(connection)
-  const open = (): Sql => {
+  const sql = sqlOf(connection, async (statement) => {
     if (isOver) throw new Error('A statement came after its transaction was over.')
-    return sql
-  }
-  const guarded: Sql = {
-    get: async (text, ...values) => open().get(text, ...values),
-    all: async (text, ...values) => open().all(text, ...values),
-    run: async (text, ...values) => open().run(text, ...values),
-  }
+    return statement()
+  })
   let stall: NodeJS.Immediate | undefined
   const stalled = new Promise<never>((_resolve, reject) => {
     stall = setImmediate(() => reject(new Error('A transaction awaited something other than its statements.')))
   })
   try {
-    const result = await Promise.race([work(guarded), stalled])
+    const result = await Promise.race([work(sql), stalled])
     isOver = true
     connection.exec('COMMIT')
     return result
@@ -77,17 +63,35 @@ async function atOnce<T>(connection: Connection, begin: string, work: (sql: Sql)
   }
 }
 
-const sqlOf = (connection: Connection): Sql => ({
-  get: async (sql, ...values) => connection.get(sql, ...plainValues(values)) as Row | undefined,
-  all: async (sql, ...values) => connection.all(sql, ...plainValues(values)) as Row[],
-  run: async (sql, ...values) => connection.run(sql, ...plainValues(values)),
-})
+/** `runs` makes a statement when its turn has come. */
+function sqlOf(connection: Connection, runs: <T>(statement: () => T) => Promise<T>): Sql {
+  return {
+    get: (sql, ...values) => runs(() => connection.get(sql, ...plainValues(values))),
+    all: (sql, ...values) => runs(() => connection.all(sql, ...plainValues(values))),
+    run: (sql, ...values) => runs(() => connection.run(sql, ...plainValues(values))),
+  }
+}
+
+/** A file that was replaced is opened by `version`, and never while a transaction runs on the old one. */
+function withoutWait(connection: Connection): AtOnce {
+  let seen = 0
+  return {
+    version() {
+      if (last === undefined) seen = connection.version()
+      return seen
+    },
+    get: (sql, ...values) => connection.get(sql, ...plainValues(values)),
+  }
+}
 
 function plainValues(values: Values): Plain {
-  const one = (value: unknown) => (value instanceof Date ? toSqlTime(value.getTime()) : value)
-  return values.map((value) =>
-    typeof value === 'object' && value !== null && !(value instanceof Date)
-      ? Object.fromEntries(Object.entries(value).map(([name, member]) => [name, one(member)]))
-      : one(value),
-  ) as Plain
+  const [named] = values
+  if (isNamed(named))
+    return [Object.fromEntries(Object.entries(named).map(([name, member]) => [name, plainValue(member)]))]
+  return (values as Value[]).map(plainValue)
 }
+
+const isNamed = (value: Values[number] | undefined): value is Readonly<Record<string, Value>> =>
+  typeof value === 'object' && value !== null && !(value instanceof Date)
+
+const plainValue = (value: Value) => (value instanceof Date ? toSqlTime(value.getTime()) : value)

@@ -10,3 +10,6 @@ export function toSqlTime(ms: number): string {
 export function fromSqlTime(text: string): number {
   return moment(Date.parse(`${text.replace(' ', 'T')}Z`))
 }
+
+/** A time as a statement takes it, in every engine: a `Date` within the bounds of `toSqlTime`. */
+export const sqlTime = (ms: number): Date => new Date(moment(ms))

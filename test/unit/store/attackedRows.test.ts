@@ -9,6 +9,7 @@ import { createSeal } from '../../../src/store/sealing/seal.ts'
 import type { Database, Value } from '../../../src/store/sqlite/database.ts'
 import { createTokenStore } from '../../../src/store/tokenStore.ts'
 import { createFakeClock, NOON } from '../../fakes/fakeClock.ts'
+import { sqlOf } from '../../fakes/sqlOf.ts'
 import { tempFolder } from '../../fakes/tempFolder.ts'
 import { codeOf } from '../../fakes/thrown.ts'
 
@@ -40,10 +41,10 @@ async function setUp(path = folder.fresh('oauth.db')) {
   const seal = createSeal(key)
   const open = async () => seal
   const stores = {
-    tokens: createTokenStore(database, open, clock),
-    attempts: createAttemptStore(database, open, clock),
-    clients: createClientStore(database, open, clock),
-    cache: createSealedCache(database, open, clock),
+    tokens: createTokenStore(sqlOf(database), open, clock),
+    attempts: createAttemptStore(sqlOf(database), open, clock),
+    clients: createClientStore(sqlOf(database), open, clock),
+    cache: createSealedCache(sqlOf(database), open, clock),
   }
   return { database, clock, ...stores }
 }

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { BridgeError } from '../../../src/errors.ts'
 import { createClientStore } from '../../../src/store/clientStore.ts'
 import { createFakeClock } from '../../fakes/fakeClock.ts'
+import { sqlOf } from '../../fakes/sqlOf.ts'
 import {
   ISSUER,
   PUBLIC_CLIENT as PUBLIC,
@@ -36,7 +37,7 @@ test('an unavailable key is an error, not "no client"', async () => {
   const { store, database } = setUp()
   await store.save(ISSUER, REDIRECT, SECRET)
   const locked = createClientStore(
-    database,
+    sqlOf(database),
     () => Promise.reject(new BridgeError('keychain_locked')),
     createFakeClock(),
   )
@@ -45,7 +46,11 @@ test('an unavailable key is an error, not "no client"', async () => {
 
 test('a public client needs no key', async () => {
   const database = folder.database()
-  const store = createClientStore(database, () => Promise.reject(new BridgeError('keychain_locked')), createFakeClock())
+  const store = createClientStore(
+    sqlOf(database),
+    () => Promise.reject(new BridgeError('keychain_locked')),
+    createFakeClock(),
+  )
   await store.save(ISSUER, REDIRECT, PUBLIC)
   expect(await store.load(ISSUER, REDIRECT)).toEqual(PUBLIC)
 })

@@ -4,6 +4,7 @@ import { openReadOnly } from '../../../src/store/sqlite/database.ts'
 import { migrateDown, migrateUp, schemaVersion } from '../../../src/store/sqlite/migrate.ts'
 import { createTokenStore } from '../../../src/store/tokenStore.ts'
 import { createFakeClock } from '../../fakes/fakeClock.ts'
+import { sqlOf } from '../../fakes/sqlOf.ts'
 import { KEY, sqliteStores, BARE as TOKENS } from '../../fakes/storeKit.ts'
 import { tempFolder } from '../../fakes/tempFolder.ts'
 
@@ -72,7 +73,7 @@ describe('a database of schema version 2', () => {
     database.run("UPDATE tokens SET issuer = 'https://evil.example'")
     const look = openReadOnly(file)
     try {
-      const store = createTokenStore(look, async () => seal, createFakeClock())
+      const store = createTokenStore(sqlOf(look), async () => seal, createFakeClock())
       expect(await store.load(KEY)).toMatchObject({ lastErrorCode: 'seal_broken' })
       expect(await store.list()).toMatchObject([{ ...KEY, signedIn: true }])
     } finally {

@@ -3,9 +3,10 @@ import { describe, expect, test } from 'vitest'
 import { BridgeError } from '../../../src/errors.ts'
 import type { Lease, Leases } from '../../../src/ports.ts'
 import { createLeases } from '../../../src/store/leases.ts'
-import type { Database } from '../../../src/store/sqlite/database.ts'
+import type { Database } from '../../../src/store/sql.ts'
 import { createFakeClock } from '../../fakes/fakeClock.ts'
 import { createGate } from '../../fakes/gate.ts'
+import { sqlOf } from '../../fakes/sqlOf.ts'
 import { tempFolder } from '../../fakes/tempFolder.ts'
 
 const folder = tempFolder()
@@ -14,7 +15,7 @@ const LONG = 3_600_000
 
 function setUp(clock = createFakeClock()) {
   const path = folder.fresh('oauth.db')
-  const process = () => createLeases(folder.database(path), clock)
+  const process = () => createLeases(sqlOf(folder.database(path)), clock)
   return { path, clock, process }
 }
 
@@ -34,7 +35,7 @@ describe('a lease', () => {
     while (ends() === before) await new Promise((resolve) => setImmediate(resolve))
     clock.advance(30)
     expect(await process().isHeld('a')).toBe(true)
-    lease.release()
+    await lease.release()
   })
 
   test('that was taken over is reported to its former holder', async () => {
@@ -44,9 +45,9 @@ describe('a lease', () => {
     const next = await held(process(), 'a')
     await new Promise((resolve) => slept.lost.addEventListener('abort', resolve))
     expect([slept.lost.aborted, next.lost.aborted]).toEqual([true, false])
-    slept.release()
+    await slept.release()
     expect(await process().isHeld('a')).toBe(true)
-    next.release()
+    await next.release()
   })
 })
 
@@ -83,14 +84,14 @@ describe('work under a lease', () => {
     await gate.passed
     const heir = await held(process(), 'a')
     expect(await told).toBe(true)
-    heir.release()
+    await heir.release()
   })
 
   test('keeps its result when the database is locked at the moment of release', async () => {
-    const database = folder.database()
+    const database = sqlOf(folder.database())
     const locked: Database = {
       ...database,
-      run(sql, ...values) {
+      async run(sql, ...values) {
         if (sql.startsWith('DELETE FROM leases')) throw new BridgeError('database_locked')
         return database.run(sql, ...values)
       },

@@ -8,6 +8,7 @@ import { createClientStore } from '../../../src/store/clientStore.ts'
 import { createSeal } from '../../../src/store/sealing/seal.ts'
 import { createTokenStore } from '../../../src/store/tokenStore.ts'
 import { createFakeClock, NOON } from '../../fakes/fakeClock.ts'
+import { sqlOf } from '../../fakes/sqlOf.ts'
 import { tempFolder } from '../../fakes/tempFolder.ts'
 
 const folder = tempFolder()
@@ -34,10 +35,10 @@ function twoProcesses() {
   const stores = (openSeal: () => Promise<typeof seal>) => {
     const database = folder.database(path)
     return {
-      tokens: createTokenStore(database, openSeal, clock),
-      attempts: createAttemptStore(database, openSeal, clock),
-      clients: createClientStore(database, openSeal, clock),
-      cache: createSealedCache(database, openSeal, clock),
+      tokens: createTokenStore(sqlOf(database), openSeal, clock),
+      attempts: createAttemptStore(sqlOf(database), openSeal, clock),
+      clients: createClientStore(sqlOf(database), openSeal, clock),
+      cache: createSealedCache(sqlOf(database), openSeal, clock),
     }
   }
   const other = stores(async () => seal)

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Wishes } from '../../../src/records.ts'
 import { sealRow } from '../../../src/store/sealing/rowSeals.ts'
+import { sqlOf } from '../../fakes/sqlOf.ts'
 import { KEY, PLAN, sqliteStores } from '../../fakes/storeKit.ts'
 import { tempFolder } from '../../fakes/tempFolder.ts'
 
@@ -59,7 +60,12 @@ describe('an attempt', () => {
     const { begin, store, database, seal } = setUp()
     const { attempt } = await begin({})
     database.run('UPDATE sessions SET challenge = ? WHERE id = ?', '{"status":401}', attempt.id)
-    sealRow(database, seal, 'sessions', database.get('SELECT * FROM sessions WHERE id = ?', attempt.id) ?? {})
+    await sealRow(
+      sqlOf(database),
+      seal,
+      'sessions',
+      database.get('SELECT * FROM sessions WHERE id = ?', attempt.id) ?? {},
+    )
     expect(await store.byId(attempt.id)).toMatchObject({ wishes: {}, challenge: { status: 401 } })
     expect(await begin({ scope: 'aaaa' })).toMatchObject({ superseded: true })
   })

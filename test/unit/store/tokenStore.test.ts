@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { BridgeError } from '../../../src/errors.ts'
 import { createTokenStore } from '../../../src/store/tokenStore.ts'
+import { sqlOf } from '../../fakes/sqlOf.ts'
 import { BARE, FULL, KEY, sqliteStores } from '../../fakes/storeKit.ts'
 import { tempFolder } from '../../fakes/tempFolder.ts'
 import { codeOf } from '../../fakes/thrown.ts'
@@ -96,14 +97,14 @@ describe('a row that was altered', () => {
 test('an unavailable key is an error, not "signed out"', async () => {
   const { store, database, clock } = setUp()
   await store.replace(KEY, FULL, 0)
-  const locked = createTokenStore(database, () => Promise.reject(new BridgeError('keychain_locked')), clock)
+  const locked = createTokenStore(sqlOf(database), () => Promise.reject(new BridgeError('keychain_locked')), clock)
   expect(await codeOf(locked.load(KEY))).toBe('keychain_locked')
   expect((await store.load(KEY)).tokens).toEqual(FULL)
 })
 
 test('no key is needed to see that nobody is signed in', async () => {
   const { database, clock } = setUp()
-  const store = createTokenStore(database, () => Promise.reject(new BridgeError('keychain_locked')), clock)
+  const store = createTokenStore(sqlOf(database), () => Promise.reject(new BridgeError('keychain_locked')), clock)
   expect(await store.load(KEY)).toEqual({ generation: 0 })
   expect(await store.list()).toEqual([])
 })

@@ -10,6 +10,7 @@ import { openUnmigrated } from '../../../src/store/sqlite/database.ts'
 import { migrateDown, migrateUp, schemaVersion } from '../../../src/store/sqlite/migrate.ts'
 import { createTokenStore } from '../../../src/store/tokenStore.ts'
 import { createFakeClock, NOON } from '../../fakes/fakeClock.ts'
+import { sqlOf } from '../../fakes/sqlOf.ts'
 import { tempFolder } from '../../fakes/tempFolder.ts'
 
 const folder = tempFolder()
@@ -64,17 +65,17 @@ function stores(database: ReturnType<typeof before>) {
   const clock = createFakeClock()
   const open = async () => seal
   return {
-    tokens: createTokenStore(database, open, clock),
-    attempts: createAttemptStore(database, open, clock),
-    clients: createClientStore(database, open, clock),
-    cache: createSealedCache(database, open, clock),
+    tokens: createTokenStore(sqlOf(database), open, clock),
+    attempts: createAttemptStore(sqlOf(database), open, clock),
+    clients: createClientStore(sqlOf(database), open, clock),
+    cache: createSealedCache(sqlOf(database), open, clock),
   }
 }
 
 describe('after the upgrade', () => {
   test('sign-ins and registered clients are kept', async () => {
     const database = before()
-    adoptRows(database, seal)
+    await adoptRows(sqlOf(database), seal)
     const { tokens, clients, cache } = stores(database)
     for (const key of [KEY, WORK, ALONE])
       expect(await tokens.load(key)).toMatchObject({
@@ -87,13 +88,13 @@ describe('after the upgrade', () => {
 
   test('metadata is fetched again', async () => {
     const database = before()
-    adoptRows(database, seal)
+    await adoptRows(sqlOf(database), seal)
     expect(await stores(database).cache.get('as:x', NOON)).toBeUndefined()
   })
 
   test('claims that two sign-ins shared are forgotten, the subject is not', async () => {
     const database = before()
-    adoptRows(database, seal)
+    await adoptRows(sqlOf(database), seal)
     const { tokens } = stores(database)
     for (const key of [KEY, WORK])
       expect((await tokens.load(key)).tokens?.user).toEqual({ issuer: ISSUER, subject: 'ann', claims: {} })
@@ -102,9 +103,9 @@ describe('after the upgrade', () => {
 
   test('a seal that does not match is not replaced', async () => {
     const database = before()
-    adoptRows(database, seal)
+    await adoptRows(sqlOf(database), seal)
     database.run("UPDATE tokens SET issuer = 'https://evil.example'")
-    adoptRows(database, seal)
+    await adoptRows(sqlOf(database), seal)
     expect((await stores(database).tokens.load(KEY)).tokens).toBeUndefined()
   })
 })

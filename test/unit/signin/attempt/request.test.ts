@@ -172,7 +172,7 @@ describe('a login process', () => {
     const lease = await leases.take(attemptLease('attempt-1'), 1)
     await pass(20_000)
     expect(launcher.jobs).toHaveLength(1)
-    lease?.release()
+    await lease?.release()
     await pass(200)
     expect(launcher.jobs).toHaveLength(2)
     await attempts.settle('attempt-1', { status: 'finished' })
@@ -186,7 +186,7 @@ describe('a login process', () => {
     const asking = ask()
     await pass(10_000)
     expect(launcher.jobs).toEqual([])
-    starting?.release()
+    await starting?.release()
     await pass(200)
     expect(launcher.jobs).toHaveLength(1)
     await attempts.settle('attempt-1', { status: 'finished' })
@@ -201,7 +201,7 @@ describe('a login process', () => {
     for (let time = 0; time < 60; time++) {
       const lease = await leases.take(attemptLease('attempt-1'), 1)
       await pass(100)
-      lease?.release()
+      await lease?.release()
       await pass(400)
     }
     expect(launcher.jobs.length).toBeGreaterThan(5)

@@ -11,6 +11,7 @@ import {
 import type { Database } from '../../../../src/store/sqlite/database.ts'
 import { createStandingClock } from '../../../fakes/fakeClock.ts'
 import { createFakeSecretStore } from '../../../fakes/fakeSecretStore.ts'
+import { sqlOf } from '../../../fakes/sqlOf.ts'
 import { tempFolder } from '../../../fakes/tempFolder.ts'
 import { codeOf, errorOf } from '../../../fakes/thrown.ts'
 
@@ -53,35 +54,35 @@ describe('a key file that is placed beside a database whose key is in the keycha
   ] as const)('is not used with %s, and the error says what to do', async (_, wanted) => {
     const database = folder.database()
     const here = machine()
-    await openSealingKey(database, here.slots(), clock)
+    await openSealingKey(sqlOf(database), here.slots(), clock)
     sealSomething(database)
     await plant(database, here)
-    const error = await errorOf(openSealingKey(database, here.slots(wanted), clock))
+    const error = await errorOf(openSealingKey(sqlOf(database), here.slots(wanted), clock))
     expect(error.code).toBe('key_missing')
     expect(error.message).toContain('was not used with it before')
     expect(error.hint).toContain(here.pin.path)
-    expect(await codeOf(peekSealingKey(database, here.slots(wanted)))).toBe('key_missing')
+    expect(await codeOf(peekSealingKey(sqlOf(database), here.slots(wanted)))).toBe('key_missing')
   })
 
   test('is not used even if nothing is sealed: a new key is created where it belongs', async () => {
     const database = folder.database()
     const here = machine()
-    await openSealingKey(database, here.slots(), clock)
+    await openSealingKey(sqlOf(database), here.slots(), clock)
     await plant(database, here)
-    const key = await openSealingKey(database, here.slots(), clock)
+    const key = await openSealingKey(sqlOf(database), here.slots(), clock)
     expect(fingerprint(key)).not.toBe(fingerprint(THEIRS))
-    expect(keyBackends(database)).toEqual(['keychain'])
+    expect(await keyBackends(sqlOf(database))).toEqual(['keychain'])
   })
 
   test('is not used beside the true slot, when the keychain is locked', async () => {
     const database = folder.database()
     const here = machine()
-    await openSealingKey(database, here.slots(), clock)
+    await openSealingKey(sqlOf(database), here.slots(), clock)
     sealSomething(database)
     await here.file.set('sealing-key-0123456789ab', THEIRS.toString('base64url'))
     database.run("INSERT INTO key_slots VALUES ('file', 'sealing-key-0123456789ab', ?, 'x')", fingerprint(THEIRS))
     here.keychain.locked = true
-    expect(await codeOf(openSealingKey(database, here.slots(), clock))).toBe('keychain_locked')
+    expect(await codeOf(openSealingKey(sqlOf(database), here.slots(), clock))).toBe('keychain_locked')
   })
 
   test('is not copied into the keychain that was requested by name', async () => {
@@ -90,7 +91,7 @@ describe('a key file that is placed beside a database whose key is in the keycha
     sealSomething(database)
     await plant(database, here)
     // Nothing is remembered here, as after an upgrade.
-    expect(await codeOf(openSealingKey(database, here.slots(['keychain']), clock))).toBe('key_missing')
+    expect(await codeOf(openSealingKey(sqlOf(database), here.slots(['keychain']), clock))).toBe('key_missing')
     expect(here.keychain.secrets.size).toBe(0)
   })
 })
@@ -102,7 +103,7 @@ test.each(['../../../tmp/theirs', '/tmp/theirs', 'sealing-key-0123456789ab/../x'
     const here = machine()
     sealSomething(database)
     await plant(database, here, item)
-    expect(await codeOf(openSealingKey(database, here.slots(), clock))).toBe('key_missing')
+    expect(await codeOf(openSealingKey(sqlOf(database), here.slots(), clock))).toBe('key_missing')
   },
 )
 
@@ -110,18 +111,18 @@ describe('a key that this program created', () => {
   test('is accepted again when an older database is restored', async () => {
     const [first, second] = [folder.database(), folder.database()]
     const here = machine()
-    const one = await openSealingKey(first, here.slots(), clock)
-    await openSealingKey(second, here.slots(), clock)
+    const one = await openSealingKey(sqlOf(first), here.slots(), clock)
+    await openSealingKey(sqlOf(second), here.slots(), clock)
     sealSomething(first)
-    expect(await openSealingKey(first, here.slots(), clock)).toEqual(one)
+    expect(await openSealingKey(sqlOf(first), here.slots(), clock)).toEqual(one)
     expect(here.pin.known()).toHaveLength(2)
   })
 
   test('is still copied into a second slot that was requested by name', async () => {
     const database = folder.database()
     const here = machine()
-    const key = await openSealingKey(database, here.slots(['file']), clock)
-    expect(await openSealingKey(database, here.slots(['keychain']), clock)).toEqual(key)
-    expect(keyBackends(database)).toEqual(['file', 'keychain'])
+    const key = await openSealingKey(sqlOf(database), here.slots(['file']), clock)
+    expect(await openSealingKey(sqlOf(database), here.slots(['keychain']), clock)).toEqual(key)
+    expect(await keyBackends(sqlOf(database))).toEqual(['file', 'keychain'])
   })
 })

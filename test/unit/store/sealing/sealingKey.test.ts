@@ -13,6 +13,7 @@ import type { Database } from '../../../../src/store/sqlite/database.ts'
 import { createHurryingClock, createStandingClock } from '../../../fakes/fakeClock.ts'
 import { createFakeSecretStore } from '../../../fakes/fakeSecretStore.ts'
 import { createGate } from '../../../fakes/gate.ts'
+import { sqlOf } from '../../../fakes/sqlOf.ts'
 import { tempFolder } from '../../../fakes/tempFolder.ts'
 import { codeOf, errorOf } from '../../../fakes/thrown.ts'
 
@@ -38,17 +39,17 @@ describe('the first key', () => {
   test('has 32 bytes and is stored in the best backend', async () => {
     const database = folder.database()
     const { slots, keychain, file } = machine()
-    expect(keyBackends(database)).toEqual([])
-    expect((await openSealingKey(database, slots(), clock)).byteLength).toBe(32)
-    expect(keyBackends(database)).toEqual(['keychain'])
+    expect(await keyBackends(sqlOf(database))).toEqual([])
+    expect((await openSealingKey(sqlOf(database), slots(), clock)).byteLength).toBe(32)
+    expect(await keyBackends(sqlOf(database))).toEqual(['keychain'])
     expect([keychain.secrets.size, file.secrets.size]).toEqual([1, 0])
   })
 
   test('is found again by the next process', async () => {
     const database = folder.database()
     const { slots, keychain } = machine()
-    const first = await openSealingKey(database, slots(), clock)
-    const second = await openSealingKey(database, slots(), clock)
+    const first = await openSealingKey(sqlOf(database), slots(), clock)
+    const second = await openSealingKey(sqlOf(database), slots(), clock)
     expect(hex(second)).toBe(hex(first))
     expect(keychain.secrets.size).toBe(1)
   })
@@ -57,7 +58,7 @@ describe('the first key', () => {
     const path = folder.fresh('oauth.db')
     const { slots, keychain, file } = machine()
     const opened = Array.from({ length: 20 }, () =>
-      openSealingKey(folder.database(path), slots(), createStandingClock()),
+      openSealingKey(sqlOf(folder.database(path)), slots(), createStandingClock()),
     )
     const keys = new Set((await Promise.all(opened)).map(hex))
     expect(keys.size).toBe(1)
@@ -70,7 +71,7 @@ describe('the first key', () => {
     const { slots, keychain, file } = machine()
     keychain.locked = true
     const opened = Array.from({ length: 20 }, () =>
-      openSealingKey(folder.database(path), slots(), createStandingClock()),
+      openSealingKey(sqlOf(folder.database(path)), slots(), createStandingClock()),
     )
     expect(new Set((await Promise.all(opened)).map(hex)).size).toBe(1)
     expect(file.secrets.size).toBe(1)
@@ -80,8 +81,8 @@ describe('the first key', () => {
     const database = folder.database()
     const { slots, keychain, file } = machine()
     keychain.locked = true
-    await openSealingKey(database, slots(), clock)
-    expect(keyBackends(database)).toEqual(['file'])
+    await openSealingKey(sqlOf(database), slots(), clock)
+    expect(await keyBackends(sqlOf(database))).toEqual(['file'])
     expect(file.secrets.size).toBe(1)
   })
 
@@ -89,19 +90,19 @@ describe('the first key', () => {
     const database = folder.database()
     const { slots, keychain } = machine()
     keychain.forgetful = true
-    await openSealingKey(database, slots(), clock)
-    expect(keyBackends(database)).toEqual(['file'])
+    await openSealingKey(sqlOf(database), slots(), clock)
+    expect(await keyBackends(sqlOf(database))).toEqual(['file'])
   })
 
   test('is not created if every backend fails, and the next try may create it', async () => {
     const database = folder.database()
     const { slots, keychain } = machine()
     keychain.locked = true
-    expect(await codeOf(openSealingKey(database, slots(['keychain']), clock))).toBe('keychain_unavailable')
+    expect(await codeOf(openSealingKey(sqlOf(database), slots(['keychain']), clock))).toBe('keychain_unavailable')
     expect(database.all('SELECT * FROM key_slots')).toEqual([])
     keychain.locked = false
-    await openSealingKey(database, slots(['keychain']), clock)
-    expect(keyBackends(database)).toEqual(['keychain'])
+    await openSealingKey(sqlOf(database), slots(['keychain']), clock)
+    expect(await keyBackends(sqlOf(database))).toEqual(['keychain'])
   })
 
   test('of the environment is the given one', async () => {
@@ -109,8 +110,8 @@ describe('the first key', () => {
     const { slots, env } = machine()
     const given = randomBytes(32)
     env.get = async () => given.toString('base64')
-    expect(hex(await openSealingKey(database, slots(['env']), clock))).toBe(hex(given))
-    expect(keyBackends(database)).toEqual(['env'])
+    expect(hex(await openSealingKey(sqlOf(database), slots(['env']), clock))).toBe(hex(given))
+    expect(await keyBackends(sqlOf(database))).toEqual(['env'])
   })
 
   test.each(['', 'short', randomBytes(31).toString('base64'), randomBytes(33).toString('base64')])(
@@ -118,7 +119,7 @@ describe('the first key', () => {
     async (text) => {
       const { slots, env } = machine()
       env.get = async () => text
-      expect(await codeOf(openSealingKey(folder.database(), slots(['env']), clock))).toBe('key_missing')
+      expect(await codeOf(openSealingKey(sqlOf(folder.database()), slots(['env']), clock))).toBe('key_missing')
     },
   )
 
@@ -135,11 +136,11 @@ describe('the first key', () => {
       },
     }
     const hanging = openSealingKey(
-      folder.database(path),
+      sqlOf(folder.database(path)),
       { wanted: AUTO, stores: { ...slots().stores, keychain: slow } },
       createStandingClock(),
     )
-    const key = await openSealingKey(folder.database(path), slots(), createHurryingClock())
+    const key = await openSealingKey(sqlOf(folder.database(path)), slots(), createHurryingClock())
     hang = false
     gate.open()
     expect(hex(await hanging)).toBe(hex(key))
@@ -151,73 +152,73 @@ describe('a key that seals something', () => {
   async function sealed() {
     const database = folder.database()
     const world = machine()
-    const key = await openSealingKey(database, world.slots(), clock)
+    const key = await openSealingKey(sqlOf(database), world.slots(), clock)
     sealSomething(database)
-    expect(sealedRows(database)).toBe(1)
+    expect(await sealedRows(sqlOf(database))).toBe(1)
     return { database, key, ...world }
   }
 
   test('is reported as missing, and no new one is created', async () => {
     const { database, slots, keychain, file } = await sealed()
     keychain.secrets.clear()
-    const error = await errorOf(openSealingKey(database, slots(), clock))
+    const error = await errorOf(openSealingKey(sqlOf(database), slots(), clock))
     expect(error.code).toBe('key_missing')
     expect(error.message).toContain('keychain')
     expect([keychain.secrets.size, file.secrets.size]).toEqual([0, 0])
-    expect(keyBackends(database)).toEqual(['keychain'])
-    expect(sealedRows(database)).toBe(1)
+    expect(await keyBackends(sqlOf(database))).toEqual(['keychain'])
+    expect(await sealedRows(sqlOf(database))).toBe(1)
   })
 
   test('behind a locked keychain is waited for, not replaced by a file', async () => {
     const { database, key, slots, keychain, file } = await sealed()
     keychain.locked = true
-    expect(await codeOf(openSealingKey(database, slots(), clock))).toBe('keychain_locked')
+    expect(await codeOf(openSealingKey(sqlOf(database), slots(), clock))).toBe('keychain_locked')
     expect(file.secrets.size).toBe(0)
     keychain.locked = false
-    expect(hex(await openSealingKey(database, slots(), clock))).toBe(hex(key))
+    expect(hex(await openSealingKey(sqlOf(database), slots(), clock))).toBe(hex(key))
   })
 
   test('is not the one that somebody put in its place', async () => {
     const { database, slots, keychain } = await sealed()
     for (const name of keychain.secrets.keys()) keychain.secrets.set(name, randomBytes(32).toString('base64url'))
-    expect(await codeOf(openSealingKey(database, slots(), clock))).toBe('key_missing')
+    expect(await codeOf(openSealingKey(sqlOf(database), slots(), clock))).toBe('key_missing')
   })
 
   test('is reported as missing if its text was broken, because no keychain has to be unlocked', async () => {
     const { database, slots, keychain } = await sealed()
     for (const name of keychain.secrets.keys()) keychain.secrets.set(name, 'broken')
-    expect(await codeOf(openSealingKey(database, slots(), clock))).toBe('key_missing')
+    expect(await codeOf(openSealingKey(sqlOf(database), slots(), clock))).toBe('key_missing')
   })
 
-  test('also seals client secrets', () => {
+  test('also seals client secrets', async () => {
     const database = folder.database()
     database.run("INSERT INTO clients VALUES ('i', 'r', 'c', 'v1.x.y', 'none', NULL, 'x')")
     database.run("INSERT INTO clients VALUES ('i', 'r2', 'c', NULL, 'none', NULL, 'x')")
-    expect(sealedRows(database)).toBe(1)
+    expect(await sealedRows(sqlOf(database))).toBe(1)
   })
 
   test('gets a second slot in the file if requested by name', async () => {
     const { database, key, slots, keychain, file } = await sealed()
-    expect(hex(await openSealingKey(database, slots(['file']), clock))).toBe(hex(key))
-    expect(keyBackends(database)).toEqual(['file', 'keychain'])
+    expect(hex(await openSealingKey(sqlOf(database), slots(['file']), clock))).toBe(hex(key))
+    expect(await keyBackends(sqlOf(database))).toEqual(['file', 'keychain'])
     keychain.locked = true
-    expect(hex(await openSealingKey(database, slots(['file']), clock))).toBe(hex(key))
-    expect(hex(await openSealingKey(database, slots(), clock))).toBe(hex(key))
+    expect(hex(await openSealingKey(sqlOf(database), slots(['file']), clock))).toBe(hex(key))
+    expect(hex(await openSealingKey(sqlOf(database), slots(), clock))).toBe(hex(key))
     expect(file.secrets.size).toBe(1)
   })
 
   test('gets no second slot automatically', async () => {
     const { database, slots, file } = await sealed()
-    await openSealingKey(database, slots(), clock)
-    await openSealingKey(database, slots(['keychain']), clock)
-    expect([keyBackends(database), file.secrets.size]).toEqual([['keychain'], 0])
+    await openSealingKey(sqlOf(database), slots(), clock)
+    await openSealingKey(sqlOf(database), slots(['keychain']), clock)
+    expect([await keyBackends(sqlOf(database)), file.secrets.size]).toEqual([['keychain'], 0])
   })
 
   test('is found in the second slot if the first has lost it', async () => {
     const { database, key, slots, keychain } = await sealed()
-    await openSealingKey(database, slots(['file']), clock)
+    await openSealingKey(sqlOf(database), slots(['file']), clock)
     keychain.secrets.clear()
-    expect(hex(await openSealingKey(database, slots(), clock))).toBe(hex(key))
+    expect(hex(await openSealingKey(sqlOf(database), slots(), clock))).toBe(hex(key))
   })
 })
 
@@ -225,19 +226,19 @@ describe('a lost key that sealed nothing', () => {
   test('is created again', async () => {
     const database = folder.database()
     const { slots, keychain } = machine()
-    await openSealingKey(database, slots(), clock)
+    await openSealingKey(sqlOf(database), slots(), clock)
     keychain.secrets.clear()
-    await openSealingKey(database, slots(), clock)
+    await openSealingKey(sqlOf(database), slots(), clock)
     expect(keychain.secrets.size).toBe(1)
-    expect(keyBackends(database)).toEqual(['keychain'])
+    expect(await keyBackends(sqlOf(database))).toEqual(['keychain'])
   })
 
   test('is not created again while its keychain is locked', async () => {
     const database = folder.database()
     const { slots, keychain, file } = machine()
-    await openSealingKey(database, slots(), clock)
+    await openSealingKey(sqlOf(database), slots(), clock)
     keychain.locked = true
-    expect(await codeOf(openSealingKey(database, slots(), clock))).toBe('keychain_locked')
+    expect(await codeOf(openSealingKey(sqlOf(database), slots(), clock))).toBe('keychain_locked')
     expect(file.secrets.size).toBe(0)
   })
 })

@@ -7,6 +7,7 @@ import { openDatabase } from '../../../../src/store/sqlite/database.ts'
 import { followFile } from '../../../../src/store/sqlite/followFile.ts'
 import { createTokenStore } from '../../../../src/store/tokenStore.ts'
 import { createFakeClock, NOON } from '../../../fakes/fakeClock.ts'
+import { sqlOf } from '../../../fakes/sqlOf.ts'
 import { KEY } from '../../../fakes/storeKit.ts'
 import { tempFolder } from '../../../fakes/tempFolder.ts'
 import { until } from '../../../servers/until.ts'
@@ -31,8 +32,8 @@ function setUp(file = folder.fresh('oauth.db')) {
     () => replaced++,
   )
   opened.push(database)
-  const store = createTokenStore(database, async () => seal, createFakeClock())
-  const other = () => createTokenStore(folder.database(file), async () => seal, createFakeClock())
+  const store = createTokenStore(sqlOf(database), async () => seal, createFakeClock())
+  const other = () => createTokenStore(sqlOf(folder.database(file)), async () => seal, createFakeClock())
   return { file, database, store, other, replaced: () => replaced }
 }
 
