@@ -106,7 +106,7 @@ const FLOORS: Readonly<Record<string, Readonly<Record<string, readonly string[]>
   store: {
     '.': ['sealing', 'sqlite', 'postgres'],
     postgres: ['migrations'],
-    gateway: ['.', 'sealing'],
+    gateway: ['.', 'sealing', 'sqlite'],
     sealing: ['sqlite'],
     sqlite: ['migrations'],
   },
