@@ -10,17 +10,18 @@ import { endBodyAfter, isTooLong, tooLarge } from './body.ts'
 import { clientAddress, plainAddress, type TrustedProxies } from './clientAddress.ts'
 import type { CrossOrigin } from './crossOrigin.ts'
 import type { OwnHosts } from './hosts.ts'
-import { findRoute, type Match, type Route } from './route.ts'
+import type { Match, Route, Table } from './route.ts'
 import { readTarget, type Target } from './target.ts'
 
 export interface ExchangeOptions {
   readonly publicUrl: string
   readonly hosts: OwnHosts
   readonly crossOrigin: CrossOrigin
-  readonly routes: readonly Route[]
+  readonly table: Table
   readonly trusted: TrustedProxies
   /** The longest body of any request, in bytes. */
   readonly bodyBytes: number
+  readonly draining: AbortSignal
   readonly log: Logger
 }
 
@@ -38,11 +39,11 @@ export function createExchange(options: ExchangeOptions) {
     response.setHeader('X-Request-Id', requestId)
     endBodyAfter(request, response)
     const target = readTarget(request.url ?? '')
-    const match = target && findRoute(options.routes, target.path)
+    const match = target && options.table(target.path)
     noteEnd(options.log, response, { requestId, begun, request, match })
     const fault = malformed(request)
-    // Two readers may not agree where it ends.
-    if (fault) response.shouldKeepAlive = false
+    // Two readers may not agree where it ends; and what follows an Upgrade is lost in Node's parser.
+    if (fault || request.headers.upgrade !== undefined) response.shouldKeepAlive = false
     const refusal = fault ?? misdirected(request, target, match?.route, options)
     const admitted = refusal || !target ? undefined : admit(request, response, match, options)
     if (refusal || !target) refuse(response, refusal ?? MALFORMED_TARGET)
@@ -163,7 +164,7 @@ function run(
   request: IncomingMessage,
   response: ServerResponse,
   { route, parameters, rest, target, requestId }: Match & { readonly target: Target; readonly requestId: string },
-  { publicUrl, trusted, log }: ExchangeOptions,
+  { publicUrl, trusted, draining, log }: ExchangeOptions,
 ): void {
   const url = new URL(publicUrl)
   url.pathname = target.path
@@ -180,6 +181,7 @@ function run(
     rest,
     parameters,
     signal: gone.signal,
+    draining,
   }
   if (/^100-continue$/i.test(request.headers.expect ?? '') && request.httpVersion === '1.1') response.writeContinue()
   Promise.resolve()
@@ -197,8 +199,9 @@ function fail(
   error: BridgeError,
   { requestId, gone, log }: { readonly requestId: string; readonly gone: AbortSignal; readonly log: Logger },
 ): void {
-  if (gone.aborted || response.destroyed) return
   const { code, message } = error
+  // The end of the socket may be told to who reads the body first.
+  if (gone.aborted || response.destroyed || code === 'cancelled') return void response.destroy()
   log[code === 'message_too_large' ? 'info' : 'error']('gateway:failed', { request: requestId, code, message })
   // A made-up end would look like a whole answer.
   if (response.headersSent) response.destroy()
