@@ -9,6 +9,7 @@ import { createExchange, type Exchange } from './http/exchange.ts'
 import { createHealth, type HealthOptions } from './http/health.ts'
 import { createOwnHosts } from './http/hosts.ts'
 import { type ListenerOptions, openListener } from './http/listener.ts'
+import { createTable } from './http/route.ts'
 import { createRoutes, type GatewayHandlers } from './routes.ts'
 import type { ServeSettings } from './settings.ts'
 
@@ -55,7 +56,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     servers,
     draining: draining.signal,
   })
-  const routes = createRoutes(settings, handlers, health)
+  const table = createTable(createRoutes(settings, handlers, health))
   const trusted = createTrustedProxies(settings.trustedProxies)
   const protocol = tls ? 'https:' : 'http:'
 
@@ -70,7 +71,16 @@ export function createGateway(options: GatewayOptions): Gateway {
       const { port } = listener
       const hosts = createOwnHosts({ publicUrl, listen: { host: settings.listen.host, port }, protocol })
       const crossOrigin = createCrossOrigin(cors, hosts.origins)
-      exchange = createExchange({ publicUrl, hosts, crossOrigin, routes, trusted, bodyBytes: limits.bodyBytes, log })
+      exchange = createExchange({
+        publicUrl,
+        hosts,
+        crossOrigin,
+        table,
+        trusted,
+        bodyBytes: limits.bodyBytes,
+        draining: draining.signal,
+        log,
+      })
       let closing: Promise<void> | undefined
       const hurry = new AbortController()
       const close = async () => {

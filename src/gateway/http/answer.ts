@@ -71,8 +71,7 @@ export function sendRedirect(response: ServerResponse, location: string, headers
 function send(response: ServerResponse, status: number, text: string, headers: Headers): void {
   // Not by writeHead: what was set before, such as CORS headers, stays.
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
-  const body = Buffer.from(text)
   response.statusCode = status
-  response.setHeader('Content-Length', body.length)
-  response.end(body)
+  response.setHeader('Content-Length', Buffer.byteLength(text))
+  response.end(text)
 }

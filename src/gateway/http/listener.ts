@@ -9,7 +9,6 @@ import type { Logger } from '../../ports.ts'
 import type { ServeSettings } from '../settings.ts'
 import { answerClientError } from './clientError.ts'
 import { asListenError, type PortHolder } from './listenError.ts'
-import { watchStalled } from './stalled.ts'
 
 export interface ListenerOptions extends Pick<ServeSettings, 'listen' | 'tls'> {
   readonly limits: Pick<ServeSettings['limits'], 'headerBytes' | 'headersMs' | 'bodyMs'>
@@ -161,6 +160,28 @@ function begin({ socket }: IncomingMessage, response: ServerResponse, server: Se
     if (state.stopping) server.closeIdleConnections()
   })
   return true
+}
+
+/** Ends connections whose client reads nothing of what waits for it: their buffers would stay for ever. Gives what ends the watch. */
+function watchStalled(open: ReadonlySet<ServerResponse>, stallMs: number): () => void {
+  const last = new WeakMap<ServerResponse, { readonly taken: number; readonly since: number }>()
+  const look = () => {
+    const now = performance.now()
+    for (const response of open) {
+      const { socket } = response
+      if (!socket || socket.writableLength === 0) {
+        last.delete(response)
+        continue
+      }
+      const taken = socket.bytesWritten - socket.writableLength
+      const before = last.get(response)
+      if (before?.taken !== taken) last.set(response, { taken, since: now })
+      else if (now - before.since >= stallMs) socket.destroy()
+    }
+  }
+  const timer = setInterval(look, Math.max(10, stallMs / 4))
+  timer.unref()
+  return () => clearInterval(timer)
 }
 
 const secure = ({ cert, key }: NonNullable<ServeSettings['tls']>) => ({ cert, key, minVersion: 'TLSv1.2' as const })

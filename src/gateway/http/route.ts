@@ -25,28 +25,35 @@ export interface Match {
   readonly rest: string
 }
 
-/** `path`: as {@link readTarget} gives it. undefined: nothing is there. */
-export function findRoute(routes: readonly Route[], path: string): Match | undefined {
-  const segments = path.split('/').slice(1)
-  for (const route of routes) {
-    const found = matched(route.pattern.split('/').slice(1), segments)
-    if (found) return { route, ...found }
+/** What a table of routes does with a path as {@link readTarget} gives it; undefined: nothing is there. */
+export type Table = (path: string) => Match | undefined
+
+export function createTable(routes: readonly Route[]): Table {
+  const rows = routes.map((route) => ({ route, match: compiled(route.pattern) }))
+  return (path) => {
+    const segments = path.split('/').slice(1)
+    for (const { route, match } of rows) {
+      const found = match(segments)
+      if (found) return { route, ...found }
+    }
+    return undefined
   }
-  return undefined
 }
 
-function matched(pattern: readonly string[], segments: readonly string[]): Omit<Match, 'route'> | undefined {
-  const isOpen = pattern.at(-1) === '*'
-  const fixed = isOpen ? pattern.slice(0, -1) : pattern
-  if (isOpen ? segments.length < fixed.length : segments.length !== fixed.length) return undefined
-  const parameters: [string, string][] = []
-  for (const [index, part] of fixed.entries()) {
-    const segment = segments[index] ?? ''
-    if (!part.startsWith(':')) {
-      if (part !== segment) return undefined
-    } else if (segment === '') return undefined
-    else parameters.push([part.slice(1), segment])
+function compiled(pattern: string): (segments: readonly string[]) => Omit<Match, 'route'> | undefined {
+  const parts = pattern.split('/').slice(1)
+  const isOpen = parts.at(-1) === '*'
+  const fixed = isOpen ? parts.slice(0, -1) : parts
+  return (segments) => {
+    if (isOpen ? segments.length < fixed.length : segments.length !== fixed.length) return undefined
+    const parameters: [string, string][] = []
+    for (const [index, part] of fixed.entries()) {
+      const segment = segments[index] ?? ''
+      const isName = part.startsWith(':')
+      if (isName ? segment === '' : part !== segment) return undefined
+      if (isName) parameters.push([part.slice(1), segment])
+    }
+    const rest = segments.slice(fixed.length)
+    return { parameters: Object.fromEntries(parameters), rest: rest.length === 0 ? '' : `/${rest.join('/')}` }
   }
-  const rest = segments.slice(fixed.length)
-  return { parameters: Object.fromEntries(parameters), rest: rest.length === 0 ? '' : `/${rest.join('/')}` }
 }

@@ -9,7 +9,7 @@ import { until, within } from '../../../servers/until.ts'
 
 const HOST = 'Host: mcp.example.com\r\n'
 const post = (lines: string, body = '') => `POST /mcp HTTP/1.1\r\n${HOST}${lines}\r\n${body}`
-const quick = { bodyBytes: 10_000, headerBytes: 4_096, headersMs: 100, bodyMs: 150 }
+const quick = { bodyBytes: 10_000, headerBytes: 4_096, headersMs: 400, bodyMs: 400 }
 
 const loud = (log: { entries: readonly { level: string }[] }) =>
   log.entries.filter(({ level }) => level === 'error' || level === 'warn')
@@ -90,6 +90,20 @@ describe('a malformed request', () => {
     const text = await answered
     expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 400'])
   })
+})
+
+describe('an upgrade', () => {
+  test.each(['websocket', 'h2c', 'TLS/1.0'])(
+    'to %s is not made: its request is answered, and its connection ended',
+    async (to) => {
+      const { port } = await startShell()
+      const socket = await open(port)
+      const answered = toEnd(socket)
+      socket.write(post(`Connection: Upgrade, HTTP2-Settings\r\nUpgrade: ${to}\r\nContent-Length: 3\r\n`, 'abc'))
+      const { status, headers, body } = parse(await within('an answer', answered))
+      expect([status, headers.connection, JSON.parse(body).body]).toEqual([200, 'close', 'abc'])
+    },
+  )
 })
 
 describe('the headers of a request', () => {
@@ -271,7 +285,7 @@ describe('a client', () => {
   test('that opens a stream and is quiet keeps it, whatever the limits are', async () => {
     const mcp: Handler = async (_request, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders()
-      await pause(600)
+      await pause(1_500)
       response.end('data: late\n\n')
     }
     const { port } = await startShell({ handlers: { mcp }, settings: { limits: quick }, rest: { stallMs: 100 } })
