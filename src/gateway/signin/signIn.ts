@@ -10,13 +10,12 @@ import { createOutcomes } from './outcome.ts'
 import { failedPage, sendPage } from './page.ts'
 import { createRefreshEndpoint } from './refresh.ts'
 
+/** Those of them that the table of routes has. */
 export interface GatewaySignInHandlers {
-  /** GET /auth/consent/<flow>; `flow` is in the parameters of the route, as for the next two. */
-  readonly consentPage: Handler
-  /** POST /auth/consent/<flow> */
-  readonly consentAnswer: Handler
+  /** GET and POST /auth/consent/<flow>; `flow` is in the parameters of the route, as for the next one. */
+  readonly consent: Handler
   /** GET /auth/consent/<flow>/back */
-  readonly consentBack: Handler
+  readonly back: Handler
   /** GET /auth/login */
   readonly login: Handler
   /** GET /auth/callback */
@@ -47,9 +46,10 @@ export function createGatewaySignIn(options: SignInOptions): GatewaySignInHandle
     }
 
   return {
-    consentPage: asPage(consent.page),
-    consentAnswer: asPage(consent.answer),
-    consentBack: asPage(consent.back),
+    consent: asPage((request, ...rest) =>
+      request.method === 'POST' ? consent.answer(request, ...rest) : consent.page(request, ...rest),
+    ),
+    back: asPage(consent.back),
     login: asPage(createLogin(deps)),
     callback: asPage(createCallback(deps)),
     refresh: createRefreshEndpoint(options),

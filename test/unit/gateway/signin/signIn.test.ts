@@ -378,6 +378,20 @@ describe('sign-in without a client', () => {
     expect((await browser.get('/auth/login?server=%3Cb%3E')).status).toBe(404)
   })
 
+  test('begins under the public name, so that its cookie comes back', async () => {
+    const { world } = await open({ publicUrl: (origin) => origin.replace('127.0.0.1', 'localhost') })
+    const moved = await openBrowser(world.origin).get('/auth/login?provider=google')
+    expect([moved.status, moved.location]).toEqual([
+      303,
+      `${world.origin.replace('127.0.0.1', 'localhost')}/auth/login?provider=google`,
+    ])
+    // Not behind a proxy that asks by a name or port of its own.
+    for (const publicUrl of ['https://mcp.example.com', 'http://localhost:1']) {
+      const { browser } = await open({ publicUrl })
+      expect((await browser.get('/auth/login')).location).toContain('https://provider.example/')
+    }
+  })
+
   test('with a provider that cannot be asked is a page', async () => {
     const { world, browser } = await open()
     world.state.beginFails = new BridgeError('authorization_server_unreachable')
