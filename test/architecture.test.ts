@@ -92,7 +92,7 @@ const FLOORS: Readonly<Record<string, Readonly<Record<string, readonly string[]>
     message: [],
   },
   cli: { '.': ['commands', 'words', 'terminal'], commands: ['words', 'terminal'], words: ['terminal'], terminal: [] },
-  config: { '.': ['file'], file: [] },
+  config: { '.': ['file'], serve: ['.', 'file'], file: [] },
   doctor: { '.': ['checks', 'report'], checks: ['report'], report: [] },
   gateway: {
     '.': ['http', 'authorization', 'signin', 'proxy'],
@@ -256,9 +256,10 @@ test('only bin uses the process’s own streams, arguments and exit', () => {
 
 test('every foreign program gets an environment without our secrets and no shell', () => {
   const starts = SOURCES.filter(({ text }) => importsOf(text).includes('node:child_process'))
-  // The login process is ourselves; browser.ts cleans by name, lsof gets nothing.
+  // The login process is ourselves; browser.ts cleans by name, lsof gets nothing; a key command gets what is not ours.
   expect(starts.map(({ name }) => name).sort()).toEqual([
     'system/keychain/childProcess.ts',
+    'system/keychain/keyCommand.ts',
     'system/person/browser.ts',
     'system/process/loginLauncher.ts',
     'system/process/portOwner.ts',
@@ -268,9 +269,12 @@ test('every foreign program gets an environment without our secrets and no shell
       .filter(({ text }) => /shell: true|\{[^}]*\b(exec|execSync)\b[^}]*\} from 'node:child_process'/.test(text))
       .map(({ name }) => name),
   ).toEqual([])
-  const cleaned = starts.filter(({ text }) => /\benv: (childEnvironment\(|\{\})/.test(text)).map(({ name }) => name)
+  const cleaned = starts
+    .filter(({ text }) => /\benv: (childEnvironment\(|withoutOwnVariables\(|\{\})/.test(text))
+    .map(({ name }) => name)
   expect(cleaned.sort()).toEqual([
     'system/keychain/childProcess.ts',
+    'system/keychain/keyCommand.ts',
     'system/person/browser.ts',
     'system/process/portOwner.ts',
   ])
