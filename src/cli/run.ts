@@ -108,7 +108,7 @@ async function runComposed(line: CommandLine, io: ProcessIO): Promise<number> {
     alternatives: explicit ? [] : COMMANDS,
     ...(LOCAL_DATA.has(line.command) ? {} : { callback: 'gateway' }),
   }
-  if (line.command === 'serve') return (await import('./commands/serve.ts')).serve(options, line, io)
+  if (line.command === 'serve') return (await import('./commands/gateway/serve.ts')).serve(options, line, io)
   const config = await loadConfig(options).catch(async (thrown: unknown) => {
     // If the settings cannot be read, doctor still reports that in its own format.
     if (line.command === 'doctor')
@@ -161,7 +161,7 @@ async function dispatch(line: CommandLine, app: App, io: ProcessIO): Promise<num
     case 'support-bundle':
       return (await import('./commands/supportBundle.ts')).supportBundle(app, line, io)
     case 'migrate':
-      return (await import('./commands/migrate.ts')).migrate(app, line.server, io)
+      return (await import('./commands/migrate.ts')).migrate(app, line, io)
     case 'refresh':
       return (await import('./commands/refresh.ts')).refresh(app, io)
     case 'reset':

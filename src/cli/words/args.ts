@@ -60,12 +60,7 @@ export const OPTIONS = {
   debug: { help: 'log everything to stderr' },
   verbose: { help: 'log the main steps to stderr' },
   'log-level': { value: 'LEVEL', choices: LOG_LEVELS, help: 'debug, info, warn or error' },
-  header: {
-    value: 'NAME:VALUE',
-    multiple: true,
-    for: REACHING,
-    help: 'send this header to the server; may be repeated',
-  },
+  header: { value: 'NAME:VALUE', multiple: true, for: REACHING, help: 'send this header to the server; repeatable' },
   'header-file': { value: 'FILE', for: REACHING, help: 'file with headers, one per line' },
   'client-id': { value: 'ID', for: REACHING, help: 'client registered with the authorization server' },
   'client-secret-file': { value: 'FILE', for: REACHING, help: 'file with the client secret' },
@@ -127,6 +122,8 @@ export interface CommandLine {
   readonly command: Command
   /** False: no command was given, so a word that is not a server may be a misspelled command. */
   readonly explicit: boolean
+  /** The command if none was given: which of its two names the program was started by. */
+  readonly standard: 'run' | 'serve'
   readonly server: string | undefined
   /** All arguments after the command that are not options. */
   readonly words: readonly string[]
@@ -175,6 +172,7 @@ function parseWords(argv: readonly string[], standard: 'run' | 'serve'): Command
   return {
     command,
     explicit,
+    standard,
     server: words[0],
     words,
     options: tokens.flatMap((token) => (token.kind === 'option' ? [{ name: token.name, value: token.value }] : [])),

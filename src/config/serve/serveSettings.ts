@@ -65,6 +65,11 @@ export function serveSettings(file: ReadConfig, flags: ServeFlags): ServeSetting
   }
 }
 
+/** For the settings that all commands have: the gateway is not about one server. */
+export function withoutServers({ mcp_server_url: _only, servers: _servers, ...rest }: ReadConfig): ReadConfig {
+  return rest
+}
+
 /** The public URL is that of the configuration only: what a request says of it, anybody can write. */
 function addressesOf({ serve, callback_url: written }: ConfigFile, faults: string[]) {
   const given = [written ?? []].flat()

@@ -1,17 +1,18 @@
 // The HTTP gateway: reads its settings and keys, starts it, says where it is reached, and ends it in order.
-import type { Gateway, GatewayOptions, RunningGateway } from '../../compose/gateway.ts'
-import { configFrom, type LoadOptions, loadFile } from '../../config/load.ts'
-import { secretsOf } from '../../config/secrets.ts'
-import { serveSettings } from '../../config/serve/serveSettings.ts'
-import { serveWarnings } from '../../config/serve/warnings.ts'
-import { asBridgeError, BridgeError, ERRORS } from '../../errors.ts'
-import type { ServeSettings } from '../../gateway/settings.ts'
-import { registerSecret } from '../../redaction/register.ts'
-import { shownUrl } from '../../redaction/shownUrl.ts'
-import { readServerKeys } from '../../system/keychain/serverKeys.ts'
-import type { ProcessIO } from '../process.ts'
-import { runtimeOf } from '../runtime.ts'
-import type { CommandLine } from '../words/args.ts'
+import type { Gateway, GatewayOptions, RunningGateway } from '../../../compose/gateway.ts'
+import { configFrom, type LoadOptions, loadFile } from '../../../config/load.ts'
+import { secretsOf } from '../../../config/secrets.ts'
+import { serveSettings, withoutServers } from '../../../config/serve/serveSettings.ts'
+import { serveWarnings } from '../../../config/serve/warnings.ts'
+import { withoutKey } from '../../../doctor/gatewayChecks.ts'
+import { asBridgeError, BridgeError, ERRORS } from '../../../errors.ts'
+import type { ServeSettings } from '../../../gateway/settings.ts'
+import { registerSecret } from '../../../redaction/register.ts'
+import { shownUrl } from '../../../redaction/shownUrl.ts'
+import { readServerKeys } from '../../../system/keychain/serverKeys.ts'
+import type { ProcessIO } from '../../process.ts'
+import { runtimeOf } from '../../runtime.ts'
+import type { CommandLine } from '../../words/args.ts'
 
 type Compose = (options: GatewayOptions) => Promise<Gateway>
 
@@ -20,7 +21,7 @@ export async function serve(
   options: LoadOptions,
   line: CommandLine,
   io: ProcessIO,
-  compose: Compose = async (given) => (await import('../../compose/gateway.ts')).composeGateway(given),
+  compose: Compose = async (given) => (await import('../../../compose/gateway.ts')).composeGateway(given),
 ): Promise<number> {
   const { file, path } = await loadFile(options)
   if (path === undefined)
@@ -50,12 +51,6 @@ const cancelled = (ending: AbortSignal): Promise<never> =>
     else ending.addEventListener('abort', () => reject(new BridgeError('cancelled')), { once: true })
   })
 
-/** What the gateway offers is in its settings: no server is the one that this process is about. */
-const withoutServers = <T extends { mcp_server_url?: unknown; servers?: unknown }>(file: T) => {
-  const { mcp_server_url: _only, servers: _servers, ...rest } = file
-  return rest
-}
-
 const secretsIn = ({ servers, providers, clients }: ServeSettings) => [
   ...servers.flatMap(({ headers }) => Object.values(headers)),
   ...providers.flatMap(({ clientSecret, clientKey, authorizeParameters }) => [
@@ -65,12 +60,6 @@ const secretsIn = ({ servers, providers, clients }: ServeSettings) => [
   ]),
   ...clients.known.map(({ secret }) => secret),
 ]
-
-const withoutKey = () =>
-  new BridgeError('key_missing', {
-    message: 'The gateway on PostgreSQL needs a sealing key, and none is configured.',
-    hint: 'Make one with openssl rand -base64 32, keep it, and set MCP_OAUTH_BRIDGE_KEY, MCP_OAUTH_BRIDGE_KEY_FILE or serve.key_command: the same for all replicas.',
-  })
 
 /** For the person who started it: where it listens, what is behind it, and what to paste into a host. */
 function startText({ publicUrl, servers, providers }: ServeSettings, url: string, database: string): string {
