@@ -108,7 +108,8 @@ async function runComposed(line: CommandLine, io: ProcessIO): Promise<number> {
     alternatives: explicit ? [] : COMMANDS,
     ...(LOCAL_DATA.has(line.command) ? {} : { callback: 'gateway' }),
   }
-  if (line.command === 'serve') return (await import('./commands/gateway/serve.ts')).serve(options, line, io)
+  if (line.command === 'serve')
+    return (await import('./commands/gateway/serve.ts')).serve(options, io, (config) => runtimeOf(io, config, line))
   const config = await loadConfig(options).catch(async (thrown: unknown) => {
     // If the settings cannot be read, doctor still reports that in its own format.
     if (line.command === 'doctor')

@@ -1,5 +1,7 @@
 // The HTTP gateway: reads its settings and keys, starts it, says where it is reached, and ends it in order.
 import type { Gateway, GatewayOptions, RunningGateway } from '../../../compose/gateway.ts'
+import type { Runtime } from '../../../compose/runtime.ts'
+import type { Config } from '../../../config/config.ts'
 import { configFrom, type LoadOptions, loadFile } from '../../../config/load.ts'
 import { secretsOf } from '../../../config/secrets.ts'
 import { serveSettings, withoutServers } from '../../../config/serve/serveSettings.ts'
@@ -11,16 +13,14 @@ import { registerSecret } from '../../../redaction/register.ts'
 import { shownUrl } from '../../../redaction/shownUrl.ts'
 import { readServerKeys } from '../../../system/keychain/serverKeys.ts'
 import type { ProcessIO } from '../../process.ts'
-import { runtimeOf } from '../../runtime.ts'
-import type { CommandLine } from '../../words/args.ts'
 
 type Compose = (options: GatewayOptions) => Promise<Gateway>
 
 /** Resolves when it has ended: 0 when it was asked to, 130 after Ctrl-C. @throws BridgeError for everything that keeps it from starting */
 export async function serve(
   options: LoadOptions,
-  line: CommandLine,
   io: ProcessIO,
+  runtimeOf: (config: Config) => Runtime,
   compose: Compose = async (given) => (await import('../../../compose/gateway.ts')).composeGateway(given),
 ): Promise<number> {
   const { file, path } = await loadFile(options)
@@ -34,7 +34,7 @@ export async function serve(
   registerSecret([...secretsOf(config), ...secretsIn(settings)])
   const keys = await readServerKeys({ ...options, command: file.serve?.key_command })
   if (config.postgres && keys.length === 0) throw withoutKey()
-  const runtime = runtimeOf(io, config, line)
+  const runtime = runtimeOf(config)
   const { stderr } = io
   for (const warning of serveWarnings(file, settings)) stderr.write(`warning: ${warning}\n`)
   const gateway = await compose({ config, settings, migrate: file.serve?.migrate ?? 'up', keys, runtime })
