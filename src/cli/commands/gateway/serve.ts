@@ -37,6 +37,10 @@ export async function serve(
   const runtime = runtimeOf(config)
   const { stderr } = io
   for (const warning of serveWarnings(file, settings)) stderr.write(`warning: ${warning}\n`)
+  if (Number(process.versions.node.split('.')[0]) < 22)
+    runtime.log.warn('serve:node', {
+      message: `Node ${process.versions.node} is no longer maintained; use 22 or later.`,
+    })
   const gateway = await compose({ config, settings, migrate: file.serve?.migrate ?? 'up', keys, runtime })
   const running = await Promise.race([gateway.start(), cancelled(io.ending)])
   stderr.write(startText(settings, running.url, config.postgres?.shown ?? config.database))
