@@ -18,7 +18,7 @@ export function setHeaders(
     if (value === undefined || name === SESSION || withholds(name) || ofConnection?.has(name)) continue
     // Comment lines make a stream longer than it was.
     if (name === 'content-length' && isStream) continue
-    const values = [value].flat().map(asBytes)
+    const values = [value].flat()
     if (!values.every((one) => PRINTABLE.test(one))) continue
     if (name === 'vary') response.appendHeader(name, values)
     else response.setHeader(name, values.length === 1 ? (values[0] ?? '') : values)
@@ -40,8 +40,5 @@ function withholds(name: string): boolean {
   return verdict
 }
 
-/** A value was read as UTF-8; Node writes it byte for byte. */
-const asBytes = (value: string) => (ASCII.test(value) ? value : Buffer.from(value).toString('latin1'))
-
-const ASCII = /^[ -~]*$/
+/** Characters are bytes: it is read and written as Latin-1. */
 const PRINTABLE = /^[\t\x20-\x7e\x80-\xff]*$/
