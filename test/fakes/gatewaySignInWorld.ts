@@ -50,6 +50,7 @@ export async function startSignInWorld(options: WorldOptions = {}) {
     /** What the provider's redirect ends in, instead of a sign-in. */
     answerFails: undefined as BridgeError | undefined,
     beginFails: undefined as BridgeError | undefined,
+    finishFails: undefined as Error | undefined,
     refreshFails: undefined as BridgeError | undefined,
     expiresAt: undefined as number | undefined,
     blockedAt: undefined as number | undefined,
@@ -75,6 +76,7 @@ export async function startSignInWorld(options: WorldOptions = {}) {
     authorization: {
       pending: async (request, _response, flow) => (isOfBrowser(request, flow) ? flows.get(flow) : undefined),
       async finish(_request, _response, flow, outcome) {
+        if (state.finishFails) throw state.finishFails
         const { redirectUri = '' } = flows.get(flow) ?? {}
         flows.delete(flow)
         outcomes.push(outcome)

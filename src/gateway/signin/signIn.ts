@@ -39,7 +39,8 @@ export function createGatewaySignIn(options: SignInOptions): GatewaySignInHandle
         const { code, message, hint } = asBridgeError(thrown)
         options.log.error('gateway:sign-in-failed', { code, message })
         if (response.headersSent) return void response.destroy()
-        const status = code.startsWith('database_') ? 503 : 500
+        // The authorization request was over before its person's part was.
+        const status = code === 'invalid_state' ? 403 : code.startsWith('database_') ? 503 : 500
         const words = code === 'internal' ? 'Something unexpected went wrong in the gateway.' : message
         sendPage(response, status, failedPage('Sign-in failed', `${words} (${code})`, hint))
       }

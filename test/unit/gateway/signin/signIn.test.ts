@@ -209,6 +209,21 @@ describe('what cannot go on ends at the client', () => {
     expect(client.href).not.toContain('canary')
   })
 
+  test('but where that is not possible, at a page that names no inner fault', async () => {
+    const { world, browser } = await open()
+    for (const [error, status] of [
+      [new BridgeError('invalid_state'), 403],
+      [new BridgeError('database_locked'), 503],
+      [new Error('canary'), 500],
+    ] as const) {
+      const consent = world.authorize(browser)
+      const page = await browser.get(consent)
+      world.state.finishFails = error
+      const sent = await browser.post(consent, { token: tokenOn(page), answer: 'no' })
+      expect([sent.status, sent.text.includes('canary'), sent.text.includes('<h1>')]).toEqual([status, false, true])
+    }
+  })
+
   test('no provider at all', async () => {
     const { world, browser } = await open({ providers: [] })
     const page = await browser.get(world.authorize(browser))
