@@ -62,14 +62,28 @@ const INSIDE: Readonly<Record<string, readonly string[]>> = {
   undici: ['It holds llhttp, under the same MIT License: Copyright Fedor Indutny, 2018.'],
 }
 
+/** Packages that publish no license text, and the one of the same authors that does. */
+const SAME_AUTHORS: Readonly<Record<string, string>> = { 'koa-compose': 'koa' }
+
+/** The license in the README, or that of the same authors' other package. */
+function withoutFile(folder: string, name: string): string[] {
+  const readme = readdirSync(folder).find((file) => /^readme\.md$/i.test(file))
+  const [text] =
+    readme === undefined ? [] : (/^## license\n[\s\S]*/im.exec(readFileSync(join(folder, readme), 'utf8')) ?? [])
+  if (text !== undefined && /copyright/i.test(text)) return [text.replace(/^.*\n/, '').trim()]
+  const other = SAME_AUTHORS[name]
+  return other === undefined ? [] : [readFileSync(join(dirname(folder), other, 'LICENSE'), 'utf8').trim()]
+}
+
 /** Name, version and the texts that a package wants to go along with its code; a package without one stops the build. */
 export function noticeOf(folder: string): string {
   const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
   const files = readdirSync(folder).filter(
     (file) => /^(licen[cs]e|copying|notice)/i.test(file) && !/\.(c|m)?js$/.test(file),
   )
-  if (files.length === 0) throw new Error(`${name} has no license text, and its code is in the bundle`)
   const texts = files.sort().map((file) => readFileSync(join(folder, file), 'utf8').trim())
+  if (texts.length === 0) texts.push(...withoutFile(folder, name))
+  if (texts.length === 0) throw new Error(`${name} has no license text, and its code is in the bundle`)
   return [`${name} ${version} (${license})`, ...texts, ...(INSIDE[name] ?? [])].join('\n\n')
 }
 
@@ -98,6 +112,30 @@ export default defineConfig({
       transform: {
         filter: { id: /undici\/lib\/core\/diagnostics\.js$/ },
         handler: (code) => code.replace(/util\.debuglog\('\w+'\)/g, '{ enabled: false }'),
+      },
+    },
+    {
+      // It makes functions out of text, to say that one is deprecated. Its own version for browsers does nothing.
+      name: 'no deprecations of koa',
+      load: {
+        filter: { id: /node_modules\/depd\/index\.js$/ },
+        handler: (id) => readFileSync(join(dirname(id), 'lib/browser/index.js'), 'utf8'),
+      },
+    },
+    {
+      // It writes past our log, at the first line of its code already. What concerns an operator, serve says.
+      name: 'no words of oidc-provider',
+      load: {
+        filter: { id: /node_modules\/oidc-provider\/lib\/helpers\/attention\.js$/ },
+        handler: () => 'export const info = () => undefined\nexport const warn = () => undefined',
+      },
+    },
+    {
+      // The optional driver in C would be looked for in the folders above dist/.
+      name: 'no native driver of pg',
+      load: {
+        filter: { id: /node_modules\/pg\/lib\/native\/index\.js$/ },
+        handler: () => "module.exports = require('../client')",
       },
     },
     {

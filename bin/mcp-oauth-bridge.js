@@ -21,7 +21,12 @@ if (process.env.NODE_TLS_REJECT_UNAUTHORIZED === '0') process.env.NODE_TLS_REJEC
 const { pendingKeychainCalls, run, workingFolder } = await load('run.js')
 
 const ending = new AbortController()
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => ending.abort(signal))
+/** @type {(signal: string) => boolean} */
+let isTaken = () => false
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+  process.on(signal, () => {
+    if (!isTaken(signal)) ending.abort(signal)
+  })
 // A closed stdout or stderr must not crash the process.
 process.stdout.on('error', () => ending.abort())
 process.stderr.on('error', () => undefined)
@@ -37,6 +42,9 @@ const code = await run({
     return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version
   },
   ending: ending.signal,
+  onSignal(listener) {
+    isTaken = listener
+  },
 })
 // A bridge whose keychain prompt nobody answers: an orderly exit would wait for it, half a minute.
 const leave = () => {

@@ -26,7 +26,7 @@ export function ownCommand(...words: readonly string[]): string {
 
 const ABOUT_A_SERVER = 'login|logout|refresh|doctor'
 const OTHERS =
-  'run|status|migrate|support-bundle|validate-config|check-config|install|uninstall|import|reset|completion|explain|--help'
+  'run|status|migrate|support-bundle|validate-config|check-config|install|uninstall|import|reset|completion|explain|serve|--help'
 /** The command ends there, has only options, or the sentence goes on. */
 const NO_SERVER = '$|[.,;:)]| --(?!all)| (?:and|then|to|for|in|which|again|on)\\b'
 /** A name that is a path or an argument of npx is whole already. */

@@ -8,6 +8,7 @@ const OTHERS: ReadonlySet<Command> = new Set<Command>([
   'validate-config',
   'check-config',
   'migrate',
+  'serve',
   'uninstall',
   'completion',
 ])

@@ -11,4 +11,6 @@ export interface ProcessIO {
   readonly version: string
   /** Aborts when the process is asked to end; the reason is the signal's name. */
   readonly ending: AbortSignal
+  /** Hands each later signal to `listener` first; what it answers with true goes no further. Omitted: nobody sends signals. */
+  readonly onSignal?: (listener: (signal: string) => boolean) => void
 }

@@ -1,6 +1,6 @@
 // Arguments → a command → an exit code; also how long a command may take to end after Ctrl-C. The only place that prints errors to a terminal.
 import { type App, compose } from '../compose/app.ts'
-import { loadConfig, ownConfigFile, projectConfigFile } from '../config/load.ts'
+import { type LoadOptions, loadConfig, ownConfigFile, projectConfigFile } from '../config/load.ts'
 import { asBridgeError, BridgeError, ERRORS } from '../errors.ts'
 import { nameOwnCommand, ownCommand } from '../ownCommand.ts'
 import { present } from '../present.ts'
@@ -39,7 +39,7 @@ export async function run(given: ProcessIO): Promise<number> {
     const work = LOCAL.has(line.command)
       ? import('./local.ts').then(({ runLocal }) => runLocal(line, io))
       : runComposed(line, line.command === 'run' ? forPeople(given, given.stdout) : io)
-    return await (line.command === 'run' ? work : Promise.race([work, givenUp(io.ending)]))
+    return await (LONG.has(line.command) ? work : Promise.race([work, givenUp(io.ending)]))
   } catch (thrown) {
     return fail(io, asBridgeError(thrown))
   }
@@ -47,8 +47,9 @@ export async function run(given: ProcessIO): Promise<number> {
 
 /** All terminal output passes through this filter, except the protocol on stdout: a bridge does not change messages. */
 function forPeople(given: ProcessIO, stdout: ProcessIO['stdout']): ProcessIO {
-  const { argv, stdin, stderr, environment, folder, ending } = given
+  const { argv, stdin, stderr, environment, folder, ending, onSignal } = given
   return {
+    ...present({ onSignal }),
     argv,
     stdin,
     stdout,
@@ -73,6 +74,15 @@ const LOCAL: ReadonlySet<Command> = new Set<Command>([
   'explain',
 ])
 
+/** Commands that see to their own end. */
+const LONG: ReadonlySet<Command> = new Set<Command>(['run', 'serve'])
+
+/** Commands that keep their data on this machine only. */
+const LOCAL_DATA: ReadonlySet<Command> = new Set<Command>(['run', 'login', 'logout', 'refresh', 'support-bundle'])
+
+/** Commands about a gateway's project, whose config file may be in the working folder. */
+const PROJECT: ReadonlySet<Command> = new Set<Command>(['migrate', 'serve'])
+
 /** How long a command may take to end after a signal, in ms. */
 const END_MS = 1_500
 
@@ -87,22 +97,27 @@ function givenUp(ending: AbortSignal): Promise<never> {
 async function runComposed(line: CommandLine, io: ProcessIO): Promise<number> {
   const { flags, server, explicit } = line
   const { environment, folder } = io
-  const named = line.command === 'migrate' ? undefined : server
-  const config = await loadConfig({
+  const isOfProject = PROJECT.has(line.command)
+  const options: LoadOptions = {
     flags,
     environment,
     folder,
-    find: line.command === 'migrate' ? projectConfigFile : ownConfigFile,
-    server: named,
+    find: isOfProject ? projectConfigFile : ownConfigFile,
+    server: isOfProject ? undefined : server,
     version: () => io.version,
     alternatives: explicit ? [] : COMMANDS,
-  }).catch(async (thrown: unknown) => {
+    ...(LOCAL_DATA.has(line.command) ? {} : { callback: 'gateway' }),
+  }
+  if (line.command === 'serve')
+    return (await import('./commands/gateway/serve.ts')).serve(options, io, (config) => runtimeOf(io, config, line))
+  const config = await loadConfig(options).catch(async (thrown: unknown) => {
     // If the settings cannot be read, doctor still reports that in its own format.
     if (line.command === 'doctor')
       return (await import('./commands/doctor.ts')).misconfigured(io, line, asBridgeError(thrown))
     throw thrown
   })
   if (typeof config === 'number') return config
+  if (config.postgres && LOCAL_DATA.has(line.command)) (await import('../config/database.ts')).requireSqlite(config)
   nameTarget(config, flags.config)
   if (line.command === 'run' && config.server === undefined && io.argv.length === 0 && isAtTerminal(io))
     return (await import('./commands/firstRun.ts')).firstRun(io, (argv) => run({ ...io, argv }))
@@ -147,7 +162,7 @@ async function dispatch(line: CommandLine, app: App, io: ProcessIO): Promise<num
     case 'support-bundle':
       return (await import('./commands/supportBundle.ts')).supportBundle(app, line, io)
     case 'migrate':
-      return (await import('./commands/migrate.ts')).migrate(app, line.server, io)
+      return (await import('./commands/migrate.ts')).migrate(app, line, io)
     case 'refresh':
       return (await import('./commands/refresh.ts')).refresh(app, io)
     case 'reset':

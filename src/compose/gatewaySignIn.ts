@@ -117,11 +117,15 @@ function partsOf(given: GatewaySignInOptions, provider: ServedProvider): Provide
     }),
     tokens: {
       ...{ name, issuer, refresh, strategy: provider.refreshStrategy },
-      withoutRefreshToken: preset?.withoutRefreshToken,
+      withoutRefreshToken: preset?.name === 'google' ? GOOGLE_WITHOUT_REFRESH_TOKEN : preset?.withoutRefreshToken,
     },
     access: { name, issuer, kind },
   }
 }
+
+/** The person’s browser is not at our command line, as with the bridge. */
+const GOOGLE_WITHOUT_REFRESH_TOKEN =
+  'Google issues a refresh token with the first consent only: remove the application in your Google account, then sign in again. Or set prompt: consent for google in config.yaml.'
 
 /** What names the provider: its issuer, that of its preset, or else the origin of its token endpoint. */
 function issuerOf({ name, issuer, endpoints }: ServedProvider): string {

@@ -17,6 +17,7 @@ import { ensurePrivateFolder, makePrivate, withPrivateUmask } from '../system/fi
 import { createEnvKey, createKeyFile } from '../system/keychain/keyFile.ts'
 import { createKeyPin } from '../system/keychain/keyPin.ts'
 import { holders } from '../system/process/holders.ts'
+import type { GatewayDatabase } from './database.ts'
 import type { Runtime } from './runtime.ts'
 
 type StorageRuntime = Pick<Runtime, 'environment' | 'clock' | 'log' | 'keychain'>
@@ -30,6 +31,8 @@ export interface Storage {
   readonly look: () => Promise<ReadOnlyStores>
   /** The database as it is, for looking at its schema. The caller closes it. */
   readonly openRaw: () => Connection
+  /** The gateway's database, where it is PostgreSQL. The caller closes it. @throws BridgeError database_unreachable */
+  readonly openPostgres: () => Promise<GatewayDatabase>
   /** All possible places of keys. */
   readonly keyStores: () => KeySlots['stores']
   readonly close: () => Promise<void>
@@ -44,6 +47,10 @@ export function composeStorage(config: Config, runtime: StorageRuntime): Storage
         openReadOnlyStores(config.database, slotsOf(config, runtime), runtime.clock),
       ),
     openRaw: () => privately(config, () => openUnmigrated(config.database)),
+    openPostgres: async () => {
+      if (!config.postgres) throw new Error('The database is a SQLite file.')
+      return (await import('./database.ts')).openGatewayDatabase(config.postgres, runtime.log)
+    },
     keyStores: () => keyStores(config, runtime),
     close: async () => (await open.peek())?.database.close(),
   }

@@ -3,6 +3,7 @@
 import type { LogLevel } from '../ports.ts'
 import type { TokenKey } from '../records.ts'
 import type { LOGIN_MODES, PROTOCOLS, TRANSPORTS } from './file/choices.ts'
+import type { PostgresUrl } from './file/postgresUrl.ts'
 
 export const DEFAULT_CALLBACK_URL = 'http://localhost:8080/auth/callback'
 
@@ -13,8 +14,10 @@ export interface Config {
   /** Redirect URIs to try, in order; at least one. */
   readonly callbackUrls: readonly string[]
   readonly sessionTimeoutMs: number
-  /** Absolute path of the SQLite file. */
+  /** Absolute path of the SQLite file; with `postgres`, where one would be. */
   readonly database: string
+  /** The PostgreSQL database that the gateway keeps its data in, instead of a SQLite file. */
+  readonly postgres?: PostgresUrl
   /** Our own folder; made private. */
   readonly dataFolder: string
   readonly secretStore: 'auto' | 'keychain' | 'file' | 'env'

@@ -6,17 +6,18 @@ import { BridgeError } from '../errors.ts'
 import { present } from '../present.ts'
 import { quote } from '../redaction/text.ts'
 import { isLoopback } from '../secureUrl.ts'
-import { type Config, DEFAULT_CALLBACK_URL, type Flags, type ServerConfig } from './config.ts'
+import { type Config, DEFAULT_CALLBACK_URL, type Flags } from './config.ts'
+import { databaseOf } from './database.ts'
 import { type CacheKey, cachedConfig } from './file/cache.ts'
 import { LOG_LEVELS, LOGIN_MODES } from './file/choices.ts'
 import { fillEnvironment } from './file/environment.ts'
-import { nearest } from './file/nearest.ts'
 import { readOwnFile } from './file/ownFile.ts'
-import type { ConfigFile, ServerEntry } from './file/schema.ts'
-import { namesIn, type ReadConfig, requireSet } from './file/unset.ts'
+import type { ConfigFile } from './file/schema.ts'
+import { namesIn, type ReadConfig } from './file/unset.ts'
 import { oneOf } from './oneOf.ts'
-import { databasePath, defaultPaths } from './paths.ts'
-import { exceptionsOf, protocolOf, serverConfig, withoutFragment } from './server.ts'
+import { CONFIG_NAME, defaultPaths } from './paths.ts'
+import { selectServer } from './selectServer.ts'
+import { exceptionsOf, protocolOf, withoutFragment } from './server.ts'
 
 export interface LoadOptions {
   readonly flags: Flags
@@ -30,24 +31,35 @@ export interface LoadOptions {
   readonly version: () => string
   /** Other words the person may have meant, for the error. */
   readonly alternatives: readonly string[]
+  /** Who listens at the callback URL: omitted, this computer; the gateway may be anywhere, and have a certificate. */
+  readonly callback?: 'gateway'
 }
 
 const MB = 1024 * 1024
-const NAME = 'config.yaml'
 
 /** @throws BridgeError config_not_found, config_untrusted, config_invalid, usage, insecure_url */
 export async function loadConfig(options: LoadOptions): Promise<Config> {
-  const { flags, environment, folder, version, find = ownConfigFile } = options
+  return configFrom((await loadFile(options)).file, options)
+}
+
+/** The checked file, and where it is; undefined: there is none. @throws BridgeError config_not_found, config_untrusted, config_invalid */
+export async function loadFile({
+  flags,
+  environment,
+  folder,
+  version,
+  find = ownConfigFile,
+}: LoadOptions): Promise<{ file: ReadConfig; path: string | undefined }> {
   const path = find(flags.config, environment, folder)
-  if (path === undefined) return configFrom({}, options)
+  if (path === undefined) return { file: {}, path }
   const key = { path, version: version(), folder: defaultPaths(environment).data }
-  return configFrom(await readFile(key, environment), options)
+  return { file: await readFile(key, environment), path }
 }
 
 /** The settings from a checked file, flags and environment. @throws BridgeError config_invalid, usage, insecure_url */
 export function configFrom(
   file: ReadConfig,
-  { flags: typed, environment, folder, server, alternatives }: LoadOptions,
+  { flags: typed, environment, folder, server, alternatives, callback }: LoadOptions,
 ): Config {
   const paths = defaultPaths(environment)
   const flags = fillFlags(typed, environment)
@@ -55,13 +67,13 @@ export function configFrom(
   const callbackUrls = [
     flags.callbackUrl ?? selected?.entry?.callback_url ?? file.callback_url ?? DEFAULT_CALLBACK_URL,
   ].flat()
-  for (const url of callbackUrls) checkCallbackUrl(url)
+  if (callback !== 'gateway') for (const url of callbackUrls) checkCallbackUrl(url)
   return {
     ...present({ server: selected?.config, browser: environment.BROWSER || file.browser, account: flags.account }),
     profile: flags.profile ?? selected?.entry?.profile ?? 'default',
     callbackUrls,
     sessionTimeoutMs: forTimer((file.session_timeout ?? 300) * 1000),
-    database: databasePath(file.database_url, paths),
+    ...databaseOf(file, paths),
     dataFolder: paths.data,
     secretStore: file.secret_store ?? (environment.MCP_OAUTH_BRIDGE_KEY ? 'env' : 'auto'),
     connectTimeoutMs: forTimer(file.connect_timeout ?? 10_000),
@@ -139,13 +151,13 @@ export type FindConfigFile = (
 export const ownConfigFile: FindConfigFile = (named, environment, folder) => {
   const asked = named === undefined ? environment.CONFIG_PATH || undefined : fillEnvironment(named, environment)
   if (asked !== undefined) return resolve(folder, asked)
-  const own = join(defaultPaths(environment).config, NAME)
+  const own = join(defaultPaths(environment).config, CONFIG_NAME)
   return existsSync(own) ? own : undefined
 }
 
 /** For commands about a project's file: one in the working folder overrides that of the config folder. */
 export const projectConfigFile: FindConfigFile = (named, environment, folder) => {
-  const here = join(folder, NAME)
+  const here = join(folder, CONFIG_NAME)
   if (named !== undefined || environment.CONFIG_PATH || !existsSync(here))
     return ownConfigFile(named, environment, folder)
   return here
@@ -153,88 +165,7 @@ export const projectConfigFile: FindConfigFile = (named, environment, folder) =>
 
 /** The file in the working folder that is there and is not `used`. */
 export function passedOver(used: string | undefined, folder: string): string | undefined {
-  const here = join(folder, NAME)
+  const here = join(folder, CONFIG_NAME)
   if (!existsSync(here)) return undefined
   return used !== undefined && existsSync(used) && realpathSync(used) === realpathSync(here) ? undefined : here
 }
-
-/** Without an entry: a URL that the file does not have. */
-type Selected = { readonly config: ServerConfig; readonly entry?: ServerEntry }
-
-function selectServer(
-  file: ReadConfig,
-  flags: Flags,
-  wanted: string | undefined,
-  { alternatives, folder }: Pick<LoadOptions, 'alternatives' | 'folder'>,
-): Selected | undefined {
-  const named = Object.entries(file.servers ?? {})
-  const names = namesIn(file, 'servers')
-  const all = [...names, ...(file.mcp_server_url === undefined ? [] : ['mcp_server_url'])]
-  if (wanted !== undefined && URL.canParse(wanted)) {
-    const aside = Object.entries(file.unset?.servers ?? {})
-    const known = entryOf(
-      [...named, ...aside].filter(([, { url }]) => url !== undefined && sameUrl(url, wanted)),
-      flags.profile,
-    )
-    if (known) return chosen(file, flags, known[0])
-    const listed = file.mcp_server_url !== undefined && sameUrl(file.mcp_server_url, wanted)
-    const plain = listed ? { url: wanted } : ({ url: wanted, from: 'elsewhere' } as const)
-    return { config: serverConfig(file, flags, plain) }
-  }
-  if (wanted !== undefined) {
-    const known = chosen(file, flags, wanted)
-    if (!known) throw unknownServer(wanted, all, alternatives, folder)
-    return known
-  }
-  const [only, ...more] = names
-  if (file.mcp_server_url !== undefined && only === undefined)
-    return { config: serverConfig(file, flags, { url: file.mcp_server_url }) }
-  if (only !== undefined && more.length === 0 && file.mcp_server_url === undefined) return chosen(file, flags, only)
-  return undefined
-}
-
-/** undefined: there is no such server. @throws BridgeError config_invalid if a variable of its entry is not set */
-function chosen(file: ReadConfig, flags: Flags, name: string): Selected | undefined {
-  requireSet(file.unset, 'servers', name)
-  const entry = Object.entries(file.servers ?? {}).find(([known]) => known === name)?.[1]
-  return entry && { config: serverConfig(file, flags, { name, ...entry }), entry }
-}
-
-const sameUrl = (one: string, other: string) => new URL(one).href === new URL(other).href
-
-/** Two accounts at one server have the same URL: we must not guess which one is meant. @throws BridgeError usage */
-function entryOf(same: readonly [string, { readonly profile?: string | undefined }][], profile: string | undefined) {
-  if (same.length < 2) return same[0]
-  const [fitting, ...more] = same.filter(([, entry]) => (entry.profile ?? 'default') === profile)
-  if (fitting && more.length === 0) return fitting
-  throw new BridgeError('usage', {
-    message: `The config file has several servers with this URL: ${same.map(([name]) => name).join(', ')}.`,
-    hint: `Use the name of the one you mean, such as ${same[0]?.[0]}.`,
-  })
-}
-
-function unknownServer(
-  wanted: string,
-  known: readonly string[],
-  alternatives: readonly string[],
-  folder: string,
-): BridgeError {
-  const near = nearest(wanted, [...known, ...alternatives])
-  const message = `${quote(wanted)} is neither a command, a URL nor a server of the config file${near === undefined ? '.' : `; did you mean ${quote(near)}?`}`
-  return new BridgeError('usage', {
-    message,
-    hint: known.length > 0 ? `Known servers: ${known.join(', ')}.` : (fileHint(folder) ?? urlHint(wanted)),
-  })
-}
-
-/** Somebody who relies on the file in the working folder learns how to name it. */
-const fileHint = (folder: string) =>
-  existsSync(join(folder, NAME))
-    ? 'The config.yaml in this folder is used only if you pass --config ./config.yaml'
-    : undefined
-
-/** A word like mcp.example.com/mcp is a URL without a scheme. */
-const urlHint = (word: string) =>
-  /^[\w-]+(\.[\w-]+)+(:\d+)?(\/\S*)?$/.test(word)
-    ? `A URL begins with a scheme: https://${word}`
-    : 'Pass the server’s URL, such as https://mcp.example.com/mcp.'

@@ -10,6 +10,7 @@ export interface Paths {
 }
 
 const NAME = 'mcp-oauth-bridge'
+export const CONFIG_NAME = 'config.yaml'
 
 /**
  * Every one is absolute: a folder inside the working folder would be controlled by its author. The XDG specification says that a relative

@@ -1,6 +1,4 @@
 // The settings of one server: the flags override its entry, which overrides its provider.
-import { readFileSync, statSync } from 'node:fs'
-import { decodeText, ENCODINGS } from '../disk/decodeText.ts'
 import { BridgeError } from '../errors.ts'
 import { present } from '../present.ts'
 import { quote } from '../redaction/text.ts'
@@ -11,6 +9,7 @@ import { nearest } from './file/nearest.ts'
 import type { ProviderEntry, ServerEntry } from './file/schema.ts'
 import { namesIn, type ReadConfig, requireSet } from './file/unset.ts'
 import { oneOf } from './oneOf.ts'
+import { readTextFile } from './textFile.ts'
 
 /** An entry of `servers` with its name, or just a URL. 'elsewhere': the URL is not in the file, so no provider of the file applies to it. */
 export type Entry = ServerEntry & { readonly name?: string | undefined; readonly from?: 'elsewhere' | undefined }
@@ -100,7 +99,7 @@ function metadataUrlOf({ clientMetadataUrl: text }: Flags): string | undefined {
 }
 
 /** The provider an entry names; without a name, the only one there is. */
-function providerName(file: ReadConfig, { provider, from }: Entry): string | undefined {
+export function providerName(file: ReadConfig, { provider, from }: Entry): string | undefined {
   const names = from === 'elsewhere' ? [] : namesIn(file, 'providers')
   return provider ?? (names.length === 1 ? names[0] : undefined)
 }
@@ -121,7 +120,7 @@ const ENDPOINTS = [
 ] as const
 
 /** undefined: none is configured. */
-function endpointsOf(provider: ProviderEntry): Record<string, string> | undefined {
+export function endpointsOf(provider: ProviderEntry): Record<string, string> | undefined {
   const given = ENDPOINTS.flatMap((name) => {
     const url = provider[name]
     return url === undefined ? [] : [[name, url] as const]
@@ -130,14 +129,14 @@ function endpointsOf(provider: ProviderEntry): Record<string, string> | undefine
 }
 
 /** The configured authorization server: by issuer, by Microsoft tenant, or by its endpoints. */
-function issuerOf({ issuer, tenant_id: tenant, ...endpoints }: ProviderEntry): string | undefined {
+export function issuerOf({ issuer, tenant_id: tenant, ...endpoints }: ProviderEntry): string | undefined {
   if (issuer !== undefined) return issuer
   if (tenant !== undefined) return `https://login.microsoftonline.com/${tenant}/v2.0`
   const { authorization_endpoint: authorization, token_endpoint: token } = endpoints
   return authorization !== undefined && token !== undefined ? new URL(token).origin : undefined
 }
 
-function findProvider(file: ReadConfig, name: string | undefined): ProviderEntry {
+export function findProvider(file: ReadConfig, name: string | undefined): ProviderEntry {
   if (name === undefined) return {}
   const found = Object.entries(file.providers ?? {}).find(([known]) => known === name)?.[1]
   if (found) return found
@@ -150,7 +149,7 @@ function findProvider(file: ReadConfig, name: string | undefined): ProviderEntry
 }
 
 /** Header names ignore case, so that a flag replaces the value of the file. */
-const lowerCased = (headers: Readonly<Record<string, string>> = {}) =>
+export const lowerCased = (headers: Readonly<Record<string, string>> = {}) =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
 
 /** `Name: value` and `Name:value` are the same. */
@@ -160,7 +159,7 @@ const headersOf = (flags: Flags): Record<string, string> => ({
 })
 
 /** A header file has one header per line. */
-function fromFile(path: string | undefined): Record<string, string> {
+export function fromFile(path: string | undefined): Record<string, string> {
   const lines = path === undefined ? [] : readTextFile(path, 'header file').split(/\r?\n/)
   return Object.fromEntries(lines.filter((line) => line.trim() !== '' && !line.startsWith('#')).map(splitHeader))
 }
@@ -190,7 +189,7 @@ export function withoutFragment(address: string): string {
   return url.href
 }
 
-function insecure(url: URL): BridgeError {
+export function insecure(url: URL): BridgeError {
   const userinfo = url.username !== '' || url.password !== ''
   return new BridgeError('insecure_url', {
     message: userinfo
@@ -201,7 +200,7 @@ function insecure(url: URL): BridgeError {
 }
 
 /** The general file and the server's own; PEM (RFC 7468). */
-function certificatesOf(paths: readonly (string | undefined)[]): string | undefined {
+export function certificatesOf(paths: readonly (string | undefined)[]): string | undefined {
   const texts = paths
     .filter((path) => path !== undefined)
     .map((path) => {
@@ -213,31 +212,4 @@ function certificatesOf(paths: readonly (string | undefined)[]): string | undefi
       })
     })
   return texts.length === 0 ? undefined : texts.join('\n')
-}
-
-/** A bundle of every authority there is has a quarter of a megabyte. */
-const LARGEST_FILE = 4 * 1024 * 1024
-
-/** A secret or header file: its text without the last line break. @throws BridgeError config_not_found, config_invalid */
-function readTextFile(path: string, what: string): string {
-  const text = decodeText(readWhole(path, what))
-  if (text !== undefined) return text.replace(/\r?\n$/, '')
-  throw new BridgeError('config_invalid', {
-    message: `The ${what} ${quote(path)} is not ${ENCODINGS}.`,
-    hint: 'Save it as UTF-8.',
-  })
-}
-
-function readWhole(path: string, what: string): Buffer {
-  try {
-    const found = statSync(path)
-    if (found.isCharacterDevice() || found.size > LARGEST_FILE) throw new Error('a device, or larger than 4 MB')
-    return readFileSync(path)
-  } catch (cause) {
-    throw new BridgeError('config_not_found', {
-      message: `The ${what} ${quote(path)} cannot be read.`,
-      hint: 'Check the path.',
-      cause,
-    })
-  }
 }

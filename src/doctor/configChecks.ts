@@ -133,8 +133,8 @@ export async function portCheck(callbackUrls: readonly string[]): Promise<Findin
   return taken
 }
 
-/** Settings that work but are rarely intended. */
-export function warnings(file: ConfigFile, text: string, path: string): Finding[] {
+/** Settings that work but are rarely intended; `more` are those of the gateway. */
+export function warnings(file: ConfigFile, text: string, path: string, more: readonly string[]): Finding[] {
   const low = (key: 'session_timeout' | 'connect_timeout' | 'request_timeout', least: number, unit: string) =>
     (file[key] ?? least) < least && !(key === 'request_timeout' && file[key] === 0)
       ? [`${key} is low (< ${least}${unit})`]
@@ -152,7 +152,7 @@ export function warnings(file: ConfigFile, text: string, path: string): Finding[
         ? [`servers.${name}: ${UNTRUSTED}`]
         : [],
     ),
-    ...(file.cors?.enabled ? ['cors has no effect: this version has no gateway'] : []),
+    ...more,
   ]
   return details.map((detail) => ({ name: 'settings', ...warn(detail, null) }))
 }

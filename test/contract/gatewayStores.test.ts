@@ -142,6 +142,15 @@ describe.each(ENGINES)('on $name', (engine) => {
         expect(await other.grants.byId('grant')).toMatchObject({ endedAt: NOON + HOUR, endedBy: 'replay' })
       })
 
+      test.each(['', 'a\0b', 'a\ud800', 'x'.repeat(100_000)])(
+        'knows no grant by an id that none can have',
+        async (id) => {
+          await signedIn(world.one)
+          expect(await world.one.grants.byId(id)).toBeUndefined()
+          expect(await world.one.grants.end(id, 'client')).toBe(false)
+        },
+      )
+
       test('lets one of twenty ends at once be the one that ended it', async () => {
         const { one, other } = world
         await signedIn(one)
@@ -220,6 +229,20 @@ describe.each(ENGINES)('on $name', (engine) => {
         clock.advance(1)
         expect(await one.records.find('RefreshToken', 'hash')).toBeUndefined()
         expect(await one.records.consume('RefreshToken', 'hash')).toBe(false)
+      })
+
+      test.each([
+        ['for ever', Number.POSITIVE_INFINITY, 'found'],
+        ['beyond every date', 1e300, 'found'],
+        ['to no time at all', Number.NaN, 'not found'],
+        ['to a time before all dates', -1e300, 'not found'],
+        ['to a part of a millisecond', NOON + 0.5, 'not found'],
+      ] as const)('lets a record live %s, which means it is %s', async (_, expiresAt, outcome) => {
+        const { records } = world.one
+        await signedIn(world.one)
+        await records.put(recordOf({ expiresAt }))
+        const found = await records.find('RefreshToken', 'hash')
+        expect(found === undefined ? 'not found' : 'found').toBe(outcome)
       })
 
       test('lets one of fifty consumers at once win, and is found as consumed until it expires', async () => {

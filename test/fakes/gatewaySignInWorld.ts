@@ -1,20 +1,14 @@
 // The gateway's sign-in pages on a real socket, with an authorization server, a provider and stores in memory; a test bends what they do.
-import { createHash, createHmac, randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { BridgeError } from '../../src/errors.ts'
-import type {
-  AuthorizationOutcome,
-  Caller,
-  GatewaySeal,
-  Handler,
-  PendingAuthorization,
-  Person,
-} from '../../src/gateway/ports.ts'
+import type { AuthorizationOutcome, Caller, Handler, PendingAuthorization, Person } from '../../src/gateway/ports.ts'
 import type { Access, ServedProvider, ServedServer } from '../../src/gateway/settings.ts'
 import { createAccess } from '../../src/gateway/signin/access.ts'
 import { createGatewaySignIn } from '../../src/gateway/signin/signIn.ts'
 import type { TokenSet, User } from '../../src/records.ts'
+import { createGatewaySeal } from '../../src/store/gateway/gatewaySeal.ts'
 import { createFakeClock } from './fakeClock.ts'
 import { createFakeLogger } from './fakeLogger.ts'
 
@@ -35,29 +29,8 @@ const TOKENS: TokenSet = {
   ...{ issuer: PROVIDER, clientId: 'client', redirectUri: '', accessToken: 'upstream-access', obtainedAt: 0 },
 }
 
-/** Macs under one key; what is sealed can be read, which is of no matter here, and not be changed. */
-export function createFakeSeal(key = randomBytes(32)): GatewaySeal {
-  const mac = (purpose: string, text: string) =>
-    createHmac('sha256', key)
-      .update(JSON.stringify([purpose, text]))
-      .digest('base64url')
-  return {
-    mac,
-    isMac: (given, purpose, text) => given === mac(purpose, text),
-    seal: (text, place) => JSON.stringify([text, mac(place.join(' '), text)]),
-    open(sealed, place) {
-      try {
-        const [text, given] = JSON.parse(sealed)
-        return given === mac(place.join(' '), text) ? text : undefined
-      } catch {
-        return undefined
-      }
-    },
-  }
-}
-
 export interface WorldOptions {
-  readonly publicUrl?: string
+  readonly publicUrl?: string | ((origin: string) => string)
   readonly servers?: readonly ServedServer[]
   readonly providers?: readonly string[]
   readonly access?: Access
@@ -65,6 +38,7 @@ export interface WorldOptions {
 
 export async function startSignInWorld(options: WorldOptions = {}) {
   const { servers = [aServer()], providers = ['google'], access = 'everyone' } = options
+  const { publicUrl = (own: string) => own } = options
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
@@ -76,9 +50,12 @@ export async function startSignInWorld(options: WorldOptions = {}) {
     /** What the provider's redirect ends in, instead of a sign-in. */
     answerFails: undefined as BridgeError | undefined,
     beginFails: undefined as BridgeError | undefined,
+    finishFails: undefined as Error | undefined,
     refreshFails: undefined as BridgeError | undefined,
     expiresAt: undefined as number | undefined,
     blockedAt: undefined as number | undefined,
+    /** Where a browser is sent to sign in. */
+    provider: PROVIDER,
   }
   const flows = new Map<string, PendingAuthorization>()
   const outcomes: AuthorizationOutcome[] = []
@@ -91,7 +68,7 @@ export async function startSignInWorld(options: WorldOptions = {}) {
 
   const handlers = createGatewaySignIn({
     settings: {
-      publicUrl: options.publicUrl ?? origin,
+      publicUrl: typeof publicUrl === 'string' ? publicUrl : publicUrl(origin),
       servers,
       providers: providers.map(aProvider),
       sessionTimeoutMs: 600_000,
@@ -99,6 +76,7 @@ export async function startSignInWorld(options: WorldOptions = {}) {
     authorization: {
       pending: async (request, _response, flow) => (isOfBrowser(request, flow) ? flows.get(flow) : undefined),
       async finish(_request, _response, flow, outcome) {
+        if (state.finishFails) throw state.finishFails
         const { redirectUri = '' } = flows.get(flow) ?? {}
         flows.delete(flow)
         outcomes.push(outcome)
@@ -120,13 +98,13 @@ export async function startSignInWorld(options: WorldOptions = {}) {
       },
       byId: async (id) => persons.get(id),
     },
-    seal: createFakeSeal(),
+    seal: createGatewaySeal([randomBytes(32)]),
     signIn: {
       async begin(provider, binding) {
         if (state.beginFails) throw state.beginFails
         const given = randomBytes(32).toString('base64url')
         attempts.set(given, { provider, binding })
-        return { url: new URL(`${PROVIDER}/authorize?client_id=client&state=${given}`), state: given }
+        return { url: new URL(`${state.provider}/authorize?client_id=client&state=${given}`), state: given }
       },
       binding: async (given) => attempts.get(given)?.binding,
       async answer(query) {
@@ -156,9 +134,7 @@ export async function startSignInWorld(options: WorldOptions = {}) {
     const url = new URL(request.url ?? '/', origin)
     const [, , , flow = '', end] = url.pathname.split('/')
     const handler: Handler | undefined = url.pathname.startsWith('/auth/consent/')
-      ? end === 'back'
-        ? handlers.consentBack
-        : { GET: handlers.consentPage, POST: handlers.consentAnswer }[request.method ?? '']
+      ? handlers[end === 'back' ? 'back' : 'consent']
       : { '/auth/login': handlers.login, '/auth/callback': handlers.callback, '/auth/refresh': handlers.refresh }[
           url.pathname
         ]

@@ -32,17 +32,13 @@ async function startCanaries() {
   const keep = (name: string, value: unknown) => {
     if (typeof value === 'string' && value.length > 8) secrets.set(`${name} ${secrets.size}`, value)
   }
-  stage.authorization.provider.on('grant.success', (ctx: GrantContext) => {
-    for (const name of ['access_token', 'refresh_token', 'id_token']) keep(name, ctx.body[name])
-    for (const name of ['code', 'code_verifier', 'refresh_token']) keep(name, ctx.oidc.params[name])
+  stage.authorization.provider.on('grant.success', (ctx) => {
+    const body = { ...(ctx.body as object) } as Record<string, unknown>
+    for (const name of ['access_token', 'refresh_token', 'id_token']) keep(name, body[name])
+    for (const name of ['code', 'code_verifier', 'refresh_token']) keep(name, ctx.oidc.params?.[name])
   })
   stage.server.state.answerHeaders = { 'set-cookie': `sid=${FIXED.cookie}` }
   return { secrets, keep }
-}
-
-interface GrantContext {
-  readonly body: Record<string, unknown>
-  readonly oidc: { readonly params: Record<string, unknown> }
 }
 
 /** Everything that was written to disk but the database and the key, which hold sealed secrets and the key itself. */

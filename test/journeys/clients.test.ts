@@ -94,7 +94,10 @@ describe('a registration that the server has forgotten', () => {
     await first.close()
     const [opened = ''] = stage.tabs()[0] ?? []
     const clientId = new URL(opened).searchParams.get('client_id') ?? ''
-    await stage.authorization.provider.Client.adapter.destroy(clientId)
+    const { Client } = stage.authorization.provider as unknown as {
+      Client: { adapter: { destroy(id: string): Promise<void> } }
+    }
+    await Client.adapter.destroy(clientId)
     expect(
       (await stage.command(['login', stage.server.url, '--force', '--callback-url', stage.callbackUrl])).code,
     ).toBe(0)

@@ -73,8 +73,8 @@ describe('a fault', () => {
     ['log_level: loud', '✗ FILE:1:12: log_level ', 'keys'],
     ['servers:\n  a: { profile: p }', '✗ FILE:2:6: servers.a.url is missing', 'required'],
     [
-      'database_url: postgresql://u:p@h/db',
-      '✗ FILE:1:15: database_url must be sqlite:FILE: PostgreSQL comes with the gateway',
+      'database_url: postgresql://u:p@h',
+      '✗ FILE:1:15: database_url must be postgresql://USER:PASSWORD@HOST:PORT/DATABASE',
       'keys',
     ],
     [
@@ -147,7 +147,7 @@ describe('a warning', () => {
   test.each([
     ['connect_timeout: 10', 'connect_timeout is low (< 1000ms)'],
     ['request_timeout: 500', 'request_timeout is low (< 10000ms)'],
-    ['cors: { enabled: true }', 'cors has no effect: this version has no gateway'],
+    ['cors: { enabled: true }', 'cors has no effect on the bridge: only serve uses it'],
     [
       'providers: { google: { scopes: [openid] } }',
       'providers.google has no client_id, and Google does not support dynamic client registration',

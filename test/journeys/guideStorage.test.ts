@@ -29,14 +29,35 @@ test('Issue: npm fails at better-sqlite3: without its native part Node 22 uses i
   if (!ownSqlite) expect(used.stderr).toMatch(/^hint: .*Node 22\.14/m)
 })
 
-test('Issue: "Database connection failed": PostgreSQL belongs to the gateway, and doctor says so', async () => {
+test('Issue: "Database connection failed": a PostgreSQL that does not answer is named with host, port and database, and the bridge says that it needs a file', async () => {
   stage = await startStage()
-  const config = stage.config('database_url: postgresql://oauth_user:canary-password@localhost:5432/oauth_db\n')
+  const config = stage.config('database_url: postgresql://oauth_user:canary-password@localhost:1/oauth_db\n')
   const { code, report, text, stderr } = await stage.doctor([stage.server.url, '--config', config])
-  expect(code).toBe(2)
-  expect(report.likely_cause).toMatchObject({ name: 'config', code: 'config_invalid' })
-  expect(report.likely_cause.detail).toMatch(/PostgreSQL.*gateway/)
-  expect(text + stderr).not.toContain('canary-password')
+  expect(code).toBe(5)
+  expect(report.likely_cause).toMatchObject({ name: 'database', code: 'database_unreachable' })
+  expect(report.likely_cause.detail).toContain('localhost:1/oauth_db')
+  const said = [text + stderr]
+  for (const command of [['login', stage.server.url], ['run', stage.server.url], ['logout', '--all'], ['refresh']]) {
+    const refused = await stage.command([...command, '--config', config])
+    expect([command, refused.code]).toEqual([command, 2])
+    expect(refused.stderr).toMatch(/localhost:1\/oauth_db: only serve.*SQLite file/)
+    said.push(refused.stdout + refused.stderr)
+  }
+  for (const command of [
+    ['migrate', 'up'],
+    ['migrate', 'version'],
+    ['status'],
+    ['reset', '--yes'],
+    ['check-config', config],
+  ]) {
+    const failed = await stage.command([...command, ...(command[0] === 'check-config' ? [] : ['--config', config])])
+    const words = failed.stdout + failed.stderr
+    expect([command, failed.code === 0]).toEqual([command, false])
+    if (command[0] !== 'check-config') expect([command, failed.code]).toEqual([command, 5])
+    expect(words).toContain('localhost:1/oauth_db')
+    said.push(words)
+  }
+  expect(said.join('')).not.toContain('canary-password')
 })
 
 test('Issue: "Database connection failed": a database that cannot be opened is database_unreachable', async () => {

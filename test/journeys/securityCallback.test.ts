@@ -193,10 +193,7 @@ test('when several sign-ins run at once, each code is redeemed with its own veri
   })
   const grants: Record<string, unknown>[] = []
   for (const { provider } of [stage.authorization, authorization])
-    provider.on(
-      'grant.success',
-      (ctx: { oidc: { params: Record<string, unknown> } }) => void grants.push(ctx.oidc.params),
-    )
+    provider.on('grant.success', (ctx) => void grants.push({ ...ctx.oidc.params }))
   const elsewhere = `http://localhost:${await freePort()}/auth/callback`
   const logins = [
     await waiting('one'),

@@ -97,11 +97,11 @@ export async function startAuthorizationServer(options: AuthorizationServerOptio
   provider.on('registration_create.success', () => counts.registrations++)
   provider.on('authorization.success', () => counts.authorizations++)
   provider.on('grant.success', (ctx) => {
-    if (ctx.oidc.params.grant_type === 'refresh_token') counts.refreshGrants++
+    if (ctx.oidc.params?.grant_type === 'refresh_token') counts.refreshGrants++
     else counts.codeGrants++
   })
   provider.on('grant.error', (ctx) => {
-    if (ctx.oidc.params.grant_type === 'refresh_token') counts.refusedRefreshes++
+    if (ctx.oidc.params?.grant_type === 'refresh_token') counts.refusedRefreshes++
   })
   provider.on('server_error', (_ctx, error) => process.stderr.write(format('authorization server:', error)))
 
@@ -180,9 +180,14 @@ async function interact(
   if (prompt.name === 'login')
     return provider.interactionFinished(request, response, { login: { accountId: state.accountId } })
   const known = grantId ? await provider.Grant.find(grantId) : undefined
-  const grant = known ?? new provider.Grant({ accountId: session.accountId, clientId: params.client_id })
-  if (prompt.details.missingOIDCScope) grant.addOIDCScope(prompt.details.missingOIDCScope.join(' '))
-  for (const [resource, scopes] of Object.entries(prompt.details.missingResourceScopes ?? {}))
+  const grant =
+    known ?? new provider.Grant({ accountId: session?.accountId as string, clientId: params.client_id as string })
+  const missing = prompt.details as {
+    missingOIDCScope?: readonly string[]
+    missingResourceScopes?: Readonly<Record<string, readonly string[]>>
+  }
+  if (missing.missingOIDCScope) grant.addOIDCScope(missing.missingOIDCScope.join(' '))
+  for (const [resource, scopes] of Object.entries(missing.missingResourceScopes ?? {}))
     grant.addResourceScope(resource, scopes.join(' '))
   const saved = await grant.save()
   grantIds.add(saved)

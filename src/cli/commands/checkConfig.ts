@@ -1,16 +1,21 @@
 // validate-config and check-config: report what is right and wrong in a config file, line by line, without starting anything.
 import { dirname, resolve } from 'node:path'
-import type { Flags } from '../../config/config.ts'
 import { readOwnFile } from '../../config/file/ownFile.ts'
+import { isPostgres, type PostgresUrl } from '../../config/file/postgresUrl.ts'
 import { faultsOf, parseConfigFile } from '../../config/file/read.ts'
 import type { ConfigFile } from '../../config/file/schema.ts'
 import { parseYaml } from '../../config/file/yamlText.ts'
 import { besideConfig, configFrom, projectConfigFile } from '../../config/load.ts'
+import { secretsOf } from '../../config/secrets.ts'
+import { withoutServers } from '../../config/serve/serveSettings.ts'
 import { credentialChecks, databaseCheck, failure, portCheck, warnings } from '../../doctor/configChecks.ts'
+import { gatewayChecks, keyCheck, postgresCheck } from '../../doctor/gatewayChecks.ts'
 import { type Finding, fail, pass } from '../../doctor/report/finding.ts'
 import { asBridgeError, BridgeError, ERRORS } from '../../errors.ts'
 import { ownCommand } from '../../ownCommand.ts'
+import type { Logger } from '../../ports.ts'
 import { present } from '../../present.ts'
+import { registerSecret } from '../../redaction/register.ts'
 import { withoutControls } from '../../redaction/text.ts'
 import { printableJson } from '../../system/log/printable.ts'
 import type { ProcessIO } from '../process.ts'
@@ -29,7 +34,7 @@ export async function configCheck(line: CommandLine, io: ProcessIO): Promise<num
 }
 
 /** Reads the file, other files and the database, and writes nothing. @throws BridgeError config_not_found */
-async function checksOf(path: string, { command, flags }: CommandLine, io: ProcessIO): Promise<Finding[]> {
+async function checksOf(path: string, line: CommandLine, io: ProcessIO): Promise<Finding[]> {
   let text: string
   try {
     text = readOwnFile(path).text
@@ -38,8 +43,8 @@ async function checksOf(path: string, { command, flags }: CommandLine, io: Proce
     return [failure('trust', thrown)]
   }
   const written = writtenChecks(text, path, io.environment)
-  if (command !== 'check-config' || written.some(({ status }) => status !== 'pass')) return written
-  return [...written, ...(await liveChecks(text, path, flags, io))]
+  if (line.command !== 'check-config' || written.some(({ status }) => status !== 'pass')) return written
+  return [...written, ...(await liveChecks(text, path, line, io))]
 }
 
 function configPath({ words: [named], flags }: CommandLine, { environment, folder }: ProcessIO): string {
@@ -74,7 +79,12 @@ function writtenChecks(text: string, path: string, environment: NodeJS.ProcessEn
 }
 
 /** The checks that need the environment, other files, the database and the network ports. */
-async function liveChecks(text: string, path: string, flags: Flags, io: ProcessIO): Promise<Finding[]> {
+async function liveChecks(
+  text: string,
+  path: string,
+  { flags, standard }: CommandLine,
+  io: ProcessIO,
+): Promise<Finding[]> {
   const { environment, folder } = io
   let file: ConfigFile
   try {
@@ -84,21 +94,52 @@ async function liveChecks(text: string, path: string, flags: Flags, io: ProcessI
   }
   const credentials = credentialChecks(file, flags)
   try {
-    const config = configFrom(file, {
+    const isGateway = file.serve !== undefined || standard === 'serve' || isOnPostgres(file)
+    const config = configFrom(isGateway ? withoutServers(file) : file, {
       flags,
       environment,
       folder,
       server: undefined,
       alternatives: [],
       version: () => io.version,
+      ...(isGateway ? { callback: 'gateway' } : {}),
     })
-    const ports = await portCheck(config.callbackUrls)
-    const database = await databaseCheck(config.database)
-    return [...credentials, database, ...ports, ...warnings(file, text, path)]
+    const gateway = isGateway ? gatewayChecks(file, flags) : undefined
+    const ports = await portCheck(gateway ? [gateway.listens ?? []].flat() : config.callbackUrls)
+    const { postgres } = config
+    const database = postgres
+      ? await postgresCheck(config, () => lookAtPostgres(postgres))
+      : await databaseCheck(config.database)
+    return [
+      ...credentials,
+      ...(gateway?.findings ?? []),
+      database,
+      ...keyCheck(file, config, environment),
+      ...ports,
+      ...warnings(file, text, path, gateway?.warnings ?? bridgeWarnings(file)),
+    ]
   } catch (thrown) {
     const reported = credentials.some(({ status }) => status === 'fail')
     return [...credentials, ...(reported ? [] : [failure('settings', thrown)])]
   }
+}
+
+const isOnPostgres = ({ database_url: url = '', database_url_file: file }: ConfigFile) =>
+  file !== undefined || isPostgres(url)
+
+/** What only the gateway uses. */
+const bridgeWarnings = (file: ConfigFile) =>
+  file.cors?.enabled ? ['cors has no effect on the bridge: only serve uses it'] : []
+
+/** What is wrong is in the report. */
+const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} }
+
+/** Loaded where the file names one. */
+async function lookAtPostgres(postgres: PostgresUrl) {
+  registerSecret(secretsOf({ postgres }))
+  const { openGatewayDatabase } = await import('../../compose/database.ts')
+  const { schema, close } = await openGatewayDatabase(postgres, SILENT)
+  return { version: schema.version, latest: schema.latest, close }
 }
 
 const fault = (name: string, detail: string): Finding => ({ name, ...fail('config_invalid', withoutControls(detail)) })

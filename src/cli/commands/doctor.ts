@@ -1,6 +1,7 @@
 // The doctor command: runs the checks and prints the findings, as text or as JSON.
 import { existsSync } from 'node:fs'
 import type { App } from '../../compose/app.ts'
+import type { GatewayDatabase } from '../../compose/database.ts'
 import { keyOf } from '../../config/target.ts'
 import { examine, type Report, reportOf } from '../../doctor/examine.ts'
 import type { CheckContext } from '../../doctor/report/context.ts'
@@ -45,6 +46,8 @@ export async function doctor(app: Parts, line: CommandLine, io: ProcessIO, compo
     )
   return exit
 }
+
+const schemaOf = ({ schema, close }: GatewayDatabase) => ({ version: schema.version, latest: schema.latest, close })
 
 const servers = ({ checks }: Report) => [...new Set(checks.flatMap(({ server }) => server ?? []))].join(', ')
 
@@ -110,6 +113,7 @@ export async function examination(
     reach: network.reach,
     rules: oauth.rules,
     look: storage.look,
+    lookAtPostgres: async () => schemaOf(await storage.openPostgres()),
     surroundings: person.desktop,
   }
   const report = await examine(context, onFinding)

@@ -15,8 +15,7 @@ import { pinnedFolder } from '../../system/files/pinnedCopy.ts'
 import { keyPinFile } from '../../system/keychain/keyPin.ts'
 import { fileHolders } from '../../system/process/fileUsers.ts'
 import type { ProcessIO } from '../process.ts'
-import { startAsking } from '../terminal/ask.ts'
-import { isAtTerminal } from '../terminal/tty.ts'
+import { askTwice } from '../terminal/askTwice.ts'
 import type { CommandLine } from '../words/args.ts'
 import { hostsOf } from './unusedCopies.ts'
 
@@ -26,6 +25,10 @@ export async function reset(
   io: ProcessIO,
 ): Promise<number> {
   const { stderr } = io
+  if (config.postgres) {
+    const { resetPostgres } = await import('./gateway/resetPostgres.ts')
+    return resetPostgres(await storage.openPostgres(), config.postgres.shown, line, io)
+  }
   const pin = keyPinFile(defaultPaths(io.environment).state, config.database)
   const copies = pinnedFolder(config.dataFolder)
   const files = [...filesOf(config), ...(existsSync(pin) ? [pin] : [])]
@@ -35,7 +38,8 @@ export async function reset(
     return 0
   }
   refuseWhileInUse(config)
-  if (!line.has('yes')) await askTwice(all, io)
+  if (!line.has('yes'))
+    await askTwice(`This deletes every sign-in, the sealing key and the logs:\n  ${all.join('\n  ')}\n`, io)
   refuseWhileInUse(config)
   // Read first, deleted last: while the database exists, its key must too.
   const items = await itemsOf(config, storage)
@@ -90,24 +94,6 @@ function refuseWhileInUse({ database }: Config): void {
     message: `The database is in use by ${holders.map(({ name, pid }) => `${name} (pid ${pid})`).join(', ')}.`,
     hint: 'Quit the hosts that run mcp-oauth-bridge, then run reset again.',
   })
-}
-
-const stopped = () => new BridgeError('declined', { hint: 'Nothing was deleted.' })
-
-async function askTwice(files: readonly string[], io: ProcessIO): Promise<void> {
-  if (!isAtTerminal(io))
-    throw new BridgeError('usage', {
-      message: 'reset asks for confirmation, and there is no terminal to ask at.',
-      hint: 'Add --yes.',
-    })
-  io.stderr.write(`This deletes every sign-in, the sealing key and the logs:\n  ${files.join('\n  ')}\n`)
-  const asking = startAsking(io)
-  try {
-    if ((await asking.yes('Go on?', 'no')) === 'no') throw stopped()
-    if ((await asking.line('This cannot be undone. Type reset to confirm: ')) !== 'reset') throw stopped()
-  } finally {
-    asking.close()
-  }
 }
 
 /** @throws BridgeError keychain_unavailable after the last one */

@@ -58,6 +58,7 @@ type Parts = Pick<App, 'config' | 'clock' | 'storage' | 'oauth'>
 export async function status(app: Parts, line: CommandLine, io: ProcessIO): Promise<number> {
   const { clock, config } = app
   const { stdout, environment } = io
+  if (config.postgres) return postgresStatus(app, config.postgres.shown, line, io)
   const page = async () => {
     const report = await statusReport(app, line.server !== undefined)
     if (line.has('json')) return `${printableJson(report, 2)}\n`
@@ -82,6 +83,20 @@ export async function status(app: Parts, line: CommandLine, io: ProcessIO): Prom
     const next = await page()
     if (next !== shown) stdout.write(begin + next)
     shown = next
+  }
+}
+
+/** A gateway's sign-ins are those of its users: they are in no list of this command. */
+async function postgresStatus({ storage }: Parts, database: string, line: CommandLine, io: ProcessIO): Promise<number> {
+  const { schema, close } = await storage.openPostgres()
+  try {
+    const [version, latest] = [await schema.version(), schema.latest]
+    const report = { database, driver: 'pg', schema: { version, latest }, accounts: [] }
+    const text = `Database: ${database} (PostgreSQL, schema version ${version}, this program: ${latest})`
+    io.stdout.write(line.has('json') ? `${printableJson(report, 2)}\n` : `${text}\n`)
+    return 0
+  } finally {
+    await close()
   }
 }
 

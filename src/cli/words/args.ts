@@ -25,11 +25,15 @@ export const COMMANDS = [
   'reset',
   'completion',
   'explain',
+  'serve',
 ] as const
 export type Command = (typeof COMMANDS)[number]
 
 /** Most words after a command; 1 for all others. */
-const MOST_WORDS: Partial<Record<Command, number>> = { install: 2, uninstall: 2, reset: 0 }
+const MOST_WORDS: Partial<Record<Command, number>> = { install: 2, uninstall: 2, reset: 0, serve: 0 }
+
+/** In front of every other word, for the program that serves if no command is named. */
+const GATEWAY = '--gateway'
 
 interface Option {
   readonly value?: string
@@ -56,12 +60,7 @@ export const OPTIONS = {
   debug: { help: 'log everything to stderr' },
   verbose: { help: 'log the main steps to stderr' },
   'log-level': { value: 'LEVEL', choices: LOG_LEVELS, help: 'debug, info, warn or error' },
-  header: {
-    value: 'NAME:VALUE',
-    multiple: true,
-    for: REACHING,
-    help: 'send this header to the server; may be repeated',
-  },
+  header: { value: 'NAME:VALUE', multiple: true, for: REACHING, help: 'send this header to the server; repeatable' },
   'header-file': { value: 'FILE', for: REACHING, help: 'file with headers, one per line' },
   'client-id': { value: 'ID', for: REACHING, help: 'client registered with the authorization server' },
   'client-secret-file': { value: 'FILE', for: REACHING, help: 'file with the client secret' },
@@ -78,7 +77,7 @@ export const OPTIONS = {
     help: 'extra authorization parameter; may be repeated',
   },
   'callback-url': { value: 'URL', for: REACHING, help: 'redirect URI; default http://localhost:8080/auth/callback' },
-  'allow-http': { for: REACHING, help: 'accept a server without TLS on a network you trust' },
+  'allow-http': { for: [...REACHING, 'serve'], help: 'accept a server without TLS on a network you trust' },
   transport: {
     value: 'HOW',
     choices: TRANSPORTS,
@@ -112,7 +111,7 @@ export const OPTIONS = {
   print: { for: ['install'], help: 'print the entry and change no file; without a host, as most hosts have it' },
   watch: { for: ['status'], help: 'show every change until Ctrl-C' },
   output: { value: 'FILE', for: ['support-bundle'], help: 'where to write it' },
-  yes: { for: ['reset', 'support-bundle', 'install'], help: 'do not ask for confirmation' },
+  yes: { for: ['reset', 'migrate', 'support-bundle', 'install'], help: 'do not ask for confirmation' },
   // A bridge starts the login process with this option; its job comes through stdin.
   attempt: { for: ['login'], help: '' },
 } as const satisfies Record<string, Option>
@@ -123,6 +122,8 @@ export interface CommandLine {
   readonly command: Command
   /** False: no command was given, so a word that is not a server may be a misspelled command. */
   readonly explicit: boolean
+  /** The command if none was given: which of its two names the program was started by. */
+  readonly standard: 'run' | 'serve'
   readonly server: string | undefined
   /** All arguments after the command that are not options. */
   readonly words: readonly string[]
@@ -139,8 +140,13 @@ export interface TypedOption {
 
 /** @throws BridgeError usage */
 export function parseCommandLine(argv: readonly string[]): CommandLine {
+  return argv[0] === GATEWAY ? parseWords(argv.slice(1), 'serve') : parseWords(argv, 'run')
+}
+
+/** `standard`: the command if none is named. */
+function parseWords(argv: readonly string[], standard: 'run' | 'serve'): CommandLine {
   // People try it first; it is not a command.
-  if (argv[0] === 'help') return parseCommandLine([...argv.slice(1), '--help'])
+  if (argv[0] === 'help') return parseWords([...argv.slice(1), '--help'], standard)
   const options = Object.fromEntries(
     Object.entries(OPTIONS as Record<string, Option>).map(([name, { value, multiple }]) => [
       name,
@@ -155,12 +161,8 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
     tokens: true,
   })
   const [first, ...rest] = positionals
-  if (first === 'serve')
-    throw new BridgeError('gateway_missing', {
-      message: 'serve is the HTTP gateway, which is not available in this version.',
-    })
   const explicit = (COMMANDS as readonly string[]).includes(first ?? '')
-  const command = explicit ? (first as Command) : 'run'
+  const command = explicit ? (first as Command) : standard
   const words = explicit ? rest : positionals
   for (const token of tokens) if (token.kind === 'option') checkOption(token, command)
   const surplus = words[MOST_WORDS[command] ?? 1]
@@ -170,6 +172,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   return {
     command,
     explicit,
+    standard,
     server: words[0],
     words,
     options: tokens.flatMap((token) => (token.kind === 'option' ? [{ name: token.name, value: token.value }] : [])),

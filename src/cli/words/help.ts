@@ -116,6 +116,14 @@ export const HELP: Readonly<Record<Command, CommandHelp>> = {
       ['explain', 'list all of them'],
     ],
   },
+  serve: {
+    usage: 'serve',
+    what: 'run the HTTP gateway: MCP clients sign in at it, and it passes their calls to the MCP servers of config.yaml',
+    examples: [
+      ['serve', 'with ./config.yaml'],
+      ['serve --config /etc/mcp/config.yaml --verbose', 'with another file, logging the main steps'],
+    ],
+  },
   completion: {
     usage: 'completion bash | zsh | fish',
     what: 'print a completion script for your shell',

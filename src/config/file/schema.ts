@@ -1,6 +1,8 @@
 // The shape of config.yaml. config.example.yaml shows every key with its default.
 import { z } from 'zod'
-import { LOG_LEVELS, LOGIN_MODES, PROTOCOLS, TRANSPORTS } from './choices.ts'
+import { ACCESS_LISTS, BEARERS, LOG_LEVELS, LOGIN_MODES, MIGRATIONS, PROTOCOLS, TRANSPORTS } from './choices.ts'
+import { addressOf, isRange, isSecureUrl } from './listen.ts'
+import { isPostgres, POSTGRES_FORM, parsePostgresUrl } from './postgresUrl.ts'
 
 const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'is not a header name')
 const headers = z.record(headerName, z.string().regex(/^[\x20-\x7e\t]*$/, 'must be printable ASCII on one line'))
@@ -26,10 +28,10 @@ const challengeMethod = z.literal('S256', {
   error: 'must be S256: plain reveals the verifier (OAuth 2.1 section 4.1.1)',
 })
 
-/** Words a refused value of `database_url` gets. */
+/** Words a refused value of `database_url` gets; they repeat nothing of it. */
 const databaseUrl = (text: string): string | undefined => {
-  if (/^postgres(ql)?:/.test(text)) return 'must be sqlite:FILE: PostgreSQL comes with the gateway'
-  return text.startsWith('sqlite:') && text !== 'sqlite:' ? undefined : 'must be sqlite:FILE'
+  if (isPostgres(text)) return parsePostgresUrl(text) ? undefined : `must be ${POSTGRES_FORM}`
+  return text.startsWith('sqlite:') && text !== 'sqlite:' ? undefined : `must be sqlite:FILE or ${POSTGRES_FORM}`
 }
 
 const provider = z.strictObject({
@@ -73,6 +75,14 @@ const metadataUrl = z
     'must be an https URL with a path',
   )
 
+const words = z.array(z.string().min(1))
+/** Every list is an allowance: a person needs one of them. */
+const access = z.union([
+  z.literal('everyone'),
+  z.strictObject(Object.fromEntries(ACCESS_LISTS.map((list) => [list, words.optional()])) as AccessLists),
+])
+type AccessLists = Record<(typeof ACCESS_LISTS)[number], z.ZodOptional<typeof words>>
+
 const server = z
   .strictObject({
     url: httpUrl,
@@ -91,18 +101,76 @@ const server = z
     callback_url: callbackUrls.optional(),
     client_metadata_url: metadataUrl.optional(),
     headers_file: z.string().min(1).optional(),
+    bearer: z.enum(BEARERS).optional(),
+    subpaths: z.boolean().optional(),
+    access: access.optional(),
   })
   .refine(({ transport, protocol: wanted }) => transport !== 'sse' || String(wanted) !== '2026', {
     path: ['protocol'],
     error: 'must not be 2026 beside transport: sse: HTTP+SSE does not carry revision 2026-07-28',
   })
 
-/** For browsers that call the gateway; the bridge does not use them. */
-const cors = z.strictObject({
-  enabled: z.boolean().optional(),
-  origins: z.array(z.string().min(1)).optional(),
-  allow_credentials: z.boolean().optional(),
-  allowed_headers: z.array(headerName).optional(),
+/** For web pages that call the gateway; the bridge does not use them. */
+const cors = z
+  .strictObject({
+    enabled: z.boolean().optional(),
+    origins: z.array(z.union([z.literal('*'), origin])).optional(),
+    allow_credentials: z.boolean().optional(),
+    allowed_headers: z.array(headerName).optional(),
+  })
+  .refine(({ origins, allow_credentials: credentials }) => credentials !== true || !origins?.includes('*'), {
+    path: ['allow_credentials'],
+    error: 'must not be true beside the origin "*": every page could call with the cookies of whoever visits it',
+  })
+
+const knownClient = z.strictObject({
+  id: z.string().min(1),
+  secret: z.string().min(1).optional(),
+  secret_file: z.string().min(1).optional(),
+  redirect_uris: z.array(z.string().min(1)).min(1),
+})
+const days = z.number().positive().max(3650)
+
+/** The HTTP gateway; no other command uses it. */
+const serve = z.strictObject({
+  listen: z
+    .string()
+    .refine((text) => addressOf(text) !== undefined, 'must be HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080')
+    .optional(),
+  public_url: origin
+    .refine((text) => isSecureUrl(text), 'must be https, or http on localhost, 127.0.0.1 or [::1]')
+    .optional(),
+  tls: z.strictObject({ cert_file: z.string().min(1), key_file: z.string().min(1) }).optional(),
+  trusted_proxies: z
+    .array(z.string().refine(isRange, 'must be an IP address or a range, such as 10.0.0.0/8'))
+    .optional(),
+  servers: words.min(1).optional(),
+  providers: words.min(1).optional(),
+  access: access.optional(),
+  consent: z.literal('always', { error: 'must be always: a person is asked for each client, each time' }).optional(),
+  migrate: z.enum(MIGRATIONS).optional(),
+  key_command: words.min(1).optional(),
+  clients: z
+    .strictObject({
+      registration: z.enum(['open', 'off']).optional(),
+      documents: z.boolean().optional(),
+      document_hosts: words.optional(),
+      redirect_schemes: z
+        .array(z.string().regex(/^[a-z][a-z0-9+.-]*$/, 'must be a scheme in small letters, without a colon'))
+        .optional(),
+      redirect_hosts: words.optional(),
+      known: z.record(z.string().min(1), knownClient).optional(),
+    })
+    .optional(),
+  tokens: z
+    .strictObject({
+      access_minutes: z.number().positive().max(1440).optional(),
+      refresh_idle_days: days.optional(),
+      refresh_days: days.optional(),
+      reuse_grace: z.number().min(0).max(60).optional(),
+    })
+    .optional(),
+  limits: z.strictObject({ body_mb: megabytes.optional() }).optional(),
 })
 
 export const schema = z.strictObject({
@@ -115,6 +183,7 @@ export const schema = z.strictObject({
     .string()
     .refine((text) => databaseUrl(text) === undefined, { error: ({ input }) => databaseUrl(String(input)) })
     .optional(),
+  database_url_file: z.string().min(1).optional(),
   secret_store: z.enum(['auto', 'keychain', 'file', 'env']).optional(),
   refresh_strategy: strategy.optional(),
   connect_timeout: milliseconds.optional(),
@@ -138,12 +207,14 @@ export const schema = z.strictObject({
   browser: z.string().min(1).optional(),
   providers: z.record(z.string().min(1), provider).optional(),
   cors: cors.optional(),
+  serve: serve.optional(),
 })
 
 export type ConfigFile = z.infer<typeof schema>
 export type Issue = z.core.$ZodIssue
 export type ProviderEntry = z.infer<typeof provider>
 export type ServerEntry = z.infer<typeof server>
+export type AccessEntry = z.infer<typeof access>
 
 /** The same for editors (JSON Schema draft-07). Rules in code, such as "an http(s) URL", are not in it. */
 export const jsonSchema = () => ({
@@ -165,4 +236,8 @@ function child(at: unknown, step: PropertyKey): unknown {
   return type instanceof z.ZodRecord ? type.valueType : undefined
 }
 
-const unwrap = (type: unknown): unknown => (type instanceof z.ZodOptional ? unwrap(type.unwrap()) : type)
+function unwrap(type: unknown): unknown {
+  if (type instanceof z.ZodOptional) return unwrap(type.unwrap())
+  // A word, or an object in its place.
+  return type instanceof z.ZodUnion ? type.options.find((option) => option instanceof z.ZodObject) : type
+}

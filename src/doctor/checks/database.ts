@@ -1,6 +1,7 @@
 // Checks the database without changing it: private, not locked, with all its tables, in WAL mode.
 import { existsSync, lstatSync } from 'node:fs'
 import { dirname } from 'node:path'
+import type { Config } from '../../config/config.ts'
 import { BridgeError } from '../../errors.ts'
 import type { Database } from '../../store/sqlite/database.ts'
 import { checkDriver } from '../../store/sqlite/driver.ts'
@@ -9,7 +10,7 @@ import { LATEST_VERSION, schemaVersion, tooNew } from '../../store/sqlite/migrat
 import { networkDrive } from '../../system/files/networkDrive.ts'
 import { whyUnusable } from '../../system/files/private.ts'
 import { type FileHolder, fileHolders, tellsFileHolders } from '../../system/process/fileUsers.ts'
-import type { Check } from '../report/context.ts'
+import type { Check, PostgresLook } from '../report/context.ts'
 import { fail, failed, type Outcome, pass, warn } from '../report/finding.ts'
 
 const TABLES = ['users', 'tokens', 'sessions', 'clients', 'leases', 'server_cache', 'key_slots', 'schema_migrations']
@@ -19,7 +20,8 @@ const SEALS_VERSION = 2
 export const database: Check = {
   name: 'database',
   about: 'machine',
-  async run({ config, look }, findings) {
+  async run({ config, look, lookAtPostgres }, findings) {
+    if (config.postgres) return postgresOutcome(config, lookAtPostgres)
     const { database: file, dataFolder } = config
     const unusable = [dataFolder, dirname(file)].map(whyUnusable).find((found) => found !== undefined)
     if (unusable) return failed(unusable)
@@ -39,6 +41,24 @@ export const database: Check = {
     }
     return judge(findings.look.connection, file, dataFolder)
   },
+}
+
+/** Whether PostgreSQL answers, with the schema of this program. */
+export async function postgresOutcome(
+  { postgres }: Pick<Config, 'postgres'>,
+  open: () => Promise<PostgresLook>,
+): Promise<Outcome> {
+  const found = await open()
+  try {
+    const version = await found.version()
+    const place = `${postgres?.shown}: schema version ${version}`
+    if (version > found.latest)
+      return fail('schema_missing', `The database ${place}, and this program supports up to ${found.latest}.`)
+    if (version === found.latest) return pass(`${place}, PostgreSQL.`)
+    return pass(`${place}, PostgreSQL; serve or migrate up brings it to ${found.latest}.`)
+  } finally {
+    await found.close()
+  }
 }
 
 /** Told before the first sign-in too, which would fail. */

@@ -3,14 +3,15 @@ import { homedir } from 'node:os'
 import { win32 } from 'node:path'
 import { BridgeError } from '../../errors.ts'
 import type { Check } from '../report/context.ts'
-import { failed, pass, warn } from '../report/finding.ts'
+import { failed, pass, skip, warn } from '../report/finding.ts'
 
 export const keychain: Check = {
   name: 'keychain',
   about: 'machine',
   limitMs: 8_000,
   late: 'keychain_locked',
-  async run({ config: { secretStore, dataFolder } }, findings) {
+  async run({ config: { secretStore, dataFolder, postgres } }, findings) {
+    if (postgres) return skip('PostgreSQL keeps no key: serve gets it from outside.')
     const { look } = findings
     const places = (await look?.keyBackends()) ?? []
     if (look && places.length > 0) {

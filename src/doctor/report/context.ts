@@ -10,6 +10,14 @@ import type { Reach } from '../../system/http/addresses.ts'
 import type { Desktop } from '../../system/person/desktop.ts'
 import type { Outcome } from './finding.ts'
 
+/** What the checks ask a PostgreSQL database. */
+export interface PostgresLook {
+  readonly version: () => Promise<number>
+  /** The version that this program works with. */
+  readonly latest: number
+  readonly close: () => Promise<void>
+}
+
 export interface CheckContext {
   readonly config: Config
   /** Undefined: no server was given, so only this machine is checked. */
@@ -24,6 +32,8 @@ export interface CheckContext {
   readonly reach: () => Promise<Reach | undefined>
   readonly rules: () => Promise<RulesOf>
   readonly look: () => Promise<ReadOnlyStores>
+  /** The database of a gateway on PostgreSQL, instead of those stores. */
+  readonly lookAtPostgres: () => Promise<PostgresLook>
   readonly surroundings: () => Promise<Desktop>
 }
 

@@ -16,11 +16,11 @@ export function createCallback(deps: SignInDeps): Handler {
 
   const complete = async (query: URLSearchParams): Promise<Outcome> => {
     const { provider, user, tokens: fresh, binding } = await signIn.answer(query)
+    const server = settings.servers.find(({ path }) => path === binding.server)
+    if (!server && binding.server !== '')
+      throw new BridgeError('access_not_granted', { message: 'The server of this sign-in is no longer offered.' })
     // Nothing is kept of somebody who may not come in.
-    checkAccess(
-      user,
-      settings.servers.find(({ path }) => path === binding.server),
-    )
+    checkAccess(user, server)
     const person = await persons.seen(user)
     if (person.blockedAt !== undefined)
       throw new BridgeError('access_not_granted', { message: 'The operator has blocked this person.' })

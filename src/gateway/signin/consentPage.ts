@@ -14,7 +14,7 @@ export interface ConsentQuestion {
 export function consentPage({ pending, providers, formToken }: ConsentQuestion): Page {
   const { clientName, documentHost, redirectUri, resource, server, flow } = pending
   const named = clientName !== undefined && clientName.trim() !== ''
-  const client = named ? `<bdi>${shown(clientName.trim())}</bdi>` : 'An application without a name'
+  const client = named ? `“<bdi>${shown(clientName.trim())}</bdi>”` : 'An application without a name'
   const serverName = server.name ?? new URL(resource).host
   const told =
     documentHost === undefined ? NOBODY_CHECKED : `<p>It is described by <code>${shown(documentHost)}</code>.</p>`

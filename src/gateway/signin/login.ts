@@ -1,6 +1,7 @@
 // Sign-in without a client: a person goes to the provider by a page of ours, and ends on one that says how it ended
 import type { ServerResponse } from 'node:http'
 import { asBridgeError } from '../../errors.ts'
+import { isLoopback } from '../../secureUrl.ts'
 import type { Handler } from '../ports.ts'
 import { labelOf } from './consentPage.ts'
 import { LOGIN_PATH, providersFor, type SignInDeps } from './deps.ts'
@@ -22,6 +23,8 @@ export function createLogin(deps: SignInDeps): Handler {
 
   return async (request, response, context) => {
     const query = context.url.searchParams
+    const elsewhere = byOtherName(request.headers.host, settings.publicUrl)
+    if (elsewhere) return redirect(response, `${elsewhere}${LOGIN_PATH}${context.url.search}`)
     if (query.has('done')) return end(request, response, context)
     const wanted = query.get('server')
     const server = settings.servers.find(({ name }) => name === wanted)
@@ -47,6 +50,17 @@ export function createLogin(deps: SignInDeps): Handler {
       sendPage(response, 502, failedPage('Sign-in failed', `${message} (${code})`, hint))
     }
   }
+}
+
+/** The origin to go to from another name of this machine: cookies that are set under one are not sent to the other. */
+function byOtherName(host: string | undefined, publicUrl: string): string | undefined {
+  const own = new URL(publicUrl)
+  const asked = `${own.protocol}//${host}`
+  if (host === undefined || !URL.canParse(asked)) return undefined
+  const { hostname, port } = new URL(asked)
+  // At another port a proxy may ask, which would be sent back to itself.
+  const isOther = isLoopback(hostname) && isLoopback(own.hostname) && hostname !== own.hostname && port === own.port
+  return isOther ? own.origin : undefined
 }
 
 const NO_PROVIDER = failedPage(

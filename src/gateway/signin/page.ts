@@ -107,6 +107,14 @@ export const failedPage = (title: string, message: string, hint: string): Page =
 <p class="soft">${shown(hint, 1_000)}</p>`,
 })
 
+/** For what cannot go on, and has no client that could be told. */
+export function showProblem(
+  response: ServerResponse,
+  { title, text, advice }: { readonly title: string; readonly text: string; readonly advice: string },
+): void {
+  sendPage(response, 400, failedPage(title, text, advice))
+}
+
 export const signedInPage = (account: string | undefined): Page => ({
   title: 'You are signed in',
   body: `<div class="mark done" aria-hidden="true">✓</div>

@@ -10,13 +10,12 @@ import { createOutcomes } from './outcome.ts'
 import { failedPage, sendPage } from './page.ts'
 import { createRefreshEndpoint } from './refresh.ts'
 
+/** Those of them that the table of routes has. */
 export interface GatewaySignInHandlers {
-  /** GET /auth/consent/<flow>; `flow` is in the parameters of the route, as for the next two. */
-  readonly consentPage: Handler
-  /** POST /auth/consent/<flow> */
-  readonly consentAnswer: Handler
+  /** GET and POST /auth/consent/<flow>; `flow` is in the parameters of the route, as for the next one. */
+  readonly consent: Handler
   /** GET /auth/consent/<flow>/back */
-  readonly consentBack: Handler
+  readonly back: Handler
   /** GET /auth/login */
   readonly login: Handler
   /** GET /auth/callback */
@@ -40,16 +39,18 @@ export function createGatewaySignIn(options: SignInOptions): GatewaySignInHandle
         const { code, message, hint } = asBridgeError(thrown)
         options.log.error('gateway:sign-in-failed', { code, message })
         if (response.headersSent) return void response.destroy()
-        const status = code.startsWith('database_') ? 503 : 500
+        // The authorization request was over before its person's part was.
+        const status = code === 'invalid_state' ? 403 : code.startsWith('database_') ? 503 : 500
         const words = code === 'internal' ? 'Something unexpected went wrong in the gateway.' : message
         sendPage(response, status, failedPage('Sign-in failed', `${words} (${code})`, hint))
       }
     }
 
   return {
-    consentPage: asPage(consent.page),
-    consentAnswer: asPage(consent.answer),
-    consentBack: asPage(consent.back),
+    consent: asPage((request, ...rest) =>
+      request.method === 'POST' ? consent.answer(request, ...rest) : consent.page(request, ...rest),
+    ),
+    back: asPage(consent.back),
     login: asPage(createLogin(deps)),
     callback: asPage(createCallback(deps)),
     refresh: createRefreshEndpoint(options),

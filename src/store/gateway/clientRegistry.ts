@@ -4,7 +4,8 @@ import type { ClientRegistry, OAuthClient } from '../../gateway/ports.ts'
 import type { Clock } from '../../ports.ts'
 import type { Seal } from '../sealing/seal.ts'
 import type { Database, Row, Value } from '../sql.ts'
-import { insertInto, isKeyText, objectOf, optionalTime, sqlTime, textOf, timeOf } from './columns.ts'
+import { insertInto, optionalTime, textOf, timeOf } from '../sqlite/columns.ts'
+import { isKeyText, objectOf, sqlTime } from './columns.ts'
 
 /** When a client was used last need not be known better than this; it is not written with each request. */
 const USED_EVERY_MS = 60_000
@@ -24,24 +25,26 @@ export function createClientRegistry(database: Database, seal: Seal, clock: Cloc
       throw thrown
     }
   }
-  /** Deletes the clients that `which` selects, oldest first, but none that is blocked: it would be let in again. */
-  const removeBatch = (which: string, values: Readonly<Record<string, Value>>) =>
+  /** Deletes the oldest clients that `which` selects, but none that is blocked: it would be let in again. */
+  const removeBatch = (which: string, by: 'created_at' | 'last_used_at', values: Readonly<Record<string, Value>>) =>
     database.run(
-      `DELETE FROM oauth_clients WHERE id IN (SELECT id FROM oauth_clients WHERE blocked_at IS NULL AND ${which}
-         ORDER BY created_at, id LIMIT :limit)`,
+      `DELETE FROM oauth_clients WHERE id IN
+         (SELECT id FROM oauth_clients WHERE blocked_at IS NULL AND ${which} ORDER BY ${by} LIMIT :limit)`,
       values,
     )
-  const removeAll = async (which: string, values: Readonly<Record<string, Value>>) => {
+  const removeAll = async (which: string, by: 'created_at' | 'last_used_at', since: number) => {
     let deleted = 0
     for (let batch = BATCH; batch === BATCH; deleted += batch)
-      batch = await removeBatch(which, { ...values, limit: BATCH })
+      batch = await removeBatch(which, by, { since: sqlTime(since), limit: BATCH })
     return deleted
   }
   const removeBeyond = async (most: number) => {
     const row = await database.get("SELECT count(*) AS count FROM oauth_clients WHERE source = 'registered'")
     let deleted = 0
     for (let left = Number(row?.count) - most; left > 0; left -= BATCH) {
-      const batch = await removeBatch(`source = 'registered' AND ${IS_UNUSED}`, { limit: Math.min(left, BATCH) })
+      const batch = await removeBatch(`source = 'registered' AND ${IS_UNUSED}`, 'created_at', {
+        limit: Math.min(left, BATCH),
+      })
       deleted += batch
       if (batch === 0) break
     }
@@ -96,13 +99,13 @@ export function createClientRegistry(database: Database, seal: Seal, clock: Cloc
     },
 
     async tidy({ unusedSince, idleSince, most }) {
-      const unused = await removeAll(`source = 'registered' AND ${IS_UNUSED} AND created_at < :since`, {
-        since: sqlTime(unusedSince),
-      })
-      const idle = await removeAll(`coalesce(last_used_at, created_at) < :since AND ${HAD_NO_GRANT}`, {
-        since: sqlTime(idleSince),
-      })
-      return unused + idle + (await removeBeyond(most))
+      const removed = [
+        await removeAll(`source = 'registered' AND ${IS_UNUSED} AND created_at < :since`, 'created_at', unusedSince),
+        await removeAll(`last_used_at < :since AND ${HAD_NO_GRANT}`, 'last_used_at', idleSince),
+        await removeAll(`last_used_at IS NULL AND created_at < :since AND ${HAD_NO_GRANT}`, 'created_at', idleSince),
+        await removeBeyond(most),
+      ]
+      return removed.reduce((all, some) => all + some, 0)
     },
   }
 }

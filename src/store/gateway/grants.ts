@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto'
 import type { GrantStore } from '../../gateway/ports.ts'
 import type { Clock } from '../../ports.ts'
 import type { Database, Sql } from '../sql.ts'
-import { insertInto, optionalText, optionalTime, plainText, sqlTime, textOf, timeOf } from './columns.ts'
+import { insertInto, optionalText, optionalTime, textOf, timeOf } from '../sqlite/columns.ts'
+import { isKeyText, plainText, sqlTime } from './columns.ts'
 
 export function createGrantStore(database: Database, clock: Clock): GrantStore {
   return {
@@ -25,6 +26,7 @@ export function createGrantStore(database: Database, clock: Clock): GrantStore {
     },
 
     async byId(id) {
+      if (!isKeyText(id)) return undefined
       const row = await database.get('SELECT * FROM grants WHERE id = :id', { id })
       return (
         row && {
@@ -43,15 +45,17 @@ export function createGrantStore(database: Database, clock: Clock): GrantStore {
       )
     },
 
-    end: (id, by) =>
-      database.transaction(async (sql) => {
+    async end(id, by) {
+      if (!isKeyText(id)) return false
+      return await database.transaction(async (sql) => {
         const ended = await sql.run(
           'UPDATE grants SET ended_at = :now, ended_by = :by WHERE id = :id AND ended_at IS NULL',
           { id, by, now: sqlTime(clock.now()) },
         )
         await removeRecords(sql, id)
         return ended === 1
-      }),
+      })
+    },
   }
 }
 

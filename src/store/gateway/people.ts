@@ -6,7 +6,8 @@ import type { Clock } from '../../ports.ts'
 import type { User } from '../../records.ts'
 import { registerAccounts } from '../../redaction/register.ts'
 import type { Database, Row } from '../sql.ts'
-import { insertInto, isKeyText, objectOf, optionalText, optionalTime, plainText, sqlTime, textOf } from './columns.ts'
+import { insertInto, optionalText, optionalTime, textOf } from '../sqlite/columns.ts'
+import { isKeyText, objectOf, plainText, sqlTime } from './columns.ts'
 
 /** The columns of a person; `last_seen_at` tells one from the accounts of the bridge's token sets. */
 export const PERSON = 'users.id, users.issuer, users.subject, users.email, users.claims, users.blocked_at'

@@ -3,7 +3,8 @@ import type { RefreshAnswerStore } from '../../gateway/ports.ts'
 import type { Clock } from '../../ports.ts'
 import type { Seal } from '../sealing/seal.ts'
 import type { Database } from '../sql.ts'
-import { insertInto, sqlTime, textOf } from './columns.ts'
+import { insertInto, textOf } from '../sqlite/columns.ts'
+import { sqlTime } from './columns.ts'
 
 export function createRefreshAnswerStore(database: Database, seal: Seal, clock: Clock): RefreshAnswerStore {
   /** The successor is part of it: an answer cannot be told to have another one. */

@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { bareHost } from '../../bareHost.ts'
 import { BridgeError } from '../../errors.ts'
+import { ownCommand } from '../../ownCommand.ts'
 import type { CallbackListener, Health } from '../../ports.ts'
 import type { CallbackPage } from '../../records.ts'
 import { portHolder } from '../process/portOwner.ts'
@@ -140,7 +141,7 @@ interface Aside {
   readonly upMs: () => number
 }
 
-/** Paths of the HTTP gateway, which this program does not have; people try them when they follow its guide. */
+/** Paths of the HTTP gateway; people try them on this port when they follow its guide. */
 const GATEWAY = /^\/(auth\/(login|refresh)|mcp(\/.*)?)$/
 
 async function answerAside(
@@ -153,7 +154,7 @@ async function answerAside(
     return plain(
       response,
       404,
-      `${path} belongs to the HTTP gateway, which is not available in this version (gateway_missing)`,
+      `${path} belongs to the HTTP gateway, and this is the callback port of a sign-in: ${ownCommand('serve')}`,
     )
   if (method !== 'GET') return plain(response, 404, 'Not found')
   if (!isNavigation(headers)) return plain(response, 403, 'Forbidden')

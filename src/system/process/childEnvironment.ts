@@ -10,3 +10,7 @@ const KEPT = new Set(['PWD', 'OLDPWD'])
 export function childEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(environment).filter(([name]) => KEPT.has(name) || !SECRET_NAMES.test(name)))
 }
+
+/** For a program that a person configured by name, and that needs secrets of its own. */
+export const withoutOwnVariables = (environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
+  Object.fromEntries(Object.entries(environment).filter(([name]) => !/^MCP_OAUTH_BRIDGE_/i.test(name)))

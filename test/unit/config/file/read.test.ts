@@ -129,8 +129,8 @@ describe('a fault', () => {
     ['servers: { a: { } }', 'FILE:1:15: servers.a.url is missing'],
     ['database_url: "sqlite:"', 'FILE:1:15: database_url must be sqlite:FILE'],
     [
-      'database_url: postgresql://u:p@h:5432/db',
-      'FILE:1:15: database_url must be sqlite:FILE: PostgreSQL comes with the gateway',
+      'database_url: postgresql://u:p@h:5432',
+      'FILE:1:15: database_url must be postgresql://USER:PASSWORD@HOST:PORT/DATABASE',
     ],
     ['cors: { enabled: 1 }', 'FILE:1:18: cors.enabled '],
     ['servers: { a: { url: ftp://x/ } }', 'FILE:1:22: servers.a.url '],

@@ -223,7 +223,7 @@ describe('at Google', () => {
     for (const profile of ['person-1', 'person-2'])
       expect((await store.load({ server: 'provider:google', profile })).tokens?.refreshToken).toBeUndefined()
     expect(await codeOf(tokens.refreshNow(personOf(server.issuer)))).toMatchObject({
-      ...{ code: 'refresh_token_missing', hint: expect.stringContaining('new consent') },
+      ...{ code: 'refresh_token_missing', hint: expect.stringContaining('first consent only') },
     })
   })
 

@@ -209,6 +209,21 @@ describe('what cannot go on ends at the client', () => {
     expect(client.href).not.toContain('canary')
   })
 
+  test('but where that is not possible, at a page that names no inner fault', async () => {
+    const { world, browser } = await open()
+    for (const [error, status] of [
+      [new BridgeError('invalid_state'), 403],
+      [new BridgeError('database_locked'), 503],
+      [new Error('canary'), 500],
+    ] as const) {
+      const consent = world.authorize(browser)
+      const page = await browser.get(consent)
+      world.state.finishFails = error
+      const sent = await browser.post(consent, { token: tokenOn(page), answer: 'no' })
+      expect([sent.status, sent.text.includes('canary'), sent.text.includes('<h1>')]).toEqual([status, false, true])
+    }
+  })
+
   test('no provider at all', async () => {
     const { world, browser } = await open({ providers: [] })
     const page = await browser.get(world.authorize(browser))
@@ -376,6 +391,20 @@ describe('sign-in without a client', () => {
     const callback = await browser.get(`/auth/callback?code=c&state=${state}`)
     expect((await browser.get(callback.location)).text).toContain('access_not_granted')
     expect((await browser.get('/auth/login?server=%3Cb%3E')).status).toBe(404)
+  })
+
+  test('begins under the public name, so that its cookie comes back', async () => {
+    const { world } = await open({ publicUrl: (origin) => origin.replace('127.0.0.1', 'localhost') })
+    const moved = await openBrowser(world.origin).get('/auth/login?provider=google')
+    expect([moved.status, moved.location]).toEqual([
+      303,
+      `${world.origin.replace('127.0.0.1', 'localhost')}/auth/login?provider=google`,
+    ])
+    // Not behind a proxy that asks by a name or port of its own.
+    for (const publicUrl of ['https://mcp.example.com', 'http://localhost:1']) {
+      const { browser } = await open({ publicUrl })
+      expect((await browser.get('/auth/login')).location).toContain('https://provider.example/')
+    }
   })
 
   test('with a provider that cannot be asked is a page', async () => {

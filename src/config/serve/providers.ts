@@ -1,0 +1,67 @@
+// The providers that people sign in with at the gateway: the entries of `providers` that hold a client of ours.
+import type { ServedProvider } from '../../gateway/settings.ts'
+import { quote } from '../../redaction/text.ts'
+import { nearest } from '../file/nearest.ts'
+import type { ProviderEntry } from '../file/schema.ts'
+import { namesIn, type ReadConfig, requireSet } from '../file/unset.ts'
+import { presetOf } from '../providerPresets.ts'
+import { endpointsOf, issuerOf } from '../server.ts'
+import { readTextFile } from '../textFile.ts'
+
+/** What is wrong goes into `faults`, a sentence each. @throws BridgeError config_invalid, config_not_found */
+export function servedProviders(file: ReadConfig, faults: string[]): ServedProvider[] {
+  const named = file.serve?.providers
+  const known = namesIn(file, 'providers')
+  for (const name of named ?? [])
+    if (!known.includes(name)) faults.push(unknown('serve.providers', name, 'providers', known))
+  const found = (named ?? known).flatMap((name) => {
+    requireSet(file.unset, 'providers', name)
+    const entry = Object.hasOwn(file.providers ?? {}, name) ? file.providers?.[name] : undefined
+    return entry === undefined ? [] : [{ name, entry }]
+  })
+  const usable = found.filter(({ name, entry }) => {
+    if (entry.client_id !== undefined && entry.client_credentials !== true) return true
+    if (named) faults.push(`serve.providers names ${quote(name)}, ${whyNot(entry)}.`)
+    return false
+  })
+  if (usable.length === 0 && faults.length === 0)
+    faults.push(
+      'No entry of providers has a client_id: register a client with the provider that people sign in with, and set it there.',
+    )
+  return usable.map(({ name, entry }) => served(file, name, entry, faults))
+}
+
+const whyNot = ({ client_id: id }: ProviderEntry) =>
+  id === undefined
+    ? 'which has no client_id: register a client with the provider'
+    : 'which has client_credentials: true, and signs in nobody'
+
+function served(file: ReadConfig, name: string, entry: ProviderEntry, faults: string[]): ServedProvider {
+  const { client_id: clientId = '', client_secret_file: secretFile, client_key_file: keyFile, prompt, audience } = entry
+  const issuer = issuerOf(entry) ?? presetOf({ name })?.issuer
+  if (issuer === undefined)
+    faults.push(
+      `providers.${name} needs its issuer, or authorization_endpoint and token_endpoint, so that people can sign in with it.`,
+    )
+  return {
+    name,
+    issuer,
+    clientId,
+    clientSecret: secretFile === undefined ? entry.client_secret : readTextFile(secretFile, 'client secret file'),
+    clientKey: keyFile === undefined ? undefined : readTextFile(keyFile, 'client key file'),
+    scopes: entry.scopes,
+    endpoints: endpointsOf(entry),
+    authorizeParameters: {
+      ...(prompt === undefined ? {} : { prompt }),
+      ...(audience === undefined ? {} : { audience }),
+      ...entry.authorize_params,
+    },
+    refreshStrategy: entry.refresh_strategy ?? file.refresh_strategy ?? 'auto',
+  }
+}
+
+/** A name that is not in `map`, with the closest one. */
+export function unknown(key: string, name: string, map: string, known: readonly string[]): string {
+  const near = nearest(name, known)
+  return `${key} names ${quote(name)}, which is not in ${map}${near === undefined ? '.' : `; did you mean ${quote(near)}?`}`
+}

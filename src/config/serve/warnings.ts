@@ -1,0 +1,57 @@
+// What a gateway's settings allow although it is rarely meant: for check-config, and for the start of serve.
+import { isIP } from 'node:net'
+import type { Access, ServeSettings } from '../../gateway/settings.ts'
+import { isLoopback } from '../../secureUrl.ts'
+import type { ConfigFile } from '../file/schema.ts'
+
+/** A sentence each, without a full stop. */
+export function serveWarnings(file: ConfigFile, settings: ServeSettings): string[] {
+  const { access, servers, listen, tls, trustedProxies, cors } = settings
+  const open = [
+    ...(access === 'everyone' ? ['serve.access'] : []),
+    ...servers.flatMap(({ name, access: own }) =>
+      own === 'everyone' && name !== undefined ? [`servers.${name}.access`] : [],
+    ),
+  ]
+  const hidden = [
+    ...(file.response_transform?.hide_tools?.length ? ['response_transform.hide_tools'] : []),
+    ...servers.flatMap(({ name }) =>
+      name !== undefined && file.servers?.[name]?.hide_tools?.length ? [`servers.${name}.hide_tools`] : [],
+    ),
+  ]
+  const unused = Object.entries(file.providers ?? {}).filter(([, entry]) => entry.client_id === undefined)
+  return [
+    ...(admits(access) ? [] : ['nobody may sign in: serve.access names no one']),
+    ...open.map(
+      (key) => `${key} is everyone: whoever has an account at ${providersOf(settings)} may use the MCP servers`,
+    ),
+    ...(isOnLoopback(listen.host) || tls || trustedProxies.length > 0
+      ? []
+      : [
+          `serve.listen is ${listen.host}, without serve.tls and without serve.trusted_proxies: tokens cross the network unprotected unless a proxy in front has the certificate`,
+        ]),
+    ...hidden.map((key) => `${key} has no effect in serve: every tool is shown`),
+    ...(file.serve?.providers === undefined
+      ? unused.map(([name]) => `providers.${name} has no client_id: nobody can sign in with it`)
+      : []),
+    ...(cors.enabled && cors.origins.length === 0
+      ? ['cors.enabled is true and cors.origins is empty: no page may call']
+      : []),
+    ...(!cors.enabled && cors.origins.length > 0 ? ['cors.origins has no effect: cors.enabled is false'] : []),
+  ]
+}
+
+/** What else is good to know, and is as it should be. */
+export function serveNotes(file: ConfigFile, { servers }: ServeSettings): string[] {
+  const isForwarded = file.header_forwarding?.forward_headers?.some((name) => name.toLowerCase() === 'authorization')
+  if (!isForwarded) return []
+  const each = servers.map(({ name, bearer }) => (name === undefined ? bearer : `${name}: ${bearer}`)).join(', ')
+  return [`Authorization is forwarded as a bearer of the gateway's own (${each}), never the client's token`]
+}
+
+const admits = (access: Access | undefined): boolean =>
+  access === 'everyone' || (access !== undefined && Object.values(access).some((list) => list.length > 0))
+
+const providersOf = ({ providers }: ServeSettings) => providers.map(({ name }) => name).join(' or ')
+
+const isOnLoopback = (host: string) => isLoopback(isIP(host) === 6 ? `[${host}]` : host)

@@ -1,0 +1,160 @@
+// Client ID Metadata Documents, and the key sets that clients name: read from public addresses only, in small, and not too often
+import { glob } from '../../glob.ts'
+import type { HttpClient, HttpResponse, Logger } from '../../ports.ts'
+import type { ClientRegistry } from '../ports.ts'
+import { type RedirectRules, redirectUrisFault } from './redirectRules.ts'
+
+const LARGEST_BYTES = 5 * 1024
+const LONGEST_MS = 5_000
+const FAILED_MS = 30_000
+const A_MINUTE_MS = 60_000
+const MOST_FETCHES = 20
+/** Addresses and failures that are remembered at once; the oldest go first. */
+const MOST_KEPT = 1_000
+
+/** How long the engine keeps a document, within what its headers say, in seconds. */
+export const DOCUMENT_CACHE_SECONDS = { min: 60, max: 24 * 60 * 60 } as const
+
+export interface DocumentOptions {
+  readonly http: Pick<HttpClient, 'request'>
+  readonly clients: ClientRegistry
+  readonly rules: RedirectRules
+  /** Hosts that may serve one; `*` matches any characters. */
+  readonly hosts: readonly string[]
+  /** Behind an HTTP proxy the address of a host is not seen: only hosts that are named count then. */
+  readonly namedHostsOnly: boolean
+  readonly now: () => number
+  readonly log: Logger
+}
+
+export interface Documents {
+  /** Whether the document may be fetched for who asks from this address. */
+  allow(clientId: string, address: string): 'allowed' | 'refused' | 'too_many'
+  /** A document, or a key set that a client names. Rejects for an answer that cannot be used. */
+  fetch(url: URL): Promise<Response>
+}
+
+export function createDocuments(options: DocumentOptions): Documents {
+  const { now, log } = options
+  const failed = new Map<string, number>()
+  const fetches = new Map<string, { count: number; until: number }>()
+  const documents = new Set<string>()
+
+  const isHostAllowed = (host: string) =>
+    options.hosts.some(
+      (pattern) => !(options.namedHostsOnly && /^[*.]*$/.test(pattern)) && glob(pattern.toLowerCase())(host),
+    )
+  const isTooMany = (address: string) => {
+    const known = fetches.get(address)
+    const counted = known && known.until > now() ? known : { count: 0, until: now() + A_MINUTE_MS }
+    counted.count++
+    keep(fetches, address, counted)
+    return counted.count > MOST_FETCHES
+  }
+
+  return {
+    allow(clientId, address) {
+      if (!URL.canParse(clientId) || !isHostAllowed(new URL(clientId).hostname)) return 'refused'
+      if ((failed.get(clientId) ?? 0) > now()) return 'refused'
+      if (isTooMany(address)) return 'too_many'
+      keep(documents, clientId)
+      return 'allowed'
+    },
+
+    async fetch(url) {
+      const { href } = url
+      const isDocument = documents.delete(href)
+      try {
+        const response = await read(options.http, url)
+        const fault = isDocument && response.status === 200 ? documentFault(response.text, options.rules) : undefined
+        if (fault !== undefined) throw new DocumentFault(fault)
+        if (isDocument && response.status !== 200) throw new StatusError(response.status)
+        return new Response(response.text, { status: response.status, headers: response.headers })
+      } catch (thrown) {
+        log.warn('authorization:document_failed', { url: `${url.origin}${url.pathname}`, reason: reasonOf(thrown) })
+        const kept = isDocument && isPassing(thrown) ? await options.clients.byId(href) : undefined
+        // The host is away: a client that people have given something goes on as it was known last.
+        if (kept?.source === 'document' && kept.blockedAt === undefined) return Response.json(kept.metadata)
+        keep(failed, href, now() + FAILED_MS)
+        throw thrown
+      }
+    },
+  }
+}
+
+class StatusError extends Error {
+  readonly status: number
+
+  constructor(status: number) {
+    super(`the answer has the status ${status}`)
+    this.status = status
+  }
+}
+
+class DocumentFault extends Error {}
+
+const isPassing = (thrown: unknown) =>
+  !(thrown instanceof DocumentFault) && !(thrown instanceof StatusError && thrown.status < 500)
+
+const reasonOf = (thrown: unknown) => (thrown instanceof Error ? thrown.message : 'unknown')
+
+/** What of the document our rules refuse; what else is wrong with it the engine says. */
+function documentFault(body: string, rules: RedirectRules): string | undefined {
+  let document: unknown
+  try {
+    document = JSON.parse(body)
+  } catch {
+    return undefined
+  }
+  return typeof document === 'object' && document !== null && 'redirect_uris' in document
+    ? redirectUrisFault(document.redirect_uris, rules)
+    : undefined
+}
+
+async function read(http: DocumentOptions['http'], url: URL) {
+  const signal = AbortSignal.timeout(LONGEST_MS)
+  const answer = await http.request({
+    method: 'GET',
+    url,
+    headers: { accept: 'application/json' },
+    idleMs: LONGEST_MS,
+    signal,
+    redirect: 'manual',
+    within: 'public',
+    cookies: 'none',
+  })
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  try {
+    for await (const chunk of answer.body) {
+      chunks.push(chunk)
+      bytes += chunk.length
+      if (bytes > LARGEST_BYTES) throw new DocumentFault(`it is larger than ${LARGEST_BYTES} bytes`)
+      signal.throwIfAborted()
+    }
+  } finally {
+    answer.discard()
+  }
+  return { status: answer.status, text: Buffer.concat(chunks).toString('utf8'), headers: cacheHeaders(answer) }
+}
+
+/** What the engine reads of the headers. */
+function cacheHeaders({ headers }: HttpResponse): Record<string, string> {
+  const found: Record<string, string> = { 'content-type': 'application/json' }
+  for (const name of ['cache-control', 'expires']) {
+    const value = headers[name]
+    if (typeof value === 'string') found[name] = value
+  }
+  return found
+}
+
+/** Puts it last, and lets the oldest go. */
+function keep<V>(into: Map<string, V>, key: string, value: V): void
+function keep(into: Set<string>, key: string): void
+function keep<V>(into: Map<string, V> | Set<string>, key: string, value?: V): void {
+  into.delete(key)
+  if (into instanceof Map) into.set(key, value as V)
+  else into.add(key)
+  const [oldest] = into.keys()
+  if (into.size > MOST_KEPT && oldest !== undefined) into.delete(oldest)
+}

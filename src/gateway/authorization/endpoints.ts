@@ -1,0 +1,179 @@
+// The endpoints of the authorization server: what is checked and answered before the engine gets a request
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { BridgeError } from '../../errors.ts'
+import type { Logger } from '../../ports.ts'
+import type { ClientRegistry } from '../ports.ts'
+import type { ServeSettings } from '../settings.ts'
+import { type AskedRequests, addressKey } from './asked.ts'
+import type { Engine, Problem } from './engine.ts'
+import { metadataDocument, metadataKind, openIdDocument } from './metadata.ts'
+import { problemOf } from './problems.ts'
+import { type RedirectRules, redirectUriFault } from './redirectRules.ts'
+import { createRegistrationLimit, isFault, registrationAnswer, registrationMetadata } from './registration.ts'
+import { authorizeQuery, giveBody, readBody, takeOurHost, tokenForm } from './requests.ts'
+import type { Resources } from './resources.ts'
+
+export interface EndpointOptions {
+  readonly settings: Pick<ServeSettings, 'publicUrl' | 'servers' | 'clients'>
+  readonly rules: RedirectRules
+  readonly resources: Resources
+  readonly engine: Pick<Engine, 'handle' | 'register'>
+  readonly asked: AskedRequests
+  readonly clients: ClientRegistry
+  readonly now: () => number
+  readonly log: Logger
+  readonly errorPage: (response: ServerResponse, problem: Problem) => void
+}
+
+type Endpoint = (request: IncomingMessage, response: ServerResponse, address: string, url: URL) => Promise<void> | void
+
+/** Any origin may ask, and gets nothing that needs a cookie. */
+const CORS = {
+  'access-control-allow-origin': '*',
+  'access-control-expose-headers': 'WWW-Authenticate, Retry-After',
+}
+
+export function createEndpoints(options: EndpointOptions) {
+  const { settings, engine, asked, log } = options
+  const publicUrl = new URL(settings.publicUrl)
+  const register = createRegister(options)
+  const authorize = createAuthorize(options)
+
+  const form =
+    (change: (parameters: URLSearchParams) => URLSearchParams): Endpoint =>
+    async (request, response, address) => {
+      const body = await readBody(request)
+      if (!body) return tooLarge(response)
+      const isForm = /^application\/x-www-form-urlencoded\s*(;|$)/i.test(request.headers['content-type'] ?? '')
+      const parameters = isForm ? change(new URLSearchParams(body.toString('utf8'))) : undefined
+      if (isForm) request.headers['content-type'] = 'application/x-www-form-urlencoded'
+      asked.put(request, { address, form: parameters, refresh: undefined })
+      giveBody(request, parameters ? parameters.toString() : body)
+      engine.handle(request, response)
+    }
+  const posts: Readonly<Record<string, Endpoint>> = {
+    '/token': form((parameters) => tokenForm(parameters, options.resources)),
+    '/revoke': form((parameters) => parameters),
+    ...(settings.clients.registration === 'open' && { '/register': register }),
+  }
+
+  const route = async (request: IncomingMessage, response: ServerResponse, address: string) => {
+    const url = new URL(request.url ?? '/', publicUrl)
+    takeOurHost(request, publicUrl)
+    const post = posts[url.pathname]
+    const kind = metadataKind(url.pathname, settings.servers)
+    if (post || kind) {
+      for (const [name, value] of Object.entries(CORS)) response.setHeader(name, value)
+      if (request.method === 'OPTIONS') return preflight(response, post ? 'POST' : 'GET')
+      // A page would be no answer to a client, whatever it says it accepts.
+      request.headers.accept = 'application/json'
+    }
+    if (post) return request.method === 'POST' ? post(request, response, address, url) : notAllowed(response, 'POST')
+    if (!isRead(request)) return notAllowed(response, 'GET')
+    if (kind) return sendMetadata(response, kind, settings)
+    if (url.pathname === '/authorize') return authorize(request, response, address, url)
+    if (/^\/authorize\/[\w-]+$/.test(url.pathname)) {
+      asked.put(request, { address, form: undefined, refresh: undefined })
+      return engine.handle(request, response)
+    }
+    json(response, 404, { error: 'not_found' })
+  }
+
+  return (request: IncomingMessage, response: ServerResponse, address: string): void => {
+    route(request, response, address).catch((thrown: unknown) => {
+      const code = thrown instanceof BridgeError ? thrown.code : thrown instanceof Error ? thrown.name : 'unknown'
+      log.error('authorization:failed', { code, message: thrown instanceof Error ? thrown.message : undefined })
+      if (!response.headersSent)
+        json(response, 503, { error: 'temporarily_unavailable', error_description: 'Try again later.' })
+      else response.destroy()
+    })
+  }
+}
+
+const isRead = ({ method }: IncomingMessage) => method === 'GET' || method === 'HEAD'
+
+function createAuthorize({ settings, rules, resources, engine, asked, errorPage }: EndpointOptions): Endpoint {
+  const known = new Set(settings.clients.known.map(({ id }) => id))
+  return (request, response, address, url) => {
+    const redirectUri = url.searchParams.get('redirect_uri')
+    const clientId = url.searchParams.get('client_id') ?? ''
+    // Also for clients that registered when the rules were others; those of the configuration are the operator's choice.
+    if (redirectUri !== null && !known.has(clientId) && redirectUriFault(redirectUri, rules) !== undefined)
+      return errorPage(response, problemOf('invalid_redirect_uri', undefined))
+    asked.put(request, { address, form: undefined, refresh: undefined })
+    request.url = `${url.pathname}?${authorizeQuery(url.searchParams, resources)}`
+    engine.handle(request, response)
+  }
+}
+
+function createRegister({ rules, engine, asked, clients, now, log }: EndpointOptions): Endpoint {
+  const limit = createRegistrationLimit(clients, now)
+  return async (request, response, address) => {
+    const body = await readBody(request)
+    if (!body) return tooLarge(response)
+    const wished = objectOf(body)
+    if (!wished || !/^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? ''))
+      return json(response, 400, {
+        error: 'invalid_client_metadata',
+        error_description: 'The body must be a JSON object.',
+      })
+    const metadata = registrationMetadata(wished, rules)
+    if (isFault(metadata)) return json(response, 400, metadata)
+    const key = addressKey(address)
+    asked.put(request, { address: key, form: undefined, refresh: undefined })
+    giveBody(request, JSON.stringify(metadata))
+    const verdict = await limit.within(key, () => engine.register(request, response, registrationAnswer))
+    if (verdict === 'done') return
+    log.warn('authorization:registrations_refused', { address: key })
+    response.setHeader('retry-after', '3600')
+    json(response, 429, {
+      error: 'temporarily_unavailable',
+      error_description: 'Too many registrations. Try again in an hour.',
+    })
+  }
+}
+
+function objectOf(body: Buffer): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(body.toString('utf8'))
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function sendMetadata(
+  response: ServerResponse,
+  kind: 'oauth' | 'openid',
+  { publicUrl, clients }: EndpointOptions['settings'],
+) {
+  const known = { publicUrl, registration: clients.registration === 'open', documents: clients.documents }
+  response.setHeader('cache-control', 'public, max-age=300')
+  json(response, 200, kind === 'openid' ? openIdDocument(known) : metadataDocument(known))
+}
+
+function preflight(response: ServerResponse, method: string): void {
+  response.writeHead(204, {
+    'access-control-allow-methods': method,
+    'access-control-allow-headers': 'Authorization, Content-Type, Accept, MCP-Protocol-Version, *',
+    'access-control-max-age': '3600',
+  })
+  response.end()
+}
+
+const notAllowed = (response: ServerResponse, method: string) =>
+  json(response.setHeader('allow', method === 'GET' ? 'GET, HEAD' : `${method}, OPTIONS`), 405, {
+    error: 'method_not_allowed',
+  })
+
+function tooLarge(response: ServerResponse): void {
+  response.setHeader('connection', 'close')
+  json(response, 413, { error: 'invalid_request', error_description: 'The body is larger than 16 KB.' })
+}
+
+function json(response: ServerResponse, status: number, body: unknown): void {
+  const text = JSON.stringify(body)
+  if (!response.hasHeader('cache-control')) response.setHeader('cache-control', 'no-store')
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) })
+  response.end(response.req.method === 'HEAD' ? undefined : text)
+}

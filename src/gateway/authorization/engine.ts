@@ -1,0 +1,240 @@
+// The engine of the authorization server, oidc-provider: its only importer, with everything off that is not OAuth for MCP clients
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Configuration, KoaContextWithOIDC } from 'oidc-provider'
+import { BridgeError } from '../../errors.ts'
+import type { Logger } from '../../ports.ts'
+import type { GatewaySeal } from '../ports.ts'
+import type { ServeSettings } from '../settings.ts'
+import { type AdapterOptions, createModel } from './adapter.ts'
+import type { AskedRequests } from './asked.ts'
+import type { Documents } from './documents.ts'
+import { basics, features } from './engineSettings.ts'
+import { SCOPE } from './metadata.ts'
+import type { Resources } from './resources.ts'
+import type { TokenStep } from './tokenSteps.ts'
+
+/** A page for a browser whose redirect URI is not known good. */
+export interface Problem {
+  readonly title: string
+  readonly text: string
+  readonly advice: string
+}
+
+export interface EngineOptions extends Pick<AdapterOptions, 'records' | 'clients' | 'grants' | 'hash' | 'clock'> {
+  readonly settings: Pick<ServeSettings, 'publicUrl' | 'tokens' | 'clients' | 'sessionTimeoutMs'>
+  readonly resources: Resources
+  readonly documents: Documents
+  readonly asked: AskedRequests
+  readonly tokenStep: TokenStep
+  readonly seal: Pick<GatewaySeal, 'mac' | 'isMac'>
+  /** Whether this person may still sign in. */
+  readonly isPerson: (id: string) => Promise<boolean>
+  readonly problemOf: (error: string, description: string | undefined) => Problem
+  readonly showProblem: (response: ServerResponse, problem: Problem) => void
+  readonly log: Logger
+}
+
+export interface EngineClient {
+  readonly name: string | undefined
+  readonly metadata: Readonly<Record<string, unknown>>
+  readonly isDocument: boolean
+}
+
+/** An authorization request that a person is asked about. */
+export interface Interaction {
+  readonly uid: string
+  readonly params: Readonly<Record<string, unknown>>
+}
+
+export type InteractionResult =
+  | { readonly login: { accountId: string; remember: false }; readonly consent: { grantId: string } }
+  | { readonly error: string; readonly error_description: string }
+
+export interface Engine {
+  handle(request: IncomingMessage, response: ServerResponse): void
+  /** As `handle`, resolving when it is answered; what a registration that worked answers goes through `change`. */
+  register(
+    request: IncomingMessage,
+    response: ServerResponse,
+    change: (body: Readonly<Record<string, unknown>>) => unknown,
+  ): Promise<void>
+  /** Of this browser, by its cookie. */
+  interaction(request: IncomingMessage, response: ServerResponse): Promise<Interaction | undefined>
+  /** Resolves to the URL at which the engine goes on. */
+  settle(request: IncomingMessage, response: ServerResponse, result: InteractionResult): Promise<string>
+  client(id: string): Promise<EngineClient | undefined>
+  saveGrant(grant: { id: string; personId: string; clientId: string; resource: string }): Promise<void>
+}
+
+let loading: Promise<typeof import('oidc-provider')> | undefined
+
+export async function createEngine(options: EngineOptions): Promise<Engine> {
+  const { asked, settings, log } = options
+  loading ??= quietly(log, () => import('oidc-provider'))
+  const { Provider, errors, interactionPolicy } = await loading
+  const current = () => Provider.ctx as KoaContextWithOIDC | undefined
+  const currentAsked = () => {
+    const request = current()?.req
+    return request && asked.of(request)
+  }
+  const unavailable = () => {
+    const error = new errors.CustomOIDCProviderError(
+      'temporarily_unavailable',
+      'The authorization server cannot do this now. Try again later.',
+    )
+    return Object.assign(error, { status: 503, statusCode: 503 })
+  }
+  const model = {
+    ...options,
+    resumeUrl: (uid: string) => `${settings.publicUrl}/authorize/${uid}`,
+    asked: currentAsked,
+    isRevocation: () => current()?.oidc.route === 'revocation',
+    invalidGrant: (detail: string) => new errors.InvalidGrant(detail),
+    blockedClient: () => new errors.InvalidClientAuth('client is blocked'),
+    onReplay: (grant: string) => log.warn('authorization:family_ended', { grant, reason: 'replay' }),
+  }
+  const configuration: Configuration = {
+    ...basics(options),
+    adapter: (name: string) => shielded(createModel(name, model), unavailable, log),
+    features: features(options, {
+      invalidTarget: (text) => new errors.InvalidTarget(text),
+      tooMany: () => Object.assign(unavailable(), { status: 429, statusCode: 429 }),
+    }),
+    interactions: {
+      policy: [consentPrompt(interactionPolicy)],
+      url: (_ctx, { uid }) => `${settings.publicUrl}/auth/consent/${uid}`,
+    },
+    fetch: (url) => options.documents.fetch(new URL(String(url))),
+    renderError(ctx, out) {
+      ctx.state.problem = options.problemOf(out.error, out.error_description)
+      ctx.body = ''
+    },
+  }
+  const provider = await quietly(log, () => new Provider(settings.publicUrl, configuration))
+  const changes = new WeakMap<IncomingMessage, (body: Readonly<Record<string, unknown>>) => unknown>()
+  provider.proxy = true
+  // The server_error of a request says what is known of it.
+  provider.on('error' as 'server_error', (error: unknown) => logFault(log, error))
+  provider.on('server_error', (_ctx: unknown, error: unknown) => logFault(log, error))
+  provider.use(async (context, next) => {
+    const ctx = context as unknown as KoaContextWithOIDC
+    await around(options, ctx, next)
+    const change = changes.get(ctx.req)
+    if (change && ctx.status === 201) ctx.body = change({ ...(ctx.body as object) })
+  })
+  const callback = provider.callback()
+  return {
+    handle: (request, response) => void callback(request, response),
+    register(request, response, change) {
+      changes.set(request, change)
+      return callback(request, response)
+    },
+    async interaction(request, response) {
+      try {
+        const { uid, params } = await provider.interactionDetails(request, response)
+        return { uid, params }
+      } catch (thrown) {
+        if (thrown instanceof errors.SessionNotFound) return undefined
+        throw thrown
+      }
+    },
+    settle: (request, response, result) =>
+      provider.interactionResult(request, response, result, { mergeWithLastSubmission: false }),
+    async client(id) {
+      try {
+        const client = await provider.Client.find(id)
+        if (!client) return undefined
+        const { clientName: name } = client
+        return { name, metadata: { ...client.metadata() }, isDocument: 'clientIdMetadataDocument' in client }
+      } catch (thrown) {
+        if (thrown instanceof errors.InvalidClient || thrown instanceof errors.InvalidClientAuth) return undefined
+        throw thrown
+      }
+    },
+    async saveGrant({ id, personId, clientId, resource }) {
+      const grant = new provider.Grant({ accountId: personId, clientId })
+      grant.jti = id
+      grant.addResourceScope(resource, SCOPE)
+      await grant.save()
+    },
+  }
+}
+
+/** Asks each time: nothing that was agreed to before is remembered. */
+function consentPrompt({ Prompt, Check }: typeof import('oidc-provider')['interactionPolicy']) {
+  return new Prompt(
+    { name: 'consent', requestable: true },
+    new Check('consent_not_given', 'A person must agree first.', 'interaction_required', (ctx) =>
+      ctx.oidc.result?.consent ? Check.NO_NEED_TO_PROMPT : Check.REQUEST_PROMPT,
+    ),
+  )
+}
+
+async function around(options: EngineOptions, ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> {
+  const request = options.asked.of(ctx.req)
+  try {
+    if (ctx.path === '/token' && request)
+      await options.tokenStep(request, {
+        run: next,
+        status: () => ctx.status,
+        clientId: () => ctx.oidc?.client?.clientId,
+        body: () => ctx.body,
+        answer(status, body) {
+          ctx.status = status
+          ctx.body = body
+        },
+      })
+    else await next()
+  } catch (thrown) {
+    logFault(options.log, thrown)
+    ctx.status = 503
+    ctx.body = { error: 'temporarily_unavailable', error_description: 'Try again later.' }
+  }
+  dropSessionCookie(ctx)
+  const { problem } = ctx.state
+  if (!problem) return
+  ctx.respond = false
+  options.showProblem(ctx.res, problem)
+}
+
+/** There are no sessions here, so no browser keeps one. */
+function dropSessionCookie(ctx: KoaContextWithOIDC): void {
+  const cookies = ctx.response.get('set-cookie') as unknown as string[] | string
+  const others = [cookies].flat().filter((cookie) => cookie !== '' && !/^_session(\.sig)?=/.test(cookie))
+  if (others.length > 0) ctx.set('set-cookie', others)
+  else ctx.remove('set-cookie')
+}
+
+/** A store that fails is no fault of the client: it may try again. */
+function shielded<T extends object>(model: T, unavailable: () => Error, log: Logger): T {
+  const entries = Object.entries(model).map(([name, method]) => [
+    name,
+    async (...values: unknown[]) => {
+      try {
+        return await method(...values)
+      } catch (thrown) {
+        if (!(thrown instanceof BridgeError)) throw thrown
+        logFault(log, thrown)
+        throw unavailable()
+      }
+    },
+  ])
+  return Object.fromEntries(entries)
+}
+
+function logFault(log: Logger, error: unknown): void {
+  const code = error instanceof BridgeError ? error.code : error instanceof Error ? error.name : 'unknown'
+  log.error('authorization:failed', { code, message: error instanceof Error ? error.message : undefined })
+}
+
+/** What the engine says while it is loaded and set up goes into the log: on our streams it would be in the way. */
+async function quietly<T>(log: Logger, work: () => T | Promise<T>): Promise<T> {
+  const { warn, info } = console
+  const say = (text: unknown) => log.info('authorization:engine', { notice: String(text) })
+  Object.assign(console, { warn: say, info: say })
+  try {
+    return await work()
+  } finally {
+    Object.assign(console, { warn, info })
+  }
+}

@@ -1,0 +1,72 @@
+// A request on its way into the engine: its body read within a limit, its Host ours, its parameters those that mean something here
+import type { IncomingMessage } from 'node:http'
+import { SCOPE } from './metadata.ts'
+import type { Resources } from './resources.ts'
+
+const LARGEST_BYTES = 16 * 1024
+/** Of OpenID Connect: without the scope openid, which does not exist here, the engine refuses a request for them. */
+const FOREIGN = ['acr_values', 'claims', 'claims_locales', 'id_token_hint', 'max_age', 'nonce']
+
+/** undefined: it is larger than 16 KB; the rest of it is not read. Rejects if the client goes away. */
+export async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
+  if (Number(request.headers['content-length'] ?? 0) > LARGEST_BYTES) return undefined
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+    bytes += chunk.length
+    if (bytes > LARGEST_BYTES) return undefined
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
+
+/** The engine reads `body` as if it came with the request. */
+export function giveBody(request: IncomingMessage, body: string | Buffer): void {
+  const bytes = Buffer.from(body)
+  request.headers['content-length'] = String(bytes.length)
+  delete request.headers['transfer-encoding']
+  Object.defineProperties(request, {
+    readable: { value: true },
+    iterator: {
+      async *value() {
+        yield bytes
+      },
+    },
+  })
+}
+
+/** Links and cookies are those of the public URL, whatever the request says its host is. */
+export function takeOurHost(request: IncomingMessage, publicUrl: URL): void {
+  request.headers.host = publicUrl.host
+  request.headers['x-forwarded-proto'] = publicUrl.protocol.slice(0, -1)
+  delete request.headers['x-forwarded-host']
+  delete request.headers['x-forwarded-for']
+}
+
+/** The query of a request to /authorize as the engine gets it. */
+export function authorizeQuery(query: URLSearchParams, resources: Resources): URLSearchParams {
+  const asked = new URLSearchParams(query)
+  for (const name of FOREIGN) asked.delete(name)
+  // Whoever asks for no scope, or for others, gets the one there is; the answer says which (RFC 6749 section 3.3).
+  asked.set('scope', SCOPE)
+  // A person is always asked; that nobody may be is the only wish that changes anything.
+  if (asked.get('prompt') !== 'none') asked.delete('prompt')
+  if ((asked.get('response_mode') ?? 'query') !== 'query') asked.set('response_mode', 'unsupported')
+  takeCanonicalResource(asked, resources)
+  if (!asked.has('resource') && resources.only !== undefined) asked.set('resource', resources.only)
+  return asked
+}
+
+/** The form of a request to /token as the engine gets it. */
+export function tokenForm(form: URLSearchParams, resources: Resources): URLSearchParams {
+  const asked = new URLSearchParams(form)
+  takeCanonicalResource(asked, resources)
+  return asked
+}
+
+function takeCanonicalResource(parameters: URLSearchParams, resources: Resources): void {
+  const wished = parameters.getAll('resource').filter((value) => value !== '')
+  const meant = new Set(wished.map((value) => resources.canonical(value) ?? value))
+  parameters.delete('resource')
+  for (const value of meant) parameters.append('resource', value)
+}

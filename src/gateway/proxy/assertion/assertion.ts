@@ -1,0 +1,65 @@
+// The assertion: a JWT (RFC 7519, ES256) that tells one MCP server who calls, and is good nowhere else
+import { randomUUID, sign } from 'node:crypto'
+import type { Clock } from '../../../ports.ts'
+import { present } from '../../../present.ts'
+import type { Caller } from '../../ports.ts'
+import type { ServedServer } from '../../settings.ts'
+import type { SigningKeys } from './signingKeys.ts'
+
+/** How long one is valid, and how long it is sent, so that none expires on its way. */
+const LIFE_S = 5 * 60
+const SENT_MS = 4 * 60_000
+const MOST = 10_000
+
+export interface AssertionsOptions {
+  /** `iss`: the gateway's public URL. */
+  readonly issuer: string
+  readonly keys: Pick<SigningKeys, 'current'>
+  readonly clock: Pick<Clock, 'now'>
+  /** The person's address, where it counts. */
+  readonly emailOf: (person: Caller['person']) => string | undefined
+}
+
+/** Gives the assertion about this caller for this server: `aud` is the server's own URL. */
+export function createAssertions({ issuer, keys, clock, emailOf }: AssertionsOptions) {
+  const made = new Map<string, { readonly jwt: Promise<string>; readonly until: number }>()
+
+  const make = async (served: ServedServer, { person, clientId }: Caller) => {
+    const { kid, key } = await keys.current()
+    const iat = Math.floor(clock.now() / 1000)
+    const { name } = person.claims
+    const claims = present({
+      iss: issuer,
+      aud: served.url,
+      sub: person.id,
+      email: emailOf(person),
+      name: typeof name === 'string' ? name : undefined,
+      client_id: clientId,
+      iat,
+      exp: iat + LIFE_S,
+      jti: randomUUID(),
+    })
+    const text = `${encoded({ alg: 'ES256', typ: 'JWT', kid })}.${encoded(claims)}`
+    // RFC 7518 section 3.4: the two numbers side by side, not in DER.
+    const signature = sign('sha256', Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' })
+    return `${text}.${signature.toString('base64url')}`
+  }
+
+  return (served: ServedServer, caller: Caller): Promise<string> => {
+    const key = JSON.stringify([caller.person.id, caller.clientId, served.path])
+    const now = clock.now()
+    const known = made.get(key)
+    if (known && known.until > now) return known.jwt
+    const entry = { jwt: make(served, caller), until: now + SENT_MS }
+    made.delete(key)
+    made.set(key, entry)
+    const [oldest] = made.keys()
+    if (made.size > MOST && oldest !== undefined) made.delete(oldest)
+    entry.jwt.catch(() => {
+      if (made.get(key) === entry) made.delete(key)
+    })
+    return entry.jwt
+  }
+}
+
+const encoded = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')

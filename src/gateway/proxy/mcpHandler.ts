@@ -1,0 +1,113 @@
+// A request to an MCP server: who calls, and what of it goes on
+import type { IncomingMessage } from 'node:http'
+import type { Clock, HttpRequest, Logger } from '../../ports.ts'
+import type { CallerStore, GatewaySeal, GrantStore, Handler, Person, PersonStore } from '../ports.ts'
+import type { ServeSettings } from '../settings.ts'
+import { type AdmissionOptions, type Admitted, createAdmission, refuse } from './admission.ts'
+import { createAssertions } from './assertion/assertion.ts'
+import type { SigningKeys } from './assertion/signingKeys.ts'
+import { createCallers } from './callers.ts'
+import { answerFailure, type Looked, type RpcError, sessionLost } from './failure.ts'
+import { createForward, type ForwardOptions } from './forward.ts'
+import { SESSION } from './headers/toClient.ts'
+import { createOutgoing, type OutgoingOptions } from './outgoing.ts'
+import { createSessionIds } from './sessionIds.ts'
+import { createStanding } from './standing.ts'
+import { targetOf } from './target.ts'
+
+export interface McpHandlerOptions
+  extends Pick<AdmissionOptions, 'resourceOf' | 'challenge'>,
+    Pick<OutgoingOptions, 'tokens' | 'userHeaders'>,
+    Pick<ForwardOptions, 'http'> {
+  readonly settings: Pick<
+    ServeSettings,
+    'publicUrl' | 'forwardHeaders' | 'blockedHeaders' | 'userHeaders' | 'requestTimeoutMs'
+  > & { readonly limits: Pick<ServeSettings['limits'], 'bodyBytes'> }
+  readonly callers: CallerStore
+  readonly grants: Pick<GrantStore, 'byId'>
+  readonly persons: Pick<PersonStore, 'byId'>
+  readonly seal: Pick<GatewaySeal, 'seal' | 'open'>
+  readonly signingKeys: Pick<SigningKeys, 'current'>
+  /** The whole body, at most `limit` bytes. @throws BridgeError message_too_large, cancelled */
+  readonly readBody: (request: IncomingMessage, limit: number) => Promise<Uint8Array>
+  /** undefined: the bytes are no message. */
+  readonly look: (bytes: Uint8Array) => Looked | undefined
+  readonly rpcError: RpcError
+  /** The person's verified address; preset: the one that the provider names, unless it says that it is not verified. */
+  readonly emailOf?: (person: Person) => string | undefined
+  readonly clock: Pick<Clock, 'now'>
+  readonly log: Logger
+  /** Aborts when the gateway stops: standing streams end after the event that is on its way. */
+  readonly draining?: AbortSignal
+  /** The silence after which a stream gets a comment line; preset: 20 s. In ms; 0: never. */
+  readonly quietMs?: number
+  /** Between two looks at whether the callers of open streams may have them; preset: 15 s. */
+  readonly standingMs?: number
+}
+
+const QUIET_MS = 20_000
+const STANDING_MS = 15_000
+
+/**
+ * The handler of `/mcp` and what is below it.
+ * @throws BridgeError where the gateway itself fails: its database, a body that is too large
+ */
+export function createMcpHandler(options: McpHandlerOptions): Handler {
+  const { settings, clock, look, rpcError } = options
+  const { emailOf = addressOf, quietMs = QUIET_MS, standingMs = STANDING_MS } = options
+  const callers = createCallers(options.callers, clock)
+  const admit = createAdmission({ ...options, callers })
+  const sessions = createSessionIds(options.seal)
+  const issuer = new URL(settings.publicUrl).origin
+  const assertion = createAssertions({ issuer, keys: options.signingKeys, clock, emailOf })
+  const forward = createForward({
+    ...options,
+    outgoing: createOutgoing({ ...options, assertion, emailOf }),
+    sessions,
+    standing: createStanding(standingMs),
+    stands,
+    idleMs: settings.requestTimeoutMs,
+    quietMs,
+    draining: options.draining,
+  })
+
+  async function stands({ caller, tokenHash }: Admitted): Promise<boolean> {
+    if (await callers.find(tokenHash, 'fresh')) return true
+    const now = clock.now()
+    if (caller.expiresAt > now) return false
+    // A stream outlives its access token, as long as what the token was issued for stands.
+    const grant = await options.grants.byId(caller.grantId)
+    const person = grant && (await options.persons.byId(caller.person.id))
+    return grant?.endedAt === undefined && (grant?.expiresAt ?? 0) > now && person?.blockedAt === undefined && !!person
+  }
+
+  return async (request, response, context) => {
+    const { served, rest, url: asked } = context
+    // Nobody is told that an answer did not reach a client that is gone.
+    response.on('error', () => undefined)
+    const url = served && targetOf(served, rest, asked.search)
+    if (!served) return refuse(response, 404, 'not_found', 'Nothing is at this path.')
+    const admitted = await admit(request, response, context, served)
+    if (!admitted) return
+    if (!url) return refuse(response, 404, 'not_found', 'Nothing is at this path.')
+    const method = request.method as HttpRequest['method']
+    const body = method === 'POST' ? await options.readBody(request, settings.limits.bodyBytes) : undefined
+    const looked = lookOnce(body, look)
+    const sealed = request.headers[SESSION]
+    const session = sealed === undefined ? undefined : sessions.open(String(sealed), served, admitted.caller)
+    if (sealed !== undefined && !session)
+      return answerFailure(response, 404, sessionLost(), { looked: looked(), rpcError })
+    await forward({ ...admitted, method, served, url, request, body, session, context, response, looked })
+  }
+}
+
+const addressOf = ({ email, claims }: Person) =>
+  claims.email_verified === false || claims.email_verified === 'false' ? undefined : email
+
+function lookOnce(body: Uint8Array | undefined, look: McpHandlerOptions['look']): () => Looked | undefined {
+  let found: { readonly looked: Looked | undefined } | undefined
+  return () => {
+    found ??= { looked: body && look(body) }
+    return found.looked
+  }
+}

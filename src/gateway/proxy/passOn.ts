@@ -1,0 +1,140 @@
+// The body of an answer, piece by piece as its reader takes them; a comment line goes into a stream that has been quiet
+import type { ServerResponse } from 'node:http'
+import type { HttpResponse } from '../../ports.ts'
+import { EventEnds } from './eventEnds.ts'
+
+/** Why a stream ends although its server has not ended it. */
+export class StreamEnd extends Error {
+  override readonly name = 'StreamEnd'
+}
+
+export interface EventsOptions {
+  /** The silence after which a comment line is sent, in ms; 0: never. */
+  readonly quietMs: number
+  /** Aborts when the stream is to end after the event that is on its way. */
+  readonly leave: AbortSignal | undefined
+  /** Ends the request to the server; then `body` throws the reason. */
+  readonly cut: (reason: StreamEnd) => void
+}
+
+const COMMENT = ':\n\n'
+/** The first event of the HTTP+SSE transport (2024-11-05); it is short. */
+const ENDPOINT = 'endpoint'
+const MOST_HELD = 16 * 1024
+const NOT_CARRIED = ': The HTTP+SSE transport of MCP 2024-11-05 is not carried by this gateway.\n\n'
+const BOM = [0xef, 0xbb, 0xbf]
+
+export const isEventStream = ({ headers }: Pick<HttpResponse, 'headers'>): boolean =>
+  /^text\/event-stream\s*(;|$)/i.test(String(headers['content-type'] ?? '')) &&
+  /^(identity)?$/i.test(String(headers['content-encoding'] ?? ''))
+
+/** @throws what the body throws; then the answer has no end */
+export async function passBody(body: HttpResponse['body'], response: ServerResponse): Promise<void> {
+  // With the first piece, if that is here already; else at once.
+  const early = setImmediate(() => response.destroyed || response.flushHeaders())
+  try {
+    for await (const chunk of body) {
+      if (response.destroyed) return
+      if (!response.write(chunk)) await writable(response)
+    }
+  } finally {
+    clearImmediate(early)
+  }
+  response.end()
+}
+
+/**
+ * @returns 'legacy': it was a stream of HTTP+SSE (2024-11-05), and nothing of it was passed on
+ * @throws what the body throws; then the answer has no end
+ */
+export async function passEvents(
+  body: HttpResponse['body'],
+  response: ServerResponse,
+  { quietMs, leave, cut }: EventsOptions,
+): Promise<'legacy' | undefined> {
+  const ends = new EventEnds()
+  const held = createHeld(ends)
+  let isCommented = false
+  const isQuiet = () => ends.between && held.isEmpty && !response.writableNeedDrain && !response.destroyed
+  const comment = () => {
+    timer?.refresh()
+    if (!isQuiet()) return
+    isCommented = true
+    response.write(COMMENT)
+  }
+  const timer = quietMs > 0 ? setTimeout(comment, quietMs) : undefined
+  const depart = () => {
+    if (isQuiet()) cut(new StreamEnd('the gateway stops'))
+  }
+  leave?.addEventListener('abort', depart, { once: true })
+  let isFirst = true
+  response.flushHeaders()
+  try {
+    for await (const chunk of body) {
+      if (response.destroyed) return undefined
+      // Only at the very start of a stream it is a mark (WHATWG HTML section 9.2.5).
+      const piece = isFirst && isCommented && BOM.every((byte, at) => chunk[at] === byte) ? chunk.subarray(3) : chunk
+      isFirst = false
+      ends.push(piece)
+      const ready = held.take(piece)
+      if (ready === 'legacy') return endLegacy(response)
+      timer?.refresh()
+      if (ready && !response.write(ready)) await writable(response)
+      if (leave?.aborted) depart()
+    }
+  } catch (thrown) {
+    if (!(thrown instanceof StreamEnd) || !ends.between || response.destroyed) throw thrown
+    response.end()
+    return undefined
+  } finally {
+    clearTimeout(timer)
+    leave?.removeEventListener('abort', depart)
+  }
+  response.end(held.rest())
+  return undefined
+}
+
+/** Holds back the first event until its type is known. */
+function createHeld(ends: EventEnds) {
+  let chunks: Uint8Array[] = []
+  let size = 0
+  let isKnown = false
+  const rest = () => {
+    const all = chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)
+    chunks = []
+    size = 0
+    return all
+  }
+  return {
+    get isEmpty(): boolean {
+      return size === 0
+    },
+    rest,
+    /** What may be passed on now. */
+    take(chunk: Uint8Array): Uint8Array | 'legacy' | undefined {
+      if (isKnown) return chunk
+      if (ends.first === ENDPOINT) return 'legacy'
+      chunks.push(chunk)
+      size += chunk.byteLength
+      isKnown = ends.first !== undefined || size > MOST_HELD
+      return isKnown || ends.between ? rest() : undefined
+    },
+  }
+}
+
+function endLegacy(response: ServerResponse): 'legacy' {
+  response.end(NOT_CARRIED)
+  return 'legacy'
+}
+
+/** Resolves when the reader has taken what was written, or is gone. */
+function writable(response: ServerResponse): Promise<void> {
+  if (response.destroyed || !response.writableNeedDrain) return Promise.resolve()
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off('drain', done).off('close', done)
+      resolve()
+    }
+    response.on('drain', done).on('close', done)
+  })
+}
