@@ -1,7 +1,13 @@
-// Opens the gateway's PostgreSQL database for the commands that look at it or change its schema; the driver loads only here.
+// Opens the gateway's PostgreSQL database, for the gateway and for the commands that look at it or change its schema; the driver loads only here.
 import type { PostgresUrl } from '../config/file/postgresUrl.ts'
 import { BridgeError } from '../errors.ts'
-import type { Logger } from '../ports.ts'
+import type { Clock, Logger } from '../ports.ts'
+import { registerSecret } from '../redaction/register.ts'
+import { LATEST_VERSION } from '../store/migrations/migrations.ts'
+import { createDatabaseClock } from '../store/postgres/clock.ts'
+import { demandAdditive, migrateDown, migrateUp, schemaVersion } from '../store/postgres/migrate.ts'
+import { openPostgres } from '../store/postgres/postgres.ts'
+import type { Database } from '../store/sql.ts'
 
 /** A schema, whatever the engine. */
 export interface Schema {
@@ -23,6 +29,76 @@ export interface GatewayDatabase {
 }
 
 /** @throws BridgeError database_unreachable, with host, port and database */
-export async function openGatewayDatabase(postgres: PostgresUrl, _log: Logger): Promise<GatewayDatabase> {
-  throw new BridgeError('database_unreachable', { message: `No driver opens ${postgres.shown}.` })
+export async function openGatewayDatabase(postgres: PostgresUrl, log: Logger): Promise<GatewayDatabase> {
+  const database = open(postgres, log, 1)
+  try {
+    // A server that is not there is an error now, and not in the middle of something.
+    await database.get('SELECT 1 AS one')
+  } catch (thrown) {
+    await database.close()
+    throw thrown
+  }
+  return {
+    schema: {
+      version: () => schemaVersion(database),
+      latest: LATEST_VERSION,
+      up: () => migrateUp(database),
+      down: async () => void (await migrateDown(database)),
+    },
+    async otherUsers() {
+      const row = await database.get(
+        `SELECT count(*) AS count FROM pg_stat_activity
+         WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'`,
+      )
+      return Number(row?.count)
+    },
+    close: () => database.close(),
+  }
+}
+
+export interface MigratedDatabase {
+  readonly database: Database
+  /** The database's time. */
+  readonly clock: Clock
+  close(): Promise<void>
+}
+
+/** For the gateway. @throws BridgeError database_unreachable, schema_missing */
+export async function openMigrated(
+  postgres: PostgresUrl,
+  migrate: 'up' | 'check',
+  { clock, log }: { readonly clock: Clock; readonly log: Logger },
+): Promise<MigratedDatabase> {
+  const database = open(postgres, log)
+  try {
+    if (migrate === 'up') await migrateUp(database)
+    else await demandSchema(database, postgres)
+    const databaseClock = await createDatabaseClock(database, clock, log)
+    return {
+      database,
+      clock: databaseClock,
+      async close() {
+        databaseClock.stop()
+        await database.close()
+      },
+    }
+  } catch (thrown) {
+    await database.close()
+    throw thrown
+  }
+}
+
+function open({ url, password, shown }: PostgresUrl, log: Logger, connections?: number): Database {
+  registerSecret([password])
+  return openPostgres({ url, shown, log, ...(connections === undefined ? {} : { connections }) })
+}
+
+/** @throws BridgeError schema_missing */
+async function demandSchema(database: Database, { shown }: PostgresUrl): Promise<void> {
+  const version = await schemaVersion(database)
+  if (version > LATEST_VERSION) return demandAdditive(database, version)
+  if (version === LATEST_VERSION) return
+  throw new BridgeError('schema_missing', {
+    message: `The database ${shown} has schema version ${version}; this program works with ${LATEST_VERSION}.`,
+  })
 }

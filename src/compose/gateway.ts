@@ -1,6 +1,30 @@
 // The composition root of the gateway: picks its stores, its authorization server, its message path, and the listener in front of them.
+import type { IncomingMessage } from 'node:http'
+import { userHeaders } from '../auth/userHeaders.ts'
+import { parseMessage } from '../bridge/message/message.ts'
+import { rpcError } from '../bridge/message/rpcError.ts'
 import type { Config } from '../config/config.ts'
-import type { ServeSettings } from '../gateway/settings.ts'
+import { createAuthorizationServer } from '../gateway/authorization/authorizationServer.ts'
+import { createGateway } from '../gateway/gateway.ts'
+import { readBody } from '../gateway/http/body.ts'
+import { createChallenge, resourceOf } from '../gateway/http/protectedResource.ts'
+import type { Caller, CallerStore } from '../gateway/ports.ts'
+import { createJwksHandler } from '../gateway/proxy/assertion/jwks.ts'
+import { createSigningKeys } from '../gateway/proxy/assertion/signingKeys.ts'
+import { bearerOf, hashOf } from '../gateway/proxy/callers.ts'
+import { createMcpHandler } from '../gateway/proxy/mcpHandler.ts'
+import type { ServedServer, ServeSettings } from '../gateway/settings.ts'
+import { createAccess } from '../gateway/signin/access.ts'
+import { failedPage, sendPage } from '../gateway/signin/page.ts'
+import { createGatewaySignIn } from '../gateway/signin/signIn.ts'
+import type { HttpClient } from '../ports.ts'
+import { askServer } from '../system/callback/health.ts'
+import { createHttp } from '../system/http/client.ts'
+import { createProxyFor } from '../system/http/proxy.ts'
+import { portHolder } from '../system/process/portOwner.ts'
+import { composeGatewaySignIn } from './gatewaySignIn.ts'
+import { type GatewayStorage, openGatewayStorage } from './gatewayStorage.ts'
+import { tidyGateway } from './gatewayTidy.ts'
 import type { Runtime } from './runtime.ts'
 
 export interface GatewayOptions {
@@ -27,10 +51,104 @@ export interface RunningGateway {
   useCertificate(tls: NonNullable<ServeSettings['tls']>): void
 }
 
-export async function composeGateway(_options: GatewayOptions): Promise<Gateway> {
+export async function composeGateway(options: GatewayOptions): Promise<Gateway> {
+  return { start: () => start(options) }
+}
+
+async function start(options: GatewayOptions): Promise<RunningGateway> {
+  const storage = await openGatewayStorage(options)
+  const network = composeServed(options)
+  const release = async () => {
+    await network.close()
+    await storage.close()
+  }
+  try {
+    const gateway = createGateway(await partsOf(options, storage, network))
+    const listening = await gateway.listen()
+    const tidying = tidyGateway(storage, options.runtime.log)
+    return {
+      url: listening.url,
+      useCertificate: listening.useCertificate,
+      async close() {
+        tidying.stop()
+        await listening.close()
+        await release()
+      },
+    }
+  } catch (thrown) {
+    await release()
+    throw thrown
+  }
+}
+
+interface Served {
+  /** For providers and metadata documents. */
+  readonly outside: HttpClient
+  readonly of: (served: ServedServer) => HttpClient
+  readonly isBehindProxy: boolean
+  close(): Promise<void>
+}
+
+/** A client keeps no cookies: what one person's answer sets must not go along with another's request. */
+function composeServed({ settings, runtime: { environment } }: GatewayOptions): Served {
+  const { connectTimeoutMs } = settings
+  const outside = createHttp({ connectTimeoutMs, environment })
+  const own = settings.servers.flatMap((served) => {
+    const { certificates } = served
+    return certificates === undefined
+      ? []
+      : [[served, createHttp({ connectTimeoutMs, environment, certificates })] as const]
+  })
+  const clients = new Map(own)
   return {
-    start: async () => {
-      throw new Error('The gateway is not composed yet.')
+    outside,
+    of: (served) => clients.get(served) ?? outside,
+    isBehindProxy: createProxyFor(environment) !== undefined,
+    close: async () => void (await Promise.all([outside, ...clients.values()].map((client) => client.close()))),
+  }
+}
+
+async function partsOf(options: GatewayOptions, storage: GatewayStorage, network: Served) {
+  const { settings, runtime } = options
+  const { log } = runtime
+  const { clock, seal, leases, persons, grants } = storage
+  const http = network.outside
+  const { signIn, tokens, accessProviders } = await composeGatewaySignIn({
+    ...{ settings, http, clock, log },
+    stores: { ...storage.signIn, leases },
+  })
+  const authorization = await createAuthorizationServer({
+    ...{ ...storage, settings, http, isBehindProxy: network.isBehindProxy, log },
+    errorPage: (response, { title, text, advice }) => sendPage(response, 400, failedPage(title, text, advice)),
+  })
+  const signingKeys = createSigningKeys({ store: storage.signingKeys, leases, clock, log })
+  const challenge = createChallenge(settings.publicUrl)
+  const mcp = createMcpHandler({
+    ...{ settings, callers: storage.callers, grants, persons, seal, signingKeys, tokens, clock, log },
+    ...{ readBody, look: parseMessage, rpcError, userHeaders, challenge },
+    http: network.of,
+    resourceOf: (served) => resourceOf(settings.publicUrl, served),
+  })
+  const handlers = createGatewaySignIn({
+    ...{ settings, authorization, persons, seal, signIn, tokens, clock, log },
+    checkAccess: createAccess({ access: settings.access, providers: accessProviders }),
+    callerOf: callerOf(storage.callers),
+  })
+  return {
+    ...{ settings, log, portHolder },
+    handlers: { ...handlers, mcp, authorization, jwks: createJwksHandler(signingKeys) },
+    health: {
+      database: storage.probe,
+      server: (served: ServedServer) => askServer(network.of(served), served),
+      uptime: () => runtime.clock.uptime(),
     },
   }
 }
+
+/** A request of the guide's /auth/refresh, by its bearer. */
+const callerOf =
+  (callers: CallerStore) =>
+  async (request: IncomingMessage): Promise<Caller | undefined> => {
+    const bearer = bearerOf(request)
+    return bearer.kind === 'token' ? callers.byTokenHash(hashOf(bearer.token)) : undefined
+  }

@@ -8,8 +8,8 @@ import { createClientStore } from '../store/clientStore.ts'
 import { createLeases } from '../store/leases.ts'
 import { openReadOnlyStores, type ReadOnlyStores } from '../store/readOnlyStores.ts'
 import { openSeal, type PinnedSlots } from '../store/sealing/openSeal.ts'
-import { type KeyBackend, type KeySlots, keyBackends } from '../store/sealing/sealingKey.ts'
-import { type Database as Connection, openDatabase, openUnmigrated } from '../store/sqlite/database.ts'
+import { type KeyBackend, type KeySlots, keyBackends, openSealingKey } from '../store/sealing/sealingKey.ts'
+import { type Database as Connection, openChecked, openDatabase, openUnmigrated } from '../store/sqlite/database.ts'
 import { followFile } from '../store/sqlite/followFile.ts'
 import { createSqlDatabase } from '../store/sqlite/sqlDatabase.ts'
 import { createTokenStore } from '../store/tokenStore.ts'
@@ -83,6 +83,23 @@ function openStores(config: Config, runtime: StorageRuntime) {
     leases: createLeases(database, clock, holders),
     /** Where the sealing key is, or would be stored. */
     keyBackends: () => keyBackends(database),
+  }
+}
+
+/** The gateway's SQLite database, and the key that it has of its own. @throws BridgeError database_unreachable, schema_missing */
+export async function openGatewayFile(config: Config, runtime: StorageRuntime, migrate: 'up' | 'check') {
+  const { clock, log } = runtime
+  const connection = privately(config, () =>
+    migrate === 'up' ? openDatabase(config.database) : openChecked(config.database),
+  )
+  const database = createSqlDatabase(connection)
+  const slots = slotsOf(config, runtime)
+  return {
+    database,
+    async ownKey() {
+      await openSeal(database, slots, { clock, log })
+      return openSealingKey(database, slots, clock)
+    },
   }
 }
 

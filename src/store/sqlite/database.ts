@@ -2,9 +2,10 @@
 import { existsSync, renameSync, statSync } from 'node:fs'
 import { whyRefused } from '../../disk/whyRefused.ts'
 import { BridgeError } from '../../errors.ts'
+import { LATEST_VERSION } from '../migrations/migrations.ts'
 import { type Driver, loadDriver } from './driver.ts'
 import { isBusy, isSqliteError, translate } from './errors.ts'
-import { migrateUp } from './migrate.ts'
+import { migrateUp, schemaVersion } from './migrate.ts'
 
 export type Value = string | number | null
 
@@ -105,6 +106,21 @@ export function openUnmigrated(file: string): Database {
     throw thrown
   }
   return database
+}
+
+/** Opens `file`, whose schema must be this program's. @throws BridgeError schema_missing */
+export function openChecked(file: string): Database {
+  const database = openUnmigrated(file)
+  try {
+    const version = schemaVersion(database)
+    if (version >= LATEST_VERSION) return database
+    throw new BridgeError('schema_missing', {
+      message: `The database has schema version ${version}; this program works with ${LATEST_VERSION}.`,
+    })
+  } catch (thrown) {
+    database.close()
+    throw thrown
+  }
 }
 
 /**

@@ -1,22 +1,8 @@
 // Migrates the schema from any earlier version to this program's, and reads the version of a file.
-import { BridgeError } from '../../errors.ts'
+
+import { LATEST_VERSION, MIGRATIONS, tooNew } from '../migrations/migrations.ts'
 import type { Database } from './database.ts'
-import { initial } from './migrations/0001-initial.ts'
-import { rowSeals } from './migrations/0002-row-seals.ts'
-import { errorCodes } from './migrations/0003-error-codes.ts'
 import { toSqlTime } from './time.ts'
-
-export interface Migration {
-  readonly version: number
-  readonly name: string
-  readonly up: string
-  readonly down: string
-}
-
-const MIGRATIONS: readonly Migration[] = [initial, rowSeals, errorCodes]
-
-/** The schema version this program works with. */
-export const LATEST_VERSION = MIGRATIONS.length
 
 /** The version of this file; 0: empty. */
 export function schemaVersion(database: Database): number {
@@ -25,25 +11,44 @@ export function schemaVersion(database: Database): number {
   return Number(database.get('SELECT max(version) AS version FROM schema_migrations')?.version ?? 0)
 }
 
-/** @throws BridgeError schema_missing when a newer program wrote the file */
+/** @throws BridgeError schema_missing when a newer program has changed the schema in a way that this one does not work with */
 export function migrateUp(database: Database): void {
   if (schemaVersion(database) === LATEST_VERSION) return
   database.transaction(() => {
     const from = schemaVersion(database)
-    if (from > LATEST_VERSION) throw tooNew(from)
+    if (from > LATEST_VERSION) return demandAdditive(database, from)
     database.exec(
       'CREATE TABLE IF NOT EXISTS schema_migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at TEXT NOT NULL)',
     )
     for (const migration of MIGRATIONS.slice(from)) {
-      database.exec(migration.up)
+      database.exec(migration.up('sqlite'))
       database.run(
-        'INSERT INTO schema_migrations VALUES (?, ?, ?)',
+        'INSERT INTO schema_migrations (version, name, applied_at) VALUES (?, ?, ?)',
         migration.version,
         migration.name,
         toSqlTime(Date.now()),
       )
     }
+    noteAdditive(database)
   })
+}
+
+/** Which versions a program that does not know them may overlook. */
+function noteAdditive(database: Database): void {
+  const columns = database.all("SELECT name FROM pragma_table_info('schema_migrations')")
+  if (!columns.some(({ name }) => name === 'additive'))
+    database.exec('ALTER TABLE schema_migrations ADD COLUMN additive INTEGER NOT NULL DEFAULT 0')
+  for (const { version, additive } of MIGRATIONS)
+    database.run('UPDATE schema_migrations SET additive = ? WHERE version = ?', additive ? 1 : 0, version)
+}
+
+/** @throws BridgeError schema_missing */
+function demandAdditive(database: Database, version: number): void {
+  const row = database.get(
+    'SELECT count(*) AS count FROM schema_migrations WHERE version > ? AND additive <> 1',
+    LATEST_VERSION,
+  )
+  if (Number(row?.count) > 0) throw tooNew(version)
 }
 
 /** Reverts the newest migration, with all data in its tables. Resolves to the remaining version. */
@@ -52,15 +57,8 @@ export function migrateDown(database: Database): number {
     const from = schemaVersion(database)
     const newest = MIGRATIONS[from - 1]
     if (!newest) return from
-    database.exec(newest.down)
+    database.exec(newest.down('sqlite'))
     database.run('DELETE FROM schema_migrations WHERE version = ?', newest.version)
     return from - 1
   })
 }
-
-/** A file that a newer program has brought up to its own version. */
-export const tooNew = (version: number) =>
-  new BridgeError('schema_missing', {
-    message: `The database has schema version ${version}; this program supports up to ${LATEST_VERSION}.`,
-    hint: 'Use the newest mcp-oauth-bridge with this database.',
-  })

@@ -1,7 +1,8 @@
 // The schema: up, down, and the refusal of what a newer program made.
 import { describe, expect, test } from 'vitest'
+import { LATEST_VERSION } from '../../../../src/store/migrations/migrations.ts'
 import { openDatabase, openUnmigrated } from '../../../../src/store/sqlite/database.ts'
-import { LATEST_VERSION, migrateDown, migrateUp, schemaVersion } from '../../../../src/store/sqlite/migrate.ts'
+import { migrateDown, migrateUp, schemaVersion } from '../../../../src/store/sqlite/migrate.ts'
 import { tempFolder } from '../../../fakes/tempFolder.ts'
 import { errorOf } from '../../../fakes/thrown.ts'
 
@@ -64,7 +65,12 @@ describe('a database of a newer program', () => {
   function newer() {
     const file = folder.fresh('a.db')
     const database = folder.database(file)
-    database.run('INSERT INTO schema_migrations VALUES (?, ?, ?)', LATEST_VERSION + 1, 'future', 'x')
+    database.run(
+      'INSERT INTO schema_migrations (version, name, applied_at) VALUES (?, ?, ?)',
+      LATEST_VERSION + 1,
+      'future',
+      'x',
+    )
     return file
   }
 

@@ -1,10 +1,25 @@
 // The first schema. Table and column names are those of the troubleshooting guide; docs/storage.md explains each.
-import type { Migration } from '../migrate.ts'
+import { type Engine, type Migration, rowNumber, timeType } from './migration.ts'
 
 export const initial: Migration = {
   version: 1,
   name: 'initial',
-  up: `
+  additive: false,
+  up: (engine) => tables(engine),
+  down: () => `
+    DROP TABLE key_slots;
+    DROP TABLE server_cache;
+    DROP TABLE leases;
+    DROP TABLE clients;
+    DROP TABLE sessions;
+    DROP TABLE tokens;
+    DROP TABLE users;
+  `,
+}
+
+const tables = (engine: Engine) => {
+  const time = timeType(engine)
+  return `
     CREATE TABLE users (
       id TEXT PRIMARY KEY,
       issuer TEXT NOT NULL,
@@ -12,12 +27,12 @@ export const initial: Migration = {
       email TEXT,
       name TEXT,
       claims TEXT NOT NULL,
-      created_at TEXT NOT NULL,
-      updated_at TEXT NOT NULL,
+      created_at ${time} NOT NULL,
+      updated_at ${time} NOT NULL,
       UNIQUE (issuer, subject)
     );
     CREATE TABLE tokens (
-      id INTEGER PRIMARY KEY,
+      id ${rowNumber(engine)},
       server TEXT NOT NULL,
       profile TEXT NOT NULL,
       user_id TEXT REFERENCES users (id) ON DELETE SET NULL,
@@ -31,13 +46,13 @@ export const initial: Migration = {
       scope TEXT,
       requested_scope TEXT,
       resource TEXT,
-      expires_at TEXT,
-      obtained_at TEXT,
+      expires_at ${time},
+      obtained_at ${time},
       generation INTEGER NOT NULL,
-      spent_at TEXT,
+      spent_at ${time},
       last_error TEXT,
-      created_at TEXT NOT NULL,
-      updated_at TEXT NOT NULL,
+      created_at ${time} NOT NULL,
+      updated_at ${time} NOT NULL,
       UNIQUE (server, profile)
     );
     CREATE TABLE sessions (
@@ -48,13 +63,13 @@ export const initial: Migration = {
       status TEXT NOT NULL CHECK (status IN ('requested', 'waiting', 'redeeming', 'finished', 'failed')),
       challenge TEXT NOT NULL,
       plan TEXT,
-      opened_at TEXT,
+      opened_at ${time},
       error_code TEXT,
       error_message TEXT,
       error_hint TEXT,
-      created_at TEXT NOT NULL,
-      expires_at TEXT NOT NULL,
-      updated_at TEXT NOT NULL
+      created_at ${time} NOT NULL,
+      expires_at ${time} NOT NULL,
+      updated_at ${time} NOT NULL
     );
     CREATE INDEX sessions_open ON sessions (server, profile, status);
     CREATE TABLE clients (
@@ -63,35 +78,26 @@ export const initial: Migration = {
       client_id TEXT NOT NULL,
       client_secret TEXT,
       auth_method TEXT NOT NULL,
-      secret_expires_at TEXT,
-      created_at TEXT NOT NULL,
+      secret_expires_at ${time},
+      created_at ${time} NOT NULL,
       PRIMARY KEY (issuer, redirect_uri)
     );
     CREATE TABLE leases (
       name TEXT PRIMARY KEY,
       owner TEXT NOT NULL,
-      expires_at TEXT NOT NULL
+      expires_at ${time} NOT NULL
     );
     CREATE TABLE server_cache (
       name TEXT PRIMARY KEY,
       value TEXT NOT NULL,
-      expires_at TEXT NOT NULL,
-      created_at TEXT NOT NULL
+      expires_at ${time} NOT NULL,
+      created_at ${time} NOT NULL
     );
     CREATE TABLE key_slots (
       backend TEXT PRIMARY KEY CHECK (backend IN ('keychain', 'file', 'env', 'claim')),
       item TEXT NOT NULL,
       fingerprint TEXT NOT NULL,
-      created_at TEXT NOT NULL
+      created_at ${time} NOT NULL
     );
-  `,
-  down: `
-    DROP TABLE key_slots;
-    DROP TABLE server_cache;
-    DROP TABLE leases;
-    DROP TABLE clients;
-    DROP TABLE sessions;
-    DROP TABLE tokens;
-    DROP TABLE users;
-  `,
+  `
 }
