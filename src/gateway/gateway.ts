@@ -20,14 +20,14 @@ export interface GatewayOptions extends Pick<ListenerOptions, 'portHolder' | 'mo
   >
   readonly handlers: GatewayHandlers
   readonly health: Pick<HealthOptions, 'database' | 'server' | 'uptime'> & Partial<Pick<HealthOptions, 'readyNeeds'>>
+  /** Aborted when no more connections are taken: handlers that hold streams get its signal. */
+  readonly draining?: AbortController
   /** `delayMs`: how long it goes on as before while /ready says no; `longestMs`: how long open requests may take after that. */
   readonly drain?: { readonly delayMs: number; readonly longestMs: number }
   readonly log: Logger
 }
 
 export interface Gateway {
-  /** Aborts when `close` is called: from then on, streams should end. */
-  readonly draining: AbortSignal
   /** @throws BridgeError port_in_use, config_invalid */
   listen(): Promise<Listening>
 }
@@ -47,21 +47,26 @@ export interface Listening {
 const LONGEST_MS = 25_000
 
 export function createGateway(options: GatewayOptions): Gateway {
-  const { settings, handlers, log, drain = { delayMs: 0, longestMs: LONGEST_MS } } = options
+  const {
+    settings,
+    handlers,
+    log,
+    draining = new AbortController(),
+    drain = { delayMs: 0, longestMs: LONGEST_MS },
+  } = options
   const { publicUrl, servers, cors, limits, tls } = settings
-  const draining = new AbortController()
+  const leaving = new AbortController()
   const health = createHealth({
     readyNeeds: ['database', 'servers'],
     ...options.health,
     servers,
-    draining: draining.signal,
+    leaving: leaving.signal,
   })
   const table = createTable(createRoutes(settings, handlers, health))
   const trusted = createTrustedProxies(settings.trustedProxies)
   const protocol = tls ? 'https:' : 'http:'
 
   return {
-    draining: draining.signal,
     async listen() {
       let exchange: Exchange | undefined
       // Who connects to the first of two addresses before the second one listens comes too early.
@@ -78,14 +83,14 @@ export function createGateway(options: GatewayOptions): Gateway {
         table,
         trusted,
         bodyBytes: limits.bodyBytes,
-        draining: draining.signal,
         log,
       })
       let closing: Promise<void> | undefined
       const hurry = new AbortController()
       const close = async () => {
-        draining.abort()
+        leaving.abort()
         await pause(drain.delayMs, undefined, { signal: hurry.signal }).catch(() => undefined)
+        draining.abort()
         await listener.stop(hurry.signal.aborted ? 0 : drain.longestMs)
       }
       return {
@@ -97,6 +102,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         },
         cut: async () => {
           hurry.abort()
+          leaving.abort()
           draining.abort()
           await listener.stop(0)
         },

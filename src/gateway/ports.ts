@@ -231,8 +231,6 @@ export interface RequestContext {
   readonly parameters: Readonly<Record<string, string>>
   /** Aborts when the client is gone. */
   readonly signal: AbortSignal
-  /** Aborts when the gateway begins to drain: a stream that waits for nothing should end. */
-  readonly draining?: AbortSignal
 }
 
 /** base64url of SHA-256: how tokens, codes and states are looked up. */

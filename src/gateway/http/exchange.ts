@@ -14,7 +14,6 @@ import { readTarget, type Target } from './target.ts'
 export interface ExchangeOptions extends Admission {
   readonly table: Table
   readonly trusted: TrustedProxies
-  readonly draining: AbortSignal
   readonly log: Logger
 }
 
@@ -52,7 +51,7 @@ function run(
   request: IncomingMessage,
   response: ServerResponse,
   { route, parameters, rest, target, requestId }: Match & { readonly target: Target; readonly requestId: string },
-  { publicUrl, trusted, draining, log }: ExchangeOptions,
+  { publicUrl, trusted, log }: ExchangeOptions,
 ): void {
   const url = memoize(() => urlOf(publicUrl, target))
   // A handler that reads the target itself must not come to another path.
@@ -70,7 +69,6 @@ function run(
     rest,
     parameters,
     signal: gone.signal,
-    draining,
   }
   if (/^100-continue$/i.test(request.headers.expect ?? '') && request.httpVersion === '1.1') response.writeContinue()
   Promise.resolve()

@@ -12,8 +12,8 @@ export interface HealthOptions {
   readonly servers: readonly ServedServer[]
   /** What has to work for /ready. */
   readonly readyNeeds: readonly ('database' | 'servers')[]
-  /** Aborts when the gateway begins to drain. */
-  readonly draining: AbortSignal
+  /** Aborts when the gateway begins to end, though it still serves. */
+  readonly leaving: AbortSignal
   /** ms since this process was started, never backwards. */
   readonly uptime: () => number
 }
@@ -26,7 +26,7 @@ const LONGEST_MS = 5_000
 export type HealthHandlers = Readonly<Record<'health' | 'live' | 'ready' | 'database' | 'servers' | 'server', Handler>>
 
 export function createHealth(options: HealthOptions): HealthHandlers {
-  const { servers, readyNeeds, draining, uptime } = options
+  const { servers, readyNeeds, leaving, uptime } = options
   const database = kept(options.database, uptime)
   const checks = servers.map((served) => ({ name: served.name, works: kept(() => options.server(served), uptime) }))
 
@@ -51,7 +51,7 @@ export function createHealth(options: HealthOptions): HealthHandlers {
       sendJson(response, 200, { status: 'alive', uptime: Math.floor(uptime() / 1000) })
     },
     async ready(_request, response) {
-      if (draining.aborted) return sendJson(response, 503, { status: 'not ready', draining: true })
+      if (leaving.aborted) return sendJson(response, 503, { status: 'not ready', draining: true })
       const parts = await Promise.all([
         ...(readyNeeds.includes('database') ? [databaseFacts()] : []),
         ...(readyNeeds.includes('servers') ? [serverFacts(checks)] : []),

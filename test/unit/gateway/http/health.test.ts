@@ -103,21 +103,17 @@ describe('health', () => {
     expect((await told(port, '/ready'))[0]).toBe(200)
   })
 
-  test('is 503 for /ready from the moment at which the gateway begins to drain, and /health goes on', async () => {
-    const gate = createGate()
-    const { port, gateway, close } = await startShell({
-      handlers: {
-        mcp: async (_request, response) => {
-          await gate.passed
-          response.end('done')
-        },
-      },
-      rest: { drain: { delayMs: 60_000, longestMs: 0 } },
+  test('is 503 for /ready from the moment at which the gateway begins to end, while everything goes on', async () => {
+    const draining = new AbortController()
+    const { port, close, cut } = await startShell({
+      rest: { draining, drain: { delayMs: 600_000, longestMs: 600_000 } },
     })
-    void close()
-    expect(gateway.draining.aborted).toBe(true)
+    const closed = close()
     expect(await told(port, '/ready')).toEqual([503, { status: 'not ready', draining: true }])
     expect((await told(port, '/health'))[0]).toBe(200)
-    gate.open()
+    expect(draining.signal.aborted).toBe(false)
+    await cut()
+    await closed
+    expect(draining.signal.aborted).toBe(true)
   })
 })
