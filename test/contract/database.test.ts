@@ -1,7 +1,6 @@
 // The store on every SQLite driver: better-sqlite3, and node:sqlite where Node has it.
 import { randomBytes } from 'node:crypto'
 import { existsSync, writeFileSync } from 'node:fs'
-import Module from 'node:module'
 import { afterAll, describe, expect, test } from 'vitest'
 import type { TokenKey, TokenSet } from '../../src/records.ts'
 import { createAttemptStore } from '../../src/store/attemptStore.ts'
@@ -16,6 +15,7 @@ import { migrateDown, migrateUp, schemaVersion } from '../../src/store/sqlite/mi
 import { createTokenStore } from '../../src/store/tokenStore.ts'
 import { createFakeClock, createStandingClock, NOON } from '../fakes/fakeClock.ts'
 import { createFakeSecretStore } from '../fakes/fakeSecretStore.ts'
+import { hasBetterSqlite3, hasNodeSqlite, withoutBetterSqlite3 } from '../fakes/sqliteDrivers.ts'
 import { sqlOf } from '../fakes/sqlOf.ts'
 import { tempFolder } from '../fakes/tempFolder.ts'
 import { codeOf, errorOf } from '../fakes/thrown.ts'
@@ -26,31 +26,8 @@ afterAll(() => {
   for (const database of opened) database.close()
 })
 
-/** A machine on which better-sqlite3 cannot load. */
-function withoutBetterSqlite3<T>(work: () => T): T {
-  const loader = Module as unknown as { _load(request: string, ...rest: unknown[]): unknown }
-  const load = loader._load
-  loader._load = (request, ...rest) => {
-    if (request.startsWith('better-sqlite3')) throw new Error('Could not locate the bindings file.')
-    return load(request, ...rest)
-  }
-  try {
-    return work()
-  } finally {
-    loader._load = load
-  }
-}
-
-/** An optional package; without it, the other driver would answer in its place. */
-const hasBetterSqlite = () => {
-  const database = openDatabase(folder.fresh('driver.db'))
-  database.close()
-  return database.driver === 'better-sqlite3'
-}
-const hasNodeSqlite = process.getBuiltinModule('node:sqlite') !== undefined
-
 const DRIVERS = [
-  { name: 'better-sqlite3', runs: hasBetterSqlite(), open: (file: string) => openDatabase(file) },
+  { name: 'better-sqlite3', runs: hasBetterSqlite3, open: (file: string) => openDatabase(file) },
   { name: 'node:sqlite', runs: hasNodeSqlite, open: (file: string) => withoutBetterSqlite3(() => openDatabase(file)) },
 ] as const
 

@@ -1,11 +1,14 @@
 // The clients of the authorization server, and what is sealed: secrets, kept answers, assertion keys; on every engine, for two replicas.
 import { randomBytes } from 'node:crypto'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import type { SigningKey } from '../../src/gateway/ports.ts'
 import { NOON } from '../fakes/fakeClock.ts'
 import { ENGINES, openReplicas } from '../fakes/gatewayEngines.ts'
 import { ADA, CLIENT, DAY, grantOf, HOUR } from '../fakes/gatewayRows.ts'
+import { tempFolder } from '../fakes/tempFolder.ts'
 import { codeOf } from '../fakes/thrown.ts'
+
+const folder = tempFolder()
 
 const SECRET = 'client-secret-0123456789'
 const ANSWER = { idHash: 'spent', successorHash: 'next', answer: '{"access_token":"canary"}', expiresAt: NOON + 30_000 }
@@ -23,9 +26,8 @@ describe.each(ENGINES)('on $name', (engine) => {
   describe.skipIf(!engine.runs)('the store', () => {
     let world: Awaited<ReturnType<typeof openReplicas>>
     beforeEach(async () => {
-      world = await openReplicas(engine)
+      world = await openReplicas(engine, folder)
     })
-    afterEach(() => world.close())
 
     /** The ids of all clients that are there. */
     const ids = async () =>

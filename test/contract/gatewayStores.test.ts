@@ -1,11 +1,14 @@
 // Who has signed in, what they gave, and what clients hold: the gateway's stores on every engine, for two replicas at once.
 import { createHash } from 'node:crypto'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import type { OAuthRecord, RecordKind } from '../../src/gateway/ports.ts'
 import { NOON } from '../fakes/fakeClock.ts'
 import { ENGINES, openReplicas } from '../fakes/gatewayEngines.ts'
 import { ADA, CLIENT, DAY, grantOf, HOUR, RESOURCE, recordOf, signedIn } from '../fakes/gatewayRows.ts'
+import { tempFolder } from '../fakes/tempFolder.ts'
 import { codeOf } from '../fakes/thrown.ts'
+
+const folder = tempFolder()
 
 const KINDS: readonly RecordKind[] = [
   'AccessToken',
@@ -22,9 +25,8 @@ describe.each(ENGINES)('on $name', (engine) => {
   describe.skipIf(!engine.runs)('the store', () => {
     let world: Awaited<ReturnType<typeof openReplicas>>
     beforeEach(async () => {
-      world = await openReplicas(engine)
+      world = await openReplicas(engine, folder)
     })
-    afterEach(() => world.close())
 
     describe('of persons', () => {
       test('knows an account again, and keeps what its newest sign-in said', async () => {

@@ -1,58 +1,47 @@
-// The engines that the contract of the gateway's stores runs on, and two replicas of a gateway on one of their databases.
+// Two replicas of a gateway on one database, in every engine: what the contract of its stores runs on.
 import { randomBytes } from 'node:crypto'
 import { createGatewayStores, type GatewayStores } from '../../src/store/gateway/stores.ts'
 import { createSealRing } from '../../src/store/sealing/seal.ts'
 import type { Database } from '../../src/store/sql.ts'
-import { openDatabase } from '../../src/store/sqlite/database.ts'
-import { createSqlDatabase } from '../../src/store/sqlite/sqlDatabase.ts'
 import { createFakeClock } from './fakeClock.ts'
 import { gatewayTables } from './gatewayTables.ts'
-import { hasBetterSqlite3, hasNodeSqlite, withoutBetterSqlite3 } from './sqliteDrivers.ts'
+import { hasNodeSqlite, withoutBetterSqlite3 } from './sqliteDrivers.ts'
+import { sqlOf } from './sqlOf.ts'
+import { ENGINES as STORE_ENGINES, type Engine as StoreEngine } from './storeKit.ts'
+import type { TempFolder } from './tempFolder.ts'
 
-export interface Engine {
-  readonly name: string
+export interface Engine extends StoreEngine {
   readonly runs: boolean
-  /** A new database with the newest schema; each call of the result is one more connection to it. */
-  fresh(): Promise<() => Database>
 }
 
-/** One connection for all: in one process, two of SQLite would wait for each other's lock and let nobody go on. */
-const openSqlite = async () => {
-  const database = createSqlDatabase(openDatabase(':memory:'))
-  return () => database
-}
-
+/** Those of all stores, and SQLite with Node's own driver. */
 export const ENGINES: readonly Engine[] = [
-  { name: 'better-sqlite3', runs: hasBetterSqlite3, fresh: openSqlite },
-  { name: 'node:sqlite', runs: hasNodeSqlite, fresh: () => withoutBetterSqlite3(openSqlite) },
+  ...STORE_ENGINES.map((engine) => ({ ...engine, runs: true })),
+  {
+    name: 'node:sqlite',
+    runs: hasNodeSqlite,
+    create(folder) {
+      const file = folder.fresh('oauth.db')
+      return () => withoutBetterSqlite3(() => sqlOf(folder.database(file)))
+    },
+  },
 ]
 
 export interface Replica extends GatewayStores {
   readonly database: Database
 }
 
-/** Replicas of one gateway: they share database, sealing keys and time. `close` ends every connection. */
-export async function openReplicas({ fresh }: Engine) {
-  const open = await fresh()
+/** Replicas of one gateway: they share database, sealing keys and time. */
+export async function openReplicas({ create }: Engine, folder: TempFolder) {
+  const open = create(folder)
   const clock = createFakeClock()
   const keys = [randomBytes(32)]
-  const opened = new Set<Database>()
   /** `ring`: its sealing keys, where they are not those of the others. */
   const replica = (ring = keys): Replica => {
     const database = open()
-    opened.add(database)
     return { database, ...createGatewayStores(database, createSealRing(ring), clock) }
   }
   const one = replica()
   await gatewayTables(one.database)
-  return {
-    clock,
-    keys,
-    replica,
-    one,
-    other: replica(),
-    async close() {
-      for (const database of opened) await database.close()
-    },
-  }
+  return { clock, keys, replica, one, other: replica() }
 }

@@ -3,7 +3,8 @@ import type { CallerStore } from '../../gateway/ports.ts'
 import type { Clock } from '../../ports.ts'
 import type { Database } from '../sql.ts'
 import { optionalText, textOf, timeOf } from '../sqlite/columns.ts'
-import { objectOf, sqlTime } from './columns.ts'
+import { sqlTime } from '../sqlite/time.ts'
+import { objectOf } from './columns.ts'
 import { PERSON, personOf } from './people.ts'
 
 /** A known client of the configuration has no row in oauth_clients. */

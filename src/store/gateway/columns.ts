@@ -1,9 +1,5 @@
 // What the columns of the gateway's tables have beside those of the other tables: JSON, and texts from outside as keys.
-import { moment } from '../../bounds.ts'
 import type { Row } from '../sql.ts'
-
-/** A time as a parameter, of any number. */
-export const sqlTime = (ms: number): Date => new Date(moment(ms))
 
 /** The members of a JSON object; none where it is not one. */
 export function objectOf(column: Row[string] | undefined): Readonly<Record<string, unknown>> {

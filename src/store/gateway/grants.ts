@@ -4,7 +4,8 @@ import type { GrantStore } from '../../gateway/ports.ts'
 import type { Clock } from '../../ports.ts'
 import type { Database, Sql } from '../sql.ts'
 import { insertInto, optionalText, optionalTime, textOf, timeOf } from '../sqlite/columns.ts'
-import { isKeyText, plainText, sqlTime } from './columns.ts'
+import { sqlTime } from '../sqlite/time.ts'
+import { isKeyText, plainText } from './columns.ts'
 
 export function createGrantStore(database: Database, clock: Clock): GrantStore {
   return {

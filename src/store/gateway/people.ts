@@ -7,7 +7,8 @@ import type { User } from '../../records.ts'
 import { registerAccounts } from '../../redaction/register.ts'
 import type { Database, Row } from '../sql.ts'
 import { insertInto, optionalText, optionalTime, textOf } from '../sqlite/columns.ts'
-import { isKeyText, objectOf, plainText, sqlTime } from './columns.ts'
+import { sqlTime } from '../sqlite/time.ts'
+import { isKeyText, objectOf, plainText } from './columns.ts'
 
 /** The columns of a person; `last_seen_at` tells one from the accounts of the bridge's token sets. */
 export const PERSON = 'users.id, users.issuer, users.subject, users.email, users.claims, users.blocked_at'

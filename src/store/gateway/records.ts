@@ -3,7 +3,8 @@ import type { OAuthRecord, RecordStore } from '../../gateway/ports.ts'
 import type { Clock } from '../../ports.ts'
 import type { Database, Row } from '../sql.ts'
 import { insertInto, optionalText, optionalTime, textOf, timeOf } from '../sqlite/columns.ts'
-import { objectOf, sqlTime } from './columns.ts'
+import { sqlTime } from '../sqlite/time.ts'
+import { objectOf } from './columns.ts'
 import { removeRecords } from './grants.ts'
 
 /** A grant that has ended is kept this long after it would have expired, for whoever asks what there was. */

@@ -4,7 +4,8 @@ import type { SigningKey, SigningKeyStore } from '../../gateway/ports.ts'
 import type { Seal } from '../sealing/seal.ts'
 import type { Database, Row } from '../sql.ts'
 import { insertInto, optionalTime, textOf, timeOf } from '../sqlite/columns.ts'
-import { objectOf, sqlTime } from './columns.ts'
+import { sqlTime } from '../sqlite/time.ts'
+import { objectOf } from './columns.ts'
 
 export function createSigningKeyStore(database: Database, seal: Seal): SigningKeyStore {
   const place = (kid: string, publicJwk: string) => ['signing_keys', kid, publicJwk, 'private_jwk'] as const

@@ -1,5 +1,5 @@
 // What goes through the hands of clients and browsers: opens in its own place only, under any key of the ring.
-import { randomBytes } from 'node:crypto'
+import { createHmac, hkdfSync, randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { createGatewaySeal } from '../../../../src/store/gateway/gatewaySeal.ts'
 import { createSeal, createSealRing } from '../../../../src/store/sealing/seal.ts'
@@ -58,6 +58,11 @@ describe('a MAC', () => {
     expect(seal.isMac(mac, 'form', 'text')).toBe(true)
     expect(seal.isMac(seal.mac('form', 'text'), 'form', 'text')).toBe(true)
     expect(createGatewaySeal([NEW]).isMac(mac, 'form', 'text')).toBe(false)
+  })
+
+  test('is made with a key that HKDF-SHA-256 derives for its purpose', () => {
+    const key = hkdfSync('sha256', NEW, 'mcp-oauth-bridge gateway', '["mac","form"]', 32)
+    expect(seal.mac('form', 'text')).toBe(createHmac('sha256', Buffer.from(key)).update('text').digest('base64url'))
   })
 
   const mac = seal.mac('form', 'text')
