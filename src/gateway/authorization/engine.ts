@@ -193,6 +193,8 @@ async function around(options: EngineOptions, ctx: KoaContextWithOIDC, next: () 
   dropSessionCookie(ctx)
   const { problem } = ctx.state
   if (!problem) return
+  ctx.remove('content-length')
+  ctx.remove('content-type')
   ctx.respond = false
   options.showProblem(ctx.res, problem)
 }
