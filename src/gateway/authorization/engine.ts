@@ -147,7 +147,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
         const { clientName: name } = client
         return { name, metadata: { ...client.metadata() }, isDocument: 'clientIdMetadataDocument' in client }
       } catch (thrown) {
-        if (thrown instanceof errors.InvalidClient || thrown instanceof errors.InvalidClientAuth) return undefined
+        if (thrown instanceof errors.OIDCProviderError && [400, 401].includes(thrown.statusCode)) return undefined
         throw thrown
       }
     },

@@ -127,15 +127,15 @@ test('a page shows nothing of the request as markup, and no stack', async () => 
 
 test('another browser does not go on with a request', async () => {
   const stage = await started()
-  const started1 = await fetch(stage.authorizeUrl(await registered(stage), 'v'), { redirect: 'manual' })
-  const consent = started1.headers.get('location') ?? ''
+  const first = await fetch(stage.authorizeUrl(await registered(stage), 'v'), { redirect: 'manual' })
+  const consent = first.headers.get('location') ?? ''
   const other = await fetch(consent, { redirect: 'manual' })
   expect(other.status).toBe(403)
   const flow = consent.split('/').at(-1)
   for (const cookie of [`_interaction=${flow}`, `_interaction=${flow}; _interaction.sig=AAAA`])
     expect((await fetch(consent, { redirect: 'manual', headers: { cookie } })).status).toBe(403)
   const jar = createJar()
-  jar.take(started1.headers.getSetCookie())
+  jar.take(first.headers.getSetCookie())
   const { url } = await stage.browse(consent, jar)
   expect(url.searchParams.get('code')).not.toBeNull()
 })
