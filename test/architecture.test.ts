@@ -237,6 +237,7 @@ test('each package is imported by one file', () => {
     'jsonc-parser': ['hosts/format/jsonText.ts'],
     'shell-quote': ['hosts/remoteCommand.ts'],
     oauth4webapi: ['auth/client/registration.ts'],
+    'oidc-provider': ['gateway/authorization/engine.ts'],
     'openid-client': ['auth/oauth/client.ts'],
     undici: ['system/http/connections.ts'],
     uqr: ['system/person/qrCode.ts'],

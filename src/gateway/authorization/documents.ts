@@ -28,8 +28,8 @@ export interface DocumentOptions {
 }
 
 export interface Documents {
-  /** Whether the document may be fetched for who asks from this address. */
-  allow(clientId: string, address: string): 'allowed' | 'refused' | 'too_many'
+  /** Whether the document may be fetched for who asks from this address; undefined: for a person's page, which is not counted. */
+  allow(clientId: string, address: string | undefined): 'allowed' | 'refused' | 'too_many'
   /** A document, or a key set that a client names. Rejects for an answer that cannot be used. */
   fetch(url: URL): Promise<Response>
 }
@@ -38,7 +38,8 @@ export function createDocuments(options: DocumentOptions): Documents {
   const { now, log } = options
   const failed = new Map<string, number>()
   const fetches = new Map<string, { count: number; until: number }>()
-  const documents = new Set<string>()
+  /** Ids of clients whose documents are about to be fetched, by the address that they come to. */
+  const documents = new Map<string, string>()
 
   const isHostAllowed = (host: string) =>
     options.hosts.some(
@@ -54,17 +55,24 @@ export function createDocuments(options: DocumentOptions): Documents {
 
   return {
     allow(clientId, address) {
-      if (!URL.canParse(clientId) || !isHostAllowed(new URL(clientId).hostname)) return 'refused'
-      if ((failed.get(clientId) ?? 0) > now()) return 'refused'
-      if (isTooMany(address)) return 'too_many'
-      keep(documents, clientId)
+      if (!URL.canParse(clientId)) return 'refused'
+      const { href, hostname } = new URL(clientId)
+      if (!isHostAllowed(hostname) || (failed.get(href) ?? 0) > now()) return 'refused'
+      if (address !== undefined && isTooMany(address)) return 'too_many'
+      keep(documents, href, clientId)
       return 'allowed'
     },
 
     async fetch(url) {
       const { href } = url
+      const clientId = documents.get(href)
       const isDocument = documents.delete(href)
       try {
+        if (
+          !isDocument &&
+          (isTooMany(`keys at ${url.host}`) || (options.namedHostsOnly && !isHostAllowed(url.hostname)))
+        )
+          throw new DocumentFault('its host may not be asked now')
         const response = await read(options.http, url)
         const fault = isDocument && response.status === 200 ? documentFault(response.text, options.rules) : undefined
         if (fault !== undefined) throw new DocumentFault(fault)
@@ -72,7 +80,7 @@ export function createDocuments(options: DocumentOptions): Documents {
         return new Response(response.text, { status: response.status, headers: response.headers })
       } catch (thrown) {
         log.warn('authorization:document_failed', { url: `${url.origin}${url.pathname}`, reason: reasonOf(thrown) })
-        const kept = isDocument && isPassing(thrown) ? await options.clients.byId(href) : undefined
+        const kept = clientId !== undefined && isPassing(thrown) ? await options.clients.byId(clientId) : undefined
         // The host is away: a client that people have given something goes on as it was known last.
         if (kept?.source === 'document' && kept.blockedAt === undefined) return Response.json(kept.metadata)
         keep(failed, href, now() + FAILED_MS)
@@ -149,12 +157,9 @@ function cacheHeaders({ headers }: HttpResponse): Record<string, string> {
 }
 
 /** Puts it last, and lets the oldest go. */
-function keep<V>(into: Map<string, V>, key: string, value: V): void
-function keep(into: Set<string>, key: string): void
-function keep<V>(into: Map<string, V> | Set<string>, key: string, value?: V): void {
+function keep<V>(into: Map<string, V>, key: string, value: V): void {
   into.delete(key)
-  if (into instanceof Map) into.set(key, value as V)
-  else into.add(key)
+  into.set(key, value)
   const [oldest] = into.keys()
   if (into.size > MOST_KEPT && oldest !== undefined) into.delete(oldest)
 }

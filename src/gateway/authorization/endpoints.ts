@@ -69,14 +69,13 @@ export function createEndpoints(options: EndpointOptions) {
       request.headers.accept = 'application/json'
     }
     if (post) return request.method === 'POST' ? post(request, response, address, url) : notAllowed(response, 'POST')
+    const isResumed = /^\/authorize\/[\w-]+$/.test(url.pathname)
+    if (!kind && !isResumed && url.pathname !== '/authorize') return json(response, 404, { error: 'not_found' })
     if (!isRead(request)) return notAllowed(response, 'GET')
     if (kind) return sendMetadata(response, kind, settings)
-    if (url.pathname === '/authorize') return authorize(request, response, address, url)
-    if (/^\/authorize\/[\w-]+$/.test(url.pathname)) {
-      asked.put(request, { address, form: undefined, refresh: undefined })
-      return engine.handle(request, response)
-    }
-    json(response, 404, { error: 'not_found' })
+    if (!isResumed) return authorize(request, response, address, url)
+    asked.put(request, { address, form: undefined, refresh: undefined })
+    engine.handle(request, response)
   }
 
   return (request: IncomingMessage, response: ServerResponse, address: string): void => {

@@ -147,7 +147,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
         const { clientName: name } = client
         return { name, metadata: { ...client.metadata() }, isDocument: 'clientIdMetadataDocument' in client }
       } catch (thrown) {
-        if (thrown instanceof errors.InvalidClient || thrown instanceof errors.InvalidClientAuth) return undefined
+        if (thrown instanceof errors.OIDCProviderError && [400, 401].includes(thrown.statusCode)) return undefined
         throw thrown
       }
     },
@@ -193,6 +193,8 @@ async function around(options: EngineOptions, ctx: KoaContextWithOIDC, next: () 
   dropSessionCookie(ctx)
   const { problem } = ctx.state
   if (!problem) return
+  ctx.remove('content-length')
+  ctx.remove('content-type')
   ctx.respond = false
   options.showProblem(ctx.res, problem)
 }

@@ -108,7 +108,8 @@ export function features(
       ack: 'draft-02',
       cacheDuration: DOCUMENT_CACHE_SECONDS,
       allowFetch(ctx: KoaContextWithOIDC | undefined, clientId: string) {
-        const verdict = documents.allow(clientId, addressKey((ctx && asked.of(ctx.req)?.address) ?? ''))
+        const address = ctx && asked.of(ctx.req)?.address
+        const verdict = documents.allow(clientId, address === undefined ? undefined : addressKey(address))
         if (verdict === 'too_many') throw tooMany()
         return verdict === 'allowed'
       },

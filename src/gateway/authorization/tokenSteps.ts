@@ -108,7 +108,11 @@ async function redeem(options: TokenStepOptions, exchange: TokenExchange, codeHa
   const before = await records.find('AuthorizationCode', codeHash)
   await exchange.run()
   const clientId = exchange.clientId()
-  if (exchange.status() === 200 && clientId !== undefined) return clients.used(clientId)
+  if (exchange.status() === 200 && clientId !== undefined) {
+    // The code is spent: its tokens go to the client whatever becomes of this.
+    await clients.used(clientId).catch((thrown) => log.warn('authorization:use_not_noted', { code: thrown?.code }))
+    return
+  }
   // Who is not known as a client yet (401) may not end what another one began; a fault of ours (5xx) ends nothing.
   if (exchange.status() !== 400 || clientId === undefined || before?.grantId === undefined) return
   if (!(await records.consume('AuthorizationCode', codeHash))) return

@@ -1,0 +1,112 @@
+// The metadata of the authorization server, its CORS, and what real clients make of them.
+import { createRequire } from 'node:module'
+import { expect, onTestFinished, test } from 'vitest'
+import { type StageOptions, served, startAuthorization } from '../../../fakes/authorizationStage.ts'
+
+const started = async (options: StageOptions = {}) => {
+  const stage = await startAuthorization(options)
+  onTestFinished(() => stage.close())
+  return stage
+}
+
+test('the metadata say what works, and nothing that is switched off', async () => {
+  const stage = await started()
+  const P = stage.publicUrl
+  const response = await fetch(`${P}/.well-known/oauth-authorization-server`)
+  expect(response.headers.get('content-type')).toBe('application/json')
+  expect(await response.json()).toEqual({
+    issuer: P,
+    authorization_endpoint: `${P}/authorize`,
+    token_endpoint: `${P}/token`,
+    registration_endpoint: `${P}/register`,
+    revocation_endpoint: `${P}/revoke`,
+    scopes_supported: ['mcp'],
+    response_types_supported: ['code'],
+    response_modes_supported: ['query'],
+    grant_types_supported: ['authorization_code', 'refresh_token'],
+    code_challenge_methods_supported: ['S256'],
+    token_endpoint_auth_methods_supported: ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],
+    token_endpoint_auth_signing_alg_values_supported: ['ES256', 'RS256', 'PS256', 'Ed25519', 'EdDSA'],
+    revocation_endpoint_auth_methods_supported: [
+      'none',
+      'client_secret_basic',
+      'client_secret_post',
+      'private_key_jwt',
+    ],
+    revocation_endpoint_auth_signing_alg_values_supported: ['ES256', 'RS256', 'PS256', 'Ed25519', 'EdDSA'],
+    authorization_response_iss_parameter_supported: true,
+    client_id_metadata_document_supported: true,
+  })
+})
+
+test('what is off is not in the metadata', async () => {
+  const stage = await started({ clients: { registration: 'off', documents: false } })
+  const document = await (await fetch(`${stage.publicUrl}/.well-known/oauth-authorization-server`)).json()
+  expect(document).not.toHaveProperty('registration_endpoint')
+  expect(document).not.toHaveProperty('client_id_metadata_document_supported')
+})
+
+test('they are found at each path where a client looks, with the same issuer, and at no other', async () => {
+  const stage = await started({ servers: [served('/mcp/work', 'work')] })
+  for (const path of [
+    '/.well-known/oauth-authorization-server',
+    '/.well-known/openid-configuration',
+    '/.well-known/oauth-authorization-server/mcp/work',
+    '/.well-known/openid-configuration/mcp/work',
+    '/mcp/work/.well-known/openid-configuration',
+    '/mcp/work/.well-known/oauth-authorization-server',
+  ])
+    expect(await (await fetch(`${stage.origin}${path}`)).json()).toMatchObject({ issuer: stage.publicUrl })
+  for (const path of [
+    '/.well-known/oauth-authorization-server/mcp',
+    '/x/.well-known/openid-configuration',
+    '/.well-known/other',
+  ])
+    expect((await fetch(`${stage.origin}${path}`)).status).toBe(404)
+})
+
+test('pages of any origin may ask, and none with cookies', async () => {
+  const stage = await started()
+  for (const [path, method] of [
+    ['/.well-known/oauth-authorization-server', 'GET'],
+    ['/token', 'POST'],
+    ['/register', 'POST'],
+    ['/revoke', 'POST'],
+  ] as const) {
+    const headers = { origin: 'https://page.example', 'access-control-request-method': method }
+    const before = await fetch(`${stage.origin}${path}`, { method: 'OPTIONS', headers })
+    expect([before.status, before.headers.get('access-control-allow-methods')]).toEqual([204, method])
+    expect(before.headers.get('access-control-allow-headers')).toContain('Authorization')
+    const answer = await fetch(`${stage.origin}${path}`, { method, headers: { origin: 'https://page.example' } })
+    for (const { headers } of [before, answer]) {
+      expect(headers.get('access-control-allow-origin')).toBe('*')
+      expect(headers.get('access-control-allow-credentials')).toBeNull()
+    }
+  }
+  const page = await fetch(`${stage.origin}/authorize`, { headers: { origin: 'https://page.example' } })
+  expect(page.headers.get('access-control-allow-origin')).toBeNull()
+})
+
+test('a method that an endpoint does not have is 405, and the engine’s other endpoints do not exist', async () => {
+  const stage = await started()
+  expect((await fetch(`${stage.origin}/token`)).status).toBe(405)
+  expect((await fetch(`${stage.origin}/authorize`, { method: 'POST' })).status).toBe(405)
+  expect((await fetch(`${stage.origin}/.well-known/openid-configuration`, { method: 'DELETE' })).status).toBe(405)
+  for (const path of [
+    '/jwks',
+    '/me',
+    '/session/end',
+    '/session/end/confirm',
+    '/token/introspection',
+    '/request',
+    '/device',
+    '/register/x',
+  ])
+    for (const method of ['GET', 'POST', 'DELETE'])
+      expect([404, 405]).toContain((await fetch(`${stage.origin}${path}`, { method })).status)
+})
+
+test('the authorization server is built on the version of oidc-provider that its experimental part was read in', () => {
+  const { version } = createRequire(import.meta.url)('oidc-provider/package.json') as { version: string }
+  expect(version).toMatch(/^9\.13\./)
+})
