@@ -115,31 +115,31 @@ export const json: Answer = (response, got) => {
   response.end(JSON.stringify({ got: got.body.toString() }))
 }
 
-export async function startKit({ settings = {}, served, upstream: given, ...more }: KitOptions = {}): Promise<Kit> {
-  const got: Got[] = []
+export interface ProxyOptions extends KitOptions {
+  readonly publicUrl?: string
+}
+
+/** The handler, with two callers, and what it stands on. */
+export function createProxy({
+  settings = {},
+  served = (url) => [servedAt(url)],
+  upstream = '',
+  publicUrl = PUBLIC,
+  ...more
+}: ProxyOptions) {
   const clock = createFakeClock()
   const log = createFakeLogger()
   const callers = new Map<string, Caller>()
   const asked: string[] = []
   const grants: Kit['grants'] = new Map()
   const persons: Kit['persons'] = new Map()
-  const gone: number[] = []
-  const state: { answer: Answer } = { answer: json }
-  const upstream = await listen(async (request, response) => {
-    const body = await bytesOf(request)
-    const { method = '', url = '', headers, rawHeaders } = request
-    const one = { method, url, headers, rawHeaders, body }
-    const index = got.push(one) - 1
-    response.on('close', () => response.writableFinished || gone.push(index))
-    state.answer(response, one, request)
-  })
-  const servers = (served ?? ((url) => [servedAt(url)]))(given ?? upstream.url)
+  const servers = served(upstream)
   const http = createHttp({ connectTimeoutMs: 5_000 })
   const keys = createSigningKeys({ store: createFakeSigningKeyStore(), leases: createFakeLeases(), clock, log })
-  const resourceOf = ({ path }: ServedServer) => PUBLIC + path
+  const resourceOf = ({ path }: ServedServer) => publicUrl + path
   const handler = createMcpHandler({
     settings: {
-      publicUrl: PUBLIC,
+      publicUrl,
       forwardHeaders: ['Authorization', 'X-User-*'],
       blockedHeaders: [],
       userHeaders: { 'X-User-Id': 'sub', 'X-User-Email': 'email' },
@@ -170,7 +170,6 @@ export async function startKit({ settings = {}, served, upstream: given, ...more
     log,
     ...more,
   })
-  const front = await listen((request, response) => serve(handler, servers, request, response))
   for (const name of ['ada', 'bob']) {
     const person = personOf(name)
     persons.set(name, person)
@@ -178,17 +177,28 @@ export async function startKit({ settings = {}, served, upstream: given, ...more
     const [first] = servers
     callers.set(`token-${name}`, callerOf(person, first ? resourceOf(first) : '', clock.now() + HOUR))
   }
+  return { handler, servers, clock, log, keys, callers, asked, grants, persons, close: () => http.close() }
+}
+
+export async function startKit({ upstream: given, ...options }: KitOptions = {}): Promise<Kit> {
+  const got: Got[] = []
+  const gone: number[] = []
+  const state: { answer: Answer } = { answer: json }
+  const upstream = await listen(async (request, response) => {
+    const body = await bytesOf(request)
+    const { method = '', url = '', headers, rawHeaders } = request
+    const one = { method, url, headers, rawHeaders, body }
+    const index = got.push(one) - 1
+    response.on('close', () => response.writableFinished || gone.push(index))
+    state.answer(response, one, request)
+  })
+  const { handler, servers, close, ...proxy } = createProxy({ ...options, upstream: given ?? upstream.url })
+  const front = await listen((request, response) => serve(handler, servers, request, response))
   return {
+    ...proxy,
     port: front.port,
     url: front.url,
     got,
-    clock,
-    log,
-    keys,
-    callers,
-    asked,
-    grants,
-    persons,
     gone,
     get answer() {
       return state.answer
@@ -197,7 +207,7 @@ export async function startKit({ settings = {}, served, upstream: given, ...more
       state.answer = answer
     },
     async close() {
-      await http.close()
+      await close()
       await front.close()
       await upstream.close()
     },

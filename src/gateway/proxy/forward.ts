@@ -7,6 +7,7 @@ import type { ServedServer } from '../settings.ts'
 import type { Admitted } from './admission.ts'
 import { answerFailure, type Looked, needsSignIn, type RpcError, refusedByServer, toldOf } from './failure.ts'
 import { SESSION, setHeaders } from './headers/toClient.ts'
+import { createLeaving } from './leaving.ts'
 import type { createOutgoing } from './outgoing.ts'
 import { isEventStream, passBody, passEvents, StreamEnd } from './passOn.ts'
 import type { SessionId, SessionIds } from './sessionIds.ts'
@@ -43,6 +44,7 @@ export interface ForwardOptions {
 
 export function createForward(options: ForwardOptions): (call: Call) => Promise<void> {
   const { outgoing, http, idleMs, sessions, standing, stands, log } = options
+  const leaving = createLeaving(options.draining)
 
   const pass = async (call: Call, answer: HttpResponse, stop: AbortController): Promise<void> => {
     const { served, caller, session, context, response } = call
@@ -63,9 +65,9 @@ export function createForward(options: ForwardOptions): (call: Call) => Promise<
     const end = () => stop.abort(new StreamEnd('the caller may not go on'))
     const unwatch = standing.watch(call.tokenHash, () => stands(call), end)
     try {
-      const leave = call.method === 'GET' ? options.draining : undefined
+      const passing = call.method === 'GET' ? leaving : undefined
       const cut = (reason: StreamEnd) => stop.abort(reason)
-      const found = await passEvents(answer.body, response, { quietMs: options.quietMs, leave, cut })
+      const found = await passEvents(answer.body, response, { quietMs: options.quietMs, leaving: passing, cut })
       if (found) log.warn('proxy:legacy', { ...about(call), message: LEGACY })
     } finally {
       unwatch()

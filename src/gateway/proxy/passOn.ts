@@ -2,6 +2,7 @@
 import type { ServerResponse } from 'node:http'
 import type { HttpResponse } from '../../ports.ts'
 import { EventEnds } from './eventEnds.ts'
+import type { Leaving } from './leaving.ts'
 
 /** Why a stream ends although its server has not ended it. */
 export class StreamEnd extends Error {
@@ -11,8 +12,8 @@ export class StreamEnd extends Error {
 export interface EventsOptions {
   /** The silence after which a comment line is sent, in ms; 0: never. */
   readonly quietMs: number
-  /** Aborts when the stream is to end after the event that is on its way. */
-  readonly leave: AbortSignal | undefined
+  /** When the stream is to end after the event that is on its way; undefined: it goes on to its end. */
+  readonly leaving: Leaving | undefined
   /** Ends the request to the server; then `body` throws the reason. */
   readonly cut: (reason: StreamEnd) => void
 }
@@ -50,7 +51,7 @@ export async function passBody(body: HttpResponse['body'], response: ServerRespo
 export async function passEvents(
   body: HttpResponse['body'],
   response: ServerResponse,
-  { quietMs, leave, cut }: EventsOptions,
+  { quietMs, leaving, cut }: EventsOptions,
 ): Promise<'legacy' | undefined> {
   const ends = new EventEnds()
   const held = createHeld(ends)
@@ -66,9 +67,10 @@ export async function passEvents(
   const depart = () => {
     if (isQuiet()) cut(new StreamEnd('the gateway stops'))
   }
-  leave?.addEventListener('abort', depart, { once: true })
+  const stay = leaving?.onBegin(depart)
   let isFirst = true
   response.flushHeaders()
+  if (leaving?.isNow) depart()
   try {
     for await (const chunk of body) {
       if (response.destroyed) return undefined
@@ -80,7 +82,7 @@ export async function passEvents(
       if (ready === 'legacy') return endLegacy(response)
       timer?.refresh()
       if (ready && !response.write(ready)) await writable(response)
-      if (leave?.aborted) depart()
+      if (leaving?.isNow) depart()
     }
   } catch (thrown) {
     if (!(thrown instanceof StreamEnd) || !ends.between || response.destroyed) throw thrown
@@ -88,7 +90,7 @@ export async function passEvents(
     return undefined
   } finally {
     clearTimeout(timer)
-    leave?.removeEventListener('abort', depart)
+    stay?.()
   }
   response.end(held.rest())
   return undefined

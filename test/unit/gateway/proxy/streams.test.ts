@@ -200,6 +200,23 @@ describe('a stream', () => {
   })
 })
 
+test('a dozen streams and more make no warning of a leak, and all of them end when the gateway stops', async () => {
+  const warnings: Error[] = []
+  const note = (warning: Error) => warnings.push(warning)
+  process.on('warning', note)
+  ends.push(() => process.off('warning', note))
+  const draining = new AbortController()
+  const kit = await start({ draining: draining.signal })
+  const streams = streaming(kit)
+  const clients = []
+  for (let count = 0; count < 15; count++) clients.push(await open(kit, streams))
+  draining.abort()
+  await Promise.all(clients.map(({ end }) => end))
+  // Also one that comes now.
+  await (await open(kit, streams)).end
+  expect(warnings).toEqual([])
+})
+
 describe('an answer', () => {
   test('of 5 MB arrives whole, as JSON and as one event', async () => {
     const kit = await start()
