@@ -19,8 +19,13 @@ function described(schema: Schema): Schema {
     const map = /^A key of `(\w+)\.<name>`:/.exec(line)?.[1]
     if (map !== undefined) at = schema.properties?.[map]?.additionalProperties
     const [keys = '', , preset = '', meaning = ''] = line.startsWith('| `') ? line.slice(2, -2).split(' | ') : []
-    for (const [, key = ''] of keys.matchAll(/`([\w.]+)`/g)) {
-      const found = key.split('.').reduce<Schema | undefined>((one, name) => one?.properties?.[name], at)
+    for (const [, key = ''] of keys.matchAll(/`([\w.<>]+)`/g)) {
+      const found = key
+        .split('.')
+        .reduce<Schema | undefined>(
+          (one, name) => (name === '<name>' ? one?.additionalProperties : one?.properties?.[name]),
+          at,
+        )
       if (found) found.description = `${plain(meaning)}. Default: ${plain(preset)}.`
     }
   }

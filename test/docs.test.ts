@@ -65,6 +65,9 @@ test.each([
   expect(editorSchema(parse(text))).toBe(false)
 })
 
+/** Maps below `serve`. */
+const SERVE = ['tls', 'access', 'clients', 'tokens', 'limits']
+
 test('config.example.yaml shows every key of the schema', () => {
   const text = read('config.example.yaml')
   const nested = [
@@ -73,6 +76,8 @@ test('config.example.yaml shows every key of the schema', () => {
     ['header_forwarding'],
     ['response_transform'],
     ['cors'],
+    ['serve'],
+    ...SERVE.map((map) => ['serve', map]),
     ['servers', 'x'],
     ['providers', 'x'],
   ]
@@ -90,6 +95,8 @@ test('docs/configuration.md names every key of the schema and every option', () 
     ...keysAt(['header_forwarding']),
     ...keysAt(['response_transform']),
     ...keysAt(['cors']),
+    ...keysAt(['serve']),
+    ...SERVE.flatMap((map) => keysAt(['serve', map])),
     ...keysAt(['servers', 'x']),
     ...keysAt(['providers', 'x']),
   ]
@@ -106,7 +113,7 @@ test('docs/security.md says of every key of a config file what it can do in a fi
     text.indexOf('\n## ', text.indexOf('\n## A hostile config file') + 5),
   )
   const named = new Set([...section.matchAll(/`([\w.]+)`/g)].map(([, word = '']) => word))
-  const maps = ['login', 'limits', 'header_forwarding', 'response_transform', 'cors']
+  const maps = ['login', 'limits', 'header_forwarding', 'response_transform', 'cors', 'serve']
   const keys = [
     ...keysAt([]).filter((key) => ![...maps, 'servers', 'providers'].includes(key)),
     ...maps.flatMap((map) => keysAt([map]).map((key) => `${map}.${key}`)),

@@ -93,7 +93,7 @@ export interface Fault {
 /** The errors of the schema for `data`, which came from `yaml`. */
 export function faultsOf(data: unknown, yaml: YamlText, path: string): Fault[] {
   const { error } = schema.safeParse(data)
-  const faults = (error?.issues ?? []).flatMap((issue): Fault[] => {
+  const faults = (error?.issues ?? []).flatMap(meantIssues).flatMap((issue): Fault[] => {
     const shown = issue.path.join('.') || 'the file'
     if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(key, issue.path, yaml, path))
     const place = (at: readonly PropertyKey[]) => `${path}:${yaml.valueAt(at)}`
@@ -109,6 +109,15 @@ export function faultsOf(data: unknown, yaml: YamlText, path: string): Fault[] {
   })
   // Names of keys and files may have line breaks, which would look like lines of ours.
   return faults.map((fault) => ({ ...fault, text: withoutControls(fault.text) }))
+}
+
+/** Where a word or a map may stand: the faults of the map that does. */
+function meantIssues(issue: Issue): Issue[] {
+  if (issue.code !== 'invalid_union') return [issue]
+  const within = issue.errors.find((one) =>
+    one.every(({ code, path }) => typeof path[0] === 'string' || code === 'unrecognized_keys'),
+  )
+  return within?.map((one) => ({ ...one, path: [...issue.path, ...one.path] }) as Issue) ?? [issue]
 }
 
 const KINDS: Readonly<Record<string, string>> = {

@@ -19,14 +19,33 @@ describe('a command line', () => {
     expect(parse('')).toMatchObject({ command: 'run', explicit: false, server: undefined })
   })
 
-  test.each(COMMANDS.filter((one) => one !== 'reset'))('with the command %s is that command', (command) => {
-    expect(parse(`${command} work`)).toMatchObject({ command, explicit: true, server: 'work', words: ['work'] })
+  test.each(COMMANDS.filter((one) => one !== 'reset' && one !== 'serve'))(
+    'with the command %s is that command',
+    (command) => {
+      expect(parse(`${command} work`)).toMatchObject({ command, explicit: true, server: 'work', words: ['work'] })
+    },
+  )
+
+  test.each([
+    ['', 'serve'],
+    ['--debug --verbose', 'serve'],
+    ['--config ./config.yaml', 'serve'],
+    ['migrate up', 'migrate'],
+    ['check-config config.yaml', 'check-config'],
+    ['run https://mcp.example/mcp', 'run'],
+  ])('by its second name, the program with the words %j does %s', (words, command) => {
+    expect(parse(`--gateway ${words}`.trim())).toMatchObject({ command, standard: 'serve' })
+  })
+
+  test('by its second name, a word that is no command is one that was misspelled', () => {
+    expect(() => parse('--gateway migrat up')).toThrow('"migrat" is not a command; did you mean "migrate"?')
   })
 
   test('accepts two words for install and uninstall, and none for reset', () => {
     expect(parse('install cursor work').words).toEqual(['cursor', 'work'])
     expect(parse('uninstall cursor work').words).toEqual(['cursor', 'work'])
     expect(parse('reset')).toMatchObject({ command: 'reset', words: [] })
+    expect(parse('serve')).toMatchObject({ command: 'serve', words: [] })
   })
 
   test('keeps its options in the order they were typed, to hand them on', () => {

@@ -1,0 +1,60 @@
+// The URL of a PostgreSQL database, as people write it.
+import { expect, test } from 'vitest'
+import { isPostgres, parsePostgresUrl } from '../../../../src/config/file/postgresUrl.ts'
+
+test('the guide’s URL is shown as host, port and database, without its password', () => {
+  const found = parsePostgresUrl('postgresql://oauth_user:oauth_pass@localhost:5432/oauth_db')
+  expect(found).toEqual({
+    url: 'postgresql://oauth_user:oauth_pass@localhost:5432/oauth_db',
+    password: 'oauth_pass',
+    shown: 'localhost:5432/oauth_db',
+  })
+})
+
+test.each(['p@ss', 'a/b', 'a#b', 'a?b', '100%', 'a:b', 'p@h:1/x', 'ü ß', '%zz', '[x]', 'a b'])(
+  'a password %j need not be percent-encoded',
+  (password) => {
+    const found = parsePostgresUrl(`postgres://u:${password}@db.example:6000/name?sslmode=require`)
+    expect(found).toMatchObject({ password, shown: 'db.example:6000/name' })
+    const url = new URL(found?.url ?? '')
+    expect([url.hostname, url.port, url.pathname, url.search]).toEqual([
+      'db.example',
+      '6000',
+      '/name',
+      '?sslmode=require',
+    ])
+    expect(decodeURIComponent(url.password)).toBe(password)
+  },
+)
+
+test('a password that is percent-encoded is decoded once', () => {
+  expect(parsePostgresUrl('postgresql://u:p%40ss%2F@h/d')).toMatchObject({
+    password: 'p@ss/',
+    url: 'postgresql://u:p%40ss%2F@h:5432/d',
+  })
+})
+
+test.each([
+  ['postgresql://h/d', 'h:5432/d'],
+  ['postgresql://u@[::1]:5433/d', '[::1]:5433/d'],
+  ['postgresql:///d?host=/run/postgresql', '/run/postgresql:5432/d'],
+])('%s is one too', (text, shown) => {
+  expect(parsePostgresUrl(text)).toMatchObject({ shown, password: undefined })
+})
+
+test.each([
+  'postgresql:',
+  'postgresql://',
+  'postgresql://h',
+  'postgresql://h/',
+  'postgresql:///d',
+  'postgresql://h:99999/d',
+  'postgresql://h:x/d',
+  'postgresql://u:p@/d',
+  'postgresql://h/d#x',
+  'postgresql://h/d\nx',
+  'postgresql://h/a/b',
+])('%j is none', (text) => {
+  expect(isPostgres(text)).toBe(true)
+  expect(parsePostgresUrl(text)).toBeUndefined()
+})

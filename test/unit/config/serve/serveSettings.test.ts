@@ -1,0 +1,202 @@
+// The gateway's settings from a config file: the guide's config as written, defaults, and a sentence for every fault.
+import { writeFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { parseConfigFile } from '../../../../src/config/file/read.ts'
+import { serveSettings } from '../../../../src/config/serve/serveSettings.ts'
+import { serveNotes, serveWarnings } from '../../../../src/config/serve/warnings.ts'
+import { tempFolder } from '../../../fakes/tempFolder.ts'
+import { errorOf } from '../../../fakes/thrown.ts'
+
+const folder = tempFolder()
+const read = (yaml: string) => parseConfigFile(yaml, 'FILE', {}).file
+const settings = (yaml: string, allowHttp = false) => serveSettings(read(yaml), { allowHttp })
+const CLIENT = 'providers: { google: { client_id: id, client_secret: s } }\n'
+const SERVER = 'mcp_server_url: http://localhost:3000\n'
+
+async function fault(yaml: string) {
+  const { code, message } = await errorOf(Promise.resolve().then(() => settings(yaml)))
+  return `${code}: ${message}`
+}
+
+test('the guide’s config serves its MCP server at /mcp, on the host and port of its callback_url', () => {
+  const found = settings(`${SERVER}${CLIENT}callback_url: http://localhost:8080/auth/callback\n`)
+  expect(found).toMatchObject({
+    listen: { host: 'localhost', port: 8080 },
+    publicUrl: 'http://localhost:8080',
+    callbackUrl: 'http://localhost:8080/auth/callback',
+    servers: [{ name: undefined, url: 'http://localhost:3000/', path: '/mcp', subpaths: true, bearer: 'assertion' }],
+    providers: [{ name: 'google', issuer: 'https://accounts.google.com', clientId: 'id', clientSecret: 's' }],
+    access: undefined,
+    tokens: { accessMs: 3_600_000, refreshIdleMs: 2_592_000_000, refreshMs: 7_776_000_000, reuseGraceMs: 30_000 },
+    limits: { bodyBytes: 8 * 1024 * 1024, headerBytes: 16_384, headersMs: 10_000, bodyMs: 60_000 },
+    clients: { registration: 'open', documents: true, documentHosts: ['*'], redirectHosts: ['*'], known: [] },
+  })
+})
+
+test('without any URL of its own it is the guide’s', () => {
+  expect(settings(SERVER + CLIENT)).toMatchObject({
+    publicUrl: 'http://localhost:8080',
+    listen: { host: 'localhost', port: 8080 },
+  })
+})
+
+test('a public URL of the internet listens on loopback, for the proxy in front of it', () => {
+  const found = settings(`${SERVER}${CLIENT}serve: { public_url: https://mcp.example.com }\n`)
+  expect(found).toMatchObject({
+    publicUrl: 'https://mcp.example.com',
+    callbackUrl: 'https://mcp.example.com/auth/callback',
+    listen: { host: '127.0.0.1', port: 8080 },
+  })
+})
+
+test('each of servers has a path of its own, with what its entry says', () => {
+  const found = settings(`servers:
+  work: { url: https://a.example/mcp, headers: { X-Team: core }, bearer: none, subpaths: true, provider: google, access: everyone }
+  other: { url: http://inside:3000/mcp, allow_http: true, access: { domains: [example.com] } }
+${CLIENT}serve: { access: { emails: [ann@example.org] } }\n`)
+  expect(found.servers).toMatchObject([
+    {
+      name: 'work',
+      path: '/mcp/work',
+      headers: { 'x-team': 'core' },
+      bearer: 'none',
+      subpaths: true,
+      access: 'everyone',
+    },
+    { name: 'other', path: '/mcp/other', subpaths: false, access: { domains: ['example.com'], emails: [] } },
+  ])
+  expect(found.access).toMatchObject({ emails: ['ann@example.org'], groups: [] })
+})
+
+test('serve.servers and serve.providers choose', () => {
+  const found = settings(`${SERVER}servers: { a: { url: "https://a.example/" }, b: { url: "https://b.example/" } }
+providers: { google: { client_id: i }, github: { client_id: j } }
+serve: { servers: [b], providers: [github] }\n`)
+  expect(found.servers.map(({ name }) => name)).toEqual(['b'])
+  expect(found.providers.map(({ name }) => name)).toEqual(['github'])
+})
+
+test('secrets come from files, and a certificate from its PEM files', () => {
+  const at = (name: string, text: string) => {
+    const path = folder.fresh(name)
+    writeFileSync(path, text)
+    return path
+  }
+  const cert = at('cert.pem', '-----BEGIN CERTIFICATE-----\nx\n')
+  const key = at('key.pem', '-----BEGIN PRIVATE KEY-----\nx\n')
+  const secret = at('secret', 'from a file\n')
+  const found = settings(`${SERVER}providers: { google: { client_id: i, client_secret_file: ${secret} } }
+serve:
+  public_url: https://mcp.example.com
+  tls: { cert_file: ${cert}, key_file: ${key} }
+  clients: { known: { robot: { id: r, secret_file: ${secret}, redirect_uris: ["https://r.example/cb"] } } }\n`)
+  expect(found.providers[0]?.clientSecret).toBe('from a file')
+  expect(found.clients.known[0]).toMatchObject({ name: 'robot', secret: 'from a file' })
+  expect(found.tls?.key).toContain('PRIVATE KEY')
+})
+
+describe('a fault', () => {
+  test.each([
+    [CLIENT, 'Neither mcp_server_url nor servers is set'],
+    [SERVER, 'No entry of providers has a client_id'],
+    [`${SERVER}providers: { google: {} }`, 'No entry of providers has a client_id'],
+    [`${SERVER}providers: { google: {} }\nserve: { providers: [google] }`, 'names "google", which has no client_id'],
+    [
+      `${SERVER}${CLIENT}serve: { providers: [gogle] }`,
+      'serve.providers names "gogle", which is not in providers; did you mean "google"?',
+    ],
+    [
+      `${CLIENT}servers: { work: { url: "https://a.example/" } }\nserve: { servers: [wrok] }`,
+      'which is not in servers; did you mean "work"?',
+    ],
+    [
+      `${CLIENT}servers: { w: { url: "https://a.example/", provider: gogle } }`,
+      'servers.w.provider names "gogle", which is not in providers; did you mean "google"?',
+    ],
+    [`${CLIENT}servers: { "a/b": { url: "https://a.example/" } }`, 'cannot be a part of a URL'],
+    [`${CLIENT}servers: { "..": { url: "https://a.example/" } }`, 'cannot be a part of a URL'],
+    [`${CLIENT}servers: { a: { url: "https://a.example/", transport: sse } }`, 'Streamable HTTP only'],
+    [`${CLIENT}${SERVER}servers: { a: { url: "https://a.example/" } }`, 'both set'],
+    [`${SERVER}providers: { mine: { client_id: i } }`, 'providers.mine needs its issuer'],
+    [
+      `${SERVER}${CLIENT}callback_url: https://a.example/auth/callback\nserve: { public_url: "https://b.example" }`,
+      'is not under serve.public_url',
+    ],
+    [`${SERVER}${CLIENT}callback_url: http://a.example/auth/callback`, 'must be https for serve'],
+    [`${SERVER}${CLIENT}callback_url: https://a.example/callback`, 'must be https://a.example/auth/callback'],
+    [`${SERVER}${CLIENT}callback_url: https://a.example/auth/callback/`, 'must be https://a.example/auth/callback'],
+    [`${SERVER}${CLIENT}callback_url: [http://localhost:1/auth/callback, http://localhost:2/auth/callback]`, 'one URL'],
+    [
+      `${SERVER}${CLIENT}serve: { tokens: { refresh_idle_days: 40, refresh_days: 30 } }`,
+      'refresh_idle_days must not be more',
+    ],
+  ])('in %j is said in words', async (yaml, words) => {
+    expect(await fault(yaml)).toContain(words)
+    expect(await fault(yaml)).toMatch(/^config_invalid/)
+  })
+
+  test('does not hide another one: each has a line', async () => {
+    const told = await fault(`${SERVER}providers: { mine: { client_id: i } }\ncallback_url: http://a.example/callback`)
+    expect(told.split('\n')).toHaveLength(3)
+  })
+
+  test.each([
+    ['serve: { listen: "8080" }', 'FILE:1:18: serve.listen must be HOST:PORT'],
+    ['serve: { listen: "[::1]:99999" }', 'FILE:1:18: serve.listen must be HOST:PORT'],
+    ['serve: { public_url: "https://a.example/" }', 'FILE:1:22: serve.public_url must be an origin'],
+    ['serve: { public_url: "http://a.example" }', 'FILE:1:22: serve.public_url must be https'],
+    ['serve: { tls: { cert_file: x } }', 'FILE:1:15: serve.tls.key_file is missing'],
+    [
+      'serve: { trusted_proxies: [10.0.0.0/33] }',
+      'FILE:1:28: serve.trusted_proxies.0 must be an IP address or a range',
+    ],
+    ['serve: { acces: everyone }', 'FILE:1:10: unknown key "serve.acces"; did you mean "access"?'],
+    ['serve: { access: { domain: [x] } }', 'FILE:1:20: unknown key "serve.access.domain"; did you mean "domains"?'],
+    ['serve: { access: { domains: x } }', 'FILE:1:29: serve.access.domains must be a list'],
+    ['serve: { consent: never }', 'FILE:1:19: serve.consent must be always'],
+    ['cors: { origins: ["*"], allow_credentials: true }', 'FILE:1:44: cors.allow_credentials must not be true beside'],
+    ['cors: { origins: ["http://a.example/"] }', 'FILE:1:19: cors.origins.0 '],
+  ])('of one key (%j) has its place', (yaml, start) => {
+    expect(() => read(yaml)).toThrow(start)
+  })
+
+  test('of an MCP server on plain http names the way out', async () => {
+    const error = await errorOf(
+      Promise.resolve().then(() => settings(`mcp_server_url: http://mcp-server:3000\n${CLIENT}`)),
+    )
+    expect([error.code, error.hint]).toEqual(['insecure_url', expect.stringContaining('--allow-http')])
+    expect(settings(`mcp_server_url: http://mcp-server:3000\n${CLIENT}`, true).servers[0]?.url).toBe(
+      'http://mcp-server:3000/',
+    )
+  })
+})
+
+describe('a warning', () => {
+  const warned = (yaml: string) => {
+    const file = read(yaml)
+    return serveWarnings(file, serveSettings(file, { allowHttp: false })).join('\n')
+  }
+
+  test.each([
+    ['', 'nobody may sign in'],
+    ['serve: { access: { emails: [] } }', 'nobody may sign in'],
+    ['serve: { access: everyone }', 'serve.access is everyone: whoever has an account at google'],
+    ['serve: { listen: "0.0.0.0:8080" }', 'serve.listen is 0.0.0.0, without serve.tls'],
+    ['response_transform: { hide_tools: [x] }', 'hide_tools has no effect in serve'],
+    ['cors: { enabled: true }', 'no page may call'],
+    ['cors: { origins: ["https://a.example"] }', 'cors.enabled is false'],
+  ])('comes for %j', (yaml, words) => {
+    expect(warned(`${SERVER}${CLIENT}${yaml}\n`)).toContain(words)
+  })
+
+  test('does not come where somebody may sign in, on loopback', () => {
+    expect(warned(`${SERVER}${CLIENT}serve: { access: { domains: [example.com] } }\n`)).toBe('')
+  })
+
+  test('is no matter of Authorization in forward_headers, but what it means is said', () => {
+    const file = read(`${SERVER}${CLIENT}header_forwarding: { forward_headers: [authorization] }\n`)
+    expect(serveNotes(file, serveSettings(file, { allowHttp: false })).join()).toMatch(
+      /assertion.*never the client's token/,
+    )
+  })
+})
