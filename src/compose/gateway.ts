@@ -15,7 +15,7 @@ import { bearerOf, hashOf } from '../gateway/proxy/callers.ts'
 import { createMcpHandler } from '../gateway/proxy/mcpHandler.ts'
 import type { ServedServer, ServeSettings } from '../gateway/settings.ts'
 import { createAccess } from '../gateway/signin/access.ts'
-import { failedPage, sendPage } from '../gateway/signin/page.ts'
+import { showProblem } from '../gateway/signin/page.ts'
 import { createGatewaySignIn } from '../gateway/signin/signIn.ts'
 import type { HttpClient } from '../ports.ts'
 import { askServer } from '../system/callback/health.ts'
@@ -63,7 +63,8 @@ async function start(options: GatewayOptions): Promise<RunningGateway> {
     await storage.close()
   }
   try {
-    const gateway = createGateway(await partsOf(options, storage, network))
+    const draining = new AbortController()
+    const gateway = createGateway({ ...(await partsOf(options, storage, network, draining.signal)), draining })
     const listening = await gateway.listen()
     const tidying = tidyGateway(storage, options.runtime.log)
     return {
@@ -108,7 +109,13 @@ function composeServed({ settings, runtime: { environment } }: GatewayOptions): 
   }
 }
 
-async function partsOf(options: GatewayOptions, storage: GatewayStorage, network: Served) {
+async function partsOf(
+  options: GatewayOptions,
+  storage: GatewayStorage,
+  network: Served,
+  /** Aborts when standing streams should end. */
+  draining: AbortSignal,
+) {
   const { settings, runtime } = options
   const { log } = runtime
   const { clock, seal, leases, persons, grants } = storage
@@ -119,13 +126,13 @@ async function partsOf(options: GatewayOptions, storage: GatewayStorage, network
   })
   const authorization = await createAuthorizationServer({
     ...{ ...storage, settings, http, isBehindProxy: network.isBehindProxy, log },
-    errorPage: (response, { title, text, advice }) => sendPage(response, 400, failedPage(title, text, advice)),
+    errorPage: showProblem,
   })
   const signingKeys = createSigningKeys({ store: storage.signingKeys, leases, clock, log })
   const challenge = createChallenge(settings.publicUrl)
   const mcp = createMcpHandler({
     ...{ settings, callers: storage.callers, grants, persons, seal, signingKeys, tokens, clock, log },
-    ...{ readBody, look: parseMessage, rpcError, userHeaders, challenge },
+    ...{ readBody, look: parseMessage, rpcError, userHeaders, challenge, draining },
     http: network.of,
     resourceOf: (served) => resourceOf(settings.publicUrl, served),
   })

@@ -12,12 +12,10 @@ export interface GatewayHandlers {
   readonly authorization: Pick<AuthorizationServer, 'handle'>
   /** GET /.well-known/jwks.json */
   readonly jwks: Handler
-  /** GET /auth/consent/:flow */
-  readonly consentPage: Handler
-  /** POST /auth/consent/:flow */
-  readonly consentAnswer: Handler
+  /** GET and POST /auth/consent/:flow */
+  readonly consent: Handler
   /** GET /auth/consent/:flow/back */
-  readonly consentBack: Handler
+  readonly back: Handler
   readonly login: Handler
   readonly callback: Handler
   /** POST /auth/refresh */
@@ -29,11 +27,9 @@ export function createRoutes(
   handlers: GatewayHandlers,
   health: HealthHandlers,
 ): Route[] {
-  const { mcp, jwks, login, callback, refresh } = handlers
+  const { mcp, jwks, consent, back, login, callback, refresh } = handlers
   const engine: Handler = async (request: IncomingMessage, response: ServerResponse, { address }) =>
     handlers.authorization.handle(request, response, address)
-  const consent: Handler = (request, ...rest) =>
-    request.method === 'POST' ? handlers.consentAnswer(request, ...rest) : handlers.consentPage(request, ...rest)
   // A server below the path of another one comes first.
   const deepest = [...servers].sort((a, b) => b.path.length - a.path.length)
   return [
@@ -45,7 +41,7 @@ export function createRoutes(
     browser('/authorize/*', ['GET'], engine),
     ...['/token', '/register', '/revoke'].map((path) => open(path, engine, ['POST'])),
     browser('/auth/consent/:flow', ['GET', 'POST'], consent),
-    browser('/auth/consent/:flow/back', ['GET'], handlers.consentBack),
+    browser('/auth/consent/:flow/back', ['GET'], back),
     browser('/auth/login', ['GET'], login),
     browser('/auth/callback', ['GET'], callback),
     { pattern: '/auth/refresh', methods: ['POST'], origins: 'own', asks: 'program', handler: refresh },

@@ -8,8 +8,11 @@ const LOCK = 5_812_077_391
 
 /** The version of this database; 0: empty. */
 export async function schemaVersion(sql: Sql): Promise<number> {
-  const table = await sql.get("SELECT to_regclass('schema_migrations') IS NOT NULL AS there")
-  if (table?.there !== 1) return 0
+  // to_regclass would answer from a cache that nobody has told yet of a table that was just made.
+  const table = await sql.get(
+    "SELECT 1 AS there FROM pg_class WHERE relname = 'schema_migrations' AND pg_table_is_visible(oid)",
+  )
+  if (!table) return 0
   const row = await sql.get('SELECT max(version) AS version FROM schema_migrations')
   return Number(row?.version ?? 0)
 }

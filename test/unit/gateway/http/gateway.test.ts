@@ -88,9 +88,9 @@ describe('the authorization server', () => {
 
 describe('a handler', () => {
   test.each([
-    ['GET', '/auth/consent/flow-1', 'consentPage', { flow: 'flow-1' }],
-    ['POST', '/auth/consent/flow-1', 'consentAnswer', { flow: 'flow-1' }],
-    ['GET', '/auth/consent/flow-1/back', 'consentBack', { flow: 'flow-1' }],
+    ['GET', '/auth/consent/flow-1', 'consent', { flow: 'flow-1' }],
+    ['POST', '/auth/consent/flow-1', 'consent', { flow: 'flow-1' }],
+    ['GET', '/auth/consent/flow-1/back', 'back', { flow: 'flow-1' }],
     ['GET', '/auth/login?server=work', 'login', {}],
     ['GET', '/auth/callback?code=test&state=test', 'callback', {}],
     ['POST', '/auth/refresh', 'refresh', {}],
@@ -154,10 +154,9 @@ describe('a handler', () => {
     const login: Handler = async (_request, response) => sendText(response, 200, 'hello')
     const callback: Handler = async (_request, response) =>
       sendPage(response, 200, '<!doctype html>', { styles: ["'sha256-x'"] })
-    const consentPage: Handler = async (_request, response) =>
-      sendPage(response, 200, '<!doctype html>', { form: true })
-    const consentBack: Handler = async (_request, response) => sendRedirect(response, 'https://client.example/cb')
-    const { port } = await startShell({ handlers: { login, callback, consentPage, consentBack } })
+    const consent: Handler = async (_request, response) => sendPage(response, 200, '<!doctype html>', { form: true })
+    const back: Handler = async (_request, response) => sendRedirect(response, 'https://client.example/cb')
+    const { port } = await startShell({ handlers: { login, callback, consent, back } })
     const headersOf = async (target: string) => (await rawRequest(port, target)).headers
     const always = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'x-frame-options': 'DENY' }
     expect(await headersOf('/auth/login')).toMatchObject({
