@@ -24,7 +24,7 @@ export async function look({ rounds }) {
           resolveId: (id) => (id === 'look' ? id : null),
           load: (id) =>
             id === 'look'
-              ? ['sqlite/database', 'sqlite/followFile', 'tokenStore', 'sealing/seal']
+              ? ['sqlite/database', 'sqlite/followFile', 'sqlite/sqlDatabase', 'tokenStore', 'sealing/seal']
                   .map((name) => `export * from ${source(`${name}.ts`)}`)
                   .join('\n')
               : null,
@@ -40,7 +40,7 @@ export async function look({ rounds }) {
       () => undefined,
     )
     const seal = store.createSeal(Buffer.alloc(32, 1))
-    const tokens = store.createTokenStore(database, async () => seal, { now: Date.now })
+    const tokens = store.createTokenStore(store.createSqlDatabase(database), async () => seal, { now: Date.now })
     const key = { server: 'https://mcp.example/mcp', profile: 'default' }
     await tokens.replace(key, { issuer: 'i', clientId: 'c', redirectUri: 'r', accessToken: 't', obtainedAt: 0 }, 0)
     /** @type {number[]} */

@@ -20,8 +20,8 @@ import { sqlTime } from './sqlite/time.ts'
 
 /** Settled attempts are kept this long for `status` and for people who read the table. */
 const KEEP_MS = 24 * 60 * 60 * 1000
-/** Two processes that begin an attempt of one key at once meet again after the second try only where a third comes. */
-const MOST_TRIES = 10
+/** Each try that fails is one of another process that began an attempt of the same key. */
+const MOST_TRIES = 50
 
 export function createAttemptStore(database: Database, openSeal: OpenSeal, clock: Clock): AttemptStore {
   const now = () => sqlTime(clock.now())

@@ -57,6 +57,32 @@ describe.each(STORES)('$name', ({ make }) => {
       expect((await begin(1_000, WORK)).attempt.state).not.toBe(attempt.state)
     })
 
+    test('by 20 processes at once, each with other wishes, leaves one attempt open', async () => {
+      const { open, store, clock } = setUp()
+      const wishing = Array.from({ length: 20 }, open).map((one, index) =>
+        one.begin(KEY, CHALLENGE, clock.now() + 1_000, {
+          wishes: { account: String(index) },
+          fits: ({ account }) => account === String(index),
+        }),
+      )
+      const begun = await Promise.all(wishing)
+      expect(begun.filter((one) => one.begun)).toHaveLength(20)
+      const left = await Promise.all(begun.map(({ attempt }) => store.byId(attempt.id)))
+      expect(left.filter((attempt) => attempt?.status === 'requested')).toHaveLength(1)
+      expect(left.filter((attempt) => attempt?.status === 'failed')).toHaveLength(19)
+    })
+
+    test('after one that expired unanswered is not kept from it, and that one counts as no failure', async () => {
+      const { waiting, open, store, clock } = setUp()
+      const { state } = await waiting()
+      clock.advance(300_000)
+      const again = Array.from({ length: 20 }, open).map((one) => one.begin(KEY, CHALLENGE, clock.now() + 1_000))
+      expect((await Promise.all(again)).filter((one) => one.begun)).toHaveLength(1)
+      expect(await store.claim(state, clock.now())).toBeUndefined()
+      expect(await store.lastFailure(KEY, 0)).toBeUndefined()
+      expect(await store.opened(KEY, 0, 401)).toBe(1)
+    })
+
     test('joins an open attempt, whatever its step', async () => {
       const { begin, store, clock } = setUp()
       const { attempt } = await begin()

@@ -232,13 +232,29 @@ describe.each(STORES)('$name', ({ make }) => {
     })
   })
 
-  test('a row is unchanged while its generation is the same, whoever changes it', async () => {
-    const { store, open } = setUp()
+  test('a row is unchanged while its generation is the same, whoever changes it; 5 s later at the latest', async () => {
+    const { store, open, clock } = setUp()
     expect(store.unchanged(KEY, 0)).toBe(false)
     await store.replace(KEY, BARE, 0)
     expect([store.unchanged(KEY, 1), store.unchanged(KEY, 0), store.unchanged(WORK, 1)]).toEqual([true, false, false])
     await open().remove(KEY, 1)
+    clock.advance(5_000)
+    expect(store.unchanged(KEY, 1)).toBe(false)
+    await store.load(KEY)
     expect([store.unchanged(KEY, 1), store.unchanged(KEY, 2)]).toEqual([false, true])
+  })
+
+  test('one of 20 processes changes a generation, and one is the first to spend it', async () => {
+    const all = Array.from({ length: 20 }, setUp().open)
+    for (const generation of [0, 1, 2]) {
+      const won = await Promise.all(all.map((store) => store.replace(KEY, generation % 2 ? BARE : FULL, generation)))
+      expect(won.filter(Boolean)).toHaveLength(1)
+      const spent = await Promise.all(all.map((store) => store.spend(KEY, generation + 1)))
+      expect(spent.filter((before) => !before)).toHaveLength(1)
+      expect((await all[7]?.load(KEY))?.tokens).toEqual(generation % 2 ? BARE : FULL)
+    }
+    const ended = all.map((store, index) => (index % 2 ? store.remove(KEY, 3) : store.replace(KEY, BARE, 3)))
+    expect((await Promise.all(ended)).filter(Boolean)).toHaveLength(1)
   })
 
   test('the list shows every account and no secret', async () => {

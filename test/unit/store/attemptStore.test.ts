@@ -1,5 +1,6 @@
 // Sign-in attempts in SQLite: states nobody can guess, and nothing in the clear. What every AttemptStore does is in test/contract.
 import { describe, expect, test } from 'vitest'
+import type { Wishes } from '../../../src/records.ts'
 import { attemptSteps, CHALLENGE, KEY, PLAN, sqliteStores } from '../../fakes/storeKit.ts'
 import { tempFolder } from '../../fakes/tempFolder.ts'
 import { codeOf } from '../../fakes/thrown.ts'
@@ -60,4 +61,18 @@ describe('settling', () => {
     await store.settle('nobody', { status: 'finished' })
     expect(database.all('SELECT * FROM sessions')).toEqual([])
   })
+})
+
+test('where the table allows one open attempt of a key, an expired one and one with other wishes make place', async () => {
+  const { database, clock, attempts: store } = sqliteStores(folder)
+  database.exec(
+    "CREATE UNIQUE INDEX one_open ON sessions (server, profile) WHERE status IN ('requested', 'waiting', 'redeeming')",
+  )
+  const begin = (wishes: Wishes) =>
+    store.begin(KEY, CHALLENGE, clock.now() + 1_000, { wishes, fits: ({ account }) => account === wishes.account })
+  await begin({})
+  clock.advance(1_000)
+  expect(await begin({})).toMatchObject({ begun: true, superseded: false })
+  expect(await begin({ account: 'ada' })).toMatchObject({ begun: true, superseded: true })
+  expect(await begin({ account: 'ada' })).toMatchObject({ begun: false })
 })
