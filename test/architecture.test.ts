@@ -239,6 +239,7 @@ test('each package is imported by one file', () => {
     oauth4webapi: ['auth/client/registration.ts'],
     'oidc-provider': ['gateway/authorization/engine.ts'],
     'openid-client': ['auth/oauth/client.ts'],
+    pg: ['store/postgres/postgres.ts'],
     undici: ['system/http/connections.ts'],
     uqr: ['system/person/qrCode.ts'],
     'smol-toml': ['hosts/format/tomlText.ts'],

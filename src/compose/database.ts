@@ -5,6 +5,7 @@ import type { Clock, Logger } from '../ports.ts'
 import { registerSecret } from '../redaction/register.ts'
 import { LATEST_VERSION } from '../store/migrations/migrations.ts'
 import { createDatabaseClock } from '../store/postgres/clock.ts'
+import { otherConnections } from '../store/postgres/connections.ts'
 import { demandAdditive, migrateDown, migrateUp, schemaVersion } from '../store/postgres/migrate.ts'
 import { openPostgres } from '../store/postgres/postgres.ts'
 import type { Database } from '../store/sql.ts'
@@ -45,13 +46,7 @@ export async function openGatewayDatabase(postgres: PostgresUrl, log: Logger): P
       up: () => migrateUp(database),
       down: async () => void (await migrateDown(database)),
     },
-    async otherUsers() {
-      const row = await database.get(
-        `SELECT count(*) AS count FROM pg_stat_activity
-         WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'`,
-      )
-      return Number(row?.count)
-    },
+    otherUsers: () => otherConnections(database),
     close: () => database.close(),
   }
 }
