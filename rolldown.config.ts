@@ -165,6 +165,8 @@ export default defineConfig({
     cleanDir: true,
     entryFileNames: '[name].js',
     chunkFileNames: '[name]-[hash].js',
+    // The engine of the gateway tells its models apart by the names of their classes.
+    keepNames: true,
     // What every start loads lies in one file, though rarer files share it.
     codeSplitting: {
       groups: [

@@ -104,11 +104,13 @@ const FLOORS: Readonly<Record<string, Readonly<Record<string, readonly string[]>
   hosts: { '.': ['format'], format: [] },
   signin: { '.': ['methods', 'attempt'], methods: ['attempt'], attempt: [] },
   store: {
-    '.': ['sealing', 'sqlite', 'postgres'],
-    postgres: ['migrations'],
-    gateway: ['.', 'sealing', 'sqlite'],
-    sealing: ['sqlite'],
-    sqlite: ['migrations'],
+    '.': ['sealing', 'sqlite', 'postgres', 'values'],
+    gateway: ['.', 'sealing', 'values'],
+    sealing: ['sqlite', 'values'],
+    sqlite: ['migrations', 'values'],
+    postgres: ['migrations', 'values'],
+    migrations: [],
+    values: [],
   },
   system: {
     '.': [],

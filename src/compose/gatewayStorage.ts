@@ -13,6 +13,7 @@ import { checkKeyRing } from '../store/sealing/keyRing.ts'
 import { redactedSeal } from '../store/sealing/redactedSeal.ts'
 import { createSealRing } from '../store/sealing/seal.ts'
 import type { Database } from '../store/sql.ts'
+import { probeDatabase } from '../store/sqlite/inspect.ts'
 import { createTokenStore } from '../store/tokenStore.ts'
 import { holders } from '../system/process/holders.ts'
 import type { Runtime } from './runtime.ts'
@@ -82,7 +83,7 @@ async function storesOf(opened: Opened, given: readonly Uint8Array[], log: Logge
       clients: createClientStore(database, openSeal, clock),
       cache: createSealedCache(database, openSeal, clock),
     },
-    probe: async () => void (await database.get('SELECT 1 AS one FROM schema_migrations')),
+    probe: () => probeDatabase(database),
     close: opened.close,
   }
 }

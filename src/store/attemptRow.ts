@@ -5,8 +5,8 @@ import type { Attempt, AttemptPlan, Challenge, TokenKey, Wishes } from '../recor
 import { isSealed, type MarkedRow, marked, sealColumn } from './sealing/rowSeals.ts'
 import { broken, type OpenSeal, type Seal } from './sealing/seal.ts'
 import type { Row, Sql } from './sql.ts'
-import { optionalText, optionalTime, shownText, textOf, timeOf } from './sqlite/columns.ts'
-import { sqlTime } from './sqlite/time.ts'
+import { optionalText, optionalTime, shownText, textOf, timeOf } from './values/columns.ts'
+import { sqlTime } from './values/time.ts'
 
 /** The `error_code` of an attempt that was replaced by another, whose id is in `error_hint`. */
 export const SUPERSEDED = 'superseded'

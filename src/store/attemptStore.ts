@@ -15,8 +15,8 @@ import {
 import { isSealed, type MarkedRow, marked, rowAsRead, sealRow, withMark } from './sealing/rowSeals.ts'
 import { broken, type OpenSeal, type Seal } from './sealing/seal.ts'
 import type { Database, Row, Sql } from './sql.ts'
-import { insertInto, optionalText, textOf } from './sqlite/columns.ts'
-import { sqlTime } from './sqlite/time.ts'
+import { insertInto, optionalText, textOf } from './values/columns.ts'
+import { sqlTime } from './values/time.ts'
 
 /** Settled attempts are kept this long for `status` and for people who read the table. */
 const KEEP_MS = 24 * 60 * 60 * 1000

@@ -3,8 +3,8 @@ import type { Cache, Clock } from '../ports.ts'
 import { isSealed, keyOf, marked, sealColumn, sealRow } from './sealing/rowSeals.ts'
 import type { OpenSeal } from './sealing/seal.ts'
 import type { Database, Row, Sql } from './sql.ts'
-import { replaceInto, textOf } from './sqlite/columns.ts'
-import { sqlTime, toSqlTime } from './sqlite/time.ts'
+import { replaceInto, textOf } from './values/columns.ts'
+import { sqlTime, toSqlTime } from './values/time.ts'
 
 /** For data without influence on secrets: it needs no key. */
 export function createCache(database: Database, clock: Clock): Cache {

@@ -5,8 +5,8 @@ import { present } from '../present.ts'
 import { isSealed, keyOf, marked, sealColumn, sealRow } from './sealing/rowSeals.ts'
 import type { OpenSeal, Seal } from './sealing/seal.ts'
 import type { Database, Row } from './sql.ts'
-import { optionalTime, replaceInto, textOf } from './sqlite/columns.ts'
-import { sqlTime } from './sqlite/time.ts'
+import { optionalTime, replaceInto, textOf } from './values/columns.ts'
+import { sqlTime } from './values/time.ts'
 
 export function createClientStore(database: Database, openSeal: OpenSeal, clock: Clock): ClientStore {
   const place = (issuer: string, redirectUri: string) => ['clients', issuer, redirectUri, 'client_secret'] as const

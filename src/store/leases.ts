@@ -2,8 +2,8 @@
 import { randomUUID } from 'node:crypto'
 import type { Clock, Holders, Lease, Leases } from '../ports.ts'
 import type { Database } from './sql.ts'
-import { textOf } from './sqlite/columns.ts'
-import { sqlTime } from './sqlite/time.ts'
+import { textOf } from './values/columns.ts'
+import { sqlTime } from './values/time.ts'
 
 const POLL_MS = 40
 

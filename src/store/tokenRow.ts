@@ -5,9 +5,9 @@ import { registerAccounts } from '../redaction/register.ts'
 import { isSealed, keyOf, type MarkedRow, sealColumn, sealRow } from './sealing/rowSeals.ts'
 import { broken, type Seal } from './sealing/seal.ts'
 import type { AtOnce, Row, Sql } from './sql.ts'
-import { insertInto, optionalText, optionalTime, shownText, textOf, timeOf } from './sqlite/columns.ts'
-import { sqlTime } from './sqlite/time.ts'
 import { isPersons, removeUnusedUsers, saveUser, userOf } from './users.ts'
+import { insertInto, optionalText, optionalTime, shownText, textOf, timeOf } from './values/columns.ts'
+import { sqlTime } from './values/time.ts'
 
 /** A row as it stands; of its columns only what needs no seal to be believed is read. */
 export interface TokenRow {

@@ -7,8 +7,6 @@ import { isSealed, sealRow } from './sealing/rowSeals.ts'
 import type { OpenSeal } from './sealing/seal.ts'
 import { createLooks } from './seenGenerations.ts'
 import type { Database, Sql } from './sql.ts'
-import { optionalText } from './sqlite/columns.ts'
-import { sqlTime } from './sqlite/time.ts'
 import {
   isUnrenewable,
   openTokenSet,
@@ -18,6 +16,8 @@ import {
   type TokenRow,
   writeTokenSet,
 } from './tokenRow.ts'
+import { optionalText } from './values/columns.ts'
+import { sqlTime } from './values/time.ts'
 
 export function createTokenStore(database: Database, openSeal: OpenSeal, clock: Clock): TokenStore {
   const looks = createLooks(database, clock)

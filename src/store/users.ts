@@ -2,7 +2,7 @@
 import type { TokenKey, User } from '../records.ts'
 import { registerAccounts } from '../redaction/register.ts'
 import type { Row, Sql } from './sql.ts'
-import { insertInto, textOf } from './sqlite/columns.ts'
+import { insertInto, textOf } from './values/columns.ts'
 
 /** Whose the token set is: of somebody who uses this bridge, or of a person of the gateway, whose id is its profile. */
 export const isPersons = ({ server }: Pick<TokenKey, 'server'>) => server.startsWith('provider:')

@@ -17,7 +17,7 @@ import {
   tokenLife,
 } from '../../src/bounds.ts'
 import type { StreamPosition } from '../../src/bridge/http/body/eventStream.ts'
-import { fromSqlTime, toSqlTime } from '../../src/store/sqlite/time.ts'
+import { fromSqlTime, toSqlTime } from '../../src/store/values/time.ts'
 import { clock } from '../../src/system/clock.ts'
 import { toChunks } from '../fakes/fakeHttp.ts'
 import { ODD_JSON } from '../fakes/oddJson.ts'

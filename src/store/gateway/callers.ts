@@ -2,8 +2,8 @@
 import type { CallerStore } from '../../gateway/ports.ts'
 import type { Clock } from '../../ports.ts'
 import type { Database } from '../sql.ts'
-import { optionalText, textOf, timeOf } from '../sqlite/columns.ts'
-import { sqlTime } from '../sqlite/time.ts'
+import { optionalText, textOf, timeOf } from '../values/columns.ts'
+import { sqlTime } from '../values/time.ts'
 import { objectOf } from './columns.ts'
 import { PERSON, personOf } from './people.ts'
 

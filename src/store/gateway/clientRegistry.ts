@@ -4,8 +4,8 @@ import type { ClientRegistry, OAuthClient } from '../../gateway/ports.ts'
 import type { Clock } from '../../ports.ts'
 import type { Seal } from '../sealing/seal.ts'
 import type { Database, Row, Value } from '../sql.ts'
-import { insertInto, optionalTime, textOf, timeOf } from '../sqlite/columns.ts'
-import { sqlTime } from '../sqlite/time.ts'
+import { insertInto, optionalTime, textOf, timeOf } from '../values/columns.ts'
+import { sqlTime } from '../values/time.ts'
 import { isKeyText, objectOf } from './columns.ts'
 
 /** When a client was used last need not be known better than this; it is not written with each request. */

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto'
 import type { GrantStore } from '../../gateway/ports.ts'
 import type { Clock } from '../../ports.ts'
 import type { Database, Sql } from '../sql.ts'
-import { insertInto, optionalText, optionalTime, textOf, timeOf } from '../sqlite/columns.ts'
-import { sqlTime } from '../sqlite/time.ts'
+import { insertInto, optionalText, optionalTime, textOf, timeOf } from '../values/columns.ts'
+import { sqlTime } from '../values/time.ts'
 import { isKeyText, plainText } from './columns.ts'
 
 export function createGrantStore(database: Database, clock: Clock): GrantStore {

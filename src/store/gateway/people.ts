@@ -6,8 +6,8 @@ import type { Clock } from '../../ports.ts'
 import type { User } from '../../records.ts'
 import { registerAccounts } from '../../redaction/register.ts'
 import type { Database, Row } from '../sql.ts'
-import { insertInto, optionalText, optionalTime, textOf } from '../sqlite/columns.ts'
-import { sqlTime } from '../sqlite/time.ts'
+import { insertInto, optionalText, optionalTime, textOf } from '../values/columns.ts'
+import { sqlTime } from '../values/time.ts'
 import { isKeyText, objectOf, plainText } from './columns.ts'
 
 /** The columns of a person; `last_seen_at` tells one from the accounts of the bridge's token sets. */

@@ -2,8 +2,8 @@
 import type { OAuthRecord, RecordStore } from '../../gateway/ports.ts'
 import type { Clock } from '../../ports.ts'
 import type { Database, Row } from '../sql.ts'
-import { insertInto, optionalText, optionalTime, textOf, timeOf } from '../sqlite/columns.ts'
-import { sqlTime } from '../sqlite/time.ts'
+import { insertInto, optionalText, optionalTime, textOf, timeOf } from '../values/columns.ts'
+import { sqlTime } from '../values/time.ts'
 import { objectOf } from './columns.ts'
 import { removeRecords } from './grants.ts'
 

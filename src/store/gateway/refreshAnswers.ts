@@ -3,8 +3,8 @@ import type { RefreshAnswerStore } from '../../gateway/ports.ts'
 import type { Clock } from '../../ports.ts'
 import type { Seal } from '../sealing/seal.ts'
 import type { Database } from '../sql.ts'
-import { insertInto, textOf } from '../sqlite/columns.ts'
-import { sqlTime } from '../sqlite/time.ts'
+import { insertInto, textOf } from '../values/columns.ts'
+import { sqlTime } from '../values/time.ts'
 
 export function createRefreshAnswerStore(database: Database, seal: Seal, clock: Clock): RefreshAnswerStore {
   /** The successor is part of it: an answer cannot be told to have another one. */

@@ -3,8 +3,8 @@ import { BridgeError } from '../../errors.ts'
 import type { SigningKey, SigningKeyStore } from '../../gateway/ports.ts'
 import type { Seal } from '../sealing/seal.ts'
 import type { Database, Row } from '../sql.ts'
-import { insertInto, optionalTime, textOf, timeOf } from '../sqlite/columns.ts'
-import { sqlTime } from '../sqlite/time.ts'
+import { insertInto, optionalTime, textOf, timeOf } from '../values/columns.ts'
+import { sqlTime } from '../values/time.ts'
 import { objectOf } from './columns.ts'
 
 export function createSigningKeyStore(database: Database, seal: Seal): SigningKeyStore {

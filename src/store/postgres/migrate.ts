@@ -1,7 +1,7 @@
 // Migrates the schema of a PostgreSQL database; whoever begins at the same time waits, and finds it done
 import { MIGRATIONS, tooNew } from '../migrations/migrations.ts'
 import type { Database, Sql } from '../sql.ts'
-import { sqlTime } from '../sqlite/time.ts'
+import { sqlTime } from '../values/time.ts'
 
 /** Any number that no other program is likely to lock with. */
 const LOCK = 5_812_077_391

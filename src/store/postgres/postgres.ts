@@ -2,7 +2,7 @@
 import pg from 'pg'
 import type { Logger } from '../../ports.ts'
 import type { Database, Row, Sql, Values } from '../sql.ts'
-import { toSqlTime } from '../sqlite/time.ts'
+import { toSqlTime } from '../values/time.ts'
 import { shouldRepeat, translated } from './errors.ts'
 import { createStatements, type Statements } from './statements.ts'
 

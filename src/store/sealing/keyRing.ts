@@ -2,8 +2,8 @@
 import { BridgeError } from '../../errors.ts'
 import type { Clock } from '../../ports.ts'
 import type { Database } from '../sql.ts'
-import { textOf } from '../sqlite/columns.ts'
-import { sqlTime } from '../sqlite/time.ts'
+import { textOf } from '../values/columns.ts'
+import { sqlTime } from '../values/time.ts'
 import { fingerprint } from './seal.ts'
 
 const HINT =

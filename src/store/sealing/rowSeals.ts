@@ -1,8 +1,8 @@
 // Authenticates whole rows (table seals): a row that somebody else wrote, changed or moved is not used.
 
 import type { Row, Sql, Value } from '../sql.ts'
-import { replaceInto } from '../sqlite/columns.ts'
-import { toSqlTime } from '../sqlite/time.ts'
+import { replaceInto } from '../values/columns.ts'
+import { toSqlTime } from '../values/time.ts'
 import type { Seal } from './seal.ts'
 
 /** A row as it is written: a time in it stands for the text that is read. */

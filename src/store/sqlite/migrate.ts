@@ -1,8 +1,8 @@
 // Migrates the schema from any earlier version to this program's, and reads the version of a file.
 
 import { LATEST_VERSION, MIGRATIONS, tooNew } from '../migrations/migrations.ts'
+import { toSqlTime } from '../values/time.ts'
 import type { Database } from './database.ts'
-import { toSqlTime } from './time.ts'
 
 /** The version of this file; 0: empty. */
 export function schemaVersion(database: Database): number {

@@ -1,6 +1,6 @@
 // Times as SQLite writes them.
 import { expect, test } from 'vitest'
-import { fromSqlTime, toSqlTime } from '../../../../src/store/sqlite/time.ts'
+import { fromSqlTime, toSqlTime } from '../../../../src/store/values/time.ts'
 import { tempFolder } from '../../../fakes/tempFolder.ts'
 
 const folder = tempFolder()

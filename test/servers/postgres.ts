@@ -1,0 +1,170 @@
+// A PostgreSQL server of its own in a temporary folder, and PgBouncer in front of it: from Debian's packages, or the server that MCP_TEST_POSTGRES names
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import pg from 'pg'
+import { freePort } from './freePort.ts'
+import { until } from './until.ts'
+
+const USER = 'oauth_user'
+const PASSWORD = 'oauth_pass'
+
+/** Where Debian keeps the server's programs. */
+function programs(): string | undefined {
+  const root = '/usr/lib/postgresql'
+  const version = existsSync(root) ? readdirSync(root).sort().at(-1) : undefined
+  const folder = version === undefined ? undefined : join(root, version, 'bin')
+  return folder !== undefined && existsSync(join(folder, 'initdb')) ? folder : undefined
+}
+
+/** Undefined: it can be started, or is there. */
+export const whyNoPostgres = (): string | undefined =>
+  process.env.MCP_TEST_POSTGRES || programs() ? undefined : 'postgresql is not installed'
+
+export const whyNoPgBouncer = (): string | undefined =>
+  programs() && existsSync('/usr/sbin/pgbouncer') ? undefined : 'pgbouncer is not installed'
+
+/** Both servers refuse to run as root. */
+function unprivileged(): { uid?: number; gid?: number } {
+  if (process.getuid?.() !== 0) return {}
+  const [, , uid, gid] = (/^postgres:.*$/m.exec(readFileSync('/etc/passwd', 'utf8'))?.[0] ?? '').split(':')
+  return { uid: Number(uid), gid: Number(gid) }
+}
+
+export interface Postgres {
+  readonly port: number
+  /** `postgresql://…` of a new, empty database. */
+  fresh(): Promise<string>
+  /** For programs such as psql: where it is, and who may. */
+  environment(url: string): Record<string, string>
+  stop(): Promise<void>
+  /** Again, with what was in it. */
+  start(): Promise<void>
+  /** PgBouncer in transaction mode in front of it; gives a URL of the same database through it. */
+  bouncer(): Promise<(url: string) => string>
+  close(): Promise<void>
+}
+
+export async function startPostgres(): Promise<Postgres> {
+  const given = process.env.MCP_TEST_POSTGRES
+  const folder = mkdtempSync(join(tmpdir(), 'mcp-oauth-bridge-postgres-'))
+  const who = unprivileged()
+  if (who.uid !== undefined) chownSync(folder, who.uid, who.gid ?? who.uid)
+  chmodSync(folder, 0o755)
+  const ends: (() => Promise<void>)[] = []
+  const port = given ? Number(new URL(given).port || 5432) : await freePort()
+  const admin = given ?? `postgresql://${USER}:${PASSWORD}@127.0.0.1:${port}/postgres`
+  const bin = programs() ?? ''
+  const data = join(folder, 'data')
+
+  const start = async () => {
+    const log = join(folder, 'log')
+    const options = `-p ${port} -k ${folder} -c fsync=off -c listen_addresses=127.0.0.1 -c max_connections=200`
+    // Its processes are not ours: what pg_ctl started goes on by itself.
+    const { status: code, stderr } = spawnSync(
+      join(bin, 'pg_ctl'),
+      ['-D', data, '-o', options, '-l', log, '-w', 'start'],
+      {
+        ...who,
+        cwd: folder,
+        encoding: 'utf8',
+        stdio: ['ignore', 'ignore', 'pipe'],
+      },
+    )
+    if (code !== 0) throw new Error(`PostgreSQL does not start: ${stderr} ${readFileSync(log, 'utf8')}`)
+  }
+  const stop = async () => {
+    spawnSync(join(bin, 'pg_ctl'), ['-D', data, '-m', 'immediate', '-w', 'stop'], {
+      ...who,
+      cwd: folder,
+      stdio: 'ignore',
+    })
+  }
+  if (!given) {
+    const secret = join(folder, 'password')
+    writeFileSync(secret, `${PASSWORD}\n`)
+    if (who.uid !== undefined) chownSync(secret, who.uid, who.gid ?? who.uid)
+    execFileSync(
+      join(bin, 'initdb'),
+      ['-D', data, '-U', USER, '-A', 'scram-sha-256', '--pwfile', secret, '-E', 'UTF8', '--locale=C', '-N'],
+      { ...who, cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] },
+    )
+    await start()
+    ends.push(stop)
+  }
+
+  return {
+    port,
+    start,
+    stop,
+    async fresh() {
+      const name = `oauth_${randomBytes(6).toString('hex')}`
+      const client = new pg.Client({ connectionString: admin })
+      await client.connect()
+      await client.query(`CREATE DATABASE ${name}`)
+      await client.end()
+      const url = new URL(admin)
+      url.pathname = `/${name}`
+      return url.href
+    },
+    environment(url) {
+      const { hostname, port: at, username, password, pathname } = new URL(url)
+      return { PGHOST: hostname, PGPORT: at, PGUSER: username, PGPASSWORD: password, PGDATABASE: pathname.slice(1) }
+    },
+    async bouncer() {
+      const at = await freePort()
+      const users = join(folder, 'users.txt')
+      writeFileSync(users, `"${USER}" "${PASSWORD}"\n`)
+      const config = join(folder, 'pgbouncer.ini')
+      writeFileSync(
+        config,
+        `[databases]\n* = host=127.0.0.1 port=${port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = ${at}\nunix_socket_dir =\nauth_type = scram-sha-256\nauth_file = ${users}\npool_mode = transaction\ndefault_pool_size = 10\nmax_client_conn = 200\n`,
+      )
+      const child = spawn('/usr/sbin/pgbouncer', [config], { ...who, cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
+      let said = ''
+      for (const stream of [child.stdout, child.stderr])
+        stream.on('data', (chunk) => {
+          said += chunk
+        })
+      ends.unshift(async () => {
+        const gone = new Promise((resolve) => child.once('exit', resolve))
+        child.kill('SIGKILL')
+        await gone
+      })
+      await until(
+        'PgBouncer to listen',
+        () => takesConnections(at),
+        () => said,
+      )
+      return (url) => {
+        const through = new URL(url)
+        through.port = String(at)
+        return through.href
+      }
+    },
+    async close() {
+      for (const end of ends) await end()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+const takesConnections = (port: number) =>
+  new Promise<boolean>((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
+    socket.once('close', () => resolve(false))
+    socket.once('connect', () => socket.destroy())
+  })
