@@ -69,8 +69,10 @@ async function storesOf(opened: Opened, given: readonly Uint8Array[], log: Logge
   const { database, clock } = opened
   if (given.length > 0) await checkKeyRing(database, given, clock)
   const keys = given.length > 0 ? given : [await opened.ownKey()]
-  const seal = redactedSeal(createSealRing(keys))
-  const openSeal = async () => seal
+  const seal = createSealRing(keys)
+  // What the log must never repeat is what this process holds for long: not each client's secret of each request.
+  const redacted = redactedSeal(seal)
+  const openSeal = async () => redacted
   log.debug('store:gateway', { engine: database.kind, keys: keys.length })
   return {
     ...createGatewayStores(database, seal, clock),

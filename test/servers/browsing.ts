@@ -86,13 +86,13 @@ function refreshOf(text: string): string | undefined {
 function consentOf(text: string, answer: string): { action: string; fields: URLSearchParams } | undefined {
   const [, attributes = '', inside = ''] = /<form([^>]*)>(.*?)<\/form>/s.exec(text) ?? []
   const buttons = [...inside.matchAll(/<button[^>]*>/g)].map(([tag]) => tag)
-  const pressed = buttons.find((tag) => valueOf(tag).startsWith(answer))
+  const pressed = buttons.find((tag) => valueIn(tag).startsWith(answer))
   if (!pressed) return undefined
   const fields = new URLSearchParams()
-  for (const [tag] of inside.matchAll(/<input[^>]*>/g)) fields.set(nameOf(tag), valueOf(tag))
-  fields.set(nameOf(pressed), valueOf(pressed))
+  for (const [tag] of inside.matchAll(/<input[^>]*>/g)) fields.set(nameOf(tag), valueIn(tag))
+  fields.set(nameOf(pressed), valueIn(pressed))
   return { action: plain(/ action="([^"]*)"/.exec(attributes)?.[1] ?? ''), fields }
 }
 
 const nameOf = (tag: string) => plain(/ name="([^"]*)"/.exec(tag)?.[1] ?? '')
-const valueOf = (tag: string) => plain(/ value="([^"]*)"/.exec(tag)?.[1] ?? '')
+const valueIn = (tag: string) => plain(/ value="([^"]*)"/.exec(tag)?.[1] ?? '')
