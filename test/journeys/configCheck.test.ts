@@ -121,7 +121,7 @@ describe('a fault', () => {
 
     const newer = join(home.path, 'newer.db')
     const database = openDatabase(newer)
-    database.run("INSERT INTO schema_migrations VALUES (999, 'x', 'x')")
+    database.run("INSERT INTO schema_migrations (version, name, applied_at) VALUES (999, 'x', 'x')")
     database.close()
     expect((await check('check-config', `${GOOD}database_url: sqlite:${newer}\n`)).lines.join()).toContain(
       'version 999',

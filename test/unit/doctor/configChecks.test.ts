@@ -29,7 +29,7 @@ describe('the database', () => {
 
   test('of a newer program is schema_missing', async () => {
     const file = folder.fresh('oauth.db')
-    folder.database(file).run("INSERT INTO schema_migrations VALUES (999, 'x', 'x')")
+    folder.database(file).run("INSERT INTO schema_migrations (version, name, applied_at) VALUES (999, 'x', 'x')")
     expect(await databaseCheck(file)).toMatchObject({
       code: 'schema_missing',
       detail: expect.stringContaining('version 999'),
