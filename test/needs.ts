@@ -1,5 +1,5 @@
 // Programs from the system that some tests need: real browser, real keychain, real terminal, real shells.
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
 /** Program → Debian package. */
@@ -12,6 +12,8 @@ const PROGRAMS = {
   zsh: 'zsh',
   fish: 'fish',
   openssl: 'openssl',
+  initdb: 'postgresql',
+  pgbouncer: 'pgbouncer',
 } as const
 
 export type Program = keyof typeof PROGRAMS
@@ -19,10 +21,15 @@ export type Program = keyof typeof PROGRAMS
 export const has = (program: Program) => pathOf(program) !== undefined
 
 export function pathOf(program: Program): string | undefined {
-  return (process.env.PATH ?? '')
-    .split(delimiter)
+  return [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', ...postgresFolders()]
     .map((folder) => join(folder, program))
     .find((path) => existsSync(path))
+}
+
+/** Where Debian keeps the programs of the server, which are on nobody's PATH. */
+function postgresFolders(): string[] {
+  const root = '/usr/lib/postgresql'
+  return existsSync(root) ? readdirSync(root).map((version) => join(root, version, 'bin')) : []
 }
 
 /** Debian packages to install for all tests. */

@@ -17,8 +17,7 @@ const isWindows = process.platform === 'win32'
 const ALLOWED: readonly Allowed[] = [
   { where: 'contract/database.test.ts', when: () => isNode20, why: 'Node 20 has no node:sqlite' },
   { where: 'contract/database.test.ts', when: () => !isNode20, why: 'not both drivers, or there is one after all' },
-  { where: 'contract/gateway', when: () => isNode20, why: 'Node 20 has no node:sqlite' },
-  { where: 'contract/gateway', when: () => !isNode20, why: 'not both drivers, or there is one after all' },
+  { where: 'contract/engines.test.ts', when: () => isNode20, why: 'Node 20 has no node:sqlite' },
   { where: 'unit/store/sqlite/database.test.ts', when: () => isRoot, why: 'root may read every file' },
   { where: 'unit/system/files/private.test.ts', when: () => !isRoot, why: 'only root can give a file away' },
   { where: 'unit/config/file/ownFile.test.ts', when: () => !isRoot, why: 'only root can give a file away' },

@@ -3,8 +3,9 @@ import { randomBytes } from 'node:crypto'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { SigningKey } from '../../src/gateway/ports.ts'
 import { NOON } from '../fakes/fakeClock.ts'
-import { ENGINES, openReplicas } from '../fakes/gatewayEngines.ts'
+import { openReplicas } from '../fakes/gatewayEngines.ts'
 import { ADA, CLIENT, DAY, grantOf, HOUR } from '../fakes/gatewayRows.ts'
+import { ENGINES } from '../fakes/storeKit.ts'
 import { tempFolder } from '../fakes/tempFolder.ts'
 import { codeOf } from '../fakes/thrown.ts'
 
@@ -23,10 +24,10 @@ const times = <T>(count: number, work: (index: number) => Promise<T>) =>
   Promise.all(Array.from({ length: count }, (_, index) => work(index)))
 
 describe.each(ENGINES)('on $name', (engine) => {
-  describe.skipIf(!engine.runs)('the store', () => {
-    let world: Awaited<ReturnType<typeof openReplicas>>
-    beforeEach(async () => {
-      world = await openReplicas(engine, folder)
+  describe('the store', () => {
+    let world: ReturnType<typeof openReplicas>
+    beforeEach(() => {
+      world = openReplicas(engine, folder)
     })
 
     /** The ids of all clients that are there. */

@@ -7,12 +7,10 @@ import type { Database } from '../../src/store/sql.ts'
 import { openDatabase } from '../../src/store/sqlite/database.ts'
 import { createSqlDatabase } from '../../src/store/sqlite/sqlDatabase.ts'
 import { createFakeClock } from './fakeClock.ts'
-import { gatewayTables } from './gatewayTables.ts'
 
 /** Close `database` when the test is over. */
-export async function openGatewayStores({ clock = createFakeClock(), keys = [randomBytes(32)] } = {}) {
+export function openGatewayStores({ clock = createFakeClock(), keys = [randomBytes(32)] } = {}) {
   const database: Database = createSqlDatabase(openDatabase(':memory:'))
-  await gatewayTables(database)
   return {
     database,
     clock,

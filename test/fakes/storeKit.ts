@@ -1,4 +1,4 @@
-// What tests put into the stores, and the stores in SQLite that they put it into.
+// What tests put into the stores, and the stores on every engine that they put it into.
 import { randomBytes } from 'node:crypto'
 import type { AttemptStore, Clock } from '../../src/ports.ts'
 import type { AttemptPlan, Challenge, RegisteredClient, TokenKey, TokenSet } from '../../src/records.ts'
@@ -9,6 +9,8 @@ import { createSeal, type Seal } from '../../src/store/sealing/seal.ts'
 import type { Database } from '../../src/store/sql.ts'
 import { createTokenStore } from '../../src/store/tokenStore.ts'
 import { createFakeClock, type FakeClock, NOON } from './fakeClock.ts'
+import { POSTGRES_ENGINES } from './postgresEngines.ts'
+import { hasBetterSqlite3, hasNodeSqlite, withoutBetterSqlite3 } from './sqliteDrivers.ts'
 import { sqlOf } from './sqlOf.ts'
 import type { TempFolder } from './tempFolder.ts'
 
@@ -62,16 +64,31 @@ export interface Engine {
   create(folder: TempFolder): () => Database
 }
 
-/** The contract tests of the stores run on each of them. */
-export const ENGINES: readonly Engine[] = [
+/** Every engine; `whyNot`: what this machine lacks. */
+export const ALL_ENGINES: readonly { readonly engine: Engine; readonly whyNot: string | undefined }[] = [
+  { engine: sqliteEngine('SQLite', (open) => open()), whyNot: undefined },
   {
-    name: 'SQLite',
+    engine: sqliteEngine('node:sqlite', withoutBetterSqlite3),
+    // Without better-sqlite3, the first one is this one.
+    whyNot: hasNodeSqlite && hasBetterSqlite3 ? undefined : 'not both drivers of SQLite are here',
+  },
+  ...POSTGRES_ENGINES,
+]
+
+/** The contract tests of the stores run on each of them; a test in sqlDatabase.test.ts is skipped for each that is not here. */
+export const ENGINES: readonly Engine[] = ALL_ENGINES.filter(({ whyNot }) => whyNot === undefined).map(
+  ({ engine }) => engine,
+)
+
+function sqliteEngine(name: string, within: <T>(open: () => T) => T): Engine {
+  return {
+    name,
     create(folder) {
       const file = folder.fresh('oauth.db')
-      return () => sqlOf(folder.database(file))
+      return () => within(() => sqlOf(folder.database(file)))
     },
-  },
-]
+  }
+}
 
 /** The stores of one process. */
 function storesOn(database: Database, seal: Seal, clock: Clock) {
