@@ -1,9 +1,10 @@
 // Everything a journey of the gateway needs: a provider, an MCP server, the built program as `serve` on either engine, and a person
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
 import { startAuthorizationServer } from './authorizationServer.ts'
 import { openBrowsing } from './browsing.ts'
@@ -23,9 +24,13 @@ export interface GatewayStageOptions {
   /** Members of `serve`. */
   readonly serve?: Readonly<Record<string, unknown>>
   readonly environment?: Readonly<Record<string, string>>
+  /** Started as `./mcp-oauth-proxy` without a command, with its data beside config.yaml, as the troubleshooting guide has it. */
+  readonly asInGuide?: boolean
 }
 
 export type GatewayStage = Awaited<ReturnType<typeof startGatewayStage>>
+
+const GATEWAY_PROGRAM = fileURLToPath(new URL('../../bin/mcp-oauth-proxy.js', import.meta.url))
 
 /** One PostgreSQL for all stages of a test file: it takes a second to start. */
 let cluster: ReturnType<typeof startPostgres> | undefined
@@ -38,7 +43,9 @@ export async function closePostgres(): Promise<void> {
 
 export async function startGatewayStage(options: GatewayStageOptions = {}) {
   const home = mkdtempSync(join(tmpdir(), 'mcp-oauth-bridge-gateway-'))
-  mkdirSync(join(home, 'data'))
+  const data = options.asInGuide ? home : join(home, 'data')
+  mkdirSync(data, { recursive: true })
+  if (options.asInGuide) symlinkSync(GATEWAY_PROGRAM, join(home, 'mcp-oauth-proxy'))
   const provider = await startAuthorizationServer()
   const everything = options.target === undefined ? await startEverything() : undefined
   const port = await freePort()
@@ -47,15 +54,14 @@ export async function startGatewayStage(options: GatewayStageOptions = {}) {
   cluster = options.engine === 'postgres' ? (cluster ?? startPostgres()) : cluster
   const database = options.engine === 'postgres' ? await (await cluster)?.fresh() : undefined
   const config = join(home, 'config.yaml')
+  const test = { issuer: provider.issuer, ...client, scopes: ['openid', 'email', 'profile', 'offline_access'] }
   const write = (members: Readonly<Record<string, unknown>> = {}) =>
     writeFileSync(
       config,
       stringify({
         mcp_server_url: options.target ?? everything?.url,
         callback_url: `${origin}/auth/callback`,
-        providers: {
-          test: { issuer: provider.issuer, ...client, scopes: ['openid', 'email', 'profile', 'offline_access'] },
-        },
+        providers: { test },
         ...(database === undefined ? {} : { database_url: database }),
         serve: { access: 'everyone', ...options.serve },
         ...options.config,
@@ -67,15 +73,16 @@ export async function startGatewayStage(options: GatewayStageOptions = {}) {
   const environment = {
     PATH: process.env.PATH ?? '',
     HOME: home,
-    MCP_OAUTH_BRIDGE_HOME: join(home, 'data'),
-    CONFIG_PATH: config,
+    MCP_OAUTH_BRIDGE_HOME: data,
+    ...(options.asInGuide ? {} : { CONFIG_PATH: config }),
     ...(database === undefined ? {} : { MCP_OAUTH_BRIDGE_KEY: randomBytes(32).toString('base64') }),
     ...options.environment,
   }
-  const running: ReturnType<typeof startServe>[] = []
+  const running: ReturnType<typeof watchServe>[] = []
   /** Starts `serve`; another one on the same database is a replica at the port that it is told. */
   const serve = async (words: readonly string[] = [], more: Readonly<Record<string, string>> = {}) => {
-    const one = startServe(['serve', ...words], { ...environment, ...more }, home)
+    const start = options.asInGuide ? startProxy : startServe
+    const one = start([...(options.asInGuide ? [] : ['serve']), ...words], { ...environment, ...more }, home)
     running.push(one)
     await one.ready()
     return one
@@ -91,6 +98,8 @@ export async function startGatewayStage(options: GatewayStageOptions = {}) {
     url: `${origin}/mcp`,
     port,
     provider,
+    /** Its entry in `providers` of config.yaml. */
+    providerEntry: test,
     everything,
     /** `postgresql://…`, with a password; undefined: SQLite, in data/oauth.db of `home`. */
     database,
@@ -113,12 +122,13 @@ export async function startGatewayStage(options: GatewayStageOptions = {}) {
   }
 }
 
-export function startServe(words: readonly string[], environment: NodeJS.ProcessEnv, cwd: string) {
-  const child: ChildProcess = spawn(process.execPath, [PROGRAM, ...words], {
-    env: environment,
-    cwd,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+export const startServe = (words: readonly string[], env: NodeJS.ProcessEnv, cwd: string) =>
+  watchServe(spawn(process.execPath, [PROGRAM, ...words], { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] }))
+
+const startProxy = (words: readonly string[], env: NodeJS.ProcessEnv, cwd: string) =>
+  watchServe(spawn('./mcp-oauth-proxy', words, { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] }))
+
+function watchServe(child: ChildProcess) {
   let said = ''
   let printed = ''
   child.stderr?.on('data', (chunk) => {
