@@ -29,16 +29,22 @@ export function createSdkSignIn(redirectUri = 'http://127.0.0.1:33418/callback',
     },
     state: () => 'state-of-the-client',
     clientInformation: () => held.client,
-    saveClientInformation: (client: unknown) => void (held.client = client),
+    saveClientInformation(client: unknown) {
+      held.client = client
+    },
     tokens: () => held.tokens,
     saveTokens(tokens: unknown) {
       if (held.tokens) held.refreshes++
       held.tokens = tokens
     },
-    saveCodeVerifier: (text: string) => void (verifier = text),
+    saveCodeVerifier(text: string) {
+      verifier = text
+    },
     codeVerifier: () => verifier,
     discoveryState: () => discovered,
-    saveDiscoveryState: (state: unknown) => void (discovered = state),
+    saveDiscoveryState(state: unknown) {
+      discovered = state
+    },
     async redirectToAuthorization(url: URL) {
       tabs.push(url)
       const { url: end, text } = await openBrowsing().follow(url, redirectUri)
