@@ -11,6 +11,7 @@ import {
   ListRootsRequestSchema,
   ResultSchema,
 } from '@modelcontextprotocol/sdk/types.js'
+import type { SdkSignIn } from './gatewayClients.ts'
 import { PROGRAM } from './host.ts'
 import { withPatience } from './patience.ts'
 import { until } from './until.ts'
@@ -22,7 +23,7 @@ export type Where =
   /** The words and the whole environment of a bridge. */
   | { readonly words: readonly string[]; readonly environment: NodeJS.ProcessEnv }
   /** No bridge: what two peers do by themselves. */
-  | { readonly direct: string; readonly sse?: boolean }
+  | { readonly direct: string; readonly sse?: boolean; readonly signIn?: SdkSignIn }
 
 export interface Given {
   readonly name?: string
@@ -76,7 +77,7 @@ export async function connectSdkHost(kind: HostKind, where: Where, given: Given 
   }
   const client = kind === 'v1' ? makeV1() : makeV2()
   client.fallbackNotificationHandler = async (notification: any) => void heard.push(notification)
-  const transport = transportOf(kind, where)
+  let transport = transportOf(kind, where)
   if (kind === 'v1' && given.revision !== undefined) offer(transport as StdioV1, given.revision)
   const said = { stderr: '' }
   if (transport instanceof StdioV1 || transport instanceof StdioV2)
@@ -84,7 +85,15 @@ export async function connectSdkHost(kind: HostKind, where: Where, given: Given 
       said.stderr += chunk
     })
   try {
-    await client.connect(transport as any)
+    await client.connect(transport as any).catch(async (refused: unknown) => {
+      if (!('direct' in where) || !where.signIn) throw refused
+      const { signIn } = where
+      // It throws where nobody was asked.
+      const back = signIn.callback()
+      await (transport as any).finishAuth(kind === 'v1' ? back.get('code') : back)
+      transport = transportOf(kind, where)
+      await client.connect(transport as any)
+    })
   } catch (cause) {
     await client.close()
     throw Object.assign(cause as Error, { stderr: said.stderr })
@@ -123,6 +132,7 @@ export async function connectSdkHost(kind: HostKind, where: Where, given: Given 
     /** What a question is answered with: method → result, of its params. */
     answers,
     said,
+    transport: transport as any,
     pid: transport instanceof StdioV1 || transport instanceof StdioV2 ? transport.pid : undefined,
     /** A call; its result as the SDK hands it to a program. */
     call: (name: string, args: Record<string, unknown> = {}, options: CallOptions = {}): Promise<any> =>
@@ -189,7 +199,8 @@ function offer(transport: StdioV1, protocolVersion: string): void {
 function transportOf(kind: HostKind, where: Where) {
   if ('direct' in where) {
     const url = new URL(where.direct)
-    return where.sse ? new SseV1(url) : kind === 'v1' ? new HttpV1(url) : new HttpV2(url)
+    const options = where.signIn ? { authProvider: where.signIn.provider } : {}
+    return where.sse ? new SseV1(url) : kind === 'v1' ? new HttpV1(url, options) : new HttpV2(url, options)
   }
   const { args, environment } = withPatience(where.words, where.environment)
   const Stdio = kind === 'v1' ? StdioV1 : StdioV2
