@@ -20,7 +20,8 @@ export interface Browsing {
 
 const MOST_HOPS = 25
 
-export function openBrowsing(): Browsing {
+/** `seen` gets each page in order, as it came. */
+export function openBrowsing(seen: Page[] = []): Browsing {
   const jars = new Map<string, Map<string, { value: string; path: string }>>()
 
   const load = (address: URL | string, form?: URLSearchParams) =>
@@ -48,7 +49,9 @@ export function openBrowsing(): Browsing {
           if (value === '') jar.delete(name)
           else jar.set(name, { value, path })
         }
-        resolve({ url, status: response.statusCode ?? 0, headers: response.headers, text })
+        const page = { url, status: response.statusCode ?? 0, headers: response.headers, text }
+        seen.push(page)
+        resolve(page)
       })
         .on('error', reject)
         .end(form?.toString())

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
 import { startAuthorizationServer } from './authorizationServer.ts'
-import { openBrowsing } from './browsing.ts'
+import { type Browsing, openBrowsing } from './browsing.ts'
 import { startEverything } from './everything.ts'
 import { freePort } from './freePort.ts'
 import { PROGRAM } from './host.ts'
@@ -180,8 +180,11 @@ export interface SignInAs {
   readonly resource?: string
   /** `no` declines. */
   readonly answer?: string
-  /** Of a client that is registered already. */
+  /** Of a client that is registered already, and its secret. */
   readonly clientId?: string
+  readonly clientSecret?: string
+  /** The person's browser; preset: a new one. */
+  readonly browsing?: Browsing
 }
 
 /** A client by hand. @throws Error with the `error` that came instead of a code */
@@ -194,13 +197,18 @@ export async function signInAt(origin: string, of: SignInAs) {
     ...{ response_type: 'code', client_id: clientId, redirect_uri: redirectUri, state, resource },
     ...{ code_challenge: createHash('sha256').update(verifier).digest('base64url'), code_challenge_method: 'S256' },
   })
-  const { url, text } = await openBrowsing().follow(`${origin}/authorize?${query}`, redirectUri, answer)
+  const { url, text } = await (of.browsing ?? openBrowsing()).follow(
+    `${origin}/authorize?${query}`,
+    redirectUri,
+    answer,
+  )
   const back = url.searchParams
   if (!back.has('code'))
     throw new Error(`${back.get('error') ?? `${url.href} ${text}`}: ${back.get('error_description') ?? ''}`)
   const asked = {
     ...{ grant_type: 'authorization_code', code: back.get('code') ?? '', redirect_uri: redirectUri },
     ...{ client_id: clientId, code_verifier: verifier, resource },
+    ...(of.clientSecret === undefined ? {} : { client_secret: of.clientSecret }),
   }
   const tokens = await tokenAt(origin, asked)
   return { clientId, redirectUri, resource, back, asked, ...tokens.body, status: tokens.status }
