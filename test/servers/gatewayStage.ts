@@ -23,6 +23,8 @@ export interface GatewayStageOptions {
   /** Members of `serve`. */
   readonly serve?: Readonly<Record<string, unknown>>
   readonly environment?: Readonly<Record<string, string>>
+  /** `form`: the provider shows its pages to a browser; preset: it signs in whoever comes. */
+  readonly person?: 'approve' | 'form'
 }
 
 export type GatewayStage = Awaited<ReturnType<typeof startGatewayStage>>
@@ -39,7 +41,7 @@ export async function closePostgres(): Promise<void> {
 export async function startGatewayStage(options: GatewayStageOptions = {}) {
   const home = mkdtempSync(join(tmpdir(), 'mcp-oauth-bridge-gateway-'))
   mkdirSync(join(home, 'data'))
-  const provider = await startAuthorizationServer()
+  const provider = await startAuthorizationServer({ person: options.person ?? 'approve' })
   const everything = options.target === undefined ? await startEverything() : undefined
   const port = await freePort()
   const origin = `http://localhost:${port}`
