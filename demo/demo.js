@@ -1,30 +1,14 @@
 // The main use case on this machine: a real authorization server, a real MCP server, and the bridge as a host starts it.
 // `--open` signs in through your own browser; without it, the demo follows the redirects itself.
-import { spawnSync } from 'node:child_process'
-import { readdirSync, statSync } from 'node:fs'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { styleText } from 'node:util'
+import { also, build, colour, fromKit, ownBrowserWanted, say } from './build.js'
 
-const ownBrowser = process.argv.includes('--open')
 const TOKEN_SECONDS = 3
-const unknown = process.argv.slice(2).find((word) => word !== '--open')
-if (unknown !== undefined) {
-  console.error(`error: unknown option ${JSON.stringify(unknown)}; the demo knows --open`)
-  process.exit(2)
-}
-
-/** @type {(style: 'bold' | 'cyan' | 'dim' | 'green', text: string) => string} */
-const colour = (style, text) => (process.stdout.isTTY && !process.env.NO_COLOR ? styleText(style, text) : text)
-let step = 0
-const say = (/** @type {string} */ text) => console.log(`${colour('cyan', String(++step).padStart(2))}  ${text}`)
-const also = (/** @type {string} */ text) => console.log(`    ${colour('dim', text)}`)
+const ownBrowser = ownBrowserWanted()
 
 build()
 
-const { startStage } = /** @type {typeof import('../test/servers/stage.ts')} */ (
-  await import(new URL('../test/.kit/stage.js', import.meta.url).href)
-)
+/** @type {typeof import('../test/servers/stage.ts')} */
+const { startStage } = await fromKit('stage')
 const stage = await startStage({ accessTokenSeconds: TOKEN_SECONDS, person: ownBrowser ? 'form' : 'approve' })
 const end = async (/** @type {number} */ code) => {
   await stage.close()
@@ -89,25 +73,6 @@ async function echo(host, message) {
   const { result, error } = await host.request('tools/call', { name: 'echo', arguments: { message } })
   if (error) throw new Error(error.message)
   return result.content[0].text
-}
-
-/** Builds what is missing or older than its source, without the bundler's output. */
-function build() {
-  bundle('src', 'dist/run.js', [])
-  bundle('test/servers', 'test/.kit/stage.js', ['test/servers/rolldown.config.ts'])
-}
-
-/** @type {(folder: string, built: string, config: string[]) => void} */
-function bundle(folder, built, config) {
-  const root = fileURLToPath(new URL('..', import.meta.url))
-  const changed = (/** @type {string} */ file) => statSync(join(root, file), { throwIfNoEntry: false })?.mtimeMs ?? 0
-  const names = readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-  if (names.every((name) => changed(join(folder, name)) < changed(built))) return
-  const rolldown = fileURLToPath(new URL('bin/cli.mjs', import.meta.resolve('rolldown/package.json')))
-  const { status, stderr } = spawnSync(process.execPath, [rolldown, '-c', ...config], { cwd: root, encoding: 'utf8' })
-  if (status === 0) return
-  console.error(stderr)
-  process.exit(1)
 }
 
 /** The person's browser needs the environment of their desktop session. */

@@ -26,6 +26,8 @@ export interface GatewayStageOptions {
   readonly environment?: Readonly<Record<string, string>>
   /** Started as `./mcp-oauth-proxy` without a command, with its data beside config.yaml, as the troubleshooting guide has it. */
   readonly asInGuide?: boolean
+  /** `form`: the provider shows its pages to a browser; preset: it signs in whoever comes. */
+  readonly person?: 'approve' | 'form'
 }
 
 export type GatewayStage = Awaited<ReturnType<typeof startGatewayStage>>
@@ -46,7 +48,7 @@ export async function startGatewayStage(options: GatewayStageOptions = {}) {
   const data = options.asInGuide ? home : join(home, 'data')
   mkdirSync(data, { recursive: true })
   if (options.asInGuide) symlinkSync(GATEWAY_PROGRAM, join(home, 'mcp-oauth-proxy'))
-  const provider = await startAuthorizationServer()
+  const provider = await startAuthorizationServer({ person: options.person ?? 'approve' })
   const everything = options.target === undefined ? await startEverything() : undefined
   const port = await freePort()
   const origin = `http://localhost:${port}`
