@@ -8,7 +8,9 @@ import { createClientStore } from '../../src/store/clientStore.ts'
 import { createSeal, type Seal } from '../../src/store/sealing/seal.ts'
 import type { Database } from '../../src/store/sql.ts'
 import { createTokenStore } from '../../src/store/tokenStore.ts'
+import { whyNoPgBouncer, whyNoPostgres } from '../servers/postgres.ts'
 import { createFakeClock, type FakeClock, NOON } from './fakeClock.ts'
+import { postgresDatabases } from './postgresEngine.ts'
 import { sqlOf } from './sqlOf.ts'
 import type { TempFolder } from './tempFolder.ts'
 
@@ -62,6 +64,11 @@ export interface Engine {
   create(folder: TempFolder): () => Database
 }
 
+const hasPostgres = whyNoPostgres() === undefined
+const hasPgBouncer = whyNoPgBouncer() === undefined
+// What tests open is closed after them.
+if (hasPostgres) postgresDatabases()
+
 /** The contract tests of the stores run on each of them. */
 export const ENGINES: readonly Engine[] = [
   {
@@ -71,6 +78,10 @@ export const ENGINES: readonly Engine[] = [
       return () => sqlOf(folder.database(file))
     },
   },
+  ...(hasPostgres ? [{ name: 'PostgreSQL', create: () => postgresDatabases().create() }] : []),
+  ...(hasPgBouncer
+    ? [{ name: 'PostgreSQL behind PgBouncer', create: () => postgresDatabases().create({ isBounced: true }) }]
+    : []),
 ]
 
 /** The stores of one process. */
