@@ -1,6 +1,7 @@
-// Programs from the system that some tests need: real browser, real keychain, real terminal, real shells.
+// Programs from the system that some tests need: real browser, real keychain, real database, real terminal, real shells.
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { whyNoPgBouncer, whyNoPostgres } from './servers/postgres.ts'
 
 /** Program → Debian package. */
 const PROGRAMS = {
@@ -27,5 +28,9 @@ export function pathOf(program: Program): string | undefined {
 
 /** Debian packages to install for all tests. */
 export function missing(): string[] {
-  return (Object.keys(PROGRAMS) as Program[]).filter((program) => !has(program)).map((program) => PROGRAMS[program])
+  return [
+    ...(Object.keys(PROGRAMS) as Program[]).filter((program) => !has(program)).map((program) => PROGRAMS[program]),
+    ...(whyNoPostgres() === undefined ? [] : ['postgresql']),
+    ...(whyNoPgBouncer() === undefined ? [] : ['pgbouncer']),
+  ]
 }

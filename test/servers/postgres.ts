@@ -136,7 +136,7 @@ export async function startPostgres(): Promise<Postgres> {
       const config = join(folder, 'pgbouncer.ini')
       writeFileSync(
         config,
-        `[databases]\n* = host=127.0.0.1 port=${port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = ${at}\nunix_socket_dir =\nauth_type = scram-sha-256\nauth_file = ${users}\npool_mode = transaction\ndefault_pool_size = 4\nmax_client_conn = 200\n`,
+        `[databases]\n* = host=127.0.0.1 port=${port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = ${at}\nunix_socket_dir =\nauth_type = scram-sha-256\nauth_file = ${users}\npool_mode = transaction\ndefault_pool_size = 4\nmax_client_conn = 200\nserver_login_retry = 1\n`,
       )
       const child = spawn('/usr/sbin/pgbouncer', [config], { ...who, cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
       let said = ''
