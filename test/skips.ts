@@ -15,6 +15,7 @@ const isWindows = process.platform === 'win32'
 
 /** What a complete machine may skip. A program that is not installed is not on it. */
 const ALLOWED: readonly Allowed[] = [
+  { where: 'contract/sqlDatabase.test.ts', when: () => isNode20, why: 'Node 20 has no node:sqlite' },
   { where: 'contract/database.test.ts', when: () => isNode20, why: 'Node 20 has no node:sqlite' },
   { where: 'contract/database.test.ts', when: () => !isNode20, why: 'not both drivers, or there is one after all' },
   { where: 'contract/engines.test.ts', when: () => isNode20, why: 'Node 20 has no node:sqlite' },

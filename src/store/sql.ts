@@ -21,7 +21,8 @@ export interface Sql {
 export interface Database extends Sql {
   readonly kind: 'sqlite' | 'postgres'
   /**
-   * Runs `work` in one transaction that keeps other writers away from what it reads and changes; nothing but `sql` may be awaited in it.
+   * Runs `work` in one transaction; nothing but `sql` may be awaited in it. SQLite keeps all other writers away. PostgreSQL keeps them
+   * from the rows that it has changed, not from those that it has read: a change names in its WHERE what it depends on.
    * On PostgreSQL it may run again after a deadlock or a serialization failure, so it changes nothing outside the database.
    */
   transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>

@@ -19,7 +19,10 @@ import { freePort } from './freePort.ts'
 import { until } from './until.ts'
 
 const USER = 'oauth_user'
-const PASSWORD = 'oauth_pass'
+/** In no message, log or error. */
+export const PASSWORD = 'oauth_pass_canary'
+/** Far from UTC, so that nothing depends on where a server thinks that it is; a deadlock is found at once. */
+const SETTINGS = ['timezone=Asia/Kolkata', 'deadlock_timeout=100ms', 'fsync=off', 'autovacuum=off']
 
 /** Where Debian keeps the server's programs. */
 function programs(): string | undefined {
@@ -71,7 +74,8 @@ export async function startPostgres(): Promise<Postgres> {
 
   const start = async () => {
     const log = join(folder, 'log')
-    const options = `-p ${port} -k ${folder} -c fsync=off -c listen_addresses=127.0.0.1 -c max_connections=200`
+    const settings = [...SETTINGS, 'listen_addresses=127.0.0.1', 'max_connections=300']
+    const options = `-p ${port} -k ${folder} ${settings.map((setting) => `-c ${setting}`).join(' ')}`
     // Its processes are not ours: what pg_ctl started goes on by itself.
     const { status: code, stderr } = spawnSync(
       join(bin, 'pg_ctl'),
@@ -85,13 +89,13 @@ export async function startPostgres(): Promise<Postgres> {
     )
     if (code !== 0) throw new Error(`PostgreSQL does not start: ${stderr} ${readFileSync(log, 'utf8')}`)
   }
-  const stop = async () => {
+  const halt = () =>
     spawnSync(join(bin, 'pg_ctl'), ['-D', data, '-m', 'immediate', '-w', 'stop'], {
       ...who,
       cwd: folder,
       stdio: 'ignore',
     })
-  }
+  const stop = async () => void halt()
   if (!given) {
     const secret = join(folder, 'password')
     writeFileSync(secret, `${PASSWORD}\n`)
@@ -102,6 +106,8 @@ export async function startPostgres(): Promise<Postgres> {
       { ...who, cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] },
     )
     await start()
+    // A test run that is cut off leaves no server behind.
+    process.once('exit', halt)
     ends.push(stop)
   }
 
@@ -130,7 +136,7 @@ export async function startPostgres(): Promise<Postgres> {
       const config = join(folder, 'pgbouncer.ini')
       writeFileSync(
         config,
-        `[databases]\n* = host=127.0.0.1 port=${port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = ${at}\nunix_socket_dir =\nauth_type = scram-sha-256\nauth_file = ${users}\npool_mode = transaction\ndefault_pool_size = 10\nmax_client_conn = 200\n`,
+        `[databases]\n* = host=127.0.0.1 port=${port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = ${at}\nunix_socket_dir =\nauth_type = scram-sha-256\nauth_file = ${users}\npool_mode = transaction\ndefault_pool_size = 4\nmax_client_conn = 200\nserver_login_retry = 1\n`,
       )
       const child = spawn('/usr/sbin/pgbouncer', [config], { ...who, cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
       let said = ''
@@ -155,6 +161,7 @@ export async function startPostgres(): Promise<Postgres> {
       }
     },
     async close() {
+      process.off('exit', halt)
       for (const end of ends) await end()
       rmSync(folder, { recursive: true, force: true })
     },

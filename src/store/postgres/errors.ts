@@ -1,5 +1,6 @@
 // What `pg` throws → BridgeError, by the codes of PostgreSQL (SQLSTATE) and of the system
 import { BridgeError } from '../../errors.ts'
+import { present } from '../../present.ts'
 
 /** @throws BridgeError database_unreachable with `shown` (host, port and database), database_locked, schema_missing */
 export async function translated<T>(work: () => Promise<T>, shown: string): Promise<T> {
@@ -12,6 +13,10 @@ export async function translated<T>(work: () => Promise<T>, shown: string): Prom
 
 /** A deadlock, or a transaction that another one overtook: it works the next time. */
 export const shouldRepeat = (thrown: unknown): boolean => ['40P01', '40001'].includes(codeOf(thrown))
+
+/** No answer came in time: of the server, or of what is between. */
+export const isUnanswered = (thrown: unknown): boolean =>
+  thrown instanceof Error && thrown.message === 'Query read timeout'
 
 /** Of the network: the server was not reached, or went away. */
 const NETWORK = /^(E[A-Z_]+|CERT_[A-Z_]+|[A-Z_]*SELF_SIGNED[A-Z_]*|UNABLE_TO_[A-Z_]+)$/
@@ -26,7 +31,7 @@ function translate(thrown: unknown, shown: string): unknown {
   if (thrown instanceof BridgeError || !(thrown instanceof Error)) return thrown
   const code = codeOf(thrown)
   const why = reasonOf(thrown)
-  if (LOCKED.includes(code) || thrown.message === 'Query read timeout')
+  if (LOCKED.includes(code))
     return new BridgeError('database_locked', {
       message: `The database ${shown} did not answer in time: another program holds what is needed.`,
       cause: thrown,
@@ -37,17 +42,17 @@ function translate(thrown: unknown, shown: string): unknown {
       cause: thrown,
     })
   const isNetwork = NETWORK.test(code) || (code === '' && CONNECTION_WORDS.test(thrown.message))
-  if (!isNetwork && !REFUSED.test(code) && code === '') return thrown
+  if (code === '' && !isNetwork) return thrown
   return new BridgeError('database_unreachable', {
     message: `The PostgreSQL database ${shown} cannot be used: ${why}.`,
-    hint: hintFor(code),
+    ...present({ hint: isNetwork || REFUSED.test(code) ? hintFor(code) : undefined }),
     cause: thrown,
   })
 }
 
 /** `pg` has no code for these: its own timeout, and a connection that ended. */
 const CONNECTION_WORDS =
-  /timeout exceeded when trying to connect|Connection terminated|Client has encountered a connection error|connection ended|does not support SSL|SASL|password/i
+  /Query read timeout|timeout exceeded when trying to connect|Connection terminated|Client has encountered a connection error|connection ended|does not support SSL|SASL|password/i
 
 function hintFor(code: string): string {
   if (code.startsWith('28')) return 'Check the user and the password in database_url.'
@@ -63,6 +68,7 @@ const codeOf = (thrown: unknown): string => {
 /** Several addresses were tried: each failed in its own way. */
 function reasonOf(error: Error): string {
   const first = error instanceof AggregateError ? error.errors[0] : undefined
+  if (isUnanswered(error)) return 'it did not answer in time'
   const text = error.message || (first instanceof Error ? first.message : '') || codeOf(error) || 'it does not answer'
   return text.split('\n')[0]?.replace(/\.$/, '') ?? text
 }

@@ -52,7 +52,7 @@ export function migrateDown(database: Database): Promise<number> {
 
 const locked = <T>(database: Database, work: (sql: Sql, version: number) => Promise<T>): Promise<T> =>
   database.transaction(async (sql) => {
-    await sql.run('SET LOCAL lock_timeout = 0')
+    await sql.run('SET LOCAL statement_timeout = 0')
     await sql.get(`SELECT pg_advisory_xact_lock(${LOCK})`)
     return work(sql, await schemaVersion(sql))
   })

@@ -1,9 +1,10 @@
 // PostgreSQL behind the interface of the stores, through `pg`: nothing lives in a session, so it works behind PgBouncer in transaction mode
 import pg from 'pg'
 import type { Logger } from '../../ports.ts'
+import { present } from '../../present.ts'
 import type { Database, Row, Sql, Values } from '../sql.ts'
 import { toSqlTime } from '../values/time.ts'
-import { shouldRepeat, translated } from './errors.ts'
+import { isUnanswered, shouldRepeat, translated } from './errors.ts'
 import { createStatements, type Statements } from './statements.ts'
 
 export interface PostgresOptions {
@@ -14,22 +15,23 @@ export interface PostgresOptions {
   /** Connections at once; preset: 10. */
   readonly connections?: number
   readonly log: Logger
+  /** How long a connection may take, and a statement, in ms; preset: 5,000 each. */
+  readonly connectMs?: number
+  readonly statementMs?: number
 }
 
-/** How long a connection may take, and a statement, in ms. */
-const CONNECT_MS = 5_000
-const STATEMENT_MS = 5_000
 /** A migration may have to wait for another one. */
 const TRANSACTION_MS = 60_000
 /** How often a transaction runs that others keep from its end. */
 const MOST_RUNS = 4
 
 /** Connects with the first statement. */
-export function openPostgres({ url, shown, connections = 10, log }: PostgresOptions): Database {
+export function openPostgres(options: PostgresOptions): Database {
+  const { url, shown, connections = 10, log, connectMs = 5_000, statementMs = 5_000 } = options
   const pool = new pg.Pool({
     connectionString: url,
     max: connections,
-    connectionTimeoutMillis: CONNECT_MS,
+    connectionTimeoutMillis: connectMs,
     query_timeout: TRANSACTION_MS,
     idleTimeoutMillis: 30_000,
     keepAlive: true,
@@ -51,12 +53,16 @@ export function openPostgres({ url, shown, connections = 10, log }: PostgresOpti
     }
     client.on('error', note)
     try {
-      await client.query(`${begin}; SET LOCAL lock_timeout = ${STATEMENT_MS}; SET LOCAL TIME ZONE 'UTC'`)
-      const result = await body(sqlOn(client, statements))
-      await client.query('COMMIT')
+      await client.query(`${begin}; SET LOCAL statement_timeout = ${statementMs}; SET LOCAL TIME ZONE 'UTC'`)
+      const result = await body(sqlOn(client, statements, TRANSACTION_MS))
+      const { command } = await client.query('COMMIT')
+      // What PostgreSQL makes of it after a statement that failed, although `body` went on.
+      if (command !== 'COMMIT') throw new Error('A statement of the transaction failed, so nothing of it was kept.')
       return result
     } catch (thrown) {
-      await client.query('ROLLBACK').catch(note)
+      // A statement that has no answer yet would keep the next one waiting.
+      if (isUnanswered(thrown)) note(thrown as Error)
+      else await client.query('ROLLBACK').catch(note)
       throw thrown
     } finally {
       client.off('error', note)
@@ -72,7 +78,7 @@ export function openPostgres({ url, shown, connections = 10, log }: PostgresOpti
       }
     }
   }
-  const sql = sqlOn(pool, statements)
+  const sql = sqlOn(pool, statements, statementMs)
   return {
     kind: 'postgres',
     get: (text, ...values) => work(() => sql.get(text, ...values)),
@@ -84,10 +90,13 @@ export function openPostgres({ url, shown, connections = 10, log }: PostgresOpti
   }
 }
 
-function sqlOn(connection: Pick<pg.Pool, 'query'> | pg.PoolClient, { prepared }: Statements): Sql {
+function sqlOn(connection: Pick<pg.Pool, 'query'> | pg.PoolClient, { prepared }: Statements, longestMs: number): Sql {
   const query = async (sql: string, values: Values) => {
     const { text, order } = prepared(sql)
-    const answer = await (connection as pg.PoolClient).query<Row>(text, order(values))
+    const answer = await (connection as pg.PoolClient).query<Row>({
+      ...{ text, query_timeout: longestMs },
+      ...present({ values: order(values) }),
+    })
     // Several statements in one text have an answer each.
     return Array.isArray(answer) ? ((answer as unknown as pg.QueryResult<Row>[]).at(-1) as pg.QueryResult<Row>) : answer
   }

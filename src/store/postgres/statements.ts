@@ -11,8 +11,8 @@ export interface Statements {
   readonly prepared: (sql: string) => Prepared
 }
 
-/** A text in quotes, a dollar-quoted body, a cast, or a parameter. */
-const PARTS = /'(?:[^']|'')*'|\$(\w*)\$[\s\S]*?\$\1\$|::|\?|:([a-zA-Z_]\w*)/g
+/** A text or a name in quotes, a comment, a dollar-quoted body, a cast, or a parameter. */
+const PARTS = /'(?:[^']|'')*'|"[^"]*"|--[^\n]*|\/\*[\s\S]*?\*\/|\$(\w*)\$[\s\S]*?\$\1\$|::|\?|:([a-zA-Z_]\w*)/g
 
 /** Each text is read once: the stores have a fixed number of them, but for lists of columns. */
 const MOST_TEXTS = 1_000
