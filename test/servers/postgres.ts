@@ -20,7 +20,7 @@ import { until } from './until.ts'
 
 const USER = 'oauth_user'
 /** In no message, log or error. */
-export const PASSWORD = 'oauth_pass_canary'
+export const PASSWORD = 'oauth_pass'
 /** Far from UTC, so that nothing depends on where a server thinks that it is; a deadlock is found at once. */
 const SETTINGS = ['timezone=Asia/Kolkata', 'deadlock_timeout=100ms', 'fsync=off', 'autovacuum=off']
 
