@@ -60,7 +60,7 @@ export async function startAuthorizationServer(options: AuthorizationServerOptio
         rotateRefreshToken: true,
         cookies: { keys: ['test'] },
         scopes: ['openid', 'offline_access', 'email', 'profile', 'mcp:tools', 'mcp:write'],
-        claims: { openid: ['sub'], email: ['email'], profile: ['name'] },
+        claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name'] },
         conformIdTokenClaims: false,
         findAccount: (_ctx, id) => ({ accountId: id, claims: () => ({ sub: id, ...state.claims }) }),
         issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
