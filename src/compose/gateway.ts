@@ -71,8 +71,8 @@ async function start(options: GatewayOptions): Promise<RunningGateway> {
       url: listening.url,
       useCertificate: listening.useCertificate,
       async close() {
-        tidying.stop()
         await listening.close()
+        await tidying.stop()
         await release()
       },
     }
