@@ -47,15 +47,27 @@ export function createOutcomes({
   }
 }
 
-/** A page has room for this much, and so has a cookie. */
-const MOST = 600
+/** In bytes of UTF-8, message and hint each: sealed, both fit into a cookie (RFC 6265 section 6.1: 4096 bytes). */
+const MOST = 800
 
 export const failureOf = ({ code, message, hint }: BridgeError): Outcome => ({
   kind: 'failed',
   code,
-  message: message.slice(0, MOST),
-  hint: hint.slice(0, MOST),
+  message: cut(message),
+  hint: cut(hint),
 })
+
+/** Whole characters, as many as there is room for. JSON writes some of them longer. */
+function cut(text: string): string {
+  let bytes = 0
+  let end = 0
+  for (const char of text) {
+    bytes += Buffer.byteLength(JSON.stringify(char)) - 2
+    if (bytes > MOST) return text.slice(0, end)
+    end += char.length
+  }
+  return text
+}
 
 const DENIED = /^(access_denied|access_not_granted|consent_required)$/
 const PASSING = /^(authorization_server_unreachable|authorization_server_error|database_\w+|tls_failed|proxy_failed)$/
