@@ -53,7 +53,8 @@ const MOST = 800
 export const failureOf = ({ code, message, hint }: BridgeError): Outcome => ({
   kind: 'failed',
   code,
-  message: cut(message),
+  // What went wrong inside is for the log.
+  message: code === 'internal' ? INSIDE : cut(message),
   hint: cut(hint),
 })
 
@@ -69,14 +70,15 @@ function cut(text: string): string {
   return text
 }
 
+const INSIDE = 'The sign-in failed inside the gateway.'
+
 const DENIED = /^(access_denied|access_not_granted|consent_required)$/
 const PASSING = /^(authorization_server_unreachable|authorization_server_error|database_\w+|tls_failed|proxy_failed)$/
 
 /** For the client (RFC 6749 section 4.1.2.1), whose host shows the description. */
 export function errorFor({ code, message }: { readonly code: string; readonly message: string }): AuthorizationOutcome {
   const error = DENIED.test(code) ? 'access_denied' : PASSING.test(code) ? 'temporarily_unavailable' : 'server_error'
-  // What went wrong inside is for the log.
-  const said = code === 'internal' ? 'The sign-in failed inside the gateway.' : message
+  const said = code === 'internal' ? INSIDE : message
   return { error, description: descriptionOf(`${said} (${code})`) }
 }
 

@@ -434,6 +434,21 @@ test('how a sign-in failed fits into a cookie, whatever the provider said and in
   }
 })
 
+test('what fails inside the gateway is in its log and on no page', async () => {
+  const { world, browser } = await open()
+  world.state.answerFails = new TypeError('secret detail of the inside') as unknown as BridgeError
+  const login = await browser.get('/auth/login')
+  const state = new URL(login.location).searchParams.get('state')
+  const callback = await browser.get(`/auth/callback?code=c&state=${state}`)
+  const end = await browser.get(callback.location)
+  expect([end.status, end.text.includes('inside the gateway'), end.text.includes('secret detail')]).toEqual([
+    403,
+    true,
+    false,
+  ])
+  expect(JSON.stringify(world.log.entries)).toContain('secret detail')
+})
+
 describe('POST /auth/refresh', () => {
   const ours = { authorization: 'Bearer ours', origin: '', 'sec-fetch-site': '' }
 
