@@ -14,7 +14,7 @@ import { createSigningKeys } from '../gateway/proxy/assertion/signingKeys.ts'
 import { bearerOf, hashOf } from '../gateway/proxy/callers.ts'
 import { createMcpHandler } from '../gateway/proxy/mcpHandler.ts'
 import type { ServedServer, ServeSettings } from '../gateway/settings.ts'
-import { createAccess } from '../gateway/signin/access.ts'
+import { createAccess, createEmailOf } from '../gateway/signin/access.ts'
 import { showProblem } from '../gateway/signin/page.ts'
 import { createGatewaySignIn } from '../gateway/signin/signIn.ts'
 import type { HttpClient } from '../ports.ts'
@@ -71,8 +71,8 @@ async function start(options: GatewayOptions): Promise<RunningGateway> {
       url: listening.url,
       useCertificate: listening.useCertificate,
       async close() {
-        tidying.stop()
         await listening.close()
+        await tidying.stop()
         await release()
       },
     }
@@ -130,15 +130,17 @@ async function partsOf(
   })
   const signingKeys = createSigningKeys({ store: storage.signingKeys, leases, clock, log })
   const challenge = createChallenge(settings.publicUrl)
+  const checkAccess = createAccess({ access: settings.access, providers: accessProviders })
   const mcp = createMcpHandler({
     ...{ settings, callers: storage.callers, grants, persons, seal, signingKeys, tokens, clock, log },
-    ...{ readBody, look: parseMessage, rpcError, userHeaders, challenge, draining },
+    ...{ readBody, look: parseMessage, rpcError, userHeaders, challenge, draining, checkAccess },
+    emailOf: createEmailOf(accessProviders),
     http: network.of,
     resourceOf: (served) => resourceOf(settings.publicUrl, served),
   })
   const handlers = createGatewaySignIn({
     ...{ settings, authorization, persons, seal, signIn, tokens, clock, log },
-    checkAccess: createAccess({ access: settings.access, providers: accessProviders }),
+    checkAccess,
     callerOf: callerOf(storage.callers),
   })
   return {

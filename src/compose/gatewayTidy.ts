@@ -1,5 +1,6 @@
 // Deletes what is over from the gateway's tables, once a minute, in whichever process holds the lease
 import { asBridgeError } from '../errors.ts'
+import { tidyClients } from '../gateway/authorization/registration.ts'
 import type { Logger } from '../ports.ts'
 import type { GatewayStorage } from './gatewayStorage.ts'
 
@@ -8,29 +9,55 @@ const LEASE_MS = 30_000
 /** Rows of each table in one statement: short enough that nobody waits for it. */
 const BATCH = 1_000
 const HOUR = 60 * 60_000
-const DAY = 24 * HOUR
-const MOST_REGISTRATIONS = 50_000
+/** A person without a grant is forgotten this long after their last sign-in: grants live 90 days, and are kept 30 more. */
+const UNSEEN_MS = 120 * 24 * HOUR
+/** Persons have no index for it. */
+const PERSONS_EVERY_MS = HOUR
 
-type Tidied = Pick<GatewayStorage, 'records' | 'clients' | 'leases' | 'clock'>
+type Tidied = Pick<GatewayStorage, 'records' | 'clients' | 'persons' | 'leases' | 'clock'>
 
-/** Never throws: what could not be deleted is deleted a minute later. */
-export function tidyGateway(storage: Tidied, log: Logger): { stop(): void } {
-  const timer = setInterval(() => {
-    tidy(storage).catch((thrown) => log.warn('store:tidy', { message: asBridgeError(thrown).message }))
-  }, EVERY_MS)
-  timer.unref()
-  return { stop: () => clearInterval(timer) }
+export interface Tidying {
+  /** Resolves when nothing more is deleted. */
+  stop(): Promise<void>
 }
 
-async function tidy({ records, clients, leases, clock }: Tidied): Promise<void> {
-  const lease = await leases.take('purge', LEASE_MS)
-  if (!lease) return
-  try {
-    let deleted = BATCH
-    while (deleted >= BATCH && !lease.lost.aborted) deleted = await records.purge(BATCH)
-    const now = clock.now()
-    await clients.tidy({ unusedSince: now - DAY, idleSince: now - 90 * DAY, most: MOST_REGISTRATIONS })
-  } finally {
-    await lease.release()
+/** Never throws: what could not be deleted is deleted a minute later. */
+export function tidyGateway(storage: Tidied, log: Logger, everyMs = EVERY_MS): Tidying {
+  const stopping = new AbortController()
+  let running: Promise<void> | undefined
+  let personsAt = Number.NEGATIVE_INFINITY
+
+  const tidy = async ({ records, clients, persons, leases, clock }: Tidied): Promise<void> => {
+    const lease = await leases.take('purge', LEASE_MS)
+    if (!lease) return
+    const batches = async (remove: () => Promise<number>) => {
+      let deleted = BATCH
+      while (deleted >= BATCH && !lease.lost.aborted && !stopping.signal.aborted) deleted = await remove()
+    }
+    try {
+      await batches(() => records.purge(BATCH))
+      const now = clock.now()
+      await tidyClients(clients, now)
+      if (now - personsAt < PERSONS_EVERY_MS) return
+      await batches(() => persons.forget(now - UNSEEN_MS, BATCH))
+      personsAt = now
+    } finally {
+      await lease.release()
+    }
+  }
+  const timer = setInterval(() => {
+    running ??= tidy(storage)
+      .catch((thrown) => log.warn('store:tidy', { message: asBridgeError(thrown).message }))
+      .finally(() => {
+        running = undefined
+      })
+  }, everyMs)
+  timer.unref()
+  return {
+    async stop() {
+      stopping.abort()
+      clearInterval(timer)
+      await running
+    },
   }
 }

@@ -14,6 +14,8 @@ export interface PersonStore {
   /** The row of this account, made or brought up to date; its id is the same for one issuer and subject. */
   seen(user: User): Promise<Person>
   byId(id: string): Promise<Person | undefined>
+  /** Deletes who has not signed in since then, has no grant and is not blocked, with their tokens; at most `limit` persons. Gives their number. */
+  forget(unseenSince: number, limit: number): Promise<number>
 }
 
 /** What one person gave one client for one server. Its id is the engine's grant id. */

@@ -20,26 +20,34 @@ const LONG = 16
 /** Longer texts are searched only for the plain forms. */
 const LONGEST_LOOSE = 64 * 1024
 
-const known = new Map<SecretKind, Set<string>>()
+interface Forms {
+  readonly plain: readonly string[]
+  readonly loose: readonly string[]
+}
+
+/** Each secret with its forms, once somebody has looked for it: a process with many persons gets new secrets all the time. */
+const known = new Map<SecretKind, Map<string, Forms | undefined>>()
 /** The forms to look for, the longest first: one secret may be part of another. Rebuilt after a change. */
-let forms: { readonly plain: readonly string[]; readonly loose: readonly string[] } | undefined
+let forms: Forms | undefined
 
 /** True if it is known, and then marked as the newest of its kind: servers set the same cookie with every response. */
 export function isKnown(secret: string, kind: SecretKind): boolean {
   const kept = known.get(kind)
-  if (!kept?.delete(secret)) return false
-  kept.add(secret)
+  if (!kept?.has(secret)) return false
+  const of = kept.get(secret)
+  kept.delete(secret)
+  kept.set(secret, of)
   return true
 }
 
 /** A new secret. */
 export function rememberSecret(secret: string, kind: SecretKind): void {
   if (secret.length < SHORTEST) return
-  const kept = known.get(kind) ?? new Set()
+  const kept = known.get(kind) ?? new Map()
   known.set(kind, kept)
   forms = undefined
-  kept.add(secret)
-  const [oldest] = kept
+  kept.set(secret, undefined)
+  const [oldest] = kept.keys()
   if (kept.size > MOST[kind] && oldest !== undefined) kept.delete(oldest)
 }
 
@@ -55,22 +63,26 @@ export function hideKnown(text: string): string {
 
 const HIDDEN = '[hidden]'
 
-function allForms() {
+function allForms(): Forms {
   const plain = new Set<string>()
   const loose = new Set<string>()
   for (const [kind, secrets] of known) {
-    for (const secret of secrets) {
-      for (const form of [secret, ...encoded(secret)]) if (form.length >= SHORTEST) plain.add(form)
-      // A server chooses these itself: it must not be able to choose a sentence of ours without its spaces.
-      if (kind === 'session' || kind === 'cookie' || secret.length < LONG) continue
-      loose
-        .add(lower(secret))
-        .add(lower(inUrl(secret)))
-        .add(Buffer.from(secret).toString('hex'))
+    for (const [secret, found] of secrets) {
+      const one = found ?? formsOf(secret, kind)
+      secrets.set(secret, one)
+      for (const form of one.plain) plain.add(form)
+      for (const form of one.loose) loose.add(form)
     }
   }
   const longest = (one: string, other: string) => other.length - one.length
   return { plain: [...plain].sort(longest), loose: [...loose].sort(longest) }
+}
+
+function formsOf(secret: string, kind: SecretKind): Forms {
+  const plain = [secret, ...encoded(secret)].filter((form) => form.length >= SHORTEST)
+  // A server chooses these itself: it must not be able to choose a sentence of ours without its spaces.
+  if (kind === 'session' || kind === 'cookie' || secret.length < LONG) return { plain, loose: [] }
+  return { plain, loose: [lower(secret), lower(inUrl(secret)), Buffer.from(secret).toString('hex')] }
 }
 
 const inUrl = (secret: string) => encodeURIComponent(Buffer.from(secret).toString('utf8'))

@@ -30,6 +30,47 @@ describe.each(ENGINES)('on $name', (engine) => {
     })
 
     describe('of persons', () => {
+      test('forgets who has not come for long, with their tokens, but nobody who has a grant, is blocked or is of the bridge', async () => {
+        const { one, clock } = world
+        const { database, persons } = one
+        const { person: granted } = await signedIn(one)
+        const [gone, blocked] = [
+          await persons.seen({ ...ADA, subject: 'gone' }),
+          await persons.seen({ ...ADA, subject: 'blocked' }),
+        ]
+        await database.run('UPDATE users SET blocked_at = ? WHERE id = ?', new Date(NOON), blocked.id)
+        const ofBridge = { id: 'server default x#y', issuer: 'i', subject: 's', claims: '{}', at: new Date(NOON) }
+        await database.run(
+          'INSERT INTO users (id, issuer, subject, claims, created_at, updated_at) VALUES (:id, :issuer, :subject, :claims, :at, :at)',
+          ofBridge,
+        )
+        for (const [server, profile] of [
+          ['provider:google', gone.id],
+          ['provider:google', granted.id],
+          ['https://mcp.example.com/mcp', gone.id],
+        ] as const)
+          await database.run(
+            'INSERT INTO tokens (server, profile, generation, created_at, updated_at) VALUES (?, ?, 1, ?, ?)',
+            ...[server, profile, new Date(NOON), new Date(NOON)],
+          )
+        clock.advance(DAY)
+        const late = await persons.seen({ ...ADA, subject: 'late' })
+        expect(await persons.forget(NOON, 1_000)).toBe(0)
+        expect(await persons.forget(NOON + 1, 1_000)).toBe(1)
+        const left = await database.all('SELECT id FROM users')
+        expect(left.map(({ id }) => id).sort()).toEqual([granted.id, blocked.id, late.id, ofBridge.id].sort())
+        expect((await database.all('SELECT server, profile FROM tokens ORDER BY server')) as unknown).toEqual([
+          { server: 'https://mcp.example.com/mcp', profile: gone.id },
+          { server: 'provider:google', profile: granted.id },
+        ])
+      })
+
+      test('forgets no more persons at once than it is told', async () => {
+        const { persons } = world.one
+        for (const subject of ['a', 'b', 'c']) await persons.seen({ ...ADA, subject })
+        expect([await persons.forget(NOON + 1, 2), await persons.forget(NOON + 1, 2)]).toEqual([2, 1])
+      })
+
       test('knows an account again, and keeps what its newest sign-in said', async () => {
         const { one, other } = world
         const first = await one.persons.seen(ADA)
@@ -345,6 +386,16 @@ describe.each(ENGINES)('on $name', (engine) => {
         expect(await records.purge(2)).toBe(0)
         expect(await records.find('AccessToken', token)).toBeDefined()
         expect(await database.all('SELECT id_hash FROM web_sessions')).toEqual([{ id_hash: 'new' }])
+      })
+
+      test('purges leases of processes that ended in the middle, a day later', async () => {
+        const { one, clock } = world
+        const lease = { name: 'refresh:hash', owner: 'nobody', end: new Date(NOON) }
+        await one.database.run('INSERT INTO leases (name, owner, expires_at) VALUES (:name, :owner, :end)', lease)
+        clock.advance(DAY - 1)
+        expect(await one.records.purge(1_000)).toBe(0)
+        clock.advance(1)
+        expect(await one.records.purge(1_000)).toBe(1)
       })
 
       test('purges attempts a day after their end, and grants thirty', async () => {

@@ -97,6 +97,7 @@ export async function startSignInWorld(options: WorldOptions = {}) {
         return person
       },
       byId: async (id) => persons.get(id),
+      forget: async () => 0,
     },
     seal: createGatewaySeal([randomBytes(32)]),
     signIn: {

@@ -157,6 +157,8 @@ export function createProxy({
     persons: { byId: async (id) => persons.get(id) },
     seal: createFakeSeal(),
     tokens: { current: async () => undefined },
+    emailOf: ({ email }) => email,
+    checkAccess: () => undefined,
     signingKeys: keys,
     http: () => http,
     readBody: bytesOf,

@@ -33,7 +33,7 @@ export interface ForwardOptions {
   readonly outgoing: ReturnType<typeof createOutgoing>
   readonly sessions: SessionIds
   readonly standing: Standing
-  readonly stands: (admitted: Admitted) => Promise<boolean>
+  readonly stands: (call: Call) => Promise<boolean>
   readonly rpcError: RpcError
   readonly log: Logger
   /** The longest silence of a server before its answer, and in one that is no stream, in ms; 0: any. */

@@ -1,8 +1,9 @@
 // A request to an MCP server: who calls, and what of it goes on
 import type { IncomingMessage } from 'node:http'
+import { BridgeError } from '../../errors.ts'
 import type { Clock, HttpRequest, Logger } from '../../ports.ts'
 import type { CallerStore, GatewaySeal, GrantStore, Handler, Person, PersonStore } from '../ports.ts'
-import type { ServeSettings } from '../settings.ts'
+import type { ServedServer, ServeSettings } from '../settings.ts'
 import { type AdmissionOptions, type Admitted, createAdmission, refuse } from './admission.ts'
 import { createAssertions } from './assertion/assertion.ts'
 import type { SigningKeys } from './assertion/signingKeys.ts'
@@ -33,8 +34,10 @@ export interface McpHandlerOptions
   /** undefined: the bytes are no message. */
   readonly look: (bytes: Uint8Array) => Looked | undefined
   readonly rpcError: RpcError
-  /** The person's verified address; preset: the one that the provider names, unless it says that it is not verified. */
-  readonly emailOf?: (person: Person) => string | undefined
+  /** The person's address, where it counts. */
+  readonly emailOf: (person: Person) => string | undefined
+  /** @throws BridgeError access_not_granted for who may not use this server, or no longer */
+  readonly checkAccess: (person: Person, served: ServedServer) => void
   readonly clock: Pick<Clock, 'now'>
   readonly log: Logger
   /** Aborts when the gateway stops: standing streams end after the event that is on its way. */
@@ -53,9 +56,10 @@ const STANDING_MS = 15_000
  * @throws BridgeError where the gateway itself fails: its database, a body that is too large
  */
 export function createMcpHandler(options: McpHandlerOptions): Handler {
-  const { settings, clock, look, rpcError } = options
-  const { emailOf = addressOf, quietMs = QUIET_MS, standingMs = STANDING_MS } = options
+  const { settings, clock, log, look, rpcError } = options
+  const { emailOf, quietMs = QUIET_MS, standingMs = STANDING_MS } = options
   const callers = createCallers(options.callers, clock)
+  const refusalOf = createRefusals(options.checkAccess)
   const admit = createAdmission({ ...options, callers })
   const sessions = createSessionIds(options.seal)
   const issuer = new URL(settings.publicUrl).origin
@@ -71,8 +75,9 @@ export function createMcpHandler(options: McpHandlerOptions): Handler {
     draining: options.draining,
   })
 
-  async function stands({ caller, tokenHash }: Admitted): Promise<boolean> {
-    if (await callers.find(tokenHash, 'fresh')) return true
+  async function stands({ caller, tokenHash, served }: Admitted & { readonly served: ServedServer }): Promise<boolean> {
+    const found = await callers.find(tokenHash, 'fresh')
+    if (found) return refusalOf(found.person, served) === undefined
     const now = clock.now()
     if (caller.expiresAt > now) return false
     // A stream outlives its access token, as long as what the token was issued for stands.
@@ -94,6 +99,11 @@ export function createMcpHandler(options: McpHandlerOptions): Handler {
     const body = method === 'POST' ? await options.readBody(request, settings.limits.bodyBytes) : undefined
     const looked = lookOnce(body, look)
     const sealed = request.headers[SESSION]
+    const refusal = refusalOf(admitted.caller.person, served)
+    if (refusal) {
+      log.warn('proxy:refused', { request: context.requestId, server: served.name ?? served.path, code: refusal.code })
+      return answerFailure(response, looked()?.asks.length ? 200 : 403, refusal, { looked: looked(), rpcError })
+    }
     const session = sealed === undefined ? undefined : sessions.open(String(sealed), served, admitted.caller)
     if (sealed !== undefined && !session)
       return answerFailure(response, 404, sessionLost(), { looked: looked(), rpcError })
@@ -101,8 +111,25 @@ export function createMcpHandler(options: McpHandlerOptions): Handler {
   }
 }
 
-const addressOf = ({ email, claims }: Person) =>
-  claims.email_verified === false || claims.email_verified === 'false' ? undefined : email
+/** The rules are those of this process, and a person is the same object for some seconds: each is asked about once in these. */
+function createRefusals(checkAccess: McpHandlerOptions['checkAccess']) {
+  const known = new WeakMap<Person, Map<ServedServer, BridgeError | undefined>>()
+  const ask = (person: Person, served: ServedServer): BridgeError | undefined => {
+    try {
+      checkAccess(person, served)
+      return undefined
+    } catch (thrown) {
+      if (thrown instanceof BridgeError) return thrown
+      throw thrown
+    }
+  }
+  return (person: Person, served: ServedServer): BridgeError | undefined => {
+    const servers = known.get(person) ?? new Map()
+    known.set(person, servers)
+    if (!servers.has(served)) servers.set(served, ask(person, served))
+    return servers.get(served)
+  }
+}
 
 function lookOnce(body: Uint8Array | undefined, look: McpHandlerOptions['look']): () => Looked | undefined {
   let found: { readonly looked: Looked | undefined } | undefined

@@ -35,6 +35,12 @@ export function createAccess({ access, providers }: AccessOptions): CheckAccess 
   }
 }
 
+/** The one rule for addresses: the one that access counts is the one that servers are told. As its provider writes it. */
+export const createEmailOf =
+  (providers: readonly AccessProvider[]) =>
+  (user: User): string | undefined =>
+    countingEmail(user, kindOf(user, providers))
+
 /** What counts of a person. */
 interface Facts {
   readonly subjects: readonly string[]
@@ -47,15 +53,20 @@ interface Facts {
   readonly withoutEmail: string
 }
 
-function factsOf({ issuer, subject, claims }: User, providers: readonly AccessProvider[]): Facts {
-  const kind = providers.find((provider) => provider.issuer === issuer)?.kind ?? 'other'
+const kindOf = ({ issuer }: User, providers: readonly AccessProvider[]): AccessProvider['kind'] =>
+  providers.find((provider) => provider.issuer === issuer)?.kind ?? 'other'
+
+function factsOf(user: User, providers: readonly AccessProvider[]): Facts {
+  const { issuer, subject, claims } = user
+  const kind = kindOf(user, providers)
   const isMicrosoft = kind === 'microsoft'
   const isShared = isMicrosoft && isSharedEndpoint(issuer)
+  const email = countingEmail(user, kind)
   const { oid, tid } = claims
   const named = [subject, ...(isMicrosoft && typeof oid === 'string' ? [oid] : [])]
   return {
     subjects: named.flatMap((name) => [name, `${issuer}#${name}`]),
-    email: isShared ? undefined : verifiedEmail(claims, kind),
+    email: email === undefined ? undefined : lowered(email),
     // In a tenant of their own, anybody can make a group of any name.
     groups: isShared ? [] : textsOf(claims.groups),
     tenant: isMicrosoft && typeof tid === 'string' ? lowered(tid) : undefined,
@@ -92,11 +103,12 @@ const isSharedEndpoint = (issuer: string): boolean =>
  * The address, where its provider says that it is verified (OpenID Connect Core section 5.1), and where it is a plain one: one `@`, no
  * quotes, ASCII only, so that no other letter can stand for one of these. `xms_edov`: Microsoft has verified the owner of the domain.
  */
-function verifiedEmail(claims: User['claims'], kind: AccessProvider['kind']): string | undefined {
+function countingEmail({ issuer, claims }: User, kind: AccessProvider['kind']): string | undefined {
+  if (kind === 'microsoft' && isSharedEndpoint(issuer)) return undefined
   const { email, email_verified: verified, xms_edov: owned } = claims
   const counts = isTrue(verified) || (kind === 'microsoft' && (isTrue(owned) || owned === 1 || owned === '1'))
   if (!counts || typeof email !== 'string' || email.length > 254) return undefined
-  return PLAIN_ADDRESS.test(email) ? lowered(email) : undefined
+  return PLAIN_ADDRESS.test(email) ? email : undefined
 }
 
 const isTrue = (value: unknown) => value === true || value === 'true'

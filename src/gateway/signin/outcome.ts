@@ -47,15 +47,30 @@ export function createOutcomes({
   }
 }
 
-/** A page has room for this much, and so has a cookie. */
-const MOST = 600
+/** In bytes of UTF-8, message and hint each: sealed, both fit into a cookie (RFC 6265 section 6.1: 4096 bytes). */
+const MOST = 800
 
 export const failureOf = ({ code, message, hint }: BridgeError): Outcome => ({
   kind: 'failed',
   code,
-  message: message.slice(0, MOST),
-  hint: hint.slice(0, MOST),
+  // What went wrong inside is for the log.
+  message: code === 'internal' ? INSIDE : cut(message),
+  hint: cut(hint),
 })
+
+/** Whole characters, as many as there is room for. JSON writes some of them longer. */
+function cut(text: string): string {
+  let bytes = 0
+  let end = 0
+  for (const char of text) {
+    bytes += Buffer.byteLength(JSON.stringify(char)) - 2
+    if (bytes > MOST) return text.slice(0, end)
+    end += char.length
+  }
+  return text
+}
+
+const INSIDE = 'The sign-in failed inside the gateway.'
 
 const DENIED = /^(access_denied|access_not_granted|consent_required)$/
 const PASSING = /^(authorization_server_unreachable|authorization_server_error|database_\w+|tls_failed|proxy_failed)$/
@@ -63,8 +78,7 @@ const PASSING = /^(authorization_server_unreachable|authorization_server_error|d
 /** For the client (RFC 6749 section 4.1.2.1), whose host shows the description. */
 export function errorFor({ code, message }: { readonly code: string; readonly message: string }): AuthorizationOutcome {
   const error = DENIED.test(code) ? 'access_denied' : PASSING.test(code) ? 'temporarily_unavailable' : 'server_error'
-  // What went wrong inside is for the log.
-  const said = code === 'internal' ? 'The sign-in failed inside the gateway.' : message
+  const said = code === 'internal' ? INSIDE : message
   return { error, description: descriptionOf(`${said} (${code})`) }
 }
 

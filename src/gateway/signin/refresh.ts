@@ -1,24 +1,23 @@
 // POST /auth/refresh: refreshes the caller's tokens at their provider now, and gives out none of them
 import { asBridgeError } from '../../errors.ts'
+import { createChallenge } from '../http/protectedResource.ts'
 import type { Handler } from '../ports.ts'
 import type { SignInOptions } from './deps.ts'
 import { sendJson } from './page.ts'
 
 export function createRefreshEndpoint({ callerOf, tokens, settings, log }: SignInOptions): Handler {
-  const challenge = (error: string) => {
-    const [server] = settings.servers
-    const metadata = `${new URL(settings.publicUrl).origin}/.well-known/oauth-protected-resource${server?.path ?? '/mcp'}`
-    return `Bearer resource_metadata="${metadata}", scope="mcp"${error}`
-  }
+  const challenge = createChallenge(settings.publicUrl)
+  // Of several servers, none is the one that was meant.
+  const only = settings.servers.length === 1 ? settings.servers[0] : undefined
   return async (request, response) => {
     const caller = await callerOf(request)
     if (!caller) {
-      const came = request.headers.authorization === undefined ? '' : ', error="invalid_token"'
+      const cameWith = request.headers.authorization !== undefined
       const body = {
-        error: came === '' ? 'unauthorized' : 'invalid_token',
+        error: cameWith ? 'invalid_token' : 'unauthorized',
         error_description: 'Send an access token that this gateway issued: Authorization: Bearer TOKEN.',
       }
-      return sendJson(response, 401, body, { 'www-authenticate': challenge(came) })
+      return sendJson(response, 401, body, { 'www-authenticate': challenge(only, cameWith) })
     }
     const result = await tokens.refreshNow(caller.person).catch((thrown: unknown) => asBridgeError(thrown))
     if (!('code' in result)) {

@@ -46,8 +46,20 @@ export function createPersonStore(database: Database, clock: Clock): PersonStore
       const row = await database.get(`SELECT ${PERSON} FROM users WHERE id = :id AND last_seen_at IS NOT NULL`, { id })
       return row && personOf(row)
     },
+
+    async forget(unseenSince, limit) {
+      const values = { since: sqlTime(unseenSince), limit }
+      return await database.transaction(async (sql) => {
+        await sql.run(`DELETE FROM tokens WHERE server LIKE 'provider:%' AND profile IN (${UNSEEN})`, values)
+        // Asked again, for who signs in meanwhile.
+        return sql.run(`DELETE FROM users WHERE id IN (${UNSEEN}) AND last_seen_at < :since`, values)
+      })
+    },
   }
 }
+
+const UNSEEN = `SELECT id FROM users WHERE last_seen_at < :since AND blocked_at IS NULL
+  AND NOT EXISTS (SELECT 1 FROM grants WHERE grants.user_id = users.id) ORDER BY last_seen_at, id LIMIT :limit`
 
 /** From the columns {@link PERSON}. */
 export function personOf(row: Row): Person {

@@ -9,8 +9,9 @@ import { removeRecords } from './grants.ts'
 
 /** A grant that has ended is kept this long after it would have expired, for whoever asks what there was. */
 const KEEP_GRANTS_MS = 30 * 24 * 60 * 60 * 1000
+const DAY_MS = 24 * 60 * 60 * 1000
 /** Sign-ins at providers are kept this long, as those of the bridge are. */
-const KEEP_ATTEMPTS_MS = 24 * 60 * 60 * 1000
+const KEEP_ATTEMPTS_MS = DAY_MS
 
 /** What a client holds is good under a living grant only; an interaction has none yet, and a grant's own record may come before its row. */
 const IS_GRANTED = `(grant_id IS NULL OR kind NOT IN ('AccessToken', 'AuthorizationCode', 'RefreshToken')
@@ -85,6 +86,8 @@ const EXPIRING = [
   { table: 'refresh_answers', key: 'id_hash', keepMs: 0 },
   { table: 'web_sessions', key: 'id_hash', keepMs: 0 },
   { table: 'sessions', key: 'id', keepMs: KEEP_ATTEMPTS_MS },
+  // Of processes that ended in the middle: each refresh token has a lease of its own.
+  { table: 'leases', key: 'name', keepMs: DAY_MS },
   { table: 'grants', key: 'id', keepMs: KEEP_GRANTS_MS },
 ]
 

@@ -129,9 +129,19 @@ function unpinnedKey(backend: KeyBackend, { pin }: KeySlots): BridgeError {
 export async function sealedRows(sql: Sql): Promise<number> {
   const row = await sql.get(`SELECT
     (SELECT count(*) FROM tokens WHERE access_token IS NOT NULL) +
-    (SELECT count(*) FROM clients WHERE client_secret IS NOT NULL) AS count`)
-  return Number(row?.count)
+    (SELECT count(*) FROM clients WHERE client_secret IS NOT NULL) AS count,
+    (SELECT max(version) FROM schema_migrations) AS version`)
+  const ofBridge = Number(row?.count)
+  // A database that is only looked at may be older.
+  if (Number(row?.version) < GATEWAY_SCHEMA) return ofBridge
+  const ofGateway = await sql.get(`SELECT
+    (SELECT count(*) FROM signing_keys) + (SELECT count(*) FROM refresh_answers) +
+    (SELECT count(*) FROM oauth_clients WHERE client_secret IS NOT NULL) AS count`)
+  return ofBridge + Number(ofGateway?.count)
 }
+
+/** The version of the schema from which on a gateway may have sealed something. */
+const GATEWAY_SCHEMA = 4
 
 /** The item name when this process is the one to make the key, decided in one transaction. */
 function claim(database: Database, clock: Clock): Promise<string | undefined> {

@@ -87,6 +87,25 @@ describe('a request', () => {
     expect((await post(kit, CALL)).status).toBe(401)
   })
 
+  test('of somebody who may no longer use this server is refused in words, and the sign-in stays as it is', async () => {
+    const served = (url: string) => ['one', 'two'].map((name) => servedAt(url, { name, path: `/mcp/${name}` }))
+    const kit = await start({
+      served,
+      checkAccess(person, { name }) {
+        if (person.id === 'ada' && name === 'one') throw new BridgeError('access_not_granted')
+      },
+    })
+    const call = await post(kit, CALL, {}, '/mcp/one')
+    expect([call.status, await call.json()]).toEqual([
+      200,
+      expect.objectContaining({ id: 7, error: expect.objectContaining({ data: expect.anything() }) }),
+    ])
+    const notice = await post(kit, '{"jsonrpc":"2.0","method":"notifications/initialized"}', {}, '/mcp/one')
+    expect([notice.status, notice.headers.get('www-authenticate')]).toEqual([403, null])
+    expect(kit.got).toEqual([])
+    expect((await post(kit, CALL, { authorization: 'Bearer token-bob' }, '/mcp/one')).status).toBe(200)
+  })
+
   test('with an unknown token asks the store again after two seconds', async () => {
     const kit = await start()
     expect([(await tokenOf(kit, 'new')).status, (await tokenOf(kit, 'new')).status, kit.asked.length]).toEqual([

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { asBridgeError } from '../../../../src/errors.ts'
 import type { Access, AccessRules, ServedServer } from '../../../../src/gateway/settings.ts'
-import { createAccess } from '../../../../src/gateway/signin/access.ts'
+import { createAccess, createEmailOf } from '../../../../src/gateway/signin/access.ts'
 
 const TENANT = '8eaef023-2b34-4da1-9baa-8bc8c9d6a490'
 const MICROSOFT = 'https://login.microsoftonline.com'
@@ -53,7 +53,7 @@ test('without access nobody may sign in, and everyone only where that is written
   expect(answer('everyone', 'github', {})).toBe('in')
 })
 
-describe('an e-mail address counts where its provider says that it is verified', () => {
+describe('an e-mail address counts, and is told to servers, where its provider says that it is verified', () => {
   test.each([
     ['verified', 'google', ada, 'in'],
     ['verified, in a word', 'oidc', { ...ada, email_verified: 'true' }, 'in'],
@@ -79,6 +79,8 @@ describe('an e-mail address counts where its provider says that it is verified',
   ] as const)('%s (%s)', (_, provider, claims, expected) => {
     expect(answer({ emails: both.emails }, provider, claims)).toBe(expected)
     expect(answer({ domains: both.domains }, provider, claims)).toBe(expected)
+    const told = createEmailOf(providers)({ issuer: ISSUERS[provider], subject: 'ada', claims })
+    expect(told).toBe(expected === 'in' ? claims.email : undefined)
   })
 })
 

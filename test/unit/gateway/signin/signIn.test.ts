@@ -415,6 +415,40 @@ describe('sign-in without a client', () => {
   })
 })
 
+test('how a sign-in failed fits into a cookie, whatever the provider said and in whatever script', async () => {
+  for (const char of ['x', 'ü', '語', '😀', '\\', '"', '\ud800']) {
+    const { world, browser } = await open()
+    const text = char.repeat(2_000)
+    world.state.answerFails = new BridgeError('login_failed', {
+      message: text,
+      hint: text,
+      details: { state: 'claimed' },
+    })
+    const login = await browser.get('/auth/login')
+    const state = new URL(login.location).searchParams.get('state')
+    const callback = await browser.get(`/auth/callback?code=c&state=${state}`)
+    const cookie = callback.headers.getSetCookie().find((one) => one.includes('outcome='))
+    expect(cookie?.length).toBeLessThan(4_096)
+    const end = await browser.get(callback.location)
+    expect([end.status, end.text.includes('login_failed')]).toEqual([403, true])
+  }
+})
+
+test('what fails inside the gateway is in its log and on no page', async () => {
+  const { world, browser } = await open()
+  world.state.answerFails = new TypeError('secret detail of the inside') as unknown as BridgeError
+  const login = await browser.get('/auth/login')
+  const state = new URL(login.location).searchParams.get('state')
+  const callback = await browser.get(`/auth/callback?code=c&state=${state}`)
+  const end = await browser.get(callback.location)
+  expect([end.status, end.text.includes('inside the gateway'), end.text.includes('secret detail')]).toEqual([
+    403,
+    true,
+    false,
+  ])
+  expect(JSON.stringify(world.log.entries)).toContain('secret detail')
+})
+
 describe('POST /auth/refresh', () => {
   const ours = { authorization: 'Bearer ours', origin: '', 'sec-fetch-site': '' }
 
@@ -456,6 +490,13 @@ describe('POST /auth/refresh', () => {
     const refused = await browser.post('/auth/refresh', {}, { ...ours, authorization })
     expect(refused.status).toBe(401)
     expect(refused.headers.get('www-authenticate')).toContain(challenge.replace('ORIGIN', world.origin))
+  })
+
+  test('where there are several servers, a challenge names none of them', async () => {
+    const servers = ['one', 'two'].map((name) => aServer({ name, path: `/mcp/${name}` }))
+    const { browser } = await open({ servers })
+    const refused = await browser.post('/auth/refresh', {}, { ...ours, authorization: '' })
+    expect([refused.status, refused.headers.get('www-authenticate')]).toEqual([401, 'Bearer scope="mcp"'])
   })
 })
 

@@ -1,0 +1,52 @@
+// The gateway deletes what is over by itself, in one process at a time, and not after it was stopped.
+import { expect, test } from 'vitest'
+import { tidyGateway } from '../../../src/compose/gatewayTidy.ts'
+import { createLeases } from '../../../src/store/leases.ts'
+import { createFakeLogger } from '../../fakes/fakeLogger.ts'
+import { createGate } from '../../fakes/gate.ts'
+import { ADA, CLIENT, DAY, recordOf } from '../../fakes/gatewayRows.ts'
+import { openGatewayStores } from '../../fakes/gatewayStores.ts'
+import { until } from '../../servers/until.ts'
+
+async function world() {
+  const stores = await openGatewayStores()
+  return { ...stores, leases: createLeases(stores.database, stores.clock) }
+}
+const count = async ({ database }: Awaited<ReturnType<typeof world>>, table: string) =>
+  Number((await database.get(`SELECT count(*) AS count FROM ${table}`))?.count)
+
+test('expired records, unused registrations and persons who come no more are deleted', async () => {
+  const storage = await world()
+  await storage.clients.save(CLIENT, undefined)
+  await storage.persons.seen(ADA)
+  await storage.records.put(recordOf({ grantId: undefined }))
+  storage.clock.advance(121 * DAY)
+  const tidying = tidyGateway(storage, createFakeLogger(), 1)
+  const left = () => Promise.all(['oauth_clients', 'users', 'oauth_records'].map((table) => count(storage, table)))
+  await until('nothing to be left', async () => (await left()).every((rows) => rows === 0))
+  await tidying.stop()
+  expect(await count(storage, 'leases')).toBe(0)
+  await storage.database.close()
+})
+
+test('stopping waits for what is being deleted, and gives the lease back before the database is closed', async () => {
+  const storage = await world()
+  const gate = createGate()
+  let batches = 0
+  const records = {
+    ...storage.records,
+    async purge() {
+      batches++
+      await gate.passed
+      return 1_000
+    },
+  }
+  const log = createFakeLogger()
+  const tidying = tidyGateway({ ...storage, records }, log, 1)
+  await until('a batch to begin', () => batches === 1)
+  const stopped = tidying.stop()
+  gate.open()
+  await stopped
+  await storage.database.close()
+  expect([batches, log.entries]).toEqual([1, []])
+})
