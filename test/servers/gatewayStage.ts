@@ -108,6 +108,8 @@ export async function startGatewayStage(options: GatewayStageOptions = {}) {
     cluster: () => cluster,
     /** The process that was started first. */
     first,
+    /** The one that was started last. */
+    last: () => running.at(-1) ?? first,
     serve,
     /** Writes config.yaml anew with these members; a process reads it when it starts. */
     configure: write,
