@@ -26,13 +26,10 @@ describe.skipIf(whyNoPostgres() !== undefined)('on two replicas', () => {
   beforeAll(async () => {
     server = await startMcpServer()
     const servers = { a: { url: `${server.origin}/a` }, b: { url: `${server.origin}/b` } }
-    stage = await startGatewayStage({
-      ...{ engine: 'postgres', target: server.url },
-      config: { mcp_server_url: undefined, servers },
-      serve: { tokens: { reuse_grace: 1 } },
-    })
+    const config = { mcp_server_url: undefined, servers }
+    stage = await startGatewayStage({ engine: 'postgres', target: server.url, config })
     const listen = `127.0.0.1:${await freePort()}`
-    stage.configure({ serve: { access: 'everyone', tokens: { reuse_grace: 1 }, listen } })
+    stage.configure({ serve: { access: 'everyone', listen } })
     await stage.serve()
     other = `http://${listen}`
   })

@@ -168,7 +168,12 @@ test('headers and User-Agents of probes open no path', async () => {
 })
 
 test('a proxy that nobody trusts changes no link, no address and no limit', async () => {
-  const forged = { 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https', forwarded: 'host=evil.example' }
+  const forged = {
+    'x-forwarded-host': 'evil.example',
+    'x-forwarded-proto': 'https',
+    forwarded: 'host=evil.example',
+    'x-mcp-oauth-proxy-url': 'https://evil.example',
+  }
   const metadata = await fetch(`${stage.origin}/.well-known/oauth-authorization-server`, { headers: forged })
   expect(await metadata.text()).not.toContain('evil')
   await call('ping', { ...forged, 'x-forwarded-for': '6.6.6.6', 'x-real-ip': '6.6.6.6' })
