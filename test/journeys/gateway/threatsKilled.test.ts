@@ -136,7 +136,7 @@ describe.skipIf(whyNoPostgres() !== undefined)('on PostgreSQL', () => {
     const cluster = await stage.cluster()
     await cluster?.stop()
     const unknown = await call('never-seen')
-    expect([unknown.status, await unknown.text()]).toEqual([503, expect.stringContaining('database_unreachable')])
+    expect([unknown.status, await unknown.text()]).toEqual([503, expect.stringContaining('temporarily_unavailable')])
     expect(await refresh()).toMatchObject({ status: 503, body: { error: 'temporarily_unavailable' } })
     expect((await fetch(`${stage.origin}/ready`)).status).toBe(503)
     expect((await fetch(`${stage.origin}/health/live`)).status).toBe(200)
@@ -150,4 +150,4 @@ describe.skipIf(whyNoPostgres() !== undefined)('on PostgreSQL', () => {
 
 /** At the client, or on a page. */
 const BEGIN_AGAIN =
-  /invalid_grant|access_denied|server_error|temporarily_unavailable|Start again|is not open here|Invalid state/
+  /invalid_grant|access_denied|server_error|temporarily_unavailable|Start again|This sign-in is over|is not open here|Invalid state/
