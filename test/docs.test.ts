@@ -276,3 +276,13 @@ test('links between documents lead to an existing file and section', () => {
     }
   }
 })
+
+test('each threat to the gateway names tests that there are', () => {
+  const [, table = ''] = read('docs/security.md').split('## The gateway: threats and tests')
+  const named = [...table.matchAll(/`([\w/.]+\.test\.ts)`: (.+?)(?=<br>| \|\n)/g)]
+  expect(named.length).toBeGreaterThan(50)
+  const missing = named.filter(([, file, title]) => !read(`test/${file}`).includes(`'${title}'`))
+  expect(missing.map(([text]) => text)).toEqual([])
+  const rows = table.split('\n').filter((line) => /^\| (?!Threat)/.test(line))
+  expect(rows.filter((row) => !row.includes('.test.ts`: '))).toEqual([])
+})

@@ -3,6 +3,7 @@ import type { TokenKey, User } from '../records.ts'
 import { registerAccounts } from '../redaction/register.ts'
 import type { Row, Sql } from './sql.ts'
 import { insertInto, textOf } from './values/columns.ts'
+import { plainText } from './values/text.ts'
 
 /** Whose the token set is: of somebody who uses this bridge, or of a person of the gateway, whose id is its profile. */
 export const isPersons = ({ server }: Pick<TokenKey, 'server'>) => server.startsWith('provider:')
@@ -27,7 +28,7 @@ function claimsIn(text: string): User['claims'] {
 /** Gives the id of the row. Undefined: the person whose row it would be is no longer there. */
 export async function saveUser(sql: Sql, key: TokenKey, user: User, now: Date): Promise<string | undefined> {
   registerAccounts(namesOf(user))
-  const text = (claim: unknown) => (typeof claim === 'string' ? claim : null)
+  const text = (claim: unknown) => (isPersons(key) ? plainText(claim) : typeof claim === 'string' ? claim : null)
   const told = {
     email: text(user.claims.email),
     name: text(user.claims.name),

@@ -33,6 +33,14 @@ describe.each(ENGINES)('in $name, the tokens of a person', (engine) => {
     expect(await database.all('SELECT id FROM users')).toHaveLength(1)
   })
 
+  test('are kept where a name or an address is no text that every engine takes', async () => {
+    const { tokens, persons } = await setUp()
+    const claims = { sub: 'ada', email: 'ada\0@example.com', name: 'A\0da' }
+    expect(await tokens.replace(ADA, { ...FULL, user: { issuer: ISSUER, subject: 'ada', claims } }, 0)).toBe(true)
+    expect(await persons()).toMatchObject([{ email: null }])
+    expect((await tokens.load(ADA)).tokens?.user?.claims).toEqual(claims)
+  })
+
   test('stay good when another sign-in of the person tells more of them', async () => {
     const { database, tokens } = await setUp()
     await tokens.replace(ADA, FULL, 0)

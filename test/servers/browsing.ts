@@ -20,11 +20,14 @@ export interface Browsing {
 
 const MOST_HOPS = 25
 
-/** `seen` gets each page in order, as it came. */
-export function openBrowsing(seen: Page[] = []): Browsing {
+/**
+ * `seen` gets each page in order, as it came. `reload` is waited for when a page cannot be loaded, which is then tried once more, as a person
+ * does.
+ */
+export function openBrowsing(seen: Page[] = [], reload?: () => Promise<void>): Browsing {
   const jars = new Map<string, Map<string, { value: string; path: string }>>()
 
-  const load = (address: URL | string, form?: URLSearchParams) =>
+  const loadOnce = (address: URL | string, form?: URLSearchParams) =>
     new Promise<Page>((resolve, reject) => {
       const url = new URL(address)
       const jar = jars.get(url.host) ?? new Map()
@@ -56,6 +59,15 @@ export function openBrowsing(seen: Page[] = []): Browsing {
         .on('error', reject)
         .end(form?.toString())
     })
+  const load: Browsing['load'] = async (address, form) => {
+    if (!reload) return loadOnce(address, form)
+    try {
+      return await loadOnce(address, form)
+    } catch {
+      await reload()
+      return loadOnce(address, form)
+    }
+  }
 
   return {
     load,

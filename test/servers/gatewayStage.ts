@@ -110,6 +110,8 @@ export async function startGatewayStage(options: GatewayStageOptions = {}) {
     cluster: () => cluster,
     /** The process that was started first. */
     first,
+    /** The one that was started last. */
+    last: () => running.at(-1) ?? first,
     serve,
     /** Writes config.yaml anew with these members; a process reads it when it starts. */
     configure: write,
@@ -117,6 +119,8 @@ export async function startGatewayStage(options: GatewayStageOptions = {}) {
       runProgram(words, { ...environment, ...more }, { cwd: home }),
     /** Registers a client, signs a person in and redeems the code. Gives what /token answered, and what it was asked with. */
     signIn: (of: SignInAs = {}) => signInAt(origin, of),
+    /** As far as the code: what /token is to be asked with. */
+    code: async (of: SignInAs = {}) => (await codeAt(origin, of)).asked,
     async close() {
       await Promise.all(running.map((one) => one.kill('SIGKILL')))
       await everything?.close()
@@ -193,6 +197,12 @@ export interface SignInAs {
 
 /** A client by hand. @throws Error with the `error` that came instead of a code */
 export async function signInAt(origin: string, of: SignInAs) {
+  const { asked, ...given } = await codeAt(origin, of)
+  const tokens = await tokenAt(origin, asked)
+  return { ...given, asked, ...tokens.body, status: tokens.status }
+}
+
+async function codeAt(origin: string, of: SignInAs) {
   const { redirectUri = 'http://127.0.0.1:33418/callback', resource = `${origin}/mcp`, answer = 'yes' } = of
   const clientId = of.clientId ?? (await registerClient(origin, redirectUri, of.clientName))
   const verifier = randomBytes(48).toString('base64url')
@@ -214,8 +224,7 @@ export async function signInAt(origin: string, of: SignInAs) {
     ...{ client_id: clientId, code_verifier: verifier, resource },
     ...(of.clientSecret === undefined ? {} : { client_secret: of.clientSecret }),
   }
-  const tokens = await tokenAt(origin, asked)
-  return { clientId, redirectUri, resource, back, asked, ...tokens.body, status: tokens.status }
+  return { clientId, redirectUri, resource, back, asked }
 }
 
 export async function registerClient(origin: string, redirectUri: string, name = 'Test client'): Promise<string> {

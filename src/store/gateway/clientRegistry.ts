@@ -5,8 +5,9 @@ import type { Clock } from '../../ports.ts'
 import type { Seal } from '../sealing/seal.ts'
 import type { Database, Row, Value } from '../sql.ts'
 import { insertInto, optionalTime, textOf, timeOf } from '../values/columns.ts'
+import { isKeyText } from '../values/text.ts'
 import { sqlTime } from '../values/time.ts'
-import { isKeyText, objectOf } from './columns.ts'
+import { objectOf } from './columns.ts'
 
 /** When a client was used last need not be known better than this; it is not written with each request. */
 const USED_EVERY_MS = 60_000

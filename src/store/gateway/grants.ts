@@ -4,8 +4,8 @@ import type { GrantStore } from '../../gateway/ports.ts'
 import type { Clock } from '../../ports.ts'
 import type { Database, Sql } from '../sql.ts'
 import { insertInto, optionalText, optionalTime, textOf, timeOf } from '../values/columns.ts'
+import { isKeyText, plainText } from '../values/text.ts'
 import { sqlTime } from '../values/time.ts'
-import { isKeyText, plainText } from './columns.ts'
 
 export function createGrantStore(database: Database, clock: Clock): GrantStore {
   return {

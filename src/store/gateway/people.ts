@@ -7,8 +7,9 @@ import type { User } from '../../records.ts'
 import { registerAccounts } from '../../redaction/register.ts'
 import type { Database, Row } from '../sql.ts'
 import { insertInto, optionalText, optionalTime, textOf } from '../values/columns.ts'
+import { isKeyText, plainText } from '../values/text.ts'
 import { sqlTime } from '../values/time.ts'
-import { isKeyText, objectOf, plainText } from './columns.ts'
+import { objectOf } from './columns.ts'
 
 /** The columns of a person; `last_seen_at` tells one from the accounts of the bridge's token sets. */
 export const PERSON = 'users.id, users.issuer, users.subject, users.email, users.claims, users.blocked_at'

@@ -36,11 +36,9 @@ function setUp(provider: Partial<TokenProvider> = {}) {
     ...provider,
   }
   const parts = { store, leases: createFakeLeases(), clock, log: createFakeLogger() }
-  const tokens = createProviderTokens({
-    ...parts,
-    providers: [{ ...corp, name: 'other', issuer: 'https://o.example' }, corp],
-  })
-  return { tokens, store, clock, refreshes: () => refreshes }
+  const providers = [{ ...corp, name: 'other', issuer: 'https://o.example' }, corp]
+  const replica = () => createProviderTokens({ ...parts, providers })
+  return { tokens: replica(), replica, store, clock, refreshes: () => refreshes }
 }
 
 const refusal = (work: Promise<unknown>) =>
@@ -57,6 +55,15 @@ test('an access token is sent until 80 % of its life, then refreshed in the back
   expect(await tokens.current(ADA)).toBe('at-1')
   clock.advance(200_000)
   expect([await tokens.current(ADA), refreshes()]).toEqual(['renewed-1', 1])
+})
+
+test('twenty requests at the expiry of a token, at two replicas, refresh it once', async () => {
+  const { tokens, replica, clock, refreshes } = setUp()
+  const replicas = [tokens, replica()]
+  await tokens.keep('corp', ADA.id, tokenSet({ refreshToken: 'rt-1' }))
+  clock.advance(3_600_000)
+  const sent = await Promise.all(Array.from({ length: 20 }, (_, index) => replicas[index % 2]?.current(ADA)))
+  expect([new Set(sent), refreshes()]).toEqual([new Set(['renewed-1']), 1])
 })
 
 test('an access token that has expired and cannot be renewed is not sent', async () => {

@@ -1,0 +1,26 @@
+// What is remembered of bearers: bounded, and made-up ones displace nobody.
+import { expect, test } from 'vitest'
+import { createCallers } from '../../../../src/gateway/proxy/callers.ts'
+import { createFakeClock } from '../../../fakes/fakeClock.ts'
+import { callerOf, HOUR, personOf } from '../../../fakes/proxyKit.ts'
+
+test('of 100,000 unknown tokens the newest 20,000 are remembered, and who is known stays so', async () => {
+  const clock = createFakeClock()
+  const ada = callerOf(personOf('ada'), 'https://gateway.example/mcp', clock.now() + HOUR)
+  const asked: string[] = []
+  const byTokenHash = async (hash: string) => {
+    asked.push(hash)
+    return hash === 'ada' ? ada : undefined
+  }
+  const callers = createCallers({ byTokenHash }, clock)
+  expect(await callers.find('ada')).toBe(ada)
+  for (let index = 0; index < 100_000; index++) await callers.find(`made-up-${index}`)
+  expect(asked).toHaveLength(100_001)
+  await callers.find('made-up-99999')
+  await callers.find('made-up-80000')
+  expect(await callers.find('ada')).toBe(ada)
+  expect(asked).toHaveLength(100_001)
+  await callers.find('made-up-79999')
+  await callers.find('made-up-0')
+  expect(asked.slice(-2)).toEqual(['made-up-79999', 'made-up-0'])
+})
