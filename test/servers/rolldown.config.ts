@@ -3,7 +3,10 @@ import { isAbsolute } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'rolldown'
 
-const ENTRIES = ['authorizationServer', 'conformanceHost', 'freePort', 'host', 'soak', 'stage', 'startAndCall']
+const ENTRIES = [
+  ...['authorizationServer', 'conformanceHost', 'freePort', 'gatewayStage', 'host', 'postgres', 'soak', 'stage'],
+  'startAndCall',
+]
 
 export default defineConfig({
   input: Object.fromEntries(ENTRIES.map((name) => [name, fileURLToPath(new URL(`${name}.ts`, import.meta.url))])),
