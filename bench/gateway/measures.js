@@ -52,14 +52,16 @@ export async function idleStreams(load, { url, bearer, pid }, streams) {
 /** @param {Contender} contender @param {number} count @returns {Promise<{ tokens: import('./load.js').Sitting[], figures: Figures }>} */
 async function signIns({ stage, pid }, count) {
   if (!stage) return { tokens: [], figures: {} }
-  const before = cpuMsOf(pid)
   /** @type {import('./load.js').Sitting[]} */
   const tokens = []
+  // One client: how many may register from one address is limited.
+  const { clientId: known } = await signInAt(stage.origin, {})
+  const before = cpuMsOf(pid)
   const begun = performance.now()
   let left = count
   const one = async () => {
     while (left-- > 0) {
-      const { clientId, refresh_token: refreshToken } = await signInAt(stage.origin, {})
+      const { clientId, refresh_token: refreshToken } = await signInAt(stage.origin, { clientId: known })
       tokens.push({ clientId, refreshToken })
     }
   }
