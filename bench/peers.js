@@ -130,7 +130,7 @@ function readLines(stream, onLine) {
 }
 
 /** Fields 14 and 15 of proc_pid_stat(5) in clock ticks of 10 ms; undefined without /proc. */
-function cpuMsOf(/** @type {number} */ pid) {
+export function cpuMsOf(/** @type {number} */ pid) {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
       .replace(/^.*\) /s, '')

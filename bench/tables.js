@@ -65,7 +65,7 @@ function judged({ more }, measured, compared, goal) {
 }
 
 /** The first column to the left, the others to the right. */
-function printed(/** @type {readonly (readonly string[])[]} */ grid) {
+export function printed(/** @type {readonly (readonly string[])[]} */ grid) {
   const widths = grid[0]?.map((_, column) => Math.max(...grid.map((line) => line[column]?.length ?? 0))) ?? []
   const print = (/** @type {readonly string[]} */ line) =>
     `| ${line.map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join(' | ')} |`
@@ -74,7 +74,7 @@ function printed(/** @type {readonly (readonly string[])[]} */ grid) {
 }
 
 /** Three significant digits. */
-function digits(/** @type {number | undefined} */ value) {
+export function digits(/** @type {number | undefined} */ value) {
   if (value === undefined || Number.isNaN(value)) return '-'
   return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(value >= 1 ? 2 : 3)
 }

@@ -4,7 +4,17 @@ import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'rolldown'
 
 const ENTRIES = [
-  ...['authorizationServer', 'browsing', 'conformanceHost', 'freePort', 'gatewayStage', 'host', 'soak', 'stage'],
+  ...[
+    'authorizationServer',
+    'browsing',
+    'conformanceHost',
+    'freePort',
+    'gatewayStage',
+    'host',
+    'postgres',
+    'soak',
+    'stage',
+  ],
   'startAndCall',
 ]
 
