@@ -137,7 +137,9 @@ test('a database of a newer program is refused with an explanation and not chang
   const file = join(home(), 'oauth.db')
   const { default: BetterSqlite3 } = await import('better-sqlite3')
   const db = new BetterSqlite3(file)
-  db.exec("INSERT INTO schema_migrations (version, name, applied_at) VALUES (99, 'from the future', '2030-01-01 00:00:00')")
+  db.exec(
+    "INSERT INTO schema_migrations (version, name, applied_at) VALUES (99, 'from the future', '2030-01-01 00:00:00')",
+  )
   db.close()
   const refused = await stage.command(['status'])
   expect(refused.code).toBe(5)
