@@ -79,7 +79,7 @@ export function createDocuments(options: DocumentOptions): Documents {
         if (isDocument && response.status !== 200) throw new StatusError(response.status)
         return new Response(response.text, { status: response.status, headers: response.headers })
       } catch (thrown) {
-        log.warn('authorization:document_failed', { url: `${url.origin}${url.pathname}`, reason: reasonOf(thrown) })
+        log.warn('authorization:document_failed', { client: `${url.origin}${url.pathname}`, reason: reasonOf(thrown) })
         const kept = clientId !== undefined && isPassing(thrown) ? await options.clients.byId(clientId) : undefined
         // The host is away: a client that people have given something goes on as it was known last.
         if (kept?.source === 'document' && kept.blockedAt === undefined) return Response.json(kept.metadata)

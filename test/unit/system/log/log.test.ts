@@ -92,6 +92,15 @@ describe('a secret', () => {
     expect(JSON.parse(text)[name]).toBe('[hidden]')
   })
 
+  test.each(['address', 'client', 'engine', 'grant', 'keys', 'notice'])(
+    '%s, which the gateway names, is written',
+    (name) => {
+      const { log, written } = setUp()
+      log.error('x:y', { [name]: 'seen' })
+      expect(JSON.parse(written())[name]).toBe('seen')
+    },
+  )
+
   test.each(['message', 'reason', 'server'])('in the text of %s is removed', (name) => {
     const { log, written } = setUp()
     log.error('x:y', { [name]: `Bearer ${JWT}` })
