@@ -39,7 +39,7 @@ function translate(thrown: unknown, shown: string): unknown {
   const isNetwork = NETWORK.test(code) || (code === '' && CONNECTION_WORDS.test(thrown.message))
   if (!isNetwork && !REFUSED.test(code) && code === '') return thrown
   return new BridgeError('database_unreachable', {
-    message: `The PostgreSQL database ${shown} cannot be used: ${why}.`,
+    message: `Could not connect to PostgreSQL database ${shown}: ${why}.`,
     hint: hintFor(code),
     cause: thrown,
   })
