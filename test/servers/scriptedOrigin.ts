@@ -18,6 +18,8 @@ export interface Answer {
   readonly text?: string
   /** Nothing ends the answer. */
   readonly open?: boolean
+  /** There is no answer. */
+  readonly silent?: boolean
 }
 
 export type Routes = Record<string, (seen: Seen) => Answer>
@@ -32,7 +34,8 @@ export async function startScriptedOrigin(routes: Routes = {}) {
     const seen = { method, path: url.pathname, query: url.searchParams, headers: sent, body: bytes.toString('utf8') }
     requests.push(seen)
     for (const look of watchers) look()
-    const { status = 200, headers = {}, json, text = '', open } = routes[url.pathname]?.(seen) ?? { status: 404 }
+    const { status = 200, headers = {}, json, text = '', open, silent } = routes[url.pathname]?.(seen) ?? { status: 404 }
+    if (silent) return
     const type = json === undefined ? 'text/plain' : 'application/json'
     response.writeHead(status, { 'content-type': type, ...headers })
     const body = json === undefined ? text : JSON.stringify(json)

@@ -4,7 +4,7 @@ import { asBridgeError } from '../../errors.ts'
 import type { AuthorizationOutcome, Handler, PendingAuthorization } from '../ports.ts'
 import { consentPage, labelOf } from './consentPage.ts'
 import { consentPath, providersFor, type SignInDeps } from './deps.ts'
-import { errorFor } from './outcome.ts'
+import { errorFor, toldOf } from './outcome.ts'
 import { isFromOurPage, readForm } from './ownForm.ts'
 import { failedPage, goOnPage, redirect, sendPage } from './page.ts'
 import { beginUpstream } from './upstream.ts'
@@ -93,7 +93,7 @@ export function createConsent(deps: SignInDeps): Consent {
       } catch (thrown) {
         const error = asBridgeError(thrown)
         log.warn('gateway:sign-in-failed', { code: error.code, message: error.message })
-        sendPage(response, 200, goOnPage(await finish(request, response, pending, errorFor(error)), client))
+        sendPage(response, 200, goOnPage(await finish(request, response, pending, errorFor(toldOf(error))), client))
       }
     },
 

@@ -1,6 +1,6 @@
 // How the part at the provider ended, carried from the callback to the page that goes on: sealed, for one flow, in a cookie of its path
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { BridgeError } from '../../errors.ts'
+import { asBridgeError, BridgeError } from '../../errors.ts'
 import type { Clock } from '../../ports.ts'
 import type { AuthorizationOutcome, GatewaySeal } from '../ports.ts'
 import type { Cookies } from './cookies.ts'
@@ -50,13 +50,31 @@ export function createOutcomes({
 /** In bytes of UTF-8, message and hint each: sealed, both fit into a cookie (RFC 6265 section 6.1: 4096 bytes). */
 const MOST = 800
 
-export const failureOf = ({ code, message, hint }: BridgeError): Outcome => ({
-  kind: 'failed',
-  code,
-  // What went wrong inside is for the log.
-  message: code === 'internal' ? INSIDE : cut(message),
-  hint: cut(hint),
-})
+export function failureOf(error: BridgeError): Outcome {
+  const { code, message, hint } = toldOf(error)
+  return { kind: 'failed', code, message: cut(message), hint: cut(hint) }
+}
+
+const OWN = /^(database_\w+|schema_missing|internal)$/
+
+/** What failed, as a person and a client may read it: what is wrong inside, such as where the database is, is for the log. */
+export function toldOf(thrown: unknown): BridgeError {
+  const error = asBridgeError(thrown)
+  if (!OWN.test(error.code)) return error
+  return new BridgeError(error.code, {
+    message:
+      error.code === 'internal'
+        ? 'Something unexpected went wrong in the gateway.'
+        : 'The database of the gateway is not available.',
+    hint: 'Try again in a moment. If it keeps failing, tell who runs this gateway: its log has the reason.',
+  })
+}
+
+/** Of a page: a provider that fails is none of the gateway's own failures. */
+export function statusOf({ code }: Pick<BridgeError, 'code'>): number {
+  if (code === 'internal') return 500
+  return OWN.test(code) ? 503 : 502
+}
 
 /** Whole characters, as many as there is room for. JSON writes some of them longer. */
 function cut(text: string): string {
@@ -70,16 +88,14 @@ function cut(text: string): string {
   return text
 }
 
-const INSIDE = 'The sign-in failed inside the gateway.'
-
 const DENIED = /^(access_denied|access_not_granted|consent_required)$/
-const PASSING = /^(authorization_server_unreachable|authorization_server_error|database_\w+|tls_failed|proxy_failed)$/
+const PASSING =
+  /^(authorization_server_unreachable|authorization_server_error|database_\w+|schema_missing|tls_failed|proxy_failed)$/
 
 /** For the client (RFC 6749 section 4.1.2.1), whose host shows the description. */
 export function errorFor({ code, message }: { readonly code: string; readonly message: string }): AuthorizationOutcome {
   const error = DENIED.test(code) ? 'access_denied' : PASSING.test(code) ? 'temporarily_unavailable' : 'server_error'
-  const said = code === 'internal' ? INSIDE : message
-  return { error, description: descriptionOf(`${said} (${code})`) }
+  return { error, description: descriptionOf(`${message} (${code})`) }
 }
 
 /** Printable ASCII without quotes and backslashes. */

@@ -1,8 +1,9 @@
 // POST /auth/refresh: refreshes the caller's tokens at their provider now, and gives out none of them
-import { asBridgeError } from '../../errors.ts'
+import { asBridgeError, type BridgeError } from '../../errors.ts'
 import { createChallenge } from '../http/protectedResource.ts'
 import type { Handler } from '../ports.ts'
 import type { SignInOptions } from './deps.ts'
+import { statusOf, toldOf } from './outcome.ts'
 import { sendJson } from './page.ts'
 
 export function createRefreshEndpoint({ callerOf, tokens, settings, log }: SignInOptions): Handler {
@@ -25,14 +26,16 @@ export function createRefreshEndpoint({ callerOf, tokens, settings, log }: SignI
       const at = expiresAt === undefined ? null : new Date(expiresAt).toISOString()
       return sendJson(response, 200, { refreshed: true, expires_at: at })
     }
-    const { code, message, hint } = result
-    log.info('gateway:refresh', { outcome: 'refused', code })
-    sendJson(response, statusOf(code), { refreshed: false, error: code, error_description: message, hint })
+    log.info('gateway:refresh', { outcome: 'refused', code: result.code, message: result.message })
+    const { code, message, hint } = toldOf(result)
+    sendJson(response, isKept(result) ? 409 : statusOf(result), {
+      refreshed: false,
+      error: code,
+      error_description: message,
+      hint,
+    })
   }
 }
 
-/** The tokens are as they are (409), or their provider, or the database, does not answer now. */
-function statusOf(code: string): number {
-  if (code === 'refresh_token_missing' || code === 'token_expired') return 409
-  return code.startsWith('database_') ? 503 : 502
-}
+/** The tokens are as they are. */
+const isKept = ({ code }: BridgeError) => code === 'refresh_token_missing' || code === 'token_expired'

@@ -6,7 +6,7 @@ import { createConsent } from './consent.ts'
 import { createCookies } from './cookies.ts'
 import type { SignInOptions } from './deps.ts'
 import { createLogin } from './login.ts'
-import { createOutcomes } from './outcome.ts'
+import { createOutcomes, statusOf, toldOf } from './outcome.ts'
 import { failedPage, sendPage } from './page.ts'
 import { createRefreshEndpoint } from './refresh.ts'
 
@@ -36,13 +36,13 @@ export function createGatewaySignIn(options: SignInOptions): GatewaySignInHandle
       try {
         await handler(request, response, context)
       } catch (thrown) {
-        const { code, message, hint } = asBridgeError(thrown)
+        const { code, message } = asBridgeError(thrown)
         options.log.error('gateway:sign-in-failed', { code, message })
         if (response.headersSent) return void response.destroy()
         // The authorization request was over before its person's part was.
-        const status = code === 'invalid_state' ? 403 : code.startsWith('database_') ? 503 : 500
-        const words = code === 'internal' ? 'Something unexpected went wrong in the gateway.' : message
-        sendPage(response, status, failedPage('Sign-in failed', `${words} (${code})`, hint))
+        const told = toldOf(thrown)
+        const status = code === 'invalid_state' ? 403 : statusOf(told)
+        sendPage(response, status, failedPage('Sign-in failed', `${told.message} (${code})`, told.hint))
       }
     }
 

@@ -44,7 +44,7 @@ function translate(thrown: unknown, shown: string): unknown {
   const isNetwork = NETWORK.test(code) || (code === '' && CONNECTION_WORDS.test(thrown.message))
   if (code === '' && !isNetwork) return thrown
   return new BridgeError('database_unreachable', {
-    message: `The PostgreSQL database ${shown} cannot be used: ${why}.`,
+    message: `Could not connect to PostgreSQL database ${shown}: ${why}.`,
     ...present({ hint: isNetwork || REFUSED.test(code) ? hintFor(code) : undefined }),
     cause: thrown,
   })

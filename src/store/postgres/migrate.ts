@@ -1,4 +1,5 @@
 // Migrates the schema of a PostgreSQL database; whoever begins at the same time waits, and finds it done
+import { BridgeError } from '../../errors.ts'
 import { MIGRATIONS, tooNew } from '../migrations/migrations.ts'
 import type { Database, Sql } from '../sql.ts'
 import { sqlTime } from '../values/time.ts'
@@ -17,9 +18,9 @@ export async function schemaVersion(sql: Sql): Promise<number> {
   return Number(row?.version ?? 0)
 }
 
-/** @throws BridgeError schema_missing when a newer program has changed the schema in a way that this one does not work with */
+/** @throws BridgeError schema_missing when a newer program has changed the schema in a way that this one does not work with, or a table was deleted */
 export async function migrateUp(database: Database): Promise<void> {
-  if ((await schemaVersion(database)) === MIGRATIONS.length) return
+  if ((await schemaVersion(database)) === MIGRATIONS.length) return demandTables(database)
   for (const migration of MIGRATIONS)
     await locked(database, async (sql, from) => {
       if (from > MIGRATIONS.length) return demandAdditive(sql, from)
@@ -48,6 +49,30 @@ export function migrateDown(database: Database): Promise<number> {
     await sql.run('DELETE FROM schema_migrations WHERE version = ?', newest.version)
     return from - 1
   })
+}
+
+/** What the migrations have made and left: a table that somebody deleted is not made again by them. */
+async function demandTables(sql: Sql): Promise<void> {
+  const there = await sql.all("SELECT relname AS name FROM pg_class WHERE relkind IN ('r', 'p') AND pg_table_is_visible(oid)")
+  const names = new Set(there.map(({ name }) => name))
+  const missing = [...tablesOf(MIGRATIONS.map(({ up }) => up('postgres')).join('\n'))].filter((name) => !names.has(name))
+  if (missing.length === 0) return
+  throw new BridgeError('schema_missing', {
+    message: `The database lacks tables: ${missing.map((name) => `relation "${name}" does not exist`).join(', ')}.`,
+    hint: 'Restore them from a backup. Or start fresh, which ends every sign-in: dropdb, createdb, then migrate up.',
+  })
+}
+
+function tablesOf(text: string): Set<string> {
+  const tables = new Set<string>()
+  for (const [, verb, name = '', renamed] of text.matchAll(
+    /\b(CREATE TABLE(?: IF NOT EXISTS)?|DROP TABLE|ALTER TABLE) (\w+)(?: RENAME TO (\w+))?/g,
+  )) {
+    if (verb === 'DROP TABLE' || renamed !== undefined) tables.delete(name)
+    if (renamed !== undefined) tables.add(renamed)
+    else if (verb?.startsWith('CREATE')) tables.add(name)
+  }
+  return tables
 }
 
 const locked = <T>(database: Database, work: (sql: Sql, version: number) => Promise<T>): Promise<T> =>

@@ -178,6 +178,21 @@ describe('what cannot go on ends at the client', () => {
     expect(world.kept).toEqual([])
   })
 
+  test.each(['database_unreachable', 'schema_missing', 'internal'] as const)(
+    '%s inside the gateway, of which neither the client nor a page is told where it is',
+    async (code) => {
+      const { world, browser } = await open()
+      world.state.beginFails = new BridgeError(code, { message: 'db.internal:5432/canary' })
+      const consent = world.authorize(browser)
+      const sent = await browser.post(consent, { token: tokenOn(await browser.get(consent)), answer: 'yes:google' })
+      const page = await browser.get('/auth/login?provider=google')
+      expect(page.status).toBe(code === 'internal' ? 500 : 503)
+      const said = sent.text + page.text
+      expect(said).toContain(code)
+      expect(said).not.toContain('canary')
+    },
+  )
+
   test('a person whom access does not name, of whom nothing is kept', async () => {
     const { world, browser } = await open({ access: { ...NOBODY, domains: ['other.example'] } })
     const client = await comeBack(browser, await allow(browser, world.authorize(browser)))
@@ -468,17 +483,18 @@ describe('POST /auth/refresh', () => {
   })
 
   test.each([
-    ['refresh_token_missing', 409],
-    ['token_expired', 409],
-    ['authorization_server_unreachable', 502],
-    ['database_locked', 503],
-  ] as const)('says why with %s', async (code, status) => {
+    ['refresh_token_missing', 409, 'The reason.'],
+    ['token_expired', 409, 'The reason.'],
+    ['authorization_server_unreachable', 502, 'The reason.'],
+    ['database_locked', 503, 'The database of the gateway is not available.'],
+    ['schema_missing', 503, 'The database of the gateway is not available.'],
+  ] as const)('says why with %s', async (code, status, description) => {
     const { world, browser } = await open()
     world.state.refreshFails = new BridgeError(code, { message: 'The reason.' })
     const refused = await browser.post('/auth/refresh', {}, ours)
     expect([refused.status, JSON.parse(refused.text)]).toMatchObject([
       status,
-      { refreshed: false, error: code, error_description: 'The reason.' },
+      { refreshed: false, error: code, error_description: description },
     ])
   })
 
