@@ -6,12 +6,15 @@ export async function startRoundRobin(port: number, targets: readonly number[]) 
   const state = {
     /** How many requests each target got, by method and path: `POST /token`. */
     got: targets.map(() => new Map<string, number>()),
+    /** Headers of every request: a client that cannot send its own. */
+    headers: {} as Record<string, string>,
   }
   const server = createServer((request, response) => {
     const at = next++ % targets.length
     const what = `${request.method} ${new URL(request.url ?? '', 'http://loopback').pathname.replace(/\/[\w-]{20,}/, '/*')}`
     state.got[at]?.set(what, (state.got[at].get(what) ?? 0) + 1)
-    const { method, headers, url } = request
+    const { method, url } = request
+    const headers = { ...request.headers, ...state.headers }
     const onward = httpRequest(
       { host: '127.0.0.1', port: targets[at], path: url, method, headers, agent: false },
       (answer) => {
