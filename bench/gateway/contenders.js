@@ -56,7 +56,11 @@ export async function startContenders({ postgres }) {
     return { url: `http://127.0.0.1:${port}/mcp`, pid: /** @type {number} */ (child.pid) }
   }
   const startGateway = async (/** @type {string} */ target, /** @type {'sqlite' | 'postgres'} */ engine) => {
-    const stage = await startGatewayStage({ engine, target, environment: process.env.PROFX ? { NODE_OPTIONS: process.env.PROFX } : {} })
+    const stage = await startGatewayStage({
+      engine,
+      target,
+      environment: process.env.PROFX ? { NODE_OPTIONS: process.env.PROFX } : {},
+    })
     // It has ended before the measurement begins.
     const { access_token: bearer } = await stage.signIn()
     return { url: stage.url, pid: stage.first.pid, bearer, stage }

@@ -40,6 +40,13 @@ export async function required(revision: string): Promise<string[]> {
   return [...scored.matchAll(/^ +- (\S+)$/gm)].map(([, name = '']) => name).sort()
 }
 
+/** What a server passes of the scenarios that a revision requires: scenario → `3 passed, 0 failed`. */
+export async function resultsOfServer(url: string, revision: string): Promise<Record<string, string>> {
+  const { said } = await suite(['server', '--url', url, '--requirements', revision])
+  const lines = said.slice(said.indexOf('=== SUMMARY ===')).matchAll(/^[✓✗] ([\w-]+): (\d+ passed, \d+ failed)/gm)
+  return Object.fromEntries([...lines].map(([, name = '', result = '']) => [name, result]))
+}
+
 /** Every client scenario that there is. */
 export async function listed(): Promise<string[]> {
   const { said } = await suite(['list', '--client'])

@@ -197,13 +197,22 @@ export interface SignInAs {
 
 /** A client by hand. @throws Error with the `error` that came instead of a code */
 export async function signInAt(origin: string, of: SignInAs) {
-  const { asked, ...given } = await codeAt(origin, of)
-  const tokens = await tokenAt(origin, asked)
-  return { ...given, asked, ...tokens.body, status: tokens.status }
+  const { flow, back } = await codeAt(origin, of)
+  return await flow.redeem(back)
 }
 
 async function codeAt(origin: string, of: SignInAs) {
-  const { redirectUri = 'http://127.0.0.1:33418/callback', resource = `${origin}/mcp`, answer = 'yes' } = of
+  const flow = await beginAt(origin, of)
+  const { url, text } = await (of.browsing ?? openBrowsing()).follow(flow.url, flow.redirectUri, of.answer ?? 'yes')
+  const back = url.searchParams
+  if (!back.has('code'))
+    throw new Error(`${back.get('error') ?? `${url.href} ${text}`}: ${back.get('error_description') ?? ''}`)
+  return { flow, back, asked: flow.asked(back) }
+}
+
+/** The address that a client opens in a browser, and what it does with what comes back. */
+export async function beginAt(origin: string, of: SignInAs) {
+  const { redirectUri = 'http://127.0.0.1:33418/callback', resource = `${origin}/mcp` } = of
   const clientId = of.clientId ?? (await registerClient(origin, redirectUri, of.clientName))
   const verifier = randomBytes(48).toString('base64url')
   const state = randomBytes(8).toString('hex')
@@ -211,20 +220,23 @@ async function codeAt(origin: string, of: SignInAs) {
     ...{ response_type: 'code', client_id: clientId, redirect_uri: redirectUri, state, resource },
     ...{ code_challenge: createHash('sha256').update(verifier).digest('base64url'), code_challenge_method: 'S256' },
   })
-  const { url, text } = await (of.browsing ?? openBrowsing()).follow(
-    `${origin}/authorize?${query}`,
-    redirectUri,
-    answer,
-  )
-  const back = url.searchParams
-  if (!back.has('code'))
-    throw new Error(`${back.get('error') ?? `${url.href} ${text}`}: ${back.get('error_description') ?? ''}`)
-  const asked = {
+  const asked = (back: URLSearchParams) => ({
     ...{ grant_type: 'authorization_code', code: back.get('code') ?? '', redirect_uri: redirectUri },
     ...{ client_id: clientId, code_verifier: verifier, resource },
     ...(of.clientSecret === undefined ? {} : { client_secret: of.clientSecret }),
+  })
+  return {
+    url: `${origin}/authorize?${query}`,
+    redirectUri,
+    state,
+    /** The request that redeems what came back. */
+    asked,
+    async redeem(back: URLSearchParams) {
+      const request = asked(back)
+      const tokens = await tokenAt(origin, request)
+      return { clientId, redirectUri, resource, back, asked: request, ...tokens.body, status: tokens.status }
+    },
   }
-  return { clientId, redirectUri, resource, back, asked }
 }
 
 export async function registerClient(origin: string, redirectUri: string, name = 'Test client'): Promise<string> {

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Stands in for a person with a browser: opened with one URL, it follows redirects with cookies until the end.
 // PERSON_LOG: a file that gets one line a tab. PERSON=absent: the tab is opened and nothing is done in it.
-// PERSON=clicks: where a page has a form, its last button is pressed.
+// PERSON=clicks: where a page has a form, its last button is pressed. PERSON=consents: its first button, and pages that go on by themselves do.
 // PERSON_ELSEWHERE=ADDRESS: a browser on another machine, which cannot load that address; where it ends is printed.
 import { appendFileSync } from 'node:fs'
 import { request as requestHttp } from 'node:http'
@@ -27,10 +27,11 @@ async function follow(/** @type {string} */ start) {
       if (name !== undefined) jar.set(name, value ?? '')
     }
     const location = response.headers.location
-    const form = formOf(response.page)
-    if (!location && form === undefined) return
-    next = new URL(location ?? form?.action ?? '', next)
-    sent = location ? undefined : form?.fields
+    const onward = location ?? refreshOf(response.page)
+    const form = onward === undefined ? formOf(response.page) : undefined
+    if (onward === undefined && form === undefined) return
+    next = new URL(onward ?? form?.action ?? '', next)
+    sent = form?.fields
     if (process.env.PERSON_ELSEWHERE && next.href.startsWith(process.env.PERSON_ELSEWHERE)) {
       process.stdout.write(`${next.href}\n`)
       return
@@ -50,7 +51,7 @@ function load(url, cookie, form) {
     accept: 'text/html,application/xhtml+xml',
     'sec-fetch-mode': 'navigate',
     ...(cookie ? { cookie } : {}),
-    ...(form ? { 'content-type': 'application/x-www-form-urlencoded' } : {}),
+    ...(form ? { 'content-type': 'application/x-www-form-urlencoded', origin: url.origin } : {}),
   }
   const request = url.protocol === 'https:' ? requestHttps : requestHttp
   return new Promise((resolve, reject) => {
@@ -64,14 +65,21 @@ function load(url, cookie, form) {
   })
 }
 
-/** The form of a page, with what pressing its last button sends. */
+/** Where a page goes by itself. */
+function refreshOf(/** @type {string} */ page) {
+  const target = /<meta http-equiv="refresh" content="\d+;url=([^"]*)"/.exec(page)?.[1]
+  return process.env.PERSON === 'consents' ? target?.replaceAll('&amp;', '&') : undefined
+}
+
+/** The form of a page, with what pressing its last button sends, or its first where the person consents. */
 function formOf(/** @type {string} */ page) {
   const [, action, inside = ''] = /<form[^>]* action="([^"]*)"[^>]*>(.*?)<\/form>/s.exec(page) ?? []
-  if (process.env.PERSON !== 'clicks' || action === undefined) return undefined
+  const isFirst = process.env.PERSON === 'consents'
+  if ((process.env.PERSON !== 'clicks' && !isFirst) || action === undefined) return undefined
   const fields = new URLSearchParams()
   for (const [tag] of inside.matchAll(/<(?:input|button)[^>]*>/g)) {
     const name = / name="([^"]*)"/.exec(tag)?.[1]
-    if (name !== undefined) fields.set(name, / value="([^"]*)"/.exec(tag)?.[1] ?? '')
+    if (name !== undefined && !(isFirst && fields.has(name))) fields.set(name, / value="([^"]*)"/.exec(tag)?.[1] ?? '')
   }
   return { action: action.replaceAll('&amp;', '&'), fields }
 }

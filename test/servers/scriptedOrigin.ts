@@ -34,7 +34,14 @@ export async function startScriptedOrigin(routes: Routes = {}) {
     const seen = { method, path: url.pathname, query: url.searchParams, headers: sent, body: bytes.toString('utf8') }
     requests.push(seen)
     for (const look of watchers) look()
-    const { status = 200, headers = {}, json, text = '', open, silent } = routes[url.pathname]?.(seen) ?? { status: 404 }
+    const {
+      status = 200,
+      headers = {},
+      json,
+      text = '',
+      open,
+      silent,
+    } = routes[url.pathname]?.(seen) ?? { status: 404 }
     if (silent) return
     const type = json === undefined ? 'text/plain' : 'application/json'
     response.writeHead(status, { 'content-type': type, ...headers })

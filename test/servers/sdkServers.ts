@@ -56,6 +56,18 @@ export async function startSdkServer(generation: 'v1' | 'v2') {
         return { content: [{ type: 'text', text: 'late' }] }
       },
     )
+    server.registerTool(
+      'cut',
+      { description: 'tells progress, and answers on the stream that goes on after a cut' },
+      async (context: any) => {
+        const resumed = state.resumed
+        const { progressToken } = context._meta ?? context.mcpReq._meta
+        const notify = context.sendNotification ?? context.mcpReq.notify
+        await notify({ method: 'notifications/progress', params: { progressToken, progress: 1 } })
+        await until('a GET that resumes a stream that was cut', () => state.resumed > resumed)
+        return { content: [{ type: 'text', text: 'whole' }] }
+      },
+    )
     server.registerTool('announce', { description: 'says on the standing stream that tools changed' }, async () => {
       await server.server.notification({ method: 'notifications/tools/list_changed' })
       return { content: [] }
@@ -92,11 +104,10 @@ export async function startSdkServer(generation: 'v1' | 'v2') {
     const response = await transport.handleRequest(request)
     outgoing.writeHead(response.status, Object.fromEntries(response.headers)).flushHeaders()
     if (headers['last-event-id'] !== undefined) state.resumed++
-    if (response.body)
-      Readable.fromWeb(response.body)
-        .on('error', () => undefined)
-        .pipe(outgoing)
-    else outgoing.end()
+    if (!response.body) return outgoing.end()
+    const answer = Readable.fromWeb(response.body as any).on('error', () => undefined)
+    outgoing.once('close', () => answer.destroy())
+    answer.pipe(outgoing)
     return undefined
   })
   await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)))

@@ -53,9 +53,13 @@ export function migrateDown(database: Database): Promise<number> {
 
 /** What the migrations have made and left: a table that somebody deleted is not made again by them. */
 async function demandTables(sql: Sql): Promise<void> {
-  const there = await sql.all("SELECT relname AS name FROM pg_class WHERE relkind IN ('r', 'p') AND pg_table_is_visible(oid)")
+  const there = await sql.all(
+    "SELECT relname AS name FROM pg_class WHERE relkind IN ('r', 'p') AND pg_table_is_visible(oid)",
+  )
   const names = new Set(there.map(({ name }) => name))
-  const missing = [...tablesOf(MIGRATIONS.map(({ up }) => up('postgres')).join('\n'))].filter((name) => !names.has(name))
+  const missing = [...tablesOf(MIGRATIONS.map(({ up }) => up('postgres')).join('\n'))].filter(
+    (name) => !names.has(name),
+  )
   if (missing.length === 0) return
   throw new BridgeError('schema_missing', {
     message: `The database lacks tables: ${missing.map((name) => `relation "${name}" does not exist`).join(', ')}.`,

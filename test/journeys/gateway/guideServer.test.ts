@@ -97,7 +97,9 @@ test('Issue: "Custom headers stripped": one that is blocked, not listed or the g
   await type(`curl -s http://localhost:8080/mcp/endpoint -H "Authorization: Bearer TOKEN" ${more}`)
   expect(JSON.stringify(arrived()?.headers)).not.toContain('canary')
   const { out } = await type('grep proxy:headers logs/proxy.log | tail -n 1')
-  expect(JSON.parse(out).blocked.split(' ')).toEqual(expect.arrayContaining(['x-team-secret', 'x-other', 'x_user_email']))
+  expect(JSON.parse(out).blocked.split(' ')).toEqual(
+    expect.arrayContaining(['x-team-secret', 'x-other', 'x_user_email']),
+  )
   expect(out).not.toContain('canary')
 })
 
@@ -121,7 +123,10 @@ test('Issue: "CORS errors in browser": the guide\'s preflight gets the three hea
 })
 
 test('Issue: "Invalid MCP protocol response": the gateway changes nothing, so both curls of the guide show the same', async () => {
-  answer = { headers: { 'content-type': 'text/html; charset=utf-8' }, text: '<!doctype html><title>No MCP here</title>' }
+  answer = {
+    headers: { 'content-type': 'text/html; charset=utf-8' },
+    text: '<!doctype html><title>No MCP here</title>',
+  }
   const direct = await type('curl -v http://localhost:3000/endpoint -H "Authorization: Bearer TOKEN"')
   const proxied = await type('curl -v http://localhost:8080/mcp/endpoint -H "Authorization: Bearer TOKEN"')
   expect(proxied.out).toBe(direct.out)

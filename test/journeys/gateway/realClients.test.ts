@@ -1,4 +1,5 @@
 // Clients of both generations of the official SDK through the gateway, on both engines: they register, a person consents, and everything of MCP works in both eras.
+import { createRemoteJWKSet, jwtVerify } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Feature, type Table, tryFeature } from '../../servers/eraFeatures.ts'
 import type { EraServer, Pair } from '../../servers/eraPairs.ts'
@@ -28,6 +29,8 @@ describe.each(['sqlite', 'postgres'] as const)('on %s', (engine) => {
   let stage: GatewayStage
   const servers: Record<string, EraServer> = {}
   const open: SdkHost[] = []
+  /** What clients hold, and no server may see. */
+  const own: string[] = []
 
   beforeAll(async () => {
     if (isMissing) return
@@ -63,6 +66,7 @@ describe.each(['sqlite', 'postgres'] as const)('on %s', (engine) => {
     const host = await connectSdkHost(kind, { direct: `${stage.origin}/mcp/${name}`, signIn })
     open.push(host)
     expect(signIn.tabs).toHaveLength(1)
+    own.push(signIn.held.tokens.access_token, signIn.held.tokens.refresh_token)
     return host
   }
 
@@ -84,4 +88,44 @@ describe.each(['sqlite', 'postgres'] as const)('on %s', (engine) => {
           test(`${feature}: ${cell}`, () => tryFeature(pair, feature as Feature, cell))
         }
       })
+
+  const callAt = (name: string) =>
+    servers[name]?.seen.findLast(({ message }) => message?.method === 'tools/call')?.headers ?? {}
+  const bearerAt = (name: string) => callAt(name).authorization?.replace(/^Bearer /, '') ?? ''
+
+  test.skipIf(isMissing)('every server reads who calls in X-User-* headers, and none a token of a client', () => {
+    for (const name of Object.keys(servers)) {
+      if (servers[name]?.seen.length === 0) continue
+      expect([name, callAt(name)]).toMatchObject([name, { 'x-user-id': 'alice', 'x-user-name': 'Alice Example' }])
+      const all = JSON.stringify(servers[name]?.seen.map(({ headers }) => headers))
+      expect(own.filter((token) => all.includes(token))).toEqual([])
+      expect(all).not.toContain('"cookie"')
+    }
+    expect(own.length).toBeGreaterThan(2)
+  })
+
+  test.skipIf(isMissing)(
+    'a server verifies its assertion by the published keys, and for another one it is no good',
+    async () => {
+      const keys = createRemoteJWKSet(new URL(`${stage.origin}/.well-known/jwks.json`))
+      const issued = { issuer: stage.origin, audience: servers.session?.url ?? '' }
+      const { payload, protectedHeader } = await jwtVerify(bearerAt('session'), keys, issued)
+      expect(protectedHeader.alg).toBe('ES256')
+      expect(payload).toMatchObject({ name: 'Alice Example', sub: expect.any(String), client_id: expect.any(String) })
+      const elsewhere = { ...issued, audience: servers.modern?.url ?? '' }
+      await expect(jwtVerify(bearerAt('session'), keys, elsewhere)).rejects.toThrow(/"aud"/)
+    },
+  )
+
+  test.skipIf(isMissing)('a server with user_token gets the token of the person at the provider', async () => {
+    const answer = await fetch(`${stage.provider.issuer}/me`, {
+      headers: { authorization: `Bearer ${bearerAt('modern')}` },
+    })
+    expect(await answer.json()).toMatchObject({ sub: 'alice' })
+  })
+
+  test.skipIf(engine === 'postgres')('a server with bearer none gets no Authorization', () => {
+    expect(callAt('dual')).not.toHaveProperty('authorization')
+    expect(callAt('dual')['x-user-id']).toBe('alice')
+  })
 })
