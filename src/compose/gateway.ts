@@ -4,6 +4,7 @@ import { userHeaders } from '../auth/userHeaders.ts'
 import { parseMessage } from '../bridge/message/message.ts'
 import { rpcError } from '../bridge/message/rpcError.ts'
 import type { Config } from '../config/config.ts'
+import { asBridgeError } from '../errors.ts'
 import { createAuthorizationServer } from '../gateway/authorization/authorizationServer.ts'
 import { createGateway } from '../gateway/gateway.ts'
 import { readBody } from '../gateway/http/body.ts'
@@ -147,7 +148,13 @@ async function partsOf(
     ...{ settings, log, portHolder },
     handlers: { ...handlers, mcp, authorization, jwks: createJwksHandler(signingKeys) },
     health: {
-      database: storage.probe,
+      async database() {
+        await storage.probe().catch((thrown: unknown) => {
+          const { code, message } = asBridgeError(thrown)
+          log.warn('gateway:database', { code, message })
+          throw thrown
+        })
+      },
       server: (served: ServedServer) => askServer(network.of(served), served),
       uptime: () => runtime.clock.uptime(),
     },

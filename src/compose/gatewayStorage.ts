@@ -50,6 +50,7 @@ interface Opened {
   readonly holders: Holders | undefined
   /** The database's own key, for where none is configured. */
   readonly ownKey: () => Promise<Uint8Array>
+  readonly probe: () => Promise<void>
   close(): Promise<void>
 }
 
@@ -85,15 +86,15 @@ async function storesOf(opened: Opened, given: readonly Uint8Array[], log: Logge
       clients: createClientStore(database, openSeal, clock),
       cache: createSealedCache(database, openSeal, clock),
     },
-    probe: () => probeDatabase(database),
+    probe: opened.probe,
     close: opened.close,
   }
 }
 
 async function openSqlite({ config, migrate, runtime }: GatewayStorageOptions): Promise<Opened> {
   const { openGatewayFile } = await import('./storage.ts')
-  const { database, ownKey } = await openGatewayFile(config, runtime, migrate)
-  return { database, clock: runtime.clock, holders, ownKey, close: () => database.close() }
+  const { database, probe, ownKey } = await openGatewayFile(config, runtime, migrate)
+  return { database, clock: runtime.clock, holders, ownKey, probe, close: () => database.close() }
 }
 
 async function openPostgres({ config, migrate, runtime }: GatewayStorageOptions): Promise<Opened> {
@@ -104,5 +105,5 @@ async function openPostgres({ config, migrate, runtime }: GatewayStorageOptions)
   const ownKey = async () => {
     throw new BridgeError('key_missing', { message: 'A PostgreSQL database has no sealing key of its own.' })
   }
-  return { database, clock, holders: undefined, ownKey, close }
+  return { database, clock, holders: undefined, ownKey, probe: () => probeDatabase(database), close }
 }

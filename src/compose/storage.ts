@@ -1,6 +1,7 @@
 // Picks the storage: the database in its private folder, the places of its sealing key, and the stores on it.
 import type { Config } from '../config/config.ts'
 import { defaultPaths } from '../config/paths.ts'
+import { BridgeError } from '../errors.ts'
 import { memoizeAsync } from '../memoizeAsync.ts'
 import { createAttemptStore } from '../store/attemptStore.ts'
 import { createCache, createSealedCache } from '../store/cache.ts'
@@ -10,7 +11,8 @@ import { openReadOnlyStores, type ReadOnlyStores } from '../store/readOnlyStores
 import { openSeal, type PinnedSlots } from '../store/sealing/openSeal.ts'
 import { type KeyBackend, type KeySlots, keyBackends, openSealingKey } from '../store/sealing/sealingKey.ts'
 import { type Database as Connection, openChecked, openDatabase, openUnmigrated } from '../store/sqlite/database.ts'
-import { followFile } from '../store/sqlite/followFile.ts'
+import { followFile, identity } from '../store/sqlite/followFile.ts'
+import { probeDatabase } from '../store/sqlite/inspect.ts'
 import { createSqlDatabase } from '../store/sqlite/sqlDatabase.ts'
 import { createTokenStore } from '../store/tokenStore.ts'
 import { ensurePrivateFolder, makePrivate, withPrivateUmask } from '../system/files/private.ts'
@@ -92,10 +94,20 @@ export async function openGatewayFile(config: Config, runtime: StorageRuntime, m
   const connection = privately(config, () =>
     migrate === 'up' ? openDatabase(config.database) : openChecked(config.database),
   )
+  const opened = identity(config.database)
   const database = createSqlDatabase(connection)
   const slots = slotsOf(config, runtime)
   return {
     database,
+    /** Whoever signs in to a file that has no name any more is lost with this process. */
+    async probe() {
+      await probeDatabase(database)
+      if (identity(config.database) === opened) return
+      throw new BridgeError('database_unreachable', {
+        message: `The database file ${config.database} was deleted or replaced while serve runs.`,
+        hint: 'Start serve again.',
+      })
+    },
     async ownKey() {
       await openSeal(database, slots, { clock, log })
       return openSealingKey(database, slots, clock)

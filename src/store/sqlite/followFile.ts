@@ -44,7 +44,8 @@ export function followFile(file: string, open: () => Database, onReplaced: () =>
   }
 }
 
-function identity(file: string): string | undefined {
+/** undefined: there is no such file. A file that takes its place has another one. */
+export function identity(file: string): string | undefined {
   const found = statSync(file, { throwIfNoEntry: false })
   return found && `${found.dev} ${found.ino}`
 }
