@@ -117,6 +117,7 @@ export interface TokenStore {
   replace(key: TokenKey, next: TokenSet, expected: number): Promise<boolean>
   /** Compare-and-swap; `reason` and `code` are kept as the row's last error. The generation lives on. */
   remove(key: TokenKey, expected: number, reason?: string, code?: SignInEnd): Promise<boolean>
+  /** Of who uses the bridge; not those of a gateway’s persons in the same database. */
   list(): Promise<AccountSummary[]>
   /** Whether the row is still at this generation. Every message asks, so it answers at once. */
   unchanged(key: TokenKey, generation: number): boolean

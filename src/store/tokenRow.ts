@@ -181,7 +181,8 @@ export async function readSummaries(sql: Sql): Promise<AccountSummary[]> {
        users.subject, users.email, users.name
      FROM tokens LEFT JOIN users ON users.id = tokens.user_id ORDER BY server, profile`,
   )
-  return rows.map(toSummary)
+  // Those of the gateway's persons are no sign-ins of who uses this bridge.
+  return rows.filter((row) => !isPersons({ server: textOf(row.server) })).map(toSummary)
 }
 
 /** The tokens are there, and only the refresh was refused. */

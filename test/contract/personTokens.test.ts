@@ -33,6 +33,13 @@ describe.each(ENGINES)('in $name, the tokens of a person', (engine) => {
     expect(await database.all('SELECT id FROM users')).toHaveLength(1)
   })
 
+  test('are not among the sign-ins of who uses a bridge on the same database', async () => {
+    const { tokens } = await setUp()
+    await tokens.replace(ADA, FULL, 0)
+    await tokens.replace(KEY, FULL, 0)
+    expect((await tokens.list()).map(({ server }) => server)).toEqual([KEY.server])
+  })
+
   test('are kept where a name or an address is no text that every engine takes', async () => {
     const { tokens, persons } = await setUp()
     const claims = { sub: 'ada', email: 'ada\0@example.com', name: 'A\0da' }
