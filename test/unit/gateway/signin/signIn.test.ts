@@ -456,11 +456,7 @@ test('what fails inside the gateway is in its log and on no page', async () => {
   const state = new URL(login.location).searchParams.get('state')
   const callback = await browser.get(`/auth/callback?code=c&state=${state}`)
   const end = await browser.get(callback.location)
-  expect([end.status, end.text.includes('inside the gateway'), end.text.includes('secret detail')]).toEqual([
-    403,
-    true,
-    false,
-  ])
+  expect([end.status, end.text.includes('(internal)'), end.text.includes('secret detail')]).toEqual([403, true, false])
   expect(JSON.stringify(world.log.entries)).toContain('secret detail')
 })
 
