@@ -21,9 +21,9 @@ async function holdWrites(database: string) {
     INSERT INTO held_at VALUES (0, '');
     CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
       IF nextval('held_writes') = (SELECT number FROM held_at) THEN PERFORM pg_advisory_xact_lock(${LOCK}); END IF;
-      RETURN NULL;
+      RETURN NEW;
     END $$;
-    ${TABLES.map((table) => `CREATE TRIGGER hold BEFORE INSERT OR UPDATE ON ${table} FOR EACH STATEMENT EXECUTE FUNCTION hold();`).join('\n')}
+    ${TABLES.map((table) => `CREATE TRIGGER hold BEFORE INSERT OR UPDATE ON ${table} FOR EACH ROW EXECUTE FUNCTION hold();`).join('\n')}
     SELECT pg_advisory_lock(${LOCK});`)
   const waiting = async () => {
     const { rows } = await client.query(
