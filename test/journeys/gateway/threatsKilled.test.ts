@@ -21,9 +21,9 @@ async function holdWrites(database: string) {
     INSERT INTO held_at VALUES (0, '');
     CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
       IF nextval('held_writes') = (SELECT number FROM held_at) THEN PERFORM pg_advisory_xact_lock(${LOCK}); END IF;
-      RETURN NULL;
+      RETURN NEW;
     END $$;
-    ${TABLES.map((table) => `CREATE TRIGGER hold BEFORE INSERT OR UPDATE ON ${table} FOR EACH STATEMENT EXECUTE FUNCTION hold();`).join('\n')}
+    ${TABLES.map((table) => `CREATE TRIGGER hold BEFORE INSERT OR UPDATE ON ${table} FOR EACH ROW EXECUTE FUNCTION hold();`).join('\n')}
     SELECT pg_advisory_lock(${LOCK});`)
   const waiting = async () => {
     const { rows } = await client.query(
@@ -46,7 +46,11 @@ async function holdWrites(database: string) {
 }
 
 /** What the client and the person do when a process has been killed before that write; undefined: there are not so many. */
-async function killedAt(stage: GatewayStage, holds: Awaited<ReturnType<typeof holdWrites>>, number: number) {
+async function killedAt(
+  stage: GatewayStage,
+  holds: Awaited<ReturnType<typeof holdWrites>>,
+  { number, clientId }: { readonly number: number; readonly clientId: string },
+) {
   let running = stage.last()
   const seen: string[] = []
   let isOver = false
@@ -71,7 +75,7 @@ async function killedAt(stage: GatewayStage, holds: Awaited<ReturnType<typeof ho
   }
   const browsing = openBrowsing([], () => death)
   let signedIn = true
-  const asked = await again(() => stage.code({ browsing })).catch((thrown: Error) => {
+  const asked = await again(() => stage.code({ browsing, clientId })).catch((thrown: Error) => {
     signedIn = false
     return thrown.message
   })
@@ -104,11 +108,12 @@ describe.skipIf(whyNoPostgres() !== undefined)('on PostgreSQL', () => {
     onTestFinished(() => server.close())
     const stage = await startGatewayStage({ engine: 'postgres', target: server.url })
     onTestFinished(() => stage.close())
+    const { clientId } = await stage.signIn()
     const holds = await holdWrites(stage.database ?? '')
     onTestFinished(() => holds.close())
     let kills = 0
     for (let number = 1; ; number++) {
-      const { wasKilled, signedIn, said } = await killedAt(stage, holds, number)
+      const { wasKilled, signedIn, said } = await killedAt(stage, holds, { number, clientId })
       if (!wasKilled) break
       kills++
       // It went on, or the client and the person were told to begin again.
@@ -117,7 +122,7 @@ describe.skipIf(whyNoPostgres() !== undefined)('on PostgreSQL', () => {
     expect(kills).toBeGreaterThan(10)
     // And who begins anew gets in.
     expect((await stage.signIn()).status).toBe(200)
-  }, 120_000)
+  }, 240_000)
 
   test('a database that goes away is told in words, and the gateway recovers by itself', async () => {
     const server = await startMcpServer()

@@ -35,7 +35,12 @@ const MALICE: Script = {
     response.socket?.on('drain', more).on('error', () => undefined)
     more()
   },
-  bomb: ({ reply }) => reply(200, BOMB, { 'content-type': 'application/json', 'content-encoding': 'gzip' }),
+  bomb: ({ reply }) =>
+    reply(200, BOMB, {
+      'content-type': 'application/json',
+      'content-encoding': 'gzip',
+      'content-length': String(BOMB.length),
+    }),
   legacy: ({ stream }) => void stream().write('event: endpoint\ndata: /messages?sessionId=of-somebody\n\n'),
   split: bytes('HTTP/1.1 200 OK\r\nX-A: a\rSet-Cookie: b=c\r\nContent-Length: 2\r\n\r\n{}'),
   twoAnswers: bytes(
