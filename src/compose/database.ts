@@ -16,6 +16,8 @@ export interface Schema {
   version(): Promise<number>
   /** The version that this program works with. */
   readonly latest: number
+  /** @throws BridgeError schema_missing where a newer program has changed more than this one may overlook */
+  demandKnown(): Promise<void>
   /** @throws BridgeError schema_missing where a newer program has changed it */
   up(): Promise<void>
   /** Reverts the newest migration, with all data in its tables. */
@@ -43,6 +45,7 @@ export async function openGatewayDatabase(postgres: PostgresUrl, log: Logger): P
     schema: {
       version: () => schemaVersion(database),
       latest: LATEST_VERSION,
+      demandKnown: async () => demandAdditive(database, await schemaVersion(database)),
       up: () => migrateUp(database),
       down: async () => void (await migrateDown(database)),
     },

@@ -8,6 +8,8 @@ import { createFakeLogger } from './fakeLogger.ts'
 
 export interface PostgresDatabases {
   readonly server: () => Promise<Postgres>
+  /** A URL of the same database through PgBouncer, in transaction mode. */
+  bounced(url: string): Promise<string>
   /** A new database: what opens it for another process, empty or migrated. */
   create(options?: { isEmpty?: boolean; isBounced?: boolean }): () => Database
   /** Opens a URL as the program does; closed when the test is over. */
@@ -70,6 +72,7 @@ function makeDatabases(): PostgresDatabases {
   return {
     server,
     open,
+    bounced: async (url) => (await through())(url),
     create({ isEmpty = false, isBounced = false } = {}) {
       const created = isEmpty ? server().then((one) => one.fresh()) : migrated()
       return () => later(async () => open(isBounced ? (await through())(await created) : await created))

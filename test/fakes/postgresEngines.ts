@@ -1,32 +1,17 @@
-// PostgreSQL, directly and through PgBouncer, as engines of the stores: one server a test file, started by the first statement
+// PostgreSQL, directly and through PgBouncer, as engines of the stores: connections that one test after the other uses
 import { afterAll, onTestFinished } from 'vitest'
 import { migrateUp } from '../../src/store/postgres/migrate.ts'
 import { openPostgres } from '../../src/store/postgres/postgres.ts'
 import type { Database } from '../../src/store/sql.ts'
-import { type Postgres, startPostgres, whyNoPgBouncer, whyNoPostgres } from '../servers/postgres.ts'
+import { whyNoPgBouncer, whyNoPostgres } from '../servers/postgres.ts'
 import { createFakeLogger } from './fakeLogger.ts'
+import { postgresDatabases } from './postgresEngine.ts'
 import type { Engine } from './storeKit.ts'
 
-let cluster: Promise<Postgres> | undefined
-let bouncer: Promise<(url: string) => string> | undefined
+const { server: theCluster, bounced: throughBouncer } = postgresDatabases()
 const slots: Slot[] = []
 
-afterAll(async () => {
-  await Promise.all(slots.flatMap(({ opened }) => opened.map((database) => database.close())))
-  await (await cluster)?.close()
-})
-
-/** The server of this test file. */
-export function theCluster(): Promise<Postgres> {
-  cluster ??= startPostgres()
-  return cluster
-}
-
-/** A URL of the same database through PgBouncer, in transaction mode. */
-export async function throughBouncer(url: string): Promise<string> {
-  bouncer ??= theCluster().then((started) => started.bouncer())
-  return (await bouncer)(url)
-}
+afterAll(() => Promise.all(slots.flatMap(({ opened }) => opened.map((database) => database.close()))))
 
 /** A database that one test after the other uses, with the connections that were opened to it. */
 interface Slot {

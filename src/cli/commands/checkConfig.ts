@@ -139,7 +139,7 @@ async function lookAtPostgres(postgres: PostgresUrl) {
   registerSecret(secretsOf({ postgres }))
   const { openGatewayDatabase } = await import('../../compose/database.ts')
   const { schema, close } = await openGatewayDatabase(postgres, SILENT)
-  return { version: schema.version, latest: schema.latest, close }
+  return { version: schema.version, latest: schema.latest, demandKnown: schema.demandKnown, close }
 }
 
 const fault = (name: string, detail: string): Finding => ({ name, ...fail('config_invalid', withoutControls(detail)) })

@@ -47,7 +47,12 @@ export async function doctor(app: Parts, line: CommandLine, io: ProcessIO, compo
   return exit
 }
 
-const schemaOf = ({ schema, close }: GatewayDatabase) => ({ version: schema.version, latest: schema.latest, close })
+const schemaOf = ({ schema: { version, latest, demandKnown }, close }: GatewayDatabase) => ({
+  version,
+  latest,
+  demandKnown,
+  close,
+})
 
 const servers = ({ checks }: Report) => [...new Set(checks.flatMap(({ server }) => server ?? []))].join(', ')
 

@@ -4,7 +4,7 @@ import type { Schema } from '../../compose/database.ts'
 import { BridgeError } from '../../errors.ts'
 import { quote } from '../../redaction/text.ts'
 import { LATEST_VERSION } from '../../store/migrations/migrations.ts'
-import { migrateDown, migrateUp, schemaVersion } from '../../store/sqlite/migrate.ts'
+import { demandAdditive, migrateDown, migrateUp, schemaVersion } from '../../store/sqlite/migrate.ts'
 import type { ProcessIO } from '../process.ts'
 import { startAsking } from '../terminal/ask.ts'
 import { isAtTerminal } from '../terminal/tty.ts'
@@ -49,6 +49,7 @@ async function open({
   const schema: Schema = {
     version: async () => schemaVersion(database),
     latest: LATEST_VERSION,
+    demandKnown: async () => demandAdditive(database, schemaVersion(database)),
     up: async () => migrateUp(database),
     down: async () => void migrateDown(database),
   }

@@ -17,17 +17,23 @@ const FORM =
 
 /** undefined: it has another form. A `${NAME}` of the file may hold any text as the password. */
 export function parsePostgresUrl(text: string): PostgresUrl | undefined {
-  const [whole, user, secret, host = '', port = '5432', database = '', query = ''] = FORM.exec(text) ?? []
+  const [whole, user, secret, host = '', number, database = '', query = ''] = FORM.exec(text) ?? []
+  const members = new URLSearchParams(query)
   // A folder of sockets is a parameter: ?host=/run/postgresql
-  const at = host === '' ? (new URLSearchParams(query).get('host') ?? '') : host
+  const at = host === '' ? (members.get('host') ?? '') : host
+  const port = number ?? members.get('port') ?? '5432'
   if (whole === undefined || at === '' || Number(port) > 65_535 || /\p{Cc}/u.test(text)) return undefined
-  const password = secret === undefined ? undefined : decoded(secret)
-  const who = user === undefined ? '' : [decoded(user), ...(password === undefined ? [] : [password])]
+  const own = secret === undefined ? undefined : decoded(secret)
+  const password = members.get('password') ?? own
+  const who = user === undefined ? '' : [decoded(user), ...(own === undefined ? [] : [own])]
   const signedIn = who === '' ? '' : `${who.map(encodeURIComponent).join(':')}@`
-  const url = `postgresql://${signedIn}${host}${host === '' ? '' : `:${port}`}/${encodeURIComponent(decoded(database))}${query}`
+  const url = `postgresql://${signedIn}${host}${host === '' ? '' : `:${port}`}/${nameInPath(decoded(database))}${query}`
   if (host !== '' && !URL.canParse(url)) return undefined
   return { url, password, shown: `${at}:${port}/${decoded(database)}` }
 }
+
+/** As the driver decodes it. */
+const nameInPath = (name: string) => encodeURI(name).replace(/[?#]/g, encodeURIComponent)
 
 function decoded(text: string): string {
   try {

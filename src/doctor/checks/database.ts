@@ -3,11 +3,11 @@ import { existsSync, lstatSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Config } from '../../config/config.ts'
 import { BridgeError } from '../../errors.ts'
-import { LATEST_VERSION, tooNew } from '../../store/migrations/migrations.ts'
+import { LATEST_VERSION } from '../../store/migrations/migrations.ts'
 import type { Database } from '../../store/sqlite/database.ts'
 import { checkDriver } from '../../store/sqlite/driver.ts'
 import { journalMode, tableNames } from '../../store/sqlite/inspect.ts'
-import { schemaVersion } from '../../store/sqlite/migrate.ts'
+import { demandAdditive, schemaVersion } from '../../store/sqlite/migrate.ts'
 import { networkDrive } from '../../system/files/networkDrive.ts'
 import { whyUnusable } from '../../system/files/private.ts'
 import { type FileHolder, fileHolders, tellsFileHolders } from '../../system/process/fileUsers.ts'
@@ -53,10 +53,12 @@ export async function postgresOutcome(
   try {
     const version = await found.version()
     const place = `${postgres?.shown}: schema version ${version}`
-    if (version > found.latest)
-      return fail('schema_missing', `The database ${place}, and this program supports up to ${found.latest}.`)
-    if (version === found.latest) return pass(`${place}, PostgreSQL.`)
+    if (version > found.latest) await found.demandKnown()
+    if (version >= found.latest) return pass(`${place}, PostgreSQL.`)
     return pass(`${place}, PostgreSQL; serve or migrate up brings it to ${found.latest}.`)
+  } catch (thrown) {
+    if (thrown instanceof BridgeError && thrown.code === 'schema_missing') return failed(thrown)
+    throw thrown
   } finally {
     await found.close()
   }
@@ -95,16 +97,27 @@ export function locked(file: string): Outcome {
 
 const nameOf = ({ name, pid }: FileHolder) => `${name} (pid ${pid})`
 
-/** undefined: all tables are there, and no newer program made them. */
+/** undefined: all tables are there, and a newer program has changed nothing that this one could not overlook. */
 export function wrongSchema(database: Database): Outcome | undefined {
   const version = schemaVersion(database)
   const present = tableNames(database)
-  if (version > LATEST_VERSION) return failed(tooNew(version))
+  const unknown = version > LATEST_VERSION ? whyUnknown(database, version) : undefined
+  if (unknown) return failed(unknown)
   const wanted = version >= SEALS_VERSION ? [...TABLES, 'seals'] : TABLES
   const lacking = version === 0 ? [] : wanted.filter((table) => !present.has(table))
   if (lacking.length === 0) return undefined
   const remedy = 'Run mcp-oauth-bridge migrate down and migrate up (this deletes every sign-in), or restore a backup.'
   return fail('schema_missing', `Table does not exist: ${lacking.join(', ')}.`, remedy)
+}
+
+function whyUnknown(database: Database, version: number): BridgeError | undefined {
+  try {
+    demandAdditive(database, version)
+    return undefined
+  } catch (thrown) {
+    if (thrown instanceof BridgeError && thrown.code === 'schema_missing') return thrown
+    throw thrown
+  }
 }
 
 function judge(database: Database, file: string, dataFolder: string): Outcome {

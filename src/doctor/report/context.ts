@@ -15,6 +15,8 @@ export interface PostgresLook {
   readonly version: () => Promise<number>
   /** The version that this program works with. */
   readonly latest: number
+  /** @throws BridgeError schema_missing where a newer program has changed more than this one may overlook */
+  readonly demandKnown: () => Promise<void>
   readonly close: () => Promise<void>
 }
 

@@ -3,8 +3,8 @@ import type { Leases, Logger } from '../../ports.ts'
 import type { ClientRegistry, GrantStore, Hash, RecordStore, RefreshAnswerStore } from '../ports.ts'
 import type { Asked, RefreshRun } from './asked.ts'
 
-/** Longer than the engine takes for one refresh. */
-const LEASE_MS = 10_000
+/** Renewed while a refresh takes longer. Where the process that held it was killed, a client that asks again waits this long. */
+const LEASE_MS = 4_000
 
 export interface TokenStepOptions {
   readonly records: RecordStore

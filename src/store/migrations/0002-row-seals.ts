@@ -79,5 +79,5 @@ const usersOfTokens = `
     DROP TABLE user_ids;
 `
 
-/** No database of this engine had users before. */
-const oneUserPerToken = 'ALTER TABLE users DROP CONSTRAINT users_issuer_subject_key;'
+/** No database of this engine had users before; one that comes back from here has no such rule any more. */
+const oneUserPerToken = 'ALTER TABLE users DROP CONSTRAINT IF EXISTS users_issuer_subject_key;'

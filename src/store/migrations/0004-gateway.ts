@@ -15,6 +15,7 @@ export const gateway: Migration = {
     DROP TABLE oauth_records;
     DROP TABLE grants;
     DROP TABLE oauth_clients;
+    DROP INDEX sessions_end;
     DROP INDEX sessions_one_open;
     DROP INDEX users_email;
     DROP INDEX users_account;
@@ -35,6 +36,7 @@ const changed = (time: string) => `
         AND other.status IN ('requested', 'waiting', 'redeeming')
         AND (other.created_at > sessions.created_at OR (other.created_at = sessions.created_at AND other.id > sessions.id)));
     CREATE UNIQUE INDEX sessions_one_open ON sessions (server, profile) WHERE status IN ('requested', 'waiting', 'redeeming');
+    CREATE INDEX sessions_end ON sessions (expires_at);
     ALTER TABLE users ADD COLUMN blocked_at ${time};
     ALTER TABLE users ADD COLUMN last_seen_at ${time};
     CREATE UNIQUE INDEX users_account ON users (issuer, subject) WHERE last_seen_at IS NOT NULL;

@@ -1,6 +1,5 @@
 // What `pg` throws → BridgeError, by the codes of PostgreSQL (SQLSTATE) and of the system
 import { BridgeError } from '../../errors.ts'
-import { present } from '../../present.ts'
 
 /** @throws BridgeError database_unreachable with `shown` (host, port and database), database_locked, schema_missing */
 export async function translated<T>(work: () => Promise<T>, shown: string): Promise<T> {
@@ -11,15 +10,18 @@ export async function translated<T>(work: () => Promise<T>, shown: string): Prom
   }
 }
 
-/** A deadlock, or a transaction that another one overtook: it works the next time. */
-export const shouldRepeat = (thrown: unknown): boolean => ['40P01', '40001'].includes(codeOf(thrown))
+/**
+ * A deadlock, a transaction that another one overtook, or a connection that the server ended before the answer, as it does when it stops:
+ * nothing was written, and it works the next time.
+ */
+export const shouldRepeat = (thrown: unknown): boolean => ['40P01', '40001', '57P01'].includes(codeOf(thrown))
 
 /** No answer came in time: of the server, or of what is between. */
 export const isUnanswered = (thrown: unknown): boolean =>
   thrown instanceof Error && thrown.message === 'Query read timeout'
 
 /** Of the network: the server was not reached, or went away. */
-const NETWORK = /^(E[A-Z_]+|CERT_[A-Z_]+|[A-Z_]*SELF_SIGNED[A-Z_]*|UNABLE_TO_[A-Z_]+)$/
+const NETWORK = /^(E(?!RR_)[A-Z_]+|ERR_(TLS|SSL)[A-Z_]*|CERT_[A-Z_]+|[A-Z_]*SELF_SIGNED[A-Z_]*|UNABLE_TO_[A-Z_]+)$/
 /** Classes and codes that say why nobody gets in, or no longer: 08 connection, 28 authorization, 3D no such database, 53 and 57P resources. */
 const REFUSED = /^(08...|28...|3D...|53...|57P..)$/
 /** lock_not_available, query_canceled (a timeout) */
@@ -31,31 +33,43 @@ function translate(thrown: unknown, shown: string): unknown {
   if (thrown instanceof BridgeError || !(thrown instanceof Error)) return thrown
   const code = codeOf(thrown)
   const why = reasonOf(thrown)
+  // Not what was thrown: its other members may hold a row.
+  const cause = Object.assign(new Error(why), { code })
   if (LOCKED.includes(code))
     return new BridgeError('database_locked', {
       message: `The database ${shown} did not answer in time: another program holds what is needed.`,
-      cause: thrown,
+      cause,
     })
   if (MISSING.includes(code))
     return new BridgeError('schema_missing', {
       message: `The database ${shown} lacks a table or column: ${why}.`,
-      cause: thrown,
+      cause,
     })
   const isNetwork = NETWORK.test(code) || (code === '' && CONNECTION_WORDS.test(thrown.message))
-  if (code === '' && !isNetwork) return thrown
+  if (!isNetwork && !SQLSTATE.test(code)) return thrown
   return new BridgeError('database_unreachable', {
-    message: `Could not connect to PostgreSQL database ${shown}: ${why}.`,
-    ...present({ hint: isNetwork || REFUSED.test(code) ? hintFor(code) : undefined }),
-    cause: thrown,
+    message: `${isNetwork || REFUSED.test(code) ? 'Could not connect to' : 'Cannot use'} PostgreSQL database ${shown}: ${why}.`,
+    hint: hintFor(code, why),
+    cause,
   })
 }
 
+/** Five characters, by PostgreSQL; a connection, a right, a database or room that is missing, or what no statement of ours should meet. */
+const SQLSTATE = /^[0-9A-Z]{5}$/
+
 /** `pg` has no code for these: its own timeout, and a connection that ended. */
 const CONNECTION_WORDS =
-  /Query read timeout|timeout exceeded when trying to connect|Connection terminated|Client has encountered a connection error|connection ended|does not support SSL|SASL|password/i
+  /Query read timeout|timeout exceeded when trying to connect|timeout expired|Connection terminated|Client has encountered a connection error|connection ended|does not support SSL|SASL|password/i
 
-function hintFor(code: string): string {
+function hintFor(code: string, why: string): string {
+  if (/SSL|certificate/i.test(why))
+    return 'Correct sslmode and sslrootcert in database_url: require and verify-full check the certificate, no-verify does not, disable is without TLS.'
   if (code.startsWith('28')) return 'Check the user and the password in database_url.'
+  if (code === '42501')
+    return 'Give the user of database_url the right: GRANT ALL ON SCHEMA public TO USER, as the owner.'
+  if (code === '53300')
+    return 'Raise max_connections of PostgreSQL, or put PgBouncer in front of it: each replica has up to 10.'
+  if (code === '25006') return 'Name the primary server in database_url: this one only reads.'
   if (code === '3D000') return 'Create the database (createdb), or correct its name in database_url.'
   return 'Check that PostgreSQL runs there and database_url is right: pg_isready -h HOST -p PORT.'
 }

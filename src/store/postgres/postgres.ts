@@ -1,4 +1,6 @@
 // PostgreSQL behind the interface of the stores, through `pg`: nothing lives in a session, so it works behind PgBouncer in transaction mode
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { Logger } from '../../ports.ts'
 import { present } from '../../present.ts'
@@ -20,16 +22,24 @@ export interface PostgresOptions {
   readonly statementMs?: number
 }
 
-/** A migration may have to wait for another one. */
+/** A migration may have to wait for another one, in ms. */
 const TRANSACTION_MS = 60_000
+/** A process that stands still in a transaction loses it, and what it holds, after so many ms. */
+const IDLE_MS = 10_000
+/** How long `close` waits for connections in use, in ms. */
+const CLOSE_MS = 5_000
 /** How often a transaction runs that others keep from its end. */
-const MOST_RUNS = 4
+const MOST_RUNS = 5
+
+/** Whatever the database's own settings: a statement that waited for a row sees it as it is then. */
+const READ_WRITE = 'BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE'
+const READ_ONLY = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'
 
 /** Connects with the first statement. */
 export function openPostgres(options: PostgresOptions): Database {
   const { url, shown, connections = 10, log, connectMs = 5_000, statementMs = 5_000 } = options
   const pool = new pg.Pool({
-    connectionString: url,
+    connectionString: verified(url),
     max: connections,
     connectionTimeoutMillis: connectMs,
     query_timeout: TRANSACTION_MS,
@@ -38,14 +48,23 @@ export function openPostgres(options: PostgresOptions): Database {
     allowExitOnIdle: true,
     application_name: 'mcp-oauth-bridge',
     types: { getTypeParser },
+    Client: PlainClient,
   })
   // Of connections that nobody uses now; the next statement opens another one.
   pool.on('error', ({ message }) => log.debug('store:postgres', { message }))
+  const limits = `SET LOCAL statement_timeout = ${statementMs}; SET LOCAL idle_in_transaction_session_timeout = ${IDLE_MS}`
   const statements = createStatements()
-  const work = <T>(run: () => Promise<T>) => translated(run, shown)
+  const current = new AsyncLocalStorage<Scope>()
+  const work = <T>(run: () => Promise<T>) => {
+    // It would wait for a second connection, and perhaps for rows that its own transaction holds.
+    if (current.getStore()?.isOver === false)
+      return Promise.reject(new Error('A transaction awaited something other than its statements.'))
+    return translated(() => repeated(run), shown)
+  }
 
   const within = async <T>(begin: string, body: (sql: Sql) => Promise<T>): Promise<T> => {
     const client = await pool.connect()
+    const scope: Scope = { isOver: false }
     let broken: Error | undefined
     // Without it, a connection that breaks now would end the process.
     const note = (error: Error) => {
@@ -53,13 +72,15 @@ export function openPostgres(options: PostgresOptions): Database {
     }
     client.on('error', note)
     try {
-      await client.query(`${begin}; SET LOCAL statement_timeout = ${statementMs}; SET LOCAL TIME ZONE 'UTC'`)
-      const result = await body(sqlOn(client, statements, TRANSACTION_MS))
+      await client.query(`${begin}; ${limits}`)
+      const result = await current.run(scope, () => body(sqlOn(client, statements, { scope })))
+      scope.isOver = true
       const { command } = await client.query('COMMIT')
       // What PostgreSQL makes of it after a statement that failed, although `body` went on.
       if (command !== 'COMMIT') throw new Error('A statement of the transaction failed, so nothing of it was kept.')
       return result
     } catch (thrown) {
+      scope.isOver = true
       // A statement that has no answer yet would keep the next one waiting.
       if (isUnanswered(thrown)) note(thrown as Error)
       else await client.query('ROLLBACK').catch(note)
@@ -69,34 +90,79 @@ export function openPostgres(options: PostgresOptions): Database {
       client.release(broken)
     }
   }
-  const repeated = async <T>(begin: string, body: (sql: Sql) => Promise<T>): Promise<T> => {
-    for (let run = 1; ; run++) {
-      try {
-        return await within(begin, body)
-      } catch (thrown) {
-        if (run === MOST_RUNS || !shouldRepeat(thrown)) throw thrown
-      }
-    }
-  }
-  const sql = sqlOn(pool, statements, statementMs)
+  const sql = sqlOn(pool, statements, { timeoutMs: statementMs })
+  let closing: Promise<void> | undefined
   return {
     kind: 'postgres',
     get: (text, ...values) => work(() => sql.get(text, ...values)),
     all: (text, ...values) => work(() => sql.all(text, ...values)),
     run: (text, ...values) => work(() => sql.run(text, ...values)),
-    transaction: (body) => work(() => repeated('BEGIN', body)),
-    snapshot: (body) => work(() => repeated('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', body)),
-    close: () => pool.end(),
+    transaction: (body) => work(() => within(READ_WRITE, body)),
+    snapshot: (body) => work(() => within(READ_ONLY, body)),
+    close() {
+      closing ??= ended(pool)
+      return closing
+    },
   }
 }
 
-function sqlOn(connection: Pick<pg.Pool, 'query'> | pg.PoolClient, { prepared }: Statements, longestMs: number): Sql {
+/** What `pg` 8 makes of these modes, with a warning that they will mean less one day; `uselibpqcompat` asks for that. */
+const verified = (url: string) =>
+  url.includes('uselibpqcompat=')
+    ? url
+    : url.replace(/([?&]sslmode=)(prefer|require|verify-ca)(?=&|$)/, '$1verify-full')
+
+/** A transaction, and whether it is over. */
+interface Scope {
+  isOver: boolean
+}
+
+/** The database and its roles may have other settings; these two a connection may begin with also at PgBouncer. */
+class PlainClient extends pg.Client {
+  getStartupConf(): object {
+    const inherited = Reflect.get(pg.Client.prototype, 'getStartupConf') as () => object
+    return { ...inherited.call(this), DateStyle: 'ISO, MDY', TimeZone: 'UTC' }
+  }
+}
+
+async function repeated<T>(work: () => Promise<T>): Promise<T> {
+  for (let run = 1; ; run++) {
+    try {
+      return await work()
+    } catch (thrown) {
+      if (run === MOST_RUNS || !shouldRepeat(thrown)) throw thrown
+      // Whoever was waited for comes first; two that begin again at once would meet again.
+      await sleep(run * (20 + Math.random() * 80))
+    }
+  }
+}
+
+/** A server that has gone does not keep the process from its end. */
+async function ended(pool: pg.Pool): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, CLOSE_MS)
+  })
+  await Promise.race([pool.end(), late])
+  clearTimeout(timer)
+}
+
+interface Bounds {
+  readonly scope?: Scope
+  readonly timeoutMs?: number
+}
+
+function sqlOn(
+  connection: Pick<pg.Pool, 'query'> | pg.PoolClient,
+  { prepared }: Statements,
+  { scope, timeoutMs }: Bounds,
+): Sql {
   const query = async (sql: string, values: Values) => {
+    // The connection may be somebody else's now.
+    if (scope?.isOver) throw new Error('A statement came after its transaction was over.')
     const { text, order } = prepared(sql)
-    const answer = await (connection as pg.PoolClient).query<Row>({
-      ...{ text, query_timeout: longestMs },
-      ...present({ values: order(values) }),
-    })
+    const statement = { text, ...present({ values: order(values), query_timeout: timeoutMs }) }
+    const answer = await (connection as pg.PoolClient).query<Row>(statement)
     // Several statements in one text have an answer each.
     return Array.isArray(answer) ? ((answer as unknown as pg.QueryResult<Row>[]).at(-1) as pg.QueryResult<Row>) : answer
   }
@@ -107,13 +173,22 @@ function sqlOn(connection: Pick<pg.Pool, 'query'> | pg.PoolClient, { prepared }:
   }
 }
 
-const [BOOLEAN, INT8, TIMESTAMPTZ, TIMESTAMP, NUMERIC] = [16, 20, 1184, 1114, 1700]
+const [BOOLEAN, TIMESTAMPTZ, TIMESTAMP] = [16, 1184, 1114]
+/** int8, int2, int4, oid, float4, float8, numeric */
+const NUMBERS = [20, 21, 23, 26, 700, 701, 1700]
 
-/** As the stores read values: times as UTC text, booleans as 0 and 1, counts as numbers. */
-function getTypeParser(oid: number, format?: 'text' | 'binary'): (value: string) => unknown {
+/** As the stores read values: times as UTC text, booleans as 0 and 1, numbers where they are exact, and text. */
+function getTypeParser(oid: number): (value: string) => unknown {
   if (oid === BOOLEAN) return (value) => (value === 't' ? 1 : 0)
-  if (oid === INT8 || oid === NUMERIC) return Number
-  const parser = pg.types.getTypeParser(oid, format ?? 'text') as (value: string) => unknown
-  if (oid !== TIMESTAMPTZ && oid !== TIMESTAMP) return parser
-  return (value) => toSqlTime(Number(parser(value)))
+  if (NUMBERS.includes(oid)) return numberOf
+  const moment = pg.types.getTypeParser(TIMESTAMPTZ) as (value: string) => unknown
+  if (oid === TIMESTAMPTZ) return (value) => toSqlTime(Number(moment(value)))
+  if (oid === TIMESTAMP) return (value) => toSqlTime(Number(moment(`${value}+00`)))
+  return (value) => value
+}
+
+/** A whole number beyond 2^53 stays text. */
+function numberOf(value: string): number | string {
+  const number = Number(value)
+  return /^-?\d+$/.test(value) && !Number.isSafeInteger(number) ? value : number
 }

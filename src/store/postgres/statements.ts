@@ -12,7 +12,7 @@ export interface Statements {
 }
 
 /** A text or a name in quotes, a comment, a dollar-quoted body, a cast, or a parameter. */
-const PARTS = /'(?:[^']|'')*'|"[^"]*"|--[^\n]*|\/\*[\s\S]*?\*\/|\$(\w*)\$[\s\S]*?\$\1\$|::|\?|:([a-zA-Z_]\w*)/g
+const PARTS = /'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\*[\s\S]*?\*\/|\$(\w*)\$[\s\S]*?\$\1\$|::|\?|:([a-zA-Z_]\w*)/g
 
 /** Each text is read once: the stores have a fixed number of them, but for lists of columns. */
 const MOST_TEXTS = 1_000
@@ -44,10 +44,18 @@ function prepare(sql: string): Prepared {
     text,
     order(values) {
       const [first] = values
-      if (names.length > 0) return names.map((name) => sent((first as Readonly<Record<string, Value>>)[name]))
+      if (names.length > 0) return named(names, first)
+      if (values.length !== positions) throw new TypeError('The statement has another number of parameters.')
       return values.length === 0 ? undefined : values.map((value) => sent(value as Value))
     },
   }
+}
+
+function named(names: readonly string[], values: Values[number] | undefined): (string | number | null)[] {
+  const given = Object(values) as Readonly<Record<string, Value>>
+  const unknown = Object.keys(given).find((name) => !names.includes(name))
+  if (unknown !== undefined) throw new TypeError(`The statement has no parameter :${unknown}.`)
+  return names.map((name) => sent(given[name]))
 }
 
 function sent(value: Value | undefined): string | number | null {

@@ -33,17 +33,21 @@ export function migrateUp(database: Database): void {
   })
 }
 
+/** Programs before version 4 of the schema did not say what may be overlooked. */
+const tellsAdditive = (database: Database): boolean =>
+  database.all("SELECT name FROM pragma_table_info('schema_migrations')").some(({ name }) => name === 'additive')
+
 /** Which versions a program that does not know them may overlook. */
 function noteAdditive(database: Database): void {
-  const columns = database.all("SELECT name FROM pragma_table_info('schema_migrations')")
-  if (!columns.some(({ name }) => name === 'additive'))
+  if (!tellsAdditive(database))
     database.exec('ALTER TABLE schema_migrations ADD COLUMN additive INTEGER NOT NULL DEFAULT 0')
   for (const { version, additive } of MIGRATIONS)
     database.run('UPDATE schema_migrations SET additive = ? WHERE version = ?', additive ? 1 : 0, version)
 }
 
-/** @throws BridgeError schema_missing */
-function demandAdditive(database: Database, version: number): void {
+/** @throws BridgeError schema_missing when what a newer program has changed is more than this one may overlook */
+export function demandAdditive(database: Database, version: number): void {
+  if (!tellsAdditive(database)) throw tooNew(version)
   const row = database.get(
     'SELECT count(*) AS count FROM schema_migrations WHERE version > ? AND additive <> 1',
     LATEST_VERSION,

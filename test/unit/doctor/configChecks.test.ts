@@ -36,6 +36,17 @@ describe('the database', () => {
     })
   })
 
+  test.each([
+    ['only adds tables is right', 1, { status: 'pass' }],
+    ['changes more is schema_missing', 0, { code: 'schema_missing' }],
+  ])('of a newer program that %s', async (_, additive, expected) => {
+    const file = folder.fresh('oauth.db')
+    folder
+      .database(file)
+      .run("INSERT INTO schema_migrations (version, name, applied_at, additive) VALUES (999, 'x', 'x', ?)", additive)
+    expect(await databaseCheck(file)).toMatchObject(expected)
+  })
+
   test.skipIf(process.platform === 'win32')(
     'behind a link is permissions_unsafe: a bridge would not open it',
     async () => {

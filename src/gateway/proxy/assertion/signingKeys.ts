@@ -11,7 +11,8 @@ const IN_USE_MS = 30 * DAY
 const PUBLISHED_MS = DAY
 /** How long what the store has said counts: other processes make keys too, a day before they are used. */
 const LOADED_MS = 60_000
-const LEASE_MS = 30_000
+/** Renewed while it is held. Where the holder was killed, the first calls wait this long. */
+const LEASE_MS = 4_000
 
 export interface SigningKeys {
   /** The key that signs now; the same for all processes on one store. */
