@@ -89,6 +89,7 @@ export function createProviderSignIns({ attempts, clock, log, sessionTimeoutMs, 
       }
       const plan = await planRequest(asking, attempt, options.redirectUri, request)
       await attempts.plan(attempt.id, { ...plan, binding })
+      log.debug('oauth:pkce', { message: 'code_verifier stored with the attempt, sealed' })
       return { url: new URL(plan.authorizationUrl), state: attempt.state }
     },
 
@@ -124,6 +125,7 @@ export function createProviderSignIns({ attempts, clock, log, sessionTimeoutMs, 
 
   /** The code is redeemed once: the attempt was claimed for it. */
   async function redeem(attempt: Attempt, plan: AttemptPlan, query: URLSearchParams): Promise<Answered> {
+    log.debug('oauth:pkce', { message: 'code_verifier retrieved for the token exchange' })
     const name = attempt.server.slice(providerServer('').length)
     const options = await provider(name)
     const isOpenId = isOpenIdProvider(plan.metadata, options.rules(options.issuer))
