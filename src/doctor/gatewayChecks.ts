@@ -6,7 +6,7 @@ import { serveNotes, serveWarnings } from '../config/serve/warnings.ts'
 import { asBridgeError, BridgeError } from '../errors.ts'
 import type { ServeSettings } from '../gateway/settings.ts'
 import { postgresOutcome } from './checks/database.ts'
-import { failure } from './configChecks.ts'
+import { failure, portCheck } from './configChecks.ts'
 import type { PostgresLook } from './report/context.ts'
 import { type Finding, fail, pass } from './report/finding.ts'
 
@@ -29,6 +29,17 @@ export function gatewayChecks(file: ConfigFile, flags: Flags): GatewayReport {
     const findings = message.split('\n').map((line) => ({ name: 'serve', ...fail(code, line, hint) }))
     return { findings, warnings: [], listens: undefined }
   }
+}
+
+/** Where the gateway is to listen: it may listen there already, and takes no other port instead. */
+export async function listenCheck({ listens }: Pick<GatewayReport, 'listens'>): Promise<Finding[]> {
+  const found = await portCheck([listens ?? []].flat())
+  return found.map((finding) => ({
+    ...finding,
+    detail: finding.detail.replace('callback address', 'address of the gateway'),
+    remedy:
+      'If that is the gateway itself, all is well. Otherwise stop that program, or set serve.listen to another address.',
+  }))
 }
 
 function listenUrl({ listen: { host, port } }: ServeSettings): string {

@@ -188,4 +188,17 @@ describe('a warning', () => {
     expect(code).toBe(0)
     expect(lines.join('\n')).toMatch(/⚠ Warning: The callback address localhost:\d+ is in use by /)
   })
+
+  test('is given for an address of the gateway that is in use, and says that this may be the gateway', async () => {
+    const server = createServer()
+    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+    const gateway = 'providers: { github: { client_id: i, client_secret: s } }\nserve: { access: everyone }\n'
+    const { code, lines } = await check('check-config', `${GOOD}${gateway}`)
+    await new Promise((resolve) => server.close(resolve))
+    expect(code).toBe(0)
+    expect(lines).toContainEqual(
+      expect.stringContaining(`⚠ Warning: The address of the gateway localhost:${port} is in use by`),
+    )
+    expect(lines).toContainEqual(expect.stringContaining('hint: If that is the gateway itself, all is well.'))
+  })
 })

@@ -9,7 +9,7 @@ import { besideConfig, configFrom, projectConfigFile } from '../../config/load.t
 import { secretsOf } from '../../config/secrets.ts'
 import { withoutServers } from '../../config/serve/serveSettings.ts'
 import { credentialChecks, databaseCheck, failure, portCheck, warnings } from '../../doctor/configChecks.ts'
-import { gatewayChecks, keyCheck, postgresCheck } from '../../doctor/gatewayChecks.ts'
+import { gatewayChecks, keyCheck, listenCheck, postgresCheck } from '../../doctor/gatewayChecks.ts'
 import { type Finding, fail, pass } from '../../doctor/report/finding.ts'
 import { asBridgeError, BridgeError, ERRORS } from '../../errors.ts'
 import { ownCommand } from '../../ownCommand.ts'
@@ -105,7 +105,7 @@ async function liveChecks(
       ...(isGateway ? { callback: 'gateway' } : {}),
     })
     const gateway = isGateway ? gatewayChecks(file, flags) : undefined
-    const ports = await portCheck(gateway ? [gateway.listens ?? []].flat() : config.callbackUrls)
+    const ports = await (gateway ? listenCheck(gateway) : portCheck(config.callbackUrls))
     const { postgres } = config
     const database = postgres
       ? await postgresCheck(config, () => lookAtPostgres(postgres))

@@ -120,7 +120,7 @@ export const HELP: Readonly<Record<Command, CommandHelp>> = {
     usage: 'serve',
     what: 'run the HTTP gateway: MCP clients sign in at it, and it passes their calls to the MCP servers of config.yaml',
     examples: [
-      ['serve', 'with ./config.yaml'],
+      ['serve', 'with ./config.yaml, else the one in the config folder'],
       ['serve --config /etc/mcp/config.yaml --verbose', 'with another file, logging the main steps'],
     ],
   },
@@ -136,6 +136,7 @@ export const HELP: Readonly<Record<Command, CommandHelp>> = {
 }
 
 const NAME = 'mcp-oauth-bridge'
+const ABOUT = 'Reach an OAuth-protected MCP server from a host that only speaks stdio.'
 
 /** Help of one command, or of all, in `width` columns. */
 export function helpText(command: Command | undefined, width = Number.POSITIVE_INFINITY): string {
@@ -152,7 +153,7 @@ export function helpText(command: Command | undefined, width = Number.POSITIVE_I
         [`install claude-desktop ${URL}`, 'add it to a host'],
       ] as const)
   return [
-    'Reach an OAuth-protected MCP server from a host that only speaks stdio.',
+    command === 'serve' ? 'Put an OAuth sign-in in front of MCP servers.' : ABOUT,
     '',
     'Usage:',
     ...columns(
