@@ -68,7 +68,7 @@ function load(url, cookie, form) {
 /** Where a page goes by itself. */
 function refreshOf(/** @type {string} */ page) {
   const target = /<meta http-equiv="refresh" content="\d+;url=([^"]*)"/.exec(page)?.[1]
-  return process.env.PERSON === 'consents' ? target?.replaceAll('&amp;', '&') : undefined
+  return process.env.PERSON === 'consents' && target !== undefined ? plain(target) : undefined
 }
 
 /** The form of a page, with what pressing its last button sends, or its first where the person consents. */
@@ -81,5 +81,10 @@ function formOf(/** @type {string} */ page) {
     const name = / name="([^"]*)"/.exec(tag)?.[1]
     if (name !== undefined && !(isFirst && fields.has(name))) fields.set(name, / value="([^"]*)"/.exec(tag)?.[1] ?? '')
   }
-  return { action: action.replaceAll('&amp;', '&'), fields }
+  return { action: plain(action), fields }
+}
+
+/** Without its character references. */
+function plain(/** @type {string} */ text) {
+  return text.replace(/&#(\d+);/g, (_, code) => String.fromCodePoint(Number(code))).replaceAll('&amp;', '&')
 }

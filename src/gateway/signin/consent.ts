@@ -2,11 +2,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { asBridgeError } from '../../errors.ts'
 import type { AuthorizationOutcome, Handler, PendingAuthorization } from '../ports.ts'
-import { consentPage, labelOf } from './consentPage.ts'
+import { consentPage, labelOf, placeOf } from './consentPage.ts'
 import { consentPath, providersFor, type SignInDeps } from './deps.ts'
 import { errorFor, toldOf } from './outcome.ts'
 import { isFromOurPage, readForm } from './ownForm.ts'
-import { failedPage, goOnPage, redirect, sendPage } from './page.ts'
+import { backPage, failedPage, goOnPage, type Page, redirect, sendPage } from './page.ts'
 import { beginUpstream } from './upstream.ts'
 
 export interface Consent {
@@ -82,10 +82,9 @@ export function createConsent(deps: SignInDeps): Consent {
       const answer = form.get('answer') ?? ''
       const provider = providersFor(pending.server, settings).find((name) => answer === `yes:${name}`)
       if (answer !== 'no' && provider === undefined) return unclear(response, flow)
-      const client = pending.clientName ?? 'the application'
       if (provider === undefined) {
         const outcome = { error: 'access_denied', description: 'The person did not allow the access.' } as const
-        return sendPage(response, 200, goOnPage(await finish(request, response, pending, outcome), client))
+        return sendPage(response, 200, leave(pending, await finish(request, response, pending, outcome)))
       }
       try {
         const url = await beginUpstream(deps, response, { provider, flow, server: pending.server.path })
@@ -93,7 +92,7 @@ export function createConsent(deps: SignInDeps): Consent {
       } catch (thrown) {
         const error = asBridgeError(thrown)
         log.warn('gateway:sign-in-failed', { code: error.code, message: error.message })
-        sendPage(response, 200, goOnPage(await finish(request, response, pending, errorFor(toldOf(error))), client))
+        sendPage(response, 200, leave(pending, await finish(request, response, pending, errorFor(toldOf(error)))))
       }
     },
 
@@ -103,16 +102,23 @@ export function createConsent(deps: SignInDeps): Consent {
       const outcome = outcomes.take(request, response, consentPath(flow))
       if (!outcome) return redirect(response, consentPath(flow))
       if (outcome.kind === 'failed')
-        return redirect(response, await finish(request, response, pending, errorFor(outcome)))
+        return goBack(response, pending, await finish(request, response, pending, errorFor(outcome)))
       const person = await persons.byId(outcome.personId)
       const isWelcome = person !== undefined && person.blockedAt === undefined
       const result = isWelcome
         ? { person }
         : errorFor({ code: 'access_not_granted', message: 'This person is blocked.' })
-      redirect(response, await finish(request, response, pending, result))
+      goBack(response, pending, await finish(request, response, pending, result))
     },
   }
 }
+
+/** To the client, after a form: a tab that a private scheme leaves behind says that it may be closed. */
+const leave = ({ redirectUri, clientName }: PendingAuthorization, next: string): Page =>
+  placeOf(redirectUri) === 'private' ? backPage(next, clientName) : goOnPage(next, clientName ?? 'the application')
+
+const goBack = (response: ServerResponse, pending: PendingAuthorization, next: string): void =>
+  placeOf(pending.redirectUri) === 'private' ? sendPage(response, 200, leave(pending, next)) : redirect(response, next)
 
 const notYours = (response: ServerResponse) =>
   sendPage(

@@ -60,7 +60,8 @@ function warningFor(redirectUri: string): string {
   return `<div class="warning" role="note"><strong>Caution.</strong> The access goes to ${what}. Any program can use such an address and call itself as it likes, so allow it only if you started this sign-in in a program that you trust.</div>`
 }
 
-function placeOf(redirectUri: string): 'loopback' | 'private' | 'web' {
+/** Who is at a redirect URI: a program on this computer, a program with a scheme of its own, or a host. */
+export function placeOf(redirectUri: string): 'loopback' | 'private' | 'web' {
   if (!URL.canParse(redirectUri)) return 'private'
   const { protocol, hostname } = new URL(redirectUri)
   if (protocol !== 'https:' && protocol !== 'http:') return 'private'

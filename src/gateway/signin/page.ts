@@ -99,6 +99,14 @@ export const goOnPage = (next: string, to: string): Page => ({
 <div class="acts"><a class="button" href="${escapeHtml(next)}" rel="noreferrer">Continue</a></div>`,
 })
 
+/** Goes on to an address of a private scheme: a program of the person takes it, and this page stays in the tab. */
+export const backPage = (next: string, client: string | undefined): Page => ({
+  title: 'Back to your application',
+  next,
+  body: `<h1>Back to ${client === undefined ? 'your application' : `<bdi>${shown(client)}</bdi>`}</h1>
+<p>Your browser opens the application now. Then you can close this tab.</p>`,
+})
+
 export const failedPage = (title: string, message: string, hint: string): Page => ({
   title,
   body: `<div class="mark failed" aria-hidden="true">!</div>

@@ -54,6 +54,15 @@ describe.skipIf(!has('chromium'))('a person with Chromium', () => {
     await page.waitForURL((url) => url.href.startsWith(redirectUri))
     return new URL(page.url()).searchParams
   }
+  /** Addresses of a private scheme that the tab was sent to. */
+  function endsOf(page: Page): string[] {
+    const ends: string[] = []
+    page.on('response', (response) => {
+      const { location } = response.headers()
+      if (location?.startsWith('cursor:')) ends.push(location)
+    })
+    return ends
+  }
   async function picture(page: Page, name: string) {
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme })
@@ -84,11 +93,7 @@ describe.skipIf(!has('chromium'))('a person with Chromium', () => {
   test('allows a client with a private scheme, and its address gets a code that is good', async () => {
     const flow = await begin(PRIVATE)
     const page = await openTab()
-    const ends: string[] = []
-    page.on('response', (response) => {
-      const { location } = response.headers()
-      if (location?.startsWith('cursor:')) ends.push(location)
-    })
+    const ends = endsOf(page)
     await page.goto(flow.url)
     expect(await page.locator('main').textContent()).toMatch(/a program that handles this kind of address/)
     await picture(page, 'consent-private-scheme')
@@ -97,6 +102,8 @@ describe.skipIf(!has('chromium'))('a person with Chromium', () => {
     const end = new URL(ends[0] ?? '')
     expect(end.href.startsWith(PRIVATE)).toBe(true)
     expect((await flow.redeem(end.searchParams)).status).toBe(200)
+    await page.getByRole('heading', { name: 'Back to Code Editor' }).waitFor()
+    await picture(page, 'back-to-private-scheme')
   })
 
   test('says no, and the client is told', async () => {
@@ -108,13 +115,14 @@ describe.skipIf(!has('chromium'))('a person with Chromium', () => {
     expect([back.get('error'), back.get('state'), back.has('code')]).toEqual(['access_denied', flow.state, false])
   })
 
-  test('says no to a client with a private scheme, and reads where the page goes on to', async () => {
+  test('says no to a client with a private scheme, and its address is told', async () => {
     const page = await openTab()
+    const ends = endsOf(page)
     await page.goto((await begin(PRIVATE)).url)
     await page.getByRole('button', { name: 'No', exact: true }).click()
-    const onward = page.getByRole('link', { name: 'Continue' })
-    expect(await onward.getAttribute('href')).toMatch(/^cursor:.*error=access_denied/)
-    await picture(page, 'said-no')
+    await expect.poll(() => ends, { timeout: 30_000 }).toHaveLength(1)
+    expect(new URL(ends[0] ?? '').searchParams.get('error')).toBe('access_denied')
+    await page.getByRole('heading', { name: 'Back to Code Editor' }).waitFor()
   })
 
   test('loads the page again, and its answer counts', async () => {
