@@ -84,6 +84,7 @@ export function openPostgres(options: PostgresOptions): Database {
     get: (text, ...values) => work(() => sql.get(text, ...values)),
     all: (text, ...values) => work(() => sql.all(text, ...values)),
     run: (text, ...values) => work(() => sql.run(text, ...values)),
+    runUnsynced: (text, ...values) => work(() => sql.run(text, ...values)),
     transaction: (body) => work(() => repeated('BEGIN', body)),
     snapshot: (body) => work(() => repeated('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', body)),
     close: () => pool.end(),
