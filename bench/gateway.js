@@ -55,6 +55,8 @@ async function inTurns(rounds, measure) {
     }
 }
 
+// Also of a run that is interrupted or fails.
+process.once('exit', printAll)
 if (wanted('memory')) await inTurns(1, (contender) => idleStreams(load, contender, 1000))
 if (wanted('calls')) {
   // Not counted: compilers and caches get warm.
@@ -68,33 +70,35 @@ if (wanted('grants')) {
 }
 if (wanted('start')) await inTurns(size(7, 3), start)
 await close()
-
-const names = contenders.map(({ name }) => name)
-const median = (/** @type {string} */ name, /** @type {string} */ row) => {
-  const values = found.get(name)?.get(row)
-  return values && quantile(values, 0.5)
-}
-const rows = [...new Set([...found.values()].flatMap((all) => [...all.keys()]))]
-const lines = rows.map((row) => {
-  const { ratio, value, more = false, above } = TARGETS[row] ?? {}
-  const [bare, gateway] = [median('bare', row), median('gateway', row)]
-  const compared = gateway && bare ? gateway / bare : undefined
-  const target = ratio ?? value ?? (above === undefined || bare === undefined ? undefined : bare + above)
-  const measured = ratio === undefined ? gateway : compared
-  const isMissed = target !== undefined && measured !== undefined && (more ? measured < target : measured > target)
-  const unit = ratio === undefined ? '' : ' ×'
-  const wish = target === undefined ? '' : `${more ? '≥' : '≤'} ${Number(target.toPrecision(3))}${unit}`
-  return [
-    row,
-    ...names.map((name) => digits(median(name, row))),
-    compared?.toFixed(2) ?? '-',
-    `${wish}${isMissed ? ' ✗' : ''}`,
-  ]
-})
-console.log(printed([['', ...names, 'gateway ÷ bare', 'target'], ...lines]))
-const seconds = Math.round((performance.now() - began) / 1000)
-console.log(
-  `\nMedians of contenders in turns; Node ${process.version}, ${process.platform} ${process.arch}, ${availableParallelism()} cores, load ${busy.toFixed(1)} before it began, ${seconds} s.`,
-)
 // Ends the remaining processes.
 process.exit()
+
+function printAll() {
+  const names = contenders.map(({ name }) => name)
+  const median = (/** @type {string} */ name, /** @type {string} */ row) => {
+    const values = found.get(name)?.get(row)
+    return values && quantile(values, 0.5)
+  }
+  const rows = [...new Set([...found.values()].flatMap((all) => [...all.keys()]))]
+  const lines = rows.map((row) => {
+    const { ratio, value, more = false, above } = TARGETS[row] ?? {}
+    const [bare, gateway] = [median('bare', row), median('gateway', row)]
+    const compared = gateway && bare ? gateway / bare : undefined
+    const target = ratio ?? value ?? (above === undefined || bare === undefined ? undefined : bare + above)
+    const measured = ratio === undefined ? gateway : compared
+    const isMissed = target !== undefined && measured !== undefined && (more ? measured < target : measured > target)
+    const unit = ratio === undefined ? '' : ' ×'
+    const wish = target === undefined ? '' : `${more ? '≥' : '≤'} ${Number(target.toPrecision(3))}${unit}`
+    return [
+      row,
+      ...names.map((name) => digits(median(name, row))),
+      compared?.toFixed(2) ?? '-',
+      `${wish}${isMissed ? ' ✗' : ''}`,
+    ]
+  })
+  console.log(printed([['', ...names, 'gateway ÷ bare', 'target'], ...lines]))
+  const seconds = Math.round((performance.now() - began) / 1000)
+  console.log(
+    `\nMedians of contenders in turns; Node ${process.version}, ${process.platform} ${process.arch}, ${availableParallelism()} cores, load ${busy.toFixed(1)} before it began, ${seconds} s.`,
+  )
+}

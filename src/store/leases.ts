@@ -7,7 +7,7 @@ import { sqlTime } from './values/time.ts'
 
 const POLL_MS = 40
 
-/** Without `holders` a holder that died is succeeded when its lease expires. */
+/** A lease is worth nothing after a failure of the power: its holder is gone. Without `holders` a holder that died is succeeded when its lease expires. */
 export function createLeases(database: Database, clock: Clock, holders?: Holders): Leases {
   const sqlNow = () => sqlTime(clock.now())
   const sqlEnd = (ttlMs: number) => sqlTime(clock.now() + ttlMs)
@@ -34,7 +34,7 @@ export function createLeases(database: Database, clock: Clock, holders?: Holders
   const write = async (name: string, owner: string, ttlMs: number): Promise<boolean> => {
     const before = await ownerOf(name)
     if (before !== undefined && !isGone(before)) return false
-    const changed = await database.run(
+    const changed = await database.runUnsynced(
       `INSERT INTO leases (name, owner, expires_at) VALUES (:name, :owner, :end)
          ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, expires_at = excluded.expires_at
          WHERE leases.expires_at <= :now OR leases.owner = :before`,
@@ -45,7 +45,10 @@ export function createLeases(database: Database, clock: Clock, holders?: Holders
 
   const renew = async (name: string, owner: string, ttlMs: number): Promise<boolean> => {
     const row = { name, owner, end: sqlEnd(ttlMs) }
-    return (await database.run('UPDATE leases SET expires_at = :end WHERE name = :name AND owner = :owner', row)) === 1
+    return (
+      (await database.runUnsynced('UPDATE leases SET expires_at = :end WHERE name = :name AND owner = :owner', row)) ===
+      1
+    )
   }
 
   const take = async (name: string, ttlMs: number): Promise<Lease | undefined> => {
@@ -64,7 +67,9 @@ export function createLeases(database: Database, clock: Clock, holders?: Holders
         isReleased = true
         clearInterval(heartbeat)
         // Where the database is locked, the lease expires, and the work that was done under it remains valid.
-        await database.run('DELETE FROM leases WHERE name = :name AND owner = :owner', { name, owner }).catch(() => 0)
+        await database
+          .runUnsynced('DELETE FROM leases WHERE name = :name AND owner = :owner', { name, owner })
+          .catch(() => 0)
       },
     }
   }

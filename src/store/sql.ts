@@ -28,6 +28,8 @@ export interface Database extends Sql {
   transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>
   /** Runs `work`, which only reads, on the data of one moment; nothing but `sql` may be awaited in it. */
   snapshot<T>(work: (sql: Sql) => Promise<T>): Promise<T>
+  /** As `run`, for what nobody misses: a failure of the power may undo it, as long as no `run` came after it. */
+  runUnsynced: Sql['run']
   /** Only of an engine in this process. */
   readonly atOnce?: AtOnce
   close(): Promise<void>

@@ -90,6 +90,7 @@ function later(open: () => Promise<Database>): Database {
     get: async (sql, ...values) => (await opened).get(sql, ...values),
     all: async (sql, ...values) => (await opened).all(sql, ...values),
     run: async (sql, ...values) => (await opened).run(sql, ...values),
+    runUnsynced: async (sql, ...values) => (await opened).runUnsynced(sql, ...values),
     transaction: async (work) => (await opened).transaction(work),
     snapshot: async (work) => (await opened).snapshot(work),
     close: async () => (await opened).close(),

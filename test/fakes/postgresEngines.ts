@@ -88,6 +88,7 @@ function later(open: () => Promise<Database>): Database {
     get: async (sql, ...values) => (await get()).get(sql, ...values),
     all: async (sql, ...values) => (await get()).all(sql, ...values),
     run: async (sql, ...values) => (await get()).run(sql, ...values),
+    runUnsynced: async (sql, ...values) => (await get()).runUnsynced(sql, ...values),
     transaction: async (work) => (await get()).transaction(work),
     snapshot: async (work) => (await get()).snapshot(work),
     close: async () => (await opened)?.close(),

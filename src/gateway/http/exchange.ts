@@ -21,7 +21,7 @@ export function createExchange(options: ExchangeOptions) {
   return (request: IncomingMessage, response: ServerResponse): void => {
     const begun = performance.now()
     const requestId = requestIdOf(request, options.trusted)
-    for (const [name, value] of Object.entries(securityHeaders)) response.setHeader(name, value)
+    for (const [name, value] of SECURITY) response.setHeader(name, value)
     response.setHeader('X-Request-Id', requestId)
     endBodyAfter(request, response)
     const target = readTarget(request.url ?? '')
@@ -37,11 +37,14 @@ export function createExchange(options: ExchangeOptions) {
   }
 }
 
+const SECURITY = Object.entries(securityHeaders)
+
 export type Exchange = ReturnType<typeof createExchange>
 
 /** What correlates this request with entries of other logs: only the proxy in front may choose it. */
 function requestIdOf({ headers, socket }: IncomingMessage, trusted: TrustedProxies): string {
   const sent = headers['x-request-id']
+  if (sent === undefined) return randomUUID()
   const peer = plainAddress(socket.remoteAddress ?? '')
   const isGood = typeof sent === 'string' && /^[\w.:=+/-]{1,128}$/.test(sent)
   return isGood && peer !== undefined && trusted.has(peer) ? sent : randomUUID()
@@ -53,7 +56,9 @@ function run(
   { route, parameters, rest, target, requestId }: Match & { readonly target: Target; readonly requestId: string },
   { publicUrl, trusted, log }: ExchangeOptions,
 ): void {
-  const url = memoize(() => urlOf(publicUrl, target))
+  const url = memoize(() =>
+    route.asks === 'mcp' && target.query === '' ? plainUrl(publicUrl, target) : urlOf(publicUrl, target),
+  )
   // A handler that reads the target itself must not come to another path.
   if (target.host !== undefined || request.url?.includes('%')) request.url = `${url().pathname}${target.query}`
   const gone = new AbortController()
@@ -81,6 +86,17 @@ function urlOf(publicUrl: string, { path, query }: Target): URL {
   url.pathname = path
   url.search = query
   return url
+}
+
+const MOST_PLAIN = 1_000
+const plain = new Map<string, URL>()
+
+/** The same object each time, which nobody changes: calls have the same few paths. */
+function plainUrl(publicUrl: string, target: Target): URL {
+  const key = `${publicUrl} ${target.path}`
+  const known = plain.get(key) ?? urlOf(publicUrl, target)
+  if (plain.size < MOST_PLAIN) plain.set(key, known)
+  return known
 }
 
 function memoize<T>(make: () => T): () => T {

@@ -31,6 +31,12 @@ export function createAdmission({ callers, resourceOf, challenge }: AdmissionOpt
     const description = withToken ? 'The access token is not valid for this server.' : 'An access token is required.'
     refuse(response, 401, withToken ? 'invalid_token' : 'unauthorized', description)
   }
+  const resources = new WeakMap<ServedServer, string>()
+  const resourceFor = (served: ServedServer) => {
+    const resource = resources.get(served) ?? resourceOf(served)
+    resources.set(served, resource)
+    return resource
+  }
   return async (request, response, { url }, served) => {
     const bearer = bearerOf(request)
     if (bearer.kind === 'repeated')
@@ -45,7 +51,7 @@ export function createAdmission({ callers, resourceOf, challenge }: AdmissionOpt
     if (bearer.kind !== 'token') return void unauthorized(response, served, bearer.kind === 'malformed')
     const tokenHash = hashOf(bearer.token)
     const caller = await callers.find(tokenHash)
-    if (caller?.resource === resourceOf(served)) return { caller, tokenHash }
+    if (caller?.resource === resourceFor(served)) return { caller, tokenHash }
     return void unauthorized(response, served, true)
   }
 }

@@ -47,9 +47,19 @@ export function createOutgoing(options: OutgoingOptions): (outgoing: Outgoing) =
     const claims = { ...person.claims, email: emailOf(person) }
     return options.userHeaders({ issuer: person.issuer, subject: person.subject, claims }, settings.userHeaders)
   }
+  /** By server and person: a person is the same object as long as the caller is remembered. */
+  const known = new WeakMap<ServedServer, WeakMap<Person, readonly (readonly [string, string])[]>>()
+  const identityFor = (served: ServedServer, person: Person, { sends }: HeaderRules) => {
+    const persons = known.get(served) ?? new WeakMap()
+    known.set(served, persons)
+    const headers = persons.get(person) ?? Object.entries(identity(person)).filter(([name]) => sends(name))
+    persons.set(person, headers)
+    return headers
+  }
 
   return async ({ served, caller, headers, sessionId, context }) => {
-    const { fromClient, sends, configures, withOurs } = rulesFor(served)
+    const rule = rulesFor(served)
+    const { fromClient, sendsBearer, withOurs } = rule
     const ours: Record<string, string> = {
       'x-forwarded-host': host,
       'x-forwarded-proto': protocol.slice(0, -1),
@@ -58,8 +68,8 @@ export function createOutgoing(options: OutgoingOptions): (outgoing: Outgoing) =
       // What a server compresses could get no comment lines, and nobody here unpacks it.
       'accept-encoding': 'identity',
     }
-    for (const [name, value] of Object.entries(identity(caller.person))) if (sends(name)) ours[name] = value
-    if (sends('authorization') && !configures('authorization')) {
+    for (const [name, value] of identityFor(served, caller.person, rule)) ours[name] = value
+    if (sendsBearer) {
       const bearer = await bearerFor(served, caller, options)
       if (bearer !== undefined) ours.authorization = `Bearer ${bearer}`
     }

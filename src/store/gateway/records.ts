@@ -31,15 +31,17 @@ export function createRecordStore(database: Database, clock: Clock): RecordStore
         payload: JSON.stringify(record.payload),
         expires_at: sqlTime(record.expiresAt),
       }
+      // Without its access token a client refreshes.
+      const run = record.kind === 'AccessToken' ? database.runUnsynced : database.run
       // What has been consumed stays so.
-      await database.run(
+      await run(
         `${insertInto('oauth_records', row)} ON CONFLICT (kind, id_hash) DO UPDATE
            SET grant_id = excluded.grant_id, client_id = excluded.client_id, user_id = excluded.user_id,
              resource = excluded.resource, payload = excluded.payload, expires_at = excluded.expires_at`,
         row,
       )
       if (record.kind !== 'AccessToken' || record.grantId === undefined) return
-      await database.run('UPDATE grants SET last_used_at = :now WHERE id = :grantId', {
+      await database.runUnsynced('UPDATE grants SET last_used_at = :now WHERE id = :grantId', {
         grantId: record.grantId,
         now: now(),
       })
@@ -54,7 +56,9 @@ export function createRecordStore(database: Database, clock: Clock): RecordStore
     },
 
     async consume(kind, idHash) {
-      const consumed = await database.run(
+      // A refresh token gets its successor after that, and is good again if that is lost too.
+      const run = kind === 'RefreshToken' ? database.runUnsynced : database.run
+      const consumed = await run(
         `UPDATE oauth_records SET consumed_at = :now
          WHERE kind = :kind AND id_hash = :idHash AND consumed_at IS NULL AND expires_at > :now AND ${IS_GRANTED}`,
         { kind, idHash, now: now() },

@@ -17,7 +17,8 @@ export function createRefreshAnswerStore(database: Database, seal: Seal, clock: 
         answer: seal.seal(answer, place(idHash, successorHash)),
         expires_at: sqlTime(expiresAt),
       }
-      await database.run(
+      // When the power is back, nobody asks again for an answer that did not arrive: the time for that is over.
+      await database.runUnsynced(
         `${insertInto('refresh_answers', row)} ON CONFLICT (id_hash) DO UPDATE
            SET successor_hash = excluded.successor_hash, answer = excluded.answer, expires_at = excluded.expires_at`,
         row,

@@ -97,6 +97,7 @@ export function openPostgres(options: PostgresOptions): Database {
     get: (text, ...values) => work(() => sql.get(text, ...values)),
     all: (text, ...values) => work(() => sql.all(text, ...values)),
     run: (text, ...values) => work(() => sql.run(text, ...values)),
+    runUnsynced: (text, ...values) => work(() => sql.run(text, ...values)),
     transaction: (body) => work(() => within(READ_WRITE, body)),
     snapshot: (body) => work(() => within(READ_ONLY, body)),
     close() {

@@ -11,13 +11,30 @@ let last: Promise<void> | undefined
 
 /** One connection has one of these: what it does is queued here. */
 export function createSqlDatabase(connection: Connection): Database {
+  const sql = sqlOf(connection, async (statement) =>
+    last === undefined ? statement() : queued(async () => statement()),
+  )
+  const unsynced = sqlOf(connection, async (statement) =>
+    last === undefined ? withoutSync(connection, statement) : queued(async () => withoutSync(connection, statement)),
+  )
   return {
     kind: 'sqlite',
-    ...sqlOf(connection, async (statement) => (last === undefined ? statement() : queued(async () => statement()))),
+    ...sql,
+    runUnsynced: unsynced.run,
     transaction: (work) => queued(() => atOnce(connection, 'BEGIN IMMEDIATE', work)),
     snapshot: (work) => queued(() => atOnce(connection, 'BEGIN', work)),
     atOnce: withoutWait(connection),
     close: () => queued(async () => connection.close()),
+  }
+}
+
+/** In a WAL, the next commit that is synced takes with it what came before. */
+function withoutSync<T>(connection: Connection, statement: () => T): T {
+  connection.exec('PRAGMA synchronous = NORMAL')
+  try {
+    return statement()
+  } finally {
+    connection.exec('PRAGMA synchronous = FULL')
   }
 }
 

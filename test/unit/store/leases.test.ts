@@ -91,9 +91,9 @@ describe('work under a lease', () => {
     const database = sqlOf(folder.database())
     const locked: Database = {
       ...database,
-      async run(sql, ...values) {
+      async runUnsynced(sql, ...values) {
         if (sql.startsWith('DELETE FROM leases')) throw new BridgeError('database_locked')
-        return database.run(sql, ...values)
+        return database.runUnsynced(sql, ...values)
       },
     }
     expect(await createLeases(locked, createFakeClock()).run('a', LONG, async () => 'refreshed')).toBe('refreshed')

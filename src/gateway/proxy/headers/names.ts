@@ -51,6 +51,10 @@ export const isWithheld = list(
 
 /** Names that the header Connection lists: they too are of one connection. */
 export function namedByConnection(value: string | readonly string[] | undefined): ReadonlySet<string> {
+  if (value === undefined || value === 'keep-alive' || value === 'close') return OF_ITSELF
   const names = [value ?? []].flat().join(',').split(',')
   return new Set(names.map((name) => name.trim().toLowerCase()).filter((name) => name !== ''))
 }
+
+/** What it says nearly always, and names no other header. */
+const OF_ITSELF: ReadonlySet<string> = new Set(['keep-alive', 'close'])

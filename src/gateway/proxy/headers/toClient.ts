@@ -4,7 +4,10 @@ import type { HttpResponse } from '../../../ports.ts'
 import { isWithheld, namedByConnection } from './names.ts'
 
 /** Of every answer of a server. */
-const OURS = { 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' }
+const OURS = [
+  ['Cache-Control', 'no-store'],
+  ['X-Accel-Buffering', 'no'],
+] as const
 
 /** Sets status and headers; what was set before stays. `sealed`: the session id as the client knows it. */
 export function setHeaders(
@@ -12,10 +15,11 @@ export function setHeaders(
   { status, headers }: Pick<HttpResponse, 'status' | 'headers'>,
   { sealed, isStream }: { readonly sealed: string | undefined; readonly isStream: boolean },
 ): void {
-  const ofConnection = headers.connection === undefined ? undefined : namedByConnection(headers.connection)
+  const ofConnection = namedByConnection(headers.connection)
   response.statusCode = status
-  for (const [name, value] of Object.entries(headers)) {
-    if (value === undefined || name === SESSION || withholds(name) || ofConnection?.has(name)) continue
+  for (const name in headers) {
+    const value = headers[name]
+    if (value === undefined || name === SESSION || withholds(name) || ofConnection.has(name)) continue
     // Comment lines make a stream longer than it was.
     if (name === 'content-length' && isStream) continue
     const values = [value].flat()
@@ -23,7 +27,7 @@ export function setHeaders(
     if (name === 'vary') response.appendHeader(name, values)
     else response.setHeader(name, values.length === 1 ? (values[0] ?? '') : values)
   }
-  for (const [name, value] of Object.entries(OURS)) response.setHeader(name, value)
+  for (const [name, value] of OURS) response.setHeader(name, value)
   if (sealed !== undefined) response.setHeader('Mcp-Session-Id', sealed)
 }
 

@@ -10,8 +10,8 @@ export interface HeaderRules {
   fromClient(headers: IncomingHttpHeaders): Headers
   /** Whether `forward_headers` and `blocked_headers` let this header of ours go to the server. */
   sends(name: string): boolean
-  /** Whether the operator has configured this header for the server. */
-  configures(name: string): boolean
+  /** Whether the bearer for the server is ours: `forward_headers` lets it go, and the operator has configured no other. */
+  readonly sendsBearer: boolean
   /** Adds what the gateway says: names in any case. Configured headers override it, and blocked ones are removed at the end. */
   withOurs(kept: Headers, ours: Readonly<Headers>): Headers
 }
@@ -48,27 +48,30 @@ export function createHeaderRules(
     return verdict
   }
 
+  const sends = (name: string) => forwards(name) && !blocks(name)
+  const configuredPlain = Object.entries(configured).map(([name, value]) => [name.toLowerCase(), value] as const)
+
   return {
     fromClient(headers) {
-      const ofConnection = headers.connection === undefined ? NONE : namedByConnection(headers.connection)
+      const ofConnection = namedByConnection(headers.connection)
       const kept: Headers = {}
-      for (const [name, value] of Object.entries(headers)) {
+      for (const name in headers) {
+        const value = headers[name]
         if (value === undefined || !passes(name) || ofConnection.has(name)) continue
         kept[name] = typeof value === 'string' ? value : value.join(', ')
       }
       return kept
     },
-    sends: (name) => forwards(name) && !blocks(name),
-    configures: (name) => Object.keys(configured).some((one) => one.toLowerCase() === name.toLowerCase()),
+    sends,
+    sendsBearer: sends('authorization') && !configuredPlain.some(([name]) => name === 'authorization'),
     withOurs(kept, ours) {
-      const all: Headers = { ...kept }
-      for (const headers of [ours, configured])
-        for (const [name, value] of Object.entries(headers)) all[name.toLowerCase()] = value
+      const all: Headers = {}
+      for (const name in kept) all[name] = kept[name] ?? ''
+      for (const name in ours) all[name.toLowerCase()] = ours[name] ?? ''
+      for (const [name, value] of configuredPlain) all[name] = value
       if (blockedHeaders.length > 0)
         for (const name of Object.keys(all)) if (blocks(name) && !isNeeded(name)) delete all[name]
       return all
     },
   }
 }
-
-const NONE: ReadonlySet<string> = new Set()
