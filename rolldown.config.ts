@@ -92,24 +92,6 @@ export function noticeOf(folder: string): string {
   return [`${name} ${version} (${license})`, ...texts, ...(INSIDE[name] ?? [])].join('\n\n')
 }
 
-/** An AsyncLocalStorage that is off while nothing runs in it. */
-const CONTEXT = `
-import { AsyncLocalStorage } from 'node:async_hooks'
-const storage = new AsyncLocalStorage()
-let open = 0
-export default {
-  getStore: () => storage.getStore(),
-  async run(store, work) {
-    open++
-    try {
-      return await storage.run(store, work)
-    } finally {
-      if (--open === 0) storage.disable()
-    }
-  },
-}
-`
-
 const RULE = `\n\n${'-'.repeat(80)}\n\n`
 const NOTICES = 'The code in this folder holds parts of these packages, under the licenses that follow.'
 
@@ -151,14 +133,6 @@ export default defineConfig({
       load: {
         filter: { id: /node_modules\/oidc-provider\/lib\/helpers\/attention\.js$/ },
         handler: () => 'export const info = () => undefined\nexport const warn = () => undefined',
-      },
-    },
-    {
-      // Once it is used, Node 20 and 22 call hooks for every promise of the process: it ends with the last request that is open.
-      name: 'context of oidc-provider only while it works',
-      load: {
-        filter: { id: /node_modules\/oidc-provider\/lib\/helpers\/als\.js$/ },
-        handler: () => CONTEXT,
       },
     },
     {

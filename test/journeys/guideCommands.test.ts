@@ -26,6 +26,8 @@ function commandsOf(document: string): string[] {
 const REFUSED: Readonly<Record<string, { code: number; says: RegExp }>> = {
   // For servers whose authorization server refuses a resource; the one of the tests wants it.
   'mcp-oauth-bridge login https://mcp.example.com/mcp --force --resource none': { code: 3, says: /refuses it \(401\)/ },
+  // The config here is a bridge's: it has no provider to sign in with (gateway/ has it with one).
+  'mcp-oauth-bridge serve': { code: 2, says: /No entry of providers has a client_id/ },
   // It asks twice, and nobody is at a terminal to answer (terminal.test.ts has it with one).
   'mcp-oauth-bridge reset': { code: 2, says: /terminal|--yes/ },
 }

@@ -48,7 +48,7 @@ describe.each(['v1', 'v2'] as const)('a server of the SDK %s', (generation) => {
       host.request('tools/list'),
       host.request('tools/list'),
     ])
-    for (const { result } of lists) expect(result.tools).toHaveLength(2)
+    for (const { result } of lists) expect(result.tools).toHaveLength(3)
     expect(server.state.initialized).toBe(2)
   })
 

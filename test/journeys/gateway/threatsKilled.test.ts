@@ -120,6 +120,7 @@ describe.skipIf(whyNoPostgres() !== undefined)('on PostgreSQL', () => {
       if (!signedIn) expect(said, `killed before write ${number}`).toEqual([expect.stringMatching(BEGIN_AGAIN)])
     }
     expect(kills).toBeGreaterThan(10)
+    await holds.from(0)
     // And who begins anew gets in.
     expect((await stage.signIn()).status).toBe(200)
   }, 240_000)
