@@ -205,7 +205,8 @@ async function codeAt(origin: string, of: SignInAs) {
   const flow = await beginAt(origin, of)
   const { url, text } = await (of.browsing ?? openBrowsing()).follow(flow.url, flow.redirectUri, of.answer ?? 'yes')
   const back = url.searchParams
-  if (!back.has('code'))
+  // The provider's redirect has a code too.
+  if (!url.href.startsWith(flow.redirectUri) || !back.has('code'))
     throw new Error(`${back.get('error') ?? `${url.href} ${text}`}: ${back.get('error_description') ?? ''}`)
   return { flow, back, asked: flow.asked(back) }
 }
