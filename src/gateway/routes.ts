@@ -63,7 +63,7 @@ const METADATA = '/.well-known/oauth-protected-resource'
 function mcpRoutes(served: ServedServer, handler: Handler): Route[] {
   const methods = ['GET', 'POST', 'DELETE'] as const
   const route = (pattern: string): Route => ({ pattern, methods, origins: 'own', asks: 'mcp', served, handler })
-  // A slash at the end is no path below the server.
+  // A slash at the end is not a path below the server.
   return [route(served.path), route(served.subpaths ? `${served.path}/*` : `${served.path}/`)]
 }
 

@@ -145,7 +145,7 @@ const readOpenRow = async (sql: Sql, { server, profile }: TokenKey, now: Date) =
     ),
   )
 
-/** An attempt that nobody settled in its time is no refusal, and makes place for another: one of a key is open. */
+/** An attempt that nobody settled in its time is not a refusal, and makes place for another: one of a key is open. */
 async function settleExpired(sql: Sql, { server, profile }: TokenKey, now: Date): Promise<void> {
   const message = 'The sign-in was not completed in time.'
   await sql.run(

@@ -16,7 +16,7 @@ export interface TokenRow {
   readonly refusedAt: number | undefined
   readonly lastError: string | undefined
   readonly lastErrorCode: SignInEnd | undefined
-  /** The column as it stands, for a compare-and-swap; somebody may have written what is no count. */
+  /** The column as it stands, for a compare-and-swap; somebody may have written what is not a count. */
   readonly generationText: string
   /** Only of a sealed row. */
   user(): User | undefined
@@ -181,7 +181,7 @@ export async function readSummaries(sql: Sql): Promise<AccountSummary[]> {
        users.subject, users.email, users.name
      FROM tokens LEFT JOIN users ON users.id = tokens.user_id ORDER BY server, profile`,
   )
-  // Those of the gateway's persons are no sign-ins of who uses this bridge.
+  // Those of the gateway's persons are not sign-ins of who uses this bridge.
   return rows.filter((row) => !isPersons({ server: textOf(row.server) })).map(toSummary)
 }
 

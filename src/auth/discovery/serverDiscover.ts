@@ -5,7 +5,7 @@ import { BridgeError } from '../../errors.ts'
 import type { HttpClient, HttpRequest, HttpResponse } from '../../ports.ts'
 import { withinTime } from './deadline.ts'
 
-/** A longer body is no answer to such a question, in bytes. */
+/** A longer body does not answer such a question, in bytes. */
 const LONGEST_BODY = 1024 * 1024
 
 export type DiscoverAnswer = Pick<HttpResponse, 'status' | 'headers'> & { readonly found: Discovered }

@@ -71,7 +71,7 @@ function objectIn(bytes: Bytes, path: readonly string[]): Span | undefined {
 const capabilities = (bytes: Bytes): readonly Change[] =>
   objectIn(bytes, ['capabilities']) ? WITHOUT_TASKS : [{ path: ['capabilities'], json: '{}' }]
 
-/** The same member in both eras; hosts refuse one that is no text. */
+/** The same member in both eras; hosts refuse one that is not a text. */
 function instructions(bytes: Bytes): readonly Change[] {
   const at = find(bytes, ['instructions'])
   return at && stringIn(bytes, at, bytes.length) === undefined ? [gone('instructions')] : []

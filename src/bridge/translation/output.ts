@@ -1,4 +1,4 @@
-// Outputs of tools that are no objects, which 2026 allows and strict hosts of 2025 refuse: wrapped into an object with one member, `result`, and so are the schemas that announce them.
+// Outputs of tools that are not objects, which 2026 allows and strict hosts of 2025 refuse: wrapped into an object with one member, `result`, and so are the schemas that announce them.
 import { type Edit, edited } from '../message/edits.ts'
 import type { Message } from '../message/message.ts'
 import { createNames, LONGEST_TOOL_NAME, type Names } from '../message/names.ts'

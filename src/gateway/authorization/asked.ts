@@ -1,5 +1,6 @@
 // What our own steps know of a request before the engine sees it: who asks, its form, and whether it spends a refresh token
 import type { IncomingMessage } from 'node:http'
+import { plainAddress } from '../http/clientAddress.ts'
 import type { RecordKind } from '../ports.ts'
 
 /** The presented refresh token while the engine works on it. */
@@ -35,12 +36,9 @@ export function createAskedRequests(): AskedRequests {
 
 /** An address as it is counted: of IPv6 the network of a subscriber, /64. */
 export function addressKey(address: string): string {
-  if (!address.includes(':')) return address
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1]
-  if (mapped !== undefined) return mapped
-  if (!URL.canParse(`http://[${address.replace(/%.*$/, '')}]`)) return address
-  const short = new URL(`http://[${address.replace(/%.*$/, '')}]`).hostname.slice(1, -1)
-  const [head = '', tail] = short.split('::')
+  const plain = plainAddress(address)
+  if (plain === undefined || !plain.includes(':')) return plain ?? address
+  const [head = '', tail] = plain.split('::')
   const left = head === '' ? [] : head.split(':')
   const right = tail === undefined || tail === '' ? [] : tail.split(':')
   const groups = [...left, ...new Array<string>(Math.max(0, 8 - left.length - right.length)).fill('0'), ...right]

@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import { BridgeError } from '../../errors.ts'
 import type { Clock, HttpClient, Leases, Logger } from '../../ports.ts'
+import { SCOPE } from '../http/protectedResource.ts'
 import type {
   AuthorizationServer,
   ClientRegistry,
@@ -17,7 +18,6 @@ import { createAskedRequests } from './asked.ts'
 import { createDocuments } from './documents.ts'
 import { createEndpoints } from './endpoints.ts'
 import { createEngine, type Engine, type Problem } from './engine.ts'
-import { SCOPE } from './metadata.ts'
 import { problemOf } from './problems.ts'
 import { redirectHost } from './redirectRules.ts'
 import { createResources, type Resources } from './resources.ts'

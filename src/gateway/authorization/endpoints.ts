@@ -45,7 +45,7 @@ export function createEndpoints(options: EndpointOptions) {
       const body = await readBody(request)
       if (!body) return tooLarge(response)
       const isForm = /^application\/x-www-form-urlencoded\s*(;|$)/i.test(request.headers['content-type'] ?? '')
-      const parameters = isForm ? change(new URLSearchParams(body.toString('utf8'))) : undefined
+      const parameters = isForm ? change(new URLSearchParams(Buffer.from(body).toString('utf8'))) : undefined
       if (isForm) request.headers['content-type'] = 'application/x-www-form-urlencoded'
       asked.put(request, { address, form: parameters, refresh: undefined })
       giveBody(request, parameters ? parameters.toString() : body)
@@ -132,9 +132,9 @@ function createRegister({ rules, engine, asked, clients, now, log }: EndpointOpt
   }
 }
 
-function objectOf(body: Buffer): Record<string, unknown> | undefined {
+function objectOf(body: Uint8Array): Record<string, unknown> | undefined {
   try {
-    const value: unknown = JSON.parse(body.toString('utf8'))
+    const value: unknown = JSON.parse(Buffer.from(body).toString('utf8'))
     return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : undefined
   } catch {
     return undefined

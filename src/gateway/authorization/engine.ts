@@ -3,13 +3,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Configuration, KoaContextWithOIDC } from 'oidc-provider'
 import { BridgeError } from '../../errors.ts'
 import type { Logger } from '../../ports.ts'
+import { SCOPE } from '../http/protectedResource.ts'
 import type { GatewaySeal } from '../ports.ts'
 import type { ServeSettings } from '../settings.ts'
 import { type AdapterOptions, createModel } from './adapter.ts'
 import type { AskedRequests } from './asked.ts'
 import type { Documents } from './documents.ts'
 import { basics, features } from './engineSettings.ts'
-import { SCOPE } from './metadata.ts'
 import type { Resources } from './resources.ts'
 import type { TokenStep } from './tokenSteps.ts'
 
@@ -207,7 +207,7 @@ function dropSessionCookie(ctx: KoaContextWithOIDC): void {
   else ctx.remove('set-cookie')
 }
 
-/** A store that fails is no fault of the client: it may try again. */
+/** A store that fails is not a fault of the client: it may try again. */
 function shielded<T extends object>(model: T, unavailable: () => Error, log: Logger): T {
   const entries = Object.entries(model).map(([name, method]) => [
     name,

@@ -1,10 +1,11 @@
 // The settings of the engine: what depends on ours, and everything off that is not OAuth for MCP clients
 import { generateKeyPairSync } from 'node:crypto'
 import type { Configuration, KoaContextWithOIDC } from 'oidc-provider'
+import { SCOPE } from '../http/protectedResource.ts'
 import { addressKey } from './asked.ts'
 import { DOCUMENT_CACHE_SECONDS } from './documents.ts'
 import type { EngineOptions } from './engine.ts'
-import { CLIENT_AUTH_METHODS, SCOPE, SIGNING_ALGS } from './metadata.ts'
+import { CLIENT_AUTH_METHODS, SIGNING_ALGS } from './metadata.ts'
 
 const CODE_SECONDS = 60
 

@@ -1,7 +1,7 @@
 // The metadata of the authorization server (RFC 8414, OpenID Connect Discovery 1.0): what works here, and nothing else
+import { SCOPE } from '../http/protectedResource.ts'
 import type { ServedServer } from '../settings.ts'
 
-export const SCOPE = 'mcp'
 export const CLIENT_AUTH_METHODS = ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'] as const
 export const SIGNING_ALGS = ['ES256', 'RS256', 'PS256', 'Ed25519', 'EdDSA'] as const
 

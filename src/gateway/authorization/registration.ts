@@ -1,6 +1,7 @@
 // Dynamic client registration (RFC 7591): which members count, which redirect URIs, and how many clients an address may register
+
+import { SCOPE } from '../http/protectedResource.ts'
 import type { ClientRegistry } from '../ports.ts'
-import { SCOPE } from './metadata.ts'
 import { type RedirectRules, redirectUrisFault } from './redirectRules.ts'
 
 const AN_HOUR_MS = 60 * 60 * 1000

@@ -1,27 +1,18 @@
 // A request on its way into the engine: its body read within a limit, its Host ours, its parameters those that mean something here
 import type { IncomingMessage } from 'node:http'
-import { SCOPE } from './metadata.ts'
+import { readBodyWithin } from '../http/body.ts'
+import { SCOPE } from '../http/protectedResource.ts'
 import type { Resources } from './resources.ts'
 
 const LARGEST_BYTES = 16 * 1024
 /** Of OpenID Connect: without the scope openid, which does not exist here, the engine refuses a request for them. */
 const FOREIGN = ['acr_values', 'claims', 'claims_locales', 'id_token_hint', 'max_age', 'nonce']
 
-/** undefined: it is larger than 16 KB; the rest of it is not read. Rejects if the client goes away. */
-export async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
-  if (Number(request.headers['content-length'] ?? 0) > LARGEST_BYTES) return undefined
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
-    bytes += chunk.length
-    if (bytes > LARGEST_BYTES) return undefined
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
-}
+/** undefined: it is larger than 16 KB. Rejects if the client goes away. */
+export const readBody = (request: IncomingMessage) => readBodyWithin(request, LARGEST_BYTES)
 
 /** The engine reads `body` as if it came with the request. */
-export function giveBody(request: IncomingMessage, body: string | Buffer): void {
+export function giveBody(request: IncomingMessage, body: string | Uint8Array): void {
   const bytes = Buffer.from(body)
   request.headers['content-length'] = String(bytes.length)
   delete request.headers['transfer-encoding']

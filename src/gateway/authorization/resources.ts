@@ -1,4 +1,5 @@
 // Which MCP server a resource indicator means (RFC 8707): the gateway's own URL of it, and no other
+import { resourceOf } from '../http/protectedResource.ts'
 import type { ServedServer } from '../settings.ts'
 
 export interface Resources {
@@ -10,8 +11,7 @@ export interface Resources {
 }
 
 export function createResources(publicUrl: string, servers: readonly ServedServer[]): Resources {
-  const { origin } = new URL(publicUrl)
-  const known = new Map(servers.map((server) => [`${origin}${server.path}`, server]))
+  const known = new Map(servers.map((server) => [resourceOf(publicUrl, server), server]))
   const [first] = known.keys()
   return {
     only: known.size === 1 ? first : undefined,

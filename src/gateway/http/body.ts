@@ -39,6 +39,13 @@ export function readBody(request: IncomingMessage, limit: number): Promise<Uint8
   })
 }
 
+/** The same; undefined: it is larger. */
+export const readBodyWithin = (request: IncomingMessage, limit: number): Promise<Uint8Array | undefined> =>
+  readBody(request, limit).catch((thrown: unknown) => {
+    if (thrown instanceof BridgeError && thrown.code === 'message_too_large') return undefined
+    throw thrown
+  })
+
 /** Whether the client has announced more than this many bytes. */
 export const isTooLong = (request: IncomingMessage, limit: number): boolean =>
   Number(request.headers['content-length'] ?? 0) > limit

@@ -55,7 +55,7 @@ export function clientAddress(
 const withoutPort = (text: string) =>
   /^\[([^\]]*)\](?::\d{1,5})?$/.exec(text)?.[1] ?? /^([\d.]+):\d{1,5}$/.exec(text)?.[1] ?? text
 
-/** An IPv4 address inside IPv6 (RFC 4291 section 2.5.5.2) as IPv4; without a zone. undefined: it is no address. */
+/** An IPv4 address inside IPv6 (RFC 4291 section 2.5.5.2) as IPv4; without a zone. undefined: it is not an address. */
 export function plainAddress(text: string): string | undefined {
   const address = text.replace(/%.*$/, '')
   if (isIP(address) === 0) return undefined

@@ -2,7 +2,7 @@
 import { isIPv4 } from 'node:net'
 import { isLoopback } from '../../secureUrl.ts'
 
-/** own: that of the public URL, or loopback with the port of the listener · address: another address, which is no name · foreign: another name. */
+/** own: that of the public URL, or loopback with the port of the listener · address: another address, which is not a name · foreign: another name. */
 export type HostKind = 'own' | 'address' | 'foreign' | 'malformed'
 
 export interface OwnHosts {

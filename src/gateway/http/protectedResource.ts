@@ -3,7 +3,7 @@ import type { ServedServer } from '../settings.ts'
 
 const PATH = '/.well-known/oauth-protected-resource'
 /** The one scope that the gateway knows. */
-const SCOPE = 'mcp'
+export const SCOPE = 'mcp'
 const REFUSED = 'The access token is unknown, has expired, or is for another resource.'
 
 /** The canonical URL of an MCP server at the gateway, which its tokens name as their audience (RFC 8707). */

@@ -1,4 +1,4 @@
-// The request target (RFC 9112 section 3.2), decoded once: what two readers could take for different paths is no path at all
+// The request target (RFC 9112 section 3.2), decoded once: what two readers could take for different paths is not a path
 
 export interface Target {
   /** Decoded; begins with a slash, without empty segments, `.` and `..`. */

@@ -1,5 +1,6 @@
 // Who may ask: the bearer's caller for this server, or the refusal that tells a client how to sign in (RFC 6750 section 3)
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { sendError } from '../http/answer.ts'
 import type { Caller, RequestContext } from '../ports.ts'
 import type { ServedServer } from '../settings.ts'
 import { bearerOf, type Callers, hashOf } from './callers.ts'
@@ -57,10 +58,5 @@ export function createAdmission({ callers, resourceOf, challenge }: AdmissionOpt
 }
 
 export function refuse(response: ServerResponse, status: number, error: string, description: string): undefined {
-  const body = Buffer.from(JSON.stringify({ error, error_description: description }))
-  response.statusCode = status
-  response.setHeader('Content-Type', 'application/json')
-  response.setHeader('Cache-Control', 'no-store')
-  response.setHeader('Content-Length', body.byteLength)
-  response.end(body)
+  sendError(response, status, { error, description }, { 'Cache-Control': 'no-store' })
 }

@@ -36,7 +36,7 @@ export interface ForwardOptions {
   readonly stands: (call: Call) => Promise<boolean>
   readonly rpcError: RpcError
   readonly log: Logger
-  /** The longest silence of a server before its answer, and in one that is no stream, in ms; 0: any. */
+  /** The longest silence of a server before its answer, and in one that is not a stream, in ms; 0: any. */
   readonly idleMs: number
   readonly quietMs: number
   readonly draining: AbortSignal | undefined

@@ -31,7 +31,7 @@ export interface McpHandlerOptions
   readonly signingKeys: Pick<SigningKeys, 'current'>
   /** The whole body, at most `limit` bytes. @throws BridgeError message_too_large, cancelled */
   readonly readBody: (request: IncomingMessage, limit: number) => Promise<Uint8Array>
-  /** undefined: the bytes are no message. */
+  /** undefined: the bytes are not a message. */
   readonly look: (bytes: Uint8Array) => Looked | undefined
   readonly rpcError: RpcError
   /** The person's address, where it counts. */

@@ -1,5 +1,6 @@
 // Whether a form was sent by a page of ours, and what a browser says about a request (Fetch Metadata, Fetch section 3.2)
 import type { IncomingMessage } from 'node:http'
+import { readBodyWithin } from '../http/body.ts'
 
 /** More than any form of ours has, in bytes. */
 const MOST = 16 * 1024
@@ -17,21 +18,13 @@ export const isAhead = ({ headers }: IncomingMessage): boolean =>
     /prefetch|preview|prerender/i.test(String(value ?? '')),
   )
 
-/** A person typed or chose the address, or came from a page of ours. A program that says nothing is no page of others. */
+/** A person typed or chose the address, or came from a page of ours. A program that says nothing is not a page of others. */
 export const isOwnNavigation = ({ headers }: IncomingMessage): boolean =>
   ['none', 'same-origin', undefined].includes(headers['sec-fetch-site'] as string | undefined)
 
 /** undefined: no form, or one that is too long. */
 export async function readForm(request: IncomingMessage): Promise<URLSearchParams | undefined> {
   if (!/^application\/x-www-form-urlencoded\b/i.test(request.headers['content-type'] ?? '')) return undefined
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of request) {
-    size += (chunk as Buffer).byteLength
-    // The rest is read and dropped: a connection that is cut shows nobody the page that says why.
-    if (size <= MOST) chunks.push(chunk as Buffer)
-    else if (size > 64 * MOST) break
-  }
-  if (size > MOST) return undefined
-  return new URLSearchParams(Buffer.concat(chunks).toString('utf8'))
+  const body = await readBodyWithin(request, MOST)
+  return body && new URLSearchParams(Buffer.from(body).toString('utf8'))
 }

@@ -1,6 +1,7 @@
 // The frame of every page of the sign-in: self-contained, light and dark, without a script, and closed to frames and foreign forms
 import { createHash } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
+import { sendPage as sendHtml, sendRedirect } from '../http/answer.ts'
 import { escapeHtml, shown } from './shown.ts'
 
 const STYLE = `
@@ -25,13 +26,7 @@ button.no { background: transparent; color: var(--ink); border-color: var(--line
 :focus-visible { outline: 3px solid var(--act); outline-offset: 2px }
 `
 
-const POLICY = [
-  "default-src 'none'",
-  `style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`,
-  "base-uri 'none'",
-  "form-action 'self'",
-  "frame-ancestors 'none'",
-].join('; ')
+const STYLE_HASH = `'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`
 
 export interface Page {
   readonly title: string
@@ -39,16 +34,6 @@ export interface Page {
   readonly body: string
   /** Where the browser goes by itself, at once. */
   readonly next?: string
-}
-
-const HEADERS = {
-  'content-type': 'text/html; charset=utf-8',
-  'content-security-policy': POLICY,
-  'cache-control': 'no-store',
-  'x-content-type-options': 'nosniff',
-  'x-frame-options': 'DENY',
-  // With no-referrer, a browser would send `Origin: null` with our own form.
-  'referrer-policy': 'same-origin',
 }
 
 export function sendPage(response: ServerResponse, status: number, { title, body, next }: Page): void {
@@ -69,22 +54,12 @@ ${body}
 </body>
 </html>
 `
-  response.writeHead(status, HEADERS).end(html)
-}
-
-export function sendJson(
-  response: ServerResponse,
-  status: number,
-  value: Readonly<Record<string, unknown>>,
-  headers: Readonly<Record<string, string>> = {},
-): void {
-  const fixed = { 'content-type': 'application/json', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }
-  response.writeHead(status, { ...fixed, ...headers }).end(JSON.stringify(value))
+  sendHtml(response, status, html, { styles: [STYLE_HASH], form: true })
 }
 
 /** To a path of ours; no page is shown. */
 export function redirect(response: ServerResponse, location: string): void {
-  response.writeHead(303, { location, 'cache-control': 'no-store', 'referrer-policy': 'same-origin' }).end()
+  sendRedirect(response, location, { 'Cache-Control': 'no-store', 'Referrer-Policy': 'same-origin' })
 }
 
 /**

@@ -1,10 +1,10 @@
 // POST /auth/refresh: refreshes the caller's tokens at their provider now, and gives out none of them
 import { asBridgeError, type BridgeError } from '../../errors.ts'
+import { sendJson } from '../http/answer.ts'
 import { createChallenge } from '../http/protectedResource.ts'
 import type { Handler } from '../ports.ts'
 import type { SignInOptions } from './deps.ts'
 import { statusOf, toldOf } from './outcome.ts'
-import { sendJson } from './page.ts'
 
 export function createRefreshEndpoint({ callerOf, tokens, settings, log }: SignInOptions): Handler {
   const challenge = createChallenge(settings.publicUrl)

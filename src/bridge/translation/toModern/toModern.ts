@@ -27,7 +27,7 @@ export interface ToModernOptions {
   /** To the server, for messages that are on `upstream`. */
   readonly exchange: Exchange
   readonly upstream: InFlight
-  /** Sends the host what is no answer to a request of its own. */
+  /** Sends the host what does not answer a request of its own. */
   readonly deliver: Deliver
   /** The `result` of the server's DiscoverResult, asked for if it is not known. @throws BridgeError why there is none */
   readonly discovered: (initialize: Message, cause: Cause) => Promise<Bytes>

@@ -77,7 +77,7 @@ export function unanswered({ id, method }: Question, why: string): Message {
 /** As MCP has it where a person refuses (2025-11-25, "Sampling"). */
 const REFUSED = -1
 
-/** The answers of the host by their keys, as JSON texts; what is no object answers nothing. */
+/** The answers of the host by their keys, as JSON texts; what is not an object answers nothing. */
 export function responsesIn(json: string | undefined): ReadonlyMap<string, string> {
   const found = new Map<string, string>()
   if (json === undefined) return found
