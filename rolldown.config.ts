@@ -95,6 +95,26 @@ export function noticeOf(folder: string): string {
 const RULE = `\n\n${'-'.repeat(80)}\n\n`
 const NOTICES = 'The code in this folder holds parts of these packages, under the licenses that follow.'
 
+/** In place of a plain `AsyncLocalStorage`: it is off while the engine handles no request. */
+const ENDING_CONTEXTS = `
+import { AsyncLocalStorage } from 'node:async_hooks'
+
+class EndingStorage extends AsyncLocalStorage {
+  #open = 0
+
+  async run(context, handle) {
+    this.#open++
+    try {
+      return await super.run(context, handle)
+    } finally {
+      if (--this.#open === 0) this.disable()
+    }
+  }
+}
+
+export default new EndingStorage()
+`
+
 export default defineConfig({
   input: {
     run: 'src/cli/run.ts',
@@ -134,6 +154,11 @@ export default defineConfig({
         filter: { id: /node_modules\/oidc-provider\/lib\/helpers\/attention\.js$/ },
         handler: () => 'export const info = () => undefined\nexport const warn = () => undefined',
       },
+    },
+    {
+      // Once a context is kept, Node 20 and 22 follow every promise of the process: a tenth of what a call takes, which has none.
+      name: 'contexts of oidc-provider end',
+      load: { filter: { id: /node_modules\/oidc-provider\/lib\/helpers\/als\.js$/ }, handler: () => ENDING_CONTEXTS },
     },
     {
       // The optional driver in C would be looked for in the folders above dist/.

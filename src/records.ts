@@ -195,8 +195,8 @@ export type CallbackPage =
 export interface Transmission {
   /** The request has gone onto a connection, so the server may have seen it. */
   sent: boolean
-  /** Set while there is something to end; call it after `signal` has aborted. */
-  abort?: (() => void) | undefined
+  /** Set while there is something to end. `reason`: what the request and its body throw then; left out: that of `signal`, which has aborted. */
+  abort?: ((reason?: Error) => void) | undefined
   /** Left out: the silence of the server has no other reason than the server. */
   patience?: Patience | undefined
 }

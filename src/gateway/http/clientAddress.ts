@@ -57,9 +57,9 @@ const withoutPort = (text: string) =>
 
 /** An IPv4 address inside IPv6 (RFC 4291 section 2.5.5.2) as IPv4; without a zone. undefined: it is not an address. */
 export function plainAddress(text: string): string | undefined {
-  const address = text.replace(/%.*$/, '')
-  if (isIP(address) === 0) return undefined
-  if (!isIPv6(address)) return address
+  const address = text.includes('%') ? text.slice(0, text.indexOf('%')) : text
+  const family = isIP(address)
+  if (family !== 6) return family === 4 ? address : undefined
   const short = new URL(`http://[${address}]`).hostname.slice(1, -1)
   const [, high, low] = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(short) ?? []
   if (high === undefined || low === undefined) return short

@@ -18,14 +18,15 @@ export interface ExchangeOptions extends Admission {
 }
 
 export function createExchange(options: ExchangeOptions) {
+  const placeOf = createPlaces(options.table)
   return (request: IncomingMessage, response: ServerResponse): void => {
     const begun = performance.now()
     const requestId = requestIdOf(request, options.trusted)
     for (const [name, value] of SECURITY) response.setHeader(name, value)
     response.setHeader('X-Request-Id', requestId)
     endBodyAfter(request, response)
-    const target = readTarget(request.url ?? '')
-    const match = target && options.table(target.path)
+    const place = placeOf(request.url ?? '')
+    const { target, match } = place
     noteEnd(options.log, response, { requestId, begun, request, match })
     const fault = malformed(request)
     // Two readers may not agree where it ends; and what follows an Upgrade is lost in Node's parser.
@@ -33,7 +34,30 @@ export function createExchange(options: ExchangeOptions) {
     const refusal = fault ?? misdirected(request, target, match?.route, options)
     const admitted = refusal || !target ? undefined : admit(request, response, match, options)
     if (refusal || !target) refuse(response, refusal ?? MALFORMED_TARGET)
-    else if (admitted) run(request, response, { ...admitted, target, requestId }, options)
+    else if (admitted) void run(request, response, { ...admitted, target, place, requestId }, options)
+  }
+}
+
+/** What a request target leads to. */
+interface Place {
+  readonly target: Target | undefined
+  readonly match: Match | undefined
+  /** Made when it is first asked for; nobody changes it. */
+  url?: URL
+}
+
+const MOST_PLACES = 1_000
+
+/** Calls have the same few targets, which are read once. What is kept holds no query, and nothing of a sign-in. */
+function createPlaces(table: Table): (raw: string) => Place {
+  const known = new Map<string, Place>()
+  return (raw) => {
+    const found = known.get(raw)
+    if (found) return found
+    const target = readTarget(raw)
+    const place: Place = { target, match: target && table(target.path) }
+    if (place.match?.route.asks === 'mcp' && target?.query === '' && known.size < MOST_PLACES) known.set(raw, place)
+    return place
   }
 }
 
@@ -50,35 +74,54 @@ function requestIdOf({ headers, socket }: IncomingMessage, trusted: TrustedProxi
   return isGood && peer !== undefined && trusted.has(peer) ? sent : randomUUID()
 }
 
-function run(
+interface Asked {
+  readonly target: Target
+  readonly place: Place
+  readonly requestId: string
+}
+
+async function run(
   request: IncomingMessage,
   response: ServerResponse,
-  { route, parameters, rest, target, requestId }: Match & { readonly target: Target; readonly requestId: string },
+  { route, parameters, rest, target, place, requestId }: Match & Asked,
   { publicUrl, trusted, log }: ExchangeOptions,
-): void {
-  const url = memoize(() =>
-    route.asks === 'mcp' && target.query === '' ? plainUrl(publicUrl, target) : urlOf(publicUrl, target),
-  )
+): Promise<void> {
+  const signal = memoize(() => goneSignal(response))
+  const url = () => {
+    place.url ??= urlOf(publicUrl, target)
+    return place.url
+  }
   // A handler that reads the target itself must not come to another path.
   if (target.host !== undefined || request.url?.includes('%')) request.url = `${url().pathname}${target.query}`
-  const gone = new AbortController()
-  response.once('close', () => response.writableFinished || gone.abort())
   const context: RequestContext = {
-    // Most handlers have no use for it.
+    // Most handlers have no use for these.
     get url() {
       return url()
+    },
+    get signal() {
+      return signal()
     },
     requestId,
     address: clientAddress(request.socket.remoteAddress, forwardedFor(request), trusted),
     served: route.served,
     rest,
     parameters,
-    signal: gone.signal,
   }
   if (/^100-continue$/i.test(request.headers.expect ?? '') && request.httpVersion === '1.1') response.writeContinue()
-  Promise.resolve()
-    .then(() => route.handler(request, response, context))
-    .catch((thrown: unknown) => fail(response, asBridgeError(thrown), { requestId, gone: gone.signal, log }))
+  try {
+    await route.handler(request, response, context)
+  } catch (thrown) {
+    fail(response, asBridgeError(thrown), { requestId, log })
+  }
+}
+
+/** Aborts when the client is gone before its answer was out. */
+function goneSignal(response: ServerResponse): AbortSignal {
+  const gone = new AbortController()
+  const look = () => response.writableFinished || gone.abort()
+  if (response.closed) look()
+  else response.once('close', look)
+  return gone.signal
 }
 
 function urlOf(publicUrl: string, { path, query }: Target): URL {
@@ -86,17 +129,6 @@ function urlOf(publicUrl: string, { path, query }: Target): URL {
   url.pathname = path
   url.search = query
   return url
-}
-
-const MOST_PLAIN = 1_000
-const plain = new Map<string, URL>()
-
-/** The same object each time, which nobody changes: calls have the same few paths. */
-function plainUrl(publicUrl: string, target: Target): URL {
-  const key = `${publicUrl} ${target.path}`
-  const known = plain.get(key) ?? urlOf(publicUrl, target)
-  if (plain.size < MOST_PLAIN) plain.set(key, known)
-  return known
 }
 
 function memoize<T>(make: () => T): () => T {
@@ -115,11 +147,11 @@ const PASSING: readonly string[] = ['database_unreachable', 'database_locked', '
 function fail(
   response: ServerResponse,
   error: BridgeError,
-  { requestId, gone, log }: { readonly requestId: string; readonly gone: AbortSignal; readonly log: Logger },
+  { requestId, log }: { readonly requestId: string; readonly log: Logger },
 ): void {
   const { code, message } = error
   // The end of the socket may be told to who reads the body first.
-  if (gone.aborted || response.destroyed || code === 'cancelled') return void response.destroy()
+  if (response.destroyed || code === 'cancelled') return void response.destroy()
   log[code === 'message_too_large' ? 'info' : 'error']('gateway:failed', { request: requestId, code, message })
   // A made-up end would look like a whole answer.
   if (response.headersSent) response.destroy()

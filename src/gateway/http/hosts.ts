@@ -28,18 +28,28 @@ export function createOwnHosts(options: {
   const names = [...LOOPBACK, ...(isLoopback(listen.host) ? [listen.host] : [])]
   const here = names.map((name) => new URL(`${protocol}//${name}:${listen.port}`))
   const own = new Set([publicUrl, ...here].map((url) => `${canonical(url.hostname)} ${portOf(url)}`))
+  const decide = (host: string | undefined): HostKind => {
+    const [, name, port] = HOST.exec(host ?? '') ?? []
+    const hostname = name && canonical(name)
+    if (!hostname) return 'malformed'
+    const ports = port ? [port] : [portOf(publicUrl, ''), DEFAULT_PORTS[protocol] ?? '']
+    if (ports.some((one) => own.has(`${hostname} ${one}`))) return 'own'
+    return hostname.startsWith('[') || isIPv4(hostname) ? 'address' : 'foreign'
+  }
+  /** Requests name the same few spellings of the gateway's own. */
+  const known = new Set<string>()
   return {
     origins: new Set([publicUrl, ...here].map(({ origin }) => origin)),
     kindOf(host) {
-      const [, name, port] = HOST.exec(host ?? '') ?? []
-      const hostname = name && canonical(name)
-      if (!hostname) return 'malformed'
-      const ports = port ? [port] : [portOf(publicUrl, ''), DEFAULT_PORTS[protocol] ?? '']
-      if (ports.some((one) => own.has(`${hostname} ${one}`))) return 'own'
-      return hostname.startsWith('[') || isIPv4(hostname) ? 'address' : 'foreign'
+      if (host !== undefined && known.has(host)) return 'own'
+      const kind = decide(host)
+      if (kind === 'own' && host !== undefined && known.size < MOST_SPELLINGS) known.add(host)
+      return kind
     },
   }
 }
+
+const MOST_SPELLINGS = 100
 
 /** Without a port in the URL: that of its scheme. */
 const portOf = ({ protocol, port }: URL, explicit = port) => explicit || (DEFAULT_PORTS[protocol] ?? '')

@@ -15,6 +15,8 @@ const LONGEST_TOKEN = 4_096
 /** RFC 6750 section 2.1 */
 const BEARER = /^bearer +([\w.~+/-]+=*) *$/i
 
+const AUTHORIZATION = 'authorization'
+
 export type Bearer =
   | { readonly kind: 'token'; readonly token: string }
   /** No bearer at all; one that no token can be; more than one. */
@@ -24,7 +26,8 @@ export type Bearer =
 export function bearerOf({ rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>): Bearer {
   let value: string | undefined
   for (let at = 0; at < rawHeaders.length; at += 2) {
-    if (rawHeaders[at]?.toLowerCase() !== 'authorization') continue
+    const name = rawHeaders[at]
+    if (name?.length !== AUTHORIZATION.length || name.toLowerCase() !== AUTHORIZATION) continue
     if (value !== undefined) return { kind: 'repeated' }
     value = rawHeaders[at + 1] ?? ''
   }

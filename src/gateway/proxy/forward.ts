@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { BridgeError, isTransient } from '../../errors.ts'
 import type { HttpClient, HttpRequest, HttpResponse, Logger } from '../../ports.ts'
+import type { Transmission } from '../../records.ts'
 import type { RequestContext } from '../ports.ts'
 import type { ServedServer } from '../settings.ts'
 import type { Admitted } from './admission.ts'
@@ -46,7 +47,7 @@ export function createForward(options: ForwardOptions): (call: Call) => Promise<
   const { outgoing, http, idleMs, sessions, standing, stands, log } = options
   const leaving = createLeaving(options.draining)
 
-  const pass = async (call: Call, answer: HttpResponse, stop: AbortController): Promise<void> => {
+  const pass = async (call: Call, answer: HttpResponse, stop: (reason: Error) => void): Promise<void> => {
     const { served, caller, session, context, response } = call
     if (answer.status === 401 || answer.status === 407) {
       answer.discard()
@@ -62,12 +63,11 @@ export function createForward(options: ForwardOptions): (call: Call) => Promise<
     const sealed = named === undefined ? undefined : sessions.seal(named, session, served, caller)
     setHeaders(response, answer, { sealed, isStream })
     if (!isStream) return passBody(answer.body, response)
-    const end = () => stop.abort(new StreamEnd('the caller may not go on'))
+    const end = () => stop(new StreamEnd('the caller may not go on'))
     const unwatch = standing.watch(call.tokenHash, () => stands(call), end)
     try {
       const passing = call.method === 'GET' ? leaving : undefined
-      const cut = (reason: StreamEnd) => stop.abort(reason)
-      const found = await passEvents(answer.body, response, { quietMs: options.quietMs, leaving: passing, cut })
+      const found = await passEvents(answer.body, response, { quietMs: options.quietMs, leaving: passing, cut: stop })
       if (found) log.warn('proxy:legacy', { ...about(call), message: LEGACY })
     } finally {
       unwatch()
@@ -75,28 +75,34 @@ export function createForward(options: ForwardOptions): (call: Call) => Promise<
   }
 
   return async (call) => {
-    const { method, url, body, served, caller, session, context, request } = call
-    if (context.signal.aborted) return
-    const stop = new AbortController()
-    const gone = () => stop.abort(context.signal.reason)
-    context.signal.addEventListener('abort', gone, { once: true })
+    const { method, url, body, served, caller, session, context, request, response } = call
+    if (isGone(response)) return
     // The silence of a stream is not that of a server which does not answer.
     const patience = { held: method === 'GET', turns: 0 }
+    // A signal costs as much as the rest of a call's bookkeeping.
+    const transmission: Transmission = { sent: false, patience }
+    const stop = (reason: Error) => transmission.abort?.(reason)
+    const gone = () =>
+      response.writableFinished || stop(new BridgeError('cancelled', { message: 'The client is gone.' }))
+    response.once('close', gone)
     try {
       const headers = await outgoing({ served, caller, headers: request.headers, sessionId: session?.plain, context })
-      const { signal } = stop
-      const sent = { method, url, headers, body, signal, idleMs, patience, cookies: 'none' } as const
+      if (isGone(response)) return
+      const sent = { method, url, headers, body, idleMs, transmission, cookies: 'none' } as const
       const answer = await http(served).request(sent)
       patience.held ||= isEventStream(answer)
       await pass(call, answer, stop)
     } catch (thrown) {
-      // A request that has an answer needs no error.
-      if (!context.signal.aborted) answerThrown(call, thrown, options)
+      // A request without a client needs no error.
+      if (!isGone(response)) answerThrown(call, thrown, options)
     } finally {
-      context.signal.removeEventListener('abort', gone)
+      response.off('close', gone)
     }
   }
 }
+
+/** The client has closed the connection before the end of its answer. */
+const isGone = ({ closed, writableFinished }: ServerResponse) => closed && !writableFinished
 
 const LEGACY =
   'The server speaks HTTP+SSE of MCP 2024-11-05, which is not carried: its session id is in a URL that nothing binds to a person.'

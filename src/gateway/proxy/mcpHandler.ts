@@ -89,7 +89,7 @@ export function createMcpHandler(options: McpHandlerOptions): Handler {
   return async (request, response, context) => {
     const { served, rest, url: asked } = context
     // Nobody is told that an answer did not reach a client that is gone.
-    response.on('error', () => undefined)
+    response.on('error', ignore)
     const url = served && targetOf(served, rest, asked.search)
     if (!served) return refuse(response, 404, 'not_found', 'Nothing is at this path.')
     const admitted = await admit(request, response, context, served)
@@ -110,6 +110,8 @@ export function createMcpHandler(options: McpHandlerOptions): Handler {
     await forward({ ...admitted, method, served, url, request, body, session, context, response, looked })
   }
 }
+
+const ignore = () => undefined
 
 /** The rules are those of this process, and a person is the same object for some seconds: each is asked about once in these. */
 function createRefusals(checkAccess: McpHandlerOptions['checkAccess']) {

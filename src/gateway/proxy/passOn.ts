@@ -29,10 +29,12 @@ export const isEventStream = ({ headers }: Pick<HttpResponse, 'headers'>): boole
   /^text\/event-stream\s*(;|$)/i.test(String(headers['content-type'] ?? '')) &&
   /^(identity)?$/i.test(String(headers['content-encoding'] ?? ''))
 
+/** Sends the headers: with the first piece, if that is here already, in one write; else at once. */
+const flushSoon = (response: ServerResponse) => setImmediate(() => response.destroyed || response.flushHeaders())
+
 /** @throws what the body throws; then the answer has no end */
 export async function passBody(body: HttpResponse['body'], response: ServerResponse): Promise<void> {
-  // With the first piece, if that is here already; else at once.
-  const early = setImmediate(() => response.destroyed || response.flushHeaders())
+  const early = flushSoon(response)
   try {
     for await (const chunk of body) {
       if (response.destroyed) return
@@ -69,7 +71,7 @@ export async function passEvents(
   }
   const stay = leaving?.onBegin(depart)
   let isFirst = true
-  response.flushHeaders()
+  const early = flushSoon(response)
   if (leaving?.isNow) depart()
   try {
     for await (const chunk of body) {
@@ -89,6 +91,7 @@ export async function passEvents(
     response.end()
     return undefined
   } finally {
+    clearImmediate(early)
     clearTimeout(timer)
     stay?.()
   }

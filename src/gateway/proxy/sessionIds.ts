@@ -10,6 +10,10 @@ export interface SessionId {
   readonly sealed: string
 }
 
+interface Opened extends SessionId {
+  readonly where: readonly string[]
+}
+
 export interface SessionIds {
   /** undefined: it was not sealed for this caller and server. */
   open(sealed: string, served: ServedServer, caller: Caller): SessionId | undefined
@@ -19,10 +23,10 @@ export interface SessionIds {
 
 export function createSessionIds(seal: Pick<GatewaySeal, 'seal' | 'open'>): SessionIds {
   // Opening derives keys; a session is opened with every request. By place and text.
-  const opened = new Map<string, SessionId>()
+  const opened = new Map<string, Opened>()
   const place = ({ path }: ServedServer, { person, clientId }: Caller) => ['mcp-session-id', path, person.id, clientId]
-  const keep = (key: string, id: SessionId) => {
-    opened.set(key, id)
+  const keep = (id: Opened) => {
+    opened.set(id.sealed, id)
     const [oldest] = opened.keys()
     if (opened.size > MOST && oldest !== undefined) opened.delete(oldest)
     return id
@@ -30,17 +34,17 @@ export function createSessionIds(seal: Pick<GatewaySeal, 'seal' | 'open'>): Sess
   return {
     open(sealed, served, caller) {
       const where = place(served, caller)
-      const key = JSON.stringify([...where, sealed])
-      const known = opened.get(key)
-      if (known) return known
+      const known = opened.get(sealed)
+      // What is sealed for one place opens at no other.
+      if (known) return where.every((part, index) => part === known.where[index]) ? known : undefined
       const plain = seal.open(sealed, where)
-      return plain === undefined ? undefined : keep(key, { plain, sealed })
+      return plain === undefined ? undefined : keep({ plain, sealed, where })
     },
     seal(plain, sent, served, caller) {
       if (sent?.plain === plain) return sent.sealed
       const where = place(served, caller)
       const sealed = seal.seal(plain, where)
-      keep(JSON.stringify([...where, sealed]), { plain, sealed })
+      keep({ plain, sealed, where })
       return sealed
     },
   }

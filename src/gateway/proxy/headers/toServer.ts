@@ -12,7 +12,7 @@ export interface HeaderRules {
   sends(name: string): boolean
   /** Whether the bearer for the server is ours: `forward_headers` lets it go, and the operator has configured no other. */
   readonly sendsBearer: boolean
-  /** Adds what the gateway says: names in any case. Configured headers override it, and blocked ones are removed at the end. */
+  /** Adds what the gateway says to `kept`: names in any case. Configured headers override it, and blocked ones are removed at the end. */
   withOurs(kept: Headers, ours: Readonly<Headers>): Headers
 }
 
@@ -65,8 +65,7 @@ export function createHeaderRules(
     sends,
     sendsBearer: sends('authorization') && !configuredPlain.some(([name]) => name === 'authorization'),
     withOurs(kept, ours) {
-      const all: Headers = {}
-      for (const name in kept) all[name] = kept[name] ?? ''
+      const all = kept
       for (const name in ours) all[name.toLowerCase()] = ours[name] ?? ''
       for (const [name, value] of configuredPlain) all[name] = value
       if (blockedHeaders.length > 0)

@@ -22,11 +22,14 @@ export function dispatch(route: Route, url: URL, request: HttpRequest, onTaken: 
     let silence: SilenceWatch | undefined
     /** When the request last moved, by the clock of `performance`. */
     let moved = 0
-    const abort = () => {
+    let stopped: Error | undefined
+    const stop = (reason: Error | undefined = signal?.reason) => {
+      stopped ??= reason
       // Before the connection is made there is nothing to abort; then nobody waits for it.
-      if (controller) controller.abort(signal?.reason)
-      else reject(signal?.reason)
+      if (controller) controller.abort(reason)
+      else reject(reason)
     }
+    const abort = () => stop()
     const { transmission } = request
     const patience = transmission?.patience ?? request.patience
     const idleMs = patience ? 0 : request.idleMs
@@ -36,7 +39,7 @@ export function dispatch(route: Route, url: URL, request: HttpRequest, onTaken: 
       if (transmission) transmission.abort = undefined
       else signal?.removeEventListener('abort', abort)
     }
-    if (transmission) transmission.abort = abort
+    if (transmission) transmission.abort = stop
     else signal?.addEventListener('abort', abort, { once: true })
     const progress = () => {
       moved = performance.now()
@@ -67,7 +70,7 @@ export function dispatch(route: Route, url: URL, request: HttpRequest, onTaken: 
               url.origin,
               (error) => started.abort(error),
             )
-          if (signal?.aborted) abort()
+          if (stopped || signal?.aborted) stop(stopped)
           else if (transmission) transmission.sent = true
         },
         onResponseStart(started, status, headers) {
@@ -97,7 +100,7 @@ export function dispatch(route: Route, url: URL, request: HttpRequest, onTaken: 
         },
         onResponseError(_, thrown) {
           finish()
-          const error = signal?.aborted ? signal.reason : translate(thrown, url, controller !== undefined)
+          const error = stopped ?? (signal?.aborted ? signal.reason : translate(thrown, url, controller !== undefined))
           if (body) body.fail(error)
           else reject(error)
         },
