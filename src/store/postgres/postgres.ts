@@ -1,11 +1,11 @@
 // PostgreSQL behind the interface of the stores, through `pg`: nothing lives in a session, so it works behind PgBouncer in transaction mode
-import { AsyncLocalStorage } from 'node:async_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { Logger } from '../../ports.ts'
 import { present } from '../../present.ts'
 import type { Database, Row, Sql, Values } from '../sql.ts'
 import { toSqlTime } from '../values/time.ts'
+import { EndingStorage } from './endingStorage.ts'
 import { isUnanswered, shouldRepeat, translated } from './errors.ts'
 import { createStatements, type Statements } from './statements.ts'
 
@@ -54,7 +54,7 @@ export function openPostgres(options: PostgresOptions): Database {
   pool.on('error', ({ message }) => log.debug('store:postgres', { message }))
   const limits = `SET LOCAL statement_timeout = ${statementMs}; SET LOCAL idle_in_transaction_session_timeout = ${IDLE_MS}`
   const statements = createStatements()
-  const current = new AsyncLocalStorage<Scope>()
+  const current = new EndingStorage<Scope>()
   const work = <T>(run: () => Promise<T>) => {
     // It would wait for a second connection, and perhaps for rows that its own transaction holds.
     if (current.getStore()?.isOver === false)
@@ -73,7 +73,7 @@ export function openPostgres(options: PostgresOptions): Database {
     client.on('error', note)
     try {
       await client.query(`${begin}; ${limits}`)
-      const result = await current.run(scope, () => body(sqlOn(client, statements, { scope })))
+      const result = await current.runToEnd(scope, () => body(sqlOn(client, statements, { scope })))
       scope.isOver = true
       const { command } = await client.query('COMMIT')
       // What PostgreSQL makes of it after a statement that failed, although `body` went on.
