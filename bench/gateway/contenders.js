@@ -59,7 +59,8 @@ export async function startContenders({ postgres }) {
     const stage = await startGatewayStage({
       engine,
       target,
-      environment: process.env.PROFX ? { NODE_OPTIONS: process.env.PROFX } : {},
+      // Such as --require of a file that starts a profiler.
+      environment: process.env.BENCH_NODE_OPTIONS ? { NODE_OPTIONS: process.env.BENCH_NODE_OPTIONS } : {},
     })
     // It has ended before the measurement begins.
     const { access_token: bearer } = await stage.signIn()
