@@ -1,4 +1,4 @@
-// Compares the gateway with a bare Node proxy and nginx, and prints a table; `--quick` takes less time, `--postgres` adds the second database.
+// Compares the gateway with a bare Node proxy and nginx, and prints a table; `--quick` takes less time, `--postgres` adds the second database, `--fastmcp` the peer from npm.
 import { availableParallelism, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { startContenders } from './gateway/contenders.js'
@@ -27,10 +27,11 @@ const TARGETS = {
   'RSS at the start, MB': { value: 130 },
 }
 
-const { quick, postgres, only } = parseArgs({
+const { quick, postgres, fastmcp, only } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     postgres: { type: 'boolean', default: false },
+    fastmcp: { type: 'boolean', default: false },
     only: { type: 'string', default: 'memory,calls,grants,start' },
   },
 }).values
@@ -41,7 +42,7 @@ if (whyNot) console.log(`PostgreSQL is left out: ${whyNot}.`)
 
 const began = performance.now()
 const busy = loadavg()[0] ?? 0
-const { contenders, load, close } = await startContenders({ postgres: postgres && !whyNot })
+const { contenders, load, close } = await startContenders({ postgres: postgres && !whyNot, fastmcp })
 /** By contender and row. @type {Map<string, Map<string, number[]>>} */
 const found = new Map(contenders.map(({ name }) => [name, new Map()]))
 

@@ -3,6 +3,8 @@ const built = (/** @type {string} */ name) => import(new URL(`../test/.kit/${nam
 
 /** @type {typeof import('../test/servers/authorizationServer.ts')} */
 export const { startAuthorizationServer } = await built('authorizationServer')
+/** @type {typeof import('../test/servers/browsing.ts')} */
+export const { openBrowsing } = await built('browsing')
 /** @type {typeof import('../test/servers/freePort.ts')} */
 export const { freePort } = await built('freePort')
 /** @type {typeof import('../test/servers/gatewayStage.ts')} */

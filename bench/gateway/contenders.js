@@ -7,9 +7,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { closePostgres, freePort, startGatewayStage } from '../kit.js'
-
-/** @typedef {Awaited<ReturnType<typeof startGatewayStage>>} Stage */
+import { closePostgres, freePort, signInAt, startGatewayStage, startServe } from '../kit.js'
+import { installFastmcp, startFastmcp } from './fastmcp.js'
 
 /**
  * @typedef {object} Contender
@@ -17,8 +16,13 @@ import { closePostgres, freePort, startGatewayStage } from '../kit.js'
  * @property {string} url of the MCP server, behind it
  * @property {string} bearer
  * @property {number} pid
- * @property {Stage} [stage] of a gateway
+ * @property {readonly ('json' | 'sse' | 'clock' | 'big')[]} [tools] what its server answers; preset: all
+ * @property {{ tokenUrl: string, resource?: string, signIn: () => Promise<import('./load.js').Sitting> }} [grants] of an authorization server
+ * @property {() => Promise<{ pid: number, kill: () => unknown }>} [start] another process of it, ready
+ * @property {() => Promise<unknown>} [close]
  */
+
+/** @typedef {(file: string, environment?: NodeJS.ProcessEnv) => Promise<{ url: string, pid: number, kill: () => unknown }>} StartNode */
 
 const NGINX = '/usr/sbin/nginx'
 /** As long as a token of the gateway: all requests have one size. */
@@ -26,8 +30,8 @@ const ANY_BEARER = 'x'.repeat(43)
 
 const fileOf = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url))
 
-/** @param {{ postgres: boolean }} options */
-export async function startContenders({ postgres }) {
+/** @param {{ postgres: boolean, fastmcp?: boolean }} options */
+export async function startContenders({ postgres, fastmcp = false }) {
   const folder = mkdtempSync(join(tmpdir(), 'mcp-oauth-bridge-bench-gateway-'))
   /** @type {import('node:child_process').ChildProcess[]} */
   const children = []
@@ -37,13 +41,14 @@ export async function startContenders({ postgres }) {
   })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1))
 
-  /** A process that prints its port. */
-  const startNode = async (/** @type {string} */ file, /** @type {NodeJS.ProcessEnv} */ environment = {}) => {
+  /** A process that prints its port. @type {StartNode} */
+  const startNode = async (file, environment = {}) => {
     const env = { PATH: process.env.PATH, ...environment }
     const child = spawn(process.execPath, [fileOf(file)], { env, stdio: ['pipe', 'pipe', 'inherit'] })
     children.push(child)
     const [port] = await once(child.stdout, 'data')
-    return { url: `http://127.0.0.1:${Number(port)}/mcp`, pid: /** @type {number} */ (child.pid) }
+    const pid = /** @type {number} */ (child.pid)
+    return { url: `http://127.0.0.1:${Number(port)}/mcp`, pid, kill: () => child.kill('SIGKILL') }
   }
   const startNginx = async (/** @type {string} */ target) => {
     const port = await freePort()
@@ -63,8 +68,21 @@ export async function startContenders({ postgres }) {
       environment: process.env.BENCH_NODE_OPTIONS ? { NODE_OPTIONS: process.env.BENCH_NODE_OPTIONS } : {},
     })
     // It has ended before the measurement begins.
-    const { access_token: bearer } = await stage.signIn()
-    return { url: stage.url, pid: stage.first.pid, bearer, stage }
+    const { access_token: bearer, clientId: known } = await stage.signIn()
+    const signIn = async () => {
+      // One client: how many may register from one address is limited.
+      const { clientId, refresh_token: refreshToken } = await signInAt(stage.origin, { clientId: known })
+      return { clientId, refreshToken }
+    }
+    const start = async () => {
+      const listen = `127.0.0.1:${await freePort()}`
+      stage.configure({ serve: { access: 'everyone', listen, public_url: stage.origin } })
+      const serve = startServe(['serve'], stage.environment, stage.home)
+      await serve.ready()
+      return { pid: serve.pid, kill: () => serve.kill('SIGKILL') }
+    }
+    const grants = { tokenUrl: `${stage.origin}/token`, resource: stage.url, signIn }
+    return { url: stage.url, pid: stage.first.pid, bearer, grants, start, close: () => stage.close() }
   }
 
   const target = (await startNode('./mcpServer.js')).url
@@ -73,13 +91,17 @@ export async function startContenders({ postgres }) {
   if (existsSync(NGINX)) contenders.push({ name: 'nginx', bearer: ANY_BEARER, ...(await startNginx(target)) })
   else console.log('nginx is left out: it is not installed.')
   contenders.push({ name: 'gateway', ...(await startGateway(target, 'sqlite')) })
+  if (fastmcp) {
+    installFastmcp(join(folder, 'fastmcp'))
+    contenders.push(await startFastmcp(startNode, join(folder, 'fastmcp')))
+  }
   if (postgres) contenders.push({ name: 'gateway, PostgreSQL', ...(await startGateway(target, 'postgres')) })
 
   return {
     contenders,
     load: startLoad(children),
     async close() {
-      for (const { stage } of contenders) await stage?.close()
+      for (const { close } of contenders) await close?.()
       await closePostgres()
     },
   }

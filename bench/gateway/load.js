@@ -4,10 +4,10 @@ import { quantile } from '../rounds.js'
 
 /**
  * @typedef {{ url: string, bearer: string }} Where
- * @typedef {{ clientId: string, refreshToken: string }} Sitting a sign-in whose refresh token is spent again and again
+ * @typedef {{ clientId: string, clientSecret?: string, refreshToken: string }} Sitting a sign-in whose refresh token is spent again and again
  * @typedef {Where & { kind: 'calls', tool: 'json' | 'sse' | 'big' | 'clock', calls: number, inFlight: number }} Calls
  * @typedef {Where & { kind: 'streams', streams: number }} Streams
- * @typedef {{ kind: 'refreshes', origin: string, resource: string, sittings: Sitting[], rounds: number }} Refreshes
+ * @typedef {{ kind: 'refreshes', tokenUrl: string, resource?: string | undefined, sittings: Sitting[], rounds: number }} Refreshes
  * @typedef {Calls | Streams | Refreshes | { kind: 'hangUp' }} Order
  */
 
@@ -98,24 +98,28 @@ async function streams(/** @type {Streams} */ { url, bearer, streams: count }) {
 }
 
 /** All at once, each as often as told, with the token of its last answer. */
-async function refreshes(/** @type {Refreshes} */ { origin, resource, sittings, rounds }) {
+async function refreshes(/** @type {Refreshes} */ { tokenUrl, resource, sittings, rounds }) {
+  const { origin, pathname: path } = new URL(tokenUrl)
   const pool = poolOf(origin, sittings.length)
   const headers = { 'content-type': 'application/x-www-form-urlencoded' }
   const begun = performance.now()
   /** @type {number[]} */
   const times = []
-  const chain = async (/** @type {Sitting} */ { clientId, refreshToken }) => {
+  const chain = async (/** @type {Sitting} */ { clientId, clientSecret, refreshToken }) => {
     let token = refreshToken
     for (let round = 0; round < rounds; round++) {
-      const form = { grant_type: 'refresh_token', refresh_token: token, client_id: clientId, resource }
+      const form = {
+        ...{ grant_type: 'refresh_token', refresh_token: token, client_id: clientId },
+        ...(clientSecret && { client_secret: clientSecret }),
+        ...(resource && { resource }),
+      }
       const before = performance.now()
-      const { text } = await exchange(pool, {
-        ...{ path: '/token', method: 'POST', headers, body: String(new URLSearchParams(form)) },
-      })
+      const request = { path, method: /** @type {const} */ ('POST'), headers, body: String(new URLSearchParams(form)) }
+      const { text } = await exchange(pool, request, true)
       times.push(performance.now() - before)
       token = JSON.parse(text).refresh_token
     }
-    return { clientId, refreshToken: token }
+    return { clientId, ...(clientSecret && { clientSecret }), refreshToken: token }
   }
   const after = await Promise.all(sittings.map(chain))
   const seconds = (performance.now() - begun) / 1000
@@ -132,10 +136,10 @@ const headersOf = (/** @type {string} */ bearer) => ({
 /**
  * @param {Pool} pool
  * @param {{ path: string, method: 'POST', headers: Record<string, string>, body: string }} request
- * @param {boolean} [wanted] the text of a whole answer is always made of what is short
+ * @param {boolean} [wanted] the text of a whole answer
  * @returns {Promise<{ text: string, at: bigint }>} `at`: when its first bytes came
  */
-function exchange(pool, request, wanted = request.path === '/token') {
+function exchange(pool, request, wanted = false) {
   return new Promise((resolve, reject) => {
     /** @type {Buffer[]} */
     const chunks = []
