@@ -112,7 +112,9 @@ describe('an error that wants a page to be visited (-32042)', () => {
     const { host, close } = await openEverything('pinned', 'login: { hold_call_ms: 100 }\n')
     const said = await host.text('trigger-url-elicitation', { ...ALLOW, errorPath: true })
     expect(said).toMatch(/completed the URL elicitation/)
-    expect(host.asked.map(({ params }) => params.url)).toEqual(['https://modelcontextprotocol.io', ALLOW.url])
+    // It also asks for the roots, when its session is young enough.
+    const pages = host.asked.filter(({ method }) => method === 'elicitation/create')
+    expect(pages.map(({ params }) => params.url)).toEqual(['https://modelcontextprotocol.io', ALLOW.url])
     await close()
   })
 })
