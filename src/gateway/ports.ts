@@ -234,6 +234,3 @@ export interface RequestContext {
   /** Aborts when the client is gone. */
   readonly signal: AbortSignal
 }
-
-/** base64url of SHA-256: how tokens, codes and states are looked up. */
-export type Hash = (text: string) => string

@@ -1,4 +1,5 @@
 // The message path of the gateway between real sockets: a server that does what a test scripts and keeps what it got, and raw clients.
+
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import { type AddressInfo, createConnection, createServer as createTcpServer, type Socket } from 'node:net'
 import { userHeaders } from '../../src/auth/userHeaders.ts'
@@ -7,9 +8,9 @@ import { rpcError } from '../../src/bridge/message/rpcError.ts'
 import { BridgeError } from '../../src/errors.ts'
 import type { Caller, GatewaySeal, Handler, Person, SigningKey } from '../../src/gateway/ports.ts'
 import { createSigningKeys } from '../../src/gateway/proxy/assertion/signingKeys.ts'
-import { hashOf } from '../../src/gateway/proxy/callers.ts'
 import { createMcpHandler, type McpHandlerOptions } from '../../src/gateway/proxy/mcpHandler.ts'
 import type { ServedServer } from '../../src/gateway/settings.ts'
+import { sha256 } from '../../src/sha256.ts'
 import { createHttp } from '../../src/system/http/client.ts'
 import { until } from '../servers/until.ts'
 import { createFakeClock, type FakeClock } from './fakeClock.ts'
@@ -150,7 +151,7 @@ export function createProxy({
     callers: {
       byTokenHash: async (hash) => {
         asked.push(hash)
-        return [...callers].find(([token]) => hashOf(token) === hash)?.[1]
+        return [...callers].find(([token]) => sha256(token) === hash)?.[1]
       },
     },
     grants: { byId: async (id) => grants.get(id) as never },

@@ -1,5 +1,5 @@
 // The authorization server towards MCP clients: its endpoints, and the person's part of an authorization request
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import { BridgeError } from '../../errors.ts'
 import type { Clock, HttpClient, Leases, Logger } from '../../ports.ts'
@@ -45,14 +45,12 @@ export interface AuthorizationServerOptions {
 /** Loads the engine. @throws TypeError for settings that it does not take */
 export async function createAuthorizationServer(options: AuthorizationServerOptions): Promise<AuthorizationServer> {
   const { settings, clients, persons, clock, log } = options
-  const hash = (text: string) => createHash('sha256').update(text).digest('base64url')
   const now = () => clock.now()
   const asked = createAskedRequests()
   const resources = createResources(settings.publicUrl, settings.servers)
   const rules = { schemes: settings.clients.redirectSchemes, hosts: settings.clients.redirectHosts }
   const engine = await createEngine({
     ...options,
-    hash,
     asked,
     resources,
     documents: createDocuments({
@@ -64,7 +62,7 @@ export async function createAuthorizationServer(options: AuthorizationServerOpti
       now,
       log,
     }),
-    tokenStep: createTokenStep({ ...options, hash, now, graceMs: settings.tokens.reuseGraceMs }),
+    tokenStep: createTokenStep({ ...options, now, graceMs: settings.tokens.reuseGraceMs }),
     isPerson: async (id) => {
       const person = await persons.byId(id)
       return person !== undefined && person.blockedAt === undefined

@@ -20,7 +20,7 @@ export interface Problem {
   readonly advice: string
 }
 
-export interface EngineOptions extends Pick<AdapterOptions, 'records' | 'clients' | 'grants' | 'hash' | 'clock'> {
+export interface EngineOptions extends Pick<AdapterOptions, 'records' | 'clients' | 'grants' | 'clock'> {
   readonly settings: Pick<ServeSettings, 'publicUrl' | 'tokens' | 'clients' | 'sessionTimeoutMs'>
   readonly resources: Resources
   readonly documents: Documents

@@ -1,5 +1,4 @@
 // Bearer → caller: looked up by the hash of the token, and remembered for a few seconds
-import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Clock } from '../../ports.ts'
 import type { Caller, CallerStore } from '../ports.ts'
@@ -41,9 +40,6 @@ export interface Callers {
   /** `fresh`: the store is asked, whatever is remembered. */
   find(tokenHash: string, fresh?: 'fresh'): Promise<Caller | undefined>
 }
-
-/** base64url of SHA-256: what the store keeps of a token. */
-export const hashOf = (token: string): string => createHash('sha256').update(token).digest('base64url')
 
 interface Remembered {
   readonly caller: Promise<Caller | undefined>
