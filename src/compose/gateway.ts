@@ -121,7 +121,7 @@ async function partsOf(
 ) {
   const { settings, runtime } = options
   const { log } = runtime
-  const { clock, seal, leases, persons, grants } = storage
+  const { clock, seal, leases, persons } = storage
   const http = network.outside
   const { signIn, tokens, accessProviders } = await composeGatewaySignIn({
     ...{ settings, http, clock, log },
@@ -135,7 +135,7 @@ async function partsOf(
   const challenge = createChallenge(settings.publicUrl)
   const checkAccess = createAccess({ access: settings.access, providers: accessProviders })
   const mcp = createMcpHandler({
-    ...{ settings, callers: storage.callers, grants, persons, seal, signingKeys, tokens, clock, log },
+    ...{ settings, callers: storage.callers, seal, signingKeys, tokens, clock, log },
     ...{ readBody, look: parseMessage, rpcError, userHeaders, challenge, draining, checkAccess },
     emailOf: createEmailOf(accessProviders),
     http: network.of,

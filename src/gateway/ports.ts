@@ -123,6 +123,15 @@ export interface Caller {
 export interface CallerStore {
   /** Of a living access token, whose grant has not ended and whose person is not blocked; one statement. */
   byTokenHash(hash: string): Promise<Caller | undefined>
+  /** By id, those of these grants that have not ended or expired, and whose person and client are not blocked; one statement for 16,384 of them. */
+  standing(grantIds: readonly string[]): Promise<ReadonlyMap<string, StandingGrant>>
+}
+
+/** What a grant is good for at this moment. */
+export interface StandingGrant {
+  readonly person: Person
+  /** The hashes of its living access tokens. */
+  readonly tokens: ReadonlySet<string>
 }
 
 export interface SigningKey {

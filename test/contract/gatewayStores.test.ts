@@ -485,6 +485,62 @@ describe.each(ENGINES)('on $name', (engine) => {
         expect(await other.callers.byTokenHash(token)).toBeUndefined()
       })
 
+      test('tells of a thousand grants at once, in one statement, which of them stand, and their living tokens', async () => {
+        const { one, other } = world
+        const { person, token } = await signedIn(one)
+        await one.records.put(recordOf({ kind: 'AccessToken', idHash: 'second' }))
+        await one.records.put(recordOf({ kind: 'AccessToken', idHash: 'over', expiresAt: NOON }))
+        await one.grants.begin(grantOf(person.id, 'without tokens'))
+        await one.grants.begin(grantOf(person.id, 'ended'))
+        await one.grants.end('ended', 'person')
+        const asked: string[] = []
+        const { all } = other.database
+        other.database.all = (sql, ...values) => {
+          asked.push(sql)
+          return all(sql, ...values)
+        }
+        const ids = [
+          'grant',
+          'without tokens',
+          'ended',
+          ...Array.from({ length: 997 }, (_, index) => `unknown ${index}`),
+        ]
+        expect(await other.callers.standing(ids)).toEqual(
+          new Map([
+            ['grant', { person, tokens: new Set([token, 'second']) }],
+            ['without tokens', { person, tokens: new Set() }],
+          ]),
+        )
+        expect(asked).toHaveLength(1)
+        expect(await other.callers.standing([])).toEqual(new Map())
+        expect(asked).toHaveLength(1)
+        for (const count of [1, 2, 3, 20_000]) {
+          const found = await other.callers.standing([...ids.slice(2), ...new Array<string>(count).fill('grant')])
+          expect([...found.keys()]).toEqual(['grant'])
+        }
+      })
+
+      test.each<[string, string, Record<string, Date | string>]>([
+        ['its person is blocked', 'UPDATE users SET blocked_at = :at', { at }],
+        ['its person is deleted', 'UPDATE grants SET user_id = :id', { id: 'nobody' }],
+        ['its client is blocked', 'UPDATE oauth_clients SET blocked_at = :at', { at }],
+        ['it has ended', 'UPDATE grants SET ended_at = :at', { at }],
+        ['it has expired', 'UPDATE grants SET expires_at = :at', { at }],
+      ])('lets no grant stand when %s', async (_, sql, values) => {
+        const { one, other } = world
+        await signedIn(one)
+        expect((await other.callers.standing(['grant'])).size).toBe(1)
+        await one.database.run(sql, values)
+        expect(await other.callers.standing(['grant'])).toEqual(new Map())
+      })
+
+      test('lets a grant stand whose client was configured, which has no row', async () => {
+        const { one } = world
+        await signedIn(one)
+        await one.clients.remove(CLIENT.id)
+        expect((await one.callers.standing(['grant'])).size).toBe(1)
+      })
+
       test('knows nobody by the hash of anything but an access token', async () => {
         const { one } = world
         const { refresh } = await signedIn(one)

@@ -97,6 +97,8 @@ export interface Kit {
   /** By token; a test may remove or change one. */
   readonly callers: Map<string, Caller>
   readonly asked: string[]
+  /** The grants of each look at all open streams. */
+  readonly looks: (readonly string[])[]
   readonly grants: Map<string, { endedAt: number | undefined; expiresAt: number }>
   readonly persons: Map<string, Person>
   /** Requests whose client is gone. */
@@ -132,6 +134,7 @@ export function createProxy({
   const log = createFakeLogger()
   const callers = new Map<string, Caller>()
   const asked: string[] = []
+  const looks: Kit['looks'] = []
   const grants: Kit['grants'] = new Map()
   const persons: Kit['persons'] = new Map()
   const servers = served(upstream)
@@ -153,9 +156,18 @@ export function createProxy({
         asked.push(hash)
         return [...callers].find(([token]) => sha256(token) === hash)?.[1]
       },
+      async standing(ids) {
+        looks.push(ids)
+        const found = [...new Set(ids)].flatMap((id) => {
+          const [grant, person] = [grants.get(id), persons.get(id.replace('grant-', ''))]
+          if (!grant || grant.endedAt !== undefined || grant.expiresAt <= clock.now()) return []
+          if (!person || person.blockedAt !== undefined) return []
+          const living = [...callers].filter(([, one]) => one.grantId === id && one.expiresAt > clock.now())
+          return [[id, { person, tokens: new Set(living.map(([token]) => sha256(token))) }] as const]
+        })
+        return new Map(found)
+      },
     },
-    grants: { byId: async (id) => grants.get(id) as never },
-    persons: { byId: async (id) => persons.get(id) },
     seal: createFakeSeal(),
     tokens: { current: async () => undefined },
     emailOf: ({ email }) => email,
@@ -180,7 +192,7 @@ export function createProxy({
     const [first] = servers
     callers.set(`token-${name}`, callerOf(person, first ? resourceOf(first) : '', clock.now() + HOUR))
   }
-  return { handler, servers, clock, log, keys, callers, asked, grants, persons, close: () => http.close() }
+  return { handler, servers, clock, log, keys, callers, asked, looks, grants, persons, close: () => http.close() }
 }
 
 export async function startKit({ upstream: given, ...options }: KitOptions = {}): Promise<Kit> {

@@ -37,8 +37,7 @@ export function bearerOf({ rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>): B
 }
 
 export interface Callers {
-  /** `fresh`: the store is asked, whatever is remembered. */
-  find(tokenHash: string, fresh?: 'fresh'): Promise<Caller | undefined>
+  find(tokenHash: string): Promise<Caller | undefined>
 }
 
 interface Remembered {
@@ -46,7 +45,7 @@ interface Remembered {
   readonly until: number
 }
 
-export function createCallers(store: CallerStore, clock: Pick<Clock, 'now'>): Callers {
+export function createCallers(store: Pick<CallerStore, 'byTokenHash'>, clock: Pick<Clock, 'now'>): Callers {
   const known = new Map<string, Remembered>()
   // In a map of their own, so that a flood of made-up tokens displaces nobody.
   const unknown = new Map<string, Remembered>()
@@ -72,8 +71,8 @@ export function createCallers(store: CallerStore, clock: Pick<Clock, 'now'>): Ca
     return caller
   }
   return {
-    async find(hash, fresh) {
-      const caller = await (fresh ? ask(hash) : (recall(known, hash) ?? recall(unknown, hash) ?? ask(hash)))
+    async find(hash) {
+      const caller = await (recall(known, hash) ?? recall(unknown, hash) ?? ask(hash))
       return caller && caller.expiresAt > clock.now() ? caller : undefined
     },
   }

@@ -131,7 +131,7 @@ describe('a request', () => {
       if (fails) throw new BridgeError('database_unreachable')
       return caller
     }
-    const kit = await start({ callers: { byTokenHash } })
+    const kit = await start({ callers: { byTokenHash, standing: async () => new Map() } })
     expect((await post(kit, CALL)).status).toBe(503)
     fails = false
     expect((await post(kit, CALL)).status).toBe(200)

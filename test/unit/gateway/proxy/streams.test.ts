@@ -1,12 +1,16 @@
 // Event streams through the gateway: every byte as it comes, comments only between events, and an end only where there is one
 import type { ServerResponse } from 'node:http'
 import { afterEach, describe, expect, test } from 'vitest'
+import { BridgeError } from '../../../../src/errors.ts'
 import {
   BEARER,
   CALL,
+  callerOf,
   HOUR,
   type Kit,
   type KitOptions,
+  PUBLIC,
+  personOf,
   post,
   rawClient,
   rawRequest,
@@ -158,14 +162,51 @@ describe('a stream', () => {
     bob.socket.destroy()
   })
 
+  test('is looked at together with all others, in one statement', async () => {
+    const kit = await start({ standingMs: 10 })
+    const streams = streaming(kit)
+    const adas = [await open(kit, streams), await open(kit, streams)]
+    adas.push(await open(kit, streams, ['X-Other: 1']))
+    const bob = rawClient(kit.port, rawRequest(['Authorization: Bearer token-bob'], '', 'GET /mcp HTTP/1.0'))
+    await until('all streams', () => streams.length === 4)
+    const before = kit.looks.length
+    await until('two looks at all of them', () => kit.looks.length > before + 2)
+    expect(kit.looks.at(-1)).toEqual(['grant-ada', 'grant-bob'])
+    expect(kit.asked).toHaveLength(2)
+    for (const { socket } of [...adas, bob]) socket.destroy()
+    await until('the end of all', () => kit.gone.length === 4)
+    const last = kit.looks.length
+    await (await open(kit, streams)).sees('\r\n\r\n')
+    await until('a look again', () => kit.looks.length > last)
+    expect(kit.looks.at(-1)).toEqual(['grant-ada'])
+  })
+
+  test('goes on while the database does not answer', async () => {
+    let asked = 0
+    const kit = await start({
+      standingMs: 10,
+      callers: {
+        byTokenHash: async () => callerOf(personOf('ada'), `${PUBLIC}/mcp`, Number.MAX_SAFE_INTEGER),
+        async standing() {
+          asked += 1
+          throw new BridgeError('database_unreachable')
+        },
+      },
+    })
+    const streams = streaming(kit)
+    const ada = await open(kit, streams)
+    await until('looks', () => asked > 3)
+    streams[0]?.write('data: still here\n\n')
+    await ada.sees('still here')
+  })
+
   test('outlives its access token, and ends with its grant, or when its person is blocked', async () => {
     const kit = await start({ standingMs: 10 })
     const streams = streaming(kit)
     const ada = await open(kit, streams)
-    const looks = () => kit.asked.length
     kit.clock.advance(2 * HOUR)
-    const asked = looks()
-    await until('more looks', () => looks() > asked + 3)
+    const before = kit.looks.length
+    await until('more looks', () => kit.looks.length > before + 3)
     streams[0]?.write('data: still here\n\n')
     await ada.sees('still here')
     kit.grants.set('grant-ada', { endedAt: 1, expiresAt: Number.MAX_SAFE_INTEGER })
