@@ -2,6 +2,7 @@
 
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import { type AddressInfo, createConnection, createServer as createTcpServer, type Socket } from 'node:net'
+import { onTestFinished } from 'vitest'
 import { userHeaders } from '../../src/auth/userHeaders.ts'
 import { parseMessage } from '../../src/bridge/message/message.ts'
 import { rpcError } from '../../src/bridge/message/rpcError.ts'
@@ -103,7 +104,6 @@ export interface Kit {
   readonly persons: Map<string, Person>
   /** Requests whose client is gone. */
   readonly gone: number[]
-  close(): Promise<void>
 }
 
 export interface KitOptions extends Partial<Omit<McpHandlerOptions, 'settings'>> {
@@ -195,6 +195,7 @@ export function createProxy({
   return { handler, servers, clock, log, keys, callers, asked, looks, grants, persons, close: () => http.close() }
 }
 
+/** Closed when the test is over. */
 export async function startKit({ upstream: given, ...options }: KitOptions = {}): Promise<Kit> {
   const got: Got[] = []
   const gone: number[] = []
@@ -209,6 +210,11 @@ export async function startKit({ upstream: given, ...options }: KitOptions = {})
   })
   const { handler, servers, close, ...proxy } = createProxy({ ...options, upstream: given ?? upstream.url })
   const front = await listen((request, response) => serve(handler, servers, request, response))
+  onTestFinished(async () => {
+    await close()
+    await front.close()
+    await upstream.close()
+  })
   return {
     ...proxy,
     port: front.port,
@@ -220,11 +226,6 @@ export async function startKit({ upstream: given, ...options }: KitOptions = {})
     },
     set answer(answer) {
       state.answer = answer
-    },
-    async close() {
-      await close()
-      await front.close()
-      await upstream.close()
     },
   }
 }
@@ -289,7 +290,7 @@ async function listen(listener: RequestListener) {
   }
 }
 
-/** A server of bytes: `on` gets each connection when its first bytes have come. */
+/** A server of bytes: `on` gets each connection when its first bytes have come. Closed when the test is over. */
 export async function startRawServer(on: (socket: Socket, connections: number) => void) {
   let connections = 0
   const sockets = new Set<Socket>()
@@ -299,13 +300,13 @@ export async function startRawServer(on: (socket: Socket, connections: number) =
     socket.once('data', () => on(socket, ++connections))
   })
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+  onTestFinished(async () => {
+    for (const socket of sockets) socket.destroy()
+    await new Promise((done) => server.close(done))
+  })
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     connections: () => connections,
-    close: () => {
-      for (const socket of sockets) socket.destroy()
-      return new Promise((done) => server.close(done))
-    },
   }
 }
 

@@ -1,16 +1,10 @@
 // The metadata of the authorization server, and what real clients make of them.
 import { createRequire } from 'node:module'
-import { expect, onTestFinished, test } from 'vitest'
-import { type StageOptions, served, startAuthorization } from '../../../fakes/authorizationStage.ts'
-
-const started = async (options: StageOptions = {}) => {
-  const stage = await startAuthorization(options)
-  onTestFinished(() => stage.close())
-  return stage
-}
+import { expect, test } from 'vitest'
+import { served, startAuthorization } from '../../../fakes/authorizationStage.ts'
 
 test('the metadata say what works, and nothing that is switched off', async () => {
-  const stage = await started()
+  const stage = await startAuthorization()
   const P = stage.publicUrl
   const response = await fetch(`${P}/.well-known/oauth-authorization-server`)
   expect(response.headers.get('content-type')).toBe('application/json')
@@ -40,14 +34,14 @@ test('the metadata say what works, and nothing that is switched off', async () =
 })
 
 test('what is off is not in the metadata', async () => {
-  const stage = await started({ clients: { registration: 'off', documents: false } })
+  const stage = await startAuthorization({ clients: { registration: 'off', documents: false } })
   const document = await (await fetch(`${stage.publicUrl}/.well-known/oauth-authorization-server`)).json()
   expect(document).not.toHaveProperty('registration_endpoint')
   expect(document).not.toHaveProperty('client_id_metadata_document_supported')
 })
 
 test('they are found at each path where a client looks, with the same issuer, and at no other', async () => {
-  const stage = await started({ servers: [served('/mcp/work', 'work')] })
+  const stage = await startAuthorization({ servers: [served('/mcp/work', 'work')] })
   for (const path of [
     '/.well-known/oauth-authorization-server',
     '/.well-known/openid-configuration',
@@ -65,7 +59,7 @@ test('they are found at each path where a client looks, with the same issuer, an
 })
 
 test('a client in a page gets tokens whatever its origin is: who may ask was decided before', async () => {
-  const stage = await started()
+  const stage = await startAuthorization()
   const { clientId, refresh } = await stage.signIn()
   const form = { grant_type: 'refresh_token', client_id: clientId, refresh_token: refresh }
   const answer = await stage.post('/token', form, { origin: 'https://page.example' })
@@ -77,7 +71,7 @@ test('a client in a page gets tokens whatever its origin is: who may ask was dec
 })
 
 test('the engine’s other endpoints do not exist', async () => {
-  const stage = await started()
+  const stage = await startAuthorization()
   for (const path of [
     '/jwks',
     '/me',
