@@ -41,7 +41,7 @@ export interface GatewayOptions {
 }
 
 export interface Gateway {
-  /** @throws BridgeError port_in_use, config_invalid, database_unreachable, schema_missing, key_missing */
+  /** @throws BridgeError listen_failed, config_invalid, database_unreachable, schema_missing, key_missing */
   start(): Promise<RunningGateway>
 }
 
