@@ -116,6 +116,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   // The server_error of a request says what is known of it.
   provider.on('error' as 'server_error', (error: unknown) => logFault(log, error))
   provider.on('server_error', (_ctx: unknown, error: unknown) => logFault(log, error))
+  for (const event of ['authorization.error', 'grant.error', 'registration_create.error', 'revocation.error'])
+    provider.on(event as 'grant.error', (_ctx, { error, error_detail, error_description }) =>
+      log.debug('authorization:refused', { code: error, message: error_detail ?? error_description }),
+    )
   provider.use(async (context, next) => {
     const ctx = context as unknown as KoaContextWithOIDC
     await around(options, ctx, next)
