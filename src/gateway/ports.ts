@@ -205,6 +205,8 @@ export interface PendingAuthorization {
   readonly resource: string
   readonly scope: string
   readonly server: ServedServer
+  /** Where the browser goes, if the person's part has been answered already: it came back a second time. */
+  readonly next: string | undefined
 }
 
 export type AuthorizationOutcome =
@@ -217,13 +219,16 @@ export interface AuthorizationServer {
   handle(request: IncomingMessage, response: ServerResponse, address: string): void
   /** The authorization request that this browser began, by its cookie; undefined: another browser, or it is over. */
   pending(request: IncomingMessage, response: ServerResponse, flow: string): Promise<PendingAuthorization | undefined>
-  /** Ends the person's part; resolves to the URL that the browser goes to next. */
+  /**
+   * Ends the person's part; resolves to the URL that the browser goes to next. The first outcome counts: each one after it gets the same URL.
+   * undefined: it is over, or of another browser.
+   */
   finish(
     request: IncomingMessage,
     response: ServerResponse,
     flow: string,
     outcome: AuthorizationOutcome,
-  ): Promise<string>
+  ): Promise<string | undefined>
 }
 
 /** What answers under one path of the table of routes. */

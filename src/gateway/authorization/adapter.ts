@@ -30,6 +30,8 @@ export interface AdapterOptions {
   readonly isRevocation: () => boolean
   readonly invalidGrant: (detail: string) => Error
   readonly blockedClient: () => Error
+  /** For an authorization request that somebody has answered at this moment. */
+  readonly over: () => Error
   readonly onReplay: (grantId: string) => void
 }
 
@@ -93,7 +95,7 @@ function recordModel(kind: RecordKind, options: AdapterOptions): Model {
     async find(id) {
       const idHash = sha256(id)
       const record = await records.find(kind, idHash)
-      if (!record) return undefined
+      if (!record || (kind === 'Interaction' && record.consumedAt !== undefined)) return undefined
       const run = asked()?.refresh
       const isHidden = run?.mode === 'replay' && run.spentHash === idHash
       return {
@@ -122,7 +124,10 @@ function recordModel(kind: RecordKind, options: AdapterOptions): Model {
     async destroy(id) {
       if (asked()?.refresh?.mode === 'replay') return
       if (kind === 'Grant') await endGrant(id)
-      else await records.remove(kind, sha256(id))
+      // It leads to one code, however often a browser comes back with it: the row stays, so that nobody writes it anew.
+      else if (kind === 'Interaction') {
+        if (!(await records.consume(kind, sha256(id)))) throw options.over()
+      } else await records.remove(kind, sha256(id))
     },
   }
 }

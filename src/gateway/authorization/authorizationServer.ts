@@ -1,14 +1,15 @@
 // The authorization server towards MCP clients: its endpoints, and the person's part of an authorization request
 import { randomBytes } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
-import { BridgeError } from '../../errors.ts'
 import type { Clock, HttpClient, Leases, Logger } from '../../ports.ts'
 import { SCOPE } from '../http/protectedResource.ts'
 import type {
+  AuthorizationOutcome,
   AuthorizationServer,
   ClientRegistry,
   GatewaySeal,
   GrantStore,
+  PendingAuthorization,
   PersonStore,
   RecordStore,
   RefreshAnswerStore,
@@ -17,7 +18,7 @@ import type { ServeSettings } from '../settings.ts'
 import { createAskedRequests } from './asked.ts'
 import { createDocuments } from './documents.ts'
 import { createEndpoints } from './endpoints.ts'
-import { createEngine, type Engine, type Problem } from './engine.ts'
+import { createEngine, type Engine, type InteractionResult, type Problem } from './engine.ts'
 import { problemOf } from './problems.ts'
 import { redirectHost } from './redirectRules.ts'
 import { createResources, type Resources } from './resources.ts'
@@ -80,7 +81,7 @@ function personsPart(
   engine: Engine,
   resources: Resources,
 ): Pick<AuthorizationServer, 'pending' | 'finish'> {
-  const { settings, grants, clients, clock } = options
+  const { settings, grants, clients, leases, clock } = options
 
   const pending: AuthorizationServer['pending'] = async (request, response, flow) => {
     const interaction = await engine.interaction(request, response)
@@ -99,44 +100,43 @@ function personsPart(
       resource,
       scope: SCOPE,
       server,
+      next: interaction.next,
     }
+  }
+
+  const settle = async (asked: PendingAuthorization, outcome: AuthorizationOutcome): Promise<InteractionResult> => {
+    if ('error' in outcome) return { error: outcome.error, error_description: outcome.description }
+    const { clientId, clientName, redirectUri, resource, scope } = asked
+    const id = randomBytes(16).toString('base64url')
+    const personId = outcome.person.id
+    if (asked.documentHost !== undefined) await keepDocument(clients, engine, clientId)
+    await grants.begin({
+      id,
+      personId,
+      clientId,
+      clientName,
+      redirectHost: redirectHost(redirectUri),
+      resource,
+      scope,
+      expiresAt: clock.now() + settings.tokens.refreshMs,
+    })
+    await engine.saveGrant({ id, personId, clientId, resource })
+    return { login: { accountId: personId, remember: false }, consent: { grantId: id } }
   }
 
   return {
     pending,
-    async finish(request, response, flow, outcome) {
-      const asked = await pending(request, response, flow)
-      if (!asked) throw over()
-      if ('error' in outcome)
-        return engine.settle(request, response, { error: outcome.error, error_description: outcome.description })
-      const { clientId, clientName, redirectUri, resource, scope } = asked
-      const id = randomBytes(16).toString('base64url')
-      const personId = outcome.person.id
-      if (asked.documentHost !== undefined) await keepDocument(clients, engine, clientId)
-      await grants.begin({
-        id,
-        personId,
-        clientId,
-        clientName,
-        redirectHost: redirectHost(redirectUri),
-        resource,
-        scope,
-        expiresAt: clock.now() + settings.tokens.refreshMs,
-      })
-      await engine.saveGrant({ id, personId, clientId, resource })
-      return engine.settle(request, response, {
-        login: { accountId: personId, remember: false },
-        consent: { grantId: id },
-      })
-    },
+    finish: (request, response, flow, outcome) =>
+      leases.run(`finish:${flow}`, LEASE_MS, async () => {
+        const asked = await pending(request, response, flow)
+        if (!asked || asked.next !== undefined) return asked?.next
+        return engine.settle(request, response, await settle(asked, outcome))
+      }),
   }
 }
 
-const over = () =>
-  new BridgeError('invalid_state', {
-    message: 'This sign-in is over, or another browser began it.',
-    hint: 'Start again in your MCP client.',
-  })
+/** Longer than the statements of one outcome take. Where the process that held it was killed, the browser waits this long. */
+const LEASE_MS = 4_000
 
 /** For lists of clients, and for when its host is away. */
 async function keepDocument(clients: ClientRegistry, engine: Engine, id: string): Promise<void> {

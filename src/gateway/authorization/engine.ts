@@ -44,6 +44,8 @@ export interface EngineClient {
 export interface Interaction {
   readonly uid: string
   readonly params: Readonly<Record<string, unknown>>
+  /** Where the browser goes once the person has answered; undefined: nobody has. */
+  readonly next: string | undefined
 }
 
 export type InteractionResult =
@@ -90,6 +92,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     asked: currentAsked,
     isRevocation: () => current()?.oidc.route === 'revocation',
     invalidGrant: (detail: string) => new errors.InvalidGrant(detail),
+    over: () => new errors.SessionNotFound('authorization request has expired'),
     blockedClient: () => new errors.InvalidClientAuth('client is blocked'),
     onReplay: (grant: string) => log.warn('authorization:family_ended', { grant, reason: 'replay' }),
   }
@@ -135,8 +138,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     },
     async interaction(request, response) {
       try {
-        const { uid, params } = await provider.interactionDetails(request, response)
-        return { uid, params }
+        const { uid, params, result, returnTo } = await provider.interactionDetails(request, response)
+        return { uid, params, next: result ? returnTo : undefined }
       } catch (thrown) {
         if (thrown instanceof errors.SessionNotFound) return undefined
         throw thrown
