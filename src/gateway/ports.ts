@@ -36,6 +36,7 @@ export interface Grant {
 }
 
 export interface GrantStore {
+  /** One of this id that is there already stays as it is. */
   begin(grant: Omit<Grant, 'createdAt' | 'endedAt' | 'endedBy'>): Promise<void>
   byId(id: string): Promise<Grant | undefined>
   /** Ends it and deletes every record of it. False: it had ended before. */
@@ -220,7 +221,7 @@ export interface AuthorizationServer {
   /** The authorization request that this browser began, by its cookie; undefined: another browser, or it is over. */
   pending(request: IncomingMessage, response: ServerResponse, flow: string): Promise<PendingAuthorization | undefined>
   /**
-   * Ends the person's part; resolves to the URL that the browser goes to next. The first outcome counts: each one after it gets the same URL.
+   * Ends the person's part; resolves to the URL that the browser goes to next. Once it has ended, each further outcome gets the same URL.
    * undefined: it is over, or of another browser.
    */
   finish(

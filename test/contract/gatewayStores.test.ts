@@ -151,6 +151,15 @@ describeStores((world) => {
       expect(await grants.byId('grant')).toMatchObject({ clientName: undefined, personId: id })
     })
 
+    test('begins a grant once, also where two replicas do so at once, and never anew', async () => {
+      const { one, other } = world()
+      const { id } = await one.persons.seen(ADA)
+      await times(10, (index) => (index % 2 === 0 ? one : other).grants.begin(grantOf(id)))
+      await one.grants.end('grant', 'person')
+      await one.grants.begin(grantOf(id))
+      expect(await one.database.all('SELECT id, ended_by FROM grants')).toEqual([{ id: 'grant', ended_by: 'person' }])
+    })
+
     test('ends a grant once, and says by whom', async () => {
       const { one, other, clock } = world()
       await signedIn(one)

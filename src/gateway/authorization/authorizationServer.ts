@@ -1,5 +1,4 @@
 // The authorization server towards MCP clients: its endpoints, and the person's part of an authorization request
-import { randomBytes } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import type { Clock, HttpClient, Leases, Logger } from '../../ports.ts'
 import { SCOPE } from '../http/protectedResource.ts'
@@ -81,7 +80,7 @@ function personsPart(
   engine: Engine,
   resources: Resources,
 ): Pick<AuthorizationServer, 'pending' | 'finish'> {
-  const { settings, grants, clients, leases, clock } = options
+  const { settings, grants, clients, seal, clock } = options
 
   const pending: AuthorizationServer['pending'] = async (request, response, flow) => {
     const interaction = await engine.interaction(request, response)
@@ -107,8 +106,9 @@ function personsPart(
   const settle = async (asked: PendingAuthorization, outcome: AuthorizationOutcome): Promise<InteractionResult> => {
     if ('error' in outcome) return { error: outcome.error, error_description: outcome.description }
     const { clientId, clientName, redirectUri, resource, scope } = asked
-    const id = randomBytes(16).toString('base64url')
     const personId = outcome.person.id
+    // The same one where a browser comes back several times at once.
+    const id = seal.mac('grant', JSON.stringify([asked.flow, personId]))
     if (asked.documentHost !== undefined) await keepDocument(clients, engine, clientId)
     await grants.begin({
       id,
@@ -126,17 +126,13 @@ function personsPart(
 
   return {
     pending,
-    finish: (request, response, flow, outcome) =>
-      leases.run(`finish:${flow}`, LEASE_MS, async () => {
-        const asked = await pending(request, response, flow)
-        if (!asked || asked.next !== undefined) return asked?.next
-        return engine.settle(request, response, await settle(asked, outcome))
-      }),
+    async finish(request, response, flow, outcome) {
+      const asked = await pending(request, response, flow)
+      if (!asked || asked.next !== undefined) return asked?.next
+      return engine.settle(request, response, await settle(asked, outcome))
+    },
   }
 }
-
-/** Longer than the statements of one outcome take. Where the process that held it was killed, the browser waits this long. */
-const LEASE_MS = 4_000
 
 /** For lists of clients, and for when its host is away. */
 async function keepDocument(clients: ClientRegistry, engine: Engine, id: string): Promise<void> {

@@ -24,7 +24,7 @@ export function createGrantStore(database: Database, clock: Clock): GrantStore {
         last_used_at: now,
         expires_at: sqlTime(grant.expiresAt),
       }
-      await database.run(insertInto('grants', row), row)
+      await database.run(`${insertInto('grants', row)} ON CONFLICT (id) DO NOTHING`, row)
     },
 
     async byId(id) {
