@@ -2,9 +2,10 @@
 import type { IncomingMessage } from 'node:http'
 import { BridgeError } from '../../errors.ts'
 import type { Clock, HttpRequest, Logger } from '../../ports.ts'
+import { refuse } from '../http/admission.ts'
 import type { CallerStore, GatewaySeal, Handler, Person } from '../ports.ts'
 import type { ServedServer, ServeSettings } from '../settings.ts'
-import { type AdmissionOptions, createAdmission, refuse } from './admission.ts'
+import { type AdmissionOptions, createAdmission } from './admission.ts'
 import { createAssertions } from './assertion/assertion.ts'
 import type { SigningKeys } from './assertion/signingKeys.ts'
 import { createCallers } from './callers.ts'
@@ -48,6 +49,7 @@ export interface McpHandlerOptions
 
 const QUIET_MS = 20_000
 const STANDING_MS = 15_000
+const NOTHING = { status: 404, error: 'not_found', description: 'Nothing is at this path.' }
 
 /**
  * The handler of `/mcp` and what is below it.
@@ -82,10 +84,10 @@ export function createMcpHandler(options: McpHandlerOptions): Handler {
     // Nobody is told that an answer did not reach a client that is gone.
     response.on('error', ignore)
     const url = served && targetOf(served, rest, asked.search)
-    if (!served) return refuse(response, 404, 'not_found', 'Nothing is at this path.')
+    if (!served) return refuse(response, NOTHING)
     const admitted = await admit(request, response, context, served)
     if (!admitted) return
-    if (!url) return refuse(response, 404, 'not_found', 'Nothing is at this path.')
+    if (!url) return refuse(response, NOTHING)
     const method = request.method as HttpRequest['method']
     const body = method === 'POST' ? await options.readBody(request, settings.limits.bodyBytes) : undefined
     const looked = lookOnce(body, look)

@@ -214,8 +214,8 @@ describe('a client that gets no answer of the server', () => {
   const NO_ANSWER = [
     [CALL, 7],
     ['{"jsonrpc":"2.0","id":"a\\u0022b","method":"ping"}', 'a"b'],
-    ['{"jsonrpc":"2.0","method":"notifications/initialized"}', null],
-    ['no JSON', null],
+    ['{"jsonrpc":"2.0","method":"notifications/initialized"}', undefined],
+    ['no JSON', undefined],
   ] as const
 
   test.each(NO_ANSWER)('is told so with 502 and the id of %s', async (body, id) => {
