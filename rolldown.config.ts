@@ -152,6 +152,21 @@ export default defineConfig({
       load: { filter: { id: /node_modules\/oidc-provider\/lib\/helpers\/als\.js$/ }, handler: () => ENDING_CONTEXTS },
     },
     {
+      // Under DEBUG, which is ours too, it would write lines past our log, with whatever the engine knows of a request.
+      name: 'no words of debug',
+      load: {
+        filter: { id: /node_modules\/debug\/src\/index\.js$/ },
+        handler: () => 'module.exports = () => Object.assign(() => undefined, { enabled: false })',
+      },
+    },
+    {
+      name: 'no debug output of koa',
+      transform: {
+        filter: { id: /node_modules\/koa\/lib\/application\.js$/ },
+        handler: (code) => code.replace(/util\.debuglog\('[\w:]+'\)/, '() => undefined'),
+      },
+    },
+    {
       // The optional driver in C would be looked for in the folders above dist/.
       name: 'no native driver of pg',
       load: {

@@ -31,6 +31,7 @@ export const ERRORS = {
   config_invalid: row(2, 1203, 'The config file is not valid.', 'Correct the line named above; config.example.yaml lists every key.'),
   config_untrusted: row(2, 1205, 'The config file could have been written by somebody else.', 'Make yourself its owner and remove everybody else’s write permission (chmod go-w).'),
   clock_skew: row(2, 1230, 'The clock of this computer is wrong.', 'Correct the clock; most systems do this with NTP.'),
+  listen_failed: row(2, 1206, 'The gateway cannot listen at its address.', 'Set serve.listen to another address, such as 127.0.0.1:8081.'),
   insecure_url: row(2, 1204, 'The server URL is not HTTPS.', 'Use https://, a loopback address, or --allow-http for a network you trust.'),
   host_config_invalid: row(2, 1220, 'The host’s config file cannot be changed.', 'Correct that file, or add the server in the host.'),
   declined: row(2, 1222, 'You said no, so nothing was done.', 'Run the command again to be asked again.'),

@@ -63,9 +63,9 @@ const LEAVES = [
   'present.ts',
   'disk',
   'mcp',
-  'eraVerdict.ts',
   'bareHost.ts',
   'glob.ts',
+  'sha256.ts',
   'ownCommand.ts',
 ]
 

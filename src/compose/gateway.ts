@@ -1,4 +1,5 @@
 // The composition root of the gateway: picks its stores, its authorization server, its message path, and the listener in front of them.
+
 import type { IncomingMessage } from 'node:http'
 import { userHeaders } from '../auth/userHeaders.ts'
 import { parseMessage } from '../bridge/message/message.ts'
@@ -12,13 +13,14 @@ import { createChallenge, resourceOf } from '../gateway/http/protectedResource.t
 import type { Caller, CallerStore } from '../gateway/ports.ts'
 import { createJwksHandler } from '../gateway/proxy/assertion/jwks.ts'
 import { createSigningKeys } from '../gateway/proxy/assertion/signingKeys.ts'
-import { bearerOf, hashOf } from '../gateway/proxy/callers.ts'
+import { bearerOf } from '../gateway/proxy/callers.ts'
 import { createMcpHandler } from '../gateway/proxy/mcpHandler.ts'
 import type { ServedServer, ServeSettings } from '../gateway/settings.ts'
 import { createAccess, createEmailOf } from '../gateway/signin/access.ts'
 import { showProblem } from '../gateway/signin/page.ts'
 import { createGatewaySignIn } from '../gateway/signin/signIn.ts'
 import type { HttpClient } from '../ports.ts'
+import { sha256 } from '../sha256.ts'
 import { askServer } from '../system/callback/health.ts'
 import { createHttp } from '../system/http/client.ts'
 import { createProxyFor } from '../system/http/proxy.ts'
@@ -39,7 +41,7 @@ export interface GatewayOptions {
 }
 
 export interface Gateway {
-  /** @throws BridgeError port_in_use, config_invalid, database_unreachable, schema_missing, key_missing */
+  /** @throws BridgeError listen_failed, config_invalid, database_unreachable, schema_missing, key_missing */
   start(): Promise<RunningGateway>
 }
 
@@ -119,7 +121,7 @@ async function partsOf(
 ) {
   const { settings, runtime } = options
   const { log } = runtime
-  const { clock, seal, leases, persons, grants } = storage
+  const { clock, seal, leases, persons } = storage
   const http = network.outside
   const { signIn, tokens, accessProviders } = await composeGatewaySignIn({
     ...{ settings, http, clock, log },
@@ -133,7 +135,7 @@ async function partsOf(
   const challenge = createChallenge(settings.publicUrl)
   const checkAccess = createAccess({ access: settings.access, providers: accessProviders })
   const mcp = createMcpHandler({
-    ...{ settings, callers: storage.callers, grants, persons, seal, signingKeys, tokens, clock, log },
+    ...{ settings, callers: storage.callers, seal, signingKeys, tokens, clock, log },
     ...{ readBody, look: parseMessage, rpcError, userHeaders, challenge, draining, checkAccess },
     emailOf: createEmailOf(accessProviders),
     http: network.of,
@@ -166,5 +168,5 @@ const callerOf =
   (callers: CallerStore) =>
   async (request: IncomingMessage): Promise<Caller | undefined> => {
     const bearer = bearerOf(request)
-    return bearer.kind === 'token' ? callers.byTokenHash(hashOf(bearer.token)) : undefined
+    return bearer.kind === 'token' ? callers.byTokenHash(sha256(bearer.token)) : undefined
   }

@@ -1,5 +1,5 @@
 // Picks the parts of OAuth: clients, refresh and the grants, each made of code that loads on first use.
-import { createHash } from 'node:crypto'
+
 import type { Configured } from '../auth/client/additions.ts'
 import type { Clients, ClientsOptions } from '../auth/client/clients.ts'
 import type { PresetIssuers } from '../auth/client/issuerCheck.ts'
@@ -13,6 +13,7 @@ import type { Config, ServerConfig } from '../config/config.ts'
 import { keyOf, serverOf } from '../config/target.ts'
 import { memoizeAsync } from '../memoizeAsync.ts'
 import type { RulesOf } from '../providerRules.ts'
+import { sha256 } from '../sha256.ts'
 import { createEraMemory } from '../store/eraMemory.ts'
 import { authorizerOf } from './bridge.ts'
 import type { Network } from './network.ts'
@@ -147,7 +148,7 @@ export function composeOAuth(
 function boundsOf({ server }: Config): string {
   const { url, allowHttp, exceptions, provider, issuer, endpoints, certificates, clientId } = server ?? {}
   const said = [url, allowHttp, exceptions, provider, issuer, endpoints, certificates, clientId]
-  return createHash('sha256').update(JSON.stringify(said)).digest('base64url').slice(0, 22)
+  return sha256(JSON.stringify(said)).slice(0, 22)
 }
 
 /** A named preset without an issuer implies its own hosts; everybody can have a domain at Auth0 and Okta, so these do not. */

@@ -1,6 +1,7 @@
 // The checks of the gateway's part of a config file, and of its PostgreSQL database.
 import type { Config, Flags } from '../config/config.ts'
 import type { ConfigFile } from '../config/file/schema.ts'
+import type { PlaceOf } from '../config/serve/faults.ts'
 import { serveSettings } from '../config/serve/serveSettings.ts'
 import { serveNotes, serveWarnings } from '../config/serve/warnings.ts'
 import { asBridgeError, BridgeError } from '../errors.ts'
@@ -18,10 +19,10 @@ export interface GatewayReport {
   readonly listens: string | undefined
 }
 
-/** The settings of `serve` as a start would find them. Runs no command, and asks nobody. */
-export function gatewayChecks(file: ConfigFile, flags: Flags): GatewayReport {
+/** The settings of `serve` as a start would find them; `place`: where a key is. Runs no command, and asks nobody. */
+export function gatewayChecks(file: ConfigFile, flags: Flags, place: PlaceOf): GatewayReport {
   try {
-    const settings = serveSettings(file, flags)
+    const settings = serveSettings(file, flags, place)
     const notes = serveNotes(file, settings).map((note) => ({ name: 'serve', ...pass(note) }))
     return { findings: notes, warnings: serveWarnings(file, settings), listens: listenUrl(settings) }
   } catch (thrown) {
@@ -36,6 +37,7 @@ export async function listenCheck({ listens }: Pick<GatewayReport, 'listens'>): 
   const found = await portCheck([listens ?? []].flat())
   return found.map((finding) => ({
     ...finding,
+    ...(finding.code === 'port_in_use' ? { code: 'listen_failed' as const } : {}),
     detail: finding.detail.replace('callback address', 'address of the gateway'),
     remedy:
       'If that is the gateway itself, all is well. Otherwise stop that program, or set serve.listen to another address.',

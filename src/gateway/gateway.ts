@@ -28,7 +28,7 @@ export interface GatewayOptions extends Pick<ListenerOptions, 'portHolder' | 'mo
 }
 
 export interface Gateway {
-  /** @throws BridgeError port_in_use, config_invalid */
+  /** @throws BridgeError listen_failed, config_invalid */
   listen(): Promise<Listening>
 }
 

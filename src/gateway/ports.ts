@@ -36,6 +36,7 @@ export interface Grant {
 }
 
 export interface GrantStore {
+  /** One of this id that is there already stays as it is. */
   begin(grant: Omit<Grant, 'createdAt' | 'endedAt' | 'endedBy'>): Promise<void>
   byId(id: string): Promise<Grant | undefined>
   /** Ends it and deletes every record of it. False: it had ended before. */
@@ -123,6 +124,15 @@ export interface Caller {
 export interface CallerStore {
   /** Of a living access token, whose grant has not ended and whose person is not blocked; one statement. */
   byTokenHash(hash: string): Promise<Caller | undefined>
+  /** By id, those of these grants that have not ended or expired, and whose person and client are not blocked; one statement for 16,384 of them. */
+  standing(grantIds: readonly string[]): Promise<ReadonlyMap<string, StandingGrant>>
+}
+
+/** What a grant is good for at this moment. */
+export interface StandingGrant {
+  readonly person: Person
+  /** The hashes of its living access tokens. */
+  readonly tokens: ReadonlySet<string>
 }
 
 export interface SigningKey {
@@ -196,6 +206,8 @@ export interface PendingAuthorization {
   readonly resource: string
   readonly scope: string
   readonly server: ServedServer
+  /** Where the browser goes, if the person's part has been answered already: it came back a second time. */
+  readonly next: string | undefined
 }
 
 export type AuthorizationOutcome =
@@ -208,13 +220,16 @@ export interface AuthorizationServer {
   handle(request: IncomingMessage, response: ServerResponse, address: string): void
   /** The authorization request that this browser began, by its cookie; undefined: another browser, or it is over. */
   pending(request: IncomingMessage, response: ServerResponse, flow: string): Promise<PendingAuthorization | undefined>
-  /** Ends the person's part; resolves to the URL that the browser goes to next. */
+  /**
+   * Ends the person's part; resolves to the URL that the browser goes to next. Once it has ended, each further outcome gets the same URL.
+   * undefined: it is over, or of another browser.
+   */
   finish(
     request: IncomingMessage,
     response: ServerResponse,
     flow: string,
     outcome: AuthorizationOutcome,
-  ): Promise<string>
+  ): Promise<string | undefined>
 }
 
 /** What answers under one path of the table of routes. */
@@ -234,6 +249,3 @@ export interface RequestContext {
   /** Aborts when the client is gone. */
   readonly signal: AbortSignal
 }
-
-/** base64url of SHA-256: how tokens, codes and states are looked up. */
-export type Hash = (text: string) => string

@@ -1,8 +1,9 @@
 // What is remembered of the revisions that a server and its hosts speak (table server_cache), for 30 days.
-import { createHash } from 'node:crypto'
+
 import type { Era, EraMemory, Opening } from '../eraMemory.ts'
 import type { Cache, Clock } from '../ports.ts'
 import type { TokenKey } from '../records.ts'
+import { sha256 } from '../sha256.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 const KEEP_MS = 30 * DAY_MS
@@ -66,5 +67,4 @@ function discoverIn(value: unknown): string | undefined {
 const isOpening = (value: unknown): value is Opening => value === 'both' || value === 'refused' || value === 'modern'
 
 /** A host may give itself any name, of any length. */
-const shortened = (host: string): string =>
-  /^[\x20-\x7e]{1,80}$/.test(host) ? host : `sha256:${createHash('sha256').update(host).digest('base64url')}`
+const shortened = (host: string): string => (/^[\x20-\x7e]{1,80}$/.test(host) ? host : `sha256:${sha256(host)}`)

@@ -1,7 +1,8 @@
 // The authorization server of the gateway on a free port, with stores on SQLite, a person who agrees, and clients made by hand
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { onTestFinished } from 'vitest'
 import {
   type AuthorizationServerOptions,
   createAuthorizationServer,
@@ -14,6 +15,7 @@ import type {
 } from '../../src/gateway/ports.ts'
 import type { ClientSettings, ServedServer, ServeSettings } from '../../src/gateway/settings.ts'
 import type { HttpRequest } from '../../src/ports.ts'
+import { sha256 } from '../../src/sha256.ts'
 import { createFakeLeases } from './fakeLeases.ts'
 import { createFakeLogger } from './fakeLogger.ts'
 import { openGatewayStores } from './gatewayStores.ts'
@@ -63,6 +65,7 @@ export function createGoingClock() {
   }
 }
 
+/** Closed when the test is over. */
 export async function startAuthorization(options: StageOptions = {}) {
   const clock = createGoingClock()
   const stores = options.stores ?? (await openGatewayStores({ clock: clock as never }))
@@ -155,19 +158,18 @@ export async function startAuthorization(options: StageOptions = {}) {
     fetched,
     leases: made.leases,
     ...browserAndClient(origin, publicUrl),
-    async close() {
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
-      if (!options.stores) await stores.database.close()
-    },
+    /** Whether this access token is good for anything. */
+    isAlive: async (access: string) => (await stores.callers.byTokenHash(sha256(access))) !== undefined,
   }
+  onTestFinished(async () => {
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+    if (!options.stores) await stores.database.close()
+  })
   return stage
 }
 
 export type AuthorizationStage = Awaited<ReturnType<typeof startAuthorization>>
-
-/** base64url of SHA-256. */
-export const sha256 = (text: string) => createHash('sha256').update(text).digest('base64url')
 
 function browserAndClient(origin: string, publicUrl: string) {
   const post = (path: string, form: Record<string, string> | URLSearchParams, headers: Record<string, string> = {}) =>

@@ -163,7 +163,7 @@ export async function startSignInWorld(options: WorldOptions = {}) {
       const resource = `${origin}/mcp`
       flows.set(flow, {
         ...{ flow, clientId: 'client-1', clientName: 'Notebook', documentHost: undefined, resource, scope: 'mcp' },
-        ...{ redirectUri: 'https://app.example/callback', server: servers[0] ?? aServer() },
+        ...{ redirectUri: 'https://app.example/callback', server: servers[0] ?? aServer(), next: undefined },
         ...members,
       })
       browser.jar.set(`engine-${flow}`, '1')

@@ -1,15 +1,17 @@
 // The message path of the gateway between real sockets: a server that does what a test scripts and keeps what it got, and raw clients.
+
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import { type AddressInfo, createConnection, createServer as createTcpServer, type Socket } from 'node:net'
+import { onTestFinished } from 'vitest'
 import { userHeaders } from '../../src/auth/userHeaders.ts'
 import { parseMessage } from '../../src/bridge/message/message.ts'
 import { rpcError } from '../../src/bridge/message/rpcError.ts'
 import { BridgeError } from '../../src/errors.ts'
 import type { Caller, GatewaySeal, Handler, Person, SigningKey } from '../../src/gateway/ports.ts'
 import { createSigningKeys } from '../../src/gateway/proxy/assertion/signingKeys.ts'
-import { hashOf } from '../../src/gateway/proxy/callers.ts'
 import { createMcpHandler, type McpHandlerOptions } from '../../src/gateway/proxy/mcpHandler.ts'
 import type { ServedServer } from '../../src/gateway/settings.ts'
+import { sha256 } from '../../src/sha256.ts'
 import { createHttp } from '../../src/system/http/client.ts'
 import { until } from '../servers/until.ts'
 import { createFakeClock, type FakeClock } from './fakeClock.ts'
@@ -96,11 +98,12 @@ export interface Kit {
   /** By token; a test may remove or change one. */
   readonly callers: Map<string, Caller>
   readonly asked: string[]
+  /** The grants of each look at all open streams. */
+  readonly looks: (readonly string[])[]
   readonly grants: Map<string, { endedAt: number | undefined; expiresAt: number }>
   readonly persons: Map<string, Person>
   /** Requests whose client is gone. */
   readonly gone: number[]
-  close(): Promise<void>
 }
 
 export interface KitOptions extends Partial<Omit<McpHandlerOptions, 'settings'>> {
@@ -131,6 +134,7 @@ export function createProxy({
   const log = createFakeLogger()
   const callers = new Map<string, Caller>()
   const asked: string[] = []
+  const looks: Kit['looks'] = []
   const grants: Kit['grants'] = new Map()
   const persons: Kit['persons'] = new Map()
   const servers = served(upstream)
@@ -150,11 +154,20 @@ export function createProxy({
     callers: {
       byTokenHash: async (hash) => {
         asked.push(hash)
-        return [...callers].find(([token]) => hashOf(token) === hash)?.[1]
+        return [...callers].find(([token]) => sha256(token) === hash)?.[1]
+      },
+      async standing(ids) {
+        looks.push(ids)
+        const found = [...new Set(ids)].flatMap((id) => {
+          const [grant, person] = [grants.get(id), persons.get(id.replace('grant-', ''))]
+          if (!grant || grant.endedAt !== undefined || grant.expiresAt <= clock.now()) return []
+          if (!person || person.blockedAt !== undefined) return []
+          const living = [...callers].filter(([, one]) => one.grantId === id && one.expiresAt > clock.now())
+          return [[id, { person, tokens: new Set(living.map(([token]) => sha256(token))) }] as const]
+        })
+        return new Map(found)
       },
     },
-    grants: { byId: async (id) => grants.get(id) as never },
-    persons: { byId: async (id) => persons.get(id) },
     seal: createFakeSeal(),
     tokens: { current: async () => undefined },
     emailOf: ({ email }) => email,
@@ -179,9 +192,10 @@ export function createProxy({
     const [first] = servers
     callers.set(`token-${name}`, callerOf(person, first ? resourceOf(first) : '', clock.now() + HOUR))
   }
-  return { handler, servers, clock, log, keys, callers, asked, grants, persons, close: () => http.close() }
+  return { handler, servers, clock, log, keys, callers, asked, looks, grants, persons, close: () => http.close() }
 }
 
+/** Closed when the test is over. */
 export async function startKit({ upstream: given, ...options }: KitOptions = {}): Promise<Kit> {
   const got: Got[] = []
   const gone: number[] = []
@@ -196,6 +210,11 @@ export async function startKit({ upstream: given, ...options }: KitOptions = {})
   })
   const { handler, servers, close, ...proxy } = createProxy({ ...options, upstream: given ?? upstream.url })
   const front = await listen((request, response) => serve(handler, servers, request, response))
+  onTestFinished(async () => {
+    await close()
+    await front.close()
+    await upstream.close()
+  })
   return {
     ...proxy,
     port: front.port,
@@ -207,11 +226,6 @@ export async function startKit({ upstream: given, ...options }: KitOptions = {})
     },
     set answer(answer) {
       state.answer = answer
-    },
-    async close() {
-      await close()
-      await front.close()
-      await upstream.close()
     },
   }
 }
@@ -276,7 +290,7 @@ async function listen(listener: RequestListener) {
   }
 }
 
-/** A server of bytes: `on` gets each connection when its first bytes have come. */
+/** A server of bytes: `on` gets each connection when its first bytes have come. Closed when the test is over. */
 export async function startRawServer(on: (socket: Socket, connections: number) => void) {
   let connections = 0
   const sockets = new Set<Socket>()
@@ -286,13 +300,13 @@ export async function startRawServer(on: (socket: Socket, connections: number) =
     socket.once('data', () => on(socket, ++connections))
   })
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+  onTestFinished(async () => {
+    for (const socket of sockets) socket.destroy()
+    await new Promise((done) => server.close(done))
+  })
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     connections: () => connections,
-    close: () => {
-      for (const socket of sockets) socket.destroy()
-      return new Promise((done) => server.close(done))
-    },
   }
 }
 

@@ -1,8 +1,8 @@
 // Asks the MCP server with new tokens: a sign-in succeeds only if that accepts them. The answer also tells which revisions it speaks.
 
 import type { EraMemory } from '../../eraMemory.ts'
-import type { Discovered } from '../../eraVerdict.ts'
 import { asBridgeError, BridgeError } from '../../errors.ts'
+import type { Discovered } from '../../mcp/eraVerdict.ts'
 import { isSessionId, mcpDiscover, mcpEndSession, mcpInitialize, mcpPing } from '../../mcp/requests.ts'
 import type { Authorizer, Clock, HttpClient, HttpResponse, Logger } from '../../ports.ts'
 import type { TokenSet } from '../../records.ts'

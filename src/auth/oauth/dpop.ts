@@ -1,13 +1,7 @@
 // DPoP (RFC 9449) without a library: the key of a token set, and the proof for one request to the MCP server. Loaded only for bound tokens.
-import {
-  createHash,
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  randomUUID,
-  sign,
-  webcrypto,
-} from 'node:crypto'
+
+import { createPrivateKey, createPublicKey, generateKeyPairSync, randomUUID, sign, webcrypto } from 'node:crypto'
+import { sha256 } from '../../sha256.ts'
 
 export interface DpopProofs {
   /** The proof for one request with this access token (section 4.2); `nonce` is the server's last one (section 9). */
@@ -41,7 +35,7 @@ export function createProofs(key: string, now: () => number): DpopProofs {
         htm: method,
         htu: origin + pathname,
         iat: Math.floor(now() / 1000),
-        ath: createHash('sha256').update(accessToken).digest('base64url'),
+        ath: sha256(accessToken),
         ...(nonce === undefined ? {} : { nonce }),
       }
       const text = `${header}.${encode(claims)}`

@@ -1,7 +1,7 @@
 // One server/discover (MCP 2026-07-28, "Discovery"), and what its answer says of the revisions that the server speaks.
 import type { Era } from '../../eraMemory.ts'
-import { judge, readDiscover } from '../../eraVerdict.ts'
 import { asBridgeError, BridgeError, type ErrorCode } from '../../errors.ts'
+import { judge, readDiscover } from '../../mcp/eraVerdict.ts'
 import { isSessionId } from '../../mcp/requests.ts'
 import type { Cause, HttpResponse } from '../../ports.ts'
 import { registerRotatingSecret } from '../../redaction/register.ts'

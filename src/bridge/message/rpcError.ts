@@ -4,7 +4,7 @@ import { hideKnown } from '../../redaction/known.ts'
 import { withoutQueries } from '../../redaction/text.ts'
 import type { RawId } from './message.ts'
 
-export function rpcError(id: RawId, error: BridgeError): Uint8Array {
+export function rpcError(id: RawId | undefined, error: BridgeError): Uint8Array {
   const { url } = error.details
   const body = JSON.stringify({
     code: ERRORS[error.code].rpc,
@@ -18,7 +18,7 @@ export function rpcError(id: RawId, error: BridgeError): Uint8Array {
       ...(typeof url === 'string' ? { url } : {}),
     },
   })
-  return Buffer.from(`{"jsonrpc":"2.0","id":${id},"error":${body}}`)
+  return Buffer.from(`{"jsonrpc":"2.0",${id === undefined ? '' : `"id":${id},`}"error":${body}}`)
 }
 
 /** Without secrets in the server’s address or headers. */

@@ -7,6 +7,7 @@ import type { ConfigFile } from '../../config/file/schema.ts'
 import { parseYaml } from '../../config/file/yamlText.ts'
 import { besideConfig, configFrom, projectConfigFile } from '../../config/load.ts'
 import { secretsOf } from '../../config/secrets.ts'
+import { placesIn } from '../../config/serve/faults.ts'
 import { withoutServers } from '../../config/serve/serveSettings.ts'
 import { credentialChecks, databaseCheck, failure, portCheck, warnings } from '../../doctor/configChecks.ts'
 import { gatewayChecks, keyCheck, listenCheck, postgresCheck } from '../../doctor/gatewayChecks.ts'
@@ -104,7 +105,7 @@ async function liveChecks(
       version: () => io.version,
       ...(isGateway ? { callback: 'gateway' } : {}),
     })
-    const gateway = isGateway ? gatewayChecks(file, flags) : undefined
+    const gateway = isGateway ? gatewayChecks(file, flags, placesIn(parseYaml(text), path)) : undefined
     const ports = await (gateway ? listenCheck(gateway) : portCheck(config.callbackUrls))
     const { postgres } = config
     const database = postgres

@@ -7,13 +7,14 @@ import { namesIn, type ReadConfig, requireSet } from '../file/unset.ts'
 import { presetOf } from '../providerPresets.ts'
 import { endpointsOf, issuerOf } from '../server.ts'
 import { readTextFile } from '../textFile.ts'
+import type { ServeFault } from './faults.ts'
 
 /** What is wrong goes into `faults`, a sentence each. @throws BridgeError config_invalid, config_not_found */
-export function servedProviders(file: ReadConfig, faults: string[]): ServedProvider[] {
+export function servedProviders(file: ReadConfig, faults: ServeFault[]): ServedProvider[] {
   const named = file.serve?.providers
   const known = namesIn(file, 'providers')
   for (const name of named ?? [])
-    if (!known.includes(name)) faults.push(unknown('serve.providers', name, 'providers', known))
+    if (!known.includes(name)) faults.push(unknown(['serve', 'providers'], name, 'providers', known))
   const found = (named ?? known).flatMap((name) => {
     requireSet(file.unset, 'providers', name)
     const entry = Object.hasOwn(file.providers ?? {}, name) ? file.providers?.[name] : undefined
@@ -21,13 +22,15 @@ export function servedProviders(file: ReadConfig, faults: string[]): ServedProvi
   })
   const usable = found.filter(({ name, entry }) => {
     if (entry.client_id !== undefined && entry.client_credentials !== true) return true
-    if (named) faults.push(`serve.providers names ${quote(name)}, ${whyNot(entry)}.`)
+    if (named)
+      faults.push({ key: ['providers', name], text: `serve.providers names ${quote(name)}, ${whyNot(entry)}.` })
     return false
   })
   if (usable.length === 0 && faults.length === 0)
-    faults.push(
-      'No entry of providers has a client_id: register a client with the provider that people sign in with, and set it there.',
-    )
+    faults.push({
+      key: ['providers'],
+      text: 'No entry of providers has a client_id: register a client with the provider that people sign in with, and set it there.',
+    })
   return usable.map(({ name, entry }) => served(file, name, entry, faults))
 }
 
@@ -36,13 +39,14 @@ const whyNot = ({ client_id: id }: ProviderEntry) =>
     ? 'which has no client_id: register a client with the provider'
     : 'which has client_credentials: true, and signs in nobody'
 
-function served(file: ReadConfig, name: string, entry: ProviderEntry, faults: string[]): ServedProvider {
+function served(file: ReadConfig, name: string, entry: ProviderEntry, faults: ServeFault[]): ServedProvider {
   const { client_id: clientId = '', client_secret_file: secretFile, client_key_file: keyFile, prompt, audience } = entry
   const issuer = issuerOf(entry) ?? presetOf({ name })?.issuer
   if (issuer === undefined)
-    faults.push(
-      `providers.${name} needs its issuer, or authorization_endpoint and token_endpoint, so that people can sign in with it.`,
-    )
+    faults.push({
+      key: ['providers', name],
+      text: `providers.${name} needs its issuer, or authorization_endpoint and token_endpoint, so that people can sign in with it.`,
+    })
   return {
     name,
     issuer,
@@ -61,7 +65,8 @@ function served(file: ReadConfig, name: string, entry: ProviderEntry, faults: st
 }
 
 /** A name that is not in `map`, with the closest one. */
-export function unknown(key: string, name: string, map: string, known: readonly string[]): string {
+export function unknown(key: readonly string[], name: string, map: string, known: readonly string[]): ServeFault {
   const near = nearest(name, known)
-  return `${key} names ${quote(name)}, which is not in ${map}${near === undefined ? '.' : `; did you mean ${quote(near)}?`}`
+  const guess = near === undefined ? '.' : `; did you mean ${quote(near)}?`
+  return { key, text: `${key.join('.')} names ${quote(name)}, which is not in ${map}${guess}` }
 }

@@ -1,5 +1,4 @@
 // The settings of the gateway (`serve`) from the checked config file: defaults, and every fault that one key alone does not show.
-import { BridgeError } from '../../errors.ts'
 import type { ServeSettings } from '../../gateway/settings.ts'
 import { quote } from '../../redaction/text.ts'
 import { isLoopback } from '../../secureUrl.ts'
@@ -8,6 +7,7 @@ import { addressOf, isSecureUrl } from '../file/listen.ts'
 import type { ConfigFile } from '../file/schema.ts'
 import type { ReadConfig } from '../file/unset.ts'
 import { readTextFile } from '../textFile.ts'
+import { demandFaultless, nowhere, type PlaceOf, type ServeFault } from './faults.ts'
 import { servedProviders } from './providers.ts'
 import { accessOf, type ServeFlags, servedServers } from './servers.ts'
 
@@ -17,22 +17,28 @@ const MB = 1024 * 1024
 /** Where the gateway answers the providers. */
 const CALLBACK_PATH = '/auth/callback'
 
-/** `file`: with absolute paths. @throws BridgeError config_invalid with a line for each fault; config_not_found, insecure_url */
-export function serveSettings(file: ReadConfig, flags: ServeFlags): ServeSettings {
+/**
+ * `file`: with absolute paths. `place`: where it has a key, for the words about a fault.
+ * @throws BridgeError config_invalid with a line for each fault; config_not_found, insecure_url
+ */
+export function serveSettings(file: ReadConfig, flags: ServeFlags, place: PlaceOf = nowhere): ServeSettings {
   const { serve = {}, header_forwarding: forwarding = {}, cors = {} } = file
-  const faults: string[] = []
+  const faults: ServeFault[] = []
   const { publicUrl, callbackUrl } = addressesOf(file, faults)
   const providers = servedProviders(file, faults)
   const servers = servedServers(file, flags, providers, faults)
   const tls = serve.tls && {
-    cert: pem(serve.tls.cert_file, 'serve.tls.cert_file', 'CERTIFICATE', faults),
-    key: pem(serve.tls.key_file, 'serve.tls.key_file', '(?:\\w+ )?PRIVATE KEY', faults),
+    cert: pem(serve.tls.cert_file, 'cert_file', 'CERTIFICATE', faults),
+    key: pem(serve.tls.key_file, 'key_file', '(?:\\w+ )?PRIVATE KEY', faults),
   }
   if (tls && publicUrl.startsWith('http:'))
-    faults.push(`serve.tls is set, and the public URL ${publicUrl} is http: it must be https.`)
+    faults.push({
+      key: ['serve', 'tls'],
+      text: `serve.tls is set, and the public URL ${publicUrl} is http: it must be https.`,
+    })
   const tokens = tokensOf(file, faults)
   const clients = clientsOf(file)
-  if (faults.length > 0) throw new BridgeError('config_invalid', { message: faults })
+  demandFaultless(faults, place)
   return {
     listen: addressOf(serve.listen ?? '') ?? besideLoopback(publicUrl),
     publicUrl,
@@ -71,21 +77,20 @@ export function withoutServers({ mcp_server_url: _only, servers: _servers, ...re
 }
 
 /** The public URL is that of the configuration only: what a request says of it, anybody can write. */
-function addressesOf({ serve, callback_url: written }: ConfigFile, faults: string[]) {
+function addressesOf({ serve, callback_url: written }: ConfigFile, faults: ServeFault[]) {
   const given = [written ?? []].flat()
-  if (given.length > 1) faults.push('callback_url must be one URL for serve, and not a list.')
+  const fault = (text: string) => faults.push({ key: ['callback_url'], text })
+  if (given.length > 1) fault('callback_url must be one URL for serve, and not a list.')
   const named = serve?.public_url
   const callbackUrl = given[0] ?? (named === undefined ? DEFAULT_CALLBACK_URL : named + CALLBACK_PATH)
   const callback = new URL(callbackUrl)
   const publicUrl = named ?? callback.origin
   if (callback.origin !== publicUrl)
-    faults.push(`callback_url ${quote(callbackUrl)} is not under serve.public_url, which is ${publicUrl}.`)
+    fault(`callback_url ${quote(callbackUrl)} is not under serve.public_url, which is ${publicUrl}.`)
   if (callback.pathname + callback.search !== CALLBACK_PATH)
-    faults.push(
-      `callback_url must be ${callback.origin}${CALLBACK_PATH} for serve: the gateway answers the providers there.`,
-    )
+    fault(`callback_url must be ${callback.origin}${CALLBACK_PATH} for serve: the gateway answers the providers there.`)
   if (!isSecureUrl(callbackUrl))
-    faults.push(`callback_url ${quote(callbackUrl)} must be https for serve, or http on localhost, 127.0.0.1 or [::1].`)
+    fault(`callback_url ${quote(callbackUrl)} must be https for serve, or http on localhost, 127.0.0.1 or [::1].`)
   return { publicUrl, callbackUrl }
 }
 
@@ -96,13 +101,14 @@ function besideLoopback(publicUrl: string): ServeSettings['listen'] {
   return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) || (protocol === 'https:' ? 443 : 80) }
 }
 
-function pem(path: string, key: string, kind: string, faults: string[]): string {
-  const text = readTextFile(path, key)
-  if (!new RegExp(`-----BEGIN ${kind}-----`).test(text)) faults.push(`${key} ${quote(path)} is not in PEM format.`)
+function pem(path: string, name: 'cert_file' | 'key_file', kind: string, faults: ServeFault[]): string {
+  const text = readTextFile(path, `serve.tls.${name}`)
+  if (!new RegExp(`-----BEGIN ${kind}-----`).test(text))
+    faults.push({ key: ['serve', 'tls', name], text: `serve.tls.${name} ${quote(path)} is not in PEM format.` })
   return text
 }
 
-function tokensOf({ serve }: ConfigFile, faults: string[]): ServeSettings['tokens'] {
+function tokensOf({ serve }: ConfigFile, faults: ServeFault[]): ServeSettings['tokens'] {
   const {
     access_minutes: access = 60,
     refresh_idle_days: idle,
@@ -111,9 +117,11 @@ function tokensOf({ serve }: ConfigFile, faults: string[]): ServeSettings['token
   } = serve?.tokens ?? {}
   const refreshDays = all ?? Math.max(90, idle ?? 0)
   const idleDays = idle ?? Math.min(30, refreshDays)
-  if (idleDays > refreshDays) faults.push('serve.tokens.refresh_idle_days must not be more than refresh_days.')
+  const fault = (name: string, text: string) => faults.push({ key: ['serve', 'tokens', name], text })
+  if (idleDays > refreshDays)
+    fault('refresh_idle_days', 'serve.tokens.refresh_idle_days must not be more than refresh_days.')
   if (access * MINUTE > refreshDays * DAY)
-    faults.push('serve.tokens.access_minutes must not be more than refresh_days.')
+    fault('access_minutes', 'serve.tokens.access_minutes must not be more than refresh_days.')
   return {
     accessMs: access * MINUTE,
     refreshIdleMs: idleDays * DAY,

@@ -7,6 +7,7 @@ import type { Flags } from '../config.ts'
 import type { AccessEntry, ServerEntry } from '../file/schema.ts'
 import { namesIn, type ReadConfig, requireSet } from '../file/unset.ts'
 import { certificatesOf, fromFile, insecure, lowerCased, withoutFragment } from '../server.ts'
+import type { ServeFault } from './faults.ts'
 import { unknown } from './providers.ts'
 
 /** What the command line adds to the file. */
@@ -20,22 +21,26 @@ export function servedServers(
   file: ReadConfig,
   flags: ServeFlags,
   providers: readonly ServedProvider[],
-  faults: string[],
+  faults: ServeFault[],
 ): ServedServer[] {
   const named = file.serve?.servers
   const known = namesIn(file, 'servers')
   for (const name of named ?? [])
-    if (!known.includes(name)) faults.push(unknown('serve.servers', name, 'servers', known))
+    if (!known.includes(name)) faults.push(unknown(['serve', 'servers'], name, 'servers', known))
   const only = file.mcp_server_url
   if (named === undefined && only !== undefined) {
     if (known.length > 0)
-      faults.push(
-        'mcp_server_url and servers are both set: remove one of them, or list the servers to offer in serve.servers.',
-      )
+      faults.push({
+        key: ['mcp_server_url'],
+        text: 'mcp_server_url and servers are both set: remove one of them, or list the servers to offer in serve.servers.',
+      })
     return [served(file, flags, undefined, { url: only, subpaths: true })]
   }
   if (known.length === 0)
-    faults.push('Neither mcp_server_url nor servers is set: the gateway has no MCP server to offer.')
+    faults.push({
+      key: [],
+      text: 'Neither mcp_server_url nor servers is set: the gateway has no MCP server to offer.',
+    })
   return (named ?? known).flatMap((name) => {
     requireSet(file.unset, 'servers', name)
     const entry = Object.hasOwn(file.servers ?? {}, name) ? file.servers?.[name] : undefined
@@ -57,22 +62,28 @@ function faultsOf(
   name: string,
   { provider, transport }: ServerEntry,
   providers: readonly ServedProvider[],
-): string[] {
+): ServeFault[] {
   const names = namesIn(file, 'providers')
-  const isOffered = providers.some((one) => one.name === provider)
-  return [
-    ...(PATH_PART.test(name)
-      ? []
-      : [`servers: ${quote(name)} cannot be a part of a URL: use letters, digits, ".", "_", "~" and "-".`]),
-    ...(provider === undefined || isOffered
-      ? []
-      : names.includes(provider)
-        ? [
-            `servers.${name}.provider is ${quote(provider)}, with which nobody can sign in: it has no client_id, or is not in serve.providers.`,
-          ]
-        : [unknown(`servers.${name}.provider`, provider, 'providers', names)]),
-    ...(transport === 'sse' ? [`servers.${name}.transport is sse: the gateway carries Streamable HTTP only.`] : []),
-  ]
+  const at = ['servers', name]
+  const faults: ServeFault[] = []
+  if (!PATH_PART.test(name))
+    faults.push({
+      key: at,
+      text: `servers: ${quote(name)} cannot be a part of a URL: use letters, digits, ".", "_", "~" and "-".`,
+    })
+  if (provider !== undefined && !names.includes(provider))
+    faults.push(unknown([...at, 'provider'], provider, 'providers', names))
+  else if (provider !== undefined && !providers.some((one) => one.name === provider))
+    faults.push({
+      key: [...at, 'provider'],
+      text: `servers.${name}.provider is ${quote(provider)}, with which nobody can sign in: it has no client_id, or is not in serve.providers.`,
+    })
+  if (transport === 'sse')
+    faults.push({
+      key: [...at, 'transport'],
+      text: `servers.${name}.transport is sse: the gateway carries Streamable HTTP only.`,
+    })
+  return faults
 }
 
 function served(file: ReadConfig, flags: ServeFlags, name: string | undefined, entry: ServerEntry): ServedServer {

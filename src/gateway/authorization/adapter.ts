@@ -1,6 +1,8 @@
 // The engine's models on the stores of the gateway: nothing is kept under the id that a client or browser holds, only under its hash
+
 import type { Clock } from '../../ports.ts'
-import type { ClientRegistry, GrantStore, Hash, OAuthRecord, RecordKind, RecordStore } from '../ports.ts'
+import { sha256 } from '../../sha256.ts'
+import type { ClientRegistry, GrantStore, OAuthRecord, RecordKind, RecordStore } from '../ports.ts'
 import type { Asked } from './asked.ts'
 
 export type Payload = Record<string, unknown>
@@ -20,7 +22,6 @@ export interface AdapterOptions {
   readonly records: RecordStore
   readonly clients: ClientRegistry
   readonly grants: GrantStore
-  readonly hash: Hash
   readonly clock: Clock
   /** The URL at which the engine goes on with an authorization request. */
   readonly resumeUrl: (uid: string) => string
@@ -29,6 +30,8 @@ export interface AdapterOptions {
   readonly isRevocation: () => boolean
   readonly invalidGrant: (detail: string) => Error
   readonly blockedClient: () => Error
+  /** For an authorization request that somebody has answered at this moment. */
+  readonly over: () => Error
   readonly onReplay: (grantId: string) => void
 }
 
@@ -59,7 +62,7 @@ const nothingKept: Model = {
 }
 
 function recordModel(kind: RecordKind, options: AdapterOptions): Model {
-  const { records, grants, hash, clock, asked } = options
+  const { records, grants, clock, asked } = options
   /** Times of a payload are this process's; those of the table are the database's. */
   const skew = () => Math.round((Date.now() - clock.now()) / 1000)
   const endGrant = async (id: string) => {
@@ -72,7 +75,7 @@ function recordModel(kind: RecordKind, options: AdapterOptions): Model {
     async upsert(id, payload, expiresIn = 0) {
       const run = asked()?.refresh
       if (run?.mode === 'replay') return
-      const idHash = hash(id)
+      const idHash = sha256(id)
       if (run) {
         run.written.push({ kind, idHash })
         if (kind === 'RefreshToken') run.successorHash = idHash
@@ -90,9 +93,9 @@ function recordModel(kind: RecordKind, options: AdapterOptions): Model {
     },
 
     async find(id) {
-      const idHash = hash(id)
+      const idHash = sha256(id)
       const record = await records.find(kind, idHash)
-      if (!record) return undefined
+      if (!record || (kind === 'Interaction' && record.consumedAt !== undefined)) return undefined
       const run = asked()?.refresh
       const isHidden = run?.mode === 'replay' && run.spentHash === idHash
       return {
@@ -105,7 +108,7 @@ function recordModel(kind: RecordKind, options: AdapterOptions): Model {
     },
 
     async consume(id) {
-      const idHash = hash(id)
+      const idHash = sha256(id)
       const run = asked()?.refresh
       if (kind === 'RefreshToken' && run?.spentHash === idHash) {
         run.isSpent = true
@@ -121,7 +124,10 @@ function recordModel(kind: RecordKind, options: AdapterOptions): Model {
     async destroy(id) {
       if (asked()?.refresh?.mode === 'replay') return
       if (kind === 'Grant') await endGrant(id)
-      else await records.remove(kind, hash(id))
+      // It leads to one code, however often a browser comes back with it: the row stays, so that nobody writes it anew.
+      else if (kind === 'Interaction') {
+        if (!(await records.consume(kind, sha256(id)))) throw options.over()
+      } else await records.remove(kind, sha256(id))
     },
   }
 }

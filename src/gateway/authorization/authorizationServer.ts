@@ -1,14 +1,14 @@
 // The authorization server towards MCP clients: its endpoints, and the person's part of an authorization request
-import { createHash, randomBytes } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
-import { BridgeError } from '../../errors.ts'
 import type { Clock, HttpClient, Leases, Logger } from '../../ports.ts'
 import { SCOPE } from '../http/protectedResource.ts'
 import type {
+  AuthorizationOutcome,
   AuthorizationServer,
   ClientRegistry,
   GatewaySeal,
   GrantStore,
+  PendingAuthorization,
   PersonStore,
   RecordStore,
   RefreshAnswerStore,
@@ -17,7 +17,7 @@ import type { ServeSettings } from '../settings.ts'
 import { createAskedRequests } from './asked.ts'
 import { createDocuments } from './documents.ts'
 import { createEndpoints } from './endpoints.ts'
-import { createEngine, type Engine, type Problem } from './engine.ts'
+import { createEngine, type Engine, type InteractionResult, type Problem } from './engine.ts'
 import { problemOf } from './problems.ts'
 import { redirectHost } from './redirectRules.ts'
 import { createResources, type Resources } from './resources.ts'
@@ -45,14 +45,12 @@ export interface AuthorizationServerOptions {
 /** Loads the engine. @throws TypeError for settings that it does not take */
 export async function createAuthorizationServer(options: AuthorizationServerOptions): Promise<AuthorizationServer> {
   const { settings, clients, persons, clock, log } = options
-  const hash = (text: string) => createHash('sha256').update(text).digest('base64url')
   const now = () => clock.now()
   const asked = createAskedRequests()
   const resources = createResources(settings.publicUrl, settings.servers)
   const rules = { schemes: settings.clients.redirectSchemes, hosts: settings.clients.redirectHosts }
   const engine = await createEngine({
     ...options,
-    hash,
     asked,
     resources,
     documents: createDocuments({
@@ -64,7 +62,7 @@ export async function createAuthorizationServer(options: AuthorizationServerOpti
       now,
       log,
     }),
-    tokenStep: createTokenStep({ ...options, hash, now, graceMs: settings.tokens.reuseGraceMs }),
+    tokenStep: createTokenStep({ ...options, now, graceMs: settings.tokens.reuseGraceMs }),
     isPerson: async (id) => {
       const person = await persons.byId(id)
       return person !== undefined && person.blockedAt === undefined
@@ -82,7 +80,7 @@ function personsPart(
   engine: Engine,
   resources: Resources,
 ): Pick<AuthorizationServer, 'pending' | 'finish'> {
-  const { settings, grants, clients, clock } = options
+  const { settings, grants, clients, seal, clock } = options
 
   const pending: AuthorizationServer['pending'] = async (request, response, flow) => {
     const interaction = await engine.interaction(request, response)
@@ -101,44 +99,40 @@ function personsPart(
       resource,
       scope: SCOPE,
       server,
+      next: interaction.next,
     }
+  }
+
+  const settle = async (asked: PendingAuthorization, outcome: AuthorizationOutcome): Promise<InteractionResult> => {
+    if ('error' in outcome) return { error: outcome.error, error_description: outcome.description }
+    const { clientId, clientName, redirectUri, resource, scope } = asked
+    const personId = outcome.person.id
+    // The same one where a browser comes back several times at once.
+    const id = seal.mac('grant', JSON.stringify([asked.flow, personId]))
+    if (asked.documentHost !== undefined) await keepDocument(clients, engine, clientId)
+    await grants.begin({
+      id,
+      personId,
+      clientId,
+      clientName,
+      redirectHost: redirectHost(redirectUri),
+      resource,
+      scope,
+      expiresAt: clock.now() + settings.tokens.refreshMs,
+    })
+    await engine.saveGrant({ id, personId, clientId, resource })
+    return { login: { accountId: personId, remember: false }, consent: { grantId: id } }
   }
 
   return {
     pending,
     async finish(request, response, flow, outcome) {
       const asked = await pending(request, response, flow)
-      if (!asked) throw over()
-      if ('error' in outcome)
-        return engine.settle(request, response, { error: outcome.error, error_description: outcome.description })
-      const { clientId, clientName, redirectUri, resource, scope } = asked
-      const id = randomBytes(16).toString('base64url')
-      const personId = outcome.person.id
-      if (asked.documentHost !== undefined) await keepDocument(clients, engine, clientId)
-      await grants.begin({
-        id,
-        personId,
-        clientId,
-        clientName,
-        redirectHost: redirectHost(redirectUri),
-        resource,
-        scope,
-        expiresAt: clock.now() + settings.tokens.refreshMs,
-      })
-      await engine.saveGrant({ id, personId, clientId, resource })
-      return engine.settle(request, response, {
-        login: { accountId: personId, remember: false },
-        consent: { grantId: id },
-      })
+      if (!asked || asked.next !== undefined) return asked?.next
+      return engine.settle(request, response, await settle(asked, outcome))
     },
   }
 }
-
-const over = () =>
-  new BridgeError('invalid_state', {
-    message: 'This sign-in is over, or another browser began it.',
-    hint: 'Start again in your MCP client.',
-  })
 
 /** For lists of clients, and for when its host is away. */
 async function keepDocument(clients: ClientRegistry, engine: Engine, id: string): Promise<void> {

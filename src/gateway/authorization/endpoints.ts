@@ -27,12 +27,7 @@ export interface EndpointOptions {
 
 type Endpoint = (request: IncomingMessage, response: ServerResponse, address: string, url: URL) => Promise<void> | void
 
-/** Any origin may ask, and gets nothing that needs a cookie. */
-const CORS = {
-  'access-control-allow-origin': '*',
-  'access-control-expose-headers': 'WWW-Authenticate, Retry-After',
-}
-
+/** Methods, preflights and the origins of pages are the table of routes' part. */
 export function createEndpoints(options: EndpointOptions) {
   const { settings, engine, asked, log } = options
   const publicUrl = new URL(settings.publicUrl)
@@ -62,17 +57,13 @@ export function createEndpoints(options: EndpointOptions) {
     takeOurHost(request, publicUrl)
     const post = posts[url.pathname]
     const kind = metadataKind(url.pathname, settings.servers)
-    if (post || kind) {
-      for (const [name, value] of Object.entries(CORS)) response.setHeader(name, value)
-      if (request.method === 'OPTIONS') return preflight(response, post ? 'POST' : 'GET')
-      // A page would be no answer to a client, whatever it says it accepts.
-      request.headers.accept = 'application/json'
-    }
-    if (post) return request.method === 'POST' ? post(request, response, address, url) : notAllowed(response, 'POST')
     const isResumed = /^\/authorize\/[\w-]+$/.test(url.pathname)
-    if (!kind && !isResumed && url.pathname !== '/authorize') return json(response, 404, { error: 'not_found' })
-    if (!isRead(request)) return notAllowed(response, 'GET')
+    // A page would be no answer to a client, whatever it says it accepts.
+    if (post || kind) request.headers.accept = 'application/json'
+    if (post) return post(request, response, address, url)
     if (kind) return sendMetadata(response, kind, settings)
+    if (!isResumed && url.pathname !== '/authorize')
+      return json(response, 404, { error: 'not_found', error_description: 'Nothing is at this path.' })
     if (!isResumed) return authorize(request, response, address, url)
     asked.put(request, { address, form: undefined, refresh: undefined })
     engine.handle(request, response)
@@ -88,8 +79,6 @@ export function createEndpoints(options: EndpointOptions) {
     })
   }
 }
-
-const isRead = ({ method }: IncomingMessage) => method === 'GET' || method === 'HEAD'
 
 function createAuthorize({ settings, rules, resources, engine, asked, errorPage }: EndpointOptions): Endpoint {
   const known = new Set(settings.clients.known.map(({ id }) => id))
@@ -150,20 +139,6 @@ function sendMetadata(
   response.setHeader('cache-control', 'public, max-age=300')
   json(response, 200, kind === 'openid' ? openIdDocument(known) : metadataDocument(known))
 }
-
-function preflight(response: ServerResponse, method: string): void {
-  response.writeHead(204, {
-    'access-control-allow-methods': method,
-    'access-control-allow-headers': 'Authorization, Content-Type, Accept, MCP-Protocol-Version, *',
-    'access-control-max-age': '3600',
-  })
-  response.end()
-}
-
-const notAllowed = (response: ServerResponse, method: string) =>
-  json(response.setHeader('allow', method === 'GET' ? 'GET, HEAD' : `${method}, OPTIONS`), 405, {
-    error: 'method_not_allowed',
-  })
 
 function tooLarge(response: ServerResponse): void {
   response.setHeader('connection', 'close')

@@ -20,7 +20,7 @@ export interface Problem {
   readonly advice: string
 }
 
-export interface EngineOptions extends Pick<AdapterOptions, 'records' | 'clients' | 'grants' | 'hash' | 'clock'> {
+export interface EngineOptions extends Pick<AdapterOptions, 'records' | 'clients' | 'grants' | 'clock'> {
   readonly settings: Pick<ServeSettings, 'publicUrl' | 'tokens' | 'clients' | 'sessionTimeoutMs'>
   readonly resources: Resources
   readonly documents: Documents
@@ -44,6 +44,8 @@ export interface EngineClient {
 export interface Interaction {
   readonly uid: string
   readonly params: Readonly<Record<string, unknown>>
+  /** Where the browser goes once the person has answered; undefined: nobody has. */
+  readonly next: string | undefined
 }
 
 export type InteractionResult =
@@ -90,6 +92,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     asked: currentAsked,
     isRevocation: () => current()?.oidc.route === 'revocation',
     invalidGrant: (detail: string) => new errors.InvalidGrant(detail),
+    over: () => new errors.SessionNotFound('authorization request has expired'),
     blockedClient: () => new errors.InvalidClientAuth('client is blocked'),
     onReplay: (grant: string) => log.warn('authorization:family_ended', { grant, reason: 'replay' }),
   }
@@ -116,6 +119,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   // The server_error of a request says what is known of it.
   provider.on('error' as 'server_error', (error: unknown) => logFault(log, error))
   provider.on('server_error', (_ctx: unknown, error: unknown) => logFault(log, error))
+  for (const event of ['authorization.error', 'grant.error', 'registration_create.error', 'revocation.error'])
+    provider.on(event as 'grant.error', (_ctx, { error, error_detail, error_description }) =>
+      log.debug('authorization:refused', { code: error, message: error_detail ?? error_description }),
+    )
   provider.use(async (context, next) => {
     const ctx = context as unknown as KoaContextWithOIDC
     await around(options, ctx, next)
@@ -131,8 +138,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     },
     async interaction(request, response) {
       try {
-        const { uid, params } = await provider.interactionDetails(request, response)
-        return { uid, params }
+        const { uid, params, result, returnTo } = await provider.interactionDetails(request, response)
+        return { uid, params, next: result ? returnTo : undefined }
       } catch (thrown) {
         if (thrown instanceof errors.SessionNotFound) return undefined
         throw thrown

@@ -42,14 +42,13 @@ export const openIdDocument = (options: MetadataOptions): Record<string, unknown
 })
 
 /**
- * Which document a path asks for: at the root, with the path of a server behind it (RFC 8414 section 3.1), or before it, as
- * clients do that take the MCP server for the issuer.
+ * Which document a path asks for: at the root, or with the path of a server behind it, as clients do that take the MCP server for the
+ * issuer (RFC 8414 section 3.1).
  */
 export function metadataKind(pathname: string, servers: readonly ServedServer[]): 'oauth' | 'openid' | undefined {
-  const [, before = '', name, after = ''] =
-    /^(.*)\/\.well-known\/(oauth-authorization-server|openid-configuration)(\/.*)?$/.exec(pathname) ?? []
-  if (name === undefined || (before !== '' && after !== '')) return undefined
-  const path = `${before}${after}`.replace(/\/$/, '')
-  if (path !== '' && !servers.some((server) => server.path === path)) return undefined
+  const [, name, after = ''] =
+    /^\/\.well-known\/(oauth-authorization-server|openid-configuration)(\/.*)?$/.exec(pathname) ?? []
+  const path = after.replace(/\/$/, '')
+  if (name === undefined || (path !== '' && !servers.some((server) => server.path === path))) return undefined
   return name === 'openid-configuration' ? 'openid' : 'oauth'
 }

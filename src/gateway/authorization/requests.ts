@@ -26,12 +26,16 @@ export function giveBody(request: IncomingMessage, body: string | Uint8Array): v
   })
 }
 
-/** Links and cookies are those of the public URL, whatever the request says its host is. */
+/**
+ * Links and cookies are those of the public URL, whatever the request says its host is. Whose pages may ask has been decided: the engine,
+ * which would ask for rules of each client, does not see the origin.
+ */
 export function takeOurHost(request: IncomingMessage, publicUrl: URL): void {
   request.headers.host = publicUrl.host
   request.headers['x-forwarded-proto'] = publicUrl.protocol.slice(0, -1)
   delete request.headers['x-forwarded-host']
   delete request.headers['x-forwarded-for']
+  delete request.headers.origin
 }
 
 /** The query of a request to /authorize as the engine gets it. */

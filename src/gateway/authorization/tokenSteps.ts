@@ -1,6 +1,8 @@
 // Our steps around /token: a refresh token is spent once with a grace for repeated requests, and a code dies with its first failure
+
 import type { Leases, Logger } from '../../ports.ts'
-import type { ClientRegistry, GrantStore, Hash, RecordStore, RefreshAnswerStore } from '../ports.ts'
+import { sha256 } from '../../sha256.ts'
+import type { ClientRegistry, GrantStore, RecordStore, RefreshAnswerStore } from '../ports.ts'
 import type { Asked, RefreshRun } from './asked.ts'
 
 /** Renewed while a refresh takes longer. Where the process that held it was killed, a client that asks again waits this long. */
@@ -12,7 +14,6 @@ export interface TokenStepOptions {
   readonly grants: GrantStore
   readonly clients: ClientRegistry
   readonly leases: Leases
-  readonly hash: Hash
   readonly now: () => number
   readonly graceMs: number
   readonly log: Logger
@@ -35,8 +36,8 @@ export function createTokenStep(options: TokenStepOptions): TokenStep {
     const type = single(asked.form, 'grant_type')
     const token = single(asked.form, 'refresh_token')
     const code = single(asked.form, 'code')
-    if (type === 'refresh_token' && token !== undefined) return refresh(options, asked, exchange, options.hash(token))
-    if (type === 'authorization_code' && code !== undefined) return redeem(options, exchange, options.hash(code))
+    if (type === 'refresh_token' && token !== undefined) return refresh(options, asked, exchange, sha256(token))
+    if (type === 'authorization_code' && code !== undefined) return redeem(options, exchange, sha256(code))
     return exchange.run()
   }
 }

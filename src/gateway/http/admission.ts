@@ -1,7 +1,8 @@
 // What no handler sees: a request that is malformed, misdirected, from a foreign page, for nothing that is there, or too large
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { ERRORS, type ErrorCode } from '../../errors.ts'
 import { quote } from '../../redaction/text.ts'
-import { sendError } from './answer.ts'
+import { sendError, sendJson } from './answer.ts'
 import { isTooLong, tooLarge } from './body.ts'
 import type { CrossOrigin } from './crossOrigin.ts'
 import type { OwnHosts } from './hosts.ts'
@@ -20,6 +21,8 @@ export interface Refusal {
   readonly status: number
   readonly error: string
   readonly description: string
+  /** For MCP clients, where one of ours says what happened. */
+  readonly code?: ErrorCode
 }
 
 export const MALFORMED_TARGET: Refusal = {
@@ -111,7 +114,12 @@ export function admit(
       description: `${method} is not answered at this path.`,
     })
   } else if (isTooLong(request, bodyBytes)) {
-    refuse(response, { status: 413, error: 'message_too_large', description: tooLarge(bodyBytes).message })
+    refuse(response, {
+      status: 413,
+      error: 'message_too_large',
+      description: tooLarge(bodyBytes).message,
+      code: 'message_too_large',
+    })
   } else return match
   return undefined
 }
@@ -126,6 +134,25 @@ const allowedBy = ({ methods, asks }: Pick<Route, 'asks' | 'methods'>): string[]
   'OPTIONS',
 ]
 
-export function refuse(response: ServerResponse, { status, error, description }: Refusal): void {
-  sendError(response, status, { error, description })
+/**
+ * Says no. A message to an MCP server gets what its transport has for one that is not accepted, an error response without an id
+ * (MCP 2025-11-25, "Sending Messages to the Server"): nobody has read it. Everybody else gets the shape of OAuth.
+ */
+export function refuse(response: ServerResponse, refusal: Refusal): void {
+  const { method, url = '' } = response.req
+  const { status, error, description } = refusal
+  if (method === 'POST' && MCP_TARGET.test(url)) sendJson(response, status, errorResponse(refusal))
+  else sendError(response, status, { error, description })
 }
+
+function errorResponse({ status, description: message, code }: Refusal) {
+  const data = { source: 'mcp-oauth-bridge' }
+  if (code === undefined) return { jsonrpc: '2.0', error: { code: INVALID_REQUEST, message, data } }
+  // What is wrong inside is for the log.
+  const hint = status < 500 ? ERRORS[code].hint : 'Try again. If it keeps failing, ask who runs this gateway.'
+  return { jsonrpc: '2.0', error: { code: ERRORS[code].rpc, message, data: { ...data, code, hint } } }
+}
+
+const MCP_TARGET = /^(https?:\/\/[^/?#]*)?\/mcp([/?]|$)/i
+/** JSON-RPC 2.0 section 5.1. */
+const INVALID_REQUEST = -32600

@@ -19,6 +19,7 @@ export function createTrustedProxies(ranges: readonly string[]): TrustedProxies 
     if (address === undefined || length < 0 || length > most)
       throw new BridgeError('config_invalid', {
         message: `serve.trusted_proxies: ${quote(range)} is not an address or a range such as 10.0.0.0/8.`,
+        hint: 'List the addresses of the proxies in front of the gateway, such as 10.0.0.5 or 10.0.0.0/8.',
       })
     list.addSubnet(address, length, familyOf(address))
   }

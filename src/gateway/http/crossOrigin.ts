@@ -19,7 +19,7 @@ const PROTOCOL =
   `Accept Mcp-Session-Id Mcp-Protocol-Version Mcp-Method Mcp-Name Last-Event-ID traceparent tracestate`.split(' ')
 /** Headers whose names the tools of a server choose (MCP 2026-07-28, "Custom Headers"): no list can name them, so those that are asked for are. */
 const PARAMETERS = 'mcp-param-*'
-const EXPOSED = 'Mcp-Session-Id, WWW-Authenticate'
+const EXPOSED = 'Mcp-Session-Id, WWW-Authenticate, Retry-After'
 /** How long a browser may remember a preflight, in seconds. */
 const REMEMBERED_S = 600
 const TOKEN = /^[\w!#$%&'*+.^`|~-]{1,100}$/

@@ -155,14 +155,14 @@ function fail(
   log[code === 'message_too_large' ? 'info' : 'error']('gateway:failed', { request: requestId, code, message })
   // A made-up end would look like a whole answer.
   if (response.headersSent) response.destroy()
-  else if (code === 'message_too_large') refuse(response, { status: 413, error: code, description: message })
+  else if (code === 'message_too_large') refuse(response, { status: 413, error: code, description: message, code })
   else if (PASSING.includes(code)) {
     response.setHeader('Retry-After', '5')
     const description = `The database of the gateway is not available. Try again in a moment. (request ${requestId})`
-    refuse(response, { status: 503, error: 'temporarily_unavailable', description })
+    refuse(response, { status: 503, error: 'temporarily_unavailable', description, code })
   } else {
     const description = `The gateway failed; its log has the reason. (request ${requestId})`
-    refuse(response, { status: 500, error: 'server_error', description })
+    refuse(response, { status: 500, error: 'server_error', description, code: 'internal' })
   }
 }
 

@@ -13,13 +13,13 @@ export async function asListenError(
   const { code = 'unknown' } = cause as NodeJS.ErrnoException
   const address = `${host.includes(':') ? `[${host}]` : host}:${port}`
   const fault = (message: string, hint: string) =>
-    new BridgeError('port_in_use', { message, hint, cause, details: { system: code } })
+    new BridgeError('listen_failed', { message, hint, cause, details: { system: code } })
   switch (code) {
     case 'EADDRINUSE': {
       const holder = (await portHolder(port)) ?? 'another program'
       return fault(
         `The address ${address} is in use by ${holder}.`,
-        'Stop that program, or set serve.listen to another port.',
+        'Stop that program, or set serve.listen to another address, such as 127.0.0.1:8081.',
       )
     }
     case 'EACCES':

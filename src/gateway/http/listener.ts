@@ -35,7 +35,7 @@ const STALL_MS = 60_000
 /** Requests of one connection that wait for their answers; clients of HTTP/1.1 hardly ever send a second one (RFC 9112 section 9.3.2). */
 const MOST_PIPELINED = 32
 
-/** @throws BridgeError port_in_use, config_invalid */
+/** @throws BridgeError listen_failed, config_invalid */
 export async function openListener(options: ListenerOptions): Promise<Listener> {
   const { listen, stallMs = STALL_MS } = options
   const open = new Set<ServerResponse>()
@@ -129,7 +129,9 @@ function createOne(
   server.on('connect', (_request, socket) =>
     answerClientError(Object.assign(new Error('CONNECT'), { code: 'CONNECT' }), socket as Socket, undefined),
   )
-  server.on('error', ({ code }: NodeJS.ErrnoException) => log.warn('gateway:connection', { reason: code }))
+  server.on('listening', () =>
+    server.on('error', ({ code }: NodeJS.ErrnoException) => log.warn('gateway:connection', { reason: code })),
+  )
   return server
 }
 
@@ -191,7 +193,9 @@ function certified<T>(make: () => T): T {
     return make()
   } catch (cause) {
     const message = 'serve.tls: the certificate and the key cannot be used, or do not belong together.'
-    throw new BridgeError('config_invalid', { message, cause })
+    const hint =
+      'Set serve.tls.cert_file to the certificate with its chain, and key_file to the key that it was issued for.'
+    throw new BridgeError('config_invalid', { message, hint, cause })
   }
 }
 

@@ -1,9 +1,11 @@
 // Who may ask: the bearer's caller for this server, or the refusal that tells a client how to sign in (RFC 6750 section 3)
+
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { sha256 } from '../../sha256.ts'
 import { sendError } from '../http/answer.ts'
 import type { Caller, RequestContext } from '../ports.ts'
 import type { ServedServer } from '../settings.ts'
-import { bearerOf, type Callers, hashOf } from './callers.ts'
+import { bearerOf, type Callers } from './callers.ts'
 
 export interface AdmissionOptions {
   readonly callers: Callers
@@ -50,7 +52,7 @@ export function createAdmission({ callers, resourceOf, challenge }: AdmissionOpt
         'An access token belongs into the header Authorization, not into the URL.',
       )
     if (bearer.kind !== 'token') return void unauthorized(response, served, bearer.kind === 'malformed')
-    const tokenHash = hashOf(bearer.token)
+    const tokenHash = sha256(bearer.token)
     const caller = await callers.find(tokenHash)
     if (caller?.resource === resourceFor(served)) return { caller, tokenHash }
     return void unauthorized(response, served, true)

@@ -1,5 +1,4 @@
 // Bearer → caller: looked up by the hash of the token, and remembered for a few seconds
-import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Clock } from '../../ports.ts'
 import type { Caller, CallerStore } from '../ports.ts'
@@ -38,19 +37,15 @@ export function bearerOf({ rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>): B
 }
 
 export interface Callers {
-  /** `fresh`: the store is asked, whatever is remembered. */
-  find(tokenHash: string, fresh?: 'fresh'): Promise<Caller | undefined>
+  find(tokenHash: string): Promise<Caller | undefined>
 }
-
-/** base64url of SHA-256: what the store keeps of a token. */
-export const hashOf = (token: string): string => createHash('sha256').update(token).digest('base64url')
 
 interface Remembered {
   readonly caller: Promise<Caller | undefined>
   readonly until: number
 }
 
-export function createCallers(store: CallerStore, clock: Pick<Clock, 'now'>): Callers {
+export function createCallers(store: Pick<CallerStore, 'byTokenHash'>, clock: Pick<Clock, 'now'>): Callers {
   const known = new Map<string, Remembered>()
   // In a map of their own, so that a flood of made-up tokens displaces nobody.
   const unknown = new Map<string, Remembered>()
@@ -76,8 +71,8 @@ export function createCallers(store: CallerStore, clock: Pick<Clock, 'now'>): Ca
     return caller
   }
   return {
-    async find(hash, fresh) {
-      const caller = await (fresh ? ask(hash) : (recall(known, hash) ?? recall(unknown, hash) ?? ask(hash)))
+    async find(hash) {
+      const caller = await (recall(known, hash) ?? recall(unknown, hash) ?? ask(hash))
       return caller && caller.expiresAt > clock.now() ? caller : undefined
     },
   }

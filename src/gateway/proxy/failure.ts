@@ -9,8 +9,8 @@ export interface Looked {
   readonly asks: readonly string[]
 }
 
-/** Makes the JSON-RPC error response to an id, which is a JSON text. */
-export type RpcError = (id: string, error: BridgeError) => Uint8Array
+/** Makes the JSON-RPC error response to an id, which is a JSON text; undefined: without one, for what has none (MCP, Streamable HTTP). */
+export type RpcError = (id: string | undefined, error: BridgeError) => Uint8Array
 
 /** A batch may hold a hundred thousand ids, each of which would get as many bytes back. */
 const MOST_ANSWERS = 1_000
@@ -25,7 +25,7 @@ export function answerFailure(
   const asks = looked?.asks ?? []
   const answers = asks.slice(0, MOST_ANSWERS).map((id) => Buffer.from(rpcError(id, error)).toString())
   const text = looked?.kind === 'batch' && answers.length > 0 ? `[${answers.join(',')}]` : answers[0]
-  const body = text === undefined ? rpcError('null', error) : Buffer.from(text)
+  const body = text === undefined ? rpcError(undefined, error) : Buffer.from(text)
   response.statusCode = status
   response.setHeader('Content-Type', 'application/json')
   response.setHeader('Cache-Control', 'no-store')

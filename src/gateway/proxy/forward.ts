@@ -34,7 +34,6 @@ export interface ForwardOptions {
   readonly outgoing: ReturnType<typeof createOutgoing>
   readonly sessions: SessionIds
   readonly standing: Standing
-  readonly stands: (call: Call) => Promise<boolean>
   readonly rpcError: RpcError
   readonly log: Logger
   /** The longest silence of a server before its answer, and in one that is not a stream, in ms; 0: any. */
@@ -44,7 +43,7 @@ export interface ForwardOptions {
 }
 
 export function createForward(options: ForwardOptions): (call: Call) => Promise<void> {
-  const { outgoing, http, idleMs, sessions, standing, stands, log } = options
+  const { outgoing, http, idleMs, sessions, standing, log } = options
   const leaving = createLeaving(options.draining)
 
   const pass = async (call: Call, answer: HttpResponse, stop: (reason: Error) => void): Promise<void> => {
@@ -64,7 +63,7 @@ export function createForward(options: ForwardOptions): (call: Call) => Promise<
     setHeaders(response, answer, { sealed, isStream })
     if (!isStream) return passBody(answer.body, response)
     const end = () => stop(new StreamEnd('the caller may not go on'))
-    const unwatch = standing.watch(call.tokenHash, () => stands(call), end)
+    const unwatch = standing.watch(call, end)
     try {
       const passing = call.method === 'GET' ? leaving : undefined
       const found = await passEvents(answer.body, response, { quietMs: options.quietMs, leaving: passing, cut: stop })

@@ -2,9 +2,10 @@
 import type { IncomingMessage } from 'node:http'
 import { BridgeError } from '../../errors.ts'
 import type { Clock, HttpRequest, Logger } from '../../ports.ts'
-import type { CallerStore, GatewaySeal, GrantStore, Handler, Person, PersonStore } from '../ports.ts'
+import { refuse } from '../http/admission.ts'
+import type { CallerStore, GatewaySeal, Handler, Person } from '../ports.ts'
 import type { ServedServer, ServeSettings } from '../settings.ts'
-import { type AdmissionOptions, type Admitted, createAdmission, refuse } from './admission.ts'
+import { type AdmissionOptions, createAdmission } from './admission.ts'
 import { createAssertions } from './assertion/assertion.ts'
 import type { SigningKeys } from './assertion/signingKeys.ts'
 import { createCallers } from './callers.ts'
@@ -25,8 +26,6 @@ export interface McpHandlerOptions
     'publicUrl' | 'forwardHeaders' | 'blockedHeaders' | 'userHeaders' | 'requestTimeoutMs'
   > & { readonly limits: Pick<ServeSettings['limits'], 'bodyBytes'> }
   readonly callers: CallerStore
-  readonly grants: Pick<GrantStore, 'byId'>
-  readonly persons: Pick<PersonStore, 'byId'>
   readonly seal: Pick<GatewaySeal, 'seal' | 'open'>
   readonly signingKeys: Pick<SigningKeys, 'current'>
   /** The whole body, at most `limit` bytes. @throws BridgeError message_too_large, cancelled */
@@ -50,6 +49,7 @@ export interface McpHandlerOptions
 
 const QUIET_MS = 20_000
 const STANDING_MS = 15_000
+const NOTHING = { status: 404, error: 'not_found', description: 'Nothing is at this path.' }
 
 /**
  * The handler of `/mcp` and what is below it.
@@ -68,33 +68,26 @@ export function createMcpHandler(options: McpHandlerOptions): Handler {
     ...options,
     outgoing: createOutgoing({ ...options, assertion, emailOf }),
     sessions,
-    standing: createStanding(standingMs),
-    stands,
+    standing: createStanding({
+      callers: options.callers,
+      isAllowed: (person, served) => refusalOf(person, served) === undefined,
+      now: () => clock.now(),
+      everyMs: standingMs,
+    }),
     idleMs: settings.requestTimeoutMs,
     quietMs,
     draining: options.draining,
   })
-
-  async function stands({ caller, tokenHash, served }: Admitted & { readonly served: ServedServer }): Promise<boolean> {
-    const found = await callers.find(tokenHash, 'fresh')
-    if (found) return refusalOf(found.person, served) === undefined
-    const now = clock.now()
-    if (caller.expiresAt > now) return false
-    // A stream outlives its access token, as long as what the token was issued for stands.
-    const grant = await options.grants.byId(caller.grantId)
-    const person = grant && (await options.persons.byId(caller.person.id))
-    return grant?.endedAt === undefined && (grant?.expiresAt ?? 0) > now && person?.blockedAt === undefined && !!person
-  }
 
   return async (request, response, context) => {
     const { served, rest, url: asked } = context
     // Nobody is told that an answer did not reach a client that is gone.
     response.on('error', ignore)
     const url = served && targetOf(served, rest, asked.search)
-    if (!served) return refuse(response, 404, 'not_found', 'Nothing is at this path.')
+    if (!served) return refuse(response, NOTHING)
     const admitted = await admit(request, response, context, served)
     if (!admitted) return
-    if (!url) return refuse(response, 404, 'not_found', 'Nothing is at this path.')
+    if (!url) return refuse(response, NOTHING)
     const method = request.method as HttpRequest['method']
     const body = method === 'POST' ? await options.readBody(request, settings.limits.bodyBytes) : undefined
     const looked = lookOnce(body, look)

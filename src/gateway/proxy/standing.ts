@@ -1,46 +1,57 @@
-// Open streams: whether their callers still may have them is asked again and again, once for all streams of one token
+// Open streams: whether their callers still may have them is asked again and again, of all streams of a process at once
+import type { Caller, CallerStore, Person } from '../ports.ts'
+import type { ServedServer } from '../settings.ts'
+
+export interface StandingStream {
+  readonly caller: Caller
+  readonly tokenHash: string
+  readonly served: ServedServer
+}
 
 export interface Standing {
   /**
-   * @param key of the caller; streams with the same one share a look
-   * @param stands whether the caller may go on; while that cannot be found out, the stream goes on
+   * Calls `end` when the caller may go on no longer. While that cannot be found out, the stream goes on.
    * @returns stops it
    */
-  watch(key: string, stands: () => Promise<boolean>, end: () => void): () => void
+  watch(stream: StandingStream, end: () => void): () => void
 }
 
-interface Watched {
-  readonly stands: () => Promise<boolean>
-  readonly ends: Set<() => void>
+export interface StandingOptions {
+  readonly callers: Pick<CallerStore, 'standing'>
+  /** By the rules of access, as they are for what is known of the person now. */
+  readonly isAllowed: (person: Person, served: ServedServer) => boolean
+  readonly now: () => number
+  /** Between two looks, in ms. */
+  readonly everyMs: number
 }
 
-/** `everyMs`: between two looks. */
-export function createStanding(everyMs: number): Standing {
-  const watched = new Map<string, Watched>()
+export function createStanding({ callers, isAllowed, now, everyMs }: StandingOptions): Standing {
+  const watched = new Map<StandingStream, () => void>()
   let timer: NodeJS.Timeout | undefined
   let isLooking = false
 
-  const look = async ([key, { stands, ends }]: readonly [string, Watched]) => {
-    const goesOn = await stands().catch(() => true)
-    if (goesOn) return
-    watched.delete(key)
-    for (const end of ends) end()
-  }
   const lookAtAll = async () => {
+    const asked = [...watched]
+    const grants = await callers.standing([...new Set(asked.map(([{ caller }]) => caller.grantId))])
+    const stands = ({ caller, tokenHash, served }: StandingStream) => {
+      const grant = grants.get(caller.grantId)
+      // A stream outlives its access token, as long as what the token was issued for stands.
+      return grant && (caller.expiresAt <= now() || grant.tokens.has(tokenHash)) && isAllowed(grant.person, served)
+    }
+    for (const [stream, end] of asked) if (!stands(stream)) end()
+  }
+  const look = async () => {
     if (isLooking) return
     isLooking = true
-    for (const one of [...watched]) await look(one)
+    await lookAtAll().catch(() => undefined)
     isLooking = false
   }
   return {
-    watch(key, stands, end) {
-      const known = watched.get(key) ?? { stands, ends: new Set() }
-      known.ends.add(end)
-      watched.set(key, known)
-      timer ??= setInterval(() => void lookAtAll(), everyMs).unref()
+    watch(stream, end) {
+      watched.set(stream, end)
+      timer ??= setInterval(() => void look(), everyMs).unref()
       return () => {
-        known.ends.delete(end)
-        if (known.ends.size === 0 && watched.get(key) === known) watched.delete(key)
+        watched.delete(stream)
         if (watched.size > 0) return
         clearInterval(timer)
         timer = undefined

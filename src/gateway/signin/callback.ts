@@ -1,7 +1,9 @@
 // The provider's redirect: taken only in the browser that went there, then whoever signed in is asked for by the access rules and kept
+
 import { asBridgeError, BridgeError } from '../../errors.ts'
+import { sha256 } from '../../sha256.ts'
 import type { Handler } from '../ports.ts'
-import { hashOf, isSame } from './cookies.ts'
+import { isSame } from './cookies.ts'
 import { consentPath, LOGIN_PATH, type SignInDeps } from './deps.ts'
 import { failureOf, type Outcome } from './outcome.ts'
 import { isAhead } from './ownForm.ts'
@@ -43,7 +45,7 @@ export function createCallback(deps: SignInDeps): Handler {
     if (!binding) return invalid()
     // Whoever opens somebody else's address uses nothing up.
     const secret = cookies.read(request, flowCookie(state))
-    if (secret === undefined || !isSame(hashOf(secret), binding.browser ?? '') || isAhead(request)) {
+    if (secret === undefined || !isSame(sha256(secret), binding.browser ?? '') || isAhead(request)) {
       log.warn('gateway:callback', { outcome: 'refused', reason: 'another browser' })
       return sendPage(
         response,

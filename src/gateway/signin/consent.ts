@@ -6,7 +6,7 @@ import { consentPage, labelOf, placeOf } from './consentPage.ts'
 import { consentPath, providersFor, type SignInDeps } from './deps.ts'
 import { errorFor, toldOf } from './outcome.ts'
 import { isFromOurPage, readForm } from './ownForm.ts'
-import { backPage, failedPage, goOnPage, type Page, redirect, sendPage } from './page.ts'
+import { backPage, failedPage, goOnPage, overPage, redirect, sendPage } from './page.ts'
 import { beginUpstream } from './upstream.ts'
 
 export interface Consent {
@@ -38,53 +38,69 @@ export function createConsent(deps: SignInDeps): Consent {
     return value
   }
 
-  const isOurToken = (request: IncomingMessage, flow: string, token: string): boolean => {
+  const isOurBrowser = (request: IncomingMessage, flow: string): boolean => {
     const cookie = cookies.read(request, COOKIE, { path: consentPath(flow) })
-    if (cookie === undefined || !seal.isMac(cookie, COOKIE_PURPOSE, flow)) return false
-    return seal.isMac(token, FORM_PURPOSE, `${flow} ${cookie}`)
+    return cookie !== undefined && seal.isMac(cookie, COOKIE_PURPOSE, flow)
   }
 
-  /** Where the browser goes when this person’s part is over. */
-  const finish = (
+  const isOurToken = (request: IncomingMessage, flow: string, token: string): boolean => {
+    if (!isOurBrowser(request, flow)) return false
+    return seal.isMac(token, FORM_PURPOSE, `${flow} ${cookies.read(request, COOKIE, { path: consentPath(flow) })}`)
+  }
+
+  /** Nothing waits here: for the browser that began it, because it is over. */
+  const notOpen = (request: IncomingMessage, response: ServerResponse, flow: string): void =>
+    isOurBrowser(request, flow) ? sendPage(response, 410, overPage) : notYours(response)
+
+  /** The person's part is over; `goOn` leads the browser on. */
+  const finish = async (
     request: IncomingMessage,
     response: ServerResponse,
-    { flow, clientId, server }: PendingAuthorization,
+    pending: PendingAuthorization,
     outcome: AuthorizationOutcome,
-  ): Promise<string> => {
+    goOn: GoOn = goBack,
+  ): Promise<void> => {
+    const { flow, clientId, server } = pending
     const ended = 'person' in outcome ? 'granted' : outcome.error
     log.info('gateway:consent', { outcome: ended, server: server.path, message: `client ${clientId}` })
-    return authorization.finish(request, response, flow, outcome)
+    const next = await authorization.finish(request, response, flow, outcome)
+    if (next === undefined) notOpen(request, response, flow)
+    else goOn(response, pending, next)
+  }
+
+  /** A browser that comes back after its answer, by a reload or a second load, goes the same way on. undefined: it has been answered. */
+  const waiting = async (request: IncomingMessage, response: ServerResponse, flow: string, goOn: GoOn) => {
+    const pending = await authorization.pending(request, response, flow)
+    if (pending && pending.next === undefined) return pending
+    if (pending?.next === undefined) notOpen(request, response, flow)
+    else goOn(response, pending, pending.next)
+    return undefined
   }
 
   return {
     async page(request, response, { parameters: { flow = '' } }) {
-      const pending = await authorization.pending(request, response, flow)
-      if (!pending) return notYours(response)
+      const pending = await waiting(request, response, flow, goBack)
+      if (!pending) return
       const providers = providersFor(pending.server, settings)
-      if (providers.length === 0) {
-        const outcome = errorFor({ code: 'config_invalid', message: 'No provider to sign in with is configured.' })
-        return redirect(response, await finish(request, response, pending, outcome))
-      }
+      if (providers.length === 0)
+        return finish(request, response, pending, errorFor({ code: 'config_invalid', message: NO_PROVIDER }))
       const cookie = cookieOf(request, response, flow)
-      sendPage(
-        response,
-        200,
-        consentPage({ pending, providers, formToken: seal.mac(FORM_PURPOSE, `${flow} ${cookie}`) }),
-      )
+      const formToken = seal.mac(FORM_PURPOSE, `${flow} ${cookie}`)
+      sendPage(response, 200, consentPage({ pending, providers, formToken }))
     },
 
     async answer(request, response, { parameters: { flow = '' } }) {
       if (!isFromOurPage(request, settings.publicUrl)) return foreign(response)
       const form = await readForm(request)
-      const pending = await authorization.pending(request, response, flow)
-      if (!pending) return notYours(response)
+      const pending = await waiting(request, response, flow, leave)
+      if (!pending) return
       if (!form || !isOurToken(request, flow, form.get('token') ?? '')) return foreign(response)
       const answer = form.get('answer') ?? ''
       const provider = providersFor(pending.server, settings).find((name) => answer === `yes:${name}`)
       if (answer !== 'no' && provider === undefined) return unclear(response, flow)
       if (provider === undefined) {
         const outcome = { error: 'access_denied', description: 'The person did not allow the access.' } as const
-        return sendPage(response, 200, leave(pending, await finish(request, response, pending, outcome)))
+        return finish(request, response, pending, outcome, leave)
       }
       try {
         const url = await beginUpstream(deps, response, { provider, flow, server: pending.server.path })
@@ -92,33 +108,39 @@ export function createConsent(deps: SignInDeps): Consent {
       } catch (thrown) {
         const error = asBridgeError(thrown)
         log.warn('gateway:sign-in-failed', { code: error.code, message: error.message })
-        sendPage(response, 200, leave(pending, await finish(request, response, pending, errorFor(toldOf(error)))))
+        await finish(request, response, pending, errorFor(toldOf(error)), leave)
       }
     },
 
     async back(request, response, { parameters: { flow = '' } }) {
-      const pending = await authorization.pending(request, response, flow)
-      if (!pending) return notYours(response)
+      const pending = await waiting(request, response, flow, goBack)
+      if (!pending) return
       const outcome = outcomes.take(request, response, consentPath(flow))
       if (!outcome) return redirect(response, consentPath(flow))
-      if (outcome.kind === 'failed')
-        return goBack(response, pending, await finish(request, response, pending, errorFor(outcome)))
+      if (outcome.kind === 'failed') return finish(request, response, pending, errorFor(outcome))
       const person = await persons.byId(outcome.personId)
       const isWelcome = person !== undefined && person.blockedAt === undefined
-      const result = isWelcome
-        ? { person }
-        : errorFor({ code: 'access_not_granted', message: 'This person is blocked.' })
-      goBack(response, pending, await finish(request, response, pending, result))
+      const blocked = { code: 'access_not_granted', message: 'This person is blocked.' }
+      await finish(request, response, pending, isWelcome ? { person } : errorFor(blocked))
     },
   }
 }
 
-/** To the client, after a form: a tab that a private scheme leaves behind says that it may be closed. */
-const leave = ({ redirectUri, clientName }: PendingAuthorization, next: string): Page =>
-  placeOf(redirectUri) === 'private' ? backPage(next, clientName) : goOnPage(next, clientName ?? 'the application')
+const NO_PROVIDER = 'No provider to sign in with is configured.'
 
-const goBack = (response: ServerResponse, pending: PendingAuthorization, next: string): void =>
-  placeOf(pending.redirectUri) === 'private' ? sendPage(response, 200, leave(pending, next)) : redirect(response, next)
+/** Leads the browser to the client. */
+type GoOn = (response: ServerResponse, pending: PendingAuthorization, next: string) => void
+
+/** After a form. A tab that a private scheme leaves behind says that it may be closed. */
+const leave: GoOn = (response, { redirectUri, clientName }, next) =>
+  sendPage(
+    response,
+    200,
+    placeOf(redirectUri) === 'private' ? backPage(next, clientName) : goOnPage(next, clientName ?? 'the application'),
+  )
+
+const goBack: GoOn = (response, pending, next) =>
+  placeOf(pending.redirectUri) === 'private' ? leave(response, pending, next) : redirect(response, next)
 
 const notYours = (response: ServerResponse) =>
   sendPage(

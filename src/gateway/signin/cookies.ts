@@ -1,6 +1,8 @@
 // The cookies of a sign-in: what binds a flow to the browser that began it, each for one flow and one path
-import { createHash, timingSafeEqual } from 'node:crypto'
+
+import { timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { sha256 } from '../../sha256.ts'
 
 export interface CookiePlace {
   /** Undefined: the whole origin, by the prefix __Host- that no other host can write (RFC 6265bis section 4.1.3.2). */
@@ -42,11 +44,8 @@ function cookieIn(header: string | undefined, name: string): string | undefined 
   return undefined
 }
 
-/** base64url of SHA-256. */
-export const hashOf = (text: string): string => createHash('sha256').update(text).digest('base64url')
-
 /** Without telling by the time it takes where they differ. */
 export function isSame(a: string, b: string): boolean {
-  const [one, other] = [Buffer.from(hashOf(a)), Buffer.from(hashOf(b))]
+  const [one, other] = [Buffer.from(sha256(a)), Buffer.from(sha256(b))]
   return timingSafeEqual(one, other)
 }

@@ -82,6 +82,14 @@ export const backPage = (next: string, client: string | undefined): Page => ({
 <p>Your browser opens the application now. Then you can close this tab.</p>`,
 })
 
+/** For the browser that began a sign-in of which nothing is left to do. */
+export const overPage: Page = {
+  title: 'This sign-in is over',
+  body: `<h1>This sign-in is over</h1>
+<p>It was completed, or has expired.</p>
+<p class="soft">You can close this tab. If your application is not signed in, start again there.</p>`,
+}
+
 export const failedPage = (title: string, message: string, hint: string): Page => ({
   title,
   body: `<div class="mark failed" aria-hidden="true">!</div>

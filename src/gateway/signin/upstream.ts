@@ -1,7 +1,8 @@
 // Begins the sign-in at a provider, bound to the browser that asks for it
+
 import { randomBytes } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
-import { hashOf } from './cookies.ts'
+import { sha256 } from '../../sha256.ts'
 import type { SignInDeps } from './deps.ts'
 
 export interface Upstream {
@@ -13,7 +14,7 @@ export interface Upstream {
 }
 
 /** The cookie of the sign-in that waits under this state. */
-export const flowCookie = (state: string) => `flow-${hashOf(state).slice(0, 22)}`
+export const flowCookie = (state: string) => `flow-${sha256(state).slice(0, 22)}`
 
 /** Resolves to the provider's address; sets the cookie without which its redirect is not taken. @throws BridgeError why it cannot begin */
 export async function beginUpstream(
@@ -22,7 +23,7 @@ export async function beginUpstream(
   { provider, flow, server }: Upstream,
 ): Promise<URL> {
   const secret = randomBytes(32).toString('base64url')
-  const { url, state } = await signIn.begin(provider, { flow, server, browser: hashOf(secret) })
+  const { url, state } = await signIn.begin(provider, { flow, server, browser: sha256(secret) })
   const seconds = Math.ceil(settings.sessionTimeoutMs / 1_000)
   cookies.set(response, { name: flowCookie(state), value: secret, seconds })
   return url

@@ -1,7 +1,8 @@
 // What persons have given clients (table grants): once a grant has ended, nothing under it is good any more.
-import { createHash } from 'node:crypto'
+
 import type { GrantStore } from '../../gateway/ports.ts'
 import type { Clock } from '../../ports.ts'
+import { sha256 } from '../../sha256.ts'
 import type { Database, Sql } from '../sql.ts'
 import { insertInto, optionalText, optionalTime, textOf, timeOf } from '../values/columns.ts'
 import { isKeyText, plainText } from '../values/text.ts'
@@ -23,7 +24,7 @@ export function createGrantStore(database: Database, clock: Clock): GrantStore {
         last_used_at: now,
         expires_at: sqlTime(grant.expiresAt),
       }
-      await database.run(insertInto('grants', row), row)
+      await database.run(`${insertInto('grants', row)} ON CONFLICT (id) DO NOTHING`, row)
     },
 
     async byId(id) {
@@ -66,7 +67,7 @@ export async function removeRecords(sql: Sql, grantId: string): Promise<void> {
     'DELETE FROM refresh_answers WHERE id_hash IN (SELECT id_hash FROM oauth_records WHERE grant_id = :grantId)',
     { grantId },
   )
-  const own = createHash('sha256').update(grantId).digest('base64url')
+  const own = sha256(grantId)
   await sql.run("DELETE FROM oauth_records WHERE grant_id = :grantId OR (kind = 'Grant' AND id_hash = :own)", {
     grantId,
     own,

@@ -1,4 +1,4 @@
-// The gateway's SQLite file: deleted under it, and shared with a bridge.
+// The gateway's SQLite file: opened by a second gateway, shared with a bridge, and deleted under it.
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -15,6 +15,14 @@ const answer = async (path: string) => {
   const response = await fetch(`${stage.origin}${path}`)
   return { status: response.status, body: await response.json() }
 }
+
+test('a second gateway at the same address ends with exit code 2, and says which address that is and how to change it', async () => {
+  const second = await stage.command(['serve'])
+  expect([second.code, second.stderr]).toEqual([2, expect.stringContaining('(listen_failed, see ')])
+  expect(second.stderr).toMatch(/The address \S+:\d+ is in use by .*\nhint: .*serve\.listen/)
+  expect(second.stderr).not.toContain('gateway:connection')
+  expect((await answer('/health')).status).toBe(200)
+})
 
 test('a bridge on the same file leaves the gateway its key, its persons and its sign-ins', async () => {
   const tokens = await stage.signIn()

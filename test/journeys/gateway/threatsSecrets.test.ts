@@ -155,7 +155,7 @@ describe.each(['sqlite', 'postgres'] as const)('on %s', (engine) => {
       const key = randomBytes(32).toString('base64')
       const stage = await startGatewayStage({
         ...{ engine, target: server.url, config: { log_level: 'debug' } },
-        environment: { DEBUG: '*', MCP_OAUTH_BRIDGE_KEY: key },
+        environment: { DEBUG: '*', NODE_DEBUG: 'koa*', MCP_OAUTH_BRIDGE_KEY: key },
       })
       onTestFinished(() => stage.close())
       secrets.set('the sealing key', key)
@@ -173,7 +173,11 @@ describe.each(['sqlite', 'postgres'] as const)('on %s', (engine) => {
       secrets.set('an assertion', assertion)
 
       const log = `${stage.first.said()}\n${stage.first.printed()}`
-      expect(log).toContain('request')
+      expect(log).toContain('authorization:refused')
+      // Packages inside write nothing past it: each line is of ours, or what serve says to the person who starts it.
+      const lines = stage.first.said().split('\n')
+      const told = lines.findIndex((line) => line.startsWith('MCP servers')) + 2
+      expect(lines.slice(told).filter((line) => line !== '' && !line.startsWith('{"time":'))).toEqual([])
       expect(found(secrets, 'the log', log)).toEqual([])
       expect(log).not.toContain('alice@example.com')
 

@@ -2,8 +2,11 @@
 import type { Gateway, GatewayOptions, RunningGateway } from '../../../compose/gateway.ts'
 import type { Runtime } from '../../../compose/runtime.ts'
 import type { Config } from '../../../config/config.ts'
+import { readOwnFile } from '../../../config/file/ownFile.ts'
+import type { ReadConfig } from '../../../config/file/unset.ts'
 import { configFrom, type LoadOptions, loadFile } from '../../../config/load.ts'
 import { secretsOf } from '../../../config/secrets.ts'
+import { placesIn } from '../../../config/serve/faults.ts'
 import { serveSettings, withoutServers } from '../../../config/serve/serveSettings.ts'
 import { serveWarnings } from '../../../config/serve/warnings.ts'
 import { withoutKey } from '../../../doctor/gatewayChecks.ts'
@@ -30,7 +33,7 @@ export async function serve(
       hint: 'Create config.yaml in this folder (docs/gateway.md shows one), or name it with --config.',
     })
   const config = configFrom(withoutServers(file), options)
-  const settings = serveSettings(file, options.flags)
+  const settings = await settingsOf(file, path, options)
   registerSecret([...secretsOf(config), ...secretsIn(settings)])
   const keys = await readServerKeys({ ...options, command: file.serve?.key_command })
   if (config.postgres && keys.length === 0) throw withoutKey()
@@ -46,6 +49,17 @@ export async function serve(
   stderr.write(startText(settings, running.url, config.postgres?.shown ?? config.database))
   const again = async () => renewCertificate(running, options, io)
   return ended(running, again, io)
+}
+
+/** A fault names its line, for which the file is read as YAML once more. @throws BridgeError config_invalid, config_not_found, insecure_url */
+async function settingsOf(file: ReadConfig, path: string | undefined, { flags }: LoadOptions): Promise<ServeSettings> {
+  try {
+    return serveSettings(file, flags)
+  } catch (thrown) {
+    if (path === undefined || asBridgeError(thrown).code !== 'config_invalid') throw thrown
+    const { parseYaml } = await import('../../../config/file/yamlText.ts')
+    return serveSettings(file, flags, placesIn(parseYaml(readOwnFile(path).text), path))
+  }
 }
 
 /** A start that waits for something, such as a database. */
@@ -80,7 +94,8 @@ function startText({ publicUrl, servers, providers }: ServeSettings, url: string
 /** SIGHUP: the files of serve.tls are read again; a fault is told, and the former certificate stays. */
 async function renewCertificate(running: RunningGateway, options: LoadOptions, { stderr }: ProcessIO): Promise<void> {
   try {
-    const { tls } = serveSettings((await loadFile(options)).file, options.flags)
+    const { file, path } = await loadFile(options)
+    const { tls } = await settingsOf(file, path, options)
     if (!tls) return
     running.useCertificate(tls)
     stderr.write('The certificate was read again.\n')

@@ -1,6 +1,8 @@
 // The keys that sign assertions: made under a lease, published before and after the time in which they are used
-import { createHash, createPrivateKey, generateKeyPairSync, type JsonWebKey, type KeyObject } from 'node:crypto'
+
+import { createPrivateKey, generateKeyPairSync, type JsonWebKey, type KeyObject } from 'node:crypto'
 import type { Clock, Leases, Logger } from '../../../ports.ts'
+import { sha256 } from '../../../sha256.ts'
 import type { SigningKey, SigningKeyStore } from '../../ports.ts'
 
 const HOUR = 60 * 60_000
@@ -124,7 +126,7 @@ function newKey(activeFrom: number): SigningKey {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const { kty, crv, x, y, d } = privateKey.export({ format: 'jwk' })
   // RFC 7638 section 3: exactly these members, in this order.
-  const kid = createHash('sha256').update(JSON.stringify({ crv, kty, x, y })).digest('base64url')
+  const kid = sha256(JSON.stringify({ crv, kty, x, y }))
   return {
     kid,
     publicJwk: { ...publicKey.export({ format: 'jwk' }) },

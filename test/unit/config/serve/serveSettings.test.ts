@@ -2,6 +2,8 @@
 import { writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { parseConfigFile } from '../../../../src/config/file/read.ts'
+import { parseYaml } from '../../../../src/config/file/yamlText.ts'
+import { placesIn } from '../../../../src/config/serve/faults.ts'
 import { serveSettings } from '../../../../src/config/serve/serveSettings.ts'
 import { serveNotes, serveWarnings } from '../../../../src/config/serve/warnings.ts'
 import { tempFolder } from '../../../fakes/tempFolder.ts'
@@ -9,7 +11,8 @@ import { errorOf } from '../../../fakes/thrown.ts'
 
 const folder = tempFolder()
 const read = (yaml: string) => parseConfigFile(yaml, 'FILE', {}).file
-const settings = (yaml: string, allowHttp = false) => serveSettings(read(yaml), { allowHttp })
+const settings = (yaml: string, allowHttp = false) =>
+  serveSettings(read(yaml), { allowHttp }, placesIn(parseYaml(yaml), 'FILE'))
 const CLIENT = 'providers: { google: { client_id: id, client_secret: s } }\n'
 const SERVER = 'mcp_server_url: http://localhost:3000\n'
 
@@ -132,7 +135,22 @@ describe('a fault', () => {
     ],
   ])('in %j is said in words', async (yaml, words) => {
     expect(await fault(yaml)).toContain(words)
-    expect(await fault(yaml)).toMatch(/^config_invalid/)
+    expect(await fault(yaml)).toMatch(/^config_invalid: FILE:\d+:\d+: /)
+  })
+
+  test.each([
+    [`${SERVER}providers:\n  mine:\n    client_id: i\n`, 'FILE:4:5: providers.mine needs'],
+    [`${SERVER}${CLIENT}callback_url: https://a.example/x\n`, 'FILE:3:15: callback_url must be'],
+    [`${SERVER}${CLIENT}serve:\n  providers: [google, gogle]\n`, 'FILE:4:14: serve.providers names "gogle"'],
+    [`${CLIENT}servers:\n  a:\n    url: https://a.example/\n    transport: sse\n`, 'FILE:5:16: servers.a.transport'],
+    [`${SERVER}${CLIENT}serve:\n  tokens: { refresh_days: 20, refresh_idle_days: 30 }\n`, 'FILE:4:50: serve.tokens.'],
+    [SERVER, 'FILE:1:1: No entry of providers'],
+    [`# no servers\n\n${CLIENT}`, 'FILE:3:1: Neither mcp_server_url nor servers'],
+    ['{}', 'FILE:1:1: Neither mcp_server_url nor servers'],
+    ['', 'FILE:1:1: Neither mcp_server_url nor servers'],
+    ['# nothing', 'FILE:1:1: Neither mcp_server_url nor servers'],
+  ])('in %j names its line', async (yaml, start) => {
+    expect(await fault(yaml)).toContain(start)
   })
 
   test('does not hide another one: each has a line', async () => {

@@ -1,23 +1,12 @@
 // An authorization request: what it may ask, whose browser goes on with it, and how its answer looks.
 import { expect, onTestFinished, test } from 'vitest'
-import {
-  CALLBACK,
-  createJar,
-  type StageOptions,
-  served,
-  startAuthorization,
-} from '../../../fakes/authorizationStage.ts'
+import { CALLBACK, createJar, served, startAuthorization } from '../../../fakes/authorizationStage.ts'
 
-const started = async (options: StageOptions = {}) => {
-  const stage = await startAuthorization(options)
-  onTestFinished(() => stage.close())
-  return stage
-}
-const registered = async (stage: Awaited<ReturnType<typeof started>>) =>
+const registered = async (stage: Awaited<ReturnType<typeof startAuthorization>>) =>
   ((await (await stage.register()).json()) as { client_id: string }).client_id
 
 test('a person who agrees sends the client a code, its state and the issuer', async () => {
-  const stage = await started()
+  const stage = await startAuthorization()
   const id = await registered(stage)
   const { answer } = await stage.code(id)
   expect(Object.fromEntries(answer)).toEqual({ code: expect.any(String), state: 'the-state', iss: stage.publicUrl })
@@ -27,7 +16,7 @@ test('a person who agrees sends the client a code, its state and the issuer', as
 })
 
 test('a person who refuses sends the client an error with its state and the issuer', async () => {
-  const stage = await started()
+  const stage = await startAuthorization()
   const id = await registered(stage)
   for (const error of ['access_denied', 'server_error', 'temporarily_unavailable'] as const) {
     stage.state.outcome = { error, description: 'In words.' }
@@ -58,7 +47,7 @@ test.each([
   ['a resource with a fragment', { resource: 'https://elsewhere.example/mcp#x' }, 'invalid_target'],
   ['a resource that is no URI', { resource: 'mcp' }, 'invalid_target'],
 ])('a request with %s is refused at the redirect URI, with state and issuer', async (_title, more, error) => {
-  const stage = await started()
+  const stage = await startAuthorization()
   const { url } = await stage.browse(stage.authorizeUrl(await registered(stage), 'v', more))
   expect(`${url.origin}${url.pathname}`).toBe(CALLBACK)
   const answer = url.hash ? new URLSearchParams(url.hash.slice(1)) : url.searchParams
@@ -73,14 +62,14 @@ test.each([
   ['an empty one', ''],
   ['its own among others', 'mcp openid'],
 ])('a client that asks for %s of scopes is given mcp', async (_title, scope) => {
-  const stage = await started()
+  const stage = await startAuthorization()
   const { body } = await stage.signIn({}, { scope })
   expect(body).toMatchObject({ scope: 'mcp', refresh_token: expect.any(String) })
   expect(body).not.toHaveProperty('id_token')
 })
 
 test('the habits of OpenID Connect clients do no harm', async () => {
-  const stage = await started()
+  const stage = await startAuthorization()
   const more = { nonce: 'n', max_age: '0', prompt: 'select_account', acr_values: 'x', id_token_hint: 'x', claims: '{}' }
   expect((await stage.signIn({}, more)).status).toBe(200)
 })
@@ -90,14 +79,14 @@ test.each([
   ['with its scheme in capitals', (url: string) => url.replace('http', 'HTTP')],
   ['not at all', () => undefined],
 ])('the only server is meant by a request that names it %s', async (_title, of) => {
-  const stage = await started()
+  const stage = await startAuthorization()
   const { status } = await stage.signIn({}, { resource: of(stage.resource) })
   expect(status).toBe(200)
   expect(stage.asked[0]?.resource).toBe(stage.resource)
 })
 
 test('of several servers one must be named, and one only', async () => {
-  const stage = await started({ servers: [served('/mcp/work', 'work'), served('/mcp/home', 'home')] })
+  const stage = await startAuthorization({ servers: [served('/mcp/work', 'work'), served('/mcp/home', 'home')] })
   const id = await registered(stage)
   expect((await stage.code(id, { resource: undefined })).answer.get('error')).toBe('invalid_target')
   expect((await stage.code(id, { resource: `${stage.publicUrl}/mcp` })).answer.get('error')).toBe('invalid_target')
@@ -110,7 +99,7 @@ test('of several servers one must be named, and one only', async () => {
 })
 
 test('a client that is gone gets a page that says how to reconnect, and no redirect', async () => {
-  const stage = await started()
+  const stage = await startAuthorization()
   const id = await registered(stage)
   await stage.stores.clients.remove(id)
   const response = await fetch(stage.authorizeUrl(id, 'v'), { redirect: 'manual' })
@@ -119,14 +108,14 @@ test('a client that is gone gets a page that says how to reconnect, and no redir
 })
 
 test('a page shows nothing of the request as markup, and no stack', async () => {
-  const stage = await started()
+  const stage = await startAuthorization()
   const url = stage.authorizeUrl('<script>1</script>', 'v', { redirect_uri: undefined })
   const text = await (await fetch(url)).text()
   expect(text).not.toMatch(/<script>|node_modules|at .*\.js/)
 })
 
 test('another browser does not go on with a request', async () => {
-  const stage = await started()
+  const stage = await startAuthorization()
   const first = await fetch(stage.authorizeUrl(await registered(stage), 'v'), { redirect: 'manual' })
   const consent = first.headers.get('location') ?? ''
   const other = await fetch(consent, { redirect: 'manual' })
@@ -141,7 +130,7 @@ test('another browser does not go on with a request', async () => {
 })
 
 test('two requests in two tabs of one browser do not disturb each other', async () => {
-  const stage = await started()
+  const stage = await startAuthorization()
   const id = await registered(stage)
   const jar = createJar()
   const begin = async (state: string) => {
@@ -155,7 +144,7 @@ test('two requests in two tabs of one browser do not disturb each other', async 
 })
 
 test('a request that is over ends in a page', async () => {
-  const stage = await started()
+  const stage = await startAuthorization()
   const jar = createJar()
   const first = await fetch(stage.authorizeUrl(await registered(stage), 'v'), { redirect: 'manual' })
   jar.take(first.headers.getSetCookie())
@@ -168,7 +157,7 @@ test('a request that is over ends in a page', async () => {
 })
 
 test('links and cookies are those of the public URL, whatever Host and X-Forwarded-* say', async () => {
-  const stage = await started({ publicUrl: 'https://gateway.example' })
+  const stage = await startAuthorization({ publicUrl: 'https://gateway.example' })
   const id = await registered(stage)
   const response = await fetch(stage.authorizeUrl(id, 'v'), {
     redirect: 'manual',
@@ -186,7 +175,7 @@ test('links and cookies are those of the public URL, whatever Host and X-Forward
 })
 
 test('no browser gets a cookie of a session, and no code, token or flow stands in the table', async () => {
-  const stage = await started()
+  const stage = await startAuthorization()
   const jar = createJar()
   const id = await registered(stage)
   await stage.browse(stage.authorizeUrl(id, 'v'), jar)
@@ -206,7 +195,7 @@ test('the engine writes on no stream: what it says is in the log, once', async (
   const { warn, info } = console
   Object.assign(console, { warn: (text: unknown) => written.push(text), info: (text: unknown) => written.push(text) })
   onTestFinished(() => void Object.assign(console, { warn, info }))
-  const stage = await started()
+  const stage = await startAuthorization()
   const signed = await stage.signIn({ token_endpoint_auth_method: 'client_secret_post' })
   await stage.post('/revoke', { token: signed.access, client_id: signed.clientId })
   expect(written).toEqual([])

@@ -1,5 +1,5 @@
 // Clients that are their metadata document: from where one is read, how often, and what counts in it.
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { HttpRequest } from '../../../../src/ports.ts'
 import { CALLBACK, type StageOptions, startAuthorization, tokensOf } from '../../../fakes/authorizationStage.ts'
 
@@ -16,7 +16,6 @@ const document = (id = ID, more: Record<string, unknown> = {}) => ({
 })
 const started = async (answer: (request: HttpRequest) => Answer, options: StageOptions = {}) => {
   const stage = await startAuthorization({ internet: answer, ...options })
-  onTestFinished(() => stage.close())
   return stage
 }
 type Stage = Awaited<ReturnType<typeof started>>
@@ -155,8 +154,6 @@ test('a client whose host is away refreshes on as it was known last, and one who
     publicUrl: stage.publicUrl,
     internet: () => ({ status: 404 }),
   })
-  onTestFinished(() => away.close())
-  onTestFinished(() => gone.close())
   expect(await tokensOf(await gone.refresh(ID, tokens.refresh))).toMatchObject({ error: 'invalid_client' })
   expect((await away.refresh(ID, tokens.refresh)).status).toBe(200)
 })

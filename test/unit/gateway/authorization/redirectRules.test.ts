@@ -1,5 +1,5 @@
 // Which redirect URIs are taken: one table for registrations, metadata documents and requests to /authorize.
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { redirectUriFault, redirectUrisFault } from '../../../../src/gateway/authorization/redirectRules.ts'
 import { type AuthorizationStage, startAuthorization } from '../../../fakes/authorizationStage.ts'
 
@@ -102,7 +102,6 @@ const started = async () => {
       body: { client_id: url.href, redirect_uris: [url.searchParams.get('uri')], token_endpoint_auth_method: 'none' },
     }),
   })
-  onTestFinished(() => stage.close())
   return stage
 }
 

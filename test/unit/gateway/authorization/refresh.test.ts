@@ -1,27 +1,15 @@
 // Refresh tokens: spent once, repeated within a grace, and a family that ends with a replay; also where the process dies between two writes.
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { RecordStore } from '../../../../src/gateway/ports.ts'
-import {
-  type AuthorizationStage,
-  type StageOptions,
-  sha256,
-  startAuthorization,
-  tokensOf,
-} from '../../../fakes/authorizationStage.ts'
+import { sha256 } from '../../../../src/sha256.ts'
+import { type AuthorizationStage, startAuthorization, tokensOf } from '../../../fakes/authorizationStage.ts'
 import { createFakeLeases } from '../../../fakes/fakeLeases.ts'
 
-const started = async (options: StageOptions = {}) => {
-  const stage = await startAuthorization(options)
-  onTestFinished(() => stage.close())
-  return stage
-}
-const isAlive = async (stage: AuthorizationStage, access: string) =>
-  (await stage.stores.callers.byTokenHash(sha256(access))) !== undefined
 const count = async (stage: AuthorizationStage, kind: string) =>
   (await stage.stores.database.all('SELECT * FROM oauth_records WHERE kind = ?', kind)).length
 
 test('a refresh gives a new pair, and the access token names person, client, grant and resource', async () => {
-  const stage = await started()
+  const stage = await startAuthorization()
   const signed = await stage.signIn()
   const next = await tokensOf(await stage.refresh(signed.clientId, signed.refresh))
   expect(next.status).toBe(200)
@@ -37,8 +25,8 @@ test('a refresh gives a new pair, and the access token names person, client, gra
 
 test('four refreshes at once on two replicas get one pair, four times', async () => {
   const leases = createFakeLeases()
-  const one = await started({ leases })
-  const two = await started({ leases, stores: one.stores, publicUrl: one.publicUrl })
+  const one = await startAuthorization({ leases })
+  const two = await startAuthorization({ leases, stores: one.stores, publicUrl: one.publicUrl })
   const signed = await one.signIn()
   const before = [await count(one, 'RefreshToken'), await count(one, 'AccessToken')]
   const answers = await Promise.all(
@@ -50,7 +38,7 @@ test('four refreshes at once on two replicas get one pair, four times', async ()
 })
 
 test('an answer that never arrived is given again within the grace', async () => {
-  const stage = await started()
+  const stage = await startAuthorization()
   const signed = await stage.signIn()
   const first = await tokensOf(await stage.refresh(signed.clientId, signed.refresh))
   stage.clock.advance(29_000)
@@ -59,7 +47,7 @@ test('an answer that never arrived is given again within the grace', async () =>
 })
 
 test('a replay after the grace ends the family', async () => {
-  const stage = await started()
+  const stage = await startAuthorization()
   const signed = await stage.signIn()
   const next = await tokensOf(await stage.refresh(signed.clientId, signed.refresh))
   stage.clock.advance(31_000)
@@ -67,33 +55,33 @@ test('a replay after the grace ends the family', async () => {
     status: 400,
     error: 'invalid_grant',
   })
-  expect(await isAlive(stage, next.access)).toBe(false)
+  expect(await stage.isAlive(next.access)).toBe(false)
   expect((await stage.refresh(signed.clientId, next.refresh)).status).toBe(400)
   expect(stage.log.entries.map(({ event }) => event)).toContain('authorization:family_ended')
   expect(await stage.stores.database.get('SELECT ended_by FROM grants')).toMatchObject({ ended_by: 'replay' })
 })
 
 test('a replay within the grace after the successor was used ends the family', async () => {
-  const stage = await started()
+  const stage = await startAuthorization()
   const signed = await stage.signIn()
   const second = await tokensOf(await stage.refresh(signed.clientId, signed.refresh))
   const third = await tokensOf(await stage.refresh(signed.clientId, second.refresh))
   expect((await stage.refresh(signed.clientId, signed.refresh)).status).toBe(400)
-  expect(await isAlive(stage, third.access)).toBe(false)
+  expect(await stage.isAlive(third.access)).toBe(false)
   expect((await stage.refresh(signed.clientId, third.refresh)).status).toBe(400)
 })
 
 test('with a grace of 0 every replay ends the family', async () => {
-  const stage = await started({ tokens: { reuseGraceMs: 0 } })
+  const stage = await startAuthorization({ tokens: { reuseGraceMs: 0 } })
   const signed = await stage.signIn()
   const next = await tokensOf(await stage.refresh(signed.clientId, signed.refresh))
   expect((await stage.refresh(signed.clientId, signed.refresh)).status).toBe(400)
-  expect(await isAlive(stage, next.access)).toBe(false)
+  expect(await stage.isAlive(next.access)).toBe(false)
   expect(await stage.stores.database.all('SELECT * FROM refresh_answers')).toEqual([])
 })
 
 test('another client, scope or resource gets nothing of a spent token, and ends nothing', async () => {
-  const stage = await started()
+  const stage = await startAuthorization()
   const signed = await stage.signIn()
   const other = await stage.signIn()
   const next = await tokensOf(await stage.refresh(signed.clientId, signed.refresh))
@@ -103,12 +91,12 @@ test('another client, scope or resource gets nothing of a spent token, and ends 
     [signed.clientId, { resource: 'https://elsewhere.example/mcp' }, 'invalid_target'],
   ] as const)
     expect(await tokensOf(await stage.refresh(client, signed.refresh, more))).toMatchObject({ status: 400, error })
-  expect(await isAlive(stage, next.access)).toBe(true)
+  expect(await stage.isAlive(next.access)).toBe(true)
   expect((await tokensOf(await stage.refresh(signed.clientId, signed.refresh))).body).toEqual(next.body)
 })
 
 test('a refresh that is refused spends nothing', async () => {
-  const stage = await started()
+  const stage = await startAuthorization()
   const signed = await stage.signIn()
   const other = await stage.signIn()
   expect((await stage.refresh(other.clientId, signed.refresh)).status).toBe(400)
@@ -117,14 +105,14 @@ test('a refresh that is refused spends nothing', async () => {
 })
 
 test('a person who is blocked refreshes no more', async () => {
-  const stage = await started()
+  const stage = await startAuthorization()
   const signed = await stage.signIn()
   await stage.stores.database.run('UPDATE users SET blocked_at = ?', new Date(stage.clock.now()))
   expect((await stage.refresh(signed.clientId, signed.refresh)).status).toBe(400)
 })
 
 test('a sign-in lives 90 days, however often it is refreshed, and 30 without', async () => {
-  const stage = await started()
+  const stage = await startAuthorization()
   const idle = await stage.signIn()
   const used = await stage.signIn()
   let { refresh } = used
@@ -167,13 +155,13 @@ function killed(at: number, onKill: () => void) {
 test.each([1, 2, 3, 4])(
   'a process that is killed before write %i of a refresh costs nobody the sign-in',
   async (at) => {
-    const survivor = await started()
+    const survivor = await startAuthorization()
     let reached = () => {}
     const kill = new Promise<void>((resolve) => {
       reached = resolve
     })
     const death = killed(at, () => reached())
-    const dying = await started({
+    const dying = await startAuthorization({
       stores: survivor.stores,
       publicUrl: survivor.publicUrl,
       change: (options) => ({
@@ -194,8 +182,8 @@ test.each([1, 2, 3, 4])(
 
 test('a refresh writes four times: the pair, its answer, and last that the old one is spent', async () => {
   const death = killed(Number.POSITIVE_INFINITY, () => undefined)
-  const stage = await started()
-  const counting = await started({
+  const stage = await startAuthorization()
+  const counting = await startAuthorization({
     stores: stage.stores,
     publicUrl: stage.publicUrl,
     change: (options) => ({
@@ -209,8 +197,8 @@ test('a refresh writes four times: the pair, its answer, and last that the old o
 })
 
 test('a database that fails during a refresh is 503, and spends nothing', async () => {
-  const stage = await started()
-  const broken = await started({
+  const stage = await startAuthorization()
+  const broken = await startAuthorization({
     stores: stage.stores,
     publicUrl: stage.publicUrl,
     change: ({ refreshAnswers }) => ({

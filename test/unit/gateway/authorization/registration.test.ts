@@ -1,17 +1,11 @@
 // Registration of clients: what of a registration counts, what is refused, and how many an address may have.
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { addressKey } from '../../../../src/gateway/authorization/asked.ts'
 import { tidyClients } from '../../../../src/gateway/authorization/registration.ts'
-import { CALLBACK, type StageOptions, startAuthorization } from '../../../fakes/authorizationStage.ts'
-
-const started = async (options: StageOptions = {}) => {
-  const stage = await startAuthorization(options)
-  onTestFinished(() => stage.close())
-  return stage
-}
+import { CALLBACK, startAuthorization } from '../../../fakes/authorizationStage.ts'
 
 test('a client is told what it got, and nothing else', async () => {
-  const stage = await started()
+  const stage = await startAuthorization()
   const response = await stage.register({
     client_uri: 'https://client.example',
     logo_uri: 'https://client.example/logo.png',
@@ -39,7 +33,7 @@ test('a client is told what it got, and nothing else', async () => {
 })
 
 test('a client without a wish for its authentication gets a secret, which stands sealed in the table', async () => {
-  const stage = await started()
+  const stage = await startAuthorization()
   const response = await stage.register({ token_endpoint_auth_method: undefined })
   const client = (await response.json()) as Record<string, string>
   expect(client).toMatchObject({
@@ -66,7 +60,7 @@ test.each([
   ],
   ['a name that is no text', { client_name: { a: 1 } }, 'invalid_client_metadata'],
 ])('a registration with %s is refused, and nothing is kept of it', async (_title, metadata, error) => {
-  const stage = await started()
+  const stage = await startAuthorization()
   const response = await stage.register(metadata)
   expect([response.status, await response.json()]).toMatchObject([
     400,
@@ -82,14 +76,14 @@ test.each([
   ['null', 'application/json', 'null', 400],
   ['17 KB', 'application/json', `{"client_name":"${'x'.repeat(17_000)}"}`, 413],
 ])('a body that is %s is refused', async (_title, type, body, status) => {
-  const stage = await started()
+  const stage = await startAuthorization()
   const response = await fetch(`${stage.origin}/register`, { method: 'POST', headers: { 'content-type': type }, body })
   expect(response.status).toBe(status)
 })
 
 test('an address registers twenty clients an hour, also if it asks for thirty at once, and on two replicas', async () => {
-  const one = await started()
-  const two = await started({ stores: one.stores, publicUrl: one.publicUrl })
+  const one = await startAuthorization()
+  const two = await startAuthorization({ stores: one.stores, publicUrl: one.publicUrl })
   const answers = await Promise.all(Array.from({ length: 30 }, () => one.register()))
   expect(answers.filter(({ status }) => status === 201).length).toBe(20)
   const refused = await two.register()
@@ -101,7 +95,7 @@ test('an address registers twenty clients an hour, also if it asks for thirty at
 })
 
 test('the addresses of one IPv6 network are counted as one', async () => {
-  const stage = await started()
+  const stage = await startAuthorization()
   for (let index = 0; index < 20; index++) {
     stage.state.address = `2001:db8:1:2:${index}::1`
     expect((await stage.register()).status).toBe(201)
@@ -125,12 +119,12 @@ test.each([
 })
 
 test('where registration is off there is no endpoint for it', async () => {
-  const stage = await started({ clients: { registration: 'off' } })
+  const stage = await startAuthorization({ clients: { registration: 'off' } })
   expect((await stage.register()).status).toBe(404)
 })
 
 test('a registration that nobody used for a day is deleted, and one that was used stays', async () => {
-  const stage = await started()
+  const stage = await startAuthorization()
   const { clientId } = await stage.signIn()
   await stage.register()
   stage.clock.advance(25 * 60 * 60_000)

@@ -1,7 +1,7 @@
 // The auth parts of MCP's own clients, SDK v1 and v2, against the authorization server.
 import * as v2 from '@modelcontextprotocol/client'
 import * as v1 from '@modelcontextprotocol/sdk/client/auth.js'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { CALLBACK, startAuthorization } from '../../../fakes/authorizationStage.ts'
 
 test.each([
@@ -9,7 +9,6 @@ test.each([
   ['v2', v2 as unknown as typeof v1],
 ])('SDK %s finds the metadata, registers, signs in and refreshes, with each authentication', async (_name, sdk) => {
   const stage = await startAuthorization()
-  onTestFinished(() => stage.close())
   const metadata = await sdk.discoverAuthorizationServerMetadata(stage.publicUrl)
   if (!metadata) throw new Error('No metadata were found.')
   const resource = new URL(stage.resource)
@@ -55,7 +54,6 @@ test.each([
   ['v2', v2 as unknown as typeof v1],
 ])('SDK %s takes the OpenID document where it finds no other', async (_name, sdk) => {
   const stage = await startAuthorization()
-  onTestFinished(() => stage.close())
   const found = await sdk.discoverAuthorizationServerMetadata(stage.publicUrl, {
     fetchFn: async (url, init) =>
       String(url).includes('oauth-authorization-server') ? new Response(null, { status: 404 }) : fetch(url, init),

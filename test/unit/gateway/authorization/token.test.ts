@@ -1,44 +1,31 @@
 // Codes and tokens: what redeems a code, what ends it, client authentication, and what may be given back.
 import { generateKeyPairSync, randomUUID, sign } from 'node:crypto'
-import { expect, onTestFinished, test } from 'vitest'
-import {
-  CALLBACK,
-  type StageOptions,
-  served,
-  sha256,
-  startAuthorization,
-  tokensOf,
-} from '../../../fakes/authorizationStage.ts'
+import { expect, test } from 'vitest'
+import { sha256 } from '../../../../src/sha256.ts'
+import { CALLBACK, served, startAuthorization, tokensOf } from '../../../fakes/authorizationStage.ts'
 
-const started = async (options: StageOptions = {}) => {
-  const stage = await startAuthorization(options)
-  onTestFinished(() => stage.close())
-  return stage
-}
-type Stage = Awaited<ReturnType<typeof started>>
+type Stage = Awaited<ReturnType<typeof startAuthorization>>
 const registered = async (stage: Stage, metadata: Record<string, unknown> = {}) =>
   (await (await stage.register(metadata)).json()) as { client_id: string; client_secret: string }
-const isAlive = async (stage: Stage, access: string) =>
-  (await stage.stores.callers.byTokenHash(sha256(access))) !== undefined
 
 test('a code that is redeemed twice is refused, and ends what it gave', async () => {
-  const stage = await started()
+  const stage = await startAuthorization()
   const { client_id: id } = await registered(stage)
   const given = await stage.code(id)
   const tokens = await tokensOf(await stage.redeem(id, given))
-  expect(await isAlive(stage, tokens.access)).toBe(true)
+  expect(await stage.isAlive(tokens.access)).toBe(true)
   expect(await tokensOf(await stage.redeem(id, given))).toMatchObject({ status: 400, error: 'invalid_grant' })
-  expect(await isAlive(stage, tokens.access)).toBe(false)
+  expect(await stage.isAlive(tokens.access)).toBe(false)
 })
 
 test('of two redemptions at once at most one gets tokens, and they are over', async () => {
-  const stage = await started()
+  const stage = await startAuthorization()
   const { client_id: id } = await registered(stage)
   const given = await stage.code(id)
   const answers = await Promise.all([stage.redeem(id, given), stage.redeem(id, given)])
   const tokens = await Promise.all(answers.map(tokensOf))
   expect(tokens.filter(({ status }) => status === 200).length).toBeLessThanOrEqual(1)
-  for (const { access } of tokens) expect(await isAlive(stage, access)).toBe(false)
+  for (const { access } of tokens) expect(await stage.isAlive(access)).toBe(false)
 })
 
 test.each([
@@ -47,7 +34,7 @@ test.each([
   ['another redirect URI', { redirect_uri: 'http://127.0.0.1:33418/other' }],
   ['another resource', { resource: 'https://elsewhere.example/mcp' }],
 ])('a code is dead after one try with %s', async (_title, more) => {
-  const stage = await started()
+  const stage = await startAuthorization()
   const { client_id: id } = await registered(stage)
   const given = await stage.code(id)
   expect((await stage.redeem(id, given, more)).status).toBe(400)
@@ -56,7 +43,7 @@ test.each([
 })
 
 test('a code is dead after one try of another client', async () => {
-  const stage = await started()
+  const stage = await startAuthorization()
   const { client_id: id } = await registered(stage)
   const { client_id: other } = await registered(stage)
   const given = await stage.code(id)
@@ -65,7 +52,7 @@ test('a code is dead after one try of another client', async () => {
 })
 
 test('who is not known as a client cannot end the code of another', async () => {
-  const stage = await started()
+  const stage = await startAuthorization()
   const { client_id: id, client_secret: secret } = await registered(stage, {
     token_endpoint_auth_method: 'client_secret_post',
   })
@@ -76,7 +63,7 @@ test('who is not known as a client cannot end the code of another', async () => 
 })
 
 test('a code cannot be redeemed a minute after it was given', async () => {
-  const stage = await started()
+  const stage = await startAuthorization()
   const { client_id: id } = await registered(stage)
   const given = await stage.code(id)
   stage.clock.advance(61_000)
@@ -84,14 +71,14 @@ test('a code cannot be redeemed a minute after it was given', async () => {
 })
 
 test('a client that does not ask for refresh tokens gets none', async () => {
-  const stage = await started()
+  const stage = await startAuthorization()
   for (const grant_types of [['authorization_code'], undefined])
     expect((await stage.signIn({ grant_types })).body).not.toHaveProperty('refresh_token')
   expect((await stage.signIn()).body).toHaveProperty('refresh_token')
 })
 
 test('an access token is for one server, as a column of its record', async () => {
-  const stage = await started({ servers: [served('/mcp/work', 'work'), served('/mcp/home', 'home')] })
+  const stage = await startAuthorization({ servers: [served('/mcp/work', 'work'), served('/mcp/home', 'home')] })
   const signed = await stage.signIn({}, { resource: `${stage.publicUrl}/mcp/work/` })
   expect(await stage.stores.callers.byTokenHash(sha256(signed.access))).toMatchObject({
     resource: `${stage.publicUrl}/mcp/work`,
@@ -103,7 +90,7 @@ test('an access token is for one server, as a column of its record', async () =>
 })
 
 test.each(['/token', '/revoke'])('a client that is gone gets 401 invalid_client at %s', async (path) => {
-  const stage = await started()
+  const stage = await startAuthorization()
   const signed = await stage.signIn()
   await stage.stores.clients.remove(signed.clientId)
   const form = {
@@ -120,7 +107,7 @@ test.each(['/token', '/revoke'])('a client that is gone gets 401 invalid_client 
 })
 
 test('a client that is blocked gets 401 invalid_client', async () => {
-  const stage = await started()
+  const stage = await startAuthorization()
   const signed = await stage.signIn()
   await stage.stores.database.run('UPDATE oauth_clients SET blocked_at = ?', new Date(stage.clock.now()))
   expect(await tokensOf(await stage.refresh(signed.clientId, signed.refresh))).toMatchObject({
@@ -130,7 +117,7 @@ test('a client that is blocked gets 401 invalid_client', async () => {
 })
 
 test('a client with a secret sends it either way, and a wrong one is 401', async () => {
-  const stage = await started()
+  const stage = await startAuthorization()
   for (const token_endpoint_auth_method of ['client_secret_basic', 'client_secret_post']) {
     const { client_id: id, client_secret: secret } = await registered(stage, { token_endpoint_auth_method })
     const form = async (given: { code: string; verifier: string }) => ({
@@ -149,7 +136,7 @@ test('a client with a secret sends it either way, and a wrong one is 401', async
 })
 
 test('a client signs its requests with a key of its own, and no signature counts twice', async () => {
-  const stage = await started()
+  const stage = await startAuthorization()
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const { client_id: id } = await registered(stage, {
     token_endpoint_auth_method: 'private_key_jwt',
@@ -175,7 +162,7 @@ test('a client signs its requests with a key of its own, and no signature counts
 
 test('a configured client signs in, and needs its secret', async () => {
   const known = { name: 'Known', id: 'known', secret: 'its-long-secret', redirectUris: [CALLBACK, 'odd.scheme:/cb'] }
-  const stage = await started({ clients: { registration: 'off', documents: false, known: [known] } })
+  const stage = await startAuthorization({ clients: { registration: 'off', documents: false, known: [known] } })
   expect((await stage.redeem('known', await stage.code('known'))).status).toBe(401)
   expect((await stage.redeem('known', await stage.code('known'), { client_secret: known.secret })).status).toBe(200)
   const odd = await stage.code('known', { redirect_uri: 'odd.scheme:/cb' })
@@ -183,24 +170,24 @@ test('a configured client signs in, and needs its secret', async () => {
 })
 
 test('a refresh token that is given back ends the sign-in', async () => {
-  const stage = await started()
+  const stage = await startAuthorization()
   const signed = await stage.signIn()
   expect((await stage.post('/revoke', { token: signed.refresh, client_id: signed.clientId })).status).toBe(200)
-  expect(await isAlive(stage, signed.access)).toBe(false)
+  expect(await stage.isAlive(signed.access)).toBe(false)
   expect((await stage.refresh(signed.clientId, signed.refresh)).status).toBe(400)
   expect(await stage.stores.database.get('SELECT ended_by FROM grants')).toMatchObject({ ended_by: 'client' })
 })
 
 test('an access token that is given back is over, and the sign-in goes on', async () => {
-  const stage = await started()
+  const stage = await startAuthorization()
   const signed = await stage.signIn()
   expect((await stage.post('/revoke', { token: signed.access, client_id: signed.clientId })).status).toBe(200)
-  expect(await isAlive(stage, signed.access)).toBe(false)
+  expect(await stage.isAlive(signed.access)).toBe(false)
   expect((await stage.refresh(signed.clientId, signed.refresh)).status).toBe(200)
 })
 
 test('what another client gives back, or what nobody knows, ends nothing', async () => {
-  const stage = await started()
+  const stage = await startAuthorization()
   const signed = await stage.signIn()
   const other = await stage.signIn()
   for (const token of [signed.refresh, signed.access, 'unknown'])
@@ -208,7 +195,7 @@ test('what another client gives back, or what nobody knows, ends nothing', async
       expect((await stage.post('/revoke', { token, token_type_hint: hint, client_id: other.clientId })).status).toBe(
         200,
       )
-  expect(await isAlive(stage, signed.access)).toBe(true)
+  expect(await stage.isAlive(signed.access)).toBe(true)
   expect((await stage.refresh(signed.clientId, signed.refresh)).status).toBe(200)
 })
 
@@ -218,13 +205,13 @@ test.each([
   ['implicit', { grant_type: 'implicit' }],
   ['no', {}],
 ])('the grant type %s gives nothing', async (_title, form: Record<string, string>) => {
-  const stage = await started()
+  const stage = await startAuthorization()
   const { client_id: id } = await registered(stage)
   expect((await stage.post('/token', { ...form, client_id: id })).status).toBe(400)
 })
 
 test('a parameter that comes twice, JSON, and a body of 17 KB are refused', async () => {
-  const stage = await started()
+  const stage = await startAuthorization()
   const signed = await stage.signIn()
   const twice = new URLSearchParams({
     grant_type: 'refresh_token',
@@ -244,8 +231,8 @@ test('a parameter that comes twice, JSON, and a body of 17 KB are refused', asyn
 })
 
 test('two replicas take turns: what one begins the other finishes', async () => {
-  const one = await started()
-  const two = await started({ stores: one.stores, publicUrl: one.publicUrl })
+  const one = await startAuthorization()
+  const two = await startAuthorization({ stores: one.stores, publicUrl: one.publicUrl })
   const { client_id: id } = await registered(one)
   const given = await two.code(id)
   const tokens = await tokensOf(await one.redeem(id, given))

@@ -171,7 +171,7 @@ describe('an Origin', () => {
     expect(headers).toMatchObject({
       'access-control-allow-origin': LISTED,
       'access-control-allow-credentials': 'true',
-      'access-control-expose-headers': 'Mcp-Session-Id, WWW-Authenticate',
+      'access-control-expose-headers': 'Mcp-Session-Id, WWW-Authenticate, Retry-After',
       vary: 'Origin',
     })
     const without = await rawRequest(port, '/mcp')

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { request as secureRequest } from 'node:https'
 import { connect as connectSecurely } from 'node:tls'
 import { describe, expect, test } from 'vitest'
-import { BridgeError } from '../../../../src/errors.ts'
+import { BridgeError, ERRORS } from '../../../../src/errors.ts'
 import { sendPage, sendRedirect, sendText } from '../../../../src/gateway/http/answer.ts'
 import { asListenError } from '../../../../src/gateway/http/listenError.ts'
 import { createChallenge, resourceOf } from '../../../../src/gateway/http/protectedResource.ts'
@@ -322,7 +322,7 @@ describe('an address', () => {
     const { port } = await startShell()
     const listen = { host: '127.0.0.1', port }
     const error = await errorOf(startShell({ settings: { listen }, rest: { portHolder: async () => 'nginx (pid 7)' } }))
-    expect(error.code).toBe('port_in_use')
+    expect([error.code, ERRORS[error.code].exit]).toEqual(['listen_failed', 2])
     expect(error.message).toBe(`The address 127.0.0.1:${port} is in use by nginx (pid 7).`)
     expect(error.hint).toContain('serve.listen')
   })
@@ -330,7 +330,7 @@ describe('an address', () => {
   test('that this computer does not have, or may not use, is said in words', async () => {
     const elsewhere = await errorOf(startShell({ settings: { listen: { host: '192.0.2.1', port: 0 } } }))
     expect([elsewhere.code, elsewhere.message]).toEqual([
-      'port_in_use',
+      'listen_failed',
       'The address 192.0.2.1:0 is not one of this computer (EADDRNOTAVAIL).',
     ])
     const refused = await asListenError({ code: 'EACCES' }, { host: '::', port: 443 })

@@ -169,7 +169,7 @@ describe('the body of a request', () => {
     })
     socket.write(bytes)
     const { status, body } = parse(await until('an answer', () => text.includes('\r\n\r\n') && text))
-    expect([status, JSON.parse(body).error]).toEqual([413, 'message_too_large'])
+    expect([status, JSON.parse(body).error.data.code]).toEqual([413, 'message_too_large'])
     expect(loud(log)).toEqual([])
   })
 

@@ -1,5 +1,6 @@
 // Path tricks over raw sockets: what two readers could take for different paths reaches no handler.
 import { describe, expect, test } from 'vitest'
+import { BridgeError } from '../../../../src/errors.ts'
 import { readTarget } from '../../../../src/gateway/http/target.ts'
 import { rawRequest, served, startShell } from '../../../fakes/gatewayShell.ts'
 
@@ -176,5 +177,65 @@ describe('a method', () => {
     const [get, head] = [await rawRequest(port, '/health'), await rawRequest(port, '/health', [], 'HEAD')]
     expect([head.status, head.body]).toEqual([200, ''])
     expect(head.headers['content-length']).toBe(get.headers['content-length'])
+  })
+})
+
+describe('a message that no server gets', () => {
+  const CODED = { source: 'mcp-oauth-bridge', hint: expect.any(String) }
+  const failing = (thrown: unknown) => async () => {
+    throw thrown
+  }
+
+  test.each<[string, string, string[], number, unknown]>([
+    ['of a path where nothing is', '/mcp/nobody', [], 404, { code: -32600, message: 'Nothing is at this path.' }],
+    ['of a foreign page', '/mcp', ['Origin: https://evil.example'], 403, { code: -32600 }],
+    ['with a header twice', '/mcp?x=1', ['Origin: a', 'Origin: b'], 400, { code: -32600 }],
+    [
+      'that is too long',
+      '/mcp',
+      ['Content-Length: 99999999'],
+      413,
+      { code: 1409, data: { ...CODED, code: 'message_too_large' } },
+    ],
+  ])(
+    '%s is answered by an error response without an id, as the transport has it',
+    async (_, target, lines, status, error) => {
+      const servers = [served('/mcp', undefined, false)]
+      const { port } = await startShell({ settings: { servers } })
+      const length = lines.some((line) => line.startsWith('Content-Length')) ? [] : ['Content-Length: 0']
+      const answer = await rawRequest(port, target, [...length, ...lines], 'POST')
+      expect([answer.status, answer.headers['content-type'], JSON.parse(answer.body)]).toEqual([
+        status,
+        'application/json',
+        {
+          jsonrpc: '2.0',
+          error: { message: expect.any(String), data: { source: 'mcp-oauth-bridge' }, ...(error as object) },
+        },
+      ])
+    },
+  )
+
+  test.each([
+    [new BridgeError('database_locked', { message: 'canary' }), 503, 1502, 'database_locked'],
+    [new Error('canary'), 500, 1000, 'internal'],
+  ])('because the gateway fails is told so: %s', async (thrown, status, code, name) => {
+    const { port } = await startShell({ handlers: { mcp: failing(thrown) } })
+    const answer = await rawRequest(port, '/mcp', ['Content-Length: 0'], 'POST')
+    const { error } = JSON.parse(answer.body)
+    expect([answer.status, error.code, error.data]).toEqual([status, code, { ...CODED, code: name }])
+    expect(answer.body).not.toMatch(/canary|oauth\.db|database_url/)
+  })
+
+  test('is told from what is no message: other methods and paths have the shape of OAuth', async () => {
+    const { port } = await startShell()
+    for (const [method, target, status] of [
+      ['PUT', '/mcp', 405],
+      ['GET', '/nothing', 404],
+      ['POST', '/mcpx', 404],
+      ['POST', '/health', 405],
+    ] as const) {
+      const answer = await rawRequest(port, target, ['Content-Length: 0'], method)
+      expect([answer.status, Object.keys(JSON.parse(answer.body))]).toEqual([status, ['error', 'error_description']])
+    }
   })
 })

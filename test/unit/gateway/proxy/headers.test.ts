@@ -1,5 +1,5 @@
 // What a server gets and what a client gets, over raw sockets: whoever reads names differently reads no forged identity
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   CALL,
   type Kit,
@@ -12,7 +12,6 @@ import {
 } from '../../../fakes/proxyKit.ts'
 
 let kit: Kit | undefined
-afterEach(() => kit?.close())
 const start = async (options?: KitOptions) => {
   kit = await startKit(options)
   return kit

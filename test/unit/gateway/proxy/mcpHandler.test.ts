@@ -1,5 +1,5 @@
 // Who may ask, what of an answer comes back, and what a client is told that gets none: between real sockets
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { BridgeError } from '../../../../src/errors.ts'
 import {
   BEARER,
@@ -7,7 +7,6 @@ import {
   callerOf,
   HOUR,
   type Kit,
-  type KitOptions,
   PUBLIC,
   personOf,
   post,
@@ -20,15 +19,6 @@ import {
 import { freePort } from '../../../servers/freePort.ts'
 import { until } from '../../../servers/until.ts'
 
-const ends: (() => unknown)[] = []
-afterEach(async () => {
-  for (const end of ends.splice(0)) await end()
-})
-const start = async (options?: KitOptions) => {
-  const kit = await startKit(options)
-  ends.push(() => kit.close())
-  return kit
-}
 const tokenOf = (kit: Kit, token: string) => post(kit, CALL, { authorization: `Bearer ${token}` })
 
 describe('a request', () => {
@@ -44,7 +34,7 @@ describe('a request', () => {
     [['Authorization: Bearer token-ada', 'authorization: Bearer token-bob'], 400, ''],
     [['Authorization: Bearer token-ada', 'Authorization: Bearer token-ada'], 400, ''],
   ])('with %j is refused with %i', async (headers, status, error) => {
-    const { port, got } = await start()
+    const { port, got } = await startKit()
     const text = await rawClient(port, rawRequest(headers, CALL)).end
     expect(text).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
     expect(/^www-authenticate: (.*)\r$/im.exec(text)?.[1]).toBe(
@@ -54,19 +44,19 @@ describe('a request', () => {
   })
 
   test('with the scheme in any case is answered', async () => {
-    const kit = await start()
+    const kit = await startKit()
     expect((await post(kit, CALL, { authorization: 'bEaReR token-ada' })).status).toBe(200)
   })
 
   test.each(['/mcp?access_token=token-ada', '/mcp?a=1&access%5Ftoken=token-ada'])('to %s is refused', async (path) => {
-    const kit = await start()
+    const kit = await startKit()
     expect((await post(kit, CALL, {}, path)).status).toBe(400)
     expect(kit.got).toEqual([])
   })
 
   test('with a token for another server of the gateway is refused', async () => {
     const served = (url: string) => ['one', 'two'].map((name) => servedAt(url, { name, path: `/mcp/${name}` }))
-    const kit = await start({ served })
+    const kit = await startKit({ served })
     expect((await post(kit, CALL, {}, '/mcp/one')).status).toBe(200)
     const refused = await post(kit, CALL, {}, '/mcp/two')
     expect([refused.status, refused.headers.get('www-authenticate')]).toEqual([
@@ -77,7 +67,7 @@ describe('a request', () => {
   })
 
   test('asks the store once in five seconds, however many there are at once, and knows after them that the sign-in has ended', async () => {
-    const kit = await start()
+    const kit = await startKit()
     await Promise.all(Array.from({ length: 5 }, () => post(kit, CALL)))
     kit.callers.delete('token-ada')
     kit.clock.advance(4_999)
@@ -89,7 +79,7 @@ describe('a request', () => {
 
   test('of somebody who may no longer use this server is refused in words, and the sign-in stays as it is', async () => {
     const served = (url: string) => ['one', 'two'].map((name) => servedAt(url, { name, path: `/mcp/${name}` }))
-    const kit = await start({
+    const kit = await startKit({
       served,
       checkAccess(person, { name }) {
         if (person.id === 'ada' && name === 'one') throw new BridgeError('access_not_granted')
@@ -107,7 +97,7 @@ describe('a request', () => {
   })
 
   test('with an unknown token asks the store again after two seconds', async () => {
-    const kit = await start()
+    const kit = await startKit()
     expect([(await tokenOf(kit, 'new')).status, (await tokenOf(kit, 'new')).status, kit.asked.length]).toEqual([
       401, 401, 1,
     ])
@@ -117,7 +107,7 @@ describe('a request', () => {
   })
 
   test('is refused once its token has expired, although it is remembered', async () => {
-    const kit = await start()
+    const kit = await startKit()
     kit.callers.set('short', callerOf(personOf('eve'), `${PUBLIC}/mcp`, kit.clock.now() + 1_000))
     expect((await tokenOf(kit, 'short')).status).toBe(200)
     kit.clock.advance(1_000)
@@ -131,7 +121,7 @@ describe('a request', () => {
       if (fails) throw new BridgeError('database_unreachable')
       return caller
     }
-    const kit = await start({ callers: { byTokenHash } })
+    const kit = await startKit({ callers: { byTokenHash, standing: async () => new Map() } })
     expect((await post(kit, CALL)).status).toBe(503)
     fails = false
     expect((await post(kit, CALL)).status).toBe(200)
@@ -148,19 +138,19 @@ describe('a request', () => {
     ['/mcp', '/base?key=k', '/base?key=k'],
     ['/mcp?x=1&key=other&%6bey=other', '/base?key=k', '/base?key=k&x=1'],
   ])('to %s with the server at %j goes to %s', async (path, base, target) => {
-    const kit = await start({ served: (url) => [servedAt(`${url}${base}`)] })
+    const kit = await startKit({ served: (url) => [servedAt(`${url}${base}`)] })
     expect((await post(kit, CALL, {}, path)).status).toBe(200)
     expect(kit.got[0]?.url).toBe(target)
   })
 
   test('below a server without subpaths is not forwarded', async () => {
-    const kit = await start({ served: (url) => [servedAt(url, { subpaths: false })] })
+    const kit = await startKit({ served: (url) => [servedAt(url, { subpaths: false })] })
     expect((await post(kit, CALL, {}, '/mcp/admin')).status).toBe(404)
     expect(kit.got).toEqual([])
   })
 
   test('goes on byte for byte, a batch and what is no JSON too', async () => {
-    const kit = await start()
+    const kit = await startKit()
     for (const body of [`[${CALL}, ${CALL}]`, ' {"a" :1}\n', '{', '\u00ff"\\ud800"']) {
       expect((await post(kit, body)).status).toBe(200)
       expect(kit.got.at(-1)?.body.toString()).toBe(body)
@@ -168,7 +158,7 @@ describe('a request', () => {
   })
 
   test('and its answer keep method, status and body', async () => {
-    const kit = await start()
+    const kit = await startKit()
     kit.answer = (response, { method }) => response.writeHead(method === 'DELETE' ? 405 : 202).end(method)
     for (const method of ['POST', 'DELETE', 'GET']) {
       const answer = await fetch(`${kit.url}/mcp`, { method, headers: BEARER })
@@ -186,7 +176,7 @@ describe('a session id', () => {
   }
 
   test('is never given out as the server knows it, and comes back to it so', async () => {
-    const kit = await start()
+    const kit = await startKit()
     const sealed = await startSession(kit)
     expect(sealed).not.toContain(SESSION)
     const answer = await post(kit, CALL, { 'mcp-session-id': sealed })
@@ -195,7 +185,7 @@ describe('a session id', () => {
   })
 
   test('of another person, another client, made up, doubled or as the server knows it is a lost session', async () => {
-    const kit = await start()
+    const kit = await startKit()
     const sealed = await startSession(kit)
     const other = { ...callerOf(personOf('ada'), `${PUBLIC}/mcp`, kit.clock.now() + HOUR), clientId: 'client-2' }
     kit.callers.set('token-other-client', other)
@@ -224,12 +214,12 @@ describe('a client that gets no answer of the server', () => {
   const NO_ANSWER = [
     [CALL, 7],
     ['{"jsonrpc":"2.0","id":"a\\u0022b","method":"ping"}', 'a"b'],
-    ['{"jsonrpc":"2.0","method":"notifications/initialized"}', null],
-    ['no JSON', null],
+    ['{"jsonrpc":"2.0","method":"notifications/initialized"}', undefined],
+    ['no JSON', undefined],
   ] as const
 
   test.each(NO_ANSWER)('is told so with 502 and the id of %s', async (body, id) => {
-    const kit = await start({ upstream: `http://127.0.0.1:${await freePort()}` })
+    const kit = await startKit({ upstream: `http://127.0.0.1:${await freePort()}` })
     const answer = await post(kit, body)
     const told = (await answer.json()) as { error: { message: string; data: { hint: string } } }
     expect([answer.status, told]).toEqual([
@@ -249,7 +239,7 @@ describe('a client that gets no answer of the server', () => {
 
   test('is told for each id of a batch, and not where the server is', async () => {
     const upstream = `http://127.0.0.1:${await freePort()}`
-    const kit = await start({ upstream })
+    const kit = await startKit({ upstream })
     const text = await (await post(kit, `[${CALL},{"jsonrpc":"2.0","id":8,"method":"ping"}]`)).text()
     expect(JSON.parse(text).map(({ id }: { id: number }) => id)).toEqual([7, 8])
     expect(text).not.toContain('127.0.0.1')
@@ -258,8 +248,7 @@ describe('a client that gets no answer of the server', () => {
 
   test('is told that the outcome is unknown when the connection breaks, and nothing is sent twice', async () => {
     const server = await startRawServer((socket) => socket.destroy())
-    ends.push(server.close)
-    const kit = await start({ upstream: server.url })
+    const kit = await startKit({ upstream: server.url })
     const answer = await post(kit, CALL)
     expect([answer.status, ((await answer.json()) as { error: { data: { code: string } } }).error.data.code]).toEqual([
       502,
@@ -269,14 +258,14 @@ describe('a client that gets no answer of the server', () => {
   })
 
   test('is told with 504 that the server is silent', async () => {
-    const kit = await start({ settings: { requestTimeoutMs: 20 } })
+    const kit = await startKit({ settings: { requestTimeoutMs: 20 } })
     kit.answer = () => undefined
     const answer = await post(kit, CALL)
     expect([answer.status, ((await answer.json()) as { error: { code: number } }).error.code]).toEqual([504, 1402])
   })
 
   test.each([401, 407])('is not told a %i of the server as one of the gateway', async (status) => {
-    const kit = await start()
+    const kit = await startKit()
     kit.answer = (response) => response.writeHead(status, { 'WWW-Authenticate': 'Bearer' }).end('secret')
     const answer = await post(kit, CALL)
     expect([answer.status, answer.headers.get('www-authenticate'), await answer.json()]).toEqual([
@@ -291,7 +280,7 @@ describe('a client that gets no answer of the server', () => {
   })
 
   test('is not sent where the server redirects to', async () => {
-    const kit = await start()
+    const kit = await startKit()
     kit.answer = (response) => response.writeHead(307, { Location: 'http://localhost:9/' }).end()
     const answer = await post(kit, CALL)
     expect([answer.status, answer.headers.get('location')]).toEqual([502, null])
@@ -302,7 +291,7 @@ describe('the bearer of a server with bearer: user_token', () => {
   const served = (url: string) => [servedAt(url, { bearer: 'user_token' })]
 
   test('is the person’s own token', async () => {
-    const kit = await start({ served, tokens: { current: async ({ id }) => `provider-token-of-${id}` } })
+    const kit = await startKit({ served, tokens: { current: async ({ id }) => `provider-token-of-${id}` } })
     await post(kit, CALL)
     expect(kit.got[0]?.headers.authorization).toBe('Bearer provider-token-of-ada')
   })
@@ -312,7 +301,7 @@ describe('the bearer of a server with bearer: user_token', () => {
     [() => Promise.reject(new BridgeError('token_expired')), 'token_expired'],
     [() => Promise.reject(new BridgeError('refresh_token_missing')), 'refresh_token_missing'],
   ])('is missing in words that a host shows', async (current, code) => {
-    const kit = await start({ served, tokens: { current } })
+    const kit = await startKit({ served, tokens: { current } })
     const answer = await post(kit, CALL)
     const { error } = (await answer.json()) as { error: { data: { code: string; hint: string } } }
     expect([answer.status, error.data.code, error.data.hint]).toEqual([
@@ -326,18 +315,18 @@ describe('the bearer of a server with bearer: user_token', () => {
 
   test('may be missing for a moment', async () => {
     const current = () => Promise.reject(new BridgeError('authorization_server_unreachable'))
-    expect((await post(await start({ served, tokens: { current } }), CALL)).status).toBe(503)
+    expect((await post(await startKit({ served, tokens: { current } }), CALL)).status).toBe(503)
   })
 
   test('is none with bearer: none', async () => {
-    const kit = await start({ served: (url) => [servedAt(url, { bearer: 'none' })] })
+    const kit = await startKit({ served: (url) => [servedAt(url, { bearer: 'none' })] })
     await post(kit, CALL)
     expect(kit.got[0]?.headers.authorization).toBeUndefined()
   })
 })
 
 test('a client that goes ends the request to the server', async () => {
-  const kit = await start()
+  const kit = await startKit()
   kit.answer = () => undefined
   const client = rawClient(kit.port, rawRequest(['Authorization: Bearer token-ada'], CALL))
   await until('the request at the server', () => kit.got.length === 1)

@@ -1,12 +1,15 @@
 // Event streams through the gateway: every byte as it comes, comments only between events, and an end only where there is one
 import type { ServerResponse } from 'node:http'
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { BridgeError } from '../../../../src/errors.ts'
 import {
   BEARER,
   CALL,
+  callerOf,
   HOUR,
   type Kit,
-  type KitOptions,
+  PUBLIC,
+  personOf,
   post,
   rawClient,
   rawRequest,
@@ -14,16 +17,6 @@ import {
   startRawServer,
 } from '../../../fakes/proxyKit.ts'
 import { until } from '../../../servers/until.ts'
-
-const ends: (() => unknown)[] = []
-afterEach(async () => {
-  for (const end of ends.splice(0)) await end()
-})
-const start = async (options?: KitOptions) => {
-  const kit = await startKit(options)
-  ends.push(() => kit.close())
-  return kit
-}
 
 /** The server opens an event stream with each request; a test writes into it. */
 function streaming(kit: Kit): ServerResponse[] {
@@ -50,7 +43,7 @@ const TOKEN_HEADERS = { ...BEARER, accept: 'text/event-stream' }
 
 describe('a stream', () => {
   test('begins before its first event, and each event comes when it is sent', async () => {
-    const kit = await start({ quietMs: 0 })
+    const kit = await startKit({ quietMs: 0 })
     const streams = streaming(kit)
     const { stream, sees, body } = await open(kit, streams)
     expect(body()).toBe('')
@@ -64,7 +57,7 @@ describe('a stream', () => {
   })
 
   test('keeps Last-Event-ID, and answers of both eras', async () => {
-    const kit = await start()
+    const kit = await startKit()
     kit.answer = (response, { headers }) =>
       response
         .writeHead(200, { 'content-type': 'text/event-stream;charset=utf-8' })
@@ -77,7 +70,7 @@ describe('a stream', () => {
   })
 
   test('that is quiet gets comments, at its start and between events, and none inside an event', async () => {
-    const kit = await start({ quietMs: 10 })
+    const kit = await startKit({ quietMs: 10 })
     const streams = streaming(kit)
     const { stream, sees, body } = await open(kit, streams)
     await sees(':\n\n:\n\n')
@@ -100,7 +93,7 @@ describe('a stream', () => {
   })
 
   test('with a byte order mark after a comment loses the mark, which nobody would read as one', async () => {
-    const kit = await start({ quietMs: 10 })
+    const kit = await startKit({ quietMs: 10 })
     const streams = streaming(kit)
     const { stream, sees, body } = await open(kit, streams)
     await sees(':\n\n')
@@ -114,7 +107,7 @@ describe('a stream', () => {
     ': hello\n\nevent:endpoint\r\ndata:/messages\r\n\r\n',
     'retry: 1000\n\ndata: /m\nevent: endpoint\n\n',
   ])('of HTTP+SSE (2024-11-05) ends, and none of it is passed on: %j', async (bytes) => {
-    const kit = await start()
+    const kit = await startKit()
     kit.answer = (response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' })
       for (const byte of bytes) response.write(byte)
@@ -127,7 +120,7 @@ describe('a stream', () => {
   })
 
   test('that the server cuts in an event is cut, without an end', async () => {
-    const kit = await start()
+    const kit = await startKit()
     const streams = streaming(kit)
     const answer = post(kit, CALL)
     await until('the stream', () => streams.length === 1)
@@ -138,7 +131,7 @@ describe('a stream', () => {
   })
 
   test('whose client goes ends at the server', async () => {
-    const kit = await start()
+    const kit = await startKit()
     const streams = streaming(kit)
     const { socket } = await open(kit, streams)
     socket.destroy()
@@ -146,7 +139,7 @@ describe('a stream', () => {
   })
 
   test('ends soon after its sign-in has, and those of others go on', async () => {
-    const kit = await start({ standingMs: 10 })
+    const kit = await startKit({ standingMs: 10 })
     const streams = streaming(kit)
     const ada = await open(kit, streams)
     const bob = rawClient(kit.port, rawRequest(['Authorization: Bearer token-bob'], '', 'GET /mcp HTTP/1.1'))
@@ -158,14 +151,51 @@ describe('a stream', () => {
     bob.socket.destroy()
   })
 
-  test('outlives its access token, and ends with its grant, or when its person is blocked', async () => {
-    const kit = await start({ standingMs: 10 })
+  test('is looked at together with all others, in one statement', async () => {
+    const kit = await startKit({ standingMs: 10 })
+    const streams = streaming(kit)
+    const adas = [await open(kit, streams), await open(kit, streams)]
+    adas.push(await open(kit, streams, ['X-Other: 1']))
+    const bob = rawClient(kit.port, rawRequest(['Authorization: Bearer token-bob'], '', 'GET /mcp HTTP/1.0'))
+    await until('all streams', () => streams.length === 4)
+    const before = kit.looks.length
+    await until('two looks at all of them', () => kit.looks.length > before + 2)
+    expect(kit.looks.at(-1)).toEqual(['grant-ada', 'grant-bob'])
+    expect(kit.asked).toHaveLength(2)
+    for (const { socket } of [...adas, bob]) socket.destroy()
+    await until('the end of all', () => kit.gone.length === 4)
+    const last = kit.looks.length
+    await (await open(kit, streams)).sees('\r\n\r\n')
+    await until('a look again', () => kit.looks.length > last)
+    expect(kit.looks.at(-1)).toEqual(['grant-ada'])
+  })
+
+  test('goes on while the database does not answer', async () => {
+    let asked = 0
+    const kit = await startKit({
+      standingMs: 10,
+      callers: {
+        byTokenHash: async () => callerOf(personOf('ada'), `${PUBLIC}/mcp`, Number.MAX_SAFE_INTEGER),
+        async standing() {
+          asked += 1
+          throw new BridgeError('database_unreachable')
+        },
+      },
+    })
     const streams = streaming(kit)
     const ada = await open(kit, streams)
-    const looks = () => kit.asked.length
+    await until('looks', () => asked > 3)
+    streams[0]?.write('data: still here\n\n')
+    await ada.sees('still here')
+  })
+
+  test('outlives its access token, and ends with its grant, or when its person is blocked', async () => {
+    const kit = await startKit({ standingMs: 10 })
+    const streams = streaming(kit)
+    const ada = await open(kit, streams)
     kit.clock.advance(2 * HOUR)
-    const asked = looks()
-    await until('more looks', () => looks() > asked + 3)
+    const before = kit.looks.length
+    await until('more looks', () => kit.looks.length > before + 3)
     streams[0]?.write('data: still here\n\n')
     await ada.sees('still here')
     kit.grants.set('grant-ada', { endedAt: 1, expiresAt: Number.MAX_SAFE_INTEGER })
@@ -173,7 +203,7 @@ describe('a stream', () => {
   })
 
   test('of a person who is blocked ends', async () => {
-    const kit = await start({ standingMs: 10 })
+    const kit = await startKit({ standingMs: 10 })
     const streams = streaming(kit)
     const ada = await open(kit, streams)
     kit.clock.advance(2 * HOUR)
@@ -184,7 +214,7 @@ describe('a stream', () => {
 
   test('ends at the end of an event when the gateway stops, and a call’s goes on', async () => {
     const draining = new AbortController()
-    const kit = await start({ draining: draining.signal })
+    const kit = await startKit({ draining: draining.signal })
     const streams = streaming(kit)
     const [idle, busy] = [await open(kit, streams), await open(kit, streams)]
     const call = post(kit, CALL)
@@ -204,9 +234,9 @@ test('a dozen streams and more make no warning of a leak, and all of them end wh
   const warnings: Error[] = []
   const note = (warning: Error) => warnings.push(warning)
   process.on('warning', note)
-  ends.push(() => process.off('warning', note))
+  onTestFinished(() => void process.off('warning', note))
   const draining = new AbortController()
-  const kit = await start({ draining: draining.signal })
+  const kit = await startKit({ draining: draining.signal })
   const streams = streaming(kit)
   const clients = []
   for (let count = 0; count < 15; count++) clients.push(await open(kit, streams))
@@ -219,7 +249,7 @@ test('a dozen streams and more make no warning of a leak, and all of them end wh
 
 describe('an answer', () => {
   test('of 5 MB arrives whole, as JSON and as one event', async () => {
-    const kit = await start()
+    const kit = await startKit()
     const big = 'x'.repeat(5 * 1024 * 1024)
     for (const [type, text] of [
       ['application/json', `"${big}"`],
@@ -234,8 +264,7 @@ describe('an answer', () => {
     const server = await startRawServer((socket) => {
       socket.end('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n{"a"\r\n')
     })
-    ends.push(server.close)
-    const kit = await start({ upstream: server.url })
+    const kit = await startKit({ upstream: server.url })
     const text = await rawClient(kit.port, rawRequest(['Authorization: Bearer token-ada'], CALL)).end
     expect(text).toContain('{"a"')
     expect(text).not.toMatch(/0\r\n\r\n$/)
@@ -245,7 +274,7 @@ describe('an answer', () => {
   test.each(['application/json', 'text/event-stream'])(
     'in %s stops at the server while its reader does not read',
     async (type) => {
-      const kit = await start()
+      const kit = await startKit()
       let sent = 0
       const [piece, most] = [Buffer.from(`data: ${'x'.repeat(64 * 1024)}\n\n`), 128 * 1024 * 1024]
       let isHeld = false

@@ -32,7 +32,12 @@ const page = (members: Partial<PendingAuthorization>) =>
   consentPage({
     pending: {
       ...{ flow: 'flow', clientId: 'c', clientName: 'Notebook', documentHost: undefined, scope: 'mcp' },
-      ...{ redirectUri: 'https://app.example/cb', resource: 'https://mcp.example.com/mcp', server: aServer() },
+      ...{
+        redirectUri: 'https://app.example/cb',
+        resource: 'https://mcp.example.com/mcp',
+        server: aServer(),
+        next: undefined,
+      },
       ...members,
     },
     providers: ['google', 'corp'],

@@ -168,6 +168,35 @@ test('a person who says no, and one whom access does not name, are access_denied
   expect(await tokens.list()).toEqual([])
 })
 
+test('a way back that is loaded four times at once leads to one grant and one code, and loaded again it says that it is over', async () => {
+  const { publicUrl, database } = await startWhole()
+  const { browser, consent, page, clientId } = await ask(publicUrl)
+  const there = await fetch(nextOf(await browser.post(consent, { token: tokenOn(page), answer: 'yes:github' })), {
+    redirect: 'manual',
+  })
+  const { location: back } = await browser.get(pathOf(publicUrl, there.headers.get('location') ?? ''))
+  expect(back).toBe(`${consent}/back`)
+  const four = <T>(work: () => Promise<T>) => Promise.all([work(), work(), work(), work()])
+  const ways = await four(() => browser.get(back))
+  expect(new Set(ways.map(({ status, location }) => `${status} ${location}`)).size).toBe(1)
+  // So do the consent page and another answer, which no longer counts.
+  expect((await browser.get(consent)).location).toBe(ways[0]?.location)
+  const late = await browser.post(consent, { token: tokenOn(page), answer: 'no' })
+  expect(nextOf(late).href).toBe(ways[0]?.location)
+  const resume = pathOf(publicUrl, ways[0]?.location ?? '')
+  const ends = await four(() => browser.get(resume))
+  const codes = ends.flatMap(({ location }) => (location === '' ? [] : [new URL(location).searchParams.get('code')]))
+  expect(codes).toHaveLength(1)
+  expect(ends.filter(({ text }) => text.includes('This sign-in is over'))).toHaveLength(3)
+  expect(await database.all('SELECT id FROM grants')).toHaveLength(1)
+  for (const path of [back, consent]) {
+    const again = await browser.get(path)
+    expect([again.status, again.text.includes('You can close this tab')]).toEqual([410, true])
+    expect((await openBrowser(publicUrl).get(path)).status).toBe(403)
+  }
+  expect((await redeem(publicUrl, clientId, codes[0] ?? '')).status).toBe(200)
+})
+
 test('the address of somebody’s consent page is of no use in another browser', async () => {
   const { publicUrl } = await startWhole()
   const asked = await ask(publicUrl)

@@ -1,6 +1,6 @@
 // Which revisions a server speaks, by its answer to one server/discover.
 import { expect, test } from 'vitest'
-import { type EraVerdict, erasOf, judge, readDiscover } from '../../src/eraVerdict.ts'
+import { type EraVerdict, erasOf, judge, readDiscover } from '../../../src/mcp/eraVerdict.ts'
 
 const bytes = (body: unknown) => Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))
 const ofBody = (status: number, body: unknown) => judge({ status, body: bytes(body) })

@@ -1,5 +1,5 @@
 // Judges the answer to a server/discover: which revisions of MCP the server speaks (MCP 2026-07-28, "Versioning and Compatibility").
-import type { Era } from './eraMemory.ts'
+import type { Era } from '../eraMemory.ts'
 
 /** An answer over HTTP: `body` is one JSON text or the events of a stream, or what came of them. */
 export interface DiscoverAnswer {
