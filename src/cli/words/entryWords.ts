@@ -7,7 +7,7 @@ import { versionManagerOf } from '../../hosts/entry.ts'
 import { isSecretHeader, isSecretUrl } from '../../redaction/names.ts'
 import { quote } from '../../redaction/text.ts'
 import type { ProcessIO } from '../process.ts'
-import { type CommandLine, OPTIONS, type TypedOption } from './args.ts'
+import { COMMANDS, type CommandLine, OPTIONS, type TypedOption } from './args.ts'
 
 /** The server, then options with absolute paths. @throws BridgeError usage for a secret */
 export function wordsFor(
@@ -19,7 +19,14 @@ export function wordsFor(
   const file = ownConfigFile(flags.config, environment, folder)
   const isDefault = file === undefined || file === join(defaultPaths(environment).config, 'config.yaml')
   const passed = options.filter(({ name }) => !['name', 'dry-run', 'print', 'pin', 'yes', 'config'].includes(name))
-  return [target, ...passed.flatMap((option) => wordsOf(option, folder)), ...(isDefault ? [] : ['--config', file])]
+  // A server that is named like a command is none.
+  const run = (COMMANDS as readonly string[]).includes(target) ? ['run'] : []
+  return [
+    ...run,
+    target,
+    ...passed.flatMap((option) => wordsOf(option, folder)),
+    ...(isDefault ? [] : ['--config', file]),
+  ]
 }
 
 function wordsOf({ name, value }: TypedOption, folder: string): string[] {
