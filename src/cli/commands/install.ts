@@ -12,7 +12,7 @@ import { serversOf, shownAlone, textOf, withServer } from '../../hosts/hostFile.
 import { findHost, HOSTS, type Host } from '../../hosts/hosts.ts'
 import { heldVariables, type Replacement, withItsVariables } from '../../hosts/itsVariables.ts'
 import { thisMachine } from '../../hosts/machine.ts'
-import { type Identity, placementOf, sameAddress } from '../../hosts/placement.ts'
+import { placementOf } from '../../hosts/placement.ts'
 import { knownIfReadable } from '../../hosts/remoteServers.ts'
 import { shownEntry } from '../../hosts/shownEntry.ts'
 import { ownCommand } from '../../ownCommand.ts'
@@ -21,8 +21,8 @@ import { shellQuote } from '../../shellQuote.ts'
 import type { ProcessIO } from '../process.ts'
 import { startAsking } from '../terminal/ask.ts'
 import { isAtTerminal } from '../terminal/tty.ts'
-import { type CommandLine, parseCommandLine } from '../words/args.ts'
-import { notesOn, wordsFor } from '../words/entryWords.ts'
+import type { CommandLine } from '../words/args.ts'
+import { identityOf, notesOn, startsOneOf, wordsFor } from '../words/entryWords.ts'
 import { removeUnusedCopies } from './unusedCopies.ts'
 
 const usage = (message: string, hint?: string) =>
@@ -32,16 +32,6 @@ const usage = (message: string, hint?: string) =>
 function replacementOf(target: string, { flags }: CommandLine, { environment, folder }: ProcessIO): Replacement {
   const path = ownConfigFile(flags.config, environment, folder) ?? join(defaultPaths(environment).config, 'config.yaml')
   return { target, known: knownIfReadable(path), home: thisMachine(environment).home }
-}
-
-/** What an entry of ours starts. */
-function identityOf(words: readonly string[]): Identity | undefined {
-  try {
-    const { server, flags } = parseCommandLine(words)
-    return server === undefined ? undefined : { target: server, profile: flags.profile, config: flags.config }
-  } catch {
-    return undefined
-  }
 }
 
 /** `make`: makes what `script` names, if it is a private copy. */
@@ -144,7 +134,8 @@ export async function uninstall(line: CommandLine, io: ProcessIO): Promise<numbe
   const before = textOf(host)
   const servers = serversOf(host, before)
   const ours = Object.entries(servers).filter(([, entry]) => ourWords(entry) !== undefined)
-  const chosen = ours.filter(([name, entry]) => name === target || (ourWords(entry) ?? []).some(sameAs(target)))
+  const named = ours.filter(([name]) => name === target)
+  const chosen = named.length > 0 ? named : ours.filter(startsOneOf(target, line.flags.profile, ours))
   if (chosen.length === 0) {
     const why = Object.hasOwn(servers, target)
       ? `was not added by mcp-oauth-bridge: ${quote(target)}`
@@ -193,8 +184,6 @@ const entryName = (target: string, config: Config) => {
       .slice(0, 64) || 'server'
   )
 }
-
-const sameAs = (target: string) => (word: string) => sameAddress(word, target)
 
 function show(io: ProcessIO, host: Host, before: string, after: string): number {
   io.stdout.write(`${[host.path, ...difference(before, after)].join('\n')}\n`)
