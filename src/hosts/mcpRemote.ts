@@ -2,6 +2,7 @@
 import { present } from '../present.ts'
 import { isSecretHeader, isSecretUrl } from '../redaction/names.ts'
 import type { JsonObject } from './format/jsonText.ts'
+import { remoteClient } from './remoteClient.ts'
 import { remoteCommand } from './remoteCommand.ts'
 import { adviceOn, isNeedless, type Option, protocolOf, splitOptions, transportOf, valuesOf } from './remoteOptions.ts'
 
@@ -15,7 +16,7 @@ export interface RemoteServer {
   readonly provider?: JsonObject
   /** Environment variables made for what stands in the entry. */
   readonly variables: readonly string[]
-  /** Environment variables that the entry's headers name themselves. */
+  /** Environment variables that the entry's texts name themselves. */
   readonly references: readonly string[]
   /** Options without an equivalent. */
   readonly leftOut: readonly string[]
@@ -23,8 +24,6 @@ export interface RemoteServer {
   readonly advice?: readonly string[]
   /** Variables of the entry, which the new one keeps, and what those made here hold. A function, so that no text gets them by mistake. */
   readonly environment?: () => Readonly<Record<string, string>>
-  /** The redirect URI of a client that was registered by hand. */
-  readonly callbackUrl?: string
 }
 
 /** A name for a variable, made of that of the server and what it holds. */
@@ -42,18 +41,22 @@ export interface ReadOptions {
   readonly nameVariable?: NameVariable
   /** The text of a file that the entry names; undefined: it cannot be read. */
   readonly readFile?: (path: string) => string | undefined
+  /** The home folder, which the words of an entry may name. */
+  readonly home?: string
 }
 
 /** undefined: the entry starts something else, or it is not clear what. */
 export function mcpRemoteServer(name: string, entry: unknown, given: ReadOptions = {}): RemoteServer | undefined {
-  const { nameVariable = ownName, readFile = () => undefined } = given
+  const { nameVariable = ownName, readFile = () => undefined, home } = given
   const command = remoteCommand(entry)
   if (command === undefined || command === 'unclear') return undefined
   const { positionals, options } = splitOptions(command.words)
-  const url = positionals.find((word) => URL.canParse(word) && /^https?:/.test(word))
+  const own = { ...textsOf((entry as { env?: unknown }).env), ...command.assigned }
+  const filled = (value: string) =>
+    value.replace(/\$\{([^}]+)\}/g, (all, one) => (Object.hasOwn(own, one) ? (own[one] ?? all) : all))
+  const url = positionals.map(filled).find((word) => URL.canParse(word) && /^https?:/.test(word))
   if (url === undefined) return undefined
 
-  const own = { ...textsOf((entry as { env?: unknown }).env), ...command.assigned }
   const made: Record<string, string> = {}
   const named: string[] = []
   const variable = (what: string, value: string) => {
@@ -61,43 +64,54 @@ export function mcpRemoteServer(name: string, entry: unknown, given: ReadOptions
     made[known] = value
     return `\${${known}}`
   }
-  // mcp-remote replaces `${NAME}` only in headers; elsewhere the text is literal, but config.yaml would replace it.
+  // mcp-remote replaces `${NAME}` only in headers and in what it is told of a client; elsewhere the text is literal, but config.yaml would replace it.
   const literally = (isSecret: boolean, value: string, what: string) =>
-    isSecret || REFERENCE.test(value) ? variable(what, value) : value
-  const filled = (value: string) => value.replace(/\$\{(\w+)\}/g, (all, one) => own[one] ?? all)
-  const headers = valuesOf(options, '--header').flatMap((header) => {
-    const [, key = '', value = ''] = /^([^:]+):\s*(.*)$/s.exec(header) ?? []
-    if (key === '') return []
-    // What the entry sets for itself is not in our environment; a variable of that name there is something else.
-    const isOwn = references(value).some((one) => Object.hasOwn(own, one))
-    const safe = isOwn || isSecretHeader(key, value) ? variable(key.trim(), filled(value)) : value
-    if (safe === value) named.push(...references(value))
-    return [[key.trim(), safe] as const]
+    isSecret || ANY_REFERENCE.test(value) ? variable(what, value) : value
+  const filledIn = (isSecret: boolean, value: string, what: string) => {
+    // What the entry sets for itself is not in our environment; a variable of that name there is something else. A host fills in more
+    // than we do, such as `${input:key}`, and does so in `env` too.
+    if (isSecret || OF_HOSTS.test(value) || filled(value) !== value) return variable(what, filled(value))
+    named.push(...references(value))
+    return value
+  }
+  const whole = (path: string) => wholePath(path, home)
+  const files = headerFiles(options, whole, readFile)
+  const headers = [...files.lines, ...valuesOf(options, '--header')].flatMap((header) => {
+    const [, key = '', value = ''] = HEADER.exec(header) ?? []
+    return key === '' ? [] : [[key, filledIn(isSecretHeader(key, value), value, key)] as const]
   })
-  const file = valuesOf(options, '--header-file').find((path) => !REFERENCE.test(path))
-  const client = clientOf(valuesOf(options, '--static-oauth-client-info').at(-1), readFile)
-  const provider = providerOf(options, client, { literally, readFile })
+  const isMalformed = valuesOf(options, '--header').some((header) => !HEADER.test(header))
+  const client = remoteClient(positionals, options, {
+    literally,
+    filledIn,
+    readFile: (path) => readFile(whole(path)),
+  })
   const has = (option: string) => options.some(([one]) => one === option)
+  const hidden = valuesOf(options, '--ignore-tool')
   const protocol = protocolOf(valuesOf(options, '--protocol').at(-1))
   const server = {
     url: isSecretUrl(url) ? variable('URL', url) : url.replaceAll('${', '$%7B'),
     ...present({
       headers: headers.length === 0 ? undefined : Object.fromEntries(headers),
-      headers_file: file,
+      headers_file: files.path,
       transport: transportOf(valuesOf(options, '--transport').at(-1)),
       protocol,
       allow_http: has('--allow-http') || undefined,
-      provider: provider && name,
+      hide_tools: hidden.length === 0 ? undefined : hidden,
+      callback_url: client.callbackUrl,
+      client_metadata_url: valuesOf(options, '--client-metadata-url').at(-1)?.trim(),
+      provider: client.provider && name,
     }),
   }
-  const taken = [
-    ...CARRIED,
-    ...(file === undefined ? [] : ['--header-file']),
-    ...(client ? ['--static-oauth-client-info'] : []),
-    ...(protocol === undefined ? [] : ['--protocol']),
+  const others = options.filter(
+    (option) => !(CARRIED.includes(option[0]) || isNeedless(option[0]) || (option[0] === '--protocol' && protocol)),
+  )
+  const advice = [
+    ...(isMalformed ? ['--header: one is not of the form "Name: value"; mcp-remote does not send it either'] : []),
+    ...files.advice,
+    ...client.advice,
+    ...others.flatMap((option) => adviceOn(option) ?? []),
   ]
-  const others = options.filter(([option]) => !taken.includes(option) && !isNeedless(option))
-  const advice = others.flatMap((option) => adviceOn(option) ?? [])
   const leftOut = others.filter((option) => adviceOn(option) === undefined).map(([option]) => option)
   const environment = { ...own, ...made }
   return {
@@ -108,71 +122,72 @@ export function mcpRemoteServer(name: string, entry: unknown, given: ReadOptions
     references: [...new Set(named)],
     leftOut: [...new Set(leftOut)],
     ...present({
-      provider,
+      provider: client.provider,
       advice: advice.length === 0 ? undefined : advice,
       environment: Object.keys(environment).length === 0 ? undefined : () => environment,
-      callbackUrl: client && callbackOf(positionals, options),
     }),
   }
 }
 
-/** A client that somebody registered has a redirect URI of its own; one that is registered by itself has not. */
-function callbackOf(positionals: readonly string[], options: readonly Option[]): string | undefined {
-  const port = positionals.find((word) => /^\d+$/.test(word))
-  if (port === undefined) return undefined
-  const host = valuesOf(options, '--host').at(-1) ?? 'localhost'
-  return `http://${host}:${port}${valuesOf(options, '--callback-path').at(-1) ?? '/oauth/callback'}`
-}
+/** As mcp-remote reads it. */
+const HEADER = /^([A-Za-z0-9_-]+):\s*(.*)$/s
 
-/** Options that are carried over, or say nothing without those that are. */
+/** Options that are carried over, say nothing without those that are, or have words of their own. */
 const CARRIED = [
   '--header',
+  '--header-file',
   '--transport',
   '--allow-http',
   '--resource',
   '--disable-resource-parameter',
   '--authorize-param',
   '--client-credentials',
+  '--client-metadata-url',
+  '--ignore-tool',
   '--use-id-token',
   '--token-endpoint',
+  '--static-oauth-client-info',
   '--static-oauth-client-metadata',
   '--host',
   '--callback-path',
 ]
 
-interface ProviderTools {
-  readonly literally: (isSecret: boolean, value: string, what: string) => string
-  readonly readFile: (path: string) => string | undefined
+interface HeaderFiles {
+  /** One file that the bridge reads as mcp-remote does. */
+  readonly path?: string
+  /** Headers of files that it would read in another way. */
+  readonly lines: readonly string[]
+  readonly advice: readonly string[]
 }
 
-/** undefined: there are no OAuth settings. */
-function providerOf(
+function headerFiles(
   options: readonly Option[],
-  client: Client | undefined,
-  { literally, readFile }: ProviderTools,
-): JsonObject | undefined {
-  const has = (option: string) => options.some(([one]) => one === option)
-  const metadata = readJson(valuesOf(options, '--static-oauth-client-metadata').at(-1), readFile)
-  const scope = typeof metadata?.scope === 'string' ? metadata.scope.split(/\s+/).filter((one) => one !== '') : []
-  const parameters = valuesOf(options, '--authorize-param').flatMap((text) => {
-    const [, key, value = ''] = /^([^=]+)=(.*)$/s.exec(text) ?? []
-    return key === undefined ? [] : [[key, literally(isSecretHeader(key, value), value, key)] as const]
-  })
-  const found = present({
-    client_id: client && literally(false, client.id, 'CLIENT_ID'),
-    client_secret:
-      client?.secret === undefined
-        ? undefined
-        : literally(isSecretHeader('secret', client.secret), client.secret, 'CLIENT_SECRET'),
-    scopes: scope.length === 0 ? undefined : scope,
-    resource: valuesOf(options, '--resource').at(-1) ?? (has('--disable-resource-parameter') ? 'none' : undefined),
-    authorize_params: parameters.length === 0 ? undefined : Object.fromEntries(parameters),
-    client_credentials: has('--client-credentials') || undefined,
-    bearer: has('--use-id-token') ? 'id_token' : undefined,
-    token_endpoint: valuesOf(options, '--token-endpoint').at(-1),
-  })
-  return Object.keys(found).length === 0 ? undefined : found
+  whole: (path: string) => string,
+  readFile: (path: string) => string | undefined,
+): HeaderFiles {
+  const paths = valuesOf(options, '--header-file').map(whole)
+  const [only = ''] = paths
+  const text = paths.length === 1 && isWhole(only) ? readFile(only) : undefined
+  const isPlain = (line: string) => line === '' || line.startsWith('#') || (HEADER.test(line) && !line.includes('${'))
+  if (paths.length === 1 && isWhole(only) && (text === undefined || linesOf(text).every(isPlain)))
+    return { path: only, lines: [], advice: [] }
+  const read = paths.map((path) => ({ path, text: isWhole(path) ? readFile(path) : undefined }))
+  const missing = read.filter((file) => file.text === undefined)
+  return {
+    lines: read.flatMap((file) => linesOf(file.text ?? '').filter((line) => !line.startsWith('#'))),
+    advice: missing.map(
+      ({ path }) => `--header-file ${path}: it was not read; set headers_file to one file, with its whole path`,
+    ),
+  }
 }
+
+const linesOf = (text: string) => text.split(/\r?\n/).map((line) => line.trim())
+
+const isWhole = (path: string) => /^([a-z]:[\\/]|[\\/])/i.test(path) && !ANY_REFERENCE.test(path)
+
+/** A shell or a host writes the home folder in one of these ways. */
+const wholePath = (path: string, home: string | undefined) =>
+  home === undefined ? path : path.replace(/^(~|\$\{(HOME|USERPROFILE|env:HOME|userHome)\})(?=[\\/])/, () => home)
 
 const textsOf = (env: unknown): Record<string, string> =>
   typeof env === 'object' && env !== null && !Array.isArray(env)
@@ -181,28 +196,7 @@ const textsOf = (env: unknown): Record<string, string> =>
       )
     : {}
 
-const REFERENCE = /\$\{\w+\}/
+const ANY_REFERENCE = /\$\{[^}]*\}/
+/** What a host replaces and config.yaml does not: `${input:key}`, `${env:NAME}`, `${NAME:-value}`. */
+const OF_HOSTS = /\$\{(?!\w+\})[^}]*\}/
 const references = (value: string) => [...value.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => name ?? '')
-
-interface Client {
-  readonly id: string
-  readonly secret?: string
-}
-
-/** The client in `--static-oauth-client-info`. */
-function clientOf(text: string | undefined, readFile: ProviderTools['readFile']): Client | undefined {
-  const { client_id: id, client_secret: secret } = readJson(text, readFile) ?? {}
-  if (typeof id !== 'string') return undefined
-  return present({ id, secret: typeof secret === 'string' ? secret : undefined })
-}
-
-/** JSON as text, or in a file (`@path`). undefined: it is not there, or not an object. */
-function readJson(text: string | undefined, readFile: ProviderTools['readFile']): JsonObject | undefined {
-  const json = text?.startsWith('@') ? readFile(text.slice(1)) : text
-  try {
-    const value: unknown = JSON.parse(json ?? '')
-    return typeof value === 'object' && value !== null ? (value as JsonObject) : undefined
-  } catch {
-    return undefined
-  }
-}

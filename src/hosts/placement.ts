@@ -51,7 +51,8 @@ export function placementOf(
       hint: 'Choose another name with --name.',
     })
   }
-  const same = isSame(usual) ? usual : Object.keys(servers).find(isSame)
+  // mcp-remote's entry may have a name that we would not give.
+  const same = [usual, wanted.target].find(isSame) ?? Object.keys(servers).find(isSame)
   if (same !== undefined) return { name: same, old: old(same) }
   return { name: freeName(usual, wanted, (name) => entryOf(name) === undefined), old: undefined }
 }

@@ -61,8 +61,6 @@ export function adviceOn([name, value = '']: Option): string | undefined {
   const seconds = Number(value)
   const ms = Number.isFinite(seconds) ? seconds * 1000 : 0
   switch (name) {
-    case '--ignore-tool':
-      return `--ignore-tool ${value}: to hide it, add it to response_transform: { hide_tools: [...] }, which applies to all servers`
     case '--auth-timeout':
       return `--auth-timeout ${value}: a sign-in may take 300 s; to change that, set session_timeout`
     case '--connect-timeout':
@@ -70,8 +68,6 @@ export function adviceOn([name, value = '']: Option): string | undefined {
     case '--headers-timeout':
     case '--body-timeout':
       return `${name} ${value}: set request_timeout: ${ms}, which applies to all servers`
-    case '--client-metadata-url':
-      return `--client-metadata-url: set client_metadata_url: ${value}, which applies to all servers`
     case '--protocol':
       return `--protocol ${value}: the bridge does not know that value, and finds out what the server speaks; to say it, set protocol: auto, 2025 or 2026`
     case '--device-code':

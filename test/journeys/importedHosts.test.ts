@@ -96,7 +96,7 @@ const CASES: readonly Case[] = [
     what: 'tools that are hidden, and a time for the sign-in',
     name: 'careful',
     text: `{"mcpServers":{"careful":${entry(['mcp-remote', 'URL', '--ignore-tool', 'delete*', '--auth-timeout', '60'])}}}`,
-    says: /careful: --ignore-tool delete\*: .*hide_tools[\s\S]*careful: --auth-timeout 60: .*session_timeout/,
+    says: /careful: --auth-timeout 60: .*session_timeout/,
   },
   {
     ...CURSOR,
@@ -195,6 +195,68 @@ test('two servers of one host, each with a secret of its own: each entry starts 
     const seen = await servers[at]?.until(({ message }) => message?.method === 'tools/list')
     expect(seen?.headers['x-api-key']).toBe(`canary-${name}`)
   }
+})
+
+test('the same names and the same servers in several hosts: each host starts its own server with its own secret', async () => {
+  const home = makeHome()
+  closing.push(home.remove)
+  const servers = await Promise.all(
+    ['one', 'two'].map(() => startMcpServer({ 'tools/list': ({ result }) => result({ tools: [] }) })),
+  )
+  for (const server of servers) closing.push(server.close)
+  const [one, two] = servers
+  const remote = (url: string | undefined, key: string, more: object = {}) => ({
+    command: 'npx',
+    args: ['mcp-remote', url, '--header', `X-Api-Key:${key}`],
+    ...more,
+  })
+  const hosts = {
+    '.cursor/mcp.json': { login: remote(one?.url, 'canary-1'), api: remote(two?.url, 'canary-2') },
+    '.config/Claude/claude_desktop_config.json': {
+      'the same': remote(one?.url, 'canary-1'),
+      api: remote(two?.url, `\${KEY}`, { env: { KEY: 'canary-3' } }),
+    },
+  }
+  for (const [file, mcpServers] of Object.entries(hosts)) home.write(file, JSON.stringify({ mcpServers }))
+  expect((await home.command(['import', 'mcp-remote'])).code).toBe(0)
+  // Claude Desktop is read first, and the server that it shares has the name that it has there.
+  const wanted = [
+    ['cursor', 'the same', '.cursor/mcp.json', 'login', 'canary-1'],
+    ['cursor', 'api-2', '.cursor/mcp.json', 'api', 'canary-2'],
+    ['claude-desktop', 'the same', '.config/Claude/claude_desktop_config.json', 'the same', 'canary-1'],
+    ['claude-desktop', 'api', '.config/Claude/claude_desktop_config.json', 'api', 'canary-3'],
+  ] as const
+  for (const [host, name, file, entry, secret] of wanted) {
+    const installed = await home.command(['install', host, name, '--yes'])
+    expect(installed.code, installed.stderr).toBe(0)
+    expect(installed.stderr).toContain(`Replaced "${entry}"`)
+    expect(installed.stderr).not.toContain('canary')
+    const { command, args, env } = JSON.parse(readFileSync(join(home.path, file), 'utf8')).mcpServers[entry]
+    expect(Object.values(env)).toContain(secret)
+    const started = spawnHost(command, args, { PATH: process.env.PATH, HOME: home.path, ...env })
+    closing.push(() => started.close())
+    await started.initialize()
+    const server = secret === 'canary-1' ? one : two
+    await server?.until(({ headers }) => headers['x-api-key'] === secret)
+  }
+})
+
+test('a server that is named like a command is started, and not the command', async () => {
+  const home = makeHome()
+  closing.push(home.remove)
+  const server = await startMcpServer({ 'tools/list': ({ result }) => result({ tools: [] }) })
+  closing.push(server.close)
+  const login = { command: 'npx', args: ['mcp-remote', server.url] }
+  home.write('.cursor/mcp.json', JSON.stringify({ mcpServers: { login } }))
+  expect((await home.command(['import', 'mcp-remote'])).code).toBe(0)
+  expect((await home.command(['install', 'cursor', 'login', '--yes'])).code).toBe(0)
+  const { command, args } = JSON.parse(readFileSync(join(home.path, '.cursor/mcp.json'), 'utf8')).mcpServers.login
+  expect(args.slice(1)).toEqual(['run', 'login'])
+  const started = spawnHost(command, args, home.environment)
+  closing.push(() => started.close())
+  await started.initialize()
+  expect((await started.request('tools/list')).result.tools).toEqual([])
+  expect((await home.command(['install', 'cursor', 'login', '--yes'])).stderr).toContain('Nothing was changed')
 })
 
 test('the secret of a client in a file goes into the entry, and is shown nowhere', async () => {

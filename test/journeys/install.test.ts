@@ -159,6 +159,19 @@ describe('install', () => {
     expect(read('.cursor/mcp.json')).toBe(before)
     await home.command(['uninstall', 'cursor', 'example-work'])
     expect(names()).toEqual(['example', 'example-admin', 'example-billing', 'example-2', 'example-home'])
+    // As install takes it: a URL alone is the server without a profile.
+    await home.command(['uninstall', 'cursor', URL])
+    expect(names()).toEqual(['example-admin', 'example-billing', 'example-2', 'example-home'])
+    await home.command(['uninstall', 'cursor', URL, '--profile', 'home'])
+    expect(names()).toEqual(['example-admin', 'example-billing', 'example-2'])
+  })
+
+  test('uninstall removes the server that is named, and none that only has it in an option', async () => {
+    home = makeHome()
+    const other = 'https://other.example.com/mcp'
+    expect((await home.command(['install', 'cursor', other, '--resource', URL])).code).toBe(0)
+    expect((await home.command(['uninstall', 'cursor', URL])).code).toBe(2)
+    expect(Object.keys(servers('.cursor/mcp.json'))).toEqual(['example'])
   })
 
   test('replaces an older entry of the same server: it says so, shows the difference without secrets, and keeps what was added', async () => {

@@ -64,6 +64,13 @@ export function createInPlace(options: InPlaceOptions): InPlace {
     },
   )
 
+  const isSignIn = async (request: Message, { signInTool }: Told): Promise<boolean> => {
+    const name = toolOf(request)
+    if (signInTool !== undefined || !name?.startsWith('sign_in')) return name !== undefined && name === signInTool
+    // The host may know it from the process before this one, and never ask for the list again.
+    return name === (await lists.signInTool())
+  }
+
   /** `undefined`: the server's own answer is the right one. */
   const answerHere = async (
     request: Message,
@@ -72,7 +79,7 @@ export function createInPlace(options: InPlaceOptions): InPlace {
   ): Promise<object | undefined> => {
     const { method } = request
     const { told } = phase
-    if (isCallOf(request, told.signInTool)) return signIn(told, before)
+    if (await isSignIn(request, told)) return signIn(told, before)
     if (phase.kind === 'connectedLater') return whatItLacks(request, phase)
     if (method === 'logging/setLevel') told.replays.push(request)
     if (method === 'ping' || method === 'logging/setLevel') return {}
@@ -132,8 +139,9 @@ export function createInPlace(options: InPlaceOptions): InPlace {
   }
 }
 
-const isCallOf = ({ method, bytes }: Message, tool: string | undefined) =>
-  method === 'tools/call' && tool !== undefined && stringIn(bytes, find(bytes, ['params', 'name'])) === tool
+/** The tool that is called; undefined: this is no call of one. */
+const toolOf = ({ method, bytes }: Message) =>
+  method === 'tools/call' ? stringIn(bytes, find(bytes, ['params', 'name'])) : undefined
 
 /** The server is initialized, and the host has heard of what is other than it was told. */
 const arriving = (meeting: Meeting) => async (told: Told, before: Promise<unknown>) => {

@@ -26,6 +26,8 @@ export interface LocalLists {
   answer(method: ListMethod, told: Told): Promise<object | undefined>
   /** The same of a server that the host was introduced to, where nobody is signed in any more, it fails, or it is slow. */
   answerLost(method: ListMethod, told: Told, why: BridgeError | 'person' | 'late'): Promise<object>
+  /** The name that the tool that signs in has beside what is remembered of the server. */
+  signInTool(): Promise<string>
 }
 
 export function createLocalLists(options: LocalListsOptions): LocalLists {
@@ -75,6 +77,7 @@ export function createLocalLists(options: LocalListsOptions): LocalLists {
       if (why !== 'late') told.reason = watch.failure ?? (why === 'person' ? undefined : why)
       return tellList(method, told, (await remembered(method)) ?? [], why !== 'late', options)
     },
+    signInTool: async () => freeName((await remembered('tools/list')) ?? []),
   }
 }
 

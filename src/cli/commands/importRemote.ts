@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { readOwnFile } from '../../config/file/ownFile.ts'
-import { addToMap, parseYaml } from '../../config/file/yamlText.ts'
+import { addToMap } from '../../config/file/yamlText.ts'
 import { ownConfigFile } from '../../config/load.ts'
 import { defaultPaths } from '../../config/paths.ts'
 import { asBridgeError, BridgeError } from '../../errors.ts'
@@ -12,17 +12,14 @@ import type { JsonObject } from '../../hosts/format/jsonText.ts'
 import { dataOf, textOf, usualEntries } from '../../hosts/hostFile.ts'
 import { allHosts, type Host } from '../../hosts/hosts.ts'
 import { type Machine, thisMachine } from '../../hosts/machine.ts'
-import { mcpRemoteServer, type NameVariable, ownName, type RemoteServer } from '../../hosts/mcpRemote.ts'
+import { mcpRemoteServer, type NameVariable, ownName, type ReadOptions } from '../../hosts/mcpRemote.ts'
 import { remoteCommand } from '../../hosts/remoteCommand.ts'
+import { type FoundServer, type FreshServer, freshServers, knownConfig } from '../../hosts/remoteServers.ts'
 import { ownCommand } from '../../ownCommand.ts'
 import { quote, withoutControls } from '../../redaction/text.ts'
 import { shellQuote } from '../../shellQuote.ts'
 import type { ProcessIO } from '../process.ts'
 import type { CommandLine } from '../words/args.ts'
-
-interface Found extends RemoteServer {
-  readonly host: Host
-}
 
 export async function importRemote(line: CommandLine, io: ProcessIO): Promise<number> {
   const [what] = line.words
@@ -36,10 +33,10 @@ export async function importRemote(line: CommandLine, io: ProcessIO): Promise<nu
   const path =
     ownConfigFile(line.flags.config, environment, folder) ?? join(defaultPaths(environment).config, 'config.yaml')
   const before = existsSync(path) ? readOwnFile(path).text : ''
-  const known = serversOf(before, path)
+  const known = knownConfig(before, path)
   const nameVariable = freeNames(environment, before)
-  const found = allHosts(machine).flatMap((host) => serversIn(host, nameVariable, io))
-  const fresh = withFreeNames(found, known)
+  const found = allHosts(machine).flatMap((host) => serversIn(host, { nameVariable, home: machine.home }, io))
+  const fresh = freshServers(found, known)
   if (fresh.length === 0) {
     stderr.write(found.length === 0 ? 'No host uses mcp-remote.\n' : `${path} already has all of these servers.\n`)
     return 0
@@ -73,7 +70,7 @@ function freeNames(environment: NodeJS.ProcessEnv, config: string): NameVariable
   }
 }
 
-function serversIn(host: Host, nameVariable: NameVariable, { stderr }: ProcessIO): Found[] {
+function serversIn(host: Host, given: ReadOptions, { stderr }: ProcessIO): FoundServer[] {
   try {
     const data = dataOf(host, textOf(host))
     // Claude Code also keeps servers by project.
@@ -83,9 +80,11 @@ function serversIn(host: Host, nameVariable: NameVariable, { stderr }: ProcessIO
       typeof map === 'object' && map !== null ? Object.entries(usualEntries(host, map as JsonObject)) : [],
     )
     return entries.flatMap(([name, entry]) => {
-      if (remoteCommand(entry) === 'unclear') tellUnclear(stderr, host, name)
-      const server = mcpRemoteServer(name, entry, { nameVariable, readFile: textIfReadable })
-      return server ? [{ ...server, host }] : []
+      const server = mcpRemoteServer(name, entry, { ...given, readFile: textIfReadable })
+      if (server) return [{ ...server, host }]
+      const command = remoteCommand(entry)
+      if (command !== undefined) tellUnclear(stderr, host, name, command === 'unclear')
+      return []
     })
   } catch (thrown) {
     stderr.write(`note: skipped: ${asBridgeError(thrown).message}\n`)
@@ -94,37 +93,14 @@ function serversIn(host: Host, nameVariable: NameVariable, { stderr }: ProcessIO
 }
 
 /** Its host starts it all the same, as before. */
-function tellUnclear(stderr: ProcessIO['stderr'], host: Host, name: string): void {
-  const what = `${quote(name)} of ${host.title} starts mcp-remote through a shell that does more than that`
+function tellUnclear(stderr: ProcessIO['stderr'], host: Host, name: string, isShell: boolean): void {
+  const how = isShell ? 'through a shell that does more than that' : 'without a URL that can be read'
+  const what = `${quote(name)} of ${host.title} starts mcp-remote ${how}`
   stderr.write(`note: ${what}. It was not imported: write its server into config.yaml by hand.\n`)
 }
 
-/** URLs by name of the servers in the config file. */
-function serversOf(text: string, path: string): ReadonlyMap<string, string> {
-  const yaml = parseYaml(text)
-  const [fault] = yaml.faults
-  if (fault) throw new BridgeError('config_invalid', { message: `${path}:${fault.place}: ${fault.message}` })
-  const { servers } = yaml.toData() as { servers?: Record<string, { url?: string }> | null }
-  return new Map(Object.entries(servers ?? {}).map(([name, entry]) => [name, entry?.url ?? '']))
-}
-
-/** One of each URL; a name that another server has gets a number. */
-function withFreeNames(found: readonly Found[], known: ReadonlyMap<string, string>): Found[] {
-  const taken = new Map(known)
-  return found.flatMap((server) => {
-    const url = String(server.server.url)
-    if ([...taken.values()].includes(url)) return []
-    // A URL that is a variable is not to be compared: its entry was taken over before if its name and such a variable are there.
-    if (/^\$\{\w+\}$/.test(url) && /^\$\{\w+\}$/.test(taken.get(server.name) ?? '')) return []
-    let name = server.name
-    for (let count = 2; taken.has(name); count++) name = `${server.name}-${count}`
-    taken.set(name, url)
-    return [{ ...server, name, server: { ...server.server, ...(server.provider ? { provider: name } : {}) } }]
-  })
-}
-
-function withEntries(text: string, servers: readonly Found[]): string {
-  const providers = servers.flatMap(({ name, provider }) => (provider ? [[name, provider]] : []))
+function withEntries(text: string, servers: readonly FreshServer[]): string {
+  const providers = servers.flatMap(({ server, provider }) => (provider ? [[String(server.provider), provider]] : []))
   const start = addToMap(text, 'servers', Object.fromEntries(servers.map(({ name, server }) => [name, server])))
   return providers.length === 0 ? start : addToMap(start, 'providers', Object.fromEntries(providers))
 }
@@ -145,25 +121,24 @@ function signedInWith({ home, environment }: Machine): (url: string) => boolean 
 }
 
 /** What is not carried over, and what to write instead. */
-const adviceFor = ({ leftOut, advice = [] }: Found): string[] => [
+const adviceFor = ({ leftOut, advice = [] }: FreshServer): string[] => [
   ...(leftOut.length === 0 ? [] : [`not imported: ${leftOut.join(', ')}`]),
   ...advice,
 ]
 
-function describe(found: Found, wasSignedIn: boolean): string[] {
-  const { name, host, variables, references, environment, callbackUrl } = found
+function describe(found: FreshServer, wasSignedIn: boolean): string[] {
+  const { name, hosts, variables, references, environment } = found
   const kept = Object.keys(environment?.() ?? {})
-  const more = callbackUrl === undefined ? [] : ['--callback-url', shellQuote(callbackUrl)]
-  const signIn = ownCommand('login', shellQuote(name), ...more)
+  const titles = hosts.map(({ title }) => title).join(', ')
   return [
-    `${name}  (from ${host.title})`,
+    `${name}  (from ${titles})`,
     ...(variables.length === 0
       ? []
-      : [`  first set these, to the values in the file of ${host.title}: ${variables.join(', ')}`]),
+      : [`  first set these, to the values in the file of ${titles}: ${variables.join(', ')}`]),
     ...(kept.length === 0 ? [] : [`  the entry that install writes gets: ${kept.join(', ')}`]),
     ...(references.length === 0 ? [] : [`  uses these variables of your environment: ${references.join(', ')}`]),
     ...adviceFor(found).map((advice) => `  ${advice}`),
-    `  sign in${wasSignedIn ? ' again, because the tokens of mcp-remote are not imported' : ''}: ${signIn}`,
-    `  add it to the host: ${ownCommand('install', host.name, shellQuote(name), ...more)}`,
+    `  sign in${wasSignedIn ? ' again, because the tokens of mcp-remote are not imported' : ''}: ${ownCommand('login', shellQuote(name))}`,
+    ...hosts.map((host) => `  add it to the host: ${ownCommand('install', host.name, shellQuote(name))}`),
   ]
 }

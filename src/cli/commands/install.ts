@@ -1,16 +1,19 @@
 // install and uninstall: add a server to a host's config file, and remove it.
+import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { Config, Flags } from '../../config/config.ts'
 import { loadConfig, ownConfigFile } from '../../config/load.ts'
+import { defaultPaths } from '../../config/paths.ts'
 import { BridgeError } from '../../errors.ts'
-import { changeFile, difference, textIfReadable } from '../../hosts/changeFile.ts'
+import { changeFile, difference } from '../../hosts/changeFile.ts'
 import { entryFor, mergedEntry, nameFor, ourWords, type Program } from '../../hosts/entry.ts'
 import type { JsonObject } from '../../hosts/format/jsonText.ts'
 import { serversOf, shownAlone, textOf, withServer } from '../../hosts/hostFile.ts'
 import { findHost, HOSTS, type Host } from '../../hosts/hosts.ts'
+import { heldVariables, type Replacement, withItsVariables } from '../../hosts/itsVariables.ts'
 import { thisMachine } from '../../hosts/machine.ts'
-import { mcpRemoteServer, OWN_NAME } from '../../hosts/mcpRemote.ts'
-import { type Identity, placementOf, sameAddress } from '../../hosts/placement.ts'
+import { placementOf } from '../../hosts/placement.ts'
+import { knownIfReadable } from '../../hosts/remoteServers.ts'
 import { shownEntry } from '../../hosts/shownEntry.ts'
 import { ownCommand } from '../../ownCommand.ts'
 import { quote, withoutControls } from '../../redaction/text.ts'
@@ -18,27 +21,17 @@ import { shellQuote } from '../../shellQuote.ts'
 import type { ProcessIO } from '../process.ts'
 import { startAsking } from '../terminal/ask.ts'
 import { isAtTerminal } from '../terminal/tty.ts'
-import { type CommandLine, parseCommandLine } from '../words/args.ts'
-import { notesOn, wordsFor } from '../words/entryWords.ts'
+import type { CommandLine } from '../words/args.ts'
+import { identityOf, notesOn, startsOneOf, wordsFor } from '../words/entryWords.ts'
 import { removeUnusedCopies } from './unusedCopies.ts'
 
 const usage = (message: string, hint?: string) =>
   new BridgeError('usage', { message, ...(hint === undefined ? {} : { hint }) })
 
-/** An entry of mcp-remote has its secrets in its words, or in a file: it becomes one that has them as the variables that `import` named. */
-function withItsVariables(name: string, entry: JsonObject): JsonObject {
-  const environment = mcpRemoteServer(name, entry, { readFile: textIfReadable })?.environment
-  return environment ? { ...entry, env: environment() } : entry
-}
-
-/** What an entry of ours starts. */
-function identityOf(words: readonly string[]): Identity | undefined {
-  try {
-    const { server, flags } = parseCommandLine(words)
-    return server === undefined ? undefined : { target: server, profile: flags.profile, config: flags.config }
-  } catch {
-    return undefined
-  }
+/** The server as config.yaml has it, for an entry of mcp-remote that becomes one of ours. */
+function replacementOf(target: string, { flags }: CommandLine, { environment, folder }: ProcessIO): Replacement {
+  const path = ownConfigFile(flags.config, environment, folder) ?? join(defaultPaths(environment).config, 'config.yaml')
+  return { target, known: knownIfReadable(path), home: thisMachine(environment).home }
 }
 
 /** `make`: makes what `script` names, if it is a private copy. */
@@ -67,9 +60,10 @@ export async function install(
   if (target === undefined) throw usage('No server was given.', ownCommand('install', host.name, '<url | server-name>'))
   const before = textOf(host)
   const servers = serversOf(host, before)
+  const replacement = replacementOf(target, line, io)
   const config = await checkedTarget(target, line.flags, {
     ...io,
-    environment: { ...heldBy(servers), ...io.environment },
+    environment: { ...heldVariables(servers, replacement), ...io.environment },
   })
   const words = wordsFor(target, line, io)
   const usual = entryName(target, config)
@@ -77,7 +71,10 @@ export async function install(
 
   const wanted = { target, profile: undefined, config: undefined, ...identityOf(words), url: config.server?.url }
   const { name, old } = placementOf(host, servers, wanted, { asked, usual }, identityOf)
-  const entry = mergedEntry(old && withItsVariables(name, old), entryFor(host, program, words, io.environment))
+  const entry = mergedEntry(
+    old && withItsVariables(name, old, replacement),
+    entryFor(host, program, words, io.environment),
+  )
   if (isDeepStrictEqual(old, entry)) {
     program.make?.()
     io.stderr.write(`${host.title} already has this server, as ${quote(name)}. Nothing was changed.\n`)
@@ -137,7 +134,8 @@ export async function uninstall(line: CommandLine, io: ProcessIO): Promise<numbe
   const before = textOf(host)
   const servers = serversOf(host, before)
   const ours = Object.entries(servers).filter(([, entry]) => ourWords(entry) !== undefined)
-  const chosen = ours.filter(([name, entry]) => name === target || (ourWords(entry) ?? []).some(sameAs(target)))
+  const named = ours.filter(([name]) => name === target)
+  const chosen = named.length > 0 ? named : ours.filter(startsOneOf(target, line.flags.profile, ours))
   if (chosen.length === 0) {
     const why = Object.hasOwn(servers, target)
       ? `was not added by mcp-oauth-bridge: ${quote(target)}`
@@ -162,15 +160,6 @@ export async function uninstall(line: CommandLine, io: ProcessIO): Promise<numbe
   return 0
 }
 
-/** Variables that `import` named are set in the host's file, in an entry of ours or as words of mcp-remote. */
-function heldBy(servers: JsonObject): NodeJS.ProcessEnv {
-  const all = Object.entries(servers).flatMap(([name, entry]) => {
-    const { env } = withItsVariables(name, (entry ?? {}) as JsonObject)
-    return typeof env === 'object' && env !== null ? Object.entries(env) : []
-  })
-  return Object.fromEntries(all.filter(([name, value]) => OWN_NAME.test(name) && typeof value === 'string'))
-}
-
 /** Finds the server as a start would; headers and secrets are not needed yet. */
 function checkedTarget(target: string, { config, profile, allowHttp }: Flags, io: ProcessIO): Promise<Config> {
   const { environment, folder } = io
@@ -185,10 +174,16 @@ function checkedTarget(target: string, { config, profile, allowHttp }: Flags, io
   return loadConfig({ flags, environment, folder, server: target, version: () => io.version, alternatives: [] })
 }
 
-const entryName = (target: string, config: Config) =>
-  config.server?.name ?? (URL.canParse(target) ? nameFor(target) : target)
-
-const sameAs = (target: string) => (word: string) => sameAddress(word, target)
+/** A name that every host takes. */
+const entryName = (target: string, config: Config) => {
+  const name = config.server?.name ?? (URL.canParse(target) ? nameFor(target) : target)
+  return (
+    name
+      .replace(/[^\w-]+/g, '-')
+      .replace(/^-+|-+$/g, '')
+      .slice(0, 64) || 'server'
+  )
+}
 
 function show(io: ProcessIO, host: Host, before: string, after: string): number {
   io.stdout.write(`${[host.path, ...difference(before, after)].join('\n')}\n`)

@@ -36,17 +36,18 @@ const ORDINARY =
 function withoutLogin(text: string, login: string): string {
   const homes = text.replace(HOMES, (_, folder: string) => folder + LOGIN)
   if (login === '') return homes
-  const spelt = [login, encodeURIComponent(login), encodeURI(login)].map((name) => name.replace(SPECIAL, '\\$&'))
-  const name = `(?:${[...new Set(spelt)].join('|')})`
-  const flags = process.platform === 'win32' ? 'giu' : 'gu'
-  const folders = homes.replace(new RegExp(`(?<=[\\\\/])${name}(?=[\\\\/]|$|[\\s"':;,)])`, flags), LOGIN)
+  // Composed or not, and encoded or not; upper and lower case are the same.
+  const written = [login.normalize('NFC'), login.normalize('NFD')]
+  const spelt = written.flatMap((name) => [name, encodeURIComponent(name), encodeURI(name)])
+  const name = `(?:${[...new Set(spelt)].map((one) => one.replace(SPECIAL, '\\$&')).join('|')})`
+  const folders = homes.replace(new RegExp(`(?<=[\\\\/])${name}(?=[\\\\/]|$|[\\s"':;,)])`, 'giu'), LOGIN)
   if (ORDINARY.test(login)) return folders
-  return folders.replace(new RegExp(`(?<![\\p{L}\\p{N}_])${name}(?![\\p{L}\\p{N}_])`, flags), LOGIN)
+  return folders.replace(new RegExp(`(?<![\\p{L}\\p{N}])${name}(?![\\p{L}\\p{N}])`, 'giu'), LOGIN)
 }
 
-/** The name may have spaces on Windows, where a path that goes on tells its end. */
+/** The name may have spaces on Windows, where a path that goes on tells its end. Some systems keep homes, and others' drives, in another folder. */
 const HOMES =
-  /((?:^|[^\w.])(?:[a-z]:)?(?:\\\\|[\\/])(?:home|Users)(?:\\\\|[\\/]))(?:(?<=\\)[^\\/"':;,\n]+(?=\\)|[^\\/\s"':;,]+)/gi
+  /((?:^|[^\w.])(?:[a-z]:|\/(?:(?:mnt\/|cygdrive\/)?[a-z]|var|usr|export|private|System\/Volumes\/Data|Volumes\/[^/\n]+))?(?:\\\\|[\\/])(?:home|Users)(?:\\\\|[\\/]))(?:(?<=\\)[^\\/"':;,\n]+(?=\\)|[^\\/\s"':;,]+)/gi
 
 const SPECIAL = /[$()*+.?[\]^{|}]/g
 

@@ -3,11 +3,12 @@ import { join, resolve } from 'node:path'
 import { ownConfigFile } from '../../config/load.ts'
 import { defaultPaths } from '../../config/paths.ts'
 import { BridgeError } from '../../errors.ts'
-import { versionManagerOf } from '../../hosts/entry.ts'
+import { ourWords, versionManagerOf } from '../../hosts/entry.ts'
+import { type Identity, sameAddress } from '../../hosts/placement.ts'
 import { isSecretHeader, isSecretUrl } from '../../redaction/names.ts'
 import { quote } from '../../redaction/text.ts'
 import type { ProcessIO } from '../process.ts'
-import { type CommandLine, OPTIONS, type TypedOption } from './args.ts'
+import { COMMANDS, type CommandLine, OPTIONS, parseCommandLine, type TypedOption } from './args.ts'
 
 /** The server, then options with absolute paths. @throws BridgeError usage for a secret */
 export function wordsFor(
@@ -19,7 +20,14 @@ export function wordsFor(
   const file = ownConfigFile(flags.config, environment, folder)
   const isDefault = file === undefined || file === join(defaultPaths(environment).config, 'config.yaml')
   const passed = options.filter(({ name }) => !['name', 'dry-run', 'print', 'pin', 'yes', 'config'].includes(name))
-  return [target, ...passed.flatMap((option) => wordsOf(option, folder)), ...(isDefault ? [] : ['--config', file])]
+  // A server that is named like a command is none.
+  const run = (COMMANDS as readonly string[]).includes(target) ? ['run'] : []
+  return [
+    ...run,
+    target,
+    ...passed.flatMap((option) => wordsOf(option, folder)),
+    ...(isDefault ? [] : ['--config', file]),
+  ]
 }
 
 function wordsOf({ name, value }: TypedOption, folder: string): string[] {
@@ -53,4 +61,33 @@ export function notesOn(words: readonly string[]): string[] {
         ]
       : []),
   ]
+}
+
+/** What an entry of ours starts. */
+export function identityOf(words: readonly string[]): Identity | undefined {
+  try {
+    const { server, flags } = parseCommandLine(words)
+    return server === undefined ? undefined : { target: server, profile: flags.profile, config: flags.config }
+  } catch {
+    return undefined
+  }
+}
+
+type Entries = [name: string, entry: unknown][]
+
+/** Entries that start `target`. Without a profile it is the one without, as for install; if there is none, those of any. */
+export function startsOneOf(
+  target: string,
+  profile: string | undefined,
+  ours: Entries,
+): (one: Entries[number]) => boolean {
+  const profileOf = ([, entry]: Entries[number]) => {
+    const words = ourWords(entry) ?? []
+    const started = identityOf(words)
+    // Options that this version does not know.
+    if (!started) return words.some((word) => sameAddress(word, target)) ? 'default' : undefined
+    return sameAddress(started.target, target) ? (started.profile ?? 'default') : undefined
+  }
+  const wanted = profile ?? (ours.some((one) => profileOf(one) === 'default') ? 'default' : undefined)
+  return (one) => profileOf(one) !== undefined && (wanted === undefined || profileOf(one) === wanted)
 }

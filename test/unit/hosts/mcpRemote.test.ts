@@ -96,6 +96,7 @@ describe('an entry that starts mcp-remote', () => {
       headers_file: '/h',
       transport: 'sse',
       allow_http: true,
+      hide_tools: ['delete*'],
       provider: 'work',
     })
     expect(found?.provider).toEqual({
@@ -107,11 +108,10 @@ describe('an entry that starts mcp-remote', () => {
     })
     expect(found?.leftOut).toEqual(['--new-option'])
     expect(found?.advice).toEqual([
-      expect.stringContaining('hide_tools'),
+      expect.stringContaining('--static-oauth-client-metadata: client_name: '),
       expect.stringContaining('session_timeout'),
       expect.stringContaining('request_timeout: 0'),
     ])
-    expect(found).not.toHaveProperty('callbackUrl')
   })
 
   test.each([
@@ -147,10 +147,12 @@ describe('an entry that starts mcp-remote', () => {
     })
     const found = mcpRemoteServer('work', entry('--callback-path', '/cb'), { readFile })
     expect(found?.provider).toEqual({ client_id: 'c', client_secret: `\${MCP_OAUTH_BRIDGE_VALUE_WORK_CLIENT_SECRET}` })
-    expect(found?.callbackUrl).toBe('http://localhost:9000/cb')
+    expect(found?.server.callback_url).toBe('http://localhost:9000/cb')
     expect(JSON.stringify(found)).not.toContain('canary')
     expect(found?.environment?.()).toEqual({ MCP_OAUTH_BRIDGE_VALUE_WORK_CLIENT_SECRET: 'canary' })
-    expect(mcpRemoteServer('work', entry())?.leftOut).toEqual(['--static-oauth-client-info'])
+    expect(mcpRemoteServer('work', entry())?.advice).toEqual([
+      expect.stringMatching(/client-info: \/c\.json cannot be read/),
+    ])
   })
 
   test.each([
@@ -225,10 +227,127 @@ describe('an entry that starts mcp-remote', () => {
   })
 
   test('where mcp-remote fills in nothing, nothing is filled in later', () => {
-    const client = `{"client_id":"\${CLOUD_SECRET}","client_secret":"\${CLOUD_SECRET}"}`
     const url = `https://mcp.example.com/\${CLOUD_SECRET}`
-    const found = of(url, '--static-oauth-client-info', client, '--header-file', `/\${CLOUD_SECRET}`)
+    const found = of(url, '--header-file', `/\${CLOUD_SECRET}`, '--authorize-param', `x=\${CLOUD_SECRET}`)
     expect(JSON.stringify([found?.server, found?.provider])).not.toMatch(/\$\{CLOUD_SECRET/)
-    expect(found?.leftOut).toEqual(['--header-file'])
+    expect(found?.advice).toEqual([expect.stringContaining('it was not read; set headers_file')])
+  })
+
+  test('what mcp-remote fills in of a client comes from the entry, or from the environment', () => {
+    const client = `{"client_id":"\${ID}","client_secret":"\${SECRET}"}`
+    const args = ['mcp-remote', URL, '--static-oauth-client-info', client]
+    const found = mcpRemoteServer('work', { command: 'npx', args, env: { SECRET: 'canary' } })
+    expect(found?.provider).toEqual({
+      client_id: `\${ID}`,
+      client_secret: `\${MCP_OAUTH_BRIDGE_VALUE_WORK_CLIENT_SECRET}`,
+    })
+    expect(found?.references).toEqual(['ID'])
+    expect(found?.environment?.()).toEqual({ SECRET: 'canary', MCP_OAUTH_BRIDGE_VALUE_WORK_CLIENT_SECRET: 'canary' })
+  })
+
+  test.each(['input:key', 'env:KEY', 'KEY:-none', 'MY-KEY'])(
+    'what a host fills in, such as %s in braces, stays with the host',
+    (reference) => {
+      const found = of(URL, '--header', `X-Key: a \${${reference}}`)
+      expect(found?.server.headers).toEqual({ 'X-Key': `\${MCP_OAUTH_BRIDGE_VALUE_WORK_X_KEY}` })
+      expect(found?.environment?.()).toEqual({ MCP_OAUTH_BRIDGE_VALUE_WORK_X_KEY: `a \${${reference}}` })
+    },
+  )
+
+  test.each([
+    [[`X-Plain: 1`], { headers_file: '/a' }],
+    [['# note', '', 'X-Plain: 1', 'nonsense'], { headers: { 'X-Plain': '1' } }],
+    [[`X-Team: \${TEAM}`], { headers: { 'X-Team': `\${TEAM}` } }],
+  ])('one header file %j stays one only if the bridge reads it as mcp-remote does', (lines, expected) => {
+    const args = ['mcp-remote', URL, '--header-file', '/a']
+    const readFile = () => lines.join('\r\n')
+    expect(mcpRemoteServer('work', { command: 'npx', args }, { readFile })?.server).toEqual({ url: URL, ...expected })
+  })
+
+  test('several header files become headers, in their order, before those of the words', () => {
+    const files: Record<string, string> = { '/a': 'X-A: 1\nX-B: 1', '/b': 'X-B: 2\nX-Key: canary' }
+    const args = ['mcp-remote', URL, '--header-file', '/a', '--header', 'X-A:3', '--header-file', '/b']
+    const found = mcpRemoteServer('work', { command: 'npx', args }, { readFile: (path) => files[path] })
+    expect(found?.server.headers).toEqual({
+      'X-A': '3',
+      'X-B': '2',
+      'X-Key': `\${MCP_OAUTH_BRIDGE_VALUE_WORK_X_KEY}`,
+    })
+  })
+
+  test.each(['~/h', `\${HOME}/h`, `\${userHome}/h`])(
+    'knows the home folder as a shell or a host writes it: %s',
+    (path) => {
+      const entry = { command: 'npx', args: ['mcp-remote', URL, '--header-file', path] }
+      expect(mcpRemoteServer('work', entry, { home: '/home/me' })?.server.headers_file).toBe('/home/me/h')
+    },
+  )
+
+  test.each([
+    [['--resource', 'https://r.example/', '--disable-resource-parameter'], 'none'],
+    [['--resource', ''], 'none'],
+    [['--resource', ' https://r.example/ '], 'https://r.example/'],
+  ])('a resource is the one that mcp-remote sends: %j', (options, resource) => {
+    expect(of(URL, ...options)?.provider).toEqual({ resource })
+  })
+
+  test.each([
+    { command: 'npx', args: ['-p', 'mcp-remote@0.1.29', '-c', `mcp-remote ${URL}`] },
+    { command: '/usr/bin/env', args: ['-S', `npx mcp-remote ${URL}`] },
+    { command: 'wsl.exe', args: ['-e', 'bash', '-lc', `npx mcp-remote ${URL}`] },
+    { command: 'wsl.exe', args: ['npx', '-y', 'mcp-remote', URL] },
+    { command: 'bash', args: ['-c', `source ~/.nvm/nvm.sh && nvm use 22 && npx mcp-remote ${URL} 2>/dev/null`] },
+    { command: 'bash', args: ['-lc', `. ~/.profile\nexec npx mcp-remote \\\n  ${URL} 2>&1`] },
+    { command: 'npx', args: ['mcp-remote', '$' + '{MCP_URL}'], env: { MCP_URL: URL } },
+    { command: 'bash', args: ['-c', 'npx mcp-remote "$MCP_URL"'], env: { MCP_URL: URL } },
+  ])('is found behind what prepares it: %j', (entry) => {
+    expect(mcpRemoteServer('work', entry)?.server).toEqual({ url: URL })
+  })
+
+  test('a URL that ends like the program is the URL', () => {
+    const url = 'https://mcp.example.com/mcp-remote'
+    expect(of(url)?.server).toEqual({ url })
+  })
+
+  test.each([
+    ['bash', ['-c', `export TEAM='a b'; TOP=1; npx mcp-remote ${URL} --header "X-Team: $TEAM"`]],
+    ['env', ['TEAM=a b', 'npx', 'mcp-remote', URL, '--header', `X-Team:\${TEAM}`]],
+    ['npx', ['cross-env', 'TEAM=a b', 'npx', 'mcp-remote', URL, '--header', `X-Team:\${TEAM}`]],
+    ['docker', ['run', '-i', '-e', 'TEAM=a b', 'node:22', 'npx', 'mcp-remote', URL, '--header', `X-Team:\${TEAM}`]],
+  ])('keeps what is set in front of it by %s', (command, args) => {
+    const found = mcpRemoteServer('work', { command, args })
+    expect(found?.environment?.()).toMatchObject({ TEAM: 'a b', MCP_OAUTH_BRIDGE_VALUE_WORK_X_TEAM: 'a b' })
+    expect(found?.server.headers).toEqual({ 'X-Team': `\${MCP_OAUTH_BRIDGE_VALUE_WORK_X_TEAM}` })
+  })
+
+  test.each([
+    ['cmd', ['/c', `npx mcp-remote ${URL} --header-file C:\\Users\\me\\h.txt --header "X-Team: %TEAM%"`]],
+    ['cmd', ['/c', 'npx', 'mcp-remote', URL, '--header-file', 'C:\\Users\\me\\h.txt', '--header', 'X-Team: %TEAM%']],
+    ['pwsh', ['-c', `& npx mcp-remote '${URL}' --header-file 'C:\\Users\\me\\h.txt' --header "X-Team: $env:TEAM"`]],
+  ])('paths and variables of %s are read as that shell reads them', (command, args) => {
+    const found = mcpRemoteServer('work', { command, args })
+    expect(found?.server).toEqual({
+      url: URL,
+      headers_file: 'C:\\Users\\me\\h.txt',
+      headers: { 'X-Team': `\${TEAM}` },
+    })
+  })
+
+  test('JSON in the words of cmd keeps its quotes', () => {
+    const text = `npx mcp-remote ${URL} --static-oauth-client-info "{\\"client_id\\":\\"a b\\"}"`
+    expect(mcpRemoteServer('work', { command: 'cmd', args: ['/c', text] })?.provider).toEqual({ client_id: 'a b' })
+  })
+
+  test.each([
+    ['bash', `npx mcp-remote "$@"`],
+    ['bash', `npx mcp-remote ${URL} --header "X-Team: \${TEAM:-core}"`],
+    ['bash', `git pull && npx mcp-remote ${URL}`],
+    ['cmd', `npx mcp-remote ${URL} > log`],
+    ['cmd', `cd C:\\x && npx mcp-remote ${URL}`],
+    ['pwsh', `npx mcp-remote ${URL} --header "X-Key: $(Get-Content key)"`],
+  ])('is not guessed where %s does more: %j', (command, text) => {
+    const entry = { command, args: [command === 'cmd' ? '/c' : '-c', text] }
+    expect(remoteCommand(entry)).toBe('unclear')
+    expect(mcpRemoteServer('work', entry)).toBeUndefined()
   })
 })

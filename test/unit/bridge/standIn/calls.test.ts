@@ -301,6 +301,32 @@ describe('the tool that signs in', () => {
     expect(order).toContain('notifications/tools/list_changed')
   })
 
+  test('is known to a host from the process before this one, and answers without a list', async () => {
+    const { say, text, person, reached, clock } = await waiting()
+    void say(call(3, 'sign_in'))
+    await settled()
+    person.open()
+    await settled()
+    clock.advance(1_000)
+    await settled()
+    expect(text(3)).toContain('2 tools are available')
+    void say(call(4, 'sign_in'))
+    await settled()
+    expect(text(4)).toContain('2 tools are available')
+    expect(reached).not.toContain('tools/call')
+  })
+
+  test('of a server that has a tool of that name is that of the server, also without a list', async () => {
+    const remembered = { 'tools/list': { tools: [{ name: 'sign_in' }] } }
+    const { say, answerTo, server, reached } = await failed(NOBODY, { memory: remembered })
+    server.initialize = () => INTRODUCTION
+    await say(call(3, 'sign_in'))
+    expect(answerTo(3).result).toEqual({})
+    expect(reached.at(-1)).toBe('tools/call')
+    await say(call(4, 'sign_in_to_server'))
+    expect(answerTo(4).result.content[0].text).toContain('available')
+  })
+
   test('asks a person as itself', async () => {
     const { say, tools, reached } = await failed()
     await tools(2)

@@ -40,6 +40,16 @@ test.each([
   ['Jörg Müller', 'file:///C:/Users/J%C3%B6rg%20M%C3%BCller/x', ['J%C3', 'M%C3']],
   ['j.smith+x', '/opt/j.smith+x/y (j.smith+x)', ['smith']],
   ['o', '/srv/o/x of o', ['/o/']],
+  [
+    'ann.lee',
+    '/srv/Ann.Lee/x, ANN.LEE, host-ann.lee, ann.lee_notes and backup_ann.lee',
+    ['ann.lee', 'Ann.Lee', 'ANN.LEE'],
+  ],
+  ['J\u00f6rg', '/srv/Jo\u0308rg/x, /srv/j%c3%b6rg/x and Jo%CC%88rg', ['rg']],
+  ['Jo\u0308rg', '/srv/J\u00f6rg/x and J%C3%B6rg', ['rg']],
+  ['someone', '/mnt/c/Users/other/x, /c/Users/another and /cygdrive/d/Users/third/x', ['other', 'another', 'third']],
+  ['someone', '/var/home/other/x, /usr/home/another and /export/home/third', ['other', 'another', 'third']],
+  ['someone', '/System/Volumes/Data/Users/other/x and /Volumes/My Disk/Users/another/x', ['other', 'another']],
   ['someone', '/home/other/x and /Users/another', ['other', 'another']],
 ])('the login %s is in no path and no word of %j', (login, text, gone) => {
   const shown = anonymous(text, '/nowhere', login)
