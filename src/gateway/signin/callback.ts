@@ -3,7 +3,7 @@ import { asBridgeError, BridgeError } from '../../errors.ts'
 import type { Handler } from '../ports.ts'
 import { hashOf, isSame } from './cookies.ts'
 import { consentPath, LOGIN_PATH, type SignInDeps } from './deps.ts'
-import { failureOf, type Outcome } from './outcome.ts'
+import { failureOf, logFailed, type Outcome } from './outcome.ts'
 import { isAhead } from './ownForm.ts'
 import { failedPage, redirect, sendPage } from './page.ts'
 import { flowCookie } from './upstream.ts'
@@ -54,7 +54,7 @@ export function createCallback(deps: SignInDeps): Handler {
     const outcome = await complete(query).catch((thrown: unknown) => asBridgeError(thrown))
     if (outcome instanceof BridgeError) {
       if (outcome.code === 'invalid_state' && outcome.details.state === undefined) return invalid()
-      log.warn('gateway:sign-in-failed', { code: outcome.code, message: outcome.message })
+      logFailed(log, 'gateway:sign-in-failed', outcome)
     }
     cookies.set(response, { name: flowCookie(state), value: '', seconds: 0 })
     const { flow = '' } = binding

@@ -31,7 +31,7 @@ const LONGEST = 1_000
 
 /** Fields that are never secret. A field that is not listed is written as `[hidden]`. */
 const FIELDS = new Set(
-  'address again attempt blocked client code count driver engine file grant issuer key keys method message ms names notice offered origin outcome pid port profile reason request scope server status verifierLength version'.split(
+  'address again attempt blocked client code count driver engine file grant hint issuer key keys method message ms names notice offered origin outcome pid port profile reason request scope server status verifierLength version'.split(
     ' ',
   ),
 )
