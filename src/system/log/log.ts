@@ -41,11 +41,17 @@ export function createLog(options: LogOptions): Logger {
   const patterns = namespaces.map(glob)
   const append = file === undefined ? undefined : createLogFile(file, fileLimits)
 
+  let isTold = false
   const toFile = (line: string) => {
     try {
       append?.(line)
-    } catch {
-      // A log that cannot be written must not stop the work; stderr still has the warnings.
+    } catch (thrown) {
+      // A log that cannot be written must not stop the work; stderr still has the warnings, and says so once.
+      if (isTold) return
+      isTold = true
+      const { code = 'unknown' } = thrown as NodeJS.ErrnoException
+      const fields = { file: String(file), message: 'The log file cannot be written.', reason: code }
+      put('warn', 'log:file', fields, { onScreen: RANK.warn >= RANK[level], inFile: false })
     }
   }
 
