@@ -49,9 +49,8 @@ export function createLog(options: LogOptions): Logger {
       // A log that cannot be written must not stop the work; stderr still has the warnings, and says so once.
       if (isTold) return
       isTold = true
-      const { code = 'unknown' } = thrown as NodeJS.ErrnoException
-      const fields = { file: String(file), message: 'The log file cannot be written.', reason: code }
-      put('warn', 'log:file', fields, { onScreen: RANK.warn >= RANK[level], inFile: false })
+      const message = `The log file cannot be written: ${thrown instanceof Error ? thrown.message : thrown}`
+      put('warn', 'log:file', { message: readable(message) }, { onScreen: RANK.warn >= RANK[level], inFile: false })
     }
   }
 
