@@ -6,7 +6,7 @@ import { registerSecret } from '../redaction/register.ts'
 import { LATEST_VERSION } from '../store/migrations/migrations.ts'
 import { createDatabaseClock } from '../store/postgres/clock.ts'
 import { otherConnections } from '../store/postgres/connections.ts'
-import { demandAdditive, migrateDown, migrateUp, schemaVersion } from '../store/postgres/migrate.ts'
+import { demandAdditive, demandTables, migrateDown, migrateUp, schemaVersion } from '../store/postgres/migrate.ts'
 import { openPostgres } from '../store/postgres/postgres.ts'
 import type { Database } from '../store/sql.ts'
 
@@ -16,7 +16,7 @@ export interface Schema {
   version(): Promise<number>
   /** The version that this program works with. */
   readonly latest: number
-  /** @throws BridgeError schema_missing where a newer program has changed more than this one may overlook */
+  /** @throws BridgeError schema_missing where a table is missing, or a newer program has changed more than this one may overlook */
   demandKnown(): Promise<void>
   /** @throws BridgeError schema_missing where a newer program has changed it */
   up(): Promise<void>
@@ -45,7 +45,7 @@ export async function openGatewayDatabase(postgres: PostgresUrl, log: Logger): P
     schema: {
       version: () => schemaVersion(database),
       latest: LATEST_VERSION,
-      demandKnown: async () => demandAdditive(database, await schemaVersion(database)),
+      demandKnown: async () => demandKnown(database, await schemaVersion(database)),
       up: () => migrateUp(database),
       down: async () => void (await migrateDown(database)),
     },
@@ -91,11 +91,13 @@ function open({ url, password, shown }: PostgresUrl, log: Logger, connections?: 
   return openPostgres({ url, shown, log, ...(connections === undefined ? {} : { connections }) })
 }
 
+const demandKnown = (database: Database, version: number): Promise<void> =>
+  version > LATEST_VERSION ? demandAdditive(database, version) : demandTables(database, version)
+
 /** @throws BridgeError schema_missing */
 async function demandSchema(database: Database, { shown }: PostgresUrl): Promise<void> {
   const version = await schemaVersion(database)
-  if (version > LATEST_VERSION) return demandAdditive(database, version)
-  if (version === LATEST_VERSION) return
+  if (version >= LATEST_VERSION) return demandKnown(database, version)
   throw new BridgeError('schema_missing', {
     message: `The database ${shown} has schema version ${version}; this program works with ${LATEST_VERSION}.`,
   })

@@ -32,6 +32,8 @@ export interface GatewayStorage extends GatewayStores {
   }
   /** @throws BridgeError where the database does not answer */
   probe(): Promise<void>
+  /** SQLite: what is only in oauth.db-wal goes into oauth.db itself, so that little is lost with a file that somebody deletes. */
+  flush(): void
   close(): Promise<void>
 }
 
@@ -51,6 +53,7 @@ interface Opened {
   /** The database's own key, for where none is configured. */
   readonly ownKey: () => Promise<Uint8Array>
   readonly probe: () => Promise<void>
+  readonly flush: () => void
   close(): Promise<void>
 }
 
@@ -87,14 +90,15 @@ async function storesOf(opened: Opened, given: readonly Uint8Array[], log: Logge
       cache: createSealedCache(database, openSeal, clock),
     },
     probe: opened.probe,
+    flush: opened.flush,
     close: opened.close,
   }
 }
 
 async function openSqlite({ config, migrate, runtime }: GatewayStorageOptions): Promise<Opened> {
   const { openGatewayFile } = await import('./storage.ts')
-  const { database, probe, ownKey } = await openGatewayFile(config, runtime, migrate)
-  return { database, clock: runtime.clock, holders, ownKey, probe, close: () => database.close() }
+  const { database, probe, flush, ownKey } = await openGatewayFile(config, runtime, migrate)
+  return { database, clock: runtime.clock, holders, ownKey, probe, flush, close: () => database.close() }
 }
 
 async function openPostgres({ config, migrate, runtime }: GatewayStorageOptions): Promise<Opened> {
@@ -105,5 +109,6 @@ async function openPostgres({ config, migrate, runtime }: GatewayStorageOptions)
   const ownKey = async () => {
     throw new BridgeError('key_missing', { message: 'A PostgreSQL database has no sealing key of its own.' })
   }
-  return { database, clock, holders: undefined, ownKey, probe: () => probeDatabase(database), close }
+  const probe = () => probeDatabase(database)
+  return { database, clock, holders: undefined, ownKey, probe, flush: () => undefined, close }
 }

@@ -14,7 +14,7 @@ const UNSEEN_MS = 120 * 24 * HOUR
 /** Persons have no index for it. */
 const PERSONS_EVERY_MS = HOUR
 
-type Tidied = Pick<GatewayStorage, 'records' | 'clients' | 'persons' | 'leases' | 'clock'>
+type Tidied = Pick<GatewayStorage, 'records' | 'clients' | 'persons' | 'leases' | 'clock' | 'flush'>
 
 export interface Tidying {
   /** Resolves when nothing more is deleted. */
@@ -27,7 +27,8 @@ export function tidyGateway(storage: Tidied, log: Logger, everyMs = EVERY_MS): T
   let running: Promise<void> | undefined
   let personsAt = Number.NEGATIVE_INFINITY
 
-  const tidy = async ({ records, clients, persons, leases, clock }: Tidied): Promise<void> => {
+  const tidy = async ({ records, clients, persons, leases, clock, flush }: Tidied): Promise<void> => {
+    flush()
     const lease = await leases.take('purge', LEASE_MS)
     if (!lease) return
     const batches = async (remove: () => Promise<number>) => {

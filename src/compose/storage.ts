@@ -10,9 +10,16 @@ import { createLeases } from '../store/leases.ts'
 import { openReadOnlyStores, type ReadOnlyStores } from '../store/readOnlyStores.ts'
 import { openSeal, type PinnedSlots } from '../store/sealing/openSeal.ts'
 import { type KeyBackend, type KeySlots, keyBackends, openSealingKey } from '../store/sealing/sealingKey.ts'
-import { type Database as Connection, openChecked, openDatabase, openUnmigrated } from '../store/sqlite/database.ts'
+import {
+  type Database as Connection,
+  checkpoint,
+  openChecked,
+  openDatabase,
+  openUnmigrated,
+} from '../store/sqlite/database.ts'
 import { followFile, identity } from '../store/sqlite/followFile.ts'
 import { probeDatabase } from '../store/sqlite/inspect.ts'
+import { demandTables } from '../store/sqlite/migrate.ts'
 import { createSqlDatabase } from '../store/sqlite/sqlDatabase.ts'
 import { createTokenStore } from '../store/tokenStore.ts'
 import { ensurePrivateFolder, makePrivate, withPrivateUmask } from '../system/files/private.ts'
@@ -94,6 +101,13 @@ export async function openGatewayFile(config: Config, runtime: StorageRuntime, m
   const connection = privately(config, () =>
     migrate === 'up' ? openDatabase(config.database) : openChecked(config.database),
   )
+  try {
+    demandTables(connection)
+    checkpoint(connection)
+  } catch (thrown) {
+    connection.close()
+    throw thrown
+  }
   const opened = identity(config.database)
   const database = createSqlDatabase(connection)
   const slots = slotsOf(config, runtime)
@@ -108,6 +122,7 @@ export async function openGatewayFile(config: Config, runtime: StorageRuntime, m
         hint: 'Start serve again.',
       })
     },
+    flush: () => checkpoint(connection),
     async ownKey() {
       await openSeal(database, slots, { clock, log })
       return openSealingKey(database, slots, clock)

@@ -6,8 +6,9 @@ import { serveSettings } from '../config/serve/serveSettings.ts'
 import { serveNotes, serveWarnings } from '../config/serve/warnings.ts'
 import { asBridgeError, BridgeError } from '../errors.ts'
 import type { ServeSettings } from '../gateway/settings.ts'
+import { judgePort } from './checks/callbackPort.ts'
 import { postgresOutcome } from './checks/database.ts'
-import { failure, portCheck } from './configChecks.ts'
+import { failure } from './configChecks.ts'
 import type { PostgresLook } from './report/context.ts'
 import { type Finding, fail, pass } from './report/finding.ts'
 
@@ -34,14 +35,16 @@ export function gatewayChecks(file: ConfigFile, flags: Flags, place: PlaceOf): G
 
 /** Where the gateway is to listen: it may listen there already, and takes no other port instead. */
 export async function listenCheck({ listens }: Pick<GatewayReport, 'listens'>): Promise<Finding[]> {
-  const found = await portCheck([listens ?? []].flat())
-  return found.map((finding) => ({
-    ...finding,
-    ...(finding.code === 'port_in_use' ? { code: 'listen_failed' as const } : {}),
-    detail: finding.detail.replace('callback address', 'address of the gateway'),
-    remedy:
-      'If that is the gateway itself, all is well. Otherwise stop that program, or set serve.listen to another address.',
-  }))
+  if (listens === undefined) return []
+  const outcome = await judgePort(listens)
+  if (outcome.status === 'pass') return []
+  const detail = outcome.detail.replace('callback address', 'address of the gateway')
+  const remedy =
+    outcome.status === 'warn'
+      ? 'If that is the gateway itself, all is well. Otherwise stop that program, or set serve.listen to another address.'
+      : 'Set serve.listen to a port of 1024 or higher, such as 127.0.0.1:8080, with a proxy in front that has the other one.'
+  const code = outcome.code === 'port_in_use' ? { code: 'listen_failed' as const } : {}
+  return [{ name: 'callback_port', ...outcome, ...code, detail, remedy, status: 'warn' }]
 }
 
 function listenUrl({ listen: { host, port } }: ServeSettings): string {

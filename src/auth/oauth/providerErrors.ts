@@ -20,10 +20,17 @@ const CONSENT =
 const NO_RESOURCE =
   'Omit the resource: mcp-oauth-bridge login --force --resource none, or resource: none for its provider in config.yaml.'
 
+const ASSIGN =
+  'Assign the account or its group to the app (Azure portal > Enterprise applications > your app > Users and groups).'
+
 /** https://learn.microsoft.com/entra/identity-platform/reference-error-codes */
 const AADSTS = new Map<number, Meaning>([
   [50011, { code: 'redirect_uri_mismatch', hint: REDIRECT }],
   [500112, { code: 'redirect_uri_mismatch', hint: REDIRECT }],
+  [500113, { code: 'redirect_uri_mismatch', hint: REDIRECT }],
+  [50194, { code: 'invalid_client', hint: 'The app is for one tenant only: set tenant_id to its id in config.yaml.' }],
+  [90002, { code: 'invalid_client', hint: 'Check tenant_id in config.yaml: there is no such tenant.' }],
+  [50105, { code: 'access_denied', hint: ASSIGN }],
   [65001, { code: 'consent_required', hint: CONSENT }],
   [90094, { code: 'consent_required', hint: CONSENT }],
   [901002, { code: 'invalid_target', hint: NO_RESOURCE }],
@@ -34,11 +41,61 @@ const AADSTS = new Map<number, Meaning>([
     7000215,
     { code: 'invalid_client', hint: 'The client secret is wrong: use its value, not its id, from the Azure portal.' },
   ],
+  [
+    7000218,
+    { code: 'invalid_client', hint: 'Set client_secret in config.yaml, or allow public client flows for the app.' },
+  ],
+  [
+    9002327,
+    { code: 'invalid_client', hint: 'Register the callback_url for the platform Web, not Single-page application.' },
+  ],
   [7000222, { code: 'invalid_client', hint: 'The client secret has expired: create a new one in the Azure portal.' }],
 ])
 
+/**
+ * Error codes of Google and GitHub that no RFC has
+ * (https://docs.github.com/apps/oauth-apps/maintaining-oauth-apps/troubleshooting-oauth-app-access-token-request-errors).
+ */
+const OF_PROVIDERS = new Map<string, Meaning>([
+  [
+    'org_internal',
+    {
+      code: 'access_denied',
+      hint: 'The app is for one Google Workspace organisation: sign in with an account of it, or set the user type External in the Google Cloud console (OAuth consent screen).',
+    },
+  ],
+  [
+    'admin_policy_enforced',
+    {
+      code: 'access_denied',
+      hint: 'An administrator of the Google Workspace has to allow the app (Admin console > Security > API controls).',
+    },
+  ],
+  [
+    'application_suspended',
+    { code: 'invalid_client', hint: 'GitHub has suspended the OAuth app: its owner finds the reason at GitHub.' },
+  ],
+  [
+    'incorrect_client_credentials',
+    {
+      code: 'invalid_client',
+      hint: 'Check client_id and client_secret against GitHub > Settings > Developer settings > OAuth Apps > your app.',
+    },
+  ],
+  [
+    'unverified_user_email',
+    { code: 'access_denied', hint: 'Verify the primary e-mail address of the GitHub account, then sign in again.' },
+  ],
+])
+
+/** Of an API of Google that is off: `accessNotConfigured`, or in words. */
+const API_IS_OFF = /\baccess ?not ?configured\b|\bit is disabled\. Enable it by visiting\b/i
+
 /** undefined: the OAuth error code is sufficient. */
 export function meaningOf({ error, description = '', numbers }: Said): Meaning | undefined {
+  const own = OF_PROVIDERS.get(error)
+  if (own) return own
+  if (API_IS_OFF.test(description)) return { code: 'access_not_configured' }
   // Entra answers all these with invalid_request, invalid_grant or invalid_client. In a redirect, where there is no
   // error_codes, its number is at the start of the description.
   const written = /^AADSTS(\d{5,7})\b/.exec(description)?.[1]

@@ -4,7 +4,7 @@ import type { Schema } from '../../compose/database.ts'
 import { BridgeError } from '../../errors.ts'
 import { quote } from '../../redaction/text.ts'
 import { LATEST_VERSION } from '../../store/migrations/migrations.ts'
-import { demandAdditive, migrateDown, migrateUp, schemaVersion } from '../../store/sqlite/migrate.ts'
+import { demandAdditive, demandTables, migrateDown, migrateUp, schemaVersion } from '../../store/sqlite/migrate.ts'
 import type { ProcessIO } from '../process.ts'
 import { startAsking } from '../terminal/ask.ts'
 import { isAtTerminal } from '../terminal/tty.ts'
@@ -50,7 +50,10 @@ async function open({
     version: async () => schemaVersion(database),
     latest: LATEST_VERSION,
     demandKnown: async () => demandAdditive(database, schemaVersion(database)),
-    up: async () => migrateUp(database),
+    up: async () => {
+      migrateUp(database)
+      demandTables(database)
+    },
     down: async () => void migrateDown(database),
   }
   return { schema, close: async () => database.close(), place: config.database }

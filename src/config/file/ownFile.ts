@@ -61,7 +61,13 @@ function open(path: string): number {
   try {
     return openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0))
   } catch (cause) {
-    throw new BridgeError('config_not_found', { message: `The config file ${path} cannot be read.`, cause })
+    const { code } = cause as NodeJS.ErrnoException
+    const isThere = code === 'EACCES' || code === 'EPERM'
+    throw new BridgeError('config_not_found', {
+      message: `The config file ${path} cannot be read${isThere ? `: permission denied (${code})` : ''}.`,
+      ...(isThere ? { hint: 'Let the user who runs this read the file and its folders.' } : {}),
+      cause,
+    })
   }
 }
 

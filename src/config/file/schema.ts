@@ -9,10 +9,13 @@ const headers = z.record(headerName, z.string().regex(/^[\x20-\x7e\t]*$/, 'must 
 const httpUrl = z
   .string()
   .refine((text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol), 'must be an http(s) URL')
-const callbackUrl = httpUrl.refine(
-  (text) => URL.canParse(text) && new URL(text).href === text,
-  'must be written in full: scheme, host, port, path',
-)
+/** Providers compare it letter by letter with what is registered, so it is written in one way only. */
+const callbackUrl = httpUrl.refine((text) => URL.canParse(text) && new URL(text).href === text, {
+  error: ({ input }) =>
+    URL.canParse(String(input)) && !new URL(String(input)).username
+      ? `must be written in full, as ${new URL(String(input)).href}`
+      : 'must be written in full: scheme, host, port, path',
+})
 const callbackUrls = z.union([callbackUrl, z.array(callbackUrl).min(1)])
 const milliseconds = z.number().int().min(0)
 /** A message is one string in memory, and the longest string Node has is 512 MB. */

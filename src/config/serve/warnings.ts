@@ -30,6 +30,11 @@ export function serveWarnings(file: ConfigFile, settings: ServeSettings): string
       : [
           `serve.listen is ${listen.host}, without serve.tls and without serve.trusted_proxies: tokens cross the network unprotected unless a proxy in front has the certificate`,
         ]),
+    ...(promisesTls(settings)
+      ? [
+          `callback_url is https and the gateway listens there without serve.tls: ${settings.publicUrl} answers http only`,
+        ]
+      : []),
     ...hidden.map((key) => `${key} has no effect in serve: every tool is shown`),
     ...(file.serve?.providers === undefined
       ? unused.map(([name]) => `providers.${name} has no client_id: nobody can sign in with it`)
@@ -53,5 +58,11 @@ const admits = (access: Access | undefined): boolean =>
   access === 'everyone' || (access !== undefined && Object.values(access).some((list) => list.length > 0))
 
 const providersOf = ({ providers }: ServeSettings) => providers.map(({ name }) => name).join(' or ')
+
+/** Of another port, or another machine, somebody in front may have the certificate. */
+const promisesTls = ({ publicUrl, listen, tls }: ServeSettings): boolean => {
+  const { protocol, hostname, port } = new URL(publicUrl)
+  return protocol === 'https:' && !tls && isLoopback(hostname) && Number(port || 443) === listen.port
+}
 
 const isOnLoopback = (host: string) => isLoopback(isIP(host) === 6 ? `[${host}]` : host)

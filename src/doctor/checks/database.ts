@@ -4,6 +4,7 @@ import { dirname } from 'node:path'
 import type { Config } from '../../config/config.ts'
 import { BridgeError } from '../../errors.ts'
 import { LATEST_VERSION } from '../../store/migrations/migrations.ts'
+import { lacking, missingTables } from '../../store/migrations/tables.ts'
 import type { Database } from '../../store/sqlite/database.ts'
 import { checkDriver } from '../../store/sqlite/driver.ts'
 import { journalMode, tableNames } from '../../store/sqlite/inspect.ts'
@@ -13,10 +14,6 @@ import { whyUnusable } from '../../system/files/private.ts'
 import { type FileHolder, fileHolders, tellsFileHolders } from '../../system/process/fileUsers.ts'
 import type { Check, PostgresLook } from '../report/context.ts'
 import { fail, failed, type Outcome, pass, warn } from '../report/finding.ts'
-
-const TABLES = ['users', 'tokens', 'sessions', 'clients', 'leases', 'server_cache', 'key_slots', 'schema_migrations']
-/** From this schema version on there is a table of row seals. */
-const SEALS_VERSION = 2
 
 export const database: Check = {
   name: 'database',
@@ -53,7 +50,7 @@ export async function postgresOutcome(
   try {
     const version = await found.version()
     const place = `${postgres?.shown}: schema version ${version}`
-    if (version > found.latest) await found.demandKnown()
+    await found.demandKnown()
     if (version >= found.latest) return pass(`${place}, PostgreSQL.`)
     return pass(`${place}, PostgreSQL; serve or migrate up brings it to ${found.latest}.`)
   } catch (thrown) {
@@ -103,11 +100,9 @@ export function wrongSchema(database: Database): Outcome | undefined {
   const present = tableNames(database)
   const unknown = version > LATEST_VERSION ? whyUnknown(database, version) : undefined
   if (unknown) return failed(unknown)
-  const wanted = version >= SEALS_VERSION ? [...TABLES, 'seals'] : TABLES
-  const lacking = version === 0 ? [] : wanted.filter((table) => !present.has(table))
-  if (lacking.length === 0) return undefined
-  const remedy = 'Run mcp-oauth-bridge migrate down and migrate up (this deletes every sign-in), or restore a backup.'
-  return fail('schema_missing', `Table does not exist: ${lacking.join(', ')}.`, remedy)
+  const missing = missingTables(present, Math.min(version, LATEST_VERSION), 'sqlite')
+  if (missing.length === 0) return undefined
+  return fail('schema_missing', `Table does not exist: ${missing.join(', ')}.`, lacking(missing, 'sqlite').hint)
 }
 
 function whyUnknown(database: Database, version: number): BridgeError | undefined {

@@ -10,6 +10,7 @@ import { type AdapterOptions, createModel } from './adapter.ts'
 import type { AskedRequests } from './asked.ts'
 import type { Documents } from './documents.ts'
 import { basics, features } from './engineSettings.ts'
+import { noteRefusal, refusalInWords } from './problems.ts'
 import type { Resources } from './resources.ts'
 import type { TokenStep } from './tokenSteps.ts'
 
@@ -119,10 +120,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   // The server_error of a request says what is known of it.
   provider.on('error' as 'server_error', (error: unknown) => logFault(log, error))
   provider.on('server_error', (_ctx: unknown, error: unknown) => logFault(log, error))
-  for (const event of ['authorization.error', 'grant.error', 'registration_create.error', 'revocation.error'])
-    provider.on(event as 'grant.error', (_ctx, { error, error_detail, error_description }) =>
-      log.debug('authorization:refused', { code: error, message: error_detail ?? error_description }),
-    )
+  for (const event of ['authorization.error', 'grant.error', 'registration_create.error', 'revocation.error'] as const)
+    provider.on(event as 'grant.error', (ctx, error) => noteRefusal(log, ctx, error))
   provider.use(async (context, next) => {
     const ctx = context as unknown as KoaContextWithOIDC
     await around(options, ctx, next)
@@ -198,6 +197,8 @@ async function around(options: EngineOptions, ctx: KoaContextWithOIDC, next: () 
     ctx.body = { error: 'temporarily_unavailable', error_description: 'Try again later.' }
   }
   dropSessionCookie(ctx)
+  const location = ctx.response.get('location')
+  if (location) ctx.set('location', refusalInWords(location, ctx.query.code_challenge_method))
   const { problem } = ctx.state
   if (!problem) return
   ctx.remove('content-length')

@@ -5,7 +5,7 @@ import { sha256 } from '../../sha256.ts'
 import { sendError } from '../http/answer.ts'
 import type { Caller, RequestContext } from '../ports.ts'
 import type { ServedServer } from '../settings.ts'
-import { bearerOf, type Callers } from './callers.ts'
+import { type Bearer, bearerOf, type Callers } from './callers.ts'
 
 export interface AdmissionOptions {
   readonly callers: Callers
@@ -29,10 +29,10 @@ export type Admission = (
 ) => Promise<Admitted | undefined>
 
 export function createAdmission({ callers, resourceOf, challenge }: AdmissionOptions): Admission {
-  const unauthorized = (response: ServerResponse, served: ServedServer, withToken: boolean) => {
+  const unauthorized = (response: ServerResponse, served: ServedServer, bearer: Bearer) => {
+    const withToken = bearer.kind === 'token' || bearer.kind === 'malformed'
     response.setHeader('WWW-Authenticate', challenge(served, withToken))
-    const description = withToken ? 'The access token is not valid for this server.' : 'An access token is required.'
-    refuse(response, 401, withToken ? 'invalid_token' : 'unauthorized', description)
+    refuse(response, 401, withToken ? 'invalid_token' : 'unauthorized', whyRefused(bearer))
   }
   const resources = new WeakMap<ServedServer, string>()
   const resourceFor = (served: ServedServer) => {
@@ -51,12 +51,25 @@ export function createAdmission({ callers, resourceOf, challenge }: AdmissionOpt
         'invalid_request',
         'An access token belongs into the header Authorization, not into the URL.',
       )
-    if (bearer.kind !== 'token') return void unauthorized(response, served, bearer.kind === 'malformed')
+    if (bearer.kind !== 'token') return void unauthorized(response, served, bearer)
     const tokenHash = sha256(bearer.token)
     const caller = await callers.find(tokenHash)
     if (caller?.resource === resourceFor(served)) return { caller, tokenHash }
-    return void unauthorized(response, served, true)
+    return void unauthorized(response, served, bearer)
   }
+}
+
+/** As the gateway issues them: 256 bits in base64url. */
+const OURS = /^[\w-]{43}$/
+
+/** What a token may be is known to everybody; whether one exists is not told. */
+function whyRefused(bearer: Bearer): string {
+  if (bearer.kind === 'missing') return 'An access token is required.'
+  if (bearer.kind === 'other_scheme')
+    return 'An access token is required: Authorization has to be the word Bearer, a space and the token.'
+  if (bearer.kind === 'token' && OURS.test(bearer.token)) return 'The access token is not valid for this server.'
+  const length = bearer.kind === 'token' ? `, and this one has ${bearer.token.length} characters` : ''
+  return `The access token is malformed (malformed_token): one of this gateway has 43 letters, digits, - and _${length}.`
 }
 
 export function refuse(response: ServerResponse, status: number, error: string, description: string): undefined {

@@ -18,8 +18,8 @@ const AUTHORIZATION = 'authorization'
 
 export type Bearer =
   | { readonly kind: 'token'; readonly token: string }
-  /** No bearer at all; one that no token can be; more than one. */
-  | { readonly kind: 'missing' | 'malformed' | 'repeated' }
+  /** No header at all; one without the scheme; one that no token can be; more than one. */
+  | { readonly kind: 'missing' | 'other_scheme' | 'malformed' | 'repeated' }
 
 /** The bearer of a request. Node joins or drops headers that were sent twice, so the raw ones count. */
 export function bearerOf({ rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>): Bearer {
@@ -33,7 +33,7 @@ export function bearerOf({ rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>): B
   if (value === undefined) return { kind: 'missing' }
   const token = BEARER.exec(value)?.[1]
   if (token !== undefined && token.length <= LONGEST_TOKEN) return { kind: 'token', token }
-  return { kind: /^bearer\b/i.test(value) ? 'malformed' : 'missing' }
+  return { kind: /^bearer\b/i.test(value) ? 'malformed' : 'other_scheme' }
 }
 
 export interface Callers {

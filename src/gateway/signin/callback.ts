@@ -5,7 +5,7 @@ import { sha256 } from '../../sha256.ts'
 import type { Handler } from '../ports.ts'
 import { isSame } from './cookies.ts'
 import { consentPath, LOGIN_PATH, type SignInDeps } from './deps.ts'
-import { failureOf, type Outcome } from './outcome.ts'
+import { failureOf, logFailed, type Outcome } from './outcome.ts'
 import { isAhead } from './ownForm.ts'
 import { failedPage, redirect, sendPage } from './page.ts'
 import { flowCookie } from './upstream.ts'
@@ -56,7 +56,7 @@ export function createCallback(deps: SignInDeps): Handler {
     const outcome = await complete(query).catch((thrown: unknown) => asBridgeError(thrown))
     if (outcome instanceof BridgeError) {
       if (outcome.code === 'invalid_state' && outcome.details.state === undefined) return invalid()
-      log.warn('gateway:sign-in-failed', { code: outcome.code, message: outcome.message })
+      logFailed(log, 'gateway:sign-in-failed', outcome)
     }
     cookies.set(response, { name: flowCookie(state), value: '', seconds: 0 })
     const { flow = '' } = binding

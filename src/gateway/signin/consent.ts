@@ -4,7 +4,7 @@ import { asBridgeError } from '../../errors.ts'
 import type { AuthorizationOutcome, Handler, PendingAuthorization } from '../ports.ts'
 import { consentPage, labelOf, placeOf } from './consentPage.ts'
 import { consentPath, providersFor, type SignInDeps } from './deps.ts'
-import { errorFor, toldOf } from './outcome.ts'
+import { errorFor, logFailed, toldOf } from './outcome.ts'
 import { isFromOurPage, readForm } from './ownForm.ts'
 import { backPage, failedPage, goOnPage, overPage, redirect, sendPage } from './page.ts'
 import { beginUpstream } from './upstream.ts'
@@ -107,7 +107,7 @@ export function createConsent(deps: SignInDeps): Consent {
         sendPage(response, 200, goOnPage(url.href, labelOf(provider)))
       } catch (thrown) {
         const error = asBridgeError(thrown)
-        log.warn('gateway:sign-in-failed', { code: error.code, message: error.message })
+        logFailed(log, 'gateway:sign-in-failed', error)
         await finish(request, response, pending, errorFor(toldOf(error)), leave)
       }
     },

@@ -5,7 +5,7 @@ import { isLoopback } from '../../secureUrl.ts'
 import type { Handler } from '../ports.ts'
 import { labelOf } from './consentPage.ts'
 import { LOGIN_PATH, providersFor, type SignInDeps } from './deps.ts'
-import { statusOf, toldOf } from './outcome.ts'
+import { logFailed, statusOf, toldOf } from './outcome.ts'
 import { isAhead, isOwnNavigation } from './ownForm.ts'
 import { failedPage, redirect, sendPage, signedInPage } from './page.ts'
 import { escapeHtml, shown } from './shown.ts'
@@ -46,10 +46,9 @@ export function createLogin(deps: SignInDeps): Handler {
     try {
       redirect(response, (await beginUpstream(deps, response, { provider, flow: '', server: server?.path ?? '' })).href)
     } catch (thrown) {
-      const { code, message } = asBridgeError(thrown)
-      log.warn('gateway:sign-in-failed', { code, message })
+      logFailed(log, 'gateway:sign-in-failed', asBridgeError(thrown))
       const told = toldOf(thrown)
-      sendPage(response, statusOf(told), failedPage('Sign-in failed', `${told.message} (${code})`, told.hint))
+      sendPage(response, statusOf(told), failedPage('Sign-in failed', `${told.message} (${told.code})`, told.hint))
     }
   }
 }

@@ -1,7 +1,7 @@
 // How the part at the provider ended, carried from the callback to the page that goes on: sealed, for one flow, in a cookie of its path
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { asBridgeError, BridgeError } from '../../errors.ts'
-import type { Clock } from '../../ports.ts'
+import { asBridgeError, BridgeError, type ErrorCode, reworded } from '../../errors.ts'
+import type { Clock, Logger } from '../../ports.ts'
 import type { AuthorizationOutcome, GatewaySeal } from '../ports.ts'
 import type { Cookies } from './cookies.ts'
 
@@ -60,7 +60,7 @@ const OWN = /^(database_\w+|schema_missing|internal)$/
 /** What failed, as a person and a client may read it: what is wrong inside, such as where the database is, is for the log. */
 export function toldOf(thrown: unknown): BridgeError {
   const error = asBridgeError(thrown)
-  if (!OWN.test(error.code)) return error
+  if (!OWN.test(error.code)) return reworded(error, { hint: hintFor(error) })
   return new BridgeError(error.code, {
     message:
       error.code === 'internal'
@@ -68,6 +68,33 @@ export function toldOf(thrown: unknown): BridgeError {
         : 'The database of the gateway is not available.',
     hint: 'Try again in a moment. If it keeps failing, tell who runs this gateway: its log has the reason.',
   })
+}
+
+const ANEW = 'Sign in again: remove the sign-in for this server in your client, then connect anew.'
+const START = 'Start again from your application.'
+/** In place of hints that speak of a bridge's commands. */
+const HINTS: Partial<Record<ErrorCode, string>> = {
+  access_denied: `${START} Approve the access at the provider, or ask who runs this gateway for it.`,
+  consent_required: `${START} Consent at the provider, or have an administrator grant it there. prompt: consent in config.yaml asks each time.`,
+  login_failed: `${START} If it keeps failing, show the message above to who runs this gateway.`,
+  invalid_client: 'Check client_id and client_secret of this provider in config.yaml; a secret may have expired there.',
+  invalid_target: 'Set resource: none for this provider in config.yaml.',
+  id_token_missing: 'Add openid to the scopes of this provider in config.yaml.',
+  token_expired: ANEW,
+  refresh_token_missing: `${ANEW} Add the scope offline_access if the provider knows it.`,
+  not_signed_in: ANEW,
+}
+
+/** One that is about this very failure stays. */
+function hintFor({ code, hint }: BridgeError): string {
+  const isOfTable = hint === new BridgeError(code).hint
+  return (isOfTable || code === 'invalid_target' ? HINTS[code] : undefined) ?? hint
+}
+
+/** For who runs the gateway: with what to do. */
+export function logFailed(log: Logger, event: 'gateway:sign-in-failed' | 'gateway:refresh', error: BridgeError): void {
+  const { code, message } = error
+  log.warn(event, { code, message, hint: OWN.test(code) ? error.hint : hintFor(error) })
 }
 
 /** Of a page: a provider that fails is none of the gateway's own failures. */

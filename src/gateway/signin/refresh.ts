@@ -4,7 +4,7 @@ import { sendJson } from '../http/answer.ts'
 import { createChallenge } from '../http/protectedResource.ts'
 import type { Handler } from '../ports.ts'
 import type { SignInOptions } from './deps.ts'
-import { statusOf, toldOf } from './outcome.ts'
+import { logFailed, statusOf, toldOf } from './outcome.ts'
 
 export function createRefreshEndpoint({ callerOf, tokens, settings, log }: SignInOptions): Handler {
   const challenge = createChallenge(settings.publicUrl)
@@ -26,7 +26,7 @@ export function createRefreshEndpoint({ callerOf, tokens, settings, log }: SignI
       const at = expiresAt === undefined ? null : new Date(expiresAt).toISOString()
       return sendJson(response, 200, { refreshed: true, expires_at: at })
     }
-    log.info('gateway:refresh', { outcome: 'refused', code: result.code, message: result.message })
+    logFailed(log, 'gateway:refresh', result)
     const { code, message, hint } = toldOf(result)
     sendJson(response, isKept(result) ? 409 : statusOf(result), {
       refreshed: false,

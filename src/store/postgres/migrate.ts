@@ -1,6 +1,6 @@
 // Migrates the schema of a PostgreSQL database; whoever begins at the same time waits, and finds it done
-import { BridgeError } from '../../errors.ts'
 import { MIGRATIONS, tooNew } from '../migrations/migrations.ts'
+import { lacking, missingTables } from '../migrations/tables.ts'
 import type { Database, Sql } from '../sql.ts'
 import { sqlTime } from '../values/time.ts'
 
@@ -20,7 +20,7 @@ export async function schemaVersion(sql: Sql): Promise<number> {
 
 /** @throws BridgeError schema_missing when a newer program has changed the schema in a way that this one does not work with, or a table was deleted */
 export async function migrateUp(database: Database): Promise<void> {
-  if ((await schemaVersion(database)) === MIGRATIONS.length) return demandTables(database)
+  if ((await schemaVersion(database)) === MIGRATIONS.length) return demandTables(database, MIGRATIONS.length)
   for (const migration of MIGRATIONS)
     await locked(database, async (sql, from) => {
       if (from > MIGRATIONS.length) return demandAdditive(sql, from)
@@ -40,43 +40,25 @@ export async function migrateUp(database: Database): Promise<void> {
     })
 }
 
-/** Reverts the newest migration, with all data in its tables. Resolves to the remaining version. */
+/** Reverts the newest migration, with all data in its tables. Resolves to the remaining version. @throws BridgeError schema_missing where a table is missing */
 export function migrateDown(database: Database): Promise<number> {
   return locked(database, async (sql, from) => {
     const newest = MIGRATIONS[from - 1]
     if (!newest) return from
+    await demandTables(sql, from)
     await sql.run(newest.down('postgres'))
     await sql.run('DELETE FROM schema_migrations WHERE version = ?', newest.version)
     return from - 1
   })
 }
 
-/** What the migrations have made and left: a table that somebody deleted is not made again by them. */
-async function demandTables(sql: Sql): Promise<void> {
+/** @throws BridgeError schema_missing where somebody deleted a table: no migration makes it again */
+export async function demandTables(sql: Sql, version: number): Promise<void> {
   const there = await sql.all(
     "SELECT relname AS name FROM pg_class WHERE relkind IN ('r', 'p') AND pg_table_is_visible(oid)",
   )
-  const names = new Set(there.map(({ name }) => name))
-  const missing = [...tablesOf(MIGRATIONS.map(({ up }) => up('postgres')).join('\n'))].filter(
-    (name) => !names.has(name),
-  )
-  if (missing.length === 0) return
-  throw new BridgeError('schema_missing', {
-    message: `The database lacks tables: ${missing.map((name) => `relation "${name}" does not exist`).join(', ')}.`,
-    hint: 'Restore them from a backup. Or start fresh, which ends every sign-in: dropdb, createdb, then migrate up.',
-  })
-}
-
-function tablesOf(text: string): Set<string> {
-  const tables = new Set<string>()
-  for (const [, verb, name = '', renamed] of text.matchAll(
-    /\b(CREATE TABLE(?: IF NOT EXISTS)?|DROP TABLE|ALTER TABLE) (\w+)(?: RENAME TO (\w+))?/g,
-  )) {
-    if (verb === 'DROP TABLE' || renamed !== undefined) tables.delete(name)
-    if (renamed !== undefined) tables.add(renamed)
-    else if (verb?.startsWith('CREATE')) tables.add(name)
-  }
-  return tables
+  const missing = missingTables(new Set(there.map(({ name }) => String(name))), version, 'postgres')
+  if (missing.length > 0) throw lacking(missing, 'postgres')
 }
 
 const locked = <T>(database: Database, work: (sql: Sql, version: number) => Promise<T>): Promise<T> =>

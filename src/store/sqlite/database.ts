@@ -108,6 +108,9 @@ export function openUnmigrated(file: string): Database {
   return database
 }
 
+/** Writes what is only in the -wal file into the file itself, as far as nobody reads what was there before. */
+export const checkpoint = (database: Database): void => void database.get('PRAGMA wal_checkpoint(PASSIVE)')
+
 /** Opens `file`, whose schema must be this program's. @throws BridgeError schema_missing */
 export function openChecked(file: string): Database {
   const database = openUnmigrated(file)

@@ -1,8 +1,9 @@
 // Migrates the schema from any earlier version to this program's, and reads the version of a file.
-
 import { LATEST_VERSION, MIGRATIONS, tooNew } from '../migrations/migrations.ts'
+import { lacking, missingTables } from '../migrations/tables.ts'
 import { toSqlTime } from '../values/time.ts'
 import type { Database } from './database.ts'
+import { tableNames } from './inspect.ts'
 
 /** The version of this file; 0: empty. */
 export function schemaVersion(database: Database): number {
@@ -55,12 +56,19 @@ export function demandAdditive(database: Database, version: number): void {
   if (Number(row?.count) > 0) throw tooNew(version)
 }
 
-/** Reverts the newest migration, with all data in its tables. Resolves to the remaining version. */
+/** @throws BridgeError schema_missing where somebody deleted a table: no migration makes it again */
+export function demandTables(database: Database): void {
+  const missing = missingTables(tableNames(database), schemaVersion(database), 'sqlite')
+  if (missing.length > 0) throw lacking(missing, 'sqlite')
+}
+
+/** Reverts the newest migration, with all data in its tables. Gives the remaining version. @throws BridgeError schema_missing where a table is missing */
 export function migrateDown(database: Database): number {
   return database.transaction(() => {
     const from = schemaVersion(database)
     const newest = MIGRATIONS[from - 1]
     if (!newest) return from
+    demandTables(database)
     database.exec(newest.down('sqlite'))
     database.run('DELETE FROM schema_migrations WHERE version = ?', newest.version)
     return from - 1

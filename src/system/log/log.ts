@@ -31,7 +31,7 @@ const LONGEST = 1_000
 
 /** Fields that are never secret. A field that is not listed is written as `[hidden]`. */
 const FIELDS = new Set(
-  'address again attempt blocked client code count driver engine file grant issuer key keys method message ms names notice offered origin outcome pid port profile reason request scope server status verifierLength version'.split(
+  'address again attempt blocked client code count driver engine file grant hint issuer key keys method message ms names notice offered origin outcome pid port profile reason request scope server status verifierLength version'.split(
     ' ',
   ),
 )
@@ -41,11 +41,16 @@ export function createLog(options: LogOptions): Logger {
   const patterns = namespaces.map(glob)
   const append = file === undefined ? undefined : createLogFile(file, fileLimits)
 
+  let isTold = false
   const toFile = (line: string) => {
     try {
       append?.(line)
-    } catch {
-      // A log that cannot be written must not stop the work; stderr still has the warnings.
+    } catch (thrown) {
+      // A log that cannot be written must not stop the work; stderr still has the warnings, and says so once.
+      if (isTold) return
+      isTold = true
+      const message = `The log file cannot be written: ${thrown instanceof Error ? thrown.message : thrown}`
+      put('warn', 'log:file', { message: readable(message) }, { onScreen: RANK.warn >= RANK[level], inFile: false })
     }
   }
 

@@ -134,6 +134,28 @@ test('Issue: "Invalid MCP protocol response": the gateway changes nothing, so bo
   expect(type_.exec(proxied.err)?.[0].toLowerCase()).toBe(type_.exec(direct.err)?.[0].toLowerCase())
 })
 
+test("Issue: the session is lost: a session id is its caller's only, and another one is told session_lost with 404, before the server sees it", async () => {
+  answer = { ...FINE, headers: { 'mcp-session-id': 'of-the-server' } }
+  const first = await type(CALL.replace('curl -s', 'curl -s -D -'))
+  const id = /^mcp-session-id: (\S+)/im.exec(first.out)?.[1] ?? ''
+  expect(id).not.toBe('')
+  const { access_token: another } = await stage.signIn()
+  const call = (token: string) =>
+    type(
+      CALL.replace('Bearer TOKEN"', `Bearer ${token}" -H "Mcp-Session-Id: ${id}"`).replace(
+        'Authorization',
+        'authorization',
+      ),
+    )
+  expect((await call(bearer)).out).toMatch(/200$/)
+  expect(arrived()?.headers['mcp-session-id']).toBe('of-the-server')
+  const before = server.requests.length
+  const { out } = await call(another)
+  expect(out).toMatch(/404$/)
+  expect(JSON.parse(out.slice(0, -3)).error.data.code).toBe('session_lost')
+  expect(server.requests).toHaveLength(before)
+})
+
 test('Issue: "MCP server timeout": silence ends after request_timeout with words, and DEBUG=proxy:* shows the request', async () => {
   answer = { ...FINE, silent: true }
   const { out } = await type(CALL)

@@ -95,18 +95,27 @@ test('Issue: "Token expired" errors: the guide\'s refresh works with a bearer, a
   ])
 })
 
-test('Issue: "Malformed token" errors: a bearer that is cut off, without its word or in two parts is refused with 401', async () => {
-  const good = await signIn()
-  // The guide: a header without Bearer is no token.
-  for (const header of [
-    good.access_token,
-    `Bearer ${good.access_token.slice(0, 20)}`,
-    'Bearer your.token.here',
-    'Bearer a b',
-  ])
-    expect((await type(`curl -s -o /dev/null -w '%{http_code}' ${stage.url} -H 'Authorization: ${header}'`)).out).toBe(
-      '401',
-    )
+test('Issue: "Malformed token" errors: a bearer that is cut off, without its word, in two parts or a JWT is refused with 401, and told what is wrong', async () => {
+  const { access_token: good } = await signIn()
+  for (const [header, says] of [
+    // The guide: Authorization: Bearer TOKEN, not Authorization: TOKEN.
+    [good, 'the word Bearer'],
+    [`Bearer ${good.slice(0, 20)}`, 'malformed_token.* this one has 20 characters'],
+    ['Bearer your.token.here', 'malformed_token'],
+    ['Bearer a b', 'malformed_token'],
+    [`Bearer "${good}"`, 'malformed_token'],
+    ['Bearer', 'malformed_token'],
+  ] as const) {
+    const { out } = await type(`curl -s -w '%{http_code}' ${stage.url} -H 'Authorization: ${header}'`)
+    expect([header, out]).toEqual([header, expect.stringMatching(new RegExp(`${says}.*401$`))])
+    expect(out).not.toContain(good)
+  }
+  // The guide's ways to look at one: its length, no line break, and the dots of a JWT, which it does not have.
+  const looked = await type(`echo \${#TOKEN}; echo $TOKEN | awk -F. '{print NF-1}'; echo -n "$TOKEN" | od -c`, {
+    TOKEN: good,
+  })
+  expect(looked.out).toMatch(/^43\n0\n/)
+  expect(looked.out).not.toMatch(/\\[rn]/)
 })
 
 test('Issue: "Invalid token signature": an ID token that does not pass ends the sign-in as invalid_signature at the client', async () => {
@@ -126,7 +135,14 @@ test('Issue: "Invalid token signature": an ID token that does not pass ends the 
     expires_in: 3600,
     id_token: forged,
   })
-  await expect(signIn()).rejects.toThrow(/invalid_signature|invalid_id_token/)
+  await expect(signIn()).rejects.toThrow(/^server_error: .*\(invalid_signature\)$/)
+  expect((await type('grep -i error logs/proxy.log | tail -n 3')).out).toContain('"error":"invalid_signature"')
+  // The guide's lines: the clock, the issuer, and the keys that it publishes.
+  expect((await type('date')).code).toBe(0)
+  const named = (await type('cat config.yaml | grep issuer')).out.trim().replace('issuer: ', '')
+  expect(named).toBe(stage.provider.issuer)
+  const published = await type(`curl -s ${named}/.well-known/openid-configuration`)
+  expect((await fetch(JSON.parse(published.out).jwks_uri)).status).toBe(200)
 })
 
 const answerOf = (body: object) => ({
@@ -144,7 +160,10 @@ test('Issue: "PKCE code_verifier validation failed": another verifier is invalid
       ...{ grant_type: 'authorization_code', code, redirect_uri: REDIRECT, client_id: clientId, resource: stage.url },
       code_verifier,
     })
-  expect(await redeem(verifier())).toMatchObject({ status: 400, body: { error: 'invalid_grant' } })
+  expect(await redeem(verifier())).toMatchObject({
+    status: 400,
+    body: { error: 'invalid_grant', error_description: 'code_verifier does not match code_challenge' },
+  })
   // The code is spent: whoever guesses gets one try.
   expect(await redeem(mine)).toMatchObject({ status: 400, body: { error: 'invalid_grant' } })
   const { out } = await type('grep oauth:pkce logs/proxy.log')
@@ -153,17 +172,34 @@ test('Issue: "PKCE code_verifier validation failed": another verifier is invalid
   expect(out).not.toMatch(/[\w-]{43}/)
 })
 
-test('Issue: "PKCE required but not provided": a client without a challenge is told invalid_request', async () => {
+test('Issue: "PKCE required but not provided": a client without a challenge is told invalid_request in the words of the guide, and so is the log', async () => {
   const { url } = await authorize({})
   expect(url.searchParams.get('error')).toBe('invalid_request')
-  expect(url.searchParams.get('error_description')).toMatch(/PKCE/)
+  expect(url.searchParams.get('error_description')).toMatch(/^PKCE is required for this client/)
   expect(url.searchParams.get('state')).toBe('client-state')
+  expect((await type('tail -n 20 logs/proxy.log | grep -i error')).out).toContain('"authorization:refused"')
+})
+
+test('Issue: "PKCE code_verifier validation failed": a verifier and challenge made by the guide\'s shell lines are good', async () => {
+  const { out } = await type(
+    `CODE_VERIFIER=$(openssl rand -base64 32 | tr -d '=' | tr '+/' '-_')
+     echo $CODE_VERIFIER
+     echo -n $CODE_VERIFIER | openssl dgst -sha256 -binary | base64 | tr -d '=' | tr '+/' '-_'`,
+  )
+  const [mine = '', challenge = ''] = out.trim().split('\n')
+  expect(mine).toMatch(/^[A-Za-z0-9_-]{43,128}$/)
+  const { url } = await authorize({ code_challenge: challenge, code_challenge_method: 'S256' })
+  const redeemed = await tokenAt(stage.origin, {
+    ...{ grant_type: 'authorization_code', code: url.searchParams.get('code') ?? '', redirect_uri: REDIRECT },
+    ...{ client_id: clientId, resource: stage.url, code_verifier: mine },
+  })
+  expect(redeemed.status).toBe(200)
 })
 
 test('Issue: "Code challenge method not supported": a client that asks for plain is told that \'plain\' is not supported', async () => {
   for (const more of [{ code_challenge_method: 'plain' }, {}] as Record<string, string>[]) {
     const { url } = await authorize({ code_challenge: verifier(), ...more })
     expect(url.searchParams.get('error')).toBe('invalid_request')
-    expect(url.searchParams.get('error_description')).toMatch(/code_challenge_method/)
+    expect(url.searchParams.get('error_description')).toMatch(/^code_challenge_method 'plain' is not supported/)
   }
 })

@@ -10,7 +10,7 @@ import { until } from '../../servers/until.ts'
 
 async function world() {
   const stores = await openGatewayStores()
-  return { ...stores, leases: createLeases(stores.database, stores.clock) }
+  return { ...stores, leases: createLeases(stores.database, stores.clock), flush: () => undefined }
 }
 const count = async ({ database }: Awaited<ReturnType<typeof world>>, table: string) =>
   Number((await database.get(`SELECT count(*) AS count FROM ${table}`))?.count)
@@ -49,4 +49,16 @@ test('stopping waits for what is being deleted, and gives the lease back before 
   await stopped
   await storage.database.close()
   expect([batches, log.entries]).toEqual([1, []])
+})
+
+test('what is only in the write-ahead log is written into the file', async () => {
+  const storage = await world()
+  let flushed = 0
+  const flush = () => {
+    flushed++
+  }
+  const tidying = tidyGateway({ ...storage, flush }, createFakeLogger(), 1)
+  await until('it to be written', () => flushed > 1)
+  await tidying.stop()
+  await storage.database.close()
 })

@@ -37,3 +37,24 @@ test.each([
 ])('%s with %j means %s', (error, description, code) => {
   expect(meaningOf({ error, description, numbers: [] })?.code).toBe(code)
 })
+
+test.each([
+  ['org_internal', 'access_denied', 'External'],
+  ['admin_policy_enforced', 'access_denied', 'administrator'],
+  ['application_suspended', 'invalid_client', 'suspended'],
+  ['incorrect_client_credentials', 'invalid_client', 'client_secret'],
+  ['unverified_user_email', 'access_denied', 'Verify'],
+])('%s of Google or GitHub is %s, with its own remedy', (error, code, hint) => {
+  expect(meaningOf({ error, description: undefined, numbers: [] })).toEqual({
+    code,
+    hint: expect.stringContaining(hint),
+  })
+})
+
+test.each([
+  'Access Not Configured. The API is not enabled for your project',
+  'accessNotConfigured',
+  'People API has not been used in project 1 before or it is disabled. Enable it by visiting https://…',
+])('an API of Google that is off is access_not_configured: %s', (description) => {
+  expect(meaningOf({ error: 'PERMISSION_DENIED', description, numbers: [] })?.code).toBe('access_not_configured')
+})

@@ -200,11 +200,20 @@ describe('a warning', () => {
     ['serve: { access: { emails: [] } }', 'nobody may sign in'],
     ['serve: { access: everyone }', 'serve.access is everyone: whoever has an account at google'],
     ['serve: { listen: "0.0.0.0:8080" }', 'serve.listen is 0.0.0.0, without serve.tls'],
+    ['callback_url: https://localhost:8080/auth/callback', 'https://localhost:8080 answers http only'],
+    ['callback_url: https://localhost/auth/callback', 'https://localhost answers http only'],
     ['response_transform: { hide_tools: [x] }', 'hide_tools has no effect in serve'],
     ['cors: { enabled: true }', 'no page may call'],
     ['cors: { origins: ["https://a.example"] }', 'cors.enabled is false'],
   ])('comes for %j', (yaml, words) => {
     expect(warned(`${SERVER}${CLIENT}${yaml}\n`)).toContain(words)
+  })
+
+  test('does not come for https where somebody in front can have the certificate', () => {
+    const served = (listen: string, origin: string) =>
+      `${SERVER}${CLIENT}callback_url: ${origin}/auth/callback\nserve: { listen: "${listen}", access: { emails: [a@example.com] } }\n`
+    expect(warned(served('127.0.0.1:8080', 'https://localhost:8443'))).toBe('')
+    expect(warned(served('127.0.0.1:443', 'https://mcp.example.com'))).toBe('')
   })
 
   test('does not come where somebody may sign in, on loopback', () => {

@@ -57,6 +57,43 @@ test.each([
 })
 
 test.each([
+  [
+    'no challenge',
+    { code_challenge: undefined, code_challenge_method: undefined },
+    'PKCE is required for this client: send code_challenge, and code_challenge_method=S256',
+  ],
+  ['plain', { code_challenge_method: 'plain' }, "code_challenge_method 'plain' is not supported: send S256"],
+  ['S512', { code_challenge_method: 'S512' }, "code_challenge_method 'S512' is not supported: send S256"],
+  [
+    'no method',
+    { code_challenge_method: undefined },
+    "code_challenge_method 'plain' is not supported, which is what none means: send S256",
+  ],
+  [
+    'a method that would break out of the words',
+    { code_challenge_method: 'a"&error=x\\' },
+    "code_challenge_method '...' is not supported: send S256",
+  ],
+])('a client that sends %s is told what to send, and the log has it', async (_title, more, words) => {
+  const stage = await startAuthorization()
+  const redirectUri = `${CALLBACK}?keep=a%20b`
+  const { client_id: id } = (await (await stage.register({ redirect_uris: [redirectUri] })).json()) as {
+    client_id: string
+  }
+  const asked = stage.authorizeUrl(id, 'v', { ...more, redirect_uri: redirectUri })
+  const location = (await fetch(asked, { redirect: 'manual' })).headers.get('location') ?? ''
+  expect(Object.fromEntries(new URL(location).searchParams)).toEqual({
+    ...{ error: 'invalid_request', error_description: words, state: 'the-state', iss: stage.publicUrl, keep: 'a b' },
+  })
+  expect(stage.log.entries).toContainEqual(
+    expect.objectContaining({
+      event: 'authorization:refused',
+      fields: expect.objectContaining({ code: 'invalid_request' }),
+    }),
+  )
+})
+
+test.each([
   ['none', undefined],
   ['foreign ones', 'openid profile offline_access files:read'],
   ['an empty one', ''],

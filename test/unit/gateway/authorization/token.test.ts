@@ -42,6 +42,19 @@ test.each([
   expect(await stage.stores.database.all('SELECT * FROM grants WHERE ended_at IS NULL')).toEqual([])
 })
 
+test.each([
+  ['a wrong verifier', { code_verifier: 'x'.repeat(43) }, 'code_verifier does not match code_challenge'],
+  ['no verifier', { code_verifier: '' }, 'code_verifier must be provided'],
+  ['another redirect URI', { redirect_uri: 'http://127.0.0.1:33418/other' }, 'grant request is invalid'],
+])('a client with %s is told so, and the log has it', async (_title, more, words) => {
+  const stage = await startAuthorization()
+  const { client_id: id } = await registered(stage)
+  const answer = await stage.redeem(id, await stage.code(id), more)
+  expect(await answer.json()).toEqual({ error: 'invalid_grant', error_description: words })
+  const logged = stage.log.entries.find(({ event }) => event === 'authorization:refused')
+  expect(logged?.fields).toEqual({ code: 'invalid_grant', message: expect.stringContaining(words) })
+})
+
 test('a code is dead after one try of another client', async () => {
   const stage = await startAuthorization()
   const { client_id: id } = await registered(stage)

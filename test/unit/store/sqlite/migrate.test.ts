@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { LATEST_VERSION } from '../../../../src/store/migrations/migrations.ts'
 import { openDatabase, openUnmigrated } from '../../../../src/store/sqlite/database.ts'
-import { migrateDown, migrateUp, schemaVersion } from '../../../../src/store/sqlite/migrate.ts'
+import { demandTables, migrateDown, migrateUp, schemaVersion } from '../../../../src/store/sqlite/migrate.ts'
 import { tempFolder } from '../../../fakes/tempFolder.ts'
 import { errorOf } from '../../../fakes/thrown.ts'
 
@@ -57,6 +57,31 @@ describe('the schema', () => {
       expect(migrateDown(database)).toBe(0)
       migrateUp(database)
       expect(tables(database)).toEqual(before)
+    })
+  })
+})
+
+describe('a table that somebody deleted', () => {
+  test.each(['tokens', 'sessions', 'grants', 'oauth_clients', 'seals'])('is named: %s', async (name) => {
+    const database = folder.database()
+    expect(() => demandTables(database)).not.toThrow()
+    database.exec(`DROP TABLE ${name}`)
+    for (const work of [demandTables, migrateDown]) {
+      const { code, message, hint } = await errorOf(() => work(database))
+      expect([code, message]).toEqual(['schema_missing', expect.stringContaining(`no such table: ${name}`)])
+      expect(hint).toContain('migrate up')
+    }
+    expect(schemaVersion(database)).toBe(LATEST_VERSION)
+  })
+
+  test('is not missed in a version that had none of this name', () => {
+    withDatabase(folder.fresh('a.db'), (database) => {
+      migrateUp(database)
+      for (let version = LATEST_VERSION; version > 0; version--) {
+        expect(() => demandTables(database)).not.toThrow()
+        migrateDown(database)
+      }
+      expect(() => demandTables(database)).not.toThrow()
     })
   })
 })

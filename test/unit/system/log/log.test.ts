@@ -190,12 +190,16 @@ describe.skipIf(process.platform === 'win32')('the log file', () => {
     expect(readFileSync(file, 'utf8')).not.toContain('a:b')
   })
 
-  test('that cannot be written does not stop the program', () => {
+  test('that cannot be written does not stop the program, and is told once', () => {
     const file = `${folder.fresh('proxy.log')}`
     writeFileSync(file, '')
-    const { log, written } = setUp({ file: `${file}/below/a/file` })
+    const { log, written } = setUp({ file: `${file}/below/a/file`, fileLevel: 'info' })
+    log.info('c:d')
     log.warn('a:b')
-    expect(written()).toContain('a:b')
+    const text = written()
+    expect(text).toContain('a:b')
+    expect(text.match(/log:file/g)).toHaveLength(1)
+    expect(text).toMatch(/The log file cannot be written: .*below/)
   })
 
   test('is not written through a link', () => {
