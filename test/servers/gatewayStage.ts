@@ -26,6 +26,8 @@ export interface GatewayStageOptions {
   readonly environment?: Readonly<Record<string, string>>
   /** Started as `./mcp-oauth-proxy` without a command, with its data beside config.yaml, as the troubleshooting guide has it. */
   readonly asInGuide?: boolean
+  /** Of a proxy in front of it, which passes on to `port`; preset: that of the gateway itself. */
+  readonly publicUrl?: string
   /** `form`: the provider shows its pages to a browser; preset: it signs in whoever comes. */
   readonly person?: 'approve' | 'form'
 }
@@ -54,20 +56,22 @@ export async function startGatewayStage(options: GatewayStageOptions = {}) {
   const everything = options.target === undefined ? await startEverything() : undefined
   const port = await freePort()
   const origin = `http://localhost:${port}`
-  const client = await registerAt(provider.issuer, `${origin}/auth/callback`)
+  const callback = `${options.publicUrl ?? origin}/auth/callback`
+  const client = await registerAt(provider.issuer, callback)
   cluster = options.engine === 'postgres' ? (cluster ?? startPostgres()) : cluster
   const database = options.engine === 'postgres' ? await (await cluster)?.fresh() : undefined
   const config = join(home, 'config.yaml')
   const test = { issuer: provider.issuer, ...client, scopes: ['openid', 'email', 'profile', 'offline_access'] }
+  const listen = options.publicUrl === undefined ? {} : { listen: `127.0.0.1:${port}` }
   const write = (members: Readonly<Record<string, unknown>> = {}) =>
     writeFileSync(
       config,
       stringify({
         mcp_server_url: options.target ?? everything?.url,
-        callback_url: `${origin}/auth/callback`,
+        callback_url: callback,
         providers: { test },
         ...(database === undefined ? {} : { database_url: database }),
-        serve: { access: 'everyone', ...options.serve },
+        serve: { access: 'everyone', ...listen, ...options.serve },
         ...options.config,
         ...members,
       }),
@@ -97,9 +101,9 @@ export async function startGatewayStage(options: GatewayStageOptions = {}) {
     home,
     config,
     environment,
-    /** The public URL, and that of the one MCP server. */
+    /** Where it listens, which is the public URL without another one; and the URL of the one MCP server for clients. */
     origin,
-    url: `${origin}/mcp`,
+    url: `${options.publicUrl ?? origin}/mcp`,
     port,
     provider,
     /** Its entry in `providers` of config.yaml. */
