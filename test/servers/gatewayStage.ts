@@ -26,8 +26,10 @@ export interface GatewayStageOptions {
   readonly environment?: Readonly<Record<string, string>>
   /** Started as `./mcp-oauth-proxy` without a command, with its data beside config.yaml, as the troubleshooting guide has it. */
   readonly asInGuide?: boolean
-  /** Of a proxy in front of it, which passes on to `port`; preset: that of the gateway itself. */
+  /** Of a proxy in front of it, which passes on to `port`, or of `serve.tls`; preset: http at `port` of localhost. */
   readonly publicUrl?: string
+  /** Preset: a free one. */
+  readonly port?: number
   /** `form`: the provider shows its pages to a browser; preset: it signs in whoever comes. */
   readonly person?: 'approve' | 'form'
 }
@@ -54,7 +56,7 @@ export async function startGatewayStage(options: GatewayStageOptions = {}) {
   // An address that is not verified is told to no server.
   Object.assign(provider.state.claims, { email_verified: true })
   const everything = options.target === undefined ? await startEverything() : undefined
-  const port = await freePort()
+  const port = options.port ?? (await freePort())
   const origin = `http://localhost:${port}`
   const callback = `${options.publicUrl ?? origin}/auth/callback`
   const client = await registerAt(provider.issuer, callback)

@@ -8,6 +8,7 @@ import { addressOf, isSecureUrl } from '../file/listen.ts'
 import type { ConfigFile } from '../file/schema.ts'
 import type { ReadConfig } from '../file/unset.ts'
 import { readTextFile } from '../textFile.ts'
+import { certificateOf } from './certificate.ts'
 import { servedProviders } from './providers.ts'
 import { accessOf, type ServeFlags, servedServers } from './servers.ts'
 
@@ -24,10 +25,7 @@ export function serveSettings(file: ReadConfig, flags: ServeFlags): ServeSetting
   const { publicUrl, callbackUrl } = addressesOf(file, faults)
   const providers = servedProviders(file, faults)
   const servers = servedServers(file, flags, providers, faults)
-  const tls = serve.tls && {
-    cert: pem(serve.tls.cert_file, 'serve.tls.cert_file', 'CERTIFICATE', faults),
-    key: pem(serve.tls.key_file, 'serve.tls.key_file', '(?:\\w+ )?PRIVATE KEY', faults),
-  }
+  const tls = serve.tls && certificateOf(serve.tls, faults)
   if (tls && publicUrl.startsWith('http:'))
     faults.push(`serve.tls is set, and the public URL ${publicUrl} is http: it must be https.`)
   const tokens = tokensOf(file, faults)
@@ -94,12 +92,6 @@ function besideLoopback(publicUrl: string): ServeSettings['listen'] {
   const { hostname, port, protocol } = new URL(publicUrl)
   if (!isLoopback(hostname)) return { host: '127.0.0.1', port: 8080 }
   return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) || (protocol === 'https:' ? 443 : 80) }
-}
-
-function pem(path: string, key: string, kind: string, faults: string[]): string {
-  const text = readTextFile(path, key)
-  if (!new RegExp(`-----BEGIN ${kind}-----`).test(text)) faults.push(`${key} ${quote(path)} is not in PEM format.`)
-  return text
 }
 
 function tokensOf({ serve }: ConfigFile, faults: string[]): ServeSettings['tokens'] {

@@ -3,6 +3,7 @@ import { isIP } from 'node:net'
 import type { Access, ServeSettings } from '../../gateway/settings.ts'
 import { isLoopback } from '../../secureUrl.ts'
 import type { ConfigFile } from '../file/schema.ts'
+import { certificateWarnings } from './certificate.ts'
 
 /** A sentence each, without a full stop. */
 export function serveWarnings(file: ConfigFile, settings: ServeSettings): string[] {
@@ -30,6 +31,7 @@ export function serveWarnings(file: ConfigFile, settings: ServeSettings): string
       : [
           `serve.listen is ${listen.host}, without serve.tls and without serve.trusted_proxies: tokens cross the network unprotected unless a proxy in front has the certificate`,
         ]),
+    ...certificateWarnings(tls),
     ...hidden.map((key) => `${key} has no effect in serve: every tool is shown`),
     ...(file.serve?.providers === undefined
       ? unused.map(([name]) => `providers.${name} has no client_id: nobody can sign in with it`)

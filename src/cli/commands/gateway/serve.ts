@@ -4,6 +4,7 @@ import type { Runtime } from '../../../compose/runtime.ts'
 import type { Config } from '../../../config/config.ts'
 import { configFrom, type LoadOptions, loadFile } from '../../../config/load.ts'
 import { secretsOf } from '../../../config/secrets.ts'
+import { certificateWarnings } from '../../../config/serve/certificate.ts'
 import { serveSettings, withoutServers } from '../../../config/serve/serveSettings.ts'
 import { serveWarnings } from '../../../config/serve/warnings.ts'
 import { withoutKey } from '../../../doctor/gatewayChecks.ts'
@@ -83,7 +84,8 @@ async function renewCertificate(running: RunningGateway, options: LoadOptions, {
     const { tls } = serveSettings((await loadFile(options)).file, options.flags)
     if (!tls) return
     running.useCertificate(tls)
-    stderr.write('The certificate was read again.\n')
+    const warnings = certificateWarnings(tls).map((warning) => `warning: ${warning}\n`)
+    stderr.write(['The certificate was read again.\n', ...warnings].join(''))
   } catch (thrown) {
     stderr.write(`warning: the certificate was not renewed: ${asBridgeError(thrown).message}\n`)
   }
