@@ -97,7 +97,16 @@ export async function startGatewayStage(options: GatewayStageOptions = {}) {
     await one.ready()
     return one
   }
-  const first = await serve()
+  const close = async () => {
+    await Promise.all(running.map((one) => one.kill('SIGKILL')))
+    await everything?.close()
+    await provider.close()
+    rmSync(home, { recursive: true, force: true })
+  }
+  const first = await serve().catch(async (thrown) => {
+    await close()
+    throw thrown
+  })
 
   return {
     home,
@@ -127,12 +136,7 @@ export async function startGatewayStage(options: GatewayStageOptions = {}) {
     signIn: (of: SignInAs = {}) => signInAt(origin, of),
     /** As far as the code: what /token is to be asked with. */
     code: async (of: SignInAs = {}) => (await codeAt(origin, of)).asked,
-    async close() {
-      await Promise.all(running.map((one) => one.kill('SIGKILL')))
-      await everything?.close()
-      await provider.close()
-      rmSync(home, { recursive: true, force: true })
-    },
+    close,
   }
 }
 
