@@ -1,6 +1,7 @@
 // The main use case on this machine: a real authorization server, a real MCP server, and the bridge as a host starts it.
 // `--open` signs in through your own browser; without it, the demo follows the redirects itself.
 import { also, build, colour, fromKit, ownBrowserWanted, say } from './build.js'
+import { closeLater, run } from './ending.js'
 
 const TOKEN_SECONDS = 3
 const ownBrowser = ownBrowserWanted()
@@ -9,14 +10,10 @@ build()
 
 /** @type {typeof import('../test/servers/stage.ts')} */
 const { startStage } = await fromKit('stage')
-const stage = await startStage({ accessTokenSeconds: TOKEN_SECONDS, person: ownBrowser ? 'form' : 'approve' })
-const end = async (/** @type {number} */ code) => {
-  await stage.close()
-  process.exit(code)
-}
-process.once('SIGINT', () => end(130))
+await run(async () => {
+  const starting = startStage({ accessTokenSeconds: TOKEN_SECONDS, person: ownBrowser ? 'form' : 'approve' })
+  const stage = await closeLater(starting, ({ close }) => close())
 
-try {
   const { counts, issuer } = stage.authorization
   console.log(colour('bold', '\nmcp-oauth-bridge: from a stdio host to an OAuth-protected MCP server\n'))
   say(`An authorization server runs at ${issuer} (oidc-provider).`)
@@ -25,7 +22,7 @@ try {
   also(`without a token it answers ${bare.status}: ${bare.headers.get('www-authenticate')?.split(' ')[0]} …`)
 
   say('A host starts the bridge and sends initialize, as Claude Desktop would.')
-  const host = stage.host([], ownBrowser ? browserEnvironment() : {})
+  const host = stage.host([], ownBrowser ? browserEnvironment(stage.environment.MCP_OAUTH_BRIDGE_HOME) : {})
   if (ownBrowser) also('your browser opens: sign in with any name and password')
   const started = performance.now()
   const { result, error } = await host.initialize()
@@ -59,14 +56,11 @@ try {
   )
   const code = await host.close()
   say(`The host closes stdin: the bridge deletes its session and exits ${code}. Nothing is left behind.\n`)
-  await end(code ?? 1)
-} catch (thrown) {
-  console.error(`error: ${thrown instanceof Error ? thrown.message : thrown}`)
-  await end(1)
-}
+  return code ?? 1
+})
 
 /**
- * @param {ReturnType<typeof stage.host>} host
+ * @param {ReturnType<Awaited<ReturnType<typeof startStage>>['host']>} host
  * @param {string} message
  */
 async function echo(host, message) {
@@ -75,11 +69,11 @@ async function echo(host, message) {
   return result.content[0].text
 }
 
-/** The person's browser needs the environment of their desktop session. */
-function browserEnvironment() {
+/** The person's browser needs the environment of their desktop session. @param {string | undefined} home */
+function browserEnvironment(home) {
   return {
     ...process.env,
-    MCP_OAUTH_BRIDGE_HOME: stage.environment.MCP_OAUTH_BRIDGE_HOME,
+    MCP_OAUTH_BRIDGE_HOME: home,
     BROWSER: process.env.BROWSER ?? '',
   }
 }

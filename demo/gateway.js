@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { also, build, colour, fromKit, ownBrowserWanted, say } from './build.js'
+import { closeLater, run } from './ending.js'
 
 const ownBrowser = ownBrowserWanted()
 
@@ -18,25 +19,20 @@ const { openBrowsing } = await fromKit('browsing')
 /** @type {typeof import('../test/servers/freePort.ts')} */
 const { freePort } = await fromKit('freePort')
 
-const port = await freePort()
-const whoami = startWhoami(port)
-await whoami.said('listens at')
-const stage = await startGatewayStage({
-  target: `http://127.0.0.1:${port}/mcp`,
-  serve: { access: { emails: ['alice@example.com'] } },
-  person: ownBrowser ? 'form' : 'approve',
-})
-stage.provider.state.claims = { ...stage.provider.state.claims, email_verified: true }
-const waiting = await listenForCode()
-const end = async (/** @type {number} */ code) => {
-  waiting.close()
-  whoami.kill()
-  await stage.close()
-  process.exit(code)
-}
-process.once('SIGINT', () => end(130))
+await run(async () => {
+  const port = await freePort()
+  const whoami = startWhoami(port)
+  closeLater(whoami, ({ kill }) => kill())
+  await whoami.said('listens at')
+  const starting = startGatewayStage({
+    target: `http://127.0.0.1:${port}/mcp`,
+    serve: { access: { emails: ['alice@example.com'] } },
+    person: ownBrowser ? 'form' : 'approve',
+  })
+  const stage = await closeLater(starting, ({ close }) => close())
+  stage.provider.state.claims = { ...stage.provider.state.claims, email_verified: true }
+  const waiting = await closeLater(listenForCode(), ({ close }) => close())
 
-try {
   console.log(colour('bold', '\nmcp-oauth-bridge serve: an MCP server behind an OAuth sign-in of its own\n'))
   say(`A provider that knows people runs at ${stage.provider.issuer}.`)
   say(`An MCP server without any sign-in runs at http://127.0.0.1:${port}/mcp (demo/whoami.js).`)
@@ -91,11 +87,8 @@ try {
   await client.close()
   const ended = await stage.first.kill('SIGTERM')
   say(`SIGTERM: the gateway lets requests finish and exits ${ended}. Nothing is left behind.\n`)
-  await end(ended ?? 1)
-} catch (thrown) {
-  console.error(`error: ${thrown instanceof Error ? thrown.message : thrown}`)
-  await end(1)
-}
+  return ended ?? 1
+})
 
 /** What the SDK wants to know of its host. @param {string} redirectUrl */
 function clientProvider(redirectUrl) {
@@ -170,7 +163,8 @@ function startWhoami(port) {
     kill: () => child.kill(),
     /** Resolves when its log has these words. @type {(words: string) => Promise<void>} */
     said: (words) =>
-      new Promise((resolve) => {
+      new Promise((resolve, reject) => {
+        child.once('exit', (code) => reject(new Error(`demo/whoami.js ended with ${code}.`)))
         const look = () => {
           if (!text.includes(words)) return
           listeners.delete(look)
@@ -185,7 +179,9 @@ function startWhoami(port) {
 /** @param {string} address */
 function openBrowser(address) {
   const program = process.env.BROWSER ?? (process.platform === 'darwin' ? 'open' : 'xdg-open')
+  const failed = () => also(`no browser opened; open it yourself: ${address}`)
   spawn(program, [address], { stdio: 'ignore', detached: true })
-    .on('error', () => also(`open it yourself: ${address}`))
+    .on('error', failed)
+    .on('exit', (code) => code === 0 || failed())
     .unref()
 }

@@ -14,6 +14,7 @@ const PROGRAMS = {
   openssl: 'openssl',
   initdb: 'postgresql',
   pgbouncer: 'pgbouncer',
+  nginx: 'nginx',
 } as const
 
 export type Program = keyof typeof PROGRAMS

@@ -1,7 +1,7 @@
 // The database of the config file: a SQLite file, or PostgreSQL for the gateway; its URL may be in a file of its own.
 import { BridgeError } from '../errors.ts'
 import type { Config } from './config.ts'
-import { isPostgres, POSTGRES_FORM, parsePostgresUrl } from './file/postgresUrl.ts'
+import { isPostgres, POSTGRES_FORM, parsePostgresUrl, postgresFault } from './file/postgresUrl.ts'
 import type { ReadConfig } from './file/unset.ts'
 import { databasePath, type Paths } from './paths.ts'
 import { readTextFile } from './textFile.ts'
@@ -14,9 +14,10 @@ export function databaseOf(
   const url = path === undefined ? written : readTextFile(path, 'database_url_file').trim()
   if (url === undefined || /^sqlite:./.test(url)) return { database: databasePath(url, paths) }
   const postgres = isPostgres(url) ? parsePostgresUrl(url) : undefined
-  if (postgres) return { database: databasePath(undefined, paths), postgres }
+  const fault = postgres && postgresFault(url)
+  if (postgres && !fault) return { database: databasePath(undefined, paths), postgres }
   throw new BridgeError('config_invalid', {
-    message: `${path === undefined ? 'database_url' : 'What database_url_file contains'} is not sqlite:FILE or ${POSTGRES_FORM}.`,
+    message: `${path === undefined ? 'database_url' : 'What database_url_file contains'} ${fault ?? `is not sqlite:FILE or ${POSTGRES_FORM}`}.`,
     hint: 'Correct it; percent-encode what is not a letter or digit in the user name.',
   })
 }

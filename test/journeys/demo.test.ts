@@ -1,7 +1,11 @@
 // The demos, as the README names them: the main jobs from the first line to the last, and nothing else on the screen.
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
+import { until } from '../servers/until.ts'
 
 async function run(script: string): Promise<{ code: unknown; text: string }> {
   const cwd = fileURLToPath(new URL('../..', import.meta.url))
@@ -30,4 +34,82 @@ test('npm run demo:gateway signs a real client in at serve, and the MCP server�
   expect(text).toContain('The server’s log: tools/call by alice@example.com')
   expect(lines.at(-1)).toContain('exits 0')
   expect(lines.length).toBeLessThanOrEqual(30)
+})
+
+/** The gateway's demo as a terminal starts it: a group of processes, with a folder of its own for temporary files, and a person for a browser. */
+function startDemo(person: string) {
+  const temporary = mkdtempSync(join(tmpdir(), 'mcp-oauth-bridge-demo-'))
+  onTestFinished(() => rmSync(temporary, { recursive: true, force: true }))
+  const child = spawn('npm', ['run', '--silent', 'demo:gateway', '--', '--open'], {
+    cwd: fileURLToPath(new URL('../..', import.meta.url)),
+    env: {
+      ...process.env,
+      TMPDIR: temporary,
+      BROWSER: fileURLToPath(new URL('../servers/person.js', import.meta.url)),
+      PERSON: person,
+    },
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let text = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk) => {
+      text += chunk
+    })
+  const pid = child.pid as number
+  const exited = new Promise<number | null>((resolve) => child.once('exit', resolve))
+  return {
+    text: () => text,
+    exited,
+    /** As the terminal does it: to everything that the demo started. */
+    pressCtrlC: () => process.kill(-pid, 'SIGINT'),
+    isThere: () => readdirSync(temporary).length > 0,
+    /** Resolves when no process of it is left. @throws Error with what is */
+    async leavesNothing() {
+      const others = () =>
+        readdirSync('/proc')
+          .filter((name) => /^\d+$/.test(name))
+          .filter((name) => groupOf(name) === pid)
+      await until(
+        'its processes to be gone',
+        () => others().length === 0,
+        () => others().map((name) => readFileSync(`/proc/${name}/cmdline`, 'utf8')),
+      )
+      expect(readdirSync(temporary)).toEqual([])
+    },
+  }
+}
+
+/** 0: it has just ended. */
+function groupOf(pid: string): number {
+  try {
+    return Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[2])
+  } catch {
+    return 0
+  }
+}
+
+const onLinux = test.skipIf(process.platform !== 'linux')
+
+onLinux(
+  'npm run demo:gateway -- --open signs in through your own browser, exits with 0 and leaves nothing behind',
+  async () => {
+    const demo = startDemo('consents')
+    expect(await demo.exited, demo.text()).toBe(0)
+    expect(demo.text()).toContain('your browser opens')
+    expect(demo.text()).toContain('The server’s log: tools/call by alice@example.com')
+    await demo.leavesNothing()
+  },
+)
+
+onLinux.each([
+  ['while it starts', (demo: ReturnType<typeof startDemo>) => demo.isThere()],
+  ['while it waits for you', (demo: ReturnType<typeof startDemo>) => demo.text().includes('your browser opens')],
+])('Ctrl-C %s ends npm run demo:gateway -- --open, and nothing is left behind', async (_, isThere) => {
+  const demo = startDemo('absent')
+  await until('the moment for Ctrl-C', () => isThere(demo), demo.text)
+  demo.pressCtrlC()
+  await demo.exited
+  await demo.leavesNothing()
+  expect(demo.text()).not.toMatch(/error/i)
 })

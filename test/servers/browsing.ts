@@ -1,5 +1,7 @@
 // A person with a browser that has no window: it keeps cookies, follows redirects and pages that go on by themselves, and answers a consent page
-import { request } from 'node:http'
+import { type RequestOptions, request } from 'node:http'
+import { request as requestSecurely } from 'node:https'
+import type { LookupFunction } from 'node:net'
 
 export interface Page {
   readonly url: URL
@@ -20,11 +22,20 @@ export interface Browsing {
 
 const MOST_HOPS = 25
 
+/** How a browser or a client reaches a name that no DNS knows, and which authority it trusts. */
+export interface Network {
+  readonly ca: string
+  /** Every name is there. */
+  readonly lookup: LookupFunction
+  /** Its own address: any of 127.0.0.0/8. */
+  readonly localAddress?: string
+}
+
 /**
  * `seen` gets each page in order, as it came. `reload` is waited for when a page cannot be loaded, which is then tried once more, as a person
- * does.
+ * does. `network` is for https.
  */
-export function openBrowsing(seen: Page[] = [], reload?: () => Promise<void>): Browsing {
+export function openBrowsing(seen: Page[] = [], reload?: () => Promise<void>, network?: Network): Browsing {
   const jars = new Map<string, Map<string, { value: string; path: string }>>()
 
   const loadOnce = (address: URL | string, form?: URLSearchParams) =>
@@ -43,7 +54,9 @@ export function openBrowsing(seen: Page[] = [], reload?: () => Promise<void>): B
         ...(cookie ? { cookie } : {}),
         ...(form ? { 'content-type': 'application/x-www-form-urlencoded', origin: url.origin } : {}),
       }
-      request(url, { method: form ? 'POST' : 'GET', headers }, async (response) => {
+      const ask = url.protocol === 'https:' ? requestSecurely : request
+      const options = { method: form ? 'POST' : 'GET', headers, ...(url.protocol === 'https:' ? network : {}) }
+      ask(url, options as RequestOptions, async (response) => {
         let text = ''
         for await (const chunk of response.setEncoding('utf8')) text += chunk
         for (const line of response.headers['set-cookie'] ?? []) {

@@ -1,5 +1,5 @@
 // The auth provider of an SDK client, either generation, whose person signs in at the gateway with a browser that has no window
-import { openBrowsing } from './browsing.ts'
+import { type Browsing, openBrowsing } from './browsing.ts'
 
 export interface SdkSignIn {
   /** Given to the transport of an SDK client. */
@@ -12,7 +12,12 @@ export interface SdkSignIn {
   readonly held: { client?: any; tokens?: any; refreshes: number }
 }
 
-export function createSdkSignIn(redirectUri = 'http://127.0.0.1:33418/callback', name = 'SDK client'): SdkSignIn {
+/** `more`: members of the client's metadata, and the person's browser. */
+export function createSdkSignIn(
+  redirectUri = 'http://127.0.0.1:33418/callback',
+  name = 'SDK client',
+  more: { readonly metadata?: object; readonly browsing?: Browsing } = {},
+): SdkSignIn {
   const tabs: URL[] = []
   const held: SdkSignIn['held'] = { refreshes: 0 }
   let verifier = ''
@@ -26,6 +31,7 @@ export function createSdkSignIn(redirectUri = 'http://127.0.0.1:33418/callback',
       grant_types: ['authorization_code', 'refresh_token'],
       response_types: ['code'],
       token_endpoint_auth_method: 'none',
+      ...more.metadata,
     },
     state: () => 'state-of-the-client',
     clientInformation: () => held.client,
@@ -47,7 +53,7 @@ export function createSdkSignIn(redirectUri = 'http://127.0.0.1:33418/callback',
     },
     async redirectToAuthorization(url: URL) {
       tabs.push(url)
-      const { url: end, text } = await openBrowsing().follow(url, redirectUri)
+      const { url: end, text } = await (more.browsing ?? openBrowsing()).follow(url, redirectUri)
       if (!end.href.startsWith(redirectUri)) throw new Error(`The sign-in ended at ${end}: ${text}`)
       back = end.searchParams
     },

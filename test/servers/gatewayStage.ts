@@ -26,6 +26,10 @@ export interface GatewayStageOptions {
   readonly environment?: Readonly<Record<string, string>>
   /** Started as `./mcp-oauth-proxy` without a command, with its data beside config.yaml, as the troubleshooting guide has it. */
   readonly asInGuide?: boolean
+  /** Of a proxy in front of it, which passes on to `port`, or of `serve.tls`; preset: http at `port` of localhost. */
+  readonly publicUrl?: string
+  /** Preset: a free one. */
+  readonly port?: number
   /** `form`: the provider shows its pages to a browser; preset: it signs in whoever comes. */
   readonly person?: 'approve' | 'form'
 }
@@ -52,22 +56,24 @@ export async function startGatewayStage(options: GatewayStageOptions = {}) {
   // An address that is not verified is told to no server.
   Object.assign(provider.state.claims, { email_verified: true })
   const everything = options.target === undefined ? await startEverything() : undefined
-  const port = await freePort()
+  const port = options.port ?? (await freePort())
   const origin = `http://localhost:${port}`
-  const client = await registerAt(provider.issuer, `${origin}/auth/callback`)
+  const callback = `${options.publicUrl ?? origin}/auth/callback`
+  const client = await registerAt(provider.issuer, callback)
   cluster = options.engine === 'postgres' ? (cluster ?? startPostgres()) : cluster
   const database = options.engine === 'postgres' ? await (await cluster)?.fresh() : undefined
   const config = join(home, 'config.yaml')
   const test = { issuer: provider.issuer, ...client, scopes: ['openid', 'email', 'profile', 'offline_access'] }
+  const listen = options.publicUrl === undefined ? {} : { listen: `127.0.0.1:${port}` }
   const write = (members: Readonly<Record<string, unknown>> = {}) =>
     writeFileSync(
       config,
       stringify({
         mcp_server_url: options.target ?? everything?.url,
-        callback_url: `${origin}/auth/callback`,
+        callback_url: callback,
         providers: { test },
         ...(database === undefined ? {} : { database_url: database }),
-        serve: { access: 'everyone', ...options.serve },
+        serve: { access: 'everyone', ...listen, ...options.serve },
         ...options.config,
         ...members,
       }),
@@ -91,15 +97,24 @@ export async function startGatewayStage(options: GatewayStageOptions = {}) {
     await one.ready()
     return one
   }
-  const first = await serve()
+  const close = async () => {
+    await Promise.all(running.map((one) => one.kill('SIGKILL')))
+    await everything?.close()
+    await provider.close()
+    rmSync(home, { recursive: true, force: true })
+  }
+  const first = await serve().catch(async (thrown) => {
+    await close()
+    throw thrown
+  })
 
   return {
     home,
     config,
     environment,
-    /** The public URL, and that of the one MCP server. */
+    /** Where it listens, which is the public URL without another one; and the URL of the one MCP server for clients. */
     origin,
-    url: `${origin}/mcp`,
+    url: `${options.publicUrl ?? origin}/mcp`,
     port,
     provider,
     /** Its entry in `providers` of config.yaml. */
@@ -121,12 +136,7 @@ export async function startGatewayStage(options: GatewayStageOptions = {}) {
     signIn: (of: SignInAs = {}) => signInAt(origin, of),
     /** As far as the code: what /token is to be asked with. */
     code: async (of: SignInAs = {}) => (await codeAt(origin, of)).asked,
-    async close() {
-      await Promise.all(running.map((one) => one.kill('SIGKILL')))
-      await everything?.close()
-      await provider.close()
-      rmSync(home, { recursive: true, force: true })
-    },
+    close,
   }
 }
 

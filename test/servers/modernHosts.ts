@@ -23,7 +23,7 @@ export type Where =
   /** The words and the whole environment of a bridge. */
   | { readonly words: readonly string[]; readonly environment: NodeJS.ProcessEnv }
   /** No bridge: what two peers do by themselves. */
-  | { readonly direct: string; readonly sse?: boolean; readonly signIn?: SdkSignIn }
+  | { readonly direct: string; readonly sse?: boolean; readonly signIn?: SdkSignIn; readonly fetch?: typeof fetch }
 
 export interface Given {
   readonly name?: string
@@ -199,7 +199,8 @@ function offer(transport: StdioV1, protocolVersion: string): void {
 function transportOf(kind: HostKind, where: Where) {
   if ('direct' in where) {
     const url = new URL(where.direct)
-    const options = where.signIn ? { authProvider: where.signIn.provider } : {}
+    const { signIn, fetch } = where
+    const options = { ...(signIn ? { authProvider: signIn.provider } : {}), ...(fetch ? { fetch } : {}) }
     return where.sse ? new SseV1(url) : kind === 'v1' ? new HttpV1(url, options) : new HttpV2(url, options)
   }
   const { args, environment } = withPatience(where.words, where.environment)

@@ -15,6 +15,7 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
+import type { Certificate } from './certificates.ts'
 import { freePort } from './freePort.ts'
 import { until } from './until.ts'
 
@@ -46,12 +47,24 @@ function unprivileged(): { uid?: number; gid?: number } {
   return { uid: Number(uid), gid: Number(gid) }
 }
 
+export interface PostgresTls {
+  readonly certificate: Certificate
+  /** Preset: connections without TLS are accepted too. */
+  readonly demands?: 'TLS' | 'a client certificate'
+  /** File of the authority of client certificates. */
+  readonly authority?: string
+}
+
 export interface Postgres {
   readonly port: number
+  /** The folder of its sockets. */
+  readonly sockets: string
   /** `postgresql://…` of a new, empty database. */
   fresh(): Promise<string>
   /** For programs such as psql: where it is, and who may. */
   environment(url: string): Record<string, string>
+  /** For new connections from now on; undefined: no TLS, as at the start. Only at a cluster of its own. */
+  useTls(tls?: PostgresTls): Promise<void>
   stop(): Promise<void>
   /** Again, with what was in it. */
   start(): Promise<void>
@@ -113,6 +126,7 @@ export async function startPostgres(): Promise<Postgres> {
 
   return {
     port,
+    sockets: folder,
     start,
     stop,
     async fresh() {
@@ -128,6 +142,39 @@ export async function startPostgres(): Promise<Postgres> {
     environment(url) {
       const { hostname, port: at, username, password, pathname } = new URL(url)
       return { PGHOST: hostname, PGPORT: at, PGUSER: username, PGPASSWORD: password, PGDATABASE: pathname.slice(1) }
+    },
+    async useTls(tls) {
+      const mine = (name: string, text: string) => {
+        const path = join(data, name)
+        rmSync(path, { force: true })
+        writeFileSync(path, text, { mode: 0o600 })
+        if (who.uid !== undefined) chownSync(path, who.uid, who.gid ?? who.uid)
+      }
+      const kind = tls?.demands === undefined ? 'host' : 'hostssl'
+      const options = tls?.demands === 'a client certificate' ? ' clientcert=verify-ca' : ''
+      mine('pg_hba.conf', `local all all scram-sha-256\n${kind} all all all scram-sha-256${options}\n`)
+      if (tls) {
+        mine('server.crt', readFileSync(tls.certificate.cert, 'utf8'))
+        mine('server.key', readFileSync(tls.certificate.key, 'utf8'))
+        mine('root.crt', tls.authority === undefined ? '' : readFileSync(tls.authority, 'utf8'))
+      }
+      // The socket lets in whoever knows the password, whatever the network has to do.
+      const asked = async (...statements: string[]) => {
+        const client = new pg.Client({ host: folder, port, user: USER, password: PASSWORD, database: 'postgres' })
+        await client.connect()
+        let row: Record<string, unknown> = {}
+        for (const statement of statements) row = (await client.query(statement)).rows[0] ?? {}
+        await client.end()
+        return String(row.at)
+      }
+      const loaded = 'SELECT pg_conf_load_time()::text AS at'
+      const before = await asked(loaded)
+      await asked(
+        `ALTER SYSTEM SET ssl = ${tls ? 'on' : 'off'}`,
+        `ALTER SYSTEM SET ssl_ca_file = '${tls?.authority === undefined ? '' : 'root.crt'}'`,
+        'SELECT pg_reload_conf()',
+      )
+      await until('PostgreSQL to read its settings again', async () => (await asked(loaded)) !== before)
     },
     async bouncer() {
       const at = await freePort()

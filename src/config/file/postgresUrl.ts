@@ -15,6 +15,17 @@ export interface PostgresUrl {
 const FORM =
   /^postgres(?:ql)?:\/\/(?:([^:@/?#]*)(?::(.*))?@)?(\[[\da-f:.]+\]|[\w.-]*)(?::(\d{1,5}))?\/([^/?#]+)(\?[^#]*)?$/is
 
+/** Of libpq, and `no-verify` of node-postgres. */
+const SSL_MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify']
+
+/** What is wrong with it, in words that repeat nothing of it; undefined: nothing. */
+export function postgresFault(text: string): string | undefined {
+  const [, , , , , , query] = FORM.exec(text) ?? []
+  if (!parsePostgresUrl(text)) return `must be ${POSTGRES_FORM}`
+  const mode = new URLSearchParams(query).get('sslmode')
+  return !mode || SSL_MODES.includes(mode) ? undefined : `must have one of these as sslmode: ${SSL_MODES.join(', ')}`
+}
+
 /** undefined: it has another form. A `${NAME}` of the file may hold any text as the password. */
 export function parsePostgresUrl(text: string): PostgresUrl | undefined {
   const [whole, user, secret, host = '', number, database = '', query = ''] = FORM.exec(text) ?? []

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { ACCESS_LISTS, BEARERS, LOG_LEVELS, LOGIN_MODES, MIGRATIONS, PROTOCOLS, TRANSPORTS } from './choices.ts'
 import { addressOf, isRange, isSecureUrl } from './listen.ts'
-import { isPostgres, POSTGRES_FORM, parsePostgresUrl } from './postgresUrl.ts'
+import { isPostgres, POSTGRES_FORM, postgresFault } from './postgresUrl.ts'
 
 const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'is not a header name')
 const headers = z.record(headerName, z.string().regex(/^[\x20-\x7e\t]*$/, 'must be printable ASCII on one line'))
@@ -33,7 +33,7 @@ const challengeMethod = z.literal('S256', {
 
 /** Words a refused value of `database_url` gets; they repeat nothing of it. */
 const databaseUrl = (text: string): string | undefined => {
-  if (isPostgres(text)) return parsePostgresUrl(text) ? undefined : `must be ${POSTGRES_FORM}`
+  if (isPostgres(text)) return postgresFault(text)
   return text.startsWith('sqlite:') && text !== 'sqlite:' ? undefined : `must be sqlite:FILE or ${POSTGRES_FORM}`
 }
 

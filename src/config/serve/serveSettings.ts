@@ -7,6 +7,7 @@ import { addressOf, isSecureUrl } from '../file/listen.ts'
 import type { ConfigFile } from '../file/schema.ts'
 import type { ReadConfig } from '../file/unset.ts'
 import { readTextFile } from '../textFile.ts'
+import { certificateOf } from './certificate.ts'
 import { demandFaultless, nowhere, type PlaceOf, type ServeFault } from './faults.ts'
 import { servedProviders } from './providers.ts'
 import { accessOf, type ServeFlags, servedServers } from './servers.ts'
@@ -27,10 +28,7 @@ export function serveSettings(file: ReadConfig, flags: ServeFlags, place: PlaceO
   const { publicUrl, callbackUrl } = addressesOf(file, faults)
   const providers = servedProviders(file, faults)
   const servers = servedServers(file, flags, providers, faults)
-  const tls = serve.tls && {
-    cert: pem(serve.tls.cert_file, 'cert_file', 'CERTIFICATE', faults),
-    key: pem(serve.tls.key_file, 'key_file', '(?:\\w+ )?PRIVATE KEY', faults),
-  }
+  const tls = serve.tls && certificateOf(serve.tls, faults)
   if (tls && publicUrl.startsWith('http:'))
     faults.push({
       key: ['serve', 'tls'],
@@ -99,13 +97,6 @@ function besideLoopback(publicUrl: string): ServeSettings['listen'] {
   const { hostname, port, protocol } = new URL(publicUrl)
   if (!isLoopback(hostname)) return { host: '127.0.0.1', port: 8080 }
   return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) || (protocol === 'https:' ? 443 : 80) }
-}
-
-function pem(path: string, name: 'cert_file' | 'key_file', kind: string, faults: ServeFault[]): string {
-  const text = readTextFile(path, `serve.tls.${name}`)
-  if (!new RegExp(`-----BEGIN ${kind}-----`).test(text))
-    faults.push({ key: ['serve', 'tls', name], text: `serve.tls.${name} ${quote(path)} is not in PEM format.` })
-  return text
 }
 
 function tokensOf({ serve }: ConfigFile, faults: ServeFault[]): ServeSettings['tokens'] {

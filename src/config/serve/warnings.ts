@@ -3,6 +3,7 @@ import { isIP } from 'node:net'
 import type { Access, ServeSettings } from '../../gateway/settings.ts'
 import { isLoopback } from '../../secureUrl.ts'
 import type { ConfigFile } from '../file/schema.ts'
+import { certificateWarnings } from './certificate.ts'
 
 /** A sentence each, without a full stop. */
 export function serveWarnings(file: ConfigFile, settings: ServeSettings): string[] {
@@ -35,6 +36,7 @@ export function serveWarnings(file: ConfigFile, settings: ServeSettings): string
           `callback_url is https and the gateway listens there without serve.tls: ${settings.publicUrl} answers http only`,
         ]
       : []),
+    ...certificateWarnings(tls),
     ...hidden.map((key) => `${key} has no effect in serve: every tool is shown`),
     ...(file.serve?.providers === undefined
       ? unused.map(([name]) => `providers.${name} has no client_id: nobody can sign in with it`)

@@ -62,8 +62,8 @@ const CONNECTION_WORDS =
   /Query read timeout|timeout exceeded when trying to connect|timeout expired|Connection terminated|Client has encountered a connection error|connection ended|does not support SSL|SASL|password/i
 
 function hintFor(code: string, why: string): string {
-  if (/SSL|certificate/i.test(why))
-    return 'Correct sslmode and sslrootcert in database_url: require and verify-full check the certificate, no-verify does not, disable is without TLS.'
+  const tls = TLS_HINTS.find(([words]) => words.test(`${code} ${why}`))
+  if (tls) return tls[1]
   if (code.startsWith('28')) return 'Check the user and the password in database_url.'
   if (code === '42501')
     return 'Give the user of database_url the right: GRANT ALL ON SCHEMA public TO USER, as the owner.'
@@ -73,6 +73,32 @@ function hintFor(code: string, why: string): string {
   if (code === '3D000') return 'Create the database (createdb), or correct its name in database_url.'
   return 'Check that PostgreSQL runs there and database_url is right: pg_isready -h HOST -p PORT.'
 }
+
+/** Words of Node, OpenSSL, `pg` and PostgreSQL, which has one code for all its refusals. */
+const TLS_HINTS: readonly (readonly [RegExp, string])[] = [
+  [
+    /does not support SSL/,
+    'Turn on ssl in PostgreSQL, or write sslmode=disable in database_url where nobody can listen.',
+  ],
+  [/no encryption|SSL off/, 'Write sslmode=verify-full in database_url: this server demands TLS.'],
+  [
+    /client certificate/,
+    'Name a certificate and its key as sslcert and sslkey in database_url: this server demands one.',
+  ],
+  [/CERT_HAS_EXPIRED|NOT_YET_VALID/, 'Renew the certificate of PostgreSQL, or set the clock of this machine.'],
+  [
+    /ALTNAME/,
+    'Write the name of the certificate as the host in database_url; with sslrootcert, sslmode=verify-ca does not compare it.',
+  ],
+  [
+    /SELF_SIGNED|UNABLE_TO_/,
+    'Name the PEM file of the authority that signed the certificate of PostgreSQL as sslrootcert in database_url.',
+  ],
+  [
+    /SSL|certificate/i,
+    'Correct sslmode, sslrootcert, sslcert and sslkey in database_url: verify-full checks the certificate, no-verify does not, disable is without TLS.',
+  ],
+]
 
 const codeOf = (thrown: unknown): string => {
   const { code } = (thrown ?? {}) as { code?: unknown }

@@ -8,6 +8,7 @@ import { toSqlTime } from '../values/time.ts'
 import { EndingStorage } from './endingStorage.ts'
 import { isUnanswered, shouldRepeat, translated } from './errors.ts'
 import { createStatements, type Statements } from './statements.ts'
+import { splitTls, type Tls } from './tls.ts'
 
 export interface PostgresOptions {
   /** With the password; it is never shown. */
@@ -38,8 +39,10 @@ const READ_ONLY = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'
 /** Connects with the first statement. */
 export function openPostgres(options: PostgresOptions): Database {
   const { url, shown, connections = 10, log, connectMs = 5_000, statementMs = 5_000 } = options
+  const { url: connectionString, isDirect, tls } = splitTls(url, shown)
   const pool = new pg.Pool({
-    connectionString: verified(url),
+    connectionString,
+    ...(isDirect ? { sslnegotiation: 'direct' as const } : {}),
     max: connections,
     connectionTimeoutMillis: connectMs,
     query_timeout: TRANSACTION_MS,
@@ -48,7 +51,7 @@ export function openPostgres(options: PostgresOptions): Database {
     allowExitOnIdle: true,
     application_name: 'mcp-oauth-bridge',
     types: { getTypeParser },
-    Client: PlainClient,
+    Client: plainClient(tls),
   })
   // Of connections that nobody uses now; the next statement opens another one.
   pool.on('error', ({ message }) => log.debug('store:postgres', { message }))
@@ -107,24 +110,23 @@ export function openPostgres(options: PostgresOptions): Database {
   }
 }
 
-/** What `pg` 8 makes of these modes, with a warning that they will mean less one day; `uselibpqcompat` asks for that. */
-const verified = (url: string) =>
-  url.includes('uselibpqcompat=')
-    ? url
-    : url.replace(/([?&]sslmode=)(prefer|require|verify-ca)(?=&|$)/, '$1verify-full')
-
 /** A transaction, and whether it is over. */
 interface Scope {
   isOver: boolean
 }
 
 /** The database and its roles may have other settings; these two a connection may begin with also at PgBouncer. */
-class PlainClient extends pg.Client {
-  getStartupConf(): object {
-    const inherited = Reflect.get(pg.Client.prototype, 'getStartupConf') as () => object
-    return { ...inherited.call(this), DateStyle: 'ISO, MDY', TimeZone: 'UTC' }
+const plainClient = (tls: () => Tls) =>
+  class extends pg.Client {
+    constructor(config?: pg.ClientConfig) {
+      super({ ...config, ...present({ ssl: tls() }) })
+    }
+
+    getStartupConf(): object {
+      const inherited = Reflect.get(pg.Client.prototype, 'getStartupConf') as () => object
+      return { ...inherited.call(this), DateStyle: 'ISO, MDY', TimeZone: 'UTC' }
+    }
   }
-}
 
 async function repeated<T>(work: () => Promise<T>): Promise<T> {
   for (let run = 1; ; run++) {

@@ -6,6 +6,7 @@ import { readOwnFile } from '../../../config/file/ownFile.ts'
 import type { ReadConfig } from '../../../config/file/unset.ts'
 import { configFrom, type LoadOptions, loadFile } from '../../../config/load.ts'
 import { secretsOf } from '../../../config/secrets.ts'
+import { certificateWarnings } from '../../../config/serve/certificate.ts'
 import { placesIn } from '../../../config/serve/faults.ts'
 import { serveSettings, withoutServers } from '../../../config/serve/serveSettings.ts'
 import { serveWarnings } from '../../../config/serve/warnings.ts'
@@ -98,7 +99,8 @@ async function renewCertificate(running: RunningGateway, options: LoadOptions, {
     const { tls } = await settingsOf(file, path, options)
     if (!tls) return
     running.useCertificate(tls)
-    stderr.write('The certificate was read again.\n')
+    const warnings = certificateWarnings(tls).map((warning) => `warning: ${warning}\n`)
+    stderr.write(['The certificate was read again.\n', ...warnings].join(''))
   } catch (thrown) {
     stderr.write(`warning: the certificate was not renewed: ${asBridgeError(thrown).message}\n`)
   }

@@ -1,6 +1,6 @@
 // The URL of a PostgreSQL database, as people write it.
 import { expect, test } from 'vitest'
-import { isPostgres, parsePostgresUrl } from '../../../../src/config/file/postgresUrl.ts'
+import { isPostgres, parsePostgresUrl, postgresFault } from '../../../../src/config/file/postgresUrl.ts'
 
 test('the guide’s URL is shown as host, port and database, without its password', () => {
   const found = parsePostgresUrl('postgresql://oauth_user:oauth_pass@localhost:5432/oauth_db')
@@ -57,4 +57,19 @@ test.each([
 ])('%j is none', (text) => {
   expect(isPostgres(text)).toBe(true)
   expect(parsePostgresUrl(text)).toBeUndefined()
+})
+
+test.each([
+  ['', undefined],
+  ['?sslmode=verify-full&sslrootcert=/etc/ca.pem', undefined],
+  ['?sslmode=no-verify', undefined],
+  ['?sslmode=', undefined],
+  ['?sslmode=verify_full', /^must have one of these as sslmode: disable, .* verify-full, no-verify$/],
+  ['?application_name=x&sslmode=on', /sslmode/],
+])('of the query %j a wrong sslmode is told, and nothing of the URL repeated', (query, words) => {
+  for (const text of [`postgresql://u:canary?sslmode=x@h/d${query}`, `postgres://h/d${query}`]) {
+    const fault = postgresFault(text)
+    expect(fault).toEqual(words && expect.stringMatching(words))
+    expect(fault ?? '').not.toMatch(/canary|verify_full/)
+  }
 })

@@ -124,9 +124,18 @@ describe('a fault', () => {
     ['connect_timeout: -1', 'FILE:1:18: connect_timeout must be at least 0'],
     ['log_level: loud', 'FILE:1:12: log_level '],
     ['mcp_server_url: mcp.example', 'FILE:1:17: mcp_server_url must be an http(s) URL'],
-    ['callback_url: http://localhost:8080', 'FILE:1:15: callback_url must be written in full, as http://localhost:8080/'],
-    ['callback_url: http://localhost:80/auth/callback', 'FILE:1:15: callback_url must be written in full, as http://localhost/auth/callback'],
-    ['callback_url: http://u:canary@LOCALHOST/cb', 'FILE:1:15: callback_url must be written in full: scheme, host, port, path'],
+    [
+      'callback_url: http://localhost:8080',
+      'FILE:1:15: callback_url must be written in full, as http://localhost:8080/',
+    ],
+    [
+      'callback_url: http://localhost:80/auth/callback',
+      'FILE:1:15: callback_url must be written in full, as http://localhost/auth/callback',
+    ],
+    [
+      'callback_url: http://u:canary@LOCALHOST/cb',
+      'FILE:1:15: callback_url must be written in full: scheme, host, port, path',
+    ],
     ['database_url: oauth.db', 'FILE:1:15: database_url must be sqlite:FILE'],
     ['servers: { a: { } }', 'FILE:1:15: servers.a.url is missing'],
     ['database_url: "sqlite:"', 'FILE:1:15: database_url must be sqlite:FILE'],

@@ -1,5 +1,6 @@
 // The gateway's settings from a config file: the guide's config as written, defaults, and a sentence for every fault.
 import { writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { parseConfigFile } from '../../../../src/config/file/read.ts'
 import { parseYaml } from '../../../../src/config/file/yamlText.ts'
@@ -85,8 +86,9 @@ test('secrets come from files, and a certificate from its PEM files', () => {
     writeFileSync(path, text)
     return path
   }
-  const cert = at('cert.pem', '-----BEGIN CERTIFICATE-----\nx\n')
-  const key = at('key.pem', '-----BEGIN PRIVATE KEY-----\nx\n')
+  const [cert, key] = ['server.pem', 'server.key'].map((name) =>
+    fileURLToPath(new URL(`../../../servers/tls/${name}`, import.meta.url)),
+  )
   const secret = at('secret', 'from a file\n')
   const found = settings(`${SERVER}providers: { google: { client_id: i, client_secret_file: ${secret} } }
 serve:
