@@ -133,7 +133,8 @@ async function partsOf(
   const challenge = createChallenge(settings.publicUrl)
   const checkAccess = createAccess({ access: settings.access, providers: accessProviders })
   const mcp = createMcpHandler({
-    ...{ settings, callers: storage.callers, grants, persons, seal, signingKeys, tokens, clock, log },
+    ...{ settings, callers: storage.callers, grants, persons, clients: storage.clients },
+    ...{ seal, signingKeys, tokens, clock, log },
     ...{ readBody, look: parseMessage, rpcError, userHeaders, challenge, draining, checkAccess },
     emailOf: createEmailOf(accessProviders),
     http: network.of,

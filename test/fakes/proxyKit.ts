@@ -98,6 +98,8 @@ export interface Kit {
   readonly asked: string[]
   readonly grants: Map<string, { endedAt: number | undefined; expiresAt: number }>
   readonly persons: Map<string, Person>
+  /** By id; none has to be there. */
+  readonly clients: Map<string, { blockedAt: number | undefined }>
   /** Requests whose client is gone. */
   readonly gone: number[]
   close(): Promise<void>
@@ -133,6 +135,7 @@ export function createProxy({
   const asked: string[] = []
   const grants: Kit['grants'] = new Map()
   const persons: Kit['persons'] = new Map()
+  const clients: Kit['clients'] = new Map()
   const servers = served(upstream)
   const http = createHttp({ connectTimeoutMs: 5_000 })
   const keys = createSigningKeys({ store: createFakeSigningKeyStore(), leases: createFakeLeases(), clock, log })
@@ -155,6 +158,7 @@ export function createProxy({
     },
     grants: { byId: async (id) => grants.get(id) as never },
     persons: { byId: async (id) => persons.get(id) },
+    clients: { byId: async (id) => clients.get(id) as never },
     seal: createFakeSeal(),
     tokens: { current: async () => undefined },
     emailOf: ({ email }) => email,
@@ -179,7 +183,7 @@ export function createProxy({
     const [first] = servers
     callers.set(`token-${name}`, callerOf(person, first ? resourceOf(first) : '', clock.now() + HOUR))
   }
-  return { handler, servers, clock, log, keys, callers, asked, grants, persons, close: () => http.close() }
+  return { handler, servers, clock, log, keys, callers, asked, grants, persons, clients, close: () => http.close() }
 }
 
 export async function startKit({ upstream: given, ...options }: KitOptions = {}): Promise<Kit> {

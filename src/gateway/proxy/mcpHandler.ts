@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import { BridgeError } from '../../errors.ts'
 import type { Clock, HttpRequest, Logger } from '../../ports.ts'
-import type { CallerStore, GatewaySeal, GrantStore, Handler, Person, PersonStore } from '../ports.ts'
+import type { CallerStore, ClientRegistry, GatewaySeal, GrantStore, Handler, Person, PersonStore } from '../ports.ts'
 import type { ServedServer, ServeSettings } from '../settings.ts'
 import { type AdmissionOptions, type Admitted, createAdmission, refuse } from './admission.ts'
 import { createAssertions } from './assertion/assertion.ts'
@@ -27,6 +27,7 @@ export interface McpHandlerOptions
   readonly callers: CallerStore
   readonly grants: Pick<GrantStore, 'byId'>
   readonly persons: Pick<PersonStore, 'byId'>
+  readonly clients: Pick<ClientRegistry, 'byId'>
   readonly seal: Pick<GatewaySeal, 'seal' | 'open'>
   readonly signingKeys: Pick<SigningKeys, 'current'>
   /** The whole body, at most `limit` bytes. @throws BridgeError message_too_large, cancelled */
@@ -82,8 +83,10 @@ export function createMcpHandler(options: McpHandlerOptions): Handler {
     if (caller.expiresAt > now) return false
     // A stream outlives its access token, as long as what the token was issued for stands.
     const grant = await options.grants.byId(caller.grantId)
-    const person = grant && (await options.persons.byId(caller.person.id))
-    return grant?.endedAt === undefined && (grant?.expiresAt ?? 0) > now && person?.blockedAt === undefined && !!person
+    if (!grant || grant.endedAt !== undefined || grant.expiresAt <= now) return false
+    const [person, client] = [await options.persons.byId(caller.person.id), await options.clients.byId(caller.clientId)]
+    if (!person || person.blockedAt !== undefined || client?.blockedAt !== undefined) return false
+    return refusalOf(person, served) === undefined
   }
 
   return async (request, response, context) => {

@@ -1,12 +1,14 @@
 // Event streams through the gateway: every byte as it comes, comments only between events, and an end only where there is one
 import type { ServerResponse } from 'node:http'
 import { afterEach, describe, expect, test } from 'vitest'
+import { BridgeError } from '../../../../src/errors.ts'
 import {
   BEARER,
   CALL,
   HOUR,
   type Kit,
   type KitOptions,
+  personOf,
   post,
   rawClient,
   rawRequest,
@@ -169,6 +171,25 @@ describe('a stream', () => {
     streams[0]?.write('data: still here\n\n')
     await ada.sees('still here')
     kit.grants.set('grant-ada', { endedAt: 1, expiresAt: Number.MAX_SAFE_INTEGER })
+    await ada.end
+  })
+
+  test.each([
+    ['whose client is blocked', (kit: Kit) => kit.clients.set('client-1', { blockedAt: 1 })],
+    [
+      'of a person whom the access rules no longer let in',
+      (kit: Kit) => kit.persons.set('ada', personOf('ada', { email_verified: false })),
+    ],
+  ])('%s ends, also long after its access token', async (_whose, change) => {
+    const kit = await start({
+      standingMs: 10,
+      checkAccess({ claims }) {
+        if (claims.email_verified === false) throw new BridgeError('access_not_granted')
+      },
+    })
+    const ada = await open(kit, streaming(kit))
+    kit.clock.advance(2 * HOUR)
+    change(kit)
     await ada.end
   })
 
