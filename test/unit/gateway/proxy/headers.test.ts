@@ -115,6 +115,15 @@ describe('what a client says of itself never reaches a server that all headers a
   })
 })
 
+test('a server with bearer none gets no Authorization, though forward_headers names it and a client sends one', async () => {
+  const raw = await reaching([], {
+    settings: { forwardHeaders: EVERYTHING },
+    served: (url) => [servedAt(url, { bearer: 'none' })],
+  })
+  expect(valuesOf(raw, 'authorization')).toEqual([])
+  expect(raw.join('\n')).not.toContain('token-ada')
+})
+
 describe('a header of the client', () => {
   test('of the protocol goes to the server as it came', async () => {
     const headers = {
