@@ -32,6 +32,13 @@ export const isReserved = list(
   'forwarded x-forwarded x-forwarded-* x-real-ip x-original-* x-rewrite-* x-http-method* x-method-override x-request-id x-user-*',
 )
 
+/** How a message is framed, where it goes, and what it is: no claim of a person goes into one of these, whatever `user_headers` names. */
+export const isOfMessage = list(
+  HOP_BY_HOP,
+  'authorization cookie cookie2 host content-* expect accept accept-* origin range if-* mcp-* last-event-id traceparent tracestate baggage user-agent',
+  'forwarded x-forwarded-for x-forwarded-host x-forwarded-proto x-original-* x-rewrite-* x-http-method* x-method-override x-request-id',
+)
+
 /** What proxies tell about who asks: only where `forward_headers` names it without a wildcard. */
 export const isOfProxies = list(
   'via remote-user remote-* x-remote-* x-auth-* x-authenticated-* x-webauth-* x-client-ip x-client-cert* x-cluster-client-ip x-ssl-* ssl-*',

@@ -210,13 +210,24 @@ describe('a warning', () => {
     ['serve: { listen: "0.0.0.0:8080" }', 'serve.listen is 0.0.0.0, without serve.tls'],
     ['response_transform: { hide_tools: [x] }', 'hide_tools has no effect in serve'],
     ['cors: { enabled: true }', 'no page may call'],
+    ['serve: { trusted_proxies: [0.0.0.0/0] }', 'trusted_proxies has 0.0.0.0/0: every client'],
+    ['serve: { trusted_proxies: ["::/0"] }', 'trusted_proxies has ::/0: every client'],
+    ['serve: { access: { domains: ["*"] } }', 'serve.access has "*", which matches nobody'],
+    ['serve: { access: { domains: ["*.example.com"] } }', 'serve.access has "*.example.com", which matches nobody'],
+    ['serve: { access: { domains: [ann@example.com] } }', 'serve.access has "ann@example.com", which matches nobody'],
+    ['serve: { access: { emails: ["*@example.com"] } }', 'serve.access has "*@example.com", which matches nobody'],
+    ['serve: { access: { emails: [example.com] } }', 'serve.access has "example.com", which matches nobody'],
     ['cors: { origins: ["https://a.example"] }', 'cors.enabled is false'],
   ])('comes for %j', (yaml, words) => {
     expect(warned(`${SERVER}${CLIENT}${yaml}\n`)).toContain(words)
   })
 
   test('does not come where somebody may sign in, on loopback', () => {
-    expect(warned(`${SERVER}${CLIENT}serve: { access: { domains: [example.com] } }\n`)).toBe('')
+    expect(
+      warned(
+        `${SERVER}${CLIENT}serve: { access: { domains: [example.com, "@example.org"], emails: [a.b+c@example.net] } }\n`,
+      ),
+    ).toBe('')
   })
 
   test('is no matter of Authorization in forward_headers, but what it means is said', () => {

@@ -205,6 +205,23 @@ describe('what the gateway says', () => {
     expect(valuesOf(raw, 'x-key')).toEqual(['k'])
   })
 
+  test.each([
+    ...['Host', 'Content-Length', 'Transfer-Encoding', 'Connection', 'Cookie', 'Mcp-Session-Id', 'Authorization'],
+    ...['Content-Type', 'X-Forwarded-For', 'X-HTTP-Method-Override', 'content_length'],
+  ])('of a person never goes into %s, though user_headers names it', async (name) => {
+    const { callers, got, ...rest } = await start({
+      settings: { userHeaders: { [name]: 'name', 'X-User-Id': 'sub' }, forwardHeaders: ['*'] },
+      served: (url) => [servedAt(url, { bearer: 'none' })],
+    })
+    const ada = callers.get('token-ada')
+    if (!ada) throw new Error('no caller')
+    callers.set('token-ada', { ...ada, person: { ...ada.person, claims: { name: 'evil.example' } } })
+    expect((await post(rest, CALL)).status).toBe(200)
+    expect(got[0]?.body.toString()).toBe(CALL)
+    expect(JSON.stringify(got[0]?.rawHeaders)).not.toContain('evil.example')
+    expect(got[0]?.headers['x-user-id']).toBe('subject-of-ada')
+  })
+
   test('of an address that does not count is nothing', async () => {
     const raw = await reaching([], { emailOf: () => undefined })
     expect(valuesOf(raw, 'x-user-email')).toEqual([])
