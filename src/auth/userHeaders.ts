@@ -17,18 +17,18 @@ export function userHeaders(user: User | undefined, map: UserHeaderMap): Record<
   for (const [name, claim] of Object.entries(map)) {
     const value = claim === 'sub' ? user?.subject : user?.claims[claim]
     if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') continue
-    const safe = headerSafe(String(value))
+    const safe = claim === 'sub' ? edged(headerSafe(String(value))) : headerSafe(String(value)).trim()
     if (safe !== '' && safe.length <= LONGEST) headers[name] = safe
   }
   return headers
 }
 
 function headerSafe(value: string): string {
-  return value
-    .toWellFormed()
-    .replace(/[^\x20-\x24\x26-\x7e]+/g, (part) => encodeURIComponent(part))
-    .trim()
+  return value.toWellFormed().replace(/[^\x20-\x24\x26-\x7e]+/g, (part) => encodeURIComponent(part))
 }
+
+/** Two subjects that differ in a space at their end are two persons, and no header keeps one there. */
+const edged = (subject: string) => subject.replace(/^ +| +$/g, (spaces) => encodeURIComponent(spaces))
 
 /** `*` matches any text; case does not matter. */
 export function matchesAny(name: string, patterns: readonly string[]): boolean {

@@ -102,6 +102,8 @@ export interface Kit {
   readonly looks: (readonly string[])[]
   readonly grants: Map<string, { endedAt: number | undefined; expiresAt: number }>
   readonly persons: Map<string, Person>
+  /** By id; none has to be there. */
+  readonly clients: Map<string, { blockedAt: number | undefined }>
   /** Requests whose client is gone. */
   readonly gone: number[]
 }
@@ -137,6 +139,7 @@ export function createProxy({
   const looks: Kit['looks'] = []
   const grants: Kit['grants'] = new Map()
   const persons: Kit['persons'] = new Map()
+  const clients: Kit['clients'] = new Map()
   const servers = served(upstream)
   const http = createHttp({ connectTimeoutMs: 5_000 })
   const keys = createSigningKeys({ store: createFakeSigningKeyStore(), leases: createFakeLeases(), clock, log })
@@ -161,7 +164,7 @@ export function createProxy({
         const found = [...new Set(ids)].flatMap((id) => {
           const [grant, person] = [grants.get(id), persons.get(id.replace('grant-', ''))]
           if (!grant || grant.endedAt !== undefined || grant.expiresAt <= clock.now()) return []
-          if (!person || person.blockedAt !== undefined) return []
+          if (!person || person.blockedAt !== undefined || clients.get('client-1')?.blockedAt !== undefined) return []
           const living = [...callers].filter(([, one]) => one.grantId === id && one.expiresAt > clock.now())
           return [[id, { person, tokens: new Set(living.map(([token]) => sha256(token))) }] as const]
         })
@@ -192,7 +195,20 @@ export function createProxy({
     const [first] = servers
     callers.set(`token-${name}`, callerOf(person, first ? resourceOf(first) : '', clock.now() + HOUR))
   }
-  return { handler, servers, clock, log, keys, callers, asked, looks, grants, persons, close: () => http.close() }
+  return {
+    handler,
+    servers,
+    clock,
+    log,
+    keys,
+    callers,
+    asked,
+    looks,
+    grants,
+    persons,
+    clients,
+    close: () => http.close(),
+  }
 }
 
 /** Closed when the test is over. */

@@ -11,18 +11,18 @@ import type { ServeFault } from './faults.ts'
 
 /** What is wrong goes into `faults`, a sentence each. @throws BridgeError config_invalid, config_not_found */
 export function servedProviders(file: ReadConfig, faults: ServeFault[]): ServedProvider[] {
-  const named = file.serve?.providers
+  const chosen = file.serve?.providers
   const known = namesIn(file, 'providers')
-  for (const name of named ?? [])
+  for (const name of chosen ?? [])
     if (!known.includes(name)) faults.push(unknown(['serve', 'providers'], name, 'providers', known))
-  const found = (named ?? known).flatMap((name) => {
+  const found = (chosen ?? known).flatMap((name) => {
     requireSet(file.unset, 'providers', name)
     const entry = Object.hasOwn(file.providers ?? {}, name) ? file.providers?.[name] : undefined
     return entry === undefined ? [] : [{ name, entry }]
   })
   const usable = found.filter(({ name, entry }) => {
     if (entry.client_id !== undefined && entry.client_credentials !== true) return true
-    if (named)
+    if (chosen)
       faults.push({ key: ['providers', name], text: `serve.providers names ${quote(name)}, ${whyNot(entry)}.` })
     return false
   })
@@ -31,7 +31,27 @@ export function servedProviders(file: ReadConfig, faults: ServeFault[]): ServedP
       key: ['providers'],
       text: 'No entry of providers has a client_id: register a client with the provider that people sign in with, and set it there.',
     })
-  return usable.map(({ name, entry }) => served(file, name, entry, faults))
+  const providers = usable.map(({ name, entry }) => served(file, name, entry, faults))
+  const named = new Set(usable.filter(({ entry }) => hasOwnIssuer(entry)).map(({ name }) => name))
+  faults.push(...mixedAccounts(providers, named))
+  return providers
+}
+
+const hasOwnIssuer = ({ issuer, tenant_id: tenant }: ProviderEntry) => issuer !== undefined || tenant !== undefined
+
+/** An account is its issuer and subject. Where only the origin of endpoints names the issuer, two services of one host would share accounts. */
+function mixedAccounts(providers: readonly ServedProvider[], named: ReadonlySet<string>): ServeFault[] {
+  return providers.flatMap((one, index) =>
+    providers
+      .slice(index + 1)
+      .filter((other) => one.issuer !== undefined && one.issuer === other.issuer)
+      .filter((other) => !named.has(one.name) || !named.has(other.name))
+      .filter((other) => one.endpoints?.token_endpoint !== other.endpoints?.token_endpoint)
+      .map((other) => ({
+        key: ['providers', other.name],
+        text: `providers.${one.name} and providers.${other.name} are on one host with different endpoints: set issuer of each, or their accounts would count as the same.`,
+      })),
+  )
 }
 
 const whyNot = ({ client_id: id }: ProviderEntry) =>

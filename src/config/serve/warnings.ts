@@ -1,6 +1,7 @@
 // What a gateway's settings allow although it is rarely meant: for check-config, and for the start of serve.
 import { isIP } from 'node:net'
 import type { Access, ServeSettings } from '../../gateway/settings.ts'
+import { quote } from '../../redaction/text.ts'
 import { isLoopback } from '../../secureUrl.ts'
 import type { ConfigFile } from '../file/schema.ts'
 import { certificateWarnings } from './certificate.ts'
@@ -37,6 +38,18 @@ export function serveWarnings(file: ConfigFile, settings: ServeSettings): string
         ]
       : []),
     ...certificateWarnings(tls),
+    ...trustedProxies
+      .filter((range) => /\/0*$/.test(range))
+      .map((range) => `serve.trusted_proxies has ${range}: every client may say what its address is`),
+    ...[
+      ['serve.access', access] as const,
+      ...servers.map(({ name, access: own }) => [`servers.${name}.access`, own] as const),
+    ]
+      .flatMap(([key, rules]) => matchingNobody(rules).map((entry) => [key, entry] as const))
+      .map(
+        ([key, entry]) =>
+          `${key} has ${quote(entry)}, which matches nobody: addresses and domains are written out, and everybody is access: everyone`,
+      ),
     ...hidden.map((key) => `${key} has no effect in serve: every tool is shown`),
     ...(file.serve?.providers === undefined
       ? unused.map(([name]) => `providers.${name} has no client_id: nobody can sign in with it`)
@@ -58,6 +71,15 @@ export function serveNotes(file: ConfigFile, { servers }: ServeSettings): string
 
 const admits = (access: Access | undefined): boolean =>
   access === 'everyone' || (access !== undefined && Object.values(access).some((list) => list.length > 0))
+
+/** Entries that no verified address equals. */
+const matchingNobody = (access: Access | undefined): string[] =>
+  access === undefined || access === 'everyone'
+    ? []
+    : [
+        ...access.emails.filter((email) => !/^[^@*\s]+@[^@*\s]+$/.test(email)),
+        ...access.domains.filter((domain) => !/^@?[^@*\s/:]+$/.test(domain)),
+      ]
 
 const providersOf = ({ providers }: ServeSettings) => providers.map(({ name }) => name).join(' or ')
 

@@ -3,6 +3,7 @@ import { glob } from '../../glob.ts'
 import type { HttpClient, HttpResponse, Logger } from '../../ports.ts'
 import type { ClientRegistry } from '../ports.ts'
 import { type RedirectRules, redirectUrisFault } from './redirectRules.ts'
+import { isShallow } from './requests.ts'
 
 const LARGEST_BYTES = 5 * 1024
 const LONGEST_MS = 5_000
@@ -114,6 +115,7 @@ function documentFault(body: string, rules: RedirectRules): string | undefined {
   } catch {
     return undefined
   }
+  if (!isShallow(document)) return 'it is nested too deeply'
   return typeof document === 'object' && document !== null && 'redirect_uris' in document
     ? redirectUrisFault(document.redirect_uris, rules)
     : undefined

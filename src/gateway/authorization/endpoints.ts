@@ -10,7 +10,7 @@ import { metadataDocument, metadataKind, openIdDocument } from './metadata.ts'
 import { problemOf } from './problems.ts'
 import { type RedirectRules, redirectUriFault } from './redirectRules.ts'
 import { createRegistrationLimit, isFault, registrationAnswer, registrationMetadata } from './registration.ts'
-import { authorizeQuery, giveBody, readBody, takeOurHost, tokenForm } from './requests.ts'
+import { authorizeQuery, giveBody, isShallow, readBody, takeOurHost, tokenForm } from './requests.ts'
 import type { Resources } from './resources.ts'
 
 export interface EndpointOptions {
@@ -103,7 +103,7 @@ function createRegister({ rules, engine, asked, clients, now, log }: EndpointOpt
     if (!wished || !/^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? ''))
       return json(response, 400, {
         error: 'invalid_client_metadata',
-        error_description: 'The body must be a JSON object.',
+        error_description: 'The body must be a JSON object of at most eight levels.',
       })
     const metadata = registrationMetadata(wished, rules)
     if (isFault(metadata)) return json(response, 400, metadata)
@@ -124,7 +124,9 @@ function createRegister({ rules, engine, asked, clients, now, log }: EndpointOpt
 function objectOf(body: Uint8Array): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(Buffer.from(body).toString('utf8'))
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : undefined
+    return typeof value === 'object' && value !== null && !Array.isArray(value) && isShallow(value)
+      ? { ...value }
+      : undefined
   } catch {
     return undefined
   }

@@ -65,3 +65,12 @@ function takeCanonicalResource(parameters: URLSearchParams, resources: Resources
   parameters.delete('resource')
   for (const value of meant) parameters.append('resource', value)
 }
+
+/** What registrations and metadata documents hold is in a key set at the deepest; the engine walks through the rest one call in another. */
+const DEEPEST = 8
+
+/** Whether lists and objects of this JSON value stand in each other no deeper than they have to. */
+export function isShallow(value: unknown, levels = DEEPEST): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  return levels > 0 && Object.values(value).every((inner) => isShallow(inner, levels - 1))
+}

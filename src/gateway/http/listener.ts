@@ -23,7 +23,7 @@ export interface ListenerOptions extends Pick<ServeSettings, 'listen' | 'tls'> {
 
 export interface Listener {
   readonly port: number
-  /** Takes no more connections, lets requests finish for `longestMs`, then cuts them. */
+  /** Takes no more connections, lets requests finish for `longestMs`, then cuts them; one whose headers do not come in time, earlier. */
   stop(longestMs: number): Promise<void>
   /** For new connections. @throws BridgeError config_invalid; then the former one stays */
   useCertificate(tls: NonNullable<ServeSettings['tls']>): void
@@ -65,10 +65,15 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
       for (const response of open) if (!response.headersSent) response.shouldKeepAlive = false
       const ended = end()
       for (const [socket, answers] of sockets) if (answers.size === 0 && hasSentNothing(socket)) socket.destroy()
+      // Node no longer looks for slow headers when it closes.
+      const headers = setTimeout(() => {
+        for (const [socket, answers] of sockets) if (answers.size === 0) socket.destroy()
+      }, options.limits.headersMs)
       const timer = setTimeout(() => {
         for (const socket of [...sockets.keys(), ...state.bare]) socket.destroy()
       }, longestMs)
       await ended
+      clearTimeout(headers)
       clearTimeout(timer)
     },
     useCertificate(tls) {

@@ -6,6 +6,7 @@ import type { User } from '../../records.ts'
 import type { Caller, Person, ProviderTokens, RequestContext } from '../ports.ts'
 import type { ServedServer, ServeSettings } from '../settings.ts'
 import { needsSignIn, noUserToken } from './failure.ts'
+import { isOfMessage, plainName } from './headers/names.ts'
 import { SESSION } from './headers/toClient.ts'
 import { createHeaderRules, type HeaderRules } from './headers/toServer.ts'
 
@@ -52,7 +53,9 @@ export function createOutgoing(options: OutgoingOptions): (outgoing: Outgoing) =
   const identityFor = (served: ServedServer, person: Person, { sends }: HeaderRules) => {
     const persons = known.get(served) ?? new WeakMap()
     known.set(served, persons)
-    const headers = persons.get(person) ?? Object.entries(identity(person)).filter(([name]) => sends(name))
+    const headers =
+      persons.get(person) ??
+      Object.entries(identity(person)).filter(([name]) => sends(name) && !isOfMessage(plainName(name)))
     persons.set(person, headers)
     return headers
   }

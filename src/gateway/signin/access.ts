@@ -29,11 +29,22 @@ export function createAccess({ access, providers }: AccessOptions): CheckAccess 
         message: 'Nobody may sign in to this gateway: it has no access rules.',
         hint: 'The operator sets serve.access in config.yaml.',
       })
+    if (!isOfProvider(user, providers, server)) throw ofAnotherProvider(server)
     const known = factsOf(user, providers)
     if (!lets(access, known)) throw refused(known, 'this gateway')
     if (server?.access !== undefined && !lets(server.access, known)) throw refused(known, 'this server')
   }
 }
+
+/** Also long after the sign-in: a provider may have been taken out of the configuration, or a server moved to another one. */
+const isOfProvider = ({ issuer }: User, providers: readonly AccessProvider[], server: ServedServer | undefined) =>
+  providers.some((one) => one.issuer === issuer && (server?.provider === undefined || server.provider === one.name))
+
+const ofAnotherProvider = (server: ServedServer | undefined) =>
+  new BridgeError('access_not_granted', {
+    message: `The account that signed in is of a provider that ${server?.provider === undefined ? 'this gateway' : 'this server'} does not use, or no longer uses.`,
+    hint: 'Sign in again: remove the sign-in for this server in your client, then connect anew.',
+  })
 
 /** The one rule for addresses: the one that access counts is the one that servers are told. As its provider writes it. */
 export const createEmailOf =

@@ -1,5 +1,6 @@
 // The parameters of a statement, as PostgreSQL numbers them: `?` and `:name` become `$1`, `$2`
 import type { Value, Values } from '../sql.ts'
+import { PARTS } from '../values/parameters.ts'
 
 export interface Prepared {
   readonly text: string
@@ -10,9 +11,6 @@ export interface Prepared {
 export interface Statements {
   readonly prepared: (sql: string) => Prepared
 }
-
-/** A text or a name in quotes, a comment, a dollar-quoted body, a cast, or a parameter. */
-const PARTS = /'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\*[\s\S]*?\*\/|\$(\w*)\$[\s\S]*?\$\1\$|::|\?|:([a-zA-Z_]\w*)/g
 
 /** Each text is read once: the stores have a fixed number of them, but for lists of columns. */
 const MOST_TEXTS = 1_000

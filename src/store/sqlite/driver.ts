@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { BridgeError } from '../../errors.ts'
+import { valueCheck } from '../values/parameters.ts'
 import type { Database, Values } from './database.ts'
 import { isSqliteError, unreachable } from './errors.ts'
 
@@ -50,7 +51,7 @@ export function loadDriver(file: string): { driver: Driver; name: Database['driv
     const { DatabaseSync } = quietly(() => process.getBuiltinModule('node:sqlite')) as unknown as {
       DatabaseSync: new (file: string) => Driver
     }
-    return { driver: new DatabaseSync(file), name: 'node:sqlite' }
+    return { driver: withValues(new DatabaseSync(file)), name: 'node:sqlite' }
   } catch (thrown) {
     if (isSqliteError(thrown)) throw unreachable(thrown)
     throw new BridgeError('database_unreachable', {
@@ -58,6 +59,33 @@ export function loadDriver(file: string): { driver: Driver; name: Database['driv
       hint: 'Run the bridge with Node 22.14 or later. To keep this Node, install the bridge again with it, where npm may run the install script of better-sqlite3 and finds its download, or Python and a C++ compiler.',
       cause: thrown,
     })
+  }
+}
+
+/** Node's own takes NULL for a value that is missing: a statement that lost one would read or write something else. */
+function withValues(driver: Driver): Driver {
+  return {
+    exec: (sql) => driver.exec(sql),
+    prepare(sql) {
+      const statement = driver.prepare(sql)
+      const check = valueCheck(sql)
+      if (!check) return statement
+      return {
+        run(...values) {
+          check(values)
+          return statement.run(...values)
+        },
+        get(...values) {
+          check(values)
+          return statement.get(...values)
+        },
+        all(...values) {
+          check(values)
+          return statement.all(...values)
+        },
+      }
+    },
+    close: () => driver.close(),
   }
 }
 

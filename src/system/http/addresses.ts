@@ -19,8 +19,11 @@ export interface Reach {
 
 /** Networks of an organization (RFC 1918, RFC 6598). */
 const PRIVATE = subnets(['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10'])
-/** This machine, this link, groups and reserved ranges (RFC 6890). */
-const LOCAL = subnets(['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '192.0.0.0/24', '198.18.0.0/15', '224.0.0.0/3'])
+/** This machine, this link, groups and reserved ranges (RFC 6890); and the address at which Azure answers the machines that it runs. */
+const LOCAL = subnets([
+  ...['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '192.0.0.0/24', '198.18.0.0/15', '224.0.0.0/3'],
+  '168.63.129.16/32',
+])
 
 /** Checks every way in which an IPv6 address can contain an IPv4 address (RFC 4291 section 2.5.5, RFC 6052, RFC 3056). */
 export function kindOf(address: string): 'public' | 'private' | 'local' {

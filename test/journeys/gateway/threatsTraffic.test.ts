@@ -1,9 +1,9 @@
 // Threats of a caller, of an MCP server, of a slow or greedy client and of a proxy in front, against the built program.
 
-import { connect } from 'node:net'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type GatewayStage, registerClient, startGatewayStage } from '../../servers/gatewayStage.ts'
+import { type GatewayStage, startGatewayStage } from '../../servers/gatewayStage.ts'
 import { type Script, startMcpServer } from '../../servers/mcpServer.ts'
 import { within } from '../../servers/until.ts'
 
@@ -242,13 +242,40 @@ test('a flood of made-up tokens is refused, and signs nobody out', async () => {
   await stillServes()
 })
 
-test('an address registers twenty clients an hour, and clients that exist go on', async () => {
-  const register = () => registerClient(stage.origin, REDIRECT).catch((error) => String(error))
-  const answers = await Promise.all(Array.from({ length: 45 }, register))
-  const refused = answers.filter((answer) => answer.includes('429'))
+test('an address registers twenty clients an hour, whatever it says its address is, and clients that exist go on', async () => {
+  const register = async (index: number) => {
+    const said = `203.0.113.${index}`
+    const forged = ['x-forwarded-for', 'x-real-ip', 'true-client-ip', 'cf-connecting-ip', 'x-client-ip']
+    const headers = Object.fromEntries([...forged.map((name) => [name, said]), ['forwarded', `for=${said}`]])
+    const answer = await fetch(`${stage.origin}/register`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify({ redirect_uris: [REDIRECT], token_endpoint_auth_method: 'none' }),
+    })
+    return answer.status
+  }
+  const answers = await Promise.all(Array.from({ length: 45 }, (_, index) => register(index)))
   // One was registered before.
-  expect(answers.length - refused.length).toBe(19)
+  expect(answers.filter((status) => status === 201)).toHaveLength(19)
+  expect(answers.filter((status) => status === 429)).toHaveLength(26)
   await stillServes()
+})
+
+test('a metadata document on this machine is not asked for, however its address is written', async () => {
+  let connections = 0
+  const inside = createServer((socket) => {
+    connections++
+    socket.destroy()
+  })
+  await new Promise<void>((resolve) => inside.listen(0, resolve))
+  const { port } = inside.address() as AddressInfo
+  const spelled = ['127.0.0.1', 'localhost', '[::1]', '[::ffff:127.0.0.1]', '[::ffff:7f00:1]', '2130706433', '0x7f.1']
+  for (const host of [...spelled, '0177.0.0.1', '127.1', '0.0.0.0', '[::]', '[::127.0.0.1]']) {
+    const query = new URLSearchParams({ response_type: 'code', client_id: `https://${host}:${port}/client.json` })
+    expect([host, (await fetch(`${stage.origin}/authorize?${query}`)).status]).toEqual([host, 400])
+  }
+  inside.close()
+  expect(connections).toBe(0)
 })
 
 test('a hundred clients that send nothing, or one byte of a body, keep nobody from being served', async () => {

@@ -65,6 +65,13 @@ describe('a user header', () => {
     expect(header('  Ada ')).toBe('Ada')
   })
 
+  test('keeps the spaces of a subject, encoded: with and without them it names two persons', () => {
+    const idOf = (subject: string) => userHeaders({ ...user({}), subject }, { 'X-User-Id': 'sub' })['X-User-Id']
+    expect([idOf('ada'), idOf('ada '), idOf(' ada'), idOf('a da'), idOf(' ')]).toEqual([
+      ...['ada', 'ada%20', '%20ada', 'a da', '%20'],
+    ])
+  })
+
   test('is left out if it is longer than 1024 characters, counted as sent', () => {
     expect(header('a'.repeat(1024))).toHaveLength(1024)
     expect(header('a'.repeat(1025))).toBeUndefined()

@@ -10,6 +10,7 @@ import type { SigningKeys } from './signingKeys.ts'
 const LIFE_S = 5 * 60
 const SENT_MS = 4 * 60_000
 const MOST = 10_000
+const LONGEST_NAME = 1_024
 
 export interface AssertionsOptions {
   /** `iss`: the gateway's public URL. */
@@ -22,18 +23,23 @@ export interface AssertionsOptions {
 
 /** Gives the assertion about this caller for this server: `aud` is the server's own URL. */
 export function createAssertions({ issuer, keys, clock, emailOf }: AssertionsOptions) {
-  const made = new Map<string, { readonly jwt: Promise<string>; readonly until: number }>()
+  const made = new Map<string, Made>()
+  /** By person, who is the same object for some seconds: an address is not judged with each call. */
+  const known = new WeakMap<Caller['person'], Told>()
+  const toldOf = (person: Caller['person']): Told => {
+    const told = known.get(person) ?? { email: emailOf(person), name: nameOf(person) }
+    known.set(person, told)
+    return told
+  }
 
-  const make = async (served: ServedServer, { person, clientId }: Caller) => {
+  const make = async (served: ServedServer, { person, clientId }: Caller, told: Told) => {
     const { kid, key } = await keys.current()
     const iat = Math.floor(clock.now() / 1000)
-    const { name } = person.claims
     const claims = present({
       iss: issuer,
       aud: served.url,
       sub: person.id,
-      email: emailOf(person),
-      name: typeof name === 'string' ? name : undefined,
+      ...told,
       client_id: clientId,
       iat,
       exp: iat + LIFE_S,
@@ -49,9 +55,10 @@ export function createAssertions({ issuer, keys, clock, emailOf }: AssertionsOpt
     // A path and an id of ours have no space.
     const key = `${served.path} ${caller.person.id} ${caller.clientId}`
     const now = clock.now()
-    const known = made.get(key)
-    if (known && known.until > now) return known.jwt
-    const entry = { jwt: make(served, caller), until: now + SENT_MS }
+    const told = toldOf(caller.person)
+    const last = made.get(key)
+    if (last && last.until > now && last.told.email === told.email && last.told.name === told.name) return last.jwt
+    const entry = { jwt: make(served, caller, told), told, until: now + SENT_MS }
     made.delete(key)
     made.set(key, entry)
     const [oldest] = made.keys()
@@ -62,5 +69,21 @@ export function createAssertions({ issuer, keys, clock, emailOf }: AssertionsOpt
     return entry.jwt
   }
 }
+
+interface Made {
+  readonly jwt: Promise<string>
+  readonly told: Told
+  readonly until: number
+}
+
+/** What may change from one sign-in to the next. */
+interface Told {
+  readonly email: string | undefined
+  readonly name: string | undefined
+}
+
+/** As for X-User-*: a longer one would make the request larger than servers take. */
+const nameOf = ({ claims: { name } }: Caller['person']) =>
+  typeof name === 'string' && name.length <= LONGEST_NAME ? name : undefined
 
 const encoded = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')

@@ -32,11 +32,20 @@ export const isReserved = list(
   'forwarded x-forwarded x-forwarded-* x-real-ip x-original-* x-rewrite-* x-http-method* x-method-override x-request-id x-user-*',
 )
 
+/** How a message is framed, where it goes, and what it is: no claim of a person goes into one of these, whatever `user_headers` names. */
+export const isOfMessage = list(
+  HOP_BY_HOP,
+  'authorization cookie cookie2 host content-* expect accept accept-* origin range if-* mcp-* last-event-id traceparent tracestate baggage user-agent',
+  'forwarded x-forwarded-for x-forwarded-host x-forwarded-proto x-original-* x-rewrite-* x-http-method* x-method-override x-request-id',
+)
+
 /** What proxies tell about who asks: only where `forward_headers` names it without a wildcard. */
 export const isOfProxies = list(
   'via remote-user remote-* x-remote-* x-auth-* x-authenticated-* x-webauth-* x-client-ip x-client-cert* x-cluster-client-ip x-ssl-* ssl-*',
   'true-client-ip cf-access-* cf-connecting-ip fastly-client-ip x-envoy-external-address x-amzn-oidc-* x-ms-client-principal*',
-  'x-goog-authenticated-user-* x-goog-iap-*',
+  'x-goog-authenticated-user-* x-goog-iap-* x-user x-username x-userinfo x-email x-groups x-roles x-access-token x-id-token x-token-*',
+  'tailscale-user-* x-pomerium-* x-authentik-* x-vouch-* x-consumer-* x-credential-* x-anonymous-consumer oidc-* impersonate-*',
+  'client-ip x-proxyuser-ip x-azure-* fly-client-ip x-client-verify x-client-dn x-client-s-dn x-tls-*',
 )
 
 /** What a server does not say to a client of the gateway: connection, cookies, sign-in, other sites' rights, and orders to proxies and browsers. */
@@ -46,6 +55,9 @@ export const isWithheld = list(
   'timing-allow-origin cross-origin-* origin-agent-cluster content-security-policy content-security-policy-report-only permissions-policy',
   'referrer-policy x-frame-options x-content-type-options strict-transport-security public-key-pins* alt-svc clear-site-data refresh',
   'location report-to reporting-endpoints nel service-worker-allowed sourcemap x-sourcemap x-accel-* x-sendfile x-lighttpd-*',
+  'set-login accept-ch critical-ch observe-browsing-topics attribution-reporting-* shared-storage-write activate-storage-access',
+  'use-as-dictionary dictionary-id speculation-rules supports-loading-mode document-policy* integrity-policy* origin-trial',
+  'secure-session-* sec-session-* sec-shared-storage-* x-dns-prefetch-control p3p',
   'cache-control expires pragma x-request-id',
 )
 

@@ -66,6 +66,16 @@ test('twenty requests at the expiry of a token, at two replicas, refresh it once
   expect([new Set(sent), refreshes()]).toEqual([new Set(['renewed-1']), 1])
 })
 
+test('an access token without an expiry, such as GitHub’s, is sent for good, and no end is made up for it', async () => {
+  const { tokens, clock, refreshes } = setUp()
+  const { expiresAt: _none, ...endless } = tokenSet()
+  await tokens.keep('corp', ADA.id, endless)
+  for (const days of [0, 1, 400]) {
+    clock.advance(days * 86_400_000)
+    expect([await tokens.current(ADA), refreshes()]).toEqual(['at-1', 0])
+  }
+})
+
 test('an access token that has expired and cannot be renewed is not sent', async () => {
   const { tokens, clock } = setUp()
   await tokens.keep('corp', ADA.id, tokenSet())

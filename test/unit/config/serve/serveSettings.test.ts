@@ -17,6 +17,11 @@ const settings = (yaml: string, allowHttp = false) =>
 const CLIENT = 'providers: { google: { client_id: id, client_secret: s } }\n'
 const SERVER = 'mcp_server_url: http://localhost:3000\n'
 
+const endpointsAt = (tenant: string) =>
+  ['authorization', 'token', 'userinfo']
+    .map((kind) => `${kind}_endpoint: "https://sso.example/${tenant}/${kind}"`)
+    .join(', ')
+
 async function fault(yaml: string) {
   const { code, message } = await errorOf(Promise.resolve().then(() => settings(yaml)))
   return `${code}: ${message}`
@@ -72,6 +77,19 @@ ${CLIENT}serve: { access: { emails: [ann@example.org] } }\n`)
   expect(found.access).toMatchObject({ emails: ['ann@example.org'], groups: [] })
 })
 
+test('two clients at one provider, and two services of one host that have issuers of their own, are taken', () => {
+  const names = (providers: string) =>
+    settings(`${SERVER}providers: { ${providers} }\n`).providers.map(({ name }) => name)
+  expect(names(`a: { client_id: i, ${endpointsAt('a')} }, b: { client_id: j, ${endpointsAt('a')} }`)).toEqual([
+    'a',
+    'b',
+  ])
+  const issuers = ['a', 'b'].map(
+    (name) => `${name}: { client_id: i, issuer: "https://sso.example/${name}", ${endpointsAt(name)} }`,
+  )
+  expect(names(issuers.join(', '))).toEqual(['a', 'b'])
+})
+
 test('serve.servers and serve.providers choose', () => {
   const found = settings(`${SERVER}servers: { a: { url: "https://a.example/" }, b: { url: "https://b.example/" } }
 providers: { google: { client_id: i }, github: { client_id: j } }
@@ -123,6 +141,14 @@ describe('a fault', () => {
     [`${CLIENT}servers: { a: { url: "https://a.example/", transport: sse } }`, 'Streamable HTTP only'],
     [`${CLIENT}${SERVER}servers: { a: { url: "https://a.example/" } }`, 'both set'],
     [`${SERVER}providers: { mine: { client_id: i } }`, 'providers.mine needs its issuer'],
+    [
+      `${SERVER}providers: { a: { client_id: i, ${endpointsAt('a')} }, b: { client_id: j, ${endpointsAt('b')} } }`,
+      'providers.a and providers.b are on one host with different endpoints: set issuer of each',
+    ],
+    [
+      `${SERVER}providers: { a: { client_id: i, issuer: "https://sso.example" }, b: { client_id: j, ${endpointsAt('b')} } }`,
+      'providers.a and providers.b are on one host',
+    ],
     [
       `${SERVER}${CLIENT}callback_url: https://a.example/auth/callback\nserve: { public_url: "https://b.example" }`,
       'is not under serve.public_url',
@@ -206,6 +232,13 @@ describe('a warning', () => {
     ['callback_url: https://localhost/auth/callback', 'https://localhost answers http only'],
     ['response_transform: { hide_tools: [x] }', 'hide_tools has no effect in serve'],
     ['cors: { enabled: true }', 'no page may call'],
+    ['serve: { trusted_proxies: [0.0.0.0/0] }', 'trusted_proxies has 0.0.0.0/0: every client'],
+    ['serve: { trusted_proxies: ["::/0"] }', 'trusted_proxies has ::/0: every client'],
+    ['serve: { access: { domains: ["*"] } }', 'serve.access has "*", which matches nobody'],
+    ['serve: { access: { domains: ["*.example.com"] } }', 'serve.access has "*.example.com", which matches nobody'],
+    ['serve: { access: { domains: [ann@example.com] } }', 'serve.access has "ann@example.com", which matches nobody'],
+    ['serve: { access: { emails: ["*@example.com"] } }', 'serve.access has "*@example.com", which matches nobody'],
+    ['serve: { access: { emails: [example.com] } }', 'serve.access has "example.com", which matches nobody'],
     ['cors: { origins: ["https://a.example"] }', 'cors.enabled is false'],
   ])('comes for %j', (yaml, words) => {
     expect(warned(`${SERVER}${CLIENT}${yaml}\n`)).toContain(words)
@@ -219,7 +252,11 @@ describe('a warning', () => {
   })
 
   test('does not come where somebody may sign in, on loopback', () => {
-    expect(warned(`${SERVER}${CLIENT}serve: { access: { domains: [example.com] } }\n`)).toBe('')
+    expect(
+      warned(
+        `${SERVER}${CLIENT}serve: { access: { domains: [example.com, "@example.org"], emails: [a.b+c@example.net] } }\n`,
+      ),
+    ).toBe('')
   })
 
   test('is no matter of Authorization in forward_headers, but what it means is said', () => {

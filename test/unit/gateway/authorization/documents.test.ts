@@ -52,6 +52,10 @@ test.each([
     'a redirect URI that nobody may have',
     { body: document(ID, { redirect_uris: [CALLBACK, 'http://evil.example/'] }) },
   ],
+  [
+    'lists in lists',
+    { body: JSON.stringify(document()).replace('"A document"', `${'['.repeat(2_000)}${']'.repeat(2_000)}`) },
+  ],
   ['eleven redirect URIs', { body: document(ID, { redirect_uris: new Array(11).fill(CALLBACK) }) }],
 ])('%s in its place ends in a page', async (_title, answer) => {
   const stage = await started(() => answer)

@@ -69,11 +69,18 @@ test.each([
   expect(await stage.stores.database.all('SELECT * FROM oauth_clients')).toEqual([])
 })
 
+/** A registration in whose member as many lists stand in each other. */
+const deep = (levels: number, member: string) =>
+  `{"redirect_uris":["${CALLBACK}"],"${member}":${'['.repeat(levels)}${']'.repeat(levels)}}`
+
 test.each([
   ['text', 'text/plain', '{}', 400],
   ['no JSON', 'application/json', '{', 400],
   ['an array', 'application/json', '[]', 400],
   ['null', 'application/json', 'null', 400],
+  ['an object in lists in lists', 'application/json', deep(5_000, 'client_name'), 400],
+  ['an object with a deep member that nobody knows', 'application/json', deep(5_000, 'x'), 400],
+  ['an object of nine levels', 'application/json', deep(8, 'contacts'), 400],
   ['17 KB', 'application/json', `{"client_name":"${'x'.repeat(17_000)}"}`, 413],
 ])('a body that is %s is refused', async (_title, type, body, status) => {
   const stage = await startAuthorization()

@@ -255,6 +255,27 @@ describe('the end', () => {
     expect(await answered).toBe('')
   })
 
+  test('waits for half a request no longer than for its headers, and goes on with what has them', async () => {
+    const gate = createGate()
+    const mcp: Handler = async (_request, response) => {
+      await gate.passed
+      response.end('answered')
+    }
+    const limits = { bodyBytes: 100, headerBytes: 4_096, headersMs: 100, bodyMs: 600_000 }
+    const drain = { delayMs: 0, longestMs: 600_000 }
+    const { port, close } = await startShell({ settings: { limits }, handlers: { mcp }, rest: { drain } })
+    const [whole, half] = [await open(port), await open(port)]
+    const [answered, ended] = [toEnd(whole), toEnd(half)]
+    whole.write(GET('/mcp'))
+    half.write('GET /mcp HTT')
+    await until('both have come', async () => (await rawRequest(port, '/health')).status === 200)
+    const closed = close()
+    await within('the half is ended', ended)
+    gate.open()
+    expect(await answered).toContain('answered')
+    await within('it is closed', closed)
+  })
+
   test('begins while it still serves, where a delay is set', async () => {
     const { port, close, cut } = await startShell({ rest: { drain: { delayMs: 600_000, longestMs: 600_000 } } })
     const closed = close()

@@ -69,6 +69,27 @@ describe('an assertion', () => {
     expect(await assertion(A, caller('ada'))).not.toBe(first)
   })
 
+  test('says what the newest sign-in says: one that was made before is not sent any more', async () => {
+    const { assertion, verify } = world()
+    const said = async (email: string | undefined, name: string) => {
+      const person = { ...personOf('ada', { name }), email }
+      const { payload } = await verify(await assertion(A, { ...caller('ada'), person }), A.url)
+      return [payload.email, payload.name]
+    }
+    expect(await said('ada@example.com', 'Ada')).toEqual(['ada@example.com', 'Ada'])
+    expect(await said(undefined, 'Ada')).toEqual([undefined, 'Ada'])
+    expect(await said('ada@other.example', 'Ada')).toEqual(['ada@other.example', 'Ada'])
+    expect(await said('ada@other.example', 'Grace')).toEqual(['ada@other.example', 'Grace'])
+  })
+
+  test('has no name that is longer than 1,024 characters', async () => {
+    const { assertion, verify } = world()
+    const nameIn = async (name: string) =>
+      (await verify(await assertion(A, caller('ada', { name })), A.url)).payload.name
+    expect(await nameIn('n'.repeat(1_024))).toHaveLength(1_024)
+    expect(await nameIn('n'.repeat(1_025))).toBeUndefined()
+  })
+
   test('has no name that is no text', async () => {
     const { assertion, verify } = world()
     expect(

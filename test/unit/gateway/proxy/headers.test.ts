@@ -70,6 +70,15 @@ describe('what a client says of itself never reaches a server that all headers a
     ['Remote-User: root', 'remote-user', []],
     ['REMOTE_USER: root', 'remote-user', []],
     ['X-Auth-Request-Email: root@example.com', 'x-auth-request-email', []],
+    ['Tailscale-User-Login: root', 'tailscale-user-login', []],
+    ['X-Pomerium-Jwt-Assertion: t', 'x-pomerium-jwt-assertion', []],
+    ['x_authentik_username: root', 'x-authentik-username', []],
+    ['OIDC_CLAIM_email: root@example.com', 'oidc-claim-email', []],
+    ['X-Consumer-Username: root', 'x-consumer-username', []],
+    ['Impersonate-User: root', 'impersonate-user', []],
+    ['X-Access-Token: t', 'x-access-token', []],
+    ['X-User: root', 'x-user', []],
+    ['Client-IP: 10.0.0.1', 'client-ip', []],
     ['Cookie: session=1', 'cookie', []],
     ['Proxy-Authorization: Basic eA==', 'proxy-authorization', []],
     ['Origin: https://evil.example', 'origin', []],
@@ -103,6 +112,15 @@ describe('what a client says of itself never reaches a server that all headers a
     expect(raw.join('\n')).not.toContain('token-ada')
     expect(valuesOf(raw, 'authorization')).toEqual([expect.stringMatching(/^Bearer eyJ[\w-]+\.[\w-]+\.[\w-]+$/)])
   })
+})
+
+test('a server with bearer none gets no Authorization, though forward_headers names it and a client sends one', async () => {
+  const raw = await reaching([], {
+    settings: { forwardHeaders: EVERYTHING },
+    served: (url) => [servedAt(url, { bearer: 'none' })],
+  })
+  expect(valuesOf(raw, 'authorization')).toEqual([])
+  expect(raw.join('\n')).not.toContain('token-ada')
 })
 
 describe('a header of the client', () => {
@@ -186,6 +204,23 @@ describe('what the gateway says', () => {
     expect(valuesOf(raw, 'x-key')).toEqual(['k'])
   })
 
+  test.each([
+    ...['Host', 'Content-Length', 'Transfer-Encoding', 'Connection', 'Cookie', 'Mcp-Session-Id', 'Authorization'],
+    ...['Content-Type', 'X-Forwarded-For', 'X-HTTP-Method-Override', 'content_length'],
+  ])('of a person never goes into %s, though user_headers names it', async (name) => {
+    const { callers, got, ...rest } = await start({
+      settings: { userHeaders: { [name]: 'name', 'X-User-Id': 'sub' }, forwardHeaders: ['*'] },
+      served: (url) => [servedAt(url, { bearer: 'none' })],
+    })
+    const ada = callers.get('token-ada')
+    if (!ada) throw new Error('no caller')
+    callers.set('token-ada', { ...ada, person: { ...ada.person, claims: { name: 'evil.example' } } })
+    expect((await post(rest, CALL)).status).toBe(200)
+    expect(got[0]?.body.toString()).toBe(CALL)
+    expect(JSON.stringify(got[0]?.rawHeaders)).not.toContain('evil.example')
+    expect(got[0]?.headers['x-user-id']).toBe('subject-of-ada')
+  })
+
   test('of an address that does not count is nothing', async () => {
     const raw = await reaching([], { emailOf: () => undefined })
     expect(valuesOf(raw, 'x-user-email')).toEqual([])
@@ -218,6 +253,11 @@ describe('an answer of a server', () => {
         'X-Accel-Redirect': '/internal/secrets',
         'Clear-Site-Data': '"*"',
         'Alt-Svc': 'h3=":443"',
+        'Set-Login': 'logged-out',
+        'Accept-CH': 'Sec-CH-UA-Model',
+        'Use-As-Dictionary': 'match="/*"',
+        'Secure-Session-Registration': '(ES256);path="/x"',
+        'Origin-Trial': 'abc',
         'Strict-Transport-Security': 'max-age=1',
         Connection: 'X-Hop',
         'X-Hop': '1',

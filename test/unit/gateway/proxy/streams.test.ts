@@ -202,6 +202,25 @@ describe('a stream', () => {
     await ada.end
   })
 
+  test.each([
+    ['whose client is blocked', (kit: Kit) => kit.clients.set('client-1', { blockedAt: 1 })],
+    [
+      'of a person whom the access rules no longer let in',
+      (kit: Kit) => kit.persons.set('ada', personOf('ada', { email_verified: false })),
+    ],
+  ])('%s ends, also long after its access token', async (_whose, change) => {
+    const kit = await startKit({
+      standingMs: 10,
+      checkAccess({ claims }) {
+        if (claims.email_verified === false) throw new BridgeError('access_not_granted')
+      },
+    })
+    const ada = await open(kit, streaming(kit))
+    kit.clock.advance(2 * HOUR)
+    change(kit)
+    await ada.end
+  })
+
   test('of a person who is blocked ends', async () => {
     const kit = await startKit({ standingMs: 10 })
     const streams = streaming(kit)

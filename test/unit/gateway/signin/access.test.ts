@@ -171,12 +171,6 @@ test('a server with access of its own is for those whom both name', () => {
   expect(answer(undefined, 'google', ada, own)).toBe(OUT)
 })
 
-test('the claims of an issuer that is no provider of ours count as those of any', () => {
-  const check = createAccess({ access: { ...NOBODY, tenants: [TENANT], organisations: ['acme'] }, providers: [] })
-  const user = { issuer: ISSUERS.github, subject: 'ada', claims: { tid: TENANT, organisations: ['acme'] } }
-  expect(() => check(user, undefined)).toThrow('may not use this gateway')
-})
-
 test('a refusal says why an address did not count, and never the address', () => {
   const check = createAccess({ access: { ...NOBODY, ...both }, providers })
   const refusal = (provider: Name, claims: Record<string, unknown>) => {
@@ -190,4 +184,38 @@ test('a refusal says why an address did not count, and never the address', () =>
   expect(refusal('oidc', { email: 'ada@example.com' })).toContain('no verified e-mail address')
   expect(refusal('common', ada)).toContain('only tenant and object id count')
   expect(refusal('google', { ...ada, email: 'eve@evil.org' })).not.toContain('eve')
+})
+
+describe('an account', () => {
+  const [google, github] = [ISSUERS.google, ISSUERS.github]
+  const served = (provider: string | undefined) => ({ access: undefined, provider }) as ServedServer
+  const check = createAccess({
+    access: 'everyone',
+    providers: [
+      { name: 'google', issuer: google, kind: 'other' },
+      { name: 'google-too', issuer: google, kind: 'other' },
+      { name: 'github', issuer: github, kind: 'github' },
+    ],
+  })
+  const answerOf = (issuer: string, server: ServedServer | undefined) => {
+    try {
+      check({ issuer, subject: 'ada', claims: ada }, server)
+      return 'in'
+    } catch (thrown) {
+      return asBridgeError(thrown).code
+    }
+  }
+
+  test.each([
+    ['any provider of the gateway', google, served(undefined), 'in'],
+    ['no certain server', github, undefined, 'in'],
+    ['the provider of the server', github, served('github'), 'in'],
+    ['one of two with this issuer', google, served('google-too'), 'in'],
+    ['another provider of the gateway', google, served('github'), OUT],
+    ['a provider that was taken out', 'https://gone.example', served(undefined), OUT],
+    ['a provider that was taken out, and no certain server', 'https://gone.example', undefined, OUT],
+    ['an issuer that only begins like one', `${google}/`, served(undefined), OUT],
+  ])('counts only where people sign in with its provider: %s', (_what, issuer, server, expected) => {
+    expect(answerOf(issuer, server)).toBe(expected)
+  })
 })
