@@ -12,15 +12,15 @@ export type Deliver = (message: Message) => Promise<void>
 export interface BodyOptions extends BodyReaderOptions {
   readonly clock: Clock
   /** Whether somebody waits for the answers to these ids. */
-  readonly awaits: (ids: readonly RawId[]) => boolean
+  awaits(ids: readonly RawId[]): boolean
 }
 
 export interface Receiver {
-  readonly take: Deliver
+  take(message: Message): Promise<void>
   /** What is neither a message nor empty; the answer may be beside it. */
-  readonly odd: (bytes: Uint8Array) => void
+  odd(bytes: Uint8Array): void
   /** The data of an event `endpoint`, which is never a message. */
-  readonly endpoint?: (data: Uint8Array) => void
+  endpoint?(data: Uint8Array): void
 }
 
 /** After so long without a byte, in ms, what has come of an event is looked at. */
@@ -111,10 +111,11 @@ async function takeRest(reader: BodyReader, options: BodyOptions, receiver: Rece
 }
 
 /** All of an event that has not ended, if it holds an awaited answer and breaks off in no message. Resolves to how long the look took, in ms. */
-async function takeUnfinished(reader: BodyReader, { awaits, clock }: BodyOptions, receiver: Receiver): Promise<number> {
+async function takeUnfinished(reader: BodyReader, options: BodyOptions, receiver: Receiver): Promise<number> {
+  const { clock } = options
   const began = clock.awake()
   const event = reader.unfinished()
-  const isTaken = event !== undefined && (event.type === ENDPOINT || isAwaited(event.data, awaits))
+  const isTaken = event !== undefined && (event.type === ENDPOINT || isAwaited(event.data, options))
   const took = clock.awake() - began
   if (!event || !isTaken) return took
   reader.passOver()
@@ -122,28 +123,28 @@ async function takeUnfinished(reader: BodyReader, { awaits, clock }: BodyOptions
   return took
 }
 
-function isAwaited(data: Uint8Array, awaits: BodyOptions['awaits']): boolean {
+function isAwaited(data: Uint8Array, options: BodyOptions): boolean {
   let awaited = false
   let broken = false
   for (const { message } of partsOf(data)) {
-    awaited ||= message !== undefined && message.answers.length > 0 && awaits(message.answers)
+    awaited ||= message !== undefined && message.answers.length > 0 && options.awaits(message.answers)
     broken = message === undefined
   }
   return awaited && !broken
 }
 
-async function takeEvent({ data, type }: StreamEvent, { take, odd, endpoint }: Receiver): Promise<void> {
-  if (type === ENDPOINT) return endpoint?.(data)
+async function takeEvent({ data, type }: StreamEvent, receiver: Receiver): Promise<void> {
+  if (type === ENDPOINT) return receiver.endpoint?.(data)
   const whole = parseMessage(data)
-  if (whole) return take(whole)
+  if (whole) return receiver.take(whole)
   let none: Uint8Array | undefined
   let found = false
   for (const { bytes, message } of linesOf(data)) {
     found ||= message !== undefined
-    if (message) await take(message)
+    if (message) await receiver.take(message)
     else none ??= bytes
   }
-  if (none) odd(found ? none : data)
+  if (none) receiver.odd(found ? none : data)
 }
 
 interface Part {
