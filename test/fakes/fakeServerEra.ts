@@ -25,6 +25,7 @@ export function createFakeServerEra({ known, truth = () => known, discover = {} 
     get now() {
       return now
     },
+    isOld: true,
     known: async () => now,
     find: async (question, cause) => now ?? (await ask(question, cause)).era,
     discovered: async () => (now === '2026' ? text : undefined),

@@ -3,7 +3,7 @@
 import type { BridgeError } from '../../errors.ts'
 import { memoizeAsync } from '../../memoizeAsync.ts'
 import type { Cause, Logger } from '../../ports.ts'
-import type { LegacyConversation } from '../conversation.ts'
+import { type LegacyConversation, OVER } from '../conversation.ts'
 import type { Deliver } from '../http/body/messages.ts'
 import type { InFlight, PendingRequest } from '../message/inFlight.ts'
 import type { Message } from '../message/message.ts'
@@ -82,11 +82,11 @@ export function createHandshakeSide(options: HandshakeSideOptions): LegacyConver
   }
 
   /** Its session may be gone because the server speaks something else by now. */
-  const carryLegacy = async (pending: PendingRequest, before: Promise<unknown>, deliver: Deliver, of: Chosen) => {
+  const carryLegacy = async (pending: PendingRequest, deliver: Deliver, of: Chosen) => {
     const hold = createHold(pending, (answer) => !of.isAsItWas && isModernRefusal(answer), deliver)
     let held: Held | undefined
     try {
-      await of.conversation.exchange(pending, before, hold.take)
+      await of.conversation.exchange(pending, OVER, hold.take)
       held = hold.held()
     } catch (thrown) {
       if (!isAboutServer(thrown)) throw thrown
@@ -100,8 +100,8 @@ export function createHandshakeSide(options: HandshakeSideOptions): LegacyConver
       const { method } = pending.message
       if (method === 'initialize') return begin(pending, before, deliver)
       await before
-      if (!chosen) return first.exchange(pending, before, deliver)
-      if (!chosen.isModern) return carryLegacy(pending, before, deliver, chosen)
+      if (!chosen) return first.exchange(pending, OVER, deliver)
+      if (!chosen.isModern) return carryLegacy(pending, deliver, chosen)
       return (await healing()).carryModern(chosen, pending, deliver)
     },
     refusal: rpcError,

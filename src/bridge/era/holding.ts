@@ -1,5 +1,5 @@
 // One message to a server of 2026 whose answer is kept back if it raises the doubt whether the server is of that era.
-import type { Conversation } from '../conversation.ts'
+import { type Conversation, OVER } from '../conversation.ts'
 import type { Deliver } from '../http/body/messages.ts'
 import type { PendingRequest } from '../message/inFlight.ts'
 import { doubtsModern, doubtsModernThrown } from './doubt.ts'
@@ -12,8 +12,6 @@ export interface Proof {
   /** Its first result names no type: it may be of a server from before 2026 that has no sessions. */
   onWithoutType(): void
 }
-
-const NOTHING = Promise.resolve()
 
 /** undefined: the host has its answer. @throws whatever else the exchange does */
 export async function holdDoubtfulModern(
@@ -34,7 +32,7 @@ export async function holdDoubtfulModern(
     },
   )
   try {
-    await conversation.exchange(pending, NOTHING, hold.take)
+    await conversation.exchange(pending, OVER, hold.take)
   } catch (thrown) {
     if (pending.signal.aborted || !doubtsModernThrown(thrown)) throw thrown
     return { thrown }

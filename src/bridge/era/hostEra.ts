@@ -27,8 +27,8 @@ export function createHostEra(options: HostEraOptions): Conversation {
   })
   const discover = memoizeAsync(async () => (await import('./discover.ts')).createDiscover({ ...options, modern }))
 
-  const carryModern = async (pending: PendingRequest, before: Promise<unknown>, deliver: Deliver) =>
-    (await modern()).exchange(pending, before, deliver)
+  const carryModern = (pending: PendingRequest, before: Promise<unknown>, deliver: Deliver) =>
+    made ? made.exchange(pending, before, deliver) : modern().then((now) => now.exchange(pending, before, deliver))
 
   const begin = (pending: PendingRequest, before: Promise<unknown>, deliver: Deliver) => {
     settled = 'legacy'

@@ -4,7 +4,7 @@ import { BridgeError } from '../../errors.ts'
 import { memoizeAsync } from '../../memoizeAsync.ts'
 import type { Logger } from '../../ports.ts'
 import { quote } from '../../redaction/text.ts'
-import type { ModernConversation } from '../conversation.ts'
+import { type ModernConversation, OVER } from '../conversation.ts'
 import type { Deliver } from '../http/body/messages.ts'
 import type { InFlight, PendingRequest } from '../message/inFlight.ts'
 import { type Message, parseMessage } from '../message/message.ts'
@@ -25,8 +25,6 @@ export interface ModernSideOptions {
   readonly modern: () => Promise<ModernConversation>
   readonly toLegacy: () => Promise<ModernConversation>
 }
-
-const NOTHING = Promise.resolve()
 
 export function createModernSide(options: ModernSideOptions): ModernConversation {
   const { era, inFlight, log } = options
@@ -84,13 +82,16 @@ export function createModernSide(options: ModernSideOptions): ModernConversation
     const hold = createHold(pending, (answer) => !isAsItWas && isModernRefusal(answer), deliver)
     let held: Held | undefined
     try {
-      await (await toLegacy()).exchange(pending, NOTHING, hold.take)
+      await (await toLegacy()).exchange(pending, OVER, hold.take)
       held = hold.held()
     } catch (thrown) {
       if (signal.aborted || open.size !== message.asks.length || !doubtsHandshakeThrown(thrown)) throw thrown
       held = { thrown }
     }
-    if (!held) return void setImmediate(() => void era.askIfOld(hostInfoIn(message)))
+    if (!held) {
+      if (era.isOld) setImmediate(() => void era.askIfOld(hostInfoIn(message)))
+      return
+    }
     if (await hasChanged(message, false)) return sendAgain(await modern(), inFlight, pending, deliver)
     isAsItWas ||= held.answer !== undefined
     await release(held, pending, deliver)

@@ -1,6 +1,7 @@
 // The revisions of MCP by their dates, and the names that 2026-07-28 gives to the members of `_meta`.
 import type { Era } from '../../eraMemory.ts'
-import { type Bytes, find, stringIn } from '../message/pick.ts'
+import { type Bytes, stringIn } from '../message/pick.ts'
+import { pluck, type Wanted } from '../message/walk.ts'
 
 /** Those that begin with initialize, oldest first. */
 export const LEGACY = ['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25'] as const
@@ -22,8 +23,11 @@ export const META = {
 export const eraOf = (revision: string): Era => (revision >= MODERN ? '2026' : '2025')
 
 /** The revision that a request names in its `_meta`; undefined: it is none of 2026. */
-export const revisionOf = (bytes: Bytes): string | undefined =>
-  stringIn(bytes, find(bytes, ['params', '_meta', META.version]))
+export const revisionOf = (bytes: Bytes): string | undefined => stringIn(bytes, pluck(bytes, REVISION)[0])
+
+const REVISION: Wanted = new Map([
+  ['params', { below: new Map([['_meta', { below: new Map([[META.version, { slot: 0 }]]) }]]) }],
+])
 
 const MAY_ASK: ReadonlySet<string | undefined> = new Set(['tools/call', 'prompts/get', 'resources/read'])
 

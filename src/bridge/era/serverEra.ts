@@ -30,7 +30,9 @@ export interface ServerEra {
   discovered(): Promise<Bytes | undefined>
   /** Asks whatever is known, and resolves to what is true now; where nothing is, it may be the answer to somebody else's question. @throws like `find` */
   ask(question: Question, cause: Cause): Promise<Asked>
-  /** Asks again behind the host's back if what is remembered is a revision of 2025 and older than a day. Never throws. */
+  /** What is remembered is a revision of 2025, and older than a day. */
+  readonly isOld: boolean
+  /** Asks again behind the host's back if that is so. Never throws. */
   askIfOld(host: HostInfo): Promise<void>
 }
 
@@ -105,6 +107,9 @@ export function createServerEra(options: ServerEraOptions): ServerEra {
   return {
     get now() {
       return now
+    },
+    get isOld() {
+      return isOld
     },
     async known() {
       if (now === undefined) await load()

@@ -2,10 +2,10 @@
 import { BridgeError } from '../../errors.ts'
 import type { Cause, Clock, HttpResponse } from '../../ports.ts'
 import type { InFlight, PendingRequest } from '../message/inFlight.ts'
-import { parseMessage } from '../message/message.ts'
+import { type Message, parseMessage } from '../message/message.ts'
 import { isSessionLost, namesLostSession } from '../session/lost.ts'
 import type { Session } from '../session/session.ts'
-import type { Deliver } from './body/messages.ts'
+import type { BodyOptions, Deliver, Receiver } from './body/messages.ts'
 import { type Rules, receive } from './body/receive.ts'
 import { noBatches } from './response.ts'
 import type { RetryAfterOptions } from './retryAfter.ts'
@@ -40,7 +40,7 @@ export interface Exchanger {
 }
 
 export function createExchange(options: ExchangeOptions): Exchanger {
-  const { send, session, inFlight, clock, limit, timeoutMs, renew } = options
+  const { send, session, clock, timeoutMs, renew } = options
 
   const headers = createHeaders(session)
   const post = ({ message, cause, signal, transmission }: PendingRequest) =>
@@ -48,34 +48,9 @@ export function createExchange(options: ExchangeOptions): Exchanger {
 
   /** 'lost': the server has forgotten the session and did not process the message. */
   const receiveIn = async (response: HttpResponse, pending: PendingRequest, deliver: Deliver, sessionId?: string) => {
-    const { message } = pending
-    let lost = false
-    /** Only its first message can say that it does not know the session: a server that has said more has begun to work. */
-    let mayBeLost = sessionId !== undefined
-    const rules: Rules = {
-      admit(answer) {
-        if (answer.kind === 'batch' && message.kind !== 'batch' && !session.hasBatches) throw noBatches(answer)
-        const first = mayBeLost
-        mayBeLost = false
-        lost ||= first && answer.answers.length > 0 && namesLostSession(answer)
-        return lost ? undefined : answer
-      },
-      settled(answer) {
-        if (message.method === 'initialize') session.establish(response, answer)
-        else session.note(message, answer)
-      },
-      refusal(status, start) {
-        lost = sessionId !== undefined && isSessionLost(status, start)
-        return parseMessage(start)
-      },
-      isOver: () => lost,
-      async resume(read, receiver) {
-        mayBeLost = false
-        await (await import('./resume.ts')).resume({ ...read, send, session, timeoutMs }, pending, receiver)
-      },
-    }
-    await receive({ inFlight, clock, limit }, response, pending, deliver, rules)
-    return lost ? 'lost' : 'done'
+    const rules = new SessionRules(options, response, pending, sessionId)
+    await receive(options, response, pending, deliver, rules)
+    return rules.isOver() ? 'lost' : 'done'
   }
 
   const patientPost = patiently(post, { clock, timeoutMs })
@@ -100,6 +75,57 @@ export function createExchange(options: ExchangeOptions): Exchanger {
   return {
     exchange,
     plain: async (pending, deliver) => void (await receiveIn(await post(pending), pending, deliver)),
+  }
+}
+
+/** What a response says of the session of its request. */
+class SessionRules implements Rules {
+  readonly #options: ExchangeOptions
+  readonly #response: HttpResponse
+  readonly #pending: PendingRequest
+  readonly #sessionId: string | undefined
+  #lost = false
+  /** Only its first message can say that it does not know the session: a server that has said more has begun to work. */
+  #mayBeLost: boolean
+
+  constructor(options: ExchangeOptions, response: HttpResponse, pending: PendingRequest, sessionId?: string) {
+    this.#options = options
+    this.#response = response
+    this.#pending = pending
+    this.#sessionId = sessionId
+    this.#mayBeLost = sessionId !== undefined
+  }
+
+  admit(answer: Message): Message | undefined {
+    const { session } = this.#options
+    if (answer.kind === 'batch' && this.#pending.message.kind !== 'batch' && !session.hasBatches)
+      throw noBatches(answer)
+    const first = this.#mayBeLost
+    this.#mayBeLost = false
+    this.#lost ||= first && answer.answers.length > 0 && namesLostSession(answer)
+    return this.#lost ? undefined : answer
+  }
+
+  settled(answer: Message): void {
+    const { session } = this.#options
+    const { message } = this.#pending
+    if (message.method === 'initialize') session.establish(this.#response, answer)
+    else session.note(message, answer)
+  }
+
+  refusal(status: number, start: Buffer): Message | undefined {
+    this.#lost = this.#sessionId !== undefined && isSessionLost(status, start)
+    return parseMessage(start)
+  }
+
+  isOver(): boolean {
+    return this.#lost
+  }
+
+  async resume(read: BodyOptions, receiver: Receiver): Promise<void> {
+    this.#mayBeLost = false
+    const { send, session, timeoutMs } = this.#options
+    await (await import('./resume.ts')).resume({ ...read, send, session, timeoutMs }, this.#pending, receiver)
   }
 }
 

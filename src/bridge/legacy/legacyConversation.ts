@@ -2,7 +2,7 @@
 // messages that the server initiates.
 import type { BridgeError } from '../../errors.ts'
 import type { Clock, Logger } from '../../ports.ts'
-import type { LegacyConversation } from '../conversation.ts'
+import { type LegacyConversation, OVER } from '../conversation.ts'
 import type { Deliver } from '../http/body/messages.ts'
 import type { Exchange } from '../http/exchange.ts'
 import { noBatches, unexpected } from '../http/response.ts'
@@ -95,7 +95,7 @@ export function createLegacyConversation(options: LegacyOptions): LegacyConversa
 
   return {
     async exchange(pending, before, take) {
-      await before
+      if (before !== OVER) await before
       pending.signal.throwIfAborted()
       await carry(pending, take)
     },

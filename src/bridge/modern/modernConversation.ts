@@ -1,6 +1,6 @@
 // The conversation of a host and a server that both speak MCP 2026-07-28: each message says by itself what it needs said, and its bytes pass.
 import { BridgeError } from '../../errors.ts'
-import type { ModernConversation } from '../conversation.ts'
+import { type ModernConversation, OVER } from '../conversation.ts'
 import type { Deliver } from '../http/body/messages.ts'
 import { ask } from '../message/ask.ts'
 import type { PendingRequest } from '../message/inFlight.ts'
@@ -20,20 +20,22 @@ export function createModernConversation(options: ModernOptions): ModernConversa
   const exchange = createModernExchange({ ...options, limit: options.answerLimit })
   const listens = createListens({ ...options, exchange })
 
-  const carry = async (pending: PendingRequest, deliver: Deliver): Promise<void> => {
+  const carry = (pending: PendingRequest, deliver: Deliver): Promise<void> | undefined => {
     const { kind, method } = pending.message
     if (kind === 'batch') throw noBatchesHere()
     // Nothing is asked of a host outside an answer, so that it has nothing to answer.
-    if (kind === 'response')
-      return log.debug('proxy:unexpected', { message: 'The host answered, and was asked nothing.' })
+    if (kind === 'response') {
+      log.debug('proxy:unexpected', { message: 'The host answered, and was asked nothing.' })
+      return undefined
+    }
     // Over HTTP, the end of the request says it ("Cancellation").
-    if (method === 'notifications/cancelled') return
+    if (method === 'notifications/cancelled') return undefined
     return method === LISTEN ? listens.listen(pending, deliver) : exchange(pending, deliver)
   }
 
   return {
     async exchange(pending, before, deliver) {
-      await before
+      if (before !== OVER) await before
       pending.signal.throwIfAborted()
       await carry(pending, deliver)
     },

@@ -40,11 +40,14 @@ export function createModernExchange(options: ModernExchangeOptions): Exchange {
   const headersOf = createHeaders()
   const mirrored = createMirrored({ ...options, attempt: (pending, deliver) => attempt(pending, deliver) })
 
-  const post = async (pending: PendingRequest) => {
-    const { message, cause, signal, transmission } = pending
+  const post = (pending: PendingRequest) => {
+    const { message } = pending
     const own = headersOf(message)
     const soon = message.method === 'tools/call' ? mirrored.add(own, message) : own
-    const headers = soon instanceof Promise ? await soon : soon
+    return soon instanceof Promise ? soon.then((headers) => postWith(pending, headers)) : postWith(pending, soon)
+  }
+  const postWith = (pending: PendingRequest, headers: Record<string, string>) => {
+    const { message, cause, signal, transmission } = pending
     const request = { method: 'POST', headers, body: message.bytes, signal, transmission } as const
     if (message.method !== LISTEN) return send(request, cause)
     return send({ ...request, ...streams.begin(pending), idleMs: 0 }, cause)

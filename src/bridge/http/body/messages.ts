@@ -4,6 +4,7 @@ import type { Clock, HttpResponse } from '../../../ports.ts'
 import { type Message, parseMessage, type RawId } from '../../message/message.ts'
 import { ENDPOINT, type StreamEvent } from './eventStream.ts'
 import { BodyReader, type BodyReaderOptions } from './reader.ts'
+import { createSilence } from './silence.ts'
 
 /** Delivers one message of the server; resolves when more may be read. */
 export type Deliver = (message: Message) => Promise<void>
@@ -11,29 +12,51 @@ export type Deliver = (message: Message) => Promise<void>
 export interface BodyOptions extends BodyReaderOptions {
   readonly clock: Clock
   /** Whether somebody waits for the answers to these ids. */
-  readonly awaits: (ids: readonly RawId[]) => boolean
+  awaits(ids: readonly RawId[]): boolean
 }
 
 export interface Receiver {
-  readonly take: Deliver
+  take(message: Message): Promise<void>
   /** What is neither a message nor empty; the answer may be beside it. */
-  readonly odd: (bytes: Uint8Array) => void
+  odd(bytes: Uint8Array): void
   /** The data of an event `endpoint`, which is never a message. */
-  readonly endpoint?: (data: Uint8Array) => void
+  endpoint?(data: Uint8Array): void
 }
 
 /** After so long without a byte, in ms, what has come of an event is looked at. */
 const QUIET_MS = 250
 /** The time between two looks, as a multiple of what a look takes: a byte now and then must not make us read megabytes again and again. */
 const LOOK_SHARE = 20
-const LF = 10
+const [LF, OPEN_BRACE] = [10, 123]
 
 /**
  * Takes every message of a body. An answer that is whole and awaited counts although the end of its event or of the body has not
  * come: at once when the body ends or breaks off, after a moment of silence when it stays open. The names of events do not matter.
  * @throws ForeignBody, RangeError when one message holds more bytes than the limit, or why the body broke off
  */
-export async function readBody(
+export function readBody(
+  response: HttpResponse,
+  type: string,
+  options: BodyOptions,
+  receiver: Receiver,
+): Promise<void> {
+  const whole = response.body.whole?.()
+  return whole ? readWhole(whole, type, options, receiver) : readPieces(response, type, options, receiver)
+}
+
+/** Most answers have come with their headers. */
+function readWhole(bytes: Uint8Array, type: string, options: BodyOptions, receiver: Receiver): Promise<void> {
+  const message = bytes[0] === OPEN_BRACE && bytes.byteLength <= options.limit ? parseMessage(bytes) : undefined
+  return message ? receiver.take(message) : readOdd(bytes, type, options, receiver)
+}
+
+async function readOdd(bytes: Uint8Array, type: string, options: BodyOptions, receiver: Receiver): Promise<void> {
+  const reader = new BodyReader(type, options)
+  if (bytes.byteLength > 0) await takePiece(reader, bytes, receiver)
+  await takeRest(reader, options, receiver)
+}
+
+async function readPieces(
   response: HttpResponse,
   type: string,
   options: BodyOptions,
@@ -41,6 +64,7 @@ export async function readBody(
 ): Promise<void> {
   const source = response.body[Symbol.asyncIterator]()
   const reader = new BodyReader(type, options)
+  const silence = createSilence(options.clock)
   try {
     let coming = source.next()
     /** Nothing has come since the last look at an event without an end. */
@@ -49,15 +73,14 @@ export async function readBody(
     for (;;) {
       let next: IteratorResult<Uint8Array> | undefined
       try {
-        next = await (reader.mayBeWhole && !looked ? quietOr(coming, options.clock, quietMs) : coming)
+        next = await (reader.mayBeWhole && !looked ? silence.or(coming, quietMs) : coming)
       } catch (thrown) {
         if (isBrokenOff(thrown)) await takeUnfinished(reader, options, receiver)
         throw thrown
       }
       if (next?.done) return await takeRest(reader, options, receiver)
       if (next) {
-        reader.push(next.value)
-        for (let event = reader.next(); event; event = reader.next()) await takeEvent(event, receiver)
+        await takePiece(reader, next.value, receiver)
         coming = source.next()
       } else quietMs = Math.max(QUIET_MS, LOOK_SHARE * (await takeUnfinished(reader, options, receiver)))
       looked = next === undefined
@@ -67,24 +90,15 @@ export async function readBody(
     void source.return?.()
     response.discard()
     throw thrown
+  } finally {
+    silence.end()
   }
 }
 
-/** undefined: nothing came for a moment. */
-async function quietOr<T>(coming: Promise<T>, clock: Clock, ms: number): Promise<T | undefined> {
-  // The end of most bodies is there already, and a timer costs more than reading them.
-  const ready = await Promise.race([coming, undefined])
-  if (ready !== undefined) return ready
-  const over = new AbortController()
-  const quiet = clock.sleep(ms, over.signal).then(
-    () => undefined,
-    () => undefined,
-  )
-  try {
-    return await Promise.race([coming, quiet])
-  } finally {
-    over.abort()
-  }
+/** The messages that end in this piece. */
+async function takePiece(reader: BodyReader, piece: Uint8Array, receiver: Receiver): Promise<void> {
+  reader.push(piece)
+  for (let event = reader.next(); event; event = reader.next()) await takeEvent(event, receiver)
 }
 
 const isBrokenOff = (thrown: unknown) => ['server_unreachable', 'server_timeout'].includes(asBridgeError(thrown).code)
@@ -97,10 +111,11 @@ async function takeRest(reader: BodyReader, options: BodyOptions, receiver: Rece
 }
 
 /** All of an event that has not ended, if it holds an awaited answer and breaks off in no message. Resolves to how long the look took, in ms. */
-async function takeUnfinished(reader: BodyReader, { awaits, clock }: BodyOptions, receiver: Receiver): Promise<number> {
+async function takeUnfinished(reader: BodyReader, options: BodyOptions, receiver: Receiver): Promise<number> {
+  const { clock } = options
   const began = clock.awake()
   const event = reader.unfinished()
-  const isTaken = event !== undefined && (event.type === ENDPOINT || isAwaited(event.data, awaits))
+  const isTaken = event !== undefined && (event.type === ENDPOINT || isAwaited(event.data, options))
   const took = clock.awake() - began
   if (!event || !isTaken) return took
   reader.passOver()
@@ -108,28 +123,28 @@ async function takeUnfinished(reader: BodyReader, { awaits, clock }: BodyOptions
   return took
 }
 
-function isAwaited(data: Uint8Array, awaits: BodyOptions['awaits']): boolean {
+function isAwaited(data: Uint8Array, options: BodyOptions): boolean {
   let awaited = false
   let broken = false
   for (const { message } of partsOf(data)) {
-    awaited ||= message !== undefined && message.answers.length > 0 && awaits(message.answers)
+    awaited ||= message !== undefined && message.answers.length > 0 && options.awaits(message.answers)
     broken = message === undefined
   }
   return awaited && !broken
 }
 
-async function takeEvent({ data, type }: StreamEvent, { take, odd, endpoint }: Receiver): Promise<void> {
-  if (type === ENDPOINT) return endpoint?.(data)
+async function takeEvent({ data, type }: StreamEvent, receiver: Receiver): Promise<void> {
+  if (type === ENDPOINT) return receiver.endpoint?.(data)
   const whole = parseMessage(data)
-  if (whole) return take(whole)
+  if (whole) return receiver.take(whole)
   let none: Uint8Array | undefined
   let found = false
   for (const { bytes, message } of linesOf(data)) {
     found ||= message !== undefined
-    if (message) await take(message)
+    if (message) await receiver.take(message)
     else none ??= bytes
   }
-  if (none) odd(found ? none : data)
+  if (none) receiver.odd(found ? none : data)
 }
 
 interface Part {

@@ -3,7 +3,16 @@ import type { BridgeError } from '../../../errors.ts'
 import type { Clock, HttpResponse } from '../../../ports.ts'
 import type { InFlight, PendingRequest } from '../../message/inFlight.ts'
 import type { Message, RawId } from '../../message/message.ts'
-import { endedEarly, failure, isCut, noMessage, readAnswers, readStart, unexpected } from '../response.ts'
+import {
+  endedEarly,
+  failure,
+  isCut,
+  noMessage,
+  type ReadOptions,
+  readAnswers,
+  readStart,
+  unexpected,
+} from '../response.ts'
 import type { StreamPosition } from './eventStream.ts'
 import type { BodyOptions, Deliver, Receiver } from './messages.ts'
 
@@ -29,51 +38,99 @@ export interface ReceiveOptions {
 
 /** Resolves when every id of `pending` is answered, or the rules say that it is over. @throws BridgeError why there is no answer, or not all of them */
 export async function receive(
-  { inFlight, clock, limit }: ReceiveOptions,
+  options: ReceiveOptions,
   response: HttpResponse,
   pending: PendingRequest,
   deliver: Deliver,
   rules: Rules,
 ): Promise<void> {
-  const { message, open } = pending
-  const position: StreamPosition = {}
-  let nameless: BridgeError | undefined
-  /** What came instead of an answer: the reason, if none comes beside it. */
-  let instead: BridgeError | undefined
-  const odd = (bytes: Uint8Array) => {
-    instead ??= noMessage(bytes)
+  const reception = new Reception(options, response, pending, deliver, rules)
+  if (response.status < 200 || response.status > 299) return reception.refused()
+  if (pending.message.asks.length === 0) pending.finish()
+  try {
+    await readAnswers(response, reception, reception)
+  } catch (thrown) {
+    if (!isCut(thrown) || (pending.open.size > 0 && !reception.mayResume)) throw thrown
   }
-  const take = async (given: Message) => {
-    const one = rules.admit(given)
+  if (pending.open.size > 0) await reception.makeUp()
+}
+
+/** One response while it is read: a class, because what is made for each of its parts costs more than reading it. */
+class Reception implements Receiver, ReadOptions {
+  readonly limit: number
+  readonly clock: Clock
+  readonly asks: readonly RawId[]
+  readonly position: StreamPosition = {}
+  readonly #inFlight: ReceiveOptions['inFlight']
+  readonly #response: HttpResponse
+  readonly #pending: PendingRequest
+  readonly #deliver: Deliver
+  readonly #rules: Rules
+  #nameless: BridgeError | undefined
+  /** What came instead of an answer: the reason, if none comes beside it. */
+  #instead: BridgeError | undefined
+
+  constructor(
+    { inFlight, clock, limit }: ReceiveOptions,
+    response: HttpResponse,
+    pending: PendingRequest,
+    deliver: Deliver,
+    rules: Rules,
+  ) {
+    this.limit = limit
+    this.clock = clock
+    this.asks = pending.message.asks
+    this.#inFlight = inFlight
+    this.#response = response
+    this.#pending = pending
+    this.#deliver = deliver
+    this.#rules = rules
+  }
+
+  awaits(ids: readonly RawId[]): boolean {
+    return ids.every((id) => this.#pending.open.has(id)) || this.#inFlight.awaits(ids)
+  }
+
+  odd(bytes: Uint8Array): void {
+    this.#instead ??= noMessage(bytes)
+  }
+
+  async take(given: Message): Promise<void> {
+    const one = this.#rules.admit(given)
     if (!one) return
     if (one.answers.length > 0) {
-      if (one.answers[0] === 'null') nameless = failure(response, one.bytes)
-      else if (!inFlight.settle(one, pending)) {
-        instead ??= unexpected(one)
+      if (one.answers[0] === 'null') this.#nameless = failure(this.#response, one.bytes)
+      else if (!this.#inFlight.settle(one, this.#pending)) {
+        this.#instead ??= unexpected(one)
         return
       }
-      rules.settled?.(one)
+      this.#rules.settled?.(one)
     }
-    await deliver(one)
-    if (open.size === 0) pending.finish()
+    await this.#deliver(one)
+    if (this.#pending.open.size === 0) this.#pending.finish()
   }
-  if (response.status < 200 || response.status > 299) {
-    const start = await readStart(response)
-    const answer = rules.refusal(response.status, start)
-    if (rules.isOver()) return
-    if (answer && answer.answers.length > 0 && answer.answers.every((id) => open.has(id))) return take(answer)
-    throw failure(response, start)
+
+  /** A response whose status is not 2xx. */
+  async refused(): Promise<void> {
+    const { open } = this.#pending
+    const start = await readStart(this.#response)
+    const answer = this.#rules.refusal(this.#response.status, start)
+    if (this.#rules.isOver()) return
+    if (answer && answer.answers.length > 0 && answer.answers.every((id) => open.has(id))) return this.take(answer)
+    throw failure(this.#response, start)
   }
-  if (message.asks.length === 0) pending.finish()
-  const awaits = (ids: readonly RawId[]) => ids.every((id) => open.has(id)) || inFlight.awaits(ids)
-  const read = { limit, position, clock, awaits }
-  try {
-    await readAnswers(response, { ...read, asks: message.asks }, { take, odd })
-  } catch (thrown) {
-    if (!isCut(thrown) || (open.size > 0 && (position.lastId === undefined || !rules.resume))) throw thrown
+
+  get mayResume(): boolean {
+    return this.position.lastId !== undefined && this.#rules.resume !== undefined
   }
-  if (rules.isOver()) return
-  if (open.size > 0 && nameless) throw nameless
-  if (open.size > 0 && position.lastId !== undefined) await rules.resume?.(read, { take, odd })
-  if (open.size > 0) throw instead ?? endedEarly()
+
+  /** Some id has no answer, and the body is over. */
+  async makeUp(): Promise<void> {
+    if (this.#rules.isOver()) return
+    if (this.#nameless) throw this.#nameless
+    const { limit, position, clock } = this
+    const read = { limit, position, clock, awaits: (ids: readonly RawId[]) => this.awaits(ids) }
+    if (position.lastId !== undefined) await this.#rules.resume?.(read, this)
+    if (this.#pending.open.size > 0) throw this.#instead ?? endedEarly()
+  }
 }

@@ -1,7 +1,7 @@
 // The connection of one session: requests under ids of our own, each answer to whoever waits for it, all else to one ear.
 import { BridgeError } from '../../../errors.ts'
 import type { Cause } from '../../../ports.ts'
-import type { LegacyConversation } from '../../conversation.ts'
+import { type LegacyConversation, OVER } from '../../conversation.ts'
 import type { Deliver } from '../../http/body/messages.ts'
 import type { InFlight, PendingRequest } from '../../message/inFlight.ts'
 import type { Message, RawId } from '../../message/message.ts'
@@ -37,8 +37,6 @@ export interface Link {
 /** `hear` takes requests and notifications of the server; `call`: the one on whose stream they came. */
 export type Hear = (message: Message, call?: Call) => Promise<void>
 
-const NOTHING = Promise.resolve()
-
 /** Made once: the answer of nearly every call is with the host by then. */
 const NO_ANSWER = new BridgeError('internal')
 
@@ -69,7 +67,7 @@ export function createLink(createLegacy: CreateLegacy, hear: Hear, onRestored: (
 
   const exchange = async (pending: PendingRequest, call?: Call) => {
     try {
-      await conversation.exchange(pending, NOTHING, take(call))
+      await conversation.exchange(pending, OVER, take(call))
     } finally {
       inFlight.end(pending)
     }

@@ -1,7 +1,7 @@
 // A 2026 host with a 2025 server: each request in the session of what it declares, questions of the server as results, and the other way round.
 import { BridgeError } from '../../../errors.ts'
 import type { Clock, Logger } from '../../../ports.ts'
-import type { ModernConversation } from '../../conversation.ts'
+import { type ModernConversation, OVER } from '../../conversation.ts'
 import { MODERN } from '../../era/revisions.ts'
 import type { Deliver } from '../../http/body/messages.ts'
 import { createInFlight, type PendingRequest } from '../../message/inFlight.ts'
@@ -63,7 +63,7 @@ export function createToLegacy(options: ToLegacyOptions): ModernConversation {
   }
 
   const exchange: ModernConversation['exchange'] = async (pending, before, deliver) => {
-    await before
+    if (before !== OVER) await before
     pending.signal.throwIfAborted()
     const { kind } = pending.message
     if (kind === 'request') await carryRequest(pending, deliver)

@@ -1,4 +1,6 @@
 // A response body as an async iterable that pauses the socket while its reader is slow.
+import type { HttpBody } from '../../../ports.ts'
+
 interface Flow {
   pause(): void
   resume(): void
@@ -17,7 +19,7 @@ const SMALL = 16 * 1024
 /** How long a discarded rest may take before its connection is closed, in ms. */
 const DISCARD_MS = 250
 
-export class ResponseBody implements AsyncIterable<Uint8Array> {
+export class ResponseBody implements HttpBody {
   readonly #flow: Flow
   readonly #chunks: Uint8Array[] = []
   #waiting = 0
@@ -58,6 +60,15 @@ export class ResponseBody implements AsyncIterable<Uint8Array> {
   fail(error: unknown): void {
     this.#end ??= { error }
     this.#serve()
+  }
+
+  whole(): Uint8Array | undefined {
+    if (!this.#end || 'error' in this.#end || this.#discarded) return undefined
+    const [first] = this.#chunks
+    const rest = this.#chunks.length === 1 && first ? first : Buffer.concat(this.#chunks, this.#waiting)
+    this.#chunks.length = 0
+    this.#waiting = 0
+    return rest
   }
 
   /** Delivers nothing more. A short rest is read so that the connection can be reused; a long or slow one is aborted. */

@@ -63,7 +63,6 @@ export function createCall(options: CallOptions): Call {
   const { id, token, clock, retries, onOver } = options
   const questions = createOpenQuestions()
   const patience = { held: false, turns: 0 }
-  let ride: Ride | undefined = options.ride
   let outcome: Outcome | undefined
   const gathering = createTimer(clock)
   const owed = createTimer(clock)
@@ -75,9 +74,9 @@ export function createCall(options: CallOptions): Call {
   /** The host's request is answered with all questions that it has not heard. */
   const put = () => {
     const asking = questions.untold()
-    if (!ride || ride.isOver || outcome || asking.length === 0) return
-    const to = ride
-    ride = undefined
+    const to = call.ride
+    if (!to || to.isOver || outcome || asking.length === 0) return
+    call.ride = undefined
     for (const question of asking) question.isTold = true
     const state = retries.add(call)
     patience.held = true
@@ -113,17 +112,16 @@ export function createCall(options: CallOptions): Call {
       options.abort(thrown)
     })
 
-  const call: Call = {
+  // No getter, as in ride.ts.
+  const call: Call & { ride: Ride | undefined } = {
     id,
     asked: options.ride.asked,
     token,
     patience,
-    get ride() {
-      return ride
-    },
+    ride: options.ride,
     resume(next, responses) {
       owed.stop()
-      ride = next
+      call.ride = next
       patience.held = false
       patience.turns++
       const hasMore = questions.untold().length > 0
@@ -136,18 +134,19 @@ export function createCall(options: CallOptions): Call {
     },
     ask(question) {
       if (outcome || !questions.add(question)) void giveUp([question], 'The call has ended, or asks too much at once.')
-      else if (ride) gather()
+      else if (call.ride) gather()
     },
     withdraw: questions.withdraw,
     async finish(result) {
       if (outcome) return
       over(result)
-      if (ride) await bring(ride, result)
+      if (call.ride) await bring(call.ride, result)
     },
     async progress(message) {
-      if (ride) await tellProgress(ride, message, token)
+      if (call.ride) await tellProgress(call.ride, message, token)
     },
     async log(message, severity) {
+      const { ride } = call
       if (ride?.severity !== undefined && severity >= ride.severity) await ride.tell(message)
     },
     drop(reason) {

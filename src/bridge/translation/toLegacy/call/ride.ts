@@ -21,8 +21,8 @@ export interface Ride {
   readonly ended: Promise<void>
 }
 
+/** No getter: an object with one of its own has a hidden class of its own, which holds all that the getter sees until a full garbage collection. */
 export function createRide(pending: PendingRequest, asked: Asked, deliver: Deliver): Ride {
-  let isOver = false
   let end: () => void
   let fail: (thrown: unknown) => void
   const ended = new Promise<void>((resolve, reject) => {
@@ -30,22 +30,16 @@ export function createRide(pending: PendingRequest, asked: Asked, deliver: Deliv
     fail = reject
   })
   ended.catch(() => undefined)
-  // The host takes a request back before its exchange is aborted, and hears nothing more of it.
-  void pending.done.then(() => {
-    isOver = true
-  })
-  return {
+  const ride = {
     asked,
     severity: severityOf(asked.level),
-    get isOver() {
-      return isOver
+    isOver: false,
+    async tell(message: Message) {
+      if (!ride.isOver) await deliver(message)
     },
-    async tell(message) {
-      if (!isOver) await deliver(message)
-    },
-    async answer(message) {
-      if (isOver) return
-      isOver = true
+    async answer(message: Message) {
+      if (ride.isOver) return
+      ride.isOver = true
       pending.open.clear()
       try {
         await deliver(message)
@@ -55,10 +49,15 @@ export function createRide(pending: PendingRequest, asked: Asked, deliver: Deliv
       pending.finish()
       end()
     },
-    fail(thrown) {
-      isOver = true
+    fail(thrown: unknown) {
+      ride.isOver = true
       fail(thrown)
     },
     ended,
   }
+  // The host takes a request back before its exchange is aborted, and hears nothing more of it.
+  void pending.done.then(() => {
+    ride.isOver = true
+  })
+  return ride
 }

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { StreamPosition } from '../../../../../src/bridge/http/body/eventStream.ts'
 import { readBody } from '../../../../../src/bridge/http/body/messages.ts'
+import { ForeignBody } from '../../../../../src/bridge/http/body/reader.ts'
 import { createFakeClock } from '../../../../fakes/fakeClock.ts'
 import { respond, toChunks } from '../../../../fakes/fakeHttp.ts'
 
@@ -99,7 +100,7 @@ const WRITTEN: readonly Written[] = [
 
 const AWAITED = ['7', '"b"']
 
-async function read(chunks: readonly Uint8Array[], type: string, isOpen: 'ends' | 'stays open') {
+async function read(chunks: readonly Uint8Array[], type: string, isOpen: 'ends' | 'stays open' | 'is there') {
   const clock = createFakeClock()
   const messages: string[] = []
   const odd: string[] = []
@@ -112,7 +113,7 @@ async function read(chunks: readonly Uint8Array[], type: string, isOpen: 'ends' 
   }
   const answered = new Set<string>()
   const reading = readBody(
-    respond(200, {}, body()),
+    { ...respond(200, {}, body()), ...(isOpen === 'is there' && { body: allOf(chunks) }) },
     type,
     { limit: 10_000, position, clock, awaits: (ids) => ids.every((id) => AWAITED.includes(id) && !answered.has(id)) },
     {
@@ -138,6 +139,12 @@ async function read(chunks: readonly Uint8Array[], type: string, isOpen: 'ends' 
   return { messages, odd, position }
 }
 
+/** A body that has come with the headers. */
+const allOf = (chunks: readonly Uint8Array[]) => ({
+  [Symbol.asyncIterator]: () => expect.unreachable('all of it is there'),
+  whole: () => Buffer.concat(chunks),
+})
+
 const plain = (messages: readonly string[]) => messages.map((text) => JSON.stringify(JSON.parse(text)))
 
 describe.each(WRITTEN)('$title', ({ text, messages = [A], type = STREAM }) => {
@@ -146,6 +153,10 @@ describe.each(WRITTEN)('$title', ({ text, messages = [A], type = STREAM }) => {
 
   test('gives its messages when the body ends', async () => {
     expect((await read([bytes], type, 'ends')).messages).toEqual(plain(messages))
+  })
+
+  test('gives its messages when the body has come with the headers', async () => {
+    expect((await read([bytes], type, 'is there')).messages).toEqual(plain(messages))
   })
 
   test('gives its messages when the body stays open', async () => {
@@ -182,7 +193,7 @@ describe('an answer without an end', () => {
     ['is not delivered if it is no answer: resuming returns it', `data: ${NOTE}\n`],
     ['is not delivered if it is a request of the server', `data: ${ASK}\n`],
   ])('%s', async (_, text) => {
-    for (const end of ['ends', 'stays open'] as const)
+    for (const end of ['ends', 'stays open', 'is there'] as const)
       expect((await read([Buffer.from(text)], STREAM, end)).messages).toEqual([])
   })
 
@@ -318,6 +329,48 @@ test('a look that takes long is not repeated for every byte that comes after a s
   await reading
 })
 
+test('a body of many pieces is waited for with one timer at a time', async () => {
+  const clock = createFakeClock()
+  let send: (piece: Uint8Array | undefined) => void = () => undefined
+  async function* body() {
+    for (;;) {
+      const piece = await new Promise<Uint8Array | undefined>((resolve) => {
+        send = resolve
+      })
+      if (!piece) return
+      yield piece
+    }
+  }
+  const messages: string[] = []
+  const reading = readBody(
+    respond(200, {}, body()),
+    STREAM,
+    { limit: 100_000, position: {}, clock, awaits: () => true },
+    { take: async ({ bytes }) => void messages.push(Buffer.from(bytes).toString()), odd: () => undefined },
+  )
+  const turn = () => new Promise((resolve) => setImmediate(resolve))
+  const say = async (text: string) => {
+    await turn()
+    send(Buffer.from(text))
+    await turn()
+  }
+  await say('data: {"jsonrpc":"2.0","id":7,"result":{"text":"')
+  for (let piece = 0; piece < 50; piece++) await say('a piece ends with a space ')
+  expect(clock.sleeps).toEqual([250])
+  clock.advance(100)
+  await say(`"}}`)
+  for (const ms of [150, 99]) {
+    clock.advance(ms)
+    await turn()
+    expect(messages).toEqual([])
+  }
+  clock.advance(1)
+  await turn()
+  expect(messages).toHaveLength(1)
+  send(undefined)
+  await reading
+})
+
 describe('what is not a message', () => {
   test.each([
     ['a word', 'data: hello\n\n', ['hello']],
@@ -326,6 +379,17 @@ describe('what is not a message', () => {
     ['nothing but spaces', 'data:   \n\n', []],
     ['an empty event', 'event: ping\ndata:\n\n', []],
   ])('%s is told as a whole', async (_, text, odd) => {
-    expect(await read([Buffer.from(text)], STREAM, 'ends')).toMatchObject({ messages: [], odd })
+    for (const end of ['ends', 'is there'] as const)
+      expect(await read([Buffer.from(text)], STREAM, end)).toMatchObject({ messages: [], odd })
   })
+
+  test.each(['ends', 'is there'] as const)(
+    'a page, nothing, and what is over the limit are errors where the body %s',
+    async (end) => {
+      const json = 'application/json'
+      await expect(read([Buffer.from('<p>no</p>')], json, end)).rejects.toThrow(ForeignBody)
+      await expect(read([], json, end)).rejects.toThrow(ForeignBody)
+      await expect(read([Buffer.from(A), Buffer.alloc(10_000, ' ')], json, end)).rejects.toThrow(RangeError)
+    },
+  )
 })

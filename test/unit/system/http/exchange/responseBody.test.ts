@@ -139,3 +139,30 @@ test('a reader that stops early discards the rest', async () => {
   for (let chunk = 0; chunk < 5; chunk++) body.push(Buffer.alloc(64 * KIB))
   expect(calls[0]).toBe('abort')
 })
+
+test('all of a body is given at once where its end has come, and once', async () => {
+  const body = new ResponseBody({ pause: () => undefined, resume: () => undefined, abort: () => undefined })
+  body.push(Buffer.from('a'))
+  expect(body.whole()).toBeUndefined()
+  body.push(Buffer.from('b'))
+  body.end()
+  expect(String(body.whole())).toBe('ab')
+  expect(await read(body)).toBe('')
+})
+
+test('of a body that was begun, the rest is given at once', async () => {
+  const body = new ResponseBody({ pause: () => undefined, resume: () => undefined, abort: () => undefined })
+  body.push(Buffer.from('a'))
+  await body[Symbol.asyncIterator]().next()
+  body.push(Buffer.from('b'))
+  body.end()
+  expect(String(body.whole())).toBe('b')
+})
+
+test('a body that broke off is never given at once', async () => {
+  const body = new ResponseBody({ pause: () => undefined, resume: () => undefined, abort: () => undefined })
+  body.push(Buffer.from('a'))
+  body.fail(new Error('cut'))
+  expect(body.whole()).toBeUndefined()
+  await expect(read(body)).rejects.toThrow('cut')
+})

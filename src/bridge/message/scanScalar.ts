@@ -1,7 +1,8 @@
-// Finds the end of a JSON string (RFC 8259 section 7), in valid UTF-8.
+// Finds the end of a JSON string, number, `true`, `false` or `null` (RFC 8259 sections 3, 6 and 7), in valid UTF-8.
 
 export const FAILED = -1
-const [SPACE, QUOTE, ZERO, NINE, BACKSLASH, LETTER_U] = [32, 34, 48, 57, 92, 117]
+const [SPACE, QUOTE, MINUS, DOT, ZERO, NINE, BACKSLASH, LETTER_U] = [32, 34, 45, 46, 48, 57, 92, 117]
+const [TRUE, FALSE, NULL] = ['true', 'false', 'null'].map((word) => Buffer.from(word)) as [Buffer, Buffer, Buffer]
 /** What may follow a backslash, but for `u`. */
 const ESCAPE = Uint8Array.from({ length: 256 }, (_, byte) => Number('"\\/bfnrt'.includes(String.fromCharCode(byte))))
 
@@ -13,6 +14,8 @@ export function stringEnd(bytes: Uint8Array, from: number): number {
     let byte = 0
     for (; at < short; at++) {
       byte = bytes[at] as number
+      // Small letters are most of all text: one comparison is enough for them.
+      if (byte > BACKSLASH) continue
       if (byte === QUOTE) return at + 1
       if (byte === BACKSLASH || byte < SPACE) break
     }
@@ -89,4 +92,39 @@ function isHex(bytes: Uint8Array, from: number): boolean {
     if (!isLetter && (byte < ZERO || byte > NINE)) return false
   }
   return true
+}
+
+/** The index after the number, `true`, `false` or `null` at `from`. */
+export function literalEnd(bytes: Uint8Array, from: number): number {
+  const byte = bytes[from]
+  if (byte === MINUS || isDigit(byte)) return numberEnd(bytes, from)
+  const word = byte === TRUE[0] ? TRUE : byte === FALSE[0] ? FALSE : NULL
+  if (byte !== word[0]) return FAILED
+  for (let at = 1; at < word.length; at++) if (bytes[from + at] !== word[at]) return FAILED
+  return from + word.length
+}
+
+function numberEnd(bytes: Uint8Array, from: number): number {
+  let at = bytes[from] === MINUS ? from + 1 : from
+  if (!isDigit(bytes[at])) return FAILED
+  at = bytes[at] === ZERO ? at + 1 : skipDigits(bytes, at)
+  if (bytes[at] === DOT) {
+    if (!isDigit(bytes[at + 1])) return FAILED
+    at = skipDigits(bytes, at + 1)
+  }
+  const exponent = bytes[at]
+  if (exponent === 69 || exponent === 101) {
+    at += bytes[at + 1] === MINUS || bytes[at + 1] === 43 ? 2 : 1
+    if (!isDigit(bytes[at])) return FAILED
+    at = skipDigits(bytes, at)
+  }
+  return at
+}
+
+const isDigit = (byte: number | undefined) => byte !== undefined && byte >= ZERO && byte <= NINE
+
+function skipDigits(bytes: Uint8Array, from: number): number {
+  let at = from
+  while (isDigit(bytes[at])) at++
+  return at
 }
