@@ -25,7 +25,7 @@ export function createModernConversation(options: ModernOptions): ModernConversa
     if (kind === 'batch') throw noBatchesHere()
     // Nothing is asked of a host outside an answer, so that it has nothing to answer.
     if (kind === 'response')
-      return log.debug('proxy:unexpected', { message: 'The host answered, and was asked nothing.' })
+      return log.debug('proxy:unexpected', { message: 'The host answered a request that was never sent.' })
     // Over HTTP, the end of the request says it ("Cancellation").
     if (method === 'notifications/cancelled') return
     return method === LISTEN ? listens.listen(pending, deliver) : exchange(pending, deliver)
