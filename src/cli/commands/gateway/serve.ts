@@ -98,7 +98,7 @@ async function renewCertificate(running: RunningGateway, options: LoadOptions, {
     const { tls } = await settingsOf(file, path, options)
     if (!tls) return
     running.useCertificate(tls)
-    stderr.write('The certificate was read again.\n')
+    stderr.write('The certificate was reloaded.\n')
   } catch (thrown) {
     stderr.write(`warning: the certificate was not renewed: ${asBridgeError(thrown).message}\n`)
   }
