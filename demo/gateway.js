@@ -139,7 +139,7 @@ async function listenForCode() {
     const query = new URL(request.url ?? '/', 'http://localhost').searchParams
     response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8', connection: 'close' })
     response.end(
-      query.has('code') ? 'Done. Look at the terminal.' : String(query.get('error_description') ?? 'No code.'),
+      query.has('code') ? 'Done. Go back to the terminal.' : String(query.get('error_description') ?? 'No code.'),
     )
     arrived(query)
   })

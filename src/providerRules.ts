@@ -11,7 +11,7 @@ export interface ProviderRules {
   readonly s256?: 'unadvertised'
   /**
    * 'tenant': the metadata may name `{tenantid}` or another tenant of the same origin as the issuer.
-   * 'slash': the issuer with and without a slash at its end is the same server.
+   * 'slash': the issuer with and without a trailing slash is the same server.
    */
   readonly issuerForm?: 'tenant' | 'slash'
   /** Authorization parameters; configured ones override them. */

@@ -3,10 +3,10 @@ import { compose } from '../compose/app.ts'
 import type { Config } from '../config/config.ts'
 import type { LoginJob } from '../records.ts'
 import { signInDetached } from '../signin/detached.ts'
-import { goHome } from './folder.ts'
 import type { ProcessIO } from './process.ts'
 import { runtimeOf } from './runtime.ts'
 import { nameTarget } from './startedBy.ts'
+import { goHome } from './workingFolder.ts'
 
 /** Resolves to the exit code. @throws BridgeError as the attempt ended */
 export async function runAttempt(io: ProcessIO): Promise<number> {

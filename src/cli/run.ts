@@ -8,16 +8,16 @@ import { withoutQueries } from '../redaction/text.ts'
 import { onlyPrintable } from '../system/log/printable.ts'
 import { canStartNode } from '../system/process/canStartNode.ts'
 import { connect } from './commands/run.ts'
-import { tellPassedOver } from './passedOver.ts'
 import type { ProcessIO } from './process.ts'
 import { runtimeOf } from './runtime.ts'
 import { nameTarget, ownScript, startedBy } from './startedBy.ts'
 import { createStyle, wrapWords } from './terminal/style.ts'
 import { isAtTerminal } from './terminal/tty.ts'
+import { tellUnusedConfig } from './unusedConfig.ts'
 import { COMMANDS, type Command, type CommandLine, parseCommandLine } from './words/args.ts'
 
 export { pendingKeychainCalls } from '../system/keychain/inProcess.ts'
-export { workingFolder } from './folder.ts'
+export { workingFolder } from './workingFolder.ts'
 
 /** Resolves to the exit code; never rejects. */
 export async function run(given: ProcessIO): Promise<number> {
@@ -35,7 +35,7 @@ export async function run(given: ProcessIO): Promise<number> {
       return print(io, helpText(line.explicit ? line.command : undefined, width))
     }
     if (line.has('attempt')) return await (await import('./attempt.ts')).runAttempt(io)
-    tellPassedOver(line, io)
+    tellUnusedConfig(line, io)
     const work = LOCAL.has(line.command)
       ? import('./local.ts').then(({ runLocal }) => runLocal(line, io))
       : runComposed(line, line.command === 'run' ? forPeople(given, given.stdout) : io)

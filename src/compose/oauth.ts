@@ -45,20 +45,13 @@ export function composeOAuth(
 
   const rules = memoizeAsync(async () => (await import('../config/providerPresets.ts')).rulesFor(config.server))
 
-  /** What a person configured is never left out of a request. */
-  const asked = (): Configured => {
-    const { scopes, resource, authorizeParameters = {} } = config.server ?? {}
-    const parameters = Object.keys(authorizeParameters)
-    return { scopes: scopes !== undefined, resource: resource !== undefined, parameters }
-  }
-
   const clients = memoizeAsync(async () => {
     const { createClients } = await import('../auth/client/clients.ts')
     const { clients: known, cache, leases } = await storage.open()
     return createClients({
       ...clientsOf(config),
       bounds: boundsOf(config),
-      asked: asked(),
+      asked: configuredOf(config),
       presetIssuers: await presetIssuers(config.server),
       confirmIssuer,
       http: await guarded(),
@@ -139,6 +132,13 @@ export function composeOAuth(
       return createDeviceCodeFlow({ ...(await signInOptions()), redirectUri, audience })
     },
   }
+}
+
+/** What a person configured is never left out of a request. */
+function configuredOf({ server }: Config): Configured {
+  const { scopes, resource, authorizeParameters = {} } = server ?? {}
+  const parameters = Object.keys(authorizeParameters)
+  return { scopes: scopes !== undefined, resource: resource !== undefined, parameters }
 }
 
 /**

@@ -1,4 +1,4 @@
-// Picks the storage: the database in its private folder, the places of its sealing key, and the stores on it.
+// Picks the storage: the database in its private folder, where its sealing key is kept (keychain, key file or variable), and the stores on it.
 import type { Config } from '../config/config.ts'
 import { defaultPaths } from '../config/paths.ts'
 import { BridgeError } from '../errors.ts'

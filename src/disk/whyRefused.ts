@@ -12,7 +12,7 @@ const WORDS: Readonly<Record<string, string>> = {
   EPERM: 'another program has it open, or you may not change it',
   EACCES: 'you may not change it, or another program has it open',
   ENOSPC: 'the disk is full',
-  EDQUOT: 'your share of the disk is used up',
+  EDQUOT: 'your disk quota is used up',
   EROFS: 'the file system is read-only',
   ENOENT: 'a folder of its path does not exist',
   EISDIR: 'it is a folder',

@@ -29,7 +29,7 @@ export function dataOf(host: Host, text: string): JsonObject {
 export function serversOf(host: Host, text: string): JsonObject {
   const data = dataOf(host, text)
   if (host.format === 'json' && Object.hasOwn(data, host.key) && isTwice(text, host.key))
-    throw wrong(host, `${host.key} stands there twice`)
+    throw wrong(host, `${host.key} is defined twice`)
   const servers = data[host.key] ?? {}
   if (typeof servers !== 'object' || Array.isArray(servers)) throw wrong(host, `${host.key} is not an object`)
   return usualEntries(host, servers as JsonObject)

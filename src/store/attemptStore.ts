@@ -1,4 +1,4 @@
-// Sign-in attempts (table sessions): one row each, keyed by state, shared by the processes that wait and the one that answers.
+// Sign-in attempts (table sessions): one row each, keyed by state, shared by the processes that wait and the one that answers; old ones are deleted when the next begins.
 import { BridgeError } from '../errors.ts'
 import type { AttemptStore, Clock } from '../ports.ts'
 import type { AttemptPlan, TokenKey } from '../records.ts'

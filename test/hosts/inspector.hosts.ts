@@ -1,4 +1,4 @@
-// The MCP Inspector's command line as a host: it has no model and no patience, and starts the bridge anew for each request.
+// The MCP Inspector's command line as a host: it has no model and no patience, and starts a new bridge for each request.
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { PROGRAM } from '../servers/host.ts'
 import { inspect, inspectorVersion } from '../servers/inspector.ts'

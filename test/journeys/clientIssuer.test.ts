@@ -17,12 +17,12 @@ async function kept<T extends { close(): unknown }>(starting: Promise<T> | T): P
   return started
 }
 
-type World = Awaited<ReturnType<typeof startProtectedStage>>
+type Stage = Awaited<ReturnType<typeof startProtectedStage>>
 type Issuer = Awaited<ReturnType<typeof startScriptedIssuer>>
 
 const SECRET = 'canary-secret-of-the-client'
 
-const world = async () => {
+const newStage = async () => {
   const stage = await kept(startProtectedStage())
   revokes(stage.issuer)
   return stage
@@ -39,7 +39,7 @@ function revokes({ origin, routes }: Issuer) {
   routes['/revoke'] = () => ({ status: 200 })
 }
 
-function write({ home }: World, text: string, name = 'config.yaml'): string {
+function write({ home }: Stage, text: string, name = 'config.yaml'): string {
   const file = join(home, name)
   writeFileSync(file, text)
   return file
@@ -58,15 +58,15 @@ function expectNothingProven(issuer: Issuer) {
   expect(told(issuer)).not.toContain('client_assertion')
 }
 
-const keyFile = (stage: World) => {
+const keyFile = (stage: Stage) => {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   return write(stage, privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(), 'key.pem')
 }
-const secretFile = (stage: World) => write(stage, SECRET, 'secret.txt')
-const url = ({ server }: World) => `${server.origin}/mcp`
+const secretFile = (stage: Stage) => write(stage, SECRET, 'secret.txt')
+const url = ({ server }: Stage) => `${server.origin}/mcp`
 
 /** How a person has a secret; what a bridge to a server that names an authorization server of its own ends in. */
-const CASES: [string, (stage: World) => { yaml?: string; words?: string[]; server?: string }, string | undefined][] = [
+const CASES: [string, (stage: Stage) => { yaml?: string; words?: string[]; server?: string }, string | undefined][] = [
   [
     'the only provider of a file, for a URL that is not in it',
     () => ({ yaml: `providers: { github: { client_id: c, client_secret: ${SECRET} } }` }),
@@ -134,7 +134,7 @@ const CASES: [string, (stage: World) => { yaml?: string; words?: string[]; serve
 
 describe('a server names its own authorization server, and a client is configured with', () => {
   test.each(CASES)('%s: the client is not authenticated there', async (_, configured, code) => {
-    const stage = await world()
+    const stage = await newStage()
     const { yaml, words = [] } = configured(stage)
     const config = yaml === undefined ? [] : ['--config', write(stage, `${yaml}\n`)]
     const error = await stage.host(...config, ...words).failure()
@@ -144,7 +144,7 @@ describe('a server names its own authorization server, and a client is configure
   })
 
   test('an issuer in the file: that issuer is asked, and the named one gets nothing', async () => {
-    const stage = await world()
+    const stage = await newStage()
     const own = await kept(startScriptedIssuer())
     const yaml = `servers: { it: { url: "${url(stage)}" } }\nproviders: { p: { client_id: c, client_secret: ${SECRET}, issuer: "${own.origin}" } }\n`
     expect(await stage.host('--config', write(stage, yaml)).isMet()).toBe(true)
@@ -153,7 +153,7 @@ describe('a server names its own authorization server, and a client is configure
   })
 
   test('a public client that another server already uses: it is not named to a second issuer', async () => {
-    const [first, second] = [await world(), await world()]
+    const [first, second] = [await newStage(), await newStage()]
     expect(await first.host('--client-id', 'c').isMet()).toBe(true)
     const { code, stderr } = await first.command('login', url(second), '--client-id', 'c')
     expect(code).toBe(3)
@@ -164,7 +164,7 @@ describe('a server names its own authorization server, and a client is configure
 
 describe('a secret without an issuer', () => {
   test('is reported with the issuer to configure, and --issuer is enough, also without a person', async () => {
-    const stage = await world()
+    const stage = await newStage()
     const words = ['--client-id', 'c', '--client-secret-file', secretFile(stage)]
     const { code, stderr } = await stage.command('login', url(stage), ...words)
     expect(code).toBe(3)
@@ -180,7 +180,7 @@ describe('a secret without an issuer', () => {
     ['yes', 'y', 0],
     ['no', 'n', 3],
   ])('is confirmed at a terminal, once for the client and its issuer: %s', async (_, answer, code) => {
-    const stage = await world()
+    const stage = await newStage()
     const words = ['--client-id', 'c', '--client-secret-file', secretFile(stage)]
     const terminal = await kept(openTerminal({ environment: stage.environment, folder: stage.home, columns: 200 }))
     terminal.run('login', url(stage), ...stage.callback, ...words)
@@ -202,12 +202,12 @@ describe('a secret without an issuer', () => {
 describe('stored tokens are of an issuer that the configured client does not belong to, so at', () => {
   /** Signed in with a client of the server's own choice: the id that a person's client has elsewhere. */
   async function registered(id: string) {
-    const stage = await world()
+    const stage = await newStage()
     stage.issuer.routes['/register'] = () => ({ status: 201, json: { client_id: id } })
     expect(await stage.host().isMet()).toBe(true)
     return stage
   }
-  const after = async (stage: World, words: readonly string[]) => {
+  const after = async (stage: Stage, words: readonly string[]) => {
     const codes = []
     codes.push((await stage.command('refresh', url(stage), ...words)).code)
     stage.state.accepts = () => false
@@ -234,11 +234,11 @@ describe('stored tokens are of an issuer that the configured client does not bel
   })
 
   test.each([
-    ['refresh', (stage: World) => ['refresh', url(stage)], 3],
-    ['logout', (stage: World) => ['logout', url(stage)], 0],
+    ['refresh', (stage: Stage) => ['refresh', url(stage)], 3],
+    ['logout', (stage: Stage) => ['logout', url(stage)], 0],
     ['logout of all', () => ['logout', '--all'], 0],
   ])('%s nothing is authenticated after the person configured another issuer', async (_, words, code) => {
-    const stage = await world()
+    const stage = await newStage()
     const own = await kept(startScriptedIssuer())
     const config = (issuer: string) => {
       const yaml = `servers: { it: { url: "${url(stage)}" } }\nproviders: { p: { client_id: c, client_secret: ${SECRET}, issuer: "${issuer}" } }\n`
@@ -252,7 +252,7 @@ describe('stored tokens are of an issuer that the configured client does not bel
   })
 
   test('logout of all the tokens of one server are not sent to the endpoints of another', async () => {
-    const [stage, other] = [await world(), await world()]
+    const [stage, other] = [await newStage(), await newStage()]
     expect(await stage.host().isMet()).toBe(true)
     const thief = await kept(startScriptedIssuer())
     const yaml = `servers: { it: { url: "${url(other)}" } }

@@ -78,7 +78,7 @@ test('Issue: OAuth flow gets stuck at authorization page: doctor names who holds
   const moves = await stage.doctor([stage.server.url, '--callback-url', taken])
   expect(moves.found('callback_port')).toMatchObject({
     status: 'warn',
-    remedy: expect.stringContaining('neighbouring'),
+    remedy: expect.stringContaining('neighboring'),
   })
 })
 

@@ -160,7 +160,7 @@ describe('a host that begins with a call', () => {
     expect(await first.close()).toBe(0)
     const second = rawHost(server.url)
     const { error } = await second.call('ask_form', {}, { requestState, inputResponses: answersTo(inputRequests) })
-    expect(error).toMatchObject({ code: -32602, message: expect.stringContaining('make the call anew') })
+    expect(error).toMatchObject({ code: -32602, message: expect.stringContaining('make the call again') })
     expect(server.seen.filter(({ message }) => message?.method === 'tools/call')).toHaveLength(1)
   })
 

@@ -16,17 +16,17 @@ async function kept<T extends { close(): Promise<unknown> }>(starting: Promise<T
   return started
 }
 
-type World = Awaited<ReturnType<typeof startProtectedStage>>
+type Stage = Awaited<ReturnType<typeof startProtectedStage>>
 const METADATA = '/.well-known/oauth-authorization-server'
 
-const url = ({ server }: World) => `${server.origin}/mcp`
-function write({ home }: World, yaml: string) {
+const url = ({ server }: Stage) => `${server.origin}/mcp`
+function write({ home }: Stage, yaml: string) {
   const file = join(home, 'other.yaml')
   writeFileSync(file, yaml)
   return ['--config', file]
 }
-const database = ({ environment }: World) => new BetterSqlite3(`${environment.MCP_OAUTH_BRIDGE_HOME}/oauth.db`)
-const published = (stage: World) => stage.issuer.requests.filter(({ path }) => path === METADATA).length
+const database = ({ environment }: Stage) => new BetterSqlite3(`${environment.MCP_OAUTH_BRIDGE_HOME}/oauth.db`)
+const published = (stage: Stage) => stage.issuer.requests.filter(({ path }) => path === METADATA).length
 
 /** Signed in by a clean bridge, whose token is refused from now on. */
 async function signedIn() {
@@ -41,10 +41,10 @@ describe('after one start with another config, a clean bridge', () => {
   test.each([
     [
       'endpoints written by hand',
-      (stage: World, thief: string) =>
+      (stage: Stage, thief: string) =>
         `issuer: "${stage.issuer.origin}", authorization_endpoint: "${thief}/authorize", token_endpoint: "${thief}/token"`,
     ],
-    ['a token endpoint alone', (_stage: World, thief: string) => `token_endpoint: "${thief}/token"`],
+    ['a token endpoint alone', (_stage: Stage, thief: string) => `token_endpoint: "${thief}/token"`],
   ])('asks the issuer, not %s, for a refresh', async (_, endpoints) => {
     const stage = await signedIn()
     const thief = await kept(startScriptedOrigin())

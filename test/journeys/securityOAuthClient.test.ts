@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { startScriptedIssuer, startScriptedOrigin } from '../servers/scriptedOrigin.ts'
 import { startProtectedStage } from '../servers/scriptedStage.ts'
 
-type World = Awaited<ReturnType<typeof startProtectedStage>>
+type Stage = Awaited<ReturnType<typeof startProtectedStage>>
 type Site = Awaited<ReturnType<typeof startScriptedOrigin>>
 
 const open: { close(): Promise<unknown> }[] = []
@@ -15,11 +15,11 @@ async function kept<T extends { close(): Promise<unknown> }>(starting: Promise<T
   open.push(started)
   return started
 }
-const world = (metadata: Record<string, unknown> = {}): Promise<World> => kept(startProtectedStage(metadata))
+const newStage = (metadata: Record<string, unknown> = {}): Promise<Stage> => kept(startProtectedStage(metadata))
 const called = (site: Site, path: string) => site.requests.filter((seen) => seen.path === path)
 
 /** A host starts, and its initialize is answered with this error. */
-async function refused(stage: World, ...args: string[]) {
+async function refused(stage: Stage, ...args: string[]) {
   const error = await stage.host(...args).failure()
   expect(error.data.source).toBe('mcp-oauth-bridge')
   return error as { message: string; data: { code: string; hint: string } }
@@ -30,14 +30,14 @@ describe('the metadata of the authorization server', () => {
     ['lists plain alone', { code_challenge_methods_supported: ['plain'] }],
     ['lists no method', { code_challenge_methods_supported: undefined }],
   ])('when S256 is not in code_challenge_methods_supported because it %s, the sign-in is refused', async (_, more) => {
-    const stage = await world(more)
+    const stage = await newStage(more)
     expect((await refused(stage)).data.code).toBe('pkce_unsupported')
     expect(stage.tabs()).toBe(0)
     expect(called(stage.issuer, '/register')).toEqual([])
   })
 
   test('when its issuer is not the URL it was fetched for, the sign-in is refused with both strings', async () => {
-    const stage = await world({ issuer: 'https://honest.example' })
+    const stage = await newStage({ issuer: 'https://honest.example' })
     const { data, message } = await refused(stage)
     expect(data.code).toBe('issuer_mismatch')
     expect(message).toContain('https://honest.example')
@@ -48,7 +48,7 @@ describe('the metadata of the authorization server', () => {
   test.each(['authorization_endpoint', 'token_endpoint', 'registration_endpoint', 'jwks_uri'])(
     'when its %s is http on a host that is not loopback, the sign-in is refused',
     async (name) => {
-      const stage = await world({ [name]: 'http://as.example/x' })
+      const stage = await newStage({ [name]: 'http://as.example/x' })
       const { data, message } = await refused(stage)
       expect(data.code).toBe('discovery_failed')
       expect(message).toContain('http://as.example')
@@ -57,7 +57,7 @@ describe('the metadata of the authorization server', () => {
   )
 
   test('when it has ANSI escapes and bidi controls, they are removed from what a person sees', async () => {
-    const stage = await world({ issuer: 'https://evil.example/\u001b[2J\u202egnp\u0007' })
+    const stage = await newStage({ issuer: 'https://evil.example/\u001b[2J\u202egnp\u0007' })
     const { message } = await refused(stage)
     expect(message).toContain('https://evil.example/')
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
@@ -66,7 +66,7 @@ describe('the metadata of the authorization server', () => {
 })
 
 describe('a redirect to another origin gets no bearer, cookie, custom or X-User-* header, and no body', () => {
-  const PLACES: readonly [string, (stage: World) => [Site, string]][] = [
+  const PLACES: readonly [string, (stage: Stage) => [Site, string]][] = [
     ['the protected-resource metadata', ({ server }) => [server, '/.well-known/oauth-protected-resource/mcp']],
     ['the authorization-server metadata', ({ issuer }) => [issuer, '/.well-known/oauth-authorization-server']],
     ['the registration endpoint', ({ issuer }) => [issuer, '/register']],
@@ -75,7 +75,7 @@ describe('a redirect to another origin gets no bearer, cookie, custom or X-User-
   test.each(PLACES.flatMap(([what, where]) => [302, 307].map((status) => [what, status, where] as const)))(
     'when %s answers %i',
     async (_, status, where) => {
-      const stage = await world()
+      const stage = await newStage()
       const thief = await kept(startScriptedOrigin())
       const [site, path] = where(stage)
       site.routes[path] = () => ({ status, headers: { location: `${thief.origin}/take` } })
@@ -86,7 +86,7 @@ describe('a redirect to another origin gets no bearer, cookie, custom or X-User-
   )
 
   test.each([302, 307, 308])('when the MCP endpoint answers %i after the sign-in', async (status) => {
-    const stage = await world()
+    const stage = await newStage()
     const thief = await kept(startScriptedOrigin())
     const host = stage.host('--header', 'X-Api-Key: canary')
     expect(await host.isMet()).toBe(true)
@@ -99,7 +99,7 @@ describe('a redirect to another origin gets no bearer, cookie, custom or X-User-
   test.each([302, 307, 308])(
     'when the MCP endpoint answers %i to the standing stream and to the end of the session',
     async (status) => {
-      const stage = await world()
+      const stage = await newStage()
       const thief = await kept(startScriptedOrigin())
       const plain = stage.server.routes['/mcp']
       stage.server.routes['/mcp'] = (seen) => {
@@ -122,7 +122,7 @@ describe('a redirect to another origin gets no bearer, cookie, custom or X-User-
   )
 
   test.each([302, 307])('when the userinfo and revocation endpoints answer %i', async (status) => {
-    const stage = await world()
+    const stage = await newStage()
     const thief = await kept(startScriptedOrigin())
     const { origin, routes } = stage.issuer
     const names = ['userinfo', 'revocation']
@@ -143,7 +143,7 @@ describe('a redirect to another origin gets no bearer, cookie, custom or X-User-
 
 describe('the resource', () => {
   test('when the metadata is for another server, no token is requested', async () => {
-    const stage = await world()
+    const stage = await newStage()
     stage.server.routes['/.well-known/oauth-protected-resource/mcp'] = () => ({
       json: { resource: 'https://other.example/mcp', authorization_servers: [stage.issuer.origin] },
     })
@@ -153,7 +153,7 @@ describe('the resource', () => {
   })
 
   test('is sent byte for byte as the metadata spells it, to both endpoints, and not at all with --resource none', async () => {
-    const stage = await world()
+    const stage = await newStage()
     const spelt = stage.server.origin.toUpperCase().replace('HTTP', 'HtTp')
     stage.server.routes['/.well-known/oauth-protected-resource/mcp'] = () => ({
       json: { resource: spelt, authorization_servers: [stage.issuer.origin] },
@@ -170,7 +170,7 @@ describe('the resource', () => {
 describe('another authorization server', () => {
   /** Signed in at the first issuer, which from now on refreshes nothing; the server then names the second. */
   async function changed() {
-    const stage = await world()
+    const stage = await newStage()
     const second = await kept(startScriptedIssuer())
     const host = stage.host('--header', 'X-Api-Key: canary')
     expect(await host.isMet()).toBe(true)
@@ -223,7 +223,7 @@ describe('another authorization server', () => {
   })
 
   test('when a person’s own client was used with the first, its secret is not sent to the second', async () => {
-    const stage = await world()
+    const stage = await newStage()
     const second = await kept(startScriptedIssuer())
     const own = ['--client-id', 'mine', '--profile', 'own']
     expect(await stage.host(...own).isMet()).toBe(true)
@@ -243,7 +243,7 @@ describe('metadata', () => {
     ['is a web page', { text: '<html>', headers: { 'content-type': 'text/html' } }],
     ['is a JSON array', { json: [] }],
   ])('when it %s, it is not used', async (_, answer) => {
-    const stage = await world()
+    const stage = await newStage()
     for (const name of ['oauth-authorization-server', 'openid-configuration'])
       stage.issuer.routes[`/.well-known/${name}`] = () => answer
     expect((await refused(stage)).data.code).toBe('discovery_failed')
@@ -251,7 +251,7 @@ describe('metadata', () => {
   })
 
   test('of the protected resource, when it is larger than 1 MB, is not used', async () => {
-    const stage = await world()
+    const stage = await newStage()
     const json = { resource: `${stage.server.origin}/mcp`, authorization_servers: [stage.issuer.origin] }
     stage.server.routes['/.well-known/oauth-protected-resource/mcp'] = () => ({
       json: { ...json, padding: 'x'.repeat(1024 * 1024) },
@@ -266,7 +266,7 @@ describe('a text of a server with ANSI escapes and bidi controls loses them', ()
   const controls = (text: string) => /[\p{Cc}\p{Cf}]/u.exec(text.replaceAll('\n', ''))?.[0]
 
   test('when it is a device code or the address to enter it at', async () => {
-    const stage = await world()
+    const stage = await newStage()
     const { origin, routes } = stage.issuer
     const metadata = routes['/.well-known/oauth-authorization-server']
     routes['/.well-known/oauth-authorization-server'] = (seen) => ({
@@ -286,7 +286,7 @@ describe('a text of a server with ANSI escapes and bidi controls loses them', ()
   })
 
   test('when doctor reports on the server, as text and as JSON', async () => {
-    const stage = await world()
+    const stage = await newStage()
     await stage.host().initialize()
     const plain = stage.server.routes['/mcp']
     stage.server.routes['/mcp'] = (seen) => {
@@ -308,7 +308,7 @@ describe('a text of a server that is designed to slow down our patterns', () => 
   test.each(['http://', 'eyJ-'])(
     'when a megabyte of metadata repeats %j, it is refused like any other',
     async (part) => {
-      const stage = await world({ issuer: part.repeat(900_000 / part.length) })
+      const stage = await newStage({ issuer: part.repeat(900_000 / part.length) })
       const { data, message } = await refused(stage)
       expect(data.code).toBe('issuer_mismatch')
       expect(message.length).toBeLessThan(3_000)
@@ -316,7 +316,7 @@ describe('a text of a server that is designed to slow down our patterns', () => 
   )
 
   test('when an answer has such an id, the request gets an error and the bridge goes on', async () => {
-    const stage = await world()
+    const stage = await newStage()
     const host = stage.host()
     await host.initialize()
     const plain = stage.server.routes['/mcp']
@@ -338,7 +338,7 @@ describe('a token', () => {
     ['1 MB', 'x'.repeat(1024 * 1024)],
     ['100 kB', 'x'.repeat(100 * 1024)],
   ])('when it has %s, it is refused before any header or store', async (_, token) => {
-    const stage = await world()
+    const stage = await newStage()
     stage.issuer.routes['/token'] = () => ({ json: { access_token: token, token_type: 'Bearer' } })
     const { data, message } = await refused(stage)
     expect(['malformed_token', 'authorization_server_error', 'login_failed']).toContain(data.code)
@@ -347,7 +347,7 @@ describe('a token', () => {
   })
 
   test('when the refresh token has CR and LF, nothing of the answer is stored', async () => {
-    const stage = await world()
+    const stage = await newStage()
     stage.issuer.routes['/token'] = () => ({
       json: { access_token: 'good', refresh_token: 'bad\r\n', token_type: 'Bearer' },
     })
@@ -365,7 +365,7 @@ describe('a token', () => {
   ])(
     'when the %s of a refresh has %s, it is not put into a header, and nothing of the answer is kept',
     async (_, __, answer) => {
-      const stage = await world()
+      const stage = await newStage()
       const host = stage.host()
       await host.initialize()
       const bearers = () => new Set(called(stage.server, '/mcp').map(({ headers }) => headers.authorization))

@@ -166,7 +166,7 @@ describe.skipIf(!has('tmux'))('reset at a terminal', () => {
     await stage.command(['login', stage.server.url, '--callback-url', stage.callbackUrl])
     const database = join(stage.environment.MCP_OAUTH_BRIDGE_HOME, 'oauth.db')
     terminal.run('reset')
-    expect(await terminal.shows(/Go on\? \[y\/N\]$/m)).toContain(database)
+    expect(await terminal.shows(/Continue\? \[y\/N\]$/m)).toContain(database)
     return { terminal, database }
   }
 

@@ -212,6 +212,6 @@ function hintFor(what: string, { host, pathname }: URL): string {
   if (what === 'issuer')
     return `If its https form works, set issuer: ${quote(`https://${host}${pathname === '/' ? '' : pathname}`, 2_000)} of its provider in config.yaml, and tell the server’s owner.`
   if (what === 'resource_metadata' || what === 'registration_endpoint')
-    return 'Tell the server’s owner to write its https form, if that is where it is.'
+    return 'Tell the server’s owner to publish its https form, if it answers there.'
   return `If its https form works, set that as ${what} of its provider in config.yaml, and tell the server’s owner.`
 }

@@ -31,7 +31,7 @@ export function requireIssuer(
   const text = typeof named === 'string' ? named : undefined
   if (text === undefined || text === '')
     throw new BridgeError('issuer_mismatch', {
-      message: `The metadata at ${quote(place)} has no issuer that is a text; ${quote(expected)} was expected.`,
+      message: `The metadata at ${quote(place)} has no issuer string; ${quote(expected)} was expected.`,
       details: { incomplete: true },
       hint: 'Tell the owner of the authorization server. If you trust it, set authorization_endpoint and token_endpoint of its provider in config.yaml: its metadata is then not needed.',
     })
@@ -39,7 +39,7 @@ export function requireIssuer(
   if (isTrustedPair(pair, overrides)) return
   throw new BridgeError('issuer_mismatch', {
     details: { named: text },
-    message: `The metadata at ${quote(place)} names the issuer ${quote(text)}, expected was ${quote(expected)}.${differenceOf(text, expected)} To trust exactly this pair, give the server in config.yaml ${trustedIssuersLine(pair)}.`,
+    message: `The metadata at ${quote(place)} names the issuer ${quote(text)}; ${quote(expected)} was expected.${differenceOf(text, expected)} To trust exactly this pair, give the server in config.yaml ${trustedIssuersLine(pair)}.`,
   })
 }
 
@@ -48,7 +48,7 @@ const withoutScheme = (text: string) => text.replace(/^https?:/i, '')
 
 /** What a person may not see at once. '' where two texts differ in more than one way. */
 function differenceOf(one: string, other: string): string {
-  if (withoutSlash(one) === withoutSlash(other)) return ' They differ in the slash at the end.'
+  if (withoutSlash(one) === withoutSlash(other)) return ' They differ in the trailing slash.'
   if (withoutScheme(one) === withoutScheme(other)) return ' They differ in the scheme: http and https.'
-  return one.toLowerCase() === other.toLowerCase() ? ' They differ in the case of letters.' : ''
+  return one.toLowerCase() === other.toLowerCase() ? ' They differ in upper and lower case.' : ''
 }

@@ -124,8 +124,8 @@ function withOwnHint(error: BridgeError, { scopes, parameters }: Configured, pla
 
 const redirectHint = ({ client, redirectUri }: AttemptPlan) =>
   client.own === undefined
-    ? `Register the client anew: mcp-oauth-bridge login --force. If that is refused too, tell the server’s owner that the redirect URI is ${redirectUri}`
-    : `Register exactly this redirect URI (callback_url) with the provider, without a slash at its end: ${redirectUri}`
+    ? `Register the client again: mcp-oauth-bridge login --force. If that is refused too, tell the server’s owner that the redirect URI is ${redirectUri}`
+    : `Register exactly this redirect URI (callback_url) with the provider, without a trailing slash: ${redirectUri}`
 
 /** A server that lets a client ask only for scopes that it was registered with says so in words alone (the SDK of MCP for Python). */
 const wantsRegisteredScope = ({ message, details }: BridgeError) =>

@@ -78,7 +78,7 @@ function readKey(text: string): { key: KeyObject; kid?: string; alg?: string } {
     // The reason may quote the key, so it is discarded.
     throw new BridgeError('config_invalid', {
       message: 'The client key is not a private key in PEM or JWK format.',
-      hint: 'Pass --client-key-file a PKCS#8 PEM file without a passphrase, or a JWK with its private part.',
+      hint: 'Pass a PKCS#8 PEM file without a passphrase, or a JWK with its private part, as --client-key-file.',
     })
   }
 }

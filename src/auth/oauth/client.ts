@@ -29,18 +29,7 @@ export async function createOAuthClient(
   const translated = <T>(work: () => Promise<T>) => translateErrors(issuer, work)
 
   return {
-    async authorizationUrl(request: AuthorizationRequest): Promise<URL> {
-      const url = client.buildAuthorizationUrl(config, {
-        ...request.extra,
-        response_type: 'code',
-        redirect_uri: request.redirectUri,
-        state: request.state,
-        code_challenge: await pkceChallenge(request.codeVerifier),
-        code_challenge_method: 'S256',
-        ...present({ nonce: request.nonce, scope: request.scope, resource: request.resource }),
-      })
-      return withoutRepetition(url, new URL(metadata.authorization_endpoint))
-    },
+    authorizationUrl: (request: AuthorizationRequest) => authorizationUrl(config, metadata, request),
 
     /** Checks state, iss (RFC 9207), PKCE, nonce and the ID token, then exchanges the code. `claims`: names wanted for headers. */
     redeem: (
@@ -119,6 +108,23 @@ export async function createOAuthClient(
       }
     },
   }
+}
+
+async function authorizationUrl(
+  config: client.Configuration,
+  metadata: AuthorizationServerMetadata,
+  request: AuthorizationRequest,
+): Promise<URL> {
+  const url = client.buildAuthorizationUrl(config, {
+    ...request.extra,
+    response_type: 'code',
+    redirect_uri: request.redirectUri,
+    state: request.state,
+    code_challenge: await pkceChallenge(request.codeVerifier),
+    code_challenge_method: 'S256',
+    ...present({ nonce: request.nonce, scope: request.scope, resource: request.resource }),
+  })
+  return withoutRepetition(url, new URL(metadata.authorization_endpoint))
 }
 
 export type OAuthClient = Awaited<ReturnType<typeof createOAuthClient>>

@@ -25,7 +25,7 @@ export function createModernConversation(options: ModernOptions): ModernConversa
     if (kind === 'batch') throw noBatchesHere()
     // Nothing is asked of a host outside an answer, so that it has nothing to answer.
     if (kind === 'response') {
-      log.debug('proxy:unexpected', { message: 'The host answered, and was asked nothing.' })
+      log.debug('proxy:unexpected', { message: 'The host answered a request that was never sent.' })
       return undefined
     }
     // Over HTTP, the end of the request says it ("Cancellation").

@@ -4,13 +4,13 @@ import { asBridgeError, BridgeError } from '../../errors.ts'
 import { memoizeAsync } from '../../memoizeAsync.ts'
 import type { Conversation, LegacyConversation } from '../conversation.ts'
 import type { Deliver } from '../http/body/messages.ts'
-import type { InFlight, PendingRequest } from '../message/inFlight.ts'
+import type { InFlight } from '../message/inFlight.ts'
 import type { Message } from '../message/message.ts'
 import { methodNotFound } from '../message/rpcError.ts'
-import type { InPlaceOptions } from './inPlace.ts'
+import type { InPlace, InPlaceOptions } from './inPlace.ts'
 import { createSignInNotice } from './notice.ts'
 import { type Carry, createPatience, isForHere, never, serverOrHere } from './patience.ts'
-import { createPhases, type PhasesOptions } from './phases.ts'
+import { createPhases, type Phases, type PhasesOptions } from './phases.ts'
 import { createRecall, type RecallOptions } from './recall.ts'
 
 type Made = 'conversation' | 'phases' | 'recall' | 'notice' | 'toServer'
@@ -30,7 +30,7 @@ function standIn(
   inFlight: Pick<InFlight, 'unsent'>,
   options: StandInOptions,
 ): Conversation {
-  const { watch, account, clock, write } = options
+  const { watch, clock, write } = options
   const calls = () => inFlight.unsent().filter(({ cause }) => cause === 'call')
   const recall = createRecall(options)
   const notice = createSignInNotice({ ...options, calls })
@@ -47,38 +47,15 @@ function standIn(
     (await import('./inPlace.ts')).createInPlace({ ...options, conversation, phases, recall, toServer }),
   )
 
-  /** The host's last initialize: what it said before that is answered by the server alone. */
-  let latest: Message | undefined
-
-  /** The server's answer is for the host unless it has one already. */
-  const carryInitialize = async (pending: PendingRequest, before: Promise<unknown>, deliver: Deliver) => {
-    const { message, signal, done } = pending
-    latest = message
-    phases.hold(message, done)
-    const pass = async (answer: Message) => {
-      if (latest !== message || !(await phases.establish(answer))) return deliver(answer)
-      if (phases.now.kind === 'answeredHere') (await inPlace()).failed(answer)
-    }
-    try {
-      const take: Deliver = (answer) => (answer.answers.length > 0 ? pass(answer) : deliver(answer))
-      await conversation.exchange(pending, before, learning(message, take))
-    } catch (thrown) {
-      if (signal.aborted || latest !== message) throw thrown
-      const error = asBridgeError(thrown)
-      if (phases.now.kind === 'answeredHere') (await inPlace()).failed(error)
-      else if (!(await phases.standInFor(message, error))) throw thrown
-    }
+  /** Keeps the answer for the next time that the server is not there. */
+  const learning: Learning = (message, deliver) => (answer) => {
+    const written = deliver(answer)
+    if (answer.answers.length > 0) recall.learnSoon(message, answer)
+    return written
   }
 
-  /** Keeps the answer for the next time that the server is not there. */
-  const learning =
-    (message: Message, deliver: Deliver): Deliver =>
-    (answer) => {
-      const written = deliver(answer)
-      if (answer.answers.length > 0) recall.learnSoon(message, answer)
-      return written
-    }
-
+  const carryInitialize = initializeCarrier({ conversation, phases, inPlace, learning })
+  const carryDiscover = discoverCarrier(conversation, phases, options)
   const isMet = () => conversation.isMet?.() ?? true
 
   /** The host was introduced to the server from memory: the list that is remembered is better than none within the bound. */
@@ -119,24 +96,6 @@ function standIn(
     return conversation.exchange(pending, before, deliver)
   }
 
-  /** It never waits for a person, and not long for the server: hosts that speak both eras go on with initialize after a refusal. */
-  const carryDiscover: Carry = async (pending, before, deliver) => {
-    const [id = 'null'] = pending.message.asks
-    if (phases.now.kind === 'answeredHere') return write(methodNotFound(id))
-    await serverOrHere(
-      {
-        async exchange(...given) {
-          if ((await account()).state === 'signedOut') throw new BridgeError('not_signed_in')
-          await conversation.exchange(...given)
-        },
-        due: (over) => clock.sleep(phases.boundMs(), over).then(() => 'late' as const),
-        answerHere: async () => methodNotFound(id),
-        write,
-      },
-      [pending, before, deliver],
-    )
-  }
-
   const exchange: Conversation['exchange'] = (pending, before, deliver) => {
     const { message } = pending
     if (message.method === 'initialize') return carryInitialize(pending, before, deliver)
@@ -159,5 +118,67 @@ function standIn(
     async end(reason) {
       await Promise.all([conversation.end(reason), recall.kept()])
     },
+  }
+}
+
+/** Has the answer kept when it is delivered. */
+type Learning = (message: Message, deliver: Deliver) => Deliver
+
+interface InitializeOptions {
+  readonly conversation: LegacyConversation
+  readonly phases: Phases
+  readonly inPlace: () => Promise<InPlace>
+  readonly learning: Learning
+}
+
+/** Carries the host's initialize: the server's answer is for the host unless it has one already. */
+function initializeCarrier({ conversation, phases, inPlace, learning }: InitializeOptions): Carry {
+  /** The host's last initialize: what it said before that is answered by the server alone. */
+  let latest: Message | undefined
+
+  return async (pending, before, deliver) => {
+    const { message, signal, done } = pending
+    latest = message
+    phases.hold(message, done)
+    const pass = async (answer: Message) => {
+      if (latest !== message || !(await phases.establish(answer))) return deliver(answer)
+      if (phases.now.kind === 'answeredHere') (await inPlace()).failed(answer)
+    }
+    try {
+      const take: Deliver = (answer) => (answer.answers.length > 0 ? pass(answer) : deliver(answer))
+      await conversation.exchange(pending, before, learning(message, take))
+    } catch (thrown) {
+      if (signal.aborted || latest !== message) throw thrown
+      const error = asBridgeError(thrown)
+      if (phases.now.kind === 'answeredHere') (await inPlace()).failed(error)
+      else if (!(await phases.standInFor(message, error))) throw thrown
+    }
+  }
+}
+
+/**
+ * Carries a server/discover, which never waits for a person, and not long for the server: hosts that speak both eras go on with
+ * initialize after a refusal.
+ */
+function discoverCarrier(
+  conversation: LegacyConversation,
+  phases: Phases,
+  { account, clock, write }: Pick<StandInOptions, 'account' | 'clock' | 'write'>,
+): Carry {
+  return async (pending, before, deliver) => {
+    const [id = 'null'] = pending.message.asks
+    if (phases.now.kind === 'answeredHere') return write(methodNotFound(id))
+    await serverOrHere(
+      {
+        async exchange(...given) {
+          if ((await account()).state === 'signedOut') throw new BridgeError('not_signed_in')
+          await conversation.exchange(...given)
+        },
+        due: (over) => clock.sleep(phases.boundMs(), over).then(() => 'late' as const),
+        answerHere: async () => methodNotFound(id),
+        write,
+      },
+      [pending, before, deliver],
+    )
   }
 }

@@ -151,12 +151,12 @@ function shown(finding: Finding): Finding {
 
 const SYMBOL = { pass: '✓', warn: '⚠', fail: '✗', skip: '–' } as const
 
-export function describe({ checks, likely_cause: cause }: Report, paper: Style): string[] {
+export function describe({ checks, likely_cause: cause }: Report, style: Style): string[] {
   const top = cause
     ? [
-        `${paper.bad('Most likely cause')}: ${paper.strong(cause.name)}${cause.server === undefined ? '' : ` of ${cause.server}`}`,
-        ...block(cause.detail, 2, paper),
-        ...remedyOf(cause, 2, paper),
+        `${style.bad('Most likely cause')}: ${style.strong(cause.name)}${cause.server === undefined ? '' : ` of ${cause.server}`}`,
+        ...block(cause.detail, 2, style),
+        ...remedyOf(cause, 2, style),
         '',
       ]
     : []
@@ -164,16 +164,16 @@ export function describe({ checks, likely_cause: cause }: Report, paper: Style):
   let about: string | undefined
   const lines = checks.flatMap((finding) => {
     const heading =
-      several && finding.server !== about && finding.server !== undefined ? ['', paper.strong(finding.server)] : []
+      several && finding.server !== about && finding.server !== undefined ? ['', style.strong(finding.server)] : []
     about = finding.server ?? about
-    const indent = paper.width < ROOMY ? 4 : WIDEST + 4
-    const lead = paper.width < ROOMY ? `${finding.name}: ` : `${finding.name.padEnd(WIDEST)}  `
-    const [first = '', ...more] = wrap(finding.detail, paper.width - indent, paper.width - 2 - lead.length)
+    const indent = style.width < ROOMY ? 4 : WIDEST + 4
+    const lead = style.width < ROOMY ? `${finding.name}: ` : `${finding.name.padEnd(WIDEST)}  `
+    const [first = '', ...more] = wrap(finding.detail, style.width - indent, style.width - 2 - lead.length)
     return [
       ...heading,
-      `${tint(finding, paper)(SYMBOL[finding.status])} ${lead}${first}`,
+      `${tint(finding, style)(SYMBOL[finding.status])} ${lead}${first}`,
       ...more.map((part) => ' '.repeat(indent) + part),
-      ...remedyOf(finding, indent, paper),
+      ...remedyOf(finding, indent, style),
     ]
   })
   return ['', ...top, ...lines, '', sum(checks)]
@@ -187,11 +187,11 @@ function tint({ status }: Finding, { good, warning, bad, dim }: Style) {
   return { pass: good, warn: warning, fail: bad, skip: dim }[status]
 }
 
-function remedyOf({ remedy, code }: Finding, indent: number, paper: Style): string[] {
+function remedyOf({ remedy, code }: Finding, indent: number, style: Style): string[] {
   if (remedy === null) return []
-  const [first = '', ...more] = block(`→ ${remedy}`, indent, paper)
-  const link = code === undefined ? [] : block(`(${code}, see ${ownCommand('explain', code)})`, indent + 2, paper)
-  return [first, ...more.map((line) => `  ${line}`), ...link.map(paper.dim)]
+  const [first = '', ...more] = block(`→ ${remedy}`, indent, style)
+  const link = code === undefined ? [] : block(`(${code}, see ${ownCommand('explain', code)})`, indent + 2, style)
+  return [first, ...more.map((line) => `  ${line}`), ...link.map(style.dim)]
 }
 
 const block = (text: string, indent: number, { width }: Style) =>

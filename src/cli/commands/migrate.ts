@@ -68,7 +68,9 @@ async function ask(place: string, io: ProcessIO): Promise<void> {
     })
   const asking = startAsking(io)
   try {
-    if ((await asking.yes(`This deletes the newest tables of ${place}, with the data in them. Go on?`, 'no')) === 'no')
+    if (
+      (await asking.yes(`This deletes the newest tables of ${place}, with the data in them. Continue?`, 'no')) === 'no'
+    )
       throw new BridgeError('declined', { hint: 'Nothing was changed.' })
   } finally {
     asking.close()

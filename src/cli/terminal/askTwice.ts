@@ -14,7 +14,7 @@ export async function askTwice(what: string, io: ProcessIO): Promise<void> {
   io.stderr.write(what)
   const asking = startAsking(io)
   try {
-    if ((await asking.yes('Go on?', 'no')) === 'no') throw stopped()
+    if ((await asking.yes('Continue?', 'no')) === 'no') throw stopped()
     if ((await asking.line('This cannot be undone. Type reset to confirm: ')) !== 'reset') throw stopped()
   } finally {
     asking.close()

@@ -11,19 +11,19 @@ const WIDE = 110
 const LABEL = 12
 const YEAR_H = 365 * 24
 
-export function table(report: StatusReport, now: number, paper: Style): string[] {
+export function table(report: StatusReport, now: number, style: Style): string[] {
   const { accounts, exceptions, database, driver } = report
   const body =
     accounts.length === 0
-      ? [paper.strong('Nobody is signed in.'), '', ...fact('next', ownCommand('login', '<server>'), paper)]
-      : accounts.flatMap((account, at) => [...(at === 0 ? [] : ['']), ...block(account, now, paper)])
-  const rule = paper.dim('─'.repeat(Math.min(paper.width, 120)))
+      ? [style.strong('Nobody is signed in.'), '', ...fact('next', ownCommand('login', '<server>'), style)]
+      : accounts.flatMap((account, at) => [...(at === 0 ? [] : ['']), ...block(account, now, style)])
+  const rule = style.dim('─'.repeat(Math.min(style.width, 120)))
   return [
     ...body,
     rule,
-    ...exceptions.flatMap((found) => fact('exceptions', describeException(found), paper, paper.warning)),
-    ...fact('database', `${database} (${driver})`, paper),
-    ...fact('sealing key', keyPlace(report), paper),
+    ...exceptions.flatMap((found) => fact('exceptions', describeException(found), style, style.warning)),
+    ...fact('database', `${database} (${driver})`, style),
+    ...fact('sealing key', keyPlace(report), style),
   ]
 }
 
@@ -41,11 +41,11 @@ const STATE = {
   signed_out: { mark: '○', words: 'signed out' },
 } as const
 
-function block(account: Account, now: number, paper: Style): string[] {
+function block(account: Account, now: number, style: Style): string[] {
   const { mark, words } = STATE[account.state]
-  const tint = { signed_in: paper.good, expired: paper.bad, signing_in: paper.warning, signed_out: paper.dim }
+  const tint = { signed_in: style.good, expired: style.bad, signing_in: style.warning, signed_out: style.dim }
   const profile = account.profile === 'default' ? '' : `  (profile ${account.profile})`
-  const [first = '', ...more] = wrap(withoutControls(account.server + profile), paper.width - 2)
+  const [first = '', ...more] = wrap(withoutControls(account.server + profile), style.width - 2)
   const facts = [
     [account.state === 'signed_out' ? 'last user' : 'who', account.email ?? account.subject ?? 'unknown'],
     ['state', words],
@@ -58,27 +58,27 @@ function block(account: Account, now: number, paper: Style): string[] {
     ['protocol', account.protocols.length === 0 ? null : account.protocols.join(', ')],
   ].filter((pair): pair is [string, string] => pair[1] !== null)
   const short =
-    paper.width >= WIDE && facts.every(([, value]) => value.length < 40)
-      ? [facts.map(([name, value]) => `${paper.dim(name)} ${withoutControls(value)}`).join(paper.dim('   │   '))]
+    style.width >= WIDE && facts.every(([, value]) => value.length < 40)
+      ? [facts.map(([name, value]) => `${style.dim(name)} ${withoutControls(value)}`).join(style.dim('   │   '))]
       : undefined
   return [
-    `${tint[account.state](mark)} ${paper.strong(first)}`,
+    `${tint[account.state](mark)} ${style.strong(first)}`,
     ...more.map((line) => `  ${line}`),
-    ...(short?.map((line) => `  ${line}`) ?? facts.flatMap(([name, value]) => fact(name, value, paper))),
-    ...long.flatMap(([name, value]) => fact(name, value, paper)),
-    ...(account.last_error === null ? [] : fact('last error', account.last_error, paper, paper.bad)),
+    ...(short?.map((line) => `  ${line}`) ?? facts.flatMap(([name, value]) => fact(name, value, style))),
+    ...long.flatMap(([name, value]) => fact(name, value, style)),
+    ...(account.last_error === null ? [] : fact('last error', account.last_error, style, style.bad)),
     ...(account.last_error === null || account.state === 'signing_in'
       ? []
-      : fact('next', loginCommand(account.server, account.profile), paper)),
+      : fact('next', loginCommand(account.server, account.profile), style)),
   ]
 }
 
 const notPossible = ({ login_due_at }: Account) =>
   login_due_at === null ? 'not possible' : `not possible: sign in again after ${login_due_at}`
 
-function fact(name: string, value: string, paper: Style, tint = (text: string) => text): string[] {
-  const [first = '', ...more] = wrap(withoutControls(value), paper.width - LABEL - 2)
-  return [`  ${paper.dim(name.padEnd(LABEL))}${tint(first)}`, ...more.map((line) => ' '.repeat(LABEL + 2) + tint(line))]
+function fact(name: string, value: string, style: Style, tint = (text: string) => text): string[] {
+  const [first = '', ...more] = wrap(withoutControls(value), style.width - LABEL - 2)
+  return [`  ${style.dim(name.padEnd(LABEL))}${tint(first)}`, ...more.map((line) => ' '.repeat(LABEL + 2) + tint(line))]
 }
 
 function until({ expires_at }: Account, now: number): string {

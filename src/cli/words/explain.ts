@@ -11,8 +11,8 @@ const CODES = Object.keys(ERRORS) as ErrorCode[]
 
 /** @throws BridgeError usage where there is no such code */
 export function explain(word: string | undefined, { stdout, environment }: ProcessIO): number {
-  const paper = createStyle(stdout, environment)
-  const lines = word === undefined ? list(paper) : section(codeOf(word), paper)
+  const style = createStyle(stdout, environment)
+  const lines = word === undefined ? list(style) : section(codeOf(word), style)
   stdout.write(`${lines.join('\n')}\n`)
   return 0
 }
@@ -33,25 +33,25 @@ function codeOf(word: string): ErrorCode {
   })
 }
 
-function list(paper: Style): string[] {
+function list(style: Style): string[] {
   const widest = Math.max(...CODES.map((code) => code.length))
   const rows = CODES.flatMap((code) => {
-    const [first = '', ...more] = wrap(ERRORS[code].message, paper.width - widest - 2)
-    return [`${paper.strong(code.padEnd(widest))}  ${first}`, ...more.map((text) => ' '.repeat(widest + 2) + text)]
+    const [first = '', ...more] = wrap(ERRORS[code].message, style.width - widest - 2)
+    return [`${style.strong(code.padEnd(widest))}  ${first}`, ...more.map((text) => ' '.repeat(widest + 2) + text)]
   })
   return [...rows, '', `For one of them: ${ownCommand('explain', '<code>')}`]
 }
 
 /** The section of the page, without its markup; the words of the error itself where somebody has removed the page. */
-function section(code: ErrorCode, paper: Style): string[] {
+function section(code: ErrorCode, style: Style): string[] {
   const { message, hint } = ERRORS[code]
   const [, text = `${message}\n\n${hint}`] =
     new RegExp(`^## ${code}\\n([^]*?)(?=^## |$(?![^]))`, 'm').exec(readPage()) ?? []
   const lines = inWords(text).trim().split('\n')
   return [
-    paper.strong(code),
+    style.strong(code),
     '',
-    ...withoutBreaks(lines).flatMap((line) => (line === '' ? [''] : wrap(line, paper.width))),
+    ...withoutBreaks(lines).flatMap((line) => (line === '' ? [''] : wrap(line, style.width))),
   ]
 }
 

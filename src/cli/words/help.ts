@@ -76,7 +76,7 @@ export const HELP: Readonly<Record<Command, CommandHelp>> = {
   'validate-config': {
     usage: 'validate-config [file]',
     what: 'check the syntax and the keys of config.yaml',
-    examples: [['validate-config config.yaml', 'its variables need not be set']],
+    examples: [['validate-config config.yaml', 'environment variables need not be set']],
   },
   'check-config': {
     usage: 'check-config [file]',
@@ -118,7 +118,7 @@ export const HELP: Readonly<Record<Command, CommandHelp>> = {
   },
   serve: {
     usage: 'serve',
-    what: 'run the HTTP gateway: MCP clients sign in at it, and it passes their calls to the MCP servers of config.yaml',
+    what: 'run the HTTP gateway: it signs MCP clients in, and forwards their calls to the MCP servers of config.yaml',
     examples: [
       ['serve', 'with ./config.yaml, else the one in the config folder'],
       ['serve --config /etc/mcp/config.yaml --verbose', 'with another file, logging the main steps'],

@@ -8,7 +8,7 @@ export function fillEnvironment(text: string, environment: NodeJS.ProcessEnv, pl
     if (value !== undefined) return value
     throw new BridgeError('config_invalid', {
       message: `${place}the environment variable ${name} is not set`,
-      hint: `Set ${name}, or replace it by its value.`,
+      hint: `Set ${name}, or replace it with its value.`,
     })
   })
 }

@@ -107,7 +107,7 @@ function requireQuietFolders(path: string, real: string): void {
     if (found.mode & OTHERS_WRITE && !(found.mode & STICKY))
       throw untrusted(
         path,
-        `is in ${folder}, which every user can write (${ownerOf(found)})`,
+        `is in ${folder}, which every user can write to (${ownerOf(found)})`,
         `Move it to a folder that you own, or run: chmod o-w ${folder}`,
       )
     if (folder === dirname(folder)) return

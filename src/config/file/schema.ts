@@ -159,7 +159,7 @@ const serve = z.strictObject({
       documents: z.boolean().optional(),
       document_hosts: words.optional(),
       redirect_schemes: z
-        .array(z.string().regex(/^[a-z][a-z0-9+.-]*$/, 'must be a scheme in small letters, without a colon'))
+        .array(z.string().regex(/^[a-z][a-z0-9+.-]*$/, 'must be a scheme in lower case, without a colon'))
         .optional(),
       redirect_hosts: words.optional(),
       known: z.record(z.string().min(1), knownClient).optional(),

@@ -70,7 +70,7 @@ export function requireSet(unset: Unset | undefined, map: MapName, name: string)
   const variable = found[name]?.variable ?? ''
   throw new BridgeError('config_invalid', {
     message: `${map}.${name} in the config file: the environment variable ${variable} is not set.`,
-    hint: `Set ${variable}, or replace it by its value.`,
+    hint: `Set ${variable}, or replace it with its value.`,
   })
 }
 

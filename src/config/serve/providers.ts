@@ -57,7 +57,7 @@ function mixedAccounts(providers: readonly ServedProvider[], named: ReadonlySet<
 const whyNot = ({ client_id: id }: ProviderEntry) =>
   id === undefined
     ? 'which has no client_id: register a client with the provider'
-    : 'which has client_credentials: true, and signs in nobody'
+    : 'which has client_credentials: true, and cannot sign people in'
 
 function served(file: ReadConfig, name: string, entry: ProviderEntry, faults: ServeFault[]): ServedProvider {
   const { client_id: clientId = '', client_secret_file: secretFile, client_key_file: keyFile, prompt, audience } = entry

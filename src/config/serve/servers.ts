@@ -81,7 +81,7 @@ function faultsOf(
   if (transport === 'sse')
     faults.push({
       key: [...at, 'transport'],
-      text: `servers.${name}.transport is sse: the gateway carries Streamable HTTP only.`,
+      text: `servers.${name}.transport is sse: the gateway supports Streamable HTTP only.`,
     })
   return faults
 }

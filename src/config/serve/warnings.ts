@@ -25,7 +25,7 @@ export function serveWarnings(file: ConfigFile, settings: ServeSettings): string
   return [
     ...(admits(access) ? [] : ['nobody may sign in: serve.access names no one']),
     ...open.map(
-      (key) => `${key} is everyone: whoever has an account at ${providersOf(settings)} may use the MCP servers`,
+      (key) => `${key} is everyone: anyone who has an account at ${providersOf(settings)} may use the MCP servers`,
     ),
     ...(isOnLoopback(listen.host) || tls || trustedProxies.length > 0
       ? []

@@ -34,7 +34,7 @@ export async function judgePort(redirect: string): Promise<Outcome> {
   const taken = (await Promise.all(hosts.map((host) => dial({ host, port }, 1_000)))).includes('open')
   if (taken) {
     const holder = (await portHolder(port)) ?? 'another program'
-    const remedy = 'A neighbouring port will be used. To use this one, stop that program.'
+    const remedy = 'A neighboring port will be used. To use this one, stop that program.'
     return warn(`The callback address ${url.host} is in use by ${holder}.`, remedy, 'port_in_use')
   }
   // Not "free": Windows has no ports for root, but reserves others, which only listening would show.

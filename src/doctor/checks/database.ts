@@ -123,7 +123,7 @@ function judge(database: Database, file: string, dataFolder: string): Outcome {
   if (wide.length > 0)
     return warn(
       `Other users have access to ${wide.join(', ')}.`,
-      'Nothing: the next start restricts the permissions. Keep them that way (chmod 600, folders 700).',
+      'Nothing to do: the next start restricts the permissions. Keep them that way (chmod 600, folders 700).',
       'permissions_unsafe',
     )
   const journal = journalMode(database)
@@ -132,10 +132,10 @@ function judge(database: Database, file: string, dataFolder: string): Outcome {
   const drive = networkDrive(dirname(file))
   if (drive !== undefined)
     return warn(
-      `${text} It is on a network drive (${drive}): used from two machines, or systems, at once, it can be destroyed.`,
+      `${text} It is on a network drive (${drive}): using it from two machines or systems at once can corrupt it.`,
       'Set database_url or MCP_OAUTH_BRIDGE_HOME to a folder on a drive of this machine.',
     )
-  return journal === 'wal' || version === 0 ? pass(text) : warn(text, 'Nothing: the next start turns on WAL.')
+  return journal === 'wal' || version === 0 ? pass(text) : warn(text, 'Nothing to do: the next start turns on WAL.')
 }
 
 /** Only what the system was asked: Windows has no mode bits, and only Linux tells who has a file open. */

@@ -111,7 +111,7 @@ export const authorizationServer: Check = {
     if (failure?.about === 'server')
       // A server that does not require a sign-in needs no metadata.
       return answer?.status === 401 ? failure : skip('The server does not require a sign-in.')
-    return skip(answer ? 'The protected-resource metadata failed.' : 'The server does not answer.')
+    return skip(answer ? 'The check of the protected-resource metadata failed.' : 'The server does not answer.')
   },
 }
 

@@ -49,7 +49,7 @@ export async function exceptionsUsed(found: Found): Promise<Used[]> {
   if (origins.length > 0)
     used.push({
       text: `It refers to a private network, which allow_private allows: ${origins.join(', ')}.`,
-      remedy: 'Nothing, if you trust these servers. Otherwise remove them from allow_private in config.yaml.',
+      remedy: 'Nothing to do if you trust these servers. Otherwise remove them from allow_private in config.yaml.',
       code: 'address_refused',
     })
   return used

@@ -41,7 +41,7 @@ export const keychain: Check = {
       if (secretStore === 'keychain') return failed(thrown)
       return warn(
         `${thrown.message} The key will be stored in a private file.`,
-        'Nothing, or start the keychain before the first sign-in.',
+        'Nothing to do; or start the keychain before the first sign-in.',
         thrown.code,
       )
     }

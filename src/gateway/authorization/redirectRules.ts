@@ -36,7 +36,7 @@ export function redirectUriFault(uri: unknown, rules: RedirectRules): string | u
   if (typeof uri !== 'string') return 'it is not text'
   if (uri.length > LONGEST_URI) return `it is longer than ${LONGEST_URI} characters`
   // A browser drops or turns some of these around, and would go elsewhere than what was compared.
-  if (!/^[!-~]+$/.test(uri) || /[\\"<>^`{|}]/.test(uri)) return 'it contains a character that no URI has'
+  if (!/^[!-~]+$/.test(uri) || /[\\"<>^`{|}]/.test(uri)) return 'it contains a character that is not allowed in a URI'
   if (/%(?![0-9a-f]{2})|%(0[0-9a-f]|1[0-9a-f]|7f|5c)/i.test(uri)) return 'it contains an escaped control character'
   if (uri.includes('#')) return 'it has a fragment'
   if (uri.includes('*')) return 'it has a wildcard'
@@ -55,7 +55,8 @@ function webFault(url: URL, authority: string | undefined, rules: RedirectRules)
   const written = authority?.toLowerCase()
   const port = url.protocol === 'https:' ? ':443' : ':80'
   // Where the two differ the URL standard reads another host than stands there: numbers, escapes, a missing slash.
-  if (!written || (written !== url.host && written !== `${url.host}${port}`)) return 'its host is not written plainly'
+  if (!written || (written !== url.host && written !== `${url.host}${port}`))
+    return 'its host is not in its canonical form'
   const isLoopback = LOOPBACK.includes(url.hostname)
   if (url.protocol === 'http:')
     return isLoopback ? undefined : 'http is allowed for localhost, 127.0.0.1 and [::1] only'

@@ -112,7 +112,7 @@ function kept(check: () => Promise<void>, now: () => number): () => Promise<bool
 
 function bounded(check: () => Promise<void>): Promise<void> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error('The check takes too long.')), LONGEST_MS)
+    const timer = setTimeout(() => reject(new Error('The check took too long.')), LONGEST_MS)
     timer.unref()
     // What it rejects with is nobody's business.
     Promise.resolve()

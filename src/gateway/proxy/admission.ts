@@ -43,13 +43,13 @@ export function createAdmission({ callers, resourceOf, challenge }: AdmissionOpt
   return async (request, response, { url }, served) => {
     const bearer = bearerOf(request)
     if (bearer.kind === 'repeated')
-      return refuse(response, 400, 'invalid_request', 'Authorization was sent more than once.')
+      return refuse(response, 400, 'invalid_request', 'The Authorization header was sent more than once.')
     if (url.search !== '' && url.searchParams.has('access_token'))
       return refuse(
         response,
         400,
         'invalid_request',
-        'An access token belongs into the header Authorization, not into the URL.',
+        'Send the access token in the Authorization header, not in the URL.',
       )
     if (bearer.kind !== 'token') return void unauthorized(response, served, bearer)
     const tokenHash = sha256(bearer.token)

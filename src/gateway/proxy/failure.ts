@@ -35,7 +35,7 @@ export function answerFailure(
 
 /** Where a person asks next who did not configure the server. */
 export const askOperator = (requestId: string): string =>
-  `Try again later. If it keeps failing, ask who runs this gateway: its log has the request ${requestId}.`
+  `Try again later. If it keeps failing, ask the operator of this gateway: its log has the request ${requestId}.`
 
 /**
  * What the client is told, without the server's address, which is not for everybody; and the status for it. Whether a call was carried out whose
@@ -61,12 +61,12 @@ export function toldOf(
 export const refusedByServer = (status: number, requestId: string): BridgeError =>
   new BridgeError('server_error', {
     message: `The MCP server refused the gateway with ${status}.`,
-    hint: `Your sign-in at the gateway is good. Ask who runs it: its log has the request ${requestId}.`,
+    hint: `Your sign-in at the gateway is valid. Ask the operator: its log has the request ${requestId}.`,
   })
 
 export const sessionLost = (): BridgeError =>
   new BridgeError('session_lost', {
-    message: 'The session is not one of this sign-in and server.',
+    message: 'The session does not belong to this sign-in and server.',
     hint: 'Start a new session: send initialize without Mcp-Session-Id. Most clients do that when they are started again.',
   })
 
@@ -77,7 +77,7 @@ export const noUserToken = (code: ErrorCode = 'not_signed_in'): BridgeError =>
       code === 'not_signed_in'
         ? 'The gateway has no token of yours at the provider that this MCP server needs.'
         : ERRORS[code].message,
-    hint: 'Sign in again: remove the sign-in for this server in your client, then connect anew.',
+    hint: 'Sign in again: remove the sign-in for this server in your client, then connect again.',
   })
 
 const SIGN_IN: ReadonlySet<string> = new Set([

@@ -104,7 +104,7 @@ export function createForward(options: ForwardOptions): (call: Call) => Promise<
 const isGone = ({ closed, writableFinished }: ServerResponse) => closed && !writableFinished
 
 const LEGACY =
-  'The server speaks HTTP+SSE of MCP 2024-11-05, which is not carried: its session id is in a URL that nothing binds to a person.'
+  'The server speaks HTTP+SSE of MCP 2024-11-05, which is not supported: its session id is in a URL that nothing binds to a person.'
 
 /** Failures of the gateway itself. */
 const OWN: ReadonlySet<string> = new Set(['database_unreachable', 'database_locked', 'schema_missing', 'internal'])

@@ -22,7 +22,7 @@ const COMMENT = ':\n\n'
 /** The first event of the HTTP+SSE transport (2024-11-05); it is short. */
 const ENDPOINT = 'endpoint'
 const MOST_HELD = 16 * 1024
-const NOT_CARRIED = ': The HTTP+SSE transport of MCP 2024-11-05 is not carried by this gateway.\n\n'
+const NOT_CARRIED = ': The HTTP+SSE transport of MCP 2024-11-05 is not supported by this gateway.\n\n'
 const BOM = [0xef, 0xbb, 0xbf]
 
 export const isEventStream = ({ headers }: Pick<HttpResponse, 'headers'>): boolean =>

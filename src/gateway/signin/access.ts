@@ -27,7 +27,7 @@ export function createAccess({ access, providers }: AccessOptions): CheckAccess 
     if (access === undefined)
       throw new BridgeError('access_not_granted', {
         message: 'Nobody may sign in to this gateway: it has no access rules.',
-        hint: 'The operator sets serve.access in config.yaml.',
+        hint: 'Ask the operator to set serve.access in config.yaml.',
       })
     if (!isOfProvider(user, providers, server)) throw ofAnotherProvider(server)
     const known = factsOf(user, providers)

@@ -10,7 +10,8 @@ import { isAhead } from './ownForm.ts'
 import { failedPage, redirect, sendPage } from './page.ts'
 import { flowCookie } from './upstream.ts'
 
-const INVALID = 'This address does not match a pending sign-in: it was used before, has expired, or was not begun here.'
+const INVALID =
+  'This address does not match a pending sign-in: it was used before, has expired, or was not started here.'
 
 /** GET /auth/callback */
 export function createCallback(deps: SignInDeps): Handler {
@@ -50,7 +51,7 @@ export function createCallback(deps: SignInDeps): Handler {
       return sendPage(
         response,
         403,
-        failedPage('Another browser', ANOTHER, 'Go back to the browser in which you began.'),
+        failedPage('Another browser', ANOTHER, 'Go back to the browser in which you started.'),
       )
     }
     const outcome = await complete(query).catch((thrown: unknown) => asBridgeError(thrown))
@@ -66,4 +67,4 @@ export function createCallback(deps: SignInDeps): Handler {
   }
 }
 
-const ANOTHER = 'This sign-in was begun in another browser, so it is not completed here. It is still open there.'
+const ANOTHER = 'This sign-in was started in another browser, so it is not completed here. It is still open there.'

@@ -148,7 +148,7 @@ const notYours = (response: ServerResponse) =>
     403,
     failedPage(
       'This sign-in is not open here',
-      'It was begun in another browser, was completed before, or has expired.',
+      'It was started in another browser, was completed before, or has expired.',
       'Start again from your application.',
     ),
   )
@@ -158,9 +158,9 @@ const foreign = (response: ServerResponse) =>
     response,
     403,
     failedPage(
-      'This answer was not taken',
-      'It did not come from our own page in this browser.',
-      'Go back to the page that asked, load it again, and answer there.',
+      'This answer was not accepted',
+      'It did not come from the consent page in this browser.',
+      'Go back to that page, reload it, and answer there.',
     ),
   )
 

@@ -17,11 +17,11 @@ export function consentPage({ pending, providers, formToken }: ConsentQuestion):
   const client = named ? `“<bdi>${shown(clientName.trim())}</bdi>”` : 'An application without a name'
   const serverName = server.name ?? new URL(resource).host
   const told =
-    documentHost === undefined ? NOBODY_CHECKED : `<p>It is described by <code>${shown(documentHost)}</code>.</p>`
+    documentHost === undefined ? NOBODY_CHECKED : `<p>Its metadata is at <code>${shown(documentHost)}</code>.</p>`
   return {
     title: 'Allow access?',
     body: `<h1>${client} asks for access to ${shown(serverName)}</h1>
-<p class="soft">${named ? 'This is what the application calls itself.' : 'The application has not said what it is called.'}</p>
+<p class="soft">${named ? 'This is what the application calls itself.' : 'The application did not give a name.'}</p>
 ${told}
 <dl>
 <dt>MCP server</dt>
@@ -42,7 +42,7 @@ ${providers.map(providerButton).join('\n')}
 }
 
 const NOBODY_CHECKED =
-  '<p>Nobody has checked who it is: any application can register here under any name. Look at where the access goes.</p>'
+  '<p>Its identity is not verified: any application can register here under any name. Check where the access goes.</p>'
 
 const providerButton = (name: string) =>
   `<button name="answer" value="${escapeHtml(`yes:${name}`)}">Allow, and sign in with ${shown(labelOf(name))}</button>`
@@ -57,7 +57,7 @@ function warningFor(redirectUri: string): string {
   const where = placeOf(redirectUri)
   if (where === 'web') return ''
   const what = where === 'loopback' ? 'a program on this computer' : 'a program that handles this kind of address'
-  return `<div class="warning" role="note"><strong>Caution.</strong> The access goes to ${what}. Any program can use such an address and call itself as it likes, so allow it only if you started this sign-in in a program that you trust.</div>`
+  return `<div class="warning" role="note"><strong>Caution.</strong> The access goes to ${what}. Any program can use such an address, under any name, so allow it only if you started this sign-in in a program that you trust.</div>`
 }
 
 /** Who is at a redirect URI: a program on this computer, a program with a scheme of its own, or a host. */

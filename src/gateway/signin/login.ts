@@ -66,8 +66,8 @@ function byOtherName(host: string | undefined, publicUrl: string): string | unde
 
 const NO_PROVIDER = failedPage(
   'No provider',
-  'There is no provider to sign in with.',
-  'The operator sets providers in config.yaml.',
+  'No sign-in provider is configured.',
+  'Ask the operator to set providers in config.yaml.',
 )
 
 function choose(response: ServerResponse, providers: readonly string[], server: string | undefined): void {
@@ -78,7 +78,7 @@ function choose(response: ServerResponse, providers: readonly string[], server: 
   sendPage(response, 200, {
     title: 'Sign in',
     body: `<h1>Sign in${server === undefined ? '' : ` for ${shown(server)}`}</h1>
-<p class="soft">You go to the provider that knows your account, and come back here.</p>
+<p class="soft">You sign in at the provider, and then come back here.</p>
 <div class="acts">
 ${providers.map(linkTo).join('\n')}
 </div>`,

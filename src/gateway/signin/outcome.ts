@@ -66,7 +66,7 @@ export function toldOf(thrown: unknown): BridgeError {
       error.code === 'internal'
         ? 'Something unexpected went wrong in the gateway.'
         : 'The database of the gateway is not available.',
-    hint: 'Try again in a moment. If it keeps failing, tell who runs this gateway: its log has the reason.',
+    hint: 'Try again in a moment. If it keeps failing, tell the operator of this gateway: its log has the reason.',
   })
 }
 

@@ -70,7 +70,7 @@ export const goOnPage = (next: string, to: string): Page => ({
   title: 'One moment',
   next,
   body: `<h1>One moment</h1>
-<p>You are taken to ${shown(to)}.</p>
+<p>You are being redirected to ${shown(to)}.</p>
 <div class="acts"><a class="button" href="${escapeHtml(next)}" rel="noreferrer">Continue</a></div>`,
 })
 
@@ -79,7 +79,7 @@ export const backPage = (next: string, client: string | undefined): Page => ({
   title: 'Back to your application',
   next,
   body: `<h1>Back to ${client === undefined ? 'your application' : `<bdi>${shown(client)}</bdi>`}</h1>
-<p>Your browser opens the application now. Then you can close this tab.</p>`,
+<p>Your browser is opening the application. You can then close this tab.</p>`,
 })
 
 /** For the browser that began a sign-in of which nothing is left to do. */

@@ -55,7 +55,7 @@ function unusable(what: string, cause: unknown): BridgeError {
   const { code = '' } = cause as NodeJS.ErrnoException
   return new BridgeError('database_unreachable', {
     message: `${what}: ${WHY[code] ?? code}.`,
-    hint: 'Set MCP_OAUTH_BRIDGE_HOME or database_url to a folder on a disk that you can write to, or give this one room and permissions.',
+    hint: 'Set MCP_OAUTH_BRIDGE_HOME or database_url to a folder on a disk that you can write to, or free space there and correct its permissions.',
     cause,
   })
 }
@@ -69,7 +69,7 @@ const WHY: Readonly<Record<string, string>> = {
   ENOENT: 'the system has no folders there',
   EROFS: 'the disk is read-only',
   ENOSPC: 'the disk is full',
-  EDQUOT: 'your quota on the disk is used up',
+  EDQUOT: 'your disk quota is used up',
   ENAMETOOLONG: 'the path is too long',
   ELOOP: 'its symbolic links lead in a circle',
   ESTALE: 'the network drive is gone',

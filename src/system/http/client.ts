@@ -119,5 +119,5 @@ function hintFor(from: URL, to: URL): string | undefined {
   const same = https.pathname === from.pathname
   return same
     ? 'The redirect differs only in the scheme: the proxy in front of the server has lost it. Tell the server’s owner.'
-    : `The scheme got lost on the way. If ${quote(shownUrl(https.href), 2_000)} is the address of the server, use that.`
+    : `The scheme was lost on the way. If ${quote(shownUrl(https.href), 2_000)} is the address of the server, use that.`
 }

@@ -49,7 +49,7 @@ test('Issue: "OAuth redirect URI mismatch": the gateway sends the provider exact
     'https://127.0.0.1:33418/callback',
   ]) {
     const page = await authorize({ redirect_uri: other, code_challenge: hash('x'), code_challenge_method: 'S256' })
-    expect([page.status, page.text]).toEqual([400, expect.stringContaining('may not be answered there')])
+    expect([page.status, page.text]).toEqual([400, expect.stringContaining('Redirect URI not allowed')])
   }
 })
 

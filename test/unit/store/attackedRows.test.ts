@@ -65,7 +65,7 @@ async function filled() {
   return { ...world, waiting, requested }
 }
 
-type World = Awaited<ReturnType<typeof filled>>
+type Stage = Awaited<ReturnType<typeof filled>>
 
 /** Everything that decides where a secret goes and what is asked of whom, as this program would act on it now. */
 async function actsOn({
@@ -75,7 +75,7 @@ async function actsOn({
   cache,
   waiting,
   requested,
-}: World): Promise<Record<string, unknown>> {
+}: Stage): Promise<Record<string, unknown>> {
   const found: Record<string, unknown> = {}
   const see = async (name: string, work: Promise<unknown>) => {
     found[name] = await work.catch(() => undefined)

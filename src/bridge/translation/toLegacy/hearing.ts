@@ -35,7 +35,7 @@ export interface Hearing {
 
 /** How long a question waits for a call to be asked with, in ms. */
 const ALONE_MS = 10_000
-const NO_CALL = 'The host can be asked only while it waits for a call, and it waits for none.'
+const NO_CALL = 'The host can be asked only during a call, and no call is open.'
 
 export function createHearing({ can, calls, visits, listens, say, clock, log }: HearingOptions): Hearing {
   /** Questions without a call, and what ends their wait. */

@@ -49,17 +49,17 @@ const refuse = (message: Message, words: string) => refusal(idOf(message), INVAL
 /** It goes into each request from now on. */
 function setLevel(message: Message, introduced: Introduced): Message {
   const level = textParam(message, 'level')
-  if (level === undefined || !LEVELS.includes(level)) return refuse(message, 'There is no such log level.')
+  if (level === undefined || !LEVELS.includes(level)) return refuse(message, 'Unknown log level.')
   introduced.logLevel = JSON.stringify(level)
   return result(idOf(message), EMPTY)
 }
 
 async function subscribe(message: Message, { canSubscribe, listening }: Introduced, signal: AbortSignal) {
   const uri = textParam(message, 'uri')
-  if (uri === undefined) return refuse(message, 'No resource is named.')
-  if (!canSubscribe || !listening) return refuse(message, 'This server does not tell of changes to single resources.')
+  if (uri === undefined) return refuse(message, 'No resource URI was given.')
+  if (!canSubscribe || !listening) return refuse(message, 'This server does not support subscriptions to resources.')
   const isAgreed = await listening.subscribe(uri, signal)
-  if (!isAgreed) return refuse(message, 'The server does not tell of changes to this resource.')
+  if (!isAgreed) return refuse(message, 'The server does not support a subscription to this resource.')
   return result(idOf(message), EMPTY)
 }
 

@@ -84,7 +84,7 @@ function inputRequired(bytes: Bytes, method: string | undefined): InputRequired 
   const questions = requests ? questionsIn(bytes, requests) : []
   if (questions.length === 0 && !state)
     throw new BridgeError('invalid_protocol', {
-      message: 'The server asks for input without a question, and without a state to come back with.',
+      message: 'The server asks for input, but sends neither inputRequests nor requestState.',
     })
   return { questions, requestState: state && bytes.slice(state.start, state.end) }
 }

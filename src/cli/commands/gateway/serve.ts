@@ -100,7 +100,7 @@ async function renewCertificate(running: RunningGateway, options: LoadOptions, {
     if (!tls) return
     running.useCertificate(tls)
     const warnings = certificateWarnings(tls).map((warning) => `warning: ${warning}\n`)
-    stderr.write(['The certificate was read again.\n', ...warnings].join(''))
+    stderr.write(['The certificate was reloaded.\n', ...warnings].join(''))
   } catch (thrown) {
     stderr.write(`warning: the certificate was not renewed: ${asBridgeError(thrown).message}\n`)
   }

@@ -155,8 +155,8 @@ describe('the error', () => {
     ['issuer', undefined, 'has no issuer'],
     ['issuer', 7, 'has no issuer'],
     ['issuer', 'http://as.example', 'They differ in the scheme: http and https.'],
-    ['issuer', `${AS}/`, 'They differ in the slash at the end.'],
-    ['issuer', 'https://AS.example', 'They differ in the case of letters.'],
+    ['issuer', `${AS}/`, 'They differ in the trailing slash.'],
+    ['issuer', 'https://AS.example', 'They differ in upper and lower case.'],
   ])('says what is wrong with a document: %s is %s', async (name, value, words) => {
     const sites = { [PRM]: () => json(resource()), [AS + OAUTH]: () => json(metadata(AS, { [name]: value })) }
     expect((await errorOf(run(sites).found)).message).toContain(words)

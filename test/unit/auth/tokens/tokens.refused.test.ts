@@ -22,14 +22,14 @@ const tokenSet = (accessToken: string, refreshToken?: string): TokenSet => ({
   ...(refreshToken === undefined ? {} : { refreshToken }),
 })
 
-function setUp(refreshed: () => TokenSet | 'rejected' = () => 'rejected', asProgram = false) {
+function setUp(refreshed: () => TokenSet | 'rejected' = () => 'rejected', clientCredentials = false) {
   const clock = createFakeClock()
   const store = createFakeTokenStore(clock.now)
   const counts = { asked: 0, refreshed: 0, program: 0 }
   const tokens = createTokens({
     ...{ key: KEY, store, leases: createFakeLeases(), clock, log: createFakeLogger() },
     ...{ strategy: 'auto', mode: 'auto' },
-    ...(asProgram ? { clientCredentials: async () => tokenSet(`program-${++counts.program}`) } : {}),
+    ...(clientCredentials ? { clientCredentials: async () => tokenSet(`program-${++counts.program}`) } : {}),
     refresh: async () => async () => {
       counts.refreshed++
       return refreshed()

@@ -226,7 +226,7 @@ describe('a warning', () => {
   test.each([
     ['', 'nobody may sign in'],
     ['serve: { access: { emails: [] } }', 'nobody may sign in'],
-    ['serve: { access: everyone }', 'serve.access is everyone: whoever has an account at google'],
+    ['serve: { access: everyone }', 'serve.access is everyone: anyone who has an account at google'],
     ['serve: { listen: "0.0.0.0:8080" }', 'serve.listen is 0.0.0.0, without serve.tls'],
     ['callback_url: https://localhost:8080/auth/callback', 'https://localhost:8080 answers http only'],
     ['callback_url: https://localhost/auth/callback', 'https://localhost answers http only'],

@@ -141,7 +141,7 @@ test('a client that is gone gets a page that says how to reconnect, and no redir
   await stage.stores.clients.remove(id)
   const response = await fetch(stage.authorizeUrl(id, 'v'), { redirect: 'manual' })
   expect([response.status, response.headers.get('location')]).toEqual([400, null])
-  expect(await response.text()).toMatch(/not known here.*connect again/s)
+  expect(await response.text()).toMatch(/Unknown client.*connect again/s)
 })
 
 test('a page shows nothing of the request as markup, and no stack', async () => {

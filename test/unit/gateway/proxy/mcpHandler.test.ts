@@ -307,7 +307,7 @@ describe('the bearer of a server with bearer: user_token', () => {
     expect([answer.status, error.data.code, error.data.hint]).toEqual([
       200,
       code,
-      expect.stringContaining('connect anew'),
+      expect.stringContaining('connect again'),
     ])
     expect((await post(kit, '{"jsonrpc":"2.0","method":"notifications/initialized"}')).status).toBe(403)
     expect(kit.got).toEqual([])

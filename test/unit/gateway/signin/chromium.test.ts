@@ -92,7 +92,7 @@ test.skipIf(!isHere)('a page of others can neither frame it nor send its form', 
   expect(await framed?.locator('form').count()).toBe(0)
   await page.getByRole('button', { name: 'Win' }).click()
   await page.waitForURL(address)
-  expect(await page.locator('h1').textContent()).toBe('This answer was not taken')
+  expect(await page.locator('h1').textContent()).toBe('This answer was not accepted')
   expect(world.outcomes).toEqual([])
   // The person's own page still works.
   await page.goto(address)

@@ -74,8 +74,8 @@ describe('the consent page', () => {
   })
 
   test('says which host serves a metadata document, and that nobody checked a registered client', () => {
-    expect(page({ documentHost: 'client.example' })).toContain('described by <code>client.example</code>')
-    expect(page({})).toContain('Nobody has checked who it is')
+    expect(page({ documentHost: 'client.example' })).toContain('Its metadata is at <code>client.example</code>')
+    expect(page({})).toContain('Its identity is not verified')
   })
 
   test('has no markup of a client, and no empty name', () => {

@@ -14,7 +14,7 @@ export interface Retries {
 }
 
 const UNKNOWN =
-  'This requestState is not known: it has been used, the answer came too late, or the bridge was started again since. Nothing has been run again; make the call anew, without it.'
+  'This requestState is not known: it has been used, the answer came too late, or the bridge was restarted. Nothing has been run again; make the call again, without it.'
 const FOREIGN = 'This requestState belongs to another request. Nothing has been run.'
 
 export function createRetries(): Retries {

@@ -321,7 +321,7 @@ describe('the state of a question', () => {
       `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","requestState":${state}}}`,
     ).answer
     expect(error.code).toBe(-32602)
-    expect(error.message).toContain('make the call anew')
+    expect(error.message).toContain('make the call again')
     expect(server.sessions).toBe(0)
   })
 

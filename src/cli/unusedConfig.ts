@@ -14,7 +14,7 @@ const OTHERS: ReadonlySet<Command> = new Set<Command>([
 ])
 
 /** Not for a host, which starts us in any folder. */
-export function tellPassedOver({ command, flags }: CommandLine, { stderr, environment, folder }: ProcessIO): void {
+export function tellUnusedConfig({ command, flags }: CommandLine, { stderr, environment, folder }: ProcessIO): void {
   if (stderr.isTTY !== true || OTHERS.has(command)) return
   if (passedOver(ownConfigFile(flags.config, environment, folder), folder) !== undefined)
     stderr.write('note: the config.yaml in this folder is not used. If you trust it, pass --config ./config.yaml\n')
