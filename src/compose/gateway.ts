@@ -60,7 +60,7 @@ export async function composeGateway(options: GatewayOptions): Promise<Gateway> 
 
 async function start(options: GatewayOptions): Promise<RunningGateway> {
   const storage = await openGatewayStorage(options)
-  const network = composeServed(options)
+  const network = composeNetwork(options)
   const release = async () => {
     await network.close()
     await storage.close()
@@ -85,7 +85,7 @@ async function start(options: GatewayOptions): Promise<RunningGateway> {
   }
 }
 
-interface Served {
+interface GatewayNetwork {
   /** For providers and metadata documents. */
   readonly outside: HttpClient
   readonly of: (served: ServedServer) => HttpClient
@@ -94,7 +94,7 @@ interface Served {
 }
 
 /** A client keeps no cookies: what one person's answer sets must not go along with another's request. */
-function composeServed({ settings, runtime: { environment } }: GatewayOptions): Served {
+function composeNetwork({ settings, runtime: { environment } }: GatewayOptions): GatewayNetwork {
   const { connectTimeoutMs } = settings
   const outside = createHttp({ connectTimeoutMs, environment })
   const own = settings.servers.flatMap((served) => {
@@ -115,7 +115,7 @@ function composeServed({ settings, runtime: { environment } }: GatewayOptions): 
 async function partsOf(
   options: GatewayOptions,
   storage: GatewayStorage,
-  network: Served,
+  network: GatewayNetwork,
   /** Aborts when standing streams should end. */
   draining: AbortSignal,
 ) {

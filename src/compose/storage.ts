@@ -1,7 +1,7 @@
 // Picks the storage: the database in its private folder, where its sealing key is kept (keychain, key file or variable), and the stores on it.
 import type { Config } from '../config/config.ts'
 import { defaultPaths } from '../config/paths.ts'
-import { BridgeError } from '../errors.ts'
+import { BridgeError, reworded } from '../errors.ts'
 import { memoizeAsync } from '../memoizeAsync.ts'
 import { createAttemptStore } from '../store/attemptStore.ts'
 import { createCache, createSealedCache } from '../store/cache.ts'
@@ -124,11 +124,20 @@ export async function openGatewayFile(config: Config, runtime: StorageRuntime, m
     },
     flush: () => checkpoint(connection),
     async ownKey() {
-      await openSeal(database, slots, { clock, log })
-      return openSealingKey(database, slots, clock)
+      try {
+        await openSeal(database, slots, { clock, log })
+        return await openSealingKey(database, slots, clock)
+      } catch (thrown) {
+        if (!(thrown instanceof BridgeError) || thrown.code !== 'key_missing') throw thrown
+        throw reworded(thrown, { hint: OWN_KEY_GONE })
+      }
     },
   }
 }
+
+/** At a gateway, `logout` and `login` are of no use. */
+const OWN_KEY_GONE =
+  'Restore it, or configure it: MCP_OAUTH_BRIDGE_KEY, MCP_OAUTH_BRIDGE_KEY_FILE or serve.key_command. If it is lost, move the database file away: everybody signs in again.'
 
 /** Runs `open` with our folder private and the database's files 0600. */
 function privately<T>(config: Config, open: () => T): T {

@@ -29,7 +29,7 @@ export async function createOAuthClient(
   const translated = <T>(work: () => Promise<T>) => translateErrors(issuer, work)
 
   return {
-    authorizationUrl: (request: AuthorizationRequest) => authorizationUrl(config, metadata, request),
+    authorizationUrl: (request: AuthorizationRequest) => authorizationUrl(connection, request),
 
     /** Checks state, iss (RFC 9207), PKCE, nonce and the ID token, then exchanges the code. `claims`: names wanted for headers. */
     redeem: (
@@ -110,19 +110,13 @@ export async function createOAuthClient(
   }
 }
 
-async function authorizationUrl(
-  config: client.Configuration,
-  metadata: AuthorizationServerMetadata,
-  request: AuthorizationRequest,
-): Promise<URL> {
+async function authorizationUrl({ config, metadata }: Connection, request: AuthorizationRequest): Promise<URL> {
+  const { redirectUri, state, nonce, scope, resource } = request
   const url = client.buildAuthorizationUrl(config, {
     ...request.extra,
-    response_type: 'code',
-    redirect_uri: request.redirectUri,
-    state: request.state,
-    code_challenge: await pkceChallenge(request.codeVerifier),
-    code_challenge_method: 'S256',
-    ...present({ nonce: request.nonce, scope: request.scope, resource: request.resource }),
+    ...{ response_type: 'code', redirect_uri: redirectUri, state },
+    ...{ code_challenge: await pkceChallenge(request.codeVerifier), code_challenge_method: 'S256' },
+    ...present({ nonce, scope, resource }),
   })
   return withoutRepetition(url, new URL(metadata.authorization_endpoint))
 }

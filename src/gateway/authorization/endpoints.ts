@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { BridgeError } from '../../errors.ts'
 import type { Logger } from '../../ports.ts'
+import { sendError, sendJson } from '../http/answer.ts'
 import type { ClientRegistry } from '../ports.ts'
 import type { ServeSettings } from '../settings.ts'
 import { type AskedRequests, addressKey } from './asked.ts'
@@ -63,7 +64,7 @@ export function createEndpoints(options: EndpointOptions) {
     if (post) return post(request, response, address, url)
     if (kind) return sendMetadata(response, kind, settings)
     if (!isResumed && url.pathname !== '/authorize')
-      return json(response, 404, { error: 'not_found', error_description: 'Nothing is at this path.' })
+      return sendError(response, 404, { error: 'not_found', description: 'Nothing is at this path.' })
     if (!isResumed) return authorize(request, response, address, url)
     asked.put(request, { address, form: undefined, refresh: undefined })
     engine.handle(request, response)
@@ -74,7 +75,7 @@ export function createEndpoints(options: EndpointOptions) {
       const code = thrown instanceof BridgeError ? thrown.code : thrown instanceof Error ? thrown.name : 'unknown'
       log.error('authorization:failed', { code, message: thrown instanceof Error ? thrown.message : undefined })
       if (!response.headersSent)
-        json(response, 503, { error: 'temporarily_unavailable', error_description: 'Try again later.' })
+        sendError(response, 503, { error: 'temporarily_unavailable', description: 'Try again later.' })
       else response.destroy()
     })
   }
@@ -101,23 +102,20 @@ function createRegister({ rules, engine, asked, clients, now, log }: EndpointOpt
     if (!body) return tooLarge(response)
     const wished = objectOf(body)
     if (!wished || !/^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? ''))
-      return json(response, 400, {
+      return sendError(response, 400, {
         error: 'invalid_client_metadata',
-        error_description: 'The body must be a JSON object of at most eight levels.',
+        description: 'The body must be a JSON object of at most eight levels.',
       })
     const metadata = registrationMetadata(wished, rules)
-    if (isFault(metadata)) return json(response, 400, metadata)
+    if (isFault(metadata)) return sendJson(response, 400, metadata)
     const key = addressKey(address)
     asked.put(request, { address: key, form: undefined, refresh: undefined })
     giveBody(request, JSON.stringify(metadata))
     const verdict = await limit.within(key, () => engine.register(request, response, registrationAnswer))
     if (verdict === 'done') return
     log.warn('authorization:registrations_refused', { address: key })
-    response.setHeader('retry-after', '3600')
-    json(response, 429, {
-      error: 'temporarily_unavailable',
-      error_description: 'Too many registrations. Try again in an hour.',
-    })
+    const description = 'Too many registrations. Try again in an hour.'
+    sendError(response, 429, { error: 'temporarily_unavailable', description }, { 'Retry-After': '3600' })
   }
 }
 
@@ -138,18 +136,11 @@ function sendMetadata(
   { publicUrl, clients }: EndpointOptions['settings'],
 ) {
   const known = { publicUrl, registration: clients.registration === 'open', documents: clients.documents }
-  response.setHeader('cache-control', 'public, max-age=300')
-  json(response, 200, kind === 'openid' ? openIdDocument(known) : metadataDocument(known))
+  const document = kind === 'openid' ? openIdDocument(known) : metadataDocument(known)
+  sendJson(response, 200, document, { 'Cache-Control': 'public, max-age=300' })
 }
 
 function tooLarge(response: ServerResponse): void {
-  response.setHeader('connection', 'close')
-  json(response, 413, { error: 'invalid_request', error_description: 'The body is larger than 16 KB.' })
-}
-
-function json(response: ServerResponse, status: number, body: unknown): void {
-  const text = JSON.stringify(body)
-  if (!response.hasHeader('cache-control')) response.setHeader('cache-control', 'no-store')
-  response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) })
-  response.end(response.req.method === 'HEAD' ? undefined : text)
+  const description = 'The body is larger than 16 KB.'
+  sendError(response, 413, { error: 'invalid_request', description }, { Connection: 'close' })
 }

@@ -23,34 +23,12 @@ const COOKIE_PURPOSE = 'consent-cookie'
 const FORM_PURPOSE = 'consent-form'
 
 export function createConsent(deps: SignInDeps): Consent {
-  const { authorization, persons, seal, settings, cookies, outcomes, log } = deps
-
-  /**
-   * The same for any number of pages of one flow: a reload, or a second tab, does not make the first page useless. Only the browser that
-   * began the flow gets it.
-   */
-  const cookieOf = (request: IncomingMessage, response: ServerResponse, flow: string): string => {
-    const known = cookies.read(request, COOKIE, { path: consentPath(flow) })
-    if (known !== undefined && seal.isMac(known, COOKIE_PURPOSE, flow)) return known
-    const value = seal.mac(COOKIE_PURPOSE, flow)
-    const seconds = Math.ceil(settings.sessionTimeoutMs / 1_000)
-    cookies.set(response, { name: COOKIE, value, seconds }, { path: consentPath(flow) })
-    return value
-  }
-
-  const isOurBrowser = (request: IncomingMessage, flow: string): boolean => {
-    const cookie = cookies.read(request, COOKIE, { path: consentPath(flow) })
-    return cookie !== undefined && seal.isMac(cookie, COOKIE_PURPOSE, flow)
-  }
-
-  const isOurToken = (request: IncomingMessage, flow: string, token: string): boolean => {
-    if (!isOurBrowser(request, flow)) return false
-    return seal.isMac(token, FORM_PURPOSE, `${flow} ${cookies.read(request, COOKIE, { path: consentPath(flow) })}`)
-  }
+  const { authorization, persons, settings, outcomes, log } = deps
+  const { isOurs, isOurToken, tokenFor } = createBinding(deps)
 
   /** Nothing waits here: for the browser that began it, because it is over. */
   const notOpen = (request: IncomingMessage, response: ServerResponse, flow: string): void =>
-    isOurBrowser(request, flow) ? sendPage(response, 410, overPage) : notYours(response)
+    isOurs(request, flow) ? sendPage(response, 410, overPage) : notYours(response)
 
   /** The person's part is over; `goOn` leads the browser on. */
   const finish = async (
@@ -84,9 +62,7 @@ export function createConsent(deps: SignInDeps): Consent {
       const providers = providersFor(pending.server, settings)
       if (providers.length === 0)
         return finish(request, response, pending, errorFor({ code: 'config_invalid', message: NO_PROVIDER }))
-      const cookie = cookieOf(request, response, flow)
-      const formToken = seal.mac(FORM_PURPOSE, `${flow} ${cookie}`)
-      sendPage(response, 200, consentPage({ pending, providers, formToken }))
+      sendPage(response, 200, consentPage({ pending, providers, formToken: tokenFor(request, response, flow) }))
     },
 
     async answer(request, response, { parameters: { flow = '' } }) {
@@ -123,6 +99,37 @@ export function createConsent(deps: SignInDeps): Consent {
       const blocked = { code: 'access_not_granted', message: 'This person is blocked.' }
       await finish(request, response, pending, isWelcome ? { person } : errorFor(blocked))
     },
+  }
+}
+
+/** What binds a flow to the browser that began it: a cookie, and the token of each form. */
+function createBinding({ seal, settings, cookies }: Pick<SignInDeps, 'seal' | 'settings' | 'cookies'>) {
+  const cookieIn = (request: IncomingMessage, flow: string): string | undefined => {
+    const known = cookies.read(request, COOKIE, { path: consentPath(flow) })
+    return known !== undefined && seal.isMac(known, COOKIE_PURPOSE, flow) ? known : undefined
+  }
+
+  /**
+   * The same for any number of pages of one flow: a reload, or a second tab, does not make the first page useless. Only the browser that
+   * began the flow gets it.
+   */
+  const cookieOf = (request: IncomingMessage, response: ServerResponse, flow: string): string => {
+    const known = cookieIn(request, flow)
+    if (known !== undefined) return known
+    const value = seal.mac(COOKIE_PURPOSE, flow)
+    const seconds = Math.ceil(settings.sessionTimeoutMs / 1_000)
+    cookies.set(response, { name: COOKIE, value, seconds }, { path: consentPath(flow) })
+    return value
+  }
+
+  return {
+    isOurs: (request: IncomingMessage, flow: string): boolean => cookieIn(request, flow) !== undefined,
+    isOurToken(request: IncomingMessage, flow: string, token: string): boolean {
+      const cookie = cookieIn(request, flow)
+      return cookie !== undefined && seal.isMac(token, FORM_PURPOSE, `${flow} ${cookie}`)
+    },
+    tokenFor: (request: IncomingMessage, response: ServerResponse, flow: string): string =>
+      seal.mac(FORM_PURPOSE, `${flow} ${cookieOf(request, response, flow)}`),
   }
 }
 

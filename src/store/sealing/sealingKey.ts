@@ -101,9 +101,7 @@ async function readKnown(database: Database, slots: KeySlots, known: KeyBackend[
   }
   if ((await sealedRows(database)) > 0) {
     if (unpinned) throw unpinnedKey(unpinned, slots)
-    throw new BridgeError('key_missing', {
-      message: `The sealing key of the stored tokens is no longer in the ${known.join(' or the ')}.`,
-    })
+    throw keyGone(known)
   }
   await database.run("DELETE FROM key_slots WHERE backend <> 'claim'")
   return undefined
@@ -116,6 +114,17 @@ const ITEM = /^sealing-key-[\da-f]{12}$/
 function isOurs(slots: KeySlots, backend: KeyBackend, print: string, pinned: readonly string[] | undefined): boolean {
   if (!slots.pin) return true
   return pinned ? pinned.includes(print) : backend !== 'file' || slots.wanted.includes('file')
+}
+
+function keyGone(known: readonly KeyBackend[]): BridgeError {
+  if (known.some((backend) => backend !== 'env'))
+    return new BridgeError('key_missing', {
+      message: `The sealing key of the stored tokens is no longer in the ${known.join(' or the ')}.`,
+    })
+  return new BridgeError('key_missing', {
+    message: 'The stored tokens were sealed with the key of MCP_OAUTH_BRIDGE_KEY, which is not set, or is another one.',
+    hint: 'Set MCP_OAUTH_BRIDGE_KEY to that key. If it is lost, discard the stored sign-ins: mcp-oauth-bridge logout --all, then mcp-oauth-bridge login.',
+  })
 }
 
 function unpinnedKey(backend: KeyBackend, { pin }: KeySlots): BridgeError {

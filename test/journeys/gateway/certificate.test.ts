@@ -97,7 +97,7 @@ describe.skipIf(whyNoOpenssl() !== undefined)('serve.tls', () => {
     use(made.second as Certificate)
     expect(await nameNow()).toBe('first')
     const stream = standing()
-    expect(await renew()).toBe('The certificate was read again.\n')
+    expect(await renew()).toBe('The certificate was reloaded.\n')
     expect(await nameNow()).toBe('second')
     const before = host.count(CHANGED.method)
     stream?.write(event(CHANGED))
@@ -130,7 +130,7 @@ describe.skipIf(whyNoOpenssl() !== undefined)('serve.tls', () => {
     expect(await renew()).toMatch(/^warning: the certificate was not renewed: /)
     expect(await nameNow()).toBe('second')
     stage.configure()
-    expect(await renew()).toBe('The certificate was read again.\n')
+    expect(await renew()).toBe('The certificate was reloaded.\n')
     expect(await nameNow()).toBe('third')
   })
 

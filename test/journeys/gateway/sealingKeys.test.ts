@@ -1,0 +1,44 @@
+// The sealing keys of a gateway: a start without the key that its database was first used with is refused in words, and costs nothing.
+import { randomBytes } from 'node:crypto'
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
+import { closePostgres, startGatewayStage } from '../../servers/gatewayStage.ts'
+import { whyNoPostgres } from '../../servers/postgres.ts'
+
+afterAll(closePostgres)
+
+const newKey = () => randomBytes(32).toString('base64')
+
+describe.each(['sqlite', 'postgres'] as const)('on %s', (engine) => {
+  test.skipIf(engine === 'postgres' && whyNoPostgres() !== undefined)(
+    'a ring without the first key is refused with its remedy, and with it every sign-in is there as before',
+    async () => {
+      const [first, second] = [newKey(), newKey()]
+      const stage = await startGatewayStage({ engine, environment: { MCP_OAUTH_BRIDGE_KEY: first } })
+      onTestFinished(() => stage.close())
+      const tokens = await stage.signIn()
+      const jwks = async () => (await fetch(`${stage.origin}/.well-known/jwks.json`)).text()
+      const published = await jwks()
+      const answered = async () => {
+        const authorization = `Bearer ${tokens.access_token}`
+        return (await fetch(stage.url, { method: 'POST', headers: { authorization }, body: '{}' })).status
+      }
+      const before = await answered()
+      expect(before).not.toBe(401)
+      await stage.first.kill('SIGTERM')
+
+      for (const keys of [second, '']) {
+        const refused = await stage.command(['serve'], { MCP_OAUTH_BRIDGE_KEY: keys })
+        expect([refused.code, refused.stderr]).toEqual([5, expect.stringContaining('(key_missing, see ')])
+        expect(refused.stderr).toMatch(/hint: .*MCP_OAUTH_BRIDGE_KEY/)
+        for (const key of [first, second]) expect(refused.stderr).not.toContain(key)
+      }
+      const both = await stage.serve([], { MCP_OAUTH_BRIDGE_KEY: `${second},${first}` })
+      expect([await answered(), await jwks()]).toEqual([before, published])
+      await both.kill('SIGTERM')
+      const alone = await stage.command(['serve'], { MCP_OAUTH_BRIDGE_KEY: second })
+      expect([alone.code, alone.stderr]).toEqual([5, expect.stringContaining('(key_missing, see ')])
+      await stage.serve()
+      expect([await answered(), await jwks()]).toEqual([before, published])
+    },
+  )
+})
