@@ -44,6 +44,9 @@ const ONCE = new Set([
 
 export function malformed(request: IncomingMessage): Refusal | undefined {
   const { headers, httpVersion } = request
+  // The parser takes HTTP/2.0 in the first line of a request of HTTP/1.1.
+  if (httpVersion === '2.0')
+    return { status: 505, error: 'invalid_request', description: 'Only HTTP/1.1 and HTTP/1.0 are answered here.' }
   const name = repeatedHeader(request)
   if (name !== undefined)
     return { status: 400, error: 'invalid_request', description: `The header ${name} was sent twice.` }

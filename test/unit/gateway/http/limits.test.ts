@@ -81,6 +81,17 @@ describe('a malformed request', () => {
     },
   )
 
+  test.each(['HTTP/2.0', 'HTTP/0.9'])(
+    'that calls itself %s is refused, and the end of its connection',
+    async (version) => {
+      const { port } = await startShell()
+      const socket = await open(port)
+      const answered = toEnd(socket)
+      socket.write(`GET /health ${version}\r\n${HOST}\r\nGET /health HTTP/1.1\r\n${HOST}\r\n`)
+      expect((await answered).match(/HTTP\/1\.1 \d+/g)).toEqual([expect.stringMatching(/ (400|505)$/)])
+    },
+  )
+
   test('does not leave a second one behind it', async () => {
     const { port } = await startShell()
     const smuggled = `GET /health HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`
