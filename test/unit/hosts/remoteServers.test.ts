@@ -50,6 +50,7 @@ test('the same names of different servers get numbers, and what is imported is n
 test('a URL that the person has in the config stays one server, unless something else sets it apart', () => {
   const config = `servers: { mine: { url: ${URL}, ca_file: /ca.pem } }`
   expect(fresh([found('other')], config)).toEqual([])
+  expect(fresh([found('other', [], { url: 'https://MCP.example.com:443/mcp#x' })], config)).toEqual([])
   expect(fresh([found('other', ['--resource', 'https://two.example/'])], config)).toMatchObject([
     { name: 'other', server: { profile: 'other' } },
   ])
