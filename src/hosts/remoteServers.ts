@@ -74,7 +74,8 @@ export function freshServers(found: readonly FoundServer[], known: KnownConfig):
 function grouped(found: readonly FoundServer[]): FreshServer[] {
   const groups = new Map<string, FreshServer>()
   for (const server of found) {
-    const key = JSON.stringify([{ ...server.server, provider: undefined }, server.provider], (_, value) =>
+    const url = new URL(server.url).href
+    const key = JSON.stringify([{ ...server.server, url, provider: undefined }, server.provider], (_, value) =>
       typeof value === 'string' ? withValues(value, server) : value,
     )
     const { hosts = [] } = groups.get(key) ?? {}

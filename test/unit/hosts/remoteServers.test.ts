@@ -18,7 +18,8 @@ const fresh = (servers: ReturnType<typeof found>[], text = '') =>
 const key = (value: string) => ['--header', `X-Api-Key:${value}`]
 
 test('a server of several hosts, under whatever names, is one with all of its hosts', () => {
-  const [one, ...others] = fresh([found('lin', key('canary')), found('linear', key('canary'), { host: code })])
+  const elsewhere = { host: code, url: 'https://MCP.example.com:443/mcp' }
+  const [one, ...others] = fresh([found('lin', key('canary')), found('linear', key('canary'), elsewhere)])
   expect(others).toEqual([])
   expect(one?.hosts.map(({ name }) => name)).toEqual(['claude-desktop', 'claude-code'])
 })
