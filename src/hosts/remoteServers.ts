@@ -160,5 +160,5 @@ function without(entry: JsonObject, [first = '', second]: readonly string[]): Js
   const { [first]: value, ...rest } = entry
   if (second === undefined || typeof value !== 'object' || value === null || Array.isArray(value)) return rest
   const { [second]: _, ...inner } = value as JsonObject
-  return { ...rest, [first]: inner }
+  return Object.keys(inner).length === 0 ? rest : { ...rest, [first]: inner }
 }

@@ -85,6 +85,10 @@ test.each([
   expect(fresh([found(name)], `servers: { ${JSON.stringify(expected)}: { url: ${URL} } }`)).toEqual([])
 })
 
+test('headers that are all refused leave nothing behind', () => {
+  expect(fresh([found('one', ['--header', 'X-Name:Zo\u00eb'])])[0]?.server).toEqual({ url: URL })
+})
+
 test('what config.yaml refuses is left out and told, and the rest is imported', () => {
   const [server] = fresh([
     found('one', [
