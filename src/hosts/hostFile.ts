@@ -35,6 +35,19 @@ export function serversOf(host: Host, text: string): JsonObject {
   return usualEntries(host, servers as JsonObject)
 }
 
+/** Claude Code also keeps servers by project: those of each, by its folder. */
+export function projectServers(host: Host, text: string): [folder: string, servers: JsonObject][] {
+  const { projects } = dataOf(host, text)
+  if (host.name !== 'claude-code' || !isMap(projects)) return []
+  return Object.entries(projects).flatMap(([folder, project]) => {
+    const servers = isMap(project) ? project[host.key] : undefined
+    return isMap(servers) ? [[folder, usualEntries(host, servers)] as [string, JsonObject]] : []
+  })
+}
+
+const isMap = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
 export const usualEntries = (host: Host, servers: JsonObject): JsonObject =>
   // Not by assignment: an entry may be named __proto__.
   Object.fromEntries(Object.entries(servers).map(([name, entry]) => [name, usual(host, entry)]))

@@ -2,6 +2,7 @@
 import { textIfReadable } from './changeFile.ts'
 import type { JsonObject } from './format/jsonText.ts'
 import { mcpRemoteServer, type NameVariable, OWN_NAME, ownName } from './mcpRemote.ts'
+import { sameAddress } from './placement.ts'
 import type { KnownConfig } from './remoteServers.ts'
 
 /** `target` is a name of `known`, or a URL. */
@@ -16,6 +17,12 @@ export function withItsVariables(name: string, entry: JsonObject, replacement: R
   const environment = remoteEnvironment(name, entry, replacement, namesIn(replacement))
   return environment ? { ...entry, env: environment } : entry
 }
+
+/** The name and the entry of mcp-remote that starts the server of `url`, if there is one. */
+export const remoteEntryOf = (url: string | undefined, servers: JsonObject): [string, JsonObject] | undefined =>
+  Object.entries(servers).find(
+    (one): one is [string, JsonObject] => url !== undefined && sameAddress(mcpRemoteServer(...one)?.url ?? '', url),
+  )
 
 /** Values of variables that `import` named, as the entries of one host have them. */
 export function heldVariables(servers: JsonObject, replacement: Replacement): NodeJS.ProcessEnv {
@@ -40,7 +47,7 @@ export function heldVariables(servers: JsonObject, replacement: Replacement): No
 /** Whether the entry of mcp-remote has that URL; one that is a variable may be any. */
 const isOf = (url: unknown, name: string, entry: unknown): boolean => {
   const found = mcpRemoteServer(name, entry)?.url
-  return found !== undefined && typeof url === 'string' && (url.startsWith('${') || url === found)
+  return found !== undefined && typeof url === 'string' && (url.startsWith('${') || sameAddress(url, found))
 }
 
 const remoteEnvironment = (name: string, entry: unknown, { home }: Replacement, nameVariable: NameVariable) =>

@@ -87,7 +87,7 @@ export function mcpRemoteServer(name: string, entry: unknown, given: ReadOptions
     readFile: (path) => readFile(whole(path)),
   })
   const has = (option: string) => options.some(([one]) => one === option)
-  const hidden = valuesOf(options, '--ignore-tool')
+  const hidden = valuesOf(options, '--ignore-tool').filter((pattern) => pattern !== '')
   const protocol = protocolOf(valuesOf(options, '--protocol').at(-1))
   const server = {
     url: isSecretUrl(url) ? variable('URL', url) : url.replaceAll('${', '$%7B'),

@@ -81,11 +81,22 @@ function isSameServer(
   identify: Identify,
 ): boolean {
   const words = ourWords(entry)
-  if (!words) return url !== undefined && mcpRemoteServer(name, entry)?.url === url
+  if (!words) {
+    const remote = mcpRemoteServer(name, entry)?.url
+    return url !== undefined && remote !== undefined && sameAddress(remote, url)
+  }
   const theirs = identify(words)
   if (!theirs || (theirs.profile ?? 'default') !== (profile ?? 'default') || theirs.config !== config) return false
   return theirs.target === target || sameAddress(theirs.target, url ?? target)
 }
 
-export const sameAddress = (one: string, other: string) =>
-  one === other || (URL.canParse(one) && URL.canParse(other) && new URL(one).href === new URL(other).href)
+/** However they are written; a fragment is never sent. */
+export const sameAddress = (one: string, other: string) => one === other || addressOf(one) === addressOf(other)
+
+/** A text that is no URL is like nothing else. */
+function addressOf(text: string): unknown {
+  if (!URL.canParse(text)) return Symbol(text)
+  const url = new URL(text)
+  url.hash = ''
+  return url.href
+}

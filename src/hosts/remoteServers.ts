@@ -9,6 +9,7 @@ import { present } from '../present.ts'
 import type { JsonObject } from './format/jsonText.ts'
 import type { Host } from './hosts.ts'
 import type { RemoteServer } from './mcpRemote.ts'
+import { sameAddress } from './placement.ts'
 
 /** A server of one host's file. */
 export interface FoundServer extends RemoteServer {
@@ -48,14 +49,14 @@ export function knownIfReadable(path: string): KnownConfig {
 export function freshServers(found: readonly FoundServer[], known: KnownConfig): FreshServer[] {
   const names = new Set(Object.keys(known.servers))
   const providers = new Set([...Object.keys(known.providers), ...PRESETS.map(({ name }) => name)])
-  const urls = new Set(Object.values(known.servers).map((entry) => String(entry?.url)))
+  const urls = Object.values(known.servers).map((entry) => String(entry?.url))
   return grouped(found)
     .filter((server) => !isKnown(server, known))
     .map((server) => {
       const name = freeName(typeable(server.name), names)
       names.add(name)
-      const isAnother = urls.has(server.url)
-      urls.add(server.url)
+      const isAnother = urls.some((url) => sameAddress(url, server.url))
+      urls.push(server.url)
       const provider = server.provider && freeName(name, providers)
       if (provider !== undefined) providers.add(provider)
       const entry = { ...server.server, ...present({ profile: isAnother ? name : undefined, provider }) }
@@ -73,7 +74,8 @@ export function freshServers(found: readonly FoundServer[], known: KnownConfig):
 function grouped(found: readonly FoundServer[]): FreshServer[] {
   const groups = new Map<string, FreshServer>()
   for (const server of found) {
-    const key = JSON.stringify([{ ...server.server, provider: undefined }, server.provider], (_, value) =>
+    const url = new URL(server.url).href
+    const key = JSON.stringify([{ ...server.server, url, provider: undefined }, server.provider], (_, value) =>
       typeof value === 'string' ? withValues(value, server) : value,
     )
     const { hosts = [] } = groups.get(key) ?? {}
@@ -88,11 +90,12 @@ const withValues = (text: string, { environment }: RemoteServer): string =>
 /** It was imported before, or the person has written it: the same URL, with the same that sets it apart from others of that URL. */
 function isKnown(server: FoundServer, { servers, providers }: KnownConfig): boolean {
   return Object.entries(servers).some(([name, entry]) => {
-    if (shape(entry?.url) !== shape(server.server.url)) return false
+    const [theirs, ours] = [shape(entry?.url), shape(server.server.url)]
+    if (theirs !== ours && !sameAddress(String(theirs), String(ours))) return false
     const wantedName = typeable(server.name)
     if (name === wantedName || name.replace(/-\d+$/, '') === wantedName) return true
     // A URL that is a variable is not to be compared.
-    if (shape(entry?.url) === VARIABLE) return false
+    if (theirs === VARIABLE) return false
     const wanted = apart(server.server, server.provider)
     const provider = typeof entry?.provider === 'string' ? providers[entry.provider] : undefined
     return wanted === apart({}, undefined) || wanted === apart(entry ?? {}, provider ?? undefined)
@@ -157,5 +160,5 @@ function without(entry: JsonObject, [first = '', second]: readonly string[]): Js
   const { [first]: value, ...rest } = entry
   if (second === undefined || typeof value !== 'object' || value === null || Array.isArray(value)) return rest
   const { [second]: _, ...inner } = value as JsonObject
-  return { ...rest, [first]: inner }
+  return Object.keys(inner).length === 0 ? rest : { ...rest, [first]: inner }
 }

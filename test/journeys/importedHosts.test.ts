@@ -241,6 +241,25 @@ test('the same names and the same servers in several hosts: each host starts its
   }
 })
 
+test('a server of one project, with a secret: its entry for all projects starts with it, and the other one is named', async () => {
+  const home = makeHome()
+  closing.push(home.remove)
+  const server = await startMcpServer({ 'tools/list': ({ result }) => result({ tools: [] }) })
+  closing.push(server.close)
+  const mine = { command: 'npx', args: ['mcp-remote', server.url, '--header', 'X-Api-Key:canary'] }
+  home.write('.claude.json', JSON.stringify({ projects: { '/srv/work': { mcpServers: { mine } }, '/srv/none': null } }))
+  expect((await home.command(['import', 'mcp-remote'])).code).toBe(0)
+  const installed = await home.command(['install', 'claude-code', 'mine', '--yes'])
+  expect(installed.code, installed.stderr).toBe(0)
+  expect(installed.stderr).toContain('/srv/work has an entry of its own for this server')
+  expect(installed.stderr).not.toMatch(/canary|srv\/none/)
+  const { command, args, env } = JSON.parse(readFileSync(join(home.path, '.claude.json'), 'utf8')).mcpServers.mine
+  const started = spawnHost(command, args, { PATH: process.env.PATH, HOME: home.path, ...env })
+  closing.push(() => started.close())
+  await started.initialize()
+  await server.until(({ headers }) => headers['x-api-key'] === 'canary')
+})
+
 test('a server that is named like a command is started, and not the command', async () => {
   const home = makeHome()
   closing.push(home.remove)

@@ -353,6 +353,17 @@ describe('import mcp-remote', () => {
     expect(servers().one.args).toEqual([PROGRAM, 'one'])
   })
 
+  test.each(['https://MCP.example.com', 'https://mcp.example.com:443/#top'])(
+    'install replaces the entry of mcp-remote, however its URL is written: %s',
+    async (url) => {
+      home = makeHome()
+      home.write(DESKTOP, JSON.stringify({ mcpServers: { one: remote(url) } }))
+      expect((await home.command(['import', 'mcp-remote'])).code).toBe(0)
+      expect((await home.command(['install', 'claude-desktop', 'one'])).stderr).toContain('Replaced "one"')
+      expect(Object.keys(servers())).toEqual(['one'])
+    },
+  )
+
   test('a variable that is set already, for whatever, is never taken for a secret of the entry', async () => {
     home = makeHome()
     const secret = ['--header', 'Api-Key: canary-1']

@@ -9,7 +9,7 @@ import { defaultPaths } from '../../config/paths.ts'
 import { asBridgeError, BridgeError } from '../../errors.ts'
 import { changeFile, difference, textIfReadable } from '../../hosts/changeFile.ts'
 import type { JsonObject } from '../../hosts/format/jsonText.ts'
-import { dataOf, textOf, usualEntries } from '../../hosts/hostFile.ts'
+import { dataOf, projectServers, textOf, usualEntries } from '../../hosts/hostFile.ts'
 import { allHosts, type Host } from '../../hosts/hosts.ts'
 import { type Machine, thisMachine } from '../../hosts/machine.ts'
 import { mcpRemoteServer, type NameVariable, ownName, type ReadOptions } from '../../hosts/mcpRemote.ts'
@@ -72,13 +72,11 @@ function freeNames(environment: NodeJS.ProcessEnv, config: string): NameVariable
 
 function serversIn(host: Host, given: ReadOptions, { stderr }: ProcessIO): FoundServer[] {
   try {
-    const data = dataOf(host, textOf(host))
-    // Claude Code also keeps servers by project.
-    const projects = Object.values((data.projects ?? {}) as Record<string, Record<string, unknown>>)
-    const maps = [data[host.key], ...projects.map((project) => project?.[host.key])]
-    const entries = maps.flatMap((map) =>
-      typeof map === 'object' && map !== null ? Object.entries(usualEntries(host, map as JsonObject)) : [],
-    )
+    const text = textOf(host)
+    const servers = dataOf(host, text)[host.key]
+    const isMap = typeof servers === 'object' && servers !== null && !Array.isArray(servers)
+    const own = isMap ? usualEntries(host, servers as JsonObject) : {}
+    const entries = [own, ...projectServers(host, text).map(([, those]) => those)].flatMap(Object.entries)
     return entries.flatMap(([name, entry]) => {
       const server = mcpRemoteServer(name, entry, { ...given, readFile: textIfReadable })
       if (server) return [{ ...server, host }]

@@ -8,9 +8,9 @@ import { BridgeError } from '../../errors.ts'
 import { changeFile, difference } from '../../hosts/changeFile.ts'
 import { entryFor, mergedEntry, nameFor, ourWords, type Program } from '../../hosts/entry.ts'
 import type { JsonObject } from '../../hosts/format/jsonText.ts'
-import { serversOf, shownAlone, textOf, withServer } from '../../hosts/hostFile.ts'
+import { projectServers, serversOf, shownAlone, textOf, withServer } from '../../hosts/hostFile.ts'
 import { findHost, HOSTS, type Host } from '../../hosts/hosts.ts'
-import { heldVariables, type Replacement, withItsVariables } from '../../hosts/itsVariables.ts'
+import { heldVariables, type Replacement, remoteEntryOf, withItsVariables } from '../../hosts/itsVariables.ts'
 import { thisMachine } from '../../hosts/machine.ts'
 import { placementOf } from '../../hosts/placement.ts'
 import { knownIfReadable } from '../../hosts/remoteServers.ts'
@@ -61,9 +61,11 @@ export async function install(
   const before = textOf(host)
   const servers = serversOf(host, before)
   const replacement = replacementOf(target, line, io)
+  const projects = projectServers(host, before)
+  const inProjects: JsonObject = Object.fromEntries(projects.flatMap(([, those]) => Object.entries(those)))
   const config = await checkedTarget(target, line.flags, {
     ...io,
-    environment: { ...heldVariables(servers, replacement), ...io.environment },
+    environment: { ...heldVariables({ ...inProjects, ...servers }, replacement), ...io.environment },
   })
   const words = wordsFor(target, line, io)
   const usual = entryName(target, config)
@@ -71,10 +73,10 @@ export async function install(
 
   const wanted = { target, profile: undefined, config: undefined, ...identityOf(words), url: config.server?.url }
   const { name, old } = placementOf(host, servers, wanted, { asked, usual }, identityOf)
-  const entry = mergedEntry(
-    old && withItsVariables(name, old, replacement),
-    entryFor(host, program, words, io.environment),
-  )
+  const fresh = entryFor(host, program, words, io.environment)
+  const [known, ofProject] = old ? [] : (remoteEntryOf(config.server?.url, inProjects) ?? [])
+  const env = known !== undefined && ofProject ? withItsVariables(known, ofProject, replacement).env : undefined
+  const entry = mergedEntry(old ? withItsVariables(name, old, replacement) : env ? { env } : undefined, fresh)
   if (isDeepStrictEqual(old, entry)) {
     program.make?.()
     io.stderr.write(`${host.title} already has this server, as ${quote(name)}. Nothing was changed.\n`)
@@ -95,6 +97,9 @@ export async function install(
     notes.unshift(
       `${host.title} was not found on this computer (no ${host.traces[0]}). It reads this file once it is installed.`,
     )
+  const keepers = projects.filter(([, those]) => remoteEntryOf(config.server?.url, those) !== undefined)
+  for (const [folder] of keepers)
+    notes.push(`${folder} has an entry of its own for this server, which starts mcp-remote there until you remove it.`)
   for (const note of notes) io.stderr.write(`note: ${withoutControls(note)}\n`)
   if (isThere) io.stderr.write(`${host.afterwards}\n`)
   await tellNext(config, target)

@@ -304,6 +304,10 @@ describe('an entry that starts mcp-remote', () => {
     expect(mcpRemoteServer('work', entry)?.server).toEqual({ url: URL })
   })
 
+  test('an empty pattern hides no tool, and keeps no other from being hidden', () => {
+    expect(of(URL, '--ignore-tool', '', '--ignore-tool=x*')?.server).toEqual({ url: URL, hide_tools: ['x*'] })
+  })
+
   test('a URL that ends like the program is the URL', () => {
     const url = 'https://mcp.example.com/mcp-remote'
     expect(of(url)?.server).toEqual({ url })

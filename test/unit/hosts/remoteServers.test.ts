@@ -18,7 +18,8 @@ const fresh = (servers: ReturnType<typeof found>[], text = '') =>
 const key = (value: string) => ['--header', `X-Api-Key:${value}`]
 
 test('a server of several hosts, under whatever names, is one with all of its hosts', () => {
-  const [one, ...others] = fresh([found('lin', key('canary')), found('linear', key('canary'), { host: code })])
+  const elsewhere = { host: code, url: 'https://MCP.example.com:443/mcp' }
+  const [one, ...others] = fresh([found('lin', key('canary')), found('linear', key('canary'), elsewhere)])
   expect(others).toEqual([])
   expect(one?.hosts.map(({ name }) => name)).toEqual(['claude-desktop', 'claude-code'])
 })
@@ -50,6 +51,7 @@ test('the same names of different servers get numbers, and what is imported is n
 test('a URL that the person has in the config stays one server, unless something else sets it apart', () => {
   const config = `servers: { mine: { url: ${URL}, ca_file: /ca.pem } }`
   expect(fresh([found('other')], config)).toEqual([])
+  expect(fresh([found('other', [], { url: 'https://MCP.example.com:443/mcp#x' })], config)).toEqual([])
   expect(fresh([found('other', ['--resource', 'https://two.example/'])], config)).toMatchObject([
     { name: 'other', server: { profile: 'other' } },
   ])
@@ -81,6 +83,10 @@ test.each([
 ])('a name that no command could take as a server (%s) is changed', (name, expected) => {
   expect(fresh([found(name)])[0]?.name).toBe(expected)
   expect(fresh([found(name)], `servers: { ${JSON.stringify(expected)}: { url: ${URL} } }`)).toEqual([])
+})
+
+test('headers that are all refused leave nothing behind', () => {
+  expect(fresh([found('one', ['--header', 'X-Name:Zo\u00eb'])])[0]?.server).toEqual({ url: URL })
 })
 
 test('what config.yaml refuses is left out and told, and the rest is imported', () => {
