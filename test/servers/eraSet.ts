@@ -15,6 +15,8 @@ export interface Call {
   readonly state: string | undefined
   progress(progress: number, total: number): Promise<void>
   log(level: 'debug' | 'info' | 'warning' | 'error', data: string): Promise<void>
+  /** Ends the stream of the call, whose answer waits for a client that comes back; only 2025, where events are kept. */
+  closeStream?: (() => void) | undefined
 }
 
 export interface Asked {
@@ -46,6 +48,8 @@ export interface World {
   released: boolean
   /** Lists that have one entry more, `late`. */
   readonly late: Record<Kind, boolean>
+  /** Puts `late` into a list or takes it out, and tells whoever listens. */
+  change(what: Kind): void
 }
 
 export type Kind = 'tools' | 'prompts' | 'resources'
@@ -56,6 +60,7 @@ export const createWorld = (): World => ({
   running: 0,
   released: false,
   late: { tools: false, prompts: false, resources: false },
+  change: () => undefined,
 })
 
 const text = (said: string) => ({ content: [{ type: 'text', text: said }] })

@@ -20,6 +20,15 @@ import {
   UnsubscribeRequestSchema,
 } from '@modelcontextprotocol/sdk/types.js'
 import {
+  CONFORMANCE_PROMPTS,
+  CONFORMANCE_RESOURCES,
+  CONFORMANCE_TEMPLATE,
+  CONFORMANCE_TOOLS,
+  conformanceContents,
+  createEventStore,
+  describedPrompts,
+} from './conformanceSet.ts'
+import {
   type Asked,
   contents,
   createWorld,
@@ -44,7 +53,7 @@ import { createSessions, startSeeing } from './webServer.ts'
 export type LegacyKind = 'session' | 'stateless' | 'sse'
 
 /** `session`: Streamable HTTP with `mcp-session-id`. `stateless`: a server for each request. `sse`: HTTP+SSE of 2024-11-05. */
-export async function startLegacyServer(kind: LegacyKind) {
+export async function startLegacyServer(kind: LegacyKind, { conformance = false }: { conformance?: boolean } = {}) {
   const world = createWorld()
   const sessions = createSessions<StreamableHTTPServerTransport | SSEServerTransport, ReturnType<typeof offer>>()
 
@@ -53,15 +62,18 @@ export async function startLegacyServer(kind: LegacyKind) {
     const known = sessions.transport(String(id)) as StreamableHTTPServerTransport | undefined
     if (known) return known.handleRequest(request, response, message)
     if (id !== undefined) return response.writeHead(404).end('Session not found')
-    const offered = offer(world)
-    const transport = new StreamableHTTPServerTransport(sessions.options(offered, () => transport))
+    const offered = offer(world, conformance)
+    const transport: StreamableHTTPServerTransport = new StreamableHTTPServerTransport({
+      ...sessions.options(offered, () => transport),
+      ...(conformance ? { eventStore: createEventStore(), retryInterval: 50 } : {}),
+    })
     await offered.server.connect(transport as any)
     return transport.handleRequest(request, response, message)
   }
 
   async function stateless(request: IncomingMessage, response: ServerResponse, message: unknown) {
     if (request.method !== 'POST') return response.writeHead(405).end()
-    const { server } = offer(world)
+    const { server } = offer(world, conformance)
     const transport = new StreamableHTTPServerTransport({})
     response.once('close', () => void transport.close())
     await server.connect(transport as any)
@@ -71,7 +83,7 @@ export async function startLegacyServer(kind: LegacyKind) {
   async function sse(request: IncomingMessage, response: ServerResponse, message: unknown) {
     const { pathname, searchParams } = new URL(request.url ?? '', 'http://loopback')
     if (request.method === 'GET' && pathname === '/mcp') {
-      const offered = offer(world)
+      const offered = offer(world, conformance)
       const transport = new SSEServerTransport('/messages', response)
       sessions.begin(transport.sessionId, transport, offered)
       response.once('close', () => sessions.end(transport.sessionId))
@@ -111,7 +123,7 @@ export async function startLegacyServer(kind: LegacyKind) {
   }
 }
 
-function offer(world: World) {
+function offer(world: World, conformance: boolean) {
   const listChanged = { listChanged: true }
   const server = new Server(
     { name: 'sdk-v1', version: '1.0.0' },
@@ -132,7 +144,11 @@ function offer(world: World) {
     least = levels.indexOf(params.level)
     return {}
   })
-  const tools = () => [...TOOLS.filter(({ era }) => era !== '2026'), ...(world.late.tools ? [LATE_TOOL] : [])]
+  const tools = () => [
+    ...TOOLS.filter(({ era }) => era !== '2026'),
+    ...(conformance ? CONFORMANCE_TOOLS : []),
+    ...(world.late.tools ? [LATE_TOOL] : []),
+  ]
   server.setRequestHandler(ListToolsRequestSchema, () => ({
     tools: tools().map(({ name, inputSchema, outputSchema }) => ({
       name,
@@ -164,6 +180,7 @@ function offer(world: World) {
                 params: { progressToken, progress, total },
               })
             },
+            closeStream: extra.closeSSEStream,
             async log(level, data) {
               if (levels.indexOf(level) >= least)
                 await extra.sendNotification({ method: 'notifications/message', params: { level, data } })
@@ -184,19 +201,32 @@ function offer(world: World) {
       }
     }
   })
-  server.setRequestHandler(ListPromptsRequestSchema, ({ params }) => promptPage(world, params?.cursor))
+  server.setRequestHandler(ListPromptsRequestSchema, ({ params }) =>
+    conformance ? { prompts: describedPrompts() } : promptPage(world, params?.cursor),
+  )
   server.setRequestHandler(GetPromptRequestSchema, async ({ params: { name, arguments: given } }, { sendRequest }) => {
+    const asked = conformance ? CONFORMANCE_PROMPTS.find((one) => one.name === name) : undefined
+    if (asked) return asked.get(given ?? {}) as any
     if (![...PROMPTS, 'late'].includes(name)) throw new McpError(ErrorCode.InvalidParams, `Unknown prompt ${name}`)
     if (name !== 'ask_prompt') return promptText(name, given?.name)
     return promptText(name, JSON.stringify({ who: await sendRequest(form('Who asks?') as any, ResultSchema) }))
   })
   server.setRequestHandler(ListResourcesRequestSchema, () => ({
-    resources: [...RESOURCES, ...(world.late.resources ? ['test://late'] : [])].map((uri) => ({ name: uri, uri })),
+    resources: [
+      ...RESOURCES,
+      ...(conformance ? CONFORMANCE_RESOURCES : []),
+      ...(world.late.resources ? ['test://late'] : []),
+    ].map((uri) => ({ name: uri, uri })),
   }))
   server.setRequestHandler(ListResourceTemplatesRequestSchema, () => ({
-    resourceTemplates: [{ name: 'items', uriTemplate: TEMPLATE }],
+    resourceTemplates: [
+      { name: 'items', uriTemplate: TEMPLATE },
+      ...(conformance ? [{ name: 'data', uriTemplate: CONFORMANCE_TEMPLATE }] : []),
+    ],
   }))
   server.setRequestHandler(ReadResourceRequestSchema, async ({ params: { uri } }, { sendRequest }) => {
+    const known = conformance ? conformanceContents(uri) : undefined
+    if (known) return { contents: [known] }
     if (uri === 'test://asked') {
       const who = await sendRequest(form('Who reads?') as any, ResultSchema)
       return contents(uri, JSON.stringify({ who }))

@@ -14,6 +14,13 @@ import {
 } from '@modelcontextprotocol/server'
 import { z } from 'zod'
 import {
+  CONFORMANCE_PROMPTS,
+  CONFORMANCE_RESOURCES,
+  CONFORMANCE_TEMPLATE,
+  CONFORMANCE_TOOLS,
+  conformanceContents,
+} from './conformanceSet.ts'
+import {
   type Asked,
   type Call,
   contents,
@@ -40,6 +47,8 @@ export type ModernKind = 'modern' | 'dual' | 'dualSessions'
 export interface ModernServerOptions {
   /** What lists and discover promise; default the SDK's `ttlMs: 0`, `private`. */
   readonly cache?: { readonly ttlMs: number; readonly cacheScope: 'public' | 'private' }
+  /** What the scenarios of the public conformance suite ask for, too. */
+  readonly conformance?: boolean
 }
 
 /** `modern`: 2025 is refused. `dual`: `initialize` is answered, without sessions. `dualSessions`: sessions behind `isLegacyRequest`. */
@@ -69,17 +78,18 @@ export async function startModernServer(kind: ModernKind, options: ModernServerO
     return answer ? sendResponse(answer, outgoing) : outgoing.destroy()
   })
 
+  world.change = (what: Kind) => {
+    world.late[what] = !world.late[what]
+    for (const { late } of sessions.offers()) late[what][world.late[what] ? 'enable' : 'disable']()
+    const { notify } = handler
+    ;({ tools: notify.toolsChanged, prompts: notify.promptsChanged, resources: notify.resourcesChanged })[what]()
+  }
+
   return {
     ...server,
     world,
     sessions: () => sessions.size,
-    /** Puts `late` into a list or takes it out, and tells whoever listens. */
-    change(what: Kind) {
-      world.late[what] = !world.late[what]
-      for (const { late } of sessions.offers()) late[what][world.late[what] ? 'enable' : 'disable']()
-      const { notify } = handler
-      ;({ tools: notify.toolsChanged, prompts: notify.promptsChanged, resources: notify.resourcesChanged })[what]()
-    },
+    change: (what: Kind) => world.change(what),
     update(uri: string) {
       handler.notify.resourceUpdated(uri)
       for (const { server: one, subscribed } of sessions.offers())
@@ -93,7 +103,7 @@ export async function startModernServer(kind: ModernKind, options: ModernServerO
   }
 }
 
-function offer(world: World, { cache }: ModernServerOptions) {
+function offer(world: World, { cache, conformance = false }: ModernServerOptions) {
   const server = new McpServer(
     { name: 'sdk-v2', version: '2.0.0' },
     {
@@ -115,11 +125,13 @@ function offer(world: World, { cache }: ModernServerOptions) {
   for (const tool of TOOLS.filter(({ standing }) => !standing)) register(server, tool, world)
   const late = {
     tools: register(server, LATE_TOOL, world),
-    prompts: server.registerPrompt('late', {}, () => promptText('late')),
+    prompts: server.registerPrompt('late', conformance ? { description: 'prompt late' } : {}, () => promptText('late')),
     resources: server.registerResource('late', 'test://late', {}, () => contents('test://late')),
   }
-  for (const name of PROMPTS) registerPrompt(server, name)
-  server.server.setRequestHandler('prompts/list', async ({ params }) => promptPage(world, params?.cursor) as any)
+  if (conformance) registerConformance(server, world)
+  else for (const name of PROMPTS) registerPrompt(server, name)
+  if (!conformance)
+    server.server.setRequestHandler('prompts/list', async ({ params }) => promptPage(world, params?.cursor) as any)
   for (const uri of RESOURCES.filter((one) => one !== 'test://asked'))
     server.registerResource(uri, uri, { mimeType: 'text/plain' }, () => contents(uri))
   server.registerResource('test://asked', 'test://asked', {}, (_uri, { mcpReq }) =>
@@ -166,6 +178,23 @@ function registerPrompt(server: McpServer, name: (typeof PROMPTS)[number]) {
         : toInputRequired({ ask: { who: form('Who asks?') } }),
     )
   else server.registerPrompt(name, {}, () => promptText(name))
+}
+
+function registerConformance(server: McpServer, world: World) {
+  for (const tool of CONFORMANCE_TOOLS) register(server, tool, world)
+  for (const { name, takes, get } of CONFORMANCE_PROMPTS) {
+    const argument = completable(z.string(), (value) => [`${value}s`])
+    const argsSchema = z.object(Object.fromEntries(takes.map((one) => [one, argument])))
+    server.registerPrompt(name, { description: `prompt ${name}`, argsSchema }, (given: any) => get(given) as any)
+  }
+  server.registerPrompt('test_input_required_result_prompt', { description: 'asks' }, ({ mcpReq }) =>
+    mcpReq.inputResponses
+      ? promptText('asked', JSON.stringify(mcpReq.inputResponses))
+      : toInputRequired({ ask: { user_context: form('What context should the prompt use?') } }),
+  )
+  const read = (uri: URL) => ({ contents: [conformanceContents(uri.href)] }) as any
+  for (const uri of CONFORMANCE_RESOURCES) server.registerResource(uri, uri, {}, read)
+  server.registerResource('data', new ResourceTemplate(CONFORMANCE_TEMPLATE, { list: undefined }), {}, read)
 }
 
 function callOf({ mcpReq }: ServerContext): Call {
