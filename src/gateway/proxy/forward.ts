@@ -10,7 +10,7 @@ import { answerFailure, type Looked, needsSignIn, type RpcError, refusedByServer
 import { SESSION, setHeaders } from './headers/toClient.ts'
 import { createLeaving } from './leaving.ts'
 import type { createOutgoing } from './outgoing.ts'
-import { isEventStream, passBody, passEvents, StreamEnd } from './passOn.ts'
+import { isEventStream, passBody, passEvents, passWhole, StreamEnd } from './passOn.ts'
 import type { SessionId, SessionIds } from './sessionIds.ts'
 import type { Standing } from './standing.ts'
 
@@ -46,6 +46,10 @@ export function createForward(options: ForwardOptions): (call: Call) => Promise<
   const { outgoing, http, idleMs, sessions, standing, log } = options
   const leaving = createLeaving(options.draining)
 
+  const noteLegacy = (call: Call, found: 'legacy' | undefined) => {
+    if (found) log.warn('proxy:legacy', { ...about(call), message: LEGACY })
+  }
+
   const pass = async (call: Call, answer: HttpResponse, stop: (reason: Error) => void): Promise<void> => {
     const { served, caller, session, context, response } = call
     if (answer.status === 401 || answer.status === 407) {
@@ -61,13 +65,15 @@ export function createForward(options: ForwardOptions): (call: Call) => Promise<
     const named = [answer.headers[SESSION]].flat()[0]
     const sealed = named === undefined ? undefined : sessions.seal(named, session, served, caller)
     setHeaders(response, answer, { sealed, isStream })
+    const whole = answer.body.whole?.()
+    if (whole) return noteLegacy(call, passWhole(whole, isStream, response))
     if (!isStream) return passBody(answer.body, response)
     const end = () => stop(new StreamEnd('the caller may not go on'))
     const unwatch = standing.watch(call, end)
     try {
       const passing = call.method === 'GET' ? leaving : undefined
       const found = await passEvents(answer.body, response, { quietMs: options.quietMs, leaving: passing, cut: stop })
-      if (found) log.warn('proxy:legacy', { ...about(call), message: LEGACY })
+      noteLegacy(call, found)
     } finally {
       unwatch()
     }

@@ -46,6 +46,17 @@ export async function passBody(body: HttpResponse['body'], response: ServerRespo
   response.end()
 }
 
+/** An answer that has come with its headers, as most do: both go in one write. @returns as for `passEvents` */
+export function passWhole(bytes: Uint8Array, isStream: boolean, response: ServerResponse): 'legacy' | undefined {
+  const ends = isStream ? new EventEnds() : undefined
+  ends?.push(bytes)
+  if (ends?.first === ENDPOINT) return endLegacy(response)
+  // Not in `end`, which would add the length where the server gave none.
+  if (bytes.byteLength > 0) response.write(bytes)
+  response.end()
+  return undefined
+}
+
 /**
  * @returns 'legacy': it was a stream of HTTP+SSE (2024-11-05), and nothing of it was passed on
  * @throws what the body throws; then the answer has no end
