@@ -39,18 +39,12 @@ export interface HttpRequest {
   readonly cookies?: 'none' | undefined
 }
 
-/** The bytes of a response as they come. */
-export interface HttpBody extends AsyncIterable<Uint8Array> {
-  /** What has not been read, where the end has come too; else undefined, and nothing is taken. */
-  whole?(): Uint8Array | undefined
-}
-
 export interface HttpResponse {
   readonly status: number
   /** Lower-case names; a header sent twice is an array. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
-  /** Read it to the end or call `discard`. */
-  readonly body: HttpBody
+  /** Read it to the end or call `discard`. `whole`: what has not been read, where the end has come too; else undefined, and nothing is taken. */
+  readonly body: AsyncIterable<Uint8Array> & { whole?(): Uint8Array | undefined }
   /** Discards the rest of the body and frees the connection. */
   discard(): void
 }

@@ -5,9 +5,6 @@ import type { Deliver } from './http/body/messages.ts'
 import type { PendingRequest } from './message/inFlight.ts'
 import type { Message, RawId } from './message/message.ts'
 
-/** A `before` that is over: nobody waits for it, because each wait costs a turn. */
-export const OVER: Promise<void> = Promise.resolve()
-
 export interface Conversation {
   /**
    * Carries one message of the host to the server once `before` is over, and hands on what comes back for it. It is called in

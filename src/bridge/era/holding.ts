@@ -1,7 +1,7 @@
 // One message to a server of 2026 whose answer is kept back if it raises the doubt whether the server is of that era.
-import { type Conversation, OVER } from '../conversation.ts'
+import type { Conversation } from '../conversation.ts'
 import type { Deliver } from '../http/body/messages.ts'
-import type { PendingRequest } from '../message/inFlight.ts'
+import { OVER, type PendingRequest } from '../message/inFlight.ts'
 import { doubtsModern, doubtsModernThrown } from './doubt.ts'
 import { createHold, type Held } from './hold.ts'
 import { isWithoutType } from './supported.ts'

@@ -20,6 +20,9 @@ export interface PendingRequest {
   finish(): void
 }
 
+/** What a message had to wait for, and that is over: nobody waits for it, because each wait costs a turn. */
+export const OVER: Promise<void> = Promise.resolve()
+
 export interface InFlight {
   /**
    * `cause`: why it is sent; left out, the method tells. `transmission`: that of the host's message which this one stands for; left

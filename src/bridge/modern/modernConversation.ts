@@ -1,9 +1,9 @@
 // The conversation of a host and a server that both speak MCP 2026-07-28: each message says by itself what it needs said, and its bytes pass.
 import { BridgeError } from '../../errors.ts'
-import { type ModernConversation, OVER } from '../conversation.ts'
+import type { ModernConversation } from '../conversation.ts'
 import type { Deliver } from '../http/body/messages.ts'
 import { ask } from '../message/ask.ts'
-import type { PendingRequest } from '../message/inFlight.ts'
+import { OVER, type PendingRequest } from '../message/inFlight.ts'
 import { rpcError } from '../message/rpcError.ts'
 import { createListens } from './listens.ts'
 import { createModernExchange, LISTEN, type ModernExchangeOptions } from './modernExchange.ts'

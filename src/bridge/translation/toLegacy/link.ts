@@ -1,9 +1,9 @@
 // The connection of one session: requests under ids of our own, each answer to whoever waits for it, all else to one ear.
 import { BridgeError } from '../../../errors.ts'
 import type { Cause } from '../../../ports.ts'
-import { type LegacyConversation, OVER } from '../../conversation.ts'
+import type { LegacyConversation } from '../../conversation.ts'
 import type { Deliver } from '../../http/body/messages.ts'
-import type { InFlight, PendingRequest } from '../../message/inFlight.ts'
+import { type InFlight, OVER, type PendingRequest } from '../../message/inFlight.ts'
 import type { Message, RawId } from '../../message/message.ts'
 import { own } from '../../message/ours.ts'
 import { partsOf } from '../parts.ts'

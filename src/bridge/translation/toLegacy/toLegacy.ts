@@ -1,10 +1,10 @@
 // A 2026 host with a 2025 server: each request in the session of what it declares, questions of the server as results, and the other way round.
 import { BridgeError } from '../../../errors.ts'
 import type { Clock, Logger } from '../../../ports.ts'
-import { type ModernConversation, OVER } from '../../conversation.ts'
+import type { ModernConversation } from '../../conversation.ts'
 import { MODERN } from '../../era/revisions.ts'
 import type { Deliver } from '../../http/body/messages.ts'
-import { createInFlight, type PendingRequest } from '../../message/inFlight.ts'
+import { createInFlight, OVER, type PendingRequest } from '../../message/inFlight.ts'
 import type { Message } from '../../message/message.ts'
 import { INVALID_PARAMS, METHOD_NOT_FOUND, own, refusal, result } from '../../message/ours.ts'
 import { rpcError } from '../../message/rpcError.ts'

@@ -1,6 +1,4 @@
 // A response body as an async iterable that pauses the socket while its reader is slow.
-import type { HttpBody } from '../../../ports.ts'
-
 interface Flow {
   pause(): void
   resume(): void
@@ -19,7 +17,7 @@ const SMALL = 16 * 1024
 /** How long a discarded rest may take before its connection is closed, in ms. */
 const DISCARD_MS = 250
 
-export class ResponseBody implements HttpBody {
+export class ResponseBody implements AsyncIterable<Uint8Array> {
   readonly #flow: Flow
   readonly #chunks: Uint8Array[] = []
   #waiting = 0
@@ -62,6 +60,7 @@ export class ResponseBody implements HttpBody {
     this.#serve()
   }
 
+  /** As `HttpResponse` says. */
   whole(): Uint8Array | undefined {
     if (!this.#end || 'error' in this.#end || this.#discarded) return undefined
     const [first] = this.#chunks
