@@ -143,7 +143,7 @@ describe.skipIf(!isOwn)('PostgreSQL', () => {
       async () => {
         const server = await kit().server()
         const url = await server.fresh()
-        const database = open(isBounced ? (await server.bouncer())(url) : url, { connectMs: 2_000, statementMs: 2_000 })
+        const database = open(isBounced ? (await server.bouncer())(url) : url, { connectMs: 5_000, statementMs: 2_000 })
         await database.run('CREATE TABLE t (id INTEGER)')
         await Promise.all(Array.from({ length: 10 }, () => database.get('SELECT 1 AS one')))
         const within = database.transaction(async (sql) => {
