@@ -63,7 +63,7 @@ export function createEndpoints(options: EndpointOptions) {
     if (post) return post(request, response, address, url)
     if (kind) return sendMetadata(response, kind, settings)
     if (!isResumed && url.pathname !== '/authorize')
-      return json(response, 404, { error: 'not_found', error_description: 'Nothing is at this path.' })
+      return json(response, 404, { error: 'not_found', error_description: 'There is nothing at this path.' })
     if (!isResumed) return authorize(request, response, address, url)
     asked.put(request, { address, form: undefined, refresh: undefined })
     engine.handle(request, response)

@@ -23,30 +23,8 @@ const COOKIE_PURPOSE = 'consent-cookie'
 const FORM_PURPOSE = 'consent-form'
 
 export function createConsent(deps: SignInDeps): Consent {
-  const { authorization, persons, seal, settings, cookies, outcomes, log } = deps
-
-  /**
-   * The same for any number of pages of one flow: a reload, or a second tab, does not make the first page useless. Only the browser that
-   * began the flow gets it.
-   */
-  const cookieOf = (request: IncomingMessage, response: ServerResponse, flow: string): string => {
-    const known = cookies.read(request, COOKIE, { path: consentPath(flow) })
-    if (known !== undefined && seal.isMac(known, COOKIE_PURPOSE, flow)) return known
-    const value = seal.mac(COOKIE_PURPOSE, flow)
-    const seconds = Math.ceil(settings.sessionTimeoutMs / 1_000)
-    cookies.set(response, { name: COOKIE, value, seconds }, { path: consentPath(flow) })
-    return value
-  }
-
-  const isOurBrowser = (request: IncomingMessage, flow: string): boolean => {
-    const cookie = cookies.read(request, COOKIE, { path: consentPath(flow) })
-    return cookie !== undefined && seal.isMac(cookie, COOKIE_PURPOSE, flow)
-  }
-
-  const isOurToken = (request: IncomingMessage, flow: string, token: string): boolean => {
-    if (!isOurBrowser(request, flow)) return false
-    return seal.isMac(token, FORM_PURPOSE, `${flow} ${cookies.read(request, COOKIE, { path: consentPath(flow) })}`)
-  }
+  const { authorization, persons, seal, settings, outcomes, log } = deps
+  const { cookieOf, isOurBrowser, isOurToken } = createOwnBrowser(deps)
 
   /** Nothing waits here: for the browser that began it, because it is over. */
   const notOpen = (request: IncomingMessage, response: ServerResponse, flow: string): void =>
@@ -124,6 +102,34 @@ export function createConsent(deps: SignInDeps): Consent {
       await finish(request, response, pending, isWelcome ? { person } : errorFor(blocked))
     },
   }
+}
+
+/** The cookie that binds a flow to the browser that began it, and what depends on it. */
+function createOwnBrowser({ seal, settings, cookies }: SignInDeps) {
+  /**
+   * The same for any number of pages of one flow: a reload, or a second tab, does not make the first page useless. Only the browser that
+   * began the flow gets it.
+   */
+  const cookieOf = (request: IncomingMessage, response: ServerResponse, flow: string): string => {
+    const known = cookies.read(request, COOKIE, { path: consentPath(flow) })
+    if (known !== undefined && seal.isMac(known, COOKIE_PURPOSE, flow)) return known
+    const value = seal.mac(COOKIE_PURPOSE, flow)
+    const seconds = Math.ceil(settings.sessionTimeoutMs / 1_000)
+    cookies.set(response, { name: COOKIE, value, seconds }, { path: consentPath(flow) })
+    return value
+  }
+
+  const isOurBrowser = (request: IncomingMessage, flow: string): boolean => {
+    const cookie = cookies.read(request, COOKIE, { path: consentPath(flow) })
+    return cookie !== undefined && seal.isMac(cookie, COOKIE_PURPOSE, flow)
+  }
+
+  const isOurToken = (request: IncomingMessage, flow: string, token: string): boolean => {
+    if (!isOurBrowser(request, flow)) return false
+    return seal.isMac(token, FORM_PURPOSE, `${flow} ${cookies.read(request, COOKIE, { path: consentPath(flow) })}`)
+  }
+
+  return { cookieOf, isOurBrowser, isOurToken }
 }
 
 const NO_PROVIDER = 'No provider to sign in with is configured.'
