@@ -220,10 +220,7 @@ export interface AuthorizationServer {
   handle(request: IncomingMessage, response: ServerResponse, address: string): void
   /** The authorization request that this browser began, by its cookie; undefined: another browser, or it is over. */
   pending(request: IncomingMessage, response: ServerResponse, flow: string): Promise<PendingAuthorization | undefined>
-  /**
-   * Ends the person's part; resolves to the URL that the browser goes to next. Once it has ended, each further outcome gets the same URL.
-   * undefined: it is over, or of another browser.
-   */
+  /** Ends the person's part; resolves to the URL for the browser, also for each further outcome. undefined: it is over, or of another browser. */
   finish(
     request: IncomingMessage,
     response: ServerResponse,

@@ -29,7 +29,7 @@ export async function createOAuthClient(
   const translated = <T>(work: () => Promise<T>) => translateErrors(issuer, work)
 
   return {
-    authorizationUrl: (request: AuthorizationRequest) => authorizationUrl(config, metadata, request),
+    authorizationUrl: (request: AuthorizationRequest) => authorizationUrl(connection, request),
 
     /** Checks state, iss (RFC 9207), PKCE, nonce and the ID token, then exchanges the code. `claims`: names wanted for headers. */
     redeem: (
@@ -110,11 +110,7 @@ export async function createOAuthClient(
   }
 }
 
-async function authorizationUrl(
-  config: client.Configuration,
-  metadata: AuthorizationServerMetadata,
-  request: AuthorizationRequest,
-): Promise<URL> {
+async function authorizationUrl({ config, metadata }: Connection, request: AuthorizationRequest): Promise<URL> {
   const url = client.buildAuthorizationUrl(config, {
     ...request.extra,
     response_type: 'code',
@@ -151,8 +147,7 @@ async function connect(
     const inHeader = basicCredentials(clientId, clientSecret).slice('Basic '.length)
     registerSecret([clientSecret, `${clientId}:${clientSecret}`, inHeader], 'client')
   }
-  const binding = dpopKey === undefined ? 'bearer' : 'dpop'
-  const tape = taped(fetchThrough(http, timeoutMs, { idToken, binding }))
+  const tape = taped(fetchThrough(http, timeoutMs, { idToken, binding: dpopKey === undefined ? 'bearer' : 'dpop' }))
   const speaking = async (fetch: Fetch) => {
     const config = await configurationOf(metadata, registered)
     config[client.customFetch] = fetch
@@ -212,13 +207,12 @@ async function configurationOf(
   registered: RegisteredClient,
 ): Promise<client.Configuration> {
   const { tenant_issuer: tenantIssuer, ...known } = metadata
-  const { clientId } = registered
   const proof = authentication(metadata, registered)
   if (tenantIssuer === undefined)
-    return new client.Configuration(known as client.ServerMetadata, clientId, undefined, proof)
+    return new client.Configuration(known as client.ServerMetadata, registered.clientId, undefined, proof)
   const answer = async () => Response.json({ ...known, issuer: tenantIssuer })
   const entra = new URL('https://login.microsoftonline.com/')
-  return client.discovery(entra, clientId, undefined, proof, { [client.customFetch]: answer })
+  return client.discovery(entra, registered.clientId, undefined, proof, { [client.customFetch]: answer })
 }
 
 function authentication(metadata: AuthorizationServerMetadata, registered: RegisteredClient): client.ClientAuth {
