@@ -39,10 +39,8 @@ export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, i
     return withWords(error, url, status, words)
   }
 
-  const ask = async (request: SendRequest, cause: Cause): Promise<Answer> => {
-    const first = await attempt(request, 'first')
-    // A session that ends is not worth a refresh.
-    if (first.about === undefined || request.method === 'DELETE') return first
+  /** What a refusal leads to; `first` was refused. */
+  const answerTo = async (first: Answer, request: SendRequest, cause: Cause): Promise<Answer> => {
     if (request.isQuestion) {
       if (first.about !== 'token' || first.authorization.authorization !== undefined) return first
       await settle(request, first, cause)
@@ -90,7 +88,10 @@ export function createSend(http: HttpClient, authorizer: Authorizer, url: URL, i
 
   return async (request, cause) => {
     try {
-      const { response } = await ask(request, cause)
+      const first = await attempt(request, 'first')
+      // A session that ends is not worth a refresh.
+      const isLast = first.about === undefined || request.method === 'DELETE'
+      const { response } = isLast ? first : await answerTo(first, request, cause)
       if (response.status < 300) {
         doubtful = undefined
         if (cause === 'background') {

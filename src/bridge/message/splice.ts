@@ -49,7 +49,7 @@ function treeOf(changes: readonly Change[]): Tree {
 function collect(bytes: Bytes, start: number, tree: Tree, edits: Edit[]): number {
   if (!isObjectAt(bytes, start)) {
     const end = skipValue(bytes, start)
-    const members = membersOf([...tree])
+    const members = membersOf(tree, [])
     if (members !== '') edits.push({ start, end, by: `{${members}}` })
     return end
   }
@@ -74,22 +74,25 @@ function collect(bytes: Bytes, start: number, tree: Tree, edits: Edit[]): number
     }
     return after
   })
-  const members = found.length === tree.size ? '' : membersOf([...tree].filter(([, change]) => !found.includes(change)))
+  const members = found.length === tree.size ? '' : membersOf(tree, found)
   if (members !== '') edits.push({ start: end - 1, end: end - 1, by: kept > 0 ? `,${members}` : members })
   return end
 }
 
-/** The members that changes put into an empty object, as JSON text; '' where they only take out. */
-const membersOf = (changes: readonly [name: string, Tree | { readonly json: Json | undefined }][]): string =>
-  changes
-    .flatMap(([name, change]) => {
-      const json = change instanceof Map ? objectOf(change) : change.json
-      return json === undefined ? [] : [`${JSON.stringify(name)}:${typeof json === 'string' ? json : textOf(json)}`]
-    })
-    .join(',')
+/** The members that changes put into an object where those of `found` stand already, as JSON text; '' where they only take out. */
+function membersOf(tree: Tree, found: readonly unknown[]): string {
+  let members = ''
+  for (const [name, change] of tree) {
+    if (found.includes(change)) continue
+    const json = change instanceof Map ? objectOf(change) : change.json
+    if (json === undefined) continue
+    members += `${members === '' ? '' : ','}${JSON.stringify(name)}:${typeof json === 'string' ? json : textOf(json)}`
+  }
+  return members
+}
 
 function objectOf(tree: Tree): string | undefined {
-  const members = membersOf([...tree])
+  const members = membersOf(tree, [])
   return members === '' ? undefined : `{${members}}`
 }
 

@@ -14,25 +14,38 @@ export interface ModernRules extends Rules {
   refused(): Message | undefined
 }
 
-export function createModernRules({ open }: Pick<PendingRequest, 'open'>): ModernRules {
-  let refused: Message | undefined
-  return {
-    admit(message) {
-      if (message.kind === 'batch') throw noBatches(message)
-      if (message.kind === 'request') throw noRequests(message)
-      if (!message.failed) return message
-      const answer = message.answers[0] === 'null' ? named(message.bytes, message, open) : message
-      if (codeIn(answer.bytes) !== HEADER_MISMATCH || !answer.answers.every((id) => open.has(id))) return answer
-      refused = answer
-      return undefined
-    },
-    refusal(_status, start) {
-      const answer = parseMessage(start)
-      if (answer?.answers.every((id) => open.has(id))) return answer
-      return isJson(start) ? named(start, answer, open) : undefined
-    },
-    isOver: () => refused !== undefined,
-    refused: () => refused,
+export const createModernRules = ({ open }: Pick<PendingRequest, 'open'>): ModernRules => new RulesOfOne(open)
+
+class RulesOfOne implements ModernRules {
+  readonly #open: PendingRequest['open']
+  #refused: Message | undefined
+
+  constructor(open: PendingRequest['open']) {
+    this.#open = open
+  }
+
+  admit(message: Message): Message | undefined {
+    if (message.kind === 'batch') throw noBatches(message)
+    if (message.kind === 'request') throw noRequests(message)
+    if (!message.failed) return message
+    const answer = message.answers[0] === 'null' ? named(message.bytes, message, this.#open) : message
+    if (codeIn(answer.bytes) !== HEADER_MISMATCH || !answer.answers.every((id) => this.#open.has(id))) return answer
+    this.#refused = answer
+    return undefined
+  }
+
+  refusal(_status: number, start: Buffer): Message | undefined {
+    const answer = parseMessage(start)
+    if (answer?.answers.every((id) => this.#open.has(id))) return answer
+    return isJson(start) ? named(start, answer, this.#open) : undefined
+  }
+
+  isOver(): boolean {
+    return this.#refused !== undefined
+  }
+
+  refused(): Message | undefined {
+    return this.#refused
   }
 }
 
