@@ -39,7 +39,7 @@ export function requireIssuer(
   if (isTrustedPair(pair, overrides)) return
   throw new BridgeError('issuer_mismatch', {
     details: { named: text },
-    message: `The metadata at ${quote(place)} names the issuer ${quote(text)}; ${quote(expected)} was expected.${differenceOf(text, expected)} To trust exactly this pair, give the server in config.yaml ${trustedIssuersLine(pair)}.`,
+    message: `The metadata at ${quote(place)} names the issuer ${quote(text)}; ${quote(expected)} was expected.${differenceOf(text, expected)} To trust exactly this pair, set for the server in config.yaml: ${trustedIssuersLine(pair)}.`,
   })
 }
 

@@ -161,7 +161,7 @@ const mismatch = (resource: string, url: URL, server: URL, trusted: string | und
     message: `The metadata at ${quote(url.href)} is for ${quote(resource)}, not for ${quote(server.href)}.${isOtherScheme(resource, server) ? OTHER_SCHEME : resource === trusted ? ` ${UNTRUSTED}` : ''}`,
     ...(isOtherScheme(resource, server)
       ? {
-          hint: `Tell the server’s owner: the proxy in front of it has probably lost the scheme. To trust exactly this name, give the server in config.yaml trusted_resource: ${quote(resource, 2_000)}.`,
+          hint: `Tell the server’s owner: the proxy in front of it has probably lost the scheme. To trust exactly this name, set for the server in config.yaml: trusted_resource: ${quote(resource, 2_000)}.`,
         }
       : {}),
   })

@@ -23,7 +23,7 @@ export function validateIssuer(
       hint: 'Do not sign in. Tell the server’s owner that the response must have the parameter iss once, with the issuer of the metadata.',
     })
   return new BridgeError('issuer_mismatch', {
-    message: `The authorization response names the issuer ${quote(named)}; ${quote(expected)} was expected. To trust exactly this pair, give the server in config.yaml ${trustedIssuersLine({ expected, named })}.`,
+    message: `The authorization response names the issuer ${quote(named)}; ${quote(expected)} was expected. To trust exactly this pair, set for the server in config.yaml: ${trustedIssuersLine({ expected, named })}.`,
   })
 }
 

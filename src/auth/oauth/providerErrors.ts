@@ -61,7 +61,7 @@ const OF_PROVIDERS = new Map<string, Meaning>([
     'org_internal',
     {
       code: 'access_denied',
-      hint: 'The app is for one Google Workspace organisation: sign in with an account of it, or set the user type External in the Google Cloud console (OAuth consent screen).',
+      hint: 'The app is for one Google Workspace organization: sign in with an account of it, or set the user type External in the Google Cloud console (OAuth consent screen).',
     },
   ],
   [
@@ -73,7 +73,7 @@ const OF_PROVIDERS = new Map<string, Meaning>([
   ],
   [
     'application_suspended',
-    { code: 'invalid_client', hint: 'GitHub has suspended the OAuth app: its owner finds the reason at GitHub.' },
+    { code: 'invalid_client', hint: 'GitHub has suspended the OAuth app: its owner can see the reason at GitHub.' },
   ],
   [
     'incorrect_client_credentials',

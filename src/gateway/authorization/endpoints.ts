@@ -64,7 +64,7 @@ export function createEndpoints(options: EndpointOptions) {
     if (post) return post(request, response, address, url)
     if (kind) return sendMetadata(response, kind, settings)
     if (!isResumed && url.pathname !== '/authorize')
-      return sendError(response, 404, { error: 'not_found', description: 'Nothing is at this path.' })
+      return sendError(response, 404, { error: 'not_found', description: 'There is nothing at this path.' })
     if (!isResumed) return authorize(request, response, address, url)
     asked.put(request, { address, form: undefined, refresh: undefined })
     engine.handle(request, response)

@@ -104,7 +104,7 @@ export function admit(
     const description = `Pages of ${quote(headers.origin ?? '')} may not use this gateway. To allow them, add the origin to cors.origins.`
     refuse(response, { status: 403, error: 'invalid_origin', description })
   } else if (!match) {
-    refuse(response, { status: 404, error: 'not_found', description: 'Nothing is at this path.' })
+    refuse(response, { status: 404, error: 'not_found', description: 'There is nothing at this path.' })
   } else if (method === 'OPTIONS') {
     for (const [name, value] of Object.entries(crossOrigin.preflight(headers, rules))) response.setHeader(name, value)
     response.setHeader('Allow', allowedBy(rules).join(', '))
@@ -152,7 +152,7 @@ function errorResponse({ status, description: message, code }: Refusal) {
   const data = { source: 'mcp-oauth-bridge' }
   if (code === undefined) return { jsonrpc: '2.0', error: { code: INVALID_REQUEST, message, data } }
   // What is wrong inside is for the log.
-  const hint = status < 500 ? ERRORS[code].hint : 'Try again. If it keeps failing, ask who runs this gateway.'
+  const hint = status < 500 ? ERRORS[code].hint : 'Try again. If it keeps failing, ask the operator of this gateway.'
   return { jsonrpc: '2.0', error: { code: ERRORS[code].rpc, message, data: { ...data, code, hint } } }
 }
 

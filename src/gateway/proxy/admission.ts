@@ -66,7 +66,7 @@ const OURS = /^[\w-]{43}$/
 function whyRefused(bearer: Bearer): string {
   if (bearer.kind === 'missing') return 'An access token is required.'
   if (bearer.kind === 'other_scheme')
-    return 'An access token is required: Authorization has to be the word Bearer, a space and the token.'
+    return 'An access token is required: the Authorization header must be the word Bearer, a space and the token.'
   if (bearer.kind === 'token' && OURS.test(bearer.token)) return 'The access token is not valid for this server.'
   const length = bearer.kind === 'token' ? `, and this one has ${bearer.token.length} characters` : ''
   return `The access token is malformed (malformed_token): one of this gateway has 43 letters, digits, - and _${length}.`

@@ -49,7 +49,7 @@ export interface McpHandlerOptions
 
 const QUIET_MS = 20_000
 const STANDING_MS = 15_000
-const NOTHING = { status: 404, error: 'not_found', description: 'Nothing is at this path.' }
+const NOTHING = { status: 404, error: 'not_found', description: 'There is nothing at this path.' }
 
 /**
  * The handler of `/mcp` and what is below it.

@@ -70,13 +70,13 @@ export function toldOf(thrown: unknown): BridgeError {
   })
 }
 
-const ANEW = 'Sign in again: remove the sign-in for this server in your client, then connect anew.'
+const ANEW = 'Sign in again: remove the sign-in for this server in your client, then connect again.'
 const START = 'Start again from your application.'
 /** In place of hints that speak of a bridge's commands. */
 const HINTS: Partial<Record<ErrorCode, string>> = {
-  access_denied: `${START} Approve the access at the provider, or ask who runs this gateway for it.`,
+  access_denied: `${START} Approve the access at the provider, or ask the operator of this gateway for it.`,
   consent_required: `${START} Consent at the provider, or have an administrator grant it there. prompt: consent in config.yaml asks each time.`,
-  login_failed: `${START} If it keeps failing, show the message above to who runs this gateway.`,
+  login_failed: `${START} If it keeps failing, show the message above to the operator of this gateway.`,
   invalid_client: 'Check client_id and client_secret of this provider in config.yaml; a secret may have expired there.',
   invalid_target: 'Set resource: none for this provider in config.yaml.',
   id_token_missing: 'Add openid to the scopes of this provider in config.yaml.',

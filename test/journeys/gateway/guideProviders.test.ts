@@ -186,7 +186,7 @@ describe('Microsoft/Azure AD Issues', () => {
       'access_denied',
       'access_denied',
       'access_denied',
-      /ask who runs this gateway/,
+      /ask the operator of this gateway/,
     ],
   ] as const)('AADSTS%i: %s', async (number, text, said, code, error, hint) => {
     fromToken('microsoft', aadsts(number, text, said))

@@ -187,7 +187,7 @@ describe('a message that no server gets', () => {
   }
 
   test.each<[string, string, string[], number, unknown]>([
-    ['of a path where nothing is', '/mcp/nobody', [], 404, { code: -32600, message: 'Nothing is at this path.' }],
+    ['of a path where nothing is', '/mcp/nobody', [], 404, { code: -32600, message: 'There is nothing at this path.' }],
     ['of a foreign page', '/mcp', ['Origin: https://evil.example'], 403, { code: -32600 }],
     ['with a header twice', '/mcp?x=1', ['Origin: a', 'Origin: b'], 400, { code: -32600 }],
     [
