@@ -61,10 +61,7 @@ export interface HttpClient {
   close(): Promise<void>
 }
 
-/**
- * Why a request is sent: the host starts up, a person made a call, the tool that signs in was called, or something of our own that
- * asks nobody.
- */
+/** Why a request is sent: the host starts, a person made a call, the tool sign_in was called, or something of our own that asks nobody. */
 export type Cause = 'start' | 'call' | 'signIn' | 'background'
 
 /** Available now, or later. */
@@ -196,10 +193,7 @@ export interface Holders {
 }
 
 export interface Leases {
-  /**
-   * The lease, when nobody holds it now. If the holder dies, another process can take it at once where that is certain, else after
-   * `ttlMs`.
-   */
+  /** The lease, if nobody holds it now. If its holder dies, another process can take it: at once where that is certain, else after `ttlMs`. */
   take(name: string, ttlMs: number): Promise<Lease | undefined>
   isHeld(name: string): Promise<boolean>
   /** Runs `work` while no other process runs work under the same name; waits for its turn. */

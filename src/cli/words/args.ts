@@ -108,7 +108,7 @@ export const OPTIONS = {
   name: { value: 'NAME', for: ['install'], help: 'name of the entry in the host' },
   'dry-run': { for: WRITING, help: 'show the change without writing it' },
   pin: { for: ['install'], help: 'let the host start a private copy of this program, in the data folder' },
-  print: { for: ['install'], help: 'print the entry instead of changing a file; without a host, the usual form' },
+  print: { for: ['install'], help: 'print the entry instead of changing a file; without a host, in the usual form' },
   watch: { for: ['status'], help: 'show every change until Ctrl-C' },
   output: { value: 'FILE', for: ['support-bundle'], help: 'file to write the bundle to' },
   yes: { for: ['reset', 'migrate', 'support-bundle', 'install'], help: 'do not ask for confirmation' },
