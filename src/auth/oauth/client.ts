@@ -111,12 +111,14 @@ export async function createOAuthClient(
 }
 
 async function authorizationUrl({ config, metadata }: Connection, request: AuthorizationRequest): Promise<URL> {
-  const { redirectUri, state, nonce, scope, resource } = request
   const url = client.buildAuthorizationUrl(config, {
     ...request.extra,
-    ...{ response_type: 'code', redirect_uri: redirectUri, state },
-    ...{ code_challenge: await pkceChallenge(request.codeVerifier), code_challenge_method: 'S256' },
-    ...present({ nonce, scope, resource }),
+    response_type: 'code',
+    redirect_uri: request.redirectUri,
+    state: request.state,
+    code_challenge: await pkceChallenge(request.codeVerifier),
+    code_challenge_method: 'S256',
+    ...present({ nonce: request.nonce, scope: request.scope, resource: request.resource }),
   })
   return withoutRepetition(url, new URL(metadata.authorization_endpoint))
 }
@@ -145,8 +147,7 @@ async function connect(
     const inHeader = basicCredentials(clientId, clientSecret).slice('Basic '.length)
     registerSecret([clientSecret, `${clientId}:${clientSecret}`, inHeader], 'client')
   }
-  const binding = dpopKey === undefined ? 'bearer' : 'dpop'
-  const tape = taped(fetchThrough(http, timeoutMs, { idToken, binding }))
+  const tape = taped(fetchThrough(http, timeoutMs, { idToken, binding: dpopKey === undefined ? 'bearer' : 'dpop' }))
   const speaking = async (fetch: Fetch) => {
     const config = await configurationOf(metadata, registered)
     config[client.customFetch] = fetch
@@ -206,13 +207,12 @@ async function configurationOf(
   registered: RegisteredClient,
 ): Promise<client.Configuration> {
   const { tenant_issuer: tenantIssuer, ...known } = metadata
-  const { clientId } = registered
   const proof = authentication(metadata, registered)
   if (tenantIssuer === undefined)
-    return new client.Configuration(known as client.ServerMetadata, clientId, undefined, proof)
+    return new client.Configuration(known as client.ServerMetadata, registered.clientId, undefined, proof)
   const answer = async () => Response.json({ ...known, issuer: tenantIssuer })
   const entra = new URL('https://login.microsoftonline.com/')
-  return client.discovery(entra, clientId, undefined, proof, { [client.customFetch]: answer })
+  return client.discovery(entra, registered.clientId, undefined, proof, { [client.customFetch]: answer })
 }
 
 function authentication(metadata: AuthorizationServerMetadata, registered: RegisteredClient): client.ClientAuth {
