@@ -1,5 +1,6 @@
 // Arguments → a command → an exit code; also how long a command may take to end after Ctrl-C. The only place that prints errors to a terminal.
 import { type App, compose } from '../compose/app.ts'
+import { requireSqlite } from '../config/database.ts'
 import { type LoadOptions, loadConfig, ownConfigFile, projectConfigFile } from '../config/load.ts'
 import { asBridgeError, BridgeError, ERRORS } from '../errors.ts'
 import { nameOwnCommand, ownCommand } from '../ownCommand.ts'
@@ -117,7 +118,7 @@ async function runComposed(line: CommandLine, io: ProcessIO): Promise<number> {
     throw thrown
   })
   if (typeof config === 'number') return config
-  if (config.postgres && LOCAL_DATA.has(line.command)) (await import('../config/database.ts')).requireSqlite(config)
+  if (config.postgres && LOCAL_DATA.has(line.command)) requireSqlite(config)
   nameTarget(config, flags.config)
   if (line.command === 'run' && config.server === undefined && io.argv.length === 0 && isAtTerminal(io))
     return (await import('./commands/firstRun.ts')).firstRun(io, (argv) => run({ ...io, argv }))
