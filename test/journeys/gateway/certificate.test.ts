@@ -136,7 +136,7 @@ describe.skipIf(whyNoOpenssl() !== undefined)('serve.tls', () => {
 
   test('one that has expired is taken, with a warning', async () => {
     use(made.expired as Certificate)
-    expect(await renew()).toMatch(/read again\.\nwarning: serve\.tls\.cert_file expired on /)
+    expect(await renew()).toMatch(/reloaded\.\nwarning: serve\.tls\.cert_file expired on /)
     await expect(nameNow()).rejects.toThrow(/expired/)
   })
 
