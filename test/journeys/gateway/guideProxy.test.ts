@@ -100,6 +100,45 @@ describe('Configuration Validation', () => {
   })
 })
 
+test('every key that the guide looks for in config.yaml is found by its line, and taken', async () => {
+  stage.configure({
+    ...{ session_timeout: 300, connect_timeout: 10_000, request_timeout: 60_000, log_level: 'debug' },
+    database_url: 'sqlite:oauth.db',
+    response_transform: { hide_tools: [] },
+    header_forwarding: {
+      forward_headers: ['Authorization', 'X-User-*', 'X-Custom-Header'],
+      blocked_headers: ['X-Other'],
+    },
+    cors: { enabled: true, origins: ['http://localhost:3000'], allow_credentials: true, allowed_headers: ['X-A'] },
+    providers: {
+      test: {
+        ...{ ...stage.providerEntry, pkce_enabled: true, code_challenge_method: 'S256', client_type: 'confidential' },
+        ...{ prompt: 'select_account', refresh_strategy: 'reauthorize' },
+      },
+      google: { client_id: 'g', client_secret: 'g', scopes: ['openid', 'email', 'profile'] },
+      microsoft: { client_id: 'm', client_secret: 'm', tenant_id: 'common', audience: 'api://m' },
+      github: { client_id: 'h', client_secret: 'h', refresh_strategy: 'none' },
+    },
+  })
+  for (const line of [
+    ...[
+      'callback_url',
+      'session_timeout',
+      'issuer',
+      'database_url',
+      'mcp_server_url',
+      'timeout',
+      'tenant_id',
+      'prompt',
+    ],
+    ...['refresh_strategy', 'pkce_enabled', 'code_challenge_method', 'client_type', 'log_level'],
+    ...['-A 5 response_transform', '-A 5 google', '-A 10 header_forwarding', '-A 10 blocked_headers', '-A 10 cors'],
+  ])
+    expect([line, (await type(`cat config.yaml | grep ${line}`)).code]).toEqual([line, 0])
+  expect(await type('./mcp-oauth-proxy validate-config config.yaml')).toMatchObject({ code: 0 })
+  expect((await type('./mcp-oauth-proxy check-config config.yaml')).out).not.toContain('✗')
+})
+
 describe('Common Environment Issues', () => {
   test('Issue: "Config file not found": --config and CONFIG_PATH name it, and one that is not there is named', async () => {
     const port = await freePort()

@@ -164,6 +164,14 @@ test('Issue: "MCP server timeout": silence ends after request_timeout with words
   expect([id, error.message]).toEqual([7, expect.stringContaining('did not answer in time')])
   expect((await type('tail -n 20 logs/proxy.log | grep -i error')).out).toContain('"error":"server_timeout"')
   expect((await type('cat config.yaml | grep timeout')).out).toContain('request_timeout: 400')
+  // The guide's measure of the server alone.
+  answer = FINE
+  const measure = `cat > curl-format.txt << 'EOF'
+time_namelookup:  %{time_namelookup}\\n
+time_total:  %{time_total}\\n
+EOF
+curl -s -w "@curl-format.txt" http://localhost:3000/endpoint`
+  expect((await type(measure)).out).toMatch(/time_total: {2}\d/)
   const { out: shown } = await type('grep proxy: logs/proxy.log | tail -n 3')
   expect(shown).toContain('proxy:headers')
 })
