@@ -2,6 +2,8 @@
 
 /** Smaller pieces are copied together: a view of its own costs more than they hold. */
 const SMALL = 4096
+/** Copied byte by byte: a call costs more. */
+const TINY = 16
 const SMALLEST_ROOM = 1024
 const LARGEST_ROOM = 256 * 1024
 const NONE: Uint8Array = Uint8Array.of()
@@ -30,7 +32,8 @@ export class Pieces {
       const wanted = Math.min(Math.max(this.size, SMALLEST_ROOM), LARGEST_ROOM)
       this.#room = new Uint8Array(Math.max(wanted, byteLength))
     }
-    this.#room.set(piece, this.#used)
+    if (byteLength < TINY) for (let at = 0; at < byteLength; at++) this.#room[this.#used + at] = piece[at] as number
+    else this.#room.set(piece, this.#used)
     this.#used += byteLength
   }
 

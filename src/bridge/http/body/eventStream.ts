@@ -150,7 +150,7 @@ export class EventReader {
       else if (end + 1 === chunk.byteLength) this.#afterCr = true
       this.#nextCr = chunk.indexOf(CR, this.#from)
     }
-    if (lf !== -1 && lf < this.#from) this.#nextLf = chunk.indexOf(LF, this.#from)
+    if (lf !== -1 && lf < this.#from) this.#nextLf = indexOfLf(chunk, this.#from)
     return end
   }
 
@@ -158,7 +158,8 @@ export class EventReader {
     let colon = from
     while (colon < end && bytes[colon] !== COLON) colon++
     if (colon === from) return
-    const value = bytes.subarray(Math.min(bytes[colon + 1] === SPACE ? colon + 2 : colon + 1, end), end)
+    const start = bytes[colon + 1] === SPACE ? colon + 2 : colon + 1
+    const value = start < end ? bytes.subarray(start, end) : EMPTY
     if (is(DATA, bytes, from, colon)) {
       // A line without data counts too, by its line feed.
       if (this.#lines++ > 0) this.#data.add(NEWLINE)
@@ -195,6 +196,15 @@ export class EventReader {
     this.#lines = 0
     this.#isEmpty = true
   }
+}
+
+/** Short lines are looked through here: a call costs more. */
+const SHORT = 16
+
+function indexOfLf(bytes: Uint8Array, from: number): number {
+  const short = Math.min(from + SHORT, bytes.byteLength)
+  for (let at = from; at < short; at++) if (bytes[at] === LF) return at
+  return bytes.indexOf(LF, short)
 }
 
 /** What a line that has not ended adds to the data; undefined: nothing. */
