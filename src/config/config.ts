@@ -13,6 +13,8 @@ export interface Config {
   readonly profile: string
   /** Redirect URIs to try, in order; at least one. */
   readonly callbackUrls: readonly string[]
+  /** The file has settings of `serve`: the gateway listens at the callback URL, or a proxy in front of it. */
+  readonly isGateway?: true
   readonly sessionTimeoutMs: number
   /** Absolute path of the SQLite file; with `postgres`, where one would be. */
   readonly database: string

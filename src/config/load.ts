@@ -72,6 +72,7 @@ export function configFrom(
     ...present({ server: selected?.config, browser: environment.BROWSER || file.browser, account: flags.account }),
     profile: flags.profile ?? selected?.entry?.profile ?? 'default',
     callbackUrls,
+    ...(file.serve === undefined ? {} : { isGateway: true }),
     sessionTimeoutMs: forTimer((file.session_timeout ?? 300) * 1000),
     ...databaseOf(file, paths),
     dataFolder: paths.data,

@@ -1,7 +1,7 @@
 // TLS to PostgreSQL with real certificates: each sslmode ends connected, or in words with a remedy and never the password
 
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parsePostgresUrl } from '../../src/config/file/postgresUrl.ts'
 import { openPostgres } from '../../src/store/postgres/postgres.ts'
 import { createFakeLogger } from '../fakes/fakeLogger.ts'
+import { createGate } from '../fakes/gate.ts'
 import { errorOf } from '../fakes/thrown.ts'
 import { type Certificate, makeAuthority, whyNoOpenssl } from '../servers/certificates.ts'
 import { PASSWORD, type Postgres, startPostgres, whyNoPostgres } from '../servers/postgres.ts'
@@ -123,6 +124,30 @@ describe.skipIf(!isPossible)('TLS to PostgreSQL', () => {
     const text = `postgresql://${username}:${password}@${pathname}${query.replace('{}', folder)}`
     const read = parsePostgresUrl(text)
     const database = openPostgres({ url: read?.url ?? '', shown: read?.shown ?? '', log: createFakeLogger() })
+    expect(await database.get('SELECT 1 AS one')).toEqual({ one: 1 })
+    await database.close()
+  })
+
+  test('a certificate that cannot be read any more fails what waits for a connection, and nothing else', async () => {
+    await server.useTls({ certificate: made.good })
+    const file = join(folder, 'moved.pem')
+    copyFileSync(join(folder, 'ca.pem'), file)
+    const text = `${url.replace('127.0.0.1', 'localhost')}?sslmode=verify-full&sslrootcert=${file}`
+    const { shown = '' } = parsePostgresUrl(text) ?? {}
+    const database = openPostgres({ url: text, shown, connections: 1, log: createFakeLogger() })
+    const [begun, goOn] = [createGate(), createGate()]
+    const first = database.transaction(async (sql) => {
+      begun.open()
+      await goOn.passed
+      await sql.run('SELECT pg_terminate_backend(pg_backend_pid())')
+    })
+    await begun.passed
+    const waiting = errorOf(() => database.get('SELECT 1'))
+    rmSync(file)
+    goOn.open()
+    expect((await errorOf(first)).code).toBe('database_unreachable')
+    expect((await waiting).message).toMatch(/sslrootcert cannot be used: ENOENT/)
+    copyFileSync(join(folder, 'ca.pem'), file)
     expect(await database.get('SELECT 1 AS one')).toEqual({ one: 1 })
     await database.close()
   })

@@ -85,6 +85,23 @@ test('without a server, where none is configured and nobody is signed in, only t
   expect(stdout).not.toContain('No server was given')
 })
 
+test('the address of a gateway is not taken for one in use by another program', async () => {
+  stage = await startStage()
+  const gateway = createTcpServer()
+  await new Promise<void>((resolve) => gateway.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void gateway.close())
+  const { port } = gateway.address() as AddressInfo
+  stage.config(`mcp_server_url: ${stage.server.url}
+callback_url: http://127.0.0.1:${port}/auth/callback
+providers: { here: { issuer: "${stage.authorization.issuer}", client_id: mine } }
+serve: { access: everyone }
+`)
+  const { found, report } = await stage.doctor([])
+  expect(found('callback_port')).toMatchObject({ status: 'skip', remedy: null })
+  expect(found('callback_port').detail).toContain('mcp-oauth-bridge check-config')
+  expect(report.likely_cause?.name).not.toBe('callback_port')
+})
+
 test('without a server, each one that is configured or signed in is examined, and the computer once', async () => {
   stage = await startStage()
   await stage.command(['login', stage.server.url, '--callback-url', stage.callbackUrl])

@@ -64,9 +64,10 @@ export function createInPlace(options: InPlaceOptions): InPlace {
     },
   )
 
-  const isSignIn = async (request: Message, { signInTool }: Told): Promise<boolean> => {
+  const isSignIn = async (request: Message, { signInTool, hasTools }: Told): Promise<boolean> => {
     const name = toolOf(request)
-    if (signInTool !== undefined || !name?.startsWith('sign_in')) return name !== undefined && name === signInTool
+    if (signInTool !== undefined || hasTools || !name?.startsWith('sign_in'))
+      return name !== undefined && name === signInTool
     // The host may know it from the process before this one, and never ask for the list again.
     return name === (await lists.signInTool())
   }

@@ -115,6 +115,7 @@ export function heardList({ method }: Message, answer: Message, told: ToldHere):
   told.lists.delete(method)
   if (method !== 'tools/list') return false
   told.toolsChangedAt = undefined
+  told.hasTools = true
   // The host means the server's tool of that name.
   if (told.signInTool !== undefined && hasTool(answer, told.signInTool)) told.signInTool = undefined
   return true

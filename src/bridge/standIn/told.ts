@@ -8,6 +8,8 @@ export interface ToldHere {
   readonly lists: Map<ListMethod, Readonly<Record<string, unknown>>>
   /** The tool that signs in, under the name the host knows it by. */
   signInTool?: string | undefined
+  /** The host has had the server's own list of tools, so that no other process has told it the tool that signs in. */
+  hasTools?: boolean
   /** Why the server is not there, as far as that is known. */
   reason?: BridgeError | undefined
   /** The code of the reason that the last list of tools told: '' for the tool alone, undefined for neither. */

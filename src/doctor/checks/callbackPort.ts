@@ -2,15 +2,17 @@
 import { readFileSync } from 'node:fs'
 import { callbackLease } from '../../auth/client/registrationRequest.ts'
 import { bareHost } from '../../bareHost.ts'
+import { ownCommand } from '../../ownCommand.ts'
 import { portHolder } from '../../system/process/portOwner.ts'
 import type { Check } from '../report/context.ts'
 import { dial } from '../report/dial.ts'
-import { fail, type Outcome, pass, warn } from '../report/finding.ts'
+import { fail, type Outcome, pass, skip, warn } from '../report/finding.ts'
 
 export const callbackPort: Check = {
   name: 'callback_port',
   about: 'machine',
-  async run({ config: { callbackUrls }, server }, { look }) {
+  async run({ config: { callbackUrls, isGateway }, server }, { look }) {
+    if (isGateway) return skip(`The gateway answers there. To check it: ${ownCommand('check-config')}`)
     const [redirect = ''] = callbackUrls
     const { host } = new URL(redirect)
     const outcome = await judgePort(redirect)

@@ -118,8 +118,21 @@ interface Scope {
 /** The database and its roles may have other settings; these two a connection may begin with also at PgBouncer. */
 const plainClient = (tls: () => Tls) =>
   class extends pg.Client {
+    /** Of the files of TLS. The pool makes clients also in callbacks, where nobody would catch it. */
+    readonly #fault: Error | undefined
+
     constructor(config?: pg.ClientConfig) {
-      super({ ...config, ...present({ ssl: tls() }) })
+      const { ssl, fault } = tried(tls)
+      super({ ...config, ...present({ ssl }) })
+      this.#fault = fault
+    }
+
+    override connect(): Promise<this>
+    override connect(callback: (error: Error) => void): void
+    override connect(callback?: (error: Error) => void): unknown {
+      const fault = this.#fault
+      if (!fault) return callback ? super.connect(callback) : super.connect()
+      return callback ? process.nextTick(callback, fault) : Promise.reject(fault)
     }
 
     getStartupConf(): object {
@@ -127,6 +140,14 @@ const plainClient = (tls: () => Tls) =>
       return { ...inherited.call(this), DateStyle: 'ISO, MDY', TimeZone: 'UTC' }
     }
   }
+
+function tried(tls: () => Tls): { readonly ssl?: Tls; readonly fault?: Error } {
+  try {
+    return { ssl: tls() }
+  } catch (thrown) {
+    return { fault: thrown as Error }
+  }
+}
 
 async function repeated<T>(work: () => Promise<T>): Promise<T> {
   for (let run = 1; ; run++) {

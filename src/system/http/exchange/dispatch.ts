@@ -36,8 +36,9 @@ export function dispatch(route: Route, url: URL, request: HttpRequest, onTaken: 
     const finish = () => {
       interim?.end()
       silence?.end()
-      if (transmission) transmission.abort = undefined
-      else signal?.removeEventListener('abort', abort)
+      // A redirect or a refusal may have led to another request, which has the handle by now.
+      if (transmission?.abort === stop) transmission.abort = undefined
+      if (!transmission) signal?.removeEventListener('abort', abort)
     }
     if (transmission) transmission.abort = stop
     else signal?.addEventListener('abort', abort, { once: true })

@@ -327,6 +327,21 @@ describe('the tool that signs in', () => {
     expect(answerTo(4).result.content[0].text).toContain('available')
   })
 
+  test('is the server’s own once the host has its tools, on whichever page of them', async () => {
+    const { say, answerTo, server, tools, reached } = await failed()
+    await tools(2)
+    server.initialize = () => INTRODUCTION
+    server['tools/list'] = ({ bytes }) =>
+      Buffer.from(bytes).includes('cursor') ? { tools: [{ name: 'sign_in' }] } : { tools: TOOLS, nextCursor: 'two' }
+    await say(call(3))
+    expect(await tools(4)).toEqual(['echo', 'add'])
+    await say({ id: 5, method: 'tools/list', params: { cursor: 'two' } })
+    await settled()
+    await say(call(6, 'sign_in'))
+    expect(answerTo(6).result).toEqual({})
+    expect(reached.at(-1)).toBe('tools/call')
+  })
+
   test('asks a person as itself', async () => {
     const { say, tools, reached } = await failed()
     await tools(2)

@@ -1,8 +1,11 @@
 // A request that is ended from outside, by a signal or by the handle that it gave out: what throws then is the reason.
+import type { Dispatcher } from 'undici'
 import { expect, onTestFinished, test } from 'vitest'
 import type { HttpRequest, HttpResponse } from '../../../../../src/ports.ts'
 import type { Transmission } from '../../../../../src/records.ts'
 import { createHttp } from '../../../../../src/system/http/client.ts'
+import type { Route } from '../../../../../src/system/http/connections.ts'
+import { dispatch } from '../../../../../src/system/http/exchange/dispatch.ts'
 import { startLoopbackServer } from '../../../../servers/loopbackServer.ts'
 
 /** A server that never ends its answer, or never begins one. */
@@ -67,4 +70,29 @@ test('ends with the reason of its signal, where the handle names none', async ()
   over.abort(reason)
   transmission.abort?.()
   await expect(answer).rejects.toBe(reason)
+})
+
+test('the end of a redirect whose body comes late does not take the handle from the request that it led to', async () => {
+  const handlers: Dispatcher.DispatchHandler[] = []
+  const pool = { dispatch: (_: unknown, handler: Dispatcher.DispatchHandler) => handlers.push(handler) }
+  const url = new URL('http://127.0.0.1/mcp')
+  const transmission: Transmission = { sent: false }
+  const request = { method: 'GET', url, headers: {}, idleMs: 0, transmission } as const
+  const send = () => dispatch({ pool, path: '/mcp' } as unknown as Route, url, request, () => undefined)
+  const aborted: unknown[] = []
+  const flow = { abort: (why: unknown) => aborted.push(why) } as unknown as Dispatcher.DispatchController
+  const begin = (handler?: Dispatcher.DispatchHandler) => {
+    handler?.onRequestStart?.(flow, {})
+    handler?.onResponseStart?.(flow, 200, {})
+  }
+
+  const first = send()
+  begin(handlers[0])
+  await first
+  const second = send()
+  begin(handlers[1])
+  await second
+  handlers[0]?.onResponseEnd?.(flow, {})
+  transmission.abort?.(reason)
+  expect(aborted).toEqual([reason])
 })
