@@ -36,6 +36,38 @@ test('npm run demo:gateway signs a real client in at serve, and the MCP serverâ€
   expect(lines.length).toBeLessThanOrEqual(30)
 })
 
+/** What the README starts where no MCP server is at hand. */
+function startWhoami(port: string) {
+  const program = fileURLToPath(new URL('../../demo/whoami.js', import.meta.url))
+  const child = spawn(process.execPath, [program, port], { stdio: ['ignore', 'pipe', 'pipe'] })
+  onTestFinished(() => void child.kill())
+  let text = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk) => {
+      text += chunk
+    })
+  const exited = new Promise<number | null>((resolve) => child.once('exit', resolve))
+  const url = async () => {
+    await until('its address', () => text.includes('/mcp\n'))
+    return /http:\S+/.exec(text)?.[0] ?? ''
+  }
+  return { url, exited, text: () => text }
+}
+
+test('demo/whoami.js answers whatever it is sent and goes on; where its port is in use it names another one', async () => {
+  const whoami = startWhoami('0')
+  const url = await whoami.url()
+  const post = (body: string) => fetch(url, { method: 'POST', body, headers: { 'x-user-email': 'ann@example.com' } })
+  for (const body of ['', 'no JSON', 'null', '[]', '{"jsonrpc":"2.0","id":1}'])
+    expect((await post(body)).status, body).toBe(400)
+  for (const method of ['initialize', 'ping', 'tools/list', 'tools/call', 'constructor'])
+    expect((await post(JSON.stringify({ jsonrpc: '2.0', id: 1, method }))).status, method).toBe(200)
+  expect(whoami.text()).toContain('tools/call by ann@example.com')
+  const second = startWhoami(new URL(url).port)
+  expect(await second.exited).toBe(1)
+  expect(second.text()).toMatch(/^whoami cannot listen: .*EADDRINUSE.*node demo\/whoami\.js \d+.*\n$/)
+})
+
 /** The gateway's demo as a terminal starts it: a group of processes, with a folder of its own for temporary files, and a person for a browser. */
 function startDemo(person: string) {
   const temporary = mkdtempSync(join(tmpdir(), 'mcp-oauth-bridge-demo-'))
