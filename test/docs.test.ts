@@ -225,6 +225,17 @@ test('every issue of docs/troubleshooting.md has a test whose title names it and
   expect(issues.filter((issue) => !titles.some((title) => title.includes(issue)))).toEqual([])
 })
 
+test('what docs/troubleshooting.md quotes in italics are words of the program', () => {
+  const files = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.ts'),
+  )
+  const program = files.map((name) => read(join('src', name))).join('\n')
+  const prose = read('docs/troubleshooting.md').replace(/^```.*?^```/gms, '')
+  const quoted = [...prose.matchAll(/(?<!\*)\*([A-Z][^*\n]+)\*(?!\*)/g)].map(([, words = '']) => words)
+  expect(quoted.length).toBeGreaterThan(5)
+  expect(quoted.filter((words) => !program.includes(words))).toEqual([])
+})
+
 test('every command line in the documents is valid', () => {
   const documents = ['README.md', ...readdirSync(join(ROOT, 'docs')).filter((name) => name.endsWith('.md'))]
   const lines = documents.flatMap((name) => {
