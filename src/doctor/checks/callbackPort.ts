@@ -11,8 +11,8 @@ import { fail, type Outcome, pass, skip, warn } from '../report/finding.ts'
 export const callbackPort: Check = {
   name: 'callback_port',
   about: 'machine',
-  async run({ config: { callbackUrls, isGateway }, server }, { look }) {
-    if (isGateway) return skip(`The gateway answers there. To check it: ${ownCommand('check-config')}`)
+  async run({ config: { callbackUrls, isGateway, postgres }, server }, { look }) {
+    if (isGateway || postgres) return skip(`The gateway answers there. To check it: ${ownCommand('check-config')}`)
     const [redirect = ''] = callbackUrls
     const { host } = new URL(redirect)
     const outcome = await judgePort(redirect)
