@@ -142,7 +142,7 @@ describe.skipIf(whyNoPostgres() !== undefined)('on PostgreSQL', () => {
     const cluster = await stage.cluster()
     await cluster?.stop()
     const unknown = await call('never-seen')
-    expect([unknown.status, await unknown.text()]).toEqual([503, expect.stringContaining('temporarily_unavailable')])
+    expect([unknown.status, await unknown.text()]).toEqual([503, expect.stringContaining('database_unreachable')])
     expect(await refresh()).toMatchObject({ status: 503, body: { error: 'temporarily_unavailable' } })
     expect((await fetch(`${stage.origin}/ready`)).status).toBe(503)
     expect((await fetch(`${stage.origin}/health/live`)).status).toBe(200)
