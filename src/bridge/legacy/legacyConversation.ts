@@ -32,12 +32,19 @@ export interface LegacyOptions {
   readonly onRestored?: (refused?: BridgeError) => void
 }
 
+/** Requests in which a server may ask something back. */
+const MAY_ASK: ReadonlySet<string> = new Set(['tools/call', 'prompts/get', 'resources/read'])
+/** How long such a request waits for the server's own stream; some servers send its headers with the first event only. */
+const LONGEST_OPENING_MS = 300
+
 export function createLegacyConversation(options: LegacyOptions): LegacyConversation {
   const { url, send, inFlight, clock, log, timeoutMs } = options
   const session = createSession()
   const ending = new AbortController()
   let listening: AbortController | undefined
   let heard: Promise<void> | undefined
+  /** What a call waits for; undefined: nothing. */
+  let opening: Promise<void> | undefined
 
   /** Messages that the server initiates; an answer among them must be one that somebody waits for. */
   const deliver = async (message: Message) => {
@@ -54,6 +61,11 @@ export function createLegacyConversation(options: LegacyOptions): LegacyConversa
     listening = new AbortController()
     const { signal } = listening
     heard = new Promise((resolve) => void transport.listen(signal, resolve).then(resolve))
+    const begun = Promise.race([heard, clock.sleep(LONGEST_OPENING_MS, signal).catch(() => undefined)])
+    opening = begun
+    void begun.then(() => {
+      if (opening === begun) opening = undefined
+    })
   }
   const transport = createTransport(
     {
@@ -87,10 +99,17 @@ export function createLegacyConversation(options: LegacyOptions): LegacyConversa
     if (!listening) listen()
   }
 
+  /** A server may put its question into the stream of its own, and forget it where that is not there yet. */
+  const whenOpen: Exchange = async (pending, take) => {
+    await opening
+    pending.signal.throwIfAborted()
+    await exchange(pending, take)
+  }
+
   const carry: Exchange = (pending, take) => {
     if (pending.message.method === 'initialize') return beginAnew(pending, take)
     if (pending.message.method === 'notifications/initialized') return listenAfter(pending, take)
-    return exchange(pending, take)
+    return opening && MAY_ASK.has(pending.message.method ?? '') ? whenOpen(pending, take) : exchange(pending, take)
   }
 
   return {
