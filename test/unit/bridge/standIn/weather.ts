@@ -2,6 +2,7 @@
 import { expect } from 'vitest'
 import { BridgeError } from '../../../../src/errors.ts'
 import { createGate, type Gate, settled } from '../../../fakes/gate.ts'
+import { LISTEN_ID } from './modern/world.ts'
 import { ADDRESS, type createSurroundings, HOLD, HOLD_CALL, TOOLS } from './world.ts'
 
 /** What a property may do between the messages of the host. */
@@ -81,11 +82,11 @@ export function createWeather(
         await settled()
       }
     },
-    /** The host has the server's own tools, or has been told to ask for them again. */
+    /** The host has the server's own tools, or has been told to ask for them again, or that what it listened to is over. */
     expectTruth(steps: readonly string[]) {
       const lines = heard()
       const last = lines.findLastIndex(({ result }) => Array.isArray(result?.tools))
-      const isAnnounced = lines.slice(last + 1).some(({ method }) => method === CHANGED)
+      const isAnnounced = lines.slice(last + 1).some(({ id, method }) => method === CHANGED || id === LISTEN_ID)
       if (last === -1 || isAnnounced) return
       // A server may change its list after it was asked: it announces that itself.
       if (lines[last].result.tools.length === tools.length || !steps.includes('other tools'))
