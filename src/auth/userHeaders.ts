@@ -1,5 +1,4 @@
 // X-User-* headers from validated claims, encoded so that every value is safe in a header.
-
 import { glob } from '../glob.ts'
 import type { User } from '../records.ts'
 

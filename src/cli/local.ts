@@ -1,5 +1,4 @@
 // The commands that only work on files: they need no server and no database, and the config may be invalid.
-
 import { realpathSync } from 'node:fs'
 import type { Config } from '../config/config.ts'
 import { defaultPaths } from '../config/paths.ts'

@@ -1,5 +1,4 @@
 // The composition root of the gateway: picks its stores, its authorization server, its message path, and the listener in front of them.
-
 import type { IncomingMessage } from 'node:http'
 import { userHeaders } from '../auth/userHeaders.ts'
 import { parseMessage } from '../bridge/message/message.ts'

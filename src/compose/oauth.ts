@@ -1,5 +1,4 @@
 // Picks the parts of OAuth: clients, refresh and the grants, each made of code that loads on first use.
-
 import type { Configured } from '../auth/client/additions.ts'
 import type { Clients, ClientsOptions } from '../auth/client/clients.ts'
 import type { PresetIssuers } from '../auth/client/issuerCheck.ts'

@@ -1,5 +1,4 @@
 // The complete settings of one run for one server. Plain data: they are sent to the login process as JSON.
-
 import type { LogLevel } from '../ports.ts'
 import type { TokenKey } from '../records.ts'
 import type { LOGIN_MODES, PROTOCOLS, TRANSPORTS } from './file/choices.ts'

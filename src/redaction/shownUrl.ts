@@ -1,5 +1,4 @@
 // The address of a server as others may see it: a model, a page, a notice. Some users put keys into its query or path.
-
 import { ownCommand } from '../ownCommand.ts'
 import { shellQuote } from '../shellQuote.ts'
 import { isKey, isOpaque, isSecretHeader } from './names.ts'

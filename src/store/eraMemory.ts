@@ -1,5 +1,4 @@
 // What is remembered of the revisions that a server and its hosts speak (table server_cache), for 30 days.
-
 import type { Era, EraMemory, Opening } from '../eraMemory.ts'
 import type { Cache, Clock } from '../ports.ts'
 import type { TokenKey } from '../records.ts'

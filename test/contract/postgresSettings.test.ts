@@ -1,5 +1,4 @@
 // PostgreSQL as its owner has set it up, directly and through PgBouncer: settings, rights, clocks, and URLs of every form.
-
 import { inspect } from 'node:util'
 import { afterAll, describe, expect, test } from 'vitest'
 import { parsePostgresUrl } from '../../src/config/file/postgresUrl.ts'

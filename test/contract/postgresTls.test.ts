@@ -1,5 +1,4 @@
 // TLS to PostgreSQL with real certificates: each sslmode ends connected, or in words with a remedy and never the password
-
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,5 +1,4 @@
 // The message path of the gateway between real sockets: a server that does what a test scripts and keeps what it got, and raw clients.
-
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import { type AddressInfo, createConnection, createServer as createTcpServer, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'

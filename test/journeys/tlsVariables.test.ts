@@ -1,5 +1,4 @@
 // Promise: no variable of the environment switches the TLS checks off, for a server, an authorization server or a proxy.
-
 import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { createServer as createSecure } from 'node:https'

@@ -1,5 +1,4 @@
 // The answer to a server/discover outside any session, with its verdict: of its body, what came in time.
-
 import { BridgeError } from '../../errors.ts'
 import { type Discovered, readDiscover } from '../../mcp/eraVerdict.ts'
 import type { HttpClient, HttpRequest, HttpResponse } from '../../ports.ts'

@@ -1,5 +1,4 @@
 // The parameters of a sign-in, whatever its grant: authorization server, options, scopes and resource.
-
 import type { HttpClient } from '../../ports.ts'
 import { present } from '../../present.ts'
 import type { ProviderRules, RulesOf } from '../../providerRules.ts'

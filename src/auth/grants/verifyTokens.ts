@@ -1,5 +1,4 @@
 // Asks the MCP server with new tokens: a sign-in succeeds only if that accepts them. The answer also tells which revisions it speaks.
-
 import type { EraMemory } from '../../eraMemory.ts'
 import { asBridgeError, BridgeError } from '../../errors.ts'
 import type { Discovered } from '../../mcp/eraVerdict.ts'

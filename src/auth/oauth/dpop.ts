@@ -1,5 +1,4 @@
 // DPoP (RFC 9449) without a library: the key of a token set, and the proof for one request to the MCP server. Loaded only for bound tokens.
-
 import { createPrivateKey, createPublicKey, generateKeyPairSync, randomUUID, sign, webcrypto } from 'node:crypto'
 import { sha256 } from '../../sha256.ts'
 

@@ -1,5 +1,4 @@
 // Bytes from the host → lines. Only a line over the limit fails; the stream continues.
-
 import { Pieces } from '../message/pieces.ts'
 
 export interface LineReader {

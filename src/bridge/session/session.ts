@@ -1,5 +1,4 @@
 // The Streamable HTTP session: its id, its protocol version, and its restoration after the server has forgotten it.
-
 import { BridgeError } from '../../errors.ts'
 import { isSessionId } from '../../mcp/requests.ts'
 import type { HttpResponse } from '../../ports.ts'

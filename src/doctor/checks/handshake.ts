@@ -1,5 +1,4 @@
 // Asks the server with the stored token which revisions of MCP it speaks: server/discover, and the handshake of those before 2026-07-28.
-
 import { type DiscoverAnswer, serverDiscover } from '../../auth/discovery/serverDiscover.ts'
 import { asErrorCode, ERRORS } from '../../errors.ts'
 import { isSessionId, mcpDiscover, mcpEndSession } from '../../mcp/requests.ts'

@@ -1,5 +1,4 @@
 // The engine's models on the stores of the gateway: nothing is kept under the id that a client or browser holds, only under its hash
-
 import type { Clock } from '../../ports.ts'
 import { sha256 } from '../../sha256.ts'
 import type { ClientRegistry, GrantStore, OAuthRecord, RecordKind, RecordStore } from '../ports.ts'

@@ -1,5 +1,4 @@
 // Dynamic client registration (RFC 7591): which members count, which redirect URIs, and how many clients an address may register
-
 import { SCOPE } from '../http/protectedResource.ts'
 import type { ClientRegistry } from '../ports.ts'
 import { type RedirectRules, redirectUrisFault } from './redirectRules.ts'

@@ -1,5 +1,4 @@
 // Our steps around /token: a refresh token is spent once with a grace for repeated requests, and a code dies with its first failure
-
 import type { Leases, Logger } from '../../ports.ts'
 import { sha256 } from '../../sha256.ts'
 import type { ClientRegistry, GrantStore, RecordStore, RefreshAnswerStore } from '../ports.ts'

@@ -1,5 +1,4 @@
 // Who may ask: the bearer's caller for this server, or the refusal that tells a client how to sign in (RFC 6750 section 3)
-
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { sha256 } from '../../sha256.ts'
 import { sendError } from '../http/answer.ts'

@@ -1,5 +1,4 @@
 // The provider's redirect: taken only in the browser that went there, then whoever signed in is asked for by the access rules and kept
-
 import { asBridgeError, BridgeError } from '../../errors.ts'
 import { sha256 } from '../../sha256.ts'
 import type { Handler } from '../ports.ts'

@@ -1,5 +1,4 @@
 // The cookies of a sign-in: what binds a flow to the browser that began it, each for one flow and one path
-
 import { timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { sha256 } from '../../sha256.ts'

@@ -1,5 +1,4 @@
 // Begins the sign-in at a provider, bound to the browser that asks for it
-
 import { randomBytes } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import { sha256 } from '../../sha256.ts'

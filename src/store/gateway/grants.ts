@@ -1,5 +1,4 @@
 // What persons have given clients (table grants): once a grant has ended, nothing under it is good any more.
-
 import type { GrantStore } from '../../gateway/ports.ts'
 import type { Clock } from '../../ports.ts'
 import { sha256 } from '../../sha256.ts'

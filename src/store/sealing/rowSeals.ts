@@ -1,5 +1,4 @@
 // Authenticates whole rows (table seals): a row that somebody else wrote, changed or moved is not used.
-
 import type { Row, Sql, Value } from '../sql.ts'
 import { replaceInto } from '../values/columns.ts'
 import { toSqlTime } from '../values/time.ts'

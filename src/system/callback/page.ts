@@ -1,5 +1,4 @@
 // The page that a person sees when the browser returns: self-contained, light and dark, without external resources.
-
 import { createHash } from 'node:crypto'
 import type { CallbackPage } from '../../records.ts'
 import { shownUrl } from '../../redaction/shownUrl.ts'

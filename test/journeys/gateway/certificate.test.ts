@@ -1,5 +1,4 @@
 // serve.tls on the built program: clients over https, a certificate that is renewed under open streams, and files that cannot be used
-
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:https'

@@ -1,5 +1,4 @@
 // serve behind nginx with exactly what docs/gateway.md prints, and a certificate of openssl: sign-in, addresses, cookies, events and large messages
-
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import type { LookupFunction } from 'node:net'
 import { tmpdir } from 'node:os'

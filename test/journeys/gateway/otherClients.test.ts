@@ -1,5 +1,4 @@
 // Clients as they come, at the built gateway: the MCP Inspector's own sign-in, editors with many redirect URIs, every way to authenticate, and a metadata document.
-
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,5 +1,4 @@
 // Threats of a caller, of an MCP server, of a slow or greedy client and of a proxy in front, against the built program.
-
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'

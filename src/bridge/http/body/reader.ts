@@ -1,5 +1,4 @@
 // Reads a body as what it is, by its first bytes: an event stream or JSON, whatever its content type says.
-
 import { withoutBom } from '../../message/message.ts'
 import { Pieces } from '../../message/pieces.ts'
 import { skipSpace } from '../../message/scan.ts'

@@ -1,5 +1,4 @@
 // The keys that sign assertions: made under a lease, published before and after the time in which they are used
-
 import { createPrivateKey, generateKeyPairSync, type JsonWebKey, type KeyObject } from 'node:crypto'
 import type { Clock, Leases, Logger } from '../../../ports.ts'
 import { sha256 } from '../../../sha256.ts'

@@ -1,5 +1,4 @@
 // One request of the host that waits for what a call brings: the call's first one, or one that came with the answers to its questions.
-
 import type { Deliver } from '../../../http/body/messages.ts'
 import type { PendingRequest } from '../../../message/inFlight.ts'
 import type { Message } from '../../../message/message.ts'
