@@ -61,10 +61,15 @@ export function createLegacyConversation(options: LegacyOptions): LegacyConversa
     listening = new AbortController()
     const { signal } = listening
     heard = new Promise((resolve) => void transport.listen(signal, resolve).then(resolve))
-    const begun = Promise.race([heard, clock.sleep(LONGEST_OPENING_MS, signal).catch(() => undefined)])
-    opening = begun
-    void begun.then(() => {
-      if (opening === begun) opening = undefined
+    holdCalls(heard, OVER)
+  }
+  /** Calls wait for `opened`, but only for a moment from `since` on. */
+  const holdCalls = (opened: Promise<void>, since: Promise<unknown>) => {
+    const late = since.then(() => clock.sleep(LONGEST_OPENING_MS, ending.signal))
+    const held = Promise.race([opened, late]).catch(() => undefined)
+    opening = held
+    void held.then(() => {
+      if (opening === held) opening = undefined
     })
   }
   const transport = createTransport(
@@ -94,14 +99,18 @@ export function createLegacyConversation(options: LegacyOptions): LegacyConversa
     return exchange(pending, take)
   }
 
-  const listenAfter: Exchange = async (pending, take) => {
-    await exchange(pending, take)
-    if (!listening) listen()
+  const listenAfter: Exchange = (pending, take) => {
+    const listens = exchange(pending, take).then(() => {
+      if (!listening) listen()
+    })
+    // A call that came with it is carried as soon as the server has taken it.
+    holdCalls(listens, pending.done)
+    return listens
   }
 
   /** A server may put its question into the stream of its own, and forget it where that is not there yet. */
   const whenOpen: Exchange = async (pending, take) => {
-    await opening
+    while (opening) await opening
     pending.signal.throwIfAborted()
     await exchange(pending, take)
   }

@@ -14,7 +14,7 @@ const message = (method: string, id?: number) =>
   parseMessage(Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, method, params: {} }))) as Message
 
 /** A server that answers the request for its stream when `stream` opens, and everything else at once. */
-async function initialized() {
+async function introduced() {
   const stream = createGate<number>()
   const { send, sent } = createFakeSend(async ({ method, body }) => {
     if (method === 'GET') return respond(await stream.passed, { 'content-type': 'text/plain' })
@@ -31,9 +31,14 @@ async function initialized() {
   onTestFinished(() => conversation.end(new BridgeError('cancelled')))
   const say = (one: Message) => conversation.exchange(inFlight.begin(one), OVER, async () => undefined)
   await say(message('initialize', 0))
-  await say(message('notifications/initialized'))
   const methods = () => sent.map(({ method, body }) => (body === '' ? method : JSON.parse(body).method))
-  return { stream, clock, say, methods }
+  return { stream, clock, say, methods, inFlight, conversation }
+}
+
+async function initialized() {
+  const stage = await introduced()
+  await stage.say(message('notifications/initialized'))
+  return stage
 }
 
 const OPENING = ['initialize', 'notifications/initialized', 'GET']
@@ -46,6 +51,18 @@ test.each(['tools/call', 'prompts/get', 'resources/read'])('is waited for by %s'
   stream.open(200)
   await done
   expect(methods()).toEqual([...OPENING, method])
+})
+
+test('is waited for by a call that comes with `initialized`', async () => {
+  const { stream, inFlight, conversation, methods } = await introduced()
+  const said = inFlight.begin(message('notifications/initialized'))
+  void conversation.exchange(said, OVER, async () => undefined)
+  const done = conversation.exchange(inFlight.begin(message('tools/call', 1)), said.done, async () => undefined)
+  await settled()
+  expect(methods()).toEqual(OPENING)
+  stream.open(200)
+  await done
+  expect(methods()).toEqual([...OPENING, 'tools/call'])
 })
 
 test.each([405, 500])('that is refused with %i is not waited for any longer', async (status) => {
