@@ -13,6 +13,7 @@ import type { Message } from '../message/message.ts'
 import { rpcError } from '../message/rpcError.ts'
 import { endSession } from '../session/end.ts'
 import { createSession } from '../session/session.ts'
+import { createStreamOpening } from './serverStream.ts'
 import { createTransport } from './transport.ts'
 
 export interface LegacyOptions {
@@ -32,19 +33,13 @@ export interface LegacyOptions {
   readonly onRestored?: (refused?: BridgeError) => void
 }
 
-/** Requests in which a server may ask something back. */
-const MAY_ASK: ReadonlySet<string> = new Set(['tools/call', 'prompts/get', 'resources/read'])
-/** How long such a request waits for the server's own stream; some servers send its headers with the first event only. */
-const LONGEST_OPENING_MS = 300
-
 export function createLegacyConversation(options: LegacyOptions): LegacyConversation {
   const { url, send, inFlight, clock, log, timeoutMs } = options
   const session = createSession()
   const ending = new AbortController()
   let listening: AbortController | undefined
   let heard: Promise<void> | undefined
-  /** What a call waits for; undefined: nothing. */
-  let opening: Promise<void> | undefined
+  const opening = createStreamOpening(clock, ending.signal)
 
   /** Messages that the server initiates; an answer among them must be one that somebody waits for. */
   const deliver = async (message: Message) => {
@@ -61,16 +56,7 @@ export function createLegacyConversation(options: LegacyOptions): LegacyConversa
     listening = new AbortController()
     const { signal } = listening
     heard = new Promise((resolve) => void transport.listen(signal, resolve).then(resolve))
-    holdCalls(heard, OVER)
-  }
-  /** Calls wait for `opened`, but only for a moment from `since` on. */
-  const holdCalls = (opened: Promise<void>, since: Promise<unknown>) => {
-    const late = since.then(() => clock.sleep(LONGEST_OPENING_MS, ending.signal))
-    const held = Promise.race([opened, late]).catch(() => undefined)
-    opening = held
-    void held.then(() => {
-      if (opening === held) opening = undefined
-    })
+    opening.begin(heard, OVER)
   }
   const transport = createTransport(
     {
@@ -104,13 +90,13 @@ export function createLegacyConversation(options: LegacyOptions): LegacyConversa
       if (!listening) listen()
     })
     // A call that came with it is carried as soon as the server has taken it.
-    holdCalls(listens, pending.done)
+    opening.begin(listens, pending.done)
     return listens
   }
 
   /** A server may put its question into the stream of its own, and forget it where that is not there yet. */
   const whenOpen: Exchange = async (pending, take) => {
-    while (opening) await opening
+    await opening.over()
     pending.signal.throwIfAborted()
     await exchange(pending, take)
   }
@@ -118,7 +104,7 @@ export function createLegacyConversation(options: LegacyOptions): LegacyConversa
   const carry: Exchange = (pending, take) => {
     if (pending.message.method === 'initialize') return beginAnew(pending, take)
     if (pending.message.method === 'notifications/initialized') return listenAfter(pending, take)
-    return opening && MAY_ASK.has(pending.message.method ?? '') ? whenOpen(pending, take) : exchange(pending, take)
+    return opening.holds(pending.message.method) ? whenOpen(pending, take) : exchange(pending, take)
   }
 
   return {
