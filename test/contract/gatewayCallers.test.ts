@@ -1,8 +1,9 @@
 // Who calls, by the hash of an access token, and which grants of open streams stand: on every engine, for two replicas.
 import { describe, expect, test } from 'vitest'
+import { RECORD_KINDS } from '../../src/gateway/authorization/adapter.ts'
 import { NOON } from '../fakes/fakeClock.ts'
 import { describeStores } from '../fakes/gatewayEngines.ts'
-import { CLIENT, grantOf, HOUR, RECORD_KINDS, RESOURCE, recordOf, signedIn } from '../fakes/gatewayRows.ts'
+import { CLIENT, grantOf, HOUR, RESOURCE, recordOf, signedIn } from '../fakes/gatewayRows.ts'
 
 describeStores((world) => {
   describe('of callers', () => {

@@ -1,9 +1,10 @@
 // Who has signed in, what they gave, and what clients hold: the gateway's stores on every engine, for two replicas at once.
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
+import { RECORD_KINDS } from '../../src/gateway/authorization/adapter.ts'
 import { NOON } from '../fakes/fakeClock.ts'
 import { describeStores, times } from '../fakes/gatewayEngines.ts'
-import { ADA, DAY, grantOf, HOUR, RECORD_KINDS, RESOURCE, recordOf, signedIn } from '../fakes/gatewayRows.ts'
+import { ADA, DAY, grantOf, HOUR, RESOURCE, recordOf, signedIn } from '../fakes/gatewayRows.ts'
 import { codeOf } from '../fakes/thrown.ts'
 
 describeStores((world) => {

@@ -1,5 +1,5 @@
 // What tests put into the gateway's stores.
-import type { Grant, OAuthClient, OAuthRecord, RecordKind } from '../../src/gateway/ports.ts'
+import type { Grant, OAuthClient, OAuthRecord } from '../../src/gateway/ports.ts'
 import type { User } from '../../src/records.ts'
 import { NOON } from './fakeClock.ts'
 import type { Replica } from './gatewayEngines.ts'
@@ -18,14 +18,6 @@ export const CLIENT: Omit<OAuthClient, 'createdAt' | 'blockedAt'> = {
   secret: undefined,
   source: 'registered',
 }
-export const RECORD_KINDS: readonly RecordKind[] = [
-  'AccessToken',
-  'AuthorizationCode',
-  'RefreshToken',
-  'Interaction',
-  'Grant',
-  'ReplayDetection',
-]
 export const RESOURCE = 'https://mcp.example.com/mcp'
 
 export const grantOf = (personId: string, id = 'grant'): Omit<Grant, 'createdAt' | 'endedAt' | 'endedBy'> => ({

@@ -34,19 +34,19 @@ export interface AdapterOptions {
   readonly onReplay: (grantId: string) => void
 }
 
-const KINDS: readonly string[] = [
+export const RECORD_KINDS: readonly RecordKind[] = [
   'AccessToken',
   'AuthorizationCode',
   'RefreshToken',
   'Interaction',
   'Grant',
   'ReplayDetection',
-] satisfies RecordKind[]
+]
 
 /** A model of any other name, such as the engine's sessions, keeps nothing. */
 export function createModel(name: string, options: AdapterOptions): Model {
   if (name === 'Client') return clientModel(options)
-  if (!KINDS.includes(name)) return nothingKept
+  if (!RECORD_KINDS.some((kind) => kind === name)) return nothingKept
   return recordModel(name as RecordKind, options)
 }
 
