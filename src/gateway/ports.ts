@@ -243,6 +243,4 @@ export interface RequestContext {
   readonly rest: string
   /** What the route's pattern matched, by name. */
   readonly parameters: Readonly<Record<string, string>>
-  /** Aborts when the client is gone. */
-  readonly signal: AbortSignal
 }

@@ -140,10 +140,7 @@ export async function startSignInWorld(options: WorldOptions = {}) {
           url.pathname
         ]
     if (!handler) return response.writeHead(404).end()
-    const context = {
-      ...{ url, requestId: 'r', address: '127.0.0.1', served: undefined, rest: '', parameters: { flow } },
-      signal: new AbortController().signal,
-    }
+    const context = { url, requestId: 'r', address: '127.0.0.1', served: undefined, rest: '', parameters: { flow } }
     return void handler(request, response, context)
   })
 

@@ -86,7 +86,6 @@ async function run(
   { route, parameters, rest, target, place, requestId }: Match & Asked,
   { publicUrl, trusted, log }: ExchangeOptions,
 ): Promise<void> {
-  const signal = memoize(() => goneSignal(response))
   const url = () => {
     place.url ??= urlOf(publicUrl, target)
     return place.url
@@ -94,12 +93,9 @@ async function run(
   // A handler that reads the target itself must not come to another path.
   if (target.host !== undefined || request.url?.includes('%')) request.url = `${url().pathname}${target.query}`
   const context: RequestContext = {
-    // Most handlers have no use for these.
+    // Most handlers have no use for it.
     get url() {
       return url()
-    },
-    get signal() {
-      return signal()
     },
     requestId,
     address: clientAddress(request.socket.remoteAddress, forwardedFor(request), trusted),
@@ -115,28 +111,11 @@ async function run(
   }
 }
 
-/** Aborts when the client is gone before its answer was out. */
-function goneSignal(response: ServerResponse): AbortSignal {
-  const gone = new AbortController()
-  const look = () => response.writableFinished || gone.abort()
-  if (response.closed) look()
-  else response.once('close', look)
-  return gone.signal
-}
-
 function urlOf(publicUrl: string, { path, query }: Target): URL {
   const url = new URL(publicUrl)
   url.pathname = path
   url.search = query
   return url
-}
-
-function memoize<T>(make: () => T): () => T {
-  let made: T | undefined
-  return () => {
-    made ??= make()
-    return made
-  }
 }
 
 const forwardedFor = ({ headers }: IncomingMessage) => [headers['x-forwarded-for'] ?? []].flat().join(',') || undefined

@@ -5,7 +5,7 @@ import type { HttpClient, HttpRequest, HttpResponse, Logger } from '../../ports.
 import type { Transmission } from '../../records.ts'
 import type { RequestContext } from '../ports.ts'
 import type { ServedServer } from '../settings.ts'
-import type { Admitted } from './admission.ts'
+import type { Authenticated } from './authentication.ts'
 import { answerFailure, type Looked, needsSignIn, type RpcError, refusedByServer, toldOf } from './failure.ts'
 import { SESSION, setHeaders } from './headers/toClient.ts'
 import { createLeaving } from './leaving.ts'
@@ -15,7 +15,7 @@ import type { SessionId, SessionIds } from './sessionIds.ts'
 import type { Standing } from './standing.ts'
 
 /** Everything that one request is about. */
-export interface Call extends Admitted {
+export interface Call extends Authenticated {
   readonly method: HttpRequest['method']
   readonly served: ServedServer
   readonly url: URL

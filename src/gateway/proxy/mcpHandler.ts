@@ -5,9 +5,9 @@ import type { Clock, HttpRequest, Logger } from '../../ports.ts'
 import { refuse } from '../http/admission.ts'
 import type { CallerStore, GatewaySeal, Handler, Person } from '../ports.ts'
 import type { ServedServer, ServeSettings } from '../settings.ts'
-import { type AdmissionOptions, createAdmission } from './admission.ts'
 import { createAssertions } from './assertion/assertion.ts'
 import type { SigningKeys } from './assertion/signingKeys.ts'
+import { type AuthenticationOptions, createAuthentication } from './authentication.ts'
 import { createCallers } from './callers.ts'
 import { answerFailure, type Looked, type RpcError, sessionLost } from './failure.ts'
 import { createForward, type ForwardOptions } from './forward.ts'
@@ -18,7 +18,7 @@ import { createStanding } from './standing.ts'
 import { targetOf } from './target.ts'
 
 export interface McpHandlerOptions
-  extends Pick<AdmissionOptions, 'resourceOf' | 'challenge'>,
+  extends Pick<AuthenticationOptions, 'resourceOf' | 'challenge'>,
     Pick<OutgoingOptions, 'tokens' | 'userHeaders'>,
     Pick<ForwardOptions, 'http'> {
   readonly settings: Pick<
@@ -60,7 +60,7 @@ export function createMcpHandler(options: McpHandlerOptions): Handler {
   const { emailOf, quietMs = QUIET_MS, standingMs = STANDING_MS } = options
   const callers = createCallers(options.callers, clock)
   const refusalOf = createRefusals(options.checkAccess)
-  const admit = createAdmission({ ...options, callers })
+  const authenticate = createAuthentication({ ...options, callers })
   const sessions = createSessionIds(options.seal)
   const issuer = new URL(settings.publicUrl).origin
   const assertion = createAssertions({ issuer, keys: options.signingKeys, clock, emailOf })
@@ -85,22 +85,22 @@ export function createMcpHandler(options: McpHandlerOptions): Handler {
     response.on('error', ignore)
     const url = served && targetOf(served, rest, asked.search)
     if (!served) return refuse(response, NOTHING)
-    const admitted = await admit(request, response, context, served)
-    if (!admitted) return
+    const authenticated = await authenticate(request, response, context, served)
+    if (!authenticated) return
     if (!url) return refuse(response, NOTHING)
     const method = request.method as HttpRequest['method']
     const body = method === 'POST' ? await options.readBody(request, settings.limits.bodyBytes) : undefined
     const looked = lookOnce(body, look)
     const sealed = request.headers[SESSION]
-    const refusal = refusalOf(admitted.caller.person, served)
+    const refusal = refusalOf(authenticated.caller.person, served)
     if (refusal) {
       log.warn('proxy:refused', { request: context.requestId, server: served.name ?? served.path, code: refusal.code })
       return answerFailure(response, looked()?.asks.length ? 200 : 403, refusal, { looked: looked(), rpcError })
     }
-    const session = sealed === undefined ? undefined : sessions.open(String(sealed), served, admitted.caller)
+    const session = sealed === undefined ? undefined : sessions.open(String(sealed), served, authenticated.caller)
     if (sealed !== undefined && !session)
       return answerFailure(response, 404, sessionLost(), { looked: looked(), rpcError })
-    await forward({ ...admitted, method, served, url, request, body, session, context, response, looked })
+    await forward({ ...authenticated, method, served, url, request, body, session, context, response, looked })
   }
 }
 

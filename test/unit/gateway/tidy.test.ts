@@ -1,6 +1,6 @@
 // The gateway deletes what is over by itself, in one process at a time, and not after it was stopped.
 import { expect, test } from 'vitest'
-import { tidyGateway } from '../../../src/compose/gatewayTidy.ts'
+import { tidyGateway } from '../../../src/gateway/tidy.ts'
 import { createLeases } from '../../../src/store/leases.ts'
 import { createFakeLogger } from '../../fakes/fakeLogger.ts'
 import { createGate } from '../../fakes/gate.ts'

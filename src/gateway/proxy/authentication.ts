@@ -6,7 +6,7 @@ import type { Caller, RequestContext } from '../ports.ts'
 import type { ServedServer } from '../settings.ts'
 import { type Bearer, bearerOf, type Callers } from './callers.ts'
 
-export interface AdmissionOptions {
+export interface AuthenticationOptions {
   readonly callers: Callers
   /** The canonical URL of a server at the gateway, which its tokens are for (RFC 8707). */
   readonly resourceOf: (served: ServedServer) => string
@@ -14,20 +14,20 @@ export interface AdmissionOptions {
   readonly challenge: (served: ServedServer, withToken: boolean) => string
 }
 
-export interface Admitted {
+export interface Authenticated {
   readonly caller: Caller
   readonly tokenHash: string
 }
 
 /** undefined: the request has been answered. */
-export type Admission = (
+export type Authentication = (
   request: IncomingMessage,
   response: ServerResponse,
   context: Pick<RequestContext, 'url'>,
   served: ServedServer,
-) => Promise<Admitted | undefined>
+) => Promise<Authenticated | undefined>
 
-export function createAdmission({ callers, resourceOf, challenge }: AdmissionOptions): Admission {
+export function createAuthentication({ callers, resourceOf, challenge }: AuthenticationOptions): Authentication {
   const unauthorized = (response: ServerResponse, served: ServedServer, bearer: Bearer) => {
     const withToken = bearer.kind === 'token' || bearer.kind === 'malformed'
     response.setHeader('WWW-Authenticate', challenge(served, withToken))

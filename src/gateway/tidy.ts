@@ -1,8 +1,8 @@
 // Deletes what is over from the gateway's tables, once a minute, in whichever process holds the lease
 import { asBridgeError } from '../errors.ts'
-import { tidyClients } from '../gateway/authorization/registration.ts'
-import type { Logger } from '../ports.ts'
-import type { GatewayStorage } from './gatewayStorage.ts'
+import type { Clock, Leases, Logger } from '../ports.ts'
+import { tidyClients } from './authorization/registration.ts'
+import type { ClientRegistry, PersonStore, RecordStore } from './ports.ts'
 
 const EVERY_MS = 60_000
 const LEASE_MS = 30_000
@@ -14,7 +14,15 @@ const UNSEEN_MS = 120 * 24 * HOUR
 /** Persons have no index for it. */
 const PERSONS_EVERY_MS = HOUR
 
-type Tidied = Pick<GatewayStorage, 'records' | 'clients' | 'persons' | 'leases' | 'clock' | 'flush'>
+export interface TidiedStorage {
+  readonly records: Pick<RecordStore, 'purge'>
+  readonly clients: ClientRegistry
+  readonly persons: Pick<PersonStore, 'forget'>
+  readonly leases: Leases
+  readonly clock: Clock
+  /** Before the tables, also in a process that does not hold the lease. */
+  flush(): void
+}
 
 export interface Tidying {
   /** Resolves when nothing more is deleted. */
@@ -22,12 +30,12 @@ export interface Tidying {
 }
 
 /** Never throws: what could not be deleted is deleted a minute later. */
-export function tidyGateway(storage: Tidied, log: Logger, everyMs = EVERY_MS): Tidying {
+export function tidyGateway(storage: TidiedStorage, log: Logger, everyMs = EVERY_MS): Tidying {
   const stopping = new AbortController()
   let running: Promise<void> | undefined
   let personsAt = Number.NEGATIVE_INFINITY
 
-  const tidy = async ({ records, clients, persons, leases, clock, flush }: Tidied): Promise<void> => {
+  const tidy = async ({ records, clients, persons, leases, clock, flush }: TidiedStorage): Promise<void> => {
     flush()
     const lease = await leases.take('purge', LEASE_MS)
     if (!lease) return
