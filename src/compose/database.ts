@@ -8,6 +8,7 @@ import { createDatabaseClock } from '../store/postgres/clock.ts'
 import { otherConnections } from '../store/postgres/connections.ts'
 import { demandAdditive, demandTables, migrateDown, migrateUp, schemaVersion } from '../store/postgres/migrate.ts'
 import { openPostgres } from '../store/postgres/postgres.ts'
+import { probePostgres } from '../store/postgres/probe.ts'
 import type { Database } from '../store/sql.ts'
 
 /** A schema, whatever the engine. */
@@ -58,6 +59,8 @@ export interface MigratedDatabase {
   readonly database: Database
   /** The database's time. */
   readonly clock: Clock
+  /** @throws BridgeError where nothing can be written */
+  probe(): Promise<void>
   close(): Promise<void>
 }
 
@@ -75,6 +78,7 @@ export async function openMigrated(
     return {
       database,
       clock: databaseClock,
+      probe: () => probePostgres(database),
       async close() {
         databaseClock.stop()
         await database.close()

@@ -13,7 +13,6 @@ import { checkKeyRing } from '../store/sealing/keyRing.ts'
 import { redactedSeal } from '../store/sealing/redactedSeal.ts'
 import { createSealRing } from '../store/sealing/seal.ts'
 import type { Database } from '../store/sql.ts'
-import { probeDatabase } from '../store/sqlite/inspect.ts'
 import { createTokenStore } from '../store/tokenStore.ts'
 import { holders } from '../system/process/holders.ts'
 import type { Runtime } from './runtime.ts'
@@ -105,10 +104,9 @@ async function openPostgres({ config, migrate, runtime }: GatewayStorageOptions)
   const { postgres } = config
   if (!postgres) throw new Error('The database is a SQLite file.')
   const { openMigrated } = await import('./database.ts')
-  const { database, clock, close } = await openMigrated(postgres, migrate, runtime)
+  const { database, clock, probe, close } = await openMigrated(postgres, migrate, runtime)
   const ownKey = async () => {
     throw new BridgeError('key_missing', { message: 'A PostgreSQL database has no sealing key of its own.' })
   }
-  const probe = () => probeDatabase(database)
   return { database, clock, holders: undefined, ownKey, probe, flush: () => undefined, close }
 }

@@ -68,6 +68,8 @@ export interface Postgres {
   stop(): Promise<void>
   /** Again, with what was in it. */
   start(): Promise<void>
+  /** A standby that follows it and only reads; only of a cluster of its own. Gives its port. */
+  standby(): Promise<number>
   /** PgBouncer in transaction mode in front of it; gives a URL of the same database through it. */
   bouncer(): Promise<(url: string) => string>
   close(): Promise<void>
@@ -85,29 +87,26 @@ export async function startPostgres(): Promise<Postgres> {
   const bin = programs() ?? ''
   const data = join(folder, 'data')
 
-  const start = async () => {
-    const log = join(folder, 'log')
+  const startAt = (cluster: string, at: number) => {
+    const log = `${cluster}.log`
     const settings = [...SETTINGS, 'listen_addresses=127.0.0.1', 'max_connections=300']
-    const options = `-p ${port} -k ${folder} ${settings.map((setting) => `-c ${setting}`).join(' ')}`
+    const options = `-p ${at} -k ${folder} ${settings.map((setting) => `-c ${setting}`).join(' ')}`
     // Its processes are not ours: what pg_ctl started goes on by itself.
     const { status: code, stderr } = spawnSync(
       join(bin, 'pg_ctl'),
-      ['-D', data, '-o', options, '-l', log, '-w', 'start'],
-      {
-        ...who,
-        cwd: folder,
-        encoding: 'utf8',
-        stdio: ['ignore', 'ignore', 'pipe'],
-      },
+      ['-D', cluster, '-o', options, '-l', log, '-w', 'start'],
+      { ...who, cwd: folder, encoding: 'utf8', stdio: ['ignore', 'ignore', 'pipe'] },
     )
     if (code !== 0) throw new Error(`PostgreSQL does not start: ${stderr} ${readFileSync(log, 'utf8')}`)
   }
-  const halt = () =>
-    spawnSync(join(bin, 'pg_ctl'), ['-D', data, '-m', 'immediate', '-w', 'stop'], {
+  const haltAt = (cluster: string) =>
+    spawnSync(join(bin, 'pg_ctl'), ['-D', cluster, '-m', 'immediate', '-w', 'stop'], {
       ...who,
       cwd: folder,
       stdio: 'ignore',
     })
+  const start = async () => startAt(data, port)
+  const halt = () => haltAt(data)
   const stop = async () => void halt()
   if (!given) {
     const secret = join(folder, 'password')
@@ -175,6 +174,23 @@ export async function startPostgres(): Promise<Postgres> {
         'SELECT pg_reload_conf()',
       )
       await until('PostgreSQL to read its settings again', async () => (await asked(loaded)) !== before)
+    },
+    async standby() {
+      const at = await freePort()
+      const copy = join(folder, 'standby')
+      execFileSync(
+        join(bin, 'pg_basebackup'),
+        ['-D', copy, '-R', '-c', 'fast', '-d', `postgresql://${USER}:${PASSWORD}@127.0.0.1:${port}/postgres`],
+        { ...who, cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] },
+      )
+      startAt(copy, at)
+      const haltCopy = () => haltAt(copy)
+      process.once('exit', haltCopy)
+      ends.unshift(async () => {
+        process.off('exit', haltCopy)
+        haltCopy()
+      })
+      return at
     },
     async bouncer() {
       const at = await freePort()

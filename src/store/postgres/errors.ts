@@ -11,10 +11,17 @@ export async function translated<T>(work: () => Promise<T>, shown: string): Prom
 }
 
 /**
- * A deadlock, a transaction that another one overtook, or a connection that the server ended before the answer, as it does when it stops:
- * nothing was written, and it works the next time.
+ * A deadlock, a transaction that another one overtook, a connection that the server ended before the answer, as it does when it stops,
+ * or one to a server that only reads: nothing was written, and it works the next time.
  */
-export const shouldRepeat = (thrown: unknown): boolean => ['40P01', '40001', '57P01'].includes(codeOf(thrown))
+export const shouldRepeat = (thrown: unknown): boolean =>
+  ['40P01', '40001', '57P01'].includes(codeOf(thrown)) || isReadOnly(thrown)
+
+/** This server is a standby, or became one when another one took over. */
+export const isReadOnly = (thrown: unknown): boolean => READ_ONLY.includes(codeOf(thrown))
+
+/** read_only_sql_transaction; feature_not_supported, which a standby says to BEGIN READ WRITE, and nobody to anything else of ours */
+const READ_ONLY = ['25006', '0A000']
 
 /** No answer came in time: of the server, or of what is between. */
 export const isUnanswered = (thrown: unknown): boolean =>
@@ -69,7 +76,7 @@ function hintFor(code: string, why: string): string {
     return 'Give the user of database_url the right: GRANT ALL ON SCHEMA public TO USER, as the owner.'
   if (code === '53300')
     return 'Raise max_connections of PostgreSQL, or put PgBouncer in front of it: each replica has up to 10.'
-  if (code === '25006') return 'Name the primary server in database_url: this one only reads.'
+  if (READ_ONLY.includes(code)) return 'Name the primary server in database_url: this one only reads.'
   if (code === '3D000') return 'Create the database (createdb), or correct its name in database_url.'
   return 'Check that PostgreSQL runs there and database_url is right: pg_isready -h HOST -p PORT.'
 }

@@ -7,6 +7,7 @@ import type { Database, Row, Sql, Values } from '../sql.ts'
 import { toSqlTime } from '../values/time.ts'
 import { EndingStorage } from './endingStorage.ts'
 import { isUnanswered, shouldRepeat, translated } from './errors.ts'
+import { createConnections } from './pool.ts'
 import { createStatements, type Statements } from './statements.ts'
 import { splitTls, type Tls } from './tls.ts'
 
@@ -65,42 +66,42 @@ export function openPostgres(options: PostgresOptions): Database {
     return translated(() => repeated(run), shown)
   }
 
-  const within = async <T>(begin: string, body: (sql: Sql) => Promise<T>): Promise<T> => {
-    const client = await pool.connect()
-    const scope: Scope = { isOver: false }
-    let broken: Error | undefined
-    // Without it, a connection that breaks now would end the process.
-    const note = (error: Error) => {
-      broken = error
-    }
-    client.on('error', note)
-    try {
-      await client.query(`${begin}; ${limits}`)
-      const result = await current.runToEnd(scope, () => body(sqlOn(client, statements, { scope })))
-      scope.isOver = true
-      const { command } = await client.query('COMMIT')
-      // What PostgreSQL makes of it after a statement that failed, although `body` went on.
-      if (command !== 'COMMIT') throw new Error('A statement of the transaction failed, so nothing of it was kept.')
-      return result
-    } catch (thrown) {
-      scope.isOver = true
-      // A statement that has no answer yet would keep the next one waiting.
-      if (isUnanswered(thrown)) note(thrown as Error)
-      else await client.query('ROLLBACK').catch(note)
-      throw thrown
-    } finally {
-      client.off('error', note)
-      client.release(broken)
-    }
-  }
-  const sql = sqlOn(pool, statements, { timeoutMs: statementMs })
+  const connected = createConnections(pool)
+  const within = <T>(begin: string, body: (sql: Sql) => Promise<T>): Promise<T> =>
+    connected(async (client, leave) => {
+      const scope: Scope = { isOver: false }
+      try {
+        await client.query(`${begin}; ${limits}`)
+        const result = await current.runToEnd(scope, () => body(sqlOn(client, statements, { scope })))
+        scope.isOver = true
+        const { command } = await client.query('COMMIT')
+        // What PostgreSQL makes of it after a statement that failed, although `body` went on.
+        if (command !== 'COMMIT') throw new Error('A statement of the transaction failed, so nothing of it was kept.')
+        return result
+      } catch (thrown) {
+        scope.isOver = true
+        // A statement that has no answer yet would keep the next one waiting.
+        if (isUnanswered(thrown)) leave(thrown as Error)
+        else await client.query('ROLLBACK').catch(leave)
+        throw thrown
+      }
+    })
+  const alone = <T>(run: (sql: Sql) => Promise<T>): Promise<T> =>
+    work(() =>
+      connected((client, leave) =>
+        run(sqlOn(client, statements, { timeoutMs: statementMs })).catch((thrown) => {
+          leave(thrown)
+          throw thrown
+        }),
+      ),
+    )
   let closing: Promise<void> | undefined
   return {
     kind: 'postgres',
-    get: (text, ...values) => work(() => sql.get(text, ...values)),
-    all: (text, ...values) => work(() => sql.all(text, ...values)),
-    run: (text, ...values) => work(() => sql.run(text, ...values)),
-    runUnsynced: (text, ...values) => work(() => sql.run(text, ...values)),
+    get: (text, ...values) => alone((sql) => sql.get(text, ...values)),
+    all: (text, ...values) => alone((sql) => sql.all(text, ...values)),
+    run: (text, ...values) => alone((sql) => sql.run(text, ...values)),
+    runUnsynced: (text, ...values) => alone((sql) => sql.run(text, ...values)),
     transaction: (body) => work(() => within(READ_WRITE, body)),
     snapshot: (body) => work(() => within(READ_ONLY, body)),
     close() {
@@ -176,17 +177,13 @@ interface Bounds {
   readonly timeoutMs?: number
 }
 
-function sqlOn(
-  connection: Pick<pg.Pool, 'query'> | pg.PoolClient,
-  { prepared }: Statements,
-  { scope, timeoutMs }: Bounds,
-): Sql {
+function sqlOn(connection: pg.PoolClient, { prepared }: Statements, { scope, timeoutMs }: Bounds): Sql {
   const query = async (sql: string, values: Values) => {
     // The connection may be somebody else's now.
     if (scope?.isOver) throw new Error('A statement came after its transaction was over.')
     const { text, order } = prepared(sql)
     const statement = { text, ...present({ values: order(values), query_timeout: timeoutMs }) }
-    const answer = await (connection as pg.PoolClient).query<Row>(statement)
+    const answer = await connection.query<Row>(statement)
     // Several statements in one text have an answer each.
     return Array.isArray(answer) ? ((answer as unknown as pg.QueryResult<Row>[]).at(-1) as pg.QueryResult<Row>) : answer
   }
