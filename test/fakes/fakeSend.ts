@@ -1,6 +1,7 @@
 // A Send that answers from a function and keeps what was sent.
 import type { Send } from '../../src/bridge/http/send.ts'
 import type { Cause, HttpResponse } from '../../src/ports.ts'
+import type { Patience } from '../../src/records.ts'
 
 export interface Sent {
   readonly method: string
@@ -9,6 +10,8 @@ export interface Sent {
   readonly cause: Cause
   readonly signal: AbortSignal | undefined
   readonly idleMs: number | undefined
+  /** When the silence of the server does not count. */
+  readonly patience: Patience | undefined
   /** Left out where it is the server's own. */
   readonly url: string | undefined
 }
@@ -22,7 +25,7 @@ export function createFakeSend(answer: (sent: Sent, index: number) => HttpRespon
   const sent: Sent[] = []
   return {
     sent,
-    async send({ method, url, headers, body, signal, idleMs, transmission }, cause) {
+    async send({ method, url, headers, body, signal, idleMs, transmission, patience }, cause) {
       if (transmission) transmission.sent = true
       const one: Sent = {
         method,
@@ -31,6 +34,7 @@ export function createFakeSend(answer: (sent: Sent, index: number) => HttpRespon
         cause,
         signal,
         idleMs,
+        patience,
         url: url?.href,
       }
       sent.push(one)

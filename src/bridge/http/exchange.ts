@@ -57,9 +57,9 @@ export function createExchange(options: ExchangeOptions): Exchanger {
 
   const exchange: Exchange = async (pending, deliver) => {
     const { message, transmission } = pending
-    if (message.method === 'initialize') session.remember(message)
     const renewing = session.settled()
     if (renewing !== undefined) await renewing
+    if (message.method === 'initialize') session.remember(message)
     const { id } = session
     const response = await patientPost(pending).catch(unlessLost)
     if (response !== 'lost' && (await receiveIn(response, pending, deliver, id)) === 'done') return

@@ -47,7 +47,10 @@ export async function openConnection(
   const over = new Promise<void>((resolve) => {
     finish = resolve
   })
+  let isOver = false
   const end = (reason: BridgeError) => {
+    if (isOver) return
+    isOver = true
     onOver()
     response.discard()
     for (const one of waiting.values()) one.fail(reason)

@@ -24,32 +24,45 @@ export function createHttpSse(options: HttpSseOptions): HttpSse {
   const { session, clock, log } = options
   let current: Promise<Connection> | undefined
 
-  const connect = (cause: Cause) =>
-    openConnection(options, cause, () => {
-      current = undefined
-    })
-
-  const connected = (cause: Cause): Promise<Connection> => {
-    current ??= connect(cause)
-    return current.catch((thrown: unknown) => {
-      current = undefined
-      throw thrown
-    })
+  /** Makes a connection the current one, until it is over or could not be made. */
+  const connect = (cause: Cause, prepare: (made: Connection) => Promise<void>): Promise<Connection> => {
+    const leave = () => {
+      // Another one may be current by now.
+      if (current === own) current = undefined
+    }
+    const own: Promise<Connection> = openConnection(options, cause, leave)
+      .then(async (made) => {
+        await prepare(made).catch((thrown: unknown) => {
+          made.end(asBridgeError(thrown))
+          throw thrown
+        })
+        return made
+      })
+      .catch((thrown: unknown) => {
+        leave()
+        throw thrown
+      })
+    current = own
+    return own
   }
 
+  const connected = (cause: Cause): Promise<Connection> => current ?? connect(cause, async () => undefined)
+
   /** A stream after the first is a new session: it first gets the state of the old one. */
-  const restored = async (cause: Cause): Promise<Connection> => {
+  const restored = (cause: Cause): Promise<Connection> => {
     if (current || session.version === undefined) return connected(cause)
-    current = connect(cause).then(async (made) => {
-      await options.restore((pending, take) => exchangeOn(made, pending, take, options), cause)
-      return made
-    })
-    return connected(cause)
+    const restore = (made: Connection) =>
+      options.restore((pending, take) => exchangeOn(made, pending, take, options), cause)
+    return connect(cause, restore)
   }
 
   return {
     async exchange(pending, take) {
-      if (pending.message.method === 'initialize') session.remember(pending.message)
+      if (pending.message.method === 'initialize') {
+        // What a session that is being made again agrees on would count for the new one.
+        await current?.catch(() => undefined)
+        session.remember(pending.message)
+      }
       await exchangeOn(await restored(pending.cause), pending, take, options)
     },
     open: async () => void (await connected('start')),

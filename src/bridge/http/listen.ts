@@ -1,13 +1,14 @@
 // The standing GET stream for messages that the server initiates (MCP Streamable HTTP, "Listening for Messages").
 import type { Cause, Clock, Logger } from '../../ports.ts'
 import type { Message } from '../message/message.ts'
+import { isSessionLost } from '../session/lost.ts'
 import type { Session } from '../session/session.ts'
 import { resumption, type StreamPosition } from './body/eventStream.ts'
 import type { BodyOptions, Deliver } from './body/messages.ts'
 import { EVENT_STREAM } from './body/reader.ts'
 import { createPauses } from './pauses.ts'
 import { isRefusal, isRefusedStatus } from './refusal.ts'
-import { opensStream, readMessages } from './response.ts'
+import { opensStream, readMessages, readStart } from './response.ts'
 import type { Send } from './send.ts'
 
 export interface ListenOptions {
@@ -42,7 +43,9 @@ export async function listen(options: ListenOptions, signal: AbortSignal): Promi
       const headers = { accept: EVENT_STREAM, ...session.headers(), ...resumption(position) }
       stream = new AbortController()
       const either = AbortSignal.any([signal, stream.signal])
-      const response = await send({ method: 'GET', headers, signal: either, idleMs: 0, whenOutlived }, 'background')
+      // The silence of a stream is not that of a server which does not answer.
+      const patience = { held: true, turns: 0 }
+      const response = await send({ method: 'GET', headers, signal: either, patience, whenOutlived }, 'background')
       options.onAnswered?.()
       const { status } = response
       if (opensStream(response)) {
@@ -53,12 +56,15 @@ export async function listen(options: ListenOptions, signal: AbortSignal): Promi
         }
         await readMessages(response, { ...options, position }, { take, odd })
       } else {
-        response.discard()
         log.debug('proxy:listen', { status })
         isRefused = isRefusedStatus(status)
-        // 404 means "no such session" only if there was a stream before; else "not supported".
-        if (status === 405 || (status === 404 && (id === undefined || opened === 0))) return
-        if (status === 404 && id !== undefined) return await renew(id, 'background')
+        // That there is no such session is said only where there was a stream before; else there are no streams.
+        const lost = opened > 0 ? id : undefined
+        if (status === 405 || (status === 404 && lost === undefined)) return response.discard()
+        patience.held = false
+        const start = lost === undefined || status < 400 ? undefined : await readStart(response)
+        response.discard()
+        if (lost !== undefined && start && isSessionLost(status, start)) return await renew(lost, 'background')
       }
     } catch (thrown) {
       options.onAnswered?.()

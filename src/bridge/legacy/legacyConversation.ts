@@ -78,11 +78,13 @@ export function createLegacyConversation(options: LegacyOptions): LegacyConversa
   const exchange = createRetry(transport.exchange, clock)
 
   /** A host that initializes again begins anew; the server need not keep what it had. */
-  const beginAnew: Exchange = (pending, take) => {
+  const beginAnew: Exchange = async (pending, take) => {
     listening?.abort()
     listening = undefined
+    const renewing = session.settled()
+    if (renewing !== undefined) await renewing
     void endSession(session, send, log)
-    return exchange(pending, take)
+    await exchange(pending, take)
   }
 
   const listenAfter: Exchange = (pending, take) => {

@@ -10,6 +10,7 @@ import type { Send } from '../http/send.ts'
 import { ask } from '../message/ask.ts'
 import type { InFlight } from '../message/inFlight.ts'
 import { type Message, parseMessage } from '../message/message.ts'
+import { endSession } from '../session/end.ts'
 import type { Session } from '../session/session.ts'
 
 export interface TransportOptions {
@@ -63,7 +64,13 @@ export function createTransport(options: TransportOptions, onRenewed: () => void
   }
 
   const renew = async (lost: string, cause: Cause) => {
-    await session.renew(lost, (initialize) => restoreWith(streamable.plain, initialize, cause))
+    await session.renew(lost, (initialize) =>
+      restoreWith(streamable.plain, initialize, cause).catch((thrown: unknown) => {
+        // One that the server has begun, and nobody uses.
+        void endSession(session, options.send, log)
+        throw thrown
+      }),
+    )
     onRenewed()
   }
   const streamable = createExchange({ ...options, renew })

@@ -19,7 +19,7 @@ export interface Session {
   readonly kept: readonly Message[]
   /** Batches are part of revision 2025-03-26 only; true also before a version is known. */
   readonly hasBatches: boolean
-  /** Takes session id and version from the answer to an initialize request. */
+  /** Takes the session id from the answer to an initialize request, and the version, which stays until the host initializes again. */
   establish(answer: Pick<HttpResponse, 'headers'>, message: Message): void
   /**
    * Restores the session, once for all callers with the same `lost` id. `exchange` sends initialize and initialized.
@@ -87,7 +87,7 @@ export function createSession(): Session {
       if (isSessionId(given)) id = given
       if (id !== undefined) registerRotatingSecret(id, 'session')
       const version = versionOf(message)
-      if (version !== undefined && /^[\w.-]{1,40}$/.test(version)) protocolVersion = version
+      if (version !== undefined && /^[\w.-]{1,40}$/.test(version)) protocolVersion ??= version
     },
     renew(lost, exchange) {
       if (lost !== id) return renewing ?? Promise.resolve()

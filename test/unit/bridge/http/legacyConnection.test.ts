@@ -6,12 +6,13 @@ import { createHttpSse } from '../../../../src/bridge/http/legacySse.ts'
 import { createInFlight } from '../../../../src/bridge/message/inFlight.ts'
 import { type Message, parseMessage } from '../../../../src/bridge/message/message.ts'
 import { createSession } from '../../../../src/bridge/session/session.ts'
+import { BridgeError } from '../../../../src/errors.ts'
 import type { Cause, HttpResponse } from '../../../../src/ports.ts'
 import { createFakeClock } from '../../../fakes/fakeClock.ts'
 import { respond, toChunks } from '../../../fakes/fakeHttp.ts'
 import { createFakeLogger } from '../../../fakes/fakeLogger.ts'
 import { createFakeSend } from '../../../fakes/fakeSend.ts'
-import { errorOf } from '../../../fakes/thrown.ts'
+import { codeOf, errorOf } from '../../../fakes/thrown.ts'
 
 const CALL = parseMessage(Buffer.from('{"jsonrpc":"2.0","id":7,"method":"tools/call"}')) as Message
 const RESULT = '{"jsonrpc":"2.0","id":7,"result":{}}'
@@ -194,9 +195,64 @@ describe('an answer', () => {
   })
 })
 
-describe('a session on a new stream is restored', () => {
-  const VERSION = parseMessage(Buffer.from('{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2024-11-05"}}'))
+const VERSION = parseMessage(Buffer.from('{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2024-11-05"}}'))
 
+describe('a stream', () => {
+  /** Each stream names its endpoint and stays open until it is ended. */
+  function streams() {
+    const ends: (() => void)[] = []
+    const discarded: number[] = []
+    const { options } = start('')
+    const { send, sent } = createFakeSend(({ method }) => {
+      if (method !== 'GET') return respond(202)
+      const index = ends.length
+      const over = new Promise<void>((resolve) => ends.push(resolve))
+      async function* body() {
+        yield* toChunks(`event: endpoint\ndata: /messages?session=${index}\n\n`)
+        await over
+      }
+      const response = respond(200, { 'content-type': 'text/event-stream' }, body())
+      return { ...response, discard: () => void discarded.push(index) }
+    })
+    options.session.establish({ headers: {} }, VERSION as Message)
+    return { options: { ...options, send }, sent, discarded, end: (index: number) => ends[index]?.() }
+  }
+  const note = () => parseMessage(Buffer.from('{"jsonrpc":"2.0","method":"notifications/x"}')) as Message
+
+  test('on which the session cannot be restored is given up each time', async () => {
+    const { options, sent, discarded } = streams()
+    const restore = () => Promise.reject(new BridgeError('session_lost'))
+    const { exchange } = createHttpSse({ ...options, restore })
+    for (const index of [0, 1, 2]) {
+      expect(await codeOf(exchange(options.inFlight.begin(note()), async () => undefined))).toBe('session_lost')
+      expect(discarded).toEqual(Array.from({ length: index + 1 }, (_, i) => i))
+    }
+    expect(sent.map(({ method }) => method)).toEqual(['GET', 'GET', 'GET'])
+  })
+
+  test('that ends late does not take the place of the one that is used', async () => {
+    const { options, sent, end } = streams()
+    let tries = 0
+    const restore = async () => {
+      if (++tries === 1) throw new BridgeError('session_lost')
+    }
+    const { exchange } = createHttpSse({ ...options, restore })
+    const say = () => exchange(options.inFlight.begin(note()), async () => undefined)
+    expect(await codeOf(say())).toBe('session_lost')
+    await say()
+    end(0)
+    for (let turns = 0; turns < 5; turns++) await turn()
+    await say()
+    expect(sent.map(({ method, url }) => url ?? method)).toEqual([
+      'GET',
+      'GET',
+      'https://mcp.example.com/messages?session=1',
+      'https://mcp.example.com/messages?session=1',
+    ])
+  })
+})
+
+describe('a session on a new stream is restored', () => {
   test.each(['call', 'background'] as const)('for the cause that the stream is opened for: %s', async (cause) => {
     const { options, clock, inFlight } = start(ENDPOINT)
     options.session.establish({ headers: {} }, VERSION as Message)

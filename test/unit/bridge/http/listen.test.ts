@@ -68,7 +68,7 @@ describe('the stream', () => {
     expect(sent[0]).toMatchObject({
       method: 'GET',
       cause: 'background',
-      idleMs: 0,
+      patience: { held: true },
       headers: { accept: 'text/event-stream' },
     })
     expect(sent[0]?.headers).not.toHaveProperty('last-event-id')
@@ -116,7 +116,7 @@ describe('a server that ends every stream at once', () => {
   })
 })
 
-describe('404 in a session', () => {
+describe('an answer in a session that says that there is none', () => {
   const inSession = () => {
     const session = createSession()
     const answer = { jsonrpc: '2.0', id: 1, result: { protocolVersion: '2025-11-25' } }
@@ -127,12 +127,33 @@ describe('404 in a session', () => {
     return session
   }
 
-  test('if there was a stream before means that the session is lost', async () => {
-    const { renewed, sent } = await run([stream(`data: ${NOTE}\n\n`), respond(404)], inSession())
+  const refusals: readonly (readonly [number, string])[] = [
+    [404, ''],
+    [400, '{"jsonrpc":"2.0","error":{"code":-32000,"message":"Bad Request: No valid session ID provided"},"id":null}'],
+    [403, 'Session belongs to another user'],
+    [503, '{"error":"Session not found"}'],
+  ]
+
+  test.each(refusals)('if there was a stream before means that the session is lost: %i %s', async (status, body) => {
+    const { renewed, sent } = await run([stream(`data: ${NOTE}\n\n`), respond(status, {}, body)], inSession())
     expect([renewed, sent.length]).toEqual([['one'], 2])
   })
 
-  test('if there never was one means that there are no streams', async () => {
+  test.each([
+    [400, 'Bad Request: no such cursor'],
+    [500, 'Session not found'],
+    [503, 'try again'],
+  ])('is not %i %s, after which the stream is requested again', async (status, body) => {
+    const { renewed, sent } = await run([stream(`data: ${NOTE}\n\n`), respond(status, {}, body)], inSession())
+    expect([renewed, sent.length]).toEqual([[], 3])
+  })
+
+  test('whose body does not end is waited for like any other answer', async () => {
+    const { sent } = await run([stream(`data: ${NOTE}\n\n`), respond(400, {}, 'no')], inSession())
+    expect(sent.map(({ patience }) => patience?.held)).toEqual([true, false, false])
+  })
+
+  test('if there never was a stream means that there are none: 404', async () => {
     const { renewed, sent } = await run([respond(404)], inSession())
     expect([renewed, sent.length]).toEqual([[], 1])
   })

@@ -22,6 +22,7 @@ function server(lost: (sent: Sent) => HttpResponse, down?: () => HttpResponse | 
   let current = 1
   let initialized = 0
   const { send, sent } = createFakeSend(async (one) => {
+    if (one.method === 'DELETE') return respond(200)
     const { method, id } = JSON.parse(one.body) as { method: string; id?: number }
     if (method === 'initialize') {
       initialized++
@@ -57,7 +58,8 @@ function server(lost: (sent: Sent) => HttpResponse, down?: () => HttpResponse | 
   return { run, sent, delivered, restored, forget: () => void current++ }
 }
 
-const methods = (sent: readonly Sent[]) => sent.map(({ body }) => (JSON.parse(body) as { method: string }).method)
+const methods = (sent: readonly Sent[]) =>
+  sent.map(({ method, body }) => (body === '' ? method : (JSON.parse(body) as { method: string }).method))
 const notFound = () => respond(404, {}, 'Session not found')
 
 describe('a forgotten session', () => {
@@ -122,6 +124,22 @@ describe('a forgotten session', () => {
     forget()
     expect(await codeOf(run(call(1)))).toBe('server_error')
     expect(methods(sent).filter((method) => method === 'initialize')).toHaveLength(2)
+  })
+
+  test('at a server that speaks another revision by now is refused each time, and none is left there', async () => {
+    const other = { ...again, result: { protocolVersion: '2025-06-18' } }
+    let made = 1
+    const { run, sent, restored, forget } = server(notFound, () =>
+      json(other, 200, { 'mcp-session-id': `session-${++made}` }),
+    )
+    await run(INITIALIZE)
+    forget()
+    for (const id of [1, 2, 3]) expect(await codeOf(run(call(id)))).toBe('session_lost')
+    expect(restored).toEqual(['session_lost', 'session_lost', 'session_lost'])
+    const ended = sent.filter(({ method }) => method === 'DELETE').map(({ headers }) => headers['mcp-session-id'])
+    expect(ended).toEqual(['session-2', 'session-3', 'session-4'])
+    const calls = sent.filter(({ body }) => body.includes('tools/call'))
+    expect(calls.map(({ headers }) => headers['mcp-protocol-version'])).toEqual(Array(3).fill('2025-11-25'))
   })
 })
 

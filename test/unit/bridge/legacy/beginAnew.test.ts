@@ -1,0 +1,50 @@
+// A host that initializes again while its lost session is being made again: the new session is its own, and the other one is not left behind.
+import { expect, test } from 'vitest'
+import { createLegacyConversation } from '../../../../src/bridge/legacy/legacyConversation.ts'
+import { createInFlight, OVER } from '../../../../src/bridge/message/inFlight.ts'
+import { type Message, parseMessage } from '../../../../src/bridge/message/message.ts'
+import { createFakeClock } from '../../../fakes/fakeClock.ts'
+import { json, respond } from '../../../fakes/fakeHttp.ts'
+import { createFakeLogger } from '../../../fakes/fakeLogger.ts'
+import { createFakeSend } from '../../../fakes/fakeSend.ts'
+import { createGate, settled } from '../../../fakes/gate.ts'
+
+const message = (method: string, id?: number) =>
+  parseMessage(Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, method, params: {} }))) as Message
+
+test('an initialize names no session, and the one that was made again meanwhile is ended', async () => {
+  const renewed = createGate()
+  let made = 0
+  const { send, sent } = createFakeSend(async ({ method, body, headers }) => {
+    if (method !== 'POST') return respond(method === 'GET' ? 405 : 200)
+    const { id, method: asked } = JSON.parse(body) as { id?: number; method: string }
+    if (asked === 'initialize') {
+      const name = `session-${++made}`
+      if (made === 2) await renewed.passed
+      return json({ jsonrpc: '2.0', id, result: { protocolVersion: '2025-11-25' } }, 200, { 'mcp-session-id': name })
+    }
+    if (headers['mcp-session-id'] === 'session-1') return respond(404)
+    return id === undefined ? respond(202) : json({ jsonrpc: '2.0', id, result: {} })
+  })
+  const inFlight = createInFlight()
+  const conversation = createLegacyConversation({
+    ...{ url: new URL('https://mcp.example.com/mcp'), transport: 'http', send, inFlight, clock: createFakeClock() },
+    ...{ log: createFakeLogger(), answerLimit: 10_000, timeoutMs: 60_000, deliver: async () => undefined },
+  })
+  const say = (one: Message) => conversation.exchange(inFlight.begin(one), OVER, async () => undefined)
+  await say(message('initialize', 0))
+  const listed = say(message('tools/list', 1))
+  await settled()
+  const again = say(message('initialize', 2))
+  await settled()
+  renewed.open()
+  await Promise.all([listed, again])
+  await say(message('tools/list', 3))
+  const of = (wanted: string) =>
+    sent
+      .filter(({ method, body }) => (body === '' ? method : JSON.parse(body).method) === wanted)
+      .map(({ headers }) => headers['mcp-session-id'])
+  expect(of('initialize')).toEqual([undefined, undefined, undefined])
+  expect(of('DELETE')).toEqual(['session-2'])
+  expect(of('tools/list').at(-1)).toBe('session-3')
+})
