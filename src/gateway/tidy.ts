@@ -1,4 +1,5 @@
 // Deletes what is over from the gateway's tables, once a minute, in whichever process holds the lease
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { asBridgeError } from '../errors.ts'
 import type { Clock, Leases, Logger } from '../ports.ts'
 import { tidyClients } from './authorization/registration.ts'
@@ -41,7 +42,11 @@ export function tidyGateway(storage: TidiedStorage, log: Logger, everyMs = EVERY
     if (!lease) return
     const batches = async (remove: () => Promise<number>) => {
       let deleted = BATCH
-      while (deleted >= BATCH && !lease.lost.aborted && !stopping.signal.aborted) deleted = await remove()
+      while (deleted >= BATCH && !lease.lost.aborted && !stopping.signal.aborted) {
+        deleted = await remove()
+        // SQLite answers within the turn: requests come between two batches.
+        await nextTurn()
+      }
     }
     try {
       await batches(() => records.purge(BATCH))

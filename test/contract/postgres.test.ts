@@ -7,8 +7,9 @@ import { createDatabaseClock } from '../../src/store/postgres/clock.ts'
 import { migrateDown, migrateUp, schemaVersion } from '../../src/store/postgres/migrate.ts'
 import { openPostgres } from '../../src/store/postgres/postgres.ts'
 import type { Database } from '../../src/store/sql.ts'
+import { clock as realClock } from '../../src/system/clock.ts'
 import { createFakeLogger } from '../fakes/fakeLogger.ts'
-import { createGate } from '../fakes/gate.ts'
+import { createGate, settled } from '../fakes/gate.ts'
 import { postgresDatabases } from '../fakes/postgresEngine.ts'
 import { codeOf, errorOf } from '../fakes/thrown.ts'
 import { freePort } from '../servers/freePort.ts'
@@ -47,6 +48,22 @@ const nobodyListens = async (url: string) => {
   const port = await freePort()
   return changed(url, (one) => Object.assign(one, { port: String(port) }))
 }
+
+/** A machine whose wall clock is `wrong` ms ahead, and which has `slept`: the clock that only counts the time awake is behind by so much. */
+function machineOf(given: { wrong?: number; slept?: number }) {
+  let { wrong = 0, slept = 0 } = given
+  return {
+    ...realClock,
+    now: () => Date.now() + wrong,
+    awake: () => performance.now() - slept,
+    set(now: { wrong?: number; slept?: number }) {
+      wrong = now.wrong ?? wrong
+      slept = now.slept ?? slept
+    },
+  }
+}
+/** How far it is from the time of this machine, on which the database runs as well, in ms. */
+const off = (clock: { now(): number }) => Math.abs(clock.now() - Date.now())
 
 describe.skipIf(!isOwn)('PostgreSQL', () => {
   describe('that cannot be used is database_unreachable with host, port and database, and without the password:', () => {
@@ -258,10 +275,50 @@ describe.skipIf(!isOwn)('PostgreSQL', () => {
 
   test.each([-300_000, 0, 300_000])('gives its own time to a machine whose clock is wrong by %i ms', async (wrong) => {
     const log = createFakeLogger()
-    const machine = { now: () => Date.now() + wrong } as Parameters<typeof createDatabaseClock>[1]
-    const clock = await createDatabaseClock(kit().create()(), machine, log)
+    const clock = await createDatabaseClock(kit().create()(), machineOf({ wrong }), log)
     clock.stop()
-    expect(Math.abs(clock.now() - Date.now())).toBeLessThan(20_000)
+    expect(off(clock)).toBeLessThan(20_000)
     expect(log.entries.map(({ event }) => event)).toEqual(wrong === 0 ? [] : ['store:clock'])
+  })
+
+  test('gives its own time at once when the clock of the machine is set, in whichever direction', async () => {
+    const machine = machineOf({ wrong: 0 })
+    const clock = await createDatabaseClock(kit().create()(), machine, createFakeLogger())
+    for (const wrong of [3_600_000, -3_600_000, 0]) {
+      machine.set({ wrong })
+      expect(off(clock)).toBeLessThan(20_000)
+    }
+    clock.stop()
+  })
+
+  test('gives its own time after the machine has slept', async () => {
+    const machine = machineOf({ wrong: 0 })
+    const clock = await createDatabaseClock(kit().create()(), machine, createFakeLogger())
+    machine.set({ slept: 3_600_000 })
+    await until('the clock to be right', () => off(clock) < 20_000)
+    clock.stop()
+  })
+
+  test('does not go by an answer that was long on its way', async () => {
+    const machine = machineOf({ wrong: 0 })
+    const database = kit().create()()
+    let looks = 0
+    const slow: Database = {
+      ...database,
+      async get(sql, ...values) {
+        const row = await database.get(sql, ...values)
+        // As if the answer had lain an hour somewhere.
+        if (++looks > 1) machine.set({ slept: -3_600_000 })
+        return row
+      },
+    }
+    const clock = await createDatabaseClock(slow, machine, createFakeLogger())
+    machine.set({ wrong: 5_000 })
+    clock.now()
+    await until('a second look', () => looks === 2)
+    await settled()
+    machine.set({ slept: 0 })
+    expect(off(clock)).toBeLessThan(20_000)
+    clock.stop()
   })
 })

@@ -148,6 +148,8 @@ function trackBare(socket: Socket, { bare }: State): void {
 
 function track(socket: Socket, { sockets }: State): void {
   sockets.set(socket, new Set())
+  // Node takes its own listener away with CONNECT; the end of a connection is no error of the gateway's.
+  socket.on('error', () => undefined)
   socket.once('close', () => sockets.delete(socket))
 }
 

@@ -1,4 +1,5 @@
 // The clients of the authorization server (table oauth_clients): registered ones, and metadata documents as they were read last.
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { BridgeError } from '../../errors.ts'
 import type { ClientRegistry, OAuthClient } from '../../gateway/ports.ts'
 import type { Clock } from '../../ports.ts'
@@ -28,12 +29,19 @@ export function createClientRegistry(database: Database, seal: Seal, clock: Cloc
     }
   }
   /** Deletes the oldest clients that `which` selects, but none that is blocked: it would be let in again. */
-  const removeBatch = (which: string, by: 'created_at' | 'last_used_at', values: Readonly<Record<string, Value>>) =>
-    database.run(
+  const removeBatch = async (
+    which: string,
+    by: 'created_at' | 'last_used_at',
+    values: Readonly<Record<string, Value>>,
+  ) => {
+    // SQLite answers within the turn: requests come between two batches.
+    await nextTurn()
+    return database.run(
       `DELETE FROM oauth_clients WHERE id IN
          (SELECT id FROM oauth_clients WHERE blocked_at IS NULL AND ${which} ORDER BY ${by} LIMIT :limit)`,
       values,
     )
+  }
   const removeAll = async (which: string, by: 'created_at' | 'last_used_at', since: number) => {
     let deleted = 0
     for (let batch = BATCH; batch === BATCH; deleted += batch)

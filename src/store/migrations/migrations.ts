@@ -4,9 +4,10 @@ import { initial } from './0001-initial.ts'
 import { rowSeals } from './0002-row-seals.ts'
 import { errorCodes } from './0003-error-codes.ts'
 import { gateway } from './0004-gateway.ts'
+import { tokensUser } from './0005-tokens-user.ts'
 import type { Migration } from './migration.ts'
 
-export const MIGRATIONS: readonly Migration[] = [initial, rowSeals, errorCodes, gateway]
+export const MIGRATIONS: readonly Migration[] = [initial, rowSeals, errorCodes, gateway, tokensUser]
 
 /** The schema version this program works with. */
 export const LATEST_VERSION = MIGRATIONS.length

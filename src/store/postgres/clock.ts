@@ -3,49 +3,79 @@ import type { Clock, Logger } from '../../ports.ts'
 import type { Database } from '../sql.ts'
 
 export interface DatabaseClock extends Clock {
-  /** How far this machine's clock was behind the database's at the last look, in ms. */
-  readonly behindMs: number
   stop(): void
 }
 
 const EVERY_MS = 60_000
 /** A difference that an operator should know of, in ms. */
 const NOTABLE_MS = 30_000
+/** The answer may have been on its way for as long as it took; later ones say less than an earlier one does, in ms. */
+const LONGEST_LOOK_MS = 1_000
+/** More than this between the machine's two clocks is a step of one, or a sleep that the other does not count, in ms. */
+const STEP_MS = 1_000
 
-/** Looks at once, and again each minute. @throws BridgeError database_unreachable when it cannot look the first time */
+/** The database's time at a moment of the machine's two clocks, in ms. */
+interface Look {
+  readonly database: number
+  readonly wall: number
+  readonly awake: number
+  readonly tookMs: number
+}
+
+/**
+ * Looks at once, and again each minute; in between it goes by the clock that no administrator and no time server sets. Where that
+ * one and the wall clock come apart, it looks again.
+ * @throws BridgeError database_unreachable when it cannot look the first time
+ */
 export async function createDatabaseClock(database: Database, clock: Clock, log: Logger): Promise<DatabaseClock> {
-  let behindMs = await difference(database, clock)
+  let last = await look(database, clock)
+  let isLooking = false
   const warn = () => {
+    const behindMs = last.database - last.wall
     if (Math.abs(behindMs) > NOTABLE_MS)
       log.warn('store:clock', {
         message: `The clock of this machine is ${Math.round(Math.abs(behindMs) / 1000)} s ${behindMs > 0 ? 'behind' : 'ahead of'} that of the database.`,
       })
   }
   warn()
-  const timer = setInterval(() => {
-    difference(database, clock).then(
-      (found) => {
-        behindMs = found
-        warn()
-      },
-      () => undefined,
-    )
-  }, EVERY_MS)
+  const lookAgain = () => {
+    if (isLooking) return
+    isLooking = true
+    look(database, clock)
+      .then(
+        (found) => {
+          if (found.tookMs > LONGEST_LOOK_MS) return
+          last = found
+          warn()
+        },
+        () => undefined,
+      )
+      .finally(() => {
+        isLooking = false
+      })
+  }
+  const timer = setInterval(lookAgain, EVERY_MS)
   timer.unref()
   return {
     ...clock,
-    get behindMs() {
-      return behindMs
+    now() {
+      const passed = clock.awake() - last.awake
+      if (Math.abs(clock.now() - last.wall - passed) > STEP_MS) lookAgain()
+      return Math.round(last.database + passed)
     },
-    now: () => clock.now() + behindMs,
     stop: () => clearInterval(timer),
   }
 }
 
 /** Half of the way there and back counts as the way there. */
-async function difference(database: Database, clock: Clock): Promise<number> {
-  const before = clock.now()
+async function look(database: Database, clock: Clock): Promise<Look> {
+  const before = { wall: clock.now(), awake: clock.awake() }
   const row = await database.get('SELECT extract(epoch FROM clock_timestamp()) * 1000 AS ms')
-  const after = clock.now()
-  return Math.round(Number(row?.ms) - (before + after) / 2)
+  const tookMs = clock.awake() - before.awake
+  return {
+    database: Number(row?.ms),
+    wall: before.wall + tookMs / 2,
+    awake: before.awake + tookMs / 2,
+    tookMs,
+  }
 }

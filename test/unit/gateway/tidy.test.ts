@@ -1,4 +1,5 @@
 // The gateway deletes what is over by itself, in one process at a time, and not after it was stopped.
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { tidyGateway } from '../../../src/gateway/tidy.ts'
 import { createLeases } from '../../../src/store/leases.ts'
@@ -14,6 +15,29 @@ async function world() {
 }
 const count = async ({ database }: Awaited<ReturnType<typeof world>>, table: string) =>
   Number((await database.get(`SELECT count(*) AS count FROM ${table}`))?.count)
+
+test.each(['oauth_records', 'oauth_clients'])('requests come between two batches of %s', async (table) => {
+  const storage = await world()
+  await storage.database.transaction(async (sql) => {
+    for (let id = 0; id < 2_500; id++)
+      await sql.run(
+        table === 'oauth_records'
+          ? "INSERT INTO oauth_records (kind, id_hash, payload, expires_at) VALUES ('AccessToken', ?, '{}', '2020-01-01 00:00:00.000')"
+          : "INSERT INTO oauth_clients (id, metadata, source, created_at) VALUES (?, '{}', 'registered', '2020-01-01 00:00:00.000')",
+        String(id),
+      )
+  })
+  const tidying = tidyGateway(storage, createFakeLogger(), 1)
+  const seen = new Set<number>()
+  for (let left = 2_500; left > 0; ) {
+    await nextTurn()
+    left = await count(storage, table)
+    seen.add(left)
+  }
+  await tidying.stop()
+  expect([...seen]).toEqual([2_500, 1_500, 500, 0])
+  await storage.database.close()
+})
 
 test('expired records, unused registrations and persons who come no more are deleted', async () => {
   const storage = await world()
@@ -61,4 +85,11 @@ test('what is only in the write-ahead log is written into the file', async () =>
   await until('it to be written', () => flushed > 1)
   await tidying.stop()
   await storage.database.close()
+})
+
+test('a person is deleted without a look at every row of tokens', async () => {
+  const { database } = await world()
+  const plan = await database.all("EXPLAIN QUERY PLAN UPDATE tokens SET user_id = NULL WHERE user_id = 'a'")
+  expect(plan.map(({ detail }) => String(detail))).toEqual([expect.stringContaining('tokens_user')])
+  await database.close()
 })

@@ -70,6 +70,20 @@ describe('a malformed request', () => {
     expect(loud(log)).toEqual([])
   })
 
+  test('with CONNECT, whose connection is reset before the answer, ends nobody else', async () => {
+    const { port, log } = await startShell()
+    for (let run = 0; run < 50; run++) {
+      const socket = await open(port)
+      socket.on('error', () => undefined)
+      const closed = once(socket, 'close')
+      await new Promise((written) => socket.write(`CONNECT x:1 HTTP/1.1\r\n${HOST}\r\n`, written))
+      socket.resetAndDestroy()
+      await closed
+    }
+    expect((await rawRequest(port, '/health')).status).toBe(200)
+    expect(loud(log)).toEqual([])
+  })
+
   test.each(['gzip, chunked', 'identity', 'xchunked', 'chunked;q=1'])(
     'with the transfer coding %s, which is not understood, is 501 and the end of its connection',
     async (coding) => {
