@@ -49,6 +49,14 @@ export function createConnections(options: ConnectionOptions) {
     return { plain: build(), secure: createSecureConnect({ build, environment, certificates, timeoutMs: timeout }) }
   }
   const free = connectors()
+  /** To a proxy that forwards: its certificate is for its own name, not for that in the Host header of a request. */
+  const forwarding = {
+    ...free,
+    secure: (): Connect => {
+      const connect = free.secure(undefined)
+      return (options, callback) => connect({ ...options, servername: '' }, callback)
+    },
+  }
   const pools = new Map<string, { pool: PoolType; warm(): void; close(): void }>()
   /** By object identity: one server is requested repeatedly, and its URL is parsed once. */
   const routes = new WeakMap<URL, Route>()
@@ -75,7 +83,13 @@ export function createConnections(options: ConnectionOptions) {
     const path = pathname + search
     if (!proxy || url.protocol === 'https:') return { ...open(origin, proxy), origin, path }
     const headers = { host: url.host, ...proxyAuthorization(proxy) }
-    return { ...open(proxy.origin), origin, path: origin + path, headers, forwarder: proxy }
+    return {
+      ...open(proxy.origin, undefined, forwarding, 'forwarding '),
+      origin,
+      path: origin + path,
+      headers,
+      forwarder: proxy,
+    }
   }
 
   return {

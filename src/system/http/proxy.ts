@@ -1,10 +1,10 @@
 // Which proxy a URL uses: HTTPS_PROXY, HTTP_PROXY and NO_PROXY, interpreted as curl and Go do.
 import { BlockList, isIP } from 'node:net'
-import { BridgeError } from '../../errors.ts'
+import { BridgeError, ERRORS } from '../../errors.ts'
 import { present } from '../../present.ts'
 import { quote } from '../../redaction/text.ts'
 import { isLoopback } from '../../secureUrl.ts'
-import { reasonOf } from './errors.ts'
+import { reasonOf, UNKNOWN_ISSUER } from './errors.ts'
 
 /** undefined: no proxy. @throws BridgeError proxy_failed for a proxy that cannot be used */
 export type ProxyFor = (url: URL) => URL | undefined
@@ -98,10 +98,11 @@ export function proxyRefused(proxy: URL, authority: string, status: number): Bri
 
 export function proxyUnreachable(proxy: URL, cause: Error): BridgeError {
   const reason = reasonOf(cause)
-  if (cause.name === 'AbortError') {
+  if (cause.name === 'AbortError' || reason === 'UND_ERR_CONNECT_TIMEOUT') {
     const message = `The proxy ${proxy.origin} did not answer in time.`
     return new BridgeError('server_timeout', { message, details: { sent: false }, cause })
   }
   const message = `The proxy ${proxy.origin} cannot be reached: ${reason}.`
-  return new BridgeError('proxy_failed', { message, details: { reason, sent: false }, cause })
+  const hint = UNKNOWN_ISSUER.test(reason) ? ERRORS.tls_failed.hint : undefined
+  return new BridgeError('proxy_failed', { message, ...present({ hint }), details: { reason, sent: false }, cause })
 }
