@@ -10,6 +10,7 @@ import {
   withinReach,
 } from '../../../../src/system/http/addresses.ts'
 import { createHttp } from '../../../../src/system/http/client.ts'
+import { createFakeClock } from '../../../fakes/fakeClock.ts'
 import { createFakeHttp, respond } from '../../../fakes/fakeHttp.ts'
 import { serve } from '../../../fakes/loopback.ts'
 import { codeOf, outcomeOf } from '../../../fakes/thrown.ts'
@@ -110,6 +111,36 @@ describe('how far metadata may lead', () => {
     expect(await reach.bound(new URL('https://mcp.example/.well-known/x'))).toBeUndefined()
     expect(await reach.bound(new URL('https://sso.example:8443/token'))).toBeUndefined()
     expect(await reach.bound(new URL('https://sso.example/token'))).toBe('public')
+  })
+
+  test('is asked again ten seconds after the server’s name had no answer, and then kept, wherever the name leads later', async () => {
+    const clock = createFakeClock()
+    const answers = [undefined, '10.1.2.3', '203.0.113.5']
+    let asked = 0
+    const changing = async () => {
+      const address = answers[asked++]
+      if (address === undefined) throw new Error('ENOTFOUND')
+      return [{ address, family: 4 }]
+    }
+    const reach = createReach(new URL('https://vpn.example/mcp'), [], changing, clock.now)
+    const bound = () => reach.bound(new URL('https://login.vpn.example/'))
+    expect([await bound(), await bound(), asked]).toEqual(['public', 'public', 1])
+    clock.advance(10_000)
+    expect([await bound(), await bound(), asked]).toEqual(['private', 'private', 2])
+    clock.advance(24 * 60 * 60_000)
+    expect([await bound(), asked]).toEqual(['private', 2])
+  })
+
+  test('is not widened for a server on the internet whose name leads inside later', async () => {
+    const clock = createFakeClock()
+    let address = '203.0.113.5'
+    const rebound = async () => [{ address, family: 4 }]
+    const reach = createReach(new URL('https://mcp.example/mcp'), [], rebound, clock.now)
+    const bound = () => reach.bound(new URL('https://as.example/'))
+    expect(await bound()).toBe('public')
+    address = '10.1.2.3'
+    clock.advance(24 * 60 * 60_000)
+    expect(await bound()).toBe('public')
   })
 
   test.each([
