@@ -75,9 +75,19 @@ const bare = (hostname: string) => hostname.replace(/^\[(.*)\]$/, '$1')
 /** Basic credentials from the proxy's URL (RFC 9110 section 11.7.2). */
 export function proxyAuthorization({ username, password }: URL): Record<string, string> {
   if (username === '') return {}
-  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
+  const pair = `${decoded(username)}:${decoded(password)}`
   return { 'proxy-authorization': `Basic ${Buffer.from(pair).toString('base64')}` }
 }
+
+/** As curl does: a percent sign that encodes nothing stands for itself. */
+const decoded = (text: string) =>
+  text.replace(/(?:%[\da-f]{2})+/gi, (run) => {
+    try {
+      return decodeURIComponent(run)
+    } catch {
+      return run
+    }
+  })
 
 /** host:port, as CONNECT requires it (RFC 9110 section 9.3.6). */
 export function authorityOf({ hostname, port }: { readonly hostname: string; readonly port: string }): string {

@@ -77,10 +77,19 @@ describe('NO_PROXY', () => {
   })
 })
 
-test('credentials of the proxy’s URL become Basic, decoded', () => {
-  expect(proxyAuthorization(new URL('http://user:p%40ss@proxy:1'))).toEqual({
-    'proxy-authorization': `Basic ${Buffer.from('user:p@ss').toString('base64')}`,
+test.each([
+  ['user:p%40ss', 'user:p@ss'],
+  ['user:100%sure', 'user:100%sure'],
+  ['user:p%40ss-100%', 'user:p@ss-100%'],
+  ['user%:bücher%2', 'user%:bücher%2'],
+  ['user:%E4', 'user:%E4'],
+])('credentials of the proxy’s URL become Basic, decoded where they are encoded: %s', (written, meant) => {
+  expect(proxyAuthorization(new URL(`http://${written}@proxy:1`))).toEqual({
+    'proxy-authorization': `Basic ${Buffer.from(meant).toString('base64')}`,
   })
+})
+
+test('a proxy’s URL without credentials gives none', () => {
   expect(proxyAuthorization(new URL('http://proxy:1'))).toEqual({})
 })
 
