@@ -17,11 +17,11 @@ export interface Reach {
   check(url: URL): Promise<void>
 }
 
-/** Networks of an organization (RFC 1918, RFC 6598). */
-const PRIVATE = subnets(['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10'])
+/** Networks of an organization (RFC 1918, RFC 6598), and the one (RFC 2544) that tunnels such as Clash answer for every name. */
+const PRIVATE = subnets(['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', '198.18.0.0/15'])
 /** This machine, this link, groups and reserved ranges (RFC 6890); and the address at which Azure answers the machines that it runs. */
 const LOCAL = subnets([
-  ...['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '192.0.0.0/24', '198.18.0.0/15', '224.0.0.0/3'],
+  ...['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '192.0.0.0/24', '224.0.0.0/3'],
   '168.63.129.16/32',
 ])
 

@@ -21,6 +21,8 @@ const names: Readonly<Record<string, readonly string[]>> = {
   'both.example': ['203.0.113.5', '10.1.2.3'],
   'dev.example': ['127.0.0.1'],
   'as.example': ['203.0.113.9'],
+  'mcp.tunnel.example': ['198.18.0.5'],
+  'as.tunnel.example': ['198.18.0.6'],
 }
 const resolve = async (host: string): Promise<LookupAddress[]> => {
   const found = names[host]
@@ -40,6 +42,9 @@ describe('an address', () => {
     ['172.31.255.255', 'private'],
     ['192.168.1.1', 'private'],
     ['100.64.0.1', 'private'],
+    ['198.18.0.1', 'private'],
+    ['198.19.255.255', 'private'],
+    ['198.20.0.1', 'public'],
     ['fd00::1', 'private'],
     ['127.0.0.1', 'local'],
     ['127.255.255.254', 'local'],
@@ -154,6 +159,12 @@ describe('how far metadata may lead', () => {
     const work = reachOf('https://mcp.example/mcp').check(new URL(url))
     if (code === undefined) await work
     else expect(await codeOf(work)).toBe(code)
+  })
+
+  test('leads where a tunnel answers for every name with an address of its own, but not from a server on the internet', async () => {
+    const url = new URL('https://as.tunnel.example/authorize')
+    await reachOf('https://mcp.tunnel.example/mcp').check(url)
+    expect(await codeOf(reachOf('https://mcp.example/mcp').check(url))).toBe('address_refused')
   })
 
   test('is sent with each request as its bound', async () => {
