@@ -1,5 +1,6 @@
 // Which proxy a URL uses: HTTPS_PROXY, HTTP_PROXY and NO_PROXY, interpreted as curl and Go do.
 import { BlockList, isIP } from 'node:net'
+import { bareHost } from '../../bareHost.ts'
 import { BridgeError, ERRORS } from '../../errors.ts'
 import { present } from '../../present.ts'
 import { quote } from '../../redaction/text.ts'
@@ -46,16 +47,9 @@ function exceptions(list: string): (url: URL) => boolean {
     .filter((word) => word !== '')
   if (words.includes('*')) return () => true
   const networks = new BlockList()
-  const names: Exception[] = []
-  for (const word of words) {
-    const [, network = '', bits] = /^([\da-f.:]+)\/(\d+)$/.exec(word) ?? []
-    const family = isIP(network)
-    if (family !== 0 && Number(bits) <= (family === 4 ? 32 : 128))
-      networks.addSubnet(network, Number(bits), family === 4 ? 'ipv4' : 'ipv6')
-    else names.push(exception(word))
-  }
+  const names = words.filter((word) => !addNetwork(networks, word)).map(exception)
   return ({ hostname, port, protocol }) => {
-    const host = bare(hostname)
+    const host = canonical(hostname)
     const family = isIP(host)
     if (family !== 0 && networks.check(host, family === 4 ? 'ipv4' : 'ipv6')) return true
     const actual = port || (protocol === 'https:' ? '443' : '80')
@@ -65,12 +59,28 @@ function exceptions(list: string): (url: URL) => boolean {
   }
 }
 
-function exception(word: string): Exception {
-  const [, named = word, port = ''] = isIP(word) ? [] : (/^(.*?)(?::(\d+))?$/.exec(word) ?? [])
-  return { host: bare(named).replace(/^\*?\./, ''), port }
+/** An address is a network of one. False: the word is neither. */
+function addNetwork(networks: BlockList, word: string): boolean {
+  const [, address = '', bits] = /^\[?([\da-f.:]+)\]?(?:\/(\d+))?$/.exec(word) ?? []
+  const family = isIP(address)
+  const longest = family === 4 ? 32 : 128
+  const prefix = Number(bits ?? longest)
+  if (family === 0 || prefix > longest) return false
+  networks.addSubnet(address, prefix, family === 4 ? 'ipv4' : 'ipv6')
+  return true
 }
 
-const bare = (hostname: string) => hostname.replace(/^\[(.*)\]$/, '$1')
+function exception(word: string): Exception {
+  const [, named = word, port = ''] = /^(.*?)(?::(\d+))?$/.exec(word) ?? []
+  return { host: canonical(named.replace(/^\*?\./, '')), port }
+}
+
+/** In the one spelling that a URL has, without the dot of the root; what is no host stays as it is. */
+function canonical(written: string): string {
+  const host = written.replace(/\.$/, '')
+  const isHost = !/[/?#@\\]/.test(host) && URL.canParse(`http://${host}`)
+  return isHost ? bareHost(new URL(`http://${host}`)) : host
+}
 
 /** Basic credentials from the proxy's URL (RFC 9110 section 11.7.2). */
 export function proxyAuthorization({ username, password }: URL): Record<string, string> {
