@@ -1,6 +1,6 @@
 // TLS servers and an HTTP proxy on loopback, with certificates of a private authority.
 import { readFileSync } from 'node:fs'
-import { createServer as createPlain, type IncomingMessage, request } from 'node:http'
+import { createServer as createPlain, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { createServer as createSecure } from 'node:https'
 import { type AddressInfo, connect, type Server, type Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
@@ -13,6 +13,9 @@ const read = (name: string) => readFileSync(fileOf(name), 'utf8')
 export const AUTHORITY_FILE = fileOf('ca.pem')
 export const AUTHORITY = read('ca.pem')
 
+/** For localhost and mcp.example.test, or for other.example.test. */
+type CertificateFile = 'server.pem' | 'other.pem'
+
 export interface SecureAnswer {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
@@ -21,7 +24,7 @@ export interface SecureAnswer {
 
 /** Answers with what `answer` makes of the body, and sets a cookie; `certificate` is for localhost, or for another name. */
 export async function serveSecurely(
-  certificate: 'server.pem' | 'other.pem' = 'server.pem',
+  certificate: CertificateFile = 'server.pem',
   answer: (body: string, request: IncomingMessage) => string | SecureAnswer = () => 'hello',
 ) {
   const requests: IncomingMessage['headers'][] = []
@@ -57,12 +60,15 @@ export interface ProxyStage {
   readonly asked: readonly (readonly [string, string | undefined])[]
 }
 
-/** Passes on everything to 127.0.0.1, whatever name was asked for; `status` other than 200 refuses instead. */
-export async function startProxy(status = 200): Promise<ProxyStage> {
+/**
+ * Passes on everything to 127.0.0.1, whatever name was asked for; `status` other than 200 refuses instead. With a `certificate` it
+ * is an https proxy.
+ */
+export async function startProxy(status = 200, certificate?: CertificateFile): Promise<ProxyStage> {
   const asked: (readonly [string, string | undefined])[] = []
   const note = ({ method, url, headers }: IncomingMessage) =>
     asked.push([`${method} ${url}`, headers['proxy-authorization']])
-  const server = createPlain((incoming, response) => {
+  const handle = (incoming: IncomingMessage, response: ServerResponse) => {
     note(incoming)
     if (status !== 200) {
       response.writeHead(status).end()
@@ -78,7 +84,10 @@ export async function startProxy(status = 200): Promise<ProxyStage> {
       },
     )
     incoming.pipe(onward)
-  })
+  }
+  const server = certificate
+    ? createSecure({ cert: read(certificate), key: read('server.key') }, handle)
+    : createPlain(handle)
   server.on('connect', (incoming, socket: Socket) => {
     note(incoming)
     if (status !== 200) {

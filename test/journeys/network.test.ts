@@ -45,6 +45,25 @@ test('HTTPS_PROXY and ca_file are enough, and cookies of the load balancer are s
   expect(host.stderr).not.toContain('canary')
 })
 
+test('an https proxy shows a certificate for its own name; with one for the server it gets neither the password nor a request', async () => {
+  const server = await serveSecurely('other.pem', mcp)
+  const words = [`https://other.example.test:${server.port}/mcp`]
+  const by = (port: number) => ({
+    ...home.environment,
+    HTTPS_PROXY: `https://user:proxy-canary@localhost:${port}`,
+    SSL_CERT_FILE: AUTHORITY_FILE,
+  })
+  const proxy = await startProxy(200, 'server.pem')
+  const host = startHost(words, by(proxy.port))
+  expect((await host.initialize()).result).toEqual(INITIALIZED)
+  expect(await host.close()).toBe(0)
+  const impostor = await startProxy(200, 'other.pem')
+  const deceived = startHost(words, by(impostor.port))
+  expect((await deceived.failure()).data.code).toBe('proxy_failed')
+  expect(impostor.asked).toEqual([])
+  expect(await deceived.close()).toBe(0)
+})
+
 test('a sign-in uses the proxy too: discovery, registration, code exchange and the first request', async () => {
   const token = 'canary-token-through-the-proxy'
   let origin = ''

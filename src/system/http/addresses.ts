@@ -17,11 +17,11 @@ export interface Reach {
   check(url: URL): Promise<void>
 }
 
-/** Networks of an organization (RFC 1918, RFC 6598). */
-const PRIVATE = subnets(['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10'])
+/** Networks of an organization (RFC 1918, RFC 6598), and the one (RFC 2544) that tunnels such as Clash answer for every name. */
+const PRIVATE = subnets(['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', '198.18.0.0/15'])
 /** This machine, this link, groups and reserved ranges (RFC 6890); and the address at which Azure answers the machines that it runs. */
 const LOCAL = subnets([
-  ...['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '192.0.0.0/24', '198.18.0.0/15', '224.0.0.0/3'],
+  ...['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '192.0.0.0/24', '224.0.0.0/3'],
   '168.63.129.16/32',
 ])
 
@@ -83,19 +83,32 @@ export function lookupWithin(within: Bound, resolve = lookUp): LookupFunction {
   }
 }
 
+/** How long a name without an answer is not asked again: behind a proxy it may never have one, and each try can take seconds. */
+const UNRESOLVED_MS = 10_000
+
 /**
  * To which addresses the metadata of `server` may refer. A server on a loopback address may refer to any address, one in a private
  * network also private addresses. `trusted`: origins that a person configured.
  */
-export function createReach(server: URL, trusted: readonly string[], resolve = resolveAll): Reach {
-  const ofServer = memoizeAsync(async (): Promise<Bound | undefined> => {
-    const host = bareHost(server)
+export function createReach(server: URL, trusted: readonly string[], resolve = resolveAll, now = Date.now): Reach {
+  const host = bareHost(server)
+  // An answer is kept for good: a server on the internet must not count as private because its name moves there later.
+  const addresses = memoizeAsync(() => resolve(host))
+  let unresolvedUntil = 0
+  const ofServer = async (): Promise<Bound | undefined> => {
     if (isIP(host) !== 0) return BOUNDS[kindOf(host)]
     if (host === 'localhost' || host.endsWith('.localhost')) return undefined
-    const addresses = await resolve(host).catch(() => [])
-    const inside = addresses.length > 0 && addresses.every(({ address }) => kindOf(address) !== 'public')
+    if (now() < unresolvedUntil) return 'public'
+    let found: readonly LookupAddress[]
+    try {
+      found = await addresses()
+    } catch {
+      unresolvedUntil = now() + UNRESOLVED_MS
+      return 'public'
+    }
+    const inside = found.length > 0 && found.every(({ address }) => kindOf(address) !== 'public')
     return inside ? 'private' : 'public'
-  })
+  }
   const bound = async (url: URL) =>
     url.origin === server.origin || trusted.includes(url.origin) ? undefined : await ofServer()
   return {

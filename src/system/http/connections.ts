@@ -1,5 +1,9 @@
 // The only file that imports undici: a pool for each origin, kept open, direct or through a proxy.
-import type { LookupFunction } from 'node:net'
+import {
+  getDefaultAutoSelectFamilyAttemptTimeout,
+  type LookupFunction,
+  setDefaultAutoSelectFamilyAttemptTimeout,
+} from 'node:net'
 import type { SecureContext } from 'node:tls'
 import type { buildConnector as Build, Pool as PoolType } from 'undici'
 import buildConnector from 'undici/lib/core/connect.js'
@@ -39,8 +43,23 @@ export interface Route {
 /** Calls come minutes apart. A server that closes earlier says so in Keep-Alive, which overrides this. */
 const KEEP_MS = 5 * 60_000
 
+/** 250 ms, unless NODE_OPTIONS sets it. */
+const NODES_ATTEMPT_MS = getDefaultAutoSelectFamilyAttemptTimeout()
+/** A SYN that was lost is sent again after a second. */
+const LONGEST_ATTEMPT_MS = 2_500
+
+/**
+ * How long an address of a name is tried before the next one. Node never returns to it, so its own time makes a server out of reach
+ * over a slow link. For the whole process: tunnels, doctor and the PostgreSQL driver connect by themselves.
+ */
+function allowSlowAddresses(connectTimeoutMs: number): void {
+  const quarter = connectTimeoutMs === 0 ? LONGEST_ATTEMPT_MS : Math.min(connectTimeoutMs / 4, LONGEST_ATTEMPT_MS)
+  setDefaultAutoSelectFamilyAttemptTimeout(Math.max(Math.floor(quarter), NODES_ATTEMPT_MS))
+}
+
 export function createConnections(options: ConnectionOptions) {
   const { connectTimeoutMs: timeout, environment = {}, certificates } = options
+  allowSlowAddresses(timeout)
   const proxyFor = createProxyFor(environment)
   const connectors = (bound: { lookup?: LookupFunction } = {}) => {
     const basic = { timeout, autoSelectFamily: true, ...bound }
@@ -49,6 +68,14 @@ export function createConnections(options: ConnectionOptions) {
     return { plain: build(), secure: createSecureConnect({ build, environment, certificates, timeoutMs: timeout }) }
   }
   const free = connectors()
+  /** To a proxy that forwards: its certificate is for its own name, not for that in the Host header of a request. */
+  const forwarding = {
+    ...free,
+    secure: (): Connect => {
+      const connect = free.secure(undefined)
+      return (options, callback) => connect({ ...options, servername: '' }, callback)
+    },
+  }
   const pools = new Map<string, { pool: PoolType; warm(): void; close(): void }>()
   /** By object identity: one server is requested repeatedly, and its URL is parsed once. */
   const routes = new WeakMap<URL, Route>()
@@ -75,7 +102,13 @@ export function createConnections(options: ConnectionOptions) {
     const path = pathname + search
     if (!proxy || url.protocol === 'https:') return { ...open(origin, proxy), origin, path }
     const headers = { host: url.host, ...proxyAuthorization(proxy) }
-    return { ...open(proxy.origin), origin, path: origin + path, headers, forwarder: proxy }
+    return {
+      ...open(proxy.origin, undefined, forwarding, 'forwarding '),
+      origin,
+      path: origin + path,
+      headers,
+      forwarder: proxy,
+    }
   }
 
   return {

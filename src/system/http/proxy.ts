@@ -1,10 +1,11 @@
 // Which proxy a URL uses: HTTPS_PROXY, HTTP_PROXY and NO_PROXY, interpreted as curl and Go do.
 import { BlockList, isIP } from 'node:net'
-import { BridgeError } from '../../errors.ts'
+import { bareHost } from '../../bareHost.ts'
+import { BridgeError, ERRORS } from '../../errors.ts'
 import { present } from '../../present.ts'
 import { quote } from '../../redaction/text.ts'
 import { isLoopback } from '../../secureUrl.ts'
-import { reasonOf } from './errors.ts'
+import { reasonOf, UNKNOWN_ISSUER } from './errors.ts'
 
 /** undefined: no proxy. @throws BridgeError proxy_failed for a proxy that cannot be used */
 export type ProxyFor = (url: URL) => URL | undefined
@@ -46,16 +47,9 @@ function exceptions(list: string): (url: URL) => boolean {
     .filter((word) => word !== '')
   if (words.includes('*')) return () => true
   const networks = new BlockList()
-  const names: Exception[] = []
-  for (const word of words) {
-    const [, network = '', bits] = /^([\da-f.:]+)\/(\d+)$/.exec(word) ?? []
-    const family = isIP(network)
-    if (family !== 0 && Number(bits) <= (family === 4 ? 32 : 128))
-      networks.addSubnet(network, Number(bits), family === 4 ? 'ipv4' : 'ipv6')
-    else names.push(exception(word))
-  }
+  const names = words.filter((word) => !addNetwork(networks, word)).map(exception)
   return ({ hostname, port, protocol }) => {
-    const host = bare(hostname)
+    const host = canonical(hostname)
     const family = isIP(host)
     if (family !== 0 && networks.check(host, family === 4 ? 'ipv4' : 'ipv6')) return true
     const actual = port || (protocol === 'https:' ? '443' : '80')
@@ -65,19 +59,45 @@ function exceptions(list: string): (url: URL) => boolean {
   }
 }
 
-function exception(word: string): Exception {
-  const [, named = word, port = ''] = isIP(word) ? [] : (/^(.*?)(?::(\d+))?$/.exec(word) ?? [])
-  return { host: bare(named).replace(/^\*?\./, ''), port }
+/** An address is a network of one. False: the word is neither. */
+function addNetwork(networks: BlockList, word: string): boolean {
+  const [, address = '', bits] = /^\[?([\da-f.:]+)\]?(?:\/(\d+))?$/.exec(word) ?? []
+  const family = isIP(address)
+  const longest = family === 4 ? 32 : 128
+  const prefix = Number(bits ?? longest)
+  if (family === 0 || prefix > longest) return false
+  networks.addSubnet(address, prefix, family === 4 ? 'ipv4' : 'ipv6')
+  return true
 }
 
-const bare = (hostname: string) => hostname.replace(/^\[(.*)\]$/, '$1')
+function exception(word: string): Exception {
+  const [, named = word, port = ''] = /^(.*?)(?::(\d+))?$/.exec(word) ?? []
+  return { host: canonical(named.replace(/^\*?\./, '')), port }
+}
+
+/** In the one spelling that a URL has, without the dot of the root; what is no host stays as it is. */
+function canonical(written: string): string {
+  const host = written.replace(/\.$/, '')
+  const isHost = !/[/?#@\\]/.test(host) && URL.canParse(`http://${host}`)
+  return isHost ? bareHost(new URL(`http://${host}`)) : host
+}
 
 /** Basic credentials from the proxy's URL (RFC 9110 section 11.7.2). */
 export function proxyAuthorization({ username, password }: URL): Record<string, string> {
   if (username === '') return {}
-  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
+  const pair = `${decoded(username)}:${decoded(password)}`
   return { 'proxy-authorization': `Basic ${Buffer.from(pair).toString('base64')}` }
 }
+
+/** As curl does: a percent sign that encodes nothing stands for itself. */
+const decoded = (text: string) =>
+  text.replace(/(?:%[\da-f]{2})+/gi, (run) => {
+    try {
+      return decodeURIComponent(run)
+    } catch {
+      return run
+    }
+  })
 
 /** host:port, as CONNECT requires it (RFC 9110 section 9.3.6). */
 export function authorityOf({ hostname, port }: { readonly hostname: string; readonly port: string }): string {
@@ -98,10 +118,11 @@ export function proxyRefused(proxy: URL, authority: string, status: number): Bri
 
 export function proxyUnreachable(proxy: URL, cause: Error): BridgeError {
   const reason = reasonOf(cause)
-  if (cause.name === 'AbortError') {
+  if (cause.name === 'AbortError' || reason === 'UND_ERR_CONNECT_TIMEOUT') {
     const message = `The proxy ${proxy.origin} did not answer in time.`
     return new BridgeError('server_timeout', { message, details: { sent: false }, cause })
   }
   const message = `The proxy ${proxy.origin} cannot be reached: ${reason}.`
-  return new BridgeError('proxy_failed', { message, details: { reason, sent: false }, cause })
+  const hint = UNKNOWN_ISSUER.test(reason) ? ERRORS.tls_failed.hint : undefined
+  return new BridgeError('proxy_failed', { message, ...present({ hint }), details: { reason, sent: false }, cause })
 }

@@ -27,17 +27,30 @@ export function createSecureConnect({ build, environment, certificates, timeoutM
   const wide = memoizeAsync(async () => build(await context()))
   let narrow: Connect | undefined = certificates === undefined ? build(undefined) : undefined
 
+  /** Whether Node's own list is enough for the proxy, as far as is known; nobody checks a plain one. */
+  let narrowProxy = certificates === undefined
+
+  const byProxy = async (proxy: URL, authority: string) => {
+    const { openTunnel } = await import('./tunnel.ts')
+    const asked = { authority, headers: proxyAuthorization(proxy), timeoutMs }
+    if (narrowProxy || proxy.protocol === 'http:') {
+      try {
+        return await openTunnel(proxy, { ...asked, secureContext: undefined })
+      } catch (thrown) {
+        if (!UNKNOWN_ISSUER.test(reasonOf(thrown))) throw thrown
+      }
+    }
+    const opened = await openTunnel(proxy, { ...asked, secureContext: await context() })
+    narrowProxy = false
+    return opened
+  }
+
   const tunnel = async (proxy: URL | undefined, options: Connecting) => {
     if (!proxy) return options
-    const { openTunnel } = await import('./tunnel.ts')
-    const trusted = certificates === undefined || proxy.protocol === 'http:' ? undefined : await context()
     const authority = authorityOf(options)
-    const headers = proxyAuthorization(proxy)
-    const opened = await openTunnel(proxy, { authority, headers, timeoutMs, secureContext: trusted }).catch(
-      (thrown) => {
-        throw proxyUnreachable(proxy, thrown)
-      },
-    )
+    const opened = await byProxy(proxy, authority).catch((thrown) => {
+      throw proxyUnreachable(proxy, thrown)
+    })
     if (typeof opened === 'number') throw proxyRefused(proxy, authority, opened)
     return { ...options, httpSocket: opened }
   }

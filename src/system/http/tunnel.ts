@@ -1,8 +1,9 @@
 // A connection through an HTTP proxy: CONNECT, after which the proxy only forwards bytes (RFC 9110 section 9.3.6).
 import { request as plainRequest } from 'node:http'
 import { request as secureRequest } from 'node:https'
-import type { Socket } from 'node:net'
+import { isIP, type Socket } from 'node:net'
 import type { SecureContext } from 'node:tls'
+import { bareHost } from '../../bareHost.ts'
 import { present } from '../../present.ts'
 
 export interface TunnelOptions {
@@ -20,6 +21,8 @@ export interface TunnelOptions {
 export function openTunnel(proxy: URL, options: TunnelOptions): Promise<Socket | number> {
   const { authority, headers, timeoutMs, secureContext } = options
   const request = proxy.protocol === 'https:' ? secureRequest : plainRequest
+  // Otherwise Node checks the certificate for the name in the Host header, which is the server's.
+  const servername = isIP(bareHost(proxy)) === 0 ? proxy.hostname : ''
   const signal = timeoutMs > 0 ? AbortSignal.timeout(timeoutMs) : undefined
   return new Promise((resolve, reject) => {
     const outgoing = request(proxy.origin, {
@@ -28,7 +31,7 @@ export function openTunnel(proxy: URL, options: TunnelOptions): Promise<Socket |
       headers: { ...headers, host: authority },
       agent: false,
       // Without this, NODE_TLS_REJECT_UNAUTHORIZED would decide, and our password is sent to this proxy.
-      ...(proxy.protocol === 'https:' ? { rejectUnauthorized: true, minVersion: 'TLSv1.2' } : {}),
+      ...(proxy.protocol === 'https:' ? { servername, rejectUnauthorized: true, minVersion: 'TLSv1.2' } : {}),
       ...present({ signal, secureContext }),
     })
     outgoing.once('connect', async ({ statusCode = 0 }, socket: Socket, head) => {

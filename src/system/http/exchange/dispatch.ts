@@ -1,8 +1,10 @@
 // One request on one pool → one response whose body pauses the socket while its reader is slow.
 import type { Dispatcher } from 'undici'
+import { BridgeError } from '../../../errors.ts'
 import type { HttpRequest, HttpResponse } from '../../../ports.ts'
 import type { Route } from '../connections.ts'
 import { translate } from '../errors.ts'
+import { proxyUnreachable } from '../proxy.ts'
 import { type InterimWatch, watchInterim } from './interim.ts'
 import { ResponseBody } from './responseBody.ts'
 import { type SilenceWatch, watchSilence } from './silence.ts'
@@ -101,13 +103,19 @@ export function dispatch(route: Route, url: URL, request: HttpRequest, onTaken: 
         },
         onResponseError(_, thrown) {
           finish()
-          const error = stopped ?? (signal?.aborted ? signal.reason : translate(thrown, url, controller !== undefined))
+          const error =
+            stopped ?? (signal?.aborted ? signal.reason : failure(route, url, thrown, controller !== undefined))
           if (body) body.fail(error)
           else reject(error)
         },
       },
     )
   })
+}
+
+function failure({ forwarder }: Route, url: URL, thrown: Error, sent: boolean): BridgeError {
+  const isOfProxy = forwarder !== undefined && !sent && !(thrown instanceof BridgeError)
+  return isOfProxy ? proxyUnreachable(forwarder, thrown) : translate(thrown, url, sent)
 }
 
 async function* inPieces(bytes: Uint8Array, onPiece: () => void, onTaken: () => void): AsyncGenerator<Uint8Array> {

@@ -10,6 +10,7 @@ import {
   withinReach,
 } from '../../../../src/system/http/addresses.ts'
 import { createHttp } from '../../../../src/system/http/client.ts'
+import { createFakeClock } from '../../../fakes/fakeClock.ts'
 import { createFakeHttp, respond } from '../../../fakes/fakeHttp.ts'
 import { serve } from '../../../fakes/loopback.ts'
 import { codeOf, outcomeOf } from '../../../fakes/thrown.ts'
@@ -20,6 +21,8 @@ const names: Readonly<Record<string, readonly string[]>> = {
   'both.example': ['203.0.113.5', '10.1.2.3'],
   'dev.example': ['127.0.0.1'],
   'as.example': ['203.0.113.9'],
+  'mcp.tunnel.example': ['198.18.0.5'],
+  'as.tunnel.example': ['198.18.0.6'],
 }
 const resolve = async (host: string): Promise<LookupAddress[]> => {
   const found = names[host]
@@ -39,6 +42,9 @@ describe('an address', () => {
     ['172.31.255.255', 'private'],
     ['192.168.1.1', 'private'],
     ['100.64.0.1', 'private'],
+    ['198.18.0.1', 'private'],
+    ['198.19.255.255', 'private'],
+    ['198.20.0.1', 'public'],
     ['fd00::1', 'private'],
     ['127.0.0.1', 'local'],
     ['127.255.255.254', 'local'],
@@ -112,6 +118,36 @@ describe('how far metadata may lead', () => {
     expect(await reach.bound(new URL('https://sso.example/token'))).toBe('public')
   })
 
+  test('is asked again ten seconds after the server’s name had no answer, and then kept, wherever the name leads later', async () => {
+    const clock = createFakeClock()
+    const answers = [undefined, '10.1.2.3', '203.0.113.5']
+    let asked = 0
+    const changing = async () => {
+      const address = answers[asked++]
+      if (address === undefined) throw new Error('ENOTFOUND')
+      return [{ address, family: 4 }]
+    }
+    const reach = createReach(new URL('https://vpn.example/mcp'), [], changing, clock.now)
+    const bound = () => reach.bound(new URL('https://login.vpn.example/'))
+    expect([await bound(), await bound(), asked]).toEqual(['public', 'public', 1])
+    clock.advance(10_000)
+    expect([await bound(), await bound(), asked]).toEqual(['private', 'private', 2])
+    clock.advance(24 * 60 * 60_000)
+    expect([await bound(), asked]).toEqual(['private', 2])
+  })
+
+  test('is not widened for a server on the internet whose name leads inside later', async () => {
+    const clock = createFakeClock()
+    let address = '203.0.113.5'
+    const rebound = async () => [{ address, family: 4 }]
+    const reach = createReach(new URL('https://mcp.example/mcp'), [], rebound, clock.now)
+    const bound = () => reach.bound(new URL('https://as.example/'))
+    expect(await bound()).toBe('public')
+    address = '10.1.2.3'
+    clock.advance(24 * 60 * 60_000)
+    expect(await bound()).toBe('public')
+  })
+
   test.each([
     ['https://as.example/authorize', undefined],
     ['https://unresolved.example/authorize', undefined],
@@ -123,6 +159,12 @@ describe('how far metadata may lead', () => {
     const work = reachOf('https://mcp.example/mcp').check(new URL(url))
     if (code === undefined) await work
     else expect(await codeOf(work)).toBe(code)
+  })
+
+  test('leads where a tunnel answers for every name with an address of its own, but not from a server on the internet', async () => {
+    const url = new URL('https://as.tunnel.example/authorize')
+    await reachOf('https://mcp.tunnel.example/mcp').check(url)
+    expect(await codeOf(reachOf('https://mcp.example/mcp').check(url))).toBe('address_refused')
   })
 
   test('is sent with each request as its bound', async () => {

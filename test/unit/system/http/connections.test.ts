@@ -1,5 +1,5 @@
 // Connections: opened ahead, kept, replaced unnoticed where that does no harm, in either address family; and their cookies.
-import { createServer, type Server, type Socket } from 'node:net'
+import { createServer, getDefaultAutoSelectFamilyAttemptTimeout, type Server, type Socket } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { HttpRequest, HttpResponse } from '../../../../src/ports.ts'
 import { createHttp, type HttpOptions } from '../../../../src/system/http/client.ts'
@@ -159,6 +159,17 @@ describe('a connection that was kept', () => {
 test('a name with addresses in both families is reached on the one that answers', async () => {
   const server = await listen((socket) => socket.on('data', () => socket.write(answer('four'))))
   expect(await text(await client().send(`http://localhost:${server.port}/`))).toBe('four')
+})
+
+test.each([
+  [10_000, 2_500],
+  [60_000, 2_500],
+  [0, 2_500],
+  [4_000, 1_000],
+  [500, 250],
+])('a name with several addresses, with %i ms to connect: each but the last gets %i ms', (connectTimeoutMs, each) => {
+  client({ connectTimeoutMs })
+  expect(getDefaultAutoSelectFamilyAttemptTimeout()).toBe(each)
 })
 
 test('an IPv6 address is reached, also ahead of the request', async (context) => {

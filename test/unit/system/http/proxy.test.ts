@@ -70,6 +70,26 @@ describe('NO_PROXY', () => {
     ['fd00::/8', 'https://[fd12::1]/', false],
     ['fd12::1', 'https://[fd12::1]/', false],
     ['[fd12::1]:443', 'https://[fd12::1]/', false],
+    ['[fd12::1]:8443', 'https://[fd12::1]/', true],
+    ['2001:db8:0:0::1', 'https://[2001:db8::1]/', false],
+    ['2001:0db8::1', 'https://[2001:db8::1]/', false],
+    ['[2001:0DB8::1]', 'https://[2001:db8::1]/', false],
+    ['[2001:0db8::1]:443', 'https://[2001:db8::1]/', false],
+    ['2001:db8::2', 'https://[2001:db8::1]/', true],
+    ['[2001:db8::]/32', 'https://[2001:db8::1]/', false],
+    ['[2001:db8::/32', 'https://[2001:db9::1]/', true],
+    ['10.1.2.3', 'https://[::ffff:10.1.2.3]/', false],
+    ['10.1.2.3:8443', 'https://10.1.2.3:8443/', false],
+    ['10.1.2.3:8443', 'https://10.1.2.3/', true],
+    ['fe80::1%eth0', 'https://[fe80::1]/', true],
+    ['a.example', 'https://a.example./', false],
+    ['a.example.', 'https://a.example/', false],
+    ['a.example.:443', 'https://deep.a.example./', false],
+    ['bücher.example', 'https://bücher.example/', false],
+    ['*.BÜCHER.example', 'https://deep.xn--bcher-kva.example/', false],
+    ['https://a.example', 'https://a.example/', true],
+    ['https://a.example', 'http://https/', true],
+    ['.', 'https://a.example./', true],
     ['', 'https://a.example/', true],
     [',, ,', 'https://a.example/', true],
   ])('%j: %s goes through the proxy: %s', (list, url, through) => {
@@ -77,10 +97,19 @@ describe('NO_PROXY', () => {
   })
 })
 
-test('credentials of the proxy’s URL become Basic, decoded', () => {
-  expect(proxyAuthorization(new URL('http://user:p%40ss@proxy:1'))).toEqual({
-    'proxy-authorization': `Basic ${Buffer.from('user:p@ss').toString('base64')}`,
+test.each([
+  ['user:p%40ss', 'user:p@ss'],
+  ['user:100%sure', 'user:100%sure'],
+  ['user:p%40ss-100%', 'user:p@ss-100%'],
+  ['user%:bücher%2', 'user%:bücher%2'],
+  ['user:%E4', 'user:%E4'],
+])('credentials of the proxy’s URL become Basic, decoded where they are encoded: %s', (written, meant) => {
+  expect(proxyAuthorization(new URL(`http://${written}@proxy:1`))).toEqual({
+    'proxy-authorization': `Basic ${Buffer.from(meant).toString('base64')}`,
   })
+})
+
+test('a proxy’s URL without credentials gives none', () => {
   expect(proxyAuthorization(new URL('http://proxy:1'))).toEqual({})
 })
 

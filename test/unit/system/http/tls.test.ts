@@ -120,9 +120,11 @@ describe('through a proxy', () => {
     },
   )
 
-  test('an unreachable proxy is named', async () => {
+  test.each(['https', 'http'])('an unreachable proxy is named, for %s', async (scheme) => {
     const port = await freePort()
-    const error = await errorOf(get('https://mcp.example.test/', { environment: proxied(port) }))
+    const { HTTPS_PROXY } = proxied(port)
+    const environment = { HTTPS_PROXY, HTTP_PROXY: HTTPS_PROXY }
+    const error = await errorOf(get(`${scheme}://mcp.example.test/`, { environment }))
     expect(error.code).toBe('proxy_failed')
     expect(error.message).toContain(`http://127.0.0.1:${port}`)
     expect(error.message).toContain('ECONNREFUSED')
@@ -154,5 +156,67 @@ describe('through a proxy', () => {
     const options = { environment: proxied(proxy.port), certificates: AUTHORITY }
     expect(await text(await get(server.origin, options))).toBe('hello')
     expect(proxy.asked).toEqual([])
+  })
+})
+
+describe('through an https proxy', () => {
+  const byTls = (port: number, host = 'localhost') => ({
+    HTTPS_PROXY: `https://user:p%40ss@${host}:${port}`,
+    HTTP_PROXY: `https://user:p%40ss@${host}:${port}`,
+  })
+  const password = `Basic ${Buffer.from('user:p@ss').toString('base64')}`
+
+  test.each(['localhost', '127.0.0.1'])('at %s, its certificate is checked for its own name', async (host) => {
+    const server = await serveSecurely('other.pem')
+    const proxy = await startProxy(200, 'server.pem')
+    const url = `https://other.example.test:${server.port}/`
+    expect(await text(await get(url, { environment: byTls(proxy.port, host), certificates: AUTHORITY }))).toBe('hello')
+    expect(proxy.asked).toEqual([[`CONNECT other.example.test:${server.port}`, password]])
+  })
+
+  test('that shows the certificate of the server, nothing is sent: neither the request nor the password', async () => {
+    const server = await serveSecurely('other.pem')
+    const proxy = await startProxy(200, 'other.pem')
+    const options = { environment: byTls(proxy.port), certificates: AUTHORITY }
+    const error = await errorOf(get(`https://other.example.test:${server.port}/`, options))
+    expect([error.code, error.details.reason]).toEqual(['proxy_failed', 'ERR_TLS_CERT_ALTNAME_INVALID'])
+    expect(proxy.asked).toEqual([])
+    const plain = await errorOf(get('http://other.example.test/', options))
+    expect([plain.code, plain.details.reason]).toEqual(['proxy_failed', 'ERR_TLS_CERT_ALTNAME_INVALID'])
+    expect(proxy.asked).toEqual([])
+    expect(server.connections).toBe(0)
+  })
+
+  test('whose authority only the system knows, a server of that authority is reached', async () => {
+    const server = await serveSecurely()
+    const proxy = await startProxy(200, 'server.pem')
+    const environment = { ...byTls(proxy.port), SSL_CERT_FILE: AUTHORITY_FILE }
+    const http = createHttp({ connectTimeoutMs: 10_000, environment })
+    onTestFinished(() => http.close())
+    const url = new URL(`https://mcp.example.test:${server.port}/`)
+    const ask = () => http.request({ method: 'GET', url, headers: {}, idleMs: 10_000 })
+    const first = await ask()
+    const second = await ask()
+    expect([await text(first), await text(second)]).toEqual(['hello', 'hello'])
+  })
+
+  test('whose authority nobody here knows, the proxy is named, with both remedies', async () => {
+    const proxy = await startProxy(200, 'server.pem')
+    const error = await errorOf(get('https://mcp.example.test/', { environment: byTls(proxy.port) }))
+    expect(error.code).toBe('proxy_failed')
+    expect(error.message).toContain(`https://localhost:${proxy.port}`)
+    expect(error.hint).toMatch(/ca_file.*system/)
+    expect(proxy.asked).toEqual([])
+  })
+
+  test.each(['certificates', 'SSL_CERT_FILE'])('plain http is forwarded whole, trusted by %s', async (by) => {
+    const proxy = await startProxy(200, 'server.pem')
+    const plain = await startProxy(204)
+    const response = await get(`http://other.example.test:${plain.port}/path`, {
+      environment: { ...byTls(proxy.port), ...(by === 'certificates' ? {} : { SSL_CERT_FILE: AUTHORITY_FILE }) },
+      ...(by === 'certificates' ? { certificates: AUTHORITY } : {}),
+    })
+    expect(response.status).toBe(204)
+    expect(proxy.asked).toEqual([[`GET http://other.example.test:${plain.port}/path`, password]])
   })
 })
