@@ -288,6 +288,9 @@ describe('Enable Debug Logging', () => {
     // As the guide has it, without quotes: the shell takes what is after & for another command, and no state comes.
     const { out } = await type('curl -v http://localhost:8080/auth/callback?code=test&state=test; wait')
     expect(out).toMatch(/^Invalid state/)
-    expect((await type('tail -n 50 logs/proxy.log | grep callback')).out).toContain('GET /auth/callback')
+    // A request is noted when its connection has taken the answer, which curl may have by then.
+    await until('the log to have it', async () =>
+      (await type('tail -n 50 logs/proxy.log | grep callback')).out.includes('GET /auth/callback'),
+    )
   })
 })
