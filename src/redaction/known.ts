@@ -1,4 +1,5 @@
 // The secrets of this process, and how to find them in a text, in whatever encoding a server repeats them.
+import { replaceFound, rewritten, type Span, unescaped } from './spellings.ts'
 
 /** The kind of a secret: each has its own limit, so that one server cannot displace the secrets of others. */
 export type SecretKind = 'configured' | 'client' | 'token' | 'flow' | 'session' | 'cookie'
@@ -27,7 +28,7 @@ interface Forms {
 
 /** Each secret with its forms, once somebody has looked for it: a process with many persons gets new secrets all the time. */
 const known = new Map<SecretKind, Map<string, Forms | undefined>>()
-/** The forms to look for, the longest first: one secret may be part of another. Rebuilt after a change. */
+/** The forms to look for. Rebuilt after a change. */
 let forms: Forms | undefined
 
 /** True if it is known, and then marked as the newest of its kind: servers set the same cookie with every response. */
@@ -51,17 +52,18 @@ export function rememberSecret(secret: string, kind: SecretKind): void {
   if (kept.size > MOST[kind] && oldest !== undefined) kept.delete(oldest)
 }
 
-export function hideKnown(text: string): string {
-  if (known.size === 0) return text
-  forms ??= allForms()
-  let safe = text
-  for (const form of forms.plain) if (safe.includes(form)) safe = safe.replaceAll(form, HIDDEN)
-  const { loose } = forms
-  if (loose.length === 0 || text.length > LONGEST_LOOSE) return safe
-  return GAPS.reduce((left, gap) => hideLoose(left, loose, gap), safe)
-}
+export const HIDDEN = '[hidden]'
 
-const HIDDEN = '[hidden]'
+export const hideKnown = (text: string): string => replaceFound(text, findKnown, HIDDEN)
+
+export function findKnown(text: string): Span[] {
+  if (known.size === 0) return []
+  forms ??= allForms()
+  const { plain, loose } = forms
+  const spans: Span[] = []
+  for (const form of plain) addSpans(spans, text, form)
+  return loose.length === 0 || text.length > LONGEST_LOOSE ? spans : [...spans, ...findLoose(text, loose)]
+}
 
 function allForms(): Forms {
   const plain = new Set<string>()
@@ -74,70 +76,45 @@ function allForms(): Forms {
       for (const form of one.loose) loose.add(form)
     }
   }
-  const longest = (one: string, other: string) => other.length - one.length
-  return { plain: [...plain].sort(longest), loose: [...loose].sort(longest) }
+  return { plain: [...plain], loose: [...loose] }
 }
 
 function formsOf(secret: string, kind: SecretKind): Forms {
-  const plain = [secret, ...encoded(secret)].filter((form) => form.length >= SHORTEST)
+  const bare = unescaped(secret)
+  const plain = [...new Set([secret, bare, ...encoded(secret)])].filter((form) => form.length >= SHORTEST)
   // A server chooses these itself: it must not be able to choose a sentence of ours without its spaces.
   if (kind === 'session' || kind === 'cookie' || secret.length < LONG) return { plain, loose: [] }
-  return { plain, loose: [lower(secret), lower(inUrl(secret)), Buffer.from(secret).toString('hex')] }
+  const loose = [secret, bare].map((form) => lower(form.replace(GAP, ''))).filter((form) => form.length >= LONG)
+  return { plain, loose: [...loose, Buffer.from(secret).toString('hex')] }
 }
 
-const inUrl = (secret: string) => encodeURIComponent(Buffer.from(secret).toString('utf8'))
-
-/** As a URL, a form, JSON and base64 have it; for base64, also the part that does not depend on the following bytes. */
+/** As a form and base64 have it, beyond escapes; for base64, also the part that does not depend on the following bytes. */
 function encoded(secret: string): string[] {
   const bytes = Buffer.from(secret)
   const parts = [bytes, bytes.subarray(0, bytes.length - (bytes.length % 3))]
   return [
-    inUrl(secret),
-    inUrl(secret).replaceAll('%20', '+'),
-    JSON.stringify(secret).slice(1, -1),
+    secret.replaceAll(' ', '+'),
     ...parts.flatMap((part) => [part.toString('base64'), part.toString('base64url')]),
   ]
 }
 
-/** What may occur between the characters of a secret with line breaks: plain, and as JSON writes it. */
-const GAPS = [/[\s\p{Cc}\p{Cf}]+/gu, /(?:\\[nrt]|[\s\p{Cc}\p{Cf}])+/gu]
+/** What may occur between the characters of a secret with line breaks. */
+const GAP = /[\s\p{Cc}\p{Cf}]+/gu
 
 /** Only ASCII, so that every character keeps its position. */
 const lower = (text: string) => text.replace(/[A-Z]+/g, (run) => run.toLowerCase())
 
-function hideLoose(text: string, secrets: readonly string[], gap: RegExp): string {
-  const gaps = [...text.matchAll(gap)]
-  const bare = lower(text.replace(gap, ''))
-  const found = secrets.flatMap((secret) => spansOf(bare, secret)).sort(([one], [other]) => one - other)
-  if (found.length === 0) return text
-  // Maps a position in the bare text to the original text.
-  let passed = 0
-  let before = 0
-  const placeOf = (bareAt: number) => {
-    for (let gap = gaps[passed]; gap !== undefined && gap.index - before <= bareAt; gap = gaps[passed]) {
-      before += gap[0].length
-      passed++
-    }
-    return bareAt + before
-  }
-  let safe = ''
-  let end = 0
-  let bareEnd = 0
-  for (const [start, stop] of found) {
-    if (stop <= bareEnd) continue
-    const from = placeOf(Math.max(start, bareEnd))
-    safe += text.slice(end, from) + HIDDEN
-    end = placeOf(stop - 1) + 1
-    bareEnd = stop
-  }
-  return safe + text.slice(end)
+function findLoose(text: string, secrets: readonly string[]): Span[] {
+  const bare = rewritten(text, GAP, () => '')
+  const searched = lower(bare?.text ?? text)
+  const spans: Span[] = []
+  for (const secret of secrets) addSpans(spans, searched, secret)
+  return bare ? spans.map(bare.placeOf) : spans
 }
 
-function spansOf(text: string, secret: string): [number, number][] {
-  const spans: [number, number][] = []
-  for (let at = text.indexOf(secret); at !== -1; at = text.indexOf(secret, at + secret.length))
-    spans.push([at, at + secret.length])
-  return spans
+function addSpans(spans: Span[], text: string, form: string): void {
+  for (let at = text.indexOf(form); at !== -1; at = text.indexOf(form, at + form.length))
+    spans.push([at, at + form.length])
 }
 
 const MOST_ACCOUNTS = 100
@@ -155,12 +132,15 @@ export function rememberAccount(name: string): void {
 /** Bounded on both sides, so that no character is read twice (RFC 5321 section 4.5.3.1). */
 const E_MAIL = /[\p{L}\p{N}._%+'-]{1,64}@[\p{L}\p{N}-]{1,63}(?:\.[\p{L}\p{N}-]{1,63}){0,8}/gu
 
-export function hideAccounts(text: string): string {
-  let safe = text
-  for (const name of [...accounts].sort((one, other) => other.length - one.length))
-    if (safe.includes(name))
-      safe = safe.replace(new RegExp(`(?<![\\p{L}\\p{N}])${escaped(name)}(?![\\p{L}\\p{N}])`, 'gu'), '[account]')
-  return safe.replace(E_MAIL, '[account]')
+export const hideAccounts = (text: string): string => replaceFound(text, findAccounts, '[account]')
+
+function findAccounts(text: string): Span[] {
+  const named = [...accounts]
+    .filter((name) => text.includes(name))
+    .map((name) => new RegExp(`(?<![\\p{L}\\p{N}])${escaped(name)}(?![\\p{L}\\p{N}])`, 'gu'))
+  return [...named, E_MAIL].flatMap((pattern) =>
+    [...text.matchAll(pattern)].map(({ index, 0: match }): Span => [index, index + match.length]),
+  )
 }
 
 const escaped = (text: string) => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')

@@ -1,5 +1,6 @@
 // Registers what is removed from every quoted or logged text: secrets by kind, and account names; never words of our own messages.
 import { isKnown, rememberAccount, rememberSecret, type SecretKind } from './known.ts'
+import { unescaped } from './spellings.ts'
 
 /**
  * From now on, these are removed from every text that is quoted or logged. Configured values are always secret; a server
@@ -32,7 +33,8 @@ export function keepReadable(texts: readonly (string | undefined)[]): void {
 }
 
 /** An ordinary word, or part of our own messages: removing it would make every text unreadable. */
-const isOwnWord = (secret: string) => /^[A-Z]?[a-z]{1,19}$/.test(secret) || isOwnText(secret)
+const isOwnWord = (secret: string) =>
+  [secret, unescaped(secret)].some((text) => /^[A-Z]?[a-z]{1,19}$/.test(text) || isOwnText(text))
 
 function isOwnText(part: string): boolean {
   ownTexts ??= tellOwnTexts()

@@ -75,6 +75,18 @@ test('secret_store: keychain without a keychain is keychain_unavailable, exit co
   expect(stage.tabs()).toEqual([])
 })
 
+test('a program that NODE_OPTIONS loads into every process may print: the keychain’s answer is still read', async () => {
+  stage = await startStage()
+  const chatty = stage.config('process.stdout.write("[dotenv] injecting env (0) from .env\\n")\n', 'chatty.cjs')
+  const environment = { NODE_OPTIONS: `--require ${chatty}` }
+  const words = ['login', stage.server.url, '--callback-url', stage.callbackUrl]
+  const only = ['--config', stage.config('secret_store: keychain\n', 'only.yaml')]
+  const refused = await stage.command([...words, ...only], environment)
+  expect(refused.stderr).toContain('(keychain_unavailable, see ')
+  expect(refused.stderr).not.toContain('without a result')
+  expect((await stage.command(words, environment)).code).toBe(0)
+})
+
 test('no token is in any file in plain text', async () => {
   stage = await startStage()
   const host = stage.host(['--debug'], { DEBUG: '*' })

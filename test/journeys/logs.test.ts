@@ -86,6 +86,19 @@ test.each([
   }
 })
 
+test('a server that repeats a header in the JSON of PHP and .NET gets it into no log and no error', async () => {
+  stage = await startStage()
+  const host = stage.hostOf(stage.server.url, ['--header', 'X-Api-Key: needle/Key+With/Marks~2026', '--debug'])
+  expect(await host.isMet()).toBe(true)
+  const body = '{"exception":"refused needle\\/Key\\u002BWith\\/Marks~2026"}'
+  stage.server.state.instead = { status: 500, type: 'application/json', body }
+  const { error } = await host.request('tools/list')
+  expect(error.message).toContain('refused [hidden]')
+  await host.close()
+  expect(text()).toContain('refused [hidden]')
+  for (const said of [host.stderr, text(), host.lines.join('\n')]) expect(said).not.toMatch(/needle|Marks/)
+})
+
 test('a search for "error" in the log finds the failures', async () => {
   stage = await startStage({ person: 'deny' })
   await stage.command(['login', stage.server.url, ...here()])

@@ -48,6 +48,14 @@ export function isForeignPeer(ends: Ends, { read, environment, uid }: Machine = 
   return !trusted.includes(Number(peer.uid))
 }
 
+/** What the person reads in a browser that is refused. In a container, root has nothing to do with who started it. */
+export const foreignPeerText = ({ environment, uid }: Pick<Machine, 'environment' | 'uid'> = here()): string => {
+  const why = 'Forbidden: the request comes from another user of this computer'
+  return uid === 0 && !environment.SUDO_UID
+    ? `${why}.\nmcp-oauth-bridge runs as root: start it as the user of this browser, in a container with --user "$(id -u):$(id -g)".`
+    : `${why}.`
+}
+
 const isLoopback = (address: string) => /^(::ffff:)?127\.|^::1$/.test(address)
 
 /** proc_pid_net(5): `sl local remote st queues timer retransmits uid timeout inode …` */

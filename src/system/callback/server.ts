@@ -9,7 +9,7 @@ import { portHolder } from '../process/portOwner.ts'
 import { answerHealth } from './health.ts'
 import { isNavigation } from './navigation.ts'
 import { renderPage } from './page.ts'
-import { isForeignPeer } from './peerUser.ts'
+import { foreignPeerText, isForeignPeer } from './peerUser.ts'
 
 /** How long open connections may take to read their last response, in ms. */
 const CLOSE_MS = 500
@@ -125,8 +125,7 @@ async function answer(
   if (target?.pathname !== url.pathname) return answerAside(request, target?.pathname ?? '', response, aside)
   if (request.method !== 'GET') return plain(response, 405, 'Method not allowed')
   if (!isNavigation(request.headers)) return plain(response, 403, 'Forbidden')
-  if (isForeignPeer(request.socket))
-    return plain(response, 403, 'Forbidden: the request comes from another user of this computer')
+  if (isForeignPeer(request.socket)) return plain(response, 403, foreignPeerText())
   const page = await onCallback(target.searchParams)
   if (page.kind === 'again') return redirect(response, page.authorizationUrl)
   const status = page.kind === 'done' ? 200 : 400

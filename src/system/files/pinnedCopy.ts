@@ -24,8 +24,8 @@ export function pinnedScript(script: string, data: string): string {
   const root = dirname(dirname(script))
   const all = join(data, FOLDER)
   if (dirname(root) === all) return script
-  // Two builds of one version differ.
-  return join(all, `${manifestOf(root).version}-${contentOf(root)}`, 'bin', basename(script))
+  // Two builds of one version differ, and what is installed with them.
+  return join(all, `${manifestOf(root).version}-${contentOf(filesOf(root))}`, 'bin', basename(script))
 }
 
 /** Makes the copy if it is not there, or not whole; others stay, because processes may run them. @throws BridgeError database_unreachable */
@@ -33,23 +33,19 @@ export function pinProgram(script: string, data: string): void {
   const root = dirname(dirname(script))
   const copied = pinnedScript(script, data)
   const folder = dirname(dirname(copied))
-  const isWhole = () => existsSync(copied) && folder.endsWith(`-${contentOf(folder)}`)
-  if (copied === script || isWhole()) return
+  if (copied === script || isWhole(folder)) return
   const all = dirname(folder)
-  const { optionalDependencies = {} } = manifestOf(root)
   ensurePrivateFolder(data)
   ensurePrivateFolder(all)
   removeOldDrafts(all)
   const draft = join(all, `.${randomUUID()}`)
   try {
-    for (const part of PARTS) if (existsSync(join(root, part))) copyTree(join(root, part), join(draft, part))
-    for (const [name, from] of packagesOf(root, Object.keys(optionalDependencies)))
-      copyTree(from, join(draft, 'node_modules', name), (path) => isNeeded(relative(from, path)))
+    for (const { place, from } of filesOf(root)) copy(from, join(draft, place))
     whileInUse(() => rmSync(folder, { recursive: true, force: true }))
     whileInUse(() => renameSync(draft, folder))
   } catch (cause) {
     // Another process was faster.
-    if (isWhole()) return
+    if (isWhole(folder)) return
     throw new BridgeError('database_unreachable', {
       message: `${folder} cannot be written: ${whyRefused(cause)}.`,
       cause,
@@ -59,15 +55,10 @@ export function pinProgram(script: string, data: string): void {
   }
 }
 
-/** Links are followed. Not `cpSync`, which on Windows writes to another folder if a path has letters beyond ASCII (seen with Node 22.23). */
-function copyTree(from: string, to: string, isWanted: (path: string) => boolean = () => true): void {
-  if (!isWanted(from)) return
-  if (!statSync(from).isDirectory()) {
-    copyFileSync(from, to)
-    return
-  }
-  makeFolder(to)
-  for (const name of readdirSync(from)) copyTree(join(from, name), join(to, name), isWanted)
+/** Not `cpSync`, which on Windows writes to another folder if a path has letters beyond ASCII (seen with Node 22.23). */
+function copy(from: string, to: string): void {
+  makeFolder(dirname(to))
+  copyFileSync(from, to)
 }
 
 function removeOldDrafts(all: string): void {
@@ -132,11 +123,48 @@ interface Manifest {
 
 const manifestOf = (root: string): Manifest => JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 
-function contentOf(root: string): string {
+/** A file of a copy. */
+interface Part {
+  /** Relative to the copy. */
+  readonly place: string
+  readonly from: string
+}
+
+/** All that belongs into a copy of the program in `root`. */
+function filesOf(root: string): Part[] {
+  const { optionalDependencies = {} } = manifestOf(root)
+  const packages = [...packagesOf(root, Object.keys(optionalDependencies))]
+  return [
+    ...PARTS.flatMap((part) => filesIn(join(root, part), part)),
+    ...packages.flatMap(([name, from]) =>
+      filesIn(from, join('node_modules', name), (path) => isNeeded(relative(from, path))),
+    ),
+  ]
+}
+
+/** Links are followed. */
+function filesIn(from: string, place: string, isWanted: (path: string) => boolean = () => true): Part[] {
+  if (!isWanted(from) || !existsSync(from)) return []
+  if (!statSync(from).isDirectory()) return [{ place, from }]
+  return readdirSync(from).flatMap((name) => filesIn(join(from, name), join(place, name), isWanted))
+}
+
+function contentOf(files: readonly Part[]): string {
   const hash = createHash('sha256')
-  for (const name of namesIn(join(root, 'dist')))
-    if (name.endsWith('.js')) hash.update(name).update(readFileSync(join(root, 'dist', name)))
+  const sorted = [...files].sort((one, other) => (one.place < other.place ? -1 : 1))
+  for (const { place, from } of sorted) hash.update(place).update(readFileSync(from))
   return hash.digest('hex').slice(0, 12)
+}
+
+/** Whether a copy has all that its name stands for. Packages that lie in a folder above it are not its own. */
+function isWhole(folder: string): boolean {
+  try {
+    const own = filesOf(folder).filter(({ from }) => !relative(folder, from).startsWith('..'))
+    return folder.endsWith(`-${contentOf(own)}`)
+  } catch {
+    // It is not there, or was damaged.
+    return false
+  }
 }
 
 /** Packages with what they need in turn, where Node finds them from `root`; what is not installed is left out. */

@@ -45,16 +45,17 @@ export function createBrowser({
       for (const opener of openers) {
         try {
           const path = openerPath(opener.program, machine, find)
-          const child = start(path, [...opener.words, url.href], {
-            stdio: 'ignore',
-            detached: true,
-            env: childEnvironment(withSafePath(machine)),
-            shell: false,
-            // Windows passes it on as the first window's state: a browser that is not running yet would start invisible.
-            windowsHide: false,
-            cwd: folderFor(path, machine, surroundings),
-          })
-          return await awaitStart(child, opener.program)
+          const open = () =>
+            start(path, [...opener.words, url.href], {
+              stdio: 'ignore',
+              detached: true,
+              env: childEnvironment(withSafePath(machine)),
+              shell: false,
+              // Windows passes it on as the first window's state: a browser that is not running yet would start invisible.
+              windowsHide: false,
+              cwd: folderFor(path, machine, surroundings),
+            })
+          return await awaitStart(open, opener.program)
         } catch (thrown) {
           failure = thrown
         }
@@ -121,12 +122,19 @@ function requireWeb(url: URL): void {
 }
 
 /** Resolves once the program runs, rejects when it cannot start or soon ends with a failure. */
-function awaitStart(child: ChildProcess, name: string): Promise<void> {
+async function awaitStart(start: () => ChildProcess, name: string): Promise<void> {
   const failed = (why: string, cause?: unknown) =>
     new BridgeError('browser_failed', {
       message: `${name} could not be started: ${why}.${/\s/.test(name) ? ' The whole value is used as the name of one program, without arguments.' : ''}`,
       cause,
     })
+  let child: ChildProcess
+  try {
+    child = start()
+  } catch (thrown) {
+    // Node tells some failures by an event, and throws the others.
+    throw failed((thrown as Error).message, thrown)
+  }
   child.unref()
   return new Promise((resolve, reject) => {
     const settled = setTimeout(resolve, FAILS_WITHIN_MS)

@@ -1,5 +1,5 @@
 // Starts the login process so that it outlives the bridge and a host that ends its process tree; its job goes through a pipe, never argv.
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { resolve } from 'node:path'
 import { Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
@@ -49,14 +49,20 @@ function ownSession(machine: Machine): string[] {
 }
 
 /** False: it could not be started, or failed. */
-function start(machine: Machine, program: string, words: readonly string[], job: LoginJob): Promise<boolean> {
-  // Its output goes to the log file only: an inherited stderr would keep the host waiting for our end.
-  const child = spawn(program, words, {
-    detached: true,
-    stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
-    windowsHide: true,
-    env: environmentOf(machine),
-  })
+async function start(machine: Machine, program: string, words: readonly string[], job: LoginJob): Promise<boolean> {
+  let child: ChildProcess
+  try {
+    // Its output goes to the log file only: an inherited stderr would keep the host waiting for our end.
+    child = spawn(program, words, {
+      detached: true,
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+      windowsHide: true,
+      env: environmentOf(machine),
+    })
+  } catch {
+    // Node tells some failures by an event, and throws the others.
+    return false
+  }
   child.unref()
   const written = new Promise<boolean>((done) => {
     const pipe = child.stdio[3]
@@ -72,7 +78,7 @@ function start(machine: Machine, program: string, words: readonly string[], job:
     child.once('error', () => done(false))
     child.once('exit', (code) => done(code === 0))
   })
-  return started.then((isStarted) => isStarted && written)
+  return (await started) && written
 }
 
 /** The login process leaves the working folder: no program may come from there, and no variable may name a file relative to it. */

@@ -95,11 +95,12 @@ async function holderFromNetstat(port: number, system32: string): Promise<string
 /** What a program of the system prints; '' if it cannot be started, fails or takes long. */
 function outputOf(program: string, words: readonly string[], environment: NodeJS.ProcessEnv): Promise<string> {
   return new Promise((resolve) => {
-    execFile(
-      program,
-      words,
-      { timeout: 2_000, env: childEnvironment(environment), windowsHide: true },
-      (_error, stdout) => resolve(stdout),
-    )
+    const options = { timeout: 2_000, env: childEnvironment(environment), windowsHide: true }
+    try {
+      execFile(program, words, options, (_error, stdout) => resolve(stdout))
+    } catch {
+      // Node tells some failures by an event, and throws the others.
+      resolve('')
+    }
   })
 }

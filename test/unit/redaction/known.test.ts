@@ -37,6 +37,27 @@ describe('a secret of a registered client', () => {
     expect(quote(`before ${text} after`)).not.toMatch(/needle|Registered/i)
   })
 
+  const json = (text: string) => JSON.stringify(text).slice(1, -1)
+  const entities = SECRET.replace(/\W/g, (mark) => `&#x${mark.charCodeAt(0).toString(16)};`)
+  test.each([
+    ['PHP', json(SECRET).replaceAll('/', '\\/')],
+    ['.NET', json(SECRET).replaceAll('+', '\\u002B')],
+    ['a program that escapes for HTML', json(SECRET).replaceAll('=', '\\u003d')],
+    ['JSON of PHP in JSON of PHP', json(json(SECRET).replaceAll('/', '\\/')).replaceAll('/', '\\/')],
+    ['a form that also encodes the rest', encodeURIComponent(SECRET).replaceAll('.', '%2e').replaceAll('_', '%5F')],
+    ['a URL in a URL', encodeURIComponent(encodeURIComponent(SECRET))],
+    ['a URL that encodes everything', SECRET.replace(/./g, (mark) => `%${mark.charCodeAt(0).toString(16)}`)],
+    ['HTML', entities],
+    ['HTML with decimal numbers', SECRET.replace(/\W/g, (mark) => `&#0${mark.charCodeAt(0)};`)],
+    ['HTML in JSON', entities.replaceAll('&', '\\u0026')],
+    ['a shell', SECRET.replace(/\W/g, '\\$&')],
+    ['base64 in a form', encodeURIComponent(bytes.toString('base64'))],
+  ])('as %s writes it is removed, and nothing beside it', (_how, written) => {
+    expect(withoutSecrets(`{"a\\/b%2Fc":"&amp; ${written} d\\u0026e"}`)).toBe(
+      '{"a\\/b%2Fc":"&amp; [hidden] d\\u0026e"}',
+    )
+  })
+
   test('is removed wherever it is, with line breaks at any place', () => {
     fc.assert(
       fc.property(fc.string(), fc.nat(SECRET.length), fc.string(), (before, at, after) => {
@@ -53,6 +74,51 @@ describe('a secret of a registered client', () => {
     seal.open(JSON.stringify({ kty: 'EC', d: 'private-part-1234' }), ['tokens', 's', 'p'])
     const text = 'opened-client-secret-1 sealed-verifier-1 private-part-1234 https://as.example'
     expect(withoutSecrets(text)).toBe('[hidden] [hidden] [hidden] https://as.example')
+  })
+})
+
+describe('a secret with marks of its own', () => {
+  const MARKED = [
+    'Sommer!Haus(2026)*Garten~ä',
+    'DOMAIN\\new "quoted" 50%25 &amp;',
+    'ends-with-a-backslash\\',
+    'two words & more',
+  ]
+  registerSecret(MARKED)
+  const spellings: readonly ((text: string) => string)[] = [
+    (text) => text,
+    (text) => JSON.stringify(text),
+    (text) => JSON.stringify(JSON.stringify(text)),
+    (text) => encodeURIComponent(text),
+    (text) => new URLSearchParams({ text }).toString(),
+    (text) => JSON.stringify(text).replaceAll('&', '\\u0026').replaceAll('/', '\\/'),
+    (text) => text.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('!', '&#33;'),
+  ]
+
+  test.each(MARKED)('is removed in every spelling: %s', (secret) => {
+    for (const spell of spellings) {
+      const left = withoutSecrets(spell(`before ${secret} after`))
+      expect(left).toContain('[hidden]')
+      expect(left).not.toMatch(/Sommer|Garten|DOMAIN|quoted|backslash|two.words/)
+      expect(left).toMatch(/before.*after/)
+    }
+  })
+
+  test('and several lines is removed where the lines are joined', () => {
+    registerSecret(['-----BEGIN KEY-----\nMIGHAgEAMBMGByqGSM49\n-----END KEY-----'])
+    expect(withoutSecrets('a -----BEGIN KEY----- MIGHAgEAMBMGByqGSM49 -----END KEY----- b')).toBe('a [hidden] b')
+  })
+
+  test('leaves texts with escapes alone in which it does not occur', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.constantFrom('%', '2', 'F', '\\', 'u', '0', '/', '&', 'amp;', '#', '9', ';', '"', 'é')),
+        (parts) => {
+          const text = parts.join('')
+          expect(withoutSecrets(text)).toBe(text)
+        },
+      ),
+    )
   })
 })
 
@@ -85,6 +151,11 @@ describe('a server', () => {
     expect(withoutSecrets('the listener cannot be started 1')).toBe('the listener cannot be started 1')
   })
 
+  test('that uses an escaped sentence of ours as a token makes no sentence unreadable', () => {
+    for (const text of OUR_TEXTS) registerSecret([encodeURIComponent(text), JSON.stringify(text)], 'token')
+    for (const text of OUR_TEXTS) expect(withoutSecrets(text)).toBe(text)
+  })
+
   test('that sets ten thousand cookies and sessions displaces no token', () => {
     registerSecret(['access-token-0123456789'], 'token')
     for (let at = 0; at < 10_000; at++) {
@@ -108,6 +179,13 @@ describe('an account', () => {
     registerAccounts(['00u1abcd-subject', 'Ann Example', 7, undefined])
     expect(withoutAccounts('for "ann@example.test", not bob.b+x@mail.example or 00u1abcd-subject (Ann Example)')).toBe(
       'for "[account]", not [account] or [account] ([account])',
+    )
+  })
+
+  test('is in no log in the spelling of a URL, JSON or HTML', () => {
+    registerAccounts(['Ann Example'])
+    expect(withoutAccounts('ann%40example.test bob\\u0040example.test eve&#64;example.test Ann%20Example')).toBe(
+      '[account] [account] [account] [account]',
     )
   })
 

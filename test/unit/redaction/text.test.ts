@@ -1,6 +1,6 @@
 // What is removed from quoted texts, and what a person needs to read in them.
 import { expect, test } from 'vitest'
-import { quote, withoutSecrets } from '../../../src/redaction/text.ts'
+import { quote, withoutQueries, withoutSecrets } from '../../../src/redaction/text.ts'
 
 test.each([
   '{"jsonrpc":"2.0","id":1,"error":{"code":-32600,"message":"Invalid Request"}}',
@@ -22,6 +22,10 @@ test.each([
   'Bearer authentication is required',
   'Basic authentication failed',
   'DPoP proof is missing',
+  '{\\"code\\":\\"session_not_found\\"}',
+  '&quot;code&quot;:&quot;expired&quot;',
+  'C:\\Users\\new\\token.txt',
+  'https://a.example/%F0%9F%98%80/%zz/&#9999999;',
 ])('what says what went wrong stays: %s', (text) => {
   expect(withoutSecrets(text)).toBe(text)
 })
@@ -43,7 +47,19 @@ test.each([
   ['Authorization: Bearer token-1', 'token-1'],
   ['Bearer token.of.mine', 'token.of.mine'],
   ['Basic dXNlcjpwYXNz', 'dXNlcjpwYXNz'],
+  ['{"code":"4\\/0AXabcdefghijkl"}', '0AXabc'],
+  ['{"code":"4\\u002F0AXabcdefghijkl"}', '0AXabc'],
+  ['failed:\\ncode=abcdefgh', 'abcdefgh'],
+  ['next=cb%3Fcode%3Dabcdefgh', 'abcdefgh'],
+  ['&quot;token&quot;:&quot;a1b2c3d4&quot;', 'a1b2c3d4'],
+  ['sent Bearer%20a1b2c3d4', 'a1b2c3d4'],
 ])('what may be a secret does not: %s', (text, secret) => {
   expect(withoutSecrets(text)).not.toContain(secret)
   expect(quote(text)).not.toContain(secret)
+})
+
+test('no query of a URL stays, however the slashes are written', () => {
+  expect(withoutQueries('see https://a.example/x?key=1, {"url":"https:\\/\\/a.example\\/x?key=1"}')).toBe(
+    'see https://a.example/x?… {"url":"https:\\/\\/a.example\\/x?…"}',
+  )
 })

@@ -1,6 +1,6 @@
 // Who is at the other end of a connection to the callback, from the lists of a Linux kernel.
 import { expect, test } from 'vitest'
-import { isForeignPeer, type Machine } from '../../../../src/system/callback/peerUser.ts'
+import { foreignPeerText, isForeignPeer, type Machine } from '../../../../src/system/callback/peerUser.ts'
 
 const HEAD = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode'
 const row = (from: string, to: string, uid: number, inode: number) =>
@@ -67,4 +67,14 @@ test('root by way of sudo has the browser of the person', () => {
   const tables = { tcp: [server, row(THEIRS, OURS, 1000, 12)] }
   expect(isForeignPeer(ends, machine(tables, { uid: 0, environment: { SUDO_UID: '1000' } }))).toBe(false)
   expect(isForeignPeer(ends, machine(tables, { uid: 0 }))).toBe(true)
+})
+
+test.each([
+  ['root in a container', 0, {}, true],
+  ['root by way of sudo', 0, { SUDO_UID: '1000' }, false],
+  ['a person', 1000, {}, false],
+])('%s who refuses a browser names the remedy only where it is one', (_who, uid, environment, named) => {
+  const text = foreignPeerText({ uid, environment })
+  expect(text).toContain('another user of this computer')
+  expect(text.includes('--user "$(id -u):$(id -g)"')).toBe(named)
 })

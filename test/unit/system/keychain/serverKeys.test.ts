@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { keyCommand } from '../../../../src/system/keychain/keyCommand.ts'
+import { keyCommand, whyNotStarted } from '../../../../src/system/keychain/keyCommand.ts'
 import { readServerKeys } from '../../../../src/system/keychain/serverKeys.ts'
 import { tempFolder } from '../../../fakes/tempFolder.ts'
 import { errorOf } from '../../../fakes/thrown.ts'
@@ -70,6 +70,9 @@ describe('a source that gives no key', () => {
 
   test.each([
     [['/nowhere/program'], 'the program was not found'],
+    [[`${process.execPath}/program`], 'the program was not found'],
+    [['a program with \0'], 'it could not be started (ERR_INVALID_ARG_VALUE)'],
+    [[...node(''), 'canary-secret'.repeat(100_000)], 'it could not be started (E2BIG)'],
     [node('console.log("canary-secret"); process.exit(3)'), 'it exited with 3'],
     [node('console.log("canary-secret"); process.kill(process.pid, "SIGKILL")'), 'it was ended by SIGKILL'],
     [node('console.log("canary-secret".repeat(10000))'), 'it printed more than 64 KB'],
@@ -79,6 +82,12 @@ describe('a source that gives no key', () => {
     const { code, message, hint } = await errorOf(read({}, command))
     expect([code, message]).toEqual(['key_missing', expect.stringContaining(words)])
     expect(message + hint).not.toContain('canary')
+  })
+
+  test('a script of Windows is told to be one', () => {
+    const refused = Object.assign(new Error('spawn EINVAL'), { code: 'EINVAL' })
+    expect(whyNotStarted('C:\\tools\\key.CMD', refused)).toContain('it must be a program')
+    expect(whyNotStarted('C:\\tools\\key.exe', refused)).toBe('it could not be started (EINVAL)')
   })
 
   test('a command that does not end is ended', async () => {

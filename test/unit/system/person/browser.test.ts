@@ -133,6 +133,15 @@ describe.skipIf(process.platform === 'win32')('the opener', () => {
     expect(await codeOf(browserOf(folder.fresh('nothing')).open(new URL(AUTHORIZE)))).toBe('browser_failed')
   })
 
+  test('whose path leads through a file is followed by the next, and alone is browser_failed', async () => {
+    const second = opener()
+    await browserOf(`${second.path}/firefox:${second.path}`).open(new URL(AUTHORIZE))
+    expect(second.argv).toEqual(['1', AUTHORIZE])
+    const error = await errorOf(browserOf(`${second.path}/firefox`).open(new URL(AUTHORIZE)))
+    expect(error.code).toBe('browser_failed')
+    expect(error.message).toContain('/firefox could not be started: spawn ENOTDIR')
+  })
+
   test.each(['', ':', '::'])('that is an empty list (%j) is browser_failed', async (list) => {
     expect(await codeOf(browserOf(list).open(new URL(AUTHORIZE)))).toBe('browser_failed')
   })

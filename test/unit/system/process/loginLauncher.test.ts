@@ -1,6 +1,7 @@
 // The login process is nobody's child, in a session of its own, and gets its job as a whole.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { launch } from '../../../../src/system/process/loginLauncher.ts'
 import { thisMachine } from '../../../../src/system/process/programs.ts'
@@ -88,13 +89,16 @@ test('nothing in its environment depends on the working folder', async () => {
   end()
 })
 
-test('a Node that is no longer there is an error, not silence', async () => {
-  const real = process.execPath
-  process.execPath = '/nowhere/node'
-  try {
-    const machine = { ...thisMachine(process.env), isProgram: (path: string) => path === '/bin/sh' }
-    expect(await codeOf(launch(machine, 'program', { attemptId: 'a', tab: 'none', config: {} }))).toBe('internal')
-  } finally {
-    process.execPath = real
-  }
-})
+test.each(['/nowhere/node', join(fileURLToPath(import.meta.url), 'node')])(
+  'a Node that is no longer there (%#) is an error, not silence',
+  async (gone) => {
+    const real = process.execPath
+    process.execPath = gone
+    try {
+      const machine = { ...thisMachine(process.env), isProgram: (path: string) => path === '/bin/sh' }
+      expect(await codeOf(launch(machine, 'program', { attemptId: 'a', tab: 'none', config: {} }))).toBe('internal')
+    } finally {
+      process.execPath = real
+    }
+  },
+)

@@ -36,6 +36,12 @@ test.skipIf(process.platform === 'win32')(
   },
 )
 
+test('an lsof whose path leads through a file tells nothing', async () => {
+  const file = folder.fresh('file')
+  writeFileSync(file, '')
+  expect(await portHolder(4711, { platform: 'darwin', lsof: join(file, 'lsof') })).toBeUndefined()
+})
+
 describe.skipIf(process.platform === 'win32')('on Windows', () => {
   const GERMAN = `
 Aktive Verbindungen
