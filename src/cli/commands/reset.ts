@@ -17,6 +17,7 @@ import { fileHolders } from '../../system/process/fileUsers.ts'
 import type { ProcessIO } from '../process.ts'
 import { askTwice } from '../terminal/askTwice.ts'
 import type { CommandLine } from '../words/args.ts'
+import { refuseProfile } from '../words/everyProfile.ts'
 import { hostsOf } from './unusedCopies.ts'
 
 export async function reset(
@@ -25,6 +26,7 @@ export async function reset(
   io: ProcessIO,
 ): Promise<number> {
   const { stderr } = io
+  refuseProfile(line, 'reset')
   if (config.postgres) {
     const { resetPostgres } = await import('./gateway/resetPostgres.ts')
     return resetPostgres(await storage.openPostgres(), config.postgres.shown, line, io)
