@@ -107,7 +107,7 @@ async function runComposed(line: CommandLine, io: ProcessIO): Promise<number> {
     server: isOfProject ? undefined : server,
     version: () => io.version,
     alternatives: explicit ? [] : COMMANDS,
-    ...(LOCAL_DATA.has(line.command) ? {} : { callback: 'gateway' }),
+    ...callbackOf(line),
   }
   if (line.command === 'serve')
     return (await import('./commands/gateway/serve.ts')).serve(options, io, (config) => runtimeOf(io, config, line))
@@ -130,6 +130,12 @@ async function runComposed(line: CommandLine, io: ProcessIO): Promise<number> {
   }
 }
 
+/** Whose callback URL the settings have. A gateway's may be at any address, also where only its URL is checked. */
+function callbackOf({ command, standard }: CommandLine): Pick<LoadOptions, 'callback'> {
+  if (LOCAL_DATA.has(command)) return {}
+  return { callback: command === 'doctor' && standard === 'run' ? 'file' : 'gateway' }
+}
+
 /** A URL with its profile, or a name of the config file, where the profile may stand. */
 interface OtherServer {
   readonly server: string
@@ -143,7 +149,8 @@ async function composeFor(target: OtherServer, line: CommandLine, io: ProcessIO)
   const { flags: bare } = parseCommandLine([])
   const flags = { ...bare, allowHttp, ...present({ config: file, profile }) }
   const { environment, folder, version } = io
-  const config = await loadConfig({ flags, environment, folder, server, version: () => version, alternatives: [] })
+  const options = { flags, environment, folder, server, version: () => version, alternatives: [], ...callbackOf(line) }
+  const config = await loadConfig(options)
   nameTarget(config, file)
   return compose(config, runtimeOf(io, config, line))
 }
