@@ -87,7 +87,19 @@ function filesOf(config: Config): string[] {
   return named.filter((file) => lstatSync(file, { throwIfNoEntry: false })?.isFile())
 }
 
-const namesIn = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder).sort() : [])
+/** @throws BridgeError database_unreachable */
+function namesIn(folder: string): string[] {
+  if (!existsSync(folder)) return []
+  try {
+    return readdirSync(folder).sort()
+  } catch (cause) {
+    throw new BridgeError('database_unreachable', {
+      message: `The folder ${folder} cannot be read: ${whyRefused(cause)}.`,
+      hint: 'Nothing was deleted. Correct its permissions, or database_url and log_file.',
+      cause,
+    })
+  }
+}
 
 /** A bridge that continues with a deleted database would refresh and lose tokens. @throws BridgeError database_locked */
 function refuseWhileInUse({ database }: Config): void {
