@@ -2,6 +2,7 @@
 import { type App, compose } from '../compose/app.ts'
 import { requireSqlite } from '../config/database.ts'
 import { type LoadOptions, loadConfig, ownConfigFile, projectConfigFile } from '../config/load.ts'
+import { whyRefused } from '../disk/whyRefused.ts'
 import { asBridgeError, BridgeError, ERRORS } from '../errors.ts'
 import { nameOwnCommand, ownCommand } from '../ownCommand.ts'
 import { present } from '../present.ts'
@@ -28,22 +29,41 @@ export async function run(given: ProcessIO): Promise<number> {
   const node = canStartNode() ? execPath : 'node'
   nameOwnCommand({ program: () => startedBy({ script: ownScript(), node, environment, platform }), target: undefined })
   try {
-    const line = parseCommandLine(io.argv)
-    if (line.has('version')) return print(io, `${io.version}\n`)
-    if (line.has('help')) {
-      const { helpText } = await import('./words/help.ts')
-      const { width } = createStyle(io.stdout, io.environment)
-      return print(io, helpText(line.explicit ? line.command : undefined, width))
-    }
-    if (line.has('attempt')) return await (await import('./attempt.ts')).runAttempt(io)
-    tellUnusedConfig(line, io)
-    const work = LOCAL.has(line.command)
-      ? import('./local.ts').then(({ runLocal }) => runLocal(line, io))
-      : runComposed(line, line.command === 'run' ? forPeople(given, given.stdout) : io)
-    return await (LONG.has(line.command) ? work : Promise.race([work, givenUp(io.ending)]))
+    const code = await runLine(parseCommandLine(io.argv), io, given)
+    if (code === 0) requireWritten(given.stdout)
+    return code
   } catch (thrown) {
     return fail(io, asBridgeError(thrown))
   }
+}
+
+/** `io` is `given` with its output filtered. */
+async function runLine(line: CommandLine, io: ProcessIO, given: ProcessIO): Promise<number> {
+  if (line.has('version')) return print(io, `${io.version}\n`)
+  if (line.has('help')) {
+    const { helpText } = await import('./words/help.ts')
+    const { width } = createStyle(io.stdout, io.environment)
+    return print(io, helpText(line.explicit ? line.command : undefined, width))
+  }
+  if (line.has('attempt')) return await (await import('./attempt.ts')).runAttempt(io)
+  tellUnusedConfig(line, io)
+  const work = LOCAL.has(line.command)
+    ? import('./local.ts').then(({ runLocal }) => runLocal(line, io))
+    : runComposed(line, line.command === 'run' ? forPeople(given, given.stdout) : io)
+  return await (LONG.has(line.command) ? work : Promise.race([work, givenUp(io.ending)]))
+}
+
+/** What the system answers where a file takes no more. Whoever stopped reading has what they wanted, such as `head`. */
+const FULL: ReadonlySet<string | undefined> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
+
+/** @throws BridgeError usage: a file to which stdout was sent is not whole */
+function requireWritten({ errored: cause }: ProcessIO['stdout']): void {
+  if (!FULL.has((cause as NodeJS.ErrnoException | null)?.code)) return
+  throw new BridgeError('usage', {
+    message: `The output could not be written: ${whyRefused(cause)}.`,
+    hint: 'Free space on that disk, or write the output to another place.',
+    cause,
+  })
 }
 
 /** All terminal output passes through this filter, except the protocol on stdout: a bridge does not change messages. */
@@ -107,7 +127,7 @@ async function runComposed(line: CommandLine, io: ProcessIO): Promise<number> {
     server: isOfProject ? undefined : server,
     version: () => io.version,
     alternatives: explicit ? [] : COMMANDS,
-    ...(LOCAL_DATA.has(line.command) ? {} : { callback: 'gateway' }),
+    ...callbackOf(line),
   }
   if (line.command === 'serve')
     return (await import('./commands/gateway/serve.ts')).serve(options, io, (config) => runtimeOf(io, config, line))
@@ -130,6 +150,12 @@ async function runComposed(line: CommandLine, io: ProcessIO): Promise<number> {
   }
 }
 
+/** Whose callback URL the settings have. A gateway's may be at any address, also where only its URL is checked. */
+function callbackOf({ command, standard }: CommandLine): Pick<LoadOptions, 'callback'> {
+  if (LOCAL_DATA.has(command)) return {}
+  return { callback: command === 'doctor' && standard === 'run' ? 'file' : 'gateway' }
+}
+
 /** A URL with its profile, or a name of the config file, where the profile may stand. */
 interface OtherServer {
   readonly server: string
@@ -143,7 +169,8 @@ async function composeFor(target: OtherServer, line: CommandLine, io: ProcessIO)
   const { flags: bare } = parseCommandLine([])
   const flags = { ...bare, allowHttp, ...present({ config: file, profile }) }
   const { environment, folder, version } = io
-  const config = await loadConfig({ flags, environment, folder, server, version: () => version, alternatives: [] })
+  const options = { flags, environment, folder, server, version: () => version, alternatives: [], ...callbackOf(line) }
+  const config = await loadConfig(options)
   nameTarget(config, file)
   return compose(config, runtimeOf(io, config, line))
 }

@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import { forTimer } from '../bounds.ts'
 import { BridgeError } from '../errors.ts'
 import { present } from '../present.ts'
+import { sameKey } from '../records.ts'
 import { quote } from '../redaction/text.ts'
 import { isLoopback } from '../secureUrl.ts'
 import { type Config, DEFAULT_CALLBACK_URL, type Flags } from './config.ts'
@@ -12,11 +13,11 @@ import { type CacheKey, cachedConfig } from './file/cache.ts'
 import { LOG_LEVELS, LOGIN_MODES } from './file/choices.ts'
 import { fillEnvironment } from './file/environment.ts'
 import { readOwnFile } from './file/ownFile.ts'
-import type { ConfigFile } from './file/schema.ts'
-import { namesIn, type ReadConfig } from './file/unset.ts'
+import type { ConfigFile, ServerEntry } from './file/schema.ts'
+import type { ReadConfig } from './file/unset.ts'
 import { oneOf } from './oneOf.ts'
 import { CONFIG_NAME, defaultPaths } from './paths.ts'
-import { selectServer } from './selectServer.ts'
+import { selectServer, serverNames } from './selectServer.ts'
 import { exceptionsOf, protocolOf, withoutFragment } from './server.ts'
 
 export interface LoadOptions {
@@ -31,8 +32,8 @@ export interface LoadOptions {
   readonly version: () => string
   /** Other words the person may have meant, for the error. */
   readonly alternatives: readonly string[]
-  /** Who listens at the callback URL: omitted, this computer; the gateway may be anywhere, and have a certificate. */
-  readonly callback?: 'gateway'
+  /** Who listens at the callback URL: omitted, this computer; the gateway may be anywhere, and have a certificate. `file`: as the file says. */
+  readonly callback?: 'gateway' | 'file'
 }
 
 const MB = 1024 * 1024
@@ -67,14 +68,16 @@ export function configFrom(
   const callbackUrls = [
     flags.callbackUrl ?? selected?.entry?.callback_url ?? file.callback_url ?? DEFAULT_CALLBACK_URL,
   ].flat()
-  if (callback !== 'gateway') for (const url of callbackUrls) checkCallbackUrl(url)
+  const stored = databaseOf(file, paths)
+  const isGateway = callback === 'gateway' || (callback === 'file' && (file.serve ?? stored.postgres) !== undefined)
+  if (!isGateway) for (const url of callbackUrls) checkCallbackUrl(url)
   return {
     ...present({ server: selected?.config, browser: environment.BROWSER || file.browser, account: flags.account }),
     profile: flags.profile ?? selected?.entry?.profile ?? 'default',
     callbackUrls,
     ...(file.serve === undefined ? {} : { isGateway: true }),
     sessionTimeoutMs: forTimer((file.session_timeout ?? 300) * 1000),
-    ...databaseOf(file, paths),
+    ...stored,
     dataFolder: paths.data,
     secretStore: file.secret_store ?? (environment.MCP_OAUTH_BRIDGE_KEY ? 'env' : 'auto'),
     connectTimeoutMs: forTimer(file.connect_timeout ?? 10_000),
@@ -91,16 +94,23 @@ export function configFrom(
     holdInitializeMs: forTimer(file.login?.hold_initialize_ms ?? 600),
     holdCallMs: forTimer(file.login?.hold_call_ms ?? 45_000),
     openBrowser: flags.openBrowser,
-    serverNames: namesIn(file, 'servers'),
-    configured: [...Object.values(file.servers ?? {}), ...Object.values(file.unset?.servers ?? {})].flatMap((entry) => {
-      const { url, profile = 'default' } = entry
-      const protocol = 'variable' in entry ? 'auto' : protocolOf(entry)
-      return url === undefined ? [] : [{ server: withoutFragment(url), profile, protocol }]
-    }),
+    serverNames: serverNames(file),
+    configured: configuredIn(file),
     exceptions: Object.values(file.servers ?? {})
       .map(exceptionsOf)
       .filter((found) => Object.keys(found).length > 1),
   }
+}
+
+function configuredIn(file: ReadConfig): Config['configured'] {
+  const plain: ServerEntry[] = file.mcp_server_url === undefined ? [] : [{ url: file.mcp_server_url }]
+  const entries = [...Object.values(file.servers ?? {}), ...Object.values(file.unset?.servers ?? {}), ...plain]
+  const all = entries.flatMap((entry) => {
+    const { url, profile = 'default' } = entry
+    const protocol = 'variable' in entry ? 'auto' : protocolOf(entry)
+    return url === undefined ? [] : [{ server: withoutFragment(url), profile, protocol }]
+  })
+  return all.filter((one, place) => all.findIndex(sameKey(one)) === place)
 }
 
 /** `${NAME}` in a flag's value comes from the environment, so that a host's config need not hold a secret. */

@@ -1,6 +1,6 @@
 // Where files are stored: XDG on Linux, Application Support on macOS, the profile on Windows, one folder with MCP_OAUTH_BRIDGE_HOME.
-import { homedir, userInfo } from 'node:os'
 import { isAbsolute, join, win32 } from 'node:path'
+import { homeFolder } from '../disk/homeFolder.ts'
 import { BridgeError } from '../errors.ts'
 
 export interface Paths {
@@ -25,19 +25,19 @@ export function defaultPaths(environment: NodeJS.ProcessEnv, platform: NodeJS.Pl
       hint: 'Use an absolute path. A relative path would depend on the folder in which the bridge starts.',
     })
   if (all) return { config: all, data: all, state: all }
-  const whole = (folder: string | undefined, otherwise: string) => (folder && isWhole(folder) ? folder : otherwise)
-  const home = whole(homedir(), userInfo().homedir)
   if (platform === 'darwin') {
-    const support = join(home, 'Library', 'Application Support', NAME)
+    const support = join(homeFolder(), 'Library', 'Application Support', NAME)
     return { config: support, data: support, state: support }
   }
   if (platform === 'win32') {
     // Not in AppData: what a host from an MSIX package starts sees a copy of that folder, and two copies of a database in WAL mode destroy it.
-    const profile = win32.join(home, `.${NAME}`)
+    const profile = win32.join(homeFolder(), `.${NAME}`)
     return { config: profile, data: profile, state: profile }
   }
-  const folder = (variable: string, ...fallback: string[]) =>
-    join(whole(environment[variable], join(home, ...fallback)), NAME)
+  const folder = (variable: string, ...fallback: string[]) => {
+    const named = environment[variable]
+    return named && isWhole(named) ? join(named, NAME) : join(homeFolder(), ...fallback, NAME)
+  }
   return {
     config: folder('XDG_CONFIG_HOME', '.config'),
     data: folder('XDG_DATA_HOME', '.local', 'share'),

@@ -12,7 +12,7 @@ import { holdsSecret } from '../redaction/names.ts'
 import { openUnmigrated } from '../store/sqlite/database.ts'
 import { fileHolders } from '../system/process/fileUsers.ts'
 import { judgePort } from './checks/callbackPort.ts'
-import { locked, unsafeOwner, wrongSchema } from './checks/database.ts'
+import { locked, unsafeFile, wrongSchema } from './checks/database.ts'
 import { type Finding, fail, failed, type Outcome, pass, warn } from './report/finding.ts'
 
 /** Authorization servers without dynamic client registration, by the host of their issuer. */
@@ -59,7 +59,7 @@ function ofProvider(name: string, entry: ProviderEntry): Finding[] {
 export async function databaseCheck(path: string): Promise<Finding> {
   try {
     if (!existsSync(path)) accessSync(nearestFolder(dirname(path)), constants.W_OK)
-    const wrong = existsSync(path) ? (unsafeOwner([path]) ?? (await lookInto(path))) : undefined
+    const wrong = existsSync(path) ? (unsafeFile(path) ?? (await lookInto(path))) : undefined
     return { name: 'database', ...(wrong ?? pass('Database connection valid')) }
   } catch (thrown) {
     if (thrown instanceof BridgeError)

@@ -1,7 +1,7 @@
 // The machine a host runs on: its system, its folders, and what is in them.
 import { existsSync, readdirSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { posix, win32 } from 'node:path'
+import { homeFolder } from '../disk/homeFolder.ts'
 
 /** The machine a host runs on. */
 export interface Machine {
@@ -14,9 +14,10 @@ export interface Machine {
   readonly has?: (path: string) => boolean
 }
 
+/** @throws BridgeError usage: most hosts keep their files in the home folder */
 export const thisMachine = (environment: NodeJS.ProcessEnv): Machine => ({
   platform: process.platform,
-  home: homedir(),
+  home: homeFolder(),
   environment,
 })
 

@@ -1,10 +1,20 @@
 // The log file under many processes at once: no line is lost or torn while it is set aside.
-import { spawn } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { execFileSync, spawn } from 'node:child_process'
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  statSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { createLogFile, logFilesAside, recentLines } from '../../src/system/log/file.ts'
 import { tempFolder } from '../fakes/tempFolder.ts'
 
@@ -43,4 +53,39 @@ test('only the newest rotated files are kept, and the newest lines are found acr
   expect(logFilesAside(file)).toHaveLength(2)
   expect(recentLines(file, 3)).toEqual(['line number 17', 'line number 18', 'line number 19'])
   expect(recentLines(join(folder.path, 'nowhere', 'proxy.log'), 3)).toEqual([])
+})
+
+describe.skipIf(process.platform === 'win32')('a log file that is a pipe', () => {
+  function pipe() {
+    const file = join(folder.fresh('logs'), 'pipe')
+    mkdirSync(dirname(file))
+    execFileSync('mkfifo', [file])
+    chmodSync(file, 0o644)
+    return file
+  }
+
+  test('is written to, and keeps its name and its permissions', () => {
+    const file = pipe()
+    const reader = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK)
+    const append = createLogFile(file, { largest: 1, kept: 2 })
+    for (const line of ['first\n', 'second\n']) append(line)
+    const buffer = Buffer.alloc(100)
+    expect(buffer.toString('utf8', 0, readSync(reader, buffer))).toBe('first\nsecond\n')
+    closeSync(reader)
+    expect(readdirSync(dirname(file))).toEqual(['pipe'])
+    expect(statSync(file).mode & 0o777).toBe(0o644)
+  })
+
+  test('is waited for neither by a writer nor by a reader', () => {
+    const file = pipe()
+    expect(() => createLogFile(file)('line\n')).toThrow('ENXIO')
+    expect(recentLines(file, 3)).toEqual([])
+  })
+})
+
+test.skipIf(process.platform === 'win32')('/dev/null is a log file like any other, whoever it belongs to', () => {
+  const before = statSync('/dev/null').mode
+  createLogFile('/dev/null')('line\n')
+  expect(recentLines('/dev/null', 3)).toEqual([])
+  expect(statSync('/dev/null').mode).toBe(before)
 })

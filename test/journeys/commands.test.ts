@@ -154,6 +154,22 @@ test('login --account sends login_hint and refuses the tokens of another account
   expect((await stage.command(['login', stage.server.url, '--account', 'Alice@Example.com', ...here()])).code).toBe(0)
 })
 
+test.each(['logout --all', 'reset --yes', 'migrate down'])(
+  '%s refuses --profile, because it would delete the sign-ins of every profile',
+  async (command) => {
+    stage = await startStage()
+    for (const profile of [[], ['--profile', 'work']])
+      expect((await stage.command(['login', stage.server.url, ...profile, ...here()])).code).toBe(0)
+    const signedIn = async () => JSON.parse((await stage.command(['status', '--json'])).stdout).accounts
+    const before = await signedIn()
+    const { code, stderr } = await stage.command([...command.split(' '), '--profile', 'work'])
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/is for every profile, not only for "work".*Nothing was deleted/s)
+    expect(before).toHaveLength(2)
+    expect(await signedIn()).toEqual(before)
+  },
+)
+
 test('migrate version, down and up change the schema and say so', async () => {
   stage = await startStage()
   expect((await stage.command(['migrate', 'version'])).stdout).toMatch(/^0 /)

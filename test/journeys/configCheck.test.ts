@@ -71,6 +71,8 @@ describe('a fault', () => {
     ['a: [1, 2', '✗ FILE:1:', 'syntax'],
     ['log_levle: debug', '✗ FILE:1:1: unknown key "log_levle"; did you mean "log_level"?', 'keys'],
     ['log_level: loud', '✗ FILE:1:12: log_level ', 'keys'],
+    ['response_transform: { hide_tools: [*_delete] }', '✗ FILE:1:36: the alias "*_delete" has no anchor', 'syntax'],
+    ['servers: &s\n  a: *s', '✗ FILE:2:6: the alias "*s" stands inside its own anchor', 'syntax'],
     ['servers:\n  a: { profile: p }', '✗ FILE:2:6: servers.a.url is missing', 'required'],
     [
       'database_url: postgresql://u:p@h',

@@ -131,6 +131,59 @@ test('without a server, each one that is configured or signed in is examined, an
   expect((await stage.command(['status'])).stdout).toContain(`mcp-oauth-bridge login ${gone} --profile work`)
 })
 
+test('settings of one server that cannot be used are a finding about it, and the others are examined', async () => {
+  stage = await startStage()
+  const login = ['login', stage.server.url, '--callback-url', stage.callbackUrl]
+  expect((await stage.command([...login, '--profile', 'gone'])).code).toBe(0)
+  stage.config(`mcp_server_url: ${stage.server.url}
+servers:
+  fileless: { url: "https://fileless.example/mcp", headers_file: nowhere.txt }
+  plain: { url: "http://plain.example/mcp" }
+  unset: { url: "https://unset.example/mcp", headers: { X-Key: "\${NOT_SET_ANYWHERE}" } }
+  one: { url: "${stage.server.url}", profile: one }
+  two: { url: "${stage.server.url}", profile: two }
+`)
+  const { code, report } = await stage.doctor([])
+  expect(code).toBe(2)
+  const found = (name: string) => report.checks.filter((check: { name: string }) => check.name === name)
+  const failures = found('config').filter(({ status }: { status: string }) => status === 'fail')
+  expect(failures.map(({ server, code }: Record<string, string>) => [server, code])).toEqual([
+    ['fileless', 'config_not_found'],
+    ['plain', 'insecure_url'],
+    ['unset', 'config_invalid'],
+    [`${stage.server.url} (profile gone)`, 'usage'],
+  ])
+  expect(failures[2].detail).toContain('NOT_SET_ANYWHERE is not set')
+  const examined = [stage.server.url, `${stage.server.url} (profile one)`, `${stage.server.url} (profile two)`]
+  expect(
+    found('tcp')
+      .map(({ server }: Record<string, string>) => server)
+      .sort(),
+  ).toEqual(examined)
+  expect(found('versions')).toHaveLength(1)
+  expect(report.likely_cause).toMatchObject({ name: 'config', server: 'fileless' })
+})
+
+test('where the settings of no server can be used, this computer is examined all the same', async () => {
+  stage = await startStage()
+  stage.config('servers: { a: { url: "http://plain.example/a" }, b: { url: "http://plain.example/b" } }\n')
+  const { code, report, found } = await stage.doctor([])
+  expect([code, report.likely_cause]).toEqual([2, expect.objectContaining({ code: 'insecure_url', server: 'a' })])
+  expect(found('database').status).toBe('pass')
+  expect(found('tcp')).toBeUndefined()
+})
+
+test.each([['https://127.0.0.1:8080/auth/callback'], ['foo']])(
+  'a callback URL that no login process can have, %s, is the cause',
+  async (url) => {
+    stage = await startStage()
+    const { code, report } = await stage.doctor(['--callback-url', url])
+    expect(code).toBe(2)
+    expect(report.likely_cause).toMatchObject({ name: 'config', code: 'usage' })
+    expect(report.likely_cause.detail).toContain(`The callback URL "${url}" is not http on localhost`)
+  },
+)
+
 test('for people the likeliest cause stands first, with its remedy and where to read more; no colour beside a terminal', async () => {
   stage = await startStage()
   await stage.server.close()

@@ -1,4 +1,5 @@
 // Files that another program has open, and full disks: what Windows answers is played on the built program, at each place that renames or deletes.
+import { execFile } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -165,6 +166,41 @@ test('a cached config that cannot be written is not missed, and leaves no draft'
   const refused = refusing({ call: 'renameSync', path: 'config-cache', code: 'EPERM' })
   expect((await home.command(['status'], refused)).code).toBe(0)
   expect(readdirSync(join(home.path, 'bridge')).filter((name) => name.startsWith('config-cache'))).toEqual([])
+})
+
+test
+  .runIf(process.platform === 'linux')
+  .each(['status --json', 'explain usage', 'completion bash', '--help', `install --print ${URL_}`])(
+  'output of %s that is lost on a full disk is an error, and none of a reader who has left',
+  async (words) => {
+    home = makeHome()
+    const to = (end: string) =>
+      new Promise<{ code: number; stderr: string }>((resolve) => {
+        const script = `"$0" "$@" ${end}`
+        const args = ['-c', script, process.execPath, PROGRAM, ...words.split(' ')]
+        execFile('bash', args, { env: home.environment, cwd: home.path }, (error, _, stderr) =>
+          resolve({ code: Number(error?.code ?? 0), stderr }),
+        )
+      })
+    expect(await to('> /dev/full')).toEqual({
+      code: 2,
+      stderr: expect.stringContaining('error: The output could not be written: the disk is full (ENOSPC).'),
+    })
+    expect(await to('| true; exit $PIPESTATUS')).toEqual({ code: 0, stderr: '' })
+  },
+)
+
+test('a support bundle says why it has no log, and reset why it finds no files', async () => {
+  home = makeHome()
+  const file = home.write('file', '')
+  home.write('bridge/config.yaml', `log_file: ${join(file, 'proxy.log')}\n`)
+  const bundle = await home.command(['support-bundle'])
+  expect(bundle.code).toBe(0)
+  expect(JSON.parse(bundle.stdout).log).toEqual({
+    message: 'The log cannot be read: a part of its path is not a folder (ENOTDIR).',
+  })
+  const reset = await home.command(['reset', '--yes'])
+  expect([reset.code, reset.stderr]).toEqual([5, expect.stringContaining(`The folder ${file} cannot be read`)])
 })
 
 test('a support bundle on a full disk is not left in part', async () => {

@@ -65,3 +65,14 @@ test('import mcp-remote takes servers from hosts of every file format, and insta
     )
   }
 })
+
+test('a text of Goose’s file that YAML takes for an alias is named with its line, and the file stays as it is', async () => {
+  home = makeHome()
+  const text = 'extensions:\n  a: { cmd: grep, args: [*.txt] }\n'
+  home.write('.config/goose/config.yaml', text)
+  const { code, stderr } = await home.command(['install', 'goose', URL])
+  expect(code).toBe(2)
+  expect(stderr).toContain('line 2:26: the alias "*.txt" has no anchor')
+  expect(stderr).toContain('host_config_invalid')
+  expect(read('.config/goose/config.yaml')).toBe(text)
+})

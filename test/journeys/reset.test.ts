@@ -1,6 +1,6 @@
 // reset without a terminal: what it removes, what it refuses, and what it leaves alone.
-import { execFile } from 'node:child_process'
-import { existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { execFile, execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { has } from '../needs.ts'
@@ -78,6 +78,24 @@ test('a database that is broken is removed nevertheless', async () => {
   stage.config(`database_url: sqlite:${join(stage.home, 'broken.db')}\n`)
   expect((await stage.command(['reset', '--yes'])).code).toBe(0)
   expect(existsSync(join(stage.home, 'broken.db'))).toBe(false)
+})
+
+test('a folder or a pipe that the config file names is not removed', async () => {
+  stage = await startStage()
+  const folder = join(stage.home, 'folder')
+  const pipe = join(stage.home, 'pipe')
+  mkdirSync(folder)
+  writeFileSync(join(folder, 'thesis.txt'), '')
+  execFileSync('mkfifo', [pipe])
+  for (const [database, log] of [
+    [folder, pipe],
+    [pipe, folder],
+  ]) {
+    stage.config(`database_url: sqlite:${database}\nlog_file: ${log}\n`)
+    const { code, stderr } = await stage.command(['reset', '--yes'])
+    expect([code, stderr]).toEqual([0, expect.not.stringMatching(/^Removed .*(folder|pipe)$/m)])
+    expect([existsSync(join(folder, 'thesis.txt')), existsSync(pipe)]).toEqual([true, true])
+  }
 })
 
 test.skipIf(!has('gnome-keyring-daemon') || !has('dbus-run-session'))(

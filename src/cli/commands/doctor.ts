@@ -6,7 +6,7 @@ import { keyOf } from '../../config/target.ts'
 import { examine, type Report, reportOf } from '../../doctor/examine.ts'
 import type { CheckContext } from '../../doctor/report/context.ts'
 import { type Finding, failed } from '../../doctor/report/finding.ts'
-import { type BridgeError, ERRORS } from '../../errors.ts'
+import { asBridgeError, BridgeError, ERRORS } from '../../errors.ts'
 import { ownCommand } from '../../ownCommand.ts'
 import { withoutControls, withoutQueries, withoutSecrets } from '../../redaction/text.ts'
 import { printableJson } from '../../system/log/printable.ts'
@@ -30,7 +30,7 @@ export async function doctor(app: Parts, line: CommandLine, io: ProcessIO, compo
   const report =
     others.length === 0
       ? await examination(app, io, onFinding)
-      : await examineAll(others, composeFor, (one) => examination(one, io, onFinding))
+      : await examineAll(app, others, composeFor, (one) => examination(one, io, onFinding))
   progress?.write('\r\u001b[K')
   if (line.has('json')) return tell(io, line, report)
   const about = config.server
@@ -69,8 +69,9 @@ async function everyServer({ config, storage }: Parts): Promise<Target[]> {
   return [...named, ...accounts.map(({ server, profile }) => ({ server, profile }))]
 }
 
-/** What is true of the machine is said once, before the first server. */
+/** What is true of the machine is said once, before the first server. Settings of one server that cannot be used are a finding about it. */
 async function examineAll(
+  app: Parts,
   targets: readonly Target[],
   composeFor: ComposeFor,
   look: (app: Parts) => Promise<Report>,
@@ -78,12 +79,18 @@ async function examineAll(
   const checks: Finding[] = []
   const seen = new Set<string>()
   for (const target of targets) {
-    const one = await composeFor(target)
+    const one = await composeFor(target).catch(asBridgeError)
+    if (one instanceof BridgeError) {
+      const finding = shown({ name: 'config', server: nameOf(target), ...failed(one) })
+      // Somebody may have signed in to a server of the file: both have the same fault.
+      if (!checks.some(({ name, detail }) => name === 'config' && detail === finding.detail)) checks.push(finding)
+      continue
+    }
     try {
       const { server, profile } = keyOf(one.config)
       if (seen.has(`${profile} ${server}`)) continue
       seen.add(`${profile} ${server}`)
-      const name = withoutQueries(server) + (profile === 'default' ? '' : ` (profile ${profile})`)
+      const name = nameOf({ server, profile })
       const known = new Set(checks.filter(({ server: about }) => about === undefined).map((check) => check.name))
       const { checks: found } = await look(one)
       for (const check of found)
@@ -92,10 +99,14 @@ async function examineAll(
       await one.close()
     }
   }
+  if (seen.size === 0) checks.push(...(await look(app)).checks)
   // The machine first: what is wrong there explains more than what is wrong with one server.
   const ofMachine = checks.filter(({ server }) => server === undefined)
   return reportOf([...ofMachine, ...checks.filter(({ server }) => server !== undefined)])
 }
+
+const nameOf = ({ server, profile = 'default' }: Target) =>
+  withoutQueries(server) + (profile === 'default' ? '' : ` (profile ${profile})`)
 
 /** Checks whose result is the same whatever the server. */
 const ONCE: ReadonlySet<string> = new Set(['versions', 'database', 'keychain', 'callback_port', 'browser'])

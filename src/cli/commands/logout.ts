@@ -9,6 +9,7 @@ import { sameKey, type TokenKey } from '../../records.ts'
 import { withoutControls, withoutQueries } from '../../redaction/text.ts'
 import type { ProcessIO } from '../process.ts'
 import type { CommandLine } from '../words/args.ts'
+import { refuseProfile } from '../words/everyProfile.ts'
 
 type Parts = Pick<App, 'config' | 'clock' | 'log' | 'storage' | 'oauth'>
 
@@ -26,6 +27,7 @@ export async function logout(
       message: `Pass either a server or --all to logout, not both.`,
       hint: 'Nobody was signed out. Omit one of them.',
     })
+  if (line.has('all')) refuseProfile(line, 'logout --all')
   const { tokens, leases, clients, keyBackends } = await app.storage.open()
   const accounts = (await tokens.list()).filter(({ signedIn }) => signedIn)
   const chosen = line.has('all') ? accounts : accounts.filter(sameKey(keyOf(app.config)))

@@ -1,5 +1,5 @@
 // The reset command: deletes every sign-in, the sealing key and the logs; asks twice, and never while a bridge runs.
-import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync, rmSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { App } from '../../compose/app.ts'
 import type { Storage } from '../../compose/storage.ts'
@@ -17,6 +17,7 @@ import { fileHolders } from '../../system/process/fileUsers.ts'
 import type { ProcessIO } from '../process.ts'
 import { askTwice } from '../terminal/askTwice.ts'
 import type { CommandLine } from '../words/args.ts'
+import { refuseProfile } from '../words/everyProfile.ts'
 import { hostsOf } from './unusedCopies.ts'
 
 export async function reset(
@@ -25,6 +26,7 @@ export async function reset(
   io: ProcessIO,
 ): Promise<number> {
   const { stderr } = io
+  refuseProfile(line, 'reset')
   if (config.postgres) {
     const { resetPostgres } = await import('./gateway/resetPostgres.ts')
     return resetPostgres(await storage.openPostgres(), config.postgres.shown, line, io)
@@ -67,7 +69,7 @@ function remove(file: string, { stderr }: Pick<ProcessIO, 'stderr'>): void {
   stderr.write(`Removed ${file}\n`)
 }
 
-/** The existing files: database, key file, logs and cached configs. */
+/** The existing files: database, key file, logs and cached configs. What else has such a name, a folder or a device, is not ours. */
 function filesOf(config: Config): string[] {
   const { database, dataFolder, logFile } = config
   const beside = (file: string, pattern: RegExp) =>
@@ -75,16 +77,29 @@ function filesOf(config: Config): string[] {
       (name) => name.startsWith(basename(file)) && pattern.test(name.slice(basename(file).length)),
     )
   const ours = new RegExp(`^(sealing-key-[\\da-f]+\\.key|${CACHE_PREFIX}[\\da-f]+\\.json)`)
-  return [
+  const named = [
     ...beside(database, /^(-wal|-shm|\.corrupt-.*)?$/).map((name) => join(dirname(database), name)),
     ...namesIn(dataFolder)
       .filter((name) => ours.test(name))
       .map((name) => join(dataFolder, name)),
     ...beside(logFile, /^(\.\d{4}-\d\d-\d\dT.*)?$/).map((name) => join(dirname(logFile), name)),
   ]
+  return named.filter((file) => lstatSync(file, { throwIfNoEntry: false })?.isFile())
 }
 
-const namesIn = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder).sort() : [])
+/** @throws BridgeError database_unreachable */
+function namesIn(folder: string): string[] {
+  if (!existsSync(folder)) return []
+  try {
+    return readdirSync(folder).sort()
+  } catch (cause) {
+    throw new BridgeError('database_unreachable', {
+      message: `The folder ${folder} cannot be read: ${whyRefused(cause)}.`,
+      hint: 'Nothing was deleted. Correct its permissions, or database_url and log_file.',
+      cause,
+    })
+  }
+}
 
 /** A bridge that continues with a deleted database would refresh and lose tokens. @throws BridgeError database_locked */
 function refuseWhileInUse({ database }: Config): void {

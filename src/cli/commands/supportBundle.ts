@@ -2,6 +2,7 @@
 import { resolve } from 'node:path'
 import type { App } from '../../compose/app.ts'
 import type { Config } from '../../config/config.ts'
+import { whyRefused } from '../../disk/whyRefused.ts'
 import type { Report } from '../../doctor/examine.ts'
 import { asBridgeError } from '../../errors.ts'
 import { withoutControls, withoutQueries } from '../../redaction/text.ts'
@@ -57,7 +58,7 @@ async function bundle(app: Parts, io: ProcessIO) {
     status: await accounts(app),
     config: redacted(config),
     environment: NAMES.filter((name) => environment[name]).map((name) => `${name} is set`),
-    log: recentLines(config.logFile, LOG_LINES),
+    log: lastLines(config),
   }
 }
 
@@ -100,6 +101,14 @@ async function accounts(app: Parts) {
   } catch (thrown) {
     const { code, message } = asBridgeError(thrown)
     return { error: code, message }
+  }
+}
+
+function lastLines({ logFile }: Config) {
+  try {
+    return recentLines(logFile, LOG_LINES)
+  } catch (thrown) {
+    return { message: `The log cannot be read: ${whyRefused(thrown)}.` }
   }
 }
 

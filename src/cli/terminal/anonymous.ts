@@ -1,9 +1,10 @@
 // Makes a report safe to share: removes secrets, accounts, the home folder and the name of the person's login.
-import { homedir, userInfo } from 'node:os'
+import { userInfo } from 'node:os'
+import { knownHome } from '../../disk/homeFolder.ts'
 import { withoutAccounts, withoutQueries, withoutSecrets } from '../../redaction/text.ts'
 
 /** Every text and every name in `value`. */
-export function anonymous<T>(value: T, home = homedir(), login = loginName()): T {
+export function anonymous<T>(value: T, home = knownHome(), login = loginName()): T {
   const clean = (text: string) =>
     withoutAccounts(withoutLogin(withoutHome(withoutQueries(withoutSecrets(text)), home), login))
   const walk = (part: unknown): unknown => {
@@ -52,7 +53,7 @@ const HOMES =
 const SPECIAL = /[$()*+.?[\]^{|}]/g
 
 /** Its last folder is the user's name. Windows writes it in any case and with both slashes; JSON doubles the backslash. */
-function withoutHome(text: string, home: string): string {
+function withoutHome(text: string, home = ''): string {
   if (home.length < 2) return text
   const spelt = home.split(/[\\/]/).map((part) => part.replace(SPECIAL, '\\$&'))
   const pattern = `${spelt.join('(?:\\\\\\\\|[\\\\/])')}(?![\\p{L}\\p{N}_-])`

@@ -1,5 +1,6 @@
 // YAML text ↔ plain data, with the line and column of everything; the only file that imports yaml.
 import { Document, isCollection, isMap, isPair, isScalar, LineCounter, parseDocument, Scalar, visit } from 'yaml'
+import { quote } from '../../redaction/text.ts'
 
 export interface YamlText {
   /** The data, anew at each call; `scalar` may replace texts. */
@@ -8,8 +9,13 @@ export interface YamlText {
   valueAt(path: readonly PropertyKey[]): string
   /** `line:column` of the last key of `path`. */
   keyAt(path: readonly PropertyKey[]): string
-  /** The YAML syntax error, with its `line:column`. */
-  readonly faults: readonly { readonly place: string; readonly message: string }[]
+  /** Why it has no data: its syntax errors and impossible aliases, with their `line:column`. */
+  readonly faults: readonly YamlFault[]
+}
+
+export interface YamlFault {
+  readonly place: string
+  readonly message: string
 }
 
 export function parseYaml(text: string): YamlText {
@@ -19,8 +25,11 @@ export function parseYaml(text: string): YamlText {
     const { line, col } = lines.linePos(offset)
     return `${line}:${col}`
   }
+  const errors = document.errors.map(({ pos, message }) => ({ place: at(pos[0]), message: withoutPlace(message) }))
+  const aliases = aliasFaults(document, at)
   return {
-    faults: document.errors.map(({ pos, message }) => ({ place: at(pos[0]), message: withoutPlace(message) })),
+    // A lone * is a fault for both, and this one says what to do.
+    faults: [...errors.filter(({ place }) => aliases.every((fault) => fault.place !== place)), ...aliases],
     valueAt: (path) => at(offsetOf(document, path).value),
     keyAt: (path) => at(offsetOf(document, path).key),
     toData(scalar = (text) => text) {
@@ -32,6 +41,36 @@ export function parseYaml(text: string): YamlText {
       })
       return copy.toJS() ?? {}
     },
+  }
+}
+
+/** Aliases that stand for nothing, for what they are in, or together for too much: the package finds these out only when it makes the data. */
+function aliasFaults(document: Document, at: (offset: number) => string): YamlFault[] {
+  const faults: YamlFault[] = []
+  let last: string | undefined
+  visit(document, {
+    Alias(_, alias, path) {
+      last = at(alias.range?.[0] ?? 0)
+      const target = alias.resolve(document)
+      const what = `the alias ${quote(`*${alias.source}`)}`
+      if (target === undefined)
+        faults.push({ place: last, message: `${what} has no anchor. Put a text that begins with * in quotes` })
+      else if (path.includes(target)) faults.push({ place: last, message: `${what} stands inside its own anchor` })
+    },
+  })
+  if (faults.length === 0 && last !== undefined && expandsTooFar(document))
+    faults.push({ place: last, message: 'the aliases together stand for too much. Write out what they stand for' })
+  return faults
+}
+
+/** The package's limit, against files of a few lines that fill the memory. */
+function expandsTooFar(document: Document): boolean {
+  try {
+    document.toJS()
+    return false
+  } catch (thrown) {
+    if (thrown instanceof ReferenceError) return true
+    throw thrown
   }
 }
 

@@ -10,7 +10,7 @@ import { checkDriver } from '../../store/sqlite/driver.ts'
 import { journalMode, tableNames } from '../../store/sqlite/inspect.ts'
 import { demandAdditive, schemaVersion } from '../../store/sqlite/migrate.ts'
 import { networkDrive } from '../../system/files/networkDrive.ts'
-import { whyUnusable } from '../../system/files/private.ts'
+import { whyNoFile, whyUnusable } from '../../system/files/private.ts'
 import { type FileHolder, fileHolders, tellsFileHolders } from '../../system/process/fileUsers.ts'
 import type { Check, PostgresLook } from '../report/context.ts'
 import { fail, failed, type Outcome, pass, warn } from '../report/finding.ts'
@@ -23,7 +23,7 @@ export const database: Check = {
     const { database: file, dataFolder } = config
     const unusable = [dataFolder, dirname(file)].map(whyUnusable).find((found) => found !== undefined)
     if (unusable) return failed(unusable)
-    const unsafe = unsafeOwner([dataFolder, file])
+    const unsafe = ownership(dataFolder) ?? unsafeFile(file)
     if (unsafe) return unsafe
     if (!existsSync(file)) {
       const noDriver = withoutDriver()
@@ -72,9 +72,11 @@ function withoutDriver(): Outcome | undefined {
   }
 }
 
-/** A link or another owner: a bridge refuses to start. */
-export const unsafeOwner = (paths: readonly string[]): Outcome | undefined =>
-  paths.map((path) => ownership(path)).find((found) => found !== undefined)
+/** A link, the file of somebody else, or no file: a bridge refuses to start. */
+export function unsafeFile(file: string): Outcome | undefined {
+  const noFile = ownership(file) ?? whyNoFile(file)
+  return noFile instanceof BridgeError ? failed(noFile) : noFile
+}
 
 function ownership(path: string): Outcome | undefined {
   const stat = lstatSync(path, { throwIfNoEntry: false })

@@ -1,6 +1,6 @@
 // Checks the sealing key: where it is stored, and whether it can be read.
-import { homedir } from 'node:os'
 import { win32 } from 'node:path'
+import { knownHome } from '../../disk/homeFolder.ts'
 import { BridgeError } from '../../errors.ts'
 import type { Check } from '../report/context.ts'
 import { failed, pass, skip, warn } from '../report/finding.ts'
@@ -57,9 +57,12 @@ export async function whyInFile(secretStore: string, places: readonly string[]):
 /** Windows protects a file by the ACL of its folder, and that of the profile is private. */
 export function isOutsideProfile(
   folder: string,
-  { platform, home }: { platform: NodeJS.Platform; home: string } = { platform: process.platform, home: homedir() },
+  { platform, home }: { platform: NodeJS.Platform; home: string | undefined } = {
+    platform: process.platform,
+    home: knownHome(),
+  },
 ): boolean {
-  if (platform !== 'win32') return false
+  if (platform !== 'win32' || home === undefined) return false
   const way = win32.relative(home, folder)
   return /^\.\.([\\/]|$)/.test(way) || win32.isAbsolute(way)
 }

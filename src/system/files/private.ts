@@ -76,14 +76,23 @@ const WHY: Readonly<Record<string, string>> = {
   EIO: 'the disk does not answer',
 }
 
+/** Why `path` cannot be a file of ours: it is a folder, a device or a pipe; undefined: nothing speaks against it. */
+export function whyNoFile(path: string): BridgeError | undefined {
+  const stat = onDisk(path, () => lstatSync(path, { throwIfNoEntry: false }))
+  if (!stat || stat.isFile()) return undefined
+  return new BridgeError('database_unreachable', { message: `${path} cannot be used: it is not a regular file.` })
+}
+
 /**
- * Gives `path` exactly `mode`; nothing happens when it does not exist.
+ * Gives `path` exactly `mode`; nothing happens when it does not exist. Nothing but a file gets that of a file: /dev/null belongs to all.
  * @throws BridgeError permissions_unsafe, database_unreachable where the disk does not allow it
  */
 export function makePrivate(path: string, mode: 0o600 | 0o700): void {
   const stat = onDisk(path, () => lstatSync(path, { throwIfNoEntry: false }))
   if (!stat) return
   if (stat.isSymbolicLink()) throw unsafe(path, 'is a symbolic link')
+  const noFile = mode === 0o600 ? whyNoFile(path) : undefined
+  if (noFile) throw noFile
   // Windows has no owners or mode bits here; the profile folder's ACL protects it.
   if (process.platform === 'win32') return
   if (stat.uid !== process.getuid?.()) throw unsafe(path, 'belongs to another user')

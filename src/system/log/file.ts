@@ -1,5 +1,16 @@
 // The log file: private, appended line by line, and rotated when it is large; safe for several processes at once.
-import { appendFileSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import {
+  appendFileSync,
+  closeSync,
+  constants,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { mayBeInUse } from '../../disk/whyRefused.ts'
 import { makePrivate, withPrivateUmask } from '../files/private.ts'
@@ -22,12 +33,29 @@ export function createLogFile(file: string, { largest, kept }: LogFileLimits = {
   let prepared = false
   return (line: string): void =>
     withPrivateUmask(file, () => {
+      if (isDevice(file)) return writeAtOnce(file, line)
       if (!prepared) makePrivate(file, 0o600)
       prepared = true
       const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0
       if (size > 0 && size + line.length > largest) setAside(file, kept)
       appendFileSync(file, line, { mode: 0o600 })
     })
+}
+
+/** A terminal, /dev/null or a named pipe: it is not ours, so its permissions and its name stay as they are. */
+function isDevice(file: string): boolean {
+  const found = lstatSync(file, { throwIfNoEntry: false })
+  return found !== undefined && (found.isCharacterDevice() || found.isFIFO())
+}
+
+/** A pipe that nobody reads is an error, and no wait. */
+function writeAtOnce(device: string, line: string): void {
+  const descriptor = openSync(device, constants.O_WRONLY | constants.O_NONBLOCK)
+  try {
+    appendFileSync(descriptor, line)
+  } finally {
+    closeSync(descriptor)
+  }
 }
 
 let count = 0
@@ -62,7 +90,7 @@ export function recentLines(file: string, count: number): string[] {
   try {
     const files = [...logFilesAside(file).slice(0, 1), file]
     const lines = files.flatMap((one) =>
-      statSync(one, { throwIfNoEntry: false }) ? readFileSync(one, 'utf8').split('\n') : [],
+      statSync(one, { throwIfNoEntry: false })?.isFile() ? readFileSync(one, 'utf8').split('\n') : [],
     )
     return lines.filter((line) => line !== '').slice(-count)
   } catch (thrown) {

@@ -1,13 +1,13 @@
 // Finds programs of the system, and the PATH for them: never in a folder that the author of the working folder could write.
 import { accessSync, constants, realpathSync, statSync } from 'node:fs'
-import { homedir } from 'node:os'
-import { dirname, isAbsolute, posix, win32 } from 'node:path'
+import { dirname, posix, win32 } from 'node:path'
+import { knownHome } from '../../disk/homeFolder.ts'
 
 export interface Machine {
   readonly platform: NodeJS.Platform
   readonly environment: NodeJS.ProcessEnv
   readonly folder: string
-  readonly home: string
+  readonly home: string | undefined
   /** A test knows its own programs. */
   readonly isProgram: (path: string) => boolean
   /** The real path of a folder on PATH, because that of the working folder contains no links. */
@@ -18,7 +18,7 @@ export const thisMachine = (environment: NodeJS.ProcessEnv): Machine => ({
   platform: process.platform,
   environment,
   folder: process.cwd(),
-  home: homedir(),
+  home: knownHome(),
   isProgram,
   real,
 })
@@ -49,7 +49,7 @@ export function safePath({ platform, environment, folder, home, real }: Machine)
     ([name]) => name === 'PATH' || (isWindows && /^path$/i.test(name)),
   )?.[1]
   // A host may start us in the home folder or above it; that is nobody's project.
-  const isProject = !isWithin(home, folder, platform)
+  const isProject = home === undefined || !isWithin(home, folder, platform)
   return (value ?? '')
     .split(delimiter)
     .filter((place) => isWhole(place, platform))
@@ -76,7 +76,7 @@ export const system32Of = ({ SystemRoot: root = '' }: NodeJS.ProcessEnv): string
 
 /** The folder in which another program starts: not the working folder, whose files it may read, and which it would keep in use. */
 export const quietFolder = ({ home }: Pick<Machine, 'home'>): string =>
-  isAbsolute(home) && statSync(home, { throwIfNoEntry: false })?.isDirectory() ? home : dirname(process.execPath)
+  home !== undefined && statSync(home, { throwIfNoEntry: false })?.isDirectory() ? home : dirname(process.execPath)
 
 /** On Windows a path without a drive means that of the working folder. */
 const isWhole = (path: string, platform: NodeJS.Platform) =>

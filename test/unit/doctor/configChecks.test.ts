@@ -1,5 +1,6 @@
 // What check-config says of the database and the callback port is what doctor says of them.
-import { symlinkSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { judgePort } from '../../../src/doctor/checks/callbackPort.ts'
@@ -56,6 +57,17 @@ describe('the database', () => {
       expect(await databaseCheck(link)).toMatchObject({ status: 'fail', code: 'permissions_unsafe' })
     },
   )
+
+  test('that is a folder or a pipe is said to be no file, and is not read', async () => {
+    const [inner, pipe] = [folder.fresh('inner'), folder.fresh('pipe')]
+    mkdirSync(inner)
+    if (process.platform !== 'win32') execFileSync('mkfifo', [pipe])
+    for (const path of [inner, pipe].filter((one) => existsSync(one)))
+      expect(await databaseCheck(path)).toMatchObject({
+        code: 'database_unreachable',
+        detail: `${path} cannot be used: it is not a regular file.`,
+      })
+  })
 
   test('that is not a database is database_unreachable', async () => {
     const file = folder.fresh('oauth.db')

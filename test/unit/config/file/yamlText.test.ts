@@ -22,6 +22,29 @@ describe('a text', () => {
     expect(parseYaml('a: [1\nb: 2').faults[0]?.place).toMatch(/^\d+:\d+$/)
     expect(parseYaml('a: 1').faults).toEqual([])
   })
+
+  test.each([
+    [
+      'a: 1\nb: [x, *_delete, admin*]',
+      '2:8',
+      'the alias "*_delete" has no anchor. Put a text that begins with * in quotes',
+    ],
+    ['a: [*]', '1:5', 'the alias "*" has no anchor. Put a text that begins with * in quotes'],
+    ['a: *x\nb: &x 1', '1:4', 'the alias "*x" has no anchor. Put a text that begins with * in quotes'],
+    ['a: &a { b: { c: *a } }', '1:17', 'the alias "*a" stands inside its own anchor'],
+    [
+      `a: &a [x, x]\nb: &b [${'*a, '.repeat(9)}]\nc: &c [${'*b, '.repeat(9)}]\nd: [*c, *c]`,
+      '4:9',
+      'the aliases together stand for too much. Write out what they stand for',
+    ],
+  ])('reports aliases that have no data: %s', (text, place, message) => {
+    expect(parseYaml(text).faults).toEqual([{ place, message }])
+  })
+
+  test('has the data that an alias stands for', () => {
+    const yaml = parseYaml('a: &x { b: 1 }\nc: [*x, "*y"]\n')
+    expect([yaml.faults, yaml.toData()]).toEqual([[], { a: { b: 1 }, c: [{ b: 1 }, '*y'] }])
+  })
 })
 
 describe('a map to which an entry is added', () => {

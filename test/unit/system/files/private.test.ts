@@ -1,4 +1,5 @@
 // Rights of files and folders, whatever the umask.
+import { execFileSync } from 'node:child_process'
 import { chmodSync, chownSync, existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -76,6 +77,18 @@ describe.skipIf(process.platform === 'win32')('a private file', () => {
     const link = folder.fresh('link')
     symlinkSync(folder.fresh('nothing'), link)
     expect(await codeOf(() => makePrivate(link, 0o600))).toBe('permissions_unsafe')
+  })
+
+  test('that is a folder or a pipe is refused, and keeps its permissions', async () => {
+    const [inner, pipe] = [folder.fresh('inner'), folder.fresh('pipe')]
+    mkdirSync(inner)
+    execFileSync('mkfifo', [pipe])
+    for (const path of [inner, pipe]) {
+      chmodSync(path, 0o755)
+      const { code, message } = await errorOf(() => makePrivate(path, 0o600))
+      expect([code, message]).toEqual(['database_unreachable', `${path} cannot be used: it is not a regular file.`])
+      expect(mode(path)).toBe(0o755)
+    }
   })
 
   test.runIf(process.getuid?.() === 0)('of another user is refused', async () => {

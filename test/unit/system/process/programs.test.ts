@@ -1,6 +1,13 @@
 // Which program a name stands for: never one that whoever wrote the working folder put there.
+import { dirname } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { findProgram, type Machine, safePath, withSafePath } from '../../../../src/system/process/programs.ts'
+import {
+  findProgram,
+  type Machine,
+  quietFolder,
+  safePath,
+  withSafePath,
+} from '../../../../src/system/process/programs.ts'
 
 const machine = (PATH: string, programs: readonly string[], more: Partial<Machine> = {}): Machine => ({
   platform: 'linux',
@@ -44,6 +51,11 @@ describe('a program of the system', () => {
   test('is not used from a link to the working folder', () => {
     const real = (folder: string) => folder.replace('/linked', '/srv/cloned')
     expect(safePath(machine('/linked/bin:/usr/bin', [], { real }))).toEqual(['/usr/bin'])
+  })
+
+  test('is not used from the working folder where no home is known', () => {
+    expect(safePath(machine('/srv/cloned/bin:/usr/bin', [], { home: undefined }))).toEqual(['/usr/bin'])
+    expect(quietFolder({ home: undefined })).toBe(dirname(process.execPath))
   })
 
   test.each(['/', '/home', '/home/ann'])('may be in the home folder if a host starts us in %s', (folder) => {
