@@ -83,6 +83,9 @@ export function whyNoFile(path: string): BridgeError | undefined {
   return new BridgeError('database_unreachable', { message: `${path} cannot be used: it is not a regular file.` })
 }
 
+/** In such a folder, everybody may make files (chmod(2)). */
+const STICKY = 0o1000
+
 /**
  * Gives `path` exactly `mode`; nothing happens when it does not exist. Nothing but a file gets that of a file: /dev/null belongs to all.
  * @throws BridgeError permissions_unsafe, database_unreachable where the disk does not allow it
@@ -96,6 +99,8 @@ export function makePrivate(path: string, mode: 0o600 | 0o700): void {
   // Windows has no owners or mode bits here; the profile folder's ACL protects it.
   if (process.platform === 'win32') return
   if (stat.uid !== process.getuid?.()) throw unsafe(path, 'belongs to another user')
+  // Taken away from everybody else, /tmp is of no use to this machine any more.
+  if (mode === 0o700 && (stat.mode & STICKY || dirname(path) === path)) throw unsafe(path, 'is a folder for all users')
   if ((stat.mode & 0o777) !== mode) onDisk(path, () => chmodSync(path, mode))
 }
 

@@ -32,6 +32,14 @@ describe.skipIf(process.platform === 'win32')('a private folder', () => {
     expect([mode(parent), mode(join(parent, 'ours'))]).toEqual([0o755, 0o700])
   })
 
+  test('that is for all users, as /tmp is, is refused and keeps its permissions', async () => {
+    const shared = folder.fresh('shared')
+    mkdirSync(shared)
+    chmodSync(shared, 0o1777)
+    expect(await codeOf(() => ensurePrivateFolder(shared))).toBe('permissions_unsafe')
+    expect(statSync(shared).mode & 0o7777).toBe(0o1777)
+  })
+
   test('that is a link is refused', async () => {
     const real = folder.fresh('real')
     const link = folder.fresh('link')
