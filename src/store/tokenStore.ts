@@ -2,7 +2,7 @@
 import { BridgeError } from '../errors.ts'
 import type { Clock, TokenStore } from '../ports.ts'
 import { present } from '../present.ts'
-import type { SignInEnd, TokenKey } from '../records.ts'
+import type { SignInEnd, TokenKey, TokenSet } from '../records.ts'
 import { isSealed, sealRow } from './sealing/rowSeals.ts'
 import type { OpenSeal } from './sealing/seal.ts'
 import { createLooks } from './seenGenerations.ts'
@@ -43,14 +43,17 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
           ...present({ refusedAt, requestedScope: await sealedScope(row), lastError, lastErrorCode }),
         }
       const seal = await openSeal()
-      const why = isUnrenewable(row) ? { lastError, lastErrorCode } : {}
+      let tokens: TokenSet
       try {
-        return { generation, ...present({ refusedAt, ...why }), tokens: openTokenSet(seal, key, row) }
+        tokens = openTokenSet(seal, key, row)
       } catch (thrown) {
         if (!(thrown instanceof BridgeError) || thrown.code !== 'seal_broken') throw thrown
         if ((await readGeneration(database, key)) !== generation) return await store.load(key)
         return { generation, ...(await noteEnd(database, key, generation, thrown.message, thrown.code)) }
       }
+      if (lastErrorCode === 'seal_broken') await noteOpened(database, key, generation)
+      const why = isUnrenewable(row) ? { lastError, lastErrorCode } : {}
+      return { generation, ...present({ refusedAt, ...why }), tokens }
     },
 
     unchanged: looks.isUnchanged,
@@ -119,6 +122,14 @@ async function noteEnd(sql: Sql, key: TokenKey, generation: number, reason: stri
     { ...namesOf(key), generation, reason, code },
   )
   return { lastError: reason, lastErrorCode: code }
+}
+
+/** The row opens after all: whoever found it altered had another key. */
+async function noteOpened(sql: Sql, key: TokenKey, generation: number): Promise<void> {
+  await sql.run(
+    `UPDATE tokens SET last_error = NULL, last_error_code = NULL ${AT_GENERATION} AND last_error_code = 'seal_broken'`,
+    { ...namesOf(key), generation },
+  )
 }
 
 const REMOVE = `UPDATE tokens SET access_token = NULL, refresh_token = NULL, dpop_key = NULL, expires_at = NULL, spent_at = NULL,

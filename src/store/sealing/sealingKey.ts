@@ -36,6 +36,10 @@ export async function keyBackends(sql: Sql): Promise<KeyBackend[]> {
   return rows.map(({ backend }) => backend as KeyBackend)
 }
 
+/** Whether the key of this fingerprint is the database's own now. */
+export const hasSlot = async (sql: Sql, print: string): Promise<boolean> =>
+  (await sql.get('SELECT backend FROM key_slots WHERE fingerprint = :print', { print })) !== undefined
+
 /** The names of the keychain items that hold the key. Reads no key. */
 export async function keychainItems(sql: Sql): Promise<string[]> {
   const rows = await sql.all("SELECT item FROM key_slots WHERE backend = 'keychain'")
