@@ -73,6 +73,10 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
       return (await database.run(`UPDATE tokens SET spent_at = :now ${AT_GENERATION}`, row)) === 1
     },
 
+    async unspend(key, generation) {
+      await database.run(`UPDATE tokens SET spent_at = NULL ${AT_GENERATION}`, { ...namesOf(key), generation })
+    },
+
     unrenewable: async (...end) => void (await noteEnd(database, ...end)),
 
     async refuse(key, generation) {
@@ -117,8 +121,10 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
 
 /** The row is kept until the next sign-in replaces it; one that was altered or moved counts as signed out. */
 async function noteEnd(sql: Sql, key: TokenKey, generation: number, reason: string, code: SignInEnd) {
+  // A refusal is the answer that the refresh token was spent for.
+  const answered = code === 'seal_broken' ? '' : 'spent_at = NULL, '
   await sql.run(
-    `UPDATE tokens SET last_error = :reason, last_error_code = :code ${AT_GENERATION} AND access_token IS NOT NULL`,
+    `UPDATE tokens SET ${answered}last_error = :reason, last_error_code = :code ${AT_GENERATION} AND access_token IS NOT NULL`,
     { ...namesOf(key), generation, reason, code },
   )
   return { lastError: reason, lastErrorCode: code }
