@@ -161,7 +161,8 @@ function claim(database: Database, clock: Clock): Promise<string | undefined> {
   return database.transaction(async (sql) => {
     if ((await keyBackends(sql)).length > 0) return undefined
     const other = await sql.get("SELECT item, created_at FROM key_slots WHERE backend = 'claim'")
-    if (other && clock.now() - fromSqlTime(String(other.created_at)) < CLAIM_MS) return undefined
+    // Of a clock that was ahead and is set back, the age would be negative for as long.
+    if (other && Math.abs(clock.now() - fromSqlTime(String(other.created_at))) < CLAIM_MS) return undefined
     const item = `sealing-key-${randomBytes(6).toString('hex')}`
     const row = { backend: 'claim', item, fingerprint: '', created_at: sqlTime(clock.now()) }
     const isMine = await sql.run(`${replaceInto('key_slots', ['backend'], row)} WHERE key_slots.item = :before`, {

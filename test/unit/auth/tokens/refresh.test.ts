@@ -162,6 +162,21 @@ describe('after the machine woke', () => {
     expect(clock.sleeps.reduce((sum, ms) => sum + ms, 0)).toBeLessThan(35_000)
   })
 
+  test('the network is waited for no longer where the clock is set back meanwhile', async () => {
+    const { options, clock } = setUp(Array.from({ length: 100 }, down))
+    const sleep = clock.sleep
+    let isSet = false
+    options.clock.sleep = (...asked) => {
+      if (!isSet) clock.doze(-3_600_000)
+      isSet = true
+      return sleep(...asked)
+    }
+    const refresh = createRefresh(options)
+    clock.doze(3_600_000)
+    expect(await codeOf(refresh(OLD))).toBe('authorization_server_unreachable')
+    expect(clock.sleeps.reduce((sum, ms) => sum + ms, 0)).toBeLessThan(35_000)
+  })
+
   test('a server that answers with an error is not waited for longer', async () => {
     const { refresh, clock, asked } = setUp([busy(), busy(), busy()])
     clock.doze(3_600_000)
