@@ -110,6 +110,8 @@ export interface TokenStore {
   load(key: TokenKey): Promise<TokenRecord>
   /** Records that this generation's refresh token is about to be used. True: an interrupted refresh already used it. */
   spend(key: TokenKey, generation: number): Promise<boolean>
+  /** Records that it was not used after all. */
+  unspend(key: TokenKey, generation: number): Promise<void>
   /** Compare-and-swap: false if the row's generation is not `expected`. */
   replace(key: TokenKey, next: TokenSet, expected: number): Promise<boolean>
   /** Compare-and-swap; `reason` and `code` are kept as the row's last error. The generation lives on. */

@@ -134,6 +134,8 @@ export interface AttemptPlan extends Pick<TokenSet, 'issuer' | 'redirectUri' | '
   readonly alsoNamed?: readonly string[]
   /** The client the server no longer knew. */
   readonly replaced?: string
+  /** The client in its place was registered for this sign-in. */
+  readonly made?: true
   /** A code was spent by trying an authentication method that the server does not take; another one is known now. */
   readonly methodChanged?: true
   /** What was left out after the server refused it. */

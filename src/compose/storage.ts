@@ -8,8 +8,14 @@ import { createCache, createSealedCache } from '../store/cache.ts'
 import { createClientStore } from '../store/clientStore.ts'
 import { createLeases } from '../store/leases.ts'
 import { openReadOnlyStores, type ReadOnlyStores } from '../store/readOnlyStores.ts'
-import { openSeal, type PinnedSlots } from '../store/sealing/openSeal.ts'
-import { type KeyBackend, type KeySlots, keyBackends, openSealingKey } from '../store/sealing/sealingKey.ts'
+import { followKey, openSeal, type PinnedSlots } from '../store/sealing/openSeal.ts'
+import {
+  type KeyBackend,
+  type KeySlots,
+  keyBackends,
+  openSealingKey,
+  peekSealingKey,
+} from '../store/sealing/sealingKey.ts'
 import {
   type Database as Connection,
   checkpoint,
@@ -71,27 +77,24 @@ function openStores(config: Config, runtime: StorageRuntime) {
     log.error('store:set-aside', { file, message: 'The database was damaged; a new one was created.' })
   const open = () => privately(config, () => openDatabase(config.database, onSetAside))
   const slots = slotsOf(config, runtime)
-  const sealing = () => memoizeAsync(() => openSeal(database, slots, { clock, log }))
-  let seal = sealing()
-  // Another database has another key.
-  const connection = followFile(config.database, open, () => {
-    seal = sealing()
-  })
+  const connection = followFile(config.database, open)
   const database = createSqlDatabase(connection)
-  const current = () => seal()
+  const seal = followKey(database, () => openSeal(database, slots, { clock, log }))
   return {
     database,
     /** The SQLite driver that it is on. */
     driver: connection.driver,
-    tokens: createTokenStore(database, current, clock),
-    attempts: createAttemptStore(database, current, clock),
-    clients: createClientStore(database, current, clock),
-    cache: createSealedCache(database, current, clock),
+    tokens: createTokenStore(database, seal, clock),
+    attempts: createAttemptStore(database, seal, clock),
+    clients: createClientStore(database, seal, clock),
+    cache: createSealedCache(database, seal, clock),
     /** What servers answered: shown to a host, and nothing is sent because of it. */
     answers: createCache(database, clock),
     leases: createLeases(database, clock, holders),
     /** Where the sealing key is, or would be stored. */
     keyBackends: () => keyBackends(database),
+    /** Where nothing is sealed any more, a key that is gone makes place for a new one, also for who has read it before. */
+    giveUpLostKey: async () => void (await peekSealingKey(database, slots)),
   }
 }
 

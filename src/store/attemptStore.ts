@@ -120,8 +120,8 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
     },
 
     lastFailure: async (key, since, counts = () => true) =>
-      attemptOf(await readLastFailure(database, key, sqlTime(since), counts)),
-    opened: async (key, since, status) => countOpened(database, key, sqlTime(since), status),
+      attemptOf(await readLastFailure(database, key, { since: sqlTime(since), now: now() }, counts)),
+    opened: async (key, since, status) => countOpened(database, key, { since: sqlTime(since), now: now() }, status),
     open: (at) => readOpenKeys(database, sqlTime(at)),
   }
   return store
@@ -210,31 +210,37 @@ function changePlan(
   })
 }
 
+/** What is later than now is of a clock that was ahead: it says nothing about how long ago something was. */
+interface Span {
+  readonly since: Date
+  readonly now: Date
+}
+
 /** The newest attempt that failed after its tab was opened, with an error that counts, and after which nobody signed in. */
 async function readLastFailure(
   sql: Sql,
   { server, profile }: TokenKey,
-  since: Date,
+  { since, now }: Span,
   counts: (errorCode: string) => boolean,
 ): Promise<MarkedRow | undefined> {
   const ended = await sql.all(
     `SELECT id, status, error_code FROM sessions
      WHERE server = :server AND profile = :profile AND status IN ('failed', 'finished') AND opened_at IS NOT NULL
-       AND updated_at >= :since AND coalesce(error_code, '') <> '${SUPERSEDED}'
+       AND updated_at BETWEEN :since AND :now AND coalesce(error_code, '') <> '${SUPERSEDED}'
      ORDER BY updated_at DESC`,
-    { server, profile, since },
+    { server, profile, since, now },
   )
   const newest = ended.find(({ status, error_code }) => status === 'finished' || counts(optionalText(error_code) ?? ''))
   return newest?.status === 'failed' ? readAttemptRow(sql, textOf(newest.id)) : undefined
 }
 
 /** How many attempts had a tab opened; a challenge is written with its status first. */
-async function countOpened(sql: Sql, { server, profile }: TokenKey, since: Date, status: 401 | 403): Promise<number> {
+async function countOpened(sql: Sql, { server, profile }: TokenKey, { since, now }: Span, status: 401 | 403) {
   const row = await sql.get(
     `SELECT count(*) AS count FROM sessions
-     WHERE server = :server AND profile = :profile AND opened_at >= :since
+     WHERE server = :server AND profile = :profile AND opened_at BETWEEN :since AND :now
        AND CASE WHEN challenge LIKE '{"status":403%' THEN 403 ELSE 401 END = :status`,
-    { server, profile, since, status },
+    { server, profile, since, now, status },
   )
   return Number(row?.count)
 }

@@ -2,7 +2,7 @@
 import { BridgeError } from '../errors.ts'
 import type { Clock, TokenStore } from '../ports.ts'
 import { present } from '../present.ts'
-import type { SignInEnd, TokenKey } from '../records.ts'
+import type { SignInEnd, TokenKey, TokenSet } from '../records.ts'
 import { isSealed, sealRow } from './sealing/rowSeals.ts'
 import type { OpenSeal } from './sealing/seal.ts'
 import { createLooks } from './seenGenerations.ts'
@@ -43,14 +43,17 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
           ...present({ refusedAt, requestedScope: await sealedScope(row), lastError, lastErrorCode }),
         }
       const seal = await openSeal()
-      const why = isUnrenewable(row) ? { lastError, lastErrorCode } : {}
+      let tokens: TokenSet
       try {
-        return { generation, ...present({ refusedAt, ...why }), tokens: openTokenSet(seal, key, row) }
+        tokens = openTokenSet(seal, key, row)
       } catch (thrown) {
         if (!(thrown instanceof BridgeError) || thrown.code !== 'seal_broken') throw thrown
         if ((await readGeneration(database, key)) !== generation) return await store.load(key)
         return { generation, ...(await noteEnd(database, key, generation, thrown.message, thrown.code)) }
       }
+      if (lastErrorCode === 'seal_broken') await noteOpened(database, key, generation)
+      const why = isUnrenewable(row) ? { lastError, lastErrorCode } : {}
+      return { generation, ...present({ refusedAt, ...why }), tokens }
     },
 
     unchanged: looks.isUnchanged,
@@ -68,6 +71,10 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
       const first = await database.run(`UPDATE tokens SET spent_at = :now ${AT_GENERATION} AND spent_at IS NULL`, row)
       if (first === 1) return false
       return (await database.run(`UPDATE tokens SET spent_at = :now ${AT_GENERATION}`, row)) === 1
+    },
+
+    async unspend(key, generation) {
+      await database.run(`UPDATE tokens SET spent_at = NULL ${AT_GENERATION}`, { ...namesOf(key), generation })
     },
 
     unrenewable: async (...end) => void (await noteEnd(database, ...end)),
@@ -114,11 +121,21 @@ export function createTokenStore(database: Database, openSeal: OpenSeal, clock: 
 
 /** The row is kept until the next sign-in replaces it; one that was altered or moved counts as signed out. */
 async function noteEnd(sql: Sql, key: TokenKey, generation: number, reason: string, code: SignInEnd) {
+  // A refusal is the answer that the refresh token was spent for.
+  const answered = code === 'seal_broken' ? '' : 'spent_at = NULL, '
   await sql.run(
-    `UPDATE tokens SET last_error = :reason, last_error_code = :code ${AT_GENERATION} AND access_token IS NOT NULL`,
+    `UPDATE tokens SET ${answered}last_error = :reason, last_error_code = :code ${AT_GENERATION} AND access_token IS NOT NULL`,
     { ...namesOf(key), generation, reason, code },
   )
   return { lastError: reason, lastErrorCode: code }
+}
+
+/** The row opens after all: whoever found it altered had another key. */
+async function noteOpened(sql: Sql, key: TokenKey, generation: number): Promise<void> {
+  await sql.run(
+    `UPDATE tokens SET last_error = NULL, last_error_code = NULL ${AT_GENERATION} AND last_error_code = 'seal_broken'`,
+    { ...namesOf(key), generation },
+  )
 }
 
 const REMOVE = `UPDATE tokens SET access_token = NULL, refresh_token = NULL, dpop_key = NULL, expires_at = NULL, spent_at = NULL,

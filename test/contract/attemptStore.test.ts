@@ -360,6 +360,17 @@ describe.each(STORES)('$name', ({ make }) => {
       expect(await store.lastFailure(KEY, 0, counts)).toBeUndefined()
     })
 
+    test('is none of a time that is still to come: the clock was ahead then', async () => {
+      const { waiting, store, clock } = setUp()
+      await store.settle((await waiting()).id, FAILED)
+      clock.advance(-86_400_000)
+      expect(await store.lastFailure(KEY, clock.now() - 300_000)).toBeUndefined()
+      expect(await store.opened(KEY, clock.now() - 300_000, 401)).toBe(0)
+      clock.advance(86_400_000)
+      expect(await store.lastFailure(KEY, clock.now() - 300_000)).toBeDefined()
+      expect(await store.opened(KEY, clock.now() - 300_000, 401)).toBe(1)
+    })
+
     test('is none while an attempt has only expired', async () => {
       const { waiting, store, clock } = setUp()
       await waiting()

@@ -94,6 +94,23 @@ describe.each(DRIVERS)('the store on $name', ({ name, runs, open }) => {
     expect(database.all('SELECT * FROM server_cache')).toEqual([])
   })
 
+  test.runIf(runs)('says what is wrong when the disk is full within a transaction, and goes on', async () => {
+    const database = start()
+    const put = "INSERT INTO server_cache VALUES ('a', :value, 'x', 'y')"
+    const large = { value: 'x'.repeat(100_000) }
+    // SQLite ends such a transaction by itself.
+    database.exec(`PRAGMA max_page_count = ${database.get('PRAGMA page_count')?.page_count}`)
+    const within = (): number => database.transaction(() => database.run(put, large))
+    const awaited = () => sqlOf(database).transaction((sql) => sql.run(put, large))
+    for (const full of [within, awaited])
+      expect(await errorOf(full)).toMatchObject({
+        code: 'database_unreachable',
+        message: expect.stringMatching(/full/),
+      })
+    database.exec('PRAGMA max_page_count = 1000000')
+    expect([within(), await sqlOf(database).run("DELETE FROM server_cache WHERE name = 'a'")]).toEqual([1, 1])
+  })
+
   test.runIf(runs)('migrates the schema up and down', () => {
     const database = start()
     expect(schemaVersion(database)).toBe(LATEST_VERSION)

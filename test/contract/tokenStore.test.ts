@@ -156,6 +156,25 @@ describe.each(STORES)('$name', ({ make }) => {
       expect(await store.spend(KEY, 2)).toBe(false)
     })
 
+    test('is forgotten where it was not used after all, for its own generation', async () => {
+      const { store, open } = setUp()
+      await store.replace(KEY, FULL, 0)
+      await store.spend(KEY, 1)
+      await open().unspend(KEY, 2)
+      expect(await store.spend(KEY, 1)).toBe(true)
+      await open().unspend(KEY, 1)
+      expect(await store.spend(KEY, 1)).toBe(false)
+      expect(await store.load(KEY)).toEqual({ generation: 1, tokens: FULL })
+    })
+
+    test('is answered by a refusal', async () => {
+      const { store } = setUp()
+      await store.replace(KEY, FULL, 0)
+      await store.spend(KEY, 1)
+      await store.unrenewable(KEY, 1, 'refused', 'refresh_token_missing')
+      expect(await store.spend(KEY, 1)).toBe(false)
+    })
+
     test('is not remembered for another generation or a missing row', async () => {
       const { store } = setUp()
       expect([await store.spend(KEY, 0), await store.spend(KEY, 0)]).toEqual([false, false])

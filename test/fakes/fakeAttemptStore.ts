@@ -15,6 +15,7 @@ export function createFakeAttemptStore(now: () => number): FakeAttemptStore {
   const all = () => [...rows.values()]
   const isSettled = ({ status }: Attempt) => status === 'finished' || status === 'failed'
   const isOpen = (row: Attempt, at: number) => !isSettled(row) && row.expiresAt > at
+  const isWithin = (time: number, since: number) => since <= time && time <= now()
   const isOf =
     ({ server, profile }: TokenKey) =>
     (row: Attempt) =>
@@ -86,7 +87,9 @@ export function createFakeAttemptStore(now: () => number): FakeAttemptStore {
     async lastFailure(key, since, counts = () => true) {
       const settled = all()
         .filter(isOf(key))
-        .filter((row) => isSettled(row) && row.openedAt !== undefined && !row.successor && row.updatedAt >= since)
+        .filter(
+          (row) => isSettled(row) && row.openedAt !== undefined && !row.successor && isWithin(row.updatedAt, since),
+        )
       const newest = settled
         .sort((a, b) => b.updatedAt - a.updatedAt)
         .find(({ status, errorCode = '' }) => status === 'finished' || counts(errorCode))
@@ -95,7 +98,7 @@ export function createFakeAttemptStore(now: () => number): FakeAttemptStore {
     opened: async (key, since, status) =>
       all()
         .filter(isOf(key))
-        .filter((row) => (row.openedAt ?? Number.NEGATIVE_INFINITY) >= since)
+        .filter((row) => isWithin(row.openedAt ?? Number.NEGATIVE_INFINITY, since))
         .filter(({ challenge }) => (challenge.status === 403) === (status === 403)).length,
     async open(at) {
       const open = all().filter((row) => isOpen(row, at))

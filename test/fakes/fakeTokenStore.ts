@@ -17,7 +17,7 @@ interface Row extends TokenRecord {
   /** The last token set, which the list still tells of when it is gone. */
   readonly last: TokenSet | undefined
   /** The refresh token of this generation was about to be spent. */
-  readonly isSpent?: true
+  readonly isSpent?: boolean
 }
 
 export function createFakeTokenStore(now = () => 0): FakeTokenStore {
@@ -64,6 +64,10 @@ export function createFakeTokenStore(now = () => 0): FakeTokenStore {
       if (row) rows.set(nameOf(key), { ...row, isSpent: true })
       return row?.isSpent === true
     },
+    async unspend(key, generation) {
+      const row = rowAt(key, generation)
+      if (row) rows.set(nameOf(key), { ...row, isSpent: false })
+    },
     async replace(key, next, expected) {
       if (failures.length > 0) throw failures.shift()
       if (generationOf(key) !== expected) return false
@@ -89,7 +93,7 @@ export function createFakeTokenStore(now = () => 0): FakeTokenStore {
     unchanged: (key, generation) => rowAt(key, generation) !== undefined,
     async unrenewable(key, generation, lastError, lastErrorCode) {
       const row = rowAt(key, generation)
-      if (row?.tokens) rows.set(nameOf(key), { ...row, lastError, lastErrorCode })
+      if (row?.tokens) rows.set(nameOf(key), { ...row, isSpent: false, lastError, lastErrorCode })
     },
     async refuse(key, generation) {
       const row = rowAt(key, generation)

@@ -118,6 +118,29 @@ test('a key that is lost for good is given up with logout --all, and login works
   expect((await stage.command(['login', stage.server.url, ...here])).code).toBe(0)
 })
 
+test.each([
+  ['before', []],
+  ['after', ['login']],
+])(
+  'a bridge that runs while its key is given up works again, where it is called %s the new sign-in',
+  async (_, then) => {
+    stage = await startStage()
+    const here = ['--callback-url', stage.callbackUrl]
+    const home = stage.environment.MCP_OAUTH_BRIDGE_HOME
+    const host = stage.host()
+    await host.initialize()
+    const call = async () => (await host.request('tools/call', { name: 'echo', arguments: { message: 'x' } })).result
+    expect(await call()).toBeDefined()
+    for (const name of readdirSync(home).filter((file) => file.endsWith('.key'))) rmSync(join(home, name))
+    expect((await stage.command(['logout', '--all'])).code).toBe(0)
+    for (const command of then) expect((await stage.command([command, stage.server.url, ...here])).code).toBe(0)
+    expect(await call()).toBeDefined()
+    const { accounts } = JSON.parse((await stage.command(['status', '--json'])).stdout)
+    expect(accounts).toMatchObject([{ state: 'signed_in', last_error: null }])
+    expect(stage.tabs()).toHaveLength(2)
+  },
+)
+
 test('MCP_OAUTH_BRIDGE_KEY provides the key without a file; another key is refused', async () => {
   stage = await startStage()
   const here = ['--callback-url', stage.callbackUrl]

@@ -68,11 +68,15 @@ test('one failure that passes at once is not noticed', async () => {
 
 test('a name that does not resolve loses no tokens', async () => {
   const host = await startSignedIn()
-  const forgetMetadata = () => {
+  const inDatabase = <T>(work: (db: BetterSqlite3.Database) => T): T => {
     const db = new BetterSqlite3(`${stage.environment.MCP_OAUTH_BRIDGE_HOME}/oauth.db`)
-    db.exec("DELETE FROM server_cache WHERE name LIKE 'published:%'")
-    db.close()
+    try {
+      return work(db)
+    } finally {
+      db.close()
+    }
   }
+  const forgetMetadata = () => inDatabase((db) => db.exec("DELETE FROM server_cache WHERE name LIKE 'published:%'"))
   const path = '/.well-known/oauth-authorization-server'
   const published = (await (await fetch(stage.authorization.issuer + path)).json()) as Record<string, unknown>
   stage.authorization.state.documents = {
@@ -82,6 +86,8 @@ test('a name that does not resolve loses no tokens', async () => {
   const { error } = await echo(host, 'nowhere')
   expect(error.data.code).toBe('authorization_server_unreachable')
   expect(error.message).toMatch(/ENOTFOUND|EAI_AGAIN/)
+  // Nor does it count as a refresh that was interrupted.
+  expect(inDatabase((db) => db.prepare('SELECT spent_at FROM tokens').all())).toEqual([{ spent_at: null }])
   stage.authorization.state.documents = {}
   forgetMetadata()
   await expectNothingLost(host)

@@ -10,7 +10,7 @@ import { type Configured, createLeftOut, type LeftOut, relationOf } from './addi
 import { createIssuerCheck, type IssuerCheckOptions } from './issuerCheck.ts'
 import { createMetadataCache, type MetadataCache, type MetadataCacheOptions } from './metadataCache.ts'
 import { withOtherWays } from './otherWays.ts'
-import { createRegistrations, type RegistrationsOptions } from './registrations.ts'
+import { createRegistrations, type RegistrationsOptions, type Replacement } from './registrations.ts'
 
 export interface ClientsOptions extends MetadataCacheOptions, IssuerCheckOptions, RegistrationsOptions {
   /** What a person configured of the requests; omitted: nothing. */
@@ -54,18 +54,14 @@ export interface Clients extends Pick<MetadataCache, 'remember'> {
   /** An OAuth client that speaks as `client` to `issuer`; with `dpopKey` it asks for tokens bound to that key. */
   connect(issuer: string, client: RegisteredClient, connecting?: ConnectOptions): Promise<OAuthClient>
   /**
-   * After the server refused the client `refused`: the newly registered one. undefined: we must not replace it.
+   * After the server refused the client `refused`: the one in its place, newly registered where there is none yet. undefined: we must not
+   * replace it.
    * `scope`: what the client has to be registered for.
    * @throws BridgeError registration_failed
    */
-  replacement(
-    issuer: string,
-    redirectUri: string,
-    refused: string,
-    scope?: string,
-  ): Promise<RegisteredClient | undefined>
-  /** Undoes a replacement that the server refused too. */
-  restore(issuer: string, redirectUri: string, client: RegisteredClient): Promise<void>
+  replacement(issuer: string, redirectUri: string, refused: string, scope?: string): Promise<Replacement | undefined>
+  /** Undoes a replacement that the server refused too: `client` is used again, and `made` is deleted. */
+  restore(issuer: string, redirectUri: string, client: RegisteredClient, made: RegisteredClient): Promise<void>
   /** The next sign-in registers a new client: this registration is deleted where the server said how, and forgotten here. */
   forget(issuer: string, redirectUri: string, clientId: string): Promise<void>
 }
@@ -158,11 +154,9 @@ export function createClients(options: ClientsOptions): Clients {
       return registrations.replace({ issuer, redirectUri }, await metadataCache.load(issuer), refused, scope)
     },
 
-    async restore(issuer, redirectUri, client) {
-      const useless = await clients.load(issuer, redirectUri)
-      if (useless && useless.clientId !== client.clientId)
-        await registrations.discard({ issuer, redirectUri }, useless.clientId)
-      await clients.save(issuer, redirectUri, client)
+    async restore(issuer, redirectUri, client, made) {
+      await registrations.discard({ issuer, redirectUri: made.redirectUri ?? redirectUri }, made.clientId)
+      if (!(await clients.load(issuer, redirectUri))) await clients.save(issuer, redirectUri, client)
     },
 
     forget: (issuer, redirectUri, clientId) => registrations.discard({ issuer, redirectUri }, clientId),

@@ -27,6 +27,12 @@ export interface Place {
   readonly redirectUri: string
 }
 
+/** What takes the place of a refused client. 'made': registered for this; 'met': it was there before, for whoever else uses it. */
+export interface Replacement {
+  readonly client: RegisteredClient
+  readonly was: 'made' | 'met'
+}
+
 export interface Registrations {
   /** The client for a new sign-in. @throws BridgeError registration_failed, redirect_uri_mismatch, … */
   forSignIn(
@@ -44,7 +50,7 @@ export interface Registrations {
     metadata: AuthorizationServerMetadata,
     refused: string | undefined,
     scope?: string,
-  ): Promise<RegisteredClient>
+  ): Promise<Replacement>
 }
 
 const REGISTER_LEASE_MS = 4_000
@@ -85,7 +91,7 @@ export function createRegistrations(options: RegistrationsOptions): Registration
   const replace: Registrations['replace'] = ({ issuer, redirectUri }, metadata, refused, scope) =>
     leases.run(`register:${issuer} ${redirectUri}`, REGISTER_LEASE_MS, async () => {
       const meanwhile = await registeredFor(clients, { issuer, redirectUri })
-      if (meanwhile && meanwhile.clientId !== refused) return meanwhile
+      if (meanwhile && meanwhile.clientId !== refused) return { client: meanwhile, was: 'met' }
       // What this client has obtained, for whichever profile, it may still renew: a server may refuse it because of a person or a scope.
       if (meanwhile) await clients.save(issuer, formerPlace(meanwhile.clientId), meanwhile)
       const registering = registerClient(http, metadata, redirectUri, timeoutMs, scope)
@@ -96,8 +102,10 @@ export function createRegistrations(options: RegistrationsOptions): Registration
       await clients.save(issuer, registered.redirectUri ?? redirectUri, client)
       if (management) await clients.save(issuer, managedPlace(client.clientId), asClient(management))
       if (registered.redirectUri !== undefined) await clients.remove(issuer, redirectUri)
-      return client
+      return { client, was: 'made' }
     })
+
+  const replacing = async (...asked: Parameters<typeof replace>) => (await replace(...asked)).client
 
   const isUsable = async (known: RegisteredClient, probe: Omit<Probe, 'clientId'>) => {
     const isExpired = known.secretExpiresAt !== undefined && known.secretExpiresAt <= clock.now()
@@ -107,7 +115,7 @@ export function createRegistrations(options: RegistrationsOptions): Registration
   /** For a person who begins anew: whatever cannot be seen from here, the registration is not the cause any more. */
   const renew = (place: Place, metadata: AuthorizationServerMetadata, known: RegisteredClient) =>
     // A server that registers nobody any more may still know the old one.
-    replace(place, metadata, known.clientId).catch(() => undefined)
+    replacing(place, metadata, known.clientId).catch(() => undefined)
 
   /** RFC 7592 section 2.3. A server that cannot be asked keeps a client that nobody uses. */
   const deleteAt = async ({ clientId: uri, clientSecret: token = '' }: RegisteredClient) => {
@@ -135,11 +143,11 @@ export function createRegistrations(options: RegistrationsOptions): Registration
       const isAnew = server !== undefined && (await isNewClientWanted(cache, server.href, clock.now()))
       const renewed = known && isAnew ? await renew(place, metadata, known) : undefined
       if (isAnew && (renewed || !known)) await haveNewClient(cache, server.href, clock.now())
-      if (!known) return replace(place, metadata, undefined)
+      if (!known) return replacing(place, metadata, undefined)
       if (renewed) return renewed
       const { redirectUri = place.redirectUri } = known
       if (await isUsable(known, { metadata, redirectUri, parameters })) return known
-      return replace(place, metadata, known.clientId)
+      return replacing(place, metadata, known.clientId)
     },
 
     async find({ issuer, redirectUri }, clientId) {

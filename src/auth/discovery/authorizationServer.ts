@@ -5,6 +5,7 @@ import { present } from '../../present.ts'
 import type { ProviderRules, RulesOf } from '../../providerRules.ts'
 import { quote } from '../../redaction/text.ts'
 import { isSecure } from '../../secureUrl.ts'
+import { atPath } from './atPath.ts'
 import type { JsonObject } from './body.ts'
 import { fetchDocument, NO_METADATA } from './fetchJson.ts'
 import { isTenantForm, requireIssuer } from './issuerName.ts'
@@ -44,7 +45,7 @@ export interface FoundMetadata {
  */
 export function metadataUrls(issuer: URL): URL[] {
   const path = issuer.pathname.replace(/\/$/, '')
-  const at = (pathname: string) => new URL(pathname, issuer)
+  const at = (pathname: string) => atPath(issuer, pathname)
   const insert = [at(`/.well-known/oauth-authorization-server${path}`), at(`/.well-known/openid-configuration${path}`)]
   const append = ['openid-configuration', 'oauth-authorization-server'].map((name) => at(`${path}/.well-known/${name}`))
   return path === '' ? insert : [...insert, ...append]
@@ -116,15 +117,23 @@ export function configuredMetadata(options: MetadataOptions, issuer: string): Au
   return validateMetadata({ issuer, ...given }, issuer, issuer, options)
 }
 
-/** Configured values override published ones; the result is checked each time. @throws BridgeError issuer_mismatch, pkce_unsupported, discovery_failed */
+/** Configured values override published ones; the result, and where it is from, is checked each time. @throws BridgeError issuer_mismatch, pkce_unsupported, discovery_failed */
 export function mergeMetadata(
   options: MetadataOptions,
   issuer: string,
   { document, url }: Published,
 ): AuthorizationServerMetadata {
-  requireSecure(new URL(url), options.allowHttp, 'issuer')
+  const place = new URL(url)
+  requireSecure(place, options.allowHttp, 'issuer')
+  if (place.origin !== new URL(issuer).origin) throw fromElsewhere(place, issuer)
   return validateMetadata({ ...document, ...configuredMembers(options, issuer) }, issuer, url, options)
 }
+
+/** RFC 8414 section 3: only the issuer's own host speaks for it, whatever issuer a document names. */
+const fromElsewhere = (place: URL, issuer: string) =>
+  new BridgeError('discovery_failed', {
+    message: `The metadata at ${quote(place.href)} is not at the host of the issuer ${quote(issuer)}.`,
+  })
 
 const configuredMembers = ({ rules }: MetadataOptions, issuer: string) =>
   filled(rules(issuer).metadata, new URL(issuer))

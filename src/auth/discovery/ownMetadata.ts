@@ -71,7 +71,7 @@ export const mergeOwnMetadata = (
 /** At its root, then for the path of its address. The issuer is our own guess here, so both spellings are accepted. */
 function searchOwn(options: MetadataOptions, server: URL): Promise<Result<FoundMetadata>> {
   const root = metadataUrls(new URL(server.origin))
-  const below = server.pathname === '/' ? [] : metadataUrls(new URL(server.pathname, server))
+  const below = server.pathname === '/' ? [] : metadataUrls(server)
   const merge = (published: Published) => {
     const guess = below.some(({ href }) => href === published.url) && spelled(pathOf(server), published.document.issuer)
     return guess ? mergeMetadata(options, guess, published) : mergeOwnMetadata(options, server.origin, published)

@@ -4,6 +4,7 @@ import type { HttpClient } from '../../ports.ts'
 import { present } from '../../present.ts'
 import type { User } from '../../records.ts'
 import { quote } from '../../redaction/text.ts'
+import { atPath } from '../discovery/atPath.ts'
 import { isObject, type JsonObject, wholeBody } from '../discovery/body.ts'
 import { withinTime } from '../discovery/deadline.ts'
 import { isDeep } from '../discovery/fetchJson.ts'
@@ -34,7 +35,7 @@ export async function fetchAccount(
   const subject = isObject(account) ? subjectOf(account) : undefined
   if (!isObject(account) || subject === undefined) throw unknownAccount(issuer)
   if (kind === undefined) return { issuer, subject, claims: { ...flat(account), sub: subject } }
-  const below = (name: string) => new URL(`${url.pathname.replace(/\/$/, '')}/${name}`, url)
+  const below = (name: string) => atPath(url, `${url.pathname.replace(/\/$/, '')}/${name}`)
   const email = verifiedEmail(await pages(get, below('emails')))
   const names = organisations === 'wanted' ? (await pages(get, below('orgs'))).map(({ login }) => login) : undefined
   const { login, name, avatar_url: picture, html_url: profile } = account

@@ -61,7 +61,14 @@ export function anotherRound(options: RoundOptions, { attemptId, plan, at, relat
     if (replaced !== undefined || client.own !== undefined) return undefined
     const next = await clients.replacement(issuer, redirectUri, client.clientId, scope)
     if (next) log.warn('oauth:client-replaced', { issuer })
-    return next && { client: next, replaced: client.clientId, redirectUri: next.redirectUri ?? redirectUri }
+    if (!next) return undefined
+    const made = next.was === 'made' ? ({ made: true } as const) : {}
+    return {
+      client: next.client,
+      replaced: client.clientId,
+      redirectUri: next.client.redirectUri ?? redirectUri,
+      ...made,
+    }
   }
 
   const withoutAdditions = (additions: readonly Addition[]): Change => {

@@ -83,8 +83,9 @@ export function createAuthorizationCodeFlow(options: AuthorizationCodeOptions): 
   }
 
   const settleFailed = async ({ id, plan }: Attempt, { code, message, hint }: BridgeError) => {
-    // A registration that the server has forgotten must not block the next sign-in.
-    if (code === 'invalid_client' && plan) await clients.forget(plan.issuer, plan.redirectUri, plan.client.clientId)
+    // A registration that the server refuses at once must not block the next sign-in. One that was there before may serve others.
+    if (code === 'invalid_client' && plan?.made)
+      await clients.forget(plan.issuer, plan.redirectUri, plan.client.clientId)
     await attempts.settle(id, { status: 'failed', code, message, hint })
   }
 

@@ -23,11 +23,7 @@ export async function completeSignIn(
   try {
     await verifyTokens(attempt.server, tokens)
   } catch (thrown) {
-    // Tokens that the server refuses do not replace stored ones; if there are none, they are kept for `doctor`.
-    if ((await store.load(attempt)).tokens === undefined) {
-      const generation = await storeTokens(store, attempt, tokens)
-      await store.unrenewable(attempt, generation, asBridgeError(thrown).message, 'token_expired')
-    }
+    await keepRefused(store, attempt, tokens, asBridgeError(thrown).message).catch(() => undefined)
     throw thrown
   }
   // The attempt that replaced this one has different options.
@@ -39,6 +35,13 @@ export async function completeSignIn(
   await storeTokens(store, attempt, tokens)
   await attempts.settle(attempt.id, { status: 'finished' })
   log.info('oauth:signed-in', { server: attempt.server, profile: attempt.profile, issuer: tokens.issuer })
+}
+
+/** Tokens that the server refuses do not replace stored ones; if there are none, they are kept for `doctor`. */
+async function keepRefused(store: TokenStore, key: TokenKey, tokens: TokenSet, reason: string): Promise<void> {
+  if ((await store.load(key)).tokens !== undefined) return
+  const generation = await storeTokens(store, key, tokens)
+  await store.unrenewable(key, generation, reason, 'token_expired')
 }
 
 /** A new sign-in overrides the stored one, even if that has just changed. Resolves to its generation. */

@@ -25,8 +25,8 @@ export async function handOver(
   if (plan.bounds === undefined) return await refuse(options, attempt)
   if (!(await attempts.deliver(attempt, { ...plan, callback: query.toString() }))) return { kind: 'invalid_state' }
   log.info('oauth:callback', { outcome: 'handed over', server: attempt.server })
-  const end = Math.min(attempt.expiresAt, clock.now() + LONGEST_MS)
-  for (; clock.now() <= end; await clock.sleep(POLL_MS)) {
+  const end = clock.awake() + Math.min(attempt.expiresAt - clock.now(), LONGEST_MS)
+  for (; clock.awake() <= end; await clock.sleep(POLL_MS)) {
     const page = pageOf(await attempts.byId(attempt.id), attempt)
     if (page) return page
   }

@@ -8,7 +8,7 @@ export type RefreshStrategy = 'auto' | 'none' | 'reauthorize'
 
 export interface CoordinatedRefreshOptions {
   readonly key: TokenKey
-  readonly store: Pick<TokenStore, 'spend' | 'replace' | 'remove' | 'unrenewable'>
+  readonly store: Pick<TokenStore, 'spend' | 'unspend' | 'replace' | 'remove' | 'unrenewable'>
   /** What is stored now. */
   readonly reload: () => Promise<TokenRecord>
   readonly leases: Leases
@@ -72,12 +72,21 @@ export function createCoordinatedRefresh(options: CoordinatedRefreshOptions): Co
     const isKnown = lastError !== undefined
     if (isKnown) refusedGeneration = generation
     if (isKnown && seen.lastError === undefined) return
-    const cutOff = (await store.spend(key, generation)) && !isKnown
-    const outcome = await (await options.refresh())(tokens).catch(refusalIn)
+    const refresh = await options.refresh()
+    const wasSpent = await store.spend(key, generation)
+    const outcome = await refresh(tokens).catch(async (thrown: unknown) => {
+      // What an earlier refresh left open stays so.
+      if (!wasSpent && isUnspent(thrown)) await store.unspend(key, generation).catch(() => undefined)
+      return refusalIn(thrown)
+    })
     if (outcome !== 'rejected' && !(outcome instanceof BridgeError)) return await save(outcome, generation)
     refusedGeneration = generation
     const reason =
-      outcome === 'rejected' ? (cutOff ? CUT_OFF : REJECTED) : `The refresh token was refused. ${outcome.message}`
+      outcome === 'rejected'
+        ? wasSpent && !isKnown
+          ? CUT_OFF
+          : REJECTED
+        : `The refresh token was refused. ${outcome.message}`
     log.warn('oauth:refresh', { outcome: 'rejected', message: reason })
     const isDead = accessToken === 'refused' || lastErrorCode === 'token_expired' || isExpired(tokens, clock.now())
     if (outcome === 'rejected' && isDead) await store.remove(key, generation, reason, 'token_expired')
@@ -133,6 +142,11 @@ function refusalIn(thrown: unknown): BridgeError {
   if (isRefusedForGood(thrown)) return thrown
   throw thrown
 }
+
+/** The refresh token did not reach the server, or the server has answered, and issued nothing for it. */
+const isUnspent = (thrown: unknown) =>
+  thrown instanceof BridgeError &&
+  (thrown.details.sent === false || thrown.details.refused === true || typeof thrown.details.status === 'number')
 
 /** The same request would be refused again, or the client that may send it is gone: only a sign-in brings new tokens. */
 export const isRefusedForGood = (thrown: unknown): thrown is BridgeError =>

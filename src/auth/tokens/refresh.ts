@@ -42,11 +42,12 @@ export function createRefresh({ clients, clock, log, rules, bearer }: RefreshOpt
   const refreshWithNewClient = async (tokens: Refreshable, refused: RegisteredClient | undefined, why: BridgeError) => {
     if (replaced.has(tokens.clientId)) throw why
     replaced.add(tokens.clientId)
-    const client = await clients.replacement(tokens.issuer, tokens.redirectUri, tokens.clientId)
-    if (!client) throw why
-    return refreshAs(client, tokens).catch(async (thrown: unknown) => {
-      // The client was not the cause: the previous registration is restored, for processes that still use it.
-      if (isUnknownClient(thrown) && refused) await clients.restore(tokens.issuer, tokens.redirectUri, refused)
+    const next = await clients.replacement(tokens.issuer, tokens.redirectUri, tokens.clientId)
+    if (!next) throw why
+    return refreshAs(next.client, tokens).catch(async (thrown: unknown) => {
+      // The client was not the cause: the previous registration is restored, for processes that still use it. One that was met is another's.
+      if (isUnknownClient(thrown) && refused && next.was === 'made')
+        await clients.restore(tokens.issuer, tokens.redirectUri, refused, next.client)
       throw thrown
     })
   }

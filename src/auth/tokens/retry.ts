@@ -23,14 +23,14 @@ export function createRetry(clock: Clock, log: Logger, event: string): Retry {
   return async (work) => {
     const slept = lag() - seenLag > SLEPT_MS
     seenLag = lag()
-    const patientUntil = slept ? clock.now() + WAKING_MS : 0
-    const givesUpAt = clock.now() + BUDGET_MS
+    const patientUntil = slept ? clock.awake() + WAKING_MS : Number.NEGATIVE_INFINITY
+    const givesUpAt = clock.awake() + BUDGET_MS
     for (let attempt = 0; ; attempt++) {
       try {
         return await work()
       } catch (thrown) {
-        const waking = clock.now() < patientUntil
-        const late = clock.now() > givesUpAt && !waking
+        const waking = clock.awake() < patientUntil
+        const late = clock.awake() > givesUpAt && !waking
         const wait = late ? undefined : pause(thrown, attempt, waking)
         log.warn(event, { outcome: 'failed', code: (thrown as BridgeError).code, again: wait !== undefined })
         if (wait === undefined) throw thrown

@@ -188,7 +188,7 @@ function createStepUpLimit(clock: Clock) {
   return {
     /** False: there were too many already. */
     take(): boolean {
-      times = times.filter((time) => time > clock.now() - STEP_UPS_MS)
+      times = times.filter((time) => Math.abs(clock.now() - time) < STEP_UPS_MS)
       if (times.length >= MOST_STEP_UPS) return false
       times = [...times, clock.now()]
       return true

@@ -28,7 +28,7 @@ export async function logout(
       hint: 'Nobody was signed out. Omit one of them.',
     })
   if (line.has('all')) refuseProfile(line, 'logout --all')
-  const { tokens, leases, clients, keyBackends } = await app.storage.open()
+  const { tokens, leases, clients, keyBackends, giveUpLostKey } = await app.storage.open()
   const accounts = (await tokens.list()).filter(({ signedIn }) => signedIn)
   const chosen = line.has('all') ? accounts : accounts.filter(sameKey(keyOf(app.config)))
   if (chosen.length === 0)
@@ -54,6 +54,7 @@ export async function logout(
   if (!line.has('all') && (await keyBackends()).length > 0) await beginAnew(app).catch(() => undefined)
   // Registrations are deleted too: without the sealing key, their secrets would prevent a new key.
   if (line.has('all')) await clients.removeAll()
+  if (line.has('all') && chosen.length > 0) await giveUpLostKey().catch(() => undefined)
   return 0
 }
 

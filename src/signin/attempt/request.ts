@@ -131,7 +131,7 @@ export async function awaitAttempt(
       await attempts.settle(id, { status: 'failed', code: error.code, message: error.message })
       throw error
     }
-    if (attempt.status === 'redeeming' && clock.now() - attempt.updatedAt > REDEEM_MS) {
+    if (attempt.status === 'redeeming' && Math.abs(clock.now() - attempt.updatedAt) > REDEEM_MS) {
       const message = 'The sign-in was interrupted while its code was exchanged.'
       await attempts.settle(id, { status: 'failed', code: 'cancelled', message })
     }

@@ -1,11 +1,12 @@
 // The seal of a database: opened with its key, which is made and remembered the first time, or only looked at.
 import { asBridgeError, BridgeError } from '../../errors.ts'
+import { memoizeAsync } from '../../memoizeAsync.ts'
 import type { Clock, Logger } from '../../ports.ts'
 import type { Database } from '../sql.ts'
 import { adoptRows } from './adoptRows.ts'
 import { redactedSeal } from './redactedSeal.ts'
-import { createSeal, fingerprint, type Seal } from './seal.ts'
-import { type KeyPin, type KeySlots, keyBackends, openSealingKey } from './sealingKey.ts'
+import { createSeal, fingerprint, type OpenSeal, type Seal } from './seal.ts'
+import { hasSlot, type KeyPin, type KeySlots, keyBackends, openSealingKey } from './sealingKey.ts'
 
 export type PinnedSlots = KeySlots & { readonly pin: KeyPin }
 
@@ -34,6 +35,21 @@ export async function openSeal(
     log.warn('store:key', { outcome: 'not remembered', message })
   }
   return seal
+}
+
+/**
+ * Opens the seal once, and again where its key has no slot any more: another process gave that key up and made a new one, or the file is
+ * another database. What is sealed there would be taken for altered.
+ */
+export function followKey(database: Database, open: () => Promise<Seal>): OpenSeal {
+  let opening = memoizeAsync(open)
+  return async () => {
+    const mine = opening
+    const seal = await mine()
+    if (await hasSlot(database, seal.keyId)) return seal
+    if (opening === mine) opening = memoizeAsync(open)
+    return opening()
+  }
 }
 
 /** For looking only. @throws BridgeError key_missing where there is no key */

@@ -7,6 +7,8 @@ import { present } from '../../present.ts'
 export type Place = readonly [table: string, ...rowAndColumn: string[]]
 
 export interface Seal {
+  /** The fingerprint of the key that it seals with. */
+  readonly keyId: string
   /** `v1.<key fingerprint>.<base64url of nonce, ciphertext, tag>` */
   seal(secret: string, place: Place): string
   /** @throws BridgeError seal_broken */
@@ -37,6 +39,7 @@ export function createSeal(key: Uint8Array): Seal {
     `m1.${createHmac('sha256', markingKey).update(JSON.stringify(contents)).digest('base64url')}`
   const associatedData = (place: Place) => Buffer.from(JSON.stringify(['v1', id, ...place]))
   return {
+    keyId: id,
     seal(secret, place) {
       const nonce = randomBytes(NONCE_BYTES)
       const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES }).setAAD(
@@ -46,11 +49,11 @@ export function createSeal(key: Uint8Array): Seal {
       return `v1.${id}.${box.toString('base64url')}`
     },
     open(sealed, place) {
-      const [version, keyId, text, ...more] = sealed.split('.')
+      const [version, print, text, ...more] = sealed.split('.')
       const box = Buffer.from(text ?? '', 'base64url')
       // Only the canonical encoding: a decoder ignores unused bits and invalid characters.
       if (more.length > 0 || box.toString('base64url') !== text) throw broken(place)
-      if (version !== 'v1' || keyId !== id || box.length < NONCE_BYTES + TAG_BYTES) throw broken(place)
+      if (version !== 'v1' || print !== id || box.length < NONCE_BYTES + TAG_BYTES) throw broken(place)
       const decipher = createDecipheriv('aes-256-gcm', key, box.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES })
         .setAAD(associatedData(place))
         .setAuthTag(box.subarray(-TAG_BYTES))

@@ -36,6 +36,10 @@ export async function keyBackends(sql: Sql): Promise<KeyBackend[]> {
   return rows.map(({ backend }) => backend as KeyBackend)
 }
 
+/** Whether the key of this fingerprint is the database's own now. */
+export const hasSlot = async (sql: Sql, print: string): Promise<boolean> =>
+  (await sql.get('SELECT backend FROM key_slots WHERE fingerprint = :print', { print })) !== undefined
+
 /** The names of the keychain items that hold the key. Reads no key. */
 export async function keychainItems(sql: Sql): Promise<string[]> {
   const rows = await sql.all("SELECT item FROM key_slots WHERE backend = 'keychain'")
@@ -157,7 +161,8 @@ function claim(database: Database, clock: Clock): Promise<string | undefined> {
   return database.transaction(async (sql) => {
     if ((await keyBackends(sql)).length > 0) return undefined
     const other = await sql.get("SELECT item, created_at FROM key_slots WHERE backend = 'claim'")
-    if (other && clock.now() - fromSqlTime(String(other.created_at)) < CLAIM_MS) return undefined
+    // Of a clock that was ahead and is set back, the age would be negative for as long.
+    if (other && Math.abs(clock.now() - fromSqlTime(String(other.created_at))) < CLAIM_MS) return undefined
     const item = `sealing-key-${randomBytes(6).toString('hex')}`
     const row = { backend: 'claim', item, fingerprint: '', created_at: sqlTime(clock.now()) }
     const isMine = await sql.run(`${replaceInto('key_slots', ['backend'], row)} WHERE key_slots.item = :before`, {

@@ -143,6 +143,15 @@ export function openReadOnly(file: string): Database {
   return { ...database, run: () => 0 }
 }
 
+/** For the `catch` of a transaction. After some errors, such as a full disk, SQLite has ended it by itself: then there is none any more. */
+export function rollBack(database: Pick<Database, 'exec'>): void {
+  try {
+    database.exec('ROLLBACK')
+  } catch {
+    // What failed first is what a person has to read.
+  }
+}
+
 function connect(file: string): Database {
   const { driver, name } = loadDriver(file)
   const statements = new Map<string, ReturnType<Driver['prepare']>>()
@@ -164,7 +173,7 @@ function connect(file: string): Database {
       database.exec('COMMIT')
       return result
     } catch (thrown) {
-      database.exec('ROLLBACK')
+      rollBack(database)
       throw thrown
     } finally {
       isWithin = false

@@ -5,8 +5,8 @@ import type { Database } from './database.ts'
 /** Time between two checks of the folder, in ms, so that not every message pays for one. */
 const LOOK_MS = 100
 
-/** `version` performs the check; `onReplaced` is called when another file was opened. */
-export function followFile(file: string, open: () => Database, onReplaced: () => void): Database {
+/** `version` performs the check. */
+export function followFile(file: string, open: () => Database): Database {
   let database = open()
   // While it is open, no other file can have its number.
   let opened = identity(file)
@@ -23,7 +23,6 @@ export function followFile(file: string, open: () => Database, onReplaced: () =>
     database = next
     opened = identity(file)
     times++
-    onReplaced()
   }
 
   return {

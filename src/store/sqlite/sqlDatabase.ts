@@ -1,7 +1,7 @@
 // A SQLite database behind the interface of the stores: its driver is synchronous, and one transaction runs at a time in this process
 import type { AtOnce, Database, Sql, Value, Values } from '../sql.ts'
 import { toSqlTime } from '../values/time.ts'
-import type { Database as Connection, Values as Plain } from './database.ts'
+import { type Database as Connection, type Values as Plain, rollBack } from './database.ts'
 
 /**
  * Settles when the last transaction of this process is over; undefined: none runs. One queue for all connections: a statement that meets the
@@ -73,7 +73,7 @@ async function atOnce<T>(connection: Connection, begin: string, work: (sql: Sql)
     return result
   } catch (thrown) {
     isOver = true
-    connection.exec('ROLLBACK')
+    rollBack(connection)
     throw thrown
   } finally {
     clearImmediate(stall)

@@ -115,7 +115,9 @@ const placeOf = ({ href, origin, pathname }: URL): string =>
 /** A server behind a proxy often names itself by http although it is reached by https. */
 function hintFor(from: URL, to: URL): string | undefined {
   if (to.hostname !== from.hostname || from.protocol !== 'https:' || to.protocol !== 'http:') return undefined
-  const https = new URL(to.pathname, from)
+  const https = new URL(from.origin)
+  // Not resolved: a path that begins with two slashes would name another host.
+  https.pathname = to.pathname
   const same = https.pathname === from.pathname
   return same
     ? 'The redirect differs only in the scheme: the proxy in front of the server has lost it. Tell the server’s owner.'

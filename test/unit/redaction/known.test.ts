@@ -68,7 +68,13 @@ describe('a secret of a registered client', () => {
   })
 
   test('that is opened from the database, or about to be sealed, is known', () => {
-    const seal = redactedSeal({ seal: (text) => text, open: (text) => text, mark: () => '', isMark: () => true })
+    const seal = redactedSeal({
+      keyId: '',
+      seal: (text) => text,
+      open: (text) => text,
+      mark: () => '',
+      isMark: () => true,
+    })
     seal.open('opened-client-secret-1', ['clients', 'i', 'r'])
     seal.seal(JSON.stringify({ codeVerifier: 'sealed-verifier-1', issuer: 'https://as.example' }), ['sessions', '1'])
     seal.open(JSON.stringify({ kty: 'EC', d: 'private-part-1234' }), ['tokens', 's', 'p'])

@@ -1,5 +1,6 @@
 // Why a sign-in ended, as a code beside the words: written with them, believed only where it is one of ours.
 import { describe, expect, test } from 'vitest'
+import { createSeal } from '../../../src/store/sealing/seal.ts'
 import { openReadOnly } from '../../../src/store/sqlite/database.ts'
 import { migrateDown, migrateUp, schemaVersion } from '../../../src/store/sqlite/migrate.ts'
 import { createTokenStore } from '../../../src/store/tokenStore.ts'
@@ -30,6 +31,19 @@ describe('the code of a sign-in that ended', () => {
     database.run("UPDATE tokens SET issuer = 'https://evil.example'")
     expect(await store.load(KEY)).toMatchObject({ lastErrorCode: 'seal_broken' })
     expect(column()).toBe('seal_broken')
+  })
+
+  test('is gone when the row opens after all', async () => {
+    const { file, store, column } = await signedIn()
+    const other = createTokenStore(
+      sqlOf(folder.database(file)),
+      async () => createSeal(Buffer.alloc(32, 7)),
+      createFakeClock(),
+    )
+    expect(await other.load(KEY)).toMatchObject({ lastErrorCode: 'seal_broken' })
+    expect(await store.load(KEY)).toEqual({ generation: 1, tokens: TOKENS })
+    expect(column()).toBeNull()
+    expect((await store.list())[0]?.lastError).toBeUndefined()
   })
 
   test.each(['no_such_code', 'tls_failed', '', 'x'.repeat(10_000), 7])(

@@ -139,7 +139,8 @@ describe('a registration that is no longer good', () => {
     const { clients, store, registrations } = setUp()
     await store.save(ISSUER, REDIRECT, { clientId: 'old', authMethod: 'none' })
     const all = await Promise.all([1, 2, 3].map(() => clients.replacement(ISSUER, REDIRECT, 'old')))
-    expect(all.map((client) => client?.clientId)).toEqual(['registered-1', 'registered-1', 'registered-1'])
+    expect(all.map((next) => next?.client.clientId)).toEqual(['registered-1', 'registered-1', 'registered-1'])
+    expect(all.map((next) => next?.was)).toEqual(['made', 'met', 'met'])
     expect(registrations()).toHaveLength(1)
   })
 

@@ -135,3 +135,11 @@ test('metadata is fetched once a day', async () => {
   await clients.connect(ISSUER, client)
   expect(http.urls).toHaveLength(2)
 })
+
+test('metadata that was remembered from another host than the issuer’s is fetched again', async () => {
+  const { clients, http } = setUp()
+  const document = { ...METADATA, token_endpoint: 'https://evil.example/token' }
+  await clients.remember(ISSUER, { document, url: 'https://evil.example/.well-known/openid-configuration' })
+  await clients.connect(ISSUER, { clientId: 'c', authMethod: 'none' })
+  expect(http.urls).toEqual([`${ISSUER}/.well-known/oauth-authorization-server`])
+})

@@ -1,7 +1,9 @@
 // Our registrations: found again under another redirect URI, renewed for a person who begins anew, and never taken from tokens that need them.
 import { describe, expect, test } from 'vitest'
 import { isNewClientWanted, wantNewClient } from '../../../../src/auth/client/newClient.ts'
+import { createRefresh } from '../../../../src/auth/tokens/refresh.ts'
 import { json, respond } from '../../../fakes/fakeHttp.ts'
+import { createFakeLogger } from '../../../fakes/fakeLogger.ts'
 import { createOddWorld, ISSUER, type OddServer, REDIRECT, SERVER } from '../../../fakes/oddSignIn.ts'
 import { codeOf } from '../../../fakes/thrown.ts'
 
@@ -135,10 +137,59 @@ describe('a registration that nobody needs', () => {
     const world = createOddWorld(managed(`${ISSUER}/register/{id}`))
     await world.signIn()
     const old = { clientId: 'client-1', authMethod: 'none' }
-    await world.clients.replacement(ISSUER, REDIRECT, 'client-1')
-    await world.clients.restore(ISSUER, REDIRECT, old)
+    const next = await world.clients.replacement(ISSUER, REDIRECT, 'client-1')
+    expect(next).toMatchObject({ client: { clientId: 'client-2' }, was: 'made' })
+    await world.clients.restore(ISSUER, REDIRECT, old, next?.client ?? old)
     expect(deletions(world)).toEqual([[`${ISSUER}/register/client-2`, 'Bearer manage-2']])
     expect(await world.clientStore.load(ISSUER, REDIRECT)).toEqual(old)
+  })
+
+  test('is not the one that took its place since', async () => {
+    const world = createOddWorld(managed(`${ISSUER}/register/{id}`))
+    await world.signIn()
+    const made = { clientId: 'client-0', authMethod: 'none' }
+    await world.clients.restore(ISSUER, REDIRECT, { clientId: 'older', authMethod: 'none' }, made)
+    expect(deletions(world)).toEqual([])
+    expect(await world.clientStore.load(ISSUER, REDIRECT)).toMatchObject({ clientId: 'client-1' })
+  })
+
+  test('is not the one of another sign-in, when a refresh is refused with both', async () => {
+    const world = createOddWorld({
+      ...managed(`${ISSUER}/register/{id}`),
+      token: ({ grant_type }) => (grant_type === 'refresh_token' ? json({ error: 'invalid_client' }, 401) : undefined),
+    })
+    await world.signIn()
+    await world.clients.replacement(ISSUER, REDIRECT, 'client-1')
+    const { clients, clock } = world
+    const refresh = createRefresh({
+      clients,
+      clock,
+      log: createFakeLogger(),
+      rules: () => ({}),
+      bearer: 'access_token',
+    })
+    const tokens = { ...{ issuer: ISSUER, redirectUri: REDIRECT, clientId: 'client-1' }, obtainedAt: clock.now() }
+    expect(await codeOf(refresh({ ...tokens, accessToken: 'a', refreshToken: 'refresh-1' }))).toBe('invalid_client')
+    expect(world.tokenRequests().slice(1)).toMatchObject([{ client_id: 'client-1' }, { client_id: 'client-2' }])
+    expect(deletions(world)).toEqual([])
+    expect(await world.clients.ofTokens(ISSUER, 'client-2', REDIRECT)).toMatchObject({ clientId: 'client-2' })
+  })
+
+  test('is not the one of another sign-in, when this one is refused with both', async () => {
+    const others = { clientId: 'client-of-another', authMethod: 'none' }
+    const world = createOddWorld({
+      ...managed(`${ISSUER}/register/{id}`),
+      authorize: () => {
+        void world.clientStore.save(ISSUER, REDIRECT, others)
+        return { code: 'c' }
+      },
+      token: () => json({ error: 'invalid_client' }, 401),
+    })
+    const { page, tab } = await world.signIn()
+    expect(page).toMatchObject({ kind: 'failed', code: 'invalid_client' })
+    expect(tab.map(({ client_id }) => client_id)).toEqual(['client-1', 'client-of-another'])
+    expect(deletions(world)).toEqual([])
+    expect(await world.clientStore.load(ISSUER, REDIRECT)).toEqual(others)
   })
 
   test.each([
@@ -167,8 +218,8 @@ describe('a registration that nobody needs', () => {
 
   test('keeps its token out of the plan of a sign-in and of the client’s own row', async () => {
     const world = createOddWorld(managed(`${ISSUER}/register/{id}`))
-    const client = await world.clients.replacement(ISSUER, REDIRECT, 'none')
-    expect(JSON.stringify(client)).not.toContain('manage-1')
+    const next = await world.clients.replacement(ISSUER, REDIRECT, 'none')
+    expect(JSON.stringify(next)).not.toContain('manage-1')
     expect(JSON.stringify(await world.clientStore.load(ISSUER, REDIRECT))).not.toContain('manage-1')
   })
 })

@@ -78,6 +78,11 @@ describe('where authorization-server metadata may be (RFC 8414 section 3.1, Open
     ['https://h.example/t', below('/t')],
     ['https://h.example/t/', below('/t')],
     ['https://h.example/a/b', below('/a/b')],
+    ['https://h.example//', below('/')],
+    ['https://h.example//evil.example', below('//evil.example')],
+    ['https://h.example//evil.example/a', below('//evil.example/a')],
+    ['https://h.example//evil.example:8443', below('//evil.example:8443')],
+    ['https://h.example/\\evil.example', below('//evil.example')],
   ])('for %s', (issuer, expected) => {
     expect(metadataUrls(new URL(issuer)).map(({ href }) => href)).toEqual(expected)
   })
@@ -117,6 +122,28 @@ describe('discovery', () => {
       'https://mcp.example/.well-known/oauth-authorization-server',
       'https://mcp.example/.well-known/openid-configuration',
     ])
+  })
+
+  test.each(['//evil.example', '/\\evil.example', '//evil.example/a', '//.well-known'])(
+    'asks the host of the issuer only, whatever its path is: %s',
+    async (path) => {
+      const issuer = AS + path
+      const document = json(metadata(issuer, { token_endpoint: 'https://evil.example/token' }))
+      const planted = ['', '/a'].map((at) => `https://evil.example${at}/.well-known/openid-configuration`)
+      const { found, http } = run({
+        [PRM]: () => resource({ authorization_servers: [issuer] }),
+        ...Object.fromEntries(planted.map((url) => [url, () => document])),
+      })
+      expect((await errorOf(found)).code).toBe('discovery_failed')
+      expect(new Set(http.urls.map((url) => new URL(url).host))).toEqual(new Set(['mcp.example', 'as.example']))
+    },
+  )
+
+  test('asks a server without resource metadata at its own host only, whatever its path is', async () => {
+    const { found, http } = run({}, { server: new URL('https://mcp.example//evil.example/mcp') }, { status: 404 })
+    await errorOf(found)
+    expect(http.urls).toContain('https://mcp.example//evil.example/mcp/.well-known/openid-configuration')
+    expect(new Set(http.urls.map((url) => new URL(url).host))).toEqual(new Set(['mcp.example']))
   })
 
   test('prefers the configured issuer to the one that the server names', async () => {

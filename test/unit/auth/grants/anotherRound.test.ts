@@ -33,7 +33,7 @@ function setUp(
   const clients = {
     async replacement(_issuer: string, _redirectUri: string, refused: string) {
       asked.push(refused)
-      return replacement === 'none' ? undefined : replacement
+      return replacement === 'none' ? undefined : ({ client: replacement, was: 'made' } as const)
     },
   }
   const attempts = {
@@ -53,7 +53,7 @@ describe('the same tab', () => {
     const url = new URL((await again(unknown)).again)
     const [{ id, state, plan } = { id: '', state: '', plan: PLAN }] = planned
     expect(id).toBe('attempt')
-    expect(plan).toMatchObject({ client: NEXT, replaced: 'old', authorizationUrl: url.href })
+    expect(plan).toMatchObject({ client: NEXT, replaced: 'old', made: true, authorizationUrl: url.href })
     expect(plan.codeVerifier).not.toBe(PLAN.codeVerifier)
     expect(state).not.toBe('one')
     expect(Object.fromEntries(url.searchParams)).toEqual({

@@ -43,6 +43,12 @@ test('a token that the server refuses is stored if there was none, so that docto
   expect((await store.load(KEY)).lastErrorCode).toBe('token_expired')
 })
 
+test('a token that the server refuses is the reason told, also where it cannot be stored', async () => {
+  const { store, complete } = await setUp('refused')
+  store.failReplace(new BridgeError('database_locked'))
+  expect(await codeOf(complete())).toBe('unauthorized')
+})
+
 test('a token that the server accepts replaces the old ones', async () => {
   const { store, complete, stored } = await setUp('taken')
   store.put(KEY, tokenSet('old'))

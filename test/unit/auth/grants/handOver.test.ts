@@ -21,7 +21,7 @@ async function setUp(plan: AttemptPlan = PLAN) {
   await attempts.plan(attempt.id, plan)
   const waiting = { ...attempt, status: 'waiting' as const, plan }
   const options = { attempts, clock, log: createFakeLogger() }
-  return { attempts, attempt: waiting, hand: (of = waiting) => handOver(options, of, QUERY) }
+  return { attempts, clock, attempt: waiting, hand: (of = waiting) => handOver(options, of, QUERY) }
 }
 
 test('its query is stored in the attempt, and the page shows how the other process ended it', async () => {
@@ -65,4 +65,16 @@ test('the plan of an earlier version, whose process does not look for it, is ref
 
 test('if nobody completes it, the page still ends', async () => {
   expect(await (await setUp()).hand()).toMatchObject({ kind: 'failed', code: 'login_timed_out' })
+})
+
+test('an end that nobody brings is not waited for longer where the clock is set back meanwhile', async () => {
+  const { attempts, attempt, hand, clock } = await setUp()
+  const byId = attempts.byId.bind(attempts)
+  attempts.byId = async (id) => {
+    if (clock.sleeps.length === 1) clock.doze(-3_600_000)
+    return byId(id)
+  }
+  expect(await hand()).toMatchObject({ kind: 'failed', code: 'login_timed_out' })
+  expect(clock.sleeps.reduce((sum, ms) => sum + ms, 0)).toBeLessThan(61_000)
+  expect((await byId(attempt.id))?.status).toBe('waiting')
 })

@@ -1,5 +1,6 @@
 // The refresh grant: what is tried again, how long is waited, what ends it.
 import { describe, expect, test } from 'vitest'
+import type { Replacement } from '../../../../src/auth/client/registrations.ts'
 import type { OAuthClient } from '../../../../src/auth/oauth/client.ts'
 import { createRefresh, type RefreshOptions } from '../../../../src/auth/tokens/refresh.ts'
 import type { TokenResponse } from '../../../../src/auth/tokens/tokenSet.ts'
@@ -26,7 +27,7 @@ type Answer = TokenResponse | 'rejected' | Error
 
 const PLAIN = { rules: () => ({}), bearer: 'access_token' } as const
 
-function setUp(answers: readonly Answer[], more: Partial<RefreshOptions> = {}, replacement?: RegisteredClient) {
+function setUp(answers: readonly Answer[], more: Partial<RefreshOptions> = {}, replacement?: Replacement) {
   const clock = createHurryingClock()
   const log = createFakeLogger()
   const asked: { refreshToken: string; resource: string | undefined; scope: string | undefined }[] = []
@@ -54,9 +55,9 @@ function setUp(answers: readonly Answer[], more: Partial<RefreshOptions> = {}, r
       spoke.push(clientId)
       return oauth
     },
-    replacement: async (): Promise<RegisteredClient | undefined> => replacement,
-    restore: async (_issuer: string, _redirectUri: string, { clientId }: RegisteredClient) =>
-      void restored.push(clientId),
+    replacement: async (): Promise<Replacement | undefined> => replacement,
+    restore: async (_issuer: string, _redirectUri: string, client: RegisteredClient, made: RegisteredClient) =>
+      void restored.push(`${client.clientId} instead of ${made.clientId}`),
   }
   const options = { clients, clock, log, ...PLAIN, ...more }
   return { refresh: createRefresh(options), options, clock, log, asked, spoke, restored }
@@ -161,6 +162,21 @@ describe('after the machine woke', () => {
     expect(clock.sleeps.reduce((sum, ms) => sum + ms, 0)).toBeLessThan(35_000)
   })
 
+  test('the network is waited for no longer where the clock is set back meanwhile', async () => {
+    const { options, clock } = setUp(Array.from({ length: 100 }, down))
+    const sleep = clock.sleep
+    let isSet = false
+    options.clock.sleep = (...asked) => {
+      if (!isSet) clock.doze(-3_600_000)
+      isSet = true
+      return sleep(...asked)
+    }
+    const refresh = createRefresh(options)
+    clock.doze(3_600_000)
+    expect(await codeOf(refresh(OLD))).toBe('authorization_server_unreachable')
+    expect(clock.sleeps.reduce((sum, ms) => sum + ms, 0)).toBeLessThan(35_000)
+  })
+
   test('a server that answers with an error is not waited for longer', async () => {
     const { refresh, clock, asked } = setUp([busy(), busy(), busy()])
     clock.doze(3_600_000)
@@ -220,7 +236,7 @@ describe('Retry-After', () => {
 
 describe('a client that the server no longer knows', () => {
   const unknown = () => new BridgeError('invalid_client')
-  const NEXT = { clientId: 'next', authMethod: 'none' }
+  const NEXT = { client: { clientId: 'next', authMethod: 'none' }, was: 'made' } as const
 
   test('is replaced once, and the refresh is tried once with the next one', async () => {
     const { refresh, spoke, restored } = setUp([unknown(), { accessToken: 'new' }], {}, NEXT)
@@ -237,9 +253,16 @@ describe('a client that the server no longer knows', () => {
   test('is restored when the next one is refused as well, and this process does not replace it again', async () => {
     const { refresh, spoke, restored } = setUp([unknown(), unknown(), unknown()], {}, NEXT)
     expect(await codeOf(refresh(OLD))).toBe('invalid_client')
-    expect(restored).toEqual(['client'])
+    expect(restored).toEqual(['client instead of next'])
     expect(await codeOf(refresh(OLD))).toBe('invalid_client')
     expect(spoke).toEqual(['client', 'next', 'client'])
+  })
+
+  test('stays replaced by one that another sign-in uses, also when that is refused as well', async () => {
+    const { refresh, spoke, restored } = setUp([unknown(), unknown()], {}, { ...NEXT, was: 'met' })
+    expect(await codeOf(refresh(OLD))).toBe('invalid_client')
+    expect(spoke).toEqual(['client', 'next'])
+    expect(restored).toEqual([])
   })
 
   test('that a person configured is never replaced', async () => {

@@ -248,6 +248,18 @@ describe('a login process', () => {
     await pass(60_200)
     expect((await failing).message).toContain('interrupted')
   })
+
+  test('that redeemed its code when the clock was an hour ahead is not waited for as long', async () => {
+    const { options, attempts, clock, pass } = setUp()
+    await attempts.begin(KEY, { status: 401 }, clock.now() + 600_000)
+    await attempts.plan('attempt-1', PLAN)
+    await attempts.claim('state-of-attempt-1', clock.now())
+    const updatedAt = clock.now() + 3_600_000
+    attempts.rows.set('attempt-1', { ...(await attempts.byId('attempt-1')), updatedAt } as Attempt)
+    const failing = errorOf(awaitAttempt(options, 'attempt-1'))
+    await pass(100)
+    expect((await failing).message).toContain('interrupted')
+  })
 })
 
 describe('after a sign-in that failed', () => {

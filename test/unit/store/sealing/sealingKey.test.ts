@@ -10,6 +10,7 @@ import {
   sealedRows,
 } from '../../../../src/store/sealing/sealingKey.ts'
 import type { Database } from '../../../../src/store/sqlite/database.ts'
+import { sqlTime } from '../../../../src/store/values/time.ts'
 import { createHurryingClock, createStandingClock } from '../../../fakes/fakeClock.ts'
 import { createFakeSecretStore } from '../../../fakes/fakeSecretStore.ts'
 import { createGate } from '../../../fakes/gate.ts'
@@ -64,6 +65,14 @@ describe('the first key', () => {
     expect(keys.size).toBe(1)
     expect([keychain.secrets.size, file.secrets.size]).toEqual([1, 0])
     expect(folder.database(path).all('SELECT backend FROM key_slots')).toEqual([{ backend: 'keychain' }])
+  })
+
+  test('is made although a claim is of a clock that was ahead', async () => {
+    const database = folder.database()
+    const ahead = sqlTime(clock.now() + 3_600_000)
+    await sqlOf(database).run("INSERT INTO key_slots VALUES ('claim', 'sealing-key-0123456789ab', '', ?)", ahead)
+    expect((await openSealingKey(sqlOf(database), machine().slots(), clock)).byteLength).toBe(32)
+    expect(await keyBackends(sqlOf(database))).toEqual(['keychain'])
   })
 
   test('is one for 20 processes without a keychain', async () => {

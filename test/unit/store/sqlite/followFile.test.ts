@@ -25,16 +25,15 @@ const tokenSet = (accessToken: string): TokenSet => ({
 const seal = createSeal(Buffer.alloc(32, 1))
 
 function setUp(file = folder.fresh('oauth.db')) {
-  let replaced = 0
-  const database = followFile(
-    file,
-    () => openDatabase(file),
-    () => replaced++,
-  )
+  let opens = 0
+  const database = followFile(file, () => {
+    opens++
+    return openDatabase(file)
+  })
   opened.push(database)
   const store = createTokenStore(sqlOf(database), async () => seal, createFakeClock())
   const other = () => createTokenStore(sqlOf(folder.database(file)), async () => seal, createFakeClock())
-  return { file, database, store, other, replaced: () => replaced }
+  return { file, database, store, other, opens: () => opens }
 }
 
 /** The file is checked at most ten times a second, so a first look may still see the old one. */
@@ -74,13 +73,13 @@ describe('one check', () => {
 })
 
 test('a file that was deleted is no longer used', async () => {
-  const { store, file, replaced } = setUp()
+  const { store, file, opens } = setUp()
   await store.replace(KEY, tokenSet('one'), 0)
   expect(store.unchanged(KEY, 1)).toBe(true)
   for (const end of ['', '-wal', '-shm']) rmSync(file + end)
   expect(await untilChanged(store, 1)).toBe(true)
   expect(await store.load(KEY)).toEqual({ generation: 0 })
-  expect(replaced()).toBe(1)
+  expect(opens()).toBe(2)
 })
 
 test('a file that was replaced is read in its place', async () => {

@@ -173,6 +173,7 @@ describe('a redirect', () => {
   test.each([
     ['/mcp/', 'use that'],
     ['/mcp', 'Tell the server’s owner'],
+    ['//evil.example/mcp', '//evil.example/mcp" is the address'],
   ])('that loses the scheme is refused, with the https form: %s', async (path, words) => {
     const server = await serveSecurely('server.pem', (_, { headers }) => {
       return { status: 307, headers: { location: `http://${headers.host}${path}?needle` }, body: '' }
