@@ -1,0 +1,83 @@
+// Servers that answer on event streams and leave each of them open: an answer counts when it has come, and what a host says goes on.
+import { afterEach, describe, expect, test } from 'vitest'
+import { type Exchange, event, type Script } from '../servers/mcpServer.ts'
+import { speakModern } from '../servers/modernScript.ts'
+import { startScriptedStage } from '../servers/scriptedStage.ts'
+
+let stage: Awaited<ReturnType<typeof startScriptedStage>>
+afterEach(() => stage?.close())
+
+/** Writes a comment now and then, so that no silence ends the stream. */
+function keptOpen({ response, stream }: Exchange, headers: Record<string, string> = {}) {
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
+  stream().write(': kept open\n\n')
+  const comments = setInterval(() => response.write(': kept open\n\n'), 100)
+  response.on('close', () => clearInterval(comments))
+  return response
+}
+
+const answer = (exchange: Exchange, value: object, headers?: Record<string, string>) =>
+  void keptOpen(exchange, headers).write(event({ jsonrpc: '2.0', id: exchange.message.id, ...value }))
+
+const TOOLS = [{ name: 'count', inputSchema: { type: 'object' } }]
+
+/** A server of 2025, whose newest session alone counts. */
+function legacy(): Script & { readonly forget: () => void } {
+  let sessions = 0
+  let current = ''
+  const inSession = (exchange: Exchange) => {
+    if (exchange.headers['mcp-session-id'] !== current) return exchange.reply(404)
+    if (exchange.message.id === undefined) return exchange.reply(202)
+    answer(exchange, { result: { tools: TOOLS, served: exchange.message.method } })
+  }
+  return {
+    'server/discover': (exchange) => answer(exchange, { error: { code: -32601, message: 'Method not found' } }),
+    initialize(exchange) {
+      current = `session-${++sessions}`
+      const { protocolVersion } = exchange.message.params
+      const result = { protocolVersion, capabilities: { tools: {} }, serverInfo: { name: 'open', version: '1' } }
+      answer(exchange, { result }, { 'mcp-session-id': current })
+    },
+    'notifications/initialized': inSession,
+    '*': inSession,
+    forget: () => {
+      current = 'none'
+    },
+  }
+}
+
+describe('a server of 2025', () => {
+  test('is asked what it speaks and answers initialize, and a session that it has forgotten is made again', async () => {
+    const script = legacy()
+    stage = await startScriptedStage(script)
+    const host = stage.host()
+    await host.initialize()
+    expect((await host.request('tools/list')).result.tools).toEqual(TOOLS)
+    script.forget()
+    expect((await host.request('tools/call', { name: 'count' })).result.served).toBe('tools/call')
+    expect((await host.request('tools/list')).result.tools).toEqual(TOOLS)
+    expect(stage.server.count('initialize')).toBe(2)
+    expect(await host.close()).toBe(0)
+  })
+
+  test('is there for a host that speaks 2026', async () => {
+    stage = await startScriptedStage(legacy())
+    const host = stage.host()
+    const { call } = speakModern(host)
+    expect((await call('count')).result.served).toBe('tools/call')
+    expect(await host.close()).toBe(0)
+  })
+})
+
+test('a server of 2026 is known by its answer, and there for a host that begins with initialize', async () => {
+  const discover = { supportedVersions: ['2026-07-28'], capabilities: { tools: {} }, ttlMs: 0, cacheScope: 'private' }
+  stage = await startScriptedStage({
+    'server/discover': (exchange) => answer(exchange, { result: { resultType: 'complete', ...discover } }),
+    '*': (exchange) => answer(exchange, { result: { resultType: 'complete', tools: TOOLS } }),
+  })
+  const host = stage.host()
+  await host.initialize()
+  expect((await host.request('tools/list')).result.tools).toMatchObject(TOOLS)
+  expect(stage.server.methods()).not.toContain('initialize')
+  expect(await host.close()).toBe(0)
+})
