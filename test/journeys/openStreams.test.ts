@@ -1,5 +1,6 @@
 // Servers that answer on event streams and leave each of them open: an answer counts when it has come, and what a host says goes on.
 import { afterEach, describe, expect, test } from 'vitest'
+import { createGate } from '../fakes/gate.ts'
 import { type Exchange, event, type Script } from '../servers/mcpServer.ts'
 import { speakModern } from '../servers/modernScript.ts'
 import { startScriptedStage } from '../servers/scriptedStage.ts'
@@ -65,6 +66,56 @@ describe('a server of 2025', () => {
     const host = stage.host()
     const { call } = speakModern(host)
     expect((await call('count')).result.served).toBe('tools/call')
+    expect(await host.close()).toBe(0)
+  })
+})
+
+describe('notifications that are answered with a stream', () => {
+  const note = (n: number) => ({
+    jsonrpc: '2.0',
+    method: 'notifications/progress',
+    params: { progressToken: 1, progress: n },
+  })
+
+  test('keep their order, and a cancellation among them ends its call', async () => {
+    const closed = createGate()
+    stage = await startScriptedStage({
+      'notifications/initialized': (exchange) => void keptOpen(exchange),
+      'notifications/progress': (exchange) => void keptOpen(exchange),
+      'tools/call': (exchange) => void keptOpen(exchange).on('close', () => closed.open()),
+    })
+    const { server } = stage
+    const host = stage.host()
+    await host.initialize()
+    host.send(note(1))
+    host.send({ jsonrpc: '2.0', id: 'c1', method: 'tools/call', params: { name: 'slow' } })
+    await server.until(({ message }) => message?.method === 'tools/call')
+    host.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 'c1' } })
+    host.send(note(2))
+    await closed.passed
+    await server.until(({ message }) => message?.params?.progress === 2)
+    expect(server.methods().filter((method: string) => method.startsWith('notifications/'))).toEqual([
+      'notifications/initialized',
+      'notifications/progress',
+      'notifications/cancelled',
+      'notifications/progress',
+    ])
+    expect(await host.close()).toBe(0)
+  })
+
+  test('do not keep from a host that was answered in the place of the server what that has to say', async () => {
+    const introduced = createGate()
+    stage = await startScriptedStage({
+      initialize: (exchange) => introduced.passed.then(() => stage.server.plain.initialize(exchange)),
+      'notifications/initialized': (exchange) => void keptOpen(exchange),
+      'tools/list': ({ result }) => result({ tools: TOOLS }),
+    })
+    const host = stage.host(stage.config('login: { hold_initialize_ms: 1 }\n'))
+    await host.initialize()
+    expect((await host.request('tools/list')).result.tools).toMatchObject([{ name: 'sign_in' }])
+    introduced.open()
+    await host.hear(({ method }) => method === 'notifications/tools/list_changed')
+    expect((await host.request('tools/list')).result.tools).toEqual(TOOLS)
     expect(await host.close()).toBe(0)
   })
 })
