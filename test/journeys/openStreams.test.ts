@@ -4,6 +4,7 @@ import { createGate } from '../fakes/gate.ts'
 import { type Exchange, event, type Script } from '../servers/mcpServer.ts'
 import { speakModern } from '../servers/modernScript.ts'
 import { startScriptedStage } from '../servers/scriptedStage.ts'
+import { until } from '../servers/until.ts'
 
 let stage: Awaited<ReturnType<typeof startScriptedStage>>
 afterEach(() => stage?.close())
@@ -68,6 +69,23 @@ describe('a server of 2025', () => {
     expect((await call('count')).result.served).toBe('tools/call')
     expect(await host.close()).toBe(0)
   })
+})
+
+test('streams that stay open after their answers are closed, so that calls do not pile up connections', async () => {
+  let closed = 0
+  stage = await startScriptedStage({
+    'tools/call': (exchange) => {
+      exchange.response.on('close', () => closed++)
+      answer(exchange, { result: { content: [] } })
+    },
+  })
+  const host = stage.host()
+  await host.initialize()
+  for (let calls = 0; calls < 40; calls++)
+    expect((await host.request('tools/call', { name: 'count' })).result).toEqual({ content: [] })
+  await until('all streams to be closed', () => closed === 40)
+  expect(host.stderr).not.toContain('request-failed')
+  expect(await host.close()).toBe(0)
 })
 
 describe('notifications that are answered with a stream', () => {

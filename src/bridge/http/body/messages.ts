@@ -109,7 +109,9 @@ async function takePiece(reader: BodyReader, piece: Uint8Array, receiver: Receiv
   for (let event = reader.next(); event; event = reader.next()) await takeEvent(event, receiver)
 }
 
-const isBrokenOff = (thrown: unknown) => ['server_unreachable', 'server_timeout'].includes(asBridgeError(thrown).code)
+/** The connection broke, or nothing came for too long. */
+export const isBrokenOff = (thrown: unknown) =>
+  ['server_unreachable', 'server_timeout'].includes(asBridgeError(thrown).code)
 
 /** The end of the body: a JSON text ends with it; an event does only if it holds an awaited answer. */
 async function takeRest(reader: BodyReader, options: BodyOptions, receiver: Receiver): Promise<void> {
