@@ -54,7 +54,7 @@ export async function receive(
     await reception.all()
   } catch (thrown) {
     // Nobody waits for more.
-    if (pending.open.size > 0 || !isBrokenOff(thrown)) throw thrown
+    if (!reception.isAnswered || !isBrokenOff(thrown)) throw thrown
   } finally {
     reception.end()
   }
@@ -74,6 +74,8 @@ class Reception implements Receiver, ReadOptions {
   #nameless: BridgeError | undefined
   /** What came instead of an answer: the reason, if none comes beside it. */
   #instead: BridgeError | undefined
+  /** Every id has had its answer here, although one that is kept back leaves its request open. */
+  #hasAll = false
   readonly #beginGrace: ReceiveOptions['beginGrace']
   #grace: Grace | undefined
 
@@ -113,6 +115,7 @@ class Reception implements Receiver, ReadOptions {
         return
       }
       this.#rules.settled?.(one)
+      this.#hasAll ||= this.#pending.open.size === 0
     }
     await this.#deliver(one)
     if (this.#pending.open.size === 0) this.#pending.finish()
@@ -129,7 +132,7 @@ class Reception implements Receiver, ReadOptions {
   }
 
   enough(): Promise<undefined> | undefined {
-    if (this.asks.length === 0 || this.#pending.open.size > 0) return undefined
+    if (this.asks.length === 0 || !this.isAnswered) return undefined
     this.#grace ??= this.#beginGrace()
     return this.#grace.over
   }
@@ -145,7 +148,11 @@ class Reception implements Receiver, ReadOptions {
     } catch (thrown) {
       if (!isCut(thrown) || !this.#mayResume) throw thrown
     }
-    if (this.#pending.open.size > 0) await this.#makeUp()
+    if (!this.isAnswered) await this.#makeUp()
+  }
+
+  get isAnswered(): boolean {
+    return this.#hasAll || this.#pending.open.size === 0
   }
 
   get #mayResume(): boolean {
@@ -159,6 +166,6 @@ class Reception implements Receiver, ReadOptions {
     const { limit, position, clock } = this
     const read = { limit, position, clock, awaits: (ids: readonly RawId[]) => this.awaits(ids) }
     if (position.lastId !== undefined) await this.#rules.resume?.(read, this)
-    if (this.#pending.open.size > 0) throw this.#instead ?? endedEarly()
+    if (!this.isAnswered) throw this.#instead ?? endedEarly()
   }
 }

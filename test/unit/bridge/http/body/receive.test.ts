@@ -1,13 +1,16 @@
 // A response whose answers are all in: what still comes beside them is heard for a while, and a stream that stays open is left then.
 import { expect, test } from 'vitest'
+import { reopen } from '../../../../../src/bridge/era/hold.ts'
 import { createExchange } from '../../../../../src/bridge/http/exchange.ts'
 import { createInFlight } from '../../../../../src/bridge/message/inFlight.ts'
 import { type Message, parseMessage } from '../../../../../src/bridge/message/message.ts'
+import { createModernExchange } from '../../../../../src/bridge/modern/modernExchange.ts'
 import { createSession } from '../../../../../src/bridge/session/session.ts'
 import { BridgeError } from '../../../../../src/errors.ts'
 import type { HttpResponse } from '../../../../../src/ports.ts'
 import { createFakeClock } from '../../../../fakes/fakeClock.ts'
-import { leftOpen, respond } from '../../../../fakes/fakeHttp.ts'
+import { leftOpen, respond, toChunks } from '../../../../fakes/fakeHttp.ts'
+import { createFakeLogger } from '../../../../fakes/fakeLogger.ts'
 import { createFakeSend, type Sent } from '../../../../fakes/fakeSend.ts'
 import { createGate, settled } from '../../../../fakes/gate.ts'
 import { codeOf } from '../../../../fakes/thrown.ts'
@@ -146,4 +149,14 @@ test('of many streams that stay open, the oldest are left at once', async () => 
   for (const id of responses.keys()) run(call(id))
   await settled()
   expect(responses.filter(({ discarded }) => discarded)).toEqual(responses.slice(0, 8))
+})
+
+test('an answer that is kept back from the host ends the exchange as any other does, and nothing is sent again', async () => {
+  const { send, sent } = createFakeSend(() => stream(toChunks([event(result(1))])))
+  const inFlight = createInFlight()
+  const clock = createFakeClock()
+  const exchange = createModernExchange({ send, inFlight, clock, log: createFakeLogger(), limit: 10_000, timeoutMs: 0 })
+  const pending = inFlight.begin(message(call(1)))
+  await exchange(pending, async () => reopen(pending))
+  expect([sent.length, [...pending.open]]).toEqual([1, ['1']])
 })
