@@ -28,7 +28,7 @@ export function createRelay(options: RelayOptions): Relay {
   const inFlight = createInFlight()
   /** What follows initialize or initialized needs what they establish. */
   let turn: Promise<void> = NOTHING
-  /** Notifications keep their order. */
+  /** Notifications keep their order: each is sent when the server has taken the one before, whose response may be a stream that goes on. */
   let notified: Promise<void> = NOTHING
 
   /** Made only when somebody reads it: messages cost nothing more otherwise. */
@@ -64,8 +64,10 @@ export function createRelay(options: RelayOptions): Relay {
   const take = (message: Message): Promise<void> => {
     trace?.('proxy:request', message.asks, message.method)
     const pending = inFlight.begin(message)
-    if (message.kind === 'notification') notified = exchange(pending, Promise.all([turn, notified]))
-    else void exchange(pending, turn)
+    if (message.kind === 'notification') {
+      void exchange(pending, Promise.all([turn, notified]))
+      notified = pending.done
+    } else void exchange(pending, turn)
     if (message.method === 'initialize' || message.method === 'notifications/initialized') turn = pending.done
     return pending.done
   }

@@ -26,6 +26,15 @@ export function json(value: unknown, status = 200, headers: HttpResponse['header
   return respond(status, { 'content-type': 'application/json', ...headers }, JSON.stringify(value))
 }
 
+/** An event stream that brings these messages, and that the server leaves open. */
+export function leftOpen(values: readonly unknown[], headers: HttpResponse['headers'] = {}): FakeResponse {
+  async function* body() {
+    for (const value of values) yield Buffer.from(`data: ${JSON.stringify(value)}\n\n`)
+    await new Promise(() => undefined)
+  }
+  return respond(200, { 'content-type': 'text/event-stream', ...headers }, body())
+}
+
 export async function* toChunks(body: Body): AsyncGenerator<Uint8Array> {
   if (typeof body === 'string' || body instanceof Uint8Array) {
     if (body.length > 0) yield Buffer.from(body)

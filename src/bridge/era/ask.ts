@@ -98,6 +98,8 @@ async function within(
   }
 }
 
+const ENOUGH = Promise.resolve(undefined)
+
 interface Heard {
   readonly status: number
   /** Its answer to the question, however it was sent, else the start of what came instead. */
@@ -135,6 +137,8 @@ async function hear(
         odd(bytes) {
           odd = bytes
         },
+        // The stream may stay open.
+        enough: () => (answer ? ENOUGH : undefined),
       },
     )
   } catch (thrown) {

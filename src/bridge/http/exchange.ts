@@ -5,6 +5,7 @@ import type { InFlight, PendingRequest } from '../message/inFlight.ts'
 import { type Message, parseMessage } from '../message/message.ts'
 import { isSessionLost, namesLostSession } from '../session/lost.ts'
 import type { Session } from '../session/session.ts'
+import { createGraces } from './body/grace.ts'
 import type { BodyOptions, Deliver, Receiver } from './body/messages.ts'
 import { type Rules, receive } from './body/receive.ts'
 import { noBatches } from './response.ts'
@@ -41,6 +42,7 @@ export interface Exchanger {
 
 export function createExchange(options: ExchangeOptions): Exchanger {
   const { send, session, clock, timeoutMs, renew } = options
+  const receiving = { ...options, beginGrace: createGraces(clock) }
 
   const headers = createHeaders(session)
   const post = ({ message, cause, signal, transmission }: PendingRequest) =>
@@ -49,7 +51,7 @@ export function createExchange(options: ExchangeOptions): Exchanger {
   /** 'lost': the server has forgotten the session and did not process the message. */
   const receiveIn = async (response: HttpResponse, pending: PendingRequest, deliver: Deliver, sessionId?: string) => {
     const rules = new SessionRules(options, response, pending, sessionId)
-    await receive(options, response, pending, deliver, rules)
+    await receive(receiving, response, pending, deliver, rules)
     return rules.isOver() ? 'lost' : 'done'
   }
 

@@ -88,12 +88,15 @@ export function createLegacyConversation(options: LegacyOptions): LegacyConversa
   }
 
   const listenAfter: Exchange = (pending, take) => {
-    const listens = exchange(pending, take).then(() => {
+    const exchanged = exchange(pending, take)
+    // Its response may be a stream that goes on; else its exchange is over first.
+    const taken = pending.done.then(() => new Promise((resolve) => setImmediate(resolve)))
+    const listens = Promise.race([exchanged, taken]).then(() => {
       if (!listening) listen()
     })
     // A call that came with it is carried as soon as the server has taken it.
     opening.begin(listens, pending.done)
-    return listens
+    return exchanged
   }
 
   /** A server may put its question into the stream of its own, and forget it where that is not there yet. */

@@ -3,6 +3,7 @@ import { memoizeAsync } from '../../memoizeAsync.ts'
 import type { KnownAnswers, Logger, MaybePromise } from '../../ports.ts'
 import { META } from '../era/revisions.ts'
 import type { Deliver } from '../http/body/messages.ts'
+import { ask } from '../message/ask.ts'
 import type { InFlight, PendingRequest } from '../message/inFlight.ts'
 import { type Message, parseMessage } from '../message/message.ts'
 import { eachMember, find, stringIn } from '../message/pick.ts'
@@ -67,18 +68,13 @@ export function createMirrored({ inFlight, log, known, attempt }: MirroredOption
   })
 
   const page = async (call: Message, cursor: string | undefined): Promise<Message | undefined> => {
-    const pending = inFlight.begin(listRequest(call, cursor), 'background')
-    let answer: Message | undefined
     try {
-      await attempt(pending, async (one) => {
-        if (one.answers.length > 0) answer = one
-      })
+      const answer = await ask(inFlight, listRequest(call, cursor), 'background', attempt)
+      return answer?.failed ? undefined : answer
     } catch (thrown) {
       log.debug('proxy:list', { message: thrown instanceof Error ? thrown.message : String(thrown) })
-    } finally {
-      inFlight.end(pending)
+      return undefined
     }
-    return answer?.failed ? undefined : answer
   }
 
   const list = async (call: Message): Promise<boolean> => {

@@ -1,6 +1,7 @@
 // One request to a server of MCP 2026-07-28 → one POST with the headers that this revision wants → its answer; there is no session, and nothing is resumed.
 import { BridgeError } from '../../errors.ts'
 import type { Clock, KnownAnswers, Logger } from '../../ports.ts'
+import { createGraces } from '../http/body/grace.ts'
 import type { Deliver } from '../http/body/messages.ts'
 import { receive } from '../http/body/receive.ts'
 import { type Exchange, HEADERS, patiently } from '../http/exchange.ts'
@@ -38,6 +39,7 @@ export function createModernExchange(options: ModernExchangeOptions): Exchange {
   const { send, inFlight, clock, limit, timeoutMs } = options
   const streams = createStreams()
   const headersOf = createHeaders()
+  const receiving = { inFlight, clock, limit, beginGrace: createGraces(clock) }
   const mirrored = createMirrored({ ...options, attempt: (pending, deliver) => attempt(pending, deliver) })
 
   const post = (pending: PendingRequest) => {
@@ -57,7 +59,7 @@ export function createModernExchange(options: ModernExchangeOptions): Exchange {
   /** Resolves to the server's refusal of the headers, which it looks at before the message. */
   const attempt = async (pending: PendingRequest, deliver: Deliver): Promise<Message | undefined> => {
     const rules = createModernRules(pending)
-    await receive({ inFlight, clock, limit }, await patientPost(pending), pending, deliver, rules)
+    await receive(receiving, await patientPost(pending), pending, deliver, rules)
     return rules.refused()
   }
 

@@ -95,11 +95,11 @@ export function createInPlace(options: InPlaceOptions): InPlace {
       if (now.kind !== 'answeredHere') await toServer(pending, before, deliver)
     } else if (!now.told.greeted) {
       now.told.greeted = true
-      try {
-        await toServer(pending, before, deliver)
-      } finally {
-        await meeting.greeted(now.told)
-      }
+      const said = toServer(pending, before, deliver)
+      const greet = () => meeting.greeted(now.told)
+      // Its response may be a stream that goes on.
+      await Promise.race([said, pending.done]).then(greet, greet)
+      await said
     }
   }
 

@@ -1,5 +1,5 @@
 // What is remembered of a server and its hosts: an old 2025 is asked about behind the host, two bridges at once share it, and a process that is killed leaves nothing false.
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { type ChangingServer, startChangingServer } from '../../servers/changingServer.ts'
 import { ageEras, rememberedEras } from '../../servers/eraRows.ts'
 import { startHost } from '../../servers/host.ts'
@@ -7,6 +7,7 @@ import { startLegacyServer } from '../../servers/legacyServers.ts'
 import type { HostKind } from '../../servers/modernHosts.ts'
 import { speakModern } from '../../servers/modernScript.ts'
 import { startModernServer } from '../../servers/modernServers.ts'
+import { startScriptedStage } from '../../servers/scriptedStage.ts'
 import { makeSdkHome, type SdkHome } from '../../servers/sdkHome.ts'
 import { until } from '../../servers/until.ts'
 
@@ -126,4 +127,23 @@ test.each([
   const { tools } = await host.client.listTools()
   expect(tools.map(({ name }: { name: string }) => name)).toContain('count')
   await expect(host.text('count')).rejects.toThrow(/cannot be reached: ECONNREFUSED/)
+})
+
+test('a server of 2026 is remembered, and its error to the first call of the next process is what the host gets', async () => {
+  const discover = { supportedVersions: ['2026-07-28'], capabilities: { tools: {} }, ttlMs: 0, cacheScope: 'private' }
+  const error = { code: -32602, message: 'Unknown tool: none' }
+  const stage = await startScriptedStage({
+    'server/discover': ({ result }) => result({ resultType: 'complete', ...discover }),
+    'tools/list': ({ result }) => result({ resultType: 'complete', tools: [] }),
+    'tools/call': ({ message, reply }) =>
+      reply(200, JSON.stringify({ jsonrpc: '2.0', id: message.id, error }), { 'content-type': 'application/json' }),
+  })
+  onTestFinished(() => stage.close())
+  const before = stage.host()
+  await speakModern(before).tools()
+  expect(await before.close()).toBe(0)
+  const host = stage.host()
+  expect((await speakModern(host).call('none')).error).toEqual(error)
+  expect(stage.server.count('tools/call')).toBe(1)
+  expect(await host.close()).toBe(0)
 })

@@ -4,7 +4,7 @@ import { createRelay } from '../../../src/bridge/relay.ts'
 import { BridgeError } from '../../../src/errors.ts'
 import type { HttpResponse } from '../../../src/ports.ts'
 import { createFakeClock } from '../../fakes/fakeClock.ts'
-import { json, respond } from '../../fakes/fakeHttp.ts'
+import { json, leftOpen, respond } from '../../fakes/fakeHttp.ts'
 import { createFakeLineWriter } from '../../fakes/fakeLineWriter.ts'
 import { createFakeLogger } from '../../fakes/fakeLogger.ts'
 import { createFakeSend, type Sent } from '../../fakes/fakeSend.ts'
@@ -177,6 +177,44 @@ describe('a line that is not a message', () => {
     relay.tooLong(Buffer.from('{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"x":"xxxx'))
     await writer.whenWritten(1)
     expect(parse(writer.lines[0] ?? '')).toMatchObject({ id: 3, error: { data: { code: 'message_too_large' } } })
+  })
+})
+
+describe('a notification whose response is a stream that goes on', () => {
+  const progress = { jsonrpc: '2.0', method: 'notifications/progress', params: { progressToken: 1, progress: 1 } }
+
+  test('holds back no other one, and no cancellation', async () => {
+    const { request, say, sent, methods } = setUp((one) => {
+      if (methodOf(one)?.startsWith('notifications/')) return leftOpen([])
+      if (methodOf(one) !== 'tools/call') return ok(one)
+      return new Promise((_, reject) => one.signal?.addEventListener('abort', () => reject(one.signal?.reason)))
+    })
+    void request(0, 'initialize')
+    void say(initialized)
+    void say(progress)
+    void request(1)
+    await settled()
+    void say({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 1 } })
+    await settled()
+    expect(methods().filter((method) => method?.startsWith('notifications/'))).toEqual([
+      'notifications/initialized',
+      'notifications/progress',
+      'notifications/cancelled',
+    ])
+    expect(sent.find((one) => methodOf(one) === 'tools/call')?.signal?.aborted).toBe(true)
+  })
+
+  test('opens the standing stream when the server has taken it, and what it says there is heard', async () => {
+    const note = { jsonrpc: '2.0', method: 'notifications/message', params: {} }
+    const { request, say, methods, writer } = setUp((one) =>
+      methodOf(one) === 'notifications/initialized' ? leftOpen([note]) : ok(one),
+    )
+    void request(0, 'initialize')
+    void say(initialized)
+    await writer.whenWritten(2)
+    await settled()
+    expect(methods()).toEqual(['initialize', 'notifications/initialized', 'GET'])
+    expect(parse(writer.lines[1] ?? '')).toEqual(note)
   })
 })
 

@@ -21,6 +21,8 @@ export interface Receiver {
   odd(bytes: Uint8Array): void
   /** The data of an event `endpoint`, which is never a message. */
   endpoint?(data: Uint8Array): void
+  /** Asked while a body goes on: when this resolves, the rest of it is discarded. undefined: there is more to come. */
+  enough?(): Promise<undefined> | undefined
 }
 
 /** After so long without a byte, in ms, what has come of an event is looked at. */
@@ -65,6 +67,11 @@ async function readPieces(
   const source = response.body[Symbol.asyncIterator]()
   const reader = new BodyReader(type, options)
   const silence = createSilence(options.clock)
+  const leave = () => {
+    // Not awaited: a source that is being read answers only with its next piece.
+    void source.return?.()
+    response.discard()
+  }
   try {
     let coming = source.next()
     /** Nothing has come since the last look at an event without an end. */
@@ -72,12 +79,15 @@ async function readPieces(
     let quietMs = QUIET_MS
     for (;;) {
       let next: IteratorResult<Uint8Array> | undefined
+      const enough = receiver.enough?.()
       try {
-        next = await (reader.mayBeWhole && !looked ? silence.or(coming, quietMs) : coming)
+        if (enough !== undefined) next = await Promise.race([coming, enough])
+        else next = await (reader.mayBeWhole && !looked ? silence.or(coming, quietMs) : coming)
       } catch (thrown) {
         if (isBrokenOff(thrown)) await takeUnfinished(reader, options, receiver)
         throw thrown
       }
+      if (enough !== undefined && !next) return leave()
       if (next?.done) return await takeRest(reader, options, receiver)
       if (next) {
         await takePiece(reader, next.value, receiver)
@@ -86,9 +96,7 @@ async function readPieces(
       looked = next === undefined
     }
   } catch (thrown) {
-    // Not awaited: a source that is being read answers only with its next piece.
-    void source.return?.()
-    response.discard()
+    leave()
     throw thrown
   } finally {
     silence.end()
@@ -101,7 +109,9 @@ async function takePiece(reader: BodyReader, piece: Uint8Array, receiver: Receiv
   for (let event = reader.next(); event; event = reader.next()) await takeEvent(event, receiver)
 }
 
-const isBrokenOff = (thrown: unknown) => ['server_unreachable', 'server_timeout'].includes(asBridgeError(thrown).code)
+/** The connection broke, or nothing came for too long. */
+export const isBrokenOff = (thrown: unknown) =>
+  ['server_unreachable', 'server_timeout'].includes(asBridgeError(thrown).code)
 
 /** The end of the body: a JSON text ends with it; an event does only if it holds an awaited answer. */
 async function takeRest(reader: BodyReader, options: BodyOptions, receiver: Receiver): Promise<void> {

@@ -14,7 +14,8 @@ import {
   unexpected,
 } from '../response.ts'
 import type { StreamPosition } from './eventStream.ts'
-import type { BodyOptions, Deliver, Receiver } from './messages.ts'
+import type { Grace } from './grace.ts'
+import { type BodyOptions, type Deliver, isBrokenOff, type Receiver } from './messages.ts'
 
 export interface Rules {
   /** What goes on of a message of the server; undefined: nothing. @throws BridgeError invalid_protocol for what must not come */
@@ -34,6 +35,8 @@ export interface ReceiveOptions {
   readonly clock: Clock
   /** Largest message from the server, in bytes. */
   readonly limit: number
+  /** Begins the time that the stream still gets once all answers are there. */
+  readonly beginGrace: () => Grace
 }
 
 /** Resolves when every id of `pending` is answered, or the rules say that it is over. @throws BridgeError why there is no answer, or not all of them */
@@ -48,11 +51,13 @@ export async function receive(
   if (response.status < 200 || response.status > 299) return reception.refused()
   if (pending.message.asks.length === 0) pending.finish()
   try {
-    await readAnswers(response, reception, reception)
+    await reception.all()
   } catch (thrown) {
-    if (!isCut(thrown) || (pending.open.size > 0 && !reception.mayResume)) throw thrown
+    // Nobody waits for more.
+    if (!reception.isAnswered || !isBrokenOff(thrown)) throw thrown
+  } finally {
+    reception.end()
   }
-  if (pending.open.size > 0) await reception.makeUp()
 }
 
 /** One response while it is read: a class, because what is made for each of its parts costs more than reading it. */
@@ -69,9 +74,13 @@ class Reception implements Receiver, ReadOptions {
   #nameless: BridgeError | undefined
   /** What came instead of an answer: the reason, if none comes beside it. */
   #instead: BridgeError | undefined
+  /** Every id has had its answer here, although one that is kept back leaves its request open. */
+  #hasAll = false
+  readonly #beginGrace: ReceiveOptions['beginGrace']
+  #grace: Grace | undefined
 
   constructor(
-    { inFlight, clock, limit }: ReceiveOptions,
+    { inFlight, clock, limit, beginGrace }: ReceiveOptions,
     response: HttpResponse,
     pending: PendingRequest,
     deliver: Deliver,
@@ -81,6 +90,7 @@ class Reception implements Receiver, ReadOptions {
     this.clock = clock
     this.asks = pending.message.asks
     this.#inFlight = inFlight
+    this.#beginGrace = beginGrace
     this.#response = response
     this.#pending = pending
     this.#deliver = deliver
@@ -105,6 +115,7 @@ class Reception implements Receiver, ReadOptions {
         return
       }
       this.#rules.settled?.(one)
+      this.#hasAll ||= this.#pending.open.size === 0
     }
     await this.#deliver(one)
     if (this.#pending.open.size === 0) this.#pending.finish()
@@ -120,17 +131,41 @@ class Reception implements Receiver, ReadOptions {
     throw failure(this.#response, start)
   }
 
-  get mayResume(): boolean {
+  enough(): Promise<undefined> | undefined {
+    if (this.asks.length === 0 || !this.isAnswered) return undefined
+    this.#grace ??= this.#beginGrace()
+    return this.#grace.over
+  }
+
+  end(): void {
+    this.#grace?.end()
+  }
+
+  /** Every answer, from a body that may break off where the rest can be had. */
+  async all(): Promise<void> {
+    try {
+      await readAnswers(this.#response, this, this)
+    } catch (thrown) {
+      if (!isCut(thrown) || !this.#mayResume) throw thrown
+    }
+    if (!this.isAnswered) await this.#makeUp()
+  }
+
+  get isAnswered(): boolean {
+    return this.#hasAll || this.#pending.open.size === 0
+  }
+
+  get #mayResume(): boolean {
     return this.position.lastId !== undefined && this.#rules.resume !== undefined
   }
 
   /** Some id has no answer, and the body is over. */
-  async makeUp(): Promise<void> {
+  async #makeUp(): Promise<void> {
     if (this.#rules.isOver()) return
     if (this.#nameless) throw this.#nameless
     const { limit, position, clock } = this
     const read = { limit, position, clock, awaits: (ids: readonly RawId[]) => this.awaits(ids) }
     if (position.lastId !== undefined) await this.#rules.resume?.(read, this)
-    if (this.#pending.open.size > 0) throw this.#instead ?? endedEarly()
+    if (!this.isAnswered) throw this.#instead ?? endedEarly()
   }
 }

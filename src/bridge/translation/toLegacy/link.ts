@@ -3,6 +3,7 @@ import { BridgeError } from '../../../errors.ts'
 import type { Cause } from '../../../ports.ts'
 import type { LegacyConversation } from '../../conversation.ts'
 import type { Deliver } from '../../http/body/messages.ts'
+import { ask } from '../../message/ask.ts'
 import { type InFlight, OVER, type PendingRequest } from '../../message/inFlight.ts'
 import type { Message, RawId } from '../../message/message.ts'
 import { own } from '../../message/ours.ts'
@@ -75,24 +76,17 @@ export function createLink(createLegacy: CreateLegacy, hear: Hear, onRestored: (
 
   return {
     conversation,
-    async ask(method, params, cause) {
+    ask(method, params, cause) {
       const id = nextId()
-      let answer: Message | undefined
-      waiting.set(id, (one) => {
-        answer = one
-      })
       const text = `{"jsonrpc":"2.0","id":${id},"method":${JSON.stringify(method)},"params":${params}}`
-      try {
-        await exchange(inFlight.begin(own(text), cause))
-      } catch (thrown) {
-        if (!answer) throw thrown
-      } finally {
-        waiting.delete(id)
-      }
-      return answer
+      const answered = new Promise<Message>((resolve) => waiting.set(id, resolve))
+      // Its stream may stay open after the answer.
+      const none = exchange(inFlight.begin(own(text), cause)).then(() => undefined)
+      return Promise.race([answered, none]).finally(() => waiting.delete(id))
     },
     // A person is there: what is said goes with a call.
-    say: (message) => exchange(inFlight.begin(message, 'call')),
+    say: async (message) =>
+      void (await ask(inFlight, message, 'call', (pending) => conversation.exchange(pending, OVER, take()))),
     send(message, call, { cause, transmission }) {
       const upstream = inFlight.begin(message, cause, transmission)
       waiting.set(call.id, (answer) => call.finish({ answer }))

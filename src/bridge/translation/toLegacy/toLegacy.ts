@@ -4,6 +4,7 @@ import type { Clock, Logger } from '../../../ports.ts'
 import type { ModernConversation } from '../../conversation.ts'
 import { MODERN } from '../../era/revisions.ts'
 import type { Deliver } from '../../http/body/messages.ts'
+import { ask } from '../../message/ask.ts'
 import { createInFlight, OVER, type PendingRequest } from '../../message/inFlight.ts'
 import type { Message } from '../../message/message.ts'
 import { INVALID_PARAMS, METHOD_NOT_FOUND, own, refusal, result } from '../../message/ours.ts'
@@ -74,18 +75,7 @@ export function createToLegacy(options: ToLegacyOptions): ModernConversation {
 
   return {
     exchange,
-    async ask(request, cause) {
-      const pending = asking.begin(request, cause)
-      let heard: Message | undefined
-      try {
-        await exchange(pending, Promise.resolve(), async (one) => {
-          if (one.answers.length > 0) heard = one
-        })
-      } finally {
-        asking.end(pending)
-      }
-      return heard
-    },
+    ask: (request, cause) => ask(asking, request, cause, (pending, take) => exchange(pending, OVER, take)),
     refusal: rpcError,
     async end(reason) {
       asking.abort(reason)

@@ -5,6 +5,7 @@ import type { Cause, Clock, Logger } from '../../../ports.ts'
 import type { LegacyConversation } from '../../conversation.ts'
 import type { Deliver } from '../../http/body/messages.ts'
 import type { Exchange } from '../../http/exchange.ts'
+import { answerTo } from '../../message/ask.ts'
 import type { InFlight } from '../../message/inFlight.ts'
 import type { Message } from '../../message/message.ts'
 import { result } from '../../message/ours.ts'
@@ -123,14 +124,9 @@ export function createToModern(options: ToModernOptions): LegacyConversation {
       return answer
     },
     tell: (message) => carry(message, { cause: 'background', signal: ending.signal }, async () => undefined),
-    async ask(message, cause) {
-      let answer: Message | undefined
-      const take: Deliver = async (one) => {
-        if (one.answers.length > 0) answer = one
-        else await options.deliver(one)
-      }
-      await rounds(message, introduced, { cause, signal: ending.signal }, noting(take))
-      return answer
+    ask(message, cause) {
+      const errand = { cause, signal: ending.signal }
+      return answerTo(message, (take) => rounds(message, introduced, errand, noting(take)), options.deliver)
     },
     async end(reason: BridgeError) {
       ending.abort(reason)

@@ -4,7 +4,7 @@ import { askEra } from '../../../../src/bridge/era/ask.ts'
 import { BridgeError } from '../../../../src/errors.ts'
 import type { HttpResponse } from '../../../../src/ports.ts'
 import { createFakeClock } from '../../../fakes/fakeClock.ts'
-import { json, respond } from '../../../fakes/fakeHttp.ts'
+import { type FakeResponse, json, leftOpen, respond } from '../../../fakes/fakeHttp.ts'
 import { createFakeLogger } from '../../../fakes/fakeLogger.ts'
 import { createFakeSend } from '../../../fakes/fakeSend.ts'
 import { errorOf } from '../../../fakes/thrown.ts'
@@ -79,3 +79,23 @@ test.each([
 test('an unknown method means a revision of 2025', async () => {
   expect((await ask(refusing(-32601)).asked).era).toBe('2025')
 })
+
+test.each([
+  ['2026', (id: string) => ({ id: JSON.parse(id), result: JSON.parse(RESULT) })],
+  ['2025', (id: string) => ({ id: JSON.parse(id), error: { code: -32601, message: 'no' } })],
+] as const)(
+  'an answer of %s on a stream that stays open counts at once, and the stream is left',
+  async (era, answer) => {
+    const streams: FakeResponse[] = []
+    const { asked } = ask((id) => {
+      const stream = leftOpen([
+        { jsonrpc: '2.0', method: 'notifications/message' },
+        { jsonrpc: '2.0', ...answer(id) },
+      ])
+      streams.push(stream)
+      return stream
+    })
+    expect((await asked).era).toBe(era)
+    expect(streams.map(({ discarded }) => discarded)).toEqual([true])
+  },
+)

@@ -6,7 +6,7 @@ import { type Message, parseMessage } from '../../../../src/bridge/message/messa
 import { createSession } from '../../../../src/bridge/session/session.ts'
 import type { HttpResponse } from '../../../../src/ports.ts'
 import { createHurryingClock } from '../../../fakes/fakeClock.ts'
-import { json, respond } from '../../../fakes/fakeHttp.ts'
+import { json, leftOpen, respond } from '../../../fakes/fakeHttp.ts'
 import { createFakeLogger } from '../../../fakes/fakeLogger.ts'
 import { createFakeSend, type Sent } from '../../../fakes/fakeSend.ts'
 import { createGate, settled } from '../../../fakes/gate.ts'
@@ -77,6 +77,17 @@ describe('a forgotten session', () => {
     expect(sent[2]?.body).toBe(sent[0]?.body)
     expect(sent[2]?.headers).not.toHaveProperty('mcp-session-id')
     expect(sent[4]?.headers['mcp-session-id']).toBe('session-2')
+    expect(delivered).toEqual(['0', '5'])
+  })
+
+  test('is created again though the server leaves open every stream that it answers with', async () => {
+    const { run, sent, delivered, forget } = server(notFound, () =>
+      leftOpen([again], { 'mcp-session-id': 'session-2' }),
+    )
+    await run(INITIALIZE)
+    forget()
+    await run(call(5))
+    expect(methods(sent)).toEqual(['initialize', 'tools/call', 'initialize', 'notifications/initialized', 'tools/call'])
     expect(delivered).toEqual(['0', '5'])
   })
 

@@ -6,7 +6,7 @@ import { createModernExchange } from '../../../../src/bridge/modern/modernExchan
 import { BridgeError } from '../../../../src/errors.ts'
 import type { HttpResponse, KnownAnswers } from '../../../../src/ports.ts'
 import { createHurryingClock } from '../../../fakes/fakeClock.ts'
-import { json } from '../../../fakes/fakeHttp.ts'
+import { json, leftOpen } from '../../../fakes/fakeHttp.ts'
 import { createFakeLogger } from '../../../fakes/fakeLogger.ts'
 import { createFakeSend, type Sent } from '../../../fakes/fakeSend.ts'
 import { createGate, settled } from '../../../fakes/gate.ts'
@@ -142,6 +142,17 @@ describe('a call whose headers the server refuses', () => {
     expect(sent[3]?.body).toBe(sent[0]?.body)
     expect(delivered).toEqual([{ jsonrpc: '2.0', id: 1, result: { resultType: 'complete', content: [] } }])
     await inFlight.idle()
+  })
+
+  test('is made once more though the server leaves open the stream of its list', async () => {
+    const { run, delivered, paths } = setUp((sent, index) => {
+      if (methodOf(sent) !== 'tools/list') return strict(sent, index)
+      const listed = { resultType: 'complete', tools: [tool('query', 'Region')] }
+      return leftOpen([{ jsonrpc: '2.0', id: parse(sent).id, result: listed }])
+    })
+    await run(call(1))
+    expect(paths()).toEqual(['tools/call', 'tools/list', 'tools/call'])
+    expect(delivered.map(({ id }) => id)).toEqual([1])
   })
 
   test('is one of ten that have the tools listed once', async () => {

@@ -27,6 +27,18 @@ describe('the session', () => {
     })
   })
 
+  test('begins though the server leaves open the streams of its answers', async () => {
+    const { ask, server } = setUp((served) => {
+      const { id, method } = served.message
+      if (method !== 'initialize' && method !== 'logging/setLevel') return echo(served)
+      void served.say({ id, result: method === 'initialize' ? initializeResult() : {} })
+      return undefined
+    })
+    const meta = metaOf(EVERYTHING, { 'io.modelcontextprotocol/logLevel': 'info' })
+    await ask('tools/list', {}, meta).over
+    expect(server.methods()).toEqual(['initialize', 'notifications/initialized', 'logging/setLevel', 'tools/list'])
+  })
+
   test('declares no tasks, and no changes of roots that nobody would tell', async () => {
     const { ask, server } = setUp(echo)
     const extensions = { 'io.modelcontextprotocol/tasks': {}, 'com.example/more': { a: 1 } }

@@ -307,3 +307,12 @@ test('a request of our own is answered to us alone', async () => {
   expect(Buffer.from(answer?.bytes ?? []).toString()).toBe('{"jsonrpc":"2.0","id":"own","result":{"tools":[]}}')
   expect(heard).toHaveLength(before)
 })
+
+test('a request of our own is answered though the server leaves the stream of its answer open', async () => {
+  const { open, conversation } = createWorld({ server: () => ({ open: { resultType: 'complete', tools: [] } }) })
+  await open()
+  const { parseMessage } = await import('../../../../../src/bridge/message/message.ts')
+  const request = parseMessage(Buffer.from('{"jsonrpc":"2.0","id":"own","method":"tools/list"}')) as never
+  const answer = await conversation.ask(request, 'background')
+  expect(Buffer.from(answer?.bytes ?? []).toString()).toBe('{"jsonrpc":"2.0","id":"own","result":{"tools":[]}}')
+})
