@@ -5,7 +5,7 @@ import { type ConverseOptions, converse } from './converse.ts'
 import type { LineWriter } from './host/stdout.ts'
 import { createInFlight, type PendingRequest } from './message/inFlight.ts'
 import { guessId, guessIdAtEnd, type Message, nameOf, parseMessage, type RawId } from './message/message.ts'
-import { find, valueIn } from './message/pick.ts'
+import { find, idIn } from './message/pick.ts'
 import { LAST_WORDS_MS } from './session/end.ts'
 
 export interface RelayOptions extends ConverseOptions {
@@ -72,7 +72,7 @@ export function createRelay(options: RelayOptions): Relay {
 
   /** Sent to the server only after the request; a request that was not sent needs no cancellation. */
   const cancel = (message: Message): Promise<void> => {
-    const target = inFlight.cancel(valueIn(message.bytes, find(message.bytes, ['params', 'requestId'])))
+    const target = inFlight.cancel(idIn(message.bytes, find(message.bytes, ['params', 'requestId'])))
     if (!target) return take(message)
     const reason = new Error('The host has cancelled the request.')
     target.finish()

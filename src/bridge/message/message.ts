@@ -138,8 +138,8 @@ function stringAt(bytes: Uint8Array, { start, end }: Span): string | undefined {
   return text.includes('\\') ? (JSON.parse(`"${text}"`) as string) : text
 }
 
-/** undefined: neither string, number nor null. JSON.parse would round integers beyond 2^53; those keep their own text. */
-function idAt(bytes: Uint8Array, span: Span): RawId | undefined {
+/** The id at `span`; undefined: neither string, number nor null. JSON.parse would round integers beyond 2^53; those keep their own text. */
+export function idAt(bytes: Uint8Array, span: Span): RawId | undefined {
   const first = bytes[span.start] as number
   if (first === OPEN_BRACE || first === OPEN_BRACKET || first === LETTER_T || first === LETTER_F) return undefined
   const count = countAt(bytes, span)

@@ -195,7 +195,7 @@ describe('a call whose headers the server refuses', () => {
     const done = run(call(1))
     await settled()
     const reason = new Error('The host has cancelled the request.')
-    inFlight.cancel(1)?.abort(reason)
+    inFlight.cancel('1')?.abort(reason)
     gate.open(result(sent[1] as Sent, { tools: [tool('query', 'Region')] }))
     await expect(done).rejects.toBe(reason)
     expect(paths()).toEqual(['tools/call', 'tools/list'])

@@ -187,7 +187,7 @@ export function createWorld(world: World = {}) {
       await settled()
     },
     /** The host takes its request back. */
-    cancel: (id: unknown) => hosts.cancel(id)?.abort(new Error('The host has cancelled the request.')),
+    cancel: (id: number) => hosts.cancel(String(id))?.abort(new Error('The host has cancelled the request.')),
     answerTo: (id: unknown): Json => heard.find((one) => one.id === id && !one.method),
     /** What the host was asked, in order. */
     get questions(): Json[] {
