@@ -13,8 +13,8 @@ export interface RelayOptions extends ConverseOptions {
 }
 
 export interface Relay {
-  /** One line of the host, without its line feed; resolves when nothing more is to be done for it. */
-  line(bytes: Uint8Array): Promise<void>
+  /** One line of the host, without its line feed; resolves when nothing more is to be done for it. `taken`: the server has it. */
+  line(bytes: Uint8Array, taken?: () => void): Promise<void>
   /** A line that was over the limit; only its start and end are known. */
   tooLong(excerpt: Uint8Array): void
   /** Lets requests in flight finish for up to `graceMs`, aborts the rest and ends the conversation. */
@@ -61,9 +61,9 @@ export function createRelay(options: RelayOptions): Relay {
     }
   }
 
-  const take = (message: Message): Promise<void> => {
+  const take = (message: Message, taken?: () => void): Promise<void> => {
     trace?.('proxy:request', message.asks, message.method)
-    const pending = inFlight.begin(message)
+    const pending = inFlight.begin(message, undefined, { sent: false, abort: undefined, taken })
     if (message.kind === 'notification') notified = exchange(pending, Promise.all([turn, notified]))
     else void exchange(pending, turn)
     if (message.method === 'initialize' || message.method === 'notifications/initialized') turn = pending.done
@@ -82,10 +82,10 @@ export function createRelay(options: RelayOptions): Relay {
   }
 
   return {
-    line(bytes) {
+    line(bytes, taken) {
       const message = parseMessage(bytes)
       if (message?.method === 'notifications/cancelled') return cancel(message)
-      if (message) return take(message)
+      if (message) return take(message, taken)
       if (!bytes.some((byte) => byte > 0x20)) return NOTHING
       const id = guessId(bytes.subarray(0, 64 * 1024))
       return refuse(id === undefined ? [] : [id], notOneMessage())

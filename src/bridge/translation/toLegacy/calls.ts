@@ -78,6 +78,7 @@ export function createCalls({ sessions, retries, visits, declaredIn, holdCallMs 
     const ride = createRide(pending, asked, deliver)
     // The server is at work for it.
     pending.transmission.sent = true
+    pending.transmission.taken?.()
     call.resume(ride, responsesIn(asked.responses))
     void session.raiseLevel(ride, pending.cause)
     await follow(ride, call, session, pending)
