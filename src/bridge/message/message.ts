@@ -26,6 +26,10 @@ export const nameOf = (ids: readonly RawId[]) =>
     .join(', ')
     .slice(0, 80)
 
+/** Whether a message answers another request than this one: a server may answer it on the stream of this one. */
+export const isForAnother = ({ answers }: Message, { asks }: Message): boolean =>
+  answers.some((id) => id !== 'null' && !asks.includes(id))
+
 /** undefined: not a JSON-RPC 2.0 message. */
 export function parseMessage(raw: Uint8Array): Message | undefined {
   const bytes = withoutBom(raw)
