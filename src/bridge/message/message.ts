@@ -124,7 +124,8 @@ function see(bytes: Uint8Array, { jsonrpc, id, method, result, error }: Members)
     const name = stringAt(bytes, method)
     return name === undefined || text === 'null' ? undefined : { id: text, method: name, failed: false }
   }
-  const failed = error !== undefined
+  // Many write both members, and null for the one that there is not.
+  const failed = error !== undefined && !(result && bytes[error.start] === LETTER_N)
   return text !== undefined && (result || failed) ? { id: text, method: undefined, failed } : undefined
 }
 
@@ -166,4 +167,4 @@ function countAt(bytes: Uint8Array, { start, end }: Span): number | undefined {
 }
 
 const ZERO = 48
-const [QUOTE, OPEN_BRACKET, LETTER_F, LETTER_T, OPEN_BRACE] = [34, 91, 102, 116, 123]
+const [QUOTE, OPEN_BRACKET, LETTER_F, LETTER_N, LETTER_T, OPEN_BRACE] = [34, 91, 102, 110, 116, 123]
