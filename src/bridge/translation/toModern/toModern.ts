@@ -14,6 +14,7 @@ import { changedList, LISTS } from '../changing.ts'
 import { toInitializeResult } from '../describe.ts'
 import type { Lists } from '../lists.ts'
 import { orAborted } from '../orAborted.ts'
+import { createTakers } from '../takers.ts'
 import { answeredHere, type Introduced, idOf } from './answeredHere.ts'
 import { carryBatch } from './batch.ts'
 import { createHostListen } from './hostListen.ts'
@@ -45,7 +46,8 @@ export function createToModern(options: ToModernOptions): LegacyConversation {
   const { url, upstream, lists, heard, log } = options
   const ending = new AbortController()
   const questions = createQuestions(options.deliver)
-  const rounds = createRounds({ ...options, questions, ending: ending.signal })
+  const parts = { ...options, takeOn: createTakers() }
+  const rounds = createRounds({ ...parts, questions, ending: ending.signal })
   const toServer = createToServer({ rounds, lists, heard })
   /** The host's last initialize. */
   let initialize: Message | undefined
@@ -66,15 +68,14 @@ export function createToModern(options: ToModernOptions): LegacyConversation {
     introduced.listening?.stop()
     // What a server lists may depend on what the host can do.
     lists?.drop()
-    const deliver = noting(options.deliver)
     introduced = {
       host,
       logLevel: undefined,
       canSubscribe: offers(discover, 'resources', 'subscribe'),
       listening: createHostListen({
-        ...options,
+        ...parts,
         host,
-        deliver,
+        deliver: noting(options.deliver),
         lists: LISTS.filter((list) => offers(discover, list, 'listChanged')),
       }),
     }
