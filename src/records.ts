@@ -199,6 +199,8 @@ export interface Transmission {
   sent: boolean
   /** Set while there is something to end. `reason`: what the request and its body throw then; left out: that of `signal`, which has aborted. */
   abort?: ((reason?: Error) => void) | undefined
+  /** Called when all of it has left this process, or the server has answered. A request may be sent in other words than it came in. */
+  readonly taken?: (() => void) | undefined
   /** Left out: the silence of the server has no other reason than the server. */
   patience?: Patience | undefined
 }

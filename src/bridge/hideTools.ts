@@ -3,7 +3,7 @@ import { BridgeError } from '../errors.ts'
 import { glob } from '../glob.ts'
 import { quote } from '../redaction/text.ts'
 import { cutElements, type Edit, edited } from './message/edits.ts'
-import { type Message, parseMessage } from './message/message.ts'
+import { isForAnother, type Message, parseMessage } from './message/message.ts'
 import { type Bytes, eachMember, eachMessage, find, stringIn, valueIn } from './message/pick.ts'
 import type { Span } from './message/scan.ts'
 import { isArrayAt } from './message/walk.ts'
@@ -11,7 +11,7 @@ import { isArrayAt } from './message/walk.ts'
 export interface HiddenTools {
   /** @throws BridgeError tool_hidden for a call, or a batch with one */
   refuse(message: Message): void
-  /** The answer without the hidden tools; the same message if there are none. `asked`: what it answers, if that is known. */
+  /** The answer without the hidden tools; the same message if there are none. `asked`: whose stream it came on, if that is known. */
   strip(answer: Message, asked?: Message): Message
   /** The list without the hidden tools. */
   visible(tools: readonly unknown[]): readonly unknown[]
@@ -54,7 +54,8 @@ export function createHiddenTools(patterns: readonly string[]): HiddenTools {
     },
     strip(answer, asked) {
       const { kind, bytes } = answer
-      if (asked && (kind === 'response' || kind === 'batch') && !asksForTools(asked)) return answer
+      const isOther = kind === 'request' || kind === 'notification'
+      if (asked && !isOther && !isForAnother(answer, asked) && !asksForTools(asked)) return answer
       const edits: Edit[] = []
       eachList(bytes, ({ start }) => {
         if (isArrayAt(bytes, start)) cutElements(bytes, start, (tool) => isHidden(bytes, tool), edits)

@@ -5,7 +5,7 @@ import { type ConverseOptions, converse } from './converse.ts'
 import type { LineWriter } from './host/stdout.ts'
 import { createInFlight, type PendingRequest } from './message/inFlight.ts'
 import { guessId, guessIdAtEnd, type Message, nameOf, parseMessage, type RawId } from './message/message.ts'
-import { find, valueIn } from './message/pick.ts'
+import { find, idIn } from './message/pick.ts'
 import { LAST_WORDS_MS } from './session/end.ts'
 
 export interface RelayOptions extends ConverseOptions {
@@ -13,8 +13,8 @@ export interface RelayOptions extends ConverseOptions {
 }
 
 export interface Relay {
-  /** One line of the host, without its line feed; resolves when nothing more is to be done for it. */
-  line(bytes: Uint8Array): Promise<void>
+  /** One line of the host, without its line feed; resolves when nothing more is to be done for it. `taken`: the server has it. */
+  line(bytes: Uint8Array, taken?: () => void): Promise<void>
   /** A line that was over the limit; only its start and end are known. */
   tooLong(excerpt: Uint8Array): void
   /** Lets requests in flight finish for up to `graceMs`, aborts the rest and ends the conversation. */
@@ -61,9 +61,9 @@ export function createRelay(options: RelayOptions): Relay {
     }
   }
 
-  const take = (message: Message): Promise<void> => {
+  const take = (message: Message, taken?: () => void): Promise<void> => {
     trace?.('proxy:request', message.asks, message.method)
-    const pending = inFlight.begin(message)
+    const pending = inFlight.begin(message, undefined, { sent: false, abort: undefined, taken })
     if (message.kind === 'notification') {
       void exchange(pending, Promise.all([turn, notified]))
       notified = pending.done
@@ -74,7 +74,7 @@ export function createRelay(options: RelayOptions): Relay {
 
   /** Sent to the server only after the request; a request that was not sent needs no cancellation. */
   const cancel = (message: Message): Promise<void> => {
-    const target = inFlight.cancel(valueIn(message.bytes, find(message.bytes, ['params', 'requestId'])))
+    const target = inFlight.cancel(idIn(message.bytes, find(message.bytes, ['params', 'requestId'])))
     if (!target) return take(message)
     const reason = new Error('The host has cancelled the request.')
     target.finish()
@@ -84,10 +84,10 @@ export function createRelay(options: RelayOptions): Relay {
   }
 
   return {
-    line(bytes) {
+    line(bytes, taken) {
       const message = parseMessage(bytes)
       if (message?.method === 'notifications/cancelled') return cancel(message)
-      if (message) return take(message)
+      if (message) return take(message, taken)
       if (!bytes.some((byte) => byte > 0x20)) return NOTHING
       const id = guessId(bytes.subarray(0, 64 * 1024))
       return refuse(id === undefined ? [] : [id], notOneMessage())

@@ -1,6 +1,5 @@
 // The composition root: with the files beside it the only place that picks concrete adapters and reads Config for the rooms.
 import { createTokens, type Tokens } from '../auth/tokens/tokens.ts'
-import { createHostFlow } from '../bridge/host/backpressure.ts'
 import type { Relay } from '../bridge/relay.ts'
 import type { Config } from '../config/config.ts'
 import { secretsOf } from '../config/secrets.ts'
@@ -37,15 +36,11 @@ export interface App {
   close(): Promise<void>
 }
 
-/** Bytes of the host that may wait for the server before we stop reading the host. */
-const HOST_WAITING = 64 * 1024 * 1024
-
 export function compose(config: Config, runtime: Runtime): App {
   const { clock, log } = runtime
   registerSecret(secretsOf(config))
   keepReadable([config.server?.url, config.server?.name, config.server?.issuer, config.profile])
-  const hostFlow = createHostFlow(HOST_WAITING, runtime.stdin)
-  const network = composeNetwork(config, runtime.environment, hostFlow.taken)
+  const network = composeNetwork(config, runtime.environment)
   const storage = composeStorage(config, runtime)
   const oauth = composeOAuth(config, runtime, network, storage)
   const person = composePerson(config, runtime.environment)
@@ -61,8 +56,7 @@ export function compose(config: Config, runtime: Runtime): App {
     person,
     tokens,
     signIn: () => composeSignIn(config, runtime, { network, storage, oauth, person, tokens }),
-    relay: (onHostGone) =>
-      composeRelay(config, runtime, { http: network.http, storage, tokens, pending, hostFlow }, onHostGone),
+    relay: (onHostGone) => composeRelay(config, runtime, { http: network.http, storage, tokens, pending }, onHostGone),
     async close() {
       log.end?.()
       await storage.close()

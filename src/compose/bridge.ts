@@ -2,7 +2,7 @@
 import { createAuthorizer } from '../auth/authorizer.ts'
 import { createLazyAuthorizer, readAhead } from '../auth/lazyAuthorizer.ts'
 import type { Tokens } from '../auth/tokens/tokens.ts'
-import { countLines, type HostFlow } from '../bridge/host/backpressure.ts'
+import { boundWaiting } from '../bridge/host/backpressure.ts'
 import { createLineWriter } from '../bridge/host/stdout.ts'
 import { createSend } from '../bridge/http/send.ts'
 import { createRelay, type Relay } from '../bridge/relay.ts'
@@ -24,14 +24,16 @@ export interface BridgeParts {
   readonly storage: Storage
   readonly tokens: () => Promise<Tokens>
   readonly pending: PendingSignIn
-  readonly hostFlow: HostFlow
 }
+
+/** Bytes of the host that may wait for the server before we stop reading the host. */
+const HOST_WAITING = 64 * 1024 * 1024
 
 /** `onHostGone` is called when the host no longer reads. @throws BridgeError usage where no server is named */
 export function composeRelay(
   config: Config,
-  { clock, log, stdout, version }: Runtime,
-  { http, storage, tokens, pending, hostFlow }: BridgeParts,
+  { clock, log, stdin, stdout, version }: Runtime,
+  { http, storage, tokens, pending }: BridgeParts,
   onHostGone: () => void,
 ): Relay {
   const server = serverOf(config)
@@ -88,7 +90,7 @@ export function composeRelay(
     transport: server.transport,
     ...(hiddenTools === undefined ? {} : { hiddenTools }),
   })
-  return { ...relay, line: countLines(hostFlow, relay.line) }
+  return { ...relay, line: boundWaiting(HOST_WAITING, stdin, relay.line) }
 }
 
 /** Who the host is signed in as, before the server has been asked. */

@@ -13,16 +13,10 @@ export interface Network {
   readonly guarded: () => Promise<HttpClient>
 }
 
-/** `onTaken`: the body of a request has left this process. */
-export function composeNetwork(
-  { server, connectTimeoutMs }: Config,
-  environment: NodeJS.ProcessEnv,
-  onTaken: (body: unknown) => void,
-): Network {
+export function composeNetwork({ server, connectTimeoutMs }: Config, environment: NodeJS.ProcessEnv): Network {
   const http = createHttp({
     connectTimeoutMs,
     environment,
-    onTaken,
     ...(server ? { cookieOrigin: new URL(server.url).origin } : {}),
     ...(server?.certificates === undefined ? {} : { certificates: server.certificates }),
   })

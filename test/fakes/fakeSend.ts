@@ -38,7 +38,9 @@ export function createFakeSend(answer: (sent: Sent, index: number) => HttpRespon
         url: url?.href,
       }
       sent.push(one)
-      return answer(one, sent.length - 1)
+      const answered = await answer(one, sent.length - 1)
+      transmission?.taken?.()
+      return answered
     },
   }
 }

@@ -1,5 +1,6 @@
 // response_transform.hide_tools: hidden tools are neither seen nor called, and everything else stays as it came.
 import { afterEach, expect, test } from 'vitest'
+import { event } from '../servers/mcpServer.ts'
 import { startScriptedStage } from '../servers/scriptedStage.ts'
 
 let stage: Awaited<ReturnType<typeof startScriptedStage>>
@@ -48,4 +49,18 @@ test('without hide_tools the list is passed on unchanged', async () => {
   const { host } = await start('response_transform: {}\n')
   await host.request('tools/list')
   expect(host.lines.at(-1)).toBe(`{"jsonrpc":"2.0","id":2,"result":{${PAGES.first}}}`)
+})
+
+test('hidden tools disappear also from a list that comes on the stream of a call', async () => {
+  const { host, server } = await start('response_transform:\n  hide_tools: [admin_*]\n')
+  server.script['tools/call'] = ({ stream }) => void stream()
+  host.send({ jsonrpc: '2.0', id: 'call', method: 'tools/call', params: { name: 'echo' } })
+  const { response } = await server.until(({ message }) => message?.method === 'tools/call')
+  server.script['tools/list'] = ({ message, stream }) => {
+    stream()
+    response.write(
+      event({ jsonrpc: '2.0', id: message.id, result: { tools: [{ name: 'admin_reset' }, { name: 'echo' }] } }),
+    )
+  }
+  expect((await host.request('tools/list')).result.tools).toEqual([{ name: 'echo' }])
 })

@@ -2,7 +2,7 @@
 import { BridgeError } from '../../errors.ts'
 import type { Cause, Clock, HttpResponse } from '../../ports.ts'
 import type { InFlight, PendingRequest } from '../message/inFlight.ts'
-import { type Message, parseMessage } from '../message/message.ts'
+import { isForAnother, type Message, parseMessage } from '../message/message.ts'
 import { isSessionLost, namesLostSession } from '../session/lost.ts'
 import type { Session } from '../session/session.ts'
 import { createGraces } from './body/grace.ts'
@@ -111,6 +111,7 @@ class SessionRules implements Rules {
   settled(answer: Message): void {
     const { session } = this.#options
     const { message } = this.#pending
+    if (isForAnother(answer, message)) return
     if (message.method === 'initialize') session.establish(this.#response, answer)
     else session.note(message, answer)
   }

@@ -3,6 +3,7 @@ import { BridgeError } from '../../errors.ts'
 import type { Clock } from '../../ports.ts'
 import { createHarmless } from '../message/harmless.ts'
 import type { PendingRequest } from '../message/inFlight.ts'
+import { isForAnother, type Message } from '../message/message.ts'
 import type { Deliver } from './body/messages.ts'
 import type { Exchange } from './exchange.ts'
 import { isCut } from './response.ts'
@@ -36,14 +37,14 @@ export function createRetry(exchange: Exchange, clock: Clock, again: Exchange = 
 
   /** What it is told about tools decides how calls to them are treated from then on. */
   const learning =
-    (deliver: Deliver): Deliver =>
+    (message: Message, deliver: Deliver): Deliver =>
     (answer) => {
-      learn(answer)
+      if (!isForAnother(answer, message)) learn(answer)
       return deliver(answer)
     }
 
   return async (pending, deliver) => {
-    const take = pending.message.method === 'tools/list' ? learning(deliver) : deliver
+    const take = pending.message.method === 'tools/list' ? learning(pending.message, deliver) : deliver
     try {
       return await exchange(pending, take)
     } catch (thrown) {

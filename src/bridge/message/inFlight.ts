@@ -39,7 +39,7 @@ export interface InFlight {
   /** Whether the answers to all these ids are awaited by somebody. */
   awaits(ids: readonly RawId[]): boolean
   /** The host has taken the request with this id back; undefined: no such request is open. */
-  cancel(id: unknown): PendingRequest | undefined
+  cancel(id: RawId | undefined): PendingRequest | undefined
   /** Requests whose answer is awaited and that the server has not seen. */
   unsent(): readonly PendingRequest[]
   /** Resolves when nobody waits for an answer. */
@@ -111,13 +111,11 @@ export function createInFlight(): InFlight {
     },
     awaits: (ids) => ids.every((id) => find(all.keys(), ({ open }) => open.has(id)) !== undefined),
     cancel(id) {
+      if (id === undefined) return undefined
       // initialize cannot be cancelled (MCP "Cancellation"), and a batch is answered as a whole.
       const pending = find(
         all.keys(),
-        ({ message, open }) =>
-          message.kind === 'request' &&
-          message.method !== 'initialize' &&
-          [...open].some((text) => JSON.parse(text) === id),
+        ({ message, open }) => message.kind === 'request' && message.method !== 'initialize' && open.has(id),
       )
       if (pending) cancelled.add(pending.open)
       return pending

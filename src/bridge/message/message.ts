@@ -26,6 +26,10 @@ export const nameOf = (ids: readonly RawId[]) =>
     .join(', ')
     .slice(0, 80)
 
+/** Whether a message answers another request than this one: a server may answer it on the stream of this one. */
+export const isForAnother = ({ answers }: Message, { asks }: Message): boolean =>
+  answers.some((id) => id !== 'null' && !asks.includes(id))
+
 /** undefined: not a JSON-RPC 2.0 message. */
 export function parseMessage(raw: Uint8Array): Message | undefined {
   const bytes = withoutBom(raw)
@@ -120,7 +124,8 @@ function see(bytes: Uint8Array, { jsonrpc, id, method, result, error }: Members)
     const name = stringAt(bytes, method)
     return name === undefined || text === 'null' ? undefined : { id: text, method: name, failed: false }
   }
-  const failed = error !== undefined
+  // Many write both members, and null for the one that there is not.
+  const failed = error !== undefined && !(result && bytes[error.start] === LETTER_N)
   return text !== undefined && (result || failed) ? { id: text, method: undefined, failed } : undefined
 }
 
@@ -138,8 +143,8 @@ function stringAt(bytes: Uint8Array, { start, end }: Span): string | undefined {
   return text.includes('\\') ? (JSON.parse(`"${text}"`) as string) : text
 }
 
-/** undefined: neither string, number nor null. JSON.parse would round integers beyond 2^53; those keep their own text. */
-function idAt(bytes: Uint8Array, span: Span): RawId | undefined {
+/** The id at `span`; undefined: neither string, number nor null. JSON.parse would round integers beyond 2^53; those keep their own text. */
+export function idAt(bytes: Uint8Array, span: Span): RawId | undefined {
   const first = bytes[span.start] as number
   if (first === OPEN_BRACE || first === OPEN_BRACKET || first === LETTER_T || first === LETTER_F) return undefined
   const count = countAt(bytes, span)
@@ -162,4 +167,4 @@ function countAt(bytes: Uint8Array, { start, end }: Span): number | undefined {
 }
 
 const ZERO = 48
-const [QUOTE, OPEN_BRACKET, LETTER_F, LETTER_T, OPEN_BRACE] = [34, 91, 102, 116, 123]
+const [QUOTE, OPEN_BRACKET, LETTER_F, LETTER_N, LETTER_T, OPEN_BRACE] = [34, 91, 102, 110, 116, 123]

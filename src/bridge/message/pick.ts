@@ -1,6 +1,6 @@
 // Reads single values of a message in place: building all of it as objects costs many times its size, and a server
 // may send a list with millions of entries.
-import type { Message } from './message.ts'
+import { idAt, type Message, type RawId } from './message.ts'
 import { type Span, skipSpace, skipValue, textAt } from './scan.ts'
 import { equals, isArrayAt, isObjectAt, isPlain, nameAt, walk, walkArray } from './walk.ts'
 
@@ -65,6 +65,9 @@ export function find(bytes: Bytes, path: readonly string[], from = whole(bytes))
   }
   return span
 }
+
+/** An id, to be compared with those of messages: two that JavaScript reads as one number are not the same. */
+export const idIn = (bytes: Bytes, span: Span | undefined): RawId | undefined => span && idAt(bytes, span)
 
 /** The text of a string; undefined for any other value, and for a string that is longer than `most` bytes. */
 export function stringIn(bytes: Bytes, span: Span | undefined, most = LONGEST_TEXT): string | undefined {

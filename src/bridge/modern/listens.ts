@@ -6,7 +6,7 @@ import type { Deliver } from '../http/body/messages.ts'
 import type { Exchange } from '../http/exchange.ts'
 import { createPauses } from '../http/pauses.ts'
 import type { InFlight, PendingRequest } from '../message/inFlight.ts'
-import { type Message, parseMessage, type RawId } from '../message/message.ts'
+import { isForAnother, type Message, parseMessage, type RawId } from '../message/message.ts'
 import { eachElement, eachMember, find } from '../message/pick.ts'
 import { textAt } from '../message/scan.ts'
 import { splice } from '../message/splice.ts'
@@ -45,7 +45,7 @@ export function createListens({ exchange, inFlight, clock, log }: ListensOptions
 
   const first = (pending: PendingRequest, stream: Stream) =>
     exchange(pending, (one) => {
-      note(stream, one)
+      if (!isForAnother(one, pending.message)) note(stream, one)
       return stream.deliver(one)
     })
 
@@ -56,6 +56,7 @@ export function createListens({ exchange, inFlight, clock, log }: ListensOptions
     const other: RawId = JSON.stringify(ownId())
     const message = withId(pending.message, other)
     const take: Deliver = async (one) => {
+      if (isForAnother(one, message)) return deliver(one)
       note(stream, one)
       if (one.method === CANCELLED || one.failed) await deliver(cancelled(id))
       else if (one.method === ACKNOWLEDGED) for (const missed of missedBefore(one, id)) await deliver(missed)

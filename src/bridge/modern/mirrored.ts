@@ -5,7 +5,7 @@ import { META } from '../era/revisions.ts'
 import type { Deliver } from '../http/body/messages.ts'
 import { ask } from '../message/ask.ts'
 import type { InFlight, PendingRequest } from '../message/inFlight.ts'
-import { type Message, parseMessage } from '../message/message.ts'
+import { isForAnother, type Message, parseMessage } from '../message/message.ts'
 import { eachMember, find, stringIn } from '../message/pick.ts'
 import { textAt } from '../message/scan.ts'
 import { ownId } from './ownId.ts'
@@ -22,7 +22,7 @@ export interface MirroredOptions {
 
 export interface Mirrored {
   /** Delivers the answer to tools/list, without the tools that a host must not see because their annotation is invalid. */
-  learning(deliver: Deliver): Deliver
+  learning(request: Message, deliver: Deliver): Deliver
   /** `headers` and those of the call's parameters; the same object where there are none. */
   add(headers: Record<string, string>, call: Message): MaybePromise<Record<string, string>>
   /** How often all tools have been listed again. */
@@ -96,7 +96,10 @@ export function createMirrored({ inFlight, log, known, attempt }: MirroredOption
   }
 
   return {
-    learning: (deliver) => async (message) => deliver(message.answers.length > 0 ? await learn(message) : message),
+    learning: (request, deliver) => async (message) => {
+      const isAnswer = message.answers.length > 0 && !isForAnother(message, request)
+      await deliver(isAnswer ? await learn(message) : message)
+    },
     // Most calls have nothing to wait for.
     add: (headers, call) => (isListed ? withOwn(headers, call) : recall().then(() => withOwn(headers, call))),
     get listings() {

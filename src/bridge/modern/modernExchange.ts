@@ -66,7 +66,7 @@ export function createModernExchange(options: ModernExchangeOptions): Exchange {
   /** A call whose headers are refused is made once more, with those that the server's tools ask for now. */
   const once: Exchange = async (pending, deliver) => {
     const { message, transmission, signal } = pending
-    const take = message.method === 'tools/list' ? mirrored.learning(deliver) : deliver
+    const take = message.method === 'tools/list' ? mirrored.learning(message, deliver) : deliver
     const since = mirrored.listings
     const refused = await attempt(pending, take)
     if (!refused) return

@@ -4,6 +4,7 @@ import { asBridgeError, type BridgeError } from '../../errors.ts'
 import type { Clock, SignInWatch } from '../../ports.ts'
 import type { Conversation } from '../conversation.ts'
 import type { PendingRequest } from '../message/inFlight.ts'
+import { isForAnother } from '../message/message.ts'
 import { boundOf } from './phases.ts'
 import { until } from './told.ts'
 
@@ -77,11 +78,11 @@ export async function serverOrHere<Due extends string>(
   { exchange, due, answerHere, write }: ServerOrHere<Due>,
   [pending, before, deliver]: Parameters<Carry>,
 ): Promise<Due | BridgeError | undefined> {
-  const { signal, open } = pending
+  const { message, signal, open } = pending
   let isAnsweredHere = false
   const over = new AbortController()
   const asking = exchange(pending, before, async (answer) => {
-    if (!isAnsweredHere) await deliver(answer)
+    if (!isAnsweredHere || isForAnother(answer, message)) await deliver(answer)
   })
   const why = await Promise.race([asking, due(over.signal)]).catch(asBridgeError)
   over.abort()

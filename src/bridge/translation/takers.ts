@@ -13,7 +13,9 @@ export interface Sending {
 }
 
 /** Sends a request; resolves when its answer is taken, on whichever stream that came. @throws what `exchange` and `take` do */
-export function createTakers(): (sending: Sending) => Promise<void> {
+export type TakeOn = (sending: Sending) => Promise<void>
+
+export function createTakers(): TakeOn {
   const takers = new Map<RawId | undefined, Deliver>()
 
   return async ({ id, take, deliver, exchange }) => {

@@ -10,6 +10,9 @@ import type { ProcessIO } from '../process.ts'
 /** How long pending answers may take after stdin closes, in ms; the exit takes at most 2 s. */
 const GRACE_MS = 1_000
 
+/** Longer than anything runs, in ms. */
+const AGES_MS = 2 ** 30
+
 export async function connect(
   app: Pick<App, 'config' | 'log' | 'relay'>,
   { stdin, stderr, ending }: ProcessIO,
@@ -36,7 +39,10 @@ export async function connect(
   if (ending.aborted) end(0)
   ending.addEventListener('abort', () => end(0), { once: true })
   const unwatch = watchParent(() => end(0))
+  // While stdin is paused nothing else may keep the process alive, and it would end as if nobody had more to say.
+  const awake = setInterval(() => undefined, AGES_MS)
   await relay.close(await ended)
+  clearInterval(awake)
   unwatch()
   log.info('proxy:end', {})
   return ending.reason === 'SIGINT' ? ERRORS.cancelled.exit : 0

@@ -15,8 +15,6 @@ const MAX_REDIRECTS = 5
 export interface HttpOptions extends ConnectionOptions {
   /** The one origin whose cookies are kept, in memory; requests that want none neither send nor set one. */
   readonly cookieOrigin?: string
-  /** A request's body has left this process, or its answer has begun. */
-  readonly onTaken?: (body: HttpRequest['body']) => void
 }
 
 export interface Http extends HttpClient {
@@ -26,7 +24,7 @@ export interface Http extends HttpClient {
 
 export function createHttp(options: HttpOptions): Http {
   const connections = createConnections(options)
-  const { cookieOrigin, onTaken } = options
+  const { cookieOrigin } = options
   const jar = createCookieJar(Date.now)
 
   const hop = async (url: URL, request: HttpRequest): Promise<HttpResponse> => {
@@ -35,8 +33,7 @@ export function createHttp(options: HttpOptions): Http {
     const sticky = route.origin === cookieOrigin && request.cookies !== 'none'
     const cookie = sticky ? jar.header(url) : undefined
     const asked = cookie === undefined ? request : withCookie(request, cookie)
-    const taken = onTaken ? () => onTaken(request.body) : nothing
-    const response = await dispatch(route, url, asked, taken)
+    const response = await dispatch(route, url, asked)
     if (response.status === 407 && route.forwarder) {
       response.discard()
       throw proxyRefused(route.forwarder, url.host, 407)
@@ -74,8 +71,6 @@ export function createHttp(options: HttpOptions): Http {
     close: connections.close,
   }
 }
-
-const nothing = () => undefined
 
 const staysAsItIs = ({ redirect }: HttpRequest, response: HttpResponse) => {
   if (typeof redirect !== 'function') return redirect === 'manual'

@@ -52,6 +52,11 @@ describe('a list', () => {
     )
   })
 
+  test('that a server gives on the stream of another request is filtered', () => {
+    const call = message('{"jsonrpc":"2.0","id":2,"method":"tools/call"}')
+    expect(toolsOf(strip(answer('[{"name":"hidden"},{"name":"a"}]'), call))).toBe('[{"name":"a"}]')
+  })
+
   test('in the answer to another request stays', () => {
     const given = answer('[{"name":"hidden"}]')
     expect(strip(given, message('{"jsonrpc":"2.0","id":1,"method":"tools/call"}'))).toBe(given)

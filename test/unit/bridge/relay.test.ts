@@ -322,6 +322,23 @@ describe('a request that the host cancels', () => {
     expect(writer.lines).toEqual([])
   })
 
+  test('is exactly that one, where JavaScript reads the ids of two as one number', async () => {
+    const gates = [createGate<HttpResponse>(), createGate<HttpResponse>()]
+    let calls = 0
+    const { say, sent, writer } = setUp((one) =>
+      methodOf(one) === 'tools/call' ? (gates[calls++]?.passed ?? respond(500)) : ok(one),
+    )
+    const ids = ['1764235200000000001', '1764235200000000002'] as const
+    for (const id of ids) void say(`{"jsonrpc":"2.0","id":${id},"method":"tools/call"}`)
+    await settled()
+    void say(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":${ids[1]}}}`)
+    await settled()
+    expect(sent.slice(0, 2).map(({ signal }) => signal?.aborted)).toEqual([false, true])
+    gates[0]?.open(respond(200, { 'content-type': 'application/json' }, `{"jsonrpc":"2.0","id":${ids[0]},"result":{}}`))
+    await writer.whenWritten(1)
+    expect(writer.lines).toEqual([`{"jsonrpc":"2.0","id":${ids[0]},"result":{}}`])
+  })
+
   test('before it was sent is never sent, and neither is the cancellation', async () => {
     const { request, say, methods } = setUp(ok)
     void request(1)

@@ -5,7 +5,7 @@ import type { Conversation, ModernConversation } from '../../conversation.ts'
 import type { ServerEra } from '../../era/serverEra.ts'
 import type { Deliver } from '../../http/body/messages.ts'
 import type { InFlight, PendingRequest } from '../../message/inFlight.ts'
-import type { Message } from '../../message/message.ts'
+import { isForAnother, type Message } from '../../message/message.ts'
 import { find, valueIn } from '../../message/pick.ts'
 import type { Carry } from '../patience.ts'
 import { createRecall, type Recall } from '../recall.ts'
@@ -69,9 +69,10 @@ function modernStandIn(
       const written = deliver(answer)
       if (answer.answers.length === 0) return written
       isMet = true
-      made?.heard(request, answer)
+      const isOwn = !isForAnother(answer, request)
+      if (isOwn) made?.heard(request, answer)
       listening?.serverIsThere()
-      if (recall.learns(request)) recall.learnSoon(request, answer)
+      if (isOwn && recall.learns(request)) recall.learnSoon(request, answer)
       return written
     }
 

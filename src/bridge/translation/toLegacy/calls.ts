@@ -3,7 +3,7 @@ import type { Deliver } from '../../http/body/messages.ts'
 import type { PendingRequest } from '../../message/inFlight.ts'
 import type { Message, RawId } from '../../message/message.ts'
 import { INVALID_PARAMS, refusal } from '../../message/ours.ts'
-import { find, valueIn } from '../../message/pick.ts'
+import { find, idIn } from '../../message/pick.ts'
 import { answerHere, toModernAnswer } from './answer.ts'
 import type { Call } from './call/call.ts'
 import { responsesIn } from './call/questions.ts'
@@ -78,6 +78,7 @@ export function createCalls({ sessions, retries, visits, declaredIn, holdCallMs 
     const ride = createRide(pending, asked, deliver)
     // The server is at work for it.
     pending.transmission.sent = true
+    pending.transmission.taken?.()
     call.resume(ride, responsesIn(asked.responses))
     void session.raiseLevel(ride, pending.cause)
     await follow(ride, call, session, pending)
@@ -88,9 +89,8 @@ export function createCalls({ sessions, retries, visits, declaredIn, holdCallMs 
       asked.state === undefined ? carryCall(pending, asked, deliver) : carryRetry(pending, asked, deliver),
     async cancel(notification) {
       const { bytes } = notification
-      const id = valueIn(bytes, find(bytes, ['params', 'requestId']))
-      for (const [known, { session, call }] of open)
-        if (JSON.parse(known) === id) await session.cancel(call, notification)
+      const known = open.get(idIn(bytes, find(bytes, ['params', 'requestId'])) ?? '')
+      await known?.session.cancel(known.call, notification)
     },
   }
 }

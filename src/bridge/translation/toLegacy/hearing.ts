@@ -4,7 +4,7 @@ import type { Clock, Logger } from '../../../ports.ts'
 import { mayAsk } from '../../era/revisions.ts'
 import type { Message, RawId } from '../../message/message.ts'
 import { METHOD_NOT_FOUND, refusal } from '../../message/ours.ts'
-import { find, stringIn, valueIn } from '../../message/pick.ts'
+import { find, idIn, stringIn, valueIn } from '../../message/pick.ts'
 import type { HostCan } from '../hostCan.ts'
 import type { Call } from './call/call.ts'
 import { type Question, toQuestion, unanswered } from './call/questions.ts'
@@ -70,10 +70,11 @@ export function createHearing({ can, calls, visits, listens, say, clock, log }: 
   }
 
   const takenBack = ({ bytes }: Message) => {
-    const id = valueIn(bytes, find(bytes, ['params', 'requestId']))
+    const id = idIn(bytes, find(bytes, ['params', 'requestId']))
+    if (id === undefined) return
     for (const call of calls.values()) if (call.withdraw(id)) return
     for (const [question, over] of alone)
-      if (JSON.parse(question.id) === id) {
+      if (question.id === id) {
         alone.delete(question)
         over.abort()
       }

@@ -99,7 +99,7 @@ export function createLink(createLegacy: CreateLegacy, hear: Hear, onRestored: (
     },
     forget(id) {
       waiting.delete(id)
-      inFlight.cancel(JSON.parse(id))
+      inFlight.cancel(id)
     },
     end(reason) {
       inFlight.abort(reason)

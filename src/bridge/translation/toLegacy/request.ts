@@ -66,6 +66,10 @@ export function read({ bytes, asks, method = '' }: Message): Asked {
   }
 }
 
+/** Whether two JSON texts are one value: a string may be written with other escapes, and many a reader rounds large numbers. */
+export const isSame = (one: string | undefined, other: string | undefined): boolean =>
+  one === other || (one !== undefined && other !== undefined && JSON.parse(one) === JSON.parse(other))
+
 const PREFIX = 'io.modelcontextprotocol/'
 
 /** `token`: JSON text of the progressToken that stands for the host's own; left out, that stays. */

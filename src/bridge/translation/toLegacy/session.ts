@@ -20,7 +20,7 @@ import { createHearing } from './hearing.ts'
 import { type CreateLegacy, createLink, type Link, nextId } from './link.ts'
 import { createListens, type Listens } from './listens.ts'
 import { createLevel } from './logLevel.ts'
-import { type Asked, toLegacyNotification, toLegacyRequest } from './request.ts'
+import { type Asked, isSame, toLegacyNotification, toLegacyRequest } from './request.ts'
 import { createSubscriptions } from './subscriptions.ts'
 
 export interface SessionOptions {
@@ -88,7 +88,7 @@ export async function openSession(options: SessionOptions, cause: Cause): Promis
 
   /** A token that another open call has would make the progress of both one. */
   const tokenFor = ({ token }: Asked, id: RawId) => {
-    const isTaken = token !== undefined && [...calls.values()].some((call) => call.token === token)
+    const isTaken = token !== undefined && [...calls.values()].some((call) => isSame(call.token, token))
     return isTaken ? id : token
   }
 

@@ -9,6 +9,7 @@ import type { Message, RawId } from '../../message/message.ts'
 import { METHOD_NOT_FOUND, own } from '../../message/ours.ts'
 import { eachElement, find, stringIn, valueIn } from '../../message/pick.ts'
 import { filterOf, type List } from '../changing.ts'
+import type { TakeOn } from '../takers.ts'
 import { withoutSubscription } from './fromModern.ts'
 import { type HostMeta, toModernRequest } from './hostMeta.ts'
 
@@ -31,6 +32,7 @@ export interface ListenStream {
 export interface ListenStreamOptions {
   readonly exchange: Exchange
   readonly upstream: InFlight
+  readonly takeOn: TakeOn
   readonly host: HostMeta
   /** Takes a notification of it, as a 2025 host knows them. */
   readonly deliver: Deliver
@@ -40,7 +42,7 @@ let opened = 0
 const CLOSED = new Error('The stream was closed here.')
 
 export function openListenStream(
-  { exchange, upstream, host, deliver }: ListenStreamOptions,
+  { exchange, upstream, takeOn, host, deliver }: ListenStreamOptions,
   wanted: Wanted,
   cause: Cause,
 ): ListenStream {
@@ -75,7 +77,7 @@ export function openListenStream(
   const run = async (): Promise<BridgeError | undefined> => {
     let end: BridgeError | undefined
     try {
-      await exchange(sending, take)
+      await takeOn({ id, take, deliver: take, exchange: (route) => exchange(sending, route) })
       end = refusal
     } catch (thrown) {
       end = sending.signal.aborted ? refusal : asBridgeError(thrown)

@@ -9,7 +9,7 @@ import type { InFlight } from '../../message/inFlight.ts'
 import type { Message, RawId } from '../../message/message.ts'
 import { createNames } from '../../message/names.ts'
 import { result } from '../../message/ours.ts'
-import { createTakers } from '../takers.ts'
+import type { TakeOn } from '../takers.ts'
 import { fromModernAnswer, type InputRequired } from './fromModern.ts'
 import { type HostMeta, type Round, toModernRequest } from './hostMeta.ts'
 import { type Questions, unanswered } from './questions.ts'
@@ -18,6 +18,7 @@ export interface RoundsOptions {
   readonly exchange: Exchange
   /** The requests at the server, by ids of ours. */
   readonly upstream: InFlight
+  readonly takeOn: TakeOn
   readonly questions: Questions
   readonly clock: Clock
   /** Aborts when nothing more is sent. */
@@ -56,9 +57,8 @@ const PAUSE_MS = 250
 
 let sent = 0
 
-export function createRounds({ exchange, upstream, questions, clock, ending }: RoundsOptions): Rounds {
+export function createRounds({ exchange, upstream, takeOn, questions, clock, ending }: RoundsOptions): Rounds {
   const wrapped = createNames()
-  const takeOn = createTakers()
 
   const send = async (
     message: Message,

@@ -15,6 +15,7 @@ import { changedList, LISTS } from '../changing.ts'
 import { toInitializeResult } from '../describe.ts'
 import type { Lists } from '../lists.ts'
 import { orAborted } from '../orAborted.ts'
+import { createTakers } from '../takers.ts'
 import { answeredHere, type Introduced, idOf } from './answeredHere.ts'
 import { carryBatch } from './batch.ts'
 import { createHostListen } from './hostListen.ts'
@@ -46,7 +47,8 @@ export function createToModern(options: ToModernOptions): LegacyConversation {
   const { url, upstream, lists, heard, log } = options
   const ending = new AbortController()
   const questions = createQuestions(options.deliver)
-  const rounds = createRounds({ ...options, questions, ending: ending.signal })
+  const parts = { ...options, takeOn: createTakers() }
+  const rounds = createRounds({ ...parts, questions, ending: ending.signal })
   const toServer = createToServer({ rounds, lists, heard })
   /** The host's last initialize. */
   let initialize: Message | undefined
@@ -67,15 +69,14 @@ export function createToModern(options: ToModernOptions): LegacyConversation {
     introduced.listening?.stop()
     // What a server lists may depend on what the host can do.
     lists?.drop()
-    const deliver = noting(options.deliver)
     introduced = {
       host,
       logLevel: undefined,
       canSubscribe: offers(discover, 'resources', 'subscribe'),
       listening: createHostListen({
-        ...options,
+        ...parts,
         host,
-        deliver,
+        deliver: noting(options.deliver),
         lists: LISTS.filter((list) => offers(discover, list, 'listChanged')),
       }),
     }
@@ -97,7 +98,7 @@ export function createToModern(options: ToModernOptions): LegacyConversation {
     ending.signal.throwIfAborted()
     const { kind, method } = message
     if (kind === 'request') return request(message, errand, deliver)
-    if (kind === 'batch') return carryBatch(message, (one, take) => carry(one, errand, take), deliver, errand.signal)
+    if (kind === 'batch') return carryBatch(message, carry, deliver, errand)
     if (method === 'notifications/initialized') return introduced.listening?.start()
     // The request that it ends is aborted by whoever hears it from the host.
     if (method === 'notifications/cancelled' || (kind === 'response' && questions.take(message))) return

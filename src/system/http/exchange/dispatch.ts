@@ -13,8 +13,7 @@ import { type SilenceWatch, watchSilence } from './silence.ts'
 const BIG = 64 * 1024
 const PIECE = 256 * 1024
 
-/** `onTaken` is called when the body has been sent, or the server has answered. */
-export function dispatch(route: Route, url: URL, request: HttpRequest, onTaken: () => void): Promise<HttpResponse> {
+export function dispatch(route: Route, url: URL, request: HttpRequest): Promise<HttpResponse> {
   const { signal } = request
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted()
@@ -47,6 +46,7 @@ export function dispatch(route: Route, url: URL, request: HttpRequest, onTaken: 
     const progress = () => {
       moved = performance.now()
     }
+    const taken = () => transmission?.taken?.()
     const big = request.body instanceof Uint8Array && request.body.byteLength > BIG ? request.body : undefined
     const extra = big && { 'content-length': String(big.byteLength) }
     route.pool.dispatch(
@@ -57,7 +57,7 @@ export function dispatch(route: Route, url: URL, request: HttpRequest, onTaken: 
           extra || route.headers
             ? { ...request.headers, ...extra, ...route.headers }
             : (request.headers as Record<string, string>),
-        body: big ? inPieces(big, progress, onTaken) : (request.body ?? null),
+        body: big ? inPieces(big, progress, taken) : (request.body ?? null),
         headersTimeout: idleMs,
         bodyTimeout: idleMs,
       } as Dispatcher.DispatchOptions,
@@ -88,7 +88,7 @@ export function dispatch(route: Route, url: URL, request: HttpRequest, onTaken: 
           }
           interim?.end()
           silence?.heard()
-          onTaken()
+          taken()
           body = new ResponseBody(started)
           const received = body
           resolve({ status, headers, body: received, discard: () => received.discard() })

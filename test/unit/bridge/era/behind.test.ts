@@ -48,12 +48,12 @@ test('what fails at the second try is still to be answered; what was answered is
 
 test('a request that is cancelled between the tries, or in the second one, ends', async () => {
   const gone = setUp(async () => undefined)
-  gone.inFlight.cancel(1)?.abort(new Error('cancelled'))
+  gone.inFlight.cancel('1')?.abort(new Error('cancelled'))
   await expect(gone.again()).rejects.toThrow('cancelled')
   const open = setUp(
     (own) => new Promise((_, reject) => own.signal.addEventListener('abort', () => reject(own.signal.reason))),
   )
   const going = open.again()
-  open.inFlight.cancel(1)?.abort(new Error('cancelled'))
+  open.inFlight.cancel('1')?.abort(new Error('cancelled'))
   await expect(going).rejects.toThrow('cancelled')
 })

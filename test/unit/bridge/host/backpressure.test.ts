@@ -1,25 +1,34 @@
 // The host is paused while too much of what it said waits, and read on as soon as it does not.
 import { expect, test } from 'vitest'
-import { createHostFlow } from '../../../../src/bridge/host/backpressure.ts'
+import { boundWaiting } from '../../../../src/bridge/host/backpressure.ts'
 import { createGate, settled } from '../../../fakes/gate.ts'
 
-function flow(most: number) {
+/** A line is done with when its gate opens, and the server takes the last one with `take`. */
+function bounded(most: number) {
   const said: string[] = []
-  const made = createHostFlow(most, { pause: () => said.push('pause'), resume: () => said.push('resume') })
-  return { ...made, said }
+  const gates: ReturnType<typeof createGate<void>>[] = []
+  let take = () => {}
+  const host = { pause: () => said.push('pause'), resume: () => said.push('resume') }
+  const line = boundWaiting(most, host, (_, taken) => {
+    const gate = createGate<void>()
+    gates.push(gate)
+    take = taken
+    return gate.passed
+  })
+  const say = (bytes: number) => void line(Buffer.alloc(bytes)).catch(() => undefined)
+  return { say, said, gates, take: () => take() }
 }
 
 test('nothing is paused while little is waiting', () => {
-  const { count, said } = flow(10)
-  count(Buffer.alloc(5), createGate<void>().passed)
-  count(Buffer.alloc(5), createGate<void>().passed)
+  const { say, said } = bounded(10)
+  say(5)
+  say(5)
   expect(said).toEqual([])
 })
 
 test('the host is paused once, and resumed when enough is done, including failures', async () => {
-  const { count, said } = flow(10)
-  const gates = [createGate<void>(), createGate<void>(), createGate<void>()]
-  for (const gate of gates) count(Buffer.alloc(8), gate.passed)
+  const { say, said, gates } = bounded(10)
+  for (let lines = 0; lines < 3; lines++) say(8)
   expect(said).toEqual(['pause'])
   gates[0]?.open()
   await settled()
@@ -30,16 +39,13 @@ test('the host is paused once, and resumed when enough is done, including failur
 })
 
 test('what the server has received no longer counts as waiting, although it is not answered, and counts once', async () => {
-  const { count, taken, said } = flow(10)
-  const gate = createGate<void>()
-  const big = Buffer.alloc(100)
-  count(big, gate.passed)
-  taken(big)
-  taken(big)
-  taken('a text of another request')
+  const { say, said, gates, take } = bounded(10)
+  say(100)
+  take()
+  take()
   expect(said).toEqual(['pause', 'resume'])
-  gate.open()
+  gates[0]?.open()
   await settled()
-  count(Buffer.alloc(11), createGate<void>().passed)
+  say(11)
   expect(said).toEqual(['pause', 'resume', 'pause'])
 })

@@ -245,3 +245,27 @@ test('an answer with status 200 and an error object is delivered like any other'
   await run(CALL)
   expect(delivered).toHaveLength(1)
 })
+
+test('an answer on the stream of another request changes nothing of what that asked for', async () => {
+  const { send } = createFakeSend(({ body }) =>
+    body.includes('setLevel')
+      ? stream(
+          'data: {"jsonrpc":"2.0","id":7,"result":{}}\n\ndata: {"jsonrpc":"2.0","id":8,"error":{"code":1,"message":"no"}}\n\n',
+        )
+      : stream(unending()),
+  )
+  const session = createSession()
+  const inFlight = createInFlight()
+  const exchange = exchangeOf(send, session, inFlight)
+  const call = inFlight.begin(CALL)
+  const calling = exchange(call, async () => undefined).catch(() => undefined)
+  const setLevel = message('{"jsonrpc":"2.0","id":8,"method":"logging/setLevel","params":{"level":"info"}}')
+  await exchange(inFlight.begin(setLevel), async () => undefined)
+  expect(session.kept).toEqual([])
+  await calling
+})
+
+async function* unending(): AsyncGenerator<Uint8Array> {
+  await Promise.reject(new BridgeError('server_unreachable'))
+  yield Buffer.alloc(0)
+}

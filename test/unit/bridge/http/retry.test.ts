@@ -102,6 +102,20 @@ test.each(['server_timeout', 'server_error', 'invalid_protocol', 'unauthorized',
   },
 )
 
+test('what a call answers on the stream of a list says nothing of tools', async () => {
+  const tools = [{ name: 'pay', annotations: { readOnlyHint: true } }]
+  let attempts = 0
+  const retry = createRetry(async ({ message: asked, transmission }, deliver) => {
+    if (asked.method === 'tools/list') return deliver(message({ jsonrpc: '2.0', id: 8, result: { tools } }))
+    attempts++
+    transmission.sent = true
+    throw cut()
+  }, createHurryingClock())
+  await retry(pendingOf({ jsonrpc: '2.0', id: 9, method: 'tools/list' }), nothing)
+  expect(await codeOf(retry(pendingOf(call('pay')), nothing))).toBe('outcome_unknown')
+  expect(attempts).toBe(1)
+})
+
 test('a tool whose hints are withdrawn is no longer harmless', async () => {
   let readOnlyHint = true
   const retry = createRetry(async ({ message: asked, transmission }, deliver) => {

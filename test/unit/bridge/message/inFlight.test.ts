@@ -42,7 +42,7 @@ describe('an answer', () => {
   test('to a cancelled request belongs to no request', () => {
     const inFlight = createInFlight()
     const one = inFlight.begin(request('a'))
-    expect(inFlight.cancel('a')).toBe(one)
+    expect(inFlight.cancel('"a"')).toBe(one)
     expect(inFlight.settle(answer('a'), one)).toBe(false)
   })
 })
@@ -51,19 +51,28 @@ test('an answer to a cancelled request belongs to no request either where anothe
   const inFlight = createInFlight()
   const one = inFlight.begin(request('a'))
   const other = { ...one, message: request('a', 'tools/list') }
-  inFlight.cancel('a')
+  inFlight.cancel('"a"')
   expect(inFlight.settle(answer('a'), other)).toBe(false)
 })
 
 describe('cancelling', () => {
   test.each([
-    ['a number', 7, 7],
-    ['text', '7', '7'],
-    ['a number beyond 2^53, as JavaScript reads it', 2 ** 60, 2 ** 60],
+    ['a number', 7, '7'],
+    ['text', '7', '"7"'],
+    ['a number beyond 2^53, as JavaScript writes it', 2 ** 60, '1152921504606847000'],
   ])('finds %s', (_, id, wanted) => {
     const inFlight = createInFlight()
     const one = inFlight.begin(request(id))
     expect(inFlight.cancel(wanted)).toBe(one)
+  })
+
+  test('finds the one of two numbers that JavaScript reads as one', () => {
+    const inFlight = createInFlight()
+    const ids = ['1764235200000000001', '1764235200000000002']
+    const [, second] = ids.map((id) =>
+      inFlight.begin(parseMessage(Buffer.from(`{"jsonrpc":"2.0","id":${id},"method":"tools/call"}`)) as Message),
+    )
+    expect(inFlight.cancel(ids[1])).toBe(second)
   })
 
   test('finds neither another type, nor initialize, nor what has ended', () => {
@@ -71,7 +80,7 @@ describe('cancelling', () => {
     inFlight.begin(request(7))
     inFlight.begin(request(8, 'initialize'))
     inFlight.end(inFlight.begin(request(9)))
-    expect(['7', 8, 9, undefined].map((id) => inFlight.cancel(id))).toEqual([
+    expect(['"7"', '8', '9', undefined].map((id) => inFlight.cancel(id))).toEqual([
       undefined,
       undefined,
       undefined,

@@ -54,6 +54,17 @@ describe('the kind of a message', () => {
   })
 })
 
+test.each([
+  ['"result":{}', false],
+  ['"error":{"code":1,"message":"x"}', true],
+  ['"error":null,"result":{}', false],
+  ['"result":null,"error":null', false],
+  ['"result":null,"error":{"code":1,"message":"x"}', true],
+  ['"error":null', true],
+])('an answer with %s is a failure: %s', (members, failed) => {
+  expect(see(`{"jsonrpc":"2.0","id":1,${members}}`)?.failed).toBe(failed)
+})
+
 describe('the id of a message', () => {
   test.each([
     ['1', '1'],

@@ -83,6 +83,18 @@ describe('a listen stream that breaks', () => {
     ])
   })
 
+  test('is opened again also after a call was answered on it, which the host gets as it is', async () => {
+    const answered = (id: number) => `{"jsonrpc":"2.0","id":${id},"result":{}}`
+    const { run, inFlight, lines } = setUp((one, index) => {
+      const id = idOf(one)
+      if (index === 0) return stream(events([acknowledged(id), answered(1)]))
+      return stream(events([acknowledged(id), answered(2), complete(id)], () => undefined))
+    })
+    for (const id of [1, 2]) inFlight.begin(message(`{"jsonrpc":"2.0","id":${id},"method":"tools/call"}`))
+    await run(listen())
+    expect(lines.filter((line) => line.includes('"result"'))).toEqual([answered(1), answered(2), complete(BIG_ID)])
+  })
+
   test('is not opened again each second where the server ends it at once', async () => {
     const { run, sent, clock } = setUp((one, index) => {
       const id = idOf(one)

@@ -6,7 +6,7 @@ import { createModernExchange } from '../../../../src/bridge/modern/modernExchan
 import { BridgeError } from '../../../../src/errors.ts'
 import type { HttpResponse, KnownAnswers } from '../../../../src/ports.ts'
 import { createHurryingClock } from '../../../fakes/fakeClock.ts'
-import { json, leftOpen } from '../../../fakes/fakeHttp.ts'
+import { json, leftOpen, respond } from '../../../fakes/fakeHttp.ts'
 import { createFakeLogger } from '../../../fakes/fakeLogger.ts'
 import { createFakeSend, type Sent } from '../../../fakes/fakeSend.ts'
 import { createGate, settled } from '../../../fakes/gate.ts'
@@ -79,6 +79,23 @@ describe('a call', () => {
     await list()
     await run(call(1))
     expect(sent[1]?.headers).toMatchObject({ 'mcp-name': 'query', 'mcp-param-region': 'eu' })
+  })
+
+  test('carries them also after another call was answered on the stream of the list', async () => {
+    const { run, list, sent, inFlight, delivered } = setUp((one) => {
+      if (methodOf(one) !== 'tools/list') return result(one, {})
+      const texts = [
+        { id: 99, result: { resultType: 'complete', tools: [tool('query', 'Region')] } },
+        { id: 7, result: { resultType: 'complete', tools: [tool('query', 'Other')] } },
+      ].map((answer) => `data: ${JSON.stringify({ jsonrpc: '2.0', ...answer })}\n\n`)
+      return respond(200, { 'content-type': 'text/event-stream' }, texts.join(''))
+    })
+    inFlight.begin(call(7))
+    await list()
+    expect(delivered.map(({ id }) => id)).toEqual([99, 7])
+    await run(call(1))
+    expect(sent[1]?.headers).toMatchObject({ 'mcp-param-region': 'eu' })
+    expect(sent[1]?.headers).not.toHaveProperty('mcp-param-other')
   })
 
   test('carries those of the list that is remembered where there was none in this run', async () => {
@@ -206,7 +223,7 @@ describe('a call whose headers the server refuses', () => {
     const done = run(call(1))
     await settled()
     const reason = new Error('The host has cancelled the request.')
-    inFlight.cancel(1)?.abort(reason)
+    inFlight.cancel('1')?.abort(reason)
     gate.open(result(sent[1] as Sent, { tools: [tool('query', 'Region')] }))
     await expect(done).rejects.toBe(reason)
     expect(paths()).toEqual(['tools/call', 'tools/list'])

@@ -214,7 +214,7 @@ describe('after a broken connection', () => {
     })
     const { done } = begin(asked('tools/list'))
     for (let turns = 0; sent.length < 2 && turns < 100; turns++) await settled()
-    inFlight.cancel(7)
+    inFlight.cancel('7')
     gate.open(json(RESULT.replace('7', JSON.stringify(idOf(sent[1] as Sent)))))
     await done
     expect(delivered).toEqual([])

@@ -431,7 +431,7 @@ test('a call that the host takes back gets no answer', async () => {
   await tools(2)
   void say(call(3, 'sign_in'))
   await settled()
-  const pending = inFlight.cancel(3)
+  const pending = inFlight.cancel('3')
   pending?.finish()
   pending?.abort(new Error('taken back'))
   person.open()

@@ -93,6 +93,27 @@ describe('of a server that is known and slow', () => {
   })
 })
 
+const OTHER = { id: 99, result: { content: [] } }
+
+test('an answer to a call on the stream of a list is not remembered as one', async () => {
+  const { initialize, tools, beside, answerTo, kept, server } = createWorld()
+  await initialize()
+  server['tools/list'] = () => ({ error: { code: 1, message: 'no' } })
+  beside.push(OTHER)
+  await tools(2).catch(() => undefined)
+  await settled()
+  expect(answerTo(99).result).toEqual(OTHER.result)
+  expect(kept.has('tools/list')).toBe(false)
+})
+
+test('an answer to a call on the stream of an initialize that was answered here reaches the host', async () => {
+  const { gate, beside, heard } = await slow({ memory: KNOWN })
+  beside.push(OTHER)
+  gate.open(INTRODUCTION)
+  await settled()
+  expect(heard().map(({ id }) => id)).toEqual([1, 99])
+})
+
 describe('of a server that is not known', () => {
   test.each<[string, World]>([
     ['somebody is signed in', {}],

@@ -42,7 +42,7 @@ test('in any order of sign-ins, server starts, lists, calls and cancellations', 
         else if (step === 'signIn') ask('tools/call', { name: 'sign_in' })
         else if (step === 'again') ask('prompts/list')
         else if (step === 'cancel') {
-          const pending = inFlight.cancel(id)
+          const pending = inFlight.cancel(String(id))
           if (pending) cancelled.add(id)
           pending?.finish()
           if (!pending?.transmission.sent) pending?.abort(new Error('taken back'))

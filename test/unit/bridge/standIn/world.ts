@@ -135,6 +135,8 @@ export function createWorld({ hiddenTools, introduced, ...world }: World = {}) {
     return answerWith(request, found)
   }
   let said: Message | undefined
+  /** Said on the stream of the next request, before its answer. */
+  const beside: object[] = []
   let isMet = introduced === undefined
   const conversation: LegacyConversation = {
     async exchange(pending, before, deliver) {
@@ -147,6 +149,7 @@ export function createWorld({ hiddenTools, introduced, ...world }: World = {}) {
       if (pending.message.method !== 'initialize') isMet = true
       for (const id of one.answers) pending.open.delete(id)
       pending.transmission.sent = true
+      for (const other of beside.splice(0)) await deliver(message(other))
       await deliver(one)
       pending.finish()
     },
@@ -178,7 +181,7 @@ export function createWorld({ hiddenTools, introduced, ...world }: World = {}) {
   }
   return {
     ...seen,
-    ...{ say, server },
+    ...{ say, server, beside },
     /** initialize, and what it is answered with at its bound or before. */
     async initialize(params: object = {}) {
       void say({ id: 1, method: 'initialize', params: { protocolVersion: '2025-11-25', capabilities: {}, ...params } })

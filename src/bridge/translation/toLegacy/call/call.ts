@@ -41,7 +41,7 @@ export interface Call {
   resume(ride: Ride, responses: ReadonlyMap<string, string>): void
   ask(question: Question): void
   /** The server takes back the question of this id; false: there is none here. */
-  withdraw(id: unknown): boolean
+  withdraw(id: RawId): boolean
   /** The server's answer, or why there is none. */
   finish(outcome: Outcome): Promise<void>
   progress(message: Message): Promise<void>

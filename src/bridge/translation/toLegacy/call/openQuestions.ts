@@ -1,11 +1,12 @@
 // The questions of one call that have no answer yet: those that the host has heard, and those that it has not.
+import type { RawId } from '../../../message/message.ts'
 import type { Question } from './questions.ts'
 
 export interface OpenQuestions {
   /** False: there are too many. */
   add(question: Question): boolean
-  /** The server takes back the one of this id, a JSON value; false: there is none. */
-  withdraw(id: unknown): boolean
+  /** The server takes back the one of this id; false: there is none. */
+  withdraw(id: RawId): boolean
   /** Those that the host has not heard. */
   untold(): readonly Question[]
   /** Takes out those that the host has heard and answered, with JSON texts; it has to be asked the rest again. */
@@ -29,7 +30,7 @@ export function createOpenQuestions(): OpenQuestions {
       return true
     },
     withdraw(id) {
-      const found = all().find((question) => JSON.parse(question.id) === id)
+      const found = all().find((question) => question.id === id)
       return found !== undefined && open.delete(found.key)
     },
     untold: () => all().filter(({ isTold }) => !isTold),

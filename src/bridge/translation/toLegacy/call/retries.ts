@@ -1,6 +1,6 @@
 // What a `requestState` stands for: a call of this process that waits for answers of the host. Each is valid once.
 import { randomBytes } from 'node:crypto'
-import type { Asked } from '../request.ts'
+import { type Asked, isSame } from '../request.ts'
 import type { Call } from './call.ts'
 
 export interface Retries {
@@ -40,7 +40,3 @@ export function createRetries(): Retries {
     },
   }
 }
-
-/** A text may be written with other escapes. */
-const isSame = (one: string | undefined, other: string | undefined) =>
-  one === other || (one !== undefined && other !== undefined && JSON.parse(one) === JSON.parse(other))

@@ -312,3 +312,13 @@ test('what the server said last is kept also where the host ends at once', async
   await end()
   expect(kept.get('tools/list')).toEqual({ tools: TOOLS })
 })
+
+test('an answer to a call on the stream of a list is not remembered as one', async () => {
+  const { say, beside, answerTo, kept, server } = createWorld({ era: '2026' })
+  server['tools/list'] = () => ({ error: { code: 1, message: 'no' } })
+  beside.push({ id: 99, result: { content: [] } })
+  await say({ id: 2, method: 'tools/list' })
+  await settled()
+  expect(answerTo(99).result).toEqual({ content: [] })
+  expect(kept.has('tools/list')).toBe(false)
+})

@@ -42,6 +42,8 @@ export function createWorld({ era, discover, ...world }: World = {}) {
   const seen: Seen[] = []
   /** By method; a result, a whole error answer as `{ error }`, or a BridgeError that is thrown. */
   const server: Record<string, Answer> = { 'tools/list': () => ({ tools: TOOLS }) }
+  /** Said on the stream of the next request, before its answer. */
+  const beside: object[] = []
   /** Listen streams that are open at the server. */
   const streams: { pending: PendingRequest; say(value: object): Promise<void>; fail(error: Error): void }[] = []
   const answer = async (request: Message, cause: Cause, signal?: AbortSignal): Promise<Message> => {
@@ -72,6 +74,7 @@ export function createWorld({ era, discover, ...world }: World = {}) {
         await broken.passed
       }
       for (const id of one.answers) pending.open.delete(id)
+      for (const other of beside.splice(0)) await deliver(message(other))
       await deliver(one)
       pending.finish()
     },
@@ -100,7 +103,7 @@ export function createWorld({ era, discover, ...world }: World = {}) {
   }
   return {
     ...around,
-    ...{ say, sayLine, seen, server, streams, eras },
+    ...{ say, sayLine, seen, server, streams, eras, beside },
     end: () => host.end(asBridgeError(new Error('over'))),
     cancel: (id: unknown) => pendings.get(id)?.abort(new Error('The host has cancelled the request.')),
     /** The host listens for what changes. */

@@ -41,6 +41,16 @@ describe('after initialized', () => {
     expect(since()).toEqual([])
   })
 
+  test('it stays open when a call is answered on it, and the host gets the answer', async () => {
+    const { listens, say, requests, answerTo } = await listening({ server: () => ({ open: [] }) })
+    const calling = say({ id: 7, method: 'tools/call', params: { name: 'a' } })
+    await settled()
+    listens[0].say({ id: requests('tools/call')[0].id, result: { resultType: 'complete', content: [] } })
+    expect(await calling).toBeUndefined()
+    expect(answerTo(7).result).toEqual({ content: [] })
+    expect(listens[0].signal.aborted).toBe(false)
+  })
+
   test('none is opened where the server tells none', async () => {
     const { listens } = await listening({
       discover: { ...DISCOVER, capabilities: { tools: {}, resources: { subscribe: true } } },

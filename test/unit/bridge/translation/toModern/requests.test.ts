@@ -1,6 +1,6 @@
 // What a 2025 host says to a 2026 server, and what comes back: everything it knows from its own revision.
 import { describe, expect, test } from 'vitest'
-import { settled } from '../../../../fakes/gate.ts'
+import { createGate, settled } from '../../../../fakes/gate.ts'
 import { CAPABILITIES, createWorld, DISCOVER, type Json } from './world.ts'
 
 const META = 'io.modelcontextprotocol'
@@ -140,6 +140,37 @@ describe('a request', () => {
       { jsonrpc: '2.0', id: 2, error: { code: -32602, message: 'none' } },
     ])
     expect(log.entries.filter(({ event }) => event === 'proxy:dropped')).toHaveLength(1)
+  })
+})
+
+describe('what the server has taken', () => {
+  const call = (id: number) => ({ jsonrpc: '2.0', id, method: 'tools/call', params: { name: 'slow' } })
+
+  test('is told of a request that waits for its answer', async () => {
+    const { open, say } = createWorld({ server: () => ({ open: [] }) })
+    await open()
+    let takes = 0
+    void say(call(1), () => takes++)
+    await settled()
+    expect(takes).toBe(1)
+  })
+
+  test('is told of a batch when the server has all of it', async () => {
+    const gate = createGate()
+    let calls = 0
+    const server = async () => {
+      if (calls++ === 0) await gate.passed
+      return { open: [] }
+    }
+    const { open, say, requests } = createWorld({ server })
+    await open(CAPABILITIES, '2025-03-26')
+    let takes = 0
+    void say(JSON.stringify([call(1), { jsonrpc: '2.0', id: 2, method: 'ping' }, call(3)]), () => takes++)
+    await settled()
+    expect([requests('tools/call').length, takes]).toEqual([2, 0])
+    gate.open()
+    await settled()
+    expect(takes).toBe(1)
   })
 })
 

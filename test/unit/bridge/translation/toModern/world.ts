@@ -146,10 +146,10 @@ export function createWorld(world: World = {}) {
     ...(world.lists ? { lists: world.lists } : {}),
   })
 
-  /** One line of the host; resolves when it has been carried, or to the code why not. */
-  const say = async (message: string | object): Promise<string | undefined> => {
+  /** One line of the host; resolves when it has been carried, or to the code why not. `taken`: the server has it. */
+  const say = async (message: string | object, taken?: () => void): Promise<string | undefined> => {
     const text = typeof message === 'string' ? message : JSON.stringify({ jsonrpc: '2.0', ...message })
-    const pending = hosts.begin(parseMessage(Buffer.from(text)) as Message)
+    const pending = hosts.begin(parseMessage(Buffer.from(text)) as Message, undefined, { sent: false, taken })
     try {
       await conversation.exchange(pending, Promise.resolve(), write)
       return undefined
@@ -187,7 +187,7 @@ export function createWorld(world: World = {}) {
       await settled()
     },
     /** The host takes its request back. */
-    cancel: (id: unknown) => hosts.cancel(id)?.abort(new Error('The host has cancelled the request.')),
+    cancel: (id: number) => hosts.cancel(String(id))?.abort(new Error('The host has cancelled the request.')),
     answerTo: (id: unknown): Json => heard.find((one) => one.id === id && !one.method),
     /** What the host was asked, in order. */
     get questions(): Json[] {

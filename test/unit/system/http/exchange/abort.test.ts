@@ -78,7 +78,7 @@ test('the end of a redirect whose body comes late does not take the handle from 
   const url = new URL('http://127.0.0.1/mcp')
   const transmission: Transmission = { sent: false }
   const request = { method: 'GET', url, headers: {}, idleMs: 0, transmission } as const
-  const send = () => dispatch({ pool, path: '/mcp' } as unknown as Route, url, request, () => undefined)
+  const send = () => dispatch({ pool, path: '/mcp' } as unknown as Route, url, request)
   const aborted: unknown[] = []
   const flow = { abort: (why: unknown) => aborted.push(why) } as unknown as Dispatcher.DispatchController
   const begin = (handler?: Dispatcher.DispatchHandler) => {
