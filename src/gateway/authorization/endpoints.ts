@@ -71,7 +71,7 @@ export function createEndpoints(options: EndpointOptions) {
   }
 
   return (request: IncomingMessage, response: ServerResponse, address: string): void => {
-    route(request, response, address).catch((thrown: unknown) => {
+    route(request, response, addressKey(address)).catch((thrown: unknown) => {
       const code = thrown instanceof BridgeError ? thrown.code : thrown instanceof Error ? thrown.name : 'unknown'
       log.error('authorization:failed', { code, message: thrown instanceof Error ? thrown.message : undefined })
       if (!response.headersSent)
@@ -108,12 +108,11 @@ function createRegister({ rules, engine, asked, clients, now, log }: EndpointOpt
       })
     const metadata = registrationMetadata(wished, rules)
     if (isFault(metadata)) return sendJson(response, 400, metadata)
-    const key = addressKey(address)
-    asked.put(request, { address: key, form: undefined, refresh: undefined })
+    asked.put(request, { address, form: undefined, refresh: undefined })
     giveBody(request, JSON.stringify(metadata))
-    const verdict = await limit.within(key, () => engine.register(request, response, registrationAnswer))
+    const verdict = await limit.within(address, () => engine.register(request, response, registrationAnswer))
     if (verdict === 'done') return
-    log.warn('authorization:registrations_refused', { address: key })
+    log.warn('authorization:registrations_refused', { address })
     const description = 'Too many registrations. Try again in an hour.'
     sendError(response, 429, { error: 'temporarily_unavailable', description }, { 'Retry-After': '3600' })
   }

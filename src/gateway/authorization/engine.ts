@@ -108,7 +108,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       policy: [consentPrompt(interactionPolicy)],
       url: (_ctx, { uid }) => `${settings.publicUrl}/auth/consent/${uid}`,
     },
-    fetch: (url) => options.documents.fetch(new URL(String(url))),
+    fetch: (url) => options.documents.fetch(String(url), currentAsked()?.address),
     renderError(ctx, out) {
       ctx.state.problem = options.problemOf(out.error, out.error_description)
       ctx.body = ''

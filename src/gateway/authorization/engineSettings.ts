@@ -2,7 +2,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 import type { Configuration, KoaContextWithOIDC } from 'oidc-provider'
 import { SCOPE } from '../http/protectedResource.ts'
-import { addressKey } from './asked.ts'
 import { DOCUMENT_CACHE_SECONDS } from './documents.ts'
 import type { EngineOptions } from './engine.ts'
 import { CLIENT_AUTH_METHODS, SIGNING_ALGS } from './metadata.ts'
@@ -110,7 +109,7 @@ export function features(
       cacheDuration: DOCUMENT_CACHE_SECONDS,
       allowFetch(ctx: KoaContextWithOIDC | undefined, clientId: string) {
         const address = ctx && asked.of(ctx.req)?.address
-        const verdict = documents.allow(clientId, address === undefined ? undefined : addressKey(address))
+        const verdict = documents.allow(clientId, address)
         if (verdict === 'too_many') throw tooMany()
         return verdict === 'allowed'
       },
