@@ -74,6 +74,8 @@ export function createEndpoints(options: EndpointOptions) {
   return (request: IncomingMessage, response: ServerResponse, address: string): void => {
     route(request, response, addressKey(address)).catch((thrown: unknown) => {
       const code = thrown instanceof BridgeError ? thrown.code : thrown instanceof Error ? thrown.name : 'unknown'
+      // The client has gone before its body was there.
+      if (code === 'cancelled') return void response.destroy()
       log.error('authorization:failed', { code, message: thrown instanceof Error ? thrown.message : undefined })
       if (!response.headersSent)
         sendError(response, 503, { error: 'temporarily_unavailable', description: 'Try again later.' })
