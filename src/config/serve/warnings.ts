@@ -41,15 +41,13 @@ export function serveWarnings(file: ConfigFile, settings: ServeSettings): string
     ...trustedProxies
       .filter((range) => /\/0*$/.test(range))
       .map((range) => `serve.trusted_proxies has ${range}: every client may say what its address is`),
-    ...[
-      ['serve.access', access] as const,
-      ...servers.map(({ name, access: own }) => [`servers.${name}.access`, own] as const),
-    ]
-      .flatMap(([key, rules]) => matchingNobody(rules).map((entry) => [key, entry] as const))
+    ...accessesOf(settings)
+      .flatMap(({ key, rules }) => matchingNobody(rules).map((entry) => [key, entry] as const))
       .map(
         ([key, entry]) =>
           `${key} has ${quote(entry)}, which matches nobody: addresses and domains are written out, and everybody is access: everyone`,
       ),
+    ...mixedUpWarnings(settings),
     ...hidden.map((key) => `${key} has no effect in serve: every tool is shown`),
     ...(file.serve?.providers === undefined
       ? unused.map(([name]) => `providers.${name} has no client_id: nobody can sign in with it`)
@@ -80,6 +78,53 @@ const matchingNobody = (access: Access | undefined): string[] =>
         ...access.emails.filter((email) => !/^[^@*\s]+@[^@*\s]+$/.test(email)),
         ...access.domains.filter((domain) => !/^@?[^@*\s/:]+$/.test(domain)),
       ]
+
+interface AccessAt {
+  readonly key: string
+  readonly rules: Access | undefined
+  /** The only one whose accounts come to these rules. */
+  readonly provider: string | undefined
+}
+
+const accessesOf = ({ access, servers }: ServeSettings): AccessAt[] => [
+  { key: 'serve.access', rules: access, provider: undefined },
+  ...servers.map(({ name, access: own, provider }) => ({ key: `servers.${name}.access`, rules: own, provider })),
+]
+
+/** Their accounts have no groups. */
+const WITHOUT_GROUPS = ['google', 'github']
+
+/** Where accounts of two providers count as one: a subject or a group means something at its own provider only. */
+function mixedUpWarnings(settings: ServeSettings): string[] {
+  const { providers, servers, userHeaders } = settings
+  if (providers.length < 2) return []
+  const where = providersOf(settings)
+  const listed = accessesOf(settings).flatMap(({ key, rules, provider }) =>
+    rules === undefined || rules === 'everyone' || provider !== undefined ? [] : [{ key, ...rules }],
+  )
+  const open = servers.filter(({ provider }) => provider === undefined)
+  const at = open.map(({ name }) => (name === undefined ? 'mcp_server_url' : `servers.${name}`)).join(' and ')
+  const withGroups = providers.filter(({ name }) => !WITHOUT_GROUPS.includes(name)).map(({ name }) => name)
+  return [
+    ...listed
+      .filter(({ subjects }) => subjects.some((subject) => !subject.includes('#')))
+      .map(
+        ({ key }) => `${key}.subjects admits who has such a subject at ${where}: write issuer#subject for one person`,
+      ),
+    ...listed
+      .filter(({ groups }) => groups.length > 0 && withGroups.length > 1)
+      .map(
+        ({ key }) =>
+          `${key}.groups counts groups of these names at ${withGroups.join(' or ')}, whoever made them there`,
+      ),
+    ...Object.entries(userHeaders)
+      .filter(([, claim]) => claim === 'sub' && open.length > 0)
+      .map(
+        ([header]) =>
+          `${header} can be the same for two persons, of ${where}, at ${at}: set servers.<name>.provider, or let the server go by the sub of the assertion`,
+      ),
+  ]
+}
 
 const providersOf = ({ providers }: ServeSettings) => providers.map(({ name }) => name).join(' or ')
 

@@ -1,4 +1,5 @@
 // The engine's models on the stores of the gateway: nothing is kept under the id that a client or browser holds, only under its hash
+import { BridgeError } from '../../errors.ts'
 import type { Clock } from '../../ports.ts'
 import { sha256 } from '../../sha256.ts'
 import type { ClientRegistry, GrantStore, OAuthRecord, RecordKind, RecordStore } from '../ports.ts'
@@ -42,6 +43,21 @@ export const RECORD_KINDS: readonly RecordKind[] = [
   'Grant',
   'ReplayDetection',
 ]
+
+/** A store that fails is not a fault of the client: it may try again. */
+export function shielded(model: Model, asAnswer: (fault: BridgeError) => Error): Model {
+  const entries = Object.entries(model).map(([name, method]) => [
+    name,
+    async (...values: unknown[]) => {
+      try {
+        return await method(...values)
+      } catch (thrown) {
+        throw thrown instanceof BridgeError ? asAnswer(thrown) : thrown
+      }
+    },
+  ])
+  return Object.fromEntries(entries)
+}
 
 /** A model of any other name, such as the engine's sessions, keeps nothing. */
 export function createModel(name: string, options: AdapterOptions): Model {

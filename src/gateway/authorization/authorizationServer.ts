@@ -19,7 +19,7 @@ import { createDocuments } from './documents.ts'
 import { createEndpoints } from './endpoints.ts'
 import { createEngine, type Engine, type InteractionResult, type Problem } from './engine.ts'
 import { problemOf } from './problems.ts'
-import { redirectHost } from './redirectRules.ts'
+import { createRedirectFault, redirectHost } from './redirectRules.ts'
 import { createResources, type Resources } from './resources.ts'
 import { createTokenStep } from './tokenSteps.ts'
 
@@ -49,10 +49,12 @@ export async function createAuthorizationServer(options: AuthorizationServerOpti
   const asked = createAskedRequests()
   const resources = createResources(settings.publicUrl, settings.servers)
   const rules = { schemes: settings.clients.redirectSchemes, hosts: settings.clients.redirectHosts }
+  const redirectFault = createRedirectFault(rules, settings.clients.known)
   const engine = await createEngine({
     ...options,
     asked,
     resources,
+    redirectFault,
     documents: createDocuments({
       http: options.http,
       clients,
@@ -70,7 +72,7 @@ export async function createAuthorizationServer(options: AuthorizationServerOpti
     problemOf,
     showProblem: options.errorPage,
   })
-  const endpoints = createEndpoints({ ...options, rules, resources, engine, asked, now })
+  const endpoints = createEndpoints({ ...options, rules, redirectFault, resources, engine, asked, now })
   return { handle: endpoints, ...personsPart(options, engine, resources) }
 }
 

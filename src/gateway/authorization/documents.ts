@@ -29,62 +29,62 @@ export interface DocumentOptions {
 }
 
 export interface Documents {
-  /** Whether the document may be fetched for who asks from this address; undefined: for a person's page, which is not counted. */
-  allow(clientId: string, address: string | undefined): 'allowed' | 'refused' | 'too_many'
-  /** A document, or a key set that a client names. Rejects for an answer that cannot be used. */
-  fetch(url: URL): Promise<Response>
+  /** Whether the document may be fetched for who asks from an address; undefined: for a person's page, which is not counted. */
+  allow(clientId: string, asker: string | undefined): 'allowed' | 'refused' | 'too_many'
+  /** A document, or a key set that a client names, for the same. Rejects for an answer that cannot be used. */
+  fetch(address: string, asker: string | undefined): Promise<Response>
 }
 
 export function createDocuments(options: DocumentOptions): Documents {
   const { now, log } = options
   const failed = new Map<string, number>()
   const fetches = new Map<string, { count: number; until: number }>()
-  /** Ids of clients whose documents are about to be fetched, by the address that they come to. */
-  const documents = new Map<string, string>()
+  /** Ids of clients whose documents are about to be fetched, as they are written: two ways to write one address are two clients. */
+  const documents = new Map<string, true>()
 
   const isHostAllowed = (host: string) =>
     options.hosts.some(
       (pattern) => !(options.namedHostsOnly && /^[*.]*$/.test(pattern)) && glob(pattern.toLowerCase())(host),
     )
-  const isTooMany = (address: string) => {
-    const known = fetches.get(address)
+  const isTooMany = (who: string) => {
+    const known = fetches.get(who)
     const counted = known && known.until > now() ? known : { count: 0, until: now() + A_MINUTE_MS }
     counted.count++
-    keep(fetches, address, counted)
+    keep(fetches, who, counted)
     return counted.count > MOST_FETCHES
   }
 
   return {
-    allow(clientId, address) {
+    allow(clientId, asker) {
       if (!URL.canParse(clientId)) return 'refused'
       const { href, hostname } = new URL(clientId)
       if (!isHostAllowed(hostname) || (failed.get(href) ?? 0) > now()) return 'refused'
-      if (address !== undefined && isTooMany(address)) return 'too_many'
-      keep(documents, href, clientId)
+      if (asker !== undefined && isTooMany(asker)) return 'too_many'
+      keep(documents, clientId, true)
       return 'allowed'
     },
 
-    async fetch(url) {
-      const { href } = url
-      const clientId = documents.get(href)
-      const isDocument = documents.delete(href)
+    async fetch(address, asker) {
+      const url = new URL(address)
+      const isDocument = documents.delete(address)
       try {
-        if (
-          !isDocument &&
-          (isTooMany(`keys at ${url.host}`) || (options.namedHostsOnly && !isHostAllowed(url.hostname)))
-        )
-          throw new DocumentFault('its host may not be asked now')
+        // Counted for who asks: whoever names the keys of another client would use up what that one may fetch.
+        if (!isDocument && isTooMany(`keys for ${asker ?? url.host}`))
+          throw new DocumentFault('too many were asked for')
+        if (!isDocument && options.namedHostsOnly && !isHostAllowed(url.hostname))
+          throw new DocumentFault('its host may not be asked')
         const response = await read(options.http, url)
-        const fault = isDocument && response.status === 200 ? documentFault(response.text, options.rules) : undefined
+        const fault = response.status === 200 ? documentFault(response.text, options.rules) : undefined
         if (fault !== undefined) throw new DocumentFault(fault)
         if (isDocument && response.status !== 200) throw new StatusError(response.status)
         return new Response(response.text, { status: response.status, headers: response.headers })
       } catch (thrown) {
         log.warn('authorization:document_failed', { client: `${url.origin}${url.pathname}`, reason: reasonOf(thrown) })
-        const kept = clientId !== undefined && isPassing(thrown) ? await options.clients.byId(clientId) : undefined
+        const kept = isDocument && isPassing(thrown) ? await options.clients.byId(address) : undefined
         // The host is away: a client that people have given something goes on as it was known last.
         if (kept?.source === 'document' && kept.blockedAt === undefined) return Response.json(kept.metadata)
-        keep(failed, href, now() + FAILED_MS)
+        // Anybody can name the document of another client as their keys: that says nothing about the document.
+        if (isDocument) keep(failed, url.href, now() + FAILED_MS)
         throw thrown
       }
     },

@@ -9,7 +9,7 @@ import { type AskedRequests, addressKey } from './asked.ts'
 import type { Engine, Problem } from './engine.ts'
 import { metadataDocument, metadataKind, openIdDocument } from './metadata.ts'
 import { problemOf } from './problems.ts'
-import { type RedirectRules, redirectUriFault } from './redirectRules.ts'
+import type { RedirectFault, RedirectRules } from './redirectRules.ts'
 import { createRegistrationLimit, isFault, registrationAnswer, registrationMetadata } from './registration.ts'
 import { authorizeQuery, giveBody, isShallow, readBody, takeOurHost, tokenForm } from './requests.ts'
 import type { Resources } from './resources.ts'
@@ -17,6 +17,7 @@ import type { Resources } from './resources.ts'
 export interface EndpointOptions {
   readonly settings: Pick<ServeSettings, 'publicUrl' | 'servers' | 'clients'>
   readonly rules: RedirectRules
+  readonly redirectFault: RedirectFault
   readonly resources: Resources
   readonly engine: Pick<Engine, 'handle' | 'register'>
   readonly asked: AskedRequests
@@ -71,8 +72,10 @@ export function createEndpoints(options: EndpointOptions) {
   }
 
   return (request: IncomingMessage, response: ServerResponse, address: string): void => {
-    route(request, response, address).catch((thrown: unknown) => {
+    route(request, response, addressKey(address)).catch((thrown: unknown) => {
       const code = thrown instanceof BridgeError ? thrown.code : thrown instanceof Error ? thrown.name : 'unknown'
+      // The client has gone before its body was there.
+      if (code === 'cancelled') return void response.destroy()
       log.error('authorization:failed', { code, message: thrown instanceof Error ? thrown.message : undefined })
       if (!response.headersSent)
         sendError(response, 503, { error: 'temporarily_unavailable', description: 'Try again later.' })
@@ -81,13 +84,11 @@ export function createEndpoints(options: EndpointOptions) {
   }
 }
 
-function createAuthorize({ settings, rules, resources, engine, asked, errorPage }: EndpointOptions): Endpoint {
-  const known = new Set(settings.clients.known.map(({ id }) => id))
+function createAuthorize({ redirectFault, resources, engine, asked, errorPage }: EndpointOptions): Endpoint {
   return (request, response, address, url) => {
     const redirectUri = url.searchParams.get('redirect_uri')
     const clientId = url.searchParams.get('client_id') ?? ''
-    // Also for clients that registered when the rules were others; those of the configuration are the operator's choice.
-    if (redirectUri !== null && !known.has(clientId) && redirectUriFault(redirectUri, rules) !== undefined)
+    if (redirectUri !== null && redirectFault(clientId, redirectUri) !== undefined)
       return errorPage(response, problemOf('invalid_redirect_uri', undefined))
     asked.put(request, { address, form: undefined, refresh: undefined })
     request.url = `${url.pathname}?${authorizeQuery(url.searchParams, resources)}`
@@ -108,12 +109,11 @@ function createRegister({ rules, engine, asked, clients, now, log }: EndpointOpt
       })
     const metadata = registrationMetadata(wished, rules)
     if (isFault(metadata)) return sendJson(response, 400, metadata)
-    const key = addressKey(address)
-    asked.put(request, { address: key, form: undefined, refresh: undefined })
+    asked.put(request, { address, form: undefined, refresh: undefined })
     giveBody(request, JSON.stringify(metadata))
-    const verdict = await limit.within(key, () => engine.register(request, response, registrationAnswer))
+    const verdict = await limit.within(address, () => engine.register(request, response, registrationAnswer))
     if (verdict === 'done') return
-    log.warn('authorization:registrations_refused', { address: key })
+    log.warn('authorization:registrations_refused', { address })
     const description = 'Too many registrations. Try again in an hour.'
     sendError(response, 429, { error: 'temporarily_unavailable', description }, { 'Retry-After': '3600' })
   }

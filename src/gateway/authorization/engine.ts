@@ -6,11 +6,12 @@ import type { Logger } from '../../ports.ts'
 import { SCOPE } from '../http/protectedResource.ts'
 import type { GatewaySeal } from '../ports.ts'
 import type { ServeSettings } from '../settings.ts'
-import { type AdapterOptions, createModel } from './adapter.ts'
+import { type AdapterOptions, createModel, shielded } from './adapter.ts'
 import type { AskedRequests } from './asked.ts'
 import type { Documents } from './documents.ts'
-import { basics, features } from './engineSettings.ts'
+import { basics, dropSessionCookie, features } from './engineSettings.ts'
 import { noteRefusal, refusalInWords } from './problems.ts'
+import type { RedirectFault } from './redirectRules.ts'
 import type { Resources } from './resources.ts'
 import type { TokenStep } from './tokenSteps.ts'
 
@@ -24,6 +25,7 @@ export interface Problem {
 export interface EngineOptions extends Pick<AdapterOptions, 'records' | 'clients' | 'grants' | 'clock'> {
   readonly settings: Pick<ServeSettings, 'publicUrl' | 'tokens' | 'clients' | 'sessionTimeoutMs'>
   readonly resources: Resources
+  readonly redirectFault: RedirectFault
   readonly documents: Documents
   readonly asked: AskedRequests
   readonly tokenStep: TokenStep
@@ -74,7 +76,8 @@ let loading: Promise<typeof import('oidc-provider')> | undefined
 export async function createEngine(options: EngineOptions): Promise<Engine> {
   const { asked, settings, log } = options
   loading ??= quietly(log, () => import('oidc-provider'))
-  const { Provider, errors, interactionPolicy } = await loading
+  const engine = await loading
+  const { Provider, errors } = engine
   const current = () => Provider.ctx as KoaContextWithOIDC | undefined
   const currentAsked = () => {
     const request = current()?.req
@@ -86,6 +89,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       'The authorization server cannot do this now. Try again later.',
     )
     return Object.assign(error, { status: 503, statusCode: 503 })
+  }
+  const storeFailed = (fault: BridgeError) => {
+    logFault(log, fault)
+    return unavailable()
   }
   const model = {
     ...options,
@@ -99,16 +106,16 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   }
   const configuration: Configuration = {
     ...basics(options),
-    adapter: (name: string) => shielded(createModel(name, model), unavailable, log),
+    adapter: (name: string) => shielded(createModel(name, model), storeFailed),
     features: features(options, {
       invalidTarget: (text) => new errors.InvalidTarget(text),
       tooMany: () => Object.assign(unavailable(), { status: 429, statusCode: 429 }),
     }),
     interactions: {
-      policy: [consentPrompt(interactionPolicy)],
+      policy: [consentPrompt(engine, options)],
       url: (_ctx, { uid }) => `${settings.publicUrl}/auth/consent/${uid}`,
     },
-    fetch: (url) => options.documents.fetch(new URL(String(url))),
+    fetch: (url) => options.documents.fetch(String(url), currentAsked()?.address),
     renderError(ctx, out) {
       ctx.state.problem = options.problemOf(out.error, out.error_description)
       ctx.body = ''
@@ -166,13 +173,22 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   }
 }
 
+/** Why the answer cannot go where it would: a client that names no redirect URI has the only one that it registered. */
+const answerFault = ({ redirectFault }: EngineOptions, { oidc }: KoaContextWithOIDC) =>
+  redirectFault(oidc.client?.clientId ?? '', oidc.params?.redirect_uri)
+
 /** Asks each time: nothing that was agreed to before is remembered. */
-function consentPrompt({ Prompt, Check }: typeof import('oidc-provider')['interactionPolicy']) {
+function consentPrompt({ errors, interactionPolicy }: typeof import('oidc-provider'), options: EngineOptions) {
+  const { Prompt, Check } = interactionPolicy
+  const check = (ctx: KoaContextWithOIDC) => {
+    const fault = answerFault(options, ctx)
+    const description = { error_description: `redirect_uri cannot be used: ${fault}` }
+    if (fault !== undefined) throw Object.assign(new errors.InvalidRedirectUri(), description)
+    return ctx.oidc.result?.consent ? Check.NO_NEED_TO_PROMPT : Check.REQUEST_PROMPT
+  }
   return new Prompt(
     { name: 'consent', requestable: true },
-    new Check('consent_not_given', 'A person must agree first.', 'interaction_required', (ctx) =>
-      ctx.oidc.result?.consent ? Check.NO_NEED_TO_PROMPT : Check.REQUEST_PROMPT,
-    ),
+    new Check('consent_not_given', 'A person must agree first.', 'interaction_required', check),
   )
 }
 
@@ -199,37 +215,17 @@ async function around(options: EngineOptions, ctx: KoaContextWithOIDC, next: () 
   dropSessionCookie(ctx)
   const location = ctx.response.get('location')
   if (location) ctx.set('location', refusalInWords(location, ctx.query.code_challenge_method))
+  // The engine's refusals go there before it asks for consent.
+  if (location && answerFault(options, ctx) !== undefined) {
+    ctx.remove('location')
+    ctx.state.problem = options.problemOf('invalid_redirect_uri', undefined)
+  }
   const { problem } = ctx.state
   if (!problem) return
   ctx.remove('content-length')
   ctx.remove('content-type')
   ctx.respond = false
   options.showProblem(ctx.res, problem)
-}
-
-/** There are no sessions here, so no browser keeps one. */
-function dropSessionCookie(ctx: KoaContextWithOIDC): void {
-  const cookies = ctx.response.get('set-cookie') as unknown as string[] | string
-  const others = [cookies].flat().filter((cookie) => cookie !== '' && !/^_session(\.sig)?=/.test(cookie))
-  if (others.length > 0) ctx.set('set-cookie', others)
-  else ctx.remove('set-cookie')
-}
-
-/** A store that fails is not a fault of the client: it may try again. */
-function shielded<T extends object>(model: T, unavailable: () => Error, log: Logger): T {
-  const entries = Object.entries(model).map(([name, method]) => [
-    name,
-    async (...values: unknown[]) => {
-      try {
-        return await method(...values)
-      } catch (thrown) {
-        if (!(thrown instanceof BridgeError)) throw thrown
-        logFault(log, thrown)
-        throw unavailable()
-      }
-    },
-  ])
-  return Object.fromEntries(entries)
 }
 
 function logFault(log: Logger, error: unknown): void {

@@ -2,7 +2,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 import type { Configuration, KoaContextWithOIDC } from 'oidc-provider'
 import { SCOPE } from '../http/protectedResource.ts'
-import { addressKey } from './asked.ts'
 import { DOCUMENT_CACHE_SECONDS } from './documents.ts'
 import type { EngineOptions } from './engine.ts'
 import { CLIENT_AUTH_METHODS, SIGNING_ALGS } from './metadata.ts'
@@ -66,6 +65,14 @@ export function basics({ settings, seal, isPerson }: EngineOptions): Configurati
   } as Configuration
 }
 
+/** There are no sessions here, so no browser keeps one. */
+export function dropSessionCookie(ctx: KoaContextWithOIDC): void {
+  const cookies = ctx.response.get('set-cookie') as unknown as string[] | string
+  const others = [cookies].flat().filter((cookie) => cookie !== '' && !/^_session(\.sig)?=/.test(cookie))
+  if (others.length > 0) ctx.set('set-cookie', others)
+  else ctx.remove('set-cookie')
+}
+
 export interface FeatureErrors {
   readonly invalidTarget: (text: string) => Error
   readonly tooMany: () => Error
@@ -110,7 +117,7 @@ export function features(
       cacheDuration: DOCUMENT_CACHE_SECONDS,
       allowFetch(ctx: KoaContextWithOIDC | undefined, clientId: string) {
         const address = ctx && asked.of(ctx.req)?.address
-        const verdict = documents.allow(clientId, address === undefined ? undefined : addressKey(address))
+        const verdict = documents.allow(clientId, address)
         if (verdict === 'too_many') throw tooMany()
         return verdict === 'allowed'
       },

@@ -69,6 +69,15 @@ function webFault(url: URL, authority: string | undefined, rules: RedirectRules)
 const isAllowedScheme = (scheme: string, rules: RedirectRules) =>
   !NEVER.test(scheme) && (PRESET_SCHEMES.some((name) => name === scheme) || rules.schemes.includes(scheme))
 
+/** Why an answer to this client cannot go to this URI, as `redirectUriFault` says it. */
+export type RedirectFault = (clientId: string, uri: unknown) => string | undefined
+
+/** Also for clients that registered when the rules were others; those of the configuration are the operator's choice. */
+export function createRedirectFault(rules: RedirectRules, known: readonly { readonly id: string }[]): RedirectFault {
+  const exempt = new Set(known.map(({ id }) => id))
+  return (clientId, uri) => (exempt.has(clientId) ? undefined : redirectUriFault(uri, rules))
+}
+
 /** Who gets the answer, for people: a host, or the private scheme. */
 export function redirectHost(uri: string): string {
   const url = new URL(uri)

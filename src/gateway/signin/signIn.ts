@@ -37,6 +37,8 @@ export function createGatewaySignIn(options: SignInOptions): GatewaySignInHandle
         await handler(request, response, context)
       } catch (thrown) {
         const { code, message } = asBridgeError(thrown)
+        // The browser has gone before its form was there.
+        if (code === 'cancelled') return void response.destroy()
         options.log.error('gateway:sign-in-failed', { code, message })
         if (response.headersSent) return void response.destroy()
         // The authorization request was over before its person's part was.

@@ -40,6 +40,15 @@ export interface Route {
   readonly forwarder?: URL
 }
 
+/** Pools that are kept for bounded requests: of some, such as those for metadata documents of clients, anybody names the origin. */
+const MOST_BOUNDED = 100
+
+interface Kept {
+  readonly pool: PoolType
+  warm(): void
+  close(): void
+}
+
 /** Calls come minutes apart. A server that closes earlier says so in Keep-Alive, which overrides this. */
 const KEEP_MS = 5 * 60_000
 
@@ -76,13 +85,17 @@ export function createConnections(options: ConnectionOptions) {
       return (options, callback) => connect({ ...options, servername: '' }, callback)
     },
   }
-  const pools = new Map<string, { pool: PoolType; warm(): void; close(): void }>()
+  const pools = new Map<string, Kept>()
   /** By object identity: one server is requested repeatedly, and its URL is parsed once. */
   const routes = new WeakMap<URL, Route>()
+  const withinBound = new Map<Bound, typeof free>()
+  /** In the order of their last use. */
+  const boundedPools = new Map<string, Kept>()
 
-  const open = (origin: string, proxy?: URL, { plain, secure } = free, bound = '') => {
+  const open = (origin: string, proxy?: URL, { plain, secure } = free, bound = '', kept = pools) => {
     const name = `${bound}${origin}${proxy ? ` by ${proxy.href}` : ''}`
-    const known = pools.get(name)
+    const known = kept.get(name)
+    if (kept === boundedPools) makeRoom(boundedPools, name, known)
     if (known) return known
     const connection = warmable(new URL(origin), origin.startsWith('https:') ? secure(proxy) : plain)
     const pool = new Pool(origin, {
@@ -92,7 +105,7 @@ export function createConnections(options: ConnectionOptions) {
     })
     pool.on('connect', (_, targets) => acceptContinue(parserOf(targets.at(-1))))
     const made = { pool, warm: connection.warm, close: connection.close }
-    pools.set(name, made)
+    kept.set(name, made)
     return made
   }
 
@@ -128,13 +141,14 @@ export function createConnections(options: ConnectionOptions) {
     async bounded(url: URL, within: Bound): Promise<Route> {
       const { checkForProxy, checkLiteral, lookupWithin } = await import('./addresses.ts')
       checkLiteral(url, within)
-      if (proxyFor?.(url)) {
-        await checkForProxy(url, within)
-        return this.route(url)
-      }
+      const proxy = proxyFor?.(url)
+      if (proxy) await checkForProxy(url, within)
+      if (proxy && url.protocol === 'http:') return this.route(url)
+      const bound = withinBound.get(within) ?? connectors({ lookup: lookupWithin(within) })
+      withinBound.set(within, bound)
       const { origin, pathname, search } = url
-      const bound = connectors({ lookup: lookupWithin(within) })
-      return { ...open(origin, undefined, bound, `${within} `), origin, path: pathname + search }
+      const opened = open(origin, proxy, proxy ? free : bound, `${within} `, boundedPools)
+      return { ...opened, origin, path: pathname + search }
     },
     warm(url: URL): void {
       try {
@@ -144,9 +158,28 @@ export function createConnections(options: ConnectionOptions) {
       }
     },
     async close(): Promise<void> {
-      for (const { close } of pools.values()) close()
-      await Promise.all([...pools.values()].map(({ pool }) => pool.destroy()))
+      await Promise.all([...pools.values(), ...boundedPools.values()].map(end))
     },
+  }
+}
+
+const end = ({ pool, close }: Kept): Promise<void> => {
+  close()
+  return pool.destroy()
+}
+
+/** A known one becomes the last; for a new one those that rest the longest go. */
+function makeRoom(kept: Map<string, Kept>, name: string, known: Kept | undefined): void {
+  if (known) {
+    kept.delete(name)
+    kept.set(name, known)
+    return
+  }
+  for (const [oldest, one] of kept) {
+    if (kept.size < MOST_BOUNDED) return
+    if (one.pool.stats.size > 0) continue
+    kept.delete(oldest)
+    void end(one)
   }
 }
 

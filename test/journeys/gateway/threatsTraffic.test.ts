@@ -1,8 +1,8 @@
 // Threats of a caller, of an MCP server, of a slow or greedy client and of a proxy in front, against the built program.
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { gzipSync } from 'node:zlib'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type GatewayStage, startGatewayStage } from '../../servers/gatewayStage.ts'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { type GatewayStage, registerClient, startGatewayStage } from '../../servers/gatewayStage.ts'
 import { type Script, startMcpServer } from '../../servers/mcpServer.ts'
 import { within } from '../../servers/until.ts'
 
@@ -275,6 +275,23 @@ test('a metadata document on this machine is not asked for, however its address 
   }
   inside.close()
   expect(connections).toBe(0)
+})
+
+test('a client that registered under other rules gets no code by leaving its redirect URI out', async () => {
+  const own = await startGatewayStage({ target: server.url })
+  onTestFinished(own.close)
+  const query = new URLSearchParams({
+    ...{ response_type: 'code', client_id: await registerClient(own.origin, 'https://elsewhere.example/cb') },
+    ...{ code_challenge: 'x'.repeat(43), code_challenge_method: 'S256' },
+  })
+  const ask = () => fetch(`${own.origin}/authorize?${query}`, { redirect: 'manual' })
+  expect((await ask()).status).toBe(303)
+  await own.first.kill('SIGTERM')
+  own.configure({ serve: { access: 'everyone', clients: { redirect_hosts: ['*.example.com'] } } })
+  await own.serve()
+  const answer = await ask()
+  expect([answer.status, answer.headers.get('location')]).toEqual([400, null])
+  expect(await answer.text()).toContain('Redirect URI not allowed')
 })
 
 test('a hundred clients that send nothing, or one byte of a body, keep nobody from being served', async () => {

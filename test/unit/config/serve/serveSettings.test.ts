@@ -259,6 +259,50 @@ describe('a warning', () => {
     ).toBe('')
   })
 
+  describe('of several providers', () => {
+    const CLIENTS =
+      'providers: { google: { client_id: a, client_secret: s }, company: { client_id: b, client_secret: s, issuer: "https://sso.example" }, partner: { client_id: c, client_secret: s, issuer: "https://partner.example" } }\n'
+    const server = (more: string) => `servers: { a: { url: "http://localhost:3000"${more} } }\n`
+    const quiet = 'user_headers: { X-User-Email: email }\n'
+    const only = ', provider: company'
+
+    test.each([
+      [
+        `${SERVER}serve: { access: { subjects: ["1234"] } }\n${quiet}`,
+        ['serve.access.subjects admits who has such a subject at google or company or partner: write issuer#subject'],
+      ],
+      [
+        `${SERVER}serve: { access: { groups: [admins] } }\n${quiet}`,
+        ['serve.access.groups counts groups of these names at company or partner'],
+      ],
+      [
+        `${server(', access: { subjects: ["1234"], groups: [admins] }')}serve: { access: everyone }\n${quiet}`,
+        ['serve.access is everyone', 'servers.a.access.subjects admits', 'servers.a.access.groups counts'],
+      ],
+      [
+        `${SERVER}serve: { access: { domains: [example.com] } }\n`,
+        ['X-User-Id can be the same for two persons, of google or company or partner, at mcp_server_url: '],
+      ],
+      [
+        `${server('')}serve: { access: { domains: [example.com] } }\nuser_headers: { X-Who: sub }\n`,
+        ['X-Who can be the same for two persons, of google or company or partner, at servers.a: '],
+      ],
+    ])('comes where their accounts count as one: %j', (yaml, words) => {
+      expect(warned(CLIENTS + yaml).split('\n')).toEqual(words.map((start) => expect.stringContaining(start)))
+    })
+
+    test.each([
+      `${SERVER}serve: { access: { subjects: ["https://sso.example#1234"], domains: [example.com] } }\n${quiet}`,
+      `${server(`${only}, access: { subjects: ["1234"], groups: [admins] }`)}serve: { access: { domains: [example.com] } }\n`,
+    ])('does not come where each counts for itself: %j', (yaml) => {
+      expect(warned(CLIENTS + yaml)).toBe('')
+    })
+
+    test('does not come where there is one', () => {
+      expect(warned(`${SERVER}${CLIENT}serve: { access: { subjects: ["1234"], groups: [admins] } }\n`)).toBe('')
+    })
+  })
+
   test('is no matter of Authorization in forward_headers, but what it means is said', () => {
     const file = read(`${SERVER}${CLIENT}header_forwarding: { forward_headers: [authorization] }\n`)
     expect(serveNotes(file, serveSettings(file, { allowHttp: false })).join()).toMatch(

@@ -1,7 +1,10 @@
 // Clients that are their metadata document: from where one is read, how often, and what counts in it.
+import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
+import { createDocuments } from '../../../../src/gateway/authorization/documents.ts'
 import type { HttpRequest } from '../../../../src/ports.ts'
 import { CALLBACK, type StageOptions, startAuthorization, tokensOf } from '../../../fakes/authorizationStage.ts'
+import { createFakeLogger } from '../../../fakes/fakeLogger.ts'
 
 const ID = 'https://client.example/oauth/client.json'
 
@@ -82,26 +85,68 @@ test('the rules for redirect URIs hold however the address of a document is writ
   expect(stage.log.entries.map(({ fields }) => fields.reason)).toContainEqual(expect.stringContaining('slack'))
 })
 
-test('the key set that a client names is read at public addresses, and not more than twenty times a minute', async () => {
-  const stage = await started(() => ({ status: 500 }))
-  const registered = await stage.register({
-    token_endpoint_auth_method: 'private_key_jwt',
-    jwks_uri: 'https://keys.example/jwks',
-  })
-  const { client_id: id } = (await registered.json()) as { client_id: string }
+const registeredWithKeys = async (stage: Stage, uri: string) => {
+  const registered = await stage.register({ token_endpoint_auth_method: 'private_key_jwt', jwks_uri: uri })
+  return ((await registered.json()) as { client_id: string }).client_id
+}
+/** With an assertion that only the client's keys can be asked about. */
+const refreshWithKeys = (stage: Stage, id: string) => {
   const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
   const now = Math.floor(Date.now() / 1000)
-  for (let index = 0; index < 25; index++) {
-    const claims = { iss: id, sub: id, aud: stage.publicUrl, jti: String(index), iat: now, exp: now + 60 }
-    const response = await stage.refresh(id, 'x', {
-      client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
-      client_assertion: `${part({ alg: 'ES256' })}.${part(claims)}.AAAA`,
-    })
-    expect(response.status).not.toBe(200)
-  }
+  const claims = { iss: id, sub: id, aud: stage.publicUrl, jti: randomUUID(), iat: now, exp: now + 60 }
+  return stage.refresh(id, 'x', {
+    client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+    client_assertion: `${part({ alg: 'ES256' })}.${part(claims)}.AAAA`,
+  })
+}
+
+test('the key set that a client names is read at public addresses, and not more than twenty times a minute', async () => {
+  const stage = await started(() => ({ status: 500 }))
+  const id = await registeredWithKeys(stage, 'https://keys.example/jwks')
+  for (let index = 0; index < 25; index++) expect((await refreshWithKeys(stage, id)).status).not.toBe(200)
   expect(stage.fetched.length).toBeGreaterThan(0)
   expect(stage.fetched.length).toBeLessThanOrEqual(20)
   for (const request of stage.fetched) expect(request).toMatchObject({ within: 'public', redirect: 'manual' })
+})
+
+test('whoever names the document of another client as their keys takes nothing from that client', async () => {
+  const stage = await started(({ url }) => ({ body: url.href === ID ? document() : { keys: [] } }))
+  const ids: string[] = []
+  for (let index = 0; index < 21; index++) {
+    stage.state.address = `198.51.100.${index}`
+    ids.push(await registeredWithKeys(stage, ID))
+  }
+  const keys = await registeredWithKeys(stage, 'https://client.example/jwks')
+  stage.state.address = '203.0.113.9'
+  for (const id of ids) await refreshWithKeys(stage, id)
+  expect(stage.fetched.length).toBe(20)
+  stage.state.address = '203.0.113.10'
+  await refreshWithKeys(stage, keys)
+  expect(stage.fetched.at(-1)?.url.href).toBe('https://client.example/jwks')
+  expect(await status(stage)).toBe(303)
+})
+
+test('a document stays one however others that are asked for at the same moment are written', async () => {
+  const clients = { byId: async () => undefined } as never
+  const documents = createDocuments({
+    ...{ clients, hosts: ['*'], namedHostsOnly: false, now: () => 0, log: createFakeLogger() },
+    rules: { schemes: [], hosts: ['*.good.example'] },
+    http: {
+      request: async () => ({
+        ...{ status: 200, headers: {}, discard: () => undefined },
+        body: (async function* () {
+          yield Buffer.from(JSON.stringify({ redirect_uris: ['https://elsewhere.example/cb'] }))
+        })(),
+      }),
+    },
+  })
+  const written = ['https://client.example/x', 'https://client.example:443/x', 'https://CLIENT.example/x']
+  expect(written.map((id) => documents.allow(id, '192.0.2.1'))).toEqual(['allowed', 'allowed', 'allowed'])
+  for (const id of written) await expect(documents.fetch(id, '192.0.2.1')).rejects.toThrow('redirect_hosts')
+  // Also where a key set with its address was read first.
+  expect(documents.allow('https://client.example/y', '192.0.2.1')).toBe('allowed')
+  for (const _ of written)
+    await expect(documents.fetch('https://client.example/y', '192.0.2.1')).rejects.toThrow('redirect_hosts')
 })
 
 test('only hosts of document_hosts are asked', async () => {

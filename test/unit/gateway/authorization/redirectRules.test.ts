@@ -1,7 +1,7 @@
 // Which redirect URIs are taken: one table for registrations, metadata documents and requests to /authorize.
 import { expect, test } from 'vitest'
 import { redirectUriFault, redirectUrisFault } from '../../../../src/gateway/authorization/redirectRules.ts'
-import { type AuthorizationStage, startAuthorization } from '../../../fakes/authorizationStage.ts'
+import { type AuthorizationStage, createJar, startAuthorization } from '../../../fakes/authorizationStage.ts'
 
 const RULES = { schemes: ['com.example.app'], hosts: ['good.example', '*.team.example'] }
 
@@ -105,6 +105,9 @@ const started = async () => {
   return stage
 }
 
+const registeredFor = async (stage: AuthorizationStage, uri: string) =>
+  (await (await stage.register({ redirect_uris: [uri] })).json()) as { client_id: string }
+
 /** Where a document with this redirect URI leads: to consent, or to a page. */
 const documentLeads = async (stage: AuthorizationStage, uri: string) => {
   const id = `https://client.example/doc?uri=${encodeURIComponent(uri)}`
@@ -138,4 +141,58 @@ test('a client may ask for any port of a loopback address that it has registered
   expect(await status('http://127.0.0.1:51234/callback')).toBe(303)
   expect(await status('http://127.0.0.1:51234/other')).toBe(400)
   expect(await status('http://localhost:51234/callback')).toBe(400)
+})
+
+const ELSEWHERE = 'https://elsewhere.example/cb'
+const tightened = { clients: { redirectHosts: ['*.good.example'] } }
+
+test.each([
+  ['a request', {}],
+  ['a request that is refused', { code_challenge: undefined, code_challenge_method: undefined }],
+  ['a request that is refused before its client is known', { request: 'e30.e30.' }],
+  ['a request that asks nobody', { prompt: 'none' }],
+])(
+  '%s goes to a page where its client has only a redirect URI that the rules of today refuse, named or left out',
+  async (_title, more) => {
+    const before = await startAuthorization()
+    const { client_id: id } = await registeredFor(before, ELSEWHERE)
+    const after = await startAuthorization({ stores: before.stores, ...tightened })
+    for (const redirect_uri of [ELSEWHERE, undefined]) {
+      const asked = after.authorizeUrl(id, 'v', { redirect_uri, ...more })
+      const response = await fetch(asked, { redirect: 'manual' })
+      expect([response.status, response.headers.get('location')]).toEqual([400, null])
+      expect(await response.text()).toContain('Redirect URI not allowed')
+    }
+    expect(await after.stores.database.all('SELECT * FROM oauth_records')).toEqual([])
+  },
+)
+
+test('rules that were changed while a person signed in hold for the answer', async () => {
+  const before = await startAuthorization()
+  const { client_id: id } = await registeredFor(before, ELSEWHERE)
+  const begun = await fetch(before.authorizeUrl(id, 'v', { redirect_uri: undefined }), { redirect: 'manual' })
+  const jar = createJar()
+  jar.take(begun.headers.getSetCookie())
+  const after = await startAuthorization({ stores: before.stores, publicUrl: before.publicUrl, ...tightened })
+  const { response } = await after.browse(begun.headers.get('location') ?? '', jar)
+  expect(after.asked).toMatchObject([{ redirectUri: ELSEWHERE }])
+  expect([response.status, response.headers.get('location')]).toEqual([400, null])
+  expect(await after.stores.database.all("SELECT * FROM oauth_records WHERE kind = 'AuthorizationCode'")).toEqual([])
+})
+
+test('the rules hold for what is kept of a document whose host is away', async () => {
+  const id = 'https://client.example/client.json'
+  const document = { client_id: id, redirect_uris: [ELSEWHERE], token_endpoint_auth_method: 'none' }
+  const before = await startAuthorization({ internet: () => ({ body: document }) })
+  expect((await before.code(id, { redirect_uri: undefined })).code).not.toBe('')
+  const after = await startAuthorization({ stores: before.stores, internet: () => ({ status: 503 }), ...tightened })
+  const { response } = await after.browse(after.authorizeUrl(id, 'v', { redirect_uri: undefined }))
+  expect([response.status, response.headers.get('location')]).toEqual([400, null])
+})
+
+test('a client of the configuration may have any redirect URI, also where it leaves it out', async () => {
+  const known = [{ name: 'own', id: 'own', secret: undefined, redirectUris: [ELSEWHERE] }]
+  const stage = await startAuthorization({ clients: { ...tightened.clients, known } })
+  for (const redirect_uri of [ELSEWHERE, undefined])
+    expect((await stage.code('own', { redirect_uri })).code).not.toBe('')
 })

@@ -3,6 +3,7 @@ import { generateKeyPairSync, randomUUID, sign } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { sha256 } from '../../../../src/sha256.ts'
 import { CALLBACK, served, startAuthorization, tokensOf } from '../../../fakes/authorizationStage.ts'
+import { goAwayWhileSending } from '../../../fakes/goneClient.ts'
 
 type Stage = Awaited<ReturnType<typeof startAuthorization>>
 const registered = async (stage: Stage, metadata: Record<string, unknown> = {}) =>
@@ -101,6 +102,16 @@ test('an access token is for one server, as a column of its record', async () =>
   const right = await stage.refresh(signed.clientId, signed.refresh, { resource: `${stage.publicUrl}/mcp/work/` })
   expect(right.status).toBe(200)
 })
+
+test.each(['/token', '/revoke', '/register'])(
+  'a client that goes away while it sends its body to %s is no failure',
+  async (path) => {
+    const stage = await startAuthorization()
+    await goAwayWhileSending(stage.origin, path, { 'content-type': 'application/json' })
+    expect((await stage.refresh('nobody', 'x')).status).toBe(401)
+    expect(stage.log.entries.filter(({ level }) => level === 'error')).toEqual([])
+  },
+)
 
 test.each(['/token', '/revoke'])('a client that is gone gets 401 invalid_client at %s', async (path) => {
   const stage = await startAuthorization()

@@ -11,6 +11,7 @@ import {
   tokenOn,
   type WorldOptions,
 } from '../../../fakes/gatewaySignInWorld.ts'
+import { goAwayWhileSending } from '../../../fakes/goneClient.ts'
 
 const worlds: SignInWorld[] = []
 afterEach(async () => {
@@ -60,6 +61,15 @@ describe('consent', () => {
     expect(sent.status).toBe(200)
     expect(nextOf(sent).searchParams.get('error')).toBe('access_denied')
     expect(world.attempts.size).toBe(0)
+  })
+
+  test('a person who goes away while the form is sent is no failure', async () => {
+    const { world, browser } = await open()
+    const consent = world.authorize(browser)
+    const form = { 'content-type': 'application/x-www-form-urlencoded', origin: world.origin }
+    await goAwayWhileSending(world.origin, consent, form)
+    expect((await browser.get(consent)).status).toBe(200)
+    expect(world.log.entries.filter(({ level }) => level === 'error')).toEqual([])
   })
 
   test('is asked for each flow, also of a client that was allowed before', async () => {

@@ -3,6 +3,7 @@ import { createServer, getDefaultAutoSelectFamilyAttemptTimeout, type Server, ty
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { HttpRequest, HttpResponse } from '../../../../src/ports.ts'
 import { createHttp, type HttpOptions } from '../../../../src/system/http/client.ts'
+import { createConnections } from '../../../../src/system/http/connections.ts'
 import { settled } from '../../../fakes/gate.ts'
 import { serve } from '../../../fakes/loopback.ts'
 import { errorOf } from '../../../fakes/thrown.ts'
@@ -183,6 +184,46 @@ test('an IPv6 address is reached, also ahead of the request', async (context) =>
   await server.connected
   expect(await text(await send(`http://[::1]:${server.port}/`))).toBe('six')
   expect(server.count()).toBe(1)
+})
+
+describe('of origins that anybody names', () => {
+  const bounded = (environment: NodeJS.ProcessEnv = {}) => {
+    const connections = createConnections({ connectTimeoutMs: 10_000, environment })
+    onTestFinished(() => connections.close())
+    return (number: number) => connections.bounded(new URL(`https://203.0.113.${number}/`), 'public')
+  }
+  const first = (count: number) => Array.from({ length: count }, (_, number) => number)
+
+  test.each([
+    ['directly', {}],
+    ['through a proxy', { HTTPS_PROXY: 'http://127.0.0.1:9' }],
+  ])('a hundred are kept %s, those that were used last', async (_title, environment) => {
+    const route = bounded(environment)
+    const routes = []
+    for (const number of first(100)) routes.push(await route(number))
+    expect((await route(0)).pool).toBe(routes[0]?.pool)
+    for (const number of [100, 101]) routes.push(await route(number))
+    expect(routes.flatMap(({ pool }, number) => (pool.destroyed ? [number] : []))).toEqual([1, 2])
+    expect((await route(1)).pool).not.toBe(routes[1]?.pool)
+  })
+
+  test('one that has a request is kept, however many others come', async () => {
+    const proxy = await listen(() => undefined)
+    const route = bounded({ HTTPS_PROXY: proxy.origin })
+    const { pool, origin } = await route(0)
+    const nothing = () => undefined
+    const handler = {
+      onRequestStart: nothing,
+      onResponseStart: nothing,
+      onResponseData: nothing,
+      onResponseEnd: nothing,
+    }
+    pool.dispatch({ origin, path: '/', method: 'GET' }, { ...handler, onResponseError: nothing })
+    await proxy.connected
+    for (const number of first(150)) await route(number + 1)
+    expect((await route(0)).pool).toBe(pool)
+    expect(pool.destroyed).toBe(false)
+  })
 })
 
 describe('cookies', () => {
