@@ -134,7 +134,7 @@ export function createCoordinatedRefresh(options: CoordinatedRefreshOptions): Co
   }
 }
 
-/** An earlier refresh brought a refresh token only. */
+/** Another process has refreshed it, but got the next refresh token only: the bearer is still to come. */
 const isSeenBearer = (tokens: TokenSet | undefined, seen: TokenRecord) =>
   tokens?.refreshToken !== undefined &&
   tokens.accessToken === seen.tokens?.accessToken &&
