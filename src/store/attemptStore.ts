@@ -20,8 +20,9 @@ import { sqlTime } from './values/time.ts'
 
 /** Settled attempts are kept this long for `status` and for people who read the table. */
 const KEEP_MS = 24 * 60 * 60 * 1000
-/** Old attempts that the next one deletes: nobody waits for thousands of them. */
-const MOST_DELETED = 100
+/** Nobody who begins one waits for thousands of old ones to be deleted. */
+const DELETE_OLD =
+  'DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < :end ORDER BY expires_at LIMIT 100)'
 /** Each try that fails is one of another process that began an attempt of the same key. */
 const MOST_TRIES = 50
 
@@ -33,10 +34,7 @@ export function createAttemptStore(database: Database, openSeal: OpenSeal, clock
     async begin(key, challenge, expiresAt, { wishes, fits = () => true } = { wishes: {} }) {
       const seal = await openSeal()
       const { row, ...outcome } = await database.transaction(async (sql) => {
-        await sql.run(
-          'DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < :end ORDER BY expires_at LIMIT :limit)',
-          { end: sqlTime(clock.now() - KEEP_MS), limit: MOST_DELETED },
-        )
+        await sql.run(DELETE_OLD, { end: sqlTime(clock.now() - KEEP_MS) })
         await settleExpired(sql, key, now())
         for (let left = MOST_TRIES; left > 0; left--) {
           const open = await readOpenRow(sql, key, now())

@@ -2,7 +2,7 @@
 import { createClients } from '../../src/auth/client/clients.ts'
 import { type AuthorizationCodeOptions, createAuthorizationCodeFlow } from '../../src/auth/grants/authorizationCode.ts'
 import { createDeviceCodeFlow } from '../../src/auth/grants/deviceCode.ts'
-import { createRefresh } from '../../src/auth/tokens/refresh.ts'
+import { createRefresh, type Keep } from '../../src/auth/tokens/refresh.ts'
 import { asBridgeError } from '../../src/errors.ts'
 import type { HttpResponse } from '../../src/ports.ts'
 import type { CallbackPage, Challenge, TokenSet } from '../../src/records.ts'
@@ -235,8 +235,9 @@ export function createWorld({ answers = {}, jwks, refreshed, revoked, ...options
         },
       }
     },
-    refresh: (tokens: TokenSet & { refreshToken: string }) =>
-      createRefresh({ clients, clock, log, rules, bearer })(tokens),
+    /** `keep`: called with what is stored before the refresh is done. */
+    refresh: (tokens: TokenSet & { refreshToken: string }, keep: Keep = async () => undefined) =>
+      createRefresh({ clients, clock, log, rules, bearer })(tokens, keep),
   }
 }
 

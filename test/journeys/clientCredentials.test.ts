@@ -3,6 +3,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
+import { startProtectedStage } from '../servers/scriptedStage.ts'
 import { startStage } from '../servers/stage.ts'
 import { until } from '../servers/until.ts'
 
@@ -92,6 +93,37 @@ providers: { robot: { client_id: robot, client_secret: "\${ROBOT}", client_crede
   expect((await stage.command(['login', 'it', '--force'], environment)).code).toBe(0)
   expect(stage.authorization.state.tokenRequests).toBe(3)
   expect((await stage.command(['logout', 'it'], environment)).code).toBe(0)
+})
+
+test('a server that gives the token that still lives: login --force succeeds, and a bridge that is refused once goes on', async () => {
+  const scripted = await startProtectedStage()
+  const { issuer, state } = scripted
+  issuer.routes['/token'] = () => ({ json: { access_token: 'lives', token_type: 'Bearer', expires_in: 3600 } })
+  const secret = join(scripted.home, 'secret')
+  writeFileSync(secret, CLIENT.client_secret, { mode: 0o600 })
+  const client = ['--client-id', CLIENT.client_id, '--client-secret-file', secret, '--issuer', issuer.origin]
+  const robot = ['--client-credentials', ...client]
+  const login = (...args: string[]) =>
+    scripted.plainCommand('login', `${scripted.server.origin}/mcp`, ...robot, ...args)
+  try {
+    expect((await login()).code).toBe(0)
+    expect(await login('--force')).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('with client credentials'),
+    })
+    const host = scripted.host(...robot)
+    expect(await host.isMet()).toBe(true)
+    const refusals = [false]
+    state.accepts = () => refusals.pop() ?? true
+    expect((await host.request('tools/call', { name: 'x', arguments: {} })).result).toBeDefined()
+    expect(refusals).toEqual([])
+    state.accepts = () => false
+    const { error } = await host.request('tools/call', { name: 'x', arguments: {} })
+    expect(error.data.code).toBe('unauthorized')
+    await host.close()
+  } finally {
+    await scripted.close()
+  }
 })
 
 test('without a client that can authenticate, the error is client_required and nobody is asked', async () => {

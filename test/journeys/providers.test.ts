@@ -95,6 +95,34 @@ describe('google', () => {
     expect(await bearer()).toMatch(/^Bearer eyJ/)
   })
 
+  test('keys that cannot be had for a while cost no refresh token where the ID token is the bearer', async () => {
+    await setUp('google', { bearer: 'id_token' })
+    provider.state.rotates = true
+    expect((await login()).code).toBe(0)
+    provider.state.keys = 503
+    expect(await stage.command(['refresh', 'it'])).toMatchObject({ code: 4 })
+    expect(await account()).toMatchObject({ state: 'signed_in', refreshable: true, last_error: null })
+    provider.state.keys = 200
+    expect(await stage.command(['refresh', 'it'])).toMatchObject({ code: 0 })
+    const spent = provider.seen.token.map(({ refresh_token }) => refresh_token).filter((token) => token !== undefined)
+    expect(new Set(spent).size).toBe(spent.length)
+  })
+
+  test('a refresh without an ID token leads to a sign-in where that is the bearer, and says why', async () => {
+    await setUp('google', { bearer: 'id_token' })
+    provider.state.rotates = true
+    provider.state.renewsIdToken = false
+    expect((await login()).code).toBe(0)
+    const { code, stderr } = await stage.command(['refresh', 'it'])
+    expect(code).toBe(3)
+    expect(stderr).toContain('sent no ID token with the refresh')
+    expect(stderr).toContain('remove bearer: id_token')
+    expect(await account()).toMatchObject({ refreshable: false })
+    expect(await login()).toMatchObject({ code: 0 })
+    expect(await account()).toMatchObject({ state: 'signed_in', last_error: null })
+    expect(provider.seen.authorize).toHaveLength(2)
+  })
+
   test('without an ID token for bearer: id_token is id_token_missing, and nothing is stored', async () => {
     await setUp('google', { bearer: 'id_token', scopes: ['email'] })
     const { code, stderr } = await login()

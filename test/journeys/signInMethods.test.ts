@@ -5,6 +5,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { silentListener } from '../fakes/loopback.ts'
 import { has } from '../needs.ts'
 import { PROGRAM } from '../servers/host.ts'
+import { startCrookedServer } from '../servers/scriptedOrigin.ts'
 import { startStage } from '../servers/stage.ts'
 import { until } from '../servers/until.ts'
 
@@ -94,6 +95,31 @@ test('login --paste reads the address from a pipe, opens nothing, and writes not
   expect(stage.tabs()).toEqual([])
   expect(login.stdout()).toBe('')
   expect(await login.says(/Signed in to .*/)).toContain('alice@example.com')
+})
+
+test('login --paste goes on where the server wants another request, and says the next address', async () => {
+  stage = await startStage()
+  const server = await startCrookedServer({
+    metadata: { scopes_supported: ['files', 'offline_access'] },
+    resource: { scopes_supported: ['files'] },
+  })
+  const approve = server.routes['/authorize']
+  server.routes['/authorize'] = (seen) => {
+    if (!seen.query.get('scope')?.includes('offline_access')) return approve?.(seen) ?? {}
+    const to = new URL(seen.query.get('redirect_uri') ?? '')
+    const said = { error: 'invalid_scope', error_description: 'offline_access is not allowed' }
+    to.search = new URLSearchParams({ ...said, state: seen.query.get('state') ?? '' }).toString()
+    return { status: 302, headers: { location: to.href } }
+  }
+  const login = stage.start(['login', server.url, '--paste', ...here()])
+  const first = await login.says(/^http\S+/m)
+  login.child.stdin.write(`${await stage.visitElsewhere(first)}\n`)
+  const next = (await login.says(/starts again.*\nhttp\S+/)).split('\n')[1] ?? ''
+  expect(parameter(next, 'state')).not.toBe(parameter(first, 'state'))
+  login.child.stdin.write(`${await stage.visitElsewhere(next)}\n`)
+  expect(await login.exited).toBe(0)
+  expect(server.tokenRequests()).toBe(1)
+  await server.close()
 })
 
 test('login --paste still waits for the callback after its input has ended', async () => {

@@ -39,6 +39,12 @@ export async function startProvider(kind: Kind) {
     authorize: undefined as ((query: Form) => Form | 'page' | undefined) | undefined,
     /** Answers token requests instead of tokens. */
     token: undefined as ((form: Form) => Refusal | undefined) | undefined,
+    /** Each refresh token is good for one refresh. */
+    rotates: false,
+    /** Whether a refresh brings an ID token too. */
+    renewsIdToken: true,
+    /** The status of its keys. */
+    keys: 200,
     /** Seconds; undefined: the answer does not say. */
     lifetime: way.lifetime as number | undefined,
     /** Whether the person has consented before. */
@@ -90,7 +96,8 @@ export async function startProvider(kind: Kind) {
     if (refresh) refreshTokens.set(refresh, request)
     if (by === 'code') state.consented = true
     const openid = (request.scope ?? '').split(' ').includes('openid')
-    const id = openid && way.metadata?.jwks_uri ? await idToken(request) : undefined
+    const says = openid && (by !== 'refresh' || state.renewsIdToken)
+    const id = says && way.metadata?.jwks_uri ? await idToken(request) : undefined
     if (id) accepted.add(id)
     return {
       access_token: access,
@@ -111,6 +118,7 @@ export async function startProvider(kind: Kind) {
     if (form.grant_type === 'refresh_token') {
       const before = refreshTokens.get(form.refresh_token ?? '')
       if (!before) return { status: 400, body: { error: 'invalid_grant' } }
+      if (state.rotates) refreshTokens.delete(form.refresh_token ?? '')
       return { status: 200, body: await grant({ ...before, ...(form.scope ? { scope: form.scope } : {}) }, 'refresh') }
     }
     if (form.grant_type?.endsWith('device_code')) {
@@ -163,7 +171,7 @@ export async function startProvider(kind: Kind) {
       const page = Number(url.searchParams.get('page') ?? 1)
       return json(Array.isArray(value) ? value.slice((page - 1) * 100, page * 100) : value)
     }
-    if (url.pathname === '/keys') return json({ keys: [jwk] })
+    if (url.pathname === '/keys') return json({ keys: [jwk] }, state.keys)
     if (url.pathname === way.paths.authorize) return authorize(Object.fromEntries(url.searchParams), response)
     if (url.pathname === way.paths.device) {
       const form = Object.fromEntries(new URLSearchParams(text))

@@ -125,7 +125,8 @@ async function untilApproved(options: DeviceCodeOptions, poll: Poll, signal: Abo
     if (wait >= left || clock.now() >= poll.expiresAt) throw new BridgeError('login_timed_out')
     const answer = await poll.oauth.pollDevice(parameters, claims, need).catch((thrown: unknown) => {
       const error = asBridgeError(thrown)
-      if (!isTransient(error)) throw error
+      // The device code is spent where tokens came.
+      if (!isTransient(error) || error.details.grantSpent === true) throw error
       log.warn('oauth:device', { outcome: 'failed', code: error.code, again: true })
       return 'unreachable' as const
     })

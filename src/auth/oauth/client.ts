@@ -52,9 +52,9 @@ export async function createOAuthClient(
     async refresh(refreshToken: string, parameters: RefreshParameters): Promise<TokenResponse | 'rejected'> {
       registerSecret([refreshToken], 'token')
       try {
-        const ask = (config: client.Configuration) =>
-          client.refreshTokenGrant(config, refreshToken, present(parameters), bound)
-        return toTokenResponse((await withIdToken(connection, ask, { need: 'checked', issuer })).answer, issuer, rules)
+        const ask: Ask = (config) => client.refreshTokenGrant(config, refreshToken, present(parameters), bound)
+        const { answer, idTokenProblem } = await withIdToken(connection, ask, { need: 'optional', issuer })
+        return { ...toTokenResponse(answer, issuer, rules), ...present({ idTokenProblem }) }
       } catch (thrown) {
         const failure = readRefreshFailure(thrown, issuer)
         if (failure === 'rejected') return failure

@@ -1,5 +1,5 @@
 // An ID token that does not pass its checks, or does not come: an error where somebody needs it, otherwise the sign-in goes on without it.
-import { BridgeError } from '../../errors.ts'
+import { BridgeError, reworded } from '../../errors.ts'
 import { quote } from '../../redaction/text.ts'
 import type { IdTokenProblem } from '../tokens/tokenSet.ts'
 import { reasonOf, translateOAuthError } from './errors.ts'
@@ -76,24 +76,30 @@ export async function withIdToken<Config, Answer>(
     const answer = await ask(repeating).catch(() => {
       throw thrown
     })
-    const idTokenProblem = problemOf(idToken(), thrown)
+    const idTokenProblem = problemOf(idToken(), issuer, thrown)
     const isNeeded = need === 'required' || (need === 'checked' && idTokenProblem.outcome === 'refused')
-    if (isNeeded) throw idTokenError(idTokenProblem, issuer, thrown)
+    if (isNeeded) throw idTokenProblem.error
     return { answer, idTokenProblem }
   }
 }
 
-function problemOf(idToken: string | undefined, thrown: unknown): IdTokenProblem {
+function problemOf(idToken: string | undefined, issuer: string, thrown: unknown): IdTokenProblem {
+  const problem = withReason(idToken, thrown)
+  return { ...problem, error: idTokenError(problem, issuer, thrown) }
+}
+
+function withReason(idToken: string | undefined, thrown: unknown): Omit<IdTokenProblem, 'error'> {
   if (idToken === undefined) return { outcome: 'missing', reason: 'The answer has no ID token.' }
   const algorithm = algorithmOf(idToken)
   const reason = quote(reasonOf(thrown))
   return { outcome: 'refused', reason: algorithm === undefined ? reason : `${reason} (algorithm ${quote(algorithm)})` }
 }
 
-/** A server that did not give its keys now may give them later: that stays what it is. */
-function idTokenError({ outcome, reason }: IdTokenProblem, issuer: string, cause: unknown): BridgeError {
+/** A server that did not give its keys now may give them later: that stays what it is. The grant is spent in any case. */
+function idTokenError({ outcome, reason }: Omit<IdTokenProblem, 'error'>, issuer: string, cause: unknown): BridgeError {
   const told = translateOAuthError(cause, issuer)
-  if (!['login_failed', 'invalid_client', 'invalid_signature'].includes(told.code)) return told
+  if (!['login_failed', 'invalid_client', 'invalid_signature'].includes(told.code))
+    return reworded(told, { details: { grantSpent: true } })
   if (outcome === 'refused')
     return new BridgeError('invalid_signature', {
       message: `The ID token of ${quote(issuer)} did not pass verification: ${reason}.`,

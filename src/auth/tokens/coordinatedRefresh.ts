@@ -66,7 +66,7 @@ export function createCoordinatedRefresh(options: CoordinatedRefreshOptions): Co
   /** Under the lease: what was seen may be refreshed already. */
   const refreshSeen = async (seen: TokenRecord, challenge: Challenge | undefined, accessToken: AccessTokenIs) => {
     const { generation, tokens, lastError, lastErrorCode } = await reload()
-    if (generation !== seen.generation) return
+    if (generation !== seen.generation && !isSeenBearer(tokens, seen)) return
     if (clientCredentials) return await save(await clientCredentials(tokens, challenge), generation)
     if (!isRefreshable(tokens)) return
     const isKnown = lastError !== undefined
@@ -74,32 +74,37 @@ export function createCoordinatedRefresh(options: CoordinatedRefreshOptions): Co
     if (isKnown && seen.lastError === undefined) return
     const refresh = await options.refresh()
     const wasSpent = await store.spend(key, generation)
-    const outcome = await refresh(tokens).catch(async (thrown: unknown) => {
+    let stored = generation
+    const keep = async (renewed: TokenSet) => {
+      if (await write(renewed, stored)) stored += 1
+    }
+    const outcome = await refresh(tokens, keep).catch(async (thrown: unknown) => {
       // What an earlier refresh left open stays so.
       if (!wasSpent && isUnspent(thrown)) await store.unspend(key, generation).catch(() => undefined)
       return refusalIn(thrown)
     })
-    if (outcome !== 'rejected' && !(outcome instanceof BridgeError)) return await save(outcome, generation)
-    refusedGeneration = generation
-    const reason =
-      outcome === 'rejected'
-        ? wasSpent && !isKnown
-          ? CUT_OFF
-          : REJECTED
-        : `The refresh token was refused. ${outcome.message}`
+    if (outcome !== 'rejected' && !(outcome instanceof BridgeError)) return await save(outcome, stored)
+    refusedGeneration = stored
+    const cutOff = wasSpent && !isKnown
+    const reason = outcome === 'rejected' ? (cutOff ? CUT_OFF : REJECTED) : reasonOf(outcome)
     log.warn('oauth:refresh', { outcome: 'rejected', message: reason })
     const isDead = accessToken === 'refused' || lastErrorCode === 'token_expired' || isExpired(tokens, clock.now())
-    if (outcome === 'rejected' && isDead) await store.remove(key, generation, reason, 'token_expired')
-    else await store.unrenewable(key, generation, reason, isDead ? 'token_expired' : 'refresh_token_missing')
+    if (outcome === 'rejected' && isDead) await store.remove(key, stored, reason, 'token_expired')
+    else await store.unrenewable(key, stored, reason, isDead ? 'token_expired' : 'refresh_token_missing')
   }
 
-  /** The old refresh token is used up: a busy database must not lose the new one. */
   const save = async (tokens: TokenSet, generation: number): Promise<void> => {
     obtainedAt = clock.now()
+    await write(tokens, generation)
+  }
+
+  /** The old refresh token is used up: a busy database must not lose the new one. False: somebody else has stored something. */
+  const write = async (tokens: TokenSet, generation: number): Promise<boolean> => {
     for (let tries = 1; ; tries++) {
       try {
-        if (!(await store.replace(key, tokens, generation))) log.info('oauth:refresh', { outcome: 'superseded' })
-        return
+        const isReplaced = await store.replace(key, tokens, generation)
+        if (!isReplaced) log.info('oauth:refresh', { outcome: 'superseded' })
+        return isReplaced
       } catch (thrown) {
         if (!(thrown instanceof BridgeError) || thrown.code !== 'database_locked' || tries === SAVE_TRIES) throw thrown
       }
@@ -134,6 +139,16 @@ export function createCoordinatedRefresh(options: CoordinatedRefreshOptions): Co
     },
   }
 }
+
+/** Another process has refreshed it, but got the next refresh token only: the bearer is still to come. */
+const isSeenBearer = (tokens: TokenSet | undefined, seen: TokenRecord) =>
+  tokens?.refreshToken !== undefined &&
+  tokens.accessToken === seen.tokens?.accessToken &&
+  tokens.refreshToken !== seen.tokens.refreshToken
+
+/** An ID token that does not come is not the refusal of a refresh token, and has another remedy. */
+const reasonOf = ({ code, message, hint }: BridgeError) =>
+  code === 'id_token_missing' ? `${message} ${hint}` : `The refresh token was refused. ${message}`
 
 export const isExpired = ({ expiresAt }: TokenSet, now: number) => expiresAt !== undefined && expiresAt <= now
 

@@ -16,7 +16,15 @@ export interface RefreshOptions {
 }
 
 type Refreshable = TokenSet & { refreshToken: string }
-export type Refresh = (tokens: Refreshable) => Promise<TokenSet | 'rejected'>
+/** Stores the tokens of before with the next refresh token, where nothing else of the answer can be used. */
+export type Keep = (tokens: TokenSet) => Promise<void>
+export type Refresh = (tokens: Refreshable, keep: Keep) => Promise<TokenSet | 'rejected'>
+
+/** `tokens`: with the refresh token that counts now. One that was answered with tokens may count as stolen if it comes again. */
+interface Refreshing {
+  tokens: Refreshable
+  readonly keep: Keep
+}
 
 export function createRefresh({ clients, clock, log, rules, bearer }: RefreshOptions): Refresh {
   const withRetry = createRetry(clock, log, 'oauth:refresh')
@@ -24,27 +32,39 @@ export function createRefresh({ clients, clock, log, rules, bearer }: RefreshOpt
   /** Clients that this process has replaced: each once, whatever the server answers to the next one. */
   const replaced = new Set<string>()
 
-  const refreshAs = async (client: RegisteredClient, tokens: Refreshable) => {
-    const { issuer, resource, dpopKey, refreshToken } = tokens
-    const scope = rules(issuer).refreshScope === 'repeat' ? tokens.scope : undefined
-    const answer = await withRetry(async () => {
+  const refreshAs = async (client: RegisteredClient, refreshing: Refreshing) => {
+    const { issuer, resource, dpopKey, scope: granted } = refreshing.tokens
+    const scope = rules(issuer).refreshScope === 'repeat' ? granted : undefined
+    const outcome = await withRetry(async () => {
       // The account does not change: an ID token is only used if it is the bearer.
       const idToken = bearer === 'id_token' ? 'read' : 'unread'
       const oauth = await clients.connect(issuer, client, { dpopKey, idToken })
-      return oauth.refresh(refreshToken, { resource, scope })
+      const { tokens: before, keep } = refreshing
+      const answer = await oauth.refresh(before.refreshToken, { resource, scope })
+      if (answer === 'rejected') return answer
+      const { tokens, withheld } = renewedTokenSet(before, answer, clock.now(), bearer)
+      const next = { ...tokens, clientId: client.clientId }
+      if (withheld === undefined) return next
+      refreshing.tokens = next
+      if (next.refreshToken !== before.refreshToken) await keep(next)
+      throw withheld
     })
-    log.info('oauth:refresh', { outcome: answer === 'rejected' ? 'rejected' : 'refreshed', issuer })
-    if (answer === 'rejected') return answer
-    return { ...renewedTokenSet(tokens, answer, clock.now(), bearer), clientId: client.clientId }
+    log.info('oauth:refresh', { outcome: outcome === 'rejected' ? 'rejected' : 'refreshed', issuer })
+    return outcome
   }
 
   /** The server has forgotten the client: registers a new one and tries once more. */
-  const refreshWithNewClient = async (tokens: Refreshable, refused: RegisteredClient | undefined, why: BridgeError) => {
+  const refreshWithNewClient = async (
+    refreshing: Refreshing,
+    refused: RegisteredClient | undefined,
+    why: BridgeError,
+  ) => {
+    const { tokens } = refreshing
     if (replaced.has(tokens.clientId)) throw why
     replaced.add(tokens.clientId)
     const next = await clients.replacement(tokens.issuer, tokens.redirectUri, tokens.clientId)
     if (!next) throw why
-    return refreshAs(next.client, tokens).catch(async (thrown: unknown) => {
+    return refreshAs(next.client, refreshing).catch(async (thrown: unknown) => {
       // The client was not the cause: the previous registration is restored, for processes that still use it. One that was met is another's.
       if (isUnknownClient(thrown) && refused && next.was === 'made')
         await clients.restore(tokens.issuer, tokens.redirectUri, refused, next.client)
@@ -52,14 +72,15 @@ export function createRefresh({ clients, clock, log, rules, bearer }: RefreshOpt
     })
   }
 
-  return async (tokens) => {
+  return async (tokens, keep) => {
+    const refreshing: Refreshing = { tokens, keep }
     let client: RegisteredClient | undefined
     try {
       client = await clients.ofTokens(tokens.issuer, tokens.clientId, tokens.redirectUri)
-      return await refreshAs(client, tokens)
+      return await refreshAs(client, refreshing)
     } catch (thrown) {
       if (!isUnknownClient(thrown)) throw thrown
-      return await refreshWithNewClient(tokens, client, thrown)
+      return await refreshWithNewClient(refreshing, client, thrown)
     }
   }
 }

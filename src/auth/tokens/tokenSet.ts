@@ -20,7 +20,7 @@ export interface TokenResponse {
   readonly idToken?: { readonly token: string; readonly expiresAt: number }
   /** From the validated ID token, completed from userinfo. */
   readonly user?: User
-  /** Why the ID token was left out, for the log. */
+  /** Why the ID token was left out. */
   readonly idTokenProblem?: IdTokenProblem
 }
 
@@ -30,6 +30,8 @@ export interface IdTokenProblem {
   readonly outcome: 'refused' | 'missing'
   /** Quoted, with the algorithm. */
   readonly reason: string
+  /** What it is where the ID token is needed. */
+  readonly error: BridgeError
 }
 
 /** The answer as openid-client gives it, checked. */
@@ -86,34 +88,62 @@ export type AskedFor = Pick<
 /** The token set of a new grant. @throws BridgeError id_token_missing */
 export function newTokenSet(asked: AskedFor, answer: TokenResponse, now: number, bearer: BearerSource): TokenSet {
   const { dpopKey, ...known } = asked
-  const { user, ...rest } = membersOf(answer, now, bearer)
+  const sent = bearerOf(answer, now, bearer)
+  if (!sent) throw new BridgeError('id_token_missing')
   // A token that the server calls Bearer is not bound to the key (RFC 9449 section 5).
   const key = answer.tokenType === 'dpop' ? dpopKey : undefined
-  return { ...known, ...present({ requestedScope: known.scope, dpopKey: key }), ...rest, ...present({ user }) }
+  const { user } = answer
+  const own = present({ requestedScope: known.scope, dpopKey: key })
+  return { ...known, ...own, ...membersOf(answer, sent, now), ...present({ user }) }
 }
 
-/** After a refresh (RFC 6749 section 6); without expires_in the expiry is unknown. @throws BridgeError id_token_missing */
-export function renewedTokenSet(tokens: TokenSet, answer: TokenResponse, now: number, bearer: BearerSource): TokenSet {
-  const { expiresAt: _expired, ...before } = tokens
-  const { user: _user, ...rest } = membersOf(answer, now, bearer)
-  return { ...before, ...rest }
+/** `withheld`: why only the refresh token is new. The one before is spent, so that the new one counts in any case. */
+export interface Renewed<Tokens extends TokenSet> {
+  readonly tokens: Tokens
+  readonly withheld?: BridgeError
 }
 
-function membersOf({ refreshToken, scope, user, ...answer }: TokenResponse, now: number, bearer: BearerSource) {
-  const { token, expiresAt } = bearerOf(answer, now, bearer)
-  return {
-    accessToken: token,
-    obtainedAt: now,
-    ...present({ refreshToken, scope, expiresAt, user }),
+/** After a refresh (RFC 6749 section 6); without expires_in the expiry is unknown. */
+export function renewedTokenSet<Tokens extends TokenSet>(
+  tokens: Tokens,
+  answer: TokenResponse,
+  now: number,
+  bearer: BearerSource,
+): Renewed<Tokens> {
+  const sent = bearerOf(answer, now, bearer)
+  if (!sent) {
+    const withheld = answer.idTokenProblem?.error ?? notRenewed(tokens.issuer)
+    return { tokens: { ...tokens, ...present({ refreshToken: answer.refreshToken }) }, withheld }
   }
+  const { expiresAt: _expired, ...before } = tokens
+  return { tokens: { ...before, ...membersOf(answer, sent, now) } as Tokens }
 }
 
-function bearerOf({ accessToken, expiresIn, idToken }: TokenResponse, now: number, bearer: BearerSource) {
-  if (bearer === 'access_token')
-    return { token: accessToken, expiresAt: expiresIn === undefined ? undefined : now + expiresIn * 1000 }
-  if (idToken) return idToken
-  throw new BridgeError('id_token_missing')
+/** A server may leave it out (OpenID Connect Core section 12.2), and would the next time: only a sign-in brings another. */
+const notRenewed = (issuer: string) =>
+  new BridgeError('id_token_missing', {
+    message: `The authorization server ${quote(issuer)} sent no ID token with the refresh, and bearer: id_token is set for its provider.`,
+    hint: 'Sign in again when the ID token has ended, or remove bearer: id_token if the server takes access tokens.',
+    details: { refused: true },
+  })
+
+interface Bearer {
+  readonly token: string
+  readonly expiresAt: number | undefined
 }
+
+/** undefined: it is the ID token, and that is not there. */
+function bearerOf(answer: TokenResponse, now: number, bearer: BearerSource): Bearer | undefined {
+  const { accessToken, expiresIn, idToken } = answer
+  if (bearer === 'id_token') return idToken
+  return { token: accessToken, expiresAt: expiresIn === undefined ? undefined : now + expiresIn * 1000 }
+}
+
+const membersOf = ({ refreshToken, scope }: TokenResponse, { token, expiresAt }: Bearer, now: number) => ({
+  accessToken: token,
+  obtainedAt: now,
+  ...present({ refreshToken, scope, expiresAt }),
+})
 
 /** A token goes into a header and a row: printable ASCII (RFC 6750 section 2.1), at most 64 KiB. */
 function usableToken(token: string, issuer: string): string {

@@ -18,7 +18,10 @@ export interface TokensOptions extends Omit<CoordinatedRefreshOptions, 'store' |
 export interface Tokens {
   /** The token set to send now. An expired one is refreshed first, one that expires soon in the background. */
   current(): MaybePromise<TokenSet | undefined>
-  /** After `rejected` was refused: resolves when `current` gives another token. @throws BridgeError why it cannot */
+  /**
+   * After `rejected` was refused: resolves when `current` gives another token, or a program the same one that it got again.
+   * @throws BridgeError why it cannot
+   */
   renew(rejected: string | undefined, challenge: Challenge, cause: Cause): Promise<void>
   /**
    * After a token was refused for its scope: asks once for what was asked for before and `scope` together. Resolves when another
@@ -97,7 +100,8 @@ export function createTokens(options: TokensOptions): Tokens {
         const isTooSoon = clock.now() < refresh.obtainedAt + REFRESH_AGAIN_MS
         if (isTooSoon && wasRefused(record, REFRESH_AGAIN_MS)) throw refusedAnew()
         record = await refresh.run(record, challenge, cause === 'background' ? 'unknown' : 'refused')
-        if (isAnother(record, rejected)) return
+        // Some servers give a program the token that still lives: the MCP server is then asked once more with that.
+        if (isAnother(record, clientCredentials ? undefined : rejected)) return
       }
       if (cause !== 'background') await noteEnd(store, key, record)
       if (clientCredentials || !maySignIn(mode, cause, record)) throw notSignedIn(record)

@@ -12,7 +12,7 @@ export interface AskOptions extends Omit<ServeOptions, 'tab'> {
   readonly timeoutMs: number
   /** The sign-in options of this process; it accepts any pending sign-in. */
   readonly wishes?: Wishes
-  /** Called once with the address to open, when it is known; and with the reason where no tab opens by itself. */
+  /** Called with each address to open, when it is known; and with the reason where no tab opens by itself. */
   readonly tell: (authorizationUrl: string, whyNoTab?: string) => void
   /** Whether somebody has signed in since this was wanted; they may have in the moment before it was begun. */
   readonly isOver?: () => Promise<boolean>
@@ -107,7 +107,7 @@ export const successorOf = (thrown: unknown): string | undefined =>
   thrown instanceof BridgeError && typeof thrown.details.successor === 'string' ? thrown.details.successor : undefined
 
 export interface AwaitOptions extends Pick<AskOptions, 'attempts' | 'clock'> {
-  /** Called once with the address to open, when it is known. */
+  /** Called with the address to open, when it is known; and with the next one where another round replaces it. */
   readonly tell: (authorizationUrl: string) => void
   /** Called at every poll of the store with what was read. */
   readonly watch?: (attempt: Attempt) => Promise<void>
@@ -122,7 +122,7 @@ export async function awaitAttempt(
   { attempts, clock, tell, watch, delivered }: AwaitOptions,
   id: string,
 ): Promise<void> {
-  for (let told = false; ; await clock.sleep(POLL_MS)) {
+  for (let told: string | undefined; ; await clock.sleep(POLL_MS)) {
     const attempt = await attempts.byId(id)
     if (attempt?.status === 'finished') return
     if (attempt?.status === 'failed') throw asError(attempt)
@@ -135,8 +135,9 @@ export async function awaitAttempt(
       const message = 'The sign-in was interrupted while its code was exchanged.'
       await attempts.settle(id, { status: 'failed', code: 'cancelled', message })
     }
-    if (attempt.plan && !told) tell(attempt.plan.authorizationUrl)
-    told ||= attempt.plan !== undefined
+    const address = attempt.plan?.authorizationUrl
+    if (address !== undefined && address !== told) tell(address)
+    told = address
     await watch?.(attempt)
     if (attempt.status === 'waiting' && attempt.plan?.callback !== undefined) await delivered?.(attempt.plan.callback)
   }

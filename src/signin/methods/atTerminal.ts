@@ -57,11 +57,12 @@ export async function methodsAtTerminal(
         sayAddress(url)
       }),
   }
+  const stateOf = async ({ id, state }: Attempt) => (await deps.attempts.byId(id))?.state ?? state
   const answer = async (query: URLSearchParams) => (await deps.authorizationCode()).handleCallback(query)
   return {
     events,
     methods: [
-      ...(pastes ? [byPasting({ stdin, say, shown, answer })] : []),
+      ...(pastes ? [byPasting({ stdin, say, shown, stateOf, answer })] : []),
       ...(opens || how === 'paste' ? [] : [byDevice(deps, { say, shown, terminal })]),
     ],
     callback: how === 'paste' ? 'optional' : 'needed',

@@ -1,7 +1,7 @@
 // Sign-in by pasting: reads the address that the browser ends at from the terminal, until one is of this attempt.
 import { createInterface } from 'node:readline'
 import { type Readable, Writable } from 'node:stream'
-import type { CallbackPage } from '../../records.ts'
+import type { Attempt, CallbackPage } from '../../records.ts'
 import { aborted, interrupted, type SignInMethod } from '../attempt/race.ts'
 import { readPastedAddress } from './callbackUrl.ts'
 
@@ -10,13 +10,23 @@ export interface PasteOptions {
   readonly say: (text: string) => void
   /** The address is shown; pasting makes no sense before. */
   readonly shown: Promise<void>
+  /** What a redirect of this attempt has to name now: each round has its own, whoever began it. */
+  readonly stateOf: (attempt: Attempt) => Promise<string>
   readonly answer: (query: URLSearchParams) => Promise<CallbackPage>
 }
 
 export const PROMPT = `If the last page in the browser does not load, paste its address here\nand press Enter (the address is not shown):\n`
 
 /** The input is not echoed: it contains the code, and may contain escape sequences. */
-export function byPasting({ stdin, say, shown, answer }: PasteOptions): SignInMethod {
+export function byPasting({ stdin, say, shown, stateOf, answer }: PasteOptions): SignInMethod {
+  const hear = async (line: string, attempt: Attempt) => {
+    const pasted = readPastedAddress(line, await stateOf(attempt))
+    if (pasted.kind === 'refused') return say(`${pasted.why}\n`)
+    const page = await answer(pasted.query)
+    if (page.kind === 'invalid_state') say(USED)
+    if (page.kind === 'again') say(again(page.authorizationUrl))
+  }
+
   return async (attempt, signal) => {
     await Promise.race([shown, aborted(signal)])
     if (signal.aborted) return
@@ -30,10 +40,7 @@ export function byPasting({ stdin, say, shown, answer }: PasteOptions): SignInMe
         lines.once('close', resolve)
         lines.once('SIGINT', () => reject(interrupted('by a person')))
         lines.on('line', (line) => {
-          if (line.trim() === '') return
-          const pasted = readPastedAddress(line, attempt.state)
-          if (pasted.kind === 'refused') say(`${pasted.why}\n`)
-          else answer(pasted.query).then((page) => page.kind === 'invalid_state' && say(USED), reject)
+          if (line.trim() !== '') hear(line, attempt).catch(reject)
         })
       })
     } finally {
@@ -43,4 +50,7 @@ export function byPasting({ stdin, say, shown, answer }: PasteOptions): SignInMe
   }
 }
 
+/** No browser follows the redirect to it: the person does. */
+const again = (address: string) =>
+  `The authorization server refused this request, so the sign-in starts again with another one. Open this address:\n${address}\nThen paste the address of the last page here.\n`
 const USED = 'That address was already used. Wait a moment, or start again.\n'

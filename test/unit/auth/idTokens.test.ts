@@ -295,6 +295,34 @@ test('a bearer that does not pass after a refresh is invalid_signature with the 
   expect([error.code, error.message]).toEqual(['invalid_signature', expect.stringContaining('HS256')])
 })
 
+test('keys that cannot be had after a refresh cost no refresh token: the next one is kept, and goes on', async () => {
+  const idToken = await made(undefined)
+  let asked = 0
+  const answer = () => json({ ...GOOD.token, refresh_token: `r${++asked + 1}`, id_token: idToken })
+  const jwks = () => (asked === 1 ? respond(503) : json(published))
+  const world = createWorld({ bearer: 'id_token', answers: { token: answer }, jwks })
+  await world.address()
+  const old = { issuer: ISSUER, clientId: 'client-1', redirectUri: 'http://localhost:8080/auth/callback' }
+  const kept: TokenSet[] = []
+  const before = { ...old, accessToken: 'a', refreshToken: 'r1', obtainedAt: 0 }
+  const renewed = await world.refresh(before, async (tokens) => void kept.push(tokens))
+  expect(renewed).toMatchObject({ accessToken: idToken, refreshToken: 'r3' })
+  expect(kept).toEqual([{ ...before, refreshToken: 'r2' }])
+  const sent = world.http.requests.filter(({ url }) => url.pathname === '/token').map(({ body }) => String(body))
+  expect(sent.map((body) => new URLSearchParams(body).get('refresh_token'))).toEqual(['r1', 'r2'])
+})
+
+test('keys that cannot be had after a device code end its sign-in as that, and the spent code is not sent again', async () => {
+  const idToken = await made(undefined)
+  const world = createWorld({
+    answers: { metadata: LISTED, token: { id_token: idToken } },
+    account: 'ada@example.com',
+    jwks: () => respond(503),
+  })
+  expect((await errorOf((await world.deviceSignIn()).tokens())).code).toBe('authorization_server_error')
+  expect(world.http.requests.filter(({ url }) => url.pathname === '/token')).toHaveLength(1)
+})
+
 test('an issuer that is not the expected one is refused before any ID token, needed or not', async () => {
   const { code } = await run((nonce) => made(nonce), {
     answers: { metadata: { ...LISTED, issuer: 'https://evil.example' } },

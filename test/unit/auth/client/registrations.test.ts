@@ -169,7 +169,8 @@ describe('a registration that nobody needs', () => {
       bearer: 'access_token',
     })
     const tokens = { ...{ issuer: ISSUER, redirectUri: REDIRECT, clientId: 'client-1' }, obtainedAt: clock.now() }
-    expect(await codeOf(refresh({ ...tokens, accessToken: 'a', refreshToken: 'refresh-1' }))).toBe('invalid_client')
+    const renewed = refresh({ ...tokens, accessToken: 'a', refreshToken: 'refresh-1' }, async () => undefined)
+    expect(await codeOf(renewed)).toBe('invalid_client')
     expect(world.tokenRequests().slice(1)).toMatchObject([{ client_id: 'client-1' }, { client_id: 'client-2' }])
     expect(deletions(world)).toEqual([])
     expect(await world.clients.ofTokens(ISSUER, 'client-2', REDIRECT)).toMatchObject({ clientId: 'client-2' })

@@ -8,7 +8,7 @@ import { BridgeError, type ErrorCode } from '../../../../src/errors.ts'
 import type { RegisteredClient, TokenSet } from '../../../../src/records.ts'
 import { createHurryingClock, NOON } from '../../../fakes/fakeClock.ts'
 import { createFakeLogger } from '../../../fakes/fakeLogger.ts'
-import { codeOf } from '../../../fakes/thrown.ts'
+import { codeOf, errorOf } from '../../../fakes/thrown.ts'
 
 const OLD: TokenSet & { refreshToken: string } = {
   issuer: 'https://as.example',
@@ -24,6 +24,8 @@ const OLD: TokenSet & { refreshToken: string } = {
 }
 
 type Answer = TokenResponse | 'rejected' | Error
+
+const KEEPS_NOTHING = () => Promise.reject(new Error('something is kept'))
 
 const PLAIN = { rules: () => ({}), bearer: 'access_token' } as const
 
@@ -60,7 +62,11 @@ function setUp(answers: readonly Answer[], more: Partial<RefreshOptions> = {}, r
       void restored.push(`${client.clientId} instead of ${made.clientId}`),
   }
   const options = { clients, clock, log, ...PLAIN, ...more }
-  return { refresh: createRefresh(options), options, clock, log, asked, spoke, restored }
+  const kept: TokenSet[] = []
+  const keep = async (tokens: TokenSet) => void kept.push(tokens)
+  const start = createRefresh(options)
+  const refresh = (tokens: typeof OLD) => start(tokens, keep)
+  return { refresh, options, clock, log, asked, kept, spoke, restored }
 }
 
 const busy = (details: Record<string, number> = {}, code: ErrorCode = 'authorization_server_error') =>
@@ -173,7 +179,7 @@ describe('after the machine woke', () => {
     }
     const refresh = createRefresh(options)
     clock.doze(3_600_000)
-    expect(await codeOf(refresh(OLD))).toBe('authorization_server_unreachable')
+    expect(await codeOf(refresh(OLD, async () => undefined))).toBe('authorization_server_unreachable')
     expect(clock.sleeps.reduce((sum, ms) => sum + ms, 0)).toBeLessThan(35_000)
   })
 
@@ -210,7 +216,7 @@ test('no other try begins after ten seconds, because the host waits', async () =
     restore: async () => undefined,
   }
   const refresh = createRefresh({ clients, clock: slow, log: createFakeLogger(), ...PLAIN })
-  expect(await codeOf(refresh(OLD))).toBe('authorization_server_unreachable')
+  expect(await codeOf(refresh(OLD, KEEPS_NOTHING))).toBe('authorization_server_unreachable')
   expect(tries).toBe(1)
 })
 
@@ -274,7 +280,52 @@ describe('a client that the server no longer knows', () => {
   test('and that is not known here either is replaced by the stored one, before anything is sent', async () => {
     const { options, spoke } = setUp([{ accessToken: 'new' }], {}, NEXT)
     options.clients.ofTokens = () => Promise.reject(unknown())
-    expect(await createRefresh(options)(OLD)).toMatchObject({ clientId: 'next' })
+    expect(await createRefresh(options)(OLD, KEEPS_NOTHING)).toMatchObject({ clientId: 'next' })
     expect(spoke).toEqual(['next'])
+  })
+})
+
+describe('where the ID token is the bearer', () => {
+  const bearer = { bearer: 'id_token' } as const
+  const GOOD = { accessToken: 'a', refreshToken: 'refresh-3', idToken: { token: 'new', expiresAt: NOON + 60_000 } }
+  const unchecked = (code: ErrorCode, refreshToken = 'refresh-2'): TokenResponse => {
+    const idTokenProblem = { outcome: 'refused', reason: 'no keys', error: new BridgeError(code) } as const
+    return { accessToken: 'a', refreshToken, idTokenProblem }
+  }
+
+  test('keys that cannot be had now are asked for with the next refresh token, which is stored first', async () => {
+    const { refresh, asked, kept } = setUp([unchecked('authorization_server_error'), GOOD], bearer)
+    expect(await refresh(OLD)).toMatchObject({ accessToken: 'new', refreshToken: 'refresh-3' })
+    expect(asked.map(({ refreshToken }) => refreshToken)).toEqual(['refresh-old', 'refresh-2'])
+    expect(kept).toEqual([{ ...OLD, refreshToken: 'refresh-2' }])
+  })
+
+  test('one that does not pass costs no refresh token', async () => {
+    const { refresh, asked, kept } = setUp([unchecked('invalid_signature')], bearer)
+    expect(await codeOf(refresh(OLD))).toBe('invalid_signature')
+    expect(kept).toEqual([{ ...OLD, refreshToken: 'refresh-2' }])
+    expect(asked).toHaveLength(1)
+  })
+
+  test('one that does not come is a refusal that says what to do, and costs no refresh token', async () => {
+    const { refresh, asked, kept } = setUp([{ accessToken: 'a', refreshToken: 'refresh-2' }], bearer)
+    const { code, details, hint } = await errorOf(refresh(OLD))
+    expect([code, details.refused]).toEqual(['id_token_missing', true])
+    expect(hint).toContain('Sign in again')
+    expect(kept).toEqual([{ ...OLD, refreshToken: 'refresh-2' }])
+    expect(asked).toHaveLength(1)
+  })
+
+  test('without another refresh token there is nothing to keep', async () => {
+    const { refresh, kept } = setUp([{ accessToken: 'a' }], bearer)
+    expect(await codeOf(refresh(OLD))).toBe('id_token_missing')
+    expect(kept).toEqual([])
+  })
+
+  test('a client that is replaced goes on with the refresh token that counts', async () => {
+    const answers = [unchecked('authorization_server_error'), new BridgeError('invalid_client'), GOOD]
+    const { refresh, asked } = setUp(answers, bearer, { client: { clientId: 'next', authMethod: 'none' }, was: 'made' })
+    expect(await refresh(OLD)).toMatchObject({ accessToken: 'new', clientId: 'next' })
+    expect(asked.map(({ refreshToken }) => refreshToken)).toEqual(['refresh-old', 'refresh-2', 'refresh-2'])
   })
 })

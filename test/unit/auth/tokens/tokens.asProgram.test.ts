@@ -8,7 +8,7 @@ import { createFakeLeases } from '../../../fakes/fakeLeases.ts'
 import { createFakeLogger } from '../../../fakes/fakeLogger.ts'
 import { createFakeTokenStore } from '../../../fakes/fakeTokenStore.ts'
 import { settled } from '../../../fakes/gate.ts'
-import { codeOf } from '../../../fakes/thrown.ts'
+import { codeOf, errorOf } from '../../../fakes/thrown.ts'
 
 const KEY = { server: 'https://mcp.example/mcp', profile: 'default' }
 const CHALLENGE: Challenge = { status: 401 }
@@ -20,10 +20,11 @@ const tokenSet = (accessToken: string): TokenSet => ({
 })
 
 function setUp(before?: (store: ReturnType<typeof createFakeTokenStore>) => void) {
-  const store = createFakeTokenStore()
   const clock = createFakeClock()
+  const store = createFakeTokenStore(clock.now)
   const asked: { last: string | undefined; challenge: Challenge | undefined }[] = []
   let failure: BridgeError | undefined
+  let isGivenAgain = false
   const tokens = createTokens({
     ...{ key: KEY, store, clock, log: createFakeLogger(), leases: createFakeLeases(() => before?.(store)) },
     ...{ strategy: 'none' as const, mode: 'never' as const },
@@ -33,13 +34,21 @@ function setUp(before?: (store: ReturnType<typeof createFakeTokenStore>) => void
       asked.push({ last: last?.accessToken, challenge })
       if (failure) throw failure
       const requested = challenge?.scope === undefined ? {} : { requestedScope: challenge.scope }
-      return { ...tokenSet(`t${asked.length}`), ...requested, obtainedAt: clock.now(), expiresAt: clock.now() + HOUR }
+      return {
+        ...tokenSet(`t${isGivenAgain ? 1 : asked.length}`),
+        ...requested,
+        obtainedAt: clock.now(),
+        expiresAt: clock.now() + HOUR,
+      }
     },
   })
   const fail = (error: BridgeError | undefined) => {
     failure = error
   }
-  return { tokens, store, clock, asked, fail }
+  const giveAgain = () => {
+    isGivenAgain = true
+  }
+  return { tokens, store, clock, asked, fail, giveAgain }
 }
 
 test.each(['start', 'call', 'background'] as const)('a %s gets a token, whatever the login mode', async (cause) => {
@@ -93,6 +102,19 @@ test('a missing scope is requested in addition to the existing ones, once, and w
   expect(await codeOf(tokens.stepUp('t1', 'b', challenge, 'call'))).toBe('insufficient_scope')
   expect(await codeOf(tokens.stepUp('t1', 'c', challenge, 'background'))).toBe('insufficient_scope')
   expect(asked).toHaveLength(1)
+})
+
+test('a token that still lives may come again: it is sent once more, and where it is refused again none is requested for a while', async () => {
+  const { tokens, store, asked, giveAgain } = setUp()
+  await tokens.renew(undefined, CHALLENGE, 'start')
+  giveAgain()
+  await tokens.renew('t1', CHALLENGE, 'call')
+  expect((await tokens.current())?.accessToken).toBe('t1')
+  await tokens.refused('t1')
+  const error = await errorOf(tokens.renew('t1', CHALLENGE, 'call'))
+  expect([error.code, error.details.reason]).toEqual(['unauthorized', 'refused_anew'])
+  expect((await store.load(KEY)).tokens?.accessToken).toBe('t1')
+  expect(asked).toHaveLength(2)
 })
 
 test('a refresh on request requests a new one, also if there is none yet', async () => {

@@ -115,6 +115,24 @@ describe('asking', () => {
     await asking
   })
 
+  test('tells the address of another round too, because the one before is dead', async () => {
+    const { ask, later, attempts, told } = setUp()
+    const asking = ask()
+    await later()
+    await attempts.plan('attempt-1', PLAN)
+    await later()
+    const { state = '' } = attempts.rows.get('attempt-1') ?? {}
+    await attempts.claim(state, 0)
+    await later()
+    await attempts.planAgain('attempt-1', 'state-2', { ...PLAN, authorizationUrl: 'https://as.example/authorize?y' })
+    await later()
+    await later()
+    expect(told).toEqual([PLAN.authorizationUrl, 'https://as.example/authorize?y'])
+    await attempts.settle('attempt-1', { status: 'finished' })
+    await later()
+    await asking
+  })
+
   test('ends as the attempt ended', async () => {
     const { ask, later, attempts } = setUp()
     const failing = errorOf(ask())

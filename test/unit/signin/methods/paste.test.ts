@@ -22,6 +22,7 @@ function start(
   stdin: PassThrough & { isTTY?: boolean },
   page: CallbackPage = { kind: 'done', server: KEY.server },
   shown = Promise.resolve(),
+  state = () => attempt.state,
 ) {
   const said: string[] = []
   const answered: string[] = []
@@ -29,6 +30,7 @@ function start(
   const way = byPasting({
     stdin,
     shown,
+    stateOf: async () => state(),
     say: (text) => void said.push(text),
     answer: async (query) => {
       answered.push(query.toString())
@@ -118,6 +120,30 @@ describe('pasting', () => {
     stdin.write(`${ADDRESS}\n`)
     while (said.length < 2) await later()
     expect(said[1]).toContain('already used')
+    over.abort()
+    await ended
+  })
+
+  test('goes on at the next address where the server wants another round, and says it', async () => {
+    const stdin = new PassThrough()
+    const next = 'https://as.example/authorize?state=round-2'
+    let state = attempt.state
+    const { said, answered, over, ended } = start(
+      stdin,
+      { kind: 'again', authorizationUrl: next },
+      undefined,
+      () => state,
+    )
+    stdin.write(`${ADDRESS}\n`)
+    while (said.length < 2) await later()
+    expect(said[1]).toContain(`\n${next}\n`)
+    state = 'round-2'
+    stdin.write(`${ADDRESS}\n`)
+    while (said.length < 3) await later()
+    expect(said[2]).toContain('another sign-in')
+    stdin.write(`${ADDRESS.replace(attempt.state, 'round-2')}\n`)
+    while (answered.length < 2) await later()
+    expect(answered[1]).toBe('code=c&state=round-2')
     over.abort()
     await ended
   })
