@@ -377,6 +377,31 @@ describe('import mcp-remote', () => {
     expect(read('bridge/config.yaml')).not.toContain('canary')
   })
 
+  test('servers that are there keep their client, and commands say so where they need a server now', async () => {
+    home = makeHome()
+    const client = ['--static-oauth-client-info', '{"client_id":"its-own"}']
+    home.write(DESKTOP, JSON.stringify({ mcpServers: { one: remote(URL, ...client), plain: remote(`${URL}/2`) } }))
+    const before = `servers:\n  old:\n    url: ${URL}/old\nproviders:\n  mine:\n    client_id: mine\n`
+    home.write('bridge/config.yaml', before)
+    const { code, stderr } = await home.command(['import', 'mcp-remote'])
+    expect([code, stderr], stderr).toEqual([0, expect.stringContaining('note: "old" is no longer the only server')])
+    expect(read('bridge/config.yaml')).toContain(`  old:\n    url: ${URL}/old\n    provider: mine\n`)
+    expect(read('bridge/config.yaml')).toMatch(/ {2}plain:\n {4}url: \S+\n/)
+    expect(read('bridge/config.yaml')).not.toMatch(/ {2}plain:\n {4}url: \S+\n {4}provider/)
+  })
+
+  test.each([
+    ['a server that would lose its provider', `mcp_server_url: ${URL}/old\nproviders: { mine: { client_id: c } }\n`],
+    ['a list', 'servers: [a]\n'],
+  ])('a file with %s is left as it is', async (_, before) => {
+    home = makeHome()
+    home.write(DESKTOP, JSON.stringify({ mcpServers: { one: remote(URL) } }))
+    home.write('bridge/config.yaml', before)
+    const { code, stderr } = await home.command(['import', 'mcp-remote'])
+    expect([code, stderr]).toEqual([2, expect.stringContaining('config_invalid')])
+    expect(read('bridge/config.yaml')).toBe(before)
+  })
+
   test('it writes to the person’s own file, not to one of the working folder', async () => {
     home = makeHome()
     home.write(DESKTOP, JSON.stringify({ mcpServers: { one: remote(URL) } }))

@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { addServers } from '../../config/file/addServers.ts'
 import { readOwnFile } from '../../config/file/ownFile.ts'
-import { addToMap } from '../../config/file/yamlText.ts'
 import { ownConfigFile } from '../../config/load.ts'
 import { defaultPaths } from '../../config/paths.ts'
 import { asBridgeError, BridgeError } from '../../errors.ts'
@@ -53,6 +53,8 @@ export async function importRemote(line: CommandLine, io: ProcessIO): Promise<nu
   const signedIn = signedInWith(machine)
   for (const server of fresh)
     stderr.write(`${describe(server, signedIn(server.url)).map(withoutControls).join('\n')}\n`)
+  if (known.only !== undefined)
+    stderr.write(`note: ${quote(known.only)} is no longer the only server of this file. Commands need a server now.\n`)
   return 0
 }
 
@@ -99,8 +101,10 @@ function tellUnclear(stderr: ProcessIO['stderr'], host: Host, name: string, isSh
 
 function withEntries(text: string, servers: readonly FreshServer[]): string {
   const providers = servers.flatMap(({ server, provider }) => (provider ? [[String(server.provider), provider]] : []))
-  const start = addToMap(text, 'servers', Object.fromEntries(servers.map(({ name, server }) => [name, server])))
-  return providers.length === 0 ? start : addToMap(start, 'providers', Object.fromEntries(providers))
+  return addServers(text, {
+    servers: Object.fromEntries(servers.map(({ name, server }) => [name, server])),
+    providers: Object.fromEntries(providers),
+  })
 }
 
 /** mcp-remote names its token files after a hash of the URL; only the names are read. */
