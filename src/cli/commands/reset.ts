@@ -17,7 +17,7 @@ import { fileHolders } from '../../system/process/fileUsers.ts'
 import type { ProcessIO } from '../process.ts'
 import { askTwice } from '../terminal/askTwice.ts'
 import type { CommandLine } from '../words/args.ts'
-import { hostsOf } from './unusedCopies.ts'
+import { hostsOf } from './hosts/unusedCopies.ts'
 
 export async function reset(
   { config, storage }: Pick<App, 'config' | 'storage'>,

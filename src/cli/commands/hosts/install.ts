@@ -1,29 +1,29 @@
-// install and uninstall: add a server to a host's config file, and remove it.
+// install: adds a server to a host's config file, or prints the entry for it.
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
-import type { Config, Flags } from '../../config/config.ts'
-import { loadConfig, ownConfigFile } from '../../config/load.ts'
-import { defaultPaths } from '../../config/paths.ts'
-import { BridgeError } from '../../errors.ts'
-import { changeFile, difference } from '../../hosts/changeFile.ts'
-import { entryFor, mergedEntry, nameFor, ourWords, type Program } from '../../hosts/entry.ts'
-import type { JsonObject } from '../../hosts/format/jsonText.ts'
-import { projectServers, serversOf, shownAlone, textOf, withServer } from '../../hosts/hostFile.ts'
-import { findHost, HOSTS, type Host } from '../../hosts/hosts.ts'
-import { heldVariables, type Replacement, remoteEntryOf, withItsVariables } from '../../hosts/itsVariables.ts'
-import { thisMachine } from '../../hosts/machine.ts'
-import { placementOf } from '../../hosts/placement.ts'
-import { knownIfReadable } from '../../hosts/remoteServers.ts'
-import { shownEntry } from '../../hosts/shownEntry.ts'
-import { ownCommand } from '../../ownCommand.ts'
-import { quote, withoutControls } from '../../redaction/text.ts'
-import { shellQuote } from '../../shellQuote.ts'
-import type { ProcessIO } from '../process.ts'
-import { startAsking } from '../terminal/ask.ts'
-import { isAtTerminal } from '../terminal/tty.ts'
-import type { CommandLine } from '../words/args.ts'
-import { identityOf, notesOn, startsOneOf, wordsFor } from '../words/entryWords.ts'
-import { removeUnusedCopies } from './unusedCopies.ts'
+import type { Config, Flags } from '../../../config/config.ts'
+import { loadConfig, ownConfigFile } from '../../../config/load.ts'
+import { defaultPaths } from '../../../config/paths.ts'
+import { BridgeError } from '../../../errors.ts'
+import { changeIfSame, difference, untilWritten } from '../../../hosts/changeFile.ts'
+import { entryFor, mergedEntry, nameFor, type Program } from '../../../hosts/entry.ts'
+import type { JsonObject } from '../../../hosts/format/jsonText.ts'
+import { projectServers, serversOf, shownAlone, textOf, withServer } from '../../../hosts/hostFile.ts'
+import { findHost, HOSTS, type Host } from '../../../hosts/hosts.ts'
+import { heldVariables, type Replacement, remoteEntryOf, withItsVariables } from '../../../hosts/itsVariables.ts'
+import { thisMachine } from '../../../hosts/machine.ts'
+import { type Placement, placementOf } from '../../../hosts/placement.ts'
+import { knownIfReadable } from '../../../hosts/remoteServers.ts'
+import { shownEntry } from '../../../hosts/shownEntry.ts'
+import { ownCommand } from '../../../ownCommand.ts'
+import { quote, withoutControls } from '../../../redaction/text.ts'
+import { shellQuote } from '../../../shellQuote.ts'
+import type { ProcessIO } from '../../process.ts'
+import { startAsking } from '../../terminal/ask.ts'
+import { isAtTerminal } from '../../terminal/tty.ts'
+import type { CommandLine } from '../../words/args.ts'
+import { identityOf, notesOn, wordsFor } from '../../words/entryWords.ts'
+import { showDifference, tellChange } from './changed.ts'
 
 const usage = (message: string, hint?: string) =>
   new BridgeError('usage', { message, ...(hint === undefined ? {} : { hint }) })
@@ -58,6 +58,57 @@ export async function install(
   const [hostWord, target] = line.words
   const host = findHost(hostWord, thisMachine(io.environment))
   if (target === undefined) throw usage('No server was given.', ownCommand('install', host.name, '<url | server-name>'))
+  let agreed: Plan | undefined
+  return untilWritten(host.path, async () => {
+    const plan = await planFor(host, target, line, io, program)
+    const { name, old, entry, config } = plan
+    if (isDeepStrictEqual(old, entry)) {
+      program.make?.()
+      io.stderr.write(`${host.title} already has this server, as ${quote(name)}. Nothing was changed.\n`)
+      await tellNext(config, target)
+      return 0
+    }
+    if (line.has('dry-run')) return showDifference(io, host, plan)
+    if (!isSamePlan(agreed, plan)) {
+      tellPinned(io, host, entry, ownConfigFile(line.flags.config, io.environment, io.folder))
+      if (old) tellDifference(io, old, entry)
+      if (!line.has('yes') && isAtTerminal(io)) await askToAdd(io, host, old !== undefined)
+    }
+    agreed = plan
+    program.make?.()
+    const isThere = host.isThere()
+    const written = changeIfSame(host.path, plan.after, () => textOf(host) === plan.before)
+    if (!written) return undefined
+    tellChange(
+      io,
+      old ? `Replaced ${quote(name)} in ${host.title}` : `Added ${quote(name)} to ${host.title}`,
+      host,
+      written,
+    )
+    for (const note of notesFor(plan, host, isThere, [program.node, program.script, ...plan.words]))
+      io.stderr.write(`note: ${withoutControls(note)}\n`)
+    if (isThere) io.stderr.write(`${host.afterwards}\n`)
+    await tellNext(config, target)
+    return 0
+  })
+}
+
+/** What is to be written, seen from the host's file as it is. */
+interface Plan extends Placement {
+  readonly before: string
+  readonly after: string
+  readonly entry: JsonObject
+  readonly words: readonly string[]
+  readonly config: Config
+  /** Folders whose project has an entry of mcp-remote for this server. */
+  readonly keepers: readonly string[]
+}
+
+/** What a person was shown, whatever else is in the file by now. */
+const isSamePlan = (one: Plan | undefined, { name, old, entry }: Plan) =>
+  one !== undefined && isDeepStrictEqual([one.name, one.old, one.entry], [name, old, entry])
+
+async function planFor(host: Host, target: string, line: CommandLine, io: ProcessIO, program: Program): Promise<Plan> {
   const before = textOf(host)
   const servers = serversOf(host, before)
   const replacement = replacementOf(target, line, io)
@@ -71,39 +122,27 @@ export async function install(
   const usual = entryName(target, config)
   const asked = askedName(line, usual)
 
-  const wanted = { target, profile: undefined, config: undefined, ...identityOf(words), url: config.server?.url }
+  const url = config.server?.url
+  const wanted = { target, profile: undefined, config: undefined, ...identityOf(words), url }
   const { name, old } = placementOf(host, servers, wanted, { asked, usual }, identityOf)
   const fresh = entryFor(host, program, words, io.environment)
-  const [known, ofProject] = old ? [] : (remoteEntryOf(config.server?.url, inProjects) ?? [])
+  const [known, ofProject] = old ? [] : (remoteEntryOf(url, inProjects) ?? [])
   const env = known !== undefined && ofProject ? withItsVariables(known, ofProject, replacement).env : undefined
   const entry = mergedEntry(old ? withItsVariables(name, old, replacement) : env ? { env } : undefined, fresh)
-  if (isDeepStrictEqual(old, entry)) {
-    program.make?.()
-    io.stderr.write(`${host.title} already has this server, as ${quote(name)}. Nothing was changed.\n`)
-    await tellNext(config, target)
-    return 0
-  }
-  const after = withServer(host, before, name, entry)
-  if (line.has('dry-run')) return show(io, host, before, after)
-  tellPinned(io, host, entry, ownConfigFile(line.flags.config, io.environment, io.folder))
-  if (old) tellDifference(io, old, entry)
-  const isThere = host.isThere()
-  if (!line.has('yes') && isAtTerminal(io)) await askToAdd(io, host, old !== undefined)
-  program.make?.()
-  const what = old ? `Replaced ${quote(name)} in ${host.title}` : `Added ${quote(name)} to ${host.title}`
-  tellChange(io, what, host, changeFile(host.path, after))
-  const notes = notesOn([program.node, program.script, ...words])
-  if (!isThere)
-    notes.unshift(
-      `${host.title} was not found on this computer (no ${host.traces[0]}). It reads this file once it is installed.`,
-    )
-  const keepers = projects.filter(([, those]) => remoteEntryOf(config.server?.url, those) !== undefined)
-  for (const [folder] of keepers)
-    notes.push(`${folder} has an entry of its own for this server, which starts mcp-remote there until you remove it.`)
-  for (const note of notes) io.stderr.write(`note: ${withoutControls(note)}\n`)
-  if (isThere) io.stderr.write(`${host.afterwards}\n`)
-  await tellNext(config, target)
-  return 0
+  const keepers = projects.flatMap(([folder, those]) => (remoteEntryOf(url, those) === undefined ? [] : [folder]))
+  return { before, after: withServer(host, before, name, entry), name, old, entry, words, config, keepers }
+}
+
+function notesFor({ keepers }: Plan, { title, traces }: Host, isThere: boolean, command: readonly string[]): string[] {
+  const missing = `${title} was not found on this computer (no ${traces[0]}). It reads this file once it is installed.`
+  return [
+    ...(isThere ? [] : [missing]),
+    ...notesOn(command),
+    ...keepers.map(
+      (folder) =>
+        `${folder} has an entry of its own for this server, which starts mcp-remote there until you remove it.`,
+    ),
+  ]
 }
 
 /** Writes nothing: the entry of a host, or with a server alone the one that most hosts have. */
@@ -131,40 +170,6 @@ function askedName(line: CommandLine, usual: string): string | undefined {
   return asked
 }
 
-export async function uninstall(line: CommandLine, io: ProcessIO): Promise<number> {
-  const [hostWord, target] = line.words
-  const host = findHost(hostWord, thisMachine(io.environment))
-  if (target === undefined)
-    throw usage('No server was given.', ownCommand('uninstall', host.name, '<url | server-name>'))
-  const before = textOf(host)
-  const servers = serversOf(host, before)
-  const ours = Object.entries(servers).filter(([, entry]) => ourWords(entry) !== undefined)
-  const named = ours.filter(([name]) => name === target)
-  const chosen = named.length > 0 ? named : ours.filter(startsOneOf(target, line.flags.profile, ours))
-  if (chosen.length === 0) {
-    const why = Object.hasOwn(servers, target)
-      ? `was not added by mcp-oauth-bridge: ${quote(target)}`
-      : `does not exist: ${quote(target)}`
-    throw usage(
-      `The entry of ${host.title} ${why}.`,
-      `Entries of mcp-oauth-bridge: ${ours.map(([name]) => name).join(', ') || 'none'}.`,
-    )
-  }
-  const after = chosen.reduce((text, [name]) => withServer(host, text, name, undefined), before)
-  if (line.has('dry-run')) return show(io, host, before, after)
-  const names = chosen.map(([name]) => quote(name)).join(', ')
-  tellChange(io, `Removed ${names} from ${host.title}`, host, changeFile(host.path, after))
-  io.stderr.write(`${host.title} stops using it when it is started again. Nobody was signed out.\n`)
-  removeUnusedCopies(io)
-  for (const [, entry] of chosen) {
-    const started = identityOf(ourWords(entry) ?? [])
-    if (!started) continue
-    const more = started.profile === undefined ? [] : ['--profile', shellQuote(started.profile)]
-    io.stderr.write(`To sign out: ${ownCommand('logout', shellQuote(started.target), ...more)}\n`)
-  }
-  return 0
-}
-
 /** Finds the server as a start would; headers and secrets are not needed yet. */
 function checkedTarget(target: string, { config, profile, allowHttp }: Flags, io: ProcessIO): Promise<Config> {
   const { environment, folder } = io
@@ -188,11 +193,6 @@ const entryName = (target: string, config: Config) => {
       .replace(/^-+|-+$/g, '')
       .slice(0, 64) || 'server'
   )
-}
-
-function show(io: ProcessIO, host: Host, before: string, after: string): number {
-  io.stdout.write(`${[host.path, ...difference(before, after)].join('\n')}\n`)
-  return 0
 }
 
 /** Shows everything that the host will do from now on without asking. */
@@ -222,12 +222,6 @@ async function askToAdd(io: ProcessIO, { title }: Host, isReplaced: boolean): Pr
     asking.close()
   }
   throw new BridgeError('declined', { hint: 'Nothing was written.' })
-}
-
-function tellChange({ stderr }: ProcessIO, what: string, { path, note }: Host, backup: string | undefined): void {
-  stderr.write(`${what}: ${path}\n`)
-  if (note !== undefined) stderr.write(`note: ${note}\n`)
-  if (backup !== undefined) stderr.write(`Backup: ${backup}\n`)
 }
 
 /** What stood there before, without what may be a secret. */
