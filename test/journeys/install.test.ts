@@ -127,6 +127,37 @@ describe('install', () => {
   })
 
   test.each([
+    ['--header', 'foo', 'A header is not of the form'],
+    ['--transport', 'htp', '--transport'],
+    ['--protocol', '2024', '--protocol'],
+    ['--login', 'nver', '--login'],
+    ['--log-level', 'loud', '--log-level'],
+    ['--callback-url', 'foo', 'The callback URL "foo"'],
+    ['--issuer', 'bar', '--issuer "bar"'],
+    ['--client-metadata-url', 'bar', '--client-metadata-url "bar"'],
+    ['--authorize-param', 'zzz', '--authorize-param "zzz"'],
+  ])('writes no entry that could not start: %s %s', async (option, value, why) => {
+    home = makeHome()
+    for (const where of [['claude-desktop'], ['--print']]) {
+      const { code, stdout, stderr } = await home.command(['install', ...where, URL, option, value])
+      expect([code, stdout, stderr]).toEqual([2, '', expect.stringContaining(why)])
+    }
+    expect(existsSync(join(home.path, DESKTOP))).toBe(false)
+  })
+
+  test('hands on what only the host’s start can judge, and values that look like options', async () => {
+    home = makeHome()
+    const later = ['--header', '$' + '{HEADER}', '--header-file', '/not/yet', '--issuer', '$' + '{ISSUER}']
+    const { code, stderr } = await home.command(['install', 'claude-desktop', URL, ...later, '--client-id=-AbC'])
+    expect(code, stderr).toBe(0)
+    expect(servers().example.args.slice(2)).toEqual([...later, '--client-id=-AbC'])
+    expect((await home.command(['install', 'claude-desktop', URL, ...later, '--client-id=-AbC'])).stderr).toContain(
+      'Nothing was changed',
+    )
+    expect((await home.command(['uninstall', 'claude-desktop', URL])).code).toBe(0)
+  })
+
+  test.each([
     [['--header', 'Authorization: Bearer canary-1']],
     [['--header', 'X-Api-Key:canary-1']],
     [['--authorize-param', 'api_key=canary-1']],

@@ -22,7 +22,7 @@ import type { ProcessIO } from '../../process.ts'
 import { startAsking } from '../../terminal/ask.ts'
 import { isAtTerminal } from '../../terminal/tty.ts'
 import type { CommandLine } from '../../words/args.ts'
-import { identityOf, notesOn, wordsFor } from '../../words/entryWords.ts'
+import { identityOf, judgeable, notesOn, wordsFor } from '../../words/entryWords.ts'
 import { showDifference, tellChange } from './changed.ts'
 
 const usage = (message: string, hint?: string) =>
@@ -170,18 +170,10 @@ function askedName(line: CommandLine, usual: string): string | undefined {
   return asked
 }
 
-/** Finds the server as a start would; headers and secrets are not needed yet. */
-function checkedTarget(target: string, { config, profile, allowHttp }: Flags, io: ProcessIO): Promise<Config> {
-  const { environment, folder } = io
-  const flags: Flags = {
-    headers: [],
-    authorizeParameters: [],
-    allowHttp,
-    openBrowser: true,
-    ...(config === undefined ? {} : { config }),
-    ...(profile === undefined ? {} : { profile }),
-  }
-  return loadConfig({ flags, environment, folder, server: target, version: () => io.version, alternatives: [] })
+/** Finds the server as a start would, with the options of the entry. @throws BridgeError what that start would end in */
+function checkedTarget(target: string, typed: Flags, { environment, folder, version }: ProcessIO): Promise<Config> {
+  const flags = judgeable(typed)
+  return loadConfig({ flags, environment, folder, server: target, version: () => version, alternatives: [] })
 }
 
 /** A name that every host takes. */
