@@ -146,8 +146,14 @@ function notesFor({ keepers }: Plan, { title, traces }: Host, isThere: boolean, 
 }
 
 /** Writes nothing: the entry of a host, or with a server alone the one that most hosts have. */
-async function print(line: CommandLine, io: ProcessIO, program: Program): Promise<number> {
+async function print(line: CommandLine, io: ProcessIO, program: Installed): Promise<number> {
   if (line.has('pin')) throw usage('--print changes no file, and --pin makes one.')
+  // The copy that the entry would start is not there, and uninstall could not see who uses it.
+  if (program.make !== undefined)
+    throw usage(
+      'This program runs from a cache that may be emptied, and an entry for it would stop working.',
+      'Install it: npm install -g, then what you gave npx. Then run the command again.',
+    )
   const machine = thisMachine(io.environment)
   const [first, second] = line.words
   const isHost = HOSTS.some((name) => name === first)
