@@ -4,7 +4,7 @@ import type { Config } from '../config/config.ts'
 import { defaultPaths } from '../config/paths.ts'
 import { BridgeError } from '../errors.ts'
 import { pinnedScript, pinProgram } from '../system/files/pinnedCopy.ts'
-import type { Installed } from './commands/install.ts'
+import type { Installed } from './commands/hosts/install.ts'
 import type { ProcessIO } from './process.ts'
 import { isCached, ownScript } from './startedBy.ts'
 import type { CommandLine } from './words/args.ts'
@@ -15,11 +15,11 @@ export async function runLocal(line: CommandLine, io: ProcessIO): Promise<number
     case 'check-config':
       return (await import('./commands/checkConfig.ts')).configCheck(line, io)
     case 'install':
-      return (await import('./commands/install.ts')).install(line, io, program(line, io), isSignedIn)
+      return (await import('./commands/hosts/install.ts')).install(line, io, program(line, io), isSignedIn)
     case 'uninstall':
-      return (await import('./commands/install.ts')).uninstall(line, io)
+      return (await import('./commands/hosts/uninstall.ts')).uninstall(line, io)
     case 'import':
-      return (await import('./commands/importRemote.ts')).importRemote(line, io)
+      return (await import('./commands/hosts/importRemote.ts')).importRemote(line, io)
     case 'explain':
       return (await import('./words/explain.ts')).explain(line.words[0], io)
     case 'completion':

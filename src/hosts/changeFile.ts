@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path'
 import { decodeText } from '../disk/decodeText.ts'
 import { makeFolder } from '../disk/makeFolder.ts'
 import { PATIENT_WAITS_MS, replaceFile, whileInUse } from '../disk/replaceFile.ts'
+import { whileLocked } from '../disk/whileLocked.ts'
 import { mayBeInUse, whyRefused } from '../disk/whyRefused.ts'
 import { BridgeError } from '../errors.ts'
 
@@ -63,6 +64,36 @@ export function changeFile(path: string, text: string): string | undefined {
     if (made !== undefined) removeIfPossible(made)
     throw refused(path, 'written', cause)
   }
+}
+
+/** `backup`: the path of the copy, if one was made. */
+export interface Written {
+  readonly backup: string | undefined
+}
+
+/** undefined: `isSame` says that the file is not what it was, and nothing was changed. @throws BridgeError host_config_invalid */
+export function changeIfSame(path: string, text: string, isSame: () => boolean): Written | undefined {
+  try {
+    makeFolder(dirname(path))
+    return whileLocked(behindLinks(path), () => (isSame() ? { backup: changeFile(path, text) } : undefined))
+  } catch (cause) {
+    throw cause instanceof BridgeError ? cause : refused(path, 'written', cause)
+  }
+}
+
+/** Programs that write it at all times are none. */
+const TRIES = 20
+
+/** `attempt` plans its change on what is there, and again as often as that has changed meanwhile. @throws BridgeError host_config_invalid */
+export async function untilWritten<T>(path: string, attempt: () => T | undefined | Promise<T | undefined>): Promise<T> {
+  for (let count = 0; count < TRIES; count++) {
+    const done = await attempt()
+    if (done !== undefined) return done
+  }
+  throw new BridgeError('host_config_invalid', {
+    message: `${path} is changed by another program all the time.`,
+    hint: 'Quit the host, then run the command again. Nothing was changed.',
+  })
 }
 
 /** The host has its file open now and then. */

@@ -1,13 +1,16 @@
 // A host's file in its own format: its servers as entries of the usual shape, and its text with one of them added, changed or removed.
+import { isDeepStrictEqual } from 'node:util'
 import { BridgeError } from '../errors.ts'
 import { present } from '../present.ts'
 import { readIfThere } from './changeFile.ts'
-import { isTwice, type JsonObject, readJson, writeJson } from './format/jsonText.ts'
+import { commentsOf, isTwice, type JsonObject, readJson, writeJson } from './format/jsonText.ts'
+import { isOnlyChange } from './format/onlyChange.ts'
 import { readToml, writeToml } from './format/tomlText.ts'
 import { readYaml, writeYaml } from './format/yamlBlock.ts'
 import type { Host } from './hosts.ts'
 
 const READERS = { json: readJson, toml: readToml, yaml: readYaml } as const
+const WRITERS = { json: writeCheckedJson, toml: writeToml, yaml: writeYaml } as const
 
 /** What the host reads; empty if there is no file. @throws BridgeError host_config_invalid */
 export function textOf({ path, seenAt }: Host): string {
@@ -28,7 +31,7 @@ export function dataOf(host: Host, text: string): JsonObject {
 /** Every entry with `command`, `args` and `env`, as most hosts name them. @throws BridgeError host_config_invalid */
 export function serversOf(host: Host, text: string): JsonObject {
   const data = dataOf(host, text)
-  if (host.format === 'json' && Object.hasOwn(data, host.key) && isTwice(text, host.key))
+  if (host.format === 'json' && Object.hasOwn(data, host.key) && isTwice(text, [host.key]))
     throw wrong(host, `${host.key} is defined twice`)
   const servers = data[host.key] ?? {}
   if (typeof servers !== 'object' || Array.isArray(servers)) throw wrong(host, `${host.key} is not an object`)
@@ -55,15 +58,23 @@ export const usualEntries = (host: Host, servers: JsonObject): JsonObject =>
 /** The text with `entry`, in the usual shape, as the server `name`; undefined removes it. @throws BridgeError host_config_invalid */
 export function withServer(host: Host, text: string, name: string, entry: JsonObject | undefined): string {
   const value = entry && hostEntry(host, name, entry)
-  if (host.format === 'json') return writeJson(text, [host.key, name], value)
-  const write = host.format === 'toml' ? writeToml : writeYaml
-  const after = write(text, host.key, name, value)
+  if (host.format === 'json' && isTwice(text, [host.key, name]))
+    throw wrong(host, `${host.key}.${name} is defined twice`, 'Remove one of them. Nothing was changed.')
+  const after = WRITERS[host.format](text, host.key, name, value)
   if (after !== undefined) return after
   throw wrong(
     host,
     `${host.key} is written in a way that cannot be changed without touching other parts of the file`,
     'Change the entry by hand; install --print shows it. Nothing was changed.',
   )
+}
+
+/** undefined: something else would change. */
+function writeCheckedJson(text: string, key: string, name: string, value: JsonObject | undefined): string | undefined {
+  const path = [key, name] as const
+  const after = writeJson(text, path, value)
+  const isSame = isDeepStrictEqual(commentsOf(text, path), commentsOf(after, path))
+  return isSame && isOnlyChange([readJson(text), readJson(after)], path, value) ? after : undefined
 }
 
 /** Alone, as a file that has nothing else. */

@@ -25,6 +25,8 @@ export interface FreshServer extends FoundServer {
 export interface KnownConfig {
   readonly servers: Readonly<Record<string, JsonObject | null>>
   readonly providers: Readonly<Record<string, JsonObject | null>>
+  /** The server that commands without one use. */
+  readonly only?: string
 }
 
 /** @throws BridgeError config_invalid: `text`, of the file at `path`, is not YAML */
@@ -32,8 +34,15 @@ export function knownConfig(text: string, path: string): KnownConfig {
   const yaml = parseYaml(text)
   const [fault] = yaml.faults
   if (fault) throw new BridgeError('config_invalid', { message: `${path}:${fault.place}: ${fault.message}` })
-  const { servers, providers } = yaml.toData() as { [Map in keyof KnownConfig]?: KnownConfig[Map] | null }
-  return { servers: servers ?? {}, providers: providers ?? {} }
+  const { servers, providers, mcp_server_url } = yaml.toData() as {
+    [Map in 'servers' | 'providers']?: KnownConfig[Map] | null
+  } & { mcp_server_url?: unknown }
+  const all = [...Object.keys(servers ?? {}), ...(mcp_server_url === undefined ? [] : ['mcp_server_url'])]
+  return {
+    servers: servers ?? {},
+    providers: providers ?? {},
+    ...present({ only: all.length === 1 ? all[0] : undefined }),
+  }
 }
 
 /** Without an error: whoever needs the file reads it in earnest. */
@@ -97,7 +106,10 @@ function isKnown(server: FoundServer, { servers, providers }: KnownConfig): bool
     // A URL that is a variable is not to be compared.
     if (theirs === VARIABLE) return false
     const wanted = apart(server.server, server.provider)
-    const provider = typeof entry?.provider === 'string' ? providers[entry.provider] : undefined
+    // Without a name it is the only one.
+    const [only, ...more] = Object.keys(providers)
+    const used = entry?.provider ?? (more.length === 0 ? only : undefined)
+    const provider = typeof used === 'string' ? providers[used] : undefined
     return wanted === apart({}, undefined) || wanted === apart(entry ?? {}, provider ?? undefined)
   })
 }

@@ -1,8 +1,9 @@
-// install, uninstall and import mcp-remote on real files, and the written entry started as a host starts it.
+// install and uninstall on real files, and the written entry started as a host starts it.
 import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, test } from 'vitest'
+import { readJson } from '../../src/hosts/format/jsonText.ts'
 import { serversOf } from '../../src/hosts/hostFile.ts'
 import { findHost, HOSTS } from '../../src/hosts/hosts.ts'
 import { makeHome } from '../servers/home.ts'
@@ -51,6 +52,38 @@ describe('install', () => {
     expect(read('.cursor/mcp.json')).toBe(before)
   })
 
+  test.each([
+    ['comma first', (ours: string) => `{\n  "mcpServers": {\n      ${ours}\n    , "b": { "command": "x" }\n  }\n}\n`],
+    [
+      'with a comment',
+      (ours: string) => `{\n  "mcpServers": {\n    ${ours}, /* note */\n  },\n  // more\n  "x":   1\n}\n`,
+    ],
+    ['on one line', (ours: string) => `{"x":[1,2],"mcpServers":{"b":{"k":[1]},${ours}}}`],
+  ])('uninstall leaves a file that the host can read, with all of its comments: %s', async (_, file) => {
+    home = makeHome()
+    const text = file(`"example": ${JSON.stringify({ command: 'mcp-oauth-bridge', args: [URL] })}`)
+    home.write('.cursor/mcp.json', text)
+    const { code, stderr } = await home.command(['uninstall', 'cursor', URL])
+    expect(code, stderr).toBe(0)
+    const was = (readJson(text) as { value: { mcpServers: Record<string, unknown> } }).value
+    const { example: _ours, ...others } = was.mcpServers
+    expect(readJson(read('.cursor/mcp.json'))).toEqual({ value: { ...was, mcpServers: others } })
+    for (const [comment] of text.matchAll(/\/\*.*?\*\/|\/\/ more/g)) expect(read('.cursor/mcp.json')).toContain(comment)
+  })
+
+  test.each(['install', 'uninstall'])('%s refuses a server that the file has twice', async (command) => {
+    home = makeHome()
+    const [first, second] = [
+      { command: 'npx', args: ['mcp-remote', URL] },
+      { command: 'mcp-oauth-bridge', args: [URL] },
+    ].map((entry) => JSON.stringify(entry))
+    const text = `{ "mcpServers": { "example": ${first}, "b": {}, "example": ${second} } }`
+    home.write('.cursor/mcp.json', text)
+    const { code, stderr } = await home.command([command, 'cursor', URL])
+    expect([code, stderr]).toEqual([2, expect.stringContaining('mcpServers.example is defined twice')])
+    expect(read('.cursor/mcp.json')).toBe(text)
+  })
+
   test('--dry-run shows the lines that change and writes nothing', async () => {
     home = makeHome()
     const before = '{\n  "mcpServers": {\n    "other": { "command": "x" }\n  }\n}\n'
@@ -91,6 +124,37 @@ describe('install', () => {
       ...['work', '--profile', 'p', '--header', 'X-Team:core team', '--header-file', join(home.path, 'h.txt')],
       ...['--login', 'never', '--no-browser', '--config', config],
     ])
+  })
+
+  test.each([
+    ['--header', 'foo', 'A header is not of the form'],
+    ['--transport', 'htp', '--transport'],
+    ['--protocol', '2024', '--protocol'],
+    ['--login', 'nver', '--login'],
+    ['--log-level', 'loud', '--log-level'],
+    ['--callback-url', 'foo', 'The callback URL "foo"'],
+    ['--issuer', 'bar', '--issuer "bar"'],
+    ['--client-metadata-url', 'bar', '--client-metadata-url "bar"'],
+    ['--authorize-param', 'zzz', '--authorize-param "zzz"'],
+  ])('writes no entry that could not start: %s %s', async (option, value, why) => {
+    home = makeHome()
+    for (const where of [['claude-desktop'], ['--print']]) {
+      const { code, stdout, stderr } = await home.command(['install', ...where, URL, option, value])
+      expect([code, stdout, stderr]).toEqual([2, '', expect.stringContaining(why)])
+    }
+    expect(existsSync(join(home.path, DESKTOP))).toBe(false)
+  })
+
+  test('hands on what only the host’s start can judge, and values that look like options', async () => {
+    home = makeHome()
+    const later = ['--header', '$' + '{HEADER}', '--header-file', '/not/yet', '--issuer', '$' + '{ISSUER}']
+    const { code, stderr } = await home.command(['install', 'claude-desktop', URL, ...later, '--client-id=-AbC'])
+    expect(code, stderr).toBe(0)
+    expect(servers().example.args.slice(2)).toEqual([...later, '--client-id=-AbC'])
+    expect((await home.command(['install', 'claude-desktop', URL, ...later, '--client-id=-AbC'])).stderr).toContain(
+      'Nothing was changed',
+    )
+    expect((await home.command(['uninstall', 'claude-desktop', URL])).code).toBe(0)
   })
 
   test.each([
@@ -295,99 +359,4 @@ test('a written entry, from a folder with spaces and quotes, bridges when a host
   await host.close()
   expect(stage.server.state.passed.at(-1)?.headers['x-say']).toBe(`"hi" it's $HOME %PATH% \\`)
   await stage.close()
-})
-
-describe('import mcp-remote', () => {
-  const remote = (...args: string[]) => ({ command: 'npx', args: ['-y', 'mcp-remote', ...args] })
-
-  test('takes servers over from every host, secrets as variables, and tells what to do', async () => {
-    home = makeHome()
-    const token = ['--header', 'Authorization: Bearer canary-1', '--header', 'X-Team: core']
-    home.write(DESKTOP, JSON.stringify({ mcpServers: { one: remote(URL, ...token), other: { command: 'x' } } }))
-    const project = {
-      '/p': { mcpServers: { two: remote(`${URL}/2`, '--transport', 'sse-only', '--protocol', 'legacy') } },
-    }
-    home.write('.claude.json', JSON.stringify({ projects: project, mcpServers: { one: remote(`${URL}/3`) } }))
-    home.write('.cursor/mcp.json', '{ broken')
-    home.write('.mcp-auth/mcp-remote-v1/6e0d0dd4e4ee9ee9f8d2c4d8a5f2ec01_tokens.json', 'canary-2')
-    const shown = await home.command(['import', 'mcp-remote', '--dry-run'])
-    expect(shown.stdout).toContain('+   one:')
-    expect(existsSync(join(home.path, 'bridge/config.yaml'))).toBe(false)
-
-    const { code, stderr } = await home.command(['import', 'mcp-remote'])
-    expect(code).toBe(0)
-    expect(read('bridge/config.yaml')).toBe(
-      `servers:
-  one:
-    url: ${URL}
-    headers:
-      Authorization: \${MCP_OAUTH_BRIDGE_VALUE_ONE_AUTHORIZATION}
-      X-Team: core
-  one-2:
-    url: ${URL}/3
-  two:
-    url: ${URL}/2
-    transport: sse
-    protocol: 2025
-`,
-    )
-    expect(stderr).toMatch(/first set these, to the values in the file of .+: MCP_OAUTH_BRIDGE_VALUE_ONE_AUTHORIZATION/)
-    expect(stderr).not.toContain('not imported')
-    expect(stderr).toContain('note: skipped: ')
-    expect(`${stderr}${shown.stdout}`).not.toContain('canary')
-    const set = { MCP_OAUTH_BRIDGE_VALUE_ONE_AUTHORIZATION: 'Bearer x' }
-    expect((await home.command(['check-config'], set)).stdout).toContain('✓ Provider')
-    expect((await home.command(['import', 'mcp-remote'])).stderr).toContain('already has all of these servers')
-  })
-
-  test('keeps the comments of a config that is there, and install then replaces the entry of mcp-remote', async () => {
-    home = makeHome()
-    home.write(DESKTOP, JSON.stringify({ mcpServers: { one: remote(URL) } }))
-    home.write('bridge/config.yaml', `# mine\nservers:\n  old: { url: "${URL}/old" } # keep\nlog_level: warn\n`)
-    expect((await home.command(['import', 'mcp-remote'])).code).toBe(0)
-    expect(read('bridge/config.yaml')).toBe(
-      `# mine\nservers:\n  old: { url: "${URL}/old" } # keep\n  one:\n    url: ${URL}\nlog_level: warn\n`,
-    )
-    expect(read('bridge/config.yaml.before-mcp-oauth-bridge')).toContain('# mine')
-    expect((await home.command(['install', 'claude-desktop', 'one'])).code).toBe(0)
-    expect(servers().one.args).toEqual([PROGRAM, 'one'])
-  })
-
-  test.each(['https://MCP.example.com', 'https://mcp.example.com:443/#top'])(
-    'install replaces the entry of mcp-remote, however its URL is written: %s',
-    async (url) => {
-      home = makeHome()
-      home.write(DESKTOP, JSON.stringify({ mcpServers: { one: remote(url) } }))
-      expect((await home.command(['import', 'mcp-remote'])).code).toBe(0)
-      expect((await home.command(['install', 'claude-desktop', 'one'])).stderr).toContain('Replaced "one"')
-      expect(Object.keys(servers())).toEqual(['one'])
-    },
-  )
-
-  test('a variable that is set already, for whatever, is never taken for a secret of the entry', async () => {
-    home = makeHome()
-    const secret = ['--header', 'Api-Key: canary-1']
-    const taken = { OPENAI_API_KEY: 'mine', MCP_OAUTH_BRIDGE_VALUE_OPENAI_API_KEY: 'mine-too' }
-    home.write(DESKTOP, JSON.stringify({ mcpServers: { openai: remote(URL, ...secret) } }))
-    home.write('.cursor/mcp.json', JSON.stringify({ mcpServers: { openai: remote(`${URL}/2`, ...secret) } }))
-    home.write('bridge/config.yaml', `log_file: "\${MCP_OAUTH_BRIDGE_VALUE_OPENAI_API_KEY_2}"\n`)
-    expect((await home.command(['import', 'mcp-remote'], taken)).code).toBe(0)
-    const names = [...read('bridge/config.yaml').matchAll(/Api-Key: \$\{(\w+)\}/g)].map(([, name]) => name)
-    expect(names).toEqual(['_3', '_4'].map((end) => `MCP_OAUTH_BRIDGE_VALUE_OPENAI_API_KEY${end}`))
-    expect(read('bridge/config.yaml')).not.toContain('canary')
-  })
-
-  test('it writes to the person’s own file, not to one of the working folder', async () => {
-    home = makeHome()
-    home.write(DESKTOP, JSON.stringify({ mcpServers: { one: remote(URL) } }))
-    home.write('config.yaml', '# theirs\n')
-    expect((await home.command(['import', 'mcp-remote'])).code).toBe(0)
-    expect(read('config.yaml')).toBe('# theirs\n')
-    expect(read('bridge/config.yaml')).toContain(URL)
-  })
-
-  test('says so where there is nothing to take over', async () => {
-    home = makeHome()
-    expect((await home.command(['import', 'mcp-remote'])).stderr).toBe('No host uses mcp-remote.\n')
-  })
 })

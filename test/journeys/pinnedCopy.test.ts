@@ -45,6 +45,9 @@ describe('install --pin', () => {
           symlinkSync(source(`node_modules/${name}`), join(cache, 'node_modules', name))
       // Started by npx, it needs no --pin.
       const program = join(copy, 'bin/mcp-oauth-bridge.js')
+      const printed = await home.command(['install', '--print', stage.server.url], {}, program)
+      expect(printed).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('npm install -g') })
+      expect(copies()).toEqual([])
       const installed = await home.command(
         ['install', 'cursor', stage.server.url, '--name', 'x', '--callback-url', stage.callbackUrl],
         {},

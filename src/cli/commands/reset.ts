@@ -18,7 +18,7 @@ import type { ProcessIO } from '../process.ts'
 import { askTwice } from '../terminal/askTwice.ts'
 import type { CommandLine } from '../words/args.ts'
 import { refuseProfile } from '../words/everyProfile.ts'
-import { hostsOf } from './unusedCopies.ts'
+import { hostsOf } from './hosts/unusedCopies.ts'
 
 export async function reset(
   { config, storage }: Pick<App, 'config' | 'storage'>,

@@ -1,10 +1,12 @@
 // The words of a bridge in a host's entry: what was typed for install, with whole paths and without secrets.
 import { join, resolve } from 'node:path'
+import type { Flags } from '../../config/config.ts'
 import { ownConfigFile } from '../../config/load.ts'
 import { defaultPaths } from '../../config/paths.ts'
 import { BridgeError } from '../../errors.ts'
 import { ourWords, versionManagerOf } from '../../hosts/entry.ts'
 import { type Identity, sameAddress } from '../../hosts/placement.ts'
+import { present } from '../../present.ts'
 import { isSecretHeader, isSecretUrl } from '../../redaction/names.ts'
 import { quote } from '../../redaction/text.ts'
 import type { ProcessIO } from '../process.ts'
@@ -32,13 +34,25 @@ export function wordsFor(
 
 function wordsOf({ name, value }: TypedOption, folder: string): string[] {
   if (value === undefined) return [`--${name}`]
-  const [, header = '', content = ''] = /^([^:=]+)[:=]\s*(.*)$/s.exec(value) ?? []
-  if ((name === 'header' || name === 'authorize-param') && isSecretHeader(header, content))
+  const [, header, content = ''] = /^([^:=]+)[:=]\s*(.*)$/s.exec(value) ?? []
+  if ((name === 'header' || name === 'authorize-param') && header !== undefined && isSecretHeader(header, content))
     throw exposed(`--${name} ${quote(header)}`)
   // Without the space, hosts that join words with spaces keep it whole.
-  if (name === 'header') return ['--header', `${header.trim()}:${content}`]
+  if (name === 'header' && header !== undefined) return valued(name, `${header.trim()}:${content}`)
   const { value: kind } = OPTIONS[name as keyof typeof OPTIONS] as { value?: string }
-  return [`--${name}`, kind === 'FILE' ? resolve(folder, value) : value]
+  return valued(name, kind === 'FILE' ? resolve(folder, value) : value)
+}
+
+/** A value that looks like an option is a part of its word. */
+const valued = (name: string, value: string) => (value.startsWith('-') ? [`--${name}=${value}`] : [`--${name}`, value])
+
+/** The flags whose values can be judged where the entry is written: files and variables may be there only when the host starts it. */
+export function judgeable({ config, profile, headerFile, clientSecretFile, clientKeyFile, ...flags }: Flags): Flags {
+  const isKnown = (value: unknown) => typeof value !== 'string' || !/\$\{\w+\}/.test(value)
+  const plain = Object.entries(flags)
+    .filter(([, value]) => isKnown(value))
+    .map(([name, value]) => [name, Array.isArray(value) ? value.filter(isKnown) : value])
+  return { ...(Object.fromEntries(plain) as typeof flags), ...present({ config, profile }) }
 }
 
 const exposed = (what: string) =>

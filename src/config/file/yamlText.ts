@@ -1,5 +1,6 @@
 // YAML text ↔ plain data, with the line and column of everything; the only file that imports yaml.
 import { Document, isCollection, isMap, isPair, isScalar, LineCounter, parseDocument, Scalar, visit } from 'yaml'
+import { BridgeError } from '../../errors.ts'
 import { quote } from '../../redaction/text.ts'
 
 export interface YamlText {
@@ -77,13 +78,36 @@ function expandsTooFar(document: Document): boolean {
 /** The first line, without the place that it ends in: it is told before. */
 const withoutPlace = (message: string) => (message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, '')
 
-/** The text with `entries` added to the map `key` at its top; comments and the rest are unchanged. */
+/** The text with `entries` added to the map `key` at its top; comments and the rest are unchanged. @throws BridgeError config_invalid */
 export function addToMap(text: string, key: string, entries: Readonly<Record<string, unknown>>): string {
   const document = parseDocument(text)
-  if (!isMap(document.get(key))) document.set(key, document.createNode({}))
+  const found = document.get(key, true)
+  if (!isMap(found)) {
+    if (found !== undefined && !(isScalar(found) && found.value === null)) throw noMap(key)
+    const map = document.createNode({})
+    // What a person wrote where the first entry will be.
+    const comment = isScalar(found) ? [found.commentBefore, found.comment].filter((one) => one != null) : []
+    if (comment.length > 0) map.commentBefore = comment.join('\n')
+    document.set(key, map)
+  }
   for (const [name, value] of Object.entries(entries)) document.setIn([key, name], document.createNode(value))
   return document.toString({ lineWidth: 0 })
 }
+
+/** The text with `members` added to the map at `path`. @throws BridgeError config_invalid: it stands elsewhere in the file */
+export function addToEntry(text: string, path: readonly string[], members: Readonly<Record<string, unknown>>): string {
+  const document = parseDocument(text)
+  const entry = document.getIn(path, true)
+  if (!isMap(entry)) throw noMap(path.join('.'))
+  for (const [name, value] of Object.entries(members)) entry.set(name, document.createNode(value))
+  return document.toString({ lineWidth: 0 })
+}
+
+const noMap = (what: string) =>
+  new BridgeError('config_invalid', {
+    message: `${what} in the config file is not a map of its own.`,
+    hint: `Write ${what} as a map of names and values, without a list, text or alias. Nothing was changed.`,
+  })
 
 /** Where the last key of `path` begins, and its value. */
 function offsetOf(document: Document, path: readonly PropertyKey[]): { key: number; value: number } {

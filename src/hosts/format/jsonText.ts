@@ -2,14 +2,15 @@
 import {
   applyEdits,
   findNodeAtLocation,
-  modify,
+  type Node,
   type ParseError,
   parse,
   parseTree,
   printParseErrorCode,
+  visit,
 } from 'jsonc-parser'
-import { present } from '../../present.ts'
 import { eolOf } from './blocks.ts'
+import { added, type Edit, type Layout, removed, replaced } from './jsonEdits.ts'
 
 export type JsonObject = Readonly<Record<string, unknown>>
 
@@ -27,10 +28,15 @@ export function readJson(text: string): { value: JsonObject } | { fault: string 
   return { value: value as JsonObject }
 }
 
-/** Whether the object in `text` has this member more than once: which of them counts differs from program to program. */
-export function isTwice(text: string, member: string): boolean {
-  const tree = parseTree(withoutBom(text), [], { allowTrailingComma: true })
-  return (tree?.children ?? []).filter(({ children }) => children?.[0]?.value === member).length > 1
+/** Whether a member of this path is there more than once: which of them counts differs from program to program. */
+export function isTwice(text: string, path: readonly string[]): boolean {
+  let node = treeOf(withoutBom(text))
+  for (const member of path) {
+    const found: Node[] = (node?.children ?? []).filter(({ children }) => children?.[0]?.value === member)
+    if (found.length > 1) return true
+    node = found[0]?.children?.[1]
+  }
+  return false
 }
 
 /** The parser calls itself for each level. */
@@ -46,69 +52,44 @@ function depthOf(text: string): number {
   return deepest
 }
 
-/** `text` with `value` at `path`; undefined removes it. The text must have been read before. */
-export function writeJson(text: string, path: readonly string[], value: unknown): string {
+/** `text` with `value` at `path`, of a key and a name; undefined removes it. The text must have been read before. */
+export function writeJson(text: string, [key, name]: readonly [string, string], value: unknown): string {
   const plain = withoutBom(text)
   const start = plain.trim() === '' ? `{}${eolOf(plain)}` : plain
-  const options = { ...indentOf(plain), eol: eolOf(plain) }
-  const [parent, name] = path
-  if (name !== undefined && findNode(start, path.slice(0, -1))?.type === 'null' && value !== undefined)
-    return writeJson(text, [parent ?? ''], { [name]: value })
-  const careful = value === undefined ? removedLines(start, path) : addedLine(start, path, value, options)
-  const formattingOptions = present({ formattingOptions: value === undefined ? undefined : options })
-  const edits = careful ?? modify(start, [...path], value, formattingOptions)
-  return (text.startsWith('\ufeff') ? '\ufeff' : '') + applyEdits(start, edits)
+  const mark = text.startsWith('\ufeff') ? '\ufeff' : ''
+  return mark + applyEdits(start, editsOf(start, [key, name], value, { unit: indentOf(plain), eol: eolOf(plain) }))
 }
 
-const findNode = (text: string, path: readonly string[]) => {
-  const tree = parseTree(text, [], { allowTrailingComma: true })
-  return tree && findNodeAtLocation(tree, [...path])
+function editsOf(text: string, [key, name]: readonly [string, string], value: unknown, layout: Layout): Edit[] {
+  const tree = treeOf(text)
+  const [map, entry] = [tree && findNodeAtLocation(tree, [key]), tree && findNodeAtLocation(tree, [key, name])]
+  if (value === undefined) return entry?.parent ? removed(text, entry.parent) : []
+  if (entry?.parent) return replaced(text, entry.parent, value, layout)
+  if (map?.type === 'object') return added(text, map, name, value, layout)
+  if (map?.parent) return replaced(text, map.parent, { [name]: value }, layout)
+  return tree ? added(text, tree, key, { [name]: value }, layout) : []
 }
 
-/** Adds a property after the last one, whose format is kept; jsonc-parser would also format its neighbors. */
-function addedLine(text: string, path: readonly string[], value: unknown, { tabSize, insertSpaces, eol }: Layout) {
-  const tree = parseTree(text, [], { allowTrailingComma: true })
-  const container = tree && findNodeAtLocation(tree, path.slice(0, -1))
-  const last = container?.type === 'object' ? container.children?.at(-1) : undefined
-  if (!tree || !last || findNodeAtLocation(tree, [...path])) return undefined
-  const indent = text.slice(text.lastIndexOf('\n', last.offset - 1) + 1, last.offset)
-  if (!/^[ \t]*$/.test(indent)) return undefined
-  const json = JSON.stringify(value, null, insertSpaces ? tabSize : '\t').replaceAll('\n', `${eol}${indent}`)
-  const property = `${eol}${indent}${JSON.stringify(path.at(-1))}: ${json}`
-  const end = last.offset + last.length
-  // A comment behind the last one stays on its line.
-  const [rest, comma] = /^[ \t]*(,?)[ \t]*(?:\/\/.*?|\/\*.*?\*\/)?[ \t]*(?=\r?\n)/.exec(text.slice(end)) ?? []
-  if (rest === undefined) return [{ offset: end, length: 0, content: `,${property}` }]
-  const own = comma === ',' ? [] : [{ offset: end, length: 0, content: ',' }]
-  return [...own, { offset: end + rest.length, length: 0, content: `${property}${comma}` }]
-}
+const treeOf = (text: string) => parseTree(text, [], { allowTrailingComma: true })
 
-/** The property's own lines, and the comma before it if it was the last; comments of its neighbors are kept. */
-function removedLines(text: string, path: readonly string[]) {
-  const tree = parseTree(text, [], { allowTrailingComma: true })
-  const property = tree && findNodeAtLocation(tree, [...path])?.parent
-  if (!property) return undefined
-  const start = text.lastIndexOf('\n', property.offset - 1) + 1
-  const [end, own] = /^[ \t]*(,?)[ \t]*(?:\/\/.*)?\r?\n/.exec(text.slice(property.offset + property.length)) ?? []
-  if (end === undefined || !/^[ \t]*$/.test(text.slice(start, property.offset))) return undefined
-  const lines = { offset: start, length: property.offset + property.length + end.length - start, content: '' }
-  const before = property.parent?.children?.at((property.parent.children.indexOf(property) || 1) - 1)
-  if (own === ',' || !before || before === property) return [lines]
-  const [comma] = /^\s*,/.exec(text.slice(before.offset + before.length)) ?? []
-  if (comma === undefined) return undefined
-  return [{ offset: before.offset + before.length + comma.length - 1, length: 1, content: '' }, lines]
-}
-
-interface Layout {
-  readonly insertSpaces: boolean
-  readonly tabSize: number
-  readonly eol: string
+/** The comments of `text`, in their order, without those inside the property at `path`. */
+export function commentsOf(text: string, path: readonly [string, string]): string[] {
+  const plain = withoutBom(text)
+  const tree = treeOf(plain)
+  const { offset: start = 0, length = 0 } = (tree && findNodeAtLocation(tree, [...path])?.parent) ?? {}
+  const comments: string[] = []
+  visit(plain, {
+    onComment: (at, size) => {
+      if (at < start || at >= start + length) comments.push(plain.slice(at, at + size))
+    },
+  })
+  return comments
 }
 
 export const withoutBom = (text: string) => text.replace(/^\ufeff/, '')
 
-/** The indentation of the file; two spaces if it has none. */
-function indentOf(text: string): { insertSpaces: boolean; tabSize: number } {
+/** One level of the file's indentation; two spaces if it has none. */
+function indentOf(text: string): string {
   const indent = /^([ \t]+)\S/m.exec(text)?.[1] ?? '  '
-  return indent.startsWith('\t') ? { insertSpaces: false, tabSize: 1 } : { insertSpaces: true, tabSize: indent.length }
+  return indent.startsWith('\t') ? '\t' : indent
 }

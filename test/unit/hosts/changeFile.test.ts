@@ -11,9 +11,9 @@ import {
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { changeFile, difference, readIfThere } from '../../../src/hosts/changeFile.ts'
+import { changeFile, changeIfSame, difference, readIfThere, untilWritten } from '../../../src/hosts/changeFile.ts'
 import { tempFolder } from '../../fakes/tempFolder.ts'
-import { codeOf } from '../../fakes/thrown.ts'
+import { codeOf, errorOf } from '../../fakes/thrown.ts'
 
 const temp = tempFolder()
 const read = (path: string) => readFileSync(path, 'utf8')
@@ -102,5 +102,33 @@ describe('a difference', () => {
     ['a\r\nb\r\n', 'a\r\nc\r\n', ['  a', '- b', '+ c']],
   ])('from %j to %j is right at the edges', (before, after, lines) => {
     expect(difference(before, after)).toEqual(lines)
+  })
+})
+
+describe('a change that was planned on what the file was', () => {
+  test('is not made where the file is another by now, and is planned again', async () => {
+    const path = existing('one')
+    const add = (text: string) => () => {
+      const before = read(path)
+      // Somebody else writes between the two.
+      if (before === 'one') writeFileSync(path, 'two')
+      return changeIfSame(path, `${before} ${text}`, () => read(path) === before)
+    }
+    expect(add('mine')()).toBeUndefined()
+    expect(read(path)).toBe('two')
+    writeFileSync(path, 'one')
+    expect(await untilWritten(path, add('mine'))).toEqual({ backup: expect.stringContaining(path) })
+    expect(read(path)).toBe('two mine')
+    expect(readdirSync(dirname(path))).toHaveLength(2)
+  })
+
+  test('is given up where somebody writes all the time', async () => {
+    const error = await errorOf(untilWritten('/h/mcp.json', () => undefined))
+    expect([error.code, error.message]).toEqual(['host_config_invalid', expect.stringContaining('all the time')])
+  })
+
+  test('in a folder that cannot be written is refused in the same words', async () => {
+    const path = join(existing(), 'below')
+    expect(await codeOf(() => changeIfSame(path, 'new', () => true))).toBe('host_config_invalid')
   })
 })

@@ -222,3 +222,15 @@ describe('the rest of the file', () => {
     )
   })
 })
+
+test('a server that a JSON file has twice is not changed: hosts differ in which of them they start', async () => {
+  const text = '{ "mcpServers": { "a": { "command": "x" }, "b": {}, "a": { "command": "y" } } }'
+  for (const entry of [ENTRY, undefined]) {
+    const error = await errorOf(() => withServer(host('cursor'), text, 'a', entry))
+    expect([error.code, error.message]).toEqual([
+      'host_config_invalid',
+      expect.stringMatching(/: mcpServers\.a is defined twice\.$/),
+    ])
+  }
+  expect(withServer(host('cursor'), text, 'new', ENTRY)).toContain('"b": {}, "a": { "command": "y" }, "new": {')
+})

@@ -61,6 +61,11 @@ describe('a map to which an entry is added', () => {
       'servers:\n  # old one\n  b: { url: y } # keep\n  a:\n    url: https://x.example/\n\nlog_level: warn\n',
     ],
     ['servers:\n', 'servers:\n  a:\n    url: https://x.example/\n'],
+    [
+      'servers:\n  # mine\n  # none yet\nlog_level: warn\n',
+      'servers:\n  # mine\n  # none yet\n  a:\n    url: https://x.example/\nlog_level: warn\n',
+    ],
+    ['servers: null # none yet\n', 'servers:\n  # none yet\n  a:\n    url: https://x.example/\n'],
   ])('keeps everything else: %j', (before, after) => {
     expect(addToMap(before, 'servers', { a: entry })).toBe(after)
   })

@@ -1,6 +1,7 @@
 // JSON with comments, changed in place.
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { readJson, writeJson } from '../../../../src/hosts/format/jsonText.ts'
+import { commentsOf, readJson, writeJson } from '../../../../src/hosts/format/jsonText.ts'
 
 const ENTRY = { command: '/usr/bin/node', args: ['a'] }
 const FULL = `{
@@ -63,6 +64,73 @@ describe('a file', () => {
     const { [name]: _, ...rest } = (readJson(text) as { value: { s: Record<string, number> } }).value.s
     expect(readJson(written)).toEqual({ value: { s: rest } })
     for (const part of kept) expect(written).toContain(part)
+  })
+
+  test.each([
+    ['comma first', '{\n  "s": {\n      "a": 1\n    , "b": 2\n  }\n}', '{\n  "s": {\n      "b": 2\n  }\n}'],
+    ['comma first, the last', '{\n  "s": {\n      "b": 2\n    , "a": 1\n  }\n}', '{\n  "s": {\n      "b": 2\n  }\n}'],
+    ['its comma on the next line', '{\n  "s": {\n    "a": 1\n    ,\n  }\n}', '{\n  "s": {\n  }\n}'],
+    ['alone, with a comment', '{\n  "s": {\n    "a": 1, /* note */\n  }\n}', '{\n  "s": {\n    /* note */\n  }\n}'],
+    [
+      'a comment between it and its comma',
+      '{\n  "s": {\n    "b": 2 /* k */, // of b\n    // "old": 3\n    "a": 1\n  }\n}',
+      '{\n  "s": {\n    "b": 2 /* k */ // of b\n    // "old": 3\n  }\n}',
+    ],
+    ['one line', '{ "s": { "b": 2, "a": 1 } }', '{ "s": { "b": 2 } }'],
+  ])('from which a property is removed (%s) loses it and one comma', (_, text, after) => {
+    expect(writeJson(text, ['s', 'a'], undefined)).toBe(after)
+  })
+
+  test.each([
+    ['no key yet', '{\n  "x":   1,\n  "y": { "z":2 } // of y\n}\n', '"y": { "z":2 }, // of y\n  "s": {\n    "a"'],
+    ['an empty map with a comment', '{\n  "s": {\n    // none yet\n  },\n  "x":   1\n}', '// none yet\n    "a": {\n'],
+    ['one line', '{"s":{"b":{"k":[1,2]}},"x":[1,2]}', '{"s":{"b":{"k":[1,2]}, "a": {"command":'],
+    ['an empty map on one line', '{"s":{},"x":[1,2]}', '},"x":[1,2]}'],
+  ])('with %s keeps the writing of the neighbors', (_, text, part) => {
+    expect(writeJson(text, ['s', 'a'], ENTRY)).toContain(part)
+  })
+
+  test('however it is written, only the entry and one comma change', () => {
+    const blank = fc.constantFrom(
+      '',
+      '',
+      ' ',
+      '\n',
+      '\n  ',
+      '\n    // c\n    ',
+      ' /* c */ ',
+      '\t',
+      '\r\n  ',
+      ' // c\n  ',
+    )
+    const value = fc.constantFrom('1', '"x, // y"', '{}', '{"command":"y","args":[1,  2]}', '[1,2]', '{\n "a":1 }')
+    const member = fc
+      .tuple(fc.constantFrom('a', 'b', 'own', 'c'), blank, blank, value, blank)
+      .map(([name, before, space, v, after]) => ({ name, text: `${before}"${name}":${space}${v}${after}` }))
+    const map = fc
+      .tuple(fc.uniqueArray(member, { selector: ({ name }) => name }), fc.constantFrom('', ','), blank)
+      .map(([all, more, end]) => `{${all.map(({ text }) => text).join(',')}${all.length > 0 ? more : ''}${end}}`)
+    const file = fc
+      .tuple(blank, blank, map, blank, fc.constantFrom('', ',"z":[1,  2]'), blank)
+      .map(([a, b, inner, c, z, d]) => `{${a}"servers":${b}${inner}${c}${z}${d}}\n`)
+    const rest = (text: string) => {
+      const { own: _, ...others } = (readJson(text) as { value: { servers: Record<string, unknown> } }).value.servers
+      const { value } = readJson(text) as { value: object }
+      return [{ ...value, servers: others }, commentsOf(text, ['servers', 'own'])]
+    }
+    // Everything but blanks and commas, without the entry.
+    const bare = (text: string) => writeJson(text, ['servers', 'own'], undefined).replace(/[\s,]/g, '')
+    fc.assert(
+      fc.property(file, fc.boolean(), (text, isAdded) => {
+        const after = writeJson(text, ['servers', 'own'], isAdded ? ENTRY : undefined)
+        expect(rest(after)).toEqual(rest(text))
+        expect(bare(after)).toBe(bare(text))
+        expect((readJson(after) as { value: { servers: object } }).value.servers).toEqual(
+          isAdded ? expect.objectContaining({ own: ENTRY }) : expect.not.objectContaining({ own: expect.anything() }),
+        )
+      }),
+      { numRuns: 2000 },
+    )
   })
 
   test('keeps a name with a dot, a quote and a slash as one name', () => {

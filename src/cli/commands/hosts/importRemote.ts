@@ -2,24 +2,24 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { readOwnFile } from '../../config/file/ownFile.ts'
-import { addToMap } from '../../config/file/yamlText.ts'
-import { ownConfigFile } from '../../config/load.ts'
-import { defaultPaths } from '../../config/paths.ts'
-import { asBridgeError, BridgeError } from '../../errors.ts'
-import { changeFile, difference, textIfReadable } from '../../hosts/changeFile.ts'
-import type { JsonObject } from '../../hosts/format/jsonText.ts'
-import { dataOf, projectServers, textOf, usualEntries } from '../../hosts/hostFile.ts'
-import { allHosts, type Host } from '../../hosts/hosts.ts'
-import { type Machine, thisMachine } from '../../hosts/machine.ts'
-import { mcpRemoteServer, type NameVariable, ownName, type ReadOptions } from '../../hosts/mcpRemote.ts'
-import { remoteCommand } from '../../hosts/remoteCommand.ts'
-import { type FoundServer, type FreshServer, freshServers, knownConfig } from '../../hosts/remoteServers.ts'
-import { ownCommand } from '../../ownCommand.ts'
-import { quote, withoutControls } from '../../redaction/text.ts'
-import { shellQuote } from '../../shellQuote.ts'
-import type { ProcessIO } from '../process.ts'
-import type { CommandLine } from '../words/args.ts'
+import { addServers } from '../../../config/file/addServers.ts'
+import { readOwnFile } from '../../../config/file/ownFile.ts'
+import { ownConfigFile } from '../../../config/load.ts'
+import { defaultPaths } from '../../../config/paths.ts'
+import { asBridgeError, BridgeError } from '../../../errors.ts'
+import { changeIfSame, difference, textIfReadable, untilWritten } from '../../../hosts/changeFile.ts'
+import type { JsonObject } from '../../../hosts/format/jsonText.ts'
+import { dataOf, projectServers, textOf, usualEntries } from '../../../hosts/hostFile.ts'
+import { allHosts, type Host } from '../../../hosts/hosts.ts'
+import { type Machine, thisMachine } from '../../../hosts/machine.ts'
+import { mcpRemoteServer, type NameVariable, ownName, type ReadOptions } from '../../../hosts/mcpRemote.ts'
+import { remoteCommand } from '../../../hosts/remoteCommand.ts'
+import { type FoundServer, type FreshServer, freshServers, knownConfig } from '../../../hosts/remoteServers.ts'
+import { ownCommand } from '../../../ownCommand.ts'
+import { quote, withoutControls } from '../../../redaction/text.ts'
+import { shellQuote } from '../../../shellQuote.ts'
+import type { ProcessIO } from '../../process.ts'
+import type { CommandLine } from '../../words/args.ts'
 
 export async function importRemote(line: CommandLine, io: ProcessIO): Promise<number> {
   const [what] = line.words
@@ -32,29 +32,39 @@ export async function importRemote(line: CommandLine, io: ProcessIO): Promise<nu
   const machine = thisMachine(environment)
   const path =
     ownConfigFile(line.flags.config, environment, folder) ?? join(defaultPaths(environment).config, 'config.yaml')
-  const before = existsSync(path) ? readOwnFile(path).text : ''
-  const known = knownConfig(before, path)
-  const nameVariable = freeNames(environment, before)
-  const found = allHosts(machine).flatMap((host) => serversIn(host, { nameVariable, home: machine.home }, io))
-  const fresh = freshServers(found, known)
-  if (fresh.length === 0) {
-    stderr.write(found.length === 0 ? 'No host uses mcp-remote.\n' : `${path} already has all of these servers.\n`)
-    return 0
-  }
-  const after = withEntries(before, fresh)
-  if (line.has('dry-run')) {
-    stdout.write(`${[path, ...difference(before, after)].join('\n')}\n`)
+  return untilWritten(path, () => {
+    const before = textAt(path)
+    const known = knownConfig(before, path)
+    const nameVariable = freeNames(environment, before)
+    const found = allHosts(machine).flatMap((host) => serversIn(host, { nameVariable, home: machine.home }, io))
+    const fresh = freshServers(found, known)
+    if (fresh.length === 0) {
+      stderr.write(found.length === 0 ? 'No host uses mcp-remote.\n' : `${path} already has all of these servers.\n`)
+      return 0
+    }
+    const after = withEntries(before, fresh)
+    if (line.has('dry-run')) {
+      stdout.write(`${[path, ...difference(before, after)].join('\n')}\n`)
+      for (const server of fresh)
+        for (const advice of adviceFor(server)) stderr.write(`${withoutControls(`${server.name}: ${advice}`)}\n`)
+      return 0
+    }
+    const written = changeIfSame(path, after, () => textAt(path) === before)
+    if (!written) return undefined
+    const { backup } = written
+    stderr.write(`Wrote ${path}${backup === undefined ? '' : `; backup: ${backup}`}\n`)
+    const signedIn = signedInWith(machine)
     for (const server of fresh)
-      for (const advice of adviceFor(server)) stderr.write(`${withoutControls(`${server.name}: ${advice}`)}\n`)
+      stderr.write(`${describe(server, signedIn(server.url)).map(withoutControls).join('\n')}\n`)
+    if (known.only !== undefined)
+      stderr.write(
+        `note: ${quote(known.only)} is no longer the only server of this file. Commands need a server now.\n`,
+      )
     return 0
-  }
-  const backup = changeFile(path, after)
-  stderr.write(`Wrote ${path}${backup === undefined ? '' : `; backup: ${backup}`}\n`)
-  const signedIn = signedInWith(machine)
-  for (const server of fresh)
-    stderr.write(`${describe(server, signedIn(server.url)).map(withoutControls).join('\n')}\n`)
-  return 0
+  })
 }
+
+const textAt = (path: string) => (existsSync(path) ? readOwnFile(path).text : '')
 
 /** Names that are neither set nor used, nor given twice: a variable that is something else already would be sent to the server. */
 function freeNames(environment: NodeJS.ProcessEnv, config: string): NameVariable {
@@ -99,8 +109,10 @@ function tellUnclear(stderr: ProcessIO['stderr'], host: Host, name: string, isSh
 
 function withEntries(text: string, servers: readonly FreshServer[]): string {
   const providers = servers.flatMap(({ server, provider }) => (provider ? [[String(server.provider), provider]] : []))
-  const start = addToMap(text, 'servers', Object.fromEntries(servers.map(({ name, server }) => [name, server])))
-  return providers.length === 0 ? start : addToMap(start, 'providers', Object.fromEntries(providers))
+  return addServers(text, {
+    servers: Object.fromEntries(servers.map(({ name, server }) => [name, server])),
+    providers: Object.fromEntries(providers),
+  })
 }
 
 /** mcp-remote names its token files after a hash of the URL; only the names are read. */

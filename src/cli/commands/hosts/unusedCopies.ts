@@ -1,10 +1,10 @@
 // Private copies of this program that no host starts any more: uninstall removes them, and reset all of them.
-import { defaultPaths } from '../../config/paths.ts'
-import { textOf } from '../../hosts/hostFile.ts'
-import { allHosts, type Host } from '../../hosts/hosts.ts'
-import { thisMachine } from '../../hosts/machine.ts'
-import { pinnedCopies, removePinned } from '../../system/files/pinnedCopy.ts'
-import type { ProcessIO } from '../process.ts'
+import { defaultPaths } from '../../../config/paths.ts'
+import { textOf } from '../../../hosts/hostFile.ts'
+import { allHosts, type Host } from '../../../hosts/hosts.ts'
+import { thisMachine } from '../../../hosts/machine.ts'
+import { pinnedCopies, removePinned } from '../../../system/files/pinnedCopy.ts'
+import type { ProcessIO } from '../../process.ts'
 
 /** After an entry is gone. */
 export function removeUnusedCopies({ environment, stderr }: ProcessIO): void {
