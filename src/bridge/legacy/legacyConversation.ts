@@ -34,7 +34,7 @@ export interface LegacyOptions {
 }
 
 export function createLegacyConversation(options: LegacyOptions): LegacyConversation {
-  const { url, send, inFlight, clock, log, timeoutMs } = options
+  const { send, inFlight, clock, log } = options
   const session = createSession()
   const ending = new AbortController()
   let listening: AbortController | undefined
@@ -60,18 +60,8 @@ export function createLegacyConversation(options: LegacyOptions): LegacyConversa
   }
   const transport = createTransport(
     {
-      kind: options.transport,
-      url,
-      send,
-      session,
-      inFlight,
-      clock,
-      log,
-      limit: options.answerLimit,
-      timeoutMs,
-      ending: ending.signal,
-      deliver,
-      onRestored: options.onRestored,
+      ...options,
+      ...{ kind: options.transport, session, limit: options.answerLimit, ending: ending.signal, deliver },
     },
     () => listening && listen(),
   )

@@ -28,38 +28,7 @@ export function createClientRegistry(database: Database, seal: Seal, clock: Cloc
       throw thrown
     }
   }
-  /** Deletes the oldest clients that `which` selects, but none that is blocked: it would be let in again. */
-  const removeBatch = async (
-    which: string,
-    by: 'created_at' | 'last_used_at',
-    values: Readonly<Record<string, Value>>,
-  ) => {
-    // SQLite answers within the turn: requests come between two batches.
-    await nextTurn()
-    return database.run(
-      `DELETE FROM oauth_clients WHERE id IN
-         (SELECT id FROM oauth_clients WHERE blocked_at IS NULL AND ${which} ORDER BY ${by} LIMIT :limit)`,
-      values,
-    )
-  }
-  const removeAll = async (which: string, by: 'created_at' | 'last_used_at', since: number) => {
-    let deleted = 0
-    for (let batch = BATCH; batch === BATCH; deleted += batch)
-      batch = await removeBatch(which, by, { since: sqlTime(since), limit: BATCH })
-    return deleted
-  }
-  const removeBeyond = async (most: number) => {
-    const row = await database.get("SELECT count(*) AS count FROM oauth_clients WHERE source = 'registered'")
-    let deleted = 0
-    for (let left = Number(row?.count) - most; left > 0; left -= BATCH) {
-      const batch = await removeBatch(`source = 'registered' AND ${IS_UNUSED}`, 'created_at', {
-        limit: Math.min(left, BATCH),
-      })
-      deleted += batch
-      if (batch === 0) break
-    }
-    return deleted
-  }
+  const { removeAll, removeBeyond } = createRemoval(database)
 
   return {
     async byId(id) {
@@ -118,6 +87,40 @@ export function createClientRegistry(database: Database, seal: Seal, clock: Cloc
       return removed.reduce((all, some) => all + some, 0)
     },
   }
+}
+
+type Order = 'created_at' | 'last_used_at'
+
+function createRemoval(database: Database) {
+  /** Deletes the oldest clients that `which` selects, but none that is blocked: it would be let in again. */
+  const removeBatch = async (which: string, by: Order, values: Readonly<Record<string, Value>>) => {
+    // SQLite answers within the turn: requests come between two batches.
+    await nextTurn()
+    return database.run(
+      `DELETE FROM oauth_clients WHERE id IN
+         (SELECT id FROM oauth_clients WHERE blocked_at IS NULL AND ${which} ORDER BY ${by} LIMIT :limit)`,
+      values,
+    )
+  }
+  const removeAll = async (which: string, by: Order, since: number) => {
+    let deleted = 0
+    for (let batch = BATCH; batch === BATCH; deleted += batch)
+      batch = await removeBatch(which, by, { since: sqlTime(since), limit: BATCH })
+    return deleted
+  }
+  const removeBeyond = async (most: number) => {
+    const row = await database.get("SELECT count(*) AS count FROM oauth_clients WHERE source = 'registered'")
+    let deleted = 0
+    for (let left = Number(row?.count) - most; left > 0; left -= BATCH) {
+      const batch = await removeBatch(`source = 'registered' AND ${IS_UNUSED}`, 'created_at', {
+        limit: Math.min(left, BATCH),
+      })
+      deleted += batch
+      if (batch === 0) break
+    }
+    return deleted
+  }
+  return { removeAll, removeBeyond }
 }
 
 /** Never used, and nobody has given it anything. */
