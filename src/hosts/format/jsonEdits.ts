@@ -30,7 +30,8 @@ export function added(text: string, object: Node, name: string, value: unknown, 
   const comma = commaIn(text, endOf(last), endOf(object) - 1)
   const end = comma === undefined ? endOf(last) : comma + 1
   // A comment behind the last one stays on its line.
-  const rest = indent === undefined ? '' : /^[ \t]*(?:\/\/.*?|\/\*.*?\*\/)?[ \t]*(?=\r?\n)/.exec(text.slice(end))?.[0]
+  const rest =
+    indent === undefined ? '' : /^[ \t]*(?:\/\/.*?|\/\*(?:(?!\*\/).)*\*\/)?[ \t]*(?=\r?\n)/.exec(text.slice(end))?.[0]
   const own = comma === undefined ? [insert(end, ',')] : []
   return [...own, insert(end + (rest ?? '').length, comma === undefined ? property : `${property},`)]
 }

@@ -84,6 +84,7 @@ describe('a file', () => {
   test.each([
     ['no key yet', '{\n  "x":   1,\n  "y": { "z":2 } // of y\n}\n', '"y": { "z":2 }, // of y\n  "s": {\n    "a"'],
     ['an empty map with a comment', '{\n  "s": {\n    // none yet\n  },\n  "x":   1\n}', '// none yet\n    "a": {\n'],
+    ['a comment before and behind its end', '{"s":{\n  "b":1 /* c */ } /* d */\n}', '"b":1,\n  "a": {'],
     ['one line', '{"s":{"b":{"k":[1,2]}},"x":[1,2]}', '{"s":{"b":{"k":[1,2]}, "a": {"command":'],
     ['an empty map on one line', '{"s":{},"x":[1,2]}', '},"x":[1,2]}'],
   ])('with %s keeps the writing of the neighbors', (_, text, part) => {
