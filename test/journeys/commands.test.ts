@@ -154,7 +154,7 @@ test('login --account sends login_hint and refuses the tokens of another account
   expect((await stage.command(['login', stage.server.url, '--account', 'Alice@Example.com', ...here()])).code).toBe(0)
 })
 
-test.each(['logout --all', 'reset --yes', 'migrate down'])(
+test.each(['logout --all', 'reset --yes'])(
   '%s refuses --profile, because it would delete the sign-ins of every profile',
   async (command) => {
     stage = await startStage()

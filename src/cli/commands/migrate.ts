@@ -9,7 +9,6 @@ import type { ProcessIO } from '../process.ts'
 import { startAsking } from '../terminal/ask.ts'
 import { isAtTerminal } from '../terminal/tty.ts'
 import type { CommandLine } from '../words/args.ts'
-import { refuseProfile } from '../words/everyProfile.ts'
 
 type Parts = Pick<App, 'config' | 'storage'>
 
@@ -19,7 +18,6 @@ export async function migrate(app: Parts, line: CommandLine, io: ProcessIO): Pro
     const what = action === undefined ? 'migrate needs an action' : `${quote(action)} is not an action of migrate`
     throw new BridgeError('usage', { message: `${what}: up, down or version.` })
   }
-  if (action === 'down') refuseProfile(line, 'migrate down')
   const { schema, close, place } = await open(app)
   try {
     if (action === 'version') {
