@@ -67,12 +67,14 @@ async function start(machine: Machine, program: string, words: readonly string[]
   const written = new Promise<boolean>((done) => {
     const pipe = child.stdio[3]
     if (!(pipe instanceof Writable)) return done(false)
-    pipe.on('error', () => done(false))
-    // A line, so that a part of it is not taken for the whole.
-    pipe.end(`${JSON.stringify(job)}\n`, () => {
-      pipe.destroy()
+    // Not by the callback of `end`, which Node calls for an error too, sometimes before it tells that.
+    pipe.once('finish', () => {
       done(true)
+      pipe.destroy()
     })
+    pipe.on('error', () => done(false)).once('close', () => done(false))
+    // A line, so that a part of it is not taken for the whole.
+    pipe.end(`${JSON.stringify(job)}\n`)
   })
   const started = new Promise<boolean>((done) => {
     child.once('error', () => done(false))
