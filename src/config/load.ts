@@ -69,7 +69,8 @@ export function configFrom(
     flags.callbackUrl ?? selected?.entry?.callback_url ?? file.callback_url ?? DEFAULT_CALLBACK_URL,
   ].flat()
   const stored = databaseOf(file, paths)
-  const isGateway = callback === 'gateway' || (callback === 'file' && (file.serve ?? stored.postgres) !== undefined)
+  const isOfGateway = (file.serve ?? stored.postgres) !== undefined || callbackUrls.some(isElsewhere)
+  const isGateway = callback === 'gateway' || (callback === 'file' && isOfGateway)
   if (!isGateway) for (const url of callbackUrls) checkCallbackUrl(url)
   return {
     ...present({ server: selected?.config, browser: environment.BROWSER || file.browser, account: flags.account }),
@@ -120,6 +121,12 @@ function fillFlags(flags: Flags, environment: NodeJS.ProcessEnv): Flags {
     return typeof value === 'string' ? fillEnvironment(value, environment) : value
   }
   return Object.fromEntries(Object.entries(flags).map(([name, value]) => [name, fill(value)])) as unknown as Flags
+}
+
+/** Only a gateway has such a one: it needs no `serve` of its own to start. */
+function isElsewhere(url: string): boolean {
+  const { protocol, hostname } = URL.canParse(url) ? new URL(url) : { protocol: '', hostname: '' }
+  return protocol === 'https:' && !isLoopback(hostname)
 }
 
 /** The listener is on this computer and has no certificate (RFC 8252 section 7.3). @throws BridgeError usage */

@@ -173,6 +173,12 @@ test('where the settings of no server can be used, this computer is examined all
   expect(found('tcp')).toBeUndefined()
 })
 
+test('a callback URL of a gateway is none of its faults, also where the file has nothing else of one', async () => {
+  stage = await startStage()
+  const { found } = await stage.doctor([stage.server.url, '--callback-url', 'https://gateway.example/auth/callback'])
+  expect(found('config').status).toBe('pass')
+})
+
 test.each([['https://127.0.0.1:8080/auth/callback'], ['foo']])(
   'a callback URL that no login process can have, %s, is the cause',
   async (url) => {

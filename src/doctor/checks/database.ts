@@ -10,7 +10,7 @@ import { checkDriver } from '../../store/sqlite/driver.ts'
 import { journalMode, tableNames } from '../../store/sqlite/inspect.ts'
 import { demandAdditive, schemaVersion } from '../../store/sqlite/migrate.ts'
 import { networkDrive } from '../../system/files/networkDrive.ts'
-import { whyNoFile, whyUnusable } from '../../system/files/private.ts'
+import { whyNoFile, whyShared, whyUnusable } from '../../system/files/private.ts'
 import { type FileHolder, fileHolders, tellsFileHolders } from '../../system/process/fileUsers.ts'
 import type { Check, PostgresLook } from '../report/context.ts'
 import { fail, failed, type Outcome, pass, warn } from '../report/finding.ts'
@@ -23,7 +23,8 @@ export const database: Check = {
     const { database: file, dataFolder } = config
     const unusable = [dataFolder, dirname(file)].map(whyUnusable).find((found) => found !== undefined)
     if (unusable) return failed(unusable)
-    const unsafe = ownership(dataFolder) ?? unsafeFile(file)
+    const shared = whyShared(dataFolder)
+    const unsafe = ownership(dataFolder) ?? (shared && failed(shared)) ?? unsafeFile(file)
     if (unsafe) return unsafe
     if (!existsSync(file)) {
       const noDriver = withoutDriver()

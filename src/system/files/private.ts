@@ -1,10 +1,22 @@
 // Creates folders with 0700 and files with 0600 whatever the umask; refuses links and files of other users.
-import { accessSync, chmodSync, constants, lstatSync, rmSync, type Stats, statSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  lstatSync,
+  readdirSync,
+  rmSync,
+  type Stats,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
 import { makeFolder } from '../../disk/makeFolder.ts'
 import { whyRefused } from '../../disk/whyRefused.ts'
 import { BridgeError } from '../../errors.ts'
+import { present } from '../../present.ts'
 
 /** Creates our own folder and its parents if necessary, and removes the permissions of group and others. */
 export function ensurePrivateFolder(folder: string): void {
@@ -83,9 +95,6 @@ export function whyNoFile(path: string): BridgeError | undefined {
   return new BridgeError('database_unreachable', { message: `${path} cannot be used: it is not a regular file.` })
 }
 
-/** In such a folder, everybody may make files (chmod(2)). */
-const STICKY = 0o1000
-
 /**
  * Gives `path` exactly `mode`; nothing happens when it does not exist. Nothing but a file gets that of a file: /dev/null belongs to all.
  * @throws BridgeError permissions_unsafe, database_unreachable where the disk does not allow it
@@ -99,10 +108,39 @@ export function makePrivate(path: string, mode: 0o600 | 0o700): void {
   // Windows has no owners or mode bits here; the profile folder's ACL protects it.
   if (process.platform === 'win32') return
   if (stat.uid !== process.getuid?.()) throw unsafe(path, 'belongs to another user')
-  // Taken away from everybody else, /tmp is of no use to this machine any more.
-  if (mode === 0o700 && (stat.mode & STICKY || dirname(path) === path)) throw unsafe(path, 'is a folder for all users')
+  const shared = mode === 0o700 ? whyShared(path) : undefined
+  if (shared) throw shared
   if ((stat.mode & 0o777) !== mode) onDisk(path, () => chmodSync(path, mode))
 }
+
+/** In such a folder, everybody may make files (chmod(2)). */
+const STICKY = 0o1000
+
+/**
+ * Why `folder` is not ours to close to others: /tmp, or one with files of other users, would be of no use to them any more. An empty one
+ * is, also where everybody may make files, as a tmpfs of a container is. undefined: it is ours, is private, or is not there.
+ */
+export function whyShared(folder: string): BridgeError | undefined {
+  const stat = onDisk(folder, () => statSync(folder, { throwIfNoEntry: false }))
+  if (!stat?.isDirectory() || process.platform === 'win32' || (stat.mode & 0o077) === 0) return undefined
+  const isSystems = dirname(folder) === folder || folder === tmpdir()
+  const names = onDisk(folder, () => readdirSync(folder))
+  // Only root owns folders that others work in.
+  const isOthers = (name: string) => stat.uid === 0 && (ownerOf(join(folder, name)) ?? 0) !== 0
+  const isShared = isSystems || names.some(isOthers) || (stat.mode & STICKY && names.some((name) => !OURS.test(name)))
+  return isShared
+    ? unsafe(
+        folder,
+        'is a folder for all users',
+        `Name a folder of your own, such as ${join(folder, 'mcp-oauth-bridge')}.`,
+      )
+    : undefined
+}
+
+/** What a home of ours holds from its first start on; the rest is in its folders or comes later. */
+const OURS = /^(oauth\.db|config\.yaml|logs?$|cache$)/
+
+const ownerOf = (path: string) => lstatSync(path, { throwIfNoEntry: false })?.uid
 
 function onDisk<T>(path: string, work: () => T): T {
   try {
@@ -147,4 +185,5 @@ export function withPrivateUmask<T>(path: string, work: () => T): T {
   }
 }
 
-const unsafe = (path: string, why: string) => new BridgeError('permissions_unsafe', { message: `${path} ${why}.` })
+const unsafe = (path: string, why: string, hint?: string) =>
+  new BridgeError('permissions_unsafe', { message: `${path} ${why}.`, ...present({ hint }) })

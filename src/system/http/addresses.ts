@@ -90,7 +90,12 @@ const UNRESOLVED_MS = 10_000
  * To which addresses the metadata of `server` may refer. A server on a loopback address may refer to any address, one in a private
  * network also private addresses. `trusted`: origins that a person configured.
  */
-export function createReach(server: URL, trusted: readonly string[], resolve = resolveAll, now = Date.now): Reach {
+export function createReach(
+  server: URL,
+  trusted: readonly string[],
+  resolve = resolveAll,
+  now = () => performance.now(),
+): Reach {
   const host = bareHost(server)
   // An answer is kept for good: a server on the internet must not count as private because its name moves there later.
   const addresses = memoizeAsync(() => resolve(host))

@@ -54,8 +54,8 @@ const KEEP_MS = 5 * 60_000
 
 /** 250 ms, unless NODE_OPTIONS sets it. */
 const NODES_ATTEMPT_MS = getDefaultAutoSelectFamilyAttemptTimeout()
-/** A SYN that was lost is sent again after a second. */
-const LONGEST_ATTEMPT_MS = 2_500
+/** A SYN that was lost is sent again after a second. Where an address is dead, each new connection waits so long. */
+const LONGEST_ATTEMPT_MS = 1_250
 
 /**
  * How long an address of a name is tried before the next one. Node never returns to it, so its own time makes a server out of reach

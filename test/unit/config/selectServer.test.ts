@@ -90,11 +90,12 @@ describe('mcp_server_url', () => {
 
 test('a callback URL that no login process can have is right only where a gateway has it', async () => {
   const callback_url = 'https://gateway.example/auth/callback'
-  const ofGateway = [{ serve: {} }, { database_url: 'postgresql://ann:secret@db.example:5432/bridge' }]
+  const ofGateway = [{}, { serve: {} }, { database_url: 'postgresql://ann:secret@db.example:5432/bridge' }]
   for (const more of ofGateway) {
     expect(settings({ callback_url, ...more }, 'file').callbackUrls).toEqual([callback_url])
     expect((await errorOf(() => settings({ callback_url, ...more }))).code).toBe('usage')
   }
   expect(settings({ callback_url }, 'gateway').callbackUrls).toEqual([callback_url])
-  expect((await errorOf(() => settings({ callback_url }, 'file'))).code).toBe('usage')
+  for (const url of ['https://127.0.0.1:8080/auth/callback', 'http://gateway.example/auth/callback', 'foo'])
+    expect((await errorOf(() => settings({ callback_url: url }, 'file'))).code).toBe('usage')
 })

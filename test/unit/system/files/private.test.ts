@@ -34,11 +34,37 @@ describe.skipIf(process.platform === 'win32')('a private folder', () => {
 
   test('that is for all users, as /tmp is, is refused and keeps its permissions', async () => {
     const shared = folder.fresh('shared')
-    mkdirSync(shared)
+    mkdirSync(join(shared, 'of-a-program'), { recursive: true })
     chmodSync(shared, 0o1777)
-    expect(await codeOf(() => ensurePrivateFolder(shared))).toBe('permissions_unsafe')
+    const error = await errorOf(() => ensurePrivateFolder(shared))
+    expect([error.code, error.hint]).toEqual(['permissions_unsafe', expect.stringContaining(join(shared, 'mcp-'))])
     expect(statSync(shared).mode & 0o7777).toBe(0o1777)
   })
+
+  test.each([[], ['oauth.db', 'config.yaml', 'logs']])(
+    'that everybody may use, and nobody does but us (%j), is taken',
+    (...names) => {
+      const mount = folder.fresh('mount')
+      mkdirSync(mount)
+      for (const name of names) writeFileSync(join(mount, name), '')
+      chmodSync(mount, 0o1777)
+      ensurePrivateFolder(mount)
+      expect(mode(mount)).toBe(0o700)
+    },
+  )
+
+  test.runIf(process.getuid?.() === 0)(
+    'that holds files of other users is refused, whoever may make files there',
+    async () => {
+      const shared = folder.fresh('shared')
+      mkdirSync(join(shared, 'of-another'), { recursive: true })
+      chownSync(join(shared, 'of-another'), 1, 1)
+      chmodSync(shared, 0o755)
+      expect(await codeOf(() => ensurePrivateFolder(shared))).toBe('permissions_unsafe')
+      chmodSync(shared, 0o700)
+      ensurePrivateFolder(shared)
+    },
+  )
 
   test('that is a link is refused', async () => {
     const real = folder.fresh('real')
