@@ -4,9 +4,15 @@ import { replaceFound, type Span } from './spellings.ts'
 
 /** Untrusted text for a message or a log: JSON-quoted, cut to `most` characters, without terminal or bidi controls, secrets and URL queries. */
 export function quote(text: string, most = 200): string {
-  const plain = withoutQueries(withoutSecrets(withoutControls(text)))
-  return JSON.stringify(plain.length > most ? `${plain.slice(0, most)}…` : plain)
+  const start = text.slice(0, LONGEST_QUOTED)
+  const plain = withoutQueries(withoutSecrets(withoutControls(start)))
+  if (plain.length > most) return JSON.stringify(`${plain.slice(0, most)}…`)
+  // Nearly all of the start was secret, and what stands at its end may be part of another one.
+  return JSON.stringify(start.length === text.length ? plain : '…')
 }
+
+/** Of megabytes, only the start is looked through, in characters. */
+const LONGEST_QUOTED = 64 * 1024
 
 /** Without these names, and without any e-mail address. */
 export const withoutAccounts = (text: string): string => hideAccounts(text)

@@ -299,6 +299,24 @@ describe.skipIf(!isOwn)('PostgreSQL', () => {
     clock.stop()
   })
 
+  test('goes by an answer that was long on its way where it corrects more than that', async () => {
+    const machine = machineOf({ wrong: 0 })
+    const database = kit().create()()
+    let looks = 0
+    const slow: Database = {
+      ...database,
+      async get(sql, ...values) {
+        const row = await database.get(sql, ...values)
+        if (++looks > 1) machine.set({ slept: 10_798_000 })
+        return row
+      },
+    }
+    const clock = await createDatabaseClock(slow, machine, createFakeLogger())
+    machine.set({ slept: 10_800_000 })
+    await until('the clock to be right', () => off(clock) < 20_000)
+    clock.stop()
+  })
+
   test('does not go by an answer that was long on its way', async () => {
     const machine = machineOf({ wrong: 0 })
     const database = kit().create()()

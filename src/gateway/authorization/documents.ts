@@ -10,6 +10,8 @@ const LONGEST_MS = 5_000
 const FAILED_MS = 30_000
 const A_MINUTE_MS = 60_000
 const MOST_FETCHES = 20
+/** Key sets of all clients behind one address. */
+const MOST_KEYS = 100
 /** Addresses and failures that are remembered at once; the oldest go first. */
 const MOST_KEPT = 1_000
 
@@ -46,13 +48,16 @@ export function createDocuments(options: DocumentOptions): Documents {
     options.hosts.some(
       (pattern) => !(options.namedHostsOnly && /^[*.]*$/.test(pattern)) && glob(pattern.toLowerCase())(host),
     )
-  const isTooMany = (who: string) => {
+  const isTooMany = (who: string, most = MOST_FETCHES) => {
     const known = fetches.get(who)
     const counted = known && known.until > now() ? known : { count: 0, until: now() + A_MINUTE_MS }
     counted.count++
     keep(fetches, who, counted)
-    return counted.count > MOST_FETCHES
+    return counted.count > most
   }
+  /** Counted for who asks: whoever names the keys of another client would use up what that one may fetch. Behind one address are many clients. */
+  const areTooManyKeys = ({ href }: URL, asker: string) =>
+    [isTooMany(`keys ${href} for ${asker}`), isTooMany(`keys for ${asker}`, MOST_KEYS)].includes(true)
 
   return {
     allow(clientId, asker) {
@@ -68,9 +73,7 @@ export function createDocuments(options: DocumentOptions): Documents {
       const url = new URL(address)
       const isDocument = documents.delete(address)
       try {
-        // Counted for who asks: whoever names the keys of another client would use up what that one may fetch.
-        if (!isDocument && isTooMany(`keys for ${asker ?? url.host}`))
-          throw new DocumentFault('too many were asked for')
+        if (!isDocument && areTooManyKeys(url, asker ?? url.host)) throw new DocumentFault('too many were asked for')
         if (!isDocument && options.namedHostsOnly && !isHostAllowed(url.hostname))
           throw new DocumentFault('its host may not be asked')
         const response = await read(options.http, url)

@@ -49,7 +49,7 @@ export interface DeviceMethodOptions {
   readonly terminal: Pick<SignInTerminal, 'qrCode'>
 }
 
-/** The same as one method among others: whatever fails here leaves the others open. */
+/** The same as one method among others: whatever fails before a person has agreed leaves the others open. */
 export function byDevice(
   { deviceCode, log }: Pick<SignInDeps, 'deviceCode' | 'log'>,
   { say, shown, terminal }: DeviceMethodOptions,
@@ -62,7 +62,10 @@ export function byDevice(
       say(`Or use another device. ${await deviceText(signIn, terminal)}`)
       await signIn.complete(signal)
     } catch (thrown) {
-      if (!signal.aborted) log.info('oauth:device', { code: asBridgeError(thrown).code })
+      const { code, details } = asBridgeError(thrown)
+      // The person has done their part on the other device, so nobody comes back to this terminal.
+      if (!signal.aborted && details.grantSpent === true) throw thrown
+      if (!signal.aborted) log.info('oauth:device', { code })
     }
   }
 }

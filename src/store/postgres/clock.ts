@@ -9,7 +9,7 @@ export interface DatabaseClock extends Clock {
 const EVERY_MS = 60_000
 /** A difference that an operator should know of, in ms. */
 const NOTABLE_MS = 30_000
-/** The answer may have been on its way for as long as it took; later ones say less than an earlier one does, in ms. */
+/** The answer may have been on its way for as long as it took: beyond this, in ms, it counts only where it corrects more than that. */
 const LONGEST_LOOK_MS = 1_000
 /** More than this between the machine's two clocks is a step of one, or a sleep that the other does not count, in ms. */
 const STEP_MS = 1_000
@@ -44,7 +44,8 @@ export async function createDatabaseClock(database: Database, clock: Clock, log:
     look(database, clock)
       .then(
         (found) => {
-          if (found.tookMs > LONGEST_LOOK_MS) return
+          const corrects = Math.abs(found.database - last.database - (found.awake - last.awake))
+          if (found.tookMs > LONGEST_LOOK_MS && found.tookMs > corrects) return
           last = found
           warn()
         },

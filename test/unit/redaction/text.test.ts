@@ -63,3 +63,9 @@ test('no query of a URL stays, however the slashes are written', () => {
     'see https://a.example/x?… {"url":"https:\\/\\/a.example\\/x?…"}',
   )
 })
+
+test('of a text of megabytes only the start is quoted, and nothing that may be the end of a secret', () => {
+  expect(quote(`${'word '.repeat(1_000_000)}`)).toBe(JSON.stringify(`${'word '.repeat(40)}…`))
+  // All of the start is one secret, whose rest is cut off.
+  expect(quote(`token=${'a1'.repeat(1_000_000)}`)).toBe('"…"')
+})

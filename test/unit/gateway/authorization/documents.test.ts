@@ -116,13 +116,19 @@ test('whoever names the document of another client as their keys takes nothing f
     stage.state.address = `198.51.100.${index}`
     ids.push(await registeredWithKeys(stage, ID))
   }
-  const keys = await registeredWithKeys(stage, 'https://client.example/jwks')
+  const others = ['https://client.example/jwks', 'https://client.example/keys']
+  const [atOther, besideThem] = [
+    await registeredWithKeys(stage, String(others[0])),
+    await registeredWithKeys(stage, String(others[1])),
+  ]
   stage.state.address = '203.0.113.9'
   for (const id of ids) await refreshWithKeys(stage, id)
   expect(stage.fetched.length).toBe(20)
+  // Nor from others behind the same address.
+  await refreshWithKeys(stage, besideThem)
   stage.state.address = '203.0.113.10'
-  await refreshWithKeys(stage, keys)
-  expect(stage.fetched.at(-1)?.url.href).toBe('https://client.example/jwks')
+  await refreshWithKeys(stage, atOther)
+  expect(stage.fetched.slice(20).map(({ url }) => url.href)).toEqual([others[1], others[0]])
   expect(await status(stage)).toBe(303)
 })
 
