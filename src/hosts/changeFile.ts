@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path'
 import { decodeText } from '../disk/decodeText.ts'
 import { makeFolder } from '../disk/makeFolder.ts'
 import { PATIENT_WAITS_MS, replaceFile, whileInUse } from '../disk/replaceFile.ts'
-import { whileLocked } from '../disk/whileLocked.ts'
+import { LockStays, type Waiting, whileLocked } from '../disk/whileLocked.ts'
 import { mayBeInUse, whyRefused } from '../disk/whyRefused.ts'
 import { BridgeError } from '../errors.ts'
 
@@ -71,12 +71,22 @@ export interface Written {
   readonly backup: string | undefined
 }
 
-/** undefined: `isSame` says that the file is not what it was, and nothing was changed. @throws BridgeError host_config_invalid */
-export function changeIfSame(path: string, text: string, isSame: () => boolean): Written | undefined {
+/**
+ * Resolves to undefined where `isSame` says that the file is not what it was; nothing was changed then.
+ * @throws BridgeError host_config_invalid
+ */
+export async function changeIfSame(
+  path: string,
+  text: string,
+  isSame: () => boolean,
+  waiting: Partial<Waiting> = {},
+): Promise<Written | undefined> {
   try {
     makeFolder(dirname(path))
-    return whileLocked(behindLinks(path), () => (isSame() ? { backup: changeFile(path, text) } : undefined))
+    const change = () => (isSame() ? { backup: changeFile(path, text) } : undefined)
+    return await whileLocked(behindLinks(path), change, waiting)
   } catch (cause) {
+    if (cause instanceof LockStays) throw locked(path, cause)
     throw cause instanceof BridgeError ? cause : refused(path, 'written', cause)
   }
 }
@@ -115,6 +125,13 @@ function refused(path: string, what: 'read' | 'written', cause: unknown): Bridge
     cause,
   })
 }
+
+const locked = (path: string, cause: LockStays) =>
+  new BridgeError('host_config_invalid', {
+    message: `${path} cannot be written: another command has locked it, or left its lock ${cause.lock}.`,
+    hint: `If no other command of mcp-oauth-bridge runs, remove ${cause.lock}. Then run the command again. Nothing was changed.`,
+    cause,
+  })
 
 /** The target of `path`; a symbolic link may point to a file that does not exist yet. */
 function behindLinks(path: string): string {
