@@ -1,5 +1,5 @@
 // Changes a user's config file: a backup before the first change, symbolic links followed, the file replaced as a whole.
-import { existsSync, lstatSync, readFileSync, readlinkSync, realpathSync, rmSync, statSync } from 'node:fs'
+import { existsSync, lstatSync, readFileSync, readlinkSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { decodeText } from '../disk/decodeText.ts'
 import { makeFolder } from '../disk/makeFolder.ts'
@@ -44,8 +44,19 @@ export function textIfReadable(path: string): string | undefined {
   }
 }
 
-/** Resolves to the path of the backup, if one was created. @throws BridgeError host_config_invalid; then nothing was changed */
-export function changeFile(path: string, text: string): string | undefined {
+/** The file is not what the change was planned on. */
+class Changed extends Error {}
+
+/**
+ * Returns the path of the backup, if one was created. `isSame` is asked last before the file is replaced: its host may have it open,
+ * and writes it when it closes it.
+ * @throws BridgeError host_config_invalid, or Changed; then nothing was changed
+ */
+export function changeFile(path: string, text: string, isSame = () => true): string | undefined {
+  const rename = (from: string, to: string) => {
+    if (!isSame()) throw new Changed()
+    renameSync(from, to)
+  }
   let made: string | undefined
   try {
     // Whatever the umask: nobody else may control what a host starts.
@@ -58,11 +69,11 @@ export function changeFile(path: string, text: string): string | undefined {
       replaceFile(backup, before, mode & 0o777, PATIENT)
       made = backup
     }
-    replaceFile(target, text, (mode ?? 0o600) & 0o777, PATIENT)
+    replaceFile(target, text, (mode ?? 0o600) & 0o777, { ...PATIENT, rename })
     return made
   } catch (cause) {
     if (made !== undefined) removeIfPossible(made)
-    throw refused(path, 'written', cause)
+    throw cause instanceof Changed || cause instanceof BridgeError ? cause : refused(path, 'written', cause)
   }
 }
 
@@ -83,9 +94,10 @@ export async function changeIfSame(
 ): Promise<Written | undefined> {
   try {
     makeFolder(dirname(path))
-    const change = () => (isSame() ? { backup: changeFile(path, text) } : undefined)
+    const change = () => (isSame() ? { backup: changeFile(path, text, isSame) } : undefined)
     return await whileLocked(behindLinks(path), change, waiting)
   } catch (cause) {
+    if (cause instanceof Changed) return undefined
     if (cause instanceof LockStays) throw locked(path, cause)
     throw cause instanceof BridgeError ? cause : refused(path, 'written', cause)
   }

@@ -16,6 +16,7 @@ interface Refusal {
   readonly path: string
   readonly code: string
   readonly times?: number
+  readonly meanwhile?: { readonly file: string; readonly text: string }
 }
 const refusing = (...refused: readonly Refusal[]) => ({
   NODE_OPTIONS: `--import=file://${fileURLToPath(new URL('../servers/refuse.js', import.meta.url))}`,
@@ -24,6 +25,7 @@ const refusing = (...refused: readonly Refusal[]) => ({
 
 const URL_ = 'https://mcp.example.com/mcp'
 const IN_USE = ['EPERM', 'EBUSY', 'EACCES']
+const DRAFT = 'mcp\\.json\\.[0-9a-f-]{36}$'
 const NOT_A_DATABASE = 'this is no database, and long enough to be looked at as one: '.repeat(40)
 
 describe('a host’s file', () => {
@@ -39,7 +41,7 @@ describe('a host’s file', () => {
     async (code) => {
       const { path, left } = given()
       const before = left()
-      const refused = refusing({ call: 'renameSync', path: 'mcp\\.json\\.[0-9a-f-]{36}$', code })
+      const refused = refusing({ call: 'renameSync', path: DRAFT, code })
       const run = await home.command(['install', 'cursor', URL_], refused)
       expect(run.code).toBe(2)
       expect(run.stderr).toContain('host_config_invalid')
@@ -55,6 +57,17 @@ describe('a host’s file', () => {
     expect((await home.command(['install', 'cursor', URL_], refused)).code).toBe(0)
     expect(readFileSync(path, 'utf8')).toContain(URL_)
     expect(readdirSync(dirname(path)).sort()).toEqual(['mcp.json', 'mcp.json.before-mcp-oauth-bridge'])
+  })
+
+  test('keeps what the host writes while it has it open, and so does its backup', async () => {
+    const { path } = given()
+    const text = '{ "mcpServers": {}, "theirs": "since then" }\n'
+    const meanwhile = { file: path, text }
+    const refused = refusing({ call: 'renameSync', path: DRAFT, code: 'EPERM', times: 2, meanwhile })
+    expect((await home.command(['install', 'cursor', URL_], refused)).code).toBe(0)
+    expect(JSON.parse(readFileSync(path, 'utf8'))).toMatchObject({ mcpServers: { example: {} }, theirs: 'since then' })
+    expect(readdirSync(dirname(path)).sort()).toEqual(['mcp.json', 'mcp.json.before-mcp-oauth-bridge'])
+    expect(readFileSync(`${path}.before-mcp-oauth-bridge`, 'utf8')).toBe(text)
   })
 
   test.each(['writeFileSync', 'renameSync'])(
