@@ -47,6 +47,14 @@ describe.each(Object.entries(FILES))('to %s', (_, before) => {
   )
 })
 
+test('a provider without settings that is named like a preset is not the one without: the server would sign in there', () => {
+  const before = 'providers:\n  google: {}\n'
+  expect(settings(before, undefined)).toBeUndefined()
+  const after = addServers(before, PLAIN)
+  expect(settings(after, 'plain')?.provider).not.toBe('google')
+  expect(parseConfigFile(after, 'config.yaml', {}).file.providers).toEqual({ google: {}, default: {} })
+})
+
 test('a server of mcp_server_url that uses the only provider cannot be told so: nothing is added', async () => {
   const before = `mcp_server_url: ${URL}/old\n${MINE}`
   for (const added of [PLAIN, own('one')]) {
