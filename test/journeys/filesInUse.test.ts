@@ -181,27 +181,44 @@ test('a cached config that cannot be written is not missed, and leaves no draft'
   expect(readdirSync(join(home.path, 'bridge')).filter((name) => name.startsWith('config-cache'))).toEqual([])
 })
 
-test
-  .runIf(process.platform === 'linux')
-  .each(['status --json', 'explain usage', 'completion bash', '--help', `install --print ${URL_}`])(
-  'output of %s that is lost on a full disk is an error, and none of a reader who has left',
-  async (words) => {
-    home = makeHome()
-    const to = (end: string) =>
-      new Promise<{ code: number; stderr: string }>((resolve) => {
-        const script = `"$0" "$@" ${end}`
-        const args = ['-c', script, process.execPath, PROGRAM, ...words.split(' ')]
-        execFile('bash', args, { env: home.environment, cwd: home.path }, (error, _, stderr) =>
-          resolve({ code: Number(error?.code ?? 0), stderr }),
-        )
-      })
-    expect(await to('> /dev/full')).toEqual({
-      code: 2,
-      stderr: expect.stringContaining('error: The output could not be written: the disk is full (ENOSPC).'),
+describe.runIf(process.platform === 'linux')('output', () => {
+  const shell = (words: string, end: string, first = '') =>
+    new Promise<{ code: number; stderr: string }>((resolve) => {
+      const args = ['-c', `${first} "$0" "$@" ${end}`, process.execPath, PROGRAM, ...words.split(' ')]
+      execFile('bash', args, { env: home.environment, cwd: home.path }, (error, _, stderr) =>
+        resolve({ code: Number(error?.code ?? 0), stderr }),
+      )
     })
-    expect(await to('| true; exit $PIPESTATUS')).toEqual({ code: 0, stderr: '' })
-  },
-)
+
+  const FILELESS = ['explain usage', 'completion bash', '--help', `install --print ${URL_}`]
+  test.each(['status --json', ...FILELESS])(
+    'of %s that is lost on a full disk is an error, and none of a reader who has left',
+    async (words) => {
+      home = makeHome()
+      expect(await shell(words, '> /dev/full')).toEqual({
+        code: 2,
+        stderr: expect.stringContaining('error: The output could not be written: the disk is full (ENOSPC).'),
+      })
+      expect(await shell(words, '| true; exit $PIPESTATUS')).toEqual({ code: 0, stderr: '' })
+    },
+  )
+
+  test.each(FILELESS)('of %s that a file takes only the first bytes of is an error, and else whole', async (words) => {
+    home = makeHome()
+    // As on a disk that fills up, the system takes what has room.
+    const part = home.write('part', 'x'.repeat(1014))
+    expect(await shell(words, `>> ${part}`, 'ulimit -f 1;')).toEqual({
+      code: 2,
+      stderr: expect.stringContaining('could not be written: the file may not become that large (EFBIG).'),
+    })
+    expect(statSync(part).size).toBe(1024)
+    const [file, piped] = [join(home.path, 'file'), join(home.path, 'piped')]
+    expect(await shell(words, `> ${file}`)).toEqual({ code: 0, stderr: '' })
+    expect(await shell(words, `| cat > ${piped}`)).toEqual({ code: 0, stderr: '' })
+    expect(readFileSync(file, 'utf8')).toBe(readFileSync(piped, 'utf8'))
+    expect(statSync(file).size).toBeGreaterThan(10)
+  })
+})
 
 test('a support bundle says why it has no log, and reset why it finds no files', async () => {
   home = makeHome()
