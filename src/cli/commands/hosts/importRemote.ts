@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { addServers } from '../../../config/file/addServers.ts'
+import { addServers } from '../../../config/addServers.ts'
 import { readOwnFile } from '../../../config/file/ownFile.ts'
 import { ownConfigFile } from '../../../config/load.ts'
 import { defaultPaths } from '../../../config/paths.ts'

@@ -1,7 +1,7 @@
 // config.yaml with more servers in it: those that it had keep their provider, although an entry without one uses the only one there is.
-import { BridgeError } from '../../errors.ts'
-import { presetOf } from '../providerPresets.ts'
-import { addToEntry, addToMap, parseYaml } from './yamlText.ts'
+import { BridgeError } from '../errors.ts'
+import { addToEntry, addToMap, parseYaml } from './file/yamlText.ts'
+import { presetOf } from './providerPresets.ts'
 
 type Tree = Readonly<Record<string, unknown>>
 

@@ -1,9 +1,9 @@
 // Servers that are added to a config file change nothing for those that it has, read as a start reads it.
 import { describe, expect, test } from 'vitest'
-import { addServers } from '../../../../src/config/file/addServers.ts'
-import { parseConfigFile } from '../../../../src/config/file/read.ts'
-import { selectServer } from '../../../../src/config/selectServer.ts'
-import { errorOf } from '../../../fakes/thrown.ts'
+import { addServers } from '../../../src/config/addServers.ts'
+import { parseConfigFile } from '../../../src/config/file/read.ts'
+import { selectServer } from '../../../src/config/selectServer.ts'
+import { errorOf } from '../../fakes/thrown.ts'
 
 const URL = 'https://mcp.example.com'
 const flags = { headers: [], authorizeParameters: [], allowHttp: false, openBrowser: true }
