@@ -18,7 +18,7 @@ for (const name of /** @type {const} */ (['log', 'info', 'debug', 'dir', 'dirxml
 if (process.env.NODE_TLS_REJECT_UNAUTHORIZED === '0') process.env.NODE_TLS_REJECT_UNAUTHORIZED = 'ignored'
 
 /** @type {typeof import('../src/cli/run.ts')} */
-const { pendingKeychainCalls, run, workingFolder } = await load('run.js')
+const { pendingKeychainCalls, run, workingFolder, writeWhole } = await load('run.js')
 
 const ending = new AbortController()
 /** @type {(signal: string) => boolean} */
@@ -30,6 +30,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
 // A closed stdout or stderr must not crash the process.
 process.stdout.on('error', () => ending.abort())
 process.stderr.on('error', () => undefined)
+writeWhole(process.stdout)
 
 const code = await run({
   argv: process.argv.slice(2),

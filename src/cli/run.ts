@@ -2,7 +2,6 @@
 import { type App, compose } from '../compose/app.ts'
 import { requireSqlite } from '../config/database.ts'
 import { type LoadOptions, loadConfig, ownConfigFile, projectConfigFile } from '../config/load.ts'
-import { whyRefused } from '../disk/whyRefused.ts'
 import { asBridgeError, BridgeError, ERRORS } from '../errors.ts'
 import { nameOwnCommand, ownCommand } from '../ownCommand.ts'
 import { present } from '../present.ts'
@@ -16,9 +15,11 @@ import { nameTarget, ownScript, startedBy } from './startedBy.ts'
 import { createStyle, wrapWords } from './terminal/style.ts'
 import { isAtTerminal } from './terminal/tty.ts'
 import { tellUnusedConfig } from './unusedConfig.ts'
+import { requireWritten } from './wholeOutput.ts'
 import { COMMANDS, type Command, type CommandLine, parseCommandLine } from './words/args.ts'
 
 export { pendingKeychainCalls } from '../system/keychain/inProcess.ts'
+export { writeWhole } from './wholeOutput.ts'
 export { workingFolder } from './workingFolder.ts'
 
 /** Resolves to the exit code; never rejects. */
@@ -51,19 +52,6 @@ async function runLine(line: CommandLine, io: ProcessIO, given: ProcessIO): Prom
     ? import('./local.ts').then(({ runLocal }) => runLocal(line, io))
     : runComposed(line, line.command === 'run' ? forPeople(given, given.stdout) : io)
   return await (LONG.has(line.command) ? work : Promise.race([work, givenUp(io.ending)]))
-}
-
-/** What the system answers where a file takes no more. Whoever stopped reading has what they wanted, such as `head`. */
-const FULL: ReadonlySet<string | undefined> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
-
-/** @throws BridgeError usage: a file to which stdout was sent is not whole */
-function requireWritten({ errored: cause }: ProcessIO['stdout']): void {
-  if (!FULL.has((cause as NodeJS.ErrnoException | null)?.code)) return
-  throw new BridgeError('usage', {
-    message: `The output could not be written: ${whyRefused(cause)}.`,
-    hint: 'Free space on that disk, or write the output to another place.',
-    cause,
-  })
 }
 
 /** All terminal output passes through this filter, except the protocol on stdout: a bridge does not change messages. */

@@ -1,32 +1,47 @@
-// One of our processes at a time changes a file: the others wait for the lock file beside it, and take over one that was left.
-import { closeSync, openSync, rmSync, statSync } from 'node:fs'
+// One of our processes at a time changes a file: the others wait for the lock file beside it, take over one that was left, and give up in the end.
+import { closeSync, lstatSync, openSync, rmSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
 import { whileInUse } from './replaceFile.ts'
 
 const POLL_MS = 20
 /** Longer than any work under it, also on a file that others have open: whoever made it is gone. */
 const STALE_MS = 15_000
+/** By then, one that was left has been taken over: this one cannot be, or others are never done. */
+const TRIES = (2 * STALE_MS) / POLL_MS
 
 export interface Waiting {
-  readonly wait: (ms: number) => void
+  readonly wait: (ms: number) => Promise<unknown>
   readonly now: () => number
 }
 
-/** What `work` read before may be old: another process may just have changed it. */
-export function whileLocked<T>(
+/** What stands where the lock file should be made does not go away. */
+export class LockStays extends Error {
+  readonly lock: string
+
+  constructor(lock: string) {
+    super(`${lock} does not go away`)
+    this.lock = lock
+  }
+}
+
+/** What `work` read before may be old: another process may just have changed it. @throws LockStays, or what open(2) and `work` throw */
+export async function whileLocked<T>(
   path: string,
   work: () => T,
-  { wait = waitHere, now = Date.now }: Partial<Waiting> = {},
-): T {
+  { wait = pause, now = Date.now }: Partial<Waiting> = {},
+): Promise<T> {
   const lock = `${path}.mcp-oauth-bridge-lock`
-  while (!isMade(lock)) {
-    const made = statSync(lock, { throwIfNoEntry: false })?.mtimeMs
-    if (made !== undefined && Math.abs(now() - made) > STALE_MS) removeIfPossible(lock)
-    wait(POLL_MS)
+  for (let count = 0; !isMade(lock); count++) {
+    if (count === TRIES) throw new LockStays(lock)
+    // Not what a link points to: that may be nowhere, or old.
+    const made = lstatSync(lock, { throwIfNoEntry: false })?.mtimeMs
+    if (made !== undefined && Math.abs(now() - made) > STALE_MS) removeIfPossible(() => removeHere(lock))
+    await wait(POLL_MS)
   }
   try {
     return work()
   } finally {
-    removeIfPossible(lock)
+    removeIfPossible(() => whileInUse(() => removeHere(lock)))
   }
 }
 
@@ -40,14 +55,12 @@ function isMade(lock: string): boolean {
   }
 }
 
-function removeIfPossible(lock: string): void {
+function removeIfPossible(remove: () => void): void {
   try {
-    whileInUse(() => rmSync(lock, { force: true }))
+    remove()
   } catch {
-    // It is taken over when it is old.
+    // It is tried again, or taken over when it is old.
   }
 }
 
-function waitHere(ms: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
-}
+const removeHere = (lock: string) => rmSync(lock, { force: true })

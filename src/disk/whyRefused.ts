@@ -13,6 +13,7 @@ const WORDS: Readonly<Record<string, string>> = {
   EACCES: 'you may not change it, or another program has it open',
   ENOSPC: 'the disk is full',
   EDQUOT: 'your disk quota is used up',
+  EFBIG: 'the file may not become that large',
   EROFS: 'the file system is read-only',
   ENOENT: 'a folder of its path does not exist',
   EISDIR: 'it is a folder',

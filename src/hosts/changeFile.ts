@@ -1,10 +1,10 @@
 // Changes a user's config file: a backup before the first change, symbolic links followed, the file replaced as a whole.
-import { existsSync, lstatSync, readFileSync, readlinkSync, realpathSync, rmSync, statSync } from 'node:fs'
+import { existsSync, lstatSync, readFileSync, readlinkSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { decodeText } from '../disk/decodeText.ts'
 import { makeFolder } from '../disk/makeFolder.ts'
 import { PATIENT_WAITS_MS, replaceFile, whileInUse } from '../disk/replaceFile.ts'
-import { whileLocked } from '../disk/whileLocked.ts'
+import { LockStays, type Waiting, whileLocked } from '../disk/whileLocked.ts'
 import { mayBeInUse, whyRefused } from '../disk/whyRefused.ts'
 import { BridgeError } from '../errors.ts'
 
@@ -44,8 +44,19 @@ export function textIfReadable(path: string): string | undefined {
   }
 }
 
-/** Resolves to the path of the backup, if one was created. @throws BridgeError host_config_invalid; then nothing was changed */
-export function changeFile(path: string, text: string): string | undefined {
+/** The file is not what the change was planned on. */
+class Changed extends Error {}
+
+/**
+ * Returns the path of the backup, if one was created. `isSame` is asked last before the file is replaced: its host may have it open,
+ * and writes it when it closes it.
+ * @throws BridgeError host_config_invalid, or Changed; then nothing was changed
+ */
+export function changeFile(path: string, text: string, isSame = () => true): string | undefined {
+  const rename = (from: string, to: string) => {
+    if (!isSame()) throw new Changed()
+    renameSync(from, to)
+  }
   let made: string | undefined
   try {
     // Whatever the umask: nobody else may control what a host starts.
@@ -58,11 +69,11 @@ export function changeFile(path: string, text: string): string | undefined {
       replaceFile(backup, before, mode & 0o777, PATIENT)
       made = backup
     }
-    replaceFile(target, text, (mode ?? 0o600) & 0o777, PATIENT)
+    replaceFile(target, text, (mode ?? 0o600) & 0o777, { ...PATIENT, rename })
     return made
   } catch (cause) {
     if (made !== undefined) removeIfPossible(made)
-    throw refused(path, 'written', cause)
+    throw cause instanceof Changed || cause instanceof BridgeError ? cause : refused(path, 'written', cause)
   }
 }
 
@@ -71,12 +82,23 @@ export interface Written {
   readonly backup: string | undefined
 }
 
-/** undefined: `isSame` says that the file is not what it was, and nothing was changed. @throws BridgeError host_config_invalid */
-export function changeIfSame(path: string, text: string, isSame: () => boolean): Written | undefined {
+/**
+ * Resolves to undefined where `isSame` says that the file is not what it was; nothing was changed then.
+ * @throws BridgeError host_config_invalid
+ */
+export async function changeIfSame(
+  path: string,
+  text: string,
+  isSame: () => boolean,
+  waiting: Partial<Waiting> = {},
+): Promise<Written | undefined> {
   try {
     makeFolder(dirname(path))
-    return whileLocked(behindLinks(path), () => (isSame() ? { backup: changeFile(path, text) } : undefined))
+    const change = () => (isSame() ? { backup: changeFile(path, text, isSame) } : undefined)
+    return await whileLocked(behindLinks(path), change, waiting)
   } catch (cause) {
+    if (cause instanceof Changed) return undefined
+    if (cause instanceof LockStays) throw locked(path, cause)
     throw cause instanceof BridgeError ? cause : refused(path, 'written', cause)
   }
 }
@@ -115,6 +137,13 @@ function refused(path: string, what: 'read' | 'written', cause: unknown): Bridge
     cause,
   })
 }
+
+const locked = (path: string, cause: LockStays) =>
+  new BridgeError('host_config_invalid', {
+    message: `${path} cannot be written: another command has locked it, or left its lock ${cause.lock}.`,
+    hint: `If no other command of mcp-oauth-bridge runs, remove ${cause.lock}. Then run the command again. Nothing was changed.`,
+    cause,
+  })
 
 /** The target of `path`; a symbolic link may point to a file that does not exist yet. */
 function behindLinks(path: string): string {

@@ -1,8 +1,9 @@
 // The supported hosts: where each stores its MCP servers, on each system.
+import { knownHome } from '../disk/homeFolder.ts'
 import { BridgeError } from '../errors.ts'
 import { quote } from '../redaction/text.ts'
 import { claudeDesktop } from './claudeDesktop.ts'
-import { hasFile, type Machine, pathOf, settingsFolder } from './machine.ts'
+import { hasFile, type Machine, pathOf, settingsFolder, thisMachine } from './machine.ts'
 
 export const HOSTS = [
   'claude-desktop',
@@ -63,6 +64,10 @@ export function allHosts(machine: Machine): Host[] {
     isThere: () => host.traces.some((path) => has(path)),
   }))
 }
+
+/** Those of this person, for what goes on without them: none where the home folder is not known. */
+export const hostsOfHome = (environment: NodeJS.ProcessEnv): Host[] =>
+  knownHome() === undefined ? [] : allHosts(thisMachine(environment))
 
 type Place = Omit<Host, 'isThere'>
 

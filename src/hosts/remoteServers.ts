@@ -23,6 +23,7 @@ export interface FreshServer extends FoundServer {
 
 /** config.yaml as it is, before variables are replaced. */
 export interface KnownConfig {
+  /** That of `mcp_server_url` has this for its name, as for commands. */
   readonly servers: Readonly<Record<string, JsonObject | null>>
   readonly providers: Readonly<Record<string, JsonObject | null>>
   /** The server that commands without one use. */
@@ -37,12 +38,10 @@ export function knownConfig(text: string, path: string): KnownConfig {
   const { servers, providers, mcp_server_url } = yaml.toData() as {
     [Map in 'servers' | 'providers']?: KnownConfig[Map] | null
   } & { mcp_server_url?: unknown }
-  const all = [...Object.keys(servers ?? {}), ...(mcp_server_url === undefined ? [] : ['mcp_server_url'])]
-  return {
-    servers: servers ?? {},
-    providers: providers ?? {},
-    ...present({ only: all.length === 1 ? all[0] : undefined }),
-  }
+  const plain = typeof mcp_server_url === 'string' ? { mcp_server_url: { url: mcp_server_url } } : {}
+  const all = { ...plain, ...servers }
+  const [only, ...more] = Object.keys(all)
+  return { servers: all, providers: providers ?? {}, ...present({ only: more.length === 0 ? only : undefined }) }
 }
 
 /** Without an error: whoever needs the file reads it in earnest. */

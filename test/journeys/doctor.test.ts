@@ -164,11 +164,16 @@ servers:
   expect(report.likely_cause).toMatchObject({ name: 'config', server: 'fileless' })
 })
 
+/** Whose settings cannot be used. */
+const failedServers = ({ checks }: { checks: Record<'name' | 'status' | 'server', string>[] }) =>
+  checks.filter(({ name, status }) => name === 'config' && status === 'fail').map(({ server }) => server)
+
 test('where the settings of no server can be used, this computer is examined all the same', async () => {
   stage = await startStage()
   stage.config('servers: { a: { url: "http://plain.example/a" }, b: { url: "http://plain.example/b" } }\n')
   const { code, report, found } = await stage.doctor([])
   expect([code, report.likely_cause]).toEqual([2, expect.objectContaining({ code: 'insecure_url', server: 'a' })])
+  expect(failedServers(report)).toEqual(['a', 'b'])
   expect(found('database').status).toBe('pass')
   expect(found('tcp')).toBeUndefined()
 })
@@ -177,6 +182,19 @@ test('a callback URL of a gateway is none of its faults, also where the file has
   stage = await startStage()
   const { found } = await stage.doctor([stage.server.url, '--callback-url', 'https://gateway.example/auth/callback'])
   expect(found('config').status).toBe('pass')
+})
+
+test('a fault that several servers have is told of each, but not again of somebody who signed in to one of them', async () => {
+  stage = await startStage()
+  expect((await stage.command(['login', stage.server.url, '--callback-url', stage.callbackUrl])).code).toBe(0)
+  stage.config(`servers:
+  one: { url: "${stage.server.url}", provider: it }
+  two: { url: "https://two.example/mcp", provider: it }
+providers: { it: { client_id: c, client_secret: "\${NOT_SET_ANYWHERE}" } }
+`)
+  const { code, report } = await stage.doctor([])
+  expect(code).toBe(2)
+  expect(failedServers(report)).toEqual(['one', 'two'])
 })
 
 test.each([['https://127.0.0.1:8080/auth/callback'], ['foo']])(

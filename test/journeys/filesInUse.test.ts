@@ -16,6 +16,7 @@ interface Refusal {
   readonly path: string
   readonly code: string
   readonly times?: number
+  readonly meanwhile?: { readonly file: string; readonly text: string }
 }
 const refusing = (...refused: readonly Refusal[]) => ({
   NODE_OPTIONS: `--import=file://${fileURLToPath(new URL('../servers/refuse.js', import.meta.url))}`,
@@ -24,6 +25,7 @@ const refusing = (...refused: readonly Refusal[]) => ({
 
 const URL_ = 'https://mcp.example.com/mcp'
 const IN_USE = ['EPERM', 'EBUSY', 'EACCES']
+const DRAFT = 'mcp\\.json\\.[0-9a-f-]{36}$'
 const NOT_A_DATABASE = 'this is no database, and long enough to be looked at as one: '.repeat(40)
 
 describe('a host’s file', () => {
@@ -39,7 +41,7 @@ describe('a host’s file', () => {
     async (code) => {
       const { path, left } = given()
       const before = left()
-      const refused = refusing({ call: 'renameSync', path: 'mcp\\.json\\.[0-9a-f-]{36}$', code })
+      const refused = refusing({ call: 'renameSync', path: DRAFT, code })
       const run = await home.command(['install', 'cursor', URL_], refused)
       expect(run.code).toBe(2)
       expect(run.stderr).toContain('host_config_invalid')
@@ -55,6 +57,17 @@ describe('a host’s file', () => {
     expect((await home.command(['install', 'cursor', URL_], refused)).code).toBe(0)
     expect(readFileSync(path, 'utf8')).toContain(URL_)
     expect(readdirSync(dirname(path)).sort()).toEqual(['mcp.json', 'mcp.json.before-mcp-oauth-bridge'])
+  })
+
+  test('keeps what the host writes while it has it open, and so does its backup', async () => {
+    const { path } = given()
+    const text = '{ "mcpServers": {}, "theirs": "since then" }\n'
+    const meanwhile = { file: path, text }
+    const refused = refusing({ call: 'renameSync', path: DRAFT, code: 'EPERM', times: 2, meanwhile })
+    expect((await home.command(['install', 'cursor', URL_], refused)).code).toBe(0)
+    expect(JSON.parse(readFileSync(path, 'utf8'))).toMatchObject({ mcpServers: { example: {} }, theirs: 'since then' })
+    expect(readdirSync(dirname(path)).sort()).toEqual(['mcp.json', 'mcp.json.before-mcp-oauth-bridge'])
+    expect(readFileSync(`${path}.before-mcp-oauth-bridge`, 'utf8')).toBe(text)
   })
 
   test.each(['writeFileSync', 'renameSync'])(
@@ -168,27 +181,44 @@ test('a cached config that cannot be written is not missed, and leaves no draft'
   expect(readdirSync(join(home.path, 'bridge')).filter((name) => name.startsWith('config-cache'))).toEqual([])
 })
 
-test
-  .runIf(process.platform === 'linux')
-  .each(['status --json', 'explain usage', 'completion bash', '--help', `install --print ${URL_}`])(
-  'output of %s that is lost on a full disk is an error, and none of a reader who has left',
-  async (words) => {
-    home = makeHome()
-    const to = (end: string) =>
-      new Promise<{ code: number; stderr: string }>((resolve) => {
-        const script = `"$0" "$@" ${end}`
-        const args = ['-c', script, process.execPath, PROGRAM, ...words.split(' ')]
-        execFile('bash', args, { env: home.environment, cwd: home.path }, (error, _, stderr) =>
-          resolve({ code: Number(error?.code ?? 0), stderr }),
-        )
-      })
-    expect(await to('> /dev/full')).toEqual({
-      code: 2,
-      stderr: expect.stringContaining('error: The output could not be written: the disk is full (ENOSPC).'),
+describe.runIf(process.platform === 'linux')('output', () => {
+  const shell = (words: string, end: string, first = '') =>
+    new Promise<{ code: number; stderr: string }>((resolve) => {
+      const args = ['-c', `${first} "$0" "$@" ${end}`, process.execPath, PROGRAM, ...words.split(' ')]
+      execFile('bash', args, { env: home.environment, cwd: home.path }, (error, _, stderr) =>
+        resolve({ code: Number(error?.code ?? 0), stderr }),
+      )
     })
-    expect(await to('| true; exit $PIPESTATUS')).toEqual({ code: 0, stderr: '' })
-  },
-)
+
+  const FILELESS = ['explain usage', 'completion bash', '--help', `install --print ${URL_}`]
+  test.each(['status --json', ...FILELESS])(
+    'of %s that is lost on a full disk is an error, and none of a reader who has left',
+    async (words) => {
+      home = makeHome()
+      expect(await shell(words, '> /dev/full')).toEqual({
+        code: 2,
+        stderr: expect.stringContaining('error: The output could not be written: the disk is full (ENOSPC).'),
+      })
+      expect(await shell(words, '| true; exit $PIPESTATUS')).toEqual({ code: 0, stderr: '' })
+    },
+  )
+
+  test.each(FILELESS)('of %s that a file takes only the first bytes of is an error, and else whole', async (words) => {
+    home = makeHome()
+    // As on a disk that fills up, the system takes what has room.
+    const part = home.write('part', 'x'.repeat(1014))
+    expect(await shell(words, `>> ${part}`, 'ulimit -f 1;')).toEqual({
+      code: 2,
+      stderr: expect.stringContaining('could not be written: the file may not become that large (EFBIG).'),
+    })
+    expect(statSync(part).size).toBe(1024)
+    const [file, piped] = [join(home.path, 'file'), join(home.path, 'piped')]
+    expect(await shell(words, `> ${file}`)).toEqual({ code: 0, stderr: '' })
+    expect(await shell(words, `| cat > ${piped}`)).toEqual({ code: 0, stderr: '' })
+    expect(readFileSync(file, 'utf8')).toBe(readFileSync(piped, 'utf8'))
+    expect(statSync(file).size).toBeGreaterThan(10)
+  })
+})
 
 test('a support bundle says why it has no log, and reset why it finds no files', async () => {
   home = makeHome()

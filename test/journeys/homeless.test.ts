@@ -1,5 +1,6 @@
 // A user without an entry in the system's user database, as containers have them: HOME is enough, and so is MCP_OAUTH_BRIDGE_HOME.
-import { chownSync } from 'node:fs'
+import { chownSync, existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { makeHome } from '../servers/home.ts'
 import { PROGRAM } from '../servers/host.ts'
@@ -35,6 +36,13 @@ describe.runIf(canBeOthers)('a user whom the system does not know', () => {
   test.each(['status', 'doctor', 'support-bundle --yes'])('needs only MCP_OAUTH_BRIDGE_HOME for %s', async (words) => {
     const { code, stderr } = await as(words.split(' '), { HOME: undefined })
     expect([code, stderr]).toEqual([0, expect.not.stringContaining('error:')])
+  })
+
+  test('needs only MCP_OAUTH_BRIDGE_HOME for reset, also with a private copy of the program', async () => {
+    expect((await as(['install', 'cursor', URL, '--pin'], {})).code).toBe(0)
+    const { code, stderr } = await as(['reset', '--yes'], { HOME: undefined })
+    expect([code, stderr]).toEqual([0, expect.stringContaining('bridge/program')])
+    expect(existsSync(join(home.path, 'bridge/program'))).toBe(false)
   })
 
   test.each([

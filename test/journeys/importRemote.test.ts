@@ -56,6 +56,16 @@ describe('import mcp-remote', () => {
     expect((await home.command(['import', 'mcp-remote'])).stderr).toContain('already has all of these servers')
   })
 
+  test('leaves a config as it is whose mcp_server_url is the server, also with an only provider', async () => {
+    home = makeHome()
+    home.write('.cursor/mcp.json', JSON.stringify({ mcpServers: { wiki: remote(URL) } }))
+    const text = `mcp_server_url: ${URL}\nproviders: { mine: { client_id: c } }\n`
+    home.write('bridge/config.yaml', text)
+    const { code, stderr } = await home.command(['import', 'mcp-remote'])
+    expect([code, stderr]).toEqual([0, expect.stringContaining('already has all of these servers')])
+    expect(read('bridge/config.yaml')).toBe(text)
+  })
+
   test('keeps the comments of a config that is there, and install then replaces the entry of mcp-remote', async () => {
     home = makeHome()
     home.write(DESKTOP, JSON.stringify({ mcpServers: { one: remote(URL) } }))

@@ -1,5 +1,5 @@
 // A host's file that others write at the same time: the host itself, while a question waits, and several commands at once.
-import { readdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { has } from '../needs.ts'
@@ -62,4 +62,20 @@ describe.skipIf(!has('tmux'))('while install asks', () => {
     expect(await answeredAfter(JSON.stringify(theirs), finish)).toMatchObject({ code: 2 })
     expect(file('.claude.json')).toEqual(theirs)
   })
+})
+
+test.skipIf(!has('tmux'))('Ctrl-C ends a command that waits for a lock', async () => {
+  home.write('.cursor/mcp.json', '{}')
+  mkdirSync(join(home.path, '.cursor/mcp.json.mcp-oauth-bridge-lock'))
+  const terminal = openTerminal({ environment: home.environment, folder: home.path, columns: 200 })
+  try {
+    terminal.run('install', 'cursor', URL, '--yes')
+    // The last that it says before it waits for the lock, which is no older than this test.
+    await terminal.shows(/Cursor will run this command/)
+    terminal.press('C-c')
+    expect(await terminal.exits()).toMatchObject({ code: 130, screen: expect.stringContaining('error: Cancelled.') })
+    expect(file('.cursor/mcp.json')).toEqual({})
+  } finally {
+    terminal.close()
+  }
 })

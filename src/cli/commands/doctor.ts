@@ -78,12 +78,15 @@ async function examineAll(
 ): Promise<Report> {
   const checks: Finding[] = []
   const seen = new Set<string>()
+  const told = new Set<string>()
   for (const target of targets) {
     const one = await composeFor(target).catch(asBridgeError)
     if (one instanceof BridgeError) {
       const finding = shown({ name: 'config', server: nameOf(target), ...failed(one) })
-      // Somebody may have signed in to a server of the file: both have the same fault.
-      if (!checks.some(({ name, detail }) => name === 'config' && detail === finding.detail)) checks.push(finding)
+      // Somebody may have signed in to a server of the file, whose fault is told of that.
+      const isNamed = app.config.serverNames.includes(target.server)
+      if (isNamed) told.add(finding.detail)
+      if (isNamed || !told.has(finding.detail)) checks.push(finding)
       continue
     }
     try {

@@ -4,8 +4,7 @@ import { readOwnFile } from '../../config/file/ownFile.ts'
 import { namesIn } from '../../config/file/unset.ts'
 import { ownConfigFile } from '../../config/load.ts'
 import { BridgeError } from '../../errors.ts'
-import { allHosts, type Host } from '../../hosts/hosts.ts'
-import { thisMachine } from '../../hosts/machine.ts'
+import { type Host, hostsOfHome } from '../../hosts/hosts.ts'
 import { ownCommand } from '../../ownCommand.ts'
 import { quote } from '../../redaction/text.ts'
 import { isSecure } from '../../secureUrl.ts'
@@ -43,7 +42,7 @@ export async function firstRun(io: ProcessIO, runWords: RunWords): Promise<numbe
     const code = await runWords(['login', url])
     if (code !== 0) return code
   }
-  const hosts = allHosts(thisMachine(environment)).filter(isHere)
+  const hosts = hostsOfHome(environment).filter(isHere)
   const host = await asking(io, (questions) => askHost(questions, io, hosts))
   return host === undefined ? 0 : await runWords(['install', host.name, url, '--yes'])
 }

@@ -114,7 +114,7 @@ describe('a change that was planned on what the file was', () => {
       if (before === 'one') writeFileSync(path, 'two')
       return changeIfSame(path, `${before} ${text}`, () => read(path) === before)
     }
-    expect(add('mine')()).toBeUndefined()
+    expect(await add('mine')()).toBeUndefined()
     expect(read(path)).toBe('two')
     writeFileSync(path, 'one')
     expect(await untilWritten(path, add('mine'))).toEqual({ backup: expect.stringContaining(path) })
@@ -130,5 +130,19 @@ describe('a change that was planned on what the file was', () => {
   test('in a folder that cannot be written is refused in the same words', async () => {
     const path = join(existing(), 'below')
     expect(await codeOf(() => changeIfSame(path, 'new', () => true))).toBe('host_config_invalid')
+  })
+
+  test('whose lock stays is refused, with the lock to remove', async () => {
+    const path = existing()
+    const lock = `${path}.mcp-oauth-bridge-lock`
+    mkdirSync(lock)
+    const wait = async () => {}
+    const error = await errorOf(changeIfSame(path, 'new', () => true, { wait }))
+    expect([error.code, error.message, error.hint]).toEqual([
+      'host_config_invalid',
+      expect.stringContaining(`left its lock ${lock}.`),
+      expect.stringContaining(`remove ${lock}.`),
+    ])
+    expect([read(path), readdirSync(dirname(path))]).toEqual(['old', ['mcp.json', basename(lock)]])
   })
 })

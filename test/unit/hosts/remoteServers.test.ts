@@ -57,6 +57,24 @@ test('a URL that the person has in the config stays one server, unless something
   ])
 })
 
+test('the server of mcp_server_url is one of the config, whatever else it has', () => {
+  const config = `mcp_server_url: ${URL}\nproviders: { mine: { client_id: c } }`
+  expect(fresh([found('other')], config)).toEqual([])
+  expect(
+    fresh([found('other', key('canary')), found('mcp_server_url', [], { url: `${URL}/2` })], config),
+  ).toMatchObject([{ name: 'other', server: { profile: 'other' } }, { name: 'mcp_server_url-2' }])
+})
+
+test.each([
+  ['mcp_server_url: https://a.example', 'mcp_server_url'],
+  ['servers: { a: { url: https://a.example } }', 'a'],
+  ['mcp_server_url: https://a.example\nservers: { a: { url: https://a.example } }', undefined],
+  ['mcp_server_url:\nservers: { a: { url: https://a.example } }', 'a'],
+  ['', undefined],
+])('the only server of %j is %s', (text, only) => {
+  expect(knownConfig(text, 'config.yaml').only).toBe(only)
+})
+
 test.each(['google', 'github', 'microsoft', 'taken'])(
   'a client of a server named %s gets a provider of its own',
   (name) => {

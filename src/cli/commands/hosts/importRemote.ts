@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { addServers } from '../../../config/file/addServers.ts'
+import { addServers } from '../../../config/addServers.ts'
 import { readOwnFile } from '../../../config/file/ownFile.ts'
 import { ownConfigFile } from '../../../config/load.ts'
 import { defaultPaths } from '../../../config/paths.ts'
@@ -32,7 +32,7 @@ export async function importRemote(line: CommandLine, io: ProcessIO): Promise<nu
   const machine = thisMachine(environment)
   const path =
     ownConfigFile(line.flags.config, environment, folder) ?? join(defaultPaths(environment).config, 'config.yaml')
-  return untilWritten(path, () => {
+  return untilWritten(path, async () => {
     const before = textAt(path)
     const known = knownConfig(before, path)
     const nameVariable = freeNames(environment, before)
@@ -49,7 +49,7 @@ export async function importRemote(line: CommandLine, io: ProcessIO): Promise<nu
         for (const advice of adviceFor(server)) stderr.write(`${withoutControls(`${server.name}: ${advice}`)}\n`)
       return 0
     }
-    const written = changeIfSame(path, after, () => textAt(path) === before)
+    const written = await changeIfSame(path, after, () => textAt(path) === before)
     if (!written) return undefined
     const { backup } = written
     stderr.write(`Wrote ${path}${backup === undefined ? '' : `; backup: ${backup}`}\n`)

@@ -77,7 +77,7 @@ export async function install(
     agreed = plan
     program.make?.()
     const isThere = host.isThere()
-    const written = changeIfSame(host.path, plan.after, () => textOf(host) === plan.before)
+    const written = await changeIfSame(host.path, plan.after, () => textOf(host) === plan.before)
     if (!written) return undefined
     tellChange(
       io,

@@ -22,12 +22,12 @@ export async function uninstall(line: CommandLine, io: ProcessIO): Promise<numbe
       message: 'No server was given.',
       hint: ownCommand('uninstall', host.name, '<url | server-name>'),
     })
-  return untilWritten(host.path, () => {
+  return untilWritten(host.path, async () => {
     const before = textOf(host)
     const chosen = entriesOf(host, before, target, line)
     const after = chosen.reduce((text, [name]) => withServer(host, text, name, undefined), before)
     if (line.has('dry-run')) return showDifference(io, host, { before, after })
-    const written = changeIfSame(host.path, after, () => textOf(host) === before)
+    const written = await changeIfSame(host.path, after, () => textOf(host) === before)
     if (!written) return undefined
     const names = chosen.map(([name]) => quote(name)).join(', ')
     tellChange(io, `Removed ${names} from ${host.title}`, host, written)

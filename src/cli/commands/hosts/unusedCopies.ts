@@ -1,8 +1,7 @@
 // Private copies of this program that no host starts any more: uninstall removes them, and reset all of them.
 import { defaultPaths } from '../../../config/paths.ts'
 import { textOf } from '../../../hosts/hostFile.ts'
-import { allHosts, type Host } from '../../../hosts/hosts.ts'
-import { thisMachine } from '../../../hosts/machine.ts'
+import { type Host, hostsOfHome } from '../../../hosts/hosts.ts'
 import { pinnedCopies, removePinned } from '../../../system/files/pinnedCopy.ts'
 import type { ProcessIO } from '../../process.ts'
 
@@ -18,7 +17,7 @@ export function removeUnusedCopies({ environment, stderr }: ProcessIO): void {
 /** Hosts whose file names `folder`, or cannot be read. */
 export function hostsOf(folder: string, environment: NodeJS.ProcessEnv): Host[] {
   const quoted = JSON.stringify(folder).slice(1, -1)
-  return allHosts(thisMachine(environment)).filter((host) => {
+  return hostsOfHome(environment).filter((host) => {
     try {
       const text = textOf(host)
       return text.includes(folder) || text.includes(quoted)

@@ -1,6 +1,7 @@
 // config.yaml with more servers in it: those that it had keep their provider, although an entry without one uses the only one there is.
-import { BridgeError } from '../../errors.ts'
-import { addToEntry, addToMap, parseYaml } from './yamlText.ts'
+import { BridgeError } from '../errors.ts'
+import { addToEntry, addToMap, parseYaml } from './file/yamlText.ts'
+import { presetOf } from './providerPresets.ts'
 
 type Tree = Readonly<Record<string, unknown>>
 
@@ -22,7 +23,7 @@ export function addServers(text: string, { servers, providers }: Added): string 
   const relying = [...added, ...(brought.length === 0 ? [] : [...own, ...given(file.mcp_server_url)])]
   // For the gateway, an entry without a provider has all of them.
   const isAlone = file.serve === undefined && names.length + brought.length === 1 && relying.length > 0
-  const plain = isAlone ? (names.find((name) => isEmpty(known[name])) ?? freeName(known, providers)) : undefined
+  const plain = isAlone ? (names.find((name) => isPlain(name, known[name])) ?? freeName(known, providers)) : undefined
   const fresh = { ...(plain === undefined || names.includes(plain) ? {} : { [plain]: {} }), ...providers }
   const [only] = names.length === 1 && Object.keys(fresh).length > 0 ? names : []
   if (only !== undefined && file.mcp_server_url !== undefined) throw defaultServer(only)
@@ -42,7 +43,9 @@ function freeName(...taken: readonly Tree[]): string {
 
 const chosen = (provider: string | undefined): Tree => (provider === undefined ? {} : { provider })
 const given = (value: unknown) => (value === undefined ? [] : [value])
-const isEmpty = (provider: unknown) => Object.keys(treeOf(provider)).length === 0
+/** Without settings; the name of a preset is one. */
+const isPlain = (name: string, provider: unknown) =>
+  presetOf({ name }) === undefined && Object.keys(treeOf(provider)).length === 0
 const withoutProvider = (servers: Tree): string[] =>
   Object.keys(servers).filter((name) => treeOf(servers[name]).provider === undefined)
 

@@ -1,9 +1,9 @@
 // Servers that are added to a config file change nothing for those that it has, read as a start reads it.
 import { describe, expect, test } from 'vitest'
-import { addServers } from '../../../../src/config/file/addServers.ts'
-import { parseConfigFile } from '../../../../src/config/file/read.ts'
-import { selectServer } from '../../../../src/config/selectServer.ts'
-import { errorOf } from '../../../fakes/thrown.ts'
+import { addServers } from '../../../src/config/addServers.ts'
+import { parseConfigFile } from '../../../src/config/file/read.ts'
+import { selectServer } from '../../../src/config/selectServer.ts'
+import { errorOf } from '../../fakes/thrown.ts'
 
 const URL = 'https://mcp.example.com'
 const flags = { headers: [], authorizeParameters: [], allowHttp: false, openBrowser: true }
@@ -45,6 +45,14 @@ describe.each(Object.entries(FILES))('to %s', (_, before) => {
       if (before.includes('# keep')) expect(after).toContain('# keep')
     },
   )
+})
+
+test('a provider without settings that is named like a preset is not the one without: the server would sign in there', () => {
+  const before = 'providers:\n  google: {}\n'
+  expect(settings(before, undefined)).toBeUndefined()
+  const after = addServers(before, PLAIN)
+  expect(settings(after, 'plain')?.provider).not.toBe('google')
+  expect(parseConfigFile(after, 'config.yaml', {}).file.providers).toEqual({ google: {}, default: {} })
 })
 
 test('a server of mcp_server_url that uses the only provider cannot be told so: nothing is added', async () => {
