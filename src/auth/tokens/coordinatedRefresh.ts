@@ -140,10 +140,14 @@ export function createCoordinatedRefresh(options: CoordinatedRefreshOptions): Co
   }
 }
 
-/** Another process has refreshed it, but got the next refresh token only: the bearer is still to come. */
+/**
+ * Another process has refreshed it, but got the next refresh token only: the bearer is still to come. One that the server gave again
+ * has come, with a time of its own.
+ */
 const isSeenBearer = (tokens: TokenSet | undefined, seen: TokenRecord) =>
   tokens?.refreshToken !== undefined &&
   tokens.accessToken === seen.tokens?.accessToken &&
+  tokens.obtainedAt === seen.tokens.obtainedAt &&
   tokens.refreshToken !== seen.tokens.refreshToken
 
 /** An ID token that does not come is not the refusal of a refresh token, and has another remedy. */
