@@ -102,7 +102,7 @@ export interface ClientRegistry {
   /** `address`: of who registers it, as it is counted. */
   save(client: Omit<OAuthClient, 'createdAt' | 'blockedAt'>, address: string | undefined): Promise<void>
   remove(id: string): Promise<void>
-  /** Registrations of this address since then. */
+  /** Registrations of this address since then, without those of a clock that was ahead. */
   countSince(address: string, since: number): Promise<number>
   used(id: string): Promise<void>
   /** Deletes registrations that were never used before `unusedSince`, those without a living grant since `idleSince`, and the oldest unused beyond `most`. */

@@ -103,6 +103,13 @@ describeStores((world) => {
       expect(await other.clients.countSince('192.0.2.2', NOON)).toBe(0)
     })
 
+    test('counts no registration of a clock that was ahead', async () => {
+      const { one, other, clock } = world()
+      await one.clients.save(CLIENT, '192.0.2.1')
+      clock.advance(-2 * HOUR)
+      expect(await other.clients.countSince('192.0.2.1', clock.now() - HOUR)).toBe(0)
+    })
+
     test('writes when a client was used last, once a minute at most', async () => {
       const { one, other, clock } = world()
       const lastUsed = async () => (await one.database.get('SELECT last_used_at FROM oauth_clients'))?.last_used_at

@@ -34,7 +34,7 @@ export interface OddServer {
   /** Of the request's members; the number counts from 1. */
   readonly register?: (asked: Record<string, unknown>, count: number) => HttpResponse
   /** Parameters of the redirect, beside `state`; default: a code. */
-  readonly authorize?: (asked: Members) => Members
+  readonly authorize?: (asked: Members) => Members | Promise<Members>
   /** undefined: tokens. */
   readonly token?: (asked: Members, proof: Proof) => HttpResponse | undefined
   /** The authorization endpoint as the probe sees it. */
@@ -140,7 +140,7 @@ export function createOddWorld(server: OddServer, wishes: SignInWishes = {}) {
       const seenByTab = [await flow.start(attempt, REDIRECT)]
       for (let codes = 1; ; codes++) {
         const asked = Object.fromEntries((seenByTab.at(-1) as URL).searchParams)
-        const answer = { state: asked.state ?? '', ...(server.authorize?.(asked) ?? { code: `code-${codes}` }) }
+        const answer = { state: asked.state ?? '', ...((await server.authorize?.(asked)) ?? { code: `code-${codes}` }) }
         const page = await flow.handleCallback(new URLSearchParams(answer))
         if (page.kind !== 'again' || codes > 9)
           return { page, tab: seenByTab.map(({ searchParams }) => Object.fromEntries(searchParams)) }

@@ -60,8 +60,10 @@ export interface Clients extends Pick<MetadataCache, 'remember'> {
    * @throws BridgeError registration_failed
    */
   replacement(issuer: string, redirectUri: string, refused: string, scope?: string): Promise<Replacement | undefined>
-  /** Undoes a replacement that the server refused too: `client` is used again, and `made` is deleted. */
+  /** Undoes a replacement that the server refused too: `client` is used again, and `made` is withdrawn. */
   restore(issuer: string, redirectUri: string, client: RegisteredClient, made: RegisteredClient): Promise<void>
+  /** After a sign-in made this client and was refused with it: the next one registers anew. The tokens of others who met it find it still. */
+  withdraw(issuer: string, redirectUri: string, clientId: string): Promise<void>
   /** The next sign-in registers a new client: this registration is deleted where the server said how, and forgotten here. */
   forget(issuer: string, redirectUri: string, clientId: string): Promise<void>
 }
@@ -155,10 +157,11 @@ export function createClients(options: ClientsOptions): Clients {
     },
 
     async restore(issuer, redirectUri, client, made) {
-      await registrations.discard({ issuer, redirectUri: made.redirectUri ?? redirectUri }, made.clientId)
+      await registrations.withdraw({ issuer, redirectUri: made.redirectUri ?? redirectUri }, made.clientId)
       if (!(await clients.load(issuer, redirectUri))) await clients.save(issuer, redirectUri, client)
     },
 
+    withdraw: (issuer, redirectUri, clientId) => registrations.withdraw({ issuer, redirectUri }, clientId),
     forget: (issuer, redirectUri, clientId) => registrations.discard({ issuer, redirectUri }, clientId),
   }
 }

@@ -44,6 +44,8 @@ export interface Registrations {
   find(place: Place, clientId: string): Promise<RegisteredClient | undefined>
   /** A registration that nobody needs any more: deleted where the server said how (RFC 7592), and forgotten here. */
   discard(place: Place, clientId: string): Promise<void>
+  /** For who has made it, where it was refused: the same, unless others have met it. Then it is a former client, which their tokens find. */
+  withdraw(place: Place, clientId: string): Promise<void>
   /** The one that takes the place of `refused`; registers one unless another process has done so. */
   replace(
     place: Place,
@@ -58,6 +60,9 @@ const REGISTER_LEASE_MS = 4_000
 const DELETE_MS = 5_000
 /** Stored in place of a redirect URI, which is an http URL: for tokens that it obtained before another one took its place. */
 const formerPlace = (clientId: string) => `former:${clientId}`
+
+/** Stored in place of a redirect URI: another one than its maker has got this client. */
+const metPlace = (clientId: string) => `met:${clientId}`
 
 /** Stored in place of a redirect URI: where a registration is deleted, and its sealed token. */
 const managedPlace = (clientId: string) => `managed:${clientId}`
@@ -87,11 +92,17 @@ export async function registeredFor(
 export function createRegistrations(options: RegistrationsOptions): Registrations {
   const { http, clients, cache, clock, leases, timeoutMs, server } = options
 
+  const meet = (issuer: string, { clientId, authMethod }: RegisteredClient) =>
+    clients.save(issuer, metPlace(clientId), { clientId, authMethod })
+
   /** Once for all processes: only while the stored client is still `refused`. */
   const replace: Registrations['replace'] = ({ issuer, redirectUri }, metadata, refused, scope) =>
     leases.run(`register:${issuer} ${redirectUri}`, REGISTER_LEASE_MS, async () => {
       const meanwhile = await registeredFor(clients, { issuer, redirectUri })
-      if (meanwhile && meanwhile.clientId !== refused) return { client: meanwhile, was: 'met' }
+      if (meanwhile && meanwhile.clientId !== refused) {
+        await meet(issuer, meanwhile)
+        return { client: meanwhile, was: 'met' }
+      }
       // What this client has obtained, for whichever profile, it may still renew: a server may refuse it because of a person or a scope.
       if (meanwhile) await clients.save(issuer, formerPlace(meanwhile.clientId), meanwhile)
       const registering = registerClient(http, metadata, redirectUri, timeoutMs, scope)
@@ -125,21 +136,34 @@ export function createRegistrations(options: RegistrationsOptions): Registration
     await withinTime(DELETE_MS, () => new Error('too late'), work).catch(() => undefined)
   }
 
+  const discard: Registrations['discard'] = async ({ issuer, redirectUri }, clientId) => {
+    const managed = await clients.load(issuer, managedPlace(clientId))
+    if (managed) {
+      await deleteAt(managed)
+      await clients.remove(issuer, managedPlace(clientId))
+    }
+    await clients.remove(issuer, formerPlace(clientId))
+    await clients.remove(issuer, metPlace(clientId))
+    if ((await clients.load(issuer, redirectUri))?.clientId === clientId) await clients.remove(issuer, redirectUri)
+  }
+
   return {
     replace,
+    discard,
 
-    async discard({ issuer, redirectUri }, clientId) {
-      const managed = await clients.load(issuer, managedPlace(clientId))
-      if (managed) {
-        await deleteAt(managed)
-        await clients.remove(issuer, managedPlace(clientId))
-      }
-      await clients.remove(issuer, formerPlace(clientId))
-      if ((await clients.load(issuer, redirectUri))?.clientId === clientId) await clients.remove(issuer, redirectUri)
+    async withdraw(place, clientId) {
+      const { issuer, redirectUri } = place
+      if (!(await clients.load(issuer, metPlace(clientId)))) return discard(place, clientId)
+      const current = await clients.load(issuer, redirectUri)
+      if (current?.clientId !== clientId) return
+      await clients.save(issuer, formerPlace(clientId), current)
+      await clients.remove(issuer, redirectUri)
     },
 
     async forSignIn(place, metadata, parameters) {
       const known = await registeredFor(clients, place)
+      // Before anything else is asked: its maker may be about to withdraw it.
+      if (known) await meet(place.issuer, known)
       const isAnew = server !== undefined && (await isNewClientWanted(cache, server.href, clock.now()))
       const renewed = known && isAnew ? await renew(place, metadata, known) : undefined
       if (isAnew && (renewed || !known)) await haveNewClient(cache, server.href, clock.now())

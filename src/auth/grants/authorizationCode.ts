@@ -85,7 +85,7 @@ export function createAuthorizationCodeFlow(options: AuthorizationCodeOptions): 
   const settleFailed = async ({ id, plan }: Attempt, { code, message, hint }: BridgeError) => {
     // A registration that the server refuses at once must not block the next sign-in. One that was there before may serve others.
     if (code === 'invalid_client' && plan?.made)
-      await clients.forget(plan.issuer, plan.redirectUri, plan.client.clientId)
+      await clients.withdraw(plan.issuer, plan.redirectUri, plan.client.clientId)
     await attempts.settle(id, { status: 'failed', code, message, hint })
   }
 

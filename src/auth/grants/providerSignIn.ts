@@ -66,8 +66,8 @@ export function createProviderSignIns({ attempts, clock, log, sessionTimeoutMs, 
   const found = new Map<string, FoundMetadata & { readonly until: number }>()
   const metadataOf = async (options: ProviderOptions) => {
     const known = found.get(options.name)
-    if (known && clock.now() < known.until) return known
-    const fetched = { ...(await fetchMetadata(options, options.issuer)), until: clock.now() + METADATA_MS }
+    if (known && clock.awake() < known.until) return known
+    const fetched = { ...(await fetchMetadata(options, options.issuer)), until: clock.awake() + METADATA_MS }
     found.set(options.name, fetched)
     return fetched
   }

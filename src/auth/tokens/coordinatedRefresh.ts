@@ -73,23 +73,25 @@ export function createCoordinatedRefresh(options: CoordinatedRefreshOptions): Co
     if (isKnown) refusedGeneration = generation
     if (isKnown && seen.lastError === undefined) return
     const refresh = await options.refresh()
-    const wasSpent = await store.spend(key, generation)
     let stored = generation
+    let wasSpent = await store.spend(key, stored)
     const keep = async (renewed: TokenSet) => {
-      if (await write(renewed, stored)) stored += 1
+      if (!(await write(renewed, stored))) return
+      stored += 1
+      wasSpent = await store.spend(key, stored)
     }
     const outcome = await refresh(tokens, keep).catch(async (thrown: unknown) => {
       // What an earlier refresh left open stays so.
-      if (!wasSpent && isUnspent(thrown)) await store.unspend(key, generation).catch(() => undefined)
+      if (!wasSpent && isUnspent(thrown)) await store.unspend(key, stored).catch(() => undefined)
       return refusalIn(thrown)
     })
-    if (outcome !== 'rejected' && !(outcome instanceof BridgeError)) return await save(outcome, stored)
+    if (typeof outcome !== 'string' && !(outcome instanceof BridgeError)) return await save(outcome, stored)
     refusedGeneration = stored
-    const cutOff = wasSpent && !isKnown
-    const reason = outcome === 'rejected' ? (cutOff ? CUT_OFF : REJECTED) : reasonOf(outcome)
+    const cutOff = outcome === 'interrupted' || (wasSpent && !isKnown)
+    const reason = outcome instanceof BridgeError ? reasonOf(outcome) : cutOff ? CUT_OFF : REJECTED
     log.warn('oauth:refresh', { outcome: 'rejected', message: reason })
     const isDead = accessToken === 'refused' || lastErrorCode === 'token_expired' || isExpired(tokens, clock.now())
-    if (outcome === 'rejected' && isDead) await store.remove(key, stored, reason, 'token_expired')
+    if (typeof outcome === 'string' && isDead) await store.remove(key, stored, reason, 'token_expired')
     else await store.unrenewable(key, stored, reason, isDead ? 'token_expired' : 'refresh_token_missing')
   }
 
@@ -140,10 +142,14 @@ export function createCoordinatedRefresh(options: CoordinatedRefreshOptions): Co
   }
 }
 
-/** Another process has refreshed it, but got the next refresh token only: the bearer is still to come. */
+/**
+ * Another process has refreshed it, but got the next refresh token only: the bearer is still to come. One that the server gave again
+ * has come, with a time of its own.
+ */
 const isSeenBearer = (tokens: TokenSet | undefined, seen: TokenRecord) =>
   tokens?.refreshToken !== undefined &&
   tokens.accessToken === seen.tokens?.accessToken &&
+  tokens.obtainedAt === seen.tokens.obtainedAt &&
   tokens.refreshToken !== seen.tokens.refreshToken
 
 /** An ID token that does not come is not the refusal of a refresh token, and has another remedy. */
@@ -158,10 +164,8 @@ function refusalIn(thrown: unknown): BridgeError {
   throw thrown
 }
 
-/** The refresh token did not reach the server, or the server has answered, and issued nothing for it. */
-const isUnspent = (thrown: unknown) =>
-  thrown instanceof BridgeError &&
-  (thrown.details.sent === false || thrown.details.refused === true || typeof thrown.details.status === 'number')
+/** What `Refresh` says of all its tries. */
+const isUnspent = (thrown: unknown) => thrown instanceof BridgeError && thrown.details.mayBeSpent === false
 
 /** The same request would be refused again, or the client that may send it is gone: only a sign-in brings new tokens. */
 export const isRefusedForGood = (thrown: unknown): thrown is BridgeError =>

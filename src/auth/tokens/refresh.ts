@@ -1,5 +1,5 @@
 // The refresh grant (RFC 6749 section 6): a new token set, or 'rejected' if the grant is invalid; throws transient errors and other refusals.
-import { BridgeError } from '../../errors.ts'
+import { BridgeError, reworded } from '../../errors.ts'
 import type { Clock, Logger } from '../../ports.ts'
 import type { RulesOf } from '../../providerRules.ts'
 import type { RegisteredClient, TokenSet } from '../../records.ts'
@@ -18,11 +18,17 @@ export interface RefreshOptions {
 type Refreshable = TokenSet & { refreshToken: string }
 /** Stores the tokens of before with the next refresh token, where nothing else of the answer can be used. */
 export type Keep = (tokens: TokenSet) => Promise<void>
-export type Refresh = (tokens: Refreshable, keep: Keep) => Promise<TokenSet | 'rejected'>
+/**
+ * 'interrupted': rejected too, after a try that may have spent the refresh token. What is thrown says in `details.mayBeSpent` whether
+ * one of its tries has.
+ */
+export type Refresh = (tokens: Refreshable, keep: Keep) => Promise<TokenSet | 'rejected' | 'interrupted'>
 
 /** `tokens`: with the refresh token that counts now. One that was answered with tokens may count as stolen if it comes again. */
 interface Refreshing {
   tokens: Refreshable
+  /** A try has sent that refresh token, and what came of it is not known, or not stored. */
+  mayBeSpent: boolean
   readonly keep: Keep
 }
 
@@ -40,16 +46,22 @@ export function createRefresh({ clients, clock, log, rules, bearer }: RefreshOpt
       const idToken = bearer === 'id_token' ? 'read' : 'unread'
       const oauth = await clients.connect(issuer, client, { dpopKey, idToken })
       const { tokens: before, keep } = refreshing
-      const answer = await oauth.refresh(before.refreshToken, { resource, scope })
-      if (answer === 'rejected') return answer
+      const answer = await oauth.refresh(before.refreshToken, { resource, scope }).catch((thrown: unknown) => {
+        // What one try has left open, no later one settles that failed too.
+        refreshing.mayBeSpent ||= !isUnspent(thrown)
+        throw thrown
+      })
+      if (answer === 'rejected') return refreshing.mayBeSpent ? 'interrupted' : answer
       const { tokens, withheld } = renewedTokenSet(before, answer, clock.now(), bearer)
       const next = { ...tokens, clientId: client.clientId }
       if (withheld === undefined) return next
       refreshing.tokens = next
+      refreshing.mayBeSpent = true
       if (next.refreshToken !== before.refreshToken) await keep(next)
+      refreshing.mayBeSpent = false
       throw withheld
     })
-    log.info('oauth:refresh', { outcome: outcome === 'rejected' ? 'rejected' : 'refreshed', issuer })
+    log.info('oauth:refresh', { outcome: typeof outcome === 'string' ? 'rejected' : 'refreshed', issuer })
     return outcome
   }
 
@@ -72,8 +84,8 @@ export function createRefresh({ clients, clock, log, rules, bearer }: RefreshOpt
     })
   }
 
-  return async (tokens, keep) => {
-    const refreshing: Refreshing = { tokens, keep }
+  const refreshAsAnybody = async (refreshing: Refreshing) => {
+    const { tokens } = refreshing
     let client: RegisteredClient | undefined
     try {
       client = await clients.ofTokens(tokens.issuer, tokens.clientId, tokens.redirectUri)
@@ -83,6 +95,25 @@ export function createRefresh({ clients, clock, log, rules, bearer }: RefreshOpt
       return await refreshWithNewClient(refreshing, client, thrown)
     }
   }
+
+  return async (tokens, keep) => {
+    const refreshing: Refreshing = { tokens, mayBeSpent: false, keep }
+    return refreshAsAnybody(refreshing).catch((thrown: unknown) => {
+      if (!(thrown instanceof BridgeError)) throw thrown
+      throw reworded(thrown, { details: { mayBeSpent: refreshing.mayBeSpent } })
+    })
+  }
+}
+
+/** Statuses of what stands in front of a server, and got no answer in time or none that it could read; the last two are Cloudflare's. */
+const GAVE_UP: readonly unknown[] = [502, 504, 520, 524]
+
+/** The refresh token did not reach the server, or the server has answered, and issued nothing for it. */
+function isUnspent(thrown: unknown): boolean {
+  if (!(thrown instanceof BridgeError)) return false
+  const { sent, refused, status } = thrown.details
+  const isRefused = refused === true || thrown.code === 'invalid_client'
+  return sent === false || isRefused || (typeof status === 'number' && !GAVE_UP.includes(status))
 }
 
 /** Other refusals are about the refresh token, also `unauthorized_client`: they register no client. */

@@ -97,7 +97,7 @@ export function createTokens(options: TokensOptions): Tokens {
       const isAskedAnew = cause === 'signIn' && wasRefused(record, ASK_AGAIN_MS)
       const mayRefresh = refresh.isPossible(record) || (cause !== 'background' && refresh.mayAskOnceMore(record))
       if (mayRefresh && !isAskedAnew) {
-        const isTooSoon = clock.now() < refresh.obtainedAt + REFRESH_AGAIN_MS
+        const isTooSoon = isRecent(refresh.obtainedAt, REFRESH_AGAIN_MS, clock.now())
         if (isTooSoon && wasRefused(record, REFRESH_AGAIN_MS)) throw refusedAnew()
         record = await refresh.run(record, challenge, cause === 'background' ? 'unknown' : 'refused')
         // Some servers give a program the token that still lives: the MCP server is then asked once more with that.
@@ -155,7 +155,7 @@ function createSignIns(request: TokensOptions['requestSignIn']): TokensOptions['
   }
 }
 
-/** A clock that was set back must not block sign-ins. */
+/** A clock that was set back must not block sign-ins, nor a refresh. */
 const isRecent = (time: number | undefined, within: number, now: number) =>
   time !== undefined && time <= now && now < time + within
 

@@ -61,7 +61,7 @@ export async function createAuthorizationServer(options: AuthorizationServerOpti
       rules,
       hosts: settings.clients.documentHosts,
       namedHostsOnly: options.isBehindProxy,
-      now,
+      now: () => clock.awake(),
       log,
     }),
     tokenStep: createTokenStep({ ...options, now, graceMs: settings.tokens.reuseGraceMs }),

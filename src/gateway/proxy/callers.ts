@@ -42,22 +42,23 @@ export interface Callers {
 
 interface Remembered {
   readonly caller: Promise<Caller | undefined>
+  /** By `awake`: a clock that is set back must not keep a sign-in that was ended. */
   readonly until: number
 }
 
-export function createCallers(store: Pick<CallerStore, 'byTokenHash'>, clock: Pick<Clock, 'now'>): Callers {
+export function createCallers(store: Pick<CallerStore, 'byTokenHash'>, clock: Pick<Clock, 'now' | 'awake'>): Callers {
   const known = new Map<string, Remembered>()
   // In a map of their own, so that a flood of made-up tokens displaces nobody.
   const unknown = new Map<string, Remembered>()
 
   const recall = (map: Map<string, Remembered>, hash: string) => {
     const found = map.get(hash)
-    if (found && found.until > clock.now()) return found.caller
+    if (found && found.until > clock.awake()) return found.caller
     map.delete(hash)
     return undefined
   }
   const ask = (hash: string): Promise<Caller | undefined> => {
-    const at = clock.now()
+    const at = clock.awake()
     const caller = store.byTokenHash(hash)
     const asked = { caller, until: at + KNOWN_MS }
     // While the store is asked, others with the same token wait for its answer.

@@ -37,7 +37,7 @@ export interface McpHandlerOptions
   readonly emailOf: (person: Person) => string | undefined
   /** @throws BridgeError access_not_granted for who may not use this server, or no longer */
   readonly checkAccess: (person: Person, served: ServedServer) => void
-  readonly clock: Pick<Clock, 'now'>
+  readonly clock: Pick<Clock, 'now' | 'awake'>
   readonly log: Logger
   /** Aborts when the gateway stops: standing streams end after the event that is on its way. */
   readonly draining?: AbortSignal

@@ -65,12 +65,12 @@ export function serveAttempt(
         if (!isFresh) await openTab(attempt)
         return
       }
-      if (launching ? clock.now() - launching.at < LAUNCH_MS : isFresh && id !== begun) return
-      if (clock.now() < next) return
+      if (launching ? clock.awake() - launching.at < LAUNCH_MS : isFresh && id !== begun) return
+      if (clock.awake() < next) return
       const lease = launching?.lease ?? (await leases.take(launchLease(id), LAUNCH_MS))
       if (!lease) return
-      launching = { id, at: clock.now(), lease }
-      next = clock.now() + pauseMs
+      launching = { id, at: clock.awake(), lease }
+      next = clock.awake() + pauseMs
       pauseMs = Math.min(pauseMs * 2, LAUNCH_MS)
       await launch(id)
     },

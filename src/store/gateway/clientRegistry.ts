@@ -63,8 +63,8 @@ export function createClientRegistry(database: Database, seal: Seal, clock: Cloc
     async countSince(address, since) {
       const row = await database.get(
         `SELECT count(*) AS count FROM oauth_clients
-         WHERE source = 'registered' AND address = :address AND created_at >= :since`,
-        { address, since: sqlTime(since) },
+         WHERE source = 'registered' AND address = :address AND created_at BETWEEN :since AND :now`,
+        { address, since: sqlTime(since), now: now() },
       )
       return Number(row?.count)
     },

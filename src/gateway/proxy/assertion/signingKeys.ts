@@ -25,7 +25,7 @@ export interface SigningKeys {
 export interface SigningKeysOptions {
   readonly store: SigningKeyStore
   readonly leases: Pick<Leases, 'run'>
-  readonly clock: Pick<Clock, 'now'>
+  readonly clock: Pick<Clock, 'now' | 'awake'>
   readonly log: Logger
 }
 
@@ -49,10 +49,10 @@ export function createSigningKeys({ store, leases, clock, log }: SigningKeysOpti
     return dutiesOf(keys, clock.now()).length === 0 ? keys : tend()
   }
   const all = () => {
-    const now = clock.now()
-    if (loaded && loaded.until > now) return loaded.keys
+    const at = clock.awake()
+    if (loaded && loaded.until > at) return loaded.keys
     const keys = load()
-    const fresh = { keys, until: now + LOADED_MS }
+    const fresh = { keys, until: at + LOADED_MS }
     loaded = fresh
     keys.catch(() => {
       if (loaded === fresh) loaded = undefined

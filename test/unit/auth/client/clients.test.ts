@@ -72,7 +72,9 @@ describe('the client for a sign-in', () => {
       response_types: ['code'],
       token_endpoint_auth_method: 'none',
     })
-    expect(store.clients.size).toBe(1)
+    // One client, and that others than its maker have got it.
+    expect(new Set([...store.clients.values()].map(({ clientId }) => clientId))).toEqual(new Set(['registered']))
+    expect(store.clients.size).toBe(2)
   })
 
   test('is remembered by issuer and redirect URI', async () => {

@@ -1,6 +1,7 @@
 // Our registrations: found again under another redirect URI, renewed for a person who begins anew, and never taken from tokens that need them.
 import { describe, expect, test } from 'vitest'
 import { isNewClientWanted, wantNewClient } from '../../../../src/auth/client/newClient.ts'
+import type { AuthorizationServerMetadata } from '../../../../src/auth/discovery/authorizationServer.ts'
 import { createRefresh } from '../../../../src/auth/tokens/refresh.ts'
 import { json, respond } from '../../../fakes/fakeHttp.ts'
 import { createFakeLogger } from '../../../fakes/fakeLogger.ts'
@@ -151,6 +152,43 @@ describe('a registration that nobody needs', () => {
     await world.clients.restore(ISSUER, REDIRECT, { clientId: 'older', authMethod: 'none' }, made)
     expect(deletions(world)).toEqual([])
     expect(await world.clientStore.load(ISSUER, REDIRECT)).toMatchObject({ clientId: 'client-1' })
+  })
+
+  const METADATA = { issuer: ISSUER, authorization_endpoint: `${ISSUER}/authorize` } as AuthorizationServerMetadata
+
+  test('is not the one that another sign-in has met, where the sign-in that made it is refused with it', async () => {
+    const world = createOddWorld({
+      ...managed(`${ISSUER}/register/{id}`),
+      async authorize({ client_id }) {
+        if (client_id === 'client-2') await world.clients.forSignIn(METADATA, REDIRECT)
+        return { code: 'c' }
+      },
+      token: () => json({ error: 'invalid_client' }, 401),
+    })
+    expect((await world.signIn()).page).toMatchObject({ kind: 'failed', code: 'invalid_client' })
+    expect(deletions(world)).toEqual([])
+    expect(await world.clientStore.load(ISSUER, REDIRECT)).toBeUndefined()
+    expect(await world.clients.ofTokens(ISSUER, 'client-2', REDIRECT)).toMatchObject({ clientId: 'client-2' })
+    await world.clients.forget(ISSUER, REDIRECT, 'client-2')
+    expect(deletions(world)).toEqual([[`${ISSUER}/register/client-2`, 'Bearer manage-2']])
+  })
+
+  test.each([
+    ['a sign-in', (world: ReturnType<typeof createOddWorld>) => world.clients.forSignIn(METADATA, REDIRECT)],
+    [
+      'a replacement',
+      ({ clients }: ReturnType<typeof createOddWorld>) => clients.replacement(ISSUER, REDIRECT, 'client-1'),
+    ],
+  ])('is not the one that %s has met, where the one before turned out to be good', async (_, meet) => {
+    const world = createOddWorld(managed(`${ISSUER}/register/{id}`))
+    await world.signIn()
+    const old = { clientId: 'client-1', authMethod: 'none' }
+    const next = await world.clients.replacement(ISSUER, REDIRECT, 'client-1')
+    await meet(world)
+    await world.clients.restore(ISSUER, REDIRECT, old, next?.client ?? old)
+    expect(deletions(world)).toEqual([])
+    expect(await world.clientStore.load(ISSUER, REDIRECT)).toEqual(old)
+    expect(await world.clients.ofTokens(ISSUER, 'client-2', REDIRECT)).toMatchObject({ clientId: 'client-2' })
   })
 
   test('is not the one of another sign-in, when a refresh is refused with both', async () => {

@@ -123,3 +123,14 @@ test('a token that expired before the server saw it does not count as a refused 
   expect(await tokens.refused('good')).toBeUndefined()
   expect((await store.load(KEY)).refusedAt).toBe(clock.now())
 })
+
+test('a refresh of a clock that was ahead does not keep the next one from being tried', async () => {
+  let count = 0
+  const { clock, store, counts, tokens, refusedCall } = setUp(() => tokenSet(`renewed-${++count}`, `refresh-${count}`))
+  store.put(KEY, tokenSet('one', 'refresh-0'))
+  await tokens.renew('one', CHALLENGE, 'call')
+  clock.doze(-2 * 60 * MINUTE)
+  await tokens.refused('renewed-1')
+  expect(await refusedCall()).toBeUndefined()
+  expect(counts).toMatchObject({ refreshed: 2, asked: 0 })
+})

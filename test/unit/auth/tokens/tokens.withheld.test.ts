@@ -22,7 +22,7 @@ const busy = () => new BridgeError('authorization_server_error')
 const missing = () => new BridgeError('id_token_missing', { details: { refused: true } })
 
 /** A server that keeps a family of refresh tokens; `then`: what follows the next refresh token. */
-function setUp(then: () => TokenSet | BridgeError | Promise<BridgeError>) {
+function setUp(then: () => TokenSet | BridgeError | Promise<TokenSet | BridgeError>) {
   const store = createFakeTokenStore()
   store.put(KEY, OLD)
   const clock = createFakeClock()
@@ -114,4 +114,20 @@ test('a database that is busy for a moment does not lose it', async () => {
   store.failReplace(new BridgeError('database_locked'), new BridgeError('database_locked'))
   await codeOf(tokens.renew('one', CHALLENGE, 'call'))
   expect((await store.load(KEY)).tokens?.refreshToken).toBe('refresh-2')
+})
+
+test('a server that gives the living bearer again is asked once, by whichever of five processes', async () => {
+  const gate = createGate<void>()
+  const { clock, store, sent, open } = setUp(async () => {
+    await gate.passed
+    return { ...OLD, obtainedAt: clock.now(), expiresAt: clock.now() + HOUR }
+  })
+  clock.advance(HOUR * 0.9)
+  for (const process of [open(), open(), open(), open(), open()])
+    expect((await process.current())?.accessToken).toBe('one')
+  await settled()
+  gate.open()
+  await settled()
+  expect(sent).toEqual(['refresh-1'])
+  expect((await store.load(KEY)).tokens).toMatchObject({ accessToken: 'one', refreshToken: 'refresh-2' })
 })

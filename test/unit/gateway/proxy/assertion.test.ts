@@ -69,6 +69,14 @@ describe('an assertion', () => {
     expect(await assertion(A, caller('ada'))).not.toBe(first)
   })
 
+  test('that was made when the clock was ahead is not sent once that is right', async () => {
+    const { assertion, clock, verify } = world()
+    await assertion(A, caller('ada'))
+    clock.doze(-DAY / 12)
+    const { payload } = await verify(await assertion(A, caller('ada')), A.url)
+    expect(payload.iat).toBe(Math.floor(clock.now() / 1000))
+  })
+
   test('says what the newest sign-in says: one that was made before is not sent any more', async () => {
     const { assertion, verify } = world()
     const said = async (email: string | undefined, name: string) => {
@@ -150,6 +158,19 @@ describe('the key of assertions', () => {
     const known = (await keys.published()).keys.length
     clock.advance(DAY)
     expect([(await keys.current()).kid === first, known]).toEqual([false, 2])
+  })
+
+  test('that another process has made is published within a minute, also where the clock is set back', async () => {
+    const { keys, store, clock } = world()
+    await keys.current()
+    const [first] = await store.all()
+    if (!first) throw new Error('there is no key')
+    await store.add({ ...first, kid: 'next', activeFrom: clock.now() + DAY })
+    clock.doze(-DAY / 12)
+    const isPublished = async () => (await keys.published()).keys.some(({ kid }) => kid === 'next')
+    expect(await isPublished()).toBe(false)
+    clock.advance(60_000)
+    expect(await isPublished()).toBe(true)
   })
 
   test('is made anew at once where all were retired', async () => {

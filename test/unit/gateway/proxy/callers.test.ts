@@ -25,3 +25,16 @@ test('of 100,000 unknown tokens the newest 20,000 are remembered, and who is kno
   await callers.find('made-up-0')
   expect(asked.slice(-2)).toEqual(['made-up-79999', 'made-up-0'])
 })
+
+test('a sign-in that was ended is refused after five seconds, also where the clock is set back meanwhile', async () => {
+  const clock = createFakeClock()
+  const store = new Map([['ada', callerOf(personOf('ada'), 'https://gateway.example/mcp', clock.now() + HOUR)]])
+  const callers = createCallers({ byTokenHash: async (hash) => store.get(hash) }, clock)
+  expect([await callers.find('ada'), await callers.find('bob')]).toEqual([store.get('ada'), undefined])
+  store.set('bob', callerOf(personOf('bob'), 'https://gateway.example/mcp', clock.now() + HOUR))
+  store.delete('ada')
+  clock.doze(-2 * HOUR)
+  expect(await callers.find('ada')).toBeDefined()
+  clock.advance(5_000)
+  expect([await callers.find('ada'), await callers.find('bob')]).toEqual([undefined, store.get('bob')])
+})
