@@ -72,7 +72,7 @@ export function createSignInNotice({ watch, server, clock, log, write, calls }: 
     if (asked?.url === address && asked.during.some((call) => waiting.includes(call))) return
     asked = { url: address, during: waiting }
     const id = `mcp-oauth-bridge-${randomUUID()}`
-    questions.set(JSON.stringify(id), clock.now())
+    questions.set(JSON.stringify(id), clock.awake())
     await write(line({ id, method: 'elicitation/create', params: elicitation(address) }))
   }
 
@@ -108,7 +108,7 @@ export function createSignInNotice({ watch, server, clock, log, write, calls }: 
       const askedAt = id === undefined || answers.length !== 1 ? undefined : questions.get(id)
       if (id === undefined || askedAt === undefined) return false
       questions.delete(id)
-      const isByPerson = clock.now() - askedAt >= SOONEST_MS
+      const isByPerson = clock.awake() - askedAt >= SOONEST_MS
       if (isByPerson && stringIn(bytes, find(bytes, ['result', 'action'])) === 'decline') watch.giveUp()
       return true
     },

@@ -35,7 +35,7 @@ export function createSignInCall<Told extends ToldHere>(options: SignInCallOptio
 
   /** A model that goes on at once would still have the tools of before; the host has been told to load the new ones. */
   const hostLoads = async ({ toolsChangedAt }: ToldHere) => {
-    const left = toolsChangedAt === undefined ? 0 : toolsChangedAt + LOAD_MS - clock.now()
+    const left = toolsChangedAt === undefined ? 0 : toolsChangedAt + LOAD_MS - clock.awake()
     if (left <= 0) return
     const over = new AbortController()
     const stop = onTools(() => over.abort())

@@ -76,7 +76,7 @@ export function createTruth(options: TruthOptions): Truth {
       if (found === 'other') changed.add(capability)
     }
     await Promise.all([...lists].map(one))
-    if (changed.has('tools')) told.toolsChangedAt = clock.now()
+    if (changed.has('tools')) told.toolsChangedAt = clock.awake()
     for (const capability of changed)
       if (!(await announce(capability)) && capability === 'tools') told.toolsChangedAt = undefined
   }

@@ -128,12 +128,12 @@ export function createCalls(options: CallsOptions): Calls {
    * Whoever has just been shown where to sign in gets the time for it, also where a call is answered at once because no tab opens by itself.
    */
   const patiently = async ({ signal, open }: PendingRequest, carry: () => Promise<void>): Promise<void> => {
-    const end = clock.now() + holdCallMs
+    const end = clock.awake() + holdCallMs
     for (;;) {
       try {
         return await carry()
       } catch (thrown) {
-        const left = end - clock.now()
+        const left = end - clock.awake()
         if (left <= 0 || signal.aborted || open.size === 0 || asBridgeError(thrown).code !== 'sign_in_pending')
           throw thrown
         const over = new AbortController()
