@@ -62,6 +62,18 @@ describe('a server of 2025', () => {
     expect(await host.close()).toBe(0)
   })
 
+  test('may say with status 200 that it has forgotten the session', async () => {
+    const forgetful = (exchange: Exchange) =>
+      stage.server.count('initialize') === 1
+        ? answer(exchange, { error: { code: -32600, message: 'Session not found' } })
+        : answer(exchange, { result: { content: [] } })
+    stage = await startScriptedStage({ ...legacy(), 'tools/call': forgetful })
+    const host = stage.host()
+    await host.initialize()
+    expect((await host.request('tools/call', { name: 'count' })).result).toEqual({ content: [] })
+    expect(await host.close()).toBe(0)
+  })
+
   test('is there for a host that speaks 2026', async () => {
     stage = await startScriptedStage(legacy())
     const host = stage.host()
