@@ -26,6 +26,8 @@ export interface Rules {
   refusal(status: number, start: Buffer): Message | undefined
   /** Whether there is nothing more to take, although ids are open. */
   isOver(): boolean
+  /** Whether the server may go on with the stream, although there is nothing to wait for. Left out: it ends it. */
+  goesOn?(): boolean
   /** Gets the rest of a stream that ended before every id had its answer. */
   resume?(options: BodyOptions, receiver: Receiver): Promise<void>
 }
@@ -137,8 +139,7 @@ class Reception implements Receiver, ReadOptions {
     // What was sent is sent again, or fails; or its answer is kept back, and what that means is found out elsewhere.
     if (this.#rules.isOver() || (this.#hasAll && this.#pending.open.size > 0)) return NOTHING_MORE
     // Beside an error without an id, the answer may still come.
-    if (!this.isAnswered && !this.#nameless) return undefined
-    if (this.asks.length === 0) return undefined
+    if ((!this.isAnswered && !this.#nameless) || this.#rules.goesOn?.()) return undefined
     this.#grace ??= this.#beginGrace()
     return this.#grace.over
   }

@@ -109,12 +109,60 @@ test('a stream that was resumed is left too', async () => {
   expect(resumed.discarded).toBe(true)
 })
 
-test('a stream for a notification has no answers that could all be there, and is not left', async () => {
-  const response = leftOpen([])
-  const { run, pass } = setUp(() => response)
-  const { state } = run({ jsonrpc: '2.0', method: 'notifications/initialized' })
-  await pass(10 * GRACE_MS)
-  expect([state.isOver, response.discarded]).toEqual([false, false])
+describe('a stream that waits for no answer', () => {
+  const progress = { jsonrpc: '2.0', method: 'notifications/progress' }
+
+  test('has its grace from its beginning', async () => {
+    const response = leftOpen([])
+    const { run, pass } = setUp(() => response)
+    const { over, state } = run(progress)
+    await pass(GRACE_MS - 1)
+    expect([state.isOver, response.discarded]).toEqual([false, false])
+    await pass(1)
+    await over
+    expect(response.discarded).toBe(true)
+  })
+
+  test('is one of many', async () => {
+    const responses = Array.from({ length: 40 }, () => leftOpen([]))
+    const { run } = setUp((_, index) => responses[index] as HttpResponse)
+    for (const _ of responses) run(progress)
+    await settled()
+    expect(responses.filter(({ discarded }) => discarded)).toEqual(responses.slice(0, 8))
+  })
+})
+
+describe('a server that goes on where its session began', () => {
+  const note = { jsonrpc: '2.0', method: 'notifications/message', params: {} }
+  const initialize = { jsonrpc: '2.0', id: 1, method: 'initialize' }
+
+  test.each([
+    [initialize, [result(1)]],
+    [{ jsonrpc: '2.0', method: 'notifications/initialized' }, []],
+  ])('is heard on that stream (%j)', async (sent, answers) => {
+    const gate = createGate()
+    async function* body() {
+      for (const value of answers) yield event(value)
+      await gate.passed
+      yield event(note)
+      await new Promise(() => undefined)
+    }
+    const { run, pass, delivered } = setUp(() => stream(body()))
+    const { state } = run(sent)
+    await pass(10 * GRACE_MS)
+    gate.open()
+    await settled()
+    expect([state.isOver, delivered]).toEqual([false, [...answers, note]])
+  })
+
+  test('is left where it has begun none', async () => {
+    const response = leftOpen([failed(1, -32600, 'no')])
+    const { run, pass } = setUp(() => response)
+    const { over } = run(initialize)
+    await pass(GRACE_MS)
+    await over
+    expect(response.discarded).toBe(true)
+  })
 })
 
 test.each(['server_timeout', 'server_unreachable'] as const)(
