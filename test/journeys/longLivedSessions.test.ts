@@ -48,6 +48,31 @@ test('a host that initializes again gets a new session, and the server is told t
 })
 
 describe('a session that the server has forgotten', () => {
+  test('is made again, and an answer to the host that comes on the stream of its initialize is the host’s', async () => {
+    let slow: unknown
+    const { host, server } = await start({
+      'tools/call'({ headers, message, stream, reply, result }) {
+        if (message.params.name === 'slow') {
+          slow = message.id
+          stream()
+        } else if (headers['mcp-session-id'] === 'session-1') reply(404)
+        else result({ served: 'quick' })
+      },
+    })
+    server.script.initialize = ({ message, response, stream }) => {
+      response.setHeader('mcp-session-id', 'session-2')
+      const { protocolVersion } = message.params
+      const result = { protocolVersion, capabilities: {}, serverInfo: { name: 'late', version: '1' } }
+      stream().write(event({ jsonrpc: '2.0', id: slow, result: { served: 'slow' } }))
+      response.end(event({ jsonrpc: '2.0', id: message.id, result }))
+    }
+    const asked = host.request('tools/call', { name: 'slow' })
+    await server.until(({ message }) => message?.params?.name === 'slow')
+    expect((await host.request('tools/call', { name: 'quick' })).result.served).toBe('quick')
+    expect((await asked).result.served).toBe('slow')
+    expect(await host.close()).toBe(0)
+  })
+
   test.each<[string, (exchange: Exchange) => void]>([
     ['404', ({ reply }) => reply(404)],
     ['400 that names the session', ({ reply }) => reply(400, 'Bad Request: No valid session ID provided')],

@@ -62,6 +62,18 @@ describe('a server of 2025', () => {
     expect(await host.close()).toBe(0)
   })
 
+  test('may say with status 200 that it has forgotten the session', async () => {
+    const forgetful = (exchange: Exchange) =>
+      stage.server.count('initialize') === 1
+        ? answer(exchange, { error: { code: -32600, message: 'Session not found' } })
+        : answer(exchange, { result: { content: [] } })
+    stage = await startScriptedStage({ ...legacy(), 'tools/call': forgetful })
+    const host = stage.host()
+    await host.initialize()
+    expect((await host.request('tools/call', { name: 'count' })).result).toEqual({ content: [] })
+    expect(await host.close()).toBe(0)
+  })
+
   test('is there for a host that speaks 2026', async () => {
     stage = await startScriptedStage(legacy())
     const host = stage.host()
@@ -85,6 +97,32 @@ test('streams that stay open after their answers are closed, so that calls do no
     expect((await host.request('tools/call', { name: 'count' })).result).toEqual({ content: [] })
   await until('all streams to be closed', () => closed === 40)
   expect(host.stderr).not.toContain('request-failed')
+  expect(await host.close()).toBe(0)
+})
+
+test('a server goes on on the stream of its session’s beginning, however many streams are closed meanwhile', async () => {
+  let channel: Exchange | undefined
+  stage = await startScriptedStage({
+    initialize(exchange) {
+      channel = exchange
+      const { protocolVersion } = exchange.message.params
+      const serverInfo = { name: 'open', version: '1' }
+      answer(
+        exchange,
+        { result: { protocolVersion, capabilities: { tools: {} }, serverInfo } },
+        { 'mcp-session-id': 's' },
+      )
+    },
+    'tools/call': (exchange) => answer(exchange, { result: { content: [] } }),
+    'tools/list'(exchange) {
+      keptOpen(exchange)
+      channel?.response.write(event({ jsonrpc: '2.0', id: exchange.message.id, result: { tools: TOOLS } }))
+    },
+  })
+  const host = stage.host()
+  await host.initialize()
+  for (let calls = 0; calls < 40; calls++) await host.request('tools/call', { name: 'count' })
+  expect((await host.request('tools/list')).result.tools).toEqual(TOOLS)
   expect(await host.close()).toBe(0)
 })
 
@@ -118,6 +156,19 @@ describe('notifications that are answered with a stream', () => {
       'notifications/cancelled',
       'notifications/progress',
     ])
+    expect(await host.close()).toBe(0)
+  })
+
+  test('do not pile up connections', async () => {
+    let closed = 0
+    stage = await startScriptedStage({
+      'notifications/progress': (exchange) => void keptOpen(exchange).on('close', () => closed++),
+    })
+    const host = stage.host()
+    await host.initialize()
+    for (let n = 1; n <= 40; n++) host.send(note(n))
+    await stage.server.until(({ message }) => message?.params?.progress === 40)
+    await until('all streams to be closed', () => closed === 40)
     expect(await host.close()).toBe(0)
   })
 

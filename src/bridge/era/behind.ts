@@ -2,18 +2,25 @@
 import type { Cause } from '../../ports.ts'
 import type { Conversation } from '../conversation.ts'
 import type { Deliver } from '../http/body/messages.ts'
-import { ask } from '../message/ask.ts'
+import { ask, onlyAnswers } from '../message/ask.ts'
 import type { InFlight, PendingRequest } from '../message/inFlight.ts'
 import type { Message } from '../message/message.ts'
 
-/** Resolves to its answer, which the host does not see; undefined for a notification. @throws BridgeError why there is none */
+/** Resolves to its answer, which the host does not see; undefined for a notification. `deliver` gets answers to others. @throws BridgeError why there is none */
 export const behindTheHost = (
   conversation: Pick<Conversation, 'exchange'>,
   inFlight: InFlight,
   message: Message,
   cause: Cause,
+  deliver: Deliver,
 ): Promise<Message | undefined> =>
-  ask(inFlight, message, cause, (pending, take) => conversation.exchange(pending, Promise.resolve(), take))
+  ask(
+    inFlight,
+    message,
+    cause,
+    (pending, take) => conversation.exchange(pending, Promise.resolve(), take),
+    onlyAnswers(deliver),
+  )
 
 /** A message that the server did not look at, once more. @throws BridgeError why there is no answer; the reason of its signal */
 export async function sendAgain(

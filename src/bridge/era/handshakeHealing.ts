@@ -37,14 +37,14 @@ const INITIALIZED = '{"jsonrpc":"2.0","method":"notifications/initialized"}'
 const LISTS = ['tools', 'prompts', 'resources']
 
 export function createHandshakeHealing(options: HandshakeHealingOptions): HandshakeHealing {
-  const { era, inFlight, conversations, use, log } = options
+  const { era, inFlight, conversations, use, log, deliver } = options
   /** What a message that failed found out, for all that failed beside it. */
   const changes = new WeakMap<Chosen, Promise<Chosen | undefined>>()
 
   const introduceTo = async (conversation: LegacyConversation, initialize: Message, cause: Cause) => {
-    const answer = await behindTheHost(conversation, inFlight, initialize, cause)
+    const answer = await behindTheHost(conversation, inFlight, initialize, cause, deliver)
     if (answer && !answer.failed)
-      await behindTheHost(conversation, inFlight, parseMessage(Buffer.from(INITIALIZED)) as Message, cause)
+      await behindTheHost(conversation, inFlight, parseMessage(Buffer.from(INITIALIZED)) as Message, cause, deliver)
     return answer
   }
 
@@ -66,7 +66,7 @@ export function createHandshakeHealing(options: HandshakeHealingOptions): Handsh
     conversations.retire(chosen, CHANGED)
     use(next)
     for (const name of LISTS)
-      await options.deliver(
+      await deliver(
         parseMessage(Buffer.from(`{"jsonrpc":"2.0","method":"notifications/${name}/list_changed"}`)) as Message,
       )
     return next

@@ -11,7 +11,7 @@ export interface Held {
 
 /**
  * Keeps back the answer to a request if `isDoubtful`, and passes everything else on. `held` is what was kept: nothing, where the server
- * answered once more after it.
+ * answered once more in the same breath.
  */
 export function createHold(pending: PendingRequest, isDoubtful: (answer: Message) => boolean, deliver: Deliver) {
   const { kind, asks } = pending.message

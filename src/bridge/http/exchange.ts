@@ -87,6 +87,8 @@ class SessionRules implements Rules {
   readonly #pending: PendingRequest
   readonly #sessionId: string | undefined
   #lost = false
+  /** The answer to its initialize has come. */
+  #begins = false
   /** Only its first message can say that it does not know the session: a server that has said more has begun to work. */
   #mayBeLost: boolean
 
@@ -112,8 +114,10 @@ class SessionRules implements Rules {
     const { session } = this.#options
     const { message } = this.#pending
     if (isForAnother(answer, message)) return
-    if (message.method === 'initialize') session.establish(this.#response, answer)
-    else session.note(message, answer)
+    if (message.method === 'initialize') {
+      session.establish(this.#response, answer)
+      this.#begins = !answer.failed
+    } else session.note(message, answer)
   }
 
   refusal(status: number, start: Buffer): Message | undefined {
@@ -123,6 +127,11 @@ class SessionRules implements Rules {
 
   isOver(): boolean {
     return this.#lost
+  }
+
+  /** Servers without a standing stream say there what they have to say; a session has one of each. */
+  goesOn(): boolean {
+    return this.#begins || this.#pending.message.method === 'notifications/initialized'
   }
 
   async resume(read: BodyOptions, receiver: Receiver): Promise<void> {

@@ -22,7 +22,7 @@ const LONGEST_WAIT_MS = 30_000
 const MOST_FAILURES = 5
 
 /**
- * Resolves when every id of `pending` is answered. A server polls this way on purpose (revision 2025-11-25): it ends
+ * Resolves when every id of `pending` is answered, or what came is enough. A server polls this way on purpose (revision 2025-11-25): it ends
  * the stream early and says in `retry` when to ask again.
  * @throws BridgeError server_unreachable, server_timeout
  */
@@ -36,7 +36,7 @@ export async function resume(
   let failures = 0
   let barren = 0
   let turns = patience?.turns
-  while (open.size > 0) {
+  while (open.size > 0 && receiver.enough?.() === undefined) {
     if (patience?.held) heard = clock.awake()
     if (patience && patience.turns !== turns) {
       // What the server waited for has come: it may have something to say at once.

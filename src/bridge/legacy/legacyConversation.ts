@@ -62,6 +62,7 @@ export function createLegacyConversation(options: LegacyOptions): LegacyConversa
     {
       ...options,
       ...{ kind: options.transport, session, limit: options.answerLimit, ending: ending.signal, deliver },
+      settled: options.deliver,
     },
     () => listening && listen(),
   )

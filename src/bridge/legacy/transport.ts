@@ -27,6 +27,8 @@ export interface TransportOptions {
   readonly ending: AbortSignal
   /** Takes a message that the server initiates. */
   readonly deliver: Deliver
+  /** Takes an answer for the host that came on the stream of a request of ours: it is off the table already. */
+  readonly settled: Deliver
   /** A lost session has been made again; with an error: the server refuses that. */
   readonly onRestored?: ((refused?: BridgeError) => void) | undefined
 }
@@ -47,10 +49,11 @@ export interface Transport {
 const NOT_STREAMABLE = [400, 404, 405]
 
 export function createTransport(options: TransportOptions, onRenewed: () => void): Transport {
-  const { kind, session, inFlight, log, deliver } = options
+  const { kind, session, inFlight, log } = options
 
+  const other: Deliver = (one) => (one.answers.length > 0 ? options.settled : options.deliver)(one)
   const behindTheHost: Transport['behindTheHost'] = (exchange, cause) => (message) =>
-    ask(inFlight, message, cause, exchange, deliver)
+    ask(inFlight, message, cause, exchange, other)
 
   const restoreWith = async (exchange: Exchange, initialize: Message, cause: Cause) => {
     const { restore } = await import('../session/restore.ts')

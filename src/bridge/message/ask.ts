@@ -24,6 +24,13 @@ export const answerTo = (
     carry(take).then(() => resolve(undefined), reject)
   })
 
+/** What of `other` is an answer: a server may give it on another stream than it should. */
+export const onlyAnswers =
+  (deliver: Take): Take =>
+  async (one) => {
+    if (one.answers.length > 0) await deliver(one)
+  }
+
 /** The same with its place in the table; undefined also for a notification, once the server has taken that. */
 export const ask = (
   inFlight: Pick<InFlight, 'begin' | 'end'>,

@@ -3,7 +3,7 @@ import { memoizeAsync } from '../../memoizeAsync.ts'
 import type { KnownAnswers, Logger, MaybePromise } from '../../ports.ts'
 import { META } from '../era/revisions.ts'
 import type { Deliver } from '../http/body/messages.ts'
-import { ask } from '../message/ask.ts'
+import { ask, onlyAnswers } from '../message/ask.ts'
 import type { InFlight, PendingRequest } from '../message/inFlight.ts'
 import { isForAnother, type Message, parseMessage } from '../message/message.ts'
 import { eachMember, find, stringIn } from '../message/pick.ts'
@@ -29,9 +29,9 @@ export interface Mirrored {
   readonly listings: number
   /**
    * Asks the server for its tools, in the name of the host of that call, once for all who wait, and not if they were listed again after
-   * the call was sent: `since` is what `listings` was then. False: it did not list them.
+   * the call was sent: `since` is what `listings` was then. What answers somebody else goes to `deliver`. False: it did not list them.
    */
-  listAgain(call: PendingRequest, since: number): Promise<boolean>
+  listAgain(call: PendingRequest, since: number, deliver: Deliver): Promise<boolean>
 }
 
 const ANNOTATION = Buffer.from('x-mcp-header')
@@ -67,9 +67,9 @@ export function createMirrored({ inFlight, log, known, attempt }: MirroredOption
     if (answer) await learn(answer)
   })
 
-  const page = async (call: Message, cursor: string | undefined): Promise<Message | undefined> => {
+  const page = async (call: Message, cursor: string | undefined, deliver: Deliver): Promise<Message | undefined> => {
     try {
-      const answer = await ask(inFlight, listRequest(call, cursor), 'background', attempt)
+      const answer = await ask(inFlight, listRequest(call, cursor), 'background', attempt, onlyAnswers(deliver))
       return answer?.failed ? undefined : answer
     } catch (thrown) {
       log.debug('proxy:list', { message: thrown instanceof Error ? thrown.message : String(thrown) })
@@ -77,10 +77,10 @@ export function createMirrored({ inFlight, log, known, attempt }: MirroredOption
     }
   }
 
-  const list = async (call: Message): Promise<boolean> => {
+  const list = async (call: Message, deliver: Deliver): Promise<boolean> => {
     let cursor: string | undefined
     for (let pages = 0; pages < MOST_PAGES; pages++) {
-      const answer = await page(call, cursor)
+      const answer = await page(call, cursor, deliver)
       if (!answer) return pages > 0
       await learn(answer)
       const next = find(answer.bytes, ['result', 'nextCursor'])
@@ -105,9 +105,9 @@ export function createMirrored({ inFlight, log, known, attempt }: MirroredOption
     get listings() {
       return listings
     },
-    async listAgain({ message }, since) {
+    async listAgain({ message }, since, deliver) {
       if (!listing && listings > since) return true
-      listing ??= list(message)
+      listing ??= list(message, deliver)
         .then((isListedAgain) => {
           if (isListedAgain) listings++
           return isListedAgain

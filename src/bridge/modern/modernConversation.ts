@@ -2,7 +2,7 @@
 import { BridgeError } from '../../errors.ts'
 import type { ModernConversation } from '../conversation.ts'
 import type { Deliver } from '../http/body/messages.ts'
-import { ask } from '../message/ask.ts'
+import { ask, onlyAnswers } from '../message/ask.ts'
 import { OVER, type PendingRequest } from '../message/inFlight.ts'
 import { rpcError } from '../message/rpcError.ts'
 import { createListens } from './listens.ts'
@@ -40,7 +40,7 @@ export function createModernConversation(options: ModernOptions): ModernConversa
       await carry(pending, deliver)
     },
     refusal: rpcError,
-    ask: (request, cause) => ask(inFlight, request, cause, exchange),
+    ask: (request, cause) => ask(inFlight, request, cause, exchange, onlyAnswers(options.deliver)),
     end: listens.end,
   }
 }

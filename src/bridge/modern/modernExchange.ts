@@ -71,7 +71,8 @@ export function createModernExchange(options: ModernExchangeOptions): Exchange {
     const refused = await attempt(pending, take)
     if (!refused) return
     transmission.sent = false
-    if (message.method !== 'tools/call' || !(await mirrored.listAgain(pending, since))) throw refusedHeaders(refused)
+    if (message.method !== 'tools/call' || !(await mirrored.listAgain(pending, since, deliver)))
+      throw refusedHeaders(refused)
     signal.throwIfAborted()
     const again = await attempt(pending, take)
     if (!again) return

@@ -26,6 +26,8 @@ export interface Rules {
   refusal(status: number, start: Buffer): Message | undefined
   /** Whether there is nothing more to take, although ids are open. */
   isOver(): boolean
+  /** Whether the server may go on with the stream, although there is nothing to wait for. Left out: it ends it. */
+  goesOn?(): boolean
   /** Gets the rest of a stream that ended before every id had its answer. */
   resume?(options: BodyOptions, receiver: Receiver): Promise<void>
 }
@@ -54,11 +56,13 @@ export async function receive(
     await reception.all()
   } catch (thrown) {
     // Nobody waits for more.
-    if (!reception.isAnswered || !isBrokenOff(thrown)) throw thrown
+    if (!reception.isDone || !isBrokenOff(thrown)) throw thrown
   } finally {
     reception.end()
   }
 }
+
+const NOTHING_MORE = Promise.resolve(undefined)
 
 /** One response while it is read: a class, because what is made for each of its parts costs more than reading it. */
 class Reception implements Receiver, ReadOptions {
@@ -132,7 +136,10 @@ class Reception implements Receiver, ReadOptions {
   }
 
   enough(): Promise<undefined> | undefined {
-    if (this.asks.length === 0 || !this.isAnswered) return undefined
+    // What was sent is sent again, or fails; or its answer is kept back, and what that means is found out elsewhere.
+    if (this.#rules.isOver() || (this.#hasAll && this.#pending.open.size > 0)) return NOTHING_MORE
+    // Beside an error without an id, the answer may still come.
+    if ((!this.isAnswered && !this.#nameless) || this.#rules.goesOn?.()) return undefined
     this.#grace ??= this.#beginGrace()
     return this.#grace.over
   }
@@ -148,7 +155,12 @@ class Reception implements Receiver, ReadOptions {
     } catch (thrown) {
       if (!isCut(thrown) || !this.#mayResume) throw thrown
     }
-    if (!this.isAnswered) await this.#makeUp()
+    if (!this.isDone) await this.#makeUp()
+  }
+
+  /** Nothing is to be had any more. */
+  get isDone(): boolean {
+    return this.isAnswered || this.#rules.isOver()
   }
 
   get isAnswered(): boolean {
@@ -161,11 +173,10 @@ class Reception implements Receiver, ReadOptions {
 
   /** Some id has no answer, and the body is over. */
   async #makeUp(): Promise<void> {
-    if (this.#rules.isOver()) return
     if (this.#nameless) throw this.#nameless
     const { limit, position, clock } = this
     const read = { limit, position, clock, awaits: (ids: readonly RawId[]) => this.awaits(ids) }
     if (position.lastId !== undefined) await this.#rules.resume?.(read, this)
-    if (!this.isAnswered) throw this.#instead ?? endedEarly()
+    if (!this.isDone) throw this.#nameless ?? this.#instead ?? endedEarly()
   }
 }

@@ -3,6 +3,7 @@
 import { asBridgeError } from '../../../errors.ts'
 import type { Cause, Clock } from '../../../ports.ts'
 import type { Transmission } from '../../../records.ts'
+import { reopen } from '../../era/hold.ts'
 import type { Deliver } from '../../http/body/messages.ts'
 import type { Exchange } from '../../http/exchange.ts'
 import type { InFlight } from '../../message/inFlight.ts'
@@ -31,6 +32,8 @@ export interface Errand {
   readonly signal: AbortSignal
   /** That of the host's message. */
   readonly transmission?: Transmission | undefined
+  /** The host's requests without an answer: one that is there after it was delivered is kept back. Left out: none is. */
+  readonly open?: ReadonlySet<RawId> | undefined
 }
 
 export interface Speaker {
@@ -82,7 +85,10 @@ export function createRounds({ exchange, upstream, takeOn, questions, clock, end
       seen(one)
       const answer = fromModernAnswer(one, request, wrapped)
       if ('questions' in answer) asks(answer)
-      else await deliver(answer)
+      else {
+        await deliver(answer)
+        if (request.asks.some((own) => errand.open?.has(own))) reopen(sending)
+      }
     }
     const [id] = message.asks
     const exchanged = takeOn({ id, take, deliver, exchange: (route) => exchange(sending, route) }).finally(() => {

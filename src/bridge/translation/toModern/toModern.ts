@@ -98,7 +98,7 @@ export function createToModern(options: ToModernOptions): LegacyConversation {
     ending.signal.throwIfAborted()
     const { kind, method } = message
     if (kind === 'request') return request(message, errand, deliver)
-    if (kind === 'batch') return carryBatch(message, carry, deliver, errand)
+    if (kind === 'batch') return carryBatch(message, carry, deliver, { ...errand, open: undefined })
     if (method === 'notifications/initialized') return introduced.listening?.start()
     // The request that it ends is aborted by whoever hears it from the host.
     if (method === 'notifications/cancelled' || (kind === 'response' && questions.take(message))) return

@@ -33,6 +33,7 @@ export function dispatch(route: Route, url: URL, request: HttpRequest): Promise<
     const abort = () => stop()
     const { transmission } = request
     const patience = transmission?.patience ?? request.patience
+    // Where silence may have a reason, `watchSilence` alone counts it.
     const idleMs = patience ? 0 : request.idleMs
     const finish = () => {
       interim?.end()
@@ -79,7 +80,7 @@ export function dispatch(route: Route, url: URL, request: HttpRequest): Promise<
         onResponseStart(started, status, headers) {
           if (status < 200) {
             interim ??= watchInterim(
-              request.idleMs,
+              idleMs,
               url.origin,
               () => moved,
               (error) => started.abort(error),

@@ -47,7 +47,7 @@ function server(lost: (sent: Sent) => HttpResponse, down?: () => HttpResponse | 
         timeoutMs: 60_000,
       },
       ...{ session: createSession(), clock: createHurryingClock(), log: createFakeLogger() },
-      ...{ ending: new AbortController().signal, deliver: async () => undefined },
+      ...{ ending: new AbortController().signal, deliver: async () => undefined, settled: async () => undefined },
       onRestored: (refused) => void restored.push(refused?.code ?? 'restored'),
     },
     () => undefined,

@@ -229,6 +229,19 @@ describe('a call whose headers the server refuses', () => {
     expect(paths()).toEqual(['tools/call', 'tools/list'])
   })
 
+  test('hands on what the server says there to another call', async () => {
+    const { run, delivered, inFlight } = setUp((one) => {
+      if (one.headers['mcp-param-region'] !== undefined) return result(one, {})
+      if (methodOf(one) !== 'tools/list') return mismatch(one)
+      const other = { jsonrpc: '2.0', id: 7, result: { resultType: 'complete' } }
+      const own = { jsonrpc: '2.0', id: parse(one).id, result: { tools: [tool('query', 'Region')] } }
+      return leftOpen([other, own])
+    })
+    inFlight.begin(call(7))
+    await run(call(1))
+    expect(delivered.map(({ id }) => id)).toEqual([7, 1])
+  })
+
   test('ends in words where the server lists pages without an end', async () => {
     const { run, paths } = setUp((sent) =>
       methodOf(sent) === 'tools/list' ? result(sent, { tools: [], nextCursor: 'again' }) : mismatch(sent),

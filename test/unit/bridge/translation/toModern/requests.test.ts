@@ -1,5 +1,8 @@
 // What a 2025 host says to a 2026 server, and what comes back: everything it knows from its own revision.
 import { describe, expect, test } from 'vitest'
+import { reopen } from '../../../../../src/bridge/era/hold.ts'
+import { createInFlight } from '../../../../../src/bridge/message/inFlight.ts'
+import { messageOf } from '../../../../fakes/fakeConversation.ts'
 import { createGate, settled } from '../../../../fakes/gate.ts'
 import { CAPABILITIES, createWorld, DISCOVER, type Json } from './world.ts'
 
@@ -346,4 +349,13 @@ test('a request of our own is answered though the server leaves the stream of it
   const request = parseMessage(Buffer.from('{"jsonrpc":"2.0","id":"own","method":"tools/list"}')) as never
   const answer = await conversation.ask(request, 'background')
   expect(Buffer.from(answer?.bytes ?? []).toString()).toBe('{"jsonrpc":"2.0","id":"own","result":{"tools":[]}}')
+})
+
+test('an answer that is kept back from the host ends its stream at once', async () => {
+  const { conversation, open } = createWorld({ server: () => ({ open: { resultType: 'complete' } }) })
+  await open()
+  const inFlight = createInFlight()
+  const pending = inFlight.begin(messageOf({ id: 1, method: 'tools/call', params: { name: 'odd' } }))
+  await conversation.exchange(pending, Promise.resolve(), async () => reopen(pending))
+  expect([...pending.open]).toEqual(['1'])
 })

@@ -7,10 +7,14 @@ import { startLoopbackServer } from '../../../../servers/loopbackServer.ts'
 
 const IDLE_MS = 50
 
+type Where = 'headers' | 'body' | 'headers, after an interim response'
+const EVERYWHERE: readonly Where[] = ['headers', 'body', 'headers, after an interim response']
+
 /** A server that is silent until the gate opens, before its headers or in its body. */
-async function silentServer(where: 'headers' | 'body') {
+async function silentServer(where: Where) {
   const gate: Gate<string> = createGate()
   const server = await startLoopbackServer(async (_, response) => {
+    if (where.endsWith('interim response')) response.writeProcessing()
     if (where === 'body') response.writeHead(200).write('some ')
     response.end(await gate.passed)
   })
@@ -31,7 +35,7 @@ async function silentServer(where: 'headers' | 'body') {
   return { ask, gate }
 }
 
-test.each(['headers', 'body'] as const)('is not counted before the %s while it has a reason', async (where) => {
+test.each(EVERYWHERE)('is not counted before the %s while it has a reason', async (where) => {
   const { ask, gate } = await silentServer(where)
   const held = ask({ held: true, turns: 0 })
   // Each of them is silent for as long as the bound.
@@ -40,7 +44,7 @@ test.each(['headers', 'body'] as const)('is not counted before the %s while it h
   expect(await held).toContain('late')
 })
 
-test.each(['headers', 'body'] as const)('counts before the %s once the reason is gone', async (where) => {
+test.each(EVERYWHERE)('counts before the %s once the reason is gone', async (where) => {
   const { ask } = await silentServer(where)
   const patience = { held: true, turns: 0 }
   const held = ask(patience)
