@@ -62,6 +62,20 @@ function machineOf(given: { wrong?: number; slept?: number }) {
     },
   }
 }
+/** A database whose answers after the first come late: `pass` lets the time pass. */
+function lateAfterFirst(pass: () => void) {
+  const database = kit().create()()
+  let looks = 0
+  const slow: Database = {
+    ...database,
+    async get(sql, ...values) {
+      const row = await database.get(sql, ...values)
+      if (++looks > 1) pass()
+      return row
+    },
+  }
+  return { database: slow, looks: () => looks }
+}
 /** How far it is from the time of this machine, on which the database runs as well, in ms. */
 const off = (clock: { now(): number }) => Math.abs(clock.now() - Date.now())
 
@@ -301,17 +315,8 @@ describe.skipIf(!isOwn)('PostgreSQL', () => {
 
   test('goes by an answer that was long on its way where it corrects more than that', async () => {
     const machine = machineOf({ wrong: 0 })
-    const database = kit().create()()
-    let looks = 0
-    const slow: Database = {
-      ...database,
-      async get(sql, ...values) {
-        const row = await database.get(sql, ...values)
-        if (++looks > 1) machine.set({ slept: 10_798_000 })
-        return row
-      },
-    }
-    const clock = await createDatabaseClock(slow, machine, createFakeLogger())
+    const { database } = lateAfterFirst(() => machine.set({ slept: 10_798_000 }))
+    const clock = await createDatabaseClock(database, machine, createFakeLogger())
     machine.set({ slept: 10_800_000 })
     await until('the clock to be right', () => off(clock) < 20_000)
     clock.stop()
@@ -319,21 +324,12 @@ describe.skipIf(!isOwn)('PostgreSQL', () => {
 
   test('does not go by an answer that was long on its way', async () => {
     const machine = machineOf({ wrong: 0 })
-    const database = kit().create()()
-    let looks = 0
-    const slow: Database = {
-      ...database,
-      async get(sql, ...values) {
-        const row = await database.get(sql, ...values)
-        // As if the answer had lain an hour somewhere.
-        if (++looks > 1) machine.set({ slept: -3_600_000 })
-        return row
-      },
-    }
-    const clock = await createDatabaseClock(slow, machine, createFakeLogger())
+    // As if the answer had lain an hour somewhere.
+    const { database, looks } = lateAfterFirst(() => machine.set({ slept: -3_600_000 }))
+    const clock = await createDatabaseClock(database, machine, createFakeLogger())
     machine.set({ wrong: 5_000 })
     clock.now()
-    await until('a second look', () => looks === 2)
+    await until('a second look', () => looks() === 2)
     await settled()
     machine.set({ slept: 0 })
     expect(off(clock)).toBeLessThan(20_000)
