@@ -67,7 +67,7 @@ async function start(machine: Machine, program: string, words: readonly string[]
   const written = new Promise<boolean>((done) => {
     const pipe = child.stdio[3]
     if (!(pipe instanceof Writable)) return done(false)
-    // Not by the callback of `end`, which Node calls for an error too, sometimes before it tells that.
+    // Not by the callback of `end`, which Node calls for an error too.
     pipe.once('finish', () => {
       done(true)
       pipe.destroy()
