@@ -6,11 +6,25 @@ import { openPostgres } from '../../src/store/postgres/postgres.ts'
 import { probePostgres } from '../../src/store/postgres/probe.ts'
 import type { Database } from '../../src/store/sql.ts'
 import { createFakeLogger } from '../fakes/fakeLogger.ts'
+import { createGate } from '../fakes/gate.ts'
 import { errorOf } from '../fakes/thrown.ts'
 import { type Postgres, startPostgres, whyNoPostgres } from '../servers/postgres.ts'
 import { until } from '../servers/until.ts'
 
 const isOwn = whyNoPostgres() === undefined && !process.env.MCP_TEST_POSTGRES
+
+/** So many connections of the pool, each in use until all are. */
+async function holdAtOnce(database: Database, count: number) {
+  const all = createGate()
+  let held = 0
+  const hold = () =>
+    database.snapshot(async (sql) => {
+      await sql.get('SELECT 1 AS one')
+      if (++held === count) all.open()
+      await all.passed
+    })
+  await Promise.all(Array.from({ length: count }, hold))
+}
 
 /** A name whose server changes, as in DNS or at a proxy: connections that stand stay where they are. */
 async function startName(port: number) {
@@ -57,7 +71,7 @@ describe.skipIf(!isOwn)('after a failover', () => {
       )
     try {
       await until('the standby to have the tables', isThere)
-      await Promise.all(Array.from({ length: 8 }, () => database.get('SELECT pg_sleep(0.05)')))
+      await holdAtOnce(database, 8)
       await work(database, () => name.moveTo(primary.port))
     } finally {
       await database.close()

@@ -5,13 +5,14 @@ import {
   constants,
   lstatSync,
   readdirSync,
+  realpathSync,
   rmSync,
   type Stats,
   statSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
 import { makeFolder } from '../../disk/makeFolder.ts'
 import { whyRefused } from '../../disk/whyRefused.ts'
@@ -108,13 +109,18 @@ export function makePrivate(path: string, mode: 0o600 | 0o700): void {
   // Windows has no owners or mode bits here; the profile folder's ACL protects it.
   if (process.platform === 'win32') return
   if (stat.uid !== process.getuid?.()) throw unsafe(path, 'belongs to another user')
+  if ((stat.mode & 0o777) === mode) return
   const shared = mode === 0o700 ? whyShared(path) : undefined
   if (shared) throw shared
-  if ((stat.mode & 0o777) !== mode) onDisk(path, () => chmodSync(path, mode))
+  onDisk(path, () => chmodSync(path, mode))
 }
 
 /** In such a folder, everybody may make files (chmod(2)). */
 const STICKY = 0o1000
+
+/** Folders of the system (hier(7)), also empty: others need them. macOS has some of them below /private. */
+const SYSTEMS =
+  /^(?:\/private)?\/(?:(?:var\/)?(?:tmp|lock|run|lib|log|cache|spool|mail|opt)|var|(?:dev|run)(?:\/(?:shm|lock|user))?|s?bin|boot|etc|home|Users|media|mnt|proc|srv|sys|usr(?:\/\w+){0,2})?$/
 
 /**
  * Why `folder` is not ours to close to others: /tmp, or one with files of other users, would be of no use to them any more. An empty one
@@ -123,7 +129,8 @@ const STICKY = 0o1000
 export function whyShared(folder: string): BridgeError | undefined {
   const stat = onDisk(folder, () => statSync(folder, { throwIfNoEntry: false }))
   if (!stat?.isDirectory() || process.platform === 'win32' || (stat.mode & 0o077) === 0) return undefined
-  const isSystems = dirname(folder) === folder || folder === tmpdir()
+  const place = onDisk(folder, () => realpathSync(folder))
+  const isSystems = SYSTEMS.test(place) || place === resolve(tmpdir())
   const names = onDisk(folder, () => readdirSync(folder))
   // Only root owns folders that others work in.
   const isOthers = (name: string) => stat.uid === 0 && (ownerOf(join(folder, name)) ?? 0) !== 0

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, chownSync, existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { ensurePrivateFolder, makePrivate, withPrivateUmask } from '../../../../src/system/files/private.ts'
+import { ensurePrivateFolder, makePrivate, whyShared, withPrivateUmask } from '../../../../src/system/files/private.ts'
 import { tempFolder } from '../../../fakes/tempFolder.ts'
 import { codeOf, errorOf } from '../../../fakes/thrown.ts'
 
@@ -51,6 +51,14 @@ describe.skipIf(process.platform === 'win32')('a private folder', () => {
       ensurePrivateFolder(mount)
       expect(mode(mount)).toBe(0o700)
     },
+  )
+
+  // Only looked at: a test must not close them where this fails.
+  test
+    .runIf(process.platform === 'linux')
+    .each(['/', '/tmp/', '/var/tmp', '/var/tmp/.', '/dev/shm', '/usr/share', '/etc', '/home'])(
+    'of the system, %s, is for all users, whatever is in it',
+    (system) => expect(whyShared(system)?.code).toBe('permissions_unsafe'),
   )
 
   test.runIf(process.getuid?.() === 0)(
